@@ -1,0 +1,56 @@
+// Package ledger keeps the books: what became of every event, per source and
+// destination. Deltas are booked in the journal append that records the
+// settlements, so books and settlements cannot come apart.
+package ledger
+
+import (
+	"weir/shared/id"
+)
+
+// Account is one column of a book.
+type Account uint8
+
+// The accounts. Those of a source have no destination: Accepted, Replayed,
+// Duplicate, Quarantined, Dropped, SourceRouted, Unrouted. Those of a source
+// and destination: Routed, Added, Delivered, Dropped, Quarantined, Parked,
+// Dead. Parked and Dead are balances and go down again; Dropped has a code.
+//
+//	Accepted + Replayed = Duplicate + Quarantined + Dropped + SourceRouted + Unrouted
+//	Routed + Added = Delivered + Dropped + Quarantined + Parked + Dead + in flight
+const (
+	Accepted Account = iota + 1
+	Replayed
+	Duplicate
+	Quarantined
+	Dropped
+	SourceRouted
+	Unrouted
+	Routed
+	Added
+	Delivered
+	Parked
+	Dead
+)
+
+// Delta is a change of one account. Destination is empty for a source's own.
+type Delta struct {
+	Workspace   id.Workspace
+	Source      id.Source
+	Destination id.Destination
+	Account     Account
+	Code        string // of Dropped and Quarantined, from a closed list
+	N           int64
+}
+
+// Row is the state of one book. Dropped is by code. InFlight is counted from
+// frames and lanes, never computed; Balanced says whether the equation holds.
+type Row struct {
+	Workspace                                        id.Workspace
+	Source                                           id.Source
+	Destination                                      id.Destination // empty: the source's own book
+	Accepted, Replayed, Duplicate, Quarantined       int64
+	SourceRouted, Unrouted                           int64
+	Dropped                                          map[string]int64
+	Routed, Added, Delivered, Parked, Dead, InFlight int64
+	Balanced                                         bool
+}

@@ -1,0 +1,3 @@
+module weir/migrations
+
+go 1.26.0

@@ -1,0 +1,3 @@
+// Package migrations holds the numbered migrations of the control plane's
+// store: the same numbers for SQLite and Postgres.
+package migrations

@@ -1,0 +1,56 @@
+// Package catalog describes every kind of source, destination and warehouse:
+// its fields, secrets and limits, and checks settings against them. A
+// `spec.yaml` per plug-in is the only source; gen/ turns them into typed
+// settings, the family lists and catalog.gen.json, which this package embeds.
+package catalog
+
+// Family says which contract a kind fulfils.
+type Family string
+
+// The families. Their plural is the folder under dataplane/.
+const (
+	Sources      Family = "source"
+	Destinations Family = "destination"
+	Warehouses   Family = "warehouse"
+)
+
+// Spec describes one kind.
+type Spec struct {
+	Family  Family  `json:"family" yaml:"family"`
+	Name    string  `json:"name" yaml:"name"`   // the folder's name and a configuration's `type`
+	Title   string  `json:"title" yaml:"title"` // what people call it
+	Doc     string  `json:"doc" yaml:"doc"`     // a sentence
+	Fields  []Field `json:"fields,omitempty" yaml:"fields"`
+	Secrets []Field `json:"secrets,omitempty" yaml:"secrets"` // sealed fields; their values never stand in settings
+}
+
+// Type is the type of a field's value.
+type Type string
+
+// Types of fields and their JSON form. A duration is a string such as "5s".
+const (
+	TypeString   Type = "string"
+	TypeURL      Type = "url" // absolute, http or https
+	TypeInteger  Type = "integer"
+	TypeBoolean  Type = "boolean"
+	TypeDuration Type = "duration"
+	TypeEnum     Type = "enum"
+	TypeStrings  Type = "strings" // list of strings
+	TypeMap      Type = "map"     // object of strings
+	TypeObject   Type = "object"  // its own Fields
+)
+
+// Field is one setting.
+type Field struct {
+	Name     string   `json:"name" yaml:"name"` // lower camel case
+	Type     Type     `json:"type" yaml:"type"`
+	Title    string   `json:"title" yaml:"title"`
+	Doc      string   `json:"doc,omitempty" yaml:"doc"`
+	Required bool     `json:"required,omitempty" yaml:"required"`
+	Default  any      `json:"default,omitempty" yaml:"default"`
+	Enum     []string `json:"enum,omitempty" yaml:"enum"`
+	Min      *int64   `json:"min,omitempty" yaml:"min"` // integer: value; string: length in bytes; duration: milliseconds
+	Max      *int64   `json:"max,omitempty" yaml:"max"`
+	Pattern  string   `json:"pattern,omitempty" yaml:"pattern"` // RE2, whole value
+	Fields   []Field  `json:"fields,omitempty" yaml:"fields"`
+}

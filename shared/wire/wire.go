@@ -1,0 +1,113 @@
+// Package wire is the only road between the planes: the types that cross it,
+// their signatures, the names of buckets and subjects, and NATS itself. Hub is
+// the control plane's end, Edge the data plane's.
+//
+// NATS is an untrusted transport: pointers are signed by the control plane's
+// key, acks and beats by the plane's identity key, bodies and secrets are
+// sealed to the plane. Upward fields are enumerations, numbers and identifiers
+// of configuration objects; no field is ever filled from data, user code or a
+// vendor's text.
+package wire
+
+import (
+	"time"
+
+	"weir/shared/id"
+	"weir/shared/workspace"
+)
+
+// Version is the wire's format. A reader refuses a newer one.
+const Version = 1
+
+// Pointer says which revision of a workspace a plane has to run. Tombstone
+// removes the workspace; nothing else does, absence changes nothing.
+type Pointer struct {
+	Format    int              `json:"format"`
+	Plane     id.Plane         `json:"plane"`
+	Workspace id.Workspace     `json:"workspace"`
+	Region    string           `json:"region"`
+	Number    uint64           `json:"number"`
+	Digest    workspace.Digest `json:"digest,omitempty"` // of the clear body; empty in a tombstone
+	Tombstone bool             `json:"tombstone,omitempty"`
+	IssuedAt  time.Time        `json:"issuedAt"`
+}
+
+// State is what a plane made of a pointer.
+type State string
+
+// The states.
+const (
+	Applied  State = "applied"
+	Rejected State = "rejected"
+)
+
+// Code is a reason that may go up. The list is closed: Edge refuses to send,
+// and Hub to fold, a code that is not declared in codes.go.
+type Code string
+
+// Problem is one reason of a rejection: a path in the configuration and a code.
+type Problem struct {
+	Path string `json:"path"`
+	Code Code   `json:"code"`
+}
+
+// Ack is a plane's newest word on one workspace. Problems only with Rejected.
+type Ack struct {
+	Format    int              `json:"format"`
+	Plane     id.Plane         `json:"plane"`
+	Workspace id.Workspace     `json:"workspace"`
+	Number    uint64           `json:"number"`  // the pointer this is about
+	Running   uint64           `json:"running"` // the revision that runs now, 0 for none
+	Digest    workspace.Digest `json:"digest"`
+	State     State            `json:"state"`
+	Problems  []Problem        `json:"problems,omitempty"`
+	At        time.Time        `json:"at"`
+}
+
+// Beat is a plane's newest word on itself.
+type Beat struct {
+	Format  int       `json:"format"`
+	Plane   id.Plane  `json:"plane"`
+	At      time.Time `json:"at"`
+	Started time.Time `json:"started"`
+	Version string    `json:"version"` // of the software, semantic
+	Healthy bool      `json:"healthy"`
+	Alarms  []Alarm   `json:"alarms,omitempty"`
+	Kinds   []Kind    `json:"kinds"`
+	Counts  []Count   `json:"counts,omitempty"`
+}
+
+// Alarm is a reason of concern that a plane raises about itself.
+type Alarm struct {
+	Code      Code         `json:"code"`
+	Workspace id.Workspace `json:"workspace,omitempty"`
+	Count     uint64       `json:"count"`
+}
+
+// Kind is a source, destination or warehouse kind that a plane can run.
+type Kind struct {
+	Family string `json:"family"`
+	Name   string `json:"name"`
+	Digest string `json:"digest"` // of its Spec
+}
+
+// Count is the book of one source and destination since the plane's first day.
+// Destination is empty in the row of a source.
+type Count struct {
+	Workspace   id.Workspace    `json:"workspace"`
+	Source      id.Source       `json:"source"`
+	Destination id.Destination  `json:"destination,omitempty"`
+	Accepted    uint64          `json:"accepted,omitempty"`
+	Replayed    uint64          `json:"replayed,omitempty"`
+	Duplicate   uint64          `json:"duplicate,omitempty"`
+	Quarantined uint64          `json:"quarantined,omitempty"`
+	Unrouted    uint64          `json:"unrouted,omitempty"`
+	Dropped     map[Code]uint64 `json:"dropped,omitempty"`
+	Routed      uint64          `json:"routed,omitempty"`
+	Added       uint64          `json:"added,omitempty"`
+	Delivered   uint64          `json:"delivered,omitempty"`
+	Parked      uint64          `json:"parked,omitempty"`
+	Dead        uint64          `json:"dead,omitempty"`
+	InFlight    uint64          `json:"inFlight,omitempty"`
+	Balanced    bool            `json:"balanced"`
+}

@@ -1,0 +1,3 @@
+module weir/web
+
+go 1.26.0
