@@ -1,0 +1,177 @@
+package main_test
+
+import (
+	"encoding/json"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// floor is one row of the house's table: packages and what of Weir they may
+// import beside the standard library and what `only` allows from outside.
+type floor struct {
+	packages []string // patterns: exact, or prefix with a trailing *
+	may      []string
+}
+
+var floors = []floor{
+	{[]string{"weir/shared/id", "weir/shared/fault", "weir/migrations", "weir/web"}, nil},
+	{[]string{"weir/shared/catalog", "weir/shared/secret", "weir/shared/capability"}, []string{"weir/shared/id", "weir/shared/fault"}},
+	{[]string{"weir/shared/catalog/gen"}, []string{"weir/shared/catalog", "weir/shared/fault"}},
+	{[]string{"weir/shared/workspace"}, []string{"weir/shared/id", "weir/shared/fault", "weir/shared/catalog", "weir/shared/secret"}},
+	{[]string{"weir/shared/wire", "weir/shared/telemetry"}, []string{"weir/shared/id", "weir/shared/fault", "weir/shared/catalog", "weir/shared/secret", "weir/shared/capability", "weir/shared/workspace"}},
+
+	{[]string{"weir/controlplane/store", "weir/controlplane/policy"}, []string{"weir/shared/*", "weir/migrations", "weir/controlplane/store/ent*"}},
+	{[]string{"weir/controlplane/store/ent*", "weir/controlplane/store/schema"}, []string{"weir/controlplane/store/ent*", "weir/controlplane/store/schema"}},
+	{[]string{"weir/controlplane/store/*"}, []string{"weir/shared/*", "weir/migrations", "weir/controlplane/store*"}},
+	{[]string{"weir/controlplane/authn", "weir/controlplane/tenant", "weir/controlplane/draft", "weir/controlplane/publish", "weir/controlplane/fleet", "weir/controlplane/insight"},
+		[]string{"weir/shared/*", "weir/controlplane/store", "weir/controlplane/policy"}},
+	{[]string{"weir/controlplane/api", "weir/controlplane/jobs"}, []string{"weir/shared/*", "weir/web", "weir/controlplane/store", "weir/controlplane/policy",
+		"weir/controlplane/authn", "weir/controlplane/tenant", "weir/controlplane/draft", "weir/controlplane/publish", "weir/controlplane/fleet", "weir/controlplane/insight"}},
+	{[]string{"weir/controlplane", "weir/controlplane/cmd/*"}, []string{"weir/shared/*", "weir/web", "weir/migrations", "weir/controlplane*"}},
+
+	{[]string{"weir/dataplane/event"}, []string{"weir/shared/*"}},
+	{[]string{"weir/dataplane/blob", "weir/dataplane/queue", "weir/dataplane/dedupe", "weir/dataplane/ledger", "weir/dataplane/transform", "weir/dataplane/route", "weir/dataplane/guard", "weir/dataplane/egress"},
+		[]string{"weir/shared/*", "weir/dataplane/event"}},
+	{[]string{"weir/dataplane/queue/queuetest"}, []string{"weir/shared/*", "weir/dataplane/event", "weir/dataplane/queue"}},
+	{[]string{"weir/dataplane/ingest", "weir/dataplane/deliver", "weir/dataplane/load", "weir/dataplane/identity", "weir/dataplane/profile"}, d1},
+	{[]string{"weir/dataplane/ingest/ingesttest"}, append([]string{"weir/dataplane/ingest"}, d1...)},
+	{[]string{"weir/dataplane/deliver/delivertest"}, append([]string{"weir/dataplane/deliver"}, d1...)},
+	{[]string{"weir/dataplane/sources", "weir/dataplane/sources/*"}, family("weir/dataplane/ingest", "weir/dataplane/sources/*")},
+	{[]string{"weir/dataplane/destinations", "weir/dataplane/destinations/*"}, family("weir/dataplane/deliver", "weir/dataplane/destinations/*")},
+	{[]string{"weir/dataplane/warehouses", "weir/dataplane/warehouses/*"}, family("weir/dataplane/load", "weir/dataplane/warehouses/*")},
+	{[]string{"weir/dataplane/plan"}, append([]string{"weir/dataplane/ingest", "weir/dataplane/deliver", "weir/dataplane/load", "weir/dataplane/identity", "weir/dataplane/profile"}, d1...)},
+	{[]string{"weir/dataplane/pipeline", "weir/dataplane/agent", "weir/dataplane/view", "weir/dataplane/jobs"},
+		append([]string{"weir/dataplane/ingest", "weir/dataplane/deliver", "weir/dataplane/load", "weir/dataplane/identity", "weir/dataplane/profile", "weir/dataplane/plan"}, d1...)},
+	{[]string{"weir/dataplane", "weir/dataplane/cmd/*"}, []string{"weir/shared/*", "weir/dataplane*"}},
+	{[]string{"weir/infra/weir", "weir/infra/weir/*"}, []string{"weir/shared/*", "weir/controlplane", "weir/dataplane", "weir/infra/weir/*"}},
+}
+
+var d1 = []string{"weir/shared/*", "weir/dataplane/event", "weir/dataplane/blob", "weir/dataplane/queue", "weir/dataplane/dedupe", "weir/dataplane/ledger",
+	"weir/dataplane/transform", "weir/dataplane/route", "weir/dataplane/guard", "weir/dataplane/egress"}
+
+func family(contract, members string) []string {
+	return []string{contract, members, "weir/dataplane/event", "weir/dataplane/blob", "weir/shared/id", "weir/shared/fault", "weir/shared/secret", "weir/shared/catalog"}
+}
+
+// keepers says who alone may import a library from outside.
+var keepers = map[string][]string{
+	"github.com/nats-io/nats.go":      {"weir/shared/wire", "weir/dataplane/queue", "weir/infra/weir/stack"},
+	"github.com/nats-io/nats-server/": {"weir/shared/wire", "weir/dataplane/queue", "weir/infra/weir/stack"},
+	"entgo.io/":                       {"weir/controlplane/store*"},
+	"github.com/open-policy-agent/":   {"weir/controlplane/policy"},
+	"go.temporal.io/":                 {"weir/controlplane/jobs", "weir/dataplane/jobs"},
+	"github.com/labstack/echo/v4":     {"weir/controlplane/api", "weir/dataplane/ingest"},
+	"github.com/spf13/cobra":          {"weir/infra/weir/cli", "weir/controlplane/cmd/*", "weir/dataplane/cmd/*"},
+	"github.com/jackc/pgx/":           {"weir/controlplane/store*", "weir/dataplane/warehouses/*"},
+}
+
+var forbiddenNames = []string{"util", "utils", "common", "helper", "helpers", "misc", "base", "core", "manager", "types", "models"}
+
+type pkg struct {
+	ImportPath string
+	Imports    []string
+	GoFiles    []string
+}
+
+// TestFloors holds every package of the workspace to the house's table.
+func TestFloors(t *testing.T) {
+	for _, p := range list(t) {
+		may, ok := allowed(p.ImportPath)
+		if !ok {
+			t.Errorf("%s stands on no floor: add it to the house's table and to this test", p.ImportPath)
+			continue
+		}
+		for _, imp := range p.Imports {
+			if strings.HasPrefix(imp, "weir/") && !matches(may, imp) {
+				t.Errorf("%s imports %s, which its floor does not allow", p.ImportPath, imp)
+			}
+			for lib, who := range keepers {
+				if strings.HasPrefix(imp, lib) && !matches(who, p.ImportPath) {
+					t.Errorf("%s imports %s, which belongs to %v alone", p.ImportPath, imp, who)
+				}
+			}
+		}
+	}
+}
+
+// TestNames refuses packages and files whose name says nothing.
+func TestNames(t *testing.T) {
+	for _, p := range list(t) {
+		if strings.Contains(p.ImportPath, "/store/ent") {
+			continue // generated
+		}
+		for part := range strings.SplitSeq(p.ImportPath, "/") {
+			if slices.Contains(forbiddenNames, part) {
+				t.Errorf("package %s: the name %q says nothing", p.ImportPath, part)
+			}
+		}
+		for _, f := range p.GoFiles {
+			if slices.Contains(forbiddenNames, strings.TrimSuffix(f, ".go")) {
+				t.Errorf("%s/%s: the name says nothing", p.ImportPath, f)
+			}
+		}
+	}
+}
+
+// TestRolesLinkNothingOfTheOtherPlane keeps role images apart.
+func TestRolesLinkNothingOfTheOtherPlane(t *testing.T) {
+	for role, foreign := range map[string]string{
+		"weir/controlplane/cmd/controlplane": "weir/dataplane",
+		"weir/dataplane/cmd/dataplane":       "weir/controlplane",
+	} {
+		out, err := exec.Command("go", "list", "-deps", role).Output()
+		if err != nil {
+			t.Fatalf("go list -deps %s: %v", role, err)
+		}
+		for dep := range strings.Lines(string(out)) {
+			if dep = strings.TrimSpace(dep); dep == foreign || strings.HasPrefix(dep, foreign+"/") {
+				t.Errorf("%s links %s", role, dep)
+			}
+		}
+	}
+}
+
+func list(t *testing.T) []pkg {
+	t.Helper()
+	out, err := exec.Command("go", "list", "-json=ImportPath,Imports,GoFiles", "work").Output()
+	if err != nil {
+		t.Fatalf("go list work: %v", err)
+	}
+	var all []pkg
+	for dec := json.NewDecoder(strings.NewReader(string(out))); dec.More(); {
+		var p pkg
+		if err := dec.Decode(&p); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, p)
+	}
+	if len(all) < 20 {
+		t.Fatalf("go list work named %d packages: is this the workspace?", len(all))
+	}
+	return all
+}
+
+func allowed(path string) ([]string, bool) {
+	for _, f := range floors {
+		if slices.Contains(f.packages, path) {
+			return f.may, true
+		}
+	}
+	for _, f := range floors {
+		if matches(f.packages, path) {
+			return f.may, true
+		}
+	}
+	return nil, false
+}
+
+func matches(patterns []string, path string) bool {
+	return slices.ContainsFunc(patterns, func(p string) bool {
+		if prefix, ok := strings.CutSuffix(p, "*"); ok {
+			return strings.HasPrefix(path, prefix)
+		}
+		return p == path
+	})
+}
