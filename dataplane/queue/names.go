@@ -1,0 +1,47 @@
+package queue
+
+import "fmt"
+
+// Kind is what a log is for. Every partition has one log of each kind.
+type Kind uint8
+
+// The kinds. The word in brackets says what the key of a record is.
+const (
+	Events     Kind = iota // frames of accepted events [no key]
+	Journal                // what became of them [no key]
+	Parked                 // deliveries that wait for their destination [destination]
+	Dead                   // deliveries that failed for good [destination]
+	Quarantine             // events that broke a rule [source]
+	Bad                    // frames that nobody could read [no key]
+	kinds                  // how many there are
+)
+
+func (k Kind) String() string {
+	names := [kinds]string{"EVENTS", "JOURNAL", "PARKED", "DEAD", "QUARANTINE", "BAD"}
+	if k < kinds {
+		return names[k]
+	}
+	return fmt.Sprintf("KIND%d", uint8(k))
+}
+
+// subject is the first token of the kind's subjects.
+func (k Kind) subject() string {
+	names := [kinds]string{"events", "journal", "parked", "dead", "quarantine", "bad"}
+	return names[k]
+}
+
+// streamName is the JetStream stream of kind k in partition p.
+func streamName(k Kind, p int) string { return fmt.Sprintf("%s_%d", k, p) }
+
+// streamSubject is the subject of records without key; those with a key have it
+// as one token more.
+func streamSubject(k Kind, p int) string { return fmt.Sprintf("%s.%d", k.subject(), p) }
+
+// metaBucket is the KV bucket of what a plane's logs have in common.
+const metaBucket = "META"
+
+// slotsKey is the key of the slot table in META.
+const slotsKey = "slots"
+
+// leaseKey is the key of partition p's lease in META.
+func leaseKey(p int) string { return fmt.Sprintf("lease.%d", p) }
