@@ -1,0 +1,36 @@
+# Who may do what. An action that no role names is refused to everyone, so a
+# route whose action was forgotten here is closed, not open.
+package weir.access
+
+viewer := {
+	"self:read",
+	"catalog:read",
+	"plane:read",
+	"workspace:read",
+	"workspace:diff",
+	"status:read",
+	"capability:ledger:read",
+}
+
+# Editors change configuration and see events, which viewers do not.
+editor := viewer | {
+	"workspace:write",
+	"capability:dead:read",
+	"capability:dead:redrive",
+	"capability:dead:discard",
+}
+
+# Admins decide about people, programs and planes.
+admin := editor | {
+	"workspace:delete",
+	"token:read",
+	"token:write",
+	"plane:invite",
+	"audit:read",
+}
+
+grants := {"viewer": viewer, "editor": editor, "admin": admin}
+
+default allow := false
+
+allow if input.action in grants[input.role]
