@@ -1,0 +1,182 @@
+package catalog
+
+import (
+	"bytes"
+	"crypto/sha256"
+	_ "embed"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"slices"
+
+	"gopkg.in/yaml.v3"
+
+	"weir/shared/fault"
+)
+
+// embedded is every Spec of this build, written by gen.
+//
+//go:embed catalog.gen.json
+var embedded []byte
+
+var (
+	kindName  = regexp.MustCompile(`^[a-z][a-z0-9]{0,31}$`) // a folder, a Go package and a `type`
+	fieldName = regexp.MustCompile(`^[a-z][A-Za-z0-9]{0,63}$`)
+)
+
+// All returns the Spec of every kind of this build, by family and name. Each
+// call decodes anew; the caller owns the result and keeps it.
+func All() []Spec {
+	var all []Spec
+	if err := json.Unmarshal(embedded, &all); err != nil {
+		panic("catalog.gen.json is damaged: " + err.Error()) // written by gen, compiled in
+	}
+	return all
+}
+
+// Find returns the Spec called name that belongs to one of the families.
+func Find(specs []Spec, name string, families ...Family) (Spec, bool) {
+	for _, s := range specs {
+		if s.Name == name && slices.Contains(families, s.Family) {
+			return s, true
+		}
+	}
+	return Spec{}, false
+}
+
+// Parse reads a spec.yaml. It refuses unknown keys, a second document, and a
+// Spec that is not complete in itself (fault.Invalid, with every problem);
+// defaults come out in the form that JSON gives them, so a parsed Spec equals
+// the embedded one.
+func Parse(text []byte) (Spec, error) {
+	var s Spec
+	dec := yaml.NewDecoder(bytes.NewReader(text))
+	dec.KnownFields(true)
+	if err := dec.Decode(&s); err != nil {
+		return Spec{}, fault.New(fault.Invalid, "The spec is not readable: %v.", err)
+	}
+	if err := dec.Decode(new(any)); !errors.Is(err, io.EOF) {
+		return Spec{}, fault.New(fault.Invalid, "The spec holds more than one document.")
+	}
+	b, err := json.Marshal(s)
+	if err != nil {
+		return Spec{}, fault.New(fault.Invalid, "The spec has a default that JSON cannot hold: %v.", err)
+	}
+	s = Spec{}
+	if err := json.Unmarshal(b, &s); err != nil {
+		return Spec{}, fault.New(fault.Invalid, "The spec is not readable: %v.", err)
+	}
+	if err := fault.Problems(fmt.Sprintf("The spec of %q has problems:", s.Name), checkSpec(s)); err != nil {
+		return Spec{}, err
+	}
+	return s, nil
+}
+
+// Digest is the SHA-256, in hex, of what s accepts. Titles and docs do not
+// count: two builds whose digests are equal take the same settings.
+func Digest(s Spec) string {
+	s.Title, s.Doc = "", ""
+	s.Fields, s.Secrets = bare(s.Fields), bare(s.Secrets)
+	b, err := json.Marshal(s) // maps within defaults are written in the order of their keys
+	if err != nil {
+		panic("a spec that cannot be JSON: " + err.Error()) // Parse and All give none
+	}
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:])
+}
+
+// bare returns fields without what is only for people.
+func bare(fields []Field) []Field {
+	fields = slices.Clone(fields)
+	for i := range fields {
+		fields[i].Title, fields[i].Doc = "", ""
+		fields[i].Fields = bare(fields[i].Fields)
+	}
+	return fields
+}
+
+// checkSpec lists what is wrong with a Spec itself.
+func checkSpec(s Spec) []fault.Problem {
+	var c checker
+	if !slices.Contains([]Family{Sources, Destinations, Warehouses}, s.Family) {
+		c.add("family", "not_in_enum", "The family is source, destination or warehouse.")
+	}
+	if !kindName.MatchString(s.Name) {
+		c.add("name", "bad_name", "The name is 1 to 32 of a-z and 0-9, a letter first.")
+	}
+	if s.Title == "" {
+		c.add("title", "required", "Give the kind a title.")
+	}
+	if s.Doc == "" {
+		c.add("doc", "required", "Say in a sentence what the kind is.")
+	}
+	c.specFields(s.Fields, "fields")
+	c.specFields(s.Secrets, "secrets")
+	if slices.ContainsFunc(s.Fields, func(f Field) bool { return f.Name == "secrets" }) {
+		c.add("fields", "not_allowed", "No field is called secrets: generated settings hold the opened secrets under that name.")
+	}
+	for i, f := range s.Secrets {
+		if f.Default != nil {
+			c.add(fmt.Sprintf("secrets[%d].default", i), "not_allowed", "A secret has no default.")
+		}
+	}
+	return c.problems
+}
+
+func (c *checker) specFields(fields []Field, path string) {
+	seen := map[string]bool{}
+	for i, f := range fields {
+		at := fmt.Sprintf("%s[%d]", path, i)
+		if !fieldName.MatchString(f.Name) {
+			c.add(at+".name", "bad_name", "The name is in lower camel case, 1 to 64 of letters and digits.")
+		}
+		if seen[f.Name] {
+			c.add(at+".name", "duplicate_name", "Two fields have this name.")
+		}
+		seen[f.Name] = true
+		if f.Title == "" {
+			c.add(at+".title", "required", "Give the field a title; it labels the form.")
+		}
+		c.specField(f, at)
+	}
+}
+
+func (c *checker) specField(f Field, at string) {
+	types := []Type{TypeString, TypeURL, TypeInteger, TypeBoolean, TypeDuration, TypeEnum, TypeStrings, TypeMap, TypeObject}
+	if !slices.Contains(types, f.Type) {
+		c.add(at+".type", "not_in_enum", "The type is one of string, url, integer, boolean, duration, enum, strings, map, object.")
+		return
+	}
+	if (f.Type == TypeEnum) != (len(f.Enum) > 0) {
+		c.add(at+".enum", "not_allowed", "An enum lists its values, and nothing else does.")
+	}
+	if (f.Type == TypeObject) != (len(f.Fields) > 0) {
+		c.add(at+".fields", "not_allowed", "An object lists its fields, and nothing else does.")
+	}
+	if f.Min != nil && f.Max != nil && *f.Min > *f.Max {
+		c.add(at+".min", "too_large", "The least value is above the greatest.")
+	}
+	if f.Required && f.Default != nil {
+		c.add(at+".default", "not_allowed", "A required field has no default.")
+	}
+	if _, err := regexp.Compile(f.Pattern); err != nil {
+		c.add(at+".pattern", "bad_pattern", "The pattern is not a regular expression in RE2 syntax.")
+		return
+	}
+	if f.Type == TypeObject && f.Default != nil {
+		c.add(at+".default", "not_allowed", "Give defaults to the fields of an object, not to the object.")
+	}
+	c.specFields(f.Fields, at+".fields")
+	if f.Default == nil || f.Type == TypeObject {
+		return
+	}
+	b, err := json.Marshal(f.Default)
+	if err != nil {
+		c.add(at+".default", "malformed", "The default is not a JSON value.")
+		return
+	}
+	c.value(f, b, at+".default")
+}
