@@ -1,8 +1,19 @@
 // Package secret keeps credentials closed between the person who typed them
 // and the one data plane that uses them.
+//
+// A value is sealed with HPKE (RFC 9180: DHKEM X25519 HKDF-SHA256, HKDF-SHA256,
+// AES-256-GCM) to the plane's public key, bound to its workspace, destination,
+// field and version: whoever carries it can neither read it nor use it in
+// another place. An opened one is a String, which prints as *** everywhere.
 package secret
 
-import "weir/shared/id"
+import (
+	"fmt"
+	"strconv"
+
+	"weir/shared/fault"
+	"weir/shared/id"
+)
 
 // Ref is what a configuration holds of a secret: which version of which field,
 // never the value. A Ref changes when the secret does, so the revision does too.
@@ -20,9 +31,64 @@ type Name struct {
 	Version     uint64 // from 1
 }
 
+// MaxClear is the longest secret, in bytes; a service account's JSON key has
+// some 2 KiB.
+const MaxClear = 64 << 10
+
 // Sealed is an HPKE envelope, enc || ciphertext, that only one plane opens.
 type Sealed []byte
 
-// String is a secret in clear. It prints as *** in every format and refuses to
-// be written as JSON or text; Reveal gives the value.
-type String struct{ value string }
+// aad is the canonical encoding of what a sealed value is bound to beside its
+// workspace: "weir secret 1", destination, field, version in decimal, with a
+// NUL between. None of them can hold a NUL, so no two names are encoded alike.
+func (n Name) aad() []byte {
+	return []byte("weir secret 1\x00" + string(n.Destination) + "\x00" + n.Field + "\x00" + strconv.FormatUint(n.Version, 10))
+}
+
+// check refuses names that could be mistaken for another one.
+func (n Name) check() error {
+	if !id.Valid(n.Workspace) || !id.Valid(n.Destination) || !validField(n.Field) || n.Version == 0 {
+		return fault.New(fault.Invalid, "A secret is named by workspace, destination, field and a version from 1; this name lacks one.")
+	}
+	return nil
+}
+
+// validField reports whether s may name a secret field: 1 to 64 ASCII letters
+// and digits.
+func validField(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') {
+			return false
+		}
+	}
+	return s != "" && len(s) <= 64
+}
+
+// Seal closes clear for the owner of to. fault.Invalid: the name is not whole,
+// or clear is longer than MaxClear.
+func Seal(to PublicKey, n Name, clear []byte) (Sealed, error) {
+	if err := n.check(); err != nil {
+		return nil, err
+	}
+	if len(clear) > MaxClear {
+		return nil, fault.New(fault.Invalid, "The secret %s is longer than %d bytes.", n.Field, MaxClear)
+	}
+	s, err := SealTo(to, []byte(n.Workspace), n.aad(), clear)
+	if err != nil {
+		return nil, fmt.Errorf("seal %s of %s: %w", n.Field, n.Destination, err)
+	}
+	return s, nil
+}
+
+// Open opens what Seal closed under the same name. fault.Invalid: it was closed
+// for another plane or another name, or was changed on the way.
+func Open(with PrivateKey, n Name, s Sealed) (String, error) {
+	if err := n.check(); err != nil {
+		return String{}, err
+	}
+	clear, err := OpenWith(with, []byte(n.Workspace), n.aad(), s)
+	if err != nil {
+		return String{}, fmt.Errorf("open %s version %d of %s: %w", n.Field, n.Version, n.Destination, err)
+	}
+	return NewString(string(clear)), nil
+}
