@@ -1,0 +1,305 @@
+package authn
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"weir/controlplane/store"
+	"weir/shared/fault"
+)
+
+// SessionLifetime is how long a session lives after it was last renewed. One
+// that is used in its second half is renewed.
+const SessionLifetime = 12 * time.Hour
+
+// tokenPrefix marks API tokens, so that secret scanners find leaked ones.
+const tokenPrefix = "weir_"
+
+// mostHashing is how many passwords are hashed at once; each takes 19 MiB.
+const mostHashing = 2
+
+// Lengths in bytes of what a caller may send.
+const (
+	longestEmail    = 254 // RFC 5321, section 4.5.3.1.3
+	longestPassword = 1024
+	longestName     = 100
+)
+
+// firstEmail is the account that the first start makes.
+const firstEmail = "admin@localhost"
+
+// The answers to callers that are not known; they never say what was wrong.
+var (
+	ErrLogin   = fault.New(fault.Denied, "the address or the password is wrong")
+	ErrUnknown = fault.New(fault.Denied, "sign in, or send a token that is good")
+)
+
+// Config is what a Service needs.
+type Config struct {
+	Store *store.Store     // required
+	Log   *slog.Logger     // nil discards
+	Now   func() time.Time // nil means time.Now
+}
+
+// Service knows people and programs. It is safe for concurrent use.
+type Service struct {
+	store   *store.Store
+	log     *slog.Logger
+	now     func() time.Time
+	limit   *limiter
+	hashing chan struct{}
+	nobody  string // a hash that no password has, for accounts that do not exist
+}
+
+// New checks cfg.
+func New(cfg Config) (*Service, error) {
+	if cfg.Store == nil {
+		return nil, fault.New(fault.Invalid, "authn needs a store")
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	return &Service{
+		store: cfg.Store, log: cfg.Log, now: cfg.Now, limit: newLimiter(cfg.Now),
+		hashing: make(chan struct{}, mostHashing), nobody: hashPassword(random(32)),
+	}, nil
+}
+
+// system is the actor of what the control plane does by itself.
+func system() store.Actor { return store.Actor{Kind: store.BySystem, Name: "authn"} }
+
+func missing(err error) bool { return err != nil && fault.KindOf(err) == fault.Missing }
+
+func hash(token string) store.Hash { return sha256.Sum256([]byte(token)) }
+
+// Login is an account's address and its password in clear, to be shown once.
+type Login struct {
+	Email    string
+	Password string
+}
+
+// Bootstrap makes the first administrator when none was ever made here, and
+// returns the login; made is false when there was one before.
+func (s *Service) Bootstrap(ctx context.Context) (login Login, made bool, err error) {
+	login = Login{Email: firstEmail, Password: random(15)}
+	made, err = s.store.CreateFirstUser(ctx, system(), store.User{
+		Email: login.Email, PasswordHash: hashPassword(login.Password), Role: store.RoleAdmin,
+	})
+	if err != nil {
+		return Login{}, false, fmt.Errorf("make the first administrator: %w", err)
+	}
+	if !made {
+		return Login{}, false, nil
+	}
+	return login, true, nil
+}
+
+// ResetFirst gives the first administrator a new password and returns it; every
+// session of that account ends. It makes the account when there is none.
+func (s *Service) ResetFirst(ctx context.Context) (Login, error) {
+	login, made, err := s.Bootstrap(ctx)
+	if err != nil || made {
+		return login, err
+	}
+	login = Login{Email: firstEmail, Password: random(15)}
+	user, err := s.store.UserByEmail(ctx, firstEmail)
+	if missing(err) {
+		_, err = s.store.CreateUser(ctx, system(), store.User{Email: firstEmail, PasswordHash: hashPassword(login.Password), Role: store.RoleAdmin})
+	} else if err == nil {
+		err = s.store.SetPassword(ctx, system(), user.ID, hashPassword(login.Password))
+	}
+	if err != nil {
+		return Login{}, fmt.Errorf("reset the first administrator: %w", err)
+	}
+	return login, nil
+}
+
+// Session is a sign-in. Token is in clear and goes into the person's cookie.
+type Session struct {
+	Token   string
+	Actor   store.Actor
+	Expires time.Time
+}
+
+// Login signs a person in from the network address peer.
+//
+// ErrLogin: the address or the password is wrong.
+// fault.Limited: too many failures, or too many sign-ins at this moment.
+func (s *Service) Login(ctx context.Context, email, password, peer string) (Session, error) {
+	email = strings.ToLower(strings.TrimSpace(email))
+	if len(email) > longestEmail || len(password) > longestPassword {
+		return Session{}, ErrLogin
+	}
+	from := peerKey(peer)
+	person := from + " " + email
+	if !s.limit.open(from, mostPerPeer) || !s.limit.open(person, mostPerPerson) {
+		return Session{}, fault.New(fault.Limited, "too many failed sign-ins; try again in a few minutes")
+	}
+	user, err := s.store.UserByEmail(ctx, email)
+	known := err == nil
+	if !known {
+		if !missing(err) {
+			return Session{}, fmt.Errorf("sign in: %w", err)
+		}
+		user = store.User{PasswordHash: s.nobody}
+	}
+	same, err := s.compare(ctx, user.PasswordHash, password)
+	if err != nil {
+		return Session{}, err
+	}
+	if !same || !known {
+		s.limit.failed(from)
+		s.limit.failed(person)
+		if known {
+			if err := s.store.Record(ctx, system(), "session.refuse", "user "+string(user.ID), ""); err != nil {
+				return Session{}, fmt.Errorf("sign in: %w", err)
+			}
+		}
+		return Session{}, ErrLogin
+	}
+	s.limit.forget(person)
+	return s.open(ctx, user)
+}
+
+
+// compare hashes a password when there is room, and waits for room until ctx
+// ends.
+func (s *Service) compare(ctx context.Context, hash, password string) (bool, error) {
+	select {
+	case s.hashing <- struct{}{}:
+	case <-ctx.Done():
+		return false, fault.New(fault.Limited, "too many sign-ins at this moment; try again")
+	}
+	defer func() { <-s.hashing }()
+	return samePassword(hash, password), nil
+}
+
+// open makes a session for user.
+func (s *Service) open(ctx context.Context, user store.User) (Session, error) {
+	now := s.now()
+	made := Session{Token: random(32), Actor: person(user), Expires: now.Add(SessionLifetime)}
+	err := s.store.CreateSession(ctx, made.Actor, store.Session{Hash: hash(made.Token), User: user.ID, CreatedAt: now, ExpiresAt: made.Expires})
+	if err != nil {
+		return Session{}, fmt.Errorf("open a session: %w", err)
+	}
+	return made, nil
+}
+
+func person(user store.User) store.Actor {
+	return store.Actor{Kind: store.ByPerson, ID: string(user.ID), Name: user.Email, Role: user.Role}
+}
+
+// Session returns who holds a session's token. When the session is in its
+// second half it opens the next one and returns it as renewed, for a new
+// cookie; the former stays good until it expires, for requests under way.
+//
+// ErrUnknown: the token is unknown or expired.
+func (s *Service) Session(ctx context.Context, token string) (who store.Actor, renewed *Session, err error) {
+	session, user, err := s.store.Session(ctx, hash(token))
+	if missing(err) {
+		return store.Actor{}, nil, ErrUnknown
+	}
+	if err != nil {
+		return store.Actor{}, nil, fmt.Errorf("find the session: %w", err)
+	}
+	if session.ExpiresAt.Sub(s.now()) > SessionLifetime/2 {
+		return person(user), nil, nil
+	}
+	next, err := s.open(ctx, user)
+	if err != nil {
+		return store.Actor{}, nil, err
+	}
+	return person(user), &next, nil
+}
+
+// Logout ends the session of token. Ending one that is gone is no error.
+func (s *Service) Logout(ctx context.Context, who store.Actor, token string) error {
+	if err := s.store.DeleteSession(ctx, who, hash(token)); err != nil {
+		return fmt.Errorf("end the session: %w", err)
+	}
+	return nil
+}
+
+// Token returns the program that holds an API token.
+//
+// ErrUnknown: the token is unknown or was revoked.
+func (s *Service) Token(ctx context.Context, token string) (store.Actor, error) {
+	if !strings.HasPrefix(token, tokenPrefix) {
+		return store.Actor{}, ErrUnknown
+	}
+	found, err := s.store.TokenByHash(ctx, hash(token))
+	if missing(err) {
+		return store.Actor{}, ErrUnknown
+	}
+	if err != nil {
+		return store.Actor{}, fmt.Errorf("find the token: %w", err)
+	}
+	return store.Actor{Kind: store.ByToken, ID: string(found.ID), Name: found.Name, Role: found.Role}, nil
+}
+
+// Tokens returns all API tokens, by name.
+func (s *Service) Tokens(ctx context.Context) ([]store.APIToken, error) {
+	tokens, err := s.store.Tokens(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("list the tokens: %w", err)
+	}
+	return tokens, nil
+}
+
+// IssueToken makes an API token and returns it with its value, which nobody
+// can show again.
+//
+// fault.Invalid: the name is empty, too long or has control characters, or the
+// role is unknown. fault.Conflict: the name is taken.
+func (s *Service) IssueToken(ctx context.Context, who store.Actor, name string, role store.Role) (store.APIToken, string, error) {
+	var problems []fault.Problem
+	name = strings.TrimSpace(name)
+	if name == "" || len(name) > longestName || strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+		problems = append(problems, fault.Problem{Path: "name", Code: "bad_name", Text: "A name has 1 to 100 bytes and no control characters."})
+	}
+	if role != store.RoleAdmin && role != store.RoleEditor && role != store.RoleViewer {
+		problems = append(problems, fault.Problem{Path: "role", Code: "bad_role", Text: "A role is admin, editor or viewer."})
+	}
+	if err := fault.Problems("the token cannot be made", problems); err != nil {
+		return store.APIToken{}, "", err
+	}
+	value := tokenPrefix + random(32)
+	made, err := s.store.CreateToken(ctx, who, store.APIToken{Name: name, Role: role, Hash: hash(value), CreatedAt: s.now()})
+	if err != nil {
+		return store.APIToken{}, "", fmt.Errorf("issue the token: %w", err)
+	}
+	return made, value, nil
+}
+
+// ReplaceToken revokes the token of that name, if there is one, and issues it
+// anew: for a program that starts and has forgotten the former value.
+func (s *Service) ReplaceToken(ctx context.Context, name string, role store.Role) (string, error) {
+	tokens, err := s.Tokens(ctx)
+	if err != nil {
+		return "", err
+	}
+	for _, t := range tokens {
+		if t.Name == name {
+			if err := s.RevokeToken(ctx, system(), t.ID); err != nil && !missing(err) {
+				return "", err
+			}
+		}
+	}
+	_, value, err := s.IssueToken(ctx, system(), name, role)
+	return value, err
+}
+
+// RevokeToken ends a token at once. fault.Missing: there is none.
+func (s *Service) RevokeToken(ctx context.Context, who store.Actor, token store.TokenID) error {
+	if err := s.store.DeleteToken(ctx, who, token); err != nil {
+		return fmt.Errorf("revoke the token: %w", err)
+	}
+	return nil
+}
