@@ -1,0 +1,150 @@
+package deliver
+
+import (
+	"errors"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"weir/dataplane/queue"
+	"weir/shared/fault"
+	"weir/shared/id"
+)
+
+// Presence says whether a destination exists. The zero value is Unknown.
+type Presence uint8
+
+// The presences.
+const (
+	Unknown Presence = iota // its workspace is not loaded: its deliveries wait
+	Present
+	Removed // the workspace is loaded and does not have it: its deliveries are dropped
+)
+
+// Config says what the lanes of one partition work with. Zero values of the
+// optional fields mean the defaults named beside them.
+type Config struct {
+	// Parked and Dead are the partition's logs. The lanes must be their only
+	// writer; a write of anybody else ends Run with fault.Conflict.
+	Parked, Dead queue.Log
+	// Lookup returns a destination as it is now. It is asked before every send,
+	// so it must be quick.
+	Lookup func(id.Workspace, id.Destination) (*Target, Presence)
+	// Settle takes what left its stage, see Settled. Settlements of one output
+	// come in the order in which they happened; those with EndParked come in the
+	// order of their To, and so do those with EndDead. It may be called from many
+	// goroutines until Run returned, and must not call back into Lanes. The slice
+	// is the callee's.
+	Settle func([]Settled)
+	// Drained reports that every PARKED record of the destination up to and
+	// including floor is settled. The Settle calls that make it true came before.
+	// Once all of this is journaled the pipeline calls Confirmed. Same rules as
+	// for Settle.
+	Drained func(d id.Destination, floor uint64)
+	// Held reports whether the partition is still ours; it is asked before every
+	// send. nil means always.
+	Held func() bool
+	// Do sends one request without following redirects: Client.Do, or a test's.
+	Do func(*http.Request) (*http.Response, error)
+	// Deps is handed to sinks.
+	Deps Deps
+	// Log is where what an operator should know is written; nil means nowhere.
+	Log *slog.Logger
+
+	Owners      int           // partitions that share a destination's concurrency; 2
+	ParkAfter   time.Duration // from reading a frame to parking what is not settled; 2 s
+	LaneBytes   int64         // events a lane keeps in memory before it parks; 16 MiB
+	MemoryBytes int64         // events all lanes keep in memory before they park; 128 MiB
+	Backlog     int64         // events that wait to be written to PARKED or DEAD; 16 MiB each
+	Grace       time.Duration // how long Run waits for answers after its context ended; 5 s
+	Seed        uint64        // of the jitter of retries; 0 means a random one
+}
+
+// withDefaults checks c and fills in what is optional.
+func (c Config) withDefaults() (Config, error) {
+	var errs []error
+	need := func(ok bool, name string) {
+		if !ok {
+			errs = append(errs, fault.New(fault.Internal, "deliver.Config.%s is required", name))
+		}
+	}
+	need(c.Parked != nil, "Parked")
+	need(c.Dead != nil, "Dead")
+	need(c.Lookup != nil, "Lookup")
+	need(c.Settle != nil, "Settle")
+	need(c.Do != nil, "Do")
+	if c.Drained == nil {
+		c.Drained = func(id.Destination, uint64) {}
+	}
+	if c.Held == nil {
+		c.Held = func() bool { return true }
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Deps.Now == nil {
+		c.Deps.Now = time.Now
+	}
+	if c.Deps.Log == nil {
+		c.Deps.Log = c.Log
+	}
+	orInt(&c.Owners, 2)
+	orInt(&c.ParkAfter, 2*time.Second)
+	orInt(&c.LaneBytes, 16<<20)
+	orInt(&c.MemoryBytes, 128<<20)
+	orInt(&c.Backlog, 16<<20)
+	orInt(&c.Grace, 5*time.Second)
+	return c, errors.Join(errs...)
+}
+
+// orInt puts value into *p when *p is zero.
+func orInt[T int | int64 | time.Duration](p *T, value T) {
+	if *p == 0 {
+		*p = value
+	}
+}
+
+// Recovery is what the journal knows at the start of an owner.
+type Recovery struct {
+	// Drained has an entry for every destination that may have PARKED records:
+	// each with a Parked balance, also when nothing of it was ever drained
+	// (Floor 0), and also those that Scan just found. Done includes the From of
+	// every settlement with Stage FromParked that Scan found in DEAD.
+	Drained map[id.Destination]Drained
+	// ParkedThrough and DeadThrough are the highest positions of the two logs
+	// whose settlements the journal had before Scan, see Settled.Through.
+	ParkedThrough, DeadThrough uint64
+}
+
+// Through returns which position of PARKED or of DEAD the settlement proves, 0
+// for none. The journal keeps the highest of each: settlements are reported in
+// the order of these positions, so Scan from there on finds every one that the
+// journal missed.
+func (s Settled) Through() (parked, dead uint64) {
+	switch {
+	case s.To.Seq == 0:
+		return 0, 0
+	case s.End == EndParked:
+		return s.To.Seq, 0
+	default:
+		return 0, s.To.Seq
+	}
+}
+
+// Filter selects dead letters. Empty fields select all.
+type Filter struct {
+	Workspace   id.Workspace
+	Destination id.Destination // required for Redrive, Discard and List
+	Code        string
+	Places      []Place
+}
+
+// DeadLetter is one delivery that its destination will never take by itself.
+type DeadLetter struct {
+	Place
+	Delivery Delivery // its Read is zero
+	Code     string
+	Status   int    // of the answer, 0 when there was none
+	Detail   string // local to the plane: may hold a vendor's text
+	At       time.Time
+}
