@@ -1,0 +1,110 @@
+// Package guard is what a plane's owner forbids, whatever the control plane
+// signs. It is read once from a local file, guard.yaml; no revision changes it.
+// Without the file everything is allowed.
+package guard
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"slices"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+
+	"weir/shared/capability"
+	"weir/shared/fault"
+	"weir/shared/workspace"
+)
+
+// Rules is the content of guard.yaml. An absent list allows everything, an
+// empty one nothing.
+type Rules struct {
+	Destinations struct {
+		Types *[]string `yaml:"types"` // kinds of destinations that may run
+		Hosts *[]string `yaml:"hosts"` // hosts that may be called, as patterns: "*.example.com"
+	} `yaml:"destinations"`
+	View struct {
+		Actions *[]capability.Action `yaml:"actions"` // what a capability may open
+	} `yaml:"view"`
+}
+
+// Guard decides by Rules. It is immutable and safe for concurrent use.
+type Guard struct{ rules Rules }
+
+// CodeType is the code of Review's problem with a destination's type.
+const CodeType = "guard_destination_type"
+
+// Load reads the rules at file; a file that does not exist allows everything.
+// fault.Invalid: it cannot be understood, and then nothing may run.
+func Load(file string) (*Guard, error) {
+	b, err := os.ReadFile(file)
+	if errors.Is(err, os.ErrNotExist) {
+		return &Guard{}, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("guard: %w", err)
+	}
+	var g Guard
+	dec := yaml.NewDecoder(bytes.NewReader(b))
+	dec.KnownFields(true)
+	if err := dec.Decode(&g.rules); err != nil && !errors.Is(err, io.EOF) {
+		return nil, fault.New(fault.Invalid, "%s: %v", file, err)
+	}
+	for _, p := range deref(g.rules.Destinations.Hosts) {
+		if _, err := path.Match(p, ""); err != nil {
+			return nil, fault.New(fault.Invalid, "%s: destinations.hosts: %q is not a pattern", file, p)
+		}
+	}
+	return &g, nil
+}
+
+func deref[T any](list *[]T) []T {
+	if list == nil {
+		return nil
+	}
+	return *list
+}
+
+func allows[T comparable](list *[]T, v T) bool { return list == nil || slices.Contains(*list, v) }
+
+// Review returns what of a configuration may not run here, with paths into it.
+func (g *Guard) Review(c workspace.Config) []fault.Problem {
+	var ps []fault.Problem
+	for i, d := range c.Destinations {
+		if !allows(g.rules.Destinations.Types, d.Type) {
+			ps = append(ps, fault.Problem{
+				Path: fmt.Sprintf("destinations[%d].type", i), Code: CodeType,
+				Text: fmt.Sprintf("The guard of this data plane does not allow destinations of type %s.", d.Type),
+			})
+		}
+	}
+	return ps
+}
+
+// Host reports whether host, a name or address without port, may be called.
+// fault.Denied: it may not.
+func (g *Guard) Host(host string) error {
+	hosts := g.rules.Destinations.Hosts
+	if hosts == nil {
+		return nil
+	}
+	host = strings.ToLower(strings.TrimSuffix(host, "."))
+	for _, p := range *hosts {
+		if ok, _ := path.Match(strings.ToLower(p), host); ok {
+			return nil
+		}
+	}
+	return fault.New(fault.Denied, "the guard of this data plane does not allow calls to this host")
+}
+
+// Action reports whether a capability may open a view.
+func (g *Guard) Action(a capability.Action) error {
+	if allows(g.rules.View.Actions, a) {
+		return nil
+	}
+	return fault.New(fault.Denied, "the guard of this data plane does not allow %s", a)
+}

@@ -1,0 +1,85 @@
+package guard_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"weir/dataplane/guard"
+	"weir/shared/capability"
+	"weir/shared/fault"
+	"weir/shared/workspace"
+)
+
+func load(t *testing.T, text string) *guard.Guard {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "guard.yaml")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	g, err := guard.Load(file)
+	if err != nil {
+		t.Fatalf("Load: %v", err)
+	}
+	return g
+}
+
+var config = workspace.Config{Destinations: []workspace.Destination{{Type: "webhook"}, {Type: "postgres"}}}
+
+func TestWithoutAFileEverythingIsAllowed(t *testing.T) {
+	g, err := guard.Load(filepath.Join(t.TempDir(), "none.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if ps := g.Review(config); len(ps) > 0 {
+		t.Errorf("Review = %v, want nothing", ps)
+	}
+	if err := g.Host("example.com"); err != nil {
+		t.Errorf("Host: %v", err)
+	}
+	if err := g.Action(capability.ReadDead); err != nil {
+		t.Errorf("Action: %v", err)
+	}
+}
+
+func TestWhatTheOwnerForbids(t *testing.T) {
+	g := load(t, "destinations:\n  types: [postgres]\n  hosts: ['*.example.com']\nview:\n  actions: ['ledger:read']\n")
+	paths := []string{}
+	for _, p := range g.Review(config) {
+		paths = append(paths, p.Path+" "+p.Code)
+	}
+	if diff := cmp.Diff([]string{"destinations[0].type guard_destination_type"}, paths); diff != "" {
+		t.Errorf("Review (-want +got):\n%s", diff)
+	}
+	for host, ok := range map[string]bool{"a.example.com": true, "A.EXAMPLE.com.": true, "example.com": false, "a.example.com.evil.test": false, "169.254.169.254": false} {
+		if err := g.Host(host); (err == nil) != ok {
+			t.Errorf("Host(%q) = %v, want allowed %v", host, err, ok)
+		}
+	}
+	for action, ok := range map[capability.Action]bool{capability.ReadLedger: true, capability.ReadDead: false} {
+		if err := g.Action(action); (err == nil) != ok {
+			t.Errorf("Action(%s) = %v, want allowed %v", action, err, ok)
+		}
+	}
+}
+
+func TestAnEmptyListAllowsNothing(t *testing.T) {
+	g := load(t, "destinations: { hosts: [] }\n")
+	if err := g.Host("example.com"); err == nil || fault.KindOf(err) != fault.Denied {
+		t.Errorf("Host = %v, want Denied", err)
+	}
+}
+
+func TestAFileThatCannotBeUnderstoodStopsThePlane(t *testing.T) {
+	for name, text := range map[string]string{"unknown key": "destination: {}\n", "no yaml": "\t{", "bad pattern": "destinations: { hosts: ['['] }\n"} {
+		file := filepath.Join(t.TempDir(), "guard.yaml")
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := guard.Load(file); err == nil || fault.KindOf(err) != fault.Invalid {
+			t.Errorf("%s: Load = %v, want Invalid", name, err)
+		}
+	}
+}
