@@ -309,3 +309,11 @@ func edits(a, b string) int {
 	}
 	return row[len(b)]
 }
+
+// Codes lists every code of Check, CheckSecret and CheckSecretNames.
+func Codes() []string {
+	return []string{
+		"malformed", "unknown_field", "required", "wrong_type", "too_small", "too_large",
+		"not_in_enum", "bad_pattern", "bad_url", "bad_duration",
+	}
+}

@@ -1,5 +1,3 @@
-// Package workspace is the shape of a workspace's configuration and the pure
-// rules about it: canonical encoding, digest, and the whole-config check.
 package workspace
 
 import (

@@ -1,0 +1,269 @@
+package workspace
+
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+
+	"weir/shared/catalog"
+	"weir/shared/fault"
+	"weir/shared/id"
+)
+
+// Limits of one workspace. They keep a revision small enough to be pushed,
+// compiled and rolled back in seconds.
+const (
+	maxSources         = 1_000
+	maxTransformations = 1_000
+	maxDestinations    = 1_000
+	maxConnections     = 10_000
+	maxChain           = 20        // transformations of one connection
+	maxCode            = 256 << 10 // bytes of one transformation
+	maxSettings        = 64 << 10  // bytes of one object's settings
+	maxVersion         = 1<<53 - 1 // of a secret; above it JavaScript rounds
+	maxListed          = 200       // problems that one check lists
+)
+
+var (
+	// slug names a workspace (it stands in addresses) and a region.
+	slug = regexp.MustCompile(`^[a-z][a-z0-9-]{0,62}$`)
+	// name names objects: letters, digits, space, '_', '-' and '.', a letter or
+	// digit at both ends.
+	name        = regexp.MustCompile(`^[\p{L}\p{N}]([\p{L}\p{M}\p{N} _.-]{0,62}[\p{L}\p{M}\p{N}])?$`)
+	writeKey    = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,128}$`) // fits Basic's user name and an address
+	fingerprint = regexp.MustCompile(`^[A-Za-z0-9_:+/=.-]{1,128}$`)
+)
+
+// Codes lists every code that Check and Decode give beside the catalog's own.
+func Codes() []string {
+	return []string{
+		"malformed", "too_new", "too_many", "too_large", "bad_id", "bad_name", "bad_region", "bad_write_key", "bad_version",
+		"bad_fingerprint", "duplicate_id", "duplicate_name", "duplicate_write_key", "duplicate_connection",
+		"duplicate_transformation", "unknown_type", "unknown_language", "unknown_source", "unknown_destination",
+		"unknown_transformation", "required", "too_many_problems",
+	}
+}
+
+// Check lists every problem of c at once, each with its path, in the order of
+// the configuration; nil means that it may become a revision. specs are the
+// kinds that may be used. Past 200 problems it says too_many_problems.
+func Check(c Config, specs []catalog.Spec) []fault.Problem {
+	k := check{specs: specs}
+	k.head(c)
+	if !k.counts(c) {
+		return k.problems
+	}
+	sources := k.sources(c.Sources)
+	transformations := k.transformations(c.Transformations)
+	destinations := k.destinations(c.Destinations)
+	k.connections(c.Connections, sources, destinations, transformations)
+	if len(k.problems) == 0 {
+		if _, _, err := Encode(c); err != nil {
+			k.add("", "too_large", "%v", err)
+		}
+	}
+	if len(k.problems) > maxListed {
+		k.problems = append(k.problems[:maxListed], fault.Problem{Code: "too_many_problems", Text: "There are more problems than these."})
+	}
+	return k.problems
+}
+
+// check gathers problems.
+type check struct {
+	specs    []catalog.Spec
+	problems []fault.Problem
+}
+
+func (k *check) add(path, code, format string, args ...any) {
+	if len(k.problems) <= maxListed {
+		k.problems = append(k.problems, fault.Problem{Path: path, Code: code, Text: fmt.Sprintf(format, args...)})
+	}
+}
+
+func (k *check) head(c Config) {
+	switch {
+	case c.Format > Format:
+		k.add("format", "too_new", "This build knows formats up to %d.", Format)
+	case c.Format < 1:
+		k.add("format", "malformed", "The format is a number from 1.")
+	}
+	if !id.Valid(c.Workspace) {
+		k.add("workspace", "bad_id", "An identifier is 1 to 64 of a-z, 0-9, '_' and '-'.")
+	}
+	if !slug.MatchString(c.Name) {
+		k.add("name", "bad_name", "A workspace's name is 1 to 63 of a-z, 0-9 and '-', a letter first.")
+	}
+	if !ValidRegion(c.Region) {
+		k.add("region", "bad_region", "A region's name is 1 to 63 of a-z, 0-9 and '-', a letter first, such as eu.")
+	}
+}
+
+// ValidRegion reports whether s may name a region: 1 to 63 of a-z, 0-9 and '-',
+// a letter first.
+func ValidRegion(s string) bool { return slug.MatchString(s) }
+
+// counts reports whether c is small enough to be looked at in detail.
+func (k *check) counts(c Config) bool {
+	before := len(k.problems)
+	for _, l := range []struct {
+		path    string
+		n, most int
+	}{
+		{"sources", len(c.Sources), maxSources},
+		{"transformations", len(c.Transformations), maxTransformations},
+		{"destinations", len(c.Destinations), maxDestinations},
+		{"connections", len(c.Connections), maxConnections},
+	} {
+		if l.n > l.most {
+			k.add(l.path, "too_many", "There are %d %s; a workspace has at most %d.", l.n, l.path, l.most)
+		}
+	}
+	return len(k.problems) == before
+}
+
+// names checks identifier and name of one object against those seen before.
+func (k *check) names(at, objectID, objectName string, valid bool, ids, names map[string]bool) {
+	switch {
+	case !valid:
+		k.add(at+".id", "bad_id", "An identifier is 1 to 64 of a-z, 0-9, '_' and '-'.")
+	case ids[objectID]:
+		k.add(at+".id", "duplicate_id", "Another object of this kind has the identifier %s.", objectID)
+	}
+	switch {
+	case !name.MatchString(objectName):
+		k.add(at+".name", "bad_name", "A name is 1 to 64 letters, digits, spaces, '_', '-' and '.', a letter or digit first and last.")
+	case names[objectName]:
+		k.add(at+".name", "duplicate_name", "Another object of this kind is called %s.", objectName)
+	}
+	ids[objectID], names[objectName] = true, true
+}
+
+func (k *check) sources(list []Source) map[string]bool {
+	ids, names, keys := map[string]bool{}, map[string]bool{}, map[string]bool{}
+	for i, s := range list {
+		at := fmt.Sprintf("sources[%d]", i)
+		k.names(at, string(s.ID), s.Name, id.Valid(s.ID), ids, names)
+		switch {
+		case !writeKey.MatchString(s.WriteKey):
+			k.add(at+".writeKey", "bad_write_key", "A write key is 1 to 128 of A-Z, a-z, 0-9, '_', '-' and '.'.")
+		case keys[s.WriteKey]:
+			k.add(at+".writeKey", "duplicate_write_key", "Another source has this write key.")
+		}
+		keys[s.WriteKey] = true
+		if spec, ok := k.spec(at, s.Type, catalog.Sources); ok {
+			k.settings(at, spec, s.Settings)
+		}
+	}
+	return ids
+}
+
+func (k *check) transformations(list []Transformation) map[string]bool {
+	ids, names := map[string]bool{}, map[string]bool{}
+	for i, t := range list {
+		at := fmt.Sprintf("transformations[%d]", i)
+		k.names(at, string(t.ID), t.Name, id.Valid(t.ID), ids, names)
+		if t.Language != "javascript" {
+			k.add(at+".language", "unknown_language", "The language is javascript.")
+		}
+		switch {
+		case t.Code == "":
+			k.add(at+".code", "required", "A transformation has code.")
+		case len(t.Code) > maxCode:
+			k.add(at+".code", "too_large", "The code is longer than %d bytes.", maxCode)
+		}
+	}
+	return ids
+}
+
+func (k *check) destinations(list []Destination) map[string]bool {
+	ids, names := map[string]bool{}, map[string]bool{}
+	for i, d := range list {
+		at := fmt.Sprintf("destinations[%d]", i)
+		k.names(at, string(d.ID), d.Name, id.Valid(d.ID), ids, names)
+		spec, ok := k.spec(at, d.Type, catalog.Destinations, catalog.Warehouses)
+		if !ok {
+			continue
+		}
+		k.settings(at, spec, d.Settings)
+		fields := slices.Sorted(maps.Keys(d.Secrets))
+		k.problems = append(k.problems, catalog.CheckSecretNames(spec, fields, at+".secrets")...)
+		for _, f := range fields {
+			if r := d.Secrets[f]; r.Version == 0 || r.Version > maxVersion {
+				k.add(at+".secrets."+f+".version", "bad_version", "A secret's version is a number from 1.")
+			}
+			if !fingerprint.MatchString(d.Secrets[f].Fingerprint) {
+				k.add(at+".secrets."+f+".fingerprint", "bad_fingerprint", "A secret has the fingerprint that its client made.")
+			}
+		}
+	}
+	return ids
+}
+
+// spec finds the kind of an object.
+func (k *check) spec(at, kind string, families ...catalog.Family) (catalog.Spec, bool) {
+	s, ok := catalog.Find(k.specs, kind, families...)
+	if !ok {
+		k.add(at+".type", "unknown_type", "There is no %s of this type%s.", families[0], k.known(families))
+	}
+	return s, ok
+}
+
+// known lists the types that there are, for the text of a problem.
+func (k *check) known(families []catalog.Family) string {
+	text, sep := "", "; there are "
+	for _, s := range k.specs {
+		if slices.Contains(families, s.Family) {
+			text, sep = text+sep+s.Name, ", "
+		}
+	}
+	return text
+}
+
+func (k *check) settings(at string, spec catalog.Spec, settings []byte) {
+	if len(settings) > maxSettings {
+		k.add(at+".settings", "too_large", "The settings are longer than %d bytes.", maxSettings)
+		return
+	}
+	k.problems = append(k.problems, catalog.Check(spec, settings, at+".settings")...)
+}
+
+func (k *check) connections(list []Connection, sources, destinations, transformations map[string]bool) {
+	type pair struct {
+		source      id.Source
+		destination id.Destination
+	}
+	seen := map[pair]bool{}
+	for i, c := range list {
+		at := fmt.Sprintf("connections[%d]", i)
+		if !sources[string(c.Source)] {
+			k.add(at+".source", "unknown_source", "This source is not in the workspace.")
+		}
+		if !destinations[string(c.Destination)] {
+			k.add(at+".destination", "unknown_destination", "This destination is not in the workspace.")
+		}
+		p := pair{c.Source, c.Destination}
+		if seen[p] {
+			k.add(at, "duplicate_connection", "Another connection joins the same source and destination.")
+		}
+		seen[p] = true
+		k.chain(at+".transformations", c.Transformations, transformations)
+	}
+}
+
+func (k *check) chain(at string, chain []id.Transformation, known map[string]bool) {
+	if len(chain) > maxChain {
+		k.add(at, "too_many", "A connection has at most %d transformations.", maxChain)
+		return
+	}
+	seen := map[id.Transformation]bool{}
+	for i, t := range chain {
+		switch {
+		case !known[string(t)]:
+			k.add(fmt.Sprintf("%s[%d]", at, i), "unknown_transformation", "This transformation is not in the workspace.")
+		case seen[t]:
+			k.add(fmt.Sprintf("%s[%d]", at, i), "duplicate_transformation", "A connection applies a transformation once.")
+		}
+		seen[t] = true
+	}
+}
