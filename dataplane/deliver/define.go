@@ -1,0 +1,124 @@
+package deliver
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"maps"
+	"slices"
+	"time"
+
+	"weir/shared/catalog"
+	"weir/shared/fault"
+	"weir/shared/secret"
+)
+
+// Define makes a Kind that speaks HTTP from its spec.yaml and a function that
+// builds it from typed settings (the generated Settings of the kind's folder).
+// It panics when the spec is not complete: it is compiled in.
+//
+// Fields called ordered, concurrency, timeout and batch {size, wait} become the
+// kind's Limits; absent ones mean true, 16, 30 s and single events.
+func Define[S any](spec []byte, build func(S) (Destination, error)) Kind {
+	return define(spec, func(s S) (Opened, error) {
+		d, err := build(s)
+		return Opened{HTTP: d}, err
+	})
+}
+
+// DefineSink is Define for a kind with a protocol of its own. open is called
+// when the first batch is to be written, not when settings are checked.
+func DefineSink[S any](spec []byte, open func(context.Context, S, Deps) (Sink, error)) Kind {
+	return define(spec, func(s S) (Opened, error) {
+		return Opened{Sink: func(ctx context.Context, d Deps) (Sink, error) { return open(ctx, s, d) }}, nil
+	})
+}
+
+func define[S any](text []byte, open func(S) (Opened, error)) Kind {
+	spec, err := catalog.Parse(text)
+	if err != nil {
+		panic(err)
+	}
+	return Kind{Spec: spec, Open: func(settings []byte, secrets map[string]secret.String) (Opened, error) {
+		if err := check(spec, settings, secrets); err != nil {
+			return Opened{}, err
+		}
+		filled := catalog.Fill(spec, settings)
+		var s S
+		limits, err := decode(filled, &s)
+		if err != nil {
+			return Opened{}, err
+		}
+		if with, ok := any(&s).(interface {
+			SetSecrets(map[string]secret.String)
+		}); ok {
+			with.SetSecrets(secrets)
+		}
+		o, err := open(s)
+		if err != nil {
+			return Opened{}, invalid(err)
+		}
+		o.Limits = limits
+		return o, nil
+	}}
+}
+
+// check lists every problem of settings and secrets together.
+func check(spec catalog.Spec, settings []byte, secrets map[string]secret.String) error {
+	names := slices.Sorted(maps.Keys(secrets))
+	problems := catalog.Check(spec, settings, "settings")
+	problems = append(problems, catalog.CheckSecretNames(spec, names, "secrets")...)
+	for _, name := range names {
+		if slices.ContainsFunc(spec.Secrets, func(f catalog.Field) bool { return f.Name == name }) {
+			problems = append(problems, catalog.CheckSecret(spec, name, []byte(secrets[name].Reveal()), "secrets."+name)...)
+		}
+	}
+	return fault.Problems("The settings of this "+spec.Title+" destination have problems:", problems)
+}
+
+// decode reads checked settings into s and the fields that every kind may have into Limits.
+func decode[S any](settings []byte, s *S) (Limits, error) {
+	if len(settings) == 0 {
+		settings = []byte("{}")
+	}
+	var common struct {
+		Ordered     *bool            `json:"ordered"`
+		Concurrency int              `json:"concurrency"`
+		Timeout     catalog.Duration `json:"timeout"`
+		Batch       *struct {
+			Size int              `json:"size"`
+			Wait catalog.Duration `json:"wait"`
+		} `json:"batch"`
+	}
+	if err := errors.Join(json.Unmarshal(settings, s), json.Unmarshal(settings, &common)); err != nil {
+		return Limits{}, fault.Problems("The settings could not be read.", []fault.Problem{{
+			Path: "settings", Code: "malformed", Text: "The settings do not fit their spec.",
+		}})
+	}
+	l := Limits{Ordered: common.Ordered == nil || *common.Ordered, Concurrency: common.Concurrency, Timeout: common.Timeout.Std(), BatchSize: 1}
+	if b := common.Batch; b != nil {
+		l.BatchSize, l.BatchWait = max(b.Size, 1), min(b.Wait.Std(), maxBatchWait)
+	}
+	return l.withDefaults(), nil
+}
+
+// maxBatchWait is the longest that a batch gathers in memory.
+const maxBatchWait = 2 * time.Second
+
+// withDefaults fills in what is zero.
+func (l Limits) withDefaults() Limits {
+	orInt(&l.Concurrency, 16)
+	orInt(&l.Timeout, 30*time.Second)
+	orInt(&l.BatchSize, 1)
+	return l
+}
+
+// invalid makes sure that an error of a kind's build is fault.Invalid with a path.
+func invalid(err error) error {
+	if fault.KindOf(err) == fault.Invalid && len(fault.ProblemsOf(err)) > 0 {
+		return err
+	}
+	return fault.Problems("The settings cannot be used.", []fault.Problem{{
+		Path: "settings", Code: "malformed", Text: "The settings cannot be used by this kind of destination.",
+	}})
+}
