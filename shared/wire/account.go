@@ -1,0 +1,239 @@
+package wire
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"weir/shared/fault"
+	"weir/shared/id"
+)
+
+// end is the control end of one account: its connection and the planes that it
+// was asked about.
+type end struct {
+	account Account
+	link    *link
+
+	mu     sync.Mutex
+	planes map[id.Plane]struct{}
+}
+
+// end returns the connection to an account, made on first use together with the
+// account and its buckets. fault.Unavailable: the hub is away.
+func (h *Hub) end(ctx context.Context, a Account) (*end, error) {
+	if err := a.check(); err != nil {
+		return nil, err
+	}
+	h.mu.Lock()
+	e := h.ends[a]
+	h.mu.Unlock()
+	if e != nil {
+		return e, nil
+	}
+	if err := h.opening.enter(ctx); err != nil { // one at a time: two openers would make two connections
+		return nil, err
+	}
+	defer h.opening.leave()
+	h.mu.Lock()
+	e = h.ends[a]
+	h.mu.Unlock()
+	if e != nil {
+		return e, nil
+	}
+	if err := h.admit(ctx, a); err != nil {
+		return nil, err
+	}
+	creds, err := h.cfg.Operator.Admin(a)
+	if err != nil {
+		return nil, err
+	}
+	l, err := h.dial(ctx, creds, "weir control "+a.String())
+	if err != nil {
+		return nil, err
+	}
+	e = &end{account: a, link: l, planes: map[id.Plane]struct{}{}}
+	if err := e.keep(ctx); err != nil {
+		l.conn.Close()
+		return nil, err
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.closed {
+		l.conn.Close()
+		return nil, fault.New(fault.Unavailable, "The hub's control end was closed.")
+	}
+	h.ends[a] = e
+	h.wanted[a] = struct{}{}
+	close(h.changed)
+	h.changed = make(chan struct{})
+	return e, nil
+}
+
+// dial connects and waits until the connection stands.
+func (h *Hub) dial(ctx context.Context, creds Credentials, name string) (*link, error) {
+	l, err := connect(linkConfig{address: h.cfg.Address, creds: creds, name: name, tls: h.cfg.TLS, log: h.log})
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, callDeadline)
+	defer cancel()
+	for !l.up() {
+		if ctx.Err() != nil {
+			l.conn.Close()
+			return nil, fault.New(fault.Unavailable, "The hub at %s does not answer.", h.cfg.Address)
+		}
+		l.pause(ctx, reconnectWait)
+	}
+	return l, nil
+}
+
+// admit tells the hub of an account, through the system account; telling it
+// again changes nothing.
+func (h *Hub) admit(ctx context.Context, a Account) error {
+	_, token, err := h.cfg.Operator.accountJWT(a.String())
+	if err != nil {
+		return err
+	}
+	system, err := h.systemLink(ctx)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, callDeadline)
+	defer cancel()
+	msg, err := system.conn.RequestWithContext(ctx, "$SYS.REQ.CLAIMS.UPDATE", []byte(token))
+	if err != nil {
+		return fmt.Errorf("make hub account %s: %w", a, away(err))
+	}
+	var answer struct {
+		Error *struct {
+			Description string `json:"description"`
+		} `json:"error"`
+	}
+	if err := json.Unmarshal(msg.Data, &answer); err != nil {
+		return fault.New(fault.Unavailable, "The hub's answer about account %s is not readable.", a)
+	}
+	if answer.Error != nil {
+		return fault.New(fault.Denied, "The hub refused account %s: %s.", a, answer.Error.Description)
+	}
+	return nil
+}
+
+// systemLink returns the connection through which accounts are made.
+func (h *Hub) systemLink(ctx context.Context) (*link, error) {
+	if err := h.entering.enter(ctx); err != nil {
+		return nil, err
+	}
+	defer h.entering.leave()
+	if h.system != nil {
+		return h.system, nil
+	}
+	creds, err := h.cfg.Operator.admin(systemAccount)
+	if err != nil {
+		return nil, err
+	}
+	l, err := h.dial(ctx, creds, "weir control system")
+	if err != nil {
+		return nil, err
+	}
+	h.system = l
+	return l, nil
+}
+
+// keep makes the buckets of an account, or brings them to their settings.
+//
+// They are plain streams under the names of KV buckets. Roll-ups stay
+// forbidden, other than in buckets that NATS tools make: with a roll-up header
+// on its own key a plane would empty the bucket of the whole region.
+func (e *end) keep(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 3*callDeadline)
+	defer cancel()
+	for _, b := range buckets(e.account) {
+		_, err := e.link.js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
+			Name:              stream(b.name),
+			Subjects:          []string{subject(b.name, ">")},
+			MaxMsgsPerSubject: 1,
+			MaxBytes:          b.maxBytes,
+			MaxMsgSize:        b.maxValue,
+			Discard:           jetstream.DiscardNew,
+			AllowDirect:       true,
+			DenyDelete:        true,
+			Storage:           jetstream.FileStorage,
+			Duplicates:        2 * time.Minute,
+			MaxConsumers:      -1,
+		})
+		if err != nil {
+			return fmt.Errorf("make bucket %s of %s: %w", b.name, e.account, away(err))
+		}
+	}
+	return nil
+}
+
+// call runs f on the end of an account. When the hub does not know a bucket (it
+// was emptied), account and buckets are made again and f runs once more.
+func (h *Hub) call(ctx context.Context, a Account, f func(context.Context, *end) error) error {
+	e, err := h.end(ctx, a)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, 3*callDeadline)
+	defer cancel()
+	err = f(ctx, e)
+	if err == nil || fault.KindOf(err) != fault.Unavailable || ctx.Err() != nil {
+		return err
+	}
+	if err := h.repair(ctx, e); err != nil {
+		return err
+	}
+	return f(ctx, e)
+}
+
+// repair tells the hub again of an account and its buckets.
+func (h *Hub) repair(ctx context.Context, e *end) error {
+	if err := h.admit(ctx, e.account); err != nil {
+		return err
+	}
+	return e.keep(ctx)
+}
+
+// know remembers a plane of this account.
+func (e *end) know(p id.Plane) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.planes[p] = struct{}{}
+}
+
+// beat bumps the heartbeat key of every plane of the account: those asked about
+// and those that ever sent a beat.
+func (e *end) beat(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, callDeadline)
+	defer cancel()
+	s, err := e.link.js.Stream(ctx, stream(bucketBeats))
+	if err != nil {
+		return away(err)
+	}
+	info, err := s.Info(ctx, jetstream.WithSubjectFilter(subject(bucketBeats, "*")))
+	if err != nil {
+		return away(err)
+	}
+	for subj := range info.State.Subjects {
+		if p := id.Plane(keyOf(bucketBeats, subj)[0]); id.Valid(p) {
+			e.know(p)
+		}
+	}
+	e.mu.Lock()
+	planes := make([]id.Plane, 0, len(e.planes))
+	for p := range e.planes {
+		planes = append(planes, p)
+	}
+	e.mu.Unlock()
+	for _, p := range planes {
+		err = errors.Join(err, e.link.conn.Publish(subject(bucketPointers, string(p)+"."+heartbeat), nil)) // not awaited: the next one is 5 s away
+	}
+	return away(err)
+}

@@ -1,0 +1,140 @@
+package wire
+
+import (
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+
+	"weir/shared/fault"
+	"weir/shared/id"
+	"weir/shared/workspace"
+)
+
+const (
+	maxPath     = 256 // bytes of a Problem's path
+	maxProblems = 500 // of one Ack
+	maxAlarms   = 500 // of one Beat
+	maxKinds    = 2_000
+	maxCounts   = 50_000
+)
+
+var (
+	softwareVersion = regexp.MustCompile(`^v?[0-9]+\.[0-9]+\.[0-9]+(-[0-9A-Za-z.-]{1,40})?(\+[0-9A-Za-z.-]{1,40})?$`)
+	kindName        = regexp.MustCompile(`^[a-z][a-z0-9]{0,31}$`)
+)
+
+// check refuses a pointer that does not say all it has to.
+func (p Pointer) check() error {
+	switch {
+	case !id.Valid(p.Plane) || !id.Valid(p.Workspace) || !workspace.ValidRegion(p.Region):
+		return fault.New(fault.Invalid, "A pointer names a plane, a workspace and a region.")
+	case p.Number == 0:
+		return fault.New(fault.Invalid, "A pointer's number is from 1.")
+	case p.Tombstone && p.Digest != "" || !p.Tombstone && !p.Digest.Valid():
+		return fault.New(fault.Invalid, "A pointer has the digest of its body, a tombstone has none.")
+	}
+	return nil
+}
+
+// cleaned returns a with nothing in it that may not go up, and how many codes
+// were replaced because they are not declared.
+func (a Ack) cleaned() (Ack, int) {
+	replaced := 0
+	a.Format = Version
+	problems := make([]Problem, 0, min(len(a.Problems), maxProblems))
+	for _, p := range a.Problems[:min(len(a.Problems), maxProblems)] {
+		if !p.Code.Known() {
+			p.Code = Undeclared
+			replaced++
+		}
+		p.Path = cleanPath(p.Path)
+		problems = append(problems, p)
+	}
+	a.Problems = problems
+	if a.State == Applied {
+		a.Problems = nil
+	}
+	return a, replaced
+}
+
+// check refuses an ack that a plane of ours would not send.
+func (a Ack) check() error {
+	ok := a.Format == Version && id.Valid(a.Plane) && id.Valid(a.Workspace) && a.Number > 0 &&
+		(a.Digest == "" || a.Digest.Valid()) && (a.State == Applied || a.State == Rejected) && len(a.Problems) <= maxProblems &&
+		(a.State == Rejected || len(a.Problems) == 0)
+	for _, p := range a.Problems {
+		ok = ok && p.Code.Known() && p.Path == cleanPath(p.Path)
+	}
+	if !ok {
+		return fault.New(fault.Invalid, "An ack of plane %s says something that no ack may say.", clip(string(a.Plane)))
+	}
+	return nil
+}
+
+// cleaned returns b with nothing in it that may not go up, and how many codes
+// were replaced because they are not declared.
+func (b Beat) cleaned() (Beat, int) {
+	replaced := 0
+	b.Format = Version
+	if !softwareVersion.MatchString(b.Version) {
+		b.Version = "0.0.0"
+	}
+	b.Alarms = slices.Clone(b.Alarms[:min(len(b.Alarms), maxAlarms)])
+	for i := range b.Alarms {
+		if !b.Alarms[i].Code.Known() {
+			b.Alarms[i].Code = Undeclared
+			replaced++
+		}
+	}
+	b.Counts = slices.Clone(b.Counts)
+	for i := range b.Counts {
+		dropped := make(map[Code]uint64, len(b.Counts[i].Dropped))
+		for code, n := range b.Counts[i].Dropped {
+			if !code.Known() {
+				code = Undeclared
+				replaced++
+			}
+			dropped[code] += n
+		}
+		b.Counts[i].Dropped = dropped
+	}
+	return b, replaced
+}
+
+// check refuses a beat that a plane of ours would not send.
+func (b Beat) check() error {
+	ok := b.Format == Version && id.Valid(b.Plane) && softwareVersion.MatchString(b.Version) &&
+		len(b.Alarms) <= maxAlarms && len(b.Kinds) <= maxKinds && len(b.Counts) <= maxCounts
+	for _, a := range b.Alarms {
+		ok = ok && a.Code.Known() && (a.Workspace == "" || id.Valid(a.Workspace))
+	}
+	for _, k := range b.Kinds {
+		ok = ok && slices.Contains([]string{"source", "destination", "warehouse"}, k.Family) && kindName.MatchString(k.Name) &&
+			workspace.Digest(k.Digest).Valid()
+	}
+	for _, c := range b.Counts {
+		ok = ok && id.Valid(c.Workspace) && id.Valid(c.Source) && (c.Destination == "" || id.Valid(c.Destination))
+		for code := range maps.Keys(c.Dropped) {
+			ok = ok && code.Known()
+		}
+	}
+	if !ok {
+		return fault.New(fault.Invalid, "A beat of plane %s says something that no beat may say.", clip(string(b.Plane)))
+	}
+	return nil
+}
+
+// cleanPath returns a path in a configuration with every byte that does not
+// belong into one replaced, cut to maxPath.
+func cleanPath(path string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("_.-[]", r) {
+			return r
+		}
+		return '_'
+	}, path[:min(len(path), maxPath)])
+}
+
+// clip keeps a stranger's identifier short and printable in a text.
+func clip(s string) string { return cleanPath(s[:min(len(s), 64)]) }

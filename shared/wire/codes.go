@@ -1,0 +1,80 @@
+package wire
+
+import (
+	"slices"
+	"strconv"
+	"sync"
+)
+
+// Alarms and problems that this package raises itself.
+const (
+	PointerUnsigned Code = "pointer_unsigned" // no signed pointer at all
+	PointerForeign  Code = "pointer_foreign"  // changed, signed by another key, or for another plane, region or workspace
+	PointerStale    Code = "pointer_stale"    // older than one seen before, or another one of the same number
+	PointerTooNew   Code = "pointer_too_new"  // of a format that this build does not know
+	BodyDamaged     Code = "body_damaged"     // does not open, or does not have the pointer's digest
+	SecretDamaged   Code = "secret_damaged"   // not signed by the control plane, or moved
+	HubDenied       Code = "hub_denied"       // the hub refused a subject that this plane needs
+	AckForged       Code = "ack_forged"       // an ack that is not signed by its plane's key
+	BeatForged      Code = "beat_forged"      // a beat that is not signed by its plane's key
+	Undeclared      Code = "undeclared"       // stands for a code that is not in this list
+)
+
+// Codes returns every Code there is, sorted. Nothing else goes up.
+func Codes() []Code { return slices.Clone(declared()) }
+
+// Known reports whether c is declared here.
+func (c Code) Known() bool {
+	_, ok := slices.BinarySearch(declared(), c)
+	return ok
+}
+
+var declared = sync.OnceValue(func() []Code {
+	all := slices.Concat(ownCodes(), configCodes, planCodes, doorCodes, settlementCodes, alarmCodes)
+	for status := 400; status < 500; status++ {
+		all = append(all, Code("rejected_"+strconv.Itoa(status))) // dead: that answer of a destination
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+})
+
+func ownCodes() []Code {
+	return []Code{PointerUnsigned, PointerForeign, PointerStale, PointerTooNew, BodyDamaged, SecretDamaged, HubDenied, AckForged, BeatForged, Undeclared}
+}
+
+// configCodes are the problems of catalog.Check and workspace.Check.
+var configCodes = []Code{
+	"bad_duration", "bad_fingerprint", "bad_id", "bad_name", "bad_pattern", "bad_region", "bad_url", "bad_version", "bad_write_key",
+	"duplicate_connection", "duplicate_id", "duplicate_name", "duplicate_transformation", "duplicate_write_key", "malformed",
+	"not_in_enum", "required", "too_large", "too_many", "too_many_problems", "too_new", "too_old", "too_small", "unknown_destination",
+	"unknown_field", "unknown_language", "unknown_source", "unknown_transformation", "unknown_type", "wrong_type",
+}
+
+// planCodes are the further problems of a plane that cannot run a revision.
+var planCodes = []Code{
+	"body_missing", "body_damaged", "compile_failed", "guard_destination_type", "guard_host", "guard_signer", "guard_view",
+	"internal", "key_mismatch", "not_supported", "open_failed", "region_mismatch", "secret_damaged", "secret_missing", "secret_unopened",
+	"transformations_unsupported", "unavailable", "workspace_mismatch", "write_key_taken",
+}
+
+// doorCodes are the reasons for which an event is quarantined or dropped before
+// it is routed.
+var doorCodes = []Code{
+	"bad_frame", "batch_too_large", "bot", "consent", "discarded", "duplicate_key", "empty_batch", "event_too_large", "expired", "filtered",
+	"invalid_json", "invalid_utf8", "no_batch", "no_id", "not_an_object", "source_disabled", "source_removed", "too_deep", "too_many_events",
+	"tracking_plan", "workspace_removed",
+}
+
+// settlementCodes are the reasons of a drop or a dead letter at a destination;
+// rejected_400 to rejected_499 are added to them.
+var settlementCodes = []Code{
+	"bad_json", "bad_request", "batch_limit", "busy", "destination_removed", "egress_denied", "event_type", "kind_fault", "network", "redirected",
+	"rejected_4xx", "server_error", "timeout", "transformation_dropped", "transformation_failed", "transformation_killed",
+	"unexpected_status", "unsupported_event",
+}
+
+// alarmCodes are what a plane says about its own health.
+var alarmCodes = []Code{
+	"ack_failed", "clock_jump", "dead_letters", "destination_down", "disk_full", "disk_low", "frame_damaged", "journal_damaged", "lease_lost",
+	"ledger_unbalanced", "parked_full", "partition_stopped", "queue_unavailable", "state_damaged",
+}

@@ -1,0 +1,254 @@
+package wire
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/tls"
+	"fmt"
+	"iter"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"weir/shared/fault"
+	"weir/shared/id"
+	"weir/shared/secret"
+	"weir/shared/workspace"
+)
+
+// EdgeConfig is how a plane reaches the hub. TLS, Log and Alarm may be absent.
+type EdgeConfig struct {
+	Address     string      // nats://host:port of the hub
+	Credentials Credentials // the seed was made on this plane, the JWT came with enrolment
+	Plane       id.Plane
+	Region      string
+	ControlKey  ed25519.PublicKey  // signs pointers and secrets
+	Identity    ed25519.PrivateKey // signs this plane's acks and beats
+	Sealing     secret.PrivateKey  // opens bodies
+	// Alarm hears of everything that was refused. It must not block.
+	Alarm func(Code)
+	TLS   *tls.Config
+	Log   *slog.Logger
+}
+
+// Edge is the data plane's end. It dials out and never gives up; a hub that is
+// away makes calls fail with fault.Unavailable and changes nothing else. It is
+// safe for concurrent use, except that Pointers is run once at a time.
+type Edge struct {
+	cfg   EdgeConfig
+	log   *slog.Logger
+	link  *link
+	heard atomic.Int64 // unix nanoseconds
+
+	mu   sync.Mutex
+	seen map[id.Workspace]Pointer // the newest given out since the start
+}
+
+// Dial begins to connect; it does not wait until the hub is reached. The caller
+// closes the Edge. fault.Invalid: cfg is not whole.
+func Dial(cfg EdgeConfig) (*Edge, error) {
+	if cfg.Address == "" || !id.Valid(cfg.Plane) || !workspace.ValidRegion(cfg.Region) ||
+		len(cfg.ControlKey) != ed25519.PublicKeySize || len(cfg.Identity) != ed25519.PrivateKeySize {
+		return nil, fault.New(fault.Invalid, "A plane reaches the hub with an address, its name and region, the control plane's key and its own.")
+	}
+	e := &Edge{cfg: cfg, log: cfg.Log, seen: map[id.Workspace]Pointer{}}
+	if e.log == nil {
+		e.log = slog.New(slog.DiscardHandler)
+	}
+	var err error
+	e.link, err = connect(linkConfig{
+		address: cfg.Address, creds: cfg.Credentials, inbox: inbox(cfg.Plane), name: "weir plane " + string(cfg.Plane),
+		tls: cfg.TLS, log: e.log, denied: func() { e.alarm(HubDenied, "") },
+	})
+	if err != nil {
+		return nil, fmt.Errorf("dial the hub: %w", err)
+	}
+	return e, nil
+}
+
+// Close ends the connection; calls under way fail.
+func (e *Edge) Close() { e.link.conn.Close() }
+
+// Connected reports whether the hub can be reached at the moment.
+func (e *Edge) Connected() bool { return e.link.up() }
+
+// Heard returns when something last came from the control end on Pointers; its
+// heartbeat comes every few seconds. Zero: never since the start.
+func (e *Edge) Heard() time.Time {
+	if n := e.heard.Load(); n != 0 {
+		return time.Unix(0, n)
+	}
+	return time.Time{}
+}
+
+func (e *Edge) alarm(c Code, ws id.Workspace) {
+	e.log.Warn("message of the hub refused", "code", string(c), "workspace", string(ws))
+	if e.cfg.Alarm != nil {
+		e.cfg.Alarm(c)
+	}
+}
+
+// Pointers gives all current pointers of this plane, then each change. After a
+// loss of the connection, and every few minutes, all current ones come again:
+// take them idempotently. Each is verified: signed by the control plane, for
+// this plane, region and the workspace under whose key it lies, and not older
+// than one given out before; what is not is alarmed and left out. Entries that
+// vanish are not reported: absence changes nothing. The sequence ends with ctx,
+// or with an error when the Edge is closed.
+func (e *Edge) Pointers(ctx context.Context) iter.Seq2[Pointer, error] {
+	return func(yield func(Pointer, error) bool) {
+		f := follower{link: e.link, bucket: bucketPointers, filter: string(e.cfg.Plane) + ".>", name: string(e.cfg.Plane)}
+		err := f.run(ctx, func(key []string, value []byte) bool {
+			e.heard.Store(time.Now().UnixNano())
+			if len(key) == 3 && key[1]+"."+key[2] == heartbeat {
+				return true
+			}
+			p, code := e.judge(key, value)
+			if code != "" {
+				e.alarm(code, p.Workspace)
+				return true
+			}
+			return yield(p, nil)
+		})
+		if err != nil {
+			yield(Pointer{}, err)
+		}
+	}
+}
+
+// judge verifies an entry of POINTERS. code is empty for a good one.
+func (e *Edge) judge(key []string, value []byte) (p Pointer, code Code) {
+	switch open(e.cfg.ControlKey, domainPointer, value, &p) {
+	case genuine:
+	case foreign:
+		return Pointer{}, PointerForeign
+	case garbled:
+		return Pointer{}, PointerTooNew // signed by the control plane, so it means something
+	default:
+		return Pointer{}, PointerUnsigned
+	}
+	if p.Format > Version {
+		return Pointer{}, PointerTooNew
+	}
+	if len(key) != 2 || p.Plane != e.cfg.Plane || key[0] != string(p.Plane) || key[1] != string(p.Workspace) || p.Region != e.cfg.Region {
+		return Pointer{}, PointerForeign
+	}
+	if p.check() != nil {
+		return Pointer{}, PointerTooNew
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	old := e.seen[p.Workspace]
+	if p.Number < old.Number || p.Number == old.Number && (p.Digest != old.Digest || p.Tombstone != old.Tombstone) {
+		return p, PointerStale
+	}
+	e.seen[p.Workspace] = p
+	return p, ""
+}
+
+// Body returns the encoded configuration of ws that has digest d.
+//
+// fault.Missing: it is not on the hub, or not yet. fault.Invalid: what is there
+// is not sealed to this plane or has another digest (alarmed). fault.Unavailable:
+// the hub is away.
+func (e *Edge) Body(ctx context.Context, ws id.Workspace, d workspace.Digest) ([]byte, error) {
+	if !id.Valid(ws) || !d.Valid() {
+		return nil, fault.New(fault.Invalid, "A body is asked for by workspace and digest.")
+	}
+	sealed, err := e.link.read(ctx, bucketBodies, bodyKey(e.cfg.Plane, d))
+	if err != nil {
+		return nil, fmt.Errorf("read body of %s: %w", ws, err)
+	}
+	body, err := openBody(e.cfg.Sealing, ws, d, sealed)
+	if err == nil && workspace.DigestOf(body) != d {
+		err = fault.New(fault.Invalid, "The body does not have the digest of its pointer.")
+	}
+	if err != nil {
+		e.alarm(BodyDamaged, ws)
+		return nil, fmt.Errorf("open body of %s: %w", ws, err)
+	}
+	return body, nil
+}
+
+// Secret returns a sealed secret as its owner sealed it; secret.Open opens it.
+//
+// fault.Missing: it is not on the hub, or not yet. fault.Invalid: it was not
+// brought there by the control plane under this name (alarmed).
+// fault.Unavailable: the hub is away.
+func (e *Edge) Secret(ctx context.Context, n secret.Name) (secret.Sealed, error) {
+	if !id.Valid(n.Workspace) || !id.Valid(n.Destination) || n.Field == "" || cleanPath(n.Field) != n.Field {
+		return nil, fault.New(fault.Invalid, "A secret is asked for by workspace, destination, field and version.")
+	}
+	data, err := e.link.read(ctx, bucketSecrets, secretKey(e.cfg.Plane, n))
+	if err != nil {
+		return nil, fmt.Errorf("read secret %s of %s: %w", n.Field, n.Destination, err)
+	}
+	var got signedSecret
+	if open(e.cfg.ControlKey, domainSecret, data, &got) != genuine || !got.names(n) {
+		e.alarm(SecretDamaged, n.Workspace)
+		return nil, fault.New(fault.Invalid, "The secret %s of %s was not brought to the hub by the control plane.", n.Field, n.Destination)
+	}
+	return got.Sealed, nil
+}
+
+// Ack tells what this plane made of a pointer. It is signed; Format, Plane and
+// a zero At are filled in, a code that is not declared goes up as undeclared.
+// fault.Invalid: a is not whole.
+func (e *Edge) Ack(ctx context.Context, a Ack) error {
+	a.Plane = e.cfg.Plane
+	if a.At.IsZero() {
+		a.At = time.Now().UTC()
+	}
+	a, replaced := a.cleaned()
+	e.undeclared(replaced)
+	if err := a.check(); err != nil {
+		return err
+	}
+	data, err := sign(e.cfg.Identity, domainAck, a)
+	if err != nil {
+		return err
+	}
+	if err := e.write(ctx, bucketAcks, pointerKey(a.Plane, a.Workspace), data); err != nil {
+		return fmt.Errorf("ack revision %d of %s: %w", a.Number, a.Workspace, err)
+	}
+	return nil
+}
+
+// Beat tells how this plane is, under the rules of Ack.
+func (e *Edge) Beat(ctx context.Context, b Beat) error {
+	b.Plane = e.cfg.Plane
+	if b.At.IsZero() {
+		b.At = time.Now().UTC()
+	}
+	b, replaced := b.cleaned()
+	e.undeclared(replaced)
+	if err := b.check(); err != nil {
+		return err
+	}
+	data, err := sign(e.cfg.Identity, domainBeat, b)
+	if err != nil {
+		return err
+	}
+	if len(data) > maxBeat {
+		return fault.New(fault.Limited, "The beat is longer than %d bytes.", maxBeat)
+	}
+	if err := e.write(ctx, bucketBeats, string(b.Plane), data); err != nil {
+		return fmt.Errorf("beat: %w", err)
+	}
+	return nil
+}
+
+// undeclared reports codes that were replaced: a mistake of ours.
+func (e *Edge) undeclared(n int) {
+	if n > 0 {
+		e.log.Error("codes not declared in wire were replaced", "count", n)
+	}
+}
+
+func (e *Edge) write(ctx context.Context, bucket, key string, data []byte) error {
+	ctx, cancel := context.WithTimeout(ctx, callDeadline)
+	defer cancel()
+	_, err := e.link.js.Publish(ctx, subject(bucket, key), data)
+	return away(err)
+}

@@ -1,0 +1,146 @@
+package wire
+
+import (
+	"context"
+	"crypto/ed25519"
+	"iter"
+	"maps"
+	"slices"
+	"sync"
+
+	"weir/shared/fault"
+	"weir/shared/id"
+)
+
+// Acks gives the newest ack of every plane and workspace of all accounts, then
+// each new one, also of accounts that come later. The same ack may come again.
+// What is not signed by its plane, or says what no ack may say, is left out and
+// alarmed. A hub that is away is waited for. The sequence ends with ctx, or with
+// an error when the Hub is closed.
+func (h *Hub) Acks(ctx context.Context) iter.Seq2[Ack, error] {
+	return fold(h, ctx, bucketAcks, "*.*", AckForged, func(key []string, plane ed25519.PublicKey, data []byte) (Ack, bool) {
+		var a Ack
+		ok := open(plane, domainAck, data, &a) == genuine && len(key) == 2 && string(a.Plane) == key[0] && string(a.Workspace) == key[1]
+		return a, ok && a.check() == nil
+	})
+}
+
+// Beats gives the newest beat of every plane of all accounts, then each new
+// one, under the rules of Acks.
+func (h *Hub) Beats(ctx context.Context) iter.Seq2[Beat, error] {
+	return fold(h, ctx, bucketBeats, "*", BeatForged, func(key []string, plane ed25519.PublicKey, data []byte) (Beat, bool) {
+		var b Beat
+		ok := open(plane, domainBeat, data, &b) == genuine && len(key) == 1 && string(b.Plane) == key[0]
+		return b, ok && b.check() == nil
+	})
+}
+
+// fold merges one bucket of all accounts.
+func fold[T any](h *Hub, ctx context.Context, bucket, filter string, forged Code, read func([]string, ed25519.PublicKey, []byte) (T, bool)) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		ctx, cancel := context.WithCancel(ctx)
+		out := make(chan T) // no buffer: a slow reader slows the hub's deliveries to it
+		var group sync.WaitGroup
+		defer group.Wait()
+		defer cancel()
+		group.Go(func() {
+			h.each(ctx, func(ctx context.Context, a Account) {
+				h.listen(ctx, a, bucket, filter, func(key []string, value []byte) bool {
+					v, ok := verified(h, key, value, forged, read)
+					if !ok {
+						return true
+					}
+					select {
+					case out <- v:
+						return true
+					case <-ctx.Done():
+						return false
+					}
+				})
+			})
+			cancel()
+		})
+		for {
+			select {
+			case v := <-out:
+				if !yield(v, nil) {
+					return
+				}
+			case <-ctx.Done():
+				if h.isClosed() {
+					var none T
+					yield(none, fault.New(fault.Unavailable, "The hub's control end was closed."))
+				}
+				return
+			}
+		}
+	}
+}
+
+// verified reads one entry and alarms what its plane did not sign.
+func verified[T any](h *Hub, key []string, value []byte, forged Code, read func([]string, ed25519.PublicKey, []byte) (T, bool)) (v T, ok bool) {
+	p := id.Plane(key[0])
+	if id.Valid(p) {
+		if plane, known := h.cfg.PlaneKey(p); known {
+			v, ok = read(key, plane, value)
+		}
+	}
+	if !ok {
+		h.log.Warn("message of a plane refused", "code", string(forged), "plane", clip(key[0]))
+		if h.cfg.Alarm != nil {
+			h.cfg.Alarm(forged, p)
+		}
+	}
+	return v, ok
+}
+
+// each runs f for every account that is or will be wanted, until ctx ends or
+// the Hub is closed, and returns when all have returned.
+func (h *Hub) each(ctx context.Context, f func(context.Context, Account)) {
+	ctx, cancel := context.WithCancel(ctx)
+	var group sync.WaitGroup
+	defer group.Wait()
+	defer cancel()
+	running := map[Account]bool{}
+	for {
+		h.mu.Lock()
+		accounts, changed, closed := slices.Collect(maps.Keys(h.wanted)), h.changed, h.closed
+		h.mu.Unlock()
+		if closed {
+			return
+		}
+		for _, a := range accounts {
+			if !running[a] {
+				running[a] = true
+				group.Go(func() { f(ctx, a) })
+			}
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// listen follows a bucket of one account until ctx ends, take returns false or
+// the Hub is closed.
+func (h *Hub) listen(ctx context.Context, a Account, bucket, filter string, take func([]string, []byte) bool) {
+	for failures := 0; ctx.Err() == nil && !h.isClosed(); failures++ {
+		e, err := h.end(ctx, a)
+		if err == nil {
+			_ = follower{link: e.link, bucket: bucket, filter: filter}.run(ctx, take) // ends with ctx, take or Close
+			return
+		}
+		if ctx.Err() == nil {
+			h.log.WarnContext(ctx, "hub account not reached", "account", a.String(), "error", err)
+		}
+		wait(ctx, backoff(failures))
+	}
+}
+
+func (h *Hub) isClosed() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.closed
+}

@@ -1,0 +1,306 @@
+package wire
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/tls"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"weir/shared/fault"
+	"weir/shared/id"
+	"weir/shared/secret"
+	"weir/shared/workspace"
+)
+
+// heartbeatEvery is how often the control end bumps each plane's heartbeat key.
+const heartbeatEvery = 5 * time.Second
+
+// HubConfig is how the control end reaches the hub. TLS, Log, Accounts and
+// Alarm may be absent.
+type HubConfig struct {
+	Address  string             // nats://host:port, several with commas; Server.Address of an embedded hub
+	Operator Operator           // root of the hub's keys; Server.Operator of an embedded hub
+	Key      ed25519.PrivateKey // signs pointers and secrets
+	// PlaneKey returns the identity key of an enrolled plane. It is asked for
+	// every ack and beat and must be quick.
+	PlaneKey func(id.Plane) (ed25519.PublicKey, bool)
+	Accounts []Account // of enrolled planes; others come with the first call that names them
+	// Alarm hears of acks and beats that were refused. It must not block.
+	Alarm func(Code, id.Plane)
+	TLS   *tls.Config
+	Log   *slog.Logger
+}
+
+// Hub is the control plane's end. It is safe for concurrent use. Every call has
+// a deadline, some tens of seconds; fault.Unavailable always means that the hub
+// is away and the call may be repeated.
+type Hub struct {
+	cfg HubConfig
+	log *slog.Logger
+
+	opening  gate // held while an account's connection is made
+	entering gate // held while the system account's connection is made; guards system
+	system   *link
+
+	mu      sync.Mutex
+	closed  bool
+	ends    map[Account]*end
+	wanted  map[Account]struct{} // accounts to listen to
+	changed chan struct{}        // closed when wanted or ends grew
+}
+
+// Recipient is a plane as the control end addresses it.
+type Recipient struct {
+	Plane   id.Plane
+	Account Account
+	Sealing secret.PublicKey // bodies are sealed to it
+}
+
+// NewHub checks cfg; connections are made when they are needed. The caller
+// closes the Hub.
+func NewHub(cfg HubConfig) (*Hub, error) {
+	if cfg.Address == "" || cfg.PlaneKey == nil || len(cfg.Key) != ed25519.PrivateKeySize {
+		return nil, fault.New(fault.Invalid, "The control end of the hub needs an address, a signing key and the keys of planes.")
+	}
+	if _, err := cfg.Operator.root(); err != nil {
+		return nil, err
+	}
+	h := &Hub{cfg: cfg, log: cfg.Log, opening: make(gate, 1), entering: make(gate, 1), ends: map[Account]*end{}, wanted: map[Account]struct{}{}, changed: make(chan struct{})}
+	if h.log == nil {
+		h.log = slog.New(slog.DiscardHandler)
+	}
+	for _, a := range cfg.Accounts {
+		if err := a.check(); err != nil {
+			return nil, err
+		}
+		h.wanted[a] = struct{}{}
+	}
+	return h, nil
+}
+
+// Run bumps the heartbeat keys, and repairs accounts and buckets of a hub that
+// was emptied, until ctx ends.
+func (h *Hub) Run(ctx context.Context) error {
+	tick := time.NewTicker(heartbeatEvery)
+	defer tick.Stop()
+	for {
+		h.mu.Lock()
+		ends := make([]*end, 0, len(h.ends))
+		for _, e := range h.ends {
+			ends = append(ends, e)
+		}
+		h.mu.Unlock()
+		for _, e := range ends {
+			err := e.beat(ctx)
+			if err != nil && ctx.Err() == nil {
+				err = h.repair(ctx, e)
+			}
+			if err != nil && ctx.Err() == nil {
+				h.log.WarnContext(ctx, "hub account not reached", "account", e.account.String(), "error", err)
+			}
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// Close ends all connections.
+func (h *Hub) Close() {
+	h.mu.Lock()
+	if !h.closed {
+		h.closed = true
+		close(h.changed)
+	}
+	for _, e := range h.ends {
+		e.link.conn.Close()
+	}
+	h.mu.Unlock()
+	_ = h.entering.enter(context.Background()) // for as long as one call's deadline at most
+	defer h.entering.leave()
+	if h.system != nil {
+		h.system.conn.Close()
+	}
+}
+
+// Enrol makes the plane's account if need be and returns the admission (a user
+// JWT, no secret) with which the holder of the NATS user key userKey ("U...")
+// connects as plane p, and may do what a plane may and nothing else.
+func (h *Hub) Enrol(ctx context.Context, a Account, userKey string, p id.Plane) (string, error) {
+	e, err := h.end(ctx, a)
+	if err != nil {
+		return "", fmt.Errorf("enrol %s: %w", p, err)
+	}
+	token, err := h.cfg.Operator.plane(a, userKey, p)
+	if err != nil {
+		return "", fmt.Errorf("enrol %s: %w", p, err)
+	}
+	e.know(p)
+	return token, nil
+}
+
+// Point brings p to the plane: first the body (the encoded configuration, nil
+// in a tombstone), sealed to the plane; then the signed pointer, by
+// compare-and-set. The body of the former pointer is removed. Format and a zero
+// IssuedAt are filled in.
+//
+// fault.Conflict: the plane's pointer has this number or a newer one, or moved
+// meanwhile; Pointed tells. fault.Invalid: p is not whole, is for another plane
+// or region, or body does not have its digest.
+func (h *Hub) Point(ctx context.Context, to Recipient, p Pointer, body []byte) error {
+	p.Format = Version
+	if p.IssuedAt.IsZero() {
+		p.IssuedAt = time.Now().UTC()
+	}
+	if err := p.check(); err != nil {
+		return err
+	}
+	if p.Plane != to.Plane || p.Region != to.Account.Region {
+		return fault.New(fault.Invalid, "The pointer is for %s in %s, not for %s in %s.", p.Plane, p.Region, to.Plane, to.Account.Region)
+	}
+	if !p.Tombstone && workspace.DigestOf(body) != p.Digest {
+		return fault.New(fault.Invalid, "The body of %s does not have the digest of its pointer.", p.Workspace)
+	}
+	err := h.call(ctx, to.Account, func(ctx context.Context, e *end) error {
+		e.know(to.Plane)
+		return h.move(ctx, e, to, p, body)
+	})
+	if err != nil {
+		return fmt.Errorf("point %s at revision %d of %s: %w", p.Plane, p.Number, p.Workspace, err)
+	}
+	return nil
+}
+
+func (h *Hub) move(ctx context.Context, e *end, to Recipient, p Pointer, body []byte) error {
+	key := pointerKey(p.Plane, p.Workspace)
+	old, revision, err := h.current(ctx, e, key)
+	if err != nil {
+		return err
+	}
+	if old.Number >= p.Number {
+		return fault.New(fault.Conflict, "The plane is pointed at revision %d already.", old.Number)
+	}
+	if !p.Tombstone {
+		sealed, err := sealBody(to.Sealing, p.Workspace, p.Digest, body)
+		if err != nil {
+			return err
+		}
+		if err := e.put(ctx, bucketBodies, bodyKey(p.Plane, p.Digest), sealed); err != nil {
+			return err
+		}
+	}
+	signed, err := SignPointer(h.cfg.Key, p)
+	if err != nil {
+		return err
+	}
+	if err := e.put(ctx, bucketPointers, key, signed, jetstream.WithExpectLastSequencePerSubject(revision)); err != nil {
+		return err
+	}
+	if old.Digest != "" && old.Digest != p.Digest {
+		e.drop(ctx, bucketBodies, bodyKey(p.Plane, old.Digest))
+	}
+	return nil
+}
+
+// current returns the pointer under key and its sequence, zero when there is
+// none. One that is not of our making counts as none: it is overwritten.
+func (h *Hub) current(ctx context.Context, e *end, key string) (Pointer, uint64, error) {
+	s, err := e.link.js.Stream(ctx, stream(bucketPointers))
+	if err != nil {
+		return Pointer{}, 0, away(err)
+	}
+	data, sequence, err := last(ctx, s, subject(bucketPointers, key))
+	if err != nil {
+		return Pointer{}, 0, err
+	}
+	var p Pointer
+	if open(h.public(), domainPointer, data, &p) != genuine {
+		p = Pointer{}
+	}
+	return p, sequence, nil
+}
+
+func (h *Hub) public() ed25519.PublicKey {
+	return h.cfg.Key.Public().(ed25519.PublicKey) //nolint:forcetypeassert // by the standard library's contract
+}
+
+// Pointed returns where the plane is pointed for a workspace. fault.Missing:
+// nowhere yet, or the hub was emptied.
+func (h *Hub) Pointed(ctx context.Context, to Recipient, ws id.Workspace) (Pointer, error) {
+	var p Pointer
+	err := h.call(ctx, to.Account, func(ctx context.Context, e *end) error {
+		var err error
+		p, _, err = h.current(ctx, e, pointerKey(to.Plane, ws))
+		return err
+	})
+	if err != nil {
+		return Pointer{}, fmt.Errorf("read pointer of %s for %s: %w", to.Plane, ws, err)
+	}
+	if p.Number == 0 {
+		return Pointer{}, fault.New(fault.Missing, "%s has no pointer for %s.", to.Plane, ws)
+	}
+	return p, nil
+}
+
+// PutSecret brings a sealed secret to the plane, signed so that the hub cannot
+// put another in its place. Repeating it changes nothing.
+func (h *Hub) PutSecret(ctx context.Context, to Recipient, n secret.Name, s secret.Sealed) error {
+	if !id.Valid(n.Workspace) || !id.Valid(n.Destination) || n.Field == "" || cleanPath(n.Field) != n.Field || n.Version == 0 || !id.Valid(to.Plane) {
+		return fault.New(fault.Invalid, "A secret is brought to a plane under its workspace, destination, field and version.")
+	}
+	if len(s) < secret.Overhead || len(s) > secret.MaxClear+secret.Overhead {
+		return fault.New(fault.Invalid, "The sealed secret %s is too short or too long.", n.Field)
+	}
+	signed, err := sign(h.cfg.Key, domainSecret, secretPayload(n, s))
+	if err != nil {
+		return err
+	}
+	err = h.call(ctx, to.Account, func(ctx context.Context, e *end) error {
+		e.know(to.Plane)
+		return e.put(ctx, bucketSecrets, secretKey(to.Plane, n), signed)
+	})
+	if err != nil {
+		return fmt.Errorf("bring secret %s of %s to %s: %w", n.Field, n.Destination, to.Plane, err)
+	}
+	return nil
+}
+
+// put writes an entry. fault.Conflict: an expectation among opts does not hold.
+func (e *end) put(ctx context.Context, bucket, key string, value []byte, opts ...jetstream.PublishOpt) error {
+	ctx, cancel := context.WithTimeout(ctx, callDeadline)
+	defer cancel()
+	_, err := e.link.js.Publish(ctx, subject(bucket, key), value, opts...)
+	if api := apiError(err); api != nil && api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence {
+		return fault.New(fault.Conflict, "Someone else moved %s meanwhile.", key)
+	}
+	return away(err)
+}
+
+// drop removes an entry that nobody needs any more; one that stays is only a
+// waste of disk.
+func (e *end) drop(ctx context.Context, bucket, key string) {
+	ctx, cancel := context.WithTimeout(ctx, callDeadline)
+	defer cancel()
+	if s, err := e.link.js.Stream(ctx, stream(bucket)); err == nil {
+		_ = s.Purge(ctx, jetstream.WithPurgeSubject(subject(bucket, key)))
+	}
+}
+
+// bodyInfo is the HPKE info of sealed configurations. It has a space, so it is
+// no workspace's identifier, which is the info of secrets.
+const bodyInfo = "weir body"
+
+func sealBody(to secret.PublicKey, ws id.Workspace, d workspace.Digest, body []byte) ([]byte, error) {
+	return secret.SealTo(to, []byte(bodyInfo), []byte(string(ws)+"|"+string(d)), body)
+}
+
+func openBody(with secret.PrivateKey, ws id.Workspace, d workspace.Digest, sealed []byte) ([]byte, error) {
+	return secret.OpenWith(with, []byte(bodyInfo), []byte(string(ws)+"|"+string(d)), sealed)
+}
