@@ -1,0 +1,224 @@
+package draft
+
+import (
+	"context"
+	"fmt"
+
+	"weir/controlplane/policy"
+	"weir/controlplane/store"
+	"weir/shared/catalog"
+	"weir/shared/fault"
+	"weir/shared/id"
+	"weir/shared/workspace"
+)
+
+// Config is what a Service needs. All is required.
+type Config struct {
+	Store   *store.Store
+	Policy  *policy.Policy
+	Catalog []catalog.Spec
+	// Place chooses the plane of a new workspace. fault.Missing: no plane of the
+	// region takes workspaces.
+	Place func(ctx context.Context, region string) (store.Plane, error)
+}
+
+// Service edits workspaces. It is safe for concurrent use.
+type Service struct{ cfg Config }
+
+// New checks cfg.
+func New(cfg Config) (*Service, error) {
+	if cfg.Store == nil || cfg.Policy == nil || len(cfg.Catalog) == 0 || cfg.Place == nil {
+		return nil, fault.New(fault.Invalid, "draft needs a store, a policy, a catalog and a way to place workspaces")
+	}
+	return &Service{cfg: cfg}, nil
+}
+
+// Proposal is a configuration that somebody wants for the workspace Name.
+type Proposal struct {
+	Name          string
+	Document      Document
+	Prune         bool // remove what the document does not name
+	DiscardParked bool // remove destinations although deliveries are parked for them
+}
+
+// Difference is what a proposal would change, everything that stands against
+// it, and the newest number, 0 for none.
+type Difference struct {
+	Changes  []Change
+	Problems []fault.Problem
+	Number   uint64
+}
+
+// Committed is what a proposal became. Number is the former one when nothing
+// changed, and then Changes is empty.
+type Committed struct {
+	Workspace id.Workspace
+	Number    uint64
+	Changes   []Change
+}
+
+// Unconditional is the base of a Commit or Delete that takes any newest number.
+const Unconditional = ^uint64(0)
+
+// Diff compares a proposal with the newest revision, and changes nothing.
+func (s *Service) Diff(ctx context.Context, p Proposal) (Difference, error) {
+	plan, err := s.plan(ctx, p)
+	if err != nil {
+		return Difference{}, fmt.Errorf("diff %s: %w", p.Name, err)
+	}
+	return Difference{Changes: plan.changes, Problems: plan.problems, Number: plan.workspace.Number}, nil
+}
+
+// Commit makes a proposal the next revision of its workspace, and makes the
+// workspace when there is none. A repeated Commit changes nothing and returns
+// the same number. base is the newest number that the caller has seen, or
+// Unconditional.
+//
+// fault.Invalid: fault.ProblemsOf(err) lists every problem. fault.Conflict:
+// the newest number is not base, or someone committed at the same moment.
+func (s *Service) Commit(ctx context.Context, who store.Actor, p Proposal, base uint64) (Committed, error) {
+	plan, err := s.plan(ctx, p)
+	if err != nil {
+		return Committed{}, fmt.Errorf("commit %s: %w", p.Name, err)
+	}
+	if err := stale(plan.workspace, base); err != nil {
+		return Committed{}, err
+	}
+	if err := fault.Problems("the configuration has problems", plan.problems); err != nil {
+		return Committed{}, err
+	}
+	body, digest, err := workspace.Encode(plan.config)
+	if err != nil {
+		return Committed{}, fmt.Errorf("commit %s: %w", p.Name, err)
+	}
+	done := Committed{Workspace: plan.workspace.ID, Number: plan.workspace.Number, Changes: plan.changes}
+	if plan.former != nil && digest == plan.workspace.Digest && len(plan.secrets) == 0 {
+		done.Changes = []Change{}
+		return done, nil
+	}
+	rev, err := s.cfg.Store.AppendRevision(ctx, who, store.Commit{
+		Workspace: plan.workspace, Expected: plan.workspace.Number,
+		Config: plan.config, Digest: digest, Body: body, Secrets: plan.secrets,
+	})
+	if err != nil {
+		return Committed{}, fmt.Errorf("commit %s: %w", p.Name, err)
+	}
+	done.Number = rev.Number
+	return done, nil
+}
+
+// Export returns the newest configuration of a workspace, ordered by name, and
+// its number. fault.Missing: there is none.
+func (s *Service) Export(ctx context.Context, name string) (Document, uint64, error) {
+	ws, err := s.cfg.Store.WorkspaceByName(ctx, name)
+	if err != nil {
+		return Document{}, 0, fmt.Errorf("export %s: %w", name, err)
+	}
+	rev, err := s.cfg.Store.Latest(ctx, ws.ID)
+	if err != nil {
+		return Document{}, 0, fmt.Errorf("export %s: %w", name, err)
+	}
+	return export(rev.Config), rev.Number, nil
+}
+
+// Delete removes a workspace from its plane by a signed tombstone under the
+// next number. base is as for Commit.
+//
+// fault.Missing: there is none. fault.Conflict: the newest number is not base.
+// fault.Invalid: a destination has parked deliveries and discardParked is
+// false.
+func (s *Service) Delete(ctx context.Context, who store.Actor, name string, base uint64, discardParked bool) error {
+	ws, err := s.cfg.Store.WorkspaceByName(ctx, name)
+	if err != nil {
+		return fmt.Errorf("delete %s: %w", name, err)
+	}
+	if err := stale(ws, base); err != nil {
+		return err
+	}
+	if !discardParked {
+		rev, err := s.cfg.Store.Latest(ctx, ws.ID)
+		if err != nil {
+			return fmt.Errorf("delete %s: %w", name, err)
+		}
+		problems, err := s.parked(ctx, ws, rev.Config.Destinations)
+		if err != nil {
+			return fmt.Errorf("delete %s: %w", name, err)
+		}
+		if err := fault.Problems("the workspace has parked deliveries", problems); err != nil {
+			return err
+		}
+	}
+	if _, err := s.cfg.Store.DeleteWorkspace(ctx, who, ws.ID); err != nil {
+		return fmt.Errorf("delete %s: %w", name, err)
+	}
+	return nil
+}
+
+func stale(ws store.Workspace, base uint64) error {
+	if base == Unconditional || base == ws.Number {
+		return nil
+	}
+	return fault.New(fault.Conflict, "the workspace is at revision %d, not %d; read it again", ws.Number, base)
+}
+
+// plan is a proposal worked out against the newest revision.
+type plan struct {
+	workspace store.Workspace   // Number 0 when it is new
+	former    *workspace.Config // nil when it is new
+	config    workspace.Config
+	secrets   []store.Secret
+	changes   []Change
+	problems  []fault.Problem
+}
+
+func (s *Service) plan(ctx context.Context, p Proposal) (plan, error) {
+	var out plan
+	ws, err := s.cfg.Store.WorkspaceByName(ctx, p.Name)
+	switch {
+	case err == nil:
+		rev, err := s.cfg.Store.Latest(ctx, ws.ID)
+		if err != nil {
+			return plan{}, err
+		}
+		// The newest revision may be newer than the row that was read before it.
+		ws.Number, ws.Digest = rev.Number, rev.Digest
+		out.workspace, out.former = ws, &rev.Config
+	case fault.KindOf(err) != fault.Missing:
+		return plan{}, err
+	}
+	r := resolve(p.Document, out.former, p.Prune)
+	out.config, out.secrets = r.config, r.secrets
+	out.changes = compare(out.former, r.config)
+	out.problems = append(r.problems, documentPaths(workspace.Check(r.config, s.cfg.Catalog))...)
+	if p.Document.Workspace != p.Name {
+		out.problems = append(out.problems, fault.Problem{Path: "workspace", Code: "wrong_workspace", Text: "The document is about another workspace than the address."})
+	}
+	if out.former == nil {
+		out.workspace = store.Workspace{ID: r.config.Workspace, Name: p.Name, Region: r.config.Region}
+	}
+	if err := s.reviewPlace(ctx, &out); err != nil {
+		return plan{}, err
+	}
+	if !p.DiscardParked && out.former != nil {
+		problems, err := s.parked(ctx, out.workspace, removed(*out.former, out.config))
+		if err != nil {
+			return plan{}, err
+		}
+		out.problems = append(out.problems, problems...)
+	}
+	return out, nil
+}
+
+// documentPaths gives problems of a Config the paths of its Document: what a
+// Config calls name and workspace, a Document calls workspace and id.
+func documentPaths(problems []fault.Problem) []fault.Problem {
+	for i, p := range problems {
+		switch p.Path {
+		case "name":
+			problems[i].Path = "workspace"
+		case "workspace":
+			problems[i].Path = "id"
+		}
+	}
+	return problems
+}
