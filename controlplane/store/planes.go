@@ -1,9 +1,16 @@
 package store
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
+	"fmt"
 	"time"
 
+	"weir/controlplane/store/ent"
+	"weir/controlplane/store/ent/invitation"
+	"weir/controlplane/store/ent/plane"
+	"weir/shared/fault"
 	"weir/shared/id"
 	"weir/shared/wire"
 )
@@ -51,46 +58,158 @@ type Invitation struct {
 	UsedBy       id.Plane // empty while it is good
 }
 
+// keepInvitation is how long after its end an invitation stays readable, so that
+// a late plane hears that its token expired, not that it is unknown.
+const keepInvitation = 24 * time.Hour
+
 // CreateInvitation records an invitation and drops those that expired more than
 // a day ago.
 func (s *Store) CreateInvitation(ctx context.Context, who Actor, inv Invitation) error {
-	return errEmpty
+	err := s.write(ctx, who, func(ctx context.Context, tx *ent.Tx) (trail, error) {
+		now := s.now()
+		if _, err := tx.Invitation.Delete().Where(invitation.ExpiresAtLTE(now.Add(-keepInvitation))).Exec(ctx); err != nil {
+			return trail{}, err
+		}
+		err := tx.Invitation.Create().SetID(inv.Token.column()).SetRegion(inv.Region).SetKind(string(inv.Kind)).
+			SetOrganization(string(inv.Organization)).SetCreatedAt(now).SetExpiresAt(stored(inv.ExpiresAt)).SetUsedBy("").Exec(ctx)
+		return trail{"plane.invite", "region " + inv.Region, "kind " + string(inv.Kind)}, err
+	})
+	return wrap(err, "invite a plane")
 }
 
 // Invitation returns the invitation with that token hash, used or not, expired
 // or not. fault.Missing: there is none.
 func (s *Store) Invitation(ctx context.Context, token Hash) (Invitation, error) {
-	return Invitation{}, errEmpty
+	return read(ctx, func(ctx context.Context) (Invitation, error) {
+		row, err := s.ent.Invitation.Get(ctx, token.column())
+		if ent.IsNotFound(err) {
+			return Invitation{}, fault.New(fault.Missing, "the invitation is unknown")
+		}
+		if err != nil {
+			return Invitation{}, err
+		}
+		return Invitation{
+			Token: token, Region: row.Region, Kind: PlaneKind(row.Kind), Organization: id.Organization(row.Organization),
+			CreatedAt: row.CreatedAt.UTC(), ExpiresAt: row.ExpiresAt.UTC(), UsedBy: id.Plane(row.UsedBy),
+		}, nil
+	})
 }
 
 // JoinPlane uses up the invitation and records p, in one step. The invitation's
 // region, kind and organization replace those of p. A second call with the same
 // token and the same three keys returns the plane of the first one, so that a
-// plane whose answer was lost can ask again.
+// plane whose answer was lost can ask again until the invitation expires.
 //
 // fault.Denied: the token is unknown, expired or was used by another plane.
 // fault.Conflict: the plane's name or one of its keys is taken.
 func (s *Store) JoinPlane(ctx context.Context, who Actor, token Hash, p Plane) (Plane, error) {
-	return Plane{}, errEmpty
+	var out Plane
+	err := s.write(ctx, who, func(ctx context.Context, tx *ent.Tx) (trail, error) {
+		inv, err := tx.Invitation.Get(ctx, token.column())
+		switch {
+		case ent.IsNotFound(err):
+			return trail{}, fault.New(fault.Denied, "the token is not one of an invitation")
+		case err != nil:
+			return trail{}, err
+		case !s.now().Before(inv.ExpiresAt):
+			return trail{}, fault.New(fault.Denied, "the invitation has expired: ask for a new one")
+		case inv.UsedBy != "":
+			out, err = joined(ctx, tx, inv.UsedBy, p)
+			return trail{}, err
+		}
+		taken, err := tx.Plane.Query().Where(plane.Or(plane.ID(string(p.ID)), plane.Name(p.Name), plane.IdentityKey(p.IdentityKey),
+			plane.SealingKey(p.SealingKey), plane.NatsKey(p.NATSKey))).Exist(ctx)
+		if err != nil {
+			return trail{}, err
+		}
+		if taken {
+			return trail{}, fault.New(fault.Conflict, "a plane with this name or one of these keys has joined: choose another name, or make new keys")
+		}
+		kinds, err := json.Marshal(p.Kinds)
+		if err != nil {
+			return trail{}, fmt.Errorf("encode kinds: %w", err)
+		}
+		row, err := tx.Plane.Create().SetID(string(p.ID)).SetName(p.Name).SetRegion(inv.Region).SetKind(inv.Kind).
+			SetOrganization(inv.Organization).SetIdentityKey(p.IdentityKey).SetSealingKey(p.SealingKey).
+			SetSealingKeySignature(p.SealingKeySignature).SetNatsKey(p.NATSKey).SetGatewayURL(p.GatewayURL).
+			SetViewURL(p.ViewURL).SetVersion(p.Version).SetKinds(string(kinds)).SetJoinedAt(s.now()).SetAlarms("[]").Save(ctx)
+		if err != nil {
+			return trail{}, err
+		}
+		if out, err = planeOf(row); err != nil {
+			return trail{}, err
+		}
+		return trail{"plane.join", "plane " + row.ID, "region " + row.Region}, tx.Invitation.UpdateOne(inv).SetUsedBy(row.ID).Exec(ctx)
+	})
+	if err != nil {
+		return Plane{}, wrap(err, "join a plane")
+	}
+	return out, nil
+}
+
+// joined returns the plane that used the invitation if p has its keys.
+func joined(ctx context.Context, tx *ent.Tx, by string, p Plane) (Plane, error) {
+	row, err := tx.Plane.Get(ctx, by)
+	if err != nil {
+		return Plane{}, err
+	}
+	if !bytes.Equal(row.IdentityKey, p.IdentityKey) || !bytes.Equal(row.SealingKey, p.SealingKey) || row.NatsKey != p.NATSKey {
+		return Plane{}, fault.New(fault.Denied, "the invitation was used by another plane: ask for a new one")
+	}
+	return planeOf(row)
 }
 
 // Plane returns one plane. fault.Missing: there is none.
-func (s *Store) Plane(ctx context.Context, plane id.Plane) (Plane, error) {
-	return Plane{}, errEmpty
+func (s *Store) Plane(ctx context.Context, pl id.Plane) (Plane, error) {
+	return read(ctx, func(ctx context.Context) (Plane, error) {
+		row, err := s.ent.Plane.Get(ctx, string(pl))
+		if ent.IsNotFound(err) {
+			return Plane{}, fault.New(fault.Missing, "there is no plane %s", pl)
+		}
+		if err != nil {
+			return Plane{}, err
+		}
+		return planeOf(row)
+	})
 }
 
 // Planes returns the planes of a region, or all when region is empty, in the
 // order in which they joined.
-func (s *Store) Planes(ctx context.Context, region string) ([]Plane, error) { return nil, errEmpty }
+func (s *Store) Planes(ctx context.Context, region string) ([]Plane, error) {
+	return read(ctx, func(ctx context.Context) ([]Plane, error) {
+		q := s.ent.Plane.Query().Order(ent.Asc(plane.FieldJoinedAt, plane.FieldID))
+		if region != "" {
+			q = q.Where(plane.Region(region))
+		}
+		rows, err := q.All(ctx)
+		if err != nil {
+			return nil, err
+		}
+		out := make([]Plane, len(rows))
+		for i, row := range rows {
+			if out[i], err = planeOf(row); err != nil {
+				return nil, err
+			}
+		}
+		return out, nil
+	})
+}
 
-// FoldBeat keeps the plane's newest word on itself and its counts. A beat that
-// is not newer than the kept one changes nothing. Counts and alarms about
-// workspaces that are not on this plane, and counts of unknown objects, are left
-// out. fault.Missing: there is no such plane.
-func (s *Store) FoldBeat(ctx context.Context, who Actor, b wire.Beat) error { return errEmpty }
-
-// Counts returns the newest books of a plane, by workspace, source and
-// destination.
-func (s *Store) Counts(ctx context.Context, plane id.Plane) ([]wire.Count, error) {
-	return nil, errEmpty
+func planeOf(row *ent.Plane) (Plane, error) {
+	p := Plane{
+		ID: id.Plane(row.ID), Name: row.Name, Region: row.Region, Kind: PlaneKind(row.Kind),
+		Organization: id.Organization(row.Organization), IdentityKey: row.IdentityKey, SealingKey: row.SealingKey,
+		SealingKeySignature: row.SealingKeySignature, NATSKey: row.NatsKey, GatewayURL: row.GatewayURL, ViewURL: row.ViewURL,
+		JoinedAt: row.JoinedAt.UTC(), Version: row.Version, Healthy: row.Healthy,
+	}
+	if row.LastBeat != nil {
+		p.LastBeat = row.LastBeat.UTC()
+	}
+	if err := json.Unmarshal([]byte(row.Kinds), &p.Kinds); err != nil {
+		return Plane{}, fmt.Errorf("decode the kinds of plane %s: %w", row.ID, err)
+	}
+	if err := json.Unmarshal([]byte(row.Alarms), &p.Alarms); err != nil {
+		return Plane{}, fmt.Errorf("decode the alarms of plane %s: %w", row.ID, err)
+	}
+	return p, nil
 }

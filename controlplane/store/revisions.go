@@ -2,8 +2,13 @@ package store
 
 import (
 	"context"
+	"fmt"
 	"time"
 
+	"weir/controlplane/store/ent"
+	"weir/controlplane/store/ent/revision"
+	entworkspace "weir/controlplane/store/ent/workspace"
+	"weir/shared/fault"
 	"weir/shared/id"
 	"weir/shared/secret"
 	"weir/shared/workspace"
@@ -35,7 +40,7 @@ type Commit struct {
 	Config    workspace.Config // what Body encodes
 	Digest    workspace.Digest
 	Body      []byte
-	Secrets   []Secret // new ones; the others that Config refers to are stored already
+	Secrets   []Secret // new ones; what Config refers to beyond them is stored already
 }
 
 // AppendRevision makes c the newest revision of its workspace, numbered one
@@ -50,27 +55,92 @@ type Commit struct {
 // (secret_missing), is not sealed for the workspace's plane (secret_not_sealed),
 // or its version was used for another value (secret_version_taken).
 func (s *Store) AppendRevision(ctx context.Context, who Actor, c Commit) (Revision, error) {
-	return Revision{}, errEmpty
+	ws := c.Workspace.ID
+	if c.Config.Workspace != ws || workspace.DigestOf(c.Body) != c.Digest {
+		return Revision{}, fault.New(fault.Internal, "the body, digest and workspace of a commit to %s do not belong together", ws)
+	}
+	var out Revision
+	err := s.write(ctx, who, func(ctx context.Context, tx *ent.Tx) (trail, error) {
+		p := placement{tx: tx, now: s.now(), commit: c}
+		number, err := p.place(ctx)
+		if err != nil {
+			return trail{}, err
+		}
+		err = tx.Revision.Create().SetWorkspaceID(string(ws)).SetNumber(number).SetDigest(string(c.Digest)).
+			SetBody(c.Body).SetCreatedAt(p.now).SetCreatedBy(who.String()).Exec(ctx)
+		if err != nil {
+			return trail{}, err
+		}
+		out = Revision{
+			Revision: workspace.Revision{Workspace: ws, Number: number, Digest: c.Digest, Config: c.Config},
+			Body:     c.Body, At: p.now, By: who.String(),
+		}
+		return trail{"workspace.commit", "workspace " + string(ws), fmt.Sprintf("number %d, digest %s", number, c.Digest)}, nil
+	})
+	if err != nil {
+		return Revision{}, wrap(err, "append a revision of %s", ws)
+	}
+	return out, nil
 }
 
 // Latest returns the newest revision of a workspace. fault.Missing: there is
 // none, or the workspace was deleted.
 func (s *Store) Latest(ctx context.Context, ws id.Workspace) (Revision, error) {
-	return Revision{}, errEmpty
+	return read(ctx, func(ctx context.Context) (Revision, error) {
+		row, err := s.ent.Revision.Query().Where(revision.WorkspaceID(string(ws)),
+			revision.HasWorkspaceWith(entworkspace.DeletedAtIsNil())).Order(ent.Desc(revision.FieldNumber)).First(ctx)
+		if ent.IsNotFound(err) {
+			return Revision{}, fault.New(fault.Missing, "workspace %s has no revision", ws)
+		}
+		if err != nil {
+			return Revision{}, err
+		}
+		return revisionOf(row)
+	})
 }
 
 // Revision returns one revision. fault.Missing: there is none.
 func (s *Store) Revision(ctx context.Context, ws id.Workspace, number uint64) (Revision, error) {
-	return Revision{}, errEmpty
+	return read(ctx, func(ctx context.Context) (Revision, error) {
+		row, err := s.ent.Revision.Query().Where(revision.WorkspaceID(string(ws)), revision.Number(number)).Only(ctx)
+		if ent.IsNotFound(err) {
+			return Revision{}, fault.New(fault.Missing, "workspace %s has no revision %d", ws, number)
+		}
+		if err != nil {
+			return Revision{}, err
+		}
+		return revisionOf(row)
+	})
+}
+
+func revisionOf(row *ent.Revision) (Revision, error) {
+	config, err := workspace.Decode(row.Body)
+	if err != nil {
+		return Revision{}, fmt.Errorf("decode revision %d of %s: %w", row.Number, row.WorkspaceID, err)
+	}
+	out := bare(row)
+	out.Config, out.Body = config, row.Body
+	return out, nil
+}
+
+// bare is row without what is in its body.
+func bare(row *ent.Revision) Revision {
+	return Revision{
+		Revision: workspace.Revision{Workspace: id.Workspace(row.WorkspaceID), Number: row.Number, Digest: workspace.Digest(row.Digest)},
+		At:       row.CreatedAt.UTC(), By: row.CreatedBy,
+	}
 }
 
 // Revisions returns at most limit revisions of a workspace below a number (0:
 // from the newest), newest first, without Config and Body. A limit of 0 is 100.
 func (s *Store) Revisions(ctx context.Context, ws id.Workspace, below uint64, limit int) ([]Revision, error) {
-	return nil, errEmpty
-}
-
-// Secrets returns every stored version of every secret of a workspace.
-func (s *Store) Secrets(ctx context.Context, ws id.Workspace) ([]Secret, error) {
-	return nil, errEmpty
+	return read(ctx, func(ctx context.Context) ([]Revision, error) {
+		q := s.ent.Revision.Query().Where(revision.WorkspaceID(string(ws))).Order(ent.Desc(revision.FieldNumber)).Limit(or(limit, page))
+		if below > 0 {
+			q = q.Where(revision.NumberLT(below))
+		}
+		rows, err := q.Select(revision.FieldWorkspaceID, revision.FieldNumber, revision.FieldDigest,
+			revision.FieldCreatedAt, revision.FieldCreatedBy).All(ctx)
+		return each(rows, bare), err
+	})
 }

@@ -2,7 +2,16 @@ package store
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"strings"
 	"time"
+
+	"weir/controlplane/store/ent"
+	"weir/controlplane/store/ent/session"
+	"weir/controlplane/store/ent/user"
+	"weir/shared/fault"
 )
 
 // UserID identifies a user: "usr_" and random characters.
@@ -21,6 +30,10 @@ type User struct {
 // is enough to keep them unusable to a reader of the database.
 type Hash [32]byte
 
+// column is the form of h in the database. The zero Hash is no token's, and
+// matches nothing.
+func (h Hash) column() string { return hex.EncodeToString(h[:]) }
+
 // Session is one sign-in of a user, known by the hash of its token.
 type Session struct {
 	Hash      Hash
@@ -29,45 +42,191 @@ type Session struct {
 	ExpiresAt time.Time
 }
 
+// firstUser is the setting that marks that the first user was made.
+const firstUser = "first_user"
+
 // CreateFirstUser creates u if no first user was ever created here, and reports
 // whether it did. The marker outlives the user, so deleting everyone does not
 // open the door again. Of several processes that start at once one gets true.
 func (s *Store) CreateFirstUser(ctx context.Context, who Actor, u User) (bool, error) {
-	return false, errEmpty
+	made := false
+	err := s.write(ctx, who, func(ctx context.Context, tx *ent.Tx) (trail, error) {
+		made = false
+		switch _, err := tx.Setting.Get(ctx, firstUser); {
+		case err == nil:
+			return trail{}, nil
+		case !ent.IsNotFound(err):
+			return trail{}, err
+		}
+		if err := tx.Setting.Create().SetID(firstUser).SetValue([]byte("done")).Exec(ctx); err != nil {
+			return trail{}, err
+		}
+		row, err := createUser(ctx, tx, u, s.now())
+		if err != nil {
+			return trail{}, err
+		}
+		made = true
+		return trail{"user.create", "user " + row.ID, "first user, role " + row.Role}, nil
+	})
+	return made && err == nil, wrap(err, "create the first user")
 }
 
 // CreateUser adds u with a new ID and returns it. fault.Conflict: the e-mail
 // is taken.
 func (s *Store) CreateUser(ctx context.Context, who Actor, u User) (User, error) {
-	return User{}, errEmpty
+	var out User
+	err := s.write(ctx, who, func(ctx context.Context, tx *ent.Tx) (trail, error) {
+		row, err := createUser(ctx, tx, u, s.now())
+		if err != nil {
+			return trail{}, err
+		}
+		out = userOf(row)
+		return trail{"user.create", "user " + row.ID, "role " + row.Role}, nil
+	})
+	return out, wrap(err, "create a user")
+}
+
+func createUser(ctx context.Context, tx *ent.Tx, u User, now time.Time) (*ent.User, error) {
+	email := strings.ToLower(u.Email)
+	taken, err := tx.User.Query().Where(user.Email(email)).Exist(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if taken {
+		return nil, fault.New(fault.Conflict, "there is a user with this e-mail")
+	}
+	return tx.User.Create().SetID(newID("usr_")).SetEmail(email).SetPasswordHash(u.PasswordHash).
+		SetRole(string(u.Role)).SetCreatedAt(now).Save(ctx)
 }
 
 // UserByEmail returns the user with that e-mail, in any case of letters.
 // fault.Missing: there is none.
 func (s *Store) UserByEmail(ctx context.Context, email string) (User, error) {
-	return User{}, errEmpty
+	return read(ctx, func(ctx context.Context) (User, error) {
+		row, err := s.ent.User.Query().Where(user.Email(strings.ToLower(email))).Only(ctx)
+		if ent.IsNotFound(err) {
+			return User{}, fault.New(fault.Missing, "there is no user with this e-mail")
+		}
+		if err != nil {
+			return User{}, err
+		}
+		return userOf(row), nil
+	})
 }
 
 // Users returns everyone, by e-mail.
-func (s *Store) Users(ctx context.Context) ([]User, error) { return nil, errEmpty }
+func (s *Store) Users(ctx context.Context) ([]User, error) {
+	return read(ctx, func(ctx context.Context) ([]User, error) {
+		rows, err := s.ent.User.Query().Order(ent.Asc(user.FieldEmail)).All(ctx)
+		return each(rows, userOf), err
+	})
+}
 
 // SetPassword replaces the password hash of a user and ends every session of
 // that user. fault.Missing: there is no such user.
-func (s *Store) SetPassword(ctx context.Context, who Actor, user UserID, hash string) error {
-	return errEmpty
+func (s *Store) SetPassword(ctx context.Context, who Actor, id UserID, hash string) error {
+	err := s.write(ctx, who, func(ctx context.Context, tx *ent.Tx) (trail, error) {
+		n, err := tx.User.Update().Where(user.ID(string(id))).SetPasswordHash(hash).Save(ctx)
+		if err != nil {
+			return trail{}, err
+		}
+		if n == 0 {
+			return trail{}, fault.New(fault.Missing, "there is no user %s", id)
+		}
+		if _, err := tx.Session.Delete().Where(session.UserID(string(id))).Exec(ctx); err != nil {
+			return trail{}, err
+		}
+		return trail{"user.password", "user " + string(id), ""}, nil
+	})
+	return wrap(err, "set the password of %s", id)
 }
 
 // CreateSession records a sign-in and drops sessions that have expired.
 // fault.Missing: there is no such user.
-func (s *Store) CreateSession(ctx context.Context, who Actor, session Session) error {
-	return errEmpty
+func (s *Store) CreateSession(ctx context.Context, who Actor, in Session) error {
+	err := s.write(ctx, who, func(ctx context.Context, tx *ent.Tx) (trail, error) {
+		known, err := tx.User.Query().Where(user.ID(string(in.User))).Exist(ctx)
+		if err != nil {
+			return trail{}, err
+		}
+		if !known {
+			return trail{}, fault.New(fault.Missing, "there is no user %s", in.User)
+		}
+		now := s.now()
+		if _, err := tx.Session.Delete().Where(session.ExpiresAtLTE(now)).Exec(ctx); err != nil {
+			return trail{}, err
+		}
+		err = tx.Session.Create().SetID(in.Hash.column()).SetUserID(string(in.User)).
+			SetCreatedAt(now).SetExpiresAt(stored(in.ExpiresAt)).Exec(ctx)
+		return trail{"session.create", "user " + string(in.User), ""}, err
+	})
+	return wrap(err, "create a session")
 }
 
 // Session returns the session with that token hash and its user.
 // fault.Missing: unknown or expired.
 func (s *Store) Session(ctx context.Context, token Hash) (Session, User, error) {
-	return Session{}, User{}, errEmpty
+	type pair struct {
+		session Session
+		user    User
+	}
+	p, err := read(ctx, func(ctx context.Context) (pair, error) {
+		row, err := s.ent.Session.Query().Where(session.ID(token.column())).WithUser().Only(ctx)
+		if ent.IsNotFound(err) || err == nil && !s.now().Before(row.ExpiresAt) {
+			return pair{}, fault.New(fault.Missing, "the session is unknown or has expired")
+		}
+		if err != nil {
+			return pair{}, err
+		}
+		return pair{
+			Session{Hash: token, User: UserID(row.UserID), CreatedAt: row.CreatedAt.UTC(), ExpiresAt: row.ExpiresAt.UTC()},
+			userOf(row.Edges.User),
+		}, nil
+	})
+	return p.session, p.user, err
 }
 
 // DeleteSession ends a session. Ending one that is gone is not an error.
-func (s *Store) DeleteSession(ctx context.Context, who Actor, token Hash) error { return errEmpty }
+func (s *Store) DeleteSession(ctx context.Context, who Actor, token Hash) error {
+	err := s.write(ctx, who, func(ctx context.Context, tx *ent.Tx) (trail, error) {
+		row, err := tx.Session.Get(ctx, token.column())
+		if ent.IsNotFound(err) {
+			return trail{}, nil
+		}
+		if err != nil {
+			return trail{}, err
+		}
+		return trail{"session.delete", "user " + row.UserID, ""}, tx.Session.DeleteOne(row).Exec(ctx)
+	})
+	return wrap(err, "end a session")
+}
+
+func userOf(row *ent.User) User {
+	return User{
+		ID: UserID(row.ID), Email: row.Email, PasswordHash: row.PasswordHash,
+		Role: Role(row.Role), CreatedAt: row.CreatedAt.UTC(),
+	}
+}
+
+// newID returns an identifier with 130 random bits behind prefix.
+func newID(prefix string) string { return prefix + strings.ToLower(rand.Text()) }
+
+// each turns rows into plain values; none gives nil.
+func each[R, T any](rows []R, of func(R) T) []T {
+	if len(rows) == 0 {
+		return nil
+	}
+	out := make([]T, len(rows))
+	for i, r := range rows {
+		out[i] = of(r)
+	}
+	return out
+}
+
+// wrap says where err came from, and passes nil.
+func wrap(err error, format string, args ...any) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf(format+": %w", append(args, err)...)
+}

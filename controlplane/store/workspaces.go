@@ -2,10 +2,17 @@ package store
 
 import (
 	"context"
+	"fmt"
 	"time"
 
+	"weir/controlplane/store/ent"
+	"weir/controlplane/store/ent/ack"
+	"weir/controlplane/store/ent/predicate"
+	"weir/controlplane/store/ent/secret"
+	entworkspace "weir/controlplane/store/ent/workspace"
+	"weir/controlplane/store/ent/writekey"
+	"weir/shared/fault"
 	"weir/shared/id"
-	"weir/shared/wire"
 	"weir/shared/workspace"
 )
 
@@ -23,41 +30,103 @@ type Workspace struct {
 
 // Workspace returns one workspace, deleted or not. fault.Missing: there is none.
 func (s *Store) Workspace(ctx context.Context, ws id.Workspace) (Workspace, error) {
-	return Workspace{}, errEmpty
+	return s.oneWorkspace(ctx, "there is no workspace "+string(ws), entworkspace.ID(string(ws)))
 }
 
 // WorkspaceByName returns the workspace of that name that is not deleted.
 // fault.Missing: there is none.
 func (s *Store) WorkspaceByName(ctx context.Context, name string) (Workspace, error) {
-	return Workspace{}, errEmpty
+	return s.oneWorkspace(ctx, "there is no workspace of this name", entworkspace.Name(name), entworkspace.DeletedAtIsNil())
+}
+
+func (s *Store) oneWorkspace(ctx context.Context, missing string, where ...predicate.Workspace) (Workspace, error) {
+	return read(ctx, func(ctx context.Context) (Workspace, error) {
+		row, err := s.ent.Workspace.Query().Where(where...).Only(ctx)
+		if ent.IsNotFound(err) {
+			return Workspace{}, fault.New(fault.Missing, "%s", missing)
+		}
+		if err != nil {
+			return Workspace{}, err
+		}
+		return workspaceOf(row), nil
+	})
 }
 
 // Workspaces returns those that are not deleted, by name.
-func (s *Store) Workspaces(ctx context.Context) ([]Workspace, error) { return nil, errEmpty }
+func (s *Store) Workspaces(ctx context.Context) ([]Workspace, error) {
+	return read(ctx, func(ctx context.Context) ([]Workspace, error) {
+		rows, err := s.ent.Workspace.Query().Where(entworkspace.DeletedAtIsNil()).Order(ent.Asc(entworkspace.FieldName)).All(ctx)
+		return each(rows, workspaceOf), err
+	})
+}
 
 // Wanted returns every workspace that planes have to run or to remove, deleted
 // ones included: what publish compares with the hub. By ID.
-func (s *Store) Wanted(ctx context.Context) ([]Workspace, error) { return nil, errEmpty }
+func (s *Store) Wanted(ctx context.Context) ([]Workspace, error) {
+	return read(ctx, func(ctx context.Context) ([]Workspace, error) {
+		rows, err := s.ent.Workspace.Query().Order(ent.Asc(entworkspace.FieldID)).All(ctx)
+		return each(rows, workspaceOf), err
+	})
+}
 
 // DeleteWorkspace marks a workspace as deleted under the next number, which
 // becomes its tombstone's, and forgets its write keys and secrets. The name is
 // free again; the ids of its objects stay taken. Deleting a deleted one returns
 // it unchanged. fault.Missing: there is none.
 func (s *Store) DeleteWorkspace(ctx context.Context, who Actor, ws id.Workspace) (Workspace, error) {
-	return Workspace{}, errEmpty
+	var out Workspace
+	err := s.write(ctx, who, func(ctx context.Context, tx *ent.Tx) (trail, error) {
+		row, err := tx.Workspace.Get(ctx, string(ws))
+		if ent.IsNotFound(err) {
+			return trail{}, fault.New(fault.Missing, "there is no workspace %s", ws)
+		}
+		if err != nil {
+			return trail{}, err
+		}
+		if row.DeletedAt != nil {
+			out = workspaceOf(row)
+			return trail{}, nil
+		}
+		number, err := nextNumber(ctx, tx, row)
+		if err != nil {
+			return trail{}, err
+		}
+		row, err = tx.Workspace.UpdateOne(row).SetNumber(number).SetDigest("").SetDeletedAt(s.now()).Save(ctx)
+		if err != nil {
+			return trail{}, err
+		}
+		if _, err := tx.WriteKey.Delete().Where(writekey.WorkspaceID(row.ID)).Exec(ctx); err != nil {
+			return trail{}, err
+		}
+		if _, err := tx.Secret.Delete().Where(secret.WorkspaceID(row.ID)).Exec(ctx); err != nil {
+			return trail{}, err
+		}
+		out = workspaceOf(row)
+		return trail{"workspace.delete", "workspace " + row.ID, fmt.Sprintf("number %d", number)}, nil
+	})
+	if err != nil {
+		return Workspace{}, wrap(err, "delete workspace %s", ws)
+	}
+	return out, nil
 }
 
-// FoldAck keeps a plane's newest word on a workspace and reports whether it
-// changed anything. The highest number that was ever acknowledged only goes up.
-//
-// fault.Missing: the plane or the workspace is unknown. fault.Denied: the
-// workspace is not on that plane. fault.Invalid: the number is beyond 2^53.
-func (s *Store) FoldAck(ctx context.Context, who Actor, ack wire.Ack) (bool, error) {
-	return false, errEmpty
+// nextNumber returns the number after the newest one of a workspace and after
+// the highest one that any plane ever acknowledged.
+func nextNumber(ctx context.Context, tx *ent.Tx, row *ent.Workspace) (uint64, error) {
+	acks, err := tx.Ack.Query().Where(ack.WorkspaceID(row.ID)).All(ctx)
+	if err != nil {
+		return 0, err
+	}
+	most := row.Number
+	for _, a := range acks {
+		most = max(most, a.Highest)
+	}
+	return most + 1, nil
 }
 
-// Acks returns the newest acks about a workspace, or about all of them when ws
-// is empty.
-func (s *Store) Acks(ctx context.Context, ws id.Workspace) ([]wire.Ack, error) {
-	return nil, errEmpty
+func workspaceOf(row *ent.Workspace) Workspace {
+	return Workspace{
+		ID: id.Workspace(row.ID), Name: row.Name, Region: row.Region, Plane: id.Plane(row.PlaneID), Number: row.Number,
+		Digest: workspace.Digest(row.Digest), Deleted: row.DeletedAt != nil, CreatedAt: row.CreatedAt.UTC(),
+	}
 }

@@ -1,0 +1,111 @@
+package schema
+
+import (
+	"entgo.io/ent"
+	"entgo.io/ent/dialect/entsql"
+	"entgo.io/ent/schema"
+	"entgo.io/ent/schema/field"
+	"entgo.io/ent/schema/index"
+)
+
+const roles = "role in ('admin', 'editor', 'viewer')"
+
+// User is a person who may sign in.
+type User struct{ ent.Schema }
+
+// Fields of User. The e-mail is kept in lower case.
+func (User) Fields() []ent.Field {
+	return []ent.Field{
+		key(),
+		field.String("email").SchemaType(asText).NotEmpty().Unique(),
+		field.String("password_hash").SchemaType(asText).Sensitive(),
+		text("role"),
+		at("created_at"),
+	}
+}
+
+// Annotations of User.
+func (User) Annotations() []schema.Annotation {
+	return []schema.Annotation{entsql.Checks(map[string]string{"users_role": roles})}
+}
+
+// Session is one sign-in; its id is the hash of its token, in hex.
+type Session struct{ ent.Schema }
+
+// Fields of Session.
+func (Session) Fields() []ent.Field {
+	return []ent.Field{key(), fixed("user_id"), at("created_at"), at("expires_at")}
+}
+
+// Edges of Session.
+func (Session) Edges() []ent.Edge { return []ent.Edge{belongs("user", User.Type, "user_id")} }
+
+// Indexes of Session.
+func (Session) Indexes() []ent.Index {
+	return []ent.Index{index.Fields("user_id"), index.Fields("expires_at")}
+}
+
+// APIToken is a machine's permission to call the API.
+type APIToken struct{ ent.Schema }
+
+// Fields of APIToken. The hash is in hex.
+func (APIToken) Fields() []ent.Field {
+	return []ent.Field{
+		key(),
+		field.String("name").SchemaType(asText).NotEmpty().Unique().Immutable(),
+		fixed("role"),
+		field.String("hash").SchemaType(asText).Unique().Immutable().Sensitive(),
+		at("created_at"),
+		fixed("created_by"),
+	}
+}
+
+// Annotations of APIToken.
+func (APIToken) Annotations() []schema.Annotation {
+	return []schema.Annotation{entsql.Checks(map[string]string{"api_tokens_role": roles})}
+}
+
+// Audit is one act of one actor. Its id grows with time.
+type Audit struct{ ent.Schema }
+
+// Fields of Audit.
+func (Audit) Fields() []ent.Field {
+	return []ent.Field{
+		field.Uint64("id").Immutable(), at("at"), fixed("actor"), fixed("action"), fixed("object"), fixed("detail"),
+	}
+}
+
+// Annotations of Audit.
+func (Audit) Annotations() []schema.Annotation {
+	return []schema.Annotation{entsql.Annotation{Table: "audit"}}
+}
+
+// IdempotencyKey remembers the answer to one request of one actor. A status of
+// 0 is a claim: the request is being worked on.
+type IdempotencyKey struct{ ent.Schema }
+
+// Fields of IdempotencyKey. The hash of the request is in hex.
+func (IdempotencyKey) Fields() []ent.Field {
+	return []ent.Field{
+		fixed("actor"),
+		fixed("key"),
+		fixed("request"),
+		field.Int("status").Default(0),
+		field.String("etag").SchemaType(asText).Default(""),
+		field.Bytes("body").Optional(),
+		at("created_at"),
+	}
+}
+
+// Indexes of IdempotencyKey.
+func (IdempotencyKey) Indexes() []ent.Index {
+	return []ent.Index{index.Fields("actor", "key").Unique(), index.Fields("created_at")}
+}
+
+// Setting is one value of the installation, set once.
+type Setting struct{ ent.Schema }
+
+// Fields of Setting.
+func (Setting) Fields() []ent.Field {
+	return []ent.Field{key(), field.Bytes("value").Immutable().Sensitive()}
+}

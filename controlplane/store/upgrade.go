@@ -1,0 +1,138 @@
+package store
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"time"
+
+	"entgo.io/ent/dialect"
+
+	"weir/migrations"
+	"weir/shared/fault"
+)
+
+// upgradeDeadline bounds all migrations of one start, the wait for another
+// process that runs them included.
+const upgradeDeadline = 10 * time.Minute
+
+// upgradeLock is the key of the Postgres advisory lock under which one process
+// at a time migrates: "weir" in ASCII.
+const upgradeLock = 0x77656972
+
+// migrate runs the migrations that the database has not seen, each in one
+// transaction with the row that records it, on one connection of its own. A
+// process that dies in between leaves whole files done and the rest undone.
+func (s *Store) migrate(ctx context.Context, list []migrations.Migration) (err error) {
+	ctx, cancel := context.WithTimeout(ctx, upgradeDeadline)
+	defer cancel()
+	conn, err := s.db.Conn(ctx)
+	if err != nil {
+		return fmt.Errorf("connect: %w", err)
+	}
+	defer func() { err = errors.Join(err, conn.Close()) }()
+	if s.dialect == dialect.Postgres {
+		if _, err := conn.ExecContext(ctx, "select pg_advisory_lock($1)", upgradeLock); err != nil {
+			return fmt.Errorf("wait for the migration lock: %w", err)
+		}
+		defer func() {
+			// Also when ctx has ended: the connection goes back to the pool.
+			_, unlock := conn.ExecContext(context.WithoutCancel(ctx), "select pg_advisory_unlock($1)", upgradeLock)
+			err = errors.Join(err, unlock)
+		}()
+	}
+	_, err = conn.ExecContext(ctx, `create table if not exists schema_migrations (
+  number     bigint not null primary key,
+  name       text   not null,
+  digest     text   not null,
+  applied_at text   not null
+)`)
+	if err != nil {
+		return fmt.Errorf("make the table of migrations: %w", err)
+	}
+	for _, m := range list {
+		if err := s.step(ctx, conn, m); err != nil {
+			return fmt.Errorf("migration %s: %w", m.Name, err)
+		}
+	}
+	var newest int
+	if err := conn.QueryRowContext(ctx, "select coalesce(max(number), 0) from schema_migrations").Scan(&newest); err != nil {
+		return fmt.Errorf("read the newest migration: %w", err)
+	}
+	if newest > len(list) {
+		return fault.New(fault.Conflict, "the database is at migration %d and this program knows %d: start a newer program", newest, len(list))
+	}
+	return nil
+}
+
+// step runs m unless it is recorded. The record is read inside the transaction,
+// which on SQLite is what keeps two processes apart.
+//
+// On SQLite foreign keys are off while the file runs, because a table that is
+// rebuilt would otherwise take its children along; the pragma does nothing
+// inside a transaction. They are checked before the commit.
+func (s *Store) step(ctx context.Context, conn *sql.Conn, m migrations.Migration) (err error) {
+	if s.dialect == dialect.SQLite {
+		if _, err := conn.ExecContext(ctx, "pragma foreign_keys = off"); err != nil {
+			return fmt.Errorf("switch foreign keys off: %w", err)
+		}
+		defer func() {
+			_, on := conn.ExecContext(context.WithoutCancel(ctx), "pragma foreign_keys = on")
+			err = errors.Join(err, on)
+		}()
+	}
+	tx, err := conn.BeginTx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("begin: %w", err)
+	}
+	defer func() {
+		if back := tx.Rollback(); back != nil && !errors.Is(back, sql.ErrTxDone) {
+			err = errors.Join(err, back)
+		}
+	}()
+	sum := sha256.Sum256([]byte(m.SQL))
+	digest := hex.EncodeToString(sum[:])
+	var recorded string
+	switch err := tx.QueryRowContext(ctx, "select digest from schema_migrations where number = $1", m.Number).Scan(&recorded); {
+	case err == nil && recorded == digest:
+		return nil
+	case err == nil:
+		return fault.New(fault.Conflict, "the database ran another file under number %d: this program is not from the same line", m.Number)
+	case !errors.Is(err, sql.ErrNoRows):
+		return fmt.Errorf("read the record: %w", err)
+	}
+	if _, err := tx.ExecContext(ctx, m.SQL); err != nil {
+		return fmt.Errorf("run: %w", err)
+	}
+	_, err = tx.ExecContext(ctx, "insert into schema_migrations (number, name, digest, applied_at) values ($1, $2, $3, $4)",
+		m.Number, m.Name, digest, s.now().Format(time.RFC3339))
+	if err != nil {
+		return fmt.Errorf("record: %w", err)
+	}
+	if s.dialect == dialect.SQLite {
+		if err := orphans(ctx, tx); err != nil {
+			return err
+		}
+	}
+	if err := tx.Commit(); err != nil {
+		return fmt.Errorf("commit: %w", err)
+	}
+	s.log.InfoContext(ctx, "database migrated", "number", m.Number, "name", m.Name)
+	return nil
+}
+
+// orphans returns an error when a row refers to one that does not exist.
+func orphans(ctx context.Context, tx *sql.Tx) error {
+	rows, err := tx.QueryContext(ctx, "pragma foreign_key_check")
+	if err != nil {
+		return fmt.Errorf("check foreign keys: %w", err)
+	}
+	defer func() { _ = rows.Close() }()
+	if rows.Next() {
+		return errors.New("a row would refer to one that is gone")
+	}
+	return rows.Err()
+}

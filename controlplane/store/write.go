@@ -1,0 +1,141 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"entgo.io/ent/dialect"
+	entsql "entgo.io/ent/dialect/sql"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"weir/controlplane/store/ent"
+	"weir/shared/fault"
+)
+
+// attempts is how often a write is begun when others are faster. Each loser
+// lost to a winner, so someone always gets on.
+const attempts = 12
+
+// trail is what a write wants in the audit log; without an action it leaves no
+// row, which only writes that changed nothing may do.
+type trail struct {
+	action string // "workspace.commit"
+	object string // "workspace ws_…"
+	detail string
+}
+
+// write runs fn in one serializable transaction and adds the audit row that fn
+// returns. It begins anew when the database says that another transaction was
+// faster, so fn must not keep anything of an earlier run. An error whose kind is
+// Unavailable may mean that the commit happened and its answer was lost.
+func (s *Store) write(ctx context.Context, who Actor, fn func(ctx context.Context, tx *ent.Tx) (trail, error)) error {
+	if who.Kind == "" || who.Name == "" {
+		return fault.New(fault.Internal, "a write without an actor")
+	}
+	ctx, cancel := context.WithTimeout(ctx, callDeadline)
+	defer cancel()
+	for n := 1; ; n++ {
+		err := s.try(ctx, who, fn)
+		if err == nil {
+			return nil
+		}
+		if !overtaken(err) {
+			return translate(err)
+		}
+		if n == attempts {
+			return fault.New(fault.Conflict, "others changed the same rows %d times: try again", n)
+		}
+		select {
+		case <-ctx.Done():
+			return translate(ctx.Err())
+		case <-time.After(rand.N(time.Duration(n) * 10 * time.Millisecond)):
+		}
+	}
+}
+
+func (s *Store) try(ctx context.Context, who Actor, fn func(ctx context.Context, tx *ent.Tx) (trail, error)) error {
+	var options *entsql.TxOptions
+	if s.dialect == dialect.Postgres {
+		options = &entsql.TxOptions{Isolation: sql.LevelSerializable}
+	}
+	tx, err := s.ent.BeginTx(ctx, options)
+	if err != nil {
+		return fmt.Errorf("begin: %w", err)
+	}
+	left, err := fn(ctx, tx)
+	if err == nil && left.action != "" {
+		err = tx.Audit.Create().SetAt(s.now()).SetActor(who.String()).
+			SetAction(left.action).SetObject(left.object).SetDetail(left.detail).Exec(ctx)
+	}
+	if err != nil {
+		// After a failed statement the rollback can only fail with the connection.
+		_ = tx.Rollback()
+		return err
+	}
+	if err := tx.Commit(); err != nil {
+		return fmt.Errorf("commit: %w", err)
+	}
+	return nil
+}
+
+// read runs fn, which may make several queries, within the deadline of a call.
+func read[T any](ctx context.Context, fn func(ctx context.Context) (T, error)) (T, error) {
+	ctx, cancel := context.WithTimeout(ctx, callDeadline)
+	defer cancel()
+	v, err := fn(ctx)
+	if err != nil {
+		var none T
+		return none, translate(err)
+	}
+	return v, nil
+}
+
+// Postgres error codes that callers can act on.
+// Source: https://www.postgresql.org/docs/current/errcodes-appendix.html
+const (
+	serializationFailure = "40001"
+	deadlockDetected     = "40P01"
+	uniqueViolation      = "23505"
+	untranslatable       = "22021" // character_not_in_repertoire: a NUL or invalid UTF-8 in text
+)
+
+// overtaken reports whether the transaction lost a race and may be begun anew.
+// On Postgres a unique violation can be the face of a lost race: the row was
+// looked for and not found in the snapshot. The second run then sees it.
+func overtaken(err error) bool {
+	var known *fault.Error
+	if errors.As(err, &known) {
+		return false
+	}
+	var pg *pgconn.PgError
+	if !errors.As(err, &pg) {
+		return false
+	}
+	return pg.Code == serializationFailure || pg.Code == deadlockDetected || pg.Code == uniqueViolation
+}
+
+// translate gives an error of the database a kind. Faults pass unchanged. The
+// text of a driver may quote values, so none of it is passed on but the code.
+func translate(err error) error {
+	var known *fault.Error
+	var pg *pgconn.PgError
+	switch {
+	case err == nil || errors.As(err, &known):
+		return err
+	case ent.IsNotFound(err):
+		return fault.New(fault.Missing, "there is no such row")
+	case errors.As(err, &pg) && pg.Code == untranslatable:
+		return fault.New(fault.Invalid, "a text holds a character that the database cannot keep")
+	case ent.IsValidationError(err):
+		return fault.New(fault.Invalid, "a required text is empty")
+	case ent.IsConstraintError(err):
+		return fault.New(fault.Conflict, "the database refused the change: it breaks a rule of a table or somebody was faster")
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return fault.New(fault.Unavailable, "the database did not answer in time")
+	}
+	return databaseFault(err)
+}
