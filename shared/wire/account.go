@@ -130,6 +130,9 @@ func (h *Hub) systemLink(ctx context.Context) (*link, error) {
 		return nil, err
 	}
 	defer h.entering.leave()
+	if h.isClosed() {
+		return nil, fault.New(fault.Unavailable, "The hub's control end was closed.")
+	}
 	if h.system != nil {
 		return h.system, nil
 	}
