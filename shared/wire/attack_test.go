@@ -131,6 +131,12 @@ func TestAcksThatTheirPlaneDidNotSignAreRefusedAndAlarmed(t *testing.T) {
 	put(t, nc, "ACKS", fmt.Sprintf("%s.%s", p.id, ws), stored.Data) // q's word as p's
 	put(t, nc, "ACKS", fmt.Sprintf("%s.%s", p.id, "ws_unsigned"), []byte(`{}`))
 	put(t, nc, "ACKS", "pl_unknown.ws_x", stored.Data)
+	p.identity = q.identity // p's admission to the hub, without its identity key
+	p.edge.Close()
+	p.edge = p.dial(s.server.Address())
+	eventually(t, "the thief writes", func() bool {
+		return p.edge.Ack(t.Context(), wire.Ack{Workspace: "ws_stolen", Number: 1, State: wire.Applied}) == nil
+	})
 	ack(q, 2)
 	for a, err := range s.hub.Acks(t.Context()) {
 		if err != nil {
@@ -145,8 +151,8 @@ func TestAcksThatTheirPlaneDidNotSignAreRefusedAndAlarmed(t *testing.T) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.forged) != 3 || s.forged[0] != wire.AckForged {
-		t.Errorf("alarms %v, want 3 times %s", s.forged, wire.AckForged)
+	if len(s.forged) != 4 || s.forged[0] != wire.AckForged {
+		t.Errorf("alarms %v, want 4 times %s", s.forged, wire.AckForged)
 	}
 }
 
