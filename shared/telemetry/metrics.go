@@ -10,7 +10,8 @@ import (
 )
 
 // NewRegistry returns a registry that already holds the metrics of the Go
-// runtime and of the process. Names of ours are weir_<engine>_<noun>_<unit>;
+// runtime and of the process; a process has one, further ones (a second plane)
+// are plain registries whose metrics carry the label plane. Names of ours are weir_<engine>_<noun>_<unit>;
 // labels are plane, engine, kind and code, never an event, property, user or
 // host.
 func NewRegistry() *prometheus.Registry {
@@ -34,6 +35,7 @@ func Handler(registries ...*prometheus.Registry) http.Handler {
 	mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
 	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
+	mux.HandleFunc("POST /debug/pprof/symbol", pprof.Symbol)
 	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
 	return mux
 }
