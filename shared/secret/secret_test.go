@@ -1,0 +1,188 @@
+package secret_test
+
+import (
+	"bytes"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+
+	"weir/shared/fault"
+	"weir/shared/secret"
+)
+
+var name = secret.Name{Workspace: "ws_a", Destination: "dst_a", Field: "headers", Version: 2}
+
+func newKey(t *testing.T) secret.PrivateKey {
+	t.Helper()
+	k, err := secret.NewKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
+
+func TestOnlyTheRightKeyAndNameOpenASecret(t *testing.T) {
+	t.Parallel()
+	key := newKey(t)
+	sealed, err := secret.Seal(key.Public(), name, []byte("hunter2"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := secret.Open(key, name, sealed); err != nil || got.Reveal() != "hunter2" {
+		t.Errorf("opened %q, %v", got.Reveal(), err)
+	}
+	refused := func(what string, k secret.PrivateKey, n secret.Name, s secret.Sealed) {
+		t.Helper()
+		if got, err := secret.Open(k, n, s); err == nil || fault.KindOf(err) != fault.Invalid || got.Reveal() != "" {
+			t.Errorf("%s: opened %q, %v, want Invalid", what, got.Reveal(), err)
+		}
+	}
+	refused("another plane's key", newKey(t), name, sealed)
+	for what, n := range map[string]secret.Name{
+		"workspace":   {Workspace: "ws_b", Destination: "dst_a", Field: "headers", Version: 2},
+		"destination": {Workspace: "ws_a", Destination: "dst_b", Field: "headers", Version: 2},
+		"field":       {Workspace: "ws_a", Destination: "dst_a", Field: "header", Version: 2},
+		"version":     {Workspace: "ws_a", Destination: "dst_a", Field: "headers", Version: 3},
+		"no version":  {Workspace: "ws_a", Destination: "dst_a", Field: "headers"},
+		"no name":     {},
+	} {
+		refused("another "+what, key, n, sealed)
+	}
+	for i := range sealed {
+		changed := bytes.Clone(sealed)
+		changed[i] ^= 1
+		refused(fmt.Sprintf("byte %d changed", i), key, name, changed)
+	}
+	for n := range len(sealed) {
+		refused(fmt.Sprintf("cut to %d bytes", n), key, name, sealed[:n])
+	}
+	if _, err := secret.Seal(key.Public(), name, make([]byte, secret.MaxClear+1)); err == nil || fault.KindOf(err) != fault.Invalid {
+		t.Errorf("a secret that is too long: %v, want Invalid", err)
+	}
+	if _, err := secret.Seal(nil, name, nil); err == nil || fault.KindOf(err) != fault.Invalid {
+		t.Errorf("no key to seal to: %v, want Invalid", err)
+	}
+}
+
+func TestAnEnvelopeOfAnEarlierReleaseOpens(t *testing.T) {
+	t.Parallel()
+	// Made by the same code once and kept: what was sealed by one release opens
+	// in the next. Key, then envelope.
+	raw, _ := hex.DecodeString(keptKey)
+	key, err := secret.ParsePrivate(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sealed, _ := hex.DecodeString(keptEnvelope)
+	if got, err := secret.Open(key, name, sealed); err != nil || got.Reveal() != `{"Authorization":"hunter2"}` {
+		t.Errorf("opened %q, %v", got.Reveal(), err)
+	}
+}
+
+func TestKeysComeBackFromTheirEncoding(t *testing.T) {
+	t.Parallel()
+	key := newKey(t)
+	b, err := key.Bytes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := secret.ParsePrivate(b)
+	if err != nil || !bytes.Equal(again.Public(), key.Public()) {
+		t.Errorf("the private key came back as another one, %v", err)
+	}
+	public, err := secret.ParsePublic(key.Public().String())
+	if err != nil || !bytes.Equal(public, key.Public()) {
+		t.Errorf("the public key came back as another one, %v", err)
+	}
+	j, err := json.Marshal(key.Public())
+	if err != nil || string(j) != `"`+key.Public().String()+`"` {
+		t.Errorf("the public key is %s in JSON, %v", j, err)
+	}
+	for _, bad := range []string{"", "AAAA", "not base64!"} {
+		if _, err := secret.ParsePublic(bad); err == nil {
+			t.Errorf("%q was read as a key", bad)
+		}
+	}
+	if _, err := secret.ParsePrivate([]byte("short")); err == nil {
+		t.Error("5 bytes were read as a private key")
+	}
+}
+
+func TestSecretsAndKeysPrintAsStars(t *testing.T) {
+	t.Parallel()
+	key := newKey(t)
+	raw, err := key.Bytes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	type outer struct {
+		Public  secret.String
+		private secret.String
+		Key     secret.PrivateKey
+		key     secret.PrivateKey
+		List    []secret.String
+		Map     map[string]secret.String
+	}
+	s := secret.NewString("hunter2")
+	values := []any{s, &s, key, &key, outer{s, s, key, key, []secret.String{s}, map[string]secret.String{"a": s}}, &outer{Public: s, private: s, key: key}}
+	var texts []string
+	for _, v := range values {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
+			texts = append(texts, fmt.Sprintf(verb, v))
+		}
+		b, err := json.Marshal(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var out bytes.Buffer
+		slog.New(slog.NewTextHandler(&out, nil)).Info("x", "v", v)
+		slog.New(slog.NewJSONHandler(&out, nil)).Info("x", "v", v)
+		texts = append(texts, string(b), out.String())
+	}
+	for _, text := range texts {
+		for _, mark := range []string{"hunter2", "68756e74657232", hex.EncodeToString(raw), string(raw), strings.Trim(fmt.Sprint(raw[:4]), "[]")} {
+			if strings.Contains(text, mark) {
+				t.Errorf("a secret shows in %q", text)
+			}
+		}
+	}
+	if text := fmt.Sprintf("%v %+v %#v %s %q", s, s, s, s, s); text != "*** *** *** *** ***" {
+		t.Errorf("a secret prints as %q", text)
+	}
+	if (secret.String{}).Reveal() != "" {
+		t.Error("the zero String is not empty")
+	}
+}
+
+func TestFingerprintsTellUnchangedAndNothingElse(t *testing.T) {
+	t.Parallel()
+	first := secret.Fingerprint(name, []byte("hunter2"))
+	later := name
+	later.Version = 9
+	if got := secret.Fingerprint(later, []byte("hunter2")); got != first {
+		t.Errorf("the same value in another version: %s, want %s", got, first)
+	}
+	if want := keptFingerprint; first != want {
+		t.Errorf("Fingerprint = %s, want %s as in all releases", first, want)
+	}
+	elsewhere := name
+	elsewhere.Destination = "dst_b"
+	for what, got := range map[string]string{
+		"another value":       secret.Fingerprint(name, []byte("hunter3")),
+		"another destination": secret.Fingerprint(elsewhere, []byte("hunter2")),
+	} {
+		if got == first {
+			t.Errorf("%s has the same fingerprint", what)
+		}
+	}
+}
+
+// An envelope, its key and a fingerprint that were made once.
+const (
+	keptKey         = "08f4e55edb68972aa5270ce4ea19a529a63e074bbd068b6568ba62f60b4e777d"
+	keptEnvelope    = "b2bcfdcd82e73fc52beb13a9883dc801af7b1bc429cb3540b68220798f9f2d0e3150d79e661fe83d9baf9cf96e0e207aa9ce054b5911fd27d701702d2ce8a8d5e8b2c84c8faf35a541088a"
+	keptFingerprint = "b0e5bb44e7b6fc9131d6e002b5a885a2"
+)
