@@ -60,7 +60,7 @@ func Check(c Config, specs []catalog.Spec) []fault.Problem {
 	k.connections(c.Connections, sources, destinations, transformations)
 	if len(k.problems) == 0 {
 		if _, _, err := Encode(c); err != nil {
-			k.add("", "too_large", "%v", err)
+			k.problems = fault.ProblemsOf(err)
 		}
 	}
 	if len(k.problems) > maxListed {

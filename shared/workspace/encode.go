@@ -24,19 +24,20 @@ const MaxBytes = 4 << 20
 // identifier, empty settings count as absent, a zero Format becomes the current
 // one; c itself is not changed.
 //
-// fault.Invalid: settings are not JSON, name a member twice, or a text is not
-// UTF-8; or the encoding is longer than MaxBytes.
+// fault.Invalid, with a problem: malformed when settings are not JSON, name a
+// member twice, or a text is not UTF-8; too_large when the encoding is longer
+// than MaxBytes.
 func Encode(c Config) ([]byte, Digest, error) {
 	var body jsontext.Value
 	body, err := json.Marshal(sorted(c), json.Deterministic(true), jsonv1.OmitEmptyWithLegacySemantics(true))
 	if err != nil {
-		return nil, "", fault.New(fault.Invalid, "The configuration of %s cannot be written as JSON: settings are damaged or a text is not UTF-8.", c.Workspace)
+		return nil, "", refuse("", "malformed", "Settings are damaged, or a text is not UTF-8.")
 	}
 	if err := body.Canonicalize(jsontext.CanonicalizeRawInts(false), jsontext.CanonicalizeRawFloats(false)); err != nil {
-		return nil, "", fault.New(fault.Invalid, "The configuration of %s names a member twice.", c.Workspace)
+		return nil, "", refuse("", "malformed", "Settings name a member twice.")
 	}
 	if len(body) > MaxBytes {
-		return nil, "", fault.New(fault.Invalid, "The configuration of %s is %d bytes long; at most %d fit.", c.Workspace, len(body), MaxBytes)
+		return nil, "", refuse("", "too_large", fmt.Sprintf("The configuration is %d bytes long; at most %d fit.", len(body), MaxBytes))
 	}
 	return body, DigestOf(body), nil
 }
@@ -86,7 +87,7 @@ func Decode(body []byte) (Config, error) {
 }
 
 func refuse(path, code, text string) error {
-	return fault.Problems("The configuration cannot be read:", []fault.Problem{{Path: path, Code: code, Text: text}})
+	return fault.Problems("The configuration cannot be used:", []fault.Problem{{Path: path, Code: code, Text: text}})
 }
 
 // sorted returns a copy of c in canonical order.
