@@ -110,14 +110,51 @@ func (s *Store) DeleteWorkspace(ctx context.Context, who Actor, ws id.Workspace)
 	return out, nil
 }
 
-// nextNumber returns the number after the newest one of a workspace and after
-// the highest one that any plane ever acknowledged.
+// Raise says that the hub holds a pointer of number seen for a workspace, signed
+// by this control plane: the store was restored from a backup older than it. The
+// next number will be above it. The tombstone of a deleted workspace, which can
+// only be wanted, moves above it at once. fault.Missing: there is no such
+// workspace. fault.Invalid: the number is beyond 2^53.
+func (s *Store) Raise(ctx context.Context, who Actor, ws id.Workspace, seen uint64) error {
+	if seen > maxNumber {
+		return fault.New(fault.Invalid, "the hub points %s at an impossible number", ws)
+	}
+	err := s.write(ctx, who, func(ctx context.Context, tx *ent.Tx) (trail, error) {
+		row, err := tx.Workspace.Get(ctx, string(ws))
+		if ent.IsNotFound(err) {
+			return trail{}, fault.New(fault.Missing, "there is no workspace %s", ws)
+		}
+		if err != nil {
+			return trail{}, err
+		}
+		before := row.Seen
+		row.Seen = max(before, seen)
+		next, err := nextNumber(ctx, tx, row)
+		if err != nil {
+			return trail{}, err
+		}
+		update := tx.Workspace.UpdateOne(row).SetSeen(row.Seen)
+		switch {
+		case next <= row.Number+1: // nobody is ahead of the store
+			return trail{}, nil
+		case row.DeletedAt == nil && seen <= before: // known already
+			return trail{}, nil
+		case row.DeletedAt != nil:
+			update.SetNumber(next)
+		}
+		return trail{"workspace.raise", "workspace " + row.ID, fmt.Sprintf("number %d was seen, %d is the newest", next-1, row.Number)}, update.Exec(ctx)
+	})
+	return wrap(err, "raise the numbers of %s", ws)
+}
+
+// nextNumber returns the number after the newest one of a workspace, after the
+// highest one that any plane ever acknowledged, and after what the hub held.
 func nextNumber(ctx context.Context, tx *ent.Tx, row *ent.Workspace) (uint64, error) {
 	acks, err := tx.Ack.Query().Where(ack.WorkspaceID(row.ID)).All(ctx)
 	if err != nil {
 		return 0, err
 	}
-	most := row.Number
+	most := max(row.Number, row.Seen)
 	for _, a := range acks {
 		most = max(most, a.Highest)
 	}

@@ -31,7 +31,7 @@ CREATE UNIQUE INDEX "api_tokens_hash_key" ON "api_tokens" ("hash");
 -- create index "api_tokens_name_key" to table: "api_tokens"
 CREATE UNIQUE INDEX "api_tokens_name_key" ON "api_tokens" ("name");
 -- create "workspaces" table
-CREATE TABLE "workspaces" ("id" text NOT NULL, "name" text NOT NULL, "region" text NOT NULL, "number" bigint NOT NULL, "digest" text NOT NULL, "created_at" timestamptz NOT NULL, "deleted_at" timestamptz NULL, "plane_id" text NOT NULL, PRIMARY KEY ("id"), CONSTRAINT "workspaces_planes_plane" FOREIGN KEY ("plane_id") REFERENCES "planes" ("id") ON UPDATE NO ACTION ON DELETE RESTRICT, CONSTRAINT "workspaces_name" CHECK (name <> ''::text), CONSTRAINT "workspaces_number" CHECK (number > 0));
+CREATE TABLE "workspaces" ("id" text NOT NULL, "name" text NOT NULL, "region" text NOT NULL, "number" bigint NOT NULL, "seen" bigint NOT NULL DEFAULT 0, "digest" text NOT NULL, "created_at" timestamptz NOT NULL, "deleted_at" timestamptz NULL, "plane_id" text NOT NULL, PRIMARY KEY ("id"), CONSTRAINT "workspaces_planes_plane" FOREIGN KEY ("plane_id") REFERENCES "planes" ("id") ON UPDATE NO ACTION ON DELETE RESTRICT, CONSTRAINT "workspaces_name" CHECK (name <> ''::text), CONSTRAINT "workspaces_number" CHECK (number > 0));
 -- create index "workspace_name" to table: "workspaces"
 CREATE UNIQUE INDEX "workspace_name" ON "workspaces" ("name") WHERE (deleted_at IS NULL);
 -- create index "workspace_plane_id" to table: "workspaces"

@@ -65,7 +65,7 @@ CREATE TABLE `users` (`id` text NOT NULL, `email` text NOT NULL, `password_hash`
 -- create index "users_email_key" to table: "users"
 CREATE UNIQUE INDEX `users_email_key` ON `users` (`email`);
 -- create "workspaces" table
-CREATE TABLE `workspaces` (`id` text NOT NULL, `name` text NOT NULL, `region` text NOT NULL, `number` integer NOT NULL, `digest` text NOT NULL, `created_at` datetime NOT NULL, `deleted_at` datetime NULL, `plane_id` text NOT NULL, PRIMARY KEY (`id`), CONSTRAINT `workspaces_planes_plane` FOREIGN KEY (`plane_id`) REFERENCES `planes` (`id`) ON DELETE RESTRICT, CONSTRAINT `workspaces_name` CHECK (name <> ''), CONSTRAINT `workspaces_number` CHECK (number > 0));
+CREATE TABLE `workspaces` (`id` text NOT NULL, `name` text NOT NULL, `region` text NOT NULL, `number` integer NOT NULL, `seen` integer NOT NULL DEFAULT (0), `digest` text NOT NULL, `created_at` datetime NOT NULL, `deleted_at` datetime NULL, `plane_id` text NOT NULL, PRIMARY KEY (`id`), CONSTRAINT `workspaces_planes_plane` FOREIGN KEY (`plane_id`) REFERENCES `planes` (`id`) ON DELETE RESTRICT, CONSTRAINT `workspaces_name` CHECK (name <> ''), CONSTRAINT `workspaces_number` CHECK (number > 0));
 -- create index "workspace_name" to table: "workspaces"
 CREATE UNIQUE INDEX `workspace_name` ON `workspaces` (`name`) WHERE deleted_at IS NULL;
 -- create index "workspace_plane_id" to table: "workspaces"

@@ -8423,6 +8423,8 @@ type WorkspaceMutation struct {
 	region        *string
 	number        *uint64
 	addnumber     *int64
+	seen          *uint64
+	addseen       *int64
 	digest        *string
 	created_at    *time.Time
 	deleted_at    *time.Time
@@ -8702,6 +8704,62 @@ func (m *WorkspaceMutation) ResetNumber() {
 	m.addnumber = nil
 }
 
+// SetSeen sets the "seen" field.
+func (m *WorkspaceMutation) SetSeen(u uint64) {
+	m.seen = &u
+	m.addseen = nil
+}
+
+// Seen returns the value of the "seen" field in the mutation.
+func (m *WorkspaceMutation) Seen() (r uint64, exists bool) {
+	v := m.seen
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldSeen returns the old "seen" field's value of the Workspace entity.
+// If the Workspace object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *WorkspaceMutation) OldSeen(ctx context.Context) (v uint64, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldSeen is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldSeen requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldSeen: %w", err)
+	}
+	return oldValue.Seen, nil
+}
+
+// AddSeen adds u to the "seen" field.
+func (m *WorkspaceMutation) AddSeen(u int64) {
+	if m.addseen != nil {
+		*m.addseen += u
+	} else {
+		m.addseen = &u
+	}
+}
+
+// AddedSeen returns the value that was added to the "seen" field in this mutation.
+func (m *WorkspaceMutation) AddedSeen() (r int64, exists bool) {
+	v := m.addseen
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetSeen resets all changes to the "seen" field.
+func (m *WorkspaceMutation) ResetSeen() {
+	m.seen = nil
+	m.addseen = nil
+}
+
 // SetDigest sets the "digest" field.
 func (m *WorkspaceMutation) SetDigest(s string) {
 	m.digest = &s
@@ -8884,7 +8942,7 @@ func (m *WorkspaceMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *WorkspaceMutation) Fields() []string {
-	fields := make([]string, 0, 7)
+	fields := make([]string, 0, 8)
 	if m.name != nil {
 		fields = append(fields, workspace.FieldName)
 	}
@@ -8896,6 +8954,9 @@ func (m *WorkspaceMutation) Fields() []string {
 	}
 	if m.number != nil {
 		fields = append(fields, workspace.FieldNumber)
+	}
+	if m.seen != nil {
+		fields = append(fields, workspace.FieldSeen)
 	}
 	if m.digest != nil {
 		fields = append(fields, workspace.FieldDigest)
@@ -8922,6 +8983,8 @@ func (m *WorkspaceMutation) Field(name string) (ent.Value, bool) {
 		return m.PlaneID()
 	case workspace.FieldNumber:
 		return m.Number()
+	case workspace.FieldSeen:
+		return m.Seen()
 	case workspace.FieldDigest:
 		return m.Digest()
 	case workspace.FieldCreatedAt:
@@ -8945,6 +9008,8 @@ func (m *WorkspaceMutation) OldField(ctx context.Context, name string) (ent.Valu
 		return m.OldPlaneID(ctx)
 	case workspace.FieldNumber:
 		return m.OldNumber(ctx)
+	case workspace.FieldSeen:
+		return m.OldSeen(ctx)
 	case workspace.FieldDigest:
 		return m.OldDigest(ctx)
 	case workspace.FieldCreatedAt:
@@ -8988,6 +9053,13 @@ func (m *WorkspaceMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetNumber(v)
 		return nil
+	case workspace.FieldSeen:
+		v, ok := value.(uint64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetSeen(v)
+		return nil
 	case workspace.FieldDigest:
 		v, ok := value.(string)
 		if !ok {
@@ -9020,6 +9092,9 @@ func (m *WorkspaceMutation) AddedFields() []string {
 	if m.addnumber != nil {
 		fields = append(fields, workspace.FieldNumber)
 	}
+	if m.addseen != nil {
+		fields = append(fields, workspace.FieldSeen)
+	}
 	return fields
 }
 
@@ -9030,6 +9105,8 @@ func (m *WorkspaceMutation) AddedField(name string) (ent.Value, bool) {
 	switch name {
 	case workspace.FieldNumber:
 		return m.AddedNumber()
+	case workspace.FieldSeen:
+		return m.AddedSeen()
 	}
 	return nil, false
 }
@@ -9045,6 +9122,13 @@ func (m *WorkspaceMutation) AddField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.AddNumber(v)
+		return nil
+	case workspace.FieldSeen:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddSeen(v)
 		return nil
 	}
 	return fmt.Errorf("unknown Workspace numeric field %s", name)
@@ -9093,6 +9177,9 @@ func (m *WorkspaceMutation) ResetField(name string) error {
 		return nil
 	case workspace.FieldNumber:
 		m.ResetNumber()
+		return nil
+	case workspace.FieldSeen:
+		m.ResetSeen()
 		return nil
 	case workspace.FieldDigest:
 		m.ResetDigest()

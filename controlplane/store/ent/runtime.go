@@ -90,6 +90,10 @@ func init() {
 	user.IDValidator = userDescID.Validators[0].(func(string) error)
 	workspaceFields := schema.Workspace{}.Fields()
 	_ = workspaceFields
+	// workspaceDescSeen is the schema descriptor for seen field.
+	workspaceDescSeen := workspaceFields[5].Descriptor()
+	// workspace.DefaultSeen holds the default value on creation for the seen field.
+	workspace.DefaultSeen = workspaceDescSeen.Default.(uint64)
 	// workspaceDescID is the schema descriptor for id field.
 	workspaceDescID := workspaceFields[0].Descriptor()
 	// workspace.IDValidator is a validator for the "id" field. It is called by the builders before save.

@@ -26,6 +26,8 @@ type Workspace struct {
 	PlaneID string `json:"plane_id,omitempty"`
 	// Number holds the value of the "number" field.
 	Number uint64 `json:"number,omitempty"`
+	// Seen holds the value of the "seen" field.
+	Seen uint64 `json:"seen,omitempty"`
 	// Digest holds the value of the "digest" field.
 	Digest string `json:"digest,omitempty"`
 	// CreatedAt holds the value of the "created_at" field.
@@ -63,7 +65,7 @@ func (*Workspace) scanValues(columns []string) ([]any, error) {
 	values := make([]any, len(columns))
 	for i := range columns {
 		switch columns[i] {
-		case workspace.FieldNumber:
+		case workspace.FieldNumber, workspace.FieldSeen:
 			values[i] = new(sql.NullInt64)
 		case workspace.FieldID, workspace.FieldName, workspace.FieldRegion, workspace.FieldPlaneID, workspace.FieldDigest:
 			values[i] = new(sql.NullString)
@@ -113,6 +115,12 @@ func (_m *Workspace) assignValues(columns []string, values []any) error {
 				return fmt.Errorf("unexpected type %T for field number", values[i])
 			} else if value.Valid {
 				_m.Number = uint64(value.Int64)
+			}
+		case workspace.FieldSeen:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field seen", values[i])
+			} else if value.Valid {
+				_m.Seen = uint64(value.Int64)
 			}
 		case workspace.FieldDigest:
 			if value, ok := values[i].(*sql.NullString); !ok {
@@ -185,6 +193,9 @@ func (_m *Workspace) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("number=")
 	builder.WriteString(fmt.Sprintf("%v", _m.Number))
+	builder.WriteString(", ")
+	builder.WriteString("seen=")
+	builder.WriteString(fmt.Sprintf("%v", _m.Seen))
 	builder.WriteString(", ")
 	builder.WriteString("digest=")
 	builder.WriteString(_m.Digest)

@@ -48,6 +48,20 @@ func (_c *WorkspaceCreate) SetNumber(v uint64) *WorkspaceCreate {
 	return _c
 }
 
+// SetSeen sets the "seen" field.
+func (_c *WorkspaceCreate) SetSeen(v uint64) *WorkspaceCreate {
+	_c.mutation.SetSeen(v)
+	return _c
+}
+
+// SetNillableSeen sets the "seen" field if the given value is not nil.
+func (_c *WorkspaceCreate) SetNillableSeen(v *uint64) *WorkspaceCreate {
+	if v != nil {
+		_c.SetSeen(*v)
+	}
+	return _c
+}
+
 // SetDigest sets the "digest" field.
 func (_c *WorkspaceCreate) SetDigest(v string) *WorkspaceCreate {
 	_c.mutation.SetDigest(v)
@@ -92,6 +106,7 @@ func (_c *WorkspaceCreate) Mutation() *WorkspaceMutation {
 
 // Save creates the Workspace in the database.
 func (_c *WorkspaceCreate) Save(ctx context.Context) (*Workspace, error) {
+	_c.defaults()
 	return withHooks(ctx, _c.sqlSave, _c.mutation, _c.hooks)
 }
 
@@ -117,6 +132,14 @@ func (_c *WorkspaceCreate) ExecX(ctx context.Context) {
 	}
 }
 
+// defaults sets the default values of the builder before save.
+func (_c *WorkspaceCreate) defaults() {
+	if _, ok := _c.mutation.Seen(); !ok {
+		v := workspace.DefaultSeen
+		_c.mutation.SetSeen(v)
+	}
+}
+
 // check runs all checks and user-defined validators on the builder.
 func (_c *WorkspaceCreate) check() error {
 	if _, ok := _c.mutation.Name(); !ok {
@@ -130,6 +153,9 @@ func (_c *WorkspaceCreate) check() error {
 	}
 	if _, ok := _c.mutation.Number(); !ok {
 		return &ValidationError{Name: "number", err: errors.New(`ent: missing required field "Workspace.number"`)}
+	}
+	if _, ok := _c.mutation.Seen(); !ok {
+		return &ValidationError{Name: "seen", err: errors.New(`ent: missing required field "Workspace.seen"`)}
 	}
 	if _, ok := _c.mutation.Digest(); !ok {
 		return &ValidationError{Name: "digest", err: errors.New(`ent: missing required field "Workspace.digest"`)}
@@ -192,6 +218,10 @@ func (_c *WorkspaceCreate) createSpec() (*Workspace, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.Number(); ok {
 		_spec.SetField(workspace.FieldNumber, field.TypeUint64, value)
 		_node.Number = value
+	}
+	if value, ok := _c.mutation.Seen(); ok {
+		_spec.SetField(workspace.FieldSeen, field.TypeUint64, value)
+		_node.Seen = value
 	}
 	if value, ok := _c.mutation.Digest(); ok {
 		_spec.SetField(workspace.FieldDigest, field.TypeString, value)
@@ -289,6 +319,24 @@ func (u *WorkspaceUpsert) UpdateNumber() *WorkspaceUpsert {
 // AddNumber adds v to the "number" field.
 func (u *WorkspaceUpsert) AddNumber(v uint64) *WorkspaceUpsert {
 	u.Add(workspace.FieldNumber, v)
+	return u
+}
+
+// SetSeen sets the "seen" field.
+func (u *WorkspaceUpsert) SetSeen(v uint64) *WorkspaceUpsert {
+	u.Set(workspace.FieldSeen, v)
+	return u
+}
+
+// UpdateSeen sets the "seen" field to the value that was provided on create.
+func (u *WorkspaceUpsert) UpdateSeen() *WorkspaceUpsert {
+	u.SetExcluded(workspace.FieldSeen)
+	return u
+}
+
+// AddSeen adds v to the "seen" field.
+func (u *WorkspaceUpsert) AddSeen(v uint64) *WorkspaceUpsert {
+	u.Add(workspace.FieldSeen, v)
 	return u
 }
 
@@ -403,6 +451,27 @@ func (u *WorkspaceUpsertOne) UpdateNumber() *WorkspaceUpsertOne {
 	})
 }
 
+// SetSeen sets the "seen" field.
+func (u *WorkspaceUpsertOne) SetSeen(v uint64) *WorkspaceUpsertOne {
+	return u.Update(func(s *WorkspaceUpsert) {
+		s.SetSeen(v)
+	})
+}
+
+// AddSeen adds v to the "seen" field.
+func (u *WorkspaceUpsertOne) AddSeen(v uint64) *WorkspaceUpsertOne {
+	return u.Update(func(s *WorkspaceUpsert) {
+		s.AddSeen(v)
+	})
+}
+
+// UpdateSeen sets the "seen" field to the value that was provided on create.
+func (u *WorkspaceUpsertOne) UpdateSeen() *WorkspaceUpsertOne {
+	return u.Update(func(s *WorkspaceUpsert) {
+		s.UpdateSeen()
+	})
+}
+
 // SetDigest sets the "digest" field.
 func (u *WorkspaceUpsertOne) SetDigest(v string) *WorkspaceUpsertOne {
 	return u.Update(func(s *WorkspaceUpsert) {
@@ -495,6 +564,7 @@ func (_c *WorkspaceCreateBulk) Save(ctx context.Context) ([]*Workspace, error) {
 	for i := range _c.builders {
 		func(i int, root context.Context) {
 			builder := _c.builders[i]
+			builder.defaults()
 			var mut Mutator = MutateFunc(func(ctx context.Context, m Mutation) (Value, error) {
 				mutation, ok := m.(*WorkspaceMutation)
 				if !ok {
@@ -682,6 +752,27 @@ func (u *WorkspaceUpsertBulk) AddNumber(v uint64) *WorkspaceUpsertBulk {
 func (u *WorkspaceUpsertBulk) UpdateNumber() *WorkspaceUpsertBulk {
 	return u.Update(func(s *WorkspaceUpsert) {
 		s.UpdateNumber()
+	})
+}
+
+// SetSeen sets the "seen" field.
+func (u *WorkspaceUpsertBulk) SetSeen(v uint64) *WorkspaceUpsertBulk {
+	return u.Update(func(s *WorkspaceUpsert) {
+		s.SetSeen(v)
+	})
+}
+
+// AddSeen adds v to the "seen" field.
+func (u *WorkspaceUpsertBulk) AddSeen(v uint64) *WorkspaceUpsertBulk {
+	return u.Update(func(s *WorkspaceUpsert) {
+		s.AddSeen(v)
+	})
+}
+
+// UpdateSeen sets the "seen" field to the value that was provided on create.
+func (u *WorkspaceUpsertBulk) UpdateSeen() *WorkspaceUpsertBulk {
+	return u.Update(func(s *WorkspaceUpsert) {
+		s.UpdateSeen()
 	})
 }
 

@@ -49,6 +49,27 @@ func (_u *WorkspaceUpdate) AddNumber(v int64) *WorkspaceUpdate {
 	return _u
 }
 
+// SetSeen sets the "seen" field.
+func (_u *WorkspaceUpdate) SetSeen(v uint64) *WorkspaceUpdate {
+	_u.mutation.ResetSeen()
+	_u.mutation.SetSeen(v)
+	return _u
+}
+
+// SetNillableSeen sets the "seen" field if the given value is not nil.
+func (_u *WorkspaceUpdate) SetNillableSeen(v *uint64) *WorkspaceUpdate {
+	if v != nil {
+		_u.SetSeen(*v)
+	}
+	return _u
+}
+
+// AddSeen adds value to the "seen" field.
+func (_u *WorkspaceUpdate) AddSeen(v int64) *WorkspaceUpdate {
+	_u.mutation.AddSeen(v)
+	return _u
+}
+
 // SetDigest sets the "digest" field.
 func (_u *WorkspaceUpdate) SetDigest(v string) *WorkspaceUpdate {
 	_u.mutation.SetDigest(v)
@@ -141,6 +162,12 @@ func (_u *WorkspaceUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	if value, ok := _u.mutation.AddedNumber(); ok {
 		_spec.AddField(workspace.FieldNumber, field.TypeUint64, value)
 	}
+	if value, ok := _u.mutation.Seen(); ok {
+		_spec.SetField(workspace.FieldSeen, field.TypeUint64, value)
+	}
+	if value, ok := _u.mutation.AddedSeen(); ok {
+		_spec.AddField(workspace.FieldSeen, field.TypeUint64, value)
+	}
 	if value, ok := _u.mutation.Digest(); ok {
 		_spec.SetField(workspace.FieldDigest, field.TypeString, value)
 	}
@@ -188,6 +215,27 @@ func (_u *WorkspaceUpdateOne) SetNillableNumber(v *uint64) *WorkspaceUpdateOne {
 // AddNumber adds value to the "number" field.
 func (_u *WorkspaceUpdateOne) AddNumber(v int64) *WorkspaceUpdateOne {
 	_u.mutation.AddNumber(v)
+	return _u
+}
+
+// SetSeen sets the "seen" field.
+func (_u *WorkspaceUpdateOne) SetSeen(v uint64) *WorkspaceUpdateOne {
+	_u.mutation.ResetSeen()
+	_u.mutation.SetSeen(v)
+	return _u
+}
+
+// SetNillableSeen sets the "seen" field if the given value is not nil.
+func (_u *WorkspaceUpdateOne) SetNillableSeen(v *uint64) *WorkspaceUpdateOne {
+	if v != nil {
+		_u.SetSeen(*v)
+	}
+	return _u
+}
+
+// AddSeen adds value to the "seen" field.
+func (_u *WorkspaceUpdateOne) AddSeen(v int64) *WorkspaceUpdateOne {
+	_u.mutation.AddSeen(v)
 	return _u
 }
 
@@ -312,6 +360,12 @@ func (_u *WorkspaceUpdateOne) sqlSave(ctx context.Context) (_node *Workspace, er
 	}
 	if value, ok := _u.mutation.AddedNumber(); ok {
 		_spec.AddField(workspace.FieldNumber, field.TypeUint64, value)
+	}
+	if value, ok := _u.mutation.Seen(); ok {
+		_spec.SetField(workspace.FieldSeen, field.TypeUint64, value)
+	}
+	if value, ok := _u.mutation.AddedSeen(); ok {
+		_spec.AddField(workspace.FieldSeen, field.TypeUint64, value)
 	}
 	if value, ok := _u.mutation.Digest(); ok {
 		_spec.SetField(workspace.FieldDigest, field.TypeString, value)

@@ -10,7 +10,8 @@ import (
 )
 
 // Workspace is one workspace, the newest number and digest of its revisions,
-// or of its tombstone when deleted_at is set.
+// or of its tombstone when deleted_at is set. Seen is the highest number that
+// publish met at the hub beyond the store's own.
 type Workspace struct{ ent.Schema }
 
 // Fields of Workspace.
@@ -21,6 +22,7 @@ func (Workspace) Fields() []ent.Field {
 		fixed("region"),
 		fixed("plane_id"),
 		field.Uint64("number"),
+		field.Uint64("seen").Default(0),
 		text("digest"),
 		at("created_at"),
 		field.Time("deleted_at").SchemaType(asTimestamptz).Optional().Nillable(),

@@ -364,6 +364,7 @@ var (
 		{Name: "name", Type: field.TypeString, SchemaType: map[string]string{"postgres": "text", "sqlite3": "text"}},
 		{Name: "region", Type: field.TypeString, SchemaType: map[string]string{"postgres": "text", "sqlite3": "text"}},
 		{Name: "number", Type: field.TypeUint64},
+		{Name: "seen", Type: field.TypeUint64, Default: 0},
 		{Name: "digest", Type: field.TypeString, SchemaType: map[string]string{"postgres": "text", "sqlite3": "text"}},
 		{Name: "created_at", Type: field.TypeTime, SchemaType: map[string]string{"postgres": "timestamptz"}},
 		{Name: "deleted_at", Type: field.TypeTime, Nullable: true, SchemaType: map[string]string{"postgres": "timestamptz"}},
@@ -377,7 +378,7 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "workspaces_planes_plane",
-				Columns:    []*schema.Column{WorkspacesColumns[7]},
+				Columns:    []*schema.Column{WorkspacesColumns[8]},
 				RefColumns: []*schema.Column{PlanesColumns[0]},
 				OnDelete:   schema.Restrict,
 			},
@@ -394,7 +395,7 @@ var (
 			{
 				Name:    "workspace_plane_id",
 				Unique:  false,
-				Columns: []*schema.Column{WorkspacesColumns[7]},
+				Columns: []*schema.Column{WorkspacesColumns[8]},
 			},
 		},
 	}

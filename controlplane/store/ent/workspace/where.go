@@ -85,6 +85,11 @@ func Number(v uint64) predicate.Workspace {
 	return predicate.Workspace(sql.FieldEQ(FieldNumber, v))
 }
 
+// Seen applies equality check predicate on the "seen" field. It's identical to SeenEQ.
+func Seen(v uint64) predicate.Workspace {
+	return predicate.Workspace(sql.FieldEQ(FieldSeen, v))
+}
+
 // Digest applies equality check predicate on the "digest" field. It's identical to DigestEQ.
 func Digest(v string) predicate.Workspace {
 	return predicate.Workspace(sql.FieldEQ(FieldDigest, v))
@@ -333,6 +338,46 @@ func NumberLT(v uint64) predicate.Workspace {
 // NumberLTE applies the LTE predicate on the "number" field.
 func NumberLTE(v uint64) predicate.Workspace {
 	return predicate.Workspace(sql.FieldLTE(FieldNumber, v))
+}
+
+// SeenEQ applies the EQ predicate on the "seen" field.
+func SeenEQ(v uint64) predicate.Workspace {
+	return predicate.Workspace(sql.FieldEQ(FieldSeen, v))
+}
+
+// SeenNEQ applies the NEQ predicate on the "seen" field.
+func SeenNEQ(v uint64) predicate.Workspace {
+	return predicate.Workspace(sql.FieldNEQ(FieldSeen, v))
+}
+
+// SeenIn applies the In predicate on the "seen" field.
+func SeenIn(vs ...uint64) predicate.Workspace {
+	return predicate.Workspace(sql.FieldIn(FieldSeen, vs...))
+}
+
+// SeenNotIn applies the NotIn predicate on the "seen" field.
+func SeenNotIn(vs ...uint64) predicate.Workspace {
+	return predicate.Workspace(sql.FieldNotIn(FieldSeen, vs...))
+}
+
+// SeenGT applies the GT predicate on the "seen" field.
+func SeenGT(v uint64) predicate.Workspace {
+	return predicate.Workspace(sql.FieldGT(FieldSeen, v))
+}
+
+// SeenGTE applies the GTE predicate on the "seen" field.
+func SeenGTE(v uint64) predicate.Workspace {
+	return predicate.Workspace(sql.FieldGTE(FieldSeen, v))
+}
+
+// SeenLT applies the LT predicate on the "seen" field.
+func SeenLT(v uint64) predicate.Workspace {
+	return predicate.Workspace(sql.FieldLT(FieldSeen, v))
+}
+
+// SeenLTE applies the LTE predicate on the "seen" field.
+func SeenLTE(v uint64) predicate.Workspace {
+	return predicate.Workspace(sql.FieldLTE(FieldSeen, v))
 }
 
 // DigestEQ applies the EQ predicate on the "digest" field.

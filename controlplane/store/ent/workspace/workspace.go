@@ -20,6 +20,8 @@ const (
 	FieldPlaneID = "plane_id"
 	// FieldNumber holds the string denoting the number field in the database.
 	FieldNumber = "number"
+	// FieldSeen holds the string denoting the seen field in the database.
+	FieldSeen = "seen"
 	// FieldDigest holds the string denoting the digest field in the database.
 	FieldDigest = "digest"
 	// FieldCreatedAt holds the string denoting the created_at field in the database.
@@ -46,6 +48,7 @@ var Columns = []string{
 	FieldRegion,
 	FieldPlaneID,
 	FieldNumber,
+	FieldSeen,
 	FieldDigest,
 	FieldCreatedAt,
 	FieldDeletedAt,
@@ -62,6 +65,8 @@ func ValidColumn(column string) bool {
 }
 
 var (
+	// DefaultSeen holds the default value on creation for the "seen" field.
+	DefaultSeen uint64
 	// IDValidator is a validator for the "id" field. It is called by the builders before save.
 	IDValidator func(string) error
 )
@@ -92,6 +97,11 @@ func ByPlaneID(opts ...sql.OrderTermOption) OrderOption {
 // ByNumber orders the results by the number field.
 func ByNumber(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldNumber, opts...).ToFunc()
+}
+
+// BySeen orders the results by the seen field.
+func BySeen(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldSeen, opts...).ToFunc()
 }
 
 // ByDigest orders the results by the digest field.

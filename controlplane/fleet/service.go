@@ -1,0 +1,223 @@
+package fleet
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"iter"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"weir/controlplane/store"
+	"weir/shared/fault"
+	"weir/shared/id"
+	"weir/shared/secret"
+	"weir/shared/wire"
+)
+
+// Config says what a Service stands on. All fields but Origins, Log and Now are
+// required.
+type Config struct {
+	Store *store.Store
+	// Enrol returns the admission of a plane to the hub: wire.Hub.Enrol.
+	Enrol func(ctx context.Context, a wire.Account, userKey string, p id.Plane) (string, error)
+	// Beats gives the verified beats of all planes: wire.Hub.Beats.
+	Beats         func(ctx context.Context) iter.Seq2[wire.Beat, error]
+	HubAddress    string            // where planes reach the hub, nats://host:port
+	ControlKey    ed25519.PublicKey // signs pointers and secrets
+	CapabilityKey ed25519.PublicKey // signs capabilities
+	Origins       []string          // browser origins that may open a plane's view
+	Log           *slog.Logger      // nil discards
+	Now           func() time.Time  // nil means time.Now
+}
+
+// Service is the fleet. It is safe for concurrent use.
+type Service struct {
+	cfg Config
+
+	mu      sync.Mutex
+	keys    map[id.Plane]ed25519.PublicKey
+	unknown map[id.Plane]time.Time // asked for in vain, and when
+}
+
+// New checks cfg. Nothing runs before Run.
+func New(cfg Config) (*Service, error) {
+	var missing []error
+	need := func(ok bool, what string) {
+		if !ok {
+			missing = append(missing, fault.New(fault.Invalid, "the fleet needs %s", what))
+		}
+	}
+	need(cfg.Store != nil, "a store")
+	need(cfg.Enrol != nil, "a way to enrol planes at the hub")
+	need(cfg.Beats != nil, "the planes' beats")
+	need(cfg.HubAddress != "", "the hub's address")
+	need(len(cfg.ControlKey) == ed25519.PublicKeySize, "the control plane's public key")
+	need(len(cfg.CapabilityKey) == ed25519.PublicKeySize, "the public key of capabilities")
+	if err := errors.Join(missing...); err != nil {
+		return nil, err
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	return &Service{cfg: cfg, keys: map[id.Plane]ed25519.PublicKey{}, unknown: map[id.Plane]time.Time{}}, nil
+}
+
+// Fingerprint is what people compare to be sure of a plane: the first 16 bytes
+// of the SHA-256 of its identity key, in hex.
+func Fingerprint(identity []byte) string {
+	sum := sha256.Sum256(identity)
+	return hex.EncodeToString(sum[:16])
+}
+
+// Recipient is p as the hub addresses it.
+func Recipient(p store.Plane) wire.Recipient {
+	return wire.Recipient{Plane: p.ID, Account: account(p.Region, p.Organization), Sealing: secret.PublicKey(p.SealingKey)}
+}
+
+// Accounts returns the hub accounts that the planes of the store belong to, for
+// wire.HubConfig.
+func Accounts(ctx context.Context, s *store.Store) ([]wire.Account, error) {
+	planes, err := s.Planes(ctx, "")
+	if err != nil {
+		return nil, fmt.Errorf("list the hub's accounts: %w", err)
+	}
+	var all []wire.Account
+	for _, p := range planes {
+		if a := account(p.Region, p.Organization); !slices.Contains(all, a) {
+			all = append(all, a)
+		}
+	}
+	return all, nil
+}
+
+func account(region string, organization id.Organization) wire.Account {
+	return wire.Account{Region: region, Organization: organization}
+}
+
+// Place returns the plane that a new workspace of a region goes to: the regional
+// plane that joined first, or where there is none the private one that joined
+// first. fault.Missing: no plane has joined in this region.
+func (s *Service) Place(ctx context.Context, region string) (store.Plane, error) {
+	planes, err := s.cfg.Store.Planes(ctx, region)
+	if err != nil {
+		return store.Plane{}, fmt.Errorf("place a workspace in %s: %w", region, err)
+	}
+	if region == "" || len(planes) == 0 {
+		return store.Plane{}, fault.New(fault.Missing, "no data plane has joined in region %q: invite one with weir plane invite --region", region)
+	}
+	if i := slices.IndexFunc(planes, func(p store.Plane) bool { return p.Kind == store.Regional }); i >= 0 {
+		return planes[i], nil
+	}
+	return planes[0], nil
+}
+
+// silence is how old a plane's newest beat may be before it counts as
+// unhealthy: three beats and a bit.
+const silence = 45 * time.Second
+
+// Status is one plane as people see it.
+type Status struct {
+	store.Plane        // Healthy also needs a beat of the last 45 seconds
+	Fingerprint string // of the identity key
+	Workspaces  []Standing
+	Counts      []wire.Count
+}
+
+// Standing is one workspace on a plane. Deleted workspaces are in it until the
+// plane has acknowledged the tombstone.
+type Standing struct {
+	store.Workspace          // Number is the wanted one
+	Ack             wire.Ack // the plane's newest word, zero when there is none
+}
+
+// List returns the planes of a region, or all when region is empty, in the order
+// in which they joined.
+func (s *Service) List(ctx context.Context, region string) ([]Status, error) {
+	planes, err := s.cfg.Store.Planes(ctx, region)
+	if err != nil {
+		return nil, fmt.Errorf("list planes: %w", err)
+	}
+	wanted, err := s.cfg.Store.Wanted(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("list planes: %w", err)
+	}
+	acks, err := s.cfg.Store.Acks(ctx, "")
+	if err != nil {
+		return nil, fmt.Errorf("list planes: %w", err)
+	}
+	type key struct {
+		plane     id.Plane
+		workspace id.Workspace
+	}
+	said := make(map[key]wire.Ack, len(acks))
+	for _, a := range acks {
+		said[key{a.Plane, a.Workspace}] = a
+	}
+	standing := map[id.Plane][]Standing{}
+	for _, w := range wanted {
+		a := said[key{w.Plane, w.ID}]
+		if !w.Deleted || a.Number < w.Number {
+			standing[w.Plane] = append(standing[w.Plane], Standing{w, a})
+		}
+	}
+	now := s.cfg.Now()
+	out := make([]Status, len(planes))
+	for i, p := range planes {
+		counts, err := s.cfg.Store.Counts(ctx, p.ID)
+		if err != nil {
+			return nil, fmt.Errorf("list planes: %w", err)
+		}
+		p.Healthy = p.Healthy && now.Sub(p.LastBeat) < silence
+		out[i] = Status{Plane: p, Fingerprint: Fingerprint(p.IdentityKey), Workspaces: standing[p.ID], Counts: counts}
+	}
+	return out, nil
+}
+
+// Bounds of Key's memory of planes that do not exist, and how long it keeps one.
+const (
+	maxUnknown  = 1024
+	keepUnknown = 5 * time.Second
+	keyDeadline = 5 * time.Second
+)
+
+// Key returns the identity key of a plane that has joined, for wire.HubConfig.
+// It asks the store once a plane, and no more than every 5 seconds for one that
+// is not there.
+func (s *Service) Key(p id.Plane) (ed25519.PublicKey, bool) {
+	now := s.cfg.Now()
+	s.mu.Lock()
+	key, known := s.keys[p]
+	asked, unknown := s.unknown[p]
+	s.mu.Unlock()
+	if known || unknown && now.Sub(asked) < keepUnknown {
+		return key, known
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), keyDeadline)
+	defer cancel()
+	row, err := s.cfg.Store.Plane(ctx, p)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case err == nil:
+		s.keys[p] = row.IdentityKey
+		delete(s.unknown, p)
+		return row.IdentityKey, true
+	case fault.KindOf(err) != fault.Missing:
+		s.cfg.Log.Warn("plane's key not read", "plane", p, "error", err)
+		return nil, false
+	}
+	if len(s.unknown) >= maxUnknown {
+		clear(s.unknown)
+	}
+	s.unknown[p] = now
+	return nil, false
+}
