@@ -1,0 +1,314 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"weir/infra/weir/cli/manifest"
+	"weir/infra/weir/cli/remote"
+	"weir/shared/fault"
+	"weir/shared/id"
+)
+
+// applyFlags are the choices of apply; diff has the first group of them.
+type applyFlags struct {
+	file     string
+	noPrune  bool
+	reseal   bool
+	allowEnv []string
+
+	noWait        bool
+	discardParked bool
+	timeout       time.Duration
+}
+
+func (f *applyFlags) bind(cmd *cobra.Command) {
+	cmd.Flags().StringVarP(&f.file, "file", "f", "", "the configuration, YAML; - is stdin")
+	cmd.Flags().BoolVar(&f.noPrune, "no-prune", false, "keep what the file does not name")
+	cmd.Flags().BoolVar(&f.reseal, "reseal", false, "seal every secret anew, also unchanged ones")
+	cmd.Flags().StringArrayVar(&f.allowEnv, "allow-env", nil, "an environment variable that secrets may be read from beside WEIR_SECRET_*; may be repeated")
+	_ = cmd.MarkFlagRequired("file")
+}
+
+func newApply(k *console) *cobra.Command {
+	var f applyFlags
+	cmd := k.remoteFlags(&cobra.Command{
+		Use:   "apply -f FILE",
+		Short: "Bring workspaces to what a file says",
+		Long: `Compares each workspace in the file with its newest revision, prints the
+difference, makes the new revision and waits until the data plane has applied
+it. What the file does not name is removed. Applying a file twice changes
+nothing the second time.
+
+Secrets are read from the environment (only WEIR_SECRET_*, or --allow-env) or
+from files, and sealed to the keys of the region's planes before they leave this
+machine. The planes' identities are pinned on first use in weir.pins beside the
+file; keep it under version control.`,
+		Example: `  weir apply -f weir.yaml
+  WEIR_SECRET_HOOK_HEADERS='{"Authorization":"Bearer x"}' weir apply -f weir.yaml
+  weir export acme | weir apply -f -`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if f.timeout <= 0 {
+				return usage("--timeout must be above zero")
+			}
+			return k.apply(cmd.Context(), f)
+		},
+	})
+	f.bind(cmd)
+	cmd.Flags().BoolVar(&f.noWait, "no-wait", false, "do not wait until the plane applied the revision")
+	cmd.Flags().BoolVar(&f.discardParked, "discard-parked", false, "remove destinations also while deliveries wait for them")
+	cmd.Flags().DurationVar(&f.timeout, "timeout", time.Minute, "how long to wait for the plane")
+	return cmd
+}
+
+func newDiff(k *console) *cobra.Command {
+	var f applyFlags
+	cmd := k.remoteFlags(&cobra.Command{
+		Use:   "diff -f FILE",
+		Short: "Show what apply would change",
+		Example: `  weir diff -f weir.yaml
+  weir diff -f weir.yaml --output json`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return k.diff(cmd.Context(), f) },
+	})
+	f.bind(cmd)
+	return cmd
+}
+
+// proposal is one document on its way: what it is compared with, and the
+// difference.
+type proposal struct {
+	remote.Proposal
+	file     *manifest.File
+	existing *remote.Workspace // nil for a new workspace
+	diff     remote.Difference
+}
+
+func (p *proposal) name() string { return p.Document.Workspace }
+
+// outcome is what a command reports about one workspace.
+type outcome struct {
+	Workspace string          `json:"workspace"`
+	Number    uint64          `json:"number"`
+	Changes   []remote.Change `json:"changes"`
+	State     remote.State    `json:"state,omitempty"`
+	Problems  []fault.Problem `json:"problems"`
+}
+
+func newOutcome(name string, number uint64, changes []remote.Change, problems []fault.Problem) outcome {
+	return outcome{Workspace: name, Number: number, Changes: append([]remote.Change{}, changes...), Problems: append([]fault.Problem{}, problems...)}
+}
+
+func (k *console) diff(ctx context.Context, f applyFlags) error {
+	_, proposals, _, err := k.propose(ctx, f)
+	if err != nil {
+		return err
+	}
+	outcomes := []outcome{}
+	for _, p := range proposals {
+		outcomes = append(outcomes, newOutcome(p.name(), p.diff.Number, p.diff.Changes, p.diff.Problems))
+		if k.output == formatTable {
+			k.changes(p)
+		}
+	}
+	if k.output != formatTable {
+		if err := k.print(map[string]any{"workspaces": outcomes}); err != nil {
+			return err
+		}
+	}
+	return refused(proposals)
+}
+
+// apply does all that can be refused for every document first, so that a file
+// is taken whole or, almost always, not at all.
+func (k *console) apply(ctx context.Context, f applyFlags) error {
+	control, proposals, seals, err := k.propose(ctx, f)
+	if err != nil {
+		return err
+	}
+	if err := refused(proposals); err != nil {
+		return err
+	}
+	if err := seals.pins.save(); err != nil {
+		return err
+	}
+	var outcomes []outcome
+	for _, p := range proposals {
+		if k.output == formatTable {
+			k.changes(p)
+		}
+		if err := k.parked(p); err != nil {
+			return err
+		}
+		o, err := k.commit(ctx, control, p)
+		if err != nil {
+			return err
+		}
+		outcomes = append(outcomes, o)
+	}
+	var failure error
+	for i := range outcomes {
+		if err := k.settle(ctx, control, proposals[i], &outcomes[i], f); err != nil && failure == nil {
+			failure = err
+		}
+	}
+	if k.output != formatTable {
+		if err := k.print(map[string]any{"workspaces": outcomes}); err != nil {
+			return err
+		}
+	}
+	return failure
+}
+
+// propose reads the file, seals its secrets and asks for the differences.
+func (k *console) propose(ctx context.Context, f applyFlags) (*remote.Control, []*proposal, *sealer, error) {
+	files, dir, err := k.readManifest(f.file)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	seals, err := k.newSealer(dir, f)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	if err := seals.read(files); err != nil {
+		return nil, nil, nil, err
+	}
+	control, err := k.connect()
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	var proposals []*proposal
+	for _, file := range files {
+		p := &proposal{file: file, Proposal: remote.Proposal{Document: file.Document, Prune: !f.noPrune, DiscardParked: f.discardParked}}
+		if err := k.compare(ctx, control, seals, p); err != nil {
+			return nil, nil, nil, err
+		}
+		proposals = append(proposals, p)
+	}
+	return control, proposals, seals, nil
+}
+
+// readManifest parses the file, and returns the folder that it is in.
+func (k *console) readManifest(name string) ([]*manifest.File, string, error) {
+	if name == "-" {
+		files, err := manifest.Parse("stdin", k.In)
+		return files, ".", err
+	}
+	in, err := openFile(name)
+	if err != nil {
+		return nil, "", err
+	}
+	defer func(c io.Closer) { _ = c.Close() }(in)
+	files, err := manifest.Parse(name, in)
+	return files, filepath.Dir(name), err
+}
+
+// compare fills p with what is there and with the difference.
+func (k *console) compare(ctx context.Context, control *remote.Control, seals *sealer, p *proposal) error {
+	ws, err := control.Workspace(ctx, p.name())
+	switch {
+	case err == nil:
+		p.existing = &ws
+	case fault.KindOf(err) != fault.Missing:
+		return fmt.Errorf("look at workspace %s: %w", p.name(), err)
+	}
+	var current manifest.Document
+	if p.existing != nil {
+		current, _, err = control.Document(ctx, p.name())
+		if err != nil && fault.KindOf(err) != fault.Missing {
+			return fmt.Errorf("read the configuration of workspace %s: %w", p.name(), err)
+		}
+		identify(&current, ws)
+	}
+	if err := seals.seal(ctx, control, p, &current); err != nil {
+		return err
+	}
+	p.diff, err = control.Diff(ctx, p.Proposal)
+	if err != nil {
+		return placed(p, fmt.Errorf("compare workspace %s: %w", p.name(), err))
+	}
+	for i := range p.diff.Problems {
+		p.diff.Problems[i].Path = p.file.At(p.diff.Problems[i].Path)
+	}
+	return nil
+}
+
+// identify gives current the identifiers that the workspace's summary knows.
+func identify(current *manifest.Document, ws remote.Workspace) {
+	current.ID = ws.ID
+	known := map[string]id.Destination{}
+	for _, d := range ws.Destinations {
+		known[d.Name] = d.ID
+	}
+	for i := range current.Destinations {
+		if d := &current.Destinations[i]; d.ID == "" {
+			d.ID = known[d.Name]
+		}
+	}
+}
+
+// refused returns the problems of all proposals as one error.
+func refused(proposals []*proposal) error {
+	var problems []fault.Problem
+	for _, p := range proposals {
+		problems = append(problems, p.diff.Problems...)
+	}
+	return fault.Problems("the configuration cannot be applied, and nothing was changed", problems)
+}
+
+// placed gives the problems of err their lines in the file.
+func placed(p *proposal, err error) error {
+	problems := fault.ProblemsOf(err)
+	for i := range problems {
+		problems[i].Path = p.file.At(problems[i].Path)
+	}
+	return err
+}
+
+// parked refuses to remove destinations for which deliveries wait.
+func (k *console) parked(p *proposal) error {
+	if p.DiscardParked || p.existing == nil {
+		return nil
+	}
+	for _, c := range p.diff.Changes {
+		if n := waiting(p, c); n > 0 {
+			return fault.New(fault.Conflict, "%d deliveries wait for destination %s, which the file removes from workspace %s; wait until they are delivered, or give them up with --discard-parked",
+				n, c.Name, p.name())
+		}
+	}
+	return nil
+}
+
+// waiting is how many deliveries are parked for the destination that c removes.
+func waiting(p *proposal, c remote.Change) uint64 {
+	if c.Op != "remove" || c.Kind != "destination" || p.existing == nil {
+		return 0
+	}
+	for _, d := range p.existing.Destinations {
+		if d.Name == c.Name {
+			return d.Parked
+		}
+	}
+	return 0
+}
+
+// commit makes the new revision, unless nothing changed.
+func (k *console) commit(ctx context.Context, control *remote.Control, p *proposal) (outcome, error) {
+	if len(p.diff.Changes) == 0 && p.diff.Number > 0 {
+		return newOutcome(p.name(), p.diff.Number, nil, nil), nil
+	}
+	number, changes, err := control.Apply(ctx, p.Proposal, p.diff.Number)
+	if err != nil {
+		return outcome{}, placed(p, fmt.Errorf("apply workspace %s: %w", p.name(), err))
+	}
+	if changes == nil {
+		changes = p.diff.Changes
+	}
+	return newOutcome(p.name(), number, changes, nil), nil
+}

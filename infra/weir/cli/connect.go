@@ -1,0 +1,119 @@
+package cli
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"weir/infra/weir/cli/remote"
+	"weir/shared/fault"
+)
+
+// DevFile is the name of the file in the data directory by which commands find
+// a running `weir dev`.
+const DevFile = "dev.json"
+
+// Dev is the content of DevFile. Its mode is 0600: it holds credentials.
+type Dev struct {
+	Control  string `json:"control"` // URL of the control plane
+	Token    string `json:"token"`   // API token
+	Gateway  string `json:"gateway"` // URL of the first plane's gateway
+	View     string `json:"view"`
+	WriteKey string `json:"writeKey"`
+	Email    string `json:"email"` // of the console's login
+	Password string `json:"password"`
+}
+
+// remoteFlags gives cmd the flags by which it finds the control plane.
+func (k *console) remoteFlags(cmd *cobra.Command) *cobra.Command {
+	cmd.Flags().StringVar(&k.control, "control", "", "URL of the control plane (else WEIR_CONTROL, else dev.json)")
+	cmd.Flags().StringVar(&k.token, "token", "", "API token (else WEIR_TOKEN, else dev.json)")
+	cmd.Flags().StringVar(&k.dataDir, "data-dir", ".weir", "where 'weir dev' keeps its data, with dev.json")
+	return cmd
+}
+
+// connect finds the control plane. A token from dev.json is only ever sent to
+// the control plane of that file.
+func (k *console) connect() (*remote.Control, error) {
+	address, token := k.control, k.token
+	if address == "" {
+		address, _ = k.Env("WEIR_CONTROL")
+	}
+	dev, err := k.dev()
+	if err != nil {
+		return nil, err
+	}
+	if address == "" && dev.Control == "" {
+		return nil, fault.New(fault.Missing, "no control plane was named and %s is not there; start one here with 'weir dev', or give --control URL and --token TOKEN, or set WEIR_CONTROL and WEIR_TOKEN",
+			filepath.Join(k.dataDir, DevFile))
+	}
+	local := address == "" || strings.TrimRight(address, "/") == strings.TrimRight(dev.Control, "/")
+	if local {
+		address = dev.Control
+	}
+	if token == "" && local {
+		token = dev.Token
+	}
+	if token == "" {
+		if token, err = k.envToken(); err != nil {
+			return nil, err
+		}
+	}
+	if token == "" {
+		return nil, fault.New(fault.Denied, "there is no token for %s; give --token TOKEN or set WEIR_TOKEN or WEIR_TOKEN_FILE", address)
+	}
+	control, err := remote.NewControl(address, token)
+	if err != nil {
+		return nil, err
+	}
+	if u, err := url.Parse(address); err == nil && u.Scheme == "http" && !loopback(u.Hostname()) {
+		k.note("weir: warning: the token goes to %s without TLS; use https", clean(u.Host))
+	}
+	return control, nil
+}
+
+// envToken reads WEIR_TOKEN, else the file that WEIR_TOKEN_FILE names.
+func (k *console) envToken() (string, error) {
+	if token, _ := k.Env("WEIR_TOKEN"); token != "" {
+		return token, nil
+	}
+	name, _ := k.Env("WEIR_TOKEN_FILE")
+	if name == "" {
+		return "", nil
+	}
+	b, err := os.ReadFile(name)
+	if err != nil {
+		return "", fault.New(fault.Missing, "the token's file cannot be read (%v); correct WEIR_TOKEN_FILE", err)
+	}
+	return strings.TrimSpace(string(b)), nil
+}
+
+// dev reads dev.json; it is zero when there is none.
+func (k *console) dev() (Dev, error) {
+	name := filepath.Join(k.dataDir, DevFile)
+	b, err := os.ReadFile(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return Dev{}, nil
+	}
+	if err != nil {
+		return Dev{}, fmt.Errorf("read %s: %w", name, err)
+	}
+	var d Dev
+	if err := json.Unmarshal(b, &d); err != nil || d.Control == "" {
+		return Dev{}, fault.New(fault.Invalid, "%s is damaged; remove it and start 'weir dev' again, or give --control and --token", name)
+	}
+	return d, nil
+}
+
+func loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || (ip != nil && ip.IsLoopback())
+}

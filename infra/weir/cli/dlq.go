@@ -1,0 +1,233 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"weir/infra/weir/cli/remote"
+	"weir/shared/capability"
+	"weir/shared/fault"
+	"weir/shared/id"
+)
+
+// deadPage is how many dead letters one call asks for.
+const deadPage = 100
+
+// choice is which dead letters a command means.
+type choice struct {
+	workspace, destination, code string
+	places                       []string
+	all                          bool
+	limit                        int
+}
+
+func newDLQ(k *console) *cobra.Command {
+	return group("dlq", "Dead letters: deliveries that failed for good", newDeadList(k),
+		newDeadMove(k, "redrive", "Send dead letters again", `Puts dead letters back on the way to their destination, each in its user's order
+behind what waits already. They are sent with the settings of now.`, capability.RedriveDead, (*remote.View).Redrive, "sent again"),
+		newDeadMove(k, "discard", "Remove dead letters for good", `Removes dead letters. They are booked as dropped and cannot be brought back.`,
+			capability.DiscardDead, (*remote.View).Discard, "discarded"))
+}
+
+func newDeadList(k *console) *cobra.Command {
+	var c choice
+	cmd := k.remoteFlags(&cobra.Command{
+		Use:   "list",
+		Short: "List dead letters and why they failed",
+		Example: `  weir dlq list
+  weir dlq list --destination hook --code rejected
+  weir dlq list --output json | jq .event`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if c.limit < 1 {
+				return usage("--limit must be at least 1")
+			}
+			return k.listDead(cmd.Context(), c)
+		},
+	})
+	cmd.Flags().StringVar(&c.workspace, "workspace", "", "only this workspace")
+	cmd.Flags().StringVar(&c.destination, "destination", "", "only of this destination")
+	cmd.Flags().StringVar(&c.code, "code", "", "only with this reason")
+	cmd.Flags().IntVar(&c.limit, "limit", deadPage, "how many at most")
+	return cmd
+}
+
+func newDeadMove(k *console, verb, short, long string, action capability.Action, move func(*remote.View, context.Context, remote.Selection) (uint64, error), done string) *cobra.Command {
+	var c choice
+	cmd := k.remoteFlags(&cobra.Command{
+		Use:   verb,
+		Short: short,
+		Long:  long + "\n\nSay which: --place for single ones as 'weir dlq list' names them, --code for those with\na reason, --all for every one; --destination narrows the choice.",
+		Example: fmt.Sprintf(`  weir dlq %[1]s --destination hook --all
+  weir dlq %[1]s --code rejected
+  weir dlq %[1]s --place 0/81/3 --place 0/82/0`, verb),
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			given := 0
+			for _, g := range []bool{len(c.places) > 0, c.code != "", c.all} {
+				if g {
+					given++
+				}
+			}
+			if given != 1 {
+				return usage("say which dead letters: one of --place, --code and --all")
+			}
+			return k.moveDead(cmd.Context(), c, action, move, done)
+		},
+	})
+	cmd.Flags().StringVar(&c.workspace, "workspace", "", "of this workspace, where there are several")
+	cmd.Flags().StringVar(&c.destination, "destination", "", "only of this destination")
+	cmd.Flags().StringVar(&c.code, "code", "", "those with this reason")
+	cmd.Flags().StringArrayVar(&c.places, "place", nil, "the one at this place; may be repeated")
+	cmd.Flags().BoolVar(&c.all, "all", false, "every one")
+	return cmd
+}
+
+// deadRow is a dead letter as it is printed, with the workspace it is in.
+type deadRow struct {
+	Workspace string `json:"workspace"`
+	remote.Dead
+}
+
+func (k *console) listDead(ctx context.Context, c choice) error {
+	control, err := k.connect()
+	if err != nil {
+		return err
+	}
+	chosen, err := choose(ctx, control, c.workspace)
+	if err != nil {
+		return err
+	}
+	if c.destination != "" {
+		if chosen, err = having(chosen, c.destination); err != nil {
+			return err
+		}
+	}
+	var rows []deadRow
+	more := false
+	for _, w := range chosen {
+		view, err := control.View(ctx, w.Name, capability.ReadDead)
+		if err != nil {
+			return err
+		}
+		cursor := ""
+		for !more {
+			items, next, err := view.Dead(ctx, string(destinationID(w, c.destination)), c.code, min(deadPage, c.limit-len(rows)+1), cursor)
+			if err != nil {
+				return fmt.Errorf("list dead letters of workspace %s: %w", w.Name, err)
+			}
+			for _, d := range items {
+				rows = append(rows, deadRow{w.Name, nameDead(w, d)})
+			}
+			more = len(rows) > c.limit
+			if next == "" || next == cursor {
+				break
+			}
+			cursor = next
+		}
+	}
+	rows = rows[:min(len(rows), c.limit)]
+	if more {
+		defer k.note("There are more: raise --limit, or narrow the choice with --destination or --code.")
+	}
+	return k.printDead(rows)
+}
+
+func nameDead(w remote.Workspace, d remote.Dead) remote.Dead {
+	for _, s := range w.Sources {
+		if d.Source == string(s.ID) {
+			d.Source = s.Name
+		}
+	}
+	d.Destination = destinationName(w, d.Destination)
+	return d
+}
+
+func (k *console) printDead(rows []deadRow) error {
+	if k.output != formatTable {
+		return printEach(k, rows)
+	}
+	if len(rows) == 0 {
+		k.say("No dead letters.")
+		return nil
+	}
+	t := table{head: []string{"WORKSPACE", "PLACE", "AT", "SOURCE", "DESTINATION", "MESSAGE ID", "CODE", "STATUS", "DETAIL"}}
+	for _, r := range rows {
+		status := "-"
+		if r.Status != 0 {
+			status = fmt.Sprint(r.Status)
+		}
+		t.add(r.Workspace, r.Place, r.At.Local().Format(time.DateTime), r.Source, r.Destination, oneLine(r.MessageID, 40), r.Code, status, dash(oneLine(r.Detail, 60)))
+	}
+	return t.write(k.Out)
+}
+
+func (k *console) moveDead(ctx context.Context, c choice, action capability.Action, move func(*remote.View, context.Context, remote.Selection) (uint64, error), done string) error {
+	control, err := k.connect()
+	if err != nil {
+		return err
+	}
+	chosen, err := choose(ctx, control, c.workspace)
+	if err != nil {
+		return err
+	}
+	if c.destination != "" {
+		if chosen, err = having(chosen, c.destination); err != nil {
+			return err
+		}
+	}
+	if len(chosen) > 1 {
+		return usage("name the workspace with --workspace; %s", thereAre("workspaces", chosen, func(w remote.Workspace) string { return w.Name }))
+	}
+	w := chosen[0]
+	view, err := control.View(ctx, w.Name, action)
+	if err != nil {
+		return err
+	}
+	places := c.places
+	if places == nil {
+		places = []string{}
+	}
+	n, err := move(view, ctx, remote.Selection{Destination: string(destinationID(w, c.destination)), Places: places, Code: c.code, All: c.all})
+	if err != nil {
+		return fmt.Errorf("dead letters of workspace %s: %w", w.Name, err)
+	}
+	if k.output != formatTable {
+		key := map[capability.Action]string{capability.RedriveDead: "moved", capability.DiscardDead: "discarded"}[action]
+		return k.print(map[string]uint64{key: n})
+	}
+	k.say("%d %s.", n, done)
+	return nil
+}
+
+// having returns the workspaces that have a destination of that name.
+func having(all []remote.Workspace, destination string) ([]remote.Workspace, error) {
+	var names []remote.Destination
+	var found []remote.Workspace
+	for _, w := range all {
+		names = append(names, w.Destinations...)
+		if destinationID(w, destination) != "" {
+			found = append(found, w)
+		}
+	}
+	if len(found) == 0 {
+		return nil, fault.New(fault.Missing, "there is no destination %s; %s", destination, thereAre("destinations", names, func(d remote.Destination) string { return d.Name }))
+	}
+	return found, nil
+}
+
+// destinationID finds a destination by its name or identifier; "" when none.
+func destinationID(w remote.Workspace, name string) id.Destination {
+	i := slices.IndexFunc(w.Destinations, func(d remote.Destination) bool { return d.Name == name })
+	if i < 0 {
+		i = slices.IndexFunc(w.Destinations, func(d remote.Destination) bool { return string(d.ID) == name })
+	}
+	if i < 0 {
+		return ""
+	}
+	return w.Destinations[i].ID
+}

@@ -1,0 +1,154 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"weir/infra/weir/cli/remote"
+	"weir/shared/capability"
+	"weir/shared/fault"
+)
+
+func newLedger(k *console) *cobra.Command {
+	var workspace string
+	cmd := k.remoteFlags(&cobra.Command{
+		Use:   "ledger",
+		Short: "Show the books: what became of every event",
+		Long: `Shows, for each source and for each source and destination, what became of its
+events. A source's row has no destination. The books balance when
+
+  accepted = duplicate + quarantined + dropped + routed + unrouted     (a source)
+  routed + added = delivered + dropped + quarantined + parked + dead + in flight
+
+The numbers come from the workspace's data plane directly.`,
+		Example: `  weir ledger
+  weir ledger --workspace acme --output json | jq 'select(.balanced | not)'`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			control, err := k.connect()
+			if err != nil {
+				return err
+			}
+			return k.ledger(cmd.Context(), control, workspace)
+		},
+	})
+	cmd.Flags().StringVar(&workspace, "workspace", "", "only this workspace")
+	return cmd
+}
+
+func (k *console) ledger(ctx context.Context, control *remote.Control, workspace string) error {
+	chosen, err := choose(ctx, control, workspace)
+	if err != nil {
+		return err
+	}
+	all := []remote.Row{}
+	t := table{head: []string{"WORKSPACE", "SOURCE", "DESTINATION", "ACCEPTED", "DUPLICATE", "QUARANTINED", "DROPPED", "ROUTED", "ADDED", "DELIVERED", "PARKED", "DEAD", "IN FLIGHT", "BALANCED"}}
+	for _, w := range chosen {
+		view, err := control.View(ctx, w.Name, capability.ReadLedger)
+		if err != nil {
+			return err
+		}
+		rows, err := view.Ledger(ctx)
+		if err != nil {
+			return fmt.Errorf("read the ledger of workspace %s: %w", w.Name, err)
+		}
+		for _, r := range rows {
+			r = named(w, r)
+			all = append(all, r)
+			t.add(w.Name, r.Source, dash(r.Destination), fmt.Sprint(r.Accepted), fmt.Sprint(r.Duplicate), fmt.Sprint(r.Quarantined), reasons(r.Dropped), fmt.Sprint(r.Routed),
+				fmt.Sprint(r.Added), fmt.Sprint(r.Delivered), fmt.Sprint(r.Parked), fmt.Sprint(r.Dead), fmt.Sprint(r.InFlight), yesNo(r.Balanced))
+		}
+	}
+	if k.output != formatTable {
+		return printEach(k, all)
+	}
+	if len(all) == 0 {
+		k.say("Nothing has been booked yet. Send an event to a source; 'weir status' shows whether its plane runs.")
+		return nil
+	}
+	return t.write(k.Out)
+}
+
+// named gives a row the names of its objects and writes absent maps as {}.
+// What was removed from the workspace keeps its identifier.
+func named(w remote.Workspace, r remote.Row) remote.Row {
+	for _, s := range w.Sources {
+		if r.Source == string(s.ID) {
+			r.Source = s.Name
+		}
+	}
+	r.Destination = destinationName(w, r.Destination)
+	if r.Dropped == nil {
+		r.Dropped = map[string]uint64{}
+	}
+	return r
+}
+
+func destinationName(w remote.Workspace, key string) string {
+	for _, d := range w.Destinations {
+		if key == string(d.ID) {
+			return d.Name
+		}
+	}
+	return key
+}
+
+// reasons is a map of counts in a cell.
+func reasons(counts map[string]uint64) string {
+	var parts []string
+	for _, code := range slices.Sorted(maps.Keys(counts)) {
+		parts = append(parts, fmt.Sprintf("%s %d", code, counts[code]))
+	}
+	if len(parts) == 0 {
+		return "0"
+	}
+	return strings.Join(parts, ", ")
+}
+
+func yesNo(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "NO"
+}
+
+// choose returns the workspace of that name, or all for "".
+func choose(ctx context.Context, control *remote.Control, name string) ([]remote.Workspace, error) {
+	all, err := control.Workspaces(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if len(all) == 0 {
+		return nil, fault.New(fault.Missing, "there is no workspace yet; make one with 'weir apply -f weir.yaml'")
+	}
+	if name == "" {
+		return all, nil
+	}
+	i := slices.IndexFunc(all, func(w remote.Workspace) bool { return w.Name == name })
+	if i < 0 {
+		return nil, fault.New(fault.Missing, "there is no workspace %s; %s", name, thereAre("workspaces", all, func(w remote.Workspace) string { return w.Name }))
+	}
+	return all[i : i+1], nil
+}
+
+// thereAre lists the names of vs, for errors about a name that is none.
+func thereAre[T any](noun string, vs []T, name func(T) string) string {
+	const most = 10
+	if len(vs) == 0 {
+		return "there are no " + noun
+	}
+	var names []string
+	for i, v := range vs {
+		if i == most {
+			names = append(names, fmt.Sprintf("and %d more", len(vs)-most))
+			break
+		}
+		names = append(names, name(v))
+	}
+	return noun + " are " + strings.Join(names, ", ")
+}

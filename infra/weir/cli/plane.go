@@ -1,0 +1,44 @@
+package cli
+
+import (
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+func newPlane(k *console) *cobra.Command {
+	var region, kind string
+	invite := k.remoteFlags(&cobra.Command{
+		Use:   "invite --region REGION",
+		Short: "Make a token with which one data plane may join",
+		Long: `Makes a token with which one data plane may join a region, once and within an
+hour. A regional plane is shared by all workspaces of its region; a private one
+belongs to one organization.`,
+		Example: `  weir plane invite --region eu
+  weir dataplane join --token TOKEN --control https://weir.example.com`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if kind != "regional" && kind != "private" {
+				return usage("--kind %q is neither regional nor private", kind)
+			}
+			control, err := k.connect()
+			if err != nil {
+				return err
+			}
+			inv, err := control.Invite(cmd.Context(), region, kind)
+			if err != nil {
+				return err
+			}
+			if k.output != formatTable {
+				return k.print(inv)
+			}
+			k.say("One plane may join region %s until %s:\n", clean(inv.Region), inv.ExpiresAt.Local().Format(time.DateTime))
+			k.say("  weir dataplane join --token %s --control %s", clean(inv.Token), control.Address())
+			return nil
+		},
+	})
+	invite.Flags().StringVar(&region, "region", "", "the region, such as eu")
+	invite.Flags().StringVar(&kind, "kind", "regional", "regional or private")
+	_ = invite.MarkFlagRequired("region")
+	return group("plane", "Let data planes join", invite)
+}

@@ -1,0 +1,251 @@
+package remote
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"weir/infra/weir/cli/manifest"
+	"weir/shared/capability"
+	"weir/shared/fault"
+	"weir/shared/id"
+	"weir/shared/wire"
+)
+
+// State is how far a workspace's wanted revision is: a plane's word, or that
+// there is none yet.
+type State string
+
+// The states.
+const (
+	Applied  State = "applied"
+	Rejected State = "rejected"
+	Pending  State = "pending"
+	None     State = "none"
+)
+
+// Plane is a data plane as the control plane knows it. LastBeat is nil before
+// the first one.
+type Plane struct {
+	ID                  id.Plane         `json:"id"`
+	Name                string           `json:"name"`
+	Region              string           `json:"region"`
+	Kind                string           `json:"kind"`
+	Version             string           `json:"version"`
+	SealingKey          []byte           `json:"sealingKey"`
+	SealingKeySignature []byte           `json:"sealingKeySignature"`
+	IdentityKey         []byte           `json:"identityKey"`
+	Fingerprint         string           `json:"fingerprint"`
+	GatewayURL          string           `json:"gatewayUrl"`
+	ViewURL             string           `json:"viewUrl"`
+	LastBeat            *time.Time       `json:"lastBeat"`
+	Healthy             bool             `json:"healthy"`
+	Alarms              []wire.Alarm     `json:"alarms"`
+	Workspaces          []PlaneWorkspace `json:"workspaces"`
+}
+
+// PlaneWorkspace is how far a plane is with one workspace, by name.
+type PlaneWorkspace struct {
+	Workspace string `json:"workspace"`
+	Wanted    uint64 `json:"wanted"`
+	Applied   uint64 `json:"applied"`
+	Running   uint64 `json:"running"`
+	State     State  `json:"state"`
+}
+
+// Workspace is a workspace with what its plane reports. Number is the wanted
+// revision, Applied the newest that the plane took.
+type Workspace struct {
+	ID           id.Workspace    `json:"id"`
+	Name         string          `json:"name"`
+	Region       string          `json:"region"`
+	Plane        id.Plane        `json:"plane"`
+	Number       uint64          `json:"number"`
+	Digest       string          `json:"digest"`
+	Running      uint64          `json:"running"`
+	Applied      uint64          `json:"applied"`
+	State        State           `json:"state"`
+	Problems     []fault.Problem `json:"problems"`
+	Sources      []Source        `json:"sources"`
+	Destinations []Destination   `json:"destinations"`
+	GatewayURL   string          `json:"gatewayUrl"`
+}
+
+// Source is a source of a workspace.
+type Source struct {
+	ID       id.Source `json:"id"`
+	Name     string    `json:"name"`
+	Type     string    `json:"type"`
+	WriteKey string    `json:"writeKey"`
+	Disabled bool      `json:"disabled"`
+}
+
+// Destination is a destination of a workspace, with the deliveries that wait
+// and those that never arrived.
+type Destination struct {
+	ID       id.Destination `json:"id"`
+	Name     string         `json:"name"`
+	Type     string         `json:"type"`
+	Disabled bool           `json:"disabled"`
+	Parked   uint64         `json:"parked"`
+	Dead     uint64         `json:"dead"`
+}
+
+// Change is one difference between a document and the current revision. A
+// connection's name is "source -> destination".
+type Change struct {
+	Op     string   `json:"op"` // add, change, remove or rename
+	Kind   string   `json:"kind"`
+	Name   string   `json:"name"`
+	Was    string   `json:"was,omitempty"`
+	Fields []string `json:"fields,omitempty"`
+}
+
+// Difference is what applying a document would do. Number is the current
+// revision, 0 for none.
+type Difference struct {
+	Changes  []Change        `json:"changes"`
+	Problems []fault.Problem `json:"problems"`
+	Number   uint64          `json:"number"`
+}
+
+// Status is all planes and workspaces that the caller may see.
+type Status struct {
+	Planes     []Plane     `json:"planes"`
+	Workspaces []Workspace `json:"workspaces"`
+}
+
+// Invitation lets one plane join, once, until it expires.
+type Invitation struct {
+	Token     string    `json:"token"`
+	Region    string    `json:"region"`
+	ExpiresAt time.Time `json:"expiresAt"`
+}
+
+// Control is a control plane.
+type Control struct{ end }
+
+// NewControl returns the control plane at address, asked with token.
+// fault.Invalid: the address is none.
+func NewControl(address, token string) (*Control, error) {
+	e, err := newEnd("the control plane", address, token)
+	if err != nil {
+		return nil, err
+	}
+	return &Control{e}, nil
+}
+
+// Address is where the control plane is.
+func (c *Control) Address() string { return c.url }
+
+func (c *Control) ask(ctx context.Context, method, path string, in, out any) error {
+	_, err := c.call(ctx, method, "/api/v1"+path, nil, in, out)
+	return err
+}
+
+// Planes returns the planes of a region, of all for "".
+func (c *Control) Planes(ctx context.Context, region string) ([]Plane, error) {
+	path := "/planes"
+	if region != "" {
+		path += "?region=" + url.QueryEscape(region)
+	}
+	var out struct{ Planes []Plane }
+	err := c.ask(ctx, http.MethodGet, path, nil, &out)
+	return out.Planes, err
+}
+
+// Invite lets a plane of kind regional or private join a region.
+func (c *Control) Invite(ctx context.Context, region, kind string) (Invitation, error) {
+	var out Invitation
+	err := c.ask(ctx, http.MethodPost, "/planes/invitations", map[string]string{"region": region, "kind": kind}, &out)
+	return out, err
+}
+
+// Workspaces returns all workspaces.
+func (c *Control) Workspaces(ctx context.Context) ([]Workspace, error) {
+	var out struct{ Workspaces []Workspace }
+	err := c.ask(ctx, http.MethodGet, "/workspaces", nil, &out)
+	return out.Workspaces, err
+}
+
+// Workspace returns one workspace; fault.Missing when there is none.
+func (c *Control) Workspace(ctx context.Context, name string) (Workspace, error) {
+	var out Workspace
+	err := c.ask(ctx, http.MethodGet, "/workspaces/"+url.PathEscape(name), nil, &out)
+	return out, err
+}
+
+// Document returns the newest configuration of a workspace and its number;
+// fault.Missing when it has none.
+func (c *Control) Document(ctx context.Context, name string) (manifest.Document, uint64, error) {
+	var out manifest.Document
+	path := "/api/v1/workspaces/" + url.PathEscape(name) + "/config"
+	h, err := c.call(ctx, http.MethodGet, path, nil, nil, &out)
+	if err != nil {
+		return manifest.Document{}, 0, err
+	}
+	tag := strings.Trim(strings.TrimPrefix(h.Get("ETag"), "W/"), `"`)
+	number, err := strconv.ParseUint(tag, 10, 64)
+	if err != nil {
+		return manifest.Document{}, 0, fault.New(fault.Unavailable, "the control plane at %s sent workspace %s without its revision number; check that no proxy removes the ETag header", c.url, name)
+	}
+	return out, number, nil
+}
+
+// Proposal is a document with how to apply it. Prune removes what the document
+// does not name; DiscardParked removes destinations with their waiting
+// deliveries.
+type Proposal struct {
+	Document      manifest.Document `json:"document"`
+	Prune         bool              `json:"prune"`
+	DiscardParked bool              `json:"discardParked"`
+}
+
+// Diff says what applying p would do.
+func (c *Control) Diff(ctx context.Context, p Proposal) (Difference, error) {
+	in := struct {
+		Document manifest.Document `json:"document"`
+		Prune    bool              `json:"prune"`
+	}{p.Document, p.Prune}
+	var out Difference
+	err := c.ask(ctx, http.MethodPost, "/workspaces/"+url.PathEscape(p.Document.Workspace)+"/diff", in, &out)
+	return out, err
+}
+
+// Apply makes p the next revision, provided that the current one is number (0:
+// there is none yet), and returns the new number; it is number when nothing
+// changed. fault.Conflict: somebody else was faster.
+func (c *Control) Apply(ctx context.Context, p Proposal, number uint64) (uint64, []Change, error) {
+	header := http.Header{}
+	if number > 0 {
+		header.Set("If-Match", fmt.Sprintf("%q", strconv.FormatUint(number, 10)))
+	}
+	var out struct {
+		Number  uint64
+		Changes []Change
+	}
+	_, err := c.call(ctx, http.MethodPut, "/api/v1/workspaces/"+url.PathEscape(p.Document.Workspace)+"/config", header, p, &out)
+	return out.Number, out.Changes, err
+}
+
+// Status returns everything that is to be seen.
+func (c *Control) Status(ctx context.Context) (Status, error) {
+	var out Status
+	err := c.ask(ctx, http.MethodGet, "/status", nil, &out)
+	return out, err
+}
+
+// View asks for a capability and returns the plane's view that takes it.
+// fault.Missing: no plane runs the workspace.
+func (c *Control) View(ctx context.Context, workspace string, action capability.Action) (*View, error) {
+	var out struct{ Token, ViewURL string }
+	in := map[string]string{"workspace": workspace, "action": string(action), "origin": ""}
+	if err := c.ask(ctx, http.MethodPost, "/capabilities", in, &out); err != nil {
+		return nil, fmt.Errorf("ask for %s of workspace %s: %w", action, workspace, err)
+	}
+	return NewView(out.ViewURL, out.Token)
+}

@@ -1,0 +1,202 @@
+// Package remote speaks to a control plane's HTTP API and to the view of a
+// data plane on behalf of the command line.
+//
+// Every call has a deadline, follows no redirect and reads a bounded answer.
+// Refusals come back as fault errors with the kind, sentence and problems of
+// the problem details; an answer that is none of ours is fault.Unavailable and
+// says what was asked. Calls that only read are tried again when the network
+// fails; calls that write are made once, because only the caller knows how to
+// learn whether they took effect.
+package remote
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"weir/shared/fault"
+)
+
+const (
+	// callTimeout bounds one call with its answer.
+	callTimeout = 30 * time.Second
+	// maxAnswer is the longest answer that is read, in bytes: a page of dead
+	// letters may hold 100 events of 1 MiB.
+	maxAnswer = 128 << 20
+	// attempts is how often a call that only reads is made.
+	attempts = 3
+)
+
+// end is one HTTP server and the token it takes.
+type end struct {
+	role  string // for error texts: "the control plane" or "the plane's view"
+	url   string // without a trailing slash
+	token string
+	http  *http.Client
+}
+
+func newEnd(role, address, token string) (end, error) {
+	u, err := url.Parse(address)
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
+		return end{}, fault.New(fault.Invalid, "the address of %s is %q, which is no http or https URL; it looks like http://127.0.0.1:8080", role, address)
+	}
+	client := &http.Client{
+		Timeout:       callTimeout,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	return end{role: role, url: strings.TrimRight(address, "/"), token: token, http: client}, nil
+}
+
+// call sends in (nil for no body) as JSON and reads the answer into out (nil
+// to ignore it). It returns the answer's header.
+func (e end) call(ctx context.Context, method, path string, header http.Header, in, out any) (http.Header, error) {
+	var body []byte
+	if in != nil {
+		var b bytes.Buffer
+		enc := json.NewEncoder(&b)
+		enc.SetEscapeHTML(false)
+		if err := enc.Encode(in); err != nil {
+			return nil, fmt.Errorf("encode %s %s: %w", method, path, err)
+		}
+		body = b.Bytes()
+	}
+	tries := 1
+	if method == http.MethodGet {
+		tries = attempts
+	}
+	for n := 1; ; n++ {
+		h, err := e.once(ctx, method, path, header, body, out)
+		if n == tries || !errors.Is(err, errLost) {
+			return h, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, err
+		case <-time.After(time.Duration(n) * 200 * time.Millisecond):
+		}
+	}
+}
+
+// errLost marks errors of the network, after which reading may be tried again.
+var errLost = errors.New("no answer")
+
+// lost is a network error with the sentence for it.
+type lost struct{ error }
+
+func (l lost) Unwrap() []error { return []error{l.error, errLost} }
+
+func (e end) once(ctx context.Context, method, path string, header http.Header, body []byte, out any) (http.Header, error) {
+	req, err := http.NewRequestWithContext(ctx, method, e.url+path, bytes.NewReader(body))
+	if err != nil {
+		return nil, fmt.Errorf("ask %s: %w", e.role, err)
+	}
+	for k, v := range header {
+		req.Header[k] = v
+	}
+	req.Header.Set("Authorization", "Bearer "+e.token)
+	req.Header.Set("Accept", "application/json")
+	if len(body) > 0 {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	res, err := e.http.Do(req)
+	if err != nil {
+		return nil, lost{e.unreachable(ctx, err)}
+	}
+	defer func() { _ = res.Body.Close() }()
+	answer, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer+1))
+	if err != nil {
+		return nil, lost{e.unreachable(ctx, err)}
+	}
+	if len(answer) > maxAnswer {
+		return nil, fault.New(fault.Unavailable, "%s at %s answered %s %s with over %d MiB; ask for less", e.role, e.url, method, path, maxAnswer>>20)
+	}
+	if res.StatusCode < 200 || res.StatusCode > 299 {
+		return nil, e.refusal(method, path, res, answer)
+	}
+	if out == nil || res.StatusCode == http.StatusNoContent {
+		return res.Header, nil
+	}
+	if err := json.Unmarshal(answer, out); err != nil {
+		return nil, e.stranger(method, path, res)
+	}
+	return res.Header, nil
+}
+
+// unreachable says that nothing answered, and why.
+func (e end) unreachable(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return fault.New(fault.Unavailable, "stopped while waiting for %s at %s", e.role, e.url)
+	}
+	why := err
+	var op *net.OpError
+	if errors.As(err, &op) {
+		why = op.Err
+	}
+	var ue *url.Error
+	if errors.As(err, &ue) && ue.Timeout() {
+		why = fmt.Errorf("no answer within %s", callTimeout)
+	}
+	return fault.New(fault.Unavailable, "%s at %s cannot be reached (%s); check that it runs and that the address is right", e.role, e.url, why)
+}
+
+// problem is RFC 9457 as the control plane writes it.
+type problem struct {
+	Title    string          `json:"title"`
+	Detail   string          `json:"detail"`
+	Kind     string          `json:"kind"`
+	Problems []fault.Problem `json:"problems"`
+}
+
+// refusal turns an error answer into a fault.
+func (e end) refusal(method, path string, res *http.Response, answer []byte) error {
+	var p problem
+	if json.Unmarshal(answer, &p) != nil || (p.Detail == "" && p.Title == "") {
+		return e.stranger(method, path, res)
+	}
+	text := p.Detail
+	if text == "" {
+		text = p.Title
+	}
+	if res.StatusCode == http.StatusUnauthorized {
+		text += "; give a token that " + e.url + " accepts, by --token or WEIR_TOKEN"
+	}
+	return &fault.Error{Kind: kindOf(p.Kind, res.StatusCode), Text: text, Problems: p.Problems}
+}
+
+// stranger says that the answer is not one of ours.
+func (e end) stranger(method, path string, res *http.Response) error {
+	return fault.New(fault.Unavailable, "%s at %s answered %s %s with status %d and a body that Weir does not write; check that the address is %s's and that no proxy stands between",
+		e.role, e.url, method, path, res.StatusCode, e.role)
+}
+
+// kindOf reads the kind's name, else goes by the status.
+func kindOf(name string, status int) fault.Kind {
+	for k := fault.Internal; k <= fault.Unavailable; k++ {
+		if k.String() == name {
+			return k
+		}
+	}
+	switch status {
+	case http.StatusBadRequest, http.StatusUnprocessableEntity:
+		return fault.Invalid
+	case http.StatusUnauthorized, http.StatusForbidden:
+		return fault.Denied
+	case http.StatusNotFound:
+		return fault.Missing
+	case http.StatusConflict, http.StatusPreconditionFailed:
+		return fault.Conflict
+	case http.StatusTooManyRequests:
+		return fault.Limited
+	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return fault.Unavailable
+	}
+	return fault.Internal
+}

@@ -1,0 +1,103 @@
+package remote
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+)
+
+// Row is the book of one source (Destination is empty) or of one source and
+// destination. Source and Destination are names or identifiers as the plane
+// gives them.
+type Row struct {
+	Source      string            `json:"source"`
+	Destination string            `json:"destination"`
+	Accepted    uint64            `json:"accepted"`
+	Duplicate   uint64            `json:"duplicate"`
+	Quarantined uint64            `json:"quarantined"`
+	Dropped     map[string]uint64 `json:"dropped"`
+	Routed      uint64            `json:"routed"`
+	Added       uint64            `json:"added"`
+	Delivered   uint64            `json:"delivered"`
+	Parked      uint64            `json:"parked"`
+	Dead        uint64            `json:"dead"`
+	InFlight    uint64            `json:"inFlight"`
+	Balanced    bool              `json:"balanced"`
+}
+
+// Dead is one delivery that will not be tried again by itself.
+type Dead struct {
+	Place       string          `json:"place"`
+	Destination string          `json:"destination"`
+	Source      string          `json:"source"`
+	MessageID   string          `json:"messageId"`
+	Code        string          `json:"code"`
+	Status      int             `json:"status"`
+	Detail      string          `json:"detail"`
+	At          time.Time       `json:"at"`
+	Event       json.RawMessage `json:"event,omitempty"`
+}
+
+// Selection names dead letters: those at Places, or those of a destination
+// (by id) and code; All says that no narrower choice was meant.
+type Selection struct {
+	Destination string   `json:"destination"`
+	Places      []string `json:"places"`
+	Code        string   `json:"code"`
+	All         bool     `json:"all"`
+}
+
+// View is a data plane's own API, asked with one capability.
+type View struct{ end }
+
+// NewView returns the view at address, asked with a capability's token.
+// fault.Invalid: the address is none.
+func NewView(address, token string) (*View, error) {
+	e, err := newEnd("the plane's view", address, token)
+	if err != nil {
+		return nil, err
+	}
+	return &View{e}, nil
+}
+
+// Ledger returns the workspace's books.
+func (v *View) Ledger(ctx context.Context) ([]Row, error) {
+	var out struct{ Rows []Row }
+	_, err := v.call(ctx, http.MethodGet, "/v1/ledger", nil, nil, &out)
+	return out.Rows, err
+}
+
+// Dead returns a page of dead letters from cursor ("" for the first) and the
+// next page's cursor, "" at the end. Destination is an id; empty choices
+// choose all.
+func (v *View) Dead(ctx context.Context, destination, code string, limit int, cursor string) ([]Dead, string, error) {
+	q := url.Values{"limit": {strconv.Itoa(limit)}}
+	for k, s := range map[string]string{"destination": destination, "code": code, "cursor": cursor} {
+		if s != "" {
+			q.Set(k, s)
+		}
+	}
+	var out struct {
+		Items []Dead
+		Next  string
+	}
+	_, err := v.call(ctx, http.MethodGet, "/v1/dead?"+q.Encode(), nil, nil, &out)
+	return out.Items, out.Next, err
+}
+
+// Redrive sends dead letters again and returns how many.
+func (v *View) Redrive(ctx context.Context, s Selection) (uint64, error) {
+	var out struct{ Moved uint64 }
+	_, err := v.call(ctx, http.MethodPost, "/v1/dead/redrive", nil, s, &out)
+	return out.Moved, err
+}
+
+// Discard removes dead letters for good and returns how many.
+func (v *View) Discard(ctx context.Context, s Selection) (uint64, error) {
+	var out struct{ Discarded uint64 }
+	_, err := v.call(ctx, http.MethodPost, "/v1/dead/discard", nil, s, &out)
+	return out.Discarded, err
+}

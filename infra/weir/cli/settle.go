@@ -1,0 +1,182 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"weir/infra/weir/cli/remote"
+	"weir/shared/fault"
+)
+
+const (
+	pollFirst = 50 * time.Millisecond
+	pollMost  = time.Second
+	// quiet is how long a wait goes on before it is mentioned.
+	quiet = time.Second
+)
+
+// marks are the signs of changes and their colours on a terminal.
+var marks = map[string]struct{ sign, colour string }{
+	"add":    {"+", "\x1b[32m"},
+	"change": {"~", "\x1b[33m"},
+	"rename": {"~", "\x1b[33m"},
+	"remove": {"-", "\x1b[31m"},
+}
+
+// changes prints what a proposal changes.
+func (k *console) changes(p *proposal) {
+	if len(p.diff.Changes) == 0 && p.diff.Number > 0 {
+		return
+	}
+	k.say("workspace %s (%s)", clean(p.name()), clean(p.Document.Region))
+	for _, c := range p.diff.Changes {
+		m, ok := marks[c.Op]
+		if !ok {
+			m.sign = "?"
+		}
+		line := fmt.Sprintf("%s %s %s", m.sign, c.Kind, c.Name)
+		if c.Was != "" {
+			line += " (was " + c.Was + ")"
+		}
+		if len(c.Fields) > 0 {
+			line += ": " + strings.Join(c.Fields, ", ")
+		}
+		if n := waiting(p, c); n > 0 {
+			line += fmt.Sprintf(" (%d parked)", n)
+		}
+		line = clean(line)
+		if m.colour != "" && k.colourful() {
+			line = m.colour + line + "\x1b[0m"
+		}
+		k.say("  %s", line)
+	}
+}
+
+// settle waits until the plane took or refused the revision, and says which.
+func (k *console) settle(ctx context.Context, control *remote.Control, p *proposal, o *outcome, f applyFlags) error {
+	changed := len(o.Changes) > 0 || o.Number != p.diff.Number
+	if f.noWait {
+		if k.output == formatTable {
+			k.say("%s", noWaitLine(p.name(), o.Number, changed))
+		}
+		return nil
+	}
+	start := time.Now()
+	ws, err := k.await(ctx, control, p.name(), o.Number, f.timeout)
+	if err != nil {
+		return err
+	}
+	o.State = ws.State
+	if ws.State == remote.Rejected {
+		o.Problems = append(o.Problems, ws.Problems...)
+		return &fault.Error{Kind: fault.Invalid, Text: rejection(ws), Problems: ws.Problems}
+	}
+	if k.output != formatTable {
+		return nil
+	}
+	if !changed {
+		k.say("workspace %s: nothing to change, revision %d is running", clean(p.name()), o.Number)
+		return nil
+	}
+	k.say("workspace %s: revision %d applied in %.1f s", clean(p.name()), o.Number, time.Since(start).Seconds())
+	k.writeKeys(p, ws)
+	return nil
+}
+
+func noWaitLine(name string, number uint64, changed bool) string {
+	if !changed {
+		return fmt.Sprintf("workspace %s: nothing to change, revision %d is the newest", clean(name), number)
+	}
+	return fmt.Sprintf("workspace %s: revision %d made; 'weir status' shows when it is applied", clean(name), number)
+}
+
+func rejection(ws remote.Workspace) string {
+	former := "no revision runs"
+	if ws.Running > 0 {
+		former = fmt.Sprintf("revision %d goes on", ws.Running)
+	}
+	return fmt.Sprintf("the plane rejected revision %d of workspace %s, and %s; correct the file and apply again", ws.Number, ws.Name, former)
+}
+
+// await polls until number, or a newer one, was applied or rejected.
+func (k *console) await(ctx context.Context, control *remote.Control, name string, number uint64, timeout time.Duration) (remote.Workspace, error) {
+	deadline := time.Now().Add(timeout)
+	mentioned, pause := false, pollFirst
+	var last remote.Workspace
+	var lost error
+	for start := time.Now(); ; pause = min(2*pause, pollMost) {
+		ws, err := control.Workspace(ctx, name)
+		switch {
+		case err == nil:
+			last, lost = ws, nil
+			if done(ws, number) {
+				return ws, nil
+			}
+		case fault.KindOf(err) == fault.Unavailable && ctx.Err() == nil:
+			lost = err // the revision is made; the control plane may come back
+		default:
+			return last, fmt.Errorf("wait for workspace %s: %w", name, err)
+		}
+		if time.Now().After(deadline) {
+			break
+		}
+		if !mentioned && time.Since(start) > quiet {
+			mentioned = true
+			k.note("waiting for the plane to apply revision %d of workspace %s ...", number, clean(name))
+		}
+		select {
+		case <-ctx.Done():
+			return last, fault.New(fault.Unavailable, "stopped while waiting; revision %d of workspace %s is made and will be applied", number, name)
+		case <-time.After(min(pause, max(time.Until(deadline), time.Millisecond))):
+		}
+	}
+	if lost != nil {
+		return last, fmt.Errorf("revision %d of workspace %s is made, but whether it is applied is not known: %w", number, name, lost)
+	}
+	return last, fault.New(fault.Unavailable, "revision %d of workspace %s is made, but %s has not answered within %s; it applies the revision as soon as it can (see 'weir status')",
+		number, name, k.who(ctx, control, last), timeout)
+}
+
+// done reports whether the plane's word is about number or a newer revision.
+func done(ws remote.Workspace, number uint64) bool {
+	if ws.Applied >= number {
+		return true
+	}
+	return ws.Number >= number && (ws.State == remote.Applied || ws.State == remote.Rejected)
+}
+
+// who names the plane of a workspace and when it was last heard.
+func (k *console) who(ctx context.Context, control *remote.Control, ws remote.Workspace) string {
+	if ws.Plane == "" {
+		return "no plane of its region"
+	}
+	planes, err := control.Planes(ctx, ws.Region)
+	if err == nil {
+		for _, p := range planes {
+			if p.ID == ws.Plane {
+				return fmt.Sprintf("plane %s (last heard: %s)", p.Name, since(p.LastBeat, time.Now()))
+			}
+		}
+	}
+	return "plane " + string(ws.Plane)
+}
+
+// writeKeys prints the keys that were made for new sources.
+func (k *console) writeKeys(p *proposal, ws remote.Workspace) {
+	known := map[string]bool{}
+	if p.existing != nil {
+		for _, s := range p.existing.Sources {
+			known[s.WriteKey] = true
+		}
+	}
+	for _, s := range p.Document.Sources {
+		known[s.WriteKey] = true
+	}
+	for _, s := range ws.Sources {
+		if !known[s.WriteKey] {
+			k.say("source %s: write key %s", clean(s.Name), clean(s.WriteKey))
+		}
+	}
+}
