@@ -2,6 +2,7 @@ package authn
 
 import (
 	"context"
+	"crypto/ed25519"
 	"crypto/sha256"
 	"fmt"
 	"log/slog"
@@ -40,14 +41,16 @@ var (
 
 // Config is what a Service needs.
 type Config struct {
-	Store *store.Store     // required
-	Log   *slog.Logger     // nil discards
-	Now   func() time.Time // nil means time.Now
+	Store *store.Store       // required
+	Key   ed25519.PrivateKey // signs capabilities; required
+	Log   *slog.Logger       // nil discards
+	Now   func() time.Time   // nil means time.Now
 }
 
 // Service knows people and programs. It is safe for concurrent use.
 type Service struct {
 	store   *store.Store
+	key     ed25519.PrivateKey
 	log     *slog.Logger
 	now     func() time.Time
 	limit   *limiter
@@ -57,8 +60,8 @@ type Service struct {
 
 // New checks cfg.
 func New(cfg Config) (*Service, error) {
-	if cfg.Store == nil {
-		return nil, fault.New(fault.Invalid, "authn needs a store")
+	if cfg.Store == nil || len(cfg.Key) != ed25519.PrivateKeySize {
+		return nil, fault.New(fault.Invalid, "authn needs a store and a key")
 	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
@@ -67,7 +70,7 @@ func New(cfg Config) (*Service, error) {
 		cfg.Now = time.Now
 	}
 	return &Service{
-		store: cfg.Store, log: cfg.Log, now: cfg.Now, limit: newLimiter(cfg.Now),
+		store: cfg.Store, key: cfg.Key, log: cfg.Log, now: cfg.Now, limit: newLimiter(cfg.Now),
 		hashing: make(chan struct{}, mostHashing), nobody: hashPassword(random(32)),
 	}, nil
 }
@@ -167,7 +170,6 @@ func (s *Service) Login(ctx context.Context, email, password, peer string) (Sess
 	s.limit.forget(person)
 	return s.open(ctx, user)
 }
-
 
 // compare hashes a password when there is room, and waits for room until ctx
 // ends.

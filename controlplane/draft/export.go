@@ -1,10 +1,14 @@
 package draft
 
 import (
+	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
+	"weir/shared/fault"
 	"weir/shared/id"
+	"weir/shared/wire"
 	"weir/shared/workspace"
 )
 
@@ -45,4 +49,54 @@ func export(c workspace.Config) Document {
 		return strings.Compare(a.Source+"\x00"+a.Destination, b.Source+"\x00"+b.Destination)
 	})
 	return doc
+}
+
+// Explain turns what a plane has against a revision, paths into the revision's
+// encoding, into problems of the document that Export gives: objects stand
+// there in another order, and the text names the one that is meant.
+func Explain(c workspace.Config, rejected []wire.Problem) []fault.Problem {
+	doc := export(c)
+	problems := make([]fault.Problem, 0, len(rejected))
+	for _, p := range rejected {
+		path, name := documentPath(c, doc, p.Path)
+		text := fmt.Sprintf("The plane refuses this: %s.", p.Code)
+		if name != "" {
+			text = fmt.Sprintf("The plane refuses this in %s: %s.", name, p.Code)
+		}
+		problems = append(problems, fault.Problem{Path: path, Code: string(p.Code), Text: text})
+	}
+	return problems
+}
+
+// documentPath gives "destinations[0].type" of c the place that it has in doc,
+// and the object's name. A path about no object of c comes back as it is.
+func documentPath(c workspace.Config, doc Document, path string) (there, name string) {
+	list, rest, ok := strings.Cut(path, "[")
+	if !ok {
+		return path, ""
+	}
+	digits, rest, ok := strings.Cut(rest, "]")
+	i, err := strconv.Atoi(digits)
+	if !ok || err != nil || i < 0 {
+		return path, ""
+	}
+	at := -1
+	switch {
+	case list == "sources" && i < len(c.Sources):
+		at = slices.IndexFunc(doc.Sources, func(s Source) bool { return s.ID == c.Sources[i].ID })
+		name = c.Sources[i].Name
+	case list == "transformations" && i < len(c.Transformations):
+		at = slices.IndexFunc(doc.Transformations, func(t Transformation) bool { return t.ID == c.Transformations[i].ID })
+		name = c.Transformations[i].Name
+	case list == "destinations" && i < len(c.Destinations):
+		at = slices.IndexFunc(doc.Destinations, func(d Destination) bool { return d.ID == c.Destinations[i].ID })
+		name = c.Destinations[i].Name
+	case list == "connections" && i < len(c.Connections):
+		name = connectionParts(c)[i].name
+		at = slices.IndexFunc(doc.Connections, func(d Connection) bool { return d.Source+" -> "+d.Destination == name })
+	}
+	if at < 0 {
+		return path, ""
+	}
+	return fmt.Sprintf("%s[%d]%s", list, at, rest), name
 }
