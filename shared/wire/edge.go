@@ -215,7 +215,8 @@ func (e *Edge) Ack(ctx context.Context, a Ack) error {
 	return nil
 }
 
-// Beat tells how this plane is, under the rules of Ack.
+// Beat tells how this plane is, under the rules of Ack. A beat that is too long
+// goes up without its counts, and fault.Limited says so.
 func (e *Edge) Beat(ctx context.Context, b Beat) error {
 	b.Plane = e.cfg.Plane
 	if b.At.IsZero() {
@@ -223,20 +224,36 @@ func (e *Edge) Beat(ctx context.Context, b Beat) error {
 	}
 	b, replaced := b.cleaned()
 	e.undeclared(replaced)
-	if err := b.check(); err != nil {
-		return err
-	}
-	data, err := sign(e.cfg.Identity, domainBeat, b)
+	data, tooLong, err := e.signBeat(b)
 	if err != nil {
 		return err
-	}
-	if len(data) > maxBeat {
-		return fault.New(fault.Limited, "The beat is longer than %d bytes.", maxBeat)
 	}
 	if err := e.write(ctx, bucketBeats, string(b.Plane), data); err != nil {
 		return fmt.Errorf("beat: %w", err)
 	}
+	if tooLong {
+		return fault.New(fault.Limited, "The beat with its %d counts is longer than %d bytes; it went up without them.", len(b.Counts), maxBeat)
+	}
 	return nil
+}
+
+// signBeat signs b, without its counts when it would be too long with them.
+func (e *Edge) signBeat(b Beat) (data []byte, tooLong bool, err error) {
+	if tooLong = len(b.Counts) > maxCounts; !tooLong {
+		if err := b.check(); err != nil {
+			return nil, false, err
+		}
+		data, err = sign(e.cfg.Identity, domainBeat, b)
+		if err != nil || len(data) <= maxBeat {
+			return data, false, err
+		}
+	}
+	b.Counts = nil
+	if err := b.check(); err != nil {
+		return nil, false, err
+	}
+	data, err = sign(e.cfg.Identity, domainBeat, b)
+	return data, true, err
 }
 
 // undeclared reports codes that were replaced: a mistake of ours.

@@ -408,3 +408,35 @@ func TestOneDirectoryHasOneHub(t *testing.T) {
 		t.Errorf("a second hub on the same directory: %v, want Conflict", err)
 	}
 }
+
+func TestATakenAddressIsSaid(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	_, err := wire.Serve(t.Context(), wire.ServerConfig{Dir: t.TempDir(), Listen: s.listen})
+	if err == nil || fault.KindOf(err) != fault.Unavailable {
+		t.Errorf("a hub on a taken address: %v, want Unavailable", err)
+	}
+}
+
+func TestABeatThatIsTooLongGoesUpWithoutCounts(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	p := s.plane(wire.Account{Region: "eu"})
+	b := wire.Beat{Version: "1.0.0", Healthy: true}
+	for range 40_000 {
+		b.Counts = append(b.Counts, wire.Count{Workspace: "ws_a", Source: "src_a", Destination: "dst_a", Accepted: 1})
+	}
+	eventually(t, "the beat is taken", func() bool {
+		err := p.edge.Beat(t.Context(), b)
+		return err != nil && fault.KindOf(err) == fault.Limited
+	})
+	for got, err := range s.hub.Beats(t.Context()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !got.Healthy || len(got.Counts) != 0 {
+			t.Errorf("beat with %d counts, healthy %v", len(got.Counts), got.Healthy)
+		}
+		break
+	}
+}

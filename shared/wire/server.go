@@ -82,6 +82,9 @@ func (s *Server) start(ctx context.Context, cfg ServerConfig) error {
 	if err != nil {
 		return err
 	}
+	if err := free(ctx, opts); err != nil {
+		return err
+	}
 	if s.nats, err = server.NewServer(opts); err != nil {
 		return fault.New(fault.Invalid, "The hub's server refused its settings: %v.", err)
 	}
@@ -91,10 +94,25 @@ func (s *Server) start(ctx context.Context, cfg ServerConfig) error {
 	s.nats.Start()
 	for end := time.Now().Add(30 * time.Second); !s.nats.ReadyForConnections(100 * time.Millisecond); {
 		if ctx.Err() != nil || time.Now().After(end) || !s.nats.Running() {
-			return fault.New(fault.Unavailable, "The hub does not take connections on %s; the address may be taken.", net.JoinHostPort(opts.Host, strconv.Itoa(opts.Port)))
+			return fault.New(fault.Unavailable, "The hub does not take connections on %s.", net.JoinHostPort(opts.Host, strconv.Itoa(opts.Port)))
 		}
 	}
 	return nil
+}
+
+// free tries the address first: the server says nothing to its caller when it
+// cannot listen.
+func free(ctx context.Context, opts *server.Options) error {
+	if opts.Port == server.RANDOM_PORT {
+		return nil
+	}
+	address := net.JoinHostPort(opts.Host, strconv.Itoa(opts.Port))
+	var lc net.ListenConfig
+	l, err := lc.Listen(ctx, "tcp", address)
+	if err != nil {
+		return fault.New(fault.Unavailable, "The hub cannot listen on %s: %v.", address, err)
+	}
+	return l.Close()
 }
 
 // options builds the server's options anew: NewServer writes into what it gets
