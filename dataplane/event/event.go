@@ -1,5 +1,16 @@
 // Package event is the one form of an event inside a data plane: parsed once,
 // at the door, then carried as bytes.
+//
+// Cut divides a body into members with a scan that neither recurses nor keeps
+// a stack, so that one bad member costs only itself. A Parser gates each member
+// (size, nesting, UTF-8, JSON, one object with an id and no top-level key
+// twice) and brings it into canonical form.
+//
+// It refuses, with a Code, what is not such an object. It guarantees that every
+// value it does not own (messageId when blank, type on a route that sets it,
+// the times, receivedAt, request_ip) leaves with the bytes it came with, in the
+// order it came in: big integers, escapes, nested duplicate keys and lone
+// surrogates too. It keeps no reference to the bytes it is given.
 package event
 
 import (
@@ -12,6 +23,9 @@ import (
 // the fields that Weir adds, every sent value to the byte; nothing may change
 // it in place. The other fields are read from it once so that nobody has to
 // parse it again.
+//
+// MessageID and User are valid UTF-8 of any length up to that of the event and
+// may hold any character, control characters too.
 type Event struct {
 	Workspace  id.Workspace
 	Source     id.Source

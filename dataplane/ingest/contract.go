@@ -1,0 +1,83 @@
+package ingest
+
+import (
+	"fmt"
+	"time"
+
+	"weir/dataplane/event"
+	"weir/shared/catalog"
+	"weir/shared/id"
+)
+
+// Entry is what a write key opens.
+type Entry struct {
+	Workspace id.Workspace
+	Source    id.Source
+	Name      string
+	Type      string // a source kind
+	Disabled  bool   // answered with 404
+}
+
+// Call is what a path asks for: one of the constants.
+type Call string
+
+// The calls. Those up to Merge are also the type that the path gives an event.
+const (
+	Identify Call = "identify"
+	Track    Call = "track"
+	Page     Call = "page"
+	Screen   Call = "screen"
+	Group    Call = "group"
+	Alias    Call = "alias"
+	Merge    Call = "merge"
+	Batch    Call = "batch"
+	Import   Call = "import"
+)
+
+// Request is one request whose write key was found. Body is unzipped and at
+// most MaxBody long; it is reused after Parse, which must not keep any of it.
+type Request struct {
+	Entry
+	Call       Call
+	Body       []byte
+	ReceivedAt time.Time
+	IP         string // the peer, "" when it has no address
+}
+
+// Reject is one member of a request that broke a rule. Event is what goes to
+// quarantine in its place (Quarantine is set to Code).
+type Reject struct {
+	Index   int
+	Code    string // from a closed list
+	Message string // a constant sentence, nothing of the member
+	Event   event.Event
+}
+
+// Source turns requests into events. It is pure and safe for concurrent use.
+// err means that nothing of the request is kept; fault.Invalid becomes 400 (413
+// for the codes that say "too large"), and its first problem's code and text
+// are the answer.
+type Source interface {
+	Parse(Request) (kept []event.Event, rejected []Reject, err error)
+}
+
+// Kind is one kind of source.
+type Kind struct {
+	Spec   catalog.Spec
+	Source Source
+}
+
+// Define makes a Kind from its spec.yaml and its Parse. It panics when the spec
+// is broken: that is a mistake in this program.
+func Define(spec []byte, parse func(Request) ([]event.Event, []Reject, error)) Kind {
+	s, err := catalog.Parse(spec)
+	if err != nil {
+		panic(fmt.Sprintf("source spec: %v", err))
+	}
+	return Kind{Spec: s, Source: parseFunc(parse)}
+}
+
+// parseFunc is a Source that is only a function.
+type parseFunc func(Request) ([]event.Event, []Reject, error)
+
+func (f parseFunc) Parse(r Request) ([]event.Event, []Reject, error) { return f(r) }
