@@ -1,0 +1,312 @@
+package cli_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/spf13/cobra"
+
+	"weir/infra/weir/cli"
+	"weir/infra/weir/cli/remote"
+	"weir/shared/fault"
+	"weir/shared/wire"
+)
+
+func TestWrongQuestionsExitWithTwo(t *testing.T) {
+	t.Parallel()
+	f := newFake(t)
+	s := newShell(t, f)
+	file := s.file("weir.yaml", plain)
+	for args, says := range map[string]string{
+		"aply":                              `unknown command "aply"`,
+		"apply":                             `required flag(s) "file" not set`,
+		"apply -f x extra":                  `unknown command "extra"`,
+		"apply -f " + file + " --timeout 0": "--timeout must be above zero",
+		"status --bogus":                    "unknown flag: --bogus",
+		"status --output xml":               "choose table, json or yaml",
+		"dlq":                               "say what to do: list, redrive, discard",
+		"dlq drop":                          `unknown command "drop"`,
+		"dlq redrive":                       "say which dead letters",
+		"dlq discard --all --code x":        "say which dead letters",
+		"dlq list --limit 0":                "--limit must be at least 1",
+		"plane invite":                      `required flag(s) "region" not set`,
+		"plane invite --region eu --kind x": "neither regional nor private",
+		"preview destination":               "accepts 1 arg(s), received 0",
+		"preview destination w --now today": "is no time such as",
+		"export a b":                        "accepts at most 1 arg(s)",
+	} {
+		s.fails(cli.ExitUsage, []string{"weir: ", says, "--help'"}, strings.Fields(args)...)
+	}
+	if len(f.calls) != 0 {
+		t.Errorf("a wrong question reached the server: %v", f.calls)
+	}
+}
+
+func TestEveryCommandHelps(t *testing.T) {
+	t.Parallel()
+	s := newShell(t, newFake(t))
+	for _, args := range []string{"", "apply", "diff", "export", "status", "ledger", "dlq", "dlq list", "dlq redrive", "dlq discard", "plane", "plane invite", "preview", "preview destination"} {
+		out := s.must(append(strings.Fields(args), "--help")...)
+		if !strings.Contains(out, "Usage:") {
+			t.Errorf("weir %s --help: %s", args, out)
+		}
+	}
+}
+
+func TestTheControlPlaneIsFound(t *testing.T) {
+	t.Parallel()
+	f := newFake(t)
+	dev := fmt.Sprintf(`{"control":%q,"token":%q,"gateway":"http://127.0.0.1:1"}`, f.server.URL, token)
+	foreign := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.Contains(r.Header.Get("Authorization"), token) {
+			t.Error("the token of dev.json was sent to another control plane")
+		}
+		refuse(w, http.StatusUnauthorized, "denied", "This token is not known.")
+	}))
+	t.Cleanup(foreign.Close)
+	for name, tc := range map[string]struct {
+		env  map[string]string
+		dev  string
+		args []string
+		code int
+		says string
+	}{
+		"nothing is named":                  {nil, "", nil, 1, "start one here with 'weir dev', or give --control"},
+		"dev.json":                          {nil, dev, nil, 0, ""},
+		"flags before the environment":      {map[string]string{"WEIR_CONTROL": "http://127.0.0.1:1", "WEIR_TOKEN": "no"}, "", []string{"--control", f.server.URL + "/", "--token", token}, 0, ""},
+		"the environment before dev.json":   {map[string]string{"WEIR_CONTROL": foreign.URL, "WEIR_TOKEN": "other"}, dev, nil, 1, "This token is not known"},
+		"dev.json's token is for it alone":  {map[string]string{"WEIR_CONTROL": foreign.URL}, dev, nil, 1, "there is no token for " + foreign.URL},
+		"dev.json's token for its own URL":  {map[string]string{"WEIR_CONTROL": f.server.URL + "/"}, dev, nil, 0, ""},
+		"a token file":                      {map[string]string{"WEIR_CONTROL": f.server.URL, "WEIR_TOKEN_FILE": "token.txt"}, "", nil, 0, ""},
+		"no URL":                            {map[string]string{"WEIR_CONTROL": "127.0.0.1:8080", "WEIR_TOKEN": "x"}, "", nil, 1, "no http or https URL"},
+		"nobody there":                      {map[string]string{"WEIR_CONTROL": "http://127.0.0.1:1", "WEIR_TOKEN": "x"}, "", nil, 1, "cannot be reached"},
+		"a damaged dev.json":                {nil, "{", nil, 1, "is damaged; remove it"},
+		"a wrong token says how to give it": {map[string]string{"WEIR_CONTROL": f.server.URL, "WEIR_TOKEN": "x"}, "", nil, 1, "by --token or WEIR_TOKEN"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := &shell{t: t, dir: t.TempDir(), env: map[string]string{}}
+			for k, v := range tc.env {
+				s.env[k] = v
+			}
+			if s.env["WEIR_TOKEN_FILE"] != "" {
+				s.env["WEIR_TOKEN_FILE"] = s.file("token.txt", token+"\n")
+			}
+			if tc.dev != "" {
+				s.file("dev.json", tc.dev)
+			}
+			code, out, errs := s.run(append([]string{"status", "--data-dir", s.dir}, tc.args...)...)
+			if code != tc.code || !strings.Contains(errs, tc.says) {
+				t.Errorf("exit %d, want %d, saying %q\n%s%s", code, tc.code, tc.says, out, errs)
+			}
+		})
+	}
+}
+
+func TestStrangersAnswersAreNamedAsSuch(t *testing.T) {
+	t.Parallel()
+	for name, answer := range map[string]http.HandlerFunc{
+		"a proxy's page": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(502); _, _ = w.Write([]byte("<html>")) },
+		"a redirect":     func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/login", http.StatusFound) },
+		"no JSON":        func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("hello")) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := httptest.NewServer(answer)
+			t.Cleanup(server.Close)
+			s := &shell{t: t, dir: t.TempDir(), env: map[string]string{"WEIR_CONTROL": server.URL, "WEIR_TOKEN": "x"}}
+			s.fails(cli.ExitFailed, []string{"a body that Weir does not write"}, "status")
+		})
+	}
+}
+
+// filled is a fake with two workspaces, the first with all that can be shown.
+func filled(t *testing.T) (*fake, *shell) {
+	f := newFake(t)
+	s := newShell(t, f)
+	s.must("apply", "-f", s.file("weir.yaml", plain+"---\nworkspace: quiet\nregion: eu\n"))
+	beat := time.Now().Add(-3 * time.Minute)
+	f.planes[0].LastBeat = &beat
+	f.planes[0].Alarms = []wire.Alarm{{Code: "hub_away", Count: 2}}
+	f.addPlane("pl_two", "us-1\x1b[31m", "us").Healthy = false
+	ws := f.workspaces["acme"]
+	ws.Number, ws.State = 2, remote.Rejected
+	ws.Problems = []fault.Problem{{Path: "destinations[0].type", Code: "unknown_type", Text: "This plane cannot run the type."}}
+	hook := string(ws.Destinations[0].ID)
+	for i := range 5 {
+		f.dead = append(f.dead, map[string]any{"place": fmt.Sprintf("0/81/%d", i), "destination": hook, "source": "src_web", "messageId": fmt.Sprintf("m%d", i), "code": "rejected",
+			"status": 400, "detail": "no \x1b]0;x\x07 such\nfield", "at": "2026-01-02T03:04:05Z", "event": map[string]any{"type": "track"}})
+	}
+	return f, s
+}
+
+func TestStatusShowsPlanesAndRevisions(t *testing.T) {
+	t.Parallel()
+	f, s := filled(t)
+	want := `PLANE      REGION  VERSION  LAST BEAT  HEALTH      ALARMS
+eu-1       eu      0.1.0    3 min ago  healthy     hub_away ×2
+us-1�[31m  us      0.1.0    never      never seen  -
+
+WORKSPACE  REGION  PLANE  WANTED  APPLIED  STATE
+acme       eu      eu-1        2        1  rejected
+quiet      eu      eu-1        1        1  applied
+
+Rejected, so the former revision goes on:
+  acme: destinations[0].type: This plane cannot run the type.
+`
+	if d := cmp.Diff(want, s.must("status")); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+	var got remote.Status
+	if err := json.Unmarshal([]byte(s.must("status", "--output", "json")), &got); err != nil || len(got.Planes) != 2 || got.Workspaces[0].State != remote.Rejected {
+		t.Errorf("json: %v, %+v", err, got)
+	}
+	if out := s.must("status", "--output", "yaml"); !strings.Contains(out, "\n    state: rejected\n") && !strings.Contains(out, "state: rejected") {
+		t.Errorf("yaml: %s", out)
+	}
+	f.planes, f.order = nil, nil
+	if out := s.must("status"); !strings.Contains(out, "weir plane invite") || !strings.Contains(out, "weir apply") {
+		t.Errorf("empty: %s", out)
+	}
+}
+
+func TestLedgerPrintsRowsByName(t *testing.T) {
+	t.Parallel()
+	f, s := filled(t)
+	want := `{"source":"web","destination":"","accepted":10,"duplicate":1,"quarantined":0,"dropped":{},"routed":0,"added":0,"delivered":0,"parked":0,"dead":0,"inFlight":0,"balanced":true}
+{"source":"web","destination":"hook","accepted":0,"duplicate":0,"quarantined":0,"dropped":{"filtered":1},"routed":9,"added":0,"delivered":6,"parked":0,"dead":1,"inFlight":1,"balanced":true}
+`
+	if d := cmp.Diff(want, s.must("ledger", "--output", "json")); d != "" {
+		t.Errorf("json (-want +got):\n%s", d)
+	}
+	want = `WORKSPACE  SOURCE  DESTINATION  ACCEPTED  DUPLICATE  QUARANTINED  DROPPED     ROUTED  ADDED  DELIVERED  PARKED  DEAD  IN FLIGHT  BALANCED
+acme       web     -                  10          1            0  0                0      0          0       0     0          0  yes
+acme       web     hook                0          0            0  filtered 1       9      0          6       0     1          1  yes
+`
+	if d := cmp.Diff(want, s.must("ledger", "--workspace", "acme")); d != "" {
+		t.Errorf("table (-want +got):\n%s", d)
+	}
+	if out := s.must("ledger", "--workspace", "quiet"); !strings.Contains(out, "Nothing has been booked yet") {
+		t.Error(out)
+	}
+	s.fails(cli.ExitFailed, []string{"there is no workspace acm; workspaces are acme, quiet"}, "ledger", "--workspace", "acm")
+	f.order = nil
+	s.fails(cli.ExitFailed, []string{"make one with 'weir apply"}, "ledger")
+}
+
+func TestDeadLettersAreListedAndMoved(t *testing.T) {
+	t.Parallel()
+	f, s := filled(t)
+	out := s.must("dlq", "list", "--output", "json")
+	if n := strings.Count(out, "\n"); n != 5 || !strings.Contains(out, `{"workspace":"acme","place":"0/81/4","destination":"hook","source":"web","messageId":"m4","code":"rejected","status":400,`) || !strings.Contains(out, `"event":{"type":"track"}`) {
+		t.Errorf("json: %d lines\n%s", n, out)
+	}
+	code, out, errs := s.run("dlq", "list", "--limit", "3", "--destination", "hook")
+	if code != 0 || strings.Count(out, "0/81/") != 3 || !strings.Contains(errs, "raise --limit") || strings.ContainsAny(out, "\x1b\x07") {
+		t.Errorf("exit %d\n%s%s", code, out, errs)
+	}
+	if out := s.must("dlq", "list", "--code", "other"); out != "No dead letters.\n" {
+		t.Error(out)
+	}
+	if out := s.must("dlq", "redrive", "--destination", "hook", "--all"); out != "3 sent again.\n" {
+		t.Error(out)
+	}
+	if out := s.must("dlq", "discard", "--workspace", "acme", "--place", "0/81/1", "--place", "0/81/2", "--output", "json"); out != `{"discarded":3}`+"\n" {
+		t.Error(out)
+	}
+	hook := string(f.workspaces["acme"].Destinations[0].ID)
+	want := []remote.Selection{{Destination: hook, Places: []string{}, All: true}, {Places: []string{"0/81/1", "0/81/2"}}}
+	if d := cmp.Diff(want, f.selections); d != "" {
+		t.Errorf("selections (-want +got):\n%s", d)
+	}
+	s.fails(cli.ExitUsage, []string{"name the workspace with --workspace"}, "dlq", "discard", "--all")
+	s.fails(cli.ExitFailed, []string{"there is no destination hok; destinations are hook"}, "dlq", "redrive", "--destination", "hok", "--all")
+}
+
+func TestExportNamesWhatThereIs(t *testing.T) {
+	t.Parallel()
+	_, s := filled(t)
+	want := `workspace: acme
+region: eu
+sources:
+  - name: web
+    type: http
+    writeKey: wk_made_web
+destinations:
+  - name: hook
+    type: webhook
+    settings:
+      url: http://127.0.0.1:9/x
+connections:
+  - {source: web, destination: hook}
+`
+	if d := cmp.Diff(want, s.must("export", "acme")); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+	if out := s.must("export"); !strings.Contains(out, "\n---\nworkspace: quiet\n") {
+		t.Error(out)
+	}
+	s.fails(cli.ExitFailed, []string{"workspaces are acme, quiet"}, "export", "nope")
+}
+
+func TestPlaneInvitePrintsTheJoinLine(t *testing.T) {
+	t.Parallel()
+	f := newFake(t)
+	s := newShell(t, f)
+	if out := s.must("plane", "invite", "--region", "eu"); !strings.Contains(out, "weir dataplane join --token inv_regional --control "+f.server.URL) {
+		t.Error(out)
+	}
+	if out := s.must("plane", "invite", "--region", "eu", "--kind", "private", "--output", "json"); out != `{"token":"inv_private","region":"eu","expiresAt":"2026-01-02T03:04:05Z"}`+"\n" {
+		t.Error(out)
+	}
+}
+
+func TestPreviewPrintsALineForEachEvent(t *testing.T) {
+	t.Parallel()
+	s := newShell(t, newFake(t))
+	s.in = "{\"messageId\":\"a\"}\n\n{\"messageId\":\"b\"}\n"
+	file := s.file("hook.yaml", "settings: { url: \"http://x/\" }\nsecrets: { token: s3cret }\n")
+	s.fails(cli.ExitFailed, []string{"holds no destinations"}, "preview", "destination", "webhook", "--settings", file)
+	var got cli.Preview
+	s.more = func(c *cli.Config) {
+		c.Preview = func(_ context.Context, p cli.Preview) (func([]byte) cli.PreviewLine, error) {
+			got = p
+			if p.Type != "webhook" {
+				return nil, fault.New(fault.Missing, "there is no destination type %s", p.Type)
+			}
+			return func(event []byte) cli.PreviewLine {
+				if strings.Contains(string(event), `"b"`) {
+					return cli.PreviewLine{MessageID: "b", Dropped: "filtered"}
+				}
+				return cli.PreviewLine{MessageID: "a", Requests: []cli.PreviewRequest{{Method: "POST", URL: "http://x/?a&b", Headers: map[string]string{"A": "1"}, Body: string(event)}}}
+			}, nil
+		}
+	}
+	want := `{"messageId":"a","requests":[{"method":"POST","url":"http://x/?a&b","headers":{"A":"1"},"body":"{\"messageId\":\"a\"}"}],"dropped":null,"error":null}
+{"messageId":"b","requests":[],"dropped":"filtered","error":null}
+`
+	if d := cmp.Diff(want, s.must("preview", "destination", "webhook", "--settings", file, "--now", "2026-01-02T03:04:05Z")); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+	if string(got.Settings) != `{"url":"http://x/"}` || got.Secrets["token"].Reveal() != "s3cret" || !got.Now.Equal(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)) {
+		t.Errorf("the destination was opened with %+v", got)
+	}
+	s.fails(cli.ExitFailed, []string{"there is no destination type fax"}, "preview", "destination", "fax")
+}
+
+func TestFurtherCommandsAreAdded(t *testing.T) {
+	t.Parallel()
+	s := newShell(t, newFake(t))
+	s.more = func(c *cli.Config) {
+		c.Commands = []*cobra.Command{{Use: "dev", RunE: func(*cobra.Command, []string) error { return fault.New(fault.Unavailable, "the port is taken") }}}
+	}
+	s.fails(cli.ExitFailed, []string{"weir: the port is taken"}, "dev")
+	s.fails(cli.ExitUsage, []string{"unknown flag"}, "dev", "--x")
+}

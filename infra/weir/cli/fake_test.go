@@ -1,0 +1,511 @@
+package cli_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"weir/infra/weir/cli"
+	"weir/infra/weir/cli/manifest"
+	"weir/infra/weir/cli/remote"
+	"weir/shared/fault"
+	"weir/shared/id"
+	"weir/shared/secret"
+	"weir/shared/wire"
+)
+
+const token = "weir_test"
+
+// fake is a control plane and a plane's view, strict about the contract: it
+// refuses unknown fields, missing tokens and secrets without an envelope for
+// every plane of the region.
+type fake struct {
+	t      *testing.T
+	server *httptest.Server
+	view   *httptest.Server
+
+	mu         sync.Mutex
+	planes     []*fakePlane
+	workspaces map[string]*fakeWorkspace
+	order      []string
+	dead       []map[string]any
+	calls      []string
+	answer     func(ws *fakeWorkspace) // the plane's word after each apply; nil: applied
+	judge      func(manifest.Document) []fault.Problem
+	selections []remote.Selection
+	race       func() // runs between a diff and the apply that follows it
+}
+
+type fakePlane struct {
+	remote.Plane
+	identity ed25519.PrivateKey
+	sealing  secret.PrivateKey
+}
+
+type fakeWorkspace struct {
+	remote.Workspace
+	doc       manifest.Document
+	envelopes map[string]map[id.Plane][]byte // destination id, field, version
+	wait      int                            // answers before the plane's word is seen
+	after     remote.Workspace
+}
+
+func newFake(t *testing.T) *fake {
+	t.Helper()
+	f := &fake{t: t, workspaces: map[string]*fakeWorkspace{}}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /api/v1/planes", f.listPlanes)
+	mux.HandleFunc("POST /api/v1/planes/invitations", f.invite)
+	mux.HandleFunc("GET /api/v1/workspaces", f.listWorkspaces)
+	mux.HandleFunc("GET /api/v1/workspaces/{name}", f.workspace)
+	mux.HandleFunc("GET /api/v1/workspaces/{name}/config", f.config)
+	mux.HandleFunc("POST /api/v1/workspaces/{name}/diff", f.diff)
+	mux.HandleFunc("PUT /api/v1/workspaces/{name}/config", f.apply)
+	mux.HandleFunc("GET /api/v1/status", f.status)
+	mux.HandleFunc("POST /api/v1/capabilities", f.capability)
+	f.server = httptest.NewServer(f.guard("Bearer "+token, mux))
+	t.Cleanup(f.server.Close)
+	view := http.NewServeMux()
+	view.HandleFunc("GET /v1/ledger", f.ledger)
+	view.HandleFunc("GET /v1/dead", f.listDead)
+	view.HandleFunc("POST /v1/dead/redrive", f.moveDead("moved"))
+	view.HandleFunc("POST /v1/dead/discard", f.moveDead("discarded"))
+	f.view = httptest.NewServer(view)
+	t.Cleanup(f.view.Close)
+	f.addPlane("pl_one", "eu-1", "eu")
+	return f
+}
+
+func (f *fake) addPlane(key id.Plane, name, region string) *fakePlane {
+	public, identity, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	sealing, err := secret.NewKey()
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	p := &fakePlane{identity: identity, sealing: sealing, Plane: remote.Plane{ID: key, Name: name, Region: region, Kind: "regional", Version: "0.1.0",
+		IdentityKey: public, SealingKey: sealing.Public(), SealingKeySignature: wire.SignSealingKey(identity, sealing.Public()), Healthy: true}}
+	f.planes = append(f.planes, p)
+	return p
+}
+
+// guard checks what holds for every call.
+func (f *fake) guard(authorization string, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.calls = append(f.calls, r.Method+" "+r.URL.Path)
+		if r.Header.Get("Authorization") != authorization {
+			refuse(w, http.StatusUnauthorized, "denied", "This token is not known.")
+			return
+		}
+		if r.Method != http.MethodGet && r.Header.Get("Content-Type") != "application/json" {
+			refuse(w, http.StatusUnsupportedMediaType, "invalid", "Send JSON.")
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+func refuse(w http.ResponseWriter, status int, kind, detail string, problems ...fault.Problem) {
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(map[string]any{"type": "about:blank", "title": http.StatusText(status), "status": status, "detail": detail, "kind": kind, "problems": problems})
+}
+
+func reply(w http.ResponseWriter, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(v)
+}
+
+// read decodes a body, and refuses what the contract does not name.
+func read(w http.ResponseWriter, r *http.Request, v any) bool {
+	dec := json.NewDecoder(r.Body)
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(v); err != nil {
+		refuse(w, http.StatusBadRequest, "invalid", "The body is not as described: "+err.Error())
+		return false
+	}
+	return true
+}
+
+func (f *fake) listPlanes(w http.ResponseWriter, r *http.Request) {
+	out := []remote.Plane{}
+	for _, p := range f.planes {
+		if q := r.URL.Query().Get("region"); q == "" || q == p.Region {
+			out = append(out, p.Plane)
+		}
+	}
+	reply(w, map[string]any{"planes": out})
+}
+
+func (f *fake) invite(w http.ResponseWriter, r *http.Request) {
+	var in struct{ Region, Kind string }
+	if read(w, r, &in) {
+		reply(w, map[string]any{"token": "inv_" + in.Kind, "region": in.Region, "expiresAt": "2026-01-02T03:04:05Z"})
+	}
+}
+
+func (f *fake) all() []remote.Workspace {
+	out := []remote.Workspace{}
+	for _, name := range f.order {
+		out = append(out, f.workspaces[name].Workspace)
+	}
+	return out
+}
+
+func (f *fake) listWorkspaces(w http.ResponseWriter, _ *http.Request) {
+	reply(w, map[string]any{"workspaces": f.all()})
+}
+
+func (f *fake) find(w http.ResponseWriter, r *http.Request) *fakeWorkspace {
+	ws := f.workspaces[r.PathValue("name")]
+	if ws == nil {
+		refuse(w, http.StatusNotFound, "missing", "There is no workspace "+r.PathValue("name")+".")
+	}
+	return ws
+}
+
+func (f *fake) workspace(w http.ResponseWriter, r *http.Request) {
+	if ws := f.find(w, r); ws != nil {
+		if ws.wait--; ws.wait == 0 {
+			ws.Workspace = ws.after
+		}
+		reply(w, ws.Workspace)
+	}
+}
+
+func (f *fake) config(w http.ResponseWriter, r *http.Request) {
+	if ws := f.find(w, r); ws != nil {
+		w.Header().Set("ETag", fmt.Sprintf(`"%d"`, ws.Number))
+		reply(w, ws.doc)
+	}
+}
+
+func (f *fake) status(w http.ResponseWriter, _ *http.Request) {
+	planes := []remote.Plane{}
+	for _, p := range f.planes {
+		planes = append(planes, p.Plane)
+	}
+	reply(w, remote.Status{Planes: planes, Workspaces: f.all()})
+}
+
+func (f *fake) diff(w http.ResponseWriter, r *http.Request) {
+	var in struct {
+		Document manifest.Document `json:"document"`
+		Prune    bool              `json:"prune"`
+	}
+	if !read(w, r, &in) {
+		return
+	}
+	number := uint64(0)
+	if ws := f.workspaces[r.PathValue("name")]; ws != nil {
+		number = ws.Number
+	}
+	changes, problems := f.compare(in.Document, in.Prune)
+	reply(w, remote.Difference{Changes: changes, Problems: problems, Number: number})
+	if f.race != nil {
+		f.race()
+	}
+}
+
+func (f *fake) apply(w http.ResponseWriter, r *http.Request) {
+	var in remote.Proposal
+	if !read(w, r, &in) {
+		return
+	}
+	name := r.PathValue("name")
+	ws := f.workspaces[name]
+	if match := r.Header.Get("If-Match"); ws != nil && match != fmt.Sprintf(`"%d"`, ws.Number) {
+		refuse(w, http.StatusPreconditionFailed, "conflict", "Somebody changed workspace "+name+" meanwhile; look at the difference and apply again.")
+		return
+	}
+	changes, problems := f.compare(in.Document, in.Prune)
+	if len(problems) > 0 {
+		refuse(w, http.StatusUnprocessableEntity, "invalid", "The configuration has problems.", problems...)
+		return
+	}
+	if ws == nil {
+		if in.Document.ID == "" {
+			in.Document.ID = id.New[id.Workspace]()
+		}
+		ws = &fakeWorkspace{envelopes: map[string]map[id.Plane][]byte{}, Workspace: remote.Workspace{ID: in.Document.ID, Name: name, Region: in.Document.Region, Plane: "pl_one"}}
+		f.workspaces[name] = ws
+		f.order = append(f.order, name)
+	}
+	if len(changes) > 0 || ws.Number == 0 {
+		f.store(ws, in.Document)
+	}
+	reply(w, map[string]any{"workspace": ws.ID, "number": ws.Number, "changes": changes})
+}
+
+// store makes the document the workspace's next revision.
+func (f *fake) store(ws *fakeWorkspace, doc manifest.Document) {
+	former := ws.doc
+	ws.Number++
+	ws.State, ws.Problems = remote.Pending, nil
+	var destinations []remote.Destination
+	for i := range doc.Destinations {
+		d := &doc.Destinations[i]
+		if was := former.Destination(d.Name); was != nil {
+			d.ID = was.ID
+		}
+		if d.ID == "" {
+			d.ID = id.New[id.Destination]()
+		}
+		for field, s := range d.Secrets {
+			if len(s.Sealed) > 0 {
+				ws.envelopes[fmt.Sprintf("%s %s %d", d.ID, field, s.Version)] = s.Sealed
+			}
+			d.Secrets[field] = manifest.Secret{Version: s.Version, Fingerprint: s.Fingerprint}
+		}
+		destinations = append(destinations, remote.Destination{ID: d.ID, Name: d.Name, Type: d.Type})
+	}
+	ws.Destinations = destinations
+	ws.Sources = nil
+	for i := range doc.Sources {
+		s := &doc.Sources[i]
+		s.ID = id.Source("src_" + s.Name)
+		if s.WriteKey == "" {
+			s.WriteKey = "wk_made_" + s.Name
+		}
+		ws.Sources = append(ws.Sources, remote.Source{ID: s.ID, Name: s.Name, Type: s.Type, WriteKey: s.WriteKey})
+	}
+	ws.doc = doc
+	after := *ws
+	after.State, after.Applied, after.Running = remote.Applied, ws.Number, ws.Number
+	if f.answer != nil {
+		after.Workspace = ws.Workspace
+		f.answer(&after)
+	}
+	ws.after, ws.wait = after.Workspace, 2
+}
+
+// compare is a small difference: by name, over what JSON shows.
+func (f *fake) compare(doc manifest.Document, prune bool) ([]remote.Change, []fault.Problem) {
+	problems := []fault.Problem{}
+	if f.judge != nil {
+		problems = append(problems, f.judge(doc)...)
+	}
+	var former manifest.Document
+	changes := []remote.Change{}
+	if ws := f.workspaces[doc.Workspace]; ws != nil {
+		former = ws.doc
+	} else {
+		changes = append(changes, remote.Change{Op: "add", Kind: "workspace", Name: doc.Workspace})
+	}
+	for i, d := range doc.Destinations {
+		was := former.Destination(d.Name)
+		for field, s := range d.Secrets {
+			known := was != nil && was.Secrets[field].Version == s.Version && was.Secrets[field].Fingerprint == s.Fingerprint
+			for _, p := range f.planes {
+				if !known && p.Region == doc.Region && len(s.Sealed[p.ID]) == 0 {
+					problems = append(problems, fault.Problem{Path: fmt.Sprintf("destinations[%d].secrets.%s", i, field), Code: "not_sealed", Text: "There is no envelope for plane " + p.Name + "."})
+				}
+			}
+		}
+	}
+	changes = append(changes, compare("source", sources(former), sources(doc), prune)...)
+	changes = append(changes, compare("destination", destinations(former), destinations(doc), prune)...)
+	changes = append(changes, compare("connection", connections(former), connections(doc), prune)...)
+	return changes, problems
+}
+
+func compare(kind string, former, now map[string]string, prune bool) []remote.Change {
+	var out []remote.Change
+	for name, s := range now {
+		if was, ok := former[name]; !ok {
+			out = append(out, remote.Change{Op: "add", Kind: kind, Name: name})
+		} else if was != s {
+			out = append(out, remote.Change{Op: "change", Kind: kind, Name: name, Fields: []string{"settings"}})
+		}
+	}
+	for name := range former {
+		if _, ok := now[name]; !ok && prune {
+			out = append(out, remote.Change{Op: "remove", Kind: kind, Name: name})
+		}
+	}
+	slices.SortFunc(out, func(a, b remote.Change) int { return strings.Compare(a.Op+a.Name, b.Op+b.Name) })
+	return out
+}
+
+func sources(d manifest.Document) map[string]string {
+	out := map[string]string{}
+	for _, s := range d.Sources {
+		out[s.Name] = s.Type
+	}
+	return out
+}
+
+func destinations(d manifest.Document) map[string]string {
+	out := map[string]string{}
+	for _, s := range d.Destinations {
+		out[s.Name] = s.Type + string(s.Settings)
+		for _, field := range slices.Sorted(maps.Keys(s.Secrets)) {
+			out[s.Name] += fmt.Sprint(field, s.Secrets[field].Version, s.Secrets[field].Fingerprint)
+		}
+	}
+	return out
+}
+
+func connections(d manifest.Document) map[string]string {
+	out := map[string]string{}
+	for _, c := range d.Connections {
+		out[c.Source+" -> "+c.Destination] = ""
+	}
+	return out
+}
+
+func (f *fake) capability(w http.ResponseWriter, r *http.Request) {
+	var in struct{ Workspace, Action, Origin string }
+	if !read(w, r, &in) {
+		return
+	}
+	if f.workspaces[in.Workspace] == nil {
+		refuse(w, http.StatusNotFound, "missing", "There is no workspace "+in.Workspace+".")
+		return
+	}
+	reply(w, map[string]any{"token": in.Workspace + " " + in.Action, "viewUrl": f.view.URL, "plane": "pl_one", "expiresAt": "2026-01-02T03:04:05Z"})
+}
+
+// allowed checks the capability and returns its workspace.
+func (f *fake) allowed(w http.ResponseWriter, r *http.Request, action string) *fakeWorkspace {
+	f.calls = append(f.calls, r.Method+" view "+r.URL.Path)
+	name, got, _ := strings.Cut(strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer "), " ")
+	if got != action {
+		refuse(w, http.StatusForbidden, "denied", "This capability is for "+got+".")
+		return nil
+	}
+	return f.workspaces[name]
+}
+
+func (f *fake) ledger(w http.ResponseWriter, r *http.Request) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	ws := f.allowed(w, r, "ledger:read")
+	if ws == nil {
+		return
+	}
+	rows := []map[string]any{}
+	for _, s := range ws.Sources {
+		rows = append(rows, map[string]any{"source": s.ID, "destination": "", "accepted": 10, "duplicate": 1, "balanced": true})
+		for _, d := range ws.Destinations {
+			rows = append(rows, map[string]any{"source": s.ID, "destination": d.ID, "routed": 9, "delivered": 6, "dead": 1, "inFlight": 1, "dropped": map[string]int{"filtered": 1}, "balanced": true})
+		}
+	}
+	reply(w, map[string]any{"rows": rows})
+}
+
+func (f *fake) listDead(w http.ResponseWriter, r *http.Request) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	ws := f.allowed(w, r, "dead:read")
+	if ws == nil {
+		return
+	}
+	q := r.URL.Query()
+	var from, limit int
+	_, _ = fmt.Sscan(q.Get("cursor"), &from)
+	_, _ = fmt.Sscan(q.Get("limit"), &limit)
+	limit = min(limit, 2)
+	var kept []map[string]any
+	for _, d := range f.dead {
+		mine := slices.ContainsFunc(ws.Destinations, func(e remote.Destination) bool { return string(e.ID) == d["destination"] })
+		if mine && (q.Get("destination") == "" || d["destination"] == q.Get("destination")) && (q.Get("code") == "" || d["code"] == q.Get("code")) {
+			kept = append(kept, d)
+		}
+	}
+	end := min(from+limit, len(kept))
+	next := ""
+	if end < len(kept) {
+		next = fmt.Sprint(end)
+	}
+	reply(w, map[string]any{"items": kept[from:end], "next": next})
+}
+
+func (f *fake) moveDead(answer string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		action := map[string]string{"moved": "dead:redrive", "discarded": "dead:discard"}[answer]
+		var in remote.Selection
+		if f.allowed(w, r, action) == nil || !read(w, r, &in) {
+			return
+		}
+		f.selections = append(f.selections, in)
+		reply(w, map[string]int{answer: 3})
+	}
+}
+
+// shell runs the command line in a folder with an environment.
+type shell struct {
+	t    *testing.T
+	dir  string
+	env  map[string]string
+	in   string
+	more func(*cli.Config)
+}
+
+func newShell(t *testing.T, f *fake) *shell {
+	return &shell{t: t, dir: t.TempDir(), env: map[string]string{"WEIR_CONTROL": f.server.URL, "WEIR_TOKEN": token}}
+}
+
+// file writes a file into the folder and returns its path.
+func (s *shell) file(name, content string) string {
+	s.t.Helper()
+	path := filepath.Join(s.dir, name)
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		s.t.Fatal(err)
+	}
+	return path
+}
+
+// run executes a command and returns its exit code and streams.
+func (s *shell) run(args ...string) (int, string, string) {
+	s.t.Helper()
+	var out, err bytes.Buffer
+	c := cli.Config{Version: "test", In: strings.NewReader(s.in), Out: &out, Err: &err, Env: func(k string) (string, bool) { v, ok := s.env[k]; return v, ok }}
+	if s.more != nil {
+		s.more(&c)
+	}
+	code := cli.Run(context.Background(), c, args)
+	return code, out.String(), err.String()
+}
+
+// must is run for commands that succeed.
+func (s *shell) must(args ...string) string {
+	s.t.Helper()
+	code, out, err := s.run(args...)
+	if code != cli.ExitDone {
+		s.t.Fatalf("weir %s: exit %d\n%s%s", strings.Join(args, " "), code, out, err)
+	}
+	return out
+}
+
+// fails is run for commands that must end with code and say each of texts.
+func (s *shell) fails(code int, texts []string, args ...string) {
+	s.t.Helper()
+	got, out, err := s.run(args...)
+	if got != code {
+		s.t.Errorf("weir %s: exit %d, want %d\n%s%s", strings.Join(args, " "), got, code, out, err)
+	}
+	for _, text := range texts {
+		if !strings.Contains(err, text) {
+			s.t.Errorf("weir %s: stderr lacks %q:\n%s", strings.Join(args, " "), text, err)
+		}
+	}
+}

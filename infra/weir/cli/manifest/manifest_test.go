@@ -1,0 +1,203 @@
+package manifest_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"weir/infra/weir/cli/manifest"
+	"weir/shared/fault"
+)
+
+const whole = `
+workspace: acme
+region: eu
+sources:
+  - name: web
+    type: http                 # a comment
+    writeKey: wk_dev_web
+transformations:
+  - name: mask-pii
+    language: javascript
+    code: |
+      export function transformEvent(event, metadata) {
+        return event;
+      }
+destinations:
+  - name: hook
+    type: webhook
+    settings: { url: "http://127.0.0.1:9999/events", z: 12345678901234567890, a: [1, 2.50, null, yes, 0x10, 2026-01-02] }
+    secrets: { headers: { from: env, name: WEIR_SECRET_HOOK_HEADERS }, token: { from: file, path: t.txt }, kept: { sealed: "12", version: 3 } }
+  - name: lake
+    type: duckdb
+    disabled: true
+    settings: { path: "./acme.duckdb", syncEvery: 5s }
+connections:
+  - { source: web, destination: hook, transformations: [mask-pii] }
+  - { source: web, destination: lake }
+---
+workspace: second
+region: us
+`
+
+func TestAFileIsReadWhole(t *testing.T) {
+	files, err := manifest.Parse("weir.yaml", strings.NewReader(whole))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := manifest.Document{
+		Workspace: "acme", Region: "eu",
+		Sources: []manifest.Source{{Name: "web", Type: "http", WriteKey: "wk_dev_web"}},
+		Transformations: []manifest.Transformation{{Name: "mask-pii", Language: "javascript",
+			Code: "export function transformEvent(event, metadata) {\n  return event;\n}\n"}},
+		Destinations: []manifest.Destination{
+			{Name: "hook", Type: "webhook", Settings: json.RawMessage(`{"url":"http://127.0.0.1:9999/events","z":12345678901234567890,"a":[1,2.50,null,"yes",16,"2026-01-02"]}`)},
+			{Name: "lake", Type: "duckdb", Disabled: true, Settings: json.RawMessage(`{"path":"./acme.duckdb","syncEvery":"5s"}`)},
+		},
+		Connections: []manifest.Connection{
+			{Source: "web", Destination: "hook", Transformations: []string{"mask-pii"}},
+			{Source: "web", Destination: "lake"},
+		},
+	}
+	if d := cmp.Diff(want, files[0].Document); d != "" {
+		t.Errorf("first document (-want +got):\n%s", d)
+	}
+	wanted := []manifest.Wanted{
+		{Field: "headers", From: manifest.FromEnv, Name: "WEIR_SECRET_HOOK_HEADERS", Path: "destinations[0].secrets.headers"},
+		{Field: "token", From: manifest.FromFile, Name: "t.txt", Path: "destinations[0].secrets.token"},
+		{Field: "kept", From: manifest.Kept, Fingerprint: "12", Version: 3, Path: "destinations[0].secrets.kept"},
+	}
+	if d := cmp.Diff(wanted, files[0].Secrets); d != "" {
+		t.Errorf("secrets (-want +got):\n%s", d)
+	}
+	if len(files) != 2 || files[1].Document.Workspace != "second" {
+		t.Errorf("got %d documents, want acme and second", len(files))
+	}
+	for path, want := range map[string]string{
+		"destinations[1].settings.syncEvery": "weir.yaml:23 destinations[1].settings.syncEvery",
+		"destinations[1].settings.unknown.x": "weir.yaml:23 destinations[1].settings.unknown.x",
+		"nowhere":                            "weir.yaml nowhere",
+	} {
+		if got := files[0].At(path); got != want {
+			t.Errorf("At(%q) = %q, want %q", path, got, want)
+		}
+	}
+}
+
+func TestProblemsNameTheirLines(t *testing.T) {
+	in := `workspace: acme
+sources:
+  - name: web
+    typ: http
+    writekey: x
+  - name: 12
+    type: http
+    type: http
+    disabled: "no"
+destinations:
+  - name: hook
+    type: webhook
+    settings: [1]
+    secrets:
+      a: clear-text
+      b: { from: vault, name: x }
+      c: { from: env, name: WEIR_SECRET_X, sealed: f, version: 1 }
+connections: { source: web }
+---
+workspace: acme
+region: eu
+colour: blue
+sources:
+  - <<: {}
+    settings: { a: .inf, b: !!binary aGk= }
+`
+	_, err := manifest.Parse("weir.yaml", strings.NewReader(in))
+	var got []string
+	for _, p := range fault.ProblemsOf(err) {
+		got = append(got, p.Path+": "+p.Text)
+	}
+	want := []string{
+		`weir.yaml:4 sources[0].typ: there is no key "typ" here; did you mean "type"?`,
+		`weir.yaml:5 sources[0].writekey: there is no key "writekey" here; did you mean "writeKey"?`,
+		`weir.yaml:3 sources[0].type: type is missing; add a line "type: ..."`,
+		`weir.yaml:6 sources[1].name: here stands a number, not text; put it in quotes: "12"`,
+		`weir.yaml:8 sources[1].type: the key "type" is here twice; remove one`,
+		`weir.yaml:9 sources[1].disabled: here stands text; write true or false`,
+		`weir.yaml:13 destinations[0].settings: here stands a list, not an object`,
+		`weir.yaml:15 destinations[0].secrets.a: a secret's value must not stand in this file; write { from: env, name: WEIR_SECRET_... } or { from: file, path: ... }`,
+		`weir.yaml:16 destinations[0].secrets.b: a secret is { from: env, name: WEIR_SECRET_... }, { from: file, path: ... } or, as export writes it, { sealed: ..., version: ... }`,
+		`weir.yaml:17 destinations[0].secrets.c: a secret is { from: env, name: WEIR_SECRET_... }, { from: file, path: ... } or, as export writes it, { sealed: ..., version: ... }`,
+		`weir.yaml:18 connections: here stands an object, not a list; begin each member with "- "`,
+		`weir.yaml:1 region: region is missing; add a line "region: ..."`,
+		`weir.yaml:22 colour: there is no key "colour" here; known are workspace, region, id, sources, transformations, destinations, connections`,
+		`weir.yaml:24 sources[0]: merge keys (<<) are not understood; write the keys out`,
+		`weir.yaml:25 sources[0].settings.a: .inf is not a number that can be sent`,
+		`weir.yaml:25 sources[0].settings.b: values of YAML type !!binary are not understood`,
+		`weir.yaml:24 sources[0].name: name is missing; add a line "name: ..."`,
+		`weir.yaml:24 sources[0].type: type is missing; add a line "type: ..."`,
+		`weir.yaml:20 workspace: workspace "acme" stands in this file twice, first at weir.yaml:1 workspace; join the two documents`,
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("problems (-want +got):\n%s\n%v", d, err)
+	}
+}
+
+func TestHostileFilesAreRefused(t *testing.T) {
+	bomb := "workspace: w\nregion: eu\ndestinations:\n- name: d\n  type: t\n  settings:\n    a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n"
+	for i := 1; i < 12; i++ {
+		prev, next := "*a"+string(rune('a'+i-2)), "a"+string(rune('a'+i-1))
+		if i == 1 {
+			prev = "*a0"
+		}
+		bomb += "    " + next + ": &" + next + " [" + strings.Repeat(prev+",", 9) + prev + "]\n"
+	}
+	for name, in := range map[string]string{
+		"nothing":            "",
+		"only comments":      "# hello\n---\n",
+		"no YAML":            "a: [",
+		"a list":             "- a\n",
+		"an alias bomb":      bomb,
+		"an alias to itself": "workspace: w\nregion: eu\nsources: [{name: a, type: b, settings: &s {me: *s}}]\n",
+		"deep nesting":       "workspace: w\nregion: eu\nsources: [{name: a, type: b, settings: {a: " + strings.Repeat("[", 200) + strings.Repeat("]", 200) + "}}]\n",
+		"too large":          "workspace: w\nregion: eu\n#" + strings.Repeat("x", manifest.MaxSize),
+	} {
+		t.Run(name, func(t *testing.T) {
+			if _, err := manifest.Parse("f", strings.NewReader(in)); err == nil || fault.KindOf(err) != fault.Invalid {
+				t.Errorf("Parse = %v, want fault.Invalid", err)
+			}
+		})
+	}
+}
+
+func TestWhatIsFormattedIsReadBackEqual(t *testing.T) {
+	doc := manifest.Document{
+		ID: "ws_x", Workspace: "yes", Region: "eu",
+		Sources: []manifest.Source{{ID: "src_x", Name: "12", Type: "http", WriteKey: "wk: # 'odd'", Settings: json.RawMessage(`{"z":1,"a":{"n":12345678901234567890,"f":1.50,"e":"😀\n line","empty":{},"none":null,"list":[],"t":true,"s":"true","d":"2026-01-02","x":"~"}}`)}},
+		Transformations: []manifest.Transformation{{Name: "t", Language: "javascript", Code: "a();\n\n  b(); // trailing  \n\tc()"}},
+		Destinations: []manifest.Destination{{Name: "hook", Type: "webhook", Disabled: true,
+			Secrets: map[string]manifest.Secret{"headers": {Version: 2, Fingerprint: "00012345"}}}},
+		Connections: []manifest.Connection{{Source: "12", Destination: "hook", Transformations: []string{"t"}}},
+	}
+	var b bytes.Buffer
+	if err := manifest.Format(&b, doc, manifest.Document{Workspace: "b", Region: "us"}); err != nil {
+		t.Fatal(err)
+	}
+	files, err := manifest.Parse("out", bytes.NewReader(b.Bytes()))
+	if err != nil {
+		t.Fatalf("%v\n%s", err, b.String())
+	}
+	want := doc
+	want.ID, want.Sources[0].ID, want.Destinations[0].Secrets = "", "", nil
+	if d := cmp.Diff(want, files[0].Document); d != "" {
+		t.Errorf("(-want +got):\n%s\n%s", d, b.String())
+	}
+	if s := files[0].Secrets; len(s) != 1 || s[0].From != manifest.Kept || s[0].Version != 2 || s[0].Fingerprint != "00012345" {
+		t.Errorf("secrets = %+v\n%s", s, b.String())
+	}
+	if len(files) != 2 {
+		t.Errorf("%d documents, want 2", len(files))
+	}
+}
