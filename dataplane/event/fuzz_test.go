@@ -1,0 +1,150 @@
+package event_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"strconv"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"weir/dataplane/event"
+)
+
+// FuzzCut holds the cutter against encoding/json: what that accepts as a batch
+// is cut into the same members, and a cut batch of valid members is valid.
+func FuzzCut(f *testing.F) {
+	for _, s := range []string{`{"batch":[{"userId":"u"},1,"x"]}`, `{"batch":[[}]}`, `{"sentAt":1,"batch":[]}`, `{"batch":["\\\""]}`} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		var b event.Batch
+		err := b.Cut(body)
+		var want struct {
+			Batch []json.RawMessage `json:"batch"`
+		}
+		if err == nil {
+			whole := true
+			for _, m := range b.Members {
+				whole = whole && json.Valid(m.JSON)
+			}
+			if whole && !json.Valid(body) {
+				t.Fatalf("cut into valid members, but no JSON: %q", body)
+			}
+			if !whole && json.Valid(body) {
+				t.Fatalf("JSON, but cut into what is none: %q", body)
+			}
+			// Unmarshal takes BATCH for batch and the last of two, so it judges only plain bodies.
+			if bytes.Count(bytes.ToLower(body), []byte("batch")) == 1 && json.Unmarshal(body, &want) == nil {
+				if len(want.Batch) != len(b.Members) {
+					t.Fatalf("%d members, want %d: %q", len(b.Members), len(want.Batch), body)
+				}
+				for i, m := range b.Members {
+					if !bytes.Equal(m.JSON, want.Batch[i]) {
+						t.Fatalf("member %d: %q, want %q", i, m.JSON, want.Batch[i])
+					}
+				}
+			}
+		}
+	})
+}
+
+// FuzzParser sends one member through a parser twice: with a batch around it and
+// alone. What is kept is JSON, has every value that was sent, and has no key twice.
+func FuzzParser(f *testing.F) {
+	for _, s := range []string{
+		`{"userId":"u","context":{"weir":1},"timestamp":"x"}`, `{"anonymousId":1,"receivedAt":2,"integrations":{"All":false}}`,
+		`{"userId":" \ud800","messageId":null,"type":5,"sentAt":"","originalTimestamp":1e9}`, `{"user\u0049d":"u","a":[[[]]]}`,
+	} {
+		f.Add([]byte(s))
+	}
+	under := event.Batch{SentAt: []byte(`"2026-01-01"`), Context: []byte(`{"a":1,"b":{"c":[]}}`), Integrations: []byte(`{"All":true}`)}
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		m, err := event.Single(raw)
+		if err != nil {
+			if json.Valid(raw) {
+				t.Fatalf("JSON refused: %q", raw)
+			}
+			return
+		}
+		for _, b := range []*event.Batch{nil, &under} {
+			var p event.Parser
+			s := stamp
+			if b == nil {
+				s.Type = "track"
+			}
+			p.Begin(s, b, len(raw), 1)
+			e, code := p.Event(m)
+			if code != "" {
+				if !bytes.Equal(e.JSON, m.JSON) || e.Quarantine != string(code) {
+					t.Fatalf("quarantined %q as %q (%s)", m.JSON, e.JSON, e.Quarantine)
+				}
+				if len(raw) < 1<<10 && json.Valid(raw) && utf8.Valid(raw) && (code == event.InvalidJSON || code == event.InvalidUTF8) {
+					t.Fatalf("%s for JSON: %q", code, raw)
+				}
+				continue
+			}
+			if !json.Valid(e.JSON) || !utf8.Valid(e.JSON) || !utf8.ValidString(e.User) || !utf8.ValidString(string(e.MessageID)) || e.User == "" || e.MessageID == "" {
+				t.Fatalf("%q became %q, user %q, message %q", raw, e.JSON, e.User, e.MessageID)
+			}
+			again := event.Parser{}
+			again.Begin(stamp, nil, len(e.JSON), 1)
+			second, err := event.Single(e.JSON)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, code := again.Event(second); code == event.DuplicateKey {
+				t.Fatalf("%q became %q with a key twice", raw, e.JSON)
+			}
+			found(t, m.JSON, e, b == nil)
+		}
+	})
+}
+
+// found fails when a value that Weir does not own has changed.
+func found(t *testing.T, sent []byte, e event.Event, typed bool) {
+	t.Helper()
+	have := map[string][]byte{}
+	for key, value := range event.Fields(e.JSON) {
+		have[string(key)] = value
+	}
+	for key, value := range event.Fields(sent) {
+		switch string(key) {
+		case "receivedAt", "request_ip", "timestamp", "originalTimestamp", "sentAt", "context", "integrations":
+			continue
+		case "messageId":
+			if e.Generated {
+				continue
+			}
+		case "type":
+			if typed {
+				continue
+			}
+		}
+		if !bytes.Equal(have[string(key)], value) {
+			t.Fatalf("key %q: %q became %q", key, value, have[string(key)])
+		}
+	}
+}
+
+// FuzzTime holds ParseTime against time.Parse and its own output.
+func FuzzTime(f *testing.F) {
+	for _, s := range []string{"2026-01-02T03:04:05.678Z", "2026-01-02", "1767323045", "2026-01-02 03:04 +0100"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		got, ok := event.ParseTime(append(append([]byte{'"'}, s...), '"'))
+		if _, digits := strconv.ParseInt(s, 10, 64); digits == nil || !ok {
+			if want, err := time.Parse(time.RFC3339Nano, s); err == nil && !ok && want.UTC().Year() >= 0 && want.UTC().Year() <= 9999 && want.Second() < 60 {
+				t.Fatalf("refused %q", s)
+			}
+			return
+		}
+		if got.Year() < 0 || got.Year() > 9999 {
+			t.Fatalf("%q is %v", s, got)
+		}
+		if want, err := time.Parse(time.RFC3339Nano, s); err == nil && want.UnixMilli() != got.UnixMilli() {
+			t.Fatalf("%q is %v, want %v", s, got, want)
+		}
+	})
+}
