@@ -1,6 +1,3 @@
-// Package ledger keeps the books: what became of every event, per source and
-// destination. Deltas are booked in the journal append that records the
-// settlements, so books and settlements cannot come apart.
 package ledger
 
 import (
