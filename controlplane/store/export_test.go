@@ -1,0 +1,12 @@
+package store
+
+import (
+	"context"
+
+	"weir/migrations"
+)
+
+// Migrate runs migrations of a test's making.
+func (s *Store) Migrate(ctx context.Context, list []migrations.Migration) error {
+	return s.migrate(ctx, list)
+}

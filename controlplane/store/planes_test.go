@@ -1,0 +1,188 @@
+package store_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"weir/controlplane/store"
+	"weir/controlplane/store/storetest"
+	"weir/shared/fault"
+	"weir/shared/id"
+	"weir/shared/wire"
+)
+
+// join makes a plane of that name in that region.
+func join(t *testing.T, s *store.Store, name, region string) store.Plane {
+	t.Helper()
+	token := store.Hash([]byte((name + "                                ")[:32]))
+	inv := store.Invitation{Token: token, Region: region, Kind: store.Regional, ExpiresAt: time.Now().Add(time.Hour)}
+	if err := s.CreateInvitation(t.Context(), admin, inv); err != nil {
+		t.Fatal(err)
+	}
+	return must[store.Plane](t)(s.JoinPlane(t.Context(), admin, token, keyed(name)))
+}
+
+func keyed(name string) store.Plane {
+	return store.Plane{
+		ID: id.New[id.Plane](), Name: name, Region: "claimed", IdentityKey: []byte("identity " + name), SealingKey: []byte("sealing " + name),
+		SealingKeySignature: []byte("signature"), NATSKey: "U" + name, GatewayURL: "http://gateway", ViewURL: "http://view", Version: "1.0.0",
+		Kinds: []wire.Kind{{Family: "destination", Name: "webhook", Digest: "d"}},
+	}
+}
+
+func TestAnInvitationIsGoodOnceForOnePlane(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		inv := store.Invitation{Token: store.Hash{1}, Region: "eu", Kind: store.Private, Organization: "org_1", ExpiresAt: time.Now().Add(time.Hour)}
+		if err := s.CreateInvitation(t.Context(), admin, inv); err != nil {
+			t.Fatal(err)
+		}
+		first := keyed("one")
+		got := must[store.Plane](t)(s.JoinPlane(t.Context(), admin, store.Hash{1}, first))
+		want := first
+		want.Region, want.Kind, want.Organization, want.JoinedAt, want.Alarms = "eu", store.Private, "org_1", got.JoinedAt, []wire.Alarm{}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("(-want +got)\n%s", diff)
+		}
+		again := first
+		again.ID = id.New[id.Plane]()
+		if same := must[store.Plane](t)(s.JoinPlane(t.Context(), admin, store.Hash{1}, again)); same.ID != first.ID {
+			t.Errorf("the same plane again got id %s, want %s", same.ID, first.ID)
+		}
+		_, err := s.JoinPlane(t.Context(), admin, store.Hash{1}, keyed("two"))
+		wantKind(t, err, fault.Denied)
+		_, err = s.JoinPlane(t.Context(), admin, store.Hash{2}, keyed("two"))
+		wantKind(t, err, fault.Denied)
+		used := must[store.Invitation](t)(s.Invitation(t.Context(), store.Hash{1}))
+		if used.UsedBy != first.ID {
+			t.Errorf("invitation used by %q, want %s", used.UsedBy, first.ID)
+		}
+		expired := store.Invitation{Token: store.Hash{3}, Region: "eu", Kind: store.Regional, ExpiresAt: time.Now().Add(-time.Second)}
+		if err := s.CreateInvitation(t.Context(), admin, expired); err != nil {
+			t.Fatal(err)
+		}
+		_, err = s.JoinPlane(t.Context(), admin, store.Hash{3}, keyed("two"))
+		wantKind(t, err, fault.Denied)
+		fresh := store.Invitation{Token: store.Hash{4}, Region: "eu", Kind: store.Regional, ExpiresAt: time.Now().Add(time.Hour)}
+		if err := s.CreateInvitation(t.Context(), admin, fresh); err != nil {
+			t.Fatal(err)
+		}
+		stolen := keyed("three")
+		stolen.IdentityKey = first.IdentityKey
+		_, err = s.JoinPlane(t.Context(), admin, store.Hash{4}, stolen)
+		wantKind(t, err, fault.Conflict)
+	})
+}
+
+func TestPlanesAreListedByRegionInOrder(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		a, b, c := join(t, s, "a", "eu"), join(t, s, "b", "us"), join(t, s, "c", "eu")
+		ids := func(list []store.Plane) (out []id.Plane) {
+			for _, p := range list {
+				out = append(out, p.ID)
+			}
+			return out
+		}
+		if diff := cmp.Diff([]id.Plane{a.ID, c.ID}, ids(must[[]store.Plane](t)(s.Planes(t.Context(), "eu")))); diff != "" {
+			t.Errorf("eu (-want +got)\n%s", diff)
+		}
+		if diff := cmp.Diff([]id.Plane{a.ID, b.ID, c.ID}, ids(must[[]store.Plane](t)(s.Planes(t.Context(), "")))); diff != "" {
+			t.Errorf("all (-want +got)\n%s", diff)
+		}
+		_, err := s.Plane(t.Context(), "pl_none")
+		wantKind(t, err, fault.Missing)
+	})
+}
+
+func TestABeatIsKeptOnlyWhenNewerAndOnlyWhatIsThePlanes(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		p, other := join(t, s, "a", "eu"), join(t, s, "b", "eu")
+		mine := commit(t, s, p, "mine", 0, nil)
+		theirs := commit(t, s, other, "theirs", 0, nil)
+		src, dst := mine.Config.Sources[0].ID, mine.Config.Destinations[0].ID
+		at := time.Date(2030, 1, 1, 0, 0, 0, 123456789, time.UTC)
+		good := wire.Count{Workspace: mine.Workspace, Source: src, Destination: dst, Routed: 1 << 60, Delivered: 3,
+			Dropped: map[wire.Code]uint64{"expired": 2}, Balanced: true}
+		beat := wire.Beat{
+			Plane: p.ID, At: at, Version: "1.2.3", Healthy: true,
+			Alarms: []wire.Alarm{{Code: "disk_full", Count: 1}, {Code: "x", Workspace: theirs.Workspace}},
+			Kinds:  []wire.Kind{{Family: "source", Name: "http", Digest: "d"}},
+			Counts: []wire.Count{good, {Workspace: mine.Workspace, Source: src, Accepted: 4}, {Workspace: theirs.Workspace, Source: theirs.Config.Sources[0].ID, Accepted: 9},
+				{Workspace: mine.Workspace, Source: theirs.Config.Sources[0].ID, Accepted: 9}, {Workspace: mine.Workspace, Source: "src_unknown"}},
+		}
+		if err := s.FoldBeat(t.Context(), admin, beat); err != nil {
+			t.Fatal(err)
+		}
+		got := must[store.Plane](t)(s.Plane(t.Context(), p.ID))
+		if !got.Healthy || got.Version != "1.2.3" || !got.LastBeat.Equal(at.Truncate(time.Microsecond)) {
+			t.Errorf("got %+v", got)
+		}
+		if diff := cmp.Diff(beat.Alarms[:1], got.Alarms); diff != "" {
+			t.Errorf("alarms (-want +got)\n%s", diff)
+		}
+		if diff := cmp.Diff([]wire.Count{beat.Counts[1], good}, must[[]wire.Count](t)(s.Counts(t.Context(), p.ID))); diff != "" {
+			t.Errorf("counts (-want +got)\n%s", diff)
+		}
+		stale := beat
+		stale.Healthy, stale.Counts = false, nil
+		if err := s.FoldBeat(t.Context(), admin, stale); err != nil {
+			t.Fatal(err)
+		}
+		if got := must[store.Plane](t)(s.Plane(t.Context(), p.ID)); !got.Healthy {
+			t.Error("a beat that is not newer changed the plane")
+		}
+		good.Delivered = 5
+		next := wire.Beat{Plane: p.ID, At: at.Add(time.Second), Version: "1.2.3", Healthy: true, Counts: []wire.Count{good}}
+		if err := s.FoldBeat(t.Context(), admin, next); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff([]wire.Count{beat.Counts[1], good}, must[[]wire.Count](t)(s.Counts(t.Context(), p.ID))); diff != "" {
+			t.Errorf("counts (-want +got)\n%s", diff)
+		}
+		wantKind(t, s.FoldBeat(t.Context(), admin, wire.Beat{Plane: "pl_none", At: at}), fault.Missing)
+	})
+}
+
+func TestAnAckCountsOnlyForTheWorkspacesOfItsPlane(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		p, other := join(t, s, "a", "eu"), join(t, s, "b", "eu")
+		rev := commit(t, s, p, "acme", 0, nil)
+		at := time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
+		rejected := wire.Ack{Format: wire.Version, Plane: p.ID, Workspace: rev.Workspace, Number: 1, Digest: rev.Digest, State: wire.Rejected,
+			Problems: []wire.Problem{{Path: "destinations[0]", Code: "too_old"}}, At: at}
+		if changed := must[bool](t)(s.FoldAck(t.Context(), admin, rejected)); !changed {
+			t.Error("the first ack changed nothing")
+		}
+		if changed := must[bool](t)(s.FoldAck(t.Context(), admin, rejected)); changed {
+			t.Error("the same ack again changed something")
+		}
+		if diff := cmp.Diff([]wire.Ack{rejected}, must[[]wire.Ack](t)(s.Acks(t.Context(), rev.Workspace))); diff != "" {
+			t.Errorf("(-want +got)\n%s", diff)
+		}
+		older := rejected
+		older.At, older.State, older.Problems = at.Add(-time.Second), wire.Applied, nil
+		if changed := must[bool](t)(s.FoldAck(t.Context(), admin, older)); changed {
+			t.Error("an older ack changed something")
+		}
+		foreign := rejected
+		foreign.Plane = other.ID
+		_, err := s.FoldAck(t.Context(), admin, foreign)
+		wantKind(t, err, fault.Denied)
+		for name, ack := range map[string]wire.Ack{
+			"plane":     {Plane: "pl_none", Workspace: rev.Workspace, Number: 1, State: wire.Applied, At: at},
+			"workspace": {Plane: p.ID, Workspace: "ws_none", Number: 1, State: wire.Applied, At: at},
+		} {
+			if _, err := s.FoldAck(t.Context(), admin, ack); fault.KindOf(err) != fault.Missing {
+				t.Errorf("an ack with an unknown %s: got %v, want missing", name, err)
+			}
+		}
+		huge := rejected
+		huge.Number, huge.At = 1<<60, at.Add(time.Hour)
+		_, err = s.FoldAck(t.Context(), admin, huge)
+		wantKind(t, err, fault.Invalid)
+		if all := must[[]wire.Ack](t)(s.Acks(t.Context(), "")); len(all) != 1 {
+			t.Errorf("got %d acks, want 1", len(all))
+		}
+	})
+}
