@@ -1,0 +1,154 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"weir/controlplane/authn"
+	"weir/controlplane/draft"
+	"weir/controlplane/fleet"
+	"weir/controlplane/policy"
+	"weir/controlplane/store"
+	"weir/shared/catalog"
+	"weir/shared/fault"
+	"weir/web"
+)
+
+// Limits of one request.
+const (
+	mostBody     = 8 << 20  // bytes
+	mostOpenBody = 64 << 10 // bytes, where the caller is not known
+	deadline     = 30 * time.Second
+)
+
+// Config is what an API stands on. All but Console, Changed, Secure and Log is
+// required.
+type Config struct {
+	Store   *store.Store
+	Policy  *policy.Policy
+	Authn   *authn.Service
+	Draft   *draft.Service
+	Fleet   *fleet.Service
+	Catalog []catalog.Spec
+	Console fs.FS  // the built console with index.html at its top; nil means the embedded one
+	Changed func() // called after a commit or a removal; must not block
+	Secure  bool   // people reach the console by https only, so cookies are for https only
+	Log     *slog.Logger
+}
+
+// API is an http.Handler for the whole of the control plane.
+type API struct {
+	cfg      Config
+	log      *slog.Logger
+	echo     *echo.Echo
+	document []byte // openapi.yaml as JSON
+	cross    *http.CrossOriginProtection
+}
+
+// New checks cfg and builds the routes. Nothing runs.
+func New(cfg Config) (*API, error) {
+	var missing []error
+	need := func(ok bool, what string) {
+		if !ok {
+			missing = append(missing, fault.New(fault.Invalid, "the API needs %s", what))
+		}
+	}
+	need(cfg.Store != nil, "a store")
+	need(cfg.Policy != nil, "a policy")
+	need(cfg.Authn != nil, "a way to know callers")
+	need(cfg.Draft != nil, "drafts")
+	need(cfg.Fleet != nil, "the fleet")
+	need(len(cfg.Catalog) > 0, "a catalog")
+	if err := errors.Join(missing...); err != nil {
+		return nil, err
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Changed == nil {
+		cfg.Changed = func() {}
+	}
+	if cfg.Console == nil {
+		dist, err := fs.Sub(web.Dist, "dist")
+		if err != nil {
+			return nil, err
+		}
+		cfg.Console = dist
+	}
+	document, err := documentJSON()
+	if err != nil {
+		return nil, err
+	}
+	a := &API{cfg: cfg, log: cfg.Log, document: document, cross: http.NewCrossOriginProtection()}
+	a.echo = echo.New()
+	a.echo.HTTPErrorHandler = a.fail
+	a.echo.Use(a.recovered, headers, bounded)
+	for _, r := range a.routes() {
+		a.echo.Add(r.method, r.path, r.handle, a.guard(r))
+	}
+	a.echo.GET("/*", a.console)
+	a.echo.HEAD("/*", a.console)
+	return a, nil
+}
+
+// ServeHTTP answers one request.
+func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.echo.ServeHTTP(w, r) }
+
+// route is one line of the API. An empty action is an open route.
+type route struct {
+	method string
+	path   string // in echo's form
+	action policy.Action
+	handle echo.HandlerFunc
+}
+
+// routes is every route but the console's.
+func (a *API) routes() []route {
+	const v1 = "/api/v1"
+	return []route{
+		{"GET", "/api/openapi.json", "", a.openapi},
+		{"GET", v1 + "/health", "", a.health},
+		{"POST", v1 + "/login", "", a.login},
+		{"POST", v1 + "/planes/join", "", a.join},
+
+		{"POST", v1 + "/logout", policy.ReadSelf, a.logout},
+		{"GET", v1 + "/me", policy.ReadSelf, a.me},
+		{"GET", v1 + "/tokens", policy.ReadTokens, a.tokens},
+		{"POST", v1 + "/tokens", policy.WriteTokens, a.createToken},
+		{"DELETE", v1 + "/tokens/:id", policy.WriteTokens, a.deleteToken},
+
+		{"GET", v1 + "/catalog", policy.ReadCatalog, a.catalog},
+		{"GET", v1 + "/planes", policy.ReadPlanes, a.planes},
+		{"POST", v1 + "/planes/invitations", policy.InvitePlane, a.invite},
+
+		{"GET", v1 + "/workspaces", policy.ReadWorkspace, a.workspaces},
+		{"GET", v1 + "/workspaces/:name", policy.ReadWorkspace, a.workspace},
+		{"DELETE", v1 + "/workspaces/:name", policy.DeleteWorkspace, a.deleteWorkspace},
+		{"GET", v1 + "/workspaces/:name/config", policy.ReadWorkspace, a.config},
+		{"PUT", v1 + "/workspaces/:name/config", policy.WriteWorkspace, a.apply},
+		{"POST", v1 + "/workspaces/:name/diff", policy.DiffWorkspace, a.diff},
+		{"GET", v1 + "/workspaces/:name/revisions", policy.ReadWorkspace, a.revisions},
+
+		{"GET", v1 + "/status", policy.ReadStatus, a.status},
+		{"POST", v1 + "/capabilities", policy.Capability("ledger:read"), a.capability}, // the least one; the handler asks for the one that is wanted
+		{"GET", v1 + "/audit", policy.ReadAudit, a.audit},
+	}
+}
+
+// bounded limits the body and the time of a request.
+func bounded(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		ctx, cancel := context.WithTimeout(c.Request().Context(), deadline)
+		defer cancel()
+		r := c.Request().WithContext(ctx)
+		r.Body = http.MaxBytesReader(c.Response(), r.Body, mostBody)
+		c.SetRequest(r)
+		return next(c)
+	}
+}

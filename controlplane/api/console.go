@@ -1,0 +1,124 @@
+package api
+
+import (
+	"context"
+	_ "embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"net/url"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+	"gopkg.in/yaml.v3"
+
+	"weir/shared/fault"
+)
+
+//go:embed openapi.yaml
+var documentYAML []byte
+
+// documentJSON is openapi.yaml as JSON.
+func documentJSON() ([]byte, error) {
+	var doc map[string]any
+	if err := yaml.Unmarshal(documentYAML, &doc); err != nil {
+		return nil, fmt.Errorf("read openapi.yaml: %w", err)
+	}
+	text, err := json.Marshal(doc)
+	if err != nil {
+		return nil, fmt.Errorf("write openapi.json: %w", err)
+	}
+	return text, nil
+}
+
+func (a *API) openapi(c echo.Context) error { return c.JSONBlob(http.StatusOK, a.document) }
+
+// console serves the built console. An address that is no file is one of its
+// pages: index.html.
+func (a *API) console(c echo.Context) error {
+	name := strings.TrimPrefix(path.Clean(c.Request().URL.Path), "/")
+	if name == "api" || strings.HasPrefix(name, "api/") {
+		return echo.ErrNotFound
+	}
+	info, err := fs.Stat(a.cfg.Console, name)
+	if name == "" || err != nil || info.IsDir() {
+		if strings.HasPrefix(name, "assets/") {
+			return fault.New(fault.Missing, "there is no such file; the console was built anew, reload the page")
+		}
+		name = "index.html"
+	}
+	text, err := fs.ReadFile(a.cfg.Console, name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return c.String(http.StatusNotFound, "The console is not built: run `make web`.\n")
+	}
+	if err != nil {
+		return err
+	}
+	h := c.Response().Header()
+	switch {
+	case strings.HasPrefix(name, "assets/"): // the name holds a digest of the content
+		h.Set("Cache-Control", "public, max-age=31536000, immutable")
+	default:
+		h.Set("Cache-Control", "no-cache")
+	}
+	if name == "index.html" {
+		h.Set("Content-Security-Policy", a.contentPolicy(c.Request().Context()))
+	}
+	return c.Blob(http.StatusOK, contentType(name), text)
+}
+
+// contentType is fixed here because the system's own list differs between
+// machines.
+func contentType(name string) string {
+	switch path.Ext(name) {
+	case ".html":
+		return "text/html; charset=utf-8"
+	case ".js":
+		return "text/javascript; charset=utf-8"
+	case ".css":
+		return "text/css; charset=utf-8"
+	case ".svg":
+		return "image/svg+xml"
+	case ".png":
+		return "image/png"
+	case ".ico":
+		return "image/x-icon"
+	case ".woff2":
+		return "font/woff2"
+	case ".json", ".map", ".webmanifest":
+		return "application/json"
+	case ".txt":
+		return "text/plain; charset=utf-8"
+	default:
+		return "application/octet-stream"
+	}
+}
+
+// contentPolicy lets the console's page load its own files and talk to this
+// address and to the planes' views, and nothing else.
+func (a *API) contentPolicy(ctx context.Context) string {
+	connect := []string{"'self'"}
+	planes, err := a.cfg.Store.Planes(ctx, "")
+	if err != nil {
+		a.log.WarnContext(ctx, "planes' views not known to the console's page", "error", err)
+	}
+	for _, p := range planes {
+		u, err := url.Parse(p.ViewURL)
+		if err != nil || u.Host == "" || strings.ContainsAny(u.Host, "; ,'\"") {
+			continue
+		}
+		if origin := u.Scheme + "://" + u.Host; !slices.Contains(connect, origin) {
+			connect = append(connect, origin)
+		}
+	}
+	return "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; manifest-src 'self'; connect-src " +
+		strings.Join(connect, " ") + "; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+}
+
+func sortByName[T any](list []T, name func(T) string) {
+	slices.SortFunc(list, func(a, b T) int { return strings.Compare(name(a), name(b)) })
+}

@@ -1,0 +1,151 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"runtime/debug"
+
+	"github.com/labstack/echo/v4"
+
+	"weir/controlplane/authn"
+	"weir/shared/fault"
+)
+
+// problem is a problem detail. Source: RFC 9457, section 3.1.
+type problem struct {
+	Type     string          `json:"type"`
+	Title    string          `json:"title"`
+	Status   int             `json:"status"`
+	Detail   string          `json:"detail"`
+	Kind     string          `json:"kind"`
+	Problems []fault.Problem `json:"problems,omitempty"`
+}
+
+// rejected is a fault that HTTP itself has a status for, such as a body that is
+// no JSON.
+type rejected struct {
+	status int
+	err    error
+}
+
+func (r *rejected) Error() string { return r.err.Error() }
+func (r *rejected) Unwrap() error { return r.err }
+
+// reject returns a fault of kind Invalid that is answered with status.
+func reject(status int, format string, args ...any) error {
+	return &rejected{status, fault.New(fault.Invalid, format, args...)}
+}
+
+// status is the one place where a fault becomes a status.
+func status(err error) int {
+	var r *rejected
+	if errors.As(err, &r) {
+		return r.status
+	}
+	if errors.Is(err, authn.ErrUnknown) || errors.Is(err, authn.ErrLogin) {
+		return http.StatusUnauthorized
+	}
+	switch fault.KindOf(err) {
+	case fault.Invalid:
+		return http.StatusUnprocessableEntity
+	case fault.Denied:
+		return http.StatusForbidden
+	case fault.Missing:
+		return http.StatusNotFound
+	case fault.Conflict:
+		return http.StatusConflict
+	case fault.Limited:
+		return http.StatusTooManyRequests
+	case fault.Unavailable:
+		return http.StatusServiceUnavailable
+	default:
+		return http.StatusInternalServerError
+	}
+}
+
+// retryAfter is how long a caller is asked to wait, in seconds.
+const retryAfter = "5"
+
+// describe turns an error into what the caller may know of it.
+func describe(err error) problem {
+	var known *fault.Error
+	var plain *echo.HTTPError
+	var large *http.MaxBytesError
+	switch {
+	case errors.As(err, &large):
+		err = reject(http.StatusRequestEntityTooLarge, "the body is longer than %d bytes", large.Limit)
+	case errors.As(err, &known):
+	case errors.As(err, &plain):
+		err = fromEcho(plain)
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		err = fault.New(fault.Unavailable, "this took longer than a request may; try again")
+	}
+	p := problem{Type: "about:blank", Status: status(err), Kind: fault.KindOf(err).String(), Problems: fault.ProblemsOf(err)}
+	p.Title = http.StatusText(p.Status)
+	p.Detail = "something broke here; the control plane's log says what"
+	if errors.As(err, &known) && known.Kind != fault.Internal {
+		p.Detail = known.Text
+	}
+	return p
+}
+
+// fromEcho gives the router's own refusals a kind.
+func fromEcho(err *echo.HTTPError) error {
+	switch err.Code {
+	case http.StatusNotFound:
+		return fault.New(fault.Missing, "there is nothing at this address; /api/openapi.json lists what there is")
+	case http.StatusMethodNotAllowed:
+		return reject(err.Code, "this address does not know this method")
+	default:
+		return reject(err.Code, "%s", http.StatusText(err.Code))
+	}
+}
+
+// fail answers with a problem. What only we can act on is logged.
+func (a *API) fail(err error, c echo.Context) {
+	if c.Response().Committed {
+		return
+	}
+	p := describe(err)
+	r := c.Request()
+	if p.Status == http.StatusInternalServerError {
+		a.log.ErrorContext(r.Context(), "request failed", "method", r.Method, "route", c.Path(), "error", err)
+	}
+	head := c.Response().Header()
+	head.Set("Content-Type", "application/problem+json")
+	head.Set("Cache-Control", "no-store")
+	switch p.Status {
+	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
+		head.Set("Retry-After", retryAfter)
+	case http.StatusUnauthorized:
+		head.Set("WWW-Authenticate", `Bearer realm="weir"`)
+	}
+	c.Response().WriteHeader(p.Status)
+	if r.Method == http.MethodHead {
+		return
+	}
+	if err := json.NewEncoder(c.Response()).Encode(p); err != nil {
+		a.log.DebugContext(r.Context(), "answer not delivered", "route", c.Path())
+	}
+}
+
+// recovered turns a panic of a handler into an internal fault.
+func (a *API) recovered(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) (err error) {
+		defer func() {
+			cause := recover()
+			if cause == nil {
+				return
+			}
+			if cause == http.ErrAbortHandler { //nolint:errorlint // the value itself, by the standard library's contract
+				panic(cause)
+			}
+			a.log.ErrorContext(c.Request().Context(), "handler panicked", "route", c.Path(), "stack", string(debug.Stack()))
+			err = fmt.Errorf("handler of %s panicked", c.Path())
+		}()
+		return next(c)
+	}
+}

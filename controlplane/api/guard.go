@@ -1,0 +1,118 @@
+package api
+
+import (
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"weir/controlplane/authn"
+	"weir/controlplane/policy"
+	"weir/controlplane/store"
+	"weir/shared/fault"
+)
+
+const (
+	cookieName = "weir_session"
+	csrfHeader = "X-Weir-CSRF"
+	actorKey   = "weir.actor" // in echo's context
+)
+
+// actor is who calls a guarded route.
+func actor(c echo.Context) store.Actor {
+	who, _ := c.Get(actorKey).(store.Actor) // set by guard on every guarded route
+	return who
+}
+
+// guard lets a request through to a route when its caller is known and the
+// role allows the route's action. Open routes take small bodies only.
+func (a *API) guard(r route) echo.MiddlewareFunc {
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			req := c.Request()
+			c.Response().Header().Set("Cache-Control", "no-store")
+			if err := a.cross.Check(req); err != nil {
+				return fault.New(fault.Denied, "a page of another origin may not ask for this")
+			}
+			if r.action == "" {
+				req.Body = http.MaxBytesReader(c.Response(), req.Body, mostOpenBody)
+				return next(c)
+			}
+			who, err := a.identify(c)
+			if err != nil {
+				return err
+			}
+			if err := a.cfg.Policy.Allow(req.Context(), policy.Role(who.Role), r.action); err != nil {
+				return err
+			}
+			c.Set(actorKey, who)
+			return next(c)
+		}
+	}
+}
+
+// identify finds the caller by bearer token, else by session. A session's
+// unsafe requests need the header that only our own pages can set.
+func (a *API) identify(c echo.Context) (store.Actor, error) {
+	req := c.Request()
+	if header := req.Header.Get("Authorization"); header != "" {
+		scheme, token, _ := strings.Cut(header, " ")
+		if !strings.EqualFold(scheme, "Bearer") {
+			return store.Actor{}, authn.ErrUnknown
+		}
+		return a.cfg.Authn.Token(req.Context(), strings.TrimSpace(token))
+	}
+	cookie, err := req.Cookie(cookieName)
+	if err != nil {
+		return store.Actor{}, authn.ErrUnknown
+	}
+	who, renewed, err := a.cfg.Authn.Session(req.Context(), cookie.Value)
+	if err != nil {
+		return store.Actor{}, err
+	}
+	if req.Method != http.MethodGet && req.Method != http.MethodHead && req.Header.Get(csrfHeader) != "1" {
+		return store.Actor{}, fault.New(fault.Denied, "with a session this needs the header %s: 1", csrfHeader)
+	}
+	if renewed != nil {
+		a.setCookie(c, renewed.Token, renewed.Expires)
+	}
+	return who, nil
+}
+
+// setCookie gives the browser a session; an empty token takes it away.
+func (a *API) setCookie(c echo.Context, token string, expires time.Time) {
+	cookie := &http.Cookie{
+		Name: cookieName, Value: token, Path: "/", Expires: expires, HttpOnly: true, SameSite: http.SameSiteLaxMode,
+		Secure: a.cfg.Secure || c.Request().TLS != nil,
+	}
+	if token == "" {
+		cookie.MaxAge = -1
+	}
+	c.SetCookie(cookie)
+}
+
+// peer is the network address that a request came from. Headers that a proxy
+// sets are not believed: anyone can send them.
+func peer(r *http.Request) string {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr
+	}
+	return host
+}
+
+// headers sets what every answer has.
+func headers(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		h := c.Response().Header()
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("X-Frame-Options", "DENY")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		h.Set("Cross-Origin-Resource-Policy", "same-origin")
+		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+		return next(c)
+	}
+}

@@ -1,0 +1,348 @@
+package api
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/labstack/echo/v4"
+
+	"weir/controlplane/draft"
+	"weir/controlplane/store"
+	"weir/shared/fault"
+	"weir/shared/id"
+	"weir/shared/wire"
+	"weir/shared/workspace"
+)
+
+type workspaceView struct {
+	ID           id.Workspace      `json:"id"`
+	Name         string            `json:"name"`
+	Region       string            `json:"region"`
+	Plane        id.Plane          `json:"plane"`
+	Number       uint64            `json:"number"`
+	Digest       workspace.Digest  `json:"digest"`
+	Problems     []fault.Problem   `json:"problems"`
+	Sources      []sourceView      `json:"sources"`
+	Destinations []destinationView `json:"destinations"`
+	GatewayURL   string            `json:"gatewayUrl"`
+	standing
+}
+
+type sourceView struct {
+	ID       id.Source `json:"id"`
+	Name     string    `json:"name"`
+	Type     string    `json:"type"`
+	WriteKey string    `json:"writeKey"`
+	Disabled bool      `json:"disabled"`
+}
+
+type destinationView struct {
+	ID       id.Destination `json:"id"`
+	Name     string         `json:"name"`
+	Type     string         `json:"type"`
+	Disabled bool           `json:"disabled"`
+	Parked   uint64         `json:"parked"`
+	Dead     uint64         `json:"dead"`
+}
+
+// place is what several workspaces of one plane share while they are listed.
+type place struct {
+	plane  store.Plane
+	parked map[id.Destination]uint64
+	dead   map[id.Destination]uint64
+}
+
+func (a *API) place(ctx context.Context, plane id.Plane) (*place, error) {
+	p := &place{parked: map[id.Destination]uint64{}, dead: map[id.Destination]uint64{}}
+	var err error
+	if p.plane, err = a.cfg.Store.Plane(ctx, plane); err != nil {
+		return nil, err
+	}
+	counts, err := a.cfg.Store.Counts(ctx, plane)
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range counts { // ids of destinations are unique in the installation
+		p.parked[c.Destination] += c.Parked
+		p.dead[c.Destination] += c.Dead
+	}
+	return p, nil
+}
+
+// view shows ws as its plane at stands to it.
+func (a *API) view(ctx context.Context, ws store.Workspace, at *place, acks []wire.Ack) (workspaceView, error) {
+	var ack wire.Ack
+	for _, k := range acks {
+		if k.Plane == ws.Plane && k.Workspace == ws.ID {
+			ack = k
+		}
+	}
+	rev, err := a.cfg.Store.Latest(ctx, ws.ID)
+	if err != nil {
+		return workspaceView{}, err
+	}
+	v := workspaceView{
+		ID: ws.ID, Name: ws.Name, Region: ws.Region, Plane: ws.Plane, Number: rev.Number, Digest: rev.Digest, GatewayURL: at.plane.GatewayURL,
+		Problems: []fault.Problem{}, Sources: []sourceView{}, Destinations: []destinationView{}, standing: stand(rev.Number, ack),
+	}
+	if ack.State == wire.Rejected {
+		about := rev
+		if ack.Number != rev.Number {
+			about, err = a.cfg.Store.Revision(ctx, ws.ID, ack.Number)
+			if err != nil && fault.KindOf(err) != fault.Missing {
+				return workspaceView{}, err
+			}
+		}
+		v.Problems = draft.Explain(about.Config, ack.Problems)
+	}
+	for _, s := range rev.Config.Sources {
+		v.Sources = append(v.Sources, sourceView{s.ID, s.Name, s.Type, s.WriteKey, s.Disabled})
+	}
+	for _, d := range rev.Config.Destinations {
+		v.Destinations = append(v.Destinations, destinationView{d.ID, d.Name, d.Type, d.Disabled, at.parked[d.ID], at.dead[d.ID]})
+	}
+	sortByName(v.Sources, func(s sourceView) string { return s.Name })
+	sortByName(v.Destinations, func(d destinationView) string { return d.Name })
+	return v, nil
+}
+
+func (a *API) listWorkspaces(ctx context.Context) ([]workspaceView, error) {
+	list, err := a.cfg.Store.Workspaces(ctx)
+	if err != nil {
+		return nil, err
+	}
+	acks, err := a.cfg.Store.Acks(ctx, "")
+	if err != nil {
+		return nil, err
+	}
+	places := map[id.Plane]*place{}
+	out := make([]workspaceView, 0, len(list))
+	for _, ws := range list {
+		if places[ws.Plane] == nil {
+			if places[ws.Plane], err = a.place(ctx, ws.Plane); err != nil {
+				return nil, err
+			}
+		}
+		v, err := a.view(ctx, ws, places[ws.Plane], acks)
+		if err != nil && fault.KindOf(err) == fault.Missing {
+			continue // deleted meanwhile
+		}
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, v)
+	}
+	return out, nil
+}
+
+func (a *API) workspaces(c echo.Context) error {
+	list, err := a.listWorkspaces(c.Request().Context())
+	if err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, map[string]any{"workspaces": list})
+}
+
+func (a *API) status(c echo.Context) error {
+	planes, err := a.listPlanes(c.Request().Context(), "")
+	if err != nil {
+		return err
+	}
+	list, err := a.listWorkspaces(c.Request().Context())
+	if err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, map[string]any{"planes": planes, "workspaces": list})
+}
+
+func (a *API) workspace(c echo.Context) error {
+	ctx := c.Request().Context()
+	ws, err := a.cfg.Store.WorkspaceByName(ctx, c.Param("name"))
+	if err != nil {
+		return err
+	}
+	acks, err := a.cfg.Store.Acks(ctx, ws.ID)
+	if err != nil {
+		return err
+	}
+	at, err := a.place(ctx, ws.Plane)
+	if err != nil {
+		return err
+	}
+	v, err := a.view(ctx, ws, at, acks)
+	if err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, v)
+}
+
+func (a *API) deleteWorkspace(c echo.Context) error {
+	base, err := ifMatch(c)
+	if err != nil {
+		return err
+	}
+	discard := false
+	if text := c.QueryParam("discardParked"); text != "" {
+		if discard, err = strconv.ParseBool(text); err != nil {
+			return reject(http.StatusBadRequest, "discardParked is true or false")
+		}
+	}
+	if err := a.cfg.Draft.Delete(c.Request().Context(), actor(c), c.Param("name"), base, discard); err != nil {
+		return matched(base, err)
+	}
+	a.cfg.Changed()
+	return c.NoContent(http.StatusNoContent)
+}
+
+func (a *API) config(c echo.Context) error {
+	doc, number, err := a.cfg.Draft.Export(c.Request().Context(), c.Param("name"))
+	if err != nil {
+		return err
+	}
+	c.Response().Header().Set("ETag", etag(number))
+	return c.JSON(http.StatusOK, doc)
+}
+
+// proposal reads the body of diff and apply.
+func proposal(name string, body []byte) (draft.Proposal, error) {
+	var in struct {
+		Document      jsontext.Value `json:"document"`
+		Prune         bool           `json:"prune"`
+		DiscardParked bool           `json:"discardParked"`
+	}
+	if err := parse(body, &in); err != nil {
+		return draft.Proposal{}, err
+	}
+	if len(in.Document) == 0 {
+		return draft.Proposal{}, fault.Problems("the body cannot be read", []fault.Problem{{Path: "document", Code: "required", Text: "The document is missing."}})
+	}
+	doc, err := draft.Decode(in.Document)
+	if err != nil {
+		return draft.Proposal{}, err
+	}
+	return draft.Proposal{Name: name, Document: doc, Prune: in.Prune, DiscardParked: in.DiscardParked}, nil
+}
+
+func (a *API) diff(c echo.Context) error {
+	body, err := read(c)
+	if err != nil {
+		return err
+	}
+	p, err := proposal(c.Param("name"), body)
+	if err != nil {
+		return err
+	}
+	d, err := a.cfg.Draft.Diff(c.Request().Context(), p)
+	if err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, struct {
+		Changes  []draft.Change  `json:"changes"`
+		Problems []fault.Problem `json:"problems"`
+		Number   uint64          `json:"number"`
+	}{d.Changes, append([]fault.Problem{}, d.Problems...), d.Number})
+}
+
+// longestKey is the longest idempotency key, in bytes.
+const longestKey = 200
+
+func (a *API) apply(c echo.Context) error {
+	ctx := c.Request().Context()
+	base, err := ifMatch(c)
+	if err != nil {
+		return err
+	}
+	body, err := read(c)
+	if err != nil {
+		return err
+	}
+	p, err := proposal(c.Param("name"), body)
+	if err != nil {
+		return err
+	}
+	key := c.Request().Header.Get("Idempotency-Key")
+	if len(key) > longestKey {
+		return reject(http.StatusBadRequest, "an Idempotency-Key has at most %d bytes", longestKey)
+	}
+	if key != "" {
+		request := sha256.Sum256([]byte("apply\x00" + p.Name + "\x00" + etag(base) + "\x00" + string(body)))
+		former, answered, err := a.cfg.Store.ClaimKey(ctx, actor(c), key, request)
+		if err != nil {
+			return err
+		}
+		if answered {
+			c.Response().Header().Set("ETag", former.ETag)
+			return c.JSONBlob(former.Status, former.Body)
+		}
+	}
+	answer, err := a.commit(c, p, base)
+	if key != "" {
+		// The answer is kept also when the caller has gone, or the key stays taken
+		// for a minute. A failure leaves the key free to be tried again.
+		keep, cancel := context.WithTimeout(context.WithoutCancel(ctx), deadline)
+		defer cancel()
+		if err := a.cfg.Store.AnswerKey(keep, actor(c), key, answer); err != nil {
+			a.log.WarnContext(ctx, "answer not kept under its idempotency key", "error", err)
+		}
+	}
+	if err != nil {
+		return matched(base, err)
+	}
+	c.Response().Header().Set("ETag", answer.ETag)
+	return c.JSONBlob(answer.Status, answer.Body)
+}
+
+// commit makes the proposal a revision and returns the answer; the zero
+// Response with an error.
+func (a *API) commit(c echo.Context, p draft.Proposal, base uint64) (store.Response, error) {
+	done, err := a.cfg.Draft.Commit(c.Request().Context(), actor(c), p, base)
+	if err != nil {
+		return store.Response{}, err
+	}
+	a.cfg.Changed()
+	body, err := json.Marshal(struct {
+		Workspace id.Workspace   `json:"workspace"`
+		Number    uint64         `json:"number"`
+		Changes   []draft.Change `json:"changes"`
+	}{done.Workspace, done.Number, done.Changes})
+	if err != nil {
+		return store.Response{}, err
+	}
+	return store.Response{Status: http.StatusOK, ETag: etag(done.Number), Body: body}, nil
+}
+
+func (a *API) revisions(c echo.Context) error {
+	ctx := c.Request().Context()
+	below, limit, err := page(c)
+	if err != nil {
+		return err
+	}
+	ws, err := a.cfg.Store.WorkspaceByName(ctx, c.Param("name"))
+	if err != nil {
+		return err
+	}
+	list, err := a.cfg.Store.Revisions(ctx, ws.ID, below, limit)
+	if err != nil {
+		return err
+	}
+	type revision struct {
+		Number uint64           `json:"number"`
+		Digest workspace.Digest `json:"digest"`
+		At     time.Time        `json:"at"`
+		By     string           `json:"by"`
+	}
+	out := struct {
+		Revisions []revision `json:"revisions"`
+		Next      string     `json:"next"`
+	}{Revisions: make([]revision, len(list))}
+	for i, r := range list {
+		out.Revisions[i] = revision{r.Number, r.Digest, r.At, r.By}
+		out.Next = next(len(list), limit, r.Number)
+	}
+	return c.JSON(http.StatusOK, out)
+}
