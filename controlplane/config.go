@@ -1,0 +1,121 @@
+package controlplane
+
+import (
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"weir/shared/fault"
+)
+
+// Where a control plane listens when it is not told.
+const (
+	defaultHTTP = "127.0.0.1:8080"
+	defaultHub  = "127.0.0.1:4222"
+)
+
+// Config is how a control plane runs. Only DataDir is required.
+type Config struct {
+	DataDir  string // keys, the embedded hub, and the SQLite file; made when absent
+	Database string // empty: SQLite in DataDir; else a SQLite file or a postgres:// URL
+
+	// HubListen is where the embedded hub listens, empty for 127.0.0.1:4222.
+	// HubAddress is where planes reach the hub, nats://host:port; empty for where
+	// the embedded one listens. HubAddress alone means that the hub is outside and
+	// none is embedded; its operator key is then expected in DataDir/hub.
+	HubListen  string
+	HubAddress string
+
+	HTTPListen string   // API and console, empty for 127.0.0.1:8080
+	Origins    []string // where people open the console, such as https://weir.example.com; loopback needs none
+
+	// Dev makes a login and an API token at each start, for DevAccess, and prints
+	// no login.
+	Dev bool
+	// ResetLogin gives the first administrator a new password and prints it.
+	ResetLogin bool
+
+	Out io.Writer    // the first start prints the login here, once; nil means standard output
+	Log *slog.Logger // nil discards
+}
+
+// check fills in defaults and lists everything that is wrong.
+func (c *Config) check() error {
+	var wrong []error
+	refuse := func(format string, args ...any) { wrong = append(wrong, fault.New(fault.Invalid, format, args...)) }
+	if c.DataDir == "" {
+		refuse("the control plane needs a data directory")
+	}
+	if c.Database == "" {
+		c.Database = filepath.Join(c.DataDir, "control.db")
+	}
+	if c.HTTPListen == "" {
+		c.HTTPListen = defaultHTTP
+	}
+	if c.HubListen == "" && c.HubAddress == "" {
+		c.HubListen = defaultHub
+	}
+	if _, _, err := net.SplitHostPort(c.HTTPListen); err != nil {
+		refuse("the address %q for API and console is not host:port", c.HTTPListen)
+	}
+	if c.HubListen != "" {
+		host, _, err := net.SplitHostPort(c.HubListen)
+		if err != nil {
+			refuse("the address %q for the hub is not host:port", c.HubListen)
+		} else if c.HubAddress == "" && everywhere(host) {
+			refuse("the hub listens on every address: say where planes reach it, nats://host:port")
+		}
+	}
+	for _, origin := range c.Origins {
+		scheme, host, _ := strings.Cut(origin, "://")
+		if scheme != "http" && scheme != "https" || host == "" || strings.ContainsAny(host, "/?#@ ") {
+			refuse("the origin %q is not a scheme and a host, such as https://weir.example.com", origin)
+		}
+	}
+	if c.Out == nil {
+		c.Out = os.Stdout
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	return errors.Join(wrong...)
+}
+
+// everywhere reports whether a listening host means all of the machine's
+// addresses.
+func everywhere(host string) bool {
+	addr, err := netip.ParseAddr(host)
+	return host == "" || err == nil && addr.IsUnspecified()
+}
+
+// origins are the browser origins of the console, for a listener at addr.
+func (c *Config) origins(addr net.Addr) []string {
+	list := append([]string{}, c.Origins...)
+	host, port, err := net.SplitHostPort(addr.String())
+	if err != nil {
+		return list
+	}
+	ip, err := netip.ParseAddr(host)
+	switch {
+	case err == nil && (ip.IsLoopback() || ip.IsUnspecified()):
+		list = append(list, "http://127.0.0.1:"+port, "http://localhost:"+port)
+	case len(c.Origins) == 0:
+		list = append(list, "http://"+addr.String())
+	}
+	return list
+}
+
+// secure reports whether people reach the console by https only.
+func (c *Config) secure() bool {
+	for _, origin := range c.Origins {
+		if !strings.HasPrefix(origin, "https://") {
+			return false
+		}
+	}
+	return len(c.Origins) > 0
+}
