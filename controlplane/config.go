@@ -44,6 +44,20 @@ type Config struct {
 	Log *slog.Logger // nil discards
 }
 
+// Hub takes what a command line says of the hub: host:port is where the
+// embedded one listens, an address with a scheme is one outside, and empty
+// leaves the default.
+func (c *Config) Hub(text string) {
+	if strings.Contains(text, "://") {
+		c.HubListen, c.HubAddress = "", text
+		return
+	}
+	c.HubListen = text
+	if text == "" && c.HubAddress != "" { // an embedded hub, known elsewhere by another address
+		c.HubListen = defaultHub
+	}
+}
+
 // check fills in defaults and lists everything that is wrong.
 func (c *Config) check() error {
 	var wrong []error
