@@ -58,17 +58,6 @@ func (b *Book) Totals() []Delta {
 	return all
 }
 
-// Balance returns the total of one account of one book, over all its codes.
-func (b *Book) Balance(k Key, a Account) int64 {
-	var n int64
-	for e, v := range b.totals {
-		if e.Key == k && e.account == a {
-			n += v
-		}
-	}
-	return n
-}
-
 // Rows returns the state of every book, in the order of their keys. inFlight is
 // what was counted from frames, per book with a destination: a book that was
 // only counted gets a row too. Balanced says whether Check holds for the row.

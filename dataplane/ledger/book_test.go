@@ -72,9 +72,6 @@ func TestTotalsMakeAnEqualBook(t *testing.T) {
 	if d := cmp.Diff(b.Rows(nil), again.Rows(nil)); d != "" {
 		t.Errorf("rows after Totals and Apply (-want +got):\n%s", d)
 	}
-	if got := b.Balance(ledger.Key{Workspace: "ws_a", Source: "src_a", Destination: "dst_a"}, ledger.Parked); got != 1 {
-		t.Errorf("balance of parked = %d, want 1", got)
-	}
 	if d := cmp.Diff(ledger.Sum(day()), b.Totals()); d != "" {
 		t.Errorf("Sum differs from Totals (-want +got):\n%s", d)
 	}
