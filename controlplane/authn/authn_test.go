@@ -1,0 +1,225 @@
+package authn_test
+
+import (
+	"bytes"
+	"crypto/ed25519"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"weir/controlplane/authn"
+	"weir/controlplane/store"
+	"weir/controlplane/store/storetest"
+	"weir/shared/capability"
+	"weir/shared/fault"
+)
+
+// clock is a time that a test moves.
+type clock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+func (c *clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+func (c *clock) pass(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+}
+
+var key = ed25519.NewKeyFromSeed(bytes.Repeat([]byte{7}, ed25519.SeedSize))
+
+func desk(t *testing.T) (*authn.Service, *store.Store, *clock, string) {
+	t.Helper()
+	at := &clock{now: time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)}
+	path := storetest.SQLite(t)
+	s := storetest.Open(t, store.Config{Database: path, Now: at.Now})
+	a, err := authn.New(authn.Config{Store: s, Key: key, Now: at.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a, s, at, path
+}
+
+func TestFirstStartMakesOneAdministrator(t *testing.T) {
+	t.Parallel()
+	a, _, _, _ := desk(t)
+	login, made, err := a.Bootstrap(t.Context())
+	if err != nil || !made {
+		t.Fatalf("Bootstrap() = made %v, %v; want made", made, err)
+	}
+	if _, made, err := a.Bootstrap(t.Context()); err != nil || made {
+		t.Errorf("second Bootstrap() = made %v, %v; want not made", made, err)
+	}
+	session, err := a.Login(t.Context(), strings.ToUpper(login.Email), login.Password, "192.0.2.1")
+	if err != nil {
+		t.Fatalf("Login with the first password: %v", err)
+	}
+	if session.Actor.Role != store.RoleAdmin || session.Actor.Name != login.Email {
+		t.Errorf("session's actor = %+v, want the administrator %s", session.Actor, login.Email)
+	}
+	again, err := a.ResetFirst(t.Context())
+	if err != nil || again.Password == login.Password {
+		t.Fatalf("ResetFirst() = %v, want another password", err)
+	}
+	if _, _, err := a.Session(t.Context(), session.Token); err != authn.ErrUnknown {
+		t.Errorf("session after the reset: %v, want %v", err, authn.ErrUnknown)
+	}
+	if _, err := a.Login(t.Context(), login.Email, login.Password, "192.0.2.1"); err != authn.ErrLogin {
+		t.Errorf("login with the former password: %v, want %v", err, authn.ErrLogin)
+	}
+	if _, err := a.Login(t.Context(), again.Email, again.Password, "192.0.2.1"); err != nil {
+		t.Errorf("login with the new password: %v", err)
+	}
+}
+
+func TestSessionsSlideAndEnd(t *testing.T) {
+	t.Parallel()
+	a, _, at, _ := desk(t)
+	login, _, err := a.Bootstrap(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, err := a.Login(t.Context(), login.Email, login.Password, "192.0.2.1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	at.pass(5 * time.Hour)
+	if _, renewed, err := a.Session(t.Context(), first.Token); err != nil || renewed != nil {
+		t.Errorf("after 5 h: renewed %v, %v; want the same session", renewed, err)
+	}
+	at.pass(2 * time.Hour)
+	_, renewed, err := a.Session(t.Context(), first.Token)
+	if err != nil || renewed == nil {
+		t.Fatalf("after 7 h: renewed %v, %v; want the next session", renewed, err)
+	}
+	if want := at.Now().Add(authn.SessionLifetime); !renewed.Expires.Equal(want) {
+		t.Errorf("renewed until %v, want %v", renewed.Expires, want)
+	}
+	at.pass(6 * time.Hour)
+	if _, _, err := a.Session(t.Context(), first.Token); err != authn.ErrUnknown {
+		t.Errorf("first session after 13 h: %v, want %v", err, authn.ErrUnknown)
+	}
+	who, _, err := a.Session(t.Context(), renewed.Token)
+	if err != nil {
+		t.Fatalf("renewed session after 6 h: %v", err)
+	}
+	if err := a.Logout(t.Context(), who, renewed.Token); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := a.Session(t.Context(), renewed.Token); err != authn.ErrUnknown {
+		t.Errorf("session after logout: %v, want %v", err, authn.ErrUnknown)
+	}
+}
+
+func TestGuessingIsLimitedByAddressNotByAccount(t *testing.T) {
+	t.Parallel()
+	a, s, at, _ := desk(t)
+	login, _, err := a.Bootstrap(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 10 {
+		if _, err := a.Login(t.Context(), login.Email, "wrong", "192.0.2.66"); err != authn.ErrLogin {
+			t.Fatalf("guess %d: %v, want %v", i, err, authn.ErrLogin)
+		}
+	}
+	_, err = a.Login(t.Context(), login.Email, login.Password, "192.0.2.66")
+	if err == nil || fault.KindOf(err) != fault.Limited {
+		t.Errorf("guess 11: %v, want limited", err)
+	}
+	if _, err := a.Login(t.Context(), login.Email, login.Password, "198.51.100.1"); err != nil {
+		t.Errorf("the owner from another address: %v, want no lock-out", err)
+	}
+	if _, err := a.Login(t.Context(), "nobody@example.com", "wrong", "2001:db8::1"); err != authn.ErrLogin {
+		t.Errorf("unknown account: %v, want %v", err, authn.ErrLogin)
+	}
+	at.pass(6 * time.Minute)
+	if _, err := a.Login(t.Context(), login.Email, login.Password, "192.0.2.66"); err != nil {
+		t.Errorf("after the window: %v", err)
+	}
+	entries, err := s.Audit(t.Context(), 0, 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	refused := 0
+	for _, e := range entries {
+		if e.Action == "session.refuse" {
+			refused++
+		}
+	}
+	if refused != 10 {
+		t.Errorf("audit has %d refused sign-ins, want 10", refused)
+	}
+}
+
+func TestTokensAreGoodUntilRevoked(t *testing.T) {
+	t.Parallel()
+	a, _, _, path := desk(t)
+	admin := store.Actor{Kind: store.ByPerson, ID: "usr_1", Name: "ann@example.com", Role: store.RoleAdmin}
+	_, _, err := a.IssueToken(t.Context(), admin, " \n", "owner")
+	if got := len(fault.ProblemsOf(err)); got != 2 {
+		t.Errorf("IssueToken(blank, owner) has %d problems (%v), want 2", got, err)
+	}
+	made, value, err := a.IssueToken(t.Context(), admin, "ci", store.RoleEditor)
+	if err != nil || !strings.HasPrefix(value, "weir_") {
+		t.Fatalf("IssueToken() = %q, %v", value, err)
+	}
+	who, err := a.Token(t.Context(), value)
+	if err != nil || who.Role != store.RoleEditor || who.Kind != store.ByToken || who.Name != "ci" {
+		t.Errorf("Token() = %+v, %v; want the editor ci", who, err)
+	}
+	replaced, err := a.ReplaceToken(t.Context(), "ci", store.RoleViewer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.Token(t.Context(), value); err != authn.ErrUnknown {
+		t.Errorf("the former value: %v, want %v", err, authn.ErrUnknown)
+	}
+	if who, err := a.Token(t.Context(), replaced); err != nil || who.Role != store.RoleViewer || who.ID == string(made.ID) {
+		t.Errorf("the new value: %+v, %v", who, err)
+	}
+	if err := a.RevokeToken(t.Context(), admin, store.TokenID(who.ID)); err == nil || fault.KindOf(err) != fault.Missing {
+		t.Errorf("revoking what is gone: %v, want missing", err)
+	}
+	for _, file := range []string{path, path + "-wal"} { // what was shown once is nowhere on disk
+		text, err := os.ReadFile(file)
+		if err != nil && !os.IsNotExist(err) {
+			t.Fatal(err)
+		}
+		if bytes.Contains(text, []byte(replaced)) || bytes.Contains(text, []byte(value)) {
+			t.Errorf("%s holds a token in clear", file)
+		}
+	}
+}
+
+func TestCapabilitiesAreForOnePlaneWorkspaceAndAction(t *testing.T) {
+	t.Parallel()
+	a, s, at, _ := desk(t)
+	who := store.Actor{Kind: store.ByToken, ID: "tok_1", Name: "ci", Role: store.RoleEditor}
+	token, expires, err := a.Capability(t.Context(), who, "pl_a", "ws_a", capability.ReadDead, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := at.Now().Add(capability.Lifetime); !expires.Equal(want) {
+		t.Errorf("expires %v, want %v", expires, want)
+	}
+	public := key.Public().(ed25519.PublicKey)
+	if _, err := capability.Verify(public, token, at.Now(), capability.Want{Plane: "pl_a", Workspace: "ws_a", Action: capability.ReadDead}); err != nil {
+		t.Errorf("Verify for what it was issued for: %v", err)
+	}
+	if _, err := capability.Verify(public, token, at.Now(), capability.Want{Plane: "pl_a", Workspace: "ws_a", Action: capability.RedriveDead}); err == nil {
+		t.Error("Verify for another action is good")
+	}
+	entries, err := s.Audit(t.Context(), 0, 1)
+	if err != nil || len(entries) != 1 || entries[0].Action != "capability.issue" || entries[0].Actor != "token:ci" {
+		t.Errorf("audit = %+v, %v; want the capability's row", entries, err)
+	}
+}

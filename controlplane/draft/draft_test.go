@@ -1,0 +1,385 @@
+package draft_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"weir/controlplane/draft"
+	"weir/controlplane/policy"
+	"weir/controlplane/store"
+	"weir/controlplane/store/storetest"
+	"weir/shared/catalog"
+	"weir/shared/fault"
+	"weir/shared/id"
+	"weir/shared/wire"
+	"weir/shared/workspace"
+)
+
+var ann = store.Actor{Kind: store.ByPerson, ID: "usr_1", Name: "ann@example.com", Role: store.RoleAdmin}
+
+// specs are kinds of the tests' own, so that they do not move with the real ones.
+var specs = []catalog.Spec{
+	{Family: catalog.Sources, Name: "http", Title: "HTTP"},
+	{Family: catalog.Destinations, Name: "hook", Title: "Hook",
+		Fields:  []catalog.Field{{Name: "url", Type: catalog.TypeURL, Required: true}, {Name: "batch", Type: catalog.TypeObject, Fields: []catalog.Field{{Name: "size", Type: catalog.TypeInteger}}}},
+		Secrets: []catalog.Field{{Name: "password", Type: catalog.TypeString}}},
+	{Family: catalog.Destinations, Name: "new", Title: "Newer than the plane"},
+}
+
+type desk struct {
+	*draft.Service
+	store *store.Store
+	plane id.Plane
+}
+
+// open returns drafts over a store in which one plane of the region eu joined.
+func open(t *testing.T) desk {
+	t.Helper()
+	s := storetest.Open(t, store.Config{Database: storetest.SQLite(t)})
+	rules, err := policy.New(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := draft.New(draft.Config{Store: s, Policy: rules, Catalog: specs, Place: func(ctx context.Context, region string) (store.Plane, error) {
+		planes, err := s.Planes(ctx, region)
+		if err == nil && len(planes) == 0 {
+			err = fault.New(fault.Missing, "no plane")
+		}
+		if err != nil {
+			return store.Plane{}, err
+		}
+		return planes[0], nil
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	joined := join(t, s, "eu", 1)
+	return desk{Service: d, store: s, plane: joined.ID}
+}
+
+func join(t *testing.T, s *store.Store, region string, n byte) store.Plane {
+	t.Helper()
+	token := store.Hash{n}
+	now := time.Now()
+	if err := s.CreateInvitation(t.Context(), ann, store.Invitation{Token: token, Region: region, Kind: store.Regional, CreatedAt: now, ExpiresAt: now.Add(time.Hour)}); err != nil {
+		t.Fatal(err)
+	}
+	fill := func(add byte) []byte { return slices.Repeat([]byte{n + add}, 32) }
+	p, err := s.JoinPlane(t.Context(), ann, token, store.Plane{
+		ID: id.New[id.Plane](), Name: fmt.Sprintf("%s-%d", region, n), IdentityKey: fill(100), SealingKey: fill(120), SealingKeySignature: fill(140),
+		NATSKey: fmt.Sprintf("U%055d", n), GatewayURL: "http://127.0.0.1:8090", ViewURL: "http://127.0.0.1:8091", Version: "1.2.3",
+		Kinds: []wire.Kind{{Family: "source", Name: "http"}, {Family: "destination", Name: "hook"}, {Family: "transformation", Name: "javascript"}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func decode(t *testing.T, text string) draft.Document {
+	t.Helper()
+	doc, err := draft.Decode([]byte(text))
+	if err != nil {
+		t.Fatalf("Decode(%s): %v", text, err)
+	}
+	return doc
+}
+
+func (d desk) apply(t *testing.T, text string) draft.Committed {
+	t.Helper()
+	done, err := d.Commit(t.Context(), ann, draft.Proposal{Name: "acme", Document: decode(t, text), Prune: true}, draft.Unconditional)
+	if err != nil {
+		t.Fatalf("Commit(%s): %v", text, err)
+	}
+	return done
+}
+
+func (d desk) config(t *testing.T) workspace.Config {
+	t.Helper()
+	ws, err := d.store.WorkspaceByName(t.Context(), "acme")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rev, err := d.store.Latest(t.Context(), ws.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rev.Config
+}
+
+func codes(problems []fault.Problem) []string {
+	out := make([]string, len(problems))
+	for i, p := range problems {
+		out[i] = p.Path + " " + p.Code
+	}
+	return out
+}
+
+const first = `{"workspace":"acme","region":"eu",
+	"sources":[{"name":"web","type":"http"}],
+	"destinations":[{"name":"a","type":"hook","settings":{"url":"http://127.0.0.1:9/","batch":{"size":12345678901234567}}}],
+	"connections":[{"source":"web","destination":"a"}]}`
+
+func TestCommitIsIdempotentAndKeepsIds(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	one := d.apply(t, first)
+	want := []draft.Change{
+		{Op: draft.Add, Kind: "workspace", Name: "acme"}, {Op: draft.Add, Kind: "source", Name: "web"},
+		{Op: draft.Add, Kind: "destination", Name: "a"}, {Op: draft.Add, Kind: "connection", Name: "web -> a"},
+	}
+	if diff := cmp.Diff(want, one.Changes); diff != "" || one.Number != 1 {
+		t.Errorf("first commit is number %d, changes differ:\n%s", one.Number, diff)
+	}
+	before := d.config(t)
+	if !strings.HasPrefix(before.Sources[0].WriteKey, "wk_") {
+		t.Errorf("write key %q, want one that was made", before.Sources[0].WriteKey)
+	}
+	again := d.apply(t, first)
+	if again.Number != 1 || len(again.Changes) != 0 || again.Workspace != one.Workspace {
+		t.Errorf("repeated commit = %+v, want number 1 of %s without changes", again, one.Workspace)
+	}
+	two := d.apply(t, `{"workspace":"acme","region":"eu",
+		"sources":[{"name":"site","was":"web","type":"http","disabled":true}],
+		"destinations":[{"name":"a","type":"hook","settings":{"url":"http://127.0.0.1:9/","batch":{"size":12345678901234568}}},{"name":"b","type":"hook","settings":{"url":"http://127.0.0.1:8/"}}],
+		"connections":[{"source":"site","destination":"b"}]}`)
+	want = []draft.Change{
+		{Op: draft.Rename, Kind: "source", Name: "site", Was: "web", Fields: []string{"disabled"}},
+		{Op: draft.Alter, Kind: "destination", Name: "a", Fields: []string{"settings.batch.size"}},
+		{Op: draft.Add, Kind: "destination", Name: "b"},
+		{Op: draft.Add, Kind: "connection", Name: "site -> b"}, {Op: draft.Remove, Kind: "connection", Name: "web -> a"},
+	}
+	if diff := cmp.Diff(want, two.Changes); diff != "" || two.Number != 2 {
+		t.Errorf("second commit is number %d, changes differ:\n%s", two.Number, diff)
+	}
+	after := d.config(t)
+	if after.Sources[0].ID != before.Sources[0].ID || after.Sources[0].WriteKey != before.Sources[0].WriteKey {
+		t.Errorf("the renamed source is %+v, want id and write key of %+v", after.Sources[0], before.Sources[0])
+	}
+	i := slices.IndexFunc(after.Destinations, func(x workspace.Destination) bool { return x.Name == "a" })
+	if got := string(after.Destinations[i].Settings); !strings.Contains(got, "12345678901234568") {
+		t.Errorf("settings %s lost a 64-bit integer", got)
+	}
+	// A file that still says `was` after the rename changes nothing more.
+	third := d.apply(t, `{"workspace":"acme","region":"eu","sources":[{"name":"site","was":"web","type":"http","disabled":true},{"name":"web","type":"http"}]}`)
+	if !slices.ContainsFunc(third.Changes, func(c draft.Change) bool { return c.Op == draft.Add && c.Name == "web" }) {
+		t.Errorf("changes %+v, want a new source web", third.Changes)
+	}
+}
+
+func TestExportAppliesAsUnchanged(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	d.apply(t, first)
+	doc, number, err := d.Export(t.Context(), "acme")
+	if err != nil || number != 1 {
+		t.Fatalf("Export() = number %d, %v", number, err)
+	}
+	text, err := json.Marshal(doc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again := d.apply(t, string(text)); again.Number != 1 {
+		t.Errorf("applying the export made number %d with %+v", again.Number, again.Changes)
+	}
+}
+
+func TestWithoutPruneNothingIsRemoved(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	d.apply(t, first)
+	_, err := d.Commit(t.Context(), ann, draft.Proposal{Name: "acme", Document: decode(t,
+		`{"workspace":"acme","region":"eu","sources":[{"name":"app","type":"http"}],"connections":[{"source":"app","destination":"a"}]}`)}, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := d.config(t)
+	if len(c.Sources) != 2 || len(c.Destinations) != 1 || len(c.Connections) != 2 {
+		t.Errorf("config has %d sources, %d destinations, %d connections; want 2, 1, 2", len(c.Sources), len(c.Destinations), len(c.Connections))
+	}
+}
+
+func TestEveryProblemIsNamedAtOnce(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	join(t, d.store, "us", 2)
+	for name, tc := range map[string]struct {
+		doc  string
+		want []string
+	}{
+		"shape and references": {`{"workspace":"acme","region":"eu",
+			"sources":[{"name":"web","type":"http"},{"name":"web","type":"telnet"}],
+			"destinations":[{"name":"a","type":"hook","settings":{"uri":1}}],
+			"connections":[{"source":"wep","destination":"a"},{"source":"web","destination":"b"}]}`,
+			[]string{"sources[1].name duplicate_name", "sources[1].type unknown_type", "destinations[0].settings.url required", "destinations[0].settings.uri unknown_field", "connections[0].source unknown_source", "connections[1].destination unknown_destination"}},
+		"a kind that the plane lacks": {`{"workspace":"acme","region":"eu","destinations":[{"name":"n","type":"new"}]}`,
+			[]string{"destinations[0].type too_old"}},
+		"a region without a plane": {`{"workspace":"acme","region":"ap"}`, []string{"region no_plane"}},
+		"another address":          {`{"workspace":"other","region":"eu"}`, []string{"workspace wrong_workspace"}},
+		"a secret without a value": {`{"workspace":"acme","region":"eu","destinations":[{"name":"a","type":"hook","settings":{"url":"http://127.0.0.1/"},"secrets":{"password":{"version":1,"fingerprint":"f"}}}]}`,
+			[]string{"destinations[0].secrets.password secret_missing"}},
+		"a secret for a stranger": {`{"workspace":"acme","region":"eu","destinations":[{"name":"a","type":"hook","settings":{"url":"http://127.0.0.1/"},"secrets":{"password":{"version":1,"fingerprint":"f","sealed":{"pl_x":"` + strings.Repeat("AAAA", 20) + `"}}}}]}`,
+			[]string{"destinations[0].secrets.password unknown_plane", "destinations[0].secrets.password secret_not_sealed"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			diff, err := d.Diff(t.Context(), draft.Proposal{Name: "acme", Document: decode(t, tc.doc), Prune: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if d := cmp.Diff(tc.want, codes(diff.Problems)); d != "" {
+				t.Errorf("problems differ (-want +got):\n%s", d)
+			}
+			_, err = d.Commit(t.Context(), ann, draft.Proposal{Name: "acme", Document: decode(t, tc.doc), Prune: true}, draft.Unconditional)
+			if d := cmp.Diff(diff.Problems, fault.ProblemsOf(err)); d != "" || err == nil {
+				t.Errorf("Commit's problems are not Diff's (%v):\n%s", err, d)
+			}
+		})
+	}
+	if list, err := d.store.Workspaces(t.Context()); err != nil || len(list) != 0 {
+		t.Errorf("refused commits left %+v, %v", list, err)
+	}
+}
+
+func TestRegionNeverChanges(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	join(t, d.store, "us", 2)
+	d.apply(t, first)
+	_, err := d.Commit(t.Context(), ann, draft.Proposal{Name: "acme", Document: decode(t, strings.Replace(first, `"eu"`, `"us"`, 1)), Prune: true}, draft.Unconditional)
+	want := []string{"region region_changed", "region region_mismatch"}
+	if d := cmp.Diff(want, codes(fault.ProblemsOf(err))); d != "" {
+		t.Errorf("problems differ (-want +got):\n%s", d)
+	}
+}
+
+func TestSomeoneElseWasFaster(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	d.apply(t, first)
+	_, err := d.Commit(t.Context(), ann, draft.Proposal{Name: "acme", Document: decode(t, `{"workspace":"acme","region":"eu"}`), Prune: true}, 0)
+	if err == nil || fault.KindOf(err) != fault.Conflict {
+		t.Errorf("Commit on base 0 = %v, want conflict", err)
+	}
+	if err := d.Delete(t.Context(), ann, "acme", 7, false); err == nil || fault.KindOf(err) != fault.Conflict {
+		t.Errorf("Delete on base 7 = %v, want conflict", err)
+	}
+}
+
+func secretive(version int, fingerprint, envelope string) string {
+	sealed := ""
+	if envelope != "" {
+		sealed = `,"sealed":{` + envelope + `}`
+	}
+	return fmt.Sprintf(`{"workspace":"acme","region":"eu","destinations":[{"name":"a","type":"hook","settings":{"url":"http://127.0.0.1/"},"secrets":{"password":{"version":%d,"fingerprint":%q%s}}}]}`, version, fingerprint, sealed)
+}
+
+func TestSecretsHaveVersions(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	envelope := fmt.Sprintf(`%q:"%s"`, d.plane, strings.Repeat("AAAA", 20))
+	if one := d.apply(t, secretive(1, "f1", envelope)); one.Number != 1 {
+		t.Fatalf("first commit is number %d", one.Number)
+	}
+	if same := d.apply(t, secretive(1, "f1", "")); same.Number != 1 {
+		t.Errorf("an unchanged secret made number %d", same.Number)
+	}
+	if same := d.apply(t, secretive(1, "f1", envelope)); same.Number != 1 {
+		t.Errorf("a repeated envelope made number %d", same.Number)
+	}
+	for name, tc := range map[string]struct{ doc, want string }{
+		"another fingerprint without a value": {secretive(1, "f2", ""), "secret_mismatch"},
+		"a used version":                      {secretive(1, "f2", envelope), "secret_version"},
+		"an unknown version without a value":  {secretive(2, "f2", ""), "secret_missing"},
+		"an envelope that is none":            {secretive(2, "f2", fmt.Sprintf(`%q:"AAAA"`, d.plane)), "bad_envelope"},
+	} {
+		diff, err := d.Diff(t.Context(), draft.Proposal{Name: "acme", Document: decode(t, tc.doc), Prune: true})
+		if err != nil || len(diff.Problems) != 1 || diff.Problems[0].Code != tc.want {
+			t.Errorf("%s: problems %+v, %v; want %s", name, diff.Problems, err, tc.want)
+		}
+	}
+	two := d.apply(t, secretive(2, "f2", envelope))
+	if want := []draft.Change{{Op: draft.Alter, Kind: "destination", Name: "a", Fields: []string{"secrets.password"}}}; two.Number != 2 || cmp.Diff(want, two.Changes) != "" {
+		t.Errorf("a changed secret made %+v, want number 2 with %+v", two, want)
+	}
+	doc, _, err := d.Export(t.Context(), "acme")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := doc.Destinations[0].Secrets["password"], (draft.Secret{Version: 2, Fingerprint: "f2"}); cmp.Diff(want, got) != "" {
+		t.Errorf("export has %+v, want %+v", got, want)
+	}
+}
+
+func TestParkedDeliveriesAreNotLostByAccident(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	done := d.apply(t, first)
+	c := d.config(t)
+	err := d.store.FoldBeat(t.Context(), ann, wire.Beat{Format: wire.Version, Plane: d.plane, At: time.Now(), Started: time.Now(), Version: "1.2.3", Healthy: true,
+		Kinds:  []wire.Kind{{Family: "source", Name: "http"}, {Family: "destination", Name: "hook"}},
+		Counts: []wire.Count{{Workspace: done.Workspace, Source: c.Sources[0].ID, Destination: c.Destinations[0].ID, Routed: 9, Parked: 7, Delivered: 2, Balanced: true}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := draft.Proposal{Name: "acme", Document: decode(t, `{"workspace":"acme","region":"eu","sources":[{"name":"web","type":"http"}]}`), Prune: true}
+	_, err = d.Commit(t.Context(), ann, p, draft.Unconditional)
+	problems := fault.ProblemsOf(err)
+	if len(problems) != 1 || problems[0].Code != "parked_deliveries" || !strings.Contains(problems[0].Text, "7 parked") {
+		t.Errorf("removing the destination: %v, want parked_deliveries with the count", err)
+	}
+	if err := d.Delete(t.Context(), ann, "acme", draft.Unconditional, false); len(fault.ProblemsOf(err)) != 1 {
+		t.Errorf("deleting the workspace: %v, want a problem", err)
+	}
+	p.DiscardParked = true
+	if done, err := d.Commit(t.Context(), ann, p, draft.Unconditional); err != nil || done.Number != 2 {
+		t.Errorf("discarding on purpose = %+v, %v; want number 2", done, err)
+	}
+	if err := d.Delete(t.Context(), ann, "acme", 2, false); err != nil {
+		t.Errorf("deleting without parked deliveries: %v", err)
+	}
+	if _, _, err := d.Export(t.Context(), "acme"); err == nil || fault.KindOf(err) != fault.Missing {
+		t.Errorf("Export of a deleted workspace = %v, want missing", err)
+	}
+}
+
+func TestDecodeNamesThePath(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		`{"workspace":"a","region":"eu","destinations":[{"name":"x"},{"name":7}]}`: "destinations[1].name wrong_type",
+		`{"workspace":"a","region":"eu","sources":[{"nane":"x"}]}`:                 "sources[0].nane unknown_field",
+		`{"workspace":"a","workspace":"b"}`:                                        "workspace duplicate_field",
+		`{"workspace":`:                                                            "workspace malformed",
+		`[]`:                                                                       " wrong_type",
+	} {
+		_, err := draft.Decode([]byte(text))
+		if got := strings.Join(codes(fault.ProblemsOf(err)), ","); got != want {
+			t.Errorf("Decode(%s) = %q, want %q", text, got, want)
+		}
+	}
+}
+
+func TestARefusalSpeaksOfTheDocument(t *testing.T) {
+	t.Parallel()
+	c := workspace.Config{
+		Sources:      []workspace.Source{{ID: "src_1", Name: "zoo"}, {ID: "src_2", Name: "app"}},
+		Destinations: []workspace.Destination{{ID: "dst_1", Name: "b"}},
+		Connections:  []workspace.Connection{{Source: "src_1", Destination: "dst_1"}, {Source: "src_2", Destination: "dst_1"}},
+	}
+	got := draft.Explain(c, []wire.Problem{{Path: "sources[0].type", Code: "unknown_type"}, {Path: "connections[1]", Code: "x"}, {Path: "sources[9]", Code: "y"}, {Path: "", Code: "z"}})
+	want := []fault.Problem{
+		{Path: "sources[1].type", Code: "unknown_type", Text: "The plane refuses this in zoo: unknown_type."},
+		{Path: "connections[0]", Code: "x", Text: "The plane refuses this in app -> b: x."},
+		{Path: "sources[9]", Code: "y", Text: "The plane refuses this: y."},
+		{Path: "", Code: "z", Text: "The plane refuses this: z."},
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("Explain differs (-want +got):\n%s", d)
+	}
+}
