@@ -49,8 +49,15 @@ func (s *Store) FoldBeat(ctx context.Context, who Actor, b wire.Beat) error {
 		if err != nil {
 			return trail{}, err
 		}
-		err = tx.Plane.UpdateOne(row).SetLastBeat(at).SetVersion(b.Version).SetHealthy(b.Healthy).
-			SetAlarms(alarmText).SetKinds(kinds).Exec(ctx)
+		update := tx.Plane.UpdateOne(row).SetLastBeat(at).SetVersion(b.Version).SetHealthy(b.Healthy).
+			SetAlarms(alarmText).SetKinds(kinds)
+		if b.Gateway != "" {
+			update.SetGatewayURL(b.Gateway)
+		}
+		if b.View != "" {
+			update.SetViewURL(b.View)
+		}
+		err = update.Exec(ctx)
 		if err != nil {
 			return trail{}, err
 		}

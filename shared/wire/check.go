@@ -2,6 +2,7 @@ package wire
 
 import (
 	"maps"
+	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -105,7 +106,7 @@ func (b Beat) cleaned() (Beat, int) {
 // check refuses a beat that a plane of ours would not send.
 func (b Beat) check() error {
 	ok := b.Format == Version && id.Valid(b.Plane) && softwareVersion.MatchString(b.Version) &&
-		len(b.Alarms) <= maxAlarms && len(b.Kinds) <= maxKinds && len(b.Counts) <= maxCounts
+		webURL(b.Gateway) && webURL(b.View) && len(b.Alarms) <= maxAlarms && len(b.Kinds) <= maxKinds && len(b.Counts) <= maxCounts
 	for _, a := range b.Alarms {
 		ok = ok && a.Code.Known() && (a.Workspace == "" || id.Valid(a.Workspace))
 	}
@@ -123,6 +124,16 @@ func (b Beat) check() error {
 		return fault.New(fault.Invalid, "A beat of plane %s says something that no beat may say.", clip(string(b.Plane)))
 	}
 	return nil
+}
+
+// webURL reports whether s is empty or an http or https address without path,
+// user and query: what an operator configures, with no room for anything else.
+func webURL(s string) bool {
+	if s == "" {
+		return true
+	}
+	u, err := url.Parse(s)
+	return err == nil && len(s) <= 255 && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && s == u.Scheme+"://"+u.Host
 }
 
 // cleanPath returns a path in a configuration with every byte that does not

@@ -72,6 +72,8 @@ type Beat struct {
 	Started time.Time `json:"started"`
 	Version string    `json:"version"` // of the software, semantic
 	Healthy bool      `json:"healthy"`
+	Gateway string    `json:"gateway,omitempty"` // URL where the gateway is reached; empty: as told at joining
+	View    string    `json:"view,omitempty"`    // URL of the view API; the same
 	Alarms  []Alarm   `json:"alarms,omitempty"`
 	Kinds   []Kind    `json:"kinds"`
 	Counts  []Count   `json:"counts,omitempty"`
