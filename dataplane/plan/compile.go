@@ -1,0 +1,224 @@
+package plan
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"slices"
+
+	"weir/dataplane/deliver"
+	"weir/dataplane/ingest"
+	"weir/dataplane/route"
+	"weir/shared/catalog"
+	"weir/shared/fault"
+	"weir/shared/id"
+	"weir/shared/secret"
+	"weir/shared/wire"
+	"weir/shared/workspace"
+)
+
+// Codes of Compile's own problems; the others are those of workspace.Check and
+// of the kinds.
+const (
+	CodeTransformations = "transformations_unsupported" // a connection has transformations, which this build cannot run
+	CodeSecretMissing   = "secret_missing"              // a secret's value did not come
+	CodeWorkspace       = "workspace_mismatch"          // the configuration is another workspace's
+	CodeOpen            = "open_failed"                 // the kind refuses settings or secrets for a reason of its own
+	CodeWriteKey        = "write_key_taken"             // another workspace of this plane has the write key
+)
+
+// Kinds is what this build can run.
+type Kinds struct {
+	Sources      []ingest.Kind
+	Destinations []deliver.Kind
+}
+
+// Specs returns the Spec of every kind, sources first.
+func (k Kinds) Specs() []catalog.Spec {
+	specs := make([]catalog.Spec, 0, len(k.Sources)+len(k.Destinations))
+	for _, s := range k.Sources {
+		specs = append(specs, s.Spec)
+	}
+	for _, d := range k.Destinations {
+		specs = append(specs, d.Spec)
+	}
+	return specs
+}
+
+// Secrets is the opened secrets of a configuration, by name.
+type Secrets map[secret.Name]secret.String
+
+// Names lists the secrets that a configuration refers to, in the order of its
+// destinations and of the fields.
+func Names(c workspace.Config) []secret.Name {
+	var names []secret.Name
+	for _, d := range c.Destinations {
+		for _, field := range slices.Sorted(maps.Keys(d.Secrets)) {
+			names = append(names, secret.Name{Workspace: c.Workspace, Destination: d.ID, Field: field, Version: d.Secrets[field].Version})
+		}
+	}
+	return names
+}
+
+// Plan is one workspace as this plane runs it. It is immutable and safe for
+// concurrent use.
+type Plan struct {
+	Workspace id.Workspace
+	Name      string
+	Number    uint64
+	Digest    workspace.Digest
+
+	entries map[string]ingest.Entry // by write key
+	paths   map[string]string       // by write key: where it stands in the configuration
+	sources map[id.Source]string    // names
+	tables  map[id.Source]*route.Table
+	targets map[id.Destination]target
+}
+
+// target is an opened destination and what it was opened with.
+type target struct {
+	*deliver.Target
+	settings []byte
+	secrets  map[string]secret.String
+}
+
+// SourceName returns the name of a source, "" when the workspace has none such.
+func (p *Plan) SourceName(s id.Source) string { return p.sources[s] }
+
+// DestinationName returns the name of a destination, "" when the workspace has
+// none such.
+func (p *Plan) DestinationName(d id.Destination) string {
+	if t, ok := p.targets[d]; ok {
+		return t.Name
+	}
+	return ""
+}
+
+// Compile makes the plan of a revision, or lists every reason why it cannot run
+// here; the plan is then nil. Problems of different stages (shape; kinds and
+// secrets) are not mixed: the second stage would only repeat the first.
+func Compile(r workspace.Revision, k Kinds, s Secrets) (*Plan, []fault.Problem) {
+	return (*Plan)(nil).Next(r, k, s)
+}
+
+// Next is Compile that takes over the destinations of p, the plan that ran
+// before, where type, settings and secrets are unchanged: a lane sees the same
+// Target and keeps what it has open. p may be nil.
+func (p *Plan) Next(r workspace.Revision, k Kinds, s Secrets) (*Plan, []fault.Problem) {
+	c := r.Config
+	if problems := check(r, k); len(problems) > 0 {
+		return nil, problems
+	}
+	next := &Plan{
+		Workspace: r.Workspace, Name: c.Name, Number: r.Number, Digest: r.Digest,
+		entries: make(map[string]ingest.Entry, len(c.Sources)), paths: make(map[string]string, len(c.Sources)), sources: make(map[id.Source]string, len(c.Sources)),
+		tables: route.Compile(c), targets: make(map[id.Destination]target, len(c.Destinations)),
+	}
+	for i, src := range c.Sources {
+		next.sources[src.ID] = src.Name
+		next.paths[src.WriteKey] = fmt.Sprintf("sources[%d].writeKey", i)
+		next.entries[src.WriteKey] = ingest.Entry{Workspace: c.Workspace, Source: src.ID, Name: src.Name, Type: src.Type, Disabled: src.Disabled}
+	}
+	var problems []fault.Problem
+	for i, d := range c.Destinations {
+		t, ps := p.target(c.Workspace, d, k, s, fmt.Sprintf("destinations[%d]", i))
+		problems = append(problems, ps...)
+		next.targets[d.ID] = t
+	}
+	if len(problems) > 0 {
+		return nil, problems
+	}
+	return next, nil
+}
+
+// check lists what is wrong with the configuration as such.
+func check(r workspace.Revision, k Kinds) []fault.Problem {
+	problems := workspace.Check(r.Config, k.Specs())
+	if r.Workspace != r.Config.Workspace {
+		problems = append(problems, fault.Problem{Path: "workspace", Code: CodeWorkspace, Text: "The configuration belongs to another workspace than its revision."})
+	}
+	for i, conn := range r.Config.Connections {
+		if len(conn.Transformations) > 0 {
+			problems = append(problems, fault.Problem{Path: fmt.Sprintf("connections[%d].transformations", i), Code: CodeTransformations,
+				Text: "This version of the data plane cannot run transformations; remove them from the connection."})
+		}
+	}
+	return declared(problems)
+}
+
+// target opens one destination, or takes it over from p.
+func (p *Plan) target(ws id.Workspace, d workspace.Destination, k Kinds, s Secrets, at string) (target, []fault.Problem) {
+	i := slices.IndexFunc(k.Destinations, func(kind deliver.Kind) bool { return kind.Spec.Name == d.Type })
+	if i < 0 {
+		return target{}, []fault.Problem{{Path: at + ".type", Code: "unknown_type", Text: "This plane has no destination of this type."}}
+	}
+	kind := k.Destinations[i]
+	t := target{settings: catalog.Fill(kind.Spec, d.Settings), secrets: make(map[string]secret.String, len(d.Secrets))}
+	var problems []fault.Problem
+	for _, field := range slices.Sorted(maps.Keys(d.Secrets)) {
+		clear, ok := s[secret.Name{Workspace: ws, Destination: d.ID, Field: field, Version: d.Secrets[field].Version}]
+		if !ok {
+			problems = append(problems, fault.Problem{Path: at + ".secrets." + field, Code: CodeSecretMissing,
+				Text: "The sealed value of this secret did not come to the data plane; apply it again with --reseal."})
+		}
+		t.secrets[field] = clear
+	}
+	if len(problems) > 0 {
+		return target{}, problems
+	}
+	made := deliver.Target{Workspace: ws, ID: d.ID, Name: d.Name, Type: d.Type, Disabled: d.Disabled}
+	if p != nil {
+		if old, ok := p.targets[d.ID]; ok && old.equal(t, d.Type) {
+			if made.Opened = old.Opened; old.Name == d.Name && old.Disabled == d.Disabled {
+				return old, nil
+			}
+			t.Target = &made
+			return t, nil
+		}
+	}
+	opened, err := open(kind, t)
+	if err != nil {
+		return target{}, declared(under(at, err))
+	}
+	made.Opened = opened
+	t.Target = &made
+	return t, nil
+}
+
+// equal reports whether t was opened with the same type, settings and secrets.
+func (t target) equal(o target, kind string) bool {
+	return t.Type == kind && bytes.Equal(t.settings, o.settings) &&
+		maps.EqualFunc(t.secrets, o.secrets, func(a, b secret.String) bool { return a.Reveal() == b.Reveal() })
+}
+
+// open calls a kind's Open; a kind that panics on a configuration refuses it.
+func open(kind deliver.Kind, t target) (opened deliver.Opened, err error) {
+	defer func() {
+		if recover() != nil {
+			err = fault.New(fault.Internal, "The kind failed on this configuration.")
+		}
+	}()
+	return kind.Open(t.settings, t.secrets)
+}
+
+// under gives the problems of a kind's error their place in the configuration.
+func under(at string, err error) []fault.Problem {
+	problems := slices.Clone(fault.ProblemsOf(err))
+	for i := range problems {
+		problems[i].Path = at + "." + problems[i].Path
+	}
+	if len(problems) == 0 {
+		problems = []fault.Problem{{Path: at, Code: CodeOpen, Text: "The destination cannot be opened with these settings and secrets."}}
+	}
+	return problems
+}
+
+// declared replaces codes that may not go up: those that a kind made up itself.
+func declared(problems []fault.Problem) []fault.Problem {
+	for i := range problems {
+		if !wire.Code(problems[i].Code).Known() {
+			problems[i].Code = CodeOpen
+		}
+	}
+	return problems
+}

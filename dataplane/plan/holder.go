@@ -1,0 +1,130 @@
+package plan
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"weir/dataplane/deliver"
+	"weir/dataplane/ingest"
+	"weir/dataplane/route"
+	"weir/shared/fault"
+	"weir/shared/id"
+)
+
+// Holder is the plans of all workspaces of a plane. Reading costs one atomic
+// load and a map; every answer comes from one consistent state. The zero Holder
+// is empty and ready; it must not be copied.
+type Holder struct {
+	writing sync.Mutex // held while the next state is made
+	state   atomic.Pointer[state]
+	loaded  atomic.Bool
+}
+
+// state is immutable. A workspace that was removed has a nil plan.
+type state struct {
+	plans map[id.Workspace]*Plan
+	keys  map[string]ingest.Entry
+}
+
+func (h *Holder) now() *state {
+	if s := h.state.Load(); s != nil {
+		return s
+	}
+	return &state{}
+}
+
+// Source returns what a write key opens.
+func (h *Holder) Source(writeKey string) (ingest.Entry, bool) {
+	e, ok := h.now().keys[writeKey]
+	return e, ok
+}
+
+// Route returns the routing of a source; nil routes nothing: the source or its
+// workspace was removed. known is false while nothing is known of the
+// workspace: its events have to wait.
+func (h *Holder) Route(ws id.Workspace, src id.Source) (table *route.Table, known bool) {
+	p, known := h.now().plans[ws]
+	if p == nil {
+		return nil, known
+	}
+	return p.tables[src], true
+}
+
+// Target returns a destination as it is now. It is nil unless Present.
+func (h *Holder) Target(ws id.Workspace, dest id.Destination) (*deliver.Target, deliver.Presence) {
+	p, known := h.now().plans[ws]
+	switch {
+	case !known:
+		return nil, deliver.Unknown
+	case p == nil:
+		return nil, deliver.Removed
+	}
+	if t, ok := p.targets[dest]; ok {
+		return t.Target, deliver.Present
+	}
+	return nil, deliver.Removed
+}
+
+// Plan returns the plan of a workspace, nil when none runs.
+func (h *Holder) Plan(ws id.Workspace) *Plan { return h.now().plans[ws] }
+
+// Taken lists the write keys of p that another workspace has: with p, events
+// would go to the wrong one.
+func (h *Holder) Taken(p *Plan) []fault.Problem {
+	s := h.now()
+	var problems []fault.Problem
+	for _, key := range slices.Sorted(maps.Keys(p.entries)) {
+		if e, ok := s.keys[key]; ok && e.Workspace != p.Workspace {
+			problems = append(problems, fault.Problem{Path: p.paths[key], Code: CodeWriteKey,
+				Text: "Another workspace on this data plane has this write key."})
+		}
+	}
+	return problems
+}
+
+// Put makes p the plan of its workspace. fault.Conflict, with the problems of
+// Taken: another workspace has one of its write keys; nothing changed.
+func (h *Holder) Put(p *Plan) error {
+	h.writing.Lock()
+	defer h.writing.Unlock()
+	if problems := h.Taken(p); len(problems) > 0 {
+		return &fault.Error{Kind: fault.Conflict, Text: fmt.Sprintf("Workspace %s cannot run:", p.Workspace), Problems: problems}
+	}
+	h.set(p.Workspace, p)
+	return nil
+}
+
+// Remove makes ws a workspace that is known to be removed: its write keys open
+// nothing and its deliveries are dropped instead of waiting.
+func (h *Holder) Remove(ws id.Workspace) {
+	h.writing.Lock()
+	defer h.writing.Unlock()
+	h.set(ws, nil)
+}
+
+// set makes the next state; h.writing is held.
+func (h *Holder) set(ws id.Workspace, p *Plan) {
+	old := h.now()
+	next := &state{plans: make(map[id.Workspace]*Plan, len(old.plans)+1), keys: make(map[string]ingest.Entry, len(old.keys)+1)}
+	maps.Copy(next.plans, old.plans)
+	next.plans[ws] = p
+	for key, e := range old.keys {
+		if e.Workspace != ws {
+			next.keys[key] = e
+		}
+	}
+	if p != nil {
+		maps.Copy(next.keys, p.entries)
+	}
+	h.state.Store(next)
+}
+
+// MarkLoaded says that everything this plane had kept is in the Holder now.
+func (h *Holder) MarkLoaded() { h.loaded.Store(true) }
+
+// Loaded reports whether MarkLoaded was called: before, an unknown write key
+// may only not be known yet.
+func (h *Holder) Loaded() bool { return h.loaded.Load() }

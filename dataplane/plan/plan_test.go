@@ -1,0 +1,209 @@
+package plan_test
+
+import (
+	"encoding/json"
+	"testing"
+
+	"weir/dataplane/deliver"
+	"weir/dataplane/ingest"
+	"weir/dataplane/plan"
+	"weir/shared/catalog"
+	"weir/shared/fault"
+	"weir/shared/id"
+	"weir/shared/secret"
+	"weir/shared/wire"
+	"weir/shared/workspace"
+)
+
+// hook is a kind whose every opening counts.
+func kinds(opened *int) plan.Kinds {
+	spec := catalog.Spec{Family: catalog.Destinations, Name: "hook", Title: "Hook", Doc: "A hook.",
+		Fields:  []catalog.Field{{Name: "url", Type: catalog.TypeURL, Title: "URL", Required: true}, {Name: "method", Type: catalog.TypeString, Title: "Method", Default: "POST"}},
+		Secrets: []catalog.Field{{Name: "token", Type: catalog.TypeString, Title: "Token"}}}
+	return plan.Kinds{
+		Sources: []ingest.Kind{{Spec: catalog.Spec{Family: catalog.Sources, Name: "http", Title: "HTTP", Doc: "HTTP."}}},
+		Destinations: []deliver.Kind{{Spec: spec, Open: func(settings []byte, secrets map[string]secret.String) (deliver.Opened, error) {
+			*opened++
+			switch secrets["token"].Reveal() {
+			case "strange":
+				return deliver.Opened{}, fault.Problems("No:", []fault.Problem{{Path: "secrets.token", Code: "made_up", Text: "No."}})
+			case "panic":
+				panic("a kind with a bug")
+			}
+			var got struct{ Method string }
+			if err := json.Unmarshal(settings, &got); err != nil || got.Method != "POST" {
+				return deliver.Opened{}, fault.New(fault.Internal, "defaults were not filled in: %s", settings)
+			}
+			return deliver.Opened{Limits: deliver.Limits{Concurrency: *opened}}, nil
+		}}},
+	}
+}
+
+func config() workspace.Config {
+	return workspace.Config{
+		Format: 1, Workspace: "ws_a", Name: "acme", Region: "eu",
+		Sources: []workspace.Source{{ID: "src_a", Name: "web", Type: "http", WriteKey: "wk_a"}, {ID: "src_off", Name: "off", Type: "http", WriteKey: "wk_off", Disabled: true}},
+		Destinations: []workspace.Destination{{ID: "dst_a", Name: "hook", Type: "hook", Settings: []byte(`{"url":"http://127.0.0.1:1/"}`),
+			Secrets: map[string]secret.Ref{"token": {Version: 3, Fingerprint: "aa"}}}},
+		Connections: []workspace.Connection{{Source: "src_a", Destination: "dst_a"}},
+	}
+}
+
+func secrets(value string) plan.Secrets {
+	return plan.Secrets{{Workspace: "ws_a", Destination: "dst_a", Field: "token", Version: 3}: secret.NewString(value)}
+}
+
+func revision(c workspace.Config, n uint64) workspace.Revision {
+	return workspace.Revision{Workspace: "ws_a", Number: n, Config: c}
+}
+
+func compile(t *testing.T, former *plan.Plan, c workspace.Config, k plan.Kinds, value string) *plan.Plan {
+	t.Helper()
+	p, problems := former.Next(revision(c, 1), k, secrets(value))
+	if len(problems) > 0 {
+		t.Fatalf("problems: %v", problems)
+	}
+	return p
+}
+
+func TestAHolderAnswersFromPlansAndTombstones(t *testing.T) {
+	t.Parallel()
+	var opened int
+	var h plan.Holder
+	if _, known := h.Route("ws_a", "src_a"); known {
+		t.Error("an empty holder knows a workspace")
+	}
+	if _, presence := h.Target("ws_a", "dst_a"); presence != deliver.Unknown {
+		t.Errorf("a destination of an unknown workspace is %v, want Unknown", presence)
+	}
+	if err := h.Put(compile(t, nil, config(), kinds(&opened), "x")); err != nil {
+		t.Fatal(err)
+	}
+	if e, ok := h.Source("wk_a"); !ok || e.Source != "src_a" || e.Workspace != "ws_a" || e.Name != "web" || e.Disabled {
+		t.Errorf("wk_a opens %+v, %v", e, ok)
+	}
+	if e, ok := h.Source("wk_off"); !ok || !e.Disabled {
+		t.Errorf("wk_off opens %+v, %v, want disabled", e, ok)
+	}
+	if table, known := h.Route("ws_a", "src_a"); !known || len(table.Destinations()) != 1 {
+		t.Errorf("src_a is routed to %v, %v", table.Destinations(), known)
+	}
+	if table, known := h.Route("ws_a", "src_gone"); !known || len(table.Destinations()) != 0 {
+		t.Errorf("a source that is gone: %v, %v; want a known nothing", table.Destinations(), known)
+	}
+	if target, presence := h.Target("ws_a", "dst_a"); presence != deliver.Present || target.Name != "hook" {
+		t.Errorf("dst_a is %v, %v", target, presence)
+	}
+	if target, presence := h.Target("ws_a", "dst_gone"); presence != deliver.Removed || target != nil {
+		t.Errorf("dst_gone is %v, %v, want Removed", target, presence)
+	}
+	h.Remove("ws_a")
+	if _, ok := h.Source("wk_a"); ok {
+		t.Error("the write key of a removed workspace opens something")
+	}
+	if _, presence := h.Target("ws_a", "dst_a"); presence != deliver.Removed {
+		t.Errorf("a destination of a removed workspace is %v, want Removed", presence)
+	}
+	if table, known := h.Route("ws_a", "src_a"); !known || table != nil {
+		t.Errorf("a source of a removed workspace: %v, %v, want a known nothing", table, known)
+	}
+}
+
+func TestAWriteKeyOfAnotherWorkspaceIsNotTakenOver(t *testing.T) {
+	t.Parallel()
+	var opened int
+	var h plan.Holder
+	if err := h.Put(compile(t, nil, config(), kinds(&opened), "x")); err != nil {
+		t.Fatal(err)
+	}
+	c := config()
+	c.Workspace, c.Destinations, c.Connections = "ws_b", nil, nil
+	p, problems := plan.Compile(workspace.Revision{Workspace: "ws_b", Number: 1, Config: c}, kinds(&opened), nil)
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	err := h.Put(p)
+	if err == nil || fault.KindOf(err) != fault.Conflict || len(fault.ProblemsOf(err)) != 2 || fault.ProblemsOf(err)[0].Code != plan.CodeWriteKey {
+		t.Errorf("Put = %v, want Conflict with both keys", err)
+	}
+	if e, _ := h.Source("wk_a"); e.Workspace != "ws_a" {
+		t.Errorf("wk_a opens %+v, want still ws_a", e)
+	}
+}
+
+func TestUnchangedDestinationsAreTakenOver(t *testing.T) {
+	t.Parallel()
+	var opened int
+	k := kinds(&opened)
+	first := compile(t, nil, config(), k, "x")
+	target := func(p *plan.Plan) *deliver.Target {
+		var h plan.Holder
+		if err := h.Put(p); err != nil {
+			t.Fatal(err)
+		}
+		got, _ := h.Target("ws_a", "dst_a")
+		return got
+	}
+	same := compile(t, first, config(), k, "x")
+	if target(same) != target(first) || opened != 1 {
+		t.Errorf("an unchanged destination was opened %d times", opened)
+	}
+	off := config()
+	off.Destinations[0].Disabled = true
+	if got := target(compile(t, same, off, k, "x")); !got.Disabled || got.Limits.Concurrency != 1 || opened != 1 {
+		t.Errorf("a disabled destination is %+v after %d openings, want what was open", got, opened)
+	}
+	if got := target(compile(t, same, config(), k, "y")); got.Limits.Concurrency != 2 {
+		t.Errorf("with another secret the destination was not opened again")
+	}
+	moved := config()
+	moved.Destinations[0].Settings = []byte(`{"url":"http://127.0.0.1:2/"}`)
+	if got := target(compile(t, same, moved, k, "x")); got.Limits.Concurrency != 3 {
+		t.Errorf("with other settings the destination was not opened again")
+	}
+}
+
+func TestEveryProblemHasAPathAndACodeThatMayGoUp(t *testing.T) {
+	t.Parallel()
+	change := func(f func(*workspace.Config)) workspace.Config {
+		c := config()
+		f(&c)
+		return c
+	}
+	for name, tc := range map[string]struct {
+		config     workspace.Config
+		secrets    plan.Secrets
+		path, code string
+	}{
+		"transformations": {change(func(c *workspace.Config) {
+			c.Transformations = []workspace.Transformation{{ID: "tf_a", Name: "t", Language: "javascript", Code: "x"}}
+			c.Connections[0].Transformations = []id.Transformation{"tf_a"}
+		}), secrets("x"), "connections[0].transformations", "transformations_unsupported"},
+		"unknown destination": {change(func(c *workspace.Config) { c.Destinations[0].Type = "fax" }), secrets("x"), "destinations[0].type", "unknown_type"},
+		"unknown source":      {change(func(c *workspace.Config) { c.Sources[0].Type = "fax" }), secrets("x"), "sources[0].type", "unknown_type"},
+		"bad settings":        {change(func(c *workspace.Config) { c.Destinations[0].Settings = []byte(`{"url":"ftp://x"}`) }), secrets("x"), "destinations[0].settings.url", "bad_url"},
+		"no secret":           {config(), nil, "destinations[0].secrets.token", "secret_missing"},
+		"another workspace":   {change(func(c *workspace.Config) { c.Workspace = "ws_b" }), secrets("x"), "workspace", "workspace_mismatch"},
+		"a code of a kind":    {config(), secrets("strange"), "destinations[0].secrets.token", "open_failed"},
+		"a kind that panics":  {config(), secrets("panic"), "destinations[0]", "open_failed"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var opened int
+			p, problems := plan.Compile(revision(tc.config, 1), kinds(&opened), tc.secrets)
+			if p != nil || len(problems) == 0 {
+				t.Fatalf("it was compiled")
+			}
+			found := false
+			for _, got := range problems {
+				found = found || got.Path == tc.path && got.Code == tc.code
+				if !wire.Code(got.Code).Known() {
+					t.Errorf("the code %s may not go up", got.Code)
+				}
+			}
+			if !found {
+				t.Errorf("problems %+v, want %s at %s", problems, tc.code, tc.path)
+			}
+		})
+	}
+}
