@@ -1,0 +1,193 @@
+package e2e_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// load posts events of numbered users, each user's in order and one at a time,
+// and retries an event until it is acknowledged, as an SDK does.
+type load struct {
+	mu    sync.Mutex
+	acked map[string]bool // messageIds
+	sent  atomic.Int64
+	quit  chan struct{}
+	wg    sync.WaitGroup
+}
+
+func startLoad(gateway func() string, key string, users int, pause time.Duration) *load {
+	l := &load{acked: map[string]bool{}, quit: make(chan struct{})}
+	for u := range users {
+		l.wg.Go(func() {
+			for n := 0; ; n++ {
+				mid := fmt.Sprintf("u%d-%06d", u, n)
+				body := fmt.Sprintf(`{"userId":"u%d","event":"Load","messageId":%q,"properties":{"user":%d,"n":%d}}`, u, mid, u, n)
+				for {
+					select {
+					case <-l.quit:
+						return
+					case <-time.After(pause):
+					}
+					if code, _ := post(gateway(), "/v1/track", key, body); code == http.StatusOK {
+						l.mu.Lock()
+						l.acked[mid] = true
+						l.mu.Unlock()
+						l.sent.Add(1)
+						break
+					}
+				}
+			}
+		})
+	}
+	return l
+}
+
+func (l *load) stop() {
+	close(l.quit)
+	l.wg.Wait()
+}
+
+// arrived checks what came out of a webhook against what was acknowledged:
+// nothing lost, and a user's events in order. A number may come again after
+// newer ones only as a repetition: the first arrivals must be ascending.
+func (l *load) arrived(t *testing.T, s *sink) (duplicates int) {
+	t.Helper()
+	until(t, "every acknowledged event at the webhook", func() bool {
+		ids := s.ids()
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		for mid := range l.acked {
+			if ids[mid] == 0 {
+				return false
+			}
+		}
+		return true
+	})
+	last, seen := map[int]int{}, map[string]bool{}
+	for _, a := range s.all() {
+		var e struct {
+			MessageID  string
+			Properties struct{ User, N int }
+		}
+		if err := json.Unmarshal(a.Body, &e); err != nil {
+			t.Fatalf("%s: %v", a.Body, err)
+		}
+		if seen[e.MessageID] {
+			duplicates++
+			continue
+		}
+		seen[e.MessageID] = true
+		u, n := e.Properties.User, e.Properties.N
+		if was, ok := last[u]; ok && n < was {
+			t.Errorf("user %d: event %d came for the first time after event %d", u, n, was)
+		}
+		last[u] = n
+	}
+	return duplicates
+}
+
+// TestKilledTwentyTimesUnderLoad kills everything at random moments.
+func TestKilledTwentyTimesUnderLoad(t *testing.T) {
+	const kills, users = 20, 16
+	hook := newSink(t)
+	dir := t.TempDir()
+	ports := []string{"--http", freePort(t), "--gateway", freePort(t), "--view", freePort(t), "--metrics", freePort(t), "--hub", freePort(t)}
+	p, in := dev(t, dir, hookConfig("acme", "eu", "wk_web", map[string]string{"hook": hook.URL}), ports...)
+	l := startLoad(func() string { return in.Gateway }, "wk_web", users, 2*time.Millisecond)
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	rng := rand.New(rand.NewPCG(seed, 0))
+	for range kills {
+		before := l.sent.Load()
+		until(t, "load that flows", func() bool { return l.sent.Load() > before+50 })
+		<-time.After(time.Duration(rng.IntN(300)) * time.Millisecond)
+		p.kill()
+		p, in = dev(t, dir, hookConfig("acme", "eu", "wk_web", map[string]string{"hook": hook.URL}), ports...)
+	}
+	l.stop()
+	dups := l.arrived(t, hook)
+	// A crash repeats requests in flight (one per user here) and 10 ms of settlements.
+	perKill := users + users*5
+	t.Logf("%d acknowledged, %d kills, %d duplicates (bound %d)", l.sent.Load(), kills, dups, kills*perKill)
+	if dups > kills*perKill {
+		t.Errorf("%d duplicates after %d kills, want at most %d", dups, kills, kills*perKill)
+	}
+	until(t, "a balanced book with nothing in flight", func() bool {
+		b := bookOf(t, in, "web", "hook")
+		return b.Balanced && b.InFlight == 0 && b.Parked == 0 && b.Delivered >= l.sent.Load()
+	})
+}
+
+// TestAHangingDestinationHurtsNobody parks what cannot be delivered, keeps its
+// order, and leaves the neighbour alone.
+func TestAHangingDestinationHurtsNobody(t *testing.T) {
+	t.Parallel()
+	good, bad := newSink(t), newSink(t)
+	free := make(chan struct{})
+	bad.set(func(_ http.ResponseWriter, r *http.Request, _ []byte) bool {
+		select {
+		case <-free:
+			return false
+		case <-r.Context().Done():
+			return true
+		}
+	})
+	_, in := dev(t, t.TempDir(), hookConfig("acme", "eu", "wk_web", map[string]string{"good": good.URL, "bad": bad.URL}))
+	l := startLoad(func() string { return in.Gateway }, "wk_web", 8, 20*time.Millisecond)
+	until(t, "parked deliveries of the one that hangs", func() bool { return bookOf(t, in, "web", "bad").Parked > 200 })
+	sent := l.sent.Load()
+	until(t, "the neighbour's deliveries meanwhile", func() bool { return int64(len(good.ids())) >= sent })
+	if b := bookOf(t, in, "web", "bad"); !b.Balanced {
+		t.Errorf("the book of the one that hangs does not balance: %+v", b)
+	}
+	close(free)
+	bad.set(nil)
+	until(t, "some more load", func() bool { return l.sent.Load() > sent+200 })
+	l.stop()
+	l.arrived(t, good)
+	l.arrived(t, bad)
+	until(t, "nothing parked", func() bool {
+		b := bookOf(t, in, "web", "bad")
+		return b.Parked == 0 && b.InFlight == 0 && b.Balanced
+	})
+}
+
+// TestDeadLetters shows what a destination refuses, and sends it again.
+func TestDeadLetters(t *testing.T) {
+	t.Parallel()
+	hook := newSink(t)
+	refuse := atomic.Bool{}
+	refuse.Store(true)
+	hook.set(func(w http.ResponseWriter, _ *http.Request, _ []byte) bool {
+		if refuse.Load() {
+			http.Error(w, "no such field", http.StatusUnprocessableEntity)
+		}
+		return refuse.Load()
+	})
+	_, in := dev(t, t.TempDir(), hookConfig("acme", "eu", "wk_web", map[string]string{"hook": hook.URL}))
+	for i := range 5 {
+		accept(t, in.Gateway, "/v1/track", "wk_web", fmt.Sprintf(`{"userId":"u","event":"E","messageId":"d%d"}`, i))
+	}
+	until(t, "five dead letters in the book", func() bool { return bookOf(t, in, "web", "hook").Dead == 5 })
+	list := run(t, 0, "", "dlq", "list", "--destination", "hook", "--data-dir", in.Dir)
+	for i := range 5 {
+		if want := fmt.Sprintf("d%d", i); !contains(list, want) {
+			t.Errorf("dlq list does not name %s:\n%s", want, list)
+		}
+	}
+	refuse.Store(false)
+	run(t, 0, "", "dlq", "redrive", "--destination", "hook", "--all", "--data-dir", in.Dir)
+	until(t, "five delivered", func() bool {
+		b := bookOf(t, in, "web", "hook")
+		return b.Dead == 0 && b.Parked == 0 && b.Delivered == 5 && b.Balanced
+	})
+	if ids := hook.ids(); len(ids) != 5 {
+		t.Errorf("arrived: %v", ids)
+	}
+}

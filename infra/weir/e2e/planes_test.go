@@ -1,0 +1,116 @@
+package e2e_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func contains(text, part string) bool { return strings.Contains(text, part) }
+
+// roles starts a control plane and one data plane as processes of their own.
+type roles struct {
+	t                      *testing.T
+	dir, http, hub         string
+	gateway, view, metrics string
+	control, plane         *process
+	token                  string
+}
+
+func startRoles(t *testing.T) *roles {
+	t.Helper()
+	r := &roles{t: t, dir: t.TempDir(), http: freePort(t), hub: freePort(t), gateway: freePort(t), view: freePort(t), metrics: freePort(t)}
+	r.startControl()
+	login := r.control.line(`login: +(\S+) +/? *(\S+)`)
+	r.token = apiToken(t, "http://"+r.http, login[1], login[2])
+	invite := run(t, 0, "", "plane", "invite", "--region", "eu", "--control", "http://"+r.http, "--token", r.token, "--output", "json")
+	run(t, 0, "", "dataplane", "join", "--token", field(t, invite, "token"), "--control", "http://"+r.http, "--data-dir", filepath.Join(r.dir, "plane"),
+		"--gateway-url", "http://"+r.gateway, "--view-url", "http://"+r.view)
+	r.startPlane()
+	return r
+}
+
+func (r *roles) startControl() {
+	r.control = start(r.t, "controlplane", "--data-dir", filepath.Join(r.dir, "control"), "--http", r.http, "--hub", r.hub)
+	until(r.t, "a control plane that answers", func() bool {
+		resp, err := client.Get("http://" + r.http + "/api/v1/health")
+		if err != nil {
+			return false
+		}
+		_ = resp.Body.Close()
+		return resp.StatusCode == 200
+	})
+}
+
+func (r *roles) startPlane() {
+	r.plane = start(r.t, "dataplane", "--data-dir", filepath.Join(r.dir, "plane"), "--gateway", r.gateway, "--view", r.view, "--metrics", r.metrics, "--allow-private")
+	r.plane.line(`^ready$`)
+}
+
+func (r *roles) apply(want int, config string) string {
+	r.t.Helper()
+	file := filepath.Join(r.dir, "weir.yaml")
+	write(r.t, file, config)
+	return run(r.t, want, "", "apply", "-f", file, "--control", "http://"+r.http, "--token", r.token)
+}
+
+// TestEventsFlowWithoutTheControlPlane kills control plane and hub, then starts
+// the data plane cold.
+func TestEventsFlowWithoutTheControlPlane(t *testing.T) {
+	t.Parallel()
+	hook := newSink(t)
+	r := startRoles(t)
+	r.apply(0, hookConfig("acme", "eu", "wk_web", map[string]string{"hook": hook.URL}))
+	gateway := "http://" + r.gateway
+	send := func(id string) {
+		t.Helper()
+		accept(t, gateway, "/v1/track", "wk_web", fmt.Sprintf(`{"userId":"u","event":"E","messageId":%q}`, id))
+		until(t, id+" at the webhook", func() bool { return hook.ids()[id] == 1 })
+	}
+	send("both-up")
+	r.control.kill()
+	send("control-down")
+	r.plane.kill()
+	r.startPlane()
+	send("cold-start")
+	r.startControl()
+	out := r.apply(0, hookConfig("acme", "eu", "wk_web", map[string]string{"hook": hook.URL, "second": hook.URL}))
+	if !contains(out, "second") {
+		t.Errorf("apply after the restart of the control plane:\n%s", out)
+	}
+	r.plane.stop()
+	r.control.stop()
+}
+
+// TestARegionIsAWall runs two regions: a write key of one means nothing in the other.
+func TestARegionIsAWall(t *testing.T) {
+	t.Parallel()
+	eu, us := newSink(t), newSink(t)
+	p, in := dev(t, t.TempDir(), hookConfig("acme-eu", "eu", "wk_eu", map[string]string{"hook": eu.URL})+"---\n"+hookConfig("acme-us", "us", "wk_us", map[string]string{"hook": us.URL}), "--regions", "eu,us")
+	usGateway := p.line(`gateway +(http://\S+) +\(us`)[1]
+	accept(t, in.Gateway, "/v1/track", "wk_eu", `{"userId":"u","event":"E","messageId":"in-eu"}`)
+	accept(t, usGateway, "/v1/track", "wk_us", `{"userId":"u","event":"E","messageId":"in-us"}`)
+	for gateway, key := range map[string]string{in.Gateway: "wk_us", usGateway: "wk_eu"} {
+		if code, _ := post(gateway, "/v1/track", key, `{"userId":"u","event":"E"}`); code != 401 {
+			t.Errorf("a foreign region's key: %d, want 401", code)
+		}
+	}
+	until(t, "each event in its region", func() bool { return eu.ids()["in-eu"] == 1 && us.ids()["in-us"] == 1 })
+	usFiles := 0
+	err := filepath.Walk(filepath.Join(in.Dir, "planes", "us"), func(path string, st os.FileInfo, err error) error {
+		if err != nil || st.IsDir() {
+			return nil // files come and go under a running server
+		}
+		usFiles++
+		b, err := os.ReadFile(path)
+		if err == nil && (contains(string(b), "acme-eu") || contains(string(b), "wk_eu")) {
+			t.Errorf("%s holds the other region's configuration", path)
+		}
+		return nil
+	})
+	if err != nil || usFiles < 5 {
+		t.Errorf("looked at %d files of the us plane: %v", usFiles, err)
+	}
+}
