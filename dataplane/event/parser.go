@@ -109,6 +109,19 @@ func (p *Parser) Begin(s Stamp, b *Batch, size, n int) {
 	p.ahead = size + n*(320+len(s.RequestIP)+len(p.context.raw)+len(p.integrations.raw))
 }
 
+// End lets go of the memory of the request: the events that were made, what was
+// given to Begin, and working memory that an unusual request made large.
+func (p *Parser) End() {
+	p.Begin(Stamp{}, nil, 0, 0)
+	if cap(p.fields) > maxScratch || cap(p.inner) > maxScratch || cap(p.context.fields) > maxScratch ||
+		cap(p.integrations.fields) > maxScratch || cap(p.merged) > largePiece {
+		*p = Parser{}
+	}
+}
+
+// maxScratch is how many fields' working memory a Parser keeps.
+const maxScratch = 1024
+
 // Used returns how many bytes the events of this request have so far.
 func (p *Parser) Used() int { return p.used }
 

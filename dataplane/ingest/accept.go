@@ -1,0 +1,175 @@
+package ingest
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"weir/dataplane/event"
+	"weir/shared/fault"
+)
+
+// accept takes the events of one request.
+func (g *Gateway) accept(w http.ResponseWriter, r *http.Request, call Call) {
+	b := g.bodies.Get().(*body)
+	defer g.release(b)
+	entry, fail, ok := g.open(r, b)
+	if !ok {
+		if entry.Source != "" {
+			g.books.of(entry).refuse(1)
+		}
+		refuse(w, fail, nil)
+		return
+	}
+	book := g.books.of(entry)
+	kept, rejected, err := g.parse(r, entry, call, b)
+	if err != nil {
+		book.refuse(1)
+		fail = parseFailure(err)
+		if fail.status == http.StatusInternalServerError {
+			g.broke(r.Context(), "parse", err)
+		}
+		refuse(w, fail, nil)
+		return
+	}
+	n := len(kept) + len(rejected)
+	if g.config.Limit != nil {
+		if wait := g.config.Limit(entry, n); wait > 0 {
+			book.refuse(n)
+			refuse(w, failure{http.StatusTooManyRequests, "rate_limited", "The source sends more than it may; wait as long as Retry-After says.", wait}, nil)
+			return
+		}
+	}
+	if fail, ok = g.append(r.Context(), kept, rejected, b); !ok {
+		book.refuse(n)
+		refuse(w, fail, nil)
+		return
+	}
+	book.accept(n)
+	switch {
+	case len(rejected) == 0:
+		answer(w, http.StatusOK, success)
+	case len(kept) == 0:
+		refuse(w, failNoneKept, rejected)
+	default:
+		answer(w, http.StatusOK, appendRejected([]byte(`{"success":true`), rejected))
+	}
+}
+
+// open finds out whose request it is and reads its body into b. When it is not
+// ok, entry is set if the source is known.
+func (g *Gateway) open(r *http.Request, b *body) (entry Entry, fail failure, ok bool) {
+	key := headKey(r)
+	if key != "" { // who has no right to send does not get to upload
+		if entry, fail, ok = g.enter(key); !ok {
+			return entry, fail, false
+		}
+	}
+	if fail, ok = g.read(r, b); !ok {
+		return entry, fail, false
+	}
+	if key == "" {
+		if key = event.Lookup(b.data, "writeKey"); key == "" {
+			return entry, failNoKey, false
+		}
+		if entry, fail, ok = g.enter(key); !ok {
+			return entry, fail, false
+		}
+	}
+	return entry, failure{}, true
+}
+
+// headKey returns the write key that stands before the body: the Basic user
+// name, else writeKey of the query.
+func headKey(r *http.Request) string {
+	if user, _, ok := r.BasicAuth(); ok && user != "" {
+		return user
+	}
+	if r.URL.RawQuery == "" {
+		return ""
+	}
+	return r.URL.Query().Get("writeKey")
+}
+
+// enter looks a write key up.
+func (g *Gateway) enter(key string) (Entry, failure, bool) {
+	entry, ok := g.config.Source(key)
+	if !ok {
+		return Entry{}, failUnknownKey, false
+	}
+	if entry.Disabled {
+		return entry, failDisabled, false
+	}
+	return entry, failure{}, true
+}
+
+// parse lets the source's kind turn the body into events.
+func (g *Gateway) parse(r *http.Request, entry Entry, call Call, b *body) ([]event.Event, []Reject, error) {
+	source, ok := g.sources[entry.Type]
+	if !ok {
+		return nil, nil, fault.New(fault.Internal, "source kind %s is not in this plane", entry.Type)
+	}
+	select {
+	case g.parsing <- struct{}{}:
+		defer func() { <-g.parsing }()
+	case <-r.Context().Done():
+		return nil, nil, fault.New(fault.Unavailable, "the client went away")
+	}
+	return source.Parse(Request{
+		Entry: entry, Call: call, Body: b.data,
+		ReceivedAt: g.config.Now(), IP: g.peer(r),
+	})
+}
+
+// append makes all events of a request durable, the quarantined ones behind the
+// others, in one go or, for a large request, in few.
+func (g *Gateway) append(ctx context.Context, kept []event.Event, rejected []Reject, b *body) (failure, bool) {
+	all := kept
+	for _, r := range rejected {
+		if r.Event.Quarantine != "" {
+			all = append(all, r.Event)
+		}
+	}
+	size := int64(len(all)) * eventBytes
+	for i := range all {
+		size += int64(len(all[i].JSON))
+	}
+	if !g.hold(b, size) {
+		return failBusy, false
+	}
+	ctx, cancel := context.WithTimeout(ctx, appendTimeout)
+	defer cancel()
+	for len(all) > 0 {
+		n, bytes := 1, len(all[0].JSON)
+		for n < len(all) && bytes+len(all[n].JSON) <= appendBytes {
+			bytes += len(all[n].JSON)
+			n++
+		}
+		if err := g.config.Append(ctx, all[:n:n]); err != nil {
+			return g.appendFailure(ctx, err), false
+		}
+		all = all[n:]
+	}
+	return failure{}, true
+}
+
+// appendFailure returns what a request is told when its events are not, or not
+// surely, durable.
+func (g *Gateway) appendFailure(ctx context.Context, err error) failure {
+	switch kind := fault.KindOf(err); {
+	case kind == fault.Limited:
+		return failure{http.StatusServiceUnavailable, codeOf(err, "overloaded"), "The plane cannot take more now; send it again.", retrySoon}
+	case kind != fault.Unavailable && ctx.Err() == nil:
+		g.broke(ctx, "append", err)
+	}
+	return failure{http.StatusServiceUnavailable, codeOf(err, "unavailable"), "The events could not be made durable; send them again.", retrySoon}
+}
+
+// broke logs that a step ended as only a mistake of ours can end it, at most
+// every 10 s: it may be every request.
+func (g *Gateway) broke(ctx context.Context, step string, err error) {
+	now := time.Now().Unix()
+	if last := g.logged.Load(); now-last >= 10 && g.logged.CompareAndSwap(last, now) {
+		g.config.Log.ErrorContext(ctx, "request broke", "step", step, "error", err.Error())
+	}
+}

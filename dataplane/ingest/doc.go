@@ -1,0 +1,12 @@
+// Package ingest is the front door of a data plane: HTTP in, durable events out,
+// and the contract of sources.
+//
+// A request is answered with 200 only after Config.Append returned nil for all
+// of its events, the quarantined ones too; otherwise with 503 and Retry-After,
+// and the plane's dedupe absorbs the repetition. A batch keeps its good members;
+// a bad one goes to quarantine and is named in the answer.
+//
+// It refuses bodies of more than MaxBody bytes (unzipped), stops unzipping
+// there, and keeps the memory of all requests together below a bound. It looks at no content
+// type. Nothing that a client sent stands in its logs, counts or errors.
+package ingest

@@ -1,0 +1,232 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"runtime"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"weir/dataplane/event"
+	"weir/shared/fault"
+)
+
+// Limits of one request.
+const (
+	// MaxBody is the longest body in bytes, after unzipping.
+	MaxBody = 4 << 20
+	// appendTimeout is how long a request waits until its events are durable.
+	appendTimeout = 10 * time.Second
+	// appendBytes is how much of a request goes to Append at once, so that a
+	// large one fits beside others into the queue's bound of waiting bytes.
+	appendBytes = 4 << 20
+	// eventBytes is what an event takes beside its JSON, for the bound of memory.
+	eventBytes = 256
+)
+
+// Config is what a Gateway needs.
+type Config struct {
+	// Kinds are the source kinds of this plane. Required.
+	Kinds []Kind
+	// Source finds what a write key opens. Required; called once a request, from
+	// many goroutines.
+	Source func(writeKey string) (Entry, bool)
+	// Append makes events durable and owns them from then on. Required. An error
+	// of kind fault.Limited or fault.Unavailable is answered with 503; the code of
+	// its first problem, if it has one, is the code of the answer.
+	Append func(context.Context, []event.Event) error
+	// Limit is asked before Append how long a source has to wait before it may
+	// send n more events; more than 0 is answered with 429. Nil: no limit.
+	Limit func(e Entry, n int) time.Duration
+	// Ready says why an event would not be accepted now. Nil: always ready.
+	Ready func() error
+	// Version is what GET /version answers.
+	Version string
+	// TrustedProxies are the peers whose X-Forwarded-For counts.
+	TrustedProxies []netip.Prefix
+	// Now is the server's clock; nil means time.Now.
+	Now func() time.Time
+	// Log gets broken invariants, nothing per event; nil means slog.Default.
+	Log *slog.Logger
+	// MaxMemory bounds the bytes that all requests hold together, 0 means 256 MiB.
+	// Past it a request is answered with 503.
+	MaxMemory int64
+}
+
+// Gateway is the HTTP handler of a plane's front door.
+type Gateway struct {
+	config  Config
+	sources map[string]Source
+	router  *echo.Echo
+	books   books
+	memory  budget
+	parsing chan struct{} // a place for each request that is being parsed
+	bodies  sync.Pool     // *body
+	zips    sync.Pool     // *gzip.Reader
+	logged  atomic.Int64  // when a broken request was logged last, Unix seconds
+}
+
+// New returns a Gateway. fault.Invalid: required fields of c are missing.
+func New(c Config) (*Gateway, error) {
+	var ps []fault.Problem
+	need := func(ok bool, field string) {
+		if !ok {
+			ps = append(ps, fault.Problem{Path: field, Code: "required", Text: "This field is required."})
+		}
+	}
+	need(len(c.Kinds) > 0, "Kinds")
+	need(c.Source != nil, "Source")
+	need(c.Append != nil, "Append")
+	if err := fault.Problems("The gateway cannot be made.", ps); err != nil {
+		return nil, err
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Log == nil {
+		c.Log = slog.Default()
+	}
+	if c.MaxMemory == 0 {
+		c.MaxMemory = 256 << 20
+	}
+	g := &Gateway{
+		config:  c,
+		sources: make(map[string]Source, len(c.Kinds)),
+		memory:  budget{most: c.MaxMemory},
+		parsing: make(chan struct{}, 2*runtime.GOMAXPROCS(0)),
+		bodies:  sync.Pool{New: func() any { return new(body) }},
+	}
+	for _, k := range c.Kinds {
+		g.sources[k.Spec.Name] = k.Source
+	}
+	g.routes()
+	return g, nil
+}
+
+// calls are the last parts of the paths under /v1 that take events.
+var calls = [...]struct {
+	path string
+	call Call
+}{
+	{"identify", Identify}, {"track", Track}, {"page", Page}, {"screen", Screen}, {"group", Group},
+	{"alias", Alias}, {"merge", Merge}, {"batch", Batch}, {"import", Import},
+	{"i", Identify}, {"t", Track}, {"p", Page}, {"s", Screen}, {"g", Group}, {"a", Alias}, {"b", Batch},
+}
+
+// routes makes the router.
+func (g *Gateway) routes() {
+	e := echo.New()
+	e.Logger.SetOutput(io.Discard)
+	e.HTTPErrorHandler = func(err error, c echo.Context) {
+		var he *echo.HTTPError
+		switch errors.As(err, &he); {
+		case he != nil && he.Code == http.StatusMethodNotAllowed:
+			refuse(c.Response(), failMethod, nil)
+		case he != nil && he.Code == http.StatusNotFound:
+			refuse(c.Response(), failPath, nil)
+		default:
+			refuse(c.Response(), failInternal, nil)
+		}
+	}
+	for _, p := range calls {
+		handle := func(c echo.Context) error {
+			g.accept(c.Response(), c.Request(), p.call)
+			return nil
+		}
+		e.POST("/v1/"+p.path, handle)
+		e.POST("/v1/"+p.path+"/", handle)
+	}
+	e.POST("/v1/m", metrics)
+	e.POST("/v1/m/", metrics)
+	for path, handle := range map[string]echo.HandlerFunc{"/health": health, "/ready": g.ready, "/version": g.version} {
+		for _, path := range []string{path, path + "/"} {
+			e.GET(path, handle)
+			e.HEAD(path, handle)
+		}
+	}
+	g.router = e
+}
+
+// ServeHTTP answers one request.
+func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	defer func() {
+		if broken := recover(); broken != nil {
+			if err, ok := broken.(error); ok && errors.Is(err, http.ErrAbortHandler) {
+				panic(broken)
+			}
+			// The value may hold what a client sent, so only its type is told.
+			g.config.Log.ErrorContext(r.Context(), "request panicked", "type", fmt.Sprintf("%T", broken), "stack", string(debug.Stack()))
+			refuse(w, failInternal, nil)
+		}
+	}()
+	if cors(w, r) {
+		return
+	}
+	g.router.ServeHTTP(w, r)
+}
+
+// cors lets any page send and read, with credentials: a write key is public, and
+// a cookie means nothing here. It reports whether r was a preflight, which it
+// then answered.
+func cors(w http.ResponseWriter, r *http.Request) bool {
+	origin := r.Header["Origin"]
+	if len(origin) == 0 {
+		return false
+	}
+	h := w.Header()
+	h["Access-Control-Allow-Origin"] = origin[:1:1]
+	h.Set("Access-Control-Allow-Credentials", "true")
+	h.Set("Vary", "Origin")
+	if r.Method != http.MethodOptions || r.Header.Get("Access-Control-Request-Method") == "" {
+		h.Set("Access-Control-Expose-Headers", "Retry-After")
+		return false
+	}
+	h.Set("Access-Control-Allow-Methods", "GET, HEAD, POST, OPTIONS")
+	if asked := r.Header["Access-Control-Request-Headers"]; len(asked) > 0 {
+		h["Access-Control-Allow-Headers"] = asked
+	}
+	h.Set("Access-Control-Max-Age", "900")
+	w.WriteHeader(http.StatusNoContent)
+	return true
+}
+
+// health answers that the process is alive.
+func health(c echo.Context) error {
+	answer(c.Response(), http.StatusOK, []byte(`{"status":"ok"}`))
+	return nil
+}
+
+// ready answers whether an event would be accepted now.
+func (g *Gateway) ready(c echo.Context) error {
+	if g.config.Ready != nil {
+		if err := g.config.Ready(); err != nil {
+			refuse(c.Response(), failure{http.StatusServiceUnavailable, codeOf(err, "not_ready"), "The plane cannot take events now.", retrySoon}, nil)
+			return nil
+		}
+	}
+	answer(c.Response(), http.StatusOK, []byte(`{"status":"ready"}`))
+	return nil
+}
+
+// version answers which software this is.
+func (g *Gateway) version(c echo.Context) error {
+	out := append([]byte(`{"version":`), quote(g.config.Version)...)
+	answer(c.Response(), http.StatusOK, append(out, '}'))
+	return nil
+}
+
+// metrics takes what SDKs tell of themselves, and forgets it.
+func metrics(c echo.Context) error {
+	_, _ = io.CopyN(io.Discard, c.Request().Body, MaxBody) // so that the connection can be used again
+	answer(c.Response(), http.StatusOK, success)
+	return nil
+}
