@@ -1,0 +1,450 @@
+package agent_test
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"encoding/json"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nkeys"
+
+	"weir/dataplane/agent"
+	"weir/dataplane/deliver"
+	"weir/dataplane/destinations/webhook"
+	"weir/dataplane/guard"
+	"weir/dataplane/ingest"
+	"weir/dataplane/plan"
+	"weir/shared/catalog"
+	"weir/shared/id"
+	"weir/shared/secret"
+	"weir/shared/wire"
+	"weir/shared/workspace"
+)
+
+// patience is how long a test waits for a state; only a broken build needs it.
+const patience = time.Minute
+
+// site is a real hub with its control end and one plane.
+type site struct {
+	t        *testing.T
+	dir      string // of the hub
+	listen   string
+	server   *wire.Server
+	hub      *wire.Hub
+	public   ed25519.PublicKey
+	control  ed25519.PrivateKey
+	plane    id.Plane
+	identity ed25519.PrivateKey
+	sealing  secret.PrivateKey
+	creds    wire.Credentials
+	user     string
+	state    string // the agent's folder
+
+	mu    sync.Mutex
+	acks  map[id.Workspace]wire.Ack
+	beats []wire.Beat
+}
+
+var region = wire.Account{Region: "eu"}
+
+func newSite(t *testing.T) *site {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &site{t: t, dir: t.TempDir(), state: t.TempDir(), listen: l.Addr().String(), plane: id.New[id.Plane](), acks: map[id.Workspace]wire.Ack{}}
+	if err := l.Close(); err != nil { // the port has to be the same after a restart
+		t.Fatal(err)
+	}
+	s.public, s.control, _ = ed25519.GenerateKey(rand.Reader)
+	_, s.identity, _ = ed25519.GenerateKey(rand.Reader)
+	if s.sealing, err = secret.NewKey(); err != nil {
+		t.Fatal(err)
+	}
+	s.serve()
+	user, err := nkeys.CreateUser()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.user, _ = user.PublicKey()
+	seed, _ := user.Seed()
+	token, err := s.hub.Enrol(t.Context(), region, s.user, s.plane)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.creds = wire.Credentials{JWT: token, Seed: secret.NewString(string(seed))}
+	return s
+}
+
+// serve starts the hub and its control end in s.dir.
+func (s *site) serve() {
+	s.t.Helper()
+	var err error
+	if s.server, err = wire.Serve(s.t.Context(), wire.ServerConfig{Dir: s.dir, Listen: s.listen}); err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(s.server.Close)
+	if s.hub, err = wire.NewHub(wire.HubConfig{
+		Address: s.server.Address(), Operator: s.server.Operator(), Key: s.control, Accounts: []wire.Account{region},
+		PlaneKey: func(p id.Plane) (ed25519.PublicKey, bool) {
+			return s.identity.Public().(ed25519.PublicKey), p == s.plane
+		},
+	}); err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(s.hub.Close)
+	hub := s.hub
+	ctx, cancel := context.WithCancel(context.Background())
+	var reading sync.WaitGroup
+	reading.Go(func() {
+		for a, err := range hub.Acks(ctx) {
+			if err != nil {
+				return
+			}
+			s.mu.Lock()
+			s.acks[a.Workspace] = a
+			s.mu.Unlock()
+		}
+	})
+	reading.Go(func() {
+		for b, err := range hub.Beats(ctx) {
+			if err != nil {
+				return
+			}
+			s.mu.Lock()
+			s.beats = append(s.beats, b)
+			s.mu.Unlock()
+		}
+	})
+	s.t.Cleanup(func() { cancel(); reading.Wait() })
+}
+
+// stop ends hub and control end, and forgets what they said.
+func (s *site) stop() {
+	s.hub.Close()
+	s.server.Close()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.acks, s.beats = map[id.Workspace]wire.Ack{}, nil
+}
+
+func kinds() plan.Kinds {
+	return plan.Kinds{
+		Sources:      []ingest.Kind{{Spec: catalog.Spec{Family: catalog.Sources, Name: "http", Title: "HTTP", Doc: "HTTP."}}},
+		Destinations: []deliver.Kind{webhook.Kind},
+	}
+}
+
+// running is a started agent.
+type running struct {
+	plans *plan.Holder
+	stop  func()
+}
+
+// start loads and runs the plane's agent; rules is the content of guard.yaml.
+func (s *site) start(rules string) running {
+	s.t.Helper()
+	file := filepath.Join(s.t.TempDir(), "guard.yaml")
+	if err := os.WriteFile(file, []byte(rules), 0o600); err != nil {
+		s.t.Fatal(err)
+	}
+	g, err := guard.Load(file)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	r := running{plans: &plan.Holder{}}
+	a, err := agent.New(agent.Config{
+		Dir: s.state, Region: "eu", Sealing: s.sealing, Guard: g, Kinds: kinds(), Plans: r.plans, Version: "1.2.3",
+		BeatEvery: 200 * time.Millisecond, Patience: time.Millisecond,
+	})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if err := a.Load(); err != nil {
+		s.t.Fatal(err)
+	}
+	if !r.plans.Loaded() {
+		s.t.Fatal("after Load the holder is not loaded")
+	}
+	edge, err := wire.Dial(wire.EdgeConfig{
+		Address: "nats://" + s.listen, Credentials: s.creds, Plane: s.plane, Region: "eu", ControlKey: s.public, Identity: s.identity, Sealing: s.sealing, Alarm: a.Alarm,
+	})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- a.Run(ctx, edge) }()
+	r.stop = sync.OnceFunc(func() {
+		cancel()
+		if err := <-done; err != nil {
+			s.t.Errorf("Run: %v", err)
+		}
+		edge.Close()
+	})
+	s.t.Cleanup(r.stop)
+	return r
+}
+
+// config is a workspace with a webhook that has a secret.
+func config(version uint64) workspace.Config {
+	return workspace.Config{
+		Format: 1, Workspace: "ws_a", Name: "acme", Region: "eu",
+		Sources: []workspace.Source{{ID: "src_a", Name: "web", Type: "http", WriteKey: "wk_a"}},
+		Destinations: []workspace.Destination{{ID: "dst_a", Name: "hook", Type: "webhook", Settings: []byte(`{"url":"http://127.0.0.1:1/"}`),
+			Secrets: map[string]secret.Ref{"headers": {Version: version, Fingerprint: "aa"}}}},
+		Connections: []workspace.Connection{{Source: "src_a", Destination: "dst_a"}},
+	}
+}
+
+func (s *site) recipient() wire.Recipient {
+	return wire.Recipient{Plane: s.plane, Account: region, Sealing: s.sealing.Public()}
+}
+
+// point brings a configuration to the plane; the secret is another call.
+func (s *site) point(c workspace.Config, number uint64) {
+	s.t.Helper()
+	body, digest, err := workspace.Encode(c)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	p := wire.Pointer{Plane: s.plane, Workspace: "ws_a", Region: "eu", Number: number, Digest: digest}
+	if err := s.hub.Point(s.t.Context(), s.recipient(), p, body); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func (s *site) secret(version uint64) {
+	s.t.Helper()
+	n := secret.Name{Workspace: "ws_a", Destination: "dst_a", Field: "headers", Version: version}
+	sealed, err := secret.Seal(s.sealing.Public(), n, []byte(`{"Authorization":"Bearer hunter2"}`))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if err := s.hub.PutSecret(s.t.Context(), s.recipient(), n, sealed); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// until waits for a state.
+func (s *site) until(what string, ok func() bool) {
+	s.t.Helper()
+	for end := time.Now().Add(patience); !ok(); {
+		if time.Now().After(end) {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.t.Fatalf("waited in vain for %s; acks %+v", what, s.acks)
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+// ack waits for an ack of the number and state.
+func (s *site) ack(number uint64, state wire.State) wire.Ack {
+	s.t.Helper()
+	var got wire.Ack
+	s.until("an ack", func() bool {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		got = s.acks["ws_a"]
+		return got.Number == number && got.State == state
+	})
+	return got
+}
+
+// alarmed waits for a beat with an alarm.
+func (s *site) alarmed(code wire.Code) {
+	s.t.Helper()
+	s.until("alarm "+string(code), func() bool {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return slices.ContainsFunc(s.beats, func(b wire.Beat) bool {
+			return slices.ContainsFunc(b.Alarms, func(a wire.Alarm) bool { return a.Code == code && a.Count > 0 })
+		})
+	})
+}
+
+func opens(h *plan.Holder) bool {
+	_, source := h.Source("wk_a")
+	_, presence := h.Target("ws_a", "dst_a")
+	return source && presence == deliver.Present
+}
+
+func TestAPlaneRunsItsLastGoodRevisionWhateverHappens(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	a := s.start("")
+
+	s.secret(1)
+	s.point(config(1), 1)
+	if got := s.ack(1, wire.Applied); got.Running != 1 || len(got.Problems) != 0 {
+		t.Errorf("ack %+v", got)
+	}
+	if !opens(a.plans) {
+		t.Fatal("the revision was acked and does not run")
+	}
+	s.until("a beat", func() bool { s.mu.Lock(); defer s.mu.Unlock(); return len(s.beats) > 0 })
+	s.mu.Lock()
+	beat := s.beats[0]
+	s.mu.Unlock()
+	want := wire.Kind{Family: "destination", Name: "webhook", Digest: catalog.Digest(webhook.Kind.Spec)}
+	if beat.Version != "1.2.3" || !slices.Contains(beat.Kinds, want) || !beat.Healthy {
+		t.Errorf("beat %+v, want healthy with kind %+v", beat, want)
+	}
+
+	bad := config(1)
+	bad.Transformations = []workspace.Transformation{{ID: "tf_a", Name: "t", Language: "javascript", Code: "x"}}
+	bad.Connections[0].Transformations = []id.Transformation{"tf_a"}
+	s.point(bad, 2)
+	got := s.ack(2, wire.Rejected)
+	if got.Running != 1 || len(got.Problems) != 1 || got.Problems[0] != (wire.Problem{Path: "connections[0].transformations", Code: "transformations_unsupported"}) {
+		t.Errorf("ack %+v, want running 1 and the transformations named", got)
+	}
+	if !opens(a.plans) || a.plans.Plan("ws_a").Number != 1 {
+		t.Error("after a bad revision the former plan does not run")
+	}
+
+	a.stop()
+	s.stop()
+	a = s.start("") // the hub is dead
+	if !opens(a.plans) || a.plans.Plan("ws_a").Number != 1 {
+		t.Fatal("with the hub dead the kept revision does not run")
+	}
+	s.serve()
+	if got := s.ack(2, wire.Rejected); got.Running != 1 {
+		t.Errorf("after the hub came back: ack %+v, want still running 1", got)
+	}
+	s.point(config(1), 3)
+	s.ack(3, wire.Applied)
+
+	p := wire.Pointer{Plane: s.plane, Workspace: "ws_a", Region: "eu", Number: 4, Tombstone: true}
+	if err := s.hub.Point(t.Context(), s.recipient(), p, nil); err != nil {
+		t.Fatal(err)
+	}
+	s.ack(4, wire.Applied)
+	removed := func(h *plan.Holder) bool {
+		_, source := h.Source("wk_a")
+		_, presence := h.Target("ws_a", "dst_a")
+		return !source && presence == deliver.Removed
+	}
+	if !removed(a.plans) {
+		t.Error("after a tombstone the workspace is not removed")
+	}
+	a.stop()
+	if a = s.start(""); !removed(a.plans) {
+		t.Error("after a restart the workspace is not known as removed")
+	}
+}
+
+func TestAnEmptiedHubChangesNothingAndCannotGoBack(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	a := s.start("")
+	s.secret(1)
+	s.point(config(1), 7)
+	s.ack(7, wire.Applied)
+	a.stop()
+	operator, err := os.ReadFile(filepath.Join(s.dir, "operator.nk"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.stop()
+	s.dir = t.TempDir()
+	if err := os.WriteFile(filepath.Join(s.dir, "operator.nk"), operator, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	a = s.start("")
+	s.serve()
+	older := config(1)
+	older.Name = "older"
+	s.point(older, 3) // a control plane that was restored, and forgot to ask the planes
+	s.alarmed(wire.PointerStale)
+	if got := s.ack(7, wire.Applied); got.Running != 7 || !opens(a.plans) || a.plans.Plan("ws_a").Name != "acme" {
+		t.Errorf("ack %+v, plan %+v: want 7 still running", got, a.plans.Plan("ws_a"))
+	}
+	s.point(config(1), 8) // its secret is on this disk only
+	s.ack(8, wire.Applied)
+}
+
+func TestASecretThatComesLateIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	a := s.start("")
+	s.point(config(5), 1)
+	if got := s.ack(1, wire.Rejected); len(got.Problems) != 1 || got.Problems[0] != (wire.Problem{Path: "destinations[0].secrets.headers", Code: "secret_missing"}) {
+		t.Errorf("ack %+v, want secret_missing", got)
+	}
+	s.secret(5)
+	s.ack(1, wire.Applied)
+	if !opens(a.plans) {
+		t.Error("the revision does not run")
+	}
+	a.stop()
+	files, err := filepath.Glob(filepath.Join(s.state, "*"))
+	if err != nil || len(files) != 1 {
+		t.Fatalf("files %v, %v; want one", files, err)
+	}
+	content, err := os.ReadFile(files[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !json.Valid(content) || containsClear(content) {
+		t.Error("the kept state is not JSON with sealed secrets only")
+	}
+}
+
+func containsClear(content []byte) bool {
+	var k struct {
+		Secrets []struct{ Sealed []byte }
+	}
+	if json.Unmarshal(content, &k) != nil || len(k.Secrets) != 1 {
+		return true
+	}
+	for i := range k.Secrets[0].Sealed {
+		if len(k.Secrets[0].Sealed[i:]) >= 7 && string(k.Secrets[0].Sealed[i:i+7]) == "hunter2" {
+			return true
+		}
+	}
+	return false
+}
+
+func TestTheGuardOutranksTheControlPlane(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	a := s.start("")
+	s.secret(1)
+	s.point(config(1), 1)
+	s.ack(1, wire.Applied)
+	a.stop()
+	a = s.start("destinations: {types: []}")
+	if opens(a.plans) {
+		t.Error("a kept revision runs that the guard forbids")
+	}
+	if got := s.ack(1, wire.Rejected); got.Running != 0 || got.Problems[0].Code != guard.CodeType {
+		t.Errorf("ack %+v, want guard_destination_type and nothing running", got)
+	}
+}
+
+func TestADamagedFileIsAlarmedAndHealedByTheHub(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	a := s.start("")
+	s.secret(1)
+	s.point(config(1), 1)
+	s.ack(1, wire.Applied)
+	a.stop()
+	if err := os.WriteFile(filepath.Join(s.state, "ws_a.json"), []byte("{"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	a = s.start("")
+	s.alarmed("state_damaged")
+	s.until("the revision to run", func() bool { return opens(a.plans) })
+}

@@ -1,0 +1,104 @@
+package agent
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"weir/shared/fault"
+	"weir/shared/id"
+	"weir/shared/secret"
+	"weir/shared/wire"
+)
+
+// keptFormat is the version of the files.
+const keptFormat = 1
+
+// kept is what the disk knows of one workspace: a file of its own, replaced
+// whole. Secrets are sealed as they came.
+type kept struct {
+	Format  int          `json:"format"`
+	Seen    wire.Pointer `json:"seen"` // the newest that was decided on
+	Ack     wire.Ack     `json:"ack"`  // what was decided
+	Running wire.Pointer `json:"running"`
+	Body    []byte       `json:"body,omitempty"` // of Running
+	Secrets []envelope   `json:"secrets,omitempty"`
+}
+
+type envelope struct {
+	Name   secret.Name   `json:"name"`
+	Sealed secret.Sealed `json:"sealed"`
+}
+
+// find returns a sealed secret that is kept already, nil when there is none.
+func (k kept) find(n secret.Name) secret.Sealed {
+	for _, e := range k.Secrets {
+		if e.Name == n {
+			return e.Sealed
+		}
+	}
+	return nil
+}
+
+const fileEnd = ".json"
+
+// save replaces the file of a workspace; after it returned nil, the new content
+// is there whatever happens to the machine.
+func save(dir string, ws id.Workspace, k kept) error {
+	k.Format = keptFormat
+	content, err := json.Marshal(k)
+	if err != nil {
+		return fault.New(fault.Internal, "The state of a workspace cannot be written: %v.", err)
+	}
+	name := filepath.Join(dir, string(ws)+fileEnd)
+	f, err := os.OpenFile(name+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return fmt.Errorf("keep workspace %s: %w", ws, err)
+	}
+	_, err = f.Write(content)
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return fmt.Errorf("keep workspace %s: %w", ws, err)
+	}
+	if err := os.Rename(name+".new", name); err != nil {
+		return fmt.Errorf("keep workspace %s: %w", ws, err)
+	}
+	d, err := os.Open(dir)
+	if err != nil {
+		return fmt.Errorf("keep workspace %s: %w", ws, err)
+	}
+	if err := errors.Join(d.Sync(), d.Close()); err != nil {
+		return fmt.Errorf("keep workspace %s: %w", ws, err)
+	}
+	return nil
+}
+
+// read returns every workspace in dir, and the names of files that cannot be
+// read, which are left as they are.
+func read(dir string) (all map[id.Workspace]kept, damaged []string, err error) {
+	files, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, nil, fmt.Errorf("read kept workspaces: %w", err)
+	}
+	all = map[id.Workspace]kept{}
+	for _, f := range files {
+		name, ok := strings.CutSuffix(f.Name(), fileEnd)
+		if !ok {
+			continue
+		}
+		ws := id.Workspace(name)
+		content, err := os.ReadFile(filepath.Join(dir, f.Name()))
+		if err != nil {
+			return nil, nil, fmt.Errorf("read kept workspace %s: %w", ws, err)
+		}
+		var k kept
+		if json.Unmarshal(content, &k) != nil || k.Format != keptFormat || !id.Valid(ws) || k.Seen.Workspace != ws || k.Seen.Number < k.Running.Number {
+			damaged = append(damaged, f.Name())
+			continue
+		}
+		all[ws] = k
+	}
+	return all, damaged, nil
+}

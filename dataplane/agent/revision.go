@@ -1,0 +1,57 @@
+package agent
+
+import (
+	"fmt"
+
+	"weir/dataplane/plan"
+	"weir/shared/fault"
+	"weir/shared/wire"
+	"weir/shared/workspace"
+)
+
+// revision is a body that was read, with what is wrong with it as such.
+type revision struct {
+	pointer  wire.Pointer
+	body     []byte
+	config   workspace.Config
+	problems []fault.Problem
+}
+
+// revisionOf reads a body and holds it to its pointer, the region and the guard.
+func revisionOf(cfg Config, p wire.Pointer, body []byte) revision {
+	r := revision{pointer: p, body: body}
+	if workspace.DigestOf(body) != p.Digest {
+		r.problems = []fault.Problem{{Code: string(wire.BodyDamaged), Text: "The body does not have the digest of its pointer."}}
+		return r
+	}
+	c, err := workspace.Decode(body)
+	if err != nil {
+		if r.problems = fault.ProblemsOf(err); len(r.problems) == 0 {
+			r.problems = []fault.Problem{{Code: "malformed", Text: "The body cannot be read."}}
+		}
+		return r
+	}
+	r.config = c
+	if c.Workspace != p.Workspace {
+		r.problems = append(r.problems, fault.Problem{Path: "workspace", Code: plan.CodeWorkspace, Text: "The body belongs to another workspace than its pointer."})
+	}
+	if c.Region != cfg.Region || p.Region != cfg.Region {
+		r.problems = append(r.problems, fault.Problem{Path: "region", Code: "region_mismatch", Text: "The workspace belongs to another region than this plane."})
+	}
+	r.problems = append(r.problems, cfg.Guard.Review(c)...)
+	return r
+}
+
+// compile makes the plan; it takes over what the plan that runs has open.
+func (r revision) compile(cfg Config, secrets plan.Secrets) (*plan.Plan, []fault.Problem) {
+	if len(r.problems) > 0 {
+		return nil, r.problems
+	}
+	return cfg.Plans.Plan(r.pointer.Workspace).Next(workspace.Revision{
+		Workspace: r.pointer.Workspace, Number: r.pointer.Number, Digest: r.pointer.Digest, Config: r.config,
+	}, cfg.Kinds, secrets)
+}
+
+func (r revision) secretPath(destination int, field string) string {
+	return fmt.Sprintf("destinations[%d].secrets.%s", destination, field)
+}
