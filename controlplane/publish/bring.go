@@ -74,6 +74,9 @@ func (p *Publisher) bring(ctx context.Context, to wire.Recipient, ws store.Works
 		next := decide(ws, at, ack, rev.At)
 		switch next {
 		case nothing:
+			if err := p.repair(ctx, to, ws, ack); err != nil {
+				return err
+			}
 			p.confirm(ws)
 			return nil
 		case raise, renew:
@@ -91,6 +94,20 @@ func (p *Publisher) bring(ctx context.Context, to wire.Recipient, ws store.Works
 			return err
 		}
 	}
+}
+
+// repair brings the secrets again of a revision that its plane does not run
+// though the pointer is right: a hub that was emptied between the secrets and
+// the pointer lacks them.
+func (p *Publisher) repair(ctx context.Context, to wire.Recipient, ws store.Workspace, ack wire.Ack) error {
+	if ws.Deleted || ack.Number == ws.Number && ack.State == wire.Applied {
+		return nil
+	}
+	rev, err := p.revision(ctx, ws)
+	if err != nil {
+		return err
+	}
+	return p.secrets(ctx, to, rev)
 }
 
 // revision returns what the pointer of ws has to name, nothing for a tombstone.

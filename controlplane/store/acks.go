@@ -19,8 +19,8 @@ import (
 const maxNumber = 1 << 53
 
 // FoldAck keeps a plane's newest word on a workspace and reports whether it
-// changed anything; a word that is not newer than the kept one does not. The
-// highest number that was ever acknowledged only goes up. It leaves an audit row
+// changed anything; a word that is neither later than the kept one nor about a
+// higher number does not. The highest number that was ever acknowledged only goes up. It leaves an audit row
 // when the number, what runs, or the state changed.
 //
 // fault.Missing: the plane or the workspace is unknown. fault.Denied: the
@@ -40,7 +40,8 @@ func (s *Store) FoldAck(ctx context.Context, who Actor, a wire.Ack) (bool, error
 			return trail{}, err
 		}
 		at, highest := stored(a.At), max(a.Number, a.Running)
-		if kept != nil && !at.After(kept.AckedAt) {
+		// A higher number is newer whatever the plane's clock says: clocks step back.
+		if kept != nil && !at.After(kept.AckedAt) && a.Number <= kept.Number {
 			return trail{}, nil
 		}
 		problems, err := list(a.Problems)
