@@ -1,0 +1,210 @@
+package view
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"weir/dataplane/deliver"
+	"weir/shared/fault"
+	"weir/shared/id"
+)
+
+// Sizes of a page of dead letters.
+const (
+	pageItems = 100
+	maxItems  = 1000
+	maxBytes  = 4 << 20 // of the events of a page, about
+)
+
+// item is a dead letter as it is shown. Detail and Event may hold content: they
+// go from this plane to the holder of the capability and nowhere else.
+type item struct {
+	Place       string          `json:"place"` // partition/record/item
+	Destination string          `json:"destination"`
+	Source      string          `json:"source"`
+	MessageID   id.Event        `json:"messageId"`
+	Code        string          `json:"code"`
+	Status      int             `json:"status"`
+	Detail      string          `json:"detail"`
+	At          time.Time       `json:"at"`
+	Event       json.RawMessage `json:"event"`
+}
+
+// cursor is where a page begins: after that place.
+type cursor struct {
+	Destination id.Destination `json:"d"`
+	Partition   int            `json:"p"`
+	Seq         uint64         `json:"s"`
+	Item        uint32         `json:"i"`
+}
+
+func (c cursor) String() string {
+	b, _ := json.Marshal(c) // of numbers and an identifier
+	return base64.RawURLEncoding.EncodeToString(b)
+}
+
+func parseCursor(text string) (c cursor, err error) {
+	if text == "" {
+		return cursor{}, nil
+	}
+	b, err := base64.RawURLEncoding.DecodeString(text)
+	if err != nil || json.Unmarshal(b, &c) != nil || c.Partition < 0 {
+		return cursor{}, fault.New(fault.Invalid, "The cursor is not one that this plane gave out.")
+	}
+	return c, nil
+}
+
+// destinations returns those with dead letters that a call may see, sorted; only
+// one when only is not "".
+func (v *View) destinations(c *call, only id.Destination) []id.Destination {
+	var all []id.Destination
+	for _, b := range v.books(c) {
+		if b.Destination != "" && b.Dead > 0 && (only == "" || b.Destination == only) {
+			all = append(all, b.Destination)
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+func (v *View) list(c *call) (any, error) {
+	q := c.URL.Query()
+	limit := pageItems
+	if text := q.Get("limit"); text != "" {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 1 {
+			return nil, fault.New(fault.Invalid, "The limit is a number from 1.")
+		}
+		limit = min(n, maxItems)
+	}
+	from, err := parseCursor(q.Get("cursor"))
+	if err != nil {
+		return nil, err
+	}
+	items, next, err := v.page(c, from, limit, id.Destination(q.Get("destination")), q.Get("code"))
+	if err != nil {
+		return nil, err
+	}
+	return map[string]any{"items": items, "next": next}, nil
+}
+
+// page returns up to limit dead letters after from, and the cursor of the next
+// page, "" when this is the last.
+func (v *View) page(c *call, from cursor, limit int, only id.Destination, code string) ([]item, string, error) {
+	items, size := []item{}, 0
+	for _, d := range v.destinations(c, only) {
+		for p := range v.cfg.Dead {
+			if d < from.Destination || d == from.Destination && p < from.Partition {
+				continue
+			}
+			after := deliver.Place{}
+			if d == from.Destination && p == from.Partition {
+				after = deliver.Place{Seq: from.Seq, Item: from.Item}
+			}
+			letters, err := v.cfg.Dead[p].List(c.Context(), deliver.Filter{Workspace: c.grant.Workspace, Destination: d, Code: code}, after, limit-len(items)+1)
+			if err != nil {
+				return nil, "", fmt.Errorf("list dead letters of partition %d: %w", p, err)
+			}
+			for _, l := range letters {
+				if len(items) == limit || size >= maxBytes {
+					return items, from.String(), nil
+				}
+				from = cursor{d, p, l.Seq, l.Item}
+				if e := l.Delivery.Event; e.Workspace == c.grant.Workspace && within(c.grant.Sources, e.Source) {
+					items, size = append(items, v.item(p, l)), size+len(e.JSON)
+				}
+			}
+		}
+	}
+	return items, "", nil
+}
+
+func (v *View) item(p int, l deliver.DeadLetter) item {
+	e := l.Delivery.Event
+	i := item{
+		Place: fmt.Sprintf("%d/%d/%d", p, l.Seq, l.Item), Destination: v.destinationName(e.Workspace, l.Delivery.Destination),
+		Source: v.sourceName(e.Workspace, e.Source), MessageID: e.MessageID, Code: l.Code, Status: l.Status, Detail: l.Detail, At: l.At.UTC(), Event: e.JSON,
+	}
+	if !json.Valid(i.Event) {
+		i.Event, _ = json.Marshal(string(e.JSON))
+	}
+	return i
+}
+
+// selection is which dead letters a call is about.
+type selection struct {
+	Destination id.Destination `json:"destination"`
+	Places      []string       `json:"places"`
+	Code        string         `json:"code"`
+	All         bool           `json:"all"`
+}
+
+func (v *View) redrive(c *call) (any, error) {
+	n, err := v.settle(c, func(d Dead, f deliver.Filter) (int, error) { return d.Redrive(c.Context(), f) })
+	return map[string]int{"moved": n}, err
+}
+
+func (v *View) discard(c *call) (any, error) {
+	n, err := v.settle(c, func(d Dead, f deliver.Filter) (int, error) { return d.Discard(c.Context(), f) })
+	return map[string]int{"discarded": n}, err
+}
+
+// settle does something with the chosen dead letters of every partition. When a
+// partition fails, those before it are done; the same call again does the rest.
+func (v *View) settle(c *call, do func(Dead, deliver.Filter) (int, error)) (int, error) {
+	var s selection
+	if err := decode(c.Request, &s); err != nil {
+		return 0, err
+	}
+	if !s.All && s.Code == "" && len(s.Places) == 0 && s.Destination == "" {
+		return 0, fault.New(fault.Invalid, "Say which dead letters: a destination, places, a code, or all.")
+	}
+	if len(c.grant.Sources) > 0 {
+		return 0, fault.New(fault.Denied, "This capability covers some sources only; this needs all.")
+	}
+	places, err := v.places(s.Places)
+	if err != nil {
+		return 0, err
+	}
+	total := 0
+	for _, d := range v.destinations(c, s.Destination) {
+		for p := range v.cfg.Dead {
+			if len(s.Places) > 0 && len(places[p]) == 0 {
+				continue
+			}
+			n, err := do(v.cfg.Dead[p], deliver.Filter{Workspace: c.grant.Workspace, Destination: d, Code: s.Code, Places: places[p]})
+			if total += n; err != nil {
+				return total, fmt.Errorf("dead letters of partition %d: %w", p, err)
+			}
+		}
+	}
+	return total, nil
+}
+
+// places reads places by partition.
+func (v *View) places(texts []string) (map[int][]deliver.Place, error) {
+	places := map[int][]deliver.Place{}
+	for _, text := range texts {
+		parts := strings.Split(text, "/")
+		if len(parts) != 3 {
+			return nil, badPlace()
+		}
+		p, err1 := strconv.Atoi(parts[0])
+		seq, err2 := strconv.ParseUint(parts[1], 10, 64)
+		n, err3 := strconv.ParseUint(parts[2], 10, 32)
+		if err1 != nil || err2 != nil || err3 != nil || p < 0 || p >= len(v.cfg.Dead) {
+			return nil, badPlace()
+		}
+		places[p] = append(places[p], deliver.Place{Seq: seq, Item: uint32(n)})
+	}
+	return places, nil
+}
+
+func badPlace() error {
+	return fault.New(fault.Invalid, "A place is partition/record/item, as the list of dead letters names it.")
+}

@@ -1,0 +1,72 @@
+package view
+
+import (
+	"weir/dataplane/ledger"
+	"weir/shared/id"
+)
+
+// row is a book as it is shown. A source's own has no destination; that of a
+// source and destination says also what the source accepted and found again.
+type row struct {
+	Source      string           `json:"source"`
+	Destination string           `json:"destination"`
+	Accepted    int64            `json:"accepted"`
+	Duplicate   int64            `json:"duplicate"`
+	Quarantined int64            `json:"quarantined"`
+	Dropped     map[string]int64 `json:"dropped"`
+	Routed      int64            `json:"routed"`
+	Added       int64            `json:"added"`
+	Delivered   int64            `json:"delivered"`
+	Parked      int64            `json:"parked"`
+	Dead        int64            `json:"dead"`
+	InFlight    int64            `json:"inFlight"`
+	Balanced    bool             `json:"balanced"`
+}
+
+func (v *View) ledger(c *call) (any, error) {
+	books := v.books(c)
+	sources := map[id.Source]ledger.Row{}
+	for _, b := range books {
+		if b.Destination == "" {
+			sources[b.Source] = b
+		}
+	}
+	rows := make([]row, 0, len(books))
+	for _, b := range books {
+		r := row{
+			Source: v.sourceName(b.Workspace, b.Source), Accepted: b.Accepted, Duplicate: b.Duplicate, Quarantined: b.Quarantined, Dropped: b.Dropped,
+			Routed: b.SourceRouted, Added: b.Added, Delivered: b.Delivered, Parked: b.Parked, Dead: b.Dead, InFlight: b.InFlight, Balanced: b.Balanced,
+		}
+		if b.Destination != "" {
+			of := sources[b.Source]
+			r.Destination = v.destinationName(b.Workspace, b.Destination)
+			r.Routed, r.Accepted, r.Duplicate = b.Routed, of.Accepted, of.Duplicate
+		}
+		if r.Dropped == nil {
+			r.Dropped = map[string]int64{}
+		}
+		rows = append(rows, r)
+	}
+	return map[string]any{"rows": rows}, nil
+}
+
+// books returns the books that a call may see.
+func (v *View) books(c *call) []ledger.Row {
+	var books []ledger.Row
+	for _, b := range v.cfg.Rows() {
+		if b.Workspace == c.grant.Workspace && within(c.grant.Sources, b.Source) && (b.Destination == "" || within(c.grant.Destinations, b.Destination)) {
+			books = append(books, b)
+		}
+	}
+	return books
+}
+
+// within reports whether a list of a grant covers v; an empty one covers all.
+func within[T comparable](list []T, v T) bool {
+	for _, w := range list {
+		if w == v {
+			return true
+		}
+	}
+	return len(list) == 0
+}

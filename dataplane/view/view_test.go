@@ -1,0 +1,279 @@
+package view_test
+
+import (
+	"context"
+	"crypto/ed25519"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"weir/dataplane/deliver"
+	"weir/dataplane/event"
+	"weir/dataplane/guard"
+	"weir/dataplane/ledger"
+	"weir/dataplane/plan"
+	"weir/dataplane/view"
+	"weir/shared/capability"
+	"weir/shared/id"
+)
+
+var now = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
+const origin = "https://console.example.com"
+
+// letters is the dead letters of one partition, in memory.
+type letters struct {
+	all     []deliver.DeadLetter
+	filters []deliver.Filter
+}
+
+func (l *letters) match(f deliver.Filter) []deliver.DeadLetter {
+	l.filters = append(l.filters, f)
+	var out []deliver.DeadLetter
+	for _, d := range l.all {
+		if d.Delivery.Event.Workspace == f.Workspace && d.Delivery.Destination == f.Destination && (f.Code == "" || d.Code == f.Code) &&
+			(len(f.Places) == 0 || slices.Contains(f.Places, d.Place)) {
+			out = append(out, d)
+		}
+	}
+	return out
+}
+
+func (l *letters) List(_ context.Context, f deliver.Filter, after deliver.Place, limit int) ([]deliver.DeadLetter, error) {
+	var out []deliver.DeadLetter
+	for _, d := range l.match(f) {
+		if (d.Seq > after.Seq || d.Seq == after.Seq && d.Item > after.Item) && len(out) < limit {
+			out = append(out, d)
+		}
+	}
+	return out, nil
+}
+
+func (l *letters) Redrive(_ context.Context, f deliver.Filter) (int, error) {
+	return len(l.match(f)), nil
+}
+func (l *letters) Discard(_ context.Context, f deliver.Filter) (int, error) {
+	return len(l.match(f)), nil
+}
+
+func letter(ws id.Workspace, d id.Destination, seq uint64, n uint32, code string) deliver.DeadLetter {
+	return deliver.DeadLetter{Place: deliver.Place{Seq: seq, Item: n}, Code: code, Status: 400, Detail: "no", At: now,
+		Delivery: deliver.Delivery{Destination: d, Event: event.Event{Workspace: ws, Source: "src_a", MessageID: "m", JSON: []byte(`{"n":12345678901234567890}`)}}}
+}
+
+type fixture struct {
+	t     *testing.T
+	view  *view.View
+	key   ed25519.PrivateKey
+	parts []*letters
+}
+
+func newFixture(t *testing.T, rules string) *fixture {
+	t.Helper()
+	public, private, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "guard.yaml")
+	if err := os.WriteFile(file, []byte(rules), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	g, err := guard.Load(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &fixture{t: t, key: private, parts: []*letters{
+		{all: []deliver.DeadLetter{letter("ws_a", "dst_a", 1, 0, "x"), letter("ws_a", "dst_a", 1, 1, "y"), letter("ws_b", "dst_z", 2, 0, "x")}},
+		{all: []deliver.DeadLetter{letter("ws_a", "dst_a", 1, 0, "x"), letter("ws_a", "dst_b", 4, 0, "x")}},
+	}}
+	f.view, err = view.New(view.Config{
+		Plane: "pl_a", Key: public, Origins: []string{origin}, Guard: g, Plans: &plan.Holder{}, Now: func() time.Time { return now },
+		Dead: []view.Dead{f.parts[0], f.parts[1]},
+		Rows: func() []ledger.Row {
+			return []ledger.Row{
+				{Workspace: "ws_a", Source: "src_a", Accepted: 9, Duplicate: 2, SourceRouted: 6, Unrouted: 1, Balanced: true},
+				{Workspace: "ws_a", Source: "src_a", Destination: "dst_a", Routed: 6, Delivered: 2, Dead: 3, InFlight: 1, Dropped: map[string]int64{"discarded": 0}, Balanced: true},
+				{Workspace: "ws_a", Source: "src_a", Destination: "dst_b", Routed: 1, Dead: 1, Balanced: true},
+				{Workspace: "ws_b", Source: "src_z", Destination: "dst_z", Dead: 1},
+			}
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+func (f *fixture) token(change func(*capability.Grant), action capability.Action) string {
+	f.t.Helper()
+	g := capability.Grant{Plane: "pl_a", Workspace: "ws_a", Action: action, Expires: now.Add(capability.Lifetime)}
+	if change != nil {
+		change(&g)
+	}
+	token, err := capability.Sign(f.key, g)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return token
+}
+
+func (f *fixture) do(method, path, token, body string, header ...string) *httptest.ResponseRecorder {
+	f.t.Helper()
+	r := httptest.NewRequestWithContext(f.t.Context(), method, path, strings.NewReader(body))
+	if token != "" {
+		r.Header.Set("Authorization", "Bearer "+token)
+	}
+	for i := 0; i+1 < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
+	w := httptest.NewRecorder()
+	f.view.ServeHTTP(w, r)
+	return w
+}
+
+func TestTheLedgerShowsOnlyTheCapabilitysWorkspace(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, "")
+	w := f.do("GET", "/v1/ledger", f.token(nil, capability.ReadLedger), "")
+	want := `{"rows":[` +
+		`{"source":"src_a","destination":"","accepted":9,"duplicate":2,"quarantined":0,"dropped":{},"routed":6,"added":0,"delivered":0,"parked":0,"dead":0,"inFlight":0,"balanced":true},` +
+		`{"source":"src_a","destination":"dst_a","accepted":9,"duplicate":2,"quarantined":0,"dropped":{"discarded":0},"routed":6,"added":0,"delivered":2,"parked":0,"dead":3,"inFlight":1,"balanced":true},` +
+		`{"source":"src_a","destination":"dst_b","accepted":9,"duplicate":2,"quarantined":0,"dropped":{},"routed":1,"added":0,"delivered":0,"parked":0,"dead":1,"inFlight":0,"balanced":true}]}`
+	if got := strings.TrimSpace(w.Body.String()); w.Code != http.StatusOK || got != want {
+		t.Errorf("%d %s\nwant %s", w.Code, got, want)
+	}
+}
+
+func TestWhoMayAsk(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, "view: {actions: [\"ledger:read\"]}")
+	_, stranger, _ := ed25519.GenerateKey(nil)
+	forged, _ := capability.Sign(stranger, capability.Grant{Plane: "pl_a", Workspace: "ws_a", Action: capability.ReadLedger, Expires: now.Add(time.Minute)})
+	browser := func(g *capability.Grant) { g.Origin = origin }
+	for name, tc := range map[string]struct {
+		path, token, origin string
+		want                int
+	}{
+		"a program":                        {"/v1/ledger", f.token(nil, capability.ReadLedger), "", 200},
+		"a page of a pinned origin":        {"/v1/ledger", f.token(browser, capability.ReadLedger), origin, 200},
+		"no capability":                    {"/v1/ledger", "", "", 401},
+		"a forged one":                     {"/v1/ledger", forged, "", 403},
+		"one for another action":           {"/v1/ledger", f.token(nil, capability.ReadDead), "", 403},
+		"one for another plane":            {"/v1/ledger", f.token(func(g *capability.Grant) { g.Plane = "pl_b" }, capability.ReadLedger), "", 403},
+		"one that is over":                 {"/v1/ledger", f.token(func(g *capability.Grant) { g.Expires = now }, capability.ReadLedger), "", 403},
+		"a page without its origin in it":  {"/v1/ledger", f.token(nil, capability.ReadLedger), origin, 403},
+		"a page's one used by a program":   {"/v1/ledger", f.token(browser, capability.ReadLedger), "", 403},
+		"a page of another origin":         {"/v1/ledger", f.token(browser, capability.ReadLedger), "https://evil.example", 403},
+		"what the guard forbids":           {"/v1/dead", f.token(nil, capability.ReadDead), "", 403},
+		"a path that is not":               {"/v1/other", f.token(nil, capability.ReadLedger), "", 404},
+		"health needs none":                {"/v1/health", "", "", 200},
+		"health of a page of any but ours": {"/v1/health", "", "https://evil.example", 403},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := f.do("GET", tc.path, tc.token, "", "Origin", tc.origin)
+			if w.Code != tc.want {
+				t.Errorf("%d %s, want %d", w.Code, w.Body, tc.want)
+			}
+			if allowed := w.Header().Get("Access-Control-Allow-Origin"); allowed != "" && tc.origin != origin {
+				t.Errorf("origin %s is allowed as %s", tc.origin, allowed)
+			}
+		})
+	}
+	w := f.do("OPTIONS", "/v1/dead", "", "", "Origin", origin, "Access-Control-Request-Method", "GET")
+	if w.Code != http.StatusNoContent || w.Header().Get("Access-Control-Allow-Origin") != origin || !strings.Contains(w.Header().Get("Access-Control-Allow-Headers"), "Authorization") {
+		t.Errorf("preflight: %d %v", w.Code, w.Header())
+	}
+}
+
+func TestDeadLettersComeInPagesWithTheirEvents(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, "")
+	token := f.token(nil, capability.ReadDead)
+	var places []string
+	cursor := ""
+	for range 10 {
+		w := f.do("GET", "/v1/dead?limit=1&cursor="+cursor, token, "")
+		var page struct {
+			Items []struct {
+				Place, Destination, Source, MessageID, Code, Detail string
+				Status                                              int
+				Event                                               json.RawMessage
+			}
+			Next string
+		}
+		if err := json.Unmarshal(w.Body.Bytes(), &page); err != nil || w.Code != 200 || len(page.Items) > 1 {
+			t.Fatalf("%d %s: %v", w.Code, w.Body, err)
+		}
+		for _, i := range page.Items {
+			places = append(places, i.Destination+" "+i.Place)
+			if string(i.Event) != `{"n":12345678901234567890}` || i.MessageID != "m" || i.Status != 400 || i.Detail != "no" || i.Source != "src_a" {
+				t.Errorf("item %+v", i)
+			}
+		}
+		if cursor = page.Next; cursor == "" {
+			break
+		}
+	}
+	if d := cmp.Diff([]string{"dst_a 0/1/0", "dst_a 0/1/1", "dst_a 1/1/0", "dst_b 1/4/0"}, places); d != "" {
+		t.Errorf("places (-want +got):\n%s", d)
+	}
+	one := f.do("GET", "/v1/dead?destination=dst_a&code=y", token, "")
+	if n := strings.Count(one.Body.String(), `"place"`); n != 1 {
+		t.Errorf("%d items of dst_a with code y, want 1: %s", n, one.Body)
+	}
+	foreign := f.do("GET", "/v1/dead?destination=dst_z", token, "")
+	if strings.TrimSpace(foreign.Body.String()) != `{"items":[],"next":""}` {
+		t.Errorf("another workspace's destination: %s", foreign.Body)
+	}
+}
+
+func TestRedriveAndDiscardTakeExactlyWhatWasChosen(t *testing.T) {
+	t.Parallel()
+	for _, verb := range []struct {
+		path, key string
+		action    capability.Action
+	}{{"redrive", "moved", capability.RedriveDead}, {"discard", "discarded", capability.DiscardDead}} {
+		f := newFixture(t, "")
+		token := f.token(nil, verb.action)
+		for body, want := range map[string]string{
+			`{"destination":"","places":[],"code":"","all":true}`: "4",
+			`{"destination":"dst_a"}`:                             "3",
+			`{"code":"y"}`:                                        "1",
+			`{"places":["0/1/1","1/4/0"]}`:                        "2",
+			`{"destination":"dst_z","all":true}`:                  "0",
+			`{}`:                                                  "400",
+			`{"places":["7/1/1"]}`:                                "400",
+			`{"places":["x"]}`:                                    "400",
+			`{"everything":true}`:                                 "400",
+		} {
+			w := f.do("POST", "/v1/dead/"+verb.path, token, body)
+			got := fmt.Sprint(w.Code)
+			if w.Code == 200 {
+				var out map[string]int
+				if err := json.Unmarshal(w.Body.Bytes(), &out); err != nil {
+					t.Fatal(err)
+				}
+				got = fmt.Sprint(out[verb.key])
+			}
+			if got != want {
+				t.Errorf("%s %s: %s, want %s: %s", verb.path, body, got, want, w.Body)
+			}
+		}
+		for _, p := range f.parts {
+			for _, filter := range p.filters {
+				if filter.Workspace != "ws_a" || filter.Destination == "" || filter.Destination == "dst_z" {
+					t.Errorf("%s was asked with %+v", verb.path, filter)
+				}
+			}
+		}
+	}
+}
