@@ -17,11 +17,24 @@ type roles struct {
 	gateway, view, metrics string
 	control, plane         *process
 	token                  string
+	recorded               *recorder // between plane and hub; nil: nothing is
+}
+
+func newRoles(t *testing.T) *roles {
+	t.Helper()
+	return &roles{t: t, dir: t.TempDir(), http: freePort(t), hub: freePort(t), gateway: freePort(t), view: freePort(t), metrics: freePort(t)}
 }
 
 func startRoles(t *testing.T) *roles {
 	t.Helper()
-	r := &roles{t: t, dir: t.TempDir(), http: freePort(t), hub: freePort(t), gateway: freePort(t), view: freePort(t), metrics: freePort(t)}
+	r := newRoles(t)
+	r.start()
+	return r
+}
+
+func (r *roles) start() {
+	t := r.t
+	t.Helper()
 	r.startControl()
 	login := r.control.line(`login: +(\S+) +/? *(\S+)`)
 	r.token = apiToken(t, "http://"+r.http, login[1], login[2])
@@ -29,7 +42,6 @@ func startRoles(t *testing.T) *roles {
 	run(t, 0, "", "dataplane", "join", "--token", field(t, invite, "token"), "--control", "http://"+r.http, "--data-dir", filepath.Join(r.dir, "plane"),
 		"--gateway-url", "http://"+r.gateway, "--view-url", "http://"+r.view)
 	r.startPlane()
-	return r
 }
 
 func (r *roles) startControl() {
@@ -45,7 +57,11 @@ func (r *roles) startControl() {
 }
 
 func (r *roles) startPlane() {
-	r.plane = start(r.t, "dataplane", "--data-dir", filepath.Join(r.dir, "plane"), "--gateway", r.gateway, "--view", r.view, "--metrics", r.metrics, "--allow-private")
+	args := []string{"dataplane", "--data-dir", filepath.Join(r.dir, "plane"), "--gateway", r.gateway, "--view", r.view, "--metrics", r.metrics, "--allow-private"}
+	if r.recorded != nil {
+		args = append(args, "--hub", "nats://"+r.recorded.Addr)
+	}
+	r.plane = start(r.t, args...)
 	r.plane.line(`^ready$`)
 }
 
