@@ -45,7 +45,7 @@ func newReal(t *testing.T) *real {
 			t.Fatal(err)
 		}
 	}
-	controlKey, control, err := ed25519.GenerateKey(rand.Reader)
+	_, control, err := ed25519.GenerateKey(rand.Reader)
 	check(err)
 	identityKey, identity, err := ed25519.GenerateKey(rand.Reader)
 	check(err)
@@ -63,16 +63,14 @@ func newReal(t *testing.T) *real {
 	t.Cleanup(hub.Close)
 	user, err := nkeys.CreateUser()
 	check(err)
-	userKey, err := user.PublicKey()
-	check(err)
-	seed, err := user.Seed()
-	check(err)
+	userKey, _ := user.PublicKey() // these fail only for a key without a seed
+	seed, _ := user.Seed()
 	r.plane = enlist(t, r.store, "real", "eu", identityKey, r.sealing.Public(), userKey, "pl_real")
 	jwt, err := hub.Enrol(t.Context(), wire.Account{Region: "eu"}, userKey, r.plane.ID)
 	check(err)
 	r.edge, err = wire.Dial(wire.EdgeConfig{
 		Address: server.Address(), Credentials: wire.Credentials{JWT: jwt, Seed: secret.NewString(string(seed))}, Plane: r.plane.ID,
-		Region: "eu", ControlKey: controlKey, Identity: identity, Sealing: r.sealing,
+		Region: "eu", ControlKey: control.Public().(ed25519.PublicKey), Identity: identity, Sealing: r.sealing,
 	})
 	check(err)
 	t.Cleanup(r.edge.Close)
