@@ -19,6 +19,7 @@ need:
 
 need-pg:
 	@test -x "$(PG_BIN)/initdb" || { echo "the Postgres server binaries are missing: install postgresql (Debian: apt-get install postgresql)"; exit 1; }
+	@command -v strace >/dev/null || { echo "strace is missing: install strace (Debian: apt-get install strace)"; exit 1; }
 	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || { echo "Chromium is missing: install chromium (Debian: apt-get install chromium)"; exit 1; }
 
 dev: need ## build what is stale and run both planes on this machine (ARGS="--regions eu,us")
