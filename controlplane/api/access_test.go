@@ -1,0 +1,195 @@
+package api_test
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"weir/controlplane/store"
+)
+
+var update = flag.Bool("update", false, "rewrite testdata/access.txt")
+
+// TestEveryRouteHasALineOfAccess asks every operation of the document as every
+// role, with a body that changes nothing, and writes down who gets past the door.
+func TestEveryRouteHasALineOfAccess(t *testing.T) {
+	t.Parallel()
+	d := sqlite(t)
+	var lines []string
+	for _, key := range slices.Sorted(maps.Keys(d.schema.operations(t))) {
+		method, path, _ := strings.Cut(key, " ")
+		concrete := strings.NewReplacer("{name}", "nothing", "{id}", "tok_nothing").Replace(path)
+		line := fmt.Sprintf("%-6s %s", method, path)
+		line = fmt.Sprintf("%-46s", line)
+		for _, role := range []store.Role{"", store.RoleViewer, store.RoleEditor, store.RoleAdmin} {
+			who, a := string(role), answer{}
+			if role == "" {
+				who, a = "anyone", d.send(method, concrete, "")
+			} else {
+				a = d.as(role, method, concrete, "")
+			}
+			may := "yes"
+			switch a.status {
+			case http.StatusUnauthorized:
+				may = "401"
+			case http.StatusForbidden:
+				may = "403"
+			}
+			line += " " + who + ":" + may
+		}
+		lines = append(lines, line)
+	}
+	got := strings.Join(lines, "\n") + "\n"
+	const file = "testdata/access.txt"
+	if *update {
+		if err := os.MkdirAll("testdata", 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("access differs from %s (-want +got); -update rewrites it:\n%s", file, diff)
+	}
+}
+
+// TestSecurityOfTheDocumentIsThatOfTheRoutes: open there, open here.
+func TestSecurityOfTheDocumentIsThatOfTheRoutes(t *testing.T) {
+	t.Parallel()
+	d := sqlite(t)
+	for key, op := range d.schema.operations(t) {
+		method, path, _ := strings.Cut(key, " ")
+		a := d.send(method, strings.NewReplacer("{name}", "nothing", "{id}", "x").Replace(path), "")
+		open := op.Security != nil && len(*op.Security) == 0
+		if guarded := a.status == http.StatusUnauthorized && op.OperationID != "login"; guarded == open {
+			t.Errorf("%s without a caller answers %d, but the document says open=%v", key, a.status, open)
+		}
+		if a.status == http.StatusNotFound && a.field(t, "detail") == "there is nothing at this address; /api/openapi.json lists what there is" {
+			t.Errorf("%s is in the document and has no route", key)
+		}
+	}
+}
+
+func (d *desk) signIn() string {
+	d.t.Helper()
+	in := d.want(d.send("POST", "/api/v1/login", fmt.Sprintf(`{"email":%q,"password":%q}`, d.email, d.password)), 200)
+	cookie := in.header.Get("Set-Cookie")
+	for _, part := range []string{"weir_session=", "HttpOnly", "SameSite=Lax", "Path=/"} {
+		if !strings.Contains(cookie, part) {
+			d.t.Errorf("cookie %q lacks %s", cookie, part)
+		}
+	}
+	session, _, _ := strings.Cut(cookie, ";")
+	return session
+}
+
+func TestSessionsNeedTheHeaderAndTheirOwnOrigin(t *testing.T) {
+	t.Parallel()
+	d := sqlite(t)
+	session := d.signIn()
+	if me := d.want(d.send("GET", "/api/v1/me", "", "Cookie", session), 200); me.field(t, "kind") != "person" || me.field(t, "role") != "admin" {
+		t.Errorf("me = %s", me.text)
+	}
+	d.want(d.send("POST", "/api/v1/tokens", `{"name":"x","role":"viewer"}`, "Cookie", session), 403)
+	d.want(d.send("POST", "/api/v1/tokens", `{"name":"x","role":"viewer"}`, "Cookie", session, "X-Weir-CSRF", "1", "Sec-Fetch-Site", "cross-site"), 403)
+	d.want(d.send("POST", "/api/v1/login", `{}`, "Origin", "https://evil.example", "Sec-Fetch-Site", "cross-site"), 403)
+	made := d.want(d.send("POST", "/api/v1/tokens", `{"name":"x","role":"viewer"}`, "Cookie", session, "X-Weir-CSRF", "1", "Sec-Fetch-Site", "same-origin"), 200)
+	d.want(d.send("GET", "/api/v1/me", "", "Authorization", "Bearer "+made.field(t, "token").(string)), 200)
+	if list := d.want(d.send("GET", "/api/v1/tokens", "", "Cookie", session), 200); strings.Contains(string(list.text), made.field(t, "token").(string)) {
+		t.Errorf("the list of tokens shows one: %s", list.text)
+	}
+	d.want(d.send("DELETE", "/api/v1/tokens/"+made.field(t, "id").(string), "", "Cookie", session, "X-Weir-CSRF", "1"), 204)
+	d.want(d.send("GET", "/api/v1/me", "", "Authorization", "Bearer "+made.field(t, "token").(string)), 401)
+	d.want(d.send("POST", "/api/v1/logout", "", "Cookie", session, "X-Weir-CSRF", "1"), 204)
+	d.want(d.send("GET", "/api/v1/me", "", "Cookie", session), 401)
+	d.want(d.send("POST", "/api/v1/login", fmt.Sprintf(`{"email":%q,"password":"no"}`, d.email)), 401)
+}
+
+func TestInvitationsAreGoodOnce(t *testing.T) {
+	t.Parallel()
+	d := sqlite(t)
+	invited := d.want(d.as(store.RoleAdmin, "POST", "/api/v1/planes/invitations", `{"region":"eu","kind":"regional"}`), 200)
+	token := invited.field(t, "token").(string)
+	_, _, ask := joining(t, token)
+	body, err := json.Marshal(ask)
+	if err != nil {
+		t.Fatal(err)
+	}
+	one := d.want(d.send("POST", "/api/v1/planes/join", string(body)), 200)
+	two := d.want(d.send("POST", "/api/v1/planes/join", string(body)), 200)
+	if one.field(t, "plane") != two.field(t, "plane") {
+		t.Errorf("the same plane asked twice and is %v and %v", one.field(t, "plane"), two.field(t, "plane"))
+	}
+	_, _, other := joining(t, token)
+	if body, err = json.Marshal(other); err != nil {
+		t.Fatal(err)
+	}
+	d.want(d.send("POST", "/api/v1/planes/join", string(body)), 403)
+	d.want(d.send("POST", "/api/v1/planes/join", `{"token":"x","name":"A b"}`), 422)
+	d.want(d.as(store.RoleAdmin, "POST", "/api/v1/planes/invitations", `{"region":"EU","kind":"own"}`), 422)
+}
+
+func TestBodiesAreBoundedAndStrict(t *testing.T) {
+	t.Parallel()
+	d := sqlite(t)
+	d.want(d.as(store.RoleEditor, "PUT", acme+"/config", `{"document":"`+strings.Repeat("x", 9<<20)+`"}`), 413)
+	d.want(d.send("POST", "/api/v1/login", `{"email":"`+strings.Repeat("x", 70<<10)+`"}`), 413)
+	d.want(d.as(store.RoleEditor, "PUT", acme+"/config", strings.Repeat("[", 1<<20)), 422)
+	d.want(d.as(store.RoleEditor, "PUT", acme+"/config", `{"document":`+strings.Repeat("[", 1<<20)), 400)
+	unknown := d.want(d.as(store.RoleEditor, "PUT", acme+"/config", `{"dokument":{}}`), 422)
+	if unknown.field(t, "problems", "0", "path") != "dokument" || unknown.field(t, "problems", "0", "code") != "unknown_field" {
+		t.Errorf("an unknown member = %s", unknown.text)
+	}
+	deep := d.want(d.as(store.RoleEditor, "PUT", acme+"/config", `{"document":{"workspace":"acme","region":"eu","sources":[{"nam":1}]}}`), 422)
+	if deep.field(t, "problems", "0", "path") != "sources[0].nam" {
+		t.Errorf("an unknown member of the document = %s", deep.text)
+	}
+	d.want(d.as(store.RoleEditor, "PUT", acme+"/config", `{"document":{"workspace":"a","workspace":"b"}}`), 400)
+	d.want(d.as(store.RoleEditor, "PUT", acme+"/config", `{}`), 422)
+	d.want(d.as(store.RoleAdmin, "GET", "/api/v1/audit?limit=0", ""), 400)
+	d.want(d.as(store.RoleAdmin, "GET", "/api/v1/audit?cursor=-1", ""), 400)
+	if a := d.as(store.RoleAdmin, "POST", "/api/v1/health", ""); a.status != 405 && a.status != 404 {
+		t.Errorf("POST health = %d", a.status)
+	}
+	d.want(d.as(store.RoleAdmin, "GET", "/api/v1/nothing", ""), 404)
+}
+
+func TestTheConsoleIsServed(t *testing.T) {
+	t.Parallel()
+	d := sqlite(t)
+	d.join()
+	for path, want := range map[string]string{"/": "console", "/workspaces/acme": "console", "/assets/app-1.js": "app()", "/index.html": "console"} {
+		resp, err := http.Get(d.url + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := io.ReadAll(resp.Body)
+		_ = resp.Body.Close()
+		if err != nil || resp.StatusCode != 200 || !strings.Contains(string(text), want) {
+			t.Errorf("GET %s = %d %q, %v; want %q", path, resp.StatusCode, text, err, want)
+		}
+		policy := resp.Header.Get("Content-Security-Policy")
+		if want == "console" && !strings.Contains(policy, "connect-src 'self' http://127.0.0.1:8091;") {
+			t.Errorf("GET %s has the policy %q, want the plane's view in it", path, policy)
+		}
+		if resp.Header.Get("X-Content-Type-Options") != "nosniff" {
+			t.Errorf("GET %s lets the browser guess types", path)
+		}
+	}
+	d.want(d.send("GET", "/assets/app-0.js", ""), 404)
+	d.want(d.send("GET", "/api/nothing", ""), 404)
+}

@@ -1,0 +1,268 @@
+package api_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/nats-io/nkeys"
+
+	"weir/controlplane/api"
+	"weir/controlplane/authn"
+	"weir/controlplane/draft"
+	"weir/controlplane/fleet"
+	"weir/controlplane/policy"
+	"weir/controlplane/publish"
+	"weir/controlplane/store"
+	"weir/controlplane/store/storetest"
+	"weir/shared/catalog"
+	"weir/shared/id"
+	"weir/shared/secret"
+	"weir/shared/wire"
+)
+
+func TestMain(m *testing.M) { os.Exit(storetest.Main(m)) }
+
+// desk is an API over a real store, a real hub and a running publisher.
+type desk struct {
+	t        *testing.T
+	url      string
+	store    *store.Store
+	tokens   map[store.Role]string
+	email    string
+	password string
+	schema   *schema
+
+	mu    sync.Mutex
+	heard bytes.Buffer // every answer's body, to be searched for what must not be there
+}
+
+func open(t *testing.T, s *store.Store) *desk {
+	t.Helper()
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, control, err := ed25519.GenerateKey(rand.Reader)
+	must(err)
+	_, granting, err := ed25519.GenerateKey(rand.Reader)
+	must(err)
+	server, err := wire.Serve(t.Context(), wire.ServerConfig{Dir: t.TempDir(), Listen: "127.0.0.1:0"})
+	must(err)
+	t.Cleanup(server.Close)
+	var planes *fleet.Service
+	hub, err := wire.NewHub(wire.HubConfig{Address: server.Address(), Operator: server.Operator(), Key: control,
+		PlaneKey: func(p id.Plane) (ed25519.PublicKey, bool) { return planes.Key(p) }})
+	must(err)
+	t.Cleanup(hub.Close)
+	planes, err = fleet.New(fleet.Config{Store: s, Enrol: hub.Enrol, Beats: hub.Beats, HubAddress: server.Address(),
+		ControlKey: control.Public().(ed25519.PublicKey), CapabilityKey: granting.Public().(ed25519.PublicKey), Origins: []string{"http://127.0.0.1:8080"}})
+	must(err)
+	publisher, err := publish.New(publish.Config{Store: s, Hub: hub})
+	must(err)
+	accounts, err := authn.New(authn.Config{Store: s, Key: granting})
+	must(err)
+	rules, err := policy.New(t.Context())
+	must(err)
+	specs := catalog.All()
+	drafts, err := draft.New(draft.Config{Store: s, Policy: rules, Catalog: specs, Place: planes.Place})
+	must(err)
+	handler, err := api.New(api.Config{Store: s, Policy: rules, Authn: accounts, Draft: drafts, Fleet: planes, Catalog: specs, Changed: publisher.Nudge,
+		Console: fstest.MapFS{"index.html": {Data: []byte("<!doctype html>console")}, "assets/app-1.js": {Data: []byte("app()")}}})
+	must(err)
+	ctx, cancel := context.WithCancel(context.Background())
+	var work sync.WaitGroup
+	work.Go(func() { _ = publisher.Run(ctx) }) // ends with the test; what it could not do shows in the test
+	work.Go(func() { _ = planes.Run(ctx) })
+	t.Cleanup(func() { cancel(); work.Wait() })
+	front := httptest.NewServer(handler)
+	t.Cleanup(front.Close)
+
+	d := &desk{t: t, url: front.URL, store: s, tokens: map[store.Role]string{}, schema: readSchema(t, handler)}
+	login, _, err := accounts.Bootstrap(t.Context())
+	must(err)
+	d.email, d.password = login.Email, login.Password
+	for _, role := range []store.Role{store.RoleAdmin, store.RoleEditor, store.RoleViewer} {
+		_, d.tokens[role], err = accounts.IssueToken(t.Context(), store.Actor{Kind: store.BySystem, Name: "test"}, string(role), role)
+		must(err)
+	}
+	return d
+}
+
+func sqlite(t *testing.T) *desk {
+	return open(t, storetest.Open(t, store.Config{Database: storetest.SQLite(t)}))
+}
+
+// answer is what the API said.
+type answer struct {
+	status int
+	header http.Header
+	text   []byte
+}
+
+func (a answer) field(t *testing.T, path ...string) any {
+	t.Helper()
+	var v any
+	if err := json.Unmarshal(a.text, &v); err != nil {
+		t.Fatalf("answer %s: %v", a.text, err)
+	}
+	for _, name := range path {
+		switch at := v.(type) {
+		case map[string]any:
+			v = at[name]
+		case []any:
+			var i int
+			if _, err := fmt.Sscan(name, &i); err != nil || i >= len(at) {
+				t.Fatalf("answer %s has no %v", a.text, path)
+			}
+			v = at[i]
+		default:
+			t.Fatalf("answer %s has no %v", a.text, path)
+		}
+	}
+	return v
+}
+
+// send makes a request and holds its answer to the document.
+func (d *desk) send(method, path, body string, header ...string) answer {
+	d.t.Helper()
+	req, err := http.NewRequestWithContext(d.t.Context(), method, d.url+path, strings.NewReader(body))
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	for i := 0; i+1 < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	d.mu.Lock()
+	d.heard.Write(text)
+	d.mu.Unlock()
+	a := answer{resp.StatusCode, resp.Header, text}
+	d.schema.check(d.t, method, req.URL.Path, a)
+	return a
+}
+
+// as makes a request with the token of a role.
+func (d *desk) as(role store.Role, method, path, body string, header ...string) answer {
+	d.t.Helper()
+	return d.send(method, path, body, append([]string{"Authorization", "Bearer " + d.tokens[role]}, header...)...)
+}
+
+// want fails the test unless the answer has this status.
+func (d *desk) want(a answer, status int) answer {
+	d.t.Helper()
+	if a.status != status {
+		d.t.Fatalf("answer is %d %s, want %d", a.status, a.text, status)
+	}
+	return a
+}
+
+// plane is a data plane of the tests' own.
+type plane struct {
+	id       id.Plane
+	identity ed25519.PrivateKey
+	sealing  secret.PrivateKey
+	edge     *wire.Edge
+}
+
+// joining is a plane's keys and the body with which it asks to join.
+func joining(t *testing.T, token string) (plane, nkeys.KeyPair, map[string]any) {
+	t.Helper()
+	_, identity, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sealing, err := secret.NewKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	user, err := nkeys.CreateUser()
+	if err != nil {
+		t.Fatal(err)
+	}
+	public, err := user.PublicKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return plane{identity: identity, sealing: sealing}, user, map[string]any{
+		"token": token, "name": "eu-1", "identityKey": []byte(identity.Public().(ed25519.PublicKey)), "sealingKey": []byte(sealing.Public()),
+		"sealingKeySignature": wire.SignSealingKey(identity, sealing.Public()), "natsKey": public,
+		"gatewayUrl": "http://127.0.0.1:8090", "viewUrl": "http://127.0.0.1:8091", "version": "1.0.0",
+		"kinds": kinds(),
+	}
+}
+
+// kinds are what the tests' plane can run: all that there is.
+func kinds() []wire.Kind {
+	var all []wire.Kind
+	for _, s := range catalog.All() {
+		all = append(all, wire.Kind{Family: string(s.Family), Name: s.Name, Digest: catalog.Digest(s)})
+	}
+	return all
+}
+
+// join invites a plane to the region eu, joins as it, and dials the hub.
+func (d *desk) join() plane {
+	d.t.Helper()
+	invited := d.want(d.as(store.RoleAdmin, "POST", "/api/v1/planes/invitations", `{"region":"eu","kind":"regional"}`), 200)
+	p, user, ask := joining(d.t, invited.field(d.t, "token").(string))
+	body, err := json.Marshal(ask)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	var in struct {
+		Plane      id.Plane `json:"plane"`
+		Region     string   `json:"region"`
+		Hub        string   `json:"hub"`
+		JWT        string   `json:"jwt"`
+		ControlKey []byte   `json:"controlKey"`
+	}
+	if err := json.Unmarshal(d.want(d.send("POST", "/api/v1/planes/join", string(body)), 200).text, &in); err != nil {
+		d.t.Fatal(err)
+	}
+	seed, err := user.Seed()
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	p.id = in.Plane
+	p.edge, err = wire.Dial(wire.EdgeConfig{Address: in.Hub, Credentials: wire.Credentials{JWT: in.JWT, Seed: secret.NewString(string(seed))},
+		Plane: in.Plane, Region: in.Region, ControlKey: in.ControlKey, Identity: p.identity, Sealing: p.sealing})
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	d.t.Cleanup(p.edge.Close)
+	return p
+}
+
+// until asks again until what ask says holds, for as long as a loaded machine
+// may need.
+func until(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	for end := time.Now().Add(time.Minute); !holds(); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("%s did not come true", what)
+		}
+	}
+}
