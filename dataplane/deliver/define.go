@@ -45,7 +45,7 @@ func define[S any](text []byte, open func(S) (Opened, error)) Kind {
 		}
 		filled := catalog.Fill(spec, settings)
 		var s S
-		limits, err := decode(filled, &s)
+		limits, err := settingsOf(filled, &s)
 		if err != nil {
 			return Opened{}, err
 		}
@@ -76,8 +76,8 @@ func check(spec catalog.Spec, settings []byte, secrets map[string]secret.String)
 	return fault.Problems("The settings of this "+spec.Title+" destination have problems:", problems)
 }
 
-// decode reads checked settings into s and the fields that every kind may have into Limits.
-func decode[S any](settings []byte, s *S) (Limits, error) {
+// settingsOf reads checked settings into s and the fields that every kind may have into Limits.
+func settingsOf[S any](settings []byte, s *S) (Limits, error) {
 	if len(settings) == 0 {
 		settings = []byte("{}")
 	}

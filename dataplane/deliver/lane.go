@@ -1,0 +1,448 @@
+package deliver
+
+import (
+	"sync"
+	"time"
+
+	"github.com/zeebo/xxh3"
+
+	"weir/shared/id"
+)
+
+// counters is how many counters of parked users a lane has. Users that share
+// one park together, which costs speed, never order.
+const counters = 4096
+
+// entry is one delivery in memory.
+type entry struct {
+	d       Delivery
+	n       uint64 // in which order it came into the lane
+	size    int64
+	chain   *chain
+	user    uint16 // its counter
+	attempt int
+	stage   Stage
+	from    Place // of stage FromParked and FromDead
+	sending bool
+	gone    bool // it is settled, or somebody else's now: leave it alone
+	hold    bool // from PARKED, and an earlier request for it is still in flight
+
+	park  parking
+	place Place  // with park written
+	end   result // what ended it, or with park writing what the answer said
+
+	after func(Place) // told where it was parked, by redrive
+}
+
+// parking is how far the way into PARKED an entry is.
+type parking uint8
+
+const (
+	notParked parking = iota
+	pending           // it waits to be written
+	cancelled         // it was settled before it was written
+	writing           // its record is being written; end is set when an answer comes meanwhile
+	written           // it is in PARKED at place
+)
+
+// result is what became of one attempt.
+type result struct {
+	outcome Outcome // 0: not tried
+	code    string
+	detail  string
+	status  int
+	after   time.Duration
+}
+
+func (r result) final() bool { return r.outcome != 0 && r.outcome != Retry }
+
+// chain is entries that must go one after the other: those of one counter in an
+// ordered lane, else a single one.
+type chain struct {
+	queue     []*entry
+	state     chainState
+	taken     int // entries being sent, from the first
+	drain     bool
+	keyed     bool // it is in the lane's map under user
+	user      uint16
+	notBefore time.Time
+}
+
+type chainState uint8
+
+const (
+	idle      chainState = iota
+	ready                // in a ready list
+	busy                 // some of its first entries are being sent
+	waiting              // until notBefore
+	held                 // its first entry has an earlier request in flight
+	dissolved            // everything was taken away; not in any map
+)
+
+// lane delivers to one destination, for one partition.
+type lane struct {
+	l  *Lanes
+	id id.Destination
+
+	mu       sync.Mutex
+	room     sync.Cond // the drain window has room, or the lane's state changed
+	target   *Target   // as last seen
+	presence Presence
+	ws       id.Workspace // "" until a delivery was seen
+	active   bool         // in the set that is ticked
+	nextTick time.Time
+
+	seen      uint64   // entries so far
+	fifo      []*entry // live ones, oldest first; gone ones are cut off at the front
+	liveBytes int64
+	live      map[uint16]*chain
+	drain     map[uint16]*chain
+	readyLive list
+	readyPark list
+	sleeping  []*chain // waiting
+	turn      bool     // whose turn it is when both lists have something
+
+	workers int // goroutines
+	sending int // batches under way
+	sink    openSink
+
+	// Health. down: a delivery was parked and no request has been answered since
+	// it came. Then one request at a time probes.
+	down        bool
+	probing     bool
+	failures    int
+	lastAnswer  time.Time
+	probeAt     time.Time
+	pausedUntil time.Time // the destination asked for it
+
+	drainState
+}
+
+// list is a queue of chains; entries whose chain left the state ready are skipped.
+type list struct {
+	chains []*chain
+	items  int // entries in chains that are ready
+	since  time.Time
+}
+
+func (q *list) push(c *chain, now time.Time) {
+	if q.items == 0 {
+		q.since = now
+	}
+	q.chains = append(q.chains, c)
+	q.items += len(c.queue)
+}
+
+// pop returns the next ready chain, nil when there is none.
+func (q *list) pop() *chain {
+	for len(q.chains) > 0 {
+		c := q.chains[0]
+		q.chains[0] = nil
+		q.chains = q.chains[1:]
+		if c.state == ready {
+			q.items -= len(c.queue)
+			return c
+		}
+	}
+	q.chains = nil
+	return nil
+}
+
+func newLane(l *Lanes, dest id.Destination) *lane {
+	ln := &lane{l: l, id: dest, live: map[uint16]*chain{}, drain: map[uint16]*chain{}}
+	ln.room.L = &ln.mu
+	ln.awaiting, ln.held = map[Place]*entry{}, map[Place]*entry{}
+	ln.cursor, ln.acked, ln.through = l.last+1, l.last, l.last
+	ln.done = map[Place]struct{}{}
+	return ln
+}
+
+// counterOf hashes what orders an event.
+func counterOf(d *Delivery) uint16 {
+	key := d.Event.User
+	if key == "" {
+		key = string(d.Event.MessageID)
+	}
+	return uint16(xxh3.HashString(key) % counters)
+}
+
+// ordered reports whether e has to wait for earlier ones of its user.
+func (ln *lane) ordered(e *entry) bool {
+	return e.d.Event.User != "" && (ln.target == nil || ln.target.Limits.Ordered)
+}
+
+// limits returns those of the target, with defaults.
+func (ln *lane) limits() Limits {
+	if ln.target == nil {
+		return Limits{Ordered: true}.withDefaults()
+	}
+	return ln.target.Limits.withDefaults()
+}
+
+// look asks what the destination is now.
+func (ln *lane) look() {
+	if ln.ws == "" {
+		return
+	}
+	t, p := ln.l.cfg.Lookup(ln.ws, ln.id)
+	ln.seeTarget(t, p)
+}
+
+func (ln *lane) seeTarget(t *Target, p Presence) {
+	if p == Present && t == nil {
+		p = Unknown
+	}
+	if p == Present {
+		ln.target = t
+	}
+	ln.presence = p
+}
+
+// parksAll reports whether everything that comes has to be parked.
+func (ln *lane) parksAll(now time.Time) bool {
+	return ln.unknown || ln.down || ln.presence == Present && ln.target.Disabled ||
+		ln.pausedUntil.Sub(now) > ln.l.cfg.ParkAfter
+}
+
+// offered is what a lane did with an offer.
+type offered uint8
+
+const (
+	taken   offered = iota
+	full            // it would have to park and the backlog is full: wait, try again
+	removed         // the destination is gone; the caller drops it
+)
+
+// offer takes one live delivery.
+func (ln *lane) offer(e *entry, now time.Time) offered {
+	ln.mu.Lock()
+	defer ln.mu.Unlock()
+	if ln.ws == "" {
+		ln.ws = e.d.Event.Workspace
+	}
+	if ln.presence != Present {
+		ln.look()
+	}
+	if ln.presence == Removed {
+		return removed
+	}
+	e.user = counterOf(&e.d)
+	ordered := ln.ordered(e)
+	park := ln.parksAll(now) || ordered && ln.parkedOf(e.user) > 0
+	over := ln.liveBytes+e.size > ln.l.cfg.LaneBytes || ln.l.mem.Load()+e.size > ln.l.cfg.MemoryBytes
+	if (park || over) && ln.l.parked.full() {
+		return full
+	}
+	ln.seen++
+	e.n, e.stage = ln.seen, Live
+	ln.activate()
+	if over && !park && ordered {
+		if c := ln.live[e.user]; c != nil {
+			ln.parkChain(c) // they go before e
+		}
+	}
+	if park || over {
+		ln.parkEntry(e)
+		return taken
+	}
+	ln.liveBytes += e.size
+	ln.l.mem.Add(e.size)
+	ln.fifo = append(ln.fifo, e)
+	ln.enqueue(e, ln.live, ordered, now)
+	return taken
+}
+
+// enqueue puts e at the end of its chain.
+func (ln *lane) enqueue(e *entry, in map[uint16]*chain, ordered bool, now time.Time) {
+	var c *chain
+	if ordered {
+		c = in[e.user]
+	}
+	if c == nil {
+		c = &chain{drain: e.stage == FromParked, keyed: ordered, user: e.user}
+		if ordered {
+			in[e.user] = c
+		}
+	}
+	e.chain = c
+	c.queue = append(c.queue, e)
+	switch c.state {
+	case idle:
+		ln.schedule(c, now)
+	case ready:
+		ln.listOf(c).items++
+		ln.staff()
+	}
+}
+
+func (ln *lane) listOf(c *chain) *list {
+	if c.drain {
+		return &ln.readyPark
+	}
+	return &ln.readyLive
+}
+
+// schedule decides what a chain that nobody works on does next.
+func (ln *lane) schedule(c *chain, now time.Time) {
+	switch {
+	case len(c.queue) == 0:
+		if c.keyed {
+			if c.drain {
+				delete(ln.drain, c.user)
+			} else {
+				delete(ln.live, c.user)
+			}
+		}
+		c.state = dissolved
+	case c.queue[0].hold:
+		c.state = held
+	case c.notBefore.After(now):
+		c.state = waiting
+		ln.sleeping = append(ln.sleeping, c)
+	default:
+		c.state = ready
+		ln.listOf(c).push(c, now)
+		ln.staff()
+	}
+}
+
+// parkChain takes every entry of a live chain that is not settled to PARKED.
+func (ln *lane) parkChain(c *chain) {
+	if c.state == ready {
+		ln.readyLive.items -= len(c.queue)
+	}
+	if c.keyed {
+		delete(ln.live, c.user)
+	}
+	c.state = dissolved
+	queue := c.queue
+	c.queue = nil
+	for _, e := range queue {
+		if !e.gone {
+			ln.forgetLive(e)
+			ln.parkEntry(e)
+		}
+	}
+}
+
+// forgetLive ends e's life in the live stage's memory.
+func (ln *lane) forgetLive(e *entry) {
+	e.gone = true
+	ln.liveBytes -= e.size
+	ln.l.mem.Add(-e.size)
+}
+
+// parkEntry hands e to the writer of PARKED.
+func (ln *lane) parkEntry(e *entry) {
+	e.gone, e.chain, e.park = true, nil, pending
+	ln.addParked(e.user, 1)
+	ln.l.parked.push(ln, e)
+}
+
+// expire parks what was read too long ago, with everything of its user.
+func (ln *lane) expire(now time.Time) {
+	keep := ln.l.cfg.ParkAfter + min(ln.limits().BatchWait, maxBatchWait)
+	for len(ln.fifo) > 0 {
+		e := ln.fifo[0]
+		if !e.gone {
+			if now.Sub(e.d.Read) < keep || ln.presence == Removed { // of a removed one everything is settled soon
+				return
+			}
+			if (e.sending || e.attempt > 0) && ln.lastAnswer.Before(e.d.Read) {
+				ln.fall(now)
+			}
+			if !e.gone {
+				ln.parkChain(e.chain)
+			}
+		}
+		ln.fifo[0] = nil
+		ln.fifo = ln.fifo[1:]
+	}
+	ln.fifo = nil
+}
+
+// fall declares the destination down and parks everything that waits.
+func (ln *lane) fall(now time.Time) {
+	if ln.down {
+		return
+	}
+	ln.down = true
+	ln.probeAt = now.Add(jitter(time.Second, maxProbe, 0, ln.l.cfg.Seed+ln.seen))
+	for _, e := range ln.fifo {
+		if e != nil && !e.gone {
+			ln.parkChain(e.chain)
+		}
+	}
+}
+
+// maxProbe is the longest time between two probes of a destination that is down.
+const maxProbe = 15 * time.Second
+
+// rise notes that the destination answered.
+func (ln *lane) rise(now time.Time) {
+	ln.lastAnswer, ln.failures = now, 0
+	if !ln.down {
+		return
+	}
+	ln.down = false
+	for _, c := range ln.sleeping {
+		c.notBefore = now // it waited for the destination, not for itself
+	}
+	ln.awake(now)
+	ln.room.Broadcast()
+	ln.staff()
+}
+
+// awake makes chains ready whose time has come.
+func (ln *lane) awake(now time.Time) {
+	keep := ln.sleeping[:0]
+	for _, c := range ln.sleeping {
+		switch {
+		case c.state != waiting:
+		case c.notBefore.After(now) && ln.presence != Removed:
+			keep = append(keep, c)
+		default:
+			c.state = ready
+			ln.listOf(c).push(c, now)
+		}
+	}
+	clear(ln.sleeping[len(keep):])
+	ln.sleeping = keep
+}
+
+// tick does what time makes due.
+func (ln *lane) tick(now time.Time) {
+	ln.mu.Lock()
+	defer ln.mu.Unlock()
+	if now.Before(ln.nextTick) {
+		return
+	}
+	was := ln.presence
+	ln.look()
+	ln.expire(now)
+	if ln.presence == Removed && was != Removed {
+		for _, c := range ln.sleeping {
+			c.notBefore = now
+		}
+		ln.room.Broadcast()
+	}
+	ln.awake(now)
+	ln.startReader()
+	ln.staff()
+	if len(ln.fifo) == 0 && len(ln.sleeping) == 0 {
+		ln.nextTick = now.Add(100 * time.Millisecond)
+	}
+	if len(ln.fifo) == 0 && ln.workers == 0 && !ln.hasParked() {
+		ln.active, ln.down, ln.counts = false, false, nil
+		ln.l.deactivate(ln)
+	}
+}
+
+// activate makes the lane ticked.
+func (ln *lane) activate() {
+	ln.nextTick = time.Time{}
+	if !ln.active {
+		ln.active = true
+		ln.l.activate(ln)
+	}
+}

@@ -1,0 +1,437 @@
+package deliver_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"weir/dataplane/deliver"
+	"weir/dataplane/queue/queuetest"
+	"weir/shared/fault"
+	"weir/shared/id"
+)
+
+const hook, other id.Destination = "dst_hook", "dst_other"
+
+func TestHealthyDeliveryWritesNothing(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1, hook)
+		w.start()
+		defer w.stop()
+		for i := range 500 {
+			w.offer(fmt.Sprint("u", i%40), hook)
+		}
+		w.delivered(hook)
+		w.check(hook, 0)
+		if n := w.parked.Snapshot().Last; n != 0 {
+			t.Errorf("PARKED has %d records, want none on the healthy path", n)
+		}
+	})
+}
+
+func TestOneUserGoesOneAtATimeInOrder(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 2, hook)
+		flying := 0
+		w.server.set(hook, func(*http.Request, string) (int, time.Duration) {
+			w.server.mu.Lock()
+			flying++
+			if flying > 1 {
+				t.Errorf("%d requests of one user at once", flying)
+			}
+			w.server.mu.Unlock()
+			time.Sleep(time.Millisecond)
+			w.server.mu.Lock()
+			flying--
+			w.server.mu.Unlock()
+			return 200, 0
+		})
+		w.start()
+		defer w.stop()
+		for range 100 {
+			w.offer("one", hook)
+		}
+		w.delivered(hook)
+		w.check(hook, 0)
+	})
+}
+
+func TestHangingDestinationParksAndDelaysNobody(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 3, hook, other)
+		w.server.set(hook, always(200, time.Hour))
+		w.start()
+		defer w.stop()
+		for i := range 600 { // a minute
+			w.offer(fmt.Sprint("u", i%7), hook, other)
+			time.Sleep(100 * time.Millisecond)
+			if i%50 == 49 {
+				if n := len(w.server.got(other)); n < i {
+					t.Fatalf("after %d events the other destination has %d", i+1, n)
+				}
+			}
+		}
+		if n := w.settledAs(hook, deliver.EndParked); n < 550 {
+			t.Errorf("%d deliveries are parked, want nearly all of 600", n)
+		}
+		if n := w.server.count(hook); n > 40 {
+			t.Errorf("a hanging destination got %d requests in a minute, want probes only", n)
+		}
+		w.server.set(hook, nil)
+		began := time.Now()
+		w.delivered(hook)
+		if took := time.Since(began); took > time.Minute {
+			t.Errorf("delivered %v after it was back, want within a minute", took)
+		}
+		w.delivered(other)
+		w.check(hook, 0)
+		w.check(other, 0)
+		before := w.parked.Snapshot().Last
+		w.offer("u1", hook)
+		w.delivered(hook)
+		if after := w.parked.Snapshot(); after.Last != before {
+			t.Errorf("PARKED went from %d to %d, want a lane that is live again", before, after.Last)
+		}
+		w.wait("PARKED purged", func() bool { return len(w.parked.Snapshot().Records) == 0 })
+	})
+}
+
+func TestRefusedEventsGoToDeadAndBack(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 4, hook)
+		w.server.set(hook, func(_ *http.Request, body string) (int, time.Duration) {
+			if strings.HasPrefix(body, "bad") {
+				return 422, time.Millisecond
+			}
+			return 200, time.Millisecond
+		})
+		w.start()
+		defer func() { w.stop() }()
+		for range 10 {
+			w.offer("bad", hook)
+			w.offer("good", hook)
+		}
+		w.wait("ten dead", func() bool { return w.settledAs(hook, deliver.EndDead) == 10 })
+		ctx := t.Context()
+		letters, err := w.lanes.List(ctx, deliver.Filter{Destination: hook}, deliver.Place{}, 100)
+		if err != nil || len(letters) != 10 {
+			t.Fatalf("List = %d letters, %v, want 10", len(letters), err)
+		}
+		if l := letters[0]; l.Code != "rejected_422" || l.Status != 422 || l.Detail != "answer" || l.Delivery.Event.User != "bad" || l.Delivery.Revision != 3 ||
+			string(l.Delivery.Event.JSON) != "bad/000001" || l.Delivery.Event.Source != "src_web" || l.Delivery.Destination != hook || l.At.IsZero() {
+			t.Errorf("first letter = %+v", l)
+		}
+		page, err := w.lanes.List(ctx, deliver.Filter{Destination: hook}, letters[3].Place, 4)
+		if err != nil || len(page) != 4 || page[0].Place != letters[4].Place {
+			t.Errorf("second page = %v, %v, want 4 from %v", page, err, letters[4].Place)
+		}
+		if n, err := w.lanes.Discard(ctx, deliver.Filter{Destination: hook, Places: []deliver.Place{letters[0].Place, letters[1].Place}}); n != 2 || err != nil {
+			t.Errorf("Discard = %d, %v, want 2", n, err)
+		}
+		if n, err := w.lanes.Redrive(ctx, deliver.Filter{Destination: hook, Code: "rejected_400"}); n != 0 || err != nil {
+			t.Errorf("Redrive of another code = %d, %v, want 0", n, err)
+		}
+		w.server.set(hook, nil)
+		if n, err := w.lanes.Redrive(ctx, deliver.Filter{Destination: hook, Code: "rejected_422"}); n != 8 || err != nil {
+			t.Errorf("Redrive = %d, %v, want 8", n, err)
+		}
+		w.wait("redriven ones delivered", func() bool { return w.settledAs(hook, deliver.EndDelivered) == 18 })
+		if n := w.settledAs(hook, deliver.EndDropped); n != 2 {
+			t.Errorf("%d dropped, want the 2 discarded", n)
+		}
+		letters, err = w.lanes.List(ctx, deliver.Filter{Destination: hook}, deliver.Place{}, 100)
+		if err != nil || len(letters) != 0 {
+			t.Errorf("List after = %v, %v, want none", letters, err)
+		}
+		w.check(hook, 0)
+		w.crash()
+		w.start()
+		if letters, err := w.lanes.List(ctx, deliver.Filter{Destination: hook}, deliver.Place{}, 100); err != nil || len(letters) != 0 {
+			t.Errorf("List after a restart = %v, %v, want none", letters, err)
+		}
+		w.check(hook, 0)
+		if _, err := w.lanes.List(ctx, deliver.Filter{}, deliver.Place{}, 1); fault.KindOf(err) != fault.Invalid {
+			t.Errorf("List without destination = %v, want fault.Invalid", err)
+		}
+	})
+}
+
+func TestRemovedDestinationDropsWhatItHolds(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 5, hook)
+		w.server.set(hook, always(503, time.Millisecond))
+		w.start()
+		defer w.stop()
+		for i := range 300 {
+			w.offer(fmt.Sprint("u", i%9), hook)
+			time.Sleep(20 * time.Millisecond)
+		}
+		if w.settledAs(hook, deliver.EndParked) == 0 {
+			t.Error("nothing is parked")
+		}
+		w.setPresence(hook, deliver.Unknown)
+		time.Sleep(10 * time.Second)
+		if n := w.settledAs(hook, deliver.EndDropped); n != 0 {
+			t.Errorf("%d dropped while the workspace was not loaded, want 0", n)
+		}
+		w.setPresence(hook, deliver.Removed)
+		w.offer("late", hook)
+		w.wait("all dropped", func() bool { return w.settledAs(hook, deliver.EndDropped) == 301 })
+		for out, code := range w.books.codes {
+			if code != deliver.CodeRemoved {
+				t.Fatalf("%v dropped as %q", out, code)
+			}
+		}
+		w.wait("PARKED purged", func() bool { return len(w.parked.Snapshot().Records) == 0 })
+		w.check(hook, 0)
+	})
+}
+
+func TestDisabledDestinationParksAtOnceAndSendsLater(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 6, hook)
+		w.change(hook, func(d *deliver.Target) { d.Disabled = true })
+		w.start()
+		defer func() { w.stop() }()
+		for i := range 50 {
+			w.offer(fmt.Sprint("u", i%3), hook)
+		}
+		time.Sleep(100 * time.Millisecond)
+		if n := w.settledAs(hook, deliver.EndParked); n != 50 {
+			t.Errorf("%d parked after 100 ms, want all 50 at once", n)
+		}
+		w.crash()
+		w.start()
+		for i := range 50 {
+			w.offer(fmt.Sprint("u", i%3), hook)
+		}
+		time.Sleep(time.Hour)
+		if n := w.server.count(hook); n != 0 {
+			t.Errorf("a disabled destination got %d requests", n)
+		}
+		w.change(hook, func(d *deliver.Target) { d.Disabled = false })
+		w.delivered(hook)
+		w.check(hook, 0)
+	})
+}
+
+func TestAnswerThatComesAfterParkingCounts(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		status int
+		want   deliver.End
+	}{
+		"accepted late": {200, deliver.EndDelivered},
+		"refused late":  {400, deliver.EndDead},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, 7, hook)
+				w.server.set(hook, always(tc.status, 10*time.Second))
+				w.start()
+				defer w.stop()
+				w.offer("u", hook)
+				time.Sleep(5 * time.Second)
+				if n := w.settledAs(hook, deliver.EndParked); n != 1 {
+					t.Errorf("%d parked after 5 s, want 1", n)
+				}
+				w.wait("settled by the first answer", func() bool { return w.settledAs(hook, tc.want) == 1 })
+				time.Sleep(time.Minute)
+				if n := w.server.count(hook); n != 1 {
+					t.Errorf("%d requests, want 1: its answer counts", n)
+				}
+				w.check(hook, 0)
+			})
+		})
+	}
+}
+
+func TestOnePoisonUserBlocksOnlyHimself(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 8, hook)
+		w.server.set(hook, func(r *http.Request, body string) (int, time.Duration) {
+			if strings.HasPrefix(body, "poison") {
+				return 500, time.Millisecond
+			}
+			return 200, time.Millisecond
+		})
+		w.start()
+		defer w.stop()
+		for i := range 2000 {
+			w.offer("poison", hook)
+			w.offer(fmt.Sprint("u", i%10), hook)
+			time.Sleep(10 * time.Millisecond)
+		}
+		w.wait("all others delivered", func() bool { return w.settledAs(hook, deliver.EndDelivered) == 2000 })
+		w.server.set(hook, nil)
+		w.delivered(hook)
+		w.check(hook, 0)
+	})
+}
+
+func TestRetryAfterIsHonoured(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 9, hook)
+		w.start()
+		defer w.stop()
+		var first, second time.Time
+		calls := 0
+		w.server.set(hook, func(*http.Request, string) (int, time.Duration) {
+			w.server.mu.Lock()
+			defer w.server.mu.Unlock()
+			calls++
+			if calls == 1 {
+				first = time.Now()
+				return 429, 0
+			}
+			if second.IsZero() {
+				second = time.Now()
+			}
+			return 200, 0
+		})
+		w.retryAfter("20")
+		w.offer("u", hook)
+		w.delivered(hook)
+		if wait := second.Sub(first); wait < 20*time.Second || wait > 2*time.Minute {
+			t.Errorf("second request %v after the first, want 20 s or a little more", wait)
+		}
+		w.check(hook, 0)
+	})
+}
+
+func TestNothingIsSentWithoutTheLease(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 10, hook)
+		held := false
+		w.config = func(c *deliver.Config) {
+			c.Held = func() bool { w.mu.Lock(); defer w.mu.Unlock(); return held }
+		}
+		w.start()
+		defer w.stop()
+		w.offer("u", hook)
+		time.Sleep(time.Minute)
+		if n := w.server.count(hook); n != 0 {
+			t.Errorf("%d requests without the lease, want 0", n)
+		}
+		w.mu.Lock()
+		held = true
+		w.mu.Unlock()
+		w.delivered(hook)
+		w.check(hook, 0)
+	})
+}
+
+func TestStaleOwnerCannotPark(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 11, hook)
+		w.change(hook, func(d *deliver.Target) { d.Disabled = true })
+		lanes, err := deliver.New(deliver.Config{Parked: w.parked, Dead: w.dead, Lookup: w.lookup, Do: w.server.do, Settle: func([]deliver.Settled) { t.Error("the stale owner settled something") }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := lanes.Recover(t.Context(), deliver.Recovery{}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.parked.Append(t.Context(), string(hook), []byte("of the new owner")); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		if err := lanes.Offer(ctx, []deliver.Delivery{{Destination: hook, Read: time.Now()}}); err != nil {
+			t.Fatal(err)
+		}
+		if err := lanes.Run(ctx); fault.KindOf(err) != fault.Conflict {
+			t.Errorf("Run = %v, want fault.Conflict", err)
+		}
+	})
+}
+
+func TestMemoryIsBoundedByParking(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 12, hook)
+		w.config = func(c *deliver.Config) { c.LaneBytes = 64 << 10 }
+		w.server.set(hook, always(200, time.Second))
+		w.start()
+		defer w.stop()
+		for i := range 500 {
+			w.offer(fmt.Sprint("u", i), hook)
+		}
+		time.Sleep(100 * time.Millisecond)
+		if n := w.settledAs(hook, deliver.EndParked); n < 300 {
+			t.Errorf("%d parked, want all that do not fit 64 KiB", n)
+		}
+		w.server.set(hook, nil)
+		w.delivered(hook)
+		w.check(hook, 0)
+	})
+}
+
+func TestFullParkedLogHoldsOfferUp(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 13, hook)
+		w.config = func(c *deliver.Config) { c.Backlog = 16 << 10 }
+		w.change(hook, func(d *deliver.Target) { d.Disabled = true })
+		w.parked.SetFaults(queuetest.Faults{MaxBytes: 1})
+		w.start()
+		defer w.stop()
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			for range 200 {
+				w.offer("u", hook)
+			}
+		}()
+		time.Sleep(time.Minute)
+		select {
+		case <-done:
+			t.Error("200 deliveries were taken while PARKED takes nothing, want Offer to wait")
+		default:
+		}
+		w.parked.SetFaults(queuetest.Faults{})
+		<-done
+		w.change(hook, func(d *deliver.Target) { d.Disabled = false })
+		w.delivered(hook)
+		w.check(hook, 0)
+	})
+}
+
+func TestBatchesKeepOrderAndFlushInTime(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 14, hook)
+		w.change(hook, func(d *deliver.Target) {
+			d.HTTP, d.Limits.BatchSize, d.Limits.BatchWait = array{plain{hook}}, 10, 200*time.Millisecond
+		})
+		w.start()
+		defer w.stop()
+		for i := range 95 {
+			w.offer(fmt.Sprint("u", i%4), hook)
+		}
+		began := time.Now()
+		w.delivered(hook)
+		if took := time.Since(began); took > time.Second {
+			t.Errorf("the last batch took %v, want about 200 ms", took)
+		}
+		if n := w.server.count(hook); n > 40 {
+			t.Errorf("%d requests for 95 events in batches of 10", n)
+		}
+		w.check(hook, 0)
+	})
+}

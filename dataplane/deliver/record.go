@@ -1,0 +1,275 @@
+package deliver
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"hash/crc32"
+	"time"
+
+	"github.com/klauspost/compress/s2"
+
+	"weir/dataplane/queue"
+	"weir/shared/fault"
+	"weir/shared/id"
+)
+
+// Sizes of records, in bytes.
+const (
+	recordBytes = 512 << 10 // where a record is closed; a larger delivery makes one of its own
+	maxRecord   = 16 << 20  // what a reader is ready to unpack
+)
+
+// recordVersion is the format of records. Readers refuse a newer one.
+const recordVersion = 1
+
+// recordKind is what a record holds.
+type recordKind uint8
+
+const (
+	kindParked  recordKind = iota + 1 // deliveries, in PARKED
+	kindDead                          // deliveries, in DEAD
+	kindGone                          // DEAD only: places that left DEAD
+	kindDamaged                       // DEAD only: a PARKED record that could not be read, as it was
+)
+
+const packed = 1 // flag: the content is packed with s2
+
+// mark identifies a record beyond its number: which owner wrote it, as its how-manieth.
+type mark struct{ instance, counter uint64 }
+
+// item is one delivery in a record, or one place that left DEAD.
+type item struct {
+	d      Delivery // its Destination is the record's key, its Read is zero
+	stage  Stage    // where it was before: Live, FromParked (in DEAD) or FromDead (in PARKED)
+	from   Place
+	code   string // DEAD only
+	status int
+	detail string
+}
+
+// record is the content of one PARKED or DEAD record.
+type record struct {
+	kind      recordKind
+	mark      mark
+	discarded bool // kindGone: dropped by hand, so each item is a settlement
+	items     []item
+	damaged   []byte
+}
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// encode writes r: version, flags, CRC-32C of the rest, mark, content.
+func (r *record) encode() []byte {
+	body := make([]byte, 0, 4<<10)
+	body = append(body, byte(r.kind), flag(r.discarded))
+	body = binary.AppendUvarint(body, uint64(len(r.items)))
+	for i := range r.items {
+		body = r.items[i].append(body)
+	}
+	body = append(body, r.damaged...)
+	out := make([]byte, 6, 6+20+len(body))
+	out[0] = recordVersion
+	out = binary.BigEndian.AppendUint64(out, r.mark.instance)
+	out = binary.AppendUvarint(out, r.mark.counter)
+	if len(body) >= 1<<10 {
+		out[1] = packed
+		body = s2.Encode(nil, body)
+	}
+	out = append(out, body...)
+	binary.BigEndian.PutUint32(out[2:], crc32.Checksum(out[6:], castagnoli))
+	return out
+}
+
+func flag(b bool) byte {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+func (it *item) append(b []byte) []byte {
+	e := &it.d.Event
+	b = append(b, byte(it.stage), flag(e.Generated))
+	for _, n := range [...]uint64{it.d.Frame, uint64(it.d.Index), uint64(it.d.Output), it.from.Seq, uint64(it.from.Item), it.d.Revision, uint64(it.status)} {
+		b = binary.AppendUvarint(b, n)
+	}
+	b = binary.AppendVarint(b, e.ReceivedAt.UnixMilli())
+	for _, s := range [...]string{string(e.Workspace), string(e.Source), string(e.MessageID), e.Type, e.User, e.Quarantine, it.code, it.detail} {
+		b = binary.AppendUvarint(b, uint64(len(s)))
+		b = append(b, s...)
+	}
+	b = binary.AppendUvarint(b, uint64(len(e.JSON)))
+	return append(b, e.JSON...)
+}
+
+// decodeMark reads only who wrote a record.
+func decodeMark(data []byte) (mark, []byte, error) {
+	if len(data) < 15 || data[0] == 0 {
+		return mark{}, nil, damaged("it is too short")
+	}
+	if data[0] > recordVersion {
+		return mark{}, nil, fault.New(fault.Invalid, "The record has format %d; this version reads up to %d.", data[0], recordVersion)
+	}
+	if crc32.Checksum(data[6:], castagnoli) != binary.BigEndian.Uint32(data[2:6]) {
+		return mark{}, nil, damaged("its checksum is wrong")
+	}
+	counter, n := binary.Uvarint(data[14:])
+	if n <= 0 {
+		return mark{}, nil, damaged("its counter is unreadable")
+	}
+	return mark{binary.BigEndian.Uint64(data[6:]), counter}, data[14+n:], nil
+}
+
+func damaged(why string) error { return fault.New(fault.Invalid, "The record is damaged: %s.", why) }
+
+// decode reads a record. Events may share memory with data. fault.Invalid: it
+// is damaged or of a newer format.
+func decode(key id.Destination, data []byte) (record, error) {
+	m, body, err := decodeMark(data)
+	if err != nil {
+		return record{}, err
+	}
+	if data[1]&packed != 0 {
+		n, err := s2.DecodedLen(body)
+		if err != nil || n > maxRecord {
+			return record{}, damaged("its size is unreadable")
+		}
+		if body, err = s2.Decode(nil, body); err != nil {
+			return record{}, damaged("it cannot be unpacked")
+		}
+	}
+	c := cutter{left: body}
+	r := record{mark: m, kind: recordKind(c.byte()), discarded: c.byte() == 1}
+	count := c.uint()
+	if r.kind < kindParked || r.kind > kindDamaged || count > uint64(len(c.left)) {
+		return record{}, damaged("its head is unreadable")
+	}
+	r.items = make([]item, 0, min(count, 4096))
+	for range count {
+		it := c.item()
+		it.d.Destination = key
+		r.items = append(r.items, it)
+	}
+	if r.kind == kindDamaged {
+		r.damaged, c.left = c.left, nil
+	}
+	if c.bad || len(c.left) > 0 {
+		return record{}, damaged("its content does not fit its size")
+	}
+	return r, nil
+}
+
+// cutter takes values off the front of bytes and remembers that one was missing.
+type cutter struct {
+	left []byte
+	bad  bool
+}
+
+func (c *cutter) byte() byte {
+	if len(c.left) == 0 {
+		c.bad = true
+		return 0
+	}
+	b := c.left[0]
+	c.left = c.left[1:]
+	return b
+}
+
+func (c *cutter) uint() uint64 {
+	v, n := binary.Uvarint(c.left)
+	if n <= 0 {
+		c.bad, c.left = true, nil
+		return 0
+	}
+	c.left = c.left[n:]
+	return v
+}
+
+func (c *cutter) uint32() uint32 {
+	v := c.uint()
+	if v > 1<<32-1 {
+		c.bad = true
+	}
+	return uint32(v)
+}
+
+func (c *cutter) bytes() []byte {
+	n := c.uint()
+	if n > uint64(len(c.left)) {
+		c.bad, c.left = true, nil
+		return nil
+	}
+	b := c.left[:n:n]
+	c.left = c.left[n:]
+	return b
+}
+
+func (c *cutter) item() item {
+	var it item
+	it.stage = Stage(c.byte())
+	it.d.Event.Generated = c.byte() == 1
+	it.d.Ref = Ref{Frame: c.uint(), Index: c.uint32(), Output: c.uint32()}
+	it.from = Place{Seq: c.uint(), Item: c.uint32()}
+	it.d.Revision = c.uint()
+	it.status = int(c.uint32())
+	at, n := binary.Varint(c.left)
+	if n <= 0 || it.stage < Live || it.stage > FromDead {
+		c.bad, c.left = true, nil
+		return it
+	}
+	c.left = c.left[n:]
+	e := &it.d.Event
+	e.ReceivedAt = time.UnixMilli(at).UTC()
+	e.Workspace, e.Source, e.MessageID = id.Workspace(c.bytes()), id.Source(c.bytes()), id.Event(c.bytes())
+	e.Type, e.User, e.Quarantine = string(c.bytes()), string(c.bytes()), string(c.bytes())
+	it.code, it.detail = string(c.bytes()), string(c.bytes())
+	e.JSON = c.bytes()
+	return it
+}
+
+// settled is what an item in a record at to proves.
+func (r *record) settled(it *item, end End, to Place) Settled {
+	s := settlement(&it.d, it.stage, it.from, end, it.code)
+	s.To = to
+	if end == EndParked {
+		s.Code = ""
+	}
+	return s
+}
+
+func settlement(d *Delivery, stage Stage, from Place, end End, code string) Settled {
+	return Settled{
+		Ref: d.Ref, Workspace: d.Event.Workspace, Source: d.Event.Source, Destination: d.Destination,
+		Stage: stage, From: from, End: end, Code: code,
+	}
+}
+
+// Scan calls fn for every settlement that the records of log with a number of
+// at least from prove, in order: EndParked for PARKED; EndDead, and EndDropped
+// with code discarded, for DEAD. A journal that ends before them lost them. It
+// ends with fn's error. Records that cannot be read prove nothing.
+func Scan(ctx context.Context, log queue.Log, from uint64, fn func(Settled) error) error {
+	for rec, err := range log.ReadTo(ctx, from, "") {
+		if err != nil {
+			return fmt.Errorf("scan from %d: %w", from, err)
+		}
+		r, err := decode(id.Destination(rec.Key), rec.Data)
+		if err != nil || r.kind == kindDamaged || r.kind == kindGone && !r.discarded {
+			continue
+		}
+		end := EndParked
+		switch r.kind {
+		case kindDead:
+			end = EndDead
+		case kindGone:
+			end = EndDropped
+		}
+		for i := range r.items {
+			if err := fn(r.settled(&r.items[i], end, Place{Seq: rec.Seq, Item: uint32(i)})); err != nil {
+				return err
+			}
+		}
+	}
+	return ctx.Err()
+}

@@ -1,0 +1,394 @@
+package deliver
+
+import (
+	"context"
+	"slices"
+	"time"
+)
+
+// maxBatchBytes is where a batch is closed, in bytes of events.
+const maxBatchBytes = 4 << 20
+
+// job is one batch under way.
+type job struct {
+	entries []*entry // in the order in which they have to arrive
+	chains  []*chain
+	results []result // by entry
+	one     [1]*entry
+	oneC    [1]*chain
+	oneR    [1]result
+	// answered: the destination took or refused something. failed: it did not answer, or asked to come again.
+	answered, failed bool
+	probe            bool
+}
+
+// canSend reports whether the lane may start another request now.
+func (ln *lane) canSend(now time.Time) bool {
+	if ln.l.stopping.Load() || !ln.l.cfg.Held() {
+		return false
+	}
+	if ln.presence == Removed {
+		return ln.sending < 2 // nothing is sent, everything is dropped
+	}
+	if ln.presence != Present || ln.target.Disabled || now.Before(ln.pausedUntil) {
+		return false
+	}
+	if ln.down {
+		return !ln.probing && !now.Before(ln.probeAt)
+	}
+	share := (ln.limits().Concurrency + ln.l.cfg.Owners - 1) / ln.l.cfg.Owners
+	return ln.sending < share
+}
+
+// staff starts a worker when there is work that nobody does.
+func (ln *lane) staff() {
+	if ln.workers > ln.sending {
+		return // a worker that is not sending looks for work already
+	}
+	now := time.Now()
+	if !ln.due(&ln.readyLive, now) && !ln.due(&ln.readyPark, now) || !ln.canSend(now) {
+		return
+	}
+	if ln.l.workers.spawn(ln.work) {
+		ln.workers++
+	}
+}
+
+// work sends one batch after another until there is nothing to send.
+func (ln *lane) work(ctx context.Context) {
+	for {
+		ln.mu.Lock()
+		j := ln.next(time.Now())
+		if j == nil {
+			ln.workers--
+			ln.mu.Unlock()
+			return
+		}
+		ln.staff() // this one is taken; is there more?
+		ln.mu.Unlock()
+		ln.send(ctx, j)
+		ln.finish(ctx, j)
+	}
+}
+
+// next takes the next batch, live and parked ones by turns, nil for none.
+func (ln *lane) next(now time.Time) *job {
+	if !ln.canSend(now) {
+		return nil
+	}
+	size := ln.limits().BatchSize
+	ln.turn = !ln.turn
+	lists := [2]*list{&ln.readyLive, &ln.readyPark}
+	if ln.turn {
+		lists[0], lists[1] = lists[1], lists[0]
+	}
+	for _, q := range lists {
+		if !ln.due(q, now) {
+			continue
+		}
+		j := &job{probe: ln.down}
+		if ln.down {
+			size = 1
+		}
+		ln.collect(j, q, size)
+		if len(j.entries) > 0 {
+			ln.sending++
+			ln.probing = ln.probing || j.probe
+			return j
+		}
+	}
+	return nil
+}
+
+// due reports whether a batch of q may go: it has something, and live ones gathered long enough.
+func (ln *lane) due(q *list, now time.Time) bool {
+	if q.items == 0 || q == &ln.readyPark || ln.presence == Removed {
+		return q.items > 0
+	}
+	l := ln.limits()
+	return q.items >= l.BatchSize || now.Sub(q.since) >= l.BatchWait
+}
+
+// collect takes up to size entries from the ready chains of q.
+func (ln *lane) collect(j *job, q *list, size int) {
+	j.entries, j.chains = j.one[:0], j.oneC[:0]
+	for bytes := int64(0); len(j.entries) < size && bytes < maxBatchBytes; {
+		c := q.pop()
+		if c == nil {
+			break
+		}
+		c.state, c.taken = busy, 0
+		for _, e := range c.queue {
+			if len(j.entries) == size || bytes >= maxBatchBytes || e.hold {
+				break
+			}
+			e.sending = true
+			e.attempt++
+			bytes += e.size
+			c.taken++
+			j.entries = append(j.entries, e)
+		}
+		j.chains = append(j.chains, c)
+	}
+	if len(j.entries) > 1 {
+		slices.SortFunc(j.entries, func(a, b *entry) int { return int(int64(a.n) - int64(b.n)) })
+	}
+	j.results = j.oneR[:0]
+	for range j.entries {
+		j.results = append(j.results, result{})
+	}
+}
+
+// send gives every entry of j a result, with the destination of this moment.
+func (ln *lane) send(ctx context.Context, j *job) {
+	t, p := ln.l.cfg.Lookup(j.entries[0].d.Event.Workspace, ln.id)
+	switch {
+	case p == Removed:
+		for i := range j.results {
+			j.results[i] = result{outcome: Dropped, code: CodeRemoved}
+		}
+	case p != Present || t == nil || t.Disabled || !ln.l.cfg.Held():
+		ln.mu.Lock()
+		ln.seeTarget(t, p)
+		for _, e := range j.entries {
+			e.attempt-- // it was none
+		}
+		ln.mu.Unlock()
+	default:
+		b := Batch{Items: make([]Item, len(j.entries)), Now: ln.l.cfg.Deps.Now()}
+		for i, e := range j.entries {
+			b.Items[i] = Item{Event: e.d.Event, Attempt: e.attempt}
+		}
+		ln.l.inFlight.Add(1)
+		defer ln.l.inFlight.Add(-1)
+		if t.HTTP != nil {
+			ln.sendHTTP(ctx, j, t, b)
+		} else {
+			ln.sendSink(ctx, j, t, b)
+		}
+	}
+}
+
+func (ln *lane) sendHTTP(ctx context.Context, j *job, t *Target, b Batch) {
+	reqs, verdicts, ok := build(t.HTTP, b)
+	if !ok {
+		for i := range j.results {
+			j.results[i] = result{outcome: Dead, code: CodeFault, detail: "The kind could not build a request for this event."}
+		}
+		return
+	}
+	j.record(verdicts, 0)
+	limits := t.Limits.withDefaults()
+	for _, r := range reqs {
+		verdicts, status := ln.l.sender.send(ctx, t.HTTP, r, limits.Timeout)
+		j.record(verdicts, status)
+		again := false
+		for _, v := range verdicts {
+			j.answered = j.answered || v.Outcome != Retry
+			again = again || v.Outcome == Retry
+		}
+		j.failed = j.failed || again
+		if again && limits.Ordered {
+			return // what comes after must not overtake
+		}
+	}
+}
+
+func (ln *lane) sendSink(ctx context.Context, j *job, t *Target, b Batch) {
+	ctx, cancel := context.WithTimeout(ctx, t.Limits.withDefaults().Timeout)
+	defer cancel()
+	items := make([]int, len(b.Items))
+	for i := range items {
+		items[i] = i
+	}
+	verdicts, err := ln.sink.write(ctx, t, ln.l.cfg.Deps, b)
+	if err != nil {
+		j.failed = true
+		j.record(same(items, failed(ctx, err)), 0)
+		return
+	}
+	verdicts, ok := checked(items, verdicts)
+	if !ok {
+		verdicts = same(items, Verdict{Outcome: Dead, Code: CodeFault, Detail: "The kind could not judge the answer."})
+	}
+	j.record(verdicts, 0)
+	for _, v := range verdicts {
+		j.answered = j.answered || v.Outcome != Retry
+		j.failed = j.failed || v.Outcome == Retry
+	}
+}
+
+func (j *job) record(verdicts []Verdict, status int) {
+	for _, v := range verdicts {
+		detail := v.Detail
+		if len(detail) > maxDetail {
+			detail = detail[:maxDetail]
+		}
+		j.results[v.Item] = result{outcome: v.Outcome, code: v.Code, detail: detail, status: status, after: min(v.After, maxRetryAfter)}
+	}
+}
+
+// finish reports what ended and gives the chains back. Reports come before
+// anything that builds on them: the user's next request, the floor.
+func (ln *lane) finish(ctx context.Context, j *job) {
+	now := time.Now()
+	ln.mu.Lock()
+	ln.health(j, now)
+	settle := make([]Settled, 0, len(j.entries))
+	var dead []*entry
+	for i, e := range j.entries {
+		s, d := ln.conclude(e, j.results[i])
+		settle, dead = append(settle, s...), append(dead, d...)
+	}
+	ln.mu.Unlock()
+
+	if len(settle) > 0 {
+		ln.l.cfg.Settle(settle)
+	}
+	for _, e := range dead {
+		if ln.l.dead.room(ctx) == nil {
+			ln.l.dead.push(ln, e)
+		}
+	}
+
+	ln.mu.Lock()
+	defer ln.mu.Unlock()
+	for i, e := range j.entries {
+		ln.release(e, j.results[i], now)
+	}
+	for _, c := range j.chains {
+		ln.giveBack(c, j, now)
+	}
+	ln.sending--
+	if j.probe {
+		ln.probing = false
+	}
+}
+
+// health learns from the answers.
+func (ln *lane) health(j *job, now time.Time) {
+	for _, r := range j.results {
+		if r.outcome == Retry && r.after > 0 {
+			if until := now.Add(r.after); until.After(ln.pausedUntil) {
+				ln.pausedUntil = until
+			}
+		}
+	}
+	switch {
+	case j.answered:
+		ln.rise(now)
+	case j.failed:
+		ln.failures++
+		if ln.down && j.probe {
+			ln.probeAt = now.Add(jitter(time.Second, maxProbe, ln.failures, ln.l.cfg.Seed+ln.seen))
+		}
+	}
+}
+
+// conclude takes one result in and returns what it means: settlements to
+// report, entries for DEAD.
+func (ln *lane) conclude(e *entry, r result) ([]Settled, []*entry) {
+	e.sending = false
+	if !r.final() {
+		return nil, nil
+	}
+	switch e.park {
+	case writing:
+		e.end = r // parkedAs goes on
+		return nil, nil
+	case written:
+		e.end = r
+		return ln.endParked(e)
+	case pending:
+		e.park, e.end = cancelled, r
+	default:
+		e.end = r
+		if e.stage == FromParked {
+			ln.leaveWindow(e)
+		} else {
+			ln.forgetLive(e)
+		}
+	}
+	if r.outcome == Dead {
+		return nil, []*entry{{d: e.d, size: e.size, user: e.user, stage: e.stage, from: e.from, end: r}}
+	}
+	end := EndDelivered
+	if r.outcome == Dropped {
+		end = EndDropped
+	}
+	return []Settled{settlement(&e.d, e.stage, e.from, end, r.code)}, nil
+}
+
+// release does what has to come after the report of e's result.
+func (ln *lane) release(e *entry, r result, now time.Time) {
+	switch {
+	case e.park == cancelled:
+		ln.addParked(e.user, -1)
+	case e.park == written && ln.awaiting[e.place] == e:
+		delete(ln.awaiting, e.place)
+		h := ln.held[e.place]
+		delete(ln.held, e.place)
+		if h != nil {
+			ln.unhold(h, e, r, now)
+		}
+		if r.final() && r.outcome != Dead {
+			ln.finished(e.place, e.user)
+		}
+	case e.park == notParked && e.stage == FromParked && r.final() && r.outcome != Dead:
+		ln.finished(e.from, e.user)
+	}
+}
+
+// unhold lets h, which is e read back from PARKED, go on after e's answer.
+func (ln *lane) unhold(h, e *entry, r result, now time.Time) {
+	h.hold = false
+	c := h.chain
+	if r.final() {
+		ln.leaveWindow(h)
+		if i := slices.Index(c.queue, h); i >= 0 {
+			if c.state == ready {
+				ln.readyPark.items--
+			}
+			c.queue = slices.Delete(c.queue, i, i+1)
+		}
+	} else if h.attempt = e.attempt; len(c.queue) > 0 && c.queue[0] == h {
+		c.notBefore = now.Add(ln.wait(h, r))
+	}
+	if c.state == held {
+		ln.schedule(c, now)
+	}
+}
+
+// wait is how long to wait before e is tried again.
+func (ln *lane) wait(e *entry, r result) time.Duration {
+	if r.outcome == 0 {
+		return 0
+	}
+	seed := ln.l.cfg.Seed ^ e.n
+	if e.stage == Live {
+		return max(r.after, jitter(50*time.Millisecond, time.Second, e.attempt-1, seed))
+	}
+	return max(r.after, Backoff(e.attempt-1, seed))
+}
+
+// giveBack schedules a chain after its batch.
+func (ln *lane) giveBack(c *chain, j *job, now time.Time) {
+	if c.state == dissolved {
+		return
+	}
+	queue := c.queue[:0]
+	for i, e := range c.queue {
+		if i >= c.taken || !e.gone {
+			queue = append(queue, e)
+		}
+	}
+	clear(c.queue[len(queue):])
+	c.queue, c.taken, c.notBefore = queue, 0, time.Time{}
+	if len(queue) > 0 {
+		if i := slices.Index(j.entries, queue[0]); i >= 0 {
+			c.notBefore = now.Add(ln.wait(queue[0], j.results[i]))
+		}
+	}
+	c.state = idle
+	ln.schedule(c, now)
+}

@@ -1,0 +1,478 @@
+package deliver_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"weir/dataplane/deliver"
+	"weir/dataplane/event"
+	"weir/dataplane/queue"
+	"weir/dataplane/queue/queuetest"
+	"weir/shared/id"
+)
+
+const ws id.Workspace = "ws_test"
+
+// plain is the simplest destination: one request per event.
+type plain struct{ dest id.Destination }
+
+func (p plain) Build(b deliver.Batch) ([]deliver.Request, []deliver.Verdict) {
+	reqs := make([]deliver.Request, len(b.Items))
+	for i, it := range b.Items {
+		reqs[i] = deliver.Request{Method: "POST", URL: "http://" + string(p.dest) + "/", Header: http.Header{"User": {it.Event.User}}, Body: it.Event.JSON, Items: []int{i}}
+	}
+	return reqs, nil
+}
+
+func (p plain) Judge(r deliver.Request, s deliver.Response) []deliver.Verdict {
+	return deliver.Classify(r, s)
+}
+
+// array sends what it gets in one request.
+type array struct{ plain }
+
+func (p array) Build(b deliver.Batch) ([]deliver.Request, []deliver.Verdict) {
+	r := deliver.Request{Method: "POST", URL: "http://" + string(p.dest) + "/", Header: http.Header{}}
+	var bodies []string
+	for i, it := range b.Items {
+		bodies = append(bodies, string(it.Event.JSON))
+		r.Items = append(r.Items, i)
+	}
+	r.Body = []byte(strings.Join(bodies, "\n"))
+	return []deliver.Request{r}, nil
+}
+
+// server is all destinations of a world: it answers in memory.
+type server struct {
+	mu       sync.Mutex
+	answer   map[id.Destination]func(r *http.Request, body string) (status int, wait time.Duration) // nil: 200 after 1 ms
+	received map[id.Destination][]string
+	requests map[id.Destination]int
+	after    string // Retry-After of every 429
+}
+
+func (s *server) do(r *http.Request) (*http.Response, error) {
+	b, _ := io.ReadAll(r.Body)
+	dest, body := id.Destination(r.URL.Host), string(b)
+	s.mu.Lock()
+	answer := s.answer[dest]
+	s.requests[dest]++
+	s.mu.Unlock()
+	status, wait := 200, time.Millisecond
+	if answer != nil {
+		status, wait = answer(r, body)
+	}
+	select {
+	case <-r.Context().Done():
+		return nil, r.Context().Err()
+	case <-time.After(wait):
+	}
+	if status == 0 {
+		return nil, io.ErrUnexpectedEOF
+	}
+	if status < 300 {
+		s.mu.Lock()
+		s.received[dest] = append(s.received[dest], strings.Split(body, "\n")...)
+		s.mu.Unlock()
+	}
+	h := http.Header{}
+	if status == 429 {
+		h.Set("Retry-After", s.after)
+	}
+	return &http.Response{StatusCode: status, Header: h, Body: io.NopCloser(strings.NewReader("answer"))}, nil
+}
+
+func (s *server) set(dest id.Destination, answer func(r *http.Request, body string) (int, time.Duration)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.answer[dest] = answer
+}
+
+func (s *server) got(dest id.Destination) []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.received[dest])
+}
+
+func (s *server) count(dest id.Destination) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.requests[dest]
+}
+
+// always answers every request alike.
+func always(status int, wait time.Duration) func(*http.Request, string) (int, time.Duration) {
+	return func(*http.Request, string) (int, time.Duration) { return status, wait }
+}
+
+type output struct {
+	dest id.Destination
+	ref  deliver.Ref
+}
+
+type spot struct {
+	dest id.Destination
+	at   deliver.Place
+}
+
+// entry of a journal: a settlement or a floor.
+type entry struct {
+	s     *deliver.Settled
+	dest  id.Destination
+	floor uint64
+}
+
+// books replays a journal and complains about what cannot be.
+type books struct {
+	ends         map[output]deliver.End // how an output stands
+	codes        map[output]string
+	parked, dead map[spot]output
+	done         map[id.Destination]map[deliver.Place]struct{}
+	floors       map[id.Destination]uint64
+	parkedTo     uint64
+	deadTo       uint64
+	wrong        []string
+}
+
+func newBooks() *books {
+	return &books{ends: map[output]deliver.End{}, codes: map[output]string{}, parked: map[spot]output{}, dead: map[spot]output{},
+		done: map[id.Destination]map[deliver.Place]struct{}{}, floors: map[id.Destination]uint64{}}
+}
+
+func (b *books) book(e entry) {
+	if e.s == nil {
+		for at := range b.parked {
+			if at.dest == e.dest && at.at.Seq <= e.floor {
+				b.wrong = append(b.wrong, fmt.Sprintf("floor %d of %s over %v, which is parked", e.floor, e.dest, at.at))
+			}
+		}
+		if e.floor <= b.floors[e.dest] {
+			b.wrong = append(b.wrong, fmt.Sprintf("floor of %s went from %d to %d", e.dest, b.floors[e.dest], e.floor))
+		}
+		b.floors[e.dest] = e.floor
+		return
+	}
+	s, out := *e.s, output{e.s.Destination, e.s.Ref}
+	bad := func(why string) { b.wrong = append(b.wrong, fmt.Sprintf("%s: %+v", why, s)) }
+	switch s.Stage {
+	case deliver.Live:
+		if _, ended := b.ends[out]; ended {
+			bad("settled twice")
+		}
+	case deliver.FromParked:
+		if b.parked[spot{s.Destination, s.From}] != out {
+			bad("was not parked there")
+		}
+		delete(b.parked, spot{s.Destination, s.From})
+		if b.done[s.Destination] == nil {
+			b.done[s.Destination] = map[deliver.Place]struct{}{}
+		}
+		b.done[s.Destination][s.From] = struct{}{}
+	case deliver.FromDead:
+		if b.dead[spot{s.Destination, s.From}] != out {
+			bad("was not dead there")
+		}
+		delete(b.dead, spot{s.Destination, s.From})
+	}
+	switch s.End {
+	case deliver.EndParked:
+		b.parked[spot{s.Destination, s.To}] = out
+	case deliver.EndDead:
+		b.dead[spot{s.Destination, s.To}] = out
+	}
+	b.ends[out], b.codes[out] = s.End, s.Code
+	parked, dead := s.Through()
+	if parked > 0 && parked < b.parkedTo || dead > 0 && dead < b.deadTo {
+		bad("reported out of order")
+	}
+	b.parkedTo, b.deadTo = max(b.parkedTo, parked), max(b.deadTo, dead)
+}
+
+// world is one partition: logs, destinations, and a journal that may be behind.
+type world struct {
+	t            testing.TB
+	seed         uint64
+	rng          *rand.Rand
+	server       *server
+	parked, dead *queuetest.Log
+	targets      map[id.Destination]*deliver.Target
+	presence     map[id.Destination]deliver.Presence
+	lanes        *deliver.Lanes
+	stop         func()
+	config       func(*deliver.Config)
+
+	mu      sync.Mutex
+	journal []entry // durable
+	pending []entry // reported, not journaled yet
+	books   *books  // of both
+	closed  bool    // the process is dead: it cannot journal
+	delay   bool    // journal by hand (flush)
+	frame   uint64
+	offered map[output]deliver.Delivery
+	order   []output
+}
+
+func newWorld(t testing.TB, seed uint64, dests ...id.Destination) *world {
+	w := &world{
+		t: t, seed: seed, rng: rand.New(rand.NewPCG(seed, 1)),
+		server:  &server{answer: map[id.Destination]func(*http.Request, string) (int, time.Duration){}, received: map[id.Destination][]string{}, requests: map[id.Destination]int{}},
+		parked:  queuetest.NewLog(seed, queuetest.Faults{}),
+		dead:    queuetest.NewLog(seed+1, queuetest.Faults{}),
+		targets: map[id.Destination]*deliver.Target{}, presence: map[id.Destination]deliver.Presence{},
+		books: newBooks(), offered: map[output]deliver.Delivery{},
+	}
+	for _, d := range dests {
+		w.targets[d] = &deliver.Target{Workspace: ws, ID: d, Name: string(d), Type: "plain", Opened: deliver.Opened{
+			HTTP: plain{d}, Limits: deliver.Limits{Ordered: true, Concurrency: 8, BatchSize: 1, Timeout: 30 * time.Second},
+		}}
+		w.presence[d] = deliver.Present
+	}
+	return w
+}
+
+// change replaces a destination by a changed copy.
+func (w *world) change(d id.Destination, f func(*deliver.Target)) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	t := *w.targets[d]
+	f(&t)
+	w.targets[d] = &t
+}
+
+func (w *world) setPresence(d id.Destination, p deliver.Presence) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.presence[d] = p
+}
+
+func (w *world) lookup(_ id.Workspace, d id.Destination) (*deliver.Target, deliver.Presence) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.presence[d] != deliver.Present {
+		return nil, w.presence[d]
+	}
+	return w.targets[d], deliver.Present
+}
+
+// start is one life of the process: scan, recover, run.
+func (w *world) start() {
+	w.t.Helper()
+	w.mu.Lock()
+	w.books, w.pending, w.closed = newBooks(), nil, false
+	for _, e := range w.journal {
+		w.books.book(e)
+	}
+	b := w.books
+	recovery := deliver.Recovery{ParkedThrough: b.parkedTo, DeadThrough: b.deadTo, Drained: map[id.Destination]deliver.Drained{}}
+	w.mu.Unlock()
+	ctx, cancel := context.WithCancel(context.Background())
+	for log, from := range map[queue.Log]uint64{w.parked: recovery.ParkedThrough, w.dead: recovery.DeadThrough} {
+		err := deliver.Scan(ctx, log, from+1, func(s deliver.Settled) error {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			w.add(entry{s: &s})
+			return nil
+		})
+		if err != nil {
+			w.t.Errorf("Scan: %v", err)
+		}
+	}
+	for d := range w.targets {
+		recovery.Drained[d] = deliver.Drained{Floor: b.floors[d], Done: b.done[d]}
+	}
+	cfg := deliver.Config{
+		Parked: w.parked, Dead: w.dead, Lookup: w.lookup, Do: w.server.do, Seed: w.seed + 7, Grace: time.Millisecond,
+		Settle: func(all []deliver.Settled) {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			for i := range all {
+				w.add(entry{s: &all[i]})
+			}
+		},
+		Drained: func(d id.Destination, floor uint64) {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			w.add(entry{dest: d, floor: floor})
+		},
+	}
+	if w.config != nil {
+		w.config(&cfg)
+	}
+	lanes, err := deliver.New(cfg)
+	if err != nil {
+		w.t.Fatalf("New: %v", err)
+	}
+	if err := lanes.Recover(ctx, recovery); err != nil {
+		w.t.Errorf("Recover: %v", err)
+	}
+	w.lanes = lanes
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := lanes.Run(ctx); err != nil {
+			w.t.Errorf("Run: %v", err)
+		}
+	}()
+	w.stop = func() { cancel(); <-done }
+}
+
+// add books a report; the journal has it at once unless it is delayed. It runs under mu.
+func (w *world) add(e entry) {
+	if w.closed {
+		return
+	}
+	w.books.book(e)
+	w.pending = append(w.pending, e)
+	if !w.delay {
+		w.flushN(len(w.pending))
+	}
+}
+
+// flushN journals the first n pending reports. It runs under mu.
+func (w *world) flushN(n int) {
+	for _, e := range w.pending[:n] {
+		w.journal = append(w.journal, e)
+		if e.s == nil && w.lanes != nil {
+			w.lanes.Confirmed(e.dest, e.floor)
+		}
+	}
+	w.pending = slices.Clone(w.pending[n:])
+}
+
+func (w *world) retryAfter(text string) {
+	w.server.mu.Lock()
+	defer w.server.mu.Unlock()
+	w.server.after = text
+}
+
+// crash ends the process in the middle of everything; the next one starts with
+// what was durable.
+func (w *world) crash() {
+	w.mu.Lock()
+	if w.delay && len(w.pending) > 0 {
+		w.flushN(w.rng.IntN(len(w.pending) + 1))
+	}
+	w.closed = true
+	w.mu.Unlock()
+	w.parked.Crash()
+	w.dead.Crash()
+	w.stop()
+	w.parked, w.dead = w.parked.Restart(), w.dead.Restart()
+}
+
+// offer sends one event of user to dest, through a frame of its own.
+func (w *world) offer(user string, dests ...id.Destination) {
+	w.t.Helper()
+	w.frame++
+	body := fmt.Sprintf("%s/%06d", user, w.frame)
+	var ds []deliver.Delivery
+	for _, d := range dests {
+		x := deliver.Delivery{
+			Ref: deliver.Ref{Frame: w.frame}, Destination: d, Revision: 3, Read: time.Now(),
+			Event: event.Event{Workspace: ws, Source: "src_web", MessageID: id.Event(body), Type: "track", User: user, ReceivedAt: time.Now().UTC().Truncate(time.Millisecond), JSON: []byte(body)},
+		}
+		w.offered[output{d, x.Ref}] = x
+		w.order = append(w.order, output{d, x.Ref})
+		ds = append(ds, x)
+	}
+	if err := w.lanes.Offer(context.Background(), ds); err != nil {
+		w.t.Errorf("Offer: %v", err)
+	}
+}
+
+// reoffer offers again, in order, what the books do not know an end of: what a
+// new owner reads from its frames.
+func (w *world) reoffer() {
+	for _, out := range w.order {
+		w.mu.Lock()
+		_, ended := w.books.ends[out]
+		w.mu.Unlock()
+		if ended {
+			continue
+		}
+		d := w.offered[out]
+		d.Read = time.Now()
+		if err := w.lanes.Offer(context.Background(), []deliver.Delivery{d}); err != nil {
+			w.t.Errorf("Offer: %v", err)
+		}
+	}
+}
+
+// settledAs returns how many outputs of dest stand at end.
+func (w *world) settledAs(dest id.Destination, end deliver.End) int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	n := 0
+	for out, e := range w.books.ends {
+		if out.dest == dest && e == end {
+			n++
+		}
+	}
+	return n
+}
+
+// wait waits until ok, or fails after a (usually jumped) time.
+func (w *world) wait(what string, ok func() bool) {
+	w.t.Helper()
+	for range 200_000 {
+		if ok() {
+			return
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	w.t.Fatalf("seed %d: still not: %s", w.seed, what)
+}
+
+// delivered waits until every offered output of dest is booked as delivered.
+func (w *world) delivered(dest id.Destination) {
+	w.t.Helper()
+	w.wait("all of "+string(dest)+" delivered", func() bool {
+		n := 0
+		for out := range w.offered {
+			if out.dest == dest {
+				n++
+			}
+		}
+		return w.settledAs(dest, deliver.EndDelivered) == n
+	})
+}
+
+// check looks at books and order. Repeats are how often the server may have got
+// an event more than once.
+func (w *world) check(dest id.Destination, repeats int) {
+	w.t.Helper()
+	w.mu.Lock()
+	for _, wrong := range w.books.wrong {
+		w.t.Errorf("seed %d: books: %s", w.seed, wrong)
+	}
+	w.mu.Unlock()
+	seen, newest, twice := map[string]bool{}, map[string]string{}, 0
+	for _, body := range w.server.got(dest) {
+		if seen[body] {
+			twice++
+			continue
+		}
+		seen[body] = true
+		user, _, _ := strings.Cut(body, "/")
+		if body < newest[user] {
+			w.t.Errorf("seed %d: %s got %s after %s", w.seed, dest, body, newest[user])
+		}
+		newest[user] = body
+	}
+	if twice > repeats {
+		w.t.Errorf("seed %d: %s got %d events twice, want %d at most", w.seed, dest, twice, repeats)
+	}
+	for out, d := range w.offered {
+		if out.dest == dest && w.books.ends[out] == deliver.EndDelivered && !seen[string(d.Event.JSON)] {
+			w.t.Errorf("seed %d: %s never got %s, which is booked as delivered", w.seed, dest, d.Event.JSON)
+		}
+	}
+}
