@@ -1,0 +1,12 @@
+package sources_test
+
+import (
+	"testing"
+
+	"weir/dataplane/ingest/ingesttest"
+	"weir/dataplane/sources"
+)
+
+func TestEveryKindKeepsTheContractOfSources(t *testing.T) {
+	ingesttest.Run(t, sources.All(), ".")
+}
