@@ -20,8 +20,12 @@ const SessionLifetime = 12 * time.Hour
 // tokenPrefix marks API tokens, so that secret scanners find leaked ones.
 const tokenPrefix = "weir_"
 
-// mostHashing is how many passwords are hashed at once; each takes 19 MiB.
-const mostHashing = 2
+// How many passwords are hashed at once, each taking 19 MiB, and how many
+// sign-ins wait for that; more are sent away.
+const (
+	mostHashing = 2
+	mostWaiting = 64
+)
 
 // Lengths in bytes of what a caller may send.
 const (
@@ -54,7 +58,8 @@ type Service struct {
 	log     *slog.Logger
 	now     func() time.Time
 	limit   *limiter
-	hashing chan struct{}
+	hashing chan struct{} // one entry for each password that is hashed now
+	waiting chan struct{} // one for each sign-in that wants that or has it
 	nobody  string // a hash that no password has, for accounts that do not exist
 }
 
@@ -71,7 +76,7 @@ func New(cfg Config) (*Service, error) {
 	}
 	return &Service{
 		store: cfg.Store, key: cfg.Key, log: cfg.Log, now: cfg.Now, limit: newLimiter(cfg.Now),
-		hashing: make(chan struct{}, mostHashing), nobody: hashPassword(random(32)),
+		hashing: make(chan struct{}, mostHashing), waiting: make(chan struct{}, mostHashing+mostWaiting), nobody: hashPassword(random(32)),
 	}, nil
 }
 
@@ -172,8 +177,14 @@ func (s *Service) Login(ctx context.Context, email, password, peer string) (Sess
 }
 
 // compare hashes a password when there is room, and waits for room until ctx
-// ends.
+// ends, unless too many wait already.
 func (s *Service) compare(ctx context.Context, hash, password string) (bool, error) {
+	select {
+	case s.waiting <- struct{}{}:
+	default:
+		return false, fault.New(fault.Limited, "too many sign-ins at this moment; try again")
+	}
+	defer func() { <-s.waiting }()
 	select {
 	case s.hashing <- struct{}{}:
 	case <-ctx.Done():
