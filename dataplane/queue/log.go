@@ -28,7 +28,8 @@ type State struct {
 
 // Log is one durable, ordered, append-only sequence of records. Methods are
 // safe for concurrent use. Every method has a deadline of 5 s when ctx has none,
-// except Read.
+// except Read and ReadTo. A key is made of letters, digits, '-' and '_';
+// fault.Invalid for any other, and for more data than MaxPayload less 64 KiB.
 //
 // Errors: fault.Limited when the log's size limit is reached (nothing was
 // written), fault.Unavailable when it is unknown whether the record was
@@ -51,17 +52,18 @@ type Log interface {
 	Read(ctx context.Context, from uint64, key string) iter.Seq2[Record, error]
 
 	// ReadTo is Read that ends after the newest record at the time of the call
-	// instead of waiting.
+	// instead of waiting. When ctx ends before, that is an error: fault.Unavailable.
 	ReadTo(ctx context.Context, from uint64, key string) iter.Seq2[Record, error]
 
 	// Last returns the newest record that is still there. fault.Missing: none.
 	Last(ctx context.Context) (Record, error)
 
 	// Purge removes every record with Seq < before, only those of key when key
-	// is not "".
+	// is not "". Last stays, also when before is greater.
 	Purge(ctx context.Context, before uint64, key string) error
 
-	// Delete removes one record. Removing a missing one is no error.
+	// Delete removes one record. Removing a missing one is no error. fault.Denied:
+	// the log is one from which single records are never removed (EVENTS, JOURNAL).
 	Delete(ctx context.Context, seq uint64) error
 
 	State(ctx context.Context) (State, error)

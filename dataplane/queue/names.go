@@ -1,6 +1,10 @@
 package queue
 
-import "fmt"
+import (
+	"fmt"
+
+	"weir/shared/fault"
+)
 
 // Kind is what a log is for. Every partition has one log of each kind.
 type Kind uint8
@@ -33,9 +37,35 @@ func (k Kind) subject() string {
 // streamName is the JetStream stream of kind k in partition p.
 func streamName(k Kind, p int) string { return fmt.Sprintf("%s_%d", k, p) }
 
-// streamSubject is the subject of records without key; those with a key have it
-// as one token more.
-func streamSubject(k Kind, p int) string { return fmt.Sprintf("%s.%d", k.subject(), p) }
+// noKey is the subject token of records without a key; it is no possible key.
+const noKey = "~"
+
+// subjectOf is the subject of records with key in the log of kind k of partition
+// p; "*" stands for every key and for none.
+func subjectOf(k Kind, p int, key string) string {
+	if key == "" {
+		key = noKey
+	}
+	return fmt.Sprintf("%s.%d.%s", k.subject(), p, key)
+}
+
+// maxKey is the longest key, in bytes.
+const maxKey = 128
+
+// checkKey refuses what would not be one subject token of its own.
+func checkKey(key string) error {
+	if len(key) > maxKey {
+		return fault.New(fault.Invalid, "The key of a record has %d bytes, at most %d are possible.", len(key), maxKey)
+	}
+	for i := range len(key) {
+		switch b := key[i]; {
+		case b >= 'a' && b <= 'z', b >= 'A' && b <= 'Z', b >= '0' && b <= '9', b == '-', b == '_':
+		default:
+			return fault.New(fault.Invalid, "The key of a record may hold only letters, digits, '-' and '_'.")
+		}
+	}
+	return nil
+}
 
 // metaBucket is the KV bucket of what a plane's logs have in common.
 const metaBucket = "META"

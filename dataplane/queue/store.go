@@ -2,53 +2,283 @@ package queue
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 
 	"weir/shared/fault"
 )
 
 // Config says where a plane's logs are.
 type Config struct {
-	// Dir is the plane's data directory. A lock file in it keeps a second process
-	// away. Required unless Address is set.
+	// Dir is the plane's data directory, made when it is missing. A lock file in
+	// it keeps a second process away. Required unless Address is set.
 	Dir string
 	// Address is a NATS cluster to use instead of the embedded server, as
-	// nats://host:port, several divided by commas.
+	// nats://host:port, several divided by commas. It must sync always
+	// (sync_interval: always) and take messages of MaxPayload bytes.
 	Address string
 	// Creds is the path of the credentials file for Address; empty: none.
 	Creds string
 	// Replicas is how many servers of the cluster keep each log; 0 means 1.
 	Replicas int
-	// Partitions is how many partitions a new plane gets; 0 means 2, and for
-	// logs that exist already, what they have.
+	// Partitions is how many partitions there shall be, at most MaxPartitions.
+	// 0 means what the logs have already, 2 for new ones.
 	Partitions int
 	// MaxBytes is the most that all logs together may hold; 0 means 60 % of the
 	// disk of Dir with the embedded server, and unlimited with Address.
 	MaxBytes int64
+	// LeaseTime is how long the lease of an owner that does not renew it keeps
+	// others away; 0 means 10 s. It must be the same in all processes of a plane.
+	LeaseTime time.Duration
 	// Log is where what an operator should know is written; nil means nowhere.
 	Log *slog.Logger
 }
 
-// Store is all logs of a plane and what they have in common.
-type Store struct{}
-
-// Open takes the lock, starts the embedded server or connects to the cluster, and
-// makes what is missing.
-func Open(ctx context.Context, cfg Config) (*Store, error) {
-	return nil, fault.New(fault.Unavailable, "not built")
+func (c Config) check() error {
+	var problems []fault.Problem
+	add := func(path, text string) {
+		problems = append(problems, fault.Problem{Path: path, Code: "invalid", Text: text})
+	}
+	if c.Dir == "" && c.Address == "" {
+		add("Dir", "A data directory or the address of a cluster is needed.")
+	}
+	if c.Partitions < 0 || c.Partitions > MaxPartitions {
+		add("Partitions", fmt.Sprintf("There can be 1 to %d partitions.", MaxPartitions))
+	}
+	if c.Address == "" && c.Replicas > 1 {
+		add("Replicas", "The embedded server keeps one copy; more need the address of a cluster.")
+	}
+	if c.MaxBytes < 0 {
+		add("MaxBytes", "It must not be negative.")
+	}
+	return fault.Problems("The event log cannot be opened:", problems)
 }
 
-// Log returns the log of kind k in partition p. It panics when there is no such partition.
-func (s *Store) Log(k Kind, p int) Log { return nil }
+// Store is all logs of a plane and what they have in common. Its methods are
+// safe for concurrent use.
+type Store struct {
+	cfg   Config
+	log   *slog.Logger
+	owner string // this Store among all that ever open these logs
+
+	lock  *os.File  // nil: no data directory
+	embed *embedded // nil: a cluster
+	nc    *nats.Conn
+	js    jetstream.JetStream
+	meta  jetstream.KeyValue
+	slots Slots
+	logs  [kinds][]*stream
+
+	open  context.Context // ends with Close
+	close context.CancelFunc
+	sound context.Context // ends, with the cause, when the embedded server can no longer write
+	spoil context.CancelCauseFunc
+
+	stalled atomic.Int64 // Unix nanoseconds of the last append without an answer; 0: none since the last good one
+
+	mu     sync.Mutex
+	link   context.Context // ends when the connection breaks or is back
+	unlink context.CancelFunc
+	leases map[int]*Lease // those that this Store took and did not release
+}
+
+// Open takes the lock, starts the embedded server or connects to the cluster, and
+// makes what is missing. ctx bounds opening only.
+//
+// fault.Conflict: another process uses the data directory. fault.Invalid: cfg is
+// wrong, or asks for another number of partitions than the logs have.
+// fault.Unavailable: the cluster does not answer.
+func Open(ctx context.Context, cfg Config) (*Store, error) {
+	if err := cfg.check(); err != nil {
+		return nil, err
+	}
+	s := &Store{cfg: cfg, log: cfg.Log, owner: newOwner(), leases: map[int]*Lease{}}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	s.open, s.close = context.WithCancel(context.Background())
+	s.sound, s.spoil = context.WithCancelCause(s.open)
+	s.link, s.unlink = context.WithCancel(s.open)
+	if err := s.start(ctx); err != nil {
+		_ = s.Close()
+		return nil, fmt.Errorf("open the event log: %w", err)
+	}
+	return s, nil
+}
+
+func (s *Store) start(ctx context.Context) error {
+	if s.cfg.Dir != "" {
+		f, err := lockDir(s.cfg.Dir)
+		if err != nil {
+			return err
+		}
+		s.lock = f
+	}
+	if s.cfg.Address == "" {
+		e, err := startEmbedded(s.cfg.Dir, s.log, s.fail)
+		if err != nil {
+			return err
+		}
+		s.embed = e
+	}
+	if err := s.connect(); err != nil {
+		return err
+	}
+	if err := s.openMeta(ctx); err != nil {
+		return err
+	}
+	return s.openLogs(ctx)
+}
+
+// connect joins the server. While the connection is down nothing is buffered: a
+// publish that nobody waits for any more must not be sent later.
+func (s *Store) connect() error {
+	options := []nats.Option{
+		nats.Name("weir dataplane"),
+		nats.MaxReconnects(-1),
+		nats.ReconnectWait(250 * time.Millisecond),
+		nats.ReconnectJitter(250*time.Millisecond, 250*time.Millisecond),
+		nats.ReconnectBufSize(-1),
+		nats.PingInterval(5 * time.Second),
+		nats.MaxPingsOutstanding(2),
+		nats.Timeout(callTimeout),
+		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
+			if s.open.Err() == nil {
+				s.log.Warn("event log connection lost", "error", err)
+			}
+			s.relink()
+		}),
+		nats.ReconnectHandler(func(*nats.Conn) {
+			s.log.Info("event log connection is back")
+			s.relink()
+		}),
+		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
+			if s.open.Err() == nil {
+				s.log.Warn("event log connection reported an error", "error", err)
+			}
+		}),
+	}
+	address := s.cfg.Address
+	if s.embed != nil {
+		options = append(options, nats.InProcessServer(s.embed))
+	}
+	if s.cfg.Creds != "" {
+		options = append(options, nats.UserCredentials(s.cfg.Creds))
+	}
+	nc, err := nats.Connect(address, options...)
+	if err != nil {
+		return fault.New(fault.Unavailable, "The event log at %q does not answer: %v.", address, err)
+	}
+	s.nc = nc
+	if have := nc.MaxPayload(); have < MaxPayload {
+		return fault.New(fault.Invalid, "The event log's servers take messages of %d bytes, %d are needed: set max_payload to 8MB.", have, MaxPayload)
+	}
+	s.js, err = jetstream.New(nc, jetstream.WithDefaultTimeout(callTimeout))
+	return err
+}
+
+// relink ends what relies on the connection as it was, so that it starts anew.
+func (s *Store) relink() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.unlink()
+	s.link, s.unlink = context.WithCancel(s.open)
+}
+
+func (s *Store) linked() context.Context {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.link
+}
+
+// fail notes that the embedded server reported a write that did not reach the
+// disk. Its stream takes nothing more until the server is restarted, and never
+// answers, so everything under way ends here.
+func (s *Store) fail(cause error) {
+	s.spoil(fault.New(fault.Unavailable, "The event log cannot write to its disk: %v.", cause))
+}
+
+// Log returns the log of kind k in partition p. It panics when there is none.
+func (s *Store) Log(k Kind, p int) Log { return s.logs[k][p] }
+
+// Logs returns the logs of kind k of all partitions, by number.
+func (s *Store) Logs(k Kind) []Log {
+	all := make([]Log, len(s.logs[k]))
+	for p, l := range s.logs[k] {
+		all[p] = l
+	}
+	return all
+}
 
 // Partitions returns how many partitions there are.
-func (s *Store) Partitions() int { return 0 }
+func (s *Store) Partitions() int { return s.slots.Partitions }
 
 // Slots returns which partition each slot belongs to.
-func (s *Store) Slots() Slots { return Slots{} }
+func (s *Store) Slots() Slots { return s.slots }
 
-// Healthy returns nil when the logs can take records.
-func (s *Store) Healthy() error { return nil }
+// stallTime is how long an append without an answer makes the store unhealthy;
+// then traffic may try again.
+const stallTime = 5 * time.Second
 
-// Close ends every reader and stops the server.
-func (s *Store) Close() error { return nil }
+// Healthy returns nil when the logs would take a record now, as far as is known
+// without writing one. fault.Unavailable: the server is away, does not answer,
+// or had a write error, which only a restart ends.
+func (s *Store) Healthy() error {
+	if s.open.Err() != nil {
+		return errStoreClosed
+	}
+	if s.sound.Err() != nil {
+		return context.Cause(s.sound)
+	}
+	if s.embed != nil && !s.embed.running() {
+		return fault.New(fault.Unavailable, "The embedded event server has stopped.")
+	}
+	if !s.nc.IsConnected() {
+		return fault.New(fault.Unavailable, "The event log's server is not connected.")
+	}
+	if at := s.stalled.Load(); at != 0 && time.Since(time.Unix(0, at)) < stallTime {
+		return fault.New(fault.Unavailable, "The event log does not answer.")
+	}
+	return nil
+}
+
+var errStoreClosed = fault.New(fault.Unavailable, "The event log is closed.")
+
+// Close ends readers and calls under way, stops the embedded server and gives
+// the lock back. Leases are not released: who owns a partition does that.
+func (s *Store) Close() error {
+	s.close()
+	if s.nc != nil {
+		s.nc.Close()
+	}
+	if s.embed != nil {
+		s.embed.stop()
+	}
+	if s.lock != nil {
+		err := s.lock.Close() // the lock goes with the file
+		if err != nil && !errors.Is(err, os.ErrClosed) {
+			return fmt.Errorf("unlock the data directory: %w", err)
+		}
+	}
+	return nil
+}
+
+// call bounds a call: by callTimeout when ctx has no deadline, and by life.
+func call(ctx, life context.Context) (context.Context, context.CancelFunc) {
+	var cancel context.CancelFunc
+	if _, ok := ctx.Deadline(); ok {
+		ctx, cancel = context.WithCancel(ctx)
+	} else {
+		ctx, cancel = context.WithTimeout(ctx, callTimeout)
+	}
+	stop := context.AfterFunc(life, cancel)
+	return ctx, func() { stop(); cancel() }
+}

@@ -1,0 +1,104 @@
+package queue
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"weir/shared/fault"
+)
+
+// newOwner returns a name that no other Store has.
+func newOwner() string { return rand.Text() }
+
+// slotTable is Slots as META keeps it.
+type slotTable struct {
+	Version    int    `json:"version"` // 1
+	Epoch      uint64 `json:"epoch"`
+	Partitions int    `json:"partitions"`
+	Slots      []int  `json:"slots"`
+}
+
+// openMeta makes the META bucket and the slot table where they are missing, and
+// refuses a table that this configuration does not fit.
+func (s *Store) openMeta(ctx context.Context) error {
+	ctx, cancel := call(ctx, s.open)
+	defer cancel()
+	var err error
+	s.meta, err = s.js.CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{
+		Bucket:   metaBucket,
+		Storage:  jetstream.FileStorage,
+		Replicas: max(s.cfg.Replicas, 1),
+	})
+	if err != nil {
+		return fmt.Errorf("open bucket %s: %w", metaBucket, faultOf(err))
+	}
+	entry, err := s.meta.Get(ctx, slotsKey)
+	if errors.Is(err, jetstream.ErrKeyNotFound) {
+		return s.makeSlots(ctx)
+	}
+	if err != nil {
+		return fmt.Errorf("read the slot table: %w", faultOf(err))
+	}
+	return s.readSlots(entry.Value())
+}
+
+func (s *Store) makeSlots(ctx context.Context) error {
+	n := s.cfg.Partitions
+	if n == 0 {
+		n = defaultPartitions
+	}
+	slots, err := EvenSlots(n)
+	if err != nil {
+		return err
+	}
+	table := slotTable{Version: 1, Epoch: slots.Epoch, Partitions: slots.Partitions}
+	for _, p := range slots.Of {
+		table.Slots = append(table.Slots, int(p))
+	}
+	value, err := json.Marshal(table)
+	if err != nil {
+		return fmt.Errorf("encode the slot table: %w", err)
+	}
+	_, err = s.meta.Create(ctx, slotsKey, value)
+	if errors.Is(err, jetstream.ErrKeyExists) { // another process of the plane was faster
+		entry, err := s.meta.Get(ctx, slotsKey)
+		if err != nil {
+			return fmt.Errorf("read the slot table: %w", faultOf(err))
+		}
+		return s.readSlots(entry.Value())
+	}
+	if err != nil {
+		return fmt.Errorf("write the slot table: %w", faultOf(err))
+	}
+	s.slots = slots
+	return nil
+}
+
+func (s *Store) readSlots(value []byte) error {
+	var table slotTable
+	if err := json.Unmarshal(value, &table); err != nil {
+		return fault.New(fault.Internal, "The slot table is damaged: %v.", err)
+	}
+	if table.Version != 1 {
+		return fault.New(fault.Invalid, "The event log was written by a newer release: its slot table has version %d.", table.Version)
+	}
+	if len(table.Slots) != slotCount || table.Partitions < 1 || table.Partitions > MaxPartitions || table.Epoch == 0 {
+		return fault.New(fault.Internal, "The slot table is damaged: its sizes are out of range.")
+	}
+	if want := s.cfg.Partitions; want != 0 && want != table.Partitions {
+		return fault.New(fault.Invalid, "The event log has %d partitions and cannot be changed to %d: configure %d, or start on an empty data directory.", table.Partitions, want, table.Partitions)
+	}
+	s.slots = Slots{Epoch: table.Epoch, Partitions: table.Partitions}
+	for i, p := range table.Slots {
+		if p < 0 || p >= table.Partitions {
+			return fault.New(fault.Internal, "The slot table is damaged: slot %d has no partition.", i)
+		}
+		s.slots.Of[i] = uint8(p)
+	}
+	return nil
+}

@@ -1,0 +1,149 @@
+package queue
+
+import (
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"golang.org/x/sys/unix"
+
+	"weir/shared/fault"
+)
+
+// lockDir makes dir and takes its lock file, which a process holds until it ends,
+// however it ends. nats-server takes none: two servers would run on one store.
+func lockDir(dir string) (*os.File, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("make the data directory: %w", err)
+	}
+	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("open the lock file: %w", err)
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		_ = f.Close()
+		if err == syscall.EWOULDBLOCK {
+			return nil, fault.New(fault.Conflict, "The data directory %s is in use by another process.", dir)
+		}
+		return nil, fmt.Errorf("lock the data directory %s: %w", dir, err)
+	}
+	return f, nil
+}
+
+// embedded is the event server in this process. It is reached through
+// InProcessConn only, so a server that takes the place of a broken one is found
+// by the client's own reconnect.
+type embedded struct {
+	dir string
+	now atomic.Pointer[server.Server]
+	log *serverLog
+}
+
+// startTimeout is how long the embedded server may take to read its files. It
+// reads every block that was not closed in order, so a large store takes a while.
+const startTimeout = 2 * time.Minute
+
+// startEmbedded starts a server on dir. It calls fail when a write did not reach
+// the disk.
+func startEmbedded(dir string, log *slog.Logger, fail func(error)) (*embedded, error) {
+	e := &embedded{dir: filepath.Join(dir, "queue"), log: &serverLog{log: log, fail: fail}}
+	return e, e.start()
+}
+
+func (e *embedded) start() error {
+	// The options are made anew for each start: NewServer writes into them.
+	srv, err := server.NewServer(&server.Options{
+		ServerName:             "weir-events",
+		DontListen:             true,
+		NoSigs:                 true,
+		NoLog:                  true,
+		DisableJetStreamBanner: true,
+		MaxPayload:             MaxPayload,
+		JetStream:              true,
+		StoreDir:               e.dir,
+		SyncAlways:             true,
+		JetStreamMaxMemory:     64 << 20, // readers' positions
+		JetStreamMaxStore:      1 << 60,  // each log has its own limit
+	})
+	if err != nil {
+		return fmt.Errorf("make the event server: %w", err)
+	}
+	srv.SetLoggerV2(e.log, false, false, false)
+	srv.Start()
+	e.now.Store(srv)
+	if !srv.ReadyForConnections(startTimeout) || !srv.JetStreamEnabled() {
+		e.stop()
+		return fault.New(fault.Unavailable, "The embedded event server does not start on %s.", e.dir)
+	}
+	return nil
+}
+
+func (e *embedded) running() bool {
+	srv := e.now.Load()
+	return srv != nil && srv.Running() && srv.JetStreamEnabled()
+}
+
+func (e *embedded) stop() {
+	if srv := e.now.Load(); srv != nil {
+		srv.Shutdown()
+		srv.WaitForShutdown()
+	}
+}
+
+// InProcessConn gives the client a connection to the server of the moment.
+func (e *embedded) InProcessConn() (net.Conn, error) { return e.now.Load().InProcessConn() }
+
+// serverLog passes the server's errors and warnings on, and knows those that
+// mean that a write did not reach the disk: the server gives no other sign, it
+// just never answers.
+type serverLog struct {
+	log  *slog.Logger
+	fail func(error)
+}
+
+// writeErrors are parts of the server's messages about a store that takes nothing
+// more. Source: nats-server v2.15.2, server/{filestore,stream,jetstream}.go.
+var writeErrors = [...]string{"critical write error", "failed to store a msg", "will be disabled", "disabling jetstream"}
+
+func (l *serverLog) Errorf(format string, v ...any) {
+	text := fmt.Sprintf(format, v...)
+	l.log.Error("event server reported an error", "text", text)
+	l.watch(format, text)
+}
+
+func (l *serverLog) Warnf(format string, v ...any) {
+	text := fmt.Sprintf(format, v...)
+	l.log.Warn("event server warned", "text", text)
+	l.watch(format, text)
+}
+
+func (l *serverLog) watch(format, text string) {
+	lower := strings.ToLower(format + " " + text)
+	for _, sign := range writeErrors {
+		if strings.Contains(lower, sign) {
+			l.fail(fmt.Errorf("%s", text))
+			return
+		}
+	}
+}
+
+func (l *serverLog) Fatalf(format string, v ...any) { l.Errorf(format, v...) }
+func (l *serverLog) Noticef(string, ...any)         {}
+func (l *serverLog) Debugf(string, ...any)          {}
+func (l *serverLog) Tracef(string, ...any)          {}
+
+// diskSize returns the size in bytes of the disk that holds dir.
+func diskSize(dir string) (int64, error) {
+	var st unix.Statfs_t
+	if err := unix.Statfs(dir, &st); err != nil {
+		return 0, fmt.Errorf("ask for the size of the disk: %w", err)
+	}
+	return int64(st.Blocks) * int64(st.Bsize), nil
+}

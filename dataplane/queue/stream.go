@@ -1,0 +1,262 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"weir/shared/fault"
+)
+
+// stream is a Log on one JetStream stream.
+type stream struct {
+	store *Store
+	kind  Kind
+	part  int
+	name  string
+	js    jetstream.Stream
+}
+
+var _ Log = (*stream)(nil)
+
+// percent is the share of MaxBytes that all logs of a kind have together. Each
+// kind has its own, because a full EVENTS log must not keep the journal from
+// growing: only the journal's progress empties it.
+var percent = [kinds]int64{Events: 40, Journal: 20, Parked: 25, Dead: 8, Quarantine: 5, Bad: 2}
+
+// leastLimit is the smallest limit of one log, in bytes: a few of the largest records.
+const leastLimit = 4 * MaxPayload
+
+// keepsAll says of which kinds single records are never removed.
+var keepsAll = [kinds]bool{Events: true, Journal: true}
+
+// openLogs makes the streams that are missing and brings the others to today's
+// limits.
+func (s *Store) openLogs(ctx context.Context) error {
+	total := s.cfg.MaxBytes
+	if total == 0 && s.embed != nil {
+		disk, err := diskSize(s.cfg.Dir)
+		if err != nil {
+			return err
+		}
+		total = disk / 10 * 6
+	}
+	for k := range kinds {
+		for p := range s.slots.Partitions {
+			limit := int64(-1)
+			if total > 0 {
+				limit = max(total/100*percent[k]/int64(s.slots.Partitions), leastLimit)
+			}
+			l, err := s.openStream(ctx, k, p, limit)
+			if err != nil {
+				return fmt.Errorf("open log %s: %w", streamName(k, p), err)
+			}
+			s.logs[k] = append(s.logs[k], l)
+		}
+	}
+	return nil
+}
+
+func (s *Store) openStream(ctx context.Context, k Kind, p int, limit int64) (*stream, error) {
+	ctx, cancel := call(ctx, s.open)
+	defer cancel()
+	name := streamName(k, p)
+	js, err := s.js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
+		Name:       name,
+		Subjects:   []string{subjectOf(k, p, "*")},
+		Retention:  jetstream.LimitsPolicy,
+		Discard:    jetstream.DiscardNew, // with it, a limit below what is there removes nothing
+		MaxBytes:   limit,
+		MaxMsgs:    -1,
+		MaxMsgSize: MaxPayload,
+		Storage:    jetstream.FileStorage,
+		Replicas:   max(s.cfg.Replicas, 1),
+		DenyDelete: keepsAll[k],
+		Duplicates: time.Second, // message ids are not used
+	})
+	if err != nil {
+		return nil, faultOf(err)
+	}
+	return &stream{store: s, kind: k, part: p, name: name, js: js}, nil
+}
+
+func (l *stream) Append(ctx context.Context, key string, data []byte) (uint64, error) {
+	return l.append(ctx, key, data)
+}
+
+func (l *stream) AppendAfter(ctx context.Context, last uint64, key string, data []byte) (uint64, error) {
+	return l.append(ctx, key, data, jetstream.WithExpectLastSequence(last))
+}
+
+func (l *stream) append(ctx context.Context, key string, data []byte, opts ...jetstream.PublishOpt) (uint64, error) {
+	if err := checkRecord(key, data); err != nil {
+		return 0, err
+	}
+	ctx, cancel := call(ctx, l.store.sound)
+	defer cancel()
+	begun := time.Now()
+	ack, err := l.store.js.Publish(ctx, subjectOf(l.kind, l.part, key), data, opts...)
+	if err != nil {
+		return 0, fmt.Errorf("append to %s: %w", l.name, l.appendFault(begun, err))
+	}
+	l.store.stalled.Store(0)
+	return ack.Sequence, nil
+}
+
+// appendFault gives err its kind, and notes what it says about the server: a
+// stream that cannot write never answers.
+func (l *stream) appendFault(begun time.Time, err error) error {
+	if l.store.sound.Err() != nil && l.store.open.Err() == nil {
+		return context.Cause(l.store.sound)
+	}
+	if time.Since(begun) > callTimeout*9/10 && l.store.nc.IsConnected() {
+		l.store.stalled.Store(time.Now().UnixNano())
+	}
+	err = faultOf(err)
+	if l.store.open.Err() != nil {
+		return errStoreClosed
+	}
+	return err
+}
+
+// checkRecord refuses what no log can hold.
+func checkRecord(key string, data []byte) error {
+	if len(data) > maxRecord {
+		return fault.New(fault.Invalid, "A record of %d bytes is larger than the log takes, %d.", len(data), maxRecord)
+	}
+	return checkKey(key)
+}
+
+func (l *stream) Last(ctx context.Context) (Record, error) {
+	ctx, cancel := call(ctx, l.store.open)
+	defer cancel()
+	msg, err := l.js.GetLastMsgForSubject(ctx, subjectOf(l.kind, l.part, "*"))
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return Record{}, fault.New(fault.Missing, "The log %s is empty.", l.name)
+	}
+	if err != nil {
+		return Record{}, fmt.Errorf("read the last record of %s: %w", l.name, l.callFault(err))
+	}
+	return Record{Seq: msg.Sequence, Key: keyOf(msg.Subject), Data: msg.Data, At: msg.Time.UTC()}, nil
+}
+
+// keyOf returns the key in a record's subject.
+func keyOf(subject string) string {
+	key := subject[strings.LastIndexByte(subject, '.')+1:]
+	if key == noKey {
+		return ""
+	}
+	return key
+}
+
+func (l *stream) Purge(ctx context.Context, before uint64, key string) error {
+	if err := checkKey(key); err != nil {
+		return err
+	}
+	ctx, cancel := call(ctx, l.store.open)
+	defer cancel()
+	state, err := l.State(ctx)
+	if err != nil {
+		return err
+	}
+	// The server reads 0 as "all", and moves the numbers on when more is asked
+	// for than there is.
+	before = min(before, state.Last+1)
+	if before <= 1 || before <= state.First {
+		return nil
+	}
+	opts := []jetstream.StreamPurgeOpt{jetstream.WithPurgeSequence(before)}
+	if key != "" {
+		opts = append(opts, jetstream.WithPurgeSubject(subjectOf(l.kind, l.part, key)))
+	}
+	if err := l.js.Purge(ctx, opts...); err != nil {
+		return fmt.Errorf("purge %s: %w", l.name, l.callFault(err))
+	}
+	return nil
+}
+
+func (l *stream) Delete(ctx context.Context, seq uint64) error {
+	if keepsAll[l.kind] {
+		return fault.New(fault.Denied, "Single records are never removed from %s.", l.name)
+	}
+	ctx, cancel := call(ctx, l.store.open)
+	defer cancel()
+	err := l.js.DeleteMsg(ctx, seq)
+	if err == nil || errors.Is(err, jetstream.ErrMsgNotFound) {
+		return nil
+	}
+	// The server answers alike for "missing" and for "could not": look.
+	if _, missing := l.js.GetMsg(ctx, seq); errors.Is(missing, jetstream.ErrMsgNotFound) {
+		return nil
+	}
+	return fmt.Errorf("delete from %s: %w", l.name, l.callFault(err))
+}
+
+func (l *stream) State(ctx context.Context) (State, error) {
+	ctx, cancel := call(ctx, l.store.open)
+	defer cancel()
+	info, err := l.js.Info(ctx)
+	if err != nil {
+		return State{}, fmt.Errorf("ask for the state of %s: %w", l.name, l.callFault(err))
+	}
+	st := State{First: info.State.FirstSeq, Last: info.State.LastSeq, Records: info.State.Msgs, Bytes: info.State.Bytes}
+	if st.Records == 0 {
+		st.First = st.Last + 1
+	}
+	return st, nil
+}
+
+// callFault is faultOf for calls that end when the store is closed.
+func (l *stream) callFault(err error) error {
+	if l.store.open.Err() != nil {
+		return errStoreClosed
+	}
+	return faultOf(err)
+}
+
+// Codes of the server's API errors.
+// Source: nats-server v2.15.2, server/jetstream_errors_generated.go.
+const (
+	codeWrongLast    = 10071
+	codeStoreFailed  = 10077 // its text says why
+	codeResources    = 10023 // the account's or the server's storage is used up
+	codeStorage      = 10047
+	codeTooLarge     = 10054
+	codeStreamAbsent = 10059
+)
+
+// faultOf gives an error of the client or the server its kind: Unavailable for
+// all that is not known to be another one.
+func faultOf(err error) error {
+	var api *jetstream.APIError
+	if !errors.As(err, &api) {
+		if errors.Is(err, nats.ErrMaxPayload) {
+			return fault.New(fault.Invalid, "The record is larger than the log takes.")
+		}
+		if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, nats.ErrTimeout) {
+			return fault.New(fault.Unavailable, "The event log did not answer in time.")
+		}
+		return fault.New(fault.Unavailable, "The event log is away: %v.", err)
+	}
+	switch api.ErrorCode {
+	case codeWrongLast:
+		return fault.New(fault.Conflict, "Another record was appended before.")
+	case codeStoreFailed:
+		if api.Description == server.ErrMaxBytes.Error() || api.Description == server.ErrMaxMsgs.Error() {
+			return fault.New(fault.Limited, "The event log is full.")
+		}
+		return fault.New(fault.Unavailable, "The event log could not store the record: %s.", api.Description)
+	case codeResources, codeStorage:
+		return fault.New(fault.Limited, "The event log's server has no storage left.")
+	case codeTooLarge:
+		return fault.New(fault.Invalid, "The record is larger than the log takes.")
+	default:
+		return fault.New(fault.Unavailable, "The event log refused: %s (%d).", api.Description, api.ErrorCode)
+	}
+}
