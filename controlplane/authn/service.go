@@ -60,7 +60,7 @@ type Service struct {
 	limit   *limiter
 	hashing chan struct{} // one entry for each password that is hashed now
 	waiting chan struct{} // one for each sign-in that wants that or has it
-	nobody  string // a hash that no password has, for accounts that do not exist
+	nobody  string        // a hash that no password has, for accounts that do not exist
 }
 
 // New checks cfg.
