@@ -30,9 +30,13 @@ type Config struct {
 	Guard   *guard.Guard
 	Kinds   plan.Kinds
 	Plans   *plan.Holder
-	Version string        // of the software, semantic
-	Status  func() Status // asked for every beat; must be quick
-	Log     *slog.Logger
+	Version string // of the software, semantic
+	// GatewayURL and ViewURL are where people and browsers reach this plane; beats
+	// carry them. Empty: as told at joining.
+	GatewayURL, ViewURL string
+
+	Status func() Status // asked for every beat; must be quick
+	Log    *slog.Logger
 	// BeatEvery is how often a beat goes up at least; 0 means 10 s.
 	BeatEvery time.Duration
 	// Patience is how long a body or secret may be missing on the hub before the
@@ -298,7 +302,7 @@ func (a *Agent) sendAcks(ctx context.Context, edge *wire.Edge) {
 // beat reports whether a beat went up.
 func (a *Agent) beat(ctx context.Context, edge *wire.Edge) bool {
 	status := a.cfg.Status()
-	b := wire.Beat{Started: a.started, Version: a.cfg.Version, Healthy: status.Healthy, Alarms: slices.Clone(status.Alarms), Counts: status.Counts}
+	b := wire.Beat{Started: a.started, Version: a.cfg.Version, Healthy: status.Healthy, Gateway: a.cfg.GatewayURL, View: a.cfg.ViewURL, Alarms: slices.Clone(status.Alarms), Counts: status.Counts}
 	b.Kinds = KindsOf(a.cfg.Kinds)
 	a.mu.Lock()
 	for _, c := range slices.Sorted(maps.Keys(a.alarms)) {

@@ -1,0 +1,87 @@
+package dataplane
+
+import (
+	"errors"
+	"log/slog"
+	"net"
+	"net/netip"
+	"path/filepath"
+	"strings"
+
+	"weir/dataplane/destinations"
+	"weir/dataplane/plan"
+	"weir/dataplane/sources"
+	"weir/shared/fault"
+)
+
+// Where a data plane listens when it is not told.
+const (
+	defaultGateway = "127.0.0.1:8090"
+	defaultView    = "127.0.0.1:8091"
+	defaultMetrics = "127.0.0.1:9090"
+)
+
+// Config is how a data plane runs. Only DataDir, which Join filled, is required.
+type Config struct {
+	DataDir string // keys, configuration and logs
+	Hub     string // nats:// address of the hub; empty: as told at joining
+	Events  string // nats:// address of the plane's own cluster for events; empty embeds one
+
+	Gateway, View, Metrics string // where it listens, host:port; empty for the defaults
+	// GatewayURL and ViewURL are where people and browsers reach it; empty: as
+	// told at joining.
+	GatewayURL, ViewURL string
+
+	AllowPrivate   bool     // destinations may be on private and loopback addresses
+	Partitions     int      // of a new plane; 0: as it was, 2 for a new one
+	TrustedProxies []string // networks whose X-Forwarded-For is believed, such as 10.0.0.0/8
+	Version        string   // of the software, semantic
+	Log            *slog.Logger
+}
+
+// check fills in defaults and lists everything that is wrong.
+func (c *Config) check() ([]netip.Prefix, error) {
+	var wrong []error
+	refuse := func(format string, args ...any) { wrong = append(wrong, fault.New(fault.Invalid, format, args...)) }
+	if c.DataDir == "" {
+		refuse("A data plane needs a data directory.")
+	}
+	if dir, err := filepath.Abs(c.DataDir); err == nil {
+		c.DataDir = dir
+	}
+	for _, a := range []struct {
+		name string
+		text *string
+		def  string
+	}{{"gateway", &c.Gateway, defaultGateway}, {"view", &c.View, defaultView}, {"metrics", &c.Metrics, defaultMetrics}} {
+		if *a.text == "" {
+			*a.text = a.def
+		}
+		if _, _, err := net.SplitHostPort(*a.text); err != nil {
+			refuse("The address %q for the %s is not host:port.", *a.text, a.name)
+		}
+	}
+	var trusted []netip.Prefix
+	for _, text := range c.TrustedProxies {
+		p, err := netip.ParsePrefix(text)
+		if a, errAddr := netip.ParseAddr(text); err != nil && errAddr == nil {
+			p, err = a.Prefix(a.BitLen())
+		}
+		if err != nil {
+			refuse("%q is not a network such as 10.0.0.0/8.", text)
+		}
+		trusted = append(trusted, p)
+	}
+	if c.Version = strings.TrimPrefix(c.Version, "v"); c.Version == "" {
+		c.Version = Version
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	return trusted, errors.Join(wrong...)
+}
+
+// kinds is everything that this build can run.
+func kinds() plan.Kinds {
+	return plan.Kinds{Sources: sources.All(), Destinations: destinations.All()}
+}

@@ -1,0 +1,179 @@
+package dataplane
+
+import (
+	"crypto/ed25519"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/nats-io/nkeys"
+
+	"weir/shared/fault"
+	"weir/shared/id"
+	"weir/shared/secret"
+	"weir/shared/wire"
+)
+
+// Files of the data directory. All are readable by their owner alone.
+const (
+	planeFile    = "plane.json"   // what the control plane told at joining, and its pinned keys
+	identityFile = "identity.key" // Ed25519 seed, base64: signs acks and beats
+	sealingFile  = "sealing.key"  // X25519 private key, base64: opens configurations and secrets
+	natsFile     = "hub.nk"       // seed of the plane's NATS user at the hub
+	dedupeFile   = "dedupe.key"   // secret of the dedupe keys' hash, base64
+	guardFile    = "guard.yaml"   // what this plane's owner forbids; absent allows all
+)
+
+// admission is plane.json: nothing in it is secret, and all of it is pinned.
+type admission struct {
+	Plane         id.Plane          `json:"plane"`
+	Region        string            `json:"region"`
+	Hub           string            `json:"hub"`
+	JWT           string            `json:"jwt"`
+	ControlKey    ed25519.PublicKey `json:"controlKey"`
+	CapabilityKey ed25519.PublicKey `json:"capabilityKey"`
+	Origins       []string          `json:"origins"`
+}
+
+func (a admission) check() error {
+	if !id.Valid(a.Plane) || a.Region == "" || a.Hub == "" || a.JWT == "" ||
+		len(a.ControlKey) != ed25519.PublicKeySize || len(a.CapabilityKey) != ed25519.PublicKeySize {
+		return fault.New(fault.Invalid, "What the control plane said about this plane is not whole.")
+	}
+	return nil
+}
+
+// Joined reports whether dir holds a plane that has joined.
+func Joined(dir string) bool {
+	_, err := os.Stat(filepath.Join(dir, planeFile))
+	return err == nil
+}
+
+// readAdmission reads plane.json. fault.Missing: the plane has not joined.
+func readAdmission(dir string) (admission, error) {
+	var a admission
+	b, err := os.ReadFile(filepath.Join(dir, planeFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return a, fault.New(fault.Missing, "The data directory %s holds no plane; let one join first: weir dataplane join --token T --control URL", dir)
+	}
+	if err != nil {
+		return a, fmt.Errorf("read %s: %w", planeFile, err)
+	}
+	if err := json.Unmarshal(b, &a); err != nil {
+		return a, fault.New(fault.Invalid, "%s is not readable.", planeFile)
+	}
+	return a, a.check()
+}
+
+// keys are the plane's own; they never leave the data directory.
+type keys struct {
+	identity ed25519.PrivateKey
+	sealing  secret.PrivateKey
+	nats     secret.String // seed of the NATS user
+	natsKey  string        // its public key, U...
+}
+
+// loadKeys reads the keys in dir and makes those that are missing, so that a
+// join that was interrupted goes on with the same ones.
+func loadKeys(dir string) (keys, error) {
+	var k keys
+	seed, err := loadSecret(dir, identityFile, func() ([]byte, error) { return random(ed25519.SeedSize), nil })
+	if err != nil {
+		return k, err
+	}
+	if len(seed) != ed25519.SeedSize {
+		return k, fault.New(fault.Invalid, "%s does not hold a key.", identityFile)
+	}
+	k.identity = ed25519.NewKeyFromSeed(seed)
+	sealing, err := loadSecret(dir, sealingFile, func() ([]byte, error) {
+		made, err := secret.NewKey()
+		if err != nil {
+			return nil, err
+		}
+		return made.Bytes()
+	})
+	if err != nil {
+		return k, err
+	}
+	if k.sealing, err = secret.ParsePrivate(sealing); err != nil {
+		return k, fmt.Errorf("%s: %w", sealingFile, err)
+	}
+	nats, err := loadSecret(dir, natsFile, func() ([]byte, error) {
+		user, err := nkeys.CreateUser()
+		if err != nil {
+			return nil, err
+		}
+		return user.Seed()
+	})
+	if err != nil {
+		return k, err
+	}
+	user, err := nkeys.FromSeed(nats)
+	if err != nil {
+		return k, fault.New(fault.Invalid, "%s does not hold a key.", natsFile)
+	}
+	if k.natsKey, err = user.PublicKey(); err != nil {
+		return k, fault.New(fault.Invalid, "%s does not hold a key.", natsFile)
+	}
+	k.nats = secret.NewString(string(nats))
+	return k, nil
+}
+
+func random(n int) []byte {
+	b := make([]byte, n)
+	_, _ = rand.Read(b) // never fails: crypto/rand ends the process instead
+	return b
+}
+
+// loadSecret reads a file in base64 and makes it when there is none.
+func loadSecret(dir, name string, create func() ([]byte, error)) ([]byte, error) {
+	text, err := os.ReadFile(filepath.Join(dir, name))
+	if err == nil {
+		b, err := base64.StdEncoding.DecodeString(strings.TrimSpace(string(text)))
+		if err != nil {
+			return nil, fault.New(fault.Invalid, "%s is not base64.", name)
+		}
+		return b, nil
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("read %s: %w", name, err)
+	}
+	b, err := create()
+	if err != nil {
+		return nil, fmt.Errorf("make %s: %w", name, err)
+	}
+	return b, writeFile(filepath.Join(dir, name), []byte(base64.StdEncoding.EncodeToString(b)+"\n"))
+}
+
+// writeFile writes a file of mode 0600 that is either whole or not there, and
+// is on disk when it returns.
+func writeFile(name string, content []byte) error {
+	f, err := os.OpenFile(name+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return fmt.Errorf("write %s: %w", filepath.Base(name), err)
+	}
+	_, err = f.Write(content)
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return fmt.Errorf("write %s: %w", filepath.Base(name), err)
+	}
+	if err := os.Rename(name+".new", name); err != nil {
+		return fmt.Errorf("write %s: %w", filepath.Base(name), err)
+	}
+	dir, err := os.Open(filepath.Dir(name))
+	if err != nil {
+		return fmt.Errorf("write %s: %w", filepath.Base(name), err)
+	}
+	if err := errors.Join(dir.Sync(), dir.Close()); err != nil {
+		return fmt.Errorf("write %s: %w", filepath.Base(name), err)
+	}
+	return nil
+}
+
+// signSealing is the identity key's word for the sealing key.
+func (k keys) signSealing() []byte { return wire.SignSealingKey(k.identity, k.sealing.Public()) }
