@@ -32,7 +32,8 @@ type Config struct {
 	Lookup func(id.Workspace, id.Destination) (*Target, Presence)
 	// Settle takes what left its stage, see Settled. Settlements of one output
 	// come in the order in which they happened; those with EndParked come in the
-	// order of their To, and so do those with EndDead. It may be called from many
+	// order of their To, all of one record in one call, and so do those that are
+	// proven by DEAD (EndDead, discarded). It may be called from many
 	// goroutines until Run returned, and must not call back into Lanes. The slice
 	// is the callee's.
 	Settle func([]Settled)
@@ -108,18 +109,19 @@ func orInt[T int | int64 | time.Duration](p *T, value T) {
 type Recovery struct {
 	// Drained has an entry for every destination that may have PARKED records:
 	// each with a Parked balance, also when nothing of it was ever drained
-	// (Floor 0), and also those that Scan just found. Done includes the From of
-	// every settlement with Stage FromParked that Scan found in DEAD.
+	// (Floor 0), and also those that Missed just found. Done includes the From of
+	// every settlement with Stage FromParked that Missed found in DEAD.
 	Drained map[id.Destination]Drained
-	// ParkedThrough and DeadThrough are the highest positions of the two logs
-	// whose settlements the journal had before Scan, see Settled.Through.
+	// ParkedThrough and DeadThrough are the highest numbers of the two logs whose
+	// settlements the journal had before Missed, see Settled.Through.
 	ParkedThrough, DeadThrough uint64
 }
 
-// Through returns which position of PARKED or of DEAD the settlement proves, 0
-// for none. The journal keeps the highest of each: settlements are reported in
-// the order of these positions, so Scan from there on finds every one that the
-// journal missed.
+// Through returns the number of the record in PARKED or in DEAD that the
+// settlement proves, 0 for none. The journal keeps the highest of each:
+// settlements are reported in the order of these numbers, those of one record in
+// one call, so Missed and Scan find behind them every one that the journal does
+// not have. It must journal the settlements of one call together.
 func (s Settled) Through() (parked, dead uint64) {
 	switch {
 	case s.To.Seq == 0:

@@ -70,7 +70,7 @@ func New(cfg Config) (*Lanes, error) {
 }
 
 // Recover takes over from an earlier owner: it learns what is parked, and ends
-// redrives that were cut off. Call it once, after Scan and before Run and Offer.
+// redrives that were cut off. Call it once, after Missed and before Run and Offer.
 func (l *Lanes) Recover(ctx context.Context, r Recovery) error {
 	l.mu.Lock()
 	if l.recovered {
@@ -144,7 +144,10 @@ func (l *Lanes) recoverLane(ctx context.Context, dest id.Destination, d Drained,
 	ln := l.lane(dest)
 	ln.mu.Lock()
 	defer ln.mu.Unlock()
-	ln.cursor, ln.acked, ln.floor, ln.reported = d.Floor+1, last, d.Floor, d.Floor
+	ln.cursor, ln.acked, ln.floor, ln.reported, ln.purge = d.Floor+1, last, d.Floor, d.Floor, d.Floor
+	if d.Floor > 0 {
+		l.purgeLater(ln) // the former owner may not have come to it
+	}
 	if !some {
 		ln.cursor = last + 1
 		return nil
@@ -331,15 +334,18 @@ func (l *Lanes) Confirmed(dest id.Destination, floor uint64) {
 	ln.purge = max(ln.purge, min(floor, ln.floor))
 	due := ln.purge > ln.purged
 	ln.mu.Unlock()
-	if !due {
-		return
+	if due {
+		l.purgeLater(ln)
 	}
+}
+
+func (l *Lanes) purgeLater(ln *lane) {
 	l.purgeMu.Lock()
+	defer l.purgeMu.Unlock()
 	l.purges[ln] = struct{}{}
-	l.purgeMu.Unlock()
 	select {
 	case l.purge <- struct{}{}:
-	default:
+	default: // purgeAll will look
 	}
 }
 
@@ -361,7 +367,8 @@ func (l *Lanes) purgeAll(ctx context.Context) error {
 			ln.mu.Unlock()
 			if err := l.cfg.Parked.Purge(ctx, to+1, string(ln.id)); err != nil {
 				l.cfg.Log.WarnContext(ctx, "purge put off", "log", "PARKED", "destination", ln.id, "kind", fault.KindOf(err).String())
-				continue // the next confirmation tries again
+				l.purgeLater(ln)
+				continue
 			}
 			ln.mu.Lock()
 			ln.purged = max(ln.purged, to)

@@ -3,8 +3,10 @@ package deliver
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"hash/crc32"
+	"iter"
 	"time"
 
 	"github.com/klauspost/compress/s2"
@@ -247,29 +249,94 @@ func settlement(d *Delivery, stage Stage, from Place, end End, code string) Sett
 
 // Scan calls fn for every settlement that the records of log with a number of
 // at least from prove, in order: EndParked for PARKED; EndDead, and EndDropped
-// with code discarded, for DEAD. A journal that ends before them lost them. It
-// ends with fn's error. Records that cannot be read prove nothing.
+// with code discarded, for DEAD. It ends with fn's error. Records that cannot be
+// read prove nothing.
 func Scan(ctx context.Context, log queue.Log, from uint64, fn func(Settled) error) error {
-	for rec, err := range log.ReadTo(ctx, from, "") {
+	for p, err := range proofs(ctx, log, from) {
 		if err != nil {
-			return fmt.Errorf("scan from %d: %w", from, err)
+			return err
 		}
-		r, err := decode(id.Destination(rec.Key), rec.Data)
-		if err != nil || r.kind == kindDamaged || r.kind == kindGone && !r.discarded {
-			continue
-		}
-		end := EndParked
-		switch r.kind {
-		case kindDead:
-			end = EndDead
-		case kindGone:
-			end = EndDropped
-		}
-		for i := range r.items {
-			if err := fn(r.settled(&r.items[i], end, Place{Seq: rec.Seq, Item: uint32(i)})); err != nil {
+		for _, s := range p.settled {
+			if err := fn(s); err != nil {
 				return err
 			}
 		}
 	}
 	return ctx.Err()
+}
+
+// Missed is Scan of both logs behind what the journal had. What happened first
+// comes first: a delivery is parked before it is dead, and dead before it is
+// redriven.
+func Missed(ctx context.Context, parked, dead queue.Log, parkedThrough, deadThrough uint64, fn func(Settled) error) error {
+	nextParked, stopParked := iter.Pull2(proofs(ctx, parked, parkedThrough+1))
+	defer stopParked()
+	nextDead, stopDead := iter.Pull2(proofs(ctx, dead, deadThrough+1))
+	defer stopDead()
+	p, perr, pok := nextParked()
+	d, derr, dok := nextDead()
+	for pok || dok {
+		if err := errors.Join(perr, derr); err != nil {
+			return err
+		}
+		// A record of PARKED waits for those of DEAD from which it has something.
+		now := p
+		if dok && (!pok || p.after >= d.seq) {
+			now = d
+			d, derr, dok = nextDead()
+		} else {
+			p, perr, pok = nextParked()
+		}
+		for _, s := range now.settled {
+			if err := fn(s); err != nil {
+				return err
+			}
+		}
+	}
+	return ctx.Err()
+}
+
+// proof is what one record proves.
+type proof struct {
+	seq     uint64
+	after   uint64 // the newest record of the other log that was there before
+	settled []Settled
+}
+
+// proofs yields what the records of log prove, from number from on.
+func proofs(ctx context.Context, log queue.Log, from uint64) iter.Seq2[proof, error] {
+	return func(yield func(proof, error) bool) {
+		for rec, err := range log.ReadTo(ctx, from, "") {
+			if err != nil {
+				yield(proof{}, fmt.Errorf("scan from %d: %w", from, err))
+				return
+			}
+			r, err := decode(id.Destination(rec.Key), rec.Data)
+			if err != nil || r.kind == kindDamaged || r.kind == kindGone && !r.discarded {
+				continue
+			}
+			if !yield(r.proof(rec.Seq), nil) {
+				return
+			}
+		}
+	}
+}
+
+func (r *record) proof(seq uint64) proof {
+	end, other := EndParked, FromDead
+	switch r.kind {
+	case kindDead:
+		end, other = EndDead, FromParked
+	case kindGone:
+		end, other = EndDropped, FromParked
+	}
+	p := proof{seq: seq, settled: make([]Settled, len(r.items))}
+	for i := range r.items {
+		it := &r.items[i]
+		p.settled[i] = r.settled(it, end, Place{Seq: seq, Item: uint32(i)})
+		if it.stage == other {
+			p.after = max(p.after, it.from.Seq)
+		}
+	}
+	return p
 }

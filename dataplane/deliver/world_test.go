@@ -14,7 +14,6 @@ import (
 
 	"weir/dataplane/deliver"
 	"weir/dataplane/event"
-	"weir/dataplane/queue"
 	"weir/dataplane/queue/queuetest"
 	"weir/shared/id"
 )
@@ -123,9 +122,9 @@ type spot struct {
 	at   deliver.Place
 }
 
-// entry of a journal: a settlement or a floor.
+// entry of a journal: one report of settlements, or a floor.
 type entry struct {
-	s     *deliver.Settled
+	all   []deliver.Settled
 	dest  id.Destination
 	floor uint64
 }
@@ -148,7 +147,7 @@ func newBooks() *books {
 }
 
 func (b *books) book(e entry) {
-	if e.s == nil {
+	if e.all == nil {
 		for at := range b.parked {
 			if at.dest == e.dest && at.at.Seq <= e.floor {
 				b.wrong = append(b.wrong, fmt.Sprintf("floor %d of %s over %v, which is parked", e.floor, e.dest, at.at))
@@ -160,7 +159,13 @@ func (b *books) book(e entry) {
 		b.floors[e.dest] = e.floor
 		return
 	}
-	s, out := *e.s, output{e.s.Destination, e.s.Ref}
+	for _, s := range e.all {
+		b.settled(s)
+	}
+}
+
+func (b *books) settled(s deliver.Settled) {
+	out := output{s.Destination, s.Ref}
 	bad := func(why string) { b.wrong = append(b.wrong, fmt.Sprintf("%s: %+v", why, s)) }
 	switch s.Stage {
 	case deliver.Live:
@@ -218,6 +223,7 @@ type world struct {
 	frame   uint64
 	offered map[output]deliver.Delivery
 	order   []output
+	refused bool // the server refused some: they come late
 }
 
 func newWorld(t testing.TB, seed uint64, dests ...id.Destination) *world {
@@ -274,16 +280,18 @@ func (w *world) start() {
 	recovery := deliver.Recovery{ParkedThrough: b.parkedTo, DeadThrough: b.deadTo, Drained: map[id.Destination]deliver.Drained{}}
 	w.mu.Unlock()
 	ctx, cancel := context.WithCancel(context.Background())
-	for log, from := range map[queue.Log]uint64{w.parked: recovery.ParkedThrough, w.dead: recovery.DeadThrough} {
-		err := deliver.Scan(ctx, log, from+1, func(s deliver.Settled) error {
-			w.mu.Lock()
-			defer w.mu.Unlock()
-			w.add(entry{s: &s})
-			return nil
-		})
-		if err != nil {
-			w.t.Errorf("Scan: %v", err)
-		}
+	var found []deliver.Settled
+	err := deliver.Missed(ctx, w.parked, w.dead, recovery.ParkedThrough, recovery.DeadThrough, func(s deliver.Settled) error {
+		found = append(found, s)
+		return nil
+	})
+	if err != nil {
+		w.t.Errorf("Missed: %v", err)
+	}
+	if len(found) > 0 {
+		w.mu.Lock()
+		w.add(entry{all: found})
+		w.mu.Unlock()
 	}
 	for d := range w.targets {
 		recovery.Drained[d] = deliver.Drained{Floor: b.floors[d], Done: b.done[d]}
@@ -293,9 +301,7 @@ func (w *world) start() {
 		Settle: func(all []deliver.Settled) {
 			w.mu.Lock()
 			defer w.mu.Unlock()
-			for i := range all {
-				w.add(entry{s: &all[i]})
-			}
+			w.add(entry{all: all})
 		},
 		Drained: func(d id.Destination, floor uint64) {
 			w.mu.Lock()
@@ -340,7 +346,7 @@ func (w *world) add(e entry) {
 func (w *world) flushN(n int) {
 	for _, e := range w.pending[:n] {
 		w.journal = append(w.journal, e)
-		if e.s == nil && w.lanes != nil {
+		if e.all == nil && w.lanes != nil {
 			w.lanes.Confirmed(e.dest, e.floor)
 		}
 	}
@@ -445,15 +451,21 @@ func (w *world) delivered(dest id.Destination) {
 	})
 }
 
+// checkBooks says what the books complained about.
+func (w *world) checkBooks() {
+	w.t.Helper()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, wrong := range w.books.wrong {
+		w.t.Errorf("seed %d: books: %s", w.seed, wrong)
+	}
+}
+
 // check looks at books and order. Repeats are how often the server may have got
 // an event more than once.
 func (w *world) check(dest id.Destination, repeats int) {
 	w.t.Helper()
-	w.mu.Lock()
-	for _, wrong := range w.books.wrong {
-		w.t.Errorf("seed %d: books: %s", w.seed, wrong)
-	}
-	w.mu.Unlock()
+	w.checkBooks()
 	seen, newest, twice := map[string]bool{}, map[string]string{}, 0
 	for _, body := range w.server.got(dest) {
 		if seen[body] {
