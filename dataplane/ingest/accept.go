@@ -18,6 +18,7 @@ func (g *Gateway) accept(w http.ResponseWriter, r *http.Request, call Call) {
 		if entry.Source != "" {
 			g.books.of(entry).refuse(1)
 		}
+		drain(r)
 		refuse(w, fail, nil)
 		return
 	}

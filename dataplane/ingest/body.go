@@ -134,3 +134,11 @@ func (g *Gateway) fill(b *body, src io.Reader, broken failure) (failure, bool) {
 		}
 	}
 }
+
+// drain reads what is left of the body of a refused request, within a bound: a
+// client that is still sending would see its connection reset instead of the answer.
+func drain(r *http.Request) {
+	if r.Header.Get("Expect") == "" {
+		_, _ = io.CopyN(io.Discard, r.Body, 2*MaxBody)
+	}
+}
