@@ -1,0 +1,64 @@
+import createClient from "openapi-fetch";
+import { Problem, problemOf, unreachable } from "./problem";
+import type { components, paths } from "./schema.gen";
+
+export type Me = components["schemas"]["Me"];
+export type Status = components["schemas"]["Status"];
+export type Plane = components["schemas"]["Plane"];
+export type Alarm = components["schemas"]["Alarm"];
+export type Workspace = components["schemas"]["Workspace"];
+export type Source = components["schemas"]["SourceSummary"];
+export type Destination = components["schemas"]["DestinationSummary"];
+export type State = components["schemas"]["State"];
+
+// The header makes unsafe calls impossible for other sites' pages. fetch is looked up at each call.
+const http = createClient<paths>({
+  baseUrl: globalThis.location.origin,
+  headers: { "X-Weir-CSRF": "1" },
+  fetch: (request) => globalThis.fetch(request),
+});
+
+type Answer<T> = { data?: T; error?: unknown; response: Response };
+
+/** Returns the answer's data, or throws a Problem. */
+async function settle<T>(call: Promise<Answer<T>>): Promise<T> {
+  const answer = await call.catch((e: unknown) => {
+    throw e instanceof Problem ? e : unreachable();
+  });
+  if (!answer.response.ok) throw problemOf(answer.response.status, answer.error);
+  if (answer.data === undefined) throw problemOf(answer.response.status, undefined);
+  return answer.data;
+}
+
+/** The caller, or null when nobody is signed in. */
+export async function me(signal?: AbortSignal): Promise<Me | null> {
+  try {
+    return await settle(http.GET("/api/v1/me", signal ? { signal } : {}));
+  } catch (e) {
+    if (e instanceof Problem && e.status === 401) return null;
+    throw e;
+  }
+}
+
+/** Signs in; a Problem of status 401 when email and password do not belong together. */
+export async function login(email: string, password: string): Promise<void> {
+  try {
+    await settle(http.POST("/api/v1/login", { body: { email, password } }));
+  } catch (e) {
+    if (!(e instanceof Problem) || e.status !== 401) throw e;
+    throw new Problem(401, e.message, "Check both, then try again. Capital letters count in the password.");
+  }
+}
+
+/** Ends the session. One that is over already is no problem. */
+export async function logout(): Promise<void> {
+  const answer = await http.POST("/api/v1/logout").catch(() => {
+    throw unreachable();
+  });
+  if (!answer.response.ok && answer.response.status !== 401) throw problemOf(answer.response.status, answer.error);
+}
+
+/** Every plane and workspace, with what the planes report. */
+export async function status(signal?: AbortSignal): Promise<Status> {
+  return await settle(http.GET("/api/v1/status", signal ? { signal } : {}));
+}

@@ -1,0 +1,41 @@
+/** One thing wrong with input: where, and a sentence with cause and remedy. */
+export type FieldProblem = { path: string; code: string; text: string };
+
+/** Why a call failed, in words for a person. Status 0: nothing answered. */
+export class Problem extends Error {
+  readonly status: number;
+  readonly remedy: string;
+
+  constructor(status: number, text: string, remedy: string) {
+    super(text);
+    this.name = "Problem";
+    this.status = status;
+    this.remedy = remedy;
+  }
+}
+
+const remedies: Record<number, string> = {
+  0: "Check that the control plane is running and that this computer can reach it. This page tries again by itself.",
+  401: "Sign in again.",
+  403: "Ask an administrator of this installation for access.",
+  429: "Wait a moment, then try again.",
+};
+
+/** Makes a Problem of an answer's status and body, whatever the body is. */
+export function problemOf(status: number, body: unknown): Problem {
+  const detail = textIn(body, "detail") ?? textIn(body, "title");
+  const remedy =
+    remedies[status] ?? (status >= 500 ? "Try again; if it stays, look into the control plane's log." : "");
+  return new Problem(status, detail ?? `The control plane answered with status ${status} and no explanation.`, remedy);
+}
+
+/** The Problem of a call that got no answer. */
+export function unreachable(): Problem {
+  return new Problem(0, "The control plane does not answer.", remedies[0] ?? "");
+}
+
+function textIn(body: unknown, key: string): string | undefined {
+  if (typeof body !== "object" || body === null) return undefined;
+  const value = Object.entries(body).find(([k]) => k === key)?.[1];
+  return typeof value === "string" && value !== "" ? value : undefined;
+}

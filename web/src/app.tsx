@@ -1,0 +1,31 @@
+import { useQuery } from "@tanstack/react-query";
+import { me } from "./api/client";
+import { Login } from "./pages/login/login";
+import { Trouble } from "./pages/trouble";
+import { WorkspacePage } from "./pages/workspace/workspace-page";
+import { Waiting } from "./parts/waiting";
+import { keys } from "./queries";
+
+const retryEvery = 3000; // ms, while the control plane does not answer
+
+/** The console: a login, then the workspaces. */
+export function App() {
+  const session = useQuery({
+    queryKey: keys.me,
+    queryFn: ({ signal }) => me(signal),
+    staleTime: Number.POSITIVE_INFINITY,
+    refetchInterval: (q) => (q.state.status === "error" ? retryEvery : false),
+  });
+  if (session.data) return <WorkspacePage me={session.data} />;
+  if (session.data === null) return <Login />;
+  return (
+    <main className="mx-auto max-w-5xl px-4 py-16">
+      <h1 className="sr-only">Weir</h1>
+      {session.error ? (
+        <Trouble error={session.error} onRetry={() => session.refetch()} />
+      ) : (
+        <Waiting what="the console" />
+      )}
+    </main>
+  );
+}

@@ -1,0 +1,134 @@
+import { QueryClientProvider } from "@tanstack/react-query";
+import { cleanup, configure, render } from "@testing-library/react";
+import userEvent from "@testing-library/user-event";
+import axe from "axe-core";
+import { afterEach, expect, vi } from "vitest";
+import type { Plane, Status, Workspace } from "../api/client";
+import { App } from "../app";
+import { newQueries } from "../queries";
+
+type Reply = { status: number; body?: unknown } | "never" | "down";
+
+/** A control plane in place of fetch. It refuses calls that the contract does not name, and unsafe ones without the header. */
+export class Server {
+  signedIn = true;
+  status: Reply = { status: 200, body: { planes: [], workspaces: [] } };
+  login: Reply = { status: 200, body: { email: "ada@example.com", role: "admin" } };
+  readonly calls: string[] = [];
+
+  constructor() {
+    vi.stubGlobal("fetch", (request: Request) => this.answer(request));
+  }
+
+  show(all: Partial<Status>): void {
+    this.status = { status: 200, body: { planes: [], workspaces: [], ...all } };
+  }
+
+  private async answer(request: Request): Promise<Response> {
+    const call = `${request.method} ${new URL(request.url).pathname}`;
+    this.calls.push(call);
+    if (request.method !== "GET" && request.headers.get("X-Weir-CSRF") !== "1")
+      return problem(403, "The header is missing.");
+    switch (call) {
+      case "GET /api/v1/me":
+        if (!this.signedIn) return problem(401, "Nobody is signed in.");
+        return reply({ status: 200, body: { email: "ada@example.com", role: "admin", kind: "person" } });
+      case "POST /api/v1/login": {
+        const got: unknown = await request.json();
+        expect(got).toEqual({ email: "ada@example.com", password: "  secret " });
+        this.signedIn = this.login !== "never" && this.login !== "down" && this.login.status === 200;
+        return reply(this.login);
+      }
+      case "POST /api/v1/logout":
+        this.signedIn = false;
+        return new Response(null, { status: 204 });
+      case "GET /api/v1/status":
+        return reply(this.status);
+      default:
+        return problem(404, `There is no ${call}.`);
+    }
+  }
+}
+
+function reply(r: Reply): Promise<Response> {
+  if (r === "never") return new Promise(() => {});
+  if (r === "down") return Promise.reject(new TypeError("Failed to fetch"));
+  return Promise.resolve(Response.json(r.body, { status: r.status }));
+}
+
+/** Problem details as the control plane writes them. */
+export function refusal(status: number, detail: string): Reply {
+  return { status, body: { type: "about:blank", title: "Refused", status, detail, kind: "unavailable", problems: [] } };
+}
+
+function problem(status: number, detail: string): Promise<Response> {
+  return reply(refusal(status, detail));
+}
+
+/** Draws the console at a path and returns a person who uses it. */
+export function open(path = "/") {
+  history.replaceState(null, "", path);
+  const user = userEvent.setup();
+  const drawn = render(
+    <QueryClientProvider client={newQueries()}>
+      <App />
+    </QueryClientProvider>,
+  );
+  return { user, page: drawn.container };
+}
+
+/** Fails when axe finds a barrier. Colours are checked in a real browser only. */
+export async function expectAccessible(page: Element): Promise<void> {
+  const found = await axe.run(page, { rules: { "color-contrast": { enabled: false } } });
+  expect(found.violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.html).join(" ")}`)).toEqual([]);
+}
+
+configure({ asyncUtilTimeout: 15_000 }); // ms; a busy machine is slow, not wrong
+
+afterEach(() => {
+  cleanup();
+  vi.unstubAllGlobals();
+});
+
+/** A healthy plane. */
+export function plane(p: Partial<Plane> = {}): Plane {
+  return {
+    id: "pl_one",
+    name: "eu-1",
+    region: "eu",
+    kind: "regional",
+    version: "0.1.0",
+    sealingKey: "",
+    sealingKeySignature: "",
+    identityKey: "",
+    fingerprint: "9f2c",
+    gatewayUrl: "http://127.0.0.1:8090",
+    viewUrl: "http://127.0.0.1:8091",
+    lastBeat: new Date().toISOString(),
+    healthy: true,
+    alarms: [],
+    workspaces: [{ workspace: "acme", wanted: 4, applied: 4, running: 4, state: "applied" }],
+    counts: [],
+    ...p,
+  };
+}
+
+/** A workspace whose revision runs. */
+export function workspace(w: Partial<Workspace> = {}): Workspace {
+  return {
+    id: "ws_one",
+    name: "acme",
+    region: "eu",
+    plane: "pl_one",
+    number: 4,
+    digest: "",
+    running: 4,
+    applied: 4,
+    state: "applied",
+    problems: [],
+    sources: [{ id: "src_one", name: "web", type: "http", writeKey: "wk_verysecret", disabled: false }],
+    destinations: [{ id: "dst_one", name: "hook", type: "webhook", disabled: false, parked: 0, dead: 0 }],
+    gatewayUrl: "http://127.0.0.1:8090",
+    ...w,
+  };
+}

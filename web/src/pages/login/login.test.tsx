@@ -1,0 +1,51 @@
+import { screen } from "@testing-library/react";
+import { expect, test } from "vitest";
+import { expectAccessible, open, refusal, Server, workspace } from "../../fake/server";
+
+async function enter(user: ReturnType<typeof open>["user"]): Promise<void> {
+  await user.type(await screen.findByLabelText("Email"), "ada@example.com");
+  await user.tab();
+  await user.keyboard("  secret {Enter}");
+}
+
+test("a wrong password is refused with cause and remedy, and what was typed stays", async () => {
+  const server = new Server();
+  server.signedIn = false;
+  server.login = refusal(401, "Email and password do not belong together.");
+  const { user, page } = open();
+  await enter(user);
+  const alert = await screen.findByRole("alert");
+  expect(alert.textContent).toContain("Email and password do not belong together.");
+  expect(alert.textContent).toContain("Check both");
+  expect(screen.getByLabelText("Email")).toHaveProperty("value", "ada@example.com");
+  await expectAccessible(page);
+});
+
+test("a control plane that is away is not mistaken for a wrong password", async () => {
+  const server = new Server();
+  server.signedIn = false;
+  server.login = "down";
+  const { user } = open();
+  await enter(user);
+  expect((await screen.findByRole("alert")).textContent).toContain("The control plane does not answer.");
+});
+
+test("signing in leads to the workspaces, signing out back", async () => {
+  const server = new Server();
+  server.signedIn = false;
+  server.show({ workspaces: [workspace()] });
+  const { user } = open();
+  await enter(user);
+  await screen.findByRole("heading", { name: "acme" });
+  await user.click(screen.getByRole("button", { name: "Sign out" }));
+  await screen.findByRole("heading", { name: "Sign in" });
+  expect(screen.queryByText("acme")).toBeNull();
+  expect(server.calls).toContain("POST /api/v1/logout");
+});
+
+test("a session that ended asks to sign in", async () => {
+  const server = new Server();
+  server.status = refusal(401, "The session is over.");
+  open();
+  await screen.findByRole("heading", { name: "Sign in" });
+});

@@ -1,0 +1,30 @@
+const texts: Record<string, string> = {
+  ack_failed: "It could not report what it applied. It tries again; check its way to the hub.",
+  beat_forged: "Somebody sent a sign of life in this plane's name without its key. Find out who can reach the hub.",
+  ack_forged: "Somebody reported in this plane's name without its key. Find out who can reach the hub.",
+  body_damaged: "A configuration arrived damaged and was refused; the former one goes on.",
+  clock_jump: "Its clock jumped, so old dedupe keys are kept. Check the machine's time.",
+  dead_letters: "Deliveries failed for good. See why with weir dlq list.",
+  destination_down: "A destination does not answer; its deliveries wait in order.",
+  disk_full: "Its disk is full, so new events are refused. Make room now.",
+  disk_low: "Its disk is nearly full. Make room before events are refused.",
+  frame_damaged: "Stored events could not be read and were set aside. Check the disk.",
+  hub_denied: "The hub refused one of its calls. Let it join anew if this stays.",
+  journal_damaged: "Its journal could not be read. Check the disk.",
+  lease_lost: "It lost its hold on a partition; another process may use the same data.",
+  ledger_unbalanced: "Its books do not balance: an event is unaccounted for. Keep the logs and report this.",
+  parked_full: "So many deliveries wait that sources are refused. Bring the destination back, or remove it.",
+  partition_stopped: "A part of the event log stands still. Look into the plane's log.",
+  pointer_foreign: "A configuration that was changed or not meant for it was refused.",
+  pointer_stale: "An older configuration than it has was refused.",
+  pointer_too_new: "A configuration needs a newer version of Weir. Upgrade the plane.",
+  pointer_unsigned: "A configuration without signature was refused. Find out who can reach the hub.",
+  queue_unavailable: "Its event log does not take events. Look into the plane's log.",
+  secret_damaged: "A secret arrived damaged and was refused. Apply with --reseal.",
+  state_damaged: "Files of its state could not be read. Check the disk.",
+};
+
+/** What an alarm means and what to do about it. */
+export function alarmText(code: string): string {
+  return texts[code] ?? "It raised an alarm. Look into the plane's log.";
+}
