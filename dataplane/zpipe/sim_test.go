@@ -45,18 +45,15 @@ func (h hook) Judge(r deliver.Request, s deliver.Response) []deliver.Verdict {
 
 // world is what survives crashes: the logs, the destinations, what was acknowledged.
 type world struct {
-	t      *testing.T
-	rng    *rand.Rand
-	logs   map[string]*queuetest.Log
-	epoch  uint64
-	acked  []string
-	nextN  map[string]int
-	mu     sync.Mutex
-	down   bool
-	got    map[id.Destination][]string
-	flying int
-	spare  int // duplicates that the crashes so far may explain
-	answer uint64
+	t     *testing.T
+	rng   *rand.Rand
+	logs  map[string]*queuetest.Log
+	epoch uint64
+	acked []string
+	nextN map[string]int
+	mu    sync.Mutex
+	down  bool
+	got   map[id.Destination][]string
 }
 
 type lease struct{ held func() bool }

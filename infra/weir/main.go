@@ -1,3 +1,17 @@
+// Command weir is the whole product in one binary: the command line, and both
+// planes for a laptop.
 package main
 
-func main() {}
+import (
+	"context"
+	"os"
+
+	"weir/infra/weir/cli"
+)
+
+// version is the release, set by the linker.
+var version = "0.1.0"
+
+func main() {
+	os.Exit(cli.Run(context.Background(), cli.Product(version), os.Args[1:]))
+}

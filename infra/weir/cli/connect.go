@@ -27,6 +27,8 @@ type Dev struct {
 	Token    string `json:"token"`   // API token
 	Gateway  string `json:"gateway"` // URL of the first plane's gateway
 	View     string `json:"view"`
+	Metrics  string `json:"metrics"`
+	Hub      string `json:"hub"` // nats:// of the hub
 	WriteKey string `json:"writeKey"`
 	Email    string `json:"email"` // of the console's login
 	Password string `json:"password"`
