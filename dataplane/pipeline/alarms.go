@@ -1,0 +1,77 @@
+package pipeline
+
+import (
+	"cmp"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+)
+
+// Alarm is something that an operator has to know. Code is one of wire's codes
+// or settlement_unknown.
+type Alarm struct {
+	Code  string
+	Count int64
+	Since time.Time
+	Last  time.Time
+}
+
+// Codes of alarms; see also the checks of state.
+const (
+	alarmFull    = "disk_full"         // a log takes no more; it is tried again
+	alarmAway    = "queue_unavailable" // a log does not answer; it is tried again
+	alarmFrame   = "frame_damaged"     // a frame could not be read; it lies in BAD
+	alarmNewer   = "too_new"           // a frame of a newer version: the partition waits
+	alarmWaiting = "unavailable"       // the events of a workspace that is not loaded wait
+	alarmLost    = "state_damaged"     // frames that the journal expects are not there
+	alarmStopped = "partition_stopped" // the partition ended and is started again
+)
+
+// alarms are those of a partition, by code.
+type alarms struct {
+	log *slog.Logger
+
+	mu sync.Mutex
+	on map[string]*Alarm
+}
+
+// raise counts an alarm; only the first of its code is logged.
+func (a *alarms) raise(code string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	now := time.Now()
+	if a.on == nil {
+		a.on = map[string]*Alarm{}
+	}
+	if on := a.on[code]; on != nil {
+		on.Count++
+		on.Last = now
+		return
+	}
+	a.on[code] = &Alarm{Code: code, Count: 1, Since: now, Last: now}
+	a.log.Error("partition raised an alarm", "code", code)
+}
+
+// over takes alarms back.
+func (a *alarms) over(codes ...string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, code := range codes {
+		if a.on[code] != nil {
+			delete(a.on, code)
+			a.log.Info("partition took an alarm back", "code", code)
+		}
+	}
+}
+
+func (a *alarms) list() []Alarm {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	all := make([]Alarm, 0, len(a.on))
+	for _, on := range a.on {
+		all = append(all, *on)
+	}
+	slices.SortFunc(all, func(x, y Alarm) int { return cmp.Compare(x.Code, y.Code) })
+	return all
+}

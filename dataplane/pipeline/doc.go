@@ -1,0 +1,15 @@
+// Package pipeline is the middle of the product: the loop of one partition,
+// which reads frames in order, decides what happens to each event, hands
+// deliveries to lanes, and keeps the journal of what became of them.
+//
+// It guarantees that no frame is forgotten before everything in it is settled
+// and that is journaled: the floor is the highest frame below and at which that
+// is so, and EVENTS is purged up to the floor and in no other way. A crash
+// repeats the requests in flight and the settlements of the last 10 ms, nothing
+// else. Books are part of the journal record that holds the settlements, so
+// they cannot come apart; what is in flight is counted from open frames.
+//
+// It refuses to go on when another owner writes its journal, when the journal
+// is of a newer version, and when EVENTS ends before what the journal has
+// settled. A failed check of the books alarms and never stops delivery.
+package pipeline

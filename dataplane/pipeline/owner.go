@@ -1,0 +1,369 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"weir/dataplane/ledger"
+	"weir/shared/fault"
+	"weir/shared/id"
+)
+
+// owner is one ownership of the partition: from taking the lease to losing it.
+type owner struct {
+	cfg     *Config
+	alarms  *alarms
+	lease   Lease
+	lanes   Lanes
+	journal *journal
+	budget  *budget
+	start   uint64        // reading begins after it
+	readAt  atomic.Uint64 // the newest frame that went through the loop
+	lost    atomic.Bool   // the journal is another's, or cannot be written
+	moved   chan struct{} // the floor may have moved
+
+	next       uint64 // expected frame, 0 at first; the loop's
+	snapshotAt time.Time
+
+	mu        sync.Mutex
+	confirmed map[id.Destination]uint64 // drains to be confirmed
+	confirm   chan struct{}
+}
+
+// held reports whether lanes may send.
+func (o *owner) held() bool { return !o.lost.Load() && o.lease.Held() }
+
+// beside runs lease, journal, lanes and trimming beside loop, and ends them
+// when one of them ends: the loop and the lanes first, then the journal, so that
+// what the lanes still reported is in it.
+func (o *owner) beside(ctx context.Context, loop func(context.Context) error) error {
+	life, die := context.WithCancel(context.WithoutCancel(ctx))
+	defer die()
+	work, cease := context.WithCancel(ctx)
+	defer cease()
+	var support errgroup.Group
+	support.Go(func() error {
+		defer cease()
+		if err := o.lease.Run(life); err != nil {
+			o.lost.Store(true)
+			return fmt.Errorf("keep the lease: %w", err)
+		}
+		return nil
+	})
+	written := make(chan error, 1)
+	writing, seal := context.WithCancel(life)
+	defer seal()
+	go func() {
+		defer cease()
+		err := o.journal.run(writing)
+		if err != nil {
+			o.lost.Store(true)
+			o.journal.close()
+		}
+		written <- err
+	}()
+
+	g, inner := errgroup.WithContext(work)
+	g.Go(func() error {
+		if err := loop(inner); err != nil {
+			return err
+		}
+		return inner.Err()
+	})
+	g.Go(func() error {
+		if err := o.lanes.Run(inner); err != nil {
+			return fmt.Errorf("lanes: %w", err)
+		}
+		return inner.Err()
+	})
+	g.Go(func() error { o.confirming(inner); return nil })
+	g.Go(func() error { o.trim(inner); return nil })
+	err := g.Wait()
+
+	cease()
+	seal()
+	journalErr := <-written
+	if journalErr == nil {
+		last, done := context.WithTimeout(life, farewell)
+		journalErr = o.journal.flush(last)
+		done()
+	}
+	o.journal.close()
+	die()
+	return errors.Join(journalErr, support.Wait(), real(err))
+}
+
+// real returns err unless it only says that a context ended.
+func real(err error) error {
+	if errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+// release gives the lease up, also after ctx ended.
+func (o *owner) release(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), farewell)
+	defer cancel()
+	if err := o.lease.Release(ctx); err != nil {
+		o.cfg.Log.WarnContext(ctx, "lease not released", "partition", o.cfg.Partition, "error", err)
+	}
+}
+
+// keepTrying repeats try while what it needs is away or full.
+func (o *owner) keepTrying(ctx context.Context, try func() error) error {
+	for wait := appendEvery; ; wait = min(2*wait, slowest) {
+		err := try()
+		if err == nil || reactionTo(err) != again {
+			return err
+		}
+		code := alarmAway
+		if fault.KindOf(err) == fault.Limited {
+			code = alarmFull
+		}
+		o.alarms.raise(code)
+		if !sleep(ctx, wait) {
+			return err
+		}
+	}
+}
+
+// confirming tells the lanes which drains are journaled. It is a goroutine of
+// its own so that the journal never waits for the lanes.
+func (o *owner) confirming(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-o.confirm:
+		}
+		o.mu.Lock()
+		all := o.confirmed
+		o.confirmed = nil
+		o.mu.Unlock()
+		for d, floor := range all {
+			o.lanes.Confirmed(d, floor)
+		}
+	}
+}
+
+// drainJournaled is called by the journal's writer.
+func (o *owner) drainJournaled(d id.Destination, floor uint64) {
+	o.mu.Lock()
+	if o.confirmed == nil {
+		o.confirmed = map[id.Destination]uint64{}
+	}
+	o.confirmed[d] = max(o.confirmed[d], floor)
+	o.mu.Unlock()
+	nudge(o.confirm)
+}
+
+// framesDone is called by the journal's writer.
+func (o *owner) framesDone(frames []uint64) {
+	o.budget.release(frames)
+	if len(frames) > 0 {
+		nudge(o.moved)
+	}
+}
+
+func nudge(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// Paces of what is done beside the loop.
+const (
+	purgeEvery = 100 * time.Millisecond
+	auditEvery = 10 * time.Second
+	trimEvery  = time.Hour
+)
+
+// trim purges EVENTS up to the floor, and now and then checks the books and
+// purges the journal. Nothing here is needed for delivery, so what fails is
+// done later.
+func (o *owner) trim(ctx context.Context) {
+	audit, journal := time.NewTicker(auditEvery), time.NewTicker(trimEvery)
+	defer audit.Stop()
+	defer journal.Stop()
+	purged := uint64(0)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-audit.C:
+			o.audit()
+			continue
+		case <-journal.C:
+			if err := o.trimJournal(ctx); err != nil && ctx.Err() == nil {
+				o.cfg.Log.WarnContext(ctx, "journal not trimmed", "partition", o.cfg.Partition, "error", err)
+			}
+			continue
+		case <-o.moved:
+		}
+		// A frame that the loop has not seen is never below the floor, except
+		// after a damaged journal.
+		floor := o.readAt.Load()
+		o.journal.look(func(st *state) { floor = min(floor, st.floor()) })
+		if floor > purged {
+			if err := o.cfg.Events.Purge(ctx, floor+1, ""); err == nil {
+				purged = floor
+			} else {
+				nudge(o.moved)
+			}
+		}
+		if !sleep(ctx, purgeEvery) {
+			return
+		}
+	}
+}
+
+// audit raises an alarm while a book does not balance.
+func (o *owner) audit() {
+	for _, r := range o.books() {
+		if !r.Balanced {
+			o.alarms.raise(flawBooks)
+			return
+		}
+	}
+	o.alarms.over(flawBooks)
+}
+
+// trimJournal purges what is older than the dedupe window, and needed neither by
+// a recovery nor by the dedupe index.
+func (o *owner) trimJournal(ctx context.Context) error {
+	limit := o.cfg.Seen.Position() + 1
+	var base uint64
+	o.journal.look(func(st *state) { base = st.base })
+	limit = min(limit, base)
+	st, err := o.cfg.Journal.State(ctx)
+	if err != nil {
+		return fmt.Errorf("trim the journal: %w", err)
+	}
+	newest, err := o.cfg.Journal.Last(ctx)
+	if err != nil {
+		return fmt.Errorf("trim the journal: %w", err)
+	}
+	now := time.Now() // the earlier of two clocks: one of them may have jumped
+	if newest.At.Before(now) {
+		now = newest.At
+	}
+	// The highest number whose record is too old, by halving.
+	low, high := st.First, limit // below low all are old; from high on none may go
+	for low < high {
+		mid := low + (high-low)/2
+		at := time.Time{}
+		for rec, err := range o.cfg.Journal.ReadTo(ctx, mid, "") {
+			if err != nil {
+				return fmt.Errorf("trim the journal: %w", err)
+			}
+			at = rec.At
+			break
+		}
+		if at.IsZero() || now.Sub(at) <= o.cfg.Window {
+			high = mid
+		} else {
+			low = mid + 1
+		}
+	}
+	if low <= st.First {
+		return nil
+	}
+	if err := o.cfg.Journal.Purge(ctx, low, ""); err != nil {
+		return fmt.Errorf("trim the journal: %w", err)
+	}
+	return nil
+}
+
+// snapshot lets the dedupe index keep what it has, so that a recovery replays
+// a bounded part of the journal. Every key in the journal was given to it.
+func (o *owner) snapshot(ctx context.Context) error {
+	if time.Since(o.snapshotAt) < o.cfg.Snapshot {
+		return nil
+	}
+	o.snapshotAt = time.Now()
+	var seq uint64
+	o.journal.look(func(st *state) { seq = st.seq })
+	if seq <= o.cfg.Seen.Position() {
+		return nil
+	}
+	if err := o.cfg.Seen.Snapshot(ctx, seq); err != nil {
+		return fmt.Errorf("dedupe snapshot: %w", err)
+	}
+	return nil
+}
+
+func (o *owner) books() (rows []ledger.Row) {
+	o.journal.look(func(st *state) { rows = st.rows() })
+	return rows
+}
+
+func (o *owner) lag(last uint64) Lag {
+	var l Lag
+	o.journal.look(func(st *state) {
+		if f := st.floor(); last > f {
+			l.Frames = last - f
+		}
+		if len(st.order) > 0 {
+			l.Age = max(0, time.Since(st.frames[st.order[0]].at))
+		}
+	})
+	return l
+}
+
+// budget bounds the frames that are read and not settled.
+type budget struct {
+	frames int
+	bytes  int64
+
+	mu   sync.Mutex
+	open map[uint64]int64
+	used int64
+	free chan struct{} // something was released
+}
+
+func newBudget(frames int, bytes int64) *budget {
+	return &budget{frames: frames, bytes: bytes, open: map[uint64]int64{}, free: make(chan struct{}, 1)}
+}
+
+// wait returns when another frame may be read. It always comes to that: what
+// lanes cannot deliver they park.
+func (b *budget) wait(ctx context.Context) error {
+	for {
+		b.mu.Lock()
+		room := len(b.open) < b.frames && b.used < b.bytes
+		b.mu.Unlock()
+		if room {
+			return nil
+		}
+		select {
+		case <-b.free:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+func (b *budget) add(frame uint64, bytes int64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.open[frame] = bytes
+	b.used += bytes
+}
+
+func (b *budget) release(frames []uint64) {
+	b.mu.Lock()
+	for _, f := range frames {
+		b.used -= b.open[f]
+		delete(b.open, f)
+	}
+	b.mu.Unlock()
+	nudge(b.free)
+}

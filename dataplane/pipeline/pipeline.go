@@ -1,0 +1,298 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"weir/dataplane/dedupe"
+	"weir/dataplane/deliver"
+	"weir/dataplane/ledger"
+	"weir/dataplane/queue"
+	"weir/dataplane/route"
+	"weir/shared/fault"
+	"weir/shared/id"
+)
+
+// Lease is the right to own the partition; *queue.Lease is one.
+type Lease interface {
+	Held() bool                        // whether it is ours beyond doubt
+	Run(ctx context.Context) error     // renews it; an error: it is lost
+	Release(ctx context.Context) error // lets the next owner in at once
+}
+
+// Seen knows which events the partition has had; *dedupe.Index is one.
+type Seen interface {
+	First(k dedupe.Key, pos dedupe.Pos, at time.Time) (bool, error)
+	Snapshot(ctx context.Context, journalSeq uint64) error
+	Position() uint64
+}
+
+// Lanes delivers; *deliver.Lanes is one.
+type Lanes interface {
+	Recover(ctx context.Context, r deliver.Recovery) error
+	Run(ctx context.Context) error
+	Offer(ctx context.Context, ds []deliver.Delivery) error
+	Confirmed(d id.Destination, floor uint64)
+	Redrive(ctx context.Context, f deliver.Filter) (int, error)
+	Discard(ctx context.Context, f deliver.Filter) (int, error)
+	List(ctx context.Context, f deliver.Filter, after deliver.Place, limit int) ([]deliver.DeadLetter, error)
+}
+
+// Reports are what lanes call back: the fields of deliver.Config with the same names.
+type Reports struct {
+	Settle  func([]deliver.Settled)
+	Drained func(d id.Destination, floor uint64)
+	Held    func() bool
+}
+
+// Config is what a partition works with. Fields without a default are required.
+type Config struct {
+	Partition                                      int // only for logs and errors
+	Events, Journal, Parked, Dead, Quarantine, Bad queue.Log
+
+	// Lease takes the partition's lease and returns its epoch, which is greater
+	// than that of every earlier owner.
+	Lease func(ctx context.Context) (l Lease, epoch uint64, err error)
+	// Lanes makes the lanes of one ownership.
+	Lanes func(Reports) (Lanes, error)
+	// Route returns the routing of a source as it is now and the number of its
+	// revision. known is false while the workspace is not loaded: its events
+	// wait. A nil table routes nothing.
+	Route func(ws id.Workspace, s id.Source) (t *route.Table, revision uint64, known bool)
+	Seen  Seen
+	Key   func(s id.Source, user string, m id.Event) dedupe.Key
+
+	// Scan is deliver.Scan when nil.
+	Scan func(ctx context.Context, log queue.Log, from uint64, fn func(deliver.Settled) error) error
+	Log  *slog.Logger // nil: nowhere
+
+	OpenFrames int           // frames that are read and not settled; zero means 4096
+	OpenBytes  int64         // memory of their events; zero means 64 MiB
+	Window     time.Duration // how long the journal keeps dedupe keys; zero means 7 days
+	Snapshot   time.Duration // between two snapshots of the dedupe index; zero means a minute
+}
+
+// Pipeline is one partition. Its methods are safe for concurrent use, except
+// that Run and Keep must not run twice at a time.
+type Pipeline struct {
+	cfg    Config
+	alarms alarms
+
+	mu  sync.Mutex
+	own *owner // nil while nobody here owns the partition
+}
+
+// New checks the configuration.
+func New(cfg Config) (*Pipeline, error) {
+	var errs []error
+	for _, field := range []struct {
+		name  string
+		there bool
+	}{
+		{"Events", cfg.Events != nil}, {"Journal", cfg.Journal != nil}, {"Parked", cfg.Parked != nil}, {"Dead", cfg.Dead != nil},
+		{"Quarantine", cfg.Quarantine != nil}, {"Bad", cfg.Bad != nil}, {"Lease", cfg.Lease != nil}, {"Lanes", cfg.Lanes != nil},
+		{"Route", cfg.Route != nil}, {"Seen", cfg.Seen != nil}, {"Key", cfg.Key != nil},
+	} {
+		if !field.there {
+			errs = append(errs, fault.New(fault.Internal, "pipeline.Config.%s is required", field.name))
+		}
+	}
+	if cfg.Scan == nil {
+		cfg.Scan = deliver.Scan
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.OpenFrames == 0 {
+		cfg.OpenFrames = 4096
+	}
+	if cfg.OpenBytes == 0 {
+		cfg.OpenBytes = 64 << 20
+	}
+	if cfg.Window == 0 {
+		cfg.Window = 7 * 24 * time.Hour
+	}
+	if cfg.Snapshot == 0 {
+		cfg.Snapshot = time.Minute
+	}
+	p := &Pipeline{cfg: cfg}
+	p.alarms.log = cfg.Log.With("partition", cfg.Partition)
+	return p, errors.Join(errs...)
+}
+
+// Run owns the partition until ctx ends (then it returns nil) or it cannot go
+// on; it may be called again. fault.Conflict: another owner has it.
+// fault.Unavailable: a log is away.
+func (p *Pipeline) Run(ctx context.Context) error {
+	lease, epoch, err := p.cfg.Lease(ctx)
+	if err != nil {
+		return p.ended(ctx, fmt.Errorf("take the lease: %w", err))
+	}
+	o := &owner{cfg: &p.cfg, alarms: &p.alarms, lease: lease}
+	defer o.release(ctx)
+	if err := o.recover(ctx, epoch); err != nil {
+		return p.ended(ctx, fmt.Errorf("recover: %w", err))
+	}
+	p.owns(o)
+	defer p.owns(nil)
+
+	// Lease, journal and lanes run beside the loop and end after it.
+	return p.ended(ctx, o.beside(ctx, func(ctx context.Context) error {
+		for rec, err := range p.cfg.Events.Read(ctx, o.start+1, "") {
+			if err != nil {
+				return fmt.Errorf("read events: %w", err)
+			}
+			if err := o.budget.wait(ctx); err != nil {
+				return err
+			}
+			f, err := o.decode(ctx, rec)
+			if err != nil {
+				return err
+			}
+			if f.fresh {
+				if err := o.dedupe(f); err != nil {
+					return err
+				}
+				if err := o.check(ctx, f); err != nil {
+					return err
+				}
+				if err := o.route(ctx, f); err != nil {
+					return err
+				}
+				// Transformations come here: between the routes of an event and its outputs.
+				o.journal.open(f.opening())
+			} else {
+				o.resume(f)
+			}
+			if err := p.hand(ctx, o, f); err != nil {
+				return err
+			}
+			o.readAt.Store(rec.Seq)
+			if err := o.snapshot(ctx); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+}
+
+// hand gives the frame's deliveries to the lanes.
+func (p *Pipeline) hand(ctx context.Context, o *owner, f *frame) error {
+	if len(f.deliveries) == 0 {
+		return nil
+	}
+	if err := o.lanes.Offer(ctx, f.deliveries); err != nil {
+		return fmt.Errorf("offer frame %d: %w", f.rec.Seq, err)
+	}
+	return nil
+}
+
+// ended gives an error its place; the end of ctx is none.
+func (p *Pipeline) ended(ctx context.Context, err error) error {
+	if err == nil || ctx.Err() != nil {
+		return nil
+	}
+	return fmt.Errorf("partition %d: %w", p.cfg.Partition, err)
+}
+
+// Keep runs the partition again whenever Run ended, after a pause that grows to
+// a minute while it ends soon, until ctx ends.
+func (p *Pipeline) Keep(ctx context.Context) {
+	const shortest, longest = 100 * time.Millisecond, time.Minute
+	for pause := shortest; ; pause = min(2*pause, longest) {
+		began := time.Now()
+		if err := p.Run(ctx); err != nil {
+			p.cfg.Log.ErrorContext(ctx, "partition ended", "partition", p.cfg.Partition, "error", err)
+			p.alarms.raise(alarmStopped)
+		}
+		if time.Since(began) > longest {
+			pause = shortest
+		}
+		if !sleep(ctx, pause) {
+			return
+		}
+	}
+}
+
+func (p *Pipeline) owns(o *owner) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.own = o
+	if o != nil {
+		p.alarms.over(alarmStopped)
+	}
+}
+
+// owner returns who owns the partition. fault.Unavailable: nobody here.
+func (p *Pipeline) owner() (*owner, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.own == nil {
+		return nil, fault.New(fault.Unavailable, "Partition %d does not run here now.", p.cfg.Partition)
+	}
+	return p.own, nil
+}
+
+// Books returns the partition's books as they are journaled, with what was in
+// flight then; nil while the partition does not run here.
+func (p *Pipeline) Books() []ledger.Row {
+	o, err := p.owner()
+	if err != nil {
+		return nil
+	}
+	return o.books()
+}
+
+// Problems returns the alarms that are on.
+func (p *Pipeline) Problems() []Alarm { return p.alarms.list() }
+
+// Lag is how far delivery is behind.
+type Lag struct {
+	Frames uint64        // in EVENTS above the floor
+	Age    time.Duration // of the oldest frame that is read and not settled
+}
+
+// Lag asks the log how far delivery is behind. fault.Unavailable: the partition
+// does not run here, or the log is away.
+func (p *Pipeline) Lag(ctx context.Context) (Lag, error) {
+	o, err := p.owner()
+	if err != nil {
+		return Lag{}, err
+	}
+	st, err := p.cfg.Events.State(ctx)
+	if err != nil {
+		return Lag{}, fmt.Errorf("lag of partition %d: %w", p.cfg.Partition, err)
+	}
+	return o.lag(st.Last), nil
+}
+
+// Redrive moves dead letters back to their destination; see deliver.Lanes.
+func (p *Pipeline) Redrive(ctx context.Context, f deliver.Filter) (moved int, err error) {
+	o, err := p.owner()
+	if err != nil {
+		return 0, err
+	}
+	return o.lanes.Redrive(ctx, f)
+}
+
+// Discard drops dead letters; see deliver.Lanes.
+func (p *Pipeline) Discard(ctx context.Context, f deliver.Filter) (discarded int, err error) {
+	o, err := p.owner()
+	if err != nil {
+		return 0, err
+	}
+	return o.lanes.Discard(ctx, f)
+}
+
+// List returns dead letters; see deliver.Lanes.
+func (p *Pipeline) List(ctx context.Context, f deliver.Filter, after deliver.Place, limit int) ([]deliver.DeadLetter, error) {
+	o, err := p.owner()
+	if err != nil {
+		return nil, err
+	}
+	return o.lanes.List(ctx, f, after, limit)
+}
