@@ -70,7 +70,7 @@ func TestAHolderAnswersFromPlansAndTombstones(t *testing.T) {
 	t.Parallel()
 	var opened int
 	var h plan.Holder
-	if _, known := h.Route("ws_a", "src_a"); known {
+	if _, _, known := h.Route("ws_a", "src_a"); known {
 		t.Error("an empty holder knows a workspace")
 	}
 	if _, presence := h.Target("ws_a", "dst_a"); presence != deliver.Unknown {
@@ -85,10 +85,10 @@ func TestAHolderAnswersFromPlansAndTombstones(t *testing.T) {
 	if e, ok := h.Source("wk_off"); !ok || !e.Disabled {
 		t.Errorf("wk_off opens %+v, %v, want disabled", e, ok)
 	}
-	if table, known := h.Route("ws_a", "src_a"); !known || len(table.Destinations()) != 1 {
+	if table, revision, known := h.Route("ws_a", "src_a"); !known || revision != 1 || len(table.Destinations()) != 1 {
 		t.Errorf("src_a is routed to %v, %v", table.Destinations(), known)
 	}
-	if table, known := h.Route("ws_a", "src_gone"); !known || len(table.Destinations()) != 0 {
+	if table, _, known := h.Route("ws_a", "src_gone"); !known || len(table.Destinations()) != 0 {
 		t.Errorf("a source that is gone: %v, %v; want a known nothing", table.Destinations(), known)
 	}
 	if target, presence := h.Target("ws_a", "dst_a"); presence != deliver.Present || target.Name != "hook" {
@@ -104,7 +104,7 @@ func TestAHolderAnswersFromPlansAndTombstones(t *testing.T) {
 	if _, presence := h.Target("ws_a", "dst_a"); presence != deliver.Removed {
 		t.Errorf("a destination of a removed workspace is %v, want Removed", presence)
 	}
-	if table, known := h.Route("ws_a", "src_a"); !known || table != nil {
+	if table, _, known := h.Route("ws_a", "src_a"); !known || table != nil {
 		t.Errorf("a source of a removed workspace: %v, %v, want a known nothing", table, known)
 	}
 }

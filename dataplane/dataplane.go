@@ -1,0 +1,235 @@
+package dataplane
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"weir/dataplane/agent"
+	"weir/dataplane/dedupe"
+	"weir/dataplane/deliver"
+	"weir/dataplane/egress"
+	"weir/dataplane/guard"
+	"weir/dataplane/ingest"
+	"weir/dataplane/plan"
+	"weir/dataplane/queue"
+	"weir/dataplane/view"
+	"weir/shared/fault"
+	"weir/shared/telemetry"
+	"weir/shared/wire"
+)
+
+// DataPlane is one data plane. Run it once.
+type DataPlane struct {
+	cfg     Config
+	trusted []netip.Prefix
+	up      chan struct{} // closed when events are taken
+
+	mu        sync.Mutex
+	addresses Addresses
+
+	// Made by Run before anything reads them.
+	plane      admission
+	plans      plan.Holder
+	store      *queue.Store
+	partitions []*partition
+}
+
+// Addresses is where a plane listens, as host:port; empty before Run listens.
+type Addresses struct{ Gateway, View, Metrics string }
+
+// New checks cfg, all of it at once. fault.Invalid: something in it is wrong.
+func New(cfg Config) (*DataPlane, error) {
+	trusted, err := cfg.check()
+	if err != nil {
+		return nil, err
+	}
+	return &DataPlane{cfg: cfg, trusted: trusted, up: make(chan struct{})}, nil
+}
+
+// Ready is closed when an event that is sent now would be accepted.
+func (d *DataPlane) Ready() <-chan struct{} { return d.up }
+
+// Addresses returns where the plane listens.
+func (d *DataPlane) Addresses() Addresses {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.addresses
+}
+
+// Run runs the plane until ctx ends, then stops it in order: the gateway
+// answers what it holds, the partitions write down what they did, the log is
+// closed.
+//
+// fault.Missing: the plane has not joined. fault.Conflict: another process uses
+// the data directory. fault.Unavailable: an address is taken, or the cluster
+// for events does not answer.
+func (d *DataPlane) Run(ctx context.Context) error {
+	var err error
+	if d.plane, err = readAdmission(d.cfg.DataDir); err != nil {
+		return err
+	}
+	k, err := loadKeys(d.cfg.DataDir)
+	if err != nil {
+		return err
+	}
+	g, err := guard.Load(filepath.Join(d.cfg.DataDir, guardFile))
+	if err != nil {
+		return err
+	}
+	l, err := d.listen(ctx)
+	if err != nil {
+		return err
+	}
+	defer l.close()
+	d.store, err = queue.Open(ctx, queue.Config{Dir: d.cfg.DataDir, Address: d.cfg.Events, Partitions: d.cfg.Partitions, Log: d.cfg.Log})
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.run(ctx, k, g, l), d.store.Close())
+}
+
+// run runs everything on an open log.
+func (d *DataPlane) run(ctx context.Context, k keys, g *guard.Guard, l listeners) error {
+	client := deliver.NewClient(d.dialer(g))
+	defer client.Close()
+	if err := d.divide(client, g); err != nil {
+		return err
+	}
+	follower, err := agent.New(agent.Config{
+		Dir: filepath.Join(d.cfg.DataDir, "workspaces"), Region: d.plane.Region, Sealing: k.sealing, Guard: g, Kinds: kinds(), Plans: &d.plans,
+		Version: d.cfg.Version, GatewayURL: d.cfg.GatewayURL, ViewURL: d.cfg.ViewURL, Status: d.status, Log: d.cfg.Log,
+	})
+	if err != nil {
+		return err
+	}
+	if err := follower.Load(); err != nil { // before the partitions: what was kept runs at once
+		return err
+	}
+	edge, err := d.edge(k, follower)
+	if err != nil {
+		return err
+	}
+	defer edge.Close()
+	writer := queue.NewWriter(d.store.Logs(queue.Events), d.store.Slots())
+	doors, err := d.doors(writer, g)
+	if err != nil {
+		return err
+	}
+
+	// What is behind the doors outlives them.
+	back, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var behind, writing sync.WaitGroup
+	writers, stopWriter := context.WithCancel(back)
+	writing.Go(func() { _ = writer.Run(writers) }) // it gives no errors: appends do
+	for _, p := range d.partitions {
+		behind.Go(func() { p.run(back) })
+	}
+	defer func() {
+		stopWriter()
+		writing.Wait()
+		stop()
+		behind.Wait()
+	}()
+
+	front, fctx := errgroup.WithContext(ctx)
+	front.Go(func() error { return ingest.Serve(fctx, l.gateway, doors.gateway) })
+	front.Go(func() error { return serve(fctx, l.view, doors.view) })
+	front.Go(func() error { return serve(fctx, l.metrics, doors.metrics) })
+	front.Go(func() error { return follower.Run(fctx, edge) })
+	close(d.up)
+	d.cfg.Log.InfoContext(ctx, "data plane runs", "plane", d.plane.Plane, "region", d.plane.Region, "gateway", l.gateway.Addr().String())
+	return front.Wait()
+}
+
+// divide makes the partitions.
+func (d *DataPlane) divide(client *deliver.Client, g *guard.Guard) error {
+	raw, err := loadSecret(d.cfg.DataDir, dedupeFile, func() ([]byte, error) { return random(32), nil })
+	if err != nil {
+		return err
+	}
+	if len(raw) != 32 {
+		return fault.New(fault.Invalid, "%s does not hold a secret of 32 bytes.", dedupeFile)
+	}
+	hasher := dedupe.NewHasher([32]byte(raw))
+	for n := range d.store.Partitions() {
+		d.partitions = append(d.partitions, &partition{
+			number: n, dir: filepath.Join(d.cfg.DataDir, "dedupe"), store: d.store, plans: &d.plans, hasher: hasher, client: client,
+			deps: deliver.Deps{Dial: d.dialer(g), Now: time.Now, Log: d.cfg.Log}, log: d.cfg.Log,
+		})
+	}
+	return nil
+}
+
+// dialer is the one way out for tenants: the guard is asked for the host, then
+// egress for the address.
+func (d *DataPlane) dialer(g *guard.Guard) func(ctx context.Context, network, addr string) (net.Conn, error) {
+	out := egress.New(egress.Policy{Private: d.cfg.AllowPrivate})
+	return func(ctx context.Context, network, addr string) (net.Conn, error) {
+		host, _, err := net.SplitHostPort(addr)
+		if err != nil {
+			return nil, fault.New(fault.Denied, "The address to call is not host:port.")
+		}
+		if err := g.Host(host); err != nil {
+			return nil, err
+		}
+		return out.DialContext(ctx, network, addr)
+	}
+}
+
+// edge dials the hub.
+func (d *DataPlane) edge(k keys, a *agent.Agent) (*wire.Edge, error) {
+	hub := d.cfg.Hub
+	if hub == "" {
+		hub = d.plane.Hub
+	}
+	return wire.Dial(wire.EdgeConfig{
+		Address: hub, Credentials: wire.Credentials{JWT: d.plane.JWT, Seed: k.nats}, Plane: d.plane.Plane, Region: d.plane.Region,
+		ControlKey: d.plane.ControlKey, Identity: k.identity, Sealing: k.sealing, Alarm: a.Alarm, Log: d.cfg.Log,
+	})
+}
+
+// ready says why an event would not be accepted now.
+func (d *DataPlane) ready() error {
+	if !d.plans.Loaded() {
+		return fault.New(fault.Unavailable, "The plane has not loaded its configuration yet.")
+	}
+	return d.store.Healthy()
+}
+
+// doors is what answers on the plane's addresses.
+type doors struct{ gateway, view, metrics http.Handler }
+
+func (d *DataPlane) doors(writer *queue.Writer, g *guard.Guard) (doors, error) {
+	gateway, err := ingest.New(ingest.Config{
+		Kinds: kinds().Sources, Source: d.plans.Source, Append: writer.Append, Ready: d.ready, Version: d.cfg.Version,
+		TrustedProxies: d.trusted, Log: d.cfg.Log,
+	})
+	if err != nil {
+		return doors{}, fmt.Errorf("gateway: %w", err)
+	}
+	dead := make([]view.Dead, len(d.partitions))
+	for i, p := range d.partitions {
+		dead[i] = p
+	}
+	v, err := view.New(view.Config{
+		Plane: d.plane.Plane, Key: d.plane.CapabilityKey, Origins: d.plane.Origins, Guard: g, Plans: &d.plans, Rows: d.rows, Dead: dead,
+		Healthy: d.ready, Log: d.cfg.Log,
+	})
+	if err != nil {
+		return doors{}, fmt.Errorf("view: %w", err)
+	}
+	registry := telemetry.NewRegistry()
+	if err := registry.Register(newCollector(d)); err != nil {
+		return doors{}, fmt.Errorf("metrics: %w", err)
+	}
+	return doors{gateway: gateway, view: v, metrics: telemetry.Handler(registry)}, nil
+}

@@ -1,0 +1,215 @@
+package dataplane
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"weir/dataplane/dedupe"
+	"weir/dataplane/deliver"
+	"weir/dataplane/ledger"
+	"weir/dataplane/plan"
+	"weir/dataplane/queue"
+	pipeline "weir/dataplane/zpipe"
+	"weir/shared/fault"
+	"weir/shared/wire"
+)
+
+// How long a partition that stopped waits before it starts again; each failure
+// in a row doubles it. One that ran for steady counts as healthy again.
+const (
+	firstPause = 250 * time.Millisecond
+	longPause  = 30 * time.Second
+	steady     = time.Minute
+)
+
+// partition keeps one partition's pipeline running. A pipeline that stops (its
+// lease was lost, somebody else wrote to its logs, the log was away) is made
+// anew: start and takeover are the same.
+type partition struct {
+	number int
+	dir    string // of the dedupe index
+	store  *queue.Store
+	plans  *plan.Holder
+	hasher *dedupe.Hasher
+	client *deliver.Client
+	deps   deliver.Deps
+	log    *slog.Logger
+
+	stopped atomic.Uint64 // how often it stopped by itself
+	running atomic.Bool
+
+	mu      sync.Mutex
+	current *pipeline.Pipeline // the newest, also while it is being replaced
+	raised  map[wire.Code]uint64
+}
+
+// run keeps the pipeline running until ctx ends.
+func (p *partition) run(ctx context.Context) {
+	pause := firstPause
+	for ctx.Err() == nil {
+		begun := time.Now()
+		err := p.once(ctx)
+		p.running.Store(false)
+		if ctx.Err() != nil {
+			if err != nil && !errors.Is(err, context.Canceled) {
+				p.log.Warn("partition did not end cleanly", "partition", p.number, "error", err)
+			}
+			return
+		}
+		p.stopped.Add(1)
+		if time.Since(begun) >= steady {
+			pause = firstPause
+		}
+		p.log.Error("partition stopped", "partition", p.number, "error", err, "pause", pause)
+		timer := time.NewTimer(pause)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+		}
+		pause = min(2*pause, longPause)
+	}
+}
+
+// once makes a pipeline and runs it until it stops.
+func (p *partition) once(ctx context.Context) error {
+	seen, err := dedupe.Open(dedupe.Config{Dir: filepath.Join(p.dir, strconv.Itoa(p.number)), Log: p.log})
+	if err != nil {
+		return fmt.Errorf("open the dedupe index of partition %d: %w", p.number, err)
+	}
+	defer func() { _ = seen.Close() }()
+	log := func(k queue.Kind) queue.Log { return p.store.Log(k, p.number) }
+	var held *queue.Lease
+	made, err := pipeline.New(pipeline.Config{
+		Partition: p.number,
+		Events:    log(queue.Events), Journal: log(queue.Journal), Bad: log(queue.Bad), Quarantine: log(queue.Quarantine),
+		Parked: log(queue.Parked), Dead: log(queue.Dead),
+		Lease: func(ctx context.Context) (pipeline.Lease, uint64, error) {
+			var err error
+			if held, err = p.store.Lease(ctx, p.number); err != nil {
+				return nil, 0, err
+			}
+			return held, held.Epoch, nil
+		},
+		Seen: seen, Key: p.hasher.Key, Route: p.plans.Route,
+		Lanes: func(r pipeline.Reports) (pipeline.Lanes, error) {
+			return deliver.New(deliver.Config{
+				Parked: log(queue.Parked), Dead: log(queue.Dead), Lookup: p.plans.Target, Settle: r.Settle, Drained: r.Drained, Held: r.Held,
+				Do: p.client.Do, Deps: p.deps, Log: p.log, Owners: p.store.Partitions(),
+			})
+		},
+		Alarm: p.alarm, Log: p.log,
+	})
+	if err != nil {
+		return err
+	}
+	p.mu.Lock()
+	p.current = made
+	p.mu.Unlock()
+	p.running.Store(true)
+	beside, stop := context.WithCancelCause(ctx)
+	var merging sync.WaitGroup
+	merging.Go(func() {
+		if err := seen.Run(beside); err != nil && beside.Err() == nil {
+			stop(fmt.Errorf("dedupe index of partition %d: %w", p.number, err))
+		}
+	})
+	err = made.Run(beside)
+	stop(nil)
+	merging.Wait()
+	if err == nil && ctx.Err() == nil {
+		err = context.Cause(beside)
+	}
+	return errors.Join(err, p.release(ctx, held))
+}
+
+// release gives the lease up, so that the next owner need not wait for its end.
+func (p *partition) release(ctx context.Context, held *queue.Lease) error {
+	if held == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	return held.Release(ctx)
+}
+
+// alarm counts a pipeline's alarm. Codes that may not go up stand for damage.
+func (p *partition) alarm(code string) {
+	c := wire.Code(code)
+	if !c.Known() {
+		c = "journal_damaged"
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.raised == nil {
+		p.raised = map[wire.Code]uint64{}
+	}
+	p.raised[c]++
+}
+
+// alarms returns what was raised since the start.
+func (p *partition) alarms() map[wire.Code]uint64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return maps.Clone(p.raised)
+}
+
+// now returns the pipeline. fault.Unavailable: it does not run at the moment.
+func (p *partition) now() (*pipeline.Pipeline, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.current == nil || !p.running.Load() {
+		return nil, fault.New(fault.Unavailable, "Partition %d does not run at the moment.", p.number)
+	}
+	return p.current, nil
+}
+
+// last returns the newest pipeline, running or not; nil before the first.
+func (p *partition) last() *pipeline.Pipeline {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.current
+}
+
+// books returns the partition's books.
+func (p *partition) books() []ledger.Row {
+	if last := p.last(); last != nil {
+		return last.Books()
+	}
+	return nil
+}
+
+// List, Redrive and Discard are those of the lanes that run now.
+func (p *partition) List(ctx context.Context, f deliver.Filter, after deliver.Place, limit int) ([]deliver.DeadLetter, error) {
+	now, err := p.now()
+	if err != nil {
+		return nil, err
+	}
+	return now.List(ctx, f, after, limit)
+}
+
+// Redrive moves dead letters to where they are sent from again.
+func (p *partition) Redrive(ctx context.Context, f deliver.Filter) (int, error) {
+	now, err := p.now()
+	if err != nil {
+		return 0, err
+	}
+	return now.Redrive(ctx, f)
+}
+
+// Discard drops dead letters.
+func (p *partition) Discard(ctx context.Context, f deliver.Filter) (int, error) {
+	now, err := p.now()
+	if err != nil {
+		return 0, err
+	}
+	return now.Discard(ctx, f)
+}
