@@ -41,6 +41,7 @@ type DataPlane struct {
 	plans      plan.Holder
 	store      *queue.Store
 	partitions []*partition
+	disk       disk
 }
 
 // Addresses is where a plane listens, as host:port; empty before Run listens.
@@ -119,6 +120,8 @@ func (d *DataPlane) run(ctx context.Context, k keys, g *guard.Guard, l listeners
 		return err
 	}
 	defer edge.Close()
+	d.disk.dir = d.cfg.DataDir
+	d.disk.look()
 	writer := queue.NewWriter(d.store.Logs(queue.Events), d.store.Slots())
 	doors, err := d.doors(writer, g)
 	if err != nil {
@@ -145,6 +148,8 @@ func (d *DataPlane) run(ctx context.Context, k keys, g *guard.Guard, l listeners
 	front.Go(func() error { return serve(fctx, l.view, doors.view) })
 	front.Go(func() error { return serve(fctx, l.metrics, doors.metrics) })
 	front.Go(func() error { return follower.Run(fctx, edge) })
+	front.Go(func() error { return d.nurse(fctx) })
+	front.Go(func() error { d.disk.watch(fctx); return nil })
 	close(d.up)
 	d.cfg.Log.InfoContext(ctx, "data plane runs", "plane", d.plane.Plane, "region", d.plane.Region, "gateway", l.gateway.Addr().String())
 	return front.Wait()
@@ -202,7 +207,39 @@ func (d *DataPlane) ready() error {
 	if !d.plans.Loaded() {
 		return fault.New(fault.Unavailable, "The plane has not loaded its configuration yet.")
 	}
+	if err := d.disk.check(); err != nil {
+		return err
+	}
 	return d.store.Healthy()
+}
+
+// How often the log is asked how it is, and how long it may be ill before the
+// plane ends.
+const (
+	healthEvery = time.Second
+	healthLimit = time.Minute
+)
+
+// nurse ends the plane when its embedded log was ill for healthLimit: after a
+// write error only a restart, by whoever runs the process, helps. A cluster
+// outside is waited for instead.
+func (d *DataPlane) nurse(ctx context.Context) error {
+	tick := time.NewTicker(healthEvery)
+	defer tick.Stop()
+	for well := time.Now(); ; {
+		err := d.store.Healthy()
+		switch {
+		case err == nil || d.cfg.Events != "":
+			well = time.Now()
+		case time.Since(well) >= healthLimit:
+			return fmt.Errorf("the event log does not recover: %w", err)
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return nil
+		}
+	}
 }
 
 // doors is what answers on the plane's addresses.
@@ -210,7 +247,7 @@ type doors struct{ gateway, view, metrics http.Handler }
 
 func (d *DataPlane) doors(writer *queue.Writer, g *guard.Guard) (doors, error) {
 	gateway, err := ingest.New(ingest.Config{
-		Kinds: kinds().Sources, Source: d.plans.Source, Append: writer.Append, Ready: d.ready, Version: d.cfg.Version,
+		Kinds: kinds().Sources, Source: d.plans.Source, Append: d.disk.before(writer.Append), Ready: d.ready, Version: d.cfg.Version,
 		TrustedProxies: d.trusted, Log: d.cfg.Log,
 	})
 	if err != nil {

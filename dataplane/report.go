@@ -1,8 +1,10 @@
 package dataplane
 
 import (
+	"context"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -49,6 +51,9 @@ func (d *DataPlane) status() agent.Status {
 	}
 	alarm("partition_stopped", stopped)
 	alarm("ledger_unbalanced", unbalanced)
+	if d.disk.check() != nil {
+		alarm("disk_low", 1)
+	}
 	if d.store.Healthy() != nil {
 		alarm("queue_unavailable", 1)
 	}
@@ -93,7 +98,7 @@ func newCollector(d *DataPlane) *collector {
 	return &collector{
 		plane: d,
 		books: prometheus.NewDesc("weir_ledger_events", "Events by what became of them.", []string{"kind"}, labels),
-		lag:   prometheus.NewDesc("weir_pipeline_lag_frames", "Frames that were not read yet.", nil, labels),
+		lag:   prometheus.NewDesc("weir_pipeline_lag_frames", "Frames that are not settled.", nil, labels),
 		stops: prometheus.NewDesc("weir_pipeline_stops_total", "How often a partition stopped by itself.", nil, labels),
 	}
 }
@@ -120,10 +125,14 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	for kind, n := range sums {
 		ch <- prometheus.MustNewConstMetric(c.books, prometheus.GaugeValue, float64(n), kind)
 	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
 	var lag, stops float64
 	for _, p := range c.plane.partitions {
 		if last := p.last(); last != nil {
-			lag += float64(last.Lag())
+			if behind, err := last.Lag(ctx); err == nil { // a log that is away has its own alarm
+				lag += float64(behind.Frames)
+			}
 		}
 		stops += float64(p.stopped.Load())
 	}
