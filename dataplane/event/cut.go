@@ -56,32 +56,29 @@ func Single(body []byte) (Member, error) {
 func (b *Batch) Cut(body []byte) error {
 	*b = Batch{Members: b.Members[:0]}
 	body = trim(body)
-	var few [16]field
-	fields, ok := walk(few[:0], body)
-	if !ok {
-		if end, _ := skip(body, 0); end == len(body) && len(body) > 0 && body[0] != '{' && valid(body) == "" {
+	if len(body) == 0 || body[0] != '{' {
+		if end, _ := skip(body, 0); end == len(body) && valid(body) == "" {
 			return NoBatch.Err()
 		}
 		return InvalidJSON.Err()
 	}
-	var list []byte
+	var few [16]field
+	fields, code := b.walk(few[:0], body)
+	if code != "" {
+		return code.Err()
+	}
+	listed := false
 	for _, f := range fields {
+		if code := valid(body[f.key-1 : f.keyEnd+1]); code != "" {
+			return code.Err()
+		}
 		value := body[f.val:f.valEnd]
-		key := body[f.key-1 : f.keyEnd+1]
-		if code := valid(key); code != "" {
-			return code.Err()
-		}
-		if string(keyOf(body, f)) == "batch" {
-			list = value
-			continue
-		}
-		if f.depth+1 > MaxDepth {
-			return TooDeep.Err()
-		}
-		if code := valid(value); code != "" {
-			return code.Err()
-		}
 		switch string(keyOf(body, f)) {
+		case "batch":
+			listed = value[0] == '['
+			if listed {
+				continue // each member is looked at by itself
+			}
 		case "sentAt":
 			b.SentAt = value
 		case "context":
@@ -89,42 +86,82 @@ func (b *Batch) Cut(body []byte) error {
 		case "integrations":
 			b.Integrations = value
 		}
+		if f.depth+1 > MaxDepth {
+			return TooDeep.Err()
+		}
+		if code := valid(value); code != "" {
+			return code.Err()
+		}
 	}
-	if repeats(body, fields, nil) {
+	switch {
+	case repeats(body, fields, nil):
 		return DuplicateKey.Err()
-	}
-	return b.cutList(list)
-}
-
-// cutList cuts the list itself.
-func (b *Batch) cutList(list []byte) error {
-	if len(list) == 0 || list[0] != '[' {
+	case !listed:
 		return NoBatch.Err()
-	}
-	i := space(list, 1)
-	if i == len(list)-1 {
+	case len(b.Members) == 0:
 		return EmptyBatch.Err()
 	}
+	return nil
+}
+
+// walk is walk for the whole body. It cuts the list on the way, because passing
+// over it costs as much.
+func (b *Batch) walk(fields []field, body []byte) ([]field, Code) {
+	i := space(body, 1)
+	if i == len(body)-1 && body[i] == '}' {
+		return fields, ""
+	}
 	for {
-		i = space(list, i)
-		end, depth := skip(list, i)
+		f, at := nextKey(body, i)
+		if at < 0 || at >= len(body) {
+			return fields, InvalidJSON
+		}
+		if body[at] == '[' && string(keyOf(body, f)) == "batch" {
+			var code Code
+			if f.valEnd, code = b.cutList(body, at); code != "" {
+				return fields, code
+			}
+		} else if f.valEnd, f.depth = skip(body, at); f.valEnd < 0 {
+			return fields, InvalidJSON
+		}
+		fields = append(fields, f)
+		i = space(body, f.valEnd)
+		switch {
+		case i < len(body) && body[i] == ',':
+			i++
+		case i == len(body)-1 && body[i] == '}':
+			return fields, ""
+		default:
+			return fields, InvalidJSON
+		}
+	}
+}
+
+// cutList cuts the list that begins at i and returns the position after it.
+func (b *Batch) cutList(body []byte, i int) (int, Code) {
+	if i = space(body, i+1); i < len(body) && body[i] == ']' {
+		return i + 1, ""
+	}
+	for {
+		i = space(body, i)
+		end, depth := skip(body, i)
 		if end < 0 {
-			return InvalidJSON.Err()
+			return 0, InvalidJSON
 		}
 		if len(b.Members) == MaxMembers {
-			return TooMany.Err()
+			return 0, TooMany
 		}
-		b.Members = append(b.Members, Member{JSON: list[i:end:end], Depth: depth})
-		if i = space(list, end); i >= len(list) {
-			return InvalidJSON.Err()
+		b.Members = append(b.Members, Member{JSON: body[i:end:end], Depth: depth})
+		if i = space(body, end); i >= len(body) {
+			return 0, InvalidJSON
 		}
-		switch {
-		case list[i] == ',':
+		switch body[i] {
+		case ',':
 			i++
-		case list[i] == ']' && i == len(list)-1:
-			return nil
+		case ']':
+			return i + 1, ""
 		default:
-			return InvalidJSON.Err()
+			return 0, InvalidJSON
 		}
 	}
 }

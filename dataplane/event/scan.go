@@ -108,6 +108,17 @@ func skipNested(b []byte, i int) (end, depth int) {
 // comma. It returns the position of what follows the value, -1 when there is no
 // key and value.
 func next(b []byte, i int) (f field, after int) {
+	if f, i = nextKey(b, i); i < 0 {
+		return f, -1
+	}
+	if f.valEnd, f.depth = skip(b, f.val); f.valEnd < 0 {
+		return f, -1
+	}
+	return f, space(b, f.valEnd)
+}
+
+// nextKey is next up to the value, where it stops.
+func nextKey(b []byte, i int) (f field, value int) {
 	i = space(b, i)
 	if i >= len(b) || b[i] != '"' {
 		return f, -1
@@ -122,10 +133,7 @@ func next(b []byte, i int) (f field, after int) {
 		return f, -1
 	}
 	f.val = space(b, i+1)
-	if f.valEnd, f.depth = skip(b, f.val); f.valEnd < 0 {
-		return f, -1
-	}
-	return f, space(b, f.valEnd)
+	return f, f.val
 }
 
 // walk appends the top-level fields of the object b to fields. False: b is not
