@@ -30,7 +30,8 @@ const (
 
 // alarms are those of a partition, by code.
 type alarms struct {
-	log *slog.Logger
+	log  *slog.Logger
+	told func(code string)
 
 	mu sync.Mutex
 	on map[string]*Alarm
@@ -38,6 +39,7 @@ type alarms struct {
 
 // raise counts an alarm; only the first of its code is logged.
 func (a *alarms) raise(code string) {
+	a.told(code)
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	now := time.Now()

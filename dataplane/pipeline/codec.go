@@ -16,7 +16,7 @@ import (
 //
 //	0     version, 1
 //	1-4   CRC-32C, little endian, of the version and of all after byte 4
-//	5-    epoch, counter, base, floor, parked (record, item), dead (record, item)
+//	5-    epoch, counter, base, floor, parked, dead
 //	      dictionary: texts, each with its length; books, each as three texts
 //	      openings, live settlements, moved settlements, drains, deltas, part
 //
@@ -136,7 +136,7 @@ func (r *record) encode() []byte {
 	out := make([]byte, headSize, headSize+64+len(e.body)+64*len(e.list))
 	out[0] = recordVersion
 	for _, n := range [...]uint64{
-		r.epoch, r.counter, r.base, r.floor, r.parked.Seq, uint64(r.parked.Item), r.dead.Seq, uint64(r.dead.Item),
+		r.epoch, r.counter, r.base, r.floor, r.parked, r.dead,
 	} {
 		out = binary.AppendUvarint(out, n)
 	}
@@ -242,9 +242,7 @@ func decodeRecord(data []byte) (record, error) {
 // decodeBody reads everything behind the checksum.
 func decodeBody(data []byte) (record, error) {
 	d := &decoder{left: data}
-	r := record{epoch: d.uint(), counter: d.uint(), base: d.uint(), floor: d.uint()}
-	r.parked = deliver.Place{Seq: d.uint(), Item: d.uint32()}
-	r.dead = deliver.Place{Seq: d.uint(), Item: d.uint32()}
+	r := record{epoch: d.uint(), counter: d.uint(), base: d.uint(), floor: d.uint(), parked: d.uint(), dead: d.uint()}
 	d.dictionary()
 	for range d.list(6) {
 		r.openings = append(r.openings, d.opening())

@@ -43,7 +43,8 @@ type journal struct {
 	room     *sync.Cond // settled was taken, or closed
 	st       *state     // changed by the writer alone
 	openings []opening
-	settled  []deliver.Settled
+	settled  [][]deliver.Settled // as they were reported
+	waiting  int                 // how many that are
 	drains   []drain
 	closed   bool
 }
@@ -62,14 +63,17 @@ func (j *journal) open(o opening) {
 	j.nudge()
 }
 
-// settle takes reports of lanes, in their order. It blocks while too many wait.
+// settle takes reports of lanes, in their order. Those of one call come into one
+// record, because a recovery looks for what is behind the newest record of
+// PARKED or DEAD that the journal has. It blocks while too many wait.
 func (j *journal) settle(all []deliver.Settled) {
 	j.mu.Lock()
-	for len(j.settled) >= waitingSettled && !j.closed {
+	for j.waiting >= waitingSettled && !j.closed {
 		j.room.Wait()
 	}
 	if !j.closed {
-		j.settled = append(j.settled, all...)
+		j.settled = append(j.settled, all)
+		j.waiting += len(all)
 	}
 	j.mu.Unlock()
 	j.nudge()
@@ -159,8 +163,11 @@ func (j *journal) take() (record, bool) {
 	var drains []drain
 	if len(j.openings) == 0 {
 		j.openings = nil
-		m := min(len(j.settled), recordSettled)
-		settled, j.settled = j.settled[:m:m], j.settled[m:]
+		for len(j.settled) > 0 && (len(settled) == 0 || len(settled)+len(j.settled[0]) <= recordSettled) {
+			settled = append(settled, j.settled[0]...)
+			j.settled = j.settled[1:]
+		}
+		j.waiting -= len(settled)
 		if len(j.settled) == 0 {
 			j.settled = nil
 			drains, j.drains = j.drains, nil

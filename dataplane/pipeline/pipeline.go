@@ -66,9 +66,8 @@ type Config struct {
 	Seen  Seen
 	Key   func(s id.Source, user string, m id.Event) dedupe.Key
 
-	// Scan is deliver.Scan when nil.
-	Scan func(ctx context.Context, log queue.Log, from uint64, fn func(deliver.Settled) error) error
-	Log  *slog.Logger // nil: nowhere
+	Alarm func(code string) // hears of every alarm that is raised; nil: nobody does
+	Log   *slog.Logger      // nil: nowhere
 
 	OpenFrames int           // frames that are read and not settled; zero means 4096
 	OpenBytes  int64         // memory of their events; zero means 64 MiB
@@ -82,8 +81,9 @@ type Pipeline struct {
 	cfg    Config
 	alarms alarms
 
-	mu  sync.Mutex
-	own *owner // nil while nobody here owns the partition
+	mu   sync.Mutex
+	own  *owner // nil while nobody here owns the partition
+	last *owner // who had it last, also when it does not any more
 }
 
 // New checks the configuration.
@@ -101,8 +101,8 @@ func New(cfg Config) (*Pipeline, error) {
 			errs = append(errs, fault.New(fault.Internal, "pipeline.Config.%s is required", field.name))
 		}
 	}
-	if cfg.Scan == nil {
-		cfg.Scan = deliver.Scan
+	if cfg.Alarm == nil {
+		cfg.Alarm = func(string) {}
 	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
@@ -120,7 +120,7 @@ func New(cfg Config) (*Pipeline, error) {
 		cfg.Snapshot = time.Minute
 	}
 	p := &Pipeline{cfg: cfg}
-	p.alarms.log = cfg.Log.With("partition", cfg.Partition)
+	p.alarms.told, p.alarms.log = cfg.Alarm, cfg.Log.With("partition", cfg.Partition)
 	return p, errors.Join(errs...)
 }
 
@@ -223,6 +223,7 @@ func (p *Pipeline) owns(o *owner) {
 	defer p.mu.Unlock()
 	p.own = o
 	if o != nil {
+		p.last = o
 		p.alarms.over(alarmStopped)
 	}
 }
@@ -238,10 +239,13 @@ func (p *Pipeline) owner() (*owner, error) {
 }
 
 // Books returns the partition's books as they are journaled, with what was in
-// flight then; nil while the partition does not run here.
+// flight then. While the partition does not run here they are those of when it
+// last did, nil before.
 func (p *Pipeline) Books() []ledger.Row {
-	o, err := p.owner()
-	if err != nil {
+	p.mu.Lock()
+	o := p.last
+	p.mu.Unlock()
+	if o == nil {
 		return nil
 	}
 	return o.books()

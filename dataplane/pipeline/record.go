@@ -16,8 +16,9 @@ type record struct {
 	base    uint64 // number of the oldest record that a recovery has to read; 0: the first there is
 	floor   uint64 // everything up to this frame was settled and journaled before this record
 
-	// The last items of PARKED and DEAD whose settlement is journaled here or before.
-	parked, dead deliver.Place
+	// The newest records of PARKED and DEAD whose settlements are journaled here
+	// or before.
+	parked, dead uint64
 
 	openings []opening
 	live     []liveSet  // settlements of outputs of open frames

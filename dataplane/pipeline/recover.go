@@ -31,11 +31,9 @@ func (o *owner) recover(ctx context.Context, epoch uint64) error {
 	if err := o.place(ctx, st); err != nil {
 		return err
 	}
-	through := deliver.Recovery{ParkedThrough: st.parked.Seq, DeadThrough: st.dead.Seq}
-	for _, log := range []queue.Log{o.cfg.Parked, o.cfg.Dead} {
-		if err := o.scan(ctx, log, log == o.cfg.Parked); err != nil {
-			return err
-		}
+	through := deliver.Recovery{ParkedThrough: st.parked, DeadThrough: st.dead}
+	if err := o.missed(ctx, through); err != nil {
+		return err
 	}
 	before, err := o.cfg.Parked.State(ctx)
 	if err != nil {
@@ -191,36 +189,28 @@ func (o *owner) place(ctx context.Context, st *state) error {
 	return nil
 }
 
-// scan books the settlements that records of PARKED or DEAD prove and that
+// missed books the settlements that records of PARKED and DEAD prove and that
 // former owners could not journal any more.
-func (o *owner) scan(ctx context.Context, log queue.Log, parked bool) error {
-	through := o.journal.st.dead
-	if parked {
-		through = o.journal.st.parked
-	}
+func (o *owner) missed(ctx context.Context, through deliver.Recovery) error {
 	var all []deliver.Settled
 	book := func() error {
-		if len(all) == 0 {
-			return nil
-		}
 		r := o.journal.compose(nil, all, nil, true)
 		all = nil
 		return o.journal.append(ctx, &r)
 	}
-	err := o.cfg.Scan(ctx, log, max(through.Seq, 1), func(s deliver.Settled) error {
-		if later(through, s.To) == through {
-			return nil
+	err := deliver.Missed(ctx, o.cfg.Parked, o.cfg.Dead, through.ParkedThrough, through.DeadThrough, func(s deliver.Settled) error {
+		var err error
+		if n := len(all); n >= recordSettled && all[n-1].To.Seq != s.To.Seq { // those of one record together
+			err = book()
 		}
-		if all = append(all, s); len(all) < recordSettled {
-			return nil
-		}
-		return book()
+		all = append(all, s)
+		return err
 	})
-	if err == nil {
+	if err == nil && len(all) > 0 {
 		err = book()
 	}
 	if err != nil {
-		return fmt.Errorf("scan for lost settlements: %w", err)
+		return fmt.Errorf("book what was settled and not journaled: %w", err)
 	}
 	return nil
 }

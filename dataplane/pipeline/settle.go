@@ -121,11 +121,8 @@ func (b *booker) add(s *deliver.Settled) {
 	} else {
 		b.addMoved(s, movedKey{s.Stage, book, s.End, code})
 	}
-	if parked, dead := s.Through(); parked > 0 {
-		b.rec.parked = later(b.rec.parked, s.To)
-	} else if dead > 0 {
-		b.rec.dead = later(b.rec.dead, s.To)
-	}
+	parked, dead := s.Through()
+	b.rec.parked, b.rec.dead = max(b.rec.parked, parked), max(b.rec.dead, dead)
 }
 
 func (b *booker) addLive(s *deliver.Settled, k liveKey) {

@@ -20,7 +20,7 @@ type state struct {
 	whole               bool   // nothing before the newest record is missing; else a checkpoint is awaited
 	base                uint64 // first record of the newest whole checkpoint
 	readThrough         uint64 // highest frame that was opened
-	parked, dead        deliver.Place
+	parked, dead        uint64 // see record
 	book                ledger.Book
 	frames              map[uint64]*tracker
 	order               []uint64 // keys of frames, ascending
@@ -154,7 +154,7 @@ func (s *state) apply(seq uint64, r *record) (done []uint64) {
 	if r.part.of > 0 || !s.whole {
 		return nil
 	}
-	s.parked, s.dead = later(s.parked, r.parked), later(s.dead, r.dead)
+	s.parked, s.dead = max(s.parked, r.parked), max(s.dead, r.dead)
 	s.book.Apply(r.deltas)
 	for i := range r.openings {
 		if o := &r.openings[i]; s.open(o) {
@@ -294,19 +294,11 @@ func (s *state) rows() []ledger.Row {
 	return rows
 }
 
-// later returns the higher of two places.
-func later(a, b deliver.Place) deliver.Place {
-	if cmp.Or(cmp.Compare(a.Seq, b.Seq), cmp.Compare(a.Item, b.Item)) < 0 {
-		return b
-	}
-	return a
-}
-
 // checkpoint returns s as data from which restore makes an equal state.
 func (s *state) checkpoint() []byte {
 	e := newEncoder()
 	for _, n := range [...]uint64{
-		s.readThrough, s.parked.Seq, uint64(s.parked.Item), s.dead.Seq, uint64(s.dead.Item), uint64(s.flawed),
+		s.readThrough, s.parked, s.dead, uint64(s.flawed),
 	} {
 		e.uint(n)
 	}
@@ -357,8 +349,7 @@ func (s *state) restore(data []byte) error {
 	d := &decoder{left: data[1:]}
 	d.dictionary()
 	s.readThrough = d.uint()
-	s.parked = deliver.Place{Seq: d.uint(), Item: d.uint32()}
-	s.dead = deliver.Place{Seq: d.uint(), Item: d.uint32()}
+	s.parked, s.dead = d.uint(), d.uint()
 	s.flawed = int64(min(d.uint(), math.MaxInt64))
 	s.book = ledger.Book{}
 	s.book.Apply(d.deltas())
