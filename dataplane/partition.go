@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"path/filepath"
 	"strconv"
 	"sync"
@@ -15,9 +14,9 @@ import (
 	"weir/dataplane/dedupe"
 	"weir/dataplane/deliver"
 	"weir/dataplane/ledger"
+	"weir/dataplane/pipeline"
 	"weir/dataplane/plan"
 	"weir/dataplane/queue"
-	pipeline "weir/dataplane/zpipe"
 	"weir/shared/fault"
 	"weir/shared/wire"
 )
@@ -48,7 +47,6 @@ type partition struct {
 
 	mu      sync.Mutex
 	current *pipeline.Pipeline // the newest, also while it is being replaced
-	raised  map[wire.Code]uint64
 }
 
 // run keeps the pipeline running until ctx ends.
@@ -87,14 +85,13 @@ func (p *partition) once(ctx context.Context) error {
 	}
 	defer func() { _ = seen.Close() }()
 	log := func(k queue.Kind) queue.Log { return p.store.Log(k, p.number) }
-	var held *queue.Lease
 	made, err := pipeline.New(pipeline.Config{
 		Partition: p.number,
 		Events:    log(queue.Events), Journal: log(queue.Journal), Bad: log(queue.Bad), Quarantine: log(queue.Quarantine),
 		Parked: log(queue.Parked), Dead: log(queue.Dead),
 		Lease: func(ctx context.Context) (pipeline.Lease, uint64, error) {
-			var err error
-			if held, err = p.store.Lease(ctx, p.number); err != nil {
+			held, err := p.store.Lease(ctx, p.number)
+			if err != nil {
 				return nil, 0, err
 			}
 			return held, held.Epoch, nil
@@ -106,7 +103,7 @@ func (p *partition) once(ctx context.Context) error {
 				Do: p.client.Do, Deps: p.deps, Log: p.log, Owners: p.store.Partitions(),
 			})
 		},
-		Alarm: p.alarm, Log: p.log,
+		Log: p.log,
 	})
 	if err != nil {
 		return err
@@ -128,38 +125,25 @@ func (p *partition) once(ctx context.Context) error {
 	if err == nil && ctx.Err() == nil {
 		err = context.Cause(beside)
 	}
-	return errors.Join(err, p.release(ctx, held))
+	return err
 }
 
-// release gives the lease up, so that the next owner need not wait for its end.
-func (p *partition) release(ctx context.Context, held *queue.Lease) error {
-	if held == nil {
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-	defer cancel()
-	return held.Release(ctx)
-}
-
-// alarm counts a pipeline's alarm. Codes that may not go up stand for damage.
-func (p *partition) alarm(code string) {
-	c := wire.Code(code)
-	if !c.Known() {
-		c = "journal_damaged"
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.raised == nil {
-		p.raised = map[wire.Code]uint64{}
-	}
-	p.raised[c]++
-}
-
-// alarms returns what was raised since the start.
+// alarms returns what the pipeline raises, by code. Codes that may not go up
+// stand for damage.
 func (p *partition) alarms() map[wire.Code]uint64 {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return maps.Clone(p.raised)
+	raised := map[wire.Code]uint64{}
+	last := p.last()
+	if last == nil {
+		return raised
+	}
+	for _, a := range last.Problems() {
+		c := wire.Code(a.Code)
+		if !c.Known() {
+			c = "journal_damaged"
+		}
+		raised[c] += uint64(max(a.Count, 1))
+	}
+	return raised
 }
 
 // now returns the pipeline. fault.Unavailable: it does not run at the moment.
