@@ -48,7 +48,7 @@ web/dist/index.html: web/node_modules $(WEB_SOURCES)
 
 generate: web/node_modules ## write every generated file
 	go run ./shared/catalog/gen
-	cd controlplane && go tool ent generate --feature sql/versioned-migration,sql/upsert --target store/ent ./store/schema
+	cd controlplane && go run ./store/generate
 	cd web && npm run --silent generate
 	gofmt -w shared/catalog controlplane/store/ent dataplane
 
@@ -67,6 +67,7 @@ check: need bin/staticcheck ## format, vet, staticcheck, tidy modules, generated
 	bin/staticcheck $$(go list work | grep -v /store/ent)
 	@for m in $(MODULES); do (cd $$m && GOWORK=off go mod tidy -diff >/dev/null) || { echo "$$m: go mod tidy changes it"; exit 1; }; done
 	@infra/tools/generated.sh
+	cd controlplane && go run ./store/migrate -check
 	@$(MAKE) --no-print-directory web/node_modules
 	cd web && npm run --silent check
 
