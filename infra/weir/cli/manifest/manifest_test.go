@@ -175,7 +175,7 @@ func TestHostileFilesAreRefused(t *testing.T) {
 func TestWhatIsFormattedIsReadBackEqual(t *testing.T) {
 	doc := manifest.Document{
 		ID: "ws_x", Workspace: "yes", Region: "eu",
-		Sources: []manifest.Source{{ID: "src_x", Name: "12", Type: "http", WriteKey: "wk: # 'odd'", Settings: json.RawMessage(`{"z":1,"a":{"n":12345678901234567890,"f":1.50,"e":"😀\n line","empty":{},"none":null,"list":[],"t":true,"s":"true","d":"2026-01-02","x":"~"}}`)}},
+		Sources:         []manifest.Source{{ID: "src_x", Name: "12", Type: "http", WriteKey: "wk: # 'odd'", Settings: json.RawMessage(`{"z":1,"a":{"n":12345678901234567890,"f":1.50,"e":"😀\n line","empty":{},"none":null,"list":[],"t":true,"s":"true","d":"2026-01-02","x":"~"}}`)}},
 		Transformations: []manifest.Transformation{{Name: "t", Language: "javascript", Code: "a();\n\n  b(); // trailing  \n\tc()"}},
 		Destinations: []manifest.Destination{{Name: "hook", Type: "webhook", Disabled: true,
 			Secrets: map[string]manifest.Secret{"headers": {Version: 2, Fingerprint: "00012345"}}}},
