@@ -374,6 +374,10 @@ func (s *state) restore(data []byte) error {
 	}
 	s.early = map[uint64][]output{}
 	for _, l := range d.lives() {
+		if l.set.len() != 1 {
+			d.fail()
+			break
+		}
 		s.settle(&liveSet{kind: early, frame: l.frame, book: l.book, output: l.output, set: l.set})
 	}
 	s.torn, s.opened = false, nil
