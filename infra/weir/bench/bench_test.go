@@ -1,0 +1,282 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// mode is the variable that says how the stand-in for weir behaves.
+const mode = "WEIR_BENCH_STANDIN"
+
+// TestMain lets this binary be its own receivers, and a stand-in for weir.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 {
+		switch os.Args[1] {
+		case receiveCommand:
+			os.Exit(receive(os.Args[2:]))
+		case "dev":
+			os.Exit(standIn(os.Args[2:], os.Getenv(mode)))
+		case "ledger":
+			fmt.Println(`{"source":"web","destination":"hook","inFlight":0,"parked":0,"dead":0,"balanced":true}`)
+			os.Exit(0)
+		}
+	}
+	os.Exit(m.Run())
+}
+
+// standIn takes events as `weir dev` does and forwards each to the webhook.
+func standIn(args []string, how string) int {
+	if how == "dies" {
+		fmt.Fprintln(os.Stderr, "no room on this disk")
+		return 3
+	}
+	flag := func(name string) string { return args[slices.Index(args, name)+1] }
+	config, err := os.ReadFile(flag("--config"))
+	if err != nil {
+		return 1
+	}
+	url := regexp.MustCompile(`url: "([^"]+)"`).FindSubmatch(config)[1]
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return 1
+	}
+	f := &forwarder{url: string(url), how: how, queue: make(chan []byte, 1<<20), client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 16}}}
+	for range 16 {
+		go f.run()
+	}
+	go func() { _ = http.Serve(l, f) }()
+	_ = os.MkdirAll(flag("--data-dir"), 0o700)
+	dev := fmt.Sprintf(`{"gateway":"http://%s","writeKey":%q}`, l.Addr(), writeKey)
+	if err := os.WriteFile(filepath.Join(flag("--data-dir"), "dev.json"), []byte(dev), 0o600); err != nil {
+		return 1
+	}
+	stop := make(chan os.Signal, 1)
+	signal.Notify(stop, syscall.SIGTERM)
+	fmt.Println("starting\nready")
+	<-stop
+	return 0
+}
+
+type forwarder struct {
+	url, how string
+	queue    chan []byte
+	client   *http.Client
+	mu       sync.Mutex
+	n        int
+}
+
+func (f *forwarder) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return
+	}
+	events := []json.RawMessage{body}
+	if r.URL.Path == "/v1/batch" {
+		var b struct{ Batch []json.RawMessage }
+		if err := json.Unmarshal(body, &b); err != nil {
+			w.WriteHeader(http.StatusBadRequest)
+			return
+		}
+		events = b.Batch
+	}
+	if user, _, ok := r.BasicAuth(); !ok || user != writeKey {
+		w.WriteHeader(http.StatusUnauthorized)
+		return
+	}
+	for _, e := range events {
+		f.mu.Lock()
+		f.n++
+		forget := f.how == "forgets" && f.n == 20
+		refuse := f.how == "refuses" && f.n%10 == 0
+		f.mu.Unlock()
+		if refuse {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		if !forget {
+			f.queue <- e
+		}
+	}
+}
+
+func (f *forwarder) run() {
+	for e := range f.queue {
+		i := bytes.Index(e, idMark) + len(idMark)
+		req, err := http.NewRequest(http.MethodPost, f.url, bytes.NewReader(e))
+		if err != nil {
+			panic(err)
+		}
+		req.Header.Set("Weir-Message-Id", string(e[i:i+idLength]))
+		resp, err := f.client.Do(req)
+		if err != nil {
+			continue
+		}
+		_, _ = io.Copy(io.Discard, resp.Body)
+		_ = resp.Body.Close()
+	}
+}
+
+// runBench runs the program with this binary in weir's place.
+func runBench(t *testing.T, how string) (code int, r report, errs string) {
+	t.Helper()
+	t.Setenv(mode, how)
+	dir := t.TempDir()
+	var out, log bytes.Buffer
+	code = run(t.Context(), []string{"-weir", os.Args[0], "-seconds", "0.2", "-stall", "2s", "-json", "-dir", dir}, &out, &log)
+	if out.Len() > 0 {
+		if err := json.Unmarshal(out.Bytes(), &r); err != nil {
+			t.Errorf("%v:\n%s", err, out.String())
+		}
+	}
+	if left, err := filepath.Glob(filepath.Join(dir, "*")); err != nil || len(left) > 0 {
+		t.Errorf("the run left %v (%v)", left, err)
+	}
+	return code, r, log.String()
+}
+
+func TestARunMeasuresEveryRow(t *testing.T) {
+	code, r, errs := runBench(t, "good")
+	if code != 0 || r.Lost != 0 || len(r.Notes) > 0 {
+		t.Errorf("exit code %d, lost %d, notes %q, want 0, 0, none\n%s", code, r.Lost, r.Notes, errs)
+	}
+	want := []string{
+		"ready, from start of the binary", "memory when idle (PSS)",
+		"200 events/s, send to arrival, p50", "200 events/s, send to arrival, p99", "200 events/s, acknowledged, p50", "200 events/s, acknowledged, p99",
+	}
+	for _, load := range []string{"single events, 64 connections", "single events, 512 connections", "batches of 100, 16 connections"} {
+		want = append(want, load, load+", CPU", load+", drained after")
+	}
+	want = append(want, "acknowledged and not arrived", "arrived twice", "longest drain after a load", "memory after all (PSS)", "books that do not balance")
+	var got []string
+	for _, one := range r.Rows {
+		got = append(got, one.Name)
+		if one.Figure < 0 || one.Figure == 0 && slices.Contains([]string{"s", "MB", "ms", "events/s"}, one.Unit) && !strings.Contains(one.Name, "drain") {
+			t.Errorf("%s: %v %s", one.Name, one.Figure, one.Unit)
+		}
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("rows\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+func TestAWeirThatCannotStartIsAFailure(t *testing.T) {
+	code, _, errs := runBench(t, "dies")
+	if code != 1 || !strings.Contains(errs, "no room on this disk") {
+		t.Errorf("exit code %d, want 1 and weir's own words:\n%s", code, errs)
+	}
+}
+
+func TestRefusedEventsAreNotedAndNotLost(t *testing.T) {
+	code, r, _ := runBench(t, "refuses")
+	if code != 0 || r.Lost != 0 {
+		t.Errorf("exit code %d, lost %d, want 0 and 0", code, r.Lost)
+	}
+	if len(r.Notes) == 0 || !strings.Contains(r.Notes[0], "status 503") {
+		t.Errorf("notes %q, want the status of the refusals", r.Notes)
+	}
+}
+
+func TestAWeirThatForgetsAnEventIsAFailure(t *testing.T) {
+	code, r, errs := runBench(t, "forgets")
+	if code != 1 || r.Lost != 1 || !strings.Contains(errs, "1 acknowledged events did not arrive") {
+		t.Errorf("exit code %d, lost %d, want 1 and 1\n%s", code, r.Lost, errs)
+	}
+}
+
+func TestAnAcknowledgedEventThatDoesNotArriveIsMissed(t *testing.T) {
+	o := &outcome{sent: &sent{acked: []span{{0, 1}, {2, 3}}, planned: []int64{10, 10, 10, 10, 10}}}
+	o.compare([]int64{30, 0, 40, 0}) // 1 was not acknowledged, 3 and 4 are missing
+	if o.lost != 2 || !slices.Equal(o.toEnd, []time.Duration{20, 30}) {
+		t.Errorf("lost %d, latencies %v, want 2 and [20ns 30ns]", o.lost, o.toEnd)
+	}
+	b := &bench{report: report{}, product: &child{done: make(chan struct{})}}
+	o.took = time.Second
+	bare := &outcome{sent: &sent{took: time.Second}}
+	b.tell(phase{name: "some"}, bare, o)
+	if b.report.Lost != 2 {
+		t.Errorf("the report says %d lost, want 2", b.report.Lost)
+	}
+}
+
+func TestAnEventIsAKilobyteOfJSONWithItsOwnID(t *testing.T) {
+	e := appendEvent(nil, 3, 77, time.Now().UTC())
+	var m map[string]any
+	if err := json.Unmarshal(e, &m); err != nil {
+		t.Fatalf("%v: %s", err, e)
+	}
+	if len(e) < 950 || len(e) > 1300 {
+		t.Errorf("an event has %d bytes, want about 1 KB", len(e))
+	}
+	phase, seq, ok := parseID(m["messageId"].(string))
+	if !ok || phase != 3 || seq != 77 {
+		t.Errorf("parseID(%v) = %d, %d, %v, want 3, 77, true", m["messageId"], phase, seq, ok)
+	}
+	if _, _, ok := parseID("5d3c1f0e-9a70-4c1b-8a4e-000000000001"); ok {
+		t.Error("a foreign id was taken for the bench's")
+	}
+}
+
+func TestAReceiverCountsFirstAndFurtherArrivals(t *testing.T) {
+	r := newReceiver(false)
+	id := string(appendID(nil, 1, 5))
+	r.note(id, []byte(`{"messageId":"`+id+`"}`), 100)
+	r.note(id, []byte(`{"messageId":"`+id+`"}`), 200)
+	r.note(id, []byte(`{"messageId":"another"}`), 300)
+	r.note("", []byte(`{"batch":[`+string(appendEvent(nil, 1, 6, time.Now()))+`,`+string(appendEvent(nil, 1, 7, time.Now()))+`]}`), 400)
+	r.note("", []byte(`{}`), 500)
+	got := r.phases[1]
+	if got.distinct != 3 || got.more != 1 || got.at[5] != 100 || got.at[7] != 400 || got.last != 400 || r.strange != 2 {
+		t.Errorf("%+v, strange %d; want 3 distinct, 1 more, 2 strange, event 5 at 100", got, r.strange)
+	}
+}
+
+func TestTheTreeHoldsThisProcessWithMemory(t *testing.T) {
+	all, err := tree(os.Getpid())
+	if err != nil || all[0].pid != os.Getpid() {
+		t.Fatalf("tree: %v %v", all, err)
+	}
+	if m, err := memory(os.Getpid()); err != nil || m < 1<<20 {
+		t.Errorf("memory: %d %v, want a MiB at least", m, err)
+	}
+}
+
+func TestTheTableMarksWhatMissedItsTarget(t *testing.T) {
+	var r report
+	r.goal("slow thing", 120, "ms", 100, 2, "")
+	r.goal("fast thing", 12.3456, "ms", 100, 0, "")
+	var out bytes.Buffer
+	r.table(&out)
+	for _, want := range []string{`slow thing +120 ms +<= 100 ms +MISSED +2 ms +60`, `fast thing +12.3 ms +<= 100 ms +ok +- +-`} {
+		if !regexp.MustCompile(want).Match(out.Bytes()) {
+			t.Errorf("no %q in\n%s", want, out.String())
+		}
+	}
+}
+
+func TestUnbalancedBooksAreCounted(t *testing.T) {
+	n, rows := unbalanced([]byte(`{"balanced":true,"inFlight":0}` + "\n" + `{"balanced":false}` + "\n" + `{"balanced":true,"parked":1}` + "\n" + "what?\n"))
+	if n != 3 || len(rows) != 4 {
+		t.Errorf("%d of %d rows are unbalanced, want 3 of 4", n, len(rows))
+	}
+}
+
+func TestQuantilesAreOfTheSortedValues(t *testing.T) {
+	all := []time.Duration{5, 1, 4, 2, 3, 10, 9, 8, 7, 6}
+	if got := []time.Duration{quantile(all, 0.5), quantile(all, 0.99), quantile(nil, 0.5)}; !slices.Equal(got, []time.Duration{6, 10, 0}) {
+		t.Errorf("quantiles %v, want [6 10 0]", got)
+	}
+}

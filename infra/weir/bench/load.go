@@ -1,0 +1,267 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	answerTime = 15 * time.Second      // how long a request may wait for its answer
+	pause      = 20 * time.Millisecond // after a refusal, before the connection goes on
+	mostPaced  = 1024                  // connections of a paced load: it does not wait, but it is bounded
+)
+
+func basic(key string) string { return base64.StdEncoding.EncodeToString([]byte(key + ":")) }
+
+// conn is one HTTP/1.1 connection that sends ready-made requests. It costs the
+// generator a fraction of what net/http's client does, and the machine is shared
+// with what is measured.
+type conn struct {
+	net.Conn
+	r *bufio.Reader
+}
+
+func (t target) dial(ctx context.Context) (*conn, error) {
+	d := net.Dialer{Timeout: answerTime}
+	c, err := d.DialContext(ctx, "tcp", t.address)
+	if err != nil {
+		return nil, err
+	}
+	return &conn{Conn: c, r: bufio.NewReaderSize(c, 4<<10)}, nil
+}
+
+// post sends a request and reads its whole answer. After an error the connection
+// is of no more use.
+func (c *conn) post(request []byte) (status int, err error) {
+	if err := c.SetDeadline(time.Now().Add(answerTime)); err != nil {
+		return 0, err
+	}
+	if _, err := c.Write(request); err != nil {
+		return 0, err
+	}
+	resp, err := http.ReadResponse(c.r, nil)
+	if err != nil {
+		return 0, err
+	}
+	_, err = io.Copy(io.Discard, resp.Body)
+	if cerr := resp.Body.Close(); err == nil {
+		err = cerr
+	}
+	if err == nil && resp.Close {
+		err = errClosing
+	}
+	return resp.StatusCode, err
+}
+
+// errClosing: the answer was read whole, but the server closes the connection.
+var errClosing = errors.New("the server closed the connection")
+
+// sent is what came of a load. One of each connection is merged at the end.
+type sent struct {
+	acked    []span          // what was acknowledged
+	events   int64           // in acked
+	latency  []time.Duration // from (planned) send to acknowledgement
+	late     []time.Duration // paced: how much later than planned it was sent
+	trouble  map[string]int64
+	took     time.Duration
+	planned  []int64 // paced: by sequence, ns of the wall clock
+	requests int64
+}
+
+// span is n events from seq on.
+type span struct {
+	seq uint32
+	n   int32
+}
+
+func (s *sent) note(seq uint32, n, status int, err error, took time.Duration) {
+	s.requests++
+	s.latency = append(s.latency, took)
+	switch {
+	case status == http.StatusOK && (err == nil || errors.Is(err, errClosing)):
+		s.acked = append(s.acked, span{seq, int32(n)})
+		s.events += int64(n)
+	case status != 0:
+		s.count(fmt.Sprintf("status %d", status))
+	default:
+		s.count("no answer: " + kindOf(err))
+	}
+}
+
+func (s *sent) count(what string) {
+	if s.trouble == nil {
+		s.trouble = map[string]int64{}
+	}
+	s.trouble[what]++
+}
+
+// kindOf says in a word what happened to a connection; its text has port numbers.
+func kindOf(err error) string {
+	var timeout net.Error
+	switch {
+	case errors.As(err, &timeout) && timeout.Timeout():
+		return "timeout"
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return "closed"
+	default:
+		return "network"
+	}
+}
+
+func (s *sent) merge(o *sent) {
+	s.acked = append(s.acked, o.acked...)
+	s.events += o.events
+	s.requests += o.requests
+	s.latency = append(s.latency, o.latency...)
+	s.late = append(s.late, o.late...)
+	for what, n := range o.trouble {
+		if s.trouble == nil {
+			s.trouble = map[string]int64{}
+		}
+		s.trouble[what] += n
+	}
+}
+
+// closedLoop sends over conns connections for lasts: each sends the next request
+// when it has the answer to the one before. A request holds batch events.
+func closedLoop(ctx context.Context, t target, p phase) (*sent, error) {
+	open := make([]*conn, 0, p.conns)
+	defer func() {
+		for _, c := range open {
+			_ = c.Close()
+		}
+	}()
+	for range p.conns {
+		c, err := t.dial(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("open connection %d of %d: %w", len(open)+1, p.conns, err)
+		}
+		open = append(open, c)
+	}
+	var next atomic.Uint32
+	each := make([]sent, p.conns)
+	ctx, cancel := context.WithTimeout(ctx, p.lasts)
+	defer cancel()
+	began := time.Now()
+	var wg sync.WaitGroup
+	for i := range open {
+		wg.Go(func() { open[i] = closedConn(ctx, t, p, open[i], &next, &each[i]) })
+	}
+	wg.Wait()
+	all := &sent{took: time.Since(began)}
+	for i := range each {
+		all.merge(&each[i])
+	}
+	return all, nil
+}
+
+// closedConn is one connection of a closed loop; it returns the connection that
+// is open in the end.
+func closedConn(ctx context.Context, t target, p phase, c *conn, next *atomic.Uint32, s *sent) *conn {
+	var request, body []byte
+	for ctx.Err() == nil {
+		seq := next.Add(uint32(p.batch)) - uint32(p.batch)
+		request, body = t.appendRequest(request[:0], body, p.number, seq, p.batch)
+		start := time.Now()
+		status, err := c.post(request)
+		s.note(seq, p.batch, status, err, time.Since(start))
+		if status == http.StatusOK && err == nil {
+			continue
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(pause):
+		}
+		if err == nil {
+			continue
+		}
+		_ = c.Close()
+		again, err := t.dial(context.WithoutCancel(ctx))
+		if err != nil {
+			s.count("no connection: " + kindOf(err))
+			return c
+		}
+		c = again
+	}
+	return c
+}
+
+// openLoop sends one event every 1/rate seconds, whether the ones before were
+// answered or not. Latencies count from the planned moment, so that a stall is
+// felt by every event that came in it.
+func openLoop(ctx context.Context, t target, p phase) (*sent, error) {
+	n := int(p.rate * p.lasts.Seconds())
+	all := &sent{planned: make([]int64, n)}
+	idle := make(chan *conn, mostPaced)
+	room := make(chan struct{}, mostPaced)
+	var mu sync.Mutex // over all
+	var wg sync.WaitGroup
+	began := time.Now()
+	for i := range n {
+		due := began.Add(time.Duration(float64(i) / p.rate * float64(time.Second)))
+		if wait := time.Until(due); wait > 0 {
+			select {
+			case <-ctx.Done():
+				wg.Wait()
+				return nil, ctx.Err()
+			case <-time.After(wait):
+			}
+		}
+		all.planned[i] = due.UnixNano()
+		select {
+		case room <- struct{}{}:
+		default:
+			mu.Lock()
+			all.count("not sent: too many unanswered")
+			mu.Unlock()
+			continue
+		}
+		wg.Go(func() {
+			defer func() { <-room }()
+			late := time.Since(due)
+			status, err := t.postOne(ctx, idle, p.number, uint32(i))
+			took := time.Since(due)
+			mu.Lock()
+			defer mu.Unlock()
+			all.late = append(all.late, late)
+			all.note(uint32(i), 1, status, err, took)
+		})
+	}
+	wg.Wait()
+	all.took = time.Since(began)
+	close(idle)
+	for c := range idle {
+		_ = c.Close()
+	}
+	return all, nil
+}
+
+// postOne sends an event over an idle connection or a new one.
+func (t target) postOne(ctx context.Context, idle chan *conn, phase, seq uint32) (int, error) {
+	var c *conn
+	select {
+	case c = <-idle:
+	default:
+		var err error
+		if c, err = t.dial(ctx); err != nil {
+			return 0, err
+		}
+	}
+	request, _ := t.appendRequest(nil, nil, phase, seq, 1)
+	status, err := c.post(request)
+	if err != nil {
+		_ = c.Close()
+		return status, err
+	}
+	idle <- c // there are never more connections than room for them
+	return status, nil
+}

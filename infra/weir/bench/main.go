@@ -1,0 +1,84 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime"
+	"syscall"
+	"time"
+)
+
+// mostTime bounds a whole run, drains included.
+const mostTime = 15 * time.Minute
+
+// The children's parent-death signal follows the thread that started them; the
+// main thread is the one that lives as long as the process.
+func init() { runtime.LockOSThread() }
+
+func main() {
+	if len(os.Args) > 1 && os.Args[1] == receiveCommand {
+		os.Exit(receive(os.Args[2:]))
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+// run is the program without its process: it returns the exit code.
+func run(ctx context.Context, args []string, out, errs io.Writer) int {
+	fl := flag.NewFlagSet("bench", flag.ContinueOnError)
+	fl.SetOutput(errs)
+	weir := fl.String("weir", "bin/weir", "the built binary to measure")
+	seconds := fl.Float64("seconds", 0, "how long each phase lasts (else 20 paced, 5 each under full load)")
+	asJSON := fl.Bool("json", false, "print JSON instead of a table")
+	dir := fl.String("dir", "", "where the run's directory is made, on the disk to be measured (else the system's temporary directory)")
+	stall := fl.Duration("stall", 30*time.Second, "how long without an arrival until what is missing counts as lost")
+	if err := fl.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			return 0
+		}
+		return 2
+	}
+	if fl.NArg() > 0 || *seconds < 0 || *stall <= 0 {
+		_, _ = fmt.Fprintln(errs, "bench: -seconds and -stall are not negative, and there are no arguments beside the flags")
+		return 2
+	}
+	ctx, cancel := context.WithTimeout(ctx, mostTime)
+	defer cancel()
+	b := &bench{weir: *weir, paced: 20 * time.Second, full: 5 * time.Second, stall: *stall, errs: errs}
+	if *seconds > 0 {
+		b.paced = time.Duration(*seconds * float64(time.Second))
+		b.full = b.paced
+	}
+	err := b.measure(ctx, *dir)
+	if err == nil || len(b.report.Rows) > 0 {
+		b.report.print(out, *asJSON)
+	}
+	if err != nil {
+		_, _ = fmt.Fprintf(errs, "bench: %v\n", err)
+		return 1
+	}
+	if b.report.Lost > 0 {
+		_, _ = fmt.Fprintf(errs, "bench: %d acknowledged events did not arrive\n", b.report.Lost)
+		return 1
+	}
+	return 0
+}
+
+// print writes the report as a table or as JSON.
+func (r *report) print(out io.Writer, asJSON bool) {
+	if !asJSON {
+		r.table(out)
+		return
+	}
+	enc := json.NewEncoder(out)
+	enc.SetIndent("", "  ")
+	_ = enc.Encode(r) // a report has nothing that cannot be encoded
+}
