@@ -41,7 +41,7 @@ web: web/dist/index.html ## build the console into web/dist
 WEB_SOURCES := $(shell find web/src web/index.html web/package.json web/vite.config.ts 2>/dev/null -type f)
 
 web/node_modules: web/package-lock.json
-	cd web && npm ci --no-audit --no-fund --loglevel=error && touch node_modules
+	cd web && npm install --no-save --no-audit --no-fund --loglevel=error && touch node_modules # not ci: it wants every platform in the lockfile
 
 web/dist/index.html: web/node_modules $(WEB_SOURCES)
 	cd web && npm run --silent build
