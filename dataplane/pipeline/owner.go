@@ -164,6 +164,12 @@ func (o *owner) drainJournaled(d id.Destination, floor uint64) {
 	nudge(o.confirm)
 }
 
+// passed notes that a frame went through the loop: it may be below the floor.
+func (o *owner) passed(frame uint64) {
+	o.readAt.Store(frame)
+	nudge(o.moved)
+}
+
 // framesDone is called by the journal's writer.
 func (o *owner) framesDone(frames []uint64) {
 	o.budget.release(frames)

@@ -171,7 +171,7 @@ func (p *Pipeline) Run(ctx context.Context) error {
 			if err := p.hand(ctx, o, f); err != nil {
 				return err
 			}
-			o.readAt.Store(rec.Seq)
+			o.passed(rec.Seq)
 			if err := o.snapshot(ctx); err != nil {
 				return err
 			}

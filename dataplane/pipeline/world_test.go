@@ -1,0 +1,465 @@
+package pipeline_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"weir/dataplane/dedupe"
+	"weir/dataplane/deliver"
+	"weir/dataplane/event"
+	"weir/dataplane/ledger"
+	"weir/dataplane/pipeline"
+	"weir/dataplane/queue"
+	"weir/dataplane/queue/queuetest"
+	"weir/dataplane/route"
+	"weir/shared/fault"
+	"weir/shared/id"
+	"weir/shared/workspace"
+)
+
+const (
+	ws     id.Workspace   = "ws_test"
+	source id.Source      = "src_test"
+	steady id.Destination = "dst_steady"
+	shaky  id.Destination = "dst_shaky"
+)
+
+// hook sends one request per event; the body is the event's id.
+type hook struct{ dest id.Destination }
+
+func (h hook) Build(b deliver.Batch) ([]deliver.Request, []deliver.Verdict) {
+	reqs := make([]deliver.Request, len(b.Items))
+	for i, it := range b.Items {
+		reqs[i] = deliver.Request{Method: "POST", URL: "http://" + string(h.dest) + "/", Header: http.Header{}, Body: it.Event.JSON, Items: []int{i}}
+	}
+	return reqs, nil
+}
+
+func (h hook) Judge(r deliver.Request, s deliver.Response) []deliver.Verdict {
+	return deliver.Classify(r, s)
+}
+
+// arrival is an event that a destination took.
+type arrival struct {
+	what string
+	at   time.Time
+}
+
+// kinds of logs, by queue.Kind.
+const kinds = int(queue.Bad) + 1
+
+// world is one partition's disk and destinations, which outlive processes.
+type world struct {
+	t     *testing.T
+	seed  uint64
+	rng   *rand.Rand // the test's own goroutine
+	disk  [kinds]*queuetest.Log
+	table map[id.Source]*route.Table
+
+	mu       sync.Mutex
+	dice     *rand.Rand
+	answer   map[id.Destination]func() (status int, wait time.Duration)
+	arrived  map[id.Destination][]arrival
+	sending  int // requests under way, of living processes
+	epoch    uint64
+	known    bool                      // the workspace is loaded
+	snapshot map[dedupe.Key]dedupe.Pos // the dedupe index on disk
+	position uint64
+
+	accepted map[string][]string // per user, the events in the order in which they were accepted
+	copies   int                 // frames' events in all, with retries
+	broken   int                 // of them, those quarantined at the door
+	serial   int
+	cuts     []time.Time // when processes died or lost the partition
+}
+
+func newWorld(t *testing.T, seed uint64) *world {
+	w := &world{
+		t: t, seed: seed, rng: rand.New(rand.NewPCG(seed, 1)), dice: rand.New(rand.NewPCG(seed, 2)), known: true,
+		answer: map[id.Destination]func() (int, time.Duration){}, arrived: map[id.Destination][]arrival{},
+		snapshot: map[dedupe.Key]dedupe.Pos{}, accepted: map[string][]string{},
+	}
+	for k := range w.disk {
+		w.disk[k] = queuetest.NewLog(seed*10+uint64(k), queuetest.Faults{})
+	}
+	w.table = route.Compile(workspace.Config{
+		Sources:      []workspace.Source{{ID: source, Name: "web"}},
+		Destinations: []workspace.Destination{{ID: steady, Name: "steady", Type: "hook"}, {ID: shaky, Name: "shaky", Type: "hook"}},
+		Connections:  []workspace.Connection{{Source: source, Destination: steady}, {Source: source, Destination: shaky}},
+	})
+	return w
+}
+
+func (w *world) faults(f queuetest.Faults, which ...queue.Kind) {
+	for _, k := range which {
+		w.disk[k].SetFaults(f)
+	}
+}
+
+// accept is the gateway: it appends a frame of n events, again when the answer
+// was lost, as a client would.
+func (w *world) accept(n int) {
+	var events []event.Event
+	for range n {
+		w.serial++
+		user := fmt.Sprint("u", w.rng.IntN(4))
+		e := event.Event{
+			Workspace: ws, Source: source, MessageID: id.Event(fmt.Sprint("m", w.serial)), Type: "track", User: user,
+			ReceivedAt: time.Now().UTC(), JSON: fmt.Appendf(nil, `"%s %d"`, user, w.serial),
+		}
+		if w.rng.IntN(30) == 0 {
+			e.Quarantine = "no_id"
+			w.broken++
+		}
+		events = append(events, e)
+	}
+	w.append(events)
+	for _, e := range events {
+		if e.Quarantine == "" {
+			w.accepted[e.User] = append(w.accepted[e.User], string(e.JSON))
+		}
+	}
+	if w.rng.IntN(10) == 0 { // a client that did not hear the answer
+		w.append(events)
+		w.broken += len(slices.DeleteFunc(slices.Clone(events), func(e event.Event) bool { return e.Quarantine == "" }))
+	}
+}
+
+func (w *world) append(events []event.Event) {
+	if _, err := w.disk[queue.Events].Share().Append(w.t.Context(), "", queue.EncodeFrame(events)); err != nil {
+		w.t.Fatalf("seed %d: append: %v", w.seed, err)
+	}
+	w.copies += len(events)
+}
+
+// process is one life of a plane that owns the partition.
+type process struct {
+	w     *world
+	logs  [kinds]*queuetest.Log
+	p     *pipeline.Pipeline
+	end   func()
+	ended chan struct{}
+
+	mu     sync.Mutex
+	dead   bool
+	stale  bool // it lost the lease, and has not heard of it
+	keys   map[dedupe.Key]dedupe.Pos
+	alarms map[string]int
+}
+
+// start begins a life.
+func (w *world) start() *process {
+	pr := &process{w: w, keys: map[dedupe.Key]dedupe.Pos{}, alarms: map[string]int{}, ended: make(chan struct{})}
+	w.mu.Lock()
+	for k, v := range w.snapshot {
+		pr.keys[k] = v
+	}
+	seen := &seen{pr: pr, position: w.position}
+	w.mu.Unlock()
+	for k := range pr.logs {
+		pr.logs[k] = w.disk[k].Restart()
+	}
+	hasher := dedupe.NewHasher([32]byte{})
+	p, err := pipeline.New(pipeline.Config{
+		Events: pr.logs[queue.Events], Journal: pr.logs[queue.Journal], Parked: pr.logs[queue.Parked], Dead: pr.logs[queue.Dead],
+		Quarantine: pr.logs[queue.Quarantine], Bad: pr.logs[queue.Bad],
+		Lease: func(context.Context) (pipeline.Lease, uint64, error) {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			w.epoch++
+			return lease{pr}, w.epoch, nil
+		},
+		Lanes: pr.lanes,
+		Route: func(_ id.Workspace, s id.Source) (*route.Table, uint64, bool) {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			return w.table[s], 1, w.known
+		},
+		Seen: seen, Key: hasher.Key, OpenFrames: 50, Snapshot: 200 * time.Millisecond,
+		Alarm: func(code string) {
+			pr.mu.Lock()
+			defer pr.mu.Unlock()
+			pr.alarms[code]++
+		},
+	})
+	if err != nil {
+		w.t.Fatalf("New: %v", err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	pr.p, pr.end = p, cancel
+	go func() {
+		defer close(pr.ended)
+		p.Keep(ctx)
+	}()
+	return pr
+}
+
+func (pr *process) lanes(r pipeline.Reports) (pipeline.Lanes, error) {
+	lookup := func(_ id.Workspace, d id.Destination) (*deliver.Target, deliver.Presence) {
+		return &deliver.Target{Workspace: ws, ID: d, Name: string(d), Type: "hook", Opened: deliver.Opened{
+			HTTP: hook{d}, Limits: deliver.Limits{Ordered: true, Concurrency: 4, BatchSize: 1, Timeout: 30 * time.Second},
+		}}, deliver.Present
+	}
+	l, err := deliver.New(deliver.Config{
+		Parked: pr.logs[queue.Parked], Dead: pr.logs[queue.Dead], Lookup: lookup, Settle: r.Settle, Drained: r.Drained, Held: r.Held,
+		Do: pr.do, Seed: pr.w.seed + 1, Grace: time.Millisecond, Owners: 1,
+	})
+	return l, err
+}
+
+// crash ends the process as kill -9 does: nothing is written any more, and of
+// the requests under way some arrive.
+func (pr *process) crash() {
+	pr.w.cut()
+	pr.mu.Lock()
+	pr.dead = true
+	pr.mu.Unlock()
+	for _, l := range pr.logs {
+		l.Crash()
+	}
+	pr.stop()
+}
+
+func (pr *process) stop() {
+	pr.end()
+	<-pr.ended
+}
+
+// supersede lets another process have the partition, of which this one will
+// hear only when it writes.
+func (pr *process) supersede() {
+	pr.w.cut()
+	pr.mu.Lock()
+	defer pr.mu.Unlock()
+	pr.stale = true
+}
+
+func (w *world) cut() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.cuts = append(w.cuts, time.Now())
+}
+
+func (pr *process) is() (dead, stale bool) {
+	pr.mu.Lock()
+	defer pr.mu.Unlock()
+	return pr.dead, pr.stale
+}
+
+// do is the network and the destinations behind it.
+func (pr *process) do(r *http.Request) (*http.Response, error) {
+	body, _ := io.ReadAll(r.Body)
+	w, dest := pr.w, id.Destination(r.URL.Host)
+	if dead, _ := pr.is(); dead {
+		return nil, io.ErrUnexpectedEOF
+	}
+	w.mu.Lock()
+	status, wait := 200, time.Millisecond
+	if f := w.answer[dest]; f != nil {
+		status, wait = f()
+	}
+	w.mu.Unlock()
+	select {
+	case <-r.Context().Done():
+	case <-time.After(wait):
+	}
+	dead, _ := pr.is()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	gone := dead || r.Context().Err() != nil
+	if status == 200 && (!gone || w.dice.IntN(2) == 0) {
+		w.arrived[dest] = append(w.arrived[dest], arrival{string(body), time.Now()})
+	}
+	if gone || status == 0 {
+		return nil, io.ErrUnexpectedEOF
+	}
+	return &http.Response{StatusCode: status, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(""))}, nil
+}
+
+// answers sets how a destination answers; nil: 200 after a millisecond.
+func (w *world) answers(d id.Destination, f func() (int, time.Duration)) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.answer[d] = f
+}
+
+func always(status int, wait time.Duration) func() (int, time.Duration) {
+	return func() (int, time.Duration) { return status, wait }
+}
+
+func (w *world) load(known bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.known = known
+}
+
+func (w *world) at(d id.Destination) []arrival {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.arrived[d])
+}
+
+// lease is what a process has of the partition's lease. Its renewals do not
+// notice that it was lost: only the journal's order protects the partition.
+type lease struct{ pr *process }
+
+func (l lease) Held() bool {
+	dead, stale := l.pr.is()
+	return !dead && !stale
+}
+
+func (l lease) Run(ctx context.Context) error {
+	<-ctx.Done()
+	return nil
+}
+
+func (l lease) Release(context.Context) error {
+	if _, stale := l.pr.is(); stale {
+		l.pr.end() // it will not get the lease again
+	}
+	return nil
+}
+
+// seen is a dedupe index that forgets, in a crash, what it did not snapshot.
+type seen struct {
+	pr       *process
+	position uint64
+}
+
+func (s *seen) First(k dedupe.Key, pos dedupe.Pos, _ time.Time) (bool, error) {
+	s.pr.mu.Lock()
+	defer s.pr.mu.Unlock()
+	if had, ok := s.pr.keys[k]; ok {
+		return had == pos, nil
+	}
+	s.pr.keys[k] = pos
+	return true, nil
+}
+
+func (s *seen) Snapshot(_ context.Context, seq uint64) error {
+	w := s.pr.w
+	if dead, _ := s.pr.is(); dead {
+		return fault.New(fault.Unavailable, "the process is dead")
+	}
+	s.pr.mu.Lock()
+	defer s.pr.mu.Unlock()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if seq > w.position { // a stale owner has a disk of its own
+		w.position = seq
+		w.snapshot = map[dedupe.Key]dedupe.Pos{}
+		for k, v := range s.pr.keys {
+			w.snapshot[k] = v
+		}
+	}
+	s.position = seq
+	return nil
+}
+
+func (s *seen) Position() uint64 { return s.position }
+
+// wait waits until ok, for an hour of the bubble's time at most.
+func (w *world) wait(what string, ok func() bool) {
+	w.t.Helper()
+	for range 36_000 {
+		if ok() {
+			return
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	w.t.Fatalf("seed %d: %s did not come to pass", w.seed, what)
+}
+
+// balanced checks the books of a process that has recovered, and the journal.
+func (w *world) balanced(pr *process) {
+	w.t.Helper()
+	w.wait("recovery", func() bool { return pr.p.Books() != nil || w.journalEmpty() })
+	for _, r := range pr.p.Books() {
+		if !r.Balanced {
+			w.t.Errorf("seed %d: the book %+v is not balanced", w.seed, r)
+		}
+	}
+	w.audit()
+}
+
+func (w *world) journalEmpty() bool {
+	for _, r := range w.disk[queue.Journal].Snapshot().Records {
+		if openings, _, _ := pipeline.Kinds(r.Data); openings > 0 {
+			return false
+		}
+	}
+	return true
+}
+
+func (w *world) audit() {
+	w.t.Helper()
+	found, err := pipeline.Audit(w.t.Context(), w.disk[queue.Journal].Share())
+	if err != nil || !found.Sound() {
+		w.t.Errorf("seed %d: audit: %+v, %v", w.seed, found, err)
+	}
+}
+
+// row returns the book of a destination, or the source's own for "".
+func row(pr *process, d id.Destination) ledger.Row {
+	for _, r := range pr.p.Books() {
+		if r.Destination == d && r.Source == source {
+			return r
+		}
+	}
+	return ledger.Row{}
+}
+
+// settled waits until nothing is open, parked or dead.
+func (w *world) settled(pr *process) {
+	w.t.Helper()
+	w.wait("everything is delivered", func() bool {
+		own := row(pr, "")
+		if own.Accepted != int64(w.copies) {
+			return false
+		}
+		for _, d := range []id.Destination{steady, shaky} {
+			if r := row(pr, d); r.InFlight != 0 || r.Parked != 0 {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+// complete checks that every accepted event arrived, in order per user unless
+// late, and that a repeated one was in flight or less than slack old when a
+// process ended.
+func (w *world) complete(d id.Destination, late bool, slack time.Duration) {
+	w.t.Helper()
+	first := map[string]time.Time{}
+	order := map[string][]string{}
+	for _, a := range w.at(d) {
+		if at, ok := first[a.what]; ok {
+			if !slices.ContainsFunc(w.cuts, func(cut time.Time) bool { return !at.Before(cut.Add(-slack)) && at.Before(cut.Add(31*time.Second)) }) {
+				w.t.Errorf("seed %d: %s got %s again, which it had at %v, cuts %v", w.seed, d, a.what, at, w.cuts)
+			}
+			continue
+		}
+		first[a.what] = a.at
+		user, _, _ := strings.Cut(strings.Trim(a.what, `"`), " ")
+		order[user] = append(order[user], a.what)
+	}
+	for user, want := range w.accepted {
+		got := order[user]
+		if late {
+			slices.Sort(got)
+			want = slices.Sorted(slices.Values(want))
+		}
+		if !slices.Equal(got, want) {
+			w.t.Errorf("seed %d: %s got of %s\n%v, want\n%v", w.seed, d, user, got, want)
+		}
+	}
+}
