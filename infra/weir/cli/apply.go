@@ -11,6 +11,7 @@ import (
 
 	"weir/infra/weir/cli/manifest"
 	"weir/infra/weir/cli/remote"
+	"weir/infra/weir/cli/seal"
 	"weir/shared/fault"
 	"weir/shared/id"
 )
@@ -135,7 +136,7 @@ func (k *console) apply(ctx context.Context, f applyFlags) error {
 	if err := refused(proposals); err != nil {
 		return err
 	}
-	if err := seals.pins.save(); err != nil {
+	if err := seals.SavePins(); err != nil {
 		return err
 	}
 	var outcomes []outcome
@@ -167,16 +168,17 @@ func (k *console) apply(ctx context.Context, f applyFlags) error {
 }
 
 // propose reads the file, seals its secrets and asks for the differences.
-func (k *console) propose(ctx context.Context, f applyFlags) (*remote.Control, []*proposal, *sealer, error) {
+func (k *console) propose(ctx context.Context, f applyFlags) (*remote.Control, []*proposal, *seal.Sealer, error) {
 	files, dir, err := k.readManifest(f.file)
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	seals, err := k.newSealer(dir, f)
+	seals, err := seal.New(seal.Config{Dir: dir, Allow: f.allowEnv, Reseal: f.reseal, Env: k.Env,
+		Note: func(line string) { k.note("weir: %s", clean(line)) }})
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	if err := seals.read(files); err != nil {
+	if err := seals.Read(files); err != nil {
 		return nil, nil, nil, err
 	}
 	control, err := k.connect()
@@ -210,7 +212,7 @@ func (k *console) readManifest(name string) ([]*manifest.File, string, error) {
 }
 
 // compare fills p with what is there and with the difference.
-func (k *console) compare(ctx context.Context, control *remote.Control, seals *sealer, p *proposal) error {
+func (k *console) compare(ctx context.Context, control *remote.Control, seals *seal.Sealer, p *proposal) error {
 	ws, err := control.Workspace(ctx, p.name())
 	switch {
 	case err == nil:
@@ -226,7 +228,7 @@ func (k *console) compare(ctx context.Context, control *remote.Control, seals *s
 		}
 		identify(&current, ws)
 	}
-	if err := seals.seal(ctx, control, p, &current); err != nil {
+	if err := seals.Seal(ctx, control, p.file, &p.Document, &current); err != nil {
 		return err
 	}
 	p.diff, err = control.Diff(ctx, p.Proposal)

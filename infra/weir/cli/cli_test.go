@@ -305,8 +305,8 @@ func TestFurtherCommandsAreAdded(t *testing.T) {
 	t.Parallel()
 	s := newShell(t, newFake(t))
 	s.more = func(c *cli.Config) {
-		c.Commands = []*cobra.Command{{Use: "dev", RunE: func(*cobra.Command, []string) error { return fault.New(fault.Unavailable, "the port is taken") }}}
+		c.Commands = []*cobra.Command{{Use: "probe", RunE: func(*cobra.Command, []string) error { return fault.New(fault.Unavailable, "the port is taken") }}}
 	}
-	s.fails(cli.ExitFailed, []string{"weir: the port is taken"}, "dev")
-	s.fails(cli.ExitUsage, []string{"unknown flag"}, "dev", "--x")
+	s.fails(cli.ExitFailed, []string{"weir: the port is taken"}, "probe")
+	s.fails(cli.ExitUsage, []string{"unknown flag"}, "probe", "--x")
 }

@@ -1,4 +1,11 @@
-package cli
+// Package seal closes the secrets of a configuration for the data planes of its
+// region, on the machine of the person who typed them.
+//
+// Values come from the environment (WEIR_SECRET_*, and what was allowed by
+// name) or from files. Nothing is sealed to a key that is not signed by its
+// plane's identity, or to a plane whose identity differs from the one pinned in
+// weir.pins. A value that is the one sealed before is left alone.
+package seal
 
 import (
 	"bytes"
@@ -25,29 +32,43 @@ import (
 // able to carry away a machine's other variables.
 const envPrefix = "WEIR_SECRET_"
 
-// sealer closes the secrets of a file for the planes of their region.
-type sealer struct {
-	k      *console
-	dir    string // of the configuration file
-	allow  []string
-	reseal bool
+// Config is what a Sealer needs. Dir is the configuration file's folder: files
+// of secrets are relative to it, and weir.pins lies in it. Allow names further
+// variables that may be read. Reseal seals unchanged values too. Note gets a
+// line for each plane that is new here.
+type Config struct {
+	Dir    string
+	Allow  []string
+	Reseal bool
+	Env    func(string) (string, bool)
+	Note   func(line string)
+}
+
+// Sealer closes the secrets of one run of a command.
+type Sealer struct {
+	cfg    Config
 	pins   *pins
 	values map[*manifest.File]map[string][]byte // by Wanted.Path
 	planes map[string][]remote.Plane            // checked ones, by region
 }
 
-func (k *console) newSealer(dir string, f applyFlags) (*sealer, error) {
-	p, err := loadPins(dir)
+// New returns a Sealer with the pins of the folder. fault.Invalid: weir.pins is
+// damaged.
+func New(cfg Config) (*Sealer, error) {
+	p, err := loadPins(cfg.Dir)
 	if err != nil {
 		return nil, err
 	}
-	return &sealer{k: k, dir: dir, allow: f.allowEnv, reseal: f.reseal, pins: p,
-		values: map[*manifest.File]map[string][]byte{}, planes: map[string][]remote.Plane{}}, nil
+	return &Sealer{cfg: cfg, pins: p, values: map[*manifest.File]map[string][]byte{}, planes: map[string][]remote.Plane{}}, nil
 }
 
-// read gets the values of all secrets from this machine, before any server is
+// SavePins keeps the identities of planes that were new, and is to be called
+// before what was sealed is sent.
+func (s *Sealer) SavePins() error { return s.pins.save() }
+
+// Read gets the values of all secrets from this machine, before any server is
 // asked, and reports every one that is not there.
-func (s *sealer) read(files []*manifest.File) error {
+func (s *Sealer) Read(files []*manifest.File) error {
 	var problems []fault.Problem
 	for _, f := range files {
 		s.values[f] = map[string][]byte{}
@@ -66,7 +87,7 @@ func (s *sealer) read(files []*manifest.File) error {
 	return fault.Problems("secrets cannot be read, and nothing was changed", problems)
 }
 
-func (s *sealer) value(w manifest.Wanted) ([]byte, error) {
+func (s *Sealer) value(w manifest.Wanted) ([]byte, error) {
 	value, err := s.fetch(w)
 	if err != nil {
 		return nil, err
@@ -80,12 +101,12 @@ func (s *sealer) value(w manifest.Wanted) ([]byte, error) {
 	return value, nil
 }
 
-func (s *sealer) fetch(w manifest.Wanted) ([]byte, error) {
+func (s *Sealer) fetch(w manifest.Wanted) ([]byte, error) {
 	if w.From == manifest.FromEnv {
-		if (!strings.HasPrefix(w.Name, envPrefix) || w.Name == envPrefix) && !slices.Contains(s.allow, w.Name) {
+		if (!strings.HasPrefix(w.Name, envPrefix) || w.Name == envPrefix) && !slices.Contains(s.cfg.Allow, w.Name) {
 			return nil, fmt.Errorf("the variable %s may not be read: secrets come from %s... only; rename it, or allow it with --allow-env %s", w.Name, envPrefix, w.Name)
 		}
-		value, ok := s.k.Env(w.Name)
+		value, ok := s.cfg.Env(w.Name)
 		if !ok {
 			return nil, fmt.Errorf("the environment variable %s is not set; export it and apply again", w.Name)
 		}
@@ -93,7 +114,7 @@ func (s *sealer) fetch(w manifest.Wanted) ([]byte, error) {
 	}
 	name := w.Name
 	if !filepath.IsAbs(name) {
-		name = filepath.Join(s.dir, name)
+		name = filepath.Join(s.cfg.Dir, name)
 	}
 	f, err := os.Open(name)
 	if err != nil {
@@ -108,14 +129,14 @@ func (s *sealer) fetch(w manifest.Wanted) ([]byte, error) {
 	return bytes.TrimSuffix(value, []byte("\r")), nil
 }
 
-// seal puts the secrets of a proposal into its document: version and
-// fingerprint of unchanged ones, envelopes of the others. current is the newest
-// configuration, zero for none.
-func (s *sealer) seal(ctx context.Context, control *remote.Control, p *proposal, current *manifest.Document) error {
-	if len(p.file.Secrets) == 0 {
+// Seal puts the secrets of a file, after Read, into doc, which is the file's
+// document on its way: version and fingerprint of unchanged ones, envelopes of
+// the others, and identifiers of new objects that hold some. current is the
+// newest configuration with its identifiers, zero for none.
+func (s *Sealer) Seal(ctx context.Context, control *remote.Control, file *manifest.File, doc, current *manifest.Document) error {
+	if len(file.Secrets) == 0 {
 		return nil
 	}
-	doc := &p.Document
 	ws := current.ID
 	if ws == "" {
 		if doc.ID == "" {
@@ -125,7 +146,7 @@ func (s *sealer) seal(ctx context.Context, control *remote.Control, p *proposal,
 	}
 	doc.Destinations = slices.Clone(doc.Destinations)
 	var problems []fault.Problem
-	for _, w := range p.file.Secrets {
+	for _, w := range file.Secrets {
 		d := &doc.Destinations[w.Destination]
 		former := match(current, d)
 		if d.Secrets == nil {
@@ -137,15 +158,15 @@ func (s *sealer) seal(ctx context.Context, control *remote.Control, p *proposal,
 		}
 		if w.From == manifest.Kept {
 			if had.Version != w.Version || had.Fingerprint != w.Fingerprint {
-				problems = append(problems, fault.Problem{Path: p.file.At(w.Path), Code: "secret_unknown",
+				problems = append(problems, fault.Problem{Path: file.At(w.Path), Code: "secret_unknown",
 					Text: "the control plane does not hold this version of the secret; give its value by { from: env, name: WEIR_SECRET_... } or { from: file, path: ... }"})
 			}
 			d.Secrets[w.Field] = manifest.Secret{Version: w.Version, Fingerprint: w.Fingerprint}
 			continue
 		}
-		sealed, err := s.one(ctx, control, doc.Region, ws, d, former, had, w, s.values[p.file][w.Path])
+		sealed, err := s.one(ctx, control, doc.Region, ws, d, former, had, w, s.values[file][w.Path])
 		if err != nil {
-			return fmt.Errorf("seal %s: %w", p.file.At(w.Path), err)
+			return fmt.Errorf("seal %s: %w", file.At(w.Path), err)
 		}
 		d.Secrets[w.Field] = sealed
 	}
@@ -168,7 +189,7 @@ func match(current *manifest.Document, d *manifest.Destination) *manifest.Destin
 }
 
 // one returns a secret's new state, sealed only when it changed.
-func (s *sealer) one(ctx context.Context, control *remote.Control, region string, ws id.Workspace, d, former *manifest.Destination, had manifest.Secret, w manifest.Wanted, value []byte) (manifest.Secret, error) {
+func (s *Sealer) one(ctx context.Context, control *remote.Control, region string, ws id.Workspace, d, former *manifest.Destination, had manifest.Secret, w manifest.Wanted, value []byte) (manifest.Secret, error) {
 	dest := d.ID
 	switch {
 	case former != nil && former.ID != "":
@@ -179,7 +200,7 @@ func (s *sealer) one(ctx context.Context, control *remote.Control, region string
 	}
 	name := secret.Name{Workspace: ws, Destination: dest, Field: w.Field, Version: had.Version + 1}
 	mark := secret.Fingerprint(name, value)
-	if mark == had.Fingerprint && !s.reseal {
+	if mark == had.Fingerprint && !s.cfg.Reseal {
 		return manifest.Secret{Version: had.Version, Fingerprint: had.Fingerprint}, nil
 	}
 	planes, err := s.region(ctx, control, region)
@@ -198,7 +219,7 @@ func (s *sealer) one(ctx context.Context, control *remote.Control, region string
 }
 
 // region returns the planes of a region whose keys are proven and pinned.
-func (s *sealer) region(ctx context.Context, control *remote.Control, region string) ([]remote.Plane, error) {
+func (s *Sealer) region(ctx context.Context, control *remote.Control, region string) ([]remote.Plane, error) {
 	if planes, ok := s.planes[region]; ok {
 		return planes, nil
 	}
@@ -218,7 +239,7 @@ func (s *sealer) region(ctx context.Context, control *remote.Control, region str
 		} else if isNew, err := s.pins.check(p); err != nil {
 			wrong = append(wrong, err)
 		} else if isNew {
-			s.k.note("weir: plane %s (%s, %s) is new here; its identity is %s", clean(p.Name), p.ID, clean(p.Region), fingerprint(p.IdentityKey))
+			s.cfg.Note(fmt.Sprintf("plane %s (%s, %s) is new here; its identity is %s", p.Name, p.ID, p.Region, fingerprint(p.IdentityKey)))
 		}
 	}
 	if err := errors.Join(wrong...); err != nil {
