@@ -133,6 +133,11 @@ func (k *console) apply(ctx context.Context, f applyFlags) error {
 	if err != nil {
 		return err
 	}
+	for _, p := range proposals {
+		if err := k.parked(p); err != nil {
+			return err
+		}
+	}
 	if err := refused(proposals); err != nil {
 		return err
 	}
@@ -143,9 +148,6 @@ func (k *console) apply(ctx context.Context, f applyFlags) error {
 	for _, p := range proposals {
 		if k.output == formatTable {
 			k.changes(p)
-		}
-		if err := k.parked(p); err != nil {
-			return err
 		}
 		o, err := k.commit(ctx, control, p)
 		if err != nil {

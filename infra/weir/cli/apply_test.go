@@ -255,6 +255,7 @@ func TestParkedDeliveriesAreNotThrownAwayByTheWay(t *testing.T) {
 	f.workspaces["acme"].Destinations[0].Parked = 12
 	s.file("weir.yaml", "workspace: acme\nregion: eu\n")
 	s.fails(cli.ExitFailed, []string{"12 deliveries wait for destination hook", "--discard-parked"}, "apply", "-f", file)
+	s.fails(cli.ExitFailed, []string{"Deliveries wait for hook"}, "diff", "-f", file)
 	if out := s.must("apply", "-f", file, "--discard-parked"); !strings.Contains(out, "- destination hook (12 parked)") {
 		t.Error(out)
 	}

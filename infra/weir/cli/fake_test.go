@@ -205,10 +205,7 @@ func (f *fake) status(w http.ResponseWriter, _ *http.Request) {
 }
 
 func (f *fake) diff(w http.ResponseWriter, r *http.Request) {
-	var in struct {
-		Document manifest.Document `json:"document"`
-		Prune    bool              `json:"prune"`
-	}
+	var in remote.Proposal
 	if !read(w, r, &in) {
 		return
 	}
@@ -217,6 +214,7 @@ func (f *fake) diff(w http.ResponseWriter, r *http.Request) {
 		number = ws.Number
 	}
 	changes, problems := f.compare(in.Document, in.Prune)
+	problems = append(problems, f.keepParked(r.PathValue("name"), changes, in.DiscardParked)...)
 	reply(w, remote.Difference{Changes: changes, Problems: problems, Number: number})
 	if f.race != nil {
 		f.race()
@@ -251,6 +249,23 @@ func (f *fake) apply(w http.ResponseWriter, r *http.Request) {
 		f.store(ws, in.Document)
 	}
 	reply(w, map[string]any{"workspace": ws.ID, "number": ws.Number, "changes": changes})
+}
+
+// keepParked refuses to remove what deliveries wait for.
+func (f *fake) keepParked(name string, changes []remote.Change, discard bool) []fault.Problem {
+	ws := f.workspaces[name]
+	var problems []fault.Problem
+	for _, c := range changes {
+		if ws == nil || discard || c.Op != "remove" || c.Kind != "destination" {
+			continue
+		}
+		for _, d := range ws.Destinations {
+			if d.Name == c.Name && d.Parked > 0 {
+				problems = append(problems, fault.Problem{Path: "destinations", Code: "parked", Text: "Deliveries wait for " + c.Name + "."})
+			}
+		}
+	}
+	return problems
 }
 
 // store makes the document the workspace's next revision.

@@ -82,13 +82,15 @@ func (t *table) add(cells ...string) {
 // write aligns the columns: those whose every cell is a number to the right.
 func (t *table) write(w io.Writer) error {
 	width := make([]int, len(t.head))
-	right := make([]bool, len(t.head))
+	right, digits := make([]bool, len(t.head)), make([]bool, len(t.head))
 	for i, h := range t.head {
 		width[i], right[i] = utf8.RuneCountInString(h), len(t.rows) > 0
 		for _, r := range t.rows {
 			width[i] = max(width[i], utf8.RuneCountInString(r[i]))
 			right[i] = right[i] && strings.Trim(r[i], "0123456789-") == ""
+			digits[i] = digits[i] || strings.Trim(r[i], "0123456789") == ""
 		}
+		right[i] = right[i] && digits[i]
 	}
 	var b strings.Builder
 	for _, r := range append([][]string{t.head}, t.rows...) {

@@ -26,7 +26,17 @@ export function problemOf(status: number, body: unknown): Problem {
   const detail = textIn(body, "detail") ?? textIn(body, "title");
   const remedy =
     remedies[status] ?? (status >= 500 ? "Try again; if it stays, look into the control plane's log." : "");
-  return new Problem(status, detail ?? `The control plane answered with status ${status} and no explanation.`, remedy);
+  return new Problem(
+    status,
+    detail ? sentence(detail) : `The control plane answered with status ${status} and no explanation.`,
+    remedy,
+  );
+}
+
+/** A text as a sentence of its own: with a capital and an end. */
+function sentence(text: string): string {
+  const trimmed = text.trim();
+  return trimmed.charAt(0).toUpperCase() + trimmed.slice(1) + (/[.!?]$/.test(trimmed) ? "" : ".");
 }
 
 /** The Problem of a call that got no answer. */

@@ -207,12 +207,8 @@ type Proposal struct {
 
 // Diff says what applying p would do.
 func (c *Control) Diff(ctx context.Context, p Proposal) (Difference, error) {
-	in := struct {
-		Document manifest.Document `json:"document"`
-		Prune    bool              `json:"prune"`
-	}{p.Document, p.Prune}
 	var out Difference
-	err := c.ask(ctx, http.MethodPost, "/workspaces/"+url.PathEscape(p.Document.Workspace)+"/diff", in, &out)
+	err := c.ask(ctx, http.MethodPost, "/workspaces/"+url.PathEscape(p.Document.Workspace)+"/diff", p, &out)
 	return out, err
 }
 

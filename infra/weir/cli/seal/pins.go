@@ -115,9 +115,9 @@ func replaceFile(name string, content []byte) error {
 	return nil
 }
 
-// fingerprint is an identity key as people compare it: SHA-256 in hex, as the
-// console and the plane itself show it.
+// fingerprint is an identity key as people compare it, and as the console shows
+// it: the first 16 bytes of its SHA-256, in hex.
 func fingerprint(key []byte) string {
 	sum := sha256.Sum256(key)
-	return hex.EncodeToString(sum[:])
+	return hex.EncodeToString(sum[:16])
 }

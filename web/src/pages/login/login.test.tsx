@@ -11,11 +11,11 @@ async function enter(user: ReturnType<typeof open>["user"]): Promise<void> {
 test("a wrong password is refused with cause and remedy, and what was typed stays", async () => {
   const server = new Server();
   server.signedIn = false;
-  server.login = refusal(401, "Email and password do not belong together.");
+  server.login = refusal(401, "the address or the password is wrong");
   const { user, page } = open();
   await enter(user);
   const alert = await screen.findByRole("alert");
-  expect(alert.textContent).toContain("Email and password do not belong together.");
+  expect(alert.textContent).toContain("The address or the password is wrong.");
   expect(alert.textContent).toContain("Check both");
   expect(screen.getByLabelText("Email")).toHaveProperty("value", "ada@example.com");
   await expectAccessible(page);
