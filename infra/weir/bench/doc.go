@@ -8,8 +8,14 @@
 //
 // Sink and handler are processes of their own (this binary, started with the
 // hidden command "receive"), so that their CPU time is not the generator's. All
-// of it is on loopback and bounded in time; children end with the run, also when
-// it is killed, and its directory is removed.
+// of it is on loopback and bounded in time. Children end with the run, also when
+// it is killed; its directory is removed, unless it is killed.
+//
+// A paced load is an open loop: it does not wait for answers, and latencies count
+// from the planned moment. A full load is a closed loop: each connection sends
+// when it has the answer to its last request. After each load the run waits until
+// the sink has everything, so that the next one starts at rest, and CPU time is
+// that of the product's process tree from the first request to the last arrival.
 //
 // The exit code is 1 when weir did not start or an acknowledged event did not
 // arrive, 2 for wrong usage. A missed target is marked in the table only: a
