@@ -27,9 +27,9 @@ type appender struct {
 	// done learns that the entries are durable in record seq.
 	done func(ctx context.Context, ln *lane, es []*entry, seq uint64)
 
-	writing sync.Mutex // held over one append
-	last    uint64     // number of the newest record, under writing
-	counter uint64     // under writing
+	turn    chan struct{} // holds one token: who has it writes
+	last    uint64        // number of the newest record, the token's
+	counter uint64        // the token's
 
 	mu      sync.Mutex
 	moved   sync.Cond // bytes went down, or something is waiting
@@ -41,8 +41,9 @@ type appender struct {
 }
 
 func newAppender(kind recordKind, name string, log queue.Log, limit int64, instance uint64, out *slog.Logger) *appender {
-	a := &appender{log: log, out: out, name: name, kind: kind, instance: instance, limit: limit, waiting: map[*lane][]*entry{}}
+	a := &appender{log: log, out: out, name: name, kind: kind, instance: instance, limit: limit, waiting: map[*lane][]*entry{}, turn: make(chan struct{}, 1)}
 	a.moved.L = &a.mu
+	a.turn <- struct{}{}
 	return a
 }
 
@@ -166,8 +167,10 @@ func (a *appender) next(ctx context.Context) (*lane, []*entry) {
 // then before any later record is written. fault.Conflict: the log has another
 // writer.
 func (a *appender) write(ctx context.Context, key id.Destination, r *record, then func(seq uint64)) error {
-	a.writing.Lock()
-	defer a.writing.Unlock()
+	if err := acquire(ctx, a.turn); err != nil {
+		return err
+	}
+	defer func() { a.turn <- struct{}{} }()
 	a.counter++
 	r.mark = mark{a.instance, a.counter}
 	data := r.encode()
@@ -194,6 +197,16 @@ func (a *appender) write(ctx context.Context, key id.Destination, r *record, the
 		if err := sleep(ctx, jitter(20*time.Millisecond, time.Second, n, a.instance)); err != nil {
 			return err
 		}
+	}
+}
+
+// acquire takes the token out of c, or ends with ctx.
+func acquire(ctx context.Context, c chan struct{}) error {
+	select {
+	case <-c:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 

@@ -140,8 +140,10 @@ func (l *Lanes) List(ctx context.Context, f Filter, after Place, limit int) ([]D
 // Each is reported as Settled{FromDead, EndParked}. fault.Invalid: no
 // destination. fault.Unavailable: the lanes stopped before all were moved.
 func (l *Lanes) Redrive(ctx context.Context, f Filter) (moved int, err error) {
-	l.moving.Lock()
-	defer l.moving.Unlock()
+	if err := acquire(ctx, l.moving); err != nil {
+		return 0, err
+	}
+	defer func() { l.moving <- struct{}{} }()
 	ln := l.lane(f.Destination)
 	err = l.letters(ctx, f, 1, func(rec queue.Record, all []item, chosen []int) (bool, error) {
 		if err := l.parked.room(ctx); err != nil {
@@ -182,8 +184,10 @@ func (l *Lanes) Redrive(ctx context.Context, f Filter) (moved int, err error) {
 // many. Each is reported as Settled{FromDead, EndDropped, "discarded"}.
 // fault.Invalid: no destination.
 func (l *Lanes) Discard(ctx context.Context, f Filter) (discarded int, err error) {
-	l.moving.Lock()
-	defer l.moving.Unlock()
+	if err := acquire(ctx, l.moving); err != nil {
+		return 0, err
+	}
+	defer func() { l.moving <- struct{}{} }()
 	err = l.letters(ctx, f, 1, func(rec queue.Record, all []item, chosen []int) (bool, error) {
 		r := &record{kind: kindGone, discarded: true}
 		for _, i := range chosen {

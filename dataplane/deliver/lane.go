@@ -236,12 +236,10 @@ func (ln *lane) offer(e *entry, now time.Time) offered {
 	ln.seen++
 	e.n, e.stage = ln.seen, Live
 	ln.activate()
-	if over && !park && ordered {
-		if c := ln.live[e.user]; c != nil {
+	if park || over {
+		if c := ln.live[e.user]; ordered && c != nil {
 			ln.parkChain(c) // they go before e
 		}
-	}
-	if park || over {
 		ln.parkEntry(e)
 		return taken
 	}

@@ -41,7 +41,7 @@ type Lanes struct {
 	ended            chan struct{} // closed when Run returned
 	mem              atomic.Int64  // bytes of events in lanes' memory
 	inFlight         atomic.Int64
-	moving           sync.Mutex // one redrive, discard or sweep at a time
+	moving           chan struct{} // holds one token: one redrive or discard at a time
 }
 
 // tick is how often lanes look at the clock.
@@ -60,10 +60,11 @@ func New(cfg Config) (*Lanes, error) {
 	l := &Lanes{
 		cfg: cfg, sender: &sender{do: cfg.Do, now: cfg.Deps.Now},
 		lanes: map[id.Destination]*lane{}, active: map[*lane]struct{}{}, purges: map[*lane]struct{}{},
-		wake: make(chan struct{}, 1), purge: make(chan struct{}, 1), ended: make(chan struct{}),
+		wake: make(chan struct{}, 1), purge: make(chan struct{}, 1), moving: make(chan struct{}, 1), ended: make(chan struct{}),
 		parked: newAppender(kindParked, "PARKED", cfg.Parked, cfg.Backlog, instance, cfg.Log),
 		dead:   newAppender(kindDead, "DEAD", cfg.Dead, cfg.Backlog, instance, cfg.Log),
 	}
+	l.moving <- struct{}{}
 	l.parked.take, l.parked.done = l.takeParked, l.parkedDone
 	l.dead.take, l.dead.done = func(_ *lane, es []*entry) []*entry { return es }, l.deadDone
 	return l, nil

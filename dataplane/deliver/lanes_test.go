@@ -312,6 +312,29 @@ func TestRetryAfterIsHonoured(t *testing.T) {
 	})
 }
 
+func TestRestartKeepsParkedUsersBehindTheirParked(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 15, hook)
+		w.server.set(hook, always(503, time.Millisecond))
+		w.start()
+		defer func() { w.stop() }()
+		for i := range 3000 {
+			w.offer(fmt.Sprint("u", i%5), hook)
+		}
+		w.wait("all parked", func() bool { return w.settledAs(hook, deliver.EndParked) == 3000 })
+		w.crash()
+		w.server.set(hook, always(200, 5*time.Millisecond))
+		w.start()
+		for i := range 50 {
+			w.offer(fmt.Sprint("u", i%5), hook)
+			time.Sleep(10 * time.Millisecond)
+		}
+		w.delivered(hook)
+		w.check(hook, 0)
+	})
+}
+
 func TestNothingIsSentWithoutTheLease(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -29,15 +29,16 @@ func TestSimulation(t *testing.T) {
 func simulate(t *testing.T, seed uint64) {
 	w := newWorld(t, seed, hook, other)
 	w.delay = true
-	if seed%3 == 1 {
+	switch seed % 3 {
+	case 1:
 		w.change(hook, func(d *deliver.Target) {
 			d.HTTP, d.Limits.BatchSize, d.Limits.BatchWait = array{plain{hook}}, 5, 100*time.Millisecond
 		})
 	}
-	if seed%4 == 1 {
-		w.config = func(c *deliver.Config) { c.LaneBytes, c.MemoryBytes = 20<<10, 60<<10 }
+	if seed%4 < 2 {
+		w.config = func(c *deliver.Config) { c.LaneBytes, c.MemoryBytes = 10<<10, 60<<10 }
 	}
-	faults := queuetest.Faults{Lost: 5, Refused: 5, Delayed: 20, Delay: 50 * time.Millisecond}
+	faults := queuetest.Faults{Lost: 5, Refused: 5, Delayed: 20, Delay: time.Duration(50+seed%5*1000) * time.Millisecond}
 	w.parked.SetFaults(faults)
 	w.dead.SetFaults(faults)
 	crashes := 0
@@ -54,7 +55,9 @@ func simulate(t *testing.T, seed uint64) {
 		case 3, 4:
 			w.server.set(hook, nil)
 		case 5:
-			w.server.set(hook, w.refuses())
+			if seed%2 == 0 {
+				w.server.set(hook, w.refuses())
+			}
 		case 6:
 			off := w.rng.IntN(2) == 0
 			w.change(hook, func(d *deliver.Target) { d.Disabled = off })
