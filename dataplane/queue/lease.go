@@ -124,7 +124,7 @@ func (l *Lease) acquire(ctx context.Context) error {
 
 // read returns the record of the lease and its revision, zero when there is none.
 func (l *Lease) read(ctx context.Context) (leaseRecord, uint64, error) {
-	ctx, cancel := call(ctx, l.store.open)
+	ctx, cancel := l.store.call(ctx, l.store.open)
 	defer cancel()
 	var rec leaseRecord
 	entry, err := l.store.meta.Get(ctx, leaseKey(l.part))
@@ -147,7 +147,7 @@ func (l *Lease) write(ctx context.Context, rec leaseRecord, revision uint64) err
 	if err != nil {
 		return fmt.Errorf("encode a lease: %w", err)
 	}
-	ctx, cancel := call(ctx, l.store.sound)
+	ctx, cancel := l.store.call(ctx, l.store.sound)
 	defer cancel()
 	written, err := l.store.meta.Update(ctx, leaseKey(l.part), value, revision) // revision 0: only when there is none
 	if err != nil {

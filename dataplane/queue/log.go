@@ -1,7 +1,17 @@
 // Package queue keeps a plane's durable logs. It alone knows JetStream.
 //
 // A log is read by position and never redelivers: who needs "settled" keeps
-// that beside it (the pipeline's journal). Append returns after fsync.
+// that beside it (the pipeline's journal). Append returns after fsync. Open takes
+// the data directory's lock, then starts the embedded event server or joins a
+// cluster; Writer commits many requests' events in one frame; Lease says who
+// owns a partition.
+//
+// It refuses a second process on one data directory, another number of partitions
+// than the logs have, servers that take only small messages, and damaged frames.
+// It guarantees that what Append returned a number for is there after any crash
+// of this process, in order, until it is purged; that numbers are never used
+// twice; and that a call whose answer was lost says so (fault.Unavailable). With
+// an external cluster, fsync is that cluster's setting (sync_interval: always).
 package queue
 
 import (

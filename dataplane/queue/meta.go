@@ -26,7 +26,7 @@ type slotTable struct {
 // openMeta makes the META bucket and the slot table where they are missing, and
 // refuses a table that this configuration does not fit.
 func (s *Store) openMeta(ctx context.Context) error {
-	ctx, cancel := call(ctx, s.open)
+	ctx, cancel := s.call(ctx, s.open)
 	defer cancel()
 	var err error
 	s.meta, err = s.js.CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{

@@ -27,9 +27,9 @@ const (
 	heartbeat = 5 * time.Second
 	// lookEvery is after which time without a record ReadTo asks whether more are to come.
 	lookEvery = time.Second
-	// lookTries is after how many such questions in a row without an answer, or
-	// without a record that should be there, ReadTo gives up.
-	lookTries = 5
+	// lookFor is after which time without a record that should be there, or without
+	// an answer, ReadTo gives up.
+	lookFor = 20 * time.Second
 )
 
 func (l *stream) Read(ctx context.Context, from uint64, key string) iter.Seq2[Record, error] {
@@ -65,7 +65,7 @@ type reader struct {
 	next  uint64 // the least number not yielded yet
 	until uint64 // the last number to yield; 0: wait for more for ever
 	yield func(Record, error) bool
-	tries int // looks in a row that led to nothing
+	since time.Time // of the last record, or of the begin
 }
 
 // errEnd ends a reader without an error.
@@ -76,6 +76,7 @@ func (r *reader) run(ctx context.Context) {
 		r.yield(Record{}, err)
 		return
 	}
+	r.since = time.Now()
 	wait := time.Duration(0)
 	for {
 		before := r.next
@@ -169,7 +170,7 @@ func (r *reader) drain(ctx context.Context, msgs jetstream.MessagesContext) erro
 		if r.until != 0 && seq > r.until {
 			return errEnd
 		}
-		r.next, r.tries = seq+1, 0
+		r.next, r.since = seq+1, time.Now()
 		if !r.yield(Record{Seq: seq, Key: keyOf(msg.Subject()), Data: msg.Data(), At: meta.Timestamp.UTC()}, nil) {
 			return errEnd
 		}
@@ -186,11 +187,10 @@ func (r *reader) drain(ctx context.Context, msgs jetstream.MessagesContext) erro
 // answers, so a copy that lags behind cannot end a reader early. errEnd: there is
 // none. false: try again later.
 func (r *reader) more(ctx context.Context) (bool, error) {
-	r.tries++
-	if r.tries > lookTries {
+	if time.Since(r.since) > lookFor {
 		return false, fault.New(fault.Unavailable, "The log does not give the records it has.")
 	}
-	ctx, cancel := call(ctx, r.log.store.open)
+	ctx, cancel := r.log.store.call(ctx, r.log.store.open)
 	defer cancel()
 	subject := subjectOf(r.log.kind, r.log.part, "*")
 	if r.key != "" {

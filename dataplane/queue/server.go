@@ -2,6 +2,7 @@ package queue
 
 import (
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"os"
@@ -42,7 +43,10 @@ func lockDir(dir string) (*os.File, error) {
 // by the client's own reconnect.
 type embedded struct {
 	dir string
-	now atomic.Pointer[server.Server]
+	// room is how far all logs may grow, in bytes. It is measured before the
+	// start, while no file comes and goes.
+	room int64
+	now  atomic.Pointer[server.Server]
 	log *serverLog
 }
 
@@ -54,6 +58,14 @@ const startTimeout = 2 * time.Minute
 // the disk.
 func startEmbedded(dir string, log *slog.Logger, fail func(error)) (*embedded, error) {
 	e := &embedded{dir: filepath.Join(dir, "queue"), log: &serverLog{log: log, fail: fail}}
+	if err := os.MkdirAll(e.dir, 0o700); err != nil {
+		return nil, fmt.Errorf("make the directory of the logs: %w", err)
+	}
+	room, err := diskRoom(dir)
+	if err != nil {
+		return nil, err
+	}
+	e.room = room
 	return e, e.start()
 }
 
@@ -139,11 +151,28 @@ func (l *serverLog) Noticef(string, ...any)         {}
 func (l *serverLog) Debugf(string, ...any)          {}
 func (l *serverLog) Tracef(string, ...any)          {}
 
-// diskSize returns the size in bytes of the disk that holds dir.
-func diskSize(dir string) (int64, error) {
+// diskRoom returns how many bytes the logs under dir may grow to: 60 % of the
+// disk, but not more than 95 % of what they have and what is free.
+func diskRoom(dir string) (int64, error) {
 	var st unix.Statfs_t
 	if err := unix.Statfs(dir, &st); err != nil {
 		return 0, fmt.Errorf("ask for the size of the disk: %w", err)
 	}
-	return int64(st.Blocks) * int64(st.Bsize), nil
+	used := int64(0)
+	err := filepath.WalkDir(filepath.Join(dir, "queue"), func(_ string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return err
+		}
+		info, err := d.Info()
+		if err != nil {
+			return err
+		}
+		used += info.Size()
+		return nil
+	})
+	if err != nil {
+		return 0, fmt.Errorf("measure the logs: %w", err)
+	}
+	block := int64(st.Bsize)
+	return min(int64(st.Blocks)*block/10*6, (int64(st.Bavail)*block+used)/100*95), nil
 }

@@ -33,7 +33,9 @@ type Config struct {
 	// 0 means what the logs have already, 2 for new ones.
 	Partitions int
 	// MaxBytes is the most that all logs together may hold; 0 means 60 % of the
-	// disk of Dir with the embedded server, and unlimited with Address.
+	// disk of Dir with the embedded server, less where that much is not free, and
+	// unlimited with Address. Each kind of log has a share of its own, so that full
+	// EVENTS leave room for the journal, whose progress empties them.
 	MaxBytes int64
 	// LeaseTime is how long the lease of an owner that does not renew it keeps
 	// others away; 0 means 10 s. It must be the same in all processes of a plane.
@@ -85,7 +87,7 @@ type Store struct {
 	stalled atomic.Int64 // Unix nanoseconds of the last append without an answer; 0: none since the last good one
 
 	mu     sync.Mutex
-	link   context.Context // ends when the connection breaks or is back
+	link   context.Context // ends when the connection breaks, and is then another one
 	unlink context.CancelFunc
 	leases map[int]*Lease // those that this Store took and did not release
 }
@@ -158,7 +160,6 @@ func (s *Store) connect() error {
 		}),
 		nats.ReconnectHandler(func(*nats.Conn) {
 			s.log.Info("event log connection is back")
-			s.relink()
 		}),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
 			if s.open.Err() == nil {
@@ -185,7 +186,8 @@ func (s *Store) connect() error {
 	return err
 }
 
-// relink ends what relies on the connection as it was, so that it starts anew.
+// relink ends what relies on the connection that broke: answers that were on
+// their way over it never come.
 func (s *Store) relink() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -271,8 +273,9 @@ func (s *Store) Close() error {
 	return nil
 }
 
-// call bounds a call: by callTimeout when ctx has no deadline, and by life.
-func call(ctx, life context.Context) (context.Context, context.CancelFunc) {
+// call bounds a call: by callTimeout when ctx has no deadline, by life, and by
+// the connection.
+func (s *Store) call(ctx, life context.Context) (context.Context, context.CancelFunc) {
 	var cancel context.CancelFunc
 	if _, ok := ctx.Deadline(); ok {
 		ctx, cancel = context.WithCancel(ctx)
@@ -280,5 +283,6 @@ func call(ctx, life context.Context) (context.Context, context.CancelFunc) {
 		ctx, cancel = context.WithTimeout(ctx, callTimeout)
 	}
 	stop := context.AfterFunc(life, cancel)
-	return ctx, func() { stop(); cancel() }
+	unlink := context.AfterFunc(s.linked(), cancel)
+	return ctx, func() { stop(); unlink(); cancel() }
 }

@@ -41,11 +41,7 @@ var keepsAll = [kinds]bool{Events: true, Journal: true}
 func (s *Store) openLogs(ctx context.Context) error {
 	total := s.cfg.MaxBytes
 	if total == 0 && s.embed != nil {
-		disk, err := diskSize(s.cfg.Dir)
-		if err != nil {
-			return err
-		}
-		total = disk / 10 * 6
+		total = s.embed.room
 	}
 	for k := range kinds {
 		for p := range s.slots.Partitions {
@@ -64,7 +60,7 @@ func (s *Store) openLogs(ctx context.Context) error {
 }
 
 func (s *Store) openStream(ctx context.Context, k Kind, p int, limit int64) (*stream, error) {
-	ctx, cancel := call(ctx, s.open)
+	ctx, cancel := s.call(ctx, s.open)
 	defer cancel()
 	name := streamName(k, p)
 	js, err := s.js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
@@ -98,7 +94,7 @@ func (l *stream) append(ctx context.Context, key string, data []byte, opts ...je
 	if err := checkRecord(key, data); err != nil {
 		return 0, err
 	}
-	ctx, cancel := call(ctx, l.store.sound)
+	ctx, cancel := l.store.call(ctx, l.store.sound)
 	defer cancel()
 	begun := time.Now()
 	ack, err := l.store.js.Publish(ctx, subjectOf(l.kind, l.part, key), data, opts...)
@@ -134,7 +130,7 @@ func checkRecord(key string, data []byte) error {
 }
 
 func (l *stream) Last(ctx context.Context) (Record, error) {
-	ctx, cancel := call(ctx, l.store.open)
+	ctx, cancel := l.store.call(ctx, l.store.open)
 	defer cancel()
 	msg, err := l.js.GetLastMsgForSubject(ctx, subjectOf(l.kind, l.part, "*"))
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
@@ -159,7 +155,7 @@ func (l *stream) Purge(ctx context.Context, before uint64, key string) error {
 	if err := checkKey(key); err != nil {
 		return err
 	}
-	ctx, cancel := call(ctx, l.store.open)
+	ctx, cancel := l.store.call(ctx, l.store.open)
 	defer cancel()
 	state, err := l.State(ctx)
 	if err != nil {
@@ -185,7 +181,7 @@ func (l *stream) Delete(ctx context.Context, seq uint64) error {
 	if keepsAll[l.kind] {
 		return fault.New(fault.Denied, "Single records are never removed from %s.", l.name)
 	}
-	ctx, cancel := call(ctx, l.store.open)
+	ctx, cancel := l.store.call(ctx, l.store.open)
 	defer cancel()
 	err := l.js.DeleteMsg(ctx, seq)
 	if err == nil || errors.Is(err, jetstream.ErrMsgNotFound) {
@@ -199,7 +195,7 @@ func (l *stream) Delete(ctx context.Context, seq uint64) error {
 }
 
 func (l *stream) State(ctx context.Context) (State, error) {
-	ctx, cancel := call(ctx, l.store.open)
+	ctx, cancel := l.store.call(ctx, l.store.open)
 	defer cancel()
 	info, err := l.js.Info(ctx)
 	if err != nil {
