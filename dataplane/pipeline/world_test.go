@@ -68,23 +68,25 @@ type world struct {
 	dice     *rand.Rand
 	answer   map[id.Destination]func() (status int, wait time.Duration)
 	arrived  map[id.Destination][]arrival
-	sending  int // requests under way, of living processes
 	epoch    uint64
 	known    bool                      // the workspace is loaded
 	snapshot map[dedupe.Key]dedupe.Pos // the dedupe index on disk
 	position uint64
 
-	accepted map[string][]string // per user, the events in the order in which they were accepted
-	copies   int                 // frames' events in all, with retries
-	broken   int                 // of them, those quarantined at the door
-	serial   int
-	cuts     []time.Time // when processes died or lost the partition
+	accepted   map[string][]string // per user, the events in the order in which they were accepted
+	copies     int                 // frames' events in all, with retries
+	broken     int                 // of them, those quarantined at the door
+	serial     int
+	sent       [][]event.Event // for clients that try again later
+	checkpoint int
+	grace      time.Duration
+	cuts       []time.Time // when processes died or lost the partition
 }
 
 func newWorld(t *testing.T, seed uint64) *world {
 	w := &world{
 		t: t, seed: seed, rng: rand.New(rand.NewPCG(seed, 1)), dice: rand.New(rand.NewPCG(seed, 2)), known: true,
-		answer: map[id.Destination]func() (int, time.Duration){}, arrived: map[id.Destination][]arrival{},
+		grace: time.Millisecond, answer: map[id.Destination]func() (int, time.Duration){}, arrived: map[id.Destination][]arrival{},
 		snapshot: map[dedupe.Key]dedupe.Pos{}, accepted: map[string][]string{},
 	}
 	for k := range w.disk {
@@ -127,10 +129,15 @@ func (w *world) accept(n int) {
 			w.accepted[e.User] = append(w.accepted[e.User], string(e.JSON))
 		}
 	}
-	if w.rng.IntN(10) == 0 { // a client that did not hear the answer
-		w.append(events)
-		w.broken += len(slices.DeleteFunc(slices.Clone(events), func(e event.Event) bool { return e.Quarantine == "" }))
+	w.sent = append(w.sent, events)
+	if w.rng.IntN(8) == 0 { // a client that did not hear the answer
+		w.repeat(w.sent[w.rng.IntN(len(w.sent))])
 	}
+}
+
+func (w *world) repeat(events []event.Event) {
+	w.append(events)
+	w.broken += len(slices.DeleteFunc(slices.Clone(events), func(e event.Event) bool { return e.Quarantine == "" }))
 }
 
 func (w *world) append(events []event.Event) {
@@ -183,7 +190,7 @@ func (w *world) start() *process {
 			defer w.mu.Unlock()
 			return w.table[s], 1, w.known
 		},
-		Seen: seen, Key: hasher.Key, OpenFrames: 50, Snapshot: 200 * time.Millisecond,
+		Seen: seen, Key: hasher.Key, OpenFrames: 50, Snapshot: 200 * time.Millisecond, Checkpoint: w.checkpoint,
 		Alarm: func(code string) {
 			pr.mu.Lock()
 			defer pr.mu.Unlock()
@@ -210,7 +217,7 @@ func (pr *process) lanes(r pipeline.Reports) (pipeline.Lanes, error) {
 	}
 	l, err := deliver.New(deliver.Config{
 		Parked: pr.logs[queue.Parked], Dead: pr.logs[queue.Dead], Lookup: lookup, Settle: r.Settle, Drained: r.Drained, Held: r.Held,
-		Do: pr.do, Seed: pr.w.seed + 1, Grace: time.Millisecond, Owners: 1,
+		Do: pr.do, Seed: pr.w.seed + 1, Grace: pr.w.grace, Owners: 1,
 	})
 	return l, err
 }
