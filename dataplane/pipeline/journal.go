@@ -18,8 +18,6 @@ const (
 	recordKeys     = 32 << 10              // dedupe keys of a record, when it holds more than one opening
 	recordSettled  = 16 << 10              // settlements of a record
 	waitingSettled = 64 << 10              // settlements that wait for a record; above it lanes wait
-	checkpointLeft = 4 << 20               // bytes of journal after which there is a new checkpoint, at least
-	partBytes      = 1 << 20               // of a checkpoint in one record
 	slowest        = 2 * time.Second       // between two tries of what the log refuses
 	farewell       = 5 * time.Second       // for what is to be written after ctx ended
 )
@@ -36,6 +34,7 @@ type journal struct {
 	ready  func() bool                          // a checkpoint may be made
 	wake   chan struct{}                        // something waits
 	last   time.Time                            // when the newest append began
+	limit  int                                  // bytes of journal after which there is a new checkpoint, at least
 	grown  int                                  // bytes since the newest checkpoint
 	size   int                                  // bytes of it
 
@@ -49,8 +48,8 @@ type journal struct {
 	closed   bool
 }
 
-func newJournal(log queue.Log, epoch uint64, st *state, alarms *alarms) *journal {
-	j := &journal{log: log, epoch: epoch, st: st, alarms: alarms, wake: make(chan struct{}, 1)}
+func newJournal(cfg *Config, epoch uint64, st *state, alarms *alarms) *journal {
+	j := &journal{log: cfg.Journal, limit: cfg.Checkpoint, epoch: epoch, st: st, alarms: alarms, wake: make(chan struct{}, 1)}
 	j.room = sync.NewCond(&j.mu)
 	return j
 }
@@ -269,13 +268,14 @@ func (j *journal) written(ctx context.Context, counter uint64) (seq uint64, ok b
 // checkpoint writes one when the journal has grown enough since the last, so
 // that a recovery reads a bounded tail.
 func (j *journal) checkpoint(ctx context.Context) error {
-	if j.grown < max(checkpointLeft, 4*j.size) || j.ready != nil && !j.ready() {
+	if j.grown < max(j.limit, 4*j.size) || j.ready != nil && !j.ready() {
 		return nil
 	}
 	data := j.st.checkpoint()
-	of := uint32(len(data)/partBytes) + 1
+	piece := j.limit/4 + 1
+	of := uint32(len(data)/piece) + 1
 	for i := range of {
-		r := record{part: part{index: i, of: of, data: data[int(i)*partBytes : min(len(data), int(i+1)*partBytes)]}}
+		r := record{part: part{index: i, of: of, data: data[int(i)*piece : min(len(data), int(i+1)*piece)]}}
 		if err := j.append(ctx, &r); err != nil {
 			return err
 		}

@@ -73,6 +73,7 @@ type Config struct {
 	OpenBytes  int64         // memory of their events; zero means 64 MiB
 	Window     time.Duration // how long the journal keeps dedupe keys; zero means 7 days
 	Snapshot   time.Duration // between two snapshots of the dedupe index; zero means a minute
+	Checkpoint int           // bytes of journal after which there is a checkpoint, 16 MiB at most; zero means 4 MiB
 }
 
 // Pipeline is one partition. Its methods are safe for concurrent use, except
@@ -116,6 +117,10 @@ func New(cfg Config) (*Pipeline, error) {
 	if cfg.Window == 0 {
 		cfg.Window = 7 * 24 * time.Hour
 	}
+	if cfg.Checkpoint == 0 {
+		cfg.Checkpoint = 4 << 20
+	}
+	cfg.Checkpoint = min(cfg.Checkpoint, 16<<20) // a quarter of it has to fit into a record
 	if cfg.Snapshot == 0 {
 		cfg.Snapshot = time.Minute
 	}

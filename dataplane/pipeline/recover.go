@@ -24,7 +24,7 @@ func (o *owner) recover(ctx context.Context, epoch uint64) error {
 	if err != nil {
 		return err
 	}
-	o.journal = newJournal(o.cfg.Journal, epoch, st, o.alarms)
+	o.journal = newJournal(o.cfg, epoch, st, o.alarms)
 	if err := o.fence(ctx); err != nil {
 		return err
 	}
@@ -35,26 +35,22 @@ func (o *owner) recover(ctx context.Context, epoch uint64) error {
 	if err := o.missed(ctx, through); err != nil {
 		return err
 	}
-	before, err := o.cfg.Parked.State(ctx)
-	if err != nil {
-		return fmt.Errorf("state of PARKED: %w", err)
-	}
 	o.confirm, o.moved = make(chan struct{}, 1), make(chan struct{}, 1)
 	o.budget = newBudget(o.cfg.OpenFrames, o.cfg.OpenBytes)
-	o.lanes, err = o.cfg.Lanes(Reports{Settle: o.journal.settle, Drained: o.journal.drained, Held: o.held})
+	lanes, err := o.cfg.Lanes(Reports{Settle: o.journal.settle, Drained: o.journal.drained, Held: o.held})
 	if err != nil {
 		return fmt.Errorf("make lanes: %w", err)
 	}
+	o.lanes = lanes
 	through.Drained = drains(st)
 	if err := o.lanes.Recover(ctx, through); err != nil {
 		return fmt.Errorf("recover lanes: %w", err)
 	}
-	after, err := o.cfg.Parked.State(ctx)
-	if err != nil {
-		return fmt.Errorf("state of PARKED: %w", err)
-	}
-	if after.Last != before.Last { // a former owner woke: what it parked has to be scanned as well
-		return fault.New(fault.Conflict, "Another owner has parked deliveries meanwhile.")
+	// From here on the lanes notice other writers; one that came in between shows now.
+	if err := deliver.Missed(ctx, o.cfg.Parked, o.cfg.Dead, st.parked, st.dead, func(deliver.Settled) error {
+		return fault.New(fault.Conflict, "A former owner has settled deliveries meanwhile.")
+	}); err != nil {
+		return err
 	}
 	o.journal.done, o.journal.said = o.framesDone, o.drainJournaled
 	resumed := st.readThrough

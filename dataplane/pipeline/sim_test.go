@@ -12,7 +12,10 @@ import (
 	"weir/dataplane/queue/queuetest"
 )
 
-var only = flag.Uint64("seed", 0, "run only this seed of the simulation")
+var (
+	only  = flag.Uint64("seed", 0, "run only this seed of the simulation")
+	seeds = flag.Uint64("seeds", 320, "how many seeds the simulation runs")
+)
 
 // TestSimulation runs a partition through deaths of its process at any moment,
 // owners that do not know that they lost it, logs whose answers are lost, and
@@ -20,7 +23,7 @@ var only = flag.Uint64("seed", 0, "run only this seed of the simulation")
 // repetitions are bounded, and the books balance after every start and at the end.
 func TestSimulation(t *testing.T) {
 	t.Parallel()
-	for seed := uint64(1); seed <= 320; seed++ {
+	for seed := uint64(1); seed <= max(*seeds, *only); seed++ {
 		if *only != 0 && seed != *only {
 			continue
 		}
@@ -42,6 +45,9 @@ func simulate(t *testing.T, seed uint64) {
 		slack = time.Second
 	}
 	refuses, stale := seed%5 == 0, seed%4 == 0
+	if seed%2 == 0 {
+		w.checkpoint = 2000
+	}
 	pr := w.start()
 	defer func() { pr.stop() }()
 	for range 12 {
