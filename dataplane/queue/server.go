@@ -47,7 +47,7 @@ type embedded struct {
 	// start, while no file comes and goes.
 	room int64
 	now  atomic.Pointer[server.Server]
-	log *serverLog
+	log  *serverLog
 }
 
 // startTimeout is how long the embedded server may take to read its files. It
