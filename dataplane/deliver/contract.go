@@ -1,6 +1,18 @@
 // Package deliver sends events to destinations. A lane per destination and
 // partition owns order, retries, parking and draining; a destination only says
 // which requests to make and what an answer means.
+//
+// It guarantees that what is taken by Offer is reported as settled once: sent,
+// dropped, or durable in PARKED or DEAD, from where it is settled again; that a
+// report is true before it is made; that in an ordered destination no event of a
+// user is sent before an earlier one of that user was settled or is refused by
+// it; that one destination delays no other; and that memory is bounded: past
+// its bounds a lane parks, and Offer waits only when PARKED cannot keep up.
+//
+// It refuses to send without the partition's lease, to follow redirects, to
+// give up on a destination that is down, and to write to logs that have another
+// writer. A death of the process repeats the requests in flight, and those
+// whose reports the journal lost.
 package deliver
 
 import (

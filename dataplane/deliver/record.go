@@ -61,7 +61,12 @@ type record struct {
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// encode writes r: version, flags, CRC-32C of the rest, mark, content.
+// checksum is the CRC-32C of a record without the four bytes where it stands.
+func checksum(data []byte) uint32 {
+	return crc32.Update(crc32.Checksum(data[:2], castagnoli), castagnoli, data[6:])
+}
+
+// encode writes r: version, flags, checksum, mark, content.
 func (r *record) encode() []byte {
 	body := make([]byte, 0, 4<<10)
 	body = append(body, byte(r.kind), flag(r.discarded))
@@ -79,7 +84,7 @@ func (r *record) encode() []byte {
 		body = s2.Encode(nil, body)
 	}
 	out = append(out, body...)
-	binary.BigEndian.PutUint32(out[2:], crc32.Checksum(out[6:], castagnoli))
+	binary.BigEndian.PutUint32(out[2:], checksum(out))
 	return out
 }
 
@@ -113,7 +118,7 @@ func decodeMark(data []byte) (mark, []byte, error) {
 	if data[0] > recordVersion {
 		return mark{}, nil, fault.New(fault.Invalid, "The record has format %d; this version reads up to %d.", data[0], recordVersion)
 	}
-	if crc32.Checksum(data[6:], castagnoli) != binary.BigEndian.Uint32(data[2:6]) {
+	if checksum(data) != binary.BigEndian.Uint32(data[2:6]) {
 		return mark{}, nil, damaged("its checksum is wrong")
 	}
 	counter, n := binary.Uvarint(data[14:])
