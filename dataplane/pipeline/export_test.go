@@ -7,6 +7,7 @@ import (
 	"weir/dataplane/dedupe"
 	"weir/dataplane/deliver"
 	"weir/dataplane/ledger"
+	"weir/dataplane/queue"
 	"weir/shared/id"
 )
 
@@ -175,4 +176,19 @@ func randomRecord(rng *rand.Rand) record {
 		r.part = part{index: 1, of: 3, data: []byte("part")}
 	}
 	return r
+}
+
+// Tail returns how many of the records a recovery reads.
+func Tail(all []queue.Record) int {
+	last, err := decodeRecord(all[len(all)-1].Data)
+	if err != nil {
+		return -1
+	}
+	n := 0
+	for _, r := range all {
+		if r.Seq >= last.base {
+			n++
+		}
+	}
+	return n
 }

@@ -109,19 +109,17 @@ func (j *journal) look(f func(*state)) {
 	f(j.st)
 }
 
-// run writes until ctx ends or the journal cannot go on. fault.Conflict:
-// another owner writes.
-func (j *journal) run(ctx context.Context) error {
+// run writes until sealed is closed, and then what still waits. It ends with an
+// error when the journal cannot go on, or ctx ended before all was written.
+// fault.Conflict: another owner writes.
+func (j *journal) run(ctx context.Context, sealed <-chan struct{}) error {
 	for {
 		select {
-		case <-ctx.Done():
-			return nil
+		case <-sealed:
+			return j.flush(ctx)
 		case <-j.wake:
 		}
 		if err := j.flush(ctx); err != nil {
-			if ctx.Err() != nil {
-				return nil
-			}
 			return err
 		}
 	}

@@ -57,11 +57,12 @@ func (o *owner) beside(ctx context.Context, loop func(context.Context) error) er
 		return nil
 	})
 	written := make(chan error, 1)
-	writing, seal := context.WithCancel(life)
-	defer seal()
+	writing, giveUp := context.WithCancel(life)
+	defer giveUp()
+	sealed := make(chan struct{})
 	go func() {
 		defer cease()
-		err := o.journal.run(writing)
+		err := o.journal.run(writing, sealed)
 		if err != nil {
 			o.lost.Store(true)
 			o.journal.close()
@@ -86,14 +87,10 @@ func (o *owner) beside(ctx context.Context, loop func(context.Context) error) er
 	g.Go(func() error { o.trim(inner); return nil })
 	err := g.Wait()
 
-	cease()
-	seal()
+	close(sealed)
+	late := time.AfterFunc(farewell, giveUp)
 	journalErr := <-written
-	if journalErr == nil {
-		last, done := context.WithTimeout(life, farewell)
-		journalErr = o.journal.flush(last)
-		done()
-	}
+	late.Stop()
 	o.journal.close()
 	die()
 	return errors.Join(journalErr, support.Wait(), real(err))

@@ -1,0 +1,416 @@
+package pipeline_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"weir/dataplane/deliver"
+	"weir/dataplane/event"
+	"weir/dataplane/ledger"
+	"weir/dataplane/pipeline"
+	"weir/dataplane/queue"
+	"weir/dataplane/queue/queuetest"
+	"weir/shared/fault"
+	"weir/shared/id"
+)
+
+// in runs a test in a bubble with a world of its own.
+func in(t *testing.T, fn func(t *testing.T, w *world)) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) { fn(t, newWorld(t, 1)) })
+}
+
+// formerly parks every output of a frame the way an owner does that lost the
+// partition and cannot send: the records are in PARKED, the journal knows nothing.
+func (w *world) formerly(events []event.Event) {
+	pr := &process{w: w, stale: true}
+	for k := range pr.logs {
+		pr.logs[k] = w.disk[k].Restart()
+	}
+	made, err := pr.lanes(pipeline.Reports{
+		Settle: func([]deliver.Settled) {}, Drained: func(id.Destination, uint64) {}, Held: func() bool { return false },
+	})
+	if err != nil {
+		w.t.Fatalf("lanes: %v", err)
+	}
+	ctx, cancel := context.WithCancel(w.t.Context())
+	ended := make(chan error)
+	go func() { ended <- made.Run(ctx) }()
+	var ds []deliver.Delivery
+	for i, e := range events {
+		for _, d := range []id.Destination{steady, shaky} {
+			ds = append(ds, deliver.Delivery{Ref: deliver.Ref{Frame: 1, Index: uint32(i)}, Destination: d, Revision: 1, Read: time.Now(), Event: e})
+		}
+	}
+	time.Sleep(time.Millisecond) // Run recovers first
+	if err := made.Offer(ctx, ds); err != nil {
+		w.t.Errorf("offer: %v", err)
+	}
+	w.wait("all is parked", func() bool { return len(w.disk[queue.Parked].Snapshot().Records) >= 2 })
+	cancel()
+	if err := <-ended; err != nil {
+		w.t.Errorf("lanes: %v", err)
+	}
+}
+
+// some accepts one frame of n good events.
+func (w *world) some(n int) []event.Event {
+	var events []event.Event
+	for range n {
+		w.serial++
+		events = append(events, event.Event{
+			Workspace: ws, Source: source, MessageID: id.Event(fmt.Sprint("m", w.serial)), User: "u",
+			ReceivedAt: time.Now().UTC(), JSON: fmt.Appendf(nil, `"u %d"`, w.serial),
+		})
+		w.accepted["u"] = append(w.accepted["u"], fmt.Sprintf(`"u %d"`, w.serial))
+	}
+	w.append(events)
+	return events
+}
+
+func TestWhatWasParkedBeforeItsFrameWasOpenedIsBookedAndSentOnce(t *testing.T) {
+	in(t, func(t *testing.T, w *world) {
+		events := w.some(5)
+		w.formerly(events)
+		w.load(false) // so that the next owner drains PARKED before it opens the frame
+		pr := w.start()
+		w.wait("drained", func() bool { return len(w.at(steady)) == 5 && len(w.at(shaky)) == 5 })
+		time.Sleep(time.Second)
+		pr.crash()
+		pr = w.start()
+		time.Sleep(time.Second)
+		w.balanced(pr)
+		w.load(true)
+		w.settled(pr)
+		w.balanced(pr)
+		for _, d := range []id.Destination{steady, shaky} {
+			if got := w.at(d); len(got) != 5 {
+				t.Errorf("%s got %v, want 5 events once", d, got)
+			}
+			if r := row(pr, d); r.Routed != 5 || r.Delivered != 5 || r.Added != 0 {
+				t.Errorf("book %+v, want 5 routed and delivered", r)
+			}
+		}
+		pr.stop()
+	})
+}
+
+func TestCopiesThatAFormerOwnerParkedAreNotSent(t *testing.T) {
+	in(t, func(t *testing.T, w *world) {
+		pr := w.start()
+		events := w.some(5)
+		w.settled(pr)
+		pr.stop()
+		w.formerly(events)
+		for range 2 {
+			pr = w.start()
+			w.wait("recovery", func() bool { return pr.p.Books() != nil })
+			time.Sleep(5 * time.Second)
+			w.balanced(pr)
+			if got := w.at(steady); len(got) != 5 {
+				t.Errorf("%d arrived, want 5: %v", len(got), got)
+			}
+			if r := row(pr, steady); r.Routed != 5 || r.Delivered != 5 || r.Added != 0 || r.Parked != 0 {
+				t.Errorf("book %+v, want 5 routed and delivered", r)
+			}
+			w.some(1)
+			w.settled(pr)
+			w.arrived[steady] = w.arrived[steady][:5]
+			events = nil
+			pr.stop()
+			if r := row(pr, steady); r.Delivered == 6 {
+				break
+			}
+		}
+	})
+}
+
+func TestAGracefulStopRepeatsNothing(t *testing.T) {
+	in(t, func(t *testing.T, w *world) {
+		w.grace = 5 * time.Second
+		w.answers(shaky, always(200, 700*time.Millisecond))
+		pr := w.start()
+		for range 20 {
+			w.accept(3)
+			time.Sleep(time.Duration(w.rng.IntN(300)) * time.Millisecond)
+			pr.stop()
+			pr = w.start()
+		}
+		w.settled(pr)
+		w.complete(steady, false, 0) // there are no cuts, so every repetition is an error
+		w.complete(shaky, false, 0)
+		pr.stop()
+	})
+}
+
+func TestAFrameThatCannotBeReadIsKeptAndBooked(t *testing.T) {
+	in(t, func(t *testing.T, w *world) {
+		damaged := queue.EncodeFrame(w.some(3))
+		damaged[len(damaged)-1] ^= 1
+		if _, err := w.disk[queue.Events].Append(t.Context(), "", damaged); err != nil {
+			t.Fatal(err)
+		}
+		w.some(2)
+		pr := w.start()
+		w.settled(pr)
+		w.complete(steady, false, 0)
+		if kept := w.disk[queue.Bad].Snapshot().Records; len(kept) != 1 || string(kept[0].Data) != string(damaged) {
+			t.Errorf("BAD has %d records, want the damaged frame", len(kept))
+		}
+		if pr.alarms["frame_damaged"] != 1 {
+			t.Errorf("alarms %v, want frame_damaged", pr.alarms)
+		}
+		nobody := ledger.Row{}
+		for _, r := range pr.p.Books() {
+			if r.Workspace == "" {
+				nobody = r
+			}
+		}
+		if nobody.Accepted != 1 || nobody.Quarantined != 1 || !nobody.Balanced {
+			t.Errorf("the book of nobody is %+v, want one bad frame", nobody)
+		}
+		w.wait("EVENTS is purged", func() bool { return len(w.disk[queue.Events].Snapshot().Records) == 0 })
+		pr.stop()
+		w.audit()
+	})
+}
+
+func TestAFrameOfANewerVersionWaits(t *testing.T) {
+	in(t, func(t *testing.T, w *world) {
+		w.some(3)
+		newer := queue.EncodeFrame(nil)
+		newer[0]++
+		if _, err := w.disk[queue.Events].Append(t.Context(), "", newer); err != nil {
+			t.Fatal(err)
+		}
+		pr := w.start()
+		w.wait("the alarm", func() bool {
+			for _, a := range pr.p.Problems() {
+				if a.Code == "too_new" {
+					return true
+				}
+			}
+			return false
+		})
+		w.settled(pr)
+		if n := len(w.disk[queue.Bad].Snapshot().Records); n > 0 {
+			t.Errorf("BAD has %d records, want none", n)
+		}
+		time.Sleep(time.Second)
+		if left := w.disk[queue.Events].Snapshot().Records; len(left) != 1 || left[0].Seq != 2 {
+			t.Errorf("EVENTS has %d records, want only the newer frame", len(left))
+		}
+		pr.stop()
+	})
+}
+
+func TestEveryLostSettlementAndRecordIsNoticed(t *testing.T) {
+	in(t, func(t *testing.T, w *world) {
+		pr := w.start()
+		for i := range 12 {
+			w.accept(4)
+			w.answers(shaky, always(200+300*(i/4%2), time.Duration(i)*7*time.Millisecond))
+			time.Sleep(30 * time.Millisecond)
+		}
+		w.answers(shaky, nil)
+		w.settled(pr)
+		time.Sleep(time.Second)
+		w.accept(1) // a last record after all others
+		w.settled(pr)
+		pr.stop()
+		w.audit()
+		journal := w.disk[queue.Journal].Snapshot()
+		changed := func(records []queue.Record) bool {
+			copied := queuetest.NewLog(1, queuetest.Faults{})
+			copied.Restore(queuetest.Snapshot{Records: records, Last: journal.Last})
+			found, err := pipeline.Audit(t.Context(), copied)
+			if err != nil {
+				t.Errorf("audit: %v", err)
+			}
+			return !found.Sound()
+		}
+		settlements := 0
+		for i := range journal.Records[:len(journal.Records)-1] {
+			without := append(append([]queue.Record{}, journal.Records[:i]...), journal.Records[i+1:]...)
+			if !changed(without) {
+				t.Errorf("the journal without record %d is called sound", i)
+			}
+			for n := 0; ; n++ {
+				data, ok := pipeline.WithoutSettlement(journal.Records[i].Data, n, false)
+				if !ok {
+					break
+				}
+				settlements++
+				balanced, _ := pipeline.WithoutSettlement(journal.Records[i].Data, n, true)
+				for how, data := range map[string][]byte{"a settlement": data, "a settlement and its booking": balanced} {
+					records := append([]queue.Record{}, journal.Records...)
+					records[i].Data = data
+					if !changed(records) {
+						t.Errorf("the journal without %s of record %d is called sound", how, i)
+					}
+				}
+			}
+		}
+		if settlements < 20 {
+			t.Errorf("%d settlements were taken away, want more", settlements)
+		}
+	})
+}
+
+func TestAJournalWithAHoleAlarmsAndLosesNoEvent(t *testing.T) {
+	in(t, func(t *testing.T, w *world) {
+		w.answers(steady, always(200, time.Minute))
+		w.answers(shaky, always(200, time.Minute))
+		pr := w.start()
+		for range 6 {
+			w.some(3)
+			time.Sleep(100 * time.Millisecond)
+		}
+		pr.crash()
+		journal := w.disk[queue.Journal].Snapshot()
+		for i, r := range journal.Records {
+			if openings, _, _ := pipeline.Kinds(r.Data); openings > 0 && i > 2 {
+				journal.Records = append(journal.Records[:i], journal.Records[i+1:]...)
+				break
+			}
+		}
+		w.disk[queue.Journal].Restore(journal)
+		w.arrived = map[id.Destination][]arrival{}
+		w.answers(steady, nil)
+		w.answers(shaky, nil)
+		pr = w.start()
+		w.wait("all arrive", func() bool { return len(w.at(steady)) >= 18 && len(w.at(shaky)) >= 18 })
+		w.complete(steady, false, time.Hour)
+		if pr.alarms["journal_damaged"] == 0 {
+			t.Errorf("alarms %v, want journal_damaged", pr.alarms)
+		}
+		for _, r := range pr.p.Books() {
+			if r.Balanced {
+				t.Errorf("the book %+v is called balanced after a hole", r)
+			}
+		}
+		pr.stop()
+	})
+}
+
+func TestRecoveryReadsABoundedTailAndTheJournalIsTrimmed(t *testing.T) {
+	in(t, func(t *testing.T, w *world) {
+		w.checkpoint = 2000
+		pr := w.start()
+		for range 300 {
+			w.accept(5)
+			time.Sleep(20 * time.Millisecond)
+		}
+		w.settled(pr)
+		all := w.disk[queue.Journal].Snapshot().Records
+		tail := pipeline.Tail(all)
+		if tail > 60 || len(all) < 200 {
+			t.Errorf("a recovery reads %d of %d records", tail, len(all))
+		}
+		time.Sleep(7*24*time.Hour + 2*time.Hour)
+		w.some(1) // it makes a snapshot of the dedupe index due, and a newest record
+		w.settled(pr)
+		time.Sleep(2 * time.Hour)
+		kept := w.disk[queue.Journal].Snapshot().Records
+		if len(kept) > tail+10 {
+			t.Errorf("%d of %d records are kept after the window, want about %d", len(kept), len(all), tail)
+		}
+		before := pr.p.Books()
+		pr.crash()
+		pr = w.start()
+		w.balanced(pr)
+		if after := pr.p.Books(); fmt.Sprint(after) != fmt.Sprint(before) {
+			t.Errorf("books after a restart\n%v, want\n%v", after, before)
+		}
+		pr.stop()
+	})
+}
+
+func TestDuplicatesAreKnownAfterARestart(t *testing.T) {
+	in(t, func(t *testing.T, w *world) {
+		pr := w.start()
+		events := w.some(10)
+		w.settled(pr)
+		pr.crash() // before any snapshot of the index covers them
+		w.snapshot, w.position = nil, 0
+		w.append(events)
+		pr = w.start()
+		w.settled(pr)
+		if own := row(pr, ""); own.Duplicate != 10 || len(w.at(steady)) != 10 {
+			t.Errorf("%d duplicates and %d arrivals, want 10 and 10", own.Duplicate, len(w.at(steady)))
+		}
+		pr.stop()
+	})
+}
+
+func TestEventsOfAnUnknownWorkspaceWait(t *testing.T) {
+	in(t, func(t *testing.T, w *world) {
+		w.load(false)
+		pr := w.start()
+		w.some(3)
+		time.Sleep(time.Minute)
+		if lag, err := pr.p.Lag(t.Context()); err != nil || lag.Frames != 1 {
+			t.Errorf("lag %+v, %v, want one frame", lag, err)
+		}
+		if len(pr.p.Problems()) != 1 {
+			t.Errorf("problems %v, want one", pr.p.Problems())
+		}
+		w.load(true)
+		w.settled(pr)
+		w.complete(steady, false, 0)
+		if len(pr.p.Problems()) != 0 {
+			t.Errorf("problems %v, want none", pr.p.Problems())
+		}
+		pr.stop()
+	})
+}
+
+func TestADeadDestinationHoldsUpNothingAndMemoryIsBounded(t *testing.T) {
+	in(t, func(t *testing.T, w *world) {
+		w.answers(shaky, always(0, time.Millisecond))
+		pr := w.start()
+		for range 400 { // of which 50 may be open
+			w.some(2)
+			time.Sleep(5 * time.Millisecond)
+		}
+		w.wait("the others have all", func() bool { return len(w.at(steady)) == 800 })
+		w.wait("the rest is parked", func() bool { return row(pr, shaky).Parked == 800 })
+		w.balanced(pr)
+		w.wait("EVENTS is purged", func() bool { return len(w.disk[queue.Events].Snapshot().Records) == 0 })
+		w.answers(shaky, nil)
+		w.settled(pr)
+		w.complete(shaky, false, 0)
+		pr.stop()
+	})
+}
+
+func TestAnEmptiedEventLogIsNotTakenForANewOne(t *testing.T) {
+	in(t, func(t *testing.T, w *world) {
+		pr := w.start()
+		for range 3 {
+			w.some(1)
+		}
+		w.settled(pr)
+		pr.stop()
+		w.disk[queue.Events].Restore(queuetest.Snapshot{})
+		pr = w.start()
+		time.Sleep(time.Second)
+		if _, err := pr.p.Lag(t.Context()); err == nil || fault.KindOf(err) != fault.Unavailable {
+			t.Errorf("the partition runs on an EVENTS that ends before the floor (%v)", err)
+		}
+		if pr.alarms["partition_stopped"] == 0 {
+			t.Errorf("alarms %v, want partition_stopped", pr.alarms)
+		}
+		pr.stop()
+	})
+}
+
+func TestConfigNamesEverythingThatIsMissing(t *testing.T) {
+	t.Parallel()
+	if _, err := pipeline.New(pipeline.Config{}); err == nil {
+		t.Error("an empty Config was taken")
+	}
+}
