@@ -2,6 +2,7 @@ package deliver
 
 import (
 	"context"
+	"slices"
 	"sort"
 	"time"
 
@@ -12,8 +13,8 @@ import (
 const (
 	windowItems = 1024
 	windowBytes = 8 << 20
-	probeItems  = 64    // the window while the destination is down
-	maxSpan     = 65536 // items between the oldest record that is not settled and the newest read
+	probeItems  = 64        // the window while the destination is down
+	maxSpan     = 256 << 10 // items between the oldest record that is not settled and the newest read
 )
 
 // drainState is a lane's part in PARKED. The lane's mutex guards it.
@@ -39,19 +40,35 @@ type drainState struct {
 	done     map[Place]struct{} // settled before they were read
 	awaiting map[Place]*entry   // parked while their request was in flight
 	held     map[Place]*entry   // in the window, waiting for that request's answer
-	floor    uint64             // everything up to here is settled
-	reported uint64             // to the pipeline
-	purge    uint64             // confirmed by the pipeline, to be purged
+
+	// What fails again and again while the destination takes other things is
+	// sent out of a full window, to be read again later.
+	skipped map[uint16]struct{} // counters whose deliveries are not fed before the next pass
+	laterAt time.Time           // of the next pass; zero: none is needed
+	passes  int
+	again   bool // the next pass begins at the floor
+
+	floor    uint64 // everything up to here is settled
+	reported uint64 // to the pipeline
+	purge    uint64 // confirmed by the pipeline, to be purged
 	purged   uint64
 }
 
 // span is what a lane remembers of one PARKED record that it read.
 type span struct {
-	seq   uint64
-	items int
-	left  int // not settled
-	fed   int // items before this one came into the window, or were settled before
+	seq  uint64
+	left int // items that are not settled
+	at   []spot
 }
+
+// spot is where an item of a span is.
+type spot uint8
+
+const (
+	outside spot = iota // only in PARKED
+	inside              // in the window
+	settled
+)
 
 func (ln *lane) parkedOf(user uint16) uint32 {
 	if ln.counts == nil {
@@ -79,10 +96,10 @@ func (ln *lane) parkedAs(es []*entry, seq uint64, now time.Time) (settle []Settl
 	defer ln.mu.Unlock()
 	ln.activate()
 	ln.acked = seq
-	direct := !ln.unread && !ln.reading && ln.roomFor(len(es)) && (ln.window == 0 || !ln.down)
+	direct := !ln.unread && !ln.reading && len(ln.skipped) == 0 && ln.roomFor(len(es)) && (ln.window == 0 || !ln.down)
 	if direct {
 		ln.cursor = seq + 1
-		ln.addSpan(seq, len(es)).fed = len(es)
+		ln.addSpan(seq, len(es))
 	} else {
 		ln.unread = true
 	}
@@ -120,7 +137,7 @@ func (ln *lane) endParked(e *entry) ([]Settled, []*entry) {
 
 // addSpan notes a record that was read.
 func (ln *lane) addSpan(seq uint64, items int) *span {
-	s := &span{seq: seq, items: items, left: items}
+	s := &span{seq: seq, left: items, at: make([]spot, items)}
 	ln.records = append(ln.records, s)
 	ln.spanned += items
 	return s
@@ -129,20 +146,30 @@ func (ln *lane) addSpan(seq uint64, items int) *span {
 // finished notes that the parked delivery at p is settled and reported.
 func (ln *lane) finished(p Place, user uint16) {
 	ln.addParked(user, -1)
-	i := sort.Search(len(ln.records), func(i int) bool { return ln.records[i].seq >= p.Seq })
-	if i == len(ln.records) || ln.records[i].seq != p.Seq || int(p.Item) >= ln.records[i].fed {
+	s := ln.spanOf(p.Seq)
+	if s == nil {
 		ln.done[p] = struct{}{} // the reader will come to it
 		return
 	}
-	ln.records[i].left--
+	s.at[p.Item] = settled
+	s.left--
 	ln.lift()
+}
+
+// spanOf returns what is remembered of the record seq, nil for nothing.
+func (ln *lane) spanOf(seq uint64) *span {
+	i := sort.Search(len(ln.records), func(i int) bool { return ln.records[i].seq >= seq })
+	if i == len(ln.records) || ln.records[i].seq != seq {
+		return nil
+	}
+	return ln.records[i]
 }
 
 // lift raises the floor over settled records.
 func (ln *lane) lift() {
 	for len(ln.records) > 0 && ln.records[0].left == 0 {
 		ln.floor = ln.records[0].seq
-		ln.spanned -= ln.records[0].items
+		ln.spanned -= len(ln.records[0].at)
 		ln.records[0] = nil
 		ln.records = ln.records[1:]
 	}
@@ -180,6 +207,7 @@ func (ln *lane) feed(e *entry, p Place, now time.Time) {
 	ln.seen++
 	e.n, e.stage, e.from = ln.seen, FromParked, p
 	e.user = counterOf(&e.d)
+	ln.spanOf(p.Seq).at[p.Item] = inside
 	ln.window++
 	ln.winBytes += e.size
 	ln.l.mem.Add(e.size)
@@ -210,6 +238,10 @@ func (ln *lane) read(ctx context.Context) {
 	for {
 		ln.mu.Lock()
 		from := ln.cursor
+		if ln.again {
+			from, ln.again, ln.laterAt = ln.floor+1, false, time.Time{}
+			ln.unskip()
+		}
 		ln.unread = false
 		ln.mu.Unlock()
 		err := ln.readFrom(ctx, from)
@@ -224,7 +256,7 @@ func (ln *lane) read(ctx context.Context) {
 		if ln.cursor > ln.through {
 			ln.unknown = false
 		}
-		if err != nil || ctx.Err() != nil || !ln.unread {
+		if err != nil || ctx.Err() != nil || !ln.unread && !ln.again {
 			ln.reading = false
 			ln.mu.Unlock()
 			return
@@ -265,9 +297,47 @@ func (ln *lane) readFrom(ctx context.Context, from uint64) error {
 func (ln *lane) feedRecord(ctx context.Context, rec queue.Record, r *record) bool {
 	ln.mu.Lock()
 	defer ln.mu.Unlock()
-	counted := rec.Seq > ln.through // parked by this owner
+	s := ln.spanOf(rec.Seq)
+	if s == nil {
+		if s = ln.open(ctx, rec.Seq, r); s == nil {
+			return false
+		}
+	}
 	for i := range r.items {
-		if _, ok := ln.done[Place{Seq: rec.Seq, Item: uint32(i)}]; !ok && !counted {
+		e := &entry{d: r.items[i].d, size: sizeOf(&r.items[i].d)}
+		for s.at[i] == outside && !ln.skips(e) && !ln.roomFor(1) && ctx.Err() == nil {
+			if !ln.evict(time.Now()) {
+				ln.room.Wait()
+			}
+		}
+		if ctx.Err() != nil {
+			return false
+		}
+		if s.at[i] == outside && !ln.skips(e) {
+			ln.feed(e, Place{Seq: rec.Seq, Item: uint32(i)}, time.Now())
+		}
+	}
+	ln.lift()
+	return true
+}
+
+// open remembers a record that is read for the first time, once there is room.
+// It returns nil when ctx ended.
+func (ln *lane) open(ctx context.Context, seq uint64, r *record) *span {
+	for ln.spanned > 0 && ln.spanned+len(r.items) > maxSpan && ctx.Err() == nil {
+		ln.room.Wait()
+	}
+	if ctx.Err() != nil {
+		return nil
+	}
+	s := ln.addSpan(seq, len(r.items))
+	for i := range r.items {
+		p := Place{Seq: seq, Item: uint32(i)}
+		if _, ok := ln.done[p]; ok {
+			delete(ln.done, p)
+			s.at[i] = settled
+			s.left--
+		} else if seq <= ln.through { // an earlier owner's; ours were counted when they were parked
 			ln.addParked(counterOf(&r.items[i].d), 1)
 		}
 	}
@@ -275,33 +345,62 @@ func (ln *lane) feedRecord(ctx context.Context, rec queue.Record, r *record) boo
 		ln.ws = r.items[0].d.Event.Workspace
 		ln.look()
 	}
-	for !ln.roomFor(1) && ctx.Err() == nil || ln.spanned > 0 && ln.spanned+len(r.items) > maxSpan && ctx.Err() == nil {
-		ln.room.Wait()
-	}
-	if ctx.Err() != nil {
-		return false
-	}
-	s := ln.addSpan(rec.Seq, len(r.items))
-	ln.cursor = rec.Seq + 1
+	ln.cursor = max(ln.cursor, seq+1)
 	if ln.cursor > ln.through {
 		ln.unknown = false
 	}
-	for i := range r.items {
-		p := Place{Seq: rec.Seq, Item: uint32(i)}
-		for !ln.roomFor(1) && ctx.Err() == nil {
-			ln.room.Wait()
+	return s
+}
+
+// skips reports whether e has to wait for the next pass.
+func (ln *lane) skips(e *entry) bool {
+	if len(ln.skipped) == 0 || !ln.ordered(e) {
+		return false
+	}
+	_, skip := ln.skipped[counterOf(&e.d)]
+	return skip
+}
+
+// unskip lets counters be fed again of which nothing is in the window.
+func (ln *lane) unskip() {
+	for user := range ln.skipped {
+		if ln.drain[user] == nil {
+			delete(ln.skipped, user)
 		}
-		if ctx.Err() != nil {
-			return false
-		}
-		s.fed++
-		if _, ok := ln.done[p]; ok {
-			delete(ln.done, p)
-			s.left--
+	}
+}
+
+// evict sends chains out of the window that failed at least three times while
+// the destination takes other things. It reports whether it made room.
+func (ln *lane) evict(now time.Time) bool {
+	if ln.down || ln.window < windowItems && ln.winBytes < windowBytes {
+		return false
+	}
+	made := false
+	for _, c := range ln.sleeping {
+		if c.state != waiting || !c.drain || c.queue[0].attempt < 3 || slices.ContainsFunc(c.queue, func(e *entry) bool { return e.hold }) {
 			continue
 		}
-		ln.feed(&entry{d: r.items[i].d, size: sizeOf(&r.items[i].d)}, p, time.Now())
+		for _, e := range c.queue {
+			ln.leaveWindow(e)
+			ln.spanOf(e.from.Seq).at[e.from.Item] = outside
+		}
+		if c.keyed {
+			delete(ln.drain, c.user)
+			ln.skipped[c.user] = struct{}{}
+		}
+		c.queue, c.state, made = nil, dissolved, true
 	}
-	ln.lift()
-	return true
+	if made && ln.laterAt.IsZero() {
+		ln.laterAt = now.Add(min(30*time.Second<<min(ln.passes, 5), 10*time.Minute))
+		ln.passes++
+	}
+	return made
+}
+
+// passAgain starts reading from the floor when it is time to.
+func (ln *lane) passAgain(now time.Time) {
+	if !ln.laterAt.IsZero() && !now.Before(ln.laterAt) && !ln.reading {
+		ln.again, ln.unread = true, true
+	}
 }

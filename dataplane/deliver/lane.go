@@ -152,6 +152,7 @@ func newLane(l *Lanes, dest id.Destination) *lane {
 	ln := &lane{l: l, id: dest, live: map[uint16]*chain{}, drain: map[uint16]*chain{}}
 	ln.room.L = &ln.mu
 	ln.awaiting, ln.held = map[Place]*entry{}, map[Place]*entry{}
+	ln.skipped = map[uint16]struct{}{}
 	ln.cursor, ln.acked, ln.through = l.last+1, l.last, l.last
 	ln.done = map[Place]struct{}{}
 	return ln
@@ -297,6 +298,9 @@ func (ln *lane) schedule(c *chain, now time.Time) {
 	case c.notBefore.After(now):
 		c.state = waiting
 		ln.sleeping = append(ln.sleeping, c)
+		if c.drain {
+			ln.room.Broadcast() // it may be sent out of a full window
+		}
 	default:
 		c.state = ready
 		ln.listOf(c).push(c, now)
@@ -425,6 +429,7 @@ func (ln *lane) tick(now time.Time) {
 		ln.room.Broadcast()
 	}
 	ln.awake(now)
+	ln.passAgain(now)
 	ln.startReader()
 	ln.staff()
 	if len(ln.fifo) == 0 && len(ln.sleeping) == 0 {

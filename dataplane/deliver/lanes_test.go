@@ -281,6 +281,50 @@ func TestOnePoisonUserBlocksOnlyHimself(t *testing.T) {
 	})
 }
 
+func TestPoisonThatFillsTheWindowBlocksNobodyAfterARestart(t *testing.T) {
+	t.Parallel()
+	for name, ordered := range map[string]bool{"ordered": true, "unordered": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, 19, hook)
+				w.change(hook, func(d *deliver.Target) { d.Limits.Ordered, d.Disabled = ordered, true })
+				w.start()
+				defer func() { w.stop() }()
+				for range 3000 {
+					w.offer("poison", hook)
+				}
+				for i := range 300 {
+					w.offer(fmt.Sprint("u", i%10), hook)
+				}
+				w.wait("all parked", func() bool { return w.settledAs(hook, deliver.EndParked) == 3300 })
+				w.crash()
+				w.server.set(hook, func(_ *http.Request, body string) (int, time.Duration) {
+					if strings.HasPrefix(body, "poison") {
+						return 500, time.Millisecond
+					}
+					return 200, time.Millisecond
+				})
+				w.change(hook, func(d *deliver.Target) { d.Disabled = false })
+				w.start()
+				w.offer("fresh", hook)
+				began := time.Now()
+				w.wait("all others delivered", func() bool { return w.settledAs(hook, deliver.EndDelivered) == 301 })
+				if took := time.Since(began); took > 20*time.Minute {
+					t.Errorf("the others took %v", took)
+				}
+				w.server.set(hook, nil)
+				w.delivered(hook)
+				if ordered {
+					w.check(hook, 0)
+				} else {
+					w.checkBooks()
+				}
+			})
+		})
+	}
+}
+
 func TestRetryAfterIsHonoured(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
