@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"weir/dataplane/deliver"
+	"weir/dataplane/deliver/delivertest"
 	"weir/dataplane/egress"
 	"weir/dataplane/event"
 	"weir/dataplane/queue/queuetest"
@@ -220,20 +221,27 @@ func TestHostileAnswersAreBounded(t *testing.T) {
 	}
 }
 
-func TestBodiesArriveToTheByte(t *testing.T) {
+func TestEveryEventArrivesOnceToTheByte(t *testing.T) {
 	t.Parallel()
-	got := make(chan string, 1)
-	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		b := make([]byte, r.ContentLength)
-		_, _ = r.Body.Read(b)
-		got <- string(b) + r.Header.Get("User-Agent")
-	}))
-	defer srv.Close()
-	offer, settled, _ := real(t, egress.Policy{Private: true}, time.Minute, srv.URL)
-	offer(1)
-	next(t, settled)
-	if body := <-got; body != `{"event":"x","n":12345678901234567890}Weir/1` {
-		t.Errorf("server got %s", body)
+	srv := delivertest.NewServer(t)
+	offer, settled, lanes := real(t, egress.Policy{Private: true}, time.Minute, srv.URL+"/in?a=1")
+	offer(1000)
+	for range 1000 {
+		if s := next(t, settled); s.End != deliver.EndDelivered || s.Stage != deliver.Live {
+			t.Fatalf("settled as %+v, want delivered", s)
+		}
+	}
+	got := srv.Received()
+	if len(got) != 1000 {
+		t.Errorf("server got %d requests, want 1000", len(got))
+	}
+	for _, r := range got {
+		if string(r.Body) != `{"event":"x","n":12345678901234567890}` || r.Path != "/in?a=1" || r.Header.Get("User-Agent") != "Weir/1" || r.Method != "POST" {
+			t.Fatalf("server got %+v: %s", r, r.Body)
+		}
+	}
+	if n := lanes.InFlight(); n > 64 {
+		t.Errorf("%d in flight", n)
 	}
 }
 

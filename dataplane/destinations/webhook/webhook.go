@@ -126,13 +126,14 @@ func (w *webhook) request(body []byte, items ...int) deliver.Request {
 	return deliver.Request{Method: w.method, URL: w.url, Header: h, Body: body, Items: items}
 }
 
-// headerText is s as a header's value: a messageId may hold anything, so what a
-// header cannot carry is written as in a URL.
+// headerText is s as a header's value: a messageId may hold anything, so one
+// that is not printable ASCII is written as in a URL.
 func headerText(s string) string {
-	if validValue(s) && strings.TrimSpace(s) == s {
-		return s
+	odd := strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r > '~' })
+	if odd || strings.TrimSpace(s) != s {
+		return url.PathEscape(s)
 	}
-	return url.PathEscape(s)
+	return s
 }
 
 // Judge goes by the status alone.

@@ -1,0 +1,31 @@
+package destinations_test
+
+import (
+	"os"
+	"testing"
+
+	"weir/dataplane/deliver/delivertest"
+	"weir/dataplane/destinations"
+)
+
+// TestAll holds every folder to the contract of destinations.
+func TestAll(t *testing.T) {
+	t.Parallel()
+	folders := map[string]bool{}
+	entries, err := os.ReadDir(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if e.IsDir() {
+			folders[e.Name()] = true
+		}
+	}
+	for _, kind := range destinations.All() {
+		delete(folders, kind.Spec.Name)
+		t.Run(kind.Spec.Name, func(t *testing.T) { delivertest.Check(t, kind, kind.Spec.Name) })
+	}
+	for name := range folders {
+		t.Errorf("folder %s is in no list: run make generate", name)
+	}
+}
