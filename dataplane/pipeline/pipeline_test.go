@@ -73,6 +73,7 @@ func (w *world) some(n int) []event.Event {
 
 func TestWhatWasParkedBeforeItsFrameWasOpenedIsBookedAndSentOnce(t *testing.T) {
 	in(t, func(t *testing.T, w *world) {
+		w.checkpoint = 1 // as often as there can be one
 		events := w.some(5)
 		w.formerly(events)
 		w.load(false) // so that the next owner drains PARKED before it opens the frame
@@ -133,9 +134,10 @@ func TestAGracefulStopRepeatsNothing(t *testing.T) {
 		w.grace = 5 * time.Second
 		w.answers(shaky, always(200, 700*time.Millisecond))
 		pr := w.start()
-		for range 20 {
-			w.accept(3)
-			time.Sleep(time.Duration(w.rng.IntN(300)) * time.Millisecond)
+		w.answers(steady, func() (int, time.Duration) { return 200, time.Duration(1+w.dice.IntN(30)) * time.Millisecond })
+		for i := range 40 {
+			w.accept(6)
+			time.Sleep(time.Duration(w.rng.IntN(10+290*(i%2))) * time.Millisecond)
 			pr.stop()
 			pr = w.start()
 		}
@@ -341,6 +343,51 @@ func TestDuplicatesAreKnownAfterARestart(t *testing.T) {
 		w.settled(pr)
 		if own := row(pr, ""); own.Duplicate != 10 || len(w.at(steady)) != 10 {
 			t.Errorf("%d duplicates and %d arrivals, want 10 and 10", own.Duplicate, len(w.at(steady)))
+		}
+		pr.stop()
+	})
+}
+
+func TestACorrectedEventIsNoDuplicateOfItsQuarantinedForm(t *testing.T) {
+	in(t, func(t *testing.T, w *world) {
+		pr := w.start()
+		events := w.some(1)
+		w.settled(pr)
+		broken := []event.Event{events[0], events[0]}
+		broken[0].MessageID, broken[1].MessageID = "x", "x"
+		broken[0].Quarantine = "too_deep"
+		broken[1].JSON = []byte(`"u x"`)
+		w.append(broken[:1])
+		w.append(broken[1:])
+		w.settled(pr)
+		if own := row(pr, ""); own.Quarantined != 1 || own.Duplicate != 0 || len(w.at(steady)) != 2 {
+			t.Errorf("book %+v and %d arrivals, want 1 quarantined and 2 arrivals", own, len(w.at(steady)))
+		}
+		kept := w.disk[queue.Quarantine].Snapshot().Records
+		if len(kept) != 1 || kept[0].Key != string(source) {
+			t.Errorf("QUARANTINE has %d records, want one under its source", len(kept))
+		} else if f, err := queue.DecodeFrame(kept[0].Data); err != nil || len(f.Events) != 1 || f.Events[0].Quarantine != "too_deep" {
+			t.Errorf("QUARANTINE has %+v, %v, want the event", f, err)
+		}
+		pr.stop()
+	})
+}
+
+func TestKeysThatTheDedupeIndexMissesStayInTheJournal(t *testing.T) {
+	in(t, func(t *testing.T, w *world) {
+		w.checkpoint, w.forgets = 2000, true
+		pr := w.start()
+		for range 50 {
+			w.accept(5)
+			time.Sleep(20 * time.Millisecond)
+		}
+		w.settled(pr)
+		time.Sleep(9 * 24 * time.Hour)
+		w.some(1)
+		w.settled(pr)
+		time.Sleep(2 * time.Hour)
+		if first := w.disk[queue.Journal].Snapshot().Records[0].Seq; first != 1 {
+			t.Errorf("the journal begins at %d, want 1", first)
 		}
 		pr.stop()
 	})
