@@ -135,28 +135,45 @@ func (r *reader) session(ctx context.Context) error {
 		return r.refused(err)
 	}
 	defer r.forget(cons)
-	msgs, err := cons.Messages(
+	// By callback, not by Messages: its channel holds exactly what was asked for,
+	// so that one message of the server's own beside them overflows it.
+	msgs, odd := make(chan jetstream.Msg), make(chan struct{}, 1)
+	reading, err := cons.Consume(
+		func(m jetstream.Msg) {
+			select {
+			case msgs <- m:
+			case <-ctx.Done():
+			}
+		},
 		jetstream.PullMaxMessagesWithBytesLimit(readAhead, readAheadBytes),
-		jetstream.PullHeartbeat(heartbeat))
+		jetstream.PullHeartbeat(heartbeat),
+		jetstream.ConsumeErrHandler(func(jetstream.ConsumeContext, error) {
+			select {
+			case odd <- struct{}{}:
+			default:
+			}
+		}))
 	if err != nil {
 		return nil
 	}
-	defer msgs.Stop()
-	return r.drain(ctx, msgs)
+	defer reading.Stop()
+	return r.drain(ctx, msgs, odd)
 }
 
-func (r *reader) drain(ctx context.Context, msgs jetstream.MessagesContext) error {
-	var wait jetstream.NextOpt = jetstream.NextContext(ctx)
-	if r.until != 0 {
-		wait = jetstream.NextMaxWait(lookEvery)
-		defer context.AfterFunc(ctx, msgs.Stop)()
-	}
+func (r *reader) drain(ctx context.Context, msgs <-chan jetstream.Msg, odd <-chan struct{}) error {
 	for count := uint64(1); ; count++ {
-		if ctx.Err() != nil {
-			return nil
+		var look <-chan time.Time
+		if r.until != 0 {
+			look = time.After(lookEvery)
 		}
-		msg, err := msgs.Next(wait)
-		if err != nil {
+		var msg jetstream.Msg
+		select {
+		case msg = <-msgs:
+		case <-odd:
+			return nil
+		case <-look:
+			return nil
+		case <-ctx.Done():
 			return nil
 		}
 		meta, err := msg.Metadata()
