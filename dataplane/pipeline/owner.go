@@ -28,7 +28,8 @@ type owner struct {
 	lost    atomic.Bool   // the journal is another's, or cannot be written
 	moved   chan struct{} // the floor may have moved
 
-	next       uint64 // expected frame, 0 at first; the loop's
+	covered    atomic.Uint64 // the journal up to here is not needed by the dedupe index
+	next       uint64        // expected frame, 0 at first; the loop's
 	snapshotAt time.Time
 
 	mu        sync.Mutex
@@ -242,7 +243,7 @@ func (o *owner) audit() {
 // trimJournal purges what is older than the dedupe window, and needed neither by
 // a recovery nor by the dedupe index.
 func (o *owner) trimJournal(ctx context.Context) error {
-	limit := o.cfg.Seen.Position() + 1
+	limit := o.covered.Load() + 1
 	var base uint64
 	o.journal.look(func(st *state) { base = st.base })
 	limit = min(limit, base)
@@ -300,6 +301,7 @@ func (o *owner) snapshot(ctx context.Context) error {
 	if err := o.cfg.Seen.Snapshot(ctx, seq); err != nil {
 		return fmt.Errorf("dedupe snapshot: %w", err)
 	}
+	o.covered.Store(o.cfg.Seen.Position())
 	return nil
 }
 

@@ -24,7 +24,8 @@ type Lease interface {
 	Release(ctx context.Context) error // lets the next owner in at once
 }
 
-// Seen knows which events the partition has had; *dedupe.Index is one.
+// Seen knows which events the partition has had; *dedupe.Index is one. It is
+// used by one goroutine at a time.
 type Seen interface {
 	First(k dedupe.Key, pos dedupe.Pos, at time.Time) (bool, error)
 	Snapshot(ctx context.Context, journalSeq uint64) error

@@ -37,6 +37,9 @@ func (w *world) formerly(events []event.Event) {
 		w.t.Fatalf("lanes: %v", err)
 	}
 	ctx, cancel := context.WithCancel(w.t.Context())
+	if err := made.Recover(ctx, deliver.Recovery{}); err != nil {
+		w.t.Fatalf("recover: %v", err)
+	}
 	ended := make(chan error)
 	go func() { ended <- made.Run(ctx) }()
 	var ds []deliver.Delivery
@@ -45,7 +48,6 @@ func (w *world) formerly(events []event.Event) {
 			ds = append(ds, deliver.Delivery{Ref: deliver.Ref{Frame: 1, Index: uint32(i)}, Destination: d, Revision: 1, Read: time.Now(), Event: e})
 		}
 	}
-	time.Sleep(time.Millisecond) // Run recovers first
 	if err := made.Offer(ctx, ds); err != nil {
 		w.t.Errorf("offer: %v", err)
 	}
@@ -162,8 +164,8 @@ func TestAFrameThatCannotBeReadIsKeptAndBooked(t *testing.T) {
 		if kept := w.disk[queue.Bad].Snapshot().Records; len(kept) != 1 || string(kept[0].Data) != string(damaged) {
 			t.Errorf("BAD has %d records, want the damaged frame", len(kept))
 		}
-		if pr.alarms["frame_damaged"] != 1 {
-			t.Errorf("alarms %v, want frame_damaged", pr.alarms)
+		if pr.raised("frame_damaged") != 1 {
+			t.Errorf("no alarm frame_damaged")
 		}
 		nobody := ledger.Row{}
 		for _, r := range pr.p.Books() {
@@ -286,8 +288,8 @@ func TestAJournalWithAHoleAlarmsAndLosesNoEvent(t *testing.T) {
 		pr = w.start()
 		w.wait("all arrive", func() bool { return len(w.at(steady)) >= 18 && len(w.at(shaky)) >= 18 })
 		w.complete(steady, false, time.Hour)
-		if pr.alarms["journal_damaged"] == 0 {
-			t.Errorf("alarms %v, want journal_damaged", pr.alarms)
+		if pr.raised("journal_damaged") == 0 {
+			t.Error("want the alarm journal_damaged")
 		}
 		for _, r := range pr.p.Books() {
 			if r.Balanced {
@@ -448,8 +450,8 @@ func TestAnEmptiedEventLogIsNotTakenForANewOne(t *testing.T) {
 		if _, err := pr.p.Lag(t.Context()); err == nil || fault.KindOf(err) != fault.Unavailable {
 			t.Errorf("the partition runs on an EVENTS that ends before the floor (%v)", err)
 		}
-		if pr.alarms["partition_stopped"] == 0 {
-			t.Errorf("alarms %v, want partition_stopped", pr.alarms)
+		if pr.raised("partition_stopped") == 0 {
+			t.Error("want the alarm partition_stopped")
 		}
 		pr.stop()
 	})

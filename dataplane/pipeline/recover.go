@@ -24,6 +24,7 @@ func (o *owner) recover(ctx context.Context, epoch uint64) error {
 	if err != nil {
 		return err
 	}
+	o.covered.Store(o.cfg.Seen.Position())
 	o.journal = newJournal(o.cfg, epoch, st, o.alarms)
 	if err := o.fence(ctx); err != nil {
 		return err

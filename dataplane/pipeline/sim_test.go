@@ -109,7 +109,7 @@ func simulate(t *testing.T, seed uint64) {
 		t.Errorf("seed %d: the source's book is %+v, want %d accepted, %d quarantined", seed, own, w.copies, w.broken)
 	}
 	for _, d := range []string{"settlement_unknown", "journal_damaged", "ledger_unbalanced", "state_damaged"} {
-		if pr.alarms[d] > 0 {
+		if pr.raised(d) > 0 {
 			t.Errorf("seed %d: alarm %s", seed, d)
 		}
 	}

@@ -256,6 +256,13 @@ func (w *world) cut() {
 	w.cuts = append(w.cuts, time.Now())
 }
 
+// raised returns how often an alarm was.
+func (pr *process) raised(code string) int {
+	pr.mu.Lock()
+	defer pr.mu.Unlock()
+	return pr.alarms[code]
+}
+
 func (pr *process) is() (dead, stale bool) {
 	pr.mu.Lock()
 	defer pr.mu.Unlock()
