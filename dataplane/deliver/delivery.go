@@ -26,7 +26,7 @@ type Delivery struct {
 	Ref
 	Destination id.Destination
 	Revision    uint64    // under which it was routed
-	Read        time.Time // when its frame was read, with monotonic clock: it is parked 2 s later
+	Read        time.Time // when its frame was read, with monotonic clock: it is parked Config.ParkAfter later
 	Event       event.Event
 }
 
@@ -62,7 +62,7 @@ type Settled struct {
 	Stage       Stage
 	From        Place // with FromParked and FromDead
 	End         End
-	To          Place // with EndParked and EndDead
+	To          Place // with EndParked and EndDead; of a discarded one the record in DEAD that says so
 	Code        string
 }
 

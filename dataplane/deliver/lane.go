@@ -108,12 +108,13 @@ type lane struct {
 
 	// Health. down: a delivery was parked and no request has been answered since
 	// it came. Then one request at a time probes.
-	down        bool
-	probing     bool
-	failures    int
-	lastAnswer  time.Time
-	probeAt     time.Time
-	pausedUntil time.Time // the destination asked for it
+	down         bool
+	probing      bool
+	failures     int // in a row
+	failingSince time.Time
+	lastAnswer   time.Time
+	probeAt      time.Time
+	pausedUntil  time.Time // the destination asked for it
 
 	drainState
 }
@@ -214,6 +215,12 @@ const (
 	removed         // the destination is gone; the caller drops it
 )
 
+// mayProbe reports whether the next live delivery may be the probe of a
+// destination that is down: what is parked may be all of a kind that it never takes.
+func (ln *lane) mayProbe(now time.Time) bool {
+	return ln.down && !ln.unknown && ln.readyLive.items == 0 && ln.pausedUntil.Before(now) && ln.canSend(now)
+}
+
 // offer takes one live delivery.
 func (ln *lane) offer(e *entry, now time.Time) offered {
 	ln.mu.Lock()
@@ -229,7 +236,7 @@ func (ln *lane) offer(e *entry, now time.Time) offered {
 	}
 	e.user = counterOf(&e.d)
 	ordered := ln.ordered(e)
-	park := ln.parksAll(now) || ordered && ln.parkedOf(e.user) > 0
+	park := ln.parksAll(now) && !ln.mayProbe(now) || ordered && ln.parkedOf(e.user) > 0
 	over := ln.liveBytes+e.size > ln.l.cfg.LaneBytes || ln.l.mem.Load()+e.size > ln.l.cfg.MemoryBytes
 	if (park || over) && ln.l.parked.full() {
 		return full
@@ -378,7 +385,7 @@ func (ln *lane) fall(now time.Time) {
 }
 
 // maxProbe is the longest time between two probes of a destination that is down.
-const maxProbe = 15 * time.Second
+const maxProbe = 5 * time.Second
 
 // rise notes that the destination answered.
 func (ln *lane) rise(now time.Time) {

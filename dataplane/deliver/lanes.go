@@ -90,7 +90,9 @@ func (l *Lanes) Recover(ctx context.Context, r Recovery) error {
 		return fmt.Errorf("state of DEAD: %w", err)
 	}
 	l.parked.last, l.dead.last = parked.Last, dead.Last
+	l.mu.Lock()
 	l.last = parked.Last
+	l.mu.Unlock()
 	found, err := l.finishRedrives(ctx, r.ParkedThrough)
 	if err != nil {
 		return err

@@ -379,6 +379,38 @@ func TestRestartKeepsParkedUsersBehindTheirParked(t *testing.T) {
 	})
 }
 
+func TestLongOutageOfASingleUserEndsSoonAfterTheDestinationIsBack(t *testing.T) {
+	t.Parallel()
+	for name, restart := range map[string]bool{"same owner": false, "new owner": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, 20, hook)
+				w.server.set(hook, always(503, time.Millisecond))
+				w.start()
+				defer func() { w.stop() }()
+				w.offer("u", hook)
+				time.Sleep(10 * time.Second)
+				if restart {
+					w.crash()
+					w.start()
+				}
+				time.Sleep(10 * time.Hour)
+				if n := w.server.count(hook); n > 20_000 {
+					t.Errorf("%d requests in ten hours", n)
+				}
+				w.server.set(hook, nil)
+				began := time.Now()
+				w.delivered(hook)
+				if took := time.Since(began); took > 15*time.Second {
+					t.Errorf("delivered %v after the destination was back", took)
+				}
+				w.check(hook, 0)
+			})
+		})
+	}
+}
+
 func TestNothingIsSentWithoutTheLease(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -9,7 +9,6 @@ import (
 
 	"weir/dataplane/deliver"
 	"weir/dataplane/queue/queuetest"
-	"weir/shared/id"
 )
 
 // TestSimulation runs a partition with two destinations through outages, slow
@@ -34,6 +33,8 @@ func simulate(t *testing.T, seed uint64) {
 		w.change(hook, func(d *deliver.Target) {
 			d.HTTP, d.Limits.BatchSize, d.Limits.BatchWait = array{plain{hook}}, 5, 100*time.Millisecond
 		})
+	case 2: // several requests from one batch
+		w.change(hook, func(d *deliver.Target) { d.Limits.BatchSize, d.Limits.BatchWait = 5, 100*time.Millisecond })
 	}
 	if seed%4 < 2 {
 		w.config = func(c *deliver.Config) { c.LaneBytes, c.MemoryBytes = 10<<10, 60<<10 }
@@ -45,38 +46,7 @@ func simulate(t *testing.T, seed uint64) {
 	w.start()
 	defer func() { w.stop() }()
 	for range 60 {
-		switch w.rng.IntN(12) {
-		case 0:
-			w.server.set(hook, always(503, time.Millisecond))
-		case 1:
-			w.server.set(hook, always(200, time.Duration(w.rng.IntN(40_000))*time.Millisecond))
-		case 2:
-			w.server.set(hook, w.flaky())
-		case 3, 4:
-			w.server.set(hook, nil)
-		case 5:
-			if seed%2 == 0 {
-				w.server.set(hook, w.refuses())
-			}
-		case 6:
-			off := w.rng.IntN(2) == 0
-			w.change(hook, func(d *deliver.Target) { d.Disabled = off })
-		case 7:
-			_, _ = w.lanes.Redrive(t.Context(), deliver.Filter{Destination: hook}) // a faulty log may stop it; the last one counts
-		case 8:
-			p := deliver.Unknown
-			if w.rng.IntN(2) == 0 {
-				p = deliver.Present
-			}
-			w.setPresence(hook, p)
-		case 9:
-			if crashes < 6 {
-				crashes++
-				w.crash()
-				w.start()
-				w.reoffer()
-			}
-		}
+		crashes += w.disturb(crashes)
 		for range w.rng.IntN(40) {
 			w.offer(fmt.Sprint("u", w.rng.IntN(6)), hook, other)
 			time.Sleep(time.Duration(w.rng.IntN(100)) * time.Millisecond)
@@ -86,21 +56,61 @@ func simulate(t *testing.T, seed uint64) {
 		w.mu.Unlock()
 		time.Sleep(time.Duration(w.rng.IntN(2000)) * time.Millisecond)
 	}
+	w.settle(crashes)
+}
+
+// disturb does something to the destination hook, or to the process. It returns
+// how often it crashed it.
+func (w *world) disturb(crashes int) int {
+	switch w.rng.IntN(12) {
+	case 0:
+		w.server.set(hook, always(503, time.Millisecond))
+	case 1:
+		w.server.set(hook, always(200, time.Duration(w.rng.IntN(40_000))*time.Millisecond))
+	case 2:
+		w.server.set(hook, w.flaky())
+	case 3, 4:
+		w.server.set(hook, nil)
+	case 5:
+		if w.seed%2 == 0 {
+			w.server.set(hook, w.refuses())
+		}
+	case 6:
+		off := w.rng.IntN(2) == 0
+		w.change(hook, func(d *deliver.Target) { d.Disabled = off })
+	case 7:
+		_, _ = w.lanes.Redrive(w.t.Context(), deliver.Filter{Destination: hook}) // a faulty log may stop it; the last one counts
+	case 8:
+		p := deliver.Unknown
+		if w.rng.IntN(2) == 0 {
+			p = deliver.Present
+		}
+		w.setPresence(hook, p)
+	case 9:
+		if crashes < 6 {
+			w.crash()
+			w.start()
+			w.reoffer()
+			return 1
+		}
+	}
+	return 0
+}
+
+// settle ends all trouble and wants everything delivered, in order, and booked.
+func (w *world) settle(crashes int) {
 	w.server.set(hook, nil)
 	w.setPresence(hook, deliver.Present)
 	w.change(hook, func(d *deliver.Target) { d.Disabled = false })
 	w.parked.SetFaults(queuetest.Faults{})
 	w.dead.SetFaults(queuetest.Faults{})
-	ended := func(dest id.Destination) func() bool {
-		return func() bool {
-			return w.settledAs(dest, deliver.EndDelivered)+w.settledAs(dest, deliver.EndDead) == len(w.order)/2
-		}
-	}
-	w.wait("everything ended", ended(hook))
+	w.wait("everything ended", func() bool {
+		return w.settledAs(hook, deliver.EndDelivered)+w.settledAs(hook, deliver.EndDead) == len(w.order)/2
+	})
 	w.delivered(other)
 	letters := w.settledAs(hook, deliver.EndDead)
-	if n, err := w.lanes.Redrive(t.Context(), deliver.Filter{Destination: hook}); err != nil || n != letters {
-		t.Errorf("seed %d: Redrive = %d, %v, want %d", seed, n, err, letters)
+	if n, err := w.lanes.Redrive(w.t.Context(), deliver.Filter{Destination: hook}); err != nil || n != letters {
+		w.t.Errorf("seed %d: Redrive = %d, %v, want %d", w.seed, n, err, letters)
 	}
 	w.delivered(hook)
 	w.mu.Lock()
@@ -114,37 +124,36 @@ func simulate(t *testing.T, seed uint64) {
 		repeats = 0
 	}
 	w.check(other, repeats)
-	if letters == 0 && !w.refused { // redriven ones come late by their nature
-		w.check(hook, repeats)
-	} else {
+	if w.refused { // redriven ones come late by their nature
 		w.checkBooks()
+	} else {
+		w.check(hook, repeats)
 	}
 	w.offer("last", hook)
 	w.delivered(hook)
 	w.wait("PARKED purged", func() bool { return len(w.parked.Snapshot().Records) == 0 })
 	w.wait("DEAD swept", func() bool {
-		letters, err := w.lanes.List(t.Context(), deliver.Filter{Destination: hook}, deliver.Place{}, 10)
+		letters, err := w.lanes.List(w.t.Context(), deliver.Filter{Destination: hook}, deliver.Place{}, 10)
 		return err == nil && len(letters) == 0
 	})
 }
 
 // flaky fails a third of the requests, some by breaking the connection.
 func (w *world) flaky() func(*http.Request, string) (int, time.Duration) {
-	return func(*http.Request, string) (int, time.Duration) {
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		status := []int{200, 200, 200, 200, 500, 0}[w.rng.IntN(6)]
-		return status, time.Duration(w.rng.IntN(300)) * time.Millisecond
-	}
+	return w.dice(300, 200, 200, 200, 200, 500, 0)
 }
 
 // refuses answers some requests with 400.
 func (w *world) refuses() func(*http.Request, string) (int, time.Duration) {
 	w.refused = true
+	return w.dice(3000, 200, 200, 400)
+}
+
+// dice answers with one of statuses within ms milliseconds.
+func (w *world) dice(ms int, statuses ...int) func(*http.Request, string) (int, time.Duration) {
 	return func(*http.Request, string) (int, time.Duration) {
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		status := []int{200, 200, 400}[w.rng.IntN(3)]
-		return status, time.Duration(w.rng.IntN(3000)) * time.Millisecond
+		w.server.mu.Lock()
+		defer w.server.mu.Unlock()
+		return statuses[w.server.rng.IntN(len(statuses))], time.Duration(w.server.rng.IntN(ms)) * time.Millisecond
 	}
 }

@@ -18,8 +18,9 @@ type job struct {
 	oneC    [1]*chain
 	oneR    [1]result
 	// answered: the destination took or refused something. failed: it did not answer, or asked to come again.
-	answered, failed bool
-	probe            bool
+	// away: it failed as one that is down does, not as one that stumbles over an event (500).
+	answered, failed, away bool
+	probe                  bool
 }
 
 // canSend reports whether the lane may start another request now.
@@ -79,7 +80,7 @@ func (ln *lane) next(now time.Time) *job {
 	size := ln.limits().BatchSize
 	ln.turn = !ln.turn
 	lists := [2]*list{&ln.readyLive, &ln.readyPark}
-	if ln.turn {
+	if ln.turn && !ln.down { // of one that is down, a live delivery is the better probe
 		lists[0], lists[1] = lists[1], lists[0]
 	}
 	for _, q := range lists {
@@ -188,6 +189,7 @@ func (ln *lane) sendHTTP(ctx context.Context, j *job, t *Target, b Batch) {
 			again = again || v.Outcome == Retry
 		}
 		j.failed = j.failed || again
+		j.away = j.away || again && (status < 500 || status > 501)
 		if again && limits.Ordered {
 			return // what comes after must not overtake
 		}
@@ -203,7 +205,7 @@ func (ln *lane) sendSink(ctx context.Context, j *job, t *Target, b Batch) {
 	}
 	verdicts, err := ln.sink.write(ctx, t, ln.l.cfg.Deps, b)
 	if err != nil {
-		j.failed = true
+		j.failed, j.away = true, true
 		j.record(same(items, failed(ctx, err)), 0)
 		return
 	}
@@ -265,6 +267,10 @@ func (ln *lane) finish(ctx context.Context, j *job) {
 	}
 }
 
+// manyFailures in a row, over at least the time after which live deliveries are
+// parked, mean that a destination is down.
+const manyFailures = 8
+
 // health learns from the answers.
 func (ln *lane) health(j *job, now time.Time) {
 	for _, r := range j.results {
@@ -278,7 +284,12 @@ func (ln *lane) health(j *job, now time.Time) {
 	case j.answered:
 		ln.rise(now)
 	case j.failed:
-		ln.failures++
+		if ln.failures++; ln.failures == 1 {
+			ln.failingSince = now
+		}
+		if j.away && ln.failures >= manyFailures && now.Sub(ln.failingSince) >= ln.l.cfg.ParkAfter {
+			ln.fall(now)
+		}
 		if ln.down && j.probe {
 			ln.probeAt = now.Add(jitter(time.Second, maxProbe, ln.failures, ln.l.cfg.Seed+ln.seen))
 		}
@@ -387,6 +398,9 @@ func (ln *lane) giveBack(c *chain, j *job, now time.Time) {
 	if len(queue) > 0 {
 		if i := slices.Index(j.entries, queue[0]); i >= 0 {
 			c.notBefore = now.Add(ln.wait(queue[0], j.results[i]))
+			if ln.down {
+				c.notBefore = ln.probeAt // whichever it is, one of them probes
+			}
 		}
 	}
 	c.state = idle

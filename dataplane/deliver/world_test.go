@@ -56,6 +56,7 @@ type server struct {
 	received map[id.Destination][]string
 	requests map[id.Destination]int
 	after    string // Retry-After of every 429
+	rng      *rand.Rand
 }
 
 func (s *server) do(r *http.Request) (*http.Response, error) {
@@ -229,7 +230,7 @@ type world struct {
 func newWorld(t testing.TB, seed uint64, dests ...id.Destination) *world {
 	w := &world{
 		t: t, seed: seed, rng: rand.New(rand.NewPCG(seed, 1)),
-		server:  &server{answer: map[id.Destination]func(*http.Request, string) (int, time.Duration){}, received: map[id.Destination][]string{}, requests: map[id.Destination]int{}},
+		server:  &server{answer: map[id.Destination]func(*http.Request, string) (int, time.Duration){}, received: map[id.Destination][]string{}, requests: map[id.Destination]int{}, rng: rand.New(rand.NewPCG(seed, 2))},
 		parked:  queuetest.NewLog(seed, queuetest.Faults{}),
 		dead:    queuetest.NewLog(seed+1, queuetest.Faults{}),
 		targets: map[id.Destination]*deliver.Target{}, presence: map[id.Destination]deliver.Presence{},
