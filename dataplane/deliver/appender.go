@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"weir/dataplane/queue"
@@ -30,6 +31,7 @@ type appender struct {
 	turn    chan struct{} // holds one token: who has it writes
 	last    uint64        // number of the newest record, the token's
 	counter uint64        // the token's
+	told    atomic.Uint64 // number up to which all was reported
 
 	mu      sync.Mutex
 	moved   sync.Cond // bytes went down, or something is waiting
@@ -179,12 +181,14 @@ func (a *appender) write(ctx context.Context, key id.Destination, r *record, the
 		if err == nil {
 			a.last = seq
 			then(seq)
+			a.told.Store(seq)
 			return nil
 		}
 		if fault.KindOf(err) == fault.Conflict {
 			if seq, err = a.own(ctx, r.mark); err == nil {
 				a.last = seq
 				then(seq)
+				a.told.Store(seq)
 				return nil
 			}
 			if fault.KindOf(err) == fault.Conflict {

@@ -3,6 +3,8 @@ package deliver
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 
 	"weir/dataplane/queue"
 	"weir/shared/fault"
@@ -39,10 +41,14 @@ type graves struct {
 
 // survey reads which dead letters of dest are still there.
 func (l *Lanes) survey(ctx context.Context, dest id.Destination) (*graves, error) {
+	told := l.dead.told.Load()
 	g := &graves{items: map[uint64]int{}, gone: map[Place]struct{}{}, marks: map[uint64][]uint64{}, booked: map[uint64]struct{}{}}
 	for rec, err := range l.cfg.Dead.ReadTo(ctx, 1, string(dest)) {
 		if err != nil {
 			return nil, fmt.Errorf("read dead letters of %s: %w", dest, err)
+		}
+		if rec.Seq > told {
+			break // written, but not reported yet: it is not dead before
 		}
 		r, err := decode(dest, rec.Data)
 		if err != nil {
@@ -174,8 +180,8 @@ func (l *Lanes) Redrive(ctx context.Context, f Filter) (moved int, err error) {
 		}
 		return true, nil
 	})
-	if err == nil && moved > 0 {
-		err = l.sweep(ctx, f.Destination)
+	if moved > 0 {
+		l.sweepLater(ln)
 	}
 	return moved, err
 }
@@ -184,6 +190,7 @@ func (l *Lanes) Redrive(ctx context.Context, f Filter) (moved int, err error) {
 // many. Each is reported as Settled{FromDead, EndDropped, "discarded"}.
 // fault.Invalid: no destination.
 func (l *Lanes) Discard(ctx context.Context, f Filter) (discarded int, err error) {
+	ln := l.lane(f.Destination)
 	if err := acquire(ctx, l.moving); err != nil {
 		return 0, err
 	}
@@ -210,44 +217,58 @@ func (l *Lanes) Discard(ctx context.Context, f Filter) (discarded int, err error
 		discarded += len(chosen)
 		return true, nil
 	})
-	if err == nil && discarded > 0 {
-		err = l.sweep(ctx, f.Destination)
+	if discarded > 0 {
+		l.sweepLater(ln)
 	}
 	return discarded, err
 }
 
+// sweepLater has the lane's dead letters swept after the next confirmation.
+func (l *Lanes) sweepLater(ln *lane) {
+	l.purgeMu.Lock()
+	defer l.purgeMu.Unlock()
+	l.sweeps[ln] = struct{}{}
+}
+
 // sweep deletes records of DEAD from which everything is gone, and the records
-// that only say so of deleted ones. Those that are settlements stay until a
-// later owner knows that the journal has them.
-func (l *Lanes) sweep(ctx context.Context, dest id.Destination) error {
-	g, err := l.survey(ctx, dest)
-	if err != nil {
+// that only say so of deleted ones; but none that proves a settlement which the
+// journal may not have. What has to stay for that is swept another time.
+func (l *Lanes) sweep(ctx context.Context, ln *lane) error {
+	if err := acquire(ctx, l.moving); err != nil {
 		return err
 	}
-	left := map[uint64]int{}
-	for seq, n := range g.items {
-		left[seq] = n
+	defer func() { l.moving <- struct{}{} }()
+	through := l.deadThrough.Load()
+	g, err := l.survey(ctx, ln.id)
+	if err != nil {
+		l.sweepLater(ln)
+		return err
 	}
+	left := maps.Clone(g.items)
 	for p := range g.gone {
 		left[p.Seq]--
 	}
+	var empty []uint64 // first those with deliveries, then those that say that they left
 	for seq, n := range left {
-		if n <= 0 {
-			if err := l.cfg.Dead.Delete(ctx, seq); err != nil {
-				return fmt.Errorf("delete dead letters of %s: %w", dest, err)
-			}
+		if n <= 0 && seq <= through {
+			empty = append(empty, seq)
+			delete(g.items, seq)
+		} else if n <= 0 {
+			l.sweepLater(ln)
 		}
 	}
 	for seq, of := range g.marks {
-		needed := false
-		for _, target := range of {
-			needed = needed || left[target] > 0
+		_, booked := g.booked[seq]
+		if booked && seq > through {
+			l.sweepLater(ln)
+		} else if !slices.ContainsFunc(of, func(target uint64) bool { _, there := g.items[target]; return there }) {
+			empty = append(empty, seq)
 		}
-		if _, booked := g.booked[seq]; needed || booked && seq > l.deadThrough {
-			continue
-		}
+	}
+	for _, seq := range empty {
 		if err := l.cfg.Dead.Delete(ctx, seq); err != nil {
-			return fmt.Errorf("delete dead letters of %s: %w", dest, err)
+			l.sweepLater(ln)
+			return fmt.Errorf("delete dead letters of %s: %w", ln.id, err)
 		}
 	}
 	return nil

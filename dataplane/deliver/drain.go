@@ -50,6 +50,7 @@ type drainState struct {
 
 	floor    uint64 // everything up to here is settled
 	reported uint64 // to the pipeline
+	told     []told // with the floors that are reported and not confirmed
 	purge    uint64 // confirmed by the pipeline, to be purged
 	purged   uint64
 }

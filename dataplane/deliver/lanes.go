@@ -21,7 +21,7 @@ type Lanes struct {
 	cfg          Config
 	sender       *sender
 	parked, dead *appender
-	deadThrough  uint64 // what the journal had at Recover
+	deadThrough  atomic.Uint64 // what DEAD proves up to here, the journal has
 
 	mu        sync.RWMutex
 	lanes     map[id.Destination]*lane
@@ -33,7 +33,8 @@ type Lanes struct {
 	wake     chan struct{}
 
 	purgeMu sync.Mutex
-	purges  map[*lane]struct{}
+	purges  map[*lane]struct{} // of PARKED
+	sweeps  map[*lane]struct{} // of DEAD
 	purge   chan struct{}
 
 	workers, readers crew
@@ -59,7 +60,7 @@ func New(cfg Config) (*Lanes, error) {
 	}
 	l := &Lanes{
 		cfg: cfg, sender: &sender{do: cfg.Do, now: cfg.Deps.Now},
-		lanes: map[id.Destination]*lane{}, active: map[*lane]struct{}{}, purges: map[*lane]struct{}{},
+		lanes: map[id.Destination]*lane{}, active: map[*lane]struct{}{}, purges: map[*lane]struct{}{}, sweeps: map[*lane]struct{}{},
 		wake: make(chan struct{}, 1), purge: make(chan struct{}, 1), moving: make(chan struct{}, 1), ended: make(chan struct{}),
 		parked: newAppender(kindParked, "PARKED", cfg.Parked, cfg.Backlog, instance, cfg.Log),
 		dead:   newAppender(kindDead, "DEAD", cfg.Dead, cfg.Backlog, instance, cfg.Log),
@@ -80,7 +81,7 @@ func (l *Lanes) Recover(ctx context.Context, r Recovery) error {
 	}
 	l.recovered = true
 	l.mu.Unlock()
-	l.deadThrough = r.DeadThrough
+	l.deadThrough.Store(r.DeadThrough)
 	parked, err := l.cfg.Parked.State(ctx)
 	if err != nil {
 		return fmt.Errorf("state of PARKED: %w", err)
@@ -90,6 +91,7 @@ func (l *Lanes) Recover(ctx context.Context, r Recovery) error {
 		return fmt.Errorf("state of DEAD: %w", err)
 	}
 	l.parked.last, l.dead.last = parked.Last, dead.Last
+	l.dead.told.Store(dead.Last)
 	l.mu.Lock()
 	l.last = parked.Last
 	l.mu.Unlock()
@@ -249,6 +251,12 @@ func (l *Lanes) reportFloor(ln *lane) {
 	floor := ln.floor
 	risen := floor > ln.reported
 	ln.reported = floor
+	if risen {
+		if len(ln.told) == maxTold {
+			ln.told = ln.told[1:]
+		}
+		ln.told = append(ln.told, told{floor: floor, dead: l.dead.told.Load()})
+	}
 	ln.mu.Unlock()
 	if risen {
 		l.cfg.Drained(ln.id, floor)
@@ -336,11 +344,24 @@ func (l *Lanes) Confirmed(dest id.Destination, floor uint64) {
 	ln.mu.Lock()
 	ln.purge = max(ln.purge, min(floor, ln.floor))
 	due := ln.purge > ln.purged
+	for len(ln.told) > 0 && ln.told[0].floor <= floor {
+		// The journal is in the order of the reports, so it has those of DEAD too.
+		for had := l.deadThrough.Load(); had < ln.told[0].dead && !l.deadThrough.CompareAndSwap(had, ln.told[0].dead); {
+			had = l.deadThrough.Load()
+		}
+		ln.told = ln.told[1:]
+	}
 	ln.mu.Unlock()
 	if due {
 		l.purgeLater(ln)
 	}
 }
+
+// told is how far DEAD was reported when a floor was.
+type told struct{ floor, dead uint64 }
+
+// maxTold is how many of them a lane remembers; forgetting one only puts off a sweep.
+const maxTold = 64
 
 func (l *Lanes) purgeLater(ln *lane) {
 	l.purgeMu.Lock()
@@ -361,9 +382,14 @@ func (l *Lanes) purgeAll(ctx context.Context) error {
 		case <-l.purge:
 		}
 		l.purgeMu.Lock()
-		due := l.purges
-		l.purges = map[*lane]struct{}{}
+		due, sweeps := l.purges, l.sweeps
+		l.purges, l.sweeps = map[*lane]struct{}{}, map[*lane]struct{}{}
 		l.purgeMu.Unlock()
+		for ln := range sweeps {
+			if err := l.sweep(ctx, ln); err != nil && ctx.Err() == nil {
+				l.cfg.Log.WarnContext(ctx, "sweep put off", "log", "DEAD", "destination", ln.id, "kind", fault.KindOf(err).String())
+			}
+		}
 		for ln := range due {
 			ln.mu.Lock()
 			to := ln.purge

@@ -152,6 +152,7 @@ func TestRefusedEventsGoToDeadAndBack(t *testing.T) {
 			t.Errorf("List after = %v, %v, want none", letters, err)
 		}
 		w.check(hook, 0)
+		w.wait("DEAD swept", func() bool { return len(w.dead.Snapshot().Records) == 0 })
 		w.crash()
 		w.start()
 		if letters, err := w.lanes.List(ctx, deliver.Filter{Destination: hook}, deliver.Place{}, 100); err != nil || len(letters) != 0 {
