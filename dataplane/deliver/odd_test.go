@@ -1,0 +1,109 @@
+package deliver_test
+
+import (
+	"context"
+	"net/http"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"weir/dataplane/deliver"
+	"weir/shared/fault"
+)
+
+func TestLaterRequestsOfABatchWaitForAFailedOne(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 16, hook)
+		w.change(hook, func(d *deliver.Target) { d.Limits.BatchSize, d.Limits.BatchWait = 10, 100*time.Millisecond }) // plain makes a request of each
+		failed := false
+		w.server.set(hook, func(*http.Request, string) (int, time.Duration) {
+			w.server.mu.Lock()
+			defer w.server.mu.Unlock()
+			if !failed {
+				failed = true
+				return 500, 0
+			}
+			return 200, 0
+		})
+		w.start()
+		defer w.stop()
+		for range 10 {
+			w.offer("u", hook)
+		}
+		w.delivered(hook)
+		w.check(hook, 0)
+	})
+}
+
+func TestSinkGetsBatchesAndIsReopenedWhenItChanges(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 17, hook)
+		var opened, closed, wrote int
+		asSink := func(fail bool) func(d *deliver.Target) {
+			return func(d *deliver.Target) {
+				d.HTTP = nil
+				d.Sink = func(context.Context, deliver.Deps) (deliver.Sink, error) {
+					opened++
+					return &sink{fail: fail, wrote: &wrote, closed: &closed}, nil
+				}
+			}
+		}
+		w.change(hook, asSink(true))
+		w.start()
+		for range 20 {
+			w.offer("u", hook)
+		}
+		time.Sleep(time.Second)
+		if wrote != 0 {
+			t.Errorf("%d written by a sink that fails", wrote)
+		}
+		w.change(hook, asSink(false))
+		w.wait("all delivered", func() bool { return w.settledAs(hook, deliver.EndDelivered) == 20 })
+		w.stop()
+		if opened != 2 || closed != 2 || wrote != 20 {
+			t.Errorf("opened %d, closed %d, wrote %d, want 2, 2, 20", opened, closed, wrote)
+		}
+		w.checkBooks()
+	})
+}
+
+// sink counts what it gets, or fails.
+type sink struct {
+	fail          bool
+	wrote, closed *int
+}
+
+func (s *sink) Write(_ context.Context, b deliver.Batch) ([]deliver.Verdict, error) {
+	if s.fail {
+		return nil, fault.New(fault.Unavailable, "away")
+	}
+	*s.wrote += len(b.Items)
+	all := make([]deliver.Verdict, len(b.Items))
+	for i := range all {
+		all[i] = deliver.Verdict{Item: i, Outcome: deliver.Delivered}
+	}
+	return all, nil
+}
+
+func (s *sink) Close() error { *s.closed++; return nil }
+
+func TestDamagedParkedRecordIsKeptAside(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 18, hook)
+		if _, err := w.parked.Append(t.Context(), string(hook), []byte("not a record")); err != nil {
+			t.Fatal(err)
+		}
+		w.start()
+		defer w.stop()
+		w.offer("u", hook)
+		w.delivered(hook)
+		w.wait("PARKED purged", func() bool { return len(w.parked.Snapshot().Records) == 0 })
+		if n := len(w.dead.Snapshot().Records); n != 1 {
+			t.Errorf("DEAD has %d records, want the damaged one", n)
+		}
+		w.check(hook, 0)
+	})
+}
