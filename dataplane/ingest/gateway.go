@@ -145,6 +145,14 @@ func (g *Gateway) routes() {
 		e.POST("/v1/"+p.path, handle)
 		e.POST("/v1/"+p.path+"/", handle)
 	}
+	for _, slash := range [...]string{"", "/"} {
+		e.POST("/beacon/v1/batch"+slash, func(c echo.Context) error {
+			g.accept(c.Response(), c.Request(), Batch)
+			return nil
+		})
+		e.GET("/pixel/v1/track"+slash, g.pixel(Track))
+		e.GET("/pixel/v1/page"+slash, g.pixel(Page))
+	}
 	e.POST("/v1/m", metrics)
 	e.POST("/v1/m/", metrics)
 	for path, handle := range map[string]echo.HandlerFunc{
