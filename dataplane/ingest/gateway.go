@@ -64,15 +64,16 @@ type Config struct {
 
 // Gateway is the HTTP handler of a plane's front door.
 type Gateway struct {
-	config  Config
-	sources map[string]Source
-	router  *echo.Echo
-	books   books
-	memory  budget
-	parsing chan struct{} // a place for each request that is being parsed
-	bodies  sync.Pool     // *body
-	zips    sync.Pool     // *gzip.Reader
-	logged  atomic.Int64  // when a broken request was logged last, Unix seconds
+	config    Config
+	sources   map[string]Source
+	router    *echo.Echo
+	books     books
+	memory    budget
+	parsing   chan struct{} // a place for each request that is being parsed
+	expanding chan struct{} // a place for each that is being unzipped whole
+	bodies    sync.Pool     // *body
+	zips      sync.Pool     // *gzip.Reader
+	logged    atomic.Int64  // when a broken request was logged last, Unix seconds
 }
 
 // New returns a Gateway. fault.Invalid: required fields of c are missing.
@@ -99,11 +100,12 @@ func New(c Config) (*Gateway, error) {
 		c.MaxMemory = 256 << 20
 	}
 	g := &Gateway{
-		config:  c,
-		sources: make(map[string]Source, len(c.Kinds)),
-		memory:  budget{most: c.MaxMemory},
-		parsing: make(chan struct{}, 2*runtime.GOMAXPROCS(0)),
-		bodies:  sync.Pool{New: func() any { return new(body) }},
+		config:    c,
+		sources:   make(map[string]Source, len(c.Kinds)),
+		memory:    budget{most: c.MaxMemory},
+		parsing:   make(chan struct{}, 2*runtime.GOMAXPROCS(0)),
+		expanding: make(chan struct{}, maxExpanding),
+		bodies:    sync.Pool{New: func() any { return new(body) }},
 	}
 	for _, k := range c.Kinds {
 		g.sources[k.Spec.Name] = k.Source
