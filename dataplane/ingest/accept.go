@@ -22,6 +22,14 @@ func (g *Gateway) accept(w http.ResponseWriter, r *http.Request, call Call) {
 		refuse(w, fail, nil)
 		return
 	}
+	if call == webhook {
+		if fail, ok = g.wrap(r, b); !ok {
+			g.books.of(entry).refuse(1)
+			refuse(w, fail, nil)
+			return
+		}
+		call = Track
+	}
 	kept, rejected, fail := g.take(r, entry, call, b)
 	switch {
 	case fail.status != 0:

@@ -8,5 +8,7 @@
 //
 // It refuses bodies of more than MaxBody bytes (unzipped), stops unzipping
 // there, and keeps the memory of all requests together below a bound. It looks at no content
-// type. Nothing that a client sent stands in its logs, counts or errors.
+// type but that of a webhook, whose body may be a form. A pixel and a webhook
+// are made the body of a track or page here, so that sources see only those. A
+// pixel is answered with its image whatever happened. Nothing that a client sent stands in its logs, counts or errors.
 package ingest

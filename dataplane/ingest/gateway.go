@@ -140,18 +140,14 @@ func (g *Gateway) routes() {
 		}
 	}
 	for _, p := range calls {
-		handle := func(c echo.Context) error {
-			g.accept(c.Response(), c.Request(), p.call)
-			return nil
-		}
-		e.POST("/v1/"+p.path, handle)
-		e.POST("/v1/"+p.path+"/", handle)
+		take := g.handle(p.call)
+		e.POST("/v1/"+p.path, take)
+		e.POST("/v1/"+p.path+"/", take)
 	}
 	for _, slash := range [...]string{"", "/"} {
-		e.POST("/beacon/v1/batch"+slash, func(c echo.Context) error {
-			g.accept(c.Response(), c.Request(), Batch)
-			return nil
-		})
+		e.POST("/beacon/v1/batch"+slash, g.handle(Batch))
+		e.POST("/v1/webhook"+slash, g.handle(webhook))
+		e.GET("/v1/webhook"+slash, g.handle(webhook))
 		e.GET("/pixel/v1/track"+slash, g.pixel(Track))
 		e.GET("/pixel/v1/page"+slash, g.pixel(Page))
 	}
@@ -167,6 +163,14 @@ func (g *Gateway) routes() {
 		}
 	}
 	g.router = e
+}
+
+// handle makes a route of a call.
+func (g *Gateway) handle(call Call) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		g.accept(c.Response(), c.Request(), call)
+		return nil
+	}
 }
 
 // ServeHTTP answers one request.
