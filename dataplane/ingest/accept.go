@@ -22,39 +22,53 @@ func (g *Gateway) accept(w http.ResponseWriter, r *http.Request, call Call) {
 		refuse(w, fail, nil)
 		return
 	}
+	if call == webhook {
+		if fail, ok = g.wrap(r, b); !ok {
+			g.books.of(entry).refuse(1)
+			refuse(w, fail, nil)
+			return
+		}
+		call = Track
+	}
+	kept, rejected, fail := g.take(r, entry, call, b)
+	switch {
+	case fail.status != 0:
+		refuse(w, fail, nil)
+	case len(rejected) == 0:
+		answer(w, http.StatusOK, success)
+	case kept == 0:
+		refuse(w, failNoneKept, rejected)
+	default:
+		answer(w, http.StatusOK, appendRejected([]byte(`{"success":true`), rejected))
+	}
+}
+
+// take makes the events in b durable and counts them. A failure without a status
+// means that it is done; otherwise the whole request was refused.
+func (g *Gateway) take(r *http.Request, entry Entry, call Call, b *body) (int, []Reject, failure) {
 	book := g.books.of(entry)
 	kept, rejected, err := g.parse(r, entry, call, b)
 	if err != nil {
 		book.refuse(1)
-		fail = parseFailure(err)
+		fail := parseFailure(err)
 		if fail.status == http.StatusInternalServerError {
 			g.broke(r.Context(), "parse", err)
 		}
-		refuse(w, fail, nil)
-		return
+		return 0, nil, fail
 	}
 	n := len(kept) + len(rejected)
 	if g.config.Limit != nil {
 		if wait := g.config.Limit(entry, n); wait > 0 {
 			book.refuse(n)
-			refuse(w, failure{http.StatusTooManyRequests, "rate_limited", "The source sends more than it may; wait as long as Retry-After says.", wait}, nil)
-			return
+			return 0, nil, failure{http.StatusTooManyRequests, "rate_limited", "The source sends more than it may; wait as long as Retry-After says.", wait}
 		}
 	}
-	if fail, ok = g.append(r.Context(), kept, rejected, b); !ok {
+	if fail, ok := g.append(r.Context(), kept, rejected, b); !ok {
 		book.refuse(n)
-		refuse(w, fail, nil)
-		return
+		return 0, nil, fail
 	}
 	book.accept(n)
-	switch {
-	case len(rejected) == 0:
-		answer(w, http.StatusOK, success)
-	case len(kept) == 0:
-		refuse(w, failNoneKept, rejected)
-	default:
-		answer(w, http.StatusOK, appendRejected([]byte(`{"success":true`), rejected))
-	}
+	return len(kept), rejected, failure{}
 }
 
 // open finds out whose request it is and reads its body into b. When it is not

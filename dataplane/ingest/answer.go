@@ -35,7 +35,7 @@ var (
 	failTooLarge   = failure{http.StatusRequestEntityTooLarge, "request_too_large", "The body has more than 4 MiB, unzipped.", 0}
 	failBody       = failure{http.StatusBadRequest, "unreadable_body", "The body could not be read to its end.", 0}
 	failZip        = failure{http.StatusBadRequest, "bad_encoding", "The body is not in the encoding that Content-Encoding names.", 0}
-	failEncoding   = failure{http.StatusBadRequest, "unsupported_encoding", "The body may be plain or gzip.", 0}
+	failEncoding   = failure{http.StatusBadRequest, "unsupported_encoding", "The body may be plain, gzip, deflate, br or zstd.", 0}
 	failBusy       = failure{http.StatusServiceUnavailable, "overloaded", "The plane has too many requests under way; send it again.", retrySoon}
 	failNoneKept   = failure{http.StatusBadRequest, "no_valid_event", "No event of the batch could be kept; rejected says why.", 0}
 )

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 
 	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
 )
 
 // body is the memory of one request.
@@ -78,6 +79,9 @@ func (g *Gateway) read(r *http.Request, b *body) (failure, bool) {
 	if len(encoding) > 1 {
 		return failEncoding, false
 	}
+	if open, ok := decoders[strings.ToLower(encoding[0])]; ok {
+		return g.expand(r, b, open)
+	}
 	// A zip of many empty members gives nothing however long it is, so what goes
 	// in is bounded as well.
 	src, done, fail := g.unzip(encoding[0], io.LimitReader(r.Body, MaxBody+1))
@@ -128,6 +132,9 @@ func (g *Gateway) fill(b *body, src io.Reader, broken failure) (failure, bool) {
 		if errors.Is(err, io.EOF) {
 			b.data = data
 			return failure{}, true
+		}
+		if errors.Is(err, zstd.ErrWindowSizeExceeded) || errors.Is(err, zstd.ErrDecoderSizeExceeded) { // it says so ahead
+			return failTooLarge, false
 		}
 		if err != nil {
 			return broken, false

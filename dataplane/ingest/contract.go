@@ -34,6 +34,10 @@ const (
 	Import   Call = "import"
 )
 
+// webhook is a call whose body may be anything. A Source never sees it: the
+// gateway makes it a Track.
+const webhook Call = "webhook"
+
 // Request is one request whose write key was found. Body is unzipped and at
 // most MaxBody long; it is reused after Parse, which must not keep any of it.
 type Request struct {

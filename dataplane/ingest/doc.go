@@ -7,6 +7,10 @@
 // a bad one goes to quarantine and is named in the answer.
 //
 // It refuses bodies of more than MaxBody bytes (unzipped), stops unzipping
-// there, and keeps the memory of all requests together below a bound. It looks at no content
-// type. Nothing that a client sent stands in its logs, counts or errors.
+// there, and keeps the memory of all requests together below a bound. It looks
+// at no content type but that of a webhook, whose body may be a form. Nothing
+// that a client sent stands in its logs, counts or errors.
+//
+// Pixels and webhooks are made the body of a track or page here, so sources see
+// only those. A pixel is answered with its image whatever became of its event.
 package ingest

@@ -64,15 +64,16 @@ type Config struct {
 
 // Gateway is the HTTP handler of a plane's front door.
 type Gateway struct {
-	config  Config
-	sources map[string]Source
-	router  *echo.Echo
-	books   books
-	memory  budget
-	parsing chan struct{} // a place for each request that is being parsed
-	bodies  sync.Pool     // *body
-	zips    sync.Pool     // *gzip.Reader
-	logged  atomic.Int64  // when a broken request was logged last, Unix seconds
+	config    Config
+	sources   map[string]Source
+	router    *echo.Echo
+	books     books
+	memory    budget
+	parsing   chan struct{} // a place for each request that is being parsed
+	expanding chan struct{} // a place for each that is being unzipped whole
+	bodies    sync.Pool     // *body
+	zips      sync.Pool     // *gzip.Reader
+	logged    atomic.Int64  // when a broken request was logged last, Unix seconds
 }
 
 // New returns a Gateway. fault.Invalid: required fields of c are missing.
@@ -99,11 +100,12 @@ func New(c Config) (*Gateway, error) {
 		c.MaxMemory = 256 << 20
 	}
 	g := &Gateway{
-		config:  c,
-		sources: make(map[string]Source, len(c.Kinds)),
-		memory:  budget{most: c.MaxMemory},
-		parsing: make(chan struct{}, 2*runtime.GOMAXPROCS(0)),
-		bodies:  sync.Pool{New: func() any { return new(body) }},
+		config:    c,
+		sources:   make(map[string]Source, len(c.Kinds)),
+		memory:    budget{most: c.MaxMemory},
+		parsing:   make(chan struct{}, 2*runtime.GOMAXPROCS(0)),
+		expanding: make(chan struct{}, maxExpanding),
+		bodies:    sync.Pool{New: func() any { return new(body) }},
 	}
 	for _, k := range c.Kinds {
 		g.sources[k.Spec.Name] = k.Source
@@ -138,22 +140,37 @@ func (g *Gateway) routes() {
 		}
 	}
 	for _, p := range calls {
-		handle := func(c echo.Context) error {
-			g.accept(c.Response(), c.Request(), p.call)
-			return nil
-		}
-		e.POST("/v1/"+p.path, handle)
-		e.POST("/v1/"+p.path+"/", handle)
+		take := g.handle(p.call)
+		e.POST("/v1/"+p.path, take)
+		e.POST("/v1/"+p.path+"/", take)
+	}
+	for _, slash := range [...]string{"", "/"} {
+		e.POST("/beacon/v1/batch"+slash, g.handle(Batch))
+		e.POST("/v1/webhook"+slash, g.handle(webhook))
+		e.GET("/v1/webhook"+slash, g.handle(webhook))
+		e.GET("/pixel/v1/track"+slash, g.pixel(Track))
+		e.GET("/pixel/v1/page"+slash, g.pixel(Page))
 	}
 	e.POST("/v1/m", metrics)
 	e.POST("/v1/m/", metrics)
-	for path, handle := range map[string]echo.HandlerFunc{"/health": health, "/ready": g.ready, "/version": g.version} {
+	for path, handle := range map[string]echo.HandlerFunc{
+		"/health": health, "/ready": g.ready, "/version": g.version,
+		"/sourceConfig": g.sourceConfig, "/v1/projects/:writeKey/settings": g.settings, "/cluster-info": cluster,
+	} {
 		for _, path := range []string{path, path + "/"} {
 			e.GET(path, handle)
 			e.HEAD(path, handle)
 		}
 	}
 	g.router = e
+}
+
+// handle makes a route of a call.
+func (g *Gateway) handle(call Call) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		g.accept(c.Response(), c.Request(), call)
+		return nil
+	}
 }
 
 // ServeHTTP answers one request.
@@ -221,12 +238,5 @@ func (g *Gateway) ready(c echo.Context) error {
 func (g *Gateway) version(c echo.Context) error {
 	out := append([]byte(`{"version":`), quote(g.config.Version)...)
 	answer(c.Response(), http.StatusOK, append(out, '}'))
-	return nil
-}
-
-// metrics takes what SDKs tell of themselves, and forgets it.
-func metrics(c echo.Context) error {
-	_, _ = io.CopyN(io.Discard, c.Request().Body, MaxBody) // so that the connection can be used again
-	answer(c.Response(), http.StatusOK, success)
 	return nil
 }

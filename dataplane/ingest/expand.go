@@ -1,0 +1,84 @@
+package ingest
+
+import (
+	"bytes"
+	"io"
+	"net/http"
+
+	"github.com/andybalholm/brotli"
+	"github.com/klauspost/compress/flate"
+	"github.com/klauspost/compress/zlib"
+	"github.com/klauspost/compress/zstd"
+)
+
+// Bounds of what unzipping takes beside its result.
+const (
+	// maxWindow is how far back a zstd body may refer, in bytes: what the format
+	// asks of every decoder. Brotli's own bound is 16 MiB.
+	maxWindow = 8 << 20
+	// expandBytes is what the decoder of one request holds at most.
+	expandBytes = 18 << 20
+	// maxExpanding is how many requests are unzipped at once by such decoders.
+	maxExpanding = 4
+)
+
+// decoders open a zipped body by its encoding. The zip is whole, so a decoder
+// with its large window never waits for a slow client.
+var decoders = map[string]func(zip *bytes.Reader) (src io.Reader, done func(), err error){
+	"deflate": inflate,
+	"br": func(zip *bytes.Reader) (io.Reader, func(), error) {
+		return brotli.NewReader(zip), func() {}, nil
+	},
+	"zstd": func(zip *bytes.Reader) (io.Reader, func(), error) {
+		d, err := zstd.NewReader(zip, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxWindow))
+		if err != nil {
+			return nil, nil, err
+		}
+		return d, d.Close, nil
+	},
+}
+
+// inflate opens deflate as the standard means it, with the frame of zlib, and as
+// some clients do, without.
+func inflate(zip *bytes.Reader) (io.Reader, func(), error) {
+	var head [2]byte
+	if n, _ := zip.ReadAt(head[:], 0); n == 2 && head[0]&0x0f == 8 && (int(head[0])<<8|int(head[1]))%31 == 0 {
+		src, err := zlib.NewReader(zip)
+		return src, func() {}, err
+	}
+	return flate.NewReader(zip), func() {}, nil
+}
+
+// expand reads the body of r, zipped as open understands it, into b.
+func (g *Gateway) expand(r *http.Request, b *body, open func(*bytes.Reader) (io.Reader, func(), error)) (failure, bool) {
+	if fail, ok := g.fill(b, r.Body, failBody); !ok {
+		return fail, false
+	}
+	if len(b.data) == 0 {
+		return failZip, false
+	}
+	select {
+	case g.expanding <- struct{}{}:
+		defer func() { <-g.expanding }()
+	case <-r.Context().Done():
+		return failBody, false
+	}
+	if !g.memory.take(expandBytes) {
+		return failBusy, false
+	}
+	defer g.memory.give(expandBytes)
+	zip := bytes.NewReader(b.data)
+	src, done, err := open(zip)
+	if err != nil {
+		return failZip, false
+	}
+	defer done()
+	b.data = nil // zip has it; what is held for it is given back with the rest
+	if fail, ok := g.fill(b, src, failZip); !ok {
+		return fail, false
+	}
+	if zip.Len() > 0 { // something stands behind the end
+		return failZip, false
+	}
+	return failure{}, true
+}
