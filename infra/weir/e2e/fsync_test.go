@@ -38,7 +38,7 @@ func TestASyncEndsBeforeEachAcknowledgement(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	syncs, answers := syncsBeforeAnswers(t, string(b))
+	syncs, answers := syncsBeforeAnswers(t, string(b), events)
 	if answers != events || syncs < events {
 		t.Errorf("saw %d acknowledgements and %d syncs of EVENTS, want %d and at least as many", answers, syncs, events)
 	}
@@ -51,48 +51,35 @@ var (
 	answerLine = regexp.MustCompile(`write\(\d+<(?:socket|TCP)[^>]*>+, "HTTP/1\.1 200 OK`)
 )
 
-// syncsBeforeAnswers reads a trace in order. Answers to anything but an event
-// (health, ready) come before the first event's and are not followed by load.
-func syncsBeforeAnswers(t *testing.T, trace string) (syncs, answers int) {
+// syncsBeforeAnswers reads a trace in order and checks its last answers, want
+// of them: those to events. Before them come answers to health and readiness.
+func syncsBeforeAnswers(t *testing.T, trace string, want int) (syncs, answers int) {
 	t.Helper()
-	lines := strings.Split(trace, "\n")
-	open := map[string]bool{}
-	type mark struct{ sync bool }
-	var marks []mark
-	for _, l := range lines {
-		switch {
-		case syncWhole.MatchString(l):
-			if strings.Contains(syncWhole.FindStringSubmatch(l)[2], "/EVENTS_") {
-				marks = append(marks, mark{true})
-			}
-		case syncBegin.MatchString(l):
-			m := syncBegin.FindStringSubmatch(l)
+	var order []bool // true: a sync of EVENTS ended; false: a 200 was written
+	open, total := map[string]bool{}, 0
+	for l := range strings.Lines(trace) {
+		if m := syncWhole.FindStringSubmatch(l); m != nil && strings.Contains(m[2], "/EVENTS_") {
+			order = append(order, true)
+		} else if m := syncBegin.FindStringSubmatch(l); m != nil {
 			open[m[1]] = strings.Contains(m[2], "/EVENTS_")
-		case syncEnd.MatchString(l):
-			pid := syncEnd.FindStringSubmatch(l)[1]
-			if open[pid] {
-				marks = append(marks, mark{true})
+		} else if m := syncEnd.FindStringSubmatch(l); m != nil {
+			if open[m[1]] {
+				order = append(order, true)
 			}
-			delete(open, pid)
-		case strings.Contains(l, `{\"success\":true`) || answerLine.MatchString(l) && strings.Contains(l, "200 OK"):
-			marks = append(marks, mark{false})
-		}
-	}
-	// Count from the first sync that an event caused: the last 40 answers.
-	total := 0
-	for _, m := range marks {
-		if !m.sync {
+			delete(open, m[1])
+		} else if answerLine.MatchString(l) {
+			order = append(order, false)
 			total++
 		}
 	}
-	skip := total - 40
-	for _, m := range marks {
+	skip := total - want
+	for _, sync := range order {
 		switch {
-		case m.sync && skip <= 0:
-			syncs++
-		case !m.sync && skip > 0:
+		case !sync && skip > 0:
 			skip--
-		case !m.sync:
+		case sync && skip <= 0:
+			syncs++
+		case !sync:
 			if answers++; syncs < answers {
 				t.Errorf("acknowledgement %d after %d syncs of EVENTS", answers, syncs)
 			}

@@ -19,8 +19,7 @@ import (
 func TestAPlaneSeesNothingOfAnotherRegion(t *testing.T) {
 	t.Parallel()
 	hook := newSink(t)
-	p, in := dev(t, t.TempDir(), hookConfig("acme-eu", "eu", "wk_eu", map[string]string{"hook": hook.URL})+"---\n"+hookConfig("acme-us", "us", "wk_us", map[string]string{"hook": hook.URL}), "--regions", "eu,us")
-	_ = p
+	_, in := dev(t, t.TempDir(), hookConfig("acme-eu", "eu", "wk_eu", map[string]string{"hook": hook.URL})+"---\n"+hookConfig("acme-us", "us", "wk_us", map[string]string{"hook": hook.URL}), "--regions", "eu,us")
 	var status struct {
 		Planes     []struct{ ID, Region string }
 		Workspaces []struct{ ID, Region string }
@@ -28,7 +27,7 @@ func TestAPlaneSeesNothingOfAnotherRegion(t *testing.T) {
 	if err := json.Unmarshal([]byte(fetch(t, in.Control+"/api/v1/status", in.Token)), &status); err != nil {
 		t.Fatal(err)
 	}
-	var secretNames []string // what a US plane must not see
+	var foreign []string // what a US plane must not see
 	euPlane, usPlane := "", ""
 	for _, p := range status.Planes {
 		if p.Region == "eu" {
@@ -39,11 +38,11 @@ func TestAPlaneSeesNothingOfAnotherRegion(t *testing.T) {
 	}
 	for _, w := range status.Workspaces {
 		if w.Region == "eu" {
-			secretNames = append(secretNames, w.ID)
+			foreign = append(foreign, w.ID)
 		}
 	}
-	secretNames = append(secretNames, euPlane, "acme-eu", "wk_eu")
-	if euPlane == "" || usPlane == "" || len(secretNames) != 4 {
+	foreign = append(foreign, euPlane, "acme-eu", "wk_eu")
+	if euPlane == "" || usPlane == "" || len(foreign) != 4 {
 		t.Fatalf("status: %+v", status)
 	}
 
@@ -81,7 +80,7 @@ func TestAPlaneSeesNothingOfAnotherRegion(t *testing.T) {
 	}
 	until(t, "violations told to the client", func() bool { return heard.count() > 0 })
 	for _, text := range heard.all() {
-		for _, name := range secretNames {
+		for _, name := range foreign {
 			// The client's own requests name the EU plane; answers that quote a filter it sent are not knowledge.
 			if strings.Contains(text, name) && !strings.Contains(text, `"error"`) {
 				t.Errorf("a US plane's client got %q: %.300s", name, text)
