@@ -31,14 +31,14 @@ const (
 // as "settings.url"; values are never shown.
 type Change struct {
 	Op     Op       `json:"op"`
-	Kind   string   `json:"kind"` // source, destination, connection, transformation or workspace
+	Kind   string   `json:"kind"` // source, library, destination, connection, transformation or workspace
 	Name   string   `json:"name"` // of a connection: "source -> destination"
 	Was    string   `json:"was,omitempty"`
 	Fields []string `json:"fields,omitempty"`
 }
 
 // compare lists what leads from former (nil: nothing) to next: the workspace,
-// sources, transformations, destinations, connections; in each removed ones
+// sources, libraries, transformations, destinations, connections; in each removed ones
 // last. It is never nil.
 func compare(former *workspace.Config, next workspace.Config) []Change {
 	changes := []Change{}
@@ -49,6 +49,7 @@ func compare(former *workspace.Config, next workspace.Config) []Change {
 		changes = append(changes, Change{Op: Alter, Kind: "workspace", Name: next.Name, Fields: []string{"region"}})
 	}
 	changes = append(changes, differ("source", sourceParts(former.Sources), sourceParts(next.Sources))...)
+	changes = append(changes, differ("library", libraryParts(former.Libraries), libraryParts(next.Libraries))...)
 	changes = append(changes, differ("transformation", transformationParts(former.Transformations), transformationParts(next.Transformations))...)
 	changes = append(changes, differ("destination", destinationParts(former.Destinations), destinationParts(next.Destinations))...)
 	return append(changes, differ("connection", connectionParts(*former), connectionParts(next))...)
@@ -111,6 +112,14 @@ func sourceParts(sources []workspace.Source) []part {
 	parts := make([]part, len(sources))
 	for i, s := range sources {
 		parts[i] = part{string(s.ID), s.Name, withSettings(map[string]string{"type": s.Type, "writeKey": s.WriteKey, "disabled": truth(s.Disabled)}, s.Settings)}
+	}
+	return parts
+}
+
+func libraryParts(libraries []workspace.Library) []part {
+	parts := make([]part, len(libraries))
+	for i, l := range libraries {
+		parts[i] = part{l.Name, l.Name, map[string]string{"language": l.Language, "code": l.Code}}
 	}
 	return parts
 }

@@ -19,6 +19,7 @@ type Document struct {
 	Workspace       string           `json:"workspace"`
 	Region          string           `json:"region"`
 	Sources         []Source         `json:"sources,omitempty"`
+	Libraries       []Library        `json:"libraries,omitempty"`
 	Transformations []Transformation `json:"transformations,omitempty"`
 	Destinations    []Destination    `json:"destinations,omitempty"`
 	Connections     []Connection     `json:"connections,omitempty"`
@@ -34,6 +35,13 @@ type Source struct {
 	WriteKey string             `json:"writeKey,omitzero"`
 	Disabled bool               `json:"disabled,omitzero"`
 	Settings stdjson.RawMessage `json:"settings,omitzero"`
+}
+
+// Library is code that transformations import by its name.
+type Library struct {
+	Name     string `json:"name"`
+	Language string `json:"language"`
+	Code     string `json:"code"`
 }
 
 // Transformation is customers' code.

@@ -383,3 +383,26 @@ func TestARefusalSpeaksOfTheDocument(t *testing.T) {
 		t.Errorf("Explain differs (-want +got):\n%s", d)
 	}
 }
+
+func TestLibrariesAreKnownByName(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	const lib = `{"name":"text","language":"javascript","code":"export const cut = (s) => s;"}`
+	d.apply(t, `{"workspace":"acme","region":"eu","libraries":[`+lib+`]}`)
+	if got := d.config(t).Libraries; len(got) != 1 || got[0].Name != "text" {
+		t.Fatalf("libraries = %v, want text", got)
+	}
+	proposal := draft.Proposal{Name: "acme", Document: decode(t, `{"workspace":"acme","region":"eu","libraries":[{"name":"text","language":"javascript","code":"export {};"},{"name":"more","language":"javascript","code":"export {};"}]}`)}
+	diff, err := d.Diff(t.Context(), proposal)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []draft.Change{{Op: draft.Alter, Kind: "library", Name: "text", Fields: []string{"code"}}, {Op: draft.Add, Kind: "library", Name: "more"}}
+	if d := cmp.Diff(want, diff.Changes); d != "" {
+		t.Errorf("changes (-want +got):\n%s", d)
+	}
+	d.apply(t, `{"workspace":"acme","region":"eu"}`)
+	if got := d.config(t).Libraries; len(got) != 0 {
+		t.Errorf("libraries after pruning = %v, want none", got)
+	}
+}

@@ -20,6 +20,9 @@ func export(c workspace.Config) Document {
 		sources[s.ID] = s.Name
 		doc.Sources = append(doc.Sources, Source{ID: s.ID, Name: s.Name, Type: s.Type, WriteKey: s.WriteKey, Disabled: s.Disabled, Settings: s.Settings})
 	}
+	for _, l := range c.Libraries {
+		doc.Libraries = append(doc.Libraries, Library(l))
+	}
 	for _, t := range c.Transformations {
 		transformations[t.ID] = t.Name
 		doc.Transformations = append(doc.Transformations, Transformation{ID: t.ID, Name: t.Name, Language: t.Language, Code: t.Code})
@@ -43,6 +46,7 @@ func export(c workspace.Config) Document {
 		doc.Connections = append(doc.Connections, out)
 	}
 	slices.SortFunc(doc.Sources, func(a, b Source) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(doc.Libraries, func(a, b Library) int { return strings.Compare(a.Name, b.Name) })
 	slices.SortFunc(doc.Transformations, func(a, b Transformation) int { return strings.Compare(a.Name, b.Name) })
 	slices.SortFunc(doc.Destinations, func(a, b Destination) int { return strings.Compare(a.Name, b.Name) })
 	slices.SortFunc(doc.Connections, func(a, b Connection) int {
@@ -85,6 +89,9 @@ func documentPath(c workspace.Config, doc Document, path string) (there, name st
 	case list == "sources" && i < len(c.Sources):
 		at = slices.IndexFunc(doc.Sources, func(s Source) bool { return s.ID == c.Sources[i].ID })
 		name = c.Sources[i].Name
+	case list == "libraries" && i < len(c.Libraries):
+		name = c.Libraries[i].Name
+		at = slices.IndexFunc(doc.Libraries, func(l Library) bool { return l.Name == name })
 	case list == "transformations" && i < len(c.Transformations):
 		at = slices.IndexFunc(doc.Transformations, func(t Transformation) bool { return t.ID == c.Transformations[i].ID })
 		name = c.Transformations[i].Name

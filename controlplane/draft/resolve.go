@@ -45,6 +45,7 @@ func resolve(doc Document, former *workspace.Config, prune bool) resolved {
 		r.config.Workspace = id.New[id.Workspace]()
 	}
 	r.sources(doc, former, prune)
+	r.libraries(doc, former, prune)
 	r.transformations(doc, former, prune)
 	r.destinations(doc, former, prune)
 	r.connections(doc, former, prune)
@@ -74,6 +75,20 @@ func (r *resolved) sources(doc Document, former *workspace.Config, prune bool) {
 			if !slices.Contains(ids, f.ID) {
 				r.config.Sources = append(r.config.Sources, f)
 			}
+		}
+	}
+}
+
+// libraries are known by their names alone.
+func (r *resolved) libraries(doc Document, former *workspace.Config, prune bool) {
+	named := map[string]bool{}
+	for _, l := range doc.Libraries {
+		named[l.Name] = true
+		r.config.Libraries = append(r.config.Libraries, workspace.Library(l))
+	}
+	for _, f := range former.Libraries {
+		if !prune && !named[f.Name] {
+			r.config.Libraries = append(r.config.Libraries, f)
 		}
 	}
 }

@@ -16,6 +16,7 @@ import (
 const (
 	maxSources         = 1_000
 	maxTransformations = 1_000
+	maxLibraries       = 100
 	maxDestinations    = 1_000
 	maxConnections     = 10_000
 	maxChain           = 20        // transformations of one connection
@@ -31,7 +32,8 @@ var (
 	// name names objects: letters, digits, space, '_', '-' and '.', a letter or
 	// digit at both ends.
 	name        = regexp.MustCompile(`^[\p{L}\p{N}]([\p{L}\p{M}\p{N} _.-]{0,62}[\p{L}\p{M}\p{N}])?$`)
-	writeKey    = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,128}$`) // fits Basic's user name and an address
+	library     = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_.-]{0,62}$`) // stands in import statements
+	writeKey    = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,128}$`)        // fits Basic's user name and an address
 	fingerprint = regexp.MustCompile(`^[A-Za-z0-9_:+/=.-]{1,128}$`)
 )
 
@@ -55,6 +57,7 @@ func Check(c Config, specs []catalog.Spec) []fault.Problem {
 		return k.problems
 	}
 	sources := k.sources(c.Sources)
+	k.libraries(c.Libraries)
 	transformations := k.transformations(c.Transformations)
 	destinations := k.destinations(c.Destinations)
 	k.connections(c.Connections, sources, destinations, transformations)
@@ -111,6 +114,7 @@ func (k *check) counts(c Config) bool {
 		n, most int
 	}{
 		{"sources", len(c.Sources), maxSources},
+		{"libraries", len(c.Libraries), maxLibraries},
 		{"transformations", len(c.Transformations), maxTransformations},
 		{"destinations", len(c.Destinations), maxDestinations},
 		{"connections", len(c.Connections), maxConnections},
@@ -163,17 +167,37 @@ func (k *check) transformations(list []Transformation) map[string]bool {
 	for i, t := range list {
 		at := fmt.Sprintf("transformations[%d]", i)
 		k.names(at, string(t.ID), t.Name, id.Valid(t.ID), ids, names)
-		if t.Language != "javascript" {
-			k.add(at+".language", "unknown_language", "The language is javascript.")
-		}
-		switch {
-		case t.Code == "":
-			k.add(at+".code", "required", "A transformation has code.")
-		case len(t.Code) > maxCode:
-			k.add(at+".code", "too_large", "The code is longer than %d bytes.", maxCode)
-		}
+		k.code(at, t.Language, t.Code)
 	}
 	return ids
+}
+
+// code checks what transformations and libraries have in common.
+func (k *check) code(at, language, code string) {
+	if language != "javascript" {
+		k.add(at+".language", "unknown_language", "The language is javascript.")
+	}
+	switch {
+	case code == "":
+		k.add(at+".code", "required", "Here the code is missing.")
+	case len(code) > maxCode:
+		k.add(at+".code", "too_large", "The code is longer than %d bytes.", maxCode)
+	}
+}
+
+func (k *check) libraries(list []Library) {
+	names := map[string]bool{}
+	for i, l := range list {
+		at := fmt.Sprintf("libraries[%d]", i)
+		switch {
+		case !library.MatchString(l.Name):
+			k.add(at+".name", "bad_name", "A library's name is 1 to 63 of A-Z, a-z, 0-9, '_', '-' and '.', a letter first.")
+		case names[l.Name]:
+			k.add(at+".name", "duplicate_name", "Another library is called %s.", l.Name)
+		}
+		names[l.Name] = true
+		k.code(at, l.Language, l.Code)
+	}
 }
 
 func (k *check) destinations(list []Destination) map[string]bool {

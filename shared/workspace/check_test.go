@@ -70,7 +70,10 @@ func TestCheckFindsEveryMistake(t *testing.T) {
 		"secrets": {func(c *workspace.Config) { c.Destinations[0].Secrets = map[string]secret.Ref{"tokn": {}} }, []string{
 			"destinations[0].secrets.token required", "destinations[0].secrets.tokn unknown_field", "destinations[0].secrets.tokn.version bad_version", "destinations[0].secrets.tokn.fingerprint bad_fingerprint"}},
 		"transformation": {func(c *workspace.Config) { c.Transformations[0].Language, c.Transformations[0].Code = "perl", "" }, []string{"transformations[0].language unknown_language", "transformations[0].code required"}},
-		"long code":      {func(c *workspace.Config) { c.Transformations[0].Code = strings.Repeat("x", 300_000) }, []string{"transformations[0].code too_large"}},
+		"library": {func(c *workspace.Config) {
+			c.Libraries = []workspace.Library{{Name: "text", Language: "javascript", Code: "x"}, {Name: "../x", Language: "javascript", Code: "x"}, {Name: "text", Language: "lua"}}
+		}, []string{"libraries[1].name bad_name", "libraries[2].name duplicate_name", "libraries[2].language unknown_language", "libraries[2].code required"}},
+		"long code": {func(c *workspace.Config) { c.Transformations[0].Code = strings.Repeat("x", 300_000) }, []string{"transformations[0].code too_large"}},
 		"chain": {func(c *workspace.Config) {
 			c.Connections[0].Transformations = []id.Transformation{"tf_a", "tf_b", "tf_a"}
 		}, []string{

@@ -18,6 +18,7 @@ type Config struct {
 	Name            string           `json:"name"`
 	Region          string           `json:"region"`
 	Sources         []Source         `json:"sources,omitempty"`
+	Libraries       []Library        `json:"libraries,omitempty"`
 	Transformations []Transformation `json:"transformations,omitempty"`
 	Destinations    []Destination    `json:"destinations,omitempty"`
 	Connections     []Connection     `json:"connections,omitempty"`
@@ -31,6 +32,14 @@ type Source struct {
 	WriteKey string          `json:"writeKey"`
 	Disabled bool            `json:"disabled,omitempty"`
 	Settings json.RawMessage `json:"settings,omitempty"`
+}
+
+// Library is code that transformations import by its name, such as
+// import { cut } from "text". Nothing else refers to it, so it has no id.
+type Library struct {
+	Name     string `json:"name"`
+	Language string `json:"language"`
+	Code     string `json:"code"`
 }
 
 // Transformation is customers' code.

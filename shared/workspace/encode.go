@@ -100,6 +100,8 @@ func sorted(c Config) Config {
 	for i := range c.Sources {
 		c.Sources[i].Settings = given(c.Sources[i].Settings)
 	}
+	c.Libraries = slices.Clone(c.Libraries)
+	slices.SortStableFunc(c.Libraries, func(a, b Library) int { return cmp.Compare(a.Name, b.Name) })
 	c.Transformations = slices.Clone(c.Transformations)
 	slices.SortStableFunc(c.Transformations, func(a, b Transformation) int { return cmp.Compare(a.ID, b.ID) })
 	c.Destinations = slices.Clone(c.Destinations)

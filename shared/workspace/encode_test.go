@@ -23,6 +23,7 @@ func random(r *rand.Rand) workspace.Config {
 	c := workspace.Config{Format: workspace.Format, Workspace: "ws_a", Name: "acme", Region: "eu"}
 	for i := range r.IntN(6) {
 		c.Sources = append(c.Sources, workspace.Source{ID: id.Source(fmt.Sprintf("src_%d", i)), Name: fmt.Sprintf("größe %d\u2028<&>", i), Type: "http", WriteKey: fmt.Sprint("wk", i), Disabled: r.IntN(2) == 0})
+		c.Libraries = append(c.Libraries, workspace.Library{Name: fmt.Sprint("lib", i), Language: "javascript", Code: "export {}"})
 		c.Transformations = append(c.Transformations, workspace.Transformation{ID: id.Transformation(fmt.Sprintf("tf_%d", i)), Name: fmt.Sprint("t", i), Language: "javascript", Code: "// \"\\ \u0001"})
 	}
 	for i := range r.IntN(6) {
@@ -47,6 +48,8 @@ func random(r *rand.Rand) workspace.Config {
 
 // disturbed returns what means the same in another order and spelling.
 func disturbed(r *rand.Rand, c workspace.Config) workspace.Config {
+	c.Libraries = slices.Clone(c.Libraries)
+	r.Shuffle(len(c.Libraries), func(i, j int) { c.Libraries[i], c.Libraries[j] = c.Libraries[j], c.Libraries[i] })
 	c.Sources, c.Transformations, c.Destinations, c.Connections = slices.Clone(c.Sources), slices.Clone(c.Transformations), slices.Clone(c.Destinations), slices.Clone(c.Connections)
 	r.Shuffle(len(c.Sources), func(i, j int) { c.Sources[i], c.Sources[j] = c.Sources[j], c.Sources[i] })
 	r.Shuffle(len(c.Transformations), func(i, j int) {

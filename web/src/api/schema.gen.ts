@@ -585,6 +585,7 @@ export interface components {
             workspace: string;
             region: string;
             sources?: components["schemas"]["Source"][];
+            libraries?: components["schemas"]["Library"][];
             transformations?: components["schemas"]["Transformation"][];
             destinations?: components["schemas"]["Destination"][];
             connections?: components["schemas"]["Connection"][];
@@ -601,6 +602,12 @@ export interface components {
             settings?: {
                 [key: string]: unknown;
             };
+        };
+        /** @description Code that transformations import by its name */
+        Library: {
+            name: string;
+            language: string;
+            code: string;
         };
         Transformation: {
             id?: string;
@@ -679,7 +686,7 @@ export interface components {
             /** @enum {string} */
             op: "add" | "change" | "remove" | "rename";
             /** @enum {string} */
-            kind: "source" | "destination" | "connection" | "transformation" | "workspace";
+            kind: "source" | "destination" | "connection" | "library" | "transformation" | "workspace";
             /** @description A connection's name is `source -> destination` */
             name: string;
             was?: string;

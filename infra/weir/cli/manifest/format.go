@@ -104,7 +104,7 @@ func document(d Document) (*yaml.Node, error) {
 	o := newObject(0)
 	o.addText("workspace", d.Workspace)
 	o.addText("region", d.Region)
-	var sources, transformations, destinations, connections []*yaml.Node
+	var sources, libraries, transformations, destinations, connections []*yaml.Node
 	for _, s := range d.Sources {
 		m := newObject(0)
 		m.addText("name", s.Name)
@@ -115,6 +115,13 @@ func document(d Document) (*yaml.Node, error) {
 			return nil, fmt.Errorf("source %s: %w", s.Name, err)
 		}
 		sources = append(sources, &m.Node)
+	}
+	for _, l := range d.Libraries {
+		m := newObject(0)
+		m.addText("name", l.Name)
+		m.addText("language", l.Language)
+		m.addText("code", l.Code)
+		libraries = append(libraries, &m.Node)
 	}
 	for _, t := range d.Transformations {
 		m := newObject(0)
@@ -142,6 +149,7 @@ func document(d Document) (*yaml.Node, error) {
 		connections = append(connections, &m.Node)
 	}
 	o.addList("sources", sources)
+	o.addList("libraries", libraries)
 	o.addList("transformations", transformations)
 	o.addList("destinations", destinations)
 	o.addList("connections", connections)

@@ -22,6 +22,7 @@ type Document struct {
 	Workspace       string           `json:"workspace"`
 	Region          string           `json:"region"`
 	Sources         []Source         `json:"sources,omitempty"`
+	Libraries       []Library        `json:"libraries,omitempty"`
 	Transformations []Transformation `json:"transformations,omitempty"`
 	Destinations    []Destination    `json:"destinations,omitempty"`
 	Connections     []Connection     `json:"connections,omitempty"`
@@ -36,6 +37,13 @@ type Source struct {
 	WriteKey string          `json:"writeKey,omitempty"`
 	Disabled bool            `json:"disabled,omitempty"`
 	Settings json.RawMessage `json:"settings,omitempty"`
+}
+
+// Library is code that transformations import by its name.
+type Library struct {
+	Name     string `json:"name"`
+	Language string `json:"language"`
+	Code     string `json:"code"`
 }
 
 // Transformation is customers' code.

@@ -132,7 +132,7 @@ sources:
 		`weir.yaml:17 destinations[0].secrets.c: a secret is { from: env, name: WEIR_SECRET_... }, { from: file, path: ... } or, as export writes it, { sealed: ..., version: ... }`,
 		`weir.yaml:18 connections: here stands an object, not a list; begin each member with "- "`,
 		`weir.yaml:1 region: region is missing; add a line "region: ..."`,
-		`weir.yaml:22 colour: there is no key "colour" here; known are workspace, region, id, sources, transformations, destinations, connections`,
+		`weir.yaml:22 colour: there is no key "colour" here; known are workspace, region, id, sources, libraries, transformations, destinations, connections`,
 		`weir.yaml:24 sources[0]: merge keys (<<) are not understood; write the keys out`,
 		`weir.yaml:25 sources[0].settings.a: .inf is not a number that can be sent`,
 		`weir.yaml:25 sources[0].settings.b: values of YAML type !!binary are not understood`,
@@ -176,6 +176,7 @@ func TestWhatIsFormattedIsReadBackEqual(t *testing.T) {
 	doc := manifest.Document{
 		ID: "ws_x", Workspace: "yes", Region: "eu",
 		Sources:         []manifest.Source{{ID: "src_x", Name: "12", Type: "http", WriteKey: "wk: # 'odd'", Settings: json.RawMessage(`{"z":1,"a":{"n":12345678901234567890,"f":1.50,"e":"😀\n line","empty":{},"none":null,"list":[],"t":true,"s":"true","d":"2026-01-02","x":"~"}}`)}},
+		Libraries:       []manifest.Library{{Name: "text", Language: "javascript", Code: "export const cut = (s) => s.slice(0, 3);\n"}},
 		Transformations: []manifest.Transformation{{Name: "t", Language: "javascript", Code: "a();\n\n  b(); // trailing  \n\tc()"}},
 		Destinations: []manifest.Destination{{Name: "hook", Type: "webhook", Disabled: true,
 			Secrets: map[string]manifest.Secret{"headers": {Version: 2, Fingerprint: "00012345"}}}},

@@ -107,6 +107,9 @@ func (r *reader) document(n *yaml.Node) *File {
 		field{"sources", func(n *yaml.Node, path string) {
 			r.list(n, path, func(n *yaml.Node, path string) { d.Sources = append(d.Sources, r.source(n, path)) })
 		}},
+		field{"libraries", func(n *yaml.Node, path string) {
+			r.list(n, path, func(n *yaml.Node, path string) { d.Libraries = append(d.Libraries, r.library(n, path)) })
+		}},
 		field{"transformations", func(n *yaml.Node, path string) {
 			r.list(n, path, func(n *yaml.Node, path string) {
 				d.Transformations = append(d.Transformations, r.transformation(n, path))
@@ -136,6 +139,15 @@ func (r *reader) source(n *yaml.Node, path string) Source {
 	r.need(n, join(path, "name"), s.Name)
 	r.need(n, join(path, "type"), s.Type)
 	return s
+}
+
+func (r *reader) library(n *yaml.Node, path string) Library {
+	var l Library
+	r.object(n, path, field{"name", r.text(&l.Name)}, field{"language", r.text(&l.Language)}, field{"code", r.text(&l.Code)})
+	r.need(n, join(path, "name"), l.Name)
+	r.need(n, join(path, "language"), l.Language)
+	r.need(n, join(path, "code"), l.Code)
+	return l
 }
 
 func (r *reader) transformation(n *yaml.Node, path string) Transformation {
