@@ -1,10 +1,87 @@
 // Package view is what a browser or a command line asks this plane directly:
-// the books of a workspace, and its dead letters with their events, which the
-// control plane never sees.
+// events as they pass, the books of a workspace, its parked, dead and
+// quarantined events, rows of its warehouses, previews and connection tests.
+// The control plane sees none of it.
 //
 // Every call but health needs a capability in Authorization: signed by the
 // control plane, for this plane, one workspace and one action, minutes old. The
 // plane's guard is asked too. Browsers are answered only when their origin was
 // pinned at join and is the one the capability was made for. There are no
-// cookies, so no page can make a browser ask for somebody else.
+// cookies, so no page can make a browser ask for somebody else. A capability
+// for some sources or destinations shows those and nothing of the others.
+//
+// # The calls
+//
+// Objects are given by name or identifier and come back by name (an identifier
+// where the object is gone). Errors are problem details (RFC 9457) with the
+// kind of the fault: 400 invalid, 401 no capability, 403 denied, 404 missing,
+// 409 conflict, 429 too many at once, 503 not now. Streams are
+// application/x-ndjson: a JSON object a line, each sent at once.
+//
+//	GET  /v1/health                                                     no capability
+//	GET  /v1/ledger                                                     ledger:read
+//	GET  /v1/live?source=&destination=&stage=&outcome=                  live:read
+//	GET  /v1/parked?destination=&limit=&cursor=                         parked:read
+//	GET  /v1/quarantine?source=&limit=&cursor=                          quarantine:read
+//	GET  /v1/dead?destination=&code=&limit=&cursor=                     dead:read
+//	POST /v1/dead/redrive      {"destination","places","code","all"}    dead:redrive
+//	POST /v1/dead/discard      {"destination","places","code","all"}    dead:discard
+//	GET  /v1/loads?destination=                                         loads:read
+//	POST /v1/query             {"destination","sql"}                    query
+//	POST /v1/preview/transformation {"code","libraries":[{"name","code"}],"events":[...]}  preview
+//	POST /v1/preview/destination    {"type","settings","events":[...]}  preview
+//	POST /v1/destinations/test {"destination"}                          destination:test
+//
+// live is a stream of what happens from now on, a line for each sighting:
+//
+//	{"at","stage","source","destination","messageId","outcome","code","event"}
+//
+// at is RFC 3339 in UTC; destination is "" where none is meant yet; code is ""
+// or the reason; event is the JSON as it was at that stage, a string when it is
+// not JSON, or null. Every parameter may be repeated and narrows the stream to
+// the values given. Stages: gateway, pipeline, transform, deliver, load.
+// Outcomes: accepted, duplicate, quarantined, dropped, unrouted, routed,
+// transformed, delivered, retrying, parked, dead, staged, loaded. A line
+// {"missed":n} says that n sightings before it were left out, because the
+// reader is slower than the events. An empty line comes first and every 10 s.
+// The stream ends with the capability; ask again with a new one. 429: too many
+// streams are open.
+//
+// parked, quarantine and dead answer a page {"items":[...],"next":"cursor"};
+// next is "" on the last one, and a page before it may hold fewer items than
+// limit (100, at most 1000), also none. Items:
+//
+//	{"place","source","destination","messageId","code","at","event"}
+//
+// and of dead letters also "status" and "detail", which may hold a vendor's
+// text. place is partition/record/item.
+//
+// loads answers {"loads":[...]}, newest first:
+//
+//	{"id","destination","at","state","rows","tables":[name],"attempt","next","code","detail"}
+//
+// next is when it is tried again, or null; code and detail are "" unless it failed.
+//
+// query answers a stream of rows, objects whose keys are the columns in their
+// order. It ends after 10,000 rows, 16 MiB or 60 s; whether for that or for an
+// error, the last line is then {"error":{"code","message"}} with the code
+// limit_rows, limit_bytes, limit_time, query_failed or unavailable. Without it,
+// all rows are there. What fails before the first row is a problem.
+//
+// preview/transformation answers a stream, a line for each event:
+//
+//	{"messageId","events":[...],"logs":[...],"error":{"code","message"}|null}
+//
+// preview/destination too; nothing is sent, and secrets are not known:
+//
+//	{"messageId","requests":[{"method","url","headers","body"}],"dropped","error"}
+//
+// For a warehouse's type the lines are {"messageId","rows":[...]}. Up to 100
+// events a call, 4 MiB.
+//
+// destinations/test answers {"ok":bool,"code","detail"}. Of a destination on
+// HTTP it resolves the host and connects, with TLS where the address says so,
+// and sends no request; of a warehouse it signs in. Codes: "" (ok), disabled,
+// resolve_failed, connect_failed, tls_failed, timeout, egress_denied,
+// guard_denied, no_address, sign_in_failed.
 package view
