@@ -17,10 +17,13 @@ import (
 	"weir/dataplane/dedupe"
 	"weir/dataplane/deliver"
 	"weir/dataplane/egress"
+	"weir/dataplane/event"
 	"weir/dataplane/guard"
 	"weir/dataplane/ingest"
+	"weir/dataplane/live"
 	"weir/dataplane/plan"
 	"weir/dataplane/queue"
+	"weir/dataplane/transform"
 	"weir/dataplane/view"
 	"weir/shared/fault"
 	"weir/shared/telemetry"
@@ -39,6 +42,8 @@ type DataPlane struct {
 	// Made by Run before anything reads them.
 	plane      admission
 	plans      plan.Holder
+	live       live.Hub
+	code       *transform.Engine
 	store      *queue.Store
 	partitions []*partition
 	disk       disk
@@ -102,6 +107,11 @@ func (d *DataPlane) Run(ctx context.Context) error {
 func (d *DataPlane) run(ctx context.Context, k keys, g *guard.Guard, l listeners) error {
 	client := deliver.NewClient(d.dialer(g))
 	defer client.Close()
+	defer d.live.Close()
+	var err error
+	if d.code, err = transform.New(transform.Config{Log: d.cfg.Log}); err != nil {
+		return err
+	}
 	if err := d.divide(client, g); err != nil {
 		return err
 	}
@@ -133,6 +143,11 @@ func (d *DataPlane) run(ctx context.Context, k keys, g *guard.Guard, l listeners
 	var behind, writing sync.WaitGroup
 	writers, stopWriter := context.WithCancel(back)
 	writing.Go(func() { _ = writer.Run(writers) }) // it gives no errors: appends do
+	behind.Go(func() {
+		if err := d.code.Run(back); err != nil {
+			d.cfg.Log.ErrorContext(back, "transformations ended", "error", err)
+		}
+	})
 	for _, p := range d.partitions {
 		behind.Go(func() { p.run(back) })
 	}
@@ -168,10 +183,32 @@ func (d *DataPlane) divide(client *deliver.Client, g *guard.Guard) error {
 	for n := range d.store.Partitions() {
 		d.partitions = append(d.partitions, &partition{
 			number: n, dir: filepath.Join(d.cfg.DataDir, "dedupe"), store: d.store, plans: &d.plans, hasher: hasher, client: client,
-			deps: deliver.Deps{Dial: d.dialer(g), Now: time.Now, Log: d.cfg.Log}, log: d.cfg.Log,
+			deps: deliver.Deps{Dial: d.dialer(g), Now: time.Now, Log: d.cfg.Log}, code: d.code, live: &d.live, log: d.cfg.Log,
 		})
 	}
 	return nil
+}
+
+// seen shows what append took to who watches.
+func (d *DataPlane) seen(append func(context.Context, []event.Event) error) func(context.Context, []event.Event) error {
+	return func(ctx context.Context, events []event.Event) error {
+		if err := append(ctx, events); err != nil {
+			return err
+		}
+		for i := range events {
+			if e := &events[i]; d.live.Watching(e.Workspace) {
+				outcome := live.Accepted
+				if e.Quarantine != "" {
+					outcome = live.Quarantined
+				}
+				d.live.See(live.Sighting{
+					At: time.Now(), Workspace: e.Workspace, Source: e.Source, MessageID: e.MessageID,
+					Stage: live.Gateway, Outcome: outcome, Code: e.Quarantine, Event: e.JSON,
+				})
+			}
+		}
+		return nil
+	}
 }
 
 // dialer is the one way out for tenants: the guard is asked for the host, then
@@ -247,7 +284,7 @@ type doors struct{ gateway, view, metrics http.Handler }
 
 func (d *DataPlane) doors(writer *queue.Writer, g *guard.Guard) (doors, error) {
 	gateway, err := ingest.New(ingest.Config{
-		Kinds: kinds().Sources, Source: d.plans.Source, Append: d.disk.before(writer.Append), Ready: d.ready, Version: d.cfg.Version,
+		Kinds: kinds().Sources, Source: d.plans.Source, Append: d.seen(d.disk.before(writer.Append)), Ready: d.ready, Version: d.cfg.Version,
 		TrustedProxies: d.trusted, Log: d.cfg.Log,
 	})
 	if err != nil {

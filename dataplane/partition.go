@@ -13,11 +13,15 @@ import (
 
 	"weir/dataplane/dedupe"
 	"weir/dataplane/deliver"
+	"weir/dataplane/event"
 	"weir/dataplane/ledger"
+	"weir/dataplane/live"
 	"weir/dataplane/pipeline"
 	"weir/dataplane/plan"
 	"weir/dataplane/queue"
+	"weir/dataplane/transform"
 	"weir/shared/fault"
+	"weir/shared/id"
 	"weir/shared/wire"
 )
 
@@ -39,7 +43,9 @@ type partition struct {
 	plans  *plan.Holder
 	hasher *dedupe.Hasher
 	client *deliver.Client
-	deps   deliver.Deps
+	deps   deliver.Deps // without Stage
+	code   *transform.Engine
+	live   *live.Hub
 	log    *slog.Logger
 
 	stopped atomic.Uint64 // how often it stopped by itself
@@ -96,11 +102,11 @@ func (p *partition) once(ctx context.Context) error {
 			}
 			return held, held.Epoch, nil
 		},
-		Seen: seen, Key: p.hasher.Key, Route: p.plans.Route,
+		Seen: seen, Key: p.hasher.Key, Route: p.plans.Route, Transform: p.code.Apply, Live: p.live,
 		Lanes: func(r pipeline.Reports) (pipeline.Lanes, error) {
 			return deliver.New(deliver.Config{
 				Parked: log(queue.Parked), Dead: log(queue.Dead), Lookup: p.plans.Target, Settle: r.Settle, Drained: r.Drained, Held: r.Held,
-				Do: p.client.Do, Deps: p.deps, Log: p.log, Owners: p.store.Partitions(),
+				Do: p.client.Do, Deps: p.staging(), Live: p.live, Log: p.log, Owners: p.store.Partitions(),
 			})
 		},
 		Log: p.log,
@@ -126,6 +132,16 @@ func (p *partition) once(ctx context.Context) error {
 		err = context.Cause(beside)
 	}
 	return err
+}
+
+// staging is what sinks use of the world, with the partition's own STAGE.
+func (p *partition) staging() deliver.Deps {
+	deps, stage := p.deps, p.store.Log(queue.Stage, p.number)
+	deps.Stage = func(ctx context.Context, d id.Destination, events []event.Event) error {
+		_, err := stage.Append(ctx, string(d), queue.EncodeFrame(events))
+		return err
+	}
+	return deps
 }
 
 // alarms returns what the pipeline raises, by code. Codes that may not go up

@@ -301,12 +301,12 @@ func TestAPlaneRunsItsLastGoodRevisionWhateverHappens(t *testing.T) {
 	}
 
 	bad := config(1)
-	bad.Transformations = []workspace.Transformation{{ID: "tf_a", Name: "t", Language: "javascript", Code: "x"}}
+	bad.Transformations = []workspace.Transformation{{ID: "tf_a", Name: "t", Language: "javascript", Code: "export function ("}}
 	bad.Connections[0].Transformations = []id.Transformation{"tf_a"}
 	s.point(bad, 2)
 	got := s.ack(2, wire.Rejected)
-	if got.Running != 1 || len(got.Problems) != 1 || got.Problems[0] != (wire.Problem{Path: "connections[0].transformations", Code: "transformations_unsupported"}) {
-		t.Errorf("ack %+v, want running 1 and the transformations named", got)
+	if got.Running != 1 || len(got.Problems) != 1 || got.Problems[0] != (wire.Problem{Path: "transformations[0].code", Code: "syntax_error"}) {
+		t.Errorf("ack %+v, want running 1 and the transformation named", got)
 	}
 	if !opens(a.plans) || a.plans.Plan("ws_a").Number != 1 {
 		t.Error("after a bad revision the former plan does not run")

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"time"
 
+	"weir/dataplane/live"
 	"weir/dataplane/queue"
 	"weir/shared/fault"
 	"weir/shared/id"
@@ -49,6 +50,8 @@ type Config struct {
 	Do func(*http.Request) (*http.Response, error)
 	// Deps is handed to sinks.
 	Deps Deps
+	// Live shows deliveries to who watches; nil: nobody does.
+	Live *live.Hub
 	// Log is where what an operator should know is written; nil means nowhere.
 	Log *slog.Logger
 

@@ -100,8 +100,11 @@ type Sink interface {
 // Deps is what a Sink may use of the world.
 type Deps struct {
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error) // egress
-	Now  func() time.Time
-	Log  *slog.Logger
+	// Stage puts events into the plane's STAGE log, from where the load of a
+	// warehouse takes them, and returns when they are durable.
+	Stage func(ctx context.Context, d id.Destination, events []event.Event) error
+	Now   func() time.Time
+	Log   *slog.Logger
 }
 
 // Limits is how a lane treats a destination.
@@ -125,6 +128,7 @@ type Kind struct {
 type Opened struct {
 	HTTP   Destination                                     // exactly one of HTTP
 	Sink   func(ctx context.Context, d Deps) (Sink, error) // and Sink is set
+	Staged bool                                            // what it delivers waits in STAGE to be loaded
 	Limits Limits
 }
 

@@ -43,12 +43,14 @@ const (
 // End is what a settlement books.
 type End uint8
 
-// The ends. Parked and DeadLettered are durable at To before they are reported.
+// The ends. EndParked and EndDead are durable at To before they are reported.
+// Lanes never report EndQuarantined: it is for what ends before it is offered.
 const (
 	EndDelivered End = iota + 1
 	EndDropped       // Code says why
 	EndParked
-	EndDead // Code says why
+	EndDead        // Code says why
+	EndQuarantined // Code says why
 )
 
 // Settled reports that a delivery left a stage. Everything it claims is already

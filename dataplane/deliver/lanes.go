@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"weir/dataplane/live"
 	"weir/shared/fault"
 	"weir/shared/id"
 )
@@ -322,6 +323,7 @@ func (l *Lanes) Offer(ctx context.Context, ds []Delivery) error {
 				break
 			}
 			if did == removed {
+				l.see(&e.d, live.Deliver, live.Dropped, CodeRemoved)
 				settle = append(settle, settlement(&e.d, Live, Place{}, EndDropped, CodeRemoved))
 				break
 			}
@@ -431,6 +433,7 @@ func (l *Lanes) parkedDone(ctx context.Context, ln *lane, es []*entry, seq uint6
 	redriven := make([]item, 0)
 	settle := make([]Settled, len(es))
 	for i, e := range es {
+		ln.l.see(&e.d, live.Deliver, live.Parked, "")
 		settle[i] = settlement(&e.d, e.stage, e.from, EndParked, "")
 		settle[i].To = Place{Seq: seq, Item: uint32(i)}
 		if e.stage == FromDead {

@@ -239,6 +239,7 @@ func (ln *lane) finish(ctx context.Context, j *job) {
 	settle := make([]Settled, 0, len(j.entries))
 	var dead []*entry
 	for i, e := range j.entries {
+		ln.show(&e.d, j.results[i])
 		s, d := ln.conclude(e, j.results[i])
 		settle, dead = append(settle, s...), append(dead, d...)
 	}

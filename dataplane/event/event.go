@@ -34,6 +34,12 @@ type Event struct {
 	Type       string    // track, identify, ...; empty when the event has none
 	User       string    // userId, else anonymousId: what partitions and orders it
 	ReceivedAt time.Time // millisecond precision, UTC
-	Quarantine string    // reason code when it broke a rule at the door; then JSON may be any bytes
+	Quarantine string    // reason code when it broke a rule; at the door, JSON may be any bytes then
 	JSON       []byte
+
+	// Destination is set on an event that concerns one destination only: it broke
+	// a rule on the way there, or is sent there again.
+	Destination id.Destination
+	Detail      string // with Quarantine, local to the plane: what the customer's code said
+	Replayed    bool   // it was accepted before and is sent again: dedupe does not see it
 }

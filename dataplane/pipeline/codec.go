@@ -14,19 +14,21 @@ import (
 
 // A journal record is
 //
-//	0     version, 1
+//	0     version, 2
 //	1-4   CRC-32C, little endian, of the version and of all after byte 4
 //	5-    epoch, counter, base, floor, parked, dead
 //	      dictionary: texts, each with its length; books, each as three texts
-//	      openings, live settlements, moved settlements, drains, deltas, part
+//	      openings, live settlements, moved settlements, drains, deltas, part, fans
 //
 // with all numbers as varints and each list behind its length. Books and texts
 // are named by their number in the dictionary, so that a settlement costs a
-// bit or two, and an event hardly more than its dedupe key.
+// bit or two, and an event hardly more than its dedupe key. Version 1, which is
+// read too, has no fans.
 const (
-	recordVersion = 1
-	headSize      = 5
-	maxText       = 256 // bytes of an identifier or a code
+	recordVersion     = 2
+	checkpointVersion = 1
+	headSize          = 5
+	maxText           = 256 // bytes of an identifier or a code
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -117,7 +119,7 @@ func (r *record) encode() []byte {
 		m := &r.moved[i]
 		e.byte(byte(m.stage)<<4 | byte(m.end))
 		e.book(m.book)
-		if m.end == deliver.EndDropped {
+		if coded(m.end) {
 			e.text(m.code)
 		}
 		e.places(m.from)
@@ -133,6 +135,7 @@ func (r *record) encode() []byte {
 		e.uint(uint64(r.part.index))
 		e.bytes(r.part.data)
 	}
+	e.fans(r.fans)
 	out := make([]byte, headSize, headSize+64+len(e.body)+64*len(e.list))
 	out[0] = recordVersion
 	for _, n := range [...]uint64{
@@ -160,7 +163,7 @@ func (e *encoder) opening(o *opening) {
 	e.uint(uint64(len(o.ends)))
 	for _, s := range o.ends {
 		coded := s.account == ledger.Dropped || s.account == ledger.Quarantined
-		e.byte(byte(s.account))
+		e.byte(byte(s.account) | flag(s.replayed)<<7)
 		e.book(s.book)
 		if coded {
 			e.text(s.code)
@@ -182,6 +185,20 @@ func (e *encoder) routed(all []routedSet) {
 	}
 }
 
+func (e *encoder) fans(all []fan) {
+	e.uint(uint64(len(all)))
+	for i := range all {
+		f := &all[i]
+		e.uint(f.frame)
+		e.book(f.book)
+		e.set(f.of)
+		e.uint(uint64(len(f.outs)))
+		for _, s := range f.outs {
+			e.set(s)
+		}
+	}
+}
+
 func (e *encoder) lives(all []liveSet) {
 	e.uint(uint64(len(all)))
 	for i := range all {
@@ -192,7 +209,7 @@ func (e *encoder) lives(all []liveSet) {
 		if l.output > 0 {
 			e.uint(uint64(l.output))
 		}
-		if l.end == deliver.EndDropped {
+		if coded(l.end) {
 			e.text(l.code)
 		}
 		e.set(l.set)
@@ -227,7 +244,7 @@ func decodeRecord(data []byte) (record, error) {
 	if len(data) < headSize {
 		return record{}, damaged("it is shorter than its header")
 	}
-	if data[0] != recordVersion {
+	if data[0] != recordVersion && data[0] != recordVersion-1 {
 		if data[0] == 0 {
 			return record{}, damaged("its version is 0")
 		}
@@ -236,11 +253,11 @@ func decodeRecord(data []byte) (record, error) {
 	if binary.LittleEndian.Uint32(data[1:]) != checksum(data) {
 		return record{}, damaged("its checksum is wrong")
 	}
-	return decodeBody(data[headSize:])
+	return decodeBody(data[0], data[headSize:])
 }
 
 // decodeBody reads everything behind the checksum.
-func decodeBody(data []byte) (record, error) {
+func decodeBody(version byte, data []byte) (record, error) {
 	d := &decoder{left: data}
 	r := record{epoch: d.uint(), counter: d.uint(), base: d.uint(), floor: d.uint(), parked: d.uint(), dead: d.uint()}
 	d.dictionary()
@@ -254,7 +271,7 @@ func decodeBody(data []byte) (record, error) {
 		if m.stage == deliver.Live || m.stage > deliver.FromDead || m.stage != void && !validEnd(m.end) {
 			d.fail()
 		}
-		if m.end == deliver.EndDropped {
+		if coded(m.end) {
 			m.code = d.text()
 		}
 		m.from = d.places()
@@ -271,12 +288,17 @@ func decodeBody(data []byte) (record, error) {
 			d.fail()
 		}
 	}
+	if version > 1 {
+		for range d.list(4) {
+			r.fans = append(r.fans, d.fan())
+		}
+	}
 	return r, d.end()
 }
 
 func damaged(why string) error { return fault.New(fault.Invalid, "The journal is damaged: %s.", why) }
 
-func validEnd(e deliver.End) bool { return e >= deliver.EndDelivered && e <= deliver.EndDead }
+func validEnd(e deliver.End) bool { return e >= deliver.EndDelivered && e <= deliver.EndQuarantined }
 
 // decoder takes values off the front of bytes and remembers that one was wrong.
 type decoder struct {
@@ -417,7 +439,8 @@ func (d *decoder) opening() opening {
 	}
 	var ended int64
 	for range d.list(3) {
-		s := endSet{account: ledger.Account(d.byte()), book: d.book()}
+		head := d.byte()
+		s := endSet{account: ledger.Account(head & 0x7f), replayed: head&0x80 != 0, book: d.book()}
 		if s.account < ledger.Accepted || s.account > ledger.Dead {
 			d.fail()
 		}
@@ -450,6 +473,18 @@ func (d *decoder) routed(count uint32) []routedSet {
 	return all
 }
 
+func (d *decoder) fan() fan {
+	f := fan{frame: d.uint(), book: d.book(), of: d.set(maxIndex + 1)}
+	n := d.list(1)
+	if n < 2 {
+		d.fail()
+	}
+	for range n {
+		f.outs = append(f.outs, d.set(maxIndex+1))
+	}
+	return f
+}
+
 func (d *decoder) lives() []liveSet {
 	var all []liveSet
 	for range d.list(4) {
@@ -461,7 +496,7 @@ func (d *decoder) lives() []liveSet {
 		if head&16 != 0 {
 			l.output = d.uint32()
 		}
-		if l.end == deliver.EndDropped {
+		if coded(l.end) {
 			l.code = d.text()
 		}
 		l.set = d.set(maxIndex + 1)

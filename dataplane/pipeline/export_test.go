@@ -23,7 +23,7 @@ func Recoded(data []byte) ([]byte, error) {
 // DecodeUnchecked decodes what stands behind a checksum, and returns how many
 // bytes of memory the result needs at least.
 func DecodeUnchecked(data []byte) (memory int, err error) {
-	r, err := decodeBody(data)
+	r, err := decodeBody(recordVersion, data)
 	for i := range r.openings {
 		o := &r.openings[i]
 		memory += 200 + 16*len(o.keys) + 8*cap(o.keyed)
@@ -32,6 +32,12 @@ func DecodeUnchecked(data []byte) (memory int, err error) {
 		}
 		for _, t := range o.routed {
 			memory += 80 + 8*cap(t.set)
+		}
+	}
+	for _, f := range r.fans {
+		memory += 100 + 8*cap(f.of)
+		for _, s := range f.outs {
+			memory += 24 + 8*cap(s)
 		}
 	}
 	for _, l := range r.live {
@@ -83,7 +89,7 @@ func HealthyFrame(n uint32) []byte {
 		epoch: 3, counter: 1_000_000, base: 900_000, floor: 5_000_000, parked: 70_000, dead: 400,
 		openings: []opening{{
 			frame: 5_000_001, at: time.UnixMilli(1_800_000_000_000).UTC(), count: n, keyed: all, keys: make([]dedupe.Key, n),
-			ends: []endSet{{own, ledger.SourceRouted, "", all}}, routed: []routedSet{{to, 0, all}},
+			ends: []endSet{{own, ledger.SourceRouted, "", false, all}}, routed: []routedSet{{to, 0, all}},
 		}},
 		live: []liveSet{{frame: 5_000_001, book: to, end: deliver.EndDelivered, set: all}},
 	}
@@ -138,7 +144,7 @@ func randomRecord(rng *rand.Rand) record {
 				dup.push(i)
 			}
 		}
-		for _, e := range []endSet{{book(false), ledger.SourceRouted, "", routed}, {book(false), ledger.Quarantined, "no_id", dup}} {
+		for _, e := range []endSet{{book(false), ledger.SourceRouted, "", rng.IntN(4) == 0, routed}, {book(false), ledger.Quarantined, "no_id", false, dup}} {
 			if len(e.set) > 0 {
 				o.ends = append(o.ends, e)
 			}
@@ -151,9 +157,9 @@ func randomRecord(rng *rand.Rand) record {
 	for range rng.IntN(4) {
 		l := liveSet{
 			kind: liveKind(rng.IntN(3)), frame: rng.Uint64N(1 << 40), book: book(true), output: rng.Uint32N(2) * rng.Uint32N(70),
-			end: deliver.End(1 + rng.IntN(4)), set: some(900, rng.Float64()*rng.Float64()),
+			end: deliver.End(1 + rng.IntN(5)), set: some(900, rng.Float64()*rng.Float64()),
 		}
-		if l.end == deliver.EndDropped {
+		if coded(l.end) {
 			l.code = "destination_removed"
 		}
 		r.live = append(r.live, l)
@@ -167,6 +173,9 @@ func randomRecord(rng *rand.Rand) record {
 	}
 	for range rng.IntN(3) {
 		r.drains = append(r.drains, drain{"dst_a", rng.Uint64()})
+	}
+	for range rng.IntN(3) {
+		r.fans = append(r.fans, fan{frame: rng.Uint64N(1 << 40), book: book(true), of: some(900, 0.3), outs: []set{some(900, 0.3), some(900, 0.1)}})
 	}
 	r.deltas = r.recount()
 	if len(r.deltas) == 0 {

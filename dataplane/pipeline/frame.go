@@ -11,6 +11,7 @@ import (
 	"weir/dataplane/deliver"
 	"weir/dataplane/event"
 	"weir/dataplane/ledger"
+	"weir/dataplane/plan"
 	"weir/dataplane/queue"
 	"weir/dataplane/route"
 	"weir/shared/fault"
@@ -31,6 +32,8 @@ type frame struct {
 	keyed      set
 	keys       []dedupe.Key
 	routed     groups[lane]
+	routings   map[origin]*plan.Routing
+	tasks      map[taskKey]*task
 	early      map[output]bool // outputs that a former owner settled before it could journal the opening
 	named      map[uint32]bool // events that have one
 	deliveries []deliver.Delivery
@@ -95,7 +98,7 @@ func (o *owner) decode(ctx context.Context, rec queue.Record) (*frame, error) {
 func (o *owner) dedupe(f *frame) error {
 	for i := range f.events {
 		e := &f.events[i]
-		if e.Generated || e.Quarantine != "" {
+		if e.Generated || e.Replayed || e.Quarantine != "" {
 			continue
 		}
 		k := o.cfg.Key(e.Source, e.User, e.MessageID)
@@ -142,31 +145,21 @@ func (o *owner) check(ctx context.Context, f *frame) error {
 // route finds where every event that goes on has to go, under the revision that
 // is current now, once for each source of the frame.
 func (o *owner) route(ctx context.Context, f *frame) error {
-	type origin struct {
-		ws     id.Workspace
-		source id.Source
-	}
-	type routing struct {
-		table    *route.Table
-		revision uint64
-	}
-	tables := map[origin]routing{}
 	for i := range f.events {
 		e := &f.events[i]
 		named := f.named[uint32(i)]
 		if f.fates[i].account != 0 && !named {
 			continue
 		}
-		at := origin{e.Workspace, e.Source}
-		r, ok := tables[at]
-		if !ok {
-			var err error
-			if r.table, r.revision, err = o.routing(ctx, at.ws, at.source); err != nil {
-				return err
-			}
-			tables[at] = r
+		r, err := o.routing(ctx, f, e)
+		if err != nil {
+			return err
 		}
-		dests := r.table.Route(*e)
+		if drop := f.checked(uint32(i), r); drop != "" && !named {
+			f.fates[i] = fate{ledger.Dropped, drop[:min(len(drop), maxCode)]}
+			continue
+		}
+		dests := destinations(r, e)
 		if len(dests) == 0 && !named {
 			f.fates[i] = fate{account: ledger.Unrouted}
 			continue
@@ -176,42 +169,94 @@ func (o *owner) route(ctx context.Context, f *frame) error {
 			book := ledger.Key{Workspace: e.Workspace, Source: e.Source, Destination: d.ID}
 			if !f.early[output{uint32(i), 0, book}] {
 				f.routed.add(lane{book, 0}, uint32(i))
-				f.deliver(uint32(i), lane{book, 0}, r.revision)
+				f.send(wanted{uint32(i), 0}, r, d)
 			}
 		}
 	}
 	return nil
 }
 
-// routing waits until the workspace is loaded: to guess would lose the event.
-func (o *owner) routing(ctx context.Context, ws id.Workspace, source id.Source) (*route.Table, uint64, error) {
+// destinations is where an event goes: where its own integrations allow, or the
+// one that it is sent to again.
+func destinations(r *plan.Routing, e *event.Event) []route.Destination {
+	if r == nil {
+		return nil
+	}
+	if e.Destination == "" {
+		return r.Table.Route(*e)
+	}
+	d, ok := r.Destination(e.Destination)
+	if !ok {
+		return nil
+	}
+	return []route.Destination{d}
+}
+
+// checked puts what the source's checks make of an event in its place and
+// returns the code for which it is dropped, "" for none.
+func (f *frame) checked(i uint32, r *plan.Routing) (drop string) {
+	if r == nil || r.Checks == nil {
+		return ""
+	}
+	f.events[i], drop = r.Checks.Apply(f.events[i])
+	return drop
+}
+
+// send puts an output on its way: to the lanes, or first through a chain.
+func (f *frame) send(w wanted, r *plan.Routing, d route.Destination) {
+	e := &f.events[w.index]
+	if r.Chains[d.ChainIndex] != nil {
+		f.share(e.Workspace, e.Source, r, d).want(w, e)
+		return
+	}
+	f.deliveries = append(f.deliveries, deliver.Delivery{
+		Ref:         deliver.Ref{Frame: f.rec.Seq, Index: w.index, Output: w.output},
+		Destination: d.ID, Revision: r.Revision, Read: f.read, Event: *e,
+	})
+}
+
+// origin is what a routing is looked up by.
+type origin struct {
+	ws     id.Workspace
+	source id.Source
+}
+
+// routing returns the routing of an event's source, the same for all of a
+// frame. It waits until the workspace is loaded: to guess would lose the event.
+func (o *owner) routing(ctx context.Context, f *frame, e *event.Event) (*plan.Routing, error) {
+	at := origin{e.Workspace, e.Source}
+	if r, ok := f.routings[at]; ok {
+		return r, nil
+	}
+	r, err := o.awaitRouting(ctx, at)
+	if err != nil {
+		return nil, err
+	}
+	if f.routings == nil {
+		f.routings = map[origin]*plan.Routing{}
+	}
+	f.routings[at] = r
+	return r, nil
+}
+
+func (o *owner) awaitRouting(ctx context.Context, at origin) (*plan.Routing, error) {
 	waited := false
 	for wait := appendEvery; ; wait = min(2*wait, slowest/2) {
-		table, revision, known := o.cfg.Route(ws, source)
+		r, known := o.cfg.Route(at.ws, at.source)
 		if known {
 			if waited {
 				o.alarms.over(alarmWaiting)
 			}
-			return table, revision, nil
+			return r, nil
 		}
 		if wait == slowest/2 && !waited {
 			waited = true
 			o.alarms.raise(alarmWaiting)
 		}
 		if !sleep(ctx, wait) {
-			return nil, 0, fault.New(fault.Unavailable, "Workspace %s is not loaded.", ws)
+			return nil, fault.New(fault.Unavailable, "Workspace %s is not loaded.", at.ws)
 		}
 	}
-}
-
-func (f *frame) deliver(index uint32, l lane, revision uint64) {
-	f.deliveries = append(f.deliveries, deliver.Delivery{
-		Ref:         deliver.Ref{Frame: f.rec.Seq, Index: index, Output: l.output},
-		Destination: l.book.Destination,
-		Revision:    revision,
-		Read:        f.read,
-		Event:       f.events[index],
-	})
 }
 
 // opening is what the journal keeps of the decisions.
@@ -222,14 +267,15 @@ func (f *frame) opening() opening {
 	type end struct {
 		book ledger.Key
 		fate
+		replayed bool
 	}
 	var ends groups[end]
 	for i, ft := range f.fates {
 		e := &f.events[i]
-		ends.add(end{ledger.Key{Workspace: e.Workspace, Source: e.Source}, ft}, uint32(i))
+		ends.add(end{ledger.Key{Workspace: e.Workspace, Source: e.Source}, ft, e.Replayed}, uint32(i))
 	}
 	for k, s := range ends.each {
-		o.ends = append(o.ends, endSet{k.book, k.account, k.code, s})
+		o.ends = append(o.ends, endSet{k.book, k.account, k.code, k.replayed, s})
 	}
 	for l, s := range f.routed.each {
 		o.routed = append(o.routed, routedSet{l.book, l.output, s})
@@ -237,40 +283,80 @@ func (f *frame) opening() opening {
 	return o
 }
 
-// resume delivers what is left of a frame that was opened before: to where it
+// resume takes up what is left of a frame that was opened before: to where it
 // was routed then, so that nothing is decided or booked twice.
-func (o *owner) resume(f *frame) {
-	var lost []deliver.Settled
+func (o *owner) resume(ctx context.Context, f *frame) error {
+	left := o.left(f.rec.Seq, "")
+	if len(left) == 0 {
+		o.budget.release([]uint64{f.rec.Seq})
+		return nil
+	}
+	return o.takeUp(ctx, f, left)
+}
+
+// leftOver is an output that is neither settled nor with a lane.
+type leftOver struct {
+	wanted
+	book ledger.Key
+}
+
+// left returns what the journal has open of a frame, for one destination or
+// ("") for all, in the order of delivery.
+func (o *owner) left(seq uint64, dest id.Destination) []leftOver {
+	var all []leftOver
 	o.journal.look(func(st *state) {
-		t := st.frames[f.rec.Seq]
+		t := st.frames[seq]
 		if t == nil {
 			return
 		}
 		for l, left := range t.left {
-			var revision uint64
-			if _, r, known := o.cfg.Route(l.book.Workspace, l.book.Source); known {
-				revision = r
-			}
-			for i := range left.set().each {
-				if int(i) < len(f.events) {
-					f.deliver(i, l, revision)
-					continue
+			if dest == "" || l.book.Destination == dest {
+				for i := range left.set().each {
+					all = append(all, leftOver{wanted{i, l.output}, l.book})
 				}
-				lost = append(lost, deliver.Settled{ // the frame could be read once, and now it cannot
-					Ref:       deliver.Ref{Frame: f.rec.Seq, Index: i, Output: l.output},
-					Workspace: l.book.Workspace, Source: l.book.Source, Destination: l.book.Destination,
-					Stage: deliver.Live, End: deliver.EndDropped, Code: badFrame,
-				})
 			}
 		}
-		slices.SortStableFunc(f.deliveries, func(a, b deliver.Delivery) int {
-			return cmp.Or(cmp.Compare(a.Index, b.Index), cmp.Compare(a.Output, b.Output))
-		})
 	})
-	if len(lost) > 0 {
-		o.journal.settle(lost)
+	slices.SortStableFunc(all, func(a, b leftOver) int {
+		return cmp.Or(cmp.Compare(a.index, b.index), cmp.Compare(a.output, b.output))
+	})
+	return all
+}
+
+// takeUp puts what is left of a frame on its way again. What went through code
+// goes through the code of now; where no connection leads there any more it is
+// dropped, because sent as it came it would pass by the code.
+func (o *owner) takeUp(ctx context.Context, f *frame, left []leftOver) error {
+	var ends []deliver.Settled
+	end := func(l leftOver, code string) {
+		ends = append(ends, ended(deliver.Ref{Frame: f.rec.Seq, Index: l.index, Output: l.output}, l.book, deliver.EndDropped, code))
 	}
-	if len(lost)+len(f.deliveries) == 0 {
-		o.budget.release([]uint64{f.rec.Seq})
+	checked := map[uint32]bool{}
+	for _, l := range left {
+		if int(l.index) >= len(f.events) { // the frame could be read once, and now it cannot
+			end(l, badFrame)
+			continue
+		}
+		r, err := o.routing(ctx, f, &f.events[l.index])
+		if err != nil {
+			return err
+		}
+		if !checked[l.index] {
+			checked[l.index] = true
+			f.checked(l.index, r) // it passed before
+		}
+		d, ok := r.Destination(l.book.Destination)
+		switch {
+		case !ok:
+			end(l, codeUnconnected)
+		case l.output > 0 && r.Chains[d.ChainIndex] == nil:
+			end(l, codeOtherCode)
+		default:
+			f.send(l.wanted, r, d)
+		}
 	}
+	if len(ends) > 0 {
+		o.journal.settle(ends)
+	}
+	return nil
 }

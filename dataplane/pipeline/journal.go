@@ -17,6 +17,7 @@ const (
 	appendEvery    = 10 * time.Millisecond // at least, between two appends
 	recordKeys     = 32 << 10              // dedupe keys of a record, when it holds more than one opening
 	recordSettled  = 16 << 10              // settlements of a record
+	recordFans     = 256                   // fans of a record
 	waitingSettled = 64 << 10              // settlements that wait for a record; above it lanes wait
 	slowest        = 2 * time.Second       // between two tries of what the log refuses
 	farewell       = 5 * time.Second       // for what is to be written after ctx ended
@@ -42,6 +43,7 @@ type journal struct {
 	room     *sync.Cond // settled was taken, or closed
 	st       *state     // changed by the writer alone
 	openings []opening
+	fans     []waitingFan
 	settled  [][]deliver.Settled // as they were reported
 	waiting  int                 // how many that are
 	drains   []drain
@@ -60,6 +62,29 @@ func (j *journal) open(o opening) {
 	j.openings = append(j.openings, o)
 	j.mu.Unlock()
 	j.nudge()
+}
+
+// waitingFan is a fan and who waits for it.
+type waitingFan struct {
+	fan
+	journaled chan<- struct{}
+}
+
+// fan takes fans of frames that were opened before. journaled is closed when
+// they are in the journal, and never when the owner ends before.
+func (j *journal) fan(all []fan) (journaled <-chan struct{}) {
+	done := make(chan struct{})
+	j.mu.Lock()
+	for i := range all {
+		w := waitingFan{fan: all[i]}
+		if i == len(all)-1 {
+			w.journaled = done
+		}
+		j.fans = append(j.fans, w)
+	}
+	j.mu.Unlock()
+	j.nudge()
+	return done
 }
 
 // settle takes reports of lanes, in their order. Those of one call come into one
@@ -128,12 +153,15 @@ func (j *journal) run(ctx context.Context, sealed <-chan struct{}) error {
 // flush writes all that waits.
 func (j *journal) flush(ctx context.Context) error {
 	for {
-		r, some := j.take()
+		r, told, some := j.take()
 		if !some {
 			return nil
 		}
 		if err := j.append(ctx, &r); err != nil {
 			return err
+		}
+		for _, c := range told {
+			close(c)
 		}
 		if err := j.checkpoint(ctx); err != nil {
 			return err
@@ -142,8 +170,9 @@ func (j *journal) flush(ctx context.Context) error {
 }
 
 // take makes a record of what waits, as much as one should hold: openings
-// first, then reports, then drains, so that nothing overtakes what it needs.
-func (j *journal) take() (record, bool) {
+// first, then fans, then reports, then drains, so that nothing overtakes what it
+// needs. told are to be closed when the record is in the journal.
+func (j *journal) take() (r record, told []chan<- struct{}, some bool) {
 	// The pace comes first, so that what gathers meanwhile is in the record.
 	if wait := appendEvery - time.Since(j.last); wait > 0 && !j.last.IsZero() {
 		time.Sleep(wait)
@@ -158,8 +187,17 @@ func (j *journal) take() (record, bool) {
 	j.openings = j.openings[n:]
 	var settled []deliver.Settled
 	var drains []drain
+	var fans []fan
 	if len(j.openings) == 0 {
 		j.openings = nil
+		n := min(len(j.fans), recordFans)
+		for _, w := range j.fans[:n] {
+			fans = append(fans, w.fan)
+			if w.journaled != nil {
+				told = append(told, w.journaled)
+			}
+		}
+		j.fans = j.fans[n:]
 		for len(j.settled) > 0 && (len(settled) == 0 || len(settled)+len(j.settled[0]) <= recordSettled) {
 			settled = append(settled, j.settled[0]...)
 			j.settled = j.settled[1:]
@@ -172,15 +210,15 @@ func (j *journal) take() (record, bool) {
 		j.room.Broadcast()
 	}
 	j.mu.Unlock()
-	if len(openings)+len(settled)+len(drains) == 0 {
-		return record{}, false
+	if len(openings)+len(fans)+len(settled)+len(drains) == 0 {
+		return record{}, nil, false
 	}
-	return j.compose(openings, settled, drains, false), true
+	return j.compose(record{openings: openings, fans: fans, drains: drains}, settled, false), told, true
 }
 
-// compose makes a record. Only the writer calls it.
-func (j *journal) compose(openings []opening, settled []deliver.Settled, drains []drain, recovering bool) record {
-	r := record{openings: openings, drains: drains, parked: j.st.parked, dead: j.st.dead}
+// compose adds settlements to r, and what all of it books. Only the writer calls it.
+func (j *journal) compose(r record, settled []deliver.Settled, recovering bool) record {
+	r.parked, r.dead = j.st.parked, j.st.dead
 	b := newBooker(j.st, &r, recovering)
 	for i := range settled {
 		b.add(&settled[i])

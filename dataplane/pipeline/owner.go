@@ -17,16 +17,17 @@ import (
 
 // owner is one ownership of the partition: from taking the lease to losing it.
 type owner struct {
-	cfg     *Config
-	alarms  *alarms
-	lease   Lease
-	lanes   Lanes
-	journal *journal
-	budget  *budget
-	start   uint64        // reading begins after it
-	readAt  atomic.Uint64 // the newest frame that went through the loop
-	lost    atomic.Bool   // the journal is another's, or cannot be written
-	moved   chan struct{} // the floor may have moved
+	cfg      *Config
+	alarms   *alarms
+	lease    Lease
+	lanes    Lanes
+	journal  *journal
+	budget   *budget
+	rewriter *rewriter
+	start    uint64        // reading begins after it
+	readAt   atomic.Uint64 // the newest frame that went through the loop
+	lost     atomic.Bool   // the journal is another's, or cannot be written
+	moved    chan struct{} // the floor may have moved
 
 	covered    atomic.Uint64 // the journal up to here is not needed by the dedupe index
 	next       uint64        // expected frame, 0 at first; the loop's
@@ -84,9 +85,11 @@ func (o *owner) beside(ctx context.Context, loop func(context.Context) error) er
 		}
 		return inner.Err()
 	})
+	g.Go(func() error { return o.rewriter.wait(inner) })
 	g.Go(func() error { o.confirming(inner); return nil })
 	g.Go(func() error { o.trim(inner); return nil })
 	err := g.Wait()
+	o.rewriter.running.Wait()
 
 	close(sealed)
 	late := time.AfterFunc(farewell, giveUp)

@@ -10,9 +10,12 @@ import (
 
 	"weir/dataplane/dedupe"
 	"weir/dataplane/deliver"
+	"weir/dataplane/event"
 	"weir/dataplane/ledger"
+	"weir/dataplane/live"
+	"weir/dataplane/plan"
 	"weir/dataplane/queue"
-	"weir/dataplane/route"
+	"weir/dataplane/transform"
 	"weir/shared/fault"
 	"weir/shared/id"
 )
@@ -60,18 +63,22 @@ type Config struct {
 	Lease func(ctx context.Context) (l Lease, epoch uint64, err error)
 	// Lanes makes the lanes of one ownership.
 	Lanes func(Reports) (Lanes, error)
-	// Route returns the routing of a source as it is now and the number of its
-	// revision. known is false while the workspace is not loaded: its events
-	// wait. A nil table routes nothing.
-	Route func(ws id.Workspace, s id.Source) (t *route.Table, revision uint64, known bool)
-	Seen  Seen
-	Key   func(s id.Source, user string, m id.Event) dedupe.Key
+	// Route returns the routing of a source as it is now. known is false while
+	// the workspace is not loaded: its events wait. A nil routing routes nothing.
+	Route func(ws id.Workspace, s id.Source) (r *plan.Routing, known bool)
+	// Transform runs a chain over events. Every event ends in outputs or in an
+	// end. fault.Unavailable: no worker could; it is tried again.
+	Transform func(ctx context.Context, c *transform.Chain, m transform.Meta, in []event.Event) (transform.Result, error)
+	Seen      Seen
+	Key       func(s id.Source, user string, m id.Event) dedupe.Key
 
+	Live  *live.Hub         // shows events to who watches; nil: nobody does
 	Alarm func(code string) // hears of every alarm that is raised; nil: nobody does
 	Log   *slog.Logger      // nil: nowhere
 
 	OpenFrames int           // frames that are read and not settled; zero means 4096
 	OpenBytes  int64         // memory of their events; zero means 64 MiB
+	CodeBytes  int64         // memory of events that wait for transformations, a quarter for one destination; zero means 32 MiB
 	Window     time.Duration // how long the journal keeps dedupe keys; zero means 7 days
 	Snapshot   time.Duration // between two snapshots of the dedupe index; zero means a minute
 	Checkpoint int           // bytes of journal after which there is a checkpoint, 16 MiB at most; zero means 4 MiB
@@ -114,6 +121,9 @@ func New(cfg Config) (*Pipeline, error) {
 	}
 	if cfg.OpenBytes == 0 {
 		cfg.OpenBytes = 64 << 20
+	}
+	if cfg.CodeBytes == 0 {
+		cfg.CodeBytes = 32 << 20
 	}
 	if cfg.Window == 0 {
 		cfg.Window = 7 * 24 * time.Hour
@@ -169,10 +179,10 @@ func (p *Pipeline) Run(ctx context.Context) error {
 				if err := o.route(ctx, f); err != nil {
 					return err
 				}
-				// Transformations come here: between the routes of an event and its outputs.
+				o.show(f)
 				o.journal.open(f.opening())
-			} else {
-				o.resume(f)
+			} else if err := o.resume(ctx, f); err != nil {
+				return err
 			}
 			if err := p.hand(ctx, o, f); err != nil {
 				return err
@@ -186,12 +196,17 @@ func (p *Pipeline) Run(ctx context.Context) error {
 	}))
 }
 
-// hand gives the frame's deliveries to the lanes.
+// hand gives the frame's outputs to the lanes, or to the transformations on the
+// way there. Those bound their memory themselves.
 func (p *Pipeline) hand(ctx context.Context, o *owner, f *frame) error {
-	if len(f.deliveries) == 0 {
+	deliveries := o.rewriter.take(ctx, f)
+	if len(f.tasks) > 0 || len(deliveries) < len(f.deliveries) {
+		o.budget.release([]uint64{f.rec.Seq})
+	}
+	if len(deliveries) == 0 {
 		return nil
 	}
-	if err := o.lanes.Offer(ctx, f.deliveries); err != nil {
+	if err := o.lanes.Offer(ctx, deliveries); err != nil {
 		return fmt.Errorf("offer frame %d: %w", f.rec.Seq, err)
 	}
 	return nil

@@ -21,6 +21,7 @@ type record struct {
 	parked, dead uint64
 
 	openings []opening
+	fans     []fan      // outputs that became several
 	live     []liveSet  // settlements of outputs of open frames
 	moved    []movedSet // settlements of what was parked or dead
 	drains   []drain
@@ -44,10 +45,11 @@ type opening struct {
 // endSet is what became of events at their source: Duplicate, Quarantined or
 // Dropped with a code, Unrouted, SourceRouted.
 type endSet struct {
-	book    ledger.Key // without destination
-	account ledger.Account
-	code    string
-	set     set
+	book     ledger.Key // without destination
+	account  ledger.Account
+	code     string
+	replayed bool // they were accepted before and sent again
+	set      set
 }
 
 // routedSet is outputs on their way to one destination.
@@ -55,6 +57,17 @@ type routedSet struct {
 	book   ledger.Key
 	output uint32
 	set    set
+}
+
+// fan is outputs on their way to one destination that a transformation made
+// several of: output 0 of the events in of is no more, and of each its outputs 1,
+// 2, … go on. None of them is offered to a lane before this is journaled, so
+// that a recovery knows by its numbers what went through a transformation.
+type fan struct {
+	frame uint64
+	book  ledger.Key
+	of    set
+	outs  []set // of output i+1; each is in of, the first two equal of
 }
 
 // liveKind says how settlements of a frame's outputs are booked.
@@ -73,7 +86,7 @@ type liveSet struct {
 	book   ledger.Key
 	output uint32
 	end    deliver.End
-	code   string // with EndDropped
+	code   string // with EndDropped and EndQuarantined
 	set    set
 }
 
@@ -108,10 +121,11 @@ const badFrame = "bad_frame"
 
 // accounts says where an end is booked.
 var accounts = [...]ledger.Account{
-	deliver.EndDelivered: ledger.Delivered,
-	deliver.EndDropped:   ledger.Dropped,
-	deliver.EndParked:    ledger.Parked,
-	deliver.EndDead:      ledger.Dead,
+	deliver.EndDelivered:   ledger.Delivered,
+	deliver.EndDropped:     ledger.Dropped,
+	deliver.EndParked:      ledger.Parked,
+	deliver.EndDead:        ledger.Dead,
+	deliver.EndQuarantined: ledger.Quarantined,
 }
 
 // recount returns what the record's openings and settlements book, summed.
@@ -129,7 +143,11 @@ func (r *record) recount() []ledger.Delta {
 			book(ledger.Key{}, ledger.Quarantined, badFrame, 1)
 		}
 		for _, e := range o.ends {
-			book(e.book, ledger.Accepted, "", e.set.len())
+			from := ledger.Accepted
+			if e.replayed {
+				from = ledger.Replayed
+			}
+			book(e.book, from, "", e.set.len())
 			book(e.book, e.account, e.code, e.set.len())
 		}
 		for _, t := range o.routed {
@@ -139,6 +157,14 @@ func (r *record) recount() []ledger.Delta {
 				book(t.book, ledger.Added, "", t.set.len())
 			}
 		}
+	}
+	for i := range r.fans {
+		f := &r.fans[i]
+		n := -f.of.len()
+		for _, s := range f.outs {
+			n += s.len()
+		}
+		book(f.book, ledger.Added, "", n)
 	}
 	for i := range r.live {
 		l := &r.live[i]

@@ -37,6 +37,7 @@ func (o *owner) recover(ctx context.Context, epoch uint64) error {
 		return err
 	}
 	o.confirm, o.moved = make(chan struct{}, 1), make(chan struct{}, 1)
+	o.rewriter = newRewriter(o)
 	o.budget = newBudget(o.cfg.OpenFrames, o.cfg.OpenBytes)
 	lanes, err := o.cfg.Lanes(Reports{Settle: o.journal.settle, Drained: o.journal.drained, Held: o.held})
 	if err != nil {
@@ -156,7 +157,7 @@ func (o *owner) fence(ctx context.Context) error {
 		if err == nil || fault.KindOf(err) != fault.Conflict {
 			return err
 		}
-		if err := replay(ctx, j.log, nil, j.st.seq+1, j.st); err != nil {
+		if err := replay(ctx, j.log, o.cfg.Seen, j.st.seq+1, j.st); err != nil {
 			return err
 		}
 		if j.st.epoch >= j.epoch {
@@ -191,7 +192,7 @@ func (o *owner) place(ctx context.Context, st *state) error {
 func (o *owner) missed(ctx context.Context, through deliver.Recovery) error {
 	var all []deliver.Settled
 	book := func() error {
-		r := o.journal.compose(nil, all, nil, true)
+		r := o.journal.compose(record{}, all, true)
 		all = nil
 		return o.journal.append(ctx, &r)
 	}

@@ -109,11 +109,14 @@ func newBooker(st *state, rec *record, recovering bool) *booker {
 // maxCode is the longest code that is kept, in bytes.
 const maxCode = 64
 
+// coded reports whether an end is booked with its code.
+func coded(e deliver.End) bool { return e == deliver.EndDropped || e == deliver.EndQuarantined }
+
 // add books one report.
 func (b *booker) add(s *deliver.Settled) {
 	book := ledger.Key{Workspace: s.Workspace, Source: s.Source, Destination: s.Destination}
 	code := ""
-	if s.End == deliver.EndDropped {
+	if coded(s.End) {
 		code = s.Code[:min(len(s.Code), maxCode)]
 	}
 	if s.Stage == deliver.Live {

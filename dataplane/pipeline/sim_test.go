@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"weir/dataplane/deliver"
+	"weir/dataplane/ledger"
 	"weir/dataplane/queue"
 	"weir/dataplane/queue/queuetest"
 )
@@ -105,12 +106,58 @@ func simulate(t *testing.T, seed uint64) {
 	w.balanced(pr)
 	w.complete(steady, false, slack)
 	w.complete(shaky, refuses, slack)
-	if own := row(pr, ""); own.Quarantined != int64(w.broken) || own.Duplicate+own.SourceRouted+own.Quarantined != int64(w.copies) {
+	w.complete(coded, false, slack)
+	w.rewrote(row(pr, coded))
+	if own := row(pr, ""); own.Quarantined != int64(w.broken) || own.SourceRouted != int64(w.unique()) || own.Duplicate+own.SourceRouted+own.Quarantined != int64(w.copies) {
 		t.Errorf("seed %d: the source's book is %+v, want %d accepted, %d quarantined", seed, own, w.copies, w.broken)
 	}
 	for _, d := range []string{"settlement_unknown", "journal_damaged", "ledger_unbalanced", "state_damaged"} {
 		if pr.raised(d) > 0 {
 			t.Errorf("seed %d: alarm %s", seed, d)
 		}
+	}
+}
+
+// unique is how many events were accepted and broke no rule.
+func (w *world) unique() (n int) {
+	for _, of := range w.accepted {
+		n += len(of)
+	}
+	return n
+}
+
+// rewrote checks the book of the destination with code, and that what the code
+// refused is kept as it was.
+func (w *world) rewrote(r ledger.Row) {
+	var routed, dropped, refused int64
+	kept := map[string]bool{}
+	for _, rec := range w.disk[queue.Quarantine].Snapshot().Records {
+		f, err := queue.DecodeFrame(rec.Data)
+		if err != nil {
+			w.t.Errorf("seed %d: QUARANTINE: %v", w.seed, err)
+		}
+		for _, e := range f.Events {
+			if e.Quarantine == "transformation_failed" && e.Destination == coded && e.Detail == "no" {
+				kept[string(e.JSON)] = true
+			}
+		}
+	}
+	for _, of := range w.accepted {
+		for _, e := range of {
+			outs, no := rewritten(e)
+			routed++
+			switch {
+			case no:
+				refused++
+				if !kept[e] {
+					w.t.Errorf("seed %d: %s was refused and is not in QUARANTINE", w.seed, e)
+				}
+			case len(outs) == 0:
+				dropped++
+			}
+		}
+	}
+	if r.Routed != routed || r.Quarantined != refused || r.Dropped["transformation_dropped"] != dropped || r.Delivered-r.Added != routed-dropped-refused {
+		w.t.Errorf("seed %d: the book of coded is %+v, want %d routed, %d refused, %d dropped", w.seed, r, routed, refused, dropped)
 	}
 }

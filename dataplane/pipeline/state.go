@@ -161,6 +161,9 @@ func (s *state) apply(seq uint64, r *record) (done []uint64) {
 			done = append(done, o.frame)
 		}
 	}
+	for i := range r.fans {
+		s.fan(&r.fans[i])
+	}
 	for i := range r.live {
 		if l := &r.live[i]; s.settle(l) {
 			done = append(done, l.frame)
@@ -199,6 +202,28 @@ func (s *state) keep(frame uint64, t *tracker) {
 	s.frames[frame] = t
 	i, _ := slices.BinarySearch(s.order, frame)
 	s.order = slices.Insert(s.order, i, frame)
+}
+
+// fan puts a frame's outputs in the place of the one that they were made of.
+func (s *state) fan(f *fan) {
+	t := s.frames[f.frame]
+	if t == nil || t.settle(lane{f.book, 0}, f.of) > 0 {
+		s.flaw(flawUnknown)
+		return
+	}
+	for i, out := range f.outs {
+		l := lane{f.book, uint32(i) + 1}
+		for index := range out.each {
+			if t.left[l] == nil {
+				t.left[l] = make(bitmap, (t.count+63)/64)
+			}
+			if index >= t.count {
+				s.flaw(flawUnknown)
+				return
+			}
+			t.left[l].add(index)
+		}
+	}
 }
 
 // settle books a frame's settlements and reports whether the frame is done.
@@ -337,13 +362,13 @@ func (s *state) checkpoint() []byte {
 		}
 	}
 	e.lives(waiting)
-	return e.appendTo([]byte{recordVersion})
+	return e.appendTo([]byte{checkpointVersion})
 }
 
 // restore replaces what a checkpoint holds. fault.Invalid: data is damaged; s
 // must not be used any more.
 func (s *state) restore(data []byte) error {
-	if len(data) == 0 || data[0] != recordVersion {
+	if len(data) == 0 || data[0] != checkpointVersion {
 		return damaged("a checkpoint has an unknown version")
 	}
 	d := &decoder{left: data[1:]}

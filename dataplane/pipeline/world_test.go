@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -17,9 +18,11 @@ import (
 	"weir/dataplane/event"
 	"weir/dataplane/ledger"
 	"weir/dataplane/pipeline"
+	"weir/dataplane/plan"
 	"weir/dataplane/queue"
 	"weir/dataplane/queue/queuetest"
 	"weir/dataplane/route"
+	"weir/dataplane/transform"
 	"weir/shared/fault"
 	"weir/shared/id"
 	"weir/shared/workspace"
@@ -30,6 +33,7 @@ const (
 	source id.Source      = "src_test"
 	steady id.Destination = "dst_steady"
 	shaky  id.Destination = "dst_shaky"
+	coded  id.Destination = "dst_coded" // behind a transformation
 )
 
 // hook sends one request per event; the body is the event's id.
@@ -62,7 +66,7 @@ type world struct {
 	seed  uint64
 	rng   *rand.Rand // the test's own goroutine
 	disk  [kinds]*queuetest.Log
-	table map[id.Source]*route.Table
+	table map[id.Source]*plan.Routing
 
 	mu       sync.Mutex
 	dice     *rand.Rand
@@ -80,8 +84,9 @@ type world struct {
 	sent       [][]event.Event // for clients that try again later
 	checkpoint int
 	grace      time.Duration
-	forgets    bool        // the dedupe index keeps nothing
-	cuts       []time.Time // when processes died or lost the partition
+	code       func(events int) (wait time.Duration, down bool) // how the workers do; nil: by chance
+	forgets    bool                                             // the dedupe index keeps nothing
+	cuts       []time.Time                                      // when processes died or lost the partition
 }
 
 func newWorld(t *testing.T, seed uint64) *world {
@@ -93,11 +98,13 @@ func newWorld(t *testing.T, seed uint64) *world {
 	for k := range w.disk {
 		w.disk[k] = queuetest.NewLog(seed*10+uint64(k), queuetest.Faults{})
 	}
-	w.table = route.Compile(workspace.Config{
+	tables := route.Compile(workspace.Config{
 		Sources:      []workspace.Source{{ID: source, Name: "web"}},
-		Destinations: []workspace.Destination{{ID: steady, Name: "steady", Type: "hook"}, {ID: shaky, Name: "shaky", Type: "hook"}},
-		Connections:  []workspace.Connection{{Source: source, Destination: steady}, {Source: source, Destination: shaky}},
+		Destinations: []workspace.Destination{{ID: steady, Name: "steady", Type: "hook"}, {ID: shaky, Name: "shaky", Type: "hook"}, {ID: coded, Name: "coded", Type: "hook"}},
+		Connections: []workspace.Connection{{Source: source, Destination: steady}, {Source: source, Destination: shaky},
+			{Source: source, Destination: coded, Transformations: []id.Transformation{"tf"}}},
 	})
+	w.table = map[id.Source]*plan.Routing{source: {Revision: 1, Table: tables[source], Chains: []*transform.Chain{nil, {Key: "tf"}}}}
 	return w
 }
 
@@ -186,11 +193,12 @@ func (w *world) start() *process {
 			return lease{pr}, w.epoch, nil
 		},
 		Lanes: pr.lanes,
-		Route: func(_ id.Workspace, s id.Source) (*route.Table, uint64, bool) {
+		Route: func(_ id.Workspace, s id.Source) (*plan.Routing, bool) {
 			w.mu.Lock()
 			defer w.mu.Unlock()
-			return w.table[s], 1, w.known
+			return w.table[s], w.known
 		},
+		Transform: pr.transform, CodeBytes: 4 * 4096,
 		Seen: seen, Key: hasher.Key, OpenFrames: 50, Snapshot: 200 * time.Millisecond, Checkpoint: w.checkpoint,
 		Alarm: func(code string) {
 			pr.mu.Lock()
@@ -221,6 +229,66 @@ func (pr *process) lanes(r pipeline.Reports) (pipeline.Lanes, error) {
 		Do: pr.do, Seed: pr.w.seed + 1, Grace: pr.w.grace, Owners: 1,
 	})
 	return l, err
+}
+
+// rewritten is what the code on the way to coded makes of an event: nothing, a
+// refusal, several, or one.
+func rewritten(e string) (outs []string, refused bool) {
+	_, number, _ := strings.Cut(strings.Trim(e, `"`), " ")
+	n, err := strconv.Atoi(number)
+	if err != nil {
+		n = 1 // an event of another form goes on as one
+	}
+	text := strings.TrimSuffix(e, `"`)
+	switch {
+	case n%7 == 0:
+		return nil, false
+	case n%11 == 0:
+		return nil, true
+	case n%5 == 0:
+		return []string{text + `.1"`, text + `.2"`, text + `.3"`}, false
+	}
+	return []string{text + `'"`}, false
+}
+
+// transform is the workers: slow now and then, and sometimes down.
+func (pr *process) transform(ctx context.Context, _ *transform.Chain, m transform.Meta, in []event.Event) (transform.Result, error) {
+	w := pr.w
+	w.mu.Lock()
+	wait, down := time.Duration(w.dice.IntN(20))*time.Millisecond, w.dice.IntN(6) == 0
+	if w.dice.IntN(10) == 0 {
+		wait *= 100
+	}
+	if w.code != nil {
+		wait, down = w.code(len(in))
+	}
+	w.mu.Unlock()
+	select {
+	case <-time.After(wait):
+	case <-ctx.Done():
+		return transform.Result{}, fault.New(fault.Unavailable, "the context ended")
+	}
+	if dead, _ := pr.is(); dead || down {
+		return transform.Result{}, fault.New(fault.Unavailable, "no worker runs")
+	}
+	if m.Destination != coded || m.DestinationName != "coded" || m.Source != source {
+		w.t.Errorf("seed %d: the code is told %+v", w.seed, m)
+	}
+	var r transform.Result
+	for i, e := range in {
+		outs, refused := rewritten(string(e.JSON))
+		for _, o := range outs {
+			out := e
+			out.JSON = []byte(o)
+			r.Outs = append(r.Outs, transform.Out{From: i, Event: out})
+		}
+		if refused {
+			r.Ends = append(r.Ends, transform.End{From: i, Quarantined: true, Code: "transformation_failed", Text: "no"})
+		} else if len(outs) == 0 {
+			r.Ends = append(r.Ends, transform.End{From: i, Code: "transformation_dropped"})
+		}
+	}
+	return r, nil
 }
 
 // crash ends the process as kill -9 does: nothing is written any more, and of
@@ -443,7 +511,7 @@ func (w *world) settled(pr *process) {
 		if own.Accepted != int64(w.copies) {
 			return false
 		}
-		for _, d := range []id.Destination{steady, shaky} {
+		for _, d := range []id.Destination{steady, shaky, coded} {
 			if r := row(pr, d); r.InFlight != 0 || r.Parked != 0 {
 				return false
 			}
@@ -472,6 +540,14 @@ func (w *world) complete(d id.Destination, late bool, slack time.Duration) {
 	}
 	for user, want := range w.accepted {
 		got := order[user]
+		if d == coded {
+			var outs []string
+			for _, e := range want {
+				made, _ := rewritten(e)
+				outs = append(outs, made...)
+			}
+			want = outs
+		}
 		if late {
 			slices.Sort(got)
 			want = slices.Sorted(slices.Values(want))

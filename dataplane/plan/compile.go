@@ -8,7 +8,6 @@ import (
 
 	"weir/dataplane/deliver"
 	"weir/dataplane/ingest"
-	"weir/dataplane/route"
 	"weir/shared/catalog"
 	"weir/shared/fault"
 	"weir/shared/id"
@@ -20,11 +19,10 @@ import (
 // Codes of Compile's own problems; the others are those of workspace.Check and
 // of the kinds.
 const (
-	CodeTransformations = "transformations_unsupported" // a connection has transformations, which this build cannot run
-	CodeSecretMissing   = "secret_missing"              // a secret's value did not come
-	CodeWorkspace       = "workspace_mismatch"          // the configuration is another workspace's
-	CodeOpen            = "open_failed"                 // the kind refuses settings or secrets for a reason of its own
-	CodeWriteKey        = "write_key_taken"             // another workspace of this plane has the write key
+	CodeSecretMissing = "secret_missing"     // a secret's value did not come
+	CodeWorkspace     = "workspace_mismatch" // the configuration is another workspace's
+	CodeOpen          = "open_failed"        // the kind refuses settings or secrets for a reason of its own
+	CodeWriteKey      = "write_key_taken"    // another workspace of this plane has the write key
 )
 
 // Kinds is what this build can run.
@@ -70,8 +68,7 @@ type Plan struct {
 
 	entries map[string]ingest.Entry // by write key
 	paths   map[string]string       // by write key: where it stands in the configuration
-	sources map[id.Source]string    // names
-	tables  map[id.Source]*route.Table
+	sources map[id.Source]*Routing
 	targets map[id.Destination]target
 }
 
@@ -83,7 +80,12 @@ type target struct {
 }
 
 // SourceName returns the name of a source, "" when the workspace has none such.
-func (p *Plan) SourceName(s id.Source) string { return p.sources[s] }
+func (p *Plan) SourceName(s id.Source) string {
+	if r := p.sources[s]; r != nil {
+		return r.SourceName
+	}
+	return ""
+}
 
 // DestinationName returns the name of a destination, "" when the workspace has
 // none such.
@@ -111,22 +113,22 @@ func (p *Plan) Next(r workspace.Revision, k Kinds, s Secrets) (*Plan, []fault.Pr
 	}
 	next := &Plan{
 		Workspace: r.Workspace, Name: c.Name, Number: r.Number, Digest: r.Digest,
-		entries: make(map[string]ingest.Entry, len(c.Sources)), paths: make(map[string]string, len(c.Sources)), sources: make(map[id.Source]string, len(c.Sources)),
-		tables: route.Compile(c), targets: make(map[id.Destination]target, len(c.Destinations)),
+		entries: make(map[string]ingest.Entry, len(c.Sources)), paths: make(map[string]string, len(c.Sources)),
+		targets: make(map[id.Destination]target, len(c.Destinations)),
 	}
+	var problems []fault.Problem
+	next.sources, problems = routings(c, r.Number)
 	for i, src := range c.Sources {
-		next.sources[src.ID] = src.Name
 		next.paths[src.WriteKey] = fmt.Sprintf("sources[%d].writeKey", i)
 		next.entries[src.WriteKey] = ingest.Entry{Workspace: c.Workspace, Source: src.ID, Name: src.Name, Type: src.Type, Disabled: src.Disabled}
 	}
-	var problems []fault.Problem
 	for i, d := range c.Destinations {
 		t, ps := p.target(c.Workspace, d, k, s, fmt.Sprintf("destinations[%d]", i))
 		problems = append(problems, ps...)
 		next.targets[d.ID] = t
 	}
 	if len(problems) > 0 {
-		return nil, problems
+		return nil, declared(problems)
 	}
 	return next, nil
 }
@@ -136,12 +138,6 @@ func check(r workspace.Revision, k Kinds) []fault.Problem {
 	problems := workspace.Check(r.Config, k.Specs())
 	if r.Workspace != r.Config.Workspace {
 		problems = append(problems, fault.Problem{Path: "workspace", Code: CodeWorkspace, Text: "The configuration belongs to another workspace than its revision."})
-	}
-	for i, conn := range r.Config.Connections {
-		if len(conn.Transformations) > 0 {
-			problems = append(problems, fault.Problem{Path: fmt.Sprintf("connections[%d].transformations", i), Code: CodeTransformations,
-				Text: "This version of the data plane cannot run transformations; remove them from the connection."})
-		}
 	}
 	return declared(problems)
 }

@@ -9,7 +9,6 @@ import (
 
 	"weir/dataplane/deliver"
 	"weir/dataplane/ingest"
-	"weir/dataplane/route"
 	"weir/shared/fault"
 	"weir/shared/id"
 )
@@ -42,15 +41,15 @@ func (h *Holder) Source(writeKey string) (ingest.Entry, bool) {
 	return e, ok
 }
 
-// Route returns the routing of a source and the revision's number; the nil table
-// routes nothing: the source or its workspace was removed. known is false while
-// nothing is known of the workspace: its events have to wait.
-func (h *Holder) Route(ws id.Workspace, src id.Source) (table *route.Table, revision uint64, known bool) {
+// Route returns the routing of a source; nil routes nothing: the source or its
+// workspace was removed. known is false while nothing is known of the
+// workspace: its events have to wait.
+func (h *Holder) Route(ws id.Workspace, src id.Source) (r *Routing, known bool) {
 	p, known := h.now().plans[ws]
 	if p == nil {
-		return nil, 0, known
+		return nil, known
 	}
-	return p.tables[src], p.Number, true
+	return p.sources[src], true
 }
 
 // Target returns a destination as it is now. It is nil unless Present.

@@ -70,7 +70,7 @@ func TestAHolderAnswersFromPlansAndTombstones(t *testing.T) {
 	t.Parallel()
 	var opened int
 	var h plan.Holder
-	if _, _, known := h.Route("ws_a", "src_a"); known {
+	if _, known := h.Route("ws_a", "src_a"); known {
 		t.Error("an empty holder knows a workspace")
 	}
 	if _, presence := h.Target("ws_a", "dst_a"); presence != deliver.Unknown {
@@ -85,11 +85,11 @@ func TestAHolderAnswersFromPlansAndTombstones(t *testing.T) {
 	if e, ok := h.Source("wk_off"); !ok || !e.Disabled {
 		t.Errorf("wk_off opens %+v, %v, want disabled", e, ok)
 	}
-	if table, revision, known := h.Route("ws_a", "src_a"); !known || revision != 1 || len(table.Destinations()) != 1 {
-		t.Errorf("src_a is routed to %v, %v", table.Destinations(), known)
+	if r, known := h.Route("ws_a", "src_a"); !known || r.Revision != 1 || len(r.Table.Destinations()) != 1 {
+		t.Errorf("src_a is routed to %v, %v", r, known)
 	}
-	if table, _, known := h.Route("ws_a", "src_gone"); !known || len(table.Destinations()) != 0 {
-		t.Errorf("a source that is gone: %v, %v; want a known nothing", table.Destinations(), known)
+	if r, known := h.Route("ws_a", "src_gone"); !known || r != nil {
+		t.Errorf("a source that is gone: %v, %v; want a known nothing", r, known)
 	}
 	if target, presence := h.Target("ws_a", "dst_a"); presence != deliver.Present || target.Name != "hook" {
 		t.Errorf("dst_a is %v, %v", target, presence)
@@ -104,8 +104,8 @@ func TestAHolderAnswersFromPlansAndTombstones(t *testing.T) {
 	if _, presence := h.Target("ws_a", "dst_a"); presence != deliver.Removed {
 		t.Errorf("a destination of a removed workspace is %v, want Removed", presence)
 	}
-	if table, _, known := h.Route("ws_a", "src_a"); !known || table != nil {
-		t.Errorf("a source of a removed workspace: %v, %v, want a known nothing", table, known)
+	if r, known := h.Route("ws_a", "src_a"); !known || r != nil {
+		t.Errorf("a source of a removed workspace: %v, %v, want a known nothing", r, known)
 	}
 }
 
@@ -176,9 +176,9 @@ func TestEveryProblemHasAPathAndACodeThatMayGoUp(t *testing.T) {
 		path, code string
 	}{
 		"transformations": {change(func(c *workspace.Config) {
-			c.Transformations = []workspace.Transformation{{ID: "tf_a", Name: "t", Language: "javascript", Code: "x"}}
+			c.Transformations = []workspace.Transformation{{ID: "tf_a", Name: "t", Language: "javascript", Code: "export function ("}}
 			c.Connections[0].Transformations = []id.Transformation{"tf_a"}
-		}), secrets("x"), "connections[0].transformations", "transformations_unsupported"},
+		}), secrets("x"), "transformations[0].code", "syntax_error"},
 		"unknown destination": {change(func(c *workspace.Config) { c.Destinations[0].Type = "fax" }), secrets("x"), "destinations[0].type", "unknown_type"},
 		"unknown source":      {change(func(c *workspace.Config) { c.Sources[0].Type = "fax" }), secrets("x"), "sources[0].type", "unknown_type"},
 		"bad settings":        {change(func(c *workspace.Config) { c.Destinations[0].Settings = []byte(`{"url":"ftp://x"}`) }), secrets("x"), "destinations[0].settings.url", "bad_url"},

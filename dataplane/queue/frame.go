@@ -46,8 +46,9 @@ const (
 // with integers in little endian. The body is a table with, for each event, the
 // end of its head and the end of its JSON (4 bytes each, counted from the start
 // of the heads and of the JSON); then all heads; then all JSON. A head is a byte
-// of flags (1 = Generated), ReceivedAt as a varint of Unix milliseconds, then
-// workspace, source, messageId, type, user and quarantine, each with its length
+// of flags (1 = Generated, 2 = Replayed, 4 = destination and detail follow),
+// ReceivedAt as a varint of Unix milliseconds, then workspace, source, messageId,
+// type, user, quarantine and perhaps destination and detail, each with its length
 // as an uvarint before it.
 const (
 	frameVersion = 1
@@ -58,6 +59,9 @@ const (
 	minEvent     = tableEntry + 8 // an entry and a head of empty fields
 
 	eventGenerated = 1
+	eventReplayed  = 2
+	eventConcerns  = 4
+	eventFlags     = eventGenerated | eventReplayed | eventConcerns
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -112,6 +116,13 @@ func appendBody(dst []byte, events []event.Event) []byte {
 		if e.Generated {
 			flags |= eventGenerated
 		}
+		if e.Replayed {
+			flags |= eventReplayed
+		}
+		concerns := e.Destination != "" || e.Detail != ""
+		if concerns {
+			flags |= eventConcerns
+		}
 		dst = append(dst, flags)
 		dst = binary.AppendVarint(dst, e.ReceivedAt.UnixMilli())
 		dst = appendText(dst, string(e.Workspace))
@@ -120,6 +131,10 @@ func appendBody(dst []byte, events []event.Event) []byte {
 		dst = appendText(dst, e.Type)
 		dst = appendText(dst, e.User)
 		dst = appendText(dst, e.Quarantine)
+		if concerns {
+			dst = appendText(dst, string(e.Destination))
+			dst = appendText(dst, e.Detail)
+		}
 		binary.LittleEndian.PutUint32(dst[i*tableEntry:], uint32(len(dst)-table))
 	}
 	heads := len(dst)
@@ -132,8 +147,8 @@ func appendBody(dst []byte, events []event.Event) []byte {
 
 // eventSize returns how many bytes e takes in a frame at most, before compression.
 func eventSize(e *event.Event) int {
-	return tableEntry + 1 + binary.MaxVarintLen64 + 6*binary.MaxVarintLen32 +
-		len(e.Workspace) + len(e.Source) + len(e.MessageID) + len(e.Type) + len(e.User) + len(e.Quarantine) + len(e.JSON)
+	return tableEntry + 1 + binary.MaxVarintLen64 + 8*binary.MaxVarintLen32 +
+		len(e.Workspace) + len(e.Source) + len(e.MessageID) + len(e.Type) + len(e.User) + len(e.Quarantine) + len(e.Destination) + len(e.Detail) + len(e.JSON)
 }
 
 func appendText(dst []byte, s string) []byte {
@@ -230,10 +245,10 @@ func decodeBody(body []byte, count int) (Frame, error) {
 
 // decodeHead reads everything but JSON into e; false when head is damaged.
 func decodeHead(head string, e *event.Event) bool {
-	if head == "" || head[0]&^eventGenerated != 0 {
+	if head == "" || head[0]&^eventFlags != 0 {
 		return false
 	}
-	e.Generated = head[0]&eventGenerated != 0
+	e.Generated, e.Replayed = head[0]&eventGenerated != 0, head[0]&eventReplayed != 0
 	r := textReader{left: head[1:], ok: true}
 	at := r.uvarint()
 	milli := int64(at >> 1) // zigzag, as binary.AppendVarint writes it
@@ -247,6 +262,9 @@ func decodeHead(head string, e *event.Event) bool {
 	e.Type = r.text()
 	e.User = r.text()
 	e.Quarantine = r.text()
+	if head[0]&eventConcerns != 0 {
+		e.Destination, e.Detail = id.Destination(r.text()), r.text()
+	}
 	return r.ok && r.left == ""
 }
 

@@ -17,11 +17,12 @@ const (
 	Dead                   // deliveries that failed for good [destination]
 	Quarantine             // events that broke a rule [source]
 	Bad                    // frames that nobody could read [no key]
+	Stage                  // frames of events that a warehouse is to load [destination]
 	kinds                  // how many there are
 )
 
 func (k Kind) String() string {
-	names := [kinds]string{"EVENTS", "JOURNAL", "PARKED", "DEAD", "QUARANTINE", "BAD"}
+	names := [kinds]string{"EVENTS", "JOURNAL", "PARKED", "DEAD", "QUARANTINE", "BAD", "STAGE"}
 	if k < kinds {
 		return names[k]
 	}
@@ -30,7 +31,7 @@ func (k Kind) String() string {
 
 // subject is the first token of the kind's subjects.
 func (k Kind) subject() string {
-	names := [kinds]string{"events", "journal", "parked", "dead", "quarantine", "bad"}
+	names := [kinds]string{"events", "journal", "parked", "dead", "quarantine", "bad", "stage"}
 	return names[k]
 }
 

@@ -28,7 +28,7 @@ var _ Log = (*stream)(nil)
 // percent is the share of MaxBytes that all logs of a kind have together. Each
 // kind has its own, because a full EVENTS log must not keep the journal from
 // growing: only the journal's progress empties it.
-var percent = [kinds]int64{Events: 40, Journal: 20, Parked: 25, Dead: 8, Quarantine: 5, Bad: 2}
+var percent = [kinds]int64{Events: 32, Journal: 16, Parked: 20, Dead: 6, Quarantine: 4, Bad: 2, Stage: 20}
 
 // leastLimit is the smallest limit of one log, in bytes: a few of the largest records.
 const leastLimit = 4 * MaxPayload

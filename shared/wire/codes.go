@@ -54,7 +54,7 @@ var configCodes = []Code{
 var planCodes = []Code{
 	"body_missing", "body_damaged", "compile_failed", "guard_destination_type", "guard_host", "guard_signer", "guard_view",
 	"internal", "key_mismatch", "not_supported", "open_failed", "region_mismatch", "secret_damaged", "secret_missing", "secret_unopened",
-	"transformations_unsupported", "unavailable", "workspace_mismatch", "write_key_taken",
+	"unavailable", "workspace_mismatch", "write_key_taken",
 }
 
 // doorCodes are the reasons for which an event is quarantined or dropped before
@@ -68,8 +68,8 @@ var doorCodes = []Code{
 // settlementCodes are the reasons of a drop or a dead letter at a destination;
 // rejected_400 to rejected_499 are added to them.
 var settlementCodes = []Code{
-	"bad_json", "bad_request", "batch_limit", "busy", "destination_removed", "egress_denied", "event_type", "kind_fault", "network", "redirected",
-	"rejected_4xx", "server_error", "timeout", "transformation_dropped", "transformation_failed", "transformation_killed",
+	"bad_json", "bad_request", "batch_limit", "busy", "connection_removed", "destination_removed", "egress_denied", "event_type", "kind_fault", "network", "redirected",
+	"rejected_4xx", "server_error", "timeout", "transformation_changed", "transformation_dropped", "transformation_failed", "transformation_killed",
 	"unexpected_status", "unsupported_event",
 }
 

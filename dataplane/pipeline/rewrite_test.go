@@ -1,0 +1,154 @@
+package pipeline_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"weir/dataplane/event"
+	"weir/dataplane/plan"
+	"weir/dataplane/route"
+	"weir/dataplane/transform"
+	"weir/shared/id"
+	"weir/shared/workspace"
+)
+
+// workers sets how the workers do.
+func (w *world) workers(f func(events int) (time.Duration, bool)) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.code = f
+}
+
+func TestSlowCodeDelaysNobodyElseAndFallsBehindWithinBounds(t *testing.T) {
+	in(t, func(t *testing.T, w *world) {
+		var waiting int
+		w.workers(func(events int) (time.Duration, bool) {
+			waiting += events
+			return time.Hour, false
+		})
+		pr := w.start()
+		for range 300 {
+			w.accept(5)
+		}
+		begun := time.Now()
+		w.wait("the neighbour has all", func() bool { return row(pr, steady).Delivered >= int64(w.unique()) })
+		if took := time.Since(begun); took > 5*time.Second {
+			t.Errorf("the neighbour had all after %v", took)
+		}
+		// 16 KiB of events are 30 of them; a batch is 5, and two run at once.
+		if waiting > 60 {
+			t.Errorf("%d events are with the workers, want a bounded number", waiting)
+		}
+		pr.crash() // also what was behind is found again
+		w.workers(func(int) (time.Duration, bool) { return time.Millisecond, false })
+		pr = w.start()
+		w.settled(pr)
+		w.balanced(pr)
+		w.complete(coded, false, time.Second)
+		w.rewrote(row(pr, coded))
+		pr.stop()
+	})
+}
+
+func TestWorkersThatAreDownHoldUpOnlyTheirDestination(t *testing.T) {
+	in(t, func(t *testing.T, w *world) {
+		w.workers(func(int) (time.Duration, bool) { return 0, true })
+		pr := w.start()
+		for range 50 {
+			w.accept(5)
+		}
+		w.wait("the neighbour has all", func() bool { return row(pr, steady).Delivered >= int64(w.unique()) })
+		if got := w.at(coded); len(got) > 0 {
+			t.Errorf("%d events passed by the code", len(got))
+		}
+		w.workers(nil)
+		w.settled(pr)
+		w.balanced(pr)
+		w.complete(coded, false, time.Second)
+		pr.stop()
+	})
+}
+
+// TestWhatNeedsNoCodeWaitsBehindWhatDoes: two sources of one user, and one of
+// them has a transformation on its way to the same destination.
+func TestWhatNeedsNoCodeWaitsBehindWhatDoes(t *testing.T) {
+	in(t, func(t *testing.T, w *world) {
+		const plain id.Source = "src_plain"
+		w.route(workspace.Connection{Source: source, Destination: coded, Transformations: []id.Transformation{"tf"}}, workspace.Connection{Source: plain, Destination: coded})
+		w.workers(func(int) (time.Duration, bool) { return time.Second, false })
+		pr := w.start()
+		e := func(s id.Source, n int) event.Event {
+			return event.Event{Workspace: ws, Source: s, MessageID: id.Event(fmt.Sprint("m", n)), User: "u", JSON: fmt.Appendf(nil, `"u %d"`, n)}
+		}
+		w.append([]event.Event{e(source, 1), e(source, 2)})
+		w.append([]event.Event{e(plain, 3)})
+		w.append([]event.Event{e(source, 4)})
+		w.append([]event.Event{e(plain, 6)})
+		w.wait("all arrive", func() bool { return len(w.at(coded)) == 5 })
+		var got []string
+		for _, a := range w.at(coded) {
+			got = append(got, a.what)
+		}
+		if want := `["u 1'" "u 2'" "u 3" "u 4'" "u 6"]`; fmt.Sprint(got) != want {
+			t.Errorf("arrived %v, want %v", got, want)
+		}
+		w.balanced(pr)
+		pr.stop()
+	})
+}
+
+// TestWhatIsOpenNeverPassesByItsCode: while an event is open its connection is
+// removed, or its code makes something else of it.
+func TestWhatIsOpenNeverPassesByItsCode(t *testing.T) {
+	for name, tc := range map[string]struct {
+		connection workspace.Connection
+		code       string
+	}{
+		"the connection is removed": {workspace.Connection{Source: source, Destination: steady}, "connection_removed"},
+		"the code is removed":       {workspace.Connection{Source: source, Destination: coded}, "transformation_changed"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			in(t, func(t *testing.T, w *world) {
+				w.route(workspace.Connection{Source: source, Destination: coded, Transformations: []id.Transformation{"tf"}})
+				w.workers(func(int) (time.Duration, bool) { return time.Millisecond, false })
+				w.answers(coded, always(200, 500*time.Millisecond))
+				pr := w.start()
+				w.serial = 4
+				w.some(1)                         // number 5 becomes three
+				time.Sleep(20 * time.Millisecond) // the first is being sent
+				pr.crash()
+				w.route(tc.connection)
+				pr = w.start()
+				w.wait("all has ended", func() bool { r := row(pr, coded); return r.Routed == 1 && r.InFlight == 0 && r.Parked == 0 })
+				if r := row(pr, coded); r.Added != 2 || r.Dropped[tc.code] != 3 || !r.Balanced {
+					t.Errorf("book %+v, want 2 added and 3 dropped as %s", r, tc.code)
+				}
+				w.audit()
+				pr.stop()
+			})
+		})
+	}
+}
+
+// route makes connections those of the workspace. Every chain is the same code.
+func (w *world) route(connections ...workspace.Connection) {
+	c := workspace.Config{Destinations: []workspace.Destination{{ID: steady, Name: "steady"}, {ID: coded, Name: "coded"}}, Connections: connections}
+	for _, conn := range connections {
+		c.Sources = append(c.Sources, workspace.Source{ID: conn.Source})
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.table = map[id.Source]*plan.Routing{}
+	for s, t := range route.Compile(c) {
+		r := &plan.Routing{Revision: 2, Table: t}
+		for _, chain := range t.Chains() {
+			var made *transform.Chain
+			if len(chain) > 0 {
+				made = &transform.Chain{Key: "tf"}
+			}
+			r.Chains = append(r.Chains, made)
+		}
+		w.table[s] = r
+	}
+}
