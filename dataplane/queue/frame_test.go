@@ -48,6 +48,7 @@ func TestFrameKeepsEveryField(t *testing.T) {
 	odd := event.Event{
 		Workspace: "ws", Source: "src", MessageID: "m\x00\xff", Generated: true, Type: "", User: strings.Repeat("ü", 300),
 		ReceivedAt: time.Date(1, 1, 1, 0, 0, 0, 0, time.UTC), Quarantine: "too_deep", JSON: []byte("\xff not JSON \x00"),
+		Destination: "dst_a", Detail: "line 3: \xff", Replayed: true,
 	}
 	for name, events := range map[string][]event.Event{
 		"none":             {},
@@ -146,7 +147,7 @@ func TestHostileLengthsAreRefusedWithoutTheirMemory(t *testing.T) {
 		"text beyond its head":        frame(0, 1, 16, append(entry(8, 0), 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f)),
 		"text length over 64 bits":    frame(0, 1, 22, append(entry(14, 0), 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f, 0, 0)),
 		"bytes left in a head":        frame(0, 1, 17, append(append(entry(9, 0), head...), 0)),
-		"unknown event flags":         frame(0, 1, 16, append(entry(8, 0), 2, 0, 0, 0, 0, 0, 0, 0)),
+		"unknown event flags":         frame(0, 1, 16, append(entry(8, 0), 8, 0, 0, 0, 0, 0, 0, 0)),
 		"no head":                     frame(0, 1, 16, append(entry(0, 8), head...)),
 		"unknown flags":               seal(append([]byte{1, 2}, queue.EncodeFrame(nil)[2:]...)),
 		"another version":             seal(append([]byte{2}, queue.EncodeFrame(nil)[1:]...)),
