@@ -1,11 +1,14 @@
 package pipeline_test
 
 import (
+	"context"
 	"fmt"
 	"testing"
 	"time"
 
+	"weir/dataplane/deliver"
 	"weir/dataplane/event"
+	"weir/dataplane/pipeline"
 	"weir/dataplane/plan"
 	"weir/dataplane/route"
 	"weir/dataplane/transform"
@@ -151,4 +154,36 @@ func (w *world) route(connections ...workspace.Connection) {
 		}
 		w.table[s] = r
 	}
+}
+
+func TestWhatCodeRefusedIsReplayedToItsDestinationAlone(t *testing.T) {
+	in(t, func(t *testing.T, w *world) {
+		w.workers(func(int) (time.Duration, bool) { return time.Millisecond, false })
+		pr := w.start()
+		w.serial = 9
+		w.some(3) // 10 becomes three, 11 is refused, 12 goes
+		w.settled(pr)
+		choice := pipeline.Choice{Workspace: ws, Source: source, Destination: coded, Code: "transformation_failed"}
+		found, err := pr.p.Quarantined(t.Context(), choice, deliver.Place{}, 10)
+		if err != nil || len(found) != 1 || string(found[0].Event.JSON) != `"u 11"` || found[0].Event.Detail != "no" {
+			t.Fatalf("quarantined: %+v, %v; want the event 11 as it was", found, err)
+		}
+		w.mended.Store(true)
+		send := func(_ context.Context, events []event.Event) error { w.append(events); return nil }
+		if n, err := pr.p.Replay(t.Context(), choice, send); n != 1 || err != nil {
+			t.Fatalf("Replay = %d, %v, want 1", n, err)
+		}
+		w.wait("it is delivered", func() bool { return row(pr, coded).Delivered == 5 })
+		w.balanced(pr)
+		if own := row(pr, ""); own.Accepted != 3 || own.Replayed != 1 || own.Duplicate != 0 || own.SourceRouted != 4 {
+			t.Errorf("the source's book is %+v, want 3 accepted and 1 replayed", own)
+		}
+		if got := len(w.at(steady)); got != 3 {
+			t.Errorf("the neighbour got %d events, want 3", got)
+		}
+		if found, err := pr.p.Quarantined(t.Context(), choice, deliver.Place{}, 10); len(found) > 0 || err != nil {
+			t.Errorf("still quarantined: %v, %v", found, err)
+		}
+		pr.stop()
+	})
 }

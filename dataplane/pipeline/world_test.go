@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -83,6 +84,7 @@ type world struct {
 	serial     int
 	sent       [][]event.Event // for clients that try again later
 	checkpoint int
+	mended     atomic.Bool // the code refuses nothing any more
 	grace      time.Duration
 	code       func(events int) (wait time.Duration, down bool) // how the workers do; nil: by chance
 	forgets    bool                                             // the dedupe index keeps nothing
@@ -277,6 +279,9 @@ func (pr *process) transform(ctx context.Context, _ *transform.Chain, m transfor
 	var r transform.Result
 	for i, e := range in {
 		outs, refused := rewritten(string(e.JSON))
+		if refused && w.mended.Load() {
+			outs, refused = []string{string(e.JSON)}, false
+		}
 		for _, o := range outs {
 			out := e
 			out.JSON = []byte(o)
