@@ -17,7 +17,7 @@ type floor struct {
 
 var floors = []floor{
 	{[]string{"weir/shared/id", "weir/shared/fault", "weir/migrations", "weir/web"}, nil},
-	{[]string{"weir/shared/catalog", "weir/shared/secret", "weir/shared/capability"}, []string{"weir/shared/id", "weir/shared/fault"}},
+	{[]string{"weir/shared/catalog", "weir/shared/secret", "weir/shared/capability", "weir/shared/script"}, []string{"weir/shared/id", "weir/shared/fault"}},
 	{[]string{"weir/shared/catalog/gen"}, []string{"weir/shared/catalog", "weir/shared/fault"}},
 	{[]string{"weir/shared/workspace"}, []string{"weir/shared/id", "weir/shared/fault", "weir/shared/catalog", "weir/shared/secret"}},
 	{[]string{"weir/shared/wire", "weir/shared/telemetry"}, []string{"weir/shared/id", "weir/shared/fault", "weir/shared/catalog", "weir/shared/secret", "weir/shared/capability", "weir/shared/workspace"}},
@@ -64,6 +64,8 @@ var keepers = map[string][]string{
 	"go.temporal.io/":                 {"weir/controlplane/jobs", "weir/dataplane/jobs"},
 	"github.com/labstack/echo/v4":     {"weir/controlplane/api", "weir/dataplane/ingest"},
 	"github.com/spf13/cobra":          {"weir/infra/weir/cli", "weir/controlplane/cmd/*", "weir/dataplane/cmd/*"},
+	"github.com/evanw/esbuild/":      {"weir/shared/script"},
+	"modernc.org/quickjs":             {"weir/dataplane/transform"},
 	"github.com/jackc/pgx/":           {"weir/controlplane/store*", "weir/dataplane/warehouses/*"},
 }
 
