@@ -64,7 +64,7 @@ var keepers = map[string][]string{
 	"go.temporal.io/":                 {"weir/controlplane/jobs", "weir/dataplane/jobs"},
 	"github.com/labstack/echo/v4":     {"weir/controlplane/api", "weir/dataplane/ingest"},
 	"github.com/spf13/cobra":          {"weir/infra/weir/cli", "weir/controlplane/cmd/*", "weir/dataplane/cmd/*"},
-	"github.com/evanw/esbuild/":      {"weir/shared/script"},
+	"github.com/evanw/esbuild/":       {"weir/shared/script"},
 	"modernc.org/quickjs":             {"weir/dataplane/transform"},
 	"github.com/jackc/pgx/":           {"weir/controlplane/store*", "weir/dataplane/warehouses/*"},
 }

@@ -31,7 +31,7 @@ func TestCheckFindsMistakesWhereTheyStand(t *testing.T) {
 		"dynamic":         {code: good + "\nimport('fs');", want: []string{`scripts[0] unknown_import 2:8: There is no library`}},
 		"library":         {code: "import { a } from 'lib';" + good, libraries: []script.File{{Name: "lib", Code: "export const a = 1"}}},
 		"no such export":  {code: "import { b } from 'lib';" + good, libraries: []script.File{{Name: "lib", Code: "export const a = 1"}}, want: []string{"scripts[0] unknown_import 1:10: No matching export"}},
-		"broken library":  {code: "import { a } from 'lib';" + good, libraries: []script.File{{Name: "other", Code: "export {}"}, {Name: "lib", Code: "export const a = 1\nlet let = 2"}}, want: []string{"libraries[1] syntax_error 2:5:"}},
+		"broken library":  {code: "import { a } from 'lib';" + good, libraries: []script.File{{Name: "other", Code: "export {}"}, {Name: "lib", Code: "export const a = 1\nlet 5 = 2"}}, want: []string{"libraries[1] syntax_error 2:5:"}},
 		"library imports": {code: "import { a } from 'one';" + good, libraries: []script.File{{Name: "one", Code: "export { a } from 'two'"}, {Name: "two", Code: "export const a = 1"}}},
 		"twins":           {code: good, libraries: []script.File{{Name: "one"}, {Name: "one"}}, want: []string{"libraries[1].name duplicate_name Another library"}},
 		"newer syntax":    {code: "class A { static #x = 1; static { A.#x++ } }\n" + good},

@@ -90,7 +90,10 @@ func command(started *bool) *cobra.Command {
 		}()
 		return plane.Run(cmd.Context())
 	}
-	cmd.AddCommand(joining(started))
+	cmd.AddCommand(joining(started), &cobra.Command{
+		Use: dataplane.TransformWorkerCommand, Hidden: true, Args: cobra.NoArgs, Short: "Run transformations for the process that started this one",
+		RunE: func(*cobra.Command, []string) error { return dataplane.ServeTransformWorker() },
+	})
 	return cmd
 }
 

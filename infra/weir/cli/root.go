@@ -130,7 +130,7 @@ which 'weir dev' writes.`,
 	root.SetErr(c.Err)
 	root.PersistentFlags().Var(&k.output, "output", "how to print results: table, json or yaml")
 	root.AddCommand(newApply(k), newDiff(k), newExport(k), newStatus(k), newLedger(k), newDLQ(k), newPlane(k), newPreview(k),
-		newDev(k), newControlplane(k), newDataplane(k))
+		newDev(k), newControlplane(k), newDataplane(k), newTransformWorker())
 	root.AddCommand(c.Commands...)
 	watch(root, k)
 	return root, k

@@ -1,0 +1,132 @@
+package dataplane
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"weir/dataplane/event"
+	"weir/dataplane/transform"
+	"weir/shared/fault"
+)
+
+// PreviewScript is the code of a transformation or a library, by its name.
+type PreviewScript struct{ Name, Code string }
+
+// PreviewFault is why an event has no output: a code and a sentence.
+type PreviewFault struct {
+	Code    string `json:"code"`
+	Message string `json:"message"`
+}
+
+// PreviewOutcome is what would become of one event: events, none when the code
+// drops it, or an error.
+type PreviewOutcome struct {
+	MessageID string            `json:"messageId"`
+	Events    []json.RawMessage `json:"events"`
+	Logs      []string          `json:"logs"`
+	Error     *PreviewFault     `json:"error"`
+}
+
+// PreviewTransform runs a chain of transformations over events without a plane.
+// New events go to Apply in lists; Close ends the workers.
+type PreviewTransform struct {
+	chain  *transform.Chain
+	engine *transform.Engine
+	stop   context.CancelFunc
+	ended  chan error
+}
+
+// OpenPreviewTransform compiles the scripts, which may import the libraries, and
+// starts workers. fault.Invalid: the code has problems, each with its line and
+// column.
+func OpenPreviewTransform(scripts, libraries []PreviewScript) (*PreviewTransform, error) {
+	list := func(in []PreviewScript) []transform.Script {
+		out := make([]transform.Script, len(in))
+		for i, s := range in {
+			out[i] = transform.Script(s)
+		}
+		return out
+	}
+	chain, problems := transform.Compile(list(scripts), list(libraries))
+	if err := fault.Problems("The code has problems:", problems); err != nil {
+		return nil, err
+	}
+	engine, err := transform.New(transform.Config{Workers: 2, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		return nil, fmt.Errorf("preview a transformation: %w", err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	p := &PreviewTransform{chain: chain, engine: engine, stop: stop, ended: make(chan error, 1)}
+	go func() { p.ended <- engine.Run(ctx) }() // owner: Close
+	return p, nil
+}
+
+// Close ends the workers.
+func (p *PreviewTransform) Close() error {
+	p.stop()
+	return <-p.ended
+}
+
+// Apply runs the chain over events as JSON, as if they came to the gateway at
+// now, and returns for each what would become of it. fault.Unavailable: no
+// worker could be started, or ctx ended.
+func (p *PreviewTransform) Apply(ctx context.Context, texts [][]byte, now time.Time) ([]PreviewOutcome, error) {
+	out := make([]PreviewOutcome, len(texts))
+	var events []event.Event
+	var from []int
+	for i, text := range texts {
+		out[i] = PreviewOutcome{Events: []json.RawMessage{}, Logs: []string{}}
+		e, err := arrived(text, now)
+		if err != nil {
+			out[i].Error = err
+			continue
+		}
+		out[i].MessageID = string(e.MessageID)
+		events, from = append(events, e), append(from, i)
+	}
+	r, err := p.engine.Apply(ctx, p.chain, transform.Meta{}, events)
+	if err != nil {
+		return nil, fmt.Errorf("preview a transformation: %w", err)
+	}
+	for _, o := range r.Outs {
+		line := &out[from[o.From]]
+		line.Events = append(line.Events, json.RawMessage(o.Event.JSON))
+	}
+	for _, d := range r.Ends {
+		if d.Quarantined {
+			out[from[d.From]].Error = &PreviewFault{Code: d.Code, Message: d.Text}
+		}
+	}
+	for _, l := range r.Logs { // of a batch: with its first event
+		if len(from) > 0 {
+			line := &out[from[max(l.From, 0)]]
+			line.Logs = append(line.Logs, l.Text)
+		}
+	}
+	return out, nil
+}
+
+// arrived is an event as the gateway would take it.
+func arrived(text []byte, now time.Time) (event.Event, *PreviewFault) {
+	m, err := event.Single(text)
+	if err != nil {
+		return event.Event{}, &PreviewFault{Code: string(event.InvalidJSON), Message: "This is not one JSON object."}
+	}
+	var p event.Parser
+	p.Begin(event.Stamp{ReceivedAt: now, RequestIP: "127.0.0.1"}, nil, len(text), 1)
+	e, code := p.Event(m)
+	if code != "" {
+		return event.Event{}, &PreviewFault{Code: string(code), Message: code.Text()}
+	}
+	return e, nil
+}
+
+// ServeTransformWorker is what the hidden command transform-worker runs: each
+// binary that runs a plane, or previews a transformation, has to know it.
+func ServeTransformWorker() error { return transform.ServeWorker(3) }
+
+// TransformWorkerCommand is the name of that command.
+const TransformWorkerCommand = transform.WorkerCommand

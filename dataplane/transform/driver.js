@@ -1,0 +1,258 @@
+// The driver: everything that it needs is taken before the customer's code runs,
+// and nothing that the code can replace is used afterwards. No iteration, no
+// spread, no assignment to elements of fresh lists: all of these can be
+// redirected by a prototype.
+(function (global, maxOutputs, maxChars, maxLogs, maxLogChars) {
+  "use strict";
+  const parse = JSON.parse, stringify = JSON.stringify, now = Date.now, isArray = Array.isArray;
+  const apply = Reflect.apply, freeze = Object.freeze, create = Object.create, define = Object.defineProperty;
+  const slice = String.prototype.slice, toText = String;
+  const MapOf = Map, mapGet = Map.prototype.get, mapSet = Map.prototype.set;
+  const Failure = Error, Internal = InternalError;
+
+  let fn = null, batch = false;
+  let events = null, count = 0, at = 0, deadline = 0, first = 0;
+  let current = null, currentId = null, places = null; // places: from the object of an input to its index, batch only
+  let turn = 0, waiting = false, poisoned = false, thrown = false;
+  let out = "", logs = "", lines = 0, read = false;
+  let about = null;
+
+  function cut(text, most) { return text.length > most ? apply(slice, text, [0, most]) + "…" : text; }
+
+  // describe returns [message, stack] of whatever was thrown.
+  function describe(e) {
+    try {
+      if (e !== null && typeof e === "object") {
+        const name = toText(e.name), message = toText(e.message), stack = e.stack;
+        return { text: cut(name + ": " + message, 500), stack: typeof stack === "string" ? cut(stack, 4000) : "" };
+      }
+      return { text: cut("thrown: " + toText(e), 500), stack: "" };
+    } catch (_) {
+      return { text: "thrown: something that cannot be read", stack: "" };
+    }
+  }
+
+  function fail(i, e) {
+    if (e instanceof Internal && e.message === "out of memory") { poisoned = true; return; }
+    const d = describe(e);
+    refuse(i, "transformation_failed", d.text, d.stack);
+  }
+
+  function refuse(i, code, text, stack) {
+    out += "e" + i + " " + record(code, text, stack || "") + "\n";
+  }
+
+  // record is an error as JSON, written by hand: no toJSON, no setter comes between.
+  function record(code, text, stack) {
+    return '{"code":' + stringify(code) + ',"text":' + stringify(text) + ',"stack":' + stringify(stack) + "}";
+  }
+
+  class Refusal { code; text; constructor(code, text) { this.code = code; this.text = text; } }
+
+  // text returns one output as JSON.
+  function textOf(value) {
+    if (value === null || typeof value !== "object" || isArray(value))
+      throw new Refusal("transformation_failed", "an output is " + kind(value) + ", not an event");
+    const json = stringify(value);
+    if (typeof json !== "string" || json[0] !== "{")
+      throw new Refusal("transformation_failed", "an output is not an object as JSON");
+    if (json.length > maxChars)
+      throw new Refusal("transformation_output", "an output has more than " + maxChars + " characters");
+    return json;
+  }
+
+  function kind(value) {
+    return value === null ? "null" : value === undefined ? "undefined" : isArray(value) ? "a list" : "a " + typeof value;
+  }
+
+  // settle writes what one event became.
+  function settle(i, value) {
+    if (value === null || value === undefined) { out += "d" + i + "\n"; return; }
+    if (!isArray(value)) { out += "o" + i + " " + textOf(value) + "\n"; return; }
+    let text = "", n = 0;
+    for (let k = 0; k < value.length; k++) {
+      const each = value[k];
+      if (each === null || each === undefined) continue;
+      if (++n > maxOutputs) throw new Refusal("transformation_output", "the event became more than " + maxOutputs + " events");
+      text += "o" + i + " " + textOf(each) + "\n";
+    }
+    out += n === 0 ? "d" + i + "\n" : text;
+  }
+
+  function settled(i, value) {
+    try { settle(i, value); } catch (e) {
+      if (e instanceof Refusal) refuse(i, e.code, e.text); else fail(i, e);
+    }
+  }
+
+  // settleBatch gives each output to the input that has its messageId.
+  function settleBatch(value) {
+    if (value === null || value === undefined) value = { length: 0 };
+    else if (!isArray(value)) { thrown = true; refuse(0, "transformation_failed", "transformBatch returned " + kind(value) + ", not a list"); return; }
+    const numbers = new MapOf();
+    for (let i = 0; i < count; i++) apply(mapSet, numbers, [ids[i], i]);
+    let total = 0;
+    for (let k = 0; k < value.length; k++) {
+      const each = value[k];
+      if (each === null || each === undefined) continue;
+      if (++total > count * maxOutputs) { thrown = true; refuse(0, "transformation_output", "the batch became too many events"); return; }
+      let i;
+      try {
+        if (typeof each === "object") {
+          const id = each.messageId;
+          if (id === undefined || id === null) i = apply(mapGet, places, [each]);
+          else i = apply(mapGet, numbers, [toText(id)]);
+        }
+        if (i === undefined) { out += "u0 " + stringify(cut(toText(typeof each === "object" ? each.messageId : each), 200)) + "\n"; continue; }
+        out += "o" + i + " " + textOf(each) + "\n";
+      } catch (e) {
+        if (i === undefined) { thrown = true; fail(0, e); return; }
+        if (e instanceof Refusal) refuse(i, e.code, e.text); else fail(i, e);
+      }
+    }
+  }
+
+  let ids = null;
+
+  function thenable(value) {
+    return value !== null && (typeof value === "object" || typeof value === "function") && typeof value.then === "function";
+  }
+
+  // advance runs events until the end, the slice's end, or one that has to be waited for.
+  function advance() {
+    if (batch) return advanceBatch();
+    while (at < count && !poisoned && !waiting) {
+      if (at > first && now() > deadline) break;
+      current = events[at]; currentId = current.messageId; lines = 0;
+      let value;
+      try {
+        value = fn(current, metadata);
+        if (thenable(value)) { waiting = true; follow(value, ++turn); return; }
+      } catch (e) { fail(at, e); at++; continue; }
+      settled(at, value);
+      at++;
+    }
+  }
+
+  function advanceBatch() {
+    if (at > 0 || waiting) return;
+    lines = 0;
+    places = new MapOf();
+    ids = create(null);
+    for (let i = 0; i < count; i++) { apply(mapSet, places, [events[i], i]); ids[i] = toText(events[i].messageId); }
+    try {
+      const value = fn(events, metadata);
+      if (thenable(value)) { waiting = true; follow(value, ++turn); return; }
+      settleBatch(value);
+    } catch (e) { thrown = true; fail(0, e); }
+    at = count;
+  }
+
+  // follow waits for a promise and goes on; one that was given up on says nothing.
+  async function follow(promise, mine) {
+    let value, good = true;
+    try { value = await promise; } catch (e) { value = e; good = false; }
+    if (mine !== turn || !waiting) return;
+    waiting = false;
+    if (batch) {
+      try { if (good) settleBatch(value); else { thrown = true; fail(0, value); } } catch (e) { thrown = true; fail(0, e); }
+      at = count;
+      return;
+    }
+    if (good) settled(at, value); else fail(at, value);
+    at++;
+    advance();
+  }
+
+  function metadata(event) {
+    let id = currentId;
+    if (batch) {
+      const i = places === null ? undefined : apply(mapGet, places, [event]);
+      id = i !== undefined ? ids[i] : event !== null && typeof event === "object" ? event.messageId : undefined;
+    }
+    const a = about;
+    return {
+      sourceId: a.sourceId, sourceName: a.sourceName, sourceType: a.sourceType,
+      get destinationId() { read = true; return a.destinationId; },
+      get destinationName() { read = true; return a.destinationName; },
+      get destinationType() { read = true; return a.destinationType; },
+      workspaceId: a.workspaceId, messageId: id,
+    };
+  }
+  freeze(metadata);
+
+  function line(level, args) {
+    if (lines >= maxLogs || logs.length > maxLogs * maxLogChars) return;
+    lines++;
+    let text = "";
+    for (let k = 0; k < args.length; k++) {
+      let part;
+      const arg = args[k];
+      try {
+        if (typeof arg === "string") part = arg;
+        else if (arg instanceof Failure) part = toText(arg.name) + ": " + toText(arg.message);
+        else if (typeof arg === "object" && arg !== null) part = stringify(arg);
+        else part = toText(arg);
+      } catch (_) { part = "[unreadable]"; }
+      text += (k > 0 ? " " : "") + part;
+      if (text.length > maxLogChars) break;
+    }
+    logs += "l" + (batch ? -1 : at) + " " + level + " " + stringify(cut(text, maxLogChars)) + "\n";
+  }
+
+  function visible(name, value) { define(global, name, { value, writable: true, configurable: true, enumerable: false }); }
+  const console = {};
+  for (const level of ["log", "debug", "info", "warn", "error"]) {
+    console[level] = function () { line(level === "log" ? "info" : level, arguments); };
+  }
+  visible("log", function log() { line("info", arguments); });
+  visible("console", console);
+
+  return {
+    // load takes the module and returns "" or what went wrong, as JSON.
+    load(module, isBatch) {
+      try {
+        const exports = {}, m = { exports };
+        module(m, exports);
+        batch = isBatch;
+        fn = batch ? m.exports.transformBatch : m.exports.transformEvent;
+        if (typeof fn !== "function")
+          return record("transformation_failed", (batch ? "transformBatch" : "transformEvent") + " is " + kind(fn) + ", not a function", "");
+        return "";
+      } catch (e) {
+        if (e instanceof Internal && e.message === "out of memory") return "memory";
+        const d = describe(e);
+        return record("transformation_failed", d.text, d.stack);
+      }
+    },
+    // start runs the events of a JSON list until they are done or so many ms are over.
+    start(json, ms, workspaceId, sourceId, sourceName, sourceType, destinationId, destinationName, destinationType) {
+      events = parse(json);
+      count = events.length; at = 0; first = 0; deadline = now() + ms;
+      waiting = false; poisoned = false; thrown = false; read = false;
+      out = ""; logs = ""; places = null;
+      about = { workspaceId, sourceId, sourceName, sourceType, destinationId, destinationName, destinationType };
+      advance();
+      return waiting ? 0 : 1;
+    },
+    // pending reports whether something is still waited for.
+    pending() { return waiting ? 1 : 0; },
+    // giveUp fails what is waited for, because nothing is left that could settle it.
+    giveUp() {
+      if (!waiting) return 1;
+      turn++;
+      waiting = false;
+      if (batch) { thrown = true; refuse(0, "transformation_failed", "the promise never settles"); at = count; return 1; }
+      refuse(at, "transformation_failed", "the promise never settles");
+      at++;
+      advance();
+      return waiting ? 0 : 1;
+    },
+    // take returns what the events became, after a line that sums it up.
+    take() {
+      const text = (poisoned ? 1 : 0) + " " + (thrown ? 1 : 0) + " " + (read ? 1 : 0) + " " + at + "\n" + out + logs;
+      events = null; out = ""; logs = ""; current = null; places = null; ids = null;
+      return text;
+    },
+  };
+})

@@ -1,0 +1,275 @@
+package transform
+
+import (
+	"context"
+	"log/slog"
+	"runtime"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"weir/dataplane/event"
+	"weir/shared/fault"
+	"weir/shared/id"
+)
+
+// Meta is what metadata(event) gives to the code besides the messageId. A run
+// for all destinations that share a chain leaves the destination's fields empty:
+// Result.DestinationRead then says whether the code asked for one of them, so
+// that it has to be run again for each.
+type Meta struct {
+	Workspace       id.Workspace
+	Source          id.Source
+	SourceName      string
+	SourceType      string
+	Destination     id.Destination
+	DestinationName string
+	DestinationType string
+}
+
+// Config is what an Engine needs. Zero fields mean what their comment says.
+type Config struct {
+	Workers    int           // processes; 0: one for each CPU, at least 2
+	Command    []string      // argv of a worker; empty: this executable with WorkerCommand
+	Memory     int64         // bytes that the code of one transformation may use; 0: 64 MiB
+	Timeout    time.Duration // CPU that one event may take; 0: 500 ms
+	MaxOutputs int           // events that one may become; 0: 100
+	MaxBytes   int           // of one output; 0: 1 MiB
+	Log        *slog.Logger  // nil: nothing is logged
+}
+
+// WorkerCommand is the hidden command of a binary that calls ServeWorker(3).
+const WorkerCommand = "transform-worker"
+
+// Result is what became of the events given to Apply. Each of them is From of
+// one or more Outs, or of exactly one End.
+type Result struct {
+	Outs            []Out // ordered by From, the outputs of one event in their order
+	Ends            []End // ordered by From
+	Logs            []Log
+	DestinationRead bool // the code asked for the destination in metadata(event)
+}
+
+// Out is one event that came out of a chain. The same event came out unchanged
+// when its JSON is that of the input.
+type Out struct {
+	From  int
+	Event event.Event
+}
+
+// End is an event that has no output: dropped by the code, or quarantined. Text
+// holds words of the code and stays in the plane; it is empty for a drop.
+type End struct {
+	From        int
+	Quarantined bool
+	Code        string
+	Text        string
+}
+
+// Log is a line that the code logged. Text stays in the plane.
+type Log struct {
+	From  int // -1: of a batch
+	Level string
+	Text  string
+}
+
+// Engine runs chains in worker processes. Apply may be called concurrently, at
+// any time; events wait until Run runs.
+type Engine struct {
+	config Config
+	limits limits
+	queue  *queue
+}
+
+// New checks the configuration. fault.Invalid: a number is negative or too large.
+func New(c Config) (*Engine, error) {
+	if c.Workers == 0 {
+		c.Workers = max(2, runtime.GOMAXPROCS(0))
+	}
+	if c.Memory == 0 {
+		c.Memory = 64 << 20
+	}
+	if c.Timeout == 0 {
+		c.Timeout = 500 * time.Millisecond
+	}
+	if c.MaxOutputs == 0 {
+		c.MaxOutputs = 100
+	}
+	if c.MaxBytes == 0 {
+		c.MaxBytes = event.MaxBytes
+	}
+	if len(c.Command) == 0 {
+		c.Command = []string{"/proc/self/exe", WorkerCommand} // also when the file was replaced
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	switch {
+	case c.Workers < 2 || c.Workers > 1024:
+		return nil, fault.New(fault.Invalid, "There are 2 to 1024 transformation workers.")
+	case c.Memory < 4<<20 || c.Memory > 4<<30:
+		return nil, fault.New(fault.Invalid, "A transformation has 4 MiB to 4 GiB of memory.")
+	case c.Timeout < 10*time.Millisecond || c.Timeout > time.Minute:
+		return nil, fault.New(fault.Invalid, "A transformation has 10 ms to a minute for an event.")
+	case c.MaxOutputs < 1 || c.MaxOutputs > 10_000:
+		return nil, fault.New(fault.Invalid, "An event becomes 1 to 10,000 events at most.")
+	case c.MaxBytes < 1 || c.MaxBytes > event.MaxBytes:
+		return nil, fault.New(fault.Invalid, "An output has at most %d bytes.", event.MaxBytes)
+	}
+	return &Engine{
+		config: c, limits: limits{Memory: c.Memory, Timeout: c.Timeout, MaxOutputs: c.MaxOutputs, MaxBytes: c.MaxBytes},
+		queue: newQueue(c.Workers),
+	}, nil
+}
+
+// Run starts the workers, keeps them running, and ends them when ctx ends.
+func (e *Engine) Run(ctx context.Context) error {
+	defer e.queue.close()
+	context.AfterFunc(ctx, e.queue.close)
+	e.queue.open()
+	g, ctx := errgroup.WithContext(ctx)
+	for range e.config.Workers {
+		g.Go(func() error { // owner: Run; end: ctx
+			e.work(ctx)
+			return nil
+		})
+	}
+	return g.Wait()
+}
+
+// Bounds of what one request to a worker holds.
+const (
+	jobEvents = 100
+	jobBytes  = 1 << 20
+)
+
+// Apply runs in through the chain. Events keep their order; those of one call
+// may run in several workers at once.
+//
+// fault.Unavailable: no worker runs, or ctx ended; nothing is known of the
+// events and all of them may be given again.
+func (e *Engine) Apply(ctx context.Context, c *Chain, m Meta, in []event.Event) (Result, error) {
+	if len(in) == 0 {
+		return Result{}, nil
+	}
+	call := &call{in: in, got: make([]outcome, len(in)), done: make(chan struct{})}
+	lane := laneKey{m.Workspace, c.Key}
+	first := 0
+	if e.queue.probes(lane) { // one event alone finds out whether the rest may run
+		if err := e.apply(ctx, call, c, m, lane, 0, 1); err != nil {
+			return Result{}, err
+		}
+		first = 1
+		call.done = make(chan struct{})
+	}
+	if first < len(in) {
+		if err := e.apply(ctx, call, c, m, lane, first, len(in)); err != nil {
+			return Result{}, err
+		}
+	}
+	return call.result(c), nil
+}
+
+// apply runs the events from up to to and waits for them.
+func (e *Engine) apply(ctx context.Context, k *call, c *Chain, m Meta, lane laneKey, from, to int) error {
+	jobs := k.cut(from, to)
+	for _, j := range jobs {
+		j.chain, j.about, j.lane = c, m, lane
+	}
+	k.mu.Lock()
+	k.left = len(jobs)
+	done := k.done
+	k.mu.Unlock()
+	e.queue.put(jobs)
+	select {
+	case <-done:
+	case <-ctx.Done():
+		k.fail(fault.New(fault.Unavailable, "The transformation was not run in time."))
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.err
+}
+
+// call is one Apply.
+type call struct {
+	in []event.Event
+
+	mu   sync.Mutex
+	got  []outcome
+	logs []Log
+	read bool
+	left int // jobs
+	err  error
+	done chan struct{} // closed when left is 0, or with err
+	over bool          // done is closed
+}
+
+// outcome is what became of one event.
+type outcome struct {
+	outs []event.Event
+	end  *End
+}
+
+// cut divides a range of the events into jobs.
+func (k *call) cut(from, to int) []*job {
+	var jobs []*job
+	for from < to {
+		n, size := 0, 0
+		for from+n < to && n < jobEvents && (n == 0 || size+len(k.in[from+n].JSON) <= jobBytes) {
+			size += len(k.in[from+n].JSON)
+			n++
+		}
+		jobs = append(jobs, &job{call: k, from: from, to: from + n})
+		from += n
+	}
+	k.mu.Lock()
+	k.over = false
+	k.mu.Unlock()
+	return jobs
+}
+
+// fail ends the call; jobs that still run are for nothing.
+func (k *call) fail(err error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if !k.over {
+		k.err, k.over = err, true
+		close(k.done)
+	}
+}
+
+// dead reports whether nobody waits for the call any more.
+func (k *call) dead() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.over
+}
+
+// finished counts a job that has an outcome for each of its events.
+func (k *call) finished() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.left--; k.left == 0 && !k.over {
+		k.over = true
+		close(k.done)
+	}
+}
+
+// result puts the outcomes in order.
+func (k *call) result(*Chain) Result {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	r := Result{Logs: k.logs, DestinationRead: k.read}
+	for i, o := range k.got {
+		if o.end != nil {
+			r.Ends = append(r.Ends, *o.end)
+			continue
+		}
+		for _, e := range o.outs {
+			r.Outs = append(r.Outs, Out{From: i, Event: e})
+		}
+	}
+	return r
+}
