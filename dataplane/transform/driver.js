@@ -27,14 +27,17 @@
         return { text: cut(name + ": " + message, 500), stack: typeof stack === "string" ? cut(stack, 4000) : "" };
       }
       return { text: cut("thrown: " + toText(e), 500), stack: "" };
-    } catch (_) {
-      return { text: "thrown: something that cannot be read", stack: "" };
+    } catch (x) {
+      return starved(x) ? null : { text: "thrown: something that cannot be read", stack: "" };
     }
   }
 
+  // starved recognizes the engine's error; without memory it has no message either.
+  function starved(e) { return e instanceof Internal && (e.message === "out of memory" || e.message === ""); }
+
   function fail(i, e) {
-    if (e instanceof Internal && e.message === "out of memory") { poisoned = true; return; }
-    const d = describe(e);
+    const d = starved(e) ? null : describe(e);
+    if (d === null) { poisoned = true; return; }
     refuse(i, "transformation_failed", d.text, d.stack);
   }
 
@@ -220,8 +223,8 @@
           return record("transformation_failed", (batch ? "transformBatch" : "transformEvent") + " is " + kind(fn) + ", not a function", "");
         return "";
       } catch (e) {
-        if (e instanceof Internal && e.message === "out of memory") return "memory";
-        const d = describe(e);
+        const d = starved(e) ? null : describe(e);
+        if (d === null) return "memory";
         return record("transformation_failed", d.text, d.stack);
       }
     },

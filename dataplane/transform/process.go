@@ -138,7 +138,7 @@ type death uint8
 
 const (
 	deathOwn     death = iota // by what it ran
-	deathLate                 // the plane killed it because it did not answer
+	deathLate                 // it did not answer, or ended because its code did not
 	deathOutside              // somebody else killed it
 )
 
@@ -167,8 +167,12 @@ func (p *process) fate(err error) death {
 		<-waited
 		return deathOwn
 	}
-	if status, ok := p.cmd.ProcessState.Sys().(syscall.WaitStatus); ok && status.Signaled() && status.Signal() == syscall.SIGKILL {
+	status, ok := p.cmd.ProcessState.Sys().(syscall.WaitStatus)
+	switch {
+	case ok && status.Signaled() && status.Signal() == syscall.SIGKILL:
 		return deathOutside
+	case ok && status.Exited() && status.ExitStatus() == exitLate:
+		return deathLate
 	}
 	return deathOwn
 }

@@ -170,11 +170,37 @@ func (p *part) call(s int, items []item, left time.Duration) (int, []item, error
 		}
 		return len(items), nil, nil
 	}
+	fresh := m.uses == len(items)
+	if i := firstFailure(a, fresh); i >= 0 && p.doubt(key) {
+		p.drop(key)
+		if i == 0 {
+			return p.call(s, items, left)
+		}
+		a.done, a.unknown = i, nil // the rest runs in a new machine
+		a.lines = slices.DeleteFunc(a.lines, func(l line) bool { return l.at >= i })
+	}
 	if a.threw && len(items) > 1 {
 		return 0, nil, errApart
 	}
 	p.read = p.read || a.read
 	return p.collect(s, items, a)
+}
+
+// firstFailure is the first event of an answer that failed, but for the first in
+// a fresh machine; -1 for none. Which of a batch it was is not known.
+func firstFailure(a answer, fresh bool) int {
+	for _, l := range a.lines {
+		switch {
+		case l.kind != 'e':
+		case a.threw && fresh:
+			return -1
+		case a.threw:
+			return 0
+		case l.at > 0 || !fresh:
+			return l.at
+		}
+	}
+	return -1
 }
 
 // limited is the problem of an event that met a limit alone.

@@ -40,7 +40,11 @@ func ServeWorker(fd uintptr) error {
 	if err := file.Close(); err != nil {
 		return fmt.Errorf("the plane's socket: %w", err)
 	}
-	w := worker{chains: map[string][]script.Step{}, machines: map[machineKey]*machine{}}
+	own, err := newBytecode()
+	if err != nil {
+		return err
+	}
+	w := worker{own: own, chains: map[string][]script.Step{}, machines: map[machineKey]*machine{}, doubted: map[machineKey]time.Time{}}
 	frames := make(chan []byte)
 	ended := make(chan error, 1)
 	go func() { // ends with the socket; the plane's end is heard while code runs
@@ -82,11 +86,39 @@ type machineKey struct {
 
 // worker is the state of a worker process.
 type worker struct {
+	own      bytecode
 	limits   limits
 	chains   map[string][]script.Step
 	machines map[machineKey]*machine
-	recent   []machineKey // machines, the one used last at the end
+	recent   []machineKey             // machines, the one used last at the end
+	doubted  map[machineKey]time.Time // when the next doubt is allowed, less the burst
 	restorer restorer
+}
+
+// A machine may be replaced because an event failed that was not the first in
+// it, so many times at once and, for one that fails all the time, so often.
+const (
+	doubtBurst = 8
+	doubtEvery = 50 * time.Millisecond
+)
+
+// doubt reports whether the failure of an event in a used machine should be
+// looked at again in a new one: an event before it may have broken what all
+// share, such as a prototype.
+func (w *worker) doubt(k machineKey) bool {
+	if len(w.doubted) > 10*maxMachines {
+		clear(w.doubted)
+	}
+	now := time.Now()
+	next := w.doubted[k]
+	if first := now.Add(-(doubtBurst - 1) * doubtEvery); next.Before(first) {
+		next = first
+	}
+	if next.After(now) {
+		return false
+	}
+	w.doubted[k] = next.Add(doubtEvery)
+	return true
 }
 
 // serve handles one frame and returns the answer, nil for none.
@@ -137,7 +169,7 @@ func (w *worker) machine(k machineKey, step script.Step) (*machine, error) {
 	if len(w.machines) >= maxMachines {
 		w.drop(w.recent[0])
 	}
-	m, err := newMachine(step, w.limits)
+	m, err := newMachine(w.own, step, w.limits)
 	if err != nil {
 		return nil, err
 	}
