@@ -4,4 +4,26 @@ package http
 
 // Settings are the settings of HTTP API with defaults filled in (catalog.Fill).
 type Settings struct {
+	// Checks: What becomes of events before they are routed.
+	Checks *SettingsChecks `json:"checks"`
+}
+
+// SettingsChecks is the object checks.
+type SettingsChecks struct {
+	Events *SettingsChecksEvents `json:"events"`
+
+	// Bots: By the user agent: keep them, flag them as context.weir.bot, or drop them.
+	Bots string `json:"bots"`
+
+	// AnonymizeIP: Zero the last octet of request_ip and context.ip, for IPv6 the last 80 bits.
+	AnonymizeIP bool `json:"anonymizeIP"`
+}
+
+// SettingsChecksEvents is the object events.
+type SettingsChecksEvents struct {
+	// Allow: Only track calls with these names pass; empty means all.
+	Allow []string `json:"allow"`
+
+	// Deny: Track calls with these names are dropped.
+	Deny []string `json:"deny"`
 }
