@@ -2,7 +2,7 @@
 // and nothing that the code can replace is used afterwards. No iteration, no
 // spread, no assignment to elements of fresh lists: all of these can be
 // redirected by a prototype.
-(function (global, maxOutputs, maxChars, maxLogs, maxLogChars) {
+(function (global, maxOutputs, maxChars, maxLogs, maxLogChars, direct) {
   "use strict";
   const parse = JSON.parse, stringify = JSON.stringify, now = Date.now, isArray = Array.isArray;
   const apply = Reflect.apply, freeze = Object.freeze, create = Object.create, define = Object.defineProperty;
@@ -16,6 +16,7 @@
   let turn = 0, waiting = false, poisoned = false, thrown = false;
   let out = "", logs = "", lines = 0, read = false;
   let about = null;
+  let held = null, arrived = false, late; // an output that the plane writes, a promise's value
 
   function cut(text, most) { return text.length > most ? apply(slice, text, [0, most]) + "…" : text; }
 
@@ -121,50 +122,66 @@
     return value !== null && (typeof value === "object" || typeof value === "function") && typeof value.then === "function";
   }
 
-  // advance runs events until the end, the slice's end, or one that has to be waited for.
-  function advance() {
-    if (batch) return advanceBatch();
-    while (at < count && !poisoned && !waiting) {
-      if (at > first && now() > deadline) break;
-      current = events[at]; currentId = current.messageId; lines = 0;
-      let value;
-      try {
-        value = fn(current, metadata);
-        if (thenable(value)) { waiting = true; follow(value, ++turn); return; }
-      } catch (e) { fail(at, e); at++; continue; }
-      settled(at, value);
-      at++;
-    }
+  // next runs the event at at. It returns 2 when there is none or the slice is
+  // over, 0 when it has to be waited for, 1 when it is settled, and an object that
+  // the plane writes itself: that counts with the next call, unless slow comes first.
+  function next() {
+    if (held !== null) { held = null; at++; }
+    if (at >= count || poisoned || at > first && now() > deadline) return 2;
+    if (batch) return nextBatch();
+    current = events[at]; currentId = current.messageId; lines = 0;
+    try {
+      const value = fn(current, metadata);
+      if (thenable(value)) { waiting = true; follow(value, ++turn); return 0; }
+      return give(value);
+    } catch (e) { fail(at, e); at++; return 1; }
   }
 
-  function advanceBatch() {
-    if (at > 0 || waiting) return;
+  function give(value) {
+    if (direct && typeof value === "object" && value !== null && !isArray(value)) { held = value; return value; }
+    settled(at, value);
+    at++;
+    return 1;
+  }
+
+  function nextBatch() {
     lines = 0;
     places = new MapOf();
     ids = create(null);
     for (let i = 0; i < count; i++) { apply(mapSet, places, [events[i], i]); ids[i] = toText(events[i].messageId); }
     try {
       const value = fn(events, metadata);
-      if (thenable(value)) { waiting = true; follow(value, ++turn); return; }
+      if (thenable(value)) { waiting = true; follow(value, ++turn); return 0; }
       settleBatch(value);
     } catch (e) { thrown = true; fail(0, e); }
     at = count;
+    return 1;
   }
 
-  // follow waits for a promise and goes on; one that was given up on says nothing.
+  // follow waits for a promise; one that was given up on says nothing.
   async function follow(promise, mine) {
     let value, good = true;
     try { value = await promise; } catch (e) { value = e; good = false; }
     if (mine !== turn || !waiting) return;
     waiting = false;
-    if (batch) {
-      try { if (good) settleBatch(value); else { thrown = true; fail(0, value); } } catch (e) { thrown = true; fail(0, e); }
-      at = count;
-      return;
-    }
-    if (good) settled(at, value); else fail(at, value);
+    if (good) { arrived = true; late = value; return; }
+    if (batch) { thrown = true; fail(0, value); at = count; return; }
+    fail(at, value);
     at++;
-    advance();
+  }
+
+  // resumed is next for the event that was waited for, 0 when it still is.
+  function resumed() {
+    if (waiting) return 0;
+    if (!arrived) return 1;
+    const value = late;
+    arrived = false; late = undefined;
+    if (!batch) {
+      try { return give(value); } catch (e) { fail(at, e); at++; return 1; }
+    }
+    try { settleBatch(value); } catch (e) { thrown = true; fail(0, e); }
+    at = count;
+    return 1;
   }
 
   function metadata(event) {
@@ -228,33 +245,30 @@
         return record("transformation_failed", d.text, d.stack);
       }
     },
-    // start runs the events of a JSON list until they are done or so many ms are over.
+    // start takes events as a JSON list, and runs none yet.
     start(json, ms, workspaceId, sourceId, sourceName, sourceType, destinationId, destinationName, destinationType) {
       events = parse(json);
       count = events.length; at = 0; first = 0; deadline = now() + ms;
-      waiting = false; poisoned = false; thrown = false; read = false;
+      waiting = false; poisoned = false; thrown = false; read = false; held = null; arrived = false; late = undefined;
       out = ""; logs = ""; places = null;
       about = { workspaceId, sourceId, sourceName, sourceType, destinationId, destinationName, destinationType };
-      advance();
-      return waiting ? 0 : 1;
     },
-    // pending reports whether something is still waited for.
-    pending() { return waiting ? 1 : 0; },
+    next, resumed,
+    // slow writes what next or resumed returned last.
+    slow() { const value = held; held = null; settled(at, value); at++; },
     // giveUp fails what is waited for, because nothing is left that could settle it.
     giveUp() {
-      if (!waiting) return 1;
       turn++;
       waiting = false;
-      if (batch) { thrown = true; refuse(0, "transformation_failed", "the promise never settles"); at = count; return 1; }
+      if (batch) { thrown = true; refuse(0, "transformation_failed", "the promise never settles"); at = count; return; }
       refuse(at, "transformation_failed", "the promise never settles");
       at++;
-      advance();
-      return waiting ? 0 : 1;
     },
     // take returns what the events became, after a line that sums it up.
     take() {
+      if (held !== null) at++;
       const text = (poisoned ? 1 : 0) + " " + (thrown ? 1 : 0) + " " + (read ? 1 : 0) + " " + at + "\n" + out + logs;
-      events = null; out = ""; logs = ""; current = null; places = null; ids = null;
+      events = null; held = null; out = ""; logs = ""; current = null; places = null; ids = null;
       return text;
     },
   };

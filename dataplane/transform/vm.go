@@ -58,8 +58,9 @@ type machine struct {
 	guard guard
 	uses  int
 
-	start, pending, giveUp, take quickjs.Value
-	broken                       *problem // the module cannot be loaded
+	start, next, resumed, slow, giveUp, take quickjs.Value
+	direct                                   *direct  // nil: JSON.stringify writes everything
+	broken                                   *problem // the module cannot be loaded
 }
 
 // bytecode is the code of every machine that is not a customer's, compiled once:
@@ -103,6 +104,7 @@ func (m *machine) load(own bytecode, step script.Step, l limits) error {
 	m.guard.interrupt = m.vm.Interrupt
 	global := m.vm.GlobalObject()
 	defer global.Free()
+	m.direct = newDirect(m.vm, l.MaxBytes)
 	polyfill, err := m.vm.EvalBytecodeValue(own.polyfill)
 	if err != nil {
 		return err
@@ -115,14 +117,14 @@ func (m *machine) load(own bytecode, step script.Step, l limits) error {
 	if err != nil {
 		return err
 	}
-	driver, err := boot.CallValue(quickjs.UndefinedValue, global, l.MaxOutputs, l.MaxBytes, maxLogLines, maxLogChars)
+	driver, err := boot.CallValue(quickjs.UndefinedValue, global, l.MaxOutputs, l.MaxBytes, maxLogLines, maxLogChars, m.direct != nil)
 	if err != nil {
 		return err
 	}
 	boot.Free()
 	defer driver.Free()
 	var load quickjs.Value
-	for name, to := range map[string]*quickjs.Value{"load": &load, "start": &m.start, "pending": &m.pending, "giveUp": &m.giveUp, "take": &m.take} {
+	for name, to := range map[string]*quickjs.Value{"load": &load, "start": &m.start, "next": &m.next, "resumed": &m.resumed, "slow": &m.slow, "giveUp": &m.giveUp, "take": &m.take} {
 		atom, err := m.vm.NewAtom(name)
 		if err != nil {
 			return err
@@ -234,17 +236,11 @@ func (m *machine) run(items []item, about Meta, slice, timeout time.Duration) (a
 		b.WriteString(it.json)
 	}
 	b.WriteByte(']')
-	done, err := m.start.Call(quickjs.UndefinedValue, b.String(), int(slice/time.Millisecond), string(about.Workspace),
+	_, err := m.start.Call(quickjs.UndefinedValue, b.String(), int(slice/time.Millisecond), string(about.Workspace),
 		string(about.Source), about.SourceName, about.SourceType, string(about.Destination), about.DestinationName, about.DestinationType)
-	for err == nil && done == 0 {
-		if err = m.jobs(); err != nil {
-			break
-		}
-		var waits any
-		if waits, err = m.pending.Call(quickjs.UndefinedValue); err != nil || waits == 0 {
-			break
-		}
-		done, err = m.giveUp.Call(quickjs.UndefinedValue) // nothing is left that could settle it
+	var outs []line
+	if err == nil {
+		outs, err = m.each(len(items))
 	}
 	if err == nil {
 		err = m.jobs() // what nobody waits for
@@ -260,7 +256,76 @@ func (m *machine) run(items []item, about Meta, slice, timeout time.Duration) (a
 		return answer{}, limit(err)
 	}
 	all, _ := said.(string)
-	return parse(all, len(items))
+	a, err := parse(all, len(items))
+	a.lines = append(outs, a.lines...)
+	return a, err
+}
+
+// What the driver's next and resumed return, when it is no output.
+const (
+	saidWait = iota
+	saidSettled
+	saidEnd
+)
+
+// each runs the events one after the other and writes those outputs that are
+// plain objects, at once, before the code can change them.
+func (m *machine) each(n int) ([]line, error) {
+	var outs []line
+	var buffer []byte
+	step := &m.next
+	for i := 0; i < n; {
+		said, err := m.turn(step, i, &outs, &buffer)
+		if err != nil {
+			return nil, err
+		}
+		switch said {
+		case saidEnd:
+			return outs, nil
+		case saidSettled:
+			i++
+			step = &m.next
+			continue
+		case saidWait:
+			if step == &m.resumed { // nothing is left that could settle it
+				if _, err := m.giveUp.Call(quickjs.UndefinedValue); err != nil {
+					return nil, err
+				}
+				i++
+				step = &m.next
+				continue
+			}
+		}
+		if err := m.jobs(); err != nil {
+			return nil, err
+		}
+		step = &m.resumed
+	}
+	return outs, nil
+}
+
+// turn calls the driver for the event at i.
+func (m *machine) turn(step *quickjs.Value, i int, outs *[]line, buffer *[]byte) (said int, err error) {
+	v, err := step.CallValue(quickjs.UndefinedValue)
+	if err != nil {
+		return 0, err
+	}
+	defer v.Free()
+	if m.direct == nil {
+		word, err := v.Any()
+		said, _ = word.(int)
+		return said, err
+	}
+	if said, ok := m.direct.number(&v); ok {
+		return said, nil
+	}
+	var ok bool
+	if *buffer, ok = m.direct.json((*buffer)[:0], &v); ok {
+		*outs = append(*outs, line{'o', i, string(*buffer)})
+		return saidSettled, nil
+	}
+	_, err = m.slow.Call(quickjs.UndefinedValue)
+	return saidSettled, err
 }
 
 // jobs runs what promises have to do. Failures are the promises' own, but for
