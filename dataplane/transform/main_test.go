@@ -1,21 +1,72 @@
 package transform_test
 
 import (
+	"bytes"
 	"fmt"
+	"net"
 	"os"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	"weir/dataplane/transform"
 )
 
+// mortalCommand starts a worker that dies when it is given an event with deadly
+// in it, as one whose engine is broken by an event.
+const (
+	mortalCommand = "mortal-worker"
+	deadly        = "DIE-WORKER-DIE"
+)
+
 // TestMain makes the test binary a worker when an engine starts it as one.
 func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && os.Args[1] == transform.WorkerCommand {
-		if err := transform.ServeWorker(3); err != nil {
+	if len(os.Args) > 1 {
+		var err error
+		switch os.Args[1] {
+		case transform.WorkerCommand:
+			err = transform.ServeWorker(3)
+		case mortalCommand:
+			err = serveMortal()
+		default:
+			os.Exit(m.Run())
+		}
+		if err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
 		os.Exit(0)
 	}
 	os.Exit(m.Run())
+}
+
+// serveMortal stands between the plane and a worker of the same process.
+func serveMortal() error {
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM, 0)
+	if err != nil {
+		return err
+	}
+	plane, err := net.FileConn(os.NewFile(3, "plane"))
+	if err != nil {
+		return err
+	}
+	worker, err := net.FileConn(os.NewFile(uintptr(fds[0]), "worker"))
+	if err != nil {
+		return err
+	}
+	pass := func(to, from net.Conn) {
+		buffer := make([]byte, 1<<20)
+		for {
+			n, err := from.Read(buffer)
+			if err != nil || bytes.Contains(buffer[:n], []byte(deadly)) {
+				os.Exit(2)
+			}
+			if _, err := to.Write(buffer[:n]); err != nil {
+				os.Exit(2)
+			}
+		}
+	}
+	go pass(worker, plane)
+	go pass(plane, worker)
+	return transform.ServeWorker(uintptr(fds[1]))
 }

@@ -40,6 +40,7 @@ func TestWrongQuestionsExitWithTwo(t *testing.T) {
 		"plane invite --region eu --kind x": "neither regional nor private",
 		"preview destination":               "accepts 1 arg(s), received 0",
 		"preview destination w --now today": "is no time such as",
+		"preview transform":                 "-f CODE.js is missing",
 		"export a b":                        "accepts at most 1 arg(s)",
 	} {
 		s.fails(cli.ExitUsage, []string{"weir: ", says, "--help'"}, strings.Fields(args)...)
@@ -52,7 +53,7 @@ func TestWrongQuestionsExitWithTwo(t *testing.T) {
 func TestEveryCommandHelps(t *testing.T) {
 	t.Parallel()
 	s := newShell(t, newFake(t))
-	for _, args := range []string{"", "apply", "diff", "export", "status", "ledger", "dlq", "dlq list", "dlq redrive", "dlq discard", "plane", "plane invite", "preview", "preview destination"} {
+	for _, args := range []string{"", "apply", "diff", "export", "status", "ledger", "dlq", "dlq list", "dlq redrive", "dlq discard", "plane", "plane invite", "preview", "preview destination", "preview transform"} {
 		out := s.must(append(strings.Fields(args), "--help")...)
 		if !strings.Contains(out, "Usage:") {
 			t.Errorf("weir %s --help: %s", args, out)
