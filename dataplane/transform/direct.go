@@ -96,6 +96,8 @@ func (d *direct) number(v *quickjs.Value) (int, bool) {
 	return int(int32(word(inner))), int32(inner.Ftag) == lib.EJS_TAG_INT
 }
 
+func (d *direct) isObject(v *quickjs.Value) bool { return int32(d.inner(v).Ftag) == lib.EJS_TAG_OBJECT }
+
 // json appends v, an object. False: it is not plain, or too large; dst is then
 // of no use.
 func (d *direct) json(dst []byte, v *quickjs.Value) ([]byte, bool) {

@@ -12,4 +12,6 @@ func newDirect(*quickjs.VM, int) *direct { return nil }
 
 func (*direct) number(*quickjs.Value) (int, bool) { return 0, false }
 
+func (*direct) isObject(*quickjs.Value) bool { return false }
+
 func (*direct) json(dst []byte, _ *quickjs.Value) ([]byte, bool) { return dst, false }

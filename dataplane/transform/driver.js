@@ -89,33 +89,49 @@
     }
   }
 
-  // settleBatch gives each output to the input that has its messageId.
+  // settleBatch takes what transformBatch returned; nextOut then goes through it.
   function settleBatch(value) {
-    if (value === null || value === undefined) value = { length: 0 };
-    else if (!isArray(value)) { thrown = true; refuse(0, "transformation_failed", "transformBatch returned " + kind(value) + ", not a list"); return; }
-    const numbers = new MapOf();
+    if (value === null || value === undefined) value = [];
+    else if (!isArray(value)) { thrown = true; refuse(0, "transformation_failed", "transformBatch returned " + kind(value) + ", not a list"); at = count; return 1; }
+    numbers = new MapOf();
     for (let i = 0; i < count; i++) apply(mapSet, numbers, [ids[i], i]);
-    let total = 0;
-    for (let k = 0; k < value.length; k++) {
-      const each = value[k];
-      if (each === null || each === undefined) continue;
-      if (++total > count * maxOutputs) { thrown = true; refuse(0, "transformation_output", "the batch became too many events"); return; }
-      let i;
-      try {
+    list = value; place = 0; total = 0; position = 0;
+    return 3;
+  }
+
+  // nextOut gives outputs to the inputs that have their messageIds. It returns an
+  // object that the plane writes itself, for the input at place, and 2 at the end.
+  function nextOut() {
+    try {
+      while (position < list.length) {
+        const each = list[position++];
+        if (each === null || each === undefined) continue;
+        if (++total > count * maxOutputs) { thrown = true; refuse(0, "transformation_output", "the batch became too many events"); break; }
+        let i;
         if (typeof each === "object") {
           const id = each.messageId;
-          if (id === undefined || id === null) i = apply(mapGet, places, [each]);
-          else i = apply(mapGet, numbers, [toText(id)]);
+          i = id === undefined || id === null ? apply(mapGet, places, [each]) : apply(mapGet, numbers, [toText(id)]);
         }
         if (i === undefined) { out += "u0 " + stringify(cut(toText(typeof each === "object" ? each.messageId : each), 200)) + "\n"; continue; }
-        out += "o" + i + " " + textOf(each) + "\n";
-      } catch (e) {
-        if (i === undefined) { thrown = true; fail(0, e); return; }
-        if (e instanceof Refusal) refuse(i, e.code, e.text); else fail(i, e);
+        place = i;
+        late = each;
+        if (direct && !isArray(each)) return each;
+        return writeOut();
       }
+    } catch (e) { thrown = true; fail(0, e); }
+    list = null; late = undefined; at = count;
+    return 2;
+  }
+
+  // writeOut returns the JSON of what nextOut returned last, 1 when it has none.
+  function writeOut() {
+    try { return textOf(late); } catch (e) {
+      if (e instanceof Refusal) refuse(place, e.code, e.text); else fail(place, e);
+      return 1;
     }
   }
 
+  let list = null, numbers = null, place = 0, total = 0, position = 0; // of a batch's outputs
   let ids = null;
 
   function thenable(value) {
@@ -123,7 +139,8 @@
   }
 
   // next runs the event at at. It returns 2 when there is none or the slice is
-  // over, 0 when it has to be waited for, 1 when it is settled, and an object that
+  // over, 0 when it has to be waited for, 1 when it is settled, 3 when a batch has
+  // outputs for nextOut, and an object that
   // the plane writes itself: that counts with the next call, unless slow comes first.
   function next() {
     if (held !== null) { held = null; at++; }
@@ -152,7 +169,7 @@
     try {
       const value = fn(events, metadata);
       if (thenable(value)) { waiting = true; follow(value, ++turn); return 0; }
-      settleBatch(value);
+      return settleBatch(value);
     } catch (e) { thrown = true; fail(0, e); }
     at = count;
     return 1;
@@ -179,9 +196,7 @@
     if (!batch) {
       try { return give(value); } catch (e) { fail(at, e); at++; return 1; }
     }
-    try { settleBatch(value); } catch (e) { thrown = true; fail(0, e); }
-    at = count;
-    return 1;
+    return settleBatch(value);
   }
 
   function metadata(event) {
@@ -253,7 +268,8 @@
       out = ""; logs = ""; places = null;
       about = { workspaceId, sourceId, sourceName, sourceType, destinationId, destinationName, destinationType };
     },
-    next, resumed,
+    next, resumed, nextOut, writeOut,
+    place() { return place; },
     // slow writes what next or resumed returned last.
     slow() { const value = held; held = null; settled(at, value); at++; },
     // giveUp fails what is waited for, because nothing is left that could settle it.

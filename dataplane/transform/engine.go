@@ -127,7 +127,6 @@ func New(c Config) (*Engine, error) {
 func (e *Engine) Run(ctx context.Context) error {
 	defer e.queue.close()
 	context.AfterFunc(ctx, e.queue.close)
-	e.queue.open()
 	g, ctx := errgroup.WithContext(ctx)
 	for range e.config.Workers {
 		g.Go(func() error { // owner: Run; end: ctx
@@ -157,25 +156,25 @@ func (e *Engine) Apply(ctx context.Context, c *Chain, m Meta, in []event.Event) 
 	lane := laneKey{m.Workspace, c.Key}
 	first := 0
 	if e.queue.probes(lane) { // one event alone finds out whether the rest may run
-		if err := e.apply(ctx, call, c, m, lane, 0, 1); err != nil {
+		if err := e.apply(ctx, call, c, m, lane, 0, 1, true); err != nil {
 			return Result{}, err
 		}
 		first = 1
 		call.done = make(chan struct{})
 	}
 	if first < len(in) {
-		if err := e.apply(ctx, call, c, m, lane, first, len(in)); err != nil {
+		if err := e.apply(ctx, call, c, m, lane, first, len(in), false); err != nil {
 			return Result{}, err
 		}
 	}
-	return call.result(c), nil
+	return call.result(), nil
 }
 
 // apply runs the events from up to to and waits for them.
-func (e *Engine) apply(ctx context.Context, k *call, c *Chain, m Meta, lane laneKey, from, to int) error {
+func (e *Engine) apply(ctx context.Context, k *call, c *Chain, m Meta, lane laneKey, from, to int, probe bool) error {
 	jobs := k.cut(from, to)
 	for _, j := range jobs {
-		j.chain, j.about, j.lane = c, m, lane
+		j.chain, j.about, j.lane, j.probe = c, m, lane, probe
 	}
 	k.mu.Lock()
 	k.left = len(jobs)
@@ -258,7 +257,7 @@ func (k *call) finished() {
 }
 
 // result puts the outcomes in order.
-func (k *call) result(*Chain) Result {
+func (k *call) result() Result {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	r := Result{Logs: k.logs, DestinationRead: k.read}

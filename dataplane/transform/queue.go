@@ -22,6 +22,7 @@ type job struct {
 	about    Meta
 	lane     laneKey
 	from, to int
+	probe    bool // it finds out whether a suspended lane may go on
 	single   bool // a limit was met: one by one
 	alone    bool // a worker died: one a request
 	deaths   int  // of workers while the event at from was alone
@@ -56,7 +57,6 @@ type queue struct {
 	wake   *sync.Cond
 	lanes  map[laneKey]*lane
 	ring   []laneKey // lanes with jobs
-	opened bool
 	closed bool
 	down   int // workers that cannot be started
 }
@@ -65,13 +65,6 @@ func newQueue(workers int) *queue {
 	q := &queue{workers: workers, lanes: map[laneKey]*lane{}}
 	q.wake = sync.NewCond(&q.mu)
 	return q
-}
-
-// open lets workers take jobs.
-func (q *queue) open() {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	q.opened = true
 }
 
 // close fails all that waits and all that comes.
@@ -90,6 +83,7 @@ func (q *queue) flush() {
 			j.call.fail(errDown())
 		}
 		q.lanes[key].jobs = nil
+		q.lanes[key].probing = false
 	}
 	q.ring = nil
 }
@@ -102,14 +96,15 @@ func errDown() error {
 func (q *queue) put(jobs []*job) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	l := q.lane(jobs[0].lane)
 	if q.closed || q.down >= q.workers {
+		l.probing = l.probing && !jobs[0].probe
 		for _, j := range jobs {
 			j.call.fail(errDown())
 		}
 		return
 	}
-	l := q.lane(jobs[0].lane)
-	if l.suspended() && !l.probing {
+	if l.suspended() && !jobs[0].probe {
 		for _, j := range jobs {
 			j.suspend()
 		}
@@ -215,30 +210,31 @@ func (q *queue) back(j *job, codes []string) {
 	if l.heavy >= suspendAfter && len(codes) > 0 {
 		l.until = time.Now().Add(suspendFor)
 	}
-	if len(codes) > 0 {
+	over := j.from >= j.to || j.call.dead()
+	if j.probe && over {
 		l.probing = false
 	}
 	switch {
 	case j.from >= j.to:
 		j.call.finished()
-	case q.closed:
+	case over:
+	case q.closed || q.down >= q.workers:
+		l.probing = l.probing && !j.probe
 		j.call.fail(errDown())
-	case l.suspended() && !l.probing:
+	case l.suspended() && !j.probe:
 		j.suspend()
-	case !j.call.dead():
+	default:
 		if len(l.jobs) == 0 {
 			q.ring = append(q.ring, j.lane)
 		}
 		l.jobs = append([]*job{j}, l.jobs...)
 	}
-	if l.suspended() && !l.probing {
+	if l.suspended() && len(l.jobs) > 0 && !l.jobs[0].probe {
 		for _, waiting := range l.jobs {
 			waiting.suspend()
 		}
-		if len(l.jobs) > 0 {
-			q.ring = remove(q.ring, j.lane)
-		}
 		l.jobs = nil
+		q.ring = remove(q.ring, j.lane)
 	}
 	if l.running == 0 && len(l.jobs) == 0 && l.heavy == 0 {
 		delete(q.lanes, j.lane)

@@ -59,6 +59,7 @@ type machine struct {
 	uses  int
 
 	start, next, resumed, slow, giveUp, take quickjs.Value
+	nextOut, writeOut, place                 quickjs.Value
 	direct                                   *direct  // nil: JSON.stringify writes everything
 	broken                                   *problem // the module cannot be loaded
 }
@@ -124,7 +125,8 @@ func (m *machine) load(own bytecode, step script.Step, l limits) error {
 	boot.Free()
 	defer driver.Free()
 	var load quickjs.Value
-	for name, to := range map[string]*quickjs.Value{"load": &load, "start": &m.start, "next": &m.next, "resumed": &m.resumed, "slow": &m.slow, "giveUp": &m.giveUp, "take": &m.take} {
+	for name, to := range map[string]*quickjs.Value{"load": &load, "start": &m.start, "next": &m.next, "resumed": &m.resumed, "slow": &m.slow, "giveUp": &m.giveUp, "take": &m.take,
+		"nextOut": &m.nextOut, "writeOut": &m.writeOut, "place": &m.place} {
 		atom, err := m.vm.NewAtom(name)
 		if err != nil {
 			return err
@@ -266,6 +268,7 @@ const (
 	saidWait = iota
 	saidSettled
 	saidEnd
+	saidBatch
 )
 
 // each runs the events one after the other and writes those outputs that are
@@ -282,6 +285,8 @@ func (m *machine) each(n int) ([]line, error) {
 		switch said {
 		case saidEnd:
 			return outs, nil
+		case saidBatch:
+			return m.outputs(n, &buffer)
 		case saidSettled:
 			i++
 			step = &m.next
@@ -306,26 +311,70 @@ func (m *machine) each(n int) ([]line, error) {
 
 // turn calls the driver for the event at i.
 func (m *machine) turn(step *quickjs.Value, i int, outs *[]line, buffer *[]byte) (said int, err error) {
-	v, err := step.CallValue(quickjs.UndefinedValue)
+	said, text, err := m.call(step, buffer)
+	switch {
+	case err != nil || said >= 0:
+		return said, err
+	case text != "":
+		*outs = append(*outs, line{'o', i, text})
+	default:
+		_, err = m.slow.Call(quickjs.UndefinedValue)
+	}
+	return saidSettled, err
+}
+
+// outputs goes through what transformBatch returned for n events.
+func (m *machine) outputs(n int, buffer *[]byte) ([]line, error) {
+	var outs []line
+	for {
+		said, text, err := m.call(&m.nextOut, buffer)
+		if err == nil && said < 0 && text == "" {
+			said, text, err = m.call(&m.writeOut, buffer)
+		}
+		switch {
+		case err != nil || said == saidEnd:
+			return outs, err
+		case said >= 0:
+			continue
+		}
+		at, err := m.place.Call(quickjs.UndefinedValue)
+		if err != nil {
+			return nil, err
+		}
+		i, ok := at.(int)
+		if !ok || i < 0 || i >= n {
+			return nil, errors.New("the driver cannot be understood")
+		}
+		outs = append(outs, line{'o', i, text})
+	}
+}
+
+// call calls a function of the driver. It returns the number that this said, or
+// -1 and the JSON of an object, "" when JSON.stringify has to write it.
+func (m *machine) call(f *quickjs.Value, buffer *[]byte) (said int, text string, err error) {
+	v, err := f.CallValue(quickjs.UndefinedValue)
 	if err != nil {
-		return 0, err
+		return 0, "", err
 	}
 	defer v.Free()
-	if m.direct == nil {
-		word, err := v.Any()
-		said, _ = word.(int)
-		return said, err
+	if m.direct != nil {
+		if said, ok := m.direct.number(&v); ok {
+			return said, "", nil
+		}
+		var ok bool
+		if *buffer, ok = m.direct.json((*buffer)[:0], &v); ok && (*buffer)[0] == '{' {
+			return -1, string(*buffer), nil
+		}
+		if m.direct.isObject(&v) {
+			return -1, "", nil
+		}
 	}
-	if said, ok := m.direct.number(&v); ok {
-		return said, nil
+	any, err := v.Any()
+	if said, ok := any.(int); ok {
+		return said, "", err
 	}
-	var ok bool
-	if *buffer, ok = m.direct.json((*buffer)[:0], &v); ok {
-		*outs = append(*outs, line{'o', i, string(*buffer)})
-		return saidSettled, nil
-	}
-	_, err = m.slow.Call(quickjs.UndefinedValue)
-	return saidSettled, err
+	text, _ = any.(string)
+	return -1, text, err
 }
 
 // jobs runs what promises have to do. Failures are the promises' own, but for
