@@ -15,9 +15,9 @@ import (
 )
 
 // Meta is what metadata(event) gives to the code besides the messageId. A run
-// for all destinations that share a chain leaves the destination's fields empty:
-// Result.DestinationRead then says whether the code asked for one of them, so
-// that it has to be run again for each.
+// may stand for all destinations that share a chain: Result.DestinationRead says
+// whether the code asked for the destination, now or before with the same state,
+// so that it has to be run for each.
 type Meta struct {
 	Workspace       id.Workspace
 	Source          id.Source
@@ -48,7 +48,7 @@ type Result struct {
 	Outs            []Out // ordered by From, the outputs of one event in their order
 	Ends            []End // ordered by From
 	Logs            []Log
-	DestinationRead bool // the code asked for the destination in metadata(event)
+	DestinationRead bool // the code asked for the destination in metadata(event), now or earlier
 }
 
 // Out is one event that came out of a chain. The same event came out unchanged

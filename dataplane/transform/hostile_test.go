@@ -157,6 +157,12 @@ func TestDestinationReadIsNoted(t *testing.T) {
 			t.Errorf("DestinationRead = %v for %s", r.DestinationRead, code)
 		}
 	}
+	kept := compile(t, `let d; export function transformEvent(e, metadata) { d ??= metadata(e).destinationId; e.properties = { d }; return e }`)
+	for range 3 { // the code reads it once, and may have kept it
+		if r := apply(t, e, kept, numbered(t, 1)); !r.DestinationRead {
+			t.Errorf("not noted: %v", told(r))
+		}
+	}
 	two := compile(t, `export const transformEvent = e => e`, `export const transformEvent = (e, metadata) => ({ ...e, d: metadata(e).destinationId })`)
 	if r := apply(t, e, two, numbered(t, 1)); !r.DestinationRead {
 		t.Error("not noted in the second of a chain")

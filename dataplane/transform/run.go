@@ -182,7 +182,8 @@ func (p *part) call(s int, items []item, left time.Duration) (int, []item, error
 	if a.threw && len(items) > 1 {
 		return 0, nil, errApart
 	}
-	p.read = p.read || a.read
+	m.read = m.read || a.read // what it read it may have kept
+	p.read = p.read || m.read
 	return p.collect(s, items, a)
 }
 

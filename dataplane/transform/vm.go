@@ -57,6 +57,7 @@ type machine struct {
 	vm    *quickjs.VM
 	guard guard
 	uses  int
+	read  bool // the code asked for the destination
 
 	start, next, resumed, slow, giveUp, take quickjs.Value
 	nextOut, writeOut, place                 quickjs.Value
