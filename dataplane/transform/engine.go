@@ -3,6 +3,7 @@ package transform
 import (
 	"context"
 	"log/slog"
+	"os"
 	"runtime"
 	"sync"
 	"time"
@@ -83,6 +84,7 @@ type Engine struct {
 }
 
 // New checks the configuration. fault.Invalid: a number is negative or too large.
+// fault.Internal: this process is a worker itself.
 func New(c Config) (*Engine, error) {
 	if c.Workers == 0 {
 		c.Workers = max(2, runtime.GOMAXPROCS(0))
@@ -106,6 +108,9 @@ func New(c Config) (*Engine, error) {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	switch {
+	case len(os.Args) > 1 && os.Args[1] == WorkerCommand:
+		// A binary that does not know the command runs as usual, and would start itself again and again.
+		return nil, fault.New(fault.Internal, "This program was started as a transformation worker and has to call ServeWorker.")
 	case c.Workers < 2 || c.Workers > 1024:
 		return nil, fault.New(fault.Invalid, "There are 2 to 1024 transformation workers.")
 	case c.Memory < 4<<20 || c.Memory > 4<<30:
