@@ -193,7 +193,6 @@ type response struct {
 	done    int
 	single  bool // the rest has to be run one by one
 	read    bool // metadata about the destination was read
-	limited int  // how many met a limit of time or memory
 	outs    []output
 	ends    []ending
 	remarks []remark

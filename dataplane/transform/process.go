@@ -29,7 +29,6 @@ type process struct {
 	conn   net.Conn
 	in     *bufio.Reader
 	chains []string // keys that it holds, the one used last at the end
-	killed bool     // by the plane
 }
 
 // start starts a worker and waits until it is ready. Its environment is empty,
@@ -142,7 +141,7 @@ const (
 	deathOutside              // somebody else killed it
 )
 
-// stop ends the process and waits for it. late: because it did not answer.
+// stop ends the process and waits for it.
 func (p *process) stop() {
 	_ = p.conn.Close()
 	_ = p.cmd.Process.Kill()

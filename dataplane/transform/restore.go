@@ -156,11 +156,11 @@ func (w *members) mixed(s, g int32) {
 		last[string(w.sent.name(i))] = i
 	}
 	for i := s + 1; i < endS; i = w.sent.nodes[i].next {
-		name := string(w.sent.name(i))
-		if last[name] != i {
+		name := w.sent.name(i)
+		if last[string(name)] != i {
 			continue
 		}
-		if j, ok := returned[name]; ok {
+		if j, ok := returned[string(name)]; ok {
 			w.both(i, j)
 		} else {
 			w.same = false

@@ -81,7 +81,6 @@ func (r *run) keep(p *part, done int) {
 type result struct {
 	ended *ending
 	outs  []output
-	count int // items, over all steps the most
 	bytes int
 }
 
