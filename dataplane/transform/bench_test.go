@@ -49,12 +49,17 @@ export function transformEvent(event, metadata) {
 
 func BenchmarkApply(b *testing.B) {
 	library := transform.Script{Name: "strings", Code: `export const clean = s => s.trim().replace(/\s+/g, " ").toLowerCase();`}
-	for _, bench := range []struct{ name, code string }{
-		{"noop", noop},
-		{"twenty", twenty},
-		{"twentyAsync", strings.Replace(twenty, "export function", "export async function", 1)},
-		{"batch", `export function transformBatch(events) { return events; }`},
-		{"top", `export function transformEvent(event) { event.event = "x" + event.event; return event; }`},
+	for _, bench := range []struct {
+		name, code string
+		events     int // of one call
+	}{
+		{"noop", noop, 100},
+		{"noopAlone", noop, 1},
+		{"twenty", twenty, 100},
+		{"twentyAsync", strings.Replace(twenty, "export function", "export async function", 1), 100},
+		{"twentyTens", twenty, 10},
+		{"batch", `export function transformBatch(events) { return events; }`, 100},
+		{"top", `export function transformEvent(event) { event.event = "x" + event.event; return event; }`, 100},
 	} {
 		b.Run(bench.name, func(b *testing.B) {
 			e := run(b, transform.Config{Workers: 2})
@@ -62,7 +67,7 @@ func BenchmarkApply(b *testing.B) {
 			if len(problems) > 0 {
 				b.Fatal(problems)
 			}
-			const n = 100
+			n := bench.events
 			texts := make([]string, n)
 			for i := range texts {
 				texts[i] = typical(i)
@@ -80,7 +85,7 @@ func BenchmarkApply(b *testing.B) {
 				}
 			}
 			spent := used(b, pids) - start
-			each := spent / time.Duration(b.N*n)
+			each := max(spent/time.Duration(b.N*n), 1)
 			b.ReportMetric(float64(each.Nanoseconds()), "cpu-ns/event")
 			b.ReportMetric(float64(time.Second/each), "events/s/core")
 			b.ReportMetric(0, "ns/op")

@@ -18,7 +18,11 @@ type Script struct{ Name, Code string }
 type Chain struct {
 	Key   string // a digest: chains of equal keys do the same
 	steps []script.Step
+	size  int // bytes of code
 }
+
+// maxCode is the most code of one chain, libraries included in each step.
+const maxCode = 8 << 20
 
 // Compile bundles a chain: scripts in their order, libraries by name. It does no
 // I/O. A problem's path is scripts[i] or libraries[i]; its text begins with the
@@ -38,7 +42,14 @@ func Compile(scripts, libraries []Script) (*Chain, []fault.Problem) {
 	if len(problems) > 0 {
 		return nil, problems
 	}
-	return &Chain{Key: script.Key(steps), steps: steps}, nil
+	c := &Chain{Key: script.Key(steps), steps: steps}
+	for i := range steps {
+		if c.size += len(steps[i].Code); c.size > maxCode {
+			return nil, []fault.Problem{{Path: fmt.Sprintf("scripts[%d]", i), Code: "too_large",
+				Text: fmt.Sprintf("The chain has more than %d MiB of code with its libraries.", maxCode>>20)}}
+		}
+	}
+	return c, nil
 }
 
 // frame is a place in an engine's stack trace.

@@ -193,6 +193,7 @@ type response struct {
 	done    int
 	single  bool // the rest has to be run one by one
 	read    bool // metadata about the destination was read
+	retire  bool // the worker has grown too large
 	outs    []output
 	ends    []ending
 	remarks []remark
@@ -203,6 +204,7 @@ func (p *response) frame() *writer {
 	w.int(p.done)
 	w.flag(p.single)
 	w.flag(p.read)
+	w.flag(p.retire)
 	w.int(len(p.outs))
 	for _, o := range p.outs {
 		w.int(o.from)
@@ -231,7 +233,7 @@ func (p *response) frame() *writer {
 // outputs or one ending, in order, and nothing else is there.
 func readResponse(body []byte, n, steps, maxOutputs int) (response, error) {
 	r := reader{b: body}
-	p := response{done: r.int(), single: r.flag(), read: r.flag()}
+	p := response{done: r.int(), single: r.flag(), read: r.flag(), retire: r.flag()}
 	if p.done < 1 || p.done > n {
 		return response{}, errFrame
 	}

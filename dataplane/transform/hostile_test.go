@@ -104,6 +104,59 @@ func TestHostileCodeIsContainedInItsEvent(t *testing.T) {
 	}
 }
 
+// TestOneChainThatBurnsTimeDoesNotStarveAnother runs another chain while one has
+// many events that all run into the limit.
+func TestOneChainThatBurnsTimeDoesNotStarveAnother(t *testing.T) {
+	t.Parallel()
+	e := run(t, transform.Config{Workers: 2, Timeout: 100 * time.Millisecond})
+	burning := compile(t, `export function transformEvent(e) { if (e.properties.n % 10 !== 9) for (;;) {} return e }`) // now and then one passes, so it is not suspended
+	var burns sync.WaitGroup
+	over := make(chan struct{})
+	for range 3 {
+		burns.Go(func() { apply(t, e, burning, numbered(t, 20)) })
+	}
+	go func() { burns.Wait(); close(over) }()
+	good := compile(t, `export const transformEvent = e => e`)
+	for range 15 {
+		if r := apply(t, e, good, numbered(t, 10)); len(r.Outs) != 10 {
+			t.Fatalf("%v", told(r))
+		}
+	}
+	select {
+	case <-over:
+		t.Error("the good chain waited until the burning one was done")
+	default:
+	}
+	burns.Wait()
+}
+
+// TestLargeEventsPass sends events of the largest size through code that changes
+// nothing.
+func TestLargeEventsPass(t *testing.T) {
+	t.Parallel()
+	e := run(t, transform.Config{})
+	var texts []string
+	for i, each := range []string{"[],", "{},", `{"a":1},`, `"\ud83d\ude00",`, "1.5,", `"` + strings.Repeat("x", 500) + `",`, "12345678901234567890,"} {
+		list := strings.Repeat(each, 1_000_000/len(each))
+		texts = append(texts, fmt.Sprintf(`{"userId":"u","messageId":"m%d","list":[%s]}`, i, list[:len(list)-1]))
+	}
+	var keys strings.Builder
+	for i := range 50_000 {
+		fmt.Fprintf(&keys, `"key%d":%d,`, i, i)
+	}
+	texts = append(texts, `{`+keys.String()+`"userId":"u","messageId":"keys"}`)
+	in := parsed(t, texts...)
+	r := apply(t, e, compile(t, `export const transformEvent = e => e`), in)
+	for _, d := range r.Ends {
+		t.Errorf("event %d ended: %s %s", d.From, d.Code, d.Text)
+	}
+	for _, o := range r.Outs {
+		if string(o.Event.JSON) != string(in[o.From].JSON) {
+			t.Errorf("event %d changed", o.From)
+		}
+	}
+}
+
 // TestStateDoesNotLeak lets code keep what it sees and looks for it elsewhere.
 func TestStateDoesNotLeak(t *testing.T) {
 	t.Parallel()

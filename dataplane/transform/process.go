@@ -20,15 +20,15 @@ const (
 	grace         = 3 * time.Second // on top of what a request may take
 )
 
-// maxChains is how many chains' code a worker holds.
-const maxChains = 64
+// maxHeld is how much code a worker holds, in bytes.
+const maxHeld = 32 << 20
 
 // process is a worker process, seen from the plane. One goroutine uses it.
 type process struct {
 	cmd    *exec.Cmd
 	conn   net.Conn
 	in     *bufio.Reader
-	chains []string // keys that it holds, the one used last at the end
+	chains []*Chain // that it holds, the one used last at the end
 }
 
 // start starts a worker and waits until it is ready. Its environment is empty,
@@ -113,22 +113,27 @@ func (p *process) run(c *Chain, q *request, l limits) (response, error) {
 
 // define makes sure that the process has the code of a chain.
 func (p *process) define(c *Chain, most time.Duration) error {
-	if i := slices.Index(p.chains, c.Key); i >= 0 {
-		p.chains = append(slices.Delete(p.chains, i, i+1), c.Key)
+	if i := slices.IndexFunc(p.chains, func(o *Chain) bool { return o.Key == c.Key }); i >= 0 {
+		p.chains = append(slices.Delete(p.chains, i, i+1), c)
 		return nil
 	}
 	if err := p.conn.SetDeadline(time.Now().Add(most)); err != nil {
 		return err
 	}
-	if len(p.chains) >= maxChains {
+	held := c.size
+	for _, o := range p.chains {
+		held += o.size
+	}
+	for held > maxHeld && len(p.chains) > 0 {
 		w := newFrame(frameForget)
-		w.text(p.chains[0])
+		w.text(p.chains[0].Key)
 		if err := w.send(p.conn); err != nil {
 			return err
 		}
+		held -= p.chains[0].size
 		p.chains = slices.Delete(p.chains, 0, 1)
 	}
-	p.chains = append(p.chains, c.Key)
+	p.chains = append(p.chains, c)
 	return defineFrame(c.Key, c.steps).send(p.conn)
 }
 

@@ -114,7 +114,9 @@ func (q *queue) put(jobs []*job) {
 		q.ring = append(q.ring, jobs[0].lane)
 	}
 	l.jobs = append(l.jobs, jobs...)
-	q.wake.Broadcast()
+	for range min(len(jobs), q.workers) {
+		q.wake.Signal()
+	}
 }
 
 // lane returns a lane, made when there is none.
@@ -239,7 +241,9 @@ func (q *queue) back(j *job, codes []string) {
 	if l.running == 0 && len(l.jobs) == 0 && l.heavy == 0 {
 		delete(q.lanes, j.lane)
 	}
-	q.wake.Broadcast()
+	if len(q.ring) > 0 {
+		q.wake.Signal()
+	}
 }
 
 func remove(ring []laneKey, key laneKey) []laneKey {

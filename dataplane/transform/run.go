@@ -41,7 +41,7 @@ func (r *run) all() *response {
 			r.resp.single = true
 		}
 	}
-	r.lighten()
+	r.resp.retire = !r.lighten()
 	return &r.resp
 }
 

@@ -86,7 +86,10 @@ func (e *Engine) once(ctx context.Context, p *process, j *job) bool {
 		codes := j.keep(resp)
 		j.single = j.single || resp.single
 		e.queue.back(j, codes)
-		return true
+		if resp.retire {
+			p.stop()
+		}
+		return !resp.retire
 	}
 	if ctx.Err() != nil {
 		p.stop()

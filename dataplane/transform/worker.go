@@ -15,8 +15,8 @@ import (
 
 // Bounds of a worker.
 const (
-	maxMachines = 48                     // kept at once
-	maxResident = 256 << 20              // bytes; above it all machines but the one in use are closed
+	maxMachines = 200                    // kept at once
+	maxResident = 256 << 20              // bytes; above it machines are closed, and at last the worker
 	slice       = 100 * time.Millisecond // after which a request is answered in part, so that others get their turn
 	maxFan      = 8 << 20                // bytes that one event may become
 	maxAnswer   = 16 << 20               // bytes of outputs after which a request is answered in part
@@ -210,21 +210,30 @@ func (w *worker) drop(k machineKey) {
 }
 
 // lighten closes machines, the longest unused first, while the process is large.
-func (w *worker) lighten() {
-	for len(w.recent) > 1 && resident() > maxResident {
+// False: it is large without them, and should end.
+func (w *worker) lighten() bool {
+	size := resident()
+	for len(w.recent) > 0 && size > maxResident {
 		w.drop(w.recent[0])
+		size = resident()
 	}
+	if size > maxResident { // what the engine freed, but for the plane's own side
+		debug.FreeOSMemory()
+		size = resident()
+	}
+	return size <= maxResident
 }
 
-// resident is the memory of this process in bytes, 0 when that cannot be told.
+// resident is the memory of this process that is its own, in bytes; 0 when that
+// cannot be told.
 func resident() int64 {
 	text, err := os.ReadFile("/proc/self/statm")
 	if err != nil {
 		return 0
 	}
-	var size, pages int64
-	if _, err := fmt.Sscan(string(text), &size, &pages); err != nil {
+	var size, pages, shared int64
+	if _, err := fmt.Sscan(string(text), &size, &pages, &shared); err != nil {
 		return 0
 	}
-	return pages * int64(os.Getpagesize())
+	return (pages - shared) * int64(os.Getpagesize())
 }
