@@ -53,38 +53,46 @@ func Key(steps []Step) string {
 // Check lists what is wrong with scripts, the transformations of one chain or
 // workspace, and with libraries, which they may import by name. Of a script the
 // path is scripts[i], of a library libraries[i]; texts begin with line and
-// column in the customer's own source, both from 1.
+// column in the customer's own source, both from 1. Scripts are looked at when
+// the libraries have no problems.
 func Check(scripts, libraries []File) []fault.Problem {
-	_, problems := Bundle(scripts, libraries)
-	return problems
+	b := newBundler(libraries)
+	for i := range libraries { // also those that nobody imports yet
+		b.read(fmt.Sprintf("libraries[%d]", i), libraries[i])
+	}
+	if len(b.problems) > 0 {
+		return b.problems
+	}
+	for i, s := range scripts {
+		at := fmt.Sprintf("scripts[%d]", i)
+		if result, ok := b.read(at, s); ok {
+			b.exports(at, result.Metafile)
+		}
+	}
+	return b.problems
 }
 
-// Bundle makes a Step of each script, or lists every problem as Check does.
+// Bundle makes a Step of each script, or lists every problem of the scripts and
+// of the libraries that they import, as Check does.
 func Bundle(scripts, libraries []File) ([]Step, []fault.Problem) {
-	b := bundler{libraries: make(map[string]int, len(libraries)), files: libraries, seen: map[string]bool{}}
-	for i, l := range libraries {
-		if _, twice := b.libraries[l.Name]; twice {
-			b.add(fmt.Sprintf("libraries[%d].name", i), CodeLibrary, "Another library is called "+strconv.Quote(l.Name)+".")
-		}
-		b.libraries[l.Name] = i
-		b.shallow(fmt.Sprintf("libraries[%d]", i), l.Code)
-	}
-	for i, s := range scripts {
-		b.shallow(fmt.Sprintf("scripts[%d]", i), s.Code)
-	}
-	if len(b.problems) > 0 {
-		return nil, b.problems
-	}
-	for i := range libraries { // also those that nobody imports yet
-		b.build(fmt.Sprintf("libraries[%d]", i), libraries[i], nil)
-	}
-	if len(b.problems) > 0 {
-		return nil, b.problems
-	}
+	b := newBundler(libraries)
 	steps := make([]Step, 0, len(scripts))
 	for i, s := range scripts {
-		step := Step{Name: s.Name}
-		b.build(fmt.Sprintf("scripts[%d]", i), s, &step)
+		at := fmt.Sprintf("scripts[%d]", i)
+		result, ok := b.read(at, s)
+		if !ok {
+			continue
+		}
+		step := Step{Name: s.Name, Batch: b.exports(at, result.Metafile)}
+		options := b.options(s)
+		options.Format, options.Sourcemap, options.SourcesContent = api.FormatCommonJS, api.SourceMapExternal, api.SourcesContentExclude
+		for _, out := range b.build(at, options).OutputFiles {
+			if strings.HasSuffix(out.Path, ".map") {
+				step.smap = out.Contents
+			} else {
+				step.Code = string(out.Contents)
+			}
+		}
 		steps = append(steps, step)
 	}
 	if len(b.problems) > 0 {
@@ -93,12 +101,24 @@ func Bundle(scripts, libraries []File) ([]Step, []fault.Problem) {
 	return steps, nil
 }
 
-// bundler is one call of Bundle.
+// bundler is one call of Check or Bundle.
 type bundler struct {
 	files     []File
 	libraries map[string]int
 	problems  []fault.Problem
 	seen      map[string]bool // problems, so that a library's is listed once
+}
+
+func newBundler(libraries []File) *bundler {
+	b := &bundler{libraries: make(map[string]int, len(libraries)), files: libraries, seen: map[string]bool{}}
+	for i, l := range libraries {
+		if _, twice := b.libraries[l.Name]; twice {
+			b.add(fmt.Sprintf("libraries[%d].name", i), CodeLibrary, "Another library is called "+strconv.Quote(l.Name)+".")
+			continue
+		}
+		b.libraries[l.Name] = i
+	}
+	return b
 }
 
 func (b *bundler) add(path, code, text string) {
@@ -113,11 +133,14 @@ func (b *bundler) add(path, code, text string) {
 	}
 }
 
-func (b *bundler) shallow(path, code string) {
-	if at := tooNested(code); at >= 0 {
+// shallow reports whether code may be given to the parser.
+func (b *bundler) shallow(path, code string) bool {
+	at := tooNested(code)
+	if at >= 0 {
 		line, column := position(code, at)
 		b.add(path, CodeNesting, fmt.Sprintf("%d:%d: The code nests too deeply here.", line, column))
 	}
+	return at < 0
 }
 
 // Namespaces and names that the bundler gives to files inside esbuild.
@@ -126,43 +149,50 @@ const (
 	entryName        = "transformation.js"
 )
 
-// build bundles one file. With step it is a transformation, whose exports have
-// to be right; without, a library, which is only read.
-func (b *bundler) build(at string, f File, step *Step) {
-	options := api.BuildOptions{
+// read looks at one file without using what comes out: an ES module, because of
+// these esbuild lists the exports. False: it has problems.
+func (b *bundler) read(at string, f File) (api.BuildResult, bool) {
+	if !b.shallow(at, f.Code) {
+		return api.BuildResult{}, false
+	}
+	options := b.options(f)
+	options.Format, options.Metafile = api.FormatESModule, true
+	options.Supported = map[string]bool{"top-level-await": false} // as in the CommonJS that runs
+	result := b.build(at, options)
+	return result, len(result.Errors) == 0
+}
+
+// options are those of all builds.
+func (b *bundler) options(f File) api.BuildOptions {
+	return api.BuildOptions{
 		Stdin:  &api.StdinOptions{Contents: f.Code, Sourcefile: entryName, Loader: api.LoaderJS},
 		Bundle: true, Write: false, Outfile: "/out.js", AbsWorkingDir: "/",
 		// QuickJS runs ES2023; what is newer is lowered or named as a problem.
-		Format: api.FormatCommonJS, Target: api.ES2023, Platform: api.PlatformNeutral,
+		Target: api.ES2023, Platform: api.PlatformNeutral,
 		// Indentation of deeply nested code would grow with the square of its length.
 		MinifyWhitespace: true, Charset: api.CharsetASCII, LegalComments: api.LegalCommentsNone,
-		Sourcemap: api.SourceMapExternal, SourcesContent: api.SourcesContentExclude,
 		TsconfigRaw: "{}", LogLevel: api.LogLevelSilent, LogLimit: maxProblems,
 		TreeShaking: api.TreeShakingFalse,
 		Plugins:     []api.Plugin{b.resolver()},
 	}
+}
+
+// build runs esbuild and notes what it complains of.
+func (b *bundler) build(at string, options api.BuildOptions) api.BuildResult {
 	result := api.Build(options)
 	for _, m := range result.Errors {
 		b.message(at, m)
 	}
-	if len(result.Errors) > 0 || step == nil {
-		return
-	}
-	for _, out := range result.OutputFiles {
-		if strings.HasSuffix(out.Path, ".map") {
-			step.smap = out.Contents
-		} else {
-			step.Code = string(out.Contents)
-		}
-	}
-	options.Format, options.Sourcemap, options.Metafile = api.FormatESModule, api.SourceMapNone, true // exports are listed of ES modules only
-	b.exports(at, api.Build(options).Metafile, step)
+	return result
 }
 
 // message turns what esbuild says into a problem.
 func (b *bundler) message(at string, m api.Message) {
-	code := CodeSyntax
-	if m.PluginName != "" || strings.HasPrefix(m.Text, "No matching export") {
+	code, ok := m.Detail.(string)
+	if !ok {
+		code = CodeSyntax
+	}
+	if !ok && (m.PluginName != "" || strings.HasPrefix(m.Text, "No matching export")) {
 		code = CodeImport
 	}
 	text := m.Text
@@ -182,8 +212,9 @@ func (b *bundler) message(at string, m api.Message) {
 	b.add(at, code, text)
 }
 
-// exports notes which function a step has.
-func (b *bundler) exports(at, metafile string, step *Step) {
+// exports notes when not exactly one of the two functions is exported, and
+// reports whether it is transformBatch.
+func (b *bundler) exports(at, metafile string) (batch bool) {
 	var meta struct {
 		Outputs map[string]struct {
 			EntryPoint string   `json:"entryPoint"`
@@ -192,9 +223,9 @@ func (b *bundler) exports(at, metafile string, step *Step) {
 	}
 	if err := json.Unmarshal([]byte(metafile), &meta); err != nil {
 		b.add(at, CodeSyntax, "The exports of this code cannot be told.")
-		return
+		return false
 	}
-	event, batch := false, false
+	event := false
 	for _, out := range meta.Outputs {
 		for _, name := range out.Exports {
 			event = event || name == "transformEvent"
@@ -207,7 +238,7 @@ func (b *bundler) exports(at, metafile string, step *Step) {
 	case !event && !batch:
 		b.add(at, CodeExport, "The code exports neither transformEvent nor transformBatch: write export function transformEvent(event, metadata) { return event; }.")
 	}
-	step.Batch = batch
+	return batch
 }
 
 // resolver finds libraries by name and nothing else.
@@ -227,6 +258,9 @@ func (b *bundler) resolver() api.Plugin {
 		})
 		build.OnLoad(api.OnLoadOptions{Filter: ".*", Namespace: libraryNamespace}, func(a api.OnLoadArgs) (api.OnLoadResult, error) {
 			code := b.files[b.libraries[a.Path]].Code
+			if at := tooNested(code); at >= 0 {
+				return api.OnLoadResult{Errors: []api.Message{{Text: "The library " + strconv.Quote(a.Path) + " nests too deeply", Detail: CodeNesting}}}, nil
+			}
 			return api.OnLoadResult{Contents: &code, Loader: api.LoaderJS}, nil
 		})
 	}}
