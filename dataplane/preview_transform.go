@@ -78,7 +78,7 @@ func (p *PreviewTransform) Apply(ctx context.Context, texts [][]byte, now time.T
 	var events []event.Event
 	var from []int
 	for i, text := range texts {
-		out[i] = PreviewOutcome{Events: []json.RawMessage{}, Logs: []string{}}
+		out[i] = PreviewOutcome{MessageID: event.Lookup(text, "messageId"), Events: []json.RawMessage{}, Logs: []string{}}
 		e, err := arrived(text, now)
 		if err != nil {
 			out[i].Error = err

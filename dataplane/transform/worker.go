@@ -45,7 +45,7 @@ func ServeWorker(fd uintptr) error {
 		return err
 	}
 	w := worker{own: own, chains: map[string][]script.Step{}, machines: map[machineKey]*machine{}, doubted: map[machineKey]time.Time{}}
-	frames := make(chan []byte)
+	frames := make(chan frameIn)
 	ended := make(chan error, 1)
 	go func() { // ends with the socket; the plane's end is heard while code runs
 		in := bufio.NewReaderSize(conn, 64<<10)
@@ -55,12 +55,12 @@ func ServeWorker(fd uintptr) error {
 				ended <- err
 				return
 			}
-			frames <- append([]byte{kind}, body...)
+			frames <- frameIn{kind, body}
 		}
 	}()
 	go func() {
 		for f := range frames {
-			answer, err := w.serve(f[0], f[1:])
+			answer, err := w.serve(f.kind, f.body)
 			if err == nil && answer != nil {
 				err = answer.send(conn)
 			}
@@ -72,6 +72,12 @@ func ServeWorker(fd uintptr) error {
 	}()
 	<-ended
 	return nil
+}
+
+// frameIn is a frame that came.
+type frameIn struct {
+	kind byte
+	body []byte
 }
 
 // machineKey says for whom a machine works. State that code keeps is shared by
