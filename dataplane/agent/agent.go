@@ -316,13 +316,15 @@ func (a *Agent) beat(ctx context.Context, edge *wire.Edge) bool {
 	return err == nil || fault.KindOf(err) == fault.Limited
 }
 
-// KindsOf lists kinds as they are told to the control plane.
+// KindsOf lists kinds as they are told to the control plane, and with them the
+// languages of transformations.
 func KindsOf(k plan.Kinds) []wire.Kind {
 	kinds := []wire.Kind{}
 	for _, s := range k.Specs() {
 		kinds = append(kinds, wire.Kind{Family: string(s.Family), Name: s.Name, Digest: catalog.Digest(s)})
 	}
-	return kinds
+	const language = "javascript"
+	return append(kinds, wire.Kind{Family: "transformation", Name: language, Digest: catalog.Digest(catalog.Spec{Name: language})})
 }
 
 // ring wakes whoever listens on c, which has room for one.

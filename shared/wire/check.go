@@ -111,7 +111,7 @@ func (b Beat) check() error {
 		ok = ok && a.Code.Known() && (a.Workspace == "" || id.Valid(a.Workspace))
 	}
 	for _, k := range b.Kinds {
-		ok = ok && slices.Contains([]string{"source", "destination", "warehouse"}, k.Family) && kindName.MatchString(k.Name) &&
+		ok = ok && slices.Contains([]string{"source", "destination", "warehouse", "transformation"}, k.Family) && kindName.MatchString(k.Name) &&
 			workspace.Digest(k.Digest).Valid()
 	}
 	for _, c := range b.Counts {
