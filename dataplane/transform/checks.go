@@ -77,7 +77,8 @@ func set(names []string) map[string]bool {
 }
 
 // Apply checks one event. It returns the event, changed where the checks say so
-// and as it was to the byte elsewhere, or the code for which it is dropped.
+// and as it was to the byte elsewhere, or, with the event as it was, the code for
+// which it is dropped.
 // Equal events have equal outcomes. Names are those of track calls; other calls
 // have none and pass. A user agent is a bot's when it contains bot, crawler or
 // spider, in any case. Of an address the last octet, or for IPv6 the last 80
@@ -102,12 +103,12 @@ func (c *Checks) Apply(e event.Event) (out event.Event, drop string) {
 		}
 	}
 	if e.Type == "track" && (len(c.allow) > 0 && !c.allow[name] || c.deny[name]) {
-		return event.Event{}, CodeFiltered
+		return e, CodeFiltered
 	}
 	bot := c.context(e.JSON, context, &edits)
 	switch {
 	case bot && c.bots == botsDrop:
-		return event.Event{}, CodeBot
+		return e, CodeBot
 	case bot && c.bots == botsFlag:
 		edits.flag(e.JSON, context)
 	}

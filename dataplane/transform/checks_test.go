@@ -53,6 +53,8 @@ func TestChecks(t *testing.T) {
 			out, got := c.Apply(in)
 			if got == "" {
 				got = string(out.JSON)
+			} else if string(out.JSON) != tc.in || out.User != "u" {
+				t.Errorf("dropped, and the event became %s", out.JSON)
 			}
 			if got != tc.want || string(in.JSON) != tc.in {
 				t.Errorf("Apply(%s) = %s, want %s", tc.in, got, tc.want)
