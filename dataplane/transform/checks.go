@@ -77,9 +77,8 @@ func set(names []string) map[string]bool {
 }
 
 // Apply checks one event. It returns the event, changed where the checks say so
-// and as it was to the byte elsewhere, or, with the event as it was, the code for
-// which it is dropped.
-// Equal events have equal outcomes. Names are those of track calls; other calls
+// and as it was to the byte elsewhere; or, with the event as it was, the code for
+// which it is dropped. Equal events have equal outcomes. Names are those of track calls; other calls
 // have none and pass. A user agent is a bot's when it contains bot, crawler or
 // spider, in any case. Of an address the last octet, or for IPv6 the last 80
 // bits, becomes zero in request_ip and context.ip.

@@ -12,6 +12,22 @@
 // worker twice while it is alone is ended for it. When no worker runs, Apply
 // says fault.Unavailable and the caller tries again later.
 //
+// A script exports transformEvent or transformBatch, and not both. Of what
+// transformEvent returns nothing or null drops the event, an object replaces it
+// and a list fans it out, all of it or, when one output is bad, nothing. Output
+// n of an event, from 1, that has no messageId or still its input's gets that
+// back, and <messageId>:<n> from the second on; in a chain n counts what came
+// out of the last step. An output of transformBatch belongs to the input with
+// its messageId. When one has a messageId of no input, the inputs without
+// outputs are quarantined and not dropped: one of them may be what it was made of.
+// A batch is any number of events, also one: events that meet limits or throw are
+// run again alone.
+//
+// A worker killed from outside is no fault of its events: these are tried again,
+// up to 20 times. A chain of which 20 events in a row met limits of time or
+// memory, or killed workers, is suspended: its events end at once, but for one
+// every 3 seconds that finds out whether it may go on.
+//
 // State that code keeps between events (globals, variables of the module) is
 // kept apart by workspace, source, destination of the Meta, chain and position
 // in the chain; it may vanish at any time.
