@@ -1,12 +1,15 @@
 package script
 
 // Limits of nesting. The parser recurses, with some 5 KB of stack a level, and
-// a goroutine that outgrows its stack ends the process; nobody's code comes
-// near these.
+// a goroutine that outgrows its stack ends the process; a comma operator costs
+// time with the square of how many follow each other. Nobody's code comes near
+// these.
 const (
-	maxBrackets = 1000 // brackets open at once
-	maxRun      = 2000 // operators and keywords, without ; , or braces between, that may each open a level
-	maxUnread   = 20   // times as many, where texts count as code
+	maxBrackets = 1000   // brackets open at once
+	maxRun      = 4000   // operators and keywords, without ; , or } between, that may each open a level
+	maxDots     = 10_000 // dots, likewise
+	maxCommas   = 4000   // commas of one bracket that is no list, without : or ; between
+	maxUnread   = 20     // times as many, where texts count as code
 )
 
 // tooNested returns the offset at which code nests too deeply, -1 when it does
@@ -23,25 +26,13 @@ func tooNested(code string) int {
 // nests is tooNested with limits so many times as high; with texts it passes
 // over strings and comments.
 func nests(code string, texts bool, times int) int {
-	depth, run, elses := 0, 0, 0
+	n := nesting{open: []level{{kind: '{'}}}
 	for i := 0; i < len(code); i++ {
 		switch c := code[i]; c {
-		case '(', '[', '{':
-			depth++
-			run++
-		case ')', ']', '}':
-			depth = max(depth-1, 0)
-			if c == '}' {
-				run = 0
-			}
-		case ';', ',':
-			run, elses = 0, 0
-		case '!', '~', '-', '+', '=', '?', ':', '*':
-			run++
 		case '\\':
 			i++
 		case '"', '\'', '`':
-			if texts {
+			if n.run++; texts {
 				i = pastText(code, i)
 			}
 		case '/':
@@ -50,15 +41,62 @@ func nests(code string, texts bool, times int) int {
 			}
 		case 'n', 't', 'd', 'e', 'f', 'o', 'w': // ends of new, await, void, typeof, delete, else, if, yield, do, throw
 			if i+1 < len(code) && !letter(code[i+1]) && keyword(code, i) {
-				run++
-				elses++
+				n.run++
+				n.elses++
 			}
+		default:
+			n.punctuation(c)
 		}
-		if depth > maxBrackets*times || run > maxRun*times || elses > maxRun*times {
+		if len(n.open) > maxBrackets*times || n.run > maxRun*times || n.elses > maxRun*times || n.dots > maxDots*times || n.commas > maxCommas*times {
 			return i
 		}
 	}
 	return -1
+}
+
+// nesting is what a scan has seen.
+type nesting struct {
+	open                     []level // brackets, innermost last; the first stands for the file
+	run, elses, dots, commas int
+}
+
+// level is an open bracket and the commas in it.
+type level struct {
+	kind   byte
+	commas int
+}
+
+func (n *nesting) punctuation(c byte) {
+	top := &n.open[len(n.open)-1]
+	switch c {
+	case '(', '[', '{':
+		n.open = append(n.open, level{kind: c})
+		n.run++
+	case ')', ']', '}':
+		if len(n.open) > 1 {
+			n.open = n.open[:len(n.open)-1]
+		}
+		if c == '}' {
+			n.run, n.dots = 0, 0
+		}
+	case ';':
+		top.commas, n.run, n.elses, n.dots = 0, 0, 0, 0
+	case ',':
+		n.run, n.elses, n.dots = 0, 0, 0
+		if top.kind != '[' {
+			top.commas++
+			n.commas = top.commas
+		}
+	case ':':
+		n.run++
+		if top.kind == '{' {
+			top.commas = 0 // a member of an object
+		}
+	case '.':
+		n.dots++
+	case '!', '~', '-', '+', '=', '?', '*':
+		n.run++
+	}
 }
 
 // keyword reports whether a word that may open a level ends at i.

@@ -64,6 +64,11 @@ func TestDeepNestingIsRefusedBeforeItCosts(t *testing.T) {
 		"else":     strings.Repeat("if(a){}else ", 20_000) + "{}",
 		"new":      strings.Repeat("new ", 50_000) + "a",
 		"ternary":  strings.Repeat("a?b:", 50_000) + "a",
+		"dots":     "a" + strings.Repeat(".a", 100_000),
+		"commas":   strings.Repeat("1,", 100_000) + "1",
+		"in block": "{" + strings.Repeat("(1),", 50_000) + "1}",
+		"calls":    "f" + strings.Repeat("()", 50_000),
+		"tagged":   "f" + strings.Repeat("``", 50_000),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -73,7 +78,8 @@ func TestDeepNestingIsRefusedBeforeItCosts(t *testing.T) {
 			}
 		})
 	}
-	long := "export function transformEvent(e) {\n" + strings.Repeat("  if (e.a === '[(') { e.b = { c: [1, 2, (3)] } } else { e.d = !e.d }\n", 3000) + "return e }"
+	long := "export function transformEvent(e) {\n" + strings.Repeat("  if (e.a === '[(') { e.b = { c: [1, 2, (3)] } } else { e.d = !e.d }\n", 3000) + "return e }\n" +
+		"const list = [" + strings.Repeat("'a',", 10_000) + "], table = {" + strings.Repeat("a: 'b',\n", 10_000) + "}"
 	if problems := script.Check([]script.File{{Code: long}}, nil); len(problems) > 0 {
 		t.Errorf("long flat code has problems: %v", problems)
 	}
