@@ -281,7 +281,8 @@ func children(t testing.TB) []int {
 		pid, rest, _ := strings.Cut(string(text), " ")
 		fields := strings.Fields(rest[strings.LastIndexByte(rest, ')')+1:])
 		if len(fields) > 1 && fields[1] == strconv.Itoa(os.Getpid()) && fields[0] != "Z" {
-			if n, err := strconv.Atoi(pid); err == nil {
+			line, err := os.ReadFile(filepath.Join(filepath.Dir(path), "cmdline"))
+			if n, err2 := strconv.Atoi(pid); err == nil && err2 == nil && strings.Contains(string(line), transform.WorkerCommand) {
 				pids = append(pids, n)
 			}
 		}
