@@ -84,7 +84,7 @@ type Engine struct {
 }
 
 // New checks the configuration. fault.Invalid: a number is negative or too large.
-// fault.Internal: this process is a worker itself.
+// fault.Internal: this process is a worker itself, or cannot find its program.
 func New(c Config) (*Engine, error) {
 	if c.Workers == 0 {
 		c.Workers = max(2, runtime.GOMAXPROCS(0))
@@ -102,7 +102,11 @@ func New(c Config) (*Engine, error) {
 		c.MaxBytes = event.MaxBytes
 	}
 	if len(c.Command) == 0 {
-		c.Command = []string{"/proc/self/exe", WorkerCommand} // also when the file was replaced
+		self, err := ownExecutable()
+		if err != nil {
+			return nil, fault.New(fault.Internal, "The path of this program, which is its own transformation worker, cannot be told: %v.", err)
+		}
+		c.Command = []string{self, WorkerCommand}
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)

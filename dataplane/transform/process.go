@@ -10,8 +10,6 @@ import (
 	"slices"
 	"syscall"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // Deadlines of the plane's side.
@@ -29,13 +27,14 @@ type process struct {
 	conn   net.Conn
 	in     *bufio.Reader
 	chains []*Chain // that it holds, the one used last at the end
+	unhook func() bool
 }
 
 // start starts a worker and waits until it is ready. Its environment is empty,
 // its output goes nowhere, its memory is limited by the kernel, and it ends with
-// the plane.
+// the plane (these two on Linux; elsewhere it ends with its socket).
 func start(command []string, l limits) (*process, error) {
-	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	fds, err := socketpair()
 	if err != nil {
 		return nil, fmt.Errorf("socketpair: %w", err)
 	}
@@ -50,7 +49,7 @@ func start(command []string, l limits) (*process, error) {
 	cmd.Env = []string{}
 	cmd.Dir = "/"
 	cmd.ExtraFiles = []*os.File{theirs}
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	cmd.SysProcAttr = attributes()
 	err = cmd.Start()
 	_ = theirs.Close()
 	if err != nil {
@@ -67,12 +66,8 @@ func start(command []string, l limits) (*process, error) {
 
 // greet limits the process, tells it its limits and waits for its answer.
 func (p *process) greet(l limits) error {
-	most := unix.Rlimit{Cur: uint64(2*l.Memory) + 512<<20, Max: uint64(2*l.Memory) + 512<<20}
-	if err := unix.Prlimit(p.cmd.Process.Pid, unix.RLIMIT_DATA, &most, nil); err != nil {
-		return fmt.Errorf("limit a worker's memory: %w", err)
-	}
-	if err := unix.Prlimit(p.cmd.Process.Pid, unix.RLIMIT_CORE, &unix.Rlimit{}, nil); err != nil {
-		return fmt.Errorf("limit a worker's dumps: %w", err)
+	if err := confine(p.cmd.Process.Pid, uint64(2*l.Memory)+512<<20); err != nil {
+		return err
 	}
 	kind, _, err := p.ask(l.frame(), startDeadline)
 	if err != nil {
@@ -148,9 +143,17 @@ const (
 
 // stop ends the process and waits for it.
 func (p *process) stop() {
+	p.unhooked()
 	_ = p.conn.Close()
 	_ = p.cmd.Process.Kill()
 	_ = p.cmd.Wait() // how it ended is in ProcessState
+}
+
+// unhooked takes back what was to happen at the end of Run.
+func (p *process) unhooked() {
+	if p.unhook != nil {
+		p.unhook()
+	}
 }
 
 // fate ends a process that gave err instead of an answer, and says how it died.
@@ -163,6 +166,7 @@ func (p *process) fate(err error) death {
 		return deathLate
 	}
 	// The socket ended, so the process is ending by itself.
+	p.unhooked()
 	waited := make(chan struct{})
 	kill := time.AfterFunc(time.Second, func() { _ = p.cmd.Process.Kill(); close(waited) })
 	_ = p.conn.Close()

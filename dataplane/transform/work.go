@@ -63,6 +63,7 @@ func (e *Engine) started(ctx context.Context) *process {
 			if down {
 				e.queue.found()
 			}
+			p.unhook = context.AfterFunc(ctx, func() { _ = p.conn.Close() }) // nobody waits for an answer then
 			return p
 		}
 		e.config.Log.ErrorContext(ctx, "transformation worker did not start", "error", err)
