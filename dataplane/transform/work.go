@@ -15,6 +15,7 @@ import (
 const (
 	firstWait = 100 * time.Millisecond
 	maxWait   = 5 * time.Second
+	maxTries  = 3 // after which a worker counts as down
 )
 
 // Kills after which an event is not tried again.
@@ -54,7 +55,8 @@ func (e *Engine) work(ctx context.Context) {
 
 // started returns a new process, nil when ctx ends before one could be started.
 func (e *Engine) started(ctx context.Context) *process {
-	for wait, down := firstWait, false; ; wait = min(2*wait, maxWait) {
+	down := false
+	for wait, tries := firstWait, 1; ; wait, tries = min(2*wait, maxWait), tries+1 {
 		if ctx.Err() != nil {
 			return nil
 		}
@@ -67,7 +69,7 @@ func (e *Engine) started(ctx context.Context) *process {
 			return p
 		}
 		e.config.Log.ErrorContext(ctx, "transformation worker did not start", "error", err)
-		if !down {
+		if tries == maxTries {
 			down = true
 			e.queue.lost()
 		}
