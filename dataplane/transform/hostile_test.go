@@ -235,7 +235,7 @@ func TestKilledWorkersLoseNothing(t *testing.T) {
 			case <-stop:
 				killed <- n
 				return
-			case <-time.After(60 * time.Millisecond):
+			case <-time.After(100 * time.Millisecond):
 				if pids := children(t); len(pids) > 0 && syscall.Kill(pids[n%len(pids)], syscall.SIGKILL) == nil {
 					n++
 				}

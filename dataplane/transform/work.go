@@ -15,7 +15,7 @@ import (
 const (
 	firstWait = 100 * time.Millisecond
 	maxWait   = 5 * time.Second
-	maxTries  = 3 // after which a worker counts as down
+	maxTries  = 5 // after which a worker counts as down
 )
 
 // Kills after which an event is not tried again.
