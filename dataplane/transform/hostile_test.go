@@ -246,7 +246,15 @@ func TestKilledWorkersLoseNothing(t *testing.T) {
 	for range 4 {
 		wg.Go(func() {
 			for range 4 {
-				r := apply(t, e, c, numbered(t, 150))
+				r, err := e.Apply(context.Background(), c, meta, numbered(t, 150))
+				for err != nil && fault.KindOf(err) == fault.Unavailable { // all were killed while they started
+					r, err = e.Apply(context.Background(), c, meta, numbered(t, 150))
+				}
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				whole(t, 150, r)
 				for _, d := range r.Ends {
 					t.Errorf("event %d ended: %s %s", d.From, d.Code, d.Text)
 				}
