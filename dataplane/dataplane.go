@@ -47,6 +47,7 @@ type DataPlane struct {
 	store      *queue.Store
 	partitions []*partition
 	disk       disk
+	gateway    *ingest.Gateway
 }
 
 // Addresses is where a plane listens, as host:port; empty before Run listens.
@@ -290,6 +291,7 @@ func (d *DataPlane) doors(writer *queue.Writer, g *guard.Guard) (doors, error) {
 	if err != nil {
 		return doors{}, fmt.Errorf("gateway: %w", err)
 	}
+	d.gateway = gateway
 	dead := make([]view.Dead, len(d.partitions))
 	for i, p := range d.partitions {
 		dead[i] = p

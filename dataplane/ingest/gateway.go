@@ -44,9 +44,6 @@ type Config struct {
 	// of kind fault.Limited or fault.Unavailable is answered with 503; the code of
 	// its first problem, if it has one, is the code of the answer.
 	Append func(context.Context, []event.Event) error
-	// Limit is asked before Append how long a source has to wait before it may
-	// send n more events; more than 0 is answered with 429. Nil: no limit.
-	Limit func(e Entry, n int) time.Duration
 	// Ready says why an event would not be accepted now. Nil: always ready.
 	Ready func() error
 	// Version is what GET /version answers.
@@ -68,6 +65,7 @@ type Gateway struct {
 	sources   map[string]Source
 	router    *echo.Echo
 	books     books
+	limits    limits
 	memory    budget
 	parsing   chan struct{} // a place for each request that is being parsed
 	expanding chan struct{} // a place for each that is being unzipped whole
@@ -204,7 +202,7 @@ func cors(w http.ResponseWriter, r *http.Request) bool {
 	h.Set("Access-Control-Allow-Credentials", "true")
 	h.Set("Vary", "Origin")
 	if r.Method != http.MethodOptions || r.Header.Get("Access-Control-Request-Method") == "" {
-		h.Set("Access-Control-Expose-Headers", "Retry-After")
+		h.Set("Access-Control-Expose-Headers", "Retry-After, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset")
 		return false
 	}
 	h.Set("Access-Control-Allow-Methods", "GET, HEAD, POST, OPTIONS")
