@@ -25,6 +25,7 @@ func refused(f failure) outcome { return outcome{fail: f} }
 func (g *Gateway) accept(w http.ResponseWriter, r *http.Request, call Call) {
 	b := g.bodies.Get().(*body)
 	defer g.release(b)
+	b.from.wait(w, r)
 	o := g.serve(r, call, b)
 	o.rate.tell(w.Header())
 	switch {
@@ -46,7 +47,9 @@ func (g *Gateway) serve(r *http.Request, call Call, b *body) outcome {
 		if entry.Source != "" && o.rate.limit == 0 {
 			g.books.of(entry).refuse(1)
 		}
-		drain(r)
+		if b.from.err == nil {
+			drain(&b.from, r)
+		}
 		return o
 	}
 	if call == webhook {
@@ -159,20 +162,36 @@ func (g *Gateway) parse(r *http.Request, entry Entry, call Call, b *body) ([]eve
 	if !ok {
 		return nil, nil, fault.New(fault.Internal, "source kind %s is not in this plane", entry.Type)
 	}
-	select {
-	case g.parsing <- struct{}{}:
-		defer func() { <-g.parsing }()
-	case <-r.Context().Done():
-		return nil, nil, fault.New(fault.Unavailable, "the client went away")
+	if !seat(g.parsing) {
+		return nil, nil, fault.New(fault.Limited, "too many requests are being parsed")
 	}
+	defer func() { <-g.parsing }()
 	return source.Parse(Request{
 		Entry: entry, Call: call, Body: b.data,
 		ReceivedAt: g.config.Now(), IP: g.peer(r),
 	})
 }
 
+// seat takes one of the places of room, false when there is none in time.
+func seat(room chan struct{}) bool {
+	select {
+	case room <- struct{}{}:
+		return true
+	default:
+	}
+	late := time.NewTimer(parseTimeout)
+	defer late.Stop()
+	select {
+	case room <- struct{}{}:
+		return true
+	case <-late.C:
+		return false
+	}
+}
+
 // append makes all events of a request durable, the quarantined ones behind the
-// others, in one go or, for a large request, in few.
+// others, in one go or, for a large request, in few. It goes on when the client
+// goes away: a page that is closed has sent its events all the same.
 func (g *Gateway) append(ctx context.Context, kept []event.Event, rejected []Reject, b *body) (failure, bool) {
 	all := kept
 	for _, r := range rejected {
@@ -184,10 +203,10 @@ func (g *Gateway) append(ctx context.Context, kept []event.Event, rejected []Rej
 	for i := range all {
 		size += int64(len(all[i].JSON))
 	}
-	if !g.hold(b, size) {
+	if !b.holdEvents(&g.unwritten, size) {
 		return failBusy, false
 	}
-	ctx, cancel := context.WithTimeout(ctx, appendTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), appendTimeout)
 	defer cancel()
 	for len(all) > 0 {
 		n, bytes := 1, len(all[0].JSON)

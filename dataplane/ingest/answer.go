@@ -37,6 +37,8 @@ var (
 	failZip        = failure{http.StatusBadRequest, "bad_encoding", "The body is not in the encoding that Content-Encoding names.", 0}
 	failEncoding   = failure{http.StatusBadRequest, "unsupported_encoding", "The body may be plain, gzip, deflate, br or zstd.", 0}
 	failRate       = failure{http.StatusTooManyRequests, "rate_limited", "The source sends more than it may; wait as long as Retry-After says.", 0}
+	failSlow       = failure{http.StatusRequestTimeout, "request_timeout", "The body did not come in time; send it again.", 0}
+	failDraining   = failure{http.StatusServiceUnavailable, "draining", "The plane is about to stop.", retrySoon}
 	failBusy       = failure{http.StatusServiceUnavailable, "overloaded", "The plane has too many requests under way; send it again.", retrySoon}
 	failNoneKept   = failure{http.StatusBadRequest, "no_valid_event", "No event of the batch could be kept; rejected says why.", 0}
 )

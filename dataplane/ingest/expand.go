@@ -3,7 +3,6 @@ package ingest
 import (
 	"bytes"
 	"io"
-	"net/http"
 
 	"github.com/andybalholm/brotli"
 	"github.com/klauspost/compress/flate"
@@ -16,9 +15,8 @@ const (
 	// maxWindow is how far back a zstd body may refer, in bytes: what the format
 	// asks of every decoder. Brotli's own bound is 16 MiB.
 	maxWindow = 8 << 20
-	// expandBytes is what the decoder of one request holds at most.
-	expandBytes = 18 << 20
-	// maxExpanding is how many requests are unzipped at once by such decoders.
+	// maxExpanding is how many requests are unzipped at once by such decoders,
+	// which hold at most 18 MiB each.
 	maxExpanding = 4
 )
 
@@ -49,24 +47,18 @@ func inflate(zip *bytes.Reader) (io.Reader, func(), error) {
 	return flate.NewReader(zip), func() {}, nil
 }
 
-// expand reads the body of r, zipped as open understands it, into b.
-func (g *Gateway) expand(r *http.Request, b *body, open func(*bytes.Reader) (io.Reader, func(), error)) (failure, bool) {
-	if fail, ok := g.fill(b, r.Body, failBody); !ok {
+// expand reads the body, zipped as open understands it, into b.
+func (g *Gateway) expand(b *body, exact int, open func(*bytes.Reader) (io.Reader, func(), error)) (failure, bool) {
+	if fail, ok := g.fill(b, &b.from, exact, failBody); !ok {
 		return fail, false
 	}
 	if len(b.data) == 0 {
 		return failZip, false
 	}
-	select {
-	case g.expanding <- struct{}{}:
-		defer func() { <-g.expanding }()
-	case <-r.Context().Done():
-		return failBody, false
-	}
-	if !g.memory.take(expandBytes) {
+	if !seat(g.expanding) {
 		return failBusy, false
 	}
-	defer g.memory.give(expandBytes)
+	defer func() { <-g.expanding }()
 	zip := bytes.NewReader(b.data)
 	src, done, err := open(zip)
 	if err != nil {
@@ -74,7 +66,7 @@ func (g *Gateway) expand(r *http.Request, b *body, open func(*bytes.Reader) (io.
 	}
 	defer done()
 	b.data = nil // zip has it; what is held for it is given back with the rest
-	if fail, ok := g.fill(b, src, failZip); !ok {
+	if fail, ok := g.fill(b, src, 0, failZip); !ok {
 		return fail, false
 	}
 	if zip.Len() > 0 { // something stands behind the end

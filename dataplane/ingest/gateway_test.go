@@ -289,7 +289,7 @@ func TestServeAnswersWhatIsUnderWayAndThenEnds(t *testing.T) {
 	}
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
-	go func() { ended <- ingest.Serve(ctx, ln, g) }()
+	go func() { ended <- g.Serve(ctx, ln, ingest.ServeConfig{}) }()
 	status := make(chan int, 1)
 	go func() {
 		req, _ := http.NewRequest("POST", "http://"+ln.Addr().String()+"/v1/track", strings.NewReader("x"))

@@ -1,0 +1,79 @@
+package ingest
+
+import (
+	"bytes"
+	"net"
+	"sync"
+	"sync/atomic"
+)
+
+// doorway is a listener that closes connections past a number, instead of
+// letting all of them wait.
+type doorway struct {
+	net.Listener
+	most int64
+	open atomic.Int64
+}
+
+// Accept returns the next connection that there is room for.
+func (d *doorway) Accept() (net.Conn, error) {
+	for {
+		conn, err := d.Listener.Accept()
+		if err != nil {
+			return nil, err // a listener's errors are net/http's to judge
+		}
+		if d.open.Add(1) > d.most {
+			d.open.Add(-1)
+			_ = conn.Close()
+			continue
+		}
+		leave := sync.OnceFunc(func() { d.open.Add(-1) })
+		if tcp, ok := conn.(*net.TCPConn); ok {
+			return &guest{TCPConn: tcp, leave: leave}, nil
+		}
+		return &stranger{Conn: conn, leave: leave}, nil
+	}
+}
+
+// guest is a connection of a client.
+type guest struct {
+	*net.TCPConn
+	leave func()
+}
+
+func (c *guest) Close() error {
+	c.leave()
+	return c.TCPConn.Close()
+}
+
+// The answers of net/http itself that put a client's mistake on the server: an
+// unknown transfer coding, an unknown version of HTTP. No handler is asked.
+var (
+	notImplemented = []byte("HTTP/1.1 501 ")
+	noSuchVersion  = []byte("HTTP/1.1 505 ")
+	badRequest     = []byte("HTTP/1.1 400 Bad Request")
+)
+
+// Write sends b. Those two answers of net/http, which it writes in one piece,
+// become 400; the gateway itself never answers so.
+func (c *guest) Write(b []byte) (int, error) {
+	if !bytes.HasPrefix(b, notImplemented) && !bytes.HasPrefix(b, noSuchVersion) {
+		return c.TCPConn.Write(b)
+	}
+	end := max(bytes.IndexByte(b, '\r'), 0) // of the status line
+	if _, err := c.TCPConn.Write(append(bytes.Clone(badRequest), b[end:]...)); err != nil {
+		return 0, err
+	}
+	return len(b), nil
+}
+
+// stranger is a connection that is not of TCP.
+type stranger struct {
+	net.Conn
+	leave func()
+}
+
+func (c *stranger) Close() error {
+	c.leave()
+	return c.Conn.Close()
+}
