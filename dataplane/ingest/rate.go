@@ -162,9 +162,9 @@ func (a allowance) tell(h http.Header) {
 	if a.limit == 0 {
 		return
 	}
-	h.Set("RateLimit-Limit", strconv.FormatInt(a.limit, 10))
-	h.Set("RateLimit-Remaining", strconv.FormatInt(a.remaining, 10))
-	h.Set("RateLimit-Reset", strconv.FormatInt(seconds(a.reset), 10))
+	for name, n := range map[string]int64{"RateLimit-Limit": a.limit, "RateLimit-Remaining": a.remaining, "RateLimit-Reset": seconds(a.reset)} {
+		h[name] = []string{strconv.FormatInt(n, 10)} // spelled as people know it
+	}
 }
 
 // seconds is d in whole seconds, rounded up.

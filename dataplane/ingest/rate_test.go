@@ -34,8 +34,11 @@ func metered(t *testing.T, rate *ingest.Rate, now *time.Time, appended *error) *
 // told is what an answer says of the limit: status, Retry-After, then
 // RateLimit-Limit, -Remaining and -Reset.
 func told(w *httptest.ResponseRecorder) string {
-	h := w.Header()
-	return strings.Join([]string{fmt.Sprint(w.Code), h.Get("Retry-After"), h.Get("RateLimit-Limit"), h.Get("RateLimit-Remaining"), h.Get("RateLimit-Reset")}, " ")
+	out := fmt.Sprint(w.Code)
+	for _, name := range []string{"Retry-After", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"} {
+		out += " " + strings.Join(w.Header()[name], "")
+	}
+	return out
 }
 
 func TestASourceOverItsRateWaits(t *testing.T) {
