@@ -162,9 +162,9 @@ func (a allowance) tell(h http.Header) {
 	if a.limit == 0 {
 		return
 	}
-	for name, n := range map[string]int64{"RateLimit-Limit": a.limit, "RateLimit-Remaining": a.remaining, "RateLimit-Reset": seconds(a.reset)} {
-		h[name] = []string{strconv.FormatInt(n, 10)} // spelled as people know it
-	}
+	// In one piece of memory, and spelled as people know them.
+	values := []string{strconv.FormatInt(a.limit, 10), strconv.FormatInt(a.remaining, 10), strconv.FormatInt(seconds(a.reset), 10)}
+	h["RateLimit-Limit"], h["RateLimit-Remaining"], h["RateLimit-Reset"] = values[0:1:1], values[1:2:2], values[2:3:3]
 }
 
 // seconds is d in whole seconds, rounded up.
