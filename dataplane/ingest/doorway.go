@@ -2,9 +2,12 @@ package ingest
 
 import (
 	"bytes"
+	"crypto/tls"
 	"net"
+	"net/http"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // doorway is a listener that closes connections past a number, instead of
@@ -13,7 +16,46 @@ type doorway struct {
 	net.Listener
 	most int64
 	open atomic.Int64
+	busy atomic.Int64 // connections that are new or have a request under way
 }
+
+// state is http.Server.ConnState.
+func (d *doorway) state(conn net.Conn, s http.ConnState) {
+	if secure, ok := conn.(*tls.Conn); ok {
+		conn = secure.NetConn()
+	}
+	c, ok := conn.(interface{ working() *atomic.Bool })
+	if !ok {
+		return
+	}
+	switch s {
+	case http.StateNew, http.StateActive:
+		if c.working().CompareAndSwap(false, true) {
+			d.busy.Add(1)
+		}
+	case http.StateIdle, http.StateHijacked, http.StateClosed:
+		if c.working().CompareAndSwap(true, false) {
+			d.busy.Add(-1)
+		}
+	}
+}
+
+// quiet waits until no connection is busy, most at the longest.
+func (d *doorway) quiet(most time.Duration) {
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for end := time.Now().Add(most); d.busy.Load() > 0 && time.Now().Before(end); {
+		<-tick.C
+	}
+}
+
+// visit is what a connection takes up.
+type visit struct {
+	leave func()
+	busy  atomic.Bool
+}
+
+func (p *visit) working() *atomic.Bool { return &p.busy }
 
 // Accept returns the next connection that there is room for.
 func (d *doorway) Accept() (net.Conn, error) {
@@ -29,16 +71,16 @@ func (d *doorway) Accept() (net.Conn, error) {
 		}
 		leave := sync.OnceFunc(func() { d.open.Add(-1) })
 		if tcp, ok := conn.(*net.TCPConn); ok {
-			return &guest{TCPConn: tcp, leave: leave}, nil
+			return &guest{TCPConn: tcp, visit: visit{leave: leave}}, nil
 		}
-		return &stranger{Conn: conn, leave: leave}, nil
+		return &stranger{Conn: conn, visit: visit{leave: leave}}, nil
 	}
 }
 
 // guest is a connection of a client.
 type guest struct {
 	*net.TCPConn
-	leave func()
+	visit
 }
 
 func (c *guest) Close() error {
@@ -70,7 +112,7 @@ func (c *guest) Write(b []byte) (int, error) {
 // stranger is a connection that is not of TCP.
 type stranger struct {
 	net.Conn
-	leave func()
+	visit
 }
 
 func (c *stranger) Close() error {

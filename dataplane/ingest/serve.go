@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -22,6 +23,7 @@ const (
 	stallTimeout   = 10 * time.Second // without a byte of the body
 	writeTimeout   = readTimeout + parseTimeout + 2*appendTimeout
 	idleTimeout    = 2 * time.Minute
+	quietTimeout   = time.Second // for connections whose request may still be on its way in
 	drainTimeout   = 10 * time.Second
 	maxHeaderSize  = 64 << 10
 	maxStreams     = 128 // requests at once on one connection of HTTP/2
@@ -58,6 +60,8 @@ func (g *Gateway) Serve(ctx context.Context, ln net.Listener, c ServeConfig) err
 		Protocols:         new(http.Protocols),
 		ErrorLog:          log.New(io.Discard, "", 0), // its lines hold clients' addresses
 	}
+	door := &doorway{Listener: ln, most: int64(cmp.Or(c.MaxConnections, maxConnections))}
+	s.ConnState = door.state
 	s.Protocols.SetHTTP1(true)
 	s.Protocols.SetHTTP2(true)
 	s.Protocols.SetUnencryptedHTTP2(true) // for proxies that end TLS; only who knows it speaks it
@@ -65,13 +69,10 @@ func (g *Gateway) Serve(ctx context.Context, ln net.Listener, c ServeConfig) err
 	if c.TLS != nil {
 		serve = func(l net.Listener) error { return s.ServeTLS(l, "", "") }
 	}
-	most := c.MaxConnections
-	if most == 0 {
-		most = maxConnections
-	}
 	group, inner := errgroup.WithContext(ctx)
 	group.Go(func() error {
-		if err := serve(&doorway{Listener: ln, most: int64(most)}); !errors.Is(err, http.ErrServerClosed) {
+		err := serve(door)
+		if !errors.Is(err, http.ErrServerClosed) && !(g.draining.Load() && errors.Is(err, net.ErrClosed)) {
 			return fmt.Errorf("gateway on %s: %w", ln.Addr(), err)
 		}
 		return nil
@@ -82,6 +83,9 @@ func (g *Gateway) Serve(ctx context.Context, ln net.Listener, c ServeConfig) err
 		if ctx.Err() != nil { // else the listener broke, and there is nothing to linger for
 			<-time.After(c.Linger)
 		}
+		// Shutdown cuts requests that were read while it began, so it has to find none.
+		_ = ln.Close()
+		door.quiet(quietTimeout)
 		drain, cancel := context.WithTimeout(context.WithoutCancel(inner), drainTimeout)
 		defer cancel()
 		if err := s.Shutdown(drain); err != nil {
