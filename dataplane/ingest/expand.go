@@ -22,23 +22,40 @@ const (
 
 // decoders open a zipped body by its encoding. The zip is whole, so a decoder
 // with its large window never waits for a slow client.
-var decoders = map[string]func(zip *bytes.Reader) (src io.Reader, done func(), err error){
-	"deflate": inflate,
-	"br": func(zip *bytes.Reader) (io.Reader, func(), error) {
-		return brotli.NewReader(zip), func() {}, nil
-	},
-	"zstd": func(zip *bytes.Reader) (io.Reader, func(), error) {
-		d, err := zstd.NewReader(zip, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxWindow))
-		if err != nil {
+var decoders = map[string]func(g *Gateway, zip *bytes.Reader) (src io.Reader, done func(), err error){
+	"deflate": (*Gateway).inflate,
+	"br":      (*Gateway).brotli,
+	"zstd":    (*Gateway).zstd,
+}
+
+// brotli opens br.
+func (g *Gateway) brotli(zip *bytes.Reader) (io.Reader, func(), error) {
+	return brotli.NewReader(zip), func() {}, nil
+}
+
+// zstd opens zstd. A decoder takes longer to make than most bodies to unzip.
+func (g *Gateway) zstd(zip *bytes.Reader) (io.Reader, func(), error) {
+	d, _ := g.zstds.Get().(*zstd.Decoder)
+	if d == nil {
+		var err error
+		if d, err = zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxWindow)); err != nil {
 			return nil, nil, err
 		}
-		return d, d.Close, nil
-	},
+	}
+	if err := d.Reset(zip); err != nil {
+		d.Close()
+		return nil, nil, err
+	}
+	return d, func() {
+		if d.Reset(nil) == nil { // lets go of the body
+			g.zstds.Put(d)
+		}
+	}, nil
 }
 
 // inflate opens deflate as the standard means it, with the frame of zlib, and as
 // some clients do, without.
-func inflate(zip *bytes.Reader) (io.Reader, func(), error) {
+func (g *Gateway) inflate(zip *bytes.Reader) (io.Reader, func(), error) {
 	var head [2]byte
 	if n, _ := zip.ReadAt(head[:], 0); n == 2 && head[0]&0x0f == 8 && (int(head[0])<<8|int(head[1]))%31 == 0 {
 		src, err := zlib.NewReader(zip)
@@ -48,7 +65,7 @@ func inflate(zip *bytes.Reader) (io.Reader, func(), error) {
 }
 
 // expand reads the body, zipped as open understands it, into b.
-func (g *Gateway) expand(b *body, exact int, open func(*bytes.Reader) (io.Reader, func(), error)) (failure, bool) {
+func (g *Gateway) expand(b *body, exact int, open func(*Gateway, *bytes.Reader) (io.Reader, func(), error)) (failure, bool) {
 	if fail, ok := g.fill(b, &b.from, exact, failBody); !ok {
 		return fail, false
 	}
@@ -60,7 +77,7 @@ func (g *Gateway) expand(b *body, exact int, open func(*bytes.Reader) (io.Reader
 	}
 	defer func() { <-g.expanding }()
 	zip := bytes.NewReader(b.data)
-	src, done, err := open(zip)
+	src, done, err := open(g, zip)
 	if err != nil {
 		return failZip, false
 	}

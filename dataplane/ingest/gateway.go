@@ -78,6 +78,7 @@ type Gateway struct {
 	expanding chan struct{} // a place for each that is being unzipped whole
 	bodies    sync.Pool     // *body
 	zips      sync.Pool     // *gzip.Reader
+	zstds     sync.Pool     // *zstd.Decoder
 	logged    atomic.Int64  // when a broken request was logged last, Unix seconds
 }
 

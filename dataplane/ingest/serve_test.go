@@ -15,7 +15,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"weir/dataplane/event"
 	"weir/dataplane/ingest"
 )
 
@@ -251,7 +250,7 @@ func TestSlowClientsAreAnsweredOrCutInTime(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				g := gateway(t, config(func(_ context.Context, events []event.Event) error { return nil }))
+				g := gateway(t, config(fine))
 				ln := &pipes{conns: make(chan net.Conn), closed: make(chan struct{})}
 				ctx, cancel := context.WithCancel(t.Context())
 				ended := make(chan error, 1)
@@ -260,19 +259,7 @@ func TestSlowClientsAreAnsweredOrCutInTime(t *testing.T) {
 				ln.conns <- server
 				began := time.Now()
 				var sending sync.WaitGroup
-				sending.Go(func() {
-					for next := tc.start; ; next = tc.drip {
-						if next != "" {
-							if _, err := io.WriteString(client, next); err != nil {
-								return
-							}
-						}
-						if tc.drip == "" {
-							return
-						}
-						time.Sleep(time.Second)
-					}
-				})
+				sending.Go(func() { drip(client, tc.start, tc.drip) })
 				res, err := http.ReadResponse(bufio.NewReader(client), nil)
 				took := time.Since(began)
 				switch {
@@ -292,6 +279,21 @@ func TestSlowClientsAreAnsweredOrCutInTime(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// drip writes start, then next every second, until the connection is closed.
+func drip(conn net.Conn, start, next string) {
+	for text := start; ; text = next {
+		if text != "" {
+			if _, err := io.WriteString(conn, text); err != nil {
+				return
+			}
+		}
+		if next == "" {
+			return
+		}
+		time.Sleep(time.Second)
 	}
 }
 
