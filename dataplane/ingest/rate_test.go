@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -111,6 +113,29 @@ func TestEachSourceHasItsOwnRateAndKeepsItsBucket(t *testing.T) {
 		if got := told(post(g, "x", as(step.key))); got != step.want {
 			t.Errorf("step %d: %q, want %q", i, got, step.want)
 		}
+	}
+}
+
+func TestManyAtOnceGetNoMoreThanTheBucketHolds(t *testing.T) {
+	rate, now := ingest.Rate{Events: 1, Burst: 300}, time.Unix(1_700_000_000, 0)
+	var fine error
+	g := metered(t, &rate, &now, &fine)
+	var clients sync.WaitGroup
+	var taken atomic.Int64
+	for range 50 {
+		clients.Go(func() {
+			for range 20 {
+				if w := post(g, "x", nil); w.Code == 200 {
+					taken.Add(1)
+				} else if w.Code != 429 {
+					t.Errorf("%d %s", w.Code, w.Body)
+				}
+			}
+		})
+	}
+	clients.Wait()
+	if taken.Load() != 300 {
+		t.Errorf("%d taken, want 300", taken.Load())
 	}
 }
 

@@ -249,13 +249,15 @@ func peak(t *testing.T, pid int) int64 {
 	return 0
 }
 
-// calmConfig is a source under attack and one beside it, each with its webhook.
+// calmConfig is a source under attack and one beside it, each with its webhook,
+// and a source that may send little.
 func calmConfig(web, calm string) string {
 	return fmt.Sprintf(`workspace: acme
 region: eu
 sources:
   - { name: web, type: http, writeKey: wk_web }
   - { name: calm, type: http, writeKey: wk_calm }
+  - { name: metered, type: javascript, writeKey: wk_metered, settings: { rate: 1, burst: 5 } }
 destinations:
   - { name: hook, type: webhook, settings: { url: %q } }
   - { name: haven, type: webhook, settings: { url: %q } }
@@ -275,6 +277,7 @@ func TestHostileInputHarmsNobody(t *testing.T) {
 	storm(t, in, attacks)
 	t.Logf("%d attacks, at most %d MiB", len(attacks), peak(t, p.cmd.Process.Pid)>>20)
 	crowd(t, in)
+	exceed(t, in)
 	accept(t, in.Gateway, "/v1/track", "wk_calm", `{"userId":"calm","messageId":"calm-last"}`)
 
 	until(t, "the neighbours' events, each once", func() bool { return len(calm.ids()) == len(attacks)+1 })
@@ -358,4 +361,35 @@ func crowd(t *testing.T, in installation) {
 	}
 	all.Wait()
 	t.Logf("of the crowd %d were read, %d sent away", refused.Load(), busy.Load())
+}
+
+// exceed sends more than a source may: it is told how long to wait, and waiting
+// that long helps.
+func exceed(t *testing.T, in installation) {
+	t.Helper()
+	batch := func(n int) *http.Response {
+		body := `{"batch":[` + strings.Repeat(`{"userId":"u"},`, n-1) + `{"userId":"u"}]}`
+		req, err := http.NewRequest("POST", in.Gateway+"/v1/batch?writeKey=wk_metered", strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		res, err := client.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = res.Body.Close()
+		return res
+	}
+	if res := batch(4); res.StatusCode != 200 || res.Header.Get("RateLimit-Limit") != "5" || res.Header.Get("RateLimit-Remaining") != "1" {
+		t.Errorf("within the rate: %d %v", res.StatusCode, res.Header)
+	}
+	res := batch(4)
+	wait, err := strconv.Atoi(res.Header.Get("Retry-After"))
+	if res.StatusCode != 429 || err != nil || wait < 1 || wait > 3 || res.Header.Get("RateLimit-Reset") == "" {
+		t.Fatalf("over the rate: %d %v", res.StatusCode, res.Header)
+	}
+	<-time.After(time.Duration(wait) * time.Second)
+	if res := batch(4); res.StatusCode != 200 {
+		t.Errorf("after Retry-After: %d %v", res.StatusCode, res.Header)
+	}
 }
