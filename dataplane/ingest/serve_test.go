@@ -15,6 +15,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"weir/dataplane/event"
 	"weir/dataplane/ingest"
 )
 
@@ -209,6 +210,9 @@ func TestLingeringTellsBeforeTheDoorCloses(t *testing.T) {
 	}
 }
 
+// stall is how long the gateway waits for the next byte of a body.
+const stall = 10 * time.Second
+
 // pipes is a listener in memory, so that its clients live in the time of a test.
 type pipes struct {
 	conns  chan net.Conn
@@ -295,6 +299,37 @@ func drip(conn net.Conn, start, next string) {
 		}
 		time.Sleep(time.Second)
 	}
+}
+
+func TestAConnectionOutlivesASlowLog(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := gateway(t, config(func(ctx context.Context, _ []event.Event) error {
+			time.Sleep(stall + 5*time.Second)
+			return nil
+		}))
+		ln := &pipes{conns: make(chan net.Conn), closed: make(chan struct{})}
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- g.Serve(ctx, ln, ingest.ServeConfig{}) }()
+		client, server := net.Pipe()
+		ln.conns <- server
+		answers := bufio.NewReader(client)
+		for i := range 3 {
+			if _, err := io.WriteString(client, "POST /v1/track HTTP/1.1\r\nHost: x\r\nAuthorization: Basic c3JjX2E6\r\nContent-Length: 1\r\n\r\nx"); err != nil {
+				t.Fatal(err)
+			}
+			res, err := http.ReadResponse(answers, nil)
+			if err != nil || res.StatusCode != 200 || res.Close {
+				t.Fatalf("request %d: %+v, %v", i, res, err)
+			}
+			_, _ = io.Copy(io.Discard, res.Body)
+		}
+		_ = client.Close()
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 func TestBodiesThatOnlyPromiseTakeNoMemory(t *testing.T) {
