@@ -89,7 +89,8 @@ bench: build ## speed and memory, with ratios against baselines of the same run
 	go test -run '^$$' -bench . -benchmem $$(go list work | grep -v -e /store/ent -e /e2e)
 	go run ./infra/weir/bench -weir bin/weir
 
-fuzz: ## every fuzz target for FUZZTIME
+fuzz: ## every fuzz target for FUZZTIME (short in .ci/run; for a night: FUZZTIME=1h)
+	$(call step,fuzz $(FUZZTIME) each)
 	@infra/tools/fuzz.sh $(FUZZTIME)
 
 clean: ## remove what was built

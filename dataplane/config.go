@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"weir/dataplane/destinations"
 	"weir/dataplane/plan"
@@ -31,6 +32,14 @@ type Config struct {
 	// GatewayURL and ViewURL are where people and browsers reach it; empty: as
 	// told at joining.
 	GatewayURL, ViewURL string
+
+	// Certificates and keys in PEM files: with them gateway and view speak TLS. A
+	// file that changes is read again.
+	GatewayCert, GatewayKey, ViewCert, ViewKey string
+
+	// Linger is how long the gateway still takes connections when it is told to
+	// stop, with /ready false: on Kubernetes a few seconds. 0: not at all.
+	Linger time.Duration
 
 	AllowPrivate   bool     // destinations may be on private and loopback addresses
 	Partitions     int      // of a new plane; 0: as it was, 2 for a new one
@@ -61,6 +70,14 @@ func (c *Config) check() ([]netip.Prefix, error) {
 			refuse("The address %q for the %s is not host:port.", *a.text, a.name)
 		}
 	}
+	for _, p := range []struct{ name, cert, key string }{{"gateway", c.GatewayCert, c.GatewayKey}, {"view", c.ViewCert, c.ViewKey}} {
+		if (p.cert == "") != (p.key == "") {
+			refuse("The %s needs both a certificate and its key, or none.", p.name)
+		}
+	}
+	if c.Linger < 0 || c.Linger > time.Minute {
+		refuse("The gateway may linger up to a minute, not %v.", c.Linger)
+	}
 	var trusted []netip.Prefix
 	for _, text := range c.TrustedProxies {
 		p, err := netip.ParsePrefix(text)
@@ -69,6 +86,9 @@ func (c *Config) check() ([]netip.Prefix, error) {
 		}
 		if err != nil {
 			refuse("%q is not a network such as 10.0.0.0/8.", text)
+		}
+		if a := p.Addr(); a.Is4In6() && p.Bits() >= 96 { // an IPv4 network in the dress of IPv6
+			p = netip.PrefixFrom(a.Unmap(), p.Bits()-96)
 		}
 		trusted = append(trusted, p)
 	}

@@ -47,6 +47,7 @@ type DataPlane struct {
 	store      *queue.Store
 	partitions []*partition
 	disk       disk
+	gateway    *ingest.Gateway
 }
 
 // Addresses is where a plane listens, as host:port; empty before Run listens.
@@ -159,9 +160,11 @@ func (d *DataPlane) run(ctx context.Context, k keys, g *guard.Guard, l listeners
 	}()
 
 	front, fctx := errgroup.WithContext(ctx)
-	front.Go(func() error { return ingest.Serve(fctx, l.gateway, doors.gateway) })
-	front.Go(func() error { return serve(fctx, l.view, doors.view) })
-	front.Go(func() error { return serve(fctx, l.metrics, doors.metrics) })
+	front.Go(func() error {
+		return d.gateway.Serve(fctx, l.gateway, ingest.ServeConfig{TLS: l.gatewayTLS, Linger: d.cfg.Linger})
+	})
+	front.Go(func() error { return serve(fctx, l.view, l.viewTLS, doors.view) })
+	front.Go(func() error { return serve(fctx, l.metrics, nil, doors.metrics) })
 	front.Go(func() error { return follower.Run(fctx, edge) })
 	front.Go(func() error { return d.nurse(fctx) })
 	front.Go(func() error { d.disk.watch(fctx); return nil })
@@ -280,10 +283,11 @@ func (d *DataPlane) nurse(ctx context.Context) error {
 }
 
 // doors is what answers on the plane's addresses.
-type doors struct{ gateway, view, metrics http.Handler }
+type doors struct{ view, metrics http.Handler }
 
 func (d *DataPlane) doors(writer *queue.Writer, g *guard.Guard) (doors, error) {
-	gateway, err := ingest.New(ingest.Config{
+	var err error
+	d.gateway, err = ingest.New(ingest.Config{
 		Kinds: kinds().Sources, Source: d.plans.Source, Append: d.seen(d.disk.before(writer.Append)), Ready: d.ready, Version: d.cfg.Version,
 		TrustedProxies: d.trusted, Log: d.cfg.Log,
 	})
@@ -305,5 +309,5 @@ func (d *DataPlane) doors(writer *queue.Writer, g *guard.Guard) (doors, error) {
 	if err := registry.Register(newCollector(d)); err != nil {
 		return doors{}, fmt.Errorf("metrics: %w", err)
 	}
-	return doors{gateway: gateway, view: v, metrics: telemetry.Handler(registry)}, nil
+	return doors{view: v, metrics: telemetry.Handler(registry)}, nil
 }

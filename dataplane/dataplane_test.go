@@ -204,12 +204,16 @@ type running struct {
 	stop func()
 }
 
-func start(t *testing.T, dir string) running {
+func start(t *testing.T, dir string, edit ...func(*dataplane.Config)) running {
 	t.Helper()
-	d, err := dataplane.New(dataplane.Config{
+	cfg := dataplane.Config{
 		DataDir: dir, Gateway: "127.0.0.1:0", View: "127.0.0.1:0", Metrics: "127.0.0.1:0", AllowPrivate: true,
 		Log: slog.New(slog.NewTextHandler(testLog{t}, nil)),
-	})
+	}
+	for _, change := range edit {
+		change(&cfg)
+	}
+	d, err := dataplane.New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}

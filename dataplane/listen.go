@@ -2,6 +2,7 @@ package dataplane
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -17,7 +18,10 @@ import (
 
 // listeners are the plane's addresses, taken before anything else: a taken one
 // is known at once.
-type listeners struct{ gateway, view, metrics net.Listener }
+type listeners struct {
+	gateway, view, metrics net.Listener
+	gatewayTLS, viewTLS    *tls.Config // nil: without
+}
 
 // close closes those that nobody closed yet.
 func (l listeners) close() {
@@ -29,6 +33,12 @@ func (l listeners) close() {
 }
 
 func (d *DataPlane) listen(ctx context.Context) (l listeners, err error) {
+	if l.gatewayTLS, err = d.tls(d.cfg.GatewayCert, d.cfg.GatewayKey); err != nil {
+		return listeners{}, err
+	}
+	if l.viewTLS, err = d.tls(d.cfg.ViewCert, d.cfg.ViewKey); err != nil {
+		return listeners{}, err
+	}
 	var lc net.ListenConfig
 	for _, a := range []struct {
 		name, at string
@@ -42,22 +52,38 @@ func (d *DataPlane) listen(ctx context.Context) (l listeners, err error) {
 	d.mu.Lock()
 	d.addresses = Addresses{Gateway: l.gateway.Addr().String(), View: l.view.Addr().String(), Metrics: l.metrics.Addr().String()}
 	d.mu.Unlock()
-	if at, ok := l.view.Addr().(*net.TCPAddr); ok && !at.IP.IsLoopback() {
-		d.cfg.Log.WarnContext(ctx, "view listens beyond loopback without TLS; put a proxy with TLS in front of it", "address", l.view.Addr().String())
+	if at, ok := l.view.Addr().(*net.TCPAddr); ok && l.viewTLS == nil && !at.IP.IsLoopback() {
+		d.cfg.Log.WarnContext(ctx, "view listens beyond loopback without TLS; give it a certificate or put a proxy with TLS in front of it", "address", l.view.Addr().String())
 	}
 	return l, nil
 }
 
-// serve answers requests on ln until ctx ends, then those under way for some
-// seconds more.
-func serve(ctx context.Context, ln net.Listener, h http.Handler) error {
+// tls is how connections are secured with a certificate and its key; nil without.
+func (d *DataPlane) tls(cert, key string) (*tls.Config, error) {
+	if cert == "" {
+		return nil, nil
+	}
+	p, err := newPair(cert, key, d.cfg.Log)
+	if err != nil {
+		return nil, err
+	}
+	return &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: p.certificate}, nil
+}
+
+// serve answers requests on ln, over TLS if secure is set, until ctx ends, then
+// those under way for some seconds more.
+func serve(ctx context.Context, ln net.Listener, secure *tls.Config, h http.Handler) error {
 	s := &http.Server{
 		Handler: h, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: 2 * time.Minute, IdleTimeout: 2 * time.Minute,
-		MaxHeaderBytes: 64 << 10, ErrorLog: log.New(io.Discard, "", 0),
+		MaxHeaderBytes: 64 << 10, TLSConfig: secure, ErrorLog: log.New(io.Discard, "", 0),
+	}
+	answer := s.Serve
+	if secure != nil {
+		answer = func(l net.Listener) error { return s.ServeTLS(l, "", "") }
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
-		if err := s.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
+		if err := answer(ln); !errors.Is(err, http.ErrServerClosed) {
 			return fmt.Errorf("serve %s: %w", ln.Addr(), err)
 		}
 		return nil

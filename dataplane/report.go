@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"weir/dataplane/agent"
+	"weir/dataplane/ingest"
 	"weir/dataplane/ledger"
 	"weir/shared/wire"
 )
@@ -91,6 +92,7 @@ type collector struct {
 	books *prometheus.Desc
 	lag   *prometheus.Desc
 	stops *prometheus.Desc
+	doors *prometheus.Desc
 }
 
 func newCollector(d *DataPlane) *collector {
@@ -100,6 +102,7 @@ func newCollector(d *DataPlane) *collector {
 		books: prometheus.NewDesc("weir_ledger_events", "Events by what became of them.", []string{"kind"}, labels),
 		lag:   prometheus.NewDesc("weir_pipeline_lag_frames", "Frames that are not settled.", nil, labels),
 		stops: prometheus.NewDesc("weir_pipeline_stops_total", "How often a partition stopped by itself.", nil, labels),
+		doors: prometheus.NewDesc("weir_ingest_events_total", "Events that were sent, by what the gateway did: received = refused + accepted; rate_limited is part of refused.", []string{"kind"}, labels),
 	}
 }
 
@@ -108,6 +111,7 @@ func (c *collector) Describe(ch chan<- *prometheus.Desc) {
 	ch <- c.books
 	ch <- c.lag
 	ch <- c.stops
+	ch <- c.doors
 }
 
 // Collect implements prometheus.Collector.
@@ -124,6 +128,16 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	}
 	for kind, n := range sums {
 		ch <- prometheus.MustNewConstMetric(c.books, prometheus.GaugeValue, float64(n), kind)
+	}
+	var all ingest.Count
+	for _, n := range c.plane.gateway.Counts() {
+		all.Received += n.Received
+		all.Refused += n.Refused
+		all.Accepted += n.Accepted
+		all.RateLimited += n.RateLimited
+	}
+	for kind, n := range map[string]uint64{"received": all.Received, "refused": all.Refused, "accepted": all.Accepted, "rate_limited": all.RateLimited} {
+		ch <- prometheus.MustNewConstMetric(c.doors, prometheus.CounterValue, float64(n), kind)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()

@@ -53,6 +53,10 @@ var added = [...]uint8{
 	roleContext, roleIntegrations,
 }
 
+// maxBadTime is up to what length an unreadable sentAt of a batch is kept in its
+// members, in bytes.
+const maxBadTime = 256
+
 // slack is more than Weir adds to an event of its own accord, in bytes.
 const slack = 4 << 10
 
@@ -74,6 +78,7 @@ type Parser struct {
 	kind     []byte // type as JSON
 	batchAt  int64  // sentAt of the batch, milliseconds
 	batchHas bool   // it has one
+	batchBad []byte // it has one that cannot be read
 
 	context, integrations under
 
@@ -97,10 +102,13 @@ func (p *Parser) Begin(s Stamp, b *Batch, size, n int) {
 	p.arrived = appendTime(p.arrived[:0], p.received)
 	p.ip = appendString(p.ip[:0], s.RequestIP)
 	p.kind = appendString(p.kind[:0], s.Type)
-	p.batchHas = false
+	p.batchHas, p.batchBad = false, nil
 	var context, integrations []byte
 	if b != nil {
 		p.batchAt, p.batchHas = parseTime(b.SentAt)
+		if n := len(b.SentAt); !p.batchHas && 0 < n && n <= maxBadTime && b.SentAt[0] != 'n' {
+			p.batchBad = b.SentAt
+		}
 		context, integrations = b.Context, b.Integrations
 	}
 	p.context.set(context)
@@ -255,7 +263,7 @@ func (p *Parser) value(out []byte, role uint8, sent []byte, e Event, t *times) [
 		switch {
 		case t.hasSent:
 			out = appendTime(out, t.sent)
-		case t.bad[badSentAt] != nil:
+		case t.bad[badSentAt] != nil && sent != nil:
 			out = append(out, "null"...)
 		}
 	case roleReceivedAt:

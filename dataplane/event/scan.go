@@ -2,7 +2,9 @@ package event
 
 import (
 	"bytes"
+	"encoding/binary"
 	"iter"
+	"math/bits"
 	"unicode/utf8"
 )
 
@@ -33,15 +35,39 @@ func trim(b []byte) []byte {
 	return b
 }
 
+// quoteAt returns the position of the first quote from j on, -1 when there is
+// none. Most strings of events are short, so the first 32 bytes are looked at
+// here, 8 at a time, before a call is worth its price.
+func quoteAt(b []byte, j int) int {
+	const (
+		ones   = 0x0101010101010101
+		tops   = 0x80 * ones
+		quotes = '"' * ones
+	)
+	for range 4 {
+		if len(b)-j < 8 {
+			break
+		}
+		w := binary.LittleEndian.Uint64(b[j:]) ^ quotes // a quote becomes a zero byte
+		if zero := (w - ones) &^ w & tops; zero != 0 {
+			return j + bits.TrailingZeros64(zero)>>3
+		}
+		j += 8
+	}
+	k := bytes.IndexByte(b[j:], '"')
+	if k < 0 {
+		return -1
+	}
+	return j + k
+}
+
 // skipString returns the position after the string that begins at i, -1 when it
 // does not end. Each run of backslashes is looked at once, so it is linear.
 func skipString(b []byte, i int) int {
 	for j := i + 1; ; {
-		k := bytes.IndexByte(b[j:], '"')
-		if k < 0 {
+		if j = quoteAt(b, j); j < 0 {
 			return -1
 		}
-		j += k
 		slashes := 0
 		for b[j-1-slashes] == '\\' { // ends at the opening quote at the latest
 			slashes++

@@ -36,8 +36,12 @@ func (p *Parser) times(sent *[roles][]byte) (t times) {
 	original, hasOriginal := t.read(badOriginal, sent[roleOriginal])
 	timestamp, hasTimestamp := t.read(badTimestamp, sent[roleTimestamp])
 	t.sent, t.hasSent = t.read(badSentAt, sent[roleSentAt])
-	if !t.hasSent && p.batchHas {
+	switch {
+	case t.hasSent:
+	case p.batchHas:
 		t.sent, t.hasSent = p.batchAt, true
+	case p.batchBad != nil && t.bad[badSentAt] == nil: // it stood for this member
+		t.bad[badSentAt], t.anyBad = p.batchBad, true
 	}
 	switch {
 	case hasOriginal:

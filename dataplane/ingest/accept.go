@@ -9,43 +9,61 @@ import (
 	"weir/shared/fault"
 )
 
-// accept takes the events of one request.
+// outcome is what became of one request. A failure without a status means that
+// its events are durable.
+type outcome struct {
+	kept     int
+	rejected []Reject
+	rate     allowance
+	fail     failure
+}
+
+// refused is the outcome of a request of which nothing was kept.
+func refused(f failure) outcome { return outcome{fail: f} }
+
+// accept takes the events of one request and answers it.
 func (g *Gateway) accept(w http.ResponseWriter, r *http.Request, call Call) {
 	b := g.bodies.Get().(*body)
 	defer g.release(b)
-	entry, fail, ok := g.open(r, b)
-	if !ok {
-		if entry.Source != "" {
-			g.books.of(entry).refuse(1)
-		}
-		drain(r)
-		refuse(w, fail, nil)
-		return
-	}
-	if call == webhook {
-		if fail, ok = g.wrap(r, b); !ok {
-			g.books.of(entry).refuse(1)
-			refuse(w, fail, nil)
-			return
-		}
-		call = Track
-	}
-	kept, rejected, fail := g.take(r, entry, call, b)
+	b.from.wait(w, r)
+	o := g.serve(r, call, b)
+	o.rate.tell(w.Header())
 	switch {
-	case fail.status != 0:
-		refuse(w, fail, nil)
-	case len(rejected) == 0:
+	case o.fail.status != 0:
+		refuse(w, o.fail, nil)
+	case len(o.rejected) == 0:
 		answer(w, http.StatusOK, success)
-	case kept == 0:
-		refuse(w, failNoneKept, rejected)
+	case o.kept == 0:
+		refuse(w, failNoneKept, o.rejected)
 	default:
-		answer(w, http.StatusOK, appendRejected([]byte(`{"success":true`), rejected))
+		answer(w, http.StatusOK, appendRejected([]byte(`{"success":true`), o.rejected))
 	}
 }
 
-// take makes the events in b durable and counts them. A failure without a status
-// means that it is done; otherwise the whole request was refused.
-func (g *Gateway) take(r *http.Request, entry Entry, call Call, b *body) (int, []Reject, failure) {
+// serve is accept without the answer.
+func (g *Gateway) serve(r *http.Request, call Call, b *body) outcome {
+	entry, o, ok := g.open(r, b)
+	if !ok {
+		if entry.Source != "" && o.rate.limit == 0 {
+			g.books.of(entry).refuse(1)
+		}
+		if b.from.err == nil {
+			drain(&b.from, r)
+		}
+		return o
+	}
+	if call == webhook {
+		if fail, ok := g.wrap(r, b); !ok {
+			g.books.of(entry).refuse(1)
+			return refused(fail)
+		}
+		call = Track
+	}
+	return g.take(r, entry, call, b)
+}
+
+// take makes the events in b durable and counts them.
+func (g *Gateway) take(r *http.Request, entry Entry, call Call, b *body) outcome {
 	book := g.books.of(entry)
 	kept, rejected, err := g.parse(r, entry, call, b)
 	if err != nil {
@@ -54,44 +72,64 @@ func (g *Gateway) take(r *http.Request, entry Entry, call Call, b *body) (int, [
 		if fail.status == http.StatusInternalServerError {
 			g.broke(r.Context(), "parse", err)
 		}
-		return 0, nil, fail
+		return refused(fail)
 	}
 	n := len(kept) + len(rejected)
-	if g.config.Limit != nil {
-		if wait := g.config.Limit(entry, n); wait > 0 {
-			book.refuse(n)
-			return 0, nil, failure{http.StatusTooManyRequests, "rate_limited", "The source sends more than it may; wait as long as Retry-After says.", wait}
-		}
+	rate, ok := g.limits.take(entry, n, g.config.Now())
+	if !ok {
+		book.limit(n)
+		return limited(rate)
 	}
 	if fail, ok := g.append(r.Context(), kept, rejected, b); !ok {
+		g.limits.give(entry, n, g.config.Now())
 		book.refuse(n)
-		return 0, nil, fail
+		return refused(fail)
 	}
 	book.accept(n)
-	return len(kept), rejected, failure{}
+	return outcome{kept: len(kept), rejected: rejected, rate: rate}
+}
+
+// limited is the outcome of a request over its source's rate.
+func limited(a allowance) outcome {
+	fail := failRate
+	fail.retry = a.wait
+	return outcome{fail: fail, rate: a}
 }
 
 // open finds out whose request it is and reads its body into b. When it is not
 // ok, entry is set if the source is known.
-func (g *Gateway) open(r *http.Request, b *body) (entry Entry, fail failure, ok bool) {
+func (g *Gateway) open(r *http.Request, b *body) (entry Entry, o outcome, ok bool) {
 	key := headKey(r)
 	if key != "" { // who has no right to send does not get to upload
-		if entry, fail, ok = g.enter(key); !ok {
-			return entry, fail, false
+		if entry, o, ok = g.admit(key); !ok {
+			return entry, o, false
 		}
 	}
-	if fail, ok = g.read(r, b); !ok {
-		return entry, fail, false
+	if fail, ok := g.read(r, b); !ok {
+		return entry, refused(fail), false
 	}
 	if key == "" {
 		if key = event.Lookup(b.data, "writeKey"); key == "" {
-			return entry, failNoKey, false
+			return entry, refused(failNoKey), false
 		}
-		if entry, fail, ok = g.enter(key); !ok {
-			return entry, fail, false
+		if entry, o, ok = g.admit(key); !ok {
+			return entry, o, false
 		}
 	}
-	return entry, failure{}, true
+	return entry, outcome{}, true
+}
+
+// admit looks a write key up and refuses a source that may send nothing now.
+func (g *Gateway) admit(key string) (Entry, outcome, bool) {
+	entry, fail, ok := g.enter(key)
+	if !ok {
+		return entry, refused(fail), false
+	}
+	if rate, ok := g.limits.peek(entry, g.config.Now()); !ok {
+		g.books.of(entry).limit(1)
+		return entry, limited(rate), false
+	}
+	return entry, outcome{}, true
 }
 
 // headKey returns the write key that stands before the body: the Basic user
@@ -124,20 +162,36 @@ func (g *Gateway) parse(r *http.Request, entry Entry, call Call, b *body) ([]eve
 	if !ok {
 		return nil, nil, fault.New(fault.Internal, "source kind %s is not in this plane", entry.Type)
 	}
-	select {
-	case g.parsing <- struct{}{}:
-		defer func() { <-g.parsing }()
-	case <-r.Context().Done():
-		return nil, nil, fault.New(fault.Unavailable, "the client went away")
+	if !seat(g.parsing) {
+		return nil, nil, fault.New(fault.Limited, "too many requests are being parsed")
 	}
+	defer func() { <-g.parsing }()
 	return source.Parse(Request{
 		Entry: entry, Call: call, Body: b.data,
 		ReceivedAt: g.config.Now(), IP: g.peer(r),
 	})
 }
 
+// seat takes one of the places of room, false when there is none in time.
+func seat(room chan struct{}) bool {
+	select {
+	case room <- struct{}{}:
+		return true
+	default:
+	}
+	late := time.NewTimer(parseTimeout)
+	defer late.Stop()
+	select {
+	case room <- struct{}{}:
+		return true
+	case <-late.C:
+		return false
+	}
+}
+
 // append makes all events of a request durable, the quarantined ones behind the
-// others, in one go or, for a large request, in few.
+// others, in one go or, for a large request, in few. It goes on when the client
+// goes away: a page that is closed has sent its events all the same.
 func (g *Gateway) append(ctx context.Context, kept []event.Event, rejected []Reject, b *body) (failure, bool) {
 	all := kept
 	for _, r := range rejected {
@@ -149,10 +203,10 @@ func (g *Gateway) append(ctx context.Context, kept []event.Event, rejected []Rej
 	for i := range all {
 		size += int64(len(all[i].JSON))
 	}
-	if !g.hold(b, size) {
+	if !b.holdEvents(&g.unwritten, size) {
 		return failBusy, false
 	}
-	ctx, cancel := context.WithTimeout(ctx, appendTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), appendTimeout)
 	defer cancel()
 	for len(all) > 0 {
 		n, bytes := 1, len(all[0].JSON)

@@ -36,6 +36,9 @@ var (
 	failBody       = failure{http.StatusBadRequest, "unreadable_body", "The body could not be read to its end.", 0}
 	failZip        = failure{http.StatusBadRequest, "bad_encoding", "The body is not in the encoding that Content-Encoding names.", 0}
 	failEncoding   = failure{http.StatusBadRequest, "unsupported_encoding", "The body may be plain, gzip, deflate, br or zstd.", 0}
+	failRate       = failure{http.StatusTooManyRequests, "rate_limited", "The source sends more than it may; wait as long as Retry-After says.", 0}
+	failSlow       = failure{http.StatusRequestTimeout, "request_timeout", "The body did not come in time; send it again.", 0}
+	failDraining   = failure{http.StatusServiceUnavailable, "draining", "The plane is about to stop.", retrySoon}
 	failBusy       = failure{http.StatusServiceUnavailable, "overloaded", "The plane has too many requests under way; send it again.", retrySoon}
 	failNoneKept   = failure{http.StatusBadRequest, "no_valid_event", "No event of the batch could be kept; rejected says why.", 0}
 )
@@ -57,11 +60,11 @@ func answer(w http.ResponseWriter, status int, body []byte) {
 // refuse writes an error.
 func refuse(w http.ResponseWriter, f failure, rejected []Reject) {
 	if f.retry != 0 {
-		seconds := 1 + rand.Int64N(4)
+		wait := 1 + rand.Int64N(4)
 		if f.retry > 0 {
-			seconds = int64((f.retry + time.Second - 1) / time.Second)
+			wait = seconds(f.retry)
 		}
-		w.Header().Set("Retry-After", strconv.FormatInt(seconds, 10))
+		w.Header().Set("Retry-After", strconv.FormatInt(wait, 10))
 	}
 	out := append([]byte(`{"success":false,"error":{"code":`), quote(f.code)...)
 	out = append(append(out, `,"message":`...), quote(f.message)...)

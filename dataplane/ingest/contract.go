@@ -16,6 +16,7 @@ type Entry struct {
 	Name      string
 	Type      string // a source kind
 	Disabled  bool   // answered with 404
+	Rate      Rate   // more is answered with 429
 }
 
 // Call is what a path asks for: one of the constants.

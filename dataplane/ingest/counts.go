@@ -10,11 +10,13 @@ import (
 )
 
 // Count is what a source sent to this process: Received = Refused + Accepted. A
-// body that could not be cut counts as one. Accepted holds the quarantined ones.
+// body that could not be cut counts as one. Accepted holds the quarantined ones,
+// RateLimited is how many of Refused the source's Rate refused.
 type Count struct {
 	Workspace                   id.Workspace
 	Source                      id.Source
 	Received, Refused, Accepted uint64
+	RateLimited                 uint64
 }
 
 // books count by source.
@@ -27,9 +29,10 @@ type bookKey struct {
 
 // book counts one source. What was received is the sum, so the books balance at
 // any moment.
-type book struct{ refused, accepted atomic.Uint64 }
+type book struct{ refused, accepted, limited atomic.Uint64 }
 
 func (b *book) refuse(n int) { b.refused.Add(uint64(n)) }
+func (b *book) limit(n int)  { b.limited.Add(uint64(n)); b.refuse(n) }
 func (b *book) accept(n int) { b.accepted.Add(uint64(n)) }
 
 // of returns the book of a source.
@@ -48,8 +51,9 @@ func (g *Gateway) Counts() []Count {
 	var out []Count
 	g.books.m.Range(func(k, v any) bool {
 		key, b := k.(bookKey), v.(*book)
+		limited := b.limited.Load() // before refused, which holds it
 		refused, accepted := b.refused.Load(), b.accepted.Load()
-		out = append(out, Count{key.workspace, key.source, refused + accepted, refused, accepted})
+		out = append(out, Count{key.workspace, key.source, refused + accepted, refused, accepted, min(limited, refused)})
 		return true
 	})
 	slices.SortFunc(out, func(a, b Count) int {

@@ -26,6 +26,8 @@ const (
 	MaxBody = 4 << 20
 	// appendTimeout is how long a request waits until its events are durable.
 	appendTimeout = 10 * time.Second
+	// parseTimeout is how long a request waits for its turn to be parsed.
+	parseTimeout = 5 * time.Second
 	// appendBytes is how much of a request goes to Append at once, so that a
 	// large one fits beside others into the queue's bound of waiting bytes.
 	appendBytes = 4 << 20
@@ -44,9 +46,6 @@ type Config struct {
 	// of kind fault.Limited or fault.Unavailable is answered with 503; the code of
 	// its first problem, if it has one, is the code of the answer.
 	Append func(context.Context, []event.Event) error
-	// Limit is asked before Append how long a source has to wait before it may
-	// send n more events; more than 0 is answered with 429. Nil: no limit.
-	Limit func(e Entry, n int) time.Duration
 	// Ready says why an event would not be accepted now. Nil: always ready.
 	Ready func() error
 	// Version is what GET /version answers.
@@ -57,8 +56,11 @@ type Config struct {
 	Now func() time.Time
 	// Log gets broken invariants, nothing per event; nil means slog.Default.
 	Log *slog.Logger
-	// MaxMemory bounds the bytes that all requests hold together, 0 means 256 MiB.
-	// Past it a request is answered with 503.
+	// MaxMemory bounds the bytes that all requests hold together, 0 means 256 MiB:
+	// half of it bodies, half of it events on their way to the log, so that bodies
+	// that still arrive never keep out the events of those that did. Past it a
+	// request is answered with 503. What is being unzipped and parsed, which few
+	// requests are at once, comes on top.
 	MaxMemory int64
 }
 
@@ -68,11 +70,15 @@ type Gateway struct {
 	sources   map[string]Source
 	router    *echo.Echo
 	books     books
-	memory    budget
+	limits    limits
+	unread    budget // bytes of bodies
+	unwritten budget // bytes of events
+	draining  atomic.Bool
 	parsing   chan struct{} // a place for each request that is being parsed
 	expanding chan struct{} // a place for each that is being unzipped whole
 	bodies    sync.Pool     // *body
 	zips      sync.Pool     // *gzip.Reader
+	zstds     sync.Pool     // *zstd.Decoder
 	logged    atomic.Int64  // when a broken request was logged last, Unix seconds
 }
 
@@ -102,7 +108,8 @@ func New(c Config) (*Gateway, error) {
 	g := &Gateway{
 		config:    c,
 		sources:   make(map[string]Source, len(c.Kinds)),
-		memory:    budget{most: c.MaxMemory},
+		unread:    budget{most: c.MaxMemory / 2},
+		unwritten: budget{most: c.MaxMemory / 2},
 		parsing:   make(chan struct{}, 2*runtime.GOMAXPROCS(0)),
 		expanding: make(chan struct{}, maxExpanding),
 		bodies:    sync.Pool{New: func() any { return new(body) }},
@@ -129,6 +136,7 @@ func (g *Gateway) routes() {
 	e := echo.New()
 	e.Logger.SetOutput(io.Discard)
 	e.HTTPErrorHandler = func(err error, c echo.Context) {
+		drain(c.Request().Body, c.Request())
 		var he *echo.HTTPError
 		switch errors.As(err, &he); {
 		case he != nil && he.Code == http.StatusMethodNotAllowed:
@@ -185,6 +193,9 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			refuse(w, failInternal, nil)
 		}
 	}()
+	if g.draining.Load() {
+		w.Header().Set("Connection", "close")
+	}
 	if cors(w, r) {
 		return
 	}
@@ -204,7 +215,7 @@ func cors(w http.ResponseWriter, r *http.Request) bool {
 	h.Set("Access-Control-Allow-Credentials", "true")
 	h.Set("Vary", "Origin")
 	if r.Method != http.MethodOptions || r.Header.Get("Access-Control-Request-Method") == "" {
-		h.Set("Access-Control-Expose-Headers", "Retry-After")
+		h.Set("Access-Control-Expose-Headers", "Retry-After, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset")
 		return false
 	}
 	h.Set("Access-Control-Allow-Methods", "GET, HEAD, POST, OPTIONS")
@@ -224,6 +235,10 @@ func health(c echo.Context) error {
 
 // ready answers whether an event would be accepted now.
 func (g *Gateway) ready(c echo.Context) error {
+	if g.draining.Load() {
+		refuse(c.Response(), failDraining, nil)
+		return nil
+	}
 	if g.config.Ready != nil {
 		if err := g.config.Ready(); err != nil {
 			refuse(c.Response(), failure{http.StatusServiceUnavailable, codeOf(err, "not_ready"), "The plane cannot take events now.", retrySoon}, nil)

@@ -1,7 +1,9 @@
 package ingest
 
 import (
+	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -14,40 +16,77 @@ import (
 )
 
 // Timeouts and limits of a connection. A phone on a bad line has a minute for 4
-// MiB; writing waits for reading and for the log.
+// MiB if it does not pause for too long; writing waits for reading and for the log.
 const (
-	headTimeout   = 10 * time.Second
-	readTimeout   = 60 * time.Second
-	writeTimeout  = readTimeout + 2*appendTimeout
-	idleTimeout   = 2 * time.Minute
-	drainTimeout  = 10 * time.Second
-	maxHeaderSize = 64 << 10
+	headTimeout    = 10 * time.Second
+	readTimeout    = 60 * time.Second
+	stallTimeout   = 10 * time.Second // without a byte of the body
+	writeTimeout   = readTimeout + parseTimeout + 2*appendTimeout
+	idleTimeout    = 2 * time.Minute
+	quietTimeout   = time.Second // for connections whose request may still be on its way in
+	drainTimeout   = 10 * time.Second
+	maxHeaderSize  = 64 << 10
+	maxStreams     = 128 // requests at once on one connection of HTTP/2
+	maxConnections = 16 << 10
 )
 
-// Serve answers requests that arrive at ln until ctx ends. Then it takes no new
-// connection, waits up to 10 s for the requests under way, cuts those that are
-// left, and returns. It closes ln. The error is nil when every request was
+// ServeConfig is how a Gateway is served. The zero value is plain HTTP.
+type ServeConfig struct {
+	// TLS, when set, is what every connection speaks.
+	TLS *tls.Config
+	// Linger is how long connections are still taken after ctx ended, so that
+	// who balances load sees that /ready is false before the door closes.
+	Linger time.Duration
+	// MaxConnections is how many may be open; past it a new one is closed at
+	// once. 0 means 16,384.
+	MaxConnections int
+}
+
+// Serve answers requests that arrive at ln, in HTTP/1.1 and HTTP/2, until ctx
+// ends. From then on /ready is false and each connection is closed after its
+// answer; after Linger no new connection is taken, requests under way have 10 s,
+// and what is left is cut. It closes ln. The error is nil when every request was
 // answered.
-func Serve(ctx context.Context, ln net.Listener, h http.Handler) error {
+func (g *Gateway) Serve(ctx context.Context, ln net.Listener, c ServeConfig) error {
 	s := &http.Server{
-		Handler:           h,
+		Handler:           g,
 		ReadHeaderTimeout: headTimeout,
 		ReadTimeout:       readTimeout,
 		WriteTimeout:      writeTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderSize,
+		TLSConfig:         c.TLS,
+		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: maxStreams},
+		Protocols:         new(http.Protocols),
 		ErrorLog:          log.New(io.Discard, "", 0), // its lines hold clients' addresses
 	}
-	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error {
-		if err := s.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
+	door := &doorway{Listener: ln, most: int64(cmp.Or(c.MaxConnections, maxConnections))}
+	s.ConnState = door.state
+	s.Protocols.SetHTTP1(true)
+	s.Protocols.SetHTTP2(true)
+	s.Protocols.SetUnencryptedHTTP2(true) // for proxies that end TLS; only who knows it speaks it
+	serve := s.Serve
+	if c.TLS != nil {
+		serve = func(l net.Listener) error { return s.ServeTLS(l, "", "") }
+	}
+	group, inner := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		err := serve(door)
+		if !errors.Is(err, http.ErrServerClosed) && !(g.draining.Load() && errors.Is(err, net.ErrClosed)) {
 			return fmt.Errorf("gateway on %s: %w", ln.Addr(), err)
 		}
 		return nil
 	})
-	g.Go(func() error {
-		<-ctx.Done()
-		drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
+	group.Go(func() error {
+		<-inner.Done()
+		g.draining.Store(true)
+		if ctx.Err() != nil { // else the listener broke, and there is nothing to linger for
+			<-time.After(c.Linger)
+		}
+		// Shutdown cuts requests that were read while it began, so it has to find none.
+		_ = ln.Close()
+		door.quiet(quietTimeout)
+		drain, cancel := context.WithTimeout(context.WithoutCancel(inner), drainTimeout)
 		defer cancel()
 		if err := s.Shutdown(drain); err != nil {
 			_ = s.Close() // what is left has had its time
@@ -55,5 +94,5 @@ func Serve(ctx context.Context, ln net.Listener, h http.Handler) error {
 		}
 		return nil
 	})
-	return g.Wait()
+	return group.Wait()
 }

@@ -1,7 +1,6 @@
 package ingest
 
 import (
-	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -77,7 +76,7 @@ func tell(w http.ResponseWriter, document []byte) {
 
 // metrics takes what SDKs tell of themselves, and forgets it.
 func metrics(c echo.Context) error {
-	_, _ = io.CopyN(io.Discard, c.Request().Body, MaxBody) // so that the connection can be used again
+	drain(c.Request().Body, c.Request()) // so that the connection can be used again
 	answer(c.Response(), http.StatusOK, success)
 	return nil
 }

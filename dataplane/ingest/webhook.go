@@ -18,15 +18,20 @@ import (
 //
 // JSON stands there to the byte, the fields of a form and, when there is no
 // body, of the query as an object, other text as a string, and what is no text
-// as {"base64": ...}. The sender names no user, so each call is one of its own.
+// as {"base64": ...}; the query beside a body stands in context.webhook.query.
+// The sender names no user, so each call is one of its own.
 func (g *Gateway) wrap(r *http.Request, b *body) (failure, bool) {
-	size := 2*int64(len(b.data)) + 256 // quotes may double it, but for control characters
+	size := 2*int64(len(b.data)+len(r.URL.RawQuery)) + 256 // quotes may double it, but for control characters
 	if !g.hold(b, size) {
 		return failBusy, false
 	}
 	out := append(make([]byte, 0, size), `{"event":"webhook","anonymousId":"`...)
 	out = append(append(out, uuid.NewString()...), `","properties":`...)
-	out = append(appendPayload(out, r, b.data), '}')
+	out = appendPayload(out, r, b.data)
+	if query := webhookQuery(r); len(b.data) > 0 && len(query) > 0 {
+		out = append(appendForm(append(out, `,"context":{"webhook":{"query":`...), query), "}}"...)
+	}
+	out = append(out, '}')
 	if extra := int64(cap(out)) - size; extra > 0 && !g.hold(b, extra) {
 		return failBusy, false
 	}
@@ -38,9 +43,7 @@ func (g *Gateway) wrap(r *http.Request, b *body) (failure, bool) {
 func appendPayload(out []byte, r *http.Request, body []byte) []byte {
 	switch {
 	case len(body) == 0:
-		query := r.URL.Query()
-		delete(query, "writeKey")
-		return appendForm(out, query)
+		return appendForm(out, webhookQuery(r))
 	case !utf8.Valid(body):
 		out = append(out, `{"base64":"`...)
 		return append(base64.StdEncoding.AppendEncode(out, body), `"}`...)
@@ -54,6 +57,17 @@ func appendPayload(out []byte, r *http.Request, body []byte) []byte {
 	}
 	out, _ = jsontext.AppendQuote(out, body)
 	return out
+}
+
+// webhookQuery returns the parameters of a webhook but for the write key; those
+// that cannot be read, or are no text, as they stand in a parameter named raw.
+func webhookQuery(r *http.Request) url.Values {
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	delete(query, "writeKey")
+	if err != nil || !isText(query) {
+		return url.Values{"raw": {r.URL.RawQuery}}
+	}
+	return query
 }
 
 // nests reports whether body is JSON that may stand in an event.

@@ -43,6 +43,15 @@ func (k Kinds) Specs() []catalog.Spec {
 	return specs
 }
 
+// rate returns how much a source may send.
+func (k Kinds) rate(s workspace.Source) ingest.Rate {
+	i := slices.IndexFunc(k.Sources, func(kind ingest.Kind) bool { return kind.Spec.Name == s.Type })
+	if i < 0 { // workspace.Check refused it
+		return ingest.Rate{}
+	}
+	return k.Sources[i].Rate(catalog.Fill(k.Sources[i].Spec, s.Settings))
+}
+
 // Secrets is the opened secrets of a configuration, by name.
 type Secrets map[secret.Name]secret.String
 
@@ -120,7 +129,7 @@ func (p *Plan) Next(r workspace.Revision, k Kinds, s Secrets) (*Plan, []fault.Pr
 	next.sources, problems = routings(c, r.Number)
 	for i, src := range c.Sources {
 		next.paths[src.WriteKey] = fmt.Sprintf("sources[%d].writeKey", i)
-		next.entries[src.WriteKey] = ingest.Entry{Workspace: c.Workspace, Source: src.ID, Name: src.Name, Type: src.Type, Disabled: src.Disabled}
+		next.entries[src.WriteKey] = ingest.Entry{Workspace: c.Workspace, Source: src.ID, Name: src.Name, Type: src.Type, Disabled: src.Disabled, Rate: k.rate(src)}
 	}
 	for i, d := range c.Destinations {
 		t, ps := p.target(c.Workspace, d, k, s, fmt.Sprintf("destinations[%d]", i))

@@ -66,6 +66,26 @@ func compile(t *testing.T, former *plan.Plan, c workspace.Config, k plan.Kinds, 
 	return p
 }
 
+func TestTheRateOfASourceComesFromItsSettings(t *testing.T) {
+	t.Parallel()
+	opened := 0
+	k, c := kinds(&opened), config()
+	limit := int64(0)
+	k.Sources[0].Spec.Fields = []catalog.Field{
+		{Name: "rate", Type: catalog.TypeInteger, Title: "Rate", Default: 7, Min: &limit}, {Name: "burst", Type: catalog.TypeInteger, Title: "Burst", Min: &limit},
+	}
+	c.Sources[0].Settings = []byte(`{"rate":50,"burst":100}`)
+	var h plan.Holder
+	if err := h.Put(compile(t, nil, c, k, "s")); err != nil {
+		t.Fatal(err)
+	}
+	for key, want := range map[string]ingest.Rate{"wk_a": {Events: 50, Burst: 100}, "wk_off": {Events: 7}} {
+		if e, _ := h.Source(key); e.Rate != want {
+			t.Errorf("%s: %+v, want %+v", key, e.Rate, want)
+		}
+	}
+}
+
 func TestAHolderAnswersFromPlansAndTombstones(t *testing.T) {
 	t.Parallel()
 	var opened int

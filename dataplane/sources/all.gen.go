@@ -6,11 +6,15 @@ package sources
 import (
 	"weir/dataplane/ingest"
 	"weir/dataplane/sources/http"
+	"weir/dataplane/sources/javascript"
+	"weir/dataplane/sources/webhook"
 )
 
 // All returns the kinds in the order of their names.
 func All() []ingest.Kind {
 	return []ingest.Kind{
 		http.Kind,
+		javascript.Kind,
+		webhook.Kind,
 	}
 }

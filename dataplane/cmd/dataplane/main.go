@@ -63,6 +63,11 @@ func command(started *bool) *cobra.Command {
 	flags.StringVar(&cfg.Gateway, "gateway", "", "where the gateway listens, host:port (default 127.0.0.1:8090)")
 	flags.StringVar(&cfg.View, "view", "", "where the view API listens, host:port (default 127.0.0.1:8091)")
 	flags.StringVar(&cfg.Metrics, "metrics", "", "where metrics and pprof listen, host:port (default 127.0.0.1:9090)")
+	flags.StringVar(&cfg.GatewayCert, "gateway-cert", "", "certificate of the gateway in a PEM file: it speaks TLS; read again when it changes")
+	flags.StringVar(&cfg.GatewayKey, "gateway-key", "", "its key in a PEM file")
+	flags.StringVar(&cfg.ViewCert, "view-cert", "", "certificate of the view API in a PEM file")
+	flags.StringVar(&cfg.ViewKey, "view-key", "", "its key in a PEM file")
+	flags.DurationVar(&cfg.Linger, "linger", 0, "how long the gateway still takes connections when told to stop, with /ready false, such as 5s")
 	flags.StringVar(&cfg.GatewayURL, "gateway-url", "", "URL under which people reach the gateway")
 	flags.StringVar(&cfg.ViewURL, "view-url", "", "URL under which browsers reach the view API")
 	flags.BoolVar(&cfg.AllowPrivate, "allow-private", false, "let destinations be on private and loopback addresses (private planes)")
@@ -140,6 +145,7 @@ func fromEnvironment(cmd *cobra.Command) error {
 	var wrong []error
 	for _, name := range []string{
 		"data-dir", "hub", "events", "gateway", "view", "metrics", "gateway-url", "view-url", "allow-private", "partitions", "trusted-proxies",
+		"gateway-cert", "gateway-key", "view-cert", "view-key", "linger",
 		"token", "control", "name", "log-format", "log-level",
 	} {
 		if cmd.Flags().Lookup(name) == nil || cmd.Flags().Changed(name) {

@@ -1,15 +1,10 @@
-// Package http is the source for the JSON routes of Segment and RudderStack
-// SDKs: one event on a route of its type, or a batch.
-//
-// A batch keeps its good members and names the bad ones; a bad event on its own
-// route is an error. See weir/dataplane/event for what is added and refused.
+// Package http is the source for servers and whoever else speaks HTTP: the calls
+// of Segment's and RudderStack's SDKs. See ingest.Calls.
 package http
 
 import (
 	_ "embed"
-	"sync"
 
-	"weir/dataplane/event"
 	"weir/dataplane/ingest"
 )
 
@@ -17,80 +12,4 @@ import (
 var spec []byte
 
 // Kind is the source kind http.
-var Kind = ingest.Define(spec, new(source).parse)
-
-// source keeps the working memory of parsers between requests.
-type source struct{ pool sync.Pool }
-
-// desk is the working memory of one request.
-type desk struct {
-	batch  event.Batch
-	parser event.Parser
-}
-
-// maxDesk is up to how many members the memory of a request is used again.
-const maxDesk = 4096
-
-// parse turns a request into events.
-func (s *source) parse(r ingest.Request) ([]event.Event, []ingest.Reject, error) {
-	d, _ := s.pool.Get().(*desk)
-	if d == nil {
-		d = new(desk)
-	}
-	defer func() {
-		d.parser.End()
-		clear(d.batch.Members)
-		if cap(d.batch.Members) <= maxDesk {
-			s.pool.Put(d)
-		}
-	}()
-	stamp := event.Stamp{
-		Workspace: r.Workspace, Source: r.Source,
-		ReceivedAt: r.ReceivedAt, RequestIP: r.IP,
-	}
-	switch r.Call {
-	case ingest.Batch:
-		return d.many(stamp, r.Body)
-	case ingest.Import:
-		stamp.KeepTimestamp = true
-		return d.many(stamp, r.Body)
-	}
-	stamp.Type = string(r.Call)
-	return d.one(stamp, r.Body)
-}
-
-// one parses a body that is one event.
-func (d *desk) one(stamp event.Stamp, body []byte) ([]event.Event, []ingest.Reject, error) {
-	m, err := event.Single(body)
-	if err != nil {
-		return nil, nil, err
-	}
-	d.parser.Begin(stamp, nil, len(body), 1)
-	e, code := d.parser.Event(m)
-	if code != "" {
-		return nil, nil, code.Err()
-	}
-	return []event.Event{e}, nil, nil
-}
-
-// many parses a batch.
-func (d *desk) many(stamp event.Stamp, body []byte) (kept []event.Event, rejected []ingest.Reject, err error) {
-	if err := d.batch.Cut(body); err != nil {
-		return nil, nil, err
-	}
-	members := d.batch.Members
-	kept = make([]event.Event, 0, len(members))
-	d.parser.Begin(stamp, &d.batch, len(body), len(members))
-	for i, m := range members {
-		e, code := d.parser.Event(m)
-		if code != "" {
-			rejected = append(rejected, ingest.Reject{Index: i, Code: string(code), Message: code.Text(), Event: e})
-		} else {
-			kept = append(kept, e)
-		}
-		if d.parser.Used() > event.MaxExpanded {
-			return nil, nil, event.TooExpanded.Err()
-		}
-	}
-	return kept, rejected, nil
-}
+var Kind = ingest.Define(spec, ingest.Calls())

@@ -4,6 +4,12 @@ package http
 
 // Settings are the settings of HTTP API with defaults filled in (catalog.Fill).
 type Settings struct {
+	// Rate: How many events the source may send in a second on average, to each gateway; 0 means no limit.
+	Rate int64 `json:"rate"`
+
+	// Burst: How many events may come at once after a pause; 0 means as many as in a second.
+	Burst int64 `json:"burst"`
+
 	// Checks: What becomes of events before they are routed.
 	Checks *SettingsChecks `json:"checks"`
 }

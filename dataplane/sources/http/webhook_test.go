@@ -36,7 +36,10 @@ func TestAWebhookIsOneEventWhateverItBrings(t *testing.T) {
 		"JSON that is too deep":       {body: deep, want: `"` + deep + `"`},
 		"nothing":                     {want: `{}`},
 		"a query":                     {method: "GET", query: "?writeKey=wk&hub.challenge=1&a=x&a=y", want: `{"a":["x","y"],"hub.challenge":"1"}`},
-		"a GET with a body":           {method: "GET", query: "?a=1", body: `{"b":2}`, want: `{"b":2}`},
+		"a GET with a body":           {method: "GET", query: "?a=1", body: `{"b":2}`, want: `{"b":2},"context":{"webhook":{"query":{"a":"1"}}}`},
+		"a query beside a body":       {query: "?writeKey=wk&topic=orders&n=1&n=2", body: `{"b":2}`, want: `{"b":2},"context":{"webhook":{"query":{"n":["1","2"],"topic":"orders"}}}`},
+		"a query that is no query":    {query: "?a=%zz;b", body: `7`, want: `7,"context":{"webhook":{"query":{"raw":"a=%zz;b"}}}`},
+		"a query that is no text":     {method: "GET", query: "?a=%FF", want: `{"raw":"a=%FF"}`},
 		"control characters":          {body: strings.Repeat("\x01", 100_000), want: `"` + strings.Repeat(`\u0001`, 100_000) + `"`},
 	} {
 		t.Run(name, func(t *testing.T) {

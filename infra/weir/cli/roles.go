@@ -108,6 +108,11 @@ Every flag can be given as a variable: --data-dir as WEIR_DATA_DIR.`,
 	fl.StringVar(&cfg.Gateway, "gateway", "127.0.0.1:8090", "where the gateway listens")
 	fl.StringVar(&cfg.View, "view", "127.0.0.1:8091", "where the view API listens")
 	fl.StringVar(&cfg.Metrics, "metrics", "127.0.0.1:9090", "where metrics and pprof listen")
+	fl.StringVar(&cfg.GatewayCert, "gateway-cert", "", "certificate of the gateway in a PEM file: it speaks TLS; read again when it changes")
+	fl.StringVar(&cfg.GatewayKey, "gateway-key", "", "its key in a PEM file")
+	fl.StringVar(&cfg.ViewCert, "view-cert", "", "certificate of the view API in a PEM file")
+	fl.StringVar(&cfg.ViewKey, "view-key", "", "its key in a PEM file")
+	fl.DurationVar(&cfg.Linger, "linger", 0, "how long the gateway still takes connections when told to stop, with /ready false, such as 5s")
 	fl.StringVar(&cfg.GatewayURL, "gateway-url", "", "URL under which people reach the gateway")
 	fl.StringVar(&cfg.ViewURL, "view-url", "", "URL under which browsers reach the view API")
 	fl.BoolVar(&cfg.AllowPrivate, "allow-private", false, "let destinations be on private and loopback addresses (private planes)")
@@ -179,7 +184,8 @@ func hostname() string {
 func (k *console) fromEnvironment(cmd *cobra.Command) error {
 	var wrong []error
 	for _, name := range []string{"data-dir", "database", "hub", "hub-address", "http", "origin", "events", "gateway", "view", "metrics",
-		"gateway-url", "view-url", "allow-private", "partitions", "trusted-proxies", "token", "control", "name", "log-format", "log-level"} {
+		"gateway-url", "view-url", "allow-private", "partitions", "trusted-proxies",
+		"gateway-cert", "gateway-key", "view-cert", "view-key", "linger", "token", "control", "name", "log-format", "log-level"} {
 		flag := cmd.Flags().Lookup(name)
 		if flag == nil || flag.Changed {
 			continue
