@@ -43,10 +43,10 @@ func openPage(t *testing.T, path string, settings map[string]any) (p *process, c
 	}
 }
 
-func (r *sdkRun) runPage(t *testing.T, burst int) {
+func (r *sdkRun) runPage(t *testing.T) {
 	t.Helper()
 	p, closePage := openPage(t, "page.mjs", map[string]any{
-		"sdk": r.name, "gateway": r.proxy.URL, "writeKey": "wk_" + r.source, "burst": burst, "skew": r.skew.Milliseconds(),
+		"sdk": r.name, "gateway": r.proxy.URL, "writeKey": "wk_" + r.source, "burst": r.burst, "skew": r.skew.Milliseconds(),
 	})
 	p.line(`^made every call$`)
 	until(t, "every call of the page at the webhook", func() bool { return len(r.hook.ids()) >= r.calls })

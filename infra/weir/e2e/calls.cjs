@@ -3,7 +3,10 @@
 
 const text = "naïve 👩🏽‍🚀 שלום עולם مرحبا e\u0301 Z\u0351\u036b \u202e \u0000 \" \\ </script>";
 
-/** Properties of call n with all that JSON can hold. Some SDKs remove null members. */
+/**
+ * Properties of call n with all that JSON can hold. Some SDKs remove
+ * nulls and turn a list in a list into an object.
+ */
 function properties(n, nulls) {
   const all = {
     n,
@@ -16,10 +19,10 @@ function properties(n, nulls) {
     yes: true,
     no: false,
     nested: { z: 1, a: { b: [1, [2, { c: "d" }]] }, 10: "ten", 9: "nine" },
-    list: [1, "two", { three: 3 }, [], ""],
+    list: [1, "two", { three: 3 }, { four: [] }, ""],
     nothing: {},
   };
-  return nulls ? { ...all, none: null, nulls: [null, { a: null }] } : all;
+  return nulls ? { ...all, none: null, nulls: [null, { a: null }, [], [1, [2]]] } : all;
 }
 
 /**
