@@ -18,11 +18,11 @@ function properties(n, nulls) {
     zero: 0,
     yes: true,
     no: false,
-    nested: { z: 1, a: { b: [1, [2, { c: "d" }]] }, 10: "ten", 9: "nine" },
+    nested: { z: 1, a: { b: [1, { c: "d" }] }, 10: "ten", 9: "nine" },
     list: [1, "two", { three: 3 }, { four: [] }, ""],
     nothing: {},
   };
-  return nulls ? { ...all, none: null, nulls: [null, { a: null }, [], [1, [2]]] } : all;
+  return nulls ? { ...all, none: null, nulls: [null, { a: null }, [], [1, [2, { c: "d" }]]] } : all;
 }
 
 /**
