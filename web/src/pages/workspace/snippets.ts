@@ -7,7 +7,11 @@ export function snippets(gateway: string, writeKey: string): Snippet[] {
   return [
     { name: "curl", text: curl(url, writeKey) },
     { name: "Node", text: node(url, writeKey) },
+    { name: "Node (RudderStack)", text: rudderNode(url, writeKey) },
     { name: "Browser", text: browser(protocol, host, writeKey) },
+    { name: "Browser (RudderStack)", text: rudderBrowser(url, writeKey) },
+    { name: "Beacon", text: beacon(url, writeKey) },
+    { name: "Pixel", text: pixel(url, writeKey) },
   ];
 }
 
@@ -35,3 +39,33 @@ const analytics = AnalyticsBrowser.load({
   },
 });
 analytics.track("Hello", { from: "browser" });`;
+
+const rudderNode = (url: string, key: string) => `// npm install @rudderstack/rudder-sdk-node
+import Analytics from "@rudderstack/rudder-sdk-node";
+
+const analytics = new Analytics("${key}", { dataPlaneUrl: "${url}" });
+analytics.track({ userId: "user-1", event: "Hello", properties: { from: "rudder-node" } });
+analytics.flush();`;
+
+// The bundled build loads no plugins from elsewhere.
+const rudderBrowser = (url: string, key: string) => `// npm install @rudderstack/analytics-js
+import { RudderAnalytics } from "@rudderstack/analytics-js/bundled";
+
+const analytics = new RudderAnalytics();
+analytics.load("${key}", "${url}", { configUrl: "${url}" });
+analytics.track("Hello", { from: "rudder-browser" });`;
+
+const beacon = (url: string, key: string) => `const event = {
+  type: "track",
+  messageId: crypto.randomUUID(),
+  userId: "user-1",
+  event: "Hello",
+  properties: { from: "beacon" },
+};
+navigator.sendBeacon(
+  "${url}/beacon/v1/batch?writeKey=${encodeURIComponent(key)}",
+  JSON.stringify({ batch: [event], sentAt: new Date() }),
+);`;
+
+const pixel = (url: string, key: string) =>
+  `<img src="${url}/pixel/v1/track?writeKey=${encodeURIComponent(key)}&userId=user-1&event=Hello" width="1" height="1" alt="">`;
