@@ -57,7 +57,7 @@ type Index struct {
 	mu      sync.Mutex
 	idle    *sync.Cond    // frozen became nil, or Run ended
 	frozen  map[Key]value // being written by Run
-	spare   map[Key]value // emptied, to be used again
+	spare   map[Key]value // written, to be emptied and used again
 	ruined  bool          // a run is damaged: no manifest may be written any more
 	runs    []*run        // newest first
 	retired []*run        // replaced; First may still read them until it looks again
@@ -258,6 +258,7 @@ func (x *Index) freeze() error {
 	if x.active == nil {
 		x.active = map[Key]value{}
 	}
+	clear(x.active)
 	x.nudge()
 	return nil
 }

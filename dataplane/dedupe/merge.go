@@ -129,8 +129,7 @@ func (x *Index) flush() error {
 		return err
 	}
 	return x.replace(r, nil, func() {
-		clear(frozen)
-		x.frozen, x.spare = nil, frozen
+		x.frozen, x.spare = nil, frozen // First may still look into it
 		x.idle.Broadcast()
 	})
 }
