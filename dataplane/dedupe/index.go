@@ -1,10 +1,3 @@
-// Package dedupe knows which events a partition has seen: exact, for a window
-// of days, on disk, in bounded memory.
-//
-// It is an index, not the truth: keys live in the partition's journal, and what
-// was not yet on disk here is replayed from there after Position. A key
-// remembers where it was first seen, so a frame that is read again is not its
-// own duplicate, and an index that knows more keys than the journal does no harm.
 package dedupe
 
 import (

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"syscall"
 
 	"weir/shared/fault"
 )
@@ -75,6 +76,13 @@ func (x *Index) room(ctx context.Context) bool {
 	return ctx.Err() == nil
 }
 
+// spacious reports whether there may be more runs.
+func (x *Index) spacious() bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return len(x.runs) < mostRuns
+}
+
 func (x *Index) merging(ctx context.Context, work <-chan struct{}) error {
 	for {
 		select {
@@ -84,7 +92,12 @@ func (x *Index) merging(ctx context.Context, work <-chan struct{}) error {
 		}
 		for again := true; again; {
 			var err error
-			if again, err = x.merge(ctx); err != nil {
+			again, err = x.merge(ctx)
+			if errors.Is(err, syscall.ENOSPC) && x.spacious() {
+				x.cfg.Log.Warn("no space to merge dedupe runs; it is tried again after the next one", "error", err)
+				break
+			}
+			if err != nil {
 				return x.doubt(err)
 			}
 		}

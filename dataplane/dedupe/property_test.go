@@ -34,9 +34,9 @@ func TestRandomLivesAgreeWithAModel(t *testing.T) {
 	dir, at := t.TempDir(), start
 	var journal []seenAt
 	model := map[uint64]seenAt{}
-	for life := range 25 {
+	for life := range 12 {
 		t.Run(fmt.Sprintf("life %d", life), func(t *testing.T) {
-			x := open(t, dir, window, 1+rng.IntN(80))
+			x := open(t, dir, window, 10+rng.IntN(120))
 			for _, s := range journal[x.Position():] {
 				if !first(t, x, key(s.n), s.pos, s.at) {
 					t.Fatalf("replayed key %d of frame %d is a duplicate", s.n, s.pos.Frame)
@@ -132,7 +132,7 @@ func TestMain(m *testing.M) {
 // child gives key n at frame n to the index in dir, without end, and prints
 // each n through which a snapshot was taken.
 func child(dir string) {
-	x, err := dedupe.Open(dedupe.Config{Dir: dir, Memory: 40})
+	x, err := dedupe.Open(dedupe.Config{Dir: dir, Memory: 60})
 	if err != nil {
 		panic(err)
 	}
@@ -158,7 +158,7 @@ func TestAKilledProcessKeepsWhatItSnapshot(t *testing.T) {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	for life := range 4 {
+	for life := range 2 {
 		cmd := exec.CommandContext(t.Context(), self, childCommand, dir)
 		cmd.Stderr = os.Stderr
 		out, err := cmd.StdoutPipe()
