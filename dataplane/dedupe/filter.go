@@ -1,6 +1,11 @@
 package dedupe
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"syscall"
+
+	"weir/shared/fault"
+)
 
 // filter is a blocked Bloom filter: seven bits of one 64-byte block a key, at
 // ten bits a key about one false answer in a hundred. Keys are hashes already, so
@@ -12,9 +17,25 @@ const (
 	filterPerKey = 10 // bits
 )
 
-func newFilter(keys int) filter {
+func newFilter(keys int) (filter, error) {
 	blocks := (keys*filterPerKey + filterBlock*8 - 1) / (filterBlock * 8)
-	return make(filter, max(blocks, 1)*filterBlock)
+	return mapFilter(max(blocks, 1) * filterBlock)
+}
+
+// mapFilter takes size bytes from the system, outside of the collector's heap.
+func mapFilter(size int) (filter, error) {
+	b, err := syscall.Mmap(-1, 0, size, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_ANON|syscall.MAP_PRIVATE)
+	if err != nil {
+		return nil, fault.New(fault.Unavailable, "no memory for a dedupe filter of %d bytes: %v", size, err)
+	}
+	return b, nil
+}
+
+func (f filter) free() error {
+	if f == nil {
+		return nil
+	}
+	return syscall.Munmap(f)
 }
 
 // place returns the block of k and the bits that choose within it. The first

@@ -1,10 +1,3 @@
-// Package dedupe knows which events a partition has seen: exact, for a window
-// of days, on disk, in bounded memory.
-//
-// It is an index, not the truth: keys live in the partition's journal, and what
-// was not yet on disk here is replayed from there after Position. A key
-// remembers where it was first seen, so a frame that is read again is not its
-// own duplicate, and an index that knows more keys than the journal does no harm.
 package dedupe
 
 import (
@@ -34,7 +27,7 @@ type Pos struct {
 type Config struct {
 	Dir    string
 	Window time.Duration // how long a key is remembered; zero means 7 days
-	Memory int           // keys held in memory before a run is written; zero means 256 Ki (about 24 MiB)
+	Memory int           // keys held in memory before a run is written; zero means 128 Ki (about 10 MiB, twice while a run is written)
 	Log    *slog.Logger
 }
 
@@ -57,6 +50,8 @@ type Index struct {
 	mu      sync.Mutex
 	idle    *sync.Cond    // frozen became nil, or Run ended
 	frozen  map[Key]value // being written by Run
+	spare   map[Key]value // written, to be emptied and used again
+	ruined  bool          // a run is damaged: no manifest may be written any more
 	runs    []*run        // newest first
 	retired []*run        // replaced; First may still read them until it looks again
 	next    int           // number of the next run's file
@@ -80,6 +75,8 @@ type manifest struct {
 const (
 	manifestName = "manifest.json"
 	spans        = 14        // of a window
+	mostRuns     = 256       // writing waits for merges beyond it
+	little       = 64        // a run is large if others of its span have less than a little-th of it together
 	tier         = 8         // runs of alike size that are merged into one
 	jump         = time.Hour // a frame time further ahead is not believed
 )
@@ -94,7 +91,7 @@ func Open(cfg Config) (*Index, error) {
 		cfg.Window = 7 * 24 * time.Hour
 	}
 	if cfg.Memory == 0 {
-		cfg.Memory = 256 << 10
+		cfg.Memory = 128 << 10
 	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
@@ -107,7 +104,7 @@ func Open(cfg Config) (*Index, error) {
 	if err := x.load(); err != nil {
 		cfg.Log.Warn("dedupe index discarded", "reason", err)
 		for _, r := range x.runs {
-			_ = r.file.Close()
+			_ = r.close()
 		}
 		x.runs, x.saved, x.position, x.newest = nil, manifest{}, 0, 0
 	}
@@ -180,7 +177,7 @@ func (x *Index) First(k Key, pos Pos, at time.Time) (bool, error) {
 	for _, r := range runs {
 		e, ok, err := r.get(&k, &x.buf)
 		if err != nil {
-			return false, err
+			return false, x.doubt(err)
 		}
 		if ok && !x.expired(e.at, now) {
 			return e.pos == pos, nil
@@ -199,7 +196,7 @@ func (x *Index) view() ([]*run, map[Key]value, error) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	for _, r := range x.retired {
-		_ = r.file.Close() // it was only read
+		_ = r.close() // it was only read
 	}
 	x.retired = nil
 	return x.runs, x.frozen, x.err
@@ -213,8 +210,12 @@ func (x *Index) believe(at time.Time) uint32 {
 		x.jumped = false
 		return sec
 	}
-	if !x.believed.IsZero() {
-		expected := x.newest + uint32(time.Since(x.believed)/time.Second) + uint32(jump/time.Second)
+	if x.newest > 0 {
+		passed := time.Since(x.believed)
+		if x.believed.IsZero() { // opened: what passed while it was closed, only the machine's clock knows
+			passed = max(time.Since(time.Unix(int64(x.newest), 0)), 0)
+		}
+		expected := x.newest + uint32(passed/time.Second) + uint32(jump/time.Second)
 		if sec > expected {
 			if !x.jumped {
 				x.cfg.Log.Error("frame time jumped ahead; no dedupe key is forgotten until it is back", "ahead_seconds", sec-expected)
@@ -246,7 +247,11 @@ func (x *Index) freeze() error {
 	if x.err != nil {
 		return x.err
 	}
-	x.frozen, x.active = x.active, make(map[Key]value, x.cfg.Memory)
+	x.frozen, x.active, x.spare = x.active, x.spare, nil
+	if x.active == nil {
+		x.active = map[Key]value{}
+	}
+	clear(x.active)
 	x.nudge()
 	return nil
 }
@@ -288,6 +293,9 @@ func (x *Index) Snapshot(ctx context.Context, seq uint64) error {
 
 // save writes the manifest. The caller holds mu.
 func (x *Index) save(runs []*run, position uint64, newest uint32) error {
+	if x.ruined {
+		return fault.New(fault.Internal, "the dedupe index is damaged")
+	}
 	m := manifest{Position: position, Newest: newest, Next: x.next}
 	for _, r := range runs {
 		m.Runs = append(m.Runs, r.name)
@@ -322,7 +330,7 @@ func (x *Index) Close() error {
 	defer x.mu.Unlock()
 	var errs []error
 	for _, r := range slices.Concat(x.runs, x.retired) {
-		errs = append(errs, r.file.Close())
+		errs = append(errs, r.close())
 	}
 	x.runs, x.retired = nil, nil
 	return errors.Join(errs...)

@@ -2,7 +2,6 @@ package dedupe_test
 
 import (
 	"context"
-	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -49,6 +48,7 @@ func first(t testing.TB, x *dedupe.Index, k dedupe.Key, pos dedupe.Pos, at time.
 }
 
 func TestAKeyIsFirstOnceAndAtItsOwnPlaceAlways(t *testing.T) {
+	t.Parallel()
 	x := open(t, t.TempDir(), 0, 0)
 	k := key(1)
 	for i, want := range []struct {
@@ -62,6 +62,7 @@ func TestAKeyIsFirstOnceAndAtItsOwnPlaceAlways(t *testing.T) {
 }
 
 func TestKeysDependOnSecretSourceUserAndMessage(t *testing.T) {
+	t.Parallel()
 	h, other := dedupe.NewHasher([32]byte{1}), dedupe.NewHasher([32]byte{2})
 	seen := map[dedupe.Key]string{}
 	for name, k := range map[string]dedupe.Key{
@@ -78,6 +79,7 @@ func TestKeysDependOnSecretSourceUserAndMessage(t *testing.T) {
 // TestAgainstAMap drives an index with little memory, so that runs are written
 // and merged all the time, over several lives, and compares every answer with a map.
 func TestAgainstAMap(t *testing.T) {
+	t.Parallel()
 	dir, seed := t.TempDir(), rand.Uint64()
 	t.Logf("seed %d", seed)
 	rng := rand.New(rand.NewPCG(seed, 0))
@@ -85,13 +87,13 @@ func TestAgainstAMap(t *testing.T) {
 	frame := uint64(0)
 	for life := range 4 {
 		t.Run(fmt.Sprintf("life %d", life), func(t *testing.T) {
-			x := open(t, dir, 0, 64)
+			x := open(t, dir, 0, 128)
 			if want := uint64(life * 100); x.Position() != want {
 				t.Fatalf("position %d, want %d", x.Position(), want)
 			}
-			for range 6000 {
+			for range 3000 {
 				frame++
-				n, pos := rng.Uint64N(8000), dedupe.Pos{Frame: frame, Index: rng.Uint32N(500)}
+				n, pos := rng.Uint64N(4000), dedupe.Pos{Frame: frame, Index: rng.Uint32N(500)}
 				if rng.IntN(4) == 0 {
 					if was, ok := model[n]; ok {
 						pos = was
@@ -121,6 +123,7 @@ func TestAgainstAMap(t *testing.T) {
 }
 
 func TestAKeyIsForgottenAfterItsWindow(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	x := open(t, dir, 28*time.Minute, 4)
 	at := start
@@ -141,6 +144,7 @@ func TestAKeyIsForgottenAfterItsWindow(t *testing.T) {
 }
 
 func TestATimeThatJumpsAheadForgetsNothing(t *testing.T) {
+	t.Parallel()
 	x := open(t, t.TempDir(), time.Hour, 0)
 	first(t, x, key(1), dedupe.Pos{Frame: 1}, start)
 	first(t, x, key(2), dedupe.Pos{Frame: 2}, start.Add(48*time.Hour))
@@ -157,6 +161,7 @@ func TestATimeThatJumpsAheadForgetsNothing(t *testing.T) {
 }
 
 func TestADamagedIndexIsRebuiltFromTheJournal(t *testing.T) {
+	t.Parallel()
 	for name, damage := range map[string]func(dir string) string{
 		"manifest": func(dir string) string { return filepath.Join(dir, "manifest.json") },
 		"run": func(dir string) string {
@@ -184,16 +189,5 @@ func TestADamagedIndexIsRebuiltFromTheJournal(t *testing.T) {
 				t.Error("a discarded index still knows a key")
 			}
 		})
-	}
-}
-
-func BenchmarkFirst(b *testing.B) {
-	x := open(b, b.TempDir(), 0, 0)
-	var k dedupe.Key
-	rng := rand.New(rand.NewPCG(1, 2))
-	for i := range b.N {
-		binary.LittleEndian.PutUint64(k[:], rng.Uint64())
-		binary.LittleEndian.PutUint64(k[8:], rng.Uint64())
-		first(b, x, k, dedupe.Pos{Frame: uint64(i)}, start)
 	}
 }

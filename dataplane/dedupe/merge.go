@@ -3,12 +3,13 @@ package dedupe
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
-	"iter"
 	"maps"
 	"os"
 	"path/filepath"
 	"slices"
+	"syscall"
 
 	"weir/shared/fault"
 )
@@ -27,29 +28,96 @@ func (x *Index) Run(ctx context.Context) error {
 	return err
 }
 
+// follow merges beside writing, so that First does not wait for a long merge;
+// only when merges fall far behind does writing wait, and with it First.
 func (x *Index) follow(ctx context.Context) error {
+	inner, stop := context.WithCancel(ctx)
+	defer stop()
+	merge := make(chan struct{}, 1)
+	merged := make(chan error, 1)
+	go func() {
+		defer stop()
+		merged <- x.merging(inner, merge)
+	}()
+	err := x.writing(inner, merge)
+	stop()
+	return errors.Join(err, <-merged)
+}
+
+func (x *Index) writing(ctx context.Context, merge chan<- struct{}) error {
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-x.work:
 		}
+		if !x.room(ctx) {
+			return nil
+		}
 		if err := x.flush(); err != nil {
 			return err
 		}
-		for {
-			merged, err := x.merge(ctx)
-			if err != nil {
-				return err
-			}
-			if ferr := x.flush(); ferr != nil {
-				return ferr
-			}
-			if !merged {
+		select {
+		case merge <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// room waits until there are few enough runs for another one.
+func (x *Index) room(ctx context.Context) bool {
+	stop := context.AfterFunc(ctx, func() { x.mu.Lock(); x.idle.Broadcast(); x.mu.Unlock() })
+	defer stop()
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for len(x.runs) >= mostRuns && ctx.Err() == nil {
+		x.idle.Wait()
+	}
+	return ctx.Err() == nil
+}
+
+// spacious reports whether there may be more runs.
+func (x *Index) spacious() bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return len(x.runs) < mostRuns
+}
+
+func (x *Index) merging(ctx context.Context, work <-chan struct{}) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-work:
+		}
+		for again := true; again; {
+			var err error
+			again, err = x.merge(ctx)
+			if errors.Is(err, syscall.ENOSPC) && x.spacious() {
+				x.cfg.Log.Warn("no space to merge dedupe runs; it is tried again after the next one", "error", err)
 				break
+			}
+			if err != nil {
+				return x.doubt(err)
 			}
 		}
 	}
+}
+
+// doubt makes the next Open start anew when err says that a run is damaged.
+func (x *Index) doubt(err error) error {
+	if fault.KindOf(err) != fault.Invalid {
+		return err
+	}
+	x.cfg.Log.Error("dedupe index is damaged; it will be rebuilt from the journal", "reason", err)
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	path := filepath.Join(x.cfg.Dir, manifestName)
+	if gone := os.Remove(path); gone != nil && !errors.Is(gone, os.ErrNotExist) {
+		err = errors.Join(err, gone)
+	}
+	x.ruined = true
+	return fault.New(fault.Internal, "%v", errors.Join(err, syncDir(x.cfg.Dir)))
 }
 
 // flush writes the frozen keys as a run.
@@ -73,7 +141,10 @@ func (x *Index) flush() error {
 	if err != nil {
 		return err
 	}
-	return x.replace(r, nil, func() { x.frozen = nil; x.idle.Broadcast() })
+	return x.replace(r, nil, func() {
+		x.frozen, x.spare = nil, frozen // First may still look into it
+		x.idle.Broadcast()
+	})
 }
 
 // name gives the next run's file name. The caller holds mu.
@@ -131,15 +202,16 @@ func (x *Index) merge(ctx context.Context) (bool, error) {
 	}
 	var failed error
 	r, err := writeRun(x.cfg.Dir, name, most, func(yield func(*entry) bool) {
-		join(group, &failed, func(e *entry) bool { return ctx.Err() == nil && yield(e) })
+		failed = join(group, func(e *entry) bool { return ctx.Err() == nil && yield(e) })
 	})
-	if err == nil {
-		err = failed
-	}
-	if err != nil || ctx.Err() != nil {
+	if err != nil {
 		return false, err
 	}
-	return true, x.replace(r, group, func() {})
+	if failed != nil || ctx.Err() != nil {
+		_ = r.close() // Open sweeps its file
+		return false, failed
+	}
+	return true, x.replace(r, group, x.idle.Broadcast)
 }
 
 // evict removes the runs that hold nothing of the window any more.
@@ -156,13 +228,16 @@ func (x *Index) evict() error {
 	if old == nil {
 		return nil
 	}
-	return x.replace(nil, old, func() {})
+	return x.replace(nil, old, x.idle.Broadcast)
 }
 
-// pick chooses tier runs of one time span and one order of size, or none.
+// pick chooses runs to be merged, or none: tier runs of one time span and one
+// order of size, or all of a span that is over, once, unless they are one large
+// run and little else. So a key is written a few times only, and a look-up of
+// the whole window asks one or two runs a span.
 func pick(runs []*run, span uint32) []*run {
 	type class struct{ span, size uint32 }
-	groups := map[class][]*run{}
+	groups, spans := map[class][]*run{}, map[uint32][]*run{}
 	for _, r := range runs {
 		size := uint32(0)
 		for n := r.entries; n >= tier; n /= tier {
@@ -172,48 +247,64 @@ func pick(runs []*run, span uint32) []*run {
 		if groups[c] = append(groups[c], r); len(groups[c]) == tier {
 			return groups[c]
 		}
+		spans[c.span] = append(spans[c.span], r)
+	}
+	current := newestOf(runs) / span
+	for s, all := range spans {
+		if s == current || len(all) == 1 {
+			continue
+		}
+		var sum, largest uint64
+		for _, r := range all {
+			sum, largest = sum+r.entries, max(largest, r.entries)
+		}
+		if (sum-largest)*little >= largest {
+			return all
+		}
 	}
 	return nil
 }
 
 // join yields the entries of all runs in key order, of equal keys the latest.
-func join(runs []*run, failed *error, yield func(*entry) bool) {
-	type head struct {
-		e    *entry
-		next func() (*entry, bool)
-	}
-	var heads []head
+func join(runs []*run, yield func(*entry) bool) error {
+	heads := make([]*cursor, 0, len(runs))
 	for _, r := range runs {
-		next, stop := iter.Pull(r.scan(failed))
-		defer stop()
-		if e, ok := next(); ok {
-			heads = append(heads, head{e, next})
+		c := &cursor{r: r}
+		more, err := c.advance()
+		if err != nil {
+			return err
+		}
+		if more {
+			heads = append(heads, c)
 		}
 	}
 	for len(heads) > 0 {
-		least := 0
-		for i := 1; i < len(heads); i++ {
-			if c := bytes.Compare(heads[i].e.key[:], heads[least].e.key[:]); c < 0 {
-				least = i
+		least := heads[0]
+		for _, c := range heads[1:] {
+			if bytes.Compare(c.e.key[:], least.e.key[:]) < 0 {
+				least = c
 			}
 		}
-		best := *heads[least].e
+		best := least.e
 		for i := len(heads) - 1; i >= 0; i-- {
-			if heads[i].e.key != best.key {
+			c := heads[i]
+			if c.e.key != best.key {
 				continue
 			}
-			if heads[i].e.at > best.at {
-				best = *heads[i].e
+			if c.e.at > best.at {
+				best = c.e
 			}
-			e, ok := heads[i].next()
-			if !ok {
+			more, err := c.advance()
+			if err != nil {
+				return err
+			}
+			if !more {
 				heads = slices.Delete(heads, i, i+1)
-				continue
 			}
-			heads[i].e = e
 		}
 		if !yield(&best) {
-			return
+			return nil
 		}
 	}
+	return nil
 }

@@ -4,9 +4,9 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"hash/crc32"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -19,15 +19,18 @@ import (
 //
 //	entries, 32 bytes each: key 16, frame 8, index 4, at 4 (Unix seconds)
 //	fences, 4 bytes each: how many entries lie below each bucket
+//	sums, 4 bytes each: the crc of each bucket's entries
 //	filter
-//	footer, 48 bytes: entries 8, fences 4, filter 4 (bytes), oldest 4, newest 4, crc 4 of fences and filter, zero 12, magic 8
+//	footer, 48 bytes: entries 8, fences 4, filter 4 (bytes), oldest 4, newest 4, crc 4 of fences, sums and filter, zero 12, magic 8
 //
-// Fences and filter are held in memory (about 1.4 bytes a key); entries are
-// read through the page cache, one bucket a lookup.
+// Fences, sums and filter are held in memory (about 1.4 bytes a key); entries
+// are read through the page cache, one bucket a lookup. The filter is mapped
+// anonymously: outside of the collector's heap, so it is not paid for twice, and
+// not a page of the file, so a look-up of a new key never waits for a disk.
 const (
 	entrySize  = 32
 	footerSize = 48
-	runMagic   = "weirrun1"
+	runMagic   = "weirrun2"
 	bucketSize = 64 // entries, on average: keys are uniform
 )
 
@@ -58,8 +61,17 @@ type run struct {
 	file           *os.File
 	entries        uint64
 	oldest, newest uint32
-	fences         []uint32
+	fences, sums   []uint32
 	filter         filter
+}
+
+// close releases the file and the filter; nobody may look into r any more.
+func (r *run) close() error {
+	return errors.Join(r.file.Close(), r.filter.free())
+}
+
+func (r *run) damaged() error {
+	return fault.New(fault.Invalid, "dedupe run %s is damaged", r.name)
 }
 
 // bucket maps a key to one of n buckets in key order.
@@ -72,17 +84,10 @@ func (r *run) get(k *Key, buf *[]byte) (entry, bool, error) {
 	if !r.filter.has(k) {
 		return entry{}, false, nil
 	}
-	i := bucket(k, len(r.fences))
-	from, to := uint64(r.fences[i]), r.entries
-	if i+1 < len(r.fences) {
-		to = uint64(r.fences[i+1])
+	if err := r.read(bucket(k, len(r.fences)), buf); err != nil {
+		return entry{}, false, err
 	}
-	size := int(to-from) * entrySize
-	*buf = slices.Grow((*buf)[:0], size)[:size]
-	if _, err := r.file.ReadAt(*buf, int64(from)*entrySize); err != nil {
-		return entry{}, false, fault.New(fault.Internal, "dedupe run %s: %v", r.name, err)
-	}
-	n := int(to - from)
+	n := len(*buf) / entrySize
 	at := sort.Search(n, func(i int) bool { return bytes.Compare((*buf)[i*entrySize:i*entrySize+16], k[:]) >= 0 })
 	var e entry
 	if at == n {
@@ -90,6 +95,23 @@ func (r *run) get(k *Key, buf *[]byte) (entry, bool, error) {
 	}
 	e.decode((*buf)[at*entrySize:])
 	return e, e.key == *k, nil
+}
+
+// read reads the i-th bucket into buf and checks it.
+func (r *run) read(i int, buf *[]byte) error {
+	from, to := uint64(r.fences[i]), r.entries
+	if i+1 < len(r.fences) {
+		to = uint64(r.fences[i+1])
+	}
+	size := int(to-from) * entrySize
+	*buf = slices.Grow((*buf)[:0], size)[:size]
+	if _, err := r.file.ReadAt(*buf, int64(from)*entrySize); err != nil {
+		return fmt.Errorf("dedupe run %s: %w", r.name, err)
+	}
+	if crc32.Checksum(*buf, castagnoli) != r.sums[i] {
+		return r.damaged()
+	}
+	return nil
 }
 
 // writeRun writes entries, which must come sorted by key and without doubles,
@@ -100,28 +122,35 @@ func writeRun(dir, name string, most int, entries func(yield func(*entry) bool))
 	if err != nil {
 		return nil, fmt.Errorf("dedupe run: %w", err)
 	}
+	r = &run{name: name, file: f, oldest: ^uint32(0)}
 	defer func() {
 		if err != nil {
-			_ = f.Close()
+			_ = r.close()
 			_ = os.Remove(path + ".new")
 		}
 	}()
-	r = &run{name: name, file: f, oldest: ^uint32(0), fences: make([]uint32, max(most/bucketSize, 1)), filter: newFilter(most)}
-	w := bufio.NewWriterSize(f, 1<<20)
+	if r.filter, err = newFilter(most); err != nil {
+		return nil, err
+	}
+	n := max(most/bucketSize, 1)
+	r.fences, r.sums = make([]uint32, n), make([]uint32, n)
+	w := bufio.NewWriterSize(f, 1<<18)
 	next, buf := 0, make([]byte, 0, entrySize)
 	for e := range entries {
-		for b := bucket(&e.key, len(r.fences)); next <= b; next++ {
+		b := bucket(&e.key, n)
+		for ; next <= b; next++ {
 			r.fences[next] = uint32(r.entries)
 		}
 		r.filter.add(&e.key)
 		r.oldest, r.newest = min(r.oldest, e.at), max(r.newest, e.at)
 		r.entries++
 		buf = e.append(buf[:0])
+		r.sums[b] = crc32.Update(r.sums[b], castagnoli, buf)
 		if _, err = w.Write(buf); err != nil {
 			return nil, fmt.Errorf("dedupe run: %w", err)
 		}
 	}
-	for ; next < len(r.fences); next++ {
+	for ; next < n; next++ {
 		r.fences[next] = uint32(r.entries)
 	}
 	if err = r.finish(w, path); err != nil {
@@ -131,8 +160,11 @@ func writeRun(dir, name string, most int, entries func(yield func(*entry) bool))
 }
 
 func (r *run) finish(w *bufio.Writer, path string) error {
-	tail := make([]byte, 0, len(r.fences)*4+len(r.filter)+footerSize)
+	tail := make([]byte, 0, len(r.fences)*8+len(r.filter)+footerSize)
 	for _, v := range r.fences {
+		tail = binary.LittleEndian.AppendUint32(tail, v)
+	}
+	for _, v := range r.sums {
 		tail = binary.LittleEndian.AppendUint32(tail, v)
 	}
 	tail = append(tail, r.filter...)
@@ -172,55 +204,75 @@ func openRun(dir, name string) (*run, error) {
 }
 
 func readRun(f *os.File, name string) (*run, error) {
-	damaged := fault.New(fault.Invalid, "dedupe run %s is damaged", name)
+	r := &run{name: name, file: f}
 	st, err := f.Stat()
 	if err != nil || st.Size() < footerSize {
-		return nil, damaged
+		return nil, r.damaged()
 	}
 	foot := make([]byte, footerSize)
 	if _, err := f.ReadAt(foot, st.Size()-footerSize); err != nil || string(foot[40:]) != runMagic {
-		return nil, damaged
+		return nil, r.damaged()
 	}
 	u32 := func(i int) uint32 { return binary.LittleEndian.Uint32(foot[i:]) }
-	r := &run{name: name, file: f, entries: binary.LittleEndian.Uint64(foot), oldest: u32(16), newest: u32(20)}
+	r.entries, r.oldest, r.newest = binary.LittleEndian.Uint64(foot), u32(16), u32(20)
 	fences, filterLen := int64(u32(8)), int64(u32(12))
-	tail := fences*4 + filterLen
-	if fences < 1 || filterLen < filterBlock || r.entries > 1<<32 || int64(r.entries)*entrySize+tail+footerSize != st.Size() {
-		return nil, damaged
+	size := fences*8 + filterLen
+	if fences < 1 || filterLen < filterBlock || filterLen%filterBlock != 0 || r.entries >= 1<<32 || int64(r.entries)*entrySize+size+footerSize != st.Size() {
+		return nil, r.damaged()
 	}
-	b := make([]byte, tail)
-	if _, err := io.ReadFull(io.NewSectionReader(f, int64(r.entries)*entrySize, tail), b); err != nil || crc32.Checksum(b, castagnoli) != u32(24) {
-		return nil, damaged
+	lists := make([]byte, fences*8)
+	if r.filter, err = mapFilter(int(filterLen)); err != nil {
+		return nil, err
 	}
-	r.fences = make([]uint32, fences)
-	for i := range r.fences {
-		r.fences[i] = binary.LittleEndian.Uint32(b[i*4:])
-		if uint64(r.fences[i]) > r.entries || i > 0 && r.fences[i] < r.fences[i-1] {
-			return nil, damaged
-		}
+	_, err = f.ReadAt(lists, int64(r.entries)*entrySize)
+	if err == nil {
+		_, err = f.ReadAt(r.filter, int64(r.entries)*entrySize+fences*8)
 	}
-	r.filter = filter(b[fences*4:])
+	if err != nil || crc32.Update(crc32.Checksum(lists, castagnoli), castagnoli, r.filter) != u32(24) || !r.list(lists) {
+		return nil, errors.Join(r.damaged(), r.filter.free())
+	}
 	return r, nil
 }
 
-// scan yields the run's entries in order through its own buffer. A read error
-// ends it; failed tells.
-func (r *run) scan(failed *error) func(yield func(*entry) bool) {
-	return func(yield func(*entry) bool) {
-		in := bufio.NewReaderSize(io.NewSectionReader(r.file, 0, int64(r.entries)*entrySize), 1<<18)
-		var b [entrySize]byte
-		var e entry
-		for range r.entries {
-			if _, err := io.ReadFull(in, b[:]); err != nil {
-				*failed = fmt.Errorf("dedupe run %s: %w", r.name, err)
-				return
-			}
-			e.decode(b[:])
-			if !yield(&e) {
-				return
-			}
+// list decodes fences and sums; false: they cannot be.
+func (r *run) list(b []byte) bool {
+	n := len(b) / 8
+	r.fences, r.sums = make([]uint32, n), make([]uint32, n)
+	last := uint32(0)
+	for i := range n {
+		r.fences[i], r.sums[i] = binary.LittleEndian.Uint32(b[i*4:]), binary.LittleEndian.Uint32(b[(n+i)*4:])
+		if uint64(r.fences[i]) > r.entries || r.fences[i] < last {
+			return false
 		}
+		last = r.fences[i]
 	}
+	return r.fences[0] == 0
+}
+
+// cursor reads a run in order, bucket by bucket.
+type cursor struct {
+	r    *run
+	next int // bucket
+	buf  []byte
+	rest []byte
+	e    entry
+}
+
+// advance moves to the next entry; false at the end.
+func (c *cursor) advance() (bool, error) {
+	for len(c.rest) == 0 {
+		if c.next == len(c.r.fences) {
+			return false, nil
+		}
+		if err := c.r.read(c.next, &c.buf); err != nil {
+			return false, err
+		}
+		c.next++
+		c.rest = c.buf
+	}
+	c.e.decode(c.rest)
+	c.rest = c.rest[entrySize:]
+	return true, nil
 }
 
 func syncDir(dir string) error {
