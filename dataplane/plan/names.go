@@ -4,8 +4,8 @@ import "weir/shared/id"
 
 // Source finds a source of the workspace by its name, else by its identifier.
 func (p *Plan) Source(named string) (id.Source, bool) {
-	for s, name := range p.sources {
-		if name == named {
+	for s, r := range p.sources {
+		if r.SourceName == named {
 			return s, true
 		}
 	}

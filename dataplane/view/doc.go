@@ -46,17 +46,16 @@
 // reader is slower than the events. An empty line comes first and every 10 s.
 // The stream ends with the capability, after a line
 // {"error":{"code":"unavailable","message"}} when the plane stops; ask again with a
-// new one. 429: too many
-// streams are open.
+// new one. 429: too many streams are open.
 //
 // parked, quarantine and dead answer a page {"items":[...],"next":"cursor"};
 // next is "" on the last one, and a page before it may hold fewer items than
 // limit (100, at most 1000), also none. Items:
 //
-//	{"place","source","destination","messageId","code","at","event"}
+//	{"place","source","destination","messageId","code","detail","at","event"}
 //
-// and of dead letters also "status" and "detail", which may hold a vendor's
-// text. place is partition/record/item.
+// and of dead letters also "status", of the answer or 0. detail is "", or what a
+// vendor or the customer's code said. place is partition/record/item.
 //
 // loads answers {"loads":[...]}, newest first:
 //

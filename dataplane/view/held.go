@@ -24,8 +24,8 @@ type Held struct {
 	deliver.Place
 	Destination id.Destination
 	Code        string
-	At          time.Time // when it began to wait, else when it was received
-	Event       event.Event
+	At          time.Time   // when it began to wait, else when it was received
+	Event       event.Event // its Detail is shown too
 }
 
 // HeldFilter chooses held events of a workspace. Parked ones are asked for by
@@ -52,6 +52,7 @@ type heldItem struct {
 	Destination string          `json:"destination"`
 	MessageID   id.Event        `json:"messageId"`
 	Code        string          `json:"code"`
+	Detail      string          `json:"detail"`
 	At          time.Time       `json:"at"`
 	Event       json.RawMessage `json:"event"`
 }
@@ -146,7 +147,7 @@ func (v *View) heldItem(p int, h Held) heldItem {
 	ws := h.Event.Workspace
 	i := heldItem{
 		Place: fmt.Sprintf("%d/%d/%d", p, h.Seq, h.Item), Source: v.sourceName(ws, h.Event.Source), MessageID: h.Event.MessageID,
-		Code: h.Code, At: h.At.UTC(), Event: shown(h.Event.JSON),
+		Code: h.Code, Detail: h.Event.Detail, At: h.At.UTC(), Event: shown(h.Event.JSON),
 	}
 	if h.Destination != "" {
 		i.Destination = v.destinationName(ws, h.Destination)

@@ -45,7 +45,7 @@ func (v *View) live(c *call, l *lines) error {
 	left := c.grant.Expires.Sub(v.cfg.Now())
 	ctx, cancel := context.WithTimeout(c.Context(), left)
 	defer cancel()
-	l.end = time.Now().Add(left)
+	l.end = time.Now().Add(left + time.Second) // what was under way may arrive
 	l.unhurried()
 	watch, err := v.cfg.Live.Watch(filter)
 	if err != nil {

@@ -65,15 +65,18 @@ func (v *View) test(c *call) (any, error) {
 // reach returns a code and why a destination cannot be reached; an error without
 // a code is the call's own.
 func (v *View) reach(ctx context.Context, ws id.Workspace, d id.Destination) (code string, err error) {
-	if v.cfg.Warehouses != nil && v.cfg.Warehouses.Has(ws, d) {
+	target, presence := v.cfg.Plans.Target(ws, d)
+	if presence != deliver.Present {
+		return "", fault.New(fault.Missing, "This plane runs no destination of this name in the workspace.")
+	}
+	if target.Staged {
+		if err := offers(v.cfg.Warehouses != nil, "warehouses"); err != nil {
+			return "", err
+		}
 		if err := v.cfg.Warehouses.Test(ctx, ws, d); err != nil {
 			return "sign_in_failed", err
 		}
 		return "", nil
-	}
-	target, presence := v.cfg.Plans.Target(ws, d)
-	if presence != deliver.Present {
-		return "", fault.New(fault.Missing, "This plane runs no destination of this name in the workspace.")
 	}
 	if err := offers(v.cfg.Dial != nil, "connection tests"); err != nil {
 		return "", err

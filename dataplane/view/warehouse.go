@@ -40,10 +40,9 @@ type Loaded struct {
 	Detail      string
 }
 
-// Warehouses is the warehouses that this plane loads.
+// Warehouses is the destinations that this plane loads: those whose target is
+// staged.
 type Warehouses interface {
-	// Has reports whether d is one of them.
-	Has(ws id.Workspace, d id.Destination) bool
 	// Loads returns the recent loads, newest first, of all warehouses of ws for "".
 	Loads(ctx context.Context, ws id.Workspace, d id.Destination) ([]Loaded, error)
 	// Query runs sql and hands over row after row; row's error ends it and comes
@@ -116,7 +115,7 @@ func (v *View) warehouse(c *call, named string) (id.Destination, error) {
 	if err != nil {
 		return "", err
 	}
-	if !v.cfg.Warehouses.Has(c.grant.Workspace, d) {
+	if t, _ := v.cfg.Plans.Target(c.grant.Workspace, d); t == nil || !t.Staged {
 		return "", fault.New(fault.Invalid, "This destination is no warehouse.")
 	}
 	return d, nil
