@@ -105,7 +105,7 @@ func (v *View) stream(pattern string, action capability.Action, f func(*call, *l
 		l.enc = json.NewEncoder(l)
 		l.enc.SetEscapeHTML(false)
 		err = f(&call{r, grant}, l)
-		if err != nil && !l.begun {
+		if err != nil && !l.begun && !errors.As(err, new(cut)) {
 			v.refuse(w, r, err)
 			return
 		}

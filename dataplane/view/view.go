@@ -37,6 +37,7 @@ type Config struct {
 	Parked     []Shelf             // by partition
 	Quarantine []Shelf             // by partition
 	Warehouses Warehouses
+	Query      QueryLimits
 	Previews   Previews
 	Dial       func(ctx context.Context, network, addr string) (net.Conn, error) // as lanes dial: guard, then egress
 	Healthy    func() error                                                      // nil: the plane is well
@@ -78,6 +79,7 @@ func New(cfg Config) (*View, error) {
 	if cfg.Healthy == nil {
 		cfg.Healthy = func() error { return nil }
 	}
+	cfg.Query = cfg.Query.filled()
 	v := &View{cfg: cfg, mux: http.NewServeMux(), queries: make(slots, queriesAtOnce), previews: make(slots, previewsAtOnce), probes: make(slots, probesAtOnce)}
 	v.mux.HandleFunc("GET /v1/health", v.health)
 	v.handle("GET /v1/ledger", capability.ReadLedger, v.ledger)

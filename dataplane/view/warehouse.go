@@ -2,6 +2,7 @@ package view
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -16,14 +17,22 @@ import (
 	"weir/shared/id"
 )
 
-// Limits of one query.
 const (
-	maxRows       = 1_000_000
-	maxRowBytes   = 256 << 20
-	maxQueryTime  = 2 * time.Minute
 	maxStatement  = 64 << 10 // bytes of SQL
 	queriesAtOnce = 4
 )
+
+// QueryLimits is what one query may give. Zero means a million rows, 256 MiB of
+// lines and 2 minutes.
+type QueryLimits struct {
+	Rows  int
+	Bytes int64
+	Time  time.Duration
+}
+
+func (l QueryLimits) filled() QueryLimits {
+	return QueryLimits{cmp.Or(l.Rows, 1_000_000), cmp.Or(l.Bytes, 256<<20), cmp.Or(l.Time, 2*time.Minute)}
+}
 
 // Loaded is one load of a warehouse. Code and Detail say why it failed; Detail
 // may hold a driver's text, which quotes values.
@@ -146,24 +155,25 @@ func (v *View) query(c *call, l *lines) error {
 	}
 	defer free()
 	l.unhurried()
-	ctx, cancel := context.WithTimeout(c.Context(), maxQueryTime)
+	most := v.cfg.Query
+	ctx, cancel := context.WithTimeout(c.Context(), most.Time)
 	defer cancel()
 	rows := 0
 	err = v.cfg.Warehouses.Query(ctx, c.grant.Workspace, d, in.SQL, func(columns []string, values []any) error {
-		if rows++; rows > maxRows {
-			return cut{codeMessage{"limit_rows", fmt.Sprintf("There are more than %d rows; ask for fewer.", maxRows)}}
+		if rows++; rows > most.Rows {
+			return cut{codeMessage{"limit_rows", fmt.Sprintf("There are more than %d rows; ask for fewer.", most.Rows)}}
 		}
 		line, err := object(columns, values)
 		if err != nil {
 			return err
 		}
-		if l.bytes+int64(len(line)) > maxRowBytes {
-			return cut{codeMessage{"limit_bytes", fmt.Sprintf("The rows are more than %d MiB; ask for less.", maxRowBytes>>20)}}
+		if l.bytes+int64(len(line)) > most.Bytes {
+			return cut{codeMessage{"limit_bytes", fmt.Sprintf("The rows are more than %d bytes; ask for less.", most.Bytes)}}
 		}
 		return l.line(json.RawMessage(line))
 	})
 	if err != nil && ctx.Err() != nil && c.Context().Err() == nil {
-		return cut{codeMessage{"limit_time", fmt.Sprintf("The query took longer than %s.", maxQueryTime)}}
+		return cut{codeMessage{"limit_time", fmt.Sprintf("The query took longer than %s.", most.Time)}}
 	}
 	return err
 }
