@@ -52,7 +52,7 @@ func TestWrongQuestionsExitWithTwo(t *testing.T) {
 func TestEveryCommandHelps(t *testing.T) {
 	t.Parallel()
 	s := newShell(t, newFake(t))
-	for _, args := range []string{"", "apply", "diff", "export", "status", "ledger", "dlq", "dlq list", "dlq redrive", "dlq discard", "plane", "plane invite", "preview", "preview destination"} {
+	for _, args := range []string{"", "apply", "diff", "export", "status", "ledger", "tail", "query", "dlq", "dlq list", "dlq redrive", "dlq discard", "plane", "plane invite", "preview", "preview destination"} {
 		out := s.must(append(strings.Fields(args), "--help")...)
 		if !strings.Contains(out, "Usage:") {
 			t.Errorf("weir %s --help: %s", args, out)
