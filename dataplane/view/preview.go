@@ -93,7 +93,7 @@ func (v *View) preview(c *call, l *lines, events int, run func(context.Context) 
 		return fault.New(fault.Unavailable, "The preview took longer than %s.", maxPreviewTime)
 	}
 	if err != nil {
-		return fmt.Errorf("preview: %w", err)
+		return fmt.Errorf("preview: %w", quoted(err))
 	}
 	for _, line := range out {
 		if err := l.line(line); err != nil {

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"encoding/json"
 	"errors"
+	"fmt"
 
 	"net/http"
 	"time"
@@ -133,6 +134,21 @@ func (v *View) lastWord(r *http.Request, err error) codeMessage {
 	}
 	v.cfg.Log.ErrorContext(r.Context(), "view call failed", "path", r.Pattern, "error", err)
 	return codeMessage{fault.Internal.String(), "The plane could not go on; its log says why."}
+}
+
+// quoting is an error of a driver or of customers' code, whose text may quote
+// values: no log may hold it.
+type quoting struct{ error }
+
+func (q quoting) Error() string { return fmt.Sprintf("an error of type %T", q.error) }
+func (q quoting) Unwrap() error { return q.error }
+
+// quoted keeps the text of an error that is nobody's fault out of the log.
+func quoted(err error) error {
+	if err == nil || fault.KindOf(err) != fault.Internal || errors.As(err, new(cut)) {
+		return err
+	}
+	return quoting{err}
 }
 
 // slots bounds how many of the calls that cost much run at once.

@@ -90,7 +90,7 @@ func (v *View) loads(c *call) (any, error) {
 	}
 	found, err := v.cfg.Warehouses.Loads(c.Context(), c.grant.Workspace, only)
 	if err != nil {
-		return nil, fmt.Errorf("list loads: %w", err)
+		return nil, fmt.Errorf("list loads: %w", quoted(err))
 	}
 	items := []loadItem{}
 	for _, l := range found {
@@ -175,7 +175,7 @@ func (v *View) query(c *call, l *lines) error {
 	if err != nil && ctx.Err() != nil && c.Context().Err() == nil {
 		return cut{codeMessage{"limit_time", fmt.Sprintf("The query took longer than %s.", most.Time)}}
 	}
-	return err
+	return quoted(err)
 }
 
 // object is a row as a JSON object, its columns in their order. A name that was

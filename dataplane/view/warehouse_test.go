@@ -1,10 +1,12 @@
 package view_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math"
 	"math/big"
 	"strings"
@@ -169,7 +171,10 @@ func TestWhyAQueryGivesNoMoreRows(t *testing.T) {
 		"some sources alone": {change: func(g *capability.Grant) { g.Sources = []id.Source{"src_a"} }, code: 403, last: "needs all"},
 	} {
 		w := &warehouse{query: tc.query}
-		f := withWarehouse(t, w, func(c *view.Config) { c.Query = view.QueryLimits{Rows: 100, Bytes: 1000} })
+		var log bytes.Buffer
+		f := withWarehouse(t, w, func(c *view.Config) {
+			c.Query, c.Log = view.QueryLimits{Rows: 100, Bytes: 1000}, slog.New(slog.NewTextHandler(&log, nil))
+		})
 		if tc.body == "" {
 			tc.body = `{"destination":"lake","sql":"select 1"}`
 		}
@@ -178,6 +183,9 @@ func TestWhyAQueryGivesNoMoreRows(t *testing.T) {
 		last := text[strings.LastIndexByte(text, '\n')+1:]
 		if got.Code != tc.code || !strings.Contains(last, tc.last) || tc.last == "" && last != "" || strings.Contains(text, "SECRET") {
 			t.Errorf("%s: %d %.300s, want %d and %s", name, got.Code, last, tc.code, tc.last)
+		}
+		if strings.Contains(log.String(), "SECRET") {
+			t.Errorf("%s: the log holds what an error quotes: %s", name, &log)
 		}
 		if tc.query == nil && len(w.asked) > 0 {
 			t.Errorf("%s: the warehouse was asked %q", name, w.asked)
