@@ -22,6 +22,7 @@ func (d *DataPlane) eyes(g *guard.Guard) view.Config {
 	}
 	for _, p := range d.partitions {
 		cfg.Dead = append(cfg.Dead, p)
+		cfg.Parked = append(cfg.Parked, parkedShelf{p})
 		cfg.Quarantine = append(cfg.Quarantine, quarantineShelf{p})
 	}
 	return cfg
@@ -30,6 +31,23 @@ func (d *DataPlane) eyes(g *guard.Guard) view.Config {
 // shelfEvents is how many held events one read of a log gives at most: they may
 // be of a mebibyte each.
 const shelfEvents = 32
+
+// parkedShelf is a partition's parked events.
+type parkedShelf struct{ *partition }
+
+// List asks the lanes, which know what is settled.
+func (s parkedShelf) List(ctx context.Context, f view.HeldFilter, after deliver.Place, events, bytes int) ([]view.Held, deliver.Place, error) {
+	lanes := s.lanes.Load()
+	if _, err := s.now(); err != nil || lanes == nil {
+		return nil, deliver.Place{}, fault.New(fault.Unavailable, "Partition %d does not run at the moment.", s.number)
+	}
+	found, next, err := lanes.Waiting(ctx, f.Workspace, f.Destination, after, events, bytes)
+	held := make([]view.Held, len(found))
+	for i, w := range found {
+		held[i] = view.Held{Place: w.Place, Destination: w.Delivery.Destination, At: w.At, Event: w.Delivery.Event}
+	}
+	return held, next, err
+}
 
 // quarantineShelf is a partition's quarantined events.
 type quarantineShelf struct{ *partition }
