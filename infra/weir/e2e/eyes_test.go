@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -94,6 +95,40 @@ func TestOneSeesEventsPass(t *testing.T) {
 		if tail.err != nil {
 			t.Errorf("%s after Ctrl-C: %v", tail.name, tail.err)
 		}
+	}
+}
+
+// TestWhatWaitsIsListed lists what is parked before a destination that is down,
+// until it is up.
+func TestWhatWaitsIsListed(t *testing.T) {
+	t.Parallel()
+	hook := newSink(t)
+	hook.set(func(w http.ResponseWriter, _ *http.Request, _ []byte) bool {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		return true
+	})
+	_, in := dev(t, t.TempDir(), hookConfig("acme", "eu", "wk_web", map[string]string{"hook": hook.URL}))
+	accept(t, in.Gateway, "/v1/track", "wk_web", `{"userId":"u","event":"Late","messageId":"late"}`)
+	accept(t, in.Gateway, "/v1/batch", "wk_web", `{"batch":[{"userId":"u","event":"Later","messageId":"later"},{"event":"Nobody"}]}`)
+	list := func(args ...string) (found []string) {
+		for line := range strings.Lines(run(t, 0, "", append([]string{"dlq", "list", "--output", "json", "--data-dir", in.Dir}, args...)...)) {
+			var d struct {
+				MessageID, Code string
+				Event           struct{ Event string }
+			}
+			if err := json.Unmarshal([]byte(line), &d); err != nil {
+				t.Fatalf("%s: %v", line, err)
+			}
+			found = append(found, strings.TrimSpace(d.Event.Event+" "+d.Code))
+		}
+		return found
+	}
+	until(t, "both parked, in their order", func() bool { return slices.Equal(list("--parked", "--destination", "hook"), []string{"Late", "Later"}) })
+	until(t, "one quarantined", func() bool { return slices.Equal(list("--quarantined", "--source", "web"), []string{"Nobody no_id"}) })
+	hook.set(nil)
+	until(t, "nothing parked any more", func() bool { return len(list("--parked")) == 0 })
+	if n := hook.ids(); n["late"] != 1 || n["later"] != 1 {
+		t.Errorf("arrived: %v", n)
 	}
 }
 
