@@ -46,7 +46,6 @@ func (v *View) live(c *call, l *lines) error {
 	ctx, cancel := context.WithTimeout(c.Context(), left)
 	defer cancel()
 	l.end = time.Now().Add(left + time.Second) // what was under way may arrive
-	l.unhurried()
 	watch, err := v.cfg.Live.Watch(filter)
 	if err != nil {
 		return err

@@ -85,7 +85,6 @@ func (v *View) preview(c *call, l *lines, events int, run func(context.Context) 
 		return err
 	}
 	defer free()
-	l.unhurried()
 	ctx, cancel := context.WithTimeout(c.Context(), maxPreviewTime)
 	defer cancel()
 	out, err := run(ctx)

@@ -37,10 +37,6 @@ func (l *lines) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// unhurried lets the call last longer than a request may take to arrive; it has
-// arrived. Else the server would take the reader for gone.
-func (l *lines) unhurried() { _ = l.on.SetReadDeadline(time.Time{}) }
-
 // line adds a line; flush sends it.
 func (l *lines) line(v any) error {
 	l.start()

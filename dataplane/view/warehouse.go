@@ -154,7 +154,6 @@ func (v *View) query(c *call, l *lines) error {
 		return err
 	}
 	defer free()
-	l.unhurried()
 	most := v.cfg.Query
 	ctx, cancel := context.WithTimeout(c.Context(), most.Time)
 	defer cancel()
