@@ -294,14 +294,7 @@ func (d *DataPlane) doors(writer *queue.Writer, g *guard.Guard) (doors, error) {
 	if err != nil {
 		return doors{}, fmt.Errorf("gateway: %w", err)
 	}
-	dead := make([]view.Dead, len(d.partitions))
-	for i, p := range d.partitions {
-		dead[i] = p
-	}
-	v, err := view.New(view.Config{
-		Plane: d.plane.Plane, Key: d.plane.CapabilityKey, Origins: d.plane.Origins, Guard: g, Plans: &d.plans, Rows: d.rows, Dead: dead,
-		Healthy: d.ready, Log: d.cfg.Log,
-	})
+	v, err := view.New(d.eyes(g))
 	if err != nil {
 		return doors{}, fmt.Errorf("view: %w", err)
 	}

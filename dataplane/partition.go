@@ -50,6 +50,7 @@ type partition struct {
 
 	stopped atomic.Uint64 // how often it stopped by itself
 	running atomic.Bool
+	lanes   atomic.Pointer[deliver.Lanes] // the newest
 
 	mu      sync.Mutex
 	current *pipeline.Pipeline // the newest, also while it is being replaced
@@ -104,10 +105,12 @@ func (p *partition) once(ctx context.Context) error {
 		},
 		Seen: seen, Key: p.hasher.Key, Route: p.plans.Route, Transform: p.code.Apply, Live: p.live,
 		Lanes: func(r pipeline.Reports) (pipeline.Lanes, error) {
-			return deliver.New(deliver.Config{
+			lanes, err := deliver.New(deliver.Config{
 				Parked: log(queue.Parked), Dead: log(queue.Dead), Lookup: p.plans.Target, Settle: r.Settle, Drained: r.Drained, Held: r.Held,
 				Do: p.client.Do, Deps: p.staging(), Live: p.live, Log: p.log, Owners: p.store.Partitions(),
 			})
+			p.lanes.Store(lanes)
+			return lanes, err
 		},
 		Log: p.log,
 	})

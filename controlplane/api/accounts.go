@@ -2,15 +2,11 @@ package api
 
 import (
 	"net/http"
-	"net/url"
 	"time"
 
 	"github.com/labstack/echo/v4"
 
-	"weir/controlplane/policy"
 	"weir/controlplane/store"
-	"weir/shared/capability"
-	"weir/shared/fault"
 )
 
 func (a *API) health(c echo.Context) error {
@@ -102,60 +98,6 @@ func (a *API) deleteToken(c echo.Context) error {
 		return err
 	}
 	return c.NoContent(http.StatusNoContent)
-}
-
-// offered are the actions for which capabilities are given out.
-func offered(action capability.Action) bool {
-	switch action {
-	case capability.ReadLedger, capability.ReadDead, capability.RedriveDead, capability.DiscardDead:
-		return true
-	}
-	return false
-}
-
-func (a *API) capability(c echo.Context) error {
-	ctx := c.Request().Context()
-	var in struct {
-		Workspace string            `json:"workspace"`
-		Action    capability.Action `json:"action"`
-		Origin    string            `json:"origin"`
-	}
-	if err := decode(c, &in); err != nil {
-		return err
-	}
-	var problems []fault.Problem
-	if !offered(in.Action) {
-		problems = append(problems, fault.Problem{Path: "action", Code: "unknown_action", Text: "An action is ledger:read, dead:read, dead:redrive or dead:discard."})
-	}
-	if in.Origin != "" && !validOrigin(in.Origin) {
-		problems = append(problems, fault.Problem{Path: "origin", Code: "bad_origin", Text: "An origin is a scheme and a host, such as https://console.example.com."})
-	}
-	if err := fault.Problems("the capability cannot be issued", problems); err != nil {
-		return err
-	}
-	if err := a.cfg.Policy.Allow(ctx, policy.Role(actor(c).Role), policy.Capability(string(in.Action))); err != nil {
-		return err
-	}
-	ws, err := a.cfg.Store.WorkspaceByName(ctx, in.Workspace)
-	if err != nil {
-		return err
-	}
-	plane, err := a.cfg.Store.Plane(ctx, ws.Plane)
-	if err != nil {
-		return err
-	}
-	token, expires, err := a.cfg.Authn.Capability(ctx, actor(c), plane.ID, ws.ID, in.Action, in.Origin)
-	if err != nil {
-		return err
-	}
-	return c.JSON(http.StatusOK, map[string]any{"token": token, "viewUrl": plane.ViewURL, "plane": plane.ID, "expiresAt": expires})
-}
-
-// validOrigin reports whether s is an origin as browsers write it.
-// Source: RFC 6454, section 6.2.
-func validOrigin(s string) bool {
-	u, err := url.Parse(s)
-	return err == nil && len(s) <= 300 && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && s == u.Scheme+"://"+u.Host
 }
 
 func (a *API) audit(c echo.Context) error {

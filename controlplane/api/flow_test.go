@@ -12,6 +12,7 @@ import (
 
 	"weir/controlplane/store"
 	"weir/controlplane/store/storetest"
+	"weir/shared/capability"
 	"weir/shared/id"
 	"weir/shared/secret"
 	"weir/shared/wire"
@@ -185,6 +186,16 @@ func (d *desk) ends(p plane) {
 	d.want(d.as(store.RoleViewer, "POST", "/api/v1/capabilities", `{"workspace":"acme","action":"ledger:read"}`), 200)
 	d.want(d.as(store.RoleViewer, "POST", "/api/v1/capabilities", `{"workspace":"acme","action":"dead:read"}`), 403)
 	d.want(d.as(store.RoleEditor, "POST", "/api/v1/capabilities", `{"workspace":"acme","action":"everything","origin":"null"}`), 422)
+	for _, action := range capability.Actions() {
+		wish := fmt.Sprintf(`{"workspace":"acme","action":%q,"origin":"https://console.example.com"}`, action)
+		d.want(d.as(store.RoleEditor, "POST", "/api/v1/capabilities", wish), 200)
+		if action != capability.ReadLedger { // viewers see counts, no events
+			d.want(d.as(store.RoleViewer, "POST", "/api/v1/capabilities", wish), 403)
+		}
+	}
+	d.want(d.as(store.RoleEditor, "POST", "/api/v1/capabilities", `{"workspace":"acme","action":"live:read","sources":["web"]}`), 200)
+	d.want(d.as(store.RoleEditor, "POST", "/api/v1/capabilities", `{"workspace":"acme","action":"live:read","sources":["web","none"]}`), 422)
+	d.want(d.as(store.RoleEditor, "POST", "/api/v1/capabilities", `{"workspace":"acme","action":"live:read","destinations":["none"]}`), 422)
 	status := d.want(d.as(store.RoleViewer, "GET", "/api/v1/status", ""), 200)
 	if status.field(t, "workspaces", "0", "number") != 3.0 || status.field(t, "planes", "0", "workspaces", "0", "applied") != 1.0 {
 		t.Errorf("status = %s, want 3 wanted, 1 applied", status.text)

@@ -14,6 +14,7 @@ import (
 	"weir/controlplane/store/storetest"
 	"weir/shared/capability"
 	"weir/shared/fault"
+	"weir/shared/id"
 )
 
 // clock is a time that a test moves.
@@ -204,7 +205,7 @@ func TestCapabilitiesAreForOnePlaneWorkspaceAndAction(t *testing.T) {
 	t.Parallel()
 	a, s, at, _ := desk(t)
 	who := store.Actor{Kind: store.ByToken, ID: "tok_1", Name: "ci", Role: store.RoleEditor}
-	token, expires, err := a.Capability(t.Context(), who, "pl_a", "ws_a", capability.ReadDead, "")
+	token, expires, err := a.Capability(t.Context(), who, capability.Grant{Plane: "pl_a", Workspace: "ws_a", Action: capability.ReadDead, Destinations: []id.Destination{"dst_a"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -212,14 +213,19 @@ func TestCapabilitiesAreForOnePlaneWorkspaceAndAction(t *testing.T) {
 		t.Errorf("expires %v, want %v", expires, want)
 	}
 	public := key.Public().(ed25519.PublicKey)
-	if _, err := capability.Verify(public, token, at.Now(), capability.Want{Plane: "pl_a", Workspace: "ws_a", Action: capability.ReadDead}); err != nil {
+	if _, err := capability.Verify(public, token, at.Now(), capability.Want{Plane: "pl_a", Workspace: "ws_a", Action: capability.ReadDead, Destination: "dst_a"}); err != nil {
 		t.Errorf("Verify for what it was issued for: %v", err)
 	}
-	if _, err := capability.Verify(public, token, at.Now(), capability.Want{Plane: "pl_a", Workspace: "ws_a", Action: capability.RedriveDead}); err == nil {
-		t.Error("Verify for another action is good")
+	for name, want := range map[string]capability.Want{
+		"another action":      {Plane: "pl_a", Workspace: "ws_a", Action: capability.RedriveDead, Destination: "dst_a"},
+		"another destination": {Plane: "pl_a", Workspace: "ws_a", Action: capability.ReadDead, Destination: "dst_b"},
+	} {
+		if _, err := capability.Verify(public, token, at.Now(), want); err == nil {
+			t.Errorf("Verify for %s is good", name)
+		}
 	}
 	entries, err := s.Audit(t.Context(), 0, 1)
-	if err != nil || len(entries) != 1 || entries[0].Action != "capability.issue" || entries[0].Actor != "token:ci" {
+	if err != nil || len(entries) != 1 || entries[0].Action != "capability.issue" || entries[0].Actor != "token:ci" || entries[0].Detail != "dead:read dst_a" {
 		t.Errorf("audit = %+v, %v; want the capability's row", entries, err)
 	}
 }

@@ -3,24 +3,37 @@ package authn
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"weir/controlplane/store"
 	"weir/shared/capability"
-	"weir/shared/id"
 )
 
 // Capability signs what a browser or CLI may ask of one plane about one
-// workspace, and leaves an audit row. Origin is the browser origin that will
-// use it, empty for programs. Whether who may have it was decided before.
-func (s *Service) Capability(ctx context.Context, who store.Actor, plane id.Plane, ws id.Workspace, action capability.Action, origin string) (token string, expires time.Time, err error) {
-	expires = s.now().Add(capability.Lifetime).UTC().Truncate(time.Second)
-	token, err = capability.Sign(s.key, capability.Grant{Plane: plane, Workspace: ws, Action: action, Origin: origin, Expires: expires})
+// workspace, and leaves an audit row that names it all. The end of g is set
+// here. Whether who may have it was decided before.
+func (s *Service) Capability(ctx context.Context, who store.Actor, g capability.Grant) (token string, expires time.Time, err error) {
+	g.Expires = s.now().Add(capability.Lifetime).UTC().Truncate(time.Second)
+	token, err = capability.Sign(s.key, g)
 	if err != nil {
-		return "", time.Time{}, fmt.Errorf("issue a capability for %s: %w", ws, err)
+		return "", time.Time{}, fmt.Errorf("issue a capability for %s: %w", g.Workspace, err)
 	}
-	if err := s.store.Record(ctx, who, "capability.issue", "workspace "+string(ws), string(action)); err != nil {
-		return "", time.Time{}, fmt.Errorf("issue a capability for %s: %w", ws, err)
+	if err := s.store.Record(ctx, who, "capability.issue", "workspace "+string(g.Workspace), limits(g)); err != nil {
+		return "", time.Time{}, fmt.Errorf("issue a capability for %s: %w", g.Workspace, err)
 	}
-	return token, expires, nil
+	return token, g.Expires, nil
+}
+
+// limits is what g allows, in words for the audit.
+func limits(g capability.Grant) string {
+	var b strings.Builder
+	b.WriteString(string(g.Action))
+	for _, s := range g.Sources {
+		b.WriteString(" " + string(s))
+	}
+	for _, d := range g.Destinations {
+		b.WriteString(" " + string(d))
+	}
+	return b.String()
 }

@@ -12,12 +12,20 @@ viewer := {
 	"capability:ledger:read",
 }
 
-# Editors change configuration and see events, which viewers do not.
+# Editors change configuration and see events, which viewers do not: neither as
+# they pass nor as rows, nor in a warehouse's error texts, which quote values.
 editor := viewer | {
 	"workspace:write",
 	"capability:dead:read",
 	"capability:dead:redrive",
 	"capability:dead:discard",
+	"capability:live:read",
+	"capability:parked:read",
+	"capability:quarantine:read",
+	"capability:loads:read",
+	"capability:query",
+	"capability:preview",
+	"capability:destination:test",
 }
 
 # Admins decide about people, programs and planes.

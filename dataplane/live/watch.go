@@ -72,7 +72,7 @@ func (w *Watch) put(s Sighting) {
 // The error is that of ctx, or fault.Unavailable after Close.
 func (w *Watch) Next(ctx context.Context) (Sighting, error) {
 	for {
-		if s, ok := w.take(); ok {
+		if s, ok := w.Take(); ok {
 			return s, nil
 		}
 		select {
@@ -85,7 +85,8 @@ func (w *Watch) Next(ctx context.Context) (Sighting, error) {
 	}
 }
 
-func (w *Watch) take() (s Sighting, ok bool) {
+// Take is Next that does not wait; ok is false when there is none.
+func (w *Watch) Take() (s Sighting, ok bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.head == len(w.queue) {

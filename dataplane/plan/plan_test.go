@@ -129,6 +129,22 @@ func TestAHolderAnswersFromPlansAndTombstones(t *testing.T) {
 	}
 }
 
+func TestObjectsAreFoundByNameAndIdentifier(t *testing.T) {
+	t.Parallel()
+	var opened int
+	p := compile(t, nil, config(), kinds(&opened), "x")
+	for named, want := range map[string]id.Source{"web": "src_a", "src_a": "src_a", "off": "src_off", "none": "", "": ""} {
+		if got, ok := p.Source(named); ok != (want != "") || ok && got != want {
+			t.Errorf("Source(%q) = %s, %v, want %q", named, got, ok, want)
+		}
+	}
+	for named, want := range map[string]id.Destination{"hook": "dst_a", "dst_a": "dst_a", "web": "", "": ""} {
+		if got, ok := p.Destination(named); ok != (want != "") || ok && got != want {
+			t.Errorf("Destination(%q) = %s, %v, want %q", named, got, ok, want)
+		}
+	}
+}
+
 func TestAWriteKeyOfAnotherWorkspaceIsNotTakenOver(t *testing.T) {
 	t.Parallel()
 	var opened int

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"weir/dataplane/deliver"
+	"weir/dataplane/ledger"
 	"weir/shared/fault"
 	"weir/shared/id"
 )
@@ -37,10 +38,10 @@ type item struct {
 
 // cursor is where a page begins: after that place.
 type cursor struct {
-	Destination id.Destination `json:"d"`
-	Partition   int            `json:"p"`
-	Seq         uint64         `json:"s"`
-	Item        uint32         `json:"i"`
+	Key       string `json:"d"` // the destination or source whose events are listed
+	Partition int    `json:"p"`
+	Seq       uint64 `json:"s"`
+	Item      uint32 `json:"i"`
 }
 
 func (c cursor) String() string {
@@ -59,12 +60,12 @@ func parseCursor(text string) (c cursor, err error) {
 	return c, nil
 }
 
-// destinations returns those with dead letters that a call may see, sorted; only
-// one when only is not "".
-func (v *View) destinations(c *call, only id.Destination) []id.Destination {
+// destinations returns those with a book of a kind that a call may see, sorted;
+// only one when only is not "".
+func (v *View) destinations(c *call, only id.Destination, kind func(ledger.Row) bool) []id.Destination {
 	var all []id.Destination
 	for _, b := range v.books(c) {
-		if b.Destination != "" && b.Dead > 0 && (only == "" || b.Destination == only) {
+		if b.Destination != "" && kind(b) && (only == "" || b.Destination == only) {
 			all = append(all, b.Destination)
 		}
 	}
@@ -72,21 +73,47 @@ func (v *View) destinations(c *call, only id.Destination) []id.Destination {
 	return slices.Compact(all)
 }
 
-func (v *View) list(c *call) (any, error) {
+func dead(b ledger.Row) bool { return b.Dead > 0 }
+
+// destinationOf is the destination that a call names, "" for none. It may be
+// gone: then it is known by its identifier, and the books say what is left.
+func (v *View) destinationOf(c *call) (id.Destination, error) {
+	named := c.URL.Query().Get("destination")
+	if named == "" {
+		return "", nil
+	}
+	d, err := v.destination(c, named)
+	if fault.KindOf(err) == fault.Missing {
+		return id.Destination(named), nil
+	}
+	return d, err
+}
+
+// pageOf reads which page a call asks for.
+func pageOf(c *call) (limit int, from cursor, err error) {
 	q := c.URL.Query()
-	limit := pageItems
+	limit = pageItems
 	if text := q.Get("limit"); text != "" {
 		n, err := strconv.Atoi(text)
 		if err != nil || n < 1 {
-			return nil, fault.New(fault.Invalid, "The limit is a number from 1.")
+			return 0, cursor{}, fault.New(fault.Invalid, "The limit is a number from 1.")
 		}
 		limit = min(n, maxItems)
 	}
-	from, err := parseCursor(q.Get("cursor"))
+	from, err = parseCursor(q.Get("cursor"))
+	return limit, from, err
+}
+
+func (v *View) list(c *call) (any, error) {
+	limit, from, err := pageOf(c)
 	if err != nil {
 		return nil, err
 	}
-	items, next, err := v.page(c, from, limit, id.Destination(q.Get("destination")), q.Get("code"))
+	only, err := v.destinationOf(c)
+	if err != nil {
+		return nil, err
+	}
+	items, next, err := v.page(c, from, limit, only, c.URL.Query().Get("code"))
 	if err != nil {
 		return nil, err
 	}
@@ -97,13 +124,13 @@ func (v *View) list(c *call) (any, error) {
 // page, "" when this is the last.
 func (v *View) page(c *call, from cursor, limit int, only id.Destination, code string) ([]item, string, error) {
 	items, size := []item{}, 0
-	for _, d := range v.destinations(c, only) {
+	for _, d := range v.destinations(c, only, dead) {
 		for p := range v.cfg.Dead {
-			if d < from.Destination || d == from.Destination && p < from.Partition {
+			if string(d) < from.Key || string(d) == from.Key && p < from.Partition {
 				continue
 			}
 			after := deliver.Place{}
-			if d == from.Destination && p == from.Partition {
+			if string(d) == from.Key && p == from.Partition {
 				after = deliver.Place{Seq: from.Seq, Item: from.Item}
 			}
 			letters, err := v.cfg.Dead[p].List(c.Context(), deliver.Filter{Workspace: c.grant.Workspace, Destination: d, Code: code}, after, limit-len(items)+1)
@@ -114,7 +141,7 @@ func (v *View) page(c *call, from cursor, limit int, only id.Destination, code s
 				if len(items) == limit || size >= maxBytes {
 					return items, from.String(), nil
 				}
-				from = cursor{d, p, l.Seq, l.Item}
+				from = cursor{string(d), p, l.Seq, l.Item}
 				if e := l.Delivery.Event; e.Workspace == c.grant.Workspace && within(c.grant.Sources, e.Source) {
 					items, size = append(items, v.item(p, l)), size+len(e.JSON)
 				}
@@ -126,14 +153,10 @@ func (v *View) page(c *call, from cursor, limit int, only id.Destination, code s
 
 func (v *View) item(p int, l deliver.DeadLetter) item {
 	e := l.Delivery.Event
-	i := item{
+	return item{
 		Place: fmt.Sprintf("%d/%d/%d", p, l.Seq, l.Item), Destination: v.destinationName(e.Workspace, l.Delivery.Destination),
-		Source: v.sourceName(e.Workspace, e.Source), MessageID: e.MessageID, Code: l.Code, Status: l.Status, Detail: l.Detail, At: l.At.UTC(), Event: e.JSON,
+		Source: v.sourceName(e.Workspace, e.Source), MessageID: e.MessageID, Code: l.Code, Status: l.Status, Detail: l.Detail, At: l.At.UTC(), Event: shown(e.JSON),
 	}
-	if !json.Valid(i.Event) {
-		i.Event, _ = json.Marshal(string(e.JSON))
-	}
-	return i
 }
 
 // selection is which dead letters a call is about.
@@ -164,15 +187,20 @@ func (v *View) settle(c *call, do func(Dead, deliver.Filter) (int, error)) (int,
 	if !s.All && s.Code == "" && len(s.Places) == 0 && s.Destination == "" {
 		return 0, fault.New(fault.Invalid, "Say which dead letters: a destination, places, a code, or all.")
 	}
-	if len(c.grant.Sources) > 0 {
-		return 0, fault.New(fault.Denied, "This capability covers some sources only; this needs all.")
+	if err := c.whole(); err != nil {
+		return 0, err
+	}
+	if s.Destination != "" {
+		if d, err := v.destination(c, string(s.Destination)); err == nil {
+			s.Destination = d
+		}
 	}
 	places, err := v.places(s.Places)
 	if err != nil {
 		return 0, err
 	}
 	total := 0
-	for _, d := range v.destinations(c, s.Destination) {
+	for _, d := range v.destinations(c, s.Destination, dead) {
 		for p := range v.cfg.Dead {
 			if len(s.Places) > 0 && len(places[p]) == 0 {
 				continue

@@ -44,17 +44,18 @@
 // transformed, delivered, retrying, parked, dead, staged, loaded. A line
 // {"missed":n} says that n sightings before it were left out, because the
 // reader is slower than the events. An empty line comes first and every 10 s.
-// The stream ends with the capability; ask again with a new one. 429: too many
-// streams are open.
+// The stream ends with the capability, after a line
+// {"error":{"code":"unavailable","message"}} when the plane stops; ask again with a
+// new one. 429: too many streams are open.
 //
 // parked, quarantine and dead answer a page {"items":[...],"next":"cursor"};
 // next is "" on the last one, and a page before it may hold fewer items than
 // limit (100, at most 1000), also none. Items:
 //
-//	{"place","source","destination","messageId","code","at","event"}
+//	{"place","source","destination","messageId","code","detail","at","event"}
 //
-// and of dead letters also "status" and "detail", which may hold a vendor's
-// text. place is partition/record/item.
+// and of dead letters also "status", of the answer or 0. detail is "", or what a
+// vendor or the customer's code said. place is partition/record/item.
 //
 // loads answers {"loads":[...]}, newest first:
 //
@@ -63,10 +64,11 @@
 // next is when it is tried again, or null; code and detail are "" unless it failed.
 //
 // query answers a stream of rows, objects whose keys are the columns in their
-// order. It ends after 10,000 rows, 16 MiB or 60 s; whether for that or for an
-// error, the last line is then {"error":{"code","message"}} with the code
-// limit_rows, limit_bytes, limit_time, query_failed or unavailable. Without it,
-// all rows are there. What fails before the first row is a problem.
+// order. It ends after 1,000,000 rows, 256 MiB or 2 minutes; whether for that or
+// for an error, the last line is then {"error":{"code","message"}} with the code
+// limit_rows, limit_bytes, limit_time or a fault's kind (invalid, unavailable).
+// Without it, all rows are there. What fails before the first row is a problem.
+// A second column of a name is called <name>_2.
 //
 // preview/transformation answers a stream, a line for each event:
 //
@@ -81,7 +83,7 @@
 //
 // destinations/test answers {"ok":bool,"code","detail"}. Of a destination on
 // HTTP it resolves the host and connects, with TLS where the address says so,
-// and sends no request; of a warehouse it signs in. Codes: "" (ok), disabled,
-// resolve_failed, connect_failed, tls_failed, timeout, egress_denied,
-// guard_denied, no_address, sign_in_failed.
+// and sends no request; of a warehouse it signs in. Codes: "" (ok), resolve_failed,
+// connect_failed, tls_failed, timeout,
+// egress_denied, guard_denied, no_address, sign_in_failed.
 package view

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -15,24 +16,33 @@ import (
 	"weir/dataplane/deliver"
 	"weir/dataplane/guard"
 	"weir/dataplane/ledger"
+	"weir/dataplane/live"
 	"weir/dataplane/plan"
 	"weir/shared/capability"
 	"weir/shared/fault"
 	"weir/shared/id"
 )
 
-// Config is what a view needs; all but Log, Now and Healthy are required.
+// Config is what a view needs. Plane, Key, Guard, Plans and Rows are required;
+// calls that need something else which is absent are refused as unavailable.
 type Config struct {
-	Plane   id.Plane
-	Key     ed25519.PublicKey // of the control plane's capabilities, pinned at join
-	Origins []string          // of pages that may ask, pinned at join
-	Guard   *guard.Guard
-	Plans   *plan.Holder        // names
-	Rows    func() []ledger.Row // the books of all partitions, added up
-	Dead    []Dead              // by partition
-	Healthy func() error        // nil: the plane is well
-	Now     func() time.Time
-	Log     *slog.Logger
+	Plane      id.Plane
+	Key        ed25519.PublicKey // of the control plane's capabilities, pinned at join
+	Origins    []string          // of pages that may ask, pinned at join
+	Guard      *guard.Guard
+	Plans      *plan.Holder        // names
+	Rows       func() []ledger.Row // the books of all partitions, added up
+	Dead       []Dead              // by partition
+	Live       *live.Hub           // the owner closes it when the plane stops, so that no stream holds it up
+	Parked     []Shelf             // by partition
+	Quarantine []Shelf             // by partition
+	Warehouses Warehouses
+	Query      QueryLimits
+	Previews   Previews
+	Dial       func(ctx context.Context, network, addr string) (net.Conn, error) // as lanes dial: guard, then egress
+	Healthy    func() error                                                      // nil: the plane is well
+	Now        func() time.Time                                                  // nil: time.Now
+	Log        *slog.Logger                                                      // nil: none
 }
 
 // Dead is the dead letters of one partition: those of *deliver.Lanes, or of
@@ -51,6 +61,8 @@ const maxRequest = 1 << 20
 type View struct {
 	cfg Config
 	mux *http.ServeMux
+
+	queries, previews, probes slots
 }
 
 // New checks cfg.
@@ -67,12 +79,21 @@ func New(cfg Config) (*View, error) {
 	if cfg.Healthy == nil {
 		cfg.Healthy = func() error { return nil }
 	}
-	v := &View{cfg: cfg, mux: http.NewServeMux()}
+	cfg.Query = cfg.Query.filled()
+	v := &View{cfg: cfg, mux: http.NewServeMux(), queries: make(slots, queriesAtOnce), previews: make(slots, previewsAtOnce), probes: make(slots, probesAtOnce)}
 	v.mux.HandleFunc("GET /v1/health", v.health)
 	v.handle("GET /v1/ledger", capability.ReadLedger, v.ledger)
 	v.handle("GET /v1/dead", capability.ReadDead, v.list)
 	v.handle("POST /v1/dead/redrive", capability.RedriveDead, v.redrive)
 	v.handle("POST /v1/dead/discard", capability.DiscardDead, v.discard)
+	v.stream("GET /v1/live", capability.ReadLive, v.live)
+	v.handle("GET /v1/parked", capability.ReadParked, v.parked)
+	v.handle("GET /v1/quarantine", capability.ReadQuarantine, v.quarantine)
+	v.handle("GET /v1/loads", capability.ReadLoads, v.loads)
+	v.stream("POST /v1/query", capability.Query, v.query)
+	v.stream("POST /v1/preview/transformation", capability.Preview, v.previewTransformation)
+	v.stream("POST /v1/preview/destination", capability.Preview, v.previewDestination)
+	v.handle("POST /v1/destinations/test", capability.TestDestination, v.test)
 	return v, nil
 }
 
@@ -99,7 +120,11 @@ func (v *View) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	r.Body = http.MaxBytesReader(w, r.Body, maxRequest)
+	most := int64(maxRequest)
+	if strings.HasPrefix(r.URL.Path, "/v1/preview/") {
+		most = maxPreview
+	}
+	r.Body = http.MaxBytesReader(w, r.Body, most)
 	v.mux.ServeHTTP(w, r)
 }
 
@@ -135,7 +160,7 @@ func (v *View) admit(r *http.Request, action capability.Action) (capability.Gran
 		return capability.Grant{}, errNoCapability
 	}
 	grant, err := capability.Verify(v.cfg.Key, token, v.cfg.Now(), capability.Want{
-		Plane: v.cfg.Plane, Action: action, Origin: r.Header.Get("Origin"),
+		Plane: v.cfg.Plane, Action: action, Origin: r.Header.Get("Origin"), Part: true,
 	})
 	if err != nil {
 		return capability.Grant{}, err

@@ -75,9 +75,16 @@ type fixture struct {
 	view  *view.View
 	key   ed25519.PrivateKey
 	parts []*letters
+	now   func() time.Time
 }
 
 func newFixture(t *testing.T, rules string) *fixture {
+	t.Helper()
+	return newFixtureWith(t, rules, func(*view.Config) {})
+}
+
+// newFixtureWith is newFixture with more of what a view may have.
+func newFixtureWith(t *testing.T, rules string, change func(*view.Config)) *fixture {
 	t.Helper()
 	public, private, err := ed25519.GenerateKey(nil)
 	if err != nil {
@@ -95,7 +102,7 @@ func newFixture(t *testing.T, rules string) *fixture {
 		{all: []deliver.DeadLetter{letter("ws_a", "dst_a", 1, 0, "x"), letter("ws_a", "dst_a", 1, 1, "y"), letter("ws_b", "dst_z", 2, 0, "x")}},
 		{all: []deliver.DeadLetter{letter("ws_a", "dst_a", 1, 0, "x"), letter("ws_a", "dst_b", 4, 0, "x")}},
 	}}
-	f.view, err = view.New(view.Config{
+	cfg := view.Config{
 		Plane: "pl_a", Key: public, Origins: []string{origin}, Guard: g, Plans: &plan.Holder{}, Now: func() time.Time { return now },
 		Dead: []view.Dead{f.parts[0], f.parts[1]},
 		Rows: func() []ledger.Row {
@@ -106,7 +113,10 @@ func newFixture(t *testing.T, rules string) *fixture {
 				{Workspace: "ws_b", Source: "src_z", Destination: "dst_z", Dead: 1},
 			}
 		},
-	})
+	}
+	change(&cfg)
+	f.now = cfg.Now
+	f.view, err = view.New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,7 +125,7 @@ func newFixture(t *testing.T, rules string) *fixture {
 
 func (f *fixture) token(change func(*capability.Grant), action capability.Action) string {
 	f.t.Helper()
-	g := capability.Grant{Plane: "pl_a", Workspace: "ws_a", Action: action, Expires: now.Add(capability.Lifetime)}
+	g := capability.Grant{Plane: "pl_a", Workspace: "ws_a", Action: action, Expires: f.now().Add(capability.Lifetime)}
 	if change != nil {
 		change(&g)
 	}

@@ -16,17 +16,27 @@ type Action string
 
 // The actions.
 const (
-	ReadLedger  Action = "ledger:read"
-	ReadDead    Action = "dead:read"
-	RedriveDead Action = "dead:redrive"
-	DiscardDead Action = "dead:discard"
-	ReadLive    Action = "live:read"
-	Query       Action = "query"
+	ReadLedger      Action = "ledger:read"      // the books: counts, no events
+	ReadDead        Action = "dead:read"        // dead letters with their events
+	RedriveDead     Action = "dead:redrive"     // sending them again
+	DiscardDead     Action = "dead:discard"     // removing them for good
+	ReadLive        Action = "live:read"        // events as they pass
+	ReadParked      Action = "parked:read"      // events that wait for their destination
+	ReadQuarantine  Action = "quarantine:read"  // events that broke a rule
+	ReadLoads       Action = "loads:read"       // loads of a warehouse, with its own error texts
+	Query           Action = "query"            // SQL on a warehouse
+	Preview         Action = "preview"          // trying transformations and destinations on given events
+	TestDestination Action = "destination:test" // connecting to a destination
 )
 
+// Actions lists every action.
+func Actions() []Action {
+	return []Action{ReadLedger, ReadDead, RedriveDead, DiscardDead, ReadLive, ReadParked, ReadQuarantine, ReadLoads, Query, Preview, TestDestination}
+}
+
 // Grant is the content of a capability: one plane, one workspace, one action.
-// Empty Sources or Destinations mean all of the workspace's. Origin is the
-// browser origin that may use it, empty for programs.
+// Empty Sources or Destinations mean all of the workspace's, and no source or
+// destination at all is not one of some. Origin is the browser origin that may use it, empty for programs.
 type Grant struct {
 	Plane        id.Plane         `json:"plane"`
 	Workspace    id.Workspace     `json:"workspace"`

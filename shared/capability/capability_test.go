@@ -96,6 +96,26 @@ func TestWhatAGrantDoesNotCoverIsDenied(t *testing.T) {
 	}
 }
 
+func TestAGrantOfSomeWillDoForACallerThatKeepsToThem(t *testing.T) {
+	t.Parallel()
+	public, private := keys(t)
+	token, err := capability.Sign(private, grant())
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := want()
+	w.Destination, w.Part = "", true
+	if _, err := capability.Verify(public, token, now, w); err != nil {
+		t.Errorf("Verify of a part: %v", err)
+	}
+	if w.Destination = "dst_b"; err == nil {
+		_, err = capability.Verify(public, token, now, w)
+	}
+	if fault.KindOf(err) != fault.Denied {
+		t.Errorf("Verify of another destination: %v, want Denied", err)
+	}
+}
+
 func TestForgedTokensAreDenied(t *testing.T) {
 	t.Parallel()
 	public, private := keys(t)

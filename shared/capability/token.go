@@ -27,7 +27,9 @@ const (
 
 // Want is what a request needs. Source and Destination are empty when it is
 // about the whole workspace, Origin when no browser sent it. An empty Workspace
-// asks only whether the token is good for this plane and action.
+// asks only whether the token is good for this plane and action. Part says that
+// the caller keeps to the grant's Sources and Destinations itself, so that a
+// grant of some will do.
 type Want struct {
 	Plane       id.Plane
 	Workspace   id.Workspace
@@ -35,6 +37,7 @@ type Want struct {
 	Source      id.Source
 	Destination id.Destination
 	Origin      string
+	Part        bool
 }
 
 // Sign returns the token that carries g. fault.Invalid: g names no plane,
@@ -118,9 +121,9 @@ func (g Grant) allows(w Want) error {
 		return fault.New(fault.Denied, "This capability allows %s; this needs %s.", g.Action, w.Action)
 	case g.Origin != w.Origin:
 		return fault.New(fault.Denied, "This capability may not be used from here: it is bound to the page that asked for it.")
-	case !covers(g.Sources, w.Source):
+	case !(w.Part && w.Source == "") && !covers(g.Sources, w.Source):
 		return fault.New(fault.Denied, "This capability does not cover this source.")
-	case !covers(g.Destinations, w.Destination):
+	case !(w.Part && w.Destination == "") && !covers(g.Destinations, w.Destination):
 		return fault.New(fault.Denied, "This capability does not cover this destination.")
 	}
 	return nil

@@ -25,23 +25,27 @@ func TestWrongQuestionsExitWithTwo(t *testing.T) {
 	s := newShell(t, f)
 	file := s.file("weir.yaml", plain)
 	for args, says := range map[string]string{
-		"aply":                              `unknown command "aply"`,
-		"apply":                             `required flag(s) "file" not set`,
-		"apply -f x extra":                  `unknown command "extra"`,
-		"apply -f " + file + " --timeout 0": "--timeout must be above zero",
-		"status --bogus":                    "unknown flag: --bogus",
-		"status --output xml":               "choose table, json or yaml",
-		"dlq":                               "say what to do: list, redrive, discard",
-		"dlq drop":                          `unknown command "drop"`,
-		"dlq redrive":                       "say which dead letters",
-		"dlq discard --all --code x":        "say which dead letters",
-		"dlq list --limit 0":                "--limit must be at least 1",
-		"plane invite":                      `required flag(s) "region" not set`,
-		"plane invite --region eu --kind x": "neither regional nor private",
-		"preview destination":               "accepts 1 arg(s), received 0",
-		"preview destination w --now today": "is no time such as",
-		"preview transform":                 "-f CODE.js is missing",
-		"export a b":                        "accepts at most 1 arg(s)",
+		"aply":                                   `unknown command "aply"`,
+		"apply":                                  `required flag(s) "file" not set`,
+		"apply -f x extra":                       `unknown command "extra"`,
+		"apply -f " + file + " --timeout 0":      "--timeout must be above zero",
+		"status --bogus":                         "unknown flag: --bogus",
+		"status --output xml":                    "choose table, json or yaml",
+		"dlq":                                    "say what to do: list, redrive, discard",
+		"dlq drop":                               `unknown command "drop"`,
+		"dlq redrive":                            "say which dead letters",
+		"dlq discard --all --code x":             "say which dead letters",
+		"dlq list --limit 0":                     "--limit must be at least 1",
+		"dlq list --parked --quarantined":        "choose one of",
+		"dlq list --parked --code x":             "--code is for dead letters",
+		"dlq list --quarantined --destination x": "by --source",
+		"dlq list --source x":                    "--source is for --quarantined",
+		"plane invite":                           `required flag(s) "region" not set`,
+		"plane invite --region eu --kind x":      "neither regional nor private",
+		"preview destination":                    "accepts 1 arg(s), received 0",
+		"preview destination w --now today":      "is no time such as",
+		"export a b":                             "accepts at most 1 arg(s)",
+		"preview transform":                      "-f CODE.js is missing",
 	} {
 		s.fails(cli.ExitUsage, []string{"weir: ", says, "--help'"}, strings.Fields(args)...)
 	}
@@ -53,7 +57,7 @@ func TestWrongQuestionsExitWithTwo(t *testing.T) {
 func TestEveryCommandHelps(t *testing.T) {
 	t.Parallel()
 	s := newShell(t, newFake(t))
-	for _, args := range []string{"", "apply", "diff", "export", "status", "ledger", "dlq", "dlq list", "dlq redrive", "dlq discard", "plane", "plane invite", "preview", "preview destination", "preview transform"} {
+	for _, args := range []string{"", "apply", "diff", "export", "status", "ledger", "tail", "query", "dlq", "dlq list", "dlq redrive", "dlq discard", "plane", "plane invite", "preview", "preview destination", "preview transform"} {
 		out := s.must(append(strings.Fields(args), "--help")...)
 		if !strings.Contains(out, "Usage:") {
 			t.Errorf("weir %s --help: %s", args, out)

@@ -19,10 +19,62 @@ const deadPage = 100
 
 // choice is which dead letters a command means.
 type choice struct {
-	workspace, destination, code string
-	places                       []string
-	all                          bool
-	limit                        int
+	workspace, destination, source, code string
+	parked, quarantined                  bool
+	places                               []string
+	all                                  bool
+	limit                                int
+}
+
+// page asks for a page of what c means: dead letters, or what is parked or
+// quarantined.
+func (c choice) page(ctx context.Context, view *remote.View, w remote.Workspace, limit int, cursor string) ([]remote.Dead, string, error) {
+	switch {
+	case c.parked:
+		return view.Held(ctx, false, string(destinationID(w, c.destination)), limit, cursor)
+	case c.quarantined:
+		return view.Held(ctx, true, c.source, limit, cursor)
+	}
+	return view.Dead(ctx, string(destinationID(w, c.destination)), c.code, limit, cursor)
+}
+
+// check says what is wrong with a choice of events to list.
+func (c choice) check() error {
+	switch {
+	case c.limit < 1:
+		return usage("--limit must be at least 1")
+	case c.parked && c.quarantined:
+		return usage("choose one of --parked and --quarantined")
+	case (c.parked || c.quarantined) && c.code != "":
+		return usage("--code is for dead letters only")
+	case c.quarantined && c.destination != "":
+		return usage("quarantined events are listed by --source")
+	case !c.quarantined && c.source != "":
+		return usage("--source is for --quarantined only")
+	}
+	return nil
+}
+
+// noun is what is listed.
+func (c choice) noun() string {
+	switch {
+	case c.parked:
+		return "parked events"
+	case c.quarantined:
+		return "quarantined events"
+	}
+	return "dead letters"
+}
+
+// action is what a capability for the list must allow.
+func (c choice) action() capability.Action {
+	switch {
+	case c.parked:
+		return capability.ReadParked
+	case c.quarantined:
+		return capability.ReadQuarantine
+	}
+	return capability.ReadDead
 }
 
 func newDLQ(k *console) *cobra.Command {
@@ -40,11 +92,13 @@ func newDeadList(k *console) *cobra.Command {
 		Short: "List dead letters and why they failed",
 		Example: `  weir dlq list
   weir dlq list --destination hook --code rejected
+  weir dlq list --parked
+  weir dlq list --quarantined --source web
   weir dlq list --output json | jq .event`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if c.limit < 1 {
-				return usage("--limit must be at least 1")
+			if err := c.check(); err != nil {
+				return err
 			}
 			return k.listDead(cmd.Context(), c)
 		},
@@ -52,6 +106,9 @@ func newDeadList(k *console) *cobra.Command {
 	cmd.Flags().StringVar(&c.workspace, "workspace", "", "only this workspace")
 	cmd.Flags().StringVar(&c.destination, "destination", "", "only of this destination")
 	cmd.Flags().StringVar(&c.code, "code", "", "only with this reason")
+	cmd.Flags().BoolVar(&c.parked, "parked", false, "list instead what waits for its destination")
+	cmd.Flags().BoolVar(&c.quarantined, "quarantined", false, "list instead what broke a rule")
+	cmd.Flags().StringVar(&c.source, "source", "", "with --quarantined, only of this source")
 	cmd.Flags().IntVar(&c.limit, "limit", deadPage, "how many at most")
 	return cmd
 }
@@ -110,15 +167,15 @@ func (k *console) listDead(ctx context.Context, c choice) error {
 	var rows []deadRow
 	more := false
 	for _, w := range chosen {
-		view, err := control.View(ctx, w.Name, capability.ReadDead)
+		view, err := control.View(ctx, w.Name, c.action())
 		if err != nil {
 			return err
 		}
 		cursor := ""
 		for !more {
-			items, next, err := view.Dead(ctx, string(destinationID(w, c.destination)), c.code, min(deadPage, c.limit-len(rows)+1), cursor)
+			items, next, err := c.page(ctx, view, w, min(deadPage, c.limit-len(rows)+1), cursor)
 			if err != nil {
-				return fmt.Errorf("list dead letters of workspace %s: %w", w.Name, err)
+				return fmt.Errorf("list events of workspace %s: %w", w.Name, err)
 			}
 			for _, d := range items {
 				rows = append(rows, deadRow{w.Name, nameDead(w, d)})
@@ -134,7 +191,7 @@ func (k *console) listDead(ctx context.Context, c choice) error {
 	if more {
 		defer k.note("There are more: raise --limit, or narrow the choice with --destination or --code.")
 	}
-	return k.printDead(rows)
+	return k.printDead(rows, c.noun())
 }
 
 func nameDead(w remote.Workspace, d remote.Dead) remote.Dead {
@@ -147,12 +204,12 @@ func nameDead(w remote.Workspace, d remote.Dead) remote.Dead {
 	return d
 }
 
-func (k *console) printDead(rows []deadRow) error {
+func (k *console) printDead(rows []deadRow, noun string) error {
 	if k.output != formatTable {
 		return printEach(k, rows)
 	}
 	if len(rows) == 0 {
-		k.say("No dead letters.")
+		k.say("No %s.", noun)
 		return nil
 	}
 	t := table{head: []string{"WORKSPACE", "PLACE", "AT", "SOURCE", "DESTINATION", "MESSAGE ID", "CODE", "STATUS", "DETAIL"}}

@@ -46,6 +46,8 @@ type fake struct {
 	judge      func(manifest.Document) []fault.Problem
 	selections []remote.Selection
 	race       func() // runs between a diff and the apply that follows it
+	streams    func(n int, w http.ResponseWriter, r *http.Request)
+	opened     int // streams that were asked for
 }
 
 type fakePlane struct {
@@ -82,6 +84,8 @@ func newFake(t *testing.T) *fake {
 	view.HandleFunc("GET /v1/dead", f.listDead)
 	view.HandleFunc("POST /v1/dead/redrive", f.moveDead("moved"))
 	view.HandleFunc("POST /v1/dead/discard", f.moveDead("discarded"))
+	view.HandleFunc("GET /v1/live", f.stream("live:read"))
+	view.HandleFunc("POST /v1/query", f.stream("query"))
 	f.view = httptest.NewServer(view)
 	t.Cleanup(f.view.Close)
 	f.addPlane("pl_one", "eu-1", "eu")
@@ -406,6 +410,22 @@ func (f *fake) allowed(w http.ResponseWriter, r *http.Request, action string) *f
 		return nil
 	}
 	return f.workspaces[name]
+}
+
+// stream checks the capability and leaves the answer to streams, which gets how
+// often it was asked before.
+func (f *fake) stream(action string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		f.mu.Lock()
+		ws := f.allowed(w, r, action)
+		f.opened++
+		n := f.opened - 1
+		f.mu.Unlock()
+		if ws != nil {
+			w.Header().Set("Content-Type", "application/x-ndjson")
+			f.streams(n, w, r)
+		}
+	}
 }
 
 func (f *fake) ledger(w http.ResponseWriter, r *http.Request) {

@@ -117,7 +117,9 @@ which 'weir dev' writes.`,
 		Example: `  weir dev                    both planes on this machine
   weir apply -f weir.yaml     bring the configuration to what the file says
   weir status                 planes, and the revisions they run
-  weir ledger                 what became of every event`,
+  weir ledger                 what became of every event
+  weir tail                   events as they pass
+  weir query lake 'select 1'  rows of a warehouse`,
 		Version:           c.Version,
 		SilenceUsage:      true,
 		SilenceErrors:     true,
@@ -129,7 +131,7 @@ which 'weir dev' writes.`,
 	root.SetOut(c.Out)
 	root.SetErr(c.Err)
 	root.PersistentFlags().Var(&k.output, "output", "how to print results: table, json or yaml")
-	root.AddCommand(newApply(k), newDiff(k), newExport(k), newStatus(k), newLedger(k), newDLQ(k), newPlane(k), newPreview(k),
+	root.AddCommand(newApply(k), newDiff(k), newExport(k), newStatus(k), newLedger(k), newTail(k), newQuery(k), newDLQ(k), newPlane(k), newPreview(k),
 		newDev(k), newControlplane(k), newDataplane(k), newTransformWorker())
 	root.AddCommand(c.Commands...)
 	watch(root, k)

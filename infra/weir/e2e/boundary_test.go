@@ -177,6 +177,8 @@ func TestNothingOfAnEventCrossesTheBoundary(t *testing.T) {
 		"} }\n", "}, secrets: { headers: { from: env, name: WEIR_SECRET_HOOK } } }\n", 1)
 	r.apply(0, config)
 	gateway := "http://" + r.gateway
+	tail := start(t, "tail", "--control", "http://"+r.http, "--token", r.token)
+	tail.line("watching workspace acme")
 	event := func(id, extra string) string {
 		m := func(s string) string { return mark + s }
 		return fmt.Sprintf(`{"messageId":%q,"userId":%q,"anonymousId":%q,"type":"track","event":%q,"properties":{%q:%q,"nested":{%q:[%q]}},"traits":{"email":%q},"context":{%q:%q},"timestamp":%q%s}`,
@@ -217,6 +219,17 @@ func TestNothingOfAnEventCrossesTheBoundary(t *testing.T) {
 	until(t, "a dead letter", func() bool {
 		return contains(run(t, 0, "", append([]string{"dlq", "list", "--destination", "hook"}, cli...)...), mark)
 	})
+	until(t, "the events in a tail", func() bool { return contains(tail.output(), mark+"in-batch") })
+	looker := installation{Control: "http://" + r.http, Token: r.token}
+	for action, call := range map[string][3]string{
+		"quarantine:read": {"GET", "/v1/quarantine", ""},
+		"preview":         {"POST", "/v1/preview/destination", `{"type":"webhook","settings":{"url":"http://127.0.0.1:1/"},"events":[` + event("previewed", "") + `]}`},
+	} {
+		capability, view := capabilityFor(t, looker, `{"workspace":"acme","action":"`+action+`"}`)
+		if code, answer := look(t, call[0], view+call[1], capability, "", call[2]); code != 200 || !contains(answer, mark) {
+			t.Errorf("%s: %d %s, want what holds a mark", call[1], code, answer)
+		}
+	}
 	until(t, "counts above", func() bool { // a beat went up after all of this
 		b := fetch(t, "http://"+r.http+"/api/v1/status", r.token)
 		return contains(b, `"dead":1`)

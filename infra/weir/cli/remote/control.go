@@ -3,6 +3,7 @@ package remote
 import (
 	"context"
 	"fmt"
+	"net"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -243,5 +244,19 @@ func (c *Control) View(ctx context.Context, workspace string, action capability.
 	if err := c.ask(ctx, http.MethodPost, "/capabilities", in, &out); err != nil {
 		return nil, fmt.Errorf("ask for %s of workspace %s: %w", action, workspace, err)
 	}
-	return NewView(out.ViewURL, out.Token)
+	view, err := NewView(out.ViewURL, out.Token)
+	if err == nil && local(out.ViewURL) && !local(c.url) {
+		view.role = "the plane's view (on loopback, which only programs on the plane's own machine reach)"
+	}
+	return view, err
+}
+
+// local reports whether a URL names this machine.
+func local(address string) bool {
+	u, err := url.Parse(address)
+	if err != nil {
+		return false
+	}
+	ip := net.ParseIP(u.Hostname())
+	return u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
 }

@@ -111,7 +111,7 @@ func (e end) once(ctx context.Context, method, path string, header http.Header, 
 		return nil, lost{e.unreachable(ctx, err)}
 	}
 	defer func() { _ = res.Body.Close() }()
-	answer, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer+1))
+	answer, err := readBounded(res.Body)
 	if err != nil {
 		return nil, lost{e.unreachable(ctx, err)}
 	}
@@ -129,6 +129,9 @@ func (e end) once(ctx context.Context, method, path string, header http.Header, 
 	}
 	return res.Header, nil
 }
+
+// readBounded reads an answer, and one byte more where it is too long.
+func readBounded(r io.Reader) ([]byte, error) { return io.ReadAll(io.LimitReader(r, maxAnswer+1)) }
 
 // unreachable says that nothing answered, and why.
 func (e end) unreachable(ctx context.Context, err error) error {

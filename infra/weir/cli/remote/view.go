@@ -88,6 +88,27 @@ func (v *View) Dead(ctx context.Context, destination, code string, limit int, cu
 	return out.Items, out.Next, err
 }
 
+// Held is Dead of events that wait: the parked ones of a destination, or with
+// quarantined those of a source that broke a rule. Both are ids or names; "" is all.
+func (v *View) Held(ctx context.Context, quarantined bool, object string, limit int, cursor string) ([]Dead, string, error) {
+	path, name := "/v1/parked?", "destination"
+	if quarantined {
+		path, name = "/v1/quarantine?", "source"
+	}
+	q := url.Values{"limit": {strconv.Itoa(limit)}}
+	for k, s := range map[string]string{name: object, "cursor": cursor} {
+		if s != "" {
+			q.Set(k, s)
+		}
+	}
+	var out struct {
+		Items []Dead
+		Next  string
+	}
+	_, err := v.call(ctx, http.MethodGet, path+q.Encode(), nil, nil, &out)
+	return out.Items, out.Next, err
+}
+
 // Redrive sends dead letters again and returns how many.
 func (v *View) Redrive(ctx context.Context, s Selection) (uint64, error) {
 	var out struct{ Moved uint64 }

@@ -1,0 +1,118 @@
+package api
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"weir/controlplane/policy"
+	"weir/shared/capability"
+	"weir/shared/fault"
+	"weir/shared/id"
+	"weir/shared/workspace"
+)
+
+// mostObjects is how many sources or destinations a capability may name.
+const mostObjects = 100
+
+// wish is the capability that a caller asks for.
+type wish struct {
+	Workspace    string            `json:"workspace"`
+	Action       capability.Action `json:"action"`
+	Origin       string            `json:"origin"`
+	Sources      []string          `json:"sources"`
+	Destinations []string          `json:"destinations"`
+}
+
+// check says what is wrong with a wish in itself.
+func (w wish) check() error {
+	var problems []fault.Problem
+	if !slices.Contains(capability.Actions(), w.Action) {
+		var names []string
+		for _, a := range capability.Actions() {
+			names = append(names, string(a))
+		}
+		problems = append(problems, fault.Problem{Path: "action", Code: "unknown_action", Text: "An action is one of " + strings.Join(names, ", ") + "."})
+	}
+	if w.Origin != "" && !validOrigin(w.Origin) {
+		problems = append(problems, fault.Problem{Path: "origin", Code: "bad_origin", Text: "An origin is a scheme and a host, such as https://console.example.com."})
+	}
+	for path, n := range map[string]int{"sources": len(w.Sources), "destinations": len(w.Destinations)} {
+		if n > mostObjects {
+			problems = append(problems, fault.Problem{Path: path, Code: "too_many", Text: fmt.Sprintf("A capability names %d at most; leave the list out for all.", mostObjects)})
+		}
+	}
+	return fault.Problems("the capability cannot be issued", problems)
+}
+
+func (a *API) capability(c echo.Context) error {
+	ctx := c.Request().Context()
+	var in wish
+	if err := decode(c, &in); err != nil {
+		return err
+	}
+	if err := in.check(); err != nil {
+		return err
+	}
+	if err := a.cfg.Policy.Allow(ctx, policy.Role(actor(c).Role), policy.Capability(string(in.Action))); err != nil {
+		return err
+	}
+	ws, err := a.cfg.Store.WorkspaceByName(ctx, in.Workspace)
+	if err != nil {
+		return err
+	}
+	grant := capability.Grant{Workspace: ws.ID, Action: in.Action, Origin: in.Origin}
+	if len(in.Sources)+len(in.Destinations) > 0 {
+		latest, err := a.cfg.Store.Latest(ctx, ws.ID)
+		if err != nil {
+			return err
+		}
+		if grant.Sources, grant.Destinations, err = in.objects(latest.Config); err != nil {
+			return err
+		}
+	}
+	plane, err := a.cfg.Store.Plane(ctx, ws.Plane)
+	if err != nil {
+		return err
+	}
+	grant.Plane = plane.ID
+	token, expires, err := a.cfg.Authn.Capability(ctx, actor(c), grant)
+	if err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, map[string]any{"token": token, "viewUrl": plane.ViewURL, "plane": plane.ID, "expiresAt": expires})
+}
+
+// objects finds what a wish names in the configuration. A name that is none is
+// a problem: leaving it out could leave an empty list, which means all.
+func (w wish) objects(c workspace.Config) (sources []id.Source, destinations []id.Destination, err error) {
+	var problems []fault.Problem
+	for n, name := range w.Sources {
+		i := slices.IndexFunc(c.Sources, func(s workspace.Source) bool { return s.Name == name })
+		if i < 0 {
+			problems = append(problems, fault.Problem{Path: fmt.Sprintf("sources[%d]", n), Code: "unknown_source", Text: "The workspace has no source of this name."})
+			continue
+		}
+		sources = append(sources, c.Sources[i].ID)
+	}
+	for n, name := range w.Destinations {
+		i := slices.IndexFunc(c.Destinations, func(d workspace.Destination) bool { return d.Name == name })
+		if i < 0 {
+			problems = append(problems, fault.Problem{Path: fmt.Sprintf("destinations[%d]", n), Code: "unknown_destination", Text: "The workspace has no destination of this name."})
+			continue
+		}
+		destinations = append(destinations, c.Destinations[i].ID)
+	}
+	return sources, destinations, fault.Problems("the capability cannot be issued", problems)
+}
+
+// validOrigin reports whether s is an origin as browsers write it.
+// Source: RFC 6454, section 6.2.
+func validOrigin(s string) bool {
+	u, err := url.Parse(s)
+	return err == nil && len(s) <= 300 && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && s == u.Scheme+"://"+u.Host
+}

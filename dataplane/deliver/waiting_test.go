@@ -1,0 +1,85 @@
+package deliver_test
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"weir/dataplane/deliver"
+	"weir/shared/fault"
+	"weir/shared/id"
+)
+
+// waiting lists what is parked, by so many a call.
+func (w *world) waiting(of id.Workspace, dest id.Destination, limit, bytes int) (texts []string) {
+	w.t.Helper()
+	after := deliver.Place{}
+	for range 1000 {
+		found, next, err := w.lanes.Waiting(w.t.Context(), of, dest, after, limit, bytes)
+		if err != nil || len(found) > limit {
+			w.t.Fatalf("Waiting: %d, %v", len(found), err)
+		}
+		for _, f := range found {
+			texts = append(texts, string(f.Delivery.Event.MessageID))
+		}
+		if next == (deliver.Place{}) {
+			return texts
+		}
+		after = next
+	}
+	w.t.Fatal("Waiting never ends")
+	return nil
+}
+
+func TestWhatIsParkedIsListedUntilItIsDelivered(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 11, hook, other)
+		w.change(hook, func(d *deliver.Target) { d.Disabled = true })
+		w.start()
+		defer func() { w.stop() }()
+		for i := range 30 {
+			w.offer(fmt.Sprint("u", i%3), hook, other)
+			time.Sleep(time.Millisecond)
+		}
+		w.delivered(other)
+		all := w.waiting(ws, hook, 1000, 1<<20)
+		if len(all) != 30 {
+			t.Fatalf("%d are listed, want 30", len(all))
+		}
+		for _, by := range [][2]int{{1, 1 << 20}, {7, 1 << 20}, {1000, 1}} {
+			if got := w.waiting(ws, hook, by[0], by[1]); !slices.Equal(got, all) {
+				t.Errorf("by %d and %d bytes: %v, want %v", by[0], by[1], got, all)
+			}
+		}
+		if got := w.waiting(ws, other, 10, 1<<20); len(got) != 0 {
+			t.Errorf("of what is delivered %v is listed", got)
+		}
+		if got := w.waiting("ws_other", hook, 10, 1<<20); len(got) != 0 {
+			t.Errorf("another workspace sees %v", got)
+		}
+		if _, _, err := w.lanes.Waiting(t.Context(), ws, "", deliver.Place{}, 1, 1); fault.KindOf(err) != fault.Invalid {
+			t.Errorf("of no destination: %v, want Invalid", err)
+		}
+		w.server.set(hook, func(_ *http.Request, body string) (int, time.Duration) { // one user's first goes, the others hang
+			if strings.Contains(body, `u1`) {
+				return 200, 0
+			}
+			return 503, 0
+		})
+		w.change(hook, func(d *deliver.Target) { d.Disabled = false })
+		w.wait("one user's deliveries", func() bool { return w.settledAs(hook, deliver.EndDelivered) == 10 })
+		if got := w.waiting(ws, hook, 1000, 1<<20); len(got) != 20 {
+			t.Errorf("%d are listed after 10 of 30 were delivered, want 20", len(got))
+		}
+		w.server.set(hook, always(200, 0))
+		w.delivered(hook)
+		if got := w.waiting(ws, hook, 1000, 1<<20); len(got) != 0 {
+			t.Errorf("all are delivered, and %v is listed", got)
+		}
+	})
+}

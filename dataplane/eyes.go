@@ -1,0 +1,97 @@
+package dataplane
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"weir/dataplane/deliver"
+	"weir/dataplane/guard"
+	"weir/dataplane/pipeline"
+	"weir/dataplane/view"
+	"weir/shared/fault"
+	"weir/shared/secret"
+)
+
+// eyes is the view's configuration: what a browser or a command line may see of
+// this plane.
+func (d *DataPlane) eyes(g *guard.Guard) view.Config {
+	cfg := view.Config{
+		Plane: d.plane.Plane, Key: d.plane.CapabilityKey, Origins: d.plane.Origins, Guard: g, Plans: &d.plans, Rows: d.rows,
+		Live: &d.live, Previews: view.Previews{Destination: previewDraft}, Dial: d.dialer(g), Healthy: d.ready, Log: d.cfg.Log,
+	}
+	for _, p := range d.partitions {
+		cfg.Dead = append(cfg.Dead, p)
+		cfg.Parked = append(cfg.Parked, parkedShelf{p})
+		cfg.Quarantine = append(cfg.Quarantine, quarantineShelf{p})
+	}
+	return cfg
+}
+
+// shelfEvents is how many held events one read of a log gives at most: they may
+// be of a mebibyte each.
+const shelfEvents = 32
+
+// parkedShelf is a partition's parked events.
+type parkedShelf struct{ *partition }
+
+// List asks the lanes, which know what is settled.
+func (s parkedShelf) List(ctx context.Context, f view.HeldFilter, after deliver.Place, events, bytes int) ([]view.Held, deliver.Place, error) {
+	lanes := s.lanes.Load()
+	if _, err := s.now(); err != nil || lanes == nil {
+		return nil, deliver.Place{}, fault.New(fault.Unavailable, "Partition %d does not run at the moment.", s.number)
+	}
+	found, next, err := lanes.Waiting(ctx, f.Workspace, f.Destination, after, events, bytes)
+	held := make([]view.Held, len(found))
+	for i, w := range found {
+		held[i] = view.Held{Place: w.Place, Destination: w.Delivery.Destination, At: w.At, Event: w.Delivery.Event}
+	}
+	return held, next, err
+}
+
+// quarantineShelf is a partition's quarantined events.
+type quarantineShelf struct{ *partition }
+
+// List reads the log beside whoever owns the partition.
+func (s quarantineShelf) List(ctx context.Context, f view.HeldFilter, after deliver.Place, events, _ int) ([]view.Held, deliver.Place, error) {
+	last := s.last()
+	if last == nil {
+		return nil, deliver.Place{}, fault.New(fault.Unavailable, "Partition %d does not run at the moment.", s.number)
+	}
+	events = min(events, shelfEvents)
+	found, err := last.Quarantined(ctx, pipeline.Choice{Workspace: f.Workspace, Source: f.Source}, after, events)
+	if err != nil {
+		return nil, deliver.Place{}, err
+	}
+	held := make([]view.Held, len(found))
+	for i, q := range found {
+		held[i] = view.Held{Place: q.Place, Destination: q.Event.Destination, Code: q.Event.Quarantine, At: q.Event.ReceivedAt, Event: q.Event}
+	}
+	if len(found) < events {
+		return held, deliver.Place{}, nil
+	}
+	return held, found[len(found)-1].Place, nil
+}
+
+// previewDraft tells what would be sent for a draft's events now. A secret that
+// the kind cannot do without is a word in its place.
+func previewDraft(_ context.Context, d view.DestinationDraft) ([]any, error) {
+	all := kinds().Destinations
+	secrets := map[string]secret.String{}
+	if i := slices.IndexFunc(all, func(k deliver.Kind) bool { return k.Spec.Name == d.Type }); i >= 0 {
+		for _, f := range all[i].Spec.Secrets {
+			if f.Required {
+				secrets[f.Name] = secret.NewString("secret")
+			}
+		}
+	}
+	preview, err := OpenPreview(d.Type, d.Settings, secrets, time.Now())
+	if err != nil {
+		return nil, err
+	}
+	lines := make([]any, len(d.Events))
+	for i, e := range d.Events {
+		lines[i] = preview(e)
+	}
+	return lines, nil
+}

@@ -1,0 +1,234 @@
+package view
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"weir/shared/fault"
+	"weir/shared/id"
+)
+
+const (
+	maxStatement  = 64 << 10 // bytes of SQL
+	queriesAtOnce = 4
+)
+
+// QueryLimits is what one query may give. Zero means a million rows, 256 MiB of
+// lines and 2 minutes.
+type QueryLimits struct {
+	Rows  int
+	Bytes int64
+	Time  time.Duration
+}
+
+func (l QueryLimits) filled() QueryLimits {
+	return QueryLimits{cmp.Or(l.Rows, 1_000_000), cmp.Or(l.Bytes, 256<<20), cmp.Or(l.Time, 2*time.Minute)}
+}
+
+// Loaded is one load of a warehouse. Code and Detail say why it failed; Detail
+// may hold a driver's text, which quotes values.
+type Loaded struct {
+	ID          string
+	Destination id.Destination
+	At          time.Time
+	State       string
+	Rows        int64
+	Tables      []string
+	Attempt     int
+	Next        time.Time // when it is tried again; zero: it is not
+	Code        string
+	Detail      string
+}
+
+// Warehouses is the destinations that this plane loads: those whose target is
+// staged.
+type Warehouses interface {
+	// Loads returns the recent loads, newest first, of all warehouses of ws for "".
+	Loads(ctx context.Context, ws id.Workspace, d id.Destination) ([]Loaded, error)
+	// Query runs sql and hands over row after row; row's error ends it and comes
+	// back. values are what JSON can be made of: strings, numbers, booleans, nil,
+	// times, json.RawMessage and what has a text. Errors of kind fault.Invalid,
+	// fault.Denied and fault.Unavailable are shown to whoever asked.
+	Query(ctx context.Context, ws id.Workspace, d id.Destination, sql string, row func(columns []string, values []any) error) error
+	// Test signs in and changes nothing.
+	Test(ctx context.Context, ws id.Workspace, d id.Destination) error
+}
+
+// loadItem is a Loaded as it is shown.
+type loadItem struct {
+	ID          string     `json:"id"`
+	Destination string     `json:"destination"`
+	At          time.Time  `json:"at"`
+	State       string     `json:"state"`
+	Rows        int64      `json:"rows"`
+	Tables      []string   `json:"tables"`
+	Attempt     int        `json:"attempt"`
+	Next        *time.Time `json:"next"`
+	Code        string     `json:"code"`
+	Detail      string     `json:"detail"`
+}
+
+func (v *View) loads(c *call) (any, error) {
+	if err := errors.Join(offers(v.cfg.Warehouses != nil, "warehouses"), c.whole()); err != nil {
+		return nil, err
+	}
+	only := id.Destination("")
+	if named := c.URL.Query().Get("destination"); named != "" {
+		var err error
+		if only, err = v.warehouse(c, named); err != nil {
+			return nil, err
+		}
+	}
+	found, err := v.cfg.Warehouses.Loads(c.Context(), c.grant.Workspace, only)
+	if err != nil {
+		return nil, fmt.Errorf("list loads: %w", quoted(err))
+	}
+	items := []loadItem{}
+	for _, l := range found {
+		if !within(c.grant.Destinations, l.Destination) {
+			continue
+		}
+		i := loadItem{
+			ID: l.ID, Destination: v.destinationName(c.grant.Workspace, l.Destination), At: l.At.UTC(), State: l.State, Rows: l.Rows,
+			Tables: append([]string{}, l.Tables...), Attempt: l.Attempt, Code: l.Code, Detail: l.Detail,
+		}
+		if !l.Next.IsZero() {
+			next := l.Next.UTC()
+			i.Next = &next
+		}
+		items = append(items, i)
+	}
+	return map[string]any{"loads": items}, nil
+}
+
+// whole refuses a grant of some sources where what is shown is of all.
+func (c *call) whole() error {
+	if len(c.grant.Sources) > 0 {
+		return fault.New(fault.Denied, "This capability covers some sources only; this needs all.")
+	}
+	return nil
+}
+
+// warehouse finds a warehouse that a call may see; errors as destination's.
+func (v *View) warehouse(c *call, named string) (id.Destination, error) {
+	d, err := v.destination(c, named)
+	if err != nil {
+		return "", err
+	}
+	if t, _ := v.cfg.Plans.Target(c.grant.Workspace, d); t == nil || !t.Staged {
+		return "", fault.New(fault.Invalid, "This destination is no warehouse.")
+	}
+	return d, nil
+}
+
+// query streams the rows of a statement.
+func (v *View) query(c *call, l *lines) error {
+	if err := errors.Join(offers(v.cfg.Warehouses != nil, "warehouses"), c.whole()); err != nil {
+		return err
+	}
+	var in struct {
+		Destination string `json:"destination"`
+		SQL         string `json:"sql"`
+	}
+	if err := decode(c.Request, &in); err != nil {
+		return err
+	}
+	if strings.TrimSpace(in.SQL) == "" || len(in.SQL) > maxStatement {
+		return fault.New(fault.Invalid, "Give a statement in sql, of %d KiB at most.", maxStatement>>10)
+	}
+	d, err := v.warehouse(c, in.Destination)
+	if err != nil {
+		return err
+	}
+	free, err := v.queries.take()
+	if err != nil {
+		return err
+	}
+	defer free()
+	most := v.cfg.Query
+	ctx, cancel := context.WithTimeout(c.Context(), most.Time)
+	defer cancel()
+	rows := 0
+	err = v.cfg.Warehouses.Query(ctx, c.grant.Workspace, d, in.SQL, func(columns []string, values []any) error {
+		if rows++; rows > most.Rows {
+			return cut{codeMessage{"limit_rows", fmt.Sprintf("There are more than %d rows; ask for fewer.", most.Rows)}}
+		}
+		line, err := object(columns, values)
+		if err != nil {
+			return err
+		}
+		if l.bytes+int64(len(line)) > most.Bytes {
+			return cut{codeMessage{"limit_bytes", fmt.Sprintf("The rows are more than %d bytes; ask for less.", most.Bytes)}}
+		}
+		return l.line(json.RawMessage(line))
+	})
+	if err != nil && ctx.Err() != nil && c.Context().Err() == nil {
+		return cut{codeMessage{"limit_time", fmt.Sprintf("The query took longer than %s.", most.Time)}}
+	}
+	return quoted(err)
+}
+
+// object is a row as a JSON object, its columns in their order. A name that was
+// there before gets a number.
+func object(columns []string, values []any) ([]byte, error) {
+	if len(columns) != len(values) {
+		return nil, fmt.Errorf("a row has %d values for %d columns", len(values), len(columns))
+	}
+	var b bytes.Buffer
+	b.WriteByte('{')
+	taken := make(map[string]bool, len(columns))
+	for i, name := range columns {
+		unique := name
+		for n := 2; taken[unique]; n++ {
+			unique = fmt.Sprintf("%s_%d", name, n)
+		}
+		taken[unique] = true
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		b.Write(encoded(unique))
+		b.WriteByte(':')
+		b.Write(encoded(values[i]))
+	}
+	b.WriteByte('}')
+	return b.Bytes(), nil
+}
+
+// encoded is a value of a row as JSON. What JSON has no form for is a string.
+func encoded(v any) []byte {
+	switch x := v.(type) {
+	case []byte:
+		if utf8.Valid(x) {
+			v = string(x)
+		} else {
+			v = base64.StdEncoding.EncodeToString(x)
+		}
+	case time.Time:
+		v = x.UTC()
+	case float64:
+		if math.IsNaN(x) || math.IsInf(x, 0) {
+			v = fmt.Sprint(x)
+		}
+	case float32:
+		if f := float64(x); math.IsNaN(f) || math.IsInf(f, 0) {
+			v = fmt.Sprint(f)
+		}
+	}
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		b.Reset()
+		_ = enc.Encode(fmt.Sprint(v)) // a string always can
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
+}

@@ -1,0 +1,138 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"weir/infra/weir/cli/manifest"
+	"weir/infra/weir/cli/remote"
+	"weir/shared/capability"
+	"weir/shared/fault"
+)
+
+// maxTableRows is how many rows a table shows.
+const maxTableRows = 10_000
+
+func newQuery(k *console) *cobra.Command {
+	var workspace string
+	cmd := k.remoteFlags(&cobra.Command{
+		Use:   "query DESTINATION SQL",
+		Short: "Run SQL on a warehouse and print its rows",
+		Long: `Runs a statement on the warehouse that a destination loads, and prints its rows
+as JSON lines, or as a table with --output table.
+
+The statement goes to the workspace's data plane directly, which runs it with
+the destination's own rights.`,
+		Example: `  weir query lake 'select count(*) from tracks'
+  weir query lake 'select event, received_at from tracks order by 2 desc limit 5' --output table`,
+		Args: cobra.ExactArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if !cmd.Flags().Changed("output") {
+				k.output = formatJSON
+			}
+			return k.query(cmd.Context(), workspace, args[0], args[1])
+		},
+	})
+	cmd.Flags().StringVar(&workspace, "workspace", "", "of this workspace, where several have such a destination")
+	return cmd
+}
+
+func (k *console) query(ctx context.Context, workspace, destination, sql string) error {
+	control, err := k.connect()
+	if err != nil {
+		return err
+	}
+	chosen, err := choose(ctx, control, workspace)
+	if err != nil {
+		return err
+	}
+	if chosen, err = having(chosen, destination); err != nil {
+		return err
+	}
+	if len(chosen) > 1 {
+		return usage("name the workspace with --workspace; %s", thereAre("workspaces", chosen, func(w remote.Workspace) string { return w.Name }))
+	}
+	w := chosen[0]
+	view, err := control.View(ctx, w.Name, capability.Query)
+	if err != nil {
+		return err
+	}
+	show, done := k.rows()
+	err = view.Query(ctx, string(destinationID(w, destination)), sql, show)
+	if errors.Is(err, errEnough) {
+		err = nil
+		k.note("weir: only the first %d rows are shown; use --output json for all", maxTableRows)
+	}
+	if err != nil {
+		err = fmt.Errorf("query %s of workspace %s: %w", destination, w.Name, err)
+	}
+	return errors.Join(done(), err)
+}
+
+// rows returns what takes a row, and what prints those that were gathered.
+func (k *console) rows() (row func(line []byte) error, done func() error) {
+	switch k.output {
+	case formatYAML:
+		return func(line []byte) error { return manifest.WriteYAML(k.Out, []json.RawMessage{line}) }, func() error { return nil }
+	case formatTable:
+		var t table
+		return func(line []byte) error {
+				if len(t.rows) == maxTableRows {
+					return errEnough
+				}
+				names, cells, err := columns(line)
+				if err != nil {
+					return err
+				}
+				if t.head == nil {
+					t.head = names
+				}
+				if len(names) != len(t.head) {
+					return fault.New(fault.Unavailable, "the plane sent rows of different shapes")
+				}
+				t.add(cells...)
+				return nil
+			}, func() error {
+				if t.head == nil {
+					return nil
+				}
+				return t.write(k.Out)
+			}
+	default:
+		p := &printer{console: k, plain: !k.terminal(k.Out)}
+		return p.print, func() error { return nil }
+	}
+}
+
+// columns are the names and values of a row in its order. Strings stand without
+// quotes, null is a dash.
+func columns(line []byte) (names, cells []string, err error) {
+	bad := fault.New(fault.Unavailable, "the plane sent a row that is no JSON object")
+	dec := json.NewDecoder(bytes.NewReader(line))
+	if t, err := dec.Token(); err != nil || t != json.Delim('{') {
+		return nil, nil, bad
+	}
+	for dec.More() {
+		name, err := dec.Token()
+		if err != nil {
+			return nil, nil, bad
+		}
+		var value json.RawMessage
+		if err := dec.Decode(&value); err != nil {
+			return nil, nil, bad
+		}
+		text := string(value)
+		if text == "null" {
+			text = "-"
+		} else if value[0] == '"' {
+			_ = json.Unmarshal(value, &text) // it was decoded before
+		}
+		names, cells = append(names, clean(fmt.Sprint(name))), append(cells, oneLine(text, 80))
+	}
+	return names, cells, nil
+}
