@@ -103,7 +103,7 @@ the keys settings and secrets; here only, secrets stand in clear.`,
 	}
 	destination.Flags().StringVar(&file, "settings", "", "file with settings and secrets (none: no settings)")
 	destination.Flags().StringVar(&now, "now", "", "the time to take for now, RFC 3339 (default the clock's)")
-	return group("preview", "Show what would be sent, without sending it", destination, newPreviewTransform(k))
+	return group("preview", "Show what would be sent, without sending it", destination, newPreviewTransform(k), newPreviewWarehouse(k))
 }
 
 func (k *console) preview(ctx context.Context, p Preview, file string) error {
