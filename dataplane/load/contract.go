@@ -70,8 +70,9 @@ type Merged struct{ Rows int64 }
 type Warehouse interface {
 	// Schema returns those of tables that exist.
 	Schema(ctx context.Context, tables []string) (Schema, error)
-	// Alter makes one change. A widening may end in a still wider type.
-	Alter(ctx context.Context, c Change) error
+	// Alter makes changes to one table in one transaction. A widening may end in a
+	// still wider type.
+	Alter(ctx context.Context, changes []Change) error
 	// Merge brings staged rows in, in one transaction.
 	Merge(ctx context.Context, t Table, files []Staged) (Merged, error)
 	// Query runs one reading statement and gives each row as a JSON object.

@@ -53,7 +53,7 @@ func evolve(ctx context.Context, w Warehouse, t TableFiles) (Table, error) {
 		return Table{}, err
 	}
 	if have.Columns == nil {
-		if err := w.Alter(ctx, Change{Table: t.Name, To: t.Columns["id"]}); err != nil {
+		if err := w.Alter(ctx, []Change{{Table: t.Name, To: t.Columns["id"]}}); err != nil {
 			return Table{}, err
 		}
 		if have, err = schemaOf(ctx, w, t.Name); err != nil {
@@ -66,21 +66,26 @@ func evolve(ctx context.Context, w Warehouse, t TableFiles) (Table, error) {
 		room-- // kept for it
 	}
 	over := map[string]bool{}
-	add := func(name string, typ layout.Type) error {
-		if _, ok := have.Columns[name]; ok {
-			return nil
+	var adds []Change
+	asked := map[string]bool{}
+	add := func(name string, typ layout.Type) {
+		if _, ok := have.Columns[name]; ok || asked[name] {
+			return
 		}
 		if room <= 0 && name != MoreColumn {
 			over[name] = true
-			return nil
+			return
 		}
 		room--
-		return w.Alter(ctx, Change{Table: t.Name, Column: name, To: typ})
+		asked[name], adds = true, append(adds, Change{Table: t.Name, Column: name, To: typ})
 	}
 	for _, name := range names {
-		if err := add(name, t.Columns[name]); err != nil {
-			return Table{}, err
-		}
+		add(name, t.Columns[name])
+	}
+	if err := alter(ctx, w, &adds); err != nil {
+		return Table{}, err
+	}
+	for _, name := range names {
 		c := have.Columns[name]
 		if c.Type == "" || holds(c.Type, t.Columns[name]) {
 			continue
@@ -90,7 +95,7 @@ func evolve(ctx context.Context, w Warehouse, t TableFiles) (Table, error) {
 			to = layout.String
 		}
 		// A column that cannot be widened is guarded below.
-		if err := w.Alter(ctx, Change{Table: t.Name, Column: name, From: c.Type, To: to}); err != nil && CodeOf(err) != CodeSchema {
+		if err := w.Alter(ctx, []Change{{Table: t.Name, Column: name, From: c.Type, To: to}}); err != nil && CodeOf(err) != CodeSchema {
 			return Table{}, err
 		}
 	}
@@ -104,9 +109,7 @@ func evolve(ctx context.Context, w Warehouse, t TableFiles) (Table, error) {
 		target := Target{Name: name, Native: c.Native, Type: c.Type, Guard: guard, Over: over[name]}
 		if guard {
 			target.Raw = RawName(name)
-			if err := add(target.Raw, layout.Text); err != nil {
-				return Table{}, err
-			}
+			add(target.Raw, layout.Text)
 			if over[target.Raw] {
 				target.Guard, target.Over = false, true
 			}
@@ -115,9 +118,19 @@ func evolve(ctx context.Context, w Warehouse, t TableFiles) (Table, error) {
 		out.More = out.More || target.Over
 	}
 	if out.More {
-		return out, add(MoreColumn, layout.Text)
+		add(MoreColumn, layout.Text)
 	}
-	return out, nil
+	return out, alter(ctx, w, &adds)
+}
+
+// alter makes the changes gathered so far.
+func alter(ctx context.Context, w Warehouse, changes *[]Change) error {
+	if len(*changes) == 0 {
+		return nil
+	}
+	err := w.Alter(ctx, *changes)
+	*changes = nil
+	return err
 }
 
 func schemaOf(ctx context.Context, w Warehouse, table string) (TableSchema, error) {

@@ -2,11 +2,16 @@ package warehouses_test
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"weir/dataplane/load"
 	"weir/dataplane/load/loadtest"
@@ -32,15 +37,34 @@ var databases atomic.Int64
 
 // setups has one for every kind.
 var setups = map[string]loadtest.Setup{
-	"duckdb": func(t *testing.T) (string, load.Deps) {
-		return `{"path":"lake.duckdb"}`, load.Deps{DataDir: t.TempDir(), Owners: &load.Owners{}, Now: time.Now}
+	"duckdb": func(t *testing.T) (string, load.Deps, func(string)) {
+		dir := t.TempDir()
+		return `{"path":"lake.duckdb"}`, load.Deps{DataDir: dir, Owners: &load.Owners{}, Now: time.Now}, func(q string) {
+			db, err := sql.Open("duckdb", filepath.Join(dir, "lake.duckdb"))
+			if err == nil {
+				_, err = db.Exec(q)
+				err = errors.Join(err, db.Close())
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
 	},
-	"postgres": func(t *testing.T) (string, load.Deps) {
+	"postgres": func(t *testing.T) (string, load.Deps, func(string)) {
 		name := fmt.Sprintf("d%d", databases.Add(1))
 		if err := server.Database(t.Context(), name); err != nil {
 			t.Fatal(err)
 		}
-		return `{"host":"db","database":"` + name + `","user":"postgres","schema":"weir","sslMode":"disable"}`, load.Deps{Dial: server.Dial, Now: time.Now}
+		return `{"host":"db","database":"` + name + `","user":"postgres","schema":"weir","sslMode":"disable"}`, load.Deps{Dial: server.Dial, Now: time.Now}, func(q string) {
+			conn, err := pgx.Connect(t.Context(), server.URL(name))
+			if err == nil {
+				_, err = conn.Exec(t.Context(), "create schema if not exists weir; set search_path = weir; "+q)
+				err = errors.Join(err, conn.Close(t.Context()))
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
 	},
 }
 

@@ -22,7 +22,8 @@ import (
 )
 
 // Setup gives a test settings of an empty warehouse and what it may use.
-type Setup func(t *testing.T) (settings string, d load.Deps)
+// exec runs a statement on the warehouse as its owner does, schema first.
+type Setup func(t *testing.T) (settings string, d load.Deps, exec func(sql string))
 
 const dest id.Destination = "dst_test"
 
@@ -36,16 +37,17 @@ type world struct {
 	log    *queuetest.Log
 	engine *load.Engine
 	reach  func(load.Step) error
+	exec   func(sql string)
 }
 
 func start(t *testing.T, kind load.Kind, setup Setup) *world {
 	t.Helper()
-	settings, deps := setup(t)
+	settings, deps, exec := setup(t)
 	opened, err := kind.Open([]byte(settings), map[string]secret.String{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{t: t, kind: kind, opened: opened, deps: deps, dir: t.TempDir(), log: queuetest.NewLog(1, queuetest.Faults{})}
+	w := &world{t: t, kind: kind, opened: opened, deps: deps, exec: exec, dir: t.TempDir(), log: queuetest.NewLog(1, queuetest.Faults{})}
 	w.restart()
 	return w
 }
@@ -131,7 +133,7 @@ func track(id, props string) string {
 // Check holds a kind to the contract.
 func Check(t *testing.T, kind load.Kind, setup Setup) {
 	for name, check := range map[string]func(*world){
-		"calls": calls, "repeat": repeat, "evolve": evolve, "crash": crash, "values": values, "any": anything, "wide": wide, "query": queries,
+		"calls": calls, "repeat": repeat, "evolve": evolve, "crash": crash, "values": values, "any": anything, "wide": wide, "query": queries, "foreign": foreign, "view": viewed,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -309,5 +311,31 @@ func queries(w *world) {
 	w.want("select count(*) as n from order_done", `[{"n":1}]`)
 	if err := w.engine.Test(context.Background(), dest); err != nil {
 		w.t.Error(err)
+	}
+}
+
+// foreign loads into a table that a person made with types of theirs.
+func foreign(w *world) {
+	w.exec(`create table order_done (id varchar(500), small smallint, amount decimal(5,2), day date)`)
+	w.load(track("1", `{"small":7,"amount":12.34,"day":"2026-01-01"}`), track("2", `{"small":70000,"amount":1.239,"day":"no"}`), track("3", `{"small":"x"}`))
+	for id, sent := range map[string][]string{"1": {"7", "12.34", "2026-01-01T00:00:00.000Z"}, "2": {"70000", "1.239", "no"}, "3": {"x"}} {
+		for i, value := range sent {
+			name := []string{"small", "amount", "day"}[i]
+			row := w.query("select cast(" + name + " as varchar) as a, " + name + "__raw as b from order_done where id = '" + id + "'")
+			if len(row) != 1 || row[0]["a"] != value && row[0]["b"] != value {
+				w.t.Errorf("%s of %s: got %v, sent %s", name, id, row, value)
+			}
+		}
+	}
+}
+
+// viewed loads into a table whose column cannot change because a view reads it.
+func viewed(w *world) {
+	w.load(track("1", `{"n":1}`))
+	w.exec(`create view seen as select n from order_done`)
+	w.load(track("2", `{"n":"two"}`))
+	rows := w.query("select * from order_done where id = '2'")
+	if len(rows) != 1 || rows[0]["n"] != "two" && rows[0]["n__raw"] != "two" {
+		w.t.Errorf("got %v", rows)
 	}
 }

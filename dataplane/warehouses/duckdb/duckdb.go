@@ -105,22 +105,31 @@ func (w *warehouse) Schema(ctx context.Context, tables []string) (load.Schema, e
 }
 
 // Alter implements load.Warehouse.
-func (w *warehouse) Alter(ctx context.Context, c load.Change) error {
+func (w *warehouse) Alter(ctx context.Context, changes []load.Change) error {
 	if err := w.connect(ctx, false); err != nil {
 		return err
 	}
-	if c.From == "int" && c.To == "float" {
-		var wide bool
-		q := fmt.Sprintf("select coalesce(max(%[1]s) > 9007199254740992 or min(%[1]s) < -9007199254740992, false) from %[2]s", quote(c.Column), w.table(c.Table))
-		if err := w.db.QueryRowContext(ctx, q).Scan(&wide); err != nil {
-			return load.Fail(load.CodeFailed, err)
+	tx, err := w.db.BeginTx(ctx, nil)
+	if err != nil {
+		return load.Fail(load.CodeFailed, err)
+	}
+	defer func() { _ = tx.Rollback() }() // after Commit it does nothing
+	for _, c := range changes {
+		if c.From == "int" && c.To == "float" {
+			var wide bool
+			q := fmt.Sprintf("select coalesce(max(%[1]s) > 9007199254740992 or min(%[1]s) < -9007199254740992, false) from %[2]s", quote(c.Column), w.table(c.Table))
+			if err := tx.QueryRowContext(ctx, q).Scan(&wide); err != nil {
+				return load.Fail(load.CodeFailed, err)
+			}
+			if wide {
+				c.To = "string"
+			}
 		}
-		if wide {
-			c.To = "string"
+		if _, err := tx.ExecContext(ctx, alter(w.table(c.Table), c)); err != nil {
+			return load.Fail(load.CodeSchema, err)
 		}
 	}
-	_, err := w.db.ExecContext(ctx, alter(w.table(c.Table), c))
-	return load.Fail(load.CodeSchema, err)
+	return load.Fail(load.CodeSchema, tx.Commit())
 }
 
 // Merge implements load.Warehouse.

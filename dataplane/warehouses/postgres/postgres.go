@@ -79,26 +79,40 @@ func (w *warehouse) Schema(ctx context.Context, tables []string) (load.Schema, e
 }
 
 // Alter implements load.Warehouse.
-func (w *warehouse) Alter(ctx context.Context, c load.Change) error {
+func (w *warehouse) Alter(ctx context.Context, changes []load.Change) error {
 	if err := w.lock(ctx); err != nil {
 		return err
 	}
+	tx, err := w.conn.Begin(ctx)
+	if err != nil {
+		return failure(load.CodeUnreachable, err)
+	}
+	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }() // after Commit it does nothing
+	for _, c := range changes {
+		if err := w.change(ctx, tx, c); err != nil {
+			return err
+		}
+	}
+	return failure(load.CodeSchema, tx.Commit(ctx))
+}
+
+func (w *warehouse) change(ctx context.Context, tx pgx.Tx, c load.Change) error {
 	table := w.table(c.Table)
 	if c.From == "int" && c.To == "float" {
 		var wide bool
 		q := fmt.Sprintf("select coalesce(max(%[1]s) > 9007199254740992 or min(%[1]s) < -9007199254740992, false) from %[2]s", quote(c.Column), table)
-		if err := w.conn.QueryRow(ctx, q).Scan(&wide); err != nil {
+		if err := tx.QueryRow(ctx, q).Scan(&wide); err != nil {
 			return failure(load.CodeFailed, err)
 		}
 		if wide {
 			c.To = "string"
 		}
 	}
-	if _, err := w.conn.Exec(ctx, alter(table, c)); err != nil {
+	if _, err := tx.Exec(ctx, alter(table, c)); err != nil {
 		return failure(load.CodeSchema, err)
 	}
 	if c.Column == "" { // hash: it takes ids of any length
-		_, err := w.conn.Exec(ctx, fmt.Sprintf(`create index on %s using hash ("id")`, table))
+		_, err := tx.Exec(ctx, fmt.Sprintf(`create index on %s using hash ("id")`, table))
 		return failure(load.CodeSchema, err)
 	}
 	return nil
