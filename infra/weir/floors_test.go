@@ -38,9 +38,10 @@ var floors = []floor{
 	{[]string{"weir/dataplane/ingest", "weir/dataplane/deliver", "weir/dataplane/load", "weir/dataplane/identity", "weir/dataplane/profile"}, d1},
 	{[]string{"weir/dataplane/ingest/ingesttest"}, append([]string{"weir/dataplane/ingest"}, d1...)},
 	{[]string{"weir/dataplane/deliver/delivertest"}, append([]string{"weir/dataplane/deliver"}, d1...)},
+	{[]string{"weir/dataplane/load/loadtest"}, append([]string{"weir/dataplane/load", "weir/dataplane/queue/queuetest"}, d1...)},
 	{[]string{"weir/dataplane/sources", "weir/dataplane/sources/*"}, family("weir/dataplane/ingest", "weir/dataplane/sources/*")},
 	{[]string{"weir/dataplane/destinations", "weir/dataplane/destinations/*"}, family("weir/dataplane/deliver", "weir/dataplane/destinations/*")},
-	{[]string{"weir/dataplane/warehouses", "weir/dataplane/warehouses/*"}, family("weir/dataplane/load", "weir/dataplane/warehouses/*")},
+	{[]string{"weir/dataplane/warehouses", "weir/dataplane/warehouses/*"}, append(family("weir/dataplane/load", "weir/dataplane/warehouses/*"), "weir/dataplane/layout")},
 	{[]string{"weir/dataplane/plan"}, append([]string{"weir/dataplane/ingest", "weir/dataplane/deliver", "weir/dataplane/load", "weir/dataplane/identity", "weir/dataplane/profile"}, d1...)},
 	{[]string{"weir/dataplane/pipeline", "weir/dataplane/agent", "weir/dataplane/view", "weir/dataplane/jobs"},
 		append([]string{"weir/dataplane/ingest", "weir/dataplane/deliver", "weir/dataplane/load", "weir/dataplane/identity", "weir/dataplane/profile", "weir/dataplane/plan"}, d1...)},
@@ -66,7 +67,7 @@ var keepers = map[string][]string{
 	"github.com/spf13/cobra":          {"weir/infra/weir/cli", "weir/controlplane/cmd/*", "weir/dataplane/cmd/*"},
 	"github.com/evanw/esbuild/":       {"weir/shared/script"},
 	"modernc.org/quickjs":             {"weir/dataplane/transform"},
-	"github.com/jackc/pgx/":           {"weir/controlplane/store*", "weir/dataplane/warehouses/*"},
+	"github.com/jackc/pgx/":           {"weir/controlplane/store*", "weir/dataplane/warehouses/*", "weir/dataplane/load/loadtest"},
 }
 
 var forbiddenNames = []string{"util", "utils", "common", "helper", "helpers", "misc", "base", "core", "manager", "types", "models"}

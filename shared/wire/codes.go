@@ -30,7 +30,7 @@ func (c Code) Known() bool {
 }
 
 var declared = sync.OnceValue(func() []Code {
-	all := slices.Concat(ownCodes(), configCodes, planCodes, doorCodes, settlementCodes, alarmCodes)
+	all := slices.Concat(ownCodes(), configCodes, planCodes, doorCodes, settlementCodes, loadCodes, alarmCodes)
 	for status := 400; status < 500; status++ {
 		all = append(all, Code("rejected_"+strconv.Itoa(status))) // dead: that answer of a destination
 	}
@@ -72,6 +72,12 @@ var settlementCodes = []Code{
 	"bad_json", "bad_request", "batch_limit", "busy", "connection_removed", "destination_removed", "egress_denied", "event_type", "kind_fault", "network", "redirected",
 	"rejected_4xx", "server_error", "timeout", "transformation_changed", "transformation_dropped", "transformation_failed", "transformation_killed",
 	"transformation_memory", "transformation_output", "transformation_suspended", "transformation_timeout", "unexpected_status", "unsupported_event",
+}
+
+// loadCodes are the reasons for which a warehouse load failed, and for which an
+// event has no row.
+var loadCodes = []Code{
+	"bad_event", "load_auth", "load_failed", "load_schema", "load_stage", "load_unreachable", "load_unsupported",
 }
 
 // alarmCodes are what a plane says about its own health.

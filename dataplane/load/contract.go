@@ -1,0 +1,177 @@
+package load
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"sync"
+	"time"
+
+	"weir/dataplane/layout"
+	"weir/shared/catalog"
+	"weir/shared/secret"
+)
+
+// Column is a column that exists in a warehouse. Type is empty for one of a type
+// that loads never make; it is left as it is.
+type Column struct {
+	Type   layout.Type
+	Native string // the warehouse's word, as in a cast
+}
+
+// TableSchema is a table that exists.
+type TableSchema struct {
+	Columns map[string]Column
+	Room    int // further columns that it can take
+}
+
+// Schema is the tables that exist, by name.
+type Schema map[string]TableSchema
+
+// Change adds what is missing: a table (Column is empty), a column (From is
+// empty), or a wider type.
+type Change struct {
+	Table, Column string
+	From, To      layout.Type
+}
+
+// Target says where a staged column goes. Staged values are exact texts.
+type Target struct {
+	Name   string
+	Native string // its column's type
+	Type   layout.Type
+	Guard  bool   // values may not fit: those go to Raw as they are
+	Raw    string // name of the sibling, when Guard
+	Over   bool   // the table has no room: the value goes into the JSON text MoreColumn
+}
+
+// Table is one table of a merge.
+type Table struct {
+	Name    string
+	Columns []Target
+	More    bool // MoreColumn exists and takes the targets with Over
+	Keep    bool // a column without a new value keeps its old one
+}
+
+// Names of columns that loads make.
+const (
+	MoreColumn = "__more"
+	// SeqColumn is the order of rows in staged files, a 64-bit integer. No
+	// layout makes such a name.
+	SeqColumn = "$seq"
+)
+
+// Merged is what a merge did.
+type Merged struct{ Rows int64 }
+
+// Warehouse is an open connection for one load. Every method may be repeated
+// after a crash. Errors are Failures; their text may quote values.
+type Warehouse interface {
+	// Schema returns those of tables that exist.
+	Schema(ctx context.Context, tables []string) (Schema, error)
+	// Alter makes changes to one table in one transaction. A widening may end in a
+	// still wider type.
+	Alter(ctx context.Context, changes []Change) error
+	// Merge brings staged rows in, in one transaction.
+	Merge(ctx context.Context, t Table, files []Staged) (Merged, error)
+	// Query runs one reading statement and gives each row as a JSON object.
+	Query(ctx context.Context, sql string, row func([]byte) error) error
+	// Test says whether a load could work.
+	Test(ctx context.Context) error
+	Close() error
+}
+
+// Staged is one Parquet file on this machine.
+type Staged struct {
+	Path    string
+	Columns []string // beside SeqColumn
+}
+
+// Failure is an error with a code of shared/wire. Its text is local to the plane.
+type Failure struct {
+	Code string
+	Err  error
+}
+
+// Codes of failures.
+const (
+	CodeFailed      = "load_failed"
+	CodeAuth        = "load_auth"
+	CodeUnreachable = "load_unreachable"
+	CodeSchema      = "load_schema"
+	CodeUnsupported = "load_unsupported"
+	CodeStage       = "load_stage" // STAGE cannot be read or the disk cannot be written
+)
+
+func (f *Failure) Error() string { return f.Code + ": " + f.Err.Error() }
+
+// Unwrap returns the driver's error.
+func (f *Failure) Unwrap() error { return f.Err }
+
+// Fail makes a Failure, nil for nil; one that has a code keeps it.
+func Fail(code string, err error) error {
+	var f *Failure
+	if err == nil || errors.As(err, &f) {
+		return err
+	}
+	return &Failure{Code: code, Err: err}
+}
+
+// CodeOf returns the code of an error.
+func CodeOf(err error) string {
+	var f *Failure
+	if errors.As(err, &f) {
+		return f.Code
+	}
+	return CodeFailed
+}
+
+// Deps is what a warehouse may use of the world.
+type Deps struct {
+	Dial    func(ctx context.Context, network, addr string) (net.Conn, error) // egress
+	DataDir string
+	Owners  *Owners // of embedded files, one for a plane
+	Now     func() time.Time
+	Log     *slog.Logger
+}
+
+// Opened is a configured warehouse.
+type Opened struct {
+	Open      func(ctx context.Context, d Deps) (Warehouse, error)
+	SyncEvery time.Duration
+	Options   layout.Options
+}
+
+// Kind is one kind of warehouse.
+type Kind struct {
+	Spec catalog.Spec
+	// Open checks settings and secrets. It makes no connection.
+	Open func(settings []byte, secrets map[string]secret.String) (Opened, error)
+}
+
+// Owners lets one user at a time have an embedded file.
+type Owners struct {
+	mu    sync.Mutex
+	slots map[string]chan struct{}
+}
+
+// Take waits for name; release gives it back and may be called once.
+func (o *Owners) Take(ctx context.Context, name string) (release func(), err error) {
+	o.mu.Lock()
+	if o.slots == nil {
+		o.slots = map[string]chan struct{}{}
+	}
+	slot, ok := o.slots[name]
+	if !ok {
+		slot = make(chan struct{}, 1)
+		o.slots[name] = slot
+	}
+	o.mu.Unlock()
+	select {
+	case slot <- struct{}{}:
+		return func() { <-slot }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}

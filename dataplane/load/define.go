@@ -1,0 +1,64 @@
+package load
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"maps"
+	"slices"
+	"time"
+
+	"weir/dataplane/layout"
+	"weir/shared/catalog"
+	"weir/shared/fault"
+	"weir/shared/secret"
+)
+
+// leastSync is the shortest time between two loads of a destination.
+const leastSync = 5 * time.Second
+
+// Define makes a Kind from its spec.yaml and a function that opens it with typed
+// settings. It panics when the spec is not complete: it is compiled in. The
+// fields syncEvery and those of layout.Options are read for every kind.
+func Define[S any](text []byte, open func(context.Context, S, Deps) (Warehouse, error)) Kind {
+	spec, err := catalog.Parse(text)
+	if err != nil {
+		panic(err)
+	}
+	return Kind{Spec: spec, Open: func(settings []byte, secrets map[string]secret.String) (Opened, error) {
+		if err := check(spec, settings, secrets); err != nil {
+			return Opened{}, err
+		}
+		filled := catalog.Fill(spec, settings)
+		var s S
+		var c struct {
+			SyncEvery catalog.Duration `json:"syncEvery"`
+			layout.Options
+		}
+		if err := errors.Join(json.Unmarshal(filled, &s), json.Unmarshal(filled, &c)); err != nil {
+			return Opened{}, fault.Problems("The settings could not be read.", []fault.Problem{{
+				Path: "settings", Code: "malformed", Text: "The settings do not fit their spec.",
+			}})
+		}
+		if with, ok := any(&s).(interface {
+			SetSecrets(map[string]secret.String)
+		}); ok {
+			with.SetSecrets(secrets)
+		}
+		return Opened{SyncEvery: max(c.SyncEvery.Std(), leastSync), Options: c.Options,
+			Open: func(ctx context.Context, d Deps) (Warehouse, error) { return open(ctx, s, d) }}, nil
+	}}
+}
+
+// check lists every problem of settings and secrets together.
+func check(spec catalog.Spec, settings []byte, secrets map[string]secret.String) error {
+	names := slices.Sorted(maps.Keys(secrets))
+	problems := catalog.Check(spec, settings, "settings")
+	problems = append(problems, catalog.CheckSecretNames(spec, names, "secrets")...)
+	for _, name := range names {
+		if slices.ContainsFunc(spec.Secrets, func(f catalog.Field) bool { return f.Name == name }) {
+			problems = append(problems, catalog.CheckSecret(spec, name, []byte(secrets[name].Reveal()), "secrets."+name)...)
+		}
+	}
+	return fault.Problems("The settings of this "+spec.Title+" destination have problems:", problems)
+}

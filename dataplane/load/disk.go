@@ -1,0 +1,68 @@
+package load
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"weir/dataplane/blob"
+)
+
+// manifest is one load as it lies on disk until it is closed.
+type manifest struct {
+	ID     string       `json:"id"`
+	At     time.Time    `json:"at"` // uuid_ts of its rows
+	From   []uint64     `json:"from"`
+	To     []uint64     `json:"to"` // by partition, the first record that is not part of it
+	Staged bool         `json:"staged"`
+	Full   bool         `json:"full"` // there was more than one load takes
+	Tables []TableFiles `json:"tables,omitempty"`
+}
+
+// cursor is the first record of each partition that is in no closed manifest.
+type cursor struct {
+	Next []uint64 `json:"next"`
+	Last string   `json:"last"` // the closed manifest's ID
+}
+
+// put writes v so that after a crash the old or the new is there, whole.
+func put(path string, v any) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("encode %s: %w", filepath.Base(path), err)
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return fmt.Errorf("make a load's folder: %w", err)
+	}
+	f, err := os.OpenFile(path+".part", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err != nil {
+		return fmt.Errorf("create %s: %w", filepath.Base(path), err)
+	}
+	_, err = f.Write(b)
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return fmt.Errorf("write %s: %w", filepath.Base(path), err)
+	}
+	if err := os.Rename(path+".part", path); err != nil {
+		return fmt.Errorf("name %s: %w", filepath.Base(path), err)
+	}
+	return blob.SyncFolder(filepath.Dir(path))
+}
+
+// get reads what put wrote; false when there is nothing.
+func get(path string, v any) (bool, error) {
+	b, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err == nil {
+		err = json.Unmarshal(b, v)
+	}
+	if err != nil {
+		return false, fmt.Errorf("read %s: %w", filepath.Base(path), err)
+	}
+	return true, nil
+}

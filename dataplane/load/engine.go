@@ -1,0 +1,227 @@
+package load
+
+import (
+	"context"
+	"iter"
+	"log/slog"
+	"sync"
+	"time"
+
+	"weir/dataplane/blob"
+	"weir/dataplane/event"
+	"weir/dataplane/layout"
+	"weir/dataplane/queue"
+	"weir/shared/fault"
+	"weir/shared/id"
+)
+
+// Stage is one partition's log of events that are settled for warehouses, by
+// destination.
+type Stage interface {
+	ReadTo(ctx context.Context, from uint64, key string) iter.Seq2[queue.Record, error]
+	State(ctx context.Context) (queue.State, error)
+	Purge(ctx context.Context, before uint64, key string) error
+}
+
+// Job is one warehouse destination as it is configured now.
+type Job struct {
+	Workspace   id.Workspace
+	Destination id.Destination
+	Name, Type  string
+	SourceOf    func(id.Source) (name, typ string)
+	SyncEvery   time.Duration
+	Options     layout.Options
+	Open        func(ctx context.Context) (Warehouse, error)
+}
+
+// Step is a place where a crash is tried.
+type Step string
+
+// The steps of a load, in order.
+const (
+	StepManifest Step = "manifest" // it names its records
+	StepFile     Step = "file"     // files are written, the manifest does not name them
+	StepStaged   Step = "staged"   // the manifest names its files
+	StepAltered  Step = "altered"  // a table has its columns
+	StepMerged   Step = "merged"   // a table is merged
+	StepCursor   Step = "cursor"   // the cursor is moved
+	StepPurged   Step = "purged"   // STAGE is purged
+	StepDeleted  Step = "deleted"  // the files are gone
+)
+
+// Steps lists every step in order.
+func Steps() []Step {
+	return []Step{StepManifest, StepFile, StepStaged, StepAltered, StepMerged, StepCursor, StepPurged, StepDeleted}
+}
+
+// Config is what an Engine works with.
+type Config struct {
+	Dir    string // manifests and cursors
+	Blobs  *blob.Dir
+	Stages []Stage // by partition
+	Jobs   func() []Job
+	// Refused is told of an event that has no row, before its record is purged:
+	// code is unsupported_event or bad_event. An error repeats the load. Repeated
+	// after a crash. Nil: it is counted only.
+	Refused func(ctx context.Context, d id.Destination, e event.Event, code string) error
+	Reach   func(Step) error // tests: an error ends the load there as a crash does
+	Log     *slog.Logger
+	Now     func() time.Time
+	AtOnce  int // loads under way, 0 means 4
+	Most    int // events of one load, 0 means 250,000
+}
+
+// Engine loads every destination. It is safe for concurrent use.
+type Engine struct {
+	c     Config
+	slots chan struct{}
+	mu    sync.Mutex
+	lanes map[id.Destination]*lane
+}
+
+// New checks the configuration. It touches no disk.
+func New(c Config) (*Engine, error) {
+	if c.Dir == "" || c.Blobs == nil || c.Jobs == nil || len(c.Stages) == 0 {
+		return nil, fault.New(fault.Invalid, "The warehouse engine needs a folder, a blob store, jobs and STAGE logs.")
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.AtOnce == 0 {
+		c.AtOnce = 4
+	}
+	if c.Most == 0 {
+		c.Most = 250_000
+	}
+	return &Engine{c: c, slots: make(chan struct{}, c.AtOnce), lanes: map[id.Destination]*lane{}}, nil
+}
+
+// tick is how often wanted and running lanes are compared.
+const tick = time.Second
+
+// Run loads until ctx ends; then loads under way are cut, to be resumed.
+func (e *Engine) Run(ctx context.Context) error {
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	timer := time.NewTicker(tick)
+	defer timer.Stop()
+	running := map[id.Destination]context.CancelFunc{}
+	for {
+		wanted := map[id.Destination]bool{}
+		for _, j := range e.c.Jobs() {
+			wanted[j.Destination] = true
+			l := e.lane(j)
+			if running[j.Destination] == nil {
+				laneCtx, cancel := context.WithCancel(ctx)
+				running[j.Destination] = cancel
+				wg.Go(func() { l.run(laneCtx) })
+			}
+		}
+		for d, cancel := range running {
+			if !wanted[d] {
+				cancel()
+				delete(running, d)
+			}
+		}
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			for _, cancel := range running {
+				cancel()
+			}
+			return nil
+		}
+	}
+}
+
+// lane returns a destination's lane with its newest job.
+func (e *Engine) lane(j Job) *lane {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	l := e.lanes[j.Destination]
+	if l == nil {
+		l = &lane{e: e, dest: j.Destination}
+		e.lanes[j.Destination] = l
+	}
+	l.job.Store(&j)
+	return l
+}
+
+func (e *Engine) job(d id.Destination) (Job, error) {
+	for _, j := range e.c.Jobs() {
+		if j.Destination == d {
+			return j, nil
+		}
+	}
+	return Job{}, fault.New(fault.Missing, "There is no warehouse destination of this id on this plane.")
+}
+
+// LoadNow loads what is staged for a destination, in as many loads as it takes,
+// without regard to SyncEvery. Errors are Failures; fault.Missing: no such job.
+func (e *Engine) LoadNow(ctx context.Context, d id.Destination) error {
+	j, err := e.job(d)
+	if err != nil {
+		return err
+	}
+	l := e.lane(j)
+	for {
+		did, _, err := l.once(ctx)
+		if err != nil || !did {
+			return err
+		}
+	}
+}
+
+// Loads returns the newest loads of a destination, newest first.
+func (e *Engine) Loads(d id.Destination) []Load {
+	e.mu.Lock()
+	l := e.lanes[d]
+	e.mu.Unlock()
+	if l == nil {
+		return nil
+	}
+	return l.list()
+}
+
+// queryTime is how long a query or a connection test may take.
+const queryTime = 30 * time.Second
+
+// MostRows is how many rows a query gives at most.
+const MostRows = 10_000
+
+// Query runs a reading statement on a destination. Errors: fault.Missing,
+// fault.Limited past MostRows, Failures.
+func (e *Engine) Query(ctx context.Context, d id.Destination, sql string, row func([]byte) error) error {
+	n := 0
+	return e.with(ctx, d, func(ctx context.Context, w Warehouse) error {
+		return w.Query(ctx, sql, func(b []byte) error {
+			if n++; n > MostRows {
+				return fault.New(fault.Limited, "The answer has more than %d rows; add a limit.", MostRows)
+			}
+			return row(b)
+		})
+	})
+}
+
+// Test says whether a destination could be loaded.
+func (e *Engine) Test(ctx context.Context, d id.Destination) error {
+	return e.with(ctx, d, func(ctx context.Context, w Warehouse) error { return w.Test(ctx) })
+}
+
+func (e *Engine) with(ctx context.Context, d id.Destination, do func(context.Context, Warehouse) error) error {
+	j, err := e.job(d)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, queryTime)
+	defer cancel()
+	w, err := j.Open(ctx)
+	if err != nil {
+		return Fail(CodeUnreachable, err)
+	}
+	defer func() { _ = w.Close() }() // it only read
+	return do(ctx, w)
+}

@@ -1,0 +1,341 @@
+// Package loadtest is the kit that holds every kind of warehouse to the contract
+// of loads, and a Postgres server for it.
+package loadtest
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+
+	"weir/dataplane/blob"
+	"weir/dataplane/event"
+	"weir/dataplane/load"
+	"weir/dataplane/queue"
+	"weir/dataplane/queue/queuetest"
+	"weir/shared/id"
+	"weir/shared/secret"
+)
+
+// Setup gives a test settings of an empty warehouse and what it may use.
+// exec runs a statement on the warehouse as its owner does, schema first.
+type Setup func(t *testing.T) (settings string, d load.Deps, exec func(sql string))
+
+const dest id.Destination = "dst_test"
+
+// world is one warehouse with its STAGE.
+type world struct {
+	t      *testing.T
+	kind   load.Kind
+	opened load.Opened
+	deps   load.Deps
+	dir    string
+	log    *queuetest.Log
+	engine *load.Engine
+	reach  func(load.Step) error
+	exec   func(sql string)
+}
+
+func start(t *testing.T, kind load.Kind, setup Setup) *world {
+	t.Helper()
+	settings, deps, exec := setup(t)
+	opened, err := kind.Open([]byte(settings), map[string]secret.String{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &world{t: t, kind: kind, opened: opened, deps: deps, exec: exec, dir: t.TempDir(), log: queuetest.NewLog(1, queuetest.Faults{})}
+	w.restart()
+	return w
+}
+
+// restart makes an engine as a new process does.
+func (w *world) restart() {
+	w.t.Helper()
+	blobs, err := blob.Open(w.dir + "/blobs")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	job := load.Job{Workspace: "ws_test", Destination: dest, Name: "lake", Type: w.kind.Spec.Name, SyncEvery: w.opened.SyncEvery, Options: w.opened.Options,
+		SourceOf: func(id.Source) (string, string) { return "web", "http" },
+		Open:     func(ctx context.Context) (load.Warehouse, error) { return w.opened.Open(ctx, w.deps) }}
+	w.engine, err = load.New(load.Config{Dir: w.dir + "/loads", Blobs: blobs, Stages: []load.Stage{w.log}, Jobs: func() []load.Job { return []load.Job{job} },
+		Reach: func(s load.Step) error {
+			if w.reach == nil {
+				return nil
+			}
+			return w.reach(s)
+		}})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// stage settles events, one record for all of them.
+func (w *world) stage(events ...string) {
+	w.t.Helper()
+	var es []event.Event
+	for _, e := range events {
+		es = append(es, event.Event{Workspace: "ws_test", Source: "src_web", MessageID: "m", ReceivedAt: time.UnixMilli(0), JSON: []byte(e)})
+	}
+	if _, err := w.log.Append(context.Background(), string(dest), queue.EncodeFrame(es)); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w *world) load(events ...string) {
+	w.t.Helper()
+	if len(events) > 0 {
+		w.stage(events...)
+	}
+	if err := w.engine.LoadNow(context.Background(), dest); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w *world) query(sql string) []map[string]any {
+	w.t.Helper()
+	var out []map[string]any
+	err := w.engine.Query(context.Background(), dest, sql, func(b []byte) error {
+		d := json.NewDecoder(strings.NewReader(string(b)))
+		d.UseNumber()
+		row := map[string]any{}
+		if err := d.Decode(&row); err != nil {
+			return err
+		}
+		out = append(out, row)
+		return nil
+	})
+	if err != nil {
+		w.t.Fatalf("%s: %v", sql, err)
+	}
+	return out
+}
+
+func (w *world) want(sql, want string) {
+	w.t.Helper()
+	b, err := json.Marshal(w.query(sql))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if string(b) != want {
+		w.t.Errorf("%s:\n got %s\nwant %s", sql, b, want)
+	}
+}
+
+func track(id, props string) string {
+	return fmt.Sprintf(`{"type":"track","messageId":%q,"userId":"u","event":"Order Done","receivedAt":"2026-01-02T03:04:05.678Z","properties":%s}`, id, props)
+}
+
+// Check holds a kind to the contract.
+func Check(t *testing.T, kind load.Kind, setup Setup) {
+	for name, check := range map[string]func(*world){
+		"calls": calls, "repeat": repeat, "evolve": evolve, "crash": crash, "values": values, "any": anything, "wide": wide, "query": queries, "foreign": foreign, "view": viewed,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			check(start(t, kind, setup))
+		})
+	}
+}
+
+func calls(w *world) {
+	w.load(track("1", `{"price":1.5,"count":3,"gift":true,"at":"2026-01-01","list":[1,2]}`),
+		`{"type":"identify","messageId":"2","userId":"u","traits":{"plan":"pro"}}`, `{"type":"identify","messageId":"2b","userId":"u","traits":{"city":"Ulm"}}`,
+		`{"type":"page","messageId":"3","name":"home"}`, `{"type":"screen","messageId":"4","name":"main"}`,
+		`{"type":"group","messageId":"5","groupId":"g"}`, `{"type":"alias","messageId":"6","userId":"v","previousId":"u"}`, `{"type":"merge","messageId":"7"}`)
+	w.want(`select id, price, "count", gift, "at", list, received_at from order_done`,
+		`[{"at":"2026-01-01T00:00:00.000Z","count":3,"gift":true,"id":"1","list":"[1,2]","price":1.5,"received_at":"2026-01-02T03:04:05.678Z"}]`)
+	w.want(`select id, event from tracks`, `[{"event":"order_done","id":"1"}]`)
+	w.want(`select id, plan, city from users`, `[{"city":"Ulm","id":"u","plan":"pro"}]`)
+	w.want(`select id, plan from identifies order by id`, `[{"id":"2","plan":"pro"},{"id":"2b","plan":null}]`)
+	w.want(`select p.id as p, p.name as n, s.id as s, g.group_id as g, a.previous_id as a from pages p, screens s, "groups" g, aliases a`,
+		`[{"a":"u","g":"g","n":"home","p":"3","s":"4"}]`)
+	l := w.engine.Loads(dest)
+	if len(l) != 1 || l[0].State != load.Done || l[0].Refused["unsupported_event"] != 1 {
+		w.t.Errorf("loads %+v", l)
+	}
+	if st, err := w.log.State(context.Background()); err != nil || st.Records != 0 {
+		w.t.Errorf("STAGE has %d records, err %v", st.Records, err)
+	}
+	w.load(`{"type":"identify","messageId":"8","userId":"u","traits":{"plan":"max"}}`)
+	w.want(`select id, plan, city from users`, `[{"city":"Ulm","id":"u","plan":"max"}]`)
+}
+
+func repeat(w *world) {
+	for i := range 3 {
+		w.load(track("1", fmt.Sprintf(`{"n":%d}`, i)), track("1", fmt.Sprintf(`{"n":%d}`, i+10)), track("2", `{}`))
+	}
+	w.want(`select id, n from order_done order by id`, `[{"id":"1","n":12},{"id":"2","n":null}]`)
+}
+
+func evolve(w *world) {
+	w.load(track("1", `{"a":1,"big":9007199254740993,"t":"0001-01-01","b":true}`))
+	w.load(track("2", `{"a":1.5,"big":2.5,"t":"9999-12-31T23:59:59.999Z","b":false}`))
+	w.load(track("3", `{"a":2,"big":3,"t":"x","b":"y","extra":1}`))
+	w.want(`select id, a, big, t, b, extra from order_done order by id`,
+		`[{"a":1,"b":"true","big":"9007199254740993","extra":null,"id":"1","t":"0001-01-01T00:00:00.000Z"},`+
+			`{"a":1.5,"b":"false","big":"2.5","extra":null,"id":"2","t":"9999-12-31T23:59:59.999Z"},`+
+			`{"a":2,"b":"y","big":"3","extra":1,"id":"3","t":"x"}]`)
+}
+
+var errCrash = errors.New("crash")
+
+func crash(w *world) {
+	n := 0
+	for _, step := range load.Steps() {
+		for at := 1; at <= 2; at++ {
+			seen := 0
+			w.reach = func(s load.Step) error {
+				if s == step {
+					if seen++; seen == at {
+						return errCrash
+					}
+				}
+				return nil
+			}
+			n++
+			w.stage(track(fmt.Sprint(n), `{"n":1}`), track("same", fmt.Sprintf(`{"n":%d}`, n)))
+			if err := w.engine.LoadNow(context.Background(), dest); at == 1 && !errors.Is(err, errCrash) {
+				w.t.Errorf("step %s was not reached: %v", step, err)
+			}
+			w.reach = nil
+			w.restart()
+			w.load()
+			w.want(`select count(*) as c, count(distinct id) as d, max(n) as n from order_done`, fmt.Sprintf(`[{"c":%d,"d":%d,"n":%d}]`, n+1, n+1, n))
+		}
+	}
+	if st, err := w.log.State(context.Background()); err != nil || st.Records != 0 {
+		w.t.Errorf("STAGE has %d records, err %v", st.Records, err)
+	}
+}
+
+func values(w *world) {
+	long := strings.Repeat("ü", 5000)
+	w.load(track(long, `{"big":123456789012345678901234567890,"nul":"a\u0000b","tab":"a\tb\n\\c\r\"'","uni":"日本😀","Ä b":1,"select":"x","x y":1,"x-y":2,"exp":1e400}`))
+	w.want(`select id, big, nul, nul__raw, tab, uni, _select, x_y, exp from order_done`,
+		`[{"_select":"x","big":"123456789012345678901234567890","exp":"1e400","id":"`+long+`","nul":"a�b","nul__raw":"\"a\\u0000b\"","tab":"a\tb\n\\c\r\"'","uni":"日本😀","x_y":2}]`)
+}
+
+// anything sends seeded sequences of conflicting types and reads every value back.
+func anything(w *world) {
+	seed := rand.Uint64()
+	w.t.Logf("seed %d", seed)
+	rng := rand.New(rand.NewPCG(seed, 0))
+	pool := []string{`1`, `-5`, `9007199254740993`, `92233720368547758070`, `1.25`, `1e30`, `true`, `false`, `"text"`, `"2020-02-03T04:05:06.007Z"`,
+		`"0001-01-01T00:00:00.000Z"`, `[1,{"a":"b"}]`, `"a\"b'c"`, `"1"`, `"true"`}
+	sent := map[string]string{}
+	for batch := range 8 {
+		var events []string
+		for i := range 1 + rng.IntN(6) {
+			key := fmt.Sprintf("%d-%d", batch, i)
+			var props []string
+			for c := range 4 {
+				v := pool[rng.IntN(len(pool))]
+				sent[key+fmt.Sprintf("/c%d", c)] = v
+				props = append(props, fmt.Sprintf(`"c%d":%s`, c, v))
+			}
+			events = append(events, track(key, "{"+strings.Join(props, ",")+"}"))
+		}
+		w.load(events...)
+	}
+	for _, row := range w.query("select * from order_done") {
+		for c := range 4 {
+			name := fmt.Sprintf("c%d", c)
+			v := sent[fmt.Sprint(row["id"])+"/"+name]
+			if got := []any{row[name], row[name+"__raw"]}; !same(got[0], v) && !same(got[1], v) {
+				w.t.Errorf("%s of %v: got %v, sent %s", name, row["id"], got, v)
+			}
+		}
+	}
+}
+
+// same compares a value read with the JSON sent.
+func same(got any, sent string) bool {
+	var text string
+	if json.Unmarshal([]byte(sent), &text) != nil {
+		text = sent
+	}
+	if fmt.Sprint(got) == text {
+		return true
+	}
+	n, ok := got.(json.Number)
+	a, err := json.Number(text).Float64()
+	b, errB := n.Float64()
+	return ok && err == nil && errB == nil && a == b
+}
+
+// wide gives a table more columns than Postgres lets it have.
+func wide(w *world) {
+	for b := range 18 {
+		var events []string
+		var props []string
+		for c := range 100 {
+			props = append(props, fmt.Sprintf(`"p%d_%d":%d`, b, c, b*100+c))
+		}
+		events = append(events, track(fmt.Sprint(b), "{"+strings.Join(props, ",")+"}"))
+		w.load(events...)
+	}
+	for _, row := range w.query("select * from order_done") {
+		var more map[string]string
+		if s, ok := row[load.MoreColumn].(string); ok {
+			if err := json.Unmarshal([]byte(s), &more); err != nil {
+				w.t.Fatal(err)
+			}
+		}
+		for c := range 100 {
+			name := fmt.Sprintf("p%s_%d", row["id"], c)
+			v, ok := row[name]
+			if !ok {
+				v = more[name]
+			}
+			var b int
+			_, _ = fmt.Sscan(fmt.Sprint(row["id"]), &b) // checked by the value
+			if fmt.Sprint(v) != fmt.Sprint(b*100+c) {
+				w.t.Fatalf("%s is %v", name, v)
+			}
+		}
+	}
+}
+
+func queries(w *world) {
+	w.load(track("1", `{}`))
+	for _, sql := range []string{"delete from order_done", "drop table order_done", "select 1; drop table order_done", "create table x (a int)"} {
+		if err := w.engine.Query(context.Background(), dest, sql, func([]byte) error { return nil }); err == nil {
+			w.t.Errorf("%s was done", sql)
+		}
+	}
+	w.want("select count(*) as n from order_done", `[{"n":1}]`)
+	if err := w.engine.Test(context.Background(), dest); err != nil {
+		w.t.Error(err)
+	}
+}
+
+// foreign loads into a table that a person made with types of theirs.
+func foreign(w *world) {
+	w.exec(`create table order_done (id varchar(500), small smallint, amount decimal(5,2), day date)`)
+	w.load(track("1", `{"small":7,"amount":12.34,"day":"2026-01-01"}`), track("2", `{"small":70000,"amount":1.239,"day":"no"}`), track("3", `{"small":"x"}`))
+	for id, sent := range map[string][]string{"1": {"7", "12.34", "2026-01-01T00:00:00.000Z"}, "2": {"70000", "1.239", "no"}, "3": {"x"}} {
+		for i, value := range sent {
+			name := []string{"small", "amount", "day"}[i]
+			row := w.query("select cast(" + name + " as varchar) as a, " + name + "__raw as b from order_done where id = '" + id + "'")
+			if len(row) != 1 || row[0]["a"] != value && row[0]["b"] != value {
+				w.t.Errorf("%s of %s: got %v, sent %s", name, id, row, value)
+			}
+		}
+	}
+}
+
+// viewed loads into a table whose column cannot change because a view reads it.
+func viewed(w *world) {
+	w.load(track("1", `{"n":1}`))
+	w.exec(`create view seen as select n from order_done`)
+	w.load(track("2", `{"n":"two"}`))
+	rows := w.query("select * from order_done where id = '2'")
+	if len(rows) != 1 || rows[0]["n"] != "two" && rows[0]["n__raw"] != "two" {
+		w.t.Errorf("got %v", rows)
+	}
+}

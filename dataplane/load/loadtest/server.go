@@ -1,0 +1,203 @@
+package loadtest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"syscall"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// startDeadline is how long initdb and the server's start may take together; a
+// loaded machine needs many times the usual second.
+const startDeadline = 2 * time.Minute
+
+// Server is a running Postgres server, reached by a unix socket only.
+type Server struct {
+	dir  string // socket, data and log
+	stop chan struct{}
+	done chan error
+}
+
+// Start runs initdb and a server in a new folder under the system's temporary
+// one. The server dies with this process. Close stops it and removes the folder.
+func Start(ctx context.Context) (*Server, error) {
+	bin, err := binaries()
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, startDeadline)
+	defer cancel()
+	dir, err := os.MkdirTemp("", "weir-postgres-")
+	if err != nil {
+		return nil, fmt.Errorf("make a folder for Postgres: %w", err)
+	}
+	who, err := owner(dir)
+	if err != nil {
+		_ = os.RemoveAll(dir)
+		return nil, err
+	}
+	s := &Server{dir: dir, stop: make(chan struct{}), done: make(chan error, 1)}
+	if err := s.init(ctx, bin, who); err != nil {
+		_ = os.RemoveAll(dir)
+		return nil, err
+	}
+	started := make(chan error, 1)
+	go s.run(bin, who, started)
+	if err := <-started; err != nil {
+		_ = os.RemoveAll(dir)
+		return nil, fmt.Errorf("start postgres: %w", err)
+	}
+	if err := s.await(ctx); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+// URL returns the address of one of the server's databases.
+func (s *Server) URL(database string) string { return url(s.dir, database) }
+
+// Close stops the server at once and removes its folder.
+func (s *Server) Close() error {
+	close(s.stop)
+	err := <-s.done
+	return errors.Join(err, os.RemoveAll(s.dir))
+}
+
+func url(dir, database string) string {
+	return "postgres://postgres@/" + database + "?host=" + dir
+}
+
+// binaries returns the folder of the newest installed Postgres.
+func binaries() (string, error) {
+	found, err := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")
+	if err == nil && len(found) > 0 {
+		newest := slices.MaxFunc(found, func(a, b string) int { return major(a) - major(b) })
+		return filepath.Dir(newest), nil
+	}
+	if p, err := exec.LookPath("initdb"); err == nil {
+		return filepath.Dir(p), nil
+	}
+	return "", errors.New("these tests need Postgres and found no initdb: apt-get install postgresql")
+}
+
+func major(path string) int {
+	n, err := strconv.Atoi(filepath.Base(filepath.Dir(filepath.Dir(path))))
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+// owner returns the credential that the server runs with: nil for this user,
+// and user postgres when this is root, which Postgres refuses. The folder is
+// given to that user.
+func owner(dir string) (*syscall.Credential, error) {
+	if os.Geteuid() != 0 {
+		return nil, nil
+	}
+	u, err := user.Lookup("postgres")
+	if err != nil {
+		return nil, errors.New("these tests run as root and need the user postgres: apt-get install postgresql")
+	}
+	uid, err := strconv.ParseUint(u.Uid, 10, 32)
+	if err != nil {
+		return nil, fmt.Errorf("user postgres has the odd id %q: %w", u.Uid, err)
+	}
+	gid, err := strconv.ParseUint(u.Gid, 10, 32)
+	if err != nil {
+		return nil, fmt.Errorf("user postgres has the odd group %q: %w", u.Gid, err)
+	}
+	if err := os.Chown(dir, int(uid), int(gid)); err != nil {
+		return nil, fmt.Errorf("give %s to user postgres: %w", dir, err)
+	}
+	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, nil
+}
+
+func (s *Server) init(ctx context.Context, bin string, who *syscall.Credential) error {
+	cmd := exec.CommandContext(ctx, filepath.Join(bin, "initdb"),
+		"--no-sync", "--locale=C", "--encoding=UTF8", "--auth=trust", "--username=postgres", "--pgdata="+filepath.Join(s.dir, "data"))
+	cmd.Dir = s.dir
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: who}
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("initdb: %w: %s", err, bytes.TrimSpace(out))
+	}
+	return nil
+}
+
+// run starts the server and waits for it. It holds its thread until the server
+// ended, because the server is killed when the thread that started it ends.
+func (s *Server) run(bin string, who *syscall.Credential, started chan<- error) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	log, err := os.Create(filepath.Join(s.dir, "log"))
+	if err != nil {
+		started <- err
+		return
+	}
+	defer func() { _ = log.Close() }()
+	cmd := exec.Command(filepath.Join(bin, "postgres"), "-D", filepath.Join(s.dir, "data"), "-k", s.dir,
+		"-c", "listen_addresses=", "-c", "fsync=off", "-c", "full_page_writes=off", "-c", "max_connections=200")
+	cmd.Dir = s.dir
+	cmd.Stdout, cmd.Stderr = log, log
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: who, Pdeathsig: syscall.SIGKILL}
+	if err := cmd.Start(); err != nil {
+		started <- err
+		return
+	}
+	started <- nil
+	exited := make(chan error, 1)
+	go func() { exited <- cmd.Wait() }()
+	select {
+	case <-s.stop:
+		_ = cmd.Process.Signal(syscall.SIGQUIT) // immediate shutdown, its children too
+		<-exited
+		s.done <- nil
+	case err := <-exited:
+		<-s.stop
+		s.done <- fmt.Errorf("postgres ended by itself: %w", err)
+	}
+}
+
+// await asks until the server answers.
+func (s *Server) await(ctx context.Context) error {
+	for {
+		conn, err := pgx.Connect(ctx, s.URL("postgres"))
+		if err == nil {
+			return conn.Close(ctx)
+		}
+		select {
+		case <-ctx.Done():
+			text, _ := os.ReadFile(filepath.Join(s.dir, "log"))
+			return fmt.Errorf("postgres did not answer: %w\n%s", err, text)
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+// Dial connects to the server, whatever the address.
+func (s *Server) Dial(ctx context.Context, _, _ string) (net.Conn, error) {
+	var d net.Dialer
+	return d.DialContext(ctx, "unix", filepath.Join(s.dir, ".s.PGSQL.5432"))
+}
+
+// Database makes an empty database.
+func (s *Server) Database(ctx context.Context, name string) error {
+	conn, err := pgx.Connect(ctx, s.URL("postgres"))
+	if err != nil {
+		return err
+	}
+	_, err = conn.Exec(ctx, "create database "+pgx.Identifier{name}.Sanitize())
+	return errors.Join(err, conn.Close(ctx))
+}

@@ -1,0 +1,252 @@
+package load
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"weir/dataplane/blob"
+	"weir/dataplane/event"
+	"weir/dataplane/layout"
+	"weir/dataplane/queue"
+	"weir/shared/fault"
+)
+
+func (l *lane) path(name string) string { return filepath.Join(l.e.c.Dir, string(l.dest), name) }
+
+func (l *lane) prefix() string { return "stage/" + string(l.dest) }
+
+func (l *lane) reach(s Step) error {
+	if l.e.c.Reach == nil {
+		return nil
+	}
+	return l.e.c.Reach(s)
+}
+
+// once makes one load of what is staged: did says that there was something, more
+// that the load was full.
+func (l *lane) once(ctx context.Context) (did, more bool, err error) {
+	l.work.Lock()
+	defer l.work.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, loadTime)
+	defer cancel()
+	job := *l.job.Load()
+	m, err := l.manifest(ctx)
+	if err != nil {
+		return false, false, Fail(CodeStage, err)
+	}
+	if m == nil {
+		return false, false, nil
+	}
+	l.begin(m)
+	if err := l.load(ctx, job, m); err != nil {
+		l.change(func(x *Load) { x.State, x.Code, x.Detail = Failing, CodeOf(err), err.Error() })
+		return false, false, err
+	}
+	l.change(func(x *Load) { x.State, x.Code, x.Detail = Done, "", "" })
+	return true, m.Full, nil
+}
+
+// manifest returns the open load, else makes one, else nil: nothing is staged.
+func (l *lane) manifest(ctx context.Context) (*manifest, error) {
+	var c cursor
+	if _, err := get(l.path("cursor.json"), &c); err != nil {
+		return nil, err
+	}
+	for len(c.Next) < len(l.e.c.Stages) {
+		c.Next = append(c.Next, 0)
+	}
+	var m manifest
+	there, err := get(l.path("manifest.json"), &m)
+	if err != nil {
+		return nil, err
+	}
+	if there && m.ID == c.Last {
+		if err := l.clean(ctx, &m); err != nil {
+			return nil, err
+		}
+		there = false
+	}
+	if there {
+		return &m, nil
+	}
+	now := l.e.c.Now().UTC()
+	m = manifest{ID: now.Format("20060102T150405.000000000"), At: now, From: c.Next, To: slices.Clone(c.Next)}
+	some := false
+	for p, stage := range l.e.c.Stages {
+		st, err := stage.State(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("read the state of STAGE: %w", err)
+		}
+		if st.Last < c.Next[p] || st.Records == 0 {
+			continue
+		}
+		has, err := holdsAny(ctx, stage, c.Next[p], string(l.dest))
+		if err != nil {
+			return nil, err
+		}
+		if has {
+			m.To[p], some = st.Last+1, true
+		}
+	}
+	if !some {
+		return nil, nil
+	}
+	if err := put(l.path("manifest.json"), m); err != nil {
+		return nil, err
+	}
+	return &m, nil
+}
+
+// holdsAny says whether a destination has a record from a number on.
+func holdsAny(ctx context.Context, s Stage, from uint64, key string) (bool, error) {
+	for _, err := range s.ReadTo(ctx, from, key) {
+		return err == nil, err
+	}
+	return false, nil
+}
+
+// load brings a manifest to its end.
+func (l *lane) load(ctx context.Context, job Job, m *manifest) error {
+	if err := l.reach(StepManifest); err != nil {
+		return err
+	}
+	if !m.Staged {
+		if err := l.stage(ctx, job, m); err != nil {
+			return Fail(CodeStage, err)
+		}
+		if err := l.reach(StepStaged); err != nil {
+			return err
+		}
+	}
+	l.change(func(x *Load) {
+		x.State, x.Rows, x.Tables = Merging, 0, nil
+		for _, t := range m.Tables {
+			x.Rows += t.Rows
+			x.Tables = append(x.Tables, TableLoad{Name: t.Name, Rows: t.Rows, State: Staging})
+		}
+	})
+	if len(m.Tables) > 0 {
+		if err := l.merge(ctx, job, m); err != nil {
+			return Fail(CodeFailed, err)
+		}
+	}
+	if err := put(l.path("cursor.json"), cursor{Next: m.To, Last: m.ID}); err != nil {
+		return Fail(CodeStage, err)
+	}
+	if err := l.reach(StepCursor); err != nil {
+		return err
+	}
+	return Fail(CodeStage, l.clean(ctx, m))
+}
+
+// stage reads records into files, at most Most events, and lets the manifest
+// name the files and the records that are in them.
+func (l *lane) stage(ctx context.Context, job Job, m *manifest) error {
+	dialect, ok := layout.ByName(job.Type)
+	if !ok {
+		return &Failure{CodeUnsupported, fmt.Errorf("no layout for warehouses of type %s", job.Type)}
+	}
+	if err := l.e.c.Blobs.Delete(blob.Ref(l.prefix())); err != nil { // of an attempt before
+		return err
+	}
+	s := newSpill(l.e.c.Blobs, l.prefix()+"/"+m.ID)
+	refused := map[string]int{}
+	count := 0
+	for p, stage := range l.e.c.Stages {
+		if m.To[p] <= m.From[p] {
+			continue
+		}
+		for r, err := range stage.ReadTo(ctx, m.From[p], string(l.dest)) {
+			if err != nil {
+				return fmt.Errorf("read STAGE: %w", err)
+			}
+			if r.Seq >= m.To[p] {
+				break
+			}
+			if count >= l.e.c.Most {
+				m.To[p], m.Full = r.Seq, true
+				break
+			}
+			frame, err := queue.DecodeFrame(r.Data)
+			if err != nil {
+				return fmt.Errorf("read a frame of STAGE: %w", err)
+			}
+			count += len(frame.Events)
+			if err := l.rows(ctx, job, dialect, m, s, frame.Events, refused); err != nil {
+				return err
+			}
+		}
+	}
+	tables, err := s.finish()
+	if err != nil {
+		return err
+	}
+	if err := l.reach(StepFile); err != nil {
+		return err
+	}
+	l.change(func(x *Load) { x.Refused = refused })
+	m.Tables, m.Staged = tables, true
+	return put(l.path("manifest.json"), m)
+}
+
+// rows stages the rows of a frame's events.
+func (l *lane) rows(ctx context.Context, job Job, d *layout.Dialect, m *manifest, s *spill, events []event.Event, refused map[string]int) error {
+	for i := range events {
+		e := &events[i]
+		meta := layout.Meta{SourceID: string(e.Source), DestinationID: string(job.Destination), DestinationType: job.Type, Now: m.At}
+		if job.SourceOf != nil {
+			meta.SourceName, meta.SourceType = job.SourceOf(e.Source)
+		}
+		rows, code, err := d.Rows(&job.Options, meta, e.JSON)
+		if err != nil {
+			code = "bad_event"
+			if fault.KindOf(err) != fault.Invalid {
+				return err
+			}
+		}
+		if code != "" {
+			refused[code]++
+			if l.e.c.Refused != nil {
+				if err := l.e.c.Refused(ctx, job.Destination, *e, code); err != nil {
+					return fmt.Errorf("keep a refused event: %w", err)
+				}
+			}
+			continue
+		}
+		for _, r := range rows {
+			if err := s.add(r); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// clean removes what a closed manifest needed.
+func (l *lane) clean(ctx context.Context, m *manifest) error {
+	for p, stage := range l.e.c.Stages {
+		if m.To[p] > m.From[p] {
+			if err := stage.Purge(ctx, m.To[p], string(l.dest)); err != nil {
+				return fmt.Errorf("purge STAGE: %w", err)
+			}
+		}
+	}
+	if err := l.reach(StepPurged); err != nil {
+		return err
+	}
+	if err := l.e.c.Blobs.Delete(blob.Ref(l.prefix())); err != nil {
+		return err
+	}
+	if err := l.reach(StepDeleted); err != nil {
+		return err
+	}
+	if err := os.Remove(l.path("manifest.json")); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("remove a manifest: %w", err)
+	}
+	return blob.SyncFolder(l.path(""))
+}

@@ -1,0 +1,96 @@
+package warehouses_test
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"weir/dataplane/load"
+	"weir/dataplane/load/loadtest"
+	"weir/dataplane/warehouses"
+)
+
+var server *loadtest.Server
+
+func TestMain(m *testing.M) {
+	var err error
+	if server, err = loadtest.Start(context.Background()); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	code := m.Run()
+	if err := server.Close(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+	}
+	os.Exit(code)
+}
+
+var databases atomic.Int64
+
+// setups has one for every kind.
+var setups = map[string]loadtest.Setup{
+	"duckdb": func(t *testing.T) (string, load.Deps, func(string)) {
+		dir := t.TempDir()
+		return `{"path":"lake.duckdb"}`, load.Deps{DataDir: dir, Owners: &load.Owners{}, Now: time.Now}, func(q string) {
+			db, err := sql.Open("duckdb", filepath.Join(dir, "lake.duckdb"))
+			if err == nil {
+				_, err = db.Exec(q)
+				err = errors.Join(err, db.Close())
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	},
+	"postgres": func(t *testing.T) (string, load.Deps, func(string)) {
+		name := fmt.Sprintf("d%d", databases.Add(1))
+		if err := server.Database(t.Context(), name); err != nil {
+			t.Fatal(err)
+		}
+		return `{"host":"db","database":"` + name + `","user":"postgres","schema":"weir","sslMode":"disable"}`, load.Deps{Dial: server.Dial, Now: time.Now}, func(q string) {
+			conn, err := pgx.Connect(t.Context(), server.URL(name))
+			if err == nil {
+				_, err = conn.Exec(t.Context(), "create schema if not exists weir; set search_path = weir; "+q)
+				err = errors.Join(err, conn.Close(t.Context()))
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	},
+}
+
+// TestAll holds every folder to the contract of warehouses.
+func TestAll(t *testing.T) {
+	t.Parallel()
+	folders := map[string]bool{}
+	entries, err := os.ReadDir(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if e.IsDir() {
+			folders[e.Name()] = true
+		}
+	}
+	for _, kind := range warehouses.All() {
+		delete(folders, kind.Spec.Name)
+		setup := setups[kind.Spec.Name]
+		if setup == nil {
+			t.Errorf("%s has no setup here", kind.Spec.Name)
+			continue
+		}
+		t.Run(kind.Spec.Name, func(t *testing.T) { loadtest.Check(t, kind, setup) })
+	}
+	for name := range folders {
+		t.Errorf("folder %s is in no list: run make generate", name)
+	}
+}

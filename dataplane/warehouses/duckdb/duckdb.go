@@ -1,0 +1,219 @@
+//go:build !noduckdb
+
+package duckdb
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	driver "github.com/duckdb/duckdb-go/v2"
+
+	"weir/dataplane/load"
+)
+
+// Supported says whether this build can open DuckDB files.
+const Supported = true
+
+// maxColumns is how many columns loads give a table: each costs 256 KiB of memory
+// in a commit.
+const maxColumns = 1000
+
+// warehouse is one use of a file; it owns the file until Close.
+type warehouse struct {
+	path    string
+	schema  string
+	release func()
+	db      *sql.DB
+}
+
+func open(ctx context.Context, s Settings, d load.Deps) (load.Warehouse, error) {
+	path, err := file(d.DataDir, s.Path)
+	if err != nil {
+		return nil, load.Fail(load.CodeUnreachable, err)
+	}
+	if d.Owners == nil {
+		return nil, load.Fail(load.CodeFailed, errors.New("no owners of files were given"))
+	}
+	release, err := d.Owners.Take(ctx, "duckdb:"+path)
+	if err != nil {
+		return nil, load.Fail(load.CodeUnreachable, fmt.Errorf("wait for the file: %w", err))
+	}
+	return &warehouse{path: path, schema: s.Schema, release: release}, nil
+}
+
+// connect opens the file; reading refuses writes and other files.
+func (w *warehouse) connect(ctx context.Context, reading bool) error {
+	if w.db != nil {
+		return nil
+	}
+	options := "?threads=2&memory_limit=1GB"
+	if reading {
+		options += "&access_mode=READ_ONLY&enable_external_access=false&lock_configuration=true"
+	}
+	c, err := driver.NewConnector(w.path+options, nil)
+	if err != nil {
+		return load.Fail(load.CodeUnreachable, err)
+	}
+	w.db = sql.OpenDB(c)
+	w.db.SetMaxOpenConns(1)
+	if reading {
+		return nil
+	}
+	for _, q := range []string{"set preserve_insertion_order=false", "create schema if not exists " + quote(w.schema)} {
+		if _, err := w.db.ExecContext(ctx, q); err != nil {
+			return load.Fail(load.CodeSchema, err)
+		}
+	}
+	return nil
+}
+
+func (w *warehouse) table(name string) string { return quote(w.schema) + "." + quote(name) }
+
+// Schema implements load.Warehouse.
+func (w *warehouse) Schema(ctx context.Context, tables []string) (load.Schema, error) {
+	if err := w.connect(ctx, false); err != nil {
+		return nil, err
+	}
+	out := load.Schema{}
+	for _, t := range tables {
+		rows, err := w.db.QueryContext(ctx, `select lower(column_name), data_type from duckdb_columns()
+			where database_name = current_database() and lower(schema_name) = lower(?) and lower(table_name) = lower(?)`, w.schema, t)
+		if err != nil {
+			return nil, load.Fail(load.CodeFailed, err)
+		}
+		s := load.TableSchema{Columns: map[string]load.Column{}, Room: maxColumns}
+		for rows.Next() {
+			var name, typ string
+			if err := rows.Scan(&name, &typ); err != nil {
+				return nil, load.Fail(load.CodeFailed, err)
+			}
+			s.Room--
+			s.Columns[name] = load.Column{Type: typeOf(typ), Native: typ}
+		}
+		if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+			return nil, load.Fail(load.CodeFailed, err)
+		}
+		if len(s.Columns) > 0 {
+			out[t] = s
+		}
+	}
+	return out, nil
+}
+
+// Alter implements load.Warehouse.
+func (w *warehouse) Alter(ctx context.Context, changes []load.Change) error {
+	if err := w.connect(ctx, false); err != nil {
+		return err
+	}
+	tx, err := w.db.BeginTx(ctx, nil)
+	if err != nil {
+		return load.Fail(load.CodeFailed, err)
+	}
+	defer func() { _ = tx.Rollback() }() // after Commit it does nothing
+	for _, c := range changes {
+		if c.From == "int" && c.To == "float" {
+			var wide bool
+			q := fmt.Sprintf("select coalesce(max(%[1]s) > 9007199254740992 or min(%[1]s) < -9007199254740992, false) from %[2]s", quote(c.Column), w.table(c.Table))
+			if err := tx.QueryRowContext(ctx, q).Scan(&wide); err != nil {
+				return load.Fail(load.CodeFailed, err)
+			}
+			if wide {
+				c.To = "string"
+			}
+		}
+		if _, err := tx.ExecContext(ctx, alter(w.table(c.Table), c)); err != nil {
+			return load.Fail(load.CodeSchema, err)
+		}
+	}
+	return load.Fail(load.CodeSchema, tx.Commit())
+}
+
+// Merge implements load.Warehouse.
+func (w *warehouse) Merge(ctx context.Context, t load.Table, files []load.Staged) (load.Merged, error) {
+	if err := w.connect(ctx, false); err != nil {
+		return load.Merged{}, err
+	}
+	tx, err := w.db.BeginTx(ctx, nil)
+	if err != nil {
+		return load.Merged{}, load.Fail(load.CodeFailed, err)
+	}
+	defer func() { _ = tx.Rollback() }() // after Commit it does nothing
+	var m load.Merged
+	for _, q := range merge(w.table(t.Name), t, files) {
+		r, err := tx.ExecContext(ctx, q)
+		if err != nil {
+			return load.Merged{}, load.Fail(load.CodeFailed, err)
+		}
+		m.Rows, _ = r.RowsAffected() // DuckDB always knows
+	}
+	return m, load.Fail(load.CodeFailed, tx.Commit())
+}
+
+// Query implements load.Warehouse.
+func (w *warehouse) Query(ctx context.Context, query string, row func([]byte) error) error {
+	if _, err := os.Stat(w.path); err != nil {
+		return load.Fail(load.CodeUnreachable, errors.New("the file is not there yet: nothing was loaded"))
+	}
+	if err := w.connect(ctx, true); err != nil {
+		return err
+	}
+	if w.schema != "main" {
+		query = strings.TrimRight(strings.TrimSpace(query), ";")
+	}
+	conn, err := w.db.Conn(ctx)
+	if err != nil {
+		return load.Fail(load.CodeUnreachable, err)
+	}
+	defer func() { _ = conn.Close() }() // it only read
+	if _, err := conn.ExecContext(ctx, "use "+quote(w.schema)); err != nil {
+		return load.Fail(load.CodeSchema, err)
+	}
+	rows, err := conn.QueryContext(ctx, query)
+	if err != nil {
+		return load.Fail(load.CodeFailed, err)
+	}
+	defer func() { _ = rows.Close() }() // its error is rows.Err's
+	names, err := rows.Columns()
+	if err != nil {
+		return load.Fail(load.CodeFailed, err)
+	}
+	values, into := make([]any, len(names)), make([]any, len(names))
+	for i := range values {
+		into[i] = &values[i]
+	}
+	for rows.Next() {
+		if err := rows.Scan(into...); err != nil {
+			return load.Fail(load.CodeFailed, err)
+		}
+		b, err := load.RowJSON(names, values)
+		if err != nil {
+			return load.Fail(load.CodeFailed, err)
+		}
+		if err := row(b); err != nil {
+			return err
+		}
+	}
+	return load.Fail(load.CodeFailed, rows.Err())
+}
+
+// Test implements load.Warehouse.
+func (w *warehouse) Test(ctx context.Context) error {
+	if err := w.connect(ctx, false); err != nil {
+		return err
+	}
+	return load.Fail(load.CodeUnreachable, w.db.PingContext(ctx))
+}
+
+// Close implements load.Warehouse.
+func (w *warehouse) Close() error {
+	var err error
+	if w.db != nil {
+		err = w.db.Close()
+	}
+	w.release()
+	return err
+}

@@ -1,0 +1,47 @@
+// Package duckdb loads into a DuckDB file in the plane's data folder. The file is
+// open only while a load, a query or a test runs, by one of them at a time.
+//
+// It refuses paths that leave the data folder, and statements that write or read
+// files in queries. Names are matched without regard to case, as DuckDB does.
+package duckdb
+
+import (
+	_ "embed"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"weir/dataplane/load"
+	"weir/shared/fault"
+)
+
+//go:embed spec.yaml
+var spec []byte
+
+// Kind is the kind duckdb.
+var Kind = load.Define(spec, open)
+
+// file returns where a database lies: inside the data folder, whatever links say.
+func file(dataDir, path string) (string, error) {
+	refused := fault.New(fault.Denied, "The path of a DuckDB file has to lie in the plane's data folder.")
+	if dataDir == "" || !filepath.IsLocal(path) || strings.ContainsAny(path, "?\x00") {
+		return "", refused
+	}
+	root, err := filepath.EvalSymlinks(dataDir)
+	if err != nil {
+		return "", fault.New(fault.Unavailable, "The plane's data folder cannot be read.")
+	}
+	full := filepath.Join(root, path)
+	if err := os.MkdirAll(filepath.Dir(full), 0o700); err != nil {
+		return "", fault.New(fault.Unavailable, "The folder of the DuckDB file cannot be made.")
+	}
+	folder, err := filepath.EvalSymlinks(filepath.Dir(full))
+	if err != nil || folder != root && !strings.HasPrefix(folder, root+string(filepath.Separator)) {
+		return "", refused
+	}
+	full = filepath.Join(folder, filepath.Base(full))
+	if i, err := os.Lstat(full); err == nil && !i.Mode().IsRegular() {
+		return "", refused
+	}
+	return full, nil
+}

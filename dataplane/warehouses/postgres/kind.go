@@ -1,0 +1,113 @@
+// Package postgres loads into a schema of a Postgres database: COPY into a
+// temporary table, then delete and insert by id in one transaction, under an
+// advisory lock of the schema.
+//
+// It dials through the plane's egress only and refuses to write in queries. A
+// table takes the columns that Postgres lets it have; further ones go into __more.
+package postgres
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	_ "embed"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"weir/dataplane/load"
+)
+
+//go:embed spec.yaml
+var spec []byte
+
+// Kind is the kind postgres.
+var Kind = load.Define(spec, open)
+
+// Deadlines of a connection and of one statement.
+const (
+	connectTime   = 10 * time.Second
+	statementTime = "600000" // milliseconds
+	lockTime      = "60000"
+)
+
+func open(ctx context.Context, s Settings, d load.Deps) (load.Warehouse, error) {
+	if d.Dial == nil {
+		return nil, load.Fail(load.CodeFailed, errors.New("no dialer was given"))
+	}
+	// Only typed fields count: this text gives the form of a configuration, not its content.
+	c, err := pgx.ParseConfig("host=localhost port=5432 user=none database=none sslmode=disable")
+	if err != nil {
+		return nil, load.Fail(load.CodeFailed, err)
+	}
+	c.Host, c.Port, c.Database, c.User = s.Host, uint16(s.Port), s.Database, s.User
+	c.Password = s.Secrets.Password.Reveal()
+	c.Fallbacks = nil
+	c.TLSConfig = tlsConfig(s.SSLMode, s.Host)
+	c.ConnectTimeout = connectTime
+	c.DialFunc = func(ctx context.Context, network, addr string) (net.Conn, error) { return d.Dial(ctx, network, addr) }
+	c.LookupFunc = func(_ context.Context, host string) ([]string, error) { return []string{host}, nil } // the dialer resolves
+	c.RuntimeParams = map[string]string{
+		"application_name": "weir", "timezone": "UTC", "datestyle": "ISO", "client_encoding": "UTF8",
+		"statement_timeout": statementTime, "lock_timeout": lockTime, "standard_conforming_strings": "on",
+	}
+	conn, err := pgx.ConnectConfig(ctx, c)
+	if err != nil {
+		return nil, failure(load.CodeUnreachable, err)
+	}
+	return &warehouse{conn: conn, schema: s.Schema}, nil
+}
+
+func tlsConfig(mode, host string) *tls.Config {
+	switch mode {
+	case "disable":
+		return nil
+	case "verify-full":
+		return &tls.Config{ServerName: host, MinVersion: tls.VersionTLS12}
+	}
+	c := &tls.Config{ServerName: host, MinVersion: tls.VersionTLS12, InsecureSkipVerify: true}
+	if mode == "verify-ca" {
+		c.VerifyConnection = verifyChain
+	}
+	return c
+}
+
+// verifyChain checks who signed the certificate and not its name.
+func verifyChain(s tls.ConnectionState) error {
+	if len(s.PeerCertificates) == 0 {
+		return errors.New("the server has no certificate")
+	}
+	o := x509.VerifyOptions{Intermediates: x509.NewCertPool()}
+	for _, c := range s.PeerCertificates[1:] {
+		o.Intermediates.AddCert(c)
+	}
+	_, err := s.PeerCertificates[0].Verify(o)
+	return err
+}
+
+// failure gives an error of the driver its code; code is that of others.
+func failure(code string, err error) error {
+	if err == nil {
+		return nil
+	}
+	var p *pgconn.PgError
+	if errors.As(err, &p) && len(p.Code) == 5 {
+		switch {
+		case strings.HasPrefix(p.Code, "28") || p.Code == "42501":
+			code = load.CodeAuth
+		case strings.HasPrefix(p.Code, "08") || strings.HasPrefix(p.Code, "57P") || p.Code == "53300" || p.Code == "3D000":
+			code = load.CodeUnreachable
+		case strings.HasPrefix(p.Code, "42") || strings.HasPrefix(p.Code, "3F") || p.Code == "0A000" || p.Code == "2BP01":
+			code = load.CodeSchema
+		}
+		if p.Detail != "" {
+			err = fmt.Errorf("%w (%s)", err, p.Detail)
+		}
+	}
+	return load.Fail(code, err)
+}

@@ -1,0 +1,247 @@
+package postgres
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"weir/dataplane/load"
+)
+
+// maxColumns is how many columns a table may ever have had; Postgres counts
+// dropped ones too, up to 1,600.
+const maxColumns = 1590
+
+type warehouse struct {
+	conn   *pgx.Conn
+	schema string
+	locked bool
+}
+
+func (w *warehouse) table(name string) string { return quote(w.schema) + "." + quote(name) }
+
+// lock takes the schema for this connection and makes it.
+func (w *warehouse) lock(ctx context.Context) error {
+	if w.locked {
+		return nil
+	}
+	if _, err := w.conn.Exec(ctx, "select pg_advisory_lock(hashtextextended('weir:' || $1, 0))", w.schema); err != nil {
+		return failure(load.CodeFailed, err)
+	}
+	var there bool
+	if err := w.conn.QueryRow(ctx, "select exists(select from pg_namespace where nspname = $1)", w.schema).Scan(&there); err != nil {
+		return failure(load.CodeFailed, err)
+	}
+	if !there {
+		if _, err := w.conn.Exec(ctx, "create schema if not exists "+quote(w.schema)); err != nil {
+			return failure(load.CodeSchema, err)
+		}
+	}
+	w.locked = true
+	return nil
+}
+
+// Schema implements load.Warehouse.
+func (w *warehouse) Schema(ctx context.Context, tables []string) (load.Schema, error) {
+	if err := w.lock(ctx); err != nil {
+		return nil, err
+	}
+	out := load.Schema{}
+	rows, err := w.conn.Query(ctx, `select c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attisdropped
+		from pg_attribute a join pg_class c on c.oid = a.attrelid join pg_namespace n on n.oid = c.relnamespace
+		where n.nspname = $1 and c.relname = any($2) and a.attnum > 0`, w.schema, tables)
+	if err != nil {
+		return nil, failure(load.CodeFailed, err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var table, name, typ string
+		var dropped bool
+		if err := rows.Scan(&table, &name, &typ, &dropped); err != nil {
+			return nil, failure(load.CodeFailed, err)
+		}
+		s, ok := out[table]
+		if !ok {
+			s = load.TableSchema{Columns: map[string]load.Column{}, Room: maxColumns}
+		}
+		s.Room--
+		if !dropped {
+			s.Columns[name] = load.Column{Type: typeOf(typ), Native: typ}
+		}
+		out[table] = s
+	}
+	return out, failure(load.CodeFailed, rows.Err())
+}
+
+// Alter implements load.Warehouse.
+func (w *warehouse) Alter(ctx context.Context, changes []load.Change) error {
+	if err := w.lock(ctx); err != nil {
+		return err
+	}
+	tx, err := w.conn.Begin(ctx)
+	if err != nil {
+		return failure(load.CodeUnreachable, err)
+	}
+	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }() // after Commit it does nothing
+	for _, c := range changes {
+		if err := w.change(ctx, tx, c); err != nil {
+			return err
+		}
+	}
+	return failure(load.CodeSchema, tx.Commit(ctx))
+}
+
+func (w *warehouse) change(ctx context.Context, tx pgx.Tx, c load.Change) error {
+	table := w.table(c.Table)
+	if c.From == "int" && c.To == "float" {
+		var wide bool
+		q := fmt.Sprintf("select coalesce(max(%[1]s) > 9007199254740992 or min(%[1]s) < -9007199254740992, false) from %[2]s", quote(c.Column), table)
+		if err := tx.QueryRow(ctx, q).Scan(&wide); err != nil {
+			return failure(load.CodeFailed, err)
+		}
+		if wide {
+			c.To = "string"
+		}
+	}
+	if _, err := tx.Exec(ctx, alter(table, c)); err != nil {
+		return failure(load.CodeSchema, err)
+	}
+	if c.Column == "" { // hash: it takes ids of any length
+		_, err := tx.Exec(ctx, fmt.Sprintf(`create index on %s using hash ("id")`, table))
+		return failure(load.CodeSchema, err)
+	}
+	return nil
+}
+
+// Merge implements load.Warehouse.
+func (w *warehouse) Merge(ctx context.Context, t load.Table, files []load.Staged) (load.Merged, error) {
+	if err := w.lock(ctx); err != nil {
+		return load.Merged{}, err
+	}
+	tx, err := w.conn.Begin(ctx)
+	if err != nil {
+		return load.Merged{}, failure(load.CodeUnreachable, err)
+	}
+	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }() // after Commit it does nothing
+	l := shape(t)
+	if err := w.stage(ctx, tx, l, files); err != nil {
+		return load.Merged{}, err
+	}
+	var m load.Merged
+	for _, q := range statements(w.table(t.Name), t, l) {
+		tag, err := tx.Exec(ctx, q)
+		if err != nil {
+			return load.Merged{}, failure(load.CodeFailed, err)
+		}
+		m.Rows = tag.RowsAffected()
+	}
+	return m, failure(load.CodeFailed, tx.Commit(ctx))
+}
+
+// stage copies files into the temporary table weir_staged.
+func (w *warehouse) stage(ctx context.Context, tx pgx.Tx, l *lines, files []load.Staged) error {
+	defs := make([]string, len(l.columns))
+	for i, c := range l.columns {
+		defs[i] = quote(c) + " " + l.natives[i]
+	}
+	create := fmt.Sprintf("create temporary table weir_staged (%s bigint, %s) on commit drop", quote(load.SeqColumn), strings.Join(defs, ","))
+	if _, err := tx.Exec(ctx, create); err != nil {
+		return failure(load.CodeSchema, err)
+	}
+	r, pipe := io.Pipe()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = pipe.CloseWithError(l.write(bufio.NewWriterSize(pipe, 64<<10), files)) // always nil
+	}()
+	_, err := w.conn.PgConn().CopyFrom(ctx, r, "copy weir_staged from stdin")
+	_ = r.Close() // ends the writer when COPY ended early
+	<-done
+	return failure(load.CodeFailed, err)
+}
+
+// statements bring weir_staged into a table.
+func statements(table string, t load.Table, l *lines) []string {
+	seq, all := quote(load.SeqColumn), joined(l.columns, "?")
+	if !t.Keep {
+		return []string{
+			"analyze weir_staged",
+			fmt.Sprintf(`delete from %s t using weir_staged s where t."id" = s."id"`, table),
+			fmt.Sprintf(`insert into %s (%s) select %s from weir_staged where %s in (select max(%s) from weir_staged group by "id")`, table, all, all, seq, seq),
+		}
+	}
+	var best, set []string
+	for _, c := range l.columns {
+		q := quote(c)
+		if c == "id" {
+			best = append(best, q)
+			continue
+		}
+		best = append(best, fmt.Sprintf("(array_agg(%[1]s order by %[2]s desc) filter (where %[1]s is not null))[1] as %[1]s", q, seq))
+		set = append(set, fmt.Sprintf("%[1]s = coalesce(s.%[1]s, t.%[1]s)", q))
+	}
+	out := []string{fmt.Sprintf(`create temporary table weir_best on commit drop as select %s from weir_staged group by "id"`, strings.Join(best, ",")), "analyze weir_best"}
+	if len(set) > 0 {
+		out = append(out, fmt.Sprintf(`update %s t set %s from weir_best s where t."id" = s."id"`, table, strings.Join(set, ",")))
+	}
+	return append(out, fmt.Sprintf(`insert into %s (%s) select %s from weir_best s where not exists (select from %s t where t."id" = s."id")`, table, all, joined(l.columns, "s.?"), table))
+}
+
+// Query implements load.Warehouse.
+func (w *warehouse) Query(ctx context.Context, query string, row func([]byte) error) error {
+	tx, err := w.conn.BeginTx(ctx, pgx.TxOptions{AccessMode: pgx.ReadOnly})
+	if err != nil {
+		return failure(load.CodeUnreachable, err)
+	}
+	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }() // it only read
+	if _, err := tx.Exec(ctx, "select set_config('search_path', $1, true), set_config('statement_timeout', '30000', true)", quote(w.schema)); err != nil {
+		return failure(load.CodeFailed, err)
+	}
+	rows, err := tx.Query(ctx, query, pgx.QueryExecModeDescribeExec)
+	if err != nil {
+		return failure(load.CodeFailed, err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		values, err := rows.Values()
+		if err != nil {
+			return failure(load.CodeFailed, err)
+		}
+		names := make([]string, len(values))
+		for i, f := range rows.FieldDescriptions() {
+			names[i] = f.Name
+		}
+		b, err := load.RowJSON(names, values)
+		if err != nil {
+			return failure(load.CodeFailed, err)
+		}
+		if err := row(b); err != nil {
+			return err
+		}
+	}
+	return failure(load.CodeFailed, rows.Err())
+}
+
+// Test implements load.Warehouse.
+func (w *warehouse) Test(ctx context.Context) error {
+	if err := w.conn.Ping(ctx); err != nil {
+		return failure(load.CodeUnreachable, err)
+	}
+	return w.lock(ctx)
+}
+
+// closeTime is how long a goodbye may take.
+const closeTime = 5 * time.Second
+
+// Close implements load.Warehouse.
+func (w *warehouse) Close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), closeTime)
+	defer cancel()
+	_ = w.conn.Close(ctx) // everything was committed; the server ends the rest
+	return nil
+}
