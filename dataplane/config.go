@@ -12,6 +12,7 @@ import (
 	"weir/dataplane/destinations"
 	"weir/dataplane/plan"
 	"weir/dataplane/sources"
+	"weir/dataplane/warehouses"
 	"weir/shared/fault"
 )
 
@@ -103,5 +104,5 @@ func (c *Config) check() ([]netip.Prefix, error) {
 
 // kinds is everything that this build can run.
 func kinds() plan.Kinds {
-	return plan.Kinds{Sources: sources.All(), Destinations: destinations.All()}
+	return plan.Kinds{Sources: sources.All(), Destinations: destinations.All(), Warehouses: warehouses.All()}
 }

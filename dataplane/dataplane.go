@@ -21,6 +21,7 @@ import (
 	"weir/dataplane/guard"
 	"weir/dataplane/ingest"
 	"weir/dataplane/live"
+	"weir/dataplane/load"
 	"weir/dataplane/plan"
 	"weir/dataplane/queue"
 	"weir/dataplane/transform"
@@ -44,6 +45,7 @@ type DataPlane struct {
 	plans      plan.Holder
 	live       live.Hub
 	code       *transform.Engine
+	loading    *load.Engine
 	store      *queue.Store
 	partitions []*partition
 	disk       disk
@@ -116,6 +118,9 @@ func (d *DataPlane) run(ctx context.Context, k keys, g *guard.Guard, l listeners
 	if err := d.divide(client, g); err != nil {
 		return err
 	}
+	if d.loading, err = d.loader(g); err != nil {
+		return err
+	}
 	follower, err := agent.New(agent.Config{
 		Dir: filepath.Join(d.cfg.DataDir, "workspaces"), Region: d.plane.Region, Sealing: k.sealing, Guard: g, Kinds: kinds(), Plans: &d.plans,
 		Version: d.cfg.Version, GatewayURL: d.cfg.GatewayURL, ViewURL: d.cfg.ViewURL, Status: d.status, Log: d.cfg.Log,
@@ -147,6 +152,11 @@ func (d *DataPlane) run(ctx context.Context, k keys, g *guard.Guard, l listeners
 	behind.Go(func() {
 		if err := d.code.Run(back); err != nil {
 			d.cfg.Log.ErrorContext(back, "transformations ended", "error", err)
+		}
+	})
+	behind.Go(func() {
+		if err := d.loading.Run(back); err != nil {
+			d.cfg.Log.ErrorContext(back, "loads ended", "error", err)
 		}
 	})
 	for _, p := range d.partitions {

@@ -7,9 +7,12 @@ import (
 
 	"weir/dataplane/deliver"
 	"weir/dataplane/guard"
+	"weir/dataplane/layout"
 	"weir/dataplane/pipeline"
+	"weir/dataplane/transform"
 	"weir/dataplane/view"
 	"weir/shared/fault"
+	"weir/shared/id"
 	"weir/shared/secret"
 )
 
@@ -18,7 +21,7 @@ import (
 func (d *DataPlane) eyes(g *guard.Guard) view.Config {
 	cfg := view.Config{
 		Plane: d.plane.Plane, Key: d.plane.CapabilityKey, Origins: d.plane.Origins, Guard: g, Plans: &d.plans, Rows: d.rows,
-		Live: &d.live, Previews: view.Previews{Destination: previewDraft}, Dial: d.dialer(g), Healthy: d.ready, Log: d.cfg.Log,
+		Live: &d.live, Previews: view.Previews{Destination: previewDraft, Transformation: d.previewCode}, Warehouses: loads{d}, Dial: d.dialer(g), Healthy: d.ready, Log: d.cfg.Log,
 	}
 	for _, p := range d.partitions {
 		cfg.Dead = append(cfg.Dead, p)
@@ -73,9 +76,46 @@ func (s quarantineShelf) List(ctx context.Context, f view.HeldFilter, after deli
 	return held, found[len(found)-1].Place, nil
 }
 
+// previewCode runs a draft of a transformation over events. The workers of the
+// plane do it, so that an editor cannot start any number of processes.
+func (d *DataPlane) previewCode(ctx context.Context, ws id.Workspace, draft view.TransformationDraft) ([]any, error) {
+	libraries := make([]transform.Script, len(draft.Libraries))
+	for i, l := range draft.Libraries {
+		libraries[i] = transform.Script{Name: l.Name, Code: l.Code}
+	}
+	chain, problems := transform.Compile([]transform.Script{{Name: "draft", Code: draft.Code}}, libraries)
+	if err := fault.Problems("The code has problems:", problems); err != nil {
+		return nil, err
+	}
+	texts := make([][]byte, len(draft.Events))
+	for i, e := range draft.Events {
+		texts[i] = e
+	}
+	outcomes, err := previewChain(ctx, d.code, chain, transform.Meta{Workspace: ws}, texts, time.Now())
+	if err != nil {
+		return nil, err
+	}
+	lines := make([]any, len(outcomes))
+	for i, o := range outcomes {
+		lines[i] = o
+	}
+	return lines, nil
+}
+
 // previewDraft tells what would be sent for a draft's events now. A secret that
 // the kind cannot do without is a word in its place.
 func previewDraft(_ context.Context, d view.DestinationDraft) ([]any, error) {
+	if _, ok := layout.ByName(d.Type); ok {
+		preview, err := OpenWarehousePreview(d.Type, d.Settings, time.Now())
+		if err != nil {
+			return nil, err
+		}
+		lines := make([]any, len(d.Events))
+		for i, e := range d.Events {
+			lines[i] = preview(e)
+		}
+		return lines, nil
+	}
 	all := kinds().Destinations
 	secrets := map[string]secret.String{}
 	if i := slices.IndexFunc(all, func(k deliver.Kind) bool { return k.Spec.Name == d.Type }); i >= 0 {

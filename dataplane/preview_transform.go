@@ -74,6 +74,10 @@ func (p *PreviewTransform) Close() error {
 // now, and returns for each what would become of it. fault.Unavailable: no
 // worker could be started, or ctx ended.
 func (p *PreviewTransform) Apply(ctx context.Context, texts [][]byte, now time.Time) ([]PreviewOutcome, error) {
+	return previewChain(ctx, p.engine, p.chain, transform.Meta{}, texts, now)
+}
+
+func previewChain(ctx context.Context, engine *transform.Engine, chain *transform.Chain, m transform.Meta, texts [][]byte, now time.Time) ([]PreviewOutcome, error) {
 	out := make([]PreviewOutcome, len(texts))
 	var events []event.Event
 	var from []int
@@ -87,7 +91,7 @@ func (p *PreviewTransform) Apply(ctx context.Context, texts [][]byte, now time.T
 		out[i].MessageID = string(e.MessageID)
 		events, from = append(events, e), append(from, i)
 	}
-	r, err := p.engine.Apply(ctx, p.chain, transform.Meta{}, events)
+	r, err := engine.Apply(ctx, chain, m, events)
 	if err != nil {
 		return nil, fmt.Errorf("preview a transformation: %w", err)
 	}

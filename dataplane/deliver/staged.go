@@ -12,16 +12,17 @@ import (
 )
 
 // Staged is a destination whose deliveries end in the plane's own STAGE log: a
-// warehouse, whose load takes them from there. Order among deliveries means
+// warehouse, whose load takes them from there. refuses returns the code of an
+// event that is dropped instead, "" for none. Order among deliveries means
 // nothing to a load, so they go in batches as large as they come.
-func Staged(d id.Destination) Opened {
+func Staged(d id.Destination, refuses func(event.Event) (code string)) Opened {
 	return Opened{
 		Staged: true,
 		Sink: func(_ context.Context, deps Deps) (Sink, error) {
 			if deps.Stage == nil {
 				return nil, fault.New(fault.Internal, "deliver.Deps.Stage is required for warehouses")
 			}
-			return stage{d, deps}, nil
+			return stage{d, refuses, deps}, nil
 		},
 		Limits: Limits{Concurrency: 1, BatchSize: 1000, BatchWait: 100 * time.Millisecond, Timeout: 30 * time.Second},
 	}
@@ -29,16 +30,24 @@ func Staged(d id.Destination) Opened {
 
 // stage is the Sink of a warehouse.
 type stage struct {
-	id   id.Destination
-	deps Deps
+	id      id.Destination
+	refuses func(event.Event) (code string)
+	deps    Deps
 }
 
 func (s stage) Write(ctx context.Context, b Batch) ([]Verdict, error) {
-	events := make([]event.Event, len(b.Items))
+	events := make([]event.Event, 0, len(b.Items))
 	verdicts := make([]Verdict, len(b.Items))
 	for i, it := range b.Items {
-		events[i] = it.Event
+		if code := s.refuses(it.Event); code != "" {
+			verdicts[i] = Verdict{Item: i, Outcome: Dropped, Code: code}
+			continue
+		}
+		events = append(events, it.Event)
 		verdicts[i] = Verdict{Item: i, Outcome: Delivered}
+	}
+	if len(events) == 0 {
+		return verdicts, nil
 	}
 	if err := s.deps.Stage(ctx, s.id, events); err != nil {
 		return nil, fmt.Errorf("stage for %s: %w", s.id, err)

@@ -8,6 +8,7 @@ import (
 
 	"weir/dataplane/deliver"
 	"weir/dataplane/ingest"
+	"weir/dataplane/load"
 	"weir/shared/catalog"
 	"weir/shared/fault"
 	"weir/shared/id"
@@ -29,16 +30,20 @@ const (
 type Kinds struct {
 	Sources      []ingest.Kind
 	Destinations []deliver.Kind
+	Warehouses   []load.Kind
 }
 
 // Specs returns the Spec of every kind, sources first.
 func (k Kinds) Specs() []catalog.Spec {
-	specs := make([]catalog.Spec, 0, len(k.Sources)+len(k.Destinations))
+	specs := make([]catalog.Spec, 0, len(k.Sources)+len(k.Destinations)+len(k.Warehouses))
 	for _, s := range k.Sources {
 		specs = append(specs, s.Spec)
 	}
 	for _, d := range k.Destinations {
 		specs = append(specs, d.Spec)
+	}
+	for _, w := range k.Warehouses {
+		specs = append(specs, w.Spec)
 	}
 	return specs
 }
@@ -84,8 +89,9 @@ type Plan struct {
 // target is an opened destination and what it was opened with.
 type target struct {
 	*deliver.Target
-	settings []byte
-	secrets  map[string]secret.String
+	warehouse load.Opened // of a warehouse
+	settings  []byte
+	secrets   map[string]secret.String
 }
 
 // SourceName returns the name of a source, "" when the workspace has none such.
@@ -153,12 +159,11 @@ func check(r workspace.Revision, k Kinds) []fault.Problem {
 
 // target opens one destination, or takes it over from p.
 func (p *Plan) target(ws id.Workspace, d workspace.Destination, k Kinds, s Secrets, at string) (target, []fault.Problem) {
-	i := slices.IndexFunc(k.Destinations, func(kind deliver.Kind) bool { return kind.Spec.Name == d.Type })
-	if i < 0 {
+	spec, opener, ok := k.opener(d)
+	if !ok {
 		return target{}, []fault.Problem{{Path: at + ".type", Code: "unknown_type", Text: "This plane has no destination of this type."}}
 	}
-	kind := k.Destinations[i]
-	t := target{settings: catalog.Fill(kind.Spec, d.Settings), secrets: make(map[string]secret.String, len(d.Secrets))}
+	t := target{settings: catalog.Fill(spec, d.Settings), secrets: make(map[string]secret.String, len(d.Secrets))}
 	var problems []fault.Problem
 	for _, field := range slices.Sorted(maps.Keys(d.Secrets)) {
 		clear, ok := s[secret.Name{Workspace: ws, Destination: d.ID, Field: field, Version: d.Secrets[field].Version}]
@@ -174,6 +179,7 @@ func (p *Plan) target(ws id.Workspace, d workspace.Destination, k Kinds, s Secre
 	made := deliver.Target{Workspace: ws, ID: d.ID, Name: d.Name, Type: d.Type, Disabled: d.Disabled}
 	if p != nil {
 		if old, ok := p.targets[d.ID]; ok && old.equal(t, d.Type) {
+			t.warehouse = old.warehouse
 			if made.Opened = old.Opened; old.Name == d.Name && old.Disabled == d.Disabled {
 				return old, nil
 			}
@@ -181,11 +187,9 @@ func (p *Plan) target(ws id.Workspace, d workspace.Destination, k Kinds, s Secre
 			return t, nil
 		}
 	}
-	opened, err := open(kind, t)
-	if err != nil {
+	if err := open(opener, &t, &made.Opened); err != nil {
 		return target{}, declared(under(at, err))
 	}
-	made.Opened = opened
 	t.Target = &made
 	return t, nil
 }
@@ -196,14 +200,39 @@ func (t target) equal(o target, kind string) bool {
 		maps.EqualFunc(t.secrets, o.secrets, func(a, b secret.String) bool { return a.Reveal() == b.Reveal() })
 }
 
-// open calls a kind's Open; a kind that panics on a configuration refuses it.
-func open(kind deliver.Kind, t target) (opened deliver.Opened, err error) {
+// opener opens what lanes deliver to, and of a warehouse what loads work with.
+type opener func(settings []byte, secrets map[string]secret.String) (deliver.Opened, load.Opened, error)
+
+// opener finds the kind of a destination.
+func (k Kinds) opener(d workspace.Destination) (catalog.Spec, opener, bool) {
+	for _, kind := range k.Destinations {
+		if kind.Spec.Name == d.Type {
+			return kind.Spec, func(settings []byte, secrets map[string]secret.String) (deliver.Opened, load.Opened, error) {
+				opened, err := kind.Open(settings, secrets)
+				return opened, load.Opened{}, err
+			}, true
+		}
+	}
+	for _, kind := range k.Warehouses {
+		if kind.Spec.Name == d.Type {
+			return kind.Spec, func(settings []byte, secrets map[string]secret.String) (deliver.Opened, load.Opened, error) {
+				opened, err := kind.Open(settings, secrets)
+				return deliver.Staged(d.ID, load.Refuses), opened, err
+			}, true
+		}
+	}
+	return catalog.Spec{}, nil, false
+}
+
+// open opens t; a kind that panics on a configuration refuses it.
+func open(with opener, t *target, opened *deliver.Opened) (err error) {
 	defer func() {
 		if recover() != nil {
 			err = fault.New(fault.Internal, "The kind failed on this configuration.")
 		}
 	}()
-	return kind.Open(t.settings, t.secrets)
+	*opened, t.warehouse, err = with(t.settings, t.secrets)
+	return err
 }
 
 // under gives the problems of a kind's error their place in the configuration.

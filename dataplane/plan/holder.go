@@ -9,6 +9,7 @@ import (
 
 	"weir/dataplane/deliver"
 	"weir/dataplane/ingest"
+	"weir/dataplane/load"
 	"weir/shared/fault"
 	"weir/shared/id"
 )
@@ -65,6 +66,38 @@ func (h *Holder) Target(ws id.Workspace, dest id.Destination) (*deliver.Target, 
 		return t.Target, deliver.Present
 	}
 	return nil, deliver.Removed
+}
+
+// Warehouse is one warehouse destination as it is configured now.
+type Warehouse struct {
+	*deliver.Target
+	load.Opened
+	SourceOf func(id.Source) (name, typ string)
+}
+
+// Warehouses lists the warehouse destinations of all workspaces that are not
+// disabled.
+func (h *Holder) Warehouses() []Warehouse {
+	var all []Warehouse
+	for _, p := range h.now().plans {
+		if p == nil {
+			continue
+		}
+		for _, t := range p.targets {
+			if t.warehouse.Open != nil && !t.Disabled {
+				all = append(all, Warehouse{Target: t.Target, Opened: t.warehouse, SourceOf: p.sourceOf})
+			}
+		}
+	}
+	return all
+}
+
+// sourceOf returns name and type of a source, empty when it is gone.
+func (p *Plan) sourceOf(s id.Source) (name, typ string) {
+	if r := p.sources[s]; r != nil {
+		return r.SourceName, r.SourceType
+	}
+	return "", ""
 }
 
 // Plan returns the plan of a workspace, nil when none runs.

@@ -48,9 +48,6 @@ func (r *Routing) Meta(ws id.Workspace, s id.Source, d route.Destination) transf
 func routings(c workspace.Config, revision uint64) (map[id.Source]*Routing, []fault.Problem) {
 	var problems []fault.Problem
 	chains := chainSet{config: c, made: map[string]*transform.Chain{}}
-	for i := range c.Transformations {
-		problems = append(problems, chains.alone(i)...)
-	}
 	tables := route.Compile(c)
 	all := make(map[id.Source]*Routing, len(c.Sources))
 	for i, s := range c.Sources {
@@ -77,17 +74,6 @@ type chainSet struct {
 	config    workspace.Config
 	made      map[string]*transform.Chain // by the identifiers of their transformations
 	libraries []transform.Script
-}
-
-// alone compiles transformation i for itself, so that what is wrong in it is
-// reported once and in its place.
-func (s *chainSet) alone(i int) []fault.Problem {
-	t := s.config.Transformations[i]
-	_, problems := s.of([]id.Transformation{t.ID})
-	for j := range problems {
-		problems[j].Path = fmt.Sprintf("transformations[%d].code", i)
-	}
-	return problems
 }
 
 // of compiles a chain; the empty one is nil.

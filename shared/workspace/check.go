@@ -5,10 +5,12 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"strings"
 
 	"weir/shared/catalog"
 	"weir/shared/fault"
 	"weir/shared/id"
+	"weir/shared/script"
 )
 
 // Limits of one workspace. They keep a revision small enough to be pushed,
@@ -44,6 +46,7 @@ func Codes() []string {
 		"bad_fingerprint", "duplicate_id", "duplicate_name", "duplicate_write_key", "duplicate_connection",
 		"duplicate_transformation", "unknown_type", "unknown_language", "unknown_source", "unknown_destination",
 		"unknown_transformation", "required", "too_many_problems",
+		script.CodeSyntax, script.CodeImport, script.CodeExport, script.CodeExports, script.CodeNesting,
 	}
 }
 
@@ -61,6 +64,9 @@ func Check(c Config, specs []catalog.Spec) []fault.Problem {
 	transformations := k.transformations(c.Transformations)
 	destinations := k.destinations(c.Destinations)
 	k.connections(c.Connections, sources, destinations, transformations)
+	if len(k.problems) == 0 {
+		k.problems = append(k.problems, scripts(c)...)
+	}
 	if len(k.problems) == 0 {
 		if _, _, err := Encode(c); err != nil {
 			k.problems = fault.ProblemsOf(err)
@@ -222,6 +228,29 @@ func (k *check) destinations(list []Destination) map[string]bool {
 		}
 	}
 	return ids
+}
+
+// scripts lists what is wrong with the code of transformations and libraries,
+// each with its line and column. None of it is run.
+func scripts(c Config) []fault.Problem {
+	transformations, libraries := make([]script.File, len(c.Transformations)), make([]script.File, len(c.Libraries))
+	for i, t := range c.Transformations {
+		transformations[i] = script.File{Name: t.Name, Code: t.Code}
+	}
+	for i, l := range c.Libraries {
+		libraries[i] = script.File{Name: l.Name, Code: l.Code}
+	}
+	problems := script.Check(transformations, libraries)
+	for i := range problems {
+		p := &problems[i]
+		if at, ok := strings.CutPrefix(p.Path, "scripts"); ok {
+			p.Path = "transformations" + at
+		}
+		if strings.HasSuffix(p.Path, "]") {
+			p.Path += ".code"
+		}
+	}
+	return problems
 }
 
 // spec finds the kind of an object.

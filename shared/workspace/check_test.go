@@ -27,7 +27,7 @@ func good() workspace.Config {
 	return workspace.Config{
 		Format: 1, Workspace: "ws_a", Name: "acme-2", Region: "eu",
 		Sources:         []workspace.Source{{ID: "src_a", Name: "web", Type: "http", WriteKey: "wk_dev_web"}},
-		Transformations: []workspace.Transformation{{ID: "tf_a", Name: "mask-pii", Language: "javascript", Code: "x"}},
+		Transformations: []workspace.Transformation{{ID: "tf_a", Name: "mask-pii", Language: "javascript", Code: "export const transformEvent = (e) => e;"}},
 		Destinations: []workspace.Destination{
 			{ID: "dst_a", Name: "Hook of Ünal", Type: "webhook", Settings: json.RawMessage(`{"url":"http://127.0.0.1:9999/events"}`), Secrets: map[string]secret.Ref{"token": {Version: 1, Fingerprint: "ab12"}}},
 			{ID: "dst_b", Name: "lake", Type: "duckdb"},
@@ -70,6 +70,10 @@ func TestCheckFindsEveryMistake(t *testing.T) {
 		"secrets": {func(c *workspace.Config) { c.Destinations[0].Secrets = map[string]secret.Ref{"tokn": {}} }, []string{
 			"destinations[0].secrets.token required", "destinations[0].secrets.tokn unknown_field", "destinations[0].secrets.tokn.version bad_version", "destinations[0].secrets.tokn.fingerprint bad_fingerprint"}},
 		"transformation": {func(c *workspace.Config) { c.Transformations[0].Language, c.Transformations[0].Code = "perl", "" }, []string{"transformations[0].language unknown_language", "transformations[0].code required"}},
+		"code":           {func(c *workspace.Config) { c.Transformations[0].Code = "export function transformEvent(" }, []string{"transformations[0].code syntax_error"}},
+		"import": {func(c *workspace.Config) {
+			c.Transformations[0].Code = `import { a } from "b"; export const transformEvent = (e) => a(e);`
+		}, []string{"transformations[0].code unknown_import"}},
 		"library": {func(c *workspace.Config) {
 			c.Libraries = []workspace.Library{{Name: "text", Language: "javascript", Code: "x"}, {Name: "../x", Language: "javascript", Code: "x"}, {Name: "text", Language: "lua"}}
 		}, []string{"libraries[1].name bad_name", "libraries[2].name duplicate_name", "libraries[2].language unknown_language", "libraries[2].code required"}},
@@ -81,7 +85,7 @@ func TestCheckFindsEveryMistake(t *testing.T) {
 		"long chain": {func(c *workspace.Config) { c.Connections[0].Transformations = make([]id.Transformation, 21) }, []string{"connections[0].transformations too_many"}},
 		"ends":       {func(c *workspace.Config) { c.Connections[1].Source, c.Connections[1].Destination = "src_b", "dst_c" }, []string{"connections[1].source unknown_source", "connections[1].destination unknown_destination"}},
 		"too many":   {func(c *workspace.Config) { c.Sources = make([]workspace.Source, 1001) }, []string{"sources too_many"}},
-		"not UTF-8":  {func(c *workspace.Config) { c.Transformations[0].Code = "\xff" }, []string{" malformed"}},
+		"not UTF-8":  {func(c *workspace.Config) { c.Transformations[0].Code = "\xff" }, []string{"transformations[0].code syntax_error"}},
 	} {
 		c := good()
 		tc.change(&c)

@@ -1,0 +1,126 @@
+package dataplane
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"weir/dataplane/blob"
+	"weir/dataplane/event"
+	"weir/dataplane/guard"
+	"weir/dataplane/load"
+	"weir/dataplane/queue"
+	"weir/dataplane/view"
+	"weir/shared/fault"
+	"weir/shared/id"
+)
+
+// loader makes what loads the warehouses of this plane.
+func (d *DataPlane) loader(g *guard.Guard) (*load.Engine, error) {
+	dir := filepath.Join(d.cfg.DataDir, "loads")
+	blobs, err := blob.Open(filepath.Join(dir, "files"))
+	if err != nil {
+		return nil, fmt.Errorf("open the files of loads: %w", err)
+	}
+	stages := make([]load.Stage, d.store.Partitions())
+	for p := range stages {
+		stages[p] = d.store.Log(queue.Stage, p)
+	}
+	deps := load.Deps{Dial: d.dialer(g), DataDir: d.cfg.DataDir, Owners: &load.Owners{}, Now: time.Now, Log: d.cfg.Log}
+	return load.New(load.Config{
+		Dir: dir, Blobs: blobs, Stages: stages, Jobs: func() []load.Job { return d.jobs(deps) }, Refused: d.unloadable, Log: d.cfg.Log,
+	})
+}
+
+// jobs lists the warehouses that are configured now.
+func (d *DataPlane) jobs(deps load.Deps) []load.Job {
+	var jobs []load.Job
+	for _, w := range d.plans.Warehouses() {
+		jobs = append(jobs, load.Job{
+			Workspace: w.Workspace, Destination: w.ID, Name: w.Name, Type: w.Type, SourceOf: w.SourceOf, SyncEvery: w.SyncEvery, Options: w.Options,
+			Open: func(ctx context.Context) (load.Warehouse, error) { return w.Open(ctx, deps) },
+		})
+	}
+	return jobs
+}
+
+// unloadable keeps an event that has no row in QUARANTINE, from where it can be
+// replayed.
+func (d *DataPlane) unloadable(ctx context.Context, dest id.Destination, e event.Event, code string) error {
+	e.Quarantine, e.Destination = code, dest
+	slots := d.store.Slots()
+	_, err := d.store.Log(queue.Quarantine, slots.Partition(e.User)).Append(ctx, string(e.Source), queue.EncodeFrame([]event.Event{e}))
+	return err
+}
+
+// loads is what the view may ask of the loads.
+type loads struct{ *DataPlane }
+
+// Loads lists loads, newest first.
+func (l loads) Loads(_ context.Context, ws id.Workspace, only id.Destination) ([]view.Loaded, error) {
+	var all []view.Loaded
+	for _, w := range l.plans.Warehouses() {
+		if w.Workspace != ws || only != "" && w.ID != only {
+			continue
+		}
+		for _, x := range l.loading.Loads(w.ID) {
+			one := view.Loaded{
+				ID: x.ID, Destination: w.ID, At: x.At, State: string(x.State), Rows: x.Rows, Attempt: x.Attempt, Next: x.Next, Code: x.Code, Detail: x.Detail,
+			}
+			for _, t := range x.Tables {
+				one.Tables = append(one.Tables, t.Name)
+			}
+			all = append(all, one)
+		}
+	}
+	return all, nil
+}
+
+// Query runs a reading statement. What the warehouse says against it is shown to
+// whoever asked.
+func (l loads) Query(ctx context.Context, _ id.Workspace, d id.Destination, sql string, row func(columns []string, values []any) error) error {
+	return spoken(l.loading.Query(ctx, d, sql, func(object []byte) error {
+		var columns []string
+		var values []any
+		dec := json.NewDecoder(bytes.NewReader(object))
+		if _, err := dec.Token(); err != nil {
+			return fmt.Errorf("read a row: %w", err)
+		}
+		for dec.More() {
+			name, err := dec.Token()
+			if err != nil {
+				return fmt.Errorf("read a row: %w", err)
+			}
+			var value json.RawMessage
+			if err := dec.Decode(&value); err != nil {
+				return fmt.Errorf("read a row: %w", err)
+			}
+			columns, values = append(columns, fmt.Sprint(name)), append(values, value)
+		}
+		return row(columns, values)
+	}))
+}
+
+// Test signs in.
+func (l loads) Test(ctx context.Context, _ id.Workspace, d id.Destination) error {
+	return spoken(l.loading.Test(ctx, d))
+}
+
+// spoken gives a warehouse's failure the kind with which it is shown.
+func spoken(err error) error {
+	var failure *load.Failure
+	if !errors.As(err, &failure) {
+		return err
+	}
+	switch failure.Code {
+	case load.CodeUnreachable:
+		return fault.New(fault.Unavailable, "The warehouse cannot be reached: %v.", failure.Err)
+	case load.CodeAuth:
+		return fault.New(fault.Denied, "The warehouse refuses to sign in: %v.", failure.Err)
+	}
+	return fault.New(fault.Invalid, "%v", failure.Err)
+}
