@@ -37,7 +37,7 @@ var databases atomic.Int64
 
 // setups has one for every kind.
 var setups = map[string]loadtest.Setup{
-	"duckdb": func(t *testing.T) (string, load.Deps, func(string)) {
+	"duckdb": func(t testing.TB) (string, load.Deps, func(string)) {
 		dir := t.TempDir()
 		return `{"path":"lake.duckdb"}`, load.Deps{DataDir: dir, Owners: &load.Owners{}, Now: time.Now}, func(q string) {
 			db, err := sql.Open("duckdb", filepath.Join(dir, "lake.duckdb"))
@@ -50,7 +50,7 @@ var setups = map[string]loadtest.Setup{
 			}
 		}
 	},
-	"postgres": func(t *testing.T) (string, load.Deps, func(string)) {
+	"postgres": func(t testing.TB) (string, load.Deps, func(string)) {
 		name := fmt.Sprintf("d%d", databases.Add(1))
 		if err := server.Database(t.Context(), name); err != nil {
 			t.Fatal(err)

@@ -23,13 +23,13 @@ import (
 
 // Setup gives a test settings of an empty warehouse and what it may use.
 // exec runs a statement on the warehouse as its owner does, schema first.
-type Setup func(t *testing.T) (settings string, d load.Deps, exec func(sql string))
+type Setup func(t testing.TB) (settings string, d load.Deps, exec func(sql string))
 
 const dest id.Destination = "dst_test"
 
 // world is one warehouse with its STAGE.
 type world struct {
-	t      *testing.T
+	t      testing.TB
 	kind   load.Kind
 	opened load.Opened
 	deps   load.Deps
@@ -40,7 +40,7 @@ type world struct {
 	exec   func(sql string)
 }
 
-func start(t *testing.T, kind load.Kind, setup Setup) *world {
+func start(t testing.TB, kind load.Kind, setup Setup) *world {
 	t.Helper()
 	settings, deps, exec := setup(t)
 	opened, err := kind.Open([]byte(settings), map[string]secret.String{})

@@ -1,0 +1,74 @@
+package loadtest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"weir/dataplane/load"
+)
+
+// benchRows is how many rows of 20 columns one load of a benchmark has.
+const benchRows = 100_000
+
+// Bench measures whole loads of a kind, in rows a second with their merge, and
+// what staging takes of the processor for each event. bare loads n rows of 20
+// columns as fast as the bare driver can.
+func Bench(b *testing.B, kind load.Kind, setup Setup, bare func(settings string, n int)) {
+	settings := ""
+	w := start(b, kind, func(t testing.TB) (string, load.Deps, func(string)) {
+		s, d, exec := setup(t)
+		settings = s
+		return s[:len(s)-1] + `,"skipTracksTable":true}`, d, exec
+	})
+	var stageCPU, took time.Duration
+	for n := 0; b.Loop(); n++ {
+		b.StopTimer()
+		for f := range benchRows / 500 {
+			events := make([]string, 500)
+			for i := range events {
+				events[i] = track(fmt.Sprintf("m-%d-%d-%d", n, f, i),
+					`{"a":1,"b":2.5,"c":"text of a column","d":true,"e":"2026-01-02T03:04:05Z","f":123456,"g":"x","h":"yes"}`)
+			}
+			w.stage(events...)
+		}
+		var cpu time.Duration
+		w.reach = func(s load.Step) error {
+			switch s {
+			case load.StepManifest:
+				cpu = used()
+			case load.StepFile:
+				stageCPU += used() - cpu
+			}
+			return nil
+		}
+		b.StartTimer()
+		at := time.Now()
+		w.load()
+		took += time.Since(at)
+	}
+	rows := float64(b.N) * benchRows
+	b.ReportMetric(rows/took.Seconds(), "rows/s")
+	b.ReportMetric(float64(stageCPU.Microseconds())/rows, "stage-cpu-µs/event")
+	at := time.Now()
+	bare(settings, benchRows)
+	b.ReportMetric(benchRows/time.Since(at).Seconds(), "bare-rows/s")
+	cols := 0
+	err := w.engine.Query(context.Background(), dest, "select * from order_done limit 1", func(r []byte) error { cols = len(r); return nil })
+	if err != nil || cols == 0 {
+		b.Error(errors.Join(err, errors.New("no row was loaded")))
+	}
+}
+
+// used is the processor time that this process took.
+func used() time.Duration {
+	var u unix.Rusage
+	if unix.Getrusage(unix.RUSAGE_SELF, &u) != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}

@@ -1,0 +1,65 @@
+package warehouses_test
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	"weir/dataplane/load/loadtest"
+	"weir/dataplane/warehouses/duckdb"
+	"weir/dataplane/warehouses/postgres"
+)
+
+// columns is twenty typed expressions over a row number i.
+const columns = `'m-' || i as id, now() as received_at, now() as uuid_ts, i as c1, i * 0.5::float8 as c2, 'text of a column' as c3, true as c4, now() as c5, i as c6,
+	'x' as c7, 'yes' as c8, 'u' as c9, 'src_web' as c10, 'http' as c11, 'dst_test' as c12, 'duckdb' as c13, 'Order Done' as c14, 'order_done' as c15, now() as c16, 'y' as c17`
+
+// BenchmarkDuckDB's bare driver reads typed Parquet into a table.
+func BenchmarkDuckDB(b *testing.B) {
+	dir := b.TempDir()
+	db, err := sql.Open("duckdb", filepath.Join(dir, "bare.duckdb")+"?threads=2")
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	file := filepath.Join(dir, "bare.parquet")
+	if _, err := db.Exec(fmt.Sprintf("copy (select %s from range(100000) t(i)) to '%s' (format parquet)", columns, file)); err != nil {
+		b.Fatal(err)
+	}
+	loadtest.Bench(b, duckdb.Kind, setups["duckdb"], func(string, int) {
+		if _, err := db.Exec(fmt.Sprintf("create or replace table bare as select * from read_parquet('%s')", file)); err != nil {
+			b.Fatal(err)
+		}
+	})
+}
+
+// BenchmarkPostgres's bare driver copies ready lines into a table.
+func BenchmarkPostgres(b *testing.B) {
+	ctx := context.Background()
+	if err := server.Database(ctx, "bare"+b.Name()+fmt.Sprint(databases.Add(1))); err != nil {
+		b.Fatal(err)
+	}
+	conn, err := pgx.Connect(ctx, server.URL("postgres"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() { _ = conn.Close(ctx) }()
+	if _, err := conn.Exec(ctx, "drop table if exists bare; create table bare as select "+columns+" from generate_series(1, 0) i"); err != nil {
+		b.Fatal(err)
+	}
+	const at = "2026-01-02T03:04:05.678Z"
+	var lines strings.Builder
+	for i := range 100_000 {
+		fmt.Fprintf(&lines, "m-%d\t%s\t%s\t%d\t%d.5\ttext of a column\ttrue\t%s\t%d\tx\tyes\tu\tsrc_web\thttp\tdst_test\tduckdb\tOrder Done\torder_done\t%s\ty\n", i, at, at, i, i, at, i, at)
+	}
+	loadtest.Bench(b, postgres.Kind, setups["postgres"], func(string, int) {
+		if _, err := conn.PgConn().CopyFrom(ctx, strings.NewReader(lines.String()), "copy bare from stdin"); err != nil {
+			b.Fatal(err)
+		}
+	})
+}
