@@ -92,7 +92,7 @@ func (r *maker) track() {
 	}
 	if name.out != "" {
 		r.flat(&b, "", r.get(0, "properties"), fromProperties, "properties")
-		r.flat(&b, "", r.get(0, "userProperties"), fromUserProperties, "userProperties")
+		r.flat(&b, "", r.get(0, "userProperties"), fromProperties, "userProperties")
 		r.add(name.out, b)
 	}
 }
