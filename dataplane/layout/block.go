@@ -61,6 +61,14 @@ func (b *block) add(c Column, o origin) {
 	}
 }
 
+// reset leaves the first n columns and the given raws.
+func (b *block) reset(n int, raws []raw) {
+	b.cols, b.from, b.raws, b.at = b.cols[:n], b.from[:n], raws, nil
+	if n > many {
+		b.index()
+	}
+}
+
 func (b *block) index() {
 	b.at = make(map[string]int, max(4*many, len(b.cols)))
 	for i := range b.cols {

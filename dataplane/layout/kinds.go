@@ -1,6 +1,9 @@
 package layout
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // kinds adds the rows of an event's type; false for a type without rows.
 func (r *maker) kinds(kind string) bool {
@@ -66,33 +69,34 @@ func (r *maker) full(b *block) {
 // one adds the only row of an event, with the values of its member from.
 func (r *maker) one(table, from string, own func(*block)) {
 	b := r.base(false)
-	r.id(&b)
-	own(&b)
+	r.id(b)
+	own(b)
 	values := r.get(0, from)
 	if _, ok := r.letters(values); !ok || table != "groups" {
-		r.flat(&b, "", values, fromProperties, from)
+		r.flat(b, "", values, fromProperties, from)
 	}
-	r.full(&b)
+	r.full(b)
 	r.add(r.standard(table), b)
 }
 
 func (r *maker) track() {
 	b := r.base(false)
-	r.id(&b)
-	r.text(&b, stdEventText, r.get(0, "event"))
+	r.id(b)
+	r.text(b, stdEventText, r.get(0, "event"))
 	name := r.names.table(r.word(r.get(0, "event")))
-	r.words(&b, stdEvent, name.cased)
+	r.words(b, stdEvent, name.cased)
 	if !r.o.SkipTracksTable {
-		t := b.clone(2)
+		n, raws := len(b.cols), slices.Clone(b.raws)
 		if r.m.cloud() {
-			r.record(&t, stdRecordID)
+			r.record(b, stdRecordID)
 		}
-		r.full(&t)
-		r.add(r.standard("tracks"), t)
+		r.full(b)
+		r.add(r.standard("tracks"), b)
+		b.reset(n, raws)
 	}
 	if name.out != "" {
-		r.flat(&b, "", r.get(0, "properties"), fromProperties, "properties")
-		r.flat(&b, "", r.get(0, "userProperties"), fromProperties, "userProperties")
+		r.flat(b, "", r.get(0, "properties"), fromProperties, "properties")
+		r.flat(b, "", r.get(0, "userProperties"), fromProperties, "userProperties")
 		r.add(name.out, b)
 	}
 }
@@ -111,14 +115,14 @@ func (r *maker) record(b *block, std int) bool {
 // extract adds the row of a record, whose id is that of the row.
 func (r *maker) extract() {
 	b := r.base(false)
-	if !r.record(&b, stdID) {
+	if !r.record(b, stdID) {
 		r.err = errRecord
 		return
 	}
 	name := r.names.table(r.word(r.get(0, "event")))
-	r.words(&b, stdEvent, name.cased)
+	r.words(b, stdEvent, name.cased)
 	if name.out != "" {
-		r.flat(&b, "", r.get(0, "properties"), fromProperties, "properties")
+		r.flat(b, "", r.get(0, "properties"), fromProperties, "properties")
 		r.add(name.out, b)
 	}
 }
@@ -135,9 +139,9 @@ func (r *maker) traits(b *block) {
 
 func (r *maker) identify() {
 	b := r.base(false)
-	r.id(&b)
-	r.traits(&b)
-	r.full(&b)
+	r.id(b)
+	r.traits(b)
+	r.full(b)
 	r.add(r.standard("identifies"), b)
 	user := r.get(0, "userId")
 	if r.o.SkipUsersTable || r.d.noUsers || strings.TrimSpace(r.word(user)) == "" {
@@ -149,9 +153,9 @@ func (r *maker) identify() {
 		c.Type, c.Raw = number(r.raw(user))
 		b.add(c, fromLayout)
 	} else {
-		r.text(&b, stdID, user)
+		r.text(b, stdID, user)
 	}
-	r.traits(&b)
+	r.traits(b)
 	r.add(r.standard("users"), b)
 }
 

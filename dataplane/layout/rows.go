@@ -113,36 +113,38 @@ func (w *walk) moment(b *block, std, i int) {
 
 // base is what all rows of an event begin with: metadata columns and the
 // standard columns, but those of the event's type.
-func (w *walk) base(users bool) block {
-	b := block{cols: make([]Column, 0, 64), from: make([]origin, 0, 64)}
+// The block is the walk's own.
+func (w *walk) base(users bool) *block {
+	w.row.reset(0, nil)
+	b := &w.row
 	now := stamp(w.m.Now)
 	b.add(Column{Name: w.d.std[stdUUIDTS], Type: Datetime, Raw: now}, fromLayout)
 	if w.d.loadedAt {
 		b.add(Column{Name: w.d.std[stdLoadedAt], Type: Datetime, Raw: now}, fromLayout)
 	}
 	if !users {
-		w.text(&b, stdAnonymousID, w.get(0, "anonymousId"))
-		w.text(&b, stdUserID, w.get(0, "userId"))
-		w.text(&b, stdChannel, w.get(0, "channel"))
+		w.text(b, stdAnonymousID, w.get(0, "anonymousId"))
+		w.text(b, stdUserID, w.get(0, "userId"))
+		w.text(b, stdChannel, w.get(0, "channel"))
 	}
 	if !users || !w.d.lake {
-		w.moment(&b, stdSentAt, w.get(0, "sentAt"))
-		w.moment(&b, stdTimestamp, w.get(0, "timestamp"))
-		w.moment(&b, stdOriginalTimestamp, w.get(0, "originalTimestamp"))
+		w.moment(b, stdSentAt, w.get(0, "sentAt"))
+		w.moment(b, stdTimestamp, w.get(0, "timestamp"))
+		w.moment(b, stdOriginalTimestamp, w.get(0, "originalTimestamp"))
 	}
-	b.add(Column{Name: w.d.std[stdReceivedAt], Type: Datetime, Raw: w.received(&b)}, fromLayout)
+	b.add(Column{Name: w.d.std[stdReceivedAt], Type: Datetime, Raw: w.received(b)}, fromLayout)
 	ctx := w.get(0, "context")
 	request, passed := w.get(0, "request_ip"), w.get(ctx, "ip")
 	if k := w.kind(passed); k == '{' || k == '[' {
 		passed = -1
 	}
-	w.text(&b, stdRequestIP, request)
-	w.text(&b, stdPassedIP, passed)
+	w.text(b, stdRequestIP, request)
+	w.text(b, stdPassedIP, passed)
 	if w.word(passed) == "" {
 		passed = request
 	}
-	w.text(&b, stdIP, passed)
-	w.context(&b, ctx)
+	w.text(b, stdIP, passed)
+	w.context(b, ctx)
 	return b
 }
 
@@ -204,7 +206,11 @@ func (d *Dialect) Rows(o *Options, m Meta, event []byte) (rows []Row, drop strin
 		if cap(w.nodes) > maxKept {
 			w.nodes = nil
 		}
-		*w = walk{tree: tree{nodes: w.nodes}, name: w.name[:0], path: w.path[:0]}
+		if cap(w.row.cols) > maxKept || cap(w.name) > maxKept {
+			w.row, w.name, w.path = block{}, nil, nil
+		}
+		clear(w.row.cols[:cap(w.row.cols)])
+		*w = walk{tree: tree{nodes: w.nodes}, row: block{cols: w.row.cols[:0], from: w.row.from[:0]}, name: w.name[:0], path: w.path[:0]}
 		walks.Put(w)
 	}()
 	if err := w.parse(string(event)); err != nil {
@@ -212,7 +218,7 @@ func (d *Dialect) Rows(o *Options, m Meta, event []byte) (rows []Row, drop strin
 	}
 	w.d, w.o, w.m, w.left, w.names = d, o, &m, maxNames, d.namesOf(o)
 	w.cloud = m.cloud() && m.SourceCategory != "singer" && m.SourceType != "singer"
-	r := &maker{walk: w, unlimited: d.lake || w.word(w.get(0, "channel")) == "sources"}
+	r := &maker{walk: w, rows: make([]Row, 0, 2), unlimited: d.lake || w.word(w.get(0, "channel")) == "sources"}
 	if !r.kinds(strings.ToLower(w.word(w.get(0, "type")))) {
 		return nil, "unsupported_event", nil
 	}
@@ -239,24 +245,13 @@ type maker struct {
 	unlimited bool
 }
 
-// add finishes a row.
-func (r *maker) add(table string, b block) {
+// add finishes a row. Of b only what siblings have added is not as before.
+func (r *maker) add(table string, b *block) {
 	if !r.unlimited && len(b.cols) > maxColumns && r.err == nil {
 		r.err = fault.New(fault.Invalid, "the event has more than %d columns", maxColumns)
 	}
 	if len(b.raws) > 0 {
 		b.siblings(r.d)
 	}
-	r.rows = append(r.rows, Row{table, b.cols})
-}
-
-// clone is a block that can grow apart from b.
-func (b *block) clone(more int) block {
-	out := block{cols: append(make([]Column, 0, len(b.cols)+more), b.cols...), from: append(make([]origin, 0, len(b.cols)+more), b.from...)}
-	out.raws = append(out.raws, b.raws...)
-	if len(out.cols) > many {
-		out.at = nil
-		out.index()
-	}
-	return out
+	r.rows = append(r.rows, Row{table, append(make([]Column, 0, len(b.cols)), b.cols...)})
 }

@@ -20,6 +20,7 @@ type walk struct {
 	calls uint8 // the bit of the event's type in entry.standard
 	cloud bool
 	names *names
+	row   block
 	paths *pathSet
 	name  []byte // the name so far, joined with _
 	path  []byte // the path so far, joined with NUL, when there are paths
