@@ -11,44 +11,66 @@ import (
 	"weir/shared/fault"
 )
 
-// warehouseLayout is the layout's part of a warehouse's settings.
-type warehouseLayout struct {
-	SkipTracksTable              bool `json:"skipTracksTable"`
-	SkipUsersTable               bool `json:"skipUsersTable"`
-	AllowUsersContextTraits      bool `json:"allowUsersContextTraits"`
-	UnderscoreDivideNumbers      bool `json:"underscoreDivideNumbers"`
-	StoreFullEvent               bool `json:"storeFullEvent"`
-	SkipReservedKeywordsEscaping bool `json:"skipReservedKeywordsEscaping"`
+// warehouseMetadata is what the settings of a preview may say of the events, in
+// the place of a workspace.
+type warehouseMetadata struct {
+	SourceID        string    `json:"sourceId"`
+	SourceName      string    `json:"sourceName"`
+	SourceType      string    `json:"sourceType"`
+	SourceCategory  string    `json:"sourceCategory"`
+	DestinationID   string    `json:"destinationId"`
+	DestinationType string    `json:"destinationType"`
+	ReceivedAt      time.Time `json:"receivedAt"`
 }
 
 // OpenWarehousePreview returns what tells, for one event as JSON, which rows a
-// warehouse of the kind typ would get, as one line of JSON. fault.Missing:
+// warehouse of the kind typ would get, as one line of JSON. The settings are the
+// layout's options and, here only, metadata: {sourceId, sourceName, sourceType,
+// sourceCategory, destinationId, destinationType, receivedAt}. fault.Missing:
 // there is no such kind. fault.Invalid: the settings cannot be read.
 func OpenWarehousePreview(typ string, settings []byte, now time.Time) (func(text []byte) json.RawMessage, error) {
 	d, ok := layout.ByName(typ)
 	if !ok {
 		return nil, fault.New(fault.Missing, "There is no warehouse of type %q; there are: %s.", typ, strings.Join(layout.Names(), ", "))
 	}
-	var s warehouseLayout
+	var s struct {
+		layout.Options
+		Metadata warehouseMetadata `json:"metadata"`
+	}
 	if err := json.Unmarshal(settings, &s); err != nil {
 		return nil, fault.New(fault.Invalid, "The settings cannot be read: %v.", err)
 	}
-	o := &layout.Options{SkipTracksTable: s.SkipTracksTable, SkipUsersTable: s.SkipUsersTable, AllowUsersContextTraits: s.AllowUsersContextTraits,
-		UnderscoreDivideNumbers: s.UnderscoreDivideNumbers, StoreFullEvent: s.StoreFullEvent, SkipReservedKeywordsEscaping: s.SkipReservedKeywordsEscaping}
 	return func(text []byte) json.RawMessage {
 		if _, err := event.Single(text); err != nil {
 			return warehouseLine("", nil, "", "This is not one JSON object: "+err.Error())
 		}
-		rows, drop, err := d.Rows(o, layout.Meta{Now: now}, text)
+		m := layout.Meta{SourceID: s.Metadata.SourceID, SourceName: s.Metadata.SourceName, SourceType: s.Metadata.SourceType, SourceCategory: s.Metadata.SourceCategory,
+			DestinationID: s.Metadata.DestinationID, DestinationType: s.Metadata.DestinationType, ReceivedAt: s.Metadata.ReceivedAt, Now: now, MessageID: layout.NewMessageID()}
+		rows, drop, err := d.Rows(&s.Options, m, text)
+		id := messageID(text, m.MessageID)
 		if err != nil {
-			return warehouseLine("", nil, "", err.Error())
+			return warehouseLine(id, nil, "", err.Error())
 		}
-		var id struct {
-			MessageID string `json:"messageId"`
-		}
-		_ = json.Unmarshal(text, &id) // an id that is no string stays empty
-		return warehouseLine(id.MessageID, rows, drop, "")
+		return warehouseLine(id, rows, drop, "")
 	}, nil
+}
+
+// messageID is the event's own as text, else made.
+func messageID(text []byte, made string) string {
+	var e struct {
+		MessageID json.RawMessage `json:"messageId"`
+	}
+	var s string
+	if err := json.Unmarshal(text, &e); err != nil {
+		return ""
+	}
+	if err := json.Unmarshal(e.MessageID, &s); err != nil {
+		s = string(e.MessageID)
+	}
+	if strings.TrimSpace(s) == "" || s == "null" {
+		return made
+	}
+	return s
 }
 
 func warehouseLine(id string, rows []layout.Row, drop, problem string) json.RawMessage {
@@ -58,7 +80,7 @@ func warehouseLine(id string, rows []layout.Row, drop, problem string) json.RawM
 		var types, values []string
 		for _, c := range r.Columns {
 			v := quoted(c.Raw)
-			if c.Type == layout.Int || c.Type == layout.Float || c.Type == layout.Boolean {
+			if c.Type == layout.Int || c.Type == layout.Float || c.Type == layout.Boolean || c.List {
 				v = c.Raw
 			}
 			types = append(types, quoted(c.Name)+":"+quoted(string(c.Type)))

@@ -1,80 +1,193 @@
 package layout
 
-import "strings"
-
-type adder func(name string, fill, after func(*table))
+import (
+	"slices"
+	"strings"
+)
 
 // kinds adds the rows of an event's type; false for a type without rows.
-func (d *Dialect) kinds(o *Options, m Meta, e *node, add adder) bool {
-	none := func(*table) {}
-	full := func(t *table) {
-		if o.StoreFullEvent {
-			t.put(Column{d.fold("rudder_event"), d.full, e.raw})
-		}
-	}
-	props := func(t *table) { t.flat("", e.get("properties"), 0) }
-	switch e.get("type").text() {
+func (r *maker) kinds(kind string) bool {
+	r.paths = r.pathsOf(kind)
+	switch kind {
 	case "track":
-		sent := e.get("event").text()
-		cased := d.TableName(sent, o)
-		named := func(t *table) {
-			t.set("event_text", str(sent))
-			t.set("event", str(strings.ToLower(clean(sent, o.UnderscoreDivideNumbers))))
-		}
-		if !o.SkipTracksTable {
-			add("tracks", none, func(t *table) {
-				named(t)
-				if m.SourceType == "cloud" || m.SourceType == "singer" {
-					t.set("record_id", e.get("recordId"))
-				}
-				full(t)
-			})
-		}
-		if cased != "" {
-			add(cased, props, named)
-		}
+		r.calls = callTrack
+		r.track()
+	case "extract":
+		r.calls = callExtract
+		r.extract()
 	case "identify":
-		traits := func(t *table) {
-			t.flat("", e.get("userProperties"), 0)
-			if o.AllowUsersContextTraits {
-				t.flat("", e.get("context").get("traits"), 0)
-			}
-			t.flat("", e.get("traits"), 0)
-			if i, ok := t.at[d.fold("user_id")]; ok {
-				c := t.cols[i]
-				t.remove(c.Name)
-				t.put(Column{"_" + c.Name, c.Type, c.Raw})
-			}
-		}
-		add("identifies", traits, full)
-		if !o.SkipUsersTable && !d.noUsers && strings.TrimSpace(e.get("userId").text()) != "" {
-			add("users", traits, func(t *table) {
-				for _, s := range []string{"anonymous_id", "user_id", "channel"} {
-					t.remove(d.fold(s))
-				}
-				if d.lake {
-					for _, s := range []string{"sent_at", "timestamp", "original_timestamp"} {
-						t.remove(d.finish(s, o))
-					}
-				}
-				t.set("id", e.get("userId"))
-			})
-		}
+		r.calls = callIdentify
+		r.identify()
 	case "page", "screen":
-		add(e.get("type").text()+"s", props, func(t *table) {
-			name := e.get("name")
-			if name.text() == "" {
-				name = e.get("properties").get("name")
+		r.calls = callPage
+		r.one(kind+"s", "properties", func(b *block) {
+			name := r.get(0, "name")
+			if r.word(name) == "" {
+				name = r.at(0, "properties", "name")
 			}
-			t.set("name", name)
-			full(t)
+			r.text(b, stdName, name)
 		})
 	case "group":
-		add("groups", func(t *table) { t.flat("", e.get("traits"), 0) }, func(t *table) { t.set("group_id", e.get("groupId")); full(t) })
+		r.calls = callGroup
+		r.one("groups", "traits", func(b *block) { r.text(b, stdGroupID, r.get(0, "groupId")) })
 	case "alias":
-		add("aliases", func(t *table) { t.flat("", e.get("traits"), 0) }, func(t *table) { t.set("previous_id", e.get("previousId")); full(t) })
+		r.calls = callAlias
+		r.one("aliases", "traits", func(b *block) { r.text(b, stdPreviousID, r.get(0, "previousId")) })
 	default:
 		return false
 	}
+	if r.o.IdentityResolution && r.d.merges {
+		r.merge(kind)
+	}
 	return true
+}
+
+// standard is the name of one of the layout's own tables.
+func (r *maker) standard(table string) string { return r.d.finish(table, r.o) }
+
+func (r *maker) id(b *block) {
+	if id, at := r.messageID(); at >= 0 {
+		r.text(b, stdID, at)
+	} else {
+		r.words(b, stdID, id)
+	}
+}
+
+// full puts the whole event.
+func (r *maker) full(b *block) {
+	if !r.o.StoreFullEvent {
+		return
+	}
+	s, damaged := compact(r.raw(0))
+	sent := ""
+	if damaged {
+		sent = r.raw(0)
+	}
+	b.put(Column{Name: r.d.fold("rudder_event"), Type: r.d.full, Raw: s}, sent, fromLayout)
+}
+
+// one adds the only row of an event, with the values of its member from.
+func (r *maker) one(table, from string, own func(*block)) {
+	b := r.base(false)
+	r.id(b)
+	own(b)
+	values := r.get(0, from)
+	if _, ok := r.letters(values); !ok || table != "groups" {
+		r.flat(b, "", values, fromProperties, from)
+	}
+	r.full(b)
+	r.add(r.standard(table), b)
+}
+
+func (r *maker) track() {
+	b := r.base(false)
+	r.id(b)
+	r.text(b, stdEventText, r.get(0, "event"))
+	name := r.names.table(r.word(r.get(0, "event")))
+	r.words(b, stdEvent, name.cased)
+	if !r.o.SkipTracksTable {
+		n, raws := len(b.cols), slices.Clone(b.raws)
+		if r.m.cloud() {
+			r.record(b, stdRecordID)
+		}
+		r.full(b)
+		r.add(r.standard("tracks"), b)
+		b.reset(n, raws)
+	}
+	if name.out != "" {
+		r.flat(b, "", r.get(0, "properties"), fromProperties, "properties")
+		r.flat(b, "", r.get(0, "userProperties"), fromProperties, "userProperties")
+		r.add(name.out, b)
+	}
+}
+
+// record puts the id of the record that the event stands for; false without it.
+func (r *maker) record(b *block, std int) bool {
+	i := r.get(0, "recordId")
+	if strings.TrimSpace(r.word(i)) != "" {
+		r.text(b, std, i)
+		return true
+	}
+	r.words(b, std, r.m.RecordID)
+	return strings.TrimSpace(r.m.RecordID) != ""
+}
+
+// extract adds the row of a record, whose id is that of the row.
+func (r *maker) extract() {
+	b := r.base(false)
+	if !r.record(b, stdID) {
+		r.err = errRecord
+		return
+	}
+	name := r.names.table(r.word(r.get(0, "event")))
+	r.words(b, stdEvent, name.cased)
+	if name.out != "" {
+		r.flat(b, "", r.get(0, "properties"), fromProperties, "properties")
+		r.add(name.out, b)
+	}
+}
+
+func (r *maker) traits(b *block) {
+	r.flat(b, "", r.get(0, "userProperties"), fromUserProperties, "userProperties")
+	if traits := r.at(0, "context", "traits"); r.o.AllowUsersContextTraits {
+		if _, ok := r.letters(traits); !ok {
+			r.flat(b, "", traits, fromContextTraits, "context", "traits")
+		}
+	}
+	r.flat(b, "", r.get(0, "traits"), fromTraits, "traits")
+}
+
+func (r *maker) identify() {
+	b := r.base(false)
+	r.id(b)
+	r.traits(b)
+	r.full(b)
+	r.add(r.standard("identifies"), b)
+	user := r.get(0, "userId")
+	if r.o.SkipUsersTable || r.d.noUsers || strings.TrimSpace(r.word(user)) == "" {
+		return
+	}
+	b = r.base(true)
+	if r.kind(user) == '0' {
+		c := Column{Name: r.d.std[stdID]}
+		c.Type, c.Raw = number(r.raw(user))
+		b.add(c, fromLayout)
+	} else {
+		r.text(b, stdID, user)
+	}
+	r.traits(b)
+	r.add(r.standard("users"), b)
+}
+
+// merge adds the rule that two ids are one person.
+func (r *maker) merge(kind string) {
+	first, one := "anonymous_id", r.get(0, "anonymousId")
+	two := r.get(0, "userId")
+	if kind == "alias" {
+		first, one, two = "user_id", two, r.get(0, "previousId")
+	}
+	var b block
+	put := func(name, s string) {
+		if s != "" {
+			b.add(Column{Name: r.d.fold(name), Type: String, Raw: s}, fromLayout)
+		}
+	}
+	put("uuid_ts", stamp(r.m.Now))
+	b.cols[0].Type = Datetime
+	if r.d.loadedAt {
+		b.add(Column{Name: r.d.std[stdLoadedAt], Type: Datetime, Raw: stamp(r.m.Now)}, fromLayout)
+	}
+	n := 1
+	for _, p := range []struct{ kind, id string }{{first, r.word(one)}, {"user_id", r.word(two)}} {
+		if strings.TrimSpace(p.id) == "" {
+			continue
+		}
+		at := "merge_property_" + string(rune('0'+n))
+		put(at+"_type", p.kind)
+		put(at+"_value", p.id)
+		n++
+	}
+	if n > 1 {
+		r.rows = append(r.rows, Row{r.d.fold("rudder_identity_merge_rules"), b.cols})
+	}
 }

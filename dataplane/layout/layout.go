@@ -1,9 +1,3 @@
-// Package layout turns an event into the rows of a warehouse: names, types and
-// order of columns. It is pure: no clock but Meta.Now, no files, no network.
-//
-// It refuses events that are no object, deeper than 128 levels or of more than
-// 200 columns. Numbers keep their digits; text that holds NUL or a lone
-// surrogate gets U+FFFD and a sibling column <name>__raw with its JSON text.
 package layout
 
 import (
@@ -11,7 +5,10 @@ import (
 	"encoding/json"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
+
+	"weir/shared/fault"
 )
 
 // Type is a column's type in the layout's words.
@@ -29,11 +26,14 @@ const (
 )
 
 // Column is one value of a row. Raw is its exact text: a number's digits, true
-// or false, a time in UTC with milliseconds, a string decoded, JSON text.
+// or false, a time in UTC with milliseconds, a string decoded, JSON text. Type
+// may also be array(T) of another type. List says that Raw is the JSON text of a
+// list that the event had.
 type Column struct {
 	Name string
 	Type Type
 	Raw  string
+	List bool
 }
 
 // Row is one row of one table; names of columns are unique.
@@ -42,35 +42,72 @@ type Row struct {
 	Columns []Column
 }
 
-// Options are a destination's settings of the layout.
+// Options are a destination's settings of the layout, by the names of settings.
 type Options struct {
-	SkipTracksTable, SkipUsersTable, AllowUsersContextTraits bool
-	UnderscoreDivideNumbers, StoreFullEvent                  bool
-	SkipReservedKeywordsEscaping                             bool
-	JSONPaths                                                []string
+	SkipTracksTable              bool `json:"skipTracksTable"`
+	SkipUsersTable               bool `json:"skipUsersTable"`
+	AllowUsersContextTraits      bool `json:"allowUsersContextTraits"`
+	UnderscoreDivideNumbers      bool `json:"underscoreDivideNumbers"`
+	StoreFullEvent               bool `json:"storeFullEvent"`
+	SkipReservedKeywordsEscaping bool `json:"skipReservedKeywordsEscaping"`
+	// UseBlendoCasing gives columns the other casing, see the facts of names.
+	UseBlendoCasing bool `json:"useBlendoCasing"`
+	// EnableArraySupport makes lists of ClickHouse array(T) instead of string.
+	EnableArraySupport bool `json:"enableArraySupport"`
+	// IdentityResolution adds rudder_identity_merge_rules on Snowflake and BigQuery.
+	IdentityResolution bool  `json:"identityResolution"`
+	JSONPaths          Paths `json:"jsonPaths"`
 }
 
-// Meta is what is known of an event beside its text.
+// Paths are JSON paths; each may be several with commas between them.
+type Paths []string
+
+// UnmarshalJSON reads a string or a list of strings.
+func (p *Paths) UnmarshalJSON(text []byte) error {
+	var list []string
+	if err := json.Unmarshal(text, &list); err == nil {
+		*p = list
+		return nil
+	}
+	var one string
+	if err := json.Unmarshal(text, &one); err != nil {
+		return fault.New(fault.Invalid, "jsonPaths is a list of paths, or one string with commas")
+	}
+	*p = Paths{one}
+	return nil
+}
+
+// Meta is what is known of an event beside its text. Source types and
+// categories that count are cloud and singer. The zero ReceivedAt is Now; an
+// empty MessageID is a new one, for an event that has none.
 type Meta struct {
 	SourceID, SourceName, SourceType string
+	SourceCategory, RecordID         string
 	DestinationID, DestinationType   string
-	Now                              time.Time
+	MessageID                        string
+	ReceivedAt, Now                  time.Time
 }
 
-// Dialect is the layout of one kind of warehouse. It is immutable.
+// Dialect is the layout of one kind of warehouse. It is safe for many callers.
 type Dialect struct {
-	name      string
-	max       int // bytes of a name, 0 for no limit
-	cutBefore bool
-	upper     bool
-	lake      bool
-	loadedAt  bool
-	noUsers   bool
-	longText  bool
-	paths     bool
-	pathType  Type
-	full      Type
-	reserved  map[string]bool
+	name       string
+	max        int // bytes of a name, 0 for no limit
+	cutBefore  bool
+	upper      bool
+	lake       bool
+	loadedAt   bool
+	noUsers    bool
+	longText   bool
+	paths      bool
+	violations bool
+	arrays     bool
+	merges     bool
+	pathType   Type
+	full       Type
+	reserved   map[string]bool
+	std        [stdCount]string
+	standard   map[string]uint8
+	caches     [8]atomic.Pointer[names]
 }
 
 //go:embed reserved.json
@@ -84,16 +121,16 @@ func build() map[string]*Dialect {
 		panic(err)
 	}
 	list := []*Dialect{
-		{name: "postgres", max: 63, cutBefore: true, paths: true, pathType: JSON, full: JSON},
-		{name: "duckdb", max: 63, cutBefore: true, paths: true, pathType: JSON, full: JSON},
-		{name: "snowflake", max: 127, upper: true, paths: true, pathType: JSON, full: JSON},
-		{name: "snowpipe_streaming", max: 127, upper: true, noUsers: true, paths: true, pathType: JSON, full: JSON},
-		{name: "bq", max: 127, loadedAt: true, paths: true, pathType: String, full: String},
+		{name: "postgres", max: 63, cutBefore: true, violations: true, paths: true, pathType: JSON, full: JSON},
+		{name: "duckdb", max: 63, cutBefore: true, violations: true, paths: true, pathType: JSON, full: JSON},
+		{name: "snowflake", max: 127, upper: true, merges: true, violations: true, paths: true, pathType: JSON, full: JSON},
+		{name: "snowpipe_streaming", max: 127, upper: true, noUsers: true, violations: true, paths: true, pathType: JSON, full: JSON},
+		{name: "bq", max: 127, loadedAt: true, merges: true, paths: true, pathType: String, full: String},
 		{name: "rs", max: 127, longText: true, paths: true, pathType: JSON, full: Text},
 		{name: "deltalake", max: 127, full: String},
 		{name: "mssql", max: 127, full: JSON},
 		{name: "azure_synapse", max: 127, full: JSON},
-		{name: "clickhouse", max: 127, full: String},
+		{name: "clickhouse", max: 127, arrays: true, full: String},
 		{name: "s3_datalake", lake: true, full: String},
 		{name: "gcs_datalake", lake: true, full: String},
 		{name: "azure_datalake", lake: true, full: String},
@@ -108,12 +145,19 @@ func build() map[string]*Dialect {
 		for _, w := range words[key] {
 			d.reserved[strings.ToUpper(w)] = true
 		}
+		d.fillStandard()
 		out[d.name] = d
 	}
 	return out
 }
 
 var aliases = map[string]string{"bigquery": "bq", "redshift": "rs", "databricks": "deltalake", "synapse": "azure_synapse"}
+
+// is says whether kind names this dialect, as integrations of events do.
+func (d *Dialect) is(kind string) bool {
+	found, ok := ByName(kind)
+	return ok && found == d
+}
 
 // ByName finds a dialect by the kind of warehouse, without regard to case.
 func ByName(kind string) (*Dialect, bool) {

@@ -1,190 +1,257 @@
 package layout
 
 import (
-	"crypto/rand"
-	"fmt"
-	"regexp"
 	"strings"
-	"time"
+	"sync"
+
+	"github.com/google/uuid"
 
 	"weir/shared/fault"
 )
 
 const maxColumns = 200
 
-var dateLike = regexp.MustCompile(`^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:?\d{2})?)?$`)
+var errRecord = fault.New(fault.Invalid, "an extract needs a recordId")
 
-var dateForms = []string{"2006-01-02", "2006-01-02T15:04", "2006-01-02T15:04:05", "2006-01-02T15:04Z07:00", "2006-01-02T15:04:05Z07:00", "2006-01-02T15:04Z0700", "2006-01-02T15:04:05Z0700"}
+// Indexes of the standard columns in Dialect.std.
+const (
+	stdUUIDTS = iota
+	stdLoadedAt
+	stdID
+	stdAnonymousID
+	stdUserID
+	stdSentAt
+	stdTimestamp
+	stdReceivedAt
+	stdOriginalTimestamp
+	stdChannel
+	stdIP
+	stdRequestIP
+	stdPassedIP
+	stdEvent
+	stdEventText
+	stdName
+	stdGroupID
+	stdPreviousID
+	stdRecordID
+	stdCount
+)
 
-func isoTime(s string) (string, bool) {
-	if len(s) > 40 || !dateLike.MatchString(s) {
-		return "", false
-	}
-	s = strings.Replace(s, " ", "T", 1)
-	for _, f := range dateForms {
-		t, err := time.Parse(f, s)
-		if err == nil {
-			t = t.UTC()
-			return t.Format("2006-01-02T15:04:05.000Z"), t.Year() >= 1 && t.Year() <= 9999
+// Bits of the types of events.
+const (
+	callTrack uint8 = 1 << iota
+	callIdentify
+	callPage
+	callGroup
+	callAlias
+	callExtract
+	callAny = 0xff
+)
+
+// standards has the name of each standard column and the types of events whose
+// properties of that name are dropped.
+var standards = [stdCount]struct {
+	name  string
+	calls uint8
+}{
+	{"uuid_ts", callAny}, {"loaded_at", 0}, {"id", callAny}, {"anonymous_id", callAny}, {"user_id", callAny}, {"sent_at", callAny},
+	{"timestamp", callAny}, {"received_at", callAny}, {"original_timestamp", callAny}, {"channel", callAny},
+	{"context_ip", callAny}, {"context_request_ip", callAny}, {"context_passed_ip", callAny},
+	{"event", callTrack | callExtract}, {"event_text", callTrack}, {"name", callPage}, {"group_id", callGroup},
+	{"previous_id", callAlias}, {"record_id", 0},
+}
+
+func (d *Dialect) fillStandard() {
+	d.standard = map[string]uint8{}
+	for i, s := range standards {
+		d.std[i] = d.fold(s.name)
+		if s.calls != 0 {
+			d.standard[d.std[i]] = s.calls
 		}
 	}
-	return "", false
-}
-
-// table collects the columns of one row.
-type table struct {
-	d    *Dialect
-	o    *Options
-	m    Meta
-	cols []Column
-	at   map[string]int
-}
-
-func (t *table) put(c Column) {
-	if i, ok := t.at[c.Name]; ok {
-		t.cols[i] = c
-		return
-	}
-	t.at[c.Name] = len(t.cols)
-	t.cols = append(t.cols, c)
-}
-
-func (t *table) remove(name string) {
-	i, ok := t.at[name]
-	if !ok {
-		return
-	}
-	t.cols = append(t.cols[:i], t.cols[i+1:]...)
-	delete(t.at, name)
-	for j := i; j < len(t.cols); j++ {
-		t.at[t.cols[j].Name] = j
+	if d.loadedAt {
+		d.standard[d.std[stdLoadedAt]] = callAny
 	}
 }
 
-func (t *table) value(name string, n *node) {
-	switch {
-	case name == "" || n == nil || n.kind == 'n' || n.kind == '"' && n.str == "" || n.kind == '[' && len(n.kids) == 0:
+// text puts a standard column of text: whatever the event has, as a string.
+func (w *walk) text(b *block, std, i int) {
+	if i < 0 || w.nodes[i].kind != '"' {
+		w.words(b, std, w.word(i))
 		return
-	case n.kind == 't':
-		t.put(Column{name, Boolean, n.raw})
-	case n.kind == '0':
-		typ := Int
-		if strings.ContainsAny(n.raw, ".eE") {
-			typ = Float
-		}
-		t.put(Column{name, typ, n.raw})
-	case n.kind != '"':
-		t.put(Column{name, t.long(n.raw), n.raw})
+	}
+	s, damaged := w.decoded(i)
+	if s == "" {
+		return
+	}
+	sent := ""
+	if damaged {
+		sent = w.raw(i)
+	}
+	b.put(Column{Name: w.d.std[std], Type: w.d.long(s), Raw: s}, sent, fromLayout)
+}
+
+func (w *walk) words(b *block, std int, s string) {
+	if s != "" && s != "[]" && s != "{}" {
+		b.add(Column{Name: w.d.std[std], Type: w.d.long(s), Raw: s}, fromLayout)
+	}
+}
+
+// moment puts a standard column of time. What is no time is kept beside it.
+func (w *walk) moment(b *block, std, i int) {
+	switch s := w.word(i); {
+	case s == "" || s == "[]" || s == "{}":
 	default:
-		if iso, ok := isoTime(n.str); ok {
-			t.put(Column{name, Datetime, iso})
+		iso, ok := isoTime(s)
+		if !ok || w.kind(i) != '"' {
+			b.raws = append(b.raws, raw{w.d.std[std], w.raw(i), s})
 			return
 		}
-		t.put(Column{name, t.long(n.str), strings.ReplaceAll(n.str, "\x00", "\uFFFD")})
-		if n.damaged() {
-			t.put(Column{name + t.d.fold("__raw"), Text, n.raw})
+		b.add(Column{Name: w.d.std[std], Type: Datetime, Raw: iso}, fromLayout)
+	}
+}
+
+// base is what all rows of an event begin with: metadata columns and the
+// standard columns, but those of the event's type.
+// The block is the walk's own.
+func (w *walk) base(users bool) *block {
+	w.row.reset(0, nil)
+	b := &w.row
+	now := stamp(w.m.Now)
+	b.add(Column{Name: w.d.std[stdUUIDTS], Type: Datetime, Raw: now}, fromLayout)
+	if w.d.loadedAt {
+		b.add(Column{Name: w.d.std[stdLoadedAt], Type: Datetime, Raw: now}, fromLayout)
+	}
+	if !users {
+		w.text(b, stdAnonymousID, w.get(0, "anonymousId"))
+		w.text(b, stdUserID, w.get(0, "userId"))
+		w.text(b, stdChannel, w.get(0, "channel"))
+	}
+	if !users || !w.d.lake {
+		w.moment(b, stdSentAt, w.get(0, "sentAt"))
+		w.moment(b, stdTimestamp, w.get(0, "timestamp"))
+		w.moment(b, stdOriginalTimestamp, w.get(0, "originalTimestamp"))
+	}
+	b.add(Column{Name: w.d.std[stdReceivedAt], Type: Datetime, Raw: w.received(b)}, fromLayout)
+	ctx := w.get(0, "context")
+	request, passed := w.get(0, "request_ip"), w.get(ctx, "ip")
+	if k := w.kind(passed); k == '{' || k == '[' {
+		passed = -1
+	}
+	w.text(b, stdRequestIP, request)
+	w.text(b, stdPassedIP, passed)
+	if w.word(passed) == "" {
+		passed = request
+	}
+	w.text(b, stdIP, passed)
+	w.context(b, ctx)
+	return b
+}
+
+func (w *walk) received(b *block) string {
+	i := w.get(0, "receivedAt")
+	if s := w.word(i); s != "" {
+		if iso, ok := isoTime(s); ok && w.kind(i) == '"' {
+			return iso
 		}
+		b.raws = append(b.raws, raw{w.d.std[stdReceivedAt], w.raw(i), s})
 	}
+	if !w.m.ReceivedAt.IsZero() {
+		return stamp(w.m.ReceivedAt)
+	}
+	return stamp(w.m.Now)
 }
 
-func (t *table) long(s string) Type {
-	if t.d.longText && len([]rune(s)) > 512 {
-		return Text
-	}
-	return String
-}
-
-// flat writes an object's values under their joined names.
-func (t *table) flat(prefix string, n *node, level int) {
-	if n == nil || n.kind != '{' {
+// context puts the event's context and, unless that is no object, where it
+// comes from and goes to.
+func (w *walk) context(b *block, ctx int) {
+	if k := w.kind(ctx); k != '{' && k != 'n' && k != 0 {
 		return
 	}
-	for i, k := range n.keys {
-		kid := n.kids[i]
-		if kid.kind == '{' && !(level >= 2 && t.m.SourceType == "cloud") {
-			t.flat(prefix+k+"_", kid, level+1)
-			continue
+	w.flat(b, "context_", ctx, fromContext, "context")
+	for _, kv := range [4][2]string{{"sourceId", w.m.SourceID}, {"sourceType", w.m.SourceType},
+		{"destinationId", w.m.DestinationID}, {"destinationType", w.m.DestinationType}} {
+		if kv[1] != "" {
+			w.name = append(append(w.name[:0], "context_"...), kv[0]...)
+			w.put(b, Column{Type: String, Raw: kv[1]}, "", fromContext)
 		}
-		t.value(t.d.Name(prefix+k, t.o), kid)
 	}
 }
 
-var standard = []struct{ column, key string }{
-	{"id", "messageId"}, {"anonymous_id", "anonymousId"}, {"user_id", "userId"}, {"sent_at", "sentAt"}, {"timestamp", "timestamp"},
-	{"received_at", "receivedAt"}, {"original_timestamp", "originalTimestamp"}, {"channel", "channel"},
+// messageID is the event's, the caller's, or a new one.
+func (w *walk) messageID() (id string, at int) {
+	at = w.get(0, "messageId")
+	if id = w.word(at); strings.TrimSpace(id) != "" {
+		return id, at
+	}
+	if id = w.m.MessageID; id == "" {
+		id = NewMessageID()
+	}
+	return id, -1
 }
 
-// set writes a standard column: it always wins, and its absence removes a namesake.
-func (t *table) set(column string, n *node) {
-	name := t.d.finish(column, t.o)
-	t.remove(name)
-	t.value(name, n)
-}
+// NewMessageID makes the id of an event that has none.
+func NewMessageID() string { return "auto-" + uuid.NewString() }
 
-func str(s string) *node { return &node{kind: '"', str: s} }
+var walks = sync.Pool{New: func() any { return &walk{} }}
 
-func (t *table) finish(e *node, id, received string) {
-	ctx := e.get("context")
-	t.flat("context_", ctx, 0)
-	for _, kv := range [][2]string{{"source_id", t.m.SourceID}, {"source_type", t.m.SourceType}, {"destination_id", t.m.DestinationID}, {"destination_type", t.m.DestinationType}} {
-		t.value(t.d.Name("context_"+kv[0], t.o), str(kv[1]))
-	}
-	for _, s := range standard {
-		t.set(s.column, e.get(s.key))
-	}
-	t.set("id", str(id))
-	t.set("received_at", str(received))
-	ip := ctx.get("ip")
-	t.set("context_passed_ip", ip)
-	t.set("context_request_ip", e.get("request_ip"))
-	if ip.text() == "" {
-		ip = e.get("request_ip")
-	}
-	t.set("context_ip", ip)
-}
+// maxKept is the most values of an event whose memory is kept for the next.
+const maxKept = 4096
 
 // Rows makes the rows of an event. drop is a code when the layout has no rows
 // for it; err is fault.Invalid and never quotes the event.
 func (d *Dialect) Rows(o *Options, m Meta, event []byte) (rows []Row, drop string, err error) {
-	e, err := parse(event)
-	if err != nil {
+	w := walks.Get().(*walk)
+	defer func() {
+		if cap(w.nodes) > maxKept {
+			w.nodes = nil
+		}
+		if cap(w.row.cols) > maxKept || cap(w.name) > maxKept {
+			w.row, w.name, w.path = block{}, nil, nil
+		}
+		clear(w.row.cols[:cap(w.row.cols)])
+		*w = walk{tree: tree{nodes: w.nodes}, row: block{cols: w.row.cols[:0], from: w.row.from[:0]}, name: w.name[:0], path: w.path[:0]}
+		walks.Put(w)
+	}()
+	if err := w.parse(string(event)); err != nil {
 		return nil, "", err
 	}
-	id := e.get("messageId").text()
-	if id == "" {
-		id = autoID()
-	}
-	now := m.Now.UTC().Format("2006-01-02T15:04:05.000Z")
-	received, ok := isoTime(e.get("receivedAt").text())
-	if !ok {
-		received = now
-	}
-	add := func(name string, fill, after func(*table)) {
-		t := &table{d: d, o: o, m: m, at: map[string]int{}}
-		fill(t)
-		t.finish(e, id, received)
-		after(t)
-		t.set("uuid_ts", str(now))
-		if d.loadedAt {
-			t.set("loaded_at", str(now))
-		}
-		if err == nil && len(t.cols) > maxColumns && !d.lake && e.get("channel").text() != "sources" {
-			err = fault.New(fault.Invalid, "the event has more than %d columns", maxColumns)
-		}
-		rows = append(rows, Row{d.fold(name), t.cols})
-	}
-	if !d.kinds(o, m, e, add) {
+	w.d, w.o, w.m, w.left, w.names = d, o, &m, maxNames, d.namesOf(o)
+	w.cloud = m.cloud() && m.SourceCategory != "singer" && m.SourceType != "singer"
+	r := &maker{walk: w, rows: make([]Row, 0, 2), unlimited: d.lake || w.word(w.get(0, "channel")) == "sources"}
+	if !r.kinds(strings.ToLower(w.word(w.get(0, "type")))) {
 		return nil, "unsupported_event", nil
 	}
-	if err != nil {
-		return nil, "", err
+	if w.err != nil {
+		return nil, "", w.err
 	}
-	return rows, "", nil
+	return r.rows, "", nil
 }
 
-func autoID() string {
-	var b [16]byte
-	_, _ = rand.Read(b[:])
-	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	return fmt.Sprintf("auto-%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+// cloud says whether the source is one of records: cloud or singer.
+func (m *Meta) cloud() bool {
+	for _, s := range []string{m.SourceCategory, m.SourceType} {
+		if s == "cloud" || s == "singer" || s == "singer-protocol" {
+			return true
+		}
+	}
+	return false
+}
+
+// maker gathers the rows of one event.
+type maker struct {
+	*walk
+	rows      []Row
+	unlimited bool
+}
+
+// add finishes a row. Of b only what siblings have added is not as before.
+func (r *maker) add(table string, b *block) {
+	if !r.unlimited && len(b.cols) > maxColumns && r.err == nil {
+		r.err = fault.New(fault.Invalid, "the event has more than %d columns", maxColumns)
+	}
+	if len(b.raws) > 0 {
+		b.siblings(r.d)
+	}
+	r.rows = append(r.rows, Row{table, append(make([]Column, 0, len(b.cols)), b.cols...)})
 }

@@ -1,101 +1,352 @@
 package layout
 
 import (
-	"bytes"
-	"encoding/json"
 	"strings"
+	"unicode/utf8"
 
 	"weir/shared/fault"
 )
 
+// maxDepth is how many objects and lists may stand in each other.
 const maxDepth = 128
 
-// node is one JSON value: kind is '{', '[', '"', '0', 't' or 'n'.
+// node is one JSON value; children follow it, and next is the index behind them.
 type node struct {
-	kind byte
-	raw  string // the text as sent
-	str  string // a string decoded
-	keys []string
-	kids []*node
+	kind       byte // '{', '[', '"', '0', 't', 'f' or 'n'
+	esc        bool // a string with escapes
+	keyEsc     bool
+	key        int32 // where the key's text begins, 0 in a list
+	keyEnd     int32
+	start, end int32
+	next       int32
 }
 
-func (n *node) get(key string) *node {
-	if n == nil {
-		return nil
+// tree is an event's text and its values in the order in which they stand.
+type tree struct {
+	text  string
+	nodes []node
+}
+
+var errTree = fault.New(fault.Invalid, "the event is no JSON object of at most %d levels", maxDepth)
+
+func (t *tree) parse(text string) error {
+	t.text, t.nodes = text, t.nodes[:0]
+	if len(text) > 1<<30 || !utf8.ValidString(text) {
+		return errTree
 	}
-	for i := len(n.keys) - 1; i >= 0; i-- {
-		if n.keys[i] == key {
-			return n.kids[i]
-		}
+	i := t.space(0)
+	if i >= len(text) || text[i] != '{' {
+		return errTree
+	}
+	i = t.value(i, node{}, 0)
+	if i < 0 || t.space(i) != len(text) {
+		return errTree
 	}
 	return nil
 }
 
-func (n *node) text() string {
-	if n == nil || n.kind == 'n' {
-		return ""
+func (t *tree) space(i int) int {
+	for i < len(t.text) && (t.text[i] == ' ' || t.text[i] == '\n' || t.text[i] == '\t' || t.text[i] == '\r') {
+		i++
 	}
-	if n.kind == '"' {
-		return n.str
-	}
-	return n.raw
+	return i
 }
 
-func parse(b []byte) (*node, error) {
-	d := json.NewDecoder(bytes.NewReader(b))
-	d.UseNumber()
-	n, err := read(d, b, 0)
-	if err != nil || n.kind != '{' {
-		return nil, fault.New(fault.Invalid, "the event is no JSON object of at most %d levels", maxDepth)
+// value reads the value at i into nodes; n holds its key. It returns the index
+// behind the value, -1 for what is no JSON.
+func (t *tree) value(i int, n node, depth int) int {
+	if i >= len(t.text) {
+		return -1
 	}
-	return n, nil
+	at := len(t.nodes)
+	n.start, n.kind = int32(i), t.text[i]
+	t.nodes = append(t.nodes, n)
+	end := -1
+	switch c := n.kind; {
+	case c == '{' || c == '[':
+		end = t.members(i+1, c, depth+1)
+	case c == '"':
+		end, t.nodes[at].esc = t.str(i + 1)
+	case c == '-' || digit(c):
+		t.nodes[at].kind = '0'
+		end = t.number(i)
+	case strings.HasPrefix(t.text[i:], "true"), strings.HasPrefix(t.text[i:], "null"):
+		end = i + 4
+	case strings.HasPrefix(t.text[i:], "false"):
+		end = i + 5
+	}
+	t.nodes[at].end, t.nodes[at].next = int32(end), int32(len(t.nodes))
+	return end
 }
 
-func read(d *json.Decoder, b []byte, depth int) (*node, error) {
-	if depth > maxDepth {
-		return nil, fault.New(fault.Invalid, "too deep")
+func (t *tree) members(i int, open byte, depth int) int {
+	shut := open + 2 // ']' and '}' stand two behind their openers
+	i = t.space(i)
+	if depth > maxDepth || i >= len(t.text) {
+		return -1
 	}
-	before := d.InputOffset()
-	t, err := d.Token()
-	if err != nil {
-		return nil, err
+	if t.text[i] == shut {
+		return i + 1
 	}
-	n := &node{}
-	start := before + int64(len(b[before:])-len(bytes.TrimLeft(b[before:], " \t\r\n,:")))
-	switch v := t.(type) {
-	case json.Delim:
-		n.kind = byte(v)
-		for d.More() {
-			if n.kind == '{' {
-				k, err := d.Token()
-				if err != nil {
-					return nil, err
+	for {
+		var n node
+		if open == '{' {
+			if i >= len(t.text) || t.text[i] != '"' {
+				return -1
+			}
+			n.key = int32(i + 1)
+			if i, n.keyEsc = t.str(i + 1); i < 0 {
+				return -1
+			}
+			n.keyEnd = int32(i - 1)
+			if i = t.space(i); i >= len(t.text) || t.text[i] != ':' {
+				return -1
+			}
+			i = t.space(i + 1)
+		}
+		if i = t.value(i, n, depth); i < 0 {
+			return -1
+		}
+		if i = t.space(i); i >= len(t.text) {
+			return -1
+		}
+		switch t.text[i] {
+		case shut:
+			return i + 1
+		case ',':
+			i = t.space(i + 1)
+		default:
+			return -1
+		}
+	}
+}
+
+// str reads a string from behind its opening quote.
+func (t *tree) str(i int) (end int, esc bool) {
+	s := t.text
+	for ; i < len(s); i++ {
+		switch c := s[i]; {
+		case c == '"':
+			return i + 1, esc
+		case c < ' ':
+			return -1, esc
+		case c == '\\':
+			esc = true
+			i++
+			if i >= len(s) {
+				return -1, esc
+			}
+			if s[i] == 'u' {
+				if _, ok := hex4(s, i+1); !ok {
+					return -1, esc
 				}
-				n.keys = append(n.keys, k.(string))
+				i += 4
+			} else if strings.IndexByte(`"\/bfnrt`, s[i]) < 0 {
+				return -1, esc
 			}
-			kid, err := read(d, b, depth+1)
-			if err != nil {
-				return nil, err
-			}
-			n.kids = append(n.kids, kid)
 		}
-		if _, err := d.Token(); err != nil {
-			return nil, err
-		}
-	case string:
-		n.kind, n.str = '"', v
-	case json.Number:
-		n.kind = '0'
-	case bool:
-		n.kind = 't'
-	default:
-		n.kind = 'n'
 	}
-	n.raw = string(b[start:d.InputOffset()])
-	return n, nil
+	return -1, esc
 }
 
-// damaged says whether a string as sent cannot be kept as text.
-func (n *node) damaged() bool {
-	return n.kind == '"' && (strings.ContainsRune(n.str, 0) || strings.ContainsRune(n.str, 0xFFFD) && strings.Contains(n.raw, `\u`))
+func hex4(s string, i int) (rune, bool) {
+	if i+4 > len(s) {
+		return 0, false
+	}
+	var r rune
+	for _, c := range []byte(s[i : i+4]) {
+		switch {
+		case digit(c):
+			r = r<<4 | rune(c-'0')
+		case c|32 >= 'a' && c|32 <= 'f':
+			r = r<<4 | rune(c|32-'a'+10)
+		default:
+			return 0, false
+		}
+	}
+	return r, true
+}
+
+func (t *tree) number(i int) int {
+	s := t.text
+	digits := func() bool {
+		from := i
+		for i < len(s) && digit(s[i]) {
+			i++
+		}
+		return i > from
+	}
+	if s[i] == '-' {
+		i++
+	}
+	if zero := i < len(s) && s[i] == '0'; zero {
+		i++
+	} else if !digits() {
+		return -1
+	}
+	if i < len(s) && s[i] == '.' {
+		if i++; !digits() {
+			return -1
+		}
+	}
+	if i < len(s) && s[i]|32 == 'e' {
+		if i++; i < len(s) && (s[i] == '+' || s[i] == '-') {
+			i++
+		}
+		if !digits() {
+			return -1
+		}
+	}
+	return i
+}
+
+// get returns the index of an object's member, the last of its name, else -1.
+func (t *tree) get(obj int, key string) int {
+	found := -1
+	if obj < 0 || t.nodes[obj].kind != '{' {
+		return found
+	}
+	for i := obj + 1; i < int(t.nodes[obj].next); i = int(t.nodes[i].next) {
+		if t.key(i) == key {
+			found = i
+		}
+	}
+	return found
+}
+
+// at follows keys from the object obj.
+func (t *tree) at(obj int, keys ...string) int {
+	for _, k := range keys {
+		obj = t.get(obj, k)
+	}
+	return obj
+}
+
+func (t *tree) key(i int) string {
+	n := &t.nodes[i]
+	k := t.text[n.key:n.keyEnd]
+	if n.keyEsc {
+		k, _ = unescape(k)
+	}
+	return k
+}
+
+func (t *tree) raw(i int) string { return t.text[t.nodes[i].start:t.nodes[i].end] }
+
+func (t *tree) kind(i int) byte {
+	if i < 0 {
+		return 0
+	}
+	return t.nodes[i].kind
+}
+
+// str of a string value, decoded; damaged when it cannot be kept as text.
+func (t *tree) decoded(i int) (s string, damaged bool) {
+	n := &t.nodes[i]
+	s = t.text[n.start+1 : n.end-1]
+	if n.esc {
+		return unescape(s)
+	}
+	return s, false
+}
+
+// word is a value as text: a string decoded, a number in its plain form, JSON
+// text of the others; "" for null and what is not there.
+func (t *tree) word(i int) string {
+	switch t.kind(i) {
+	case 0, 'n':
+		return ""
+	case '"':
+		s, _ := t.decoded(i)
+		return s
+	case '0':
+		_, s := number(t.raw(i))
+		return s
+	}
+	s, _ := compact(t.raw(i))
+	return s
+}
+
+// unescape decodes the inside of a string. NUL and lone surrogates become
+// U+FFFD, and damaged says so.
+func unescape(s string) (out string, damaged bool) {
+	b := make([]byte, 0, len(s))
+	for i := 0; i < len(s); i++ {
+		if s[i] != '\\' {
+			b = append(b, s[i])
+			continue
+		}
+		i++
+		switch s[i] {
+		case 'b':
+			b = append(b, '\b')
+		case 'f':
+			b = append(b, '\f')
+		case 'n':
+			b = append(b, '\n')
+		case 'r':
+			b = append(b, '\r')
+		case 't':
+			b = append(b, '\t')
+		case 'u':
+			r, width := codepoint(s, i+1)
+			if r == utf8.RuneError && width < 0 {
+				width, damaged = -width, true
+			}
+			b = utf8.AppendRune(b, r)
+			i += width
+		default:
+			b = append(b, s[i])
+		}
+	}
+	return string(b), damaged
+}
+
+// codepoint reads what follows \u at i: 4 bytes, or 10 for a pair. The width is
+// negative for NUL and a lone surrogate.
+func codepoint(s string, i int) (r rune, width int) {
+	r, _ = hex4(s, i)
+	switch {
+	case r == 0:
+		return utf8.RuneError, -4
+	case r < 0xD800 || r > 0xDFFF:
+		return r, 4
+	case r < 0xDC00 && strings.HasPrefix(s[i+4:], `\u`):
+		if low, ok := hex4(s, i+6); ok && low >= 0xDC00 && low <= 0xDFFF {
+			return (r-0xD800)<<10 | (low - 0xDC00) + 0x10000, 10
+		}
+	}
+	return utf8.RuneError, -4
+}
+
+// compact takes the blanks out of JSON text and replaces escapes of NUL and of
+// lone surrogates by U+FFFD; damaged says whether there were any.
+func compact(s string) (out string, damaged bool) {
+	var b []byte // nil while out is s itself
+	inside, from := false, 0
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case c == '"':
+			inside = !inside
+		case c == '\\':
+			i++
+			if s[i] != 'u' {
+				continue
+			}
+			_, width := codepoint(s, i+1)
+			if width < 0 {
+				b = append(append(b, s[from:i-1]...), "\uFFFD"...)
+				damaged, from = true, i+5
+				width = -width
+			}
+			i += width
+		case c <= ' ' && !inside:
+			b = append(b, s[from:i]...)
+			from = i + 1
+		}
+	}
+	if from == 0 {
+		return s, false
+	}
+	return string(append(b, s[from:]...)), damaged
 }

@@ -24,7 +24,11 @@ its rows:
 
   {"messageId","rows":[{"table","columns":{name:type},"values":{name:value}}],"dropped","error"}
 
-Nothing is loaded, and no server is asked.`,
+Types are string, text, int, float, boolean, datetime, json and array(T); a list
+is printed as a list, JSON text and times as strings. The settings file may hold,
+beside the layout's options, settings.metadata with sourceId, sourceType,
+sourceCategory, destinationId, destinationType and receivedAt: what a workspace
+would know of the events. Nothing is loaded, and no server is asked.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			p := Preview{Type: args[0], Settings: json.RawMessage("{}"), Now: time.Now().UTC()}

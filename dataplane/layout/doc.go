@@ -1,0 +1,16 @@
+// Package layout turns an event into the rows of a warehouse: names, types and
+// order of columns. It is pure: no clock but Meta.Now, no files, no network.
+//
+// It refuses events that are no object, deeper than 128 levels, of more than
+// 200 columns, and names of more than 8 MiB together. Numbers keep their digits;
+// a whole number is written without point or exponent.
+//
+// What a column cannot keep is in its sibling <name>__raw, a text: the JSON text
+// of a string or list with NUL or a lone surrogate (the column has U+FFFD for
+// them), a value whose name became that of a later one, and a time that is none.
+// Of several values it is the list of their JSON texts. The stem is cut to the
+// limit of names, and a name that is taken is numbered: <name>__raw_2.
+//
+// A trait dropped for a later set of traits, and a property with the name of a
+// standard column, are not kept: the layout is defined so.
+package layout

@@ -1,0 +1,192 @@
+package layout
+
+import (
+	"strings"
+
+	"weir/shared/fault"
+)
+
+// maxNames is the most bytes that the names of one event's columns may have
+// together, before they are cut: deep objects with long keys make each name of
+// nearly the size of the event.
+const maxNames = 8 << 20
+
+// walk turns one event into blocks. It is used again for the next event.
+type walk struct {
+	tree
+	d     *Dialect
+	o     *Options
+	m     *Meta
+	calls uint8 // the bit of the event's type in entry.standard
+	cloud bool
+	names *names
+	row   block
+	paths *pathSet
+	name  []byte // the name so far, joined with _
+	path  []byte // the path so far, joined with NUL, when there are paths
+	below int    // where in path that begins what stands below properties or context
+	left  int    // bytes of names
+	err   error
+}
+
+// flat puts the values of the object obj, which stands at the path root of the
+// event, under names that begin with prefix.
+func (w *walk) flat(b *block, prefix string, obj int, o origin, root ...string) {
+	if w.kind(obj) != '{' {
+		return
+	}
+	w.name = append(w.name[:0], prefix...)
+	if w.paths != nil {
+		w.path = append(w.path[:0], w.paths.kind...)
+		for _, k := range root {
+			w.path = append(append(w.path, 0), k...)
+		}
+		w.below = 0
+		if root[0] == "properties" || root[0] == "context" {
+			w.below = len(w.paths.kind) + 1 + len(root[0])
+		}
+	}
+	w.object(b, obj, 0, o)
+}
+
+func (w *walk) object(b *block, obj, level int, o origin) {
+	named, passed := len(w.name), len(w.path)
+	for i := obj + 1; i < int(w.nodes[obj].next); i = int(w.nodes[i].next) {
+		if w.err != nil {
+			return
+		}
+		key := w.key(i)
+		w.name = append(w.name, key...)
+		isPath := false
+		if w.paths != nil {
+			w.path = append(append(w.path, 0), key...)
+			isPath = w.paths.match(w.path, w.below)
+		}
+		switch {
+		case isPath:
+			w.json(b, i, w.d.pathType, o)
+		case w.nodes[i].kind == '{' && (level < 3 || !w.cloud):
+			w.nested(b, i, level, o)
+		case key == "violationErrors" && w.d.violations:
+			w.json(b, i, JSON, o)
+		default:
+			if c, sent, none := w.leaf(i); !none {
+				w.put(b, c, sent, o)
+			}
+		}
+		w.name, w.path = w.name[:named], w.path[:passed]
+	}
+}
+
+func (w *walk) nested(b *block, i, level int, o origin) {
+	if o == fromContext && string(w.name) == "context_traits" {
+		if s, ok := w.letters(i); ok {
+			w.put(b, Column{Type: w.d.long(s), Raw: s}, "", o)
+			return
+		}
+	}
+	w.name = append(w.name, '_')
+	w.object(b, i, level+1, o)
+}
+
+// json puts a value as JSON text.
+func (w *walk) json(b *block, i int, typ Type, o origin) {
+	n := &w.nodes[i]
+	if n.kind == 'n' || n.kind == '"' && n.end-n.start == 2 || n.kind == '[' && n.next == int32(i+1) {
+		return
+	}
+	s, damaged := compact(w.raw(i))
+	sent := ""
+	if damaged {
+		sent = w.raw(i)
+	}
+	w.put(b, Column{Type: typ, Raw: s}, sent, o)
+}
+
+// put names a column as w.name says and puts it, unless the name is that of a
+// standard column of this type of event.
+func (w *walk) put(b *block, c Column, sent string, o origin) {
+	if w.left -= len(w.name); w.left < 0 {
+		w.err = fault.New(fault.Invalid, "the names of the event's columns have more than %d MiB together", maxNames>>20)
+		return
+	}
+	e := w.names.column(w.name)
+	c.Name = e.out
+	if e.standard&w.calls != 0 {
+		if w.calls != callIdentify || o == fromContext || e.out != w.d.std[stdUserID] {
+			return
+		}
+		c.Name = w.d.fold("_user_id")
+	}
+	if c.Name != "" {
+		b.put(c, sent, o)
+	}
+}
+
+// pathSet holds the JSON paths that concern one event, joined with NUL: full
+// ones begin with its type, bare ones with NUL and what stands below properties
+// or context.
+type pathSet struct {
+	kind string
+	set  map[string]bool
+}
+
+func (p *pathSet) match(path []byte, below int) bool {
+	return p.set[string(path)] || below > 0 && p.kind == "track" && len(path) > below && p.set[string(path[below:])]
+}
+
+// prefixed are the types that a path may begin with.
+var prefixed = map[string]bool{"track": true, "identify": true, "page": true, "screen": true, "alias": true, "group": true, "extract": true}
+
+// pathsOf gathers the paths of the settings and of the event's integrations.
+func (w *walk) pathsOf(kind string) *pathSet {
+	if !w.d.paths {
+		return nil
+	}
+	p := &pathSet{kind: kind, set: map[string]bool{}}
+	for _, s := range w.o.JSONPaths {
+		p.add(s)
+	}
+	all := w.get(0, "integrations")
+	if w.kind(all) == '{' {
+		for i := all + 1; i < int(w.nodes[all].next); i = int(w.nodes[i].next) {
+			if k := w.key(i); strings.EqualFold(k, "DATA_WAREHOUSE") || w.d.is(k) {
+				w.addPaths(p, w.at(i, "options", "jsonPaths"))
+			}
+		}
+	}
+	if len(p.set) == 0 {
+		return nil
+	}
+	return p
+}
+
+func (w *walk) addPaths(p *pathSet, i int) {
+	switch w.kind(i) {
+	case '"':
+		s, _ := w.decoded(i)
+		p.add(s)
+	case '[':
+		for k := i + 1; k < int(w.nodes[i].next); k = int(w.nodes[k].next) {
+			if w.nodes[k].kind == '"' {
+				s, _ := w.decoded(k)
+				p.add(s)
+			}
+		}
+	}
+}
+
+// add takes one path, or several with commas.
+func (p *pathSet) add(list string) {
+	for s := range strings.SplitSeq(list, ",") {
+		s = strings.TrimSpace(s)
+		first, _, deep := strings.Cut(s, ".")
+		switch joined := strings.ReplaceAll(s, ".", "\x00"); {
+		case s == "":
+		case deep && prefixed[first]:
+			p.set[joined] = true
+		default:
+			p.set["\x00"+joined] = true
+		}
+	}
+}
