@@ -9,6 +9,11 @@
 // else. Books are part of the journal record that holds the settlements, so
 // they cannot come apart; what is in flight is counted from open frames.
 //
+// Customers' code runs beside the loop, a line per destination, in the order of
+// the frames. A line that is full falls behind and reads its frames again from
+// EVENTS, so that slow code costs neither memory nor anybody else's time. What
+// code refuses is kept in QUARANTINE as it was, and can be replayed from there.
+//
 // It refuses to go on when another owner writes its journal, when the journal
 // is of a newer version, and when EVENTS ends before what the journal has
 // settled. A failed check of the books alarms and never stops delivery.
