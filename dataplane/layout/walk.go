@@ -143,7 +143,7 @@ func (w *walk) pathsOf(kind string) *pathSet {
 	if !w.d.paths {
 		return nil
 	}
-	p := &pathSet{kind: kind, set: map[string]bool{}}
+	p := &pathSet{kind: kind}
 	for _, s := range w.o.JSONPaths {
 		p.add(s)
 	}
@@ -178,6 +178,9 @@ func (w *walk) addPaths(p *pathSet, i int) {
 
 // add takes one path, or several with commas.
 func (p *pathSet) add(list string) {
+	if p.set == nil {
+		p.set = map[string]bool{}
+	}
 	for s := range strings.SplitSeq(list, ",") {
 		s = strings.TrimSpace(s)
 		first, _, deep := strings.Cut(s, ".")
