@@ -63,7 +63,7 @@ func messageID(text []byte, made string) string {
 	if err := json.Unmarshal(e.MessageID, &s); err != nil {
 		s = string(e.MessageID)
 	}
-	if strings.TrimSpace(s) == "" || s == "null" {
+	if strings.TrimSpace(s) == "" || s == "null" || s == "{}" || s == "[]" {
 		return made
 	}
 	return s

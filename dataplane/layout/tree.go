@@ -261,7 +261,7 @@ func (t *tree) decoded(i int) (s string, damaged bool) {
 }
 
 // word is a value as text: a string decoded, a number in its plain form, JSON
-// text of the others; "" for null and what is not there.
+// text of the others; "" for null, an empty object or list, and what is not there.
 func (t *tree) word(i int) string {
 	switch t.kind(i) {
 	case 0, 'n':
@@ -274,6 +274,9 @@ func (t *tree) word(i int) string {
 		return s
 	}
 	s, _ := compact(t.raw(i))
+	if s == "{}" || s == "[]" {
+		return ""
+	}
 	return s
 }
 
