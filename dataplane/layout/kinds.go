@@ -169,10 +169,10 @@ func (r *maker) merge(kind string) {
 			b.add(Column{Name: r.d.fold(name), Type: String, Raw: s}, fromLayout)
 		}
 	}
-	put("uuid_ts", stamp(r.m.Now))
+	put("uuid_ts", r.now)
 	b.cols[0].Type = Datetime
 	if r.d.loadedAt {
-		b.add(Column{Name: r.d.std[stdLoadedAt], Type: Datetime, Raw: stamp(r.m.Now)}, fromLayout)
+		b.add(Column{Name: r.d.std[stdLoadedAt], Type: Datetime, Raw: r.now}, fromLayout)
 	}
 	n := 1
 	for _, p := range []struct{ kind, id string }{{first, r.word(one)}, {"user_id", r.word(two)}} {

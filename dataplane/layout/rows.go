@@ -128,10 +128,9 @@ func (w *walk) beside(b *block, std, i int, s string) {
 func (w *walk) base(users bool) *block {
 	w.row.reset(0, raws{})
 	b := &w.row
-	now := stamp(w.m.Now)
-	b.add(Column{Name: w.d.std[stdUUIDTS], Type: Datetime, Raw: now}, fromLayout)
+	b.add(Column{Name: w.d.std[stdUUIDTS], Type: Datetime, Raw: w.now}, fromLayout)
 	if w.d.loadedAt {
-		b.add(Column{Name: w.d.std[stdLoadedAt], Type: Datetime, Raw: now}, fromLayout)
+		b.add(Column{Name: w.d.std[stdLoadedAt], Type: Datetime, Raw: w.now}, fromLayout)
 	}
 	if !users {
 		w.text(b, stdAnonymousID, w.get(0, "anonymousId"))
@@ -170,7 +169,7 @@ func (w *walk) received(b *block) string {
 	if !w.m.ReceivedAt.IsZero() {
 		return stamp(w.m.ReceivedAt)
 	}
-	return stamp(w.m.Now)
+	return w.now
 }
 
 // context puts the event's context and, unless that is no object, where it
@@ -227,7 +226,8 @@ func (d *Dialect) Rows(o *Options, m Meta, event []byte) (rows []Row, drop strin
 	if err := w.parse(string(event)); err != nil {
 		return nil, "", err
 	}
-	w.d, w.o, w.m, w.left, w.names = d, o, &m, maxNames, d.namesOf(o)
+	w.d, w.o, w.m, w.left, w.names = d, o, m, maxNames, d.namesOf(o)
+	w.now = stamp(m.Now)
 	w.cloud = m.cloud() && m.SourceCategory != "singer" && m.SourceType != "singer"
 	r := &maker{walk: w, rows: make([]Row, 0, 2), unlimited: d.lake || w.word(w.get(0, "channel")) == "sources"}
 	if !r.kinds(strings.ToLower(w.word(w.get(0, "type")))) {

@@ -16,8 +16,9 @@ type walk struct {
 	tree
 	d     *Dialect
 	o     *Options
-	m     *Meta
-	calls uint8 // the bit of the event's type in entry.standard
+	m     Meta
+	now   string // the time of m
+	calls uint8  // the bit of the event's type in entry.standard
 	cloud bool
 	names *names
 	row   block
