@@ -131,7 +131,7 @@ which 'weir dev' writes.`,
 	root.SetOut(c.Out)
 	root.SetErr(c.Err)
 	root.PersistentFlags().Var(&k.output, "output", "how to print results: table, json or yaml")
-	root.AddCommand(newApply(k), newDiff(k), newExport(k), newStatus(k), newLedger(k), newTail(k), newQuery(k), newDLQ(k), newPlane(k), newPreview(k),
+	root.AddCommand(newApply(k), newDiff(k), newExport(k), newStatus(k), newLedger(k), newTail(k), newQuery(k), newDLQ(k), newReplay(k), newPlane(k), newPreview(k),
 		newDev(k), newControlplane(k), newDataplane(k), newTransformWorker())
 	root.AddCommand(c.Commands...)
 	watch(root, k)
