@@ -119,6 +119,8 @@ which 'weir dev' writes.`,
   weir status                 planes, and the revisions they run
   weir ledger                 what became of every event
   weir tail                   events as they pass
+  weir dlq list               what did not arrive, and why
+  weir replay --all           what broke a rule, after it is corrected
   weir query lake 'select 1'  rows of a warehouse`,
 		Version:           c.Version,
 		SilenceUsage:      true,
