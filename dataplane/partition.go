@@ -52,6 +52,8 @@ type partition struct {
 	running atomic.Bool
 	lanes   atomic.Pointer[deliver.Lanes] // the newest
 
+	moving sync.Mutex // held by who moves quarantined events
+
 	mu      sync.Mutex
 	current *pipeline.Pipeline // the newest, also while it is being replaced
 }

@@ -42,6 +42,7 @@ type cursor struct {
 	Partition int    `json:"p"`
 	Seq       uint64 `json:"s"`
 	Item      uint32 `json:"i"`
+	Until     uint64 `json:"u,omitempty"` // the last record that is meant, where that was fixed
 }
 
 func (c cursor) String() string {
@@ -141,7 +142,7 @@ func (v *View) page(c *call, from cursor, limit int, only id.Destination, code s
 				if len(items) == limit || size >= maxBytes {
 					return items, from.String(), nil
 				}
-				from = cursor{string(d), p, l.Seq, l.Item}
+				from = cursor{Key: string(d), Partition: p, Seq: l.Seq, Item: l.Item}
 				if e := l.Delivery.Event; e.Workspace == c.grant.Workspace && within(c.grant.Sources, e.Source) {
 					items, size = append(items, v.item(p, l)), size+len(e.JSON)
 				}
@@ -195,7 +196,7 @@ func (v *View) settle(c *call, do func(Dead, deliver.Filter) (int, error)) (int,
 			s.Destination = d
 		}
 	}
-	places, err := v.places(s.Places)
+	places, err := readPlaces(s.Places, len(v.cfg.Dead))
 	if err != nil {
 		return 0, err
 	}
@@ -214,8 +215,8 @@ func (v *View) settle(c *call, do func(Dead, deliver.Filter) (int, error)) (int,
 	return total, nil
 }
 
-// places reads places by partition.
-func (v *View) places(texts []string) (map[int][]deliver.Place, error) {
+// readPlaces reads places by partition.
+func readPlaces(texts []string, partitions int) (map[int][]deliver.Place, error) {
 	places := map[int][]deliver.Place{}
 	for _, text := range texts {
 		parts := strings.Split(text, "/")
@@ -225,7 +226,7 @@ func (v *View) places(texts []string) (map[int][]deliver.Place, error) {
 		p, err1 := strconv.Atoi(parts[0])
 		seq, err2 := strconv.ParseUint(parts[1], 10, 64)
 		n, err3 := strconv.ParseUint(parts[2], 10, 32)
-		if err1 != nil || err2 != nil || err3 != nil || p < 0 || p >= len(v.cfg.Dead) {
+		if err1 != nil || err2 != nil || err3 != nil || p < 0 || p >= partitions {
 			return nil, badPlace()
 		}
 		places[p] = append(places[p], deliver.Place{Seq: seq, Item: uint32(n)})
@@ -234,5 +235,5 @@ func (v *View) places(texts []string) (map[int][]deliver.Place, error) {
 }
 
 func badPlace() error {
-	return fault.New(fault.Invalid, "A place is partition/record/item, as the list of dead letters names it.")
+	return fault.New(fault.Invalid, "A place is partition/record/item, as the list of these events names it.")
 }

@@ -40,6 +40,9 @@ func TestWrongQuestionsExitWithTwo(t *testing.T) {
 		"dlq list --parked --code x":             "--code is for dead letters",
 		"dlq list --quarantined --destination x": "by --source",
 		"dlq list --source x":                    "--source is for --quarantined",
+		"replay":                                 "say which quarantined events",
+		"replay --dry-run":                       "say which quarantined events",
+		"replay --all --code x":                  "--all goes with neither",
 		"plane invite":                           `required flag(s) "region" not set`,
 		"plane invite --region eu --kind x":      "neither regional nor private",
 		"preview destination":                    "accepts 1 arg(s), received 0",
@@ -57,7 +60,7 @@ func TestWrongQuestionsExitWithTwo(t *testing.T) {
 func TestEveryCommandHelps(t *testing.T) {
 	t.Parallel()
 	s := newShell(t, newFake(t))
-	for _, args := range []string{"", "apply", "diff", "export", "status", "ledger", "tail", "query", "dlq", "dlq list", "dlq redrive", "dlq discard", "plane", "plane invite", "preview", "preview destination", "preview transform"} {
+	for _, args := range []string{"", "apply", "diff", "export", "status", "ledger", "tail", "query", "dlq", "dlq list", "dlq redrive", "dlq discard", "replay", "plane", "plane invite", "preview", "preview destination", "preview transform"} {
 		out := s.must(append(strings.Fields(args), "--help")...)
 		if !strings.Contains(out, "Usage:") {
 			t.Errorf("weir %s --help: %s", args, out)
@@ -191,9 +194,9 @@ func TestLedgerPrintsRowsByName(t *testing.T) {
 	if d := cmp.Diff(want, s.must("ledger", "--output", "json")); d != "" {
 		t.Errorf("json (-want +got):\n%s", d)
 	}
-	want = `WORKSPACE  SOURCE  DESTINATION  ACCEPTED  DUPLICATE  QUARANTINED  DROPPED     ROUTED  ADDED  DELIVERED  PARKED  DEAD  IN FLIGHT  BALANCED
-acme       web     -                  10          1            0  0                0      0          0       0     0          0  yes
-acme       web     hook                0          0            0  filtered 1       9      0          6       0     1          1  yes
+	want = `WORKSPACE  SOURCE  DESTINATION  ACCEPTED  REPLAYED  DUPLICATE  QUARANTINED  DROPPED     ROUTED  ADDED  DELIVERED  PARKED  DEAD  IN FLIGHT  BALANCED
+acme       web     -                  10         0          1            0  0                0      0          0       0     0          0  yes
+acme       web     hook                0         0          0            0  filtered 1       9      0          6       0     1          1  yes
 `
 	if d := cmp.Diff(want, s.must("ledger", "--workspace", "acme")); d != "" {
 		t.Errorf("table (-want +got):\n%s", d)

@@ -228,19 +228,10 @@ func (k *console) moveDead(ctx context.Context, c choice, action capability.Acti
 	if err != nil {
 		return err
 	}
-	chosen, err := choose(ctx, control, c.workspace)
+	w, err := only(ctx, control, c)
 	if err != nil {
 		return err
 	}
-	if c.destination != "" {
-		if chosen, err = having(chosen, c.destination); err != nil {
-			return err
-		}
-	}
-	if len(chosen) > 1 {
-		return usage("name the workspace with --workspace; %s", thereAre("workspaces", chosen, func(w remote.Workspace) string { return w.Name }))
-	}
-	w := chosen[0]
 	view, err := control.View(ctx, w.Name, action)
 	if err != nil {
 		return err
@@ -259,6 +250,23 @@ func (k *console) moveDead(ctx context.Context, c choice, action capability.Acti
 	}
 	k.say("%d %s.", n, done)
 	return nil
+}
+
+// only returns the one workspace that a choice is about.
+func only(ctx context.Context, control *remote.Control, c choice) (remote.Workspace, error) {
+	chosen, err := choose(ctx, control, c.workspace)
+	if err != nil {
+		return remote.Workspace{}, err
+	}
+	if c.destination != "" {
+		if chosen, err = having(chosen, c.destination); err != nil {
+			return remote.Workspace{}, err
+		}
+	}
+	if len(chosen) > 1 {
+		return remote.Workspace{}, usage("name the workspace with --workspace; %s", thereAre("workspaces", chosen, func(w remote.Workspace) string { return w.Name }))
+	}
+	return chosen[0], nil
 }
 
 // having returns the workspaces that have a destination of that name.
