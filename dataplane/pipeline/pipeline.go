@@ -33,6 +33,7 @@ type Seen interface {
 	First(k dedupe.Key, pos dedupe.Pos, at time.Time) (bool, error)
 	Snapshot(ctx context.Context, journalSeq uint64) error
 	Position() uint64
+	Jumped() bool // the last frame's time is far ahead of the clock: nothing is forgotten
 }
 
 // Lanes delivers; *deliver.Lanes is one.

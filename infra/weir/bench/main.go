@@ -40,6 +40,7 @@ func run(ctx context.Context, args []string, out, errs io.Writer) int {
 	asJSON := fl.Bool("json", false, "print JSON instead of a table")
 	dir := fl.String("dir", "", "where the run's directory is made, on the disk to be measured (else the system's temporary directory)")
 	stall := fl.Duration("stall", 30*time.Second, "how long without an arrival until what is missing counts as lost")
+	profiles := fl.String("profile", "", "a directory for weir's CPU profile of every full load")
 	if err := fl.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
 			return 0
@@ -52,7 +53,7 @@ func run(ctx context.Context, args []string, out, errs io.Writer) int {
 	}
 	ctx, cancel := context.WithTimeout(ctx, mostTime)
 	defer cancel()
-	b := &bench{weir: *weir, paced: 20 * time.Second, full: 5 * time.Second, stall: *stall, errs: errs}
+	b := &bench{weir: *weir, paced: 20 * time.Second, full: 5 * time.Second, stall: *stall, profiles: *profiles, errs: errs}
 	if *seconds > 0 {
 		b.paced = time.Duration(*seconds * float64(time.Second))
 		b.full = b.paced
