@@ -204,6 +204,8 @@ func TestReplayAndRemoveGoOnWhereTheyEnded(t *testing.T) {
 	in(t, func(t *testing.T, w *world) {
 		w.workers(func(int) (time.Duration, bool) { return time.Millisecond, false })
 		pr := w.start()
+		w.some(1)
+		w.settled(pr) // so that the partition has its owner
 		const records, each = 7, 300
 		for n := range records {
 			var broken []event.Event
