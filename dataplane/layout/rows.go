@@ -142,10 +142,10 @@ func (w *walk) base(users bool) *block {
 		w.moment(b, stdTimestamp, w.get(0, "timestamp"))
 		w.moment(b, stdOriginalTimestamp, w.get(0, "originalTimestamp"))
 	}
-	b.add(Column{Name: w.d.std[stdReceivedAt], Type: Datetime, Raw: w.received(b)}, fromLayout)
+	b.add(Column{Name: w.d.std[stdReceivedAt], Type: Datetime, Raw: w.received()}, fromLayout)
 	ctx := w.get(0, "context")
 	request, passed := w.get(0, "request_ip"), w.get(ctx, "ip")
-	if k := w.kind(passed); k == '{' || k == '[' {
+	if w.kind(passed) == '{' { // its values are columns of the context
 		passed = -1
 	}
 	w.text(b, stdRequestIP, request)
@@ -158,13 +158,12 @@ func (w *walk) base(users bool) *block {
 	return b
 }
 
-func (w *walk) received(b *block) string {
-	i := w.get(0, "receivedAt")
-	if s := w.word(i); s != "" {
-		if iso, ok := isoTime(s); ok && w.kind(i) == '"' {
+// received is the time that the event or the caller says, else that of now.
+func (w *walk) received() string {
+	if i := w.get(0, "receivedAt"); w.kind(i) == '"' {
+		if iso, ok := isoTime(w.word(i)); ok {
 			return iso
 		}
-		w.beside(b, stdReceivedAt, i, s)
 	}
 	if !w.m.ReceivedAt.IsZero() {
 		return stamp(w.m.ReceivedAt)
@@ -205,8 +204,12 @@ func NewMessageID() string { return "auto-" + uuid.NewString() }
 
 var walks = sync.Pool{New: func() any { return &walk{} }}
 
-// maxKept is the most values of an event whose memory is kept for the next.
-const maxKept = 4096
+// maxKept and maxWide are the most values of an event, and columns of a row,
+// whose memory is kept for the next.
+const (
+	maxKept = 4096
+	maxWide = 256
+)
 
 // Rows makes the rows of an event. drop is a code when the layout has no rows
 // for it; err is fault.Invalid and never quotes the event.
@@ -216,7 +219,7 @@ func (d *Dialect) Rows(o *Options, m Meta, event []byte) (rows []Row, drop strin
 		if cap(w.nodes) > maxKept {
 			w.nodes = nil
 		}
-		if cap(w.row.cols) > maxKept || cap(w.name) > maxKept {
+		if cap(w.row.cols) > maxWide || cap(w.name) > maxKept {
 			w.row, w.name, w.path = block{}, nil, nil
 		}
 		clear(w.row.cols[:cap(w.row.cols)])
