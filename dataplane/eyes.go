@@ -27,7 +27,7 @@ func (d *DataPlane) eyes(g *guard.Guard, again func(context.Context, []event.Eve
 		Live: &d.live, Previews: view.Previews{Destination: previewDraft, Transformation: d.previewCode}, Warehouses: loads{d}, Dial: d.dialer(g), Healthy: d.ready, Log: d.cfg.Log,
 	}
 	for _, p := range d.partitions {
-		cfg.Dead = append(cfg.Dead, p)
+		cfg.Dead = append(cfg.Dead, deadLetters{p, again})
 		cfg.Parked = append(cfg.Parked, parkedShelf{p})
 		cfg.Quarantine = append(cfg.Quarantine, quarantineShelf{p})
 		cfg.Broken = append(cfg.Broken, quarantineMoves{p, again})
@@ -78,6 +78,17 @@ func (s quarantineShelf) List(ctx context.Context, f view.HeldFilter, after deli
 		return held, deliver.Place{}, nil
 	}
 	return held, found[len(found)-1].Place, nil
+}
+
+// deadLetters is a partition's dead letters.
+type deadLetters struct {
+	*partition
+	again func(context.Context, []event.Event) error
+}
+
+// Retransform sends them from their originals.
+func (l deadLetters) Retransform(ctx context.Context, f deliver.Filter) (int, error) {
+	return l.retransform(ctx, f, l.again)
 }
 
 // quarantineMoves moves a partition's quarantined events.

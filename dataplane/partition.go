@@ -210,6 +210,15 @@ func (p *partition) Redrive(ctx context.Context, f deliver.Filter) (int, error) 
 	return now.Redrive(ctx, f)
 }
 
+// retransform sends the originals of dead letters again.
+func (p *partition) retransform(ctx context.Context, f deliver.Filter, again func(context.Context, []event.Event) error) (int, error) {
+	now, err := p.now()
+	if err != nil {
+		return 0, err
+	}
+	return now.Retransform(ctx, f, again)
+}
+
 // Discard drops dead letters.
 func (p *partition) Discard(ctx context.Context, f deliver.Filter) (int, error) {
 	now, err := p.now()

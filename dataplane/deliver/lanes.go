@@ -337,7 +337,7 @@ func (l *Lanes) Offer(ctx context.Context, ds []Delivery) error {
 }
 
 // sizeOf is what a delivery costs in memory, in bytes.
-func sizeOf(d *Delivery) int64 { return int64(len(d.Event.JSON)) + 512 }
+func sizeOf(d *Delivery) int64 { return int64(len(d.Event.JSON)+len(d.Original)) + 512 }
 
 // Confirmed says that the journal holds the settlements of every PARKED record
 // of dest up to floor, so that they may be purged. It does not block.

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"fmt"
@@ -65,13 +66,13 @@ func (h *handover) add(s *share) {
 	for _, want := range s.open {
 		at := s.at[want.index]
 		if s.chain == nil {
-			h.deliver(s, want, s.events[at])
+			h.deliver(s, want, s.events[at], nil)
 			continue
 		}
 		made := s.outs[at]
 		switch end, ended := s.ends[at]; {
 		case want.output > 0 && len(made) > 1 && int(want.output) <= len(made):
-			h.deliver(s, want, made[want.output-1])
+			h.deliver(s, want, made[want.output-1], s.events[at].JSON)
 		case want.output > 0:
 			h.settle(s, want, deliver.EndDropped, codeOtherCode)
 		case ended && end.Quarantined:
@@ -85,12 +86,12 @@ func (h *handover) add(s *share) {
 		case ended:
 			h.settle(s, want, deliver.EndDropped, end.Code)
 		case len(made) == 1:
-			h.deliver(s, want, made[0])
+			h.deliver(s, want, made[0], s.events[at].JSON)
 		default:
 			of = append(of, want.index)
 			for i, e := range made {
 				outs[i] = append(outs[i], want.index)
-				h.deliver(s, wanted{want.index, uint32(i) + 1}, e)
+				h.deliver(s, wanted{want.index, uint32(i) + 1}, e, s.events[at].JSON)
 			}
 		}
 	}
@@ -128,10 +129,14 @@ func (h *handover) show(o *owner, of []*share) {
 	}
 }
 
-func (h *handover) deliver(s *share, want wanted, e event.Event) {
+// deliver adds e, which code made of the JSON was; nil: no code.
+func (h *handover) deliver(s *share, want wanted, e event.Event, was []byte) {
+	if want.output == 0 && bytes.Equal(was, e.JSON) {
+		was = nil
+	}
 	h.deliveries = append(h.deliveries, deliver.Delivery{
 		Ref:         deliver.Ref{Frame: s.frame, Index: want.index, Output: want.output},
-		Destination: s.book.Destination, Revision: s.revision, Read: time.Now(), Event: e,
+		Destination: s.book.Destination, Revision: s.revision, Read: time.Now(), Event: e, Original: was,
 	})
 }
 

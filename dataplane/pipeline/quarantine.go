@@ -169,14 +169,8 @@ func (p *Pipeline) keepRest(ctx context.Context, source id.Source, seq uint64, e
 // replayed is a quarantined event as it is sent again; false: it would break
 // the same rule, or go nowhere and be lost.
 func (p *Pipeline) replayed(e event.Event) (event.Event, bool) {
-	r, _ := p.cfg.Route(e.Workspace, e.Source)
-	if r == nil {
+	if !p.connected(e) {
 		return e, false
-	}
-	if e.Destination != "" {
-		if _, ok := r.Destination(e.Destination); !ok {
-			return e, false
-		}
 	}
 	if e.Destination == "" {
 		m, err := event.Single(e.JSON)
@@ -221,4 +215,15 @@ func (p *Pipeline) broken(ctx context.Context, c Choice, from uint64, fn func(se
 		}
 	}
 	return ctx.Err()
+}
+
+// connected reports whether e has a way to go: its source is there, and a
+// connection to the destination that it concerns, if it does concern one.
+func (p *Pipeline) connected(e event.Event) bool {
+	r, _ := p.cfg.Route(e.Workspace, e.Source)
+	if r == nil || e.Destination == "" {
+		return r != nil
+	}
+	_, ok := r.Destination(e.Destination)
+	return ok
 }

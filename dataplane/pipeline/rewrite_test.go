@@ -3,6 +3,7 @@ package pipeline_test
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -264,5 +265,42 @@ func TestReplayAndRemoveGoOnWhereTheyEnded(t *testing.T) {
 		if _, _, err := pr.p.Remove(t.Context(), choice, pipeline.Span{}); fault.KindOf(err) != fault.Unavailable {
 			t.Errorf("Remove of a partition that does not run: %v", err)
 		}
+	})
+}
+
+// TestADeadLetterIsSentFromItsOriginal: what code made of an event is refused by
+// the destination, and the event goes through the code again.
+func TestADeadLetterIsSentFromItsOriginal(t *testing.T) {
+	in(t, func(t *testing.T, w *world) {
+		const was = `{"messageId":"m1","type":"track","userId":"u","event":"E"}`
+		w.workers(func(int) (time.Duration, bool) { return time.Millisecond, false })
+		w.answers(coded, always(400, time.Millisecond))
+		pr := w.start()
+		w.append([]event.Event{{Workspace: ws, Source: source, MessageID: "m1", User: "u", Type: "track", ReceivedAt: time.Unix(1700000000, 0).UTC(), JSON: []byte(was)}})
+		w.wait("it is dead", func() bool { return row(pr, coded).Dead == 1 })
+		pr.crash()
+		w.answers(coded, nil)
+		pr = w.start()
+		send := func(_ context.Context, events []event.Event) error { w.append(events); return nil }
+		filter := deliver.Filter{Workspace: ws, Destination: coded}
+		w.wait("the partition runs", func() bool { _, err := pr.p.Lag(t.Context()); return err == nil })
+		if n, err := pr.p.Retransform(t.Context(), filter, send); n != 1 || err != nil {
+			t.Errorf("Retransform = %d, %v, want 1", n, err)
+		}
+		w.wait("it is delivered", func() bool { return row(pr, coded).Delivered == 1 })
+		w.balanced(pr)
+		if r := row(pr, coded); r.Routed != 2 || r.Dead != 0 || r.Dropped["retransformed"] != 1 {
+			t.Errorf("book %+v, want 2 routed and 1 dropped as retransformed", r)
+		}
+		if own := row(pr, ""); own.Accepted != 1 || own.Replayed != 1 || own.Duplicate != 0 {
+			t.Errorf("the source's book is %+v, want 1 accepted and 1 replayed", own)
+		}
+		if got := w.at(coded); len(got) != 1 || strings.Count(got[0].what, "'") != 1 || !strings.HasPrefix(got[0].what, `{"messageId":"m1",`) {
+			t.Errorf("arrived %v, want what the code makes of the original", got)
+		}
+		if got := len(w.at(steady)); got != 1 {
+			t.Errorf("the neighbour got %d events, want 1", got)
+		}
+		pr.stop()
 	})
 }

@@ -166,21 +166,32 @@ type selection struct {
 	Places      []string       `json:"places"`
 	Code        string         `json:"code"`
 	All         bool           `json:"all"`
+	Retransform bool           `json:"retransform"` // only of redrive
 }
 
 func (v *View) redrive(c *call) (any, error) {
-	n, err := v.settle(c, func(d Dead, f deliver.Filter) (int, error) { return d.Redrive(c.Context(), f) })
+	n, err := v.settle(c, func(d Dead, f deliver.Filter, s selection) (int, error) {
+		if s.Retransform {
+			return d.Retransform(c.Context(), f)
+		}
+		return d.Redrive(c.Context(), f)
+	})
 	return map[string]int{"moved": n}, err
 }
 
 func (v *View) discard(c *call) (any, error) {
-	n, err := v.settle(c, func(d Dead, f deliver.Filter) (int, error) { return d.Discard(c.Context(), f) })
+	n, err := v.settle(c, func(d Dead, f deliver.Filter, s selection) (int, error) {
+		if s.Retransform {
+			return 0, fault.New(fault.Invalid, "What is discarded is not retransformed.")
+		}
+		return d.Discard(c.Context(), f)
+	})
 	return map[string]int{"discarded": n}, err
 }
 
 // settle does something with the chosen dead letters of every partition. When a
 // partition fails, those before it are done; the same call again does the rest.
-func (v *View) settle(c *call, do func(Dead, deliver.Filter) (int, error)) (int, error) {
+func (v *View) settle(c *call, do func(Dead, deliver.Filter, selection) (int, error)) (int, error) {
 	var s selection
 	if err := decode(c.Request, &s); err != nil {
 		return 0, err
@@ -206,7 +217,7 @@ func (v *View) settle(c *call, do func(Dead, deliver.Filter) (int, error)) (int,
 			if len(s.Places) > 0 && len(places[p]) == 0 {
 				continue
 			}
-			n, err := do(v.cfg.Dead[p], deliver.Filter{Workspace: c.grant.Workspace, Destination: d, Code: s.Code, Places: places[p]})
+			n, err := do(v.cfg.Dead[p], deliver.Filter{Workspace: c.grant.Workspace, Destination: d, Code: s.Code, Places: places[p]}, s)
 			if total += n; err != nil {
 				return total, fmt.Errorf("dead letters of partition %d: %w", p, err)
 			}

@@ -52,6 +52,8 @@ type Config struct {
 type Dead interface {
 	List(ctx context.Context, f deliver.Filter, after deliver.Place, limit int) ([]deliver.DeadLetter, error)
 	Redrive(ctx context.Context, f deliver.Filter) (moved int, err error)
+	// Retransform sends the originals through the transformations again.
+	Retransform(ctx context.Context, f deliver.Filter) (moved int, err error)
 	Discard(ctx context.Context, f deliver.Filter) (discarded int, err error)
 }
 

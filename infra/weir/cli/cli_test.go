@@ -34,6 +34,8 @@ func TestWrongQuestionsExitWithTwo(t *testing.T) {
 		"dlq":                                    "say what to do: list, redrive, discard",
 		"dlq drop":                               `unknown command "drop"`,
 		"dlq redrive":                            "say which dead letters",
+		"dlq redrive --retransform":              "say which dead letters",
+		"dlq discard --all --retransform":        "unknown flag: --retransform",
 		"dlq discard --all --code x":             "say which dead letters",
 		"dlq list --limit 0":                     "--limit must be at least 1",
 		"dlq list --parked --quarantined":        "choose one of",
@@ -229,8 +231,11 @@ func TestDeadLettersAreListedAndMoved(t *testing.T) {
 	if out := s.must("dlq", "discard", "--workspace", "acme", "--place", "0/81/1", "--place", "0/81/2", "--output", "json"); out != `{"discarded":3}`+"\n" {
 		t.Error(out)
 	}
+	if out := s.must("dlq", "redrive", "--destination", "hook", "--code", "x", "--retransform"); out != "3 sent again.\n" {
+		t.Error(out)
+	}
 	hook := string(f.workspaces["acme"].Destinations[0].ID)
-	want := []remote.Selection{{Destination: hook, Places: []string{}, All: true}, {Places: []string{"0/81/1", "0/81/2"}}}
+	want := []remote.Selection{{Destination: hook, Places: []string{}, All: true}, {Places: []string{"0/81/1", "0/81/2"}}, {Destination: hook, Places: []string{}, Code: "x", Retransform: true}}
 	if d := cmp.Diff(want, f.selections); d != "" {
 		t.Errorf("selections (-want +got):\n%s", d)
 	}

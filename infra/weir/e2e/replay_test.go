@@ -1,8 +1,10 @@
 package e2e_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -91,5 +93,51 @@ func TestWhatCodeRefusedArrivesOnceTheCodeIsCorrected(t *testing.T) {
 	}
 	if out := weir("replay", "--all", "--output", "json"); !strings.HasPrefix(out, `{"replayed":0}`) {
 		t.Errorf("a second replay: %s", out)
+	}
+}
+
+// TestADeadLetterStartsFromItsOriginal: a destination refuses what a
+// transformation made; the corrected one makes something else of the original.
+func TestADeadLetterStartsFromItsOriginal(t *testing.T) {
+	t.Parallel()
+	hook := newSink(t)
+	hook.set(func(w http.ResponseWriter, _ *http.Request, body []byte) bool {
+		if bytes.Contains(body, []byte(`"wrong":true`)) {
+			w.WriteHeader(http.StatusBadRequest)
+			return true
+		}
+		return false
+	})
+	dir := t.TempDir()
+	_, in := dev(t, dir, codeConfig(hook.URL, `delete event.properties; event.wrong = true;`))
+	weir := func(args ...string) string {
+		t.Helper()
+		return run(t, 0, "", append(args, "--data-dir", in.Dir)...)
+	}
+	accept(t, in.Gateway, "/v1/track", "wk_web", `{"userId":"u","event":"Bought","messageId":"m","properties":{"n":12345678901234567890}}`)
+	until(t, "it is dead", func() bool { return bookOf(t, in, "web", "hook").Dead == 1 })
+	weir("dlq", "redrive", "--destination", "hook", "--all")
+	until(t, "it is refused again, since it is sent as it was made", func() bool {
+		return strings.Contains(weir("dlq", "list", "--output", "json"), `"wrong":true`) && bookOf(t, in, "web", "hook").Dead == 1
+	})
+	file := filepath.Join(dir, "corrected.yaml")
+	write(t, file, codeConfig(hook.URL, `event.properties.corrected = true;`))
+	weir("apply", "-f", file)
+	if out := weir("dlq", "redrive", "--destination", "hook", "--all", "--retransform"); out != "1 sent again.\n" {
+		t.Errorf("redrive: %s", out)
+	}
+	until(t, "it is delivered", func() bool { return bookOf(t, in, "web", "hook").Delivered == 1 })
+	var corrected int
+	for _, a := range hook.all() {
+		if bytes.Contains(a.Body, []byte(`"n":12345678901234567890`)) && bytes.Contains(a.Body, []byte(`"corrected":true`)) {
+			corrected++
+		}
+	}
+	if corrected != 1 || len(hook.all()) != 2 {
+		t.Errorf("%d of %d arrivals are corrected, want 1 of 2: the other is the neighbour's", corrected, len(hook.all()))
+	}
+	b, own := bookOf(t, in, "web", "hook"), bookOf(t, in, "web", "")
+	if b.Dead != 0 || b.Routed != 2 || b.Dropped["retransformed"] != 1 || !b.Balanced || own.Accepted != 1 || own.Replayed != 1 || !own.Balanced {
+		t.Errorf("books %+v and %+v, want 1 dropped as retransformed and 1 replayed", b, own)
 	}
 }

@@ -49,6 +49,7 @@ type Selection struct {
 	Places      []string `json:"places"`
 	Code        string   `json:"code"`
 	All         bool     `json:"all"`
+	Retransform bool     `json:"retransform,omitempty"` // Redrive only: from before transformations
 }
 
 // BrokenSelection names quarantined events: those at Places, or those of a
