@@ -67,6 +67,7 @@ func New(cfg Config) (*Lanes, error) {
 		dead:   newAppender(kindDead, "DEAD", cfg.Dead, cfg.Backlog, instance, cfg.Log),
 	}
 	l.moving <- struct{}{}
+	l.parked.pace = parkPace
 	l.parked.take, l.parked.done = l.takeParked, l.parkedDone
 	l.dead.take, l.dead.done = func(_ *lane, es []*entry) []*entry { return es }, l.deadDone
 	return l, nil

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"hash/crc32"
 	"iter"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/klauspost/compress/s2"
@@ -74,25 +76,49 @@ func checksum(data []byte) uint32 {
 	return crc32.Update(crc32.Checksum(data[:2], castagnoli), castagnoli, data[6:])
 }
 
+// bodies are what records are put together in. Those of oversized deliveries are
+// not kept.
+var bodies = sync.Pool{New: func() any { return new([]byte) }}
+
+const keptBody = 2 * recordBytes
+
 // encode writes r: version, flags, checksum, mark, content.
 func (r *record) encode() []byte {
-	body := make([]byte, 0, 4<<10)
-	body = append(body, byte(r.kind), flag(r.discarded))
+	scratch := bodies.Get().(*[]byte)
+	body := append((*scratch)[:0], byte(r.kind), flag(r.discarded))
 	body = binary.AppendUvarint(body, uint64(len(r.items)))
 	for i := range r.items {
 		body = r.items[i].append(body)
 	}
 	body = append(body, r.damaged...)
-	out := make([]byte, 6, 6+20+len(body))
-	out[0] = recordVersion
+	var head [6 + 8 + binary.MaxVarintLen64]byte
+	out := append(head[:0], recordVersion, 0, 0, 0, 0, 0)
 	out = binary.BigEndian.AppendUint64(out, r.mark.instance)
 	out = binary.AppendUvarint(out, r.mark.counter)
 	if len(body) >= 1<<10 {
 		out[1] = packed
-		body = s2.Encode(nil, body)
+		out = pack(out, body)
+	} else {
+		out = append(out, body...)
 	}
-	out = append(out, body...)
 	binary.BigEndian.PutUint32(out[2:], checksum(out))
+	if cap(body) <= keptBody {
+		*scratch = body
+		bodies.Put(scratch)
+	}
+	return out
+}
+
+// pack returns head followed by body packed, in memory of its own.
+func pack(head, body []byte) []byte {
+	scratch := bodies.Get().(*[]byte)
+	space := slices.Grow((*scratch)[:0], s2.MaxEncodedLen(len(body)))
+	small := s2.Encode(space[:cap(space)], body)
+	out := append(append(make([]byte, 0, len(head)+len(small)), head...), small...)
+	if cap(space) <= keptBody {
+		*scratch = space
+		bodies.Put(scratch)
+	}
 	return out
 }
 

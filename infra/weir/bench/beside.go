@@ -28,7 +28,7 @@ func (b *bench) beside(ctx context.Context, tmp string) error {
 		return err
 	}
 	defer hole.close()
-	if _, err := b.startWeir(ctx, tmp, "beside", besideConfig(b.sink.url, hole.url())); err != nil {
+	if _, err := b.startWeir(ctx, tmp, partBeside, besideConfig(b.sink.url, hole.url())); err != nil {
 		return err
 	}
 	if err := b.rows(ctx); err != nil {

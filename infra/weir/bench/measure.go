@@ -38,6 +38,7 @@ type bench struct {
 	paced, full time.Duration // of a phase
 	stall       time.Duration // without an arrival, a drain is given up
 	profiles    string        // directory; "" is none
+	only        string        // a part; "" is all
 	errs        io.Writer
 	report      report
 
@@ -104,16 +105,21 @@ func (b *bench) measure(ctx context.Context, dir string) (err error) {
 		return err
 	}
 	defer b.endWeir()
-	if err := b.webhook(ctx, tmp, bareReady); err != nil {
-		return err
+	if b.only != partBeside {
+		if err := b.webhook(ctx, tmp, bareReady); err != nil {
+			return err
+		}
+		b.endWeir()
 	}
-	b.endWeir()
+	if b.only == partWebhook {
+		return nil
+	}
 	return b.beside(ctx, tmp)
 }
 
 // webhook measures what goes to one webhook.
 func (b *bench) webhook(ctx context.Context, tmp string, bareReady time.Duration) error {
-	took, err := b.startWeir(ctx, tmp, "webhook", fmt.Appendf(nil, webhookConfig, b.sink.url))
+	took, err := b.startWeir(ctx, tmp, partWebhook, fmt.Appendf(nil, webhookConfig, b.sink.url))
 	if err != nil {
 		return err
 	}

@@ -16,8 +16,8 @@ import (
 // sampleEvery is how often the memory of weir is looked at.
 const sampleEvery = 500 * time.Millisecond
 
-// watch samples weir's memory until stop, and takes a CPU profile of a full load
-// where profiles are wanted.
+// watch samples weir's memory until stop, and takes a CPU profile of a full load,
+// or beside black holes, where profiles are wanted.
 func (b *bench) watch(ctx context.Context, p phase) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	var wg sync.WaitGroup
@@ -36,7 +36,7 @@ func (b *bench) watch(ctx context.Context, p phase) (stop func()) {
 		}
 	})
 	var broken error
-	if b.profiles != "" && p.rate == 0 {
+	if b.profiles != "" && (p.rate == 0 || p.key == besideKey) {
 		wg.Go(func() { broken = b.profile(ctx, p) })
 	}
 	return func() {
