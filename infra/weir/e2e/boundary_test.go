@@ -238,25 +238,9 @@ func TestNothingOfAnEventCrossesTheBoundary(t *testing.T) {
 	nothingAbove(t, r)
 }
 
-// TestNothingOfCodeAndRowsCrossesTheBoundary marks every value, lets code fail
-// that throws and logs what it is given, lets loads fail, and asks for rows.
-func TestNothingOfCodeAndRowsCrossesTheBoundary(t *testing.T) {
-	hook := newSink(t)
-	hook.set(func(w http.ResponseWriter, _ *http.Request, body []byte) bool {
-		if bytes.Contains(body, []byte("REFUSE")) {
-			w.WriteHeader(http.StatusUnprocessableEntity)
-			return true
-		}
-		return false
-	})
-	r := startRolesThrough(t)
-	write(t, filepath.Join(r.dir, "plane", "damaged.duckdb"), strings.Repeat(mark+" is no database. ", 1000))
-	t.Setenv("WEIR_SECRET_DB", mark+"password")
-	_, port, err := net.SplitHostPort(freePort(t)) // where nothing listens
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.apply(0, fmt.Sprintf(`workspace: acme
+// leaky is code that gives away what it can, and warehouses of which two fail;
+// %q is a webhook's address and %s a port where nothing listens.
+const leaky = `workspace: acme
 region: eu
 sources:
   - { name: web, type: http, writeKey: wk_web }
@@ -287,7 +271,27 @@ connections:
   - { source: web, destination: lake }
   - { source: web, destination: damaged }
   - { source: web, destination: closed }
-`, hook.URL, port))
+`
+
+// TestNothingOfCodeAndRowsCrossesTheBoundary marks every value, lets code fail
+// that throws and logs what it is given, lets loads fail, and asks for rows.
+func TestNothingOfCodeAndRowsCrossesTheBoundary(t *testing.T) {
+	hook := newSink(t)
+	hook.set(func(w http.ResponseWriter, _ *http.Request, body []byte) bool {
+		if bytes.Contains(body, []byte("REFUSE")) {
+			w.WriteHeader(http.StatusUnprocessableEntity)
+			return true
+		}
+		return false
+	})
+	r := startRolesThrough(t)
+	write(t, filepath.Join(r.dir, "plane", "damaged.duckdb"), strings.Repeat(mark+" is no database. ", 1000))
+	t.Setenv("WEIR_SECRET_DB", mark+"password")
+	_, port, err := net.SplitHostPort(freePort(t)) // where nothing listens
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.apply(0, fmt.Sprintf(leaky, hook.URL, port))
 	gateway := "http://" + r.gateway
 	cli := []string{"--control", "http://" + r.http, "--token", r.token}
 	ask := func(want int, args ...string) string {

@@ -159,8 +159,36 @@ export function transformEvent(event) {
 		p, in = dev(t, dir, config, ports...)
 	}
 	l.stop()
-	want, copies, dropped := map[string]bool{}, int64(0), int64(0)
-	for mid := range l.acked {
+	want, copies, dropped := outputs(t, l.acked)
+	until(t, "every output at the webhook", func() bool {
+		ids := hook.ids()
+		for mid := range want {
+			if ids[mid] == 0 {
+				return false
+			}
+		}
+		return true
+	})
+	inOrder(t, hook)
+	// What was kept and never acknowledged may be there, too.
+	until(t, "every output as a row", func() bool { return rowCount(t, in, "tracks") >= int64(len(want)) })
+	for _, destination := range []string{"hook", "lake"} {
+		until(t, "a balanced book of "+destination, func() bool {
+			b := bookOf(t, in, "web", destination)
+			return b.Balanced && b.InFlight == 0 && b.Parked == 0 && b.Quarantined == 0 && b.Dead == 0 && b.Routed >= int64(len(l.acked)) &&
+				b.Delivered >= int64(len(want)) && b.Added >= copies && b.Dropped["transformation_dropped"] >= dropped
+		})
+	}
+	rowsOnce(t, in, want)
+	t.Logf("%d acknowledged, %d outputs", len(l.acked), len(want))
+}
+
+// outputs lists what becomes of acknowledged events: the ids of outputs, how
+// many of these are copies, and how many events are dropped.
+func outputs(t *testing.T, acked map[string]bool) (want map[string]bool, copies, dropped int64) {
+	t.Helper()
+	want = map[string]bool{}
+	for mid := range acked {
 		var u, n int
 		if _, err := fmt.Sscanf(mid, "u%d-%d", &u, &n); err != nil {
 			t.Fatal(err)
@@ -175,33 +203,20 @@ export function transformEvent(event) {
 		}
 		want[mid] = true
 	}
-	until(t, "every output at the webhook", func() bool {
-		ids := hook.ids()
-		for mid := range want {
-			if ids[mid] == 0 {
-				return false
-			}
+	return want, copies, dropped
+}
+
+// rowsOnce checks that each id has one row in tracks and one in its event table.
+func rowsOnce(t *testing.T, in installation, want map[string]bool) {
+	t.Helper()
+	const both = "(select id from load union all select id from copy)"
+	for _, table := range []string{"tracks", both} {
+		if got := query(t, in, "lake", "select count(*) - count(distinct id) as twice from "+table)[0]; got != `{"twice":0}` {
+			t.Errorf("rows beyond the first of an id in %s: %s", table, got)
 		}
-		return true
-	})
-	inOrder(t, hook)
-	// A request without an answer may have been kept without being counted as acknowledged: at most one a user, which was then repeated or never answered.
-	until(t, "every output as a row", func() bool { return rowCount(t, in, "tracks") >= int64(len(want)) })
-	for _, destination := range []string{"hook", "lake"} {
-		until(t, "a balanced book of "+destination, func() bool {
-			b := bookOf(t, in, "web", destination)
-			return b.Balanced && b.InFlight == 0 && b.Parked == 0 && b.Quarantined == 0 && b.Dead == 0 && b.Routed >= int64(len(l.acked)) &&
-				b.Delivered >= int64(len(want)) && b.Added >= copies && b.Dropped["transformation_dropped"] >= dropped
-		})
-	}
-	if got := strings.Join(query(t, in, "lake", "select count(*) - count(distinct id) as twice from (select id from load union all select id from copy)"), "|"); got != `{"twice":0}` {
-		t.Errorf("rows of one event id in the event tables: %s", got)
-	}
-	if got := query(t, in, "lake", "select count(*) - count(distinct id) as twice from tracks")[0]; got != `{"twice":0}` {
-		t.Errorf("rows of one event id in tracks: %s", got)
 	}
 	rows := map[string]bool{}
-	for _, line := range query(t, in, "lake", "select t.id from tracks t join (select id from load union all select id from copy) e on t.id = e.id") {
+	for _, line := range query(t, in, "lake", "select t.id from tracks t join "+both+" e on t.id = e.id") {
 		rows[field(t, line, "id")] = true
 	}
 	missing := 0
@@ -213,7 +228,6 @@ export function transformEvent(event) {
 	if missing > 0 {
 		t.Errorf("%d of %d outputs have no row in tracks and their event table", missing, len(want))
 	}
-	t.Logf("%d acknowledged, %d outputs, %d rows", len(l.acked), len(want), len(rows))
 }
 
 // inOrder checks that each user's outputs came for the first time in the order
