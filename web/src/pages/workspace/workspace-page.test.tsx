@@ -110,6 +110,8 @@ test("examples are reached by keyboard", async () => {
   expect(screen.getByRole("tab", { name: "Node" })).toBe(document.activeElement);
   expect(screen.getByRole("tabpanel").textContent).toContain('new Analytics({ host: "http://127.0.0.1:8090"');
   await user.keyboard("{End}");
+  expect(screen.getByRole("tabpanel").textContent).toContain("/pixel/v1/track");
+  await user.click(screen.getByRole("tab", { name: "Browser" }));
   expect(screen.getByRole("tabpanel").textContent).toContain('apiHost: "127.0.0.1:8090/v1", protocol: "http"');
 });
 
