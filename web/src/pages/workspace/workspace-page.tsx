@@ -7,7 +7,9 @@ import { Waiting } from "../../parts/waiting";
 import { keys } from "../../queries";
 import { LivePage } from "../live/live-page";
 import { type Area, placeIn } from "../place";
+import { TransformationsPage } from "../transformations/transformations-page";
 import { Trouble } from "../trouble";
+import { WarehousesPage } from "../warehouses/warehouses-page";
 import { Areas } from "./areas";
 import { Destinations } from "./destinations";
 import { FirstWorkspace } from "./first-workspace";
@@ -63,6 +65,8 @@ function Content({ all, chosen, wanted, area }: What) {
 
 function AreaPage({ all, workspace, area }: { all: Status; workspace: Workspace; area: Area }) {
   if (area === "live") return <LivePage workspace={workspace} />;
+  if (area === "transformations") return <TransformationsPage workspace={workspace} />;
+  if (area === "warehouses") return <WarehousesPage workspace={workspace} />;
   const now = new Date();
   return (
     <>
