@@ -6,13 +6,16 @@ import (
 	"net"
 	"net/netip"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
 	"weir/dataplane/destinations"
+	"weir/dataplane/load"
 	"weir/dataplane/plan"
 	"weir/dataplane/sources"
 	"weir/dataplane/warehouses"
+	"weir/dataplane/warehouses/duckdb"
 	"weir/shared/fault"
 )
 
@@ -104,5 +107,9 @@ func (c *Config) check() ([]netip.Prefix, error) {
 
 // kinds is everything that this build can run.
 func kinds() plan.Kinds {
-	return plan.Kinds{Sources: sources.All(), Destinations: destinations.All(), Warehouses: warehouses.All()}
+	loads := warehouses.All()
+	if !duckdb.Supported {
+		loads = slices.DeleteFunc(loads, func(k load.Kind) bool { return k.Spec.Name == duckdb.Kind.Spec.Name })
+	}
+	return plan.Kinds{Sources: sources.All(), Destinations: destinations.All(), Warehouses: loads}
 }

@@ -36,26 +36,30 @@ type Change struct {
 	From, To      layout.Type
 }
 
-// Target says where a staged column goes. Staged values are exact texts.
+// Target says where a staged column goes.
 type Target struct {
 	Name   string
 	Native string // its column's type
 	Type   layout.Type
 	Guard  bool   // values may not fit: those go to Raw as they are
-	Raw    string // name of the sibling, when Guard
-	Over   bool   // the table has no room: the value goes into the JSON text MoreColumn
+	Raw    string // name of the sibling; without Guard empty when there is none
+	Over   bool   // the value goes into the JSON text Table.More
 }
 
 // Table is one table of a merge.
 type Table struct {
 	Name    string
 	Columns []Target
-	More    bool // MoreColumn exists and takes the targets with Over
-	Keep    bool // a column without a new value keeps its old one
+	More    string // the column that takes the targets with Over, empty when there are none
+	// Keep: a column without a new value keeps its old one, with its sibling, and
+	// More keeps the keys that have no new value.
+	Keep bool
 }
 
 // Names of columns that loads make.
 const (
+	// MoreColumn has a number behind it where a column of this name is no text. A
+	// property of this name goes into it.
 	MoreColumn = "__more"
 	// SeqColumn is the order of rows in staged files, a 64-bit integer. No
 	// layout makes such a name.
@@ -85,7 +89,14 @@ type Warehouse interface {
 // Staged is one Parquet file on this machine.
 type Staged struct {
 	Path    string
-	Columns []string // beside SeqColumn
+	Columns []StagedColumn // beside SeqColumn, by name
+}
+
+// StagedColumn is one column of a staged file. Type is Int (64 bits), Float,
+// Boolean, Datetime (milliseconds in UTC) or String: exact texts.
+type StagedColumn struct {
+	Name string      `json:"name"`
+	Type layout.Type `json:"type"`
 }
 
 // Failure is an error with a code of shared/wire. Its text is local to the plane.

@@ -67,16 +67,17 @@ type Config struct {
 	Reach   func(Step) error // tests: an error ends the load there as a crash does
 	Log     *slog.Logger
 	Now     func() time.Time
-	AtOnce  int // loads under way, 0 means 4
+	AtOnce  int // loads under way, 0 means 4; half as many of those that failed before come on top
 	Most    int // events of one load, 0 means 250,000
 }
 
 // Engine loads every destination. It is safe for concurrent use.
 type Engine struct {
-	c     Config
-	slots chan struct{}
-	mu    sync.Mutex
-	lanes map[id.Destination]*lane
+	c      Config
+	slots  chan struct{}
+	trials chan struct{} // slots of lanes that failed, so that they take none of others
+	mu     sync.Mutex
+	lanes  map[id.Destination]*lane
 }
 
 // New checks the configuration. It touches no disk.
@@ -96,7 +97,7 @@ func New(c Config) (*Engine, error) {
 	if c.Most == 0 {
 		c.Most = 250_000
 	}
-	return &Engine{c: c, slots: make(chan struct{}, c.AtOnce), lanes: map[id.Destination]*lane{}}, nil
+	return &Engine{c: c, slots: make(chan struct{}, c.AtOnce), trials: make(chan struct{}, max(1, c.AtOnce/2)), lanes: map[id.Destination]*lane{}}, nil
 }
 
 // tick is how often wanted and running lanes are compared.

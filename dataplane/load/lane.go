@@ -69,7 +69,11 @@ func (l *lane) run(ctx context.Context) {
 	failures := 0
 	for ctx.Err() == nil {
 		wait := l.job.Load().SyncEvery
-		more, err := l.fair(ctx)
+		turns := l.e.slots
+		if failures > 0 {
+			turns = l.e.trials
+		}
+		more, err := l.fair(ctx, turns)
 		switch {
 		case err != nil && ctx.Err() == nil:
 			failures++
@@ -89,10 +93,10 @@ func (l *lane) run(ctx context.Context) {
 }
 
 // fair is once when it is this lane's turn.
-func (l *lane) fair(ctx context.Context) (bool, error) {
+func (l *lane) fair(ctx context.Context, turns chan struct{}) (bool, error) {
 	select {
-	case l.e.slots <- struct{}{}:
-		defer func() { <-l.e.slots }()
+	case turns <- struct{}{}:
+		defer func() { <-turns }()
 		_, more, err := l.once(ctx)
 		return more, err
 	case <-ctx.Done():

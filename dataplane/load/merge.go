@@ -60,77 +60,141 @@ func evolve(ctx context.Context, w Warehouse, t TableFiles) (Table, error) {
 			return Table{}, err
 		}
 	}
+	g := growth{t: t, have: have, room: have.Room, asked: map[string]bool{}, over: map[string]bool{}}
+	more := g.text(func(n int) string { return numbered(MoreColumn, n) })
+	if _, ok := have.Columns[more]; !ok {
+		g.room-- // kept for it
+	}
 	names := order(t.Columns)
-	room := have.Room
-	if _, ok := have.Columns[MoreColumn]; !ok {
-		room-- // kept for it
-	}
-	over := map[string]bool{}
-	var adds []Change
-	asked := map[string]bool{}
-	add := func(name string, typ layout.Type) {
-		if _, ok := have.Columns[name]; ok || asked[name] {
-			return
-		}
-		if room <= 0 && name != MoreColumn {
-			over[name] = true
-			return
-		}
-		room--
-		asked[name], adds = true, append(adds, Change{Table: t.Name, Column: name, To: typ})
-	}
 	for _, name := range names {
-		add(name, t.Columns[name])
+		if name != MoreColumn {
+			g.add(name, t.Columns[name])
+		}
 	}
-	if err := alter(ctx, w, &adds); err != nil {
+	if err := g.alter(ctx, w); err != nil {
 		return Table{}, err
 	}
 	for _, name := range names {
-		c := have.Columns[name]
-		if c.Type == "" || holds(c.Type, t.Columns[name]) {
-			continue
-		}
-		to := Join(c.Type, t.Columns[name])
-		if c.Type == layout.Float && t.Columns[name] == Long {
-			to = layout.String
-		}
-		// A column that cannot be widened is guarded below.
-		if err := w.Alter(ctx, []Change{{Table: t.Name, Column: name, From: c.Type, To: to}}); err != nil && CodeOf(err) != CodeSchema {
+		if err := widen(ctx, w, t, name, have.Columns[name].Type); err != nil {
 			return Table{}, err
 		}
 	}
-	if have, err = schemaOf(ctx, w, t.Name); err != nil {
+	if g.have, err = schemaOf(ctx, w, t.Name); err != nil {
+		return Table{}, err
+	}
+	if err := checkID(t, g.have); err != nil {
 		return Table{}, err
 	}
 	out := Table{Name: t.Name, Keep: t.Name == "users"}
 	for _, name := range names {
-		c := have.Columns[name]
-		guard := !over[name] && !holds(c.Type, t.Columns[name])
-		target := Target{Name: name, Native: c.Native, Type: c.Type, Guard: guard, Over: over[name]}
-		if guard {
-			target.Raw = RawName(name)
-			add(target.Raw, layout.Text)
-			if over[target.Raw] {
-				target.Guard, target.Over = false, true
-			}
+		target := g.target(name)
+		if target.Over && out.More == "" {
+			out.More = more
+			g.room++
+			g.add(more, layout.Text)
 		}
 		out.Columns = append(out.Columns, target)
-		out.More = out.More || target.Over
 	}
-	if out.More {
-		add(MoreColumn, layout.Text)
+	return out, g.alter(ctx, w)
+}
+
+// checkID refuses a column id of somebody's making that does not take every
+// text: without its id a row could not be found again.
+func checkID(t TableFiles, have TableSchema) error {
+	c, ok := have.Columns["id"]
+	if ok && holds(c.Type, t.Columns["id"]) {
+		return nil
 	}
-	return out, alter(ctx, w, &adds)
+	is := "has the type " + c.Native + ", which does not take every id"
+	if !ok {
+		is = "is missing and the table has no room for it"
+	}
+	return &Failure{CodeSchema, fmt.Errorf(`the column "id" of table %s %s: `+
+		`give it a column "id" of a text type, or rename the table so that a new one is made`, t.Name, is)}
+}
+
+// widen widens a column that does not hold what was staged. One that cannot be
+// widened is guarded.
+func widen(ctx context.Context, w Warehouse, t TableFiles, name string, has layout.Type) error {
+	if has == "" || holds(has, t.Columns[name]) {
+		return nil
+	}
+	to := Join(has, t.Columns[name])
+	if has == layout.Float && t.Columns[name] == Long {
+		to = layout.String
+	}
+	err := w.Alter(ctx, []Change{{Table: t.Name, Column: name, From: has, To: to}})
+	if CodeOf(err) == CodeSchema {
+		return nil
+	}
+	return err
+}
+
+// growth is a table that gets columns, as far as it has room.
+type growth struct {
+	t     TableFiles
+	have  TableSchema
+	room  int
+	asked map[string]bool
+	over  map[string]bool // columns without room
+	adds  []Change
+}
+
+func (g *growth) add(name string, typ layout.Type) {
+	if _, ok := g.have.Columns[name]; ok || g.asked[name] || g.over[name] {
+		return
+	}
+	if g.room <= 0 {
+		g.over[name] = true
+		return
+	}
+	g.room--
+	g.asked[name], g.adds = true, append(g.adds, Change{Table: g.t.Name, Column: name, To: typ})
 }
 
 // alter makes the changes gathered so far.
-func alter(ctx context.Context, w Warehouse, changes *[]Change) error {
-	if len(*changes) == 0 {
+func (g *growth) alter(ctx context.Context, w Warehouse) error {
+	if len(g.adds) == 0 {
 		return nil
 	}
-	err := w.Alter(ctx, *changes)
-	*changes = nil
+	err := w.Alter(ctx, g.adds)
+	g.adds = nil
 	return err
+}
+
+// text returns the first name that is free or a column of texts.
+func (g *growth) text(name func(n int) string) string {
+	for n := 1; ; n++ {
+		s := name(n)
+		c, there := g.have.Columns[s]
+		staged := g.t.Columns[s]
+		if (!there || isText(c.Type)) && (staged == "" || isText(staged) || s == MoreColumn) {
+			return s
+		}
+	}
+}
+
+func isText(t layout.Type) bool { return t == layout.String || t == layout.Text }
+
+// target says where a staged column goes and adds its sibling when it needs one.
+func (g *growth) target(name string) Target {
+	c := g.have.Columns[name]
+	t := Target{Name: name, Native: c.Native, Type: c.Type, Over: g.over[name] || name == MoreColumn}
+	if t.Over {
+		return t
+	}
+	t.Guard = !holds(c.Type, g.t.Columns[name])
+	raw := g.text(func(n int) string { return rawName(name, n) })
+	if _, there := g.have.Columns[raw]; there {
+		t.Raw = raw
+	}
+	if t.Guard && t.Raw == "" {
+		g.add(raw, layout.Text)
+		if t.Raw = raw; g.over[raw] {
+			t.Guard, t.Over, t.Raw = false, true, ""
+		}
+	}
+	return t
 }
 
 func schemaOf(ctx context.Context, w Warehouse, table string) (TableSchema, error) {

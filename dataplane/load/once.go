@@ -174,7 +174,9 @@ func (l *lane) stage(ctx context.Context, job Job, m *manifest) error {
 			}
 			frame, err := queue.DecodeFrame(r.Data)
 			if err != nil {
-				return fmt.Errorf("read a frame of STAGE: %w", err)
+				l.damaged(p, r)
+				refused[damagedRecord]++
+				continue
 			}
 			count += len(frame.Events)
 			if err := l.rows(ctx, job, dialect, m, s, frame.Events, refused); err != nil {
@@ -192,6 +194,24 @@ func (l *lane) stage(ctx context.Context, job Job, m *manifest) error {
 	l.change(func(x *Load) { x.Refused = refused })
 	m.Tables, m.Staged = tables, true
 	return put(l.path("manifest.json"), m)
+}
+
+// damagedRecord counts, among the refused, records of STAGE that cannot be read.
+const damagedRecord = "damaged_record"
+
+// damaged keeps a record that cannot be read as the blob damaged/<destination>-
+// <partition>-<number>, as well as it goes, and calls for somebody. It would stop
+// its destination for ever otherwise.
+func (l *lane) damaged(partition int, r queue.Record) {
+	kept := false
+	if w, err := l.e.c.Blobs.Create(blob.Ref(fmt.Sprintf("damaged/%s-%d-%d", l.dest, partition, r.Seq))); err == nil {
+		if _, err = w.Write(r.Data); err != nil {
+			w.Abort()
+		} else {
+			kept = w.Commit() == nil
+		}
+	}
+	l.e.c.Log.Error("A record of STAGE is damaged and was left out of a load.", "destination", string(l.dest), "partition", partition, "number", r.Seq, "kept", kept)
 }
 
 // rows stages the rows of a frame's events.

@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
+	"strings"
+	"unsafe"
 
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/compress/snappy"
@@ -29,8 +32,8 @@ type TableFiles struct {
 
 // FileRef is one staged file.
 type FileRef struct {
-	Ref     blob.Ref `json:"ref"`
-	Columns []string `json:"columns"`
+	Ref     blob.Ref       `json:"ref"`
+	Columns []StagedColumn `json:"columns"`
 }
 
 type cell struct {
@@ -38,19 +41,72 @@ type cell struct {
 	from, to int // in text
 }
 
+// column is one column of pending rows.
+type column struct {
+	sent, name string // as the layout named it and within the limit of names
+	last       layout.Type
+	joined     layout.Type // what holds its values
+	file       layout.Type // what it is in a file: one type of all values, else String
+	place      int         // in the file
+}
+
+// see counts in the type of a further value.
+func (c *column) see(t layout.Type) {
+	if t == c.last {
+		return
+	}
+	f := t
+	switch t {
+	case Long:
+		f = layout.Int
+	case layout.Int, layout.Float, layout.Boolean, layout.Datetime:
+	default:
+		f = layout.String
+	}
+	if c.last != "" && f != c.file {
+		f = layout.String
+	}
+	c.last, c.file, c.joined = t, f, Join(c.joined, t)
+}
+
 // pending is the rows of one table that are in no file yet.
 type pending struct {
-	names []string
-	at    map[string]int
-	cells []cell
-	ends  []int // of each row, in cells
-	seqs  []int64
-	text  []byte
+	columns []column
+	at      map[string]int // by the layout's name
+	named   map[string]int // by name
+	guess   []int          // the columns of the row before
+	cells   []cell
+	ends    []int // of each row, in cells
+	seqs    []int64
+	text    []byte
 }
 
 func (p *pending) size() int { return len(p.text) + cellBytes*len(p.cells) + 16*len(p.seqs) }
 
-// spill cuts rows into Parquet files whose values are exact texts.
+// find returns the index of the nth column of a row: rows of a table are alike,
+// so it is mostly that of the row before.
+func (p *pending) find(n int, sent string) int {
+	if n < len(p.guess) && p.columns[p.guess[n]].sent == sent {
+		return p.guess[n]
+	}
+	i, ok := p.at[sent]
+	if !ok {
+		name := short(sent)
+		if i, ok = p.named[name]; !ok {
+			i = len(p.columns)
+			p.columns, p.named[name] = append(p.columns, column{sent: sent, name: name}), i
+		}
+		p.at[sent] = i
+	}
+	if n < len(p.guess) {
+		p.guess[n] = i
+	} else {
+		p.guess = append(p.guess, i)
+	}
+	return i
+}
+
+// spill cuts rows into Parquet files.
 type spill struct {
 	blobs  *blob.Dir
 	prefix string
@@ -68,38 +124,28 @@ func newSpill(blobs *blob.Dir, prefix string) *spill {
 // add takes a row; a full memory goes to a file first.
 func (s *spill) add(r layout.Row) error {
 	name := short(r.Table)
-	t := s.tables[name]
-	if t == nil {
-		t = &TableFiles{Name: name, Columns: map[string]layout.Type{}}
-		s.tables[name] = t
-	}
 	p := s.rows[name]
-	if p != nil && len(p.names)+len(r.Columns) > spillColumns {
+	if p != nil && len(p.columns)+len(r.Columns) > spillColumns && p.grows(r) {
 		if err := s.flush(name); err != nil {
 			return err
 		}
 		p = nil
 	}
 	if p == nil {
-		p = &pending{at: map[string]int{}}
+		p = &pending{at: map[string]int{}, named: map[string]int{}}
 		s.rows[name] = p
 	}
 	before := p.size()
-	for _, c := range r.Columns {
-		col := short(c.Name)
-		i, ok := p.at[col]
-		if !ok {
-			i = len(p.names)
-			p.at[col], p.names = i, append(p.names, col)
-		}
-		t.Columns[col] = Join(t.Columns[col], TypeOf(c))
+	for n := range r.Columns {
+		c := &r.Columns[n]
+		i := p.find(n, c.Name)
+		p.columns[i].see(TypeOf(*c))
 		from := len(p.text)
 		p.text = append(p.text, c.Raw...)
 		p.cells = append(p.cells, cell{i, from, len(p.text)})
 	}
 	s.seq++
 	p.ends, p.seqs = append(p.ends, len(p.cells)), append(p.seqs, s.seq)
-	t.Rows++
 	s.held += p.size() - before
 	for s.held > spillBytes {
 		largest := slices.MaxFunc(slices.Collect(maps.Keys(s.rows)), func(a, b string) int { return s.rows[a].size() - s.rows[b].size() })
@@ -108,6 +154,11 @@ func (s *spill) add(r layout.Row) error {
 		}
 	}
 	return nil
+}
+
+// grows says whether a row has a column that is not there yet.
+func (p *pending) grows(r layout.Row) bool {
+	return slices.ContainsFunc(r.Columns, func(c layout.Column) bool { _, ok := p.at[c.Name]; return !ok })
 }
 
 // finish writes what is left and returns the tables by name.
@@ -143,26 +194,70 @@ func (s *spill) flush(name string) error {
 		return err
 	}
 	t := s.tables[name]
-	t.Files = append(t.Files, FileRef{Ref: ref, Columns: slices.Sorted(slices.Values(p.names))})
+	if t == nil {
+		t = &TableFiles{Name: name, Columns: map[string]layout.Type{}}
+		s.tables[name] = t
+	}
+	f := FileRef{Ref: ref}
+	for _, c := range p.columns {
+		t.Columns[c.name] = Join(t.Columns[c.name], c.joined)
+		f.Columns = append(f.Columns, StagedColumn{c.name, c.file})
+	}
+	slices.SortFunc(f.Columns, func(a, b StagedColumn) int { return strings.Compare(a.Name, b.Name) })
+	t.Rows += int64(len(p.seqs))
+	t.Files = append(t.Files, f)
 	return nil
+}
+
+// leaf is the Parquet type of a staged column.
+func leaf(t layout.Type) parquet.Node {
+	switch t {
+	case layout.Int:
+		return parquet.Leaf(parquet.Int64Type)
+	case layout.Float:
+		return parquet.Leaf(parquet.DoubleType)
+	case layout.Boolean:
+		return parquet.Leaf(parquet.BooleanType)
+	case layout.Datetime:
+		return parquet.Timestamp(parquet.Millisecond)
+	}
+	return parquet.String()
+}
+
+// value reads a text as the file's type; what see saw always fits.
+func (c *column) value(raw []byte) parquet.Value {
+	s := unsafe.String(unsafe.SliceData(raw), len(raw)) // ends with this call
+	switch c.file {
+	case layout.Int:
+		n, _ := strconv.ParseInt(s, 10, 64)
+		return parquet.Int64Value(n)
+	case layout.Float:
+		f, _ := strconv.ParseFloat(s, 64)
+		return parquet.DoubleValue(f)
+	case layout.Boolean:
+		return parquet.BooleanValue(s == "true")
+	case layout.Datetime:
+		n, _ := millis(s)
+		return parquet.Int64Value(n)
+	}
+	return parquet.ByteArrayValue(raw)
 }
 
 func (p *pending) write(w *blob.Writer) error {
 	group := parquet.Group{SeqColumn: parquet.Leaf(parquet.Int64Type)}
-	for _, n := range p.names {
-		group[n] = parquet.Optional(parquet.String())
+	for _, c := range p.columns {
+		group[c.name] = parquet.Optional(leaf(c.file))
 	}
 	schema := parquet.NewSchema("staged", group)
-	place := make([]int, len(p.names)) // of a name's index in the file
 	seqAt := 0
 	for i, path := range schema.Columns() {
 		if path[0] == SeqColumn {
 			seqAt = i
 			continue
 		}
-		place[p.at[path[0]]] = i
+		p.columns[p.named[path[0]]].place = i
 	}
-	width := len(p.names) + 1
+	width := len(p.columns) + 1
 	empty := make(parquet.Row, width)
 	for i := range empty {
 		empty[i] = parquet.NullValue().Level(0, 0, i)
@@ -176,7 +271,8 @@ func (p *pending) write(w *blob.Writer) error {
 		row := parquet.Row(store[len(rows)*width : (len(rows)+1)*width])
 		copy(row, empty)
 		for _, c := range p.cells[start:end] {
-			row[place[c.column]] = parquet.ByteArrayValue(p.text[c.from:c.to]).Level(0, 1, place[c.column])
+			col := &p.columns[c.column]
+			row[col.place] = col.value(p.text[c.from:c.to]).Level(0, 1, col.place)
 		}
 		row[seqAt] = parquet.Int64Value(p.seqs[i]).Level(0, 0, seqAt)
 		start = end

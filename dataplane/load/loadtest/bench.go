@@ -15,9 +15,10 @@ import (
 // benchRows is how many rows of 20 columns one load of a benchmark has.
 const benchRows = 100_000
 
-// Bench measures whole loads of a kind, in rows a second with their merge, and
-// what staging takes of the processor for each event. bare loads n rows of 20
-// columns as fast as the bare driver can.
+// Bench measures loads of a kind: whole ones and their merge alone (schema and
+// merge of what is staged) in rows a second, merges also as a part of what the
+// bare driver loads, and what staging takes of the processor for each event. bare
+// loads n rows of 20 columns as fast as the bare driver can.
 func Bench(b *testing.B, kind load.Kind, setup Setup, bare func(settings string, n int)) {
 	settings := ""
 	w := start(b, kind, func(t testing.TB) (string, load.Deps, func(string)) {
@@ -25,7 +26,7 @@ func Bench(b *testing.B, kind load.Kind, setup Setup, bare func(settings string,
 		settings = s
 		return s[:len(s)-1] + `,"skipTracksTable":true}`, d, exec
 	})
-	var stageCPU, took time.Duration
+	var stageCPU, took, merging, baring time.Duration
 	for n := 0; b.Loop(); n++ {
 		b.StopTimer()
 		for f := range benchRows / 500 {
@@ -36,13 +37,21 @@ func Bench(b *testing.B, kind load.Kind, setup Setup, bare func(settings string,
 			}
 			w.stage(events...)
 		}
+		bareAt := time.Now() // in turns, so that both meet the same machine
+		bare(settings, benchRows)
+		baring += time.Since(bareAt)
 		var cpu time.Duration
+		var staged time.Time
 		w.reach = func(s load.Step) error {
 			switch s {
 			case load.StepManifest:
 				cpu = used()
 			case load.StepFile:
 				stageCPU += used() - cpu
+			case load.StepStaged:
+				staged = time.Now()
+			case load.StepMerged:
+				merging += time.Since(staged)
 			}
 			return nil
 		}
@@ -54,9 +63,9 @@ func Bench(b *testing.B, kind load.Kind, setup Setup, bare func(settings string,
 	rows := float64(b.N) * benchRows
 	b.ReportMetric(rows/took.Seconds(), "rows/s")
 	b.ReportMetric(float64(stageCPU.Microseconds())/rows, "stage-cpu-µs/event")
-	at := time.Now()
-	bare(settings, benchRows)
-	b.ReportMetric(benchRows/time.Since(at).Seconds(), "bare-rows/s")
+	b.ReportMetric(rows/merging.Seconds(), "merge-rows/s")
+	b.ReportMetric(rows/baring.Seconds(), "bare-rows/s")
+	b.ReportMetric(100*baring.Seconds()/merging.Seconds(), "merge-%-of-bare")
 	cols := 0
 	err := w.engine.Query(context.Background(), dest, "select * from order_done limit 1", func(r []byte) error { cols = len(r); return nil })
 	if err != nil || cols == 0 {

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/big"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -134,6 +135,7 @@ func track(id, props string) string {
 func Check(t *testing.T, kind load.Kind, setup Setup) {
 	for name, check := range map[string]func(*world){
 		"calls": calls, "repeat": repeat, "evolve": evolve, "crash": crash, "values": values, "any": anything, "wide": wide, "query": queries, "foreign": foreign, "view": viewed,
+		"ids": ids, "users": users, "taken": taken, "exact": exactly, "mixed": mixed,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -226,7 +228,8 @@ func anything(w *world) {
 	w.t.Logf("seed %d", seed)
 	rng := rand.New(rand.NewPCG(seed, 0))
 	pool := []string{`1`, `-5`, `9007199254740993`, `92233720368547758070`, `1.25`, `1e30`, `true`, `false`, `"text"`, `"2020-02-03T04:05:06.007Z"`,
-		`"0001-01-01T00:00:00.000Z"`, `[1,{"a":"b"}]`, `"a\"b'c"`, `"1"`, `"true"`}
+		`"0001-01-01T00:00:00.000Z"`, `[1,{"a":"b"}]`, `"a\"b'c"`, `"1"`, `"true"`,
+		`0.1234567890123456`, `0.30000000000000004`, `0.10000000000000000555`, `12345678901234.5678`, `1e400`, `5e-324`, `-0.0`, `18014398509481985`}
 	sent := map[string]string{}
 	for batch := range 8 {
 		var events []string
@@ -263,9 +266,12 @@ func same(got any, sent string) bool {
 		return true
 	}
 	n, ok := got.(json.Number)
-	a, err := json.Number(text).Float64()
-	b, errB := n.Float64()
-	return ok && err == nil && errB == nil && a == b
+	if _, isText := got.(string); isText && text == sent {
+		n, ok = json.Number(got.(string)), true
+	}
+	a, okA := new(big.Rat).SetString(text)
+	b, okB := new(big.Rat).SetString(string(n))
+	return ok && okA && okB && a.Cmp(b) == 0
 }
 
 // wide gives a table more columns than Postgres lets it have.

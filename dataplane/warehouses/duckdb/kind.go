@@ -7,6 +7,7 @@ package duckdb
 
 import (
 	_ "embed"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -32,8 +33,8 @@ func file(dataDir, path string) (string, error) {
 		return "", fault.New(fault.Unavailable, "The plane's data folder cannot be read.")
 	}
 	full := filepath.Join(root, path)
-	if err := os.MkdirAll(filepath.Dir(full), 0o700); err != nil {
-		return "", fault.New(fault.Unavailable, "The folder of the DuckDB file cannot be made.")
+	if err := makeFolder(root, filepath.Dir(path)); err != nil {
+		return "", fault.New(fault.Unavailable, "The folder of the DuckDB file cannot be made in the plane's data folder.")
 	}
 	folder, err := filepath.EvalSymlinks(filepath.Dir(full))
 	if err != nil || folder != root && !strings.HasPrefix(folder, root+string(filepath.Separator)) {
@@ -44,4 +45,13 @@ func file(dataDir, path string) (string, error) {
 		return "", refused
 	}
 	return full, nil
+}
+
+// makeFolder makes a folder and follows no link out of root.
+func makeFolder(root, path string) error {
+	r, err := os.OpenRoot(root)
+	if err != nil {
+		return err
+	}
+	return errors.Join(r.MkdirAll(path, 0o700), r.Close())
 }

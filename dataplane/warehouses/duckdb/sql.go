@@ -5,6 +5,7 @@ package duckdb
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -73,102 +74,204 @@ func iso(col string) string {
 	return fmt.Sprintf(`lpad(year(%[1]s at time zone 'UTC')::varchar, 4, '0') || strftime(%[1]s at time zone 'UTC', '-%%m-%%dT%%H:%%M:%%S.%%gZ')`, col)
 }
 
-// merge is the statements that bring files into a table.
-func merge(table string, t load.Table, files []load.Staged) []string {
-	var names []string
-	staged := map[string]bool{}
+// source is what staged rows are read from, and the type of each column in it:
+// a column that differs from file to file is its text.
+func source(files []load.Staged) (from string, types map[string]layout.Type) {
+	types = map[string]layout.Type{}
+	differ := map[string]bool{}
 	for _, f := range files {
-		names = append(names, text(f.Path))
 		for _, c := range f.Columns {
-			staged[c] = true
+			if t, ok := types[c.Name]; ok && t != c.Type {
+				differ[c.Name] = true
+			}
+			types[c.Name] = c.Type
 		}
 	}
-	source := "read_parquet([" + strings.Join(names, ",") + "], union_by_name=true)"
-	seq, idType := quote(load.SeqColumn), "VARCHAR"
-	var cols, exprs []string
-	raws := map[string][]string{}
-	var over []string
-	for _, c := range t.Columns {
-		if !staged[c.Name] {
-			continue
+	var paths, parts []string
+	for _, f := range files {
+		paths = append(paths, text(f.Path))
+		var replace []string
+		for _, c := range f.Columns {
+			if differ[c.Name] {
+				types[c.Name] = layout.String
+				replace = append(replace, fmt.Sprintf("%s as %s", asText(quote(c.Name), c.Type), quote(c.Name)))
+			}
 		}
-		if c.Over || t.More && c.Name == load.MoreColumn {
+		part := fmt.Sprintf("select * from read_parquet(%s)", text(f.Path))
+		if len(replace) > 0 {
+			part = fmt.Sprintf("select * replace (%s) from read_parquet(%s)", strings.Join(replace, ","), text(f.Path))
+		}
+		parts = append(parts, part)
+	}
+	if len(differ) > 0 {
+		return "(" + strings.Join(parts, " union all by name ") + ")", types
+	}
+	return "read_parquet([" + strings.Join(paths, ",") + "], union_by_name=true)", types
+}
+
+// asText writes a staged value as text.
+func asText(q string, t layout.Type) string {
+	switch t {
+	case layout.String:
+		return q
+	case layout.Datetime:
+		return iso(q)
+	}
+	return q + "::varchar"
+}
+
+// set is what a column of the table gets; raw is its sibling, or empty.
+type set struct {
+	name, expr, raw string
+}
+
+// plan is how staged columns become those of a table.
+type plan struct {
+	cols  []set
+	more  string // the expression of the JSON text, empty without one
+	types map[string]layout.Type
+}
+
+func planned(t load.Table, types map[string]layout.Type) plan {
+	p := plan{types: types}
+	var over []string
+	raws := map[string]string{}
+	for _, c := range t.Columns {
+		typ, staged := types[c.Name]
+		switch {
+		case !staged:
+			continue
+		case c.Over:
 			over = append(over, c.Name)
 			continue
 		}
-		if c.Name == "id" {
-			idType = c.Native
-		}
-		value := value(c)
-		cols, exprs = append(cols, c.Name), append(exprs, value)
+		v := value(c, typ)
+		p.cols = append(p.cols, set{c.Name, v, c.Raw})
 		if c.Guard {
-			raws[c.Raw] = append(raws[c.Raw], fmt.Sprintf("case when %s is null then %s end", value, quote(c.Name)))
+			raws[c.Raw] = fmt.Sprintf("case when %s is null then %s end", v, asText(quote(c.Name), typ))
 		}
 	}
-	for raw, from := range raws {
-		if i := slices.Index(cols, raw); i >= 0 {
-			exprs[i] = "coalesce(" + strings.Join(append([]string{quote(raw)}, from...), ",") + ")"
+	for raw, expr := range raws {
+		if i := slices.IndexFunc(p.cols, func(s set) bool { return s.name == raw }); i >= 0 {
+			p.cols[i].expr = fmt.Sprintf("coalesce(%s,%s)", p.cols[i].expr, expr)
 			continue
 		}
-		cols, exprs = append(cols, raw), append(exprs, "coalesce("+strings.Join(append(from, "null"), ",")+")")
+		p.cols = append(p.cols, set{name: raw, expr: expr})
 	}
 	if len(over) > 0 {
-		cols, exprs = append(cols, load.MoreColumn), append(exprs, more(over))
+		p.more = more(over, types)
 	}
+	return p
+}
+
+// merge is the statements that bring files into a table.
+func merge(table string, t load.Table, files []load.Staged) []string {
+	from, types := source(files)
+	p := planned(t, types)
+	seq := quote(load.SeqColumn)
 	if t.Keep {
-		return keep(table, source, seq, idType, cols, exprs)
+		return keep(table, t, from, p)
 	}
-	var quoted, selected []string
-	for i := range cols {
-		quoted, selected = append(quoted, quote(cols[i])), append(selected, exprs[i])
+	var names, exprs []string
+	for _, c := range p.cols {
+		names, exprs = append(names, quote(c.name)), append(exprs, c.expr)
+	}
+	if p.more != "" {
+		names, exprs = append(names, quote(t.More)), append(exprs, p.more)
 	}
 	return []string{
-		fmt.Sprintf(`delete from %s where "id" in (select try_cast("id" as %s) from %s)`, table, idType, source),
-		fmt.Sprintf(`insert into %s (%s) select %s from %s where %s in (select max(%s) from %s group by "id")`,
-			table, strings.Join(quoted, ","), strings.Join(selected, ","), source, seq, seq, source),
+		fmt.Sprintf(`create or replace temp table weir_last as select max(%s) as seq, "id" from %s group by "id"`, seq, from),
+		fmt.Sprintf(`delete from %s where "id" in (select "id" from weir_last)`, table),
+		fmt.Sprintf(`insert into %s (%s) select %s from %s where %s in (select seq from weir_last)`,
+			table, strings.Join(names, ","), strings.Join(exprs, ","), from, seq),
+		"drop table weir_last",
 	}
 }
 
 // more is the expression of one JSON object with the columns that a row has; null
 // when it has none of them.
-func more(names []string) string {
+func more(names []string, types map[string]layout.Type) string {
 	parts := make([]string, len(names))
 	for i, n := range names {
 		key, _ := json.Marshal(n) // a text always encodes
-		parts[i] = fmt.Sprintf("case when %[1]s is not null then %[2]s || to_json(%[1]s::varchar)::varchar end", quote(n), text(string(key)+":"))
+		parts[i] = fmt.Sprintf("case when %[1]s is not null then %[2]s || to_json(%[3]s)::varchar end", quote(n), text(string(key)+":"), asText(quote(n), types[n]))
 	}
 	return "'{' || nullif(concat_ws(',', " + strings.Join(parts, ",") + "), '') || '}'"
 }
 
-// keep is merge for a table whose rows keep what a newer write does not have.
-func keep(table, source, seq, idType string, cols, exprs []string) []string {
-	var best, set, names, values []string
-	for i, c := range cols {
-		q := quote(c)
-		names, values = append(names, q), append(values, "s."+q)
-		if c == "id" {
-			best = append(best, fmt.Sprintf(`any_value(%s) as "id"`, exprs[i]))
+// keep is merge for a table whose rows keep what a newer write does not have. Of
+// each column the newest value counts, together with what its sibling has then.
+func keep(table string, t load.Table, from string, p plan) []string {
+	seq := quote(load.SeqColumn)
+	newest := []string{`"id"`}
+	pair := map[string]string{} // of a sibling, what makes it new
+	for _, c := range p.cols {
+		if _, staged := p.types[c.raw]; staged {
+			pair[c.name] = fmt.Sprintf("%s is not null or %s is not null", quote(c.name), quote(c.raw))
+			pair[c.raw] = pair[c.name]
+		}
+	}
+	for _, n := range slices.Sorted(maps.Keys(p.types)) {
+		if n == "id" {
 			continue
 		}
-		best = append(best, fmt.Sprintf("arg_max(%s, %s) as %s", exprs[i], seq, q))
-		set = append(set, fmt.Sprintf("%s = coalesce(s.%s, t.%s)", q, q, q))
+		agg := fmt.Sprintf("arg_max(%s, %s)", quote(n), seq)
+		if when := pair[n]; when != "" {
+			agg = fmt.Sprintf("first(%s order by %s desc) filter (where %s)", quote(n), seq, when)
+		}
+		newest = append(newest, agg+" as "+quote(n))
+	}
+	var best, names, values, sets []string
+	given := map[string]bool{}
+	for _, c := range p.cols {
+		given[c.name] = true
+	}
+	siblings := map[string]string{}
+	for _, c := range p.cols {
+		if c.raw != "" {
+			siblings[c.name], siblings[c.raw] = c.raw, c.name
+		}
+	}
+	for _, c := range p.cols {
+		q := quote(c.name)
+		best, names, values = append(best, c.expr+" as "+q), append(names, q), append(values, "s."+q)
+		if c.name == "id" {
+			continue
+		}
+		other := siblings[c.name]
+		if other == "" || !given[other] {
+			sets = append(sets, fmt.Sprintf("%[1]s = coalesce(s.%[1]s, t.%[1]s)", q))
+		} else {
+			sets = append(sets, fmt.Sprintf("%[1]s = case when s.%[1]s is not null or s.%[2]s is not null then s.%[1]s else t.%[1]s end", q, quote(other)))
+		}
+		if c.raw != "" && !given[c.raw] {
+			sets = append(sets, fmt.Sprintf("%[2]s = case when s.%[1]s is null then t.%[2]s end", q, quote(c.raw)))
+		}
+	}
+	if p.more != "" {
+		q := quote(t.More)
+		best, names, values = append(best, p.more+" as "+q), append(names, q), append(values, "s."+q)
+		sets = append(sets, fmt.Sprintf(`%[1]s = case when s.%[1]s is null then t.%[1]s when t.%[1]s is null then s.%[1]s
+			when json_valid(t.%[1]s) then json_merge_patch(t.%[1]s, s.%[1]s)::varchar else json_merge_patch(json_object('%[2]s', t.%[1]s), s.%[1]s)::varchar end`, q, load.MoreColumn))
 	}
 	update := ""
-	if len(set) > 0 {
-		update = "when matched then update set " + strings.Join(set, ",")
+	if len(sets) > 0 {
+		update = "when matched then update set " + strings.Join(sets, ",")
 	}
-	return []string{fmt.Sprintf(`merge into %s as t using (select %s from %s group by try_cast("id" as %s)) as s on t."id" = s."id" %s when not matched then insert (%s) values (%s)`,
-		table, strings.Join(best, ","), source, idType, update, strings.Join(names, ","), strings.Join(values, ","))}
+	return []string{fmt.Sprintf(`merge into %s as t using (select %s from (select %s from %s group by "id")) as s on t."id" = s."id" %s when not matched then insert (%s) values (%s)`,
+		table, strings.Join(best, ","), strings.Join(newest, ","), from, update, strings.Join(names, ","), strings.Join(values, ","))}
 }
 
-// value is the expression of a staged text in its column's type; null when it
+// value is the expression of a staged value in its column's type; null when it
 // does not fit and the target is guarded.
-func value(c load.Target) string {
+func value(c load.Target, staged layout.Type) string {
 	q := quote(c.Name)
 	switch {
 	case c.Guard:
-		return fmt.Sprintf("case when try_cast(try_cast(%[1]s as %[2]s) as varchar) = %[1]s then try_cast(%[1]s as %[2]s) end", q, c.Native)
+		return fmt.Sprintf("case when try_cast(try_cast(%[1]s as %[2]s) as varchar) = %[1]s then try_cast(%[1]s as %[2]s) end", asText(q, staged), c.Native)
 	case c.Type == layout.String || c.Type == layout.Text:
+		return asText(q, staged)
+	case c.Type == staged:
 		return q
 	}
 	return fmt.Sprintf("cast(%s as %s)", q, c.Native)

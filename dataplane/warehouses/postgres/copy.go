@@ -7,10 +7,12 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"strings"
 
 	"github.com/parquet-go/parquet-go"
 
+	"weir/dataplane/layout"
 	"weir/dataplane/load"
 )
 
@@ -45,8 +47,6 @@ func shape(t load.Table) *lines {
 		switch {
 		case c.Over:
 			l.places[c.Name] = place{over: c.Name}
-		case c.Name == load.MoreColumn && t.More:
-			l.places[c.Name] = place{over: c.Name}
 		default:
 			l.places[c.Name] = place{at: add(c.Name, c.Native), raw: -1, native: c.Native}
 		}
@@ -58,23 +58,31 @@ func shape(t load.Table) *lines {
 			l.places[c.Name] = p
 		}
 	}
-	if t.More {
-		l.more = add(load.MoreColumn, "text")
+	if t.More != "" {
+		l.more = add(t.More, "text")
 	}
 	return l
 }
 
-// write turns staged files into COPY's text format, the order of rows first.
-func (l *lines) write(out *bufio.Writer, files []load.Staged) error {
+// write turns staged files into COPY's text format; with numbered, the order of
+// rows comes first. Rows that keep refuses are left out.
+func (l *lines) write(out *bufio.Writer, files []load.Staged, numbered bool, keep func(seq int64) bool) error {
 	for _, f := range files {
-		if err := l.file(out, f); err != nil {
+		if err := l.file(out, f, numbered, keep); err != nil {
 			return fmt.Errorf("read a staged file: %w", err)
 		}
 	}
 	return out.Flush()
 }
 
-func (l *lines) file(out *bufio.Writer, staged load.Staged) error {
+// spot is a column of a staged file.
+type spot struct {
+	place
+	typ layout.Type
+	buf []byte // its value as text, used again
+}
+
+func (l *lines) file(out *bufio.Writer, staged load.Staged, numbered bool, keep func(seq int64) bool) error {
 	f, err := os.Open(staged.Path)
 	if err != nil {
 		return err
@@ -82,11 +90,15 @@ func (l *lines) file(out *bufio.Writer, staged load.Staged) error {
 	defer func() { _ = f.Close() }() // it was only read
 	r := parquet.NewReader(f)
 	defer func() { _ = r.Close() }() // it was only read
+	types := map[string]layout.Type{}
+	for _, c := range staged.Columns {
+		types[c.Name] = c.Type
+	}
 	names := r.Schema().Columns()
-	places := make([]place, len(names))
+	spots := make([]spot, len(names))
 	seqAt := -1
 	for i, n := range names {
-		places[i] = l.places[n[0]]
+		spots[i] = spot{place: l.places[n[0]], typ: types[n[0]]}
 		if n[0] == load.SeqColumn {
 			seqAt = i
 		}
@@ -96,7 +108,15 @@ func (l *lines) file(out *bufio.Writer, staged load.Staged) error {
 	for {
 		n, err := r.ReadRows(rows)
 		for _, row := range rows[:n] {
-			l.line(out, row, places, seqAt, values)
+			seq := row[seqAt].Int64()
+			if !keep(seq) {
+				continue
+			}
+			if numbered {
+				_, _ = out.Write(strconv.AppendInt(out.AvailableBuffer(), seq, 10))
+				_ = out.WriteByte('\t')
+			}
+			l.line(out, row, spots, seqAt, values)
 		}
 		if errors.Is(err, io.EOF) {
 			return nil
@@ -108,35 +128,35 @@ func (l *lines) file(out *bufio.Writer, staged load.Staged) error {
 }
 
 // line writes one row; a failed write shows at Flush.
-func (l *lines) line(out *bufio.Writer, row parquet.Row, places []place, seqAt int, values [][]byte) {
+func (l *lines) line(out *bufio.Writer, row parquet.Row, spots []spot, seqAt int, values [][]byte) {
 	clear(values)
 	var more map[string]string
-	seq := int64(0)
 	for _, v := range row {
 		i := v.Column()
+		if i == seqAt || v.IsNull() {
+			continue
+		}
+		s := &spots[i]
+		b := s.text(v)
 		switch {
-		case i == seqAt:
-			seq = v.Int64()
-		case v.IsNull():
-		case places[i].over != "":
+		case s.over != "":
 			if more == nil {
 				more = map[string]string{}
 			}
-			more[places[i].over] = string(v.ByteArray())
-		case places[i].raw < 0:
-			values[places[i].at] = v.ByteArray()
-		case fits(places[i].native, string(v.ByteArray())):
-			values[places[i].at] = v.ByteArray()
-		case values[places[i].raw] == nil:
-			values[places[i].raw] = v.ByteArray()
+			more[s.over] = strings.ReplaceAll(string(b), "\x00", "\uFFFD")
+		case s.raw < 0 || fits(s.native, string(b)):
+			values[s.at] = b
+		case values[s.raw] == nil:
+			values[s.raw] = b
 		}
 	}
 	if more != nil {
 		values[l.more], _ = json.Marshal(more) // texts always encode
 	}
-	fmt.Fprint(out, seq)
-	for _, v := range values {
-		_ = out.WriteByte('\t')
+	for i, v := range values {
+		if i > 0 {
+			_ = out.WriteByte('\t')
+		}
 		if v == nil {
 			_, _ = out.WriteString(`\N`)
 			continue
@@ -144,6 +164,23 @@ func (l *lines) line(out *bufio.Writer, row parquet.Row, places []place, seqAt i
 		escape(out, v)
 	}
 	_ = out.WriteByte('\n')
+}
+
+// text writes a staged value as layouts do; it is good until the next one.
+func (s *spot) text(v parquet.Value) []byte {
+	switch s.typ {
+	case layout.Int:
+		s.buf = strconv.AppendInt(s.buf[:0], v.Int64(), 10)
+	case layout.Float:
+		s.buf = strconv.AppendFloat(s.buf[:0], v.Double(), 'g', -1, 64)
+	case layout.Boolean:
+		s.buf = strconv.AppendBool(s.buf[:0], v.Boolean())
+	case layout.Datetime:
+		s.buf = load.AppendTime(s.buf[:0], v.Int64())
+	default:
+		return v.ByteArray()
+	}
+	return s.buf
 }
 
 // escape writes a text as COPY reads it; NUL, which it cannot hold, as U+FFFD.

@@ -104,6 +104,8 @@ func failure(code string, err error) error {
 			code = load.CodeUnreachable
 		case strings.HasPrefix(p.Code, "42") || strings.HasPrefix(p.Code, "3F") || p.Code == "0A000" || p.Code == "2BP01":
 			code = load.CodeSchema
+		case p.Code == "22001": // only an id can be: give the column a wider type
+			code = load.CodeSchema
 		}
 		if p.Detail != "" {
 			err = fmt.Errorf("%w (%s)", err, p.Detail)

@@ -40,7 +40,7 @@ func typeOf(native string) layout.Type {
 		return layout.Boolean
 	case "timestamp with time zone":
 		return layout.Datetime
-	case "text":
+	case "text", "character varying":
 		return layout.String
 	}
 	return "" // jsonb too: its values are looked at one by one

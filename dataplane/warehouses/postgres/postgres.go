@@ -5,11 +5,13 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
+	"weir/dataplane/layout"
 	"weir/dataplane/load"
 )
 
@@ -71,7 +73,11 @@ func (w *warehouse) Schema(ctx context.Context, tables []string) (load.Schema, e
 		}
 		s.Room--
 		if !dropped {
-			s.Columns[name] = load.Column{Type: typeOf(typ), Native: typ}
+			c := load.Column{Type: typeOf(typ), Native: typ}
+			if name == "id" && strings.HasPrefix(typ, "character varying") {
+				c.Type = layout.String // a longer id fails the load
+			}
+			s.Columns[name] = c
 		}
 		out[table] = s
 	}
@@ -128,64 +134,106 @@ func (w *warehouse) Merge(ctx context.Context, t load.Table, files []load.Staged
 		return load.Merged{}, failure(load.CodeUnreachable, err)
 	}
 	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }() // after Commit it does nothing
-	l := shape(t)
-	if err := w.stage(ctx, tx, l, files); err != nil {
-		return load.Merged{}, err
-	}
 	var m load.Merged
-	for _, q := range statements(w.table(t.Name), t, l) {
-		tag, err := tx.Exec(ctx, q)
-		if err != nil {
-			return load.Merged{}, failure(load.CodeFailed, err)
-		}
-		m.Rows = tag.RowsAffected()
+	if l := shape(t); t.Keep {
+		m.Rows, err = w.keep(ctx, tx, t, l, files)
+	} else {
+		m.Rows, err = w.replace(ctx, tx, t, l, files)
+	}
+	if err != nil {
+		return load.Merged{}, err
 	}
 	return m, failure(load.CodeFailed, tx.Commit(ctx))
 }
 
-// stage copies files into the temporary table weir_staged.
-func (w *warehouse) stage(ctx context.Context, tx pgx.Tx, l *lines, files []load.Staged) error {
+// replace deletes the rows of the files' ids and copies the new ones straight in.
+func (w *warehouse) replace(ctx context.Context, tx pgx.Tx, t load.Table, l *lines, files []load.Staged) (int64, error) {
+	n, err := replace(ctx, tx, w.table(t.Name), files)
+	if err != nil {
+		return 0, err
+	}
+	return w.copy(ctx, fmt.Sprintf("copy %s (%s) from stdin", w.table(t.Name), joined(l.columns, "?")),
+		func(out *bufio.Writer) error { return l.write(out, files, false, n.keep) })
+}
+
+// copy runs a COPY with the lines that write makes.
+func (w *warehouse) copy(ctx context.Context, q string, write func(*bufio.Writer) error) (int64, error) {
+	r, pipe := io.Pipe()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = pipe.CloseWithError(write(bufio.NewWriterSize(pipe, 256<<10))) // always nil
+	}()
+	tag, err := w.conn.PgConn().CopyFrom(ctx, r, q)
+	_ = r.Close() // ends the writer when COPY ended early
+	<-done
+	return tag.RowsAffected(), failure(load.CodeFailed, err)
+}
+
+// keep brings files in through the temporary table weir_staged.
+func (w *warehouse) keep(ctx context.Context, tx pgx.Tx, t load.Table, l *lines, files []load.Staged) (int64, error) {
 	defs := make([]string, len(l.columns))
 	for i, c := range l.columns {
 		defs[i] = quote(c) + " " + l.natives[i]
 	}
 	create := fmt.Sprintf("create temporary table weir_staged (%s bigint, %s) on commit drop", quote(load.SeqColumn), strings.Join(defs, ","))
 	if _, err := tx.Exec(ctx, create); err != nil {
-		return failure(load.CodeSchema, err)
+		return 0, failure(load.CodeSchema, err)
 	}
-	r, pipe := io.Pipe()
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		_ = pipe.CloseWithError(l.write(bufio.NewWriterSize(pipe, 64<<10), files)) // always nil
-	}()
-	_, err := w.conn.PgConn().CopyFrom(ctx, r, "copy weir_staged from stdin")
-	_ = r.Close() // ends the writer when COPY ended early
-	<-done
-	return failure(load.CodeFailed, err)
+	_, err := w.copy(ctx, "copy weir_staged from stdin", func(out *bufio.Writer) error {
+		return l.write(out, files, true, func(int64) bool { return true })
+	})
+	if err != nil {
+		return 0, err
+	}
+	rows := int64(0)
+	for _, q := range statements(w.table(t.Name), t, l) {
+		tag, err := tx.Exec(ctx, q)
+		if err != nil {
+			return 0, failure(load.CodeFailed, err)
+		}
+		rows = tag.RowsAffected()
+	}
+	return rows, nil
 }
 
-// statements bring weir_staged into a table.
+// statements bring weir_staged into a table whose rows keep what a newer write
+// does not have. Of each column the newest value counts, together with what its
+// sibling has then.
 func statements(table string, t load.Table, l *lines) []string {
 	seq, all := quote(load.SeqColumn), joined(l.columns, "?")
-	if !t.Keep {
-		return []string{
-			"analyze weir_staged",
-			fmt.Sprintf(`delete from %s t using weir_staged s where t."id" = s."id"`, table),
-			fmt.Sprintf(`insert into %s (%s) select %s from weir_staged where %s in (select max(%s) from weir_staged group by "id")`, table, all, all, seq, seq),
+	sibling := map[string]string{}
+	for _, c := range t.Columns {
+		if c.Raw != "" && !c.Over {
+			sibling[c.Name] = c.Raw
+			if slices.Contains(l.columns, c.Raw) {
+				sibling[c.Raw] = c.Name
+			}
 		}
 	}
 	var best, set []string
 	for _, c := range l.columns {
-		q := quote(c)
-		if c == "id" {
+		q, other := quote(c), sibling[c]
+		paired := slices.Contains(l.columns, other)
+		switch {
+		case c == "id":
 			best = append(best, q)
-			continue
+		case c == t.More:
+			best = append(best, fmt.Sprintf(`(select jsonb_object_agg(e.key, e.value order by m.%[1]s)::text from weir_staged m, jsonb_each(m.%[2]s::jsonb) e where m."id" = o."id") as %[2]s`, seq, q))
+			set = append(set, fmt.Sprintf(`%[1]s = coalesce((case when t.%[1]s is null then '{}' when left(t.%[1]s, 1) = '{' then t.%[1]s::jsonb else jsonb_build_object('%[2]s', t.%[1]s) end || s.%[1]s::jsonb)::text, t.%[1]s)`, q, load.MoreColumn))
+		case paired:
+			when := fmt.Sprintf("%s is not null or %s is not null", q, quote(other))
+			best = append(best, fmt.Sprintf("(array_agg(%[1]s order by %[2]s desc) filter (where %[3]s))[1] as %[1]s", q, seq, when))
+			set = append(set, fmt.Sprintf("%[1]s = case when s.%[1]s is not null or s.%[2]s is not null then s.%[1]s else t.%[1]s end", q, quote(other)))
+		default:
+			best = append(best, fmt.Sprintf("(array_agg(%[1]s order by %[2]s desc) filter (where %[1]s is not null))[1] as %[1]s", q, seq))
+			set = append(set, fmt.Sprintf("%[1]s = coalesce(s.%[1]s, t.%[1]s)", q))
+			if other != "" {
+				set = append(set, fmt.Sprintf("%[2]s = case when s.%[1]s is null then t.%[2]s end", q, quote(other)))
+			}
 		}
-		best = append(best, fmt.Sprintf("(array_agg(%[1]s order by %[2]s desc) filter (where %[1]s is not null))[1] as %[1]s", q, seq))
-		set = append(set, fmt.Sprintf("%[1]s = coalesce(s.%[1]s, t.%[1]s)", q))
 	}
-	out := []string{fmt.Sprintf(`create temporary table weir_best on commit drop as select %s from weir_staged group by "id"`, strings.Join(best, ",")), "analyze weir_best"}
+	out := []string{fmt.Sprintf(`create temporary table weir_best on commit drop as select %s from weir_staged o group by "id"`, strings.Join(best, ",")), "analyze weir_best"}
 	if len(set) > 0 {
 		out = append(out, fmt.Sprintf(`update %s t set %s from weir_best s where t."id" = s."id"`, table, strings.Join(set, ",")))
 	}

@@ -1,0 +1,143 @@
+package postgres
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/parquet-go/parquet-go"
+
+	"weir/dataplane/load"
+)
+
+// idBytes is how many bytes of ids one statement takes.
+const idBytes = 1 << 20
+
+// newest is the last row of each id in staged files. It knows ids by a part of
+// their SHA-256, so that its memory does not depend on them.
+type newest struct {
+	last  map[[16]byte]int64
+	stale map[int64]bool // rows that are not the last of their id
+}
+
+func (n *newest) keep(seq int64) bool { return len(n.stale) == 0 || !n.stale[seq] }
+
+// replace deletes the rows whose ids are in files and finds the newest of each.
+func replace(ctx context.Context, tx pgx.Tx, table string, files []load.Staged) (*newest, error) {
+	n := &newest{last: map[[16]byte]int64{}, stale: map[int64]bool{}}
+	// The planner takes few ids for granted: it looks each up, whatever the table's size.
+	q := fmt.Sprintf(`delete from %s t using unnest($1::text[]) u(id) where t."id" = u.id`, table)
+	var ids []string
+	held := 0
+	flush := func() error {
+		if len(ids) == 0 {
+			return nil
+		}
+		_, err := tx.Exec(ctx, q, ids)
+		ids, held = ids[:0], 0
+		return failure(load.CodeFailed, err)
+	}
+	for _, f := range files {
+		err := eachID(f.Path, func(id string, seq int64) error {
+			sum := sha256.Sum256([]byte(id))
+			key := [16]byte(sum[:16])
+			if before, ok := n.last[key]; ok {
+				n.stale[min(before, seq)] = true
+				n.last[key] = max(before, seq)
+				return nil
+			}
+			n.last[key] = seq
+			ids, held = append(ids, id), held+len(id)
+			if held >= idBytes {
+				return flush()
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return n, flush()
+}
+
+// eachID gives the id and the number of every row of a staged file.
+func eachID(path string, do func(id string, seq int64) error) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return load.Fail(load.CodeStage, err)
+	}
+	defer func() { _ = f.Close() }() // it was only read
+	info, err := f.Stat()
+	if err != nil {
+		return load.Fail(load.CodeStage, err)
+	}
+	p, err := parquet.OpenFile(f, info.Size())
+	if err != nil {
+		return load.Fail(load.CodeStage, err)
+	}
+	idAt, seqAt := -1, -1
+	for i, c := range p.Schema().Columns() {
+		switch c[0] {
+		case "id":
+			idAt = i
+		case load.SeqColumn:
+			seqAt = i
+		}
+	}
+	if idAt < 0 || seqAt < 0 {
+		return load.Fail(load.CodeStage, errors.New("a staged file has no ids"))
+	}
+	for _, g := range p.RowGroups() {
+		chunks := g.ColumnChunks()
+		seqs := make([]int64, 0, g.NumRows())
+		if err := eachValue(chunks[seqAt], func(v parquet.Value) error { seqs = append(seqs, v.Int64()); return nil }); err != nil {
+			return err
+		}
+		row := 0
+		err := eachValue(chunks[idAt], func(v parquet.Value) error {
+			row++
+			if v.IsNull() {
+				return load.Fail(load.CodeStage, errors.New("a staged row has no id"))
+			}
+			return do(string(v.ByteArray()), seqs[row-1])
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func eachValue(c parquet.ColumnChunk, do func(parquet.Value) error) error {
+	pages := c.Pages()
+	defer func() { _ = pages.Close() }() // it was only read
+	values := make([]parquet.Value, 256)
+	for {
+		page, err := pages.ReadPage()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return load.Fail(load.CodeStage, err)
+		}
+		for r := page.Values(); ; {
+			n, err := r.ReadValues(values)
+			for _, v := range values[:n] {
+				if err := do(v); err != nil {
+					return err
+				}
+			}
+			if errors.Is(err, io.EOF) {
+				break
+			}
+			if err != nil {
+				return load.Fail(load.CodeStage, err)
+			}
+		}
+		parquet.Release(page)
+	}
+}

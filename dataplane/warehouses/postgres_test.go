@@ -1,0 +1,64 @@
+package warehouses_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	"weir/dataplane/load"
+	"weir/dataplane/warehouses/postgres"
+	"weir/shared/secret"
+)
+
+func TestPostgresCodes(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	name := fmt.Sprintf("codes%d", databases.Add(1))
+	if err := server.Database(ctx, name); err != nil {
+		t.Fatal(err)
+	}
+	conn, err := pgx.Connect(ctx, server.URL(name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = conn.Exec(ctx, "create role weak login; revoke all on database "+name+" from public; grant connect on database "+name+" to weak")
+	if err := errors.Join(err, conn.Close(ctx)); err != nil {
+		t.Fatal(err)
+	}
+	down := func(context.Context, string, string) (net.Conn, error) { return nil, errors.New("no route") }
+	for what, c := range map[string]struct {
+		database, user string
+		dial           func(context.Context, string, string) (net.Conn, error)
+		query, want    string
+	}{
+		"no route":        {name, "postgres", down, "", load.CodeUnreachable},
+		"no database":     {"none", "postgres", server.Dial, "", load.CodeUnreachable},
+		"no role":         {name, "nobody", server.Dial, "", load.CodeAuth},
+		"no right":        {name, "weak", server.Dial, "", load.CodeAuth},
+		"no table":        {name, "postgres", server.Dial, "select * from none", load.CodeSchema},
+		"a division by 0": {name, "postgres", server.Dial, "select 1/0", load.CodeFailed},
+		"a write":         {name, "postgres", server.Dial, "create table t (i int)", load.CodeFailed},
+		"two statements":  {name, "postgres", server.Dial, "select 1; commit; create table t (i int)", load.CodeSchema},
+	} {
+		o, err := postgres.Kind.Open([]byte(`{"host":"db","database":"`+c.database+`","user":"`+c.user+`","schema":"weir","sslMode":"disable"}`), map[string]secret.String{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w, err := o.Open(ctx, load.Deps{Dial: c.dial})
+		if err == nil {
+			if c.query == "" {
+				err = w.Test(ctx)
+			} else {
+				err = w.Query(ctx, c.query, func([]byte) error { return nil })
+			}
+			_ = w.Close()
+		}
+		if load.CodeOf(err) != c.want || err == nil {
+			t.Errorf("%s: got %v, want %s", what, err, c.want)
+		}
+	}
+}
