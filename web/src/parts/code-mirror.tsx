@@ -50,7 +50,7 @@ export function CodeMirror({ name, initial, onChange }: EditorProps) {
         javascript(),
         syntaxHighlighting(colours),
         look,
-        EditorView.contentAttributes.of({ "aria-label": name }),
+        EditorView.contentAttributes.of({ "aria-label": name, tabindex: "0" }),
         EditorView.updateListener.of((u) => {
           if (u.docChanged) changed.current(u.state.doc.toString());
         }),

@@ -17,7 +17,7 @@ export function Tabs({ label, tabs }: { label: string; tabs: Tab[] }) {
   };
   return (
     <div>
-      <div ref={list} role="tablist" aria-label={label} onKeyDown={move} className="flex gap-1">
+      <div ref={list} role="tablist" aria-label={label} onKeyDown={move} className="flex flex-wrap gap-1">
         {tabs.map((t, i) => (
           <button
             key={t.name}

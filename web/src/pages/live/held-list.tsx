@@ -45,7 +45,7 @@ function HeldEvent({ held: h, now, redrive }: { held: Held; now: Date; redrive: 
         {h.detail === "" ? null : <span className="block break-words text-soft">{h.detail}</span>}
       </button>
       {open ? (
-        <div className="space-y-2 px-4 pb-3 text-sm">
+        <div className="space-y-2 px-4 pt-2 pb-3 text-sm">
           <p className="font-mono text-xs break-all text-soft">
             {h.messageId} · {h.code}
             {h.status ? ` · status ${h.status}` : ""}

@@ -55,7 +55,7 @@ function Sighting({ row }: { row: Row }) {
         </span>
       </button>
       {open ? (
-        <div id={id} className="space-y-2 px-4 pb-3 text-sm">
+        <div id={id} className="space-y-2 px-4 pt-2 pb-3 text-sm">
           <p className="font-mono text-xs break-all text-soft">
             {row.messageId}
             {row.code === "" ? "" : ` · ${row.code}`}

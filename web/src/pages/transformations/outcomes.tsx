@@ -23,7 +23,12 @@ export function Outcomes({ outcomes }: { outcomes: Outcome[] }) {
           {o.events.length > 0 ? (
             <Code text={o.events.map(pretty).join("\n")} name={`Output of ${o.messageId}`} />
           ) : null}
-          {o.logs.length > 0 ? <Code text={o.logs.join("\n")} name={`Log of ${o.messageId}`} /> : null}
+          {o.logs.length > 0 ? (
+            <>
+              <p className="text-xs font-medium text-soft">Log</p>
+              <Code text={o.logs.join("\n")} name={`Log of ${o.messageId}`} />
+            </>
+          ) : null}
         </div>
       ))}
     </section>

@@ -55,23 +55,26 @@ export function TransformationEditor({ opened, name, onSaved }: Props) {
       )}
       <div className="grid gap-5 lg:grid-cols-2">
         <div className="min-w-0 space-y-3">
+          <p aria-hidden="true" className="text-sm font-medium">
+            Code
+          </p>
           <Editor
             name={name === "" ? "Code of the new transformation" : `Code of ${name}`}
             initial={draft.code}
             onChange={(code) => setDraft((d) => ({ ...d, code }))}
           />
           <Attachments document={base.document} draft={draft} onChange={(on) => setDraft({ ...draft, on })} />
+          {save.error ? <CodeProblems error={save.error} own={`transformations[${own}]`} /> : null}
+          <Button
+            look="strong"
+            disabled={!changed || draft.name === "" || taken || save.isPending}
+            onClick={() => save.mutate()}
+          >
+            {save.isPending ? "Saving…" : "Save"}
+          </Button>
         </div>
         <Sample workspace={workspace} draft={draft} libraries={base.document.libraries ?? []} />
       </div>
-      {save.error ? <CodeProblems error={save.error} own={`transformations[${own}]`} /> : null}
-      <Button
-        look="strong"
-        disabled={!changed || draft.name === "" || taken || save.isPending}
-        onClick={() => save.mutate()}
-      >
-        {save.isPending ? "Saving…" : "Save"}
-      </Button>
     </section>
   );
 }
