@@ -11,6 +11,7 @@ import (
 	"weir/dataplane/agent"
 	"weir/dataplane/ingest"
 	"weir/dataplane/ledger"
+	"weir/dataplane/load"
 	"weir/shared/wire"
 )
 
@@ -45,6 +46,11 @@ func (d *DataPlane) status() agent.Status {
 		s.Healthy = s.Healthy && p.running.Load()
 		for code, n := range p.alarms() {
 			raised[code] += n
+		}
+	}
+	for _, w := range d.plans.Warehouses() {
+		if newest := d.loading.Loads(w.ID); len(newest) > 0 && newest[0].State == load.Failing {
+			raised[wire.Code(newest[0].Code)]++
 		}
 	}
 	for _, code := range slices.Sorted(maps.Keys(raised)) {
