@@ -75,9 +75,11 @@ unit: need need-pg ## tests of every package but the black-box ones
 	$(call step,unit tests)
 	go test $$(go list work | grep -v /infra/weir/e2e)
 
-e2e: need need-pg web/dist/index.html ## black-box tests: processes, public ports, real SDKs
+infra/weir/e2e/node_modules: infra/weir/e2e/package-lock.json
+	cd infra/weir/e2e && npm ci --no-audit --no-fund --loglevel=error && touch node_modules
+
+e2e: need need-pg web/dist/index.html infra/weir/e2e/node_modules ## black-box tests: processes, public ports, real SDKs
 	$(call step,end to end)
-	cd infra/weir/e2e && { test ! -f package-lock.json || test -d node_modules || npm ci --no-audit --no-fund --loglevel=error; }
 	go test -count=1 -timeout 20m ./infra/weir/e2e/...
 
 test: check unit ## everything: check, unit, console, end to end

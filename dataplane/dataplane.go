@@ -304,7 +304,7 @@ func (d *DataPlane) doors(writer *queue.Writer, g *guard.Guard) (doors, error) {
 	if err != nil {
 		return doors{}, fmt.Errorf("gateway: %w", err)
 	}
-	v, err := view.New(d.eyes(g))
+	v, err := view.New(d.eyes(g, d.disk.before(writer.Append)))
 	if err != nil {
 		return doors{}, fmt.Errorf("view: %w", err)
 	}

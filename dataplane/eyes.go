@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"weir/dataplane/deliver"
+	"weir/dataplane/event"
 	"weir/dataplane/guard"
 	"weir/dataplane/layout"
 	"weir/dataplane/pipeline"
@@ -18,15 +19,18 @@ import (
 
 // eyes is the view's configuration: what a browser or a command line may see of
 // this plane.
-func (d *DataPlane) eyes(g *guard.Guard) view.Config {
+//
+// again takes events that are replayed, as the gateway's are taken.
+func (d *DataPlane) eyes(g *guard.Guard, again func(context.Context, []event.Event) error) view.Config {
 	cfg := view.Config{
 		Plane: d.plane.Plane, Key: d.plane.CapabilityKey, Origins: d.plane.Origins, Guard: g, Plans: &d.plans, Rows: d.rows,
 		Live: &d.live, Previews: view.Previews{Destination: previewDraft, Transformation: d.previewCode}, Warehouses: loads{d}, Dial: d.dialer(g), Healthy: d.ready, Log: d.cfg.Log,
 	}
 	for _, p := range d.partitions {
-		cfg.Dead = append(cfg.Dead, p)
+		cfg.Dead = append(cfg.Dead, deadLetters{p, again})
 		cfg.Parked = append(cfg.Parked, parkedShelf{p})
 		cfg.Quarantine = append(cfg.Quarantine, quarantineShelf{p})
+		cfg.Broken = append(cfg.Broken, quarantineMoves{p, again})
 	}
 	return cfg
 }
@@ -74,6 +78,51 @@ func (s quarantineShelf) List(ctx context.Context, f view.HeldFilter, after deli
 		return held, deliver.Place{}, nil
 	}
 	return held, found[len(found)-1].Place, nil
+}
+
+// deadLetters is a partition's dead letters.
+type deadLetters struct {
+	*partition
+	again func(context.Context, []event.Event) error
+}
+
+// Retransform sends them from their originals.
+func (l deadLetters) Retransform(ctx context.Context, f deliver.Filter) (int, error) {
+	return l.retransform(ctx, f, l.again)
+}
+
+// quarantineMoves moves a partition's quarantined events.
+type quarantineMoves struct {
+	*partition
+	again func(context.Context, []event.Event) error
+}
+
+// Replay sends them through the pipeline again.
+func (m quarantineMoves) Replay(ctx context.Context, c view.BrokenChoice, span view.Span) (int, view.Span, error) {
+	return m.move(func(now *pipeline.Pipeline) (int, pipeline.Span, error) {
+		return now.Replay(ctx, pipeline.Choice(c), pipeline.Span(span), m.again)
+	})
+}
+
+// Discard removes them.
+func (m quarantineMoves) Discard(ctx context.Context, c view.BrokenChoice, span view.Span) (int, view.Span, error) {
+	return m.move(func(now *pipeline.Pipeline) (int, pipeline.Span, error) {
+		return now.Remove(ctx, pipeline.Choice(c), pipeline.Span(span))
+	})
+}
+
+// move does one thing at a time: two replays of an event would be two events.
+func (m quarantineMoves) move(do func(*pipeline.Pipeline) (int, pipeline.Span, error)) (int, view.Span, error) {
+	if !m.moving.TryLock() {
+		return 0, view.Span{}, fault.New(fault.Conflict, "Quarantined events of partition %d are being moved already; ask again when that is done.", m.number)
+	}
+	defer m.moving.Unlock()
+	now, err := m.now()
+	if err != nil {
+		return 0, view.Span{}, err
+	}
+	n, rest, err := do(now)
+	return n, view.Span(rest), err
 }
 
 // previewCode runs a draft of a transformation over events. The workers of the

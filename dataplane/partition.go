@@ -52,6 +52,8 @@ type partition struct {
 	running atomic.Bool
 	lanes   atomic.Pointer[deliver.Lanes] // the newest
 
+	moving sync.Mutex // held by who moves quarantined events
+
 	mu      sync.Mutex
 	current *pipeline.Pipeline // the newest, also while it is being replaced
 }
@@ -206,6 +208,15 @@ func (p *partition) Redrive(ctx context.Context, f deliver.Filter) (int, error) 
 		return 0, err
 	}
 	return now.Redrive(ctx, f)
+}
+
+// retransform sends the originals of dead letters again.
+func (p *partition) retransform(ctx context.Context, f deliver.Filter, again func(context.Context, []event.Event) error) (int, error) {
+	now, err := p.now()
+	if err != nil {
+		return 0, err
+	}
+	return now.Retransform(ctx, f, again)
 }
 
 // Discard drops dead letters.

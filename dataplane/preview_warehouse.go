@@ -6,7 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"weir/dataplane/event"
 	"weir/dataplane/layout"
 	"weir/shared/fault"
 )
@@ -41,9 +40,6 @@ func OpenWarehousePreview(typ string, settings []byte, now time.Time) (func(text
 		return nil, fault.New(fault.Invalid, "The settings cannot be read: %v.", err)
 	}
 	return func(text []byte) json.RawMessage {
-		if _, err := event.Single(text); err != nil {
-			return warehouseLine("", nil, "", "This is not one JSON object: "+err.Error())
-		}
 		m := layout.Meta{SourceID: s.Metadata.SourceID, SourceName: s.Metadata.SourceName, SourceType: s.Metadata.SourceType, SourceCategory: s.Metadata.SourceCategory,
 			DestinationID: s.Metadata.DestinationID, DestinationType: s.Metadata.DestinationType, ReceivedAt: s.Metadata.ReceivedAt, Now: now, MessageID: layout.NewMessageID()}
 		rows, drop, err := d.Rows(&s.Options, m, text)
@@ -67,7 +63,7 @@ func messageID(text []byte, made string) string {
 	if err := json.Unmarshal(e.MessageID, &s); err != nil {
 		s = string(e.MessageID)
 	}
-	if strings.TrimSpace(s) == "" || s == "null" {
+	if strings.TrimSpace(s) == "" || s == "null" || s == "{}" || s == "[]" {
 		return made
 	}
 	return s

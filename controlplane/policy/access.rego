@@ -22,6 +22,8 @@ editor := viewer | {
 	"capability:live:read",
 	"capability:parked:read",
 	"capability:quarantine:read",
+	"capability:quarantine:replay",
+	"capability:quarantine:discard",
 	"capability:loads:read",
 	"capability:query",
 	"capability:preview",

@@ -9,7 +9,7 @@ test_viewer_does_not_write if not access.allow with input as {"role": "viewer", 
 test_viewer_sees_no_events if not access.allow with input as {"role": "viewer", "action": "capability:dead:read"}
 
 test_viewer_sees_events_by_no_capability if {
-	every what in ["live:read", "parked:read", "quarantine:read", "dead:read", "dead:redrive", "dead:discard", "loads:read", "query", "preview", "destination:test"] {
+	every what in ["live:read", "parked:read", "quarantine:read", "quarantine:replay", "quarantine:discard", "dead:read", "dead:redrive", "dead:discard", "loads:read", "query", "preview", "destination:test"] {
 		not access.allow with input as {"role": "viewer", "action": concat(":", ["capability", what])}
 		access.allow with input as {"role": "editor", "action": concat(":", ["capability", what])}
 		access.allow with input as {"role": "admin", "action": concat(":", ["capability", what])}

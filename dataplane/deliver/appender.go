@@ -14,7 +14,8 @@ import (
 )
 
 // appender is the only writer of PARKED or DEAD. One append is in flight; what
-// comes meanwhile gathers by destination and goes with the next record. Every
+// comes meanwhile gathers by destination and goes with the next record, for
+// PARKED at most one of a destination every parkPace unless there is much. Every
 // append names the number it follows, so an answer that was lost is found
 // again, a late duplicate cannot land, and a stale owner cannot write.
 type appender struct {
@@ -39,8 +40,13 @@ type appender struct {
 	turns   []*lane // lanes with entries, each once
 	bytes   int64   // of what waits or is being written
 	limit   int64
+	pace    time.Duration // from round to round, each a record of every lane; 0: none
 	closed  bool
 }
+
+// parkPace is how long deliveries to PARKED gather unless there are many: each
+// record costs a sync of the disk that the gateway waits for too.
+const parkPace = 200 * time.Millisecond
 
 func newAppender(kind recordKind, name string, log queue.Log, limit int64, instance uint64, out *slog.Logger) *appender {
 	a := &appender{log: log, out: out, name: name, kind: kind, instance: instance, limit: limit, waiting: map[*lane][]*entry{}, turn: make(chan struct{}, 1)}
@@ -103,10 +109,17 @@ func (a *appender) close() {
 // run writes until ctx ends. fault.Conflict: somebody else wrote to the log.
 func (a *appender) run(ctx context.Context) error {
 	defer context.AfterFunc(ctx, a.wake)()
-	for {
+	var began time.Time // of the round
+	for left := 0; ; left-- {
+		if left == 0 {
+			a.gather(ctx, began.Add(a.pace))
+		}
 		ln, es := a.next(ctx)
 		if ln == nil {
 			return nil
+		}
+		if left == 0 {
+			began, left = time.Now(), 1+a.others(ln)
 		}
 		var size int64
 		for _, e := range es {
@@ -132,6 +145,31 @@ func (a *appender) run(ctx context.Context) error {
 		a.moved.Broadcast()
 		a.mu.Unlock()
 	}
+}
+
+// gather waits until then, or until what waits is worth a record.
+func (a *appender) gather(ctx context.Context, until time.Time) {
+	wait := time.Until(until)
+	if wait <= 0 {
+		return
+	}
+	defer time.AfterFunc(wait, a.wake).Stop()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for ctx.Err() == nil && !a.closed && a.bytes < min(recordBytes, a.limit) && time.Now().Before(until) {
+		a.moved.Wait()
+	}
+}
+
+// others is how many lanes but ln have entries.
+func (a *appender) others(ln *lane) int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	n := len(a.waiting)
+	if len(a.waiting[ln]) > 0 {
+		n--
+	}
+	return n
 }
 
 // next waits for entries and takes those of one destination that fit a record;

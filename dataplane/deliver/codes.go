@@ -10,17 +10,18 @@ import (
 // Codes of verdicts and settlements. Further ones are rejected_<status> for the
 // statuses of Codes, and the codes that a kind declares itself.
 const (
-	CodeRemoved   = "destination_removed" // dropped: the destination is no longer in its workspace
-	CodeDiscarded = "discarded"           // dropped: a person discarded the dead letter
-	CodeEgress    = "egress_denied"       // dead: the plane's policy forbids the address
-	CodeRedirect  = "redirected"          // dead: redirects are not followed
-	CodeRejected  = "rejected_4xx"        // dead: a 4xx without a code of its own
-	CodeFault     = "kind_fault"          // dead: the kind's code failed on this event
-	CodeNetwork   = "network"             // retry: no answer
-	CodeTimeout   = "timeout"             // retry: no answer in time
-	CodeBusy      = "busy"                // retry: 408, 425, 429
-	CodeServer    = "server_error"        // retry: 5xx
-	CodeUnknown   = "unexpected_status"   // retry: 1xx
+	CodeRemoved       = "destination_removed" // dropped: the destination is no longer in its workspace
+	CodeDiscarded     = "discarded"           // dropped: a person discarded the dead letter
+	CodeRetransformed = "retransformed"       // dropped: its original was sent through its transformations again
+	CodeEgress        = "egress_denied"       // dead: the plane's policy forbids the address
+	CodeRedirect      = "redirected"          // dead: redirects are not followed
+	CodeRejected      = "rejected_4xx"        // dead: a 4xx without a code of its own
+	CodeFault         = "kind_fault"          // dead: the kind's code failed on this event
+	CodeNetwork       = "network"             // retry: no answer
+	CodeTimeout       = "timeout"             // retry: no answer in time
+	CodeBusy          = "busy"                // retry: 408, 425, 429
+	CodeServer        = "server_error"        // retry: 5xx
+	CodeUnknown       = "unexpected_status"   // retry: 1xx
 )
 
 // rejections are the statuses with a code of their own.
@@ -30,7 +31,7 @@ const rejections = "400 401 402 403 404 405 406 407 409 410 411 412 413 414 415 
 // Codes returns every code that this package gives to a verdict or settlement.
 // The list is closed: other texts never become codes.
 func Codes() []string {
-	all := []string{CodeRemoved, CodeDiscarded, CodeEgress, CodeRedirect, CodeRejected, CodeFault,
+	all := []string{CodeRemoved, CodeDiscarded, CodeRetransformed, CodeEgress, CodeRedirect, CodeRejected, CodeFault,
 		CodeNetwork, CodeTimeout, CodeBusy, CodeServer, CodeUnknown}
 	for _, s := range strings.Fields(rejections) {
 		all = append(all, "rejected_"+s)

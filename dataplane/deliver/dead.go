@@ -196,22 +196,7 @@ func (l *Lanes) Discard(ctx context.Context, f Filter) (discarded int, err error
 	}
 	defer func() { l.moving <- struct{}{} }()
 	err = l.letters(ctx, f, 1, func(rec queue.Record, all []item, chosen []int) (bool, error) {
-		r := &record{kind: kindGone, discarded: true}
-		for _, i := range chosen {
-			it := all[i]
-			it.stage, it.from = FromDead, Place{Seq: rec.Seq, Item: uint32(i)}
-			g := goneItem(it)
-			g.d.Destination, g.code = f.Destination, CodeDiscarded
-			r.items = append(r.items, g)
-		}
-		err := l.dead.write(ctx, f.Destination, r, func(seq uint64) {
-			settle := make([]Settled, len(r.items))
-			for i := range r.items {
-				settle[i] = r.settled(&r.items[i], EndDropped, Place{Seq: seq, Item: uint32(i)})
-			}
-			l.cfg.Settle(settle)
-		})
-		if err != nil {
+		if err := l.drop(ctx, f.Destination, rec.Seq, all, chosen, CodeDiscarded); err != nil {
 			return false, err
 		}
 		discarded += len(chosen)
@@ -221,6 +206,25 @@ func (l *Lanes) Discard(ctx context.Context, f Filter) (discarded int, err error
 		l.sweepLater(ln)
 	}
 	return discarded, err
+}
+
+// drop writes that the chosen ones of a record left DEAD, and why, and reports it.
+func (l *Lanes) drop(ctx context.Context, dest id.Destination, seq uint64, all []item, chosen []int, code string) error {
+	r := &record{kind: kindGone, discarded: true}
+	for _, i := range chosen {
+		it := all[i]
+		it.stage, it.from = FromDead, Place{Seq: seq, Item: uint32(i)}
+		g := goneItem(it)
+		g.d.Destination, g.code = dest, code
+		r.items = append(r.items, g)
+	}
+	return l.dead.write(ctx, dest, r, func(seq uint64) {
+		settle := make([]Settled, len(r.items))
+		for i := range r.items {
+			settle[i] = r.settled(&r.items[i], EndDropped, Place{Seq: seq, Item: uint32(i)})
+		}
+		l.cfg.Settle(settle)
+	})
 }
 
 // sweepLater has the lane's dead letters swept after the next confirmation.

@@ -28,6 +28,7 @@ type Delivery struct {
 	Revision    uint64    // under which it was routed
 	Read        time.Time // when its frame was read, with monotonic clock: it is parked Config.ParkAfter later
 	Event       event.Event
+	Original    []byte // the event's JSON before transformations; nil when none changed it
 }
 
 // Stage is where a delivery stood before it was settled.
@@ -64,7 +65,7 @@ type Settled struct {
 	Stage       Stage
 	From        Place // with FromParked and FromDead
 	End         End
-	To          Place // with EndParked and EndDead; of a discarded one the record in DEAD that says so
+	To          Place // with EndParked and EndDead; of one that a person took out of DEAD the record in DEAD that says so
 	Code        string
 }
 

@@ -67,6 +67,7 @@ func New(cfg Config) (*Lanes, error) {
 		dead:   newAppender(kindDead, "DEAD", cfg.Dead, cfg.Backlog, instance, cfg.Log),
 	}
 	l.moving <- struct{}{}
+	l.parked.pace = parkPace
 	l.parked.take, l.parked.done = l.takeParked, l.parkedDone
 	l.dead.take, l.dead.done = func(_ *lane, es []*entry) []*entry { return es }, l.deadDone
 	return l, nil
@@ -337,7 +338,7 @@ func (l *Lanes) Offer(ctx context.Context, ds []Delivery) error {
 }
 
 // sizeOf is what a delivery costs in memory, in bytes.
-func sizeOf(d *Delivery) int64 { return int64(len(d.Event.JSON)) + 512 }
+func sizeOf(d *Delivery) int64 { return int64(len(d.Event.JSON)+len(d.Original)) + 512 }
 
 // Confirmed says that the journal holds the settlements of every PARKED record
 // of dest up to floor, so that they may be purged. It does not block.

@@ -472,7 +472,7 @@ func TestMemoryIsBoundedByParking(t *testing.T) {
 		for i := range 500 {
 			w.offer(fmt.Sprint("u", i), hook)
 		}
-		time.Sleep(100 * time.Millisecond)
+		time.Sleep(300 * time.Millisecond)
 		if n := w.settledAs(hook, deliver.EndParked); n < 300 {
 			t.Errorf("%d parked, want all that do not fit 64 KiB", n)
 		}
@@ -533,5 +533,24 @@ func TestBatchesKeepOrderAndFlushInTime(t *testing.T) {
 			t.Errorf("%d requests for 95 events in batches of 10", n)
 		}
 		w.check(hook, 0)
+	})
+}
+
+func TestWhatIsParkedGathersIntoFewRecords(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1, hook)
+		w.change(hook, func(d *deliver.Target) { d.Disabled = true })
+		w.start()
+		const events = 400
+		for i := range events {
+			w.offer(fmt.Sprint("u", i), hook)
+			time.Sleep(5 * time.Millisecond)
+		}
+		w.wait("parked", func() bool { return w.settledAs(hook, deliver.EndParked) == events })
+		if n := len(w.parked.Snapshot().Records); n > 15 {
+			t.Errorf("%d events within 2 s were parked in %d records, want one for every 200 ms", events, n)
+		}
+		w.stop()
 	})
 }

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"hash/crc32"
 	"iter"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/klauspost/compress/s2"
@@ -22,8 +24,15 @@ const (
 	maxRecord   = 16 << 20  // what a reader is ready to unpack
 )
 
-// recordVersion is the format of records. Readers refuse a newer one.
-const recordVersion = 1
+// recordVersion is the format of records. Readers refuse a newer one. Items of
+// format 1 do not say what they were before transformations.
+const recordVersion = 2
+
+// Flags of an item.
+const (
+	itemGenerated = 1
+	itemOriginal  = 2 // the JSON before transformations follows
+)
 
 // recordKind is what a record holds.
 type recordKind uint8
@@ -48,6 +57,7 @@ type item struct {
 	code   string // DEAD only
 	status int
 	detail string
+	old    bool // of format 1
 }
 
 // record is the content of one PARKED or DEAD record.
@@ -66,25 +76,49 @@ func checksum(data []byte) uint32 {
 	return crc32.Update(crc32.Checksum(data[:2], castagnoli), castagnoli, data[6:])
 }
 
+// bodies are what records are put together in. Those of oversized deliveries are
+// not kept.
+var bodies = sync.Pool{New: func() any { return new([]byte) }}
+
+const keptBody = 2 * recordBytes
+
 // encode writes r: version, flags, checksum, mark, content.
 func (r *record) encode() []byte {
-	body := make([]byte, 0, 4<<10)
-	body = append(body, byte(r.kind), flag(r.discarded))
+	scratch := bodies.Get().(*[]byte)
+	body := append((*scratch)[:0], byte(r.kind), flag(r.discarded))
 	body = binary.AppendUvarint(body, uint64(len(r.items)))
 	for i := range r.items {
 		body = r.items[i].append(body)
 	}
 	body = append(body, r.damaged...)
-	out := make([]byte, 6, 6+20+len(body))
-	out[0] = recordVersion
+	var head [6 + 8 + binary.MaxVarintLen64]byte
+	out := append(head[:0], recordVersion, 0, 0, 0, 0, 0)
 	out = binary.BigEndian.AppendUint64(out, r.mark.instance)
 	out = binary.AppendUvarint(out, r.mark.counter)
 	if len(body) >= 1<<10 {
 		out[1] = packed
-		body = s2.Encode(nil, body)
+		out = pack(out, body)
+	} else {
+		out = append(out, body...)
 	}
-	out = append(out, body...)
 	binary.BigEndian.PutUint32(out[2:], checksum(out))
+	if cap(body) <= keptBody {
+		*scratch = body
+		bodies.Put(scratch)
+	}
+	return out
+}
+
+// pack returns head followed by body packed, in memory of its own.
+func pack(head, body []byte) []byte {
+	scratch := bodies.Get().(*[]byte)
+	space := slices.Grow((*scratch)[:0], s2.MaxEncodedLen(len(body)))
+	small := s2.Encode(space[:cap(space)], body)
+	out := append(append(make([]byte, 0, len(head)+len(small)), head...), small...)
+	if cap(space) <= keptBody {
+		*scratch = space
+		bodies.Put(scratch)
+	}
 	return out
 }
 
@@ -97,7 +131,11 @@ func flag(b bool) byte {
 
 func (it *item) append(b []byte) []byte {
 	e := &it.d.Event
-	b = append(b, byte(it.stage), flag(e.Generated))
+	flags := flag(e.Generated) * itemGenerated
+	if it.d.Original != nil {
+		flags |= itemOriginal
+	}
+	b = append(b, byte(it.stage), flags)
 	for _, n := range [...]uint64{it.d.Frame, uint64(it.d.Index), uint64(it.d.Output), it.from.Seq, uint64(it.from.Item), it.d.Revision, uint64(it.status)} {
 		b = binary.AppendUvarint(b, n)
 	}
@@ -107,7 +145,12 @@ func (it *item) append(b []byte) []byte {
 		b = append(b, s...)
 	}
 	b = binary.AppendUvarint(b, uint64(len(e.JSON)))
-	return append(b, e.JSON...)
+	b = append(b, e.JSON...)
+	if it.d.Original != nil {
+		b = binary.AppendUvarint(b, uint64(len(it.d.Original)))
+		b = append(b, it.d.Original...)
+	}
+	return b
 }
 
 // decodeMark reads only who wrote a record.
@@ -155,7 +198,7 @@ func decode(key id.Destination, data []byte) (record, error) {
 	r.items = make([]item, 0, min(count, 4096))
 	for range count {
 		it := c.item()
-		it.d.Destination = key
+		it.d.Destination, it.old = key, data[0] < recordVersion
 		r.items = append(r.items, it)
 	}
 	if r.kind == kindDamaged {
@@ -215,7 +258,8 @@ func (c *cutter) bytes() []byte {
 func (c *cutter) item() item {
 	var it item
 	it.stage = Stage(c.byte())
-	it.d.Event.Generated = c.byte() == 1
+	flags := c.byte()
+	it.d.Event.Generated = flags&itemGenerated != 0
 	it.d.Ref = Ref{Frame: c.uint(), Index: c.uint32(), Output: c.uint32()}
 	it.from = Place{Seq: c.uint(), Item: c.uint32()}
 	it.d.Revision = c.uint()
@@ -232,6 +276,9 @@ func (c *cutter) item() item {
 	e.Type, e.User, e.Quarantine = string(c.bytes()), string(c.bytes()), string(c.bytes())
 	it.code, it.detail = string(c.bytes()), string(c.bytes())
 	e.JSON = c.bytes()
+	if flags&itemOriginal != 0 {
+		it.d.Original = c.bytes()
+	}
 	return it
 }
 
@@ -254,7 +301,7 @@ func settlement(d *Delivery, stage Stage, from Place, end End, code string) Sett
 
 // Scan calls fn for every settlement that the records of log with a number of
 // at least from prove, in order: EndParked for PARKED; EndDead, and EndDropped
-// with code discarded, for DEAD. It ends with fn's error. Records that cannot be
+// with code discarded or retransformed, for DEAD. It ends with fn's error. Records that cannot be
 // read prove nothing.
 func Scan(ctx context.Context, log queue.Log, from uint64, fn func(Settled) error) error {
 	for p, err := range proofs(ctx, log, from) {

@@ -47,6 +47,7 @@ func TestWhatIsParkedIsListedUntilItIsDelivered(t *testing.T) {
 			time.Sleep(time.Millisecond)
 		}
 		w.delivered(other)
+		w.wait("parked", func() bool { return w.settledAs(hook, deliver.EndParked) == 30 })
 		all := w.waiting(ws, hook, 1000, 1<<20)
 		if len(all) != 30 {
 			t.Fatalf("%d are listed, want 30", len(all))

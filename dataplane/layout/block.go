@@ -1,6 +1,8 @@
 package layout
 
 import (
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -28,13 +30,30 @@ type block struct {
 	cols []Column
 	from []origin
 	at   map[string]int // nil for few columns
-	raws []raw
+	raws raws
 }
 
 // raw is a value that a column could not keep, for its sibling <name>__raw.
-type raw struct {
-	name, json, plain string
+type raw struct{ json, plain string }
+
+// raws are such values by the names of their columns, and the names in order;
+// one may be there twice, or without values.
+type raws struct {
+	by    map[string][]raw
+	order []string
 }
+
+func (r *raws) add(name string, v raw) {
+	if r.by == nil {
+		r.by = map[string][]raw{}
+	}
+	if len(r.by[name]) == 0 {
+		r.order = append(r.order, name)
+	}
+	r.by[name] = append(r.by[name], v)
+}
+
+func (r *raws) clone() raws { return raws{maps.Clone(r.by), slices.Clone(r.order)} }
 
 func (b *block) find(name string) int {
 	if b.at != nil {
@@ -62,8 +81,8 @@ func (b *block) add(c Column, o origin) {
 }
 
 // reset leaves the first n columns and the given raws.
-func (b *block) reset(n int, raws []raw) {
-	b.cols, b.from, b.raws, b.at = b.cols[:n], b.from[:n], raws, nil
+func (b *block) reset(n int, kept raws) {
+	b.cols, b.from, b.raws, b.at = b.cols[:n], b.from[:n], kept, nil
 	if n > many {
 		b.index()
 	}
@@ -80,11 +99,14 @@ func (b *block) index() {
 // which always wins; the loser goes to <name>__raw, except a trait that stands
 // in a later set of traits again. sent is the text of a damaged value.
 func (b *block) put(c Column, sent string, o origin) {
+	i := b.find(c.Name)
+	if i >= 0 && overlays(b.from[i]&^hurt, o) {
+		delete(b.raws.by, c.Name)
+	}
 	if sent != "" {
-		b.raws = append(b.raws, raw{c.Name, sent, sent})
+		b.raws.add(c.Name, raw{sent, sent})
 		o |= hurt
 	}
-	i := b.find(c.Name)
 	if i < 0 {
 		b.add(c, o)
 		return
@@ -94,27 +116,21 @@ func (b *block) put(c Column, sent string, o origin) {
 	switch {
 	case old == fromContext && now != fromContext && now != fromLayout:
 		loser, was = c, o
-	case old != now && old != fromContext && now != fromLayout:
-		b.forget(c.Name, sent)
+	case overlays(old, now):
 		b.cols[i], b.from[i] = c, o
 		return
 	default:
 		b.cols[i], b.from[i] = c, o
 	}
 	if loser != b.cols[i] && was&hurt == 0 {
-		b.raws = append(b.raws, raw{loser.Name, loser.json(), loser.Raw})
+		b.raws.add(loser.Name, raw{loser.json(), loser.Raw})
 	}
 }
 
-// forget drops what was kept of a name, but for the text last added.
-func (b *block) forget(name, but string) {
-	kept := b.raws[:0]
-	for i, r := range b.raws {
-		if r.name != name || but != "" && i == len(b.raws)-1 {
-			kept = append(kept, r)
-		}
-	}
-	b.raws = kept
+// overlays says whether a value of now takes the place of one of old by the
+// rules of the layout, so that nothing is kept of it.
+func overlays(old, now origin) bool {
+	return old != now && old != fromContext && now > fromProperties && now < fromLayout
 }
 
 func (c *Column) json() string {
@@ -146,39 +162,47 @@ func quote(s string) string {
 }
 
 // siblings adds the columns <name>__raw: of one value its text, of several a
-// list of their JSON texts.
+// list of their JSON texts. It leaves raws as they are.
 func (b *block) siblings(d *Dialect) {
-	for len(b.raws) > 0 {
-		first, list, rest := b.raws[0], []string{}, []raw{}
-		for _, r := range b.raws {
-			if r.name == first.name {
-				list = append(list, r.json)
-			} else {
-				rest = append(rest, r)
-			}
+	numbers, done := map[string]int{}, map[string]bool{}
+	for _, name := range b.raws.order {
+		list := b.raws.by[name]
+		if len(list) == 0 || done[name] {
+			continue
 		}
-		text := first.plain
+		done[name] = true
+		text := list[0].plain
 		if len(list) > 1 {
-			text = "[" + strings.Join(list, ",") + "]"
+			all := make([]string, len(list))
+			for i, r := range list {
+				all[i] = r.json
+			}
+			text = "[" + strings.Join(all, ",") + "]"
 		}
-		b.add(Column{Name: b.rawName(d, first.name), Type: Text, Raw: text}, fromLayout)
-		b.raws = rest
+		b.add(Column{Name: b.rawName(d, name, numbers), Type: Text, Raw: text}, fromLayout)
 	}
 }
 
-// rawName is a name that no column has yet, within the limit of names.
-func (b *block) rawName(d *Dialect, name string) string {
-	for n := 1; ; n++ {
-		tail := d.fold("__raw")
+// rawName is a name that no column has yet, within the limit of names. numbers
+// has the last number tried for a name.
+func (b *block) rawName(d *Dialect, name string, numbers map[string]int) string {
+	first := d.tailed(name, d.fold("__raw"))
+	for n := max(1, numbers[first]); ; n++ {
+		tried := first
 		if n > 1 {
-			tail += "_" + strconv.Itoa(n)
+			tried = d.tailed(name, d.fold("__raw_")+strconv.Itoa(n))
 		}
-		stem := name
-		if d.max > 0 && len(stem)+len(tail) > d.max {
-			stem = stem[:d.max-len(tail)]
-		}
-		if b.find(stem+tail) < 0 {
-			return stem + tail
+		if b.find(tried) < 0 {
+			numbers[first] = n
+			return tried
 		}
 	}
+}
+
+// tailed is name and tail, with the name cut so that the tail stays whole.
+func (d *Dialect) tailed(name, tail string) string {
+	if d.max > 0 && len(name)+len(tail) > d.max {
+		name = name[:d.max-len(tail)]
+	}
+	return name + tail
 }

@@ -1,9 +1,6 @@
 package layout
 
-import (
-	"slices"
-	"strings"
-)
+import "strings"
 
 // kinds adds the rows of an event's type; false for a type without rows.
 func (r *maker) kinds(kind string) bool {
@@ -86,13 +83,13 @@ func (r *maker) track() {
 	name := r.names.table(r.word(r.get(0, "event")))
 	r.words(b, stdEvent, name.cased)
 	if !r.o.SkipTracksTable {
-		n, raws := len(b.cols), slices.Clone(b.raws)
+		n, kept := len(b.cols), b.raws.clone()
 		if r.m.cloud() {
 			r.record(b, stdRecordID)
 		}
 		r.full(b)
 		r.add(r.standard("tracks"), b)
-		b.reset(n, raws)
+		b.reset(n, kept)
 	}
 	if name.out != "" {
 		r.flat(b, "", r.get(0, "properties"), fromProperties, "properties")
@@ -172,10 +169,10 @@ func (r *maker) merge(kind string) {
 			b.add(Column{Name: r.d.fold(name), Type: String, Raw: s}, fromLayout)
 		}
 	}
-	put("uuid_ts", stamp(r.m.Now))
+	put("uuid_ts", r.now)
 	b.cols[0].Type = Datetime
 	if r.d.loadedAt {
-		b.add(Column{Name: r.d.std[stdLoadedAt], Type: Datetime, Raw: stamp(r.m.Now)}, fromLayout)
+		b.add(Column{Name: r.d.std[stdLoadedAt], Type: Datetime, Raw: r.now}, fromLayout)
 	}
 	n := 1
 	for _, p := range []struct{ kind, id string }{{first, r.word(one)}, {"user_id", r.word(two)}} {

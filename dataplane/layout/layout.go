@@ -151,7 +151,8 @@ func build() map[string]*Dialect {
 	return out
 }
 
-var aliases = map[string]string{"bigquery": "bq", "redshift": "rs", "databricks": "deltalake", "synapse": "azure_synapse"}
+var aliases = map[string]string{"bigquery": "bq", "redshift": "rs", "databricks": "deltalake", "delta": "deltalake", "delta_lake": "deltalake",
+	"synapse": "azure_synapse", "sqlserver": "mssql", "sql_server": "mssql", "postgresql": "postgres"}
 
 // is says whether kind names this dialect, as integrations of events do.
 func (d *Dialect) is(kind string) bool {
@@ -159,7 +160,8 @@ func (d *Dialect) is(kind string) bool {
 	return ok && found == d
 }
 
-// ByName finds a dialect by the kind of warehouse, without regard to case.
+// ByName finds a dialect by the kind of warehouse, or one of its other names
+// such as bigquery and redshift, without regard to case.
 func ByName(kind string) (*Dialect, bool) {
 	kind = strings.ToLower(kind)
 	if a, ok := aliases[kind]; ok {

@@ -1,6 +1,8 @@
 package layout_test
 
 import (
+	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 
@@ -29,5 +31,32 @@ func TestNames(t *testing.T) {
 	}
 	if got := pg.TableName("Users", plain); got != "_users" {
 		t.Errorf("TableName(Users) = %q", got)
+	}
+}
+
+func TestDialectsHaveNames(t *testing.T) {
+	t.Parallel()
+	for kind, name := range map[string]string{"POSTGRES": "postgres", "BigQuery": "bq", "redshift": "rs", "databricks": "deltalake", "S3_DATALAKE": "s3_datalake", "duckdb": "duckdb"} {
+		d, ok := layout.ByName(kind)
+		same, _ := layout.ByName(name)
+		if !ok || d != same || !slices.Contains(layout.Names(), name) {
+			t.Errorf("ByName(%q) = %v, %v, want %s, which Names lists", kind, d, ok, name)
+		}
+	}
+	if _, ok := layout.ByName("fax"); ok {
+		t.Error("ByName(fax) finds a dialect")
+	}
+}
+
+func TestPathsAreAListOrOneString(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]layout.Paths{`{"jsonPaths":"a, b.c"}`: {"a, b.c"}, `{"jsonPaths":["a","b"]}`: {"a", "b"}, `{"jsonPaths":null}`: nil, `{}`: nil} {
+		var o layout.Options
+		if err := json.Unmarshal([]byte(text), &o); err != nil || !slices.Equal(o.JSONPaths, want) {
+			t.Errorf("%s: %q, %v, want %q", text, o.JSONPaths, err, want)
+		}
+	}
+	if err := json.Unmarshal([]byte(`{"jsonPaths":5}`), &layout.Options{}); err == nil {
+		t.Error("a number is taken for jsonPaths")
 	}
 }

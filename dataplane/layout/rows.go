@@ -92,35 +92,45 @@ func (w *walk) text(b *block, std, i int) {
 }
 
 func (w *walk) words(b *block, std int, s string) {
-	if s != "" && s != "[]" && s != "{}" {
+	if s != "" {
 		b.add(Column{Name: w.d.std[std], Type: w.d.long(s), Raw: s}, fromLayout)
 	}
 }
 
 // moment puts a standard column of time. What is no time is kept beside it.
 func (w *walk) moment(b *block, std, i int) {
-	switch s := w.word(i); {
-	case s == "" || s == "[]" || s == "{}":
-	default:
-		iso, ok := isoTime(s)
-		if !ok || w.kind(i) != '"' {
-			b.raws = append(b.raws, raw{w.d.std[std], w.raw(i), s})
-			return
-		}
-		b.add(Column{Name: w.d.std[std], Type: Datetime, Raw: iso}, fromLayout)
+	s := w.word(i)
+	if s == "" {
+		return
 	}
+	iso, ok := isoTime(s)
+	if !ok || w.kind(i) != '"' {
+		w.beside(b, std, i, s)
+		return
+	}
+	b.add(Column{Name: w.d.std[std], Type: Datetime, Raw: iso}, fromLayout)
+}
+
+// beside keeps a value whose text is s beside the standard column that it does
+// not fit.
+func (w *walk) beside(b *block, std, i int, s string) {
+	if w.kind(i) == '"' {
+		if _, damaged := w.decoded(i); damaged {
+			s = w.raw(i)
+		}
+	}
+	b.raws.add(w.d.std[std], raw{w.raw(i), s})
 }
 
 // base is what all rows of an event begin with: metadata columns and the
 // standard columns, but those of the event's type.
 // The block is the walk's own.
 func (w *walk) base(users bool) *block {
-	w.row.reset(0, nil)
+	w.row.reset(0, raws{})
 	b := &w.row
-	now := stamp(w.m.Now)
-	b.add(Column{Name: w.d.std[stdUUIDTS], Type: Datetime, Raw: now}, fromLayout)
+	b.add(Column{Name: w.d.std[stdUUIDTS], Type: Datetime, Raw: w.now}, fromLayout)
 	if w.d.loadedAt {
-		b.add(Column{Name: w.d.std[stdLoadedAt], Type: Datetime, Raw: now}, fromLayout)
+		b.add(Column{Name: w.d.std[stdLoadedAt], Type: Datetime, Raw: w.now}, fromLayout)
 	}
 	if !users {
 		w.text(b, stdAnonymousID, w.get(0, "anonymousId"))
@@ -132,10 +142,10 @@ func (w *walk) base(users bool) *block {
 		w.moment(b, stdTimestamp, w.get(0, "timestamp"))
 		w.moment(b, stdOriginalTimestamp, w.get(0, "originalTimestamp"))
 	}
-	b.add(Column{Name: w.d.std[stdReceivedAt], Type: Datetime, Raw: w.received(b)}, fromLayout)
+	b.add(Column{Name: w.d.std[stdReceivedAt], Type: Datetime, Raw: w.received()}, fromLayout)
 	ctx := w.get(0, "context")
 	request, passed := w.get(0, "request_ip"), w.get(ctx, "ip")
-	if k := w.kind(passed); k == '{' || k == '[' {
+	if w.kind(passed) == '{' { // its values are columns of the context
 		passed = -1
 	}
 	w.text(b, stdRequestIP, request)
@@ -148,18 +158,17 @@ func (w *walk) base(users bool) *block {
 	return b
 }
 
-func (w *walk) received(b *block) string {
-	i := w.get(0, "receivedAt")
-	if s := w.word(i); s != "" {
-		if iso, ok := isoTime(s); ok && w.kind(i) == '"' {
+// received is the time that the event or the caller says, else that of now.
+func (w *walk) received() string {
+	if i := w.get(0, "receivedAt"); w.kind(i) == '"' {
+		if iso, ok := isoTime(w.word(i)); ok {
 			return iso
 		}
-		b.raws = append(b.raws, raw{w.d.std[stdReceivedAt], w.raw(i), s})
 	}
 	if !w.m.ReceivedAt.IsZero() {
 		return stamp(w.m.ReceivedAt)
 	}
-	return stamp(w.m.Now)
+	return w.now
 }
 
 // context puts the event's context and, unless that is no object, where it
@@ -195,8 +204,12 @@ func NewMessageID() string { return "auto-" + uuid.NewString() }
 
 var walks = sync.Pool{New: func() any { return &walk{} }}
 
-// maxKept is the most values of an event whose memory is kept for the next.
-const maxKept = 4096
+// maxKept and maxWide are the most values of an event, and columns of a row,
+// whose memory is kept for the next.
+const (
+	maxKept = 4096
+	maxWide = 256
+)
 
 // Rows makes the rows of an event. drop is a code when the layout has no rows
 // for it; err is fault.Invalid and never quotes the event.
@@ -206,7 +219,7 @@ func (d *Dialect) Rows(o *Options, m Meta, event []byte) (rows []Row, drop strin
 		if cap(w.nodes) > maxKept {
 			w.nodes = nil
 		}
-		if cap(w.row.cols) > maxKept || cap(w.name) > maxKept {
+		if cap(w.row.cols) > maxWide || cap(w.name) > maxKept {
 			w.row, w.name, w.path = block{}, nil, nil
 		}
 		clear(w.row.cols[:cap(w.row.cols)])
@@ -216,7 +229,8 @@ func (d *Dialect) Rows(o *Options, m Meta, event []byte) (rows []Row, drop strin
 	if err := w.parse(string(event)); err != nil {
 		return nil, "", err
 	}
-	w.d, w.o, w.m, w.left, w.names = d, o, &m, maxNames, d.namesOf(o)
+	w.d, w.o, w.m, w.left, w.names = d, o, m, maxNames, d.namesOf(o)
+	w.now = stamp(m.Now)
 	w.cloud = m.cloud() && m.SourceCategory != "singer" && m.SourceType != "singer"
 	r := &maker{walk: w, rows: make([]Row, 0, 2), unlimited: d.lake || w.word(w.get(0, "channel")) == "sources"}
 	if !r.kinds(strings.ToLower(w.word(w.get(0, "type")))) {
@@ -250,7 +264,7 @@ func (r *maker) add(table string, b *block) {
 	if !r.unlimited && len(b.cols) > maxColumns && r.err == nil {
 		r.err = fault.New(fault.Invalid, "the event has more than %d columns", maxColumns)
 	}
-	if len(b.raws) > 0 {
+	if len(b.raws.order) > 0 {
 		b.siblings(r.d)
 	}
 	r.rows = append(r.rows, Row{table, append(make([]Column, 0, len(b.cols)), b.cols...)})

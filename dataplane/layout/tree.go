@@ -125,7 +125,11 @@ func (t *tree) members(i int, open byte, depth int) int {
 func (t *tree) str(i int) (end int, esc bool) {
 	s := t.text
 	for ; i < len(s); i++ {
-		switch c := s[i]; {
+		c := s[i]
+		if c > '\\' || c >= ' ' && c != '"' && c != '\\' {
+			continue
+		}
+		switch {
 		case c == '"':
 			return i + 1, esc
 		case c < ' ':
@@ -206,10 +210,16 @@ func (t *tree) get(obj int, key string) int {
 	if obj < 0 || t.nodes[obj].kind != '{' {
 		return found
 	}
-	for i := obj + 1; i < int(t.nodes[obj].next); i = int(t.nodes[i].next) {
-		if t.key(i) == key {
+	for i, end := obj+1, int(t.nodes[obj].next); i < end; {
+		n := &t.nodes[i]
+		if n.keyEsc {
+			if t.key(i) == key {
+				found = i
+			}
+		} else if int(n.keyEnd-n.key) == len(key) && t.text[n.key:n.keyEnd] == key {
 			found = i
 		}
+		i = int(n.next)
 	}
 	return found
 }
@@ -251,7 +261,7 @@ func (t *tree) decoded(i int) (s string, damaged bool) {
 }
 
 // word is a value as text: a string decoded, a number in its plain form, JSON
-// text of the others; "" for null and what is not there.
+// text of the others; "" for null, an empty object or list, and what is not there.
 func (t *tree) word(i int) string {
 	switch t.kind(i) {
 	case 0, 'n':
@@ -264,6 +274,9 @@ func (t *tree) word(i int) string {
 		return s
 	}
 	s, _ := compact(t.raw(i))
+	if s == "{}" || s == "[]" {
+		return ""
+	}
 	return s
 }
 

@@ -14,7 +14,7 @@ const maxWhole = 309
 // number tells whether a JSON number is whole, and its plain form: a whole
 // number as digits, another as it was sent.
 func number(raw string) (Type, string) {
-	if strings.IndexAny(raw, ".eE") < 0 {
+	if !strings.ContainsAny(raw, ".eE") {
 		if raw == "-0" {
 			return Int, "0"
 		}
@@ -71,7 +71,23 @@ func isoTime(s string) (string, bool) {
 	return stamp(t), true
 }
 
-func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
+const zeroTime = "0000-00-00T00:00:00.000Z"
+
+// stamp writes a time of the years 0 to 9999 in UTC with milliseconds.
+func stamp(t time.Time) string {
+	t = t.UTC()
+	year, month, day := t.Date()
+	hour, minute, second := t.Clock()
+	var b [len(zeroTime)]byte
+	copy(b[:], zeroTime)
+	for _, n := range [...]struct{ end, n int }{{3, year}, {6, int(month)}, {9, day}, {12, hour}, {15, minute}, {18, second}, {22, t.Nanosecond() / 1e6}} {
+		for i := n.end; n.n > 0; i-- {
+			b[i] = byte('0' + n.n%10)
+			n.n /= 10
+		}
+	}
+	return string(b[:])
+}
 
 // digits is a number of digits only, else -1.
 func digits(s string) int {

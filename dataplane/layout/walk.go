@@ -16,8 +16,9 @@ type walk struct {
 	tree
 	d     *Dialect
 	o     *Options
-	m     *Meta
-	calls uint8 // the bit of the event's type in entry.standard
+	m     Meta
+	now   string // the time of m
+	calls uint8  // the bit of the event's type in entry.standard
 	cloud bool
 	names *names
 	row   block
@@ -143,7 +144,7 @@ func (w *walk) pathsOf(kind string) *pathSet {
 	if !w.d.paths {
 		return nil
 	}
-	p := &pathSet{kind: kind, set: map[string]bool{}}
+	p := &pathSet{kind: kind}
 	for _, s := range w.o.JSONPaths {
 		p.add(s)
 	}
@@ -178,6 +179,9 @@ func (w *walk) addPaths(p *pathSet, i int) {
 
 // add takes one path, or several with commas.
 func (p *pathSet) add(list string) {
+	if p.set == nil {
+		p.set = map[string]bool{}
+	}
 	for s := range strings.SplitSeq(list, ",") {
 		s = strings.TrimSpace(s)
 		first, _, deep := strings.Cut(s, ".")

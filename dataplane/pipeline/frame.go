@@ -113,6 +113,11 @@ func (o *owner) dedupe(f *frame) error {
 			f.fates[i] = fate{account: ledger.Duplicate}
 		}
 	}
+	if o.cfg.Seen.Jumped() {
+		o.alarms.raise(alarmJump)
+	} else {
+		o.alarms.over(alarmJump)
+	}
 	return nil
 }
 

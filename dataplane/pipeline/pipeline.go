@@ -33,6 +33,7 @@ type Seen interface {
 	First(k dedupe.Key, pos dedupe.Pos, at time.Time) (bool, error)
 	Snapshot(ctx context.Context, journalSeq uint64) error
 	Position() uint64
+	Jumped() bool // the last frame's time is far ahead of the clock: nothing is forgotten
 }
 
 // Lanes delivers; *deliver.Lanes is one.
@@ -42,6 +43,7 @@ type Lanes interface {
 	Offer(ctx context.Context, ds []deliver.Delivery) error
 	Confirmed(d id.Destination, floor uint64)
 	Redrive(ctx context.Context, f deliver.Filter) (int, error)
+	Retransform(ctx context.Context, f deliver.Filter, way func(event.Event) bool, again func(context.Context, []event.Event) error) (int, error)
 	Discard(ctx context.Context, f deliver.Filter) (int, error)
 	List(ctx context.Context, f deliver.Filter, after deliver.Place, limit int) ([]deliver.DeadLetter, error)
 }
@@ -302,6 +304,16 @@ func (p *Pipeline) Redrive(ctx context.Context, f deliver.Filter) (moved int, er
 		return 0, err
 	}
 	return o.lanes.Redrive(ctx, f)
+}
+
+// Retransform sends the originals of dead letters through the partition again,
+// by send, unless their connection was removed; see deliver.Lanes.
+func (p *Pipeline) Retransform(ctx context.Context, f deliver.Filter, send func(context.Context, []event.Event) error) (moved int, err error) {
+	o, err := p.owner()
+	if err != nil {
+		return 0, err
+	}
+	return o.lanes.Retransform(ctx, f, p.connected, send)
 }
 
 // Discard drops dead letters; see deliver.Lanes.

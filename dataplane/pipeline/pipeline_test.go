@@ -3,6 +3,7 @@ package pipeline_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -206,6 +207,33 @@ func TestAFrameOfANewerVersionWaits(t *testing.T) {
 		time.Sleep(time.Second)
 		if left := w.disk[queue.Events].Snapshot().Records; len(left) != 1 || left[0].Seq != 2 {
 			t.Errorf("EVENTS has %d records, want only the newer frame", len(left))
+		}
+		pr.stop()
+	})
+}
+
+func TestAClockThatJumpedIsAnAlarmUntilItIsBack(t *testing.T) {
+	in(t, func(t *testing.T, w *world) {
+		on := func(pr *process) bool {
+			return slices.ContainsFunc(pr.p.Problems(), func(a pipeline.Alarm) bool { return a.Code == "clock_jump" })
+		}
+		pr := w.start()
+		w.some(3)
+		w.settled(pr)
+		if on(pr) {
+			t.Error("the alarm is on while the clock is right")
+		}
+		w.jumped.Store(true)
+		w.some(3)
+		w.settled(pr)
+		if !on(pr) || pr.raised("clock_jump") == 0 {
+			t.Error("want the alarm clock_jump")
+		}
+		w.jumped.Store(false)
+		w.some(3)
+		w.settled(pr)
+		if on(pr) {
+			t.Error("the alarm is on after the clock is back")
 		}
 		pr.stop()
 	})

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"weir/dataplane/deliver"
 	"weir/dataplane/event"
@@ -55,30 +56,95 @@ func (p *Pipeline) Quarantined(ctx context.Context, c Choice, after deliver.Plac
 	return all, err
 }
 
-// Replay sends quarantined events through the partition again, by append, and
+// Span is records of QUARANTINE by their numbers: those behind After up to
+// Until. The zero Span is all that are there now.
+type Span struct{ After, Until uint64 }
+
+// How much one call of Replay or Remove does at most, about.
+const (
+	moveEvents  = 1000  // that leave
+	moveRecords = 10000 // that are read
+)
+
+// moveLast is how long it may take to remove what was sent again, also when
+// whoever asked went away meanwhile: else it would be sent twice.
+const moveLast = 10 * time.Second
+
+// Replay sends quarantined events through the partition again, by send, and
 // takes them out of QUARANTINE when that is durable; a death in between repeats
-// them. What broke a rule at the door and still breaks it stays. One that broke
-// a rule on the way to a destination goes only there. It returns how many went.
-func (p *Pipeline) Replay(ctx context.Context, c Choice, send func(context.Context, []event.Event) error) (sent int, err error) {
-	err = p.broken(ctx, c, 1, func(seq uint64, events []event.Event, chosen []deliver.Place) (bool, error) {
+// them. What broke a rule at the door and still breaks it stays, and so does
+// what has no way to go any more, because its source or its connection was
+// removed. One that broke a rule on the way to a destination goes only there.
+//
+// It returns how many went, and where to go on, the zero Span when everything in
+// span was looked at. What is quarantined meanwhile is not in it. Replay and
+// Remove must not run twice at a time. fault.Unavailable: the partition does
+// not run here, or a log is away.
+func (p *Pipeline) Replay(ctx context.Context, c Choice, span Span, send func(context.Context, []event.Event) error) (sent int, rest Span, err error) {
+	return p.move(ctx, c, span, func(events []event.Event, chosen []deliver.Place) (map[uint32]bool, error) {
 		going := map[uint32]bool{}
 		var again []event.Event
 		for _, at := range chosen {
-			if e, ok := replayed(events[at.Item]); ok {
+			if e, ok := p.replayed(events[at.Item]); ok {
 				again = append(again, e)
 				going[at.Item] = true
 			}
 		}
 		if len(again) == 0 {
-			return true, nil
+			return nil, nil
 		}
-		if err := send(ctx, again); err != nil {
+		return going, send(ctx, again)
+	})
+}
+
+// Remove takes quarantined events out for good; see Replay. In the books they
+// stay quarantined, which is how they ended.
+func (p *Pipeline) Remove(ctx context.Context, c Choice, span Span) (removed int, rest Span, err error) {
+	return p.move(ctx, c, span, func(_ []event.Event, chosen []deliver.Place) (map[uint32]bool, error) {
+		going := map[uint32]bool{}
+		for _, at := range chosen {
+			going[at.Item] = true
+		}
+		return going, nil
+	})
+}
+
+// move removes from the records of span what take took of them.
+func (p *Pipeline) move(ctx context.Context, c Choice, span Span, take func([]event.Event, []deliver.Place) (gone map[uint32]bool, err error)) (moved int, rest Span, err error) {
+	if _, err := p.owner(); err != nil {
+		return 0, Span{}, err
+	}
+	if span.Until == 0 {
+		st, err := p.cfg.Quarantine.State(ctx)
+		if err != nil {
+			return 0, Span{}, fmt.Errorf("look at quarantined events of %s: %w", c.Source, err)
+		}
+		span.Until = st.Last
+	}
+	looked := 0
+	err = p.broken(ctx, c, span.After+1, func(seq uint64, events []event.Event, chosen []deliver.Place) (bool, error) {
+		if seq > span.Until {
+			return false, nil
+		}
+		gone, err := take(events, chosen)
+		if err != nil {
 			return false, err
 		}
-		sent += len(again)
-		return true, p.keepRest(ctx, c.Source, seq, events, going)
+		if len(gone) > 0 {
+			moved += len(gone)
+			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), moveLast)
+			defer cancel()
+			if err := p.keepRest(last, c.Source, seq, events, gone); err != nil {
+				return false, err
+			}
+		}
+		if looked++; (moved >= moveEvents || looked >= moveRecords) && seq < span.Until {
+			rest = Span{seq, span.Until}
+			return false, nil
+		}
+		return true, nil
 	})
-	return sent, err
+	return moved, rest, err
 }
 
 // keepRest replaces a record of QUARANTINE by what did not leave it.
@@ -101,8 +167,11 @@ func (p *Pipeline) keepRest(ctx context.Context, source id.Source, seq uint64, e
 }
 
 // replayed is a quarantined event as it is sent again; false: it would break
-// the same rule.
-func replayed(e event.Event) (event.Event, bool) {
+// the same rule, or go nowhere and be lost.
+func (p *Pipeline) replayed(e event.Event) (event.Event, bool) {
+	if !p.connected(e) {
+		return e, false
+	}
 	if e.Destination == "" {
 		m, err := event.Single(e.JSON)
 		if err != nil {
@@ -121,8 +190,8 @@ func replayed(e event.Event) (event.Event, bool) {
 	return e, true
 }
 
-// broken calls fn for each record of QUARANTINE from number from on that has
-// events which c selects.
+// broken calls fn for each readable record of QUARANTINE of c's source from
+// number from on, with the places of what c selects.
 func (p *Pipeline) broken(ctx context.Context, c Choice, from uint64, fn func(seq uint64, events []event.Event, chosen []deliver.Place) (more bool, err error)) error {
 	if c.Source == "" {
 		return fault.New(fault.Invalid, "Name the source whose quarantined events are meant.")
@@ -141,12 +210,20 @@ func (p *Pipeline) broken(ctx context.Context, c Choice, from uint64, fn func(se
 				chosen = append(chosen, at)
 			}
 		}
-		if len(chosen) == 0 {
-			continue
-		}
 		if more, err := fn(rec.Seq, f.Events, chosen); err != nil || !more {
 			return err
 		}
 	}
 	return ctx.Err()
+}
+
+// connected reports whether e has a way to go: its source is there, and a
+// connection to the destination that it concerns, if it does concern one.
+func (p *Pipeline) connected(e event.Event) bool {
+	r, _ := p.cfg.Route(e.Workspace, e.Source)
+	if r == nil || e.Destination == "" {
+		return r != nil
+	}
+	_, ok := r.Destination(e.Destination)
+	return ok
 }

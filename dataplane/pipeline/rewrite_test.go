@@ -3,6 +3,7 @@ package pipeline_test
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -10,8 +11,10 @@ import (
 	"weir/dataplane/event"
 	"weir/dataplane/pipeline"
 	"weir/dataplane/plan"
+	"weir/dataplane/queue"
 	"weir/dataplane/route"
 	"weir/dataplane/transform"
+	"weir/shared/fault"
 	"weir/shared/id"
 	"weir/shared/workspace"
 )
@@ -170,8 +173,16 @@ func TestWhatCodeRefusedIsReplayedToItsDestinationAlone(t *testing.T) {
 		}
 		w.mended.Store(true)
 		send := func(_ context.Context, events []event.Event) error { w.append(events); return nil }
-		if n, err := pr.p.Replay(t.Context(), choice, send); n != 1 || err != nil {
-			t.Fatalf("Replay = %d, %v, want 1", n, err)
+		table := w.table[source]
+		w.route(workspace.Connection{Source: source, Destination: steady})
+		if n, rest, err := pr.p.Replay(t.Context(), choice, pipeline.Span{}, send); n != 0 || rest != (pipeline.Span{}) || err != nil {
+			t.Fatalf("Replay without a connection = %d, %v, %v, want that it stays", n, rest, err)
+		}
+		w.mu.Lock()
+		w.table[source] = table
+		w.mu.Unlock()
+		if n, rest, err := pr.p.Replay(t.Context(), choice, pipeline.Span{}, send); n != 1 || rest != (pipeline.Span{}) || err != nil {
+			t.Fatalf("Replay = %d, %v, %v, want 1", n, rest, err)
 		}
 		w.wait("it is delivered", func() bool { return row(pr, coded).Delivered == 5 })
 		w.balanced(pr)
@@ -183,6 +194,112 @@ func TestWhatCodeRefusedIsReplayedToItsDestinationAlone(t *testing.T) {
 		}
 		if found, err := pr.p.Quarantined(t.Context(), choice, deliver.Place{}, 10); len(found) > 0 || err != nil {
 			t.Errorf("still quarantined: %v, %v", found, err)
+		}
+		pr.stop()
+	})
+}
+
+// TestReplayAndRemoveGoOnWhereTheyEnded moves more than one call does, while
+// what is sent again breaks the same rule again.
+func TestReplayAndRemoveGoOnWhereTheyEnded(t *testing.T) {
+	in(t, func(t *testing.T, w *world) {
+		w.workers(func(int) (time.Duration, bool) { return time.Millisecond, false })
+		pr := w.start()
+		w.some(1)
+		w.settled(pr) // so that the partition has its owner
+		const records, each = 7, 300
+		for n := range records {
+			var broken []event.Event
+			for i := range each {
+				code := "too_deep"
+				if i == 0 {
+					code = "other"
+				}
+				broken = append(broken, event.Event{Workspace: ws, Source: source, MessageID: "x", Quarantine: code, Detail: "no", Destination: coded, JSON: fmt.Appendf(nil, `"u %d"`, n*each+i)})
+			}
+			if _, err := w.disk[queue.Quarantine].Share().Append(t.Context(), string(source), queue.EncodeFrame(broken)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		again := func(_ context.Context, events []event.Event) error {
+			for i := range events {
+				if !events[i].Replayed || events[i].Quarantine != "" {
+					t.Errorf("sent again: %+v", events[i])
+				}
+				events[i].Quarantine = "too_deep"
+			}
+			_, err := w.disk[queue.Quarantine].Share().Append(t.Context(), string(source), queue.EncodeFrame(events))
+			return err
+		}
+		choice := pipeline.Choice{Workspace: ws, Source: source, Code: "too_deep"}
+		all := func(move func(pipeline.Span) (int, pipeline.Span, error)) (moved, calls int) {
+			for span := (pipeline.Span{}); calls == 0 || span != (pipeline.Span{}); calls++ {
+				n, rest, err := move(span)
+				if err != nil || n > 1000+each {
+					t.Fatalf("call %d moved %d: %v", calls, n, err)
+				}
+				moved, span = moved+n, rest
+			}
+			return moved, calls
+		}
+		if n, calls := all(func(s pipeline.Span) (int, pipeline.Span, error) { return pr.p.Replay(t.Context(), choice, s, again) }); n != records*(each-1) || calls < 2 {
+			t.Errorf("%d were replayed in %d calls, want %d in several", n, calls, records*(each-1))
+		}
+		if n, calls := all(func(s pipeline.Span) (int, pipeline.Span, error) { return pr.p.Remove(t.Context(), choice, s) }); n != records*(each-1) || calls < 2 {
+			t.Errorf("%d were removed in %d calls, want %d in several", n, calls, records*(each-1))
+		}
+		left, err := pr.p.Quarantined(t.Context(), pipeline.Choice{Workspace: ws, Source: source}, deliver.Place{}, 100)
+		if err != nil || len(left) != records {
+			t.Errorf("%d are left, %v, want the %d of another code", len(left), err, records)
+		}
+		for _, q := range left {
+			if q.Event.Quarantine != "other" {
+				t.Errorf("left: %+v", q)
+			}
+		}
+		stranger := pipeline.Choice{Workspace: "ws_other", Source: source}
+		if n, _, err := pr.p.Remove(t.Context(), stranger, pipeline.Span{}); n != 0 || err != nil {
+			t.Errorf("another workspace removed %d, %v", n, err)
+		}
+		pr.stop()
+		if _, _, err := pr.p.Remove(t.Context(), choice, pipeline.Span{}); fault.KindOf(err) != fault.Unavailable {
+			t.Errorf("Remove of a partition that does not run: %v", err)
+		}
+	})
+}
+
+// TestADeadLetterIsSentFromItsOriginal: what code made of an event is refused by
+// the destination, and the event goes through the code again.
+func TestADeadLetterIsSentFromItsOriginal(t *testing.T) {
+	in(t, func(t *testing.T, w *world) {
+		const was = `{"messageId":"m1","type":"track","userId":"u","event":"E"}`
+		w.workers(func(int) (time.Duration, bool) { return time.Millisecond, false })
+		w.answers(coded, always(400, time.Millisecond))
+		pr := w.start()
+		w.append([]event.Event{{Workspace: ws, Source: source, MessageID: "m1", User: "u", Type: "track", ReceivedAt: time.Unix(1700000000, 0).UTC(), JSON: []byte(was)}})
+		w.wait("it is dead", func() bool { return row(pr, coded).Dead == 1 })
+		pr.crash()
+		w.answers(coded, nil)
+		pr = w.start()
+		send := func(_ context.Context, events []event.Event) error { w.append(events); return nil }
+		filter := deliver.Filter{Workspace: ws, Destination: coded}
+		w.wait("the partition runs", func() bool { _, err := pr.p.Lag(t.Context()); return err == nil })
+		if n, err := pr.p.Retransform(t.Context(), filter, send); n != 1 || err != nil {
+			t.Errorf("Retransform = %d, %v, want 1", n, err)
+		}
+		w.wait("it is delivered", func() bool { return row(pr, coded).Delivered == 1 })
+		w.balanced(pr)
+		if r := row(pr, coded); r.Routed != 2 || r.Dead != 0 || r.Dropped["retransformed"] != 1 {
+			t.Errorf("book %+v, want 2 routed and 1 dropped as retransformed", r)
+		}
+		if own := row(pr, ""); own.Accepted != 1 || own.Replayed != 1 || own.Duplicate != 0 {
+			t.Errorf("the source's book is %+v, want 1 accepted and 1 replayed", own)
+		}
+		if got := w.at(coded); len(got) != 1 || strings.Count(got[0].what, "'") != 1 || !strings.HasPrefix(got[0].what, `{"messageId":"m1",`) {
+			t.Errorf("arrived %v, want what the code makes of the original", got)
+		}
+		if got := len(w.at(steady)); got != 1 {
+			t.Errorf("the neighbour got %d events, want 1", got)
 		}
 		pr.stop()
 	})

@@ -88,6 +88,7 @@ type world struct {
 	grace      time.Duration
 	code       func(events int) (wait time.Duration, down bool) // how the workers do; nil: by chance
 	forgets    bool                                             // the dedupe index keeps nothing
+	jumped     atomic.Bool                                      // the dedupe index says that the clock did
 	cuts       []time.Time                                      // when processes died or lost the partition
 }
 
@@ -456,6 +457,8 @@ func (s *seen) Snapshot(_ context.Context, seq uint64) error {
 }
 
 func (s *seen) Position() uint64 { return s.position }
+
+func (s *seen) Jumped() bool { return s.pr.w.jumped.Load() }
 
 // wait waits until ok, for an hour of the bubble's time at most.
 func (w *world) wait(what string, ok func() bool) {

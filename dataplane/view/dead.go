@@ -42,6 +42,7 @@ type cursor struct {
 	Partition int    `json:"p"`
 	Seq       uint64 `json:"s"`
 	Item      uint32 `json:"i"`
+	Until     uint64 `json:"u,omitempty"` // the last record that is meant, where that was fixed
 }
 
 func (c cursor) String() string {
@@ -141,7 +142,7 @@ func (v *View) page(c *call, from cursor, limit int, only id.Destination, code s
 				if len(items) == limit || size >= maxBytes {
 					return items, from.String(), nil
 				}
-				from = cursor{string(d), p, l.Seq, l.Item}
+				from = cursor{Key: string(d), Partition: p, Seq: l.Seq, Item: l.Item}
 				if e := l.Delivery.Event; e.Workspace == c.grant.Workspace && within(c.grant.Sources, e.Source) {
 					items, size = append(items, v.item(p, l)), size+len(e.JSON)
 				}
@@ -165,21 +166,32 @@ type selection struct {
 	Places      []string       `json:"places"`
 	Code        string         `json:"code"`
 	All         bool           `json:"all"`
+	Retransform bool           `json:"retransform"` // only of redrive
 }
 
 func (v *View) redrive(c *call) (any, error) {
-	n, err := v.settle(c, func(d Dead, f deliver.Filter) (int, error) { return d.Redrive(c.Context(), f) })
+	n, err := v.settle(c, func(d Dead, f deliver.Filter, s selection) (int, error) {
+		if s.Retransform {
+			return d.Retransform(c.Context(), f)
+		}
+		return d.Redrive(c.Context(), f)
+	})
 	return map[string]int{"moved": n}, err
 }
 
 func (v *View) discard(c *call) (any, error) {
-	n, err := v.settle(c, func(d Dead, f deliver.Filter) (int, error) { return d.Discard(c.Context(), f) })
+	n, err := v.settle(c, func(d Dead, f deliver.Filter, s selection) (int, error) {
+		if s.Retransform {
+			return 0, fault.New(fault.Invalid, "What is discarded is not retransformed.")
+		}
+		return d.Discard(c.Context(), f)
+	})
 	return map[string]int{"discarded": n}, err
 }
 
 // settle does something with the chosen dead letters of every partition. When a
 // partition fails, those before it are done; the same call again does the rest.
-func (v *View) settle(c *call, do func(Dead, deliver.Filter) (int, error)) (int, error) {
+func (v *View) settle(c *call, do func(Dead, deliver.Filter, selection) (int, error)) (int, error) {
 	var s selection
 	if err := decode(c.Request, &s); err != nil {
 		return 0, err
@@ -195,7 +207,7 @@ func (v *View) settle(c *call, do func(Dead, deliver.Filter) (int, error)) (int,
 			s.Destination = d
 		}
 	}
-	places, err := v.places(s.Places)
+	places, err := readPlaces(s.Places, len(v.cfg.Dead))
 	if err != nil {
 		return 0, err
 	}
@@ -205,7 +217,7 @@ func (v *View) settle(c *call, do func(Dead, deliver.Filter) (int, error)) (int,
 			if len(s.Places) > 0 && len(places[p]) == 0 {
 				continue
 			}
-			n, err := do(v.cfg.Dead[p], deliver.Filter{Workspace: c.grant.Workspace, Destination: d, Code: s.Code, Places: places[p]})
+			n, err := do(v.cfg.Dead[p], deliver.Filter{Workspace: c.grant.Workspace, Destination: d, Code: s.Code, Places: places[p]}, s)
 			if total += n; err != nil {
 				return total, fmt.Errorf("dead letters of partition %d: %w", p, err)
 			}
@@ -214,8 +226,8 @@ func (v *View) settle(c *call, do func(Dead, deliver.Filter) (int, error)) (int,
 	return total, nil
 }
 
-// places reads places by partition.
-func (v *View) places(texts []string) (map[int][]deliver.Place, error) {
+// readPlaces reads places by partition.
+func readPlaces(texts []string, partitions int) (map[int][]deliver.Place, error) {
 	places := map[int][]deliver.Place{}
 	for _, text := range texts {
 		parts := strings.Split(text, "/")
@@ -225,7 +237,7 @@ func (v *View) places(texts []string) (map[int][]deliver.Place, error) {
 		p, err1 := strconv.Atoi(parts[0])
 		seq, err2 := strconv.ParseUint(parts[1], 10, 64)
 		n, err3 := strconv.ParseUint(parts[2], 10, 32)
-		if err1 != nil || err2 != nil || err3 != nil || p < 0 || p >= len(v.cfg.Dead) {
+		if err1 != nil || err2 != nil || err3 != nil || p < 0 || p >= partitions {
 			return nil, badPlace()
 		}
 		places[p] = append(places[p], deliver.Place{Seq: seq, Item: uint32(n)})
@@ -234,5 +246,5 @@ func (v *View) places(texts []string) (map[int][]deliver.Place, error) {
 }
 
 func badPlace() error {
-	return fault.New(fault.Invalid, "A place is partition/record/item, as the list of dead letters names it.")
+	return fault.New(fault.Invalid, "A place is partition/record/item, as the list of these events names it.")
 }

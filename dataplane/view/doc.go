@@ -23,8 +23,10 @@
 //	GET  /v1/live?source=&destination=&stage=&outcome=                  live:read
 //	GET  /v1/parked?destination=&limit=&cursor=                         parked:read
 //	GET  /v1/quarantine?source=&limit=&cursor=                          quarantine:read
+//	POST /v1/quarantine/replay  {"source","destination","places","code","all","cursor"}  quarantine:replay
+//	POST /v1/quarantine/discard {"source","destination","places","code","all","cursor"}  quarantine:discard
 //	GET  /v1/dead?destination=&code=&limit=&cursor=                     dead:read
-//	POST /v1/dead/redrive      {"destination","places","code","all"}    dead:redrive
+//	POST /v1/dead/redrive      {"destination","places","code","all","retransform"}  dead:redrive
 //	POST /v1/dead/discard      {"destination","places","code","all"}    dead:discard
 //	GET  /v1/loads?destination=                                         loads:read
 //	POST /v1/query             {"destination","sql"}                    query
@@ -56,6 +58,21 @@
 //
 // and of dead letters also "status", of the answer or 0. detail is "", or what a
 // vendor or the customer's code said. place is partition/record/item.
+//
+// dead/redrive answers {"moved":n}, dead/discard {"discarded":n}. With
+// retransform the events as they were before transformations are accepted again,
+// to this destination only, and the dead letters are dropped as retransformed:
+// of an event that code made several of all are made again. What has no
+// connection any more stays.
+//
+// quarantine/replay answers {"replayed":n,"next":"cursor"}, quarantine/discard
+// {"discarded":n,"next"}: a call does a part, so ask again with next as cursor
+// until it is "". What broke a rule after the first call is not meant. A replay
+// is accepted again, without dedupe: what customers' code refused goes only to
+// its destination; what broke a rule at the door and would break it again stays,
+// as does what has no source or connection any more. Without a source it is all
+// sources. A capability for some destinations needs one of them named. 409:
+// another such call is at work; 429 while the disk is almost full.
 //
 // loads answers {"loads":[...]}, newest first:
 //

@@ -331,6 +331,7 @@ func TestNoCapabilityOpensMoreThanItSays(t *testing.T) {
 		"POST /v1/preview/destination": capability.Preview, "POST /v1/destinations/test": capability.TestDestination,
 		"GET /v1/ledger": capability.ReadLedger, "GET /v1/dead": capability.ReadDead,
 		"POST /v1/dead/redrive": capability.RedriveDead, "POST /v1/dead/discard": capability.DiscardDead,
+		"POST /v1/quarantine/replay": capability.ReplayQuarantine, "POST /v1/quarantine/discard": capability.DiscardQuarantine,
 	}
 	change := func(c *view.Config) { c.Live, c.Plans = &live.Hub{}, plans(t, opens(mute{})) }
 	open, shut := newFixtureWith(t, "", change), newFixtureWith(t, "view: {actions: []}", change)
@@ -368,6 +369,7 @@ func TestWhatAPlaneWasNotGivenIsUnavailable(t *testing.T) {
 	for call, action := range map[string]capability.Action{
 		"GET /v1/live": capability.ReadLive, "GET /v1/parked": capability.ReadParked, "GET /v1/quarantine": capability.ReadQuarantine, "GET /v1/loads": capability.ReadLoads,
 		"POST /v1/query": capability.Query, "POST /v1/preview/transformation": capability.Preview, "POST /v1/preview/destination": capability.Preview,
+		"POST /v1/quarantine/replay": capability.ReplayQuarantine, "POST /v1/quarantine/discard": capability.DiscardQuarantine,
 	} {
 		method, path, _ := strings.Cut(call, " ")
 		if w := f.do(method, path, f.token(nil, action), "{}"); w.Code != http.StatusServiceUnavailable || !strings.Contains(w.Body.String(), "offers no") {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"time"
 
 	"weir/dataplane/deliver"
@@ -83,15 +82,8 @@ func (v *View) quarantine(c *call) (any, error) {
 			return nil, err
 		}
 	}
-	var sources []id.Source
-	for _, b := range v.books(c) {
-		if b.Quarantined > 0 && (only == "" || b.Source == only) {
-			sources = append(sources, b.Source)
-		}
-	}
-	slices.Sort(sources)
 	var filters []HeldFilter
-	for _, s := range slices.Compact(sources) {
+	for _, s := range v.quarantined(c, only) {
 		filters = append(filters, HeldFilter{Workspace: c.grant.Workspace, Source: s})
 	}
 	return v.held(c, v.cfg.Quarantine, filters)

@@ -6,11 +6,12 @@ import (
 )
 
 // row is a book as it is shown. A source's own has no destination; that of a
-// source and destination says also what the source accepted and found again.
+// source and destination says also what the source accepted, replayed and found again.
 type row struct {
 	Source      string           `json:"source"`
 	Destination string           `json:"destination"`
 	Accepted    int64            `json:"accepted"`
+	Replayed    int64            `json:"replayed,omitempty"`
 	Duplicate   int64            `json:"duplicate"`
 	Quarantined int64            `json:"quarantined"`
 	Dropped     map[string]int64 `json:"dropped"`
@@ -34,13 +35,13 @@ func (v *View) ledger(c *call) (any, error) {
 	rows := make([]row, 0, len(books))
 	for _, b := range books {
 		r := row{
-			Source: v.sourceName(b.Workspace, b.Source), Accepted: b.Accepted, Duplicate: b.Duplicate, Quarantined: b.Quarantined, Dropped: b.Dropped,
+			Source: v.sourceName(b.Workspace, b.Source), Accepted: b.Accepted, Replayed: b.Replayed, Duplicate: b.Duplicate, Quarantined: b.Quarantined, Dropped: b.Dropped,
 			Routed: b.SourceRouted, Added: b.Added, Delivered: b.Delivered, Parked: b.Parked, Dead: b.Dead, InFlight: b.InFlight, Balanced: b.Balanced,
 		}
 		if b.Destination != "" {
 			of := sources[b.Source]
 			r.Destination = v.destinationName(b.Workspace, b.Destination)
-			r.Routed, r.Accepted, r.Duplicate = b.Routed, of.Accepted, of.Duplicate
+			r.Routed, r.Accepted, r.Replayed, r.Duplicate = b.Routed, of.Accepted, of.Replayed, of.Duplicate
 		}
 		if r.Dropped == nil {
 			r.Dropped = map[string]int64{}

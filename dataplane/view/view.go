@@ -36,6 +36,7 @@ type Config struct {
 	Live       *live.Hub           // the owner closes it when the plane stops, so that no stream holds it up
 	Parked     []Shelf             // by partition
 	Quarantine []Shelf             // by partition
+	Broken     []Broken            // by partition: what Quarantine lists, to replay and discard
 	Warehouses Warehouses
 	Query      QueryLimits
 	Previews   Previews
@@ -51,6 +52,8 @@ type Config struct {
 type Dead interface {
 	List(ctx context.Context, f deliver.Filter, after deliver.Place, limit int) ([]deliver.DeadLetter, error)
 	Redrive(ctx context.Context, f deliver.Filter) (moved int, err error)
+	// Retransform sends the originals through the transformations again.
+	Retransform(ctx context.Context, f deliver.Filter) (moved int, err error)
 	Discard(ctx context.Context, f deliver.Filter) (discarded int, err error)
 }
 
@@ -89,6 +92,8 @@ func New(cfg Config) (*View, error) {
 	v.stream("GET /v1/live", capability.ReadLive, v.live)
 	v.handle("GET /v1/parked", capability.ReadParked, v.parked)
 	v.handle("GET /v1/quarantine", capability.ReadQuarantine, v.quarantine)
+	v.handle("POST /v1/quarantine/replay", capability.ReplayQuarantine, v.replay)
+	v.handle("POST /v1/quarantine/discard", capability.DiscardQuarantine, v.discardBroken)
 	v.handle("GET /v1/loads", capability.ReadLoads, v.loads)
 	v.stream("POST /v1/query", capability.Query, v.query)
 	v.stream("POST /v1/preview/transformation", capability.Preview, v.previewTransformation)

@@ -61,6 +61,9 @@ func (l *letters) List(_ context.Context, f deliver.Filter, after deliver.Place,
 func (l *letters) Redrive(_ context.Context, f deliver.Filter) (int, error) {
 	return len(l.match(f)), nil
 }
+func (l *letters) Retransform(_ context.Context, f deliver.Filter) (int, error) {
+	return 10 * len(l.match(f)), nil
+}
 func (l *letters) Discard(_ context.Context, f deliver.Filter) (int, error) {
 	return len(l.match(f)), nil
 }
@@ -261,6 +264,7 @@ func TestRedriveAndDiscardTakeExactlyWhatWasChosen(t *testing.T) {
 			`{"places":["0/1/1","1/4/0"]}`:                        "2",
 			`{"destination":"dst_z","all":true}`:                  "0",
 			`{}`:                                                  "400",
+			`{"destination":"dst_a","retransform":true}`:          map[string]string{"redrive": "30", "discard": "400"}[verb.path],
 			`{"places":["7/1/1"]}`:                                "400",
 			`{"places":["x"]}`:                                    "400",
 			`{"everything":true}`:                                 "400",

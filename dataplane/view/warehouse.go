@@ -125,7 +125,7 @@ func (v *View) warehouse(c *call, named string) (id.Destination, error) {
 		return "", err
 	}
 	if t, _ := v.cfg.Plans.Target(c.grant.Workspace, d); t == nil || !t.Staged {
-		return "", fault.New(fault.Invalid, "This destination is no warehouse.")
+		return "", fault.New(fault.Invalid, "This destination is no warehouse; only the rows of warehouses, such as duckdb and postgres, can be asked for.")
 	}
 	return d, nil
 }
@@ -148,6 +148,9 @@ func (v *View) query(c *call, l *lines) error {
 	d, err := v.warehouse(c, in.Destination)
 	if err != nil {
 		return err
+	}
+	if t, _ := v.cfg.Plans.Target(c.grant.Workspace, d); t != nil && t.Disabled {
+		return fault.New(fault.Conflict, "This warehouse is disabled, and the plane does not open it; enable the destination to ask for its rows.")
 	}
 	free, err := v.queries.take()
 	if err != nil {

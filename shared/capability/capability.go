@@ -16,22 +16,24 @@ type Action string
 
 // The actions.
 const (
-	ReadLedger      Action = "ledger:read"      // the books: counts, no events
-	ReadDead        Action = "dead:read"        // dead letters with their events
-	RedriveDead     Action = "dead:redrive"     // sending them again
-	DiscardDead     Action = "dead:discard"     // removing them for good
-	ReadLive        Action = "live:read"        // events as they pass
-	ReadParked      Action = "parked:read"      // events that wait for their destination
-	ReadQuarantine  Action = "quarantine:read"  // events that broke a rule
-	ReadLoads       Action = "loads:read"       // loads of a warehouse, with its own error texts
-	Query           Action = "query"            // SQL on a warehouse
-	Preview         Action = "preview"          // trying transformations and destinations on given events
-	TestDestination Action = "destination:test" // connecting to a destination
+	ReadLedger        Action = "ledger:read"        // the books: counts, no events
+	ReadDead          Action = "dead:read"          // dead letters with their events
+	RedriveDead       Action = "dead:redrive"       // sending them again
+	DiscardDead       Action = "dead:discard"       // removing them for good
+	ReadLive          Action = "live:read"          // events as they pass
+	ReadParked        Action = "parked:read"        // events that wait for their destination
+	ReadQuarantine    Action = "quarantine:read"    // events that broke a rule
+	ReplayQuarantine  Action = "quarantine:replay"  // sending them through the pipeline again
+	DiscardQuarantine Action = "quarantine:discard" // removing them for good
+	ReadLoads         Action = "loads:read"         // loads of a warehouse, with its own error texts
+	Query             Action = "query"              // SQL on a warehouse
+	Preview           Action = "preview"            // trying transformations and destinations on given events
+	TestDestination   Action = "destination:test"   // connecting to a destination
 )
 
 // Actions lists every action.
 func Actions() []Action {
-	return []Action{ReadLedger, ReadDead, RedriveDead, DiscardDead, ReadLive, ReadParked, ReadQuarantine, ReadLoads, Query, Preview, TestDestination}
+	return []Action{ReadLedger, ReadDead, RedriveDead, DiscardDead, ReadLive, ReadParked, ReadQuarantine, ReplayQuarantine, DiscardQuarantine, ReadLoads, Query, Preview, TestDestination}
 }
 
 // Grant is the content of a capability: one plane, one workspace, one action.

@@ -2,7 +2,13 @@ import { QueryCache, QueryClient } from "@tanstack/react-query";
 import { Problem } from "./api/problem";
 
 /** Keys of what is kept of the server's state. */
-export const keys = { me: ["me"], status: ["status"] };
+export const keys = {
+  me: ["me"],
+  status: ["status"],
+  config: (workspace: string) => ["config", workspace],
+  held: (workspace: string, shelf: string, only: string) => ["held", workspace, shelf, only],
+  loads: (workspace: string, destination: string) => ["loads", workspace, destination],
+};
 
 /** A cache that asks again only where it may help, and that notices an ended session. */
 export function newQueries(): QueryClient {

@@ -156,7 +156,7 @@ func (w *warehouse) Merge(ctx context.Context, t load.Table, files []load.Staged
 // Query implements load.Warehouse.
 func (w *warehouse) Query(ctx context.Context, query string, row func([]byte) error) error {
 	if _, err := os.Stat(w.path); err != nil {
-		return load.Fail(load.CodeUnreachable, errors.New("the file is not there yet: nothing was loaded"))
+		return load.Fail(load.CodeUnreachable, errors.New("the file is not there yet, because nothing was loaded; send an event and wait for syncEvery"))
 	}
 	if err := w.connect(ctx, true); err != nil {
 		return err

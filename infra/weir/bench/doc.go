@@ -1,8 +1,8 @@
 // Command bench is the load run of the product: it starts the built binary as a
 // process on a fresh directory, sends it events over its public port, receives
 // them again as a webhook, and prints a table of figures, each with its target
-// and its ratio to a bare net/http handler that was measured in the same run in
-// the same way.
+// and its ratio to a baseline of the same run: a bare net/http handler that was
+// measured in the same way, unless the row says otherwise.
 //
 //	go run ./infra/weir/bench -weir bin/weir
 //
@@ -16,6 +16,16 @@
 // when it has the answer to its last request. After each load the run waits until
 // the sink has everything, so that the next one starts at rest, and CPU time is
 // that of the product's process tree from the first request to the last arrival.
+//
+// Rows of a warehouse and webhooks that never answer are measured on a second
+// weir, so that they are not in the first one's memory. An event is a row when a
+// `weir query` that ran all the time has returned it, the query's own time and
+// the pause before it included. Isolation is the difference between runs in turn
+// with and without nine black holes beside the one webhook that answers.
+//
+// Disk is what the kernel was given to write, purged files included: nothing on
+// tmpfs. With -profile DIR each full load leaves a CPU profile of weir (not of
+// its workers) there.
 //
 // The exit code is 1 when weir did not start or an acknowledged event did not
 // arrive, 2 for wrong usage. A missed target is marked in the table only: a

@@ -14,6 +14,12 @@ import (
 	"time"
 )
 
+// Parts of a run.
+const (
+	partWebhook = "webhook"
+	partBeside  = "beside"
+)
+
 // mostTime bounds a whole run, drains included.
 const mostTime = 15 * time.Minute
 
@@ -40,6 +46,8 @@ func run(ctx context.Context, args []string, out, errs io.Writer) int {
 	asJSON := fl.Bool("json", false, "print JSON instead of a table")
 	dir := fl.String("dir", "", "where the run's directory is made, on the disk to be measured (else the system's temporary directory)")
 	stall := fl.Duration("stall", 30*time.Second, "how long without an arrival until what is missing counts as lost")
+	profiles := fl.String("profile", "", "a directory for weir's CPU profile of every full load")
+	only := fl.String("only", "", "measure only this part: webhook, or beside (rows and isolation)")
 	if err := fl.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
 			return 0
@@ -50,9 +58,13 @@ func run(ctx context.Context, args []string, out, errs io.Writer) int {
 		_, _ = fmt.Fprintln(errs, "bench: -seconds and -stall are not negative, and there are no arguments beside the flags")
 		return 2
 	}
+	if *only != "" && *only != partWebhook && *only != partBeside {
+		_, _ = fmt.Fprintf(errs, "bench: -only is %s or %s\n", partWebhook, partBeside)
+		return 2
+	}
 	ctx, cancel := context.WithTimeout(ctx, mostTime)
 	defer cancel()
-	b := &bench{weir: *weir, paced: 20 * time.Second, full: 5 * time.Second, stall: *stall, errs: errs}
+	b := &bench{weir: *weir, paced: 20 * time.Second, full: 5 * time.Second, stall: *stall, profiles: *profiles, only: *only, errs: errs}
 	if *seconds > 0 {
 		b.paced = time.Duration(*seconds * float64(time.Second))
 		b.full = b.paced

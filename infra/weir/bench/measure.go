@@ -15,29 +15,21 @@ import (
 )
 
 const (
-	startTime  = 60 * time.Second // for a child to be ready
-	endTime    = 20 * time.Second // for weir to end after SIGTERM
-	idleTime   = 3 * time.Second  // from ready to the measure of memory
-	drainTime  = 4 * time.Minute  // for one phase to arrive
-	writeKey   = "wk_bench"
-	megabyte   = 1e6
-	configText = `workspace: bench
-region: eu
-sources:
-  - { name: web, type: http, writeKey: %s }
-destinations:
-  - { name: hook, type: webhook, settings: { url: "%s/events" } }
-connections:
-  - { source: web, destination: hook }
-`
+	startTime = 60 * time.Second // for a child to be ready
+	endTime   = 20 * time.Second // for weir to end after SIGTERM
+	idleTime  = 3 * time.Second  // from ready to the measure of memory
+	drainTime = 4 * time.Minute  // for one phase to arrive
+	writeKey  = "wk_bench"
+	megabyte  = 1e6
 )
 
 // Targets of the product: on one node, at most.
 const (
 	readyGoal  = 3.0   // seconds
-	memoryGoal = 200.0 // MB
-	p50Goal    = 20.0  // milliseconds
-	p99Goal    = 100.0
+	memoryGoal = 200.0 // MB, idle
+	fullGoal   = 512.0 // MB, at saturation
+	p50Goal    = 5.0   // milliseconds
+	p99Goal    = 30.0
 )
 
 // bench is one run.
@@ -45,6 +37,8 @@ type bench struct {
 	weir        string
 	paced, full time.Duration // of a phase
 	stall       time.Duration // without an arrival, a drain is given up
+	profiles    string        // directory; "" is none
+	only        string        // a part; "" is all
 	errs        io.Writer
 	report      report
 
@@ -52,6 +46,10 @@ type bench struct {
 	product       *child
 	data          string // weir's data directory
 	bare, own     target
+	gateway       string // of weir
+	metrics       string
+	phases        uint32 // how many there were
+	peak          int64  // memory of weir under load
 	drains        drains
 }
 
@@ -69,6 +67,14 @@ type phase struct {
 	conns  int
 	batch  int
 	lasts  time.Duration
+	key    string // the write key of its source; "" is writeKey
+
+	// Targets; 0 is none.
+	least     float64 // events/s acknowledged
+	share     float64 // of the bare handler's, in %
+	delivered float64 // events/s at the sink
+	mostCPU   float64 // us/event
+	mostDisk  float64 // B/event
 }
 
 // measure runs everything in a new directory under dir and fills the report.
@@ -99,23 +105,49 @@ func (b *bench) measure(ctx context.Context, dir string) (err error) {
 		return err
 	}
 	defer b.endWeir()
-	if err := b.startWeir(ctx, tmp, bareReady); err != nil {
+	if b.only != partBeside {
+		if err := b.webhook(ctx, tmp, bareReady); err != nil {
+			return err
+		}
+		b.endWeir()
+	}
+	if b.only == partWebhook {
+		return nil
+	}
+	return b.beside(ctx, tmp)
+}
+
+// webhook measures what goes to one webhook.
+func (b *bench) webhook(ctx context.Context, tmp string, bareReady time.Duration) error {
+	took, err := b.startWeir(ctx, tmp, partWebhook, fmt.Appendf(nil, webhookConfig, b.sink.url))
+	if err != nil {
 		return err
 	}
+	b.report.goal("ready, from start of the binary", took.Seconds(), "s", readyGoal, bareReady.Seconds(), "")
 	if err := b.idle(ctx); err != nil {
 		return err
 	}
-	for i, p := range []phase{
+	var most float64 // events/s from request to sink
+	for _, p := range []phase{
 		{name: "200 events/s", rate: 200, batch: 1, lasts: b.paced},
 		{name: "single events, 64 connections", conns: 64, batch: 1, lasts: b.full},
-		{name: "single events, 512 connections", conns: 512, batch: 1, lasts: b.full},
-		{name: "batches of 100, 16 connections", conns: 16, batch: 100, lasts: b.full},
+		{name: "single events, 512 connections", conns: 512, batch: 1, lasts: b.full, least: 15000, share: 60, delivered: 12000, mostCPU: 65, mostDisk: 600},
+		{name: "batches of 100, 16 connections", conns: 16, batch: 100, lasts: b.full, least: 100000},
+		{name: "20-line transformation, 512 connections", conns: 512, batch: 1, lasts: b.full, key: codeKey, delivered: 6000},
 	} {
-		p.number = uint32(i + 1)
-		if err := b.load(ctx, p); err != nil {
+		o, err := b.load(ctx, p)
+		if err != nil {
 			return fmt.Errorf("%s: %w", p.name, err)
 		}
+		if p.conns == 512 && p.key == "" {
+			most = o.through()
+		}
 	}
+	p := phase{name: "70 % load", rate: max(1, 0.7*most), batch: 1, lasts: b.full}
+	if _, err := b.load(ctx, p); err != nil {
+		return fmt.Errorf("%s: %w", p.name, err)
+	}
+	b.report.goal("memory at most under load (PSS)", float64(b.peak)/megabyte, "MB", fullGoal, 0, "sampled twice a second, with workers")
 	b.balance(ctx)
 	return nil
 }
@@ -124,41 +156,47 @@ func (b *bench) progress(format string, args ...any) {
 	_, _ = fmt.Fprintf(b.errs, "bench: "+format+"\n", args...)
 }
 
-// startWeir starts the product on an empty directory.
-func (b *bench) startWeir(ctx context.Context, tmp string, bareReady time.Duration) error {
+// startWeir starts the product on an empty directory under tmp and returns how
+// long it took until it was ready.
+func (b *bench) startWeir(ctx context.Context, tmp, name string, configuration []byte) (time.Duration, error) {
 	b.progress("start %s", b.weir)
-	config := filepath.Join(tmp, "weir.yaml")
-	if err := os.WriteFile(config, fmt.Appendf(nil, configText, writeKey, b.sink.url), 0o600); err != nil {
-		return fmt.Errorf("write the configuration: %w", err)
+	config := filepath.Join(tmp, name+".yaml")
+	if err := os.WriteFile(config, configuration, 0o600); err != nil {
+		return 0, fmt.Errorf("write the configuration: %w", err)
 	}
-	b.data = filepath.Join(tmp, "data")
+	b.data = filepath.Join(tmp, name)
 	const free = "127.0.0.1:0"
 	var err error
 	b.product, err = spawn("weir", exec.Command(b.weir, "dev", "--no-temporal", "--data-dir", b.data, "--config", config,
 		"--http", free, "--gateway", free, "--view", free, "--metrics", free, "--hub", free), func(l string) bool { return l == "ready" })
 	if err != nil {
-		return err
+		return 0, err
 	}
 	_, took, err := b.product.await(ctx, startTime)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	var in struct {
-		Gateway  string `json:"gateway"`
-		WriteKey string `json:"writeKey"`
+		Gateway string `json:"gateway"`
+		Metrics string `json:"metrics"`
 	}
 	text, err := os.ReadFile(filepath.Join(b.data, "dev.json"))
 	if err == nil {
 		err = json.Unmarshal(text, &in)
 	}
 	if err != nil {
-		return fmt.Errorf("weir is ready and dev.json is not: %w", err)
+		return 0, fmt.Errorf("weir is ready and dev.json is not: %w", err)
 	}
-	if b.own, err = newTarget(in.Gateway, in.WriteKey, b.product.cmd.Process.Pid); err != nil {
-		return fmt.Errorf("dev.json: %w", err)
+	b.gateway, b.metrics = in.Gateway, in.Metrics
+	if b.own, err = b.via(writeKey); err != nil {
+		return 0, fmt.Errorf("dev.json: %w", err)
 	}
-	b.report.goal("ready, from start of the binary", took.Seconds(), "s", readyGoal, bareReady.Seconds(), "")
-	return nil
+	return took, nil
+}
+
+// via is weir's gateway with the write key of a source.
+func (b *bench) via(key string) (target, error) {
+	return newTarget(b.gateway, key, b.product.cmd.Process.Pid)
 }
 
 // endWeir stops the product and keeps what it had to say.
@@ -169,7 +207,8 @@ func (b *bench) endWeir() {
 	if how := b.product.stop(endTime); how != "" {
 		b.report.note("%s", how)
 	}
-	b.report.Logged = b.product.stderr()
+	b.report.Logged = append(b.report.Logged, b.product.stderr()...)
+	b.product = nil
 }
 
 // idle measures memory and CPU while nothing happens.
@@ -205,6 +244,7 @@ func (b *bench) idle(ctx context.Context) error {
 // outcome is one phase against one target.
 type outcome struct {
 	*sent
+	written  int64         // bytes on the disk, until all had arrived
 	cpu      time.Duration // of the target's process tree, until all had arrived
 	toEnd    []time.Duration
 	lost     int64
@@ -212,25 +252,44 @@ type outcome struct {
 	draining time.Duration // from the end of the load to the last arrival
 }
 
-// load runs a phase against the bare handler, then against weir.
-func (b *bench) load(ctx context.Context, p phase) error {
+// load runs a phase against the bare handler, then against weir, and adds its
+// rows. It returns weir's outcome.
+func (b *bench) load(ctx context.Context, p phase) (*outcome, error) {
 	b.progress("%s for %v: bare handler, then weir", p.name, p.lasts)
+	b.phases++
+	p.number = b.phases
 	bare, err := b.against(ctx, b.bare, b.handler, p)
 	if err != nil {
-		return fmt.Errorf("bare handler: %w", err)
+		return nil, fmt.Errorf("bare handler: %w", err)
 	}
 	if bare.lost > 0 || len(bare.trouble) > 0 {
 		b.report.note("%s: the bare handler lost %d, trouble %v: do not trust this run", p.name, bare.lost, bare.trouble)
 	}
-	own, err := b.against(ctx, b.own, b.sink, p)
+	own, err := b.weirs(ctx, p)
 	if err != nil {
-		if !b.product.alive() {
-			return fmt.Errorf("weir ended by itself: %v", b.product.err)
-		}
-		return err
+		return nil, err
 	}
 	b.tell(p, bare, own)
-	return nil
+	b.book(p, own)
+	return own, nil
+}
+
+// weirs runs a phase against weir, which is watched meanwhile.
+func (b *bench) weirs(ctx context.Context, p phase) (*outcome, error) {
+	t := b.own
+	if p.key != "" {
+		var err error
+		if t, err = b.via(p.key); err != nil {
+			return nil, err
+		}
+	}
+	stop := b.watch(ctx, p)
+	defer stop()
+	o, err := b.against(ctx, t, b.sink, p)
+	if err != nil && !b.product.alive() {
+		return nil, fmt.Errorf("weir ended by itself: %v", b.product.err)
+	}
+	return o, err
 }
 
 // tell adds the rows of a phase.
@@ -239,14 +298,22 @@ func (b *bench) tell(p phase, bare, own *outcome) {
 		late := fmt.Sprintf("generator late by p99 %.2g ms", millis(quantile(own.late, 0.99)))
 		b.report.goal(p.name+", send to arrival, p50", millis(quantile(own.toEnd, 0.50)), "ms", p50Goal, millis(quantile(bare.toEnd, 0.50)), "")
 		b.report.goal(p.name+", send to arrival, p99", millis(quantile(own.toEnd, 0.99)), "ms", p99Goal, millis(quantile(bare.toEnd, 0.99)), late)
-		b.report.add(p.name+", acknowledged, p50", millis(quantile(own.latency, 0.50)), "ms", millis(quantile(bare.latency, 0.50)), "")
-		b.report.add(p.name+", acknowledged, p99", millis(quantile(own.latency, 0.99)), "ms", millis(quantile(bare.latency, 0.99)), "")
+		b.report.goal(p.name+", acknowledged, p50", millis(quantile(own.latency, 0.50)), "ms", p50Goal, millis(quantile(bare.latency, 0.50)), fmt.Sprintf("at %.0f events/s", p.rate))
+		b.report.goal(p.name+", acknowledged, p99", millis(quantile(own.latency, 0.99)), "ms", p99Goal, millis(quantile(bare.latency, 0.99)), "")
 	} else {
 		waits := fmt.Sprintf("answer p50 %.3g ms, p99 %.3g ms", millis(quantile(own.latency, 0.50)), millis(quantile(own.latency, 0.99)))
-		b.report.add(p.name, own.rate(), "events/s", bare.rate(), waits)
-		b.report.add(p.name+", CPU", own.perEvent(), "us/event", bare.perEvent(), "weir's until delivered")
-		b.report.add(p.name+", drained after", own.draining.Seconds(), "s", 0, fmt.Sprintf("delivered %.0f events/s", float64(own.events)/(own.took+own.draining).Seconds()))
+		b.report.least(p.name, own.rate(), "events/s", p.least, bare.rate(), waits)
+		if p.share > 0 {
+			b.report.least(p.name+", of the bare handler's", 100*own.rate()/bare.rate(), "%", p.share, 0, "")
+		}
+		b.report.least(p.name+", delivered", own.through(), "events/s", p.delivered, 0, fmt.Sprintf("drained after %.3g s", own.draining.Seconds()))
+		b.report.most(p.name+", CPU", own.perEvent(), "us/event", p.mostCPU, bare.perEvent(), "weir's with workers, until delivered")
+		b.report.most(p.name+", disk", float64(own.written)/float64(max(own.events, 1)), "B/event", p.mostDisk, 0, "write_bytes of /proc, what was purged since included")
 	}
+}
+
+// book sums up what became of a phase, and notes what was odd.
+func (b *bench) book(p phase, own *outcome) {
 	if len(own.trouble) > 0 {
 		b.report.note("%s: of %d requests, %v", p.name, own.requests, own.trouble)
 	}
@@ -262,6 +329,11 @@ func (b *bench) tell(p phase, bare, own *outcome) {
 	d.sum += own.draining
 }
 
+// through is how many events a second went from request to sink.
+func (o *outcome) through() float64 {
+	return float64(o.events) / (o.took + o.draining).Seconds()
+}
+
 func (o *outcome) rate() float64 { return float64(o.events) / o.took.Seconds() }
 
 func (o *outcome) perEvent() float64 {
@@ -275,6 +347,10 @@ func (o *outcome) perEvent() float64 {
 // does not any more.
 func (b *bench) against(ctx context.Context, t target, end remote, p phase) (*outcome, error) {
 	before, err := cpuTime(t.pid)
+	if err != nil {
+		return nil, err
+	}
+	disk, err := written(t.pid)
 	if err != nil {
 		return nil, err
 	}
@@ -297,6 +373,10 @@ func (b *bench) against(ctx context.Context, t target, end remote, p phase) (*ou
 		return nil, err
 	}
 	o.cpu = after - before
+	if o.written, err = written(t.pid); err != nil {
+		return nil, err
+	}
+	o.written -= disk
 	o.draining = max(0, time.Unix(0, c.Last).Sub(stopped))
 	o.twice = c.Duplicates
 	at, err := end.arrivals(ctx, p.number)

@@ -27,12 +27,13 @@ type machine struct {
 	SyncMicros float64 `json:"syncMicros"` // median of an fsync of a 4 KiB append there
 }
 
-// row is one figure. Smaller is better wherever there is a target.
+// row is one figure.
 type row struct {
 	Name     string  `json:"name"`
 	Figure   float64 `json:"figure"`
 	Unit     string  `json:"unit"`
-	Target   float64 `json:"target"` // at most; 0: none
+	Target   float64 `json:"target"` // at most, or at least; 0: none
+	AtLeast  bool    `json:"atLeast,omitempty"`
 	HasGoal  bool    `json:"hasTarget"`
 	Met      bool    `json:"met"` // also true without a target
 	Baseline float64 `json:"baseline"`
@@ -56,6 +57,24 @@ func (r *report) goal(name string, figure float64, unit string, target, baseline
 	last.Target, last.HasGoal, last.Met = target, true, figure <= target
 }
 
+// least appends a figure that is to be at least target; a target of 0 is none.
+func (r *report) least(name string, figure float64, unit string, target, baseline float64, note string) {
+	r.add(name, figure, unit, baseline, note)
+	if target > 0 {
+		last := &r.Rows[len(r.Rows)-1]
+		last.Target, last.HasGoal, last.AtLeast, last.Met = target, true, true, figure >= target
+	}
+}
+
+// most is goal, but a target of 0 is none.
+func (r *report) most(name string, figure float64, unit string, target, baseline float64, note string) {
+	if target > 0 {
+		r.goal(name, figure, unit, target, baseline, note)
+	} else {
+		r.add(name, figure, unit, baseline, note)
+	}
+}
+
 func (r *report) note(format string, args ...any) {
 	r.Notes = append(r.Notes, fmt.Sprintf(format, args...))
 }
@@ -65,11 +84,14 @@ func (r *report) table(out io.Writer) {
 	m := r.Machine
 	_, _ = fmt.Fprintf(out, "%d CPUs, load %.1f before the run, %s, fsync of 4 KiB %.0f us\n\n", m.CPUs, m.Load, m.Filesystem, m.SyncMicros)
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(w, "what\tfigure\ttarget\t\tbare handler\tratio\tnote")
+	_, _ = fmt.Fprintln(w, "what\tfigure\ttarget\t\tbaseline\tratio\tnote")
 	for _, one := range r.Rows {
 		target, mark, baseline, ratio := "-", "", "-", "-"
 		if one.HasGoal {
 			target, mark = "<= "+number(one.Target)+" "+one.Unit, "ok"
+			if one.AtLeast {
+				target = ">= " + number(one.Target) + " " + one.Unit
+			}
 			if !one.Met {
 				mark = "MISSED"
 			}

@@ -49,7 +49,16 @@ nothing the second time.
 Secrets are read from the environment (only WEIR_SECRET_*, or --allow-env) or
 from files, and sealed to the keys of the region's planes before they leave this
 machine. The planes' identities are pinned on first use in weir.pins beside the
-file; keep it under version control.`,
+file; keep it under version control.
+
+A transformation may have tests: events, and the members that its outputs have
+to have, or the code with which it is refused. They run on this machine before
+anything is asked, and stay here:
+
+  tests:
+    - { event: { userId: u, event: Secret }, expect: [] }
+    - { event: { userId: u, event: X }, expect: [ { properties: { masked: true } } ] }
+    - { event: { userId: u, event: Bad }, error: transformation_failed }`,
 		Example: `  weir apply -f weir.yaml
   WEIR_SECRET_HOOK_HEADERS='{"Authorization":"Bearer x"}' weir apply -f weir.yaml
   weir export acme | weir apply -f -`,
@@ -173,6 +182,9 @@ func (k *console) apply(ctx context.Context, f applyFlags) error {
 func (k *console) propose(ctx context.Context, f applyFlags) (*remote.Control, []*proposal, *seal.Sealer, error) {
 	files, dir, err := k.readManifest(f.file)
 	if err != nil {
+		return nil, nil, nil, err
+	}
+	if err := k.tryTests(ctx, files); err != nil {
 		return nil, nil, nil, err
 	}
 	seals, err := seal.New(seal.Config{Dir: dir, Allow: f.allowEnv, Reseal: f.reseal, Env: k.Env,

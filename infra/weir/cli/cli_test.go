@@ -34,12 +34,17 @@ func TestWrongQuestionsExitWithTwo(t *testing.T) {
 		"dlq":                                    "say what to do: list, redrive, discard",
 		"dlq drop":                               `unknown command "drop"`,
 		"dlq redrive":                            "say which dead letters",
+		"dlq redrive --retransform":              "say which dead letters",
+		"dlq discard --all --retransform":        "unknown flag: --retransform",
 		"dlq discard --all --code x":             "say which dead letters",
 		"dlq list --limit 0":                     "--limit must be at least 1",
 		"dlq list --parked --quarantined":        "choose one of",
 		"dlq list --parked --code x":             "--code is for dead letters",
 		"dlq list --quarantined --destination x": "by --source",
 		"dlq list --source x":                    "--source is for --quarantined",
+		"replay":                                 "say which quarantined events",
+		"replay --dry-run":                       "say which quarantined events",
+		"replay --all --code x":                  "--all goes with neither",
 		"plane invite":                           `required flag(s) "region" not set`,
 		"plane invite --region eu --kind x":      "neither regional nor private",
 		"preview destination":                    "accepts 1 arg(s), received 0",
@@ -57,7 +62,7 @@ func TestWrongQuestionsExitWithTwo(t *testing.T) {
 func TestEveryCommandHelps(t *testing.T) {
 	t.Parallel()
 	s := newShell(t, newFake(t))
-	for _, args := range []string{"", "apply", "diff", "export", "status", "ledger", "tail", "query", "dlq", "dlq list", "dlq redrive", "dlq discard", "plane", "plane invite", "preview", "preview destination", "preview transform"} {
+	for _, args := range []string{"", "apply", "diff", "export", "status", "ledger", "tail", "query", "dlq", "dlq list", "dlq redrive", "dlq discard", "replay", "plane", "plane invite", "preview", "preview destination", "preview transform"} {
 		out := s.must(append(strings.Fields(args), "--help")...)
 		if !strings.Contains(out, "Usage:") {
 			t.Errorf("weir %s --help: %s", args, out)
@@ -191,9 +196,9 @@ func TestLedgerPrintsRowsByName(t *testing.T) {
 	if d := cmp.Diff(want, s.must("ledger", "--output", "json")); d != "" {
 		t.Errorf("json (-want +got):\n%s", d)
 	}
-	want = `WORKSPACE  SOURCE  DESTINATION  ACCEPTED  DUPLICATE  QUARANTINED  DROPPED     ROUTED  ADDED  DELIVERED  PARKED  DEAD  IN FLIGHT  BALANCED
-acme       web     -                  10          1            0  0                0      0          0       0     0          0  yes
-acme       web     hook                0          0            0  filtered 1       9      0          6       0     1          1  yes
+	want = `WORKSPACE  SOURCE  DESTINATION  ACCEPTED  REPLAYED  DUPLICATE  QUARANTINED  DROPPED     ROUTED  ADDED  DELIVERED  PARKED  DEAD  IN FLIGHT  BALANCED
+acme       web     -                  10         0          1            0  0                0      0          0       0     0          0  yes
+acme       web     hook                0         0          0            0  filtered 1       9      0          6       0     1          1  yes
 `
 	if d := cmp.Diff(want, s.must("ledger", "--workspace", "acme")); d != "" {
 		t.Errorf("table (-want +got):\n%s", d)
@@ -226,8 +231,11 @@ func TestDeadLettersAreListedAndMoved(t *testing.T) {
 	if out := s.must("dlq", "discard", "--workspace", "acme", "--place", "0/81/1", "--place", "0/81/2", "--output", "json"); out != `{"discarded":3}`+"\n" {
 		t.Error(out)
 	}
+	if out := s.must("dlq", "redrive", "--destination", "hook", "--code", "x", "--retransform"); out != "3 sent again.\n" {
+		t.Error(out)
+	}
 	hook := string(f.workspaces["acme"].Destinations[0].ID)
-	want := []remote.Selection{{Destination: hook, Places: []string{}, All: true}, {Places: []string{"0/81/1", "0/81/2"}}}
+	want := []remote.Selection{{Destination: hook, Places: []string{}, All: true}, {Places: []string{"0/81/1", "0/81/2"}}, {Destination: hook, Places: []string{}, Code: "x", Retransform: true}}
 	if d := cmp.Diff(want, f.selections); d != "" {
 		t.Errorf("selections (-want +got):\n%s", d)
 	}

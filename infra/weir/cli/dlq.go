@@ -22,7 +22,7 @@ type choice struct {
 	workspace, destination, source, code string
 	parked, quarantined                  bool
 	places                               []string
-	all                                  bool
+	all, retransform                     bool
 	limit                                int
 }
 
@@ -80,7 +80,12 @@ func (c choice) action() capability.Action {
 func newDLQ(k *console) *cobra.Command {
 	return group("dlq", "Dead letters: deliveries that failed for good", newDeadList(k),
 		newDeadMove(k, "redrive", "Send dead letters again", `Puts dead letters back on the way to their destination, each in its user's order
-behind what waits already. They are sent with the settings of now.`, capability.RedriveDead, (*remote.View).Redrive, "sent again"),
+behind what waits already. They are sent with the settings of now.
+
+With --retransform each starts from its original, as it was before transformations:
+that is accepted again, booked as replayed, and goes to this destination alone,
+through the code of now. Of an event that code made several of, all are made again.
+What has no connection any more stays a dead letter.`, capability.RedriveDead, (*remote.View).Redrive, "sent again"),
 		newDeadMove(k, "discard", "Remove dead letters for good", `Removes dead letters. They are booked as dropped and cannot be brought back.`,
 			capability.DiscardDead, (*remote.View).Discard, "discarded"))
 }
@@ -141,6 +146,10 @@ func newDeadMove(k *console, verb, short, long string, action capability.Action,
 	cmd.Flags().StringVar(&c.code, "code", "", "those with this reason")
 	cmd.Flags().StringArrayVar(&c.places, "place", nil, "the one at this place; may be repeated")
 	cmd.Flags().BoolVar(&c.all, "all", false, "every one")
+	if action == capability.RedriveDead {
+		cmd.Flags().BoolVar(&c.retransform, "retransform", false, "start from the originals, through the transformations of now")
+		cmd.Example += "\n  weir dlq redrive --destination hook --code rejected_400 --retransform"
+	}
 	return cmd
 }
 
@@ -228,19 +237,10 @@ func (k *console) moveDead(ctx context.Context, c choice, action capability.Acti
 	if err != nil {
 		return err
 	}
-	chosen, err := choose(ctx, control, c.workspace)
+	w, err := only(ctx, control, c)
 	if err != nil {
 		return err
 	}
-	if c.destination != "" {
-		if chosen, err = having(chosen, c.destination); err != nil {
-			return err
-		}
-	}
-	if len(chosen) > 1 {
-		return usage("name the workspace with --workspace; %s", thereAre("workspaces", chosen, func(w remote.Workspace) string { return w.Name }))
-	}
-	w := chosen[0]
 	view, err := control.View(ctx, w.Name, action)
 	if err != nil {
 		return err
@@ -249,7 +249,7 @@ func (k *console) moveDead(ctx context.Context, c choice, action capability.Acti
 	if places == nil {
 		places = []string{}
 	}
-	n, err := move(view, ctx, remote.Selection{Destination: string(destinationID(w, c.destination)), Places: places, Code: c.code, All: c.all})
+	n, err := move(view, ctx, remote.Selection{Destination: string(destinationID(w, c.destination)), Places: places, Code: c.code, All: c.all, Retransform: c.retransform})
 	if err != nil {
 		return fmt.Errorf("dead letters of workspace %s: %w", w.Name, err)
 	}
@@ -259,6 +259,23 @@ func (k *console) moveDead(ctx context.Context, c choice, action capability.Acti
 	}
 	k.say("%d %s.", n, done)
 	return nil
+}
+
+// only returns the one workspace that a choice is about.
+func only(ctx context.Context, control *remote.Control, c choice) (remote.Workspace, error) {
+	chosen, err := choose(ctx, control, c.workspace)
+	if err != nil {
+		return remote.Workspace{}, err
+	}
+	if c.destination != "" {
+		if chosen, err = having(chosen, c.destination); err != nil {
+			return remote.Workspace{}, err
+		}
+	}
+	if len(chosen) > 1 {
+		return remote.Workspace{}, usage("name the workspace with --workspace; %s", thereAre("workspaces", chosen, func(w remote.Workspace) string { return w.Name }))
+	}
+	return chosen[0], nil
 }
 
 // having returns the workspaces that have a destination of that name.

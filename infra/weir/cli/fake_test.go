@@ -45,6 +45,8 @@ type fake struct {
 	answer     func(ws *fakeWorkspace) // the plane's word after each apply; nil: applied
 	judge      func(manifest.Document) []fault.Problem
 	selections []remote.Selection
+	broken     []map[string]any
+	replays    []remote.BrokenSelection
 	race       func() // runs between a diff and the apply that follows it
 	streams    func(n int, w http.ResponseWriter, r *http.Request)
 	opened     int // streams that were asked for
@@ -84,6 +86,8 @@ func newFake(t *testing.T) *fake {
 	view.HandleFunc("GET /v1/dead", f.listDead)
 	view.HandleFunc("POST /v1/dead/redrive", f.moveDead("moved"))
 	view.HandleFunc("POST /v1/dead/discard", f.moveDead("discarded"))
+	view.HandleFunc("GET /v1/quarantine", f.listBroken)
+	view.HandleFunc("POST /v1/quarantine/replay", f.replay)
 	view.HandleFunc("GET /v1/live", f.stream("live:read"))
 	view.HandleFunc("POST /v1/query", f.stream("query"))
 	f.view = httptest.NewServer(view)
@@ -483,6 +487,50 @@ func (f *fake) moveDead(answer string) http.HandlerFunc {
 		}
 		f.selections = append(f.selections, in)
 		reply(w, map[string]int{answer: 3})
+	}
+}
+
+// listBroken gives one event a page.
+func (f *fake) listBroken(w http.ResponseWriter, r *http.Request) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.allowed(w, r, "quarantine:read") == nil {
+		return
+	}
+	var from int
+	_, _ = fmt.Sscan(r.URL.Query().Get("cursor"), &from)
+	var kept []map[string]any
+	for _, b := range f.broken {
+		if s := r.URL.Query().Get("source"); s == "" || s == b["source"] {
+			kept = append(kept, b)
+		}
+	}
+	items, next := kept[min(from, len(kept)):min(from+1, len(kept))], ""
+	if from+1 < len(kept) {
+		next = fmt.Sprint(from + 1)
+	}
+	reply(w, map[string]any{"items": items, "next": next})
+}
+
+// replay answers in three parts, of which the second is empty; a source away
+// fails in the second.
+func (f *fake) replay(w http.ResponseWriter, r *http.Request) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var in remote.BrokenSelection
+	if f.allowed(w, r, "quarantine:replay") == nil || !read(w, r, &in) {
+		return
+	}
+	f.replays = append(f.replays, in)
+	switch {
+	case in.Cursor == "":
+		reply(w, map[string]any{"replayed": 1000, "next": "a"})
+	case in.Code == "lost":
+		refuse(w, http.StatusConflict, "conflict", "Being moved already.")
+	case in.Cursor == "a":
+		reply(w, map[string]any{"replayed": 0, "next": "b"})
+	default:
+		reply(w, map[string]any{"replayed": 2, "next": ""})
 	}
 }
 

@@ -20,9 +20,10 @@ func newLedger(k *console) *cobra.Command {
 		Use:   "ledger",
 		Short: "Show the books: what became of every event",
 		Long: `Shows, for each source and for each source and destination, what became of its
-events. A source's row has no destination. The books balance when
+events. A source's row has no destination. The books of a source, and those of a
+source and destination, balance when
 
-  accepted = duplicate + quarantined + dropped + routed + unrouted     (a source)
+  accepted + replayed = duplicate + quarantined + dropped + routed + unrouted
   routed + added = delivered + dropped + quarantined + parked + dead + in flight
 
 The numbers come from the workspace's data plane directly.`,
@@ -47,7 +48,7 @@ func (k *console) ledger(ctx context.Context, control *remote.Control, workspace
 		return err
 	}
 	all := []remote.Row{}
-	t := table{head: []string{"WORKSPACE", "SOURCE", "DESTINATION", "ACCEPTED", "DUPLICATE", "QUARANTINED", "DROPPED", "ROUTED", "ADDED", "DELIVERED", "PARKED", "DEAD", "IN FLIGHT", "BALANCED"}}
+	t := table{head: []string{"WORKSPACE", "SOURCE", "DESTINATION", "ACCEPTED", "REPLAYED", "DUPLICATE", "QUARANTINED", "DROPPED", "ROUTED", "ADDED", "DELIVERED", "PARKED", "DEAD", "IN FLIGHT", "BALANCED"}}
 	for _, w := range chosen {
 		view, err := control.View(ctx, w.Name, capability.ReadLedger)
 		if err != nil {
@@ -60,7 +61,7 @@ func (k *console) ledger(ctx context.Context, control *remote.Control, workspace
 		for _, r := range rows {
 			r = named(w, r)
 			all = append(all, r)
-			t.add(w.Name, r.Source, dash(r.Destination), fmt.Sprint(r.Accepted), fmt.Sprint(r.Duplicate), fmt.Sprint(r.Quarantined), reasons(r.Dropped), fmt.Sprint(r.Routed),
+			t.add(w.Name, r.Source, dash(r.Destination), fmt.Sprint(r.Accepted), fmt.Sprint(r.Replayed), fmt.Sprint(r.Duplicate), fmt.Sprint(r.Quarantined), reasons(r.Dropped), fmt.Sprint(r.Routed),
 				fmt.Sprint(r.Added), fmt.Sprint(r.Delivered), fmt.Sprint(r.Parked), fmt.Sprint(r.Dead), fmt.Sprint(r.InFlight), yesNo(r.Balanced))
 		}
 	}

@@ -6,12 +6,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"weir/dataplane"
-	"weir/shared/fault"
 )
 
 func newPreviewWarehouse(k *console) *cobra.Command {
@@ -58,20 +58,35 @@ func (k *console) previewRows(p Preview) error {
 		return fmt.Errorf("preview warehouse %s: %w", p.Type, err)
 	}
 	out := bufio.NewWriter(k.Out)
-	lines := bufio.NewScanner(k.In)
-	lines.Buffer(nil, maxPreviewLine)
-	for n := 1; lines.Scan(); n++ {
-		text := bytes.TrimSpace(lines.Bytes())
-		if len(text) == 0 {
-			continue
+	in := bufio.NewReaderSize(k.In, 64<<10)
+	for n := 1; ; n++ {
+		text, err := lineOf(in, maxPreviewLine)
+		if text = bytes.TrimSpace(text); len(text) > 0 {
+			_, problem := out.Write(append(rows(text), '\n'))
+			if err := errors.Join(problem, out.Flush()); err != nil {
+				return fmt.Errorf("preview line %d: %w", n, err)
+			}
 		}
-		_, err := out.Write(append(rows(text), '\n'))
-		if err := errors.Join(err, out.Flush()); err != nil {
-			return fmt.Errorf("preview line %d: %w", n, err)
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return fmt.Errorf("read line %d of stdin: %w", n, err)
 		}
 	}
-	if errors.Is(lines.Err(), bufio.ErrTooLong) {
-		return fault.New(fault.Invalid, "a line of stdin is over %d MiB", maxPreviewLine>>20)
+}
+
+// lineOf reads a line. Of one over limit bytes it keeps the beginning, which is
+// no JSON: so it becomes a line that says so, and the next are read.
+func lineOf(in *bufio.Reader, limit int) ([]byte, error) {
+	var line []byte
+	for {
+		part, err := in.ReadSlice('\n')
+		if len(line) < limit {
+			line = append(line, part...)
+		}
+		if !errors.Is(err, bufio.ErrBufferFull) {
+			return line, err
+		}
 	}
-	return lines.Err()
 }

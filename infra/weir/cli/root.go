@@ -119,6 +119,8 @@ which 'weir dev' writes.`,
   weir status                 planes, and the revisions they run
   weir ledger                 what became of every event
   weir tail                   events as they pass
+  weir dlq list               what did not arrive, and why
+  weir replay --all           what broke a rule, after it is corrected
   weir query lake 'select 1'  rows of a warehouse`,
 		Version:           c.Version,
 		SilenceUsage:      true,
@@ -131,7 +133,7 @@ which 'weir dev' writes.`,
 	root.SetOut(c.Out)
 	root.SetErr(c.Err)
 	root.PersistentFlags().Var(&k.output, "output", "how to print results: table, json or yaml")
-	root.AddCommand(newApply(k), newDiff(k), newExport(k), newStatus(k), newLedger(k), newTail(k), newQuery(k), newDLQ(k), newPlane(k), newPreview(k),
+	root.AddCommand(newApply(k), newDiff(k), newExport(k), newStatus(k), newLedger(k), newTail(k), newQuery(k), newDLQ(k), newReplay(k), newPlane(k), newPreview(k),
 		newDev(k), newControlplane(k), newDataplane(k), newTransformWorker())
 	root.AddCommand(c.Commands...)
 	watch(root, k)

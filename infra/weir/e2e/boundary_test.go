@@ -79,7 +79,7 @@ var base64Run = regexp.MustCompile(`[A-Za-z0-9+/_-]{16,}`)
 // marked searches data raw and decoded as base64, gzip and s2, to depth 3, and
 // returns a piece around the first mark.
 func marked(data []byte, depth int) string {
-	if i := bytes.Index(data, []byte(mark)); i >= 0 {
+	if i := bytes.Index(bytes.ToLower(data), []byte(strings.ToLower(mark))); i >= 0 { // names of tables are lower-cased
 		return fmt.Sprintf("%q", data[max(0, i-60):min(len(data), i+60)])
 	}
 	if depth == 0 {
@@ -139,6 +139,7 @@ func TestTheSearchFindsMarks(t *testing.T) {
 	}
 	for name, data := range map[string][]byte{
 		"raw":            []byte("x" + mark),
+		"lower case":     []byte("x" + strings.ToLower(mark)),
 		"base64":         []byte(`{"a":"` + base64.StdEncoding.EncodeToString([]byte("abc"+mark+"defg")) + `"}`),
 		"base64 shifted": []byte(`ab` + base64.StdEncoding.EncodeToString([]byte("xyz"+mark+"defg"))),
 		"gzip":           append([]byte("PUB x 30\r\n"), zipped.Bytes()...),
@@ -234,7 +235,120 @@ func TestNothingOfAnEventCrossesTheBoundary(t *testing.T) {
 		b := fetch(t, "http://"+r.http+"/api/v1/status", r.token)
 		return contains(b, `"dead":1`)
 	})
+	nothingAbove(t, r)
+}
 
+// leaky is code that gives away what it can, and warehouses of which two fail;
+// %q is a webhook's address and %s a port where nothing listens.
+const leaky = `workspace: acme
+region: eu
+sources:
+  - { name: web, type: http, writeKey: wk_web }
+transformations:
+  - name: leaky
+    language: javascript
+    code: |
+      export function transformEvent(event) {
+        log(event, event.userId);
+        if (event.properties.how === "throw") throw new Error(event.userId + JSON.stringify(event));
+        if (event.properties.how === "type") event.properties[event.userId][event.userId].x = 1;
+        if (event.properties.how === "reject") return Promise.reject(event);
+        if (event.properties.how === "name") { const e = new Error(event.userId); e.name = event.userId; e.stack = event.userId; throw e; }
+        if (event.properties.how === "fan") return Array(1000).fill(event);
+        if (event.properties.how === "string") return event.userId;
+        return event;
+      }
+destinations:
+  - { name: hook, type: webhook, settings: { url: %q } }
+  - { name: lake, type: duckdb, settings: { path: "./lake.duckdb", syncEvery: 5s } }
+  - { name: damaged, type: duckdb, settings: { path: "./damaged.duckdb", syncEvery: 5s } }
+  - name: closed
+    type: postgres
+    settings: { host: 127.0.0.1, port: %s, database: db, user: weir, sslMode: disable, syncEvery: 5s }
+    secrets: { password: { from: env, name: WEIR_SECRET_DB } }
+connections:
+  - { source: web, destination: hook, transformations: [leaky] }
+  - { source: web, destination: lake }
+  - { source: web, destination: damaged }
+  - { source: web, destination: closed }
+`
+
+// TestNothingOfCodeAndRowsCrossesTheBoundary marks every value, lets code fail
+// that throws and logs what it is given, lets loads fail, and asks for rows.
+func TestNothingOfCodeAndRowsCrossesTheBoundary(t *testing.T) {
+	hook := newSink(t)
+	hook.set(func(w http.ResponseWriter, _ *http.Request, body []byte) bool {
+		if bytes.Contains(body, []byte("REFUSE")) {
+			w.WriteHeader(http.StatusUnprocessableEntity)
+			return true
+		}
+		return false
+	})
+	r := startRolesThrough(t)
+	write(t, filepath.Join(r.dir, "plane", "damaged.duckdb"), strings.Repeat(mark+" is no database. ", 1000))
+	t.Setenv("WEIR_SECRET_DB", mark+"password")
+	_, port, err := net.SplitHostPort(freePort(t)) // where nothing listens
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.apply(0, fmt.Sprintf(leaky, hook.URL, port))
+	gateway := "http://" + r.gateway
+	cli := []string{"--control", "http://" + r.http, "--token", r.token}
+	ask := func(want int, args ...string) string {
+		t.Helper()
+		return run(t, want, "", append(args, cli...)...)
+	}
+	tail := start(t, append([]string{"tail"}, cli...)...)
+	tail.line("watching workspace acme")
+	event := func(how string) string {
+		return fmt.Sprintf(`{"messageId":"%[1]s%[2]s","userId":"%[1]suser","type":"track","event":"%[1]s %[2]s","properties":{"how":%[2]q,"%[1]s":"%[1]svalue"},"context":{"%[1]s":"%[1]s"}}`, mark, how)
+	}
+	ways := []string{"throw", "type", "reject", "name", "fan", "string"}
+	for _, how := range append(ways, "fine") {
+		accept(t, gateway, "/v1/track", "wk_web", event(how))
+	}
+	until(t, "what is fine at the webhook", func() bool { return hook.ids()[mark+"fine"] == 1 })
+	until(t, "the failures of the code in quarantine", func() bool {
+		out := ask(0, "dlq", "list", "--quarantined", "--output", "json")
+		return strings.Count(out, "transformation_") >= len(ways) && contains(out, mark)
+	})
+	looker := installation{Control: "http://" + r.http, Token: r.token}
+	capability, view := capabilityFor(t, looker, `{"workspace":"acme","action":"loads:read"}`)
+	for destination, state := range map[string]string{"lake": "done", "damaged": "load_", "closed": "load_unreachable"} {
+		until(t, "a load of "+destination, func() bool {
+			_, answer := look(t, "GET", view+"/v1/loads?destination="+destination, capability, "", "")
+			return contains(answer, state)
+		})
+	}
+	if out := ask(0, "query", "lake", "select * from tracks"); strings.Count(out, mark) < len(ways) {
+		t.Errorf("the rows hold no marks: %s", out)
+	}
+	ask(1, "query", "lake", "select '"+mark+"' frm "+mark)
+	ask(1, "query", "lake", "select cast('"+mark+"' as int)")
+	ask(1, "query", "closed", "select '"+mark+"'")
+	ask(1, "query", "damaged", "select '"+mark+"'")
+	for action, call := range map[string][2]string{
+		"preview":          {"/v1/preview/transformation", `{"code":"export function transformEvent(e) { log(e); throw new Error(JSON.stringify(e)); }","libraries":[],"events":[` + event("previewed") + `]}`},
+		"destination:test": {"/v1/destinations/test", `{"destination":"closed"}`},
+	} {
+		capability, view := capabilityFor(t, looker, `{"workspace":"acme","action":"`+action+`"}`)
+		if code, answer := look(t, "POST", view+call[0], capability, "", call[1]); code != 200 || action == "preview" && !contains(answer, mark) {
+			t.Errorf("%s: %d %s", call[0], code, answer)
+		}
+	}
+	until(t, "the events in a tail", func() bool {
+		return contains(tail.output(), mark+"fine") && contains(tail.output(), "transformation_failed")
+	})
+	accept(t, gateway, "/v1/track", "wk_web", event("REFUSE"))
+	until(t, "counts above", func() bool { // a beat went up after all of this
+		return contains(fetch(t, "http://"+r.http+"/api/v1/status", r.token), `"dead":1`)
+	})
+	nothingAbove(t, r)
+}
+
+// nothingAbove searches all that the control plane could have learnt.
+func nothingAbove(t *testing.T, r *roles) {
+	t.Helper()
 	metrics := fetch(t, "http://"+r.metrics+"/metrics", "")
 	if !contains(metrics, "weir_") {
 		t.Errorf("the plane's metrics name nothing of weir:\n%s", metrics)
@@ -250,7 +364,7 @@ func TestNothingOfAnEventCrossesTheBoundary(t *testing.T) {
 		t.Errorf("only %d bytes were recorded: does the plane go through the proxy?", len(places["traffic between plane and hub"]))
 	}
 	files := 0
-	err = filepath.WalkDir(filepath.Join(r.dir, "control"), func(path string, d fs.DirEntry, err error) error {
+	err := filepath.WalkDir(filepath.Join(r.dir, "control"), func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return nil // files come and go under a running server
 		}

@@ -356,7 +356,7 @@ func (s *sink) ids() map[string]int {
 // book is a line of `weir ledger --output json`.
 type book struct {
 	Source, Destination                              string
-	Accepted, Duplicate, Quarantined                 int64
+	Accepted, Replayed, Duplicate, Quarantined       int64
 	Dropped                                          map[string]int64
 	Routed, Added, Delivered, Parked, Dead, InFlight int64
 	Balanced                                         bool

@@ -9,6 +9,11 @@ export type Alarm = components["schemas"]["Alarm"];
 export type Workspace = components["schemas"]["Workspace"];
 export type Source = components["schemas"]["SourceSummary"];
 export type Destination = components["schemas"]["DestinationSummary"];
+export type WorkspaceDocument = components["schemas"]["Document"];
+export type Transformation = components["schemas"]["Transformation"];
+export type Connection = components["schemas"]["Connection"];
+export type NewCapability = components["schemas"]["NewCapability"];
+export type Capability = components["schemas"]["Capability"];
 export type State = components["schemas"]["State"];
 
 // The header makes unsafe calls impossible for other sites' pages. fetch is looked up at each call.
@@ -61,4 +66,30 @@ export async function logout(): Promise<void> {
 /** Every plane and workspace, with what the planes report. */
 export async function status(signal?: AbortSignal): Promise<Status> {
   return await settle(http.GET("/api/v1/status", signal ? { signal } : {}));
+}
+
+/** A fresh capability for one action on a workspace's plane. */
+export async function createCapability(wanted: NewCapability): Promise<Capability> {
+  return await settle(http.POST("/api/v1/capabilities", { body: wanted }));
+}
+
+/** A workspace's configuration, and the tag of the revision that it is. */
+export type Config = { document: WorkspaceDocument; etag: string };
+
+/** The newest configuration of a workspace. */
+export async function config(name: string, signal?: AbortSignal): Promise<Config> {
+  const call = http.GET("/api/v1/workspaces/{name}/config", {
+    params: { path: { name } },
+    ...(signal ? { signal } : {}),
+  });
+  const document = await settle(call);
+  return { document, etag: (await call).response.headers.get("ETag") ?? "" };
+}
+
+/** Commits a changed configuration; what it does not name stays. A Problem of status 412 when somebody else was faster. */
+export async function apply({ document, etag }: Config): Promise<number> {
+  const params = { path: { name: document.workspace }, header: { "If-Match": etag } };
+  const body = { document, prune: false, discardParked: false };
+  const done = await settle(http.PUT("/api/v1/workspaces/{name}/config", { params, body }));
+  return done.number;
 }

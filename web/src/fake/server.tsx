@@ -3,21 +3,33 @@ import { cleanup, configure, render } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import axe from "axe-core";
 import { afterEach, expect, vi } from "vitest";
-import type { Plane, Status, Workspace } from "../api/client";
+import type { NewCapability, Plane, Status, Workspace, WorkspaceDocument } from "../api/client";
+import { forgetCapabilities } from "../api/plane";
 import { App } from "../app";
 import { newQueries } from "../queries";
+import { Plane as FakePlane, viewUrl } from "./plane";
+import { type Reply, refusal, reply } from "./reply";
 
-type Reply = { status: number; body?: unknown } | "never" | "down";
+export { refusal } from "./reply";
 
 /** A control plane in place of fetch. It refuses calls that the contract does not name, and unsafe ones without the header. */
 export class Server {
   signedIn = true;
   status: Reply = { status: 200, body: { planes: [], workspaces: [] } };
   login: Reply = { status: 200, body: { email: "ada@example.com", role: "admin" } };
+  config: Reply = { status: 200, body: { workspace: "acme", region: "eu" }, etag: '"4"' };
+  apply: Reply = { status: 200, body: { workspace: "ws_one", number: 5, changes: [] } };
+  capability: Reply | undefined;
   readonly calls: string[] = [];
+  /** Configurations that were applied. */
+  readonly applied: { document: WorkspaceDocument; prune?: boolean }[] = [];
+  readonly plane = new FakePlane();
 
   constructor() {
-    vi.stubGlobal("fetch", (request: Request) => this.answer(request));
+    forgetCapabilities();
+    vi.stubGlobal("fetch", (request: Request) =>
+      request.url.startsWith(viewUrl) ? this.plane.answer(request) : this.answer(request),
+    );
   }
 
   show(all: Partial<Status>): void {
@@ -36,7 +48,7 @@ export class Server {
       case "POST /api/v1/login": {
         const got: unknown = await request.json();
         expect(got).toEqual({ email: "ada@example.com", password: "  secret " });
-        this.signedIn = this.login !== "never" && this.login !== "down" && this.login.status === 200;
+        this.signedIn = typeof this.login === "object" && this.login.status === 200;
         return reply(this.login);
       }
       case "POST /api/v1/logout":
@@ -44,21 +56,29 @@ export class Server {
         return new Response(null, { status: 204 });
       case "GET /api/v1/status":
         return reply(this.status);
+      case "POST /api/v1/capabilities":
+        return reply(this.capability ?? issue(await request.json()));
+      case "GET /api/v1/workspaces/acme/config":
+        return reply(this.config);
+      case "PUT /api/v1/workspaces/acme/config":
+        expect(request.headers.get("If-Match")).toBe('"4"');
+        this.applied.push(await request.json());
+        return reply(this.apply);
       default:
         return problem(404, `There is no ${call}.`);
     }
   }
 }
 
-function reply(r: Reply): Promise<Response> {
-  if (r === "never") return new Promise(() => {});
-  if (r === "down") return Promise.reject(new TypeError("Failed to fetch"));
-  return Promise.resolve(Response.json(r.body, { status: r.status }));
-}
-
-/** Problem details as the control plane writes them. */
-export function refusal(status: number, detail: string): Reply {
-  return { status, body: { type: "about:blank", title: "Refused", status, detail, kind: "unavailable", problems: [] } };
+/** A capability for what was asked, if the contract lets it be asked. */
+function issue(asked: NewCapability): Reply {
+  expect(Object.keys(asked).sort()).toEqual(["action", "origin", "workspace"]);
+  expect(asked.origin).toBe(location.origin);
+  const expiresAt = new Date(Date.now() + 300_000).toISOString();
+  return {
+    status: 200,
+    body: { token: `cap ${asked.workspace} ${asked.action}`, viewUrl, plane: "pl_one", expiresAt },
+  };
 }
 
 function problem(status: number, detail: string): Promise<Response> {

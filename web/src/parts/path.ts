@@ -23,3 +23,18 @@ export function follow(e: MouseEvent<HTMLAnchorElement>): void {
   history.pushState(null, "", e.currentTarget.href);
   dispatchEvent(new Event(moved));
 }
+
+/** The address's query, as it is drawn. */
+export function useQueryText(): string {
+  return useSyncExternalStore(subscribe, () => location.search);
+}
+
+/** Changes one value of the address's query without a new entry in the history; "" removes it. */
+export function putQuery(name: string, value: string): void {
+  const next = new URLSearchParams(location.search);
+  if (value === "") next.delete(name);
+  else next.set(name, value);
+  const text = next.toString();
+  history.replaceState(null, "", text === "" ? location.pathname : `${location.pathname}?${text}`);
+  dispatchEvent(new Event(moved));
+}

@@ -113,11 +113,22 @@ type Wanted struct {
 	Path        string // in the document, for At
 }
 
-// File is one document of a file: the Document without its secrets, and the
-// secrets it wants.
+// Test is an event and what a transformation has to make of it. Tests hold
+// sample events, so they stay on this machine: they are in no Document.
+type Test struct {
+	Transformation int // index in Document.Transformations
+	Event          json.RawMessage
+	Expect         []json.RawMessage // the outputs; of each, the members that it has to have
+	Error          string            // the code with which the event is refused instead
+	Path           string            // in the document, for At
+}
+
+// File is one document of a file: the Document without its secrets, the secrets
+// it wants, and the tests of its transformations.
 type File struct {
 	Document Document
 	Secrets  []Wanted
+	Tests    []Test
 	name     string
 	lines    map[string]int
 }

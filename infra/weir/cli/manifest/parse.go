@@ -112,7 +112,7 @@ func (r *reader) document(n *yaml.Node) *File {
 		}},
 		field{"transformations", func(n *yaml.Node, path string) {
 			r.list(n, path, func(n *yaml.Node, path string) {
-				d.Transformations = append(d.Transformations, r.transformation(n, path))
+				d.Transformations = append(d.Transformations, r.transformation(f, n, path))
 			})
 		}},
 		field{"destinations", func(n *yaml.Node, path string) {
@@ -150,16 +150,42 @@ func (r *reader) library(n *yaml.Node, path string) Library {
 	return l
 }
 
-func (r *reader) transformation(n *yaml.Node, path string) Transformation {
+func (r *reader) transformation(f *File, n *yaml.Node, path string) Transformation {
 	var t Transformation
 	var key string
 	r.object(n, path,
 		field{"name", r.text(&t.Name)}, field{"language", r.text(&t.Language)}, field{"code", r.text(&t.Code)},
-		field{"was", r.text(&t.Was)}, field{"id", r.text(&key)})
+		field{"was", r.text(&t.Was)}, field{"id", r.text(&key)},
+		field{"tests", func(n *yaml.Node, path string) {
+			r.list(n, path, func(n *yaml.Node, path string) {
+				f.Tests = append(f.Tests, r.test(len(f.Document.Transformations), n, path))
+			})
+		}})
 	t.ID = id.Transformation(key)
 	r.need(n, join(path, "name"), t.Name)
 	r.need(n, join(path, "language"), t.Language)
 	r.need(n, join(path, "code"), t.Code)
+	return t
+}
+
+func (r *reader) test(of int, n *yaml.Node, path string) Test {
+	t := Test{Transformation: of, Path: path}
+	expects := false
+	r.object(n, path,
+		field{"event", r.settings(&t.Event)},
+		field{"expect", func(n *yaml.Node, path string) {
+			expects = true
+			r.list(n, path, func(n *yaml.Node, path string) {
+				var e json.RawMessage
+				r.settings(&e)(n, path)
+				t.Expect = append(t.Expect, e)
+			})
+		}},
+		field{"error", r.text(&t.Error)})
+	r.need(n, join(path, "event"), string(t.Event))
+	if expects == (t.Error != "") {
+		r.wrong(n, path, "missing", "a test expects events, expect: [...] ([] when the event is dropped), or an error: CODE")
+	}
 	return t
 }
 

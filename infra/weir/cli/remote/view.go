@@ -16,6 +16,7 @@ type Row struct {
 	Source      string            `json:"source"`
 	Destination string            `json:"destination"`
 	Accepted    uint64            `json:"accepted"`
+	Replayed    uint64            `json:"replayed,omitempty"` // accepted again from QUARANTINE
 	Duplicate   uint64            `json:"duplicate"`
 	Quarantined uint64            `json:"quarantined"`
 	Dropped     map[string]uint64 `json:"dropped"`
@@ -48,6 +49,19 @@ type Selection struct {
 	Places      []string `json:"places"`
 	Code        string   `json:"code"`
 	All         bool     `json:"all"`
+	Retransform bool     `json:"retransform,omitempty"` // Redrive only: from before transformations
+}
+
+// BrokenSelection names quarantined events: those at Places, or those of a
+// source and destination (names or ids) with a code; All says that no narrower
+// choice was meant. Cursor is where to go on, "" at first.
+type BrokenSelection struct {
+	Source      string   `json:"source"`
+	Destination string   `json:"destination"`
+	Places      []string `json:"places"`
+	Code        string   `json:"code"`
+	All         bool     `json:"all"`
+	Cursor      string   `json:"cursor"`
 }
 
 // View is a data plane's own API, asked with one capability.
@@ -121,4 +135,15 @@ func (v *View) Discard(ctx context.Context, s Selection) (uint64, error) {
 	var out struct{ Discarded uint64 }
 	_, err := v.call(ctx, http.MethodPost, "/v1/dead/discard", nil, s, &out)
 	return out.Discarded, err
+}
+
+// Replay sends a part of quarantined events through the pipeline again. It
+// returns how many, and the cursor of the next part, "" after the last.
+func (v *View) Replay(ctx context.Context, s BrokenSelection) (replayed uint64, next string, err error) {
+	var out struct {
+		Replayed uint64
+		Next     string
+	}
+	_, err = v.call(ctx, http.MethodPost, "/v1/quarantine/replay", nil, s, &out)
+	return out.Replayed, out.Next, err
 }

@@ -1,5 +1,6 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { logout, type Me, type Workspace } from "../../api/client";
+import { forgetCapabilities } from "../../api/plane";
 import { Button } from "../../parts/button";
 import { Mark } from "../../parts/mark";
 import { follow } from "../../parts/path";
@@ -12,7 +13,8 @@ export function Header({ me, workspaces, chosen }: { me: Me; workspaces: Workspa
   const leave = useMutation({
     mutationFn: logout,
     onSuccess: () => {
-      queries.removeQueries({ queryKey: keys.status });
+      forgetCapabilities();
+      queries.removeQueries({ predicate: (q) => q.queryKey[0] !== keys.me[0] });
       queries.setQueryData(keys.me, null);
     },
   });

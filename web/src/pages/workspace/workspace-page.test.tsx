@@ -109,8 +109,11 @@ test("examples are reached by keyboard", async () => {
   await user.keyboard("{ArrowRight}");
   expect(screen.getByRole("tab", { name: "Node" })).toBe(document.activeElement);
   expect(screen.getByRole("tabpanel").textContent).toContain('new Analytics({ host: "http://127.0.0.1:8090"');
-  await user.keyboard("{End}");
+  await user.click(screen.getByRole("tab", { name: "Browser" }));
   expect(screen.getByRole("tabpanel").textContent).toContain('apiHost: "127.0.0.1:8090/v1", protocol: "http"');
+  await user.keyboard("{End}");
+  expect(screen.getByRole("tab", { name: "Pixel" })).toBe(document.activeElement);
+  expect(screen.getByRole("tabpanel").textContent).toContain("http://127.0.0.1:8090/pixel/v1/");
 });
 
 test("a rejected revision shows every problem and what goes on", async () => {

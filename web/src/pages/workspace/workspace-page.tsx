@@ -5,7 +5,12 @@ import { usePath } from "../../parts/path";
 import { ago } from "../../parts/time";
 import { Waiting } from "../../parts/waiting";
 import { keys } from "../../queries";
+import { LivePage } from "../live/live-page";
+import { type Area, placeIn } from "../place";
+import { TransformationsPage } from "../transformations/transformations-page";
 import { Trouble } from "../trouble";
+import { WarehousesPage } from "../warehouses/warehouses-page";
+import { Areas } from "./areas";
 import { Destinations } from "./destinations";
 import { FirstWorkspace } from "./first-workspace";
 import { Header } from "./header";
@@ -22,7 +27,7 @@ export function WorkspacePage({ me }: { me: Me }) {
     queryFn: ({ signal }) => status(signal),
     refetchInterval: refreshEvery,
   });
-  const wanted = nameIn(usePath());
+  const { name: wanted, area } = placeIn(usePath());
   const workspaces = all.data?.workspaces ?? [];
   const chosen = wanted === undefined ? workspaces[0] : workspaces.find((w) => w.name === wanted);
   return (
@@ -32,30 +37,43 @@ export function WorkspacePage({ me }: { me: Me }) {
         {all.data ? null : <h1 className="sr-only">Workspaces</h1>}
         {all.error ? <Trouble error={all.error} onRetry={() => all.refetch()} /> : null}
         {all.error && all.data ? <Stale at={new Date(all.dataUpdatedAt)} /> : null}
-        {all.data ? <Content all={all.data} chosen={chosen} wanted={wanted} /> : null}
+        {all.data ? <Content all={all.data} chosen={chosen} wanted={wanted} area={area} /> : null}
         {all.isPending ? <Waiting what="the workspaces" /> : null}
       </main>
     </>
   );
 }
 
-function Content({ all, chosen, wanted }: { all: Status; chosen: Workspace | undefined; wanted: string | undefined }) {
-  const now = new Date();
-  const planes = <Planes planes={all.planes} chosen={chosen} now={now} />;
+type What = { all: Status; chosen: Workspace | undefined; wanted: string | undefined; area: Area };
+
+function Content({ all, chosen, wanted, area }: What) {
   if (!chosen) {
     return (
       <>
         {wanted === undefined || all.workspaces.length === 0 ? <FirstWorkspace /> : <Unknown name={wanted} />}
-        {planes}
+        <Planes planes={all.planes} chosen={chosen} now={new Date()} />
       </>
     );
   }
   return (
     <>
-      <Revision workspace={chosen} plane={all.planes.find((p) => p.id === chosen.plane)} now={now} />
-      <Sources key={chosen.id} workspace={chosen} />
-      <Destinations workspace={chosen} />
-      {planes}
+      <Areas workspace={chosen.name} chosen={area} />
+      <AreaPage key={chosen.id} all={all} workspace={chosen} area={area} />
+    </>
+  );
+}
+
+function AreaPage({ all, workspace, area }: { all: Status; workspace: Workspace; area: Area }) {
+  if (area === "live") return <LivePage workspace={workspace} />;
+  if (area === "transformations") return <TransformationsPage workspace={workspace} />;
+  if (area === "warehouses") return <WarehousesPage workspace={workspace} />;
+  const now = new Date();
+  return (
+    <>
+      <Revision workspace={workspace} plane={all.planes.find((p) => p.id === workspace.plane)} now={now} />
+      <Sources workspace={workspace} />
+      <Destinations workspace={workspace} />
+      <Planes planes={all.planes} chosen={workspace} now={now} />
     </>
   );
 }
@@ -73,15 +91,4 @@ function Unknown({ name }: { name: string }) {
 
 function Stale({ at }: { at: Date }) {
   return <p className="text-sm text-soft">Below is what was known {ago(at, new Date())}.</p>;
-}
-
-/** The workspace that a path names. */
-function nameIn(path: string): string | undefined {
-  const found = /^\/workspaces\/([^/]+)\/?$/.exec(path)?.[1];
-  if (found === undefined) return undefined;
-  try {
-    return decodeURIComponent(found);
-  } catch {
-    return found;
-  }
 }

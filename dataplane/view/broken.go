@@ -1,0 +1,152 @@
+package view
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"weir/dataplane/deliver"
+	"weir/shared/fault"
+	"weir/shared/id"
+)
+
+// moveMost is how many quarantined events one call moves, about.
+const moveMost = 1000
+
+// BrokenChoice chooses quarantined events of one source. Empty fields choose all
+// of it.
+type BrokenChoice struct {
+	Workspace   id.Workspace
+	Source      id.Source
+	Destination id.Destination // on the way there
+	Code        string
+	Places      []deliver.Place
+}
+
+// Span is records of a log: those behind After up to Until. The zero Span is all
+// that are there now.
+type Span struct{ After, Until uint64 }
+
+// Broken is the quarantined events of one partition, to be moved. Both do a
+// bounded part of span and return how many events left and the rest of it, the
+// zero Span when nothing of it is left. fault.Unavailable: not now.
+// fault.Conflict: another such call is at work.
+type Broken interface {
+	Replay(ctx context.Context, c BrokenChoice, span Span) (replayed int, rest Span, err error)
+	Discard(ctx context.Context, c BrokenChoice, span Span) (discarded int, rest Span, err error)
+}
+
+// brokenSelection is which quarantined events a call is about.
+type brokenSelection struct {
+	Source      string   `json:"source"`
+	Destination string   `json:"destination"`
+	Places      []string `json:"places"`
+	Code        string   `json:"code"`
+	All         bool     `json:"all"`
+	Cursor      string   `json:"cursor"`
+}
+
+func (v *View) replay(c *call) (any, error) {
+	n, next, err := v.move(c, Broken.Replay)
+	return map[string]any{"replayed": n, "next": next}, err
+}
+
+func (v *View) discardBroken(c *call) (any, error) {
+	n, next, err := v.move(c, Broken.Discard)
+	return map[string]any{"discarded": n, "next": next}, err
+}
+
+// moving is what Broken does.
+type moving func(b Broken, ctx context.Context, c BrokenChoice, span Span) (int, Span, error)
+
+// move does something with a part of the chosen quarantined events, and returns
+// how many that was and the cursor of the next part, "" after the last.
+func (v *View) move(c *call, do moving) (total int, next string, err error) {
+	if err := offers(len(v.cfg.Broken) > 0, "quarantined events"); err != nil {
+		return 0, "", err
+	}
+	var s brokenSelection
+	if err := decode(c.Request, &s); err != nil {
+		return 0, "", err
+	}
+	if !s.All && s.Code == "" && len(s.Places) == 0 && s.Source == "" && s.Destination == "" {
+		return 0, "", fault.New(fault.Invalid, "Say which quarantined events: a source, a destination, places, a code, or all.")
+	}
+	from, err := parseCursor(s.Cursor)
+	if err != nil {
+		return 0, "", err
+	}
+	places, err := readPlaces(s.Places, len(v.cfg.Broken))
+	if err != nil {
+		return 0, "", err
+	}
+	choice, sources, err := v.chosen(c, s)
+	if err != nil {
+		return 0, "", err
+	}
+	for _, source := range sources {
+		choice.Source = source
+		for p := range v.cfg.Broken {
+			if string(source) < from.Key || string(source) == from.Key && p < from.Partition || len(s.Places) > 0 && len(places[p]) == 0 {
+				continue
+			}
+			if total >= moveMost {
+				return total, cursor{Key: string(source), Partition: p}.String(), nil
+			}
+			span := Span{}
+			if string(source) == from.Key && p == from.Partition {
+				span = Span{from.Seq, from.Until}
+			}
+			choice.Places = places[p]
+			n, rest, err := do(v.cfg.Broken[p], c.Context(), choice, span)
+			if total += n; err != nil {
+				return total, "", fmt.Errorf("quarantined events of partition %d: %w", p, err)
+			}
+			if rest != (Span{}) {
+				return total, cursor{Key: string(source), Partition: p, Seq: rest.After, Until: rest.Until}.String(), nil
+			}
+		}
+	}
+	return total, "", nil
+}
+
+// chosen is what a call may move of a selection, and of which sources, sorted.
+func (v *View) chosen(c *call, s brokenSelection) (choice BrokenChoice, sources []id.Source, err error) {
+	choice = BrokenChoice{Workspace: c.grant.Workspace, Code: s.Code}
+	switch {
+	case s.Destination != "":
+		choice.Destination, err = v.destination(c, s.Destination)
+		if fault.KindOf(err) == fault.Missing { // it may be gone: then it is known by its identifier
+			choice.Destination, err = id.Destination(s.Destination), nil
+		}
+	case len(c.grant.Destinations) > 0:
+		err = fault.New(fault.Denied, "This capability covers some destinations only; name one of them.")
+	}
+	if err != nil {
+		return choice, nil, err
+	}
+	only := id.Source("")
+	if s.Source != "" {
+		only, err = v.source(c, s.Source)
+		if fault.KindOf(err) == fault.Missing {
+			only, err = id.Source(s.Source), nil
+		}
+		if err != nil {
+			return choice, nil, err
+		}
+	}
+	return choice, v.quarantined(c, only), nil
+}
+
+// quarantined returns the sources that a call may see and that had quarantined
+// events, sorted; only one when only is not "".
+func (v *View) quarantined(c *call, only id.Source) []id.Source {
+	var sources []id.Source
+	for _, b := range v.books(c) {
+		if b.Quarantined > 0 && (only == "" || b.Source == only) {
+			sources = append(sources, b.Source)
+		}
+	}
+	slices.Sort(sources)
+	return slices.Compact(sources)
+}

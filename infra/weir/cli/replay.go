@@ -1,0 +1,153 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"weir/infra/weir/cli/remote"
+	"weir/shared/capability"
+	"weir/shared/fault"
+)
+
+// renewAfter is how old a capability may be before a further part is asked for
+// with a new one.
+const renewAfter = capability.Lifetime / 2
+
+func newReplay(k *console) *cobra.Command {
+	var c choice
+	var dry bool
+	cmd := k.remoteFlags(&cobra.Command{
+		Use:   "replay",
+		Short: "Send quarantined events again, after what they broke is corrected",
+		Long: `Sends events that broke a rule through the pipeline again. What a transformation
+refused goes only to the destination that it was on its way to. What broke a rule
+at the door is checked again, and stays if it still breaks it; so does what has no
+source or connection any more. 'weir dlq list --quarantined' shows what there is.
+
+Say which: --place for single ones as the list names them, --code for those with
+a reason, --source and --destination for those of one, --all for every one.
+--dry-run counts what is chosen and sends nothing.`,
+		Example: `  weir replay --source web --code transformation_failed
+  weir replay --destination hook --dry-run
+  weir replay --source web --place 0/81/3 --place 0/82/0
+  weir replay --all --output json`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			switch narrow := len(c.places) > 0 || c.code != ""; {
+			case c.all && narrow:
+				return usage("say which quarantined events: --all goes with neither --place nor --code")
+			case !c.all && !narrow && c.source == "" && c.destination == "":
+				return usage("say which quarantined events: --source, --destination, --place, --code or --all")
+			}
+			return k.replay(cmd.Context(), c, dry)
+		},
+	})
+	cmd.Flags().StringVar(&c.workspace, "workspace", "", "of this workspace, where there are several")
+	cmd.Flags().StringVar(&c.source, "source", "", "only of this source")
+	cmd.Flags().StringVar(&c.destination, "destination", "", "only those refused on the way to this destination")
+	cmd.Flags().StringVar(&c.code, "code", "", "those with this reason")
+	cmd.Flags().StringArrayVar(&c.places, "place", nil, "the one at this place; may be repeated")
+	cmd.Flags().BoolVar(&c.all, "all", false, "every one")
+	cmd.Flags().BoolVar(&dry, "dry-run", false, "only count what is chosen, by reason")
+	return cmd
+}
+
+func (k *console) replay(ctx context.Context, c choice, dry bool) error {
+	control, err := k.connect()
+	if err != nil {
+		return err
+	}
+	w, err := only(ctx, control, c)
+	if err != nil {
+		return err
+	}
+	if c.source != "" && !slices.ContainsFunc(w.Sources, func(s remote.Source) bool { return s.Name == c.source || string(s.ID) == c.source }) {
+		return fault.New(fault.Missing, "there is no source %s; %s", c.source, thereAre("sources", w.Sources, func(s remote.Source) string { return s.Name }))
+	}
+	if dry {
+		return k.countBroken(ctx, control, w, c)
+	}
+	n, err := replayAll(ctx, control, w, c)
+	if err != nil {
+		if n > 0 {
+			k.note("replayed %d events before it failed; the same command goes on with the rest", n)
+		}
+		return fmt.Errorf("replay events of workspace %s: %w", w.Name, err)
+	}
+	if k.output != formatTable {
+		return k.print(map[string]uint64{"replayed": n})
+	}
+	k.say("replayed %d events", n)
+	if n == 0 {
+		k.note("Nothing chosen can go: 'weir dlq list --quarantined' shows what there is, and why.")
+	}
+	return nil
+}
+
+// replayAll asks for part after part until nothing chosen is left.
+func replayAll(ctx context.Context, control *remote.Control, w remote.Workspace, c choice) (total uint64, err error) {
+	var view *remote.View
+	var got time.Time
+	s := remote.BrokenSelection{Source: c.source, Destination: string(destinationID(w, c.destination)), Places: append([]string{}, c.places...), Code: c.code, All: c.all}
+	for {
+		if view == nil || time.Since(got) > renewAfter {
+			got = time.Now()
+			if view, err = control.View(ctx, w.Name, capability.ReplayQuarantine); err != nil {
+				return total, err
+			}
+		}
+		n, next, err := view.Replay(ctx, s)
+		if total += n; err != nil || next == "" || next == s.Cursor {
+			return total, err
+		}
+		s.Cursor = next
+	}
+}
+
+// countBroken counts what is chosen, by reason.
+func (k *console) countBroken(ctx context.Context, control *remote.Control, w remote.Workspace, c choice) error {
+	counts, total := map[string]uint64{}, uint64(0)
+	var view *remote.View
+	var got time.Time
+	for cursor := ""; ; {
+		if view == nil || time.Since(got) > renewAfter {
+			var err error
+			got = time.Now()
+			if view, err = control.View(ctx, w.Name, capability.ReadQuarantine); err != nil {
+				return err
+			}
+		}
+		items, next, err := view.Held(ctx, true, c.source, deadPage, cursor)
+		if err != nil {
+			return fmt.Errorf("list events of workspace %s: %w", w.Name, err)
+		}
+		for _, d := range items {
+			if (c.code == "" || d.Code == c.code) && (c.destination == "" || destinationID(w, d.Destination) != "" && destinationID(w, d.Destination) == destinationID(w, c.destination)) &&
+				(len(c.places) == 0 || slices.Contains(c.places, d.Place)) {
+				counts[d.Code]++
+				total++
+			}
+		}
+		if next == "" || next == cursor {
+			break
+		}
+		cursor = next
+	}
+	if k.output != formatTable {
+		return k.print(map[string]any{"events": total, "codes": counts})
+	}
+	if total == 0 {
+		k.say("No quarantined events are chosen.")
+		return nil
+	}
+	t := table{head: []string{"CODE", "EVENTS"}}
+	for _, code := range slices.Sorted(maps.Keys(counts)) {
+		t.add(code, fmt.Sprint(counts[code]))
+	}
+	return t.write(k.Out)
+}

@@ -1,0 +1,59 @@
+import { isRecord } from "./events";
+import { lines } from "./ndjson";
+import { ask } from "./plane";
+
+/** One load of a warehouse; next is when it is tried again, or null; code and detail are "" unless it failed. */
+export type Load = {
+  id: string;
+  destination: string;
+  at: string;
+  state: string;
+  rows: number;
+  tables: string[];
+  attempt: number;
+  next: string | null;
+  code: string;
+  detail: string;
+};
+
+/** The loads of a warehouse, newest first. */
+export async function loads(workspace: string, destination: string, signal: AbortSignal): Promise<Load[]> {
+  const query = new URLSearchParams({ destination });
+  const answer = await ask({ workspace, action: "loads:read" }, { path: "/v1/loads", query, signal });
+  return ((await answer.json()) as { loads: Load[] }).loads;
+}
+
+/** Whether a plane reaches a destination; code says why not. */
+export type Test = { ok: boolean; code: string; detail: string };
+
+/** Tests a destination from where the plane is. */
+export async function testDestination(workspace: string, destination: string): Promise<Test> {
+  const signal = AbortSignal.timeout(60_000);
+  const call = { path: "/v1/destinations/test", body: { destination }, signal };
+  return (await (await ask({ workspace, action: "destination:test" }, call)).json()) as Test;
+}
+
+/** Rows of a query by the columns' names; ending says why there are no more, "" when these are all. */
+export type Rows = { rows: Record<string, unknown>[]; ending: string };
+
+/** Runs SQL in a warehouse and reads at most so many rows. A Problem when it fails before the first row. */
+export async function query(workspace: string, destination: string, sql: string, most: number): Promise<Rows> {
+  const signal = AbortSignal.timeout(150_000); // the plane stops after 2 minutes
+  const answer = await ask({ workspace, action: "query" }, { path: "/v1/query", body: { destination, sql }, signal });
+  const rows: Record<string, unknown>[] = [];
+  if (!answer.body) return { rows, ending: "" };
+  let held: Record<string, unknown> | undefined; // an error is the last line, a row is any
+  for await (const line of lines(answer.body)) {
+    if (held) rows.push(held);
+    held = undefined;
+    if (rows.length >= most) return { rows, ending: `These are the first ${most} rows; add a limit or a filter.` };
+    if (isRecord(line)) held = line;
+  }
+  if (held && isError(held)) return { rows, ending: `The rows end early: ${held.error.message}` };
+  return { rows: held ? [...rows, held] : rows, ending: "" };
+}
+
+function isError(line: Record<string, unknown>): line is { error: { code: string; message: string } } {
+  const { error } = line;
+  return Object.keys(line).length === 1 && isRecord(error) && typeof error.code === "string";
+}

@@ -1,0 +1,94 @@
+import { expect } from "vitest";
+import { type Reply, refusal, reply } from "./reply";
+
+/** Where the fake plane's view is. */
+export const viewUrl = "http://127.0.0.1:8091";
+
+/** Every call of a plane's view, with the action that its capability must have. */
+const calls: Record<string, string> = {
+  "GET /v1/live": "live:read",
+  "GET /v1/parked": "parked:read",
+  "GET /v1/dead": "dead:read",
+  "GET /v1/quarantine": "quarantine:read",
+  "GET /v1/loads": "loads:read",
+  "POST /v1/query": "query",
+  "POST /v1/preview/transformation": "preview",
+  "POST /v1/destinations/test": "destination:test",
+};
+
+/** What a call may ask for: the names in its query, or in its body. */
+const fields: Record<string, string[]> = {
+  "GET /v1/live": ["source", "destination", "stage", "outcome"],
+  "GET /v1/parked": ["destination", "limit", "cursor"],
+  "GET /v1/dead": ["destination", "code", "limit", "cursor"],
+  "GET /v1/quarantine": ["source", "limit", "cursor"],
+  "GET /v1/loads": ["destination"],
+  "POST /v1/query": ["destination", "sql"],
+  "POST /v1/preview/transformation": ["code", "libraries", "events"],
+  "POST /v1/destinations/test": ["destination"],
+};
+
+/** A data plane's view. It refuses calls without their capability, and those that the contract does not name. */
+export class Plane {
+  /** "down": nothing answers; "foreign": it answers, but not to this origin. */
+  door: "open" | "down" | "foreign" = "open";
+  /** Answers by call; those of streams are texts. */
+  readonly answers: Record<string, Reply> = {};
+  /** Calls with their query, and the bodies of those that have one. */
+  readonly calls: string[] = [];
+  readonly bodies: unknown[] = [];
+  /** Whether the next capability is refused, as if it had ended. */
+  refuseOnce = false;
+  private readers: ReadableStreamDefaultController<Uint8Array>[] = [];
+
+  /** Sends lines to everybody who watches. */
+  send(...lines: unknown[]): void {
+    const text = lines.map((l) => `${JSON.stringify(l)}\n`).join("");
+    for (const r of this.readers) r.enqueue(new TextEncoder().encode(text));
+  }
+
+  /** Ends the streams that are open, as the end of a capability does. */
+  end(): void {
+    for (const r of this.readers.splice(0)) r.close();
+  }
+
+  async answer(request: Request): Promise<Response> {
+    const url = new URL(request.url);
+    const call = `${request.method} ${url.pathname}`;
+    if (this.door === "down") throw new TypeError("Failed to fetch");
+    if (request.mode === "no-cors") return Response.json({ status: "ok" });
+    if (this.door === "foreign") throw new TypeError("Failed to fetch");
+    this.calls.push(`${call}${url.search}`);
+    const action = calls[call];
+    if (action === undefined) return reply(refusal(404, `There is no ${call}.`));
+    if (this.refuseOnce || request.headers.get("Authorization") !== `Bearer cap acme ${action}`) {
+      this.refuseOnce = false;
+      return reply(refusal(401, "The capability is not good for this."));
+    }
+    const allowed = fields[call] ?? [];
+    for (const name of url.searchParams.keys()) expect(allowed).toContain(name);
+    if (request.method === "POST") {
+      const body: object = await request.json();
+      for (const name of Object.keys(body)) expect(allowed).toContain(name);
+      this.bodies.push(body);
+    }
+    const set = this.answers[call];
+    if (set !== undefined) return reply(set);
+    if (call === "GET /v1/live") return this.stream();
+    return reply({ status: 200, body: call === "GET /v1/loads" ? { loads: [] } : { items: [], next: "" } });
+  }
+
+  private stream(): Response {
+    const readers = this.readers;
+    const body = new ReadableStream<Uint8Array>({
+      start(c) {
+        c.enqueue(new TextEncoder().encode("\n"));
+        readers.push(c);
+      },
+      cancel() {
+        readers.splice(0);
+      },
+    });
+    return new Response(body, { headers: { "Content-Type": "application/x-ndjson" } });
+  }
+}

@@ -1,0 +1,89 @@
+import { useState } from "react";
+import type { Workspace } from "../../api/client";
+import { type Filter, outcomes, stages } from "../../api/events";
+import { Badge } from "../../parts/badge";
+import { Button } from "../../parts/button";
+import { Choice } from "../../parts/choice";
+import { Notice } from "../../parts/notice";
+import { putQuery, useQueryText } from "../../parts/path";
+import { PlaneTrouble, quoted } from "../plane-trouble";
+import { NothingYet } from "./nothing-yet";
+import { Sightings, toneOf } from "./sightings";
+import { type Stream, useLive } from "./use-live";
+
+const filters = ["source", "destination", "stage", "outcome"] as const;
+const number = new Intl.NumberFormat("en");
+
+/** The stream of a workspace's events, with filters that stand in the address. */
+export function LiveEvents({ workspace }: { workspace: Workspace }) {
+  const [running, setRunning] = useState(true);
+  const query = new URLSearchParams(useQueryText());
+  const filter: Filter = Object.fromEntries(filters.flatMap((f) => (query.get(f) ? [[f, query.get(f)]] : [])));
+  const { stream, seen, clear, again } = useLive(workspace.name, filter, running);
+  const values = {
+    source: workspace.sources.map((s) => s.name),
+    destination: workspace.destinations.map((d) => d.name),
+    stage: stages,
+    outcome: outcomes,
+  };
+  const choose = (name: string, value: string) => {
+    clear();
+    putQuery(name, value);
+  };
+  return (
+    <div className="space-y-4 pt-2">
+      <div className="flex flex-wrap items-end gap-3">
+        {filters.map((f) => (
+          <Choice
+            key={f}
+            label={f.charAt(0).toUpperCase() + f.slice(1)}
+            value={filter[f] ?? ""}
+            values={values[f]}
+            all={`Every ${f}`}
+            onChange={(v) => choose(f, v)}
+          />
+        ))}
+        <div className="flex h-9 items-center gap-2">
+          <Button onClick={() => setRunning(!running)}>{running ? "Pause" : "Go on"}</Button>
+          <Button onClick={clear} disabled={seen.rows.length === 0}>
+            Clear
+          </Button>
+        </div>
+      </div>
+      <div className="flex flex-wrap items-center gap-2">
+        <span role="status" className="text-sm text-soft">
+          {running ? said[stream.state] : "Paused: what passes now is not shown"}
+        </span>
+        {Object.entries(seen.counts).map(([outcome, n]) => (
+          <Badge key={outcome} tone={toneOf(outcome)}>
+            {number.format(n)} {outcome}
+          </Badge>
+        ))}
+      </div>
+      {stream.state === "failed" && running ? (
+        <PlaneTrouble error={stream.error} command={tailOf(workspace.name, filter)} onRetry={again} />
+      ) : null}
+      {seen.missed > 0 ? (
+        <Notice tone="warn" title={`${number.format(seen.missed)} events passed without being shown.`}>
+          <p>They pass faster than this page can read; nothing is lost. Narrow the filters to see every one.</p>
+        </Notice>
+      ) : null}
+      {seen.rows.length > 0 ? <Sightings rows={seen.rows} /> : null}
+      {seen.rows.length === 0 && stream.state !== "failed" ? (
+        <NothingYet workspace={workspace} filtered={Object.keys(filter).length > 0} />
+      ) : null}
+    </div>
+  );
+}
+
+const said: Record<Stream["state"], string> = {
+  connecting: "Connecting to the plane…",
+  open: "Connected: events appear as they pass",
+  failed: "Not connected",
+};
+
+/** The command that shows the same stream in a terminal. */
+function tailOf(workspace: string, filter: Filter): string {
+  const flags = Object.entries({ workspace, ...filter }).map(([name, value]) => `--${name} ${quoted(value)}`);
+  return ["weir tail", ...flags].join(" ");
+}

@@ -1,0 +1,21 @@
+const remedies: Record<string, string> = {
+  connect_failed: "Check host and port in its settings, and that a firewall lets the plane through.",
+  egress_denied: "The plane may not talk to that address: its operator can allow it.",
+  guard_denied: "The plane's own rules forbid it: ask the plane's operator.",
+  load_auth: "Check user and password in its settings, then apply them again.",
+  load_failed: "Nothing is lost: it is tried again. If it stays, look at what the warehouse said.",
+  load_schema: "Give the user the right to make and change tables in the schema.",
+  load_stage: "Look into the plane's log, and check its disk.",
+  load_unreachable: "Check host, port and firewall, and that the warehouse runs. It is tried again.",
+  load_unsupported: "The warehouse cannot hold such a value; a transformation can change it.",
+  no_address: "It has no address to test.",
+  resolve_failed: "Check the host's name in its settings: the plane finds no address for it.",
+  sign_in_failed: "Check user, password and database in its settings, then apply them again.",
+  timeout: "It did not answer in time: check the firewall, and that it is not overloaded.",
+  tls_failed: "Check its certificate, and sslMode in its settings.",
+};
+
+/** What to do about a code of a load or a test. */
+export function remedyOf(code: string): string {
+  return remedies[code] ?? "Look into the plane's log for more.";
+}

@@ -1,0 +1,112 @@
+import { screen, within } from "@testing-library/react";
+import { expect, test } from "vitest";
+import type { Load } from "../../api/warehouse";
+import { expectAccessible, open, plane, refusal, Server, workspace } from "../../fake/server";
+
+const path = "/workspaces/acme/warehouses";
+const lake = { id: "dst_lake", name: "lake", type: "duckdb", disabled: false, parked: 0, dead: 0 };
+
+function started(): Server {
+  const server = new Server();
+  server.show({ workspaces: [workspace({ destinations: [lake] })], planes: [plane()] });
+  return server;
+}
+
+function load(l: Partial<Load> = {}): Load {
+  const at = new Date(Date.now() - 12_000).toISOString();
+  const done = { attempt: 1, next: null, code: "", detail: "" };
+  return { id: "l1", destination: "lake", at, state: "done", rows: 1200, tables: ["tracks", "users"], ...done, ...l };
+}
+
+test("while it loads it says so", async () => {
+  started().plane.answers["GET /v1/loads"] = "never";
+  open(path);
+  expect(await screen.findByRole("status", { name: "Loading the loads of lake" })).toBeTruthy();
+});
+
+test("without a warehouse it shows how to add one", async () => {
+  const server = new Server();
+  server.show({ workspaces: [workspace()], planes: [plane()] });
+  const { page } = open(path);
+  expect(await screen.findByText("No warehouse yet.")).toBeTruthy();
+  expect(screen.getByText(/type: duckdb/)).toBeTruthy();
+  await expectAccessible(page);
+});
+
+test("without loads it says when there is one", async () => {
+  started();
+  const { page } = open(path);
+  expect(await screen.findByText("No load yet.")).toBeTruthy();
+  await expectAccessible(page);
+});
+
+test("a plane that is out of reach is explained, with the line to paste", async () => {
+  started().plane.door = "foreign";
+  open(path);
+  expect((await screen.findByRole("alert")).textContent).toContain("answers, but not to pages of");
+  expect(screen.getByText("weir tail --workspace acme --destination lake --stage load")).toBeTruthy();
+});
+
+test("loads are shown with rows, freshness, errors and what to do", async () => {
+  const server = started();
+  const failed = { code: "load_auth", detail: "password authentication failed", attempt: 3, state: "failing" };
+  const body = { loads: [load({ id: "l2", ...failed }), load()] };
+  server.plane.answers["GET /v1/loads"] = { status: 200, body };
+  const { page } = open(path);
+  expect(await screen.findByText(/Last loaded 1\d s ago/)).toBeTruthy();
+  const table = within(screen.getByRole("table", { name: "Loads of lake" }));
+  expect(table.getAllByText("1,200")).toHaveLength(2);
+  expect(table.getByText(/The warehouse refused the sign-in: password authentication failed/)).toBeTruthy();
+  expect(table.getByText(/Check user and password/)).toBeTruthy();
+  expect(table.getByText("Attempt 3.")).toBeTruthy();
+  expect(server.plane.calls[0]).toBe("GET /v1/loads?destination=lake");
+  await expectAccessible(page);
+});
+
+test("a connection test says what to do", async () => {
+  const server = started();
+  server.plane.answers["POST /v1/destinations/test"] = {
+    status: 200,
+    body: { ok: false, code: "resolve_failed", detail: "no such host" },
+  };
+  const { user } = open(path);
+  await user.click(await screen.findByRole("button", { name: "Test the connection to lake" }));
+  const alert = await screen.findByRole("alert");
+  expect(alert.textContent).toContain("no such host");
+  expect(alert.textContent).toContain("Check the host's name");
+  server.plane.answers["POST /v1/destinations/test"] = { status: 200, body: { ok: true, code: "", detail: "" } };
+  await user.click(screen.getByRole("button", { name: "Test the connection to lake" }));
+  expect(await screen.findByText("The plane signs in to it.")).toBeTruthy();
+});
+
+test("rows of a query are a table, also when they end early", async () => {
+  const server = started();
+  server.plane.answers["POST /v1/query"] =
+    '{"id":"e1","total":null}\n{"id":"e2","total":12.5}\n{"error":{"code":"limit_time","message":"2 minutes are over"}}\n';
+  const { user, page } = open(path);
+  await user.type(await screen.findByLabelText("SQL for lake"), "select 1{Control>}{Enter}{/Control}");
+  const table = within(await screen.findByRole("table", { name: "Rows" }));
+  expect(table.getAllByRole("columnheader").map((c) => c.textContent)).toEqual(["id", "total"]);
+  expect(table.getAllByRole("cell").map((c) => c.textContent)).toEqual(["e1", "null", "e2", "12.5"]);
+  expect(screen.getByText(/2 rows\. The rows end early: 2 minutes are over/)).toBeTruthy();
+  expect(server.plane.bodies).toEqual([{ destination: "lake", sql: "select 1" }]);
+  await expectAccessible(page);
+});
+
+test("more rows than a page holds are cut with a word about it", async () => {
+  const server = started();
+  server.plane.answers["POST /v1/query"] = Array.from({ length: 300 }, (_, i) => `{"n":${i}}\n`).join("");
+  const { user } = open(path);
+  await user.type(await screen.findByLabelText("SQL for lake"), "select n");
+  await user.click(screen.getByRole("button", { name: "Run" }));
+  expect(await screen.findByText(/200 rows\. These are the first 200 rows/)).toBeTruthy();
+});
+
+test("SQL that the warehouse refuses says why", async () => {
+  const server = started();
+  server.plane.answers["POST /v1/query"] = refusal(400, "There is no table nothing.");
+  const { user } = open(path);
+  await user.type(await screen.findByLabelText("SQL for lake"), "select * from nothing");
+  await user.click(screen.getByRole("button", { name: "Run" }));
+  expect((await screen.findByRole("alert")).textContent).toContain("There is no table nothing.");
+});

@@ -1,0 +1,35 @@
+import type { Workspace } from "../../api/client";
+import { Command } from "../../parts/command";
+import { Empty } from "../../parts/empty";
+import { Warehouse } from "./warehouse";
+
+const types = ["duckdb", "postgres"];
+
+/** The warehouses of a workspace: what was loaded, and a place to ask them. */
+export function WarehousesPage({ workspace }: { workspace: Workspace }) {
+  const all = workspace.destinations.filter((d) => types.includes(d.type));
+  return (
+    <div className="space-y-8">
+      <h1 className="text-2xl font-semibold tracking-tight">Warehouses</h1>
+      {all.length === 0 ? (
+        <Empty title="No warehouse yet.">
+          <p>A warehouse keeps a row of every event. Add one to the workspace's file; this one needs no server:</p>
+          <Command text={example(workspace.sources[0]?.name ?? "web")} name="an example of a warehouse" />
+          <p>Then apply it:</p>
+          <Command text="weir apply -f weir.yaml" name="the command that applies the warehouse" />
+        </Empty>
+      ) : null}
+      {all.map((d) => (
+        <Warehouse key={d.id} workspace={workspace.name} destination={d} />
+      ))}
+    </div>
+  );
+}
+
+const example = (source: string) => `destinations:
+  - name: lake
+    type: duckdb
+    settings: { path: lake.duckdb, schema: events }
+connections:
+  - { source: ${source}, destination: lake }
+`;
