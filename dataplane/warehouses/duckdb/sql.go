@@ -221,24 +221,38 @@ func keep(table string, t load.Table, from string, p plan) []string {
 		}
 		newest = append(newest, agg+" as "+quote(n))
 	}
-	var best, names, values, sets []string
-	given := map[string]bool{}
+	var best, names, values []string
+	for _, c := range p.cols {
+		q := quote(c.name)
+		best, names, values = append(best, c.expr+" as "+q), append(names, q), append(values, "s."+q)
+	}
+	if p.more != "" {
+		q := quote(t.More)
+		best, names, values = append(best, p.more+" as "+q), append(names, q), append(values, "s."+q)
+	}
+	update := ""
+	if sets := updates(t, p); len(sets) > 0 {
+		update = "when matched then update set " + strings.Join(sets, ",")
+	}
+	return []string{fmt.Sprintf(`merge into %s as t using (select %s from (select %s from %s group by "id")) as s on t."id" = s."id" %s when not matched then insert (%s) values (%s)`,
+		table, strings.Join(best, ","), strings.Join(newest, ","), from, update, strings.Join(names, ","), strings.Join(values, ","))}
+}
+
+// updates is what a row t of a table takes over from the newest values s.
+func updates(t load.Table, p plan) []string {
+	var sets []string
+	given, siblings := map[string]bool{}, map[string]string{}
 	for _, c := range p.cols {
 		given[c.name] = true
-	}
-	siblings := map[string]string{}
-	for _, c := range p.cols {
 		if c.raw != "" {
 			siblings[c.name], siblings[c.raw] = c.raw, c.name
 		}
 	}
 	for _, c := range p.cols {
-		q := quote(c.name)
-		best, names, values = append(best, c.expr+" as "+q), append(names, q), append(values, "s."+q)
 		if c.name == "id" {
 			continue
 		}
-		other := siblings[c.name]
+		q, other := quote(c.name), siblings[c.name]
 		if other == "" || !given[other] {
 			sets = append(sets, fmt.Sprintf("%[1]s = coalesce(s.%[1]s, t.%[1]s)", q))
 		} else {
@@ -249,17 +263,10 @@ func keep(table string, t load.Table, from string, p plan) []string {
 		}
 	}
 	if p.more != "" {
-		q := quote(t.More)
-		best, names, values = append(best, p.more+" as "+q), append(names, q), append(values, "s."+q)
 		sets = append(sets, fmt.Sprintf(`%[1]s = case when s.%[1]s is null then t.%[1]s when t.%[1]s is null then s.%[1]s
-			when json_valid(t.%[1]s) then json_merge_patch(t.%[1]s, s.%[1]s)::varchar else json_merge_patch(json_object('%[2]s', t.%[1]s), s.%[1]s)::varchar end`, q, load.MoreColumn))
+			when json_valid(t.%[1]s) then json_merge_patch(t.%[1]s, s.%[1]s)::varchar else json_merge_patch(json_object('%[2]s', t.%[1]s), s.%[1]s)::varchar end`, quote(t.More), load.MoreColumn))
 	}
-	update := ""
-	if len(sets) > 0 {
-		update = "when matched then update set " + strings.Join(sets, ",")
-	}
-	return []string{fmt.Sprintf(`merge into %s as t using (select %s from (select %s from %s group by "id")) as s on t."id" = s."id" %s when not matched then insert (%s) values (%s)`,
-		table, strings.Join(best, ","), strings.Join(newest, ","), from, update, strings.Join(names, ","), strings.Join(values, ","))}
+	return sets
 }
 
 // value is the expression of a staged value in its column's type; null when it

@@ -17,6 +17,12 @@ import (
 // idBytes is how many bytes of ids one statement takes.
 const idBytes = 1 << 20
 
+// lookUp makes the planner look each id up in the index, whatever the table's
+// size: a plan that does not know how many ids there are takes them for few. A
+// just-in-time compiled one takes longer to compile than to run.
+const lookUp = `select set_config(name, case name when 'jit' then 'off' else 'force_generic_plan' end, true)
+	from pg_settings where name in ('jit', 'plan_cache_mode')`
+
 // newest is the last row of each id in staged files. It knows ids by a part of
 // their SHA-256, so that its memory does not depend on them.
 type newest struct {
@@ -29,7 +35,9 @@ func (n *newest) keep(seq int64) bool { return len(n.stale) == 0 || !n.stale[seq
 // replace deletes the rows whose ids are in files and finds the newest of each.
 func replace(ctx context.Context, tx pgx.Tx, table string, files []load.Staged) (*newest, error) {
 	n := &newest{last: map[[16]byte]int64{}, stale: map[int64]bool{}}
-	// The planner takes few ids for granted: it looks each up, whatever the table's size.
+	if _, err := tx.Exec(ctx, lookUp); err != nil {
+		return nil, failure(load.CodeFailed, err)
+	}
 	q := fmt.Sprintf(`delete from %s t using unnest($1::text[]) u(id) where t."id" = u.id`, table)
 	var ids []string
 	held := 0
