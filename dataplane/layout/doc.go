@@ -15,8 +15,8 @@
 // standard column, are not kept: the layout is defined so.
 //
 // Where the layout leaves room: the id of an extract's row is its recordId. The
-// layout's own columns are never escaped, its own tables are (_groups on
-// BigQuery). Of a cloud source the objects at a.b.c are flattened and those at
+// layout's own columns and tables are escaped as others are (_timestamp on S3's
+// lake, _groups on BigQuery). Of a cloud source the objects at a.b.c are flattened and those at
 // a.b.c.d are text. ClickHouse has arrays only with enableArraySupport. A value
 // of a JSON path may be of any kind but null, "" and []; elsewhere {} has no
 // column. merge is dropped.

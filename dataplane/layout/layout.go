@@ -106,6 +106,7 @@ type Dialect struct {
 	full       Type
 	reserved   map[string]bool
 	std        [stdCount]string
+	escaped    [stdCount]string // std where a reserved word has its underscore
 	standard   map[string]uint8
 	caches     [8]atomic.Pointer[names]
 }

@@ -64,14 +64,22 @@ var standards = [stdCount]struct {
 func (d *Dialect) fillStandard() {
 	d.standard = map[string]uint8{}
 	for i, s := range standards {
-		d.std[i] = d.fold(s.name)
+		d.std[i], d.escaped[i] = d.fold(s.name), d.finish(s.name, &Options{})
 		if s.calls != 0 {
-			d.standard[d.std[i]] = s.calls
+			d.standard[d.std[i]], d.standard[d.escaped[i]] = s.calls, s.calls
 		}
 	}
 	if d.loadedAt {
 		d.standard[d.std[stdLoadedAt]] = callAny
 	}
+}
+
+// column is the name of a standard column.
+func (w *walk) column(std int) string {
+	if w.o.SkipReservedKeywordsEscaping {
+		return w.d.std[std]
+	}
+	return w.d.escaped[std]
 }
 
 // text puts a standard column of text: whatever the event has, as a string.
@@ -88,12 +96,12 @@ func (w *walk) text(b *block, std, i int) {
 	if damaged {
 		sent = w.raw(i)
 	}
-	b.put(Column{Name: w.d.std[std], Type: w.d.long(s), Raw: s}, sent, fromLayout)
+	b.put(Column{Name: w.column(std), Type: w.d.long(s), Raw: s}, sent, fromLayout)
 }
 
 func (w *walk) words(b *block, std int, s string) {
 	if s != "" {
-		b.add(Column{Name: w.d.std[std], Type: w.d.long(s), Raw: s}, fromLayout)
+		b.add(Column{Name: w.column(std), Type: w.d.long(s), Raw: s}, fromLayout)
 	}
 }
 
@@ -108,7 +116,7 @@ func (w *walk) moment(b *block, std, i int) {
 		w.beside(b, std, i, s)
 		return
 	}
-	b.add(Column{Name: w.d.std[std], Type: Datetime, Raw: iso}, fromLayout)
+	b.add(Column{Name: w.column(std), Type: Datetime, Raw: iso}, fromLayout)
 }
 
 // beside keeps a value whose text is s beside the standard column that it does
@@ -119,7 +127,7 @@ func (w *walk) beside(b *block, std, i int, s string) {
 			s = w.raw(i)
 		}
 	}
-	b.raws.add(w.d.std[std], raw{w.raw(i), s})
+	b.raws.add(w.column(std), raw{w.raw(i), s})
 }
 
 // base is what all rows of an event begin with: metadata columns and the
