@@ -15,7 +15,8 @@ const texts: Record<string, string> = {
   ledger_unbalanced: "Its books do not balance: an event is unaccounted for. Keep the logs and report this.",
   load_auth: "A warehouse refuses to sign in; its events wait. Check user and password, then apply with --reseal.",
   load_failed: "A warehouse refuses a load; its events wait. The page of warehouses says what it said.",
-  load_schema: "A table of a warehouse does not take what is loaded; its events wait. The page of warehouses says which.",
+  load_schema:
+    "A table of a warehouse does not take what is loaded; its events wait. The page of warehouses says which.",
   load_stage: "Staged events could not be read or written. Check the disk.",
   load_unreachable: "A warehouse does not answer; its events wait. Check its address and that it runs.",
   parked_full: "So many deliveries wait that sources are refused. Bring the destination back, or remove it.",
