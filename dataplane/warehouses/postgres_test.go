@@ -25,7 +25,8 @@ func TestPostgresCodes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = conn.Exec(ctx, "create role weak login; revoke all on database "+name+" from public; grant connect on database "+name+" to weak")
+	weak := "weak_" + name // roles belong to the server, not to the database
+	_, err = conn.Exec(ctx, "create role "+weak+" login; revoke all on database "+name+" from public; grant connect on database "+name+" to "+weak)
 	if err := errors.Join(err, conn.Close(ctx)); err != nil {
 		t.Fatal(err)
 	}
@@ -38,7 +39,7 @@ func TestPostgresCodes(t *testing.T) {
 		"no route":        {name, "postgres", down, "", load.CodeUnreachable},
 		"no database":     {"none", "postgres", server.Dial, "", load.CodeUnreachable},
 		"no role":         {name, "nobody", server.Dial, "", load.CodeAuth},
-		"no right":        {name, "weak", server.Dial, "", load.CodeAuth},
+		"no right":        {name, weak, server.Dial, "", load.CodeAuth},
 		"no table":        {name, "postgres", server.Dial, "select * from none", load.CodeSchema},
 		"a division by 0": {name, "postgres", server.Dial, "select 1/0", load.CodeFailed},
 		"a write":         {name, "postgres", server.Dial, "create table t (i int)", load.CodeFailed},
