@@ -1,12 +1,13 @@
 # Weir. `make` prints the targets.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help dev build web generate migration check unit test e2e bench soak fuzz need need-pg clean
+.PHONY: help dev build web generate migration check unit simulate test e2e bench soak endure fuzz need need-pg clean
 
 MODULES  := shared controlplane dataplane migrations web infra/weir
 PG_BIN   ?= $(firstword $(wildcard /usr/lib/postgresql/*/bin) $(dir $(shell command -v initdb 2>/dev/null)))
 ARGS     ?=
 FUZZTIME ?= 30s
+SOAK     ?= 30m
 step = @printf '\033[1m%s\033[0m\n' "$(1)"
 
 help: ## print the targets
@@ -75,6 +76,15 @@ unit: need need-pg ## tests of every package but the black-box ones
 	$(call step,unit tests)
 	go test $$(go list work | grep -v /infra/weir/e2e)
 
+simulate: need ## 300 seeds of simulated loads, 2,000 of the lanes, 10,000 of the partition (one again: go test ./dataplane/pipeline -run 'Simulation$$' -seed N)
+	$(call step,simulation)
+	GOGC=400 go test -timeout 30m ./dataplane/load -run 'TestSimulation$$' -seeds 300
+	GOGC=400 go test -timeout 30m ./dataplane/deliver -run 'TestSimulation$$' -seeds 2000
+	GOGC=400 go test -timeout 30m ./dataplane/pipeline -run 'TestSimulation$$' -seeds 10000
+
+soak: need ## seeds of the simulation until it is stopped or one fails
+	GOGC=400 go test -timeout 0 ./dataplane/pipeline -run 'TestSimulation$$' -seeds 0
+
 infra/weir/e2e/node_modules: infra/weir/e2e/package-lock.json
 	cd infra/weir/e2e && npm ci --no-audit --no-fund --loglevel=error && touch node_modules
 
@@ -82,7 +92,7 @@ e2e: need need-pg web/dist/index.html infra/weir/e2e/node_modules ## black-box t
 	$(call step,end to end)
 	go test -count=1 -timeout 20m ./infra/weir/e2e/...
 
-test: check unit ## everything: check, unit, console, end to end
+test: check unit simulate ## everything: check, unit, simulation, console, end to end
 	$(call step,tests of the console)
 	cd web && npm test --silent
 	@$(MAKE) --no-print-directory e2e
@@ -90,6 +100,9 @@ test: check unit ## everything: check, unit, console, end to end
 bench: build ## speed and memory, with ratios against baselines of the same run
 	go test -run '^$$' -bench . -benchmem $$(go list work | grep -v -e /store/ent -e /e2e)
 	go run ./infra/weir/bench -weir bin/weir
+
+endure: build ## the load run's soak: half an hour beside webhooks that fall ill and get well (SOAK=30m)
+	go run ./infra/weir/bench -weir bin/weir -only soak -soak $(SOAK)
 
 fuzz: ## every fuzz target for FUZZTIME (short in .ci/run; for a night: FUZZTIME=1h)
 	$(call step,fuzz $(FUZZTIME) each)

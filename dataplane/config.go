@@ -17,6 +17,7 @@ import (
 	"weir/dataplane/warehouses"
 	"weir/dataplane/warehouses/duckdb"
 	"weir/shared/fault"
+	"weir/shared/telemetry"
 )
 
 // Where a data plane listens when it is not told.
@@ -50,6 +51,7 @@ type Config struct {
 	TrustedProxies []string // networks whose X-Forwarded-For is believed, such as 10.0.0.0/8
 	Version        string   // of the software, semantic
 	Log            *slog.Logger
+	Traces         *telemetry.Traces // nil: none
 }
 
 // check fills in defaults and lists everything that is wrong.

@@ -46,9 +46,12 @@ type DataPlane struct {
 	live       live.Hub
 	code       *transform.Engine
 	loading    *load.Engine
+	yield      *deliver.Yield
 	store      *queue.Store
 	partitions []*partition
 	disk       disk
+	quota      quota
+	busy       busy
 	gateway    *ingest.Gateway
 }
 
@@ -99,7 +102,8 @@ func (d *DataPlane) Run(ctx context.Context) error {
 		return err
 	}
 	defer l.close()
-	d.store, err = queue.Open(ctx, queue.Config{Dir: d.cfg.DataDir, Address: d.cfg.Events, Partitions: d.cfg.Partitions, Log: d.cfg.Log})
+	d.store, err = queue.Open(ctx, queue.Config{Dir: d.cfg.DataDir, Address: d.cfg.Events, Partitions: d.cfg.Partitions, Log: d.cfg.Log,
+		Replace: func() { restart(d.cfg.Log) }})
 	if err != nil {
 		return err
 	}
@@ -139,6 +143,7 @@ func (d *DataPlane) run(ctx context.Context, k keys, g *guard.Guard, l listeners
 	d.disk.dir = d.cfg.DataDir
 	d.disk.look()
 	writer := queue.NewWriter(d.store.Logs(queue.Events), d.store.Slots())
+	writer.Trace = d.trace
 	doors, err := d.doors(writer, g)
 	if err != nil {
 		return err
@@ -178,6 +183,10 @@ func (d *DataPlane) run(ctx context.Context, k keys, g *guard.Guard, l listeners
 	front.Go(func() error { return follower.Run(fctx, edge) })
 	front.Go(func() error { return d.nurse(fctx) })
 	front.Go(func() error { d.disk.watch(fctx); return nil })
+	front.Go(func() error {
+		d.quota.watch(fctx, func(ctx context.Context) (float64, error) { return d.store.Fill(ctx, queue.Parked) }, d.rows)
+		return nil
+	})
 	close(d.up)
 	d.cfg.Log.InfoContext(ctx, "data plane runs", "plane", d.plane.Plane, "region", d.plane.Region, "gateway", l.gateway.Addr().String())
 	return front.Wait()
@@ -193,13 +202,20 @@ func (d *DataPlane) divide(client *deliver.Client, g *guard.Guard) error {
 		return fault.New(fault.Invalid, "%s does not hold a secret of 32 bytes.", dedupeFile)
 	}
 	hasher := dedupe.NewHasher([32]byte(raw))
+	d.yield = deliver.NewYield(lateness())
 	for n := range d.store.Partitions() {
 		d.partitions = append(d.partitions, &partition{
-			number: n, dir: filepath.Join(d.cfg.DataDir, "dedupe"), store: d.store, plans: &d.plans, hasher: hasher, client: client,
+			number: n, dir: filepath.Join(d.cfg.DataDir, "dedupe"), store: d.store, plans: &d.plans, hasher: hasher, client: client, yield: d.yield,
 			deps: deliver.Deps{Dial: d.dialer(g), Now: time.Now, Log: d.cfg.Log}, code: d.code, live: &d.live, log: d.cfg.Log,
+			trace: func(frame uint64) *telemetry.Trace { return d.trace(n, frame) },
 		})
 	}
 	return nil
+}
+
+// trace returns the trace of a frame, nil for none.
+func (d *DataPlane) trace(partition int, frame uint64) *telemetry.Trace {
+	return d.cfg.Traces.Of(string(d.plane.Plane), partition, frame)
 }
 
 // seen shows what append took to who watches.
@@ -298,7 +314,7 @@ type doors struct{ view, metrics http.Handler }
 func (d *DataPlane) doors(writer *queue.Writer, g *guard.Guard) (doors, error) {
 	var err error
 	d.gateway, err = ingest.New(ingest.Config{
-		Kinds: kinds().Sources, Source: d.plans.Source, Append: d.seen(d.disk.before(writer.Append)), Ready: d.ready, Version: d.cfg.Version,
+		Kinds: kinds().Sources, Source: d.plans.Source, Append: d.seen(d.disk.before(d.quota.before(writer.Append))), Ready: d.ready, Version: d.cfg.Version,
 		TrustedProxies: d.trusted, Log: d.cfg.Log,
 	})
 	if err != nil {
@@ -309,7 +325,7 @@ func (d *DataPlane) doors(writer *queue.Writer, g *guard.Guard) (doors, error) {
 		return doors{}, fmt.Errorf("view: %w", err)
 	}
 	registry := telemetry.NewRegistry()
-	if err := registry.Register(newCollector(d)); err != nil {
+	if err := registry.Register(newCollector(d, writer)); err != nil {
 		return doors{}, fmt.Errorf("metrics: %w", err)
 	}
 	return doors{view: v, metrics: telemetry.Handler(registry)}, nil

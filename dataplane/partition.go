@@ -22,6 +22,7 @@ import (
 	"weir/dataplane/transform"
 	"weir/shared/fault"
 	"weir/shared/id"
+	"weir/shared/telemetry"
 	"weir/shared/wire"
 )
 
@@ -43,14 +44,17 @@ type partition struct {
 	plans  *plan.Holder
 	hasher *dedupe.Hasher
 	client *deliver.Client
+	yield  *deliver.Yield
 	deps   deliver.Deps // without Stage
 	code   *transform.Engine
 	live   *live.Hub
 	log    *slog.Logger
+	trace  func(frame uint64) *telemetry.Trace
 
 	stopped atomic.Uint64 // how often it stopped by itself
 	running atomic.Bool
 	lanes   atomic.Pointer[deliver.Lanes] // the newest
+	seen    atomic.Pointer[dedupe.Index]  // the newest
 
 	moving sync.Mutex // held by who moves quarantined events
 
@@ -88,11 +92,13 @@ func (p *partition) run(ctx context.Context) {
 
 // once makes a pipeline and runs it until it stops.
 func (p *partition) once(ctx context.Context) error {
-	seen, err := dedupe.Open(dedupe.Config{Dir: filepath.Join(p.dir, strconv.Itoa(p.number)), Log: p.log})
+	parts := p.store.Partitions()
+	seen, err := dedupe.Open(dedupe.Config{Dir: filepath.Join(p.dir, strconv.Itoa(p.number)), Memory: share(keyMemory, parts), Log: p.log})
 	if err != nil {
 		return fmt.Errorf("open the dedupe index of partition %d: %w", p.number, err)
 	}
 	defer func() { _ = seen.Close() }()
+	p.seen.Store(seen)
 	log := func(k queue.Kind) queue.Log { return p.store.Log(k, p.number) }
 	made, err := pipeline.New(pipeline.Config{
 		Partition: p.number,
@@ -105,16 +111,17 @@ func (p *partition) once(ctx context.Context) error {
 			}
 			return held, held.Epoch, nil
 		},
-		Seen: seen, Key: p.hasher.Key, Route: p.plans.Route, Transform: p.code.Apply, Live: p.live,
+		Seen: seen, Key: p.hasher.Key, Route: p.plans.Route, Transform: p.code.Apply, Live: p.live, Trace: p.trace,
 		Lanes: func(r pipeline.Reports) (pipeline.Lanes, error) {
 			lanes, err := deliver.New(deliver.Config{
 				Parked: log(queue.Parked), Dead: log(queue.Dead), Lookup: p.plans.Target, Settle: r.Settle, Drained: r.Drained, Held: r.Held,
-				Do: p.client.Do, Deps: p.staging(), Live: p.live, Log: p.log, Owners: p.store.Partitions(),
+				Do: p.client.Do, Yield: p.yield, Trace: p.trace, Deps: p.staging(), Live: p.live, Log: p.log, Owners: parts,
+				LaneBytes: int64(share(openMemory, parts) / 4), MemoryBytes: int64(share(laneMemory, parts)),
 			})
 			p.lanes.Store(lanes)
 			return lanes, err
 		},
-		Log: p.log,
+		Log: p.log, OpenBytes: int64(share(openMemory, parts)), CodeBytes: int64(share(codeMemory, parts)),
 	})
 	if err != nil {
 		return err

@@ -153,6 +153,16 @@ func (x *Index) sweep() error {
 // complete; replay starts after it.
 func (x *Index) Position() uint64 { return x.position }
 
+// Keys returns how many keys are on the disk, in how many runs.
+func (x *Index) Keys() (keys uint64, runs int) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for _, r := range x.runs {
+		keys += r.entries
+	}
+	return keys, len(x.runs)
+}
+
 // Jumped reports whether a frame's time ran more than an hour ahead of the
 // clock: nothing is forgotten from then on, until frames are back in time.
 func (x *Index) Jumped() bool { return x.jumped }

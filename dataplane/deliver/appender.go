@@ -19,6 +19,7 @@ import (
 // append names the number it follows, so an answer that was lost is found
 // again, a late duplicate cannot land, and a stale owner cannot write.
 type appender struct {
+	wrong    mistake
 	log      queue.Log
 	out      *slog.Logger
 	name     string
@@ -42,6 +43,7 @@ type appender struct {
 	limit   int64
 	pace    time.Duration // from round to round, each a record of every lane; 0: none
 	closed  bool
+	lost    error // fault.Conflict: somebody else wrote to the log
 }
 
 // parkPace is how long deliveries to PARKED gather unless there are many: each
@@ -114,9 +116,9 @@ func (a *appender) run(ctx context.Context) error {
 		if left == 0 {
 			a.gather(ctx, began.Add(a.pace))
 		}
-		ln, es := a.next(ctx)
+		ln, es, err := a.next(ctx)
 		if ln == nil {
-			return nil
+			return err
 		}
 		if left == 0 {
 			began, left = time.Now(), 1+a.others(ln)
@@ -173,18 +175,15 @@ func (a *appender) others(ln *lane) int {
 }
 
 // next waits for entries and takes those of one destination that fit a record;
-// nil when ctx ended.
-func (a *appender) next(ctx context.Context) (*lane, []*entry) {
+// nil when ctx ended, or with an error when the log was lost to another writer.
+func (a *appender) next(ctx context.Context) (*lane, []*entry, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for len(a.turns) == 0 {
-		if ctx.Err() != nil {
-			return nil, nil
-		}
+	for len(a.turns) == 0 && ctx.Err() == nil && a.lost == nil {
 		a.moved.Wait()
 	}
-	if ctx.Err() != nil {
-		return nil, nil
+	if ctx.Err() != nil || a.lost != nil {
+		return nil, nil, a.lost
 	}
 	ln := a.turns[0]
 	a.turns = a.turns[1:]
@@ -200,12 +199,20 @@ func (a *appender) next(ctx context.Context) (*lane, []*entry) {
 		a.waiting[ln] = es[n:]
 		a.turns = append(a.turns, ln)
 	}
-	return ln, es[:n:n]
+	return ln, es[:n:n], nil
+}
+
+// lose ends run with err, whoever's write found that the log has another writer.
+func (a *appender) lose(err error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.lost = err
+	a.moved.Broadcast()
 }
 
 // write appends one record, tries until it is known to be durable, and calls
 // then before any later record is written. fault.Conflict: the log has another
-// writer.
+// writer, and run ends.
 func (a *appender) write(ctx context.Context, key id.Destination, r *record, then func(seq uint64)) error {
 	if err := acquire(ctx, a.turn); err != nil {
 		return err
@@ -216,6 +223,9 @@ func (a *appender) write(ctx context.Context, key id.Destination, r *record, the
 	data := r.encode()
 	for n := 1; ; n++ {
 		seq, err := a.log.AppendAfter(ctx, a.last, string(key), data)
+		if a.wrong == settleBeforePark && err != nil {
+			seq, err = a.last+1, nil
+		}
 		if err == nil {
 			a.last = seq
 			then(seq)
@@ -230,7 +240,9 @@ func (a *appender) write(ctx context.Context, key id.Destination, r *record, the
 				return nil
 			}
 			if fault.KindOf(err) == fault.Conflict {
-				return fmt.Errorf("append to %s: %w", a.name, err)
+				err = fmt.Errorf("append to %s: %w", a.name, err)
+				a.lose(err)
+				return err
 			}
 		}
 		if n == 1 || n%20 == 0 {

@@ -14,18 +14,21 @@ import (
 // Client sends requests of destinations: no redirects, no proxies, no cookies,
 // kept-alive connections. It is safe for concurrent use and shared by all lanes
 // of a plane.
-type Client struct{ transport *http.Transport }
+type Client struct {
+	transport *http.Transport
+	plain     *plain
+}
 
 // NewClient returns a client that connects by dial, which is egress.
 func NewClient(dial func(ctx context.Context, network, addr string) (net.Conn, error)) *Client {
-	return &Client{transport: &http.Transport{
+	return &Client{plain: &plain{dial: dial, idle: map[string][]*wire{}}, transport: &http.Transport{
 		DialContext:            dial,
 		ForceAttemptHTTP2:      true,
-		MaxIdleConns:           4096,
-		MaxIdleConnsPerHost:    256,
-		IdleConnTimeout:        60 * time.Second,
+		MaxIdleConns:           maxIdle,
+		MaxIdleConnsPerHost:    maxIdlePerHost,
+		IdleConnTimeout:        idleFor,
 		TLSHandshakeTimeout:    10 * time.Second,
-		MaxResponseHeaderBytes: 64 << 10,
+		MaxResponseHeaderBytes: maxHead,
 		DisableCompression:     true, // an answer is a sentence; a bomb would be unpacked
 		HTTP2:                  &http.HTTP2Config{SendPingTimeout: 15 * time.Second, PingTimeout: 15 * time.Second},
 	}}
@@ -33,10 +36,18 @@ func NewClient(dial func(ctx context.Context, network, addr string) (net.Conn, e
 
 // Do sends one request and returns its answer as it is. The caller sets the
 // deadline and closes the body.
-func (c *Client) Do(r *http.Request) (*http.Response, error) { return c.transport.RoundTrip(r) }
+func (c *Client) Do(r *http.Request) (*http.Response, error) {
+	if c.plain.takes(r) {
+		return c.plain.roundTrip(r)
+	}
+	return c.transport.RoundTrip(r)
+}
 
 // Close closes idle connections.
-func (c *Client) Close() { c.transport.CloseIdleConnections() }
+func (c *Client) Close() {
+	c.plain.shut(time.Now().Add(time.Hour))
+	c.transport.CloseIdleConnections()
+}
 
 // Sizes of answers, in bytes.
 const (
@@ -86,19 +97,10 @@ type sender struct {
 // readAnswer reads the first maxAnswer bytes and drains some more, so that the
 // connection can be used again.
 func readAnswer(r io.Reader) ([]byte, error) {
-	var first [512]byte // most answers are short
-	n, err := io.ReadFull(r, first[:])
-	if err == io.EOF || err == io.ErrUnexpectedEOF {
-		return append([]byte(nil), first[:n]...), nil
-	}
+	body, err := io.ReadAll(io.LimitReader(r, maxAnswer))
 	if err != nil {
 		return nil, err
 	}
-	rest, err := io.ReadAll(io.LimitReader(r, maxAnswer-int64(n)))
-	if err != nil {
-		return nil, err
-	}
-	body := append(append(make([]byte, 0, n+len(rest)), first[:n]...), rest...)
 	if len(body) == maxAnswer {
 		_, _ = io.CopyN(io.Discard, r, maxDrain) // what is left closes the connection, no more
 	}

@@ -10,6 +10,7 @@ import (
 	"weir/dataplane/queue"
 	"weir/shared/fault"
 	"weir/shared/id"
+	"weir/shared/telemetry"
 )
 
 // Presence says whether a destination exists. The zero value is Unknown.
@@ -52,16 +53,24 @@ type Config struct {
 	Deps Deps
 	// Live shows deliveries to who watches; nil: nobody does.
 	Live *live.Hub
+	// Yield bounds how much of backlogs is under way; nil: nothing does.
+	Yield *Yield
+	// Trace returns the trace of a frame, nil for none; nil: no frame has one.
+	Trace func(frame uint64) *telemetry.Trace
 	// Log is where what an operator should know is written; nil means nowhere.
 	Log *slog.Logger
 
 	Owners      int           // partitions that share a destination's concurrency; 2
 	ParkAfter   time.Duration // from reading a frame to parking what is not settled; 2 s
-	LaneBytes   int64         // events a lane keeps in memory before it parks; 16 MiB
+	LaneBytes   int64         // events a lane beside others keeps in memory before it parks; 16 MiB
 	MemoryBytes int64         // events all lanes keep in memory before they park; 128 MiB
 	Backlog     int64         // events that wait to be written to PARKED or DEAD; 16 MiB each
 	Grace       time.Duration // how long Run waits for answers after its context ended; 5 s
 	Seed        uint64        // of the jitter of retries; 0 means a random one
+
+	planted mistake
+	window  int // windowItems
+	span    int // spanItems
 }
 
 // withDefaults checks c and fills in what is optional.
@@ -77,11 +86,16 @@ func (c Config) withDefaults() (Config, error) {
 	need(c.Lookup != nil, "Lookup")
 	need(c.Settle != nil, "Settle")
 	need(c.Do != nil, "Do")
+	orInt(&c.window, windowItems)
+	orInt(&c.span, spanItems)
 	if c.Drained == nil {
 		c.Drained = func(id.Destination, uint64) {}
 	}
 	if c.Held == nil {
 		c.Held = func() bool { return true }
+	}
+	if c.Trace == nil {
+		c.Trace = func(uint64) *telemetry.Trace { return nil }
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)

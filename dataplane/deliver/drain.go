@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"weir/dataplane/queue"
+	"weir/shared/fault"
 )
 
 // Bounds of what one lane keeps of PARKED in memory.
@@ -14,7 +15,7 @@ const (
 	windowItems = 1024
 	windowBytes = 8 << 20
 	probeItems  = 64        // the window while the destination is down
-	maxSpan     = 256 << 10 // items between the oldest record that is not settled and the newest read
+	spanItems   = 256 << 10 // between the oldest record that is not settled and the newest read
 )
 
 // drainState is a lane's part in PARKED. The lane's mutex guards it.
@@ -40,6 +41,7 @@ type drainState struct {
 	done     map[Place]struct{} // settled before they were read
 	awaiting map[Place]*entry   // parked while their request was in flight
 	held     map[Place]*entry   // in the window, waiting for that request's answer
+	ending   map[Place]struct{} // that answer ended them, which is not reported yet
 
 	// What fails again and again while the destination takes other things is
 	// sent out of a full window, to be read again later.
@@ -108,6 +110,7 @@ func (ln *lane) parkedAs(es []*entry, seq uint64, now time.Time) (settle []Settl
 		e.place, e.park = Place{Seq: seq, Item: uint32(i)}, written
 		switch {
 		case e.end.final():
+			ln.ending[e.place] = struct{}{}
 			s, d := ln.endParked(e)
 			settle, dead = append(settle, s...), append(dead, d...)
 		case e.sending:
@@ -147,6 +150,7 @@ func (ln *lane) addSpan(seq uint64, items int) *span {
 // finished notes that the parked delivery at p is settled and reported.
 func (ln *lane) finished(p Place, user uint16) {
 	ln.addParked(user, -1)
+	delete(ln.ending, p)
 	s := ln.spanOf(p.Seq)
 	if s == nil {
 		ln.done[p] = struct{}{} // the reader will come to it
@@ -194,13 +198,13 @@ func (ln *lane) roomFor(n int) bool {
 	if ln.window == 0 {
 		return true
 	}
-	if ln.l.mem.Load() > ln.l.cfg.MemoryBytes || ln.spanned+n > maxSpan {
+	if ln.l.mem.Load() > ln.l.cfg.MemoryBytes || ln.spanned+n > ln.l.cfg.span {
 		return false
 	}
 	if ln.down {
-		return ln.window+n <= probeItems && ln.winBytes < windowBytes/8
+		return ln.window+n <= min(probeItems, ln.l.cfg.window) && ln.winBytes < windowBytes/8
 	}
-	return ln.window+n <= windowItems && ln.winBytes < windowBytes
+	return ln.window+n <= ln.l.cfg.window && ln.winBytes < windowBytes
 }
 
 // feed puts one parked delivery into the drain's chains.
@@ -238,8 +242,8 @@ func (ln *lane) read(ctx context.Context) {
 	})()
 	for {
 		ln.mu.Lock()
-		from := ln.cursor
-		if ln.again {
+		from, pass := ln.cursor, ln.again
+		if pass {
 			from, ln.again, ln.laterAt = ln.floor+1, false, time.Time{}
 			ln.unskip()
 		}
@@ -248,10 +252,10 @@ func (ln *lane) read(ctx context.Context) {
 		err := ln.readFrom(ctx, from)
 		ln.mu.Lock()
 		if err != nil && ctx.Err() == nil {
-			ln.l.cfg.Log.WarnContext(ctx, "parked deliveries could not be read", "destination", ln.id)
-			ln.unread, ln.readAt = true, time.Now().Add(time.Second)
+			ln.l.cfg.Log.WarnContext(ctx, "parked deliveries could not be read", "destination", ln.id, "kind", fault.KindOf(err).String())
+			ln.unread, ln.again, ln.readAt = true, ln.again || pass, time.Now().Add(time.Second)
 		}
-		if err == nil && ctx.Err() == nil && ln.unknown && ln.cursor <= ln.through {
+		if err == nil && ctx.Err() == nil && !ln.again && ln.unknown && ln.cursor <= ln.through {
 			ln.cursor = ln.through + 1 // nothing of this destination is between
 		}
 		if ln.cursor > ln.through {
@@ -294,17 +298,24 @@ func (ln *lane) readFrom(ctx context.Context, from uint64) error {
 }
 
 // feedRecord feeds what is not settled of a record, as room allows. It returns
-// false when ctx ended.
+// false when ctx ended, or this pass.
 func (ln *lane) feedRecord(ctx context.Context, rec queue.Record, r *record) bool {
 	ln.mu.Lock()
 	defer ln.mu.Unlock()
 	s := ln.spanOf(rec.Seq)
 	if s == nil {
+		if rec.Seq <= ln.floor {
+			return true // it was settled since the log gave it
+		}
 		if s = ln.open(ctx, rec.Seq, r); s == nil {
 			return false
 		}
 	}
 	for i := range r.items {
+		p := Place{Seq: rec.Seq, Item: uint32(i)}
+		if ln.ends(p) {
+			continue
+		}
 		e := &entry{d: r.items[i].d, size: sizeOf(&r.items[i].d)}
 		for s.at[i] == outside && !ln.skips(e) && !ln.roomFor(1) && ctx.Err() == nil {
 			if !ln.evict(time.Now()) {
@@ -314,8 +325,8 @@ func (ln *lane) feedRecord(ctx context.Context, rec queue.Record, r *record) boo
 		if ctx.Err() != nil {
 			return false
 		}
-		if s.at[i] == outside && !ln.skips(e) {
-			ln.feed(e, Place{Seq: rec.Seq, Item: uint32(i)}, time.Now())
+		if s.at[i] == outside && !ln.skips(e) && !ln.ends(p) {
+			ln.feed(e, p, time.Now())
 		}
 	}
 	ln.lift()
@@ -323,9 +334,14 @@ func (ln *lane) feedRecord(ctx context.Context, rec queue.Record, r *record) boo
 }
 
 // open remembers a record that is read for the first time, once there is room.
-// It returns nil when ctx ended.
+// It returns nil when ctx ended, or when what was sent out of the window has to
+// be read again first.
 func (ln *lane) open(ctx context.Context, seq uint64, r *record) *span {
-	for ln.spanned > 0 && ln.spanned+len(r.items) > maxSpan && ctx.Err() == nil {
+	for ln.spanned > 0 && ln.spanned+len(r.items) > ln.l.cfg.span && ctx.Err() == nil {
+		if ln.stuck(time.Now()) {
+			ln.again = true
+			return nil
+		}
 		ln.room.Wait()
 	}
 	if ctx.Err() != nil {
@@ -353,6 +369,13 @@ func (ln *lane) open(ctx context.Context, seq uint64, r *record) *span {
 	return s
 }
 
+// ends reports whether the delivery at p ended while it was written to PARKED,
+// or after: it is settled as soon as that is reported.
+func (ln *lane) ends(p Place) bool {
+	_, ends := ln.ending[p]
+	return ends && ln.l.cfg.planted != feedEnded
+}
+
 // skips reports whether e has to wait for the next pass.
 func (ln *lane) skips(e *entry) bool {
 	if len(ln.skipped) == 0 || !ln.ordered(e) {
@@ -374,7 +397,7 @@ func (ln *lane) unskip() {
 // evict sends chains out of the window that failed at least three times while
 // the destination takes other things. It reports whether it made room.
 func (ln *lane) evict(now time.Time) bool {
-	if ln.down || ln.window < windowItems && ln.winBytes < windowBytes {
+	if ln.down || ln.window < ln.l.cfg.window && ln.winBytes < windowBytes {
 		return false
 	}
 	made := false
@@ -401,7 +424,16 @@ func (ln *lane) evict(now time.Time) bool {
 
 // passAgain starts reading from the floor when it is time to.
 func (ln *lane) passAgain(now time.Time) {
-	if !ln.laterAt.IsZero() && !now.Before(ln.laterAt) && !ln.reading {
+	switch {
+	case ln.reading && ln.stuck(now):
+		ln.room.Broadcast()
+	case !ln.reading && !ln.laterAt.IsZero() && !now.Before(ln.laterAt):
 		ln.again, ln.unread = true, true
 	}
+}
+
+// stuck reports whether a reader without room for further records gets none by
+// waiting, or has waited long enough: what was sent out of the window holds it.
+func (ln *lane) stuck(now time.Time) bool {
+	return !ln.laterAt.IsZero() && (ln.window == 0 || !now.Before(ln.laterAt))
 }

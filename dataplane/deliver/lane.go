@@ -1,6 +1,7 @@
 package deliver
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -102,9 +103,10 @@ type lane struct {
 	sleeping  []*chain // waiting
 	turn      bool     // whose turn it is when both lists have something
 
-	workers int // goroutines
-	sending int // batches under way
-	sink    openSink
+	workers     int // goroutines
+	sending     int // batches under way
+	sendingLate int // of them, those with late deliveries from PARKED
+	sink        openSink
 
 	// Health. down: a delivery was parked and no request has been answered since
 	// it came. Then one request at a time probes.
@@ -115,6 +117,7 @@ type lane struct {
 	lastAnswer   time.Time
 	probeAt      time.Time
 	pausedUntil  time.Time // the destination asked for it
+	concurrency  concurrency
 
 	drainState
 }
@@ -132,6 +135,18 @@ func (q *list) push(c *chain, now time.Time) {
 	}
 	q.chains = append(q.chains, c)
 	q.items += len(c.queue)
+}
+
+// head returns the delivery that would go first, nil for none.
+func (q *list) head() *entry {
+	for len(q.chains) > 0 {
+		if c := q.chains[0]; c.state == ready {
+			return c.queue[0]
+		}
+		q.chains[0] = nil
+		q.chains = q.chains[1:]
+	}
+	return nil
 }
 
 // pop returns the next ready chain, nil when there is none.
@@ -152,7 +167,7 @@ func (q *list) pop() *chain {
 func newLane(l *Lanes, dest id.Destination) *lane {
 	ln := &lane{l: l, id: dest, live: map[uint16]*chain{}, drain: map[uint16]*chain{}}
 	ln.room.L = &ln.mu
-	ln.awaiting, ln.held = map[Place]*entry{}, map[Place]*entry{}
+	ln.awaiting, ln.held, ln.ending = map[Place]*entry{}, map[Place]*entry{}, map[Place]struct{}{}
 	ln.skipped = map[uint16]struct{}{}
 	ln.cursor, ln.acked, ln.through = l.last+1, l.last, l.last
 	ln.done = map[Place]struct{}{}
@@ -221,8 +236,8 @@ func (ln *lane) mayProbe(now time.Time) bool {
 	return ln.down && !ln.unknown && ln.readyLive.items == 0 && ln.pausedUntil.Before(now) && ln.canSend(now)
 }
 
-// offer takes one live delivery.
-func (ln *lane) offer(e *entry, now time.Time) offered {
+// offer takes one live delivery. The lane may hold most bytes of them.
+func (ln *lane) offer(e *entry, now time.Time, most int64) offered {
 	ln.mu.Lock()
 	defer ln.mu.Unlock()
 	if ln.ws == "" {
@@ -236,8 +251,8 @@ func (ln *lane) offer(e *entry, now time.Time) offered {
 	}
 	e.user = counterOf(&e.d)
 	ordered := ln.ordered(e)
-	park := ln.parksAll(now) && !ln.mayProbe(now) || ordered && ln.parkedOf(e.user) > 0
-	over := ln.liveBytes+e.size > ln.l.cfg.LaneBytes || ln.l.mem.Load()+e.size > ln.l.cfg.MemoryBytes
+	park := ln.parksAll(now) && !ln.mayProbe(now) || ordered && ln.parkedOf(e.user) > 0 && ln.l.cfg.planted != releaseBeforeDrain
+	over := ln.liveBytes+e.size > most || ln.l.mem.Load()+e.size > ln.l.cfg.MemoryBytes
 	if (park || over) && ln.l.parked.full() {
 		return full
 	}
@@ -326,6 +341,9 @@ func (ln *lane) parkChain(c *chain) {
 	c.state = dissolved
 	queue := c.queue
 	c.queue = nil
+	if ln.l.cfg.planted == parkLastFirst {
+		slices.Reverse(queue)
+	}
 	for _, e := range queue {
 		if !e.gone {
 			ln.forgetLive(e)
@@ -394,6 +412,7 @@ func (ln *lane) rise(now time.Time) {
 		return
 	}
 	ln.down = false
+	ln.concurrency.reopened()
 	for _, c := range ln.sleeping {
 		c.notBefore = now // it waited for the destination, not for itself
 	}
@@ -439,7 +458,7 @@ func (ln *lane) tick(now time.Time) {
 	ln.passAgain(now)
 	ln.startReader()
 	ln.staff()
-	if len(ln.fifo) == 0 && len(ln.sleeping) == 0 {
+	if len(ln.fifo) == 0 && len(ln.sleeping) == 0 && ln.readyPark.items == 0 {
 		ln.nextTick = now.Add(100 * time.Millisecond)
 	}
 	if len(ln.fifo) == 0 && ln.workers == 0 && !ln.hasParked() {

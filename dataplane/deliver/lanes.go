@@ -44,6 +44,7 @@ type Lanes struct {
 	mem              atomic.Int64  // bytes of events in lanes' memory
 	inFlight         atomic.Int64
 	moving           chan struct{} // holds one token: one redrive or discard at a time
+	sharing          sharing
 }
 
 // tick is how often lanes look at the clock.
@@ -61,11 +62,13 @@ func New(cfg Config) (*Lanes, error) {
 	}
 	l := &Lanes{
 		cfg: cfg, sender: &sender{do: cfg.Do, now: cfg.Deps.Now},
-		lanes: map[id.Destination]*lane{}, active: map[*lane]struct{}{}, purges: map[*lane]struct{}{}, sweeps: map[*lane]struct{}{},
+		sharing: sharing{alone: cfg.MemoryBytes, all: cfg.LaneBytes},
+		lanes:   map[id.Destination]*lane{}, active: map[*lane]struct{}{}, purges: map[*lane]struct{}{}, sweeps: map[*lane]struct{}{},
 		wake: make(chan struct{}, 1), purge: make(chan struct{}, 1), moving: make(chan struct{}, 1), ended: make(chan struct{}),
 		parked: newAppender(kindParked, "PARKED", cfg.Parked, cfg.Backlog, instance, cfg.Log),
 		dead:   newAppender(kindDead, "DEAD", cfg.Dead, cfg.Backlog, instance, cfg.Log),
 	}
+	l.parked.wrong = cfg.planted
 	l.moving <- struct{}{}
 	l.parked.pace = parkPace
 	l.parked.take, l.parked.done = l.takeParked, l.parkedDone
@@ -251,6 +254,9 @@ func (l *Lanes) tickAll(ctx context.Context) error {
 func (l *Lanes) reportFloor(ln *lane) {
 	ln.mu.Lock()
 	floor := ln.floor
+	if l.cfg.planted == floorTooFar && floor > 0 {
+		floor++
+	}
 	risen := floor > ln.reported
 	ln.reported = floor
 	if risen {
@@ -315,11 +321,12 @@ func (l *Lanes) Offer(ctx context.Context, ds []Delivery) error {
 	for i := range ds {
 		if ln == nil || ln.id != ds[i].Destination {
 			ln = l.lane(ds[i].Destination)
+			l.sharing.offered(ln, now)
 		}
 		e := &entries[i]
 		e.d, e.size = ds[i], sizeOf(&ds[i])
 		for {
-			did := ln.offer(e, now)
+			did := ln.offer(e, now, l.sharing.most(now))
 			if did == taken {
 				break
 			}
@@ -335,6 +342,32 @@ func (l *Lanes) Offer(ctx context.Context, ds []Delivery) error {
 		}
 	}
 	return nil
+}
+
+// sharing tells whether several lanes get deliveries: what one keeps in memory
+// is at the expense of the others then. It belongs to who offers.
+type sharing struct {
+	alone, all int64 // bytes that a lane may hold then
+	last       *lane
+	changed    time.Time // when another lane than the last one got something
+}
+
+// sharingFor is how long a lane counts after its last delivery.
+const sharingFor = 10 * time.Second
+
+func (s *sharing) offered(ln *lane, now time.Time) {
+	if s.last != nil && s.last != ln {
+		s.changed = now
+	}
+	s.last = ln
+}
+
+// most is what a lane may hold now, in bytes, before it parks.
+func (s *sharing) most(now time.Time) int64 {
+	if now.Sub(s.changed) < sharingFor {
+		return s.all
+	}
+	return s.alone
 }
 
 // sizeOf is what a delivery costs in memory, in bytes.

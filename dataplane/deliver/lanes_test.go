@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -258,74 +259,6 @@ func TestAnswerThatComesAfterParkingCounts(t *testing.T) {
 	}
 }
 
-func TestOnePoisonUserBlocksOnlyHimself(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, 8, hook)
-		w.server.set(hook, func(r *http.Request, body string) (int, time.Duration) {
-			if strings.HasPrefix(body, "poison") {
-				return 500, time.Millisecond
-			}
-			return 200, time.Millisecond
-		})
-		w.start()
-		defer w.stop()
-		for i := range 2000 {
-			w.offer("poison", hook)
-			w.offer(fmt.Sprint("u", i%10), hook)
-			time.Sleep(10 * time.Millisecond)
-		}
-		w.wait("all others delivered", func() bool { return w.settledAs(hook, deliver.EndDelivered) == 2000 })
-		w.server.set(hook, nil)
-		w.delivered(hook)
-		w.check(hook, 0)
-	})
-}
-
-func TestPoisonThatFillsTheWindowBlocksNobodyAfterARestart(t *testing.T) {
-	t.Parallel()
-	for name, ordered := range map[string]bool{"ordered": true, "unordered": false} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				w := newWorld(t, 19, hook)
-				w.change(hook, func(d *deliver.Target) { d.Limits.Ordered, d.Disabled = ordered, true })
-				w.start()
-				defer func() { w.stop() }()
-				for range 3000 {
-					w.offer("poison", hook)
-				}
-				for i := range 300 {
-					w.offer(fmt.Sprint("u", i%10), hook)
-				}
-				w.wait("all parked", func() bool { return w.settledAs(hook, deliver.EndParked) == 3300 })
-				w.crash()
-				w.server.set(hook, func(_ *http.Request, body string) (int, time.Duration) {
-					if strings.HasPrefix(body, "poison") {
-						return 500, time.Millisecond
-					}
-					return 200, time.Millisecond
-				})
-				w.change(hook, func(d *deliver.Target) { d.Disabled = false })
-				w.start()
-				w.offer("fresh", hook)
-				began := time.Now()
-				w.wait("all others delivered", func() bool { return w.settledAs(hook, deliver.EndDelivered) == 301 })
-				if took := time.Since(began); took > 20*time.Minute {
-					t.Errorf("the others took %v", took)
-				}
-				w.server.set(hook, nil)
-				w.delivered(hook)
-				if ordered {
-					w.check(hook, 0)
-				} else {
-					w.checkBooks()
-				}
-			})
-		})
-	}
-}
-
 func TestRetryAfterIsHonoured(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -463,23 +396,39 @@ func TestStaleOwnerCannotPark(t *testing.T) {
 
 func TestMemoryIsBoundedByParking(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, 12, hook)
-		w.config = func(c *deliver.Config) { c.LaneBytes = 64 << 10 }
-		w.server.set(hook, always(200, time.Second))
-		w.start()
-		defer w.stop()
-		for i := range 500 {
-			w.offer(fmt.Sprint("u", i), hook)
-		}
-		time.Sleep(300 * time.Millisecond)
-		if n := w.settledAs(hook, deliver.EndParked); n < 300 {
-			t.Errorf("%d parked, want all that do not fit 64 KiB", n)
-		}
-		w.server.set(hook, nil)
-		w.delivered(hook)
-		w.check(hook, 0)
-	})
+	for name, c := range map[string]struct {
+		lane, all   int64
+		beside      bool // another destination gets events too
+		least, most int  // events parked, of 500 that need about 300 KiB
+	}{
+		"past what all lanes may hold":       {1 << 40, 64 << 10, false, 300, 500},
+		"beside another, past its own bound": {64 << 10, 1 << 40, true, 300, 500},
+		"alone, past its own bound":          {64 << 10, 1 << 40, false, 0, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, 12, hook, other)
+				w.config = func(d *deliver.Config) { d.LaneBytes, d.MemoryBytes = c.lane, c.all }
+				w.server.set(hook, always(200, time.Second))
+				w.start()
+				defer w.stop()
+				if c.beside {
+					w.offer("u", other)
+				}
+				for i := range 500 {
+					w.offer(fmt.Sprint("u", i), hook)
+				}
+				time.Sleep(300 * time.Millisecond)
+				if n := w.settledAs(hook, deliver.EndParked); n < c.least || n > c.most {
+					t.Errorf("%d parked, want %d to %d", n, c.least, c.most)
+				}
+				w.server.set(hook, nil)
+				w.delivered(hook)
+				w.check(hook, 0)
+			})
+		})
+	}
 }
 
 func TestFullParkedLogHoldsOfferUp(t *testing.T) {
@@ -552,5 +501,57 @@ func TestWhatIsParkedGathersIntoFewRecords(t *testing.T) {
 			t.Errorf("%d events within 2 s were parked in %d records, want one for every 200 ms", events, n)
 		}
 		w.stop()
+	})
+}
+
+// TestConcurrencyFollowsWhatADestinationBears: one that refuses more than four
+// requests at a time gets about as many, and all that it is allowed once it
+// takes them.
+func TestConcurrencyFollowsWhatADestinationBears(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const allowed, bears = 32, 4
+		w := newWorld(t, 21, hook)
+		w.change(hook, func(d *deliver.Target) { d.Limits.Concurrency = allowed })
+		w.config = func(c *deliver.Config) { c.Owners, c.ParkAfter = 1, time.Hour }
+		var under, most, refused, asked atomic.Int64
+		var limit atomic.Int64
+		limit.Store(bears)
+		w.server.set(hook, func(*http.Request, string) (int, time.Duration) {
+			asked.Add(1)
+			now := under.Add(1)
+			time.AfterFunc(9*time.Millisecond, func() { under.Add(-1) }) // before its client has the answer
+			if now > limit.Load() {
+				refused.Add(1)
+				return 503, 10 * time.Millisecond
+			}
+			most.Store(max(most.Load(), now))
+			return 200, 10 * time.Millisecond
+		})
+		w.start()
+		defer w.stop()
+		flow := func(seconds int) {
+			for range 100 * seconds {
+				for range 10 {
+					w.offer(fmt.Sprint("u", w.rng.IntN(1000)), hook)
+				}
+				time.Sleep(10 * time.Millisecond)
+			}
+		}
+		flow(5)
+		asked.Store(0)
+		refused.Store(0)
+		flow(5)
+		if a, r := asked.Load(), refused.Load(); r*4 > a || a-r < 1000 {
+			t.Errorf("%d of %d requests were more than the destination bears, want a quarter at most, and %d served a second", r, a, bears*100/2)
+		}
+		limit.Store(allowed)
+		most.Store(0)
+		flow(5)
+		if most.Load() < allowed*3/4 {
+			t.Errorf("%d requests at a time once it bears %d", most.Load(), allowed)
+		}
+		w.delivered(hook)
+		w.check(hook, 0)
 	})
 }

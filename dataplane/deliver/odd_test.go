@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"weir/dataplane/deliver"
+	"weir/dataplane/event"
 	"weir/shared/fault"
 )
 
@@ -105,5 +106,32 @@ func TestDamagedParkedRecordIsKeptAside(t *testing.T) {
 			t.Errorf("DEAD has %d records, want the damaged one", n)
 		}
 		w.check(hook, 0)
+	})
+}
+
+func TestARedriveEndsAnOwnerThatLostDead(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 19, hook)
+		w.server.set(hook, always(422, time.Millisecond))
+		lanes, err := deliver.New(deliver.Config{Parked: w.parked, Dead: w.dead, Lookup: w.lookup, Do: w.server.do, Settle: func([]deliver.Settled) {}, Grace: time.Millisecond})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ran := make(chan error, 1)
+		go func() { ran <- lanes.Run(t.Context()) }()
+		if err := lanes.Offer(t.Context(), []deliver.Delivery{{Destination: hook, Read: time.Now(), Event: event.Event{Workspace: ws, User: "u", JSON: []byte("u/000001")}}}); err != nil {
+			t.Fatal(err)
+		}
+		w.wait("a dead letter", func() bool { return len(w.dead.Snapshot().Records) == 1 })
+		if _, err := w.dead.Append(t.Context(), string(hook), []byte("of the new owner")); err != nil {
+			t.Fatal(err)
+		}
+		if n, err := lanes.Redrive(t.Context(), deliver.Filter{Destination: hook}); n != 0 || fault.KindOf(err) != fault.Unavailable {
+			t.Errorf("Redrive = %d, %v, want fault.Unavailable", n, err)
+		}
+		if err := <-ran; fault.KindOf(err) != fault.Conflict {
+			t.Errorf("Run = %v, want fault.Conflict", err)
+		}
 	})
 }

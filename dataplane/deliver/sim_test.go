@@ -3,8 +3,8 @@ package deliver_test
 import (
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"weir/dataplane/deliver"
@@ -17,15 +17,15 @@ import (
 // delivered, in order per user, and the books agree at every step.
 func TestSimulation(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(60) {
-		t.Run(fmt.Sprint(seed), func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) { simulate(t, seed) })
-		})
-	}
+	queuetest.Simulate(t, 100, func(t testing.TB, seed uint64) { simulate(t, seed, nil) })
 }
 
-func simulate(t *testing.T, seed uint64) {
+func TestSimulationFindsPlantedMistakes(t *testing.T) {
+	t.Parallel()
+	queuetest.Convict(t, 1000, deliver.Mistakes(), simulate)
+}
+
+func simulate(t testing.TB, seed uint64, plant func(*deliver.Config)) {
 	w := newWorld(t, seed, hook, other)
 	w.delay = true
 	switch seed % 3 {
@@ -36,10 +36,18 @@ func simulate(t *testing.T, seed uint64) {
 	case 2: // several requests from one batch
 		w.change(hook, func(d *deliver.Target) { d.Limits.BatchSize, d.Limits.BatchWait = 5, 100*time.Millisecond })
 	}
-	if seed%4 < 2 {
-		w.config = func(c *deliver.Config) { c.LaneBytes, c.MemoryBytes = 10<<10, 60<<10 }
+	w.config = func(c *deliver.Config) {
+		if seed%4 < 2 {
+			c.LaneBytes, c.MemoryBytes = 10<<10, 60<<10
+		}
+		if seed%5 < 2 { // what fails again and again is sent out of memory and read again
+			c.Narrow(4+int(seed%7), 60)
+		}
+		if plant != nil {
+			plant(c)
+		}
 	}
-	faults := queuetest.Faults{Lost: 5, Refused: 5, Delayed: 20, Delay: time.Duration(50+seed%5*1000) * time.Millisecond}
+	faults := queuetest.Faults{Lost: 5, Refused: 5, Delayed: 20, Slow: 10, Delay: time.Duration(50+seed%5*1000) * time.Millisecond}
 	w.parked.SetFaults(faults)
 	w.dead.SetFaults(faults)
 	crashes := 0
@@ -62,7 +70,7 @@ func simulate(t *testing.T, seed uint64) {
 // disturb does something to the destination hook, or to the process. It returns
 // how often it crashed it.
 func (w *world) disturb(crashes int) int {
-	switch w.rng.IntN(12) {
+	switch w.rng.IntN(14) {
 	case 0:
 		w.server.set(hook, always(503, time.Millisecond))
 	case 1:
@@ -73,7 +81,13 @@ func (w *world) disturb(crashes int) int {
 		w.server.set(hook, nil)
 	case 5:
 		if w.seed%2 == 0 {
-			w.server.set(hook, w.refuses())
+			w.server.set(hook, w.refuses(3000))
+		}
+	case 10:
+		w.server.set(hook, w.against(fmt.Sprint("u", w.rng.IntN(3))))
+	case 11: // after they were parked, too
+		if w.seed%2 == 0 {
+			w.server.set(hook, w.refuses(10_000))
 		}
 	case 6:
 		off := w.rng.IntN(2) == 0
@@ -92,6 +106,11 @@ func (w *world) disturb(crashes int) int {
 			w.start()
 			w.reoffer()
 			return 1
+		}
+	case 12: // of a batch, some
+		if w.seed%12 == 1 {
+			w.refused = true
+			w.server.set(hook, always(http.StatusMultiStatus, time.Millisecond))
 		}
 	}
 	return 0
@@ -143,10 +162,20 @@ func (w *world) flaky() func(*http.Request, string) (int, time.Duration) {
 	return w.dice(300, 200, 200, 200, 200, 500, 0)
 }
 
-// refuses answers some requests with 400.
-func (w *world) refuses() func(*http.Request, string) (int, time.Duration) {
+// against fails whatever is of user.
+func (w *world) against(user string) func(*http.Request, string) (int, time.Duration) {
+	return func(_ *http.Request, body string) (int, time.Duration) {
+		if strings.Contains(body, user+"/") {
+			return 500, time.Millisecond
+		}
+		return 200, time.Millisecond
+	}
+}
+
+// refuses answers some requests with 400, within ms milliseconds.
+func (w *world) refuses(ms int) func(*http.Request, string) (int, time.Duration) {
 	w.refused = true
-	return w.dice(3000, 200, 200, 400)
+	return w.dice(ms, 200, 200, 400)
 }
 
 // dice answers with one of statuses within ms milliseconds.

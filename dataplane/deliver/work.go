@@ -2,8 +2,11 @@ package deliver
 
 import (
 	"context"
+	"log/slog"
 	"slices"
 	"time"
+
+	"weir/shared/telemetry"
 )
 
 // maxBatchBytes is where a batch is closed, in bytes of events.
@@ -20,7 +23,8 @@ type job struct {
 	// answered: the destination took or refused something. failed: it did not answer, or asked to come again.
 	// away: it failed as one that is down does, not as one that stumbles over an event (500).
 	answered, failed, away bool
-	probe                  bool
+	probe, late            bool
+	begun                  time.Time
 }
 
 // canSend reports whether the lane may start another request now.
@@ -37,8 +41,13 @@ func (ln *lane) canSend(now time.Time) bool {
 	if ln.down {
 		return !ln.probing && !now.Before(ln.probeAt)
 	}
-	share := (ln.limits().Concurrency + ln.l.cfg.Owners - 1) / ln.l.cfg.Owners
-	return ln.sending < share
+	return ln.sending < ln.concurrency.most(ln.share())
+}
+
+// share is how many requests may be under way at most: this owner's part of the
+// destination's concurrency.
+func (ln *lane) share() int {
+	return (ln.limits().Concurrency + ln.l.cfg.Owners - 1) / ln.l.cfg.Owners
 }
 
 // staff starts a worker when there is work that nobody does.
@@ -87,12 +96,16 @@ func (ln *lane) next(now time.Time) *job {
 		if !ln.due(q, now) {
 			continue
 		}
-		j := &job{probe: ln.down}
+		j := &job{probe: ln.down, begun: now}
 		if ln.down {
 			size = 1
 		}
 		ln.collect(j, q, size)
 		if len(j.entries) > 0 {
+			if j.late = q == &ln.readyPark && late(j.entries[0], now); j.late {
+				ln.sendingLate++
+				ln.l.cfg.Yield.begin()
+			}
 			ln.sending++
 			ln.probing = ln.probing || j.probe
 			return j
@@ -101,10 +114,19 @@ func (ln *lane) next(now time.Time) *job {
 	return nil
 }
 
-// due reports whether a batch of q may go: it has something, and live ones gathered long enough.
+// late reports whether a delivery was received long ago.
+func late(e *entry, now time.Time) bool {
+	return e != nil && now.Sub(e.d.Event.ReceivedAt) > lateAfter
+}
+
+// due reports whether a batch of q may go: it has something, live ones gathered
+// long enough, and parked ones do not have to give way.
 func (ln *lane) due(q *list, now time.Time) bool {
-	if q.items == 0 || q == &ln.readyPark || ln.presence == Removed {
+	if q.items == 0 || ln.presence == Removed {
 		return q.items > 0
+	}
+	if q == &ln.readyPark {
+		return ln.down || ln.sendingLate == 0 || !late(q.head(), now) || ln.l.cfg.Yield.may(now)
 	}
 	l := ln.limits()
 	return q.items >= l.BatchSize || now.Sub(q.since) >= l.BatchWait
@@ -190,7 +212,7 @@ func (ln *lane) sendHTTP(ctx context.Context, j *job, t *Target, b Batch) {
 		}
 		j.failed = j.failed || again
 		j.away = j.away || again && (status < 500 || status > 501)
-		if again && limits.Ordered {
+		if again && limits.Ordered && ln.l.cfg.planted != overtakeInBatch {
 			return // what comes after must not overtake
 		}
 	}
@@ -230,10 +252,32 @@ func (j *job) record(verdicts []Verdict, status int) {
 	}
 }
 
+// trace adds a request to the traces of its frames.
+func (ln *lane) trace(j *job) {
+	last := uint64(0)
+	for i, e := range j.entries {
+		if e.d.Frame == last {
+			continue
+		}
+		last = e.d.Frame
+		tr := ln.l.cfg.Trace(last)
+		if tr == nil {
+			continue
+		}
+		r, stage := j.results[i], "live"
+		if e.stage == FromParked {
+			stage = "parked"
+		}
+		tr.Span("deliver", j.begun, r.code, slog.String(telemetry.KeyDestination, string(ln.id)), slog.String(telemetry.KeyStage, stage),
+			slog.Int(telemetry.KeyCount, len(j.entries)), slog.Int(telemetry.KeyAttempt, e.attempt))
+	}
+}
+
 // finish reports what ended and gives the chains back. Reports come before
 // anything that builds on them: the user's next request, the floor.
 func (ln *lane) finish(ctx context.Context, j *job) {
 	now := time.Now()
+	ln.trace(j)
 	ln.mu.Lock()
 	ln.health(j, now)
 	settle := make([]Settled, 0, len(j.entries))
@@ -263,6 +307,10 @@ func (ln *lane) finish(ctx context.Context, j *job) {
 		ln.giveBack(c, j, now)
 	}
 	ln.sending--
+	if j.late {
+		ln.sendingLate--
+		ln.l.cfg.Yield.end()
+	}
 	if j.probe {
 		ln.probing = false
 	}
@@ -280,6 +328,12 @@ func (ln *lane) health(j *job, now time.Time) {
 				ln.pausedUntil = until
 			}
 		}
+	}
+	switch {
+	case j.away:
+		ln.concurrency.overloaded(j.begun, now, ln.share())
+	case j.answered:
+		ln.concurrency.answered(ln.sending, ln.share())
 	}
 	switch {
 	case j.answered:
@@ -301,6 +355,9 @@ func (ln *lane) health(j *job, now time.Time) {
 // report, entries for DEAD.
 func (ln *lane) conclude(e *entry, r result) ([]Settled, []*entry) {
 	e.sending = false
+	if ln.l.cfg.planted == noAnswerIsYes && r.outcome == Retry && r.status == 0 {
+		r.outcome = Delivered
+	}
 	if !r.final() {
 		return nil, nil
 	}
@@ -310,6 +367,7 @@ func (ln *lane) conclude(e *entry, r result) ([]Settled, []*entry) {
 		return nil, nil
 	case written:
 		e.end = r
+		ln.ending[e.place] = struct{}{}
 		return ln.endParked(e)
 	case pending:
 		e.park, e.end = cancelled, r

@@ -1,6 +1,7 @@
 package deliver_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -49,6 +50,19 @@ func (p array) Build(b deliver.Batch) ([]deliver.Request, []deliver.Verdict) {
 	return []deliver.Request{r}, nil
 }
 
+// Judge takes 207 for an answer of a character per event: 1 if it was taken.
+func (p array) Judge(r deliver.Request, s deliver.Response) []deliver.Verdict {
+	all := deliver.Classify(r, s)
+	if s.Status == http.StatusMultiStatus {
+		for i := range all {
+			if all[i].Outcome = deliver.Delivered; s.Body[i] != '1' {
+				all[i].Outcome, all[i].Code = deliver.Retry, "not_taken"
+			}
+		}
+	}
+	return all
+}
+
 // server is all destinations of a world: it answers in memory.
 type server struct {
 	mu       sync.Mutex
@@ -78,16 +92,28 @@ func (s *server) do(r *http.Request) (*http.Response, error) {
 	if status == 0 {
 		return nil, io.ErrUnexpectedEOF
 	}
+	text := []byte("answer")
 	if status < 300 {
 		s.mu.Lock()
-		s.received[dest] = append(s.received[dest], strings.Split(body, "\n")...)
+		events := strings.Split(body, "\n")
+		if status == http.StatusMultiStatus {
+			text = bytes.Repeat([]byte("1"), len(events))
+			events = slices.DeleteFunc(slices.Clone(events), func(e string) bool {
+				no := s.rng.IntN(2) == 0
+				if no {
+					text[slices.Index(events, e)] = '0'
+				}
+				return no
+			})
+		}
+		s.received[dest] = append(s.received[dest], events...)
 		s.mu.Unlock()
 	}
 	h := http.Header{}
 	if status == 429 {
 		h.Set("Retry-After", s.after)
 	}
-	return &http.Response{StatusCode: status, Header: h, Body: io.NopCloser(strings.NewReader("answer"))}, nil
+	return &http.Response{StatusCode: status, Header: h, Body: io.NopCloser(bytes.NewReader(text))}, nil
 }
 
 func (s *server) set(dest id.Destination, answer func(r *http.Request, body string) (int, time.Duration)) {
@@ -215,6 +241,8 @@ type world struct {
 	stop         func()
 	config       func(*deliver.Config)
 
+	looked sync.Mutex // of targets and presence: lanes look things up while mu is held
+
 	mu      sync.Mutex
 	journal []entry // durable
 	pending []entry // reported, not journaled yet
@@ -224,7 +252,7 @@ type world struct {
 	frame   uint64
 	offered map[output]deliver.Delivery
 	order   []output
-	refused bool // the server refused some: they come late
+	refused bool // the server refused some, or took a part of a batch: they come late
 }
 
 func newWorld(t testing.TB, seed uint64, dests ...id.Destination) *world {
@@ -247,22 +275,22 @@ func newWorld(t testing.TB, seed uint64, dests ...id.Destination) *world {
 
 // change replaces a destination by a changed copy.
 func (w *world) change(d id.Destination, f func(*deliver.Target)) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
+	w.looked.Lock()
+	defer w.looked.Unlock()
 	t := *w.targets[d]
 	f(&t)
 	w.targets[d] = &t
 }
 
 func (w *world) setPresence(d id.Destination, p deliver.Presence) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
+	w.looked.Lock()
+	defer w.looked.Unlock()
 	w.presence[d] = p
 }
 
 func (w *world) lookup(_ id.Workspace, d id.Destination) (*deliver.Target, deliver.Presence) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
+	w.looked.Lock()
+	defer w.looked.Unlock()
 	if w.presence[d] != deliver.Present {
 		return nil, w.presence[d]
 	}

@@ -23,10 +23,14 @@ func refused(f failure) outcome { return outcome{fail: f} }
 
 // accept takes the events of one request and answers it.
 func (g *Gateway) accept(w http.ResponseWriter, r *http.Request, call Call) {
+	begun := time.Now()
 	b := g.bodies.Get().(*body)
 	defer g.release(b)
 	b.from.wait(w, r)
 	o := g.serve(r, call, b)
+	if o.fail.status == 0 {
+		g.latencies.add(time.Since(begun))
+	}
 	o.rate.tell(w.Header())
 	switch {
 	case o.fail.status != 0:

@@ -70,6 +70,7 @@ type Gateway struct {
 	sources   map[string]Source
 	router    *echo.Echo
 	books     books
+	latencies latencies
 	limits    limits
 	unread    budget // bytes of bodies
 	unwritten budget // bytes of events

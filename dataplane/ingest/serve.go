@@ -10,6 +10,7 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -50,7 +51,7 @@ type ServeConfig struct {
 func (g *Gateway) Serve(ctx context.Context, ln net.Listener, c ServeConfig) error {
 	s := &http.Server{
 		Handler:           g,
-		ReadHeaderTimeout: headTimeout,
+		ReadHeaderTimeout: headTimeout - partTimeout, // which an express line may have waited
 		ReadTimeout:       readTimeout,
 		WriteTimeout:      writeTimeout,
 		IdleTimeout:       idleTimeout,
@@ -65,13 +66,23 @@ func (g *Gateway) Serve(ctx context.Context, ln net.Listener, c ServeConfig) err
 	s.Protocols.SetHTTP1(true)
 	s.Protocols.SetHTTP2(true)
 	s.Protocols.SetUnencryptedHTTP2(true) // for proxies that end TLS; only who knows it speaks it
-	serve := s.Serve
-	if c.TLS != nil {
-		serve = func(l net.Listener) error { return s.ServeTLS(l, "", "") }
-	}
+	serve := func() error { return s.ServeTLS(door, "", "") }
+	shutdown := s.Shutdown
 	group, inner := errgroup.WithContext(ctx)
+	if c.TLS == nil {
+		rest := &queue{addr: ln.Addr(), conns: make(chan net.Conn), closed: make(chan struct{})}
+		x := &express{g: g, door: door, handOver: rest.put, open: map[net.Conn]struct{}{}}
+		serve = x.accept
+		shutdown = func(ctx context.Context) error { return errors.Join(x.shutdown(ctx), s.Shutdown(ctx)) }
+		group.Go(func() error {
+			if err := s.Serve(rest); !errors.Is(err, http.ErrServerClosed) {
+				return fmt.Errorf("gateway on %s: %w", ln.Addr(), err)
+			}
+			return nil
+		})
+	}
 	group.Go(func() error {
-		err := serve(door)
+		err := serve()
 		if !errors.Is(err, http.ErrServerClosed) && !(g.draining.Load() && errors.Is(err, net.ErrClosed)) {
 			return fmt.Errorf("gateway on %s: %w", ln.Addr(), err)
 		}
@@ -88,7 +99,7 @@ func (g *Gateway) Serve(ctx context.Context, ln net.Listener, c ServeConfig) err
 		door.quiet(quietTimeout)
 		drain, cancel := context.WithTimeout(context.WithoutCancel(inner), drainTimeout)
 		defer cancel()
-		if err := s.Shutdown(drain); err != nil {
+		if err := shutdown(drain); err != nil {
 			_ = s.Close() // what is left has had its time
 			return fmt.Errorf("drain the gateway on %s: %w", ln.Addr(), err)
 		}
@@ -96,3 +107,32 @@ func (g *Gateway) Serve(ctx context.Context, ln net.Listener, c ServeConfig) err
 	})
 	return group.Wait()
 }
+
+// queue is a listener for connections that were accepted elsewhere.
+type queue struct {
+	addr   net.Addr
+	conns  chan net.Conn
+	once   sync.Once
+	closed chan struct{}
+}
+
+// put gives conn to whoever accepts; when nobody will any more, it is closed.
+func (q *queue) put(conn net.Conn) {
+	select {
+	case q.conns <- conn:
+	case <-q.closed:
+		_ = conn.Close()
+	}
+}
+
+func (q *queue) Accept() (net.Conn, error) {
+	select {
+	case conn := <-q.conns:
+		return conn, nil
+	case <-q.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (q *queue) Close() error   { q.once.Do(func() { close(q.closed) }); return nil }
+func (q *queue) Addr() net.Addr { return q.addr }

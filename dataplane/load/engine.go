@@ -69,6 +69,8 @@ type Config struct {
 	Now     func() time.Time
 	AtOnce  int // loads under way, 0 means 4; half as many of those that failed before come on top
 	Most    int // events of one load, 0 means 250,000
+
+	planted mistake
 }
 
 // Engine loads every destination. It is safe for concurrent use.
@@ -185,6 +187,16 @@ func (e *Engine) Loads(d id.Destination) []Load {
 		return nil
 	}
 	return l.list()
+}
+
+// Merged returns how many rows of a destination were loaded since the engine began.
+func (e *Engine) Merged(d id.Destination) int64 {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if l := e.lanes[d]; l != nil {
+		return l.merged.Load()
+	}
+	return 0
 }
 
 // queryTime is how long a query or a connection test may take.

@@ -60,6 +60,8 @@ type lane struct {
 	job  atomic.Pointer[Job]
 	work sync.Mutex // one load at a time
 
+	merged atomic.Int64 // rows of all loads that were closed
+
 	mu    sync.Mutex
 	loads []Load // newest last
 }

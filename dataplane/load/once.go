@@ -47,7 +47,10 @@ func (l *lane) once(ctx context.Context) (did, more bool, err error) {
 		l.change(func(x *Load) { x.State, x.Code, x.Detail = Failing, CodeOf(err), err.Error() })
 		return false, false, err
 	}
-	l.change(func(x *Load) { x.State, x.Code, x.Detail = Done, "", "" })
+	l.change(func(x *Load) {
+		x.State, x.Code, x.Detail = Done, "", ""
+		l.merged.Add(x.Rows)
+	})
 	return true, m.Full, nil
 }
 
@@ -76,6 +79,9 @@ func (l *lane) manifest(ctx context.Context) (*manifest, error) {
 	}
 	now := l.e.c.Now().UTC()
 	m = manifest{ID: now.Format("20060102T150405.000000000"), At: now, From: c.Next, To: slices.Clone(c.Next)}
+	if m.ID == c.Last { // a clock that stands still, or jumped back
+		m.ID += ".1"
+	}
 	some := false
 	for p, stage := range l.e.c.Stages {
 		st, err := stage.State(ctx)
@@ -130,6 +136,9 @@ func (l *lane) load(ctx context.Context, job Job, m *manifest) error {
 			x.Tables = append(x.Tables, TableLoad{Name: t.Name, Rows: t.Rows, State: Staging})
 		}
 	})
+	if err := l.early(ctx, m); err != nil {
+		return Fail(CodeStage, err)
+	}
 	if len(m.Tables) > 0 {
 		if err := l.merge(ctx, job, m); err != nil {
 			return Fail(CodeFailed, err)
@@ -142,6 +151,17 @@ func (l *lane) load(ctx context.Context, job Job, m *manifest) error {
 		return err
 	}
 	return Fail(CodeStage, l.clean(ctx, m))
+}
+
+// early does what a planted mistake does before the rows are merged.
+func (l *lane) early(ctx context.Context, m *manifest) error {
+	switch l.e.c.planted {
+	case cursorFirst:
+		return put(l.path("cursor.json"), cursor{Next: m.To, Last: m.ID})
+	case purgeFirst:
+		return l.clean(ctx, m)
+	}
+	return nil
 }
 
 // stage reads records into files, at most Most events, and lets the manifest
@@ -169,7 +189,10 @@ func (l *lane) stage(ctx context.Context, job Job, m *manifest) error {
 				break
 			}
 			if count >= l.e.c.Most {
-				m.To[p], m.Full = r.Seq, true
+				m.Full = true
+				if l.e.c.planted != forgetCut {
+					m.To[p] = r.Seq
+				}
 				break
 			}
 			frame, err := queue.DecodeFrame(r.Data)
@@ -182,6 +205,12 @@ func (l *lane) stage(ctx context.Context, job Job, m *manifest) error {
 			if err := l.rows(ctx, job, dialect, m, s, frame.Events, refused); err != nil {
 				return err
 			}
+		}
+	}
+	if l.e.c.planted == namesNoFiles {
+		m.Staged = true
+		if err := put(l.path("manifest.json"), m); err != nil {
+			return err
 		}
 	}
 	tables, err := s.finish()
@@ -232,7 +261,7 @@ func (l *lane) rows(ctx context.Context, job Job, d *layout.Dialect, m *manifest
 		if code != "" {
 			refused[code]++
 			if l.e.c.Refused != nil {
-				if err := l.e.c.Refused(ctx, job.Destination, *e, code); err != nil {
+				if err := l.e.c.Refused(ctx, job.Destination, *e, code); err != nil && l.e.c.planted != untold {
 					return fmt.Errorf("keep a refused event: %w", err)
 				}
 			}

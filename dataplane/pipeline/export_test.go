@@ -201,3 +201,18 @@ func Tail(all []queue.Record) int {
 	}
 	return n
 }
+
+// Mistakes are those that tests can plant, by name.
+func Mistakes() map[string]func(*Config) {
+	all := map[string]func(*Config){}
+	for m, name := range map[mistake]string{
+		purgeOpenFrames: "purge open frames", dedupeWithoutFrame: "dedupe without the frame", forgetOpenings: "a checkpoint without what is open",
+		lostAnswerIsYes: "a lost answer is a yes", writeOverSuccessor: "write over a successor", takeoverWithoutKeys: "a takeover without keys",
+		skipMissed: "skip what was missed", resumeNothing: "resume nothing", forgetDrained: "forget what was drained",
+		offerBeforeFan: "offer before the fan", bookQuarantineOnly: "book quarantined ones only", parkedIsDelivered: "parked is delivered",
+		checkpointWithoutDone: "a checkpoint without what is done",
+	} {
+		all[name] = func(c *Config) { c.planted = m }
+	}
+	return all
+}

@@ -102,7 +102,11 @@ func (o *owner) dedupe(f *frame) error {
 			continue
 		}
 		k := o.cfg.Key(e.Source, e.User, e.MessageID)
-		first, err := o.cfg.Seen.First(k, dedupe.Pos{Frame: f.rec.Seq, Index: uint32(i)}, f.rec.At)
+		pos := dedupe.Pos{Frame: f.rec.Seq, Index: uint32(i)}
+		if o.cfg.planted == dedupeWithoutFrame {
+			pos.Frame = 0
+		}
+		first, err := o.cfg.Seen.First(k, pos, f.rec.At)
 		if err != nil {
 			return fmt.Errorf("dedupe frame %d: %w", f.rec.Seq, err)
 		}
@@ -292,7 +296,7 @@ func (f *frame) opening() opening {
 // was routed then, so that nothing is decided or booked twice.
 func (o *owner) resume(ctx context.Context, f *frame) error {
 	left := o.left(f.rec.Seq, "")
-	if len(left) == 0 {
+	if len(left) == 0 || o.cfg.planted == resumeNothing {
 		o.budget.release([]uint64{f.rec.Seq})
 		return nil
 	}

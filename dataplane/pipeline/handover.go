@@ -24,6 +24,9 @@ func (w *rewriter) finish(ctx context.Context, of []*share) error {
 	}
 	h.show(w.o, of)
 	for source, broken := range h.broken {
+		if w.o.cfg.planted == bookQuarantineOnly {
+			break
+		}
 		data := queue.EncodeFrame(broken)
 		if err := w.o.keepTrying(ctx, func() error {
 			_, err := w.o.cfg.Quarantine.Append(ctx, string(source), data)
@@ -36,8 +39,12 @@ func (w *rewriter) finish(ctx context.Context, of []*share) error {
 		w.o.journal.settle(h.settled)
 	}
 	if len(h.fans) > 0 {
+		journaled := w.o.journal.fan(h.fans)
+		if w.o.cfg.planted == offerBeforeFan {
+			journaled = closed()
+		}
 		select {
-		case <-w.o.journal.fan(h.fans):
+		case <-journaled:
 		case <-ctx.Done():
 			return ctx.Err()
 		}

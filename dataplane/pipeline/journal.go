@@ -28,6 +28,7 @@ const (
 // lost the partition cannot write.
 type journal struct {
 	log    queue.Log
+	wrong  mistake
 	epoch  uint64
 	alarms *alarms
 	done   func(frames []uint64)                // they are settled and journaled
@@ -51,7 +52,7 @@ type journal struct {
 }
 
 func newJournal(cfg *Config, epoch uint64, st *state, alarms *alarms) *journal {
-	j := &journal{log: cfg.Journal, limit: cfg.Checkpoint, epoch: epoch, st: st, alarms: alarms, wake: make(chan struct{}, 1)}
+	j := &journal{log: cfg.Journal, wrong: cfg.planted, limit: cfg.Checkpoint, epoch: epoch, st: st, alarms: alarms, wake: make(chan struct{}, 1)}
 	j.room = sync.NewCond(&j.mu)
 	return j
 }
@@ -221,6 +222,9 @@ func (j *journal) compose(r record, settled []deliver.Settled, recovering bool) 
 	r.parked, r.dead = j.st.parked, j.st.dead
 	b := newBooker(j.st, &r, recovering)
 	for i := range settled {
+		if j.wrong == parkedIsDelivered && settled[i].End == deliver.EndParked {
+			settled[i].End = deliver.EndDelivered
+		}
 		b.add(&settled[i])
 	}
 	b.finish()
@@ -273,6 +277,9 @@ func (j *journal) insist(ctx context.Context, counter uint64, data []byte) (uint
 		switch fault.KindOf(err) {
 		case fault.Conflict, fault.Unavailable:
 			j.alarms.raise(alarmAway)
+			if j.wrong == lostAnswerIsYes {
+				return j.st.seq + 1, nil
+			}
 			if seq, written, err := j.written(ctx, counter); written || err != nil {
 				return seq, err
 			}
@@ -298,6 +305,10 @@ func (j *journal) written(ctx context.Context, counter uint64) (seq uint64, ok b
 	if err == nil && r.epoch == j.epoch && r.counter == counter {
 		return rec.Seq, true, nil
 	}
+	if j.wrong == writeOverSuccessor {
+		j.st.seq = rec.Seq
+		return 0, false, nil
+	}
 	return 0, false, fault.New(fault.Conflict, "Another owner has written the journal of this partition.")
 }
 
@@ -307,7 +318,15 @@ func (j *journal) checkpoint(ctx context.Context) error {
 	if j.grown < max(j.limit, 4*j.size) || j.ready != nil && !j.ready() {
 		return nil
 	}
+	if j.wrong == checkpointWithoutDone {
+		for _, d := range j.st.drains {
+			clear(d.Done)
+		}
+	}
 	data := j.st.checkpoint()
+	if j.wrong == forgetOpenings {
+		data = (&state{readThrough: j.st.readThrough, book: j.st.book, drains: j.st.drains, parked: j.st.parked, dead: j.st.dead}).checkpoint()
+	}
 	piece := j.limit/4 + 1
 	of := uint32(len(data)/piece) + 1
 	for i := range of {

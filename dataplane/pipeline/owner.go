@@ -177,6 +177,11 @@ func (o *owner) framesDone(frames []uint64) {
 	if len(frames) > 0 {
 		nudge(o.moved)
 	}
+	for _, f := range frames {
+		if tr := o.cfg.Trace(f); tr != nil {
+			tr.Span("settled", time.Now(), "")
+		}
+	}
 }
 
 func nudge(c chan struct{}) {
@@ -218,7 +223,9 @@ func (o *owner) trim(ctx context.Context) {
 		// A frame that the loop has not seen is never below the floor, except
 		// after a damaged journal.
 		floor := o.readAt.Load()
-		o.journal.look(func(st *state) { floor = min(floor, st.floor()) })
+		if o.cfg.planted != purgeOpenFrames {
+			o.journal.look(func(st *state) { floor = min(floor, st.floor()) })
+		}
 		if floor > purged {
 			if err := o.cfg.Events.Purge(ctx, floor+1, ""); err == nil {
 				purged = floor

@@ -18,6 +18,7 @@ import (
 	"weir/dataplane/transform"
 	"weir/shared/fault"
 	"weir/shared/id"
+	"weir/shared/telemetry"
 )
 
 // Lease is the right to own the partition; *queue.Lease is one.
@@ -74,6 +75,9 @@ type Config struct {
 	Seen      Seen
 	Key       func(s id.Source, user string, m id.Event) dedupe.Key
 
+	// Trace returns the trace of a frame, nil for none; nil: no frame has one.
+	Trace func(frame uint64) *telemetry.Trace
+
 	Live  *live.Hub         // shows events to who watches; nil: nobody does
 	Alarm func(code string) // hears of every alarm that is raised; nil: nobody does
 	Log   *slog.Logger      // nil: nowhere
@@ -84,6 +88,8 @@ type Config struct {
 	Window     time.Duration // how long the journal keeps dedupe keys; zero means 7 days
 	Snapshot   time.Duration // between two snapshots of the dedupe index; zero means a minute
 	Checkpoint int           // bytes of journal after which there is a checkpoint, 16 MiB at most; zero means 4 MiB
+
+	planted mistake
 }
 
 // Pipeline is one partition. Its methods are safe for concurrent use, except
@@ -114,6 +120,9 @@ func New(cfg Config) (*Pipeline, error) {
 	}
 	if cfg.Alarm == nil {
 		cfg.Alarm = func(string) {}
+	}
+	if cfg.Trace == nil {
+		cfg.Trace = func(uint64) *telemetry.Trace { return nil }
 	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
@@ -167,6 +176,7 @@ func (p *Pipeline) Run(ctx context.Context) error {
 			if err := o.budget.wait(ctx); err != nil {
 				return err
 			}
+			begun := time.Now()
 			f, err := o.decode(ctx, rec)
 			if err != nil {
 				return err
@@ -188,6 +198,9 @@ func (p *Pipeline) Run(ctx context.Context) error {
 			}
 			if err := p.hand(ctx, o, f); err != nil {
 				return err
+			}
+			if tr := p.cfg.Trace(rec.Seq); tr != nil {
+				tr.Span("route", begun, "", slog.Int(telemetry.KeyCount, len(f.deliveries)))
 			}
 			o.passed(rec.Seq)
 			if err := o.snapshot(ctx); err != nil {

@@ -33,8 +33,10 @@ func (o *owner) recover(ctx context.Context, epoch uint64) error {
 		return err
 	}
 	through := deliver.Recovery{ParkedThrough: st.parked, DeadThrough: st.dead}
-	if err := o.missed(ctx, through); err != nil {
-		return err
+	if o.cfg.planted != skipMissed {
+		if err := o.missed(ctx, through); err != nil {
+			return err
+		}
 	}
 	o.confirm, o.moved = make(chan struct{}, 1), make(chan struct{}, 1)
 	o.rewriter = newRewriter(o)
@@ -45,6 +47,11 @@ func (o *owner) recover(ctx context.Context, epoch uint64) error {
 	}
 	o.lanes = lanes
 	through.Drained = drains(st)
+	if o.cfg.planted == forgetDrained {
+		for _, d := range through.Drained {
+			clear(d.Done)
+		}
+	}
 	if err := o.lanes.Recover(ctx, through); err != nil {
 		return fmt.Errorf("recover lanes: %w", err)
 	}
@@ -157,7 +164,11 @@ func (o *owner) fence(ctx context.Context) error {
 		if err == nil || fault.KindOf(err) != fault.Conflict {
 			return err
 		}
-		if err := replay(ctx, j.log, o.cfg.Seen, j.st.seq+1, j.st); err != nil {
+		seen := o.cfg.Seen
+		if o.cfg.planted == takeoverWithoutKeys {
+			seen = nil
+		}
+		if err := replay(ctx, j.log, seen, j.st.seq+1, j.st); err != nil {
 			return err
 		}
 		if j.st.epoch >= j.epoch {

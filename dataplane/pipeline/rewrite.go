@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync"
@@ -15,6 +16,7 @@ import (
 	"weir/dataplane/route"
 	"weir/dataplane/transform"
 	"weir/shared/id"
+	"weir/shared/telemetry"
 )
 
 // chainRuns is how many batches of one chain run at once, per partition.
@@ -296,6 +298,7 @@ func (w *rewriter) fail(err error) {
 // looked at where its events go. It tries until ctx ends.
 func (w *rewriter) run(ctx context.Context, t *task) error {
 	for i, s := range t.shares {
+		begun := time.Now()
 		var r transform.Result
 		err := w.o.keepTrying(ctx, func() (err error) {
 			r, err = w.o.cfg.Transform(ctx, t.chain, s.meta, t.events)
@@ -306,6 +309,9 @@ func (w *rewriter) run(ctx context.Context, t *task) error {
 				w.fail(fmt.Errorf("transform frame %d: %w", t.frame, err))
 			}
 			return err
+		}
+		if tr := w.o.cfg.Trace(t.frame); tr != nil {
+			tr.Span("transform", begun, "", slog.String(telemetry.KeyDestination, string(s.meta.Destination)), slog.Int(telemetry.KeyCount, len(t.events)))
 		}
 		s.keep(r)
 		if i == 0 && !r.DestinationRead {

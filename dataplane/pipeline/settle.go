@@ -141,13 +141,21 @@ func (b *booker) addLive(s *deliver.Settled, k liveKey) {
 		b.addPlace(movedKey{stage: void, book: k.book}, s.To)
 		return
 	case s.End == deliver.EndParked || s.End == deliver.EndDead: // it is there, so it will leave again
-		b.strange++
+		b.copied()
 		k.kind = extra
 	default:
 		b.strange++
 		return
 	}
 	b.live.add(k, s.Index)
+}
+
+// copied notes that what was settled already was written once more. A former
+// owner that did not know that it lost the partition may have done it.
+func (b *booker) copied() {
+	if !b.recovering {
+		b.strange++
+	}
 }
 
 // take marks an output as settled by this record; false: it was.
@@ -171,8 +179,10 @@ func (b *booker) addMoved(s *deliver.Settled, k movedKey) {
 	if s.Stage == deliver.FromParked {
 		_, repeated := b.places[k.book][s.From]
 		if repeated || known(b.st.drains[s.Destination], s.From) {
-			b.strange++
-			if s.End == deliver.EndDead { // it is there, so it will leave again
+			if s.End != deliver.EndDead {
+				b.strange++
+			} else { // it is there, so it will leave again
+				b.copied()
 				b.live.add(liveKey{extra, s.Frame, lane{k.book, s.Output}, s.End, ""}, s.Index)
 			}
 			return

@@ -17,7 +17,6 @@ import (
 	"weir/dataplane/dedupe"
 	"weir/dataplane/deliver"
 	"weir/dataplane/event"
-	"weir/dataplane/ledger"
 	"weir/dataplane/pipeline"
 	"weir/dataplane/plan"
 	"weir/dataplane/queue"
@@ -63,7 +62,7 @@ const kinds = int(queue.Bad) + 1
 
 // world is one partition's disk and destinations, which outlive processes.
 type world struct {
-	t     *testing.T
+	t     testing.TB
 	seed  uint64
 	rng   *rand.Rand // the test's own goroutine
 	disk  [kinds]*queuetest.Log
@@ -74,6 +73,7 @@ type world struct {
 	answer   map[id.Destination]func() (status int, wait time.Duration)
 	arrived  map[id.Destination][]arrival
 	epoch    uint64
+	against  string                    // the user of whom shaky takes nothing
 	known    bool                      // the workspace is loaded
 	snapshot map[dedupe.Key]dedupe.Pos // the dedupe index on disk
 	position uint64
@@ -86,13 +86,15 @@ type world struct {
 	checkpoint int
 	mended     atomic.Bool // the code refuses nothing any more
 	grace      time.Duration
+	removed    atomic.Bool                                      // shaky is no destination any more
 	code       func(events int) (wait time.Duration, down bool) // how the workers do; nil: by chance
 	forgets    bool                                             // the dedupe index keeps nothing
 	jumped     atomic.Bool                                      // the dedupe index says that the clock did
 	cuts       []time.Time                                      // when processes died or lost the partition
+	plant      func(*pipeline.Config)                           // a mistake; nil: none
 }
 
-func newWorld(t *testing.T, seed uint64) *world {
+func newWorld(t testing.TB, seed uint64) *world {
 	w := &world{
 		t: t, seed: seed, rng: rand.New(rand.NewPCG(seed, 1)), dice: rand.New(rand.NewPCG(seed, 2)), known: true,
 		grace: time.Millisecond, answer: map[id.Destination]func() (int, time.Duration){}, arrived: map[id.Destination][]arrival{},
@@ -142,7 +144,11 @@ func (w *world) accept(n int) {
 	}
 	w.sent = append(w.sent, events)
 	if w.rng.IntN(8) == 0 { // a client that did not hear the answer
-		w.repeat(w.sent[w.rng.IntN(len(w.sent))])
+		at := w.rng.IntN(len(w.sent))
+		if w.rng.IntN(2) == 0 {
+			at = len(w.sent) - 1 // at once
+		}
+		w.repeat(w.sent[at])
 	}
 }
 
@@ -166,6 +172,8 @@ type process struct {
 	end   func()
 	ended chan struct{}
 
+	fuse atomic.Int64 // writes until it dies; 0: it does not by itself
+
 	mu     sync.Mutex
 	dead   bool
 	stale  bool // it lost the lease, and has not heard of it
@@ -184,9 +192,14 @@ func (w *world) start() *process {
 	w.mu.Unlock()
 	for k := range pr.logs {
 		pr.logs[k] = w.disk[k].Restart()
+		pr.logs[k].After(func() {
+			if pr.fuse.Load() > 0 && pr.fuse.Add(-1) == 0 {
+				pr.die()
+			}
+		})
 	}
 	hasher := dedupe.NewHasher([32]byte{})
-	p, err := pipeline.New(pipeline.Config{
+	cfg := pipeline.Config{
 		Events: pr.logs[queue.Events], Journal: pr.logs[queue.Journal], Parked: pr.logs[queue.Parked], Dead: pr.logs[queue.Dead],
 		Quarantine: pr.logs[queue.Quarantine], Bad: pr.logs[queue.Bad],
 		Lease: func(context.Context) (pipeline.Lease, uint64, error) {
@@ -208,7 +221,11 @@ func (w *world) start() *process {
 			defer pr.mu.Unlock()
 			pr.alarms[code]++
 		},
-	})
+	}
+	if w.plant != nil {
+		w.plant(&cfg)
+	}
+	p, err := pipeline.New(cfg)
 	if err != nil {
 		w.t.Fatalf("New: %v", err)
 	}
@@ -223,6 +240,9 @@ func (w *world) start() *process {
 
 func (pr *process) lanes(r pipeline.Reports) (pipeline.Lanes, error) {
 	lookup := func(_ id.Workspace, d id.Destination) (*deliver.Target, deliver.Presence) {
+		if d == shaky && pr.w.removed.Load() {
+			return nil, deliver.Removed
+		}
 		return &deliver.Target{Workspace: ws, ID: d, Name: string(d), Type: "hook", Opened: deliver.Opened{
 			HTTP: hook{d}, Limits: deliver.Limits{Ordered: true, Concurrency: 4, BatchSize: 1, Timeout: 30 * time.Second},
 		}}, deliver.Present
@@ -300,6 +320,11 @@ func (pr *process) transform(ctx context.Context, _ *transform.Chain, m transfor
 // crash ends the process as kill -9 does: nothing is written any more, and of
 // the requests under way some arrive.
 func (pr *process) crash() {
+	pr.die()
+	pr.stop()
+}
+
+func (pr *process) die() {
 	pr.w.cut()
 	pr.mu.Lock()
 	pr.dead = true
@@ -307,7 +332,6 @@ func (pr *process) crash() {
 	for _, l := range pr.logs {
 		l.Crash()
 	}
-	pr.stop()
 }
 
 func (pr *process) stop() {
@@ -355,6 +379,9 @@ func (pr *process) do(r *http.Request) (*http.Response, error) {
 	if f := w.answer[dest]; f != nil {
 		status, wait = f()
 	}
+	if user, _, _ := strings.Cut(strings.Trim(string(body), `"`), " "); dest == shaky && user == w.against {
+		status = 500
+	}
 	w.mu.Unlock()
 	select {
 	case <-r.Context().Done():
@@ -378,6 +405,13 @@ func (w *world) answers(d id.Destination, f func() (int, time.Duration)) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.answer[d] = f
+}
+
+// refuse makes shaky take nothing of a user; "": it takes everybody's.
+func (w *world) refuse(user string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.against = user
 }
 
 func always(status int, wait time.Duration) func() (int, time.Duration) {
@@ -459,109 +493,3 @@ func (s *seen) Snapshot(_ context.Context, seq uint64) error {
 func (s *seen) Position() uint64 { return s.position }
 
 func (s *seen) Jumped() bool { return s.pr.w.jumped.Load() }
-
-// wait waits until ok, for an hour of the bubble's time at most.
-func (w *world) wait(what string, ok func() bool) {
-	w.t.Helper()
-	for range 36_000 {
-		if ok() {
-			return
-		}
-		time.Sleep(100 * time.Millisecond)
-	}
-	w.t.Fatalf("seed %d: %s did not come to pass", w.seed, what)
-}
-
-// balanced checks the books of a process that has recovered, and the journal.
-func (w *world) balanced(pr *process) {
-	w.t.Helper()
-	w.wait("recovery", func() bool { return pr.p.Books() != nil || w.journalEmpty() })
-	for _, r := range pr.p.Books() {
-		if !r.Balanced {
-			w.t.Errorf("seed %d: the book %+v is not balanced", w.seed, r)
-		}
-	}
-	w.audit()
-}
-
-func (w *world) journalEmpty() bool {
-	for _, r := range w.disk[queue.Journal].Snapshot().Records {
-		if openings, _, _ := pipeline.Kinds(r.Data); openings > 0 {
-			return false
-		}
-	}
-	return true
-}
-
-func (w *world) audit() {
-	w.t.Helper()
-	found, err := pipeline.Audit(w.t.Context(), w.disk[queue.Journal].Share())
-	if err != nil || !found.Sound() {
-		w.t.Errorf("seed %d: audit: %+v, %v", w.seed, found, err)
-	}
-}
-
-// row returns the book of a destination, or the source's own for "".
-func row(pr *process, d id.Destination) ledger.Row {
-	for _, r := range pr.p.Books() {
-		if r.Destination == d && r.Source == source {
-			return r
-		}
-	}
-	return ledger.Row{}
-}
-
-// settled waits until nothing is open, parked or dead.
-func (w *world) settled(pr *process) {
-	w.t.Helper()
-	w.wait("everything is delivered", func() bool {
-		own := row(pr, "")
-		if own.Accepted != int64(w.copies) {
-			return false
-		}
-		for _, d := range []id.Destination{steady, shaky, coded} {
-			if r := row(pr, d); r.InFlight != 0 || r.Parked != 0 {
-				return false
-			}
-		}
-		return true
-	})
-}
-
-// complete checks that every accepted event arrived, in order per user unless
-// late, and that a repeated one was in flight or less than slack old when a
-// process ended.
-func (w *world) complete(d id.Destination, late bool, slack time.Duration) {
-	w.t.Helper()
-	first := map[string]time.Time{}
-	order := map[string][]string{}
-	for _, a := range w.at(d) {
-		if at, ok := first[a.what]; ok {
-			if !slices.ContainsFunc(w.cuts, func(cut time.Time) bool { return !at.Before(cut.Add(-slack)) && at.Before(cut.Add(31*time.Second)) }) {
-				w.t.Errorf("seed %d: %s got %s again, which it had at %v, cuts %v", w.seed, d, a.what, at, w.cuts)
-			}
-			continue
-		}
-		first[a.what] = a.at
-		user, _, _ := strings.Cut(strings.Trim(a.what, `"`), " ")
-		order[user] = append(order[user], a.what)
-	}
-	for user, want := range w.accepted {
-		got := order[user]
-		if d == coded {
-			var outs []string
-			for _, e := range want {
-				made, _ := rewritten(e)
-				outs = append(outs, made...)
-			}
-			want = outs
-		}
-		if late {
-			slices.Sort(got)
-			want = slices.Sorted(slices.Values(want))
-		}
-		if !slices.Equal(got, want) {
-			w.t.Errorf("seed %d: %s got of %s\n%v, want\n%v", w.seed, d, user, got, want)
-		}
-	}
-}

@@ -65,7 +65,7 @@ type reader struct {
 	next  uint64 // the least number not yielded yet
 	until uint64 // the last number to yield; 0: wait for more for ever
 	yield func(Record, error) bool
-	since time.Time // of the last record, or of the begin
+	since time.Time // of the begin, or when the last record was taken
 }
 
 // errEnd ends a reader without an error.
@@ -187,10 +187,11 @@ func (r *reader) drain(ctx context.Context, msgs <-chan jetstream.Msg, odd <-cha
 		if r.until != 0 && seq > r.until {
 			return errEnd
 		}
-		r.next, r.since = seq+1, time.Now()
+		r.next = seq + 1
 		if !r.yield(Record{Seq: seq, Key: keyOf(msg.Subject()), Data: msg.Data(), At: meta.Timestamp.UTC()}, nil) {
 			return errEnd
 		}
+		r.since = time.Now() // who takes the records may have taken its time
 		if r.until != 0 && r.next > r.until {
 			return errEnd
 		}

@@ -91,7 +91,7 @@ func (e *embedded) start() error {
 	srv.Start()
 	e.now.Store(srv)
 	if !srv.ReadyForConnections(startTimeout) || !srv.JetStreamEnabled() {
-		e.stop()
+		_ = e.stop()
 		return fault.New(fault.Unavailable, "The embedded event server does not start on %s.", e.dir)
 	}
 	return nil
@@ -102,10 +102,30 @@ func (e *embedded) running() bool {
 	return srv != nil && srv.Running() && srv.JetStreamEnabled()
 }
 
-func (e *embedded) stop() {
-	if srv := e.now.Load(); srv != nil {
+// stopTimeout is how long the embedded server may take to end. One that met a
+// full disk in the middle of a purge waits for itself and never does.
+const stopTimeout = 10 * time.Second
+
+// stop ends the server; false: it does not end, and may still write.
+func (e *embedded) stop() bool {
+	srv := e.now.Load()
+	if srv == nil {
+		return true
+	}
+	ended := make(chan struct{})
+	go func() {
 		srv.Shutdown()
 		srv.WaitForShutdown()
+		close(ended)
+	}()
+	timer := time.NewTimer(stopTimeout)
+	defer timer.Stop()
+	select {
+	case <-ended:
+		return true
+	case <-timer.C:
+		e.log.log.Error("event server does not stop")
+		return false
 	}
 }
 

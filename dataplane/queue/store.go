@@ -40,6 +40,10 @@ type Config struct {
 	// LeaseTime is how long the lease of an owner that does not renew it keeps
 	// others away; 0 means 10 s. It must be the same in all processes of a plane.
 	LeaseTime time.Duration
+	// Replace starts the process anew, as after a crash, and does not return. It is
+	// called when the embedded server broke and cannot be stopped; nil: the store
+	// stays unhealthy until somebody else does.
+	Replace func()
 	// Log is where what an operator should know is written; nil means nowhere.
 	Log *slog.Logger
 }
@@ -81,12 +85,14 @@ type Store struct {
 
 	open  context.Context // ends with Close
 	close context.CancelFunc
-	sound context.Context // ends, with the cause, when the embedded server can no longer write
-	spoil context.CancelCauseFunc
 
-	stalled atomic.Int64 // Unix nanoseconds of the last append without an answer; 0: none since the last good one
+	stalled     atomic.Int64 // Unix nanoseconds of the last append without an answer; 0: none since the last good one
+	silentSince atomic.Int64 // of the first one
+	mending     sync.WaitGroup
 
 	mu     sync.Mutex
+	sound  context.Context // see soundness
+	spoil  context.CancelCauseFunc
 	link   context.Context // ends when the connection breaks, and is then another one
 	unlink context.CancelFunc
 	leases map[int]*Lease // those that this Store took and did not release
@@ -137,7 +143,13 @@ func (s *Store) start(ctx context.Context) error {
 	if err := s.openMeta(ctx); err != nil {
 		return err
 	}
-	return s.openLogs(ctx)
+	if err := s.openLogs(ctx); err != nil {
+		return err
+	}
+	if s.embed != nil {
+		s.mending.Go(s.mend)
+	}
+	return nil
 }
 
 // connect joins the server. While the connection is down nothing is buffered: a
@@ -201,13 +213,6 @@ func (s *Store) linked() context.Context {
 	return s.link
 }
 
-// fail notes that the embedded server reported a write that did not reach the
-// disk. Its stream takes nothing more until the server is restarted, and never
-// answers, so everything under way ends here.
-func (s *Store) fail(cause error) {
-	s.spoil(fault.New(fault.Unavailable, "The event log cannot write to its disk: %v.", cause))
-}
-
 // Log returns the log of kind k in partition p. It panics when there is none.
 func (s *Store) Log(k Kind, p int) Log { return s.logs[k][p] }
 
@@ -218,6 +223,23 @@ func (s *Store) Logs(k Kind) []Log {
 		all[p] = l
 	}
 	return all
+}
+
+// Fill returns how full the fullest log of kind k is, 0 to 1 of its limit; 0
+// without limits. fault.Unavailable: a log is away.
+func (s *Store) Fill(ctx context.Context, k Kind) (float64, error) {
+	fullest := 0.0
+	for _, l := range s.logs[k] {
+		if l.limit <= 0 {
+			continue
+		}
+		st, err := l.State(ctx)
+		if err != nil {
+			return 0, err
+		}
+		fullest = max(fullest, float64(st.Bytes)/float64(l.limit))
+	}
+	return fullest, nil
 }
 
 // Partitions returns how many partitions there are.
@@ -232,13 +254,13 @@ const stallTime = 5 * time.Second
 
 // Healthy returns nil when the logs would take a record now, as far as is known
 // without writing one. fault.Unavailable: the server is away, does not answer,
-// or had a write error, which only a restart ends.
+// or had a write error, after which it restarts.
 func (s *Store) Healthy() error {
 	if s.open.Err() != nil {
 		return errStoreClosed
 	}
-	if s.sound.Err() != nil {
-		return context.Cause(s.sound)
+	if sound := s.soundness(); sound.Err() != nil {
+		return context.Cause(sound)
 	}
 	if s.embed != nil && !s.embed.running() {
 		return fault.New(fault.Unavailable, "The embedded event server has stopped.")
@@ -258,11 +280,12 @@ var errStoreClosed = fault.New(fault.Unavailable, "The event log is closed.")
 // the lock back. Leases are not released: who owns a partition does that.
 func (s *Store) Close() error {
 	s.close()
+	s.mending.Wait()
 	if s.nc != nil {
 		s.nc.Close()
 	}
 	if s.embed != nil {
-		s.embed.stop()
+		_ = s.embed.stop() // it was logged, and the process ends
 	}
 	if s.lock != nil {
 		err := s.lock.Close() // the lock goes with the file

@@ -193,7 +193,7 @@ func TestAFullLogIsLimitedAndTakesMoreAfterAPurge(t *testing.T) {
 	}
 }
 
-func TestAWriteErrorMakesTheStoreUnhealthyAndLosesNoAnswer(t *testing.T) {
+func TestAfterAWriteErrorTheStoreMendsItself(t *testing.T) {
 	t.Parallel()
 	if _, err := os.Stat("/dev/full"); err != nil {
 		t.Fatalf("this test needs the device /dev/full: %v", err)
@@ -233,6 +233,38 @@ func TestAWriteErrorMakesTheStoreUnhealthyAndLosesNoAnswer(t *testing.T) {
 	t.Logf("%d records were acknowledged before the error, seen after %v", acked, time.Since(begun))
 	if _, err := log.Append(t.Context(), "", nil); err == nil || fault.KindOf(err) != fault.Unavailable {
 		t.Errorf("the next Append = %v, want unavailable", err)
+	}
+	// There is room again.
+	links, err := filepath.Glob(filepath.Join(filepath.Dir(blocks[0]), "*.blk"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range links {
+		if to, err := os.Readlink(l); err == nil && to == "/dev/full" {
+			if err := os.Remove(l); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	wait(t, "a record that is taken again", func() bool {
+		_, err := log.Append(t.Context(), "", []byte("again"))
+		return err == nil
+	})
+	if err := s.Healthy(); err != nil {
+		t.Errorf("Healthy = %v after a record was taken", err)
+	}
+	kept := uint64(0)
+	for rec, err := range log.ReadTo(t.Context(), 1, "") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if rec.Seq != kept+1 {
+			t.Fatalf("record %d comes after %d", rec.Seq, kept)
+		}
+		kept = rec.Seq
+	}
+	if kept <= acked {
+		t.Errorf("%d records are kept, want the %d that were acknowledged and one", kept, acked)
 	}
 }
 

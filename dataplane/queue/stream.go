@@ -20,6 +20,7 @@ type stream struct {
 	kind  Kind
 	part  int
 	name  string
+	limit int64 // bytes; -1: none
 	js    jetstream.Stream
 }
 
@@ -79,7 +80,7 @@ func (s *Store) openStream(ctx context.Context, k Kind, p int, limit int64) (*st
 	if err != nil {
 		return nil, faultOf(err)
 	}
-	return &stream{store: s, kind: k, part: p, name: name, js: js}, nil
+	return &stream{store: s, kind: k, part: p, name: name, limit: limit, js: js}, nil
 }
 
 func (l *stream) Append(ctx context.Context, key string, data []byte) (uint64, error) {
@@ -94,25 +95,26 @@ func (l *stream) append(ctx context.Context, key string, data []byte, opts ...je
 	if err := checkRecord(key, data); err != nil {
 		return 0, err
 	}
-	ctx, cancel := l.store.call(ctx, l.store.sound)
+	sound := l.store.soundness()
+	ctx, cancel := l.store.call(ctx, sound)
 	defer cancel()
 	begun := time.Now()
 	ack, err := l.store.js.Publish(ctx, subjectOf(l.kind, l.part, key), data, opts...)
 	if err != nil {
-		return 0, fmt.Errorf("append to %s: %w", l.name, l.appendFault(begun, err))
+		return 0, fmt.Errorf("append to %s: %w", l.name, l.appendFault(sound, begun, err))
 	}
-	l.store.stalled.Store(0)
+	l.store.answered()
 	return ack.Sequence, nil
 }
 
 // appendFault gives err its kind, and notes what it says about the server: a
 // stream that cannot write never answers.
-func (l *stream) appendFault(begun time.Time, err error) error {
-	if l.store.sound.Err() != nil && l.store.open.Err() == nil {
-		return context.Cause(l.store.sound)
+func (l *stream) appendFault(sound context.Context, begun time.Time, err error) error {
+	if sound.Err() != nil && l.store.open.Err() == nil {
+		return context.Cause(sound)
 	}
 	if time.Since(begun) > callTimeout*9/10 && l.store.nc.IsConnected() {
-		l.store.stalled.Store(time.Now().UnixNano())
+		l.store.unanswered(time.Now())
 	}
 	err = faultOf(err)
 	if l.store.open.Err() != nil {

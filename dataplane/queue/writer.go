@@ -3,6 +3,7 @@ package queue
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -11,6 +12,7 @@ import (
 
 	"weir/dataplane/event"
 	"weir/shared/fault"
+	"weir/shared/telemetry"
 )
 
 // callTimeout is how long one call to the logs may take when its caller set no
@@ -25,8 +27,30 @@ const maxWaiting = 16 << 20
 // under way; what comes meanwhile gathers for the next one, so that a slow disk
 // makes frames larger instead of more.
 type Writer struct {
+	// Trace returns the trace of a frame, nil for none. It is set before Run; nil: no frame has one.
+	Trace func(partition int, frame uint64) *telemetry.Trace
+
 	slots Slots
 	parts []*committer
+}
+
+// Written is what a Writer made durable, and how long that took.
+type Written struct {
+	Frames, Events, Bytes uint64
+	Took                  time.Duration // of all frames, one after the other
+}
+
+// Written returns what was made durable so far, over all partitions.
+func (w *Writer) Written() (sum Written) {
+	for _, c := range w.parts {
+		c.mu.Lock()
+		sum.Frames += c.written.Frames
+		sum.Events += c.written.Events
+		sum.Bytes += c.written.Bytes
+		sum.Took += c.written.Took
+		c.mu.Unlock()
+	}
+	return sum
 }
 
 // NewWriter returns a writer to logs, one for each partition of slots. It panics
@@ -46,7 +70,10 @@ func NewWriter(logs []Log, slots Slots) *Writer {
 // still waits, or comes later, gets fault.Unavailable.
 func (w *Writer) Run(ctx context.Context) error {
 	var g errgroup.Group
-	for _, c := range w.parts {
+	for n, c := range w.parts {
+		if w.Trace != nil {
+			c.trace = func(frame uint64) *telemetry.Trace { return w.Trace(n, frame) }
+		}
 		g.Go(func() error { c.run(ctx); return nil })
 	}
 	return g.Wait()
@@ -176,13 +203,15 @@ type part struct {
 
 // committer writes the frames of one partition.
 type committer struct {
-	log  Log
-	wake chan struct{} // holds one token when something may wait
+	log   Log
+	wake  chan struct{} // holds one token when something may wait
+	trace func(frame uint64) *telemetry.Trace
 
 	mu      sync.Mutex
 	waiting []share // in the order of admission
 	bytes   int     // reserved by waiting and by the frame under way
 	closed  bool
+	written Written
 }
 
 // reserve makes room for n bytes; false: too much waits. A share that is larger
@@ -244,9 +273,14 @@ func (c *committer) run(ctx context.Context) {
 			}
 			continue
 		}
+		begun := time.Now()
 		buf = appendFrame(buf[:0], events)
-		c.settle(parts, c.write(ctx, buf))
+		frame, err := c.write(ctx, buf)
+		c.settle(parts, err)
 		c.release(bytes)
+		if err == nil {
+			c.count(frame, begun, len(events), len(buf))
+		}
 		clear(events)
 		clear(parts)
 		if cap(buf) > 4*FrameBytes {
@@ -255,13 +289,28 @@ func (c *committer) run(ctx context.Context) {
 	}
 }
 
-// write appends a frame. It goes on when ctx ends, because what is under way
-// shall end in an answer and not in doubt.
-func (c *committer) write(ctx context.Context, frame []byte) error {
+// count books a frame that is durable.
+func (c *committer) count(frame uint64, begun time.Time, events, bytes int) {
+	c.mu.Lock()
+	c.written.Frames++
+	c.written.Events += uint64(events)
+	c.written.Bytes += uint64(bytes)
+	c.written.Took += time.Since(begun)
+	c.mu.Unlock()
+	if c.trace == nil {
+		return
+	}
+	if tr := c.trace(frame); tr != nil {
+		tr.Root("append", begun, slog.Int(telemetry.KeyCount, events), slog.Int(telemetry.KeyBytes, bytes))
+	}
+}
+
+// write appends a frame and returns its number. It goes on when ctx ends, because
+// what is under way shall end in an answer and not in doubt.
+func (c *committer) write(ctx context.Context, frame []byte) (uint64, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTimeout)
 	defer cancel()
-	_, err := c.log.Append(ctx, "", frame)
-	return err
+	return c.log.Append(ctx, "", frame)
 }
 
 // gather takes events off the queue for one frame and returns what was reserved

@@ -1,6 +1,7 @@
 package view
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -17,9 +18,10 @@ import (
 
 // Sizes of a page of dead letters.
 const (
-	pageItems = 100
-	maxItems  = 1000
-	maxBytes  = 4 << 20 // of the events of a page, about
+	pageItems  = 100
+	maxItems   = 1000
+	countItems = 200     // read at once to count them
+	maxBytes   = 4 << 20 // of the events of a page, about
 )
 
 // item is a dead letter as it is shown. Detail and Event may hold content: they
@@ -167,40 +169,53 @@ type selection struct {
 	Code        string         `json:"code"`
 	All         bool           `json:"all"`
 	Retransform bool           `json:"retransform"` // only of redrive
+	Preview     bool           `json:"preview"`     // only count them
 }
 
+// done is the answer after n dead letters were chosen and, unless that was a
+// preview, something was done with them.
+func (s selection) done(what string, n int) map[string]int {
+	if s.Preview {
+		what = "chosen"
+	}
+	return map[string]int{what: n}
+}
+
+// move does something with the dead letters of a partition, and says with how many.
+type move = func(Dead, context.Context, deliver.Filter) (int, error)
+
 func (v *View) redrive(c *call) (any, error) {
-	n, err := v.settle(c, func(d Dead, f deliver.Filter, s selection) (int, error) {
-		if s.Retransform {
-			return d.Retransform(c.Context(), f)
-		}
-		return d.Redrive(c.Context(), f)
-	})
-	return map[string]int{"moved": n}, err
+	s, n, err := v.settle(c, Dead.Redrive, Dead.Retransform)
+	return s.done("moved", n), err
 }
 
 func (v *View) discard(c *call) (any, error) {
-	n, err := v.settle(c, func(d Dead, f deliver.Filter, s selection) (int, error) {
-		if s.Retransform {
-			return 0, fault.New(fault.Invalid, "What is discarded is not retransformed.")
-		}
-		return d.Discard(c.Context(), f)
-	})
-	return map[string]int{"discarded": n}, err
+	s, n, err := v.settle(c, Dead.Discard, nil)
+	return s.done("discarded", n), err
 }
 
-// settle does something with the chosen dead letters of every partition. When a
-// partition fails, those before it are done; the same call again does the rest.
-func (v *View) settle(c *call, do func(Dead, deliver.Filter, selection) (int, error)) (int, error) {
-	var s selection
+// settle does something with the chosen dead letters of every partition, or only
+// counts them; original is for those that start from there, nil when none may.
+// When a partition fails, those before it are done; the same call again does the
+// rest.
+func (v *View) settle(c *call, do, original move) (s selection, total int, err error) {
 	if err := decode(c.Request, &s); err != nil {
-		return 0, err
+		return s, 0, err
 	}
 	if !s.All && s.Code == "" && len(s.Places) == 0 && s.Destination == "" {
-		return 0, fault.New(fault.Invalid, "Say which dead letters: a destination, places, a code, or all.")
+		return s, 0, fault.New(fault.Invalid, "Say which dead letters: a destination, places, a code, or all.")
+	}
+	if s.Retransform && original == nil {
+		return s, 0, fault.New(fault.Invalid, "What is discarded is not retransformed.")
 	}
 	if err := c.whole(); err != nil {
-		return 0, err
+		return s, 0, err
+	}
+	switch {
+	case s.Preview:
+		do = count
+	case s.Retransform:
+		do = original
 	}
 	if s.Destination != "" {
 		if d, err := v.destination(c, string(s.Destination)); err == nil {
@@ -209,21 +224,31 @@ func (v *View) settle(c *call, do func(Dead, deliver.Filter, selection) (int, er
 	}
 	places, err := readPlaces(s.Places, len(v.cfg.Dead))
 	if err != nil {
-		return 0, err
+		return s, 0, err
 	}
-	total := 0
 	for _, d := range v.destinations(c, s.Destination, dead) {
 		for p := range v.cfg.Dead {
 			if len(s.Places) > 0 && len(places[p]) == 0 {
 				continue
 			}
-			n, err := do(v.cfg.Dead[p], deliver.Filter{Workspace: c.grant.Workspace, Destination: d, Code: s.Code, Places: places[p]}, s)
+			n, err := do(v.cfg.Dead[p], c.Context(), deliver.Filter{Workspace: c.grant.Workspace, Destination: d, Code: s.Code, Places: places[p]})
 			if total += n; err != nil {
-				return total, fmt.Errorf("dead letters of partition %d: %w", p, err)
+				return s, total, fmt.Errorf("dead letters of partition %d: %w", p, err)
 			}
 		}
 	}
-	return total, nil
+	return s, total, nil
+}
+
+// count returns how many dead letters of a partition are chosen.
+func count(d Dead, ctx context.Context, f deliver.Filter) (n int, err error) {
+	for after := (deliver.Place{}); ; {
+		letters, err := d.List(ctx, f, after, countItems)
+		if err != nil || len(letters) == 0 {
+			return n, err
+		}
+		n, after = n+len(letters), letters[len(letters)-1].Place
+	}
 }
 
 // readPlaces reads places by partition.

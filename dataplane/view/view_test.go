@@ -261,10 +261,13 @@ func TestRedriveAndDiscardTakeExactlyWhatWasChosen(t *testing.T) {
 			`{"destination":"","places":[],"code":"","all":true}`: "4",
 			`{"destination":"dst_a"}`:                             "3",
 			`{"code":"y"}`:                                        "1",
+			`{"code":"y","preview":true}`:                         "1 chosen",
+			`{"destination":"dst_a","preview":true}`:              "3 chosen",
 			`{"places":["0/1/1","1/4/0"]}`:                        "2",
 			`{"destination":"dst_z","all":true}`:                  "0",
 			`{}`:                                                  "400",
 			`{"destination":"dst_a","retransform":true}`:          map[string]string{"redrive": "30", "discard": "400"}[verb.path],
+			`{"code":"y","retransform":true,"preview":true}`:      map[string]string{"redrive": "1 chosen", "discard": "400"}[verb.path],
 			`{"places":["7/1/1"]}`:                                "400",
 			`{"places":["x"]}`:                                    "400",
 			`{"everything":true}`:                                 "400",
@@ -277,6 +280,9 @@ func TestRedriveAndDiscardTakeExactlyWhatWasChosen(t *testing.T) {
 					t.Fatal(err)
 				}
 				got = fmt.Sprint(out[verb.key])
+				if n, ok := out["chosen"]; ok {
+					got = fmt.Sprint(n, " chosen")
+				}
 			}
 			if got != want {
 				t.Errorf("%s %s: %s, want %s: %s", verb.path, body, got, want, w.Body)

@@ -24,5 +24,7 @@ const (
 	KeyBytes       = "bytes"
 	KeyTook        = "took"
 	KeyAddress     = "address"
+	KeyAttempt     = "attempt"
+	KeyStage       = "stage"
 	KeyError       = "error"
 )

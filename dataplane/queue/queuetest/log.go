@@ -18,12 +18,13 @@ import (
 	"weir/shared/fault"
 )
 
-// Faults says how often, of 100 writes, each thing goes wrong. Appends, Purge and
-// Delete are writes. The zero value is a log without faults.
+// Faults says how often, of 100 writes or records read, each thing goes wrong.
+// Appends, Purge and Delete are writes. The zero value is a log without faults.
 type Faults struct {
 	Lost     int           // done, but the answer is lost: fault.Unavailable
 	Refused  int           // not done: fault.Unavailable
 	Delayed  int           // done after a time of up to Delay, and all that came later after it
+	Slow     int           // a record is read, and comes after a time of up to Delay
 	Delay    time.Duration // 0 means 20 ms
 	MaxBytes int64         // above it appends are refused with fault.Limited; 0: no limit
 }
@@ -37,8 +38,9 @@ const maxRecord = queue.MaxPayload - 64<<10
 // Log is a queue.Log in memory: one process's view of a disk, which it shares
 // with those that Restart and Share return.
 type Log struct {
-	disk *disk
-	down chan struct{} // closed by Crash
+	disk  *disk
+	down  chan struct{} // closed by Crash
+	after func()
 }
 
 var _ queue.Log = (*Log)(nil)
@@ -104,6 +106,22 @@ func (l *Log) Crash() {
 // Restart returns the log as a new process finds it: with all that was written
 // before, also by a process that still runs. l stays as it is.
 func (l *Log) Restart() *Log { return l.disk.open() }
+
+// After lets f run after each write of the process that uses l, before its caller
+// hears of it: the moment for a Crash between a step and the next. It is set
+// before the process begins.
+func (l *Log) After(f func()) { l.after = f }
+
+// told is what the caller of a write hears.
+func (l *Log) told(err error) error {
+	if l.after != nil {
+		l.after()
+		if l.crashed() {
+			return errDown
+		}
+	}
+	return err
+}
 
 func (l *Log) crashed() bool {
 	select {
@@ -211,17 +229,11 @@ func (l *Log) write(ctx context.Context, do func() error) error {
 		return errRefused
 	}
 	w := &write{log: l, do: do, lost: roll < f.Refused+f.Lost, done: make(chan struct{})}
-	if d.rng.IntN(100) < f.Delayed {
-		longest := f.Delay
-		if longest <= 0 {
-			longest = 20 * time.Millisecond
-		}
-		w.wait = 1 + time.Duration(d.rng.Int64N(int64(longest)))
-	}
+	w.wait = d.pause(f.Delayed)
 	if w.wait == 0 && len(d.line) == 0 {
 		err := w.run()
 		d.mu.Unlock()
-		return err
+		return l.told(err)
 	}
 	d.line = append(d.line, w)
 	if len(d.line) == 1 {
@@ -230,10 +242,22 @@ func (l *Log) write(ctx context.Context, do func() error) error {
 	d.mu.Unlock()
 	select {
 	case <-w.done:
-		return w.err
+		return l.told(w.err)
 	case <-ctx.Done():
 		return errLost // it stays in line, and will be done
 	}
+}
+
+// pause is a time of up to Faults.Delay so many times of 100, else 0.
+func (d *disk) pause(often int) time.Duration {
+	if often == 0 || d.rng.IntN(100) >= often {
+		return 0
+	}
+	longest := d.faults.Delay
+	if longest <= 0 {
+		longest = 20 * time.Millisecond
+	}
+	return 1 + time.Duration(d.rng.Int64N(int64(longest)))
 }
 
 // work does what is in line until something has to wait first. Waiting is a timer,
@@ -320,8 +344,21 @@ func (l *Log) read(ctx context.Context, from, until uint64, key string, yield fu
 		l.disk.mu.Lock()
 		rec, ok := l.disk.find(from, key)
 		changed := l.disk.changed
+		slow := time.Duration(0)
+		if ok {
+			slow = l.disk.pause(l.disk.faults.Slow)
+		}
 		l.disk.mu.Unlock()
 		if ok && (until == 0 || rec.Seq <= until) {
+			if slow > 0 {
+				select {
+				case <-time.After(slow):
+				case <-ctx.Done():
+					continue
+				case <-l.down:
+					continue
+				}
+			}
 			if !yield(rec, nil) {
 				return
 			}

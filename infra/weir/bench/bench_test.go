@@ -53,12 +53,15 @@ func standIn(args []string, how string) int {
 	if err != nil {
 		return 1
 	}
-	url := regexp.MustCompile(`url: "([^"]+)"`).FindSubmatch(config)[1]
+	var urls []string
+	for _, m := range regexp.MustCompile(`url: "([^"]+)"`).FindAllSubmatch(config, -1) {
+		urls = append(urls, string(m[1]))
+	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return 1
 	}
-	f := &forwarder{url: string(url), rows: filepath.Join(flag("--data-dir"), "rows"), how: how, queue: make(chan []byte, 1<<20), client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 16}}}
+	f := &forwarder{urls: urls, rows: filepath.Join(flag("--data-dir"), "rows"), how: how, queue: make(chan []byte, 1<<20), client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 16}}}
 	for range 16 {
 		go f.run()
 	}
@@ -76,12 +79,13 @@ func standIn(args []string, how string) int {
 }
 
 type forwarder struct {
-	url, how string
-	rows     string // a file
-	queue    chan []byte
-	client   *http.Client
-	mu       sync.Mutex
-	n        int
+	urls   []string // the first is the sink's
+	how    string
+	rows   string // a file
+	queue  chan []byte
+	client *http.Client
+	mu     sync.Mutex
+	n      int
 }
 
 func (f *forwarder) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -115,6 +119,14 @@ func (f *forwarder) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		switch {
 		case forget:
+		case user == soakKey:
+			f.queue <- e
+			for _, url := range f.urls[1:] {
+				go f.insist(url, e)
+			}
+		case user == lateKey:
+			f.queue <- e
+			go f.insist(f.urls[1], e)
 		case user == rowsKey:
 			if err := f.row(e); err != nil {
 				w.WriteHeader(http.StatusInternalServerError)
@@ -139,19 +151,31 @@ func (f *forwarder) row(e json.RawMessage) error {
 
 func (f *forwarder) run() {
 	for e := range f.queue {
-		i := bytes.Index(e, idMark) + len(idMark)
-		req, err := http.NewRequest(http.MethodPost, f.url, bytes.NewReader(e))
-		if err != nil {
-			panic(err)
-		}
-		req.Header.Set("Weir-Message-Id", string(e[i:i+idLength]))
-		resp, err := f.client.Do(req)
-		if err != nil {
-			continue
-		}
-		_, _ = io.Copy(io.Discard, resp.Body)
-		_ = resp.Body.Close()
+		f.send(f.urls[0], e)
 	}
+}
+
+// insist sends until it is taken.
+func (f *forwarder) insist(url string, e []byte) {
+	for !f.send(url, e) {
+		time.Sleep(50 * time.Millisecond)
+	}
+}
+
+func (f *forwarder) send(url string, e []byte) bool {
+	i := bytes.Index(e, idMark) + len(idMark)
+	req, err := http.NewRequest(http.MethodPost, url, bytes.NewReader(e))
+	if err != nil {
+		panic(err)
+	}
+	req.Header.Set("Weir-Message-Id", string(e[i:i+idLength]))
+	resp, err := f.client.Do(req)
+	if err != nil {
+		return false
+	}
+	_, _ = io.Copy(io.Discard, resp.Body)
+	_ = resp.Body.Close()
+	return resp.StatusCode == http.StatusOK
 }
 
 // runBench runs the program with this binary in weir's place; the name under
@@ -201,7 +225,11 @@ func TestARunMeasuresEveryRow(t *testing.T) {
 	want = append(want,
 		"70 % load, send to arrival, p50", "70 % load, send to arrival, p99", "70 % load, acknowledged, p50", "70 % load, acknowledged, p99",
 		"memory at most under load (PSS)", "acknowledged and not arrived", "arrived twice", "longest drain after a load", "memory after all (PSS)", "books that do not balance",
-		"event to row, p50", "event to row, p95", "beside nine black holes, send to arrival, p99", "beside nine black holes, acknowledged, p99")
+		"event to row, p50", "event to row, p95",
+		awayPhase+", acknowledged and not arrived at late", awayPhase+", out of a user's order at late", "backlog, delivered for each event that comes in")
+	for _, kind := range []string{"black holes", "429s", "30 % 500s", "bodies of 1 byte/s", "resets", "failing TLS"} {
+		want = append(want, "beside nine "+kind+", send to arrival, p99", "beside nine "+kind+", acknowledged, p99")
+	}
 	var got []string
 	for _, one := range r.Rows {
 		got = append(got, one.Name)
@@ -211,6 +239,40 @@ func TestARunMeasuresEveryRow(t *testing.T) {
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("rows\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+func TestASoakWatchesWhatGrowsAndWaitsForEveryWebhook(t *testing.T) {
+	t.Parallel()
+	code, r, errs := runBench(t, "good", "-only", partSoak, "-soak", "2s")
+	if code != 0 || r.Lost != 0 {
+		t.Errorf("exit code %d, lost %d, want 0 and 0\n%s", code, r.Lost, errs)
+	}
+	want := []string{
+		"soak, send to arrival, p99", "soak, acknowledged, p99", "soak, growth of memory (PSS)", "soak, growth of goroutines", "soak, growth of descriptors",
+		"soak, looks at books that did not balance",
+	}
+	for _, kind := range []string{"black holes", "429s", "30 % 500s", "bodies of 1 byte/s", "resets"} {
+		want = append(want, "soak, acknowledged and not arrived at "+kind, "soak, out of a user's order at "+kind)
+	}
+	want = append(want, "books that do not balance")
+	var got []string
+	for _, one := range r.Rows {
+		got = append(got, one.Name)
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("rows\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+func TestDisorderIsAnEventBeforeAnEarlierOneOfItsUser(t *testing.T) {
+	t.Parallel()
+	at := make([]int64, 3*users)
+	at[0], at[users], at[2*users] = 5, 4, 6 // the second came before the first
+	at[1], at[users+1] = 5, 6
+	at[2+users] = 7 // the one before it did not arrive, which is another fault
+	if n := disorder(at); n != 1 {
+		t.Errorf("%d out of order, want 1", n)
 	}
 }
 

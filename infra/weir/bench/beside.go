@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net"
 	"os/exec"
 	"strings"
 	"sync"
@@ -14,29 +13,86 @@ import (
 )
 
 const (
+	drainGoal  = 3.0                    // events of a backlog, for each that comes in
 	freshGoal  = 10.0                   // seconds from event to row, p95
 	pollEvery  = 250 * time.Millisecond // between two queries
 	isolations = 5                      // runs of each kind
 	isolated   = 4 * time.Second        // the longest of them
+	awayPhase  = "1000 events/s to a webhook that was away"
 )
 
 // beside measures, on a weir of its own, how soon events are rows of a warehouse
-// and what webhooks that never answer do to one that does.
+// and what webhooks that fail do to one that does not.
 func (b *bench) beside(ctx context.Context, tmp string) error {
-	hole, err := dig(ctx)
+	urls := map[string]string{}
+	for _, kind := range sicknesses() {
+		h, err := newWebhook(ctx, kind)
+		if err != nil {
+			return err
+		}
+		defer h.close()
+		urls[kind.key] = h.url
+	}
+	late, err := newWebhook(ctx, sickness{name: "late", behave: hang})
 	if err != nil {
 		return err
 	}
-	defer hole.close()
-	if _, err := b.startWeir(ctx, tmp, partBeside, besideConfig(b.sink.url, hole.url())); err != nil {
+	defer late.close()
+	if _, err := b.startWeir(ctx, tmp, partBeside, besideConfig(b.sink.url, late.url, urls)); err != nil {
 		return err
 	}
 	if err := b.rows(ctx); err != nil {
 		return fmt.Errorf("rows: %w", err)
 	}
+	if err := b.catchUp(ctx, late); err != nil {
+		return fmt.Errorf("catch up: %w", err)
+	}
 	if err := b.isolation(ctx); err != nil {
 		return fmt.Errorf("isolation: %w", err)
 	}
+	return nil
+}
+
+// catchUp sends to a webhook that gives no answers for the first third, and sees
+// how fast its backlog goes while more comes in.
+func (b *bench) catchUp(ctx context.Context, late *webhook) error {
+	b.phases++
+	p := phase{number: b.phases, name: awayPhase, rate: 1000, batch: 1, lasts: 2 * b.paced, key: lateKey}
+	b.progress("%s for %v", p.name, p.lasts)
+	var well time.Time
+	var mending sync.WaitGroup
+	mending.Go(func() {
+		select {
+		case <-time.After(p.lasts / 3):
+		case <-ctx.Done():
+		}
+		well = time.Now()
+		late.set(nil)
+	})
+	o, err := b.weirs(ctx, p)
+	mending.Wait()
+	if err != nil {
+		return err
+	}
+	b.book(p, o)
+	if err := b.settled(ctx, late, p, o); err != nil {
+		return err
+	}
+	at := late.times(p.number)
+	var last int64 // arrival of what was sent before it was well
+	for seq, planned := range o.planned {
+		if planned <= well.UnixNano() && seq < len(at) {
+			last = max(last, at[seq])
+		}
+	}
+	drained := 0
+	for _, t := range at {
+		if t > 0 && t <= last {
+			drained++
+		}
+	}
+	took := max(time.Unix(0, last).Sub(well), time.Millisecond)
+	b.report.least("backlog, delivered for each event that comes in", float64(drained)/took.Seconds()/p.rate, "", drainGoal, 0, fmt.Sprintf("%d within %.1f s, at %.0f events/s", drained, took.Seconds(), p.rate))
 	return nil
 }
 
@@ -139,14 +195,18 @@ func (b *bench) query(ctx context.Context, number uint32) ([]string, error) {
 	return ids, nil
 }
 
-// isolation sends to one webhook alone and beside those that never answer, in turn.
+// isolation sends to one webhook alone, and beside nine of each sickness, in turn.
 func (b *bench) isolation(ctx context.Context) error {
-	var ends, acks [2][]time.Duration // p99 of each run; alone, beside
+	kinds := append([]sickness{{key: aloneKey}}, sicknesses()...)
+	ends, acks := make([][]time.Duration, len(kinds)), make([][]time.Duration, len(kinds)) // p99 of each run
 	lasts := min(isolated, b.paced)
 	for range isolations {
-		for i, key := range []string{aloneKey, besideKey} {
+		for i, kind := range kinds {
 			b.phases++
-			p := phase{number: b.phases, name: []string{"alone", "beside black holes"}[i], rate: 200, batch: 1, lasts: lasts, key: key}
+			p := phase{number: b.phases, name: "beside " + kind.name, rate: 200, batch: 1, lasts: lasts, key: kind.key}
+			if kind.name == "" {
+				p.name = "alone"
+			}
 			b.progress("%s for %v", p.name, p.lasts)
 			o, err := b.weirs(ctx, p)
 			if err != nil {
@@ -157,48 +217,15 @@ func (b *bench) isolation(ctx context.Context) error {
 			b.book(p, o)
 		}
 	}
-	alone, beside := millis(quantile(ends[0], 0.5)), millis(quantile(ends[1], 0.5))
 	note := fmt.Sprintf("200 events/s; medians of %d runs in turn; baseline: the webhook alone", isolations)
-	b.report.goal("beside nine black holes, send to arrival, p99", beside, "ms", alone+max(alone/10, 5), alone, note)
-	alone, beside = millis(quantile(acks[0], 0.5)), millis(quantile(acks[1], 0.5))
-	b.report.goal("beside nine black holes, acknowledged, p99", beside, "ms", alone+max(alone/10, 5), alone, note)
-	return nil
-}
-
-// hole takes connections and never answers.
-type hole struct {
-	l    net.Listener
-	done chan struct{}
-}
-
-func dig(ctx context.Context) (*hole, error) {
-	var lc net.ListenConfig
-	l, err := lc.Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, fmt.Errorf("listen and never answer: %w", err)
+	for i, kind := range kinds[1:] {
+		for _, what := range []struct {
+			name string
+			p99  [][]time.Duration
+		}{{"send to arrival", ends}, {"acknowledged", acks}} {
+			alone, beside := millis(quantile(what.p99[0], 0.5)), millis(quantile(what.p99[i+1], 0.5))
+			b.report.goal(fmt.Sprintf("beside nine %s, %s, p99", kind.name, what.name), beside, "ms", alone+max(alone/10, 5), alone, note)
+		}
 	}
-	h := &hole{l, make(chan struct{})}
-	go func() {
-		defer close(h.done)
-		var all []net.Conn
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				break
-			}
-			all = append(all, c)
-		}
-		for _, c := range all {
-			_ = c.Close()
-		}
-	}()
-	return h, nil
-}
-
-func (h *hole) url() string { return "http://" + h.l.Addr().String() }
-
-// close breaks every connection.
-func (h *hole) close() {
-	_ = h.l.Close()
-	<-h.done
+	return nil
 }

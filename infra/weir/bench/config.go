@@ -2,15 +2,18 @@ package main
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 )
 
 // Write keys of further sources.
 const (
-	codeKey   = "wk_bench_code"
-	rowsKey   = "wk_bench_rows"
-	aloneKey  = "wk_bench_alone"
-	besideKey = "wk_bench_beside"
+	codeKey  = "wk_bench_code"
+	rowsKey  = "wk_bench_rows"
+	aloneKey = "wk_bench_alone"
+	soakKey  = "wk_bench_soak"
+	lateKey  = "wk_bench_late"
 )
 
 // webhookConfig takes the sink's URL. Its function has twenty lines: a filter, a
@@ -50,29 +53,53 @@ connections:
   - { source: code, destination: hook, transformations: [twenty] }
 `
 
-// holes is how many of ten webhooks never answer.
-const holes = 9
+// failing is how many of ten webhooks are sick.
+const failing = 9
 
 // besideConfig is a warehouse, and a webhook that is reached alone or beside
-// those that never answer.
-func besideConfig(sink, hole string) []byte {
-	var destinations, connections strings.Builder
-	for i := range holes {
-		_, _ = fmt.Fprintf(&destinations, "  - { name: hole%d, type: webhook, settings: { url: \"%s/%d\" } }\n", i, hole, i)
-		_, _ = fmt.Fprintf(&connections, "  - { source: beside, destination: hole%d }\n", i)
+// nine that fail. urls are those of the sick, by write key of the source beside.
+func besideConfig(sink, late string, urls map[string]string) []byte {
+	var sources, destinations, connections strings.Builder
+	for n, key := range slices.Sorted(maps.Keys(urls)) {
+		_, _ = fmt.Fprintf(&sources, "  - { name: beside%d, type: http, writeKey: %s }\n", n, key)
+		_, _ = fmt.Fprintf(&connections, "  - { source: beside%d, destination: hook }\n", n)
+		for i := range failing {
+			_, _ = fmt.Fprintf(&destinations, "  - { name: sick%d%d, type: webhook, settings: { url: \"%s/%d\" } }\n", n, i, urls[key], i)
+			_, _ = fmt.Fprintf(&connections, "  - { source: beside%d, destination: sick%d%d }\n", n, n, i)
+		}
 	}
 	return fmt.Appendf(nil, `workspace: bench
 region: eu
 sources:
   - { name: rows, type: http, writeKey: %s }
   - { name: alone, type: http, writeKey: %s }
-  - { name: beside, type: http, writeKey: %s }
-destinations:
+  - { name: late, type: http, writeKey: %s }
+%sdestinations:
   - { name: hook, type: webhook, settings: { url: "%s/events" } }
+  - { name: late, type: webhook, settings: { url: %q } }
   - { name: lake, type: duckdb, settings: { path: "bench.duckdb", syncEvery: 5s } }
 %sconnections:
   - { source: rows, destination: lake }
   - { source: alone, destination: hook }
-  - { source: beside, destination: hook }
-%s`, rowsKey, aloneKey, besideKey, sink, &destinations, &connections)
+  - { source: late, destination: hook }
+  - { source: late, destination: late }
+%s`, rowsKey, aloneKey, lateKey, &sources, sink, late, &destinations, &connections)
+}
+
+// soakConfig sends everything to the sink and to others.
+func soakConfig(sink string, others []*webhook) []byte {
+	var destinations, connections strings.Builder
+	for i, h := range others {
+		_, _ = fmt.Fprintf(&destinations, "  - { name: sick%d, type: webhook, settings: { url: %q } }\n", i, h.url)
+		_, _ = fmt.Fprintf(&connections, "  - { source: web, destination: sick%d }\n", i)
+	}
+	return fmt.Appendf(nil, `workspace: bench
+region: eu
+sources:
+  - { name: web, type: http, writeKey: %s }
+destinations:
+  - { name: hook, type: webhook, settings: { url: "%s/events" } }
+%sconnections:
+  - { source: web, destination: hook }
+%s`, soakKey, sink, &destinations, &connections)
 }

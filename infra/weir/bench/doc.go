@@ -17,15 +17,21 @@
 // the sink has everything, so that the next one starts at rest, and CPU time is
 // that of the product's process tree from the first request to the last arrival.
 //
-// Rows of a warehouse and webhooks that never answer are measured on a second
+// Rows of a warehouse and webhooks that fail are measured on a second
 // weir, so that they are not in the first one's memory. An event is a row when a
 // `weir query` that ran all the time has returned it, the query's own time and
 // the pause before it included. Isolation is the difference between runs in turn
-// with and without nine black holes beside the one webhook that answers.
+// with and without nine sick webhooks beside the one that is well, for each sickness.
+//
+// With -only soak it sends for half an hour (-soak) at 70 % of what weir bears, while
+// five webhooks beside the one that is well fall ill and get well again. Memory,
+// goroutines and descriptors are compared between the second quarter and the last,
+// the books are looked at all the time, and at the end every webhook has everything.
 //
 // Disk is what the kernel was given to write, purged files included: nothing on
-// tmpfs. With -profile DIR each full load leaves a CPU profile of weir (not of
-// its workers) there.
+// tmpfs. CPU time by stage is sampled by weir's own profiler, one second after the
+// other, and without workers: gateway is everything from a connection to the log,
+// lanes from a partition to the destination. With -profile DIR the profiles stay there.
 //
 // The exit code is 1 when weir did not start or an acknowledged event did not
 // arrive, 2 for wrong usage. A missed target is marked in the table only: a

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -96,9 +95,7 @@ func (b *bench) books(ctx context.Context) {
 	defer cancel()
 	var open int
 	for {
-		cmd := exec.CommandContext(ctx, b.weir, "ledger", "--output", "json", "--data-dir", b.data)
-		cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-		out, err := cmd.Output()
+		out, err := b.ledger(ctx)
 		if err != nil && ctx.Err() == nil {
 			b.report.note("weir ledger: %v", err)
 			return

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"slices"
 	"syscall"
 	"time"
 )
@@ -18,9 +19,11 @@ import (
 const (
 	partWebhook = "webhook"
 	partBeside  = "beside"
+	partSoak    = "soak"
 )
 
-// mostTime bounds a whole run, drains included.
+// mostTime bounds a whole run, drains included. A soak adds its time twice: what
+// it leaves parked may take as long to drain.
 const mostTime = 15 * time.Minute
 
 // The children's parent-death signal follows the thread that started them; the
@@ -47,24 +50,25 @@ func run(ctx context.Context, args []string, out, errs io.Writer) int {
 	dir := fl.String("dir", "", "where the run's directory is made, on the disk to be measured (else the system's temporary directory)")
 	stall := fl.Duration("stall", 30*time.Second, "how long without an arrival until what is missing counts as lost")
 	profiles := fl.String("profile", "", "a directory for weir's CPU profile of every full load")
-	only := fl.String("only", "", "measure only this part: webhook, or beside (rows and isolation)")
+	only := fl.String("only", "", "measure only this part: webhook, beside (rows and isolation), or soak, which runs only when asked for")
+	soak := fl.Duration("soak", 30*time.Minute, "how long the soak lasts")
 	if err := fl.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
 			return 0
 		}
 		return 2
 	}
-	if fl.NArg() > 0 || *seconds < 0 || *stall <= 0 {
-		_, _ = fmt.Fprintln(errs, "bench: -seconds and -stall are not negative, and there are no arguments beside the flags")
+	if fl.NArg() > 0 || *seconds < 0 || *stall <= 0 || *soak <= 0 {
+		_, _ = fmt.Fprintln(errs, "bench: -seconds, -stall and -soak are not negative, and there are no arguments beside the flags")
 		return 2
 	}
-	if *only != "" && *only != partWebhook && *only != partBeside {
-		_, _ = fmt.Fprintf(errs, "bench: -only is %s or %s\n", partWebhook, partBeside)
+	if !slices.Contains([]string{"", partWebhook, partBeside, partSoak}, *only) {
+		_, _ = fmt.Fprintf(errs, "bench: -only is %s, %s or %s\n", partWebhook, partBeside, partSoak)
 		return 2
 	}
-	ctx, cancel := context.WithTimeout(ctx, mostTime)
+	ctx, cancel := context.WithTimeout(ctx, mostTime+2**soak)
 	defer cancel()
-	b := &bench{weir: *weir, paced: 20 * time.Second, full: 5 * time.Second, stall: *stall, profiles: *profiles, only: *only, errs: errs}
+	b := &bench{weir: *weir, paced: 20 * time.Second, full: 5 * time.Second, stall: *stall, profiles: *profiles, only: *only, soaks: *soak, errs: errs}
 	if *seconds > 0 {
 		b.paced = time.Duration(*seconds * float64(time.Second))
 		b.full = b.paced

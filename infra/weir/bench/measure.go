@@ -38,7 +38,8 @@ type bench struct {
 	paced, full time.Duration // of a phase
 	stall       time.Duration // without an arrival, a drain is given up
 	profiles    string        // directory; "" is none
-	only        string        // a part; "" is all
+	only        string        // a part; "" is all but the soak
+	soaks       time.Duration // how long
 	errs        io.Writer
 	report      report
 
@@ -50,6 +51,7 @@ type bench struct {
 	metrics       string
 	phases        uint32 // how many there were
 	peak          int64  // memory of weir under load
+	peakAt        string // the phase
 	drains        drains
 }
 
@@ -105,6 +107,9 @@ func (b *bench) measure(ctx context.Context, dir string) (err error) {
 		return err
 	}
 	defer b.endWeir()
+	if b.only == partSoak {
+		return b.soak(ctx, tmp)
+	}
 	if b.only != partBeside {
 		if err := b.webhook(ctx, tmp, bareReady); err != nil {
 			return err
@@ -147,7 +152,7 @@ func (b *bench) webhook(ctx context.Context, tmp string, bareReady time.Duration
 	if _, err := b.load(ctx, p); err != nil {
 		return fmt.Errorf("%s: %w", p.name, err)
 	}
-	b.report.goal("memory at most under load (PSS)", float64(b.peak)/megabyte, "MB", fullGoal, 0, "sampled twice a second, with workers")
+	b.report.goal("memory at most under load (PSS)", float64(b.peak)/megabyte, "MB", fullGoal, 0, "sampled twice a second, with workers; "+b.peakAt)
 	b.balance(ctx)
 	return nil
 }
@@ -250,6 +255,7 @@ type outcome struct {
 	lost     int64
 	twice    int64
 	draining time.Duration // from the end of the load to the last arrival
+	stages   string        // where its CPU time went; "" is unknown
 }
 
 // load runs a phase against the bare handler, then against weir, and adds its
@@ -284,8 +290,11 @@ func (b *bench) weirs(ctx context.Context, p phase) (*outcome, error) {
 		}
 	}
 	stop := b.watch(ctx, p)
-	defer stop()
 	o, err := b.against(ctx, t, b.sink, p)
+	where := stop()
+	if err == nil && where != nil {
+		o.stages = where.byStage(o.events)
+	}
 	if err != nil && !b.product.alive() {
 		return nil, fmt.Errorf("weir ended by itself: %v", b.product.err)
 	}
@@ -307,7 +316,7 @@ func (b *bench) tell(p phase, bare, own *outcome) {
 			b.report.least(p.name+", of the bare handler's", 100*own.rate()/bare.rate(), "%", p.share, 0, "")
 		}
 		b.report.least(p.name+", delivered", own.through(), "events/s", p.delivered, 0, fmt.Sprintf("drained after %.3g s", own.draining.Seconds()))
-		b.report.most(p.name+", CPU", own.perEvent(), "us/event", p.mostCPU, bare.perEvent(), "weir's with workers, until delivered")
+		b.report.most(p.name+", CPU", own.perEvent(), "us/event", p.mostCPU, bare.perEvent(), "weir's with workers, until delivered; sampled, without workers: "+own.stages)
 		b.report.most(p.name+", disk", float64(own.written)/float64(max(own.events, 1)), "B/event", p.mostDisk, 0, "write_bytes of /proc, what was purged since included")
 	}
 }

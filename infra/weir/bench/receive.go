@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -159,20 +160,29 @@ func (r *receiver) tell(w http.ResponseWriter, req *http.Request) {
 		http.Error(w, "which phase?", http.StatusBadRequest)
 		return
 	}
-	r.mu.Lock()
-	t := r.phases[uint32(phase)]
-	if t == nil {
-		t = new(tally)
-	}
-	c := counts{Distinct: t.distinct, Duplicates: t.more, Strange: r.strange, Last: t.last}
-	var at []int64
 	if req.URL.Path == "/arrivals" {
-		at = append(at, t.at...)
-	}
-	r.mu.Unlock()
-	if req.URL.Path == "/arrivals" {
-		_ = binary.Write(w, binary.LittleEndian, at)
+		_ = binary.Write(w, binary.LittleEndian, r.times(uint32(phase)))
 		return
 	}
-	_ = json.NewEncoder(w).Encode(c)
+	_ = json.NewEncoder(w).Encode(r.counts(uint32(phase)))
+}
+
+func (r *receiver) counts(phase uint32) counts {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	c := counts{Strange: r.strange}
+	if t := r.phases[phase]; t != nil {
+		c.Distinct, c.Duplicates, c.Last = t.distinct, t.more, t.last
+	}
+	return c
+}
+
+// times returns when each event of a phase arrived first, by sequence; 0: not.
+func (r *receiver) times(phase uint32) []int64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if t := r.phases[phase]; t != nil {
+		return slices.Clone(t.at)
+	}
+	return nil
 }

@@ -181,6 +181,19 @@ Rejected, so the former revision goes on:
 	if out := s.must("status", "--output", "yaml"); !strings.Contains(out, "\n    state: rejected\n") && !strings.Contains(out, "state: rejected") {
 		t.Errorf("yaml: %s", out)
 	}
+	for _, c := range []struct {
+		alarms []wire.Alarm
+		want   string
+	}{
+		{[]wire.Alarm{{Code: "destination_down", Count: 2}}, "Bottleneck of eu-1: a destination does not answer (2); its events wait in order"},
+		{[]wire.Alarm{{Code: "destination_down", Count: 2}, {Code: "disk_low", Count: 1}}, "Bottleneck of eu-1: its disk is almost full"},
+		{[]wire.Alarm{{Code: "clock_jump", Count: 1}}, ""},
+	} {
+		f.planes[0].Alarms = c.alarms
+		if out := s.must("status"); !strings.Contains(out, c.want) || c.want == "" && strings.Contains(out, "Bottleneck") {
+			t.Errorf("with %v, want %q in:\n%s", c.alarms, c.want, out)
+		}
+	}
 	f.planes, f.order = nil, nil
 	if out := s.must("status"); !strings.Contains(out, "weir plane invite") || !strings.Contains(out, "weir apply") {
 		t.Errorf("empty: %s", out)

@@ -99,8 +99,14 @@ func (k *console) runDev(cmd *cobra.Command, f devFlags) error {
 		return stack.Address{Text: text, Given: cmd.Flags().Changed(name)}
 	}
 	k.note("weir: starting %s in %s", strings.Join(f.regions, ", "), f.dataDir)
+	traces, err := k.traces(cmd.Context(), log)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = traces.Close() }() // what the collector did not take is lost
+	boundMemory(cmd.Context())
 	return stack.Run(cmd.Context(), stack.Config{
-		DataDir: f.dataDir, Regions: f.regions, Version: k.Version, Log: log,
+		DataDir: f.dataDir, Regions: f.regions, Version: k.Version, Log: log, Traces: traces,
 		HTTP: at("http", f.http), Hub: at("hub", f.hub), Gateway: at("gateway", f.gateway), View: at("view", f.view), Metrics: at("metrics", f.metrics),
 	}, func(ctx context.Context, r stack.Running) error { return k.devUp(ctx, f, r) })
 }

@@ -22,7 +22,7 @@ type choice struct {
 	workspace, destination, source, code string
 	parked, quarantined                  bool
 	places                               []string
-	all, retransform                     bool
+	all, retransform, dry                bool
 	limit                                int
 }
 
@@ -123,8 +123,9 @@ func newDeadMove(k *console, verb, short, long string, action capability.Action,
 	cmd := k.remoteFlags(&cobra.Command{
 		Use:   verb,
 		Short: short,
-		Long:  long + "\n\nSay which: --place for single ones as 'weir dlq list' names them, --code for those with\na reason, --all for every one; --destination narrows the choice.",
-		Example: fmt.Sprintf(`  weir dlq %[1]s --destination hook --all
+		Long:  long + "\n\nSay which: --place for single ones as 'weir dlq list' names them, --code for those with\na reason, --all for every one; --destination narrows the choice. --dry-run says how many that is.",
+		Example: fmt.Sprintf(`  weir dlq %[1]s --destination hook --all --dry-run
+  weir dlq %[1]s --destination hook --all
   weir dlq %[1]s --code rejected
   weir dlq %[1]s --place 0/81/3 --place 0/82/0`, verb),
 		Args: cobra.NoArgs,
@@ -146,6 +147,7 @@ func newDeadMove(k *console, verb, short, long string, action capability.Action,
 	cmd.Flags().StringVar(&c.code, "code", "", "those with this reason")
 	cmd.Flags().StringArrayVar(&c.places, "place", nil, "the one at this place; may be repeated")
 	cmd.Flags().BoolVar(&c.all, "all", false, "every one")
+	cmd.Flags().BoolVar(&c.dry, "dry-run", false, "only say how many")
 	if action == capability.RedriveDead {
 		cmd.Flags().BoolVar(&c.retransform, "retransform", false, "start from the originals, through the transformations of now")
 		cmd.Example += "\n  weir dlq redrive --destination hook --code rejected_400 --retransform"
@@ -249,13 +251,20 @@ func (k *console) moveDead(ctx context.Context, c choice, action capability.Acti
 	if places == nil {
 		places = []string{}
 	}
-	n, err := move(view, ctx, remote.Selection{Destination: string(destinationID(w, c.destination)), Places: places, Code: c.code, All: c.all, Retransform: c.retransform})
+	n, err := move(view, ctx, remote.Selection{Destination: string(destinationID(w, c.destination)), Places: places, Code: c.code, All: c.all, Retransform: c.retransform, Preview: c.dry})
 	if err != nil {
 		return fmt.Errorf("dead letters of workspace %s: %w", w.Name, err)
 	}
 	if k.output != formatTable {
 		key := map[capability.Action]string{capability.RedriveDead: "moved", capability.DiscardDead: "discarded"}[action]
+		if c.dry {
+			key = "chosen"
+		}
 		return k.print(map[string]uint64{key: n})
+	}
+	if c.dry {
+		k.say("%d would be %s.", n, done)
+		return nil
 	}
 	k.say("%d %s.", n, done)
 	return nil

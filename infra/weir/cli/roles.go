@@ -79,7 +79,10 @@ func newDataplane(k *console) *cobra.Command {
 		Long: `Runs gateway, pipeline and deliveries of a plane that joined before. It runs its
 last good configuration also while the control plane is away.
 
-Every flag can be given as a variable: --data-dir as WEIR_DATA_DIR.`,
+Every flag can be given as a variable: --data-dir as WEIR_DATA_DIR.
+OTEL_EXPORTER_OTLP_ENDPOINT names an OpenTelemetry collector (OTLP over HTTP) for
+traces of one frame of events in a thousand; OTEL_TRACES_SAMPLER_ARG=0.1 makes it
+one in ten. Spans hold ids, codes, counts and times, never content.`,
 		Example: `  weir dataplane join --token weir_join_... --control https://weir.example.com --data-dir /var/lib/weir
   weir dataplane --data-dir /var/lib/weir --gateway 0.0.0.0:8090`,
 		Args:    cobra.NoArgs,
@@ -90,6 +93,10 @@ Every flag can be given as a variable: --data-dir as WEIR_DATA_DIR.`,
 				return usage("%v", err)
 			}
 			cfg.Log, cfg.Version = log, k.Version
+			if cfg.Traces, err = k.traces(cmd.Context(), log); err != nil {
+				return err
+			}
+			defer func() { _ = cfg.Traces.Close() }() // what the collector did not take is lost
 			plane, err := dataplane.New(cfg)
 			if err != nil {
 				return usage("%v", err)
@@ -98,6 +105,7 @@ Every flag can be given as a variable: --data-dir as WEIR_DATA_DIR.`,
 				<-plane.Ready()
 				k.say("ready")
 			}()
+			boundMemory(cmd.Context())
 			return plane.Run(cmd.Context())
 		},
 	}

@@ -50,6 +50,11 @@ func (k *console) status(s remote.Status, now time.Time) error {
 	} else if err := planes.write(k.Out); err != nil {
 		return err
 	}
+	for _, p := range s.Planes {
+		if text := bottleneck(p.Alarms); text != "" {
+			k.say("\nBottleneck of %s: %s", clean(p.Name), text)
+		}
+	}
 	k.say("")
 	if len(s.Workspaces) == 0 {
 		k.say("There is no workspace yet. Make one:\n  weir apply -f weir.yaml")

@@ -305,6 +305,12 @@ func newSink(t *testing.T) *sink {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return sinkOn(t, l)
+}
+
+// sinkOn is newSink on a listener.
+func sinkOn(t *testing.T, l net.Listener) *sink {
+	t.Helper()
 	s := &sink{URL: "http://" + l.Addr().String()}
 	srv := &http.Server{Handler: s}
 	go func() { _ = srv.Serve(l) }()

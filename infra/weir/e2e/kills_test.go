@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"encoding/json"
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -92,36 +93,70 @@ func (l *load) arrived(t *testing.T, s *sink) (duplicates int) {
 	return duplicates
 }
 
-// TestKilledTwentyTimesUnderLoad kills everything at random moments.
-func TestKilledTwentyTimesUnderLoad(t *testing.T) {
-	const kills, users = 20, 16
-	hook := newSink(t)
-	dir := t.TempDir()
-	ports := []string{"--http", freePort(t), "--gateway", freePort(t), "--view", freePort(t), "--metrics", freePort(t), "--hub", freePort(t)}
-	p, in := dev(t, dir, hookConfig("acme", "eu", "wk_web", map[string]string{"hook": hook.URL}), ports...)
-	l := startLoad(func() string { return in.Gateway }, "wk_web", users, 2*time.Millisecond)
+var kills = flag.Int("kills", 100, "how often TestKilledUnderLoad kills the product")
+
+// TestKilledUnderLoad kills everything at random moments, with a destination
+// that is well, one that fails three times of ten, and one that hangs until the
+// kills are over.
+func TestKilledUnderLoad(t *testing.T) {
+	const users = 16
+	well, flaky, hanging := newSink(t), newSink(t), newSink(t)
+	hooks := map[string]string{"well": well.URL, "flaky": flaky.URL, "hanging": hanging.URL}
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	rng := rand.New(rand.NewPCG(seed, 0))
-	for range kills {
+	var dice sync.Mutex
+	chance := rand.New(rand.NewPCG(seed, 1))
+	flaky.set(func(w http.ResponseWriter, _ *http.Request, _ []byte) bool {
+		dice.Lock()
+		fails := chance.IntN(10) < 3
+		dice.Unlock()
+		if fails {
+			http.Error(w, "not now", http.StatusInternalServerError)
+		}
+		return fails
+	})
+	free := make(chan struct{})
+	hanging.set(func(_ http.ResponseWriter, r *http.Request, _ []byte) bool {
+		select {
+		case <-free:
+			return false
+		case <-r.Context().Done():
+			return true
+		}
+	})
+	dir := t.TempDir()
+	ports := []string{"--http", freePort(t), "--gateway", freePort(t), "--view", freePort(t), "--metrics", freePort(t), "--hub", freePort(t)}
+	p, in := dev(t, dir, hookConfig("acme", "eu", "wk_web", hooks), ports...)
+	l := startLoad(func() string { return in.Gateway }, "wk_web", users, 2*time.Millisecond)
+	var away time.Duration
+	for range *kills {
 		before := l.sent.Load()
 		until(t, "load that flows", func() bool { return l.sent.Load() > before+50 })
 		<-time.After(time.Duration(rng.IntN(300)) * time.Millisecond)
 		p.kill()
-		p, in = dev(t, dir, hookConfig("acme", "eu", "wk_web", map[string]string{"hook": hook.URL}), ports...)
+		killed := time.Now()
+		p, in = dev(t, dir, hookConfig("acme", "eu", "wk_web", hooks), ports...)
+		away += time.Since(killed)
 	}
+	close(free)
+	hanging.set(nil)
+	flaky.set(nil)
 	l.stop()
-	dups := l.arrived(t, hook)
+	t.Logf("%d acknowledged, %d kills, ready again after %v on average", l.sent.Load(), *kills, away/time.Duration(*kills))
 	// A crash repeats requests in flight (one per user here) and 10 ms of settlements.
-	perKill := users + users*5
-	t.Logf("%d acknowledged, %d kills, %d duplicates (bound %d)", l.sent.Load(), kills, dups, kills*perKill)
-	if dups > kills*perKill {
-		t.Errorf("%d duplicates after %d kills, want at most %d", dups, kills, kills*perKill)
+	bound := *kills * (users + users*5)
+	for name, s := range map[string]*sink{"well": well, "flaky": flaky, "hanging": hanging} {
+		dups := l.arrived(t, s)
+		t.Logf("%s: %d events, %d came again (bound %d)", name, len(s.ids()), dups, bound)
+		if dups > bound {
+			t.Errorf("%s: %d came again after %d kills, want at most %d", name, dups, *kills, bound)
+		}
+		until(t, "a balanced book with nothing in flight", func() bool {
+			b := bookOf(t, in, "web", name)
+			return b.Balanced && b.InFlight == 0 && b.Parked == 0 && b.Delivered >= l.sent.Load()
+		})
 	}
-	until(t, "a balanced book with nothing in flight", func() bool {
-		b := bookOf(t, in, "web", "hook")
-		return b.Balanced && b.InFlight == 0 && b.Parked == 0 && b.Delivered >= l.sent.Load()
-	})
 }
 
 // TestAHangingDestinationHurtsNobody parks what cannot be delivered, keeps its
@@ -182,6 +217,17 @@ func TestDeadLetters(t *testing.T) {
 		}
 	}
 	refuse.Store(false)
+	for verb, want := range map[string]string{"redrive": "5 would be sent again.", "discard": "5 would be discarded."} {
+		if out := run(t, 0, "", "dlq", verb, "--destination", "hook", "--all", "--dry-run", "--data-dir", in.Dir); !contains(out, want) {
+			t.Errorf("dlq %s --dry-run: %q, want %q", verb, out, want)
+		}
+	}
+	if out := run(t, 0, "", "dlq", "redrive", "--code", "no_such_code", "--dry-run", "--data-dir", in.Dir); !contains(out, "0 would be sent again.") {
+		t.Errorf("dlq redrive --dry-run of a code that nothing has: %q", out)
+	}
+	if b := bookOf(t, in, "web", "hook"); b.Dead != 5 || b.Delivered != 0 {
+		t.Errorf("a preview changed the book: %+v", b)
+	}
 	run(t, 0, "", "dlq", "redrive", "--destination", "hook", "--all", "--data-dir", in.Dir)
 	until(t, "five delivered", func() bool {
 		b := bookOf(t, in, "web", "hook")

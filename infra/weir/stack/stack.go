@@ -20,6 +20,7 @@ import (
 	"weir/controlplane"
 	"weir/dataplane"
 	"weir/shared/fault"
+	"weir/shared/telemetry"
 )
 
 // Config is what to run. All fields but Log are required.
@@ -29,6 +30,7 @@ type Config struct {
 	HTTP, Hub, Gateway, View, Metrics Address
 	Version                           string
 	Log                               *slog.Logger
+	Traces                            *telemetry.Traces // of the planes; nil: none
 }
 
 // Plane is where a data plane is reached, as URLs.
@@ -125,7 +127,7 @@ func (r *Running) planes(ctx context.Context, g *errgroup.Group, cfg Config) err
 		plane, err := dataplane.New(dataplane.Config{
 			DataDir: dir, Hub: r.Hub, Gateway: at["gateway"], View: at["view"], Metrics: at["metrics"],
 			GatewayURL: p.Gateway, ViewURL: p.View,
-			AllowPrivate: true, Version: cfg.Version, Log: cfg.Log.With("plane", region),
+			AllowPrivate: true, Version: cfg.Version, Log: cfg.Log.With("plane", region), Traces: cfg.Traces,
 		})
 		if err != nil {
 			return err

@@ -50,6 +50,7 @@ type Selection struct {
 	Code        string   `json:"code"`
 	All         bool     `json:"all"`
 	Retransform bool     `json:"retransform,omitempty"` // Redrive only: from before transformations
+	Preview     bool     `json:"preview,omitempty"`     // only count them
 }
 
 // BrokenSelection names quarantined events: those at Places, or those of a
@@ -123,18 +124,20 @@ func (v *View) Held(ctx context.Context, quarantined bool, object string, limit 
 	return out.Items, out.Next, err
 }
 
-// Redrive sends dead letters again and returns how many.
+// Redrive sends dead letters again and returns how many; in a preview, how many
+// are chosen.
 func (v *View) Redrive(ctx context.Context, s Selection) (uint64, error) {
-	var out struct{ Moved uint64 }
+	var out struct{ Moved, Chosen uint64 }
 	_, err := v.call(ctx, http.MethodPost, "/v1/dead/redrive", nil, s, &out)
-	return out.Moved, err
+	return out.Moved + out.Chosen, err
 }
 
-// Discard removes dead letters for good and returns how many.
+// Discard removes dead letters for good and returns how many; in a preview, how
+// many are chosen.
 func (v *View) Discard(ctx context.Context, s Selection) (uint64, error) {
-	var out struct{ Discarded uint64 }
+	var out struct{ Discarded, Chosen uint64 }
 	_, err := v.call(ctx, http.MethodPost, "/v1/dead/discard", nil, s, &out)
-	return out.Discarded, err
+	return out.Discarded + out.Chosen, err
 }
 
 // Replay sends a part of quarantined events through the pipeline again. It

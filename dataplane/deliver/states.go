@@ -1,0 +1,53 @@
+package deliver
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"weir/shared/id"
+)
+
+// State is how a destination does in one partition at this moment.
+type State struct {
+	Destination id.Destination
+	Sending     int           // requests under way
+	Most        int           // how many may be, by what the destination bears
+	Allowed     int           // how many may be at most
+	Down        bool          // it does not answer; what comes is parked
+	Paused      time.Duration // it asked to be left alone for so long yet
+	Bytes       int64         // of deliveries in memory
+	Age         time.Duration // of the oldest one in memory
+}
+
+// States returns how every destination does that got a delivery, by its id.
+func (l *Lanes) States(now time.Time) []State {
+	l.mu.Lock()
+	lanes := make([]*lane, 0, len(l.lanes))
+	for _, ln := range l.lanes {
+		lanes = append(lanes, ln)
+	}
+	l.mu.Unlock()
+	all := make([]State, 0, len(lanes))
+	for _, ln := range lanes {
+		all = append(all, ln.state(now))
+	}
+	slices.SortFunc(all, func(a, b State) int { return cmp.Compare(a.Destination, b.Destination) })
+	return all
+}
+
+func (ln *lane) state(now time.Time) State {
+	ln.mu.Lock()
+	defer ln.mu.Unlock()
+	s := State{
+		Destination: ln.id, Sending: ln.sending, Most: ln.concurrency.most(ln.share()), Allowed: ln.share(), Down: ln.down,
+		Paused: max(0, ln.pausedUntil.Sub(now)), Bytes: ln.liveBytes,
+	}
+	for _, e := range ln.fifo {
+		if e != nil && !e.gone {
+			s.Age = max(0, now.Sub(e.d.Read))
+			break
+		}
+	}
+	return s
+}

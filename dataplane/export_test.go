@@ -1,0 +1,4 @@
+package dataplane
+
+// Limits is what slow decides by.
+var Limits = limits

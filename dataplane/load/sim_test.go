@@ -1,0 +1,380 @@
+package load_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/parquet-go/parquet-go"
+
+	"weir/dataplane/blob"
+	"weir/dataplane/event"
+	"weir/dataplane/layout"
+	"weir/dataplane/load"
+	"weir/dataplane/queue"
+	"weir/dataplane/queue/queuetest"
+	"weir/shared/id"
+)
+
+// TestSimulation loads three warehouses through deaths of the process at any
+// step, logs that fail and read slowly, and warehouses that are away, hang, fail,
+// or merge and do not say so; one is removed now and then. In the end each has
+// the newest row of every id, it never had an older one after a newer, each
+// refused event was told, and nothing is left in STAGE.
+//
+// A seed has at least 500 events and ten faults.
+func TestSimulation(t *testing.T) {
+	t.Parallel()
+	queuetest.Simulate(t, 40, func(t testing.TB, seed uint64) { newWorld(t, seed, nil).live() })
+}
+
+func TestSimulationFindsPlantedMistakes(t *testing.T) {
+	t.Parallel()
+	queuetest.Convict(t, 60, load.Mistakes(), func(t testing.TB, seed uint64, plant func(*load.Config)) { newWorld(t, seed, plant).live() })
+}
+
+// sea is a warehouse that outlives processes: the newest row of each id.
+type sea struct {
+	w     *world
+	rows  map[string]int // version by id
+	away  bool
+	hang  bool
+	fails int // of 100 merges, before they did anything
+	lost  int // of 100 merges, done without an answer
+}
+
+func (s *sea) open(ctx context.Context) (load.Warehouse, error) {
+	s.w.mu.Lock()
+	defer s.w.mu.Unlock()
+	if s.away || s.w.dead {
+		return nil, errors.New("nobody answers")
+	}
+	return s, nil
+}
+
+func (s *sea) Schema(ctx context.Context, tables []string) (load.Schema, error) {
+	return (&lake{}).Schema(ctx, tables)
+}
+func (s *sea) Alter(context.Context, []load.Change) error              { return nil }
+func (s *sea) Query(context.Context, string, func([]byte) error) error { return nil }
+func (s *sea) Test(context.Context) error                              { return nil }
+func (s *sea) Close() error                                            { return nil }
+
+func (s *sea) Merge(ctx context.Context, _ load.Table, files []load.Staged) (load.Merged, error) {
+	s.w.mu.Lock()
+	hang, fails, lost := s.hang, s.w.rng.IntN(100) < s.fails, s.w.rng.IntN(100) < s.lost
+	s.w.mu.Unlock()
+	if hang {
+		<-ctx.Done()
+		return load.Merged{}, ctx.Err()
+	}
+	var rows []row
+	for _, f := range files {
+		more, err := rowsOf(f.Path)
+		if err != nil {
+			return load.Merged{}, err
+		}
+		rows = append(rows, more...)
+	}
+	slices.SortFunc(rows, func(a, b row) int { return int(a.seq - b.seq) })
+	s.w.mu.Lock()
+	defer s.w.mu.Unlock()
+	if s.w.dead || fails {
+		return load.Merged{}, errors.New("the connection broke")
+	}
+	newest := map[string]int{}
+	for _, r := range rows {
+		newest[r.id] = r.version
+	}
+	for id, version := range newest {
+		if version < s.rows[id] {
+			s.w.t.Errorf("seed %d: %s went from version %d to %d", s.w.seed, id, s.rows[id], version)
+		}
+		s.rows[id] = version
+	}
+	if lost {
+		return load.Merged{}, errors.New("the answer was lost")
+	}
+	return load.Merged{Rows: int64(len(newest))}, nil
+}
+
+type row struct {
+	id      string
+	version int
+	seq     int64
+}
+
+func rowsOf(path string) (rows []row, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	r := parquet.NewReader(f)
+	at := func(name string) int {
+		return slices.IndexFunc(r.Schema().Columns(), func(p []string) bool { return p[0] == name })
+	}
+	id, version, seq := at("id"), at("secret"), at(load.SeqColumn)
+	buf := make([]parquet.Row, 64)
+	for {
+		n, err := r.ReadRows(buf)
+		for _, x := range buf[:n] {
+			v, bad := strconv.Atoi(string(x[version].ByteArray()))
+			if bad != nil {
+				return nil, bad
+			}
+			rows = append(rows, row{string(x[id].ByteArray()), v, x[seq].Int64()})
+		}
+		if err != nil {
+			if errors.Is(err, io.EOF) {
+				err = nil
+			}
+			return rows, err
+		}
+	}
+}
+
+// world is a plane's disk and its warehouses.
+type world struct {
+	t     testing.TB
+	seed  uint64
+	c     load.Config
+	disk  []*queuetest.Log // STAGE by partition
+	ran   sync.WaitGroup
+	end   context.CancelFunc
+	seas  map[id.Destination]*sea
+	plant func(*load.Config)
+
+	mu      sync.Mutex
+	rng     *rand.Rand
+	dead    bool
+	fuse    int // steps until the process dies; 0: it does not
+	gone    id.Destination
+	refused map[string]bool
+
+	staged  map[id.Destination]map[string]int
+	refuses map[string]bool
+	version int
+}
+
+func newWorld(t testing.TB, seed uint64, plant func(*load.Config)) *world {
+	dir := t.TempDir()
+	blobs, err := blob.Open(dir + "/files")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &world{t: t, seed: seed, plant: plant, rng: rand.New(rand.NewPCG(seed, 3)), refused: map[string]bool{}, refuses: map[string]bool{},
+		seas: map[id.Destination]*sea{}, staged: map[id.Destination]map[string]int{}}
+	for _, d := range []id.Destination{"dst_a", "dst_b", "dst_c"} {
+		w.seas[d], w.staged[d] = &sea{w: w, rows: map[string]int{}}, map[string]int{}
+	}
+	w.c = load.Config{Dir: dir, Blobs: blobs, Most: 20 + int(seed%30), AtOnce: 2, Jobs: w.jobs, Refused: w.refuse}
+	for p := range 2 {
+		w.disk = append(w.disk, queuetest.NewLog(seed*10+uint64(p), queuetest.Faults{Lost: 10, Refused: 10, Delayed: 10, Slow: 5}))
+	}
+	return w
+}
+
+func (w *world) jobs() (jobs []load.Job) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for d, s := range w.seas {
+		if d != w.gone {
+			jobs = append(jobs, load.Job{Workspace: "ws", Destination: d, Name: string(d), Type: "postgres", SyncEvery: 5 * time.Second,
+				Options: layout.Options{SkipTracksTable: true}, Open: s.open})
+		}
+	}
+	return jobs
+}
+
+func (w *world) refuse(_ context.Context, _ id.Destination, e event.Event, _ string) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.dead || w.rng.IntN(10) == 0 {
+		return errors.New("QUARANTINE is away")
+	}
+	w.refused[string(e.JSON)] = true
+	return nil
+}
+
+// start begins a life of the process.
+func (w *world) start() {
+	w.mu.Lock()
+	w.dead, w.fuse = false, 0
+	w.mu.Unlock()
+	c := w.c
+	c.Stages = nil
+	for _, d := range w.disk {
+		c.Stages = append(c.Stages, d.Restart())
+	}
+	c.Reach = func(load.Step) error {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		if w.fuse > 0 {
+			if w.fuse--; w.fuse == 0 {
+				w.dead = true
+			}
+		}
+		if w.dead {
+			return errors.New("the process is dead")
+		}
+		return nil
+	}
+	if w.plant != nil {
+		w.plant(&c)
+	}
+	e, err := load.New(c)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	w.end = cancel
+	w.ran.Go(func() { _ = e.Run(ctx) })
+}
+
+// die ends it as kill -9 does: nothing that is under way comes about.
+func (w *world) die() {
+	w.mu.Lock()
+	w.dead = true
+	w.mu.Unlock()
+	w.end()
+	w.ran.Wait()
+}
+
+// stage settles n events for a warehouse, of few ids, in a frame.
+func (w *world) stage(d id.Destination, n int) {
+	p := 0
+	var es []event.Event
+	w.mu.Lock()
+	for i := range n {
+		w.version++
+		name := fmt.Sprint("e", w.rng.IntN(40))
+		at := int(name[len(name)-1]) % len(w.disk)
+		if i == 0 {
+			p = at
+		} else if at != p {
+			continue
+		}
+		e := event.Event{Source: "src", JSON: fmt.Appendf(nil,
+			`{"type":"track","event":"Order Done","messageId":%q,"receivedAt":"2026-01-02T03:04:05.678Z","properties":{"secret":"%d"}}`, name, w.version)}
+		if w.rng.IntN(30) == 0 {
+			e.JSON = fmt.Appendf(nil, `{"type":"merge","messageId":%q,"v":"%d"}`, name, w.version)
+			w.refuses[string(e.JSON)] = true
+		} else {
+			w.staged[d][name] = w.version
+		}
+		es = append(es, e)
+	}
+	w.mu.Unlock()
+	l := w.disk[p].Share()
+	for {
+		if _, err := l.Append(context.Background(), string(d), queue.EncodeFrame(es)); err == nil {
+			return
+		}
+	}
+}
+
+func (w *world) chance(n int) int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.rng.IntN(n)
+}
+
+// disturb does something to a warehouse, the process or the configuration; it
+// reports whether it was a fault.
+func (w *world) disturb(d id.Destination) bool {
+	w.mu.Lock()
+	s := w.seas[d]
+	what := w.rng.IntN(9)
+	switch what {
+	case 0:
+		s.away = !s.away
+	case 1:
+		s.hang = !s.hang
+	case 2:
+		s.fails = 50 - s.fails
+	case 3:
+		s.lost = 50 - s.lost
+	case 4:
+		if w.gone = ""; w.rng.IntN(2) == 0 {
+			w.gone = d
+		}
+	case 5, 6:
+		w.fuse = 1 + w.rng.IntN(12)
+	}
+	w.mu.Unlock()
+	if what == 7 {
+		w.die()
+		w.start()
+	}
+	return what < 8
+}
+
+// live is a seed from its first event to the check of everything.
+func (w *world) live() {
+	w.start()
+	for round, faults := 0, 0; round < 60 || w.version < 500 || faults < 10; round++ {
+		for d := range w.seas {
+			if w.chance(2) == 0 {
+				w.stage(d, 1+w.chance(12))
+			}
+			if w.chance(6) == 0 && w.disturb(d) {
+				faults++
+			}
+		}
+		time.Sleep(time.Duration(w.chance(4000)) * time.Millisecond)
+		w.mu.Lock()
+		dead := w.dead
+		w.mu.Unlock()
+		if dead {
+			w.die()
+			w.start()
+		}
+	}
+	w.die()
+	for _, s := range w.seas {
+		s.away, s.hang, s.fails, s.lost = false, false, 0, 0
+	}
+	w.gone = ""
+	for _, l := range w.disk {
+		l.SetFaults(queuetest.Faults{})
+	}
+	w.start()
+	for range 1000 { // waits after failures are five minutes at most
+		time.Sleep(10 * time.Second)
+		if w.records() == 0 {
+			break
+		}
+	}
+	w.die()
+	if n := w.records(); n > 0 {
+		w.t.Errorf("seed %d: %d records are left in STAGE", w.seed, n)
+	}
+	for d, want := range w.staged {
+		for name, version := range want {
+			if got := w.seas[d].rows[name]; got != version {
+				w.t.Errorf("seed %d: %s of %s has version %d, want %d", w.seed, name, d, got, version)
+			}
+		}
+	}
+	for e := range w.refuses {
+		if !w.refused[e] {
+			w.t.Errorf("seed %d: %s was refused and nobody was told", w.seed, e)
+		}
+	}
+}
+
+func (w *world) records() (n int) {
+	for _, l := range w.disk {
+		n += len(l.Snapshot().Records)
+	}
+	return n
+}

@@ -1,0 +1,150 @@
+package pipeline_test
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"weir/dataplane/deliver"
+	"weir/dataplane/ledger"
+	"weir/dataplane/pipeline"
+	"weir/dataplane/queue"
+	"weir/shared/id"
+)
+
+// wait waits until ok, for an hour of the bubble's time at most.
+func (w *world) wait(what string, ok func() bool) {
+	w.t.Helper()
+	for range 36_000 {
+		if ok() {
+			return
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	w.t.Fatalf("seed %d: %s did not come to pass", w.seed, what)
+}
+
+// balanced checks the books of a process that has recovered, and the journal.
+func (w *world) balanced(pr *process) {
+	w.t.Helper()
+	w.wait("recovery", func() bool { return pr.p.Books() != nil || w.journalEmpty() })
+	w.sums(pr)
+	w.audit()
+}
+
+// sums checks the equations of the books as they are now.
+func (w *world) sums(pr *process) {
+	w.t.Helper()
+	for _, r := range pr.p.Books() {
+		if !r.Balanced {
+			w.t.Errorf("seed %d: the book %+v is not balanced", w.seed, r)
+		}
+	}
+}
+
+func (w *world) journalEmpty() bool {
+	for _, r := range w.disk[queue.Journal].Snapshot().Records {
+		if openings, _, _ := pipeline.Kinds(r.Data); openings > 0 {
+			return false
+		}
+	}
+	return true
+}
+
+func (w *world) audit() {
+	w.t.Helper()
+	found, err := pipeline.Audit(w.t.Context(), w.disk[queue.Journal].Share())
+	if err != nil || !found.Sound() {
+		w.t.Errorf("seed %d: audit: %+v, %v", w.seed, found, err)
+	}
+}
+
+// row returns the book of a destination, or the source's own for "".
+func row(pr *process, d id.Destination) ledger.Row {
+	for _, r := range pr.p.Books() {
+		if r.Destination == d && r.Source == source {
+			return r
+		}
+	}
+	return ledger.Row{}
+}
+
+// settled waits until nothing is open, parked or dead.
+func (w *world) settled(pr *process) {
+	w.t.Helper()
+	w.wait("everything is delivered", func() bool {
+		own := row(pr, "")
+		if own.Accepted != int64(w.copies) {
+			return false
+		}
+		for _, d := range []id.Destination{steady, shaky, coded} {
+			if r := row(pr, d); r.InFlight != 0 || r.Parked != 0 {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+// ended checks that what a removed destination did not get was dropped, with its
+// reason, and that what it got came in order per user unless late.
+func (w *world) ended(r ledger.Row, late bool) {
+	w.t.Helper()
+	if dropped := r.Dropped[deliver.CodeRemoved]; r.Routed+r.Added != r.Delivered+dropped || r.Dead != 0 {
+		w.t.Errorf("seed %d: the book of the removed one is %+v", w.seed, r)
+	}
+	at := map[string]int{}
+	for _, of := range w.accepted {
+		for i, e := range of {
+			at[e] = i
+		}
+	}
+	newest, seen := map[string]int{}, map[string]bool{}
+	for _, a := range w.at(shaky) {
+		user, _, _ := strings.Cut(strings.Trim(a.what, `"`), " ")
+		n, known := at[a.what]
+		if !known || !late && !seen[a.what] && n < newest[user] {
+			w.t.Errorf("seed %d: the removed one got %s after number %d of its user", w.seed, a.what, newest[user])
+		}
+		seen[a.what] = true
+		newest[user] = max(newest[user], n)
+	}
+}
+
+// complete checks that every accepted event arrived, in order per user unless
+// late, and that a repeated one was in flight or less than slack old when a
+// process ended.
+func (w *world) complete(d id.Destination, late bool, slack time.Duration) {
+	w.t.Helper()
+	first := map[string]time.Time{}
+	order := map[string][]string{}
+	for _, a := range w.at(d) {
+		if at, ok := first[a.what]; ok {
+			if !slices.ContainsFunc(w.cuts, func(cut time.Time) bool { return !at.Before(cut.Add(-slack)) && at.Before(cut.Add(31*time.Second)) }) {
+				w.t.Errorf("seed %d: %s got %s again, which it had at %v, cuts %v", w.seed, d, a.what, at, w.cuts)
+			}
+			continue
+		}
+		first[a.what] = a.at
+		user, _, _ := strings.Cut(strings.Trim(a.what, `"`), " ")
+		order[user] = append(order[user], a.what)
+	}
+	for user, want := range w.accepted {
+		got := order[user]
+		if d == coded {
+			var outs []string
+			for _, e := range want {
+				made, _ := rewritten(e)
+				outs = append(outs, made...)
+			}
+			want = outs
+		}
+		if late {
+			slices.Sort(got)
+			want = slices.Sorted(slices.Values(want))
+		}
+		if !slices.Equal(got, want) {
+			w.t.Errorf("seed %d: %s got of %s\n%v, want\n%v", w.seed, d, user, got, want)
+		}
+	}
+}

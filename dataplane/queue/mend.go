@@ -1,0 +1,148 @@
+package queue
+
+import (
+	"context"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"weir/shared/fault"
+)
+
+// Times of mending.
+const (
+	firstMend = 500 * time.Millisecond // between two restarts; doubled while they do not help
+	lastMend  = 30 * time.Second
+	helped    = time.Minute      // without another error
+	silence   = 15 * time.Second // of appends without an answer, and without a reported error
+)
+
+// roomToStart is how many bytes have to be free before the process is replaced:
+// one that starts on a full disk ends at once.
+const roomToStart = 64 << 20
+
+// soundness returns the context that ends, with the cause, when the embedded
+// server can no longer write; a restart of the server brings another one.
+func (s *Store) soundness() context.Context {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.sound
+}
+
+// fail notes that the embedded server reported a write that did not reach the
+// disk. Its stream takes nothing more until the server is restarted, and never
+// answers, so everything under way ends here.
+func (s *Store) fail(cause error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.spoil(fault.New(fault.Unavailable, "The event log cannot write to its disk: %v.", cause))
+}
+
+// unanswered notes an append without an answer.
+func (s *Store) unanswered(now time.Time) {
+	s.stalled.Store(now.UnixNano())
+	s.silentSince.CompareAndSwap(0, now.UnixNano())
+}
+
+// answered notes that the server took an append.
+func (s *Store) answered() {
+	if s.stalled.Load() != 0 {
+		s.stalled.Store(0)
+		s.silentSince.Store(0)
+	}
+}
+
+// mend restarts the embedded server when it cannot write any more, until the
+// store is closed. What was acknowledged is on the disk; who waited heard an
+// error, and tries again. While the disk stays full the restarts become rare.
+func (s *Store) mend() {
+	pause := firstMend
+	for {
+		begun := time.Now()
+		if !s.spoiled() {
+			return
+		}
+		if time.Since(begun) > helped {
+			pause = firstMend
+		}
+		s.log.Error("event server restarts after a write error", "error", context.Cause(s.soundness()), "pause", pause)
+		if !s.embed.stop() {
+			s.replace()
+			return
+		}
+		for {
+			if !s.rest(pause) {
+				return
+			}
+			pause = min(2*pause, lastMend)
+			err := s.embed.start()
+			if err == nil {
+				break
+			}
+			s.log.Error("event server does not start", "error", err, "pause", pause)
+		}
+		s.stalled.Store(0)
+		s.silentSince.Store(0)
+		s.mu.Lock()
+		s.sound, s.spoil = context.WithCancelCause(s.open)
+		s.mu.Unlock()
+		s.log.Info("event server runs again")
+	}
+}
+
+// spoiled waits until the server cannot write; false: the store is closed.
+func (s *Store) spoiled() bool {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	sound := s.soundness()
+	for {
+		select {
+		case <-sound.Done():
+			return s.open.Err() == nil
+		case now := <-tick.C:
+			if since := s.silentSince.Load(); since != 0 && now.Sub(time.Unix(0, since)) > silence {
+				s.fail(fault.New(fault.Unavailable, "it has not answered for %v", silence))
+			}
+		}
+	}
+}
+
+// replace gives up a server that cannot be stopped: a second one beside it would
+// write to the same files. Nothing is taken until the process is another one.
+func (s *Store) replace() {
+	for pause := time.Second; ; {
+		if free, err := free(s.cfg.Dir); err == nil && free >= roomToStart {
+			break
+		}
+		if !s.rest(pause) {
+			return
+		}
+	}
+	if s.cfg.Replace == nil {
+		s.log.Error("event server cannot be restarted: restart the process")
+		return
+	}
+	s.log.Error("event server cannot be restarted: the process starts anew")
+	s.cfg.Replace()
+}
+
+// free is how many bytes of dir's disk can be written.
+func free(dir string) (uint64, error) {
+	var st unix.Statfs_t
+	if err := unix.Statfs(dir, &st); err != nil {
+		return 0, err
+	}
+	return st.Bavail * uint64(st.Bsize), nil
+}
+
+// rest waits for d; false: the store is closed.
+func (s *Store) rest(d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-s.open.Done():
+		return false
+	}
+}

@@ -1,0 +1,120 @@
+package queuetest
+
+import (
+	"flag"
+	"fmt"
+	"runtime/debug"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+var (
+	only  = flag.Uint64("seed", 0, "run only this seed of a simulation")
+	seeds = flag.Int64("seeds", -1, "how many seeds a simulation runs; 0: until it is stopped; -1: as many as it usually does")
+)
+
+// hangs is how long one seed may take by the clock on the wall; it takes some ten milliseconds.
+const hangs = 2 * time.Minute
+
+// Simulate runs a simulation with usual seeds, from 1, each in a bubble of its
+// own: those that -seeds says, or the one of -seed. It ends soon after a seed
+// that fails. One that never ends is named, with what waits for what.
+func Simulate(t *testing.T, usual int64, run func(t testing.TB, seed uint64)) {
+	if *only != 0 {
+		bubble(t, *only, func(t *testing.T) { run(t, *only) })
+		return
+	}
+	last := uint64(usual)
+	if *seeds >= 0 {
+		last = uint64(*seeds)
+	}
+	const group = 100
+	for first := uint64(1); !t.Failed() && (*seeds == 0 || first <= last); first += group {
+		end := first + group - 1
+		if *seeds != 0 {
+			end = min(end, last)
+		}
+		t.Run(fmt.Sprint("from ", first), func(t *testing.T) {
+			for seed := first; seed <= end; seed++ {
+				t.Run(fmt.Sprint(seed), func(t *testing.T) {
+					t.Parallel()
+					bubble(t, seed, func(t *testing.T) { run(t, seed) })
+				})
+			}
+		})
+		if *seeds == 0 && end%1000 == 0 {
+			fmt.Printf("%s: %d seeds hold\n", time.Now().Format(time.TimeOnly), end)
+		}
+	}
+}
+
+// Convict plants one mistake after the other, which run does with a seed, and
+// wants each found by one of the seeds from 1 to enough: a simulation that finds
+// nothing wrong with them would prove nothing.
+func Convict[C any](t *testing.T, enough uint64, mistakes map[string]func(*C), run func(t testing.TB, seed uint64, plant func(*C))) {
+	for name, plant := range mistakes {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for seed := uint64(1); seed <= enough; seed++ {
+				if why := wrong(t, seed, func(t testing.TB) { run(t, seed, plant) }); why != "" {
+					t.Logf("seed %d: %s", seed, why)
+					return
+				}
+			}
+			t.Errorf("%d seeds found nothing wrong", enough)
+		})
+	}
+}
+
+// bubble runs one seed.
+func bubble(t *testing.T, seed uint64, run func(t *testing.T)) {
+	defer time.AfterFunc(hangs, func() {
+		debug.SetTraceback("all")
+		panic(fmt.Sprintf("seed %d hangs", seed))
+	}).Stop()
+	synctest.Test(t, run)
+}
+
+// wrong returns the first thing that a seed finds wrong, "" for nothing.
+func wrong(t *testing.T, seed uint64, run func(t testing.TB)) (why string) {
+	bubble(t, seed, func(t *testing.T) {
+		j := &jury{T: t}
+		defer func() {
+			if stopped := recover(); stopped != nil && stopped != j {
+				panic(stopped)
+			}
+			why = j.found()
+		}()
+		run(j)
+	})
+	return why
+}
+
+// jury keeps the first thing that is wrong instead of failing.
+type jury struct {
+	*testing.T
+	mu  sync.Mutex
+	why string
+}
+
+func (j *jury) Errorf(format string, args ...any) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.why == "" {
+		j.why = fmt.Sprintf(format, args...)
+	}
+}
+
+// Fatalf ends the simulation, whose goroutine calls it.
+func (j *jury) Fatalf(format string, args ...any) {
+	j.Errorf(format, args...)
+	panic(j)
+}
+
+func (j *jury) found() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.why
+}
