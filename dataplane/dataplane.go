@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"weir/dataplane/agent"
+	"weir/dataplane/blob"
 	"weir/dataplane/dedupe"
 	"weir/dataplane/deliver"
 	"weir/dataplane/egress"
@@ -202,11 +203,17 @@ func (d *DataPlane) divide(client *deliver.Client, g *guard.Guard) error {
 		return fault.New(fault.Invalid, "%s does not hold a secret of 32 bytes.", dedupeFile)
 	}
 	hasher := dedupe.NewHasher([32]byte(raw))
+	var blobs *blob.Dir
+	if d.cfg.Events == "" { // this disk is nobody else's, as the store of a cluster's partitions would have to be
+		if blobs, err = blob.Open(filepath.Join(d.cfg.DataDir, "parked")); err != nil {
+			return err
+		}
+	}
 	d.yield = deliver.NewYield(lateness())
 	for n := range d.store.Partitions() {
 		d.partitions = append(d.partitions, &partition{
 			number: n, dir: filepath.Join(d.cfg.DataDir, "dedupe"), store: d.store, plans: &d.plans, hasher: hasher, client: client, yield: d.yield,
-			deps: deliver.Deps{Dial: d.dialer(g), Now: time.Now, Log: d.cfg.Log}, code: d.code, live: &d.live, log: d.cfg.Log,
+			deps: deliver.Deps{Dial: d.dialer(g), Now: time.Now, Log: d.cfg.Log}, code: d.code, live: &d.live, blobs: blobs, low: d.disk.low.Load, log: d.cfg.Log,
 			trace: func(frame uint64) *telemetry.Trace { return d.trace(n, frame) },
 		})
 	}

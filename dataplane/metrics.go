@@ -25,7 +25,7 @@ type collector struct {
 	books, destinations, doors, latency                   *prometheus.Desc
 	lagFrames, lagSeconds, stops                          *prometheus.Desc
 	sending, concurrency, allowed, down, laneBytes, aging *prometheus.Desc
-	backlog                                               *prometheus.Desc
+	backlog, moved                                        *prometheus.Desc
 	appends, appendEvents, appendBytes                    *prometheus.Desc
 	keys, runs                                            *prometheus.Desc
 	rows, failing                                         *prometheus.Desc
@@ -50,6 +50,7 @@ func newCollector(d *DataPlane, w *queue.Writer) *collector {
 		rows:         desc("weir_load_rows_total", "Rows that were loaded into a warehouse.", "destination"),
 		failing:      desc("weir_load_failing", "1 while the newest load of a warehouse fails.", "destination"),
 		backlog:      desc("weir_deliver_backlog_bound", "Requests with deliveries from before half a minute that may be under way while work waits for a processor; 0: there is no bound."),
+		moved:        desc("weir_deliver_moved_bytes", "What is parked past the quotas of destinations, in the blob store."),
 		books:        desc("weir_ledger_events", "Events by what became of them.", "kind"),
 		destinations: desc("weir_ledger_destination_events", "Events of a destination by what became of them.", "destination", "kind"),
 		doors:        desc("weir_ingest_events_total", "Events that were sent, by what the gateway did: received = refused + accepted; rate_limited is part of refused.", "kind"),
@@ -76,7 +77,7 @@ func newCollector(d *DataPlane, w *queue.Writer) *collector {
 func (c *collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		c.books, c.destinations, c.doors, c.latency, c.lagFrames, c.lagSeconds, c.stops, c.sending, c.concurrency, c.allowed, c.down,
-		c.backlog, c.appends, c.appendEvents, c.appendBytes, c.keys, c.runs, c.rows, c.failing,
+		c.backlog, c.moved, c.appends, c.appendEvents, c.appendBytes, c.keys, c.runs, c.rows, c.failing,
 		c.laneBytes, c.aging, c.codeWaiting, c.codeRunning, c.codeWorkers, c.free, c.needed, c.alarms,
 	} {
 		ch <- d
@@ -107,6 +108,13 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 		gauge(c.aging, s.Age.Seconds(), dest)
 	}
 	gauge(c.backlog, float64(c.plane.yield.Bound()))
+	var moved int64
+	for _, p := range c.plane.partitions {
+		if o := p.moved.Load(); o != nil {
+			moved += o.Bytes()
+		}
+	}
+	gauge(c.moved, float64(moved))
 	c.warehouses(gauge, counter)
 	code := c.plane.code.Load()
 	gauge(c.codeWaiting, float64(code.Waiting))

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"weir/dataplane/blob"
 	"weir/dataplane/dedupe"
 	"weir/dataplane/deliver"
 	"weir/dataplane/event"
@@ -48,13 +49,16 @@ type partition struct {
 	deps   deliver.Deps // without Stage
 	code   *transform.Engine
 	live   *live.Hub
+	blobs  *blob.Dir   // for what is parked past a destination's quota; nil: all stays in the log
+	low    func() bool // the disk is almost full
 	log    *slog.Logger
 	trace  func(frame uint64) *telemetry.Trace
 
 	stopped atomic.Uint64 // how often it stopped by itself
 	running atomic.Bool
-	lanes   atomic.Pointer[deliver.Lanes] // the newest
-	seen    atomic.Pointer[dedupe.Index]  // the newest
+	lanes   atomic.Pointer[deliver.Lanes]    // the newest
+	seen    atomic.Pointer[dedupe.Index]     // the newest
+	moved   atomic.Pointer[deliver.Overflow] // the newest
 
 	moving sync.Mutex // held by who moves quarantined events
 
@@ -100,10 +104,18 @@ func (p *partition) once(ctx context.Context) error {
 	defer func() { _ = seen.Close() }()
 	p.seen.Store(seen)
 	log := func(k queue.Kind) queue.Log { return p.store.Log(k, p.number) }
+	parked := log(queue.Parked)
+	moved, err := p.overflow(ctx, parked)
+	if err != nil {
+		return fmt.Errorf("open the parked deliveries of partition %d: %w", p.number, err)
+	}
+	if moved != nil {
+		parked = moved
+	}
 	made, err := pipeline.New(pipeline.Config{
 		Partition: p.number,
 		Events:    log(queue.Events), Journal: log(queue.Journal), Bad: log(queue.Bad), Quarantine: log(queue.Quarantine),
-		Parked: log(queue.Parked), Dead: log(queue.Dead),
+		Parked: parked, Dead: log(queue.Dead),
 		Lease: func(ctx context.Context) (pipeline.Lease, uint64, error) {
 			held, err := p.store.Lease(ctx, p.number)
 			if err != nil {
@@ -114,7 +126,7 @@ func (p *partition) once(ctx context.Context) error {
 		Seen: seen, Key: p.hasher.Key, Route: p.plans.Route, Transform: p.code.Apply, Live: p.live, Trace: p.trace,
 		Lanes: func(r pipeline.Reports) (pipeline.Lanes, error) {
 			lanes, err := deliver.New(deliver.Config{
-				Parked: log(queue.Parked), Dead: log(queue.Dead), Lookup: p.plans.Target, Settle: r.Settle, Drained: r.Drained, Held: r.Held,
+				Parked: parked, Dead: log(queue.Dead), Lookup: p.plans.Target, Settle: r.Settle, Drained: r.Drained, Held: r.Held,
 				Do: p.client.Do, Yield: p.yield, Trace: p.trace, Deps: p.staging(), Live: p.live, Log: p.log, Owners: parts,
 				LaneBytes: int64(share(openMemory, parts) / 4), MemoryBytes: int64(share(laneMemory, parts)),
 			})
@@ -137,6 +149,9 @@ func (p *partition) once(ctx context.Context) error {
 			stop(fmt.Errorf("dedupe index of partition %d: %w", p.number, err))
 		}
 	})
+	if moved != nil {
+		merging.Go(func() { moved.Run(beside) })
+	}
 	err = made.Run(beside)
 	stop(nil)
 	merging.Wait()
@@ -144,6 +159,28 @@ func (p *partition) once(ctx context.Context) error {
 		err = context.Cause(beside)
 	}
 	return err
+}
+
+// What one destination may have of a log of parked deliveries before its oldest
+// move to the blob store, and what that takes of all destinations, of the log's
+// limit. The log has an eighth of the disk, so the store has a quarter of it.
+const (
+	quotaPart = 4
+	movedMost = 2
+)
+
+// overflow puts what is parked past the quotas into the blob store; nil: there is
+// none.
+func (p *partition) overflow(ctx context.Context, log queue.Log) (*deliver.Overflow, error) {
+	limit := p.store.Limit(queue.Parked)
+	if p.blobs == nil || limit == 0 {
+		return nil, nil
+	}
+	o, err := deliver.NewOverflow(ctx, deliver.OverflowConfig{
+		Log: log, Blobs: p.blobs, Folder: blob.Ref(strconv.Itoa(p.number)), Quota: limit / quotaPart, Limit: limit * movedMost, Low: p.low, Out: p.log,
+	})
+	p.moved.Store(o)
+	return o, err
 }
 
 // staging is what sinks use of the world, with the partition's own STAGE.

@@ -17,10 +17,23 @@ type Ref string
 // Dir is a store in one folder. It is safe for concurrent use of different keys.
 type Dir struct{ root string }
 
-// Open makes the folder when it is not there.
+// unnamed ends the name of a file that is being written.
+const unnamed = ".part"
+
+// Open makes the folder when it is not there, and removes what a process that
+// ended was writing.
 func Open(root string) (*Dir, error) {
 	if err := os.MkdirAll(root, 0o700); err != nil {
 		return nil, fmt.Errorf("make the blob folder: %w", err)
+	}
+	err := filepath.WalkDir(root, func(path string, _ fs.DirEntry, err error) error {
+		if err == nil && strings.HasSuffix(path, unnamed) {
+			err = os.Remove(path)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("clean the blob folder: %w", err)
 	}
 	return &Dir{root: root}, nil
 }
@@ -48,7 +61,7 @@ func (d *Dir) Create(r Ref) (*Writer, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("make a blob's folder: %w", err)
 	}
-	f, err := os.OpenFile(path+".part", os.O_CREATE|os.O_TRUNC|os.O_RDWR, 0o600)
+	f, err := os.OpenFile(path+unnamed, os.O_CREATE|os.O_TRUNC|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("create a blob: %w", err)
 	}
@@ -60,7 +73,7 @@ func (w *Writer) Commit() error {
 	if err := errors.Join(w.Sync(), w.Close()); err != nil {
 		return fmt.Errorf("write a blob: %w", err)
 	}
-	if err := os.Rename(w.path+".part", w.path); err != nil {
+	if err := os.Rename(w.path+unnamed, w.path); err != nil {
 		return fmt.Errorf("name a blob: %w", err)
 	}
 	return SyncFolder(filepath.Dir(w.path))
@@ -69,7 +82,7 @@ func (w *Writer) Commit() error {
 // Abort drops what was written.
 func (w *Writer) Abort() {
 	_ = w.Close() // it is removed
-	_ = os.Remove(w.path + ".part")
+	_ = os.Remove(w.path + unnamed)
 }
 
 // Delete removes an object, or all under a folder's key. A missing one is no error.
@@ -82,6 +95,33 @@ func (d *Dir) Delete(r Ref) error {
 		return fmt.Errorf("delete a blob: %w", err)
 	}
 	return nil
+}
+
+// List returns the objects under a folder's key, in order; none when there is no
+// such folder. What is being written is not among them.
+func (d *Dir) List(folder Ref) ([]Ref, error) {
+	path, err := d.Path(folder)
+	if err != nil {
+		return nil, err
+	}
+	var all []Ref
+	err = filepath.WalkDir(path, func(p string, e fs.DirEntry, err error) error {
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return nil
+		case err != nil:
+			return err
+		case e.IsDir() || strings.HasSuffix(p, unnamed):
+			return nil
+		}
+		rel, err := filepath.Rel(d.root, p)
+		all = append(all, Ref(filepath.ToSlash(rel)))
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list blobs: %w", err)
+	}
+	return all, nil
 }
 
 // SyncFolder makes renames in a folder durable.

@@ -3,6 +3,7 @@ package deliver_test
 import (
 	"fmt"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -46,6 +47,9 @@ func simulate(t testing.TB, seed uint64, plant func(*deliver.Config)) {
 		if plant != nil {
 			plant(c)
 		}
+	}
+	if seed%8 == 3 { // the oldest of what is parked goes to the blob store
+		w.quota, w.blobs = 6<<10, t.TempDir()
 	}
 	faults := queuetest.Faults{Lost: 5, Refused: 5, Delayed: 20, Slow: 10, Delay: time.Duration(50+seed%5*1000) * time.Millisecond}
 	w.parked.SetFaults(faults)
@@ -150,7 +154,10 @@ func (w *world) settle(crashes int) {
 	}
 	w.offer("last", hook)
 	w.delivered(hook)
-	w.wait("PARKED purged", func() bool { return len(w.parked.Snapshot().Records) == 0 })
+	w.wait("PARKED purged", func() bool {
+		objects, _ := filepath.Glob(filepath.Join(w.blobs, "*/*/*")) // the pattern is sound
+		return len(w.parked.Snapshot().Records) == 0 && (w.quota == 0 || len(objects) == 0)
+	})
 	w.wait("DEAD swept", func() bool {
 		letters, err := w.lanes.List(w.t.Context(), deliver.Filter{Destination: hook}, deliver.Place{}, 10)
 		return err == nil && len(letters) == 0

@@ -15,6 +15,7 @@ import (
 
 	"weir/dataplane/deliver"
 	"weir/dataplane/event"
+	"weir/dataplane/queue"
 	"weir/dataplane/queue/queuetest"
 	"weir/shared/id"
 )
@@ -240,6 +241,8 @@ type world struct {
 	lanes        *deliver.Lanes
 	stop         func()
 	config       func(*deliver.Config)
+	quota        int64  // of a destination in PARKED, bytes; 0: none
+	blobs        string // the folder for what is past it
 
 	looked sync.Mutex // of targets and presence: lanes look things up while mu is held
 
@@ -309,8 +312,14 @@ func (w *world) start() {
 	recovery := deliver.Recovery{ParkedThrough: b.parkedTo, DeadThrough: b.deadTo, Drained: map[id.Destination]deliver.Drained{}}
 	w.mu.Unlock()
 	ctx, cancel := context.WithCancel(context.Background())
+	parked, moving := queue.Log(w.parked), sync.WaitGroup{}
+	if w.quota > 0 {
+		moved := overflowing(w.t, ctx, w.parked, w.blobs, w.quota)
+		moving.Go(func() { moved.Run(ctx) })
+		parked = moved
+	}
 	var found []deliver.Settled
-	err := deliver.Missed(ctx, w.parked, w.dead, recovery.ParkedThrough, recovery.DeadThrough, func(s deliver.Settled) error {
+	err := deliver.Missed(ctx, parked, w.dead, recovery.ParkedThrough, recovery.DeadThrough, func(s deliver.Settled) error {
 		found = append(found, s)
 		return nil
 	})
@@ -326,7 +335,7 @@ func (w *world) start() {
 		recovery.Drained[d] = deliver.Drained{Floor: b.floors[d], Done: b.done[d]}
 	}
 	cfg := deliver.Config{
-		Parked: w.parked, Dead: w.dead, Lookup: w.lookup, Do: w.server.do, Seed: w.seed + 7, Grace: time.Millisecond,
+		Parked: parked, Dead: w.dead, Lookup: w.lookup, Do: w.server.do, Seed: w.seed + 7, Grace: time.Millisecond,
 		Settle: func(all []deliver.Settled) {
 			w.mu.Lock()
 			defer w.mu.Unlock()
@@ -356,7 +365,7 @@ func (w *world) start() {
 			w.t.Errorf("Run: %v", err)
 		}
 	}()
-	w.stop = func() { cancel(); <-done }
+	w.stop = func() { cancel(); <-done; moving.Wait() }
 }
 
 // add books a report; the journal has it at once unless it is delayed. It runs under mu.

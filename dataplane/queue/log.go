@@ -77,4 +77,7 @@ type Log interface {
 	Delete(ctx context.Context, seq uint64) error
 
 	State(ctx context.Context) (State, error)
+
+	// Keys returns how many records there are of each key that has any.
+	Keys(ctx context.Context) (map[string]uint64, error)
 }

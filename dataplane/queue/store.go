@@ -225,6 +225,9 @@ func (s *Store) Logs(k Kind) []Log {
 	return all
 }
 
+// Limit returns how many bytes each log of kind k may hold; 0 without limits.
+func (s *Store) Limit(k Kind) int64 { return max(0, s.logs[k][0].limit) }
+
 // Fill returns how full the fullest log of kind k is, 0 to 1 of its limit; 0
 // without limits. fault.Unavailable: a log is away.
 func (s *Store) Fill(ctx context.Context, k Kind) (float64, error) {

@@ -210,6 +210,20 @@ func (l *stream) State(ctx context.Context) (State, error) {
 	return st, nil
 }
 
+func (l *stream) Keys(ctx context.Context) (map[string]uint64, error) {
+	ctx, cancel := l.store.call(ctx, l.store.open)
+	defer cancel()
+	info, err := l.js.Info(ctx, jetstream.WithSubjectFilter(subjectOf(l.kind, l.part, "*")))
+	if err != nil {
+		return nil, fmt.Errorf("ask for the keys of %s: %w", l.name, l.callFault(err))
+	}
+	keys := make(map[string]uint64, len(info.State.Subjects))
+	for subject, n := range info.State.Subjects {
+		keys[keyOf(subject)] = n
+	}
+	return keys, nil
+}
+
 // callFault is faultOf for calls that end when the store is closed.
 func (l *stream) callFault(err error) error {
 	if l.store.open.Err() != nil {

@@ -38,6 +38,7 @@ func Kit(t *testing.T, open func(t *testing.T) queue.Log) {
 		{"Purge with a key removes only that key's records", (*kit).purgeKey},
 		{"Purge beyond the end does not move the numbers", (*kit).purgeBeyond},
 		{"Delete removes one record, also twice", (*kit).delete},
+		{"Keys counts the records of each key", (*kit).counts},
 		{"State of an empty log", (*kit).empty},
 		{"a call whose context has ended writes nothing", (*kit).ended},
 	} {
@@ -416,6 +417,23 @@ func (k *kit) delete() {
 	k.want("State", st, queue.State{First: 3, Last: 4, Records: 2})
 	k.check("Delete", k.log.Delete(k.ctx, 4))
 	k.want("the next number", k.append("", "new"), uint64(5))
+}
+
+func (k *kit) counts() {
+	wantKeys := func(want map[string]uint64) {
+		k.Helper()
+		keys, err := k.log.Keys(k.ctx)
+		k.check("Keys", err)
+		k.want("Keys", keys, want)
+	}
+	wantKeys(map[string]uint64{})
+	for _, key := range []string{"a", "b", "a", "", "a"} {
+		k.append(key, "x")
+	}
+	wantKeys(map[string]uint64{"a": 3, "b": 1, "": 1})
+	k.check("Purge", k.log.Purge(k.ctx, 4, "a"))
+	k.check("Delete", k.log.Delete(k.ctx, 2))
+	wantKeys(map[string]uint64{"a": 1, "": 1})
 }
 
 func (k *kit) empty() {

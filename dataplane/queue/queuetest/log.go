@@ -468,6 +468,21 @@ func (l *Log) State(ctx context.Context) (queue.State, error) {
 	return st, nil
 }
 
+// Keys implements queue.Log.
+func (l *Log) Keys(ctx context.Context) (map[string]uint64, error) {
+	d := l.disk
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if l.crashed() || ctx.Err() != nil {
+		return nil, errDown
+	}
+	keys := map[string]uint64{}
+	for _, r := range d.records {
+		keys[r.Key]++
+	}
+	return keys, nil
+}
+
 // deadline bounds ctx by callTimeout when it has no deadline.
 func deadline(ctx context.Context) (context.Context, context.CancelFunc) {
 	if _, ok := ctx.Deadline(); ok {

@@ -94,8 +94,9 @@ func fill(t *testing.T, path string) {
 }
 
 // TestTooMuchThatWaitsRefusesItsOwnSource fills what may be parked with the
-// deliveries of a destination that hangs: its source is refused, another one is
-// not, and all of it arrives once the destination is back.
+// deliveries of a destination that hangs: past its own quota they go to the blob
+// store, past the plane's its source is refused, another one is not, and all of
+// it arrives once the destination is back.
 func TestTooMuchThatWaitsRefusesItsOwnSource(t *testing.T) {
 	t.Parallel()
 	good, bad := newSink(t), newSink(t)
@@ -108,7 +109,7 @@ func TestTooMuchThatWaitsRefusesItsOwnSource(t *testing.T) {
 			return true
 		}
 	})
-	in, _ := smallDisk(t, fmt.Sprintf(`
+	in, seen := smallDisk(t, fmt.Sprintf(`
 workspace: acme
 region: eu
 sources:
@@ -149,7 +150,14 @@ connections:
 		return code
 	}
 	until(t, "parked_full", func() bool { return batch() == http.StatusServiceUnavailable })
-	t.Logf("refused after %d events", len(acked))
+	moved := func() int {
+		objects, _ := filepath.Glob(filepath.Join(seen, "data", "planes", "*", "parked", "*", "*", "*")) // the pattern is sound
+		return len(objects)
+	}
+	if moved() == 0 {
+		t.Error("nothing went to the blob store")
+	}
+	t.Logf("refused after %d events, with %d objects in the blob store", len(acked), moved())
 	for i := range 20 {
 		accept(t, in.Gateway, "/v1/track", "wk_app", fmt.Sprintf(`{"userId":"u","event":"E","messageId":"a%d"}`, i))
 	}
@@ -166,4 +174,5 @@ connections:
 		}
 		return true
 	})
+	until(t, "an empty blob store", func() bool { return moved() == 0 })
 }

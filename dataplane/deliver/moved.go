@@ -1,0 +1,135 @@
+package deliver
+
+import (
+	"bufio"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"io/fs"
+	"iter"
+	"os"
+	"strings"
+	"time"
+
+	"weir/dataplane/blob"
+	"weir/dataplane/queue"
+	"weir/shared/fault"
+)
+
+// segment is an object with records that were moved out of a log, in order:
+// <folder>/<key>/<first>-<last>-<records>-<bytes>.
+type segment struct {
+	folder      blob.Ref
+	key         string
+	first, last uint64
+	records     uint64
+	bytes       int64
+}
+
+// segmentOf reads an object's name. fault.Invalid: it is no segment's.
+func segmentOf(folder, object blob.Ref) (segment, error) {
+	s := segment{folder: folder}
+	rest, ok := strings.CutPrefix(string(object), string(folder)+"/")
+	key, name, cut := strings.Cut(rest, "/")
+	s.key = key
+	if n, err := fmt.Sscanf(name, "%d-%d-%d-%d", &s.first, &s.last, &s.records, &s.bytes); !ok || !cut || err != nil || n != 4 || s.ref() != object {
+		return segment{}, fault.New(fault.Invalid, "The blob store has the object %s, which is no part of PARKED.", object)
+	}
+	return s, nil
+}
+
+func (s segment) ref() blob.Ref {
+	return blob.Ref(fmt.Sprintf("%s/%s/%020d-%020d-%d-%d", s.folder, s.key, s.first, s.last, s.records, s.bytes))
+}
+
+func (s segment) write(blobs *blob.Dir, data []byte) error {
+	w, err := blobs.Create(s.ref())
+	if err != nil {
+		return err
+	}
+	if _, err := w.Write(data); err != nil {
+		w.Abort()
+		return err
+	}
+	return w.Commit()
+}
+
+// movedHead is how many bytes stand before a record's data: length, checksum of
+// what follows, number, time in nanoseconds.
+const movedHead = 4 + 4 + 8 + 8
+
+func appendMoved(to []byte, rec queue.Record) []byte {
+	at := len(to)
+	to = binary.BigEndian.AppendUint32(to, uint32(len(rec.Data)))
+	to = append(to, 0, 0, 0, 0)
+	to = binary.BigEndian.AppendUint64(to, rec.Seq)
+	to = binary.BigEndian.AppendUint64(to, uint64(rec.At.UnixNano()))
+	to = append(to, rec.Data...)
+	binary.BigEndian.PutUint32(to[at+4:], crc32.Checksum(to[at+8:], castagnoli))
+	return to
+}
+
+// readAll yields the records of segments with numbers from one to another. A
+// segment that is gone was purged. Where one is damaged, its rest is one record
+// with the number of its last one, which no reader takes for sound.
+func readAll(blobs *blob.Dir, segments []segment, from, to uint64) iter.Seq2[queue.Record, error] {
+	return func(yield func(queue.Record, error) bool) {
+		for _, s := range segments {
+			if !s.read(blobs, from, to, yield) {
+				return
+			}
+		}
+	}
+}
+
+// read yields one segment's records; false: no more are wanted.
+func (s segment) read(blobs *blob.Dir, from, to uint64, yield func(queue.Record, error) bool) bool {
+	path, err := blobs.Path(s.ref())
+	if err != nil {
+		return yield(queue.Record{}, err)
+	}
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return true
+	}
+	if err != nil {
+		return yield(queue.Record{}, fault.New(fault.Unavailable, "The blob store cannot be read: %v.", err))
+	}
+	defer func() { _ = f.Close() }() // nothing was written
+	in := bufio.NewReaderSize(f, 64<<10)
+	for after := from; ; {
+		var head [movedHead]byte
+		n, err := io.ReadFull(in, head[:])
+		if errors.Is(err, io.EOF) {
+			return true
+		}
+		size := binary.BigEndian.Uint32(head[:])
+		rec := queue.Record{Key: s.key, Seq: binary.BigEndian.Uint64(head[8:]), At: time.Unix(0, int64(binary.BigEndian.Uint64(head[16:]))).UTC()}
+		if err == nil && size <= queue.MaxPayload {
+			rec.Data = make([]byte, size)
+			n, err = io.ReadFull(in, rec.Data)
+		}
+		if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
+			return yield(queue.Record{}, fault.New(fault.Unavailable, "The blob store cannot be read: %v.", err))
+		}
+		sum := crc32.Update(crc32.Checksum(head[8:], castagnoli), castagnoli, rec.Data)
+		if err != nil || size > queue.MaxPayload || sum != binary.BigEndian.Uint32(head[4:]) {
+			if s.last < after || s.last > to {
+				return true
+			}
+			return yield(queue.Record{Key: s.key, Seq: s.last, Data: rec.Data[:min(n, len(rec.Data))]}, nil)
+		}
+		if rec.Seq > to {
+			return true
+		}
+		if rec.Seq < from {
+			continue
+		}
+		after = rec.Seq + 1
+		if !yield(rec, nil) {
+			return false
+		}
+	}
+}
