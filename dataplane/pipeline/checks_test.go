@@ -77,7 +77,7 @@ func (w *world) settled(pr *process) {
 		if own.Accepted != int64(w.copies) {
 			return false
 		}
-		for _, d := range []id.Destination{steady, shaky, coded} {
+		for _, d := range []id.Destination{steady, shaky, coded, fleet} {
 			if r := row(pr, d); r.InFlight != 0 || r.Parked != 0 {
 				return false
 			}
@@ -108,6 +108,28 @@ func (w *world) ended(r ledger.Row, late bool) {
 		}
 		seen[a.what] = true
 		newest[user] = max(newest[user], n)
+	}
+}
+
+// fared checks that what came of changing revisions ended as the books say: the
+// revision of the moment in which a frame was decided says whether it was to go
+// there, and one without the connection after a restart drops what is left.
+func (w *world) fared(d id.Destination, r ledger.Row) {
+	w.t.Helper()
+	known, arrived := map[string]bool{}, map[string]bool{}
+	for _, of := range w.accepted {
+		for _, e := range of {
+			known[e] = true
+		}
+	}
+	for _, a := range w.at(d) {
+		if !known[a.what] {
+			w.t.Errorf("seed %d: %s got %s, which was not accepted", w.seed, d, a.what)
+		}
+		arrived[a.what] = true
+	}
+	if r.Routed != r.Delivered+r.Dropped["connection_removed"] || r.Delivered > int64(len(arrived)) {
+		w.t.Errorf("seed %d: the book of %s is %+v, and %d arrived", w.seed, d, r, len(arrived))
 	}
 }
 

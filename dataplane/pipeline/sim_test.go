@@ -13,8 +13,9 @@ import (
 
 // TestSimulation runs a partition through deaths of its process at any moment
 // and behind any write, owners that do not know that they lost it, logs that
-// hang, are full or whose answers are lost, code whose workers are slow or away,
-// and destinations that fail. Nothing accepted is lost, order per user holds,
+// hang, are full, whose answers are lost or whose clock jumps, revisions that
+// change while frames are decided, code whose workers are slow or away, and
+// destinations that fail. Nothing accepted is lost, order per user holds,
 // repetitions are bounded, and the books balance after every start and at the end.
 //
 // A seed has at least 500 events, three destinations and ten faults. One that
@@ -39,6 +40,10 @@ func simulate(t testing.TB, seed uint64, plant func(*pipeline.Config)) {
 	hard := seed%3 == 1  // logs hang, or are full, for a while
 	slack := 12 * time.Millisecond
 	f := queuetest.Faults{Lost: 4, Refused: 4, Delayed: 10}
+	if seed%9 == 4 {
+		f.Jumps = 20
+		w.faults(queuetest.Faults{Jumps: 20}, queue.Events)
+	}
 	w.faults(f, queue.Parked, queue.Dead, queue.Quarantine)
 	if !quiet {
 		w.faults(f, queue.Journal)
@@ -47,7 +52,10 @@ func simulate(t testing.TB, seed uint64, plant func(*pipeline.Config)) {
 	if hard {
 		slack = time.Minute
 	}
-	refuses, stale, removed := seed%5 == 0, seed%4 == 0, seed%7 == 0
+	refuses, stale, removed, revised := seed%5 == 0, seed%4 == 0, seed%7 == 0, seed%8 > 5
+	if revised {
+		w.revise()
+	}
 	if seed%2 == 0 {
 		w.checkpoint = 2000
 		slack += 100 * time.Millisecond // its parts keep settlements waiting, 10 ms each
@@ -63,12 +71,14 @@ func simulate(t testing.TB, seed uint64, plant func(*pipeline.Config)) {
 		switch trouble {
 		case 0:
 			w.answers(shaky, always(503, time.Millisecond))
+			w.answers(fleet, always(503, time.Millisecond))
 		case 1:
 			w.answers(shaky, always(200, time.Duration(w.rng.IntN(5000))*time.Millisecond))
 		case 2:
 			w.answers(shaky, always(0, time.Millisecond))
 		case 3:
 			w.answers(shaky, nil)
+			w.answers(fleet, nil)
 			w.refuse([]string{"", "u0", "u1"}[w.rng.IntN(3)])
 		case 4:
 			w.load(w.rng.IntN(2) == 0)
@@ -134,6 +144,7 @@ func simulate(t testing.TB, seed uint64, plant func(*pipeline.Config)) {
 		w.removed.Store(true)
 	}
 	w.answers(shaky, nil)
+	w.answers(fleet, nil)
 	w.refuse("")
 	w.load(true)
 	w.faults(queuetest.Faults{}, queue.Journal, queue.Parked, queue.Dead, queue.Quarantine)
@@ -154,6 +165,7 @@ func simulate(t testing.TB, seed uint64, plant func(*pipeline.Config)) {
 		w.complete(shaky, refuses, slack)
 	}
 	w.complete(coded, false, slack)
+	w.fared(fleet, row(pr, fleet))
 	w.rewrote(row(pr, coded))
 	if own := row(pr, ""); own.Quarantined != int64(w.broken) || own.SourceRouted != int64(w.unique()) || own.Duplicate+own.SourceRouted+own.Quarantined != int64(w.copies) {
 		t.Errorf("seed %d: the source's book is %+v, want %d accepted, %d quarantined", seed, own, w.copies, w.broken)

@@ -34,6 +34,7 @@ const (
 	steady id.Destination = "dst_steady"
 	shaky  id.Destination = "dst_shaky"
 	coded  id.Destination = "dst_coded" // behind a transformation
+	fleet  id.Destination = "dst_fleet" // connected by every other revision
 )
 
 // hook sends one request per event; the body is the event's id.
@@ -66,7 +67,8 @@ type world struct {
 	seed  uint64
 	rng   *rand.Rand // the test's own goroutine
 	disk  [kinds]*queuetest.Log
-	table map[id.Source]*plan.Routing
+	table map[id.Source]*plan.Routing // of the revision without fleet
+	other map[id.Source]*plan.Routing // of the one with it, nil while revisions do not change
 
 	mu       sync.Mutex
 	dice     *rand.Rand
@@ -103,15 +105,29 @@ func newWorld(t testing.TB, seed uint64) *world {
 	for k := range w.disk {
 		w.disk[k] = queuetest.NewLog(seed*10+uint64(k), queuetest.Faults{})
 	}
-	tables := route.Compile(workspace.Config{
-		Sources:      []workspace.Source{{ID: source, Name: "web"}},
-		Destinations: []workspace.Destination{{ID: steady, Name: "steady", Type: "hook"}, {ID: shaky, Name: "shaky", Type: "hook"}, {ID: coded, Name: "coded", Type: "hook"}},
-		Connections: []workspace.Connection{{Source: source, Destination: steady}, {Source: source, Destination: shaky},
-			{Source: source, Destination: coded, Transformations: []id.Transformation{"tf"}}},
-	})
-	w.table = map[id.Source]*plan.Routing{source: {Revision: 1, Table: tables[source], Chains: []*transform.Chain{nil, {Key: "tf"}}}}
+	w.table = revision(1)
 	return w
 }
+
+// revision is the routing of a configuration with the destinations that every
+// revision has, behind those of before.
+func revision(n uint64, before ...id.Destination) map[id.Source]*plan.Routing {
+	c := workspace.Config{Sources: []workspace.Source{{ID: source, Name: "web"}}}
+	var chains []*transform.Chain
+	for _, d := range append(before, steady, shaky, coded) {
+		c.Destinations = append(c.Destinations, workspace.Destination{ID: d, Name: strings.TrimPrefix(string(d), "dst_"), Type: "hook"})
+		to := workspace.Connection{Source: source, Destination: d}
+		if d == coded {
+			to.Transformations = []id.Transformation{"tf"}
+			chains = []*transform.Chain{nil, {Key: "tf"}}
+		}
+		c.Connections = append(c.Connections, to)
+	}
+	return map[id.Source]*plan.Routing{source: {Revision: n, Table: route.Compile(c)[source], Chains: chains}}
+}
+
+// revise lets the revision change at any moment from now on.
+func (w *world) revise() { w.other = revision(2, fleet) }
 
 func (w *world) faults(f queuetest.Faults, which ...queue.Kind) {
 	for _, k := range which {
@@ -212,6 +228,9 @@ func (w *world) start() *process {
 		Route: func(_ id.Workspace, s id.Source) (*plan.Routing, bool) {
 			w.mu.Lock()
 			defer w.mu.Unlock()
+			if w.other != nil && w.dice.IntN(4) == 0 {
+				w.table, w.other = w.other, w.table
+			}
 			return w.table[s], w.known
 		},
 		Transform: pr.transform, CodeBytes: 4 * 4096,

@@ -16,13 +16,14 @@ import (
 	"weir/dataplane/load"
 	"weir/dataplane/load/loadtest"
 	"weir/dataplane/warehouses"
+	"weir/shared/postgrestest"
 )
 
-var server *loadtest.Server
+var server *postgrestest.Server
 
 func TestMain(m *testing.M) {
 	var err error
-	if server, err = loadtest.Start(context.Background()); err != nil {
+	if server, err = postgrestest.Start(context.Background(), ""); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}

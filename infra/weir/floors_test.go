@@ -21,7 +21,7 @@ var floors = []floor{
 	{[]string{"weir/shared/catalog/gen"}, []string{"weir/shared/catalog", "weir/shared/fault"}},
 	{[]string{"weir/shared/workspace"}, []string{"weir/shared/id", "weir/shared/fault", "weir/shared/catalog", "weir/shared/secret", "weir/shared/script"}},
 	{[]string{"weir/shared/wire", "weir/shared/telemetry"}, []string{"weir/shared/id", "weir/shared/fault", "weir/shared/catalog", "weir/shared/secret", "weir/shared/capability", "weir/shared/workspace"}},
-	{[]string{"weir/shared/telemetry/telemetrytest"}, nil},
+	{[]string{"weir/shared/telemetry/telemetrytest", "weir/shared/postgrestest"}, nil},
 
 	{[]string{"weir/controlplane/store", "weir/controlplane/policy"}, []string{"weir/shared/*", "weir/migrations", "weir/controlplane/store/ent*"}},
 	{[]string{"weir/controlplane/store/ent*", "weir/controlplane/store/schema"}, []string{"weir/controlplane/store/ent*", "weir/controlplane/store/schema"}},
@@ -68,7 +68,7 @@ var keepers = map[string][]string{
 	"github.com/spf13/cobra":          {"weir/infra/weir/cli", "weir/controlplane/cmd/*", "weir/dataplane/cmd/*"},
 	"github.com/evanw/esbuild/":       {"weir/shared/script"},
 	"modernc.org/quickjs":             {"weir/dataplane/transform"},
-	"github.com/jackc/pgx/":           {"weir/controlplane/store*", "weir/dataplane/warehouses/*", "weir/dataplane/load/loadtest"},
+	"github.com/jackc/pgx/":           {"weir/controlplane/store*", "weir/dataplane/warehouses/*"},
 }
 
 var forbiddenNames = []string{"util", "utils", "common", "helper", "helpers", "misc", "base", "core", "manager", "types", "models"}

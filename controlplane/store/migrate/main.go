@@ -26,7 +26,7 @@ import (
 	"modernc.org/sqlite"
 
 	entmigrate "weir/controlplane/store/ent/migrate"
-	"weir/controlplane/store/storetest"
+	"weir/shared/postgrestest"
 )
 
 // body writes a comment line and a statement for each change.
@@ -56,7 +56,7 @@ func run(ctx context.Context, dir, name string, check bool) error {
 	// atlas looks for drivers under names of its own.
 	sql.Register("sqlite3", &sqlite.Driver{})
 	sql.Register("postgres", stdlib.GetDefaultDriver())
-	server, err := storetest.Start(ctx)
+	server, err := postgrestest.Start(ctx, "")
 	if err != nil {
 		return err
 	}

@@ -1,3 +1,11 @@
+// Package storetest gives tests real databases: a Postgres server of their own
+// on a unix socket, databases cloned from a migrated template, SQLite files.
+//
+//	func TestMain(m *testing.M) { os.Exit(storetest.Main(m)) }
+//	func TestX(t *testing.T) { storetest.Each(t, func(t *testing.T, s *store.Store) { … }) }
+//
+// Where Postgres is not installed Main prints one line that says what to
+// install and fails.
 package storetest
 
 import (
@@ -16,6 +24,7 @@ import (
 
 	"weir/controlplane/store"
 	"weir/migrations"
+	"weir/shared/postgrestest"
 )
 
 // serverVariable names the folder of a running server's socket. `make test` may
@@ -31,12 +40,12 @@ func Main(m *testing.M) int {
 	if os.Getenv(serverVariable) != "" {
 		return m.Run()
 	}
-	server, err := Start(context.Background())
+	server, err := postgrestest.Start(context.Background(), "")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	if err := os.Setenv(serverVariable, server.dir); err != nil {
+	if err := os.Setenv(serverVariable, server.Dir()); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
@@ -111,11 +120,11 @@ func clone(t testing.TB, migrated bool) string {
 			t.Errorf("drop the test's database: %v", err)
 		}
 	})
-	return url(dir, name)
+	return postgrestest.URL(dir, name)
 }
 
 func admin(ctx context.Context, dir, statement string) error {
-	conn, err := pgx.Connect(ctx, url(dir, "postgres"))
+	conn, err := pgx.Connect(ctx, postgrestest.URL(dir, "postgres"))
 	if err != nil {
 		return err
 	}
@@ -135,7 +144,7 @@ func template(ctx context.Context, dir string) (string, error) {
 		fmt.Fprintln(sum, m.Number, m.SQL)
 	}
 	name := "template_" + hex.EncodeToString(sum.Sum(nil)[:8])
-	conn, err := pgx.Connect(ctx, url(dir, "postgres"))
+	conn, err := pgx.Connect(ctx, postgrestest.URL(dir, "postgres"))
 	if err != nil {
 		return "", err
 	}
@@ -153,7 +162,7 @@ func template(ctx context.Context, dir string) (string, error) {
 			return "", err
 		}
 	}
-	s, err := store.Open(ctx, store.Config{Database: url(dir, name)})
+	s, err := store.Open(ctx, store.Config{Database: postgrestest.URL(dir, name)})
 	if err != nil {
 		return "", err
 	}

@@ -25,6 +25,7 @@ type Faults struct {
 	Refused  int           // not done: fault.Unavailable
 	Delayed  int           // done after a time of up to Delay, and all that came later after it
 	Slow     int           // a record is read, and comes after a time of up to Delay
+	Jumps    int           // the clock of the log's server jumps, to up to two days from the right time
 	Delay    time.Duration // 0 means 20 ms
 	MaxBytes int64         // above it appends are refused with fault.Limited; 0: no limit
 }
@@ -53,6 +54,7 @@ type disk struct {
 	records []queue.Record // by Seq
 	last    uint64
 	bytes   uint64
+	wrong   time.Duration // how far the clock is ahead
 	changed chan struct{} // closed and replaced when a record is added
 	line    []*write      // delayed writes in the order in which they came
 }
@@ -198,8 +200,11 @@ func (l *Log) append(ctx context.Context, after *uint64, key string, data []byte
 		if limit := d.faults.MaxBytes; limit > 0 && d.bytes+size(rec) > uint64(limit) {
 			return fault.New(fault.Limited, "The log is full.")
 		}
+		if d.faults.Jumps > 0 && d.rng.IntN(100) < d.faults.Jumps {
+			d.wrong = time.Duration(d.rng.Int64N(int64(96*time.Hour))) - 48*time.Hour
+		}
 		d.last++
-		rec.Seq, rec.At = d.last, time.Now().UTC()
+		rec.Seq, rec.At = d.last, time.Now().Add(d.wrong).UTC()
 		d.records = append(d.records, rec)
 		d.bytes += size(rec)
 		d.announce()

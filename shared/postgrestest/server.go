@@ -1,4 +1,6 @@
-package loadtest
+// Package postgrestest runs real Postgres servers for tests, from the binaries
+// that are installed. Where there are none, Start says what to install.
+package postgrestest
 
 import (
 	"bytes"
@@ -6,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/url"
 	"os"
 	"os/exec"
 	"os/user"
@@ -15,24 +18,34 @@ import (
 	"strconv"
 	"syscall"
 	"time"
-
-	"github.com/jackc/pgx/v5"
 )
 
 // startDeadline is how long initdb and the server's start may take together; a
 // loaded machine needs many times the usual second.
 const startDeadline = 2 * time.Minute
 
-// Server is a running Postgres server, reached by a unix socket only.
+// Server is a running Postgres server. Its superuser is postgres, who needs no
+// password.
 type Server struct {
+	bin  string // the folder of its programs
 	dir  string // socket, data and log
+	port string // of the socket, and of 127.0.0.1 where it listens there
 	stop chan struct{}
 	done chan error
 }
 
 // Start runs initdb and a server in a new folder under the system's temporary
-// one. The server dies with this process. Close stops it and removes the folder.
-func Start(ctx context.Context) (*Server, error) {
+// one. It is reached by a unix socket there, and with listen, as host:port, at
+// that address too. The server dies with this process. Close stops it and removes
+// the folder.
+func Start(ctx context.Context, listen string) (*Server, error) {
+	host, port := "", "5432"
+	if listen != "" {
+		var err error
+		if host, port, err = net.SplitHostPort(listen); err != nil {
+			return nil, fmt.Errorf("where Postgres shall listen: %w", err)
+		}
+	}
 	bin, err := binaries()
 	if err != nil {
 		return nil, err
@@ -48,13 +61,13 @@ func Start(ctx context.Context) (*Server, error) {
 		_ = os.RemoveAll(dir)
 		return nil, err
 	}
-	s := &Server{dir: dir, stop: make(chan struct{}), done: make(chan error, 1)}
-	if err := s.init(ctx, bin, who); err != nil {
+	s := &Server{bin: bin, dir: dir, port: port, stop: make(chan struct{}), done: make(chan error, 1)}
+	if err := s.init(ctx, who); err != nil {
 		_ = os.RemoveAll(dir)
 		return nil, err
 	}
 	started := make(chan error, 1)
-	go s.run(bin, who, started)
+	go s.run(who, host, started)
 	if err := <-started; err != nil {
 		_ = os.RemoveAll(dir)
 		return nil, fmt.Errorf("start postgres: %w", err)
@@ -66,7 +79,10 @@ func Start(ctx context.Context) (*Server, error) {
 }
 
 // URL returns the address of one of the server's databases.
-func (s *Server) URL(database string) string { return url(s.dir, database) }
+func (s *Server) URL(database string) string { return URL(s.dir, database) }
+
+// Dir returns the folder with the server's socket.
+func (s *Server) Dir() string { return s.dir }
 
 // Close stops the server at once and removes its folder.
 func (s *Server) Close() error {
@@ -75,8 +91,10 @@ func (s *Server) Close() error {
 	return errors.Join(err, os.RemoveAll(s.dir))
 }
 
-func url(dir, database string) string {
-	return "postgres://postgres@/" + database + "?host=" + dir
+// URL returns the address of a database of the server, without listen, whose
+// socket is in dir.
+func URL(dir, database string) string {
+	return "postgres://postgres@/" + database + "?host=" + url.QueryEscape(dir)
 }
 
 // binaries returns the folder of the newest installed Postgres.
@@ -125,8 +143,8 @@ func owner(dir string) (*syscall.Credential, error) {
 	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, nil
 }
 
-func (s *Server) init(ctx context.Context, bin string, who *syscall.Credential) error {
-	cmd := exec.CommandContext(ctx, filepath.Join(bin, "initdb"),
+func (s *Server) init(ctx context.Context, who *syscall.Credential) error {
+	cmd := exec.CommandContext(ctx, filepath.Join(s.bin, "initdb"),
 		"--no-sync", "--locale=C", "--encoding=UTF8", "--auth=trust", "--username=postgres", "--pgdata="+filepath.Join(s.dir, "data"))
 	cmd.Dir = s.dir
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: who}
@@ -138,7 +156,7 @@ func (s *Server) init(ctx context.Context, bin string, who *syscall.Credential) 
 
 // run starts the server and waits for it. It holds its thread until the server
 // ended, because the server is killed when the thread that started it ends.
-func (s *Server) run(bin string, who *syscall.Credential, started chan<- error) {
+func (s *Server) run(who *syscall.Credential, host string, started chan<- error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	log, err := os.Create(filepath.Join(s.dir, "log"))
@@ -147,8 +165,8 @@ func (s *Server) run(bin string, who *syscall.Credential, started chan<- error) 
 		return
 	}
 	defer func() { _ = log.Close() }()
-	cmd := exec.Command(filepath.Join(bin, "postgres"), "-D", filepath.Join(s.dir, "data"), "-k", s.dir,
-		"-c", "listen_addresses=", "-c", "fsync=off", "-c", "full_page_writes=off", "-c", "max_connections=200")
+	cmd := exec.Command(filepath.Join(s.bin, "postgres"), "-D", filepath.Join(s.dir, "data"), "-k", s.dir, "-p", s.port,
+		"-c", "listen_addresses="+host, "-c", "fsync=off", "-c", "full_page_writes=off", "-c", "max_connections=200")
 	cmd.Dir = s.dir
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: who, Pdeathsig: syscall.SIGKILL}
@@ -172,32 +190,33 @@ func (s *Server) run(bin string, who *syscall.Credential, started chan<- error) 
 
 // await asks until the server answers.
 func (s *Server) await(ctx context.Context) error {
-	for {
-		conn, err := pgx.Connect(ctx, s.URL("postgres"))
-		if err == nil {
-			return conn.Close(ctx)
-		}
+	for s.psql(ctx, "select 1") != nil {
 		select {
 		case <-ctx.Done():
 			text, _ := os.ReadFile(filepath.Join(s.dir, "log"))
-			return fmt.Errorf("postgres did not answer: %w\n%s", err, text)
+			return fmt.Errorf("postgres did not answer: %w\n%s", ctx.Err(), text)
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
+	return nil
+}
+
+// psql runs a statement as the superuser.
+func (s *Server) psql(ctx context.Context, sql string) error {
+	cmd := exec.CommandContext(ctx, filepath.Join(s.bin, "psql"), "-X", "-h", s.dir, "-p", s.port, "-U", "postgres", "-d", "postgres", "-c", sql)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("psql: %w: %s", err, bytes.TrimSpace(out))
+	}
+	return nil
 }
 
 // Dial connects to the server, whatever the address.
 func (s *Server) Dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	var d net.Dialer
-	return d.DialContext(ctx, "unix", filepath.Join(s.dir, ".s.PGSQL.5432"))
+	return d.DialContext(ctx, "unix", filepath.Join(s.dir, ".s.PGSQL."+s.port))
 }
 
-// Database makes an empty database.
+// Database makes an empty database. Its name is made of letters and digits.
 func (s *Server) Database(ctx context.Context, name string) error {
-	conn, err := pgx.Connect(ctx, s.URL("postgres"))
-	if err != nil {
-		return err
-	}
-	_, err = conn.Exec(ctx, "create database "+pgx.Identifier{name}.Sanitize())
-	return errors.Join(err, conn.Close(ctx))
+	return s.psql(ctx, `create database "`+name+`"`)
 }
