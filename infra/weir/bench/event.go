@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -75,6 +76,7 @@ type target struct {
 	address string // host:port
 	head    string // of each request, to be followed by the length of the body
 	pid     int
+	open    *atomic.Int64 // connections to it
 }
 
 // newTarget takes the URL of a gateway, a write key, and the process behind it.
@@ -85,7 +87,7 @@ func newTarget(url, key string, pid int) (target, error) {
 	}
 	head := " HTTP/1.1\r\nHost: " + address + "\r\nAuthorization: Basic " + basic(key) +
 		"\r\nContent-Type: application/json\r\nUser-Agent: weir-bench\r\nContent-Length: "
-	return target{address: address, head: head, pid: pid}, nil
+	return target{address: address, head: head, pid: pid, open: new(atomic.Int64)}, nil
 }
 
 // appendRequest writes a whole request with n events from seq on: to /v1/track

@@ -27,7 +27,8 @@ func basic(key string) string { return base64.StdEncoding.EncodeToString([]byte(
 // with what is measured.
 type conn struct {
 	net.Conn
-	r *bufio.Reader
+	r    *bufio.Reader
+	open *atomic.Int64 // how many there are; nil once this one is none of them
 }
 
 func (t target) dial(ctx context.Context) (*conn, error) {
@@ -36,7 +37,17 @@ func (t target) dial(ctx context.Context) (*conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &conn{Conn: c, r: bufio.NewReaderSize(c, 4<<10)}, nil
+	t.open.Add(1)
+	return &conn{Conn: c, r: bufio.NewReaderSize(c, 4<<10), open: t.open}, nil
+}
+
+// Close implements net.Conn. It is not for concurrent use.
+func (c *conn) Close() error {
+	if c.open != nil {
+		c.open.Add(-1)
+		c.open = nil
+	}
+	return c.Conn.Close()
 }
 
 // post sends a request and reads its whole answer. After an error the connection

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -57,7 +58,7 @@ func (b *bench) soak(ctx context.Context, tmp string) error {
 	watching, enough := context.WithCancel(ctx)
 	defer enough()
 	seen := make(chan *grown, 1)
-	go func() { seen <- b.lookOn(watching, kinds, sick) }()
+	go func() { seen <- b.lookOn(watching, t.open, kinds, sick) }()
 	o, err := b.against(ctx, t, b.sink, p)
 	enough()
 	g := <-seen
@@ -138,9 +139,9 @@ type grown struct {
 	looks, unbalanced               int
 }
 
-// lookOn samples weir, asks for its books, and lets one webhook after the other
+// lookOn samples weir, less what own connections of the load take, asks for its books, and lets one webhook after the other
 // fall ill or get well, until ctx ends.
-func (b *bench) lookOn(ctx context.Context, kinds []sickness, sick []*webhook) *grown {
+func (b *bench) lookOn(ctx context.Context, own *atomic.Int64, kinds []sickness, sick []*webhook) *grown {
 	g := new(grown)
 	look, books, mood := time.NewTicker(min(soakLook, b.soaks/16)), time.NewTicker(min(soakLedger, b.soaks/4)), time.NewTicker(min(soakMood, b.soaks/8))
 	defer look.Stop()
@@ -152,7 +153,7 @@ func (b *bench) lookOn(ctx context.Context, kinds []sickness, sick []*webhook) *
 		case <-ctx.Done():
 			return g
 		case <-look.C:
-			b.sample(ctx, g)
+			b.sample(ctx, own, g)
 		case <-books.C:
 			out, err := b.ledger(ctx)
 			if ctx.Err() != nil {
@@ -182,13 +183,15 @@ func (b *bench) ledger(ctx context.Context) ([]byte, error) {
 	return cmd.Output()
 }
 
-// sample adds what weir takes now.
-func (b *bench) sample(ctx context.Context, g *grown) {
+// sample adds what weir takes now. Each of the load's own connections, which grow
+// in number when an answer is late and stay, is one goroutine and one descriptor.
+func (b *bench) sample(ctx context.Context, own *atomic.Int64, g *grown) {
+	sent := float64(own.Load())
 	if bytes, err := memory(b.own.pid); err == nil {
 		g.memory = append(g.memory, float64(bytes)/megabyte)
 	}
 	if open, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", b.own.pid)); err == nil {
-		g.descriptors = append(g.descriptors, float64(len(open)))
+		g.descriptors = append(g.descriptors, float64(len(open))-sent)
 	}
 	if b.metrics == "" {
 		return
@@ -207,7 +210,7 @@ func (b *bench) sample(ctx context.Context, g *grown) {
 	for lines := bufio.NewScanner(res.Body); lines.Scan(); {
 		if text, ok := strings.CutPrefix(lines.Text(), "go_goroutines "); ok {
 			if n, err := strconv.ParseFloat(text, 64); err == nil {
-				g.goroutines = append(g.goroutines, n)
+				g.goroutines = append(g.goroutines, n-sent)
 			}
 		}
 	}
