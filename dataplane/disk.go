@@ -80,8 +80,12 @@ func (d *disk) check() error {
 	if !d.low.Load() {
 		return nil
 	}
-	text := "The disk of this plane is almost full; events are taken again when there is room."
-	return &fault.Error{Kind: fault.Limited, Text: text, Problems: []fault.Problem{{Code: "disk_low", Text: text}}}
+	return noRoom("disk_low", "The disk of this plane is almost full; events are taken again when there is room.")
+}
+
+// noRoom is fault.Limited with the code that the gateway answers.
+func noRoom(code, text string) error {
+	return &fault.Error{Kind: fault.Limited, Text: text, Problems: []fault.Problem{{Code: code, Text: text}}}
 }
 
 // before makes append refuse while too little is free.

@@ -7,7 +7,6 @@ import (
 
 	"weir/dataplane/event"
 	"weir/dataplane/ledger"
-	"weir/shared/fault"
 	"weir/shared/id"
 )
 
@@ -74,8 +73,7 @@ func (q *quota) before(append func(context.Context, []event.Event) error) func(c
 	return func(ctx context.Context, events []event.Event) error {
 		if feeds := q.refused.Load(); feeds != nil && len(events) > 0 {
 			if _, full := (*feeds)[feed{events[0].Workspace, events[0].Source}]; full {
-				text := "Too many deliveries of this source wait for a destination that takes nothing; events are taken again when there is room."
-				return &fault.Error{Kind: fault.Limited, Text: text, Problems: []fault.Problem{{Code: "parked_full", Text: text}}}
+				return noRoom("parked_full", "Too many deliveries of this source wait for a destination that takes nothing; events are taken again when there is room.")
 			}
 		}
 		return append(ctx, events)

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"iter"
 	"net/http"
-	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -20,12 +19,7 @@ func TestOnePoisonUserBlocksOnlyHimself(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 8, hook)
-		w.server.set(hook, func(r *http.Request, body string) (int, time.Duration) {
-			if strings.HasPrefix(body, "poison") {
-				return 500, time.Millisecond
-			}
-			return 200, time.Millisecond
-		})
+		w.server.set(hook, w.against("poison"))
 		w.start()
 		defer w.stop()
 		for i := range 2000 {
@@ -58,12 +52,7 @@ func TestPoisonThatFillsTheWindowBlocksNobodyAfterARestart(t *testing.T) {
 				}
 				w.wait("all parked", func() bool { return w.settledAs(hook, deliver.EndParked) == 3300 })
 				w.crash()
-				w.server.set(hook, func(_ *http.Request, body string) (int, time.Duration) {
-					if strings.HasPrefix(body, "poison") {
-						return 500, time.Millisecond
-					}
-					return 200, time.Millisecond
-				})
+				w.server.set(hook, w.against("poison"))
 				w.change(hook, func(d *deliver.Target) { d.Disabled = false })
 				w.start()
 				w.offer("fresh", hook)

@@ -101,14 +101,7 @@ func TestTooMuchThatWaitsRefusesItsOwnSource(t *testing.T) {
 	t.Parallel()
 	good, bad := newSink(t), newSink(t)
 	free := make(chan struct{})
-	bad.set(func(_ http.ResponseWriter, r *http.Request, _ []byte) bool {
-		select {
-		case <-free:
-			return false
-		case <-r.Context().Done():
-			return true
-		}
-	})
+	bad.set(hangs(free))
 	in, seen := smallDisk(t, fmt.Sprintf(`
 workspace: acme
 region: eu

@@ -344,6 +344,18 @@ func (s *sink) set(behave func(w http.ResponseWriter, r *http.Request, body []by
 	s.behave = behave
 }
 
+// hangs answers nothing until free is closed, and after that as a sink does.
+func hangs(free <-chan struct{}) func(http.ResponseWriter, *http.Request, []byte) bool {
+	return func(_ http.ResponseWriter, r *http.Request, _ []byte) bool {
+		select {
+		case <-free:
+			return false
+		case <-r.Context().Done():
+			return true
+		}
+	}
+}
+
 func (s *sink) all() []arrival {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -17,14 +17,7 @@ func TestNineSickDestinationsHurtNobody(t *testing.T) {
 	t.Parallel()
 	free := make(chan struct{})
 	sick := map[string]func(w http.ResponseWriter, r *http.Request, _ []byte) bool{
-		"hole": func(_ http.ResponseWriter, r *http.Request, _ []byte) bool {
-			select {
-			case <-free:
-				return false
-			case <-r.Context().Done():
-				return true
-			}
-		},
+		"hole": hangs(free),
 		"limited": func(w http.ResponseWriter, _ *http.Request, _ []byte) bool {
 			w.Header().Set("Retry-After", "1")
 			w.WriteHeader(http.StatusTooManyRequests)

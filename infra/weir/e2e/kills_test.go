@@ -117,14 +117,7 @@ func TestKilledUnderLoad(t *testing.T) {
 		return fails
 	})
 	free := make(chan struct{})
-	hanging.set(func(_ http.ResponseWriter, r *http.Request, _ []byte) bool {
-		select {
-		case <-free:
-			return false
-		case <-r.Context().Done():
-			return true
-		}
-	})
+	hanging.set(hangs(free))
 	dir := t.TempDir()
 	ports := []string{"--http", freePort(t), "--gateway", freePort(t), "--view", freePort(t), "--metrics", freePort(t), "--hub", freePort(t)}
 	p, in := dev(t, dir, hookConfig("acme", "eu", "wk_web", hooks), ports...)
@@ -165,14 +158,7 @@ func TestAHangingDestinationHurtsNobody(t *testing.T) {
 	t.Parallel()
 	good, bad := newSink(t), newSink(t)
 	free := make(chan struct{})
-	bad.set(func(_ http.ResponseWriter, r *http.Request, _ []byte) bool {
-		select {
-		case <-free:
-			return false
-		case <-r.Context().Done():
-			return true
-		}
-	})
+	bad.set(hangs(free))
 	_, in := dev(t, t.TempDir(), hookConfig("acme", "eu", "wk_web", map[string]string{"good": good.URL, "bad": bad.URL}))
 	l := startLoad(func() string { return in.Gateway }, "wk_web", 8, 20*time.Millisecond)
 	until(t, "parked deliveries of the one that hangs", func() bool { return bookOf(t, in, "web", "bad").Parked > 200 })
