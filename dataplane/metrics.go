@@ -28,7 +28,7 @@ type collector struct {
 	backlog, moved                                        *prometheus.Desc
 	appends, appendEvents, appendBytes                    *prometheus.Desc
 	keys, runs                                            *prometheus.Desc
-	rows, failing                                         *prometheus.Desc
+	rows, failing, discarded                              *prometheus.Desc
 	codeWaiting, codeRunning, codeWorkers                 *prometheus.Desc
 	free, needed                                          *prometheus.Desc
 	alarms                                                *prometheus.Desc
@@ -48,6 +48,7 @@ func newCollector(d *DataPlane, w *queue.Writer) *collector {
 		keys:         desc("weir_dedupe_keys", "Keys of the dedupe index that are on the disk."),
 		runs:         desc("weir_dedupe_runs", "Files that hold them."),
 		rows:         desc("weir_load_rows_total", "Rows that were loaded into a warehouse.", "destination"),
+		discarded:    desc("weir_load_discarded_events_total", "Events that waited for a load when their warehouse was removed."),
 		failing:      desc("weir_load_failing", "1 while the newest load of a warehouse fails.", "destination"),
 		backlog:      desc("weir_deliver_backlog_bound", "Requests with deliveries from before half a minute that may be under way while work waits for a processor; 0: there is no bound."),
 		moved:        desc("weir_deliver_moved_bytes", "What is parked past the quotas of destinations, in the blob store."),
@@ -207,6 +208,7 @@ func (c *collector) pipelines(gauge, counter func(*prometheus.Desc, float64, ...
 }
 
 func (c *collector) warehouses(gauge, counter func(*prometheus.Desc, float64, ...string)) {
+	counter(c.discarded, float64(c.plane.loading.Discarded()))
 	for _, w := range c.plane.plans.Warehouses() {
 		d, failing := string(w.ID), 0.0
 		if newest := c.plane.loading.Loads(w.ID); len(newest) > 0 && newest[0].State == load.Failing {

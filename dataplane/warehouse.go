@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"weir/dataplane/blob"
+	"weir/dataplane/deliver"
 	"weir/dataplane/event"
 	"weir/dataplane/guard"
 	"weir/dataplane/load"
@@ -33,6 +34,10 @@ func (d *DataPlane) loader(g *guard.Guard) (*load.Engine, error) {
 	deps := load.Deps{Dial: d.dialer(g), DataDir: d.cfg.DataDir, Owners: &load.Owners{}, Now: time.Now, Log: d.cfg.Log}
 	return load.New(load.Config{
 		Dir: dir, Blobs: blobs, Stages: stages, Jobs: func() []load.Job { return d.jobs(deps) }, Refused: d.unloadable, Log: d.cfg.Log,
+		Removed: func(ws id.Workspace, dest id.Destination) bool {
+			_, presence := d.plans.Target(ws, dest)
+			return presence == deliver.Removed
+		},
 	})
 }
 

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"weir/dataplane/blob"
+	"weir/shared/id"
 )
 
 // manifest is one load as it lies on disk until it is closed.
@@ -27,6 +28,8 @@ type manifest struct {
 type cursor struct {
 	Next []uint64 `json:"next"`
 	Last string   `json:"last"` // the closed manifest's ID
+	// Workspace is the destination's, by which its removal is known.
+	Workspace id.Workspace `json:"workspace,omitempty"`
 }
 
 // put writes v so that after a crash the old or the new is there, whole.

@@ -5,6 +5,7 @@ import (
 	"iter"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"weir/dataplane/blob"
@@ -20,6 +21,7 @@ import (
 type Stage interface {
 	ReadTo(ctx context.Context, from uint64, key string) iter.Seq2[queue.Record, error]
 	State(ctx context.Context) (queue.State, error)
+	Keys(ctx context.Context) (map[string]uint64, error)
 	Purge(ctx context.Context, before uint64, key string) error
 }
 
@@ -60,6 +62,9 @@ type Config struct {
 	Blobs  *blob.Dir
 	Stages []Stage // by partition
 	Jobs   func() []Job
+	// Removed says whether a destination is gone for ever, not only without a job:
+	// what is staged for it is discarded. nil: none is.
+	Removed func(id.Workspace, id.Destination) bool
 	// Refused is told of an event that has no row, before its record is purged:
 	// code is unsupported_event or bad_event. An error repeats the load. Repeated
 	// after a crash. Nil: it is counted only.
@@ -80,6 +85,8 @@ type Engine struct {
 	trials chan struct{} // slots of lanes that failed, so that they take none of others
 	mu     sync.Mutex
 	lanes  map[id.Destination]*lane
+
+	discarded atomic.Int64
 }
 
 // New checks the configuration. It touches no disk.
@@ -93,6 +100,9 @@ func New(c Config) (*Engine, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
+	if c.Removed == nil {
+		c.Removed = never
+	}
 	if c.AtOnce == 0 {
 		c.AtOnce = 4
 	}
@@ -102,8 +112,11 @@ func New(c Config) (*Engine, error) {
 	return &Engine{c: c, slots: make(chan struct{}, c.AtOnce), trials: make(chan struct{}, max(1, c.AtOnce/2)), lanes: map[id.Destination]*lane{}}, nil
 }
 
-// tick is how often wanted and running lanes are compared.
-const tick = time.Second
+// Times of the engine.
+const (
+	tick       = time.Second // wanted and running lanes are compared
+	sweepEvery = time.Minute // what lies here for removed destinations goes
+)
 
 // Run loads until ctx ends; then loads under way are cut, to be resumed.
 func (e *Engine) Run(ctx context.Context) error {
@@ -112,6 +125,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	timer := time.NewTicker(tick)
 	defer timer.Stop()
 	running := map[id.Destination]context.CancelFunc{}
+	wg.Go(func() { e.sweeps(ctx) })
 	for {
 		wanted := map[id.Destination]bool{}
 		for _, j := range e.c.Jobs() {
@@ -142,14 +156,19 @@ func (e *Engine) Run(ctx context.Context) error {
 
 // lane returns a destination's lane with its newest job.
 func (e *Engine) lane(j Job) *lane {
+	l := e.laneOf(j.Destination)
+	l.job.Store(&j)
+	return l
+}
+
+func (e *Engine) laneOf(d id.Destination) *lane {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	l := e.lanes[j.Destination]
+	l := e.lanes[d]
 	if l == nil {
-		l = &lane{e: e, dest: j.Destination}
-		e.lanes[j.Destination] = l
+		l = &lane{e: e, dest: d}
+		e.lanes[d] = l
 	}
-	l.job.Store(&j)
 	return l
 }
 

@@ -144,7 +144,7 @@ func (l *lane) load(ctx context.Context, job Job, m *manifest) error {
 			return Fail(CodeFailed, err)
 		}
 	}
-	if err := put(l.path("cursor.json"), cursor{Next: m.To, Last: m.ID}); err != nil {
+	if err := l.close(m); err != nil {
 		return Fail(CodeStage, err)
 	}
 	if err := l.reach(StepCursor); err != nil {
@@ -153,11 +153,16 @@ func (l *lane) load(ctx context.Context, job Job, m *manifest) error {
 	return Fail(CodeStage, l.clean(ctx, m))
 }
 
+// close moves the cursor behind a manifest.
+func (l *lane) close(m *manifest) error {
+	return put(l.path("cursor.json"), cursor{Next: m.To, Last: m.ID, Workspace: l.job.Load().Workspace})
+}
+
 // early does what a planted mistake does before the rows are merged.
 func (l *lane) early(ctx context.Context, m *manifest) error {
 	switch l.e.c.planted {
 	case cursorFirst:
-		return put(l.path("cursor.json"), cursor{Next: m.To, Last: m.ID})
+		return l.close(m)
 	case purgeFirst:
 		return l.clean(ctx, m)
 	}

@@ -14,4 +14,5 @@ const (
 	forgetCut             // what is beyond a full load counts as loaded
 	untold                // a refused event of which nobody could be told is purged
 	mergeIsEnough         // a merge that gave an error counts as done
+	sweepsAway            // who has no job at the moment counts as removed
 )

@@ -7,6 +7,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"sync"
@@ -26,9 +27,10 @@ import (
 
 // TestSimulation loads three warehouses through deaths of the process at any
 // step, logs that fail and read slowly, and warehouses that are away, hang, fail,
-// or merge and do not say so; one is removed now and then. In the end each has
-// the newest row of every id, it never had an older one after a newer, each
-// refused event was told, and nothing is left in STAGE.
+// or merge and do not say so; now and then one has no job for a while or is
+// removed for ever. In the end each that is not removed has the newest row of
+// every id, it never had an older one after a newer, each refused event was told,
+// and nothing is left in STAGE nor of a removed one in a folder.
 //
 // A seed has at least 500 events and ten faults.
 func TestSimulation(t *testing.T) {
@@ -156,12 +158,13 @@ type world struct {
 	mu      sync.Mutex
 	rng     *rand.Rand
 	dead    bool
-	fuse    int // steps until the process dies; 0: it does not
-	gone    id.Destination
+	fuse    int            // steps until the process dies; 0: it does not
+	gone    id.Destination // has no job at the moment
+	removed map[id.Destination]bool
 	refused map[string]bool
 
 	staged  map[id.Destination]map[string]int
-	refuses map[string]bool
+	refuses map[string]id.Destination
 	version int
 }
 
@@ -171,12 +174,12 @@ func newWorld(t testing.TB, seed uint64, plant func(*load.Config)) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{t: t, seed: seed, plant: plant, rng: rand.New(rand.NewPCG(seed, 3)), refused: map[string]bool{}, refuses: map[string]bool{},
+	w := &world{t: t, seed: seed, plant: plant, rng: rand.New(rand.NewPCG(seed, 3)), removed: map[id.Destination]bool{}, refused: map[string]bool{}, refuses: map[string]id.Destination{},
 		seas: map[id.Destination]*sea{}, staged: map[id.Destination]map[string]int{}}
 	for _, d := range []id.Destination{"dst_a", "dst_b", "dst_c"} {
 		w.seas[d], w.staged[d] = &sea{w: w, rows: map[string]int{}}, map[string]int{}
 	}
-	w.c = load.Config{Dir: dir, Blobs: blobs, Most: 20 + int(seed%30), AtOnce: 2, Jobs: w.jobs, Refused: w.refuse}
+	w.c = load.Config{Dir: dir, Blobs: blobs, Most: 20 + int(seed%30), AtOnce: 2, Jobs: w.jobs, Removed: w.isRemoved, Refused: w.refuse}
 	for p := range 2 {
 		w.disk = append(w.disk, queuetest.NewLog(seed*10+uint64(p), queuetest.Faults{Lost: 10, Refused: 10, Delayed: 10, Slow: 5}))
 	}
@@ -187,12 +190,18 @@ func (w *world) jobs() (jobs []load.Job) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for d, s := range w.seas {
-		if d != w.gone {
+		if d != w.gone && !w.removed[d] {
 			jobs = append(jobs, load.Job{Workspace: "ws", Destination: d, Name: string(d), Type: "postgres", SyncEvery: 5 * time.Second,
 				Options: layout.Options{SkipTracksTable: true}, Open: s.open})
 		}
 	}
 	return jobs
+}
+
+func (w *world) isRemoved(ws id.Workspace, d id.Destination) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return ws == "ws" && w.removed[d]
 }
 
 func (w *world) refuse(_ context.Context, _ id.Destination, e event.Event, _ string) error {
@@ -263,11 +272,11 @@ func (w *world) stage(d id.Destination, n int) {
 		} else if at != p {
 			continue
 		}
-		e := event.Event{Source: "src", JSON: fmt.Appendf(nil,
+		e := event.Event{Workspace: "ws", Source: "src", JSON: fmt.Appendf(nil,
 			`{"type":"track","event":"Order Done","messageId":%q,"receivedAt":"2026-01-02T03:04:05.678Z","properties":{"secret":"%d"}}`, name, w.version)}
 		if w.rng.IntN(30) == 0 {
 			e.JSON = fmt.Appendf(nil, `{"type":"merge","messageId":%q,"v":"%d"}`, name, w.version)
-			w.refuses[string(e.JSON)] = true
+			w.refuses[string(e.JSON)] = d
 		} else {
 			w.staged[d][name] = w.version
 		}
@@ -304,8 +313,13 @@ func (w *world) disturb(d id.Destination) bool {
 	case 3:
 		s.lost = 50 - s.lost
 	case 4:
-		if w.gone = ""; w.rng.IntN(2) == 0 {
+		switch w.gone = ""; w.rng.IntN(4) {
+		case 0, 1:
 			w.gone = d
+		case 2:
+			if len(w.removed) < len(w.seas)-1 {
+				w.removed[d] = true
+			}
 		}
 	case 5, 6:
 		w.fuse = 1 + w.rng.IntN(12)
@@ -359,14 +373,20 @@ func (w *world) live() {
 		w.t.Errorf("seed %d: %d records are left in STAGE", w.seed, n)
 	}
 	for d, want := range w.staged {
+		if w.removed[d] {
+			if _, err := os.Stat(filepath.Join(w.c.Dir, string(d))); err == nil {
+				w.t.Errorf("seed %d: the removed %s has a folder", w.seed, d)
+			}
+			continue
+		}
 		for name, version := range want {
 			if got := w.seas[d].rows[name]; got != version {
 				w.t.Errorf("seed %d: %s of %s has version %d, want %d", w.seed, name, d, got, version)
 			}
 		}
 	}
-	for e := range w.refuses {
-		if !w.refused[e] {
+	for e, d := range w.refuses {
+		if !w.refused[e] && !w.removed[d] {
 			w.t.Errorf("seed %d: %s was refused and nobody was told", w.seed, e)
 		}
 	}

@@ -1,0 +1,172 @@
+package load
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"weir/dataplane/blob"
+	"weir/dataplane/queue"
+	"weir/shared/id"
+)
+
+// sweeps lets go, now and then, of what lies here for destinations that were
+// removed: nobody has their secrets any more, so it can never be loaded. What a
+// partition stages meanwhile the next time finds.
+func (e *Engine) sweeps(ctx context.Context) {
+	timer := time.NewTicker(sweepEvery)
+	defer timer.Stop()
+	for {
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			return
+		}
+		if err := e.sweep(ctx); err != nil && ctx.Err() == nil {
+			e.c.Log.Warn("What waits for removed warehouses could not be discarded yet.", "error", err)
+		}
+	}
+}
+
+func (e *Engine) sweep(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, loadTime)
+	defer cancel()
+	wanted := map[id.Destination]bool{}
+	for _, j := range e.c.Jobs() {
+		wanted[j.Destination] = true
+	}
+	found, err := e.present(ctx)
+	if err != nil {
+		return err
+	}
+	for d := range found {
+		if wanted[d] {
+			continue
+		}
+		if err := e.forget(ctx, d); err != nil {
+			return fmt.Errorf("let go of %s: %w", d, err)
+		}
+	}
+	return nil
+}
+
+// present returns the destinations that have a record in STAGE or a folder.
+func (e *Engine) present(ctx context.Context) (map[id.Destination]bool, error) {
+	found := map[id.Destination]bool{}
+	for _, s := range e.c.Stages {
+		keys, err := s.Keys(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("list what is in STAGE: %w", err)
+		}
+		for key := range keys {
+			found[id.Destination(key)] = true
+		}
+	}
+	entries, err := os.ReadDir(e.c.Dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("list the folders of loads: %w", err)
+	}
+	for _, x := range entries {
+		if there, err := get(filepath.Join(e.c.Dir, x.Name(), "cursor.json"), &cursor{}); err == nil && there {
+			found[id.Destination(x.Name())] = true
+		}
+	}
+	return found, nil
+}
+
+// forget deletes everything of a destination that is removed for sure, counted
+// and said aloud. The records, by which a repetition finds it, go last.
+func (e *Engine) forget(ctx context.Context, d id.Destination) error {
+	l := e.laneOf(d)
+	if !l.work.TryLock() { // a load of it is just ending
+		return nil
+	}
+	defer l.work.Unlock()
+	var c cursor
+	if _, err := get(l.path("cursor.json"), &c); err != nil {
+		return err
+	}
+	ws, err := l.workspace(ctx, c)
+	if err != nil || ws == "" || !e.c.Removed(ws, d) && e.c.planted != sweepsAway {
+		return err
+	}
+	ends, events, err := l.owed(ctx, c)
+	if err != nil {
+		return err
+	}
+	if err := e.c.Blobs.Delete(blob.Ref(l.prefix())); err != nil {
+		return err
+	}
+	if err := os.RemoveAll(l.path("")); err != nil {
+		return fmt.Errorf("remove a load's folder: %w", err)
+	}
+	for p, s := range e.c.Stages {
+		if err := s.Purge(ctx, ends[p], string(d)); err != nil {
+			return fmt.Errorf("purge STAGE: %w", err)
+		}
+	}
+	e.mu.Lock()
+	delete(e.lanes, d)
+	e.mu.Unlock()
+	if e.discarded.Add(events); events > 0 {
+		e.c.Log.Warn("Events that waited for a load were discarded: their warehouse was removed.", "destination", string(d), "events", events)
+	}
+	return nil
+}
+
+// workspace returns whose a destination is, empty when nothing here tells.
+func (l *lane) workspace(ctx context.Context, c cursor) (id.Workspace, error) {
+	if c.Workspace != "" {
+		return c.Workspace, nil
+	}
+	for _, s := range l.e.c.Stages {
+		for r, err := range s.ReadTo(ctx, 0, string(l.dest)) {
+			if err != nil {
+				return "", fmt.Errorf("read STAGE: %w", err)
+			}
+			if f, err := queue.DecodeFrame(r.Data); err == nil && len(f.Events) > 0 {
+				return f.Events[0].Workspace, nil
+			}
+		}
+	}
+	return "", nil
+}
+
+// owed returns the end of each partition's STAGE and how many events of a
+// destination are before it and in no closed load.
+func (l *lane) owed(ctx context.Context, c cursor) (ends []uint64, events int64, err error) {
+	for p, s := range l.e.c.Stages {
+		st, err := s.State(ctx)
+		if err != nil {
+			return nil, 0, fmt.Errorf("read the state of STAGE: %w", err)
+		}
+		ends = append(ends, st.Last+1)
+		from := uint64(0)
+		if p < len(c.Next) {
+			from = c.Next[p]
+		}
+		for r, err := range s.ReadTo(ctx, from, string(l.dest)) {
+			if err != nil {
+				return nil, 0, fmt.Errorf("read STAGE: %w", err)
+			}
+			if r.Seq >= ends[p] {
+				break
+			}
+			if f, err := queue.DecodeFrame(r.Data); err == nil {
+				events += int64(len(f.Events))
+			}
+		}
+	}
+	return ends, events, nil
+}
+
+// never is Config.Removed where nobody says otherwise.
+func never(id.Workspace, id.Destination) bool { return false }
+
+// Discarded returns how many events that waited for a load were discarded, their
+// warehouse removed, since the engine began.
+func (e *Engine) Discarded() int64 { return e.discarded.Load() }
