@@ -4,7 +4,7 @@ package deliver
 func Mistakes() map[string]func(*Config) {
 	all := map[string]func(*Config){}
 	for m, name := range map[mistake]string{
-		settleBeforePark: "settle before park", releaseBeforeDrain: "release before drain", overtakeInBatch: "overtake in a batch",
+		settleBeforePark: "settle before park", keepAll: "keep all", releaseBeforeDrain: "release before drain", overtakeInBatch: "overtake in a batch",
 		noAnswerIsYes: "no answer is a yes", floorTooFar: "a floor too far", feedEnded: "feed what ended", parkLastFirst: "park the last first",
 	} {
 		all[name] = func(c *Config) { c.planted = m }
@@ -15,3 +15,21 @@ func Mistakes() map[string]func(*Config) {
 // Narrow bounds the items of a lane that are in memory, and those between the
 // oldest parked record that is not settled and the newest that is read.
 func (c *Config) Narrow(window, span int) { c.window, c.span = window, span }
+
+// Memory returns bytes of deliveries: those that lanes took live, those of PARKED
+// that they hold beside them, and those that wait for a log; and what bounds them.
+func (l *Lanes) Memory() (live, parked, waiting, most, backlog int64) {
+	l.mu.Lock()
+	for _, ln := range l.lanes {
+		ln.mu.Lock()
+		live += ln.liveBytes
+		ln.mu.Unlock()
+	}
+	l.mu.Unlock()
+	for _, a := range []*appender{l.parked, l.dead} {
+		a.mu.Lock()
+		waiting = max(waiting, a.bytes)
+		a.mu.Unlock()
+	}
+	return live, l.mem.Load() - live, waiting, l.cfg.MemoryBytes, l.cfg.Backlog
+}

@@ -252,7 +252,7 @@ func (ln *lane) offer(e *entry, now time.Time, most int64) offered {
 	e.user = counterOf(&e.d)
 	ordered := ln.ordered(e)
 	park := ln.parksAll(now) && !ln.mayProbe(now) || ordered && ln.parkedOf(e.user) > 0 && ln.l.cfg.planted != releaseBeforeDrain
-	over := ln.liveBytes+e.size > most || ln.l.mem.Load()+e.size > ln.l.cfg.MemoryBytes
+	over := (ln.liveBytes+e.size > most || ln.l.mem.Load()+e.size > ln.l.cfg.MemoryBytes) && ln.l.cfg.planted != keepAll
 	if (park || over) && ln.l.parked.full() {
 		return full
 	}

@@ -15,4 +15,5 @@ const (
 	floorTooFar                // one record too many is said to be drained
 	feedEnded                  // what an answer ended while it was parked is sent again
 	parkLastFirst              // a user's deliveries are parked in the wrong order
+	keepAll                    // no bound of memory counts
 )

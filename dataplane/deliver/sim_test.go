@@ -39,7 +39,7 @@ func simulate(t testing.TB, seed uint64, plant func(*deliver.Config)) {
 	}
 	w.config = func(c *deliver.Config) {
 		if seed%4 < 2 {
-			c.LaneBytes, c.MemoryBytes = 10<<10, 60<<10
+			c.LaneBytes, c.MemoryBytes, c.Backlog = 8<<10, 12<<10, 12<<10
 		}
 		if seed%5 < 2 { // what fails again and again is sent out of memory and read again
 			c.Narrow(4+int(seed%7), 60)
@@ -61,6 +61,7 @@ func simulate(t testing.TB, seed uint64, plant func(*deliver.Config)) {
 		crashes += w.disturb(crashes)
 		for range w.rng.IntN(40) {
 			w.offer(fmt.Sprint("u", w.rng.IntN(6)), hook, other)
+			w.bounded()
 			time.Sleep(time.Duration(w.rng.IntN(100)) * time.Millisecond)
 		}
 		w.mu.Lock()
@@ -69,6 +70,16 @@ func simulate(t testing.TB, seed uint64, plant func(*deliver.Config)) {
 		time.Sleep(time.Duration(w.rng.IntN(2000)) * time.Millisecond)
 	}
 	w.settle(crashes)
+}
+
+// bounded wants no more in memory than was configured: live deliveries to the
+// byte, of PARKED at most a record beyond, which is what waited once, and of what
+// waits at most all that lanes gave up at once beyond.
+func (w *world) bounded() {
+	live, parked, waiting, most, backlog := w.lanes.Memory()
+	if live > most || parked > most+most+backlog || waiting > most+backlog {
+		w.t.Errorf("seed %d: %d bytes live and %d of PARKED in lanes of %d, %d wait where %d may", w.seed, live, parked, most, waiting, backlog)
+	}
 }
 
 // disturb does something to the destination hook, or to the process. It returns
