@@ -55,13 +55,9 @@ func OpenPreview(typ string, settings []byte, secrets map[string]secret.String, 
 		return nil, err
 	}
 	return func(text []byte) PreviewLine {
-		m, err := event.Single(text)
-		if err != nil {
-			return failedLine("", "This is not one JSON object: "+err.Error())
-		}
 		var p event.Parser
 		p.Begin(event.Stamp{ReceivedAt: now, RequestIP: "127.0.0.1"}, nil, len(text), 1)
-		e, code := p.Event(m)
+		e, code := p.Event(text)
 		if code != "" {
 			return failedLine("", code.Text())
 		}

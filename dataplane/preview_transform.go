@@ -115,13 +115,9 @@ func previewChain(ctx context.Context, engine *transform.Engine, chain *transfor
 
 // arrived is an event as the gateway would take it.
 func arrived(text []byte, now time.Time) (event.Event, *PreviewFault) {
-	m, err := event.Single(text)
-	if err != nil {
-		return event.Event{}, &PreviewFault{Code: string(event.InvalidJSON), Message: "This is not one JSON object."}
-	}
 	var p event.Parser
 	p.Begin(event.Stamp{ReceivedAt: now, RequestIP: "127.0.0.1"}, nil, len(text), 1)
-	e, code := p.Event(m)
+	e, code := p.Event(text)
 	if code != "" {
 		return event.Event{}, &PreviewFault{Code: string(code), Message: code.Text()}
 	}

@@ -40,6 +40,9 @@ func (c *Client) Do(r *http.Request) (*http.Response, error) {
 	if c.plain.takes(r) {
 		return c.plain.roundTrip(r)
 	}
+	if t, ok := r.Context().(*timed); ok { // it watches contexts of a foreign type with a goroutine each
+		r = r.WithContext(t.context())
+	}
 	return c.transport.RoundTrip(r)
 }
 
@@ -58,9 +61,9 @@ const (
 // send makes one request and gives verdicts for its items, with the status of
 // the answer. The body is read within the request's timeout and maxAnswer.
 func (s *sender) send(ctx context.Context, d Destination, req Request, timeout time.Duration) ([]Verdict, int) {
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
-	hr, err := newRequest(ctx, req)
+	ctx, release := withTimeout(ctx, timeout)
+	defer release()
+	hr, err := s.urls.newRequest(ctx, req)
 	if err != nil {
 		return same(req.Items, Verdict{Outcome: Dead, Code: CodeFault, Detail: "The kind built a request that HTTP cannot carry."}), 0
 	}
@@ -92,6 +95,8 @@ func (s *sender) send(ctx context.Context, d Destination, req Request, timeout t
 type sender struct {
 	do  func(*http.Request) (*http.Response, error)
 	now func() time.Time
+
+	urls urls
 }
 
 // readAnswer reads the first maxAnswer bytes and drains some more, so that the

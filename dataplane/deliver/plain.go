@@ -269,6 +269,9 @@ func (w *wire) exchange(r *http.Request) (*http.Response, error) {
 		w.close()
 		return nil, err
 	}
+	if t, ok := ctx.(*timed); ok { // the deadline is the connection's
+		ctx = t.Context
+	}
 	w.unhook = context.AfterFunc(ctx, func() { _ = w.conn.SetDeadline(time.Unix(1, 0)) })
 	w.answered = false
 	if _, err := w.conn.Write(w.out); err != nil {

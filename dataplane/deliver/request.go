@@ -3,9 +3,11 @@ package deliver
 import (
 	"bytes"
 	"context"
+	"hash/maphash"
 	"io"
 	"net/http"
 	"net/url"
+	"sync/atomic"
 	"time"
 
 	"weir/dataplane/event"
@@ -15,9 +17,31 @@ import (
 // agent is the User-Agent of requests whose kind sets none.
 const agent = "Weir/1"
 
+// urls keeps parsed URLs: most requests of a destination have the same.
+type urls [64]atomic.Pointer[parsed]
+
+type parsed struct {
+	text string
+	url  *url.URL // never changed
+}
+
+var urlSeed = maphash.MakeSeed()
+
+func (k *urls) parse(text string) (*url.URL, error) {
+	slot := &k[maphash.String(urlSeed, text)%uint64(len(k))]
+	if p := slot.Load(); p != nil && p.text == text {
+		return p.url, nil
+	}
+	u, err := url.Parse(text)
+	if err == nil {
+		slot.Store(&parsed{text, u})
+	}
+	return u, err
+}
+
 // newRequest makes the HTTP request of r. The header becomes the request's.
-func newRequest(ctx context.Context, r Request) (*http.Request, error) {
-	u, err := url.Parse(r.URL)
+func (k *urls) newRequest(ctx context.Context, r Request) (*http.Request, error) {
+	u, err := k.parse(r.URL)
 	if err != nil {
 		return nil, err
 	}

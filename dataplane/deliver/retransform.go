@@ -74,13 +74,9 @@ func (it *item) original() (event.Event, bool) {
 		return e, false
 	}
 	if it.d.Original != nil {
-		m, err := event.Single(it.d.Original)
-		if err != nil {
-			return e, false
-		}
 		var parser event.Parser
 		parser.Begin(event.Stamp{ReceivedAt: e.ReceivedAt}, nil, len(it.d.Original), 1)
-		parsed, code := parser.Event(m)
+		parsed, code := parser.Event(it.d.Original)
 		if code != "" {
 			return e, false
 		}

@@ -1,10 +1,6 @@
 package event
 
-import (
-	"unicode/utf8"
-
-	"github.com/go-json-experiment/json/jsontext"
-)
+import "unicode/utf8"
 
 // Limits of what a body may hold.
 const (
@@ -22,30 +18,14 @@ const (
 	MaxExpanded = 32 << 20
 )
 
-// Member is one event as it was sent, cut out of a body, not yet looked at.
-// JSON points into the body.
-type Member struct {
-	JSON  []byte
-	Depth int // levels of nesting
-}
-
-// Batch is a body cut into members. The other fields are the values beside the
-// list, nil when absent; they point into the body and are valid JSON.
+// Batch is a body cut into members, as they were sent and not yet looked at. The
+// other fields are the values beside the list, nil when absent; they are valid
+// JSON. All point into the body.
 type Batch struct {
-	Members      []Member
+	Members      [][]byte
 	SentAt       []byte
 	Context      []byte
 	Integrations []byte
-}
-
-// Single cuts a body that is one event.
-func Single(body []byte) (Member, error) {
-	body = trim(body)
-	end, depth := skip(body, 0)
-	if end != len(body) {
-		return Member{}, InvalidJSON.Err()
-	}
-	return Member{JSON: body, Depth: depth}, nil
 }
 
 // Cut cuts {"batch": [...], ...} into b, reusing its memory.
@@ -57,21 +37,19 @@ func (b *Batch) Cut(body []byte) error {
 	*b = Batch{Members: b.Members[:0]}
 	body = trim(body)
 	if len(body) == 0 || body[0] != '{' {
-		if end, _ := skip(body, 0); end == len(body) && valid(body) == "" {
-			return NoBatch.Err()
+		code := Check(body, MaxDepth)
+		if code == "" {
+			code = NoBatch
 		}
-		return InvalidJSON.Err()
+		return whole(body, code).Err()
 	}
 	var few [16]field
 	fields, code := b.walk(few[:0], body)
 	if code != "" {
-		return code.Err()
+		return whole(body, code).Err()
 	}
 	listed := false
 	for _, f := range fields {
-		if code := valid(body[f.key-1 : f.keyEnd+1]); code != "" {
-			return code.Err()
-		}
 		value := body[f.val:f.valEnd]
 		switch string(keyOf(body, f)) {
 		case "batch":
@@ -86,11 +64,8 @@ func (b *Batch) Cut(body []byte) error {
 		case "integrations":
 			b.Integrations = value
 		}
-		if f.depth+1 > MaxDepth {
-			return TooDeep.Err()
-		}
-		if code := valid(value); code != "" {
-			return code.Err()
+		if !utf8.Valid(body[f.key:f.valEnd]) {
+			return InvalidUTF8.Err()
 		}
 	}
 	switch {
@@ -104,8 +79,8 @@ func (b *Batch) Cut(body []byte) error {
 	return nil
 }
 
-// walk is walk for the whole body. It cuts the list on the way, because passing
-// over it costs as much.
+// walk returns the fields of the whole body, JSON but for the members of the
+// list, which it cuts on the way: passing over them costs as much.
 func (b *Batch) walk(fields []field, body []byte) ([]field, Code) {
 	i := space(body, 1)
 	if i == len(body)-1 && body[i] == '}' {
@@ -113,16 +88,18 @@ func (b *Batch) walk(fields []field, body []byte) ([]field, Code) {
 	}
 	for {
 		f, at := nextKey(body, i)
-		if at < 0 || at >= len(body) {
+		if at < 0 || stringEnd(body, f.key) < 0 {
 			return fields, InvalidJSON
 		}
-		if body[at] == '[' && string(keyOf(body, f)) == "batch" {
-			var code Code
-			if f.valEnd, code = b.cutList(body, at); code != "" {
-				return fields, code
-			}
-		} else if f.valEnd, f.depth = skip(body, at); f.valEnd < 0 {
-			return fields, InvalidJSON
+		var code Code
+		if at < len(body) && body[at] == '[' && string(keyOf(body, f)) == "batch" {
+			f.valEnd, code = b.cutList(body, at)
+		} else {
+			f.valEnd = valueEnd(body, at, MaxDepth-1)
+			code = reason(f.valEnd)
+		}
+		if code != "" {
+			return fields, code
 		}
 		fields = append(fields, f)
 		i = space(body, f.valEnd)
@@ -144,14 +121,14 @@ func (b *Batch) cutList(body []byte, i int) (int, Code) {
 	}
 	for {
 		i = space(body, i)
-		end, depth := skip(body, i)
+		end := skip(body, i)
 		if end < 0 {
 			return 0, InvalidJSON
 		}
 		if len(b.Members) == MaxMembers {
 			return 0, TooMany
 		}
-		b.Members = append(b.Members, Member{JSON: body[i:end:end], Depth: depth})
+		b.Members = append(b.Members, body[i:end:end])
 		if i = space(body, end); i >= len(body) {
 			return 0, InvalidJSON
 		}
@@ -172,24 +149,11 @@ func Lookup(body []byte, key string) string {
 	body = trim(body)
 	for k, v := range Fields(body) {
 		if string(k) == key {
-			if valid(v) != "" {
+			if Check(v, MaxDepth) != "" {
 				return ""
 			}
 			return Text(v)
 		}
-	}
-	return ""
-}
-
-// valid returns why b is not one JSON value, "" when it is. Nested duplicate
-// names and lone surrogate escapes are kept as sent, so jsontext may not refuse
-// them; raw bytes that are no UTF-8 are found before it is asked.
-func valid(b []byte) Code {
-	if !utf8.Valid(b) {
-		return InvalidUTF8
-	}
-	if !jsontext.Value(b).IsValid(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)) {
-		return InvalidJSON
 	}
 	return ""
 }

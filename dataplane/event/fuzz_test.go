@@ -8,6 +8,8 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"weir/dataplane/event"
 )
 
@@ -26,7 +28,7 @@ func FuzzCut(f *testing.F) {
 		if err == nil {
 			whole := true
 			for _, m := range b.Members {
-				whole = whole && json.Valid(m.JSON)
+				whole = whole && json.Valid(m)
 			}
 			if whole && !json.Valid(body) {
 				t.Fatalf("cut into valid members, but no JSON: %q", body)
@@ -40,13 +42,63 @@ func FuzzCut(f *testing.F) {
 					t.Fatalf("%d members, want %d: %q", len(b.Members), len(want.Batch), body)
 				}
 				for i, m := range b.Members {
-					if !bytes.Equal(m.JSON, want.Batch[i]) {
-						t.Fatalf("member %d: %q, want %q", i, m.JSON, want.Batch[i])
+					if !bytes.Equal(m, want.Batch[i]) {
+						t.Fatalf("member %d: %q, want %q", i, m, want.Batch[i])
 					}
 				}
 			}
 		}
 	})
+}
+
+// FuzzCheck holds the check of JSON against two libraries: it takes exactly what
+// they take, but for the levels.
+func FuzzCheck(f *testing.F) {
+	for _, s := range []string{
+		`{"a":[1,-0.5e+7,true,false,null,"\u00e9\n\ud800"],"a":{}}`, ` [ ] `, `{"a":"0123456\\"}`, `"12345678\"`, "\"\x1f\"", `-`, `01`, `1.`, `1e`, `tru`, `{"a":1,}`, `[1,]`,
+		`{"long key with spaces and an \"escape\" in it":"a long text with \u0000, \t and 日本語"}`, "\"\xed\xa0\x80\"", `[[[[]]]]`, `{}{}`, `"\u12g4"`,
+	} {
+		f.Add([]byte(s))
+	}
+	const levels = 4
+	f.Fuzz(func(t *testing.T, b []byte) {
+		want := event.Code("")
+		switch {
+		case !utf8.Valid(b):
+			want = event.InvalidUTF8
+		case !json.Valid(b) || !jsontext.Value(b).IsValid(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)):
+			want = event.InvalidJSON
+		case nesting(b) > levels:
+			want = event.TooDeep
+		}
+		got := event.Check(b, levels)
+		if want == event.InvalidJSON && got == event.TooDeep && nesting(b) > levels {
+			return // whichever comes first
+		}
+		if got != want {
+			t.Fatalf("Check(%q) = %q, want %q", b, got, want)
+		}
+	})
+}
+
+// nesting returns how many brackets are open at most, for JSON its levels.
+func nesting(b []byte) (most int) {
+	level, text := 0, false
+	for i := 0; i < len(b); i++ {
+		switch c := b[i]; {
+		case text && c == '\\':
+			i++
+		case c == '"':
+			text = !text
+		case text:
+		case c == '{' || c == '[':
+			level++
+			most = max(most, level)
+		case c == '}' || c == ']':
+			level--
+		}
+	}
+	return most
 }
 
 // FuzzParser sends one member through a parser twice: with a batch around it and
@@ -60,13 +112,6 @@ func FuzzParser(f *testing.F) {
 	}
 	under := event.Batch{SentAt: []byte(`"2026-01-01"`), Context: []byte(`{"a":1,"b":{"c":[]}}`), Integrations: []byte(`{"All":true}`)}
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		m, err := event.Single(raw)
-		if err != nil {
-			if json.Valid(raw) {
-				t.Fatalf("JSON refused: %q", raw)
-			}
-			return
-		}
 		for _, b := range []*event.Batch{nil, &under} {
 			var p event.Parser
 			s := stamp
@@ -74,10 +119,10 @@ func FuzzParser(f *testing.F) {
 				s.Type = "track"
 			}
 			p.Begin(s, b, len(raw), 1)
-			e, code := p.Event(m)
+			e, code := p.Event(raw)
 			if code != "" {
-				if !bytes.Equal(e.JSON, m.JSON) || e.Quarantine != string(code) {
-					t.Fatalf("quarantined %q as %q (%s)", m.JSON, e.JSON, e.Quarantine)
+				if !bytes.Equal(e.JSON, raw) || e.Quarantine != string(code) {
+					t.Fatalf("quarantined %q as %q (%s)", raw, e.JSON, e.Quarantine)
 				}
 				if len(raw) < 1<<10 && json.Valid(raw) && utf8.Valid(raw) && (code == event.InvalidJSON || code == event.InvalidUTF8) {
 					t.Fatalf("%s for JSON: %q", code, raw)
@@ -89,14 +134,10 @@ func FuzzParser(f *testing.F) {
 			}
 			again := event.Parser{}
 			again.Begin(stamp, nil, len(e.JSON), 1)
-			second, err := event.Single(e.JSON)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if _, code := again.Event(second); code == event.DuplicateKey {
+			if _, code := again.Event(e.JSON); code == event.DuplicateKey {
 				t.Fatalf("%q became %q with a key twice", raw, e.JSON)
 			}
-			found(t, m.JSON, e, b == nil)
+			found(t, raw, e, b == nil)
 		}
 	})
 }

@@ -133,46 +133,45 @@ const maxScratch = 1024
 // Used returns how many bytes the events of this request have so far.
 func (p *Parser) Used() int { return p.used }
 
+// Single is Event for a body that is one event and is refused whole.
+func (p *Parser) Single(body []byte) (Event, Code) {
+	e, code := p.Event(body)
+	return e, whole(trim(body), code)
+}
+
 // Event parses one member. When it is refused the code says why and the event
 // is what goes to quarantine: the bytes as they were sent, under an id of its
 // own, because the sender's has to stay free for the corrected event.
-func (p *Parser) Event(m Member) (Event, Code) {
-	e, code := p.parse(m)
+func (p *Parser) Event(sent []byte) (Event, Code) {
+	e, code := p.parse(trim(sent))
 	if code != "" {
-		e = p.quarantine(m, code)
+		e = p.quarantine(sent, code)
 	}
 	p.used += len(e.JSON)
 	return e, code
 }
 
 // quarantine wraps the bytes of a refused member.
-func (p *Parser) quarantine(m Member, code Code) Event {
+func (p *Parser) quarantine(sent []byte, code Code) Event {
 	return Event{
 		Workspace: p.stamp.Workspace, Source: p.stamp.Source, ReceivedAt: p.stamp.ReceivedAt,
 		MessageID: id.Event(uuid.NewString()), Generated: true,
-		Quarantine: string(code), JSON: bytes.Clone(m.JSON),
+		Quarantine: string(code), JSON: bytes.Clone(sent),
 	}
 }
 
 // parse gates a member and writes its canonical form.
-func (p *Parser) parse(m Member) (Event, Code) {
-	switch {
-	case len(m.JSON) > MaxBytes:
+func (p *Parser) parse(raw []byte) (Event, Code) {
+	if len(raw) > MaxBytes {
 		return Event{}, TooLarge
-	case m.Depth > MaxDepth:
-		return Event{}, TooDeep
 	}
-	if code := valid(m.JSON); code != "" {
+	var code Code
+	if p.fields, code = gate(p.fields[:0], raw); code != "" {
 		return Event{}, code
 	}
-	var ok bool
-	if p.fields, ok = walk(p.fields[:0], m.JSON); !ok {
-		return Event{}, NotObject
-	}
-	if repeats(m.JSON, p.fields, &p.order) {
+	if repeats(raw, p.fields, &p.order) {
 		return Event{}, DuplicateKey
 	}
-	raw := m.JSON
 	var sent [roles][]byte
 	for i := range p.fields {
 		f := &p.fields[i]

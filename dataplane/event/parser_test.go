@@ -26,13 +26,9 @@ const received = "2026-03-01T12:00:00.123Z"
 // parse parses one event with a stamp.
 func parse(t *testing.T, s event.Stamp, body string) (event.Event, event.Code) {
 	t.Helper()
-	m, err := event.Single([]byte(body))
-	if err != nil {
-		t.Fatalf("Single(%.100s): %v", body, err)
-	}
 	var p event.Parser
 	p.Begin(s, nil, len(body), 1)
-	return p.Event(m)
+	return p.Event([]byte(body))
 }
 
 // values returns the raw top-level values of an object.
@@ -144,18 +140,13 @@ func TestABadMemberIsRefusedWithItsReasonAndKeptAsItIs(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := bytes.Clone([]byte(tc.sent))
-			end := len(s)
 			var b event.Batch
 			if err := b.Cut([]byte(`{"batch":[` + tc.sent + `]}`)); err != nil && tc.want != event.InvalidJSON {
 				t.Fatal(err)
 			}
-			m := event.Member{JSON: s[:end], Depth: 1}
-			if len(b.Members) == 1 {
-				m.Depth = b.Members[0].Depth
-			}
 			var p event.Parser
 			p.Begin(stamp, nil, len(s), 1)
-			e, code := p.Event(m)
+			e, code := p.Event(s)
 			if code != tc.want || e.Quarantine != string(tc.want) {
 				t.Fatalf("%.80s: got %q, quarantine %q, want %q", tc.sent, code, e.Quarantine, tc.want)
 			}
@@ -247,7 +238,7 @@ func batch(t *testing.T, s event.Stamp, body string) []event.Event {
 	for _, m := range b.Members {
 		e, code := p.Event(m)
 		if code != "" {
-			t.Fatalf("%s: %s", m.JSON, code)
+			t.Fatalf("%s: %s", m, code)
 		}
 		events = append(events, e)
 	}
@@ -405,7 +396,7 @@ func TestEverySentValueIsFoundByteForByte(t *testing.T) {
 		for _, m := range b.Members {
 			e, code := p.Event(m)
 			if code != "" {
-				t.Fatalf("seed %d round %d: %s: %s", seed, round, code, m.JSON)
+				t.Fatalf("seed %d round %d: %s: %s", seed, round, code, m)
 			}
 			events = append(events, e)
 		}

@@ -13,7 +13,6 @@ import (
 type field struct {
 	key, keyEnd int
 	val, valEnd int
-	depth       int   // levels of nesting in the value, 0 for a scalar
 	role        uint8 // which known field this is, 0 for none
 	escaped     bool  // the key has escapes
 }
@@ -79,16 +78,15 @@ func skipString(b []byte, i int) int {
 	}
 }
 
-// skip returns the position after the value that begins at i and how deep it
-// nests, -1 when there is none. It looks at strings and brackets only: what it
-// accepts need not be valid.
-func skip(b []byte, i int) (end, depth int) {
+// skip returns the position after the value that begins at i, -1 when there is
+// none. It looks at strings and brackets only: what it accepts need not be valid.
+func skip(b []byte, i int) int {
 	if i >= len(b) {
-		return -1, 0
+		return -1
 	}
 	switch b[i] {
 	case '"':
-		return skipString(b, i), 0
+		return skipString(b, i)
 	case '{', '[':
 		return skipNested(b, i)
 	}
@@ -97,37 +95,35 @@ func skip(b []byte, i int) (end, depth int) {
 		switch b[i] {
 		case ',', ']', '}', ':', ' ', '\n', '\r', '\t':
 			if i == start {
-				return -1, 0
+				return -1
 			}
-			return i, 0
+			return i
 		}
 		i++
 	}
-	return i, 0
+	return i
 }
 
 // skipNested is skip for a value that begins with a bracket.
-func skipNested(b []byte, i int) (end, depth int) {
+func skipNested(b []byte, i int) int {
 	level := 0
 	for i < len(b) {
 		switch b[i] {
 		case '"':
 			if i = skipString(b, i); i < 0 {
-				return -1, depth
+				return -1
 			}
 			continue
 		case '{', '[':
-			if level++; level > depth {
-				depth = level
-			}
+			level++
 		case '}', ']':
 			if level--; level == 0 {
-				return i + 1, depth
+				return i + 1
 			}
 		}
 		i++
 	}
-	return -1, depth
+	return -1
 }
 
 // next reads the key and value that begin at i, after the object's '{' or a
@@ -137,7 +133,7 @@ func next(b []byte, i int) (f field, after int) {
 	if f, i = nextKey(b, i); i < 0 {
 		return f, -1
 	}
-	if f.valEnd, f.depth = skip(b, f.val); f.valEnd < 0 {
+	if f.valEnd = skip(b, f.val); f.valEnd < 0 {
 		return f, -1
 	}
 	return f, space(b, f.valEnd)
@@ -154,13 +150,15 @@ func nextKey(b []byte, i int) (f field, value int) {
 		return f, -1
 	}
 	f.keyEnd = i - 1
-	f.escaped = bytes.IndexByte(b[f.key:f.keyEnd], '\\') >= 0
+	f.escaped = hasEscape(b[f.key:f.keyEnd])
 	if i = space(b, i); i >= len(b) || b[i] != ':' {
 		return f, -1
 	}
 	f.val = space(b, i+1)
 	return f, f.val
 }
+
+func hasEscape(text []byte) bool { return bytes.IndexByte(text, '\\') >= 0 }
 
 // walk appends the top-level fields of the object b to fields. False: b is not
 // one object with nothing after it; then strings and brackets do not add up.

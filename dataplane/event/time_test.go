@@ -82,7 +82,7 @@ func check(t *testing.T, at time.Time) {
 	}
 	var p event.Parser
 	p.Begin(event.Stamp{ReceivedAt: at}, nil, 0, 1)
-	e, code := p.Event(event.Member{JSON: []byte(`{"userId":1}`), Depth: 1})
+	e, code := p.Event([]byte(`{"userId":1}`))
 	if code != "" || !strings.Contains(string(e.JSON), fmt.Sprintf(`"receivedAt":%q`, want)) {
 		t.Fatalf("%s came out as %s", want, e.JSON)
 	}

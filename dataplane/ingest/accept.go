@@ -210,8 +210,12 @@ func (g *Gateway) append(ctx context.Context, kept []event.Event, rejected []Rej
 	if !b.holdEvents(&g.unwritten, size) {
 		return failBusy, false
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), appendTimeout)
-	defer cancel()
+	ctx = context.WithoutCancel(ctx)
+	if size > appendBytes {
+		whole, cancel := context.WithTimeout(ctx, appendTimeout)
+		defer cancel()
+		ctx = whole
+	}
 	for len(all) > 0 {
 		n, bytes := 1, len(all[0].JSON)
 		for n < len(all) && bytes+len(all[n].JSON) <= appendBytes {

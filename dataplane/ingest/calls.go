@@ -55,12 +55,8 @@ func (s *desks) parse(r Request) ([]event.Event, []Reject, error) {
 
 // one parses a body that is one event.
 func (d *desk) one(stamp event.Stamp, body []byte) ([]event.Event, []Reject, error) {
-	m, err := event.Single(body)
-	if err != nil {
-		return nil, nil, err
-	}
 	d.parser.Begin(stamp, nil, len(body), 1)
-	e, code := d.parser.Event(m)
+	e, code := d.parser.Single(body)
 	if code != "" {
 		return nil, nil, code.Err()
 	}

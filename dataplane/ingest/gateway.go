@@ -24,7 +24,8 @@ import (
 const (
 	// MaxBody is the longest body in bytes, after unzipping.
 	MaxBody = 4 << 20
-	// appendTimeout is how long a request waits until its events are durable.
+	// appendTimeout is how long a request that takes several calls of Append waits
+	// until its events are durable.
 	appendTimeout = 10 * time.Second
 	// parseTimeout is how long a request waits for its turn to be parsed.
 	parseTimeout = 5 * time.Second
@@ -42,9 +43,10 @@ type Config struct {
 	// Source finds what a write key opens. Required; called once a request, from
 	// many goroutines.
 	Source func(writeKey string) (Entry, bool)
-	// Append makes events durable and owns them from then on. Required. An error
-	// of kind fault.Limited or fault.Unavailable is answered with 503; the code of
-	// its first problem, if it has one, is the code of the answer.
+	// Append makes events durable and owns them from then on. Required. It has to
+	// return within seconds, also when its context has no deadline. An error of
+	// kind fault.Limited or fault.Unavailable is answered with 503; the code of its
+	// first problem, if it has one, is the code of the answer.
 	Append func(context.Context, []event.Event) error
 	// Ready says why an event would not be accepted now. Nil: always ready.
 	Ready func() error

@@ -72,9 +72,7 @@ func webhookQuery(r *http.Request) url.Values {
 
 // nests reports whether body is JSON that may stand in an event.
 func nests(body []byte) bool {
-	m, err := event.Single(body)
-	return err == nil && m.Depth < event.MaxDepth &&
-		jsontext.Value(body).IsValid(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	return event.Check(body, event.MaxDepth-1) == ""
 }
 
 // isText reports whether all of a form is UTF-8.

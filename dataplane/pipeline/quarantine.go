@@ -173,13 +173,9 @@ func (p *Pipeline) replayed(e event.Event) (event.Event, bool) {
 		return e, false
 	}
 	if e.Destination == "" {
-		m, err := event.Single(e.JSON)
-		if err != nil {
-			return e, false
-		}
 		var parser event.Parser
 		parser.Begin(event.Stamp{ReceivedAt: e.ReceivedAt}, nil, len(e.JSON), 1)
-		parsed, code := parser.Event(m)
+		parsed, code := parser.Event(e.JSON)
 		if code != "" {
 			return e, false
 		}

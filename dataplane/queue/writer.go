@@ -32,6 +32,28 @@ type Writer struct {
 
 	slots Slots
 	parts []*committer
+	late  atomic.Pointer[lapse]
+}
+
+// lapse ends waits that began while it was new: one timer for all of them costs
+// less than one for each.
+type lapse struct {
+	until time.Time // the last moment at which a wait may take it
+	over  chan struct{}
+}
+
+// lapseStep is by how much a wait may be shorter than callTimeout.
+const lapseStep = 250 * time.Millisecond
+
+// lapse returns a channel that is closed callTimeout from now or a little sooner.
+func (w *Writer) lapse() <-chan struct{} {
+	now, l := time.Now(), w.late.Load()
+	if l == nil || now.After(l.until) {
+		l = &lapse{until: now.Add(lapseStep), over: make(chan struct{})}
+		time.AfterFunc(callTimeout, func() { close(l.over) })
+		w.late.Store(l)
+	}
+	return l.over
 }
 
 // Written is what a Writer made durable, and how long that took.
@@ -111,13 +133,11 @@ func (w *Writer) Append(ctx context.Context, events []event.Event) error {
 		s.req = req
 		s.to.enqueue(s)
 	}
-	timeout := time.NewTimer(callTimeout)
-	defer timeout.Stop()
 	select {
 	case <-req.done:
 	case <-ctx.Done():
 		req.finish(fault.New(fault.Unavailable, "The request ended before its events were written."))
-	case <-timeout.C:
+	case <-w.lapse():
 		req.finish(fault.New(fault.Unavailable, "The events were not written within %v.", callTimeout))
 	}
 	<-req.done

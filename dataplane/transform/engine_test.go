@@ -51,13 +51,9 @@ func parsed(t testing.TB, texts ...string) []event.Event {
 	t.Helper()
 	var out []event.Event
 	for _, text := range texts {
-		m, err := event.Single([]byte(text))
-		if err != nil {
-			t.Fatal(err)
-		}
 		var p event.Parser
 		p.Begin(event.Stamp{Workspace: "ws", Source: "src", ReceivedAt: time.Unix(1767323045, 0), RequestIP: "203.0.113.9"}, nil, len(text), 1)
-		e, code := p.Event(m)
+		e, code := p.Event([]byte(text))
 		if code != "" {
 			t.Fatal(code)
 		}

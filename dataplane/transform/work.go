@@ -1,11 +1,9 @@
 package transform
 
 import (
+	"bytes"
 	"context"
 	"time"
-	"unicode/utf8"
-
-	"github.com/go-json-experiment/json/jsontext"
 
 	"weir/dataplane/event"
 	"weir/shared/id"
@@ -204,14 +202,13 @@ func (j *job) keep(p response) []string {
 // user of its input, whatever the output says: that is what keeps events in
 // order.
 func reread(in event.Event, json []byte) (event.Event, string) {
-	m, err := event.Single(json)
-	switch {
-	case err != nil || !utf8.Valid(json) || !jsontext.Value(json).IsValid(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)):
-		return event.Event{}, "an output is not valid JSON"
-	case len(m.JSON) == 0 || m.JSON[0] != '{':
-		return event.Event{}, "an output is not an object"
-	case m.Depth > event.MaxDepth:
+	switch code := event.Check(json, event.MaxDepth); {
+	case code == event.TooDeep:
 		return event.Event{}, "an output nests too deeply"
+	case code != "":
+		return event.Event{}, "an output is not valid JSON"
+	case bytes.TrimLeft(json, " \t\r\n")[0] != '{':
+		return event.Event{}, "an output is not an object"
 	}
 	out := in
 	out.JSON, out.Type, out.MessageID = json, "", ""
