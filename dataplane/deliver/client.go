@@ -102,6 +102,9 @@ type sender struct {
 // readAnswer reads the first maxAnswer bytes and drains some more, so that the
 // connection can be used again.
 func readAnswer(r io.Reader) ([]byte, error) {
+	if b, ok := r.(*answerBody); ok && b.rest == nil {
+		return b.all, nil
+	}
 	body, err := io.ReadAll(io.LimitReader(r, maxAnswer))
 	if err != nil {
 		return nil, err

@@ -2,6 +2,7 @@ package deliver
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -140,7 +141,7 @@ func (p *plain) take(addr string) *wire {
 		if w.quiet() {
 			return w
 		}
-		_ = w.conn.Close()
+		w.close()
 	}
 }
 
@@ -153,7 +154,7 @@ func (p *plain) keep(w *wire) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.count == maxIdle || len(p.idle[w.addr]) == maxIdlePerHost {
-		_ = w.conn.Close()
+		w.close()
 		return
 	}
 	p.idle[w.addr] = append(p.idle[w.addr], w)
@@ -169,7 +170,7 @@ func (p *plain) shut(then time.Time) {
 	for addr, all := range p.idle {
 		n := 0
 		for n < len(all) && all[n].since.Before(then) { // those used last are at the end
-			_ = all[n].conn.Close()
+			all[n].close()
 			n++
 		}
 		p.count -= n
@@ -199,7 +200,8 @@ type wire struct {
 	since    time.Time // idle since
 	left     int       // bytes that the head of an answer may still have, -1: no head is read
 	answered bool      // something came back for the request under way
-	unhook   func() bool
+	ends     context.Context
+	unhook   func() bool // from the end of ends
 }
 
 // Read reads from the connection, within the bound of a head.
@@ -272,8 +274,11 @@ func (w *wire) exchange(r *http.Request) (*http.Response, error) {
 	if t, ok := ctx.(*timed); ok { // the deadline is the connection's
 		ctx = t.Context
 	}
-	w.unhook = context.AfterFunc(ctx, func() { _ = w.conn.SetDeadline(time.Unix(1, 0)) })
 	w.answered = false
+	if !w.endsWith(ctx) {
+		w.close()
+		return nil, context.Canceled
+	}
 	if _, err := w.conn.Write(w.out); err != nil {
 		// An answer may have come before the whole request was taken; who closes
 		// without reading has said no.
@@ -281,6 +286,9 @@ func (w *wire) exchange(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	w.left = maxHead
+	if res := w.whole(r); res != nil {
+		return res, nil
+	}
 	for range maxInterim {
 		res, err := http.ReadResponse(w.in, r)
 		if err != nil {
@@ -289,7 +297,7 @@ func (w *wire) exchange(r *http.Request) (*http.Response, error) {
 		}
 		if res.StatusCode >= 200 {
 			w.left = -1
-			res.Body = &answerBody{ReadCloser: res.Body, wire: w, keep: !res.Close}
+			res.Body = &answerBody{rest: res.Body, wire: w, keep: !res.Close}
 			return res, nil
 		}
 		if res.StatusCode == http.StatusSwitchingProtocols {
@@ -298,6 +306,40 @@ func (w *wire) exchange(r *http.Request) (*http.Response, error) {
 	}
 	w.close()
 	return nil, errors.New("the server sent interim answers only")
+}
+
+// whole is the answer if all of it came at once, else nil.
+func (w *wire) whole(r *http.Request) *http.Response {
+	if r.Method == http.MethodHead {
+		return nil
+	}
+	if _, err := w.in.Peek(1); err != nil {
+		return nil // who reads on gets it again
+	}
+	there, _ := w.in.Peek(w.in.Buffered())
+	res, body, rest := wholeAnswer(there)
+	if res == nil {
+		return nil
+	}
+	all := bytes.Clone(body)
+	_, _ = w.in.Discard(len(there) - len(rest)) // they are in the buffer
+	w.left = -1
+	res.Request, res.Body = r, &answerBody{all: all, ended: true, wire: w, keep: true}
+	return res
+}
+
+// endsWith lets the exchange break off when ctx ends; false: it has ended. The
+// hook stays from request to request, which mostly have the same.
+func (w *wire) endsWith(ctx context.Context) bool {
+	if ctx == w.ends {
+		return ctx.Err() == nil
+	}
+	if w.unhook != nil && !w.unhook() {
+		return false
+	}
+	w.ends = ctx
+	w.unhook = context.AfterFunc(ctx, func() { _ = w.conn.SetDeadline(time.Unix(1, 0)) })
+	return true
 }
 
 func (w *wire) close() {
@@ -309,14 +351,22 @@ func (w *wire) close() {
 
 // answerBody is the body of an answer; at its end the connection is free again.
 type answerBody struct {
-	io.ReadCloser
+	all   []byte    // what was read already
+	rest  io.Reader // after it, nil: nothing
 	wire  *wire
 	keep  bool // the server keeps the connection
-	ended bool
+	ended bool // nothing of it is on the wire
 }
 
 func (b *answerBody) Read(p []byte) (int, error) {
-	n, err := b.ReadCloser.Read(p)
+	if b.rest == nil {
+		n := copy(p, b.all)
+		if b.all = b.all[n:]; n == 0 && len(p) > 0 {
+			return 0, io.EOF
+		}
+		return n, nil
+	}
+	n, err := b.rest.Read(p)
 	b.ended = b.ended || err == io.EOF
 	return n, err
 }
@@ -328,7 +378,7 @@ func (b *answerBody) Close() error {
 		return nil
 	}
 	b.wire = nil
-	if !b.ended || !b.keep || w.in.Buffered() > 0 || !w.unhook() {
+	if !b.ended || !b.keep || w.in.Buffered() > 0 || w.ends.Err() != nil {
 		w.close()
 		return nil
 	}
