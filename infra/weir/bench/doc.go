@@ -13,7 +13,9 @@
 //
 // A paced load is an open loop: it does not wait for answers, and latencies count
 // from the planned moment. A full load is a closed loop: each connection sends
-// when it has the answer to its last request. After each load the run waits until
+// when it has the answer to its last request. Where the ratio to the bare handler has a
+// target, and at 70 %, both are measured three times in turn and the middle one counts:
+// a shared machine changes its speed. After each load the run waits until
 // the sink has everything, so that the next one starts at rest, and CPU time is
 // that of the product's process tree from the first request to the last arrival.
 //

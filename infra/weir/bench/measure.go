@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/binary"
 	"encoding/json"
@@ -11,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"time"
 )
 
@@ -21,6 +23,7 @@ const (
 	drainTime = 4 * time.Minute  // for one phase to arrive
 	writeKey  = "wk_bench"
 	megabyte  = 1e6
+	rounds    = 3 // of loads whose ratio to the bare handler counts: a shared machine changes its speed
 )
 
 // Targets of the product: on one node, at most.
@@ -70,6 +73,7 @@ type phase struct {
 	batch  int
 	lasts  time.Duration
 	key    string // the write key of its source; "" is writeKey
+	rounds int    // of the bare handler and weir in turn, of which the middle one counts; 0: one
 
 	// Targets; 0 is none.
 	least     float64 // events/s acknowledged
@@ -132,25 +136,24 @@ func (b *bench) webhook(ctx context.Context, tmp string, bareReady time.Duration
 	if err := b.idle(ctx); err != nil {
 		return err
 	}
-	var most float64 // events/s from request to sink
 	for _, p := range []phase{
 		{name: "200 events/s", rate: 200, batch: 1, lasts: b.paced},
 		{name: "single events, 64 connections", conns: 64, batch: 1, lasts: b.full},
-		{name: "single events, 512 connections", conns: 512, batch: 1, lasts: b.full, least: 15000, share: 60, delivered: 12000, mostCPU: 65, mostDisk: 600},
+		{name: "single events, 512 connections", conns: 512, batch: 1, lasts: b.full, rounds: rounds, least: 15000, share: 60, delivered: 12000, mostCPU: 65, mostDisk: 600},
 		{name: "batches of 100, 16 connections", conns: 16, batch: 100, lasts: b.full, least: 100000},
-		{name: "20-line transformation, 512 connections", conns: 512, batch: 1, lasts: b.full, key: codeKey, delivered: 6000},
+		{name: "20-line transformation, 512 connections", conns: 512, batch: 1, lasts: b.full, rounds: rounds, key: codeKey, delivered: 6000},
 	} {
 		o, err := b.load(ctx, p)
 		if err != nil {
 			return fmt.Errorf("%s: %w", p.name, err)
 		}
-		if p.conns == 512 && p.key == "" {
-			most = o.through()
+		if p.share == 0 {
+			continue
 		}
-	}
-	p := phase{name: "70 % load", rate: max(1, 0.7*most), batch: 1, lasts: b.full}
-	if _, err := b.load(ctx, p); err != nil {
-		return fmt.Errorf("%s: %w", p.name, err)
+		p = phase{name: "70 % load", rate: max(1, 0.7*o.through()), batch: 1, lasts: b.full, rounds: rounds}
+		if _, err := b.load(ctx, p); err != nil {
+			return fmt.Errorf("%s: %w", p.name, err)
+		}
 	}
 	b.report.goal("memory at most under load (PSS)", float64(b.peak)/megabyte, "MB", fullGoal, 0, "sampled twice a second, with workers; "+b.peakAt)
 	b.balance(ctx)
@@ -262,22 +265,34 @@ type outcome struct {
 // rows. It returns weir's outcome.
 func (b *bench) load(ctx context.Context, p phase) (*outcome, error) {
 	b.progress("%s for %v: bare handler, then weir", p.name, p.lasts)
-	b.phases++
-	p.number = b.phases
-	bare, err := b.against(ctx, b.bare, b.handler, p)
-	if err != nil {
-		return nil, fmt.Errorf("bare handler: %w", err)
+	type pair struct{ bare, own *outcome }
+	var all []pair
+	for range max(1, p.rounds) {
+		b.phases++
+		p.number = b.phases
+		bare, err := b.against(ctx, b.bare, b.handler, p)
+		if err != nil {
+			return nil, fmt.Errorf("bare handler: %w", err)
+		}
+		if bare.lost > 0 || len(bare.trouble) > 0 {
+			b.report.note("%s: the bare handler lost %d, trouble %v: do not trust this run", p.name, bare.lost, bare.trouble)
+		}
+		own, err := b.weirs(ctx, p)
+		if err != nil {
+			return nil, err
+		}
+		b.book(p, own)
+		all = append(all, pair{bare, own})
 	}
-	if bare.lost > 0 || len(bare.trouble) > 0 {
-		b.report.note("%s: the bare handler lost %d, trouble %v: do not trust this run", p.name, bare.lost, bare.trouble)
-	}
-	own, err := b.weirs(ctx, p)
-	if err != nil {
-		return nil, err
-	}
-	b.tell(p, bare, own)
-	b.book(p, own)
-	return own, nil
+	slices.SortFunc(all, func(x, y pair) int {
+		if p.rate > 0 {
+			return cmp.Compare(quantile(x.own.toEnd, 0.99), quantile(y.own.toEnd, 0.99))
+		}
+		return cmp.Compare(x.own.rate()/x.bare.rate(), y.own.rate()/y.bare.rate())
+	})
+	middle := all[len(all)/2]
+	b.tell(p, middle.bare, middle.own)
+	return middle.own, nil
 }
 
 // weirs runs a phase against weir, which is watched meanwhile.
