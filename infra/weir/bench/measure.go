@@ -324,6 +324,7 @@ func (b *bench) tell(p phase, bare, own *outcome) {
 		b.report.goal(p.name+", send to arrival, p99", millis(quantile(own.toEnd, 0.99)), "ms", p99Goal, millis(quantile(bare.toEnd, 0.99)), late)
 		b.report.goal(p.name+", acknowledged, p50", millis(quantile(own.latency, 0.50)), "ms", p50Goal, millis(quantile(bare.latency, 0.50)), fmt.Sprintf("at %.0f events/s", p.rate))
 		b.report.goal(p.name+", acknowledged, p99", millis(quantile(own.latency, 0.99)), "ms", p99Goal, millis(quantile(bare.latency, 0.99)), "")
+		b.report.most(p.name+", CPU", own.perEvent(), "us/event", 0, bare.perEvent(), "until delivered")
 	} else {
 		waits := fmt.Sprintf("answer p50 %.3g ms, p99 %.3g ms", millis(quantile(own.latency, 0.50)), millis(quantile(own.latency, 0.99)))
 		b.report.least(p.name, own.rate(), "events/s", p.least, bare.rate(), waits)
