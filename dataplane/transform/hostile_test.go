@@ -45,7 +45,7 @@ var hostile = map[string]struct {
 	"large output":             {`e.x = "x".repeat(2 << 20); return e`, []string{transform.CodeOutput}},
 	"thousandfold":             {`return Array.from({ length: 1000 }, () => e)`, []string{transform.CodeOutput}},
 	"endless list":             {`return new Proxy([], { get: (t, k) => k === "length" ? 2 ** 53 : null })`, []string{transform.CodeTimeout}},
-	"wide and large":           {`return Array.from({ length: 90 }, () => ({ ...e, x: "x".repeat(200000) }))`, []string{transform.CodeOutput, transform.CodeMemory}},
+	"wide and large":           {`return Array.from({ length: 90 }, () => ({ ...e, x: "x".repeat(200000) }))`, []string{transform.CodeOutput, transform.CodeMemory, transform.CodeTimeout}},
 	"sorting":                  {`const a = new Array(3e6).fill(0).map(() => Math.random()); a.sort(); return e`, []string{transform.CodeTimeout, transform.CodeMemory}},
 	"prototype games": {`Object.prototype.toJSON = () => "x"; Array.prototype.push = () => { throw 1 }; Array.prototype[Symbol.iterator] = null; JSON.parse = JSON.stringify = null;
 		Promise.prototype.then = null; Object.defineProperty(Array.prototype, 0, { set() { throw 2 } }); Map.prototype.get = Map.prototype.set = null; String.prototype.slice = null; Function.prototype.call = null;
