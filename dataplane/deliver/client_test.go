@@ -220,6 +220,44 @@ func TestARequestEndsWithItsContext(t *testing.T) {
 	}
 }
 
+// TestAKeptConnectionEndsWithTheContextOfItsRequest: the second request breaks off
+// with the context that it shares with the first, and the next one, with another,
+// does not.
+func TestAKeptConnectionEndsWithTheContextOfItsRequest(t *testing.T) {
+	t.Parallel()
+	const ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+	asked := make(chan struct{}, 1)
+	srv := serveRaw(t, func(_, _ int, body string) (string, bool) {
+		if body == "wait" {
+			asked <- struct{}{}
+			return "", true
+		}
+		return ok, true
+	})
+	client := deliver.NewClient(dialTCP)
+	defer client.Close()
+	want := outcome{Status: 200, Body: "ok"}
+	ctx, cancel := context.WithCancel(t.Context())
+	if diff := cmp.Diff(want, exchange(client.Do, srv.post(ctx, "first"))); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	go func() { <-asked; cancel() }()
+	if got := exchange(client.Do, srv.post(ctx, "wait")); !got.Failed {
+		t.Errorf("got %+v, want a failure", got)
+	}
+	if got := srv.conns.Load(); got != 1 {
+		t.Errorf("%d connections, want the second request on the first's", got)
+	}
+	ended, end := context.WithCancel(t.Context())
+	defer end()
+	for _, one := range []context.Context{ended, t.Context(), t.Context()} {
+		if diff := cmp.Diff(want, exchange(client.Do, srv.post(one, "again"))); diff != "" {
+			t.Errorf("-want +got:\n%s", diff)
+		}
+		end() // while its connection is idle
+	}
+}
+
 func TestNothingIsSmuggledIntoARequest(t *testing.T) {
 	t.Parallel()
 	var asked atomic.Int64

@@ -108,18 +108,25 @@ func objectEnd(b []byte, i, levels int, fields *[]field) int {
 			f.escaped = hasEscape(b[f.key:f.keyEnd])
 			*fields = append(*fields, f)
 		}
-		if i = space(b, end); i >= len(b) {
-			return noJSON
-		}
-		switch b[i] {
-		case ',':
-			i = space(b, i+1)
-		case '}':
-			return i + 1
-		default:
-			return noJSON
+		var more bool
+		if i, more = follow(b, end, '}'); !more {
+			return i
 		}
 	}
+}
+
+// follow returns where the next member of an object or list begins, more is true,
+// or the position after its closing bracket. i is the end of a member.
+func follow(b []byte, i int, closing byte) (next int, more bool) {
+	if i = space(b, i); i < len(b) {
+		switch b[i] {
+		case ',':
+			return space(b, i+1), true
+		case closing:
+			return i + 1, false
+		}
+	}
+	return noJSON, false
 }
 
 // pair returns where the key that begins at i ends, inside its quotes, and where
@@ -148,16 +155,9 @@ func listEnd(b []byte, i, levels int) int {
 		if i = valueEnd(b, i, levels); i < 0 {
 			return i
 		}
-		if i = space(b, i); i >= len(b) {
-			return noJSON
-		}
-		switch b[i] {
-		case ',':
-			i = space(b, i+1)
-		case ']':
-			return i + 1
-		default:
-			return noJSON
+		var more bool
+		if i, more = follow(b, i, ']'); !more {
+			return i
 		}
 	}
 }

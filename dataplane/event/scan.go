@@ -161,30 +161,13 @@ func nextKey(b []byte, i int) (f field, value int) {
 func hasEscape(text []byte) bool { return bytes.IndexByte(text, '\\') >= 0 }
 
 // walk appends the top-level fields of the object b to fields. False: b is not
-// one object with nothing after it; then strings and brackets do not add up.
+// one object with nothing after it.
 func walk(fields []field, b []byte) ([]field, bool) {
 	if len(b) < 2 || b[0] != '{' {
 		return fields, false
 	}
-	i := space(b, 1)
-	if i < len(b) && b[i] == '}' {
-		return fields, i+1 == len(b)
-	}
-	for {
-		f, after := next(b, i)
-		if after < 0 || after >= len(b) {
-			return fields, false
-		}
-		fields = append(fields, f)
-		switch b[after] {
-		case ',':
-			i = after + 1
-		case '}':
-			return fields, after+1 == len(b)
-		default:
-			return fields, false
-		}
-	}
+	end := objectEnd(b, 1, MaxDepth, &fields)
+	return fields, end == len(b)
 }
 
 // Fields yields the keys and values of an object that passed the gate, in their

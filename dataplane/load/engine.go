@@ -100,9 +100,6 @@ func New(c Config) (*Engine, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	if c.Removed == nil {
-		c.Removed = never
-	}
 	if c.AtOnce == 0 {
 		c.AtOnce = 4
 	}
@@ -125,7 +122,9 @@ func (e *Engine) Run(ctx context.Context) error {
 	timer := time.NewTicker(tick)
 	defer timer.Stop()
 	running := map[id.Destination]context.CancelFunc{}
-	wg.Go(func() { e.sweeps(ctx) })
+	if e.c.Removed != nil {
+		wg.Go(func() { e.sweeps(ctx) })
+	}
 	for {
 		wanted := map[id.Destination]bool{}
 		for _, j := range e.c.Jobs() {

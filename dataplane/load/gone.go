@@ -43,15 +43,16 @@ func (e *Engine) sweep(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	var errs []error
 	for d := range found {
 		if wanted[d] {
 			continue
 		}
 		if err := e.forget(ctx, d); err != nil {
-			return fmt.Errorf("let go of %s: %w", d, err)
+			errs = append(errs, fmt.Errorf("let go of %s: %w", d, err))
 		}
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 // present returns the destinations that have a record in STAGE or a folder.
@@ -163,9 +164,6 @@ func (l *lane) owed(ctx context.Context, c cursor) (ends []uint64, events int64,
 	}
 	return ends, events, nil
 }
-
-// never is Config.Removed where nobody says otherwise.
-func never(id.Workspace, id.Destination) bool { return false }
 
 // Discarded returns how many events that waited for a load were discarded, their
 // warehouse removed, since the engine began.

@@ -110,7 +110,8 @@ func (w *Writer) Run(ctx context.Context) error {
 //
 // fault.Limited: too much waits already, or the log is full. fault.Invalid: an
 // event is larger than a log takes; nothing was written. fault.Unavailable:
-// some or all may or may not be written; also after 5 s, and when ctx ends.
+// some or all may or may not be written; also after 5 s or a little less, and
+// when ctx ends.
 func (w *Writer) Append(ctx context.Context, events []event.Event) error {
 	if len(events) == 0 {
 		return nil
