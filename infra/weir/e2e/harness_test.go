@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -228,16 +229,25 @@ func write(t *testing.T, path, text string) {
 	}
 }
 
-// freePort returns an address that was free a moment ago.
+// freePort returns an address that was free a moment ago and that no connection
+// takes for its own end: Linux gives these the ports from 32768 on.
 func freePort(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 100 {
+		at := fmt.Sprintf("127.0.0.1:%d", 20000+rand.IntN(12768))
+		if _, again := given.LoadOrStore(at, true); again {
+			continue
+		}
+		if l, err := net.Listen("tcp", at); err == nil {
+			_ = l.Close()
+			return at
+		}
 	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().String()
+	t.Fatal("no port is free")
+	return ""
 }
+
+var given sync.Map // what freePort returned
 
 // post sends a body to a gateway path and returns status and answer; 0 when
 // there was no answer.

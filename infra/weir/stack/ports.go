@@ -2,6 +2,7 @@ package stack
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"strconv"
 
@@ -27,19 +28,39 @@ func (a Address) claim(nth int) (string, error) {
 	if err != nil {
 		return "", fault.New(fault.Invalid, "%q is not host:port", a.Text)
 	}
-	if port != 0 {
-		port += 10 * nth
+	if port == 0 {
+		return anyFree(host)
 	}
-	l, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(port)))
+	port += 10 * nth
+	free, err := try(host, port)
 	if err != nil && a.Given {
 		return "", fault.New(fault.Unavailable, "%s:%d cannot be used: %v", host, port, err)
 	}
 	if err != nil {
-		l, err = net.Listen("tcp", net.JoinHostPort(host, "0"))
+		return anyFree(host)
 	}
+	return free, nil
+}
+
+// anyFree finds a port below those that systems give to connections (32768 and
+// up on Linux): any of these can be a connection's own end when the listener comes.
+func anyFree(host string) (string, error) {
+	const first, last, tries = 20000, 32767, 100
+	var free string
+	var err error
+	for range tries {
+		if free, err = try(host, first+rand.IntN(last-first+1)); err == nil {
+			return free, nil
+		}
+	}
+	return "", fmt.Errorf("find a free port: %w", err)
+}
+
+// try listens for a moment.
+func try(host string, port int) (string, error) {
+	l, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(port)))
 	if err != nil {
-		return "", fmt.Errorf("find a free port: %w", err)
+		return "", err
 	}
-	free := l.Addr().String()
-	return free, l.Close()
+	return l.Addr().String(), l.Close()
 }
