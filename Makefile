@@ -77,14 +77,16 @@ unit: need need-pg ## tests of every package but the black-box ones
 	go test $$(go list work | grep -v -e /infra/weir/e2e -e '/infra/weir$$')
 	go test -count=1 ./infra/weir # of every package's imports: no change of theirs voids a cached result
 
-simulate: need ## 1,000 seeds of simulated loads, 4,000 of the lanes, 10,000 of the partition (one again: go test ./dataplane/pipeline -run 'Simulation$$' -seed N)
+# The folders of simulations are in memory where the system has that: none of their faults is a disk's own. The
+# limit is for pools, which let go of nothing as long as the collector rests.
+simulated = GOGC=400 GOMEMLIMIT=1GiB go test $(if $(wildcard /dev/shm),-exec 'env GOTMPDIR=/dev/shm') -run 'TestSimulation$$'
+
+simulate: need ## 10,000 seeds of simulated loads, lanes, and the partition (one again: go test ./dataplane/pipeline -run 'Simulation$$' -seed N)
 	$(call step,simulation)
-	GOGC=400 go test -timeout 30m ./dataplane/load -run 'TestSimulation$$' -seeds 1000
-	GOGC=400 go test -timeout 30m ./dataplane/deliver -run 'TestSimulation$$' -seeds 4000
-	GOGC=400 go test -timeout 30m ./dataplane/pipeline -run 'TestSimulation$$' -seeds 10000
+	@for part in load deliver pipeline; do $(simulated) -timeout 30m ./dataplane/$$part -seeds 10000 || exit; done
 
 soak: need ## seeds of all simulations until they are stopped or have failed
-	GOGC=400 go test -timeout 0 -p 3 ./dataplane/pipeline ./dataplane/deliver ./dataplane/load -run 'TestSimulation$$' -seeds 0
+	$(simulated) -timeout 0 -p 3 ./dataplane/pipeline ./dataplane/deliver ./dataplane/load -seeds 0
 
 infra/weir/e2e/node_modules: infra/weir/e2e/package-lock.json
 	cd infra/weir/e2e && npm ci --no-audit --no-fund --loglevel=error && touch node_modules

@@ -150,6 +150,11 @@ type spot struct {
 	at   deliver.Place
 }
 
+type standing struct {
+	dest id.Destination
+	end  deliver.End
+}
+
 // entry of a journal: one report of settlements, or a floor.
 type entry struct {
 	all   []deliver.Settled
@@ -160,6 +165,7 @@ type entry struct {
 // books replays a journal and complains about what cannot be.
 type books struct {
 	ends         map[output]deliver.End // how an output stands
+	standing     map[standing]int       // how many outputs do
 	codes        map[output]string
 	parked, dead map[spot]output
 	done         map[id.Destination]map[deliver.Place]struct{}
@@ -170,7 +176,7 @@ type books struct {
 }
 
 func newBooks() *books {
-	return &books{ends: map[output]deliver.End{}, codes: map[output]string{}, parked: map[spot]output{}, dead: map[spot]output{},
+	return &books{ends: map[output]deliver.End{}, standing: map[standing]int{}, codes: map[output]string{}, parked: map[spot]output{}, dead: map[spot]output{},
 		done: map[id.Destination]map[deliver.Place]struct{}{}, floors: map[id.Destination]uint64{}}
 }
 
@@ -221,6 +227,10 @@ func (b *books) settled(s deliver.Settled) {
 	case deliver.EndDead:
 		b.dead[spot{s.Destination, s.To}] = out
 	}
+	if was, ended := b.ends[out]; ended {
+		b.standing[standing{out.dest, was}]--
+	}
+	b.standing[standing{out.dest, s.End}]++
 	b.ends[out], b.codes[out] = s.End, s.Code
 	parked, dead := s.Through()
 	if parked > 0 && parked < b.parkedTo || dead > 0 && dead < b.deadTo {
@@ -454,13 +464,7 @@ func (w *world) reoffer() {
 func (w *world) settledAs(dest id.Destination, end deliver.End) int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	n := 0
-	for out, e := range w.books.ends {
-		if out.dest == dest && e == end {
-			n++
-		}
-	}
-	return n
+	return w.books.standing[standing{dest, end}]
 }
 
 // wait waits until ok, or fails after a (usually jumped) time.

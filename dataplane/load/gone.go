@@ -80,7 +80,7 @@ func (e *Engine) present(ctx context.Context) (map[id.Destination]bool, error) {
 }
 
 // forget deletes everything of a destination that is removed for sure, counted
-// and said aloud. The records, by which a repetition finds it, go last.
+// and said aloud. The records, by which a repetition finds it as well, go last.
 func (e *Engine) forget(ctx context.Context, d id.Destination) error {
 	l := e.laneOf(d)
 	if !l.work.TryLock() { // a load of it is just ending
@@ -102,8 +102,10 @@ func (e *Engine) forget(ctx context.Context, d id.Destination) error {
 	if err := e.c.Blobs.Delete(blob.Ref(l.prefix())); err != nil {
 		return err
 	}
-	if err := os.RemoveAll(l.path("")); err != nil {
-		return fmt.Errorf("remove a load's folder: %w", err)
+	for _, x := range []string{"manifest.json", ""} { // the cursor, by which a repetition finds the folder, with the folder
+		if err := os.RemoveAll(l.path(x)); err != nil {
+			return fmt.Errorf("remove a load's folder: %w", err)
+		}
 	}
 	for p, s := range e.c.Stages {
 		if err := s.Purge(ctx, ends[p], string(d)); err != nil {

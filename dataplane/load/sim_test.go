@@ -364,7 +364,7 @@ func (w *world) live() {
 	w.start()
 	for range 1000 { // waits after failures are five minutes at most
 		time.Sleep(10 * time.Second)
-		if w.records() == 0 {
+		if w.records() == 0 && len(w.remains()) == 0 {
 			break
 		}
 	}
@@ -372,11 +372,11 @@ func (w *world) live() {
 	if n := w.records(); n > 0 {
 		w.t.Errorf("seed %d: %d records are left in STAGE", w.seed, n)
 	}
+	if left := w.remains(); len(left) > 0 {
+		w.t.Errorf("seed %d: these were removed and have a folder: %v", w.seed, left)
+	}
 	for d, want := range w.staged {
 		if w.removed[d] {
-			if _, err := os.Stat(filepath.Join(w.c.Dir, string(d))); err == nil {
-				w.t.Errorf("seed %d: the removed %s has a folder", w.seed, d)
-			}
 			continue
 		}
 		for name, version := range want {
@@ -397,4 +397,14 @@ func (w *world) records() (n int) {
 		n += len(l.Snapshot().Records)
 	}
 	return n
+}
+
+// remains lists the removed warehouses that have a folder.
+func (w *world) remains() (left []id.Destination) {
+	for d := range w.removed {
+		if _, err := os.Stat(filepath.Join(w.c.Dir, string(d))); err == nil {
+			left = append(left, d)
+		}
+	}
+	return left
 }
