@@ -81,7 +81,7 @@ unit: need need-pg ## tests of every package but the black-box ones
 # limit is for pools, which let go of nothing as long as the collector rests.
 simulated = GOGC=400 GOMEMLIMIT=1GiB go test $(if $(wildcard /dev/shm),-exec 'env GOTMPDIR=/dev/shm') -run 'TestSimulation$$'
 
-simulate: need ## 10,000 seeds of simulated loads, lanes, and the partition (one again: go test ./dataplane/pipeline -run 'Simulation$$' -seed N)
+simulate: need ## 10,000 seeds of simulated loads, lanes, and the partition (one again: go test ./dataplane/pipeline -run 'Simulation$$' -seed N -count 100; a seed fixes faults, not the order of goroutines)
 	$(call step,simulation)
 	@for part in load deliver pipeline; do $(simulated) -timeout 30m ./dataplane/$$part -seeds 10000 || exit; done
 
