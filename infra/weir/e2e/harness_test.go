@@ -229,12 +229,13 @@ func write(t *testing.T, path, text string) {
 	}
 }
 
-// freePort returns an address that was free a moment ago and that no connection
-// takes for its own end: Linux gives these the ports from 32768 on.
+// freePort returns an address that was free a moment ago and that nobody takes
+// until it is used: Linux gives connections and listeners on port 0 the ports
+// from 32768 on, `weir dev` with port 0 those from 20000 on.
 func freePort(t *testing.T) string {
 	t.Helper()
 	for range 100 {
-		at := fmt.Sprintf("127.0.0.1:%d", 20000+rand.IntN(12768))
+		at := fmt.Sprintf("127.0.0.1:%d", 10000+rand.IntN(10000))
 		if _, again := given.LoadOrStore(at, true); again {
 			continue
 		}

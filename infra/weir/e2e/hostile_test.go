@@ -21,11 +21,9 @@ import (
 	"github.com/andybalholm/brotli"
 )
 
-// Bounds of what hostile clients may cost.
-const (
-	hostileAnswer = 30 * time.Second // an answer or a closed connection
-	hostileMemory = 768 << 20        // most memory of the process, both planes in it
-)
+// hostileMemory is the most memory that hostile clients may cost the process,
+// both planes in it, in bytes.
+const hostileMemory = 768 << 20
 
 // attack is one hostile input: raw bytes on a connection of its own.
 type attack struct {
@@ -205,7 +203,7 @@ func (a attack) run(address string) (status int, retryAfter string) {
 		return 0, ""
 	}
 	defer func() { _ = conn.Close() }()
-	_ = conn.SetDeadline(time.Now().Add(hostileAnswer))
+	_ = conn.SetDeadline(time.Now().Add(patience))
 	for i, piece := range a.pieces {
 		if i > 0 {
 			<-time.After(a.pause)
