@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"weir/dataplane/deliver"
+	"weir/dataplane/delivery"
 	"weir/dataplane/event"
 	"weir/dataplane/guard"
 	"weir/dataplane/layout"
@@ -43,10 +44,10 @@ const shelfEvents = 32
 type parkedShelf struct{ *partition }
 
 // List asks the lanes, which know what is settled.
-func (s parkedShelf) List(ctx context.Context, f view.HeldFilter, after deliver.Place, events, bytes int) ([]view.Held, deliver.Place, error) {
+func (s parkedShelf) List(ctx context.Context, f view.HeldFilter, after delivery.Place, events, bytes int) ([]view.Held, delivery.Place, error) {
 	lanes := s.lanes.Load()
 	if _, err := s.now(); err != nil || lanes == nil {
-		return nil, deliver.Place{}, fault.New(fault.Unavailable, "Partition %d does not run at the moment.", s.number)
+		return nil, delivery.Place{}, fault.New(fault.Unavailable, "Partition %d does not run at the moment.", s.number)
 	}
 	found, next, err := lanes.Waiting(ctx, f.Workspace, f.Destination, after, events, bytes)
 	held := make([]view.Held, len(found))
@@ -60,22 +61,22 @@ func (s parkedShelf) List(ctx context.Context, f view.HeldFilter, after deliver.
 type quarantineShelf struct{ *partition }
 
 // List reads the log beside whoever owns the partition.
-func (s quarantineShelf) List(ctx context.Context, f view.HeldFilter, after deliver.Place, events, _ int) ([]view.Held, deliver.Place, error) {
+func (s quarantineShelf) List(ctx context.Context, f view.HeldFilter, after delivery.Place, events, _ int) ([]view.Held, delivery.Place, error) {
 	last := s.last()
 	if last == nil {
-		return nil, deliver.Place{}, fault.New(fault.Unavailable, "Partition %d does not run at the moment.", s.number)
+		return nil, delivery.Place{}, fault.New(fault.Unavailable, "Partition %d does not run at the moment.", s.number)
 	}
 	events = min(events, shelfEvents)
 	found, err := last.Quarantined(ctx, pipeline.Choice{Workspace: f.Workspace, Source: f.Source}, after, events)
 	if err != nil {
-		return nil, deliver.Place{}, err
+		return nil, delivery.Place{}, err
 	}
 	held := make([]view.Held, len(found))
 	for i, q := range found {
 		held[i] = view.Held{Place: q.Place, Destination: q.Event.Destination, Code: q.Event.Quarantine, At: q.Event.ReceivedAt, Event: q.Event}
 	}
 	if len(found) < events {
-		return held, deliver.Place{}, nil
+		return held, delivery.Place{}, nil
 	}
 	return held, found[len(found)-1].Place, nil
 }

@@ -14,6 +14,7 @@ import (
 	"weir/dataplane/blob"
 	"weir/dataplane/dedupe"
 	"weir/dataplane/deliver"
+	"weir/dataplane/delivery"
 	"weir/dataplane/event"
 	"weir/dataplane/ledger"
 	"weir/dataplane/live"
@@ -237,7 +238,7 @@ func (p *partition) books() []ledger.Row {
 }
 
 // List, Redrive and Discard are those of the lanes that run now.
-func (p *partition) List(ctx context.Context, f deliver.Filter, after deliver.Place, limit int) ([]deliver.DeadLetter, error) {
+func (p *partition) List(ctx context.Context, f deliver.Filter, after delivery.Place, limit int) ([]deliver.DeadLetter, error) {
 	now, err := p.now()
 	if err != nil {
 		return nil, err

@@ -134,22 +134,6 @@ type Recovery struct {
 	ParkedThrough, DeadThrough uint64
 }
 
-// Through returns the number of the record in PARKED or in DEAD that the
-// settlement proves, 0 for none. The journal keeps the highest of each:
-// settlements are reported in the order of these numbers, those of one record in
-// one call, so Missed and Scan find behind them every one that the journal does
-// not have. It must journal the settlements of one call together.
-func (s Settled) Through() (parked, dead uint64) {
-	switch {
-	case s.To.Seq == 0:
-		return 0, 0
-	case s.End == EndParked:
-		return s.To.Seq, 0
-	default:
-		return 0, s.To.Seq
-	}
-}
-
 // Filter selects dead letters. Empty fields select all.
 type Filter struct {
 	Workspace   id.Workspace

@@ -1,77 +1,26 @@
 package deliver
 
-import (
-	"time"
+import "weir/dataplane/delivery"
 
-	"weir/dataplane/event"
-	"weir/shared/id"
+// The nouns of delivery under the names they had here.
+type (
+	Ref = delivery.Ref
+	Place = delivery.Place
+	Delivery = delivery.Delivery
+	Stage = delivery.Stage
+	End = delivery.End
+	Settled = delivery.Settled
+	Drained = delivery.Drained
 )
 
-// Ref is the identity of an output: the frame and index of the event it came
-// from and its number among that event's outputs, from 0.
-type Ref struct {
-	Frame  uint64
-	Index  uint32
-	Output uint32
-}
-
-// Place is a position in a PARKED or DEAD log: a record and an item in it.
-type Place struct {
-	Seq  uint64
-	Item uint32
-}
-
-// Delivery is one output on its way to one destination.
-type Delivery struct {
-	Ref
-	Destination id.Destination
-	Revision    uint64    // under which it was routed
-	Read        time.Time // when its frame was read, with monotonic clock: it is parked Config.ParkAfter later
-	Event       event.Event
-	Original    []byte // the event's JSON before transformations; nil when none changed it
-}
-
-// Stage is where a delivery stood before it was settled.
-type Stage uint8
-
-// The stages.
+// The constants of delivery under the names they had here.
 const (
-	Live       Stage = iota + 1 // in a lane's memory, its frame is open
-	FromParked                  // in PARKED at From
-	FromDead                    // in DEAD at From
+	Live = delivery.Live
+	FromParked = delivery.FromParked
+	FromDead = delivery.FromDead
+	EndDelivered = delivery.EndDelivered
+	EndDropped = delivery.EndDropped
+	EndParked = delivery.EndParked
+	EndDead = delivery.EndDead
+	EndQuarantined = delivery.EndQuarantined
 )
-
-// End is what a settlement books.
-type End uint8
-
-// The ends. EndParked and EndDead are durable at To before they are reported.
-// Lanes never report EndQuarantined: it is for what ends before it is offered.
-const (
-	EndDelivered End = iota + 1
-	EndDropped       // Code says why
-	EndParked
-	EndDead        // Code says why
-	EndQuarantined // Code says why
-)
-
-// Settled reports that a delivery left a stage. Everything it claims is already
-// true on disk or at the destination when it is reported; the pipeline journals
-// it. Ref is set for every stage: PARKED and DEAD records remember theirs.
-type Settled struct {
-	Ref
-	Workspace   id.Workspace
-	Source      id.Source
-	Destination id.Destination
-	Stage       Stage
-	From        Place // with FromParked and FromDead
-	End         End
-	To          Place // with EndParked and EndDead; of one that a person took out of DEAD the record in DEAD that says so
-	Code        string
-}
-
-// Drained is what the journal knows of one destination's PARKED records:
-// everything up to and including Floor is settled, and of what lies above, Done.
-type Drained struct {
-	Floor uint64
-	Done  map[Place]struct{}
-}

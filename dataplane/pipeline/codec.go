@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"weir/dataplane/dedupe"
-	"weir/dataplane/deliver"
+	"weir/dataplane/delivery"
 	"weir/dataplane/ledger"
 	"weir/shared/fault"
 	"weir/shared/id"
@@ -78,7 +78,7 @@ func (e *encoder) book(k ledger.Key) {
 
 // place is written as the difference to the one before it: within a record one
 // byte for the record and one for the item.
-func (e *encoder) places(all []deliver.Place) {
+func (e *encoder) places(all []delivery.Place) {
 	e.uint(uint64(len(all)))
 	var last uint64
 	for _, p := range all {
@@ -267,8 +267,8 @@ func decodeBody(version byte, data []byte) (record, error) {
 	r.live = d.lives()
 	for range d.list(3) {
 		head := d.byte()
-		m := movedSet{stage: deliver.Stage(head >> 4), end: deliver.End(head & 15), book: d.book()}
-		if m.stage == deliver.Live || m.stage > deliver.FromDead || m.stage != void && !validEnd(m.end) {
+		m := movedSet{stage: delivery.Stage(head >> 4), end: delivery.End(head & 15), book: d.book()}
+		if m.stage == delivery.Live || m.stage > delivery.FromDead || m.stage != void && !validEnd(m.end) {
 			d.fail()
 		}
 		if coded(m.end) {
@@ -298,7 +298,7 @@ func decodeBody(version byte, data []byte) (record, error) {
 
 func damaged(why string) error { return fault.New(fault.Invalid, "The journal is damaged: %s.", why) }
 
-func validEnd(e deliver.End) bool { return e >= deliver.EndDelivered && e <= deliver.EndQuarantined }
+func validEnd(e delivery.End) bool { return e >= delivery.EndDelivered && e <= delivery.EndQuarantined }
 
 // decoder takes values off the front of bytes and remembers that one was wrong.
 type decoder struct {
@@ -412,13 +412,13 @@ func (d *decoder) book() ledger.Key {
 	return d.books[n]
 }
 
-func (d *decoder) places() []deliver.Place {
+func (d *decoder) places() []delivery.Place {
 	n := d.list(2)
-	all := make([]deliver.Place, 0, n)
+	all := make([]delivery.Place, 0, n)
 	var last uint64
 	for range n {
 		last += uint64(d.int())
-		all = append(all, deliver.Place{Seq: last, Item: d.uint32()})
+		all = append(all, delivery.Place{Seq: last, Item: d.uint32()})
 	}
 	return all
 }
@@ -489,7 +489,7 @@ func (d *decoder) lives() []liveSet {
 	var all []liveSet
 	for range d.list(4) {
 		head := d.byte()
-		l := liveSet{kind: liveKind(head >> 5), end: deliver.End(head & 15), frame: d.uint(), book: d.book()}
+		l := liveSet{kind: liveKind(head >> 5), end: delivery.End(head & 15), frame: d.uint(), book: d.book()}
 		if l.kind > extra || !validEnd(l.end) {
 			d.fail()
 		}

@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"weir/dataplane/dedupe"
-	"weir/dataplane/deliver"
+	"weir/dataplane/delivery"
 	"weir/dataplane/ledger"
 	"weir/dataplane/queue"
 	"weir/shared/id"
@@ -91,7 +91,7 @@ func HealthyFrame(n uint32) []byte {
 			frame: 5_000_001, at: time.UnixMilli(1_800_000_000_000).UTC(), count: n, keyed: all, keys: make([]dedupe.Key, n),
 			ends: []endSet{{own, ledger.SourceRouted, "", false, all}}, routed: []routedSet{{to, 0, all}},
 		}},
-		live: []liveSet{{frame: 5_000_001, book: to, end: deliver.EndDelivered, set: all}},
+		live: []liveSet{{frame: 5_000_001, book: to, end: delivery.EndDelivered, set: all}},
 	}
 	r.deltas = r.recount()
 	return r.encode()
@@ -157,7 +157,7 @@ func randomRecord(rng *rand.Rand) record {
 	for range rng.IntN(4) {
 		l := liveSet{
 			kind: liveKind(rng.IntN(3)), frame: rng.Uint64N(1 << 40), book: book(true), output: rng.Uint32N(2) * rng.Uint32N(70),
-			end: deliver.End(1 + rng.IntN(5)), set: some(900, rng.Float64()*rng.Float64()),
+			end: delivery.End(1 + rng.IntN(5)), set: some(900, rng.Float64()*rng.Float64()),
 		}
 		if coded(l.end) {
 			l.code = "destination_removed"
@@ -165,9 +165,9 @@ func randomRecord(rng *rand.Rand) record {
 		r.live = append(r.live, l)
 	}
 	for range rng.IntN(3) {
-		m := movedSet{stage: deliver.FromParked, book: book(true), end: deliver.EndDelivered, from: []deliver.Place{}}
+		m := movedSet{stage: delivery.FromParked, book: book(true), end: delivery.EndDelivered, from: []delivery.Place{}}
 		for range rng.IntN(20) {
-			m.from = append(m.from, deliver.Place{Seq: rng.Uint64N(1 << 50), Item: rng.Uint32N(300)})
+			m.from = append(m.from, delivery.Place{Seq: rng.Uint64N(1 << 50), Item: rng.Uint32N(300)})
 		}
 		r.moved = append(r.moved, m)
 	}

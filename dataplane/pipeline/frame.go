@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"weir/dataplane/dedupe"
-	"weir/dataplane/deliver"
+	"weir/dataplane/delivery"
 	"weir/dataplane/event"
 	"weir/dataplane/ledger"
 	"weir/dataplane/plan"
@@ -36,7 +36,7 @@ type frame struct {
 	tasks      map[taskKey]*task
 	early      map[output]bool // outputs that a former owner settled before it could journal the opening
 	named      map[uint32]bool // events that have one
-	deliveries []deliver.Delivery
+	deliveries []delivery.Delivery
 }
 
 // fate is what became of an event at its source; without an account it goes on.
@@ -218,8 +218,8 @@ func (f *frame) send(w wanted, r *plan.Routing, d route.Destination) {
 		f.share(e.Workspace, e.Source, r, d).want(w, e)
 		return
 	}
-	f.deliveries = append(f.deliveries, deliver.Delivery{
-		Ref:         deliver.Ref{Frame: f.rec.Seq, Index: w.index, Output: w.output},
+	f.deliveries = append(f.deliveries, delivery.Delivery{
+		Ref:         delivery.Ref{Frame: f.rec.Seq, Index: w.index, Output: w.output},
 		Destination: d.ID, Revision: r.Revision, Read: f.read, Event: *e,
 	})
 }
@@ -336,9 +336,9 @@ func (o *owner) left(seq uint64, dest id.Destination) []leftOver {
 // goes through the code of now; where no connection leads there any more it is
 // dropped, because sent as it came it would pass by the code.
 func (o *owner) takeUp(ctx context.Context, f *frame, left []leftOver) error {
-	var ends []deliver.Settled
+	var ends []delivery.Settled
 	end := func(l leftOver, code string) {
-		ends = append(ends, ended(deliver.Ref{Frame: f.rec.Seq, Index: l.index, Output: l.output}, l.book, deliver.EndDropped, code))
+		ends = append(ends, ended(delivery.Ref{Frame: f.rec.Seq, Index: l.index, Output: l.output}, l.book, delivery.EndDropped, code))
 	}
 	checked := map[uint32]bool{}
 	for _, l := range left {

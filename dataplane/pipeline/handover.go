@@ -8,7 +8,7 @@ import (
 	"slices"
 	"time"
 
-	"weir/dataplane/deliver"
+	"weir/dataplane/delivery"
 	"weir/dataplane/event"
 	"weir/dataplane/ledger"
 	"weir/dataplane/live"
@@ -52,7 +52,7 @@ func (w *rewriter) finish(ctx context.Context, of []*share) error {
 	if len(h.deliveries) == 0 {
 		return nil
 	}
-	slices.SortStableFunc(h.deliveries, func(a, b deliver.Delivery) int {
+	slices.SortStableFunc(h.deliveries, func(a, b delivery.Delivery) int {
 		return cmp.Or(cmp.Compare(a.Index, b.Index), cmp.Compare(a.Output, b.Output))
 	})
 	return w.o.lanes.Offer(ctx, h.deliveries)
@@ -60,8 +60,8 @@ func (w *rewriter) finish(ctx context.Context, of []*share) error {
 
 // handover is what one frame gives one destination after its transformations.
 type handover struct {
-	deliveries []deliver.Delivery
-	settled    []deliver.Settled
+	deliveries []delivery.Delivery
+	settled    []delivery.Settled
 	fans       []fan
 	broken     map[id.Source][]event.Event // as they were before, with why
 }
@@ -81,7 +81,7 @@ func (h *handover) add(s *share) {
 		case want.output > 0 && len(made) > 1 && int(want.output) <= len(made):
 			h.deliver(s, want, made[want.output-1], s.events[at].JSON)
 		case want.output > 0:
-			h.settle(s, want, deliver.EndDropped, codeOtherCode)
+			h.settle(s, want, delivery.EndDropped, codeOtherCode)
 		case ended && end.Quarantined:
 			e := s.events[at]
 			e.Quarantine, e.Detail, e.Destination = end.Code, end.Text, s.book.Destination
@@ -89,9 +89,9 @@ func (h *handover) add(s *share) {
 				h.broken = map[id.Source][]event.Event{}
 			}
 			h.broken[e.Source] = append(h.broken[e.Source], e)
-			h.settle(s, want, deliver.EndQuarantined, end.Code)
+			h.settle(s, want, delivery.EndQuarantined, end.Code)
 		case ended:
-			h.settle(s, want, deliver.EndDropped, end.Code)
+			h.settle(s, want, delivery.EndDropped, end.Code)
 		case len(made) == 1:
 			h.deliver(s, want, made[0], s.events[at].JSON)
 		default:
@@ -141,20 +141,20 @@ func (h *handover) deliver(s *share, want wanted, e event.Event, was []byte) {
 	if want.output == 0 && bytes.Equal(was, e.JSON) {
 		was = nil
 	}
-	h.deliveries = append(h.deliveries, deliver.Delivery{
-		Ref:         deliver.Ref{Frame: s.frame, Index: want.index, Output: want.output},
+	h.deliveries = append(h.deliveries, delivery.Delivery{
+		Ref:         delivery.Ref{Frame: s.frame, Index: want.index, Output: want.output},
 		Destination: s.book.Destination, Revision: s.revision, Read: time.Now(), Event: e, Original: was,
 	})
 }
 
-func (h *handover) settle(s *share, want wanted, end deliver.End, code string) {
-	h.settled = append(h.settled, ended(deliver.Ref{Frame: s.frame, Index: want.index, Output: want.output}, s.book, end, code))
+func (h *handover) settle(s *share, want wanted, end delivery.End, code string) {
+	h.settled = append(h.settled, ended(delivery.Ref{Frame: s.frame, Index: want.index, Output: want.output}, s.book, end, code))
 }
 
 // ended is the settlement of an output that no lane has seen.
-func ended(ref deliver.Ref, book ledger.Key, end deliver.End, code string) deliver.Settled {
-	return deliver.Settled{
+func ended(ref delivery.Ref, book ledger.Key, end delivery.End, code string) delivery.Settled {
+	return delivery.Settled{
 		Ref: ref, Workspace: book.Workspace, Source: book.Source, Destination: book.Destination,
-		Stage: deliver.Live, End: end, Code: code,
+		Stage: delivery.Live, End: end, Code: code,
 	}
 }

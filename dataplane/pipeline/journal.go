@@ -6,7 +6,7 @@ import (
 	"sync"
 	"time"
 
-	"weir/dataplane/deliver"
+	"weir/dataplane/delivery"
 	"weir/dataplane/queue"
 	"weir/shared/fault"
 	"weir/shared/id"
@@ -45,7 +45,7 @@ type journal struct {
 	st       *state     // changed by the writer alone
 	openings []opening
 	fans     []waitingFan
-	settled  [][]deliver.Settled // as they were reported
+	settled  [][]delivery.Settled // as they were reported
 	waiting  int                 // how many that are
 	drains   []drain
 	closed   bool
@@ -91,7 +91,7 @@ func (j *journal) fan(all []fan) (journaled <-chan struct{}) {
 // settle takes reports of lanes, in their order. Those of one call come into one
 // record, because a recovery looks for what is behind the newest record of
 // PARKED or DEAD that the journal has. It blocks while too many wait.
-func (j *journal) settle(all []deliver.Settled) {
+func (j *journal) settle(all []delivery.Settled) {
 	j.mu.Lock()
 	for j.waiting >= waitingSettled && !j.closed {
 		j.room.Wait()
@@ -186,7 +186,7 @@ func (j *journal) take() (r record, told []chan<- struct{}, some bool) {
 	}
 	openings := j.openings[:n:n]
 	j.openings = j.openings[n:]
-	var settled []deliver.Settled
+	var settled []delivery.Settled
 	var drains []drain
 	var fans []fan
 	if len(j.openings) == 0 {
@@ -218,12 +218,12 @@ func (j *journal) take() (r record, told []chan<- struct{}, some bool) {
 }
 
 // compose adds settlements to r, and what all of it books. Only the writer calls it.
-func (j *journal) compose(r record, settled []deliver.Settled, recovering bool) record {
+func (j *journal) compose(r record, settled []delivery.Settled, recovering bool) record {
 	r.parked, r.dead = j.st.parked, j.st.dead
 	b := newBooker(j.st, &r, recovering)
 	for i := range settled {
-		if j.wrong == parkedIsDelivered && settled[i].End == deliver.EndParked {
-			settled[i].End = deliver.EndDelivered
+		if j.wrong == parkedIsDelivered && settled[i].End == delivery.EndParked {
+			settled[i].End = delivery.EndDelivered
 		}
 		b.add(&settled[i])
 	}

@@ -10,6 +10,7 @@ import (
 
 	"weir/dataplane/dedupe"
 	"weir/dataplane/deliver"
+	"weir/dataplane/delivery"
 	"weir/dataplane/event"
 	"weir/dataplane/ledger"
 	"weir/dataplane/live"
@@ -41,17 +42,17 @@ type Seen interface {
 type Lanes interface {
 	Recover(ctx context.Context, r deliver.Recovery) error
 	Run(ctx context.Context) error
-	Offer(ctx context.Context, ds []deliver.Delivery) error
+	Offer(ctx context.Context, ds []delivery.Delivery) error
 	Confirmed(d id.Destination, floor uint64)
 	Redrive(ctx context.Context, f deliver.Filter) (int, error)
 	Retransform(ctx context.Context, f deliver.Filter, way func(event.Event) bool, again func(context.Context, []event.Event) error) (int, error)
 	Discard(ctx context.Context, f deliver.Filter) (int, error)
-	List(ctx context.Context, f deliver.Filter, after deliver.Place, limit int) ([]deliver.DeadLetter, error)
+	List(ctx context.Context, f deliver.Filter, after delivery.Place, limit int) ([]deliver.DeadLetter, error)
 }
 
 // Reports are what lanes call back: the fields of deliver.Config with the same names.
 type Reports struct {
-	Settle  func([]deliver.Settled)
+	Settle  func([]delivery.Settled)
 	Drained func(d id.Destination, floor uint64)
 	Held    func() bool
 }
@@ -339,7 +340,7 @@ func (p *Pipeline) Discard(ctx context.Context, f deliver.Filter) (discarded int
 }
 
 // List returns dead letters; see deliver.Lanes.
-func (p *Pipeline) List(ctx context.Context, f deliver.Filter, after deliver.Place, limit int) ([]deliver.DeadLetter, error) {
+func (p *Pipeline) List(ctx context.Context, f deliver.Filter, after delivery.Place, limit int) ([]deliver.DeadLetter, error) {
 	o, err := p.owner()
 	if err != nil {
 		return nil, err

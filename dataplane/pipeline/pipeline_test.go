@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"weir/dataplane/deliver"
+	"weir/dataplane/delivery"
 	"weir/dataplane/event"
 	"weir/dataplane/ledger"
 	"weir/dataplane/pipeline"
@@ -32,7 +33,7 @@ func (w *world) formerly(events []event.Event) {
 		pr.logs[k] = w.disk[k].Restart()
 	}
 	made, err := pr.lanes(pipeline.Reports{
-		Settle: func([]deliver.Settled) {}, Drained: func(id.Destination, uint64) {}, Held: func() bool { return false },
+		Settle: func([]delivery.Settled) {}, Drained: func(id.Destination, uint64) {}, Held: func() bool { return false },
 	})
 	if err != nil {
 		w.t.Fatalf("lanes: %v", err)
@@ -43,10 +44,10 @@ func (w *world) formerly(events []event.Event) {
 	}
 	ended := make(chan error)
 	go func() { ended <- made.Run(ctx) }()
-	var ds []deliver.Delivery
+	var ds []delivery.Delivery
 	for i, e := range events {
 		for _, d := range []id.Destination{steady, shaky} {
-			ds = append(ds, deliver.Delivery{Ref: deliver.Ref{Frame: 1, Index: uint32(i)}, Destination: d, Revision: 1, Read: time.Now(), Event: e})
+			ds = append(ds, delivery.Delivery{Ref: delivery.Ref{Frame: 1, Index: uint32(i)}, Destination: d, Revision: 1, Read: time.Now(), Event: e})
 		}
 	}
 	if err := made.Offer(ctx, ds); err != nil {

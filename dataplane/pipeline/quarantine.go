@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"weir/dataplane/deliver"
+	"weir/dataplane/delivery"
 	"weir/dataplane/event"
 	"weir/dataplane/queue"
 	"weir/shared/fault"
@@ -19,11 +19,11 @@ type Choice struct {
 	Source      id.Source
 	Destination id.Destination // on the way there; what broke a rule at the door has none
 	Code        string
-	Places      []deliver.Place
+	Places      []delivery.Place
 }
 
 // chooses reports whether c selects e, which lies at p.
-func (c *Choice) chooses(e *event.Event, p deliver.Place) bool {
+func (c *Choice) chooses(e *event.Event, p delivery.Place) bool {
 	if c.Workspace != "" && e.Workspace != c.Workspace || c.Destination != "" && e.Destination != c.Destination || c.Code != "" && e.Quarantine != c.Code {
 		return false
 	}
@@ -37,15 +37,15 @@ func (c *Choice) chooses(e *event.Event, p deliver.Place) bool {
 
 // Quarantined is one event that broke a rule, and where it lies.
 type Quarantined struct {
-	deliver.Place
+	delivery.Place
 	Event event.Event // Quarantine is the code, Detail what the customer's code said
 }
 
 // Quarantined lists events that broke a rule, oldest first, those behind after.
 // It reads the log alone, so it may run beside the owner.
-func (p *Pipeline) Quarantined(ctx context.Context, c Choice, after deliver.Place, limit int) ([]Quarantined, error) {
+func (p *Pipeline) Quarantined(ctx context.Context, c Choice, after delivery.Place, limit int) ([]Quarantined, error) {
 	var all []Quarantined
-	err := p.broken(ctx, c, max(after.Seq, 1), func(_ uint64, events []event.Event, chosen []deliver.Place) (bool, error) {
+	err := p.broken(ctx, c, max(after.Seq, 1), func(_ uint64, events []event.Event, chosen []delivery.Place) (bool, error) {
 		for _, at := range chosen {
 			if len(all) < limit && (at.Seq > after.Seq || at.Item > after.Item) {
 				all = append(all, Quarantined{at, events[at.Item]})
@@ -81,7 +81,7 @@ const moveLast = 10 * time.Second
 // Remove must not run twice at a time. fault.Unavailable: the partition does
 // not run here, or a log is away.
 func (p *Pipeline) Replay(ctx context.Context, c Choice, span Span, send func(context.Context, []event.Event) error) (sent int, rest Span, err error) {
-	return p.move(ctx, c, span, func(events []event.Event, chosen []deliver.Place) (map[uint32]bool, error) {
+	return p.move(ctx, c, span, func(events []event.Event, chosen []delivery.Place) (map[uint32]bool, error) {
 		going := map[uint32]bool{}
 		var again []event.Event
 		for _, at := range chosen {
@@ -100,7 +100,7 @@ func (p *Pipeline) Replay(ctx context.Context, c Choice, span Span, send func(co
 // Remove takes quarantined events out for good; see Replay. In the books they
 // stay quarantined, which is how they ended.
 func (p *Pipeline) Remove(ctx context.Context, c Choice, span Span) (removed int, rest Span, err error) {
-	return p.move(ctx, c, span, func(_ []event.Event, chosen []deliver.Place) (map[uint32]bool, error) {
+	return p.move(ctx, c, span, func(_ []event.Event, chosen []delivery.Place) (map[uint32]bool, error) {
 		going := map[uint32]bool{}
 		for _, at := range chosen {
 			going[at.Item] = true
@@ -110,7 +110,7 @@ func (p *Pipeline) Remove(ctx context.Context, c Choice, span Span) (removed int
 }
 
 // move removes from the records of span what take took of them.
-func (p *Pipeline) move(ctx context.Context, c Choice, span Span, take func([]event.Event, []deliver.Place) (gone map[uint32]bool, err error)) (moved int, rest Span, err error) {
+func (p *Pipeline) move(ctx context.Context, c Choice, span Span, take func([]event.Event, []delivery.Place) (gone map[uint32]bool, err error)) (moved int, rest Span, err error) {
 	if _, err := p.owner(); err != nil {
 		return 0, Span{}, err
 	}
@@ -122,7 +122,7 @@ func (p *Pipeline) move(ctx context.Context, c Choice, span Span, take func([]ev
 		span.Until = st.Last
 	}
 	looked := 0
-	err = p.broken(ctx, c, span.After+1, func(seq uint64, events []event.Event, chosen []deliver.Place) (bool, error) {
+	err = p.broken(ctx, c, span.After+1, func(seq uint64, events []event.Event, chosen []delivery.Place) (bool, error) {
 		if seq > span.Until {
 			return false, nil
 		}
@@ -188,7 +188,7 @@ func (p *Pipeline) replayed(e event.Event) (event.Event, bool) {
 
 // broken calls fn for each readable record of QUARANTINE of c's source from
 // number from on, with the places of what c selects.
-func (p *Pipeline) broken(ctx context.Context, c Choice, from uint64, fn func(seq uint64, events []event.Event, chosen []deliver.Place) (more bool, err error)) error {
+func (p *Pipeline) broken(ctx context.Context, c Choice, from uint64, fn func(seq uint64, events []event.Event, chosen []delivery.Place) (more bool, err error)) error {
 	if c.Source == "" {
 		return fault.New(fault.Invalid, "Name the source whose quarantined events are meant.")
 	}
@@ -200,9 +200,9 @@ func (p *Pipeline) broken(ctx context.Context, c Choice, from uint64, fn func(se
 		if err != nil {
 			continue // it is kept; there is nothing to show
 		}
-		var chosen []deliver.Place
+		var chosen []delivery.Place
 		for i := range f.Events {
-			if at := (deliver.Place{Seq: rec.Seq, Item: uint32(i)}); c.chooses(&f.Events[i], at) {
+			if at := (delivery.Place{Seq: rec.Seq, Item: uint32(i)}); c.chooses(&f.Events[i], at) {
 				chosen = append(chosen, at)
 			}
 		}

@@ -4,7 +4,7 @@ import (
 	"time"
 
 	"weir/dataplane/dedupe"
-	"weir/dataplane/deliver"
+	"weir/dataplane/delivery"
 	"weir/dataplane/ledger"
 	"weir/shared/id"
 )
@@ -85,22 +85,22 @@ type liveSet struct {
 	frame  uint64
 	book   ledger.Key
 	output uint32
-	end    deliver.End
+	end    delivery.End
 	code   string // with EndDropped and EndQuarantined
 	set    set
 }
 
 // void is the Stage of a movedSet that books nothing: copies in PARKED of
 // outputs that had been settled, which must not be sent.
-const void deliver.Stage = 0
+const void delivery.Stage = 0
 
 // movedSet is deliveries that left PARKED or DEAD the same way.
 type movedSet struct {
-	stage deliver.Stage
+	stage delivery.Stage
 	book  ledger.Key
-	end   deliver.End
+	end   delivery.End
 	code  string // with EndDropped
-	from  []deliver.Place
+	from  []delivery.Place
 }
 
 // drain says that a destination's records in PARKED are settled up to floor.
@@ -121,11 +121,11 @@ const badFrame = "bad_frame"
 
 // accounts says where an end is booked.
 var accounts = [...]ledger.Account{
-	deliver.EndDelivered:   ledger.Delivered,
-	deliver.EndDropped:     ledger.Dropped,
-	deliver.EndParked:      ledger.Parked,
-	deliver.EndDead:        ledger.Dead,
-	deliver.EndQuarantined: ledger.Quarantined,
+	delivery.EndDelivered:   ledger.Delivered,
+	delivery.EndDropped:     ledger.Dropped,
+	delivery.EndParked:      ledger.Parked,
+	delivery.EndDead:        ledger.Dead,
+	delivery.EndQuarantined: ledger.Quarantined,
 }
 
 // recount returns what the record's openings and settlements book, summed.
@@ -181,9 +181,9 @@ func (r *record) recount() []ledger.Delta {
 		m := &r.moved[i]
 		n := int64(len(m.from))
 		switch m.stage {
-		case deliver.FromParked:
+		case delivery.FromParked:
 			book(m.book, ledger.Parked, "", -n)
-		case deliver.FromDead:
+		case delivery.FromDead:
 			book(m.book, ledger.Dead, "", -n)
 		default:
 			continue

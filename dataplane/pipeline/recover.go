@@ -7,6 +7,7 @@ import (
 
 	"weir/dataplane/dedupe"
 	"weir/dataplane/deliver"
+	"weir/dataplane/delivery"
 	"weir/dataplane/ledger"
 	"weir/dataplane/queue"
 	"weir/shared/fault"
@@ -56,7 +57,7 @@ func (o *owner) recover(ctx context.Context, epoch uint64) error {
 		return fmt.Errorf("recover lanes: %w", err)
 	}
 	// From here on the lanes notice other writers; one that came in between shows now.
-	if err := deliver.Missed(ctx, o.cfg.Parked, o.cfg.Dead, st.parked, st.dead, func(deliver.Settled) error {
+	if err := deliver.Missed(ctx, o.cfg.Parked, o.cfg.Dead, st.parked, st.dead, func(delivery.Settled) error {
 		return fault.New(fault.Conflict, "A former owner has settled deliveries meanwhile.")
 	}); err != nil {
 		return err
@@ -201,13 +202,13 @@ func (o *owner) place(ctx context.Context, st *state) error {
 // missed books the settlements that records of PARKED and DEAD prove and that
 // former owners could not journal any more.
 func (o *owner) missed(ctx context.Context, through deliver.Recovery) error {
-	var all []deliver.Settled
+	var all []delivery.Settled
 	book := func() error {
 		r := o.journal.compose(record{}, all, true)
 		all = nil
 		return o.journal.append(ctx, &r)
 	}
-	err := deliver.Missed(ctx, o.cfg.Parked, o.cfg.Dead, through.ParkedThrough, through.DeadThrough, func(s deliver.Settled) error {
+	err := deliver.Missed(ctx, o.cfg.Parked, o.cfg.Dead, through.ParkedThrough, through.DeadThrough, func(s delivery.Settled) error {
 		var err error
 		if n := len(all); n >= recordSettled && all[n-1].To.Seq != s.To.Seq { // those of one record together
 			err = book()
@@ -225,14 +226,14 @@ func (o *owner) missed(ctx context.Context, through deliver.Recovery) error {
 }
 
 // drains tells the lanes about every destination that may have parked records.
-func drains(st *state) map[id.Destination]deliver.Drained {
-	all := map[id.Destination]deliver.Drained{}
+func drains(st *state) map[id.Destination]delivery.Drained {
+	all := map[id.Destination]delivery.Drained{}
 	for dest, d := range st.drains {
-		all[dest] = deliver.Drained{Floor: d.Floor, Done: maps.Clone(d.Done)}
+		all[dest] = delivery.Drained{Floor: d.Floor, Done: maps.Clone(d.Done)}
 	}
 	for _, d := range st.book.Totals() {
 		if _, ok := all[d.Destination]; !ok && d.Account == ledger.Parked {
-			all[d.Destination] = deliver.Drained{Done: map[deliver.Place]struct{}{}}
+			all[d.Destination] = delivery.Drained{Done: map[delivery.Place]struct{}{}}
 		}
 	}
 	return all

@@ -9,7 +9,7 @@ import (
 	"sync"
 	"time"
 
-	"weir/dataplane/deliver"
+	"weir/dataplane/delivery"
 	"weir/dataplane/event"
 	"weir/dataplane/ledger"
 	"weir/dataplane/plan"
@@ -150,7 +150,7 @@ func newRewriter(o *owner) *rewriter {
 // take takes what of a frame goes through transformations, or to a
 // destination for which something before it still does. It returns what may go
 // to the lanes at once.
-func (w *rewriter) take(ctx context.Context, f *frame) []deliver.Delivery {
+func (w *rewriter) take(ctx context.Context, f *frame) []delivery.Delivery {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if len(f.tasks) == 0 && len(w.lines) == 0 {
@@ -191,7 +191,7 @@ func (w *rewriter) take(ctx context.Context, f *frame) []deliver.Delivery {
 }
 
 // follow adds a delivery that nothing is done to, but that has to wait.
-func follow(all []*share, f *frame, d *deliver.Delivery) []*share {
+func follow(all []*share, f *frame, d *delivery.Delivery) []*share {
 	var s *share
 	for _, x := range all {
 		if x.chain == nil && x.book.Source == d.Event.Source && x.book.Workspace == d.Event.Workspace {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"weir/dataplane/deliver"
+	"weir/dataplane/delivery"
 	"weir/dataplane/event"
 	"weir/dataplane/pipeline"
 	"weir/dataplane/plan"
@@ -167,7 +168,7 @@ func TestWhatCodeRefusedIsReplayedToItsDestinationAlone(t *testing.T) {
 		w.some(3) // 10 becomes three, 11 is refused, 12 goes
 		w.settled(pr)
 		choice := pipeline.Choice{Workspace: ws, Source: source, Destination: coded, Code: "transformation_failed"}
-		found, err := pr.p.Quarantined(t.Context(), choice, deliver.Place{}, 10)
+		found, err := pr.p.Quarantined(t.Context(), choice, delivery.Place{}, 10)
 		if err != nil || len(found) != 1 || string(found[0].Event.JSON) != `"u 11"` || found[0].Event.Detail != "no" {
 			t.Fatalf("quarantined: %+v, %v; want the event 11 as it was", found, err)
 		}
@@ -192,7 +193,7 @@ func TestWhatCodeRefusedIsReplayedToItsDestinationAlone(t *testing.T) {
 		if got := len(w.at(steady)); got != 3 {
 			t.Errorf("the neighbour got %d events, want 3", got)
 		}
-		if found, err := pr.p.Quarantined(t.Context(), choice, deliver.Place{}, 10); len(found) > 0 || err != nil {
+		if found, err := pr.p.Quarantined(t.Context(), choice, delivery.Place{}, 10); len(found) > 0 || err != nil {
 			t.Errorf("still quarantined: %v, %v", found, err)
 		}
 		pr.stop()
@@ -248,7 +249,7 @@ func TestReplayAndRemoveGoOnWhereTheyEnded(t *testing.T) {
 		if n, calls := all(func(s pipeline.Span) (int, pipeline.Span, error) { return pr.p.Remove(t.Context(), choice, s) }); n != records*(each-1) || calls < 2 {
 			t.Errorf("%d were removed in %d calls, want %d in several", n, calls, records*(each-1))
 		}
-		left, err := pr.p.Quarantined(t.Context(), pipeline.Choice{Workspace: ws, Source: source}, deliver.Place{}, 100)
+		left, err := pr.p.Quarantined(t.Context(), pipeline.Choice{Workspace: ws, Source: source}, delivery.Place{}, 100)
 		if err != nil || len(left) != records {
 			t.Errorf("%d are left, %v, want the %d of another code", len(left), err, records)
 		}

@@ -3,7 +3,7 @@ package pipeline
 import (
 	"slices"
 
-	"weir/dataplane/deliver"
+	"weir/dataplane/delivery"
 	"weir/dataplane/ledger"
 	"weir/shared/fault"
 )
@@ -67,15 +67,15 @@ type liveKey struct {
 	kind  liveKind
 	frame uint64
 	lane
-	end  deliver.End
+	end  delivery.End
 	code string
 }
 
 // movedKey is what deliveries have in common in a movedSet.
 type movedKey struct {
-	stage deliver.Stage
+	stage delivery.Stage
 	book  ledger.Key
-	end   deliver.End
+	end   delivery.End
 	code  string
 }
 
@@ -90,14 +90,14 @@ type booker struct {
 	live       groups[liveKey]
 	taken      map[uint64]*tracker // per frame, what the record settles
 	moved      map[movedKey]int
-	places     map[ledger.Key]map[deliver.Place]struct{}
+	places     map[ledger.Key]map[delivery.Place]struct{}
 	strange    int // reports of what was not open
 }
 
 func newBooker(st *state, rec *record, recovering bool) *booker {
 	b := &booker{
 		st: st, rec: rec, recovering: recovering, opened: map[uint64]*tracker{}, taken: map[uint64]*tracker{},
-		moved: map[movedKey]int{}, places: map[ledger.Key]map[deliver.Place]struct{}{},
+		moved: map[movedKey]int{}, places: map[ledger.Key]map[delivery.Place]struct{}{},
 	}
 	for i := range rec.openings {
 		o := &rec.openings[i]
@@ -110,16 +110,16 @@ func newBooker(st *state, rec *record, recovering bool) *booker {
 const maxCode = 64
 
 // coded reports whether an end is booked with its code.
-func coded(e deliver.End) bool { return e == deliver.EndDropped || e == deliver.EndQuarantined }
+func coded(e delivery.End) bool { return e == delivery.EndDropped || e == delivery.EndQuarantined }
 
 // add books one report.
-func (b *booker) add(s *deliver.Settled) {
+func (b *booker) add(s *delivery.Settled) {
 	book := ledger.Key{Workspace: s.Workspace, Source: s.Source, Destination: s.Destination}
 	code := ""
 	if coded(s.End) {
 		code = s.Code[:min(len(s.Code), maxCode)]
 	}
-	if s.Stage == deliver.Live {
+	if s.Stage == delivery.Live {
 		b.addLive(s, liveKey{frame: s.Frame, lane: lane{book, s.Output}, end: s.End, code: code})
 	} else {
 		b.addMoved(s, movedKey{s.Stage, book, s.End, code})
@@ -128,7 +128,7 @@ func (b *booker) add(s *deliver.Settled) {
 	b.rec.parked, b.rec.dead = max(b.rec.parked, parked), max(b.rec.dead, dead)
 }
 
-func (b *booker) addLive(s *deliver.Settled, k liveKey) {
+func (b *booker) addLive(s *delivery.Settled, k liveKey) {
 	t := b.opened[s.Frame]
 	if t == nil {
 		t = b.st.frames[s.Frame]
@@ -137,10 +137,10 @@ func (b *booker) addLive(s *deliver.Settled, k liveKey) {
 	case t.has(k.lane, s.Index) && b.take(s.Frame, k.lane, s.Index):
 	case b.recovering && t == nil && b.st.fresh(s.Frame) && b.take(s.Frame, k.lane, s.Index):
 		k.kind = early
-	case b.recovering && s.End == deliver.EndParked: // a former owner's copy: it is there and must not be sent
+	case b.recovering && s.End == delivery.EndParked: // a former owner's copy: it is there and must not be sent
 		b.addPlace(movedKey{stage: void, book: k.book}, s.To)
 		return
-	case s.End == deliver.EndParked || s.End == deliver.EndDead: // it is there, so it will leave again
+	case s.End == delivery.EndParked || s.End == delivery.EndDead: // it is there, so it will leave again
 		b.copied()
 		k.kind = extra
 	default:
@@ -175,11 +175,11 @@ func (b *booker) take(frame uint64, l lane, index uint32) bool {
 	return true
 }
 
-func (b *booker) addMoved(s *deliver.Settled, k movedKey) {
-	if s.Stage == deliver.FromParked {
+func (b *booker) addMoved(s *delivery.Settled, k movedKey) {
+	if s.Stage == delivery.FromParked {
 		_, repeated := b.places[k.book][s.From]
 		if repeated || known(b.st.drains[s.Destination], s.From) {
-			if s.End != deliver.EndDead {
+			if s.End != delivery.EndDead {
 				b.strange++
 			} else { // it is there, so it will leave again
 				b.copied()
@@ -188,14 +188,14 @@ func (b *booker) addMoved(s *deliver.Settled, k movedKey) {
 			return
 		}
 		if b.places[k.book] == nil {
-			b.places[k.book] = map[deliver.Place]struct{}{}
+			b.places[k.book] = map[delivery.Place]struct{}{}
 		}
 		b.places[k.book][s.From] = struct{}{}
 	}
 	b.addPlace(k, s.From)
 }
 
-func (b *booker) addPlace(k movedKey, p deliver.Place) {
+func (b *booker) addPlace(k movedKey, p delivery.Place) {
 	i, ok := b.moved[k]
 	if !ok {
 		i = len(b.rec.moved)

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"time"
 
-	"weir/dataplane/deliver"
+	"weir/dataplane/delivery"
 	"weir/dataplane/ledger"
 	"weir/shared/id"
 )
@@ -24,7 +24,7 @@ type state struct {
 	book                ledger.Book
 	frames              map[uint64]*tracker
 	order               []uint64 // keys of frames, ascending
-	drains              map[id.Destination]*deliver.Drained
+	drains              map[id.Destination]*delivery.Drained
 	early               map[uint64][]output // by frame, settled before the frame was opened
 	flaws               []string            // codes of failed checks, bounded
 	flawed              int64               // how many there were
@@ -62,7 +62,7 @@ type lane struct {
 
 func newState() *state {
 	return &state{
-		frames: map[uint64]*tracker{}, drains: map[id.Destination]*deliver.Drained{}, early: map[uint64][]output{},
+		frames: map[uint64]*tracker{}, drains: map[id.Destination]*delivery.Drained{}, early: map[uint64][]output{},
 	}
 }
 
@@ -257,7 +257,7 @@ func (s *state) settle(l *liveSet) bool {
 
 // move notes which places in PARKED are settled.
 func (s *state) move(m *movedSet) {
-	if m.stage == deliver.FromDead {
+	if m.stage == delivery.FromDead {
 		return // DEAD itself says what left it
 	}
 	d := s.drained(m.book.Destination)
@@ -271,10 +271,10 @@ func (s *state) move(m *movedSet) {
 	}
 }
 
-func (s *state) drained(dest id.Destination) *deliver.Drained {
+func (s *state) drained(dest id.Destination) *delivery.Drained {
 	d := s.drains[dest]
 	if d == nil {
-		d = &deliver.Drained{Done: map[deliver.Place]struct{}{}}
+		d = &delivery.Drained{Done: map[delivery.Place]struct{}{}}
 		s.drains[dest] = d
 	}
 	return d
@@ -291,7 +291,7 @@ func (s *state) drain(n drain) {
 }
 
 // known reports whether the place in PARKED is settled.
-func known(d *deliver.Drained, p deliver.Place) bool {
+func known(d *delivery.Drained, p delivery.Place) bool {
 	if d == nil {
 		return false
 	}
@@ -344,11 +344,11 @@ func (s *state) checkpoint() []byte {
 	for dest, d := range s.drains {
 		e.text(string(dest))
 		e.uint(d.Floor)
-		done := make([]deliver.Place, 0, len(d.Done))
+		done := make([]delivery.Place, 0, len(d.Done))
 		for p := range d.Done {
 			done = append(done, p)
 		}
-		slices.SortFunc(done, func(a, b deliver.Place) int {
+		slices.SortFunc(done, func(a, b delivery.Place) int {
 			return cmp.Or(cmp.Compare(a.Seq, b.Seq), cmp.Compare(a.Item, b.Item))
 		})
 		e.places(done)
@@ -357,7 +357,7 @@ func (s *state) checkpoint() []byte {
 	for f, all := range s.early {
 		for _, o := range all {
 			waiting = append(waiting, liveSet{
-				kind: early, frame: f, book: o.book, output: o.number, end: deliver.EndParked, set: set{{o.index, o.index}},
+				kind: early, frame: f, book: o.book, output: o.number, end: delivery.EndParked, set: set{{o.index, o.index}},
 			})
 		}
 	}
@@ -389,7 +389,7 @@ func (s *state) restore(data []byte) error {
 			s.keep(frame, t)
 		}
 	}
-	s.drains = map[id.Destination]*deliver.Drained{}
+	s.drains = map[id.Destination]*delivery.Drained{}
 	for range d.list(3) {
 		drained := s.drained(id.Destination(d.text()))
 		drained.Floor = d.uint()

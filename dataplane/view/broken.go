@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"slices"
 
-	"weir/dataplane/deliver"
+	"weir/dataplane/delivery"
 	"weir/shared/fault"
 	"weir/shared/id"
 )
@@ -20,7 +20,7 @@ type BrokenChoice struct {
 	Source      id.Source
 	Destination id.Destination // on the way there
 	Code        string
-	Places      []deliver.Place
+	Places      []delivery.Place
 }
 
 // Span is records of a log: those behind After up to Until. The zero Span is all

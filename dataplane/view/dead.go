@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"weir/dataplane/deliver"
+	"weir/dataplane/delivery"
 	"weir/dataplane/ledger"
 	"weir/shared/fault"
 	"weir/shared/id"
@@ -132,9 +133,9 @@ func (v *View) page(c *call, from cursor, limit int, only id.Destination, code s
 			if string(d) < from.Key || string(d) == from.Key && p < from.Partition {
 				continue
 			}
-			after := deliver.Place{}
+			after := delivery.Place{}
 			if string(d) == from.Key && p == from.Partition {
-				after = deliver.Place{Seq: from.Seq, Item: from.Item}
+				after = delivery.Place{Seq: from.Seq, Item: from.Item}
 			}
 			letters, err := v.cfg.Dead[p].List(c.Context(), deliver.Filter{Workspace: c.grant.Workspace, Destination: d, Code: code}, after, limit-len(items)+1)
 			if err != nil {
@@ -242,7 +243,7 @@ func (v *View) settle(c *call, do, original move) (s selection, total int, err e
 
 // count returns how many dead letters of a partition are chosen.
 func count(d Dead, ctx context.Context, f deliver.Filter) (n int, err error) {
-	for after := (deliver.Place{}); ; {
+	for after := (delivery.Place{}); ; {
 		letters, err := d.List(ctx, f, after, countItems)
 		if err != nil || len(letters) == 0 {
 			return n, err
@@ -252,8 +253,8 @@ func count(d Dead, ctx context.Context, f deliver.Filter) (n int, err error) {
 }
 
 // readPlaces reads places by partition.
-func readPlaces(texts []string, partitions int) (map[int][]deliver.Place, error) {
-	places := map[int][]deliver.Place{}
+func readPlaces(texts []string, partitions int) (map[int][]delivery.Place, error) {
+	places := map[int][]delivery.Place{}
 	for _, text := range texts {
 		parts := strings.Split(text, "/")
 		if len(parts) != 3 {
@@ -265,7 +266,7 @@ func readPlaces(texts []string, partitions int) (map[int][]deliver.Place, error)
 		if err1 != nil || err2 != nil || err3 != nil || p < 0 || p >= partitions {
 			return nil, badPlace()
 		}
-		places[p] = append(places[p], deliver.Place{Seq: seq, Item: uint32(n)})
+		places[p] = append(places[p], delivery.Place{Seq: seq, Item: uint32(n)})
 	}
 	return places, nil
 }

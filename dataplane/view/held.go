@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"time"
 
-	"weir/dataplane/deliver"
+	"weir/dataplane/delivery"
 	"weir/dataplane/event"
 	"weir/dataplane/ledger"
 	"weir/shared/id"
@@ -20,7 +20,7 @@ const maxLists = 32
 // destination, or quarantined. Event is as it would be sent, or as it broke the
 // rule; Destination is empty when it concerns none.
 type Held struct {
-	deliver.Place
+	delivery.Place
 	Destination id.Destination
 	Code        string
 	At          time.Time   // when it began to wait, else when it was received
@@ -41,7 +41,7 @@ type Shelf interface {
 	// them and about so many bytes of their JSON, and where to go on, the zero
 	// Place when there is no more. It reads a bounded part of its log, so it may
 	// return fewer, or none, before the end. fault.Unavailable: not now.
-	List(ctx context.Context, f HeldFilter, after deliver.Place, events, bytes int) (held []Held, next deliver.Place, err error)
+	List(ctx context.Context, f HeldFilter, after delivery.Place, events, bytes int) (held []Held, next delivery.Place, err error)
 }
 
 // heldItem is a Held as it is shown.
@@ -110,7 +110,7 @@ func (v *View) held(c *call, shelves []Shelf, filters []HeldFilter) (any, error)
 					return map[string]any{"items": items, "next": from.String()}, nil
 				}
 				lists++
-				found, next, err := shelves[p].List(c.Context(), f, deliver.Place{Seq: from.Seq, Item: from.Item}, limit-len(items), maxBytes-size)
+				found, next, err := shelves[p].List(c.Context(), f, delivery.Place{Seq: from.Seq, Item: from.Item}, limit-len(items), maxBytes-size)
 				if err != nil {
 					return nil, fmt.Errorf("list events of partition %d: %w", p, err)
 				}
@@ -119,7 +119,7 @@ func (v *View) held(c *call, shelves []Shelf, filters []HeldFilter) (any, error)
 						items = append(items, v.heldItem(p, h))
 					}
 				}
-				if next == (deliver.Place{}) {
+				if next == (delivery.Place{}) {
 					break
 				}
 				from.Seq, from.Item = next.Seq, next.Item

@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"weir/dataplane/deliver"
+	"weir/dataplane/delivery"
 	"weir/dataplane/event"
 	"weir/dataplane/view"
 	"weir/shared/capability"
@@ -24,7 +24,7 @@ type shelf struct {
 	all []view.Held
 }
 
-func (s *shelf) List(_ context.Context, f view.HeldFilter, after deliver.Place, events, bytes int) ([]view.Held, deliver.Place, error) {
+func (s *shelf) List(_ context.Context, f view.HeldFilter, after delivery.Place, events, bytes int) ([]view.Held, delivery.Place, error) {
 	if f.Workspace != "ws_a" || (f.Source == "") == (f.Destination == "") || events < 1 || bytes < 1 {
 		s.t.Errorf("List(%+v, %d, %d): want the workspace, one object and some room", f, events, bytes)
 	}
@@ -41,11 +41,11 @@ func (s *shelf) List(_ context.Context, f view.HeldFilter, after deliver.Place, 
 			out = append(out, h)
 		}
 	}
-	return out, deliver.Place{}, nil
+	return out, delivery.Place{}, nil
 }
 
 func held(ws id.Workspace, s id.Source, d id.Destination, seq uint64, n uint32) view.Held {
-	return view.Held{Place: deliver.Place{Seq: seq, Item: n}, Destination: d, Code: "broken", At: now,
+	return view.Held{Place: delivery.Place{Seq: seq, Item: n}, Destination: d, Code: "broken", At: now,
 		Event: event.Event{Workspace: ws, Source: s, MessageID: "m", Detail: "why", JSON: []byte(`{"n":1}`)}}
 }
 
@@ -154,9 +154,9 @@ type endlessShelf struct{ calls *int }
 
 func (endlessShelf) count(n *int) endlessShelf { return endlessShelf{n} }
 
-func (e endlessShelf) List(_ context.Context, _ view.HeldFilter, after deliver.Place, _, _ int) ([]view.Held, deliver.Place, error) {
+func (e endlessShelf) List(_ context.Context, _ view.HeldFilter, after delivery.Place, _, _ int) ([]view.Held, delivery.Place, error) {
 	if *e.calls++; *e.calls > 1000 {
-		return nil, deliver.Place{}, fault.New(fault.Internal, "asked for ever")
+		return nil, delivery.Place{}, fault.New(fault.Internal, "asked for ever")
 	}
-	return nil, deliver.Place{Seq: after.Seq + 1}, nil
+	return nil, delivery.Place{Seq: after.Seq + 1}, nil
 }

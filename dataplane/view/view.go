@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"weir/dataplane/deliver"
+	"weir/dataplane/delivery"
 	"weir/dataplane/guard"
 	"weir/dataplane/ledger"
 	"weir/dataplane/live"
@@ -50,7 +51,7 @@ type Config struct {
 // whatever stands before lanes that come and go. fault.Unavailable: they are not
 // running at the moment.
 type Dead interface {
-	List(ctx context.Context, f deliver.Filter, after deliver.Place, limit int) ([]deliver.DeadLetter, error)
+	List(ctx context.Context, f deliver.Filter, after delivery.Place, limit int) ([]deliver.DeadLetter, error)
 	Redrive(ctx context.Context, f deliver.Filter) (moved int, err error)
 	// Retransform sends the originals through the transformations again.
 	Retransform(ctx context.Context, f deliver.Filter) (moved int, err error)

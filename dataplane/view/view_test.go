@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"weir/dataplane/deliver"
+	"weir/dataplane/delivery"
 	"weir/dataplane/event"
 	"weir/dataplane/guard"
 	"weir/dataplane/ledger"
@@ -48,7 +49,7 @@ func (l *letters) match(f deliver.Filter) []deliver.DeadLetter {
 	return out
 }
 
-func (l *letters) List(_ context.Context, f deliver.Filter, after deliver.Place, limit int) ([]deliver.DeadLetter, error) {
+func (l *letters) List(_ context.Context, f deliver.Filter, after delivery.Place, limit int) ([]deliver.DeadLetter, error) {
 	var out []deliver.DeadLetter
 	for _, d := range l.match(f) {
 		if (d.Seq > after.Seq || d.Seq == after.Seq && d.Item > after.Item) && len(out) < limit {
@@ -69,8 +70,8 @@ func (l *letters) Discard(_ context.Context, f deliver.Filter) (int, error) {
 }
 
 func letter(ws id.Workspace, d id.Destination, seq uint64, n uint32, code string) deliver.DeadLetter {
-	return deliver.DeadLetter{Place: deliver.Place{Seq: seq, Item: n}, Code: code, Status: 400, Detail: "no", At: now,
-		Delivery: deliver.Delivery{Destination: d, Event: event.Event{Workspace: ws, Source: "src_a", MessageID: "m", JSON: []byte(`{"n":12345678901234567890}`)}}}
+	return deliver.DeadLetter{Place: delivery.Place{Seq: seq, Item: n}, Code: code, Status: 400, Detail: "no", At: now,
+		Delivery: delivery.Delivery{Destination: d, Event: event.Event{Workspace: ws, Source: "src_a", MessageID: "m", JSON: []byte(`{"n":12345678901234567890}`)}}}
 }
 
 type fixture struct {

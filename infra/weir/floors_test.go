@@ -33,7 +33,7 @@ var floors = []floor{
 	{[]string{"weir/controlplane", "weir/controlplane/cmd/*"}, []string{"weir/shared/*", "weir/web", "weir/migrations", "weir/controlplane*"}},
 
 	{[]string{"weir/dataplane/event"}, []string{"weir/shared/*"}},
-	{[]string{"weir/dataplane/layout", "weir/dataplane/blob", "weir/dataplane/queue", "weir/dataplane/dedupe", "weir/dataplane/ledger", "weir/dataplane/transform", "weir/dataplane/route", "weir/dataplane/guard", "weir/dataplane/egress", "weir/dataplane/live"},
+	{[]string{"weir/dataplane/layout", "weir/dataplane/blob", "weir/dataplane/queue", "weir/dataplane/dedupe", "weir/dataplane/ledger", "weir/dataplane/transform", "weir/dataplane/route", "weir/dataplane/guard", "weir/dataplane/egress", "weir/dataplane/live", "weir/dataplane/delivery"},
 		[]string{"weir/shared/*", "weir/dataplane/event"}},
 	{[]string{"weir/dataplane/queue/queuetest"}, []string{"weir/shared/*", "weir/dataplane/event", "weir/dataplane/queue"}},
 	{[]string{"weir/dataplane/ingest", "weir/dataplane/deliver", "weir/dataplane/load", "weir/dataplane/identity", "weir/dataplane/profile"}, d1},
@@ -51,7 +51,7 @@ var floors = []floor{
 }
 
 var d1 = []string{"weir/shared/*", "weir/dataplane/event", "weir/dataplane/blob", "weir/dataplane/queue", "weir/dataplane/dedupe", "weir/dataplane/ledger",
-	"weir/dataplane/layout", "weir/dataplane/transform", "weir/dataplane/route", "weir/dataplane/guard", "weir/dataplane/egress", "weir/dataplane/live"}
+	"weir/dataplane/layout", "weir/dataplane/transform", "weir/dataplane/route", "weir/dataplane/guard", "weir/dataplane/egress", "weir/dataplane/live", "weir/dataplane/delivery"}
 
 func family(contract, members string) []string {
 	return []string{contract, members, "weir/dataplane/event", "weir/dataplane/blob", "weir/shared/id", "weir/shared/fault", "weir/shared/secret", "weir/shared/catalog"}
