@@ -17,6 +17,7 @@ import (
 	"weir/dataplane/blob"
 	"weir/dataplane/dedupe"
 	"weir/dataplane/deliver"
+	"weir/dataplane/destination"
 	"weir/dataplane/egress"
 	"weir/dataplane/event"
 	"weir/dataplane/guard"
@@ -213,7 +214,7 @@ func (d *DataPlane) divide(client *deliver.Client, g *guard.Guard) error {
 	for n := range d.store.Partitions() {
 		d.partitions = append(d.partitions, &partition{
 			number: n, dir: filepath.Join(d.cfg.DataDir, "dedupe"), store: d.store, plans: &d.plans, hasher: hasher, client: client, yield: d.yield,
-			deps: deliver.Deps{Dial: d.dialer(g), Now: time.Now, Log: d.cfg.Log}, code: d.code, live: &d.live, blobs: blobs, low: d.disk.low.Load, log: d.cfg.Log,
+			deps: destination.Deps{Dial: d.dialer(g), Now: time.Now, Log: d.cfg.Log}, code: d.code, live: &d.live, blobs: blobs, low: d.disk.low.Load, log: d.cfg.Log,
 			trace: func(frame uint64) *telemetry.Trace { return d.trace(n, frame) },
 		})
 	}

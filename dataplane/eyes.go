@@ -7,6 +7,7 @@ import (
 
 	"weir/dataplane/deliver"
 	"weir/dataplane/delivery"
+	"weir/dataplane/destination"
 	"weir/dataplane/event"
 	"weir/dataplane/guard"
 	"weir/dataplane/layout"
@@ -168,7 +169,7 @@ func previewDraft(_ context.Context, d view.DestinationDraft) ([]any, error) {
 	}
 	all := kinds().Destinations
 	secrets := map[string]secret.String{}
-	if i := slices.IndexFunc(all, func(k deliver.Kind) bool { return k.Spec.Name == d.Type }); i >= 0 {
+	if i := slices.IndexFunc(all, func(k destination.Kind) bool { return k.Spec.Name == d.Type }); i >= 0 {
 		for _, f := range all[i].Spec.Secrets {
 			if f.Required {
 				secrets[f.Name] = secret.NewString("secret")

@@ -15,6 +15,7 @@ import (
 	"weir/dataplane/dedupe"
 	"weir/dataplane/deliver"
 	"weir/dataplane/delivery"
+	"weir/dataplane/destination"
 	"weir/dataplane/event"
 	"weir/dataplane/ledger"
 	"weir/dataplane/live"
@@ -47,7 +48,7 @@ type partition struct {
 	hasher *dedupe.Hasher
 	client *deliver.Client
 	yield  *deliver.Yield
-	deps   deliver.Deps // without Stage
+	deps   destination.Deps // without Stage
 	code   *transform.Engine
 	live   *live.Hub
 	blobs  *blob.Dir   // for what is parked past a destination's quota; nil: all stays in the log
@@ -185,7 +186,7 @@ func (p *partition) overflow(ctx context.Context, log queue.Log) (*deliver.Overf
 }
 
 // staging is what sinks use of the world, with the partition's own STAGE.
-func (p *partition) staging() deliver.Deps {
+func (p *partition) staging() destination.Deps {
 	deps, stage := p.deps, p.store.Log(queue.Stage, p.number)
 	deps.Stage = func(ctx context.Context, d id.Destination, events []event.Event) error {
 		_, err := stage.Append(ctx, string(d), queue.EncodeFrame(events))

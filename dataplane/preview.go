@@ -12,7 +12,7 @@ import (
 	"strings"
 	"time"
 
-	"weir/dataplane/deliver"
+	"weir/dataplane/destination"
 	"weir/dataplane/event"
 	"weir/shared/fault"
 	"weir/shared/secret"
@@ -42,7 +42,7 @@ type PreviewLine struct {
 // problems.
 func OpenPreview(typ string, settings []byte, secrets map[string]secret.String, now time.Time) (func(event []byte) PreviewLine, error) {
 	all := kinds().Destinations
-	i := slices.IndexFunc(all, func(k deliver.Kind) bool { return k.Spec.Name == typ })
+	i := slices.IndexFunc(all, func(k destination.Kind) bool { return k.Spec.Name == typ })
 	if i < 0 {
 		var names []string
 		for _, k := range all {
@@ -61,7 +61,7 @@ func OpenPreview(typ string, settings []byte, secrets map[string]secret.String, 
 		if code != "" {
 			return failedLine("", code.Text())
 		}
-		return previewed(deliver.Preview(opened, []event.Event{e}, now)[0])
+		return previewed(opened, e, now)
 	}, nil
 }
 
@@ -69,21 +69,29 @@ func failedLine(messageID, text string) PreviewLine {
 	return PreviewLine{MessageID: messageID, Requests: []PreviewRequest{}, Error: &text}
 }
 
-func previewed(p deliver.Previewed) PreviewLine {
-	line := PreviewLine{MessageID: string(p.MessageID), Requests: []PreviewRequest{}}
-	for _, r := range p.Requests {
+// previewed builds the requests for e alone, as if it were sent at now. A sink
+// has no requests to show.
+func previewed(o destination.Opened, e event.Event, now time.Time) PreviewLine {
+	line := PreviewLine{MessageID: string(e.MessageID), Requests: []PreviewRequest{}}
+	if o.HTTP == nil {
+		return line
+	}
+	reqs, verdicts := destination.Build(o.HTTP, destination.Batch{Items: []destination.Item{{Event: e, Attempt: 1}}, Now: now})
+	for _, r := range reqs {
 		headers := make(map[string]string, len(r.Header))
 		for name, values := range r.Header {
 			headers[http.CanonicalHeaderKey(name)] = strings.Join(values, ", ")
 		}
 		line.Requests = append(line.Requests, PreviewRequest{Method: r.Method, URL: r.URL, Headers: headers, Body: string(r.Body)})
 	}
-	if p.Dropped != "" {
-		line.Dropped = &p.Dropped
-	}
-	if p.Dead != "" {
-		text := "The destination refuses this event (" + p.Dead + ")."
-		line.Error = &text
+	for _, v := range verdicts {
+		switch v.Outcome {
+		case destination.Dropped:
+			line.Dropped = &v.Code
+		case destination.Dead:
+			text := "The destination refuses this event (" + v.Code + ")."
+			line.Error = &text
+		}
 	}
 	return line
 }

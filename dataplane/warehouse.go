@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"weir/dataplane/blob"
-	"weir/dataplane/deliver"
+	"weir/dataplane/destination"
 	"weir/dataplane/event"
 	"weir/dataplane/guard"
 	"weir/dataplane/load"
@@ -36,7 +36,7 @@ func (d *DataPlane) loader(g *guard.Guard) (*load.Engine, error) {
 		Dir: dir, Blobs: blobs, Stages: stages, Jobs: func() []load.Job { return d.jobs(deps) }, Refused: d.unloadable, Log: d.cfg.Log,
 		Removed: func(ws id.Workspace, dest id.Destination) bool {
 			_, presence := d.plans.Target(ws, dest)
-			return presence == deliver.Removed
+			return presence == destination.Removed
 		},
 	})
 }

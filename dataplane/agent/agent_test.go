@@ -16,7 +16,7 @@ import (
 	"github.com/nats-io/nkeys"
 
 	"weir/dataplane/agent"
-	"weir/dataplane/deliver"
+	"weir/dataplane/destination"
 	"weir/dataplane/destinations/webhook"
 	"weir/dataplane/guard"
 	"weir/dataplane/ingest"
@@ -139,7 +139,7 @@ func (s *site) stop() {
 func kinds() plan.Kinds {
 	return plan.Kinds{
 		Sources:      []ingest.Kind{{Spec: catalog.Spec{Family: catalog.Sources, Name: "http", Title: "HTTP", Doc: "HTTP."}}},
-		Destinations: []deliver.Kind{webhook.Kind},
+		Destinations: []destination.Kind{webhook.Kind},
 	}
 }
 
@@ -275,7 +275,7 @@ func (s *site) alarmed(code wire.Code) {
 func opens(h *plan.Holder) bool {
 	_, source := h.Source("wk_a")
 	_, presence := h.Target("ws_a", "dst_a")
-	return source && presence == deliver.Present
+	return source && presence == destination.Present
 }
 
 func TestAPlaneRunsItsLastGoodRevisionWhateverHappens(t *testing.T) {
@@ -333,7 +333,7 @@ func TestAPlaneRunsItsLastGoodRevisionWhateverHappens(t *testing.T) {
 	removed := func(h *plan.Holder) bool {
 		_, source := h.Source("wk_a")
 		_, presence := h.Target("ws_a", "dst_a")
-		return !source && presence == deliver.Removed
+		return !source && presence == destination.Removed
 	}
 	if !removed(a.plans) {
 		t.Error("after a tombstone the workspace is not removed")

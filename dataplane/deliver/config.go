@@ -6,21 +6,13 @@ import (
 	"net/http"
 	"time"
 
+	"weir/dataplane/delivery"
+	"weir/dataplane/destination"
 	"weir/dataplane/live"
 	"weir/dataplane/queue"
 	"weir/shared/fault"
 	"weir/shared/id"
 	"weir/shared/telemetry"
-)
-
-// Presence says whether a destination exists. The zero value is Unknown.
-type Presence uint8
-
-// The presences.
-const (
-	Unknown Presence = iota // its workspace is not loaded: its deliveries wait
-	Present
-	Removed // the workspace is loaded and does not have it: its deliveries are dropped
 )
 
 // Config says what the lanes of one partition work with. Zero values of the
@@ -31,14 +23,14 @@ type Config struct {
 	Parked, Dead queue.Log
 	// Lookup returns a destination as it is now. It is asked before every send,
 	// so it must be quick.
-	Lookup func(id.Workspace, id.Destination) (*Target, Presence)
+	Lookup func(id.Workspace, id.Destination) (*destination.Target, destination.Presence)
 	// Settle takes what left its stage, see Settled. Settlements of one output
 	// come in the order in which they happened; those with EndParked come in the
 	// order of their To, all of one record in one call, and so do those that are
 	// proven by DEAD (EndDead, discarded). It may be called from many
 	// goroutines until Run returned, and must not call back into Lanes. The slice
 	// is the callee's.
-	Settle func([]Settled)
+	Settle func([]delivery.Settled)
 	// Drained reports that every PARKED record of the destination up to and
 	// including floor is settled. The Settle calls that make it true came before.
 	// Once all of this is journaled the pipeline calls Confirmed. Same rules as
@@ -50,7 +42,7 @@ type Config struct {
 	// Do sends one request without following redirects: Client.Do, or a test's.
 	Do func(*http.Request) (*http.Response, error)
 	// Deps is handed to sinks.
-	Deps Deps
+	Deps destination.Deps
 	// Live shows deliveries to who watches; nil: nobody does.
 	Live *live.Hub
 	// Yield bounds how much of backlogs is under way; nil: nothing does.
@@ -128,7 +120,7 @@ type Recovery struct {
 	// each with a Parked balance, also when nothing of it was ever drained
 	// (Floor 0), and also those that Missed just found. Done includes the From of
 	// every settlement with Stage FromParked that Missed found in DEAD.
-	Drained map[id.Destination]Drained
+	Drained map[id.Destination]delivery.Drained
 	// ParkedThrough and DeadThrough are the highest numbers of the two logs whose
 	// settlements the journal had before Missed, see Settled.Through.
 	ParkedThrough, DeadThrough uint64
@@ -139,13 +131,13 @@ type Filter struct {
 	Workspace   id.Workspace
 	Destination id.Destination // required for Redrive, Discard and List
 	Code        string
-	Places      []Place
+	Places      []delivery.Place
 }
 
 // DeadLetter is one delivery that its destination will never take by itself.
 type DeadLetter struct {
-	Place
-	Delivery Delivery // its Read is zero
+	delivery.Place
+	Delivery delivery.Delivery // its Read is zero
 	Code     string
 	Status   int    // of the answer, 0 when there was none
 	Detail   string // local to the plane: may hold a vendor's text

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 
+	"weir/dataplane/delivery"
 	"weir/dataplane/queue"
 	"weir/shared/fault"
 	"weir/shared/id"
@@ -15,7 +16,7 @@ import (
 func goneRecord(items []item) *record {
 	r := &record{kind: kindGone}
 	for _, it := range items {
-		if it.stage == FromDead {
+		if it.stage == delivery.FromDead {
 			r.items = append(r.items, goneItem(it))
 		}
 	}
@@ -25,7 +26,7 @@ func goneRecord(items []item) *record {
 // goneItem is what remains of an item that left DEAD: no event.
 func goneItem(it item) item {
 	e := it.d.Event
-	g := item{stage: FromDead, from: it.from}
+	g := item{stage: delivery.FromDead, from: it.from}
 	g.d.Ref = it.d.Ref
 	g.d.Event.Workspace, g.d.Event.Source = e.Workspace, e.Source
 	return g
@@ -33,16 +34,16 @@ func goneItem(it item) item {
 
 // graves is what a pass over one destination's DEAD records found.
 type graves struct {
-	items  map[uint64]int      // of every record with deliveries, how many
-	gone   map[Place]struct{}  // of these records, what left
-	marks  map[uint64][]uint64 // records that say so, and which records they speak of
-	booked map[uint64]struct{} // of marks, those that are settlements
+	items  map[uint64]int              // of every record with deliveries, how many
+	gone   map[delivery.Place]struct{} // of these records, what left
+	marks  map[uint64][]uint64         // records that say so, and which records they speak of
+	booked map[uint64]struct{}         // of marks, those that are settlements
 }
 
 // survey reads which dead letters of dest are still there.
 func (l *Lanes) survey(ctx context.Context, dest id.Destination) (*graves, error) {
 	told := l.dead.told.Load()
-	g := &graves{items: map[uint64]int{}, gone: map[Place]struct{}{}, marks: map[uint64][]uint64{}, booked: map[uint64]struct{}{}}
+	g := &graves{items: map[uint64]int{}, gone: map[delivery.Place]struct{}{}, marks: map[uint64][]uint64{}, booked: map[uint64]struct{}{}}
 	for rec, err := range l.cfg.Dead.ReadTo(ctx, 1, string(dest)) {
 		if err != nil {
 			return nil, fmt.Errorf("read dead letters of %s: %w", dest, err)
@@ -83,7 +84,7 @@ func (l *Lanes) letters(ctx context.Context, f Filter, from uint64, fn func(rec 
 	if err != nil {
 		return err
 	}
-	places := map[Place]struct{}{}
+	places := map[delivery.Place]struct{}{}
 	for _, p := range f.Places {
 		places[p] = struct{}{}
 	}
@@ -100,7 +101,7 @@ func (l *Lanes) letters(ctx context.Context, f Filter, from uint64, fn func(rec 
 		}
 		var chosen []int
 		for i := range r.items {
-			p := Place{Seq: rec.Seq, Item: uint32(i)}
+			p := delivery.Place{Seq: rec.Seq, Item: uint32(i)}
 			it := &r.items[i]
 			_, gone := g.gone[p]
 			_, named := places[p]
@@ -122,12 +123,12 @@ func (l *Lanes) letters(ctx context.Context, f Filter, from uint64, fn func(rec 
 
 // List returns up to limit dead letters of f.Destination behind place after, in
 // order of their places; the zero Place begins. fault.Invalid: no destination.
-func (l *Lanes) List(ctx context.Context, f Filter, after Place, limit int) ([]DeadLetter, error) {
+func (l *Lanes) List(ctx context.Context, f Filter, after delivery.Place, limit int) ([]DeadLetter, error) {
 	var found []DeadLetter
 	err := l.letters(ctx, f, max(after.Seq, 1), func(rec queue.Record, all []item, chosen []int) (bool, error) {
 		for _, i := range chosen {
-			p := Place{Seq: rec.Seq, Item: uint32(i)}
-			if after != (Place{}) && p.Seq == after.Seq && p.Item <= after.Item {
+			p := delivery.Place{Seq: rec.Seq, Item: uint32(i)}
+			if after != (delivery.Place{}) && p.Seq == after.Seq && p.Item <= after.Item {
 				continue
 			}
 			if len(found) == limit {
@@ -160,8 +161,8 @@ func (l *Lanes) Redrive(ctx context.Context, f Filter) (moved int, err error) {
 		for _, i := range chosen {
 			d := all[i].d
 			e := &entry{
-				d: d, size: sizeOf(&d), user: counterOf(&d), stage: FromDead, from: Place{Seq: rec.Seq, Item: uint32(i)},
-				after: func(Place) { done <- struct{}{} },
+				d: d, size: sizeOf(&d), user: counterOf(&d), stage: delivery.FromDead, from: delivery.Place{Seq: rec.Seq, Item: uint32(i)},
+				after: func(delivery.Place) { done <- struct{}{} },
 			}
 			if ln.ws == "" {
 				ln.ws = d.Event.Workspace
@@ -196,7 +197,7 @@ func (l *Lanes) Discard(ctx context.Context, f Filter) (discarded int, err error
 	}
 	defer func() { l.moving <- struct{}{} }()
 	err = l.letters(ctx, f, 1, func(rec queue.Record, all []item, chosen []int) (bool, error) {
-		if err := l.drop(ctx, f.Destination, rec.Seq, all, chosen, CodeDiscarded); err != nil {
+		if err := l.drop(ctx, f.Destination, rec.Seq, all, chosen, delivery.CodeDiscarded); err != nil {
 			return false, err
 		}
 		discarded += len(chosen)
@@ -213,15 +214,15 @@ func (l *Lanes) drop(ctx context.Context, dest id.Destination, seq uint64, all [
 	r := &record{kind: kindGone, discarded: true}
 	for _, i := range chosen {
 		it := all[i]
-		it.stage, it.from = FromDead, Place{Seq: seq, Item: uint32(i)}
+		it.stage, it.from = delivery.FromDead, delivery.Place{Seq: seq, Item: uint32(i)}
 		g := goneItem(it)
 		g.d.Destination, g.code = dest, code
 		r.items = append(r.items, g)
 	}
 	return l.dead.write(ctx, dest, r, func(seq uint64) {
-		settle := make([]Settled, len(r.items))
+		settle := make([]delivery.Settled, len(r.items))
 		for i := range r.items {
-			settle[i] = r.settled(&r.items[i], EndDropped, Place{Seq: seq, Item: uint32(i)})
+			settle[i] = r.settled(&r.items[i], delivery.EndDropped, delivery.Place{Seq: seq, Item: uint32(i)})
 		}
 		l.cfg.Settle(settle)
 	})

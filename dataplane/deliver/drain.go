@@ -6,6 +6,8 @@ import (
 	"sort"
 	"time"
 
+	"weir/dataplane/delivery"
+	"weir/dataplane/destination"
 	"weir/dataplane/queue"
 	"weir/shared/fault"
 )
@@ -38,10 +40,10 @@ type drainState struct {
 	spanned  int     // items in records
 	window   int     // entries in memory
 	winBytes int64
-	done     map[Place]struct{} // settled before they were read
-	awaiting map[Place]*entry   // parked while their request was in flight
-	held     map[Place]*entry   // in the window, waiting for that request's answer
-	ending   map[Place]struct{} // that answer ended them, which is not reported yet
+	done     map[delivery.Place]struct{} // settled before they were read
+	awaiting map[delivery.Place]*entry   // parked while their request was in flight
+	held     map[delivery.Place]*entry   // in the window, waiting for that request's answer
+	ending   map[delivery.Place]struct{} // that answer ended them, which is not reported yet
 
 	// What fails again and again while the destination takes other things is
 	// sent out of a full window, to be read again later.
@@ -94,7 +96,7 @@ func (ln *lane) hasParked() bool {
 }
 
 // parkedAs notes that entries are durable in record seq; it was reported.
-func (ln *lane) parkedAs(es []*entry, seq uint64, now time.Time) (settle []Settled, dead []*entry) {
+func (ln *lane) parkedAs(es []*entry, seq uint64, now time.Time) (settle []delivery.Settled, dead []*entry) {
 	ln.mu.Lock()
 	defer ln.mu.Unlock()
 	ln.activate()
@@ -107,7 +109,7 @@ func (ln *lane) parkedAs(es []*entry, seq uint64, now time.Time) (settle []Settl
 		ln.unread = true
 	}
 	for i, e := range es {
-		e.place, e.park = Place{Seq: seq, Item: uint32(i)}, written
+		e.place, e.park = delivery.Place{Seq: seq, Item: uint32(i)}, written
 		switch {
 		case e.end.final():
 			ln.ending[e.place] = struct{}{}
@@ -128,15 +130,15 @@ func (ln *lane) parkedAs(es []*entry, seq uint64, now time.Time) (settle []Settl
 
 // endParked turns the final answer to a parked entry into a settlement or, when
 // it is dead, an entry for DEAD.
-func (ln *lane) endParked(e *entry) ([]Settled, []*entry) {
-	if e.end.outcome == Dead {
-		return nil, []*entry{{d: e.d, size: e.size, user: e.user, stage: FromParked, from: e.place, end: e.end}}
+func (ln *lane) endParked(e *entry) ([]delivery.Settled, []*entry) {
+	if e.end.outcome == destination.Dead {
+		return nil, []*entry{{d: e.d, size: e.size, user: e.user, stage: delivery.FromParked, from: e.place, end: e.end}}
 	}
-	end := EndDelivered
-	if e.end.outcome == Dropped {
-		end = EndDropped
+	end := delivery.EndDelivered
+	if e.end.outcome == destination.Dropped {
+		end = delivery.EndDropped
 	}
-	return []Settled{settlement(&e.d, FromParked, e.place, end, e.end.code)}, nil
+	return []delivery.Settled{settlement(&e.d, delivery.FromParked, e.place, end, e.end.code)}, nil
 }
 
 // addSpan notes a record that was read.
@@ -148,7 +150,7 @@ func (ln *lane) addSpan(seq uint64, items int) *span {
 }
 
 // finished notes that the parked delivery at p is settled and reported.
-func (ln *lane) finished(p Place, user uint16) {
+func (ln *lane) finished(p delivery.Place, user uint16) {
 	ln.addParked(user, -1)
 	delete(ln.ending, p)
 	s := ln.spanOf(p.Seq)
@@ -208,9 +210,9 @@ func (ln *lane) roomFor(n int) bool {
 }
 
 // feed puts one parked delivery into the drain's chains.
-func (ln *lane) feed(e *entry, p Place, now time.Time) {
+func (ln *lane) feed(e *entry, p delivery.Place, now time.Time) {
 	ln.seen++
-	e.n, e.stage, e.from = ln.seen, FromParked, p
+	e.n, e.stage, e.from = ln.seen, delivery.FromParked, p
 	e.user = counterOf(&e.d)
 	ln.spanOf(p.Seq).at[p.Item] = inside
 	ln.window++
@@ -226,7 +228,7 @@ func (ln *lane) feed(e *entry, p Place, now time.Time) {
 // startReader starts reading PARKED when there is something to read and
 // something can be done with it.
 func (ln *lane) startReader() {
-	usable := ln.presence == Removed || ln.presence == Present && !ln.target.Disabled || ln.ws == "" || ln.unknown
+	usable := ln.presence == destination.Removed || ln.presence == destination.Present && !ln.target.Disabled || ln.ws == "" || ln.unknown
 	if !ln.unread || ln.reading || !usable || time.Now().Before(ln.readAt) {
 		return
 	}
@@ -312,7 +314,7 @@ func (ln *lane) feedRecord(ctx context.Context, rec queue.Record, r *record) boo
 		}
 	}
 	for i := range r.items {
-		p := Place{Seq: rec.Seq, Item: uint32(i)}
+		p := delivery.Place{Seq: rec.Seq, Item: uint32(i)}
 		if ln.ends(p) {
 			continue
 		}
@@ -349,7 +351,7 @@ func (ln *lane) open(ctx context.Context, seq uint64, r *record) *span {
 	}
 	s := ln.addSpan(seq, len(r.items))
 	for i := range r.items {
-		p := Place{Seq: seq, Item: uint32(i)}
+		p := delivery.Place{Seq: seq, Item: uint32(i)}
 		if _, ok := ln.done[p]; ok {
 			delete(ln.done, p)
 			s.at[i] = settled
@@ -371,7 +373,7 @@ func (ln *lane) open(ctx context.Context, seq uint64, r *record) *span {
 
 // ends reports whether the delivery at p ended while it was written to PARKED,
 // or after: it is settled as soon as that is reported.
-func (ln *lane) ends(p Place) bool {
+func (ln *lane) ends(p delivery.Place) bool {
 	_, ends := ln.ending[p]
 	return ends && ln.l.cfg.planted != feedEnded
 }

@@ -10,60 +10,15 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"weir/dataplane/deliver"
-	"weir/dataplane/deliver/delivertest"
+	"weir/dataplane/delivery"
+	"weir/dataplane/destination"
+	"weir/dataplane/destination/destinationtest"
 	"weir/dataplane/egress"
 	"weir/dataplane/event"
 	"weir/dataplane/queue/queuetest"
 	"weir/shared/id"
 )
-
-func TestClassifyByStatus(t *testing.T) {
-	t.Parallel()
-	for status, want := range map[int]deliver.Verdict{
-		100: {Outcome: deliver.Retry, Code: "unexpected_status"},
-		200: {Outcome: deliver.Delivered}, 204: {Outcome: deliver.Delivered}, 299: {Outcome: deliver.Delivered},
-		301: {Outcome: deliver.Dead, Code: "redirected", Detail: "why"}, 304: {Outcome: deliver.Dead, Code: "redirected", Detail: "why"},
-		400: {Outcome: deliver.Dead, Code: "rejected_400", Detail: "why"}, 401: {Outcome: deliver.Dead, Code: "rejected_401", Detail: "why"},
-		418: {Outcome: deliver.Dead, Code: "rejected_4xx", Detail: "why"}, 499: {Outcome: deliver.Dead, Code: "rejected_4xx", Detail: "why"},
-		408: {Outcome: deliver.Retry, Code: "busy"}, 425: {Outcome: deliver.Retry, Code: "busy"}, 429: {Outcome: deliver.Retry, Code: "busy"},
-		500: {Outcome: deliver.Retry, Code: "server_error"}, 503: {Outcome: deliver.Retry, Code: "server_error"}, 599: {Outcome: deliver.Retry, Code: "server_error"},
-	} {
-		got := deliver.Classify(deliver.Request{Items: []int{4}}, deliver.Response{Status: status, Body: []byte("why")})
-		want.Item = 4
-		if diff := cmp.Diff([]deliver.Verdict{want}, got); diff != "" {
-			t.Errorf("Classify(%d): -want +got:\n%s", status, diff)
-		}
-		if want.Code != "" && !contains(deliver.Codes(), want.Code) {
-			t.Errorf("code %s is not in Codes", want.Code)
-		}
-	}
-}
-
-func contains(all []string, s string) bool {
-	for _, a := range all {
-		if a == s {
-			return true
-		}
-	}
-	return false
-}
-
-func TestRetryAfter(t *testing.T) {
-	t.Parallel()
-	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	for text, want := range map[string]time.Duration{
-		"": 0, "7": 7 * time.Second, " 7 ": 7 * time.Second, "0.5": 500 * time.Millisecond, "0": 0, "-3": 0, "soon": 0, "NaN": 0, "Inf": time.Hour,
-		"999999999999999999999": time.Hour, "3601": time.Hour,
-		"Sun, 01 Mar 2026 12:01:00 GMT": time.Minute, "Sun, 01 Mar 2026 11:00:00 GMT": 0, "Mon, 02 Mar 2026 12:00:00 GMT": time.Hour,
-	} {
-		if got := deliver.RetryAfter(http.Header{"Retry-After": {text}}, now); got != want {
-			t.Errorf("RetryAfter(%q) = %v, want %v", text, got, want)
-		}
-	}
-}
 
 func TestBackoff(t *testing.T) {
 	t.Parallel()
@@ -86,15 +41,17 @@ func TestBackoff(t *testing.T) {
 }
 
 // real is lanes with a real client before a real server.
-func real(t *testing.T, policy egress.Policy, timeout time.Duration, url string) (offer func(n int), settled chan deliver.Settled, lanes *deliver.Lanes) {
+func real(t *testing.T, policy egress.Policy, timeout time.Duration, url string) (offer func(n int), settled chan delivery.Settled, lanes *deliver.Lanes) {
 	t.Helper()
-	settled = make(chan deliver.Settled, 100_000)
+	settled = make(chan delivery.Settled, 100_000)
 	client := deliver.NewClient(egress.New(policy).DialContext)
-	target := &deliver.Target{Workspace: ws, ID: hook, Opened: deliver.Opened{HTTP: to(url), Limits: deliver.Limits{Ordered: true, Concurrency: 64, BatchSize: 1, Timeout: timeout}}}
+	target := &destination.Target{Workspace: ws, ID: hook, Opened: destination.Opened{HTTP: to(url), Limits: destination.Limits{Ordered: true, Concurrency: 64, BatchSize: 1, Timeout: timeout}}}
 	lanes, err := deliver.New(deliver.Config{
 		Parked: queuetest.NewLog(1, queuetest.Faults{}), Dead: queuetest.NewLog(2, queuetest.Faults{}), Do: client.Do, ParkAfter: time.Hour,
-		Lookup: func(id.Workspace, id.Destination) (*deliver.Target, deliver.Presence) { return target, deliver.Present },
-		Settle: func(all []deliver.Settled) {
+		Lookup: func(id.Workspace, id.Destination) (*destination.Target, destination.Presence) {
+			return target, destination.Present
+		},
+		Settle: func(all []delivery.Settled) {
 			for _, s := range all {
 				settled <- s
 			}
@@ -116,9 +73,9 @@ func real(t *testing.T, policy egress.Policy, timeout time.Duration, url string)
 	frame := uint64(0)
 	return func(n int) {
 		frame++
-		ds := make([]deliver.Delivery, n)
+		ds := make([]delivery.Delivery, n)
 		for i := range ds {
-			ds[i] = deliver.Delivery{Ref: deliver.Ref{Frame: frame, Index: uint32(i)}, Destination: hook, Read: time.Now(), Event: event.Event{
+			ds[i] = delivery.Delivery{Ref: delivery.Ref{Frame: frame, Index: uint32(i)}, Destination: hook, Read: time.Now(), Event: event.Event{
 				Workspace: ws, Source: "src_web", MessageID: id.Event(fmt.Sprint(frame, i)), User: fmt.Sprint("u", i%500), JSON: []byte(`{"event":"x","n":12345678901234567890}`),
 			}}
 		}
@@ -131,19 +88,19 @@ func real(t *testing.T, policy egress.Policy, timeout time.Duration, url string)
 // to posts each event to an address.
 type to string
 
-func (u to) Build(b deliver.Batch) ([]deliver.Request, []deliver.Verdict) {
-	reqs := make([]deliver.Request, len(b.Items))
+func (u to) Build(b destination.Batch) ([]destination.Request, []destination.Verdict) {
+	reqs := make([]destination.Request, len(b.Items))
 	for i, it := range b.Items {
-		reqs[i] = deliver.Request{Method: "POST", URL: string(u), Header: http.Header{"Content-Type": {"application/json"}}, Body: it.Event.JSON, Items: []int{i}}
+		reqs[i] = destination.Request{Method: "POST", URL: string(u), Header: http.Header{"Content-Type": {"application/json"}}, Body: it.Event.JSON, Items: []int{i}}
 	}
 	return reqs, nil
 }
 
-func (u to) Judge(r deliver.Request, s deliver.Response) []deliver.Verdict {
-	return deliver.Classify(r, s)
+func (u to) Judge(r destination.Request, s destination.Response) []destination.Verdict {
+	return destination.Classify(r, s)
 }
 
-func next(t *testing.T, settled chan deliver.Settled) deliver.Settled {
+func next(t *testing.T, settled chan delivery.Settled) delivery.Settled {
 	t.Helper()
 	select {
 	case s := <-settled:
@@ -164,13 +121,13 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 	defer srv.Close()
 	offer, settled, lanes := real(t, egress.Policy{Private: true}, time.Minute, srv.URL+"/here")
 	offer(1)
-	if s := next(t, settled); s.End != deliver.EndDead || s.Code != "redirected" {
+	if s := next(t, settled); s.End != delivery.EndDead || s.Code != "redirected" {
 		t.Errorf("settled as %+v, want dead: redirected", s)
 	}
 	if path := <-hits; path != "/here" || len(hits) > 0 {
 		t.Errorf("server saw %s and %d more, want /here only", path, len(hits))
 	}
-	letters, err := lanes.List(t.Context(), deliver.Filter{Destination: hook}, deliver.Place{}, 10)
+	letters, err := lanes.List(t.Context(), deliver.Filter{Destination: hook}, delivery.Place{}, 10)
 	if err != nil || len(letters) != 1 || letters[0].Status != 307 {
 		t.Errorf("List = %+v, %v, want one with status 307", letters, err)
 	}
@@ -182,7 +139,7 @@ func TestEgressIsRefusedAsDead(t *testing.T) {
 	defer srv.Close()
 	offer, settled, _ := real(t, egress.Policy{}, time.Minute, srv.URL)
 	offer(1)
-	if s := next(t, settled); s.End != deliver.EndDead || s.Code != "egress_denied" {
+	if s := next(t, settled); s.End != delivery.EndDead || s.Code != "egress_denied" {
 		t.Errorf("settled as %+v, want dead: egress_denied", s)
 	}
 }
@@ -214,7 +171,7 @@ func TestHostileAnswersAreBounded(t *testing.T) {
 			defer srv.Close()
 			offer, settled, _ := real(t, egress.Policy{Private: true}, time.Second, srv.URL)
 			offer(1)
-			if s := next(t, settled); s.End != deliver.EndDead || s.Code != "rejected_400" {
+			if s := next(t, settled); s.End != delivery.EndDead || s.Code != "rejected_400" {
 				t.Errorf("settled as %+v, want dead: rejected_400", s)
 			}
 		})
@@ -223,11 +180,11 @@ func TestHostileAnswersAreBounded(t *testing.T) {
 
 func TestEveryEventArrivesOnceToTheByte(t *testing.T) {
 	t.Parallel()
-	srv := delivertest.NewServer(t)
+	srv := destinationtest.NewServer(t)
 	offer, settled, lanes := real(t, egress.Policy{Private: true}, time.Minute, srv.URL+"/in?a=1")
 	offer(1000)
 	for range 1000 {
-		if s := next(t, settled); s.End != deliver.EndDelivered || s.Stage != deliver.Live {
+		if s := next(t, settled); s.End != delivery.EndDelivered || s.Stage != delivery.Live {
 			t.Fatalf("settled as %+v, want delivered", s)
 		}
 	}
@@ -256,12 +213,14 @@ func BenchmarkDeliver(b *testing.B) {
 	defer srv.Close()
 	client := deliver.NewClient(egress.New(egress.Policy{Private: true}).DialContext)
 	defer client.Close()
-	target := &deliver.Target{Workspace: ws, ID: hook, Opened: deliver.Opened{HTTP: to("http://" + l.Addr().String()), Limits: deliver.Limits{Ordered: true, Concurrency: 32, BatchSize: 1, Timeout: time.Minute}}}
+	target := &destination.Target{Workspace: ws, ID: hook, Opened: destination.Opened{HTTP: to("http://" + l.Addr().String()), Limits: destination.Limits{Ordered: true, Concurrency: 32, BatchSize: 1, Timeout: time.Minute}}}
 	settled := make(chan int, 1024)
 	lanes, err := deliver.New(deliver.Config{
 		Parked: queuetest.NewLog(1, queuetest.Faults{}), Dead: queuetest.NewLog(2, queuetest.Faults{}), Do: client.Do, ParkAfter: time.Hour, LaneBytes: 1 << 40, MemoryBytes: 1 << 40,
-		Lookup: func(id.Workspace, id.Destination) (*deliver.Target, deliver.Presence) { return target, deliver.Present },
-		Settle: func(all []deliver.Settled) { settled <- len(all) },
+		Lookup: func(id.Workspace, id.Destination) (*destination.Target, destination.Presence) {
+			return target, destination.Present
+		},
+		Settle: func(all []delivery.Settled) { settled <- len(all) },
 	})
 	if err != nil {
 		b.Fatal(err)
@@ -274,9 +233,9 @@ func BenchmarkDeliver(b *testing.B) {
 	b.ResetTimer()
 	go func() {
 		for sent := 0; sent < b.N; sent += 100 {
-			ds := make([]deliver.Delivery, min(100, b.N-sent))
+			ds := make([]delivery.Delivery, min(100, b.N-sent))
 			for i := range ds {
-				ds[i] = deliver.Delivery{Destination: hook, Read: time.Now(), Event: event.Event{Workspace: ws, MessageID: "m", User: fmt.Sprint(i), JSON: body}}
+				ds[i] = delivery.Delivery{Destination: hook, Read: time.Now(), Event: event.Event{Workspace: ws, MessageID: "m", User: fmt.Sprint(i), JSON: body}}
 			}
 			_ = lanes.Offer(ctx, ds)
 		}

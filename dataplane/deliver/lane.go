@@ -7,6 +7,8 @@ import (
 
 	"github.com/zeebo/xxh3"
 
+	"weir/dataplane/delivery"
+	"weir/dataplane/destination"
 	"weir/shared/id"
 )
 
@@ -16,23 +18,23 @@ const counters = 4096
 
 // entry is one delivery in memory.
 type entry struct {
-	d       Delivery
+	d       delivery.Delivery
 	n       uint64 // in which order it came into the lane
 	size    int64
 	chain   *chain
 	user    uint16 // its counter
 	attempt int
-	stage   Stage
-	from    Place // of stage FromParked and FromDead
+	stage   delivery.Stage
+	from    delivery.Place // of stage FromParked and FromDead
 	sending bool
 	gone    bool // it is settled, or somebody else's now: leave it alone
 	hold    bool // from PARKED, and an earlier request for it is still in flight
 
 	park  parking
-	place Place  // with park written
-	end   result // what ended it, or with park writing what the answer said
+	place delivery.Place // with park written
+	end   result         // what ended it, or with park writing what the answer said
 
-	after func(Place) // told where it was parked, by redrive
+	after func(delivery.Place) // told where it was parked, by redrive
 }
 
 // parking is how far the way into PARKED an entry is.
@@ -48,14 +50,14 @@ const (
 
 // result is what became of one attempt.
 type result struct {
-	outcome Outcome // 0: not tried
+	outcome destination.Outcome // 0: not tried
 	code    string
 	detail  string
 	status  int
 	after   time.Duration
 }
 
-func (r result) final() bool { return r.outcome != 0 && r.outcome != Retry }
+func (r result) final() bool { return r.outcome != 0 && r.outcome != destination.Retry }
 
 // chain is entries that must go one after the other: those of one counter in an
 // ordered lane, else a single one.
@@ -86,9 +88,9 @@ type lane struct {
 	id id.Destination
 
 	mu       sync.Mutex
-	room     sync.Cond // the drain window has room, or the lane's state changed
-	target   *Target   // as last seen
-	presence Presence
+	room     sync.Cond           // the drain window has room, or the lane's state changed
+	target   *destination.Target // as last seen
+	presence destination.Presence
 	ws       id.Workspace // "" until a delivery was seen
 	active   bool         // in the set that is ticked
 	nextTick time.Time
@@ -167,15 +169,15 @@ func (q *list) pop() *chain {
 func newLane(l *Lanes, dest id.Destination) *lane {
 	ln := &lane{l: l, id: dest, live: map[uint16]*chain{}, drain: map[uint16]*chain{}}
 	ln.room.L = &ln.mu
-	ln.awaiting, ln.held, ln.ending = map[Place]*entry{}, map[Place]*entry{}, map[Place]struct{}{}
+	ln.awaiting, ln.held, ln.ending = map[delivery.Place]*entry{}, map[delivery.Place]*entry{}, map[delivery.Place]struct{}{}
 	ln.skipped = map[uint16]struct{}{}
 	ln.cursor, ln.acked, ln.through = l.last+1, l.last, l.last
-	ln.done = map[Place]struct{}{}
+	ln.done = map[delivery.Place]struct{}{}
 	return ln
 }
 
 // counterOf hashes what orders an event.
-func counterOf(d *Delivery) uint16 {
+func counterOf(d *delivery.Delivery) uint16 {
 	key := d.Event.User
 	if key == "" {
 		key = string(d.Event.MessageID)
@@ -189,11 +191,11 @@ func (ln *lane) ordered(e *entry) bool {
 }
 
 // limits returns those of the target, with defaults.
-func (ln *lane) limits() Limits {
+func (ln *lane) limits() destination.Limits {
 	if ln.target == nil {
-		return Limits{Ordered: true}.withDefaults()
+		return destination.Limits{Ordered: true}.WithDefaults()
 	}
-	return ln.target.Limits.withDefaults()
+	return ln.target.Limits.WithDefaults()
 }
 
 // look asks what the destination is now.
@@ -205,11 +207,11 @@ func (ln *lane) look() {
 	ln.seeTarget(t, p)
 }
 
-func (ln *lane) seeTarget(t *Target, p Presence) {
-	if p == Present && t == nil {
-		p = Unknown
+func (ln *lane) seeTarget(t *destination.Target, p destination.Presence) {
+	if p == destination.Present && t == nil {
+		p = destination.Unknown
 	}
-	if p == Present {
+	if p == destination.Present {
 		ln.target = t
 	}
 	ln.presence = p
@@ -217,7 +219,7 @@ func (ln *lane) seeTarget(t *Target, p Presence) {
 
 // parksAll reports whether everything that comes has to be parked.
 func (ln *lane) parksAll(now time.Time) bool {
-	return ln.unknown || ln.down || ln.presence == Present && ln.target.Disabled ||
+	return ln.unknown || ln.down || ln.presence == destination.Present && ln.target.Disabled ||
 		ln.pausedUntil.Sub(now) > ln.l.cfg.ParkAfter
 }
 
@@ -243,10 +245,10 @@ func (ln *lane) offer(e *entry, now time.Time, most int64) offered {
 	if ln.ws == "" {
 		ln.ws = e.d.Event.Workspace
 	}
-	if ln.presence != Present {
+	if ln.presence != destination.Present {
 		ln.look()
 	}
-	if ln.presence == Removed {
+	if ln.presence == destination.Removed {
 		return removed
 	}
 	e.user = counterOf(&e.d)
@@ -257,7 +259,7 @@ func (ln *lane) offer(e *entry, now time.Time, most int64) offered {
 		return full
 	}
 	ln.seen++
-	e.n, e.stage = ln.seen, Live
+	e.n, e.stage = ln.seen, delivery.Live
 	ln.activate()
 	if park || over {
 		if c := ln.live[e.user]; ordered && c != nil {
@@ -280,7 +282,7 @@ func (ln *lane) enqueue(e *entry, in map[uint16]*chain, ordered bool, now time.T
 		c = in[e.user]
 	}
 	if c == nil {
-		c = &chain{drain: e.stage == FromParked, keyed: ordered, user: e.user}
+		c = &chain{drain: e.stage == delivery.FromParked, keyed: ordered, user: e.user}
 		if ordered {
 			in[e.user] = c
 		}
@@ -368,11 +370,11 @@ func (ln *lane) parkEntry(e *entry) {
 
 // expire parks what was read too long ago, with everything of its user.
 func (ln *lane) expire(now time.Time) {
-	keep := ln.l.cfg.ParkAfter + min(ln.limits().BatchWait, maxBatchWait)
+	keep := ln.l.cfg.ParkAfter + ln.limits().BatchWait
 	for len(ln.fifo) > 0 {
 		e := ln.fifo[0]
 		if !e.gone {
-			if now.Sub(e.d.Read) < keep || ln.presence == Removed { // of a removed one everything is settled soon
+			if now.Sub(e.d.Read) < keep || ln.presence == destination.Removed { // of a removed one everything is settled soon
 				return
 			}
 			if (e.sending || e.attempt > 0) && ln.lastAnswer.Before(e.d.Read) {
@@ -427,7 +429,7 @@ func (ln *lane) awake(now time.Time) {
 	for _, c := range ln.sleeping {
 		switch {
 		case c.state != waiting:
-		case c.notBefore.After(now) && ln.presence != Removed:
+		case c.notBefore.After(now) && ln.presence != destination.Removed:
 			keep = append(keep, c)
 		default:
 			c.state = ready
@@ -448,7 +450,7 @@ func (ln *lane) tick(now time.Time) {
 	was := ln.presence
 	ln.look()
 	ln.expire(now)
-	if ln.presence == Removed && was != Removed {
+	if ln.presence == destination.Removed && was != destination.Removed {
 		for _, c := range ln.sleeping {
 			c.notBefore = now
 		}

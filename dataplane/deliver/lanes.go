@@ -1,3 +1,18 @@
+// Package deliver sends events to destinations. A lane per destination and
+// partition owns order, retries, parking and draining; a destination (package
+// destination) only says which requests to make and what an answer means.
+//
+// It guarantees that what is taken by Offer is reported as settled once: sent,
+// dropped, or durable in PARKED or DEAD, from where it is settled again; that a
+// report is true before it is made; that in an ordered destination no event of a
+// user is sent before an earlier one of that user was settled or is refused by
+// it; that one destination delays no other; and that memory is bounded: past
+// its bounds a lane parks, and Offer waits only when PARKED cannot keep up.
+//
+// It refuses to send without the partition's lease, to follow redirects, to
+// give up on a destination that is down, and to write to logs that have another
+// writer. A death of the process repeats the requests in flight, and those
+// whose reports the journal lost.
 package deliver
 
 import (
@@ -10,6 +25,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"weir/dataplane/delivery"
 	"weir/dataplane/live"
 	"weir/shared/fault"
 	"weir/shared/id"
@@ -61,7 +77,7 @@ func New(cfg Config) (*Lanes, error) {
 		cfg.Seed = instance
 	}
 	l := &Lanes{
-		cfg: cfg, sender: &sender{do: cfg.Do, now: cfg.Deps.Now},
+		cfg: cfg, sender: &sender{do: cfg.Do},
 		sharing: sharing{alone: cfg.MemoryBytes, all: cfg.LaneBytes},
 		lanes:   map[id.Destination]*lane{}, active: map[*lane]struct{}{}, purges: map[*lane]struct{}{}, sweeps: map[*lane]struct{}{},
 		wake: make(chan struct{}, 1), purge: make(chan struct{}, 1), moving: make(chan struct{}, 1), ended: make(chan struct{}),
@@ -139,7 +155,7 @@ func (l *Lanes) finishRedrives(ctx context.Context, through uint64) (map[id.Dest
 }
 
 // recoverLane makes the lane of a destination that may have parked records.
-func (l *Lanes) recoverLane(ctx context.Context, dest id.Destination, d Drained, last uint64) error {
+func (l *Lanes) recoverLane(ctx context.Context, dest id.Destination, d delivery.Drained, last uint64) error {
 	some := false
 	for _, err := range l.cfg.Parked.ReadTo(ctx, d.Floor+1, string(dest)) {
 		if err != nil {
@@ -308,8 +324,8 @@ func (l *Lanes) lane(dest id.Destination) *lane {
 // goroutine. It returns when each is in a lane's memory or on its way to
 // PARKED, and waits only while the backlog of PARKED is full. The error is
 // ctx's, or fault.Unavailable after Run returned; then some were not taken.
-func (l *Lanes) Offer(ctx context.Context, ds []Delivery) error {
-	var settle []Settled
+func (l *Lanes) Offer(ctx context.Context, ds []delivery.Delivery) error {
+	var settle []delivery.Settled
 	defer func() {
 		if len(settle) > 0 {
 			l.cfg.Settle(settle)
@@ -331,8 +347,8 @@ func (l *Lanes) Offer(ctx context.Context, ds []Delivery) error {
 				break
 			}
 			if did == removed {
-				l.see(&e.d, live.Deliver, live.Dropped, CodeRemoved)
-				settle = append(settle, settlement(&e.d, Live, Place{}, EndDropped, CodeRemoved))
+				l.see(&e.d, live.Deliver, live.Dropped, delivery.CodeRemoved)
+				settle = append(settle, settlement(&e.d, delivery.Live, delivery.Place{}, delivery.EndDropped, delivery.CodeRemoved))
 				break
 			}
 			if err := l.parked.room(ctx); err != nil {
@@ -371,7 +387,7 @@ func (s *sharing) most(now time.Time) int64 {
 }
 
 // sizeOf is what a delivery costs in memory, in bytes.
-func sizeOf(d *Delivery) int64 { return int64(len(d.Event.JSON)+len(d.Original)) + 512 }
+func sizeOf(d *delivery.Delivery) int64 { return int64(len(d.Event.JSON)+len(d.Original)) + 512 }
 
 // Confirmed says that the journal holds the settlements of every PARKED record
 // of dest up to floor, so that they may be purged. It does not block.
@@ -465,12 +481,12 @@ func (l *Lanes) takeParked(ln *lane, es []*entry) []*entry {
 // parkedDone reports entries that are in PARKED now and lets the drain have them.
 func (l *Lanes) parkedDone(ctx context.Context, ln *lane, es []*entry, seq uint64) {
 	redriven := make([]item, 0)
-	settle := make([]Settled, len(es))
+	settle := make([]delivery.Settled, len(es))
 	for i, e := range es {
 		ln.l.see(&e.d, live.Deliver, live.Parked, "")
-		settle[i] = settlement(&e.d, e.stage, e.from, EndParked, "")
-		settle[i].To = Place{Seq: seq, Item: uint32(i)}
-		if e.stage == FromDead {
+		settle[i] = settlement(&e.d, e.stage, e.from, delivery.EndParked, "")
+		settle[i].To = delivery.Place{Seq: seq, Item: uint32(i)}
+		if e.stage == delivery.FromDead {
 			redriven = append(redriven, item{d: e.d, stage: e.stage, from: e.from})
 		}
 	}
@@ -502,16 +518,16 @@ func (l *Lanes) parkedDone(ctx context.Context, ln *lane, es []*entry, seq uint6
 
 // deadDone reports entries that are in DEAD now.
 func (l *Lanes) deadDone(_ context.Context, ln *lane, es []*entry, seq uint64) {
-	settle := make([]Settled, len(es))
+	settle := make([]delivery.Settled, len(es))
 	for i, e := range es {
-		settle[i] = settlement(&e.d, e.stage, e.from, EndDead, e.end.code)
-		settle[i].To = Place{Seq: seq, Item: uint32(i)}
+		settle[i] = settlement(&e.d, e.stage, e.from, delivery.EndDead, e.end.code)
+		settle[i].To = delivery.Place{Seq: seq, Item: uint32(i)}
 	}
 	l.cfg.Settle(settle)
 	ln.mu.Lock()
 	defer ln.mu.Unlock()
 	for _, e := range es {
-		if e.stage == FromParked {
+		if e.stage == delivery.FromParked {
 			ln.finished(e.from, e.user)
 		}
 	}

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"weir/dataplane/deliver"
+	"weir/dataplane/delivery"
+	"weir/dataplane/destination"
 	"weir/dataplane/queue/queuetest"
 	"weir/shared/fault"
 	"weir/shared/id"
@@ -79,7 +81,7 @@ func TestHangingDestinationParksAndDelaysNobody(t *testing.T) {
 				}
 			}
 		}
-		if n := w.settledAs(hook, deliver.EndParked); n < 550 {
+		if n := w.settledAs(hook, delivery.EndParked); n < 550 {
 			t.Errorf("%d deliveries are parked, want nearly all of 600", n)
 		}
 		if n := w.server.count(hook); n > 40 {
@@ -120,9 +122,9 @@ func TestRefusedEventsGoToDeadAndBack(t *testing.T) {
 			w.offer("bad", hook)
 			w.offer("good", hook)
 		}
-		w.wait("ten dead", func() bool { return w.settledAs(hook, deliver.EndDead) == 10 })
+		w.wait("ten dead", func() bool { return w.settledAs(hook, delivery.EndDead) == 10 })
 		ctx := t.Context()
-		letters, err := w.lanes.List(ctx, deliver.Filter{Destination: hook}, deliver.Place{}, 100)
+		letters, err := w.lanes.List(ctx, deliver.Filter{Destination: hook}, delivery.Place{}, 100)
 		if err != nil || len(letters) != 10 {
 			t.Fatalf("List = %d letters, %v, want 10", len(letters), err)
 		}
@@ -134,7 +136,7 @@ func TestRefusedEventsGoToDeadAndBack(t *testing.T) {
 		if err != nil || len(page) != 4 || page[0].Place != letters[4].Place {
 			t.Errorf("second page = %v, %v, want 4 from %v", page, err, letters[4].Place)
 		}
-		if n, err := w.lanes.Discard(ctx, deliver.Filter{Destination: hook, Places: []deliver.Place{letters[0].Place, letters[1].Place}}); n != 2 || err != nil {
+		if n, err := w.lanes.Discard(ctx, deliver.Filter{Destination: hook, Places: []delivery.Place{letters[0].Place, letters[1].Place}}); n != 2 || err != nil {
 			t.Errorf("Discard = %d, %v, want 2", n, err)
 		}
 		if n, err := w.lanes.Redrive(ctx, deliver.Filter{Destination: hook, Code: "rejected_400"}); n != 0 || err != nil {
@@ -144,11 +146,11 @@ func TestRefusedEventsGoToDeadAndBack(t *testing.T) {
 		if n, err := w.lanes.Redrive(ctx, deliver.Filter{Destination: hook, Code: "rejected_422"}); n != 8 || err != nil {
 			t.Errorf("Redrive = %d, %v, want 8", n, err)
 		}
-		w.wait("redriven ones delivered", func() bool { return w.settledAs(hook, deliver.EndDelivered) == 18 })
-		if n := w.settledAs(hook, deliver.EndDropped); n != 2 {
+		w.wait("redriven ones delivered", func() bool { return w.settledAs(hook, delivery.EndDelivered) == 18 })
+		if n := w.settledAs(hook, delivery.EndDropped); n != 2 {
 			t.Errorf("%d dropped, want the 2 discarded", n)
 		}
-		letters, err = w.lanes.List(ctx, deliver.Filter{Destination: hook}, deliver.Place{}, 100)
+		letters, err = w.lanes.List(ctx, deliver.Filter{Destination: hook}, delivery.Place{}, 100)
 		if err != nil || len(letters) != 0 {
 			t.Errorf("List after = %v, %v, want none", letters, err)
 		}
@@ -156,11 +158,11 @@ func TestRefusedEventsGoToDeadAndBack(t *testing.T) {
 		w.wait("DEAD swept", func() bool { return len(w.dead.Snapshot().Records) == 0 })
 		w.crash()
 		w.start()
-		if letters, err := w.lanes.List(ctx, deliver.Filter{Destination: hook}, deliver.Place{}, 100); err != nil || len(letters) != 0 {
+		if letters, err := w.lanes.List(ctx, deliver.Filter{Destination: hook}, delivery.Place{}, 100); err != nil || len(letters) != 0 {
 			t.Errorf("List after a restart = %v, %v, want none", letters, err)
 		}
 		w.check(hook, 0)
-		if _, err := w.lanes.List(ctx, deliver.Filter{}, deliver.Place{}, 1); fault.KindOf(err) != fault.Invalid {
+		if _, err := w.lanes.List(ctx, deliver.Filter{}, delivery.Place{}, 1); fault.KindOf(err) != fault.Invalid {
 			t.Errorf("List without destination = %v, want fault.Invalid", err)
 		}
 	})
@@ -177,19 +179,19 @@ func TestRemovedDestinationDropsWhatItHolds(t *testing.T) {
 			w.offer(fmt.Sprint("u", i%9), hook)
 			time.Sleep(20 * time.Millisecond)
 		}
-		if w.settledAs(hook, deliver.EndParked) == 0 {
+		if w.settledAs(hook, delivery.EndParked) == 0 {
 			t.Error("nothing is parked")
 		}
-		w.setPresence(hook, deliver.Unknown)
+		w.setPresence(hook, destination.Unknown)
 		time.Sleep(10 * time.Second)
-		if n := w.settledAs(hook, deliver.EndDropped); n != 0 {
+		if n := w.settledAs(hook, delivery.EndDropped); n != 0 {
 			t.Errorf("%d dropped while the workspace was not loaded, want 0", n)
 		}
-		w.setPresence(hook, deliver.Removed)
+		w.setPresence(hook, destination.Removed)
 		w.offer("late", hook)
-		w.wait("all dropped", func() bool { return w.settledAs(hook, deliver.EndDropped) == 301 })
+		w.wait("all dropped", func() bool { return w.settledAs(hook, delivery.EndDropped) == 301 })
 		for out, code := range w.books.codes {
-			if code != deliver.CodeRemoved {
+			if code != delivery.CodeRemoved {
 				t.Fatalf("%v dropped as %q", out, code)
 			}
 		}
@@ -202,14 +204,14 @@ func TestDisabledDestinationParksAtOnceAndSendsLater(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 6, hook)
-		w.change(hook, func(d *deliver.Target) { d.Disabled = true })
+		w.change(hook, func(d *destination.Target) { d.Disabled = true })
 		w.start()
 		defer func() { w.stop() }()
 		for i := range 50 {
 			w.offer(fmt.Sprint("u", i%3), hook)
 		}
 		time.Sleep(100 * time.Millisecond)
-		if n := w.settledAs(hook, deliver.EndParked); n != 50 {
+		if n := w.settledAs(hook, delivery.EndParked); n != 50 {
 			t.Errorf("%d parked after 100 ms, want all 50 at once", n)
 		}
 		w.crash()
@@ -221,7 +223,7 @@ func TestDisabledDestinationParksAtOnceAndSendsLater(t *testing.T) {
 		if n := w.server.count(hook); n != 0 {
 			t.Errorf("a disabled destination got %d requests", n)
 		}
-		w.change(hook, func(d *deliver.Target) { d.Disabled = false })
+		w.change(hook, func(d *destination.Target) { d.Disabled = false })
 		w.delivered(hook)
 		w.check(hook, 0)
 	})
@@ -231,10 +233,10 @@ func TestAnswerThatComesAfterParkingCounts(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		status int
-		want   deliver.End
+		want   delivery.End
 	}{
-		"accepted late": {200, deliver.EndDelivered},
-		"refused late":  {400, deliver.EndDead},
+		"accepted late": {200, delivery.EndDelivered},
+		"refused late":  {400, delivery.EndDead},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -245,7 +247,7 @@ func TestAnswerThatComesAfterParkingCounts(t *testing.T) {
 				defer w.stop()
 				w.offer("u", hook)
 				time.Sleep(5 * time.Second)
-				if n := w.settledAs(hook, deliver.EndParked); n != 1 {
+				if n := w.settledAs(hook, delivery.EndParked); n != 1 {
 					t.Errorf("%d parked after 5 s, want 1", n)
 				}
 				w.wait("settled by the first answer", func() bool { return w.settledAs(hook, tc.want) == 1 })
@@ -300,7 +302,7 @@ func TestRestartKeepsParkedUsersBehindTheirParked(t *testing.T) {
 		for i := range 3000 {
 			w.offer(fmt.Sprint("u", i%5), hook)
 		}
-		w.wait("all parked", func() bool { return w.settledAs(hook, deliver.EndParked) == 3000 })
+		w.wait("all parked", func() bool { return w.settledAs(hook, delivery.EndParked) == 3000 })
 		w.crash()
 		w.server.set(hook, always(200, 5*time.Millisecond))
 		w.start()
@@ -372,8 +374,8 @@ func TestStaleOwnerCannotPark(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 11, hook)
-		w.change(hook, func(d *deliver.Target) { d.Disabled = true })
-		lanes, err := deliver.New(deliver.Config{Parked: w.parked, Dead: w.dead, Lookup: w.lookup, Do: w.server.do, Settle: func([]deliver.Settled) { t.Error("the stale owner settled something") }})
+		w.change(hook, func(d *destination.Target) { d.Disabled = true })
+		lanes, err := deliver.New(deliver.Config{Parked: w.parked, Dead: w.dead, Lookup: w.lookup, Do: w.server.do, Settle: func([]delivery.Settled) { t.Error("the stale owner settled something") }})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -385,7 +387,7 @@ func TestStaleOwnerCannotPark(t *testing.T) {
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
-		if err := lanes.Offer(ctx, []deliver.Delivery{{Destination: hook, Read: time.Now()}}); err != nil {
+		if err := lanes.Offer(ctx, []delivery.Delivery{{Destination: hook, Read: time.Now()}}); err != nil {
 			t.Fatal(err)
 		}
 		if err := lanes.Run(ctx); fault.KindOf(err) != fault.Conflict {
@@ -420,7 +422,7 @@ func TestMemoryIsBoundedByParking(t *testing.T) {
 					w.offer(fmt.Sprint("u", i), hook)
 				}
 				time.Sleep(300 * time.Millisecond)
-				if n := w.settledAs(hook, deliver.EndParked); n < c.least || n > c.most {
+				if n := w.settledAs(hook, delivery.EndParked); n < c.least || n > c.most {
 					t.Errorf("%d parked, want %d to %d", n, c.least, c.most)
 				}
 				w.server.set(hook, nil)
@@ -436,7 +438,7 @@ func TestFullParkedLogHoldsOfferUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 13, hook)
 		w.config = func(c *deliver.Config) { c.Backlog = 16 << 10 }
-		w.change(hook, func(d *deliver.Target) { d.Disabled = true })
+		w.change(hook, func(d *destination.Target) { d.Disabled = true })
 		w.parked.SetFaults(queuetest.Faults{MaxBytes: 1})
 		w.start()
 		defer w.stop()
@@ -455,7 +457,7 @@ func TestFullParkedLogHoldsOfferUp(t *testing.T) {
 		}
 		w.parked.SetFaults(queuetest.Faults{})
 		<-done
-		w.change(hook, func(d *deliver.Target) { d.Disabled = false })
+		w.change(hook, func(d *destination.Target) { d.Disabled = false })
 		w.delivered(hook)
 		w.check(hook, 0)
 	})
@@ -465,7 +467,7 @@ func TestBatchesKeepOrderAndFlushInTime(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 14, hook)
-		w.change(hook, func(d *deliver.Target) {
+		w.change(hook, func(d *destination.Target) {
 			d.HTTP, d.Limits.BatchSize, d.Limits.BatchWait = array{plain{hook}}, 10, 200*time.Millisecond
 		})
 		w.start()
@@ -489,14 +491,14 @@ func TestWhatIsParkedGathersIntoFewRecords(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 1, hook)
-		w.change(hook, func(d *deliver.Target) { d.Disabled = true })
+		w.change(hook, func(d *destination.Target) { d.Disabled = true })
 		w.start()
 		const events = 400
 		for i := range events {
 			w.offer(fmt.Sprint("u", i), hook)
 			time.Sleep(5 * time.Millisecond)
 		}
-		w.wait("parked", func() bool { return w.settledAs(hook, deliver.EndParked) == events })
+		w.wait("parked", func() bool { return w.settledAs(hook, delivery.EndParked) == events })
 		if n := len(w.parked.Snapshot().Records); n > 15 {
 			t.Errorf("%d events within 2 s were parked in %d records, want one for every 200 ms", events, n)
 		}
@@ -512,7 +514,7 @@ func TestConcurrencyFollowsWhatADestinationBears(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const allowed, bears = 32, 4
 		w := newWorld(t, 21, hook)
-		w.change(hook, func(d *deliver.Target) { d.Limits.Concurrency = allowed })
+		w.change(hook, func(d *destination.Target) { d.Limits.Concurrency = allowed })
 		w.config = func(c *deliver.Config) { c.Owners, c.ParkAfter = 1, time.Hour }
 		var under, most, refused, asked atomic.Int64
 		var limit atomic.Int64

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"weir/dataplane/deliver"
+	"weir/dataplane/delivery"
+	"weir/dataplane/destination"
 	"weir/dataplane/event"
 	"weir/shared/fault"
 )
@@ -16,7 +18,7 @@ func TestLaterRequestsOfABatchWaitForAFailedOne(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 16, hook)
-		w.change(hook, func(d *deliver.Target) { d.Limits.BatchSize, d.Limits.BatchWait = 10, 100*time.Millisecond }) // plain makes a request of each
+		w.change(hook, func(d *destination.Target) { d.Limits.BatchSize, d.Limits.BatchWait = 10, 100*time.Millisecond }) // plain makes a request of each
 		failed := false
 		w.server.set(hook, func(*http.Request, string) (int, time.Duration) {
 			w.server.mu.Lock()
@@ -42,10 +44,10 @@ func TestSinkGetsBatchesAndIsReopenedWhenItChanges(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 17, hook)
 		var opened, closed, wrote int
-		asSink := func(fail bool) func(d *deliver.Target) {
-			return func(d *deliver.Target) {
+		asSink := func(fail bool) func(d *destination.Target) {
+			return func(d *destination.Target) {
 				d.HTTP = nil
-				d.Sink = func(context.Context, deliver.Deps) (deliver.Sink, error) {
+				d.Sink = func(context.Context, destination.Deps) (destination.Sink, error) {
 					opened++
 					return &sink{fail: fail, wrote: &wrote, closed: &closed}, nil
 				}
@@ -61,7 +63,7 @@ func TestSinkGetsBatchesAndIsReopenedWhenItChanges(t *testing.T) {
 			t.Errorf("%d written by a sink that fails", wrote)
 		}
 		w.change(hook, asSink(false))
-		w.wait("all delivered", func() bool { return w.settledAs(hook, deliver.EndDelivered) == 20 })
+		w.wait("all delivered", func() bool { return w.settledAs(hook, delivery.EndDelivered) == 20 })
 		w.stop()
 		if opened != 2 || closed != 2 || wrote != 20 {
 			t.Errorf("opened %d, closed %d, wrote %d, want 2, 2, 20", opened, closed, wrote)
@@ -76,14 +78,14 @@ type sink struct {
 	wrote, closed *int
 }
 
-func (s *sink) Write(_ context.Context, b deliver.Batch) ([]deliver.Verdict, error) {
+func (s *sink) Write(_ context.Context, b destination.Batch) ([]destination.Verdict, error) {
 	if s.fail {
 		return nil, fault.New(fault.Unavailable, "away")
 	}
 	*s.wrote += len(b.Items)
-	all := make([]deliver.Verdict, len(b.Items))
+	all := make([]destination.Verdict, len(b.Items))
 	for i := range all {
-		all[i] = deliver.Verdict{Item: i, Outcome: deliver.Delivered}
+		all[i] = destination.Verdict{Item: i, Outcome: destination.Delivered}
 	}
 	return all, nil
 }
@@ -114,13 +116,13 @@ func TestARedriveEndsAnOwnerThatLostDead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 19, hook)
 		w.server.set(hook, always(422, time.Millisecond))
-		lanes, err := deliver.New(deliver.Config{Parked: w.parked, Dead: w.dead, Lookup: w.lookup, Do: w.server.do, Settle: func([]deliver.Settled) {}, Grace: time.Millisecond})
+		lanes, err := deliver.New(deliver.Config{Parked: w.parked, Dead: w.dead, Lookup: w.lookup, Do: w.server.do, Settle: func([]delivery.Settled) {}, Grace: time.Millisecond})
 		if err != nil {
 			t.Fatal(err)
 		}
 		ran := make(chan error, 1)
 		go func() { ran <- lanes.Run(t.Context()) }()
-		if err := lanes.Offer(t.Context(), []deliver.Delivery{{Destination: hook, Read: time.Now(), Event: event.Event{Workspace: ws, User: "u", JSON: []byte("u/000001")}}}); err != nil {
+		if err := lanes.Offer(t.Context(), []delivery.Delivery{{Destination: hook, Read: time.Now(), Event: event.Event{Workspace: ws, User: "u", JSON: []byte("u/000001")}}}); err != nil {
 			t.Fatal(err)
 		}
 		w.wait("a dead letter", func() bool { return len(w.dead.Snapshot().Records) == 1 })

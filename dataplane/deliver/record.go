@@ -13,6 +13,7 @@ import (
 
 	"github.com/klauspost/compress/s2"
 
+	"weir/dataplane/delivery"
 	"weir/dataplane/queue"
 	"weir/shared/fault"
 	"weir/shared/id"
@@ -51,9 +52,9 @@ type mark struct{ instance, counter uint64 }
 
 // item is one delivery in a record, or one place that left DEAD.
 type item struct {
-	d      Delivery // its Destination is the record's key, its Read is zero
-	stage  Stage    // where it was before: Live, FromParked (in DEAD) or FromDead (in PARKED)
-	from   Place
+	d      delivery.Delivery // its Destination is the record's key, its Read is zero
+	stage  delivery.Stage    // where it was before: Live, FromParked (in DEAD) or FromDead (in PARKED)
+	from   delivery.Place
 	code   string // DEAD only
 	status int
 	detail string
@@ -257,15 +258,15 @@ func (c *cutter) bytes() []byte {
 
 func (c *cutter) item() item {
 	var it item
-	it.stage = Stage(c.byte())
+	it.stage = delivery.Stage(c.byte())
 	flags := c.byte()
 	it.d.Event.Generated = flags&itemGenerated != 0
-	it.d.Ref = Ref{Frame: c.uint(), Index: c.uint32(), Output: c.uint32()}
-	it.from = Place{Seq: c.uint(), Item: c.uint32()}
+	it.d.Ref = delivery.Ref{Frame: c.uint(), Index: c.uint32(), Output: c.uint32()}
+	it.from = delivery.Place{Seq: c.uint(), Item: c.uint32()}
 	it.d.Revision = c.uint()
 	it.status = int(c.uint32())
 	at, n := binary.Varint(c.left)
-	if n <= 0 || it.stage < Live || it.stage > FromDead {
+	if n <= 0 || it.stage < delivery.Live || it.stage > delivery.FromDead {
 		c.bad, c.left = true, nil
 		return it
 	}
@@ -283,17 +284,17 @@ func (c *cutter) item() item {
 }
 
 // settled is what an item in a record at to proves.
-func (r *record) settled(it *item, end End, to Place) Settled {
+func (r *record) settled(it *item, end delivery.End, to delivery.Place) delivery.Settled {
 	s := settlement(&it.d, it.stage, it.from, end, it.code)
 	s.To = to
-	if end == EndParked {
+	if end == delivery.EndParked {
 		s.Code = ""
 	}
 	return s
 }
 
-func settlement(d *Delivery, stage Stage, from Place, end End, code string) Settled {
-	return Settled{
+func settlement(d *delivery.Delivery, stage delivery.Stage, from delivery.Place, end delivery.End, code string) delivery.Settled {
+	return delivery.Settled{
 		Ref: d.Ref, Workspace: d.Event.Workspace, Source: d.Event.Source, Destination: d.Destination,
 		Stage: stage, From: from, End: end, Code: code,
 	}
@@ -303,7 +304,7 @@ func settlement(d *Delivery, stage Stage, from Place, end End, code string) Sett
 // at least from prove, in order: EndParked for PARKED; EndDead, and EndDropped
 // with code discarded or retransformed, for DEAD. It ends with fn's error. Records that cannot be
 // read prove nothing.
-func Scan(ctx context.Context, log queue.Log, from uint64, fn func(Settled) error) error {
+func Scan(ctx context.Context, log queue.Log, from uint64, fn func(delivery.Settled) error) error {
 	for p, err := range proofs(ctx, log, from) {
 		if err != nil {
 			return err
@@ -320,7 +321,7 @@ func Scan(ctx context.Context, log queue.Log, from uint64, fn func(Settled) erro
 // Missed is Scan of both logs behind what the journal had. What happened first
 // comes first: a delivery is parked before it is dead, and dead before it is
 // redriven.
-func Missed(ctx context.Context, parked, dead queue.Log, parkedThrough, deadThrough uint64, fn func(Settled) error) error {
+func Missed(ctx context.Context, parked, dead queue.Log, parkedThrough, deadThrough uint64, fn func(delivery.Settled) error) error {
 	nextParked, stopParked := iter.Pull2(proofs(ctx, parked, parkedThrough+1))
 	defer stopParked()
 	nextDead, stopDead := iter.Pull2(proofs(ctx, dead, deadThrough+1))
@@ -352,7 +353,7 @@ func Missed(ctx context.Context, parked, dead queue.Log, parkedThrough, deadThro
 type proof struct {
 	seq     uint64
 	after   uint64 // the newest record of the other log that was there before
-	settled []Settled
+	settled []delivery.Settled
 }
 
 // proofs yields what the records of log prove, from number from on.
@@ -375,17 +376,17 @@ func proofs(ctx context.Context, log queue.Log, from uint64) iter.Seq2[proof, er
 }
 
 func (r *record) proof(seq uint64) proof {
-	end, other := EndParked, FromDead
+	end, other := delivery.EndParked, delivery.FromDead
 	switch r.kind {
 	case kindDead:
-		end, other = EndDead, FromParked
+		end, other = delivery.EndDead, delivery.FromParked
 	case kindGone:
-		end, other = EndDropped, FromParked
+		end, other = delivery.EndDropped, delivery.FromParked
 	}
-	p := proof{seq: seq, settled: make([]Settled, len(r.items))}
+	p := proof{seq: seq, settled: make([]delivery.Settled, len(r.items))}
 	for i := range r.items {
 		it := &r.items[i]
-		p.settled[i] = r.settled(it, end, Place{Seq: seq, Item: uint32(i)})
+		p.settled[i] = r.settled(it, end, delivery.Place{Seq: seq, Item: uint32(i)})
 		if it.stage == other {
 			p.after = max(p.after, it.from.Seq)
 		}

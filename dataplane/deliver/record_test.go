@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"weir/dataplane/deliver"
+	"weir/dataplane/delivery"
+	"weir/dataplane/destination"
 	"weir/dataplane/queue"
 	"weir/dataplane/queue/queuetest"
 )
@@ -21,16 +23,16 @@ func samples(f testing.TB) [][]byte {
 	w.server.set(hook, always(400, 0))
 	w.start()
 	w.offer("u", hook)
-	w.wait("dead", func() bool { return w.settledAs(hook, deliver.EndDead) == 1 })
+	w.wait("dead", func() bool { return w.settledAs(hook, delivery.EndDead) == 1 })
 	if _, err := w.lanes.Discard(context.Background(), deliver.Filter{Destination: hook}); err != nil {
 		f.Error(err)
 	}
-	w.change(hook, func(d *deliver.Target) { d.Disabled = true })
+	w.change(hook, func(d *destination.Target) { d.Disabled = true })
 	time.Sleep(time.Second)
 	for range 20 {
 		w.offer("u", hook)
 	}
-	w.wait("parked", func() bool { return w.settledAs(hook, deliver.EndParked) == 20 })
+	w.wait("parked", func() bool { return w.settledAs(hook, delivery.EndParked) == 20 })
 	w.stop()
 	for _, log := range []*queuetest.Log{w.parked, w.dead} {
 		for _, r := range log.Snapshot().Records {
@@ -56,8 +58,8 @@ func FuzzScan(f *testing.F) {
 		}
 		log := queuetest.NewLog(1, queuetest.Faults{})
 		log.Restore(queuetest.Snapshot{Records: []queue.Record{{Seq: 7, Key: string(hook), Data: data}}, Last: 7})
-		err := deliver.Scan(t.Context(), log, 1, func(s deliver.Settled) error {
-			if s.To.Seq != 7 || s.Destination != hook || s.End < deliver.EndDropped || s.End > deliver.EndDead {
+		err := deliver.Scan(t.Context(), log, 1, func(s delivery.Settled) error {
+			if s.To.Seq != 7 || s.Destination != hook || s.End < delivery.EndDropped || s.End > delivery.EndDead {
 				t.Errorf("proves %+v", s)
 			}
 			return nil
@@ -75,7 +77,7 @@ func TestDamagedRecordsProveNothing(t *testing.T) {
 			count := func(data []byte) (n int) {
 				log := queuetest.NewLog(1, queuetest.Faults{})
 				log.Restore(queuetest.Snapshot{Records: []queue.Record{{Seq: 1, Key: string(hook), Data: data}}, Last: 1})
-				if err := deliver.Scan(t.Context(), log, 1, func(deliver.Settled) error { n++; return nil }); err != nil {
+				if err := deliver.Scan(t.Context(), log, 1, func(delivery.Settled) error { n++; return nil }); err != nil {
 					t.Errorf("Scan = %v", err)
 				}
 				return n

@@ -8,10 +8,8 @@ import (
 	"net/http"
 	"net/url"
 	"sync/atomic"
-	"time"
 
-	"weir/dataplane/event"
-	"weir/shared/id"
+	"weir/dataplane/destination"
 )
 
 // agent is the User-Agent of requests whose kind sets none.
@@ -40,7 +38,7 @@ func (k *urls) parse(text string) (*url.URL, error) {
 }
 
 // newRequest makes the HTTP request of r. The header becomes the request's.
-func (k *urls) newRequest(ctx context.Context, r Request) (*http.Request, error) {
+func (k *urls) newRequest(ctx context.Context, r destination.Request) (*http.Request, error) {
 	u, err := k.parse(r.URL)
 	if err != nil {
 		return nil, err
@@ -65,38 +63,4 @@ func (k *urls) newRequest(ctx context.Context, r Request) (*http.Request, error)
 		hr.Body = io.NopCloser(bytes.NewReader(r.Body))
 	}
 	return hr.WithContext(ctx), nil
-}
-
-// Previewed is what would be done with one event.
-type Previewed struct {
-	MessageID id.Event
-	Requests  []Request
-	Dropped   string // the code, when the kind drops the event
-	Dead      string // the code, when the kind refuses it
-}
-
-// Preview builds the requests for each event alone, as if it were sent at now,
-// without sending anything. A sink has no requests to show.
-func Preview(o Opened, events []event.Event, now time.Time) []Previewed {
-	all := make([]Previewed, 0, len(events))
-	for _, e := range events {
-		p := Previewed{MessageID: e.MessageID}
-		if o.HTTP != nil {
-			reqs, verdicts, ok := build(o.HTTP, Batch{Items: []Item{{Event: e, Attempt: 1}}, Now: now})
-			p.Requests = reqs
-			for _, v := range verdicts {
-				switch v.Outcome {
-				case Dropped:
-					p.Dropped = v.Code
-				case Dead:
-					p.Dead = v.Code
-				}
-			}
-			if !ok {
-				p.Requests, p.Dead = nil, CodeFault
-			}
-		}
-		all = append(all, p)
-	}
-	return all
 }

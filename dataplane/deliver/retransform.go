@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"weir/dataplane/delivery"
 	"weir/dataplane/event"
 	"weir/dataplane/queue"
 )
@@ -25,7 +26,7 @@ func (l *Lanes) Retransform(ctx context.Context, f Filter, way func(event.Event)
 		return 0, err
 	}
 	defer func() { l.moving <- struct{}{} }()
-	sent := map[Ref]struct{}{} // of which code made several
+	sent := map[delivery.Ref]struct{}{} // of which code made several
 	err = l.letters(ctx, f, 1, func(rec queue.Record, all []item, chosen []int) (bool, error) {
 		var going []int
 		var events []event.Event
@@ -35,7 +36,7 @@ func (l *Lanes) Retransform(ctx context.Context, f Filter, way func(event.Event)
 				continue
 			}
 			going = append(going, i)
-			of := Ref{Frame: all[i].d.Frame, Index: all[i].d.Index}
+			of := delivery.Ref{Frame: all[i].d.Frame, Index: all[i].d.Index}
 			if _, did := sent[of]; did {
 				continue
 			}
@@ -54,7 +55,7 @@ func (l *Lanes) Retransform(ctx context.Context, f Filter, way func(event.Event)
 		}
 		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), dropLast)
 		defer cancel()
-		if err := l.drop(last, f.Destination, rec.Seq, all, going, CodeRetransformed); err != nil {
+		if err := l.drop(last, f.Destination, rec.Seq, all, going, delivery.CodeRetransformed); err != nil {
 			return false, err
 		}
 		moved += len(going)

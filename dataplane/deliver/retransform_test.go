@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"weir/dataplane/deliver"
+	"weir/dataplane/delivery"
 	"weir/dataplane/event"
 )
 
@@ -21,8 +22,8 @@ import (
 func (w *world) rewritten() {
 	w.t.Helper()
 	for n, original := range []string{"", `{"type":"track","messageId":"m","userId":"u","event":"E"}`, `{"type":"track","messageId":"m","userId":"u","event":"E"}`, `no JSON`} {
-		d := deliver.Delivery{
-			Ref: deliver.Ref{Frame: 1, Output: uint32(n)}, Destination: hook, Read: time.Now(), Original: []byte(original),
+		d := delivery.Delivery{
+			Ref: delivery.Ref{Frame: 1, Output: uint32(n)}, Destination: hook, Read: time.Now(), Original: []byte(original),
 			Event: event.Event{Workspace: ws, Source: "src_web", MessageID: "other", User: "v", Type: "page", ReceivedAt: time.Unix(1700000000, 0).UTC(), JSON: fmt.Appendf(nil, `{"n":%d}`, n)},
 		}
 		if n == 0 {
@@ -30,7 +31,7 @@ func (w *world) rewritten() {
 		}
 		w.offered[output{hook, d.Ref}] = d
 		w.order = append(w.order, output{hook, d.Ref})
-		if err := w.lanes.Offer(context.Background(), []deliver.Delivery{d}); err != nil {
+		if err := w.lanes.Offer(context.Background(), []delivery.Delivery{d}); err != nil {
 			w.t.Fatal(err)
 		}
 	}
@@ -44,11 +45,11 @@ func TestDeadLettersAreSentFromTheirOriginals(t *testing.T) {
 		w.start()
 		defer func() { w.stop() }()
 		w.rewritten() // parked first, then dead after a restart: the originals last
-		w.wait("parked", func() bool { return w.settledAs(hook, deliver.EndParked) == 4 })
+		w.wait("parked", func() bool { return w.settledAs(hook, delivery.EndParked) == 4 })
 		w.crash()
 		w.server.set(hook, always(400, time.Millisecond))
 		w.start()
-		w.wait("dead", func() bool { return w.settledAs(hook, deliver.EndDead) == 4 })
+		w.wait("dead", func() bool { return w.settledAs(hook, delivery.EndDead) == 4 })
 		w.crash()
 		w.start()
 		var sent []event.Event
@@ -72,10 +73,10 @@ func TestDeadLettersAreSentFromTheirOriginals(t *testing.T) {
 		if d := cmp.Diff([]string{"other v page ws_test " + string(hook) + " true 1700000000", "m u track ws_test " + string(hook) + " true 1700000000"}, got); d != "" {
 			t.Errorf("sent (-want +got):\n%s", d)
 		}
-		if n := w.settledAs(hook, deliver.EndDropped); n != 3 {
+		if n := w.settledAs(hook, delivery.EndDropped); n != 3 {
 			t.Errorf("%d dropped, want 3", n)
 		}
-		left, err := w.lanes.List(t.Context(), choice, deliver.Place{}, 10)
+		left, err := w.lanes.List(t.Context(), choice, delivery.Place{}, 10)
 		if err != nil || len(left) != 1 || string(left[0].Delivery.Original) != "no JSON" {
 			t.Errorf("left: %+v, %v, want the one that cannot be read", left, err)
 		}
@@ -96,7 +97,7 @@ func TestRecordsOfFormatOneAreRead(t *testing.T) {
 		w.start()
 		defer func() { w.stop() }()
 		w.offer("u", hook)
-		w.wait("dead", func() bool { return w.settledAs(hook, deliver.EndDead) == 1 })
+		w.wait("dead", func() bool { return w.settledAs(hook, delivery.EndDead) == 1 })
 		w.crash()
 		snapshot := w.dead.Snapshot()
 		for i := range snapshot.Records {
@@ -114,7 +115,7 @@ func TestRecordsOfFormatOneAreRead(t *testing.T) {
 		if n, err := w.lanes.Redrive(t.Context(), deliver.Filter{Destination: hook}); n != 1 || err != nil {
 			t.Errorf("Redrive = %d, %v, want 1", n, err)
 		}
-		w.wait("delivered", func() bool { return w.settledAs(hook, deliver.EndDelivered) == 1 })
+		w.wait("delivered", func() bool { return w.settledAs(hook, delivery.EndDelivered) == 1 })
 		w.check(hook, 0)
 	})
 }

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"weir/dataplane/deliver"
+	"weir/dataplane/delivery"
+	"weir/dataplane/destination"
 	"weir/dataplane/queue/queuetest"
 )
 
@@ -31,11 +33,11 @@ func simulate(t testing.TB, seed uint64, plant func(*deliver.Config)) {
 	w.delay = true
 	switch seed % 3 {
 	case 1:
-		w.change(hook, func(d *deliver.Target) {
+		w.change(hook, func(d *destination.Target) {
 			d.HTTP, d.Limits.BatchSize, d.Limits.BatchWait = array{plain{hook}}, 5, 100*time.Millisecond
 		})
 	case 2: // several requests from one batch
-		w.change(hook, func(d *deliver.Target) { d.Limits.BatchSize, d.Limits.BatchWait = 5, 100*time.Millisecond })
+		w.change(hook, func(d *destination.Target) { d.Limits.BatchSize, d.Limits.BatchWait = 5, 100*time.Millisecond })
 	}
 	w.config = func(c *deliver.Config) {
 		if seed%4 < 2 {
@@ -106,13 +108,13 @@ func (w *world) disturb(crashes int) int {
 		}
 	case 6:
 		off := w.rng.IntN(2) == 0
-		w.change(hook, func(d *deliver.Target) { d.Disabled = off })
+		w.change(hook, func(d *destination.Target) { d.Disabled = off })
 	case 7:
 		_, _ = w.lanes.Redrive(w.t.Context(), deliver.Filter{Destination: hook}) // a faulty log may stop it; the last one counts
 	case 8:
-		p := deliver.Unknown
+		p := destination.Unknown
 		if w.rng.IntN(2) == 0 {
-			p = deliver.Present
+			p = destination.Present
 		}
 		w.setPresence(hook, p)
 	case 9:
@@ -134,15 +136,15 @@ func (w *world) disturb(crashes int) int {
 // settle ends all trouble and wants everything delivered, in order, and booked.
 func (w *world) settle(crashes int) {
 	w.server.set(hook, nil)
-	w.setPresence(hook, deliver.Present)
-	w.change(hook, func(d *deliver.Target) { d.Disabled = false })
+	w.setPresence(hook, destination.Present)
+	w.change(hook, func(d *destination.Target) { d.Disabled = false })
 	w.parked.SetFaults(queuetest.Faults{})
 	w.dead.SetFaults(queuetest.Faults{})
 	w.wait("everything ended", func() bool {
-		return w.settledAs(hook, deliver.EndDelivered)+w.settledAs(hook, deliver.EndDead) == len(w.order)/2
+		return w.settledAs(hook, delivery.EndDelivered)+w.settledAs(hook, delivery.EndDead) == len(w.order)/2
 	})
 	w.delivered(other)
-	letters := w.settledAs(hook, deliver.EndDead)
+	letters := w.settledAs(hook, delivery.EndDead)
 	if n, err := w.lanes.Redrive(w.t.Context(), deliver.Filter{Destination: hook}); err != nil || n != letters {
 		w.t.Errorf("seed %d: Redrive = %d, %v, want %d", w.seed, n, err, letters)
 	}
@@ -170,7 +172,7 @@ func (w *world) settle(crashes int) {
 		return len(w.parked.Snapshot().Records) == 0 && (w.quota == 0 || len(objects) == 0)
 	})
 	w.wait("DEAD swept", func() bool {
-		letters, err := w.lanes.List(w.t.Context(), deliver.Filter{Destination: hook}, deliver.Place{}, 10)
+		letters, err := w.lanes.List(w.t.Context(), deliver.Filter{Destination: hook}, delivery.Place{}, 10)
 		return err == nil && len(letters) == 0
 	})
 }

@@ -3,17 +3,19 @@ package deliver
 import (
 	"context"
 	"sync"
+
+	"weir/dataplane/destination"
 )
 
 // openSink is a lane's connection to a destination with a protocol of its own.
 // It is opened at the first write and again when the target changed.
 type openSink struct {
 	mu     sync.RWMutex // read: a write is under way
-	target *Target
-	sink   Sink
+	target *destination.Target
+	sink   destination.Sink
 }
 
-func (s *openSink) write(ctx context.Context, t *Target, deps Deps, b Batch) ([]Verdict, error) {
+func (s *openSink) write(ctx context.Context, t *destination.Target, deps destination.Deps, b destination.Batch) ([]destination.Verdict, error) {
 	s.mu.RLock()
 	if s.target != t {
 		s.mu.RUnlock()
@@ -29,7 +31,7 @@ func (s *openSink) write(ctx context.Context, t *Target, deps Deps, b Batch) ([]
 	return s.sink.Write(ctx, b)
 }
 
-func (s *openSink) open(ctx context.Context, t *Target, deps Deps) error {
+func (s *openSink) open(ctx context.Context, t *destination.Target, deps destination.Deps) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.target == t {

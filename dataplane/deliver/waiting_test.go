@@ -9,7 +9,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"weir/dataplane/deliver"
+	"weir/dataplane/delivery"
+	"weir/dataplane/destination"
 	"weir/shared/fault"
 	"weir/shared/id"
 )
@@ -17,7 +18,7 @@ import (
 // waiting lists what is parked, by so many a call.
 func (w *world) waiting(of id.Workspace, dest id.Destination, limit, bytes int) (texts []string) {
 	w.t.Helper()
-	after := deliver.Place{}
+	after := delivery.Place{}
 	for range 1000 {
 		found, next, err := w.lanes.Waiting(w.t.Context(), of, dest, after, limit, bytes)
 		if err != nil || len(found) > limit {
@@ -26,7 +27,7 @@ func (w *world) waiting(of id.Workspace, dest id.Destination, limit, bytes int) 
 		for _, f := range found {
 			texts = append(texts, string(f.Delivery.Event.MessageID))
 		}
-		if next == (deliver.Place{}) {
+		if next == (delivery.Place{}) {
 			return texts
 		}
 		after = next
@@ -39,7 +40,7 @@ func TestWhatIsParkedIsListedUntilItIsDelivered(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 11, hook, other)
-		w.change(hook, func(d *deliver.Target) { d.Disabled = true })
+		w.change(hook, func(d *destination.Target) { d.Disabled = true })
 		w.start()
 		defer func() { w.stop() }()
 		for i := range 30 {
@@ -47,7 +48,7 @@ func TestWhatIsParkedIsListedUntilItIsDelivered(t *testing.T) {
 			time.Sleep(time.Millisecond)
 		}
 		w.delivered(other)
-		w.wait("parked", func() bool { return w.settledAs(hook, deliver.EndParked) == 30 })
+		w.wait("parked", func() bool { return w.settledAs(hook, delivery.EndParked) == 30 })
 		all := w.waiting(ws, hook, 1000, 1<<20)
 		if len(all) != 30 {
 			t.Fatalf("%d are listed, want 30", len(all))
@@ -63,7 +64,7 @@ func TestWhatIsParkedIsListedUntilItIsDelivered(t *testing.T) {
 		if got := w.waiting("ws_other", hook, 10, 1<<20); len(got) != 0 {
 			t.Errorf("another workspace sees %v", got)
 		}
-		if _, _, err := w.lanes.Waiting(t.Context(), ws, "", deliver.Place{}, 1, 1); fault.KindOf(err) != fault.Invalid {
+		if _, _, err := w.lanes.Waiting(t.Context(), ws, "", delivery.Place{}, 1, 1); fault.KindOf(err) != fault.Invalid {
 			t.Errorf("of no destination: %v, want Invalid", err)
 		}
 		w.server.set(hook, func(_ *http.Request, body string) (int, time.Duration) { // one user's first goes, the others hang
@@ -72,8 +73,8 @@ func TestWhatIsParkedIsListedUntilItIsDelivered(t *testing.T) {
 			}
 			return 503, 0
 		})
-		w.change(hook, func(d *deliver.Target) { d.Disabled = false })
-		w.wait("one user's deliveries", func() bool { return w.settledAs(hook, deliver.EndDelivered) == 10 })
+		w.change(hook, func(d *destination.Target) { d.Disabled = false })
+		w.wait("one user's deliveries", func() bool { return w.settledAs(hook, delivery.EndDelivered) == 10 })
 		if got := w.waiting(ws, hook, 1000, 1<<20); len(got) != 20 {
 			t.Errorf("%d are listed after 10 of 30 were delivered, want 20", len(got))
 		}

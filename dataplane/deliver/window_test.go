@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"weir/dataplane/deliver"
+	"weir/dataplane/delivery"
+	"weir/dataplane/destination"
 	"weir/dataplane/queue"
 	"weir/shared/fault"
 )
@@ -27,7 +29,7 @@ func TestOnePoisonUserBlocksOnlyHimself(t *testing.T) {
 			w.offer(fmt.Sprint("u", i%10), hook)
 			time.Sleep(10 * time.Millisecond)
 		}
-		w.wait("all others delivered", func() bool { return w.settledAs(hook, deliver.EndDelivered) == 2000 })
+		w.wait("all others delivered", func() bool { return w.settledAs(hook, delivery.EndDelivered) == 2000 })
 		w.server.set(hook, nil)
 		w.delivered(hook)
 		w.check(hook, 0)
@@ -41,7 +43,7 @@ func TestPoisonThatFillsTheWindowBlocksNobodyAfterARestart(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld(t, 19, hook)
-				w.change(hook, func(d *deliver.Target) { d.Limits.Ordered, d.Disabled = ordered, true })
+				w.change(hook, func(d *destination.Target) { d.Limits.Ordered, d.Disabled = ordered, true })
 				w.start()
 				defer func() { w.stop() }()
 				for range 3000 {
@@ -50,14 +52,14 @@ func TestPoisonThatFillsTheWindowBlocksNobodyAfterARestart(t *testing.T) {
 				for i := range 300 {
 					w.offer(fmt.Sprint("u", i%10), hook)
 				}
-				w.wait("all parked", func() bool { return w.settledAs(hook, deliver.EndParked) == 3300 })
+				w.wait("all parked", func() bool { return w.settledAs(hook, delivery.EndParked) == 3300 })
 				w.crash()
 				w.server.set(hook, w.against("poison"))
-				w.change(hook, func(d *deliver.Target) { d.Disabled = false })
+				w.change(hook, func(d *destination.Target) { d.Disabled = false })
 				w.start()
 				w.offer("fresh", hook)
 				began := time.Now()
-				w.wait("all others delivered", func() bool { return w.settledAs(hook, deliver.EndDelivered) == 301 })
+				w.wait("all others delivered", func() bool { return w.settledAs(hook, delivery.EndDelivered) == 301 })
 				if took := time.Since(began); took > 20*time.Minute {
 					t.Errorf("the others took %v", took)
 				}
@@ -89,20 +91,20 @@ func TestFailuresThatFillTheSpanAreReadAgain(t *testing.T) {
 					c.Narrow(1024, 4000)
 					c.Parked = &breaking{Log: w.parked}
 				}
-				w.change(hook, func(d *deliver.Target) { d.Limits.Ordered, d.Disabled = ordered, true })
+				w.change(hook, func(d *destination.Target) { d.Limits.Ordered, d.Disabled = ordered, true })
 				w.start()
 				defer func() { w.stop() }()
 				for i := range events {
 					w.offer(fmt.Sprint("u", i), hook)
 				}
-				w.wait("all parked", func() bool { return w.settledAs(hook, deliver.EndParked) == events })
+				w.wait("all parked", func() bool { return w.settledAs(hook, delivery.EndParked) == events })
 				w.server.set(hook, func(_ *http.Request, body string) (int, time.Duration) {
 					if body[len(body)-1] < '3' { // three of ten
 						return 500, time.Millisecond
 					}
 					return 200, time.Millisecond
 				})
-				w.change(hook, func(d *deliver.Target) { d.Disabled = false })
+				w.change(hook, func(d *destination.Target) { d.Disabled = false })
 				time.Sleep(10 * time.Minute) // of the bubble's clock: the span is full of what failed
 				w.server.set(hook, nil)
 				w.delivered(hook)
@@ -147,7 +149,7 @@ func TestABacklogGoesWhileThreeOfTenRequestsFail(t *testing.T) {
 				time.Sleep(100 * time.Millisecond)
 			}
 		}
-		w.wait("all parked", func() bool { return w.settledAs(hook, deliver.EndParked) == backlog })
+		w.wait("all parked", func() bool { return w.settledAs(hook, delivery.EndParked) == backlog })
 		w.server.set(hook, w.dice(3, 200, 200, 200, 200, 200, 200, 200, 500, 500, 500))
 		began := time.Now()
 		w.delivered(hook)

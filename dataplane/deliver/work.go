@@ -6,6 +6,8 @@ import (
 	"slices"
 	"time"
 
+	"weir/dataplane/delivery"
+	"weir/dataplane/destination"
 	"weir/shared/telemetry"
 )
 
@@ -32,10 +34,10 @@ func (ln *lane) canSend(now time.Time) bool {
 	if ln.l.stopping.Load() || !ln.l.cfg.Held() {
 		return false
 	}
-	if ln.presence == Removed {
+	if ln.presence == destination.Removed {
 		return ln.sending < 2 // nothing is sent, everything is dropped
 	}
-	if ln.presence != Present || ln.target.Disabled || now.Before(ln.pausedUntil) {
+	if ln.presence != destination.Present || ln.target.Disabled || now.Before(ln.pausedUntil) {
 		return false
 	}
 	if ln.down {
@@ -122,7 +124,7 @@ func late(e *entry, now time.Time) bool {
 // due reports whether a batch of q may go: it has something, live ones gathered
 // long enough, and parked ones do not have to give way.
 func (ln *lane) due(q *list, now time.Time) bool {
-	if q.items == 0 || ln.presence == Removed {
+	if q.items == 0 || ln.presence == destination.Removed {
 		return q.items > 0
 	}
 	if q == &ln.readyPark {
@@ -166,11 +168,11 @@ func (ln *lane) collect(j *job, q *list, size int) {
 func (ln *lane) send(ctx context.Context, j *job) {
 	t, p := ln.l.cfg.Lookup(j.entries[0].d.Event.Workspace, ln.id)
 	switch {
-	case p == Removed:
+	case p == destination.Removed:
 		for i := range j.results {
-			j.results[i] = result{outcome: Dropped, code: CodeRemoved}
+			j.results[i] = result{outcome: destination.Dropped, code: delivery.CodeRemoved}
 		}
-	case p != Present || t == nil || t.Disabled || !ln.l.cfg.Held():
+	case p != destination.Present || t == nil || t.Disabled || !ln.l.cfg.Held():
 		ln.mu.Lock()
 		ln.seeTarget(t, p)
 		for _, e := range j.entries {
@@ -178,9 +180,9 @@ func (ln *lane) send(ctx context.Context, j *job) {
 		}
 		ln.mu.Unlock()
 	default:
-		b := Batch{Items: make([]Item, len(j.entries)), Now: ln.l.cfg.Deps.Now()}
+		b := destination.Batch{Items: make([]destination.Item, len(j.entries)), Now: ln.l.cfg.Deps.Now()}
 		for i, e := range j.entries {
-			b.Items[i] = Item{Event: e.d.Event, Attempt: e.attempt}
+			b.Items[i] = destination.Item{Event: e.d.Event, Attempt: e.attempt}
 		}
 		ln.l.inFlight.Add(1)
 		defer ln.l.inFlight.Add(-1)
@@ -192,63 +194,45 @@ func (ln *lane) send(ctx context.Context, j *job) {
 	}
 }
 
-func (ln *lane) sendHTTP(ctx context.Context, j *job, t *Target, b Batch) {
-	reqs, verdicts, ok := build(t.HTTP, b)
-	if !ok {
-		for i := range j.results {
-			j.results[i] = result{outcome: Dead, code: CodeFault, detail: "The kind could not build a request for this event."}
-		}
-		return
-	}
+func (ln *lane) sendHTTP(ctx context.Context, j *job, t *destination.Target, b destination.Batch) {
+	reqs, verdicts := destination.Build(t.HTTP, b)
 	j.record(verdicts, 0)
-	limits := t.Limits.withDefaults()
+	limits := t.Limits.WithDefaults()
 	for _, r := range reqs {
-		verdicts, status := ln.l.sender.send(ctx, t.HTTP, r, limits.Timeout)
-		j.record(verdicts, status)
+		res, err := ln.l.sender.send(ctx, r, limits.Timeout)
+		verdicts := destination.Judge(t.HTTP, r, res, err, ln.l.cfg.Deps.Now())
+		j.record(verdicts, res.Status)
 		again := false
 		for _, v := range verdicts {
-			j.answered = j.answered || v.Outcome != Retry
-			again = again || v.Outcome == Retry
+			j.answered = j.answered || v.Outcome != destination.Retry
+			again = again || v.Outcome == destination.Retry
 		}
 		j.failed = j.failed || again
-		j.away = j.away || again && (status < 500 || status > 501)
+		j.away = j.away || again && (res.Status < 500 || res.Status > 501)
 		if again && limits.Ordered && ln.l.cfg.planted != overtakeInBatch {
 			return // what comes after must not overtake
 		}
 	}
 }
 
-func (ln *lane) sendSink(ctx context.Context, j *job, t *Target, b Batch) {
-	ctx, cancel := context.WithTimeout(ctx, t.Limits.withDefaults().Timeout)
+func (ln *lane) sendSink(ctx context.Context, j *job, t *destination.Target, b destination.Batch) {
+	ctx, cancel := context.WithTimeout(ctx, t.Limits.WithDefaults().Timeout)
 	defer cancel()
-	items := make([]int, len(b.Items))
-	for i := range items {
-		items[i] = i
-	}
 	verdicts, err := ln.sink.write(ctx, t, ln.l.cfg.Deps, b)
 	if err != nil {
-		j.failed, j.away = true, true
-		j.record(same(items, failed(ctx, err)), 0)
-		return
+		j.failed, j.away, err = true, true, because(ctx, err)
 	}
-	verdicts, ok := checked(items, verdicts)
-	if !ok {
-		verdicts = same(items, Verdict{Outcome: Dead, Code: CodeFault, Detail: "The kind could not judge the answer."})
-	}
+	verdicts = destination.Wrote(len(b.Items), verdicts, err)
 	j.record(verdicts, 0)
 	for _, v := range verdicts {
-		j.answered = j.answered || v.Outcome != Retry
-		j.failed = j.failed || v.Outcome == Retry
+		j.answered = j.answered || err == nil && v.Outcome != destination.Retry
+		j.failed = j.failed || v.Outcome == destination.Retry
 	}
 }
 
-func (j *job) record(verdicts []Verdict, status int) {
+func (j *job) record(verdicts []destination.Verdict, status int) {
 	for _, v := range verdicts {
-		detail := v.Detail
-		if len(detail) > maxDetail {
-			detail = detail[:maxDetail]
-		}
-		j.results[v.Item] = result{outcome: v.Outcome, code: v.Code, detail: detail, status: status, after: min(v.After, maxRetryAfter)}
+		j.results[v.Item] = result{outcome: v.Outcome, code: v.Code, detail: v.Detail, status: status, after: v.After}
 	}
 }
 
@@ -265,7 +249,7 @@ func (ln *lane) trace(j *job) {
 			continue
 		}
 		r, stage := j.results[i], "live"
-		if e.stage == FromParked {
+		if e.stage == delivery.FromParked {
 			stage = "parked"
 		}
 		tr.Span("deliver", j.begun, r.code, slog.String(telemetry.KeyDestination, string(ln.id)), slog.String(telemetry.KeyStage, stage),
@@ -280,7 +264,7 @@ func (ln *lane) finish(ctx context.Context, j *job) {
 	ln.trace(j)
 	ln.mu.Lock()
 	ln.health(j, now)
-	settle := make([]Settled, 0, len(j.entries))
+	settle := make([]delivery.Settled, 0, len(j.entries))
 	var dead []*entry
 	for i, e := range j.entries {
 		ln.show(&e.d, j.results[i])
@@ -323,7 +307,7 @@ const manyFailures = 8
 // health learns from the answers.
 func (ln *lane) health(j *job, now time.Time) {
 	for _, r := range j.results {
-		if r.outcome == Retry && r.after > 0 {
+		if r.outcome == destination.Retry && r.after > 0 {
 			if until := now.Add(r.after); until.After(ln.pausedUntil) {
 				ln.pausedUntil = until
 			}
@@ -353,10 +337,10 @@ func (ln *lane) health(j *job, now time.Time) {
 
 // conclude takes one result in and returns what it means: settlements to
 // report, entries for DEAD.
-func (ln *lane) conclude(e *entry, r result) ([]Settled, []*entry) {
+func (ln *lane) conclude(e *entry, r result) ([]delivery.Settled, []*entry) {
 	e.sending = false
-	if ln.l.cfg.planted == noAnswerIsYes && r.outcome == Retry && r.status == 0 {
-		r.outcome = Delivered
+	if ln.l.cfg.planted == noAnswerIsYes && r.outcome == destination.Retry && r.status == 0 {
+		r.outcome = destination.Delivered
 	}
 	if !r.final() {
 		return nil, nil
@@ -373,20 +357,20 @@ func (ln *lane) conclude(e *entry, r result) ([]Settled, []*entry) {
 		e.park, e.end = cancelled, r
 	default:
 		e.end = r
-		if e.stage == FromParked {
+		if e.stage == delivery.FromParked {
 			ln.leaveWindow(e)
 		} else {
 			ln.forgetLive(e)
 		}
 	}
-	if r.outcome == Dead {
+	if r.outcome == destination.Dead {
 		return nil, []*entry{{d: e.d, size: e.size, user: e.user, stage: e.stage, from: e.from, end: r}}
 	}
-	end := EndDelivered
-	if r.outcome == Dropped {
-		end = EndDropped
+	end := delivery.EndDelivered
+	if r.outcome == destination.Dropped {
+		end = delivery.EndDropped
 	}
-	return []Settled{settlement(&e.d, e.stage, e.from, end, r.code)}, nil
+	return []delivery.Settled{settlement(&e.d, e.stage, e.from, end, r.code)}, nil
 }
 
 // release does what has to come after the report of e's result.
@@ -401,10 +385,10 @@ func (ln *lane) release(e *entry, r result, now time.Time) {
 		if h != nil {
 			ln.unhold(h, e, r, now)
 		}
-		if r.final() && r.outcome != Dead {
+		if r.final() && r.outcome != destination.Dead {
 			ln.finished(e.place, e.user)
 		}
-	case e.park == notParked && e.stage == FromParked && r.final() && r.outcome != Dead:
+	case e.park == notParked && e.stage == delivery.FromParked && r.final() && r.outcome != destination.Dead:
 		ln.finished(e.from, e.user)
 	}
 }
@@ -435,7 +419,7 @@ func (ln *lane) wait(e *entry, r result) time.Duration {
 		return 0
 	}
 	seed := ln.l.cfg.Seed ^ e.n
-	if e.stage == Live {
+	if e.stage == delivery.Live {
 		return max(r.after, jitter(50*time.Millisecond, time.Second, e.attempt-1, seed))
 	}
 	return max(r.after, Backoff(e.attempt-1, seed))

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"weir/dataplane/deliver"
+	"weir/dataplane/delivery"
+	"weir/dataplane/destination"
 	"weir/dataplane/event"
 	"weir/dataplane/queue"
 	"weir/dataplane/queue/queuetest"
@@ -25,39 +27,39 @@ const ws id.Workspace = "ws_test"
 // plain is the simplest destination: one request per event.
 type plain struct{ dest id.Destination }
 
-func (p plain) Build(b deliver.Batch) ([]deliver.Request, []deliver.Verdict) {
-	reqs := make([]deliver.Request, len(b.Items))
+func (p plain) Build(b destination.Batch) ([]destination.Request, []destination.Verdict) {
+	reqs := make([]destination.Request, len(b.Items))
 	for i, it := range b.Items {
-		reqs[i] = deliver.Request{Method: "POST", URL: "http://" + string(p.dest) + "/", Header: http.Header{"User": {it.Event.User}}, Body: it.Event.JSON, Items: []int{i}}
+		reqs[i] = destination.Request{Method: "POST", URL: "http://" + string(p.dest) + "/", Header: http.Header{"User": {it.Event.User}}, Body: it.Event.JSON, Items: []int{i}}
 	}
 	return reqs, nil
 }
 
-func (p plain) Judge(r deliver.Request, s deliver.Response) []deliver.Verdict {
-	return deliver.Classify(r, s)
+func (p plain) Judge(r destination.Request, s destination.Response) []destination.Verdict {
+	return destination.Classify(r, s)
 }
 
 // array sends what it gets in one request.
 type array struct{ plain }
 
-func (p array) Build(b deliver.Batch) ([]deliver.Request, []deliver.Verdict) {
-	r := deliver.Request{Method: "POST", URL: "http://" + string(p.dest) + "/", Header: http.Header{}}
+func (p array) Build(b destination.Batch) ([]destination.Request, []destination.Verdict) {
+	r := destination.Request{Method: "POST", URL: "http://" + string(p.dest) + "/", Header: http.Header{}}
 	var bodies []string
 	for i, it := range b.Items {
 		bodies = append(bodies, string(it.Event.JSON))
 		r.Items = append(r.Items, i)
 	}
 	r.Body = []byte(strings.Join(bodies, "\n"))
-	return []deliver.Request{r}, nil
+	return []destination.Request{r}, nil
 }
 
 // Judge takes 207 for an answer of a character per event: 1 if it was taken.
-func (p array) Judge(r deliver.Request, s deliver.Response) []deliver.Verdict {
-	all := deliver.Classify(r, s)
+func (p array) Judge(r destination.Request, s destination.Response) []destination.Verdict {
+	all := destination.Classify(r, s)
 	if s.Status == http.StatusMultiStatus {
 		for i := range all {
-			if all[i].Outcome = deliver.Delivered; s.Body[i] != '1' {
-				all[i].Outcome, all[i].Code = deliver.Retry, "not_taken"
+			if all[i].Outcome = destination.Delivered; s.Body[i] != '1' {
+				all[i].Outcome, all[i].Code = destination.Retry, "not_taken"
 			}
 		}
 	}
@@ -142,33 +144,33 @@ func always(status int, wait time.Duration) func(*http.Request, string) (int, ti
 
 type output struct {
 	dest id.Destination
-	ref  deliver.Ref
+	ref  delivery.Ref
 }
 
 type spot struct {
 	dest id.Destination
-	at   deliver.Place
+	at   delivery.Place
 }
 
 type standing struct {
 	dest id.Destination
-	end  deliver.End
+	end  delivery.End
 }
 
 // entry of a journal: one report of settlements, or a floor.
 type entry struct {
-	all   []deliver.Settled
+	all   []delivery.Settled
 	dest  id.Destination
 	floor uint64
 }
 
 // books replays a journal and complains about what cannot be.
 type books struct {
-	ends         map[output]deliver.End // how an output stands
-	standing     map[standing]int       // how many outputs do
+	ends         map[output]delivery.End // how an output stands
+	standing     map[standing]int        // how many outputs do
 	codes        map[output]string
 	parked, dead map[spot]output
-	done         map[id.Destination]map[deliver.Place]struct{}
+	done         map[id.Destination]map[delivery.Place]struct{}
 	floors       map[id.Destination]uint64
 	parkedTo     uint64
 	deadTo       uint64
@@ -176,8 +178,8 @@ type books struct {
 }
 
 func newBooks() *books {
-	return &books{ends: map[output]deliver.End{}, standing: map[standing]int{}, codes: map[output]string{}, parked: map[spot]output{}, dead: map[spot]output{},
-		done: map[id.Destination]map[deliver.Place]struct{}{}, floors: map[id.Destination]uint64{}}
+	return &books{ends: map[output]delivery.End{}, standing: map[standing]int{}, codes: map[output]string{}, parked: map[spot]output{}, dead: map[spot]output{},
+		done: map[id.Destination]map[delivery.Place]struct{}{}, floors: map[id.Destination]uint64{}}
 }
 
 func (b *books) book(e entry) {
@@ -198,33 +200,33 @@ func (b *books) book(e entry) {
 	}
 }
 
-func (b *books) settled(s deliver.Settled) {
+func (b *books) settled(s delivery.Settled) {
 	out := output{s.Destination, s.Ref}
 	bad := func(why string) { b.wrong = append(b.wrong, fmt.Sprintf("%s: %+v", why, s)) }
 	switch s.Stage {
-	case deliver.Live:
+	case delivery.Live:
 		if _, ended := b.ends[out]; ended {
 			bad("settled twice")
 		}
-	case deliver.FromParked:
+	case delivery.FromParked:
 		if b.parked[spot{s.Destination, s.From}] != out {
 			bad("was not parked there")
 		}
 		delete(b.parked, spot{s.Destination, s.From})
 		if b.done[s.Destination] == nil {
-			b.done[s.Destination] = map[deliver.Place]struct{}{}
+			b.done[s.Destination] = map[delivery.Place]struct{}{}
 		}
 		b.done[s.Destination][s.From] = struct{}{}
-	case deliver.FromDead:
+	case delivery.FromDead:
 		if b.dead[spot{s.Destination, s.From}] != out {
 			bad("was not dead there")
 		}
 		delete(b.dead, spot{s.Destination, s.From})
 	}
 	switch s.End {
-	case deliver.EndParked:
+	case delivery.EndParked:
 		b.parked[spot{s.Destination, s.To}] = out
-	case deliver.EndDead:
+	case delivery.EndDead:
 		b.dead[spot{s.Destination, s.To}] = out
 	}
 	if was, ended := b.ends[out]; ended {
@@ -246,8 +248,8 @@ type world struct {
 	rng          *rand.Rand
 	server       *server
 	parked, dead *queuetest.Log
-	targets      map[id.Destination]*deliver.Target
-	presence     map[id.Destination]deliver.Presence
+	targets      map[id.Destination]*destination.Target
+	presence     map[id.Destination]destination.Presence
 	lanes        *deliver.Lanes
 	stop         func()
 	config       func(*deliver.Config)
@@ -263,7 +265,7 @@ type world struct {
 	closed  bool    // the process is dead: it cannot journal
 	delay   bool    // journal by hand (flush)
 	frame   uint64
-	offered map[output]deliver.Delivery
+	offered map[output]delivery.Delivery
 	order   []output
 	refused bool // the server refused some, or took a part of a batch: they come late
 }
@@ -274,20 +276,20 @@ func newWorld(t testing.TB, seed uint64, dests ...id.Destination) *world {
 		server:  &server{answer: map[id.Destination]func(*http.Request, string) (int, time.Duration){}, received: map[id.Destination][]string{}, requests: map[id.Destination]int{}, rng: rand.New(rand.NewPCG(seed, 2))},
 		parked:  queuetest.NewLog(seed, queuetest.Faults{}),
 		dead:    queuetest.NewLog(seed+1, queuetest.Faults{}),
-		targets: map[id.Destination]*deliver.Target{}, presence: map[id.Destination]deliver.Presence{},
-		books: newBooks(), offered: map[output]deliver.Delivery{},
+		targets: map[id.Destination]*destination.Target{}, presence: map[id.Destination]destination.Presence{},
+		books: newBooks(), offered: map[output]delivery.Delivery{},
 	}
 	for _, d := range dests {
-		w.targets[d] = &deliver.Target{Workspace: ws, ID: d, Name: string(d), Type: "plain", Opened: deliver.Opened{
-			HTTP: plain{d}, Limits: deliver.Limits{Ordered: true, Concurrency: 8, BatchSize: 1, Timeout: 30 * time.Second},
+		w.targets[d] = &destination.Target{Workspace: ws, ID: d, Name: string(d), Type: "plain", Opened: destination.Opened{
+			HTTP: plain{d}, Limits: destination.Limits{Ordered: true, Concurrency: 8, BatchSize: 1, Timeout: 30 * time.Second},
 		}}
-		w.presence[d] = deliver.Present
+		w.presence[d] = destination.Present
 	}
 	return w
 }
 
 // change replaces a destination by a changed copy.
-func (w *world) change(d id.Destination, f func(*deliver.Target)) {
+func (w *world) change(d id.Destination, f func(*destination.Target)) {
 	w.looked.Lock()
 	defer w.looked.Unlock()
 	t := *w.targets[d]
@@ -295,19 +297,19 @@ func (w *world) change(d id.Destination, f func(*deliver.Target)) {
 	w.targets[d] = &t
 }
 
-func (w *world) setPresence(d id.Destination, p deliver.Presence) {
+func (w *world) setPresence(d id.Destination, p destination.Presence) {
 	w.looked.Lock()
 	defer w.looked.Unlock()
 	w.presence[d] = p
 }
 
-func (w *world) lookup(_ id.Workspace, d id.Destination) (*deliver.Target, deliver.Presence) {
+func (w *world) lookup(_ id.Workspace, d id.Destination) (*destination.Target, destination.Presence) {
 	w.looked.Lock()
 	defer w.looked.Unlock()
-	if w.presence[d] != deliver.Present {
+	if w.presence[d] != destination.Present {
 		return nil, w.presence[d]
 	}
-	return w.targets[d], deliver.Present
+	return w.targets[d], destination.Present
 }
 
 // start is one life of the process: scan, recover, run.
@@ -319,7 +321,7 @@ func (w *world) start() {
 		w.books.book(e)
 	}
 	b := w.books
-	recovery := deliver.Recovery{ParkedThrough: b.parkedTo, DeadThrough: b.deadTo, Drained: map[id.Destination]deliver.Drained{}}
+	recovery := deliver.Recovery{ParkedThrough: b.parkedTo, DeadThrough: b.deadTo, Drained: map[id.Destination]delivery.Drained{}}
 	w.mu.Unlock()
 	ctx, cancel := context.WithCancel(context.Background())
 	parked, moving := queue.Log(w.parked), sync.WaitGroup{}
@@ -328,8 +330,8 @@ func (w *world) start() {
 		moving.Go(func() { moved.Run(ctx) })
 		parked = moved
 	}
-	var found []deliver.Settled
-	err := deliver.Missed(ctx, parked, w.dead, recovery.ParkedThrough, recovery.DeadThrough, func(s deliver.Settled) error {
+	var found []delivery.Settled
+	err := deliver.Missed(ctx, parked, w.dead, recovery.ParkedThrough, recovery.DeadThrough, func(s delivery.Settled) error {
 		found = append(found, s)
 		return nil
 	})
@@ -342,11 +344,11 @@ func (w *world) start() {
 		w.mu.Unlock()
 	}
 	for d := range w.targets {
-		recovery.Drained[d] = deliver.Drained{Floor: b.floors[d], Done: b.done[d]}
+		recovery.Drained[d] = delivery.Drained{Floor: b.floors[d], Done: b.done[d]}
 	}
 	cfg := deliver.Config{
 		Parked: parked, Dead: w.dead, Lookup: w.lookup, Do: w.server.do, Seed: w.seed + 7, Grace: time.Millisecond,
-		Settle: func(all []deliver.Settled) {
+		Settle: func(all []delivery.Settled) {
 			w.mu.Lock()
 			defer w.mu.Unlock()
 			w.add(entry{all: all})
@@ -427,10 +429,10 @@ func (w *world) offer(user string, dests ...id.Destination) {
 	w.t.Helper()
 	w.frame++
 	body := fmt.Sprintf("%s/%06d", user, w.frame)
-	var ds []deliver.Delivery
+	var ds []delivery.Delivery
 	for _, d := range dests {
-		x := deliver.Delivery{
-			Ref: deliver.Ref{Frame: w.frame}, Destination: d, Revision: 3, Read: time.Now(),
+		x := delivery.Delivery{
+			Ref: delivery.Ref{Frame: w.frame}, Destination: d, Revision: 3, Read: time.Now(),
 			Event: event.Event{Workspace: ws, Source: "src_web", MessageID: id.Event(body), Type: "track", User: user, ReceivedAt: time.Now().UTC().Truncate(time.Millisecond), JSON: []byte(body)},
 		}
 		w.offered[output{d, x.Ref}] = x
@@ -454,14 +456,14 @@ func (w *world) reoffer() {
 		}
 		d := w.offered[out]
 		d.Read = time.Now()
-		if err := w.lanes.Offer(context.Background(), []deliver.Delivery{d}); err != nil {
+		if err := w.lanes.Offer(context.Background(), []delivery.Delivery{d}); err != nil {
 			w.t.Errorf("Offer: %v", err)
 		}
 	}
 }
 
 // settledAs returns how many outputs of dest stand at end.
-func (w *world) settledAs(dest id.Destination, end deliver.End) int {
+func (w *world) settledAs(dest id.Destination, end delivery.End) int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.books.standing[standing{dest, end}]
@@ -489,7 +491,7 @@ func (w *world) delivered(dest id.Destination) {
 				n++
 			}
 		}
-		return w.settledAs(dest, deliver.EndDelivered) == n
+		return w.settledAs(dest, delivery.EndDelivered) == n
 	})
 }
 
@@ -525,7 +527,7 @@ func (w *world) check(dest id.Destination, repeats int) {
 		w.t.Errorf("seed %d: %s got %d events twice, want %d at most", w.seed, dest, twice, repeats)
 	}
 	for out, d := range w.offered {
-		if out.dest == dest && w.books.ends[out] == deliver.EndDelivered && !seen[string(d.Event.JSON)] {
+		if out.dest == dest && w.books.ends[out] == delivery.EndDelivered && !seen[string(d.Event.JSON)] {
 			w.t.Errorf("seed %d: %s never got %s, which is booked as delivered", w.seed, dest, d.Event.JSON)
 		}
 	}

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"weir/dataplane/deliver"
+	"weir/dataplane/delivery"
+	"weir/dataplane/destination"
 )
 
 // TestLateDeliveriesGiveWay drains a backlog beside fresh deliveries in a process
@@ -20,16 +22,16 @@ func TestLateDeliveriesGiveWay(t *testing.T) {
 		var wait atomic.Int64 // for a processor
 		yield := deliver.NewYield(func() time.Duration { return time.Duration(wait.Load()) })
 		w.config = func(c *deliver.Config) { c.Yield = yield }
-		w.change(hook, func(d *deliver.Target) { d.Disabled, d.Limits.Concurrency = true, 40 })
+		w.change(hook, func(d *destination.Target) { d.Disabled, d.Limits.Concurrency = true, 40 })
 		w.server.set(hook, always(200, 10*time.Millisecond)) // 2000/s: 20 for each of two owners
 		w.start()
 		defer func() { w.stop() }()
 		for i := range backlog {
 			w.offer(fmt.Sprint("u", i%1000), hook)
 		}
-		w.wait("all parked", func() bool { return w.settledAs(hook, deliver.EndParked) == backlog })
+		w.wait("all parked", func() bool { return w.settledAs(hook, delivery.EndParked) == backlog })
 		time.Sleep(time.Minute)
-		w.change(hook, func(d *deliver.Target) { d.Disabled = false })
+		w.change(hook, func(d *destination.Target) { d.Disabled = false })
 
 		// within returns how many of the backlog were delivered in a second, beside
 		// 400 fresh ones of which each arrives at once.
@@ -59,12 +61,12 @@ func TestLateDeliveriesGiveWay(t *testing.T) {
 		}
 
 		const recent = 2000 // parked just now: not late, so not held up
-		w.change(other, func(d *deliver.Target) { d.Disabled = true })
+		w.change(other, func(d *destination.Target) { d.Disabled = true })
 		for i := range recent {
 			w.offer(fmt.Sprint("u", i%1000), other)
 		}
 		time.Sleep(time.Second)
-		w.change(other, func(d *deliver.Target) { d.Disabled = false })
+		w.change(other, func(d *destination.Target) { d.Disabled = false })
 		began := time.Now()
 		w.delivered(other)
 		if took := time.Since(began); took > 2*time.Second {

@@ -57,6 +57,14 @@ const (
 	EndQuarantined // Code says why
 )
 
+// Codes of settlements that no verdict of a destination brings about. All of them
+// are drops.
+const (
+	CodeRemoved       = "destination_removed" // the destination is no longer in its workspace
+	CodeDiscarded     = "discarded"           // a person discarded the dead letter
+	CodeRetransformed = "retransformed"       // its original was sent through its transformations again
+)
+
 // Settled reports that a delivery left a stage. Everything it claims is already
 // true on disk or at the destination when it is reported; the pipeline journals
 // it. Ref is set for every stage: PARKED and DEAD records remember theirs.

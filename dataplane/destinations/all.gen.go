@@ -4,13 +4,13 @@
 package destinations
 
 import (
-	"weir/dataplane/deliver"
+	"weir/dataplane/destination"
 	"weir/dataplane/destinations/webhook"
 )
 
 // All returns the kinds in the order of their names.
-func All() []deliver.Kind {
-	return []deliver.Kind{
+func All() []destination.Kind {
+	return []destination.Kind{
 		webhook.Kind,
 	}
 }

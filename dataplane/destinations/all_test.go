@@ -4,7 +4,7 @@ import (
 	"os"
 	"testing"
 
-	"weir/dataplane/deliver/delivertest"
+	"weir/dataplane/destination/destinationtest"
 	"weir/dataplane/destinations"
 )
 
@@ -23,7 +23,7 @@ func TestAll(t *testing.T) {
 	}
 	for _, kind := range destinations.All() {
 		delete(folders, kind.Spec.Name)
-		t.Run(kind.Spec.Name, func(t *testing.T) { delivertest.Check(t, kind, kind.Spec.Name) })
+		t.Run(kind.Spec.Name, func(t *testing.T) { destinationtest.Check(t, kind, kind.Spec.Name) })
 	}
 	for name := range folders {
 		t.Errorf("folder %s is in no list: run make generate", name)

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"time"
 
-	"weir/dataplane/deliver"
+	"weir/dataplane/delivery"
 	"weir/dataplane/ledger"
 	"weir/dataplane/pipeline"
 	"weir/dataplane/queue"
@@ -90,7 +90,7 @@ func (w *world) settled(pr *process) {
 // reason, and that what it got came in order per user unless late.
 func (w *world) ended(r ledger.Row, late bool) {
 	w.t.Helper()
-	if dropped := r.Dropped[deliver.CodeRemoved]; r.Routed+r.Added != r.Delivered+dropped || r.Dead != 0 {
+	if dropped := r.Dropped[delivery.CodeRemoved]; r.Routed+r.Added != r.Delivered+dropped || r.Dead != 0 {
 		w.t.Errorf("seed %d: the book of the removed one is %+v", w.seed, r)
 	}
 	at := map[string]int{}

@@ -16,6 +16,7 @@ import (
 
 	"weir/dataplane/dedupe"
 	"weir/dataplane/deliver"
+	"weir/dataplane/destination"
 	"weir/dataplane/event"
 	"weir/dataplane/pipeline"
 	"weir/dataplane/plan"
@@ -40,16 +41,16 @@ const (
 // hook sends one request per event; the body is the event's id.
 type hook struct{ dest id.Destination }
 
-func (h hook) Build(b deliver.Batch) ([]deliver.Request, []deliver.Verdict) {
-	reqs := make([]deliver.Request, len(b.Items))
+func (h hook) Build(b destination.Batch) ([]destination.Request, []destination.Verdict) {
+	reqs := make([]destination.Request, len(b.Items))
 	for i, it := range b.Items {
-		reqs[i] = deliver.Request{Method: "POST", URL: "http://" + string(h.dest) + "/", Header: http.Header{}, Body: it.Event.JSON, Items: []int{i}}
+		reqs[i] = destination.Request{Method: "POST", URL: "http://" + string(h.dest) + "/", Header: http.Header{}, Body: it.Event.JSON, Items: []int{i}}
 	}
 	return reqs, nil
 }
 
-func (h hook) Judge(r deliver.Request, s deliver.Response) []deliver.Verdict {
-	return deliver.Classify(r, s)
+func (h hook) Judge(r destination.Request, s destination.Response) []destination.Verdict {
+	return destination.Classify(r, s)
 }
 
 // arrival is an event that a destination took.
@@ -258,13 +259,13 @@ func (w *world) start() *process {
 }
 
 func (pr *process) lanes(r pipeline.Reports) (pipeline.Lanes, error) {
-	lookup := func(_ id.Workspace, d id.Destination) (*deliver.Target, deliver.Presence) {
+	lookup := func(_ id.Workspace, d id.Destination) (*destination.Target, destination.Presence) {
 		if d == shaky && pr.w.removed.Load() {
-			return nil, deliver.Removed
+			return nil, destination.Removed
 		}
-		return &deliver.Target{Workspace: ws, ID: d, Name: string(d), Type: "hook", Opened: deliver.Opened{
-			HTTP: hook{d}, Limits: deliver.Limits{Ordered: true, Concurrency: 4, BatchSize: 1, Timeout: 30 * time.Second},
-		}}, deliver.Present
+		return &destination.Target{Workspace: ws, ID: d, Name: string(d), Type: "hook", Opened: destination.Opened{
+			HTTP: hook{d}, Limits: destination.Limits{Ordered: true, Concurrency: 4, BatchSize: 1, Timeout: 30 * time.Second},
+		}}, destination.Present
 	}
 	l, err := deliver.New(deliver.Config{
 		Parked: pr.logs[queue.Parked], Dead: pr.logs[queue.Dead], Lookup: lookup, Settle: r.Settle, Drained: r.Drained, Held: r.Held,

@@ -6,7 +6,7 @@ import (
 	"maps"
 	"slices"
 
-	"weir/dataplane/deliver"
+	"weir/dataplane/destination"
 	"weir/dataplane/ingest"
 	"weir/dataplane/load"
 	"weir/shared/catalog"
@@ -29,7 +29,7 @@ const (
 // Kinds is what this build can run.
 type Kinds struct {
 	Sources      []ingest.Kind
-	Destinations []deliver.Kind
+	Destinations []destination.Kind
 	Warehouses   []load.Kind
 }
 
@@ -88,7 +88,7 @@ type Plan struct {
 
 // target is an opened destination and what it was opened with.
 type target struct {
-	*deliver.Target
+	*destination.Target
 	warehouse load.Opened // of a warehouse
 	settings  []byte
 	secrets   map[string]secret.String
@@ -176,7 +176,7 @@ func (p *Plan) target(ws id.Workspace, d workspace.Destination, k Kinds, s Secre
 	if len(problems) > 0 {
 		return target{}, problems
 	}
-	made := deliver.Target{Workspace: ws, ID: d.ID, Name: d.Name, Type: d.Type, Disabled: d.Disabled}
+	made := destination.Target{Workspace: ws, ID: d.ID, Name: d.Name, Type: d.Type, Disabled: d.Disabled}
 	if p != nil {
 		if old, ok := p.targets[d.ID]; ok && old.equal(t, d.Type) {
 			t.warehouse = old.warehouse
@@ -201,13 +201,13 @@ func (t target) equal(o target, kind string) bool {
 }
 
 // opener opens what lanes deliver to, and of a warehouse what loads work with.
-type opener func(settings []byte, secrets map[string]secret.String) (deliver.Opened, load.Opened, error)
+type opener func(settings []byte, secrets map[string]secret.String) (destination.Opened, load.Opened, error)
 
 // opener finds the kind of a destination.
 func (k Kinds) opener(d workspace.Destination) (catalog.Spec, opener, bool) {
 	for _, kind := range k.Destinations {
 		if kind.Spec.Name == d.Type {
-			return kind.Spec, func(settings []byte, secrets map[string]secret.String) (deliver.Opened, load.Opened, error) {
+			return kind.Spec, func(settings []byte, secrets map[string]secret.String) (destination.Opened, load.Opened, error) {
 				opened, err := kind.Open(settings, secrets)
 				return opened, load.Opened{}, err
 			}, true
@@ -215,9 +215,9 @@ func (k Kinds) opener(d workspace.Destination) (catalog.Spec, opener, bool) {
 	}
 	for _, kind := range k.Warehouses {
 		if kind.Spec.Name == d.Type {
-			return kind.Spec, func(settings []byte, secrets map[string]secret.String) (deliver.Opened, load.Opened, error) {
+			return kind.Spec, func(settings []byte, secrets map[string]secret.String) (destination.Opened, load.Opened, error) {
 				opened, err := kind.Open(settings, secrets)
-				return deliver.Staged(d.ID, load.Refuses), opened, err
+				return staged(d.ID, load.Refuses), opened, err
 			}, true
 		}
 	}
@@ -225,7 +225,7 @@ func (k Kinds) opener(d workspace.Destination) (catalog.Spec, opener, bool) {
 }
 
 // open opens t; a kind that panics on a configuration refuses it.
-func open(with opener, t *target, opened *deliver.Opened) (err error) {
+func open(with opener, t *target, opened *destination.Opened) (err error) {
 	defer func() {
 		if recover() != nil {
 			err = fault.New(fault.Internal, "The kind failed on this configuration.")

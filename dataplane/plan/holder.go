@@ -7,7 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"weir/dataplane/deliver"
+	"weir/dataplane/destination"
 	"weir/dataplane/ingest"
 	"weir/dataplane/load"
 	"weir/shared/fault"
@@ -54,23 +54,23 @@ func (h *Holder) Route(ws id.Workspace, src id.Source) (r *Routing, known bool) 
 }
 
 // Target returns a destination as it is now. It is nil unless Present.
-func (h *Holder) Target(ws id.Workspace, dest id.Destination) (*deliver.Target, deliver.Presence) {
+func (h *Holder) Target(ws id.Workspace, dest id.Destination) (*destination.Target, destination.Presence) {
 	p, known := h.now().plans[ws]
 	switch {
 	case !known:
-		return nil, deliver.Unknown
+		return nil, destination.Unknown
 	case p == nil:
-		return nil, deliver.Removed
+		return nil, destination.Removed
 	}
 	if t, ok := p.targets[dest]; ok {
-		return t.Target, deliver.Present
+		return t.Target, destination.Present
 	}
-	return nil, deliver.Removed
+	return nil, destination.Removed
 }
 
 // Warehouse is one warehouse destination as it is configured now.
 type Warehouse struct {
-	*deliver.Target
+	*destination.Target
 	load.Opened
 	SourceOf func(id.Source) (name, typ string)
 }

@@ -4,7 +4,7 @@ import (
 	"encoding/json"
 	"testing"
 
-	"weir/dataplane/deliver"
+	"weir/dataplane/destination"
 	"weir/dataplane/ingest"
 	"weir/dataplane/plan"
 	"weir/shared/catalog"
@@ -22,19 +22,19 @@ func kinds(opened *int) plan.Kinds {
 		Secrets: []catalog.Field{{Name: "token", Type: catalog.TypeString, Title: "Token"}}}
 	return plan.Kinds{
 		Sources: []ingest.Kind{{Spec: catalog.Spec{Family: catalog.Sources, Name: "http", Title: "HTTP", Doc: "HTTP."}}},
-		Destinations: []deliver.Kind{{Spec: spec, Open: func(settings []byte, secrets map[string]secret.String) (deliver.Opened, error) {
+		Destinations: []destination.Kind{{Spec: spec, Open: func(settings []byte, secrets map[string]secret.String) (destination.Opened, error) {
 			*opened++
 			switch secrets["token"].Reveal() {
 			case "strange":
-				return deliver.Opened{}, fault.Problems("No:", []fault.Problem{{Path: "secrets.token", Code: "made_up", Text: "No."}})
+				return destination.Opened{}, fault.Problems("No:", []fault.Problem{{Path: "secrets.token", Code: "made_up", Text: "No."}})
 			case "panic":
 				panic("a kind with a bug")
 			}
 			var got struct{ Method string }
 			if err := json.Unmarshal(settings, &got); err != nil || got.Method != "POST" {
-				return deliver.Opened{}, fault.New(fault.Internal, "defaults were not filled in: %s", settings)
+				return destination.Opened{}, fault.New(fault.Internal, "defaults were not filled in: %s", settings)
 			}
-			return deliver.Opened{Limits: deliver.Limits{Concurrency: *opened}}, nil
+			return destination.Opened{Limits: destination.Limits{Concurrency: *opened}}, nil
 		}}},
 	}
 }
@@ -93,7 +93,7 @@ func TestAHolderAnswersFromPlansAndTombstones(t *testing.T) {
 	if _, known := h.Route("ws_a", "src_a"); known {
 		t.Error("an empty holder knows a workspace")
 	}
-	if _, presence := h.Target("ws_a", "dst_a"); presence != deliver.Unknown {
+	if _, presence := h.Target("ws_a", "dst_a"); presence != destination.Unknown {
 		t.Errorf("a destination of an unknown workspace is %v, want Unknown", presence)
 	}
 	if err := h.Put(compile(t, nil, config(), kinds(&opened), "x")); err != nil {
@@ -111,17 +111,17 @@ func TestAHolderAnswersFromPlansAndTombstones(t *testing.T) {
 	if r, known := h.Route("ws_a", "src_gone"); !known || r != nil {
 		t.Errorf("a source that is gone: %v, %v; want a known nothing", r, known)
 	}
-	if target, presence := h.Target("ws_a", "dst_a"); presence != deliver.Present || target.Name != "hook" {
+	if target, presence := h.Target("ws_a", "dst_a"); presence != destination.Present || target.Name != "hook" {
 		t.Errorf("dst_a is %v, %v", target, presence)
 	}
-	if target, presence := h.Target("ws_a", "dst_gone"); presence != deliver.Removed || target != nil {
+	if target, presence := h.Target("ws_a", "dst_gone"); presence != destination.Removed || target != nil {
 		t.Errorf("dst_gone is %v, %v, want Removed", target, presence)
 	}
 	h.Remove("ws_a")
 	if _, ok := h.Source("wk_a"); ok {
 		t.Error("the write key of a removed workspace opens something")
 	}
-	if _, presence := h.Target("ws_a", "dst_a"); presence != deliver.Removed {
+	if _, presence := h.Target("ws_a", "dst_a"); presence != destination.Removed {
 		t.Errorf("a destination of a removed workspace is %v, want Removed", presence)
 	}
 	if r, known := h.Route("ws_a", "src_a"); !known || r != nil {
@@ -172,7 +172,7 @@ func TestUnchangedDestinationsAreTakenOver(t *testing.T) {
 	var opened int
 	k := kinds(&opened)
 	first := compile(t, nil, config(), k, "x")
-	target := func(p *plan.Plan) *deliver.Target {
+	target := func(p *plan.Plan) *destination.Target {
 		var h plan.Holder
 		if err := h.Put(p); err != nil {
 			t.Fatal(err)

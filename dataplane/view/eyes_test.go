@@ -16,7 +16,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"weir/dataplane/deliver"
+	"weir/dataplane/destination"
 	"weir/dataplane/ingest"
 	"weir/dataplane/ledger"
 	"weir/dataplane/live"
@@ -31,12 +31,12 @@ import (
 
 // plans holds ws_a with the sources web and app and the destinations hook and
 // lake, and ws_b with a source web and a destination hook of its own.
-func plans(t *testing.T, open func(settings []byte, secrets map[string]secret.String) (deliver.Opened, error)) *plan.Holder {
+func plans(t *testing.T, open func(settings []byte, secrets map[string]secret.String) (destination.Opened, error)) *plan.Holder {
 	t.Helper()
 	field := catalog.Field{Name: "url", Type: catalog.TypeURL, Title: "URL"}
 	kinds := plan.Kinds{
 		Sources:      []ingest.Kind{{Spec: catalog.Spec{Family: catalog.Sources, Name: "http", Title: "HTTP", Doc: "HTTP."}}},
-		Destinations: []deliver.Kind{{Spec: catalog.Spec{Family: catalog.Destinations, Name: "hook", Title: "Hook", Doc: "A hook.", Fields: []catalog.Field{field}}, Open: open}},
+		Destinations: []destination.Kind{{Spec: catalog.Spec{Family: catalog.Destinations, Name: "hook", Title: "Hook", Doc: "A hook.", Fields: []catalog.Field{field}}, Open: open}},
 	}
 	holder := &plan.Holder{}
 	for _, c := range []workspace.Config{
@@ -58,15 +58,19 @@ func plans(t *testing.T, open func(settings []byte, secrets map[string]secret.St
 	return holder
 }
 
-func opens(d deliver.Destination) func([]byte, map[string]secret.String) (deliver.Opened, error) {
-	return func([]byte, map[string]secret.String) (deliver.Opened, error) { return deliver.Opened{HTTP: d}, nil }
+func opens(d destination.Destination) func([]byte, map[string]secret.String) (destination.Opened, error) {
+	return func([]byte, map[string]secret.String) (destination.Opened, error) {
+		return destination.Opened{HTTP: d}, nil
+	}
 }
 
 // mute builds no request.
 type mute struct{}
 
-func (mute) Build(deliver.Batch) ([]deliver.Request, []deliver.Verdict)           { return nil, nil }
-func (mute) Judge(deliver.Request, deliver.Response) (verdicts []deliver.Verdict) { return nil }
+func (mute) Build(destination.Batch) ([]destination.Request, []destination.Verdict) { return nil, nil }
+func (mute) Judge(destination.Request, destination.Response) (verdicts []destination.Verdict) {
+	return nil
+}
 
 // pipes is a listener whose connections live within a synctest bubble.
 type pipes struct {

@@ -9,7 +9,7 @@ import (
 	"net/url"
 	"time"
 
-	"weir/dataplane/deliver"
+	"weir/dataplane/destination"
 	"weir/dataplane/event"
 	"weir/shared/fault"
 	"weir/shared/id"
@@ -66,7 +66,7 @@ func (v *View) test(c *call) (any, error) {
 // a code is the call's own.
 func (v *View) reach(ctx context.Context, ws id.Workspace, d id.Destination) (code string, err error) {
 	target, presence := v.cfg.Plans.Target(ws, d)
-	if presence != deliver.Present {
+	if presence != destination.Present {
 		return "", fault.New(fault.Missing, "This plane runs no destination of this name in the workspace.")
 	}
 	if target.Staged {
@@ -92,8 +92,8 @@ func (v *View) reach(ctx context.Context, ws id.Workspace, d id.Destination) (co
 }
 
 // openSink opens and closes a destination that speaks its own protocol.
-func (v *View) openSink(ctx context.Context, t *deliver.Target) (string, error) {
-	sink, err := t.Sink(ctx, deliver.Deps{Dial: v.cfg.Dial, Now: v.cfg.Now, Log: v.cfg.Log})
+func (v *View) openSink(ctx context.Context, t *destination.Target) (string, error) {
+	sink, err := t.Sink(ctx, destination.Deps{Dial: v.cfg.Dial, Now: v.cfg.Now, Log: v.cfg.Log})
 	if err != nil {
 		return "sign_in_failed", err
 	}
@@ -110,7 +110,7 @@ var samples = [...]string{
 }
 
 // address is where a destination's requests go. A kind that panics has none.
-func address(d deliver.Destination) (u *url.URL, ok bool) {
+func address(d destination.Destination) (u *url.URL, ok bool) {
 	defer func() {
 		if recover() != nil {
 			u, ok = nil, false
@@ -120,7 +120,7 @@ func address(d deliver.Destination) (u *url.URL, ok bool) {
 	for i, text := range samples {
 		e := event.Event{Workspace: "ws_test", Source: "src_test", MessageID: "weir-connection-test", User: "weir-connection-test", ReceivedAt: at,
 			Type: []string{"track", "identify"}[i], JSON: []byte(text)}
-		requests, _ := d.Build(deliver.Batch{Items: []deliver.Item{{Event: e, Attempt: 1}}, Now: at})
+		requests, _ := d.Build(destination.Batch{Items: []destination.Item{{Event: e, Attempt: 1}}, Now: at})
 		for _, r := range requests {
 			if u, err := url.Parse(r.URL); err == nil && u.Hostname() != "" {
 				return u, true

@@ -16,7 +16,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"weir/dataplane/deliver"
+	"weir/dataplane/destination"
 	"weir/dataplane/egress"
 	"weir/dataplane/view"
 	"weir/shared/capability"
@@ -28,13 +28,13 @@ import (
 // hook sends to an address.
 type hook string
 
-func (h hook) Build(b deliver.Batch) ([]deliver.Request, []deliver.Verdict) {
+func (h hook) Build(b destination.Batch) ([]destination.Request, []destination.Verdict) {
 	if h == "panic" {
 		panic("a kind with a bug")
 	}
-	return []deliver.Request{{Method: "POST", URL: string(h), Body: b.Items[0].Event.JSON, Items: []int{0}}}, nil
+	return []destination.Request{{Method: "POST", URL: string(h), Body: b.Items[0].Event.JSON, Items: []int{0}}}, nil
 }
-func (hook) Judge(deliver.Request, deliver.Response) []deliver.Verdict { return nil }
+func (hook) Judge(destination.Request, destination.Response) []destination.Verdict { return nil }
 
 type answer struct {
 	OK     bool
@@ -151,8 +151,8 @@ func TestWarehousesAndSinksAreSignedInTo(t *testing.T) {
 	opening := error(nil)
 	f = newFixtureWith(t, "", func(c *view.Config) {
 		c.Dial = (&net.Dialer{}).DialContext
-		c.Plans = plans(t, func([]byte, map[string]secret.String) (deliver.Opened, error) {
-			return deliver.Opened{Sink: func(context.Context, deliver.Deps) (deliver.Sink, error) { return sink{&closed}, opening }}, nil
+		c.Plans = plans(t, func([]byte, map[string]secret.String) (destination.Opened, error) {
+			return destination.Opened{Sink: func(context.Context, destination.Deps) (destination.Sink, error) { return sink{&closed}, opening }}, nil
 		})
 	})
 	if _, a, body := f.test(nil, "hook"); !a.OK || closed != 1 {
@@ -166,8 +166,8 @@ func TestWarehousesAndSinksAreSignedInTo(t *testing.T) {
 
 type sink struct{ closed *int }
 
-func (sink) Write(context.Context, deliver.Batch) ([]deliver.Verdict, error) { return nil, nil }
-func (s sink) Close() error                                                  { *s.closed++; return nil }
+func (sink) Write(context.Context, destination.Batch) ([]destination.Verdict, error) { return nil, nil }
+func (s sink) Close() error                                                          { *s.closed++; return nil }
 
 func TestOnlyTheGrantedDestinationIsTested(t *testing.T) {
 	t.Parallel()

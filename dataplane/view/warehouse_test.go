@@ -17,7 +17,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"weir/dataplane/deliver"
+	"weir/dataplane/destination"
 	"weir/dataplane/view"
 	"weir/shared/capability"
 	"weir/shared/fault"
@@ -62,9 +62,9 @@ func withWarehouse(t *testing.T, w *warehouse, change func(*view.Config)) *fixtu
 	opened := 0 // hook first, then lake
 	return newFixtureWith(t, "", func(c *view.Config) {
 		c.Warehouses = w
-		c.Plans = plans(t, func([]byte, map[string]secret.String) (deliver.Opened, error) {
+		c.Plans = plans(t, func([]byte, map[string]secret.String) (destination.Opened, error) {
 			opened++
-			return deliver.Opened{HTTP: mute{}, Staged: opened == 2}, nil
+			return destination.Opened{HTTP: mute{}, Staged: opened == 2}, nil
 		})
 		if change != nil {
 			change(c)

@@ -11,7 +11,7 @@ import (
 	"slices"
 	"strings"
 
-	"weir/dataplane/deliver"
+	"weir/dataplane/destination"
 	"weir/shared/fault"
 )
 
@@ -19,7 +19,7 @@ import (
 var spec []byte
 
 // Kind is the webhook.
-var Kind = deliver.Define(spec, New)
+var Kind = destination.Define(spec, New)
 
 type webhook struct {
 	url, method string
@@ -28,7 +28,7 @@ type webhook struct {
 }
 
 // New checks what the spec cannot say: the headers. fault.Invalid lists each bad one.
-func New(s Settings) (deliver.Destination, error) {
+func New(s Settings) (destination.Destination, error) {
 	w := &webhook{url: s.URL, method: s.Method, header: http.Header{}, batch: s.Batch != nil}
 	headers, err := parseHeaders(s.Secrets.Headers.Reveal())
 	if err != nil {
@@ -95,9 +95,9 @@ func validValue(s string) bool {
 }
 
 // Build makes one request for each event, or one for all with batch.
-func (w *webhook) Build(b deliver.Batch) ([]deliver.Request, []deliver.Verdict) {
+func (w *webhook) Build(b destination.Batch) ([]destination.Request, []destination.Verdict) {
 	if !w.batch {
-		reqs := make([]deliver.Request, len(b.Items))
+		reqs := make([]destination.Request, len(b.Items))
 		for i, item := range b.Items {
 			reqs[i] = w.request(item.Event.JSON, i)
 			reqs[i].Header["Weir-Message-Id"] = []string{headerText(string(item.Event.MessageID))}
@@ -117,13 +117,13 @@ func (w *webhook) Build(b deliver.Batch) ([]deliver.Request, []deliver.Verdict) 
 		body = append(append(body, sep), item.Event.JSON...)
 		items[i] = i
 	}
-	return []deliver.Request{w.request(append(body, ']'), items...)}, nil
+	return []destination.Request{w.request(append(body, ']'), items...)}, nil
 }
 
-func (w *webhook) request(body []byte, items ...int) deliver.Request {
+func (w *webhook) request(body []byte, items ...int) destination.Request {
 	h := make(http.Header, len(w.header)+2)
 	maps.Copy(h, w.header) // the value slices are never written to
-	return deliver.Request{Method: w.method, URL: w.url, Header: h, Body: body, Items: items}
+	return destination.Request{Method: w.method, URL: w.url, Header: h, Body: body, Items: items}
 }
 
 // headerText is s as a header's value: a messageId may hold anything, so one
@@ -137,6 +137,6 @@ func headerText(s string) string {
 }
 
 // Judge goes by the status alone.
-func (w *webhook) Judge(req deliver.Request, res deliver.Response) []deliver.Verdict {
-	return deliver.Classify(req, res)
+func (w *webhook) Judge(req destination.Request, res destination.Response) []destination.Verdict {
+	return destination.Classify(req, res)
 }

@@ -46,7 +46,7 @@ func TestGeneratedFilesFollowTheSpecs(t *testing.T) {
 	}
 	files := map[string][]string{
 		filepath.Join(destinations, "hook", "settings.gen.go"):       {"package hook", "BaseURL string", "*SettingsBatch", "catalog.Duration", "Token secret.String", "// BaseURL: Where it goes."},
-		filepath.Join(destinations, "all.gen.go"):                    {"package destinations", "[]deliver.Kind", "aaa.Kind,\n\t\thook.Kind"},
+		filepath.Join(destinations, "all.gen.go"):                    {"package destinations", "[]destination.Kind", "aaa.Kind,\n\t\thook.Kind"},
 		filepath.Join(root, "shared", "catalog", "catalog.gen.json"): {`"name": "aaa"`, `"name": "hook"`},
 	}
 	first := map[string][]byte{}

@@ -28,7 +28,7 @@ type family struct {
 }
 
 var families = []family{
-	{catalog.Destinations, "destinations", "deliver"},
+	{catalog.Destinations, "destinations", "destination"},
 	{catalog.Sources, "sources", "ingest"},
 	{catalog.Warehouses, "warehouses", "load"},
 }

@@ -1,19 +1,12 @@
-// Package deliver sends events to destinations. A lane per destination and
-// partition owns order, retries, parking and draining; a destination only says
-// which requests to make and what an answer means.
+// Package destination is the contract of destinations: what a kind of
+// destination says of itself (Define), which requests it makes of a batch of
+// events and what an answer means (Destination), or how it writes in a protocol
+// of its own (Sink).
 //
-// It guarantees that what is taken by Offer is reported as settled once: sent,
-// dropped, or durable in PARKED or DEAD, from where it is settled again; that a
-// report is true before it is made; that in an ordered destination no event of a
-// user is sent before an earlier one of that user was settled or is refused by
-// it; that one destination delays no other; and that memory is bounded: past
-// its bounds a lane parks, and Offer waits only when PARKED cannot keep up.
-//
-// It refuses to send without the partition's lease, to follow redirects, to
-// give up on a destination that is down, and to write to logs that have another
-// writer. A death of the process repeats the requests in flight, and those
-// whose reports the journal lost.
-package deliver
+// A kind has no network, clock, retries or logs of its own: the engine has them.
+// Build, Judge and Wrote hold what a kind does to the contract, so that a mistake
+// of a kind ends in dead letters and nowhere else. This package sends nothing.
+package destination
 
 import (
 	"context"
@@ -69,8 +62,8 @@ const (
 	Dead
 )
 
-// Verdict is the fate of one item of a Batch. Code comes from a closed list
-// (Codes); Detail is local to the plane and may hold a vendor's text.
+// Verdict is the fate of one item of a Batch. Code comes from the closed list of
+// wire.Codes; Detail is local to the plane and may hold a vendor's text.
 type Verdict struct {
 	Item    int
 	Outcome Outcome
@@ -142,3 +135,13 @@ type Target struct {
 	Disabled  bool // deliveries are parked until it is enabled again
 	Opened
 }
+
+// Presence says whether a destination exists. The zero value is Unknown.
+type Presence uint8
+
+// The presences.
+const (
+	Unknown Presence = iota // its workspace is not loaded: its deliveries wait
+	Present
+	Removed // the workspace is loaded and does not have it: its deliveries are dropped
+)

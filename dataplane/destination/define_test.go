@@ -1,4 +1,4 @@
-package deliver_test
+package destination_test
 
 import (
 	"context"
@@ -8,8 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"weir/dataplane/deliver"
-	"weir/dataplane/event"
+	"weir/dataplane/destination"
 	"weir/shared/fault"
 	"weir/shared/secret"
 )
@@ -36,17 +35,17 @@ func (s *settings) SetSecrets(m map[string]secret.String) { s.Key = m["key"] }
 
 func TestDefineChecksFillsAndOpens(t *testing.T) {
 	t.Parallel()
-	kind := deliver.Define([]byte(spec), func(s settings) (deliver.Destination, error) {
+	kind := destination.Define([]byte(spec), func(s settings) (destination.Destination, error) {
 		if s.Host != "h" || s.Key.Reveal() != "abc" {
 			t.Errorf("built from %+v", s)
 		}
-		return plain{"dst"}, nil
+		return plain{}, nil
 	})
 	o, err := kind.Open([]byte(`{"host":"h"}`), map[string]secret.String{"key": secret.NewString("abc")})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(deliver.Limits{Ordered: false, Concurrency: 16, BatchSize: 1, Timeout: 5 * time.Second}, o.Limits); diff != "" {
+	if diff := cmp.Diff(destination.Limits{Ordered: false, Concurrency: 16, BatchSize: 1, Timeout: 5 * time.Second}, o.Limits); diff != "" {
 		t.Errorf("limits: -want +got\n%s", diff)
 	}
 	_, err = kind.Open([]byte(`{"hots":"h"}`), map[string]secret.String{"key": secret.NewString("a")})
@@ -61,37 +60,9 @@ func TestDefineChecksFillsAndOpens(t *testing.T) {
 
 func TestDefineGivesErrorsOfBuildAPath(t *testing.T) {
 	t.Parallel()
-	kind := deliver.Define([]byte(spec), func(settings) (deliver.Destination, error) { return nil, context.Canceled })
+	kind := destination.Define([]byte(spec), func(settings) (destination.Destination, error) { return nil, context.Canceled })
 	_, err := kind.Open([]byte(`{"host":"h"}`), map[string]secret.String{"key": secret.NewString("abc")})
 	if fault.KindOf(err) != fault.Invalid || len(fault.ProblemsOf(err)) != 1 || strings.Contains(err.Error(), "canceled") {
 		t.Errorf("Open = %v, want one problem in our own words", err)
-	}
-}
-
-// odd builds what events ask for.
-type odd struct{ plain }
-
-func (o odd) Build(b deliver.Batch) ([]deliver.Request, []deliver.Verdict) {
-	switch b.Items[0].Event.Type {
-	case "drop":
-		return nil, []deliver.Verdict{{Outcome: deliver.Dropped, Code: "not_wanted"}}
-	case "panic":
-		panic("a bug")
-	case "lose":
-		return nil, nil
-	}
-	return o.plain.Build(b)
-}
-
-func TestPreviewShowsWhatWouldBeDone(t *testing.T) {
-	t.Parallel()
-	events := []event.Event{{MessageID: "a", Type: "track", JSON: []byte(`{}`)}, {MessageID: "b", Type: "drop"}, {MessageID: "c", Type: "panic"}, {MessageID: "d", Type: "lose"}}
-	got := deliver.Preview(deliver.Opened{HTTP: odd{plain{"dst"}}}, events, time.Time{})
-	want := []deliver.Previewed{
-		{MessageID: "a", Requests: []deliver.Request{{Method: "POST", URL: "http://dst/", Header: map[string][]string{"User": {""}}, Body: []byte(`{}`), Items: []int{0}}}},
-		{MessageID: "b", Dropped: "not_wanted"}, {MessageID: "c", Dead: "kind_fault"}, {MessageID: "d", Dead: "kind_fault"},
-	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("Preview: -want +got\n%s", diff)
 	}
 }

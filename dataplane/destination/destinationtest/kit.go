@@ -1,12 +1,12 @@
-// Package delivertest holds every kind of destination to the contract of
-// package deliver: Check runs a kind over its case files and over generated
+// Package destinationtest holds every kind of destination to the contract of
+// package destination: Check runs a kind over its case files and over generated
 // batches, and Server is an endpoint that refuses requests that are not good
 // HTTP and good JSON.
 //
 // A case file is a txtar archive: settings.json, secrets.json (clear, made up),
 // events.jsonl, one event a line, and want.jsonl, which -update rewrites: a line
 // for each request, or for each event that ends without one.
-package delivertest
+package destinationtest
 
 import (
 	"bytes"
@@ -25,7 +25,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"weir/dataplane/deliver"
+	"weir/dataplane/destination"
 	"weir/dataplane/event"
 	"weir/shared/catalog"
 	"weir/shared/id"
@@ -38,7 +38,7 @@ var update = flag.Bool("update", false, "rewrite want.jsonl of the case files")
 var now = time.Date(2026, 1, 2, 3, 4, 5, 678e6, time.UTC)
 
 // Check holds kind, whose folder is dir, to the contract.
-func Check(t *testing.T, kind deliver.Kind, dir string) {
+func Check(t *testing.T, kind destination.Kind, dir string) {
 	t.Run("spec", func(t *testing.T) { checkSpec(t, kind.Spec, dir) })
 	files, err := filepath.Glob(filepath.Join(dir, "testdata", "*.txtar"))
 	if err != nil || len(files) == 0 {
@@ -104,7 +104,7 @@ func checkSpec(t *testing.T, s catalog.Spec, dir string) {
 
 // checkBuild wants every event in exactly one request or verdict, equal bytes
 // for equal events, limits kept, and a good Judge.
-func checkBuild(t *testing.T, o deliver.Opened, events []event.Event, seed uint64) {
+func checkBuild(t *testing.T, o destination.Opened, events []event.Event, seed uint64) {
 	t.Helper()
 	for len(events) > 0 {
 		n := min(len(events), o.Limits.BatchSize)
@@ -138,11 +138,11 @@ func checkBuild(t *testing.T, o deliver.Opened, events []event.Event, seed uint6
 }
 
 // checkJudge wants one good verdict per item for any answer.
-func checkJudge(t *testing.T, o deliver.Opened, r deliver.Request) {
+func checkJudge(t *testing.T, o destination.Opened, r destination.Request) {
 	t.Helper()
 	for status := 100; status < 600; status++ {
 		for _, body := range []string{"", "\xff\x00{", `{"error":"no"}`, `[]`, `null`} {
-			verdicts := o.HTTP.Judge(r, deliver.Response{Status: status, Header: http.Header{}, Body: []byte(body)})
+			verdicts := o.HTTP.Judge(r, destination.Response{Status: status, Header: http.Header{}, Body: []byte(body)})
 			left := map[int]bool{}
 			for _, i := range r.Items {
 				left[i] = true
@@ -153,7 +153,7 @@ func checkJudge(t *testing.T, o deliver.Opened, r deliver.Request) {
 				}
 				delete(left, v.Item)
 				checkVerdict(t, v, fmt.Sprintf("status %d", status))
-				if status >= 500 && v.Outcome != deliver.Retry {
+				if status >= 500 && v.Outcome != destination.Retry {
 					t.Errorf("status %d, body %q: outcome %d, want a retry", status, body, v.Outcome)
 				}
 			}
@@ -166,12 +166,12 @@ func checkJudge(t *testing.T, o deliver.Opened, r deliver.Request) {
 
 var code = regexp.MustCompile(`^[a-z][a-z0-9_]{0,63}$`)
 
-func checkVerdict(t *testing.T, v deliver.Verdict, where string) {
+func checkVerdict(t *testing.T, v destination.Verdict, where string) {
 	t.Helper()
-	if v.Outcome < deliver.Delivered || v.Outcome > deliver.Dead {
+	if v.Outcome < destination.Delivered || v.Outcome > destination.Dead {
 		t.Errorf("%s: outcome %d is none", where, v.Outcome)
 	}
-	if v.Outcome != deliver.Delivered && !code.MatchString(v.Code) {
+	if v.Outcome != destination.Delivered && !code.MatchString(v.Code) {
 		t.Errorf("%s: code %q is not in snake case", where, v.Code)
 	}
 	if !utf8.ValidString(v.Detail) {
@@ -180,7 +180,7 @@ func checkVerdict(t *testing.T, v deliver.Verdict, where string) {
 }
 
 // checkRefusals wants problems with a path, without secrets, for bad input.
-func checkRefusals(t *testing.T, kind deliver.Kind, files []string) {
+func checkRefusals(t *testing.T, kind destination.Kind, files []string) {
 	c := readCase(t, files[0])
 	const mark = "s3cr3t-mark\n\xff"
 	bad := map[string]secret.String{}
@@ -235,10 +235,10 @@ func generate(seed uint64, size int) []event.Event {
 	return events
 }
 
-func batch(events []event.Event) deliver.Batch {
-	b := deliver.Batch{Now: now}
+func batch(events []event.Event) destination.Batch {
+	b := destination.Batch{Now: now}
 	for _, e := range events {
-		b.Items = append(b.Items, deliver.Item{Event: e, Attempt: 1})
+		b.Items = append(b.Items, destination.Item{Event: e, Attempt: 1})
 	}
 	return b
 }
@@ -255,7 +255,7 @@ type line struct {
 }
 
 // compare holds the case's requests against want.jsonl, or rewrites it.
-func (c *caseFile) compare(t *testing.T, o deliver.Opened) {
+func (c *caseFile) compare(t *testing.T, o destination.Opened) {
 	t.Helper()
 	var got bytes.Buffer
 	enc := json.NewEncoder(&got)
@@ -287,7 +287,7 @@ func (c *caseFile) compare(t *testing.T, o deliver.Opened) {
 }
 
 // checkSecrets wants secrets in headers and nowhere else.
-func (c *caseFile) checkSecrets(t *testing.T, o deliver.Opened, events []event.Event) {
+func (c *caseFile) checkSecrets(t *testing.T, o destination.Opened, events []event.Event) {
 	t.Helper()
 	reqs, verdicts := o.HTTP.Build(batch(events[:min(len(events), o.Limits.BatchSize)]))
 	for _, value := range c.values {

@@ -1,6 +1,7 @@
-package deliver
+package destination
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -97,19 +98,21 @@ func settingsOf[S any](settings []byte, s *S) (Limits, error) {
 	}
 	l := Limits{Ordered: common.Ordered == nil || *common.Ordered, Concurrency: common.Concurrency, Timeout: common.Timeout.Std(), BatchSize: 1}
 	if b := common.Batch; b != nil {
-		l.BatchSize, l.BatchWait = max(b.Size, 1), min(b.Wait.Std(), maxBatchWait)
+		l.BatchSize, l.BatchWait = max(b.Size, 1), b.Wait.Std()
 	}
-	return l.withDefaults(), nil
+	return l.WithDefaults(), nil
 }
 
 // maxBatchWait is the longest that a batch gathers in memory.
 const maxBatchWait = 2 * time.Second
 
-// withDefaults fills in what is zero.
-func (l Limits) withDefaults() Limits {
-	orInt(&l.Concurrency, 16)
-	orInt(&l.Timeout, 30*time.Second)
-	orInt(&l.BatchSize, 1)
+// WithDefaults fills in what is zero: a concurrency of 16, single events and 30 s.
+// A batch gathers for 2 s at most.
+func (l Limits) WithDefaults() Limits {
+	l.Concurrency = cmp.Or(l.Concurrency, 16)
+	l.Timeout = cmp.Or(l.Timeout, 30*time.Second)
+	l.BatchSize = cmp.Or(l.BatchSize, 1)
+	l.BatchWait = min(l.BatchWait, maxBatchWait)
 	return l
 }
 

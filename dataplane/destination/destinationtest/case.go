@@ -1,4 +1,4 @@
-package delivertest
+package destinationtest
 
 import (
 	"bytes"

@@ -1,0 +1,90 @@
+package destination
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Codes of verdicts. Further ones are rejected_<status> for the statuses of
+// rejections, and the codes that a kind declares itself.
+const (
+	codeEgress   = "egress_denied"     // dead: the plane's policy forbids the address
+	codeRedirect = "redirected"        // dead: redirects are not followed
+	codeRejected = "rejected_4xx"      // dead: a 4xx without a code of its own
+	codeFault    = "kind_fault"        // dead: the kind's code failed on this event
+	codeNetwork  = "network"           // retry: no answer
+	codeTimeout  = "timeout"           // retry: no answer in time
+	codeBusy     = "busy"              // retry: 408, 425, 429
+	codeServer   = "server_error"      // retry: 5xx
+	codeUnknown  = "unexpected_status" // retry: 1xx
+)
+
+// rejections are the statuses with a code of their own.
+// Source: https://www.iana.org/assignments/http-status-codes
+const rejections = "400 401 402 403 404 405 406 407 409 410 411 412 413 414 415 416 417 421 422 423 424 426 428 431 451 "
+
+// Classify gives each item of the request the verdict that HTTP itself suggests:
+// 2xx delivered; 408, 425, 429, 5xx and 1xx retry; 3xx dead, since redirects
+// are not followed; other 4xx dead with the answer's beginning as detail. Most
+// kinds return it from Judge as it is.
+func Classify(req Request, res Response) []Verdict {
+	v := Verdict{Outcome: Delivered}
+	switch s := res.Status; {
+	case s >= 200 && s < 300:
+	case s == 408 || s == 425 || s == 429:
+		v = Verdict{Outcome: Retry, Code: codeBusy}
+	case s >= 500:
+		v = Verdict{Outcome: Retry, Code: codeServer}
+	case s < 200:
+		v = Verdict{Outcome: Retry, Code: codeUnknown}
+	case s < 400:
+		v = Verdict{Outcome: Dead, Code: codeRedirect}
+	default:
+		v = Verdict{Outcome: Dead, Code: codeRejected}
+		if text := strconv.Itoa(s); strings.Contains(rejections, text+" ") {
+			v.Code = "rejected_" + text
+		}
+	}
+	if v.Outcome == Dead {
+		v.Detail = detail(res.Body)
+	}
+	all := make([]Verdict, len(req.Items))
+	for i, item := range req.Items {
+		all[i] = v
+		all[i].Item = item
+	}
+	return all
+}
+
+// maxDetail is how much of an answer a dead letter keeps, in bytes.
+const maxDetail = 2 << 10
+
+// detail is the beginning of an answer as text.
+func detail(body []byte) string {
+	return strings.ToValidUTF8(string(body[:min(len(body), maxDetail)]), "\uFFFD")
+}
+
+// maxRetryAfter is the longest that a destination can ask us to wait.
+const maxRetryAfter = time.Hour
+
+// RetryAfter reads the header Retry-After, seconds or an HTTP date, as a time
+// from now: 0 when absent, unreadable or past, one hour at most.
+func RetryAfter(h http.Header, now time.Time) time.Duration {
+	text := strings.TrimSpace(h.Get("Retry-After"))
+	if text == "" {
+		return 0
+	}
+	if at, err := http.ParseTime(text); err == nil {
+		return max(0, min(at.Sub(now), maxRetryAfter))
+	}
+	n, err := strconv.ParseFloat(text, 64) // some servers send fractions
+	if err != nil || !(n > 0) {
+		return 0
+	}
+	if n >= maxRetryAfter.Seconds() {
+		return maxRetryAfter
+	}
+	return time.Duration(n * float64(time.Second))
+}

@@ -1,0 +1,58 @@
+package plan
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"weir/dataplane/destination"
+	"weir/dataplane/event"
+	"weir/shared/fault"
+	"weir/shared/id"
+)
+
+// staged is a destination whose deliveries end in the plane's own STAGE log: a
+// warehouse, whose load takes them from there. refuses returns the code of an
+// event that is dropped instead, "" for none. Order among deliveries means
+// nothing to a load, so they go in batches as large as they come.
+func staged(d id.Destination, refuses func(event.Event) (code string)) destination.Opened {
+	return destination.Opened{
+		Staged: true,
+		Sink: func(_ context.Context, deps destination.Deps) (destination.Sink, error) {
+			if deps.Stage == nil {
+				return nil, fault.New(fault.Internal, "destination.Deps.Stage is required for warehouses")
+			}
+			return stage{d, refuses, deps}, nil
+		},
+		Limits: destination.Limits{Concurrency: 1, BatchSize: 1000, BatchWait: 100 * time.Millisecond, Timeout: 30 * time.Second},
+	}
+}
+
+// stage is the destination.Sink of a warehouse.
+type stage struct {
+	id      id.Destination
+	refuses func(event.Event) (code string)
+	deps    destination.Deps
+}
+
+func (s stage) Write(ctx context.Context, b destination.Batch) ([]destination.Verdict, error) {
+	events := make([]event.Event, 0, len(b.Items))
+	verdicts := make([]destination.Verdict, len(b.Items))
+	for i, it := range b.Items {
+		if code := s.refuses(it.Event); code != "" {
+			verdicts[i] = destination.Verdict{Item: i, Outcome: destination.Dropped, Code: code}
+			continue
+		}
+		events = append(events, it.Event)
+		verdicts[i] = destination.Verdict{Item: i, Outcome: destination.Delivered}
+	}
+	if len(events) == 0 {
+		return verdicts, nil
+	}
+	if err := s.deps.Stage(ctx, s.id, events); err != nil {
+		return nil, fmt.Errorf("stage for %s: %w", s.id, err)
+	}
+	return verdicts, nil
+}
+
+func (s stage) Close() error { return nil }
