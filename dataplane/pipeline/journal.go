@@ -46,7 +46,7 @@ type journal struct {
 	openings []opening
 	fans     []waitingFan
 	settled  [][]delivery.Settled // as they were reported
-	waiting  int                 // how many that are
+	waiting  int                  // how many that are
 	drains   []drain
 	closed   bool
 }
