@@ -24,6 +24,7 @@ import (
 	"weir/dataplane/ingest"
 	"weir/dataplane/live"
 	"weir/dataplane/load"
+	"weir/dataplane/outbound"
 	"weir/dataplane/plan"
 	"weir/dataplane/queue"
 	"weir/dataplane/transform"
@@ -114,7 +115,7 @@ func (d *DataPlane) Run(ctx context.Context) error {
 
 // run runs everything on an open log.
 func (d *DataPlane) run(ctx context.Context, k keys, g *guard.Guard, l listeners) error {
-	client := deliver.NewClient(d.dialer(g))
+	client := outbound.New(d.dialer(g))
 	defer client.Close()
 	defer d.live.Close()
 	var err error
@@ -195,7 +196,7 @@ func (d *DataPlane) run(ctx context.Context, k keys, g *guard.Guard, l listeners
 }
 
 // divide makes the partitions.
-func (d *DataPlane) divide(client *deliver.Client, g *guard.Guard) error {
+func (d *DataPlane) divide(client *outbound.Client, g *guard.Guard) error {
 	raw, err := loadSecret(d.cfg.DataDir, dedupeFile, func() ([]byte, error) { return random(32), nil })
 	if err != nil {
 		return err

@@ -19,6 +19,7 @@ import (
 	"weir/dataplane/event"
 	"weir/dataplane/ledger"
 	"weir/dataplane/live"
+	"weir/dataplane/outbound"
 	"weir/dataplane/pipeline"
 	"weir/dataplane/plan"
 	"weir/dataplane/queue"
@@ -46,7 +47,7 @@ type partition struct {
 	store  *queue.Store
 	plans  *plan.Holder
 	hasher *dedupe.Hasher
-	client *deliver.Client
+	client *outbound.Client
 	yield  *deliver.Yield
 	deps   destination.Deps // without Stage
 	code   *transform.Engine

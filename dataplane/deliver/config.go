@@ -1,9 +1,9 @@
 package deliver
 
 import (
+	"context"
 	"errors"
 	"log/slog"
-	"net/http"
 	"time"
 
 	"weir/dataplane/delivery"
@@ -39,8 +39,9 @@ type Config struct {
 	// Held reports whether the partition is still ours; it is asked before every
 	// send. nil means always.
 	Held func() bool
-	// Do sends one request without following redirects: Client.Do, or a test's.
-	Do func(*http.Request) (*http.Response, error)
+	// Do sends one request and takes timeout at most: outbound.Client.Do, or a
+	// test's. Its errors are what destination.Judge takes.
+	Do func(ctx context.Context, r destination.Request, timeout time.Duration) (destination.Response, error)
 	// Deps is handed to sinks.
 	Deps destination.Deps
 	// Live shows deliveries to who watches; nil: nobody does.

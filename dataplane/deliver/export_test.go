@@ -16,9 +16,6 @@ func Mistakes() map[string]func(*Config) {
 // oldest parked record that is not settled and the newest that is read.
 func (c *Config) Narrow(window, span int) { c.window, c.span = window, span }
 
-// WholeAnswer is wholeAnswer.
-var WholeAnswer = wholeAnswer
-
 // Memory returns bytes of deliveries: those that lanes took live, those of PARKED
 // that they hold beside them, and those that wait for a log; and what bounds them.
 func (l *Lanes) Memory() (live, parked, waiting, most, backlog int64) {

@@ -36,7 +36,6 @@ import (
 // use; Recover comes before Run and Offer.
 type Lanes struct {
 	cfg          Config
-	sender       *sender
 	parked, dead *appender
 	deadThrough  atomic.Uint64 // what DEAD proves up to here, the journal has
 
@@ -77,9 +76,8 @@ func New(cfg Config) (*Lanes, error) {
 		cfg.Seed = instance
 	}
 	l := &Lanes{
-		cfg: cfg, sender: &sender{do: cfg.Do},
-		sharing: sharing{alone: cfg.MemoryBytes, all: cfg.LaneBytes},
-		lanes:   map[id.Destination]*lane{}, active: map[*lane]struct{}{}, purges: map[*lane]struct{}{}, sweeps: map[*lane]struct{}{},
+		cfg: cfg, sharing: sharing{alone: cfg.MemoryBytes, all: cfg.LaneBytes},
+		lanes: map[id.Destination]*lane{}, active: map[*lane]struct{}{}, purges: map[*lane]struct{}{}, sweeps: map[*lane]struct{}{},
 		wake: make(chan struct{}, 1), purge: make(chan struct{}, 1), moving: make(chan struct{}, 1), ended: make(chan struct{}),
 		parked: newAppender(kindParked, "PARKED", cfg.Parked, cfg.Backlog, instance, cfg.Log),
 		dead:   newAppender(kindDead, "DEAD", cfg.Dead, cfg.Backlog, instance, cfg.Log),

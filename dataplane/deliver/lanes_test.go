@@ -3,7 +3,6 @@ package deliver_test
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -42,7 +41,7 @@ func TestOneUserGoesOneAtATimeInOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 2, hook)
 		flying := 0
-		w.server.set(hook, func(*http.Request, string) (int, time.Duration) {
+		w.server.set(hook, func(string) (int, time.Duration) {
 			w.server.mu.Lock()
 			flying++
 			if flying > 1 {
@@ -110,7 +109,7 @@ func TestRefusedEventsGoToDeadAndBack(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 4, hook)
-		w.server.set(hook, func(_ *http.Request, body string) (int, time.Duration) {
+		w.server.set(hook, func(body string) (int, time.Duration) {
 			if strings.HasPrefix(body, "bad") {
 				return 422, time.Millisecond
 			}
@@ -269,7 +268,7 @@ func TestRetryAfterIsHonoured(t *testing.T) {
 		defer w.stop()
 		var first, second time.Time
 		calls := 0
-		w.server.set(hook, func(*http.Request, string) (int, time.Duration) {
+		w.server.set(hook, func(string) (int, time.Duration) {
 			w.server.mu.Lock()
 			defer w.server.mu.Unlock()
 			calls++
@@ -519,7 +518,7 @@ func TestConcurrencyFollowsWhatADestinationBears(t *testing.T) {
 		var under, most, refused, asked atomic.Int64
 		var limit atomic.Int64
 		limit.Store(bears)
-		w.server.set(hook, func(*http.Request, string) (int, time.Duration) {
+		w.server.set(hook, func(string) (int, time.Duration) {
 			asked.Add(1)
 			now := under.Add(1)
 			time.AfterFunc(9*time.Millisecond, func() { under.Add(-1) }) // before its client has the answer

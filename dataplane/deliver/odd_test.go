@@ -2,7 +2,6 @@ package deliver_test
 
 import (
 	"context"
-	"net/http"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -20,7 +19,7 @@ func TestLaterRequestsOfABatchWaitForAFailedOne(t *testing.T) {
 		w := newWorld(t, 16, hook)
 		w.change(hook, func(d *destination.Target) { d.Limits.BatchSize, d.Limits.BatchWait = 10, 100*time.Millisecond }) // plain makes a request of each
 		failed := false
-		w.server.set(hook, func(*http.Request, string) (int, time.Duration) {
+		w.server.set(hook, func(string) (int, time.Duration) {
 			w.server.mu.Lock()
 			defer w.server.mu.Unlock()
 			if !failed {

@@ -178,13 +178,13 @@ func (w *world) settle(crashes int) {
 }
 
 // flaky fails a third of the requests, some by breaking the connection.
-func (w *world) flaky() func(*http.Request, string) (int, time.Duration) {
+func (w *world) flaky() func(string) (int, time.Duration) {
 	return w.dice(300, 200, 200, 200, 200, 500, 0)
 }
 
 // against fails whatever is of user.
-func (w *world) against(user string) func(*http.Request, string) (int, time.Duration) {
-	return func(_ *http.Request, body string) (int, time.Duration) {
+func (w *world) against(user string) func(string) (int, time.Duration) {
+	return func(body string) (int, time.Duration) {
 		if strings.Contains(body, user+"/") {
 			return 500, time.Millisecond
 		}
@@ -193,14 +193,14 @@ func (w *world) against(user string) func(*http.Request, string) (int, time.Dura
 }
 
 // refuses answers some requests with 400, within ms milliseconds.
-func (w *world) refuses(ms int) func(*http.Request, string) (int, time.Duration) {
+func (w *world) refuses(ms int) func(string) (int, time.Duration) {
 	w.refused = true
 	return w.dice(ms, 200, 200, 400)
 }
 
 // dice answers with one of statuses within ms milliseconds.
-func (w *world) dice(ms int, statuses ...int) func(*http.Request, string) (int, time.Duration) {
-	return func(*http.Request, string) (int, time.Duration) {
+func (w *world) dice(ms int, statuses ...int) func(string) (int, time.Duration) {
+	return func(string) (int, time.Duration) {
 		w.server.mu.Lock()
 		defer w.server.mu.Unlock()
 		return statuses[w.server.rng.IntN(len(statuses))], time.Duration(w.server.rng.IntN(ms)) * time.Millisecond

@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"weir/dataplane/destination"
+	"weir/shared/fault"
 )
 
 // openSink is a lane's connection to a destination with a protocol of its own.
@@ -15,7 +16,19 @@ type openSink struct {
 	sink   destination.Sink
 }
 
+// write takes the target's timeout at most. When ctx or the timeout has ended, the
+// error is theirs, except for fault.Denied.
 func (s *openSink) write(ctx context.Context, t *destination.Target, deps destination.Deps, b destination.Batch) ([]destination.Verdict, error) {
+	ctx, cancel := context.WithTimeout(ctx, t.Limits.WithDefaults().Timeout)
+	defer cancel()
+	verdicts, err := s.writeTo(ctx, t, deps, b)
+	if err != nil && ctx.Err() != nil && fault.KindOf(err) != fault.Denied {
+		err = ctx.Err()
+	}
+	return verdicts, err
+}
+
+func (s *openSink) writeTo(ctx context.Context, t *destination.Target, deps destination.Deps, b destination.Batch) ([]destination.Verdict, error) {
 	s.mu.RLock()
 	if s.target != t {
 		s.mu.RUnlock()

@@ -2,7 +2,6 @@ package deliver_test
 
 import (
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -67,7 +66,7 @@ func TestWhatIsParkedIsListedUntilItIsDelivered(t *testing.T) {
 		if _, _, err := w.lanes.Waiting(t.Context(), ws, "", delivery.Place{}, 1, 1); fault.KindOf(err) != fault.Invalid {
 			t.Errorf("of no destination: %v, want Invalid", err)
 		}
-		w.server.set(hook, func(_ *http.Request, body string) (int, time.Duration) { // one user's first goes, the others hang
+		w.server.set(hook, func(body string) (int, time.Duration) { // one user's first goes, the others hang
 			if strings.Contains(body, `u1`) {
 				return 200, 0
 			}

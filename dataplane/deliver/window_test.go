@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"iter"
-	"net/http"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -98,7 +97,7 @@ func TestFailuresThatFillTheSpanAreReadAgain(t *testing.T) {
 					w.offer(fmt.Sprint("u", i), hook)
 				}
 				w.wait("all parked", func() bool { return w.settledAs(hook, delivery.EndParked) == events })
-				w.server.set(hook, func(_ *http.Request, body string) (int, time.Duration) {
+				w.server.set(hook, func(body string) (int, time.Duration) {
 					if body[len(body)-1] < '3' { // three of ten
 						return 500, time.Millisecond
 					}

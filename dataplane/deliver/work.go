@@ -199,7 +199,7 @@ func (ln *lane) sendHTTP(ctx context.Context, j *job, t *destination.Target, b d
 	j.record(verdicts, 0)
 	limits := t.Limits.WithDefaults()
 	for _, r := range reqs {
-		res, err := ln.l.sender.send(ctx, r, limits.Timeout)
+		res, err := ln.l.cfg.Do(ctx, r, limits.Timeout)
 		verdicts := destination.Judge(t.HTTP, r, res, err, ln.l.cfg.Deps.Now())
 		j.record(verdicts, res.Status)
 		again := false
@@ -216,11 +216,9 @@ func (ln *lane) sendHTTP(ctx context.Context, j *job, t *destination.Target, b d
 }
 
 func (ln *lane) sendSink(ctx context.Context, j *job, t *destination.Target, b destination.Batch) {
-	ctx, cancel := context.WithTimeout(ctx, t.Limits.WithDefaults().Timeout)
-	defer cancel()
 	verdicts, err := ln.sink.write(ctx, t, ln.l.cfg.Deps, b)
 	if err != nil {
-		j.failed, j.away, err = true, true, because(ctx, err)
+		j.failed, j.away = true, true
 	}
 	verdicts = destination.Wrote(len(b.Items), verdicts, err)
 	j.record(verdicts, 0)

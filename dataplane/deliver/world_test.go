@@ -69,31 +69,32 @@ func (p array) Judge(r destination.Request, s destination.Response) []destinatio
 // server is all destinations of a world: it answers in memory.
 type server struct {
 	mu       sync.Mutex
-	answer   map[id.Destination]func(r *http.Request, body string) (status int, wait time.Duration) // nil: 200 after 1 ms
+	answer   map[id.Destination]func(body string) (status int, wait time.Duration) // nil: 200 after 1 ms
 	received map[id.Destination][]string
 	requests map[id.Destination]int
 	after    string // Retry-After of every 429
 	rng      *rand.Rand
 }
 
-func (s *server) do(r *http.Request) (*http.Response, error) {
-	b, _ := io.ReadAll(r.Body)
-	dest, body := id.Destination(r.URL.Host), string(b)
+func (s *server) do(ctx context.Context, r destination.Request, timeout time.Duration) (destination.Response, error) {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	dest, body := id.Destination(strings.Trim(strings.TrimPrefix(r.URL, "http://"), "/")), string(r.Body)
 	s.mu.Lock()
 	answer := s.answer[dest]
 	s.requests[dest]++
 	s.mu.Unlock()
 	status, wait := 200, time.Millisecond
 	if answer != nil {
-		status, wait = answer(r, body)
+		status, wait = answer(body)
 	}
 	select {
-	case <-r.Context().Done():
-		return nil, r.Context().Err()
+	case <-ctx.Done():
+		return destination.Response{}, ctx.Err()
 	case <-time.After(wait):
 	}
 	if status == 0 {
-		return nil, io.ErrUnexpectedEOF
+		return destination.Response{}, io.ErrUnexpectedEOF
 	}
 	text := []byte("answer")
 	if status < 300 {
@@ -116,10 +117,10 @@ func (s *server) do(r *http.Request) (*http.Response, error) {
 	if status == 429 {
 		h.Set("Retry-After", s.after)
 	}
-	return &http.Response{StatusCode: status, Header: h, Body: io.NopCloser(bytes.NewReader(text))}, nil
+	return destination.Response{Status: status, Header: h, Body: text}, nil
 }
 
-func (s *server) set(dest id.Destination, answer func(r *http.Request, body string) (int, time.Duration)) {
+func (s *server) set(dest id.Destination, answer func(body string) (int, time.Duration)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.answer[dest] = answer
@@ -138,8 +139,8 @@ func (s *server) count(dest id.Destination) int {
 }
 
 // always answers every request alike.
-func always(status int, wait time.Duration) func(*http.Request, string) (int, time.Duration) {
-	return func(*http.Request, string) (int, time.Duration) { return status, wait }
+func always(status int, wait time.Duration) func(string) (int, time.Duration) {
+	return func(string) (int, time.Duration) { return status, wait }
 }
 
 type output struct {
@@ -273,7 +274,7 @@ type world struct {
 func newWorld(t testing.TB, seed uint64, dests ...id.Destination) *world {
 	w := &world{
 		t: t, seed: seed, rng: rand.New(rand.NewPCG(seed, 1)),
-		server:  &server{answer: map[id.Destination]func(*http.Request, string) (int, time.Duration){}, received: map[id.Destination][]string{}, requests: map[id.Destination]int{}, rng: rand.New(rand.NewPCG(seed, 2))},
+		server:  &server{answer: map[id.Destination]func(string) (int, time.Duration){}, received: map[id.Destination][]string{}, requests: map[id.Destination]int{}, rng: rand.New(rand.NewPCG(seed, 2))},
 		parked:  queuetest.NewLog(seed, queuetest.Faults{}),
 		dead:    queuetest.NewLog(seed+1, queuetest.Faults{}),
 		targets: map[id.Destination]*destination.Target{}, presence: map[id.Destination]destination.Presence{},

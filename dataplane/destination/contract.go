@@ -67,11 +67,12 @@ func build(d Destination, b Batch) (reqs []Request, verdicts []Verdict, ok bool)
 // the answer's Retry-After asks for, counted from now, unless its verdict says how
 // long. When d.Judge panics or breaks its contract every item is dead with kind_fault.
 func Judge(d Destination, req Request, res Response, err error, now time.Time) []Verdict {
-	switch {
-	case fault.KindOf(err) == fault.Invalid:
-		return same(req.Items, Verdict{Outcome: Dead, Code: codeFault, Detail: "The kind built a request that HTTP cannot carry."})
-	case err != nil:
-		return same(req.Items, unanswered(err))
+	if err != nil {
+		v := unanswered(err)
+		if fault.KindOf(err) == fault.Invalid {
+			v = Verdict{Outcome: Dead, Code: codeFault, Detail: "The kind built a request that HTTP cannot carry."}
+		}
+		return same(req.Items, v)
 	}
 	verdicts, ok := judge(d, req, res)
 	if !ok {

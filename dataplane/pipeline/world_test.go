@@ -1,6 +1,7 @@
 package pipeline_test
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -388,36 +389,37 @@ func (pr *process) is() (dead, stale bool) {
 }
 
 // do is the network and the destinations behind it.
-func (pr *process) do(r *http.Request) (*http.Response, error) {
-	body, _ := io.ReadAll(r.Body)
-	w, dest := pr.w, id.Destination(r.URL.Host)
+func (pr *process) do(ctx context.Context, r destination.Request, timeout time.Duration) (destination.Response, error) {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	w, dest := pr.w, id.Destination(strings.Trim(strings.TrimPrefix(r.URL, "http://"), "/"))
 	if dead, _ := pr.is(); dead {
-		return nil, io.ErrUnexpectedEOF
+		return destination.Response{}, io.ErrUnexpectedEOF
 	}
 	w.mu.Lock()
 	status, wait := 200, time.Millisecond
 	if f := w.answer[dest]; f != nil {
 		status, wait = f()
 	}
-	if user, _, _ := strings.Cut(strings.Trim(string(body), `"`), " "); dest == shaky && user == w.against {
+	if user, _, _ := strings.Cut(strings.Trim(string(r.Body), `"`), " "); dest == shaky && user == w.against {
 		status = 500
 	}
 	w.mu.Unlock()
 	select {
-	case <-r.Context().Done():
+	case <-ctx.Done():
 	case <-time.After(wait):
 	}
 	dead, _ := pr.is()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	gone := dead || r.Context().Err() != nil
+	gone := dead || ctx.Err() != nil
 	if status == 200 && (!gone || w.dice.IntN(2) == 0) {
-		w.arrived[dest] = append(w.arrived[dest], arrival{string(body), time.Now()})
+		w.arrived[dest] = append(w.arrived[dest], arrival{string(r.Body), time.Now()})
 	}
 	if gone || status == 0 {
-		return nil, io.ErrUnexpectedEOF
+		return destination.Response{}, cmp.Or(ctx.Err(), io.ErrUnexpectedEOF)
 	}
-	return &http.Response{StatusCode: status, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(""))}, nil
+	return destination.Response{Status: status, Header: http.Header{}}, nil
 }
 
 // answers sets how a destination answers; nil: 200 after a millisecond.

@@ -1,4 +1,4 @@
-package deliver_test
+package outbound_test
 
 import (
 	"bufio"
@@ -15,7 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"weir/dataplane/deliver"
+	"weir/dataplane/outbound"
 )
 
 // answering is a server that reads requests whole and answers the n-th one of
@@ -121,14 +121,14 @@ func TestAnswersAreReadAsNetHTTPReadsThem(t *testing.T) {
 				}
 				return text, false
 			})
-			client := deliver.NewClient(dialTCP)
+			client := outbound.New(dialTCP)
 			defer client.Close()
 			transport := &http.Transport{DisableKeepAlives: true, MaxResponseHeaderBytes: 64 << 10}
 			want := exchange(transport.RoundTrip, srv.post(t.Context(), "hello"))
 			if name == "another protocol" {
 				want = outcome{Failed: true} // nobody here speaks one
 			}
-			if diff := cmp.Diff(want, exchange(client.Do, srv.post(t.Context(), "hello"))); diff != "" {
+			if diff := cmp.Diff(want, exchange(client.RoundTrip, srv.post(t.Context(), "hello"))); diff != "" {
 				t.Errorf("-net/http +client:\n%s", diff)
 			}
 		})
@@ -160,10 +160,10 @@ func TestConnectionsAreKeptAndReplaced(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			srv := serveRaw(t, c.answer)
-			client := deliver.NewClient(dialTCP)
+			client := outbound.New(dialTCP)
 			defer client.Close()
 			for i := range 3 {
-				if diff := cmp.Diff(outcome{Status: 200, Body: "ok"}, exchange(client.Do, srv.post(t.Context(), fmt.Sprint(i)))); diff != "" {
+				if diff := cmp.Diff(outcome{Status: 200, Body: "ok"}, exchange(client.RoundTrip, srv.post(t.Context(), fmt.Sprint(i)))); diff != "" {
 					t.Errorf("request %d: -want +got:\n%s", i+1, diff)
 				}
 			}
@@ -185,9 +185,9 @@ func TestABrokenAnswerIsNotAskedForAgain(t *testing.T) {
 		}
 		return "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", true
 	})
-	client := deliver.NewClient(dialTCP)
+	client := outbound.New(dialTCP)
 	defer client.Close()
-	first, second := exchange(client.Do, srv.post(t.Context(), "1")), exchange(client.Do, srv.post(t.Context(), "2"))
+	first, second := exchange(client.RoundTrip, srv.post(t.Context(), "1")), exchange(client.RoundTrip, srv.post(t.Context(), "2"))
 	if want := (outcome{Status: 200}); first != want {
 		t.Errorf("first: %+v, want %+v", first, want)
 	}
@@ -204,16 +204,16 @@ func TestARequestEndsWithItsContext(t *testing.T) {
 			asked, hold := make(chan struct{}, 1), make(chan struct{})
 			defer close(hold)
 			srv := serveRaw(t, func(int, int, string) (string, bool) { asked <- struct{}{}; return text, true })
-			client := deliver.NewClient(dialTCP)
+			client := outbound.New(dialTCP)
 			defer client.Close()
 			ctx, cancel := context.WithCancelCause(t.Context())
 			go func() { <-asked; cancel(errors.New("enough")) }()
-			if got := exchange(client.Do, srv.post(ctx, "x")); !got.Failed {
+			if got := exchange(client.RoundTrip, srv.post(ctx, "x")); !got.Failed {
 				t.Errorf("got %+v, want a failure", got)
 			}
 			ctx, stop := context.WithTimeout(t.Context(), 20*time.Millisecond)
 			defer stop()
-			if got := exchange(client.Do, srv.post(ctx, "x")); !got.Failed {
+			if got := exchange(client.RoundTrip, srv.post(ctx, "x")); !got.Failed {
 				t.Errorf("after a deadline: got %+v, want a failure", got)
 			}
 		})
@@ -234,15 +234,15 @@ func TestAKeptConnectionEndsWithTheContextOfItsRequest(t *testing.T) {
 		}
 		return ok, true
 	})
-	client := deliver.NewClient(dialTCP)
+	client := outbound.New(dialTCP)
 	defer client.Close()
 	want := outcome{Status: 200, Body: "ok"}
 	ctx, cancel := context.WithCancel(t.Context())
-	if diff := cmp.Diff(want, exchange(client.Do, srv.post(ctx, "first"))); diff != "" {
+	if diff := cmp.Diff(want, exchange(client.RoundTrip, srv.post(ctx, "first"))); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 	go func() { <-asked; cancel() }()
-	if got := exchange(client.Do, srv.post(ctx, "wait")); !got.Failed {
+	if got := exchange(client.RoundTrip, srv.post(ctx, "wait")); !got.Failed {
 		t.Errorf("got %+v, want a failure", got)
 	}
 	if got := srv.conns.Load(); got != 1 {
@@ -251,7 +251,7 @@ func TestAKeptConnectionEndsWithTheContextOfItsRequest(t *testing.T) {
 	ended, end := context.WithCancel(t.Context())
 	defer end()
 	for _, one := range []context.Context{ended, t.Context(), t.Context()} {
-		if diff := cmp.Diff(want, exchange(client.Do, srv.post(one, "again"))); diff != "" {
+		if diff := cmp.Diff(want, exchange(client.RoundTrip, srv.post(one, "again"))); diff != "" {
 			t.Errorf("-want +got:\n%s", diff)
 		}
 		end() // while its connection is idle
@@ -265,7 +265,7 @@ func TestNothingIsSmuggledIntoARequest(t *testing.T) {
 		asked.Add(1)
 		return "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", true
 	})
-	client := deliver.NewClient(dialTCP)
+	client := outbound.New(dialTCP)
 	defer client.Close()
 	for name, change := range map[string]func(*http.Request){
 		"a line in a value":   func(r *http.Request) { r.Header.Set("X", "a\r\nContent-Length: 0") },
@@ -274,13 +274,13 @@ func TestNothingIsSmuggledIntoARequest(t *testing.T) {
 	} {
 		r := srv.post(t.Context(), "body")
 		change(r)
-		if got := exchange(client.Do, r); !got.Failed {
+		if got := exchange(client.RoundTrip, r); !got.Failed {
 			t.Errorf("%s: got %+v, want a failure", name, got)
 		}
 	}
 	r := srv.post(t.Context(), "body")
 	r.Header.Set("Content-Length", "0") // the length is what it is
-	if got := exchange(client.Do, r); got != (outcome{Status: 200}) || asked.Load() != 1 {
+	if got := exchange(client.RoundTrip, r); got != (outcome{Status: 200}) || asked.Load() != 1 {
 		t.Errorf("a length of its own: got %+v, and %d requests, want one that is answered", got, asked.Load())
 	}
 }
@@ -288,9 +288,9 @@ func TestNothingIsSmuggledIntoARequest(t *testing.T) {
 func BenchmarkClient(b *testing.B) {
 	srv := serveRaw(b, func(int, int, string) (string, bool) { return "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", true })
 	body := strings.Repeat("x", 1000)
-	client := deliver.NewClient(dialTCP)
+	client := outbound.New(dialTCP)
 	defer client.Close()
-	for name, do := range map[string]func(*http.Request) (*http.Response, error){"weir": client.Do, "net/http": new(http.Transport).RoundTrip} {
+	for name, do := range map[string]func(*http.Request) (*http.Response, error){"weir": client.RoundTrip, "net/http": new(http.Transport).RoundTrip} {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {

@@ -1,0 +1,114 @@
+// Package outbound makes the HTTP requests of destinations. It guarantees that a
+// request is sent as it was built, through the dialer that the plane allows, once;
+// only a kept connection that closed before a byte of the answer is replaced. It
+// keeps connections, and bounds what it reads of an answer and how long that takes.
+//
+// It refuses redirects, proxies, cookies and compressed answers, and does not know
+// what an answer means.
+package outbound
+
+import (
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"time"
+
+	"weir/dataplane/destination"
+	"weir/shared/fault"
+)
+
+// Client sends requests of destinations. It is safe for concurrent use and shared
+// by all lanes of a plane.
+type Client struct {
+	transport *http.Transport
+	plain     *plain
+	urls      urls
+}
+
+// New returns a client that connects by dial, which is egress's.
+func New(dial func(ctx context.Context, network, addr string) (net.Conn, error)) *Client {
+	return &Client{plain: &plain{dial: dial, idle: map[string][]*wire{}}, transport: &http.Transport{
+		DialContext:            dial,
+		ForceAttemptHTTP2:      true,
+		MaxIdleConns:           maxIdle,
+		MaxIdleConnsPerHost:    maxIdlePerHost,
+		IdleConnTimeout:        idleFor,
+		TLSHandshakeTimeout:    10 * time.Second,
+		MaxResponseHeaderBytes: maxHead,
+		DisableCompression:     true, // an answer is a sentence; a bomb would be unpacked
+		HTTP2:                  &http.HTTP2Config{SendPingTimeout: 15 * time.Second, PingTimeout: 15 * time.Second},
+	}}
+}
+
+// Do sends one request and returns the answer, of which it reads at most 64 KiB;
+// all of it lasts timeout at most. With an error the status is 0, or that of a 2xx
+// whose body broke off: it may not have been one.
+//
+// fault.Invalid: HTTP cannot carry the request. fault.Denied: dial refused the
+// address. When ctx or the timeout has ended, the error is theirs.
+func (c *Client) Do(ctx context.Context, r destination.Request, timeout time.Duration) (destination.Response, error) {
+	ctx, release := withTimeout(ctx, timeout)
+	defer release()
+	hr, err := c.urls.newRequest(ctx, r)
+	if err != nil {
+		return destination.Response{}, fault.New(fault.Invalid, "HTTP cannot carry the request.")
+	}
+	res, err := c.roundTrip(hr)
+	if err != nil {
+		return destination.Response{}, endOf(ctx, err)
+	}
+	defer res.Body.Close()
+	body, err := readAnswer(res.Body)
+	if err != nil && res.StatusCode < 300 {
+		return destination.Response{Status: res.StatusCode}, endOf(ctx, err)
+	}
+	return destination.Response{Status: res.StatusCode, Header: res.Header, Body: body}, nil
+}
+
+// endOf is ctx's error when it has ended, else err.
+func endOf(ctx context.Context, err error) error {
+	if ended := ctx.Err(); ended != nil && fault.KindOf(err) != fault.Denied {
+		return ended
+	}
+	return err
+}
+
+// roundTrip is http.RoundTripper's.
+func (c *Client) roundTrip(r *http.Request) (*http.Response, error) {
+	if c.plain.takes(r) {
+		return c.plain.roundTrip(r)
+	}
+	if t, ok := r.Context().(*timed); ok { // it watches contexts of a foreign type with a goroutine each
+		r = r.WithContext(t.context())
+	}
+	return c.transport.RoundTrip(r)
+}
+
+// Close closes idle connections.
+func (c *Client) Close() {
+	c.plain.shut(time.Now().Add(time.Hour))
+	c.transport.CloseIdleConnections()
+}
+
+// Sizes of answers, in bytes.
+const (
+	maxAnswer = 64 << 10  // what a kind gets to see
+	maxDrain  = 256 << 10 // what is read and thrown away to keep the connection
+)
+
+// readAnswer reads the first maxAnswer bytes and drains some more, so that the
+// connection can be used again.
+func readAnswer(r io.Reader) ([]byte, error) {
+	if b, ok := r.(*answerBody); ok && b.rest == nil {
+		return b.all, nil
+	}
+	body, err := io.ReadAll(io.LimitReader(r, maxAnswer))
+	if err != nil {
+		return nil, err
+	}
+	if len(body) == maxAnswer {
+		_, _ = io.CopyN(io.Discard, r, maxDrain) // what is left closes the connection, no more
+	}
+	return body, nil
+}
