@@ -20,6 +20,7 @@ import (
 	"weir/dataplane/ledger"
 	"weir/dataplane/live"
 	"weir/dataplane/outbound"
+	"weir/dataplane/parked/overflow"
 	"weir/dataplane/pipeline"
 	"weir/dataplane/plan"
 	"weir/dataplane/queue"
@@ -59,9 +60,9 @@ type partition struct {
 
 	stopped atomic.Uint64 // how often it stopped by itself
 	running atomic.Bool
-	lanes   atomic.Pointer[deliver.Lanes]    // the newest
-	seen    atomic.Pointer[dedupe.Index]     // the newest
-	moved   atomic.Pointer[deliver.Overflow] // the newest
+	lanes   atomic.Pointer[deliver.Lanes] // the newest
+	seen    atomic.Pointer[dedupe.Index]  // the newest
+	moved   atomic.Pointer[overflow.Log]  // the newest
 
 	moving sync.Mutex // held by who moves quarantined events
 
@@ -174,12 +175,12 @@ const (
 
 // overflow puts what is parked past the quotas into the blob store; nil: there is
 // none.
-func (p *partition) overflow(ctx context.Context, log queue.Log) (*deliver.Overflow, error) {
+func (p *partition) overflow(ctx context.Context, log queue.Log) (*overflow.Log, error) {
 	limit := p.store.Limit(queue.Parked)
 	if p.blobs == nil || limit == 0 {
 		return nil, nil
 	}
-	o, err := deliver.NewOverflow(ctx, deliver.OverflowConfig{
+	o, err := overflow.New(ctx, overflow.Config{
 		Log: log, Blobs: p.blobs, Folder: blob.Ref(strconv.Itoa(p.number)), Quota: limit / quotaPart, Limit: limit * movedMost, Low: p.low, Out: p.log,
 	})
 	p.moved.Store(o)

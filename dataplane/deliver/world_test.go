@@ -13,12 +13,15 @@ import (
 	"testing"
 	"time"
 
+	"weir/dataplane/blob"
 	"weir/dataplane/deliver"
 	"weir/dataplane/delivery"
 	"weir/dataplane/destination"
 	"weir/dataplane/event"
+	"weir/dataplane/parked/overflow"
 	"weir/dataplane/queue"
 	"weir/dataplane/queue/queuetest"
+	"weir/shared/fault"
 	"weir/shared/id"
 )
 
@@ -313,6 +316,26 @@ func (w *world) lookup(_ id.Workspace, d id.Destination) (*destination.Target, d
 	return w.targets[d], destination.Present
 }
 
+// overflow moves what is past the quota of w to its blob store.
+func (w *world) overflow(ctx context.Context) *overflow.Log {
+	w.t.Helper()
+	blobs, err := blob.Open(w.blobs)
+	for err == nil {
+		var o *overflow.Log
+		o, err = overflow.New(ctx, overflow.Config{
+			Log: w.parked, Blobs: blobs, Folder: "0", Quota: w.quota, Limit: 1 << 30, Segment: 1 + w.quota/4, Every: 100 * time.Millisecond,
+		})
+		if err == nil {
+			return o
+		}
+		if fault.KindOf(err) == fault.Unavailable {
+			err = nil // again
+		}
+	}
+	w.t.Fatal(err)
+	panic("unreachable")
+}
+
 // start is one life of the process: scan, recover, run.
 func (w *world) start() {
 	w.t.Helper()
@@ -327,7 +350,7 @@ func (w *world) start() {
 	ctx, cancel := context.WithCancel(context.Background())
 	parked, moving := queue.Log(w.parked), sync.WaitGroup{}
 	if w.quota > 0 {
-		moved := overflowing(w.t, ctx, w.parked, w.blobs, w.quota)
+		moved := w.overflow(ctx)
 		moving.Go(func() { moved.Run(ctx) })
 		parked = moved
 	}

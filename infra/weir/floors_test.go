@@ -38,6 +38,7 @@ var floors = []floor{
 	{[]string{"weir/dataplane/queue/queuetest"}, []string{"weir/shared/*", "weir/dataplane/event", "weir/dataplane/queue"}},
 	{[]string{"weir/dataplane/ingest", "weir/dataplane/destination", "weir/dataplane/load", "weir/dataplane/identity", "weir/dataplane/profile"}, d1},
 	{[]string{"weir/dataplane/deliver"}, append([]string{"weir/dataplane/destination", "weir/dataplane/outbound"}, d1...)},
+	{[]string{"weir/dataplane/parked/overflow"}, []string{"weir/shared/*", "weir/dataplane/blob", "weir/dataplane/queue"}},
 	{[]string{"weir/dataplane/outbound"}, []string{"weir/shared/*", "weir/dataplane/event", "weir/dataplane/destination"}},
 	{[]string{"weir/dataplane/ingest/ingesttest"}, append([]string{"weir/dataplane/ingest"}, d1...)},
 	{[]string{"weir/dataplane/destination/destinationtest"}, append([]string{"weir/dataplane/destination"}, d1...)},

@@ -1,4 +1,4 @@
-package deliver_test
+package overflow_test
 
 import (
 	"bytes"
@@ -14,21 +14,21 @@ import (
 	"time"
 
 	"weir/dataplane/blob"
-	"weir/dataplane/deliver"
+	"weir/dataplane/parked/overflow"
 	"weir/dataplane/queue"
 	"weir/dataplane/queue/queuetest"
 	"weir/shared/fault"
 )
 
-// overflowing opens an Overflow of log with a small quota on the folder dir.
-func overflowing(t testing.TB, ctx context.Context, log queue.Log, dir string, quota int64) *deliver.Overflow {
+// overflowing opens log with a small quota on the folder dir.
+func overflowing(t testing.TB, ctx context.Context, log queue.Log, dir string, quota int64) *overflow.Log {
 	t.Helper()
 	blobs, err := blob.Open(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for {
-		o, err := deliver.NewOverflow(ctx, deliver.OverflowConfig{
+		o, err := overflow.New(ctx, overflow.Config{
 			Log: log, Blobs: blobs, Folder: "0", Quota: quota, Limit: 1 << 30, Segment: 1 + quota/4, Every: 100 * time.Millisecond,
 		})
 		if fault.KindOf(err) != fault.Unavailable {
@@ -56,7 +56,7 @@ func TestOverflowReadsAsIfAllHadStayed(t *testing.T) {
 		rng := rand.New(rand.NewPCG(seed, 7))
 		log := queuetest.NewLog(seed, queuetest.Faults{Lost: 5, Refused: 5, Delayed: 10, Slow: 5})
 		dir := t.TempDir()
-		var o *deliver.Overflow
+		var o *overflow.Log
 		var stop func()
 		start := func() {
 			ctx, cancel := context.WithCancel(context.Background())

@@ -1,4 +1,4 @@
-package deliver
+package overflow
 
 import (
 	"bufio"
@@ -35,7 +35,7 @@ func segmentOf(folder, object blob.Ref) (segment, error) {
 	key, name, cut := strings.Cut(rest, "/")
 	s.key = key
 	if n, err := fmt.Sscanf(name, "%d-%d-%d-%d", &s.first, &s.last, &s.records, &s.bytes); !ok || !cut || err != nil || n != 4 || s.ref() != object {
-		return segment{}, fault.New(fault.Invalid, "The blob store has the object %s, which is no part of PARKED.", object)
+		return segment{}, fault.New(fault.Invalid, "The blob store has the object %s, which is no part of a log.", object)
 	}
 	return s, nil
 }
@@ -55,6 +55,8 @@ func (s segment) write(blobs *blob.Dir, data []byte) error {
 	}
 	return w.Commit()
 }
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // movedHead is how many bytes stand before a record's data: length, checksum of
 // what follows, number, time in nanoseconds.

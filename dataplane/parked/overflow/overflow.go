@@ -1,4 +1,8 @@
-package deliver
+// Package overflow keeps a log within a quota for each of its keys: past it the
+// oldest records of that key move to the blob store, and are read from there as
+// if they had stayed. A record is in the blob store, with fsync, before it leaves
+// the log, so no moment is without it. It does not know what records hold.
+package overflow
 
 import (
 	"cmp"
@@ -12,18 +16,20 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"weir/dataplane/blob"
 	"weir/dataplane/queue"
 	"weir/shared/fault"
 )
 
-// OverflowConfig says what an Overflow works with. Zero values of the optional
-// fields mean the defaults named beside them.
-type OverflowConfig struct {
-	Log    queue.Log // PARKED of a partition; nobody else writes, purges or deletes
+// Config says what a Log works with. Zero values of the optional fields mean the
+// defaults named beside them.
+type Config struct {
+	Log    queue.Log // nobody else writes, purges or deletes
 	Blobs  *blob.Dir
-	Folder blob.Ref // of this partition in Blobs
-	Quota  int64    // about how many bytes of one destination stay in the log
+	Folder blob.Ref // in Blobs, of this log alone
+	Quota  int64    // about how many bytes of one key stay in the log
 	Limit  int64    // bytes in Blobs past which all stays in the log
 	// Low reports whether the disk has no room for moves, which free theirs late;
 	// nil means never.
@@ -35,18 +41,13 @@ type OverflowConfig struct {
 	Every   time.Duration // from look to look; 1 s
 }
 
-// Overflow is a PARKED log with a quota for each destination: past it the oldest
-// records of that destination move to the blob store, and are read from there as
-// if they had stayed. It keeps the contract of queue.Log, but that moved records
-// are removed by objects: Purge leaves those whose object has later ones, and
-// Delete is fault.Denied for them.
-//
-// A record is in the blob store, with fsync, before it leaves the log, so no
-// moment is without it. One Overflow at a time may use a folder.
-type Overflow struct {
+// Log is a log with a quota for each key. It keeps the contract of queue.Log, but
+// that moved records are removed by objects: Purge leaves those whose object has
+// later ones, and Delete is fault.Denied for them. One Log at a time may use a folder.
+type Log struct {
 	queue.Log
-	c    OverflowConfig
-	turn chan struct{} // holds one token: who has it moves or purges
+	c    Config
+	turn *semaphore.Weighted // held by who moves or purges
 
 	mu    sync.Mutex
 	moved map[string][]segment // by key, in the order of their records
@@ -54,10 +55,10 @@ type Overflow struct {
 	means map[string]float64   // bytes of a record, by key
 }
 
-// NewOverflow finds what was moved before and ends a move that was cut off.
-func NewOverflow(ctx context.Context, c OverflowConfig) (*Overflow, error) {
+// New finds what was moved before and ends a move that was cut off.
+func New(ctx context.Context, c Config) (*Log, error) {
 	if c.Log == nil || c.Blobs == nil || c.Folder == "" || c.Quota <= 0 {
-		return nil, fault.New(fault.Internal, "an Overflow needs a log, a blob store with a folder, and a quota")
+		return nil, fault.New(fault.Internal, "an overflow needs a log, a blob store with a folder, and a quota")
 	}
 	if c.Low == nil {
 		c.Low = func() bool { return false }
@@ -65,13 +66,11 @@ func NewOverflow(ctx context.Context, c OverflowConfig) (*Overflow, error) {
 	if c.Out == nil {
 		c.Out = slog.New(slog.DiscardHandler)
 	}
-	orInt(&c.Segment, 4<<20)
-	orInt(&c.Every, time.Second)
-	o := &Overflow{Log: c.Log, c: c, turn: make(chan struct{}, 1), moved: map[string][]segment{}, means: map[string]float64{}}
-	o.turn <- struct{}{}
+	c.Segment, c.Every = cmp.Or(c.Segment, 4<<20), cmp.Or(c.Every, time.Second)
+	o := &Log{Log: c.Log, c: c, turn: semaphore.NewWeighted(1), moved: map[string][]segment{}, means: map[string]float64{}}
 	objects, err := c.Blobs.List(c.Folder)
 	if err != nil {
-		return nil, fmt.Errorf("look for deliveries in the blob store: %w", err)
+		return nil, fmt.Errorf("look for moved records in the blob store: %w", err)
 	}
 	for _, object := range objects {
 		s, err := segmentOf(c.Folder, object)
@@ -90,14 +89,14 @@ func NewOverflow(ctx context.Context, c OverflowConfig) (*Overflow, error) {
 }
 
 // Bytes returns how much is in the blob store.
-func (o *Overflow) Bytes() int64 {
+func (o *Log) Bytes() int64 {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.bytes
 }
 
 // Run moves what is past the quota until ctx ends.
-func (o *Overflow) Run(ctx context.Context) {
+func (o *Log) Run(ctx context.Context) {
 	tick := time.NewTicker(o.c.Every)
 	defer tick.Stop()
 	for {
@@ -107,14 +106,14 @@ func (o *Overflow) Run(ctx context.Context) {
 			return
 		}
 		if err := o.look(ctx); err != nil && ctx.Err() == nil {
-			o.c.Out.WarnContext(ctx, "move to the blob store put off", "log", "PARKED", "kind", fault.KindOf(err).String())
+			o.c.Out.WarnContext(ctx, "move to the blob store put off", "folder", o.c.Folder, "kind", fault.KindOf(err).String())
 		}
 	}
 }
 
-// look moves the oldest of every destination that is past its quota, until an
+// look moves the oldest of every key that is past its quota, until an
 // eighth of the quota is free again.
-func (o *Overflow) look(ctx context.Context) error {
+func (o *Log) look(ctx context.Context) error {
 	st, err := o.Log.State(ctx)
 	if err != nil || st.Records == 0 || int64(st.Bytes) <= o.c.Quota {
 		return err
@@ -150,11 +149,11 @@ func (o *Overflow) look(ctx context.Context) error {
 
 // move writes the oldest records of key, about size bytes, to one object, then
 // takes them out of the log. It returns how many bytes that were.
-func (o *Overflow) move(ctx context.Context, key string, size int64) (int64, error) {
-	if err := acquire(ctx, o.turn); err != nil {
+func (o *Log) move(ctx context.Context, key string, size int64) (int64, error) {
+	if err := o.turn.Acquire(ctx, 1); err != nil {
 		return 0, err
 	}
-	defer func() { o.turn <- struct{}{} }()
+	defer o.turn.Release(1)
 	from := uint64(1)
 	o.mu.Lock()
 	if all := o.moved[key]; len(all) > 0 {
@@ -191,13 +190,13 @@ func (o *Overflow) move(ctx context.Context, key string, size int64) (int64, err
 }
 
 // add notes a segment; the caller holds the mutex.
-func (o *Overflow) add(s segment) {
+func (o *Log) add(s segment) {
 	o.moved[s.key] = append(o.moved[s.key], s)
 	o.bytes += s.bytes
 }
 
 // AppendAfter is the log's, and learns how large the records of key are.
-func (o *Overflow) AppendAfter(ctx context.Context, last uint64, key string, data []byte) (uint64, error) {
+func (o *Log) AppendAfter(ctx context.Context, last uint64, key string, data []byte) (uint64, error) {
 	seq, err := o.Log.AppendAfter(ctx, last, key, data)
 	if err == nil {
 		o.weigh(key, len(data))
@@ -206,7 +205,7 @@ func (o *Overflow) AppendAfter(ctx context.Context, last uint64, key string, dat
 }
 
 // Append is the log's, and learns how large the records of key are.
-func (o *Overflow) Append(ctx context.Context, key string, data []byte) (uint64, error) {
+func (o *Log) Append(ctx context.Context, key string, data []byte) (uint64, error) {
 	seq, err := o.Log.Append(ctx, key, data)
 	if err == nil {
 		o.weigh(key, len(data))
@@ -214,7 +213,7 @@ func (o *Overflow) Append(ctx context.Context, key string, data []byte) (uint64,
 	return seq, err
 }
 
-func (o *Overflow) weigh(key string, size int) {
+func (o *Log) weigh(key string, size int) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	mean, known := o.means[key]
@@ -225,11 +224,11 @@ func (o *Overflow) weigh(key string, size int) {
 }
 
 // Purge removes what the log has and the objects of which nothing is left.
-func (o *Overflow) Purge(ctx context.Context, before uint64, key string) error {
-	if err := acquire(ctx, o.turn); err != nil {
+func (o *Log) Purge(ctx context.Context, before uint64, key string) error {
+	if err := o.turn.Acquire(ctx, 1); err != nil {
 		return fault.New(fault.Unavailable, "The log did not answer in time.")
 	}
-	defer func() { o.turn <- struct{}{} }()
+	defer o.turn.Release(1)
 	if err := o.Log.Purge(ctx, before, key); err != nil {
 		return err
 	}
@@ -262,7 +261,7 @@ func (o *Overflow) Purge(ctx context.Context, before uint64, key string) error {
 }
 
 // Delete removes a record from the log. fault.Denied: it was moved.
-func (o *Overflow) Delete(ctx context.Context, seq uint64) error {
+func (o *Log) Delete(ctx context.Context, seq uint64) error {
 	o.mu.Lock()
 	for _, all := range o.moved {
 		for _, s := range all {
@@ -277,7 +276,7 @@ func (o *Overflow) Delete(ctx context.Context, seq uint64) error {
 }
 
 // State counts what was moved too.
-func (o *Overflow) State(ctx context.Context) (queue.State, error) {
+func (o *Log) State(ctx context.Context) (queue.State, error) {
 	st, err := o.Log.State(ctx)
 	if err != nil {
 		return st, err
@@ -295,7 +294,7 @@ func (o *Overflow) State(ctx context.Context) (queue.State, error) {
 }
 
 // Keys counts what was moved too.
-func (o *Overflow) Keys(ctx context.Context) (map[string]uint64, error) {
+func (o *Log) Keys(ctx context.Context) (map[string]uint64, error) {
 	keys, err := o.Log.Keys(ctx)
 	if err != nil {
 		return nil, err
@@ -311,7 +310,7 @@ func (o *Overflow) Keys(ctx context.Context) (map[string]uint64, error) {
 }
 
 // Last is the newest record of both.
-func (o *Overflow) Last(ctx context.Context) (queue.Record, error) {
+func (o *Log) Last(ctx context.Context) (queue.Record, error) {
 	rec, err := o.Log.Last(ctx)
 	if err != nil && fault.KindOf(err) != fault.Missing {
 		return rec, err
@@ -333,7 +332,7 @@ func (o *Overflow) Last(ctx context.Context) (queue.Record, error) {
 }
 
 // ReadTo is queue.Log's.
-func (o *Overflow) ReadTo(ctx context.Context, from uint64, key string) iter.Seq2[queue.Record, error] {
+func (o *Log) ReadTo(ctx context.Context, from uint64, key string) iter.Seq2[queue.Record, error] {
 	return func(yield func(queue.Record, error) bool) {
 		st, err := o.Log.State(ctx)
 		if err != nil {
@@ -345,7 +344,7 @@ func (o *Overflow) ReadTo(ctx context.Context, from uint64, key string) iter.Seq
 }
 
 // Read is queue.Log's.
-func (o *Overflow) Read(ctx context.Context, from uint64, key string) iter.Seq2[queue.Record, error] {
+func (o *Log) Read(ctx context.Context, from uint64, key string) iter.Seq2[queue.Record, error] {
 	return func(yield func(queue.Record, error) bool) {
 		until := func(rec queue.Record, err error) bool { // ctx's end is none of its errors
 			return (err == nil || ctx.Err() == nil) && yield(rec, err)
@@ -364,7 +363,7 @@ func (o *Overflow) Read(ctx context.Context, from uint64, key string) iter.Seq2[
 // read yields what there is from one number to another, and reports whether it
 // came to the end. A move puts records into the store before it takes them from
 // the log, so what is missing before a record of the log is in the store by then.
-func (o *Overflow) read(ctx context.Context, from, to uint64, key string, log func(context.Context, uint64, string) iter.Seq2[queue.Record, error],
+func (o *Log) read(ctx context.Context, from, to uint64, key string, log func(context.Context, uint64, string) iter.Seq2[queue.Record, error],
 	yield func(queue.Record, error) bool) bool {
 	next := max(from, 1)
 	give := func(rec queue.Record, err error) bool {
@@ -394,7 +393,7 @@ func (o *Overflow) read(ctx context.Context, from, to uint64, key string, log fu
 }
 
 // stored yields the records in the blob store with numbers from one to another.
-func (o *Overflow) stored(from, to uint64, key string) iter.Seq2[queue.Record, error] {
+func (o *Log) stored(from, to uint64, key string) iter.Seq2[queue.Record, error] {
 	o.mu.Lock()
 	var chains [][]segment // what there is to read of each key
 	for k, all := range o.moved {
