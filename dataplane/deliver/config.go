@@ -8,6 +8,7 @@ import (
 
 	"weir/dataplane/delivery"
 	"weir/dataplane/destination"
+	"weir/dataplane/event"
 	"weir/dataplane/live"
 	"weir/dataplane/queue"
 	"weir/shared/fault"
@@ -46,6 +47,9 @@ type Config struct {
 	Deps destination.Deps
 	// Live shows deliveries to who watches; nil: nobody does.
 	Live *live.Hub
+	// Connected and Replay are what parked.Store.Retransform needs; see parked.Config.
+	Connected func(event.Event) bool
+	Replay    func(context.Context, []event.Event) error
 	// Yield bounds how much of backlogs is under way; nil: nothing does.
 	Yield *Yield
 	// Trace returns the trace of a frame, nil for none; nil: no frame has one.
@@ -113,34 +117,4 @@ func orInt[T int | int64 | time.Duration](p *T, value T) {
 	if *p == 0 {
 		*p = value
 	}
-}
-
-// Recovery is what the journal knows at the start of an owner.
-type Recovery struct {
-	// Drained has an entry for every destination that may have PARKED records:
-	// each with a Parked balance, also when nothing of it was ever drained
-	// (Floor 0), and also those that Missed just found. Done includes the From of
-	// every settlement with Stage FromParked that Missed found in DEAD.
-	Drained map[id.Destination]delivery.Drained
-	// ParkedThrough and DeadThrough are the highest numbers of the two logs whose
-	// settlements the journal had before Missed, see Settled.Through.
-	ParkedThrough, DeadThrough uint64
-}
-
-// Filter selects dead letters. Empty fields select all.
-type Filter struct {
-	Workspace   id.Workspace
-	Destination id.Destination // required for Redrive, Discard and List
-	Code        string
-	Places      []delivery.Place
-}
-
-// DeadLetter is one delivery that its destination will never take by itself.
-type DeadLetter struct {
-	delivery.Place
-	Delivery delivery.Delivery // its Read is zero
-	Code     string
-	Status   int    // of the answer, 0 when there was none
-	Detail   string // local to the plane: may hold a vendor's text
-	At       time.Time
 }

@@ -8,7 +8,7 @@ import (
 
 	"weir/dataplane/delivery"
 	"weir/dataplane/destination"
-	"weir/dataplane/queue"
+	"weir/dataplane/parked"
 	"weir/shared/fault"
 )
 
@@ -53,10 +53,7 @@ type drainState struct {
 	again   bool // the next pass begins at the floor
 
 	floor    uint64 // everything up to here is settled
-	reported uint64 // to the pipeline
-	told     []told // with the floors that are reported and not confirmed
-	purge    uint64 // confirmed by the pipeline, to be purged
-	purged   uint64
+	reported uint64 // to the store
 }
 
 // span is what a lane remembers of one PARKED record that it read.
@@ -96,7 +93,7 @@ func (ln *lane) hasParked() bool {
 }
 
 // parkedAs notes that entries are durable in record seq; it was reported.
-func (ln *lane) parkedAs(es []*entry, seq uint64, now time.Time) (settle []delivery.Settled, dead []*entry) {
+func (ln *lane) parkedAs(es []parked.Entry, seq uint64, now time.Time) (settle []delivery.Settled, dead []*refused) {
 	ln.mu.Lock()
 	defer ln.mu.Unlock()
 	ln.activate()
@@ -108,7 +105,8 @@ func (ln *lane) parkedAs(es []*entry, seq uint64, now time.Time) (settle []deliv
 	} else {
 		ln.unread = true
 	}
-	for i, e := range es {
+	for i, x := range es {
+		e := x.(*entry)
 		e.place, e.park = delivery.Place{Seq: seq, Item: uint32(i)}, written
 		switch {
 		case e.end.final():
@@ -130,15 +128,15 @@ func (ln *lane) parkedAs(es []*entry, seq uint64, now time.Time) (settle []deliv
 
 // endParked turns the final answer to a parked entry into a settlement or, when
 // it is dead, an entry for DEAD.
-func (ln *lane) endParked(e *entry) ([]delivery.Settled, []*entry) {
+func (ln *lane) endParked(e *entry) ([]delivery.Settled, []*refused) {
 	if e.end.outcome == destination.Dead {
-		return nil, []*entry{{d: e.d, size: e.size, user: e.user, stage: delivery.FromParked, from: e.place, end: e.end}}
+		return nil, []*refused{refuse(e, delivery.FromParked, e.place, e.end)}
 	}
 	end := delivery.EndDelivered
 	if e.end.outcome == destination.Dropped {
 		end = delivery.EndDropped
 	}
-	return []delivery.Settled{settlement(&e.d, delivery.FromParked, e.place, end, e.end.code)}, nil
+	return []delivery.Settled{e.d.Settlement(delivery.FromParked, e.place, end, e.end.code)}, nil
 }
 
 // addSpan notes a record that was read.
@@ -275,24 +273,14 @@ func (ln *lane) read(ctx context.Context) {
 // readFrom feeds the records that are there now. One whose parking was not
 // reported yet ends it; parkedAs starts it again.
 func (ln *lane) readFrom(ctx context.Context, from uint64) error {
-	for rec, err := range ln.l.cfg.Parked.ReadTo(ctx, from, string(ln.id)) {
+	ln.mu.Lock()
+	to := ln.acked
+	ln.mu.Unlock()
+	for rec, err := range ln.l.store.Read(ctx, ln.id, from, to) {
 		if err != nil {
 			return err
 		}
-		ln.mu.Lock()
-		early := rec.Seq > ln.acked
-		ln.mu.Unlock()
-		if early {
-			return nil
-		}
-		r, err := decode(ln.id, rec.Data)
-		if err != nil {
-			if err := ln.l.keepDamaged(ctx, ln, rec); err != nil {
-				return err
-			}
-			r = record{}
-		}
-		if !ln.feedRecord(ctx, rec, &r) {
+		if !ln.feedRecord(ctx, &rec) {
 			return ctx.Err()
 		}
 	}
@@ -301,24 +289,24 @@ func (ln *lane) readFrom(ctx context.Context, from uint64) error {
 
 // feedRecord feeds what is not settled of a record, as room allows. It returns
 // false when ctx ended, or this pass.
-func (ln *lane) feedRecord(ctx context.Context, rec queue.Record, r *record) bool {
+func (ln *lane) feedRecord(ctx context.Context, r *parked.Record) bool {
 	ln.mu.Lock()
 	defer ln.mu.Unlock()
-	s := ln.spanOf(rec.Seq)
+	s := ln.spanOf(r.Seq)
 	if s == nil {
-		if rec.Seq <= ln.floor {
+		if r.Seq <= ln.floor {
 			return true // it was settled since the log gave it
 		}
-		if s = ln.open(ctx, rec.Seq, r); s == nil {
+		if s = ln.open(ctx, r); s == nil {
 			return false
 		}
 	}
-	for i := range r.items {
-		p := delivery.Place{Seq: rec.Seq, Item: uint32(i)}
+	for i := range r.Items {
+		p := delivery.Place{Seq: r.Seq, Item: uint32(i)}
 		if ln.ends(p) {
 			continue
 		}
-		e := &entry{d: r.items[i].d, size: sizeOf(&r.items[i].d)}
+		e := &entry{d: r.Items[i].Delivery, size: sizeOf(&r.Items[i].Delivery)}
 		for s.at[i] == outside && !ln.skips(e) && !ln.roomFor(1) && ctx.Err() == nil {
 			if !ln.evict(time.Now()) {
 				ln.room.Wait()
@@ -338,8 +326,8 @@ func (ln *lane) feedRecord(ctx context.Context, rec queue.Record, r *record) boo
 // open remembers a record that is read for the first time, once there is room.
 // It returns nil when ctx ended, or when what was sent out of the window has to
 // be read again first.
-func (ln *lane) open(ctx context.Context, seq uint64, r *record) *span {
-	for ln.spanned > 0 && ln.spanned+len(r.items) > ln.l.cfg.span && ctx.Err() == nil {
+func (ln *lane) open(ctx context.Context, r *parked.Record) *span {
+	for ln.spanned > 0 && ln.spanned+len(r.Items) > ln.l.cfg.span && ctx.Err() == nil {
 		if ln.stuck(time.Now()) {
 			ln.again = true
 			return nil
@@ -349,22 +337,22 @@ func (ln *lane) open(ctx context.Context, seq uint64, r *record) *span {
 	if ctx.Err() != nil {
 		return nil
 	}
-	s := ln.addSpan(seq, len(r.items))
-	for i := range r.items {
-		p := delivery.Place{Seq: seq, Item: uint32(i)}
+	s := ln.addSpan(r.Seq, len(r.Items))
+	for i := range r.Items {
+		p := delivery.Place{Seq: r.Seq, Item: uint32(i)}
 		if _, ok := ln.done[p]; ok {
 			delete(ln.done, p)
 			s.at[i] = settled
 			s.left--
-		} else if seq <= ln.through { // an earlier owner's; ours were counted when they were parked
-			ln.addParked(counterOf(&r.items[i].d), 1)
+		} else if r.Seq <= ln.through { // an earlier owner's; ours were counted when they were parked
+			ln.addParked(counterOf(&r.Items[i].Delivery), 1)
 		}
 	}
-	if ln.ws == "" && len(r.items) > 0 {
-		ln.ws = r.items[0].d.Event.Workspace
+	if ln.ws == "" && len(r.Items) > 0 {
+		ln.ws = r.Items[0].Delivery.Event.Workspace
 		ln.look()
 	}
-	ln.cursor = max(ln.cursor, seq+1)
+	ln.cursor = max(ln.cursor, r.Seq+1)
 	if ln.cursor > ln.through {
 		ln.unknown = false
 	}
@@ -438,4 +426,22 @@ func (ln *lane) passAgain(now time.Time) {
 // waiting, or has waited long enough: what was sent out of the window holds it.
 func (ln *lane) stuck(now time.Time) bool {
 	return !ln.laterAt.IsZero() && (ln.window == 0 || !now.Before(ln.laterAt))
+}
+
+// Settled implements parked.Lane.
+func (ln *lane) Settled() (floor uint64, places map[delivery.Place]struct{}) {
+	ln.mu.Lock()
+	defer ln.mu.Unlock()
+	places = make(map[delivery.Place]struct{}, len(ln.done))
+	for p := range ln.done {
+		places[p] = struct{}{}
+	}
+	for _, s := range ln.records {
+		for i, at := range s.at {
+			if at == settled {
+				places[delivery.Place{Seq: s.seq, Item: uint32(i)}] = struct{}{}
+			}
+		}
+	}
+	return ln.floor, places
 }

@@ -17,6 +17,7 @@ import (
 	"weir/dataplane/egress"
 	"weir/dataplane/event"
 	"weir/dataplane/outbound"
+	"weir/dataplane/parked"
 	"weir/dataplane/queue/queuetest"
 	"weir/shared/id"
 )
@@ -128,7 +129,7 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 	if path := <-hits; path != "/here" || len(hits) > 0 {
 		t.Errorf("server saw %s and %d more, want /here only", path, len(hits))
 	}
-	letters, err := lanes.List(t.Context(), deliver.Filter{Destination: hook}, delivery.Place{}, 10)
+	letters, err := lanes.Store().List(t.Context(), parked.Filter{Destination: hook}, delivery.Place{}, 10)
 	if err != nil || len(letters) != 1 || letters[0].Status != 307 {
 		t.Errorf("List = %+v, %v, want one with status 307", letters, err)
 	}

@@ -33,8 +33,6 @@ type entry struct {
 	park  parking
 	place delivery.Place // with park written
 	end   result         // what ended it, or with park writing what the answer said
-
-	after func(delivery.Place) // told where it was parked, by redrive
 }
 
 // parking is how far the way into PARKED an entry is.
@@ -255,7 +253,7 @@ func (ln *lane) offer(e *entry, now time.Time, most int64) offered {
 	ordered := ln.ordered(e)
 	park := ln.parksAll(now) && !ln.mayProbe(now) || ordered && ln.parkedOf(e.user) > 0 && ln.l.cfg.planted != releaseBeforeDrain
 	over := (ln.liveBytes+e.size > most || ln.l.mem.Load()+e.size > ln.l.cfg.MemoryBytes) && ln.l.cfg.planted != keepAll
-	if (park || over) && ln.l.parked.full() {
+	if (park || over) && ln.l.store.Full() {
 		return full
 	}
 	ln.seen++
@@ -365,7 +363,7 @@ func (ln *lane) forgetLive(e *entry) {
 func (ln *lane) parkEntry(e *entry) {
 	e.gone, e.chain, e.park = true, nil, pending
 	ln.addParked(e.user, 1)
-	ln.l.parked.push(ln, e)
+	ln.l.store.Park(ln, e)
 }
 
 // expire parks what was read too long ago, with everything of its user.

@@ -12,6 +12,7 @@ import (
 	"weir/dataplane/deliver"
 	"weir/dataplane/delivery"
 	"weir/dataplane/destination"
+	"weir/dataplane/parked"
 	"weir/dataplane/queue/queuetest"
 	"weir/shared/fault"
 	"weir/shared/id"
@@ -123,7 +124,7 @@ func TestRefusedEventsGoToDeadAndBack(t *testing.T) {
 		}
 		w.wait("ten dead", func() bool { return w.settledAs(hook, delivery.EndDead) == 10 })
 		ctx := t.Context()
-		letters, err := w.lanes.List(ctx, deliver.Filter{Destination: hook}, delivery.Place{}, 100)
+		letters, err := w.lanes.Store().List(ctx, parked.Filter{Destination: hook}, delivery.Place{}, 100)
 		if err != nil || len(letters) != 10 {
 			t.Fatalf("List = %d letters, %v, want 10", len(letters), err)
 		}
@@ -131,25 +132,25 @@ func TestRefusedEventsGoToDeadAndBack(t *testing.T) {
 			string(l.Delivery.Event.JSON) != "bad/000001" || l.Delivery.Event.Source != "src_web" || l.Delivery.Destination != hook || l.At.IsZero() {
 			t.Errorf("first letter = %+v", l)
 		}
-		page, err := w.lanes.List(ctx, deliver.Filter{Destination: hook}, letters[3].Place, 4)
+		page, err := w.lanes.Store().List(ctx, parked.Filter{Destination: hook}, letters[3].Place, 4)
 		if err != nil || len(page) != 4 || page[0].Place != letters[4].Place {
 			t.Errorf("second page = %v, %v, want 4 from %v", page, err, letters[4].Place)
 		}
-		if n, err := w.lanes.Discard(ctx, deliver.Filter{Destination: hook, Places: []delivery.Place{letters[0].Place, letters[1].Place}}); n != 2 || err != nil {
+		if n, err := w.lanes.Store().Discard(ctx, parked.Filter{Destination: hook, Places: []delivery.Place{letters[0].Place, letters[1].Place}}); n != 2 || err != nil {
 			t.Errorf("Discard = %d, %v, want 2", n, err)
 		}
-		if n, err := w.lanes.Redrive(ctx, deliver.Filter{Destination: hook, Code: "rejected_400"}); n != 0 || err != nil {
+		if n, err := w.lanes.Store().Redrive(ctx, parked.Filter{Destination: hook, Code: "rejected_400"}); n != 0 || err != nil {
 			t.Errorf("Redrive of another code = %d, %v, want 0", n, err)
 		}
 		w.server.set(hook, nil)
-		if n, err := w.lanes.Redrive(ctx, deliver.Filter{Destination: hook, Code: "rejected_422"}); n != 8 || err != nil {
+		if n, err := w.lanes.Store().Redrive(ctx, parked.Filter{Destination: hook, Code: "rejected_422"}); n != 8 || err != nil {
 			t.Errorf("Redrive = %d, %v, want 8", n, err)
 		}
 		w.wait("redriven ones delivered", func() bool { return w.settledAs(hook, delivery.EndDelivered) == 18 })
 		if n := w.settledAs(hook, delivery.EndDropped); n != 2 {
 			t.Errorf("%d dropped, want the 2 discarded", n)
 		}
-		letters, err = w.lanes.List(ctx, deliver.Filter{Destination: hook}, delivery.Place{}, 100)
+		letters, err = w.lanes.Store().List(ctx, parked.Filter{Destination: hook}, delivery.Place{}, 100)
 		if err != nil || len(letters) != 0 {
 			t.Errorf("List after = %v, %v, want none", letters, err)
 		}
@@ -157,11 +158,11 @@ func TestRefusedEventsGoToDeadAndBack(t *testing.T) {
 		w.wait("DEAD swept", func() bool { return len(w.dead.Snapshot().Records) == 0 })
 		w.crash()
 		w.start()
-		if letters, err := w.lanes.List(ctx, deliver.Filter{Destination: hook}, delivery.Place{}, 100); err != nil || len(letters) != 0 {
+		if letters, err := w.lanes.Store().List(ctx, parked.Filter{Destination: hook}, delivery.Place{}, 100); err != nil || len(letters) != 0 {
 			t.Errorf("List after a restart = %v, %v, want none", letters, err)
 		}
 		w.check(hook, 0)
-		if _, err := w.lanes.List(ctx, deliver.Filter{}, delivery.Place{}, 1); fault.KindOf(err) != fault.Invalid {
+		if _, err := w.lanes.Store().List(ctx, parked.Filter{}, delivery.Place{}, 1); fault.KindOf(err) != fault.Invalid {
 			t.Errorf("List without destination = %v, want fault.Invalid", err)
 		}
 	})
@@ -378,7 +379,7 @@ func TestStaleOwnerCannotPark(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := lanes.Recover(t.Context(), deliver.Recovery{}); err != nil {
+		if err := lanes.Recover(t.Context(), delivery.Recovery{}); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := w.parked.Append(t.Context(), string(hook), []byte("of the new owner")); err != nil {

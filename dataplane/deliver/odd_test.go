@@ -10,6 +10,7 @@ import (
 	"weir/dataplane/delivery"
 	"weir/dataplane/destination"
 	"weir/dataplane/event"
+	"weir/dataplane/parked"
 	"weir/shared/fault"
 )
 
@@ -128,7 +129,7 @@ func TestARedriveEndsAnOwnerThatLostDead(t *testing.T) {
 		if _, err := w.dead.Append(t.Context(), string(hook), []byte("of the new owner")); err != nil {
 			t.Fatal(err)
 		}
-		if n, err := lanes.Redrive(t.Context(), deliver.Filter{Destination: hook}); n != 0 || fault.KindOf(err) != fault.Unavailable {
+		if n, err := lanes.Store().Redrive(t.Context(), parked.Filter{Destination: hook}); n != 0 || fault.KindOf(err) != fault.Unavailable {
 			t.Errorf("Redrive = %d, %v, want fault.Unavailable", n, err)
 		}
 		if err := <-ran; fault.KindOf(err) != fault.Conflict {

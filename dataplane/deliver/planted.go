@@ -8,7 +8,6 @@ type mistake uint8
 // order of two steps keeps a promise.
 const (
 	none               mistake = iota
-	settleBeforePark           // what PARKED did not take yet is reported as parked
 	releaseBeforeDrain         // a user's live deliveries pass the parked ones
 	overtakeInBatch            // what comes after a request that failed is sent all the same
 	noAnswerIsYes              // a request without an answer counts as delivered

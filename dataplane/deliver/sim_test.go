@@ -11,6 +11,7 @@ import (
 	"weir/dataplane/deliver"
 	"weir/dataplane/delivery"
 	"weir/dataplane/destination"
+	"weir/dataplane/parked"
 	"weir/dataplane/queue/queuetest"
 )
 
@@ -110,7 +111,7 @@ func (w *world) disturb(crashes int) int {
 		off := w.rng.IntN(2) == 0
 		w.change(hook, func(d *destination.Target) { d.Disabled = off })
 	case 7:
-		_, _ = w.lanes.Redrive(w.t.Context(), deliver.Filter{Destination: hook}) // a faulty log may stop it; the last one counts
+		_, _ = w.lanes.Store().Redrive(w.t.Context(), parked.Filter{Destination: hook}) // a faulty log may stop it; the last one counts
 	case 8:
 		p := destination.Unknown
 		if w.rng.IntN(2) == 0 {
@@ -145,7 +146,7 @@ func (w *world) settle(crashes int) {
 	})
 	w.delivered(other)
 	letters := w.settledAs(hook, delivery.EndDead)
-	if n, err := w.lanes.Redrive(w.t.Context(), deliver.Filter{Destination: hook}); err != nil || n != letters {
+	if n, err := w.lanes.Store().Redrive(w.t.Context(), parked.Filter{Destination: hook}); err != nil || n != letters {
 		w.t.Errorf("seed %d: Redrive = %d, %v, want %d", w.seed, n, err, letters)
 	}
 	w.delivered(hook)
@@ -172,7 +173,7 @@ func (w *world) settle(crashes int) {
 		return len(w.parked.Snapshot().Records) == 0 && (w.quota == 0 || len(objects) == 0)
 	})
 	w.wait("DEAD swept", func() bool {
-		letters, err := w.lanes.List(w.t.Context(), deliver.Filter{Destination: hook}, delivery.Place{}, 10)
+		letters, err := w.lanes.Store().List(w.t.Context(), parked.Filter{Destination: hook}, delivery.Place{}, 10)
 		return err == nil && len(letters) == 0
 	})
 }

@@ -19,7 +19,7 @@ func (w *world) waiting(of id.Workspace, dest id.Destination, limit, bytes int) 
 	w.t.Helper()
 	after := delivery.Place{}
 	for range 1000 {
-		found, next, err := w.lanes.Waiting(w.t.Context(), of, dest, after, limit, bytes)
+		found, next, err := w.lanes.Store().Waiting(w.t.Context(), of, dest, after, limit, bytes)
 		if err != nil || len(found) > limit {
 			w.t.Fatalf("Waiting: %d, %v", len(found), err)
 		}
@@ -63,7 +63,7 @@ func TestWhatIsParkedIsListedUntilItIsDelivered(t *testing.T) {
 		if got := w.waiting("ws_other", hook, 10, 1<<20); len(got) != 0 {
 			t.Errorf("another workspace sees %v", got)
 		}
-		if _, _, err := w.lanes.Waiting(t.Context(), ws, "", delivery.Place{}, 1, 1); fault.KindOf(err) != fault.Invalid {
+		if _, _, err := w.lanes.Store().Waiting(t.Context(), ws, "", delivery.Place{}, 1, 1); fault.KindOf(err) != fault.Invalid {
 			t.Errorf("of no destination: %v, want Invalid", err)
 		}
 		w.server.set(hook, func(body string) (int, time.Duration) { // one user's first goes, the others hang

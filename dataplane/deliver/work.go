@@ -263,7 +263,7 @@ func (ln *lane) finish(ctx context.Context, j *job) {
 	ln.mu.Lock()
 	ln.health(j, now)
 	settle := make([]delivery.Settled, 0, len(j.entries))
-	var dead []*entry
+	var dead []*refused
 	for i, e := range j.entries {
 		ln.show(&e.d, j.results[i])
 		s, d := ln.conclude(e, j.results[i])
@@ -275,8 +275,8 @@ func (ln *lane) finish(ctx context.Context, j *job) {
 		ln.l.cfg.Settle(settle)
 	}
 	for _, e := range dead {
-		if ln.l.dead.room(ctx) == nil {
-			ln.l.dead.push(ln, e)
+		if ln.l.store.RoomDead(ctx) == nil {
+			ln.l.store.Bury(ln, e)
 		}
 	}
 
@@ -335,7 +335,7 @@ func (ln *lane) health(j *job, now time.Time) {
 
 // conclude takes one result in and returns what it means: settlements to
 // report, entries for DEAD.
-func (ln *lane) conclude(e *entry, r result) ([]delivery.Settled, []*entry) {
+func (ln *lane) conclude(e *entry, r result) ([]delivery.Settled, []*refused) {
 	e.sending = false
 	if ln.l.cfg.planted == noAnswerIsYes && r.outcome == destination.Retry && r.status == 0 {
 		r.outcome = destination.Delivered
@@ -362,13 +362,13 @@ func (ln *lane) conclude(e *entry, r result) ([]delivery.Settled, []*entry) {
 		}
 	}
 	if r.outcome == destination.Dead {
-		return nil, []*entry{{d: e.d, size: e.size, user: e.user, stage: e.stage, from: e.from, end: r}}
+		return nil, []*refused{refuse(e, e.stage, e.from, r)}
 	}
 	end := delivery.EndDelivered
 	if r.outcome == destination.Dropped {
 		end = delivery.EndDropped
 	}
-	return []delivery.Settled{settlement(&e.d, e.stage, e.from, end, r.code)}, nil
+	return []delivery.Settled{e.d.Settlement(e.stage, e.from, end, r.code)}, nil
 }
 
 // release does what has to come after the report of e's result.

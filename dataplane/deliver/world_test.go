@@ -18,6 +18,7 @@ import (
 	"weir/dataplane/delivery"
 	"weir/dataplane/destination"
 	"weir/dataplane/event"
+	"weir/dataplane/parked"
 	"weir/dataplane/parked/overflow"
 	"weir/dataplane/queue"
 	"weir/dataplane/queue/queuetest"
@@ -345,17 +346,17 @@ func (w *world) start() {
 		w.books.book(e)
 	}
 	b := w.books
-	recovery := deliver.Recovery{ParkedThrough: b.parkedTo, DeadThrough: b.deadTo, Drained: map[id.Destination]delivery.Drained{}}
+	recovery := delivery.Recovery{ParkedThrough: b.parkedTo, DeadThrough: b.deadTo, Drained: map[id.Destination]delivery.Drained{}}
 	w.mu.Unlock()
 	ctx, cancel := context.WithCancel(context.Background())
-	parked, moving := queue.Log(w.parked), sync.WaitGroup{}
+	log, moving := queue.Log(w.parked), sync.WaitGroup{}
 	if w.quota > 0 {
 		moved := w.overflow(ctx)
 		moving.Go(func() { moved.Run(ctx) })
-		parked = moved
+		log = moved
 	}
 	var found []delivery.Settled
-	err := deliver.Missed(ctx, parked, w.dead, recovery.ParkedThrough, recovery.DeadThrough, func(s delivery.Settled) error {
+	err := parked.Missed(ctx, log, w.dead, recovery.ParkedThrough, recovery.DeadThrough, func(s delivery.Settled) error {
 		found = append(found, s)
 		return nil
 	})
@@ -371,7 +372,7 @@ func (w *world) start() {
 		recovery.Drained[d] = delivery.Drained{Floor: b.floors[d], Done: b.done[d]}
 	}
 	cfg := deliver.Config{
-		Parked: parked, Dead: w.dead, Lookup: w.lookup, Do: w.server.do, Seed: w.seed + 7, Grace: time.Millisecond,
+		Parked: log, Dead: w.dead, Lookup: w.lookup, Do: w.server.do, Seed: w.seed + 7, Grace: time.Millisecond,
 		Settle: func(all []delivery.Settled) {
 			w.mu.Lock()
 			defer w.mu.Unlock()

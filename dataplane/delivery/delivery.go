@@ -1,6 +1,6 @@
 // Package delivery has the nouns that every room of the way out shares: an
 // output's identity, a place in a log, a delivery, and what became of one. It
-// holds no behaviour.
+// does nothing with them.
 package delivery
 
 import (
@@ -80,6 +80,15 @@ type Settled struct {
 	Code        string
 }
 
+// Settlement reports that d left stage, with FromParked and FromDead from there,
+// and ended so.
+func (d *Delivery) Settlement(stage Stage, from Place, end End, code string) Settled {
+	return Settled{
+		Ref: d.Ref, Workspace: d.Event.Workspace, Source: d.Event.Source, Destination: d.Destination,
+		Stage: stage, From: from, End: end, Code: code,
+	}
+}
+
 // Through returns the number of the record in PARKED or in DEAD that the
 // settlement proves, 0 for none. The journal keeps the highest of each:
 // settlements are reported in the order of these numbers, those of one record in
@@ -101,4 +110,16 @@ func (s Settled) Through() (parked, dead uint64) {
 type Drained struct {
 	Floor uint64
 	Done  map[Place]struct{}
+}
+
+// Recovery is what the journal knows at the start of an owner.
+type Recovery struct {
+	// Drained has an entry for every destination that may have PARKED records:
+	// each with a Parked balance, also when nothing of it was ever drained
+	// (Floor 0), and also those whose records the journal missed. Done includes the
+	// From of every settlement with Stage FromParked that was found in DEAD.
+	Drained map[id.Destination]Drained
+	// ParkedThrough and DeadThrough are the highest numbers of the two logs whose
+	// settlements the journal had before it looked for missed ones, see Through.
+	ParkedThrough, DeadThrough uint64
 }

@@ -1,12 +1,8 @@
-package deliver
+package parked
 
 import (
-	"context"
 	"encoding/binary"
-	"errors"
-	"fmt"
 	"hash/crc32"
-	"iter"
 	"slices"
 	"sync"
 	"time"
@@ -50,24 +46,20 @@ const packed = 1 // flag: the content is packed with s2
 // mark identifies a record beyond its number: which owner wrote it, as its how-manieth.
 type mark struct{ instance, counter uint64 }
 
-// item is one delivery in a record, or one place that left DEAD.
-type item struct {
-	d      delivery.Delivery // its Destination is the record's key, its Read is zero
-	stage  delivery.Stage    // where it was before: Live, FromParked (in DEAD) or FromDead (in PARKED)
-	from   delivery.Place
-	code   string // DEAD only
-	status int
-	detail string
-	old    bool // of format 1
+// Record is one record of PARKED or DEAD.
+type Record struct {
+	Seq   uint64
+	At    time.Time // when it was written
+	Items []Item
 }
 
-// record is the content of one PARKED or DEAD record.
+// record is a Record and what nobody else sees of it.
 type record struct {
+	Record
 	kind      recordKind
 	mark      mark
-	discarded bool // kindGone: dropped by hand, so each item is a settlement
-	items     []item
-	damaged   []byte
+	discarded bool   // kindGone: no redrive, so each item is a settlement
+	damaged   []byte // kindDamaged
 }
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -87,9 +79,9 @@ const keptBody = 2 * recordBytes
 func (r *record) encode() []byte {
 	scratch := bodies.Get().(*[]byte)
 	body := append((*scratch)[:0], byte(r.kind), flag(r.discarded))
-	body = binary.AppendUvarint(body, uint64(len(r.items)))
-	for i := range r.items {
-		body = r.items[i].append(body)
+	body = binary.AppendUvarint(body, uint64(len(r.Items)))
+	for i := range r.Items {
+		body = r.Items[i].append(body)
 	}
 	body = append(body, r.damaged...)
 	var head [6 + 8 + binary.MaxVarintLen64]byte
@@ -130,26 +122,26 @@ func flag(b bool) byte {
 	return 0
 }
 
-func (it *item) append(b []byte) []byte {
-	e := &it.d.Event
+func (it *Item) append(b []byte) []byte {
+	e := &it.Delivery.Event
 	flags := flag(e.Generated) * itemGenerated
-	if it.d.Original != nil {
+	if it.Delivery.Original != nil {
 		flags |= itemOriginal
 	}
-	b = append(b, byte(it.stage), flags)
-	for _, n := range [...]uint64{it.d.Frame, uint64(it.d.Index), uint64(it.d.Output), it.from.Seq, uint64(it.from.Item), it.d.Revision, uint64(it.status)} {
+	b = append(b, byte(it.Stage), flags)
+	for _, n := range [...]uint64{it.Delivery.Frame, uint64(it.Delivery.Index), uint64(it.Delivery.Output), it.From.Seq, uint64(it.From.Item), it.Delivery.Revision, uint64(it.Status)} {
 		b = binary.AppendUvarint(b, n)
 	}
 	b = binary.AppendVarint(b, e.ReceivedAt.UnixMilli())
-	for _, s := range [...]string{string(e.Workspace), string(e.Source), string(e.MessageID), e.Type, e.User, e.Quarantine, it.code, it.detail} {
+	for _, s := range [...]string{string(e.Workspace), string(e.Source), string(e.MessageID), e.Type, e.User, e.Quarantine, it.Code, it.Detail} {
 		b = binary.AppendUvarint(b, uint64(len(s)))
 		b = append(b, s...)
 	}
 	b = binary.AppendUvarint(b, uint64(len(e.JSON)))
 	b = append(b, e.JSON...)
-	if it.d.Original != nil {
-		b = binary.AppendUvarint(b, uint64(len(it.d.Original)))
-		b = append(b, it.d.Original...)
+	if it.Delivery.Original != nil {
+		b = binary.AppendUvarint(b, uint64(len(it.Delivery.Original)))
+		b = append(b, it.Delivery.Original...)
 	}
 	return b
 }
@@ -174,9 +166,10 @@ func decodeMark(data []byte) (mark, []byte, error) {
 
 func damaged(why string) error { return fault.New(fault.Invalid, "The record is damaged: %s.", why) }
 
-// decode reads a record. Events may share memory with data. fault.Invalid: it
-// is damaged or of a newer format.
-func decode(key id.Destination, data []byte) (record, error) {
+// decode reads a record of a log. Events may share memory with its data.
+// fault.Invalid: it is damaged or of a newer format.
+func decode(rec queue.Record) (record, error) {
+	data := rec.Data
 	m, body, err := decodeMark(data)
 	if err != nil {
 		return record{}, err
@@ -191,16 +184,16 @@ func decode(key id.Destination, data []byte) (record, error) {
 		}
 	}
 	c := cutter{left: body}
-	r := record{mark: m, kind: recordKind(c.byte()), discarded: c.byte() == 1}
+	r := record{Record: Record{Seq: rec.Seq, At: rec.At}, mark: m, kind: recordKind(c.byte()), discarded: c.byte() == 1}
 	count := c.uint()
 	if r.kind < kindParked || r.kind > kindDamaged || count > uint64(len(c.left)) {
 		return record{}, damaged("its head is unreadable")
 	}
-	r.items = make([]item, 0, min(count, 4096))
+	r.Items = make([]Item, 0, min(count, 4096))
 	for range count {
 		it := c.item()
-		it.d.Destination, it.old = key, data[0] < recordVersion
-		r.items = append(r.items, it)
+		it.Delivery.Destination, it.old = id.Destination(rec.Key), data[0] < recordVersion
+		r.Items = append(r.Items, it)
 	}
 	if r.kind == kindDamaged {
 		r.damaged, c.left = c.left, nil
@@ -256,140 +249,29 @@ func (c *cutter) bytes() []byte {
 	return b
 }
 
-func (c *cutter) item() item {
-	var it item
-	it.stage = delivery.Stage(c.byte())
+func (c *cutter) item() Item {
+	var it Item
+	it.Stage = delivery.Stage(c.byte())
 	flags := c.byte()
-	it.d.Event.Generated = flags&itemGenerated != 0
-	it.d.Ref = delivery.Ref{Frame: c.uint(), Index: c.uint32(), Output: c.uint32()}
-	it.from = delivery.Place{Seq: c.uint(), Item: c.uint32()}
-	it.d.Revision = c.uint()
-	it.status = int(c.uint32())
+	it.Delivery.Event.Generated = flags&itemGenerated != 0
+	it.Delivery.Ref = delivery.Ref{Frame: c.uint(), Index: c.uint32(), Output: c.uint32()}
+	it.From = delivery.Place{Seq: c.uint(), Item: c.uint32()}
+	it.Delivery.Revision = c.uint()
+	it.Status = int(c.uint32())
 	at, n := binary.Varint(c.left)
-	if n <= 0 || it.stage < delivery.Live || it.stage > delivery.FromDead {
+	if n <= 0 || it.Stage < delivery.Live || it.Stage > delivery.FromDead {
 		c.bad, c.left = true, nil
 		return it
 	}
 	c.left = c.left[n:]
-	e := &it.d.Event
+	e := &it.Delivery.Event
 	e.ReceivedAt = time.UnixMilli(at).UTC()
 	e.Workspace, e.Source, e.MessageID = id.Workspace(c.bytes()), id.Source(c.bytes()), id.Event(c.bytes())
 	e.Type, e.User, e.Quarantine = string(c.bytes()), string(c.bytes()), string(c.bytes())
-	it.code, it.detail = string(c.bytes()), string(c.bytes())
+	it.Code, it.Detail = string(c.bytes()), string(c.bytes())
 	e.JSON = c.bytes()
 	if flags&itemOriginal != 0 {
-		it.d.Original = c.bytes()
+		it.Delivery.Original = c.bytes()
 	}
 	return it
-}
-
-// settled is what an item in a record at to proves.
-func (r *record) settled(it *item, end delivery.End, to delivery.Place) delivery.Settled {
-	s := settlement(&it.d, it.stage, it.from, end, it.code)
-	s.To = to
-	if end == delivery.EndParked {
-		s.Code = ""
-	}
-	return s
-}
-
-func settlement(d *delivery.Delivery, stage delivery.Stage, from delivery.Place, end delivery.End, code string) delivery.Settled {
-	return delivery.Settled{
-		Ref: d.Ref, Workspace: d.Event.Workspace, Source: d.Event.Source, Destination: d.Destination,
-		Stage: stage, From: from, End: end, Code: code,
-	}
-}
-
-// Scan calls fn for every settlement that the records of log with a number of
-// at least from prove, in order: EndParked for PARKED; EndDead, and EndDropped
-// with code discarded or retransformed, for DEAD. It ends with fn's error. Records that cannot be
-// read prove nothing.
-func Scan(ctx context.Context, log queue.Log, from uint64, fn func(delivery.Settled) error) error {
-	for p, err := range proofs(ctx, log, from) {
-		if err != nil {
-			return err
-		}
-		for _, s := range p.settled {
-			if err := fn(s); err != nil {
-				return err
-			}
-		}
-	}
-	return ctx.Err()
-}
-
-// Missed is Scan of both logs behind what the journal had. What happened first
-// comes first: a delivery is parked before it is dead, and dead before it is
-// redriven.
-func Missed(ctx context.Context, parked, dead queue.Log, parkedThrough, deadThrough uint64, fn func(delivery.Settled) error) error {
-	nextParked, stopParked := iter.Pull2(proofs(ctx, parked, parkedThrough+1))
-	defer stopParked()
-	nextDead, stopDead := iter.Pull2(proofs(ctx, dead, deadThrough+1))
-	defer stopDead()
-	p, perr, pok := nextParked()
-	d, derr, dok := nextDead()
-	for pok || dok {
-		if err := errors.Join(perr, derr); err != nil {
-			return err
-		}
-		// A record of PARKED waits for those of DEAD from which it has something.
-		now := p
-		if dok && (!pok || p.after >= d.seq) {
-			now = d
-			d, derr, dok = nextDead()
-		} else {
-			p, perr, pok = nextParked()
-		}
-		for _, s := range now.settled {
-			if err := fn(s); err != nil {
-				return err
-			}
-		}
-	}
-	return ctx.Err()
-}
-
-// proof is what one record proves.
-type proof struct {
-	seq     uint64
-	after   uint64 // the newest record of the other log that was there before
-	settled []delivery.Settled
-}
-
-// proofs yields what the records of log prove, from number from on.
-func proofs(ctx context.Context, log queue.Log, from uint64) iter.Seq2[proof, error] {
-	return func(yield func(proof, error) bool) {
-		for rec, err := range log.ReadTo(ctx, from, "") {
-			if err != nil {
-				yield(proof{}, fmt.Errorf("scan from %d: %w", from, err))
-				return
-			}
-			r, err := decode(id.Destination(rec.Key), rec.Data)
-			if err != nil || r.kind == kindDamaged || r.kind == kindGone && !r.discarded {
-				continue
-			}
-			if !yield(r.proof(rec.Seq), nil) {
-				return
-			}
-		}
-	}
-}
-
-func (r *record) proof(seq uint64) proof {
-	end, other := delivery.EndParked, delivery.FromDead
-	switch r.kind {
-	case kindDead:
-		end, other = delivery.EndDead, delivery.FromParked
-	case kindGone:
-		end, other = delivery.EndDropped, delivery.FromParked
-	}
-	p := proof{seq: seq, settled: make([]delivery.Settled, len(r.items))}
-	for i := range r.items {
-		it := &r.items[i]
-		p.settled[i] = r.settled(it, end, delivery.Place{Seq: seq, Item: uint32(i)})
-		if it.stage == other {
-			p.after = max(p.after, it.from.Seq)
-		}
-	}
-	return p
 }

@@ -1,0 +1,198 @@
+package parked_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"weir/dataplane/delivery"
+	"weir/dataplane/event"
+	"weir/dataplane/parked"
+	"weir/shared/fault"
+)
+
+func TestDeadLettersAreSentFromTheirOriginals(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		h := newHarness(t)
+		var sent []event.Event
+		var away error
+		connected := false
+		h.config = func(c *parked.Config) {
+			c.Connected = func(event.Event) bool { return connected }
+			c.Replay = func(_ context.Context, events []event.Event) error {
+				if away == nil {
+					sent = append(sent, events...)
+				}
+				return away
+			}
+		}
+		h.start()
+		defer func() { h.stop() }()
+		// Outputs 1 to 3 are of one event, of which the last is no JSON; another was left as it was.
+		var items []parked.Item
+		for n, original := range []string{"", `{"type":"track","messageId":"m","userId":"u","event":"E"}`, `{"type":"track","messageId":"m","userId":"u","event":"E"}`, `no JSON`} {
+			it := refused(1, fmt.Sprintf(`{"n":%d}`, n))
+			it.Delivery.Output, it.Delivery.Original = uint32(n), []byte(original)
+			it.Delivery.Event.MessageID, it.Delivery.Event.User, it.Delivery.Event.Type = "other", "v", "page"
+			if n == 0 {
+				it.Delivery.Frame, it.Delivery.Original = 2, nil
+			}
+			items = append(items, it)
+		}
+		h.bury(items...)
+		choice := parked.Filter{Destination: hook, Code: "rejected_400"}
+		if n, err := h.store.Retransform(t.Context(), choice); n != 0 || err != nil {
+			t.Errorf("without a connection: %d, %v, want none", n, err)
+		}
+		connected, away = true, errors.New("away")
+		if n, err := h.store.Retransform(t.Context(), choice); n != 0 || !errors.Is(err, away) {
+			t.Errorf("while events are not taken: %d, %v, want none", n, err)
+		}
+		away = nil
+		if n, err := h.store.Retransform(t.Context(), choice); n != 3 || err != nil {
+			t.Errorf("Retransform = %d, %v, want 3", n, err)
+		}
+		var got []string
+		for _, e := range sent {
+			got = append(got, fmt.Sprintf("%s %s %s %s %s %v %d", e.MessageID, e.User, e.Type, e.Workspace, e.Destination, e.Replayed, e.ReceivedAt.Unix()))
+		}
+		if d := cmp.Diff([]string{"other v page ws_test " + string(hook) + " true 1700000000", "m u track ws_test " + string(hook) + " true 1700000000"}, got); d != "" {
+			t.Errorf("sent (-want +got):\n%s", d)
+		}
+		left, err := h.store.List(t.Context(), choice, delivery.Place{}, 10)
+		if err != nil || len(left) != 1 || string(left[0].Delivery.Original) != "no JSON" {
+			t.Errorf("left: %+v, %v, want the one that cannot be read", left, err)
+		}
+		h.stop()
+		h.start()
+		if n, err := h.store.Retransform(t.Context(), choice); n != 0 || err != nil || len(sent) != 2 {
+			t.Errorf("once more after a restart: %d, %v, %d sent", n, err, len(sent))
+		}
+	})
+}
+
+// TestNoOriginalsOfFormatOne: nobody knows what those events were before transformations.
+func TestNoOriginalsOfFormatOne(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		h := newHarness(t)
+		h.dead = holding(7, kept(t)["format1"])
+		h.config = func(c *parked.Config) {
+			c.Connected = func(event.Event) bool { return true }
+			c.Replay = func(context.Context, []event.Event) error { t.Error("something was replayed"); return nil }
+		}
+		h.start()
+		defer func() { h.stop() }()
+		if n, err := h.store.Retransform(t.Context(), parked.Filter{Destination: hook}); n != 0 || err != nil {
+			t.Errorf("Retransform = %d, %v, want none", n, err)
+		}
+		if n, err := h.store.Redrive(t.Context(), parked.Filter{Destination: hook}); n != 1 || err != nil {
+			t.Errorf("Redrive = %d, %v, want 1", n, err)
+		}
+	})
+}
+
+func TestARedriveMovesWhatIsChosenAndNothingElse(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		h := newHarness(t)
+		h.start()
+		defer func() { h.stop() }()
+		h.bury(refused(1, "{}"), refused(2, "{}"), refused(3, "{}"))
+		if n, err := h.store.Redrive(t.Context(), parked.Filter{Destination: hook, Places: []delivery.Place{{Seq: 1, Item: 1}}}); n != 1 || err != nil {
+			t.Errorf("Redrive = %d, %v, want 1", n, err)
+		}
+		if n, err := h.store.Discard(t.Context(), parked.Filter{Destination: hook, Places: []delivery.Place{{Seq: 1, Item: 2}}}); n != 1 || err != nil {
+			t.Errorf("Discard = %d, %v, want 1", n, err)
+		}
+		want := []string{
+			"1: 1 {0 0} -> 4 {1 0} rejected_400", "2: 1 {0 0} -> 4 {1 1} rejected_400", "3: 1 {0 0} -> 4 {1 2} rejected_400",
+			"2: 3 {1 1} -> 3 {1 0} ", "3: 3 {1 2} -> 2 {3 0} discarded",
+		}
+		if diff := cmp.Diff(want, h.reports()); diff != "" {
+			t.Errorf("settled: -want +got\n%s", diff)
+		}
+		letters, err := h.store.List(t.Context(), parked.Filter{Destination: hook}, delivery.Place{}, 10)
+		if err != nil || len(letters) != 1 || letters[0].Delivery.Frame != 1 {
+			t.Errorf("List = %+v, %v, want the first one", letters, err)
+		}
+		if _, err := h.store.Redrive(t.Context(), parked.Filter{}); fault.KindOf(err) != fault.Invalid {
+			t.Errorf("of no destination: %v, want Invalid", err)
+		}
+	})
+}
+
+// TestAStoreThatDoesNotRunRefuses: nothing is moved before what a former owner left
+// is known, or when nobody writes any more.
+func TestAStoreThatDoesNotRunRefuses(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		h := newHarness(t)
+		h.start()
+		h.bury(refused(1, "{}"))
+		h.stop()
+		if n, err := h.store.Redrive(t.Context(), parked.Filter{Destination: hook}); n != 0 || fault.KindOf(err) != fault.Unavailable {
+			t.Errorf("after Run: %d, %v, want Unavailable", n, err)
+		}
+		if _, _, err := h.store.Waiting(t.Context(), ws, hook, delivery.Place{}, 1, 1); fault.KindOf(err) != fault.Unavailable {
+			t.Errorf("after Run: %v, want Unavailable", err)
+		}
+	})
+}
+
+// TestARedriveThatWasCutOffIsEndedByTheNextOwner: what is in PARKED has left DEAD,
+// also when the process died before it said so.
+func TestARedriveThatWasCutOffIsEndedByTheNextOwner(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		h := newHarness(t)
+		h.start()
+		h.bury(refused(1, "{}"), refused(2, "{}"))
+		before := h.dead.Snapshot()
+		if n, err := h.store.Redrive(t.Context(), parked.Filter{Destination: hook, Places: []delivery.Place{{Seq: 1}}}); n != 1 || err != nil {
+			t.Fatalf("Redrive = %d, %v, want 1", n, err)
+		}
+		h.stop()
+		h.dead.Restore(before)
+		h.start()
+		defer func() { h.stop() }()
+		letters, err := h.store.List(t.Context(), parked.Filter{Destination: hook}, delivery.Place{}, 10)
+		if err != nil || len(letters) != 1 || letters[0].Delivery.Frame != 2 {
+			t.Errorf("List = %+v, %v, want the one that was not redriven", letters, err)
+		}
+	})
+}
+
+func TestWhatIsSettledWhileItWaitsIsNotWritten(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		h := newHarness(t)
+		h.start()
+		defer func() { h.stop() }()
+		h.park(made(1, "{}")) // the next record gathers for a while
+		entries := make([]parked.Entry, 4)
+		for i := range entries {
+			it := made(uint64(10+i), "{}")
+			entries[i] = (*entry)(&it)
+			h.store.Park(h, entries[i])
+		}
+		h.mu.Lock()
+		h.gone[entries[0]], h.gone[entries[2]] = true, true
+		h.mu.Unlock()
+		h.wait(3)
+		time.Sleep(time.Second)
+		if got := h.reports()[1:]; !slices.Equal(got, []string{"11: 1 {0 0} -> 3 {2 0} ", "13: 1 {0 0} -> 3 {2 1} "}) {
+			t.Errorf("parked %v, want 11 and 13", got)
+		}
+		if n := h.store.Queued(); n != 0 {
+			t.Errorf("%d bytes wait, want none", n)
+		}
+	})
+}
