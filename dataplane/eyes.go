@@ -5,12 +5,12 @@ import (
 	"slices"
 	"time"
 
-	"weir/dataplane/deliver"
 	"weir/dataplane/delivery"
 	"weir/dataplane/destination"
 	"weir/dataplane/event"
 	"weir/dataplane/guard"
 	"weir/dataplane/layout"
+	"weir/dataplane/parked"
 	"weir/dataplane/pipeline"
 	"weir/dataplane/transform"
 	"weir/dataplane/view"
@@ -89,7 +89,7 @@ type deadLetters struct {
 }
 
 // Retransform sends them from their originals.
-func (l deadLetters) Retransform(ctx context.Context, f deliver.Filter) (int, error) {
+func (l deadLetters) Retransform(ctx context.Context, f parked.Filter) (int, error) {
 	return l.retransform(ctx, f, l.again)
 }
 

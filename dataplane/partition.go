@@ -20,6 +20,7 @@ import (
 	"weir/dataplane/ledger"
 	"weir/dataplane/live"
 	"weir/dataplane/outbound"
+	"weir/dataplane/parked"
 	"weir/dataplane/parked/overflow"
 	"weir/dataplane/pipeline"
 	"weir/dataplane/plan"
@@ -241,7 +242,7 @@ func (p *partition) books() []ledger.Row {
 }
 
 // List, Redrive and Discard are those of the lanes that run now.
-func (p *partition) List(ctx context.Context, f deliver.Filter, after delivery.Place, limit int) ([]deliver.DeadLetter, error) {
+func (p *partition) List(ctx context.Context, f parked.Filter, after delivery.Place, limit int) ([]parked.DeadLetter, error) {
 	now, err := p.now()
 	if err != nil {
 		return nil, err
@@ -250,7 +251,7 @@ func (p *partition) List(ctx context.Context, f deliver.Filter, after delivery.P
 }
 
 // Redrive moves dead letters to where they are sent from again.
-func (p *partition) Redrive(ctx context.Context, f deliver.Filter) (int, error) {
+func (p *partition) Redrive(ctx context.Context, f parked.Filter) (int, error) {
 	now, err := p.now()
 	if err != nil {
 		return 0, err
@@ -259,7 +260,7 @@ func (p *partition) Redrive(ctx context.Context, f deliver.Filter) (int, error) 
 }
 
 // retransform sends the originals of dead letters again.
-func (p *partition) retransform(ctx context.Context, f deliver.Filter, again func(context.Context, []event.Event) error) (int, error) {
+func (p *partition) retransform(ctx context.Context, f parked.Filter, again func(context.Context, []event.Event) error) (int, error) {
 	now, err := p.now()
 	if err != nil {
 		return 0, err
@@ -268,7 +269,7 @@ func (p *partition) retransform(ctx context.Context, f deliver.Filter, again fun
 }
 
 // Discard drops dead letters.
-func (p *partition) Discard(ctx context.Context, f deliver.Filter) (int, error) {
+func (p *partition) Discard(ctx context.Context, f parked.Filter) (int, error) {
 	now, err := p.now()
 	if err != nil {
 		return 0, err

@@ -8,7 +8,6 @@ import (
 
 	"weir/dataplane/delivery"
 	"weir/dataplane/destination"
-	"weir/dataplane/event"
 	"weir/dataplane/live"
 	"weir/dataplane/queue"
 	"weir/shared/fault"
@@ -47,9 +46,6 @@ type Config struct {
 	Deps destination.Deps
 	// Live shows deliveries to who watches; nil: nobody does.
 	Live *live.Hub
-	// Connected and Replay are what parked.Store.Retransform needs; see parked.Config.
-	Connected func(event.Event) bool
-	Replay    func(context.Context, []event.Event) error
 	// Yield bounds how much of backlogs is under way; nil: nothing does.
 	Yield *Yield
 	// Trace returns the trace of a frame, nil for none; nil: no frame has one.

@@ -73,7 +73,7 @@ func New(cfg Config) (*Lanes, error) {
 	}
 	l.store, err = parked.New(parked.Config{
 		Parked: cfg.Parked, Dead: cfg.Dead, Lane: func(d id.Destination) parked.Lane { return l.lane(d) },
-		Settle: cfg.Settle, Drained: cfg.Drained, Backlog: cfg.Backlog, Log: cfg.Log, Connected: cfg.Connected, Replay: cfg.Replay,
+		Settle: cfg.Settle, Drained: cfg.Drained, Backlog: cfg.Backlog, Log: cfg.Log,
 	})
 	return l, err
 }

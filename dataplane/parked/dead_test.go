@@ -24,14 +24,13 @@ func TestDeadLettersAreSentFromTheirOriginals(t *testing.T) {
 		var sent []event.Event
 		var away error
 		connected := false
-		h.config = func(c *parked.Config) {
-			c.Connected = func(event.Event) bool { return connected }
-			c.Replay = func(_ context.Context, events []event.Event) error {
+		retransform := func(f parked.Filter) (int, error) {
+			return h.store.Retransform(t.Context(), f, func(event.Event) bool { return connected }, func(_ context.Context, events []event.Event) error {
 				if away == nil {
 					sent = append(sent, events...)
 				}
 				return away
-			}
+			})
 		}
 		h.start()
 		defer func() { h.stop() }()
@@ -48,15 +47,15 @@ func TestDeadLettersAreSentFromTheirOriginals(t *testing.T) {
 		}
 		h.bury(items...)
 		choice := parked.Filter{Destination: hook, Code: "rejected_400"}
-		if n, err := h.store.Retransform(t.Context(), choice); n != 0 || err != nil {
+		if n, err := retransform(choice); n != 0 || err != nil {
 			t.Errorf("without a connection: %d, %v, want none", n, err)
 		}
 		connected, away = true, errors.New("away")
-		if n, err := h.store.Retransform(t.Context(), choice); n != 0 || !errors.Is(err, away) {
+		if n, err := retransform(choice); n != 0 || !errors.Is(err, away) {
 			t.Errorf("while events are not taken: %d, %v, want none", n, err)
 		}
 		away = nil
-		if n, err := h.store.Retransform(t.Context(), choice); n != 3 || err != nil {
+		if n, err := retransform(choice); n != 3 || err != nil {
 			t.Errorf("Retransform = %d, %v, want 3", n, err)
 		}
 		var got []string
@@ -72,7 +71,7 @@ func TestDeadLettersAreSentFromTheirOriginals(t *testing.T) {
 		}
 		h.stop()
 		h.start()
-		if n, err := h.store.Retransform(t.Context(), choice); n != 0 || err != nil || len(sent) != 2 {
+		if n, err := retransform(choice); n != 0 || err != nil || len(sent) != 2 {
 			t.Errorf("once more after a restart: %d, %v, %d sent", n, err, len(sent))
 		}
 	})
@@ -84,13 +83,10 @@ func TestNoOriginalsOfFormatOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHarness(t)
 		h.dead = holding(7, kept(t)["format1"])
-		h.config = func(c *parked.Config) {
-			c.Connected = func(event.Event) bool { return true }
-			c.Replay = func(context.Context, []event.Event) error { t.Error("something was replayed"); return nil }
-		}
 		h.start()
 		defer func() { h.stop() }()
-		if n, err := h.store.Retransform(t.Context(), parked.Filter{Destination: hook}); n != 0 || err != nil {
+		if n, err := h.store.Retransform(t.Context(), parked.Filter{Destination: hook}, func(event.Event) bool { return true },
+			func(context.Context, []event.Event) error { t.Error("something was replayed"); return nil }); n != 0 || err != nil {
 			t.Errorf("Retransform = %d, %v, want none", n, err)
 		}
 		if n, err := h.store.Redrive(t.Context(), parked.Filter{Destination: hook}); n != 1 || err != nil {

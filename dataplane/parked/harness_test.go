@@ -31,7 +31,6 @@ type harness struct {
 	t            testing.TB
 	parked, dead *queuetest.Log
 	store        *parked.Store
-	config       func(*parked.Config)
 	stop         func()
 
 	mu      sync.Mutex
@@ -55,9 +54,6 @@ func (h *harness) start() {
 			h.settled = append(h.settled, all...)
 		},
 		Drained: func(id.Destination, uint64) {},
-	}
-	if h.config != nil {
-		h.config(&cfg)
 	}
 	var err error
 	if h.store, err = parked.New(cfg); err != nil {

@@ -6,7 +6,6 @@ import (
 
 	"weir/dataplane/delivery"
 	"weir/dataplane/event"
-	"weir/shared/fault"
 )
 
 // dropLast is how long it may take to drop what was sent from its original, also
@@ -14,22 +13,15 @@ import (
 const dropLast = 10 * time.Second
 
 // Retransform hands the originals of the selected dead letters of f.Destination
-// to Config.Replay, as replayed events that concern only this destination, and
-// drops the dead letters when that is durable; it returns how many. Each is reported
-// as Settled{FromDead, EndDropped, "retransformed"}; a death in between repeats
-// them. An event of which code made several goes once. What is not connected any
-// more stays, as does what an older version wrote, which kept no originals.
+// to replay, as replayed events that concern only this destination, and drops the
+// dead letters when replay returned nil: the events are durable then. It returns how
+// many. Each is reported as Settled{FromDead, EndDropped, "retransformed"}; a death
+// in between repeats them. An event from which code made several goes once. An event
+// that connected refuses, because it has no way to its destination any more, stays,
+// as does what an older version wrote, which kept no originals.
 // fault.Invalid: no destination. fault.Unavailable: the partition does not run here.
-func (s *Store) Retransform(ctx context.Context, f Filter) (moved int, err error) {
-	if s.cfg.Connected == nil || s.cfg.Replay == nil {
-		return 0, fault.New(fault.Unavailable, "Nothing takes events from here through their transformations again.")
-	}
-	return s.RetransformBy(ctx, f, s.cfg.Connected, s.cfg.Replay)
-}
-
-// RetransformBy is Retransform with the given functions.
-func (s *Store) RetransformBy(ctx context.Context, f Filter, connected func(event.Event) bool, replay func(context.Context, []event.Event) error) (moved int, err error) {
-	sent := map[delivery.Ref]struct{}{} // of which code made several
+func (s *Store) Retransform(ctx context.Context, f Filter, connected func(event.Event) bool, replay func(context.Context, []event.Event) error) (moved int, err error) {
+	sent := map[delivery.Ref]struct{}{} // events from which code made several
 	return s.move(ctx, f, func(r *Record, chosen []int) (int, error) {
 		var going []int
 		var events []event.Event

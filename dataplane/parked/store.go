@@ -27,7 +27,6 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"weir/dataplane/delivery"
-	"weir/dataplane/event"
 	"weir/dataplane/queue"
 	"weir/shared/fault"
 	"weir/shared/id"
@@ -71,7 +70,7 @@ type Lane interface {
 	Settled() (floor uint64, places map[delivery.Place]struct{})
 }
 
-// Config is what a Store works with. All fields but the last ones are required.
+// Config is what a Store works with. All fields are required.
 type Config struct {
 	// Parked and Dead are the partition's logs. The store must be their only
 	// writer; a write of anybody else ends Run with fault.Conflict.
@@ -83,12 +82,6 @@ type Config struct {
 	Drained func(d id.Destination, floor uint64)
 	Backlog int64 // bytes that wait to be written, of each log, before Room waits
 	Log     *slog.Logger
-
-	// Connected reports whether an event still has a way to its destination, and
-	// Replay takes events that go through the pipeline again. Without them
-	// Retransform is fault.Unavailable.
-	Connected func(event.Event) bool
-	Replay    func(context.Context, []event.Event) error
 }
 
 // Store is PARKED and DEAD of a partition. All methods are safe for concurrent use.

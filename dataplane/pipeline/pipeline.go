@@ -9,11 +9,11 @@ import (
 	"time"
 
 	"weir/dataplane/dedupe"
-	"weir/dataplane/deliver"
 	"weir/dataplane/delivery"
 	"weir/dataplane/event"
 	"weir/dataplane/ledger"
 	"weir/dataplane/live"
+	"weir/dataplane/parked"
 	"weir/dataplane/plan"
 	"weir/dataplane/queue"
 	"weir/dataplane/transform"
@@ -40,14 +40,14 @@ type Seen interface {
 
 // Lanes delivers; *deliver.Lanes is one.
 type Lanes interface {
-	Recover(ctx context.Context, r deliver.Recovery) error
+	Recover(ctx context.Context, r delivery.Recovery) error
 	Run(ctx context.Context) error
 	Offer(ctx context.Context, ds []delivery.Delivery) error
 	Confirmed(d id.Destination, floor uint64)
-	Redrive(ctx context.Context, f deliver.Filter) (int, error)
-	Retransform(ctx context.Context, f deliver.Filter, way func(event.Event) bool, again func(context.Context, []event.Event) error) (int, error)
-	Discard(ctx context.Context, f deliver.Filter) (int, error)
-	List(ctx context.Context, f deliver.Filter, after delivery.Place, limit int) ([]deliver.DeadLetter, error)
+	Redrive(ctx context.Context, f parked.Filter) (int, error)
+	Retransform(ctx context.Context, f parked.Filter, way func(event.Event) bool, again func(context.Context, []event.Event) error) (int, error)
+	Discard(ctx context.Context, f parked.Filter) (int, error)
+	List(ctx context.Context, f parked.Filter, after delivery.Place, limit int) ([]parked.DeadLetter, error)
 }
 
 // Reports are what lanes call back: the fields of deliver.Config with the same names.
@@ -311,8 +311,8 @@ func (p *Pipeline) Lag(ctx context.Context) (Lag, error) {
 	return o.lag(st.Last), nil
 }
 
-// Redrive moves dead letters back to their destination; see deliver.Lanes.
-func (p *Pipeline) Redrive(ctx context.Context, f deliver.Filter) (moved int, err error) {
+// Redrive moves dead letters back to their destination; see parked.Store.
+func (p *Pipeline) Redrive(ctx context.Context, f parked.Filter) (moved int, err error) {
 	o, err := p.owner()
 	if err != nil {
 		return 0, err
@@ -321,8 +321,8 @@ func (p *Pipeline) Redrive(ctx context.Context, f deliver.Filter) (moved int, er
 }
 
 // Retransform sends the originals of dead letters through the partition again,
-// by send, unless their connection was removed; see deliver.Lanes.
-func (p *Pipeline) Retransform(ctx context.Context, f deliver.Filter, send func(context.Context, []event.Event) error) (moved int, err error) {
+// by send, unless their connection was removed; see parked.Store.
+func (p *Pipeline) Retransform(ctx context.Context, f parked.Filter, send func(context.Context, []event.Event) error) (moved int, err error) {
 	o, err := p.owner()
 	if err != nil {
 		return 0, err
@@ -330,8 +330,8 @@ func (p *Pipeline) Retransform(ctx context.Context, f deliver.Filter, send func(
 	return o.lanes.Retransform(ctx, f, p.connected, send)
 }
 
-// Discard drops dead letters; see deliver.Lanes.
-func (p *Pipeline) Discard(ctx context.Context, f deliver.Filter) (discarded int, err error) {
+// Discard drops dead letters; see parked.Store.
+func (p *Pipeline) Discard(ctx context.Context, f parked.Filter) (discarded int, err error) {
 	o, err := p.owner()
 	if err != nil {
 		return 0, err
@@ -339,8 +339,8 @@ func (p *Pipeline) Discard(ctx context.Context, f deliver.Filter) (discarded int
 	return o.lanes.Discard(ctx, f)
 }
 
-// List returns dead letters; see deliver.Lanes.
-func (p *Pipeline) List(ctx context.Context, f deliver.Filter, after delivery.Place, limit int) ([]deliver.DeadLetter, error) {
+// List returns dead letters; see parked.Store.
+func (p *Pipeline) List(ctx context.Context, f parked.Filter, after delivery.Place, limit int) ([]parked.DeadLetter, error) {
 	o, err := p.owner()
 	if err != nil {
 		return nil, err

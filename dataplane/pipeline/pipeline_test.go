@@ -8,7 +8,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"weir/dataplane/deliver"
 	"weir/dataplane/delivery"
 	"weir/dataplane/event"
 	"weir/dataplane/ledger"
@@ -39,7 +38,7 @@ func (w *world) formerly(events []event.Event) {
 		w.t.Fatalf("lanes: %v", err)
 	}
 	ctx, cancel := context.WithCancel(w.t.Context())
-	if err := made.Recover(ctx, deliver.Recovery{}); err != nil {
+	if err := made.Recover(ctx, delivery.Recovery{}); err != nil {
 		w.t.Fatalf("recover: %v", err)
 	}
 	ended := make(chan error)

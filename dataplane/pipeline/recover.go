@@ -6,9 +6,9 @@ import (
 	"maps"
 
 	"weir/dataplane/dedupe"
-	"weir/dataplane/deliver"
 	"weir/dataplane/delivery"
 	"weir/dataplane/ledger"
+	"weir/dataplane/parked"
 	"weir/dataplane/queue"
 	"weir/shared/fault"
 	"weir/shared/id"
@@ -33,7 +33,7 @@ func (o *owner) recover(ctx context.Context, epoch uint64) error {
 	if err := o.place(ctx, st); err != nil {
 		return err
 	}
-	through := deliver.Recovery{ParkedThrough: st.parked, DeadThrough: st.dead}
+	through := delivery.Recovery{ParkedThrough: st.parked, DeadThrough: st.dead}
 	if o.cfg.planted != skipMissed {
 		if err := o.missed(ctx, through); err != nil {
 			return err
@@ -57,7 +57,7 @@ func (o *owner) recover(ctx context.Context, epoch uint64) error {
 		return fmt.Errorf("recover lanes: %w", err)
 	}
 	// From here on the lanes notice other writers; one that came in between shows now.
-	if err := deliver.Missed(ctx, o.cfg.Parked, o.cfg.Dead, st.parked, st.dead, func(delivery.Settled) error {
+	if err := parked.Missed(ctx, o.cfg.Parked, o.cfg.Dead, st.parked, st.dead, func(delivery.Settled) error {
 		return fault.New(fault.Conflict, "A former owner has settled deliveries meanwhile.")
 	}); err != nil {
 		return err
@@ -201,14 +201,14 @@ func (o *owner) place(ctx context.Context, st *state) error {
 
 // missed books the settlements that records of PARKED and DEAD prove and that
 // former owners could not journal any more.
-func (o *owner) missed(ctx context.Context, through deliver.Recovery) error {
+func (o *owner) missed(ctx context.Context, through delivery.Recovery) error {
 	var all []delivery.Settled
 	book := func() error {
 		r := o.journal.compose(record{}, all, true)
 		all = nil
 		return o.journal.append(ctx, &r)
 	}
-	err := deliver.Missed(ctx, o.cfg.Parked, o.cfg.Dead, through.ParkedThrough, through.DeadThrough, func(s delivery.Settled) error {
+	err := parked.Missed(ctx, o.cfg.Parked, o.cfg.Dead, through.ParkedThrough, through.DeadThrough, func(s delivery.Settled) error {
 		var err error
 		if n := len(all); n >= recordSettled && all[n-1].To.Seq != s.To.Seq { // those of one record together
 			err = book()

@@ -7,9 +7,9 @@ import (
 	"testing"
 	"time"
 
-	"weir/dataplane/deliver"
 	"weir/dataplane/delivery"
 	"weir/dataplane/event"
+	"weir/dataplane/parked"
 	"weir/dataplane/pipeline"
 	"weir/dataplane/plan"
 	"weir/dataplane/queue"
@@ -283,7 +283,7 @@ func TestADeadLetterIsSentFromItsOriginal(t *testing.T) {
 		w.answers(coded, nil)
 		pr = w.start()
 		send := func(_ context.Context, events []event.Event) error { w.append(events); return nil }
-		filter := deliver.Filter{Workspace: ws, Destination: coded}
+		filter := parked.Filter{Workspace: ws, Destination: coded}
 		w.wait("the partition runs", func() bool { _, err := pr.p.Lag(t.Context()); return err == nil })
 		if n, err := pr.p.Retransform(t.Context(), filter, send); n != 1 || err != nil {
 			t.Errorf("Retransform = %d, %v, want 1", n, err)

@@ -4,8 +4,8 @@ import (
 	"testing"
 	"time"
 
-	"weir/dataplane/deliver"
 	"weir/dataplane/ledger"
+	"weir/dataplane/parked"
 	"weir/dataplane/pipeline"
 	"weir/dataplane/queue"
 	"weir/dataplane/queue/queuetest"
@@ -151,7 +151,7 @@ func simulate(t testing.TB, seed uint64, plant func(*pipeline.Config)) {
 	w.settled(pr)
 	if n := row(pr, shaky).Dead; n > 0 {
 		w.wait("all are redriven", func() bool {
-			_, _ = pr.p.Redrive(t.Context(), deliver.Filter{Destination: shaky}) // asked again when the owner changed
+			_, _ = pr.p.Redrive(t.Context(), parked.Filter{Destination: shaky}) // asked again when the owner changed
 			return row(pr, shaky).Dead == 0
 		})
 		w.settled(pr)

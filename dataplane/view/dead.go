@@ -10,9 +10,9 @@ import (
 	"strings"
 	"time"
 
-	"weir/dataplane/deliver"
 	"weir/dataplane/delivery"
 	"weir/dataplane/ledger"
+	"weir/dataplane/parked"
 	"weir/shared/fault"
 	"weir/shared/id"
 )
@@ -137,7 +137,7 @@ func (v *View) page(c *call, from cursor, limit int, only id.Destination, code s
 			if string(d) == from.Key && p == from.Partition {
 				after = delivery.Place{Seq: from.Seq, Item: from.Item}
 			}
-			letters, err := v.cfg.Dead[p].List(c.Context(), deliver.Filter{Workspace: c.grant.Workspace, Destination: d, Code: code}, after, limit-len(items)+1)
+			letters, err := v.cfg.Dead[p].List(c.Context(), parked.Filter{Workspace: c.grant.Workspace, Destination: d, Code: code}, after, limit-len(items)+1)
 			if err != nil {
 				return nil, "", fmt.Errorf("list dead letters of partition %d: %w", p, err)
 			}
@@ -155,7 +155,7 @@ func (v *View) page(c *call, from cursor, limit int, only id.Destination, code s
 	return items, "", nil
 }
 
-func (v *View) item(p int, l deliver.DeadLetter) item {
+func (v *View) item(p int, l parked.DeadLetter) item {
 	e := l.Delivery.Event
 	return item{
 		Place: fmt.Sprintf("%d/%d/%d", p, l.Seq, l.Item), Destination: v.destinationName(e.Workspace, l.Delivery.Destination),
@@ -183,7 +183,7 @@ func (s selection) done(what string, n int) map[string]int {
 }
 
 // move does something with the dead letters of a partition, and says with how many.
-type move = func(Dead, context.Context, deliver.Filter) (int, error)
+type move = func(Dead, context.Context, parked.Filter) (int, error)
 
 func (v *View) redrive(c *call) (any, error) {
 	s, n, err := v.settle(c, Dead.Redrive, Dead.Retransform)
@@ -232,7 +232,7 @@ func (v *View) settle(c *call, do, original move) (s selection, total int, err e
 			if len(s.Places) > 0 && len(places[p]) == 0 {
 				continue
 			}
-			n, err := do(v.cfg.Dead[p], c.Context(), deliver.Filter{Workspace: c.grant.Workspace, Destination: d, Code: s.Code, Places: places[p]})
+			n, err := do(v.cfg.Dead[p], c.Context(), parked.Filter{Workspace: c.grant.Workspace, Destination: d, Code: s.Code, Places: places[p]})
 			if total += n; err != nil {
 				return s, total, fmt.Errorf("dead letters of partition %d: %w", p, err)
 			}
@@ -242,7 +242,7 @@ func (v *View) settle(c *call, do, original move) (s selection, total int, err e
 }
 
 // count returns how many dead letters of a partition are chosen.
-func count(d Dead, ctx context.Context, f deliver.Filter) (n int, err error) {
+func count(d Dead, ctx context.Context, f parked.Filter) (n int, err error) {
 	for after := (delivery.Place{}); ; {
 		letters, err := d.List(ctx, f, after, countItems)
 		if err != nil || len(letters) == 0 {

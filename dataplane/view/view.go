@@ -13,11 +13,11 @@ import (
 	"strings"
 	"time"
 
-	"weir/dataplane/deliver"
 	"weir/dataplane/delivery"
 	"weir/dataplane/guard"
 	"weir/dataplane/ledger"
 	"weir/dataplane/live"
+	"weir/dataplane/parked"
 	"weir/dataplane/plan"
 	"weir/shared/capability"
 	"weir/shared/fault"
@@ -51,11 +51,11 @@ type Config struct {
 // whatever stands before lanes that come and go. fault.Unavailable: they are not
 // running at the moment.
 type Dead interface {
-	List(ctx context.Context, f deliver.Filter, after delivery.Place, limit int) ([]deliver.DeadLetter, error)
-	Redrive(ctx context.Context, f deliver.Filter) (moved int, err error)
+	List(ctx context.Context, f parked.Filter, after delivery.Place, limit int) ([]parked.DeadLetter, error)
+	Redrive(ctx context.Context, f parked.Filter) (moved int, err error)
 	// Retransform sends the originals through the transformations again.
-	Retransform(ctx context.Context, f deliver.Filter) (moved int, err error)
-	Discard(ctx context.Context, f deliver.Filter) (discarded int, err error)
+	Retransform(ctx context.Context, f parked.Filter) (moved int, err error)
+	Discard(ctx context.Context, f parked.Filter) (discarded int, err error)
 }
 
 // maxRequest is the longest body of a request, in bytes.

@@ -16,11 +16,11 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"weir/dataplane/deliver"
 	"weir/dataplane/delivery"
 	"weir/dataplane/event"
 	"weir/dataplane/guard"
 	"weir/dataplane/ledger"
+	"weir/dataplane/parked"
 	"weir/dataplane/plan"
 	"weir/dataplane/view"
 	"weir/shared/capability"
@@ -33,13 +33,13 @@ const origin = "https://console.example.com"
 
 // letters is the dead letters of one partition, in memory.
 type letters struct {
-	all     []deliver.DeadLetter
-	filters []deliver.Filter
+	all     []parked.DeadLetter
+	filters []parked.Filter
 }
 
-func (l *letters) match(f deliver.Filter) []deliver.DeadLetter {
+func (l *letters) match(f parked.Filter) []parked.DeadLetter {
 	l.filters = append(l.filters, f)
-	var out []deliver.DeadLetter
+	var out []parked.DeadLetter
 	for _, d := range l.all {
 		if d.Delivery.Event.Workspace == f.Workspace && d.Delivery.Destination == f.Destination && (f.Code == "" || d.Code == f.Code) &&
 			(len(f.Places) == 0 || slices.Contains(f.Places, d.Place)) {
@@ -49,8 +49,8 @@ func (l *letters) match(f deliver.Filter) []deliver.DeadLetter {
 	return out
 }
 
-func (l *letters) List(_ context.Context, f deliver.Filter, after delivery.Place, limit int) ([]deliver.DeadLetter, error) {
-	var out []deliver.DeadLetter
+func (l *letters) List(_ context.Context, f parked.Filter, after delivery.Place, limit int) ([]parked.DeadLetter, error) {
+	var out []parked.DeadLetter
 	for _, d := range l.match(f) {
 		if (d.Seq > after.Seq || d.Seq == after.Seq && d.Item > after.Item) && len(out) < limit {
 			out = append(out, d)
@@ -59,18 +59,18 @@ func (l *letters) List(_ context.Context, f deliver.Filter, after delivery.Place
 	return out, nil
 }
 
-func (l *letters) Redrive(_ context.Context, f deliver.Filter) (int, error) {
+func (l *letters) Redrive(_ context.Context, f parked.Filter) (int, error) {
 	return len(l.match(f)), nil
 }
-func (l *letters) Retransform(_ context.Context, f deliver.Filter) (int, error) {
+func (l *letters) Retransform(_ context.Context, f parked.Filter) (int, error) {
 	return 10 * len(l.match(f)), nil
 }
-func (l *letters) Discard(_ context.Context, f deliver.Filter) (int, error) {
+func (l *letters) Discard(_ context.Context, f parked.Filter) (int, error) {
 	return len(l.match(f)), nil
 }
 
-func letter(ws id.Workspace, d id.Destination, seq uint64, n uint32, code string) deliver.DeadLetter {
-	return deliver.DeadLetter{Place: delivery.Place{Seq: seq, Item: n}, Code: code, Status: 400, Detail: "no", At: now,
+func letter(ws id.Workspace, d id.Destination, seq uint64, n uint32, code string) parked.DeadLetter {
+	return parked.DeadLetter{Place: delivery.Place{Seq: seq, Item: n}, Code: code, Status: 400, Detail: "no", At: now,
 		Delivery: delivery.Delivery{Destination: d, Event: event.Event{Workspace: ws, Source: "src_a", MessageID: "m", JSON: []byte(`{"n":12345678901234567890}`)}}}
 }
 
@@ -103,8 +103,8 @@ func newFixtureWith(t *testing.T, rules string, change func(*view.Config)) *fixt
 		t.Fatal(err)
 	}
 	f := &fixture{t: t, key: private, parts: []*letters{
-		{all: []deliver.DeadLetter{letter("ws_a", "dst_a", 1, 0, "x"), letter("ws_a", "dst_a", 1, 1, "y"), letter("ws_b", "dst_z", 2, 0, "x")}},
-		{all: []deliver.DeadLetter{letter("ws_a", "dst_a", 1, 0, "x"), letter("ws_a", "dst_b", 4, 0, "x")}},
+		{all: []parked.DeadLetter{letter("ws_a", "dst_a", 1, 0, "x"), letter("ws_a", "dst_a", 1, 1, "y"), letter("ws_b", "dst_z", 2, 0, "x")}},
+		{all: []parked.DeadLetter{letter("ws_a", "dst_a", 1, 0, "x"), letter("ws_a", "dst_b", 4, 0, "x")}},
 	}}
 	cfg := view.Config{
 		Plane: "pl_a", Key: public, Origins: []string{origin}, Guard: g, Plans: &plan.Holder{}, Now: func() time.Time { return now },

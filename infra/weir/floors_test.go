@@ -49,7 +49,7 @@ var floors = []floor{
 	{[]string{"weir/dataplane/warehouses", "weir/dataplane/warehouses/*"}, append(family("weir/dataplane/load", "weir/dataplane/warehouses/*"), "weir/dataplane/layout")},
 	{[]string{"weir/dataplane/plan"}, append([]string{"weir/dataplane/ingest", "weir/dataplane/destination", "weir/dataplane/load", "weir/dataplane/identity", "weir/dataplane/profile"}, d1...)},
 	{[]string{"weir/dataplane/pipeline", "weir/dataplane/agent", "weir/dataplane/view", "weir/dataplane/jobs"},
-		append([]string{"weir/dataplane/ingest", "weir/dataplane/destination", "weir/dataplane/deliver", "weir/dataplane/load", "weir/dataplane/identity", "weir/dataplane/profile", "weir/dataplane/plan"}, d1...)},
+		append([]string{"weir/dataplane/ingest", "weir/dataplane/destination", "weir/dataplane/parked", "weir/dataplane/load", "weir/dataplane/identity", "weir/dataplane/profile", "weir/dataplane/plan"}, d1...)},
 	{[]string{"weir/dataplane", "weir/dataplane/cmd/*"}, []string{"weir/shared/*", "weir/dataplane*"}},
 	{[]string{"weir/infra/weir", "weir/infra/weir/*"}, []string{"weir/shared/*", "weir/controlplane", "weir/dataplane", "weir/infra/weir/*"}},
 }
