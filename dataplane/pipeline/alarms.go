@@ -17,10 +17,8 @@ type Alarm struct {
 	Last  time.Time
 }
 
-// Codes of alarms; see also the checks of state.
+// Codes of alarms; see also those of the journal.
 const (
-	alarmFull    = "disk_full"         // a log takes no more; it is tried again
-	alarmAway    = "queue_unavailable" // a log does not answer; it is tried again
 	alarmFrame   = "frame_damaged"     // a frame could not be read; it lies in BAD
 	alarmNewer   = "too_new"           // a frame of a newer version: the partition waits
 	alarmWaiting = "unavailable"       // the events of a workspace that is not loaded wait

@@ -31,7 +31,7 @@ func (w *rewriter) catchUp(ctx context.Context, l *line) error {
 	l.behind = l.next <= l.latest
 	wait := l.behind && len(l.queue) == 0 // the log is away
 	w.mu.Unlock()
-	if wait && !sleep(ctx, appendEvery) {
+	if wait && !sleep(ctx, shortestPause) {
 		return ctx.Err()
 	}
 	return nil
@@ -51,7 +51,7 @@ func (w *rewriter) again(ctx context.Context, l *line, rec queue.Record) (enough
 		return true, err
 	}
 	f := &frame{rec: rec, read: time.Now()}
-	if left := w.o.left(rec.Seq, l.id); len(left) > 0 {
+	if left := w.o.journal.Left(rec.Seq, l.id); len(left) > 0 {
 		if decoded, err := queue.DecodeFrame(rec.Data); err == nil {
 			f.events = decoded.Events
 		}
@@ -82,12 +82,10 @@ func (w *rewriter) again(ctx context.Context, l *line, rec queue.Record) (enough
 // known only then.
 func (w *rewriter) opened(ctx context.Context, seq uint64) error {
 	for {
-		open := false
-		w.o.journal.look(func(st *state) { open = !st.fresh(seq) })
-		if open {
+		if fresh, _ := w.o.journal.Frame(seq); !fresh {
 			return nil
 		}
-		if !sleep(ctx, appendEvery/2) {
+		if !sleep(ctx, shortestPause/2) {
 			return ctx.Err()
 		}
 	}

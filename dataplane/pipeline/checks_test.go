@@ -6,8 +6,9 @@ import (
 	"time"
 
 	"weir/dataplane/delivery"
+	"weir/dataplane/journal"
+	"weir/dataplane/journal/record"
 	"weir/dataplane/ledger"
-	"weir/dataplane/pipeline"
 	"weir/dataplane/queue"
 	"weir/shared/id"
 )
@@ -44,7 +45,7 @@ func (w *world) sums(pr *process) {
 
 func (w *world) journalEmpty() bool {
 	for _, r := range w.disk[queue.Journal].Snapshot().Records {
-		if openings, _, _ := pipeline.Kinds(r.Data); openings > 0 {
+		if openings(r.Data) > 0 {
 			return false
 		}
 	}
@@ -53,7 +54,7 @@ func (w *world) journalEmpty() bool {
 
 func (w *world) audit() {
 	w.t.Helper()
-	found, err := pipeline.Audit(w.t.Context(), w.disk[queue.Journal].Share())
+	found, err := journal.Audit(w.t.Context(), w.disk[queue.Journal].Share())
 	if err != nil || !found.Sound() {
 		w.t.Errorf("seed %d: audit: %+v, %v", w.seed, found, err)
 	}
@@ -169,4 +170,37 @@ func (w *world) complete(d id.Destination, late bool, slack time.Duration) {
 			w.t.Errorf("seed %d: %s got of %s\n%v, want\n%v", w.seed, d, user, got, want)
 		}
 	}
+}
+
+// openings is how many frames a journal record opens.
+func openings(data []byte) int {
+	r, err := record.Decode(data)
+	if err != nil {
+		return 0
+	}
+	return len(r.Openings)
+}
+
+// withoutSettlement returns a journal record without one output of its n-th
+// settlements; with balanced also without what it counts. ok is false when it
+// has none.
+func withoutSettlement(data []byte, n int, balanced bool) (changed []byte, ok bool) {
+	r, err := record.Decode(data)
+	if err != nil || n >= len(r.Live) || r.Live[n].Set.Len() == 0 {
+		return nil, false
+	}
+	r.Live[n].Set = record.SetOf(slices.Collect(r.Live[n].Set.Each)[1:])
+	if balanced {
+		r.Deltas = r.Recount()
+	}
+	return r.Encode(), true
+}
+
+// tailOf is how many of the journal's records a recovery reads.
+func tailOf(all []queue.Record) int {
+	newest, err := record.Decode(all[len(all)-1].Data)
+	if err != nil {
+		return -1
+	}
+	return len(all) - slices.IndexFunc(all, func(r queue.Record) bool { return r.Seq >= newest.Base })
 }

@@ -1,15 +1,15 @@
 package pipeline
 
 import (
-	"cmp"
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"weir/dataplane/dedupe"
 	"weir/dataplane/delivery"
 	"weir/dataplane/event"
+	"weir/dataplane/journal"
+	"weir/dataplane/journal/record"
 	"weir/dataplane/ledger"
 	"weir/dataplane/plan"
 	"weir/dataplane/queue"
@@ -29,13 +29,11 @@ type frame struct {
 	bad        bool // it cannot be decoded and is in BAD
 	events     []event.Event
 	fates      []fate // of a fresh frame's events
-	keyed      set
-	keys       []dedupe.Key
-	routed     groups[lane]
+	decisions  record.Decisions
 	routings   map[origin]*plan.Routing
 	tasks      map[taskKey]*task
-	early      map[output]bool // outputs that a former owner settled before it could journal the opening
-	named      map[uint32]bool // events that have one
+	early      map[journal.Output]bool // outputs that a former owner settled before it could journal the opening
+	named      map[uint32]bool         // events that have one
 	deliveries []delivery.Delivery
 }
 
@@ -49,15 +47,14 @@ type fate struct {
 // after it flows. A frame of a newer version waits for a newer program.
 func (o *owner) decode(ctx context.Context, rec queue.Record) (*frame, error) {
 	f := &frame{rec: rec, read: time.Now()}
-	o.journal.look(func(st *state) {
-		f.fresh = st.fresh(rec.Seq)
-		if f.fresh {
-			f.early, f.named = map[output]bool{}, map[uint32]bool{}
-			for _, e := range st.early[rec.Seq] {
-				f.early[e], f.named[e.index] = true, true
-			}
+	fresh, early := o.journal.Frame(rec.Seq)
+	f.fresh = fresh
+	if fresh {
+		f.early, f.named = map[journal.Output]bool{}, map[uint32]bool{}
+		for _, e := range early {
+			f.early[e], f.named[e.Index] = true, true
 		}
-	})
+	}
 	if o.next != 0 && rec.Seq != o.next {
 		o.alarms.raise(alarmLost)
 	}
@@ -69,7 +66,7 @@ func (o *owner) decode(ctx context.Context, rec queue.Record) (*frame, error) {
 	}
 	decoded, err := queue.DecodeFrame(rec.Data)
 	switch {
-	case err == nil && len(decoded.Events) <= maxIndex+1:
+	case err == nil && len(decoded.Events) <= record.MaxIndex+1:
 		f.events = decoded.Events
 	case err == nil || reactionTo(err) == reject:
 		f.bad = true
@@ -111,8 +108,7 @@ func (o *owner) dedupe(f *frame) error {
 			return fmt.Errorf("dedupe frame %d: %w", f.rec.Seq, err)
 		}
 		if first {
-			f.keyed.push(uint32(i))
-			f.keys = append(f.keys, k)
+			f.decisions.Key(uint32(i), k)
 		} else {
 			f.fates[i] = fate{account: ledger.Duplicate}
 		}
@@ -126,18 +122,18 @@ func (o *owner) dedupe(f *frame) error {
 }
 
 // check ends the events that may not go on. Those that broke a rule at the door
-// go to QUARANTINE before the opening that books them.
+// go to QUARANTINE before the opening that counts them.
 func (o *owner) check(ctx context.Context, f *frame) error {
-	var sources groups[id.Source]
+	var sources record.Groups[id.Source]
 	for i := range f.events {
 		if e := &f.events[i]; e.Quarantine != "" {
-			f.fates[i] = fate{ledger.Quarantined, e.Quarantine[:min(len(e.Quarantine), maxCode)]}
-			sources.add(e.Source, uint32(i))
+			f.fates[i] = fate{ledger.Quarantined, e.Quarantine[:min(len(e.Quarantine), record.MaxCode)]}
+			sources.Add(e.Source, uint32(i))
 		}
 	}
-	for source, which := range sources.each {
+	for source, which := range sources.Each {
 		var broken []event.Event
-		for i := range which.each {
+		for i := range which.Each {
 			broken = append(broken, f.events[i])
 		}
 		data := queue.EncodeFrame(broken)
@@ -165,7 +161,7 @@ func (o *owner) route(ctx context.Context, f *frame) error {
 			return err
 		}
 		if drop := f.checked(uint32(i), r); drop != "" && !named {
-			f.fates[i] = fate{ledger.Dropped, drop[:min(len(drop), maxCode)]}
+			f.fates[i] = fate{ledger.Dropped, drop[:min(len(drop), record.MaxCode)]}
 			continue
 		}
 		dests := destinations(r, e)
@@ -175,9 +171,9 @@ func (o *owner) route(ctx context.Context, f *frame) error {
 		}
 		f.fates[i] = fate{account: ledger.SourceRouted}
 		for _, d := range dests {
-			book := ledger.Key{Workspace: e.Workspace, Source: e.Source, Destination: d.ID}
-			if !f.early[output{uint32(i), 0, book}] {
-				f.routed.add(lane{book, 0}, uint32(i))
+			entry := ledger.Key{Workspace: e.Workspace, Source: e.Source, Destination: d.ID}
+			if !f.early[journal.Output{Index: uint32(i), Entry: entry}] {
+				f.decisions.Route(uint32(i), entry)
 				f.send(wanted{uint32(i), 0}, r, d)
 			}
 		}
@@ -250,7 +246,7 @@ func (o *owner) routing(ctx context.Context, f *frame, e *event.Event) (*plan.Ro
 
 func (o *owner) awaitRouting(ctx context.Context, at origin) (*plan.Routing, error) {
 	waited := false
-	for wait := appendEvery; ; wait = min(2*wait, slowest/2) {
+	for wait := shortestPause; ; wait = min(2*wait, longestPause/2) {
 		r, known := o.cfg.Route(at.ws, at.source)
 		if known {
 			if waited {
@@ -258,7 +254,7 @@ func (o *owner) awaitRouting(ctx context.Context, at origin) (*plan.Routing, err
 			}
 			return r, nil
 		}
-		if wait == slowest/2 && !waited {
+		if wait == longestPause/2 && !waited {
 			waited = true
 			o.alarms.raise(alarmWaiting)
 		}
@@ -269,33 +265,18 @@ func (o *owner) awaitRouting(ctx context.Context, at origin) (*plan.Routing, err
 }
 
 // opening is what the journal keeps of the decisions.
-func (f *frame) opening() opening {
-	o := opening{
-		frame: f.rec.Seq, at: f.rec.At, count: uint32(len(f.events)), bad: f.bad, keyed: f.keyed, keys: f.keys,
-	}
-	type end struct {
-		book ledger.Key
-		fate
-		replayed bool
-	}
-	var ends groups[end]
+func (f *frame) opening() record.Opening {
 	for i, ft := range f.fates {
 		e := &f.events[i]
-		ends.add(end{ledger.Key{Workspace: e.Workspace, Source: e.Source}, ft, e.Replayed}, uint32(i))
+		f.decisions.End(uint32(i), ledger.Key{Workspace: e.Workspace, Source: e.Source}, ft.account, ft.code, e.Replayed)
 	}
-	for k, s := range ends.each {
-		o.ends = append(o.ends, endSet{k.book, k.account, k.code, k.replayed, s})
-	}
-	for l, s := range f.routed.each {
-		o.routed = append(o.routed, routedSet{l.book, l.output, s})
-	}
-	return o
+	return f.decisions.Opening(f.rec.Seq, f.rec.At, uint32(len(f.events)), f.bad)
 }
 
 // resume takes up what is left of a frame that was opened before: to where it
-// was routed then, so that nothing is decided or booked twice.
+// was routed then, so that nothing is decided or counted twice.
 func (o *owner) resume(ctx context.Context, f *frame) error {
-	left := o.left(f.rec.Seq, "")
+	left := o.journal.Left(f.rec.Seq, "")
 	if len(left) == 0 || o.cfg.planted == resumeNothing {
 		o.budget.release([]uint64{f.rec.Seq})
 		return nil
@@ -303,69 +284,40 @@ func (o *owner) resume(ctx context.Context, f *frame) error {
 	return o.takeUp(ctx, f, left)
 }
 
-// leftOver is an output that is neither settled nor with a lane.
-type leftOver struct {
-	wanted
-	book ledger.Key
-}
-
-// left returns what the journal has open of a frame, for one destination or
-// ("") for all, in the order of delivery.
-func (o *owner) left(seq uint64, dest id.Destination) []leftOver {
-	var all []leftOver
-	o.journal.look(func(st *state) {
-		t := st.frames[seq]
-		if t == nil {
-			return
-		}
-		for l, left := range t.left {
-			if dest == "" || l.book.Destination == dest {
-				for i := range left.set().each {
-					all = append(all, leftOver{wanted{i, l.output}, l.book})
-				}
-			}
-		}
-	})
-	slices.SortStableFunc(all, func(a, b leftOver) int {
-		return cmp.Or(cmp.Compare(a.index, b.index), cmp.Compare(a.output, b.output))
-	})
-	return all
-}
-
 // takeUp puts what is left of a frame on its way again. What went through code
 // goes through the code of now; where no connection leads there any more it is
 // dropped, because sent as it came it would pass by the code.
-func (o *owner) takeUp(ctx context.Context, f *frame, left []leftOver) error {
+func (o *owner) takeUp(ctx context.Context, f *frame, left []journal.Output) error {
 	var ends []delivery.Settled
-	end := func(l leftOver, code string) {
-		ends = append(ends, ended(delivery.Ref{Frame: f.rec.Seq, Index: l.index, Output: l.output}, l.book, delivery.EndDropped, code))
+	end := func(l journal.Output, code string) {
+		ends = append(ends, ended(delivery.Ref{Frame: f.rec.Seq, Index: l.Index, Output: l.Number}, l.Entry, delivery.EndDropped, code))
 	}
 	checked := map[uint32]bool{}
 	for _, l := range left {
-		if int(l.index) >= len(f.events) { // the frame could be read once, and now it cannot
-			end(l, badFrame)
+		if int(l.Index) >= len(f.events) { // the frame could be read once, and now it cannot
+			end(l, record.BadFrame)
 			continue
 		}
-		r, err := o.routing(ctx, f, &f.events[l.index])
+		r, err := o.routing(ctx, f, &f.events[l.Index])
 		if err != nil {
 			return err
 		}
-		if !checked[l.index] {
-			checked[l.index] = true
-			f.checked(l.index, r) // it passed before
+		if !checked[l.Index] {
+			checked[l.Index] = true
+			f.checked(l.Index, r) // it passed before
 		}
-		d, ok := r.Destination(l.book.Destination)
+		d, ok := r.Destination(l.Entry.Destination)
 		switch {
 		case !ok:
 			end(l, codeUnconnected)
-		case l.output > 0 && r.Chains[d.ChainIndex] == nil:
+		case l.Number > 0 && r.Chains[d.ChainIndex] == nil:
 			end(l, codeOtherCode)
 		default:
-			f.send(l.wanted, r, d)
+			f.send(wanted{l.Index, l.Number}, r, d)
 		}
 	}
 	if len(ends) > 0 {
-		o.journal.settle(ends)
+		o.journal.Settle(ends)
 	}
 	return nil
 }

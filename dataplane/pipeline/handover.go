@@ -10,13 +10,14 @@ import (
 
 	"weir/dataplane/delivery"
 	"weir/dataplane/event"
+	"weir/dataplane/journal/record"
 	"weir/dataplane/ledger"
 	"weir/dataplane/live"
 	"weir/dataplane/queue"
 	"weir/shared/id"
 )
 
-// finish books what ended and offers what goes on.
+// finish journals what ended and offers what goes on.
 func (w *rewriter) finish(ctx context.Context, of []*share) error {
 	var h handover
 	for _, s := range of {
@@ -36,10 +37,10 @@ func (w *rewriter) finish(ctx context.Context, of []*share) error {
 		}
 	}
 	if len(h.settled) > 0 {
-		w.o.journal.settle(h.settled)
+		w.o.journal.Settle(h.settled)
 	}
 	if len(h.fans) > 0 {
-		journaled := w.o.journal.fan(h.fans)
+		journaled := w.o.journal.Fan(h.fans)
 		if w.o.cfg.planted == offerBeforeFan {
 			journaled = closed()
 		}
@@ -62,14 +63,13 @@ func (w *rewriter) finish(ctx context.Context, of []*share) error {
 type handover struct {
 	deliveries []delivery.Delivery
 	settled    []delivery.Settled
-	fans       []fan
+	fans       []record.Fan
 	broken     map[id.Source][]event.Event // as they were before, with why
 }
 
 // add works out the outputs of a share.
 func (h *handover) add(s *share) {
-	var of []uint32
-	outs := map[int][]uint32{}
+	fan := record.Fan{Frame: s.frame, Entry: s.book}
 	for _, want := range s.open {
 		at := s.at[want.index]
 		if s.chain == nil {
@@ -95,23 +95,15 @@ func (h *handover) add(s *share) {
 		case len(made) == 1:
 			h.deliver(s, want, made[0], s.events[at].JSON)
 		default:
-			of = append(of, want.index)
+			fan.Split(want.index, len(made))
 			for i, e := range made {
-				outs[i] = append(outs[i], want.index)
 				h.deliver(s, wanted{want.index, uint32(i) + 1}, e, s.events[at].JSON)
 			}
 		}
 	}
-	if len(of) == 0 {
-		return
+	if len(fan.Outs) > 0 {
+		h.fans = append(h.fans, fan)
 	}
-	f := fan{frame: s.frame, book: s.book}
-	f.of, _ = setOf(of)
-	for i := range len(outs) {
-		out, _ := setOf(outs[i])
-		f.outs = append(f.outs, out)
-	}
-	h.fans = append(h.fans, f)
 }
 
 // show shows what became of the events to who watches.

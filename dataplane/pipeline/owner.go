@@ -10,9 +10,16 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"weir/dataplane/ledger"
+	"weir/dataplane/journal"
 	"weir/shared/fault"
 	"weir/shared/id"
+)
+
+// Paces and limits of the owner.
+const (
+	shortestPause   = 10 * time.Millisecond // between two tries of what failed
+	longestPause    = 2 * time.Second
+	shutdownTimeout = 5 * time.Second // for what is to be written after ctx ended
 )
 
 // owner is one ownership of the partition: from taking the lease to losing it.
@@ -21,7 +28,7 @@ type owner struct {
 	alarms   *alarms
 	lease    Lease
 	lanes    Lanes
-	journal  *journal
+	journal  *journal.Journal
 	budget   *budget
 	rewriter *rewriter
 	start    uint64        // reading begins after it
@@ -64,10 +71,10 @@ func (o *owner) beside(ctx context.Context, loop func(context.Context) error) er
 	sealed := make(chan struct{})
 	go func() {
 		defer cease()
-		err := o.journal.run(writing, sealed)
+		err := o.journal.Run(writing, sealed, journal.Observer{Settled: o.framesDone, Drained: o.drainJournaled, Read: o.readAt.Load})
 		if err != nil {
 			o.lost.Store(true)
-			o.journal.close()
+			o.journal.Close()
 		}
 		written <- err
 	}()
@@ -92,16 +99,16 @@ func (o *owner) beside(ctx context.Context, loop func(context.Context) error) er
 	o.rewriter.running.Wait()
 
 	close(sealed)
-	late := time.AfterFunc(farewell, giveUp)
+	late := time.AfterFunc(shutdownTimeout, giveUp)
 	journalErr := <-written
 	late.Stop()
-	o.journal.close()
+	o.journal.Close()
 	die()
-	return errors.Join(journalErr, support.Wait(), real(err))
+	return errors.Join(journalErr, support.Wait(), ignoreCanceled(err))
 }
 
-// real returns err unless it only says that a context ended.
-func real(err error) error {
+// ignoreCanceled returns err unless it only says that a context ended.
+func ignoreCanceled(err error) error {
 	if errors.Is(err, context.Canceled) {
 		return nil
 	}
@@ -110,7 +117,7 @@ func real(err error) error {
 
 // release gives the lease up, also after ctx ended.
 func (o *owner) release(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), farewell)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
 	defer cancel()
 	if err := o.lease.Release(ctx); err != nil {
 		o.cfg.Log.WarnContext(ctx, "lease not released", "partition", o.cfg.Partition, "error", err)
@@ -119,14 +126,14 @@ func (o *owner) release(ctx context.Context) {
 
 // keepTrying repeats try while what it needs is away or full.
 func (o *owner) keepTrying(ctx context.Context, try func() error) error {
-	for wait := appendEvery; ; wait = min(2*wait, slowest) {
+	for wait := shortestPause; ; wait = min(2*wait, longestPause) {
 		err := try()
 		if err == nil || reactionTo(err) != again {
 			return err
 		}
-		code := alarmAway
+		code := journal.AlarmUnreachable
 		if fault.KindOf(err) == fault.Limited {
-			code = alarmFull
+			code = journal.AlarmFull
 		}
 		o.alarms.raise(code)
 		if !sleep(ctx, wait) {
@@ -211,10 +218,10 @@ func (o *owner) trim(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-audit.C:
-			o.audit()
+			o.journal.Check()
 			continue
 		case <-journal.C:
-			if err := o.trimJournal(ctx); err != nil && ctx.Err() == nil {
+			if err := o.journal.Trim(ctx, o.covered.Load(), o.cfg.Window); err != nil && ctx.Err() == nil {
 				o.cfg.Log.WarnContext(ctx, "journal not trimmed", "partition", o.cfg.Partition, "error", err)
 			}
 			continue
@@ -224,7 +231,7 @@ func (o *owner) trim(ctx context.Context) {
 		// after a damaged journal.
 		floor := o.readAt.Load()
 		if o.cfg.planted != purgeOpenFrames {
-			o.journal.look(func(st *state) { floor = min(floor, st.floor()) })
+			floor = min(floor, o.journal.Floor())
 		}
 		if floor > purged {
 			if err := o.cfg.Events.Purge(ctx, floor+1, ""); err == nil {
@@ -239,63 +246,6 @@ func (o *owner) trim(ctx context.Context) {
 	}
 }
 
-// audit raises an alarm while a book does not balance.
-func (o *owner) audit() {
-	for _, r := range o.books() {
-		if !r.Balanced {
-			o.alarms.raise(flawBooks)
-			return
-		}
-	}
-	o.alarms.over(flawBooks)
-}
-
-// trimJournal purges what is older than the dedupe window, and needed neither by
-// a recovery nor by the dedupe index.
-func (o *owner) trimJournal(ctx context.Context) error {
-	limit := o.covered.Load() + 1
-	var base uint64
-	o.journal.look(func(st *state) { base = st.base })
-	limit = min(limit, base)
-	st, err := o.cfg.Journal.State(ctx)
-	if err != nil {
-		return fmt.Errorf("trim the journal: %w", err)
-	}
-	newest, err := o.cfg.Journal.Last(ctx)
-	if err != nil {
-		return fmt.Errorf("trim the journal: %w", err)
-	}
-	now := time.Now() // the earlier of two clocks: one of them may have jumped
-	if newest.At.Before(now) {
-		now = newest.At
-	}
-	// The highest number whose record is too old, by halving.
-	low, high := st.First, limit // below low all are old; from high on none may go
-	for low < high {
-		mid := low + (high-low)/2
-		at := time.Time{}
-		for rec, err := range o.cfg.Journal.ReadTo(ctx, mid, "") {
-			if err != nil {
-				return fmt.Errorf("trim the journal: %w", err)
-			}
-			at = rec.At
-			break
-		}
-		if at.IsZero() || now.Sub(at) <= o.cfg.Window {
-			high = mid
-		} else {
-			low = mid + 1
-		}
-	}
-	if low <= st.First {
-		return nil
-	}
-	if err := o.cfg.Journal.Purge(ctx, low, ""); err != nil {
-		return fmt.Errorf("trim the journal: %w", err)
-	}
-	return nil
-}
-
 // snapshot lets the dedupe index keep what it has, so that a recovery replays
 // a bounded part of the journal. Every key in the journal was given to it.
 func (o *owner) snapshot(ctx context.Context) error {
@@ -303,8 +253,7 @@ func (o *owner) snapshot(ctx context.Context) error {
 		return nil
 	}
 	o.snapshotAt = time.Now()
-	var seq uint64
-	o.journal.look(func(st *state) { seq = st.seq })
+	seq := o.journal.Newest()
 	if seq <= o.cfg.Seen.Position() {
 		return nil
 	}
@@ -315,21 +264,14 @@ func (o *owner) snapshot(ctx context.Context) error {
 	return nil
 }
 
-func (o *owner) books() (rows []ledger.Row) {
-	o.journal.look(func(st *state) { rows = st.rows() })
-	return rows
-}
-
 func (o *owner) lag(last uint64) Lag {
 	var l Lag
-	o.journal.look(func(st *state) {
-		if f := st.floor(); last > f {
-			l.Frames = last - f
-		}
-		if len(st.order) > 0 {
-			l.Age = max(0, time.Since(st.frames[st.order[0]].at))
-		}
-	})
+	if f := o.journal.Floor(); last > f {
+		l.Frames = last - f
+	}
+	if oldest, ok := o.journal.Oldest(); ok {
+		l.Age = max(0, time.Since(oldest))
+	}
 	return l
 }
 
@@ -381,4 +323,16 @@ func (b *budget) release(frames []uint64) {
 	}
 	b.mu.Unlock()
 	nudge(b.free)
+}
+
+// sleep waits for d; false: ctx ended before.
+func sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }

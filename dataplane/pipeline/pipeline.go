@@ -11,6 +11,7 @@ import (
 	"weir/dataplane/dedupe"
 	"weir/dataplane/delivery"
 	"weir/dataplane/event"
+	"weir/dataplane/journal"
 	"weir/dataplane/ledger"
 	"weir/dataplane/live"
 	"weir/dataplane/parked"
@@ -90,7 +91,8 @@ type Config struct {
 	Snapshot   time.Duration // between two snapshots of the dedupe index; zero means a minute
 	Checkpoint int           // bytes of journal after which there is a checkpoint, 16 MiB at most; zero means 4 MiB
 
-	planted mistake
+	planted          mistake
+	plantedInJournal journal.Mistake
 }
 
 // Pipeline is one partition. Its methods are safe for concurrent use, except
@@ -193,7 +195,7 @@ func (p *Pipeline) Run(ctx context.Context) error {
 					return err
 				}
 				o.show(f)
-				o.journal.open(f.opening())
+				o.journal.Open(f.opening())
 			} else if err := o.resume(ctx, f); err != nil {
 				return err
 			}
@@ -285,7 +287,7 @@ func (p *Pipeline) Books() []ledger.Row {
 	if o == nil {
 		return nil
 	}
-	return o.books()
+	return o.journal.Entries()
 }
 
 // Problems returns the alarms that are on.

@@ -10,6 +10,7 @@ import (
 
 	"weir/dataplane/delivery"
 	"weir/dataplane/event"
+	"weir/dataplane/journal"
 	"weir/dataplane/ledger"
 	"weir/dataplane/pipeline"
 	"weir/dataplane/queue"
@@ -255,31 +256,31 @@ func TestEveryLostSettlementAndRecordIsNoticed(t *testing.T) {
 		w.settled(pr)
 		pr.stop()
 		w.audit()
-		journal := w.disk[queue.Journal].Snapshot()
+		written := w.disk[queue.Journal].Snapshot()
 		changed := func(records []queue.Record) bool {
 			copied := queuetest.NewLog(1, queuetest.Faults{})
-			copied.Restore(queuetest.Snapshot{Records: records, Last: journal.Last})
-			found, err := pipeline.Audit(t.Context(), copied)
+			copied.Restore(queuetest.Snapshot{Records: records, Last: written.Last})
+			found, err := journal.Audit(t.Context(), copied)
 			if err != nil {
 				t.Errorf("audit: %v", err)
 			}
 			return !found.Sound()
 		}
 		settlements := 0
-		for i := range journal.Records[:checked] {
-			without := append(append([]queue.Record{}, journal.Records[:i]...), journal.Records[i+1:]...)
+		for i := range written.Records[:checked] {
+			without := append(append([]queue.Record{}, written.Records[:i]...), written.Records[i+1:]...)
 			if !changed(without) {
 				t.Errorf("the journal without record %d is called sound", i)
 			}
 			for n := 0; ; n++ {
-				data, ok := pipeline.WithoutSettlement(journal.Records[i].Data, n, false)
+				data, ok := withoutSettlement(written.Records[i].Data, n, false)
 				if !ok {
 					break
 				}
 				settlements++
-				balanced, _ := pipeline.WithoutSettlement(journal.Records[i].Data, n, true)
+				balanced, _ := withoutSettlement(written.Records[i].Data, n, true)
 				for how, data := range map[string][]byte{"a settlement": data, "a settlement and its booking": balanced} {
-					records := append([]queue.Record{}, journal.Records...)
+					records := append([]queue.Record{}, written.Records...)
 					records[i].Data = data
 					if !changed(records) {
 						t.Errorf("the journal without %s of record %d is called sound", how, i)
@@ -305,7 +306,7 @@ func TestAJournalWithAHoleAlarmsAndLosesNoEvent(t *testing.T) {
 		pr.crash()
 		journal := w.disk[queue.Journal].Snapshot()
 		for i, r := range journal.Records {
-			if openings, _, _ := pipeline.Kinds(r.Data); openings > 0 && i > 2 {
+			if openings(r.Data) > 0 && i > 2 {
 				journal.Records = append(journal.Records[:i], journal.Records[i+1:]...)
 				break
 			}
@@ -339,7 +340,7 @@ func TestRecoveryReadsABoundedTailAndTheJournalIsTrimmed(t *testing.T) {
 		}
 		w.settled(pr)
 		all := w.disk[queue.Journal].Snapshot().Records
-		tail := pipeline.Tail(all)
+		tail := tailOf(all)
 		if tail > 60 || len(all) < 200 {
 			t.Errorf("a recovery reads %d of %d records", tail, len(all))
 		}

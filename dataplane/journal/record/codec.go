@@ -1,4 +1,4 @@
-package pipeline
+package record
 
 import (
 	"encoding/binary"
@@ -17,10 +17,10 @@ import (
 //	0     version, 2
 //	1-4   CRC-32C, little endian, of the version and of all after byte 4
 //	5-    epoch, counter, base, floor, parked, dead
-//	      dictionary: texts, each with its length; books, each as three texts
+//	      dictionary: texts, each with its length; entries of the ledger, each as three texts
 //	      openings, live settlements, moved settlements, drains, deltas, part, fans
 //
-// with all numbers as varints and each list behind its length. Books and texts
+// with all numbers as varints and each list behind its length. Entries and texts
 // are named by their number in the dictionary, so that a settlement costs a
 // bit or two, and an event hardly more than its dedupe key. Version 1, which is
 // read too, has no fans.
@@ -35,15 +35,15 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // encoder collects a body and the dictionary that it refers to.
 type encoder struct {
-	body  []byte
-	texts map[string]uint64
-	list  []string
-	books map[ledger.Key]uint64
-	keys  []ledger.Key
+	body    []byte
+	texts   map[string]uint64
+	list    []string
+	entries map[ledger.Key]uint64
+	keys    []ledger.Key
 }
 
 func newEncoder() *encoder {
-	return &encoder{texts: map[string]uint64{}, books: map[ledger.Key]uint64{}}
+	return &encoder{texts: map[string]uint64{}, entries: map[ledger.Key]uint64{}}
 }
 
 func (e *encoder) uint(n uint64) { e.body = binary.AppendUvarint(e.body, n) }
@@ -66,11 +66,11 @@ func (e *encoder) textNumber(s string) uint64 {
 
 func (e *encoder) text(s string) { e.uint(e.textNumber(s)) }
 
-func (e *encoder) book(k ledger.Key) {
-	n, ok := e.books[k]
+func (e *encoder) entry(k ledger.Key) {
+	n, ok := e.entries[k]
 	if !ok {
 		n = uint64(len(e.keys))
-		e.books[k] = n
+		e.entries[k] = n
 		e.keys = append(e.keys, k)
 	}
 	e.uint(n)
@@ -106,40 +106,40 @@ func (e *encoder) appendTo(dst []byte) []byte {
 	return append(dst, e.body...)
 }
 
-// encode returns the bytes of r.
-func (r *record) encode() []byte {
+// Encode returns the bytes of r.
+func (r *Record) Encode() []byte {
 	e := newEncoder()
-	e.uint(uint64(len(r.openings)))
-	for i := range r.openings {
-		e.opening(&r.openings[i])
+	e.uint(uint64(len(r.Openings)))
+	for i := range r.Openings {
+		e.opening(&r.Openings[i])
 	}
-	e.lives(r.live)
-	e.uint(uint64(len(r.moved)))
-	for i := range r.moved {
-		m := &r.moved[i]
-		e.byte(byte(m.stage)<<4 | byte(m.end))
-		e.book(m.book)
-		if coded(m.end) {
-			e.text(m.code)
+	e.liveSets(r.Live)
+	e.uint(uint64(len(r.Moved)))
+	for i := range r.Moved {
+		m := &r.Moved[i]
+		e.byte(byte(m.Stage)<<4 | byte(m.End))
+		e.entry(m.Entry)
+		if HasCode(m.End) {
+			e.text(m.Code)
 		}
-		e.places(m.from)
+		e.places(m.From)
 	}
-	e.uint(uint64(len(r.drains)))
-	for _, d := range r.drains {
-		e.text(string(d.destination))
-		e.uint(d.floor)
+	e.uint(uint64(len(r.Drains)))
+	for _, d := range r.Drains {
+		e.text(string(d.Destination))
+		e.uint(d.Floor)
 	}
-	e.deltas(r.deltas)
-	e.uint(uint64(r.part.of))
-	if r.part.of > 0 {
-		e.uint(uint64(r.part.index))
-		e.bytes(r.part.data)
+	e.deltas(r.Deltas)
+	e.uint(uint64(r.Part.Of))
+	if r.Part.Of > 0 {
+		e.uint(uint64(r.Part.Index))
+		e.bytes(r.Part.Data)
 	}
-	e.fans(r.fans)
+	e.fans(r.Fans)
 	out := make([]byte, headSize, headSize+64+len(e.body)+64*len(e.list))
 	out[0] = recordVersion
 	for _, n := range [...]uint64{
-		r.epoch, r.counter, r.base, r.floor, r.parked, r.dead,
+		r.Epoch, r.Counter, r.Base, r.Floor, r.Parked, r.Dead,
 	} {
 		out = binary.AppendUvarint(out, n)
 	}
@@ -152,67 +152,67 @@ func checksum(b []byte) uint32 {
 	return crc32.Update(crc32.Checksum(b[:1], castagnoli), castagnoli, b[headSize:])
 }
 
-func (e *encoder) opening(o *opening) {
-	e.uint(o.frame)
-	e.body = binary.AppendVarint(e.body, o.at.UnixMilli())
-	e.uint(uint64(o.count)<<1 | uint64(flag(o.bad)))
-	e.set(o.keyed)
-	for i := range o.keys {
-		e.body = append(e.body, o.keys[i][:]...)
+func (e *encoder) opening(o *Opening) {
+	e.uint(o.Frame)
+	e.body = binary.AppendVarint(e.body, o.At.UnixMilli())
+	e.uint(uint64(o.Count)<<1 | uint64(flag(o.Bad)))
+	e.set(o.Keyed)
+	for i := range o.DedupeKeys {
+		e.body = append(e.body, o.DedupeKeys[i][:]...)
 	}
-	e.uint(uint64(len(o.ends)))
-	for _, s := range o.ends {
-		coded := s.account == ledger.Dropped || s.account == ledger.Quarantined
-		e.byte(byte(s.account) | flag(s.replayed)<<7)
-		e.book(s.book)
+	e.uint(uint64(len(o.Ends)))
+	for _, s := range o.Ends {
+		coded := s.Account == ledger.Dropped || s.Account == ledger.Quarantined
+		e.byte(byte(s.Account) | flag(s.Replayed)<<7)
+		e.entry(s.Entry)
 		if coded {
-			e.text(s.code)
+			e.text(s.Code)
 		}
-		e.set(s.set)
+		e.set(s.Set)
 	}
-	e.routed(o.routed)
+	e.routed(o.Routed)
 }
 
-func (e *encoder) routed(all []routedSet) {
+func (e *encoder) routed(all []RoutedSet) {
 	e.uint(uint64(len(all)))
 	for _, s := range all {
-		e.byte(flag(s.output > 0))
-		e.book(s.book)
-		if s.output > 0 {
-			e.uint(uint64(s.output))
+		e.byte(flag(s.Output > 0))
+		e.entry(s.Entry)
+		if s.Output > 0 {
+			e.uint(uint64(s.Output))
 		}
-		e.set(s.set)
+		e.set(s.Set)
 	}
 }
 
-func (e *encoder) fans(all []fan) {
+func (e *encoder) fans(all []Fan) {
 	e.uint(uint64(len(all)))
 	for i := range all {
 		f := &all[i]
-		e.uint(f.frame)
-		e.book(f.book)
-		e.set(f.of)
-		e.uint(uint64(len(f.outs)))
-		for _, s := range f.outs {
+		e.uint(f.Frame)
+		e.entry(f.Entry)
+		e.set(f.Of)
+		e.uint(uint64(len(f.Outs)))
+		for _, s := range f.Outs {
 			e.set(s)
 		}
 	}
 }
 
-func (e *encoder) lives(all []liveSet) {
+func (e *encoder) liveSets(all []LiveSet) {
 	e.uint(uint64(len(all)))
 	for i := range all {
 		l := &all[i]
-		e.byte(byte(l.kind)<<5 | flag(l.output > 0)<<4 | byte(l.end))
-		e.uint(l.frame)
-		e.book(l.book)
-		if l.output > 0 {
-			e.uint(uint64(l.output))
+		e.byte(byte(l.Kind)<<5 | flag(l.Output > 0)<<4 | byte(l.End))
+		e.uint(l.Frame)
+		e.entry(l.Entry)
+		if l.Output > 0 {
+			e.uint(uint64(l.Output))
 		}
-		if coded(l.end) {
-			e.text(l.code)
+		if HasCode(l.End) {
+			e.text(l.Code)
 		}
-		e.set(l.set)
+		e.set(l.Set)
 	}
 }
 
@@ -220,7 +220,7 @@ func (e *encoder) deltas(all []ledger.Delta) {
 	e.uint(uint64(len(all)))
 	for _, d := range all {
 		e.byte(byte(d.Account)<<1 | flag(d.Code != ""))
-		e.book(d.Key())
+		e.entry(d.Key())
 		if d.Code != "" {
 			e.text(d.Code)
 		}
@@ -235,62 +235,62 @@ func flag(b bool) byte {
 	return 0
 }
 
-// decodeRecord reads what encode wrote. Memory is bounded by a small multiple
+// Decode reads what Encode wrote. Memory is bounded by a small multiple
 // of data, whatever data says; keys and parts share memory with nothing.
 //
 // fault.Invalid: data is damaged. fault.Unavailable: data is of a version that
 // this program does not know.
-func decodeRecord(data []byte) (record, error) {
+func Decode(data []byte) (Record, error) {
 	if len(data) < headSize {
-		return record{}, damaged("it is shorter than its header")
+		return Record{}, damaged("it is shorter than its header")
 	}
 	if data[0] != recordVersion && data[0] != recordVersion-1 {
 		if data[0] == 0 {
-			return record{}, damaged("its version is 0")
+			return Record{}, damaged("its version is 0")
 		}
-		return record{}, fault.New(fault.Unavailable, "The journal has format version %d, this program knows %d.", data[0], recordVersion)
+		return Record{}, fault.New(fault.Unavailable, "The journal has format version %d, this program knows %d.", data[0], recordVersion)
 	}
 	if binary.LittleEndian.Uint32(data[1:]) != checksum(data) {
-		return record{}, damaged("its checksum is wrong")
+		return Record{}, damaged("its checksum is wrong")
 	}
 	return decodeBody(data[0], data[headSize:])
 }
 
 // decodeBody reads everything behind the checksum.
-func decodeBody(version byte, data []byte) (record, error) {
+func decodeBody(version byte, data []byte) (Record, error) {
 	d := &decoder{left: data}
-	r := record{epoch: d.uint(), counter: d.uint(), base: d.uint(), floor: d.uint(), parked: d.uint(), dead: d.uint()}
+	r := Record{Epoch: d.uint(), Counter: d.uint(), Base: d.uint(), Floor: d.uint(), Parked: d.uint(), Dead: d.uint()}
 	d.dictionary()
 	for range d.list(6) {
-		r.openings = append(r.openings, d.opening())
+		r.Openings = append(r.Openings, d.opening())
 	}
-	r.live = d.lives()
+	r.Live = d.liveSets()
 	for range d.list(3) {
 		head := d.byte()
-		m := movedSet{stage: delivery.Stage(head >> 4), end: delivery.End(head & 15), book: d.book()}
-		if m.stage == delivery.Live || m.stage > delivery.FromDead || m.stage != void && !validEnd(m.end) {
+		m := MovedSet{Stage: delivery.Stage(head >> 4), End: delivery.End(head & 15), Entry: d.entry()}
+		if m.Stage == delivery.Live || m.Stage > delivery.FromDead || m.Stage != StageSkip && !validEnd(m.End) {
 			d.fail()
 		}
-		if coded(m.end) {
-			m.code = d.text()
+		if HasCode(m.End) {
+			m.Code = d.text()
 		}
-		m.from = d.places()
-		r.moved = append(r.moved, m)
+		m.From = d.places()
+		r.Moved = append(r.Moved, m)
 	}
 	for range d.list(2) {
-		r.drains = append(r.drains, drain{id.Destination(d.text()), d.uint()})
+		r.Drains = append(r.Drains, Drain{id.Destination(d.text()), d.uint()})
 	}
-	r.deltas = d.deltas()
-	if r.part.of = d.uint32(); r.part.of > 0 {
-		r.part.index = d.uint32()
-		r.part.data = append([]byte{}, d.bytes(d.uint())...)
-		if r.part.index >= r.part.of {
+	r.Deltas = d.deltas()
+	if r.Part.Of = d.uint32(); r.Part.Of > 0 {
+		r.Part.Index = d.uint32()
+		r.Part.Data = append([]byte{}, d.bytes(d.uint())...)
+		if r.Part.Index >= r.Part.Of {
 			d.fail()
 		}
 	}
 	if version > 1 {
 		for range d.list(4) {
-			r.fans = append(r.fans, d.fan())
+			r.Fans = append(r.Fans, d.fan())
 		}
 	}
 	return r, d.end()
@@ -302,10 +302,10 @@ func validEnd(e delivery.End) bool { return e >= delivery.EndDelivered && e <= d
 
 // decoder takes values off the front of bytes and remembers that one was wrong.
 type decoder struct {
-	left  []byte
-	bad   bool
-	texts []string
-	books []ledger.Key
+	left    []byte
+	bad     bool
+	texts   []string
+	entries []ledger.Key
 }
 
 func (d *decoder) fail() { d.bad, d.left = true, nil }
@@ -388,7 +388,7 @@ func (d *decoder) dictionary() {
 		d.texts = append(d.texts, string(d.bytes(n)))
 	}
 	for range d.list(3) {
-		d.books = append(d.books, ledger.Key{
+		d.entries = append(d.entries, ledger.Key{
 			Workspace: id.Workspace(d.text()), Source: id.Source(d.text()), Destination: id.Destination(d.text()),
 		})
 	}
@@ -403,13 +403,13 @@ func (d *decoder) text() string {
 	return d.texts[n]
 }
 
-func (d *decoder) book() ledger.Key {
+func (d *decoder) entry() ledger.Key {
 	n := d.uint()
-	if n >= uint64(len(d.books)) {
+	if n >= uint64(len(d.entries)) {
 		d.fail()
 		return ledger.Key{}
 	}
-	return d.books[n]
+	return d.entries[n]
 }
 
 func (d *decoder) places() []delivery.Place {
@@ -423,83 +423,83 @@ func (d *decoder) places() []delivery.Place {
 	return all
 }
 
-func (d *decoder) opening() opening {
-	o := opening{frame: d.uint(), at: time.UnixMilli(d.int()).UTC()}
+func (d *decoder) opening() Opening {
+	o := Opening{Frame: d.uint(), At: time.UnixMilli(d.int()).UTC()}
 	n := d.uint()
-	if n>>1 > maxIndex+1 {
+	if n>>1 > MaxIndex+1 {
 		d.fail()
 		return o
 	}
-	o.count, o.bad = uint32(n>>1), n&1 == 1
-	o.keyed = d.set(o.count)
-	raw := d.bytes(uint64(o.keyed.len()) * uint64(len(dedupe.Key{})))
+	o.Count, o.Bad = uint32(n>>1), n&1 == 1
+	o.Keyed = d.set(o.Count)
+	raw := d.bytes(uint64(o.Keyed.Len()) * uint64(len(dedupe.Key{})))
 	for len(raw) > 0 {
-		o.keys = append(o.keys, dedupe.Key(raw))
+		o.DedupeKeys = append(o.DedupeKeys, dedupe.Key(raw))
 		raw = raw[len(dedupe.Key{}):]
 	}
 	var ended int64
 	for range d.list(3) {
 		head := d.byte()
-		s := endSet{account: ledger.Account(head & 0x7f), replayed: head&0x80 != 0, book: d.book()}
-		if s.account < ledger.Accepted || s.account > ledger.Dead {
+		s := EndSet{Account: ledger.Account(head & 0x7f), Replayed: head&0x80 != 0, Entry: d.entry()}
+		if s.Account < ledger.Accepted || s.Account > ledger.Dead {
 			d.fail()
 		}
-		if s.account == ledger.Dropped || s.account == ledger.Quarantined {
-			s.code = d.text()
+		if s.Account == ledger.Dropped || s.Account == ledger.Quarantined {
+			s.Code = d.text()
 		}
-		s.set = d.set(o.count)
-		ended += s.set.len()
-		o.ends = append(o.ends, s)
+		s.Set = d.set(o.Count)
+		ended += s.Set.Len()
+		o.Ends = append(o.Ends, s)
 	}
-	if ended != int64(o.count) {
+	if ended != int64(o.Count) {
 		d.fail()
 	}
-	o.routed = d.routed(o.count)
+	o.Routed = d.routed(o.Count)
 	return o
 }
 
-func (d *decoder) routed(count uint32) []routedSet {
-	var all []routedSet
+func (d *decoder) routed(count uint32) []RoutedSet {
+	var all []RoutedSet
 	for range d.list(3) {
-		var s routedSet
+		var s RoutedSet
 		more := d.byte()
-		s.book = d.book()
+		s.Entry = d.entry()
 		if more != 0 {
-			s.output = d.uint32()
+			s.Output = d.uint32()
 		}
-		s.set = d.set(count)
+		s.Set = d.set(count)
 		all = append(all, s)
 	}
 	return all
 }
 
-func (d *decoder) fan() fan {
-	f := fan{frame: d.uint(), book: d.book(), of: d.set(maxIndex + 1)}
+func (d *decoder) fan() Fan {
+	f := Fan{Frame: d.uint(), Entry: d.entry(), Of: d.set(MaxIndex + 1)}
 	n := d.list(1)
 	if n < 2 {
 		d.fail()
 	}
 	for range n {
-		f.outs = append(f.outs, d.set(maxIndex+1))
+		f.Outs = append(f.Outs, d.set(MaxIndex+1))
 	}
 	return f
 }
 
-func (d *decoder) lives() []liveSet {
-	var all []liveSet
+func (d *decoder) liveSets() []LiveSet {
+	var all []LiveSet
 	for range d.list(4) {
 		head := d.byte()
-		l := liveSet{kind: liveKind(head >> 5), end: delivery.End(head & 15), frame: d.uint(), book: d.book()}
-		if l.kind > extra || !validEnd(l.end) {
+		l := LiveSet{Kind: Kind(head >> 5), End: delivery.End(head & 15), Frame: d.uint(), Entry: d.entry()}
+		if l.Kind > KindCopy || !validEnd(l.End) {
 			d.fail()
 		}
 		if head&16 != 0 {
-			l.output = d.uint32()
+			l.Output = d.uint32()
 		}
-		if coded(l.end) {
-			l.code = d.text()
+		if HasCode(l.End) {
+			l.Code = d.text()
 		}
-		l.set = d.set(maxIndex + 1)
+		l.Set = d.set(MaxIndex + 1)
 		all = append(all, l)
 	}
 	return all
@@ -509,7 +509,7 @@ func (d *decoder) deltas() []ledger.Delta {
 	var all []ledger.Delta
 	for range d.list(3) {
 		head := d.byte()
-		k := d.book()
+		k := d.entry()
 		v := ledger.Delta{Workspace: k.Workspace, Source: k.Source, Destination: k.Destination, Account: ledger.Account(head >> 1)}
 		if v.Account < ledger.Accepted || v.Account > ledger.Dead {
 			d.fail()

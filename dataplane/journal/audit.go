@@ -1,4 +1,4 @@
-package pipeline
+package journal
 
 import (
 	"context"
@@ -10,13 +10,13 @@ import (
 
 // Findings is what an audit of a journal found.
 type Findings struct {
-	Rows  []ledger.Row // the books at the journal's end, with what is in flight
-	Flaws int64        // failed checks: since the oldest checkpoint that is there, and before
+	Entries []ledger.Row // the ledger at the journal's end, with what is in flight
+	Flaws   int64        // failed checks: since the oldest checkpoint that is there, and before
 }
 
 // Sound reports whether every check held.
 func (f Findings) Sound() bool {
-	for _, r := range f.Rows {
+	for _, r := range f.Entries {
 		if !r.Balanced {
 			return false
 		}
@@ -27,17 +27,17 @@ func (f Findings) Sound() bool {
 // Audit checks a journal from its beginning, or the oldest whole checkpoint that
 // is there: that counters follow each other, that every record's counts are
 // those of its settlements, that its floor is that of its frames, and that the
-// books balance with what is counted in open frames. It changes nothing and
+// ledger balances with what is counted in open frames. It changes nothing and
 // may run beside the owner.
 //
-// fault.Unavailable: the log is away, or the journal is of a newer version.
+// fault.Unavailable: the log is unreachable, or the journal is of a newer version.
 func Audit(ctx context.Context, journal queue.Log) (Findings, error) {
 	st := newState()
 	if err := replay(ctx, journal, nil, 0, st); err != nil {
 		return Findings{}, fmt.Errorf("audit: %w", err)
 	}
-	if !st.whole && st.since {
-		st.flaw(flawMissing)
+	if !st.whole && st.started {
+		st.flaw(flawDamaged)
 	}
-	return Findings{Rows: st.rows(), Flaws: st.flawed}, nil
+	return Findings{Entries: st.entries(), Flaws: st.failed}, nil
 }
