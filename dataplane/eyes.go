@@ -12,6 +12,7 @@ import (
 	"weir/dataplane/layout"
 	"weir/dataplane/parked"
 	"weir/dataplane/pipeline"
+	"weir/dataplane/quarantine"
 	"weir/dataplane/transform"
 	"weir/dataplane/view"
 	"weir/shared/fault"
@@ -68,7 +69,7 @@ func (s quarantineShelf) List(ctx context.Context, f view.HeldFilter, after deli
 		return nil, delivery.Place{}, fault.New(fault.Unavailable, "Partition %d does not run at the moment.", s.number)
 	}
 	events = min(events, shelfEvents)
-	found, err := last.Quarantined(ctx, pipeline.Choice{Workspace: f.Workspace, Source: f.Source}, after, events)
+	found, err := last.Quarantined(ctx, quarantine.Filter{Workspace: f.Workspace, Source: f.Source}, after, events)
 	if err != nil {
 		return nil, delivery.Place{}, err
 	}
@@ -101,20 +102,20 @@ type quarantineMoves struct {
 
 // Replay sends them through the pipeline again.
 func (m quarantineMoves) Replay(ctx context.Context, c view.BrokenChoice, span view.Span) (int, view.Span, error) {
-	return m.move(func(now *pipeline.Pipeline) (int, pipeline.Span, error) {
-		return now.Replay(ctx, pipeline.Choice(c), pipeline.Span(span), m.again)
+	return m.move(func(now *pipeline.Pipeline) (int, quarantine.Span, error) {
+		return now.Replay(ctx, quarantine.Filter(c), quarantine.Span(span), m.again)
 	})
 }
 
 // Discard removes them.
 func (m quarantineMoves) Discard(ctx context.Context, c view.BrokenChoice, span view.Span) (int, view.Span, error) {
-	return m.move(func(now *pipeline.Pipeline) (int, pipeline.Span, error) {
-		return now.Remove(ctx, pipeline.Choice(c), pipeline.Span(span))
+	return m.move(func(now *pipeline.Pipeline) (int, quarantine.Span, error) {
+		return now.Remove(ctx, quarantine.Filter(c), quarantine.Span(span))
 	})
 }
 
 // move does one thing at a time: two replays of an event would be two events.
-func (m quarantineMoves) move(do func(*pipeline.Pipeline) (int, pipeline.Span, error)) (int, view.Span, error) {
+func (m quarantineMoves) move(do func(*pipeline.Pipeline) (int, quarantine.Span, error)) (int, view.Span, error) {
 	if !m.moving.TryLock() {
 		return 0, view.Span{}, fault.New(fault.Conflict, "Quarantined events of partition %d are being moved already; ask again when that is done.", m.number)
 	}

@@ -136,11 +136,7 @@ func (o *owner) check(ctx context.Context, f *frame) error {
 		for i := range which.Each {
 			broken = append(broken, f.events[i])
 		}
-		data := queue.EncodeFrame(broken)
-		if err := o.keepTrying(ctx, func() error {
-			_, err := o.cfg.Quarantine.Append(ctx, string(source), data)
-			return err
-		}); err != nil {
+		if err := o.keepQuarantined(ctx, source, broken); err != nil {
 			return fmt.Errorf("quarantine events of frame %d: %w", f.rec.Seq, err)
 		}
 	}

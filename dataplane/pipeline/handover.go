@@ -13,7 +13,6 @@ import (
 	"weir/dataplane/journal/record"
 	"weir/dataplane/ledger"
 	"weir/dataplane/live"
-	"weir/dataplane/queue"
 	"weir/shared/id"
 )
 
@@ -28,11 +27,7 @@ func (w *rewriter) finish(ctx context.Context, of []*share) error {
 		if w.o.cfg.planted == bookQuarantineOnly {
 			break
 		}
-		data := queue.EncodeFrame(broken)
-		if err := w.o.keepTrying(ctx, func() error {
-			_, err := w.o.cfg.Quarantine.Append(ctx, string(source), data)
-			return err
-		}); err != nil {
+		if err := w.o.keepQuarantined(ctx, source, broken); err != nil {
 			return fmt.Errorf("quarantine what code refused of frame %d: %w", of[0].frame, err)
 		}
 	}

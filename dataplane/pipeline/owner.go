@@ -10,7 +10,9 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"weir/dataplane/event"
 	"weir/dataplane/journal"
+	"weir/dataplane/quarantine"
 	"weir/shared/fault"
 	"weir/shared/id"
 )
@@ -24,17 +26,18 @@ const (
 
 // owner is one ownership of the partition: from taking the lease to losing it.
 type owner struct {
-	cfg      *Config
-	alarms   *alarms
-	lease    Lease
-	lanes    Lanes
-	journal  *journal.Journal
-	budget   *budget
-	rewriter *rewriter
-	start    uint64        // reading begins after it
-	readAt   atomic.Uint64 // the newest frame that went through the loop
-	lost     atomic.Bool   // the journal is another's, or cannot be written
-	moved    chan struct{} // the floor may have moved
+	cfg        *Config
+	quarantine *quarantine.Store
+	alarms     *alarms
+	lease      Lease
+	lanes      Lanes
+	journal    *journal.Journal
+	budget     *budget
+	rewriter   *rewriter
+	start      uint64        // reading begins after it
+	readAt     atomic.Uint64 // the newest frame that went through the loop
+	lost       atomic.Bool   // the journal is another's, or cannot be written
+	moved      chan struct{} // the floor may have moved
 
 	covered    atomic.Uint64 // the journal up to here is not needed by the dedupe index
 	next       uint64        // expected frame, 0 at first; the loop's
@@ -140,6 +143,12 @@ func (o *owner) keepTrying(ctx context.Context, try func() error) error {
 			return err
 		}
 	}
+}
+
+// keepQuarantined puts events of one source into QUARANTINE. It tries until that is
+// done or ctx ends.
+func (o *owner) keepQuarantined(ctx context.Context, source id.Source, events []event.Event) error {
+	return o.keepTrying(ctx, func() error { return o.quarantine.Add(ctx, source, events) })
 }
 
 // confirming tells the lanes which drains are journaled. It is a goroutine of

@@ -16,6 +16,7 @@ import (
 	"weir/dataplane/live"
 	"weir/dataplane/parked"
 	"weir/dataplane/plan"
+	"weir/dataplane/quarantine"
 	"weir/dataplane/queue"
 	"weir/dataplane/transform"
 	"weir/shared/fault"
@@ -98,8 +99,9 @@ type Config struct {
 // Pipeline is one partition. Its methods are safe for concurrent use, except
 // that Run and Keep must not run twice at a time.
 type Pipeline struct {
-	cfg    Config
-	alarms alarms
+	cfg        Config
+	alarms     alarms
+	quarantine quarantine.Store
 
 	mu   sync.Mutex
 	own  *owner // nil while nobody here owns the partition
@@ -150,6 +152,7 @@ func New(cfg Config) (*Pipeline, error) {
 		cfg.Snapshot = time.Minute
 	}
 	p := &Pipeline{cfg: cfg}
+	p.quarantine = quarantine.Store{Log: cfg.Quarantine, Connected: p.connected}
 	p.alarms.told, p.alarms.log = cfg.Alarm, cfg.Log.With("partition", cfg.Partition)
 	return p, errors.Join(errs...)
 }
@@ -162,7 +165,7 @@ func (p *Pipeline) Run(ctx context.Context) error {
 	if err != nil {
 		return p.ended(ctx, fmt.Errorf("take the lease: %w", err))
 	}
-	o := &owner{cfg: &p.cfg, alarms: &p.alarms, lease: lease}
+	o := &owner{cfg: &p.cfg, alarms: &p.alarms, quarantine: &p.quarantine, lease: lease}
 	defer o.release(ctx)
 	if err := o.recover(ctx, epoch); err != nil {
 		return p.ended(ctx, fmt.Errorf("recover: %w", err))
@@ -348,4 +351,39 @@ func (p *Pipeline) List(ctx context.Context, f parked.Filter, after delivery.Pla
 		return nil, err
 	}
 	return o.lanes.List(ctx, f, after, limit)
+}
+
+// Quarantined lists events that broke a rule, oldest first, those behind after;
+// see quarantine.Store. The partition need not run here.
+func (p *Pipeline) Quarantined(ctx context.Context, f quarantine.Filter, after delivery.Place, limit int) ([]quarantine.Item, error) {
+	return p.quarantine.List(ctx, f, after, limit)
+}
+
+// Replay sends quarantined events through the partition again, by send; see
+// quarantine.Store. fault.Unavailable: also when the partition does not run here.
+func (p *Pipeline) Replay(ctx context.Context, f quarantine.Filter, span quarantine.Span, send func(context.Context, []event.Event) error) (sent int, rest quarantine.Span, err error) {
+	if _, err := p.owner(); err != nil {
+		return 0, quarantine.Span{}, err
+	}
+	return p.quarantine.Replay(ctx, f, span, send)
+}
+
+// Remove takes quarantined events out for good; see quarantine.Store.
+// fault.Unavailable: also when the partition does not run here.
+func (p *Pipeline) Remove(ctx context.Context, f quarantine.Filter, span quarantine.Span) (removed int, rest quarantine.Span, err error) {
+	if _, err := p.owner(); err != nil {
+		return 0, quarantine.Span{}, err
+	}
+	return p.quarantine.Remove(ctx, f, span)
+}
+
+// connected reports whether e has a way to go: its source is there, and a
+// connection to its destination, if it names one.
+func (p *Pipeline) connected(e event.Event) bool {
+	r, _ := p.cfg.Route(e.Workspace, e.Source)
+	if r == nil || e.Destination == "" {
+		return r != nil
+	}
+	_, ok := r.Destination(e.Destination)
+	return ok
 }

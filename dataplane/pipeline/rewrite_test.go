@@ -10,9 +10,8 @@ import (
 	"weir/dataplane/delivery"
 	"weir/dataplane/event"
 	"weir/dataplane/parked"
-	"weir/dataplane/pipeline"
 	"weir/dataplane/plan"
-	"weir/dataplane/queue"
+	"weir/dataplane/quarantine"
 	"weir/dataplane/route"
 	"weir/dataplane/transform"
 	"weir/shared/fault"
@@ -167,8 +166,8 @@ func TestWhatCodeRefusedIsReplayedToItsDestinationAlone(t *testing.T) {
 		w.serial = 9
 		w.some(3) // 10 becomes three, 11 is refused, 12 goes
 		w.settled(pr)
-		choice := pipeline.Choice{Workspace: ws, Source: source, Destination: coded, Code: "transformation_failed"}
-		found, err := pr.p.Quarantined(t.Context(), choice, delivery.Place{}, 10)
+		filter := quarantine.Filter{Workspace: ws, Source: source, Destination: coded, Code: "transformation_failed"}
+		found, err := pr.p.Quarantined(t.Context(), filter, delivery.Place{}, 10)
 		if err != nil || len(found) != 1 || string(found[0].Event.JSON) != `"u 11"` || found[0].Event.Detail != "no" {
 			t.Fatalf("quarantined: %+v, %v; want the event 11 as it was", found, err)
 		}
@@ -176,13 +175,13 @@ func TestWhatCodeRefusedIsReplayedToItsDestinationAlone(t *testing.T) {
 		send := func(_ context.Context, events []event.Event) error { w.append(events); return nil }
 		table := w.table[source]
 		w.route(workspace.Connection{Source: source, Destination: steady})
-		if n, rest, err := pr.p.Replay(t.Context(), choice, pipeline.Span{}, send); n != 0 || rest != (pipeline.Span{}) || err != nil {
+		if n, rest, err := pr.p.Replay(t.Context(), filter, quarantine.Span{}, send); n != 0 || rest != (quarantine.Span{}) || err != nil {
 			t.Fatalf("Replay without a connection = %d, %v, %v, want that it stays", n, rest, err)
 		}
 		w.mu.Lock()
 		w.table[source] = table
 		w.mu.Unlock()
-		if n, rest, err := pr.p.Replay(t.Context(), choice, pipeline.Span{}, send); n != 1 || rest != (pipeline.Span{}) || err != nil {
+		if n, rest, err := pr.p.Replay(t.Context(), filter, quarantine.Span{}, send); n != 1 || rest != (quarantine.Span{}) || err != nil {
 			t.Fatalf("Replay = %d, %v, %v, want 1", n, rest, err)
 		}
 		w.wait("it is delivered", func() bool { return row(pr, coded).Delivered == 5 })
@@ -193,78 +192,23 @@ func TestWhatCodeRefusedIsReplayedToItsDestinationAlone(t *testing.T) {
 		if got := len(w.at(steady)); got != 3 {
 			t.Errorf("the neighbour got %d events, want 3", got)
 		}
-		if found, err := pr.p.Quarantined(t.Context(), choice, delivery.Place{}, 10); len(found) > 0 || err != nil {
+		if found, err := pr.p.Quarantined(t.Context(), filter, delivery.Place{}, 10); len(found) > 0 || err != nil {
 			t.Errorf("still quarantined: %v, %v", found, err)
 		}
 		pr.stop()
 	})
 }
 
-// TestReplayAndRemoveGoOnWhereTheyEnded moves more than one call does, while
-// what is sent again breaks the same rule again.
-func TestReplayAndRemoveGoOnWhereTheyEnded(t *testing.T) {
+func TestAPartitionThatDoesNotRunMovesNothingOutOfQuarantine(t *testing.T) {
 	in(t, func(t *testing.T, w *world) {
-		w.workers(func(int) (time.Duration, bool) { return time.Millisecond, false })
 		pr := w.start()
-		w.some(1)
-		w.settled(pr) // so that the partition has its owner
-		const records, each = 7, 300
-		for n := range records {
-			var broken []event.Event
-			for i := range each {
-				code := "too_deep"
-				if i == 0 {
-					code = "other"
-				}
-				broken = append(broken, event.Event{Workspace: ws, Source: source, MessageID: "x", Quarantine: code, Detail: "no", Destination: coded, JSON: fmt.Appendf(nil, `"u %d"`, n*each+i)})
-			}
-			if _, err := w.disk[queue.Quarantine].Share().Append(t.Context(), string(source), queue.EncodeFrame(broken)); err != nil {
-				t.Fatal(err)
-			}
-		}
-		again := func(_ context.Context, events []event.Event) error {
-			for i := range events {
-				if !events[i].Replayed || events[i].Quarantine != "" {
-					t.Errorf("sent again: %+v", events[i])
-				}
-				events[i].Quarantine = "too_deep"
-			}
-			_, err := w.disk[queue.Quarantine].Share().Append(t.Context(), string(source), queue.EncodeFrame(events))
-			return err
-		}
-		choice := pipeline.Choice{Workspace: ws, Source: source, Code: "too_deep"}
-		all := func(move func(pipeline.Span) (int, pipeline.Span, error)) (moved, calls int) {
-			for span := (pipeline.Span{}); calls == 0 || span != (pipeline.Span{}); calls++ {
-				n, rest, err := move(span)
-				if err != nil || n > 1000+each {
-					t.Fatalf("call %d moved %d: %v", calls, n, err)
-				}
-				moved, span = moved+n, rest
-			}
-			return moved, calls
-		}
-		if n, calls := all(func(s pipeline.Span) (int, pipeline.Span, error) { return pr.p.Replay(t.Context(), choice, s, again) }); n != records*(each-1) || calls < 2 {
-			t.Errorf("%d were replayed in %d calls, want %d in several", n, calls, records*(each-1))
-		}
-		if n, calls := all(func(s pipeline.Span) (int, pipeline.Span, error) { return pr.p.Remove(t.Context(), choice, s) }); n != records*(each-1) || calls < 2 {
-			t.Errorf("%d were removed in %d calls, want %d in several", n, calls, records*(each-1))
-		}
-		left, err := pr.p.Quarantined(t.Context(), pipeline.Choice{Workspace: ws, Source: source}, delivery.Place{}, 100)
-		if err != nil || len(left) != records {
-			t.Errorf("%d are left, %v, want the %d of another code", len(left), err, records)
-		}
-		for _, q := range left {
-			if q.Event.Quarantine != "other" {
-				t.Errorf("left: %+v", q)
-			}
-		}
-		stranger := pipeline.Choice{Workspace: "ws_other", Source: source}
-		if n, _, err := pr.p.Remove(t.Context(), stranger, pipeline.Span{}); n != 0 || err != nil {
-			t.Errorf("another workspace removed %d, %v", n, err)
-		}
 		pr.stop()
-		if _, _, err := pr.p.Remove(t.Context(), choice, pipeline.Span{}); fault.KindOf(err) != fault.Unavailable {
-			t.Errorf("Remove of a partition that does not run: %v", err)
+		filter := quarantine.Filter{Source: source}
+		if _, _, err := pr.p.Remove(t.Context(), filter, quarantine.Span{}); fault.KindOf(err) != fault.Unavailable {
+			t.Errorf("Remove: %v, want kind %v", err, fault.Unavailable)
+		}
+		if _, _, err := pr.p.Replay(t.Context(), filter, quarantine.Span{}, nil); fault.KindOf(err) != fault.Unavailable {
+			t.Errorf("Replay: %v, want kind %v", err, fault.Unavailable)
 		}
 	})
 }

@@ -39,6 +39,7 @@ var floors = []floor{
 	{[]string{"weir/dataplane/ingest", "weir/dataplane/destination", "weir/dataplane/load", "weir/dataplane/identity", "weir/dataplane/profile"}, d1},
 	{[]string{"weir/dataplane/deliver"}, append([]string{"weir/dataplane/destination", "weir/dataplane/outbound", "weir/dataplane/parked"}, d1...)},
 	{[]string{"weir/dataplane/parked"}, []string{"weir/shared/*", "weir/dataplane/event", "weir/dataplane/delivery", "weir/dataplane/queue"}},
+	{[]string{"weir/dataplane/quarantine"}, []string{"weir/shared/*", "weir/dataplane/event", "weir/dataplane/delivery", "weir/dataplane/queue"}},
 	{[]string{"weir/dataplane/journal/record"}, []string{"weir/shared/*", "weir/dataplane/dedupe", "weir/dataplane/delivery", "weir/dataplane/ledger"}},
 	{[]string{"weir/dataplane/journal"},
 		[]string{"weir/shared/*", "weir/dataplane/journal/record", "weir/dataplane/dedupe", "weir/dataplane/delivery", "weir/dataplane/ledger", "weir/dataplane/queue"}},
@@ -52,7 +53,7 @@ var floors = []floor{
 	{[]string{"weir/dataplane/warehouses", "weir/dataplane/warehouses/*"}, append(family("weir/dataplane/load", "weir/dataplane/warehouses/*"), "weir/dataplane/layout")},
 	{[]string{"weir/dataplane/plan"}, append([]string{"weir/dataplane/ingest", "weir/dataplane/destination", "weir/dataplane/load", "weir/dataplane/identity", "weir/dataplane/profile"}, d1...)},
 	{[]string{"weir/dataplane/pipeline", "weir/dataplane/agent", "weir/dataplane/view", "weir/dataplane/jobs"},
-		append([]string{"weir/dataplane/ingest", "weir/dataplane/destination", "weir/dataplane/parked", "weir/dataplane/journal*", "weir/dataplane/load", "weir/dataplane/identity", "weir/dataplane/profile", "weir/dataplane/plan"}, d1...)},
+		append([]string{"weir/dataplane/ingest", "weir/dataplane/destination", "weir/dataplane/parked", "weir/dataplane/journal*", "weir/dataplane/quarantine", "weir/dataplane/load", "weir/dataplane/identity", "weir/dataplane/profile", "weir/dataplane/plan"}, d1...)},
 	{[]string{"weir/dataplane", "weir/dataplane/cmd/*"}, []string{"weir/shared/*", "weir/dataplane*"}},
 	{[]string{"weir/infra/weir", "weir/infra/weir/*"}, []string{"weir/shared/*", "weir/controlplane", "weir/dataplane", "weir/infra/weir/*"}},
 }

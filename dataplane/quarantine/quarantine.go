@@ -1,0 +1,233 @@
+// Package quarantine keeps the events of one partition that broke a rule, under
+// their source, until somebody replays or removes them. A rule is broken at the
+// gateway, or on the way to one destination, where the customer's code refused
+// the event.
+//
+// It guarantees that an event leaves only after it is durable where it was sent
+// to: a death in between repeats it and loses nothing. It refuses to send what
+// would break the same rule again or has no way to go.
+package quarantine
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"weir/dataplane/delivery"
+	"weir/dataplane/event"
+	"weir/dataplane/queue"
+	"weir/shared/fault"
+	"weir/shared/id"
+)
+
+// Store is one partition's QUARANTINE. It is safe for concurrent use, except that
+// Replay and Remove must not run twice at a time. Both fields are required.
+type Store struct {
+	Log queue.Log // a record is a frame of events of one source, which is its key
+	// Connected reports whether an event has a way to go: its source is there,
+	// and so is a connection to its Destination, if it names one.
+	Connected func(event.Event) bool
+}
+
+// Add keeps events of one source; the Quarantine of each is the code of its rule.
+func (s *Store) Add(ctx context.Context, source id.Source, events []event.Event) error {
+	_, err := s.Log.Append(ctx, string(source), queue.EncodeFrame(events))
+	return err
+}
+
+// Filter selects quarantined events. Empty fields select all; Source is
+// required.
+type Filter struct {
+	Workspace   id.Workspace
+	Source      id.Source
+	Destination id.Destination // on the way there; what broke a rule at the gateway has none
+	Code        string
+	Places      []delivery.Place
+}
+
+// selects reports whether f selects e, which lies at p.
+func (f *Filter) selects(e *event.Event, p delivery.Place) bool {
+	if f.Workspace != "" && e.Workspace != f.Workspace || f.Destination != "" && e.Destination != f.Destination || f.Code != "" && e.Quarantine != f.Code {
+		return false
+	}
+	for _, want := range f.Places {
+		if want == p {
+			return true
+		}
+	}
+	return len(f.Places) == 0
+}
+
+// Item is one event that broke a rule, and where it lies.
+type Item struct {
+	delivery.Place
+	Event event.Event // Quarantine is the code, Detail what the customer's code said
+}
+
+// List returns events that broke a rule, oldest first, those behind after, at most
+// limit of them. It only reads, so any process may call it.
+func (s *Store) List(ctx context.Context, f Filter, after delivery.Place, limit int) ([]Item, error) {
+	var all []Item
+	err := s.records(ctx, f, max(after.Seq, 1), func(_ uint64, events []event.Event, selected []delivery.Place) (bool, error) {
+		for _, at := range selected {
+			if len(all) < limit && (at.Seq > after.Seq || at.Item > after.Item) {
+				all = append(all, Item{at, events[at.Item]})
+			}
+		}
+		return len(all) < limit, nil
+	})
+	return all, err
+}
+
+// Span is records of QUARANTINE by their numbers: those behind After up to
+// Until. The zero Span is all that are there now.
+type Span struct{ After, Until uint64 }
+
+// How much one call of Replay or Remove does at most, about.
+const (
+	moveEvents  = 1000  // that leave
+	moveRecords = 10000 // that are read
+)
+
+// removeTimeout is how long it may take to remove what was sent again. The end of
+// the caller's context does not stop it, because what stays would be sent twice.
+const removeTimeout = 10 * time.Second
+
+// Replay sends quarantined events through the partition again, by send, which
+// returns when they are durable, and then takes them out of QUARANTINE. What broke
+// a rule at the gateway and still breaks it stays, and so does what is not
+// Connected any more. One that broke a rule on the way to a destination goes only
+// there.
+//
+// It returns how many went, and where to go on, the zero Span when everything in
+// span was looked at. What comes into QUARANTINE during the call is not in span.
+// fault.Unavailable: a log is unreachable.
+func (s *Store) Replay(ctx context.Context, f Filter, span Span, send func(context.Context, []event.Event) error) (sent int, rest Span, err error) {
+	return s.move(ctx, f, span, func(events []event.Event, selected []delivery.Place) (map[uint32]bool, error) {
+		going := map[uint32]bool{}
+		var again []event.Event
+		for _, at := range selected {
+			if e, ok := s.replayed(events[at.Item]); ok {
+				again = append(again, e)
+				going[at.Item] = true
+			}
+		}
+		if len(again) == 0 {
+			return nil, nil
+		}
+		return going, send(ctx, again)
+	})
+}
+
+// Remove takes quarantined events out for good; see Replay. In the ledger they
+// stay quarantined, which is how they ended.
+func (s *Store) Remove(ctx context.Context, f Filter, span Span) (removed int, rest Span, err error) {
+	return s.move(ctx, f, span, func(_ []event.Event, selected []delivery.Place) (map[uint32]bool, error) {
+		going := map[uint32]bool{}
+		for _, at := range selected {
+			going[at.Item] = true
+		}
+		return going, nil
+	})
+}
+
+// move removes from the records of span what take took of them.
+func (s *Store) move(ctx context.Context, f Filter, span Span, take func([]event.Event, []delivery.Place) (gone map[uint32]bool, err error)) (moved int, rest Span, err error) {
+	if span.Until == 0 {
+		st, err := s.Log.State(ctx)
+		if err != nil {
+			return 0, Span{}, fmt.Errorf("look at quarantined events of %s: %w", f.Source, err)
+		}
+		span.Until = st.Last
+	}
+	read := 0
+	err = s.records(ctx, f, span.After+1, func(seq uint64, events []event.Event, selected []delivery.Place) (bool, error) {
+		if seq > span.Until {
+			return false, nil
+		}
+		gone, err := take(events, selected)
+		if err != nil {
+			return false, err
+		}
+		if len(gone) > 0 {
+			moved += len(gone)
+			removing, cancel := context.WithTimeout(context.WithoutCancel(ctx), removeTimeout)
+			defer cancel()
+			if err := s.keepRest(removing, f.Source, seq, events, gone); err != nil {
+				return false, err
+			}
+		}
+		if read++; (moved >= moveEvents || read >= moveRecords) && seq < span.Until {
+			rest = Span{seq, span.Until}
+			return false, nil
+		}
+		return true, nil
+	})
+	return moved, rest, err
+}
+
+// keepRest replaces a record of QUARANTINE by what did not leave it.
+func (s *Store) keepRest(ctx context.Context, source id.Source, seq uint64, events []event.Event, gone map[uint32]bool) error {
+	var rest []event.Event
+	for i := range events {
+		if !gone[uint32(i)] {
+			rest = append(rest, events[i])
+		}
+	}
+	if len(rest) > 0 {
+		if _, err := s.Log.Append(ctx, string(source), queue.EncodeFrame(rest)); err != nil {
+			return fmt.Errorf("keep the rest of quarantine record %d: %w", seq, err)
+		}
+	}
+	if err := s.Log.Delete(ctx, seq); err != nil {
+		return fmt.Errorf("remove quarantine record %d: %w", seq, err)
+	}
+	return nil
+}
+
+// replayed is a quarantined event as it is sent again; false: it would break
+// the same rule, or go nowhere and be lost.
+func (s *Store) replayed(e event.Event) (event.Event, bool) {
+	if !s.Connected(e) {
+		return e, false
+	}
+	if e.Destination == "" {
+		var parser event.Parser
+		parser.Begin(event.Stamp{ReceivedAt: e.ReceivedAt}, nil, len(e.JSON), 1)
+		parsed, code := parser.Event(e.JSON)
+		if code != "" {
+			return e, false
+		}
+		parsed.Workspace, parsed.Source = e.Workspace, e.Source
+		e = parsed
+	}
+	e.Quarantine, e.Detail, e.Replayed = "", "", true
+	return e, true
+}
+
+// records calls fn for each readable record of QUARANTINE of f's source from
+// number from on, with the places of what f selects.
+func (s *Store) records(ctx context.Context, f Filter, from uint64, fn func(seq uint64, events []event.Event, selected []delivery.Place) (more bool, err error)) error {
+	if f.Source == "" {
+		return fault.New(fault.Invalid, "Name the source whose quarantined events are meant.")
+	}
+	for rec, err := range s.Log.ReadTo(ctx, from, string(f.Source)) {
+		if err != nil {
+			return fmt.Errorf("read quarantined events of %s: %w", f.Source, err)
+		}
+		frame, err := queue.DecodeFrame(rec.Data)
+		if err != nil {
+			continue // it is kept; there is nothing to show
+		}
+		var selected []delivery.Place
+		for i := range frame.Events {
+			if at := (delivery.Place{Seq: rec.Seq, Item: uint32(i)}); f.selects(&frame.Events[i], at) {
+				selected = append(selected, at)
+			}
+		}
+		if more, err := fn(rec.Seq, frame.Events, selected); err != nil || !more {
+			return err
+		}
+	}
+	return ctx.Err()
+}

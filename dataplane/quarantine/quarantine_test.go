@@ -1,0 +1,174 @@
+package quarantine_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+
+	"weir/dataplane/delivery"
+	"weir/dataplane/event"
+	"weir/dataplane/quarantine"
+	"weir/dataplane/queue/queuetest"
+	"weir/shared/fault"
+	"weir/shared/id"
+)
+
+const (
+	ws     id.Workspace   = "ws_test"
+	source id.Source      = "src_test"
+	to     id.Destination = "dst_test"
+)
+
+func store(connected func(event.Event) bool) (*quarantine.Store, *queuetest.Log) {
+	log := queuetest.NewLog(1, queuetest.Faults{})
+	return &quarantine.Store{Log: log, Connected: connected}, log
+}
+
+func always(event.Event) bool { return true }
+
+// refused is an event that code on the way to a destination refused.
+func refused(n int, code string) event.Event {
+	return event.Event{Workspace: ws, Source: source, MessageID: "x", Quarantine: code, Detail: "no", Destination: to, JSON: fmt.Appendf(nil, `"u %d"`, n)}
+}
+
+func add(t *testing.T, s *quarantine.Store, events ...event.Event) {
+	t.Helper()
+	if err := s.Add(t.Context(), source, events); err != nil {
+		t.Fatalf("Add: %v", err)
+	}
+}
+
+func list(t *testing.T, s *quarantine.Store, f quarantine.Filter) []quarantine.Item {
+	t.Helper()
+	all, err := s.List(t.Context(), f, delivery.Place{}, 1000)
+	if err != nil {
+		t.Fatalf("List(%+v): %v", f, err)
+	}
+	return all
+}
+
+// TestReplayAndRemoveGoOnWhereTheyEnded moves more than one call does, while
+// what is sent again breaks the same rule again.
+func TestReplayAndRemoveGoOnWhereTheyEnded(t *testing.T) {
+	t.Parallel()
+	s, _ := store(always)
+	const records, each = 7, 300
+	for n := range records {
+		events := []event.Event{refused(n*each, "other")}
+		for i := range each - 1 {
+			events = append(events, refused(n*each+i+1, "too_deep"))
+		}
+		add(t, s, events...)
+	}
+	again := func(_ context.Context, events []event.Event) error {
+		for i := range events {
+			if !events[i].Replayed || events[i].Quarantine != "" {
+				t.Errorf("sent again: %+v", events[i])
+			}
+			events[i].Quarantine = "too_deep"
+		}
+		add(t, s, events...)
+		return nil
+	}
+	filter := quarantine.Filter{Workspace: ws, Source: source, Code: "too_deep"}
+	all := func(move func(quarantine.Span) (int, quarantine.Span, error)) (moved, calls int) {
+		for span := (quarantine.Span{}); calls == 0 || span != (quarantine.Span{}); calls++ {
+			n, rest, err := move(span)
+			if err != nil || n > 1000+each {
+				t.Fatalf("call %d moved %d: %v", calls, n, err)
+			}
+			moved, span = moved+n, rest
+		}
+		return moved, calls
+	}
+	if n, calls := all(func(sp quarantine.Span) (int, quarantine.Span, error) { return s.Replay(t.Context(), filter, sp, again) }); n != records*(each-1) || calls < 2 {
+		t.Errorf("%d were replayed in %d calls, want %d in several", n, calls, records*(each-1))
+	}
+	if n, calls := all(func(sp quarantine.Span) (int, quarantine.Span, error) { return s.Remove(t.Context(), filter, sp) }); n != records*(each-1) || calls < 2 {
+		t.Errorf("%d were removed in %d calls, want %d in several", n, calls, records*(each-1))
+	}
+	left := list(t, s, quarantine.Filter{Source: source})
+	if len(left) != records {
+		t.Errorf("%d are left, want the %d of another code", len(left), records)
+	}
+	for _, item := range left {
+		if item.Event.Quarantine != "other" {
+			t.Errorf("left: %+v", item)
+		}
+	}
+	if n, _, err := s.Remove(t.Context(), quarantine.Filter{Workspace: "ws_other", Source: source}, quarantine.Span{}); n != 0 || err != nil {
+		t.Errorf("another workspace removed %d, %v", n, err)
+	}
+}
+
+// TestWhatCannotGoStays: an event that still breaks its rule at the gateway, one
+// that has no connection, and one that the sender does not take.
+func TestWhatCannotGoStays(t *testing.T) {
+	t.Parallel()
+	const valid = `{"messageId":"m1","type":"track","userId":"u","event":"E"}`
+	atGateway := func(json string) event.Event {
+		return event.Event{Workspace: ws, Source: source, Quarantine: "no_type", JSON: []byte(json)}
+	}
+	for name, tc := range map[string]struct {
+		event     event.Event
+		connected bool
+		err       error
+		sent      int
+	}{
+		"a corrected rule":          {atGateway(valid), true, nil, 1},
+		"the same rule":             {atGateway(`{"messageId":"m1"}`), true, nil, 0},
+		"no source any more":        {atGateway(valid), false, nil, 0},
+		"refused by code":           {refused(1, "transformation_failed"), true, nil, 1},
+		"refused, no connection":    {refused(1, "transformation_failed"), false, nil, 0},
+		"what the sender refuses":   {refused(1, "transformation_failed"), true, errors.New("full"), 0},
+		"corrected, sender refuses": {atGateway(valid), true, errors.New("full"), 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, _ := store(func(event.Event) bool { return tc.connected })
+			add(t, s, tc.event)
+			n, rest, err := s.Replay(t.Context(), quarantine.Filter{Source: source}, quarantine.Span{}, func(context.Context, []event.Event) error { return tc.err })
+			if n != tc.sent || !errors.Is(err, tc.err) || rest != (quarantine.Span{}) {
+				t.Errorf("Replay = %d, %v, %v, want %d, %v", n, rest, err, tc.sent, tc.err)
+			}
+			if left := list(t, s, quarantine.Filter{Source: source}); len(left) != 1-tc.sent {
+				t.Errorf("%d are left, want %d", len(left), 1-tc.sent)
+			}
+		})
+	}
+}
+
+func TestFiltersSelectByWhatTheyName(t *testing.T) {
+	t.Parallel()
+	s, log := store(always)
+	other := refused(2, "other")
+	other.Destination, other.Workspace = "dst_other", "ws_other"
+	add(t, s, refused(0, "no"), refused(1, "no"))
+	if _, err := log.Append(t.Context(), string(source), []byte("unreadable")); err != nil {
+		t.Fatal(err)
+	}
+	add(t, s, other)
+	for name, tc := range map[string]struct {
+		filter quarantine.Filter
+		want   int
+	}{
+		"all":         {quarantine.Filter{}, 3},
+		"workspace":   {quarantine.Filter{Workspace: ws}, 2},
+		"destination": {quarantine.Filter{Destination: "dst_other"}, 1},
+		"code":        {quarantine.Filter{Code: "no"}, 2},
+		"places":      {quarantine.Filter{Places: []delivery.Place{{Seq: 1, Item: 1}, {Seq: 3}}}, 2},
+	} {
+		tc.filter.Source = source
+		if got := list(t, s, tc.filter); len(got) != tc.want {
+			t.Errorf("%s: %d are listed, want %d", name, len(got), tc.want)
+		}
+	}
+	page, err := s.List(t.Context(), quarantine.Filter{Source: source}, delivery.Place{Seq: 1}, 1)
+	if err != nil || len(page) != 1 || page[0].Place != (delivery.Place{Seq: 1, Item: 1}) {
+		t.Errorf("one behind the first: %+v, %v, want that at 1.1", page, err)
+	}
+	if _, err := s.List(t.Context(), quarantine.Filter{}, delivery.Place{}, 1); fault.KindOf(err) != fault.Invalid {
+		t.Errorf("no source: %v, want kind %v", err, fault.Invalid)
+	}
+}
