@@ -82,7 +82,9 @@ func TestReplayAndRemoveGoOnWhereTheyEnded(t *testing.T) {
 		}
 		return moved, calls
 	}
-	if n, calls := all(func(sp quarantine.Span) (int, quarantine.Span, error) { return s.Replay(t.Context(), filter, sp, again) }); n != records*(each-1) || calls < 2 {
+	if n, calls := all(func(sp quarantine.Span) (int, quarantine.Span, error) {
+		return s.Replay(t.Context(), filter, sp, again)
+	}); n != records*(each-1) || calls < 2 {
 		t.Errorf("%d were replayed in %d calls, want %d in several", n, calls, records*(each-1))
 	}
 	if n, calls := all(func(sp quarantine.Span) (int, quarantine.Span, error) { return s.Remove(t.Context(), filter, sp) }); n != records*(each-1) || calls < 2 {
