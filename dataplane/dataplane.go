@@ -47,7 +47,7 @@ type DataPlane struct {
 	plane      admission
 	plans      plan.Holder
 	live       live.Hub
-	code       *transform.Engine
+	code       *transform.Pool
 	loading    *load.Engine
 	yield      *deliver.Yield
 	store      *queue.Store

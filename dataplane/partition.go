@@ -52,7 +52,7 @@ type partition struct {
 	client *outbound.Client
 	yield  *deliver.Yield
 	deps   destination.Deps // without Stage
-	code   *transform.Engine
+	code   *transform.Pool
 	live   *live.Hub
 	blobs  *blob.Dir   // for what is parked past a destination's quota; nil: all stays in the log
 	low    func() bool // the disk is almost full

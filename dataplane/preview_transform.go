@@ -9,6 +9,7 @@ import (
 
 	"weir/dataplane/event"
 	"weir/dataplane/transform"
+	"weir/dataplane/transform/worker"
 	"weir/shared/fault"
 )
 
@@ -34,7 +35,7 @@ type PreviewOutcome struct {
 // New events go to Apply in lists; Close ends the workers.
 type PreviewTransform struct {
 	chain  *transform.Chain
-	engine *transform.Engine
+	engine *transform.Pool
 	stop   context.CancelFunc
 	ended  chan error
 }
@@ -77,7 +78,7 @@ func (p *PreviewTransform) Apply(ctx context.Context, texts [][]byte, now time.T
 	return previewChain(ctx, p.engine, p.chain, transform.Meta{}, texts, now)
 }
 
-func previewChain(ctx context.Context, engine *transform.Engine, chain *transform.Chain, m transform.Meta, texts [][]byte, now time.Time) ([]PreviewOutcome, error) {
+func previewChain(ctx context.Context, engine *transform.Pool, chain *transform.Chain, m transform.Meta, texts [][]byte, now time.Time) ([]PreviewOutcome, error) {
 	out := make([]PreviewOutcome, len(texts))
 	var events []event.Event
 	var from []int
@@ -126,7 +127,7 @@ func arrived(text []byte, now time.Time) (event.Event, *PreviewFault) {
 
 // ServeTransformWorker is what the hidden command transform-worker runs: each
 // binary that runs a plane, or previews a transformation, has to know it.
-func ServeTransformWorker() error { return transform.ServeWorker(3) }
+func ServeTransformWorker() error { return worker.Serve(3) }
 
 // TransformWorkerCommand is the name of that command.
-const TransformWorkerCommand = transform.WorkerCommand
+const TransformWorkerCommand = worker.Command

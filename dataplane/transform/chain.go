@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"weir/dataplane/transform/engine"
 	"weir/shared/fault"
 	"weir/shared/script"
 )
@@ -55,9 +56,9 @@ func Compile(scripts, libraries []Script) (*Chain, []fault.Problem) {
 // frame is a place in an engine's stack trace.
 var frame = regexp.MustCompile(`<eval>:(\d+):(\d+)`)
 
-// words is the text of a problem with the place in the customer's source, where
+// describe is the text of a problem with the place in the customer's source, where
 // the stack leads to one.
-func (c *Chain) words(step int, p problem) string {
+func (c *Chain) describe(step int, p engine.Problem) string {
 	text := p.Text
 	s := c.steps[step]
 	if len(c.steps) > 1 && s.Name != "" {

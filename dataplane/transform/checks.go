@@ -153,7 +153,7 @@ func offset(whole, part []byte) int { return cap(whole) - cap(part) }
 func (s *edits) address(whole, value []byte) {
 	if masked, ok := anonymous(event.Text(value)); ok {
 		at := offset(whole, value)
-		*s = append(*s, edit{at, at + len(value), quote(masked)})
+		*s = append(*s, edit{at, at + len(value), `"` + masked + `"`})
 	}
 }
 

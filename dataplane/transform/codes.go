@@ -1,12 +1,14 @@
 package transform
 
+import "weir/dataplane/transform/engine"
+
 // Codes of an End. The list is closed.
 const (
-	CodeDropped   = "transformation_dropped"   // the code returned nothing; not quarantined
-	CodeFailed    = "transformation_failed"    // it threw, or returned what is no event
-	CodeTimeout   = "transformation_timeout"   // it ran too long
-	CodeMemory    = "transformation_memory"    // it used too much memory
-	CodeOutput    = "transformation_output"    // an output is too large, or there are too many
+	CodeDropped   = engine.CodeDropped         // the code returned nothing; not quarantined
+	CodeFailed    = engine.CodeFailed          // it threw, or returned what is no event
+	CodeTimeout   = engine.CodeTimeout         // it ran too long
+	CodeMemory    = engine.CodeMemory          // it used too much memory
+	CodeOutput    = engine.CodeOutput          // an output is too large, or there are too many
 	CodeKilled    = "transformation_killed"    // it killed a worker twice
 	CodeSuspended = "transformation_suspended" // its predecessors all met limits; nothing was run
 )
@@ -20,7 +22,7 @@ func known(code string) string {
 	return CodeFailed
 }
 
-// heavy reports whether code is of a limit that costs others time.
-func heavy(code string) bool {
+// metLimit reports whether code is of a limit that costs others time.
+func metLimit(code string) bool {
 	return code == CodeTimeout || code == CodeMemory || code == CodeKilled
 }

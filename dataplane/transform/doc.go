@@ -1,9 +1,9 @@
-// Package transform runs the customers' code over events: JavaScript in QuickJS,
-// in worker processes of the same binary, so that whatever the code or the
-// engine does stays there. Source-level checks (names of events, bots,
-// addresses) are data and run in the plane itself.
+// Package transform runs customers' code over events. Source-level checks (names
+// of events, bots, addresses) are data and run in the plane itself; JavaScript
+// runs in worker processes of the same binary (package worker), so that whatever
+// the code or its engine does stays there.
 //
-// An Engine owns the workers. Apply runs a Chain over a list of events and says
+// A Pool owns the workers. Apply runs a Chain over a list of events and says
 // what became of each: outputs, or one End with a code. It refuses nothing that
 // a customer may write: endless loops, bombs of any kind, promises that never
 // settle and escapes end the event that they happened in, with a code of the
@@ -11,6 +11,10 @@
 // back what it held, which is run again one by one; only an event that kills a
 // worker twice while it is alone is ended for it. When no worker runs, Apply
 // says fault.Unavailable and the caller tries again later.
+//
+// Workers are shared fairly: events wait in a queue per workspace and chain, and
+// the queues take turns. A queue whose events meet limits leaves one worker to
+// the others at all times.
 //
 // A script exports transformEvent or transformBatch, and not both. Of what
 // transformEvent returns nothing or null drops the event, an object replaces it

@@ -8,14 +8,14 @@ type Load struct {
 }
 
 // Load returns how busy the workers are now.
-func (e *Engine) Load() Load {
-	q := e.queue
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	l := Load{Workers: q.workers - q.down}
-	for _, lane := range q.lanes {
-		l.Waiting += len(lane.jobs)
-		l.Running += lane.running
+func (p *Pool) Load() Load {
+	s := p.jobs
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	l := Load{Workers: s.workers - s.down}
+	for _, q := range s.queues {
+		l.Waiting += len(q.jobs)
+		l.Running += q.running
 	}
 	return l
 }

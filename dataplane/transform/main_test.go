@@ -9,7 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"weir/dataplane/transform"
+	"weir/dataplane/transform/worker"
 )
 
 // mortalCommand starts a worker that dies when it is given an event with deadly
@@ -24,8 +24,8 @@ func TestMain(m *testing.M) {
 	if len(os.Args) > 1 {
 		var err error
 		switch os.Args[1] {
-		case transform.WorkerCommand:
-			err = transform.ServeWorker(3)
+		case worker.Command:
+			err = worker.Serve(3)
 		case mortalCommand:
 			err = serveMortal()
 		default:
@@ -50,7 +50,7 @@ func serveMortal() error {
 	if err != nil {
 		return err
 	}
-	worker, err := net.FileConn(os.NewFile(uintptr(fds[0]), "worker"))
+	behind, err := net.FileConn(os.NewFile(uintptr(fds[0]), "worker"))
 	if err != nil {
 		return err
 	}
@@ -66,7 +66,7 @@ func serveMortal() error {
 			}
 		}
 	}
-	go pass(worker, plane)
-	go pass(plane, worker)
-	return transform.ServeWorker(uintptr(fds[1]))
+	go pass(behind, plane)
+	go pass(plane, behind)
+	return worker.Serve(uintptr(fds[1]))
 }

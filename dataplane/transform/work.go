@@ -3,9 +3,11 @@ package transform
 import (
 	"bytes"
 	"context"
+	"strings"
 	"time"
 
 	"weir/dataplane/event"
+	"weir/dataplane/transform/worker"
 	"weir/shared/id"
 )
 
@@ -24,52 +26,51 @@ const (
 
 // work is one worker's loop: a process, jobs for it, and a new process when it
 // died.
-func (e *Engine) work(ctx context.Context) {
-	var p *process
+func (p *Pool) work(ctx context.Context) {
+	var w *worker.Process
 	defer func() {
-		if p != nil {
-			p.stop()
+		if w != nil {
+			w.Stop()
 		}
 	}()
 	for {
-		if p == nil {
-			if p = e.started(ctx); p == nil {
+		if w == nil {
+			if w = p.start(ctx); w == nil {
 				return
 			}
 		}
-		j := e.queue.take()
+		j := p.jobs.take()
 		if j == nil {
 			return
 		}
-		if j.call.dead() {
-			e.queue.back(j, nil)
+		if j.call.abandoned() {
+			p.jobs.putBack(j, nil)
 			continue
 		}
-		if !e.once(ctx, p, j) {
-			p = nil
+		if !p.once(ctx, w, j) {
+			w = nil
 		}
 	}
 }
 
-// started returns a new process, nil when ctx ends before one could be started.
-func (e *Engine) started(ctx context.Context) *process {
+// start returns a new process, nil when ctx ends before one could be started.
+func (p *Pool) start(ctx context.Context) *worker.Process {
 	down := false
 	for wait, tries := firstWait, 1; ; wait, tries = min(2*wait, maxWait), tries+1 {
 		if ctx.Err() != nil {
 			return nil
 		}
-		p, err := start(e.config.Command, e.limits)
+		w, err := worker.Start(ctx, p.config.Command, p.limits)
 		if err == nil {
 			if down {
-				e.queue.found()
+				p.jobs.workerUp()
 			}
-			p.unhook = context.AfterFunc(ctx, func() { _ = p.conn.Close() }) // nobody waits for an answer then
-			return p
+			return w
 		}
-		e.config.Log.ErrorContext(ctx, "transformation worker did not start", "error", err)
+		p.config.Log.ErrorContext(ctx, "transformation worker did not start", "error", err)
 		if tries == maxTries {
 			down = true
-			e.queue.lost()
+			p.jobs.workerDown()
 		}
 		select {
 		case <-ctx.Done():
@@ -80,55 +81,55 @@ func (e *Engine) started(ctx context.Context) *process {
 }
 
 // once has one request run for a job. False: the process is gone.
-func (e *Engine) once(ctx context.Context, p *process, j *job) bool {
+func (p *Pool) once(ctx context.Context, w *worker.Process, j *job) bool {
 	q := j.request()
-	resp, err := p.run(j.chain, q, e.limits)
+	resp, err := w.Run(worker.Chain{Key: j.chain.Key, Steps: j.chain.steps, Size: j.chain.size}, q)
 	if err == nil {
 		codes := j.keep(resp)
-		j.single = j.single || resp.single
-		e.queue.back(j, codes)
-		if resp.retire {
-			p.stop()
+		j.single = j.single || resp.Single
+		p.jobs.putBack(j, codes)
+		if resp.Retire {
+			w.Stop()
 		}
-		return !resp.retire
+		return !resp.Retire
 	}
 	if ctx.Err() != nil {
-		p.stop()
-		e.queue.back(j, nil)
+		w.Stop()
+		p.jobs.putBack(j, nil)
 		return false
 	}
-	died := p.fate(err)
-	e.config.Log.WarnContext(ctx, "transformation worker died", "workspace", j.about.Workspace, "events", len(q.events))
-	e.queue.back(j, j.died(died, len(q.events)))
+	how := w.Died(err)
+	p.config.Log.WarnContext(ctx, "transformation worker died", "workspace", j.meta.Workspace, "events", len(q.Events))
+	p.jobs.putBack(j, j.died(how, len(q.Events)))
 	return false
 }
 
 // request is what of a job goes to a worker next.
-func (j *job) request() *request {
+func (j *job) request() worker.Request {
 	to := j.to
 	if j.alone {
 		to = j.from + 1
 	}
-	q := &request{chain: j.chain.Key, single: j.single, about: j.about}
+	q := worker.Request{Single: j.single, Meta: j.meta}
 	for _, in := range j.call.in[j.from:to] {
-		q.events = append(q.events, in.JSON)
-		q.ids = append(q.ids, string(in.MessageID))
+		q.Events = append(q.Events, in.JSON)
+		q.IDs = append(q.IDs, string(in.MessageID))
 	}
 	return q
 }
 
 // died notes how a worker died over a request of n events, and returns the code
 // of the event that is ended for it, if one is.
-func (j *job) died(how death, n int) []string {
+func (j *job) died(how worker.Death, n int) []string {
 	j.alone = true
-	if how == deathOutside {
+	if how == worker.DeathOutside {
 		if j.outside++; j.outside < maxOutside {
 			return nil
 		}
 		j.deaths = maxDeaths
 	} else if n == 1 {
 		j.deaths++
-		if how == deathLate {
+		if how == worker.DeathLate {
 			j.late++
 		}
 	}
@@ -140,12 +141,12 @@ func (j *job) died(how death, n int) []string {
 		code, text = CodeTimeout, "the code ran too long, where it could not be interrupted"
 	}
 	j.end(j.from, code, text)
-	j.next(1)
+	j.advance(1)
 	return []string{code}
 }
 
-// next goes on after n events.
-func (j *job) next(n int) {
+// advance goes on after n events.
+func (j *job) advance(n int) {
 	j.from += n
 	j.deaths, j.late, j.outside = 0, 0, 0
 }
@@ -158,50 +159,50 @@ func (j *job) end(i int, code, text string) {
 }
 
 // keep records a response and returns the codes of its events, "" for outputs.
-func (j *job) keep(p response) []string {
-	codes := make([]string, p.done)
-	got := make([]outcome, p.done)
-	for _, o := range p.outs {
-		in := j.call.in[j.from+o.from]
+func (j *job) keep(r worker.Response) []string {
+	codes := make([]string, r.Done)
+	got := make([]outcome, r.Done)
+	for _, o := range r.Outs {
+		in := j.call.in[j.from+o.From]
 		out, why := in, ""
-		if !o.same {
-			out, why = reread(in, o.json)
+		if !o.Same {
+			out, why = outputOf(in, o.JSON)
 		}
 		if why != "" {
-			got[o.from] = outcome{end: &End{From: j.from + o.from, Quarantined: true, Code: CodeFailed, Text: why}}
-			codes[o.from] = CodeFailed
+			got[o.From] = outcome{end: &End{From: j.from + o.From, Quarantined: true, Code: CodeFailed, Text: why}}
+			codes[o.From] = CodeFailed
 		}
-		if got[o.from].end == nil {
-			got[o.from].outs = append(got[o.from].outs, out)
+		if got[o.From].end == nil {
+			got[o.From].outs = append(got[o.From].outs, out)
 		}
 	}
-	for _, d := range p.ends {
-		end := &End{From: j.from + d.from, Quarantined: d.Code != CodeDropped, Code: known(d.Code)}
+	for _, d := range r.Ends {
+		end := &End{From: j.from + d.From, Quarantined: d.Code != CodeDropped, Code: known(d.Code)}
 		if end.Quarantined {
-			end.Text = j.chain.words(d.step, d.problem)
+			end.Text = j.chain.describe(d.Step, d.Problem)
 		}
-		got[d.from] = outcome{end: end}
-		codes[d.from] = end.Code
+		got[d.From] = outcome{end: end}
+		codes[d.From] = end.Code
 	}
 	j.call.mu.Lock()
 	copy(j.call.got[j.from:], got)
-	j.call.read = j.call.read || p.read
-	for _, l := range p.remarks {
+	j.call.read = j.call.read || r.Read
+	for _, l := range r.Logs {
 		from := -1
-		if l.from >= 0 {
-			from = j.from + l.from
+		if l.From >= 0 {
+			from = j.from + l.From
 		}
-		j.call.logs = append(j.call.logs, Log{From: from, Level: l.level, Text: l.text})
+		j.call.logs = append(j.call.logs, Log{From: from, Level: l.Level, Text: l.Text})
 	}
 	j.call.mu.Unlock()
-	j.next(p.done)
+	j.advance(r.Done)
 	return codes
 }
 
-// reread makes the event of an output, or says why it is none. It keeps the
+// outputOf makes the event of an output, or says why it is none. It keeps the
 // user of its input, whatever the output says: that is what keeps events in
 // order.
-func reread(in event.Event, json []byte) (event.Event, string) {
+func outputOf(in event.Event, json []byte) (event.Event, string) {
 	switch code := event.Check(json, event.MaxDepth); {
 	case code == event.TooDeep:
 		return event.Event{}, "an output nests too deeply"
@@ -233,3 +234,6 @@ func reread(in event.Event, json []byte) (event.Event, string) {
 	}
 	return out, ""
 }
+
+// trimmed is the text of a value without space around it.
+func trimmed(value []byte) string { return strings.TrimSpace(event.Text(value)) }

@@ -33,8 +33,11 @@ var floors = []floor{
 	{[]string{"weir/controlplane", "weir/controlplane/cmd/*"}, []string{"weir/shared/*", "weir/web", "weir/migrations", "weir/controlplane*"}},
 
 	{[]string{"weir/dataplane/event"}, []string{"weir/shared/*"}},
-	{[]string{"weir/dataplane/layout", "weir/dataplane/blob", "weir/dataplane/queue", "weir/dataplane/dedupe", "weir/dataplane/ledger", "weir/dataplane/transform", "weir/dataplane/route", "weir/dataplane/guard", "weir/dataplane/egress", "weir/dataplane/live", "weir/dataplane/delivery"},
+	{[]string{"weir/dataplane/layout", "weir/dataplane/blob", "weir/dataplane/queue", "weir/dataplane/dedupe", "weir/dataplane/ledger", "weir/dataplane/route", "weir/dataplane/guard", "weir/dataplane/egress", "weir/dataplane/live", "weir/dataplane/delivery"},
 		[]string{"weir/shared/*", "weir/dataplane/event"}},
+	{[]string{"weir/dataplane/transform/engine"}, []string{"weir/shared/*", "weir/dataplane/event"}},
+	{[]string{"weir/dataplane/transform/worker"}, []string{"weir/shared/*", "weir/dataplane/event", "weir/dataplane/transform/engine"}},
+	{[]string{"weir/dataplane/transform"}, []string{"weir/shared/*", "weir/dataplane/event", "weir/dataplane/transform/engine", "weir/dataplane/transform/worker"}},
 	{[]string{"weir/dataplane/queue/queuetest"}, []string{"weir/shared/*", "weir/dataplane/event", "weir/dataplane/queue"}},
 	{[]string{"weir/dataplane/ingest", "weir/dataplane/destination", "weir/dataplane/load", "weir/dataplane/identity", "weir/dataplane/profile"}, d1},
 	{[]string{"weir/dataplane/deliver"}, append([]string{"weir/dataplane/destination", "weir/dataplane/outbound", "weir/dataplane/parked"}, d1...)},
@@ -75,7 +78,8 @@ var keepers = map[string][]string{
 	"github.com/labstack/echo/v4":     {"weir/controlplane/api", "weir/dataplane/ingest"},
 	"github.com/spf13/cobra":          {"weir/infra/weir/cli", "weir/controlplane/cmd/*", "weir/dataplane/cmd/*"},
 	"github.com/evanw/esbuild/":       {"weir/shared/script"},
-	"modernc.org/quickjs":             {"weir/dataplane/transform"},
+	"modernc.org/quickjs":             {"weir/dataplane/transform/engine"},
+	"modernc.org/libquickjs":          {"weir/dataplane/transform/engine"},
 	"github.com/jackc/pgx/":           {"weir/controlplane/store*", "weir/dataplane/warehouses/*"},
 }
 

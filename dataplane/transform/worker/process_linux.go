@@ -1,4 +1,4 @@
-package transform
+package worker
 
 import (
 	"fmt"
@@ -7,9 +7,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ownExecutable is the path of this program, right also when its file was
+// Self is the path of this program, right also when its file was
 // replaced while it runs.
-func ownExecutable() (string, error) { return "/proc/self/exe", nil }
+func Self() (string, error) { return "/proc/self/exe", nil }
 
 // socketpair returns two connected sockets that no other child inherits.
 func socketpair() ([2]int, error) {

@@ -1,4 +1,4 @@
-package transform
+package engine
 
 import (
 	"bytes"
@@ -7,17 +7,17 @@ import (
 	"unicode/utf8"
 )
 
-// restorer puts the bytes that were sent back into what JavaScript returned. A
+// Restorer puts the bytes that were sent back into what JavaScript returned. A
 // value that equals the sent one at the same path is written as it was sent,
 // whole subtrees at once: integers beyond 2^53, 1.0, escapes, numbers that
 // JavaScript cannot hold. Keys keep the sender's order, new ones follow in the
-// code's. Numbers are compared as JavaScript holds them. A restorer keeps
+// code's. Numbers are compared as JavaScript holds them. A Restorer keeps
 // working memory and is not safe for concurrent use.
-type restorer struct{ sent, got tape }
+type Restorer struct{ sent, got tape }
 
-// restore appends the restored text to dst, or sent itself when all of it is
+// Restore appends the restored text to dst, or sent itself when all of it is
 // unchanged. Both have to be valid JSON; it reports false when one is not.
-func (r *restorer) restore(dst, sent, got []byte) ([]byte, bool) {
+func (r *Restorer) Restore(dst, sent, got []byte) ([]byte, bool) {
 	if bytes.Equal(sent, got) {
 		return append(dst, sent...), true
 	}
@@ -35,7 +35,7 @@ func (r *restorer) restore(dst, sent, got []byte) ([]byte, bool) {
 // value appends the value at g, with the bytes of the one at s where they are
 // equal. It reports whether the whole is equal; what it appended is then the
 // sent bytes.
-func (r *restorer) value(dst []byte, s, g int32) ([]byte, bool) {
+func (r *Restorer) value(dst []byte, s, g int32) ([]byte, bool) {
 	sent, got := &r.sent.nodes[s], &r.got.nodes[g]
 	raw := r.sent.raw(s)
 	if sent.kind == got.kind && bytes.Equal(raw, r.got.raw(g)) {
@@ -53,7 +53,7 @@ func (r *restorer) value(dst []byte, s, g int32) ([]byte, bool) {
 }
 
 // equal compares two values of which one at least is no container.
-func (r *restorer) equal(s, g int32) bool {
+func (r *Restorer) equal(s, g int32) bool {
 	sent, got := &r.sent.nodes[s], &r.got.nodes[g]
 	switch {
 	case sent.kind == '"' && got.kind == '"':
@@ -74,7 +74,7 @@ func (t *tape) string(n int32) []byte {
 }
 
 // list is value for two lists: same path is same index.
-func (r *restorer) list(dst []byte, s, g int32) ([]byte, bool) {
+func (r *Restorer) list(dst []byte, s, g int32) ([]byte, bool) {
 	start, same := len(dst), true
 	dst = append(dst, '[')
 	i, end := s+1, r.sent.nodes[s].next
@@ -98,14 +98,14 @@ func (r *restorer) list(dst []byte, s, g int32) ([]byte, bool) {
 }
 
 // object is value for two objects.
-func (r *restorer) object(dst []byte, s, g int32) ([]byte, bool) {
+func (r *Restorer) object(dst []byte, s, g int32) ([]byte, bool) {
 	start := len(dst)
 	endS, endG := r.sent.nodes[s].next, r.got.nodes[g].next
 	i, j := s+1, g+1
 	for i < endS && j < endG && bytes.Equal(r.sent.name(i), r.got.name(j)) {
 		i, j = r.sent.nodes[i].next, r.got.nodes[j].next
 	}
-	w := members{restorer: r, dst: append(dst, '{'), same: true, first: true}
+	w := members{Restorer: r, dst: append(dst, '{'), same: true, first: true}
 	if i == endS && j == endG {
 		for i, j := s+1, g+1; i < endS; i, j = r.sent.nodes[i].next, r.got.nodes[j].next {
 			w.both(i, j)
@@ -121,7 +121,7 @@ func (r *restorer) object(dst []byte, s, g int32) ([]byte, bool) {
 
 // members writes the members of an object.
 type members struct {
-	*restorer
+	*Restorer
 	dst         []byte
 	same, first bool
 }

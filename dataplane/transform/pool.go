@@ -5,43 +5,32 @@ import (
 	"log/slog"
 	"os"
 	"runtime"
-	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"weir/dataplane/event"
+	"weir/dataplane/transform/engine"
+	"weir/dataplane/transform/worker"
 	"weir/shared/fault"
-	"weir/shared/id"
 )
 
 // Meta is what metadata(event) gives to the code besides the messageId. A run
 // may stand for all destinations that share a chain: Result.DestinationRead says
 // whether the code asked for the destination, now or before with the same state,
 // so that it has to be run for each.
-type Meta struct {
-	Workspace       id.Workspace
-	Source          id.Source
-	SourceName      string
-	SourceType      string
-	Destination     id.Destination
-	DestinationName string
-	DestinationType string
-}
+type Meta = engine.Meta
 
-// Config is what an Engine needs. Zero fields mean what their comment says.
+// Config is what a Pool needs. Zero fields mean what their comment says.
 type Config struct {
 	Workers    int           // processes; 0: one for each CPU, at least 2
-	Command    []string      // argv of a worker; empty: this executable with WorkerCommand
+	Command    []string      // argv of a worker; empty: this executable with worker.Command
 	Memory     int64         // bytes that the code of one transformation may use; 0: 64 MiB
 	Timeout    time.Duration // CPU that one event may take; 0: 500 ms
 	MaxOutputs int           // events that one may become; 0: 100
 	MaxBytes   int           // of one output; 0: 1 MiB
 	Log        *slog.Logger  // nil: nothing is logged
 }
-
-// WorkerCommand is the hidden command of a binary that calls ServeWorker(3).
-const WorkerCommand = "transform-worker"
 
 // Result is what became of the events given to Apply. Each of them is From of
 // one or more Outs, or of exactly one End.
@@ -75,17 +64,17 @@ type Log struct {
 	Text  string
 }
 
-// Engine runs chains in worker processes. Apply may be called concurrently, at
-// any time; events wait until Run runs.
-type Engine struct {
+// Pool runs chains in worker processes. Apply may be called concurrently, at any
+// time; events wait until Run runs.
+type Pool struct {
 	config Config
-	limits limits
-	queue  *queue
+	limits engine.Limits
+	jobs   *scheduler
 }
 
 // New checks the configuration. fault.Invalid: a number is negative or too large.
 // fault.Internal: this process is a worker itself, or cannot find its program.
-func New(c Config) (*Engine, error) {
+func New(c Config) (*Pool, error) {
 	if c.Workers == 0 {
 		c.Workers = max(2, runtime.GOMAXPROCS(0))
 	}
@@ -102,19 +91,19 @@ func New(c Config) (*Engine, error) {
 		c.MaxBytes = event.MaxBytes
 	}
 	if len(c.Command) == 0 {
-		self, err := ownExecutable()
+		self, err := worker.Self()
 		if err != nil {
 			return nil, fault.New(fault.Internal, "The path of this program, which is its own transformation worker, cannot be told: %v.", err)
 		}
-		c.Command = []string{self, WorkerCommand}
+		c.Command = []string{self, worker.Command}
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	switch {
-	case len(os.Args) > 1 && os.Args[1] == WorkerCommand:
+	case len(os.Args) > 1 && os.Args[1] == worker.Command:
 		// A binary that does not know the command runs as usual, and would start itself again and again.
-		return nil, fault.New(fault.Internal, "This program was started as a transformation worker and has to call ServeWorker.")
+		return nil, fault.New(fault.Internal, "This program was started as a transformation worker and has to call worker.Serve.")
 	case c.Workers < 2 || c.Workers > 1024:
 		return nil, fault.New(fault.Invalid, "There are 2 to 1024 transformation workers.")
 	case c.Memory < 4<<20 || c.Memory > 4<<30:
@@ -126,20 +115,20 @@ func New(c Config) (*Engine, error) {
 	case c.MaxBytes < 1 || c.MaxBytes > event.MaxBytes:
 		return nil, fault.New(fault.Invalid, "An output has at most %d bytes.", event.MaxBytes)
 	}
-	return &Engine{
-		config: c, limits: limits{Memory: c.Memory, Timeout: c.Timeout, MaxOutputs: c.MaxOutputs, MaxBytes: c.MaxBytes},
-		queue: newQueue(c.Workers),
+	return &Pool{
+		config: c, limits: engine.Limits{Memory: c.Memory, Timeout: c.Timeout, MaxOutputs: c.MaxOutputs, MaxBytes: c.MaxBytes},
+		jobs: newScheduler(c.Workers),
 	}, nil
 }
 
 // Run starts the workers, keeps them running, and ends them when ctx ends.
-func (e *Engine) Run(ctx context.Context) error {
-	defer e.queue.close()
-	context.AfterFunc(ctx, e.queue.close)
+func (p *Pool) Run(ctx context.Context) error {
+	defer p.jobs.close()
+	context.AfterFunc(ctx, p.jobs.close)
 	g, ctx := errgroup.WithContext(ctx)
-	for range e.config.Workers {
+	for range p.config.Workers {
 		g.Go(func() error { // owner: Run; end: ctx
-			e.work(ctx)
+			p.work(ctx)
 			return nil
 		})
 	}
@@ -157,22 +146,22 @@ const (
 //
 // fault.Unavailable: no worker runs, or ctx ended; nothing is known of the
 // events and all of them may be given again.
-func (e *Engine) Apply(ctx context.Context, c *Chain, m Meta, in []event.Event) (Result, error) {
+func (p *Pool) Apply(ctx context.Context, c *Chain, m Meta, in []event.Event) (Result, error) {
 	if len(in) == 0 {
 		return Result{}, nil
 	}
 	call := &call{in: in, got: make([]outcome, len(in)), done: make(chan struct{})}
-	lane := laneKey{m.Workspace, c.Key}
+	key := queueKey{m.Workspace, c.Key}
 	first := 0
-	if e.queue.probes(lane) { // one event alone finds out whether the rest may run
-		if err := e.apply(ctx, call, c, m, lane, 0, 1, true); err != nil {
+	if p.jobs.probes(key) { // one event alone finds out whether the rest may run
+		if err := p.apply(ctx, call, c, m, key, 0, 1, true); err != nil {
 			return Result{}, err
 		}
 		first = 1
 		call.done = make(chan struct{})
 	}
 	if first < len(in) {
-		if err := e.apply(ctx, call, c, m, lane, first, len(in), false); err != nil {
+		if err := p.apply(ctx, call, c, m, key, first, len(in), false); err != nil {
 			return Result{}, err
 		}
 	}
@@ -180,16 +169,16 @@ func (e *Engine) Apply(ctx context.Context, c *Chain, m Meta, in []event.Event) 
 }
 
 // apply runs the events from up to to and waits for them.
-func (e *Engine) apply(ctx context.Context, k *call, c *Chain, m Meta, lane laneKey, from, to int, probe bool) error {
+func (p *Pool) apply(ctx context.Context, k *call, c *Chain, m Meta, key queueKey, from, to int, probe bool) error {
 	jobs := k.cut(from, to)
 	for _, j := range jobs {
-		j.chain, j.about, j.lane, j.probe = c, m, lane, probe
+		j.chain, j.meta, j.key, j.probe = c, m, key, probe
 	}
 	k.mu.Lock()
 	k.left = len(jobs)
 	done := k.done
 	k.mu.Unlock()
-	e.queue.put(jobs)
+	p.jobs.put(jobs)
 	select {
 	case <-done:
 	case <-ctx.Done():
@@ -198,86 +187,4 @@ func (e *Engine) apply(ctx context.Context, k *call, c *Chain, m Meta, lane lane
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return k.err
-}
-
-// call is one Apply.
-type call struct {
-	in []event.Event
-
-	mu   sync.Mutex
-	got  []outcome
-	logs []Log
-	read bool
-	left int // jobs
-	err  error
-	done chan struct{} // closed when left is 0, or with err
-	over bool          // done is closed
-}
-
-// outcome is what became of one event.
-type outcome struct {
-	outs []event.Event
-	end  *End
-}
-
-// cut divides a range of the events into jobs.
-func (k *call) cut(from, to int) []*job {
-	var jobs []*job
-	for from < to {
-		n, size := 0, 0
-		for from+n < to && n < jobEvents && (n == 0 || size+len(k.in[from+n].JSON) <= jobBytes) {
-			size += len(k.in[from+n].JSON)
-			n++
-		}
-		jobs = append(jobs, &job{call: k, from: from, to: from + n})
-		from += n
-	}
-	k.mu.Lock()
-	k.over = false
-	k.mu.Unlock()
-	return jobs
-}
-
-// fail ends the call; jobs that still run are for nothing.
-func (k *call) fail(err error) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if !k.over {
-		k.err, k.over = err, true
-		close(k.done)
-	}
-}
-
-// dead reports whether nobody waits for the call any more.
-func (k *call) dead() bool {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	return k.over
-}
-
-// finished counts a job that has an outcome for each of its events.
-func (k *call) finished() {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.left--; k.left == 0 && !k.over {
-		k.over = true
-		close(k.done)
-	}
-}
-
-// result puts the outcomes in order.
-func (k *call) result() Result {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	r := Result{Logs: k.logs, DestinationRead: k.read}
-	for i, o := range k.got {
-		if o.end != nil {
-			r.Ends = append(r.Ends, *o.end)
-			continue
-		}
-		for _, e := range o.outs {
-			r.Outs = append(r.Outs, Out{From: i, Event: e})
-		}
-	}
-	return r
 }

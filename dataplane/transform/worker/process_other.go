@@ -1,6 +1,6 @@
 //go:build !linux
 
-package transform
+package worker
 
 import (
 	"os"
@@ -9,8 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ownExecutable is the path of this program.
-func ownExecutable() (string, error) { return os.Executable() }
+// Self is the path of this program.
+func Self() (string, error) { return os.Executable() }
 
 // socketpair returns two connected sockets that no other child inherits.
 func socketpair() ([2]int, error) {

@@ -1,7 +1,6 @@
-package transform_test
+package engine_test
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -10,8 +9,15 @@ import (
 	"strings"
 	"testing"
 
-	"weir/dataplane/transform"
+	"weir/dataplane/transform/engine"
+	"weir/shared/script"
 )
+
+func restore(sent, got string) (string, bool) {
+	var r engine.Restorer
+	out, ok := r.Restore(nil, []byte(sent), []byte(got))
+	return string(out), ok
+}
 
 func TestRestore(t *testing.T) {
 	t.Parallel()
@@ -37,7 +43,7 @@ func TestRestore(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if got, ok := transform.Restore(tc.sent, tc.got); !ok || got != tc.want {
+			if got, ok := restore(tc.sent, tc.got); !ok || got != tc.want {
 				t.Errorf("Restore(%s, %s) = %s, %v, want %s", tc.sent, tc.got, got, ok, tc.want)
 			}
 		})
@@ -122,37 +128,35 @@ func TestUntouchedValuesKeepTheirBytes(t *testing.T) {
 	t.Parallel()
 	seed := rand.Uint64()
 	r := random{Rand: rand.New(rand.NewPCG(seed, 1))}
-	e := run(t, transform.Config{})
-	var texts, bodies []string
+	var sent []string
 	for i := range 400 {
-		bodies = append(bodies, r.value(4))
-		texts = append(texts, fmt.Sprintf(`{"userId":"u","messageId":"m%d","changed":1,"body":%s}`, i, bodies[i]))
+		sent = append(sent, fmt.Sprintf(`{"userId":"u","messageId":"m%d","changed":1,"body":%s}`, i, r.value(4)))
 	}
-	in := parsed(t, texts...)
-	for name, code := range map[string]string{
-		"changed":  `export function transformEvent(e) { e.changed = 2; return e }`,
-		"rebuilt":  `export function transformEvent(e) { return { ...structuredClone(e), changed: 2 } }`,
-		"touched":  `export function transformEvent(e) { for (const k in e.body) { e.body[k] } return Object.fromEntries(Object.entries({ ...e, changed: 2 })) }`,
-		"batch":    `export function transformBatch(events) { return events.map(e => ({ ...e, changed: 2 })) }`,
-		"reversed": `export function transformEvent(e) { return Object.fromEntries(Object.entries({ ...e, changed: 2 }).reverse()) }`,
+	for name, tc := range map[string]struct {
+		code  string
+		batch bool
+	}{
+		"changed":  {`exports.transformEvent = e => { e.changed = 2; return e }`, false},
+		"rebuilt":  {`exports.transformEvent = e => ({ ...structuredClone(e), changed: 2 })`, false},
+		"touched":  {`exports.transformEvent = e => { for (const k in e.body) { e.body[k] } return Object.fromEntries(Object.entries({ ...e, changed: 2 })) }`, false},
+		"batch":    {`exports.transformBatch = events => events.map(e => ({ ...e, changed: 2 }))`, true},
+		"reversed": {`exports.transformEvent = e => Object.fromEntries(Object.entries({ ...e, changed: 2 }).reverse())`, false},
+		"same":     {`exports.transformEvent = e => e`, false},
 	} {
-		res := apply(t, e, compile(t, code), in)
-		if len(res.Outs) != len(in) {
-			t.Errorf("seed %d, %s: %d outputs of %d events: %v", seed, name, len(res.Outs), len(in), res.Ends)
+		a := run(t, load(t, script.Step{Code: tc.code, Batch: tc.batch}), sent...)
+		if len(a.Outputs) != len(sent) {
+			t.Errorf("seed %d, %s: %d outputs of %d events: %v", seed, name, len(a.Outputs), len(sent), a.Failures)
 			continue
 		}
-		for i, o := range res.Outs {
-			want := bytes.Replace(in[i].JSON, []byte(`"changed":1`), []byte(`"changed":2`), 1)
-			if !bytes.Equal(o.Event.JSON, want) {
-				t.Errorf("seed %d, %s: event %s became\n%s, want\n%s", seed, name, in[i].JSON, o.Event.JSON, want)
+		for _, o := range a.Outputs {
+			want := sent[o.At]
+			if name != "same" {
+				want = strings.Replace(want, `"changed":1`, `"changed":2`, 1)
+			}
+			if got, ok := restore(sent[o.At], o.JSON); !ok || got != want {
+				t.Errorf("seed %d, %s: event %s became\n%s, want\n%s", seed, name, sent[o.At], got, want)
 				break
 			}
-		}
-	}
-	same := apply(t, e, compile(t, noop), in)
-	for i, o := range same.Outs {
-		if !bytes.Equal(o.Event.JSON, in[i].JSON) {
-			t.Errorf("seed %d: unchanged %s became %s", seed, in[i].JSON, o.Event.JSON)
 		}
 	}
 }
@@ -181,7 +185,7 @@ func TestDirectWritesWhatJSONStringifyWrites(t *testing.T) {
 		codes["JSON.parse("+strconv.Quote(object)+")"] = false
 	}
 	for code, must := range codes {
-		direct, slow, plain, known, err := transform.Written(code)
+		direct, slow, plain, known, err := engine.Written(code)
 		switch {
 		case err != nil:
 			t.Errorf("seed %d: %v", seed, err)
@@ -193,10 +197,10 @@ func TestDirectWritesWhatJSONStringifyWrites(t *testing.T) {
 			t.Errorf("%s: written by direct is %v, want %v", code, plain, must)
 		}
 	}
-	if _, _, plain, _, _ := transform.Written(`(() => { const o = {}; o.self = o; return o })()`); plain {
+	if _, _, plain, _, _ := engine.Written(`(() => { const o = {}; o.self = o; return o })()`); plain {
 		t.Error("direct wrote a cycle")
 	}
-	if _, _, plain, _, _ := transform.Written(`(() => { let o = {}; for (let i = 0; i < 60; i++) o = { a: o, b: o }; return i => o })()()`); plain {
+	if _, _, plain, _, _ := engine.Written(`(() => { let o = {}; for (let i = 0; i < 60; i++) o = { a: o, b: o }; return i => o })()()`); plain {
 		t.Error("direct wrote 2^60 objects")
 	}
 }
@@ -208,30 +212,18 @@ func FuzzRestore(f *testing.F) {
 	f.Add(`{"b":1,"2":1,"1":{"x":"\ud800"}}`, `{"1":{"x":"\ud800"},"2":1,"b":1}`)
 	f.Fuzz(func(t *testing.T, sent, got string) {
 		if !json.Valid([]byte(sent)) || !json.Valid([]byte(got)) {
-			_, _ = transform.Restore(sent, got)
+			_, _ = restore(sent, got)
 			return
 		}
-		out, ok := transform.Restore(sent, got)
+		out, ok := restore(sent, got)
 		if !ok {
 			return // nested too deeply
 		}
 		if !json.Valid([]byte(out)) {
 			t.Fatalf("Restore(%q, %q) = %q", sent, got, out)
 		}
-		if twice, ok := transform.Restore(sent, out); !ok || twice != out {
+		if twice, ok := restore(sent, out); !ok || twice != out {
 			t.Fatalf("Restore(%q, %q) = %q, and again %q", sent, got, out, twice)
-		}
-	})
-}
-
-// FuzzFrames feeds the decoders of the worker's protocol.
-func FuzzFrames(f *testing.F) {
-	for _, b := range transform.Frames() {
-		f.Add(b)
-	}
-	f.Fuzz(func(t *testing.T, body []byte) {
-		if err := transform.ThroughFrames(body); err != nil {
-			t.Fatal(err)
 		}
 	})
 }

@@ -11,11 +11,10 @@ import (
 
 	"weir/dataplane/event"
 	"weir/dataplane/transform"
-	"weir/shared/id"
 )
 
 // run starts an engine that ends with the test.
-func run(t testing.TB, c transform.Config) *transform.Engine {
+func run(t testing.TB, c transform.Config) *transform.Pool {
 	t.Helper()
 	e, err := transform.New(c)
 	if err != nil {
@@ -74,18 +73,18 @@ func numbered(t testing.TB, n int) []event.Event {
 
 var meta = transform.Meta{Workspace: "ws", Source: "src", SourceName: "web", SourceType: "http", Destination: "dst", DestinationName: "hook", DestinationType: "webhook"}
 
-func apply(t testing.TB, e *transform.Engine, c *transform.Chain, in []event.Event) transform.Result {
+func apply(t testing.TB, e *transform.Pool, c *transform.Chain, in []event.Event) transform.Result {
 	t.Helper()
 	r, err := e.Apply(context.Background(), c, meta, in)
 	if err != nil {
 		t.Fatal(err)
 	}
-	whole(t, len(in), r)
+	complete(t, len(in), r)
 	return r
 }
 
-// whole fails unless each of n events has outputs or exactly one end.
-func whole(t testing.TB, n int, r transform.Result) {
+// complete fails unless each of n events has outputs or exactly one end.
+func complete(t testing.TB, n int, r transform.Result) {
 	t.Helper()
 	outs, ends := make([]int, n), make([]int, n)
 	last := 0
@@ -106,9 +105,9 @@ func whole(t testing.TB, n int, r transform.Result) {
 	}
 }
 
-// told is a result as lines: what of each event came out, by its messageId and
+// summary is a result as lines: what of each event came out, by its messageId and
 // properties, and how it ended.
-func told(r transform.Result) []string {
+func summary(r transform.Result) []string {
 	var lines []string
 	for _, o := range r.Outs {
 		properties := ""
@@ -168,11 +167,9 @@ func TestWhatCodeReturnsDecidesWhatComesOut(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if d := cmp.Diff(tc.want, told(apply(t, e, compile(t, tc.codes...), numbered(t, tc.n)))); d != "" {
+			if d := cmp.Diff(tc.want, summary(apply(t, e, compile(t, tc.codes...), numbered(t, tc.n)))); d != "" {
 				t.Errorf("result (-want +got):\n%s", d)
 			}
 		})
 	}
 }
-
-var _ id.Event

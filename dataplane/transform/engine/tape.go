@@ -1,4 +1,4 @@
-package transform
+package engine
 
 // node is one value of a JSON text, as positions in it. The values inside an
 // object or list follow it; next is the node after all of them.

@@ -1,4 +1,4 @@
-package transform_test
+package engine_test
 
 import (
 	"encoding/json"
@@ -6,8 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"weir/dataplane/event"
-	"weir/dataplane/transform"
+	"weir/shared/script"
 )
 
 // polyfilled are expressions with what Node makes of them.
@@ -50,17 +49,14 @@ var polyfilled = map[string]string{
 
 func TestPolyfillsDoWhatNodeDoes(t *testing.T) {
 	t.Parallel()
-	e := run(t, transform.Config{})
 	for code, want := range polyfilled {
-		r := apply(t, e, compile(t, "export const transformEvent = e => ({ userId: 'u', properties: "+code+" })"), numbered(t, 1))
-		if len(r.Outs) != 1 {
-			t.Errorf("%s: %v", code, told(r))
+		a := run(t, load(t, script.Step{Code: "exports.transformEvent = e => ({ is: " + code + " })"}), `{"messageId":"m"}`)
+		if len(a.Outputs) != 1 {
+			t.Errorf("%s: %+v", code, a)
 			continue
 		}
-		for k, v := range event.Fields(r.Outs[0].Event.JSON) {
-			if string(k) == "properties" && !equalJSON(t, string(v), want) {
-				t.Errorf("%s = %s, want %s", code, v, want)
-			}
+		if got := a.Outputs[0].JSON; !equalJSON(t, got, `{"is":`+want+`}`) {
+			t.Errorf("%s: %s, want %s", code, got, want)
 		}
 	}
 }
