@@ -21,7 +21,7 @@ var floors = []floor{
 	{[]string{"weir/shared/catalog/gen"}, []string{"weir/shared/catalog", "weir/shared/fault"}},
 	{[]string{"weir/shared/workspace"}, []string{"weir/shared/id", "weir/shared/fault", "weir/shared/catalog", "weir/shared/secret", "weir/shared/script"}},
 	{[]string{"weir/shared/wire", "weir/shared/telemetry"}, []string{"weir/shared/id", "weir/shared/fault", "weir/shared/catalog", "weir/shared/secret", "weir/shared/capability", "weir/shared/workspace"}},
-	{[]string{"weir/shared/telemetry/telemetrytest", "weir/shared/postgrestest"}, nil},
+	{[]string{"weir/shared/telemetry/telemetrytest", "weir/shared/postgrestest", "weir/shared/mutationtest"}, nil},
 
 	{[]string{"weir/controlplane/store", "weir/controlplane/policy"}, []string{"weir/shared/*", "weir/migrations", "weir/controlplane/store/ent*"}},
 	{[]string{"weir/controlplane/store/ent*", "weir/controlplane/store/schema"}, []string{"weir/controlplane/store/ent*", "weir/controlplane/store/schema"}},

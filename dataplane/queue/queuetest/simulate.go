@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -20,7 +21,7 @@ const hangs = 2 * time.Minute
 
 // Simulate runs a simulation with usual seeds, from 1, each in a bubble of its
 // own: those that -seeds says, or the one of -seed. It ends soon after a seed
-// that fails. One that never ends is named, with what waits for what.
+// that fails, with -failfast at once. One that never ends is named, with what waits for what.
 func Simulate(t *testing.T, usual int64, run func(t testing.TB, seed uint64)) {
 	if *only != 0 {
 		bubble(t, *only, func(t *testing.T) { run(t, *only) })
@@ -30,6 +31,7 @@ func Simulate(t *testing.T, usual int64, run func(t testing.TB, seed uint64)) {
 	if *seeds >= 0 {
 		last = uint64(*seeds)
 	}
+	var failed atomic.Bool
 	const group = 100
 	for first := uint64(1); !t.Failed() && (*seeds == 0 || first <= last); first += group {
 		end := first + group - 1
@@ -40,6 +42,10 @@ func Simulate(t *testing.T, usual int64, run func(t testing.TB, seed uint64)) {
 			for seed := first; seed <= end; seed++ {
 				t.Run(fmt.Sprint(seed), func(t *testing.T) {
 					t.Parallel()
+					if failFast() && failed.Load() {
+						return
+					}
+					defer func() { failed.Store(failed.Load() || t.Failed()) }()
 					bubble(t, seed, func(t *testing.T) { run(t, seed) })
 				})
 			}
@@ -49,6 +55,10 @@ func Simulate(t *testing.T, usual int64, run func(t testing.TB, seed uint64)) {
 		}
 	}
 }
+
+// failFast reports whether one failure is enough. The flag itself keeps no test
+// from going on that is under way, as all seeds of a group are.
+func failFast() bool { return flag.Lookup("test.failfast").Value.String() == "true" }
 
 // Convict plants one mistake after the other, which run does with a seed, and
 // wants each found by one of the seeds from 1 to enough: a simulation that finds

@@ -1,0 +1,12 @@
+package worker_test
+
+import (
+	"testing"
+
+	"weir/shared/mutationtest"
+)
+
+func TestMutantsAreFound(t *testing.T) {
+	t.Parallel()
+	mutationtest.Run(t, mutationtest.Tests{Pattern: "^(TestStateDoesNotLeak|TestReadingTheDestinationIsNoted|TestLimitsEndTheGuiltyEventAlone)$"})
+}
