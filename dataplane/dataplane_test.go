@@ -131,7 +131,7 @@ func (c *control) publish(number uint64, url string) {
 	c.mu.Lock()
 	to := wire.Recipient{Plane: c.plane, Account: region, Sealing: c.sealing}
 	c.mu.Unlock()
-	n := secret.Name{Workspace: "ws_a", Destination: "dst_a", Field: "headers", Version: 1}
+	n := secret.OfDestination("ws_a", "dst_a", "headers", 1)
 	sealed, err := secret.Seal(to.Sealing, n, []byte(`{"Authorization":"Bearer hunter2"}`))
 	if err != nil {
 		c.t.Fatal(err)

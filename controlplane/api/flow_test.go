@@ -27,7 +27,7 @@ const (
 // document is a workspace with a sealed secret; url is the destination's.
 func (d *desk) document(p plane, url string) string {
 	d.t.Helper()
-	sealed, err := secret.Seal(p.sealing.Public(), secret.Name{Workspace: "ws_acme", Destination: "dst_hook", Field: "headers", Version: 1}, []byte(`{"X":"`+marker+`"}`))
+	sealed, err := secret.Seal(p.sealing.Public(), secret.OfDestination("ws_acme", "dst_hook", "headers", 1), []byte(`{"X":"`+marker+`"}`))
 	if err != nil {
 		d.t.Fatal(err)
 	}
@@ -100,7 +100,7 @@ func (d *desk) follow(p plane, number uint64) {
 		if err != nil {
 			d.t.Fatal(err)
 		}
-		name := secret.Name{Workspace: "ws_acme", Destination: "dst_hook", Field: "headers", Version: 1}
+		name := secret.OfDestination("ws_acme", "dst_hook", "headers", 1)
 		sealed, err := p.edge.Secret(ctx, name)
 		if err != nil {
 			d.t.Fatal(err)

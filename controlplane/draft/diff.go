@@ -111,7 +111,8 @@ func changed(former, next map[string]string) []string {
 func sourceParts(sources []workspace.Source) []part {
 	parts := make([]part, len(sources))
 	for i, s := range sources {
-		parts[i] = part{string(s.ID), s.Name, withSettings(map[string]string{"type": s.Type, "writeKey": s.WriteKey, "disabled": truth(s.Disabled)}, s.Settings)}
+		fields := withSettings(map[string]string{"type": s.Type, "writeKey": s.WriteKey, "disabled": truth(s.Disabled)}, s.Settings)
+		parts[i] = part{string(s.ID), s.Name, withSecrets(fields, s.Secrets)}
 	}
 	return parts
 }
@@ -136,12 +137,16 @@ func destinationParts(destinations []workspace.Destination) []part {
 	parts := make([]part, len(destinations))
 	for i, d := range destinations {
 		fields := withSettings(map[string]string{"type": d.Type, "disabled": truth(d.Disabled)}, d.Settings)
-		for field, ref := range d.Secrets {
-			fields["secrets."+field] = text(ref)
-		}
-		parts[i] = part{string(d.ID), d.Name, fields}
+		parts[i] = part{string(d.ID), d.Name, withSecrets(fields, d.Secrets)}
 	}
 	return parts
+}
+
+func withSecrets(fields map[string]string, refs map[string]secret.Ref) map[string]string {
+	for field, ref := range refs {
+		fields["secrets."+field] = text(ref)
+	}
+	return fields
 }
 
 func connectionParts(c workspace.Config) []part {

@@ -35,6 +35,7 @@ type Source struct {
 	WriteKey string             `json:"writeKey,omitzero"`
 	Disabled bool               `json:"disabled,omitzero"`
 	Settings stdjson.RawMessage `json:"settings,omitzero"`
+	Secrets  map[string]Secret  `json:"secrets,omitempty"`
 }
 
 // Library is code that transformations import by its name.

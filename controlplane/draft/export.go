@@ -8,6 +8,7 @@ import (
 
 	"weir/shared/fault"
 	"weir/shared/id"
+	"weir/shared/secret"
 	"weir/shared/wire"
 	"weir/shared/workspace"
 )
@@ -18,7 +19,7 @@ func export(c workspace.Config) Document {
 	sources, destinations, transformations := map[id.Source]string{}, map[id.Destination]string{}, map[id.Transformation]string{}
 	for _, s := range c.Sources {
 		sources[s.ID] = s.Name
-		doc.Sources = append(doc.Sources, Source{ID: s.ID, Name: s.Name, Type: s.Type, WriteKey: s.WriteKey, Disabled: s.Disabled, Settings: s.Settings})
+		doc.Sources = append(doc.Sources, Source{ID: s.ID, Name: s.Name, Type: s.Type, WriteKey: s.WriteKey, Disabled: s.Disabled, Settings: s.Settings, Secrets: references(s.Secrets)})
 	}
 	for _, l := range c.Libraries {
 		doc.Libraries = append(doc.Libraries, Library(l))
@@ -29,14 +30,7 @@ func export(c workspace.Config) Document {
 	}
 	for _, d := range c.Destinations {
 		destinations[d.ID] = d.Name
-		out := Destination{ID: d.ID, Name: d.Name, Type: d.Type, Disabled: d.Disabled, Settings: d.Settings}
-		for field, ref := range d.Secrets {
-			if out.Secrets == nil {
-				out.Secrets = map[string]Secret{}
-			}
-			out.Secrets[field] = Secret{Version: ref.Version, Fingerprint: ref.Fingerprint}
-		}
-		doc.Destinations = append(doc.Destinations, out)
+		doc.Destinations = append(doc.Destinations, Destination{ID: d.ID, Name: d.Name, Type: d.Type, Disabled: d.Disabled, Settings: d.Settings, Secrets: references(d.Secrets)})
 	}
 	for _, conn := range c.Connections {
 		out := Connection{Source: sources[conn.Source], Destination: destinations[conn.Destination]}
@@ -53,6 +47,19 @@ func export(c workspace.Config) Document {
 		return strings.Compare(a.Source+"\x00"+a.Destination, b.Source+"\x00"+b.Destination)
 	})
 	return doc
+}
+
+// references writes what the control plane knows of an object's secrets, nil for
+// none.
+func references(refs map[string]secret.Ref) map[string]Secret {
+	var out map[string]Secret
+	for field, ref := range refs {
+		if out == nil {
+			out = map[string]Secret{}
+		}
+		out[field] = Secret{Version: ref.Version, Fingerprint: ref.Fingerprint}
+	}
+	return out
 }
 
 // Explain turns what a plane has against a revision, paths into the revision's

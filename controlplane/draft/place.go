@@ -10,6 +10,7 @@ import (
 	"weir/shared/catalog"
 	"weir/shared/fault"
 	"weir/shared/id"
+	"weir/shared/secret"
 	"weir/shared/workspace"
 )
 
@@ -63,17 +64,20 @@ func (s *Service) sealedFor(ctx context.Context, plane store.Plane, p *plan) ([]
 	if err != nil {
 		return nil, fmt.Errorf("find the planes of region %s: %w", plane.Region, err)
 	}
+	paths := map[secret.Name]string{}
+	for ref := range p.config.Secrets() {
+		paths[ref.Name] = ref.Path
+	}
 	var problems []fault.Problem
-	for _, secret := range p.secrets {
-		at := slices.IndexFunc(p.config.Destinations, func(d workspace.Destination) bool { return d.ID == secret.Name.Destination })
-		path := fmt.Sprintf("destinations[%d].secrets.%s", at, secret.Name.Field)
-		for target := range secret.Sealed {
+	for _, sealed := range p.secrets {
+		path := paths[sealed.Name]
+		for target := range sealed.Sealed {
 			if !slices.ContainsFunc(planes, func(p store.Plane) bool { return p.ID == target }) {
 				problems = append(problems, fault.Problem{Path: path, Code: "unknown_plane", Text: "The secret is sealed for something that is not a plane of this region."})
 				break
 			}
 		}
-		if _, ok := secret.Sealed[plane.ID]; !ok {
+		if _, ok := sealed.Sealed[plane.ID]; !ok {
 			problems = append(problems, fault.Problem{Path: path, Code: "secret_not_sealed", Text: fmt.Sprintf("The secret is not sealed for plane %s (%s).", plane.Name, plane.ID)})
 		}
 	}

@@ -59,15 +59,22 @@ func (r *resolved) sources(doc Document, former *workspace.Config, prune bool) {
 	}
 	ids := claim(r, known, "sources", doc.Sources, func(s Source) (id.Source, string, string) { return s.ID, s.Name, s.Was })
 	for i, s := range doc.Sources {
+		var was workspace.Source
+		if at := slices.IndexFunc(former.Sources, func(f workspace.Source) bool { return f.ID == ids[i] }); at >= 0 {
+			was = former.Sources[at]
+		}
 		if s.WriteKey == "" {
-			if at := slices.IndexFunc(former.Sources, func(f workspace.Source) bool { return f.ID == ids[i] }); at >= 0 {
-				s.WriteKey = former.Sources[at].WriteKey
-			} else {
-				s.WriteKey = newWriteKey()
-			}
+			s.WriteKey = was.WriteKey
+		}
+		if s.WriteKey == "" {
+			s.WriteKey = newWriteKey()
+		}
+		name := func(field string, version uint64) secret.Name {
+			return secret.OfSource(r.config.Workspace, ids[i], field, version)
 		}
 		r.config.Sources = append(r.config.Sources, workspace.Source{
 			ID: ids[i], Name: s.Name, Type: s.Type, WriteKey: s.WriteKey, Disabled: s.Disabled, Settings: settings(s.Settings),
+			Secrets: r.refs(fmt.Sprintf("sources[%d].secrets", i), name, s.Secrets, was.Secrets),
 		})
 	}
 	if !prune {
@@ -122,9 +129,12 @@ func (r *resolved) destinations(doc Document, former *workspace.Config, prune bo
 		if at := slices.IndexFunc(former.Destinations, func(f workspace.Destination) bool { return f.ID == ids[i] }); at >= 0 {
 			refs = former.Destinations[at].Secrets
 		}
+		name := func(field string, version uint64) secret.Name {
+			return secret.OfDestination(r.config.Workspace, ids[i], field, version)
+		}
 		r.config.Destinations = append(r.config.Destinations, workspace.Destination{
 			ID: ids[i], Name: d.Name, Type: d.Type, Disabled: d.Disabled, Settings: settings(d.Settings),
-			Secrets: r.refs(fmt.Sprintf("destinations[%d].secrets", i), ids[i], d.Secrets, refs),
+			Secrets: r.refs(fmt.Sprintf("destinations[%d].secrets", i), name, d.Secrets, refs),
 		})
 	}
 	if !prune {

@@ -18,7 +18,7 @@ const (
 
 // refs decides, field by field, whether a secret is the former one or a new
 // version, and keeps the new ones' envelopes for the store.
-func (r *resolved) refs(path string, destination id.Destination, sent map[string]Secret, former map[string]secret.Ref) map[string]secret.Ref {
+func (r *resolved) refs(path string, name func(field string, version uint64) secret.Name, sent map[string]Secret, former map[string]secret.Ref) map[string]secret.Ref {
 	if len(sent) == 0 {
 		return nil
 	}
@@ -39,7 +39,7 @@ func (r *resolved) refs(path string, destination id.Destination, sent map[string
 			r.problem(at, "secret_missing", "This version of the secret is not known here; give the value, from: env or from: file, to seal it.")
 		default:
 			r.keep(at, store.Secret{
-				Name:        secret.Name{Workspace: r.config.Workspace, Destination: destination, Field: field, Version: s.Version},
+				Name:        name(field, s.Version),
 				Fingerprint: s.Fingerprint,
 				Sealed:      envelopes(s.Sealed),
 			})

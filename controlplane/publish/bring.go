@@ -144,10 +144,8 @@ func (p *Publisher) point(ctx context.Context, to wire.Recipient, ws store.Works
 
 func (p *Publisher) secrets(ctx context.Context, to wire.Recipient, rev store.Revision) error {
 	named := map[secret.Name]bool{}
-	for _, d := range rev.Config.Destinations {
-		for field, ref := range d.Secrets {
-			named[secret.Name{Workspace: rev.Workspace, Destination: d.ID, Field: field, Version: ref.Version}] = true
-		}
+	for ref := range rev.Config.Secrets() {
+		named[ref.Name] = true
 	}
 	if len(named) == 0 {
 		return nil

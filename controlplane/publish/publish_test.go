@@ -132,7 +132,7 @@ func (r *real) awaitAck(t *testing.T, want wire.Ack) {
 func TestACommitReachesItsPlaneSealedAndItsAnswerComesBack(t *testing.T) {
 	t.Parallel()
 	r := newReal(t)
-	name := secret.Name{Workspace: "ws_acme", Destination: "dst_hook", Field: "headers", Version: 1}
+	name := secret.OfDestination("ws_acme", "dst_hook", "headers", 1)
 	sealed, err := secret.Seal(r.sealing.Public(), name, []byte(`{"authorization":"x"}`))
 	if err != nil {
 		t.Fatal(err)

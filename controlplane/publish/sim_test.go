@@ -152,7 +152,7 @@ func (h *hub) look(at place, p wire.Pointer, body []byte) {
 		}
 		for _, d := range c.Destinations {
 			for field, ref := range d.Secrets {
-				name := secret.Name{Workspace: p.Workspace, Destination: d.ID, Field: field, Version: ref.Version}
+				name := secret.OfDestination(p.Workspace, d.ID, field, ref.Version)
 				h.needs[at] = name
 				if missing = !h.secrets[at.plane][name]; missing && time.Since(h.emptied) > 10*time.Second {
 					h.found = append(h.found, fmt.Sprintf("%s was pointed at %d before its secret was there", p.Workspace, p.Number))
@@ -287,7 +287,7 @@ func (w *world) commit(ws id.Workspace, plane store.Plane, expected uint64) {
 	_, err = w.store.AppendRevision(w.t.Context(), admin, store.Commit{
 		Workspace: store.Workspace{ID: ws, Name: c.Name, Region: "eu", Plane: plane.ID}, Expected: expected, Config: c, Digest: digest, Body: body,
 		Secrets: []store.Secret{{
-			Name:        secret.Name{Workspace: ws, Destination: dst.ID, Field: "headers", Version: version},
+			Name:        secret.OfDestination(ws, dst.ID, "headers", version),
 			Fingerprint: fmt.Sprint("f", version), Sealed: map[id.Plane]secret.Sealed{plane.ID: secret.Sealed(envelope(plane.ID))},
 		}},
 	})

@@ -233,7 +233,7 @@ func TestASecretIsStoredOnceAndForThePlaneThatNeedsIt(t *testing.T) {
 		}
 		sealed := func(version uint64, fingerprint string, planes ...id.Plane) store.Secret {
 			out := store.Secret{
-				Name:        secret.Name{Workspace: c.Workspace, Destination: c.Destinations[0].ID, Field: "headers", Version: version},
+				Name:        secret.OfDestination(c.Workspace, c.Destinations[0].ID, "headers", version),
 				Fingerprint: fingerprint, Sealed: map[id.Plane]secret.Sealed{},
 			}
 			for _, pl := range planes {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"slices"
 
 	"weir/controlplane/store/ent"
@@ -26,23 +25,19 @@ func (p *placement) secrets(ctx context.Context, plane string) error {
 		given[s.Name] = s
 	}
 	var creates []*ent.SecretCreate
-	for i, d := range p.commit.Config.Destinations {
-		for _, field := range slices.Sorted(maps.Keys(d.Secrets)) {
-			ref, path := d.Secrets[field], fmt.Sprintf("destinations[%d].secrets.%s", i, field)
-			name := secret.Name{Workspace: p.commit.Workspace.ID, Destination: d.ID, Field: field, Version: ref.Version}
-			s, known := have[name]
-			if !known {
-				s, known = given[name]
-				if known {
-					create, err := p.keep(s)
-					if err != nil {
-						return err
-					}
-					creates = append(creates, create)
+	for ref := range p.commit.Config.Secrets() {
+		s, known := have[ref.Name]
+		if !known {
+			s, known = given[ref.Name]
+			if known {
+				create, err := p.keep(s)
+				if err != nil {
+					return err
 				}
+				creates = append(creates, create)
 			}
-			p.verify(path, s, known, ref, plane)
 		}
+		p.verify(ref.Path, s, known, ref.Ref, plane)
 	}
 	if len(p.problems) > 0 {
 		return nil
@@ -72,7 +67,7 @@ func (p *placement) keep(s Secret) (*ent.SecretCreate, error) {
 	if err != nil {
 		return nil, fmt.Errorf("encode envelopes: %w", err)
 	}
-	return p.tx.Secret.Create().SetWorkspaceID(string(s.Name.Workspace)).SetDestinationID(string(s.Name.Destination)).
+	return p.tx.Secret.Create().SetWorkspaceID(string(s.Name.Workspace)).SetFamily(string(s.Name.Family)).SetObjectID(s.Name.Object).
 		SetField(s.Name.Field).SetVersion(s.Name.Version).SetFingerprint(s.Fingerprint).SetSealed(string(sealed)).SetCreatedAt(p.now), nil
 }
 
@@ -94,11 +89,11 @@ func (p *placement) stored(ctx context.Context) (map[secret.Name]Secret, error) 
 }
 
 // Secrets returns every stored version of every secret of a workspace, by
-// destination, field and version.
+// family, object, field and version.
 func (s *Store) Secrets(ctx context.Context, ws id.Workspace) ([]Secret, error) {
 	return read(ctx, func(ctx context.Context) ([]Secret, error) {
 		rows, err := s.ent.Secret.Query().Where(entsecret.WorkspaceID(string(ws))).
-			Order(ent.Asc(entsecret.FieldDestinationID, entsecret.FieldField, entsecret.FieldVersion)).All(ctx)
+			Order(ent.Asc(entsecret.FieldFamily, entsecret.FieldObjectID, entsecret.FieldField, entsecret.FieldVersion)).All(ctx)
 		if err != nil {
 			return nil, err
 		}
@@ -115,13 +110,13 @@ func (s *Store) Secrets(ctx context.Context, ws id.Workspace) ([]Secret, error) 
 func secretOf(row *ent.Secret) (Secret, error) {
 	s := Secret{
 		Name: secret.Name{
-			Workspace: id.Workspace(row.WorkspaceID), Destination: id.Destination(row.DestinationID),
+			Workspace: id.Workspace(row.WorkspaceID), Family: secret.Family(row.Family), Object: row.ObjectID,
 			Field: row.Field, Version: row.Version,
 		},
 		Fingerprint: row.Fingerprint, CreatedAt: row.CreatedAt.UTC(),
 	}
 	if err := json.Unmarshal([]byte(row.Sealed), &s.Sealed); err != nil {
-		return Secret{}, fmt.Errorf("decode the envelopes of a secret of %s: %w", row.DestinationID, err)
+		return Secret{}, fmt.Errorf("decode the envelopes of a secret of %s: %w", row.ObjectID, err)
 	}
 	return s, nil
 }

@@ -1,12 +1,18 @@
 package store_test
 
 import (
+	"crypto/sha256"
+	"database/sql"
+	"encoding/hex"
+	"strings"
 	"testing"
 
 	"weir/controlplane/store"
 	"weir/controlplane/store/storetest"
 	"weir/migrations"
 	"weir/shared/fault"
+	"weir/shared/id"
+	"weir/shared/secret"
 )
 
 // rebuild is what atlas writes on SQLite for a column that changes: the table is
@@ -66,5 +72,60 @@ func TestARowThatWouldReferToNothingStopsTheMigration(t *testing.T) {
 		SQL: "insert into sessions (id, user_id, created_at, expires_at) values ('x', 'usr_none', '2030-01-01', '2030-01-01');"})
 	if err := s.Migrate(t.Context(), list); err == nil {
 		t.Error("a migration that left an orphan passed")
+	}
+}
+
+// release1 makes a database as the first release left it, with one workspace on
+// one plane, and returns it open.
+func release1(t *testing.T, at string) *sql.DB {
+	t.Helper()
+	driver, list := "sqlite", must[[]migrations.Migration](t)(migrations.SQLite())
+	if strings.HasPrefix(at, "postgres") {
+		driver, list = "pgx", must[[]migrations.Migration](t)(migrations.Postgres())
+	}
+	db := must[*sql.DB](t)(sql.Open(driver, at))
+	t.Cleanup(func() { _ = db.Close() })
+	digest := sha256.Sum256([]byte(list[0].SQL))
+	for _, s := range []struct {
+		sql  string
+		args []any
+	}{
+		{list[0].SQL, nil},
+		{"create table schema_migrations (number bigint not null primary key, name text not null, digest text not null, applied_at text not null)", nil},
+		{"insert into schema_migrations values (1, $1, $2, '2026-01-01T00:00:00Z')", []any{list[0].Name, hex.EncodeToString(digest[:])}},
+		{`insert into planes (id, name, region, kind, organization, identity_key, sealing_key, sealing_key_signature, nats_key, gateway_url, view_url, version, kinds, joined_at, alarms)
+values ('pl_a', 'eu-1', 'eu', 'regional', '', $1, $1, $1, 'U', '', '', '1', '[]', '2026-01-01', '[]')`, []any{[]byte{1}}},
+		{"insert into workspaces (id, name, region, number, digest, created_at, plane_id) values ('ws_a', 'acme', 'eu', 1, 'd', '2026-01-01', 'pl_a')", nil},
+	} {
+		if _, err := db.Exec(s.sql, s.args...); err != nil {
+			t.Fatalf("%s: %v", s.sql, err)
+		}
+	}
+	return db
+}
+
+func TestSecretsOfTheFirstReleaseBelongToDestinations(t *testing.T) {
+	for name, database := range databases(t) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			at := database(t)
+			db := release1(t, at)
+			for version := 1; version <= 2; version++ {
+				_, err := db.Exec(`insert into secrets (destination_id, field, version, fingerprint, sealed, created_at, workspace_id)
+values ('dst_a', 'headers', $1, 'f', '{"pl_a":"AAEC"}', '2026-01-01', 'ws_a')`, version)
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			got := must[[]store.Secret](t)(storetest.Open(t, store.Config{Database: at}).Secrets(t.Context(), "ws_a"))
+			if len(got) != 2 {
+				t.Fatalf("after the upgrade there are %d secrets, want 2", len(got))
+			}
+			for i, s := range got {
+				if s.Name != secret.OfDestination("ws_a", "dst_a", "headers", uint64(i+1)) || s.Fingerprint != "f" || string(s.Sealed[id.Plane("pl_a")]) != "\x00\x01\x02" {
+					t.Errorf("after the upgrade secret %d is %+v", i, s)
+				}
+			}
+		})
 	}
 }

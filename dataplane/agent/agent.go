@@ -160,7 +160,7 @@ func (a *Agent) restore(ws id.Workspace, k kept) bool {
 	for _, e := range k.Secrets {
 		clear, err := secret.Open(a.cfg.Sealing, e.Name, e.Sealed)
 		if err != nil {
-			a.log.Error("kept secret does not open", "workspace", ws, "destination", e.Name.Destination)
+			a.log.Error("kept secret does not open", "workspace", ws, string(e.Name.Family), e.Name.Object)
 			continue // the plan will lack it
 		}
 		secrets[e.Name] = clear

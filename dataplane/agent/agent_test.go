@@ -224,7 +224,7 @@ func (s *site) point(c workspace.Config, number uint64) {
 
 func (s *site) secret(version uint64) {
 	s.t.Helper()
-	n := secret.Name{Workspace: "ws_a", Destination: "dst_a", Field: "headers", Version: version}
+	n := secret.OfDestination("ws_a", "dst_a", "headers", version)
 	sealed, err := secret.Seal(s.sealing.Public(), n, []byte(`{"Authorization":"Bearer hunter2"}`))
 	if err != nil {
 		s.t.Fatal(err)
@@ -447,4 +447,42 @@ func TestADamagedFileIsAlarmedAndHealedByTheHub(t *testing.T) {
 	a = s.start("")
 	s.alarmed("state_damaged")
 	s.until("the revision to run", func() bool { return opens(a.plans) })
+}
+
+func TestAFileOfTheFirstReleaseKeepsItsSecrets(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	a := s.start("")
+	s.secret(1)
+	s.point(config(1), 1)
+	s.ack(1, wire.Applied)
+	a.stop()
+	s.stop()
+	// Names without a family, and envelopes bound to them, as that release wrote.
+	file := filepath.Join(s.state, "ws_a.json")
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var kept map[string]json.RawMessage
+	if err := json.Unmarshal(data, &kept); err != nil {
+		t.Fatal(err)
+	}
+	sealed, err := secret.SealTo(s.sealing.Public(), []byte("ws_a"), []byte("weir secret 1\x00dst_a\x00headers\x001"), []byte(`{"Authorization":"Bearer hunter2"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept["secrets"], err = json.Marshal([]map[string]any{{"name": map[string]any{"Workspace": "ws_a", "Destination": "dst_a", "Field": "headers", "Version": 1}, "sealed": sealed}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if data, err = json.Marshal(kept); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if a = s.start(""); !opens(a.plans) {
+		t.Error("the workspace does not run from the file of the first release")
+	}
 }

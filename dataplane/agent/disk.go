@@ -33,6 +33,22 @@ type envelope struct {
 	Sealed secret.Sealed `json:"sealed"`
 }
 
+// UnmarshalJSON also reads the names of releases before families: the secrets
+// of destinations alone.
+func (e *envelope) UnmarshalJSON(data []byte) error {
+	type plain envelope
+	var former struct {
+		Name struct{ Destination id.Destination }
+	}
+	if err := errors.Join(json.Unmarshal(data, (*plain)(e)), json.Unmarshal(data, &former)); err != nil {
+		return err
+	}
+	if e.Name.Family == "" {
+		e.Name = secret.OfDestination(e.Name.Workspace, former.Name.Destination, e.Name.Field, e.Name.Version)
+	}
+	return nil
+}
+
 // find returns a sealed secret that is kept already, nil when there is none.
 func (k kept) find(n secret.Name) secret.Sealed {
 	for _, e := range k.Secrets {

@@ -9,7 +9,6 @@ import (
 	"weir/shared/fault"
 	"weir/shared/secret"
 	"weir/shared/wire"
-	"weir/shared/workspace"
 )
 
 // reconcile decides on wants until ctx ends.
@@ -213,20 +212,17 @@ func (a *Agent) fetch(ctx context.Context, edge *wire.Edge, p wire.Pointer, k ke
 	if len(got.revision.problems) > 0 {
 		return got, nil
 	}
-	for i := range got.revision.config.Destinations {
-		for _, n := range plan.Names(workspace.Config{Workspace: p.Workspace, Destinations: got.revision.config.Destinations[i : i+1]}) {
-			at := got.revision.secretPath(i, n.Field)
-			sealed, clear, err := a.secret(ctx, edge, n, k)
-			if err != nil {
-				code := "secret_missing"
-				if fault.KindOf(err) == fault.Invalid {
-					code = "secret_unopened"
-				}
-				return fetched{}, &absent{fault.Problem{Path: at, Code: code}, err}
+	for ref := range got.revision.config.Secrets() {
+		sealed, clear, err := a.secret(ctx, edge, ref.Name, k)
+		if err != nil {
+			code := "secret_missing"
+			if fault.KindOf(err) == fault.Invalid {
+				code = "secret_unopened"
 			}
-			got.sealed = append(got.sealed, envelope{Name: n, Sealed: sealed})
-			got.opened[n] = clear
+			return fetched{}, &absent{fault.Problem{Path: ref.Path, Code: code}, err}
 		}
+		got.sealed = append(got.sealed, envelope{Name: ref.Name, Sealed: sealed})
+		got.opened[ref.Name] = clear
 	}
 	return got, nil
 }

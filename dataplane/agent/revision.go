@@ -1,8 +1,6 @@
 package agent
 
 import (
-	"fmt"
-
 	"weir/dataplane/plan"
 	"weir/shared/fault"
 	"weir/shared/wire"
@@ -50,8 +48,4 @@ func (r revision) compile(cfg Config, secrets plan.Secrets) (*plan.Plan, []fault
 	return cfg.Plans.Plan(r.pointer.Workspace).Next(workspace.Revision{
 		Workspace: r.pointer.Workspace, Number: r.pointer.Number, Digest: r.pointer.Digest, Config: r.config,
 	}, cfg.Kinds, secrets)
-}
-
-func (r revision) secretPath(destination int, field string) string {
-	return fmt.Sprintf("destinations[%d].secrets.%s", destination, field)
 }

@@ -60,18 +60,6 @@ func (k Kinds) rate(s workspace.Source) ingest.Rate {
 // Secrets is the opened secrets of a configuration, by name.
 type Secrets map[secret.Name]secret.String
 
-// Names lists the secrets that a configuration refers to, in the order of its
-// destinations and of the fields.
-func Names(c workspace.Config) []secret.Name {
-	var names []secret.Name
-	for _, d := range c.Destinations {
-		for _, field := range slices.Sorted(maps.Keys(d.Secrets)) {
-			names = append(names, secret.Name{Workspace: c.Workspace, Destination: d.ID, Field: field, Version: d.Secrets[field].Version})
-		}
-	}
-	return names
-}
-
 // Plan is one workspace as this plane runs it. It is immutable and safe for
 // concurrent use.
 type Plan struct {
@@ -166,7 +154,7 @@ func (p *Plan) target(ws id.Workspace, d workspace.Destination, k Kinds, s Secre
 	t := target{settings: catalog.Fill(spec, d.Settings), secrets: make(map[string]secret.String, len(d.Secrets))}
 	var problems []fault.Problem
 	for _, field := range slices.Sorted(maps.Keys(d.Secrets)) {
-		clear, ok := s[secret.Name{Workspace: ws, Destination: d.ID, Field: field, Version: d.Secrets[field].Version}]
+		clear, ok := s[secret.OfDestination(ws, d.ID, field, d.Secrets[field].Version)]
 		if !ok {
 			problems = append(problems, fault.Problem{Path: at + ".secrets." + field, Code: CodeSecretMissing,
 				Text: "The sealed value of this secret did not come to the data plane; apply it again with --reseal."})

@@ -50,7 +50,7 @@ func config() workspace.Config {
 }
 
 func secrets(value string) plan.Secrets {
-	return plan.Secrets{{Workspace: "ws_a", Destination: "dst_a", Field: "token", Version: 3}: secret.NewString(value)}
+	return plan.Secrets{secret.OfDestination("ws_a", "dst_a", "token", 3): secret.NewString(value)}
 }
 
 func revision(c workspace.Config, n uint64) workspace.Revision {

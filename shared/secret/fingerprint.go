@@ -19,13 +19,13 @@ const (
 )
 
 // Fingerprint tells a client whether a secret is still the one that was sealed:
-// equal for equal values of the same field of the same destination, different
+// equal for equal values of the same field of the same object, different
 // elsewhere, so equal credentials in two places do not show. The version does
 // not count. It takes 64 MiB and tens of milliseconds, by intent: the control
 // plane stores it, and guessing from it has to cost something. It does not
 // protect a secret that can be guessed in few attempts.
 func Fingerprint(n Name, clear []byte) string {
-	salt := sha256.Sum256([]byte("weir fingerprint 1\x00" + string(n.Workspace) + "\x00" + string(n.Destination) + "\x00" + n.Field))
+	salt := sha256.Sum256([]byte("weir fingerprint 1\x00" + string(n.Workspace) + "\x00" + n.Object + "\x00" + n.Field))
 	sum := argon2.IDKey(clear, salt[:fingerprintSaltBytes], fingerprintPasses, fingerprintMemory, fingerprintLanes, fingerprintBytes)
 	return hex.EncodeToString(sum)
 }

@@ -2,8 +2,8 @@
 // and the one data plane that uses them.
 //
 // A value is sealed with HPKE (RFC 9180: DHKEM X25519 HKDF-SHA256, HKDF-SHA256,
-// AES-256-GCM) to the plane's public key, bound to its workspace, destination,
-// field and version: whoever carries it can neither read it nor use it in
+// AES-256-GCM) to the plane's public key, bound to its workspace, source or
+// destination, field and version: whoever carries it can neither read it nor use it in
 // another place. An opened one is a String, which prints as *** everywhere.
 package secret
 
@@ -22,13 +22,33 @@ type Ref struct {
 	Fingerprint string `json:"fingerprint"` // Argon2id, made by the client; tells "unchanged", nothing else
 }
 
+// Family is the kind of configuration object that a secret belongs to.
+type Family string
+
+// The families. A warehouse is a destination of its workspace.
+const (
+	Source      Family = "source"
+	Destination Family = "destination"
+)
+
 // Name says which secret a sealed value is. Workspace is the HPKE info; the
 // other fields are the aad, so a value cannot be moved to another place.
 type Name struct {
-	Workspace   id.Workspace
-	Destination id.Destination
-	Field       string // a secret field of the destination's Spec
-	Version     uint64 // from 1
+	Workspace id.Workspace `json:"workspace"`
+	Family    Family       `json:"family"`
+	Object    string       `json:"object"`  // the identifier of the source or destination
+	Field     string       `json:"field"`   // a secret field of the object's Spec
+	Version   uint64       `json:"version"` // from 1
+}
+
+// OfSource names a secret of a source.
+func OfSource(ws id.Workspace, s id.Source, field string, version uint64) Name {
+	return Name{Workspace: ws, Family: Source, Object: string(s), Field: field, Version: version}
+}
+
+// OfDestination names a secret of a destination.
+func OfDestination(ws id.Workspace, d id.Destination, field string, version uint64) Name {
+	return Name{Workspace: ws, Family: Destination, Object: string(d), Field: field, Version: version}
 }
 
 // MaxClear is the longest secret, in bytes; a service account's JSON key has
@@ -39,16 +59,26 @@ const MaxClear = 64 << 10
 type Sealed []byte
 
 // aad is the canonical encoding of what a sealed value is bound to beside its
-// workspace: "weir secret 1", destination, field, version in decimal, with a
+// workspace: "weir secret 2", family, object, field, version in decimal, with a
 // NUL between. None of them can hold a NUL, so no two names are encoded alike.
 func (n Name) aad() []byte {
-	return []byte("weir secret 1\x00" + string(n.Destination) + "\x00" + n.Field + "\x00" + strconv.FormatUint(n.Version, 10))
+	return []byte("weir secret 2\x00" + string(n.Family) + "\x00" + n.Object + "\x00" + n.Field + "\x00" + strconv.FormatUint(n.Version, 10))
 }
 
-// check refuses names that could be mistaken for another one.
+// aad1 is what releases before families bound the secrets of destinations to.
+func (n Name) aad1() []byte {
+	return []byte("weir secret 1\x00" + n.Object + "\x00" + n.Field + "\x00" + strconv.FormatUint(n.Version, 10))
+}
+
+// Valid reports whether the name is whole and cannot be mistaken for another one.
+func (n Name) Valid() bool {
+	known := n.Family == Source && id.Valid(id.Source(n.Object)) || n.Family == Destination && id.Valid(id.Destination(n.Object))
+	return known && id.Valid(n.Workspace) && validField(n.Field) && n.Version > 0
+}
+
 func (n Name) check() error {
-	if !id.Valid(n.Workspace) || !id.Valid(n.Destination) || !validField(n.Field) || n.Version == 0 {
-		return fault.New(fault.Invalid, "A secret is named by workspace, destination, field and a version from 1; this name lacks one.")
+	if !n.Valid() {
+		return fault.New(fault.Invalid, "A secret is named by workspace, source or destination, field and a version from 1; this name lacks one.")
 	}
 	return nil
 }
@@ -75,7 +105,7 @@ func Seal(to PublicKey, n Name, clear []byte) (Sealed, error) {
 	}
 	s, err := SealTo(to, []byte(n.Workspace), n.aad(), clear)
 	if err != nil {
-		return nil, fmt.Errorf("seal %s of %s: %w", n.Field, n.Destination, err)
+		return nil, fmt.Errorf("seal %s of %s: %w", n.Field, n.Object, err)
 	}
 	return s, nil
 }
@@ -87,8 +117,11 @@ func Open(with PrivateKey, n Name, s Sealed) (String, error) {
 		return String{}, err
 	}
 	clear, err := OpenWith(with, []byte(n.Workspace), n.aad(), s)
+	if err != nil && n.Family == Destination {
+		clear, err = OpenWith(with, []byte(n.Workspace), n.aad1(), s)
+	}
 	if err != nil {
-		return String{}, fmt.Errorf("open %s version %d of %s: %w", n.Field, n.Version, n.Destination, err)
+		return String{}, fmt.Errorf("open %s version %d of %s: %w", n.Field, n.Version, n.Object, err)
 	}
 	return NewString(string(clear)), nil
 }

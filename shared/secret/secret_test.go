@@ -13,7 +13,7 @@ import (
 	"weir/shared/secret"
 )
 
-var name = secret.Name{Workspace: "ws_a", Destination: "dst_a", Field: "headers", Version: 2}
+var name = secret.OfDestination("ws_a", "dst_a", "headers", 2)
 
 func newKey(t *testing.T) secret.PrivateKey {
 	t.Helper()
@@ -42,11 +42,13 @@ func TestOnlyTheRightKeyAndNameOpenASecret(t *testing.T) {
 	}
 	refused("another plane's key", newKey(t), name, sealed)
 	for what, n := range map[string]secret.Name{
-		"workspace":   {Workspace: "ws_b", Destination: "dst_a", Field: "headers", Version: 2},
-		"destination": {Workspace: "ws_a", Destination: "dst_b", Field: "headers", Version: 2},
-		"field":       {Workspace: "ws_a", Destination: "dst_a", Field: "header", Version: 2},
-		"version":     {Workspace: "ws_a", Destination: "dst_a", Field: "headers", Version: 3},
-		"no version":  {Workspace: "ws_a", Destination: "dst_a", Field: "headers"},
+		"workspace":   secret.OfDestination("ws_b", "dst_a", "headers", 2),
+		"destination": secret.OfDestination("ws_a", "dst_b", "headers", 2),
+		"family":      secret.OfSource("ws_a", "dst_a", "headers", 2),
+		"no family":   {Workspace: "ws_a", Object: "dst_a", Field: "headers", Version: 2},
+		"field":       secret.OfDestination("ws_a", "dst_a", "header", 2),
+		"version":     secret.OfDestination("ws_a", "dst_a", "headers", 3),
+		"no version":  secret.OfDestination("ws_a", "dst_a", "headers", 0),
 		"no name":     {},
 	} {
 		refused("another "+what, key, n, sealed)
@@ -169,7 +171,7 @@ func TestFingerprintsTellUnchangedAndNothingElse(t *testing.T) {
 		t.Errorf("Fingerprint = %s, want %s as in all releases", first, want)
 	}
 	elsewhere := name
-	elsewhere.Destination = "dst_b"
+	elsewhere.Object = "dst_b"
 	for what, got := range map[string]string{
 		"another value":       secret.Fingerprint(name, []byte("hunter3")),
 		"another destination": secret.Fingerprint(elsewhere, []byte("hunter2")),
@@ -186,3 +188,21 @@ const (
 	keptEnvelope    = "b2bcfdcd82e73fc52beb13a9883dc801af7b1bc429cb3540b68220798f9f2d0e3150d79e661fe83d9baf9cf96e0e207aa9ce054b5911fd27d701702d2ce8a8d5e8b2c84c8faf35a541088a"
 	keptFingerprint = "b0e5bb44e7b6fc9131d6e002b5a885a2"
 )
+
+func TestASecretSealedBeforeThereWereFamiliesOpensAsADestinationsAlone(t *testing.T) {
+	key := newKey(t)
+	sealed, err := secret.SealTo(key.Public(), []byte("ws_a"), []byte("weir secret 1\x00dst_a\x00headers\x002"), []byte("v"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := secret.Open(key, name, sealed); err != nil || got.Reveal() != "v" {
+		t.Errorf("Open(%+v) = %q, %v, want v", name, got.Reveal(), err)
+	}
+	sealed, err = secret.SealTo(key.Public(), []byte("ws_a"), []byte("weir secret 1\x00src_a\x00headers\x002"), []byte("v"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := secret.Open(key, secret.OfSource("ws_a", "src_a", "headers", 2), sealed); err == nil {
+		t.Error("a source's secret opened in the form of before families")
+	}
+}

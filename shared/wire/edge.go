@@ -177,17 +177,17 @@ func (e *Edge) Body(ctx context.Context, ws id.Workspace, d workspace.Digest) ([
 // brought there by the control plane under this name (alarmed).
 // fault.Unavailable: the hub is away.
 func (e *Edge) Secret(ctx context.Context, n secret.Name) (secret.Sealed, error) {
-	if !id.Valid(n.Workspace) || !id.Valid(n.Destination) || n.Field == "" || cleanPath(n.Field) != n.Field {
-		return nil, fault.New(fault.Invalid, "A secret is asked for by workspace, destination, field and version.")
+	if !n.Valid() {
+		return nil, fault.New(fault.Invalid, "A secret is asked for by workspace, source or destination, field and version.")
 	}
 	data, err := e.link.read(ctx, bucketSecrets, secretKey(e.cfg.Plane, n))
 	if err != nil {
-		return nil, fmt.Errorf("read secret %s of %s: %w", n.Field, n.Destination, err)
+		return nil, fmt.Errorf("read secret %s of %s: %w", n.Field, n.Object, err)
 	}
 	var got signedSecret
 	if open(e.cfg.ControlKey, domainSecret, data, &got) != genuine || !got.names(n) {
 		e.alarm(SecretDamaged, n.Workspace)
-		return nil, fault.New(fault.Invalid, "The secret %s of %s was not brought to the hub by the control plane.", n.Field, n.Destination)
+		return nil, fault.New(fault.Invalid, "The secret %s of %s was not brought to the hub by the control plane.", n.Field, n.Object)
 	}
 	return got.Sealed, nil
 }

@@ -252,8 +252,8 @@ func (h *Hub) Pointed(ctx context.Context, to Recipient, ws id.Workspace) (Point
 // PutSecret brings a sealed secret to the plane, signed so that the hub cannot
 // put another in its place. Repeating it changes nothing.
 func (h *Hub) PutSecret(ctx context.Context, to Recipient, n secret.Name, s secret.Sealed) error {
-	if !id.Valid(n.Workspace) || !id.Valid(n.Destination) || n.Field == "" || cleanPath(n.Field) != n.Field || n.Version == 0 || !id.Valid(to.Plane) {
-		return fault.New(fault.Invalid, "A secret is brought to a plane under its workspace, destination, field and version.")
+	if !n.Valid() || !id.Valid(to.Plane) {
+		return fault.New(fault.Invalid, "A secret is brought to a plane under its workspace, source or destination, field and version.")
 	}
 	if len(s) < secret.Overhead || len(s) > secret.MaxClear+secret.Overhead {
 		return fault.New(fault.Invalid, "The sealed secret %s is too short or too long.", n.Field)
@@ -267,7 +267,7 @@ func (h *Hub) PutSecret(ctx context.Context, to Recipient, n secret.Name, s secr
 		return e.put(ctx, bucketSecrets, secretKey(to.Plane, n), signed)
 	})
 	if err != nil {
-		return fmt.Errorf("bring secret %s of %s to %s: %w", n.Field, n.Destination, to.Plane, err)
+		return fmt.Errorf("bring secret %s of %s to %s: %w", n.Field, n.Object, to.Plane, err)
 	}
 	return nil
 }

@@ -360,7 +360,7 @@ func TestSecretsReachOnlyTheirPlane(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	p := s.plane(wire.Account{Region: "eu", Organization: id.New[id.Organization]()})
-	name := secret.Name{Workspace: id.New[id.Workspace](), Destination: id.New[id.Destination](), Field: "headers", Version: 3}
+	name := secret.OfDestination(id.New[id.Workspace](), id.New[id.Destination](), "headers", 3)
 	sealed, err := secret.Seal(p.sealing.Public(), name, []byte(`{"A":"b"}`))
 	if err != nil {
 		t.Fatal(err)
@@ -381,18 +381,18 @@ func TestSecretsReachOnlyTheirPlane(t *testing.T) {
 	}
 	// A hub that moves a value to another version, or seals one itself.
 	nc := s.admin(p.account)
-	stored, err := nc.Request(fmt.Sprintf("$JS.API.DIRECT.GET.KV_SECRETS.$KV.SECRETS.%s.%s.%s.headers.3", p.id, name.Workspace, name.Destination), nil, patience)
+	stored, err := nc.Request(fmt.Sprintf("$JS.API.DIRECT.GET.KV_SECRETS.$KV.SECRETS.%s.%s.destination.%s.headers.3", p.id, name.Workspace, name.Object), nil, patience)
 	if err != nil {
 		t.Fatal(err)
 	}
 	moved := name
 	moved.Version = 4
-	put(t, nc, "SECRETS", fmt.Sprintf("%s.%s.%s.headers.4", p.id, name.Workspace, name.Destination), stored.Data)
+	put(t, nc, "SECRETS", fmt.Sprintf("%s.%s.destination.%s.headers.4", p.id, name.Workspace, name.Object), stored.Data)
 	if _, err := p.edge.Secret(t.Context(), moved); err == nil || fault.KindOf(err) != fault.Invalid {
 		t.Errorf("a secret moved to another version: %v, want Invalid", err)
 	}
 	p.alarm(wire.SecretDamaged)
-	put(t, nc, "SECRETS", fmt.Sprintf("%s.%s.%s.headers.4", p.id, name.Workspace, name.Destination), sealed)
+	put(t, nc, "SECRETS", fmt.Sprintf("%s.%s.destination.%s.headers.4", p.id, name.Workspace, name.Object), sealed)
 	if _, err := p.edge.Secret(t.Context(), moved); err == nil || fault.KindOf(err) != fault.Invalid {
 		t.Errorf("a secret that the control plane did not sign: %v, want Invalid", err)
 	}

@@ -14,7 +14,7 @@ import (
 const (
 	bucketPointers = "POINTERS" // <plane>.<workspace>: signed Pointer, by the control plane
 	bucketBodies   = "BODIES"   // <plane>.<digest>: configuration, sealed to the plane
-	bucketSecrets  = "SECRETS"  // <plane>.<workspace>.<destination>.<field>.<version>: sealed, signed by the control plane
+	bucketSecrets  = "SECRETS"  // <plane>.<workspace>.<family>.<object>.<field>.<version>: sealed, signed by the control plane
 	bucketAcks     = "ACKS"     // <plane>.<workspace>: signed Ack, by the plane
 	bucketBeats    = "BEATS"    // <plane>: signed Beat, by the plane
 )
@@ -65,7 +65,7 @@ func pointerKey(p id.Plane, ws id.Workspace) string { return string(p) + "." + s
 func bodyKey(p id.Plane, d workspace.Digest) string { return string(p) + "." + string(d) }
 
 func secretKey(p id.Plane, n secret.Name) string {
-	return strings.Join([]string{string(p), string(n.Workspace), string(n.Destination), n.Field, strconv.FormatUint(n.Version, 10)}, ".")
+	return strings.Join([]string{string(p), string(n.Workspace), string(n.Family), n.Object, n.Field, strconv.FormatUint(n.Version, 10)}, ".")
 }
 
 // inbox is the prefix of the subjects on which a plane gets its answers. All

@@ -15,7 +15,7 @@ const (
 	domainPointer = "weir pointer 1\x00"
 	domainAck     = "weir ack 1\x00"
 	domainBeat    = "weir beat 1\x00"
-	domainSecret  = "weir sealed secret 1\x00"
+	domainSecret  = "weir sealed secret 2\x00"
 	domainSealing = "weir sealing key 1\x00"
 )
 
@@ -93,18 +93,15 @@ func VerifySealingKey(identity ed25519.PublicKey, sealing secret.PublicKey, sign
 // that a hub cannot put one value in another's place; HPKE alone does not say
 // who sealed.
 type signedSecret struct {
-	Workspace   string        `json:"workspace"`
-	Destination string        `json:"destination"`
-	Field       string        `json:"field"`
-	Version     uint64        `json:"version"`
-	Sealed      secret.Sealed `json:"sealed"`
+	secret.Name
+	Sealed secret.Sealed `json:"sealed"`
 }
 
 func secretPayload(n secret.Name, s secret.Sealed) signedSecret {
-	return signedSecret{string(n.Workspace), string(n.Destination), n.Field, n.Version, s}
+	return signedSecret{n, s}
 }
 
 // names reports whether s was signed as the secret n.
 func (s signedSecret) names(n secret.Name) bool {
-	return s.Workspace == string(n.Workspace) && s.Destination == string(n.Destination) && s.Field == n.Field && s.Version == n.Version
+	return s.Name == n
 }

@@ -11,6 +11,7 @@ import (
 	"weir/shared/fault"
 	"weir/shared/id"
 	"weir/shared/script"
+	"weir/shared/secret"
 )
 
 // Limits of one workspace. They keep a revision small enough to be pushed,
@@ -163,9 +164,24 @@ func (k *check) sources(list []Source) map[string]bool {
 		keys[s.WriteKey] = true
 		if spec, ok := k.spec(at, s.Type, catalog.Sources); ok {
 			k.settings(at, spec, s.Settings)
+			k.secrets(at, spec, s.Secrets)
 		}
 	}
 	return ids
+}
+
+// secrets checks the references of one object.
+func (k *check) secrets(at string, spec catalog.Spec, refs map[string]secret.Ref) {
+	fields := slices.Sorted(maps.Keys(refs))
+	k.problems = append(k.problems, catalog.CheckSecretNames(spec, fields, at+".secrets")...)
+	for _, f := range fields {
+		if r := refs[f]; r.Version == 0 || r.Version > maxVersion {
+			k.add(at+".secrets."+f+".version", "bad_version", "A secret's version is a number from 1.")
+		}
+		if !fingerprint.MatchString(refs[f].Fingerprint) {
+			k.add(at+".secrets."+f+".fingerprint", "bad_fingerprint", "A secret has the fingerprint that its client made.")
+		}
+	}
 }
 
 func (k *check) transformations(list []Transformation) map[string]bool {
@@ -216,16 +232,7 @@ func (k *check) destinations(list []Destination) map[string]bool {
 			continue
 		}
 		k.settings(at, spec, d.Settings)
-		fields := slices.Sorted(maps.Keys(d.Secrets))
-		k.problems = append(k.problems, catalog.CheckSecretNames(spec, fields, at+".secrets")...)
-		for _, f := range fields {
-			if r := d.Secrets[f]; r.Version == 0 || r.Version > maxVersion {
-				k.add(at+".secrets."+f+".version", "bad_version", "A secret's version is a number from 1.")
-			}
-			if !fingerprint.MatchString(d.Secrets[f].Fingerprint) {
-				k.add(at+".secrets."+f+".fingerprint", "bad_fingerprint", "A secret has the fingerprint that its client made.")
-			}
-		}
+		k.secrets(at, spec, d.Secrets)
 	}
 	return ids
 }

@@ -26,12 +26,13 @@ type Config struct {
 
 // Source is one origin of events.
 type Source struct {
-	ID       id.Source       `json:"id"`
-	Name     string          `json:"name"`
-	Type     string          `json:"type"` // a source kind of the catalog
-	WriteKey string          `json:"writeKey"`
-	Disabled bool            `json:"disabled,omitempty"`
-	Settings json.RawMessage `json:"settings,omitempty"`
+	ID       id.Source             `json:"id"`
+	Name     string                `json:"name"`
+	Type     string                `json:"type"` // a source kind of the catalog
+	WriteKey string                `json:"writeKey"`
+	Disabled bool                  `json:"disabled,omitempty"`
+	Settings json.RawMessage       `json:"settings,omitempty"`
+	Secrets  map[string]secret.Ref `json:"secrets,omitempty"` // by the Spec's secret field
 }
 
 // Library is code that transformations import by its name, such as

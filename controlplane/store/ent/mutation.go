@@ -5717,7 +5717,8 @@ type SecretMutation struct {
 	op               Op
 	typ              string
 	id               *int
-	destination_id   *string
+	family           *string
+	object_id        *string
 	field            *string
 	version          *uint64
 	addversion       *int64
@@ -5866,40 +5867,76 @@ func (m *SecretMutation) ResetWorkspaceID() {
 	m.workspace = nil
 }
 
-// SetDestinationID sets the "destination_id" field.
-func (m *SecretMutation) SetDestinationID(s string) {
-	m.destination_id = &s
+// SetFamily sets the "family" field.
+func (m *SecretMutation) SetFamily(s string) {
+	m.family = &s
 }
 
-// DestinationID returns the value of the "destination_id" field in the mutation.
-func (m *SecretMutation) DestinationID() (r string, exists bool) {
-	v := m.destination_id
+// Family returns the value of the "family" field in the mutation.
+func (m *SecretMutation) Family() (r string, exists bool) {
+	v := m.family
 	if v == nil {
 		return
 	}
 	return *v, true
 }
 
-// OldDestinationID returns the old "destination_id" field's value of the Secret entity.
+// OldFamily returns the old "family" field's value of the Secret entity.
 // If the Secret object wasn't provided to the builder, the object is fetched from the database.
 // An error is returned if the mutation operation is not UpdateOne, or the database query fails.
-func (m *SecretMutation) OldDestinationID(ctx context.Context) (v string, err error) {
+func (m *SecretMutation) OldFamily(ctx context.Context) (v string, err error) {
 	if !m.op.Is(OpUpdateOne) {
-		return v, errors.New("OldDestinationID is only allowed on UpdateOne operations")
+		return v, errors.New("OldFamily is only allowed on UpdateOne operations")
 	}
 	if m.id == nil || m.oldValue == nil {
-		return v, errors.New("OldDestinationID requires an ID field in the mutation")
+		return v, errors.New("OldFamily requires an ID field in the mutation")
 	}
 	oldValue, err := m.oldValue(ctx)
 	if err != nil {
-		return v, fmt.Errorf("querying old value for OldDestinationID: %w", err)
+		return v, fmt.Errorf("querying old value for OldFamily: %w", err)
 	}
-	return oldValue.DestinationID, nil
+	return oldValue.Family, nil
 }
 
-// ResetDestinationID resets all changes to the "destination_id" field.
-func (m *SecretMutation) ResetDestinationID() {
-	m.destination_id = nil
+// ResetFamily resets all changes to the "family" field.
+func (m *SecretMutation) ResetFamily() {
+	m.family = nil
+}
+
+// SetObjectID sets the "object_id" field.
+func (m *SecretMutation) SetObjectID(s string) {
+	m.object_id = &s
+}
+
+// ObjectID returns the value of the "object_id" field in the mutation.
+func (m *SecretMutation) ObjectID() (r string, exists bool) {
+	v := m.object_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldObjectID returns the old "object_id" field's value of the Secret entity.
+// If the Secret object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *SecretMutation) OldObjectID(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldObjectID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldObjectID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldObjectID: %w", err)
+	}
+	return oldValue.ObjectID, nil
+}
+
+// ResetObjectID resets all changes to the "object_id" field.
+func (m *SecretMutation) ResetObjectID() {
+	m.object_id = nil
 }
 
 // SetFieldField sets the "field" field.
@@ -6163,12 +6200,15 @@ func (m *SecretMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *SecretMutation) Fields() []string {
-	fields := make([]string, 0, 7)
+	fields := make([]string, 0, 8)
 	if m.workspace != nil {
 		fields = append(fields, secret.FieldWorkspaceID)
 	}
-	if m.destination_id != nil {
-		fields = append(fields, secret.FieldDestinationID)
+	if m.family != nil {
+		fields = append(fields, secret.FieldFamily)
+	}
+	if m.object_id != nil {
+		fields = append(fields, secret.FieldObjectID)
 	}
 	if m.field != nil {
 		fields = append(fields, secret.FieldField)
@@ -6195,8 +6235,10 @@ func (m *SecretMutation) Field(name string) (ent.Value, bool) {
 	switch name {
 	case secret.FieldWorkspaceID:
 		return m.WorkspaceID()
-	case secret.FieldDestinationID:
-		return m.DestinationID()
+	case secret.FieldFamily:
+		return m.Family()
+	case secret.FieldObjectID:
+		return m.ObjectID()
 	case secret.FieldField:
 		return m.GetField()
 	case secret.FieldVersion:
@@ -6218,8 +6260,10 @@ func (m *SecretMutation) OldField(ctx context.Context, name string) (ent.Value, 
 	switch name {
 	case secret.FieldWorkspaceID:
 		return m.OldWorkspaceID(ctx)
-	case secret.FieldDestinationID:
-		return m.OldDestinationID(ctx)
+	case secret.FieldFamily:
+		return m.OldFamily(ctx)
+	case secret.FieldObjectID:
+		return m.OldObjectID(ctx)
 	case secret.FieldField:
 		return m.GetOldField(ctx)
 	case secret.FieldVersion:
@@ -6246,12 +6290,19 @@ func (m *SecretMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetWorkspaceID(v)
 		return nil
-	case secret.FieldDestinationID:
+	case secret.FieldFamily:
 		v, ok := value.(string)
 		if !ok {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
-		m.SetDestinationID(v)
+		m.SetFamily(v)
+		return nil
+	case secret.FieldObjectID:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetObjectID(v)
 		return nil
 	case secret.FieldField:
 		v, ok := value.(string)
@@ -6355,8 +6406,11 @@ func (m *SecretMutation) ResetField(name string) error {
 	case secret.FieldWorkspaceID:
 		m.ResetWorkspaceID()
 		return nil
-	case secret.FieldDestinationID:
-		m.ResetDestinationID()
+	case secret.FieldFamily:
+		m.ResetFamily()
+		return nil
+	case secret.FieldObjectID:
+		m.ResetObjectID()
 		return nil
 	case secret.FieldField:
 		m.ResetFieldField()

@@ -20,8 +20,10 @@ type Secret struct {
 	ID int `json:"id,omitempty"`
 	// WorkspaceID holds the value of the "workspace_id" field.
 	WorkspaceID string `json:"workspace_id,omitempty"`
-	// DestinationID holds the value of the "destination_id" field.
-	DestinationID string `json:"destination_id,omitempty"`
+	// Family holds the value of the "family" field.
+	Family string `json:"family,omitempty"`
+	// ObjectID holds the value of the "object_id" field.
+	ObjectID string `json:"object_id,omitempty"`
 	// Field holds the value of the "field" field.
 	Field string `json:"field,omitempty"`
 	// Version holds the value of the "version" field.
@@ -65,7 +67,7 @@ func (*Secret) scanValues(columns []string) ([]any, error) {
 		switch columns[i] {
 		case secret.FieldID, secret.FieldVersion:
 			values[i] = new(sql.NullInt64)
-		case secret.FieldWorkspaceID, secret.FieldDestinationID, secret.FieldField, secret.FieldFingerprint, secret.FieldSealed:
+		case secret.FieldWorkspaceID, secret.FieldFamily, secret.FieldObjectID, secret.FieldField, secret.FieldFingerprint, secret.FieldSealed:
 			values[i] = new(sql.NullString)
 		case secret.FieldCreatedAt:
 			values[i] = new(sql.NullTime)
@@ -96,11 +98,17 @@ func (_m *Secret) assignValues(columns []string, values []any) error {
 			} else if value.Valid {
 				_m.WorkspaceID = value.String
 			}
-		case secret.FieldDestinationID:
+		case secret.FieldFamily:
 			if value, ok := values[i].(*sql.NullString); !ok {
-				return fmt.Errorf("unexpected type %T for field destination_id", values[i])
+				return fmt.Errorf("unexpected type %T for field family", values[i])
 			} else if value.Valid {
-				_m.DestinationID = value.String
+				_m.Family = value.String
+			}
+		case secret.FieldObjectID:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field object_id", values[i])
+			} else if value.Valid {
+				_m.ObjectID = value.String
 			}
 		case secret.FieldField:
 			if value, ok := values[i].(*sql.NullString); !ok {
@@ -176,8 +184,11 @@ func (_m *Secret) String() string {
 	builder.WriteString("workspace_id=")
 	builder.WriteString(_m.WorkspaceID)
 	builder.WriteString(", ")
-	builder.WriteString("destination_id=")
-	builder.WriteString(_m.DestinationID)
+	builder.WriteString("family=")
+	builder.WriteString(_m.Family)
+	builder.WriteString(", ")
+	builder.WriteString("object_id=")
+	builder.WriteString(_m.ObjectID)
 	builder.WriteString(", ")
 	builder.WriteString("field=")
 	builder.WriteString(_m.Field)

@@ -29,9 +29,15 @@ func (_c *SecretCreate) SetWorkspaceID(v string) *SecretCreate {
 	return _c
 }
 
-// SetDestinationID sets the "destination_id" field.
-func (_c *SecretCreate) SetDestinationID(v string) *SecretCreate {
-	_c.mutation.SetDestinationID(v)
+// SetFamily sets the "family" field.
+func (_c *SecretCreate) SetFamily(v string) *SecretCreate {
+	_c.mutation.SetFamily(v)
+	return _c
+}
+
+// SetObjectID sets the "object_id" field.
+func (_c *SecretCreate) SetObjectID(v string) *SecretCreate {
+	_c.mutation.SetObjectID(v)
 	return _c
 }
 
@@ -107,8 +113,11 @@ func (_c *SecretCreate) check() error {
 	if _, ok := _c.mutation.WorkspaceID(); !ok {
 		return &ValidationError{Name: "workspace_id", err: errors.New(`ent: missing required field "Secret.workspace_id"`)}
 	}
-	if _, ok := _c.mutation.DestinationID(); !ok {
-		return &ValidationError{Name: "destination_id", err: errors.New(`ent: missing required field "Secret.destination_id"`)}
+	if _, ok := _c.mutation.Family(); !ok {
+		return &ValidationError{Name: "family", err: errors.New(`ent: missing required field "Secret.family"`)}
+	}
+	if _, ok := _c.mutation.ObjectID(); !ok {
+		return &ValidationError{Name: "object_id", err: errors.New(`ent: missing required field "Secret.object_id"`)}
 	}
 	if _, ok := _c.mutation.GetField(); !ok {
 		return &ValidationError{Name: "field", err: errors.New(`ent: missing required field "Secret.field"`)}
@@ -155,9 +164,13 @@ func (_c *SecretCreate) createSpec() (*Secret, *sqlgraph.CreateSpec) {
 		_spec = sqlgraph.NewCreateSpec(secret.Table, sqlgraph.NewFieldSpec(secret.FieldID, field.TypeInt))
 	)
 	_spec.OnConflict = _c.conflict
-	if value, ok := _c.mutation.DestinationID(); ok {
-		_spec.SetField(secret.FieldDestinationID, field.TypeString, value)
-		_node.DestinationID = value
+	if value, ok := _c.mutation.Family(); ok {
+		_spec.SetField(secret.FieldFamily, field.TypeString, value)
+		_node.Family = value
+	}
+	if value, ok := _c.mutation.ObjectID(); ok {
+		_spec.SetField(secret.FieldObjectID, field.TypeString, value)
+		_node.ObjectID = value
 	}
 	if value, ok := _c.mutation.GetField(); ok {
 		_spec.SetField(secret.FieldField, field.TypeString, value)
@@ -274,8 +287,11 @@ func (u *SecretUpsertOne) UpdateNewValues() *SecretUpsertOne {
 		if _, exists := u.create.mutation.WorkspaceID(); exists {
 			s.SetIgnore(secret.FieldWorkspaceID)
 		}
-		if _, exists := u.create.mutation.DestinationID(); exists {
-			s.SetIgnore(secret.FieldDestinationID)
+		if _, exists := u.create.mutation.Family(); exists {
+			s.SetIgnore(secret.FieldFamily)
+		}
+		if _, exists := u.create.mutation.ObjectID(); exists {
+			s.SetIgnore(secret.FieldObjectID)
 		}
 		if _, exists := u.create.mutation.GetField(); exists {
 			s.SetIgnore(secret.FieldField)
@@ -512,8 +528,11 @@ func (u *SecretUpsertBulk) UpdateNewValues() *SecretUpsertBulk {
 			if _, exists := b.mutation.WorkspaceID(); exists {
 				s.SetIgnore(secret.FieldWorkspaceID)
 			}
-			if _, exists := b.mutation.DestinationID(); exists {
-				s.SetIgnore(secret.FieldDestinationID)
+			if _, exists := b.mutation.Family(); exists {
+				s.SetIgnore(secret.FieldFamily)
+			}
+			if _, exists := b.mutation.ObjectID(); exists {
+				s.SetIgnore(secret.FieldObjectID)
 			}
 			if _, exists := b.mutation.GetField(); exists {
 				s.SetIgnore(secret.FieldField)

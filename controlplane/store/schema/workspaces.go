@@ -134,7 +134,8 @@ type Secret struct{ ent.Schema }
 func (Secret) Fields() []ent.Field {
 	return []ent.Field{
 		fixed("workspace_id"),
-		fixed("destination_id"),
+		fixed("family"),
+		fixed("object_id"),
 		fixed("field"),
 		field.Uint64("version").Immutable(),
 		fixed("fingerprint"),
@@ -150,10 +151,10 @@ func (Secret) Edges() []ent.Edge {
 
 // Indexes of Secret.
 func (Secret) Indexes() []ent.Index {
-	return []ent.Index{index.Fields("workspace_id", "destination_id", "field", "version").Unique()}
+	return []ent.Index{index.Fields("workspace_id", "family", "object_id", "field", "version").Unique()}
 }
 
 // Annotations of Secret.
 func (Secret) Annotations() []schema.Annotation {
-	return []schema.Annotation{entsql.Checks(map[string]string{"secrets_version": "version > 0"})}
+	return []schema.Annotation{entsql.Checks(map[string]string{"secrets_version": "version > 0", "secrets_family": "family in ('source', 'destination')"})}
 }

@@ -2,6 +2,7 @@ package cli_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -32,6 +33,11 @@ connections:
 
 const secretive = `workspace: acme
 region: eu
+sources:
+  - name: hooks
+    type: webhook
+    writeKey: wk_h
+    secrets: { signing: { from: env, name: WEIR_SECRET_H } }
 destinations:
   - name: hook
     type: webhook
@@ -101,20 +107,23 @@ func TestSecretsAreSealedToEveryPlaneAndKnownWhenUnchanged(t *testing.T) {
 	s.file("token.txt", "from-file\r\n")
 	file := s.file("weir.yaml", secretive)
 	s.must("apply", "-f", file)
-	opened(t, f, "headers", 1, "clear-one")
-	opened(t, f, "token", 1, "from-file")
+	opened(t, f, secret.Source, "signing", 1, "clear-one")
+	opened(t, f, secret.Destination, "headers", 1, "clear-one")
+	opened(t, f, secret.Destination, "token", 1, "from-file")
 	if out := s.must("apply", "-f", file); !strings.Contains(out, "nothing to change") {
 		t.Errorf("the same secrets again: %s", out)
 	}
 	s.env["WEIR_SECRET_H"] = "clear-two"
 	s.must("apply", "-f", file)
-	opened(t, f, "headers", 2, "clear-two")
+	opened(t, f, secret.Source, "signing", 2, "clear-two")
+	opened(t, f, secret.Destination, "headers", 2, "clear-two")
 	if v := f.workspaces["acme"].doc.Destinations[0].Secrets["token"].Version; v != 1 {
 		t.Errorf("the unchanged token has version %d, want 1", v)
 	}
 	s.must("apply", "-f", file, "--reseal")
-	opened(t, f, "headers", 3, "clear-two")
-	opened(t, f, "token", 2, "from-file")
+	opened(t, f, secret.Source, "signing", 3, "clear-two")
+	opened(t, f, secret.Destination, "headers", 3, "clear-two")
+	opened(t, f, secret.Destination, "token", 2, "from-file")
 
 	exported := s.file("exported.yaml", s.must("export", "acme"))
 	if out := s.must("apply", "-f", exported); !strings.Contains(out, "nothing to change") {
@@ -130,16 +139,19 @@ func TestSecretsAreSealedToEveryPlaneAndKnownWhenUnchanged(t *testing.T) {
 }
 
 // opened checks that each plane of the region opens a secret's envelope.
-func opened(t *testing.T, f *fake, field string, version uint64, want string) {
+func opened(t *testing.T, f *fake, family secret.Family, field string, version uint64, want string) {
 	t.Helper()
 	ws := f.workspaces["acme"]
-	d := ws.doc.Destinations[0]
-	key := string(d.ID) + " " + field + " " + string(rune('0'+version))
+	name := secret.OfDestination(ws.ID, ws.doc.Destinations[0].ID, field, version)
+	if family == secret.Source {
+		name = secret.OfSource(ws.ID, ws.doc.Sources[0].ID, field, version)
+	}
+	key := fmt.Sprint(name.Object, " ", field, " ", version)
 	if n := len(ws.envelopes[key]); n != 2 {
 		t.Errorf("%s version %d: envelopes for %d planes, want 2 (all: %v)", field, version, n, ws.envelopes)
 	}
 	for _, p := range f.planes[:2] {
-		got, err := secret.Open(p.sealing, secret.Name{Workspace: ws.ID, Destination: d.ID, Field: field, Version: version}, ws.envelopes[key][p.ID])
+		got, err := secret.Open(p.sealing, name, ws.envelopes[key][p.ID])
 		if err != nil || got.Reveal() != want {
 			t.Errorf("%s version %d for %s: %q, %v, want %q", field, version, p.Name, got.Reveal(), err, want)
 		}
@@ -161,7 +173,7 @@ func TestSecretsGoNowhereUnproven(t *testing.T) {
 		}, []string{"not signed by the plane's identity"}},
 		"no plane":                 {func(f *fake, _ *shell) { f.planes = nil }, []string{"region eu has no data plane", "weir plane invite --region eu"}},
 		"damaged pins":             {func(_ *fake, s *shell) { s.file("weir.pins", "pl_one ed25519:???\n") }, []string{"weir.pins:1 is damaged"}},
-		"a variable that is unset": {func(_ *fake, s *shell) { delete(s.env, "WEIR_SECRET_H") }, []string{"weir.yaml:7 destinations[0].secrets.headers", "WEIR_SECRET_H is not set"}},
+		"a variable that is unset": {func(_ *fake, s *shell) { delete(s.env, "WEIR_SECRET_H") }, []string{"weir.yaml:12 destinations[0].secrets.headers", "WEIR_SECRET_H is not set"}},
 		"an empty variable":        {func(_ *fake, s *shell) { s.env["WEIR_SECRET_H"] = "" }, []string{"WEIR_SECRET_H is empty"}},
 		"a missing file":           {func(_ *fake, s *shell) { _ = os.Remove(filepath.Join(s.dir, "token.txt")) }, []string{"secrets.token", "no such file"}},
 		"another variable": {func(_ *fake, s *shell) {

@@ -290,19 +290,20 @@ func (f *fake) store(ws *fakeWorkspace, doc manifest.Document) {
 		if d.ID == "" {
 			d.ID = id.New[id.Destination]()
 		}
-		for field, s := range d.Secrets {
-			if len(s.Sealed) > 0 {
-				ws.envelopes[fmt.Sprintf("%s %s %d", d.ID, field, s.Version)] = s.Sealed
-			}
-			d.Secrets[field] = manifest.Secret{Version: s.Version, Fingerprint: s.Fingerprint}
-		}
+		ws.keep(string(d.ID), d.Secrets)
 		destinations = append(destinations, remote.Destination{ID: d.ID, Name: d.Name, Type: d.Type})
 	}
 	ws.Destinations = destinations
 	ws.Sources = nil
 	for i := range doc.Sources {
 		s := &doc.Sources[i]
-		s.ID = id.Source("src_" + s.Name)
+		if was := former.Source(s.Name); was != nil {
+			s.ID = was.ID
+		}
+		if s.ID == "" {
+			s.ID = id.Source("src_" + s.Name)
+		}
+		ws.keep(string(s.ID), s.Secrets)
 		if s.WriteKey == "" {
 			s.WriteKey = "wk_made_" + s.Name
 		}
@@ -316,6 +317,17 @@ func (f *fake) store(ws *fakeWorkspace, doc manifest.Document) {
 		f.answer(&after)
 	}
 	ws.after, ws.wait = after.Workspace, 2
+}
+
+// keep stores the envelopes of an object's new secrets, and leaves what the
+// control plane shows of all of them.
+func (ws *fakeWorkspace) keep(object string, secrets map[string]manifest.Secret) {
+	for field, s := range secrets {
+		if len(s.Sealed) > 0 {
+			ws.envelopes[fmt.Sprintf("%s %s %d", object, field, s.Version)] = s.Sealed
+		}
+		secrets[field] = manifest.Secret{Version: s.Version, Fingerprint: s.Fingerprint}
+	}
 }
 
 // compare is a small difference: by name, over what JSON shows.
@@ -369,7 +381,14 @@ func compare(kind string, former, now map[string]string, prune bool) []remote.Ch
 func sources(d manifest.Document) map[string]string {
 	out := map[string]string{}
 	for _, s := range d.Sources {
-		out[s.Name] = s.Type
+		out[s.Name] = s.Type + references(s.Secrets)
+	}
+	return out
+}
+
+func references(secrets map[string]manifest.Secret) (out string) {
+	for _, field := range slices.Sorted(maps.Keys(secrets)) {
+		out += fmt.Sprint(field, secrets[field].Version, secrets[field].Fingerprint)
 	}
 	return out
 }
@@ -377,10 +396,7 @@ func sources(d manifest.Document) map[string]string {
 func destinations(d manifest.Document) map[string]string {
 	out := map[string]string{}
 	for _, s := range d.Destinations {
-		out[s.Name] = s.Type + string(s.Settings)
-		for _, field := range slices.Sorted(maps.Keys(s.Secrets)) {
-			out[s.Name] += fmt.Sprint(field, s.Secrets[field].Version, s.Secrets[field].Fingerprint)
-		}
+		out[s.Name] = s.Type + string(s.Settings) + references(s.Secrets)
 	}
 	return out
 }

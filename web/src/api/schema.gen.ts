@@ -602,6 +602,9 @@ export interface components {
             settings?: {
                 [key: string]: unknown;
             };
+            secrets?: {
+                [key: string]: components["schemas"]["Secret"];
+            };
         };
         /** @description Code that transformations import by its name */
         Library: {

@@ -230,7 +230,8 @@ var (
 	// SecretsColumns holds the columns for the "secrets" table.
 	SecretsColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeInt, Increment: true},
-		{Name: "destination_id", Type: field.TypeString, SchemaType: map[string]string{"postgres": "text", "sqlite3": "text"}},
+		{Name: "family", Type: field.TypeString, SchemaType: map[string]string{"postgres": "text", "sqlite3": "text"}},
+		{Name: "object_id", Type: field.TypeString, SchemaType: map[string]string{"postgres": "text", "sqlite3": "text"}},
 		{Name: "field", Type: field.TypeString, SchemaType: map[string]string{"postgres": "text", "sqlite3": "text"}},
 		{Name: "version", Type: field.TypeUint64},
 		{Name: "fingerprint", Type: field.TypeString, SchemaType: map[string]string{"postgres": "text", "sqlite3": "text"}},
@@ -246,16 +247,16 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "secrets_workspaces_workspace",
-				Columns:    []*schema.Column{SecretsColumns[7]},
+				Columns:    []*schema.Column{SecretsColumns[8]},
 				RefColumns: []*schema.Column{WorkspacesColumns[0]},
 				OnDelete:   schema.Cascade,
 			},
 		},
 		Indexes: []*schema.Index{
 			{
-				Name:    "secret_workspace_id_destination_id_field_version",
+				Name:    "secret_workspace_id_family_object_id_field_version",
 				Unique:  true,
-				Columns: []*schema.Column{SecretsColumns[7], SecretsColumns[1], SecretsColumns[2], SecretsColumns[3]},
+				Columns: []*schema.Column{SecretsColumns[8], SecretsColumns[1], SecretsColumns[2], SecretsColumns[3], SecretsColumns[4]},
 			},
 		},
 	}
@@ -483,6 +484,7 @@ func init() {
 	SecretsTable.ForeignKeys[0].RefTable = WorkspacesTable
 	SecretsTable.Annotation = &entsql.Annotation{}
 	SecretsTable.Annotation.Checks = map[string]string{
+		"secrets_family":  "family in ('source', 'destination')",
 		"secrets_version": "version > 0",
 	}
 	SessionsTable.ForeignKeys[0].RefTable = UsersTable

@@ -14,8 +14,10 @@ const (
 	FieldID = "id"
 	// FieldWorkspaceID holds the string denoting the workspace_id field in the database.
 	FieldWorkspaceID = "workspace_id"
-	// FieldDestinationID holds the string denoting the destination_id field in the database.
-	FieldDestinationID = "destination_id"
+	// FieldFamily holds the string denoting the family field in the database.
+	FieldFamily = "family"
+	// FieldObjectID holds the string denoting the object_id field in the database.
+	FieldObjectID = "object_id"
 	// FieldField holds the string denoting the field field in the database.
 	FieldField = "field"
 	// FieldVersion holds the string denoting the version field in the database.
@@ -43,7 +45,8 @@ const (
 var Columns = []string{
 	FieldID,
 	FieldWorkspaceID,
-	FieldDestinationID,
+	FieldFamily,
+	FieldObjectID,
 	FieldField,
 	FieldVersion,
 	FieldFingerprint,
@@ -74,9 +77,14 @@ func ByWorkspaceID(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldWorkspaceID, opts...).ToFunc()
 }
 
-// ByDestinationID orders the results by the destination_id field.
-func ByDestinationID(opts ...sql.OrderTermOption) OrderOption {
-	return sql.OrderByField(FieldDestinationID, opts...).ToFunc()
+// ByFamily orders the results by the family field.
+func ByFamily(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldFamily, opts...).ToFunc()
+}
+
+// ByObjectID orders the results by the object_id field.
+func ByObjectID(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldObjectID, opts...).ToFunc()
 }
 
 // ByField orders the results by the field field.

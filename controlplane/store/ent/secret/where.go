@@ -60,9 +60,14 @@ func WorkspaceID(v string) predicate.Secret {
 	return predicate.Secret(sql.FieldEQ(FieldWorkspaceID, v))
 }
 
-// DestinationID applies equality check predicate on the "destination_id" field. It's identical to DestinationIDEQ.
-func DestinationID(v string) predicate.Secret {
-	return predicate.Secret(sql.FieldEQ(FieldDestinationID, v))
+// Family applies equality check predicate on the "family" field. It's identical to FamilyEQ.
+func Family(v string) predicate.Secret {
+	return predicate.Secret(sql.FieldEQ(FieldFamily, v))
+}
+
+// ObjectID applies equality check predicate on the "object_id" field. It's identical to ObjectIDEQ.
+func ObjectID(v string) predicate.Secret {
+	return predicate.Secret(sql.FieldEQ(FieldObjectID, v))
 }
 
 // Field applies equality check predicate on the "field" field. It's identical to FieldEQ.
@@ -155,69 +160,134 @@ func WorkspaceIDContainsFold(v string) predicate.Secret {
 	return predicate.Secret(sql.FieldContainsFold(FieldWorkspaceID, v))
 }
 
-// DestinationIDEQ applies the EQ predicate on the "destination_id" field.
-func DestinationIDEQ(v string) predicate.Secret {
-	return predicate.Secret(sql.FieldEQ(FieldDestinationID, v))
+// FamilyEQ applies the EQ predicate on the "family" field.
+func FamilyEQ(v string) predicate.Secret {
+	return predicate.Secret(sql.FieldEQ(FieldFamily, v))
 }
 
-// DestinationIDNEQ applies the NEQ predicate on the "destination_id" field.
-func DestinationIDNEQ(v string) predicate.Secret {
-	return predicate.Secret(sql.FieldNEQ(FieldDestinationID, v))
+// FamilyNEQ applies the NEQ predicate on the "family" field.
+func FamilyNEQ(v string) predicate.Secret {
+	return predicate.Secret(sql.FieldNEQ(FieldFamily, v))
 }
 
-// DestinationIDIn applies the In predicate on the "destination_id" field.
-func DestinationIDIn(vs ...string) predicate.Secret {
-	return predicate.Secret(sql.FieldIn(FieldDestinationID, vs...))
+// FamilyIn applies the In predicate on the "family" field.
+func FamilyIn(vs ...string) predicate.Secret {
+	return predicate.Secret(sql.FieldIn(FieldFamily, vs...))
 }
 
-// DestinationIDNotIn applies the NotIn predicate on the "destination_id" field.
-func DestinationIDNotIn(vs ...string) predicate.Secret {
-	return predicate.Secret(sql.FieldNotIn(FieldDestinationID, vs...))
+// FamilyNotIn applies the NotIn predicate on the "family" field.
+func FamilyNotIn(vs ...string) predicate.Secret {
+	return predicate.Secret(sql.FieldNotIn(FieldFamily, vs...))
 }
 
-// DestinationIDGT applies the GT predicate on the "destination_id" field.
-func DestinationIDGT(v string) predicate.Secret {
-	return predicate.Secret(sql.FieldGT(FieldDestinationID, v))
+// FamilyGT applies the GT predicate on the "family" field.
+func FamilyGT(v string) predicate.Secret {
+	return predicate.Secret(sql.FieldGT(FieldFamily, v))
 }
 
-// DestinationIDGTE applies the GTE predicate on the "destination_id" field.
-func DestinationIDGTE(v string) predicate.Secret {
-	return predicate.Secret(sql.FieldGTE(FieldDestinationID, v))
+// FamilyGTE applies the GTE predicate on the "family" field.
+func FamilyGTE(v string) predicate.Secret {
+	return predicate.Secret(sql.FieldGTE(FieldFamily, v))
 }
 
-// DestinationIDLT applies the LT predicate on the "destination_id" field.
-func DestinationIDLT(v string) predicate.Secret {
-	return predicate.Secret(sql.FieldLT(FieldDestinationID, v))
+// FamilyLT applies the LT predicate on the "family" field.
+func FamilyLT(v string) predicate.Secret {
+	return predicate.Secret(sql.FieldLT(FieldFamily, v))
 }
 
-// DestinationIDLTE applies the LTE predicate on the "destination_id" field.
-func DestinationIDLTE(v string) predicate.Secret {
-	return predicate.Secret(sql.FieldLTE(FieldDestinationID, v))
+// FamilyLTE applies the LTE predicate on the "family" field.
+func FamilyLTE(v string) predicate.Secret {
+	return predicate.Secret(sql.FieldLTE(FieldFamily, v))
 }
 
-// DestinationIDContains applies the Contains predicate on the "destination_id" field.
-func DestinationIDContains(v string) predicate.Secret {
-	return predicate.Secret(sql.FieldContains(FieldDestinationID, v))
+// FamilyContains applies the Contains predicate on the "family" field.
+func FamilyContains(v string) predicate.Secret {
+	return predicate.Secret(sql.FieldContains(FieldFamily, v))
 }
 
-// DestinationIDHasPrefix applies the HasPrefix predicate on the "destination_id" field.
-func DestinationIDHasPrefix(v string) predicate.Secret {
-	return predicate.Secret(sql.FieldHasPrefix(FieldDestinationID, v))
+// FamilyHasPrefix applies the HasPrefix predicate on the "family" field.
+func FamilyHasPrefix(v string) predicate.Secret {
+	return predicate.Secret(sql.FieldHasPrefix(FieldFamily, v))
 }
 
-// DestinationIDHasSuffix applies the HasSuffix predicate on the "destination_id" field.
-func DestinationIDHasSuffix(v string) predicate.Secret {
-	return predicate.Secret(sql.FieldHasSuffix(FieldDestinationID, v))
+// FamilyHasSuffix applies the HasSuffix predicate on the "family" field.
+func FamilyHasSuffix(v string) predicate.Secret {
+	return predicate.Secret(sql.FieldHasSuffix(FieldFamily, v))
 }
 
-// DestinationIDEqualFold applies the EqualFold predicate on the "destination_id" field.
-func DestinationIDEqualFold(v string) predicate.Secret {
-	return predicate.Secret(sql.FieldEqualFold(FieldDestinationID, v))
+// FamilyEqualFold applies the EqualFold predicate on the "family" field.
+func FamilyEqualFold(v string) predicate.Secret {
+	return predicate.Secret(sql.FieldEqualFold(FieldFamily, v))
 }
 
-// DestinationIDContainsFold applies the ContainsFold predicate on the "destination_id" field.
-func DestinationIDContainsFold(v string) predicate.Secret {
-	return predicate.Secret(sql.FieldContainsFold(FieldDestinationID, v))
+// FamilyContainsFold applies the ContainsFold predicate on the "family" field.
+func FamilyContainsFold(v string) predicate.Secret {
+	return predicate.Secret(sql.FieldContainsFold(FieldFamily, v))
+}
+
+// ObjectIDEQ applies the EQ predicate on the "object_id" field.
+func ObjectIDEQ(v string) predicate.Secret {
+	return predicate.Secret(sql.FieldEQ(FieldObjectID, v))
+}
+
+// ObjectIDNEQ applies the NEQ predicate on the "object_id" field.
+func ObjectIDNEQ(v string) predicate.Secret {
+	return predicate.Secret(sql.FieldNEQ(FieldObjectID, v))
+}
+
+// ObjectIDIn applies the In predicate on the "object_id" field.
+func ObjectIDIn(vs ...string) predicate.Secret {
+	return predicate.Secret(sql.FieldIn(FieldObjectID, vs...))
+}
+
+// ObjectIDNotIn applies the NotIn predicate on the "object_id" field.
+func ObjectIDNotIn(vs ...string) predicate.Secret {
+	return predicate.Secret(sql.FieldNotIn(FieldObjectID, vs...))
+}
+
+// ObjectIDGT applies the GT predicate on the "object_id" field.
+func ObjectIDGT(v string) predicate.Secret {
+	return predicate.Secret(sql.FieldGT(FieldObjectID, v))
+}
+
+// ObjectIDGTE applies the GTE predicate on the "object_id" field.
+func ObjectIDGTE(v string) predicate.Secret {
+	return predicate.Secret(sql.FieldGTE(FieldObjectID, v))
+}
+
+// ObjectIDLT applies the LT predicate on the "object_id" field.
+func ObjectIDLT(v string) predicate.Secret {
+	return predicate.Secret(sql.FieldLT(FieldObjectID, v))
+}
+
+// ObjectIDLTE applies the LTE predicate on the "object_id" field.
+func ObjectIDLTE(v string) predicate.Secret {
+	return predicate.Secret(sql.FieldLTE(FieldObjectID, v))
+}
+
+// ObjectIDContains applies the Contains predicate on the "object_id" field.
+func ObjectIDContains(v string) predicate.Secret {
+	return predicate.Secret(sql.FieldContains(FieldObjectID, v))
+}
+
+// ObjectIDHasPrefix applies the HasPrefix predicate on the "object_id" field.
+func ObjectIDHasPrefix(v string) predicate.Secret {
+	return predicate.Secret(sql.FieldHasPrefix(FieldObjectID, v))
+}
+
+// ObjectIDHasSuffix applies the HasSuffix predicate on the "object_id" field.
+func ObjectIDHasSuffix(v string) predicate.Secret {
+	return predicate.Secret(sql.FieldHasSuffix(FieldObjectID, v))
+}
+
+// ObjectIDEqualFold applies the EqualFold predicate on the "object_id" field.
+func ObjectIDEqualFold(v string) predicate.Secret {
+	return predicate.Secret(sql.FieldEqualFold(FieldObjectID, v))
+}
+
+// ObjectIDContainsFold applies the ContainsFold predicate on the "object_id" field.
+func ObjectIDContainsFold(v string) predicate.Secret {
+	return predicate.Secret(sql.FieldContainsFold(FieldObjectID, v))
 }
 
 // FieldEQ applies the EQ predicate on the "field" field.

@@ -92,6 +92,21 @@ func (o *object) addList(key string, members []*yaml.Node) {
 	}
 }
 
+// addSecrets adds the versions and fingerprints of an object's secrets.
+func (o *object) addSecrets(of map[string]Secret) {
+	if len(of) == 0 {
+		return
+	}
+	secrets := newObject(0)
+	for _, field := range slices.Sorted(maps.Keys(of)) {
+		s := newObject(yaml.FlowStyle)
+		s.add("sealed", text(of[field].Fingerprint))
+		s.add("version", &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!int", Value: fmt.Sprint(of[field].Version)})
+		secrets.add(field, &s.Node)
+	}
+	o.add("secrets", &secrets.Node)
+}
+
 func text(s string) *yaml.Node {
 	n := &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: s}
 	if strings.Contains(s, "\n") {
@@ -114,6 +129,7 @@ func document(d Document) (*yaml.Node, error) {
 		if err := m.addJSON("settings", s.Settings); err != nil {
 			return nil, fmt.Errorf("source %s: %w", s.Name, err)
 		}
+		m.addSecrets(s.Secrets)
 		sources = append(sources, &m.Node)
 	}
 	for _, l := range d.Libraries {
@@ -164,17 +180,7 @@ func destination(d Destination) (*yaml.Node, error) {
 	if err := m.addJSON("settings", d.Settings); err != nil {
 		return nil, err
 	}
-	if len(d.Secrets) == 0 {
-		return &m.Node, nil
-	}
-	secrets := newObject(0)
-	for _, field := range slices.Sorted(maps.Keys(d.Secrets)) {
-		s := newObject(yaml.FlowStyle)
-		s.add("sealed", text(d.Secrets[field].Fingerprint))
-		s.add("version", &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!int", Value: fmt.Sprint(d.Secrets[field].Version)})
-		secrets.add(field, &s.Node)
-	}
-	m.add("secrets", &secrets.Node)
+	m.addSecrets(d.Secrets)
 	return &m.Node, nil
 }
 

@@ -13,6 +13,7 @@ import (
 	"encoding/json"
 
 	"weir/shared/id"
+	"weir/shared/secret"
 )
 
 // Document is one workspace's configuration, in the form of the control
@@ -30,13 +31,14 @@ type Document struct {
 
 // Source is one origin of events. Was is its former name while it is renamed.
 type Source struct {
-	ID       id.Source       `json:"id,omitempty"`
-	Name     string          `json:"name"`
-	Was      string          `json:"was,omitempty"`
-	Type     string          `json:"type"`
-	WriteKey string          `json:"writeKey,omitempty"`
-	Disabled bool            `json:"disabled,omitempty"`
-	Settings json.RawMessage `json:"settings,omitempty"`
+	ID       id.Source         `json:"id,omitempty"`
+	Name     string            `json:"name"`
+	Was      string            `json:"was,omitempty"`
+	Type     string            `json:"type"`
+	WriteKey string            `json:"writeKey,omitempty"`
+	Disabled bool              `json:"disabled,omitempty"`
+	Settings json.RawMessage   `json:"settings,omitempty"`
+	Secrets  map[string]Secret `json:"secrets,omitempty"`
 }
 
 // Library is code that transformations import by its name.
@@ -82,6 +84,16 @@ type Secret struct {
 	Sealed      map[id.Plane][]byte `json:"sealed,omitempty"`
 }
 
+// Source returns the source of that name, or nil.
+func (d *Document) Source(name string) *Source {
+	for i := range d.Sources {
+		if d.Sources[i].Name == name {
+			return &d.Sources[i]
+		}
+	}
+	return nil
+}
+
 // Destination returns the destination of that name, or nil.
 func (d *Document) Destination(name string) *Destination {
 	for i := range d.Destinations {
@@ -104,8 +116,9 @@ const (
 
 // Wanted is a secret that a file asks for.
 type Wanted struct {
-	Destination int    // index in Document.Destinations
-	Field       string // of the destination's secrets
+	Family      secret.Family // of the object that holds the secret
+	Index       int           // of the object in Document.Sources or Document.Destinations
+	Field       string        // of the object's secrets
 	From        Origin
 	Name        string // the variable, or the path
 	Version     uint64 // Kept only, with Fingerprint

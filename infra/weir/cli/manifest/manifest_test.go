@@ -10,6 +10,7 @@ import (
 
 	"weir/infra/weir/cli/manifest"
 	"weir/shared/fault"
+	"weir/shared/secret"
 )
 
 const whole = `
@@ -19,6 +20,7 @@ sources:
   - name: web
     type: http                 # a comment
     writeKey: wk_dev_web
+    secrets: { signing: { from: file, path: s.txt } }
 transformations:
   - name: mask-pii
     language: javascript
@@ -66,9 +68,10 @@ func TestAFileIsReadWhole(t *testing.T) {
 		t.Errorf("first document (-want +got):\n%s", d)
 	}
 	wanted := []manifest.Wanted{
-		{Field: "headers", From: manifest.FromEnv, Name: "WEIR_SECRET_HOOK_HEADERS", Path: "destinations[0].secrets.headers"},
-		{Field: "token", From: manifest.FromFile, Name: "t.txt", Path: "destinations[0].secrets.token"},
-		{Field: "kept", From: manifest.Kept, Fingerprint: "12", Version: 3, Path: "destinations[0].secrets.kept"},
+		{Family: secret.Source, Field: "signing", From: manifest.FromFile, Name: "s.txt", Path: "sources[0].secrets.signing"},
+		{Family: secret.Destination, Field: "headers", From: manifest.FromEnv, Name: "WEIR_SECRET_HOOK_HEADERS", Path: "destinations[0].secrets.headers"},
+		{Family: secret.Destination, Field: "token", From: manifest.FromFile, Name: "t.txt", Path: "destinations[0].secrets.token"},
+		{Family: secret.Destination, Field: "kept", From: manifest.Kept, Fingerprint: "12", Version: 3, Path: "destinations[0].secrets.kept"},
 	}
 	if d := cmp.Diff(wanted, files[0].Secrets); d != "" {
 		t.Errorf("secrets (-want +got):\n%s", d)
@@ -77,8 +80,8 @@ func TestAFileIsReadWhole(t *testing.T) {
 		t.Errorf("got %d documents, want acme and second", len(files))
 	}
 	for path, want := range map[string]string{
-		"destinations[1].settings.syncEvery": "weir.yaml:23 destinations[1].settings.syncEvery",
-		"destinations[1].settings.unknown.x": "weir.yaml:23 destinations[1].settings.unknown.x",
+		"destinations[1].settings.syncEvery": "weir.yaml:24 destinations[1].settings.syncEvery",
+		"destinations[1].settings.unknown.x": "weir.yaml:24 destinations[1].settings.unknown.x",
 		"nowhere":                            "weir.yaml nowhere",
 	} {
 		if got := files[0].At(path); got != want {

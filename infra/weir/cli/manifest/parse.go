@@ -10,6 +10,7 @@ import (
 
 	"weir/shared/fault"
 	"weir/shared/id"
+	"weir/shared/secret"
 )
 
 // MaxSize is the largest file that is read, in bytes.
@@ -105,7 +106,7 @@ func (r *reader) document(n *yaml.Node) *File {
 		field{"region", r.text(&d.Region)},
 		field{"id", r.text(&key)},
 		field{"sources", func(n *yaml.Node, path string) {
-			r.list(n, path, func(n *yaml.Node, path string) { d.Sources = append(d.Sources, r.source(n, path)) })
+			r.list(n, path, func(n *yaml.Node, path string) { r.source(f, n, path) })
 		}},
 		field{"libraries", func(n *yaml.Node, path string) {
 			r.list(n, path, func(n *yaml.Node, path string) { d.Libraries = append(d.Libraries, r.library(n, path)) })
@@ -128,17 +129,18 @@ func (r *reader) document(n *yaml.Node) *File {
 	return f
 }
 
-func (r *reader) source(n *yaml.Node, path string) Source {
+func (r *reader) source(f *File, n *yaml.Node, path string) {
 	var s Source
 	var key string
 	r.object(n, path,
 		field{"name", r.text(&s.Name)}, field{"type", r.text(&s.Type)}, field{"writeKey", r.text(&s.WriteKey)},
 		field{"disabled", r.yes(&s.Disabled)}, field{"settings", r.settings(&s.Settings)},
+		r.secrets(f, secret.Source, len(f.Document.Sources)),
 		field{"was", r.text(&s.Was)}, field{"id", r.text(&key)})
 	s.ID = id.Source(key)
 	r.need(n, join(path, "name"), s.Name)
 	r.need(n, join(path, "type"), s.Type)
-	return s
+	f.Document.Sources = append(f.Document.Sources, s)
 }
 
 func (r *reader) library(n *yaml.Node, path string) Library {
@@ -192,15 +194,10 @@ func (r *reader) test(of int, n *yaml.Node, path string) Test {
 func (r *reader) destination(f *File, n *yaml.Node, path string) {
 	var d Destination
 	var key string
-	index := len(f.Document.Destinations)
 	r.object(n, path,
 		field{"name", r.text(&d.Name)}, field{"type", r.text(&d.Type)},
 		field{"disabled", r.yes(&d.Disabled)}, field{"settings", r.settings(&d.Settings)},
-		field{"secrets", func(n *yaml.Node, path string) {
-			r.each(n, path, func(key string, v *yaml.Node, at string) {
-				f.Secrets = append(f.Secrets, r.secret(index, key, v, at))
-			})
-		}},
+		r.secrets(f, secret.Destination, len(f.Document.Destinations)),
 		field{"was", r.text(&d.Was)}, field{"id", r.text(&key)})
 	d.ID = id.Destination(key)
 	r.need(n, join(path, "name"), d.Name)
@@ -224,10 +221,20 @@ func (r *reader) connection(n *yaml.Node, path string) Connection {
 	return c
 }
 
-// secret reads where a secret comes from: {from: env, name}, {from: file,
+// secrets is the member that lists the secrets of an object, which is number
+// index of its family.
+func (r *reader) secrets(f *File, family secret.Family, index int) field {
+	return field{"secrets", func(n *yaml.Node, path string) {
+		r.each(n, path, func(key string, v *yaml.Node, at string) {
+			f.Secrets = append(f.Secrets, r.secret(Wanted{Family: family, Index: index, Field: key, Path: at}, v))
+		})
+	}}
+}
+
+// secret reads where the secret w comes from: {from: env, name}, {from: file,
 // path} or {sealed, version}.
-func (r *reader) secret(destination int, key string, n *yaml.Node, path string) Wanted {
-	w := Wanted{Destination: destination, Field: key, Path: path}
+func (r *reader) secret(w Wanted, n *yaml.Node) Wanted {
+	path := w.Path
 	if at, ok := r.follow(n, path); ok && at.Kind == yaml.ScalarNode {
 		r.wrong(at, path, "secret_in_clear", "a secret's value must not stand in this file; write { from: env, name: WEIR_SECRET_... } or { from: file, path: ... }")
 		return w

@@ -144,61 +144,88 @@ func (s *Sealer) Seal(ctx context.Context, control *remote.Control, file *manife
 		}
 		ws = doc.ID
 	}
-	doc.Destinations = slices.Clone(doc.Destinations)
+	doc.Sources, doc.Destinations = slices.Clone(doc.Sources), slices.Clone(doc.Destinations)
 	var problems []fault.Problem
 	for _, w := range file.Secrets {
-		d := &doc.Destinations[w.Destination]
-		former := match(current, d)
-		if d.Secrets == nil {
-			d.Secrets = map[string]manifest.Secret{}
+		o := holder(w, doc, current)
+		if *o.secrets == nil {
+			*o.secrets = map[string]manifest.Secret{}
 		}
-		var had manifest.Secret
-		if former != nil {
-			had = former.Secrets[w.Field]
-		}
+		had := o.former[w.Field]
 		if w.From == manifest.Kept {
 			if had.Version != w.Version || had.Fingerprint != w.Fingerprint {
 				problems = append(problems, fault.Problem{Path: file.At(w.Path), Code: "secret_unknown",
 					Text: "the control plane does not hold this version of the secret; give its value by { from: env, name: WEIR_SECRET_... } or { from: file, path: ... }"})
 			}
-			d.Secrets[w.Field] = manifest.Secret{Version: w.Version, Fingerprint: w.Fingerprint}
+			(*o.secrets)[w.Field] = manifest.Secret{Version: w.Version, Fingerprint: w.Fingerprint}
 			continue
 		}
-		sealed, err := s.one(ctx, control, doc.Region, ws, d, former, had, w, s.values[file][w.Path])
+		name := secret.Name{Workspace: ws, Family: w.Family, Object: o.id(), Field: w.Field, Version: had.Version + 1}
+		sealed, err := s.one(ctx, control, doc.Region, name, had, s.values[file][w.Path])
 		if err != nil {
 			return fmt.Errorf("seal %s: %w", file.At(w.Path), err)
 		}
-		d.Secrets[w.Field] = sealed
+		(*o.secrets)[w.Field] = sealed
 	}
 	return fault.Problems("secrets cannot be sealed, and nothing was changed", problems)
 }
 
-// match finds the destination in current that d continues, or nil.
-func match(current *manifest.Document, d *manifest.Destination) *manifest.Destination {
-	if d.ID != "" {
-		for i := range current.Destinations {
-			if current.Destinations[i].ID == d.ID {
-				return &current.Destinations[i]
-			}
+// object is a source or destination that holds secrets.
+type object struct {
+	id      func() string // its identifier; a new object gets one
+	secrets *map[string]manifest.Secret
+	former  map[string]manifest.Secret // what the newest configuration has, nil for a new object
+}
+
+// holder finds the object of doc that holds w, and what it continues.
+func holder(w manifest.Wanted, doc, current *manifest.Document) object {
+	if w.Family == secret.Source {
+		s := &doc.Sources[w.Index]
+		o := object{secrets: &s.Secrets}
+		var known id.Source
+		byID := func(f manifest.Source) bool { return s.ID != "" && f.ID == s.ID }
+		if former := match(current.Sources, byID, current.Source, s.Name, s.Was); former != nil {
+			o.former, known = former.Secrets, former.ID
 		}
+		o.id = func() string { return string(identify(known, &s.ID, id.New[id.Source])) }
+		return o
 	}
-	if former := current.Destination(d.Name); former != nil || d.Was == "" {
+	d := &doc.Destinations[w.Index]
+	o := object{secrets: &d.Secrets}
+	var known id.Destination
+	byID := func(f manifest.Destination) bool { return d.ID != "" && f.ID == d.ID }
+	if former := match(current.Destinations, byID, current.Destination, d.Name, d.Was); former != nil {
+		o.former, known = former.Secrets, former.ID
+	}
+	o.id = func() string { return string(identify(known, &d.ID, id.New[id.Destination])) }
+	return o
+}
+
+// identify returns known, else *own, which is made when it is empty.
+func identify[K ~string](known K, own *K, make func() K) K {
+	if known != "" {
+		return known
+	}
+	if *own == "" {
+		*own = make()
+	}
+	return *own
+}
+
+// match finds the object of the newest configuration that another continues, or
+// nil: the one with its identifier, its name, or its former name.
+func match[T any](current []T, byID func(T) bool, byName func(string) *T, name, was string) *T {
+	if i := slices.IndexFunc(current, byID); i >= 0 {
+		return &current[i]
+	}
+	if former := byName(name); former != nil || was == "" {
 		return former
 	}
-	return current.Destination(d.Was)
+	return byName(was)
 }
 
 // one returns a secret's new state, sealed only when it changed.
-func (s *Sealer) one(ctx context.Context, control *remote.Control, region string, ws id.Workspace, d, former *manifest.Destination, had manifest.Secret, w manifest.Wanted, value []byte) (manifest.Secret, error) {
-	dest := d.ID
-	switch {
-	case former != nil && former.ID != "":
-		dest = former.ID
-	case dest == "":
-		d.ID = id.New[id.Destination]()
-		dest = d.ID
-	}
-	name := secret.Name{Workspace: ws, Destination: dest, Field: w.Field, Version: had.Version + 1}
+func (s *Sealer) one(ctx context.Context, control *remote.Control, region string, name secret.Name, had manifest.Secret, value []byte) (manifest.Secret, error) {
 	mark := secret.Fingerprint(name, value)
 	if mark == had.Fingerprint && !s.cfg.Reseal {
 		return manifest.Secret{Version: had.Version, Fingerprint: had.Fingerprint}, nil
