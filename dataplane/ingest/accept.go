@@ -56,6 +56,10 @@ func (g *Gateway) serve(r *http.Request, call Call, b *body) outcome {
 		}
 		return o
 	}
+	if !entry.verify(r, b.data) {
+		g.books.of(entry).refuse(1)
+		return refused(failSignature)
+	}
 	if call == webhook {
 		if fail, ok := g.wrap(r, b); !ok {
 			g.books.of(entry).refuse(1)
@@ -64,6 +68,11 @@ func (g *Gateway) serve(r *http.Request, call Call, b *body) outcome {
 		call = Track
 	}
 	return g.take(r, entry, call, b)
+}
+
+// verify reports whether the sender of a request may use the write key.
+func (e Entry) verify(r *http.Request, body []byte) bool {
+	return e.Verify == nil || e.Verify(r.Header, body)
 }
 
 // take makes the events in b durable and counts them.

@@ -32,6 +32,7 @@ var (
 	failNoKey      = failure{http.StatusUnauthorized, "no_write_key", "There is no write key: send it as the Basic user name, or as writeKey in the query or the body.", 0}
 	failUnknownKey = failure{http.StatusUnauthorized, "unknown_write_key", "No source of this plane has this write key.", 0}
 	failDisabled   = failure{http.StatusNotFound, "source_disabled", "The source is disabled.", 0}
+	failSignature  = failure{http.StatusUnauthorized, "bad_signature", "The source wants a signature over the body, and there is none or it does not fit.", 0}
 	failTooLarge   = failure{http.StatusRequestEntityTooLarge, "request_too_large", "The body has more than 4 MiB, unzipped.", 0}
 	failBody       = failure{http.StatusBadRequest, "unreadable_body", "The body could not be read to its end.", 0}
 	failZip        = failure{http.StatusBadRequest, "bad_encoding", "The body is not in the encoding that Content-Encoding names.", 0}

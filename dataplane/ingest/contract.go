@@ -1,12 +1,16 @@
 package ingest
 
 import (
+	"encoding/json"
 	"fmt"
+	"net/http"
 	"time"
 
 	"weir/dataplane/event"
 	"weir/shared/catalog"
+	"weir/shared/fault"
 	"weir/shared/id"
+	"weir/shared/secret"
 )
 
 // Entry is what a write key opens.
@@ -17,6 +21,7 @@ type Entry struct {
 	Type      string // a source kind
 	Disabled  bool   // answered with 404
 	Rate      Rate   // more is answered with 429
+	Opened
 }
 
 // Call is what a path asks for: one of the constants.
@@ -66,10 +71,24 @@ type Source interface {
 	Parse(Request) (kept []event.Event, rejected []Reject, err error)
 }
 
+// Opened is what the settings and secrets of a source make of its kind. The
+// zero value takes whatever comes under the write key.
+type Opened struct {
+	// Verify reports whether the sender of a request knows more than the write
+	// key; body is unzipped, as it came. nil asks nothing. What is refused is
+	// answered with 401, code bad_signature. It is safe for concurrent use and
+	// keeps nothing of its arguments.
+	Verify func(h http.Header, body []byte) bool
+}
+
 // Kind is one kind of source.
 type Kind struct {
 	Spec   catalog.Spec
 	Source Source
+	// Open takes settings that were checked against Spec, and opened secrets by
+	// the name of their field. nil opens nothing. fault.Invalid: its problems'
+	// paths begin with settings or secrets.
+	Open func(settings []byte, secrets map[string]secret.String) (Opened, error)
 }
 
 // Define makes a Kind from its spec.yaml and its Parse. It panics when the spec
@@ -80,6 +99,29 @@ func Define(spec []byte, parse func(Request) ([]event.Event, []Reject, error)) K
 		panic(fmt.Sprintf("source spec: %v", err))
 	}
 	return Kind{Spec: s, Source: parseFunc(parse)}
+}
+
+// DefineOpened is Define for a kind that its settings and secrets change. S is
+// the generated Settings of the kind's folder.
+func DefineOpened[S any](spec []byte, parse func(Request) ([]event.Event, []Reject, error), open func(S) (Opened, error)) Kind {
+	k := Define(spec, parse)
+	k.Open = func(settings []byte, secrets map[string]secret.String) (Opened, error) {
+		var s S
+		if filled := catalog.Fill(k.Spec, settings); len(filled) > 0 {
+			if err := json.Unmarshal(filled, &s); err != nil {
+				return Opened{}, fault.Problems("The settings could not be read.", []fault.Problem{{
+					Path: "settings", Code: "malformed", Text: "The settings do not fit their spec.",
+				}})
+			}
+		}
+		if with, ok := any(&s).(interface {
+			SetSecrets(map[string]secret.String)
+		}); ok {
+			with.SetSecrets(secrets)
+		}
+		return open(s)
+	}
+	return k
 }
 
 // parseFunc is a Source that is only a function.

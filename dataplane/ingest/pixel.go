@@ -42,7 +42,7 @@ func (g *Gateway) look(r *http.Request, entry Entry, call Call) {
 	defer g.release(b)
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	data, ok := pixelEvent(query, call, g.config.Now())
-	if err != nil || !ok || !g.hold(b, int64(len(data))) {
+	if err != nil || !ok || !entry.verify(r, nil) || !g.hold(b, int64(len(data))) {
 		g.books.of(entry).refuse(1)
 		return
 	}

@@ -48,17 +48,46 @@ func (k Kinds) Specs() []catalog.Spec {
 	return specs
 }
 
-// rate returns how much a source may send.
-func (k Kinds) rate(s workspace.Source) ingest.Rate {
-	i := slices.IndexFunc(k.Sources, func(kind ingest.Kind) bool { return kind.Spec.Name == s.Type })
+// entry opens one source.
+func (k Kinds) entry(ws id.Workspace, src workspace.Source, s Secrets, at string) (e ingest.Entry, problems []fault.Problem) {
+	e = ingest.Entry{Workspace: ws, Source: src.ID, Name: src.Name, Type: src.Type, Disabled: src.Disabled}
+	i := slices.IndexFunc(k.Sources, func(kind ingest.Kind) bool { return kind.Spec.Name == src.Type })
 	if i < 0 { // workspace.Check refused it
-		return ingest.Rate{}
+		return e, nil
 	}
-	return k.Sources[i].Rate(catalog.Fill(k.Sources[i].Spec, s.Settings))
+	kind := k.Sources[i]
+	settings := catalog.Fill(kind.Spec, src.Settings)
+	e.Rate = kind.Rate(settings)
+	secrets, problems := s.of(src.Secrets, at, func(field string, version uint64) secret.Name {
+		return secret.OfSource(ws, src.ID, field, version)
+	})
+	if kind.Open == nil || len(problems) > 0 {
+		return e, problems
+	}
+	if err := guarded(func() (err error) { e.Opened, err = kind.Open(settings, secrets); return err }); err != nil {
+		return e, under(at, err)
+	}
+	return e, nil
 }
 
 // Secrets is the opened secrets of a configuration, by name.
 type Secrets map[secret.Name]secret.String
+
+// of returns the secrets of one object by field, and names those that did not
+// come.
+func (s Secrets) of(refs map[string]secret.Ref, at string, name func(field string, version uint64) secret.Name) (map[string]secret.String, []fault.Problem) {
+	opened := make(map[string]secret.String, len(refs))
+	var problems []fault.Problem
+	for _, field := range slices.Sorted(maps.Keys(refs)) {
+		clear, ok := s[name(field, refs[field].Version)]
+		if !ok {
+			problems = append(problems, fault.Problem{Path: at + ".secrets." + field, Code: CodeSecretMissing,
+				Text: "The sealed value of this secret did not come to the data plane; apply it again with --reseal."})
+		}
+		opened[field] = clear
+	}
+	return opened, problems
+}
 
 // Plan is one workspace as this plane runs it. It is immutable and safe for
 // concurrent use.
@@ -123,7 +152,9 @@ func (p *Plan) Next(r workspace.Revision, k Kinds, s Secrets) (*Plan, []fault.Pr
 	next.sources, problems = routings(c, r.Number)
 	for i, src := range c.Sources {
 		next.paths[src.WriteKey] = fmt.Sprintf("sources[%d].writeKey", i)
-		next.entries[src.WriteKey] = ingest.Entry{Workspace: c.Workspace, Source: src.ID, Name: src.Name, Type: src.Type, Disabled: src.Disabled, Rate: k.rate(src)}
+		entry, ps := k.entry(c.Workspace, src, s, fmt.Sprintf("sources[%d]", i))
+		problems = append(problems, ps...)
+		next.entries[src.WriteKey] = entry
 	}
 	for i, d := range c.Destinations {
 		t, ps := p.target(c.Workspace, d, k, s, fmt.Sprintf("destinations[%d]", i))
@@ -151,19 +182,13 @@ func (p *Plan) target(ws id.Workspace, d workspace.Destination, k Kinds, s Secre
 	if !ok {
 		return target{}, []fault.Problem{{Path: at + ".type", Code: "unknown_type", Text: "This plane has no destination of this type."}}
 	}
-	t := target{settings: catalog.Fill(spec, d.Settings), secrets: make(map[string]secret.String, len(d.Secrets))}
-	var problems []fault.Problem
-	for _, field := range slices.Sorted(maps.Keys(d.Secrets)) {
-		clear, ok := s[secret.OfDestination(ws, d.ID, field, d.Secrets[field].Version)]
-		if !ok {
-			problems = append(problems, fault.Problem{Path: at + ".secrets." + field, Code: CodeSecretMissing,
-				Text: "The sealed value of this secret did not come to the data plane; apply it again with --reseal."})
-		}
-		t.secrets[field] = clear
-	}
+	secrets, problems := s.of(d.Secrets, at, func(field string, version uint64) secret.Name {
+		return secret.OfDestination(ws, d.ID, field, version)
+	})
 	if len(problems) > 0 {
 		return target{}, problems
 	}
+	t := target{settings: catalog.Fill(spec, d.Settings), secrets: secrets}
 	made := destination.Target{Workspace: ws, ID: d.ID, Name: d.Name, Type: d.Type, Disabled: d.Disabled}
 	if p != nil {
 		if old, ok := p.targets[d.ID]; ok && old.equal(t, d.Type) {
@@ -175,7 +200,7 @@ func (p *Plan) target(ws id.Workspace, d workspace.Destination, k Kinds, s Secre
 			return t, nil
 		}
 	}
-	if err := open(opener, &t, &made.Opened); err != nil {
+	if err := guarded(func() (err error) { made.Opened, t.warehouse, err = opener(t.settings, t.secrets); return err }); err != nil {
 		return target{}, declared(under(at, err))
 	}
 	t.Target = &made
@@ -212,15 +237,14 @@ func (k Kinds) opener(d workspace.Destination) (catalog.Spec, opener, bool) {
 	return catalog.Spec{}, nil, false
 }
 
-// open opens t; a kind that panics on a configuration refuses it.
-func open(with opener, t *target, opened *destination.Opened) (err error) {
+// guarded opens something; a kind that panics on a configuration refuses it.
+func guarded(open func() error) (err error) {
 	defer func() {
 		if recover() != nil {
 			err = fault.New(fault.Internal, "The kind failed on this configuration.")
 		}
 	}()
-	*opened, t.warehouse, err = with(t.settings, t.secrets)
-	return err
+	return open()
 }
 
 // under gives the problems of a kind's error their place in the configuration.
@@ -230,7 +254,7 @@ func under(at string, err error) []fault.Problem {
 		problems[i].Path = at + "." + problems[i].Path
 	}
 	if len(problems) == 0 {
-		problems = []fault.Problem{{Path: at, Code: CodeOpen, Text: "The destination cannot be opened with these settings and secrets."}}
+		problems = []fault.Problem{{Path: at, Code: CodeOpen, Text: "This cannot be opened with these settings and secrets."}}
 	}
 	return problems
 }

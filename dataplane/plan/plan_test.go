@@ -2,6 +2,8 @@ package plan_test
 
 import (
 	"encoding/json"
+	"net/http"
+	"strings"
 	"testing"
 
 	"weir/dataplane/destination"
@@ -241,5 +243,50 @@ func TestEveryProblemHasAPathAndACodeThatMayGoUp(t *testing.T) {
 				t.Errorf("problems %+v, want %s at %s", problems, tc.code, tc.path)
 			}
 		})
+	}
+}
+
+func TestASourceIsOpenedWithItsSecrets(t *testing.T) {
+	t.Parallel()
+	var opened int
+	k, c := kinds(&opened), config()
+	k.Sources[0].Spec.Secrets = []catalog.Field{{Name: "key", Type: catalog.TypeString, Title: "Key"}}
+	k.Sources[0].Open = func(_ []byte, secrets map[string]secret.String) (ingest.Opened, error) {
+		switch key := secrets["key"].Reveal(); key {
+		case "refused":
+			return ingest.Opened{}, fault.Problems("bad", []fault.Problem{{Path: "secrets.key", Code: "malformed", Text: "No."}})
+		case "panic":
+			panic("a kind with a bug")
+		default:
+			return ingest.Opened{Verify: func(_ http.Header, body []byte) bool { return string(body) == key }}, nil
+		}
+	}
+	c.Sources[0].Secrets = map[string]secret.Ref{"key": {Version: 2, Fingerprint: strings.Repeat("a", 32)}}
+	name := secret.OfSource("ws_a", "src_a", "key", 2)
+	for value, want := range map[string]string{"refused": "sources[0].secrets.key malformed", "panic": "sources[0] open_failed", "": "sources[0].secrets.key secret_missing"} {
+		given := secrets("s")
+		if value != "" {
+			given[name] = secret.NewString(value)
+		}
+		_, problems := plan.Compile(revision(c, 1), k, given)
+		if len(problems) != 1 || problems[0].Path+" "+problems[0].Code != want {
+			t.Errorf("with %q: %+v, want %s", value, problems, want)
+		}
+	}
+	given := secrets("s")
+	given[name] = secret.NewString("right")
+	p, problems := plan.Compile(revision(c, 1), k, given)
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	var h plan.Holder
+	if err := h.Put(p); err != nil {
+		t.Fatal(err)
+	}
+	if e, _ := h.Source("wk_a"); e.Verify == nil || !e.Verify(nil, []byte("right")) || e.Verify(nil, []byte("wrong")) {
+		t.Error("the source is not opened with its secret")
+	}
+	if e, _ := h.Source("wk_off"); e.Verify == nil || e.Verify(nil, []byte("right")) {
+		t.Error("a source without the secret has another's")
 	}
 }

@@ -2,6 +2,10 @@
 
 package webhook
 
+import (
+	"weir/shared/secret"
+)
+
 // Settings are the settings of Webhook with defaults filled in (catalog.Fill).
 type Settings struct {
 	// Rate: How many events the source may send in a second on average, to each gateway; 0 means no limit.
@@ -10,8 +14,29 @@ type Settings struct {
 	// Burst: How many events may come at once after a pause; 0 means as many as in a second.
 	Burst int64 `json:"burst"`
 
+	// Signature: How senders sign: an HMAC over the body. It is asked for when the secret signingKey is set, and what is not signed is refused.
+	Signature *SettingsSignature `json:"signature"`
+
 	// Checks: What becomes of events before they are routed.
 	Checks *SettingsChecks `json:"checks"`
+
+	// Secrets are the opened secrets; see SetSecrets.
+	Secrets Secrets `json:"-"`
+}
+
+// SettingsSignature is the object signature.
+type SettingsSignature struct {
+	// Header: The header with the signature, such as X-Hub-Signature-256 (GitHub) or X-Shopify-Hmac-Sha256.
+	Header string `json:"header"`
+
+	// Hash: The hash function of the HMAC.
+	Hash string `json:"hash"`
+
+	// Encoding: How the signature is written.
+	Encoding string `json:"encoding"`
+
+	// Prefix: What stands before the signature in the header, such as sha256= (GitHub).
+	Prefix string `json:"prefix"`
 }
 
 // SettingsChecks is the object checks.
@@ -32,4 +57,17 @@ type SettingsChecksEvents struct {
 
 	// Deny: Track calls with these names are dropped.
 	Deny []string `json:"deny"`
+}
+
+// Secrets are the secrets of one object, opened; an absent one is zero.
+type Secrets struct {
+	// SigningKey: The key that the sender signs bodies with. Without it whoever has the write key may send.
+	SigningKey secret.String
+}
+
+// SetSecrets takes the opened secrets by the name of their field.
+func (s *Settings) SetSecrets(opened map[string]secret.String) {
+	s.Secrets = Secrets{
+		SigningKey: opened["signingKey"],
+	}
 }
