@@ -46,6 +46,10 @@ type Config struct {
 	// stop, with /ready false: on Kubernetes a few seconds. 0: not at all.
 	Linger time.Duration
 
+	// StandardHTTP leaves all HTTP to net/http, without the fast paths of package
+	// httpserve.
+	StandardHTTP bool
+
 	AllowPrivate   bool     // destinations may be on private and loopback addresses
 	Partitions     int      // of a new plane; 0: as it was, 2 for a new one
 	TrustedProxies []string // networks whose X-Forwarded-For is believed, such as 10.0.0.0/8

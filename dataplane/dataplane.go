@@ -179,7 +179,7 @@ func (d *DataPlane) run(ctx context.Context, k keys, g *guard.Guard, l listeners
 
 	front, fctx := errgroup.WithContext(ctx)
 	front.Go(func() error {
-		return d.gateway.Serve(fctx, l.gateway, ingest.ServeConfig{TLS: l.gatewayTLS, Linger: d.cfg.Linger})
+		return d.gateway.Serve(fctx, l.gateway, ingest.ServeConfig{TLS: l.gatewayTLS, Standard: d.cfg.StandardHTTP, Linger: d.cfg.Linger})
 	})
 	front.Go(func() error { return serve(fctx, l.view, l.viewTLS, doors.view) })
 	front.Go(func() error { return serve(fctx, l.metrics, nil, doors.metrics) })

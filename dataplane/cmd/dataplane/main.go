@@ -72,6 +72,7 @@ func command(started *bool) *cobra.Command {
 	flags.StringVar(&cfg.ViewURL, "view-url", "", "URL under which browsers reach the view API")
 	flags.BoolVar(&cfg.AllowPrivate, "allow-private", false, "let destinations be on private and loopback addresses (private planes)")
 	flags.IntVar(&cfg.Partitions, "partitions", 0, "partitions of a new plane (default 2)")
+	flags.BoolVar(&cfg.StandardHTTP, "standard-http", false, "serve events and send deliveries by Go's net/http alone, without the faster paths for small requests")
 	flags.StringSliceVar(&cfg.TrustedProxies, "trusted-proxies", nil, "networks whose X-Forwarded-For is believed, such as 10.0.0.0/8")
 	flags.StringVar(&format, "log-format", "text", "text or json")
 	flags.StringVar(&level, "log-level", "info", "debug, info, warn or error")
@@ -145,7 +146,7 @@ func fromEnvironment(cmd *cobra.Command) error {
 	var wrong []error
 	for _, name := range []string{
 		"data-dir", "hub", "events", "gateway", "view", "metrics", "gateway-url", "view-url", "allow-private", "partitions", "trusted-proxies",
-		"gateway-cert", "gateway-key", "view-cert", "view-key", "linger",
+		"gateway-cert", "gateway-key", "view-cert", "view-key", "linger", "standard-http",
 		"token", "control", "name", "log-format", "log-level",
 	} {
 		if cmd.Flags().Lookup(name) == nil || cmd.Flags().Changed(name) {

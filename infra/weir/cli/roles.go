@@ -125,6 +125,7 @@ one in ten. Spans hold ids, codes, counts and times, never content.`,
 	fl.StringVar(&cfg.ViewURL, "view-url", "", "URL under which browsers reach the view API")
 	fl.BoolVar(&cfg.AllowPrivate, "allow-private", false, "let destinations be on private and loopback addresses (private planes)")
 	fl.IntVar(&cfg.Partitions, "partitions", 0, "partitions of a new plane (default 2)")
+	fl.BoolVar(&cfg.StandardHTTP, "standard-http", false, "serve events and send deliveries by Go's net/http alone, without the faster paths for small requests")
 	fl.StringSliceVar(&cfg.TrustedProxies, "trusted-proxies", nil, "networks whose X-Forwarded-For is believed, such as 10.0.0.0/8")
 	logs.bind(cmd)
 	cmd.AddCommand(newJoin(k))
@@ -193,7 +194,7 @@ func (k *console) fromEnvironment(cmd *cobra.Command) error {
 	var wrong []error
 	for _, name := range []string{"data-dir", "database", "hub", "hub-address", "http", "origin", "events", "gateway", "view", "metrics",
 		"gateway-url", "view-url", "allow-private", "partitions", "trusted-proxies",
-		"gateway-cert", "gateway-key", "view-cert", "view-key", "linger", "token", "control", "name", "log-format", "log-level"} {
+		"gateway-cert", "gateway-key", "view-cert", "view-key", "linger", "standard-http", "token", "control", "name", "log-format", "log-level"} {
 		flag := cmd.Flags().Lookup(name)
 		if flag == nil || flag.Changed {
 			continue

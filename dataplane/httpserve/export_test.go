@@ -1,11 +1,11 @@
-package ingest
+package httpserve
 
 import "net/http"
 
-// ReadHead reads the head of a plain request as a gateway does, and reports
-// whether it is one.
+// ReadHead reads the head of a request as the fast path does, and reports whether
+// it is one of the fast path.
 func ReadHead(text string) (*http.Request, bool) {
-	var h head
+	var h requestHead
 	if !h.read(text) {
 		return nil, false
 	}

@@ -1,4 +1,4 @@
-package ingest
+package httpserve
 
 import (
 	"net/http"
@@ -7,9 +7,9 @@ import (
 	"strings"
 )
 
-// head is what the beginning of a plain POST request says. Its maps and slices
+// requestHead is what the beginning of a plain POST request says. Its maps and slices
 // are used again for the next request.
-type head struct {
+type requestHead struct {
 	target string
 	url    *url.URL // the target, parsed
 	host   string
@@ -26,7 +26,7 @@ const maxFields = 48
 // nothing that changes how the connection is read (RFC 9112, sections 6 and 9).
 // What is not plain is not wrong; net/http judges it. What is plain net/http
 // reads in the same way.
-func (h *head) read(text string) bool {
+func (h *requestHead) read(text string) bool {
 	if h.header == nil {
 		h.header, h.values = make(http.Header, 8), make([]string, 0, maxFields)
 	}
@@ -54,7 +54,7 @@ func (h *head) read(text string) bool {
 }
 
 // field takes one header field; false when it is not one of a plain request.
-func (h *head) field(name, value string) bool {
+func (h *requestHead) field(name, value string) bool {
 	if !isToken(name) || !isValue(value) {
 		return false
 	}
@@ -83,7 +83,7 @@ func (h *head) field(name, value string) bool {
 }
 
 // add puts a field into the header.
-func (h *head) add(key, value string) {
+func (h *requestHead) add(key, value string) {
 	if vs, there := h.header[key]; there {
 		h.header[key] = append(vs, value) // the slice has no room left, so it moves
 		return
@@ -94,7 +94,7 @@ func (h *head) add(key, value string) {
 }
 
 // measure reads the length of the body.
-func (h *head) measure(digits string) bool {
+func (h *requestHead) measure(digits string) bool {
 	if digits == "" || len(digits) > 7 {
 		return false
 	}
@@ -110,7 +110,7 @@ func (h *head) measure(digits string) bool {
 }
 
 // parseTarget parses the target as net/http does.
-func (h *head) parseTarget() bool {
+func (h *requestHead) parseTarget() bool {
 	if !strings.ContainsFunc(h.target, func(c rune) bool { return (c < 'a' || c > 'z') && c != '/' && c != '1' }) {
 		h.url = &url.URL{Path: h.target} // the routes for events, and nothing to decode
 		return true
