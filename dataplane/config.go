@@ -46,8 +46,8 @@ type Config struct {
 	// stop, with /ready false: on Kubernetes a few seconds. 0: not at all.
 	Linger time.Duration
 
-	// StandardHTTP leaves all HTTP to net/http, without the fast paths of package
-	// httpserve.
+	// StandardHTTP leaves all HTTP to net/http, without the fast paths of packages
+	// httpserve and httpsend.
 	StandardHTTP bool
 
 	AllowPrivate   bool     // destinations may be on private and loopback addresses

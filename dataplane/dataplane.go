@@ -115,7 +115,7 @@ func (d *DataPlane) Run(ctx context.Context) error {
 
 // run runs everything on an open log.
 func (d *DataPlane) run(ctx context.Context, k keys, g *guard.Guard, l listeners) error {
-	client := outbound.New(d.dialer(g))
+	client := outbound.New(outbound.Config{Dial: d.dialer(g), StandardHTTP: d.cfg.StandardHTTP})
 	defer client.Close()
 	defer d.live.Close()
 	var err error

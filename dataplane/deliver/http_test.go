@@ -46,7 +46,7 @@ func TestBackoff(t *testing.T) {
 func real(t *testing.T, policy egress.Policy, timeout time.Duration, url string) (offer func(n int), settled chan delivery.Settled, lanes *deliver.Lanes) {
 	t.Helper()
 	settled = make(chan delivery.Settled, 100_000)
-	client := outbound.New(egress.New(policy).DialContext)
+	client := outbound.New(outbound.Config{Dial: egress.New(policy).DialContext})
 	target := &destination.Target{Workspace: ws, ID: hook, Opened: destination.Opened{HTTP: to(url), Limits: destination.Limits{Ordered: true, Concurrency: 64, BatchSize: 1, Timeout: timeout}}}
 	lanes, err := deliver.New(deliver.Config{
 		Parked: queuetest.NewLog(1, queuetest.Faults{}), Dead: queuetest.NewLog(2, queuetest.Faults{}), Do: client.Do, ParkAfter: time.Hour,
@@ -213,7 +213,7 @@ func BenchmarkDeliver(b *testing.B) {
 	srv := &http.Server{Handler: http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})}
 	go func() { _ = srv.Serve(l) }()
 	defer srv.Close()
-	client := outbound.New(egress.New(egress.Policy{Private: true}).DialContext)
+	client := outbound.New(outbound.Config{Dial: egress.New(egress.Policy{Private: true}).DialContext})
 	defer client.Close()
 	target := &destination.Target{Workspace: ws, ID: hook, Opened: destination.Opened{HTTP: to("http://" + l.Addr().String()), Limits: destination.Limits{Ordered: true, Concurrency: 32, BatchSize: 1, Timeout: time.Minute}}}
 	settled := make(chan int, 1024)

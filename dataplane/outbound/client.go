@@ -11,34 +11,30 @@ import (
 	"context"
 	"io"
 	"net"
-	"net/http"
 	"time"
 
 	"weir/dataplane/destination"
+	"weir/dataplane/httpsend"
 	"weir/shared/fault"
 )
+
+// Config is how requests are sent. Dial is required.
+type Config struct {
+	Dial func(ctx context.Context, network, addr string) (net.Conn, error) // egress's
+	// StandardHTTP leaves all requests to net/http: see httpsend.Config.
+	StandardHTTP bool
+}
 
 // Client sends requests of destinations. It is safe for concurrent use and shared
 // by all lanes of a plane.
 type Client struct {
-	transport *http.Transport
-	plain     *plain
+	transport *httpsend.Transport
 	urls      urls
 }
 
-// New returns a client that connects by dial, which is egress's.
-func New(dial func(ctx context.Context, network, addr string) (net.Conn, error)) *Client {
-	return &Client{plain: &plain{dial: dial, idle: map[string][]*wire{}}, transport: &http.Transport{
-		DialContext:            dial,
-		ForceAttemptHTTP2:      true,
-		MaxIdleConns:           maxIdle,
-		MaxIdleConnsPerHost:    maxIdlePerHost,
-		IdleConnTimeout:        idleFor,
-		TLSHandshakeTimeout:    10 * time.Second,
-		MaxResponseHeaderBytes: maxHead,
-		DisableCompression:     true, // an answer is a sentence; a bomb would be unpacked
-		HTTP2:                  &http.HTTP2Config{SendPingTimeout: 15 * time.Second, PingTimeout: 15 * time.Second},
-	}}
+// New returns a client without connections.
+func New(c Config) *Client {
+	return &Client{transport: httpsend.New(httpsend.Config{Dial: c.Dial, Standard: c.StandardHTTP})}
 }
 
 // Do sends one request and returns the answer, of which it reads at most 64 KiB;
@@ -48,13 +44,13 @@ func New(dial func(ctx context.Context, network, addr string) (net.Conn, error))
 // fault.Invalid: HTTP cannot carry the request. fault.Denied: dial refused the
 // address. When ctx or the timeout has ended, the error is theirs.
 func (c *Client) Do(ctx context.Context, r destination.Request, timeout time.Duration) (destination.Response, error) {
-	ctx, release := withTimeout(ctx, timeout)
+	ctx, release := httpsend.WithTimeout(ctx, timeout)
 	defer release()
 	hr, err := c.urls.newRequest(ctx, r)
 	if err != nil {
 		return destination.Response{}, fault.New(fault.Invalid, "HTTP cannot carry the request.")
 	}
-	res, err := c.roundTrip(hr)
+	res, err := c.transport.RoundTrip(hr)
 	if err != nil {
 		return destination.Response{}, endOf(ctx, err)
 	}
@@ -74,22 +70,8 @@ func endOf(ctx context.Context, err error) error {
 	return err
 }
 
-// roundTrip is http.RoundTripper's.
-func (c *Client) roundTrip(r *http.Request) (*http.Response, error) {
-	if c.plain.takes(r) {
-		return c.plain.roundTrip(r)
-	}
-	if t, ok := r.Context().(*timed); ok { // it watches contexts of a foreign type with a goroutine each
-		r = r.WithContext(t.context())
-	}
-	return c.transport.RoundTrip(r)
-}
-
 // Close closes idle connections.
-func (c *Client) Close() {
-	c.plain.shut(time.Now().Add(time.Hour))
-	c.transport.CloseIdleConnections()
-}
+func (c *Client) Close() { c.transport.CloseIdleConnections() }
 
 // Sizes of answers, in bytes.
 const (
@@ -99,9 +81,9 @@ const (
 
 // readAnswer reads the first maxAnswer bytes and drains some more, so that the
 // connection can be used again.
-func readAnswer(r io.Reader) ([]byte, error) {
-	if b, ok := r.(*answerBody); ok && b.rest == nil {
-		return b.all, nil
+func readAnswer(r io.ReadCloser) ([]byte, error) {
+	if all, ok := httpsend.Whole(r); ok {
+		return all, nil
 	}
 	body, err := io.ReadAll(io.LimitReader(r, maxAnswer))
 	if err != nil {

@@ -1,4 +1,4 @@
-package outbound_test
+package httpsend_test
 
 import (
 	"bufio"
@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"weir/dataplane/outbound"
+	"weir/dataplane/httpsend"
 )
 
 // usual are answers as servers of the kind give them.
@@ -22,7 +22,7 @@ var usual = []string{
 
 func TestUsualAnswersAreReadAtOnce(t *testing.T) {
 	for _, text := range usual {
-		if res, _, _ := outbound.WholeAnswer([]byte(text)); res == nil {
+		if res, _, _ := httpsend.WholeAnswer([]byte(text)); res == nil {
 			t.Errorf("%q was left to net/http", text)
 		}
 	}
@@ -38,7 +38,7 @@ func FuzzWholeAnswer(f *testing.F) {
 		f.Add([]byte(text))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		got, body, rest := outbound.WholeAnswer(b)
+		got, body, rest := httpsend.WholeAnswer(b)
 		if got == nil {
 			return
 		}

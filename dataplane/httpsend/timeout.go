@@ -1,4 +1,4 @@
-package outbound
+package httpsend
 
 import (
 	"context"
@@ -17,8 +17,9 @@ type timed struct {
 	cancel context.CancelFunc
 }
 
-// withTimeout is context.WithTimeout by a timed.
-func withTimeout(ctx context.Context, d time.Duration) (_ context.Context, release func()) {
+// WithTimeout is context.WithTimeout for a request of a Transport: on the fast path
+// it needs no timer. release must be called.
+func WithTimeout(ctx context.Context, d time.Duration) (_ context.Context, release func()) {
 	t := &timed{Context: ctx, at: time.Now().Add(d)}
 	if sooner, ok := ctx.Deadline(); ok && sooner.Before(t.at) {
 		t.at = sooner

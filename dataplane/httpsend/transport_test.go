@@ -1,4 +1,4 @@
-package outbound_test
+package httpsend_test
 
 import (
 	"bufio"
@@ -15,7 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"weir/dataplane/outbound"
+	"weir/dataplane/httpsend"
 )
 
 // answering is a server that reads requests whole and answers the n-th one of
@@ -69,6 +69,7 @@ func (a *answering) post(ctx context.Context, body string) *http.Request {
 	if err != nil {
 		panic(err)
 	}
+	r.Header.Set("User-Agent", "Weir/1")
 	return r
 }
 
@@ -121,8 +122,8 @@ func TestAnswersAreReadAsNetHTTPReadsThem(t *testing.T) {
 				}
 				return text, false
 			})
-			client := outbound.New(dialTCP)
-			defer client.Close()
+			client := httpsend.New(httpsend.Config{Dial: dialTCP})
+			defer client.CloseIdleConnections()
 			transport := &http.Transport{DisableKeepAlives: true, MaxResponseHeaderBytes: 64 << 10}
 			want := exchange(transport.RoundTrip, srv.post(t.Context(), "hello"))
 			if name == "another protocol" {
@@ -160,8 +161,8 @@ func TestConnectionsAreKeptAndReplaced(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			srv := serveRaw(t, c.answer)
-			client := outbound.New(dialTCP)
-			defer client.Close()
+			client := httpsend.New(httpsend.Config{Dial: dialTCP})
+			defer client.CloseIdleConnections()
 			for i := range 3 {
 				if diff := cmp.Diff(outcome{Status: 200, Body: "ok"}, exchange(client.RoundTrip, srv.post(t.Context(), fmt.Sprint(i)))); diff != "" {
 					t.Errorf("request %d: -want +got:\n%s", i+1, diff)
@@ -185,8 +186,8 @@ func TestABrokenAnswerIsNotAskedForAgain(t *testing.T) {
 		}
 		return "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", true
 	})
-	client := outbound.New(dialTCP)
-	defer client.Close()
+	client := httpsend.New(httpsend.Config{Dial: dialTCP})
+	defer client.CloseIdleConnections()
 	first, second := exchange(client.RoundTrip, srv.post(t.Context(), "1")), exchange(client.RoundTrip, srv.post(t.Context(), "2"))
 	if want := (outcome{Status: 200}); first != want {
 		t.Errorf("first: %+v, want %+v", first, want)
@@ -204,8 +205,8 @@ func TestARequestEndsWithItsContext(t *testing.T) {
 			asked, hold := make(chan struct{}, 1), make(chan struct{})
 			defer close(hold)
 			srv := serveRaw(t, func(int, int, string) (string, bool) { asked <- struct{}{}; return text, true })
-			client := outbound.New(dialTCP)
-			defer client.Close()
+			client := httpsend.New(httpsend.Config{Dial: dialTCP})
+			defer client.CloseIdleConnections()
 			ctx, cancel := context.WithCancelCause(t.Context())
 			go func() { <-asked; cancel(errors.New("enough")) }()
 			if got := exchange(client.RoundTrip, srv.post(ctx, "x")); !got.Failed {
@@ -234,8 +235,8 @@ func TestAKeptConnectionEndsWithTheContextOfItsRequest(t *testing.T) {
 		}
 		return ok, true
 	})
-	client := outbound.New(dialTCP)
-	defer client.Close()
+	client := httpsend.New(httpsend.Config{Dial: dialTCP})
+	defer client.CloseIdleConnections()
 	want := outcome{Status: 200, Body: "ok"}
 	ctx, cancel := context.WithCancel(t.Context())
 	if diff := cmp.Diff(want, exchange(client.RoundTrip, srv.post(ctx, "first"))); diff != "" {
@@ -265,8 +266,8 @@ func TestNothingIsSmuggledIntoARequest(t *testing.T) {
 		asked.Add(1)
 		return "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", true
 	})
-	client := outbound.New(dialTCP)
-	defer client.Close()
+	client := httpsend.New(httpsend.Config{Dial: dialTCP})
+	defer client.CloseIdleConnections()
 	for name, change := range map[string]func(*http.Request){
 		"a line in a value":   func(r *http.Request) { r.Header.Set("X", "a\r\nContent-Length: 0") },
 		"a line in a name":    func(r *http.Request) { r.Header["X: y\r\nZ"] = []string{"a"} },
@@ -288,8 +289,8 @@ func TestNothingIsSmuggledIntoARequest(t *testing.T) {
 func BenchmarkClient(b *testing.B) {
 	srv := serveRaw(b, func(int, int, string) (string, bool) { return "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", true })
 	body := strings.Repeat("x", 1000)
-	client := outbound.New(dialTCP)
-	defer client.Close()
+	client := httpsend.New(httpsend.Config{Dial: dialTCP})
+	defer client.CloseIdleConnections()
 	for name, do := range map[string]func(*http.Request) (*http.Response, error){"weir": client.RoundTrip, "net/http": new(http.Transport).RoundTrip} {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
