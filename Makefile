@@ -1,43 +1,39 @@
 # Weir. `make` prints the targets.
 SHELL := /bin/bash
+.SHELLFLAGS := -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help dev build web generate migration check unit simulate test e2e bench soak endure fuzz need need-pg clean
+.PHONY: help dev build web generate migration check unit simulate console e2e kills test soak bench endure fuzz need need-test clean
+
+# Node and Chromium from npm, where setup had to put them; one build cache for products and tests.
+export PATH    := $(CURDIR)/bin/tools:$(PATH)
+export GOFLAGS := $(shell go env GOFLAGS 2>/dev/null) -trimpath
 
 MODULES  := shared controlplane dataplane migrations web infra/weir
-PG_BIN   ?= $(firstword $(wildcard /usr/lib/postgresql/*/bin) $(dir $(shell command -v initdb 2>/dev/null)))
 ARGS     ?=
+SEEDS    ?= 1000
+FROM     ?= 1
+KILLS    ?= 20
 FUZZTIME ?= 30s
 SOAK     ?= 30m
-step = @printf '\033[1m%s\033[0m\n' "$(1)"
+gotestsum = bin/gotestsum --format-hide-empty-pkg --format
 
 help: ## print the targets
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 need:
-	@command -v go >/dev/null  || { echo "Go 1.26 or newer is missing: install it from go.dev/dl"; exit 1; }
-	@command -v g++ >/dev/null || { echo "a C++ compiler is missing: install g++ (Debian: apt-get install g++)"; exit 1; }
-	@command -v npm >/dev/null || { echo "Node 20 or newer with npm is missing: install nodejs and npm"; exit 1; }
+	@infra/tools/setup.sh dev
 
-need-pg:
-	@test -x "$(PG_BIN)/initdb" || { echo "the Postgres server binaries are missing: install postgresql (Debian: apt-get install postgresql)"; exit 1; }
-	@command -v strace >/dev/null || { echo "strace is missing: install strace (Debian: apt-get install strace)"; exit 1; }
-	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || { echo "Chromium is missing: install chromium (Debian: apt-get install chromium)"; exit 1; }
+need-test:
+	@infra/tools/setup.sh test
 
 dev: need ## build what is stale and run both planes on this machine (ARGS="--regions eu,us")
-	$(call step,[1/3] the console)
-	@$(MAKE) --no-print-directory web/dist/index.html
-	$(call step,[2/3] the weir binary (minutes on the first build$(comma) seconds after))
-	@$(MAKE) --no-print-directory build
-	$(call step,[3/3] weir dev)
+	@infra/tools/steps.sh web='seconds, the first time half a minute' build='seconds, the first time three to six minutes'
 	@exec bin/weir dev $(ARGS)
 
-comma := ,
-
 build: need ## build bin/weir
-	@mkdir -p bin
-	go build -trimpath -ldflags '-s -w' -o bin/weir ./infra/weir
+	@infra/tools/build.sh
 
-web: web/dist/index.html ## build the console into web/dist
+web: need web/dist/index.html ## build the console into web/dist
 
 WEB_SOURCES := $(shell find web/src web/index.html web/package.json web/vite.config.ts 2>/dev/null -type f)
 
@@ -53,52 +49,55 @@ generate: web/node_modules ## write every generated file
 	cd web && npm run --silent generate
 	gofmt -w shared/catalog controlplane/store/ent dataplane
 
-migration: need-pg ## write the schema's difference as the next numbered migration (NAME=what_it_does)
+migration: need-test ## write the schema's difference as the next numbered migration (NAME=what_it_does)
 	@test -n "$(NAME)" || { echo "say what it does: make migration NAME=add_labels"; exit 2; }
 	cd controlplane && go run ./store/migrate $(NAME)
 
-bin/staticcheck: infra/tools/go.mod infra/tools/go.sum
+bin/staticcheck bin/gotestsum: infra/tools/go.mod infra/tools/go.sum
 	@mkdir -p bin
-	cd infra/tools && GOWORK=off go build -o ../../bin/staticcheck honnef.co/go/tools/cmd/staticcheck
+	cd infra/tools && GOWORK=off go build -o ../../bin/ $$(GOWORK=off go list -f '{{.ImportPath}}' tool | grep '/$(@F)$$')
 
-check: need bin/staticcheck ## format, vet, staticcheck, tidy modules, generated files up to date, types of the console
-	$(call step,check)
+check: need-test bin/staticcheck web/node_modules ## format, vet, staticcheck, tidy modules, generated files up to date, types of the console
 	@bad=$$(git ls-files '*.go' | xargs gofmt -l); test -z "$$bad" || { echo "not formatted: $$bad (gofmt -w)"; exit 1; }
 	go vet work
 	bin/staticcheck $$(go list work | grep -v /store/ent)
 	@for m in $(MODULES); do (cd $$m && GOWORK=off go mod tidy -diff >/dev/null) || { echo "$$m: go mod tidy changes it"; exit 1; }; done
 	@infra/tools/generated.sh
 	cd controlplane && go run ./store/migrate -check
-	@$(MAKE) --no-print-directory web/node_modules
 	cd web && npm run --silent check
 
-unit: need need-pg ## tests of every package but the black-box ones
-	$(call step,unit tests)
-	go test $$(go list work | grep -v -e /infra/weir/e2e -e '/infra/weir$$')
-	go test -count=1 ./infra/weir # of every package's imports: no change of theirs voids a cached result
+# Simulations have a step of their own. What tests every package's imports is never cached: no change of theirs voids its result.
+unit: need-test bin/gotestsum ## tests of every package but simulations and black-box tests
+	$(gotestsum) pkgname -- -skip '^TestSimulation$$' $$(go list work | grep -v -e /infra/weir/e2e -e '/infra/weir$$')
+	$(gotestsum) pkgname -- -count=1 ./infra/weir
 
 # The folders of simulations are in memory where the system has that: none of their faults is a disk's own. The
 # limit is for pools, which let go of nothing as long as the collector rests.
-simulated = GOGC=400 GOMEMLIMIT=1GiB go test $(if $(wildcard /dev/shm),-exec 'env GOTMPDIR=/dev/shm') -run 'TestSimulation$$'
+simulate: need ## SEEDS of the simulation of each package that has one, from FROM on (one again: cd dataplane/deliver && go test -run 'Simulation$$' -seed N -count 100; a seed fixes faults, not the order of goroutines)
+	@for dir in $$(grep -rl --include='*_test.go' '^func TestSimulation(' dataplane | xargs -n 1 dirname | sort); do \
+		echo "$$dir: $(SEEDS) seeds from $(FROM) on"; \
+		(cd $$dir && GOGC=400 GOMEMLIMIT=1GiB go test $(if $(wildcard /dev/shm),-exec 'env GOTMPDIR=/dev/shm') \
+			-run '^TestSimulation$$' -count 1 -timeout 0 -from $(FROM) -seeds $(SEEDS)) || exit; done
 
-simulate: need ## 10,000 seeds of simulated loads, lanes, and the partition (one again: go test ./dataplane/pipeline -run 'Simulation$$' -seed N -count 100; a seed fixes faults, not the order of goroutines)
-	$(call step,simulation)
-	@for part in load deliver pipeline; do $(simulated) -timeout 30m ./dataplane/$$part -seeds 10000 || exit; done
-
-soak: need ## seeds of all simulations until they are stopped or have failed
-	$(simulated) -timeout 0 -p 3 ./dataplane/pipeline ./dataplane/deliver ./dataplane/load -seeds 0
+console: need web/node_modules ## tests of the console's pages
+	cd web && npm test --silent
 
 infra/weir/e2e/node_modules: infra/weir/e2e/package-lock.json
 	cd infra/weir/e2e && npm ci --no-audit --no-fund --loglevel=error && touch node_modules
 
-e2e: need need-pg web/dist/index.html infra/weir/e2e/node_modules ## black-box tests: processes, public ports, real SDKs
-	$(call step,end to end)
-	go test -count=1 -timeout 20m ./infra/weir/e2e/...
+e2e: need-test web/dist/index.html infra/weir/e2e/node_modules bin/gotestsum ## black-box tests: processes, public ports, real SDKs, KILLS of everything
+	$(gotestsum) testname -- -count=1 -timeout 30m ./infra/weir/e2e/... -kills $(KILLS)
 
-test: check unit simulate ## everything: check, unit, simulation, console, end to end
-	$(call step,tests of the console)
-	cd web && npm test --silent
-	@$(MAKE) --no-print-directory e2e
+test: need-test ## everything: check, unit, simulate, console, e2e
+	@infra/tools/steps.sh check='under a minute' unit='about two minutes' simulate='about a minute' console='half a minute' e2e='about two minutes'
+
+kills: need-test bin/gotestsum ## black-box tests of processes that die under load, KILLS times
+	$(gotestsum) standard-verbose -- -count=1 -timeout 0 -run '^TestKilled' ./infra/weir/e2e -kills $(KILLS)
+
+soak: export SEEDS = 10000
+soak: export KILLS = 100
+soak: ## what takes long: 10,000 seeds of each simulation, then 100 kills (later: FROM=4001 goes on from a seed; other amounts: SEEDS, KILLS)
+	@infra/tools/steps.sh simulate='about ten minutes' kills='about two minutes'
 
 bench: build ## speed and memory, with ratios against baselines of the same run
 	go test -run '^$$' -bench . -benchmem $$(go list work | grep -v -e /store/ent -e /e2e)
@@ -107,9 +106,8 @@ bench: build ## speed and memory, with ratios against baselines of the same run
 endure: build ## the load run's soak: half an hour beside webhooks that fall ill and get well (SOAK=30m)
 	go run ./infra/weir/bench -weir bin/weir -only soak -soak $(SOAK)
 
-fuzz: ## every fuzz target for FUZZTIME (short in .ci/run; for a night: FUZZTIME=1h)
-	$(call step,fuzz $(FUZZTIME) each)
-	@infra/tools/fuzz.sh $(FUZZTIME)
+fuzz: ## every fuzz target for FUZZTIME (for a night: FUZZTIME=1h), or all of them for FUZZALL seconds
+	@infra/tools/fuzz.sh $(FUZZTIME) $(FUZZALL)
 
 clean: ## remove what was built
 	rm -rf bin web/node_modules infra/weir/e2e/node_modules

@@ -13,33 +13,38 @@ import (
 
 var (
 	only  = flag.Uint64("seed", 0, "run only this seed of a simulation")
+	from  = flag.Uint64("from", 1, "the first seed of a simulation")
 	seeds = flag.Int64("seeds", -1, "how many seeds a simulation runs; 0: until it is stopped; -1: as many as it usually does")
 )
 
 // hangs is how long one seed may take by the clock on the wall; it takes some ten milliseconds.
 const hangs = 2 * time.Minute
 
-// Simulate runs a simulation with usual seeds, from 1, each in a bubble of its
-// own: those that -seeds says, or the one of -seed. It ends soon after a seed
-// that fails, with -failfast at once. One that never ends is named, with what waits for what.
+// progress is how many seeds pass between two reports of a simulation.
+const progress = 1000
+
+// Simulate runs a simulation with usual seeds, or as many as -seeds says, from
+// the one of -from on, or the one of -seed alone; each in a bubble of its own. It
+// ends soon after a seed that fails, with -failfast at once. One that never ends
+// is named, with what waits for what.
 func Simulate(t *testing.T, usual int64, run func(t testing.TB, seed uint64)) {
 	if *only != 0 {
 		bubble(t, *only, func(t *testing.T) { run(t, *only) })
 		return
 	}
-	last := uint64(usual)
+	count := uint64(usual)
 	if *seeds >= 0 {
-		last = uint64(*seeds)
+		count = uint64(*seeds)
 	}
 	var failed atomic.Bool
 	const group = 100
-	for first := uint64(1); !t.Failed() && (*seeds == 0 || first <= last); first += group {
-		end := first + group - 1
+	for done := uint64(0); !t.Failed() && (*seeds == 0 || done < count); {
+		first, size := *from+done, uint64(group)
 		if *seeds != 0 {
-			end = min(end, last)
+			size = min(size, count-done)
 		}
 		t.Run(fmt.Sprint("from ", first), func(t *testing.T) {
-			for seed := first; seed <= end; seed++ {
+			for seed := first; seed < first+size; seed++ {
 				t.Run(fmt.Sprint(seed), func(t *testing.T) {
 					t.Parallel()
 					if failFast() && failed.Load() {
@@ -50,8 +55,8 @@ func Simulate(t *testing.T, usual int64, run func(t testing.TB, seed uint64)) {
 				})
 			}
 		})
-		if *seeds == 0 && end%1000 == 0 {
-			fmt.Printf("%s: %d seeds hold\n", time.Now().Format(time.TimeOnly), end)
+		if done += size; done%progress == 0 && !t.Failed() {
+			fmt.Printf("%s: seeds %d to %d hold\n", time.Now().Format(time.TimeOnly), *from, first+size-1)
 		}
 	}
 }

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// chromium finds Debian's browser.
+// chromium finds the browser that is installed.
 func chromium(t *testing.T) string {
 	t.Helper()
 	for _, name := range []string{"chromium", "google-chrome"} {
@@ -14,7 +14,7 @@ func chromium(t *testing.T) string {
 			return path
 		}
 	}
-	t.Fatal("Chromium is missing: install chromium (Debian: apt-get install chromium)")
+	t.Fatal("Chromium is missing: infra/tools/setup.sh test installs it")
 	return ""
 }
 

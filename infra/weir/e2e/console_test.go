@@ -10,20 +10,10 @@ import (
 // TestTheConsoleInABrowser signs in with Chromium and finds the workspace.
 func TestTheConsoleInABrowser(t *testing.T) {
 	t.Parallel()
-	browser := ""
-	for _, name := range []string{"chromium", "google-chrome"} {
-		if path, err := exec.LookPath(name); err == nil {
-			browser = path
-			break
-		}
-	}
-	if browser == "" {
-		t.Fatal("Chromium is missing: install chromium (Debian: apt-get install chromium)")
-	}
 	hook := newSink(t)
 	_, in := dev(t, t.TempDir(), hookConfig("acme", "eu", "wk_web", map[string]string{"hook": hook.URL}))
 	shot := filepath.Join(t.TempDir(), "console.png")
-	out, err := exec.Command("node", "console.mjs", browser, in.Control, in.Email, in.Password, shot).CombinedOutput()
+	out, err := exec.Command("node", "console.mjs", chromium(t), in.Control, in.Email, in.Password, shot).CombinedOutput()
 	if err != nil {
 		t.Fatalf("console.mjs: %v\n%s", err, out)
 	}

@@ -15,7 +15,7 @@ import (
 func TestASyncEndsBeforeEachAcknowledgement(t *testing.T) {
 	t.Parallel()
 	if _, err := exec.LookPath("strace"); err != nil {
-		t.Fatal("strace is missing: install strace (Debian: apt-get install strace)")
+		t.Fatal("strace is missing: infra/tools/setup.sh test installs it")
 	}
 	const events = 40
 	hook := newSink(t)
@@ -24,9 +24,9 @@ func TestASyncEndsBeforeEachAcknowledgement(t *testing.T) {
 	config := filepath.Join(dir, "weir.yaml")
 	write(t, config, hookConfig("acme", "eu", "wk_web", map[string]string{"hook": hook.URL}))
 	data := filepath.Join(dir, "data")
-	p := startCommand(t, exec.Command("strace", "-f", "--seccomp-bpf", "-y", "-s", "24", "-e", "trace=fsync,fdatasync,write", "-e", "signal=none", "-o", trace,
-		binary, "dev", "--no-temporal", "--data-dir", data, "--config", config,
-		"--http", "127.0.0.1:0", "--gateway", "127.0.0.1:0", "--view", "127.0.0.1:0", "--metrics", "127.0.0.1:0", "--hub", "127.0.0.1:0"))
+	args := []string{"-f", "--seccomp-bpf", "-y", "-s", "24", "-e", "trace=fsync,fdatasync,write", "-e", "signal=none", "-o", trace,
+		binary, "dev", "--no-temporal", "--data-dir", data, "--config", config}
+	p := startCommand(t, exec.Command("strace", append(args, addresses(t)...)...))
 	p.line(`^ready$`)
 	in := installed(t, data)
 	for i := range events {

@@ -36,9 +36,12 @@ func TestMain(m *testing.M) {
 		os.Exit(1)
 	}
 	binary = filepath.Join(dir, "weir")
-	if out, err := exec.Command("go", "build", "-o", binary, "weir/infra/weir").CombinedOutput(); err != nil {
+	if out, err := exec.Command("go", "build", "-ldflags", "-s -w", "-o", binary, "weir/infra/weir").CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "go build: %v\n%s", err, out)
 		os.Exit(1)
+	}
+	if tools, err := filepath.Abs("../../../bin/tools"); err == nil { // Node and Chromium, where infra/tools/setup.sh put them
+		_ = os.Setenv("PATH", tools+string(filepath.ListSeparator)+os.Getenv("PATH"))
 	}
 	code := m.Run()
 	_ = os.RemoveAll(dir)
@@ -197,7 +200,7 @@ func dev(t *testing.T, dir, config string, args ...string) (*process, installati
 	t.Helper()
 	all := []string{"dev", "--no-temporal", "--data-dir", filepath.Join(dir, "data")}
 	if !strings.Contains(strings.Join(args, " "), "--gateway") {
-		all = append(all, "--http", "127.0.0.1:0", "--gateway", "127.0.0.1:0", "--view", "127.0.0.1:0", "--metrics", "127.0.0.1:0", "--hub", "127.0.0.1:0")
+		all = append(all, addresses(t)...)
 	}
 	if config != "" {
 		file := filepath.Join(dir, "weir.yaml")
@@ -229,26 +232,68 @@ func write(t *testing.T, path, text string) {
 	}
 }
 
-// freePort returns an address that was free a moment ago and that nobody takes
-// until it is used: Linux gives connections and listeners on port 0 the ports
-// from 32768 on, `weir dev` with port 0 those from 20000 on.
+// addresses returns the flags of `weir dev` for what listens, each with a port
+// that is free.
+func addresses(t *testing.T) (flags []string) {
+	t.Helper()
+	for _, name := range []string{"--http", "--gateway", "--view", "--metrics", "--hub"} {
+		flags = append(flags, name, freePort(t))
+	}
+	return flags
+}
+
+// freePort returns an address for the tests of this process alone, which it can
+// use until it ends: a lock keeps processes that run other copies of these tests
+// away from the port, and Linux gives connections and listeners on port 0 the
+// ports from 32768 on. The port plus ten, that of a second plane, is free, too.
 func freePort(t *testing.T) string {
 	t.Helper()
-	for range 100 {
-		at := fmt.Sprintf("127.0.0.1:%d", 10000+rand.IntN(10000))
-		if _, again := given.LoadOrStore(at, true); again {
-			continue
-		}
-		if l, err := net.Listen("tcp", at); err == nil {
-			_ = l.Close()
-			return at
+	for range 1000 {
+		port := 10000 + 20*rand.IntN(500) + rand.IntN(10)
+		if locks.take(t, port) && listens(port) && listens(port+10) {
+			return address(port)
 		}
 	}
 	t.Fatal("no port is free")
 	return ""
 }
 
-var given sync.Map // what freePort returned
+func address(port int) string { return fmt.Sprintf("127.0.0.1:%d", port) }
+
+// listens says whether a port can be listened on.
+func listens(port int) bool {
+	l, err := net.Listen("tcp", address(port))
+	return err == nil && l.Close() == nil
+}
+
+// portLocks are the ports that this process has taken: locks of single bytes
+// of a file that all processes share. They end with the process.
+type portLocks struct {
+	mu    sync.Mutex
+	file  *os.File
+	taken map[int]bool
+}
+
+var locks = portLocks{taken: map[int]bool{}}
+
+func (p *portLocks) take(t *testing.T, port int) bool {
+	t.Helper()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.file == nil {
+		f, err := os.OpenFile(filepath.Join(os.TempDir(), fmt.Sprintf("weir-e2e-ports-%d", os.Getuid())), os.O_RDWR|os.O_CREATE, 0o600)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.file = f
+	}
+	lock := syscall.Flock_t{Type: syscall.F_WRLCK, Start: int64(port), Len: 1}
+	if p.taken[port] || syscall.FcntlFlock(p.file.Fd(), syscall.F_SETLK, &lock) != nil {
+		return false
+	}
+	p.taken[port] = true
+	return true
+}
 
 // post sends a body to a gateway path and returns status and answer; 0 when
 // there was no answer.

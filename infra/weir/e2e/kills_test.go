@@ -93,7 +93,7 @@ func (l *load) arrived(t *testing.T, s *sink) (duplicates int) {
 	return duplicates
 }
 
-var kills = flag.Int("kills", 100, "how often TestKilledUnderLoad kills the product")
+var kills = flag.Int("kills", 20, "how often TestKilledUnderLoad kills the product; other tests do a quarter of it")
 
 // TestKilledUnderLoad kills everything at random moments, with a destination
 // that is well, one that fails three times of ten, and one that hangs until the
@@ -119,11 +119,14 @@ func TestKilledUnderLoad(t *testing.T) {
 	free := make(chan struct{})
 	hanging.set(hangs(free))
 	dir := t.TempDir()
-	ports := []string{"--http", freePort(t), "--gateway", freePort(t), "--view", freePort(t), "--metrics", freePort(t), "--hub", freePort(t)}
+	ports := addresses(t)
 	p, in := dev(t, dir, hookConfig("acme", "eu", "wk_web", hooks), ports...)
 	l := startLoad(func() string { return in.Gateway }, "wk_web", users, 2*time.Millisecond)
 	var away time.Duration
-	for range *kills {
+	for n := range *kills {
+		if n > 0 && n%10 == 0 {
+			t.Logf("%d kills, %d acknowledged", n, l.sent.Load())
+		}
 		before := l.sent.Load()
 		until(t, "load that flows", func() bool { return l.sent.Load() > before+50 })
 		<-time.After(time.Duration(rng.IntN(300)) * time.Millisecond)

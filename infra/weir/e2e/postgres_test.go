@@ -48,7 +48,7 @@ destinations:
 connections:
   - { source: web, destination: lake }
 `, host, port, password)
-	ports := []string{"--http", freePort(t), "--gateway", freePort(t), "--view", freePort(t), "--metrics", freePort(t), "--hub", freePort(t)}
+	ports := addresses(t)
 	p, in := dev(t, dir, config, ports...)
 	send := func(name string, amount func(int) string) {
 		t.Helper()

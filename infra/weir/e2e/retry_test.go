@@ -14,7 +14,7 @@ func TestARetryAfterAKillDeliversOnce(t *testing.T) {
 			t.Parallel()
 			r := &sdkRun{name: sdk, source: "web", hook: newSink(t), burst: 20, calls: 32}
 			dir, config := t.TempDir(), sdkConfig([]*sdkRun{r})
-			ports := []string{"--http", freePort(t), "--gateway", freePort(t), "--view", freePort(t), "--metrics", freePort(t), "--hub", freePort(t)}
+			ports := addresses(t)
 			p, in := dev(t, dir, config, ports...)
 			killed := make(chan struct{})
 			restart := make(chan struct{})
