@@ -11,9 +11,9 @@ import (
 	"time"
 
 	"weir/dataplane/destinations"
-	"weir/dataplane/load"
 	"weir/dataplane/plan"
 	"weir/dataplane/sources"
+	"weir/dataplane/warehouse"
 	"weir/dataplane/warehouses"
 	"weir/dataplane/warehouses/duckdb"
 	"weir/shared/fault"
@@ -115,7 +115,7 @@ func (c *Config) check() ([]netip.Prefix, error) {
 func kinds() plan.Kinds {
 	loads := warehouses.All()
 	if !duckdb.Supported {
-		loads = slices.DeleteFunc(loads, func(k load.Kind) bool { return k.Spec.Name == duckdb.Kind.Spec.Name })
+		loads = slices.DeleteFunc(loads, func(k warehouse.Kind) bool { return k.Spec.Name == duckdb.Kind.Spec.Name })
 	}
 	return plan.Kinds{Sources: sources.All(), Destinations: destinations.All(), Warehouses: loads}
 }

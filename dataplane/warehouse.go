@@ -16,6 +16,7 @@ import (
 	"weir/dataplane/load"
 	"weir/dataplane/queue"
 	"weir/dataplane/view"
+	"weir/dataplane/warehouse"
 	"weir/shared/fault"
 	"weir/shared/id"
 )
@@ -31,7 +32,7 @@ func (d *DataPlane) loader(g *guard.Guard) (*load.Engine, error) {
 	for p := range stages {
 		stages[p] = d.store.Log(queue.Stage, p)
 	}
-	deps := load.Deps{Dial: d.dialer(g), DataDir: d.cfg.DataDir, Owners: &load.Owners{}, Now: time.Now, Log: d.cfg.Log}
+	deps := warehouse.Deps{Dial: d.dialer(g), DataDir: d.cfg.DataDir, Owners: &warehouse.Owners{}, Now: time.Now, Log: d.cfg.Log}
 	return load.New(load.Config{
 		Dir: dir, Blobs: blobs, Stages: stages, Jobs: func() []load.Job { return d.jobs(deps) }, Refused: d.unloadable, Log: d.cfg.Log,
 		Removed: func(ws id.Workspace, dest id.Destination) bool {
@@ -42,12 +43,12 @@ func (d *DataPlane) loader(g *guard.Guard) (*load.Engine, error) {
 }
 
 // jobs lists the warehouses that are configured now.
-func (d *DataPlane) jobs(deps load.Deps) []load.Job {
+func (d *DataPlane) jobs(deps warehouse.Deps) []load.Job {
 	var jobs []load.Job
 	for _, w := range d.plans.Warehouses() {
 		jobs = append(jobs, load.Job{
 			Workspace: w.Workspace, Destination: w.ID, Name: w.Name, Type: w.Type, SourceOf: w.SourceOf, SyncEvery: w.SyncEvery, Options: w.Options,
-			Open: func(ctx context.Context) (load.Warehouse, error) { return w.Open(ctx, deps) },
+			Open: func(ctx context.Context) (warehouse.Warehouse, error) { return w.Open(ctx, deps) },
 		})
 	}
 	return jobs
@@ -117,14 +118,14 @@ func (l loads) Test(ctx context.Context, _ id.Workspace, d id.Destination) error
 
 // spoken gives a warehouse's failure the kind with which it is shown.
 func spoken(err error) error {
-	var failure *load.Failure
+	var failure *warehouse.Failure
 	if !errors.As(err, &failure) {
 		return err
 	}
 	switch failure.Code {
-	case load.CodeUnreachable:
+	case warehouse.CodeUnreachable:
 		return fault.New(fault.Unavailable, "The warehouse cannot be reached: %v.", failure.Err)
-	case load.CodeAuth:
+	case warehouse.CodeAuth:
 		return fault.New(fault.Denied, "The warehouse refuses to sign in: %v.", failure.Err)
 	}
 	return fault.New(fault.Invalid, "%v", failure.Err)

@@ -10,18 +10,19 @@ import (
 	"time"
 
 	"weir/dataplane/blob"
+	"weir/dataplane/load/stage"
 	"weir/shared/id"
 )
 
 // manifest is one load as it lies on disk until it is closed.
 type manifest struct {
-	ID     string       `json:"id"`
-	At     time.Time    `json:"at"` // uuid_ts of its rows
-	From   []uint64     `json:"from"`
-	To     []uint64     `json:"to"` // by partition, the first record that is not part of it
-	Staged bool         `json:"staged"`
-	Full   bool         `json:"full"` // there was more than one load takes
-	Tables []TableFiles `json:"tables,omitempty"`
+	ID     string        `json:"id"`
+	At     time.Time     `json:"at"` // uuid_ts of its rows
+	From   []uint64      `json:"from"`
+	To     []uint64      `json:"to"` // by partition, the first record that is not part of it
+	Staged bool          `json:"staged"`
+	Full   bool          `json:"full"` // there was more than one load takes
+	Tables []stage.Table `json:"tables,omitempty"`
 }
 
 // cursor is the first record of each partition that is in no closed manifest.

@@ -12,6 +12,7 @@ import (
 	"weir/dataplane/event"
 	"weir/dataplane/layout"
 	"weir/dataplane/queue"
+	"weir/dataplane/warehouse"
 	"weir/shared/fault"
 	"weir/shared/id"
 )
@@ -33,7 +34,7 @@ type Job struct {
 	SourceOf    func(id.Source) (name, typ string)
 	SyncEvery   time.Duration
 	Options     layout.Options
-	Open        func(ctx context.Context) (Warehouse, error)
+	Open        func(ctx context.Context) (warehouse.Warehouse, error)
 }
 
 // Step is a place where a crash is tried.
@@ -68,23 +69,23 @@ type Config struct {
 	// Refused is told of an event that has no row, before its record is purged:
 	// code is unsupported_event or bad_event. An error repeats the load. Repeated
 	// after a crash. Nil: it is counted only.
-	Refused func(ctx context.Context, d id.Destination, e event.Event, code string) error
-	Reach   func(Step) error // tests: an error ends the load there as a crash does
-	Log     *slog.Logger
-	Now     func() time.Time
-	AtOnce  int // loads under way, 0 means 4; half as many of those that failed before come on top
-	Most    int // events of one load, 0 means 250,000
+	Refused   func(ctx context.Context, d id.Destination, e event.Event, code string) error
+	Reach     func(Step) error // tests: an error ends the load there as a crash does
+	Log       *slog.Logger
+	Now       func() time.Time
+	Parallel  int // loads under way, 0 means 4; half as many of those that failed before come on top
+	MaxEvents int // events of one load, 0 means 250,000
 
 	planted mistake
 }
 
 // Engine loads every destination. It is safe for concurrent use.
 type Engine struct {
-	c      Config
-	slots  chan struct{}
-	trials chan struct{} // slots of lanes that failed, so that they take none of others
-	mu     sync.Mutex
-	lanes  map[id.Destination]*lane
+	c       Config
+	slots   chan struct{}
+	retries chan struct{} // slots of loaders that failed, so that they take none of others
+	mu      sync.Mutex
+	loaders map[id.Destination]*loader
 
 	discarded atomic.Int64
 }
@@ -100,18 +101,18 @@ func New(c Config) (*Engine, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	if c.AtOnce == 0 {
-		c.AtOnce = 4
+	if c.Parallel == 0 {
+		c.Parallel = 4
 	}
-	if c.Most == 0 {
-		c.Most = 250_000
+	if c.MaxEvents == 0 {
+		c.MaxEvents = 250_000
 	}
-	return &Engine{c: c, slots: make(chan struct{}, c.AtOnce), trials: make(chan struct{}, max(1, c.AtOnce/2)), lanes: map[id.Destination]*lane{}}, nil
+	return &Engine{c: c, slots: make(chan struct{}, c.Parallel), retries: make(chan struct{}, max(1, c.Parallel/2)), loaders: map[id.Destination]*loader{}}, nil
 }
 
 // Times of the engine.
 const (
-	tick       = time.Second // wanted and running lanes are compared
+	tick       = time.Second // wanted and running loaders are compared
 	sweepEvery = time.Minute // what lies here for removed destinations goes
 )
 
@@ -123,17 +124,17 @@ func (e *Engine) Run(ctx context.Context) error {
 	defer timer.Stop()
 	running := map[id.Destination]context.CancelFunc{}
 	if e.c.Removed != nil {
-		wg.Go(func() { e.sweeps(ctx) })
+		wg.Go(func() { e.runSweeps(ctx) })
 	}
 	for {
 		wanted := map[id.Destination]bool{}
 		for _, j := range e.c.Jobs() {
 			wanted[j.Destination] = true
-			l := e.lane(j)
+			l := e.configured(j)
 			if running[j.Destination] == nil {
-				laneCtx, cancel := context.WithCancel(ctx)
+				loaderCtx, cancel := context.WithCancel(ctx)
 				running[j.Destination] = cancel
-				wg.Go(func() { l.run(laneCtx) })
+				wg.Go(func() { l.run(loaderCtx) })
 			}
 		}
 		for d, cancel := range running {
@@ -153,20 +154,20 @@ func (e *Engine) Run(ctx context.Context) error {
 	}
 }
 
-// lane returns a destination's lane with its newest job.
-func (e *Engine) lane(j Job) *lane {
-	l := e.laneOf(j.Destination)
+// configured returns a destination's loader with its newest job.
+func (e *Engine) configured(j Job) *loader {
+	l := e.loaderOf(j.Destination)
 	l.job.Store(&j)
 	return l
 }
 
-func (e *Engine) laneOf(d id.Destination) *lane {
+func (e *Engine) loaderOf(d id.Destination) *loader {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	l := e.lanes[d]
+	l := e.loaders[d]
 	if l == nil {
-		l = &lane{e: e, dest: d}
-		e.lanes[d] = l
+		l = &loader{e: e, dest: d}
+		e.loaders[d] = l
 	}
 	return l
 }
@@ -187,9 +188,9 @@ func (e *Engine) LoadNow(ctx context.Context, d id.Destination) error {
 	if err != nil {
 		return err
 	}
-	l := e.lane(j)
+	l := e.configured(j)
 	for {
-		did, _, err := l.once(ctx)
+		did, _, err := l.loadOnce(ctx)
 		if err != nil || !did {
 			return err
 		}
@@ -199,7 +200,7 @@ func (e *Engine) LoadNow(ctx context.Context, d id.Destination) error {
 // Loads returns the newest loads of a destination, newest first.
 func (e *Engine) Loads(d id.Destination) []Load {
 	e.mu.Lock()
-	l := e.lanes[d]
+	l := e.loaders[d]
 	e.mu.Unlock()
 	if l == nil {
 		return nil
@@ -211,7 +212,7 @@ func (e *Engine) Loads(d id.Destination) []Load {
 func (e *Engine) Merged(d id.Destination) int64 {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if l := e.lanes[d]; l != nil {
+	if l := e.loaders[d]; l != nil {
 		return l.merged.Load()
 	}
 	return 0
@@ -227,7 +228,7 @@ const MostRows = 10_000
 // fault.Limited past MostRows, Failures.
 func (e *Engine) Query(ctx context.Context, d id.Destination, sql string, row func([]byte) error) error {
 	n := 0
-	return e.with(ctx, d, func(ctx context.Context, w Warehouse) error {
+	return e.with(ctx, d, func(ctx context.Context, w warehouse.Warehouse) error {
 		return w.Query(ctx, sql, func(b []byte) error {
 			if n++; n > MostRows {
 				return fault.New(fault.Limited, "The answer has more than %d rows; add a limit.", MostRows)
@@ -239,10 +240,10 @@ func (e *Engine) Query(ctx context.Context, d id.Destination, sql string, row fu
 
 // Test says whether a destination could be loaded.
 func (e *Engine) Test(ctx context.Context, d id.Destination) error {
-	return e.with(ctx, d, func(ctx context.Context, w Warehouse) error { return w.Test(ctx) })
+	return e.with(ctx, d, func(ctx context.Context, w warehouse.Warehouse) error { return w.Test(ctx) })
 }
 
-func (e *Engine) with(ctx context.Context, d id.Destination, do func(context.Context, Warehouse) error) error {
+func (e *Engine) with(ctx context.Context, d id.Destination, do func(context.Context, warehouse.Warehouse) error) error {
 	j, err := e.job(d)
 	if err != nil {
 		return err
@@ -251,7 +252,7 @@ func (e *Engine) with(ctx context.Context, d id.Destination, do func(context.Con
 	defer cancel()
 	w, err := j.Open(ctx)
 	if err != nil {
-		return Fail(CodeUnreachable, err)
+		return warehouse.Fail(warehouse.CodeUnreachable, err)
 	}
 	defer func() { _ = w.Close() }() // it only read
 	return do(ctx, w)

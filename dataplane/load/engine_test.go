@@ -23,6 +23,7 @@ import (
 	"weir/dataplane/load"
 	"weir/dataplane/queue"
 	"weir/dataplane/queue/queuetest"
+	"weir/dataplane/warehouse"
 	"weir/shared/id"
 )
 
@@ -35,26 +36,26 @@ type lake struct {
 	tries  []time.Time
 }
 
-func (l *lake) Schema(context.Context, []string) (load.Schema, error) {
-	columns := map[string]load.Column{}
+func (l *lake) Schema(context.Context, []string) (warehouse.Schema, error) {
+	columns := map[string]warehouse.Column{}
 	for _, n := range []string{"id", "received_at", "uuid_ts", "anonymous_id", "user_id", "event", "event_text", "context_source_id", "context_destination_id", "context_destination_type", "secret"} {
-		columns[n] = load.Column{Type: layout.String, Native: "text"}
+		columns[n] = warehouse.Column{Type: layout.String, Native: "text"}
 	}
-	return load.Schema{"order_done": {Columns: columns, Room: 9}}, nil
+	return warehouse.Schema{"order_done": {Columns: columns, Room: 9}}, nil
 }
-func (l *lake) Alter(context.Context, []load.Change) error              { return nil }
+func (l *lake) Alter(context.Context, []warehouse.Change) error         { return nil }
 func (l *lake) Query(context.Context, string, func([]byte) error) error { return nil }
 func (l *lake) Test(context.Context) error                              { return nil }
 func (l *lake) Close() error                                            { return nil }
-func (l *lake) open(context.Context) (load.Warehouse, error)            { return l, nil }
-func (l *lake) Merge(ctx context.Context, _ load.Table, files []load.Staged) (load.Merged, error) {
+func (l *lake) open(context.Context) (warehouse.Warehouse, error)       { return l, nil }
+func (l *lake) Merge(ctx context.Context, _ warehouse.Table, files []warehouse.Staged) (warehouse.Merged, error) {
 	l.mu.Lock()
 	l.tries = append(l.tries, time.Now())
 	n := len(l.tries)
 	l.mu.Unlock()
 	if l.fail != nil {
 		if err := l.fail(ctx, n); err != nil {
-			return load.Merged{}, err
+			return warehouse.Merged{}, err
 		}
 	}
 	l.mu.Lock()
@@ -63,11 +64,11 @@ func (l *lake) Merge(ctx context.Context, _ load.Table, files []load.Staged) (lo
 	for _, f := range files {
 		ids, err := idsOf(f.Path)
 		if err != nil {
-			return load.Merged{}, err
+			return warehouse.Merged{}, err
 		}
 		l.ids = append(l.ids, ids...)
 	}
-	return load.Merged{Rows: int64(len(l.ids))}, nil
+	return warehouse.Merged{Rows: int64(len(l.ids))}, nil
 }
 
 func (l *lake) sorted() string {
@@ -210,7 +211,7 @@ func TestAFullLoadIsFollowedAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := &lake{}
 		p := newPlane(t, 3, map[id.Destination]*lake{"lake": l})
-		p.c.Most = 2
+		p.c.MaxEvents = 2
 		for i, ids := range [][]string{{"1", "2"}, {"3"}, {"4", "5"}} {
 			p.stage(i, "lake", ids...)
 			p.stage(i, "other", "x") // of a destination that is not there
@@ -228,7 +229,7 @@ func TestFailuresBackOffAndKeepValuesLocal(t *testing.T) {
 		const failures = 12
 		l := &lake{fail: func(_ context.Context, n int) error {
 			if n <= failures {
-				return load.Fail(load.CodeSchema, errors.New("cannot cast hush-1"))
+				return warehouse.Fail(warehouse.CodeSchema, errors.New("cannot cast hush-1"))
 			}
 			return nil
 		}}
@@ -238,7 +239,7 @@ func TestFailuresBackOffAndKeepValuesLocal(t *testing.T) {
 		p.run(e, func() {
 			pass(500 * time.Millisecond)
 			x := e.Loads("lake")[0]
-			if x.State != load.Failing || x.Code != load.CodeSchema || !strings.Contains(x.Detail, "hush-1") || !x.Next.After(time.Now()) {
+			if x.State != load.Failing || x.Code != warehouse.CodeSchema || !strings.Contains(x.Detail, "hush-1") || !x.Next.After(time.Now()) {
 				t.Errorf("load %+v", x)
 			}
 			pass(2 * time.Hour)
@@ -253,7 +254,7 @@ func TestFailuresBackOffAndKeepValuesLocal(t *testing.T) {
 		if len(x) != 1 || x[0].State != load.Done || x[0].Attempt != failures+1 || x[0].Code != "" || x[0].Detail != "" || !x[0].Next.IsZero() {
 			t.Errorf("loads %+v", x)
 		}
-		if s := p.logged.String(); strings.Contains(s, "hush") || !strings.Contains(s, load.CodeSchema) {
+		if s := p.logged.String(); strings.Contains(s, "hush") || !strings.Contains(s, warehouse.CodeSchema) {
 			t.Errorf("logged %s", s)
 		}
 		p.empty()
@@ -271,7 +272,7 @@ func TestAFailingNeighbourDelaysNobody(t *testing.T) {
 		}}
 		l := &lake{}
 		p := newPlane(t, 1, map[id.Destination]*lake{"hang": hang, "lake": l})
-		p.c.AtOnce = 1
+		p.c.Parallel = 1
 		p.stage(0, "hang", "h")
 		p.run(p.engine(), func() {
 			pass(4 * time.Second)

@@ -8,15 +8,17 @@ import (
 	"slices"
 
 	"weir/dataplane/layout"
+	"weir/dataplane/load/stage"
+	"weir/dataplane/warehouse"
 )
 
 // merge brings every staged table into the warehouse.
-func (l *lane) merge(ctx context.Context, job Job, m *manifest) (err error) {
+func (l *loader) merge(ctx context.Context, job Job, m *manifest) (err error) {
 	w, err := job.Open(ctx)
 	if err != nil {
-		return Fail(CodeUnreachable, err)
+		return warehouse.Fail(warehouse.CodeUnreachable, err)
 	}
-	defer func() { err = errors.Join(err, Fail(CodeFailed, w.Close())) }()
+	defer func() { err = errors.Join(err, warehouse.Fail(warehouse.CodeFailed, w.Close())) }()
 	for i, t := range m.Tables {
 		l.change(func(x *Load) { x.Tables[i].State = Merging })
 		target, err := evolve(ctx, w, t)
@@ -26,13 +28,13 @@ func (l *lane) merge(ctx context.Context, job Job, m *manifest) (err error) {
 		if err := l.reach(StepAltered); err != nil {
 			return err
 		}
-		var files []Staged
+		var files []warehouse.Staged
 		for _, f := range t.Files {
 			path, err := l.e.c.Blobs.Path(f.Ref)
 			if err != nil {
 				return err
 			}
-			files = append(files, Staged{Path: path, Columns: f.Columns})
+			files = append(files, warehouse.Staged{Path: path, Columns: f.Columns})
 		}
 		if _, err := w.Merge(ctx, target, files); err != nil && l.e.c.planted != mergeIsEnough {
 			return fmt.Errorf("merge table %s: %w", t.Name, err)
@@ -47,45 +49,45 @@ func (l *lane) merge(ctx context.Context, job Job, m *manifest) (err error) {
 
 // evolve gives a table the columns and types that staged rows need, as far as it
 // takes them, and says where each column goes.
-func evolve(ctx context.Context, w Warehouse, t TableFiles) (Table, error) {
+func evolve(ctx context.Context, w warehouse.Warehouse, t stage.Table) (warehouse.Table, error) {
 	have, err := schemaOf(ctx, w, t.Name)
 	if err != nil {
-		return Table{}, err
+		return warehouse.Table{}, err
 	}
 	if have.Columns == nil {
-		if err := w.Alter(ctx, []Change{{Table: t.Name, To: t.Columns["id"]}}); err != nil {
-			return Table{}, err
+		if err := w.Alter(ctx, []warehouse.Change{{Table: t.Name, To: columnType(t.Columns["id"])}}); err != nil {
+			return warehouse.Table{}, err
 		}
 		if have, err = schemaOf(ctx, w, t.Name); err != nil {
-			return Table{}, err
+			return warehouse.Table{}, err
 		}
 	}
 	g := growth{t: t, have: have, room: have.Room, asked: map[string]bool{}, over: map[string]bool{}}
-	more := g.text(func(n int) string { return numbered(MoreColumn, n) })
+	more := g.text(func(n int) string { return numbered(warehouse.MoreColumn, n) })
 	if _, ok := have.Columns[more]; !ok {
 		g.room-- // kept for it
 	}
 	names := order(t.Columns)
 	for _, name := range names {
-		if name != MoreColumn {
-			g.add(name, t.Columns[name])
+		if name != warehouse.MoreColumn {
+			g.add(name, columnType(t.Columns[name]))
 		}
 	}
 	if err := g.alter(ctx, w); err != nil {
-		return Table{}, err
+		return warehouse.Table{}, err
 	}
 	for _, name := range names {
 		if err := widen(ctx, w, t, name, have.Columns[name].Type); err != nil {
-			return Table{}, err
+			return warehouse.Table{}, err
 		}
 	}
 	if g.have, err = schemaOf(ctx, w, t.Name); err != nil {
-		return Table{}, err
+		return warehouse.Table{}, err
 	}
 	if err := checkID(t, g.have); err != nil {
-		return Table{}, err
+		return warehouse.Table{}, err
 	}
-	out := Table{Name: t.Name, Keep: t.Name == "users"}
+	out := warehouse.Table{Name: t.Name, Keep: t.Name == "users"}
 	for _, name := range names {
 		target := g.target(name)
 		if target.Over && out.More == "" {
@@ -100,7 +102,7 @@ func evolve(ctx context.Context, w Warehouse, t TableFiles) (Table, error) {
 
 // checkID refuses a column id of somebody's making that does not take every
 // text: without its id a row could not be found again.
-func checkID(t TableFiles, have TableSchema) error {
+func checkID(t stage.Table, have warehouse.TableSchema) error {
 	c, ok := have.Columns["id"]
 	if ok && holds(c.Type, t.Columns["id"]) {
 		return nil
@@ -109,22 +111,22 @@ func checkID(t TableFiles, have TableSchema) error {
 	if !ok {
 		is = "is missing and the table has no room for it"
 	}
-	return &Failure{CodeSchema, fmt.Errorf(`the column "id" of table %s %s: `+
+	return &warehouse.Failure{Code: warehouse.CodeSchema, Err: fmt.Errorf(`the column "id" of table %s %s: `+
 		`give it a column "id" of a text type, or rename the table so that a new one is made`, t.Name, is)}
 }
 
 // widen widens a column that does not hold what was staged. One that cannot be
 // widened is guarded.
-func widen(ctx context.Context, w Warehouse, t TableFiles, name string, has layout.Type) error {
+func widen(ctx context.Context, w warehouse.Warehouse, t stage.Table, name string, has layout.Type) error {
 	if has == "" || holds(has, t.Columns[name]) {
 		return nil
 	}
-	to := Join(has, t.Columns[name])
-	if has == layout.Float && t.Columns[name] == Long {
+	to := stage.Join(has, t.Columns[name])
+	if has == layout.Float && t.Columns[name] == stage.Long {
 		to = layout.String
 	}
-	err := w.Alter(ctx, []Change{{Table: t.Name, Column: name, From: has, To: to}})
-	if CodeOf(err) == CodeSchema {
+	err := w.Alter(ctx, []warehouse.Change{{Table: t.Name, Column: name, From: has, To: to}})
+	if warehouse.CodeOf(err) == warehouse.CodeSchema {
 		return nil
 	}
 	return err
@@ -132,12 +134,12 @@ func widen(ctx context.Context, w Warehouse, t TableFiles, name string, has layo
 
 // growth is a table that gets columns, as far as it has room.
 type growth struct {
-	t     TableFiles
-	have  TableSchema
+	t     stage.Table
+	have  warehouse.TableSchema
 	room  int
 	asked map[string]bool
 	over  map[string]bool // columns without room
-	adds  []Change
+	adds  []warehouse.Change
 }
 
 func (g *growth) add(name string, typ layout.Type) {
@@ -149,11 +151,11 @@ func (g *growth) add(name string, typ layout.Type) {
 		return
 	}
 	g.room--
-	g.asked[name], g.adds = true, append(g.adds, Change{Table: g.t.Name, Column: name, To: typ})
+	g.asked[name], g.adds = true, append(g.adds, warehouse.Change{Table: g.t.Name, Column: name, To: typ})
 }
 
 // alter makes the changes gathered so far.
-func (g *growth) alter(ctx context.Context, w Warehouse) error {
+func (g *growth) alter(ctx context.Context, w warehouse.Warehouse) error {
 	if len(g.adds) == 0 {
 		return nil
 	}
@@ -168,7 +170,7 @@ func (g *growth) text(name func(n int) string) string {
 		s := name(n)
 		c, there := g.have.Columns[s]
 		staged := g.t.Columns[s]
-		if (!there || isText(c.Type)) && (staged == "" || isText(staged) || s == MoreColumn) {
+		if (!there || isText(c.Type)) && (staged == "" || isText(staged) || s == warehouse.MoreColumn) {
 			return s
 		}
 	}
@@ -177,9 +179,9 @@ func (g *growth) text(name func(n int) string) string {
 func isText(t layout.Type) bool { return t == layout.String || t == layout.Text }
 
 // target says where a staged column goes and adds its sibling when it needs one.
-func (g *growth) target(name string) Target {
+func (g *growth) target(name string) warehouse.Target {
 	c := g.have.Columns[name]
-	t := Target{Name: name, Native: c.Native, Type: c.Type, Over: g.over[name] || name == MoreColumn}
+	t := warehouse.Target{Name: name, Native: c.Native, Type: c.Type, Over: g.over[name] || name == warehouse.MoreColumn}
 	if t.Over {
 		return t
 	}
@@ -197,7 +199,7 @@ func (g *growth) target(name string) Target {
 	return t
 }
 
-func schemaOf(ctx context.Context, w Warehouse, table string) (TableSchema, error) {
+func schemaOf(ctx context.Context, w warehouse.Warehouse, table string) (warehouse.TableSchema, error) {
 	s, err := w.Schema(ctx, []string{table})
 	return s[table], err
 }

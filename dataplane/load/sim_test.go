@@ -22,6 +22,7 @@ import (
 	"weir/dataplane/load"
 	"weir/dataplane/queue"
 	"weir/dataplane/queue/queuetest"
+	"weir/dataplane/warehouse"
 	"weir/shared/id"
 )
 
@@ -53,7 +54,7 @@ type sea struct {
 	lost  int // of 100 merges, done without an answer
 }
 
-func (s *sea) open(ctx context.Context) (load.Warehouse, error) {
+func (s *sea) open(ctx context.Context) (warehouse.Warehouse, error) {
 	s.w.mu.Lock()
 	defer s.w.mu.Unlock()
 	if s.away || s.w.dead {
@@ -62,27 +63,27 @@ func (s *sea) open(ctx context.Context) (load.Warehouse, error) {
 	return s, nil
 }
 
-func (s *sea) Schema(ctx context.Context, tables []string) (load.Schema, error) {
+func (s *sea) Schema(ctx context.Context, tables []string) (warehouse.Schema, error) {
 	return (&lake{}).Schema(ctx, tables)
 }
-func (s *sea) Alter(context.Context, []load.Change) error              { return nil }
+func (s *sea) Alter(context.Context, []warehouse.Change) error         { return nil }
 func (s *sea) Query(context.Context, string, func([]byte) error) error { return nil }
 func (s *sea) Test(context.Context) error                              { return nil }
 func (s *sea) Close() error                                            { return nil }
 
-func (s *sea) Merge(ctx context.Context, _ load.Table, files []load.Staged) (load.Merged, error) {
+func (s *sea) Merge(ctx context.Context, _ warehouse.Table, files []warehouse.Staged) (warehouse.Merged, error) {
 	s.w.mu.Lock()
 	hang, fails, lost := s.hang, s.w.rng.IntN(100) < s.fails, s.w.rng.IntN(100) < s.lost
 	s.w.mu.Unlock()
 	if hang {
 		<-ctx.Done()
-		return load.Merged{}, ctx.Err()
+		return warehouse.Merged{}, ctx.Err()
 	}
 	var rows []row
 	for _, f := range files {
 		more, err := rowsOf(f.Path)
 		if err != nil {
-			return load.Merged{}, err
+			return warehouse.Merged{}, err
 		}
 		rows = append(rows, more...)
 	}
@@ -90,7 +91,7 @@ func (s *sea) Merge(ctx context.Context, _ load.Table, files []load.Staged) (loa
 	s.w.mu.Lock()
 	defer s.w.mu.Unlock()
 	if s.w.dead || fails {
-		return load.Merged{}, errors.New("the connection broke")
+		return warehouse.Merged{}, errors.New("the connection broke")
 	}
 	newest := map[string]int{}
 	for _, r := range rows {
@@ -103,9 +104,9 @@ func (s *sea) Merge(ctx context.Context, _ load.Table, files []load.Staged) (loa
 		s.rows[id] = version
 	}
 	if lost {
-		return load.Merged{}, errors.New("the answer was lost")
+		return warehouse.Merged{}, errors.New("the answer was lost")
 	}
-	return load.Merged{Rows: int64(len(newest))}, nil
+	return warehouse.Merged{Rows: int64(len(newest))}, nil
 }
 
 type row struct {
@@ -124,7 +125,7 @@ func rowsOf(path string) (rows []row, err error) {
 	at := func(name string) int {
 		return slices.IndexFunc(r.Schema().Columns(), func(p []string) bool { return p[0] == name })
 	}
-	id, version, seq := at("id"), at("secret"), at(load.SeqColumn)
+	id, version, seq := at("id"), at("secret"), at(warehouse.SeqColumn)
 	buf := make([]parquet.Row, 64)
 	for {
 		n, err := r.ReadRows(buf)
@@ -179,7 +180,7 @@ func newWorld(t testing.TB, seed uint64, plant func(*load.Config)) *world {
 	for _, d := range []id.Destination{"dst_a", "dst_b", "dst_c"} {
 		w.seas[d], w.staged[d] = &sea{w: w, rows: map[string]int{}}, map[string]int{}
 	}
-	w.c = load.Config{Dir: dir, Blobs: blobs, Most: 20 + int(seed%30), AtOnce: 2, Jobs: w.jobs, Removed: w.isRemoved, Refused: w.refuse}
+	w.c = load.Config{Dir: dir, Blobs: blobs, MaxEvents: 20 + int(seed%30), Parallel: 2, Jobs: w.jobs, Removed: w.isRemoved, Refused: w.refuse}
 	for p := range 2 {
 		w.disk = append(w.disk, queuetest.NewLog(seed*10+uint64(p), queuetest.Faults{Lost: 10, Refused: 10, Delayed: 10, Slow: 5}))
 	}

@@ -9,6 +9,7 @@ import (
 	"weir/dataplane/destination"
 	"weir/dataplane/ingest"
 	"weir/dataplane/load"
+	"weir/dataplane/warehouse"
 	"weir/shared/catalog"
 	"weir/shared/fault"
 	"weir/shared/id"
@@ -30,7 +31,7 @@ const (
 type Kinds struct {
 	Sources      []ingest.Kind
 	Destinations []destination.Kind
-	Warehouses   []load.Kind
+	Warehouses   []warehouse.Kind
 }
 
 // Specs returns the Spec of every kind, sources first.
@@ -106,7 +107,7 @@ type Plan struct {
 // target is an opened destination and what it was opened with.
 type target struct {
 	*destination.Target
-	warehouse load.Opened // of a warehouse
+	warehouse warehouse.Opened // of a warehouse
 	settings  []byte
 	secrets   map[string]secret.String
 }
@@ -214,21 +215,21 @@ func (t target) equal(o target, kind string) bool {
 }
 
 // opener opens what lanes deliver to, and of a warehouse what loads work with.
-type opener func(settings []byte, secrets map[string]secret.String) (destination.Opened, load.Opened, error)
+type opener func(settings []byte, secrets map[string]secret.String) (destination.Opened, warehouse.Opened, error)
 
 // opener finds the kind of a destination.
 func (k Kinds) opener(d workspace.Destination) (catalog.Spec, opener, bool) {
 	for _, kind := range k.Destinations {
 		if kind.Spec.Name == d.Type {
-			return kind.Spec, func(settings []byte, secrets map[string]secret.String) (destination.Opened, load.Opened, error) {
+			return kind.Spec, func(settings []byte, secrets map[string]secret.String) (destination.Opened, warehouse.Opened, error) {
 				opened, err := kind.Open(settings, secrets)
-				return opened, load.Opened{}, err
+				return opened, warehouse.Opened{}, err
 			}, true
 		}
 	}
 	for _, kind := range k.Warehouses {
 		if kind.Spec.Name == d.Type {
-			return kind.Spec, func(settings []byte, secrets map[string]secret.String) (destination.Opened, load.Opened, error) {
+			return kind.Spec, func(settings []byte, secrets map[string]secret.String) (destination.Opened, warehouse.Opened, error) {
 				opened, err := kind.Open(settings, secrets)
 				return staged(d.ID, load.Refuses), opened, err
 			}, true

@@ -9,7 +9,7 @@ import (
 
 	"weir/dataplane/destination"
 	"weir/dataplane/ingest"
-	"weir/dataplane/load"
+	"weir/dataplane/warehouse"
 	"weir/shared/fault"
 	"weir/shared/id"
 )
@@ -71,7 +71,7 @@ func (h *Holder) Target(ws id.Workspace, dest id.Destination) (*destination.Targ
 // Warehouse is one warehouse destination as it is configured now.
 type Warehouse struct {
 	*destination.Target
-	load.Opened
+	warehouse.Opened
 	SourceOf func(id.Source) (name, typ string)
 }
 

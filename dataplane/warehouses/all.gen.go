@@ -4,14 +4,14 @@
 package warehouses
 
 import (
-	"weir/dataplane/load"
+	"weir/dataplane/warehouse"
 	"weir/dataplane/warehouses/duckdb"
 	"weir/dataplane/warehouses/postgres"
 )
 
 // All returns the kinds in the order of their names.
-func All() []load.Kind {
-	return []load.Kind{
+func All() []warehouse.Kind {
+	return []warehouse.Kind{
 		duckdb.Kind,
 		postgres.Kind,
 	}

@@ -13,8 +13,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"weir/dataplane/load"
 	"weir/dataplane/load/loadtest"
+	"weir/dataplane/warehouse"
 	"weir/dataplane/warehouses"
 	"weir/shared/postgrestest"
 )
@@ -38,9 +38,9 @@ var databases atomic.Int64
 
 // setups has one for every kind.
 var setups = map[string]loadtest.Setup{
-	"duckdb": func(t testing.TB) (string, load.Deps, func(string)) {
+	"duckdb": func(t testing.TB) (string, warehouse.Deps, func(string)) {
 		dir := t.TempDir()
-		return `{"path":"lake.duckdb"}`, load.Deps{DataDir: dir, Owners: &load.Owners{}, Now: time.Now}, func(q string) {
+		return `{"path":"lake.duckdb"}`, warehouse.Deps{DataDir: dir, Owners: &warehouse.Owners{}, Now: time.Now}, func(q string) {
 			db, err := sql.Open("duckdb", filepath.Join(dir, "lake.duckdb"))
 			if err == nil {
 				_, err = db.Exec(q)
@@ -51,12 +51,12 @@ var setups = map[string]loadtest.Setup{
 			}
 		}
 	},
-	"postgres": func(t testing.TB) (string, load.Deps, func(string)) {
+	"postgres": func(t testing.TB) (string, warehouse.Deps, func(string)) {
 		name := fmt.Sprintf("d%d", databases.Add(1))
 		if err := server.Database(t.Context(), name); err != nil {
 			t.Fatal(err)
 		}
-		return `{"host":"db","database":"` + name + `","user":"postgres","schema":"weir","sslMode":"disable"}`, load.Deps{Dial: server.Dial, Now: time.Now}, func(q string) {
+		return `{"host":"db","database":"` + name + `","user":"postgres","schema":"weir","sslMode":"disable"}`, warehouse.Deps{Dial: server.Dial, Now: time.Now}, func(q string) {
 			conn, err := pgx.Connect(t.Context(), server.URL(name))
 			if err == nil {
 				_, err = conn.Exec(t.Context(), "create schema if not exists weir; set search_path = weir; "+q)

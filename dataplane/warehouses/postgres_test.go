@@ -9,7 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"weir/dataplane/load"
+	"weir/dataplane/warehouse"
 	"weir/dataplane/warehouses/postgres"
 	"weir/shared/secret"
 )
@@ -36,20 +36,20 @@ func TestPostgresCodes(t *testing.T) {
 		dial           func(context.Context, string, string) (net.Conn, error)
 		query, want    string
 	}{
-		"no route":        {name, "postgres", down, "", load.CodeUnreachable},
-		"no database":     {"none", "postgres", server.Dial, "", load.CodeUnreachable},
-		"no role":         {name, "nobody", server.Dial, "", load.CodeAuth},
-		"no right":        {name, weak, server.Dial, "", load.CodeAuth},
-		"no table":        {name, "postgres", server.Dial, "select * from none", load.CodeSchema},
-		"a division by 0": {name, "postgres", server.Dial, "select 1/0", load.CodeFailed},
-		"a write":         {name, "postgres", server.Dial, "create table t (i int)", load.CodeFailed},
-		"two statements":  {name, "postgres", server.Dial, "select 1; commit; create table t (i int)", load.CodeSchema},
+		"no route":        {name, "postgres", down, "", warehouse.CodeUnreachable},
+		"no database":     {"none", "postgres", server.Dial, "", warehouse.CodeUnreachable},
+		"no role":         {name, "nobody", server.Dial, "", warehouse.CodeAuth},
+		"no right":        {name, weak, server.Dial, "", warehouse.CodeAuth},
+		"no table":        {name, "postgres", server.Dial, "select * from none", warehouse.CodeSchema},
+		"a division by 0": {name, "postgres", server.Dial, "select 1/0", warehouse.CodeFailed},
+		"a write":         {name, "postgres", server.Dial, "create table t (i int)", warehouse.CodeFailed},
+		"two statements":  {name, "postgres", server.Dial, "select 1; commit; create table t (i int)", warehouse.CodeSchema},
 	} {
 		o, err := postgres.Kind.Open([]byte(`{"host":"db","database":"`+c.database+`","user":"`+c.user+`","schema":"weir","sslMode":"disable"}`), map[string]secret.String{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		w, err := o.Open(ctx, load.Deps{Dial: c.dial})
+		w, err := o.Open(ctx, warehouse.Deps{Dial: c.dial})
 		if err == nil {
 			if c.query == "" {
 				err = w.Test(ctx)
@@ -58,7 +58,7 @@ func TestPostgresCodes(t *testing.T) {
 			}
 			_ = w.Close()
 		}
-		if load.CodeOf(err) != c.want || err == nil {
+		if warehouse.CodeOf(err) != c.want || err == nil {
 			t.Errorf("%s: got %v, want %s", what, err, c.want)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"weir/dataplane/load"
+	"weir/dataplane/warehouse"
 )
 
 // benchRows is how many rows of 20 columns one load of a benchmark has.
@@ -19,9 +20,9 @@ const benchRows = 100_000
 // merge of what is staged) in rows a second, merges also as a part of what the
 // bare driver loads, and what staging takes of the processor for each event. bare
 // loads n rows of 20 columns as fast as the bare driver can.
-func Bench(b *testing.B, kind load.Kind, setup Setup, bare func(settings string, n int)) {
+func Bench(b *testing.B, kind warehouse.Kind, setup Setup, bare func(settings string, n int)) {
 	settings := ""
-	w := start(b, kind, func(t testing.TB) (string, load.Deps, func(string)) {
+	w := start(b, kind, func(t testing.TB) (string, warehouse.Deps, func(string)) {
 		s, d, exec := setup(t)
 		settings = s
 		return s[:len(s)-1] + `,"skipTracksTable":true}`, d, exec

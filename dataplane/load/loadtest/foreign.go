@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"strings"
 
-	"weir/dataplane/load"
+	"weir/dataplane/warehouse"
 )
 
 // ids meets a column id that does not take texts: the load says so and nothing is lost.
@@ -14,10 +14,10 @@ func ids(w *world) {
 	w.exec(`create view ids as select id from order_done`)
 	w.stage(track("no number", `{"n":1}`))
 	err := w.engine.LoadNow(context.Background(), dest)
-	if load.CodeOf(err) != load.CodeSchema || !strings.Contains(err.Error(), `the column "id" of table order_done`) {
+	if warehouse.CodeOf(err) != warehouse.CodeSchema || !strings.Contains(err.Error(), `the column "id" of table order_done`) {
 		w.t.Fatalf("got %v", err)
 	}
-	if l := w.engine.Loads(dest); len(l) != 1 || l[0].Code != load.CodeSchema || l[0].Detail == "" || strings.Contains(l[0].Detail, "no number") {
+	if l := w.engine.Loads(dest); len(l) != 1 || l[0].Code != warehouse.CodeSchema || l[0].Detail == "" || strings.Contains(l[0].Detail, "no number") {
 		w.t.Errorf("loads %+v", l)
 	}
 	w.exec(`drop view ids; drop table order_done`)

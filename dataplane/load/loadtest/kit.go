@@ -18,22 +18,23 @@ import (
 	"weir/dataplane/load"
 	"weir/dataplane/queue"
 	"weir/dataplane/queue/queuetest"
+	"weir/dataplane/warehouse"
 	"weir/shared/id"
 	"weir/shared/secret"
 )
 
 // Setup gives a test settings of an empty warehouse and what it may use.
 // exec runs a statement on the warehouse as its owner does, schema first.
-type Setup func(t testing.TB) (settings string, d load.Deps, exec func(sql string))
+type Setup func(t testing.TB) (settings string, d warehouse.Deps, exec func(sql string))
 
 const dest id.Destination = "dst_test"
 
 // world is one warehouse with its STAGE.
 type world struct {
 	t      testing.TB
-	kind   load.Kind
-	opened load.Opened
-	deps   load.Deps
+	kind   warehouse.Kind
+	opened warehouse.Opened
+	deps   warehouse.Deps
 	dir    string
 	log    *queuetest.Log
 	engine *load.Engine
@@ -41,7 +42,7 @@ type world struct {
 	exec   func(sql string)
 }
 
-func start(t testing.TB, kind load.Kind, setup Setup) *world {
+func start(t testing.TB, kind warehouse.Kind, setup Setup) *world {
 	t.Helper()
 	settings, deps, exec := setup(t)
 	opened, err := kind.Open([]byte(settings), map[string]secret.String{})
@@ -62,7 +63,7 @@ func (w *world) restart() {
 	}
 	job := load.Job{Workspace: "ws_test", Destination: dest, Name: "lake", Type: w.kind.Spec.Name, SyncEvery: w.opened.SyncEvery, Options: w.opened.Options,
 		SourceOf: func(id.Source) (string, string) { return "web", "http" },
-		Open:     func(ctx context.Context) (load.Warehouse, error) { return w.opened.Open(ctx, w.deps) }}
+		Open:     func(ctx context.Context) (warehouse.Warehouse, error) { return w.opened.Open(ctx, w.deps) }}
 	w.engine, err = load.New(load.Config{Dir: w.dir + "/loads", Blobs: blobs, Stages: []load.Stage{w.log}, Jobs: func() []load.Job { return []load.Job{job} },
 		Reach: func(s load.Step) error {
 			if w.reach == nil {
@@ -132,7 +133,7 @@ func track(id, props string) string {
 }
 
 // Check holds a kind to the contract.
-func Check(t *testing.T, kind load.Kind, setup Setup) {
+func Check(t *testing.T, kind warehouse.Kind, setup Setup) {
 	for name, check := range map[string]func(*world){
 		"calls": calls, "repeat": repeat, "evolve": evolve, "crash": crash, "values": values, "any": anything, "wide": wide, "query": queries, "foreign": foreign, "view": viewed,
 		"ids": ids, "users": users, "taken": taken, "exact": exactly, "mixed": mixed,
@@ -287,7 +288,7 @@ func wide(w *world) {
 	}
 	for _, row := range w.query("select * from order_done") {
 		var more map[string]string
-		if s, ok := row[load.MoreColumn].(string); ok {
+		if s, ok := row[warehouse.MoreColumn].(string); ok {
 			if err := json.Unmarshal([]byte(s), &more); err != nil {
 				w.t.Fatal(err)
 			}

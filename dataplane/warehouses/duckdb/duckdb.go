@@ -12,7 +12,7 @@ import (
 
 	driver "github.com/duckdb/duckdb-go/v2"
 
-	"weir/dataplane/load"
+	"weir/dataplane/warehouse"
 )
 
 // Supported says whether this build can open DuckDB files.
@@ -22,31 +22,31 @@ const Supported = true
 // in a commit.
 const maxColumns = 1000
 
-// warehouse is one use of a file; it owns the file until Close.
-type warehouse struct {
+// connection is one use of a file; it owns the file until Close.
+type connection struct {
 	path    string
 	schema  string
 	release func()
 	db      *sql.DB
 }
 
-func open(ctx context.Context, s Settings, d load.Deps) (load.Warehouse, error) {
+func open(ctx context.Context, s Settings, d warehouse.Deps) (warehouse.Warehouse, error) {
 	path, err := file(d.DataDir, s.Path)
 	if err != nil {
-		return nil, load.Fail(load.CodeUnreachable, err)
+		return nil, warehouse.Fail(warehouse.CodeUnreachable, err)
 	}
 	if d.Owners == nil {
-		return nil, load.Fail(load.CodeFailed, errors.New("no owners of files were given"))
+		return nil, warehouse.Fail(warehouse.CodeFailed, errors.New("no owners of files were given"))
 	}
 	release, err := d.Owners.Take(ctx, "duckdb:"+path)
 	if err != nil {
-		return nil, load.Fail(load.CodeUnreachable, fmt.Errorf("wait for the file: %w", err))
+		return nil, warehouse.Fail(warehouse.CodeUnreachable, fmt.Errorf("wait for the file: %w", err))
 	}
-	return &warehouse{path: path, schema: s.Schema, release: release}, nil
+	return &connection{path: path, schema: s.Schema, release: release}, nil
 }
 
 // connect opens the file; reading refuses writes and other files.
-func (w *warehouse) connect(ctx context.Context, reading bool) error {
+func (w *connection) connect(ctx context.Context, reading bool) error {
 	if w.db != nil {
 		return nil
 	}
@@ -56,7 +56,7 @@ func (w *warehouse) connect(ctx context.Context, reading bool) error {
 	}
 	c, err := driver.NewConnector(w.path+options, nil)
 	if err != nil {
-		return load.Fail(load.CodeUnreachable, err)
+		return warehouse.Fail(warehouse.CodeUnreachable, err)
 	}
 	w.db = sql.OpenDB(c)
 	w.db.SetMaxOpenConns(1)
@@ -65,37 +65,37 @@ func (w *warehouse) connect(ctx context.Context, reading bool) error {
 	}
 	for _, q := range []string{"set preserve_insertion_order=false", "create schema if not exists " + quote(w.schema)} {
 		if _, err := w.db.ExecContext(ctx, q); err != nil {
-			return load.Fail(load.CodeSchema, err)
+			return warehouse.Fail(warehouse.CodeSchema, err)
 		}
 	}
 	return nil
 }
 
-func (w *warehouse) table(name string) string { return quote(w.schema) + "." + quote(name) }
+func (w *connection) table(name string) string { return quote(w.schema) + "." + quote(name) }
 
-// Schema implements load.Warehouse.
-func (w *warehouse) Schema(ctx context.Context, tables []string) (load.Schema, error) {
+// Schema implements warehouse.Warehouse.
+func (w *connection) Schema(ctx context.Context, tables []string) (warehouse.Schema, error) {
 	if err := w.connect(ctx, false); err != nil {
 		return nil, err
 	}
-	out := load.Schema{}
+	out := warehouse.Schema{}
 	for _, t := range tables {
 		rows, err := w.db.QueryContext(ctx, `select lower(column_name), data_type from duckdb_columns()
 			where database_name = current_database() and lower(schema_name) = lower(?) and lower(table_name) = lower(?)`, w.schema, t)
 		if err != nil {
-			return nil, load.Fail(load.CodeFailed, err)
+			return nil, warehouse.Fail(warehouse.CodeFailed, err)
 		}
-		s := load.TableSchema{Columns: map[string]load.Column{}, Room: maxColumns}
+		s := warehouse.TableSchema{Columns: map[string]warehouse.Column{}, Room: maxColumns}
 		for rows.Next() {
 			var name, typ string
 			if err := rows.Scan(&name, &typ); err != nil {
-				return nil, load.Fail(load.CodeFailed, err)
+				return nil, warehouse.Fail(warehouse.CodeFailed, err)
 			}
 			s.Room--
-			s.Columns[name] = load.Column{Type: typeOf(typ), Native: typ}
+			s.Columns[name] = warehouse.Column{Type: typeOf(typ), Native: typ}
 		}
 		if err := errors.Join(rows.Err(), rows.Close()); err != nil {
-			return nil, load.Fail(load.CodeFailed, err)
+			return nil, warehouse.Fail(warehouse.CodeFailed, err)
 		}
 		if len(s.Columns) > 0 {
 			out[t] = s
@@ -104,14 +104,14 @@ func (w *warehouse) Schema(ctx context.Context, tables []string) (load.Schema, e
 	return out, nil
 }
 
-// Alter implements load.Warehouse.
-func (w *warehouse) Alter(ctx context.Context, changes []load.Change) error {
+// Alter implements warehouse.Warehouse.
+func (w *connection) Alter(ctx context.Context, changes []warehouse.Change) error {
 	if err := w.connect(ctx, false); err != nil {
 		return err
 	}
 	tx, err := w.db.BeginTx(ctx, nil)
 	if err != nil {
-		return load.Fail(load.CodeFailed, err)
+		return warehouse.Fail(warehouse.CodeFailed, err)
 	}
 	defer func() { _ = tx.Rollback() }() // after Commit it does nothing
 	for _, c := range changes {
@@ -119,44 +119,44 @@ func (w *warehouse) Alter(ctx context.Context, changes []load.Change) error {
 			var wide bool
 			q := fmt.Sprintf("select coalesce(max(%[1]s) > 9007199254740992 or min(%[1]s) < -9007199254740992, false) from %[2]s", quote(c.Column), w.table(c.Table))
 			if err := tx.QueryRowContext(ctx, q).Scan(&wide); err != nil {
-				return load.Fail(load.CodeFailed, err)
+				return warehouse.Fail(warehouse.CodeFailed, err)
 			}
 			if wide {
 				c.To = "string"
 			}
 		}
 		if _, err := tx.ExecContext(ctx, alter(w.table(c.Table), c)); err != nil {
-			return load.Fail(load.CodeSchema, err)
+			return warehouse.Fail(warehouse.CodeSchema, err)
 		}
 	}
-	return load.Fail(load.CodeSchema, tx.Commit())
+	return warehouse.Fail(warehouse.CodeSchema, tx.Commit())
 }
 
-// Merge implements load.Warehouse.
-func (w *warehouse) Merge(ctx context.Context, t load.Table, files []load.Staged) (load.Merged, error) {
+// Merge implements warehouse.Warehouse.
+func (w *connection) Merge(ctx context.Context, t warehouse.Table, files []warehouse.Staged) (warehouse.Merged, error) {
 	if err := w.connect(ctx, false); err != nil {
-		return load.Merged{}, err
+		return warehouse.Merged{}, err
 	}
 	tx, err := w.db.BeginTx(ctx, nil)
 	if err != nil {
-		return load.Merged{}, load.Fail(load.CodeFailed, err)
+		return warehouse.Merged{}, warehouse.Fail(warehouse.CodeFailed, err)
 	}
 	defer func() { _ = tx.Rollback() }() // after Commit it does nothing
-	var m load.Merged
+	var m warehouse.Merged
 	for _, q := range merge(w.table(t.Name), t, files) {
 		r, err := tx.ExecContext(ctx, q)
 		if err != nil {
-			return load.Merged{}, load.Fail(load.CodeFailed, err)
+			return warehouse.Merged{}, warehouse.Fail(warehouse.CodeFailed, err)
 		}
 		m.Rows, _ = r.RowsAffected() // DuckDB always knows
 	}
-	return m, load.Fail(load.CodeFailed, tx.Commit())
+	return m, warehouse.Fail(warehouse.CodeFailed, tx.Commit())
 }
 
-// Query implements load.Warehouse.
-func (w *warehouse) Query(ctx context.Context, query string, row func([]byte) error) error {
+// Query implements warehouse.Warehouse.
+func (w *connection) Query(ctx context.Context, query string, row func([]byte) error) error {
 	if _, err := os.Stat(w.path); err != nil {
-		return load.Fail(load.CodeUnreachable, errors.New("the file is not there yet, because nothing was loaded; send an event and wait for syncEvery"))
+		return warehouse.Fail(warehouse.CodeUnreachable, errors.New("the file is not there yet, because nothing was loaded; send an event and wait for syncEvery"))
 	}
 	if err := w.connect(ctx, true); err != nil {
 		return err
@@ -166,20 +166,20 @@ func (w *warehouse) Query(ctx context.Context, query string, row func([]byte) er
 	}
 	conn, err := w.db.Conn(ctx)
 	if err != nil {
-		return load.Fail(load.CodeUnreachable, err)
+		return warehouse.Fail(warehouse.CodeUnreachable, err)
 	}
 	defer func() { _ = conn.Close() }() // it only read
 	if _, err := conn.ExecContext(ctx, "use "+quote(w.schema)); err != nil {
-		return load.Fail(load.CodeSchema, err)
+		return warehouse.Fail(warehouse.CodeSchema, err)
 	}
 	rows, err := conn.QueryContext(ctx, query)
 	if err != nil {
-		return load.Fail(load.CodeFailed, err)
+		return warehouse.Fail(warehouse.CodeFailed, err)
 	}
 	defer func() { _ = rows.Close() }() // its error is rows.Err's
 	names, err := rows.Columns()
 	if err != nil {
-		return load.Fail(load.CodeFailed, err)
+		return warehouse.Fail(warehouse.CodeFailed, err)
 	}
 	values, into := make([]any, len(names)), make([]any, len(names))
 	for i := range values {
@@ -187,29 +187,29 @@ func (w *warehouse) Query(ctx context.Context, query string, row func([]byte) er
 	}
 	for rows.Next() {
 		if err := rows.Scan(into...); err != nil {
-			return load.Fail(load.CodeFailed, err)
+			return warehouse.Fail(warehouse.CodeFailed, err)
 		}
-		b, err := load.RowJSON(names, values)
+		b, err := warehouse.RowJSON(names, values)
 		if err != nil {
-			return load.Fail(load.CodeFailed, err)
+			return warehouse.Fail(warehouse.CodeFailed, err)
 		}
 		if err := row(b); err != nil {
 			return err
 		}
 	}
-	return load.Fail(load.CodeFailed, rows.Err())
+	return warehouse.Fail(warehouse.CodeFailed, rows.Err())
 }
 
-// Test implements load.Warehouse.
-func (w *warehouse) Test(ctx context.Context) error {
+// Test implements warehouse.Warehouse.
+func (w *connection) Test(ctx context.Context) error {
 	if err := w.connect(ctx, false); err != nil {
 		return err
 	}
-	return load.Fail(load.CodeUnreachable, w.db.PingContext(ctx))
+	return warehouse.Fail(warehouse.CodeUnreachable, w.db.PingContext(ctx))
 }
 
-// Close implements load.Warehouse.
-func (w *warehouse) Close() error {
+// Close implements warehouse.Warehouse.
+func (w *connection) Close() error {
 	var err error
 	if w.db != nil {
 		err = w.db.Close()

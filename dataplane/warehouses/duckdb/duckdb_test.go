@@ -10,13 +10,13 @@ import (
 	"path/filepath"
 	"testing"
 
-	"weir/dataplane/load"
+	"weir/dataplane/warehouse"
 	"weir/dataplane/warehouses/duckdb"
 	"weir/shared/fault"
 	"weir/shared/secret"
 )
 
-func open(t *testing.T, dir, path string) (load.Warehouse, error) {
+func open(t *testing.T, dir, path string) (warehouse.Warehouse, error) {
 	t.Helper()
 	settings, err := json.Marshal(map[string]string{"path": path})
 	if err != nil {
@@ -26,7 +26,7 @@ func open(t *testing.T, dir, path string) (load.Warehouse, error) {
 	if err != nil {
 		return nil, err
 	}
-	return o.Open(context.Background(), load.Deps{DataDir: dir, Owners: &load.Owners{}})
+	return o.Open(context.Background(), warehouse.Deps{DataDir: dir, Owners: &warehouse.Owners{}})
 }
 
 func TestPathsStayInTheDataFolder(t *testing.T) {
@@ -68,7 +68,7 @@ func TestQueriesOnlyReadTheirFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := errors.Join(w.Alter(context.Background(), []load.Change{{Table: "t", To: "string"}}), w.Close()); err != nil {
+	if err := errors.Join(w.Alter(context.Background(), []warehouse.Change{{Table: "t", To: "string"}}), w.Close()); err != nil {
 		t.Fatal(err)
 	}
 	for _, q := range []string{
@@ -104,7 +104,7 @@ func TestQueriesOfAFileThatIsNotThere(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = w.Close() }()
-	if err := w.Query(context.Background(), "select 1", nil); load.CodeOf(err) != load.CodeUnreachable || fault.KindOf(err) == fault.Invalid {
+	if err := w.Query(context.Background(), "select 1", nil); warehouse.CodeOf(err) != warehouse.CodeUnreachable || fault.KindOf(err) == fault.Invalid {
 		t.Errorf("got %v", err)
 	}
 }

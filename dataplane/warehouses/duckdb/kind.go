@@ -12,7 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"weir/dataplane/load"
+	"weir/dataplane/warehouse"
 	"weir/shared/fault"
 )
 
@@ -20,7 +20,7 @@ import (
 var spec []byte
 
 // Kind is the kind duckdb.
-var Kind = load.Define(spec, open)
+var Kind = warehouse.Define(spec, open)
 
 // file returns where a database lies: inside the data folder, whatever links say.
 func file(dataDir, path string) (string, error) {

@@ -6,12 +6,12 @@ import (
 	"context"
 	"errors"
 
-	"weir/dataplane/load"
+	"weir/dataplane/warehouse"
 )
 
 // Supported says whether this build can open DuckDB files.
 const Supported = false
 
-func open(context.Context, Settings, load.Deps) (load.Warehouse, error) {
-	return nil, load.Fail(load.CodeUnsupported, errors.New("this build of the data plane has no DuckDB (build tag noduckdb)"))
+func open(context.Context, Settings, warehouse.Deps) (warehouse.Warehouse, error) {
+	return nil, warehouse.Fail(warehouse.CodeUnsupported, errors.New("this build of the data plane has no DuckDB (build tag noduckdb)"))
 }

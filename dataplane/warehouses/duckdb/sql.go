@@ -10,7 +10,7 @@ import (
 	"strings"
 
 	"weir/dataplane/layout"
-	"weir/dataplane/load"
+	"weir/dataplane/warehouse"
 )
 
 func quote(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
@@ -20,7 +20,7 @@ func text(s string) string { return `'` + strings.ReplaceAll(s, `'`, `''`) + `'`
 // native is the type of a column that loads make.
 func native(t layout.Type) string {
 	switch t {
-	case layout.Int, load.Long:
+	case layout.Int:
 		return "BIGINT"
 	case layout.Float:
 		return "DOUBLE"
@@ -54,7 +54,7 @@ func typeOf(native string) layout.Type {
 }
 
 // alter is the statement of a change to table, a quoted name.
-func alter(table string, c load.Change) string {
+func alter(table string, c warehouse.Change) string {
 	col := quote(c.Column)
 	switch {
 	case c.Column == "":
@@ -76,7 +76,7 @@ func iso(col string) string {
 
 // source is what staged rows are read from, and the type of each column in it:
 // a column that differs from file to file is its text.
-func source(files []load.Staged) (from string, types map[string]layout.Type) {
+func source(files []warehouse.Staged) (from string, types map[string]layout.Type) {
 	types = map[string]layout.Type{}
 	differ := map[string]bool{}
 	for _, f := range files {
@@ -132,7 +132,7 @@ type plan struct {
 	types map[string]layout.Type
 }
 
-func planned(t load.Table, types map[string]layout.Type) plan {
+func planned(t warehouse.Table, types map[string]layout.Type) plan {
 	p := plan{types: types}
 	var over []string
 	raws := map[string]string{}
@@ -165,10 +165,10 @@ func planned(t load.Table, types map[string]layout.Type) plan {
 }
 
 // merge is the statements that bring files into a table.
-func merge(table string, t load.Table, files []load.Staged) []string {
+func merge(table string, t warehouse.Table, files []warehouse.Staged) []string {
 	from, types := source(files)
 	p := planned(t, types)
-	seq := quote(load.SeqColumn)
+	seq := quote(warehouse.SeqColumn)
 	if t.Keep {
 		return keep(table, t, from, p)
 	}
@@ -201,8 +201,8 @@ func more(names []string, types map[string]layout.Type) string {
 
 // keep is merge for a table whose rows keep what a newer write does not have. Of
 // each column the newest value counts, together with what its sibling has then.
-func keep(table string, t load.Table, from string, p plan) []string {
-	seq := quote(load.SeqColumn)
+func keep(table string, t warehouse.Table, from string, p plan) []string {
+	seq := quote(warehouse.SeqColumn)
 	newest := []string{`"id"`}
 	pair := map[string]string{} // of a sibling, what makes it new
 	for _, c := range p.cols {
@@ -239,7 +239,7 @@ func keep(table string, t load.Table, from string, p plan) []string {
 }
 
 // updates is what a row t of a table takes over from the newest values s.
-func updates(t load.Table, p plan) []string {
+func updates(t warehouse.Table, p plan) []string {
 	var sets []string
 	given, siblings := map[string]bool{}, map[string]string{}
 	for _, c := range p.cols {
@@ -264,14 +264,14 @@ func updates(t load.Table, p plan) []string {
 	}
 	if p.more != "" {
 		sets = append(sets, fmt.Sprintf(`%[1]s = case when s.%[1]s is null then t.%[1]s when t.%[1]s is null then s.%[1]s
-			when json_valid(t.%[1]s) then json_merge_patch(t.%[1]s, s.%[1]s)::varchar else json_merge_patch(json_object('%[2]s', t.%[1]s), s.%[1]s)::varchar end`, quote(t.More), load.MoreColumn))
+			when json_valid(t.%[1]s) then json_merge_patch(t.%[1]s, s.%[1]s)::varchar else json_merge_patch(json_object('%[2]s', t.%[1]s), s.%[1]s)::varchar end`, quote(t.More), warehouse.MoreColumn))
 	}
 	return sets
 }
 
 // value is the expression of a staged value in its column's type; null when it
 // does not fit and the target is guarded.
-func value(c load.Target, staged layout.Type) string {
+func value(c warehouse.Target, staged layout.Type) string {
 	q := quote(c.Name)
 	switch {
 	case c.Guard:

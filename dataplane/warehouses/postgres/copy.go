@@ -13,7 +13,7 @@ import (
 	"github.com/parquet-go/parquet-go"
 
 	"weir/dataplane/layout"
-	"weir/dataplane/load"
+	"weir/dataplane/warehouse"
 )
 
 // place is where the values of a staged column go in a line of COPY.
@@ -32,7 +32,7 @@ type lines struct {
 	more    int // index of MoreColumn, -1 without
 }
 
-func shape(t load.Table) *lines {
+func shape(t warehouse.Table) *lines {
 	l := &lines{places: map[string]place{}, more: -1}
 	index := map[string]int{}
 	add := func(name, native string) int {
@@ -66,7 +66,7 @@ func shape(t load.Table) *lines {
 
 // write turns staged files into COPY's text format; with numbered, the order of
 // rows comes first. Rows that keep refuses are left out.
-func (l *lines) write(out *bufio.Writer, files []load.Staged, numbered bool, keep func(seq int64) bool) error {
+func (l *lines) write(out *bufio.Writer, files []warehouse.Staged, numbered bool, keep func(seq int64) bool) error {
 	for _, f := range files {
 		if err := l.file(out, f, numbered, keep); err != nil {
 			return fmt.Errorf("read a staged file: %w", err)
@@ -82,7 +82,7 @@ type spot struct {
 	buf []byte // its value as text, used again
 }
 
-func (l *lines) file(out *bufio.Writer, staged load.Staged, numbered bool, keep func(seq int64) bool) error {
+func (l *lines) file(out *bufio.Writer, staged warehouse.Staged, numbered bool, keep func(seq int64) bool) error {
 	f, err := os.Open(staged.Path)
 	if err != nil {
 		return err
@@ -99,7 +99,7 @@ func (l *lines) file(out *bufio.Writer, staged load.Staged, numbered bool, keep 
 	seqAt := -1
 	for i, n := range names {
 		spots[i] = spot{place: l.places[n[0]], typ: types[n[0]]}
-		if n[0] == load.SeqColumn {
+		if n[0] == warehouse.SeqColumn {
 			seqAt = i
 		}
 	}
@@ -176,7 +176,7 @@ func (s *spot) text(v parquet.Value) []byte {
 	case layout.Boolean:
 		s.buf = strconv.AppendBool(s.buf[:0], v.Boolean())
 	case layout.Datetime:
-		s.buf = load.AppendTime(s.buf[:0], v.Int64())
+		s.buf = layout.AppendTime(s.buf[:0], v.Int64())
 	default:
 		return v.ByteArray()
 	}

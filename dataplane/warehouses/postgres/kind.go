@@ -20,14 +20,14 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
-	"weir/dataplane/load"
+	"weir/dataplane/warehouse"
 )
 
 //go:embed spec.yaml
 var spec []byte
 
 // Kind is the kind postgres.
-var Kind = load.Define(spec, open)
+var Kind = warehouse.Define(spec, open)
 
 // Deadlines of a connection and of one statement.
 const (
@@ -36,14 +36,14 @@ const (
 	lockTime      = "60000"
 )
 
-func open(ctx context.Context, s Settings, d load.Deps) (load.Warehouse, error) {
+func open(ctx context.Context, s Settings, d warehouse.Deps) (warehouse.Warehouse, error) {
 	if d.Dial == nil {
-		return nil, load.Fail(load.CodeFailed, errors.New("no dialer was given"))
+		return nil, warehouse.Fail(warehouse.CodeFailed, errors.New("no dialer was given"))
 	}
 	// Only typed fields count: this text gives the form of a configuration, not its content.
 	c, err := pgx.ParseConfig("host=localhost port=5432 user=none database=none sslmode=disable")
 	if err != nil {
-		return nil, load.Fail(load.CodeFailed, err)
+		return nil, warehouse.Fail(warehouse.CodeFailed, err)
 	}
 	c.Host, c.Port, c.Database, c.User = s.Host, uint16(s.Port), s.Database, s.User
 	c.Password = s.Secrets.Password.Reveal()
@@ -58,9 +58,9 @@ func open(ctx context.Context, s Settings, d load.Deps) (load.Warehouse, error) 
 	}
 	conn, err := pgx.ConnectConfig(ctx, c)
 	if err != nil {
-		return nil, failure(load.CodeUnreachable, err)
+		return nil, failure(warehouse.CodeUnreachable, err)
 	}
-	return &warehouse{conn: conn, schema: s.Schema}, nil
+	return &connection{conn: conn, schema: s.Schema}, nil
 }
 
 func tlsConfig(mode, host string) *tls.Config {
@@ -99,17 +99,17 @@ func failure(code string, err error) error {
 	if errors.As(err, &p) && len(p.Code) == 5 {
 		switch {
 		case strings.HasPrefix(p.Code, "28") || p.Code == "42501":
-			code = load.CodeAuth
+			code = warehouse.CodeAuth
 		case strings.HasPrefix(p.Code, "08") || strings.HasPrefix(p.Code, "57P") || p.Code == "53300" || p.Code == "3D000":
-			code = load.CodeUnreachable
+			code = warehouse.CodeUnreachable
 		case strings.HasPrefix(p.Code, "42") || strings.HasPrefix(p.Code, "3F") || p.Code == "0A000" || p.Code == "2BP01":
-			code = load.CodeSchema
+			code = warehouse.CodeSchema
 		case p.Code == "22001": // only an id can be: give the column a wider type
-			code = load.CodeSchema
+			code = warehouse.CodeSchema
 		}
 		if p.Detail != "" {
 			err = fmt.Errorf("%w (%s)", err, p.Detail)
 		}
 	}
-	return load.Fail(code, err)
+	return warehouse.Fail(code, err)
 }

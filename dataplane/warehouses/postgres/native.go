@@ -7,7 +7,7 @@ import (
 	"unicode/utf8"
 
 	"weir/dataplane/layout"
-	"weir/dataplane/load"
+	"weir/dataplane/warehouse"
 )
 
 func quote(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
@@ -15,7 +15,7 @@ func quote(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`
 // native is the type of a column that loads make.
 func native(t layout.Type) string {
 	switch t {
-	case layout.Int, load.Long:
+	case layout.Int:
 		return "bigint"
 	case layout.Float:
 		return "double precision"
@@ -47,7 +47,7 @@ func typeOf(native string) layout.Type {
 }
 
 // alter is the statement of a change to table, a quoted name.
-func alter(table string, c load.Change) string {
+func alter(table string, c warehouse.Change) string {
 	col := quote(c.Column)
 	switch {
 	case c.Column == "":

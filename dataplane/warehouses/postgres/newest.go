@@ -11,7 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/parquet-go/parquet-go"
 
-	"weir/dataplane/load"
+	"weir/dataplane/warehouse"
 )
 
 // idBytes is how many bytes of ids one statement takes.
@@ -33,10 +33,10 @@ type newest struct {
 func (n *newest) keep(seq int64) bool { return len(n.stale) == 0 || !n.stale[seq] }
 
 // replace deletes the rows whose ids are in files and finds the newest of each.
-func replace(ctx context.Context, tx pgx.Tx, table string, files []load.Staged) (*newest, error) {
+func replace(ctx context.Context, tx pgx.Tx, table string, files []warehouse.Staged) (*newest, error) {
 	n := &newest{last: map[[16]byte]int64{}, stale: map[int64]bool{}}
 	if _, err := tx.Exec(ctx, lookUp); err != nil {
-		return nil, failure(load.CodeFailed, err)
+		return nil, failure(warehouse.CodeFailed, err)
 	}
 	q := fmt.Sprintf(`delete from %s t using unnest($1::text[]) u(id) where t."id" = u.id`, table)
 	var ids []string
@@ -47,7 +47,7 @@ func replace(ctx context.Context, tx pgx.Tx, table string, files []load.Staged) 
 		}
 		_, err := tx.Exec(ctx, q, ids)
 		ids, held = ids[:0], 0
-		return failure(load.CodeFailed, err)
+		return failure(warehouse.CodeFailed, err)
 	}
 	for _, f := range files {
 		err := eachID(f.Path, func(id string, seq int64) error {
@@ -76,28 +76,28 @@ func replace(ctx context.Context, tx pgx.Tx, table string, files []load.Staged) 
 func eachID(path string, do func(id string, seq int64) error) error {
 	f, err := os.Open(path)
 	if err != nil {
-		return load.Fail(load.CodeStage, err)
+		return warehouse.Fail(warehouse.CodeStage, err)
 	}
 	defer func() { _ = f.Close() }() // it was only read
 	info, err := f.Stat()
 	if err != nil {
-		return load.Fail(load.CodeStage, err)
+		return warehouse.Fail(warehouse.CodeStage, err)
 	}
 	p, err := parquet.OpenFile(f, info.Size())
 	if err != nil {
-		return load.Fail(load.CodeStage, err)
+		return warehouse.Fail(warehouse.CodeStage, err)
 	}
 	idAt, seqAt := -1, -1
 	for i, c := range p.Schema().Columns() {
 		switch c[0] {
 		case "id":
 			idAt = i
-		case load.SeqColumn:
+		case warehouse.SeqColumn:
 			seqAt = i
 		}
 	}
 	if idAt < 0 || seqAt < 0 {
-		return load.Fail(load.CodeStage, errors.New("a staged file has no ids"))
+		return warehouse.Fail(warehouse.CodeStage, errors.New("a staged file has no ids"))
 	}
 	for _, g := range p.RowGroups() {
 		chunks := g.ColumnChunks()
@@ -109,7 +109,7 @@ func eachID(path string, do func(id string, seq int64) error) error {
 		err := eachValue(chunks[idAt], func(v parquet.Value) error {
 			row++
 			if v.IsNull() {
-				return load.Fail(load.CodeStage, errors.New("a staged row has no id"))
+				return warehouse.Fail(warehouse.CodeStage, errors.New("a staged row has no id"))
 			}
 			return do(string(v.ByteArray()), seqs[row-1])
 		})
@@ -130,7 +130,7 @@ func eachValue(c parquet.ColumnChunk, do func(parquet.Value) error) error {
 			return nil
 		}
 		if err != nil {
-			return load.Fail(load.CodeStage, err)
+			return warehouse.Fail(warehouse.CodeStage, err)
 		}
 		for r := page.Values(); ; {
 			n, err := r.ReadValues(values)
@@ -143,7 +143,7 @@ func eachValue(c parquet.ColumnChunk, do func(parquet.Value) error) error {
 				break
 			}
 			if err != nil {
-				return load.Fail(load.CodeStage, err)
+				return warehouse.Fail(warehouse.CodeStage, err)
 			}
 		}
 		parquet.Release(page)

@@ -12,68 +12,68 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"weir/dataplane/layout"
-	"weir/dataplane/load"
+	"weir/dataplane/warehouse"
 )
 
 // maxColumns is how many columns a table may ever have had; Postgres counts
 // dropped ones too, up to 1,600.
 const maxColumns = 1590
 
-type warehouse struct {
+type connection struct {
 	conn   *pgx.Conn
 	schema string
 	locked bool
 }
 
-func (w *warehouse) table(name string) string { return quote(w.schema) + "." + quote(name) }
+func (w *connection) table(name string) string { return quote(w.schema) + "." + quote(name) }
 
 // lock takes the schema for this connection and makes it.
-func (w *warehouse) lock(ctx context.Context) error {
+func (w *connection) lock(ctx context.Context) error {
 	if w.locked {
 		return nil
 	}
 	if _, err := w.conn.Exec(ctx, "select pg_advisory_lock(hashtextextended('weir:' || $1, 0))", w.schema); err != nil {
-		return failure(load.CodeFailed, err)
+		return failure(warehouse.CodeFailed, err)
 	}
 	var there bool
 	if err := w.conn.QueryRow(ctx, "select exists(select from pg_namespace where nspname = $1)", w.schema).Scan(&there); err != nil {
-		return failure(load.CodeFailed, err)
+		return failure(warehouse.CodeFailed, err)
 	}
 	if !there {
 		if _, err := w.conn.Exec(ctx, "create schema if not exists "+quote(w.schema)); err != nil {
-			return failure(load.CodeSchema, err)
+			return failure(warehouse.CodeSchema, err)
 		}
 	}
 	w.locked = true
 	return nil
 }
 
-// Schema implements load.Warehouse.
-func (w *warehouse) Schema(ctx context.Context, tables []string) (load.Schema, error) {
+// Schema implements warehouse.Warehouse.
+func (w *connection) Schema(ctx context.Context, tables []string) (warehouse.Schema, error) {
 	if err := w.lock(ctx); err != nil {
 		return nil, err
 	}
-	out := load.Schema{}
+	out := warehouse.Schema{}
 	rows, err := w.conn.Query(ctx, `select c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attisdropped
 		from pg_attribute a join pg_class c on c.oid = a.attrelid join pg_namespace n on n.oid = c.relnamespace
 		where n.nspname = $1 and c.relname = any($2) and a.attnum > 0`, w.schema, tables)
 	if err != nil {
-		return nil, failure(load.CodeFailed, err)
+		return nil, failure(warehouse.CodeFailed, err)
 	}
 	defer rows.Close()
 	for rows.Next() {
 		var table, name, typ string
 		var dropped bool
 		if err := rows.Scan(&table, &name, &typ, &dropped); err != nil {
-			return nil, failure(load.CodeFailed, err)
+			return nil, failure(warehouse.CodeFailed, err)
 		}
 		s, ok := out[table]
 		if !ok {
-			s = load.TableSchema{Columns: map[string]load.Column{}, Room: maxColumns}
+			s = warehouse.TableSchema{Columns: map[string]warehouse.Column{}, Room: maxColumns}
 		}
 		s.Room--
 		if !dropped {
-			c := load.Column{Type: typeOf(typ), Native: typ}
+			c := warehouse.Column{Type: typeOf(typ), Native: typ}
 			if name == "id" && strings.HasPrefix(typ, "character varying") {
 				c.Type = layout.String // a longer id fails the load
 			}
@@ -81,17 +81,17 @@ func (w *warehouse) Schema(ctx context.Context, tables []string) (load.Schema, e
 		}
 		out[table] = s
 	}
-	return out, failure(load.CodeFailed, rows.Err())
+	return out, failure(warehouse.CodeFailed, rows.Err())
 }
 
-// Alter implements load.Warehouse.
-func (w *warehouse) Alter(ctx context.Context, changes []load.Change) error {
+// Alter implements warehouse.Warehouse.
+func (w *connection) Alter(ctx context.Context, changes []warehouse.Change) error {
 	if err := w.lock(ctx); err != nil {
 		return err
 	}
 	tx, err := w.conn.Begin(ctx)
 	if err != nil {
-		return failure(load.CodeUnreachable, err)
+		return failure(warehouse.CodeUnreachable, err)
 	}
 	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }() // after Commit it does nothing
 	for _, c := range changes {
@@ -99,55 +99,55 @@ func (w *warehouse) Alter(ctx context.Context, changes []load.Change) error {
 			return err
 		}
 	}
-	return failure(load.CodeSchema, tx.Commit(ctx))
+	return failure(warehouse.CodeSchema, tx.Commit(ctx))
 }
 
-func (w *warehouse) change(ctx context.Context, tx pgx.Tx, c load.Change) error {
+func (w *connection) change(ctx context.Context, tx pgx.Tx, c warehouse.Change) error {
 	table := w.table(c.Table)
 	if c.From == "int" && c.To == "float" {
 		var wide bool
 		q := fmt.Sprintf("select coalesce(max(%[1]s) > 9007199254740992 or min(%[1]s) < -9007199254740992, false) from %[2]s", quote(c.Column), table)
 		if err := tx.QueryRow(ctx, q).Scan(&wide); err != nil {
-			return failure(load.CodeFailed, err)
+			return failure(warehouse.CodeFailed, err)
 		}
 		if wide {
 			c.To = "string"
 		}
 	}
 	if _, err := tx.Exec(ctx, alter(table, c)); err != nil {
-		return failure(load.CodeSchema, err)
+		return failure(warehouse.CodeSchema, err)
 	}
 	if c.Column == "" { // hash: it takes ids of any length
 		_, err := tx.Exec(ctx, fmt.Sprintf(`create index on %s using hash ("id")`, table))
-		return failure(load.CodeSchema, err)
+		return failure(warehouse.CodeSchema, err)
 	}
 	return nil
 }
 
-// Merge implements load.Warehouse.
-func (w *warehouse) Merge(ctx context.Context, t load.Table, files []load.Staged) (load.Merged, error) {
+// Merge implements warehouse.Warehouse.
+func (w *connection) Merge(ctx context.Context, t warehouse.Table, files []warehouse.Staged) (warehouse.Merged, error) {
 	if err := w.lock(ctx); err != nil {
-		return load.Merged{}, err
+		return warehouse.Merged{}, err
 	}
 	tx, err := w.conn.Begin(ctx)
 	if err != nil {
-		return load.Merged{}, failure(load.CodeUnreachable, err)
+		return warehouse.Merged{}, failure(warehouse.CodeUnreachable, err)
 	}
 	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }() // after Commit it does nothing
-	var m load.Merged
+	var m warehouse.Merged
 	if l := shape(t); t.Keep {
 		m.Rows, err = w.keep(ctx, tx, t, l, files)
 	} else {
 		m.Rows, err = w.replace(ctx, tx, t, l, files)
 	}
 	if err != nil {
-		return load.Merged{}, err
+		return warehouse.Merged{}, err
 	}
-	return m, failure(load.CodeFailed, tx.Commit(ctx))
+	return m, failure(warehouse.CodeFailed, tx.Commit(ctx))
 }
 
 // replace deletes the rows of the files' ids and copies the new ones straight in.
-func (w *warehouse) replace(ctx context.Context, tx pgx.Tx, t load.Table, l *lines, files []load.Staged) (int64, error) {
+func (w *connection) replace(ctx context.Context, tx pgx.Tx, t warehouse.Table, l *lines, files []warehouse.Staged) (int64, error) {
 	n, err := replace(ctx, tx, w.table(t.Name), files)
 	if err != nil {
 		return 0, err
@@ -157,7 +157,7 @@ func (w *warehouse) replace(ctx context.Context, tx pgx.Tx, t load.Table, l *lin
 }
 
 // copy runs a COPY with the lines that write makes.
-func (w *warehouse) copy(ctx context.Context, q string, write func(*bufio.Writer) error) (int64, error) {
+func (w *connection) copy(ctx context.Context, q string, write func(*bufio.Writer) error) (int64, error) {
 	r, pipe := io.Pipe()
 	done := make(chan struct{})
 	go func() {
@@ -167,18 +167,18 @@ func (w *warehouse) copy(ctx context.Context, q string, write func(*bufio.Writer
 	tag, err := w.conn.PgConn().CopyFrom(ctx, r, q)
 	_ = r.Close() // ends the writer when COPY ended early
 	<-done
-	return tag.RowsAffected(), failure(load.CodeFailed, err)
+	return tag.RowsAffected(), failure(warehouse.CodeFailed, err)
 }
 
 // keep brings files in through the temporary table weir_staged.
-func (w *warehouse) keep(ctx context.Context, tx pgx.Tx, t load.Table, l *lines, files []load.Staged) (int64, error) {
+func (w *connection) keep(ctx context.Context, tx pgx.Tx, t warehouse.Table, l *lines, files []warehouse.Staged) (int64, error) {
 	defs := make([]string, len(l.columns))
 	for i, c := range l.columns {
 		defs[i] = quote(c) + " " + l.natives[i]
 	}
-	create := fmt.Sprintf("create temporary table weir_staged (%s bigint, %s) on commit drop", quote(load.SeqColumn), strings.Join(defs, ","))
+	create := fmt.Sprintf("create temporary table weir_staged (%s bigint, %s) on commit drop", quote(warehouse.SeqColumn), strings.Join(defs, ","))
 	if _, err := tx.Exec(ctx, create); err != nil {
-		return 0, failure(load.CodeSchema, err)
+		return 0, failure(warehouse.CodeSchema, err)
 	}
 	_, err := w.copy(ctx, "copy weir_staged from stdin", func(out *bufio.Writer) error {
 		return l.write(out, files, true, func(int64) bool { return true })
@@ -190,7 +190,7 @@ func (w *warehouse) keep(ctx context.Context, tx pgx.Tx, t load.Table, l *lines,
 	for _, q := range statements(w.table(t.Name), t, l) {
 		tag, err := tx.Exec(ctx, q)
 		if err != nil {
-			return 0, failure(load.CodeFailed, err)
+			return 0, failure(warehouse.CodeFailed, err)
 		}
 		rows = tag.RowsAffected()
 	}
@@ -200,8 +200,8 @@ func (w *warehouse) keep(ctx context.Context, tx pgx.Tx, t load.Table, l *lines,
 // statements bring weir_staged into a table whose rows keep what a newer write
 // does not have. Of each column the newest value counts, together with what its
 // sibling has then.
-func statements(table string, t load.Table, l *lines) []string {
-	seq, all := quote(load.SeqColumn), joined(l.columns, "?")
+func statements(table string, t warehouse.Table, l *lines) []string {
+	seq, all := quote(warehouse.SeqColumn), joined(l.columns, "?")
 	sibling := map[string]string{}
 	for _, c := range t.Columns {
 		if c.Raw != "" && !c.Over {
@@ -220,7 +220,7 @@ func statements(table string, t load.Table, l *lines) []string {
 			best = append(best, q)
 		case c == t.More:
 			best = append(best, fmt.Sprintf(`(select jsonb_object_agg(e.key, e.value order by m.%[1]s)::text from weir_staged m, jsonb_each(m.%[2]s::jsonb) e where m."id" = o."id") as %[2]s`, seq, q))
-			set = append(set, fmt.Sprintf(`%[1]s = coalesce((case when t.%[1]s is null then '{}' when left(t.%[1]s, 1) = '{' then t.%[1]s::jsonb else jsonb_build_object('%[2]s', t.%[1]s) end || s.%[1]s::jsonb)::text, t.%[1]s)`, q, load.MoreColumn))
+			set = append(set, fmt.Sprintf(`%[1]s = coalesce((case when t.%[1]s is null then '{}' when left(t.%[1]s, 1) = '{' then t.%[1]s::jsonb else jsonb_build_object('%[2]s', t.%[1]s) end || s.%[1]s::jsonb)::text, t.%[1]s)`, q, warehouse.MoreColumn))
 		case paired:
 			when := fmt.Sprintf("%s is not null or %s is not null", q, quote(other))
 			best = append(best, fmt.Sprintf("(array_agg(%[1]s order by %[2]s desc) filter (where %[3]s))[1] as %[1]s", q, seq, when))
@@ -240,45 +240,45 @@ func statements(table string, t load.Table, l *lines) []string {
 	return append(out, fmt.Sprintf(`insert into %s (%s) select %s from weir_best s where not exists (select from %s t where t."id" = s."id")`, table, all, joined(l.columns, "s.?"), table))
 }
 
-// Query implements load.Warehouse.
-func (w *warehouse) Query(ctx context.Context, query string, row func([]byte) error) error {
+// Query implements warehouse.Warehouse.
+func (w *connection) Query(ctx context.Context, query string, row func([]byte) error) error {
 	tx, err := w.conn.BeginTx(ctx, pgx.TxOptions{AccessMode: pgx.ReadOnly})
 	if err != nil {
-		return failure(load.CodeUnreachable, err)
+		return failure(warehouse.CodeUnreachable, err)
 	}
 	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }() // it only read
 	if _, err := tx.Exec(ctx, "select set_config('search_path', $1, true), set_config('statement_timeout', '30000', true)", quote(w.schema)); err != nil {
-		return failure(load.CodeFailed, err)
+		return failure(warehouse.CodeFailed, err)
 	}
 	rows, err := tx.Query(ctx, query, pgx.QueryExecModeDescribeExec)
 	if err != nil {
-		return failure(load.CodeFailed, err)
+		return failure(warehouse.CodeFailed, err)
 	}
 	defer rows.Close()
 	for rows.Next() {
 		values, err := rows.Values()
 		if err != nil {
-			return failure(load.CodeFailed, err)
+			return failure(warehouse.CodeFailed, err)
 		}
 		names := make([]string, len(values))
 		for i, f := range rows.FieldDescriptions() {
 			names[i] = f.Name
 		}
-		b, err := load.RowJSON(names, values)
+		b, err := warehouse.RowJSON(names, values)
 		if err != nil {
-			return failure(load.CodeFailed, err)
+			return failure(warehouse.CodeFailed, err)
 		}
 		if err := row(b); err != nil {
 			return err
 		}
 	}
-	return failure(load.CodeFailed, rows.Err())
+	return failure(warehouse.CodeFailed, rows.Err())
 }
 
-// Test implements load.Warehouse.
-func (w *warehouse) Test(ctx context.Context) error {
+// Test implements warehouse.Warehouse.
+func (w *connection) Test(ctx context.Context) error {
 	if err := w.conn.Ping(ctx); err != nil {
-		return failure(load.CodeUnreachable, err)
+		return failure(warehouse.CodeUnreachable, err)
 	}
 	return w.lock(ctx)
 }
@@ -286,8 +286,8 @@ func (w *warehouse) Test(ctx context.Context) error {
 // closeTime is how long a goodbye may take.
 const closeTime = 5 * time.Second
 
-// Close implements load.Warehouse.
-func (w *warehouse) Close() error {
+// Close implements warehouse.Warehouse.
+func (w *connection) Close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), closeTime)
 	defer cancel()
 	_ = w.conn.Close(ctx) // everything was committed; the server ends the rest

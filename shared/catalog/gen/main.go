@@ -30,7 +30,7 @@ type family struct {
 var families = []family{
 	{catalog.Destinations, "destinations", "destination"},
 	{catalog.Sources, "sources", "ingest"},
-	{catalog.Warehouses, "warehouses", "load"},
+	{catalog.Warehouses, "warehouses", "warehouse"},
 }
 
 func main() {

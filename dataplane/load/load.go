@@ -12,39 +12,41 @@ import (
 	"weir/dataplane/blob"
 	"weir/dataplane/event"
 	"weir/dataplane/layout"
+	"weir/dataplane/load/stage"
 	"weir/dataplane/queue"
+	"weir/dataplane/warehouse"
 	"weir/shared/fault"
 )
 
-func (l *lane) path(name string) string { return filepath.Join(l.e.c.Dir, string(l.dest), name) }
+func (l *loader) path(name string) string { return filepath.Join(l.e.c.Dir, string(l.dest), name) }
 
-func (l *lane) prefix() string { return "stage/" + string(l.dest) }
+func (l *loader) prefix() string { return "stage/" + string(l.dest) }
 
-func (l *lane) reach(s Step) error {
+func (l *loader) reach(s Step) error {
 	if l.e.c.Reach == nil {
 		return nil
 	}
 	return l.e.c.Reach(s)
 }
 
-// once makes one load of what is staged: did says that there was something, more
+// loadOnce makes one load of what is staged: did says that there was something, more
 // that the load was full.
-func (l *lane) once(ctx context.Context) (did, more bool, err error) {
+func (l *loader) loadOnce(ctx context.Context) (did, more bool, err error) {
 	l.work.Lock()
 	defer l.work.Unlock()
 	ctx, cancel := context.WithTimeout(ctx, loadTime)
 	defer cancel()
 	job := *l.job.Load()
-	m, err := l.manifest(ctx)
+	m, err := l.openManifest(ctx)
 	if err != nil {
-		return false, false, Fail(CodeStage, err)
+		return false, false, warehouse.Fail(warehouse.CodeStage, err)
 	}
 	if m == nil {
 		return false, false, nil
 	}
 	l.begin(m)
 	if err := l.load(ctx, job, m); err != nil {
-		l.change(func(x *Load) { x.State, x.Code, x.Detail = Failing, CodeOf(err), err.Error() })
+		l.change(func(x *Load) { x.State, x.Code, x.Detail = Failing, warehouse.CodeOf(err), err.Error() })
 		return false, false, err
 	}
 	l.change(func(x *Load) {
@@ -54,8 +56,8 @@ func (l *lane) once(ctx context.Context) (did, more bool, err error) {
 	return true, m.Full, nil
 }
 
-// manifest returns the open load, else makes one, else nil: nothing is staged.
-func (l *lane) manifest(ctx context.Context) (*manifest, error) {
+// openManifest returns the open load, else makes one, else nil: nothing is staged.
+func (l *loader) openManifest(ctx context.Context) (*manifest, error) {
 	var c cursor
 	if _, err := get(l.path("cursor.json"), &c); err != nil {
 		return nil, err
@@ -83,15 +85,15 @@ func (l *lane) manifest(ctx context.Context) (*manifest, error) {
 		m.ID += ".1"
 	}
 	some := false
-	for p, stage := range l.e.c.Stages {
-		st, err := stage.State(ctx)
+	for p, log := range l.e.c.Stages {
+		st, err := log.State(ctx)
 		if err != nil {
 			return nil, fmt.Errorf("read the state of STAGE: %w", err)
 		}
 		if st.Last < c.Next[p] || st.Records == 0 {
 			continue
 		}
-		has, err := holdsAny(ctx, stage, c.Next[p], string(l.dest))
+		has, err := hasRecords(ctx, log, c.Next[p], string(l.dest))
 		if err != nil {
 			return nil, err
 		}
@@ -108,8 +110,8 @@ func (l *lane) manifest(ctx context.Context) (*manifest, error) {
 	return &m, nil
 }
 
-// holdsAny says whether a destination has a record from a number on.
-func holdsAny(ctx context.Context, s Stage, from uint64, key string) (bool, error) {
+// hasRecords says whether a destination has a record from a number on.
+func hasRecords(ctx context.Context, s Stage, from uint64, key string) (bool, error) {
 	for _, err := range s.ReadTo(ctx, from, key) {
 		return err == nil, err
 	}
@@ -117,13 +119,13 @@ func holdsAny(ctx context.Context, s Stage, from uint64, key string) (bool, erro
 }
 
 // load brings a manifest to its end.
-func (l *lane) load(ctx context.Context, job Job, m *manifest) error {
+func (l *loader) load(ctx context.Context, job Job, m *manifest) error {
 	if err := l.reach(StepManifest); err != nil {
 		return err
 	}
 	if !m.Staged {
 		if err := l.stage(ctx, job, m); err != nil {
-			return Fail(CodeStage, err)
+			return warehouse.Fail(warehouse.CodeStage, err)
 		}
 		if err := l.reach(StepStaged); err != nil {
 			return err
@@ -137,29 +139,29 @@ func (l *lane) load(ctx context.Context, job Job, m *manifest) error {
 		}
 	})
 	if err := l.early(ctx, m); err != nil {
-		return Fail(CodeStage, err)
+		return warehouse.Fail(warehouse.CodeStage, err)
 	}
 	if len(m.Tables) > 0 {
 		if err := l.merge(ctx, job, m); err != nil {
-			return Fail(CodeFailed, err)
+			return warehouse.Fail(warehouse.CodeFailed, err)
 		}
 	}
 	if err := l.close(m); err != nil {
-		return Fail(CodeStage, err)
+		return warehouse.Fail(warehouse.CodeStage, err)
 	}
 	if err := l.reach(StepCursor); err != nil {
 		return err
 	}
-	return Fail(CodeStage, l.clean(ctx, m))
+	return warehouse.Fail(warehouse.CodeStage, l.clean(ctx, m))
 }
 
 // close moves the cursor behind a manifest.
-func (l *lane) close(m *manifest) error {
+func (l *loader) close(m *manifest) error {
 	return put(l.path("cursor.json"), cursor{Next: m.To, Last: m.ID, Workspace: l.job.Load().Workspace})
 }
 
 // early does what a planted mistake does before the rows are merged.
-func (l *lane) early(ctx context.Context, m *manifest) error {
+func (l *loader) early(ctx context.Context, m *manifest) error {
 	switch l.e.c.planted {
 	case cursorFirst:
 		return l.close(m)
@@ -169,31 +171,31 @@ func (l *lane) early(ctx context.Context, m *manifest) error {
 	return nil
 }
 
-// stage reads records into files, at most Most events, and lets the manifest
+// stage reads records into files, at most MaxEvents events, and lets the manifest
 // name the files and the records that are in them.
-func (l *lane) stage(ctx context.Context, job Job, m *manifest) error {
+func (l *loader) stage(ctx context.Context, job Job, m *manifest) error {
 	dialect, ok := layout.ByName(job.Type)
 	if !ok {
-		return &Failure{CodeUnsupported, fmt.Errorf("no layout for warehouses of type %s", job.Type)}
+		return &warehouse.Failure{Code: warehouse.CodeUnsupported, Err: fmt.Errorf("no layout for warehouses of type %s", job.Type)}
 	}
 	if err := l.e.c.Blobs.Delete(blob.Ref(l.prefix())); err != nil { // of an attempt before
 		return err
 	}
-	s := newSpill(l.e.c.Blobs, l.prefix()+"/"+m.ID)
+	s := stage.New(l.e.c.Blobs, blob.Ref(l.prefix()+"/"+m.ID))
 	refused := map[string]int{}
 	count := 0
-	for p, stage := range l.e.c.Stages {
+	for p, log := range l.e.c.Stages {
 		if m.To[p] <= m.From[p] {
 			continue
 		}
-		for r, err := range stage.ReadTo(ctx, m.From[p], string(l.dest)) {
+		for r, err := range log.ReadTo(ctx, m.From[p], string(l.dest)) {
 			if err != nil {
 				return fmt.Errorf("read STAGE: %w", err)
 			}
 			if r.Seq >= m.To[p] {
 				break
 			}
-			if count >= l.e.c.Most {
+			if count >= l.e.c.MaxEvents {
 				m.Full = true
 				if l.e.c.planted != forgetCut {
 					m.To[p] = r.Seq
@@ -218,7 +220,7 @@ func (l *lane) stage(ctx context.Context, job Job, m *manifest) error {
 			return err
 		}
 	}
-	tables, err := s.finish()
+	tables, err := s.Finish()
 	if err != nil {
 		return err
 	}
@@ -236,7 +238,7 @@ const damagedRecord = "damaged_record"
 // damaged keeps a record that cannot be read as the blob damaged/<destination>-
 // <partition>-<number>, as well as it goes, and calls for somebody. It would stop
 // its destination for ever otherwise.
-func (l *lane) damaged(partition int, r queue.Record) {
+func (l *loader) damaged(partition int, r queue.Record) {
 	kept := false
 	if w, err := l.e.c.Blobs.Create(blob.Ref(fmt.Sprintf("damaged/%s-%d-%d", l.dest, partition, r.Seq))); err == nil {
 		if _, err = w.Write(r.Data); err != nil {
@@ -249,7 +251,7 @@ func (l *lane) damaged(partition int, r queue.Record) {
 }
 
 // rows stages the rows of a frame's events.
-func (l *lane) rows(ctx context.Context, job Job, d *layout.Dialect, m *manifest, s *spill, events []event.Event, refused map[string]int) error {
+func (l *loader) rows(ctx context.Context, job Job, d *layout.Dialect, m *manifest, s *stage.Writer, events []event.Event, refused map[string]int) error {
 	for i := range events {
 		e := &events[i]
 		meta := layout.Meta{SourceID: string(e.Source), DestinationID: string(job.Destination), DestinationType: job.Type, Now: m.At}
@@ -273,7 +275,7 @@ func (l *lane) rows(ctx context.Context, job Job, d *layout.Dialect, m *manifest
 			continue
 		}
 		for _, r := range rows {
-			if err := s.add(r); err != nil {
+			if err := s.Add(r); err != nil {
 				return err
 			}
 		}
@@ -282,10 +284,10 @@ func (l *lane) rows(ctx context.Context, job Job, d *layout.Dialect, m *manifest
 }
 
 // clean removes what a closed manifest needed.
-func (l *lane) clean(ctx context.Context, m *manifest) error {
-	for p, stage := range l.e.c.Stages {
+func (l *loader) clean(ctx context.Context, m *manifest) error {
+	for p, log := range l.e.c.Stages {
 		if m.To[p] > m.From[p] {
-			if err := stage.Purge(ctx, m.To[p], string(l.dest)); err != nil {
+			if err := log.Purge(ctx, m.To[p], string(l.dest)); err != nil {
 				return fmt.Errorf("purge STAGE: %w", err)
 			}
 		}

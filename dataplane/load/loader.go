@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"weir/dataplane/warehouse"
 	"weir/shared/id"
 )
 
@@ -46,15 +47,15 @@ type TableLoad struct {
 // keptLoads is how many loads of a destination are remembered.
 const keptLoads = 50
 
-// Times of a lane.
+// Times of a loader.
 const (
 	firstWait = time.Second
 	lastWait  = 5 * time.Minute
 	loadTime  = 30 * time.Minute // deadline of one load
 )
 
-// lane loads one destination.
-type lane struct {
+// loader loads one destination.
+type loader struct {
 	e    *Engine
 	dest id.Destination
 	job  atomic.Pointer[Job]
@@ -67,21 +68,21 @@ type lane struct {
 }
 
 // run loads every SyncEvery, at once while there is more, later after failures.
-func (l *lane) run(ctx context.Context) {
+func (l *loader) run(ctx context.Context) {
 	failures := 0
 	for ctx.Err() == nil {
 		wait := l.job.Load().SyncEvery
-		turns := l.e.slots
+		slots := l.e.slots
 		if failures > 0 {
-			turns = l.e.trials
+			slots = l.e.retries
 		}
-		more, err := l.fair(ctx, turns)
+		more, err := l.inTurn(ctx, slots)
 		switch {
 		case err != nil && ctx.Err() == nil:
 			failures++
 			wait = backoff(failures)
 			l.change(func(x *Load) { x.Next = l.e.c.Now().Add(wait) })
-			l.e.c.Log.Warn("A warehouse load failed.", "destination", string(l.dest), "code", CodeOf(err), "attempt", failures)
+			l.e.c.Log.Warn("A warehouse load failed.", "destination", string(l.dest), "code", warehouse.CodeOf(err), "attempt", failures)
 		case more:
 			wait, failures = 0, 0
 		default:
@@ -94,12 +95,12 @@ func (l *lane) run(ctx context.Context) {
 	}
 }
 
-// fair is once when it is this lane's turn.
-func (l *lane) fair(ctx context.Context, turns chan struct{}) (bool, error) {
+// inTurn is loadOnce when it is this loader's turn.
+func (l *loader) inTurn(ctx context.Context, slots chan struct{}) (bool, error) {
 	select {
-	case turns <- struct{}{}:
-		defer func() { <-turns }()
-		_, more, err := l.once(ctx)
+	case slots <- struct{}{}:
+		defer func() { <-slots }()
+		_, more, err := l.loadOnce(ctx)
 		return more, err
 	case <-ctx.Done():
 		return false, ctx.Err()
@@ -112,7 +113,7 @@ func backoff(failures int) time.Duration {
 }
 
 // begin shows a load, or counts a further attempt of it.
-func (l *lane) begin(m *manifest) {
+func (l *loader) begin(m *manifest) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if n := len(l.loads); n > 0 && l.loads[n-1].ID == m.ID {
@@ -127,7 +128,7 @@ func (l *lane) begin(m *manifest) {
 }
 
 // change alters the newest load.
-func (l *lane) change(do func(*Load)) {
+func (l *loader) change(do func(*Load)) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if n := len(l.loads); n > 0 {
@@ -135,7 +136,7 @@ func (l *lane) change(do func(*Load)) {
 	}
 }
 
-func (l *lane) list() []Load {
+func (l *loader) list() []Load {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	out := slices.Clone(l.loads)

@@ -1,4 +1,4 @@
-package load
+package stage
 
 import (
 	"fmt"
@@ -13,27 +13,28 @@ import (
 
 	"weir/dataplane/blob"
 	"weir/dataplane/layout"
+	"weir/dataplane/warehouse"
 )
 
 // Sizes of staging.
 const (
-	spillBytes   = 32 << 20 // rows held in memory, of all tables together
-	spillColumns = 1000     // of one file
-	cellBytes    = 24       // what a value takes beside its text
+	heldBytes   = 32 << 20 // rows held in memory, of all tables together
+	fileColumns = 1000
+	cellBytes   = 24 // what a value takes beside its text
 )
 
-// TableFiles is what was staged for one table.
-type TableFiles struct {
+// Table is what was staged for one table.
+type Table struct {
 	Name    string                 `json:"name"`
 	Rows    int64                  `json:"rows"`
 	Columns map[string]layout.Type `json:"columns"`
-	Files   []FileRef              `json:"files"`
+	Files   []File                 `json:"files"`
 }
 
-// FileRef is one staged file.
-type FileRef struct {
-	Ref     blob.Ref       `json:"ref"`
-	Columns []StagedColumn `json:"columns"`
+// File is one staged file.
+type File struct {
+	Ref     blob.Ref                 `json:"ref"`
+	Columns []warehouse.StagedColumn `json:"columns"`
 }
 
 type cell struct {
@@ -43,11 +44,11 @@ type cell struct {
 
 // column is one column of pending rows.
 type column struct {
-	sent, name string // as the layout named it and within the limit of names
-	last       layout.Type
-	joined     layout.Type // what holds its values
-	file       layout.Type // what it is in a file: one type of all values, else String
-	place      int         // in the file
+	name   string
+	last   layout.Type
+	joined layout.Type // what holds its values
+	file   layout.Type // what it is in a file: one type of all values, else String
+	place  int         // in the file
 }
 
 // see counts in the type of a further value.
@@ -72,8 +73,7 @@ func (c *column) see(t layout.Type) {
 // pending is the rows of one table that are in no file yet.
 type pending struct {
 	columns []column
-	at      map[string]int // by the layout's name
-	named   map[string]int // by name
+	at      map[string]int // by name
 	guess   []int          // the columns of the row before
 	cells   []cell
 	ends    []int // of each row, in cells
@@ -85,18 +85,14 @@ func (p *pending) size() int { return len(p.text) + cellBytes*len(p.cells) + 16*
 
 // find returns the index of the nth column of a row: rows of a table are alike,
 // so it is mostly that of the row before.
-func (p *pending) find(n int, sent string) int {
-	if n < len(p.guess) && p.columns[p.guess[n]].sent == sent {
+func (p *pending) find(n int, name string) int {
+	if n < len(p.guess) && p.columns[p.guess[n]].name == name {
 		return p.guess[n]
 	}
-	i, ok := p.at[sent]
+	i, ok := p.at[name]
 	if !ok {
-		name := short(sent)
-		if i, ok = p.named[name]; !ok {
-			i = len(p.columns)
-			p.columns, p.named[name] = append(p.columns, column{sent: sent, name: name}), i
-		}
-		p.at[sent] = i
+		i = len(p.columns)
+		p.columns, p.at[name] = append(p.columns, column{name: name}), i
 	}
 	if n < len(p.guess) {
 		p.guess[n] = i
@@ -106,50 +102,51 @@ func (p *pending) find(n int, sent string) int {
 	return i
 }
 
-// spill cuts rows into Parquet files.
-type spill struct {
+// Writer stages the rows of one load. It is for one caller at a time.
+type Writer struct {
 	blobs  *blob.Dir
-	prefix string
-	tables map[string]*TableFiles
+	prefix blob.Ref
+	tables map[string]*Table
 	rows   map[string]*pending
 	held   int
 	files  int
 	seq    int64
 }
 
-func newSpill(blobs *blob.Dir, prefix string) *spill {
-	return &spill{blobs: blobs, prefix: prefix, tables: map[string]*TableFiles{}, rows: map[string]*pending{}}
+// New returns a Writer whose objects have keys below prefix.
+func New(blobs *blob.Dir, prefix blob.Ref) *Writer {
+	return &Writer{blobs: blobs, prefix: prefix, tables: map[string]*Table{}, rows: map[string]*pending{}}
 }
 
-// add takes a row; a full memory goes to a file first.
-func (s *spill) add(r layout.Row) error {
-	name := short(r.Table)
-	p := s.rows[name]
-	if p != nil && len(p.columns)+len(r.Columns) > spillColumns && p.grows(r) {
-		if err := s.flush(name); err != nil {
+// Add takes a row; when the memory for rows is full the largest table goes to a
+// file.
+func (w *Writer) Add(r layout.Row) error {
+	p := w.rows[r.Table]
+	if p != nil && len(p.columns)+len(r.Columns) > fileColumns && p.grows(r) {
+		if err := w.flush(r.Table); err != nil {
 			return err
 		}
 		p = nil
 	}
 	if p == nil {
-		p = &pending{at: map[string]int{}, named: map[string]int{}}
-		s.rows[name] = p
+		p = &pending{at: map[string]int{}}
+		w.rows[r.Table] = p
 	}
 	before := p.size()
 	for n := range r.Columns {
 		c := &r.Columns[n]
 		i := p.find(n, c.Name)
-		p.columns[i].see(TypeOf(*c))
+		p.columns[i].see(typeOf(*c))
 		from := len(p.text)
 		p.text = append(p.text, c.Raw...)
 		p.cells = append(p.cells, cell{i, from, len(p.text)})
 	}
-	s.seq++
-	p.ends, p.seqs = append(p.ends, len(p.cells)), append(p.seqs, s.seq)
-	s.held += p.size() - before
-	for s.held > spillBytes {
-		largest := slices.MaxFunc(slices.Collect(maps.Keys(s.rows)), func(a, b string) int { return s.rows[a].size() - s.rows[b].size() })
-		if err := s.flush(largest); err != nil {
+	w.seq++
+	p.ends, p.seqs = append(p.ends, len(p.cells)), append(p.seqs, w.seq)
+	w.held += p.size() - before
+	for w.held > heldBytes {
+		largest := slices.MaxFunc(slices.Collect(maps.Keys(w.rows)), func(a, b string) int { return w.rows[a].size() - w.rows[b].size() })
+		if err := w.flush(largest); err != nil {
 			return err
 		}
 	}
@@ -161,49 +158,49 @@ func (p *pending) grows(r layout.Row) bool {
 	return slices.ContainsFunc(r.Columns, func(c layout.Column) bool { _, ok := p.at[c.Name]; return !ok })
 }
 
-// finish writes what is left and returns the tables by name.
-func (s *spill) finish() ([]TableFiles, error) {
-	for _, name := range slices.Sorted(maps.Keys(s.rows)) {
-		if err := s.flush(name); err != nil {
+// Finish writes what is left and returns the tables in the order of their names.
+func (w *Writer) Finish() ([]Table, error) {
+	for _, name := range slices.Sorted(maps.Keys(w.rows)) {
+		if err := w.flush(name); err != nil {
 			return nil, err
 		}
 	}
-	var out []TableFiles
-	for _, name := range slices.Sorted(maps.Keys(s.tables)) {
-		out = append(out, *s.tables[name])
+	var out []Table
+	for _, name := range slices.Sorted(maps.Keys(w.tables)) {
+		out = append(out, *w.tables[name])
 	}
 	return out, nil
 }
 
 // flush writes the pending rows of a table as one file.
-func (s *spill) flush(name string) error {
-	p := s.rows[name]
-	delete(s.rows, name)
-	s.held -= p.size()
-	s.files++
-	ref := blob.Ref(fmt.Sprintf("%s/%06d.parquet", s.prefix, s.files))
-	w, err := s.blobs.Create(ref)
+func (w *Writer) flush(name string) error {
+	p := w.rows[name]
+	delete(w.rows, name)
+	w.held -= p.size()
+	w.files++
+	ref := blob.Ref(fmt.Sprintf("%s/%06d.parquet", w.prefix, w.files))
+	file, err := w.blobs.Create(ref)
 	if err != nil {
 		return err
 	}
-	if err := p.write(w); err != nil {
-		w.Abort()
+	if err := p.write(file); err != nil {
+		file.Abort()
 		return fmt.Errorf("write a staged file: %w", err)
 	}
-	if err := w.Commit(); err != nil {
+	if err := file.Commit(); err != nil {
 		return err
 	}
-	t := s.tables[name]
+	t := w.tables[name]
 	if t == nil {
-		t = &TableFiles{Name: name, Columns: map[string]layout.Type{}}
-		s.tables[name] = t
+		t = &Table{Name: name, Columns: map[string]layout.Type{}}
+		w.tables[name] = t
 	}
-	f := FileRef{Ref: ref}
+	f := File{Ref: ref}
 	for _, c := range p.columns {
 		t.Columns[c.name] = Join(t.Columns[c.name], c.joined)
-		f.Columns = append(f.Columns, StagedColumn{c.name, c.file})
+		f.Columns = append(f.Columns, warehouse.StagedColumn{Name: c.name, Type: c.file})
 	}
-	slices.SortFunc(f.Columns, func(a, b StagedColumn) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(f.Columns, func(a, b warehouse.StagedColumn) int { return strings.Compare(a.Name, b.Name) })
 	t.Rows += int64(len(p.seqs))
 	t.Files = append(t.Files, f)
 	return nil
@@ -237,25 +234,25 @@ func (c *column) value(raw []byte) parquet.Value {
 	case layout.Boolean:
 		return parquet.BooleanValue(s == "true")
 	case layout.Datetime:
-		n, _ := millis(s)
+		n, _ := layout.ParseTime(s)
 		return parquet.Int64Value(n)
 	}
 	return parquet.ByteArrayValue(raw)
 }
 
 func (p *pending) write(w *blob.Writer) error {
-	group := parquet.Group{SeqColumn: parquet.Leaf(parquet.Int64Type)}
+	group := parquet.Group{warehouse.SeqColumn: parquet.Leaf(parquet.Int64Type)}
 	for _, c := range p.columns {
 		group[c.name] = parquet.Optional(leaf(c.file))
 	}
 	schema := parquet.NewSchema("staged", group)
 	seqAt := 0
 	for i, path := range schema.Columns() {
-		if path[0] == SeqColumn {
+		if path[0] == warehouse.SeqColumn {
 			seqAt = i
 			continue
 		}
-		p.columns[p.named[path[0]]].place = i
+		p.columns[p.at[path[0]]].place = i
 	}
 	width := len(p.columns) + 1
 	empty := make(parquet.Row, width)

@@ -14,10 +14,10 @@ import (
 	"weir/shared/id"
 )
 
-// sweeps lets go, now and then, of what lies here for destinations that were
-// removed: nobody has their secrets any more, so it can never be loaded. What a
-// partition stages meanwhile the next time finds.
-func (e *Engine) sweeps(ctx context.Context) {
+// runSweeps discards, once every sweepEvery, what lies here for destinations that
+// were removed: their secrets are gone, so it can never be loaded. What a
+// partition stages during a sweep is found by the next one.
+func (e *Engine) runSweeps(ctx context.Context) {
 	timer := time.NewTicker(sweepEvery)
 	defer timer.Stop()
 	for {
@@ -39,7 +39,7 @@ func (e *Engine) sweep(ctx context.Context) error {
 	for _, j := range e.c.Jobs() {
 		wanted[j.Destination] = true
 	}
-	found, err := e.present(ctx)
+	found, err := e.known(ctx)
 	if err != nil {
 		return err
 	}
@@ -48,15 +48,15 @@ func (e *Engine) sweep(ctx context.Context) error {
 		if wanted[d] {
 			continue
 		}
-		if err := e.forget(ctx, d); err != nil {
-			errs = append(errs, fmt.Errorf("let go of %s: %w", d, err))
+		if err := e.discard(ctx, d); err != nil {
+			errs = append(errs, fmt.Errorf("discard what waits for %s: %w", d, err))
 		}
 	}
 	return errors.Join(errs...)
 }
 
-// present returns the destinations that have a record in STAGE or a folder.
-func (e *Engine) present(ctx context.Context) (map[id.Destination]bool, error) {
+// known returns the destinations that have a record in STAGE or a folder.
+func (e *Engine) known(ctx context.Context) (map[id.Destination]bool, error) {
 	found := map[id.Destination]bool{}
 	for _, s := range e.c.Stages {
 		keys, err := s.Keys(ctx)
@@ -79,10 +79,11 @@ func (e *Engine) present(ctx context.Context) (map[id.Destination]bool, error) {
 	return found, nil
 }
 
-// forget deletes everything of a destination that is removed for sure, counted
-// and said aloud. The records, by which a repetition finds it as well, go last.
-func (e *Engine) forget(ctx context.Context, d id.Destination) error {
-	l := e.laneOf(d)
+// discard deletes everything of a destination that is removed for sure, counts its
+// events and logs how many. Its records in STAGE go last: by them a repetition
+// after a crash finds the destination.
+func (e *Engine) discard(ctx context.Context, d id.Destination) error {
+	l := e.loaderOf(d)
 	if !l.work.TryLock() { // a load of it is just ending
 		return nil
 	}
@@ -95,7 +96,7 @@ func (e *Engine) forget(ctx context.Context, d id.Destination) error {
 	if err != nil || ws == "" || !e.c.Removed(ws, d) && e.c.planted != sweepsAway {
 		return err
 	}
-	ends, events, err := l.owed(ctx, c)
+	ends, events, err := l.waiting(ctx, c)
 	if err != nil {
 		return err
 	}
@@ -113,7 +114,7 @@ func (e *Engine) forget(ctx context.Context, d id.Destination) error {
 		}
 	}
 	e.mu.Lock()
-	delete(e.lanes, d)
+	delete(e.loaders, d)
 	e.mu.Unlock()
 	if e.discarded.Add(events); events > 0 {
 		e.c.Log.Warn("Events that waited for a load were discarded: their warehouse was removed.", "destination", string(d), "events", events)
@@ -122,7 +123,7 @@ func (e *Engine) forget(ctx context.Context, d id.Destination) error {
 }
 
 // workspace returns whose a destination is, empty when nothing here tells.
-func (l *lane) workspace(ctx context.Context, c cursor) (id.Workspace, error) {
+func (l *loader) workspace(ctx context.Context, c cursor) (id.Workspace, error) {
 	if c.Workspace != "" {
 		return c.Workspace, nil
 	}
@@ -139,9 +140,9 @@ func (l *lane) workspace(ctx context.Context, c cursor) (id.Workspace, error) {
 	return "", nil
 }
 
-// owed returns the end of each partition's STAGE and how many events of a
+// waiting returns the end of each partition's STAGE and how many events of a
 // destination are before it and in no closed load.
-func (l *lane) owed(ctx context.Context, c cursor) (ends []uint64, events int64, err error) {
+func (l *loader) waiting(ctx context.Context, c cursor) (ends []uint64, events int64, err error) {
 	for p, s := range l.e.c.Stages {
 		st, err := s.State(ctx)
 		if err != nil {
