@@ -6,15 +6,13 @@
 // and that is journaled: the floor is the highest frame below and at which that
 // is so, and EVENTS is purged up to the floor and in no other way. A crash
 // repeats the requests in flight and the settlements of the last 10 ms, nothing
-// else. Books are part of the journal record that holds the settlements, so
-// they cannot come apart; what is in flight is counted from open frames.
+// else.
 //
-// Customers' code runs beside the loop, a line per destination, in the order of
-// the frames. A line that is full falls behind and reads its frames again from
-// EVENTS, so that slow code costs neither memory nor anybody else's time. What
-// code refuses is kept in QUARANTINE as it was, and can be replayed from there.
+// What surrounds the loop has packages of its own: journal keeps what became of
+// every event, rewrite runs customers' code on the way to a destination,
+// quarantine keeps what broke a rule, and deliver has the lanes.
 //
 // It refuses to go on when another owner writes its journal, when the journal
 // is of a newer version, and when EVENTS ends before what the journal has
-// settled. A failed check of the books alarms and never stops delivery.
+// settled. A failed check of the ledger alarms and never stops delivery.
 package pipeline

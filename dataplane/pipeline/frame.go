@@ -13,6 +13,7 @@ import (
 	"weir/dataplane/ledger"
 	"weir/dataplane/plan"
 	"weir/dataplane/queue"
+	"weir/dataplane/rewrite"
 	"weir/dataplane/route"
 	"weir/shared/fault"
 	"weir/shared/id"
@@ -21,20 +22,22 @@ import (
 // frameVersion is the version of frames that this program writes.
 var frameVersion = queue.EncodeFrame(nil)[0]
 
+// codeUnconnected is the code of outputs that are dropped because no connection
+// leads to their destination any more.
+const codeUnconnected = "connection_removed"
+
 // frame is a frame on its way through the loop.
 type frame struct {
-	rec        queue.Record
-	read       time.Time
-	fresh      bool // it was never opened: everything is decided now
-	bad        bool // it cannot be decoded and is in BAD
-	events     []event.Event
-	fates      []fate // of a fresh frame's events
-	decisions  record.Decisions
-	routings   map[origin]*plan.Routing
-	tasks      map[taskKey]*task
-	early      map[journal.Output]bool // outputs that a former owner settled before it could journal the opening
-	named      map[uint32]bool         // events that have one
-	deliveries []delivery.Delivery
+	rec       queue.Record
+	fresh     bool // it was never opened: everything is decided now
+	bad       bool // it cannot be decoded and is in BAD
+	events    []event.Event
+	fates     []fate // of a fresh frame's events
+	decisions record.Decisions
+	routings  map[origin]*plan.Routing
+	early     map[journal.Output]bool // outputs that a former owner settled before it could journal the opening
+	named     map[uint32]bool         // events that have one
+	outputs   rewrite.Outputs
 }
 
 // fate is what became of an event at its source; without an account it goes on.
@@ -43,10 +46,14 @@ type fate struct {
 	code    string
 }
 
+func newFrame(rec queue.Record) *frame {
+	return &frame{rec: rec, outputs: rewrite.Outputs{Frame: rec.Seq, Read: time.Now()}}
+}
+
 // decode reads a frame. What cannot be read is kept in BAD, so that what comes
 // after it flows. A frame of a newer version waits for a newer program.
 func (o *owner) decode(ctx context.Context, rec queue.Record) (*frame, error) {
-	f := &frame{rec: rec, read: time.Now()}
+	f := newFrame(rec)
 	fresh, early := o.journal.Frame(rec.Seq)
 	f.fresh = fresh
 	if fresh {
@@ -170,7 +177,7 @@ func (o *owner) route(ctx context.Context, f *frame) error {
 			entry := ledger.Key{Workspace: e.Workspace, Source: e.Source, Destination: d.ID}
 			if !f.early[journal.Output{Index: uint32(i), Entry: entry}] {
 				f.decisions.Route(uint32(i), entry)
-				f.send(wanted{uint32(i), 0}, r, d)
+				f.outputs.Add(e, uint32(i), 0, r, d)
 			}
 		}
 	}
@@ -201,19 +208,6 @@ func (f *frame) checked(i uint32, r *plan.Routing) (drop string) {
 	}
 	f.events[i], drop = r.Checks.Apply(f.events[i])
 	return drop
-}
-
-// send puts an output on its way: to the lanes, or first through a chain.
-func (f *frame) send(w wanted, r *plan.Routing, d route.Destination) {
-	e := &f.events[w.index]
-	if r.Chains[d.ChainIndex] != nil {
-		f.share(e.Workspace, e.Source, r, d).want(w, e)
-		return
-	}
-	f.deliveries = append(f.deliveries, delivery.Delivery{
-		Ref:         delivery.Ref{Frame: f.rec.Seq, Index: w.index, Output: w.output},
-		Destination: d.ID, Revision: r.Revision, Read: f.read, Event: *e,
-	})
 }
 
 // origin is what a routing is looked up by.
@@ -286,7 +280,11 @@ func (o *owner) resume(ctx context.Context, f *frame) error {
 func (o *owner) takeUp(ctx context.Context, f *frame, left []journal.Output) error {
 	var ends []delivery.Settled
 	end := func(l journal.Output, code string) {
-		ends = append(ends, ended(delivery.Ref{Frame: f.rec.Seq, Index: l.Index, Output: l.Number}, l.Entry, delivery.EndDropped, code))
+		ends = append(ends, delivery.Settled{
+			Ref:       delivery.Ref{Frame: f.rec.Seq, Index: l.Index, Output: l.Number},
+			Workspace: l.Entry.Workspace, Source: l.Entry.Source, Destination: l.Entry.Destination,
+			Stage: delivery.Live, End: delivery.EndDropped, Code: code,
+		})
 	}
 	checked := map[uint32]bool{}
 	for _, l := range left {
@@ -307,13 +305,34 @@ func (o *owner) takeUp(ctx context.Context, f *frame, left []journal.Output) err
 		case !ok:
 			end(l, codeUnconnected)
 		case l.Number > 0 && r.Chains[d.ChainIndex] == nil:
-			end(l, codeOtherCode)
+			end(l, rewrite.CodeChanged)
 		default:
-			f.send(wanted{l.Index, l.Number}, r, d)
+			f.outputs.Add(&f.events[l.Index], l.Index, l.Number, r, d)
 		}
 	}
 	if len(ends) > 0 {
 		o.journal.Settle(ends)
 	}
 	return nil
+}
+
+// left takes up what one destination did not get so far of a frame that the loop
+// has read before. It waits until the journal has the frame's opening, because
+// only then is it known what is left.
+func (o *owner) left(ctx context.Context, rec queue.Record, d id.Destination) (*rewrite.Outputs, error) {
+	for fresh, _ := o.journal.Frame(rec.Seq); fresh; fresh, _ = o.journal.Frame(rec.Seq) {
+		if !sleep(ctx, shortestPause/2) {
+			return nil, ctx.Err()
+		}
+	}
+	f := newFrame(rec)
+	if left := o.journal.Left(rec.Seq, d); len(left) > 0 {
+		if decoded, err := queue.DecodeFrame(rec.Data); err == nil {
+			f.events = decoded.Events
+		}
+		if err := o.takeUp(ctx, f, left); err != nil {
+			return nil, err
+		}
+	}
+	return &f.outputs, nil
 }

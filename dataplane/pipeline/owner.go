@@ -13,6 +13,7 @@ import (
 	"weir/dataplane/event"
 	"weir/dataplane/journal"
 	"weir/dataplane/quarantine"
+	"weir/dataplane/rewrite"
 	"weir/shared/fault"
 	"weir/shared/id"
 )
@@ -33,7 +34,7 @@ type owner struct {
 	lanes      Lanes
 	journal    *journal.Journal
 	budget     *budget
-	rewriter   *rewriter
+	rewriter   *rewrite.Rewriter
 	start      uint64        // reading begins after it
 	readAt     atomic.Uint64 // the newest frame that went through the loop
 	lost       atomic.Bool   // the journal is another's, or cannot be written
@@ -95,11 +96,11 @@ func (o *owner) beside(ctx context.Context, loop func(context.Context) error) er
 		}
 		return inner.Err()
 	})
-	g.Go(func() error { return o.rewriter.wait(inner) })
+	g.Go(func() error { return o.rewriter.Wait(inner) })
 	g.Go(func() error { o.confirming(inner); return nil })
 	g.Go(func() error { o.trim(inner); return nil })
 	err := g.Wait()
-	o.rewriter.running.Wait()
+	o.rewriter.Join()
 
 	close(sealed)
 	late := time.AfterFunc(shutdownTimeout, giveUp)

@@ -202,11 +202,11 @@ func (p *Pipeline) Run(ctx context.Context) error {
 			} else if err := o.resume(ctx, f); err != nil {
 				return err
 			}
-			if err := p.hand(ctx, o, f); err != nil {
+			if err := o.handOver(ctx, f); err != nil {
 				return err
 			}
 			if tr := p.cfg.Trace(rec.Seq); tr != nil {
-				tr.Span("route", begun, "", slog.Int(telemetry.KeyCount, len(f.deliveries)))
+				tr.Span("route", begun, "", slog.Int(telemetry.KeyCount, len(f.outputs.Direct)))
 			}
 			o.passed(rec.Seq)
 			if err := o.snapshot(ctx); err != nil {
@@ -217,17 +217,17 @@ func (p *Pipeline) Run(ctx context.Context) error {
 	}))
 }
 
-// hand gives the frame's outputs to the lanes, or to the transformations on the
-// way there. Those bound their memory themselves.
-func (p *Pipeline) hand(ctx context.Context, o *owner, f *frame) error {
-	deliveries := o.rewriter.take(ctx, f)
-	if len(f.tasks) > 0 || len(deliveries) < len(f.deliveries) {
+// handOver gives the frame's outputs to the lanes, or to the transformations on the
+// way there, which bound their memory themselves.
+func (o *owner) handOver(ctx context.Context, f *frame) error {
+	direct, all := o.rewriter.Take(ctx, &f.outputs)
+	if !all {
 		o.budget.release([]uint64{f.rec.Seq})
 	}
-	if len(deliveries) == 0 {
+	if len(direct) == 0 {
 		return nil
 	}
-	if err := o.lanes.Offer(ctx, deliveries); err != nil {
+	if err := o.lanes.Offer(ctx, direct); err != nil {
 		return fmt.Errorf("offer frame %d: %w", f.rec.Seq, err)
 	}
 	return nil

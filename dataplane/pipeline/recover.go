@@ -5,9 +5,14 @@ import (
 	"fmt"
 
 	"weir/dataplane/delivery"
+	"weir/dataplane/event"
 	"weir/dataplane/journal"
+	"weir/dataplane/journal/record"
 	"weir/dataplane/parked"
+	"weir/dataplane/rewrite"
+	"weir/dataplane/transform"
 	"weir/shared/fault"
+	"weir/shared/id"
 )
 
 // recover reads what former owners left and takes their place. Start and
@@ -36,7 +41,7 @@ func (o *owner) recover(ctx context.Context, epoch uint64) error {
 		}
 	}
 	o.confirm, o.moved = make(chan struct{}, 1), make(chan struct{}, 1)
-	o.rewriter = newRewriter(o)
+	o.rewriter = o.newRewriter()
 	o.budget = newBudget(o.cfg.OpenFrames, o.cfg.OpenBytes)
 	lanes, err := o.cfg.Lanes(Reports{Settle: j.Settle, Drained: j.Drain, Held: o.held})
 	if err != nil {
@@ -61,6 +66,32 @@ func (o *owner) recover(ctx context.Context, epoch uint64) error {
 	}
 	nudge(o.moved)
 	return nil
+}
+
+// newRewriter returns what runs code for this owner.
+func (o *owner) newRewriter() *rewrite.Rewriter {
+	cfg := rewrite.Config{
+		Bytes: o.cfg.CodeBytes, Events: o.cfg.Events, Left: o.left, Quarantine: o.keepQuarantined, See: o.see, Trace: o.cfg.Trace,
+		Settle: o.journal.Settle, Fan: o.journal.Fan,
+		Offer: func(ctx context.Context, ds []delivery.Delivery) error { return o.lanes.Offer(ctx, ds) },
+		Transform: func(ctx context.Context, c *transform.Chain, m transform.Meta, in []event.Event) (r transform.Result, err error) {
+			err = o.keepTrying(ctx, func() (err error) {
+				r, err = o.cfg.Transform(ctx, c, m, in)
+				return err
+			})
+			return r, err
+		},
+	}
+	switch o.cfg.planted {
+	case bookQuarantineOnly:
+		cfg.Quarantine = func(context.Context, id.Source, []event.Event) error { return nil }
+	case offerBeforeFan:
+		cfg.Fan = func(all []record.Fan) <-chan struct{} {
+			o.journal.Fan(all)
+			return closed()
+		}
+	}
+	return rewrite.New(cfg)
 }
 
 // place finds where reading begins, and that EVENTS fits the journal.

@@ -46,6 +46,7 @@ var floors = []floor{
 	{[]string{"weir/dataplane/load/stage"}, []string{"weir/shared/*", "weir/dataplane/blob", "weir/dataplane/layout", "weir/dataplane/warehouse"}},
 	{[]string{"weir/dataplane/deliver"}, append([]string{"weir/dataplane/destination", "weir/dataplane/outbound", "weir/dataplane/parked"}, d1...)},
 	{[]string{"weir/dataplane/parked"}, []string{"weir/shared/*", "weir/dataplane/event", "weir/dataplane/delivery", "weir/dataplane/queue"}},
+	{[]string{"weir/dataplane/rewrite"}, append([]string{"weir/dataplane/journal/record", "weir/dataplane/plan"}, d1...)},
 	{[]string{"weir/dataplane/quarantine"}, []string{"weir/shared/*", "weir/dataplane/event", "weir/dataplane/delivery", "weir/dataplane/queue"}},
 	{[]string{"weir/dataplane/journal/record"}, []string{"weir/shared/*", "weir/dataplane/dedupe", "weir/dataplane/delivery", "weir/dataplane/ledger"}},
 	{[]string{"weir/dataplane/journal"},
@@ -60,7 +61,7 @@ var floors = []floor{
 	{[]string{"weir/dataplane/warehouses", "weir/dataplane/warehouses/*"}, append(family("weir/dataplane/warehouse", "weir/dataplane/warehouses/*"), "weir/dataplane/layout")},
 	{[]string{"weir/dataplane/plan"}, append([]string{"weir/dataplane/ingest", "weir/dataplane/destination", "weir/dataplane/warehouse", "weir/dataplane/load", "weir/dataplane/identity", "weir/dataplane/profile"}, d1...)},
 	{[]string{"weir/dataplane/pipeline", "weir/dataplane/agent", "weir/dataplane/view", "weir/dataplane/jobs"},
-		append([]string{"weir/dataplane/ingest", "weir/dataplane/destination", "weir/dataplane/parked", "weir/dataplane/journal*", "weir/dataplane/quarantine", "weir/dataplane/load", "weir/dataplane/identity", "weir/dataplane/profile", "weir/dataplane/plan"}, d1...)},
+		append([]string{"weir/dataplane/ingest", "weir/dataplane/destination", "weir/dataplane/parked", "weir/dataplane/journal*", "weir/dataplane/quarantine", "weir/dataplane/rewrite", "weir/dataplane/load", "weir/dataplane/identity", "weir/dataplane/profile", "weir/dataplane/plan"}, d1...)},
 	{[]string{"weir/dataplane", "weir/dataplane/cmd/*"}, []string{"weir/shared/*", "weir/dataplane*"}},
 	{[]string{"weir/infra/weir", "weir/infra/weir/*"}, []string{"weir/shared/*", "weir/controlplane", "weir/dataplane", "weir/infra/weir/*"}},
 }

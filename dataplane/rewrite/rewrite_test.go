@@ -1,0 +1,270 @@
+package rewrite_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"weir/dataplane/delivery"
+	"weir/dataplane/event"
+	"weir/dataplane/journal/record"
+	"weir/dataplane/live"
+	"weir/dataplane/plan"
+	"weir/dataplane/queue"
+	"weir/dataplane/queue/queuetest"
+	"weir/dataplane/rewrite"
+	"weir/dataplane/route"
+	"weir/dataplane/transform"
+	"weir/shared/fault"
+	"weir/shared/id"
+	"weir/shared/telemetry"
+)
+
+// Destinations: two behind the same code, and one without any.
+var (
+	coded   = route.Destination{ID: "dst_coded"}
+	other   = route.Destination{ID: "dst_other"}
+	plain   = route.Destination{ID: "dst_plain", ChainIndex: 1}
+	routing = &plan.Routing{Chains: []*transform.Chain{{Key: "code"}, nil}}
+)
+
+// partition is what a Rewriter works for. It notes what it hears, in order.
+type partition struct {
+	t      *testing.T
+	events *queuetest.Log
+	w      *rewrite.Rewriter
+	ctx    context.Context
+	code   func(transform.Meta, []event.Event) transform.Result
+	fanned chan struct{} // closed when fans are journaled
+
+	mu    sync.Mutex
+	heard []string
+}
+
+// in runs a test with a Rewriter, in a bubble.
+func in(t *testing.T, bytes int64, test func(t *testing.T, p *partition)) {
+	t.Helper()
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := &partition{t: t, events: queuetest.NewLog(1, queuetest.Faults{}), code: same, fanned: make(chan struct{})}
+		ctx, cancel := context.WithCancel(t.Context())
+		p.ctx = ctx
+		p.w = rewrite.New(rewrite.Config{
+			Bytes: bytes, Events: p.events, Left: p.left,
+			Transform: func(_ context.Context, _ *transform.Chain, m transform.Meta, in []event.Event) (transform.Result, error) {
+				return p.code(m, in), nil
+			},
+			Quarantine: func(_ context.Context, _ id.Source, events []event.Event) error {
+				for _, e := range events {
+					p.hear("quarantined %s %s", e.JSON, e.Quarantine)
+				}
+				return nil
+			},
+			Settle: func(all []delivery.Settled) {
+				for _, s := range all {
+					p.hear("settled %d.%d.%d %s", s.Frame, s.Index, s.Output, s.Code)
+				}
+			},
+			Fan: func(all []record.Fan) <-chan struct{} {
+				for _, f := range all {
+					p.hear("fan %d of %d", len(f.Outs), f.Frame)
+				}
+				return p.fanned
+			},
+			Offer: func(_ context.Context, all []delivery.Delivery) error {
+				for _, d := range all {
+					p.hear("offered %d.%d.%d %s %s", d.Frame, d.Index, d.Output, d.Destination, d.Event.JSON)
+				}
+				return nil
+			},
+			See:   func(*event.Event, id.Destination, live.Stage, live.Outcome, string) {},
+			Trace: func(uint64) *telemetry.Trace { return nil },
+		})
+		test(t, p)
+		cancel()
+		p.w.Join()
+	})
+}
+
+func (p *partition) hear(format string, args ...any) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.heard = append(p.heard, fmt.Sprintf(format, args...))
+}
+
+// expect waits until nothing moves and checks what was heard since it was called last.
+func (p *partition) expect(want ...string) {
+	p.t.Helper()
+	synctest.Wait()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !slices.Equal(p.heard, want) {
+		p.t.Errorf("heard\n%q, want\n%q", p.heard, want)
+	}
+	p.heard = nil
+}
+
+// outputs are those of a frame of one event to each destination.
+func outputs(frame uint64, text string, to ...route.Destination) *rewrite.Outputs {
+	o := &rewrite.Outputs{Frame: frame}
+	e := event.Event{Workspace: "ws_test", Source: "src_test", JSON: []byte(text)}
+	for _, d := range to {
+		o.Add(&e, 0, 0, routing, d)
+	}
+	return o
+}
+
+// take appends a frame to EVENTS and gives its outputs to the Rewriter.
+func (p *partition) take(frame uint64, text string, to ...route.Destination) (direct []delivery.Delivery, all bool) {
+	p.t.Helper()
+	if _, err := p.events.Append(p.ctx, "", []byte(text)); err != nil {
+		p.t.Fatal(err)
+	}
+	return p.w.Take(p.ctx, outputs(frame, text, to...))
+}
+
+// left says that a destination got nothing of a frame.
+func (p *partition) left(_ context.Context, rec queue.Record, d id.Destination) (*rewrite.Outputs, error) {
+	p.hear("read %d again", rec.Seq)
+	return outputs(rec.Seq, string(rec.Data), route.Destination{ID: d}), nil
+}
+
+// same is code that changes nothing.
+func same(_ transform.Meta, in []event.Event) (r transform.Result) {
+	for i, e := range in {
+		r.Outs = append(r.Outs, transform.Out{From: i, Event: e})
+	}
+	return r
+}
+
+func TestWhatNeedsNoCodeGoesAtOnceUnlessItComesBehindWhatDoes(t *testing.T) {
+	in(t, 1<<20, func(t *testing.T, p *partition) {
+		p.code = func(m transform.Meta, in []event.Event) transform.Result {
+			time.Sleep(time.Second)
+			return same(m, in)
+		}
+		if direct, all := p.take(1, "a", plain); len(direct) != 1 || !all {
+			t.Errorf("a frame without code: %d at once, all %t, want 1, true", len(direct), all)
+		}
+		if direct, all := p.take(2, "b", coded, plain); len(direct) != 1 || direct[0].Destination != plain.ID || all {
+			t.Errorf("a frame with code: %v at once, all %t, want that of %s alone", direct, all, plain.ID)
+		}
+		unchanged := route.Destination{ID: coded.ID, ChainIndex: plain.ChainIndex}
+		if direct, all := p.take(3, "c", unchanged); len(direct) != 0 || all {
+			t.Errorf("behind code: %d at once, all %t, want none", len(direct), all)
+		}
+		p.expect()
+		time.Sleep(time.Second)
+		p.expect("offered 2.0.0 dst_coded b", "offered 3.0.0 dst_coded c")
+		if direct, all := p.take(4, "d", unchanged); len(direct) != 1 || !all {
+			t.Errorf("behind nothing any more: %d at once, all %t, want 1, true", len(direct), all)
+		}
+	})
+}
+
+func TestNoneOfSeveralOutputsIsOfferedBeforeTheirFanIsJournaled(t *testing.T) {
+	in(t, 1<<20, func(t *testing.T, p *partition) {
+		p.code = func(_ transform.Meta, in []event.Event) transform.Result {
+			return transform.Result{Outs: []transform.Out{{Event: event.Event{JSON: []byte("x")}}, {Event: event.Event{JSON: []byte("y")}}}}
+		}
+		p.take(1, "a", coded)
+		p.expect("fan 2 of 1")
+		close(p.fanned)
+		p.expect("offered 1.0.1 dst_coded x", "offered 1.0.2 dst_coded y")
+	})
+}
+
+func TestWhatCodeRefusesIsKeptBeforeItIsCounted(t *testing.T) {
+	in(t, 1<<20, func(t *testing.T, p *partition) {
+		p.code = func(transform.Meta, []event.Event) transform.Result {
+			return transform.Result{Ends: []transform.End{{Quarantined: true, Code: "failed"}}}
+		}
+		p.take(1, "a", coded)
+		p.expect("quarantined a failed", "settled 1.0.0 failed")
+		p.code = func(transform.Meta, []event.Event) transform.Result {
+			return transform.Result{Ends: []transform.End{{Code: "dropped"}}}
+		}
+		p.take(2, "b", coded)
+		p.expect("settled 2.0.0 dropped")
+	})
+}
+
+func TestCodeRunsOnceForSeveralDestinationsUnlessItLooksAtThem(t *testing.T) {
+	in(t, 1<<20, func(t *testing.T, p *partition) {
+		looks := false
+		p.code = func(m transform.Meta, in []event.Event) transform.Result {
+			p.hear("code for %s", m.Destination)
+			r := same(m, in)
+			r.DestinationRead = looks
+			return r
+		}
+		p.take(1, "a", coded, other)
+		synctest.Wait()
+		slices.Sort(p.heard) // two queues hand over at once
+		p.expect("code for dst_coded", "offered 1.0.0 dst_coded a", "offered 1.0.0 dst_other a")
+		looks = true
+		p.take(2, "b", coded, other)
+		synctest.Wait()
+		slices.Sort(p.heard)
+		p.expect("code for dst_coded", "code for dst_other", "offered 2.0.0 dst_coded b", "offered 2.0.0 dst_other b")
+	})
+}
+
+// TestAFullQueueReadsItsFramesAgain: the first frame is more than a queue may
+// hold, so those behind it stay in EVENTS until it is handed over.
+func TestAFullQueueReadsItsFramesAgain(t *testing.T) {
+	in(t, 2000, func(t *testing.T, p *partition) {
+		p.code = func(m transform.Meta, in []event.Event) transform.Result {
+			time.Sleep(time.Second)
+			return same(m, in)
+		}
+		for frame := range uint64(5) {
+			p.take(frame+1, fmt.Sprint("e", frame+1), coded)
+			synctest.Wait()
+		}
+		time.Sleep(10 * time.Second)
+		synctest.Wait()
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		var offered []string
+		again := 0
+		for _, h := range p.heard {
+			if h[:4] == "read" {
+				again++
+				continue
+			}
+			offered = append(offered, h)
+		}
+		var want []string
+		for n := 1; n <= 5; n++ {
+			want = append(want, fmt.Sprintf("offered %d.0.0 dst_coded e%d", n, n))
+		}
+		if !slices.Equal(offered, want) || again == 0 {
+			t.Errorf("offered %q after %d frames were read again, want all in order and some read again", offered, again)
+		}
+	})
+}
+
+func TestCodeThatCannotRunEndsTheRewriter(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := rewrite.New(rewrite.Config{
+			Bytes: 1 << 20,
+			Transform: func(context.Context, *transform.Chain, transform.Meta, []event.Event) (transform.Result, error) {
+				return transform.Result{}, fault.New(fault.Internal, "broken")
+			},
+			Trace: func(uint64) *telemetry.Trace { return nil },
+		})
+		ctx, cancel := context.WithCancel(t.Context())
+		w.Take(ctx, outputs(1, "a", coded))
+		if err := w.Wait(ctx); fault.KindOf(err) != fault.Internal {
+			t.Errorf("Wait = %v, want the error of the code", err)
+		}
+		cancel()
+		w.Join()
+	})
+}
