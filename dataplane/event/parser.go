@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"weir/dataplane/event/instant"
 	"weir/shared/id"
 )
 
@@ -99,7 +100,7 @@ func (p *Parser) Begin(s Stamp, b *Batch, size, n int) {
 	p.stamp = s
 	p.received = s.ReceivedAt.UnixMilli()
 	p.stamp.ReceivedAt = time.UnixMilli(p.received).UTC()
-	p.arrived = appendTime(p.arrived[:0], p.received)
+	p.arrived = instant.Append(p.arrived[:0], p.received)
 	p.ip = appendString(p.ip[:0], s.RequestIP)
 	p.kind = appendString(p.kind[:0], s.Type)
 	p.batchHas, p.batchBad = false, nil
@@ -255,13 +256,13 @@ func (p *Parser) value(out []byte, role uint8, sent []byte, e Event, t *times) [
 			out = append(out, p.kind...)
 		}
 	case roleTimestamp:
-		out = appendTime(out, t.timestamp)
+		out = instant.Append(out, t.timestamp)
 	case roleOriginal:
-		out = appendTime(out, t.original)
+		out = instant.Append(out, t.original)
 	case roleSentAt:
 		switch {
 		case t.hasSent:
-			out = appendTime(out, t.sent)
+			out = instant.Append(out, t.sent)
 		case t.bad[badSentAt] != nil && sent != nil:
 			out = append(out, "null"...)
 		}
@@ -314,23 +315,15 @@ func roleOf(key []byte) uint8 {
 	return roleNone
 }
 
-// typeName returns the text of a type without an allocation for the usual ones.
+var usualTypes = [...]string{"track", "identify", "page", "screen", "group", "alias", "merge"}
+
+// typeName returns the text of a type, a JSON string, without an allocation for the
+// usual ones.
 func typeName(value []byte) string {
-	switch string(value) {
-	case `"track"`:
-		return "track"
-	case `"identify"`:
-		return "identify"
-	case `"page"`:
-		return "page"
-	case `"screen"`:
-		return "screen"
-	case `"group"`:
-		return "group"
-	case `"alias"`:
-		return "alias"
-	case `"merge"`:
-		return "merge"
+	for _, t := range usualTypes {
+		if string(value[1:len(value)-1]) == t {
+			return t
+		}
 	}
 	return Text(value)
 }

@@ -32,7 +32,8 @@ var floors = []floor{
 		"weir/controlplane/authn", "weir/controlplane/tenant", "weir/controlplane/draft", "weir/controlplane/publish", "weir/controlplane/fleet", "weir/controlplane/insight"}},
 	{[]string{"weir/controlplane", "weir/controlplane/cmd/*"}, []string{"weir/shared/*", "weir/web", "weir/migrations", "weir/controlplane*"}},
 
-	{[]string{"weir/dataplane/event"}, []string{"weir/shared/*"}},
+	{[]string{"weir/dataplane/event"}, []string{"weir/shared/*", "weir/dataplane/event/instant"}},
+	{[]string{"weir/dataplane/event/instant"}, nil},
 	{[]string{"weir/dataplane/layout", "weir/dataplane/blob", "weir/dataplane/queue", "weir/dataplane/dedupe", "weir/dataplane/ledger", "weir/dataplane/route", "weir/dataplane/guard", "weir/dataplane/egress", "weir/dataplane/live", "weir/dataplane/delivery"},
 		[]string{"weir/shared/*", "weir/dataplane/event"}},
 	{[]string{"weir/dataplane/transform/engine"}, []string{"weir/shared/*", "weir/dataplane/event"}},
@@ -60,8 +61,11 @@ var floors = []floor{
 	{[]string{"weir/dataplane/destinations", "weir/dataplane/destinations/*"}, family("weir/dataplane/destination", "weir/dataplane/destinations/*")},
 	{[]string{"weir/dataplane/warehouses", "weir/dataplane/warehouses/*"}, append(family("weir/dataplane/warehouse", "weir/dataplane/warehouses/*"), "weir/dataplane/layout")},
 	{[]string{"weir/dataplane/plan"}, append([]string{"weir/dataplane/ingest", "weir/dataplane/destination", "weir/dataplane/warehouse", "weir/dataplane/load", "weir/dataplane/identity", "weir/dataplane/profile"}, d1...)},
-	{[]string{"weir/dataplane/pipeline", "weir/dataplane/agent", "weir/dataplane/view", "weir/dataplane/jobs"},
+	{[]string{"weir/dataplane/pipeline", "weir/dataplane/agent", "weir/dataplane/jobs"},
 		append([]string{"weir/dataplane/ingest", "weir/dataplane/destination", "weir/dataplane/parked", "weir/dataplane/journal*", "weir/dataplane/quarantine", "weir/dataplane/rewrite", "weir/dataplane/load", "weir/dataplane/identity", "weir/dataplane/profile", "weir/dataplane/plan"}, d1...)},
+	{[]string{"weir/dataplane/view"}, append([]string{"weir/dataplane/destination", "weir/dataplane/parked", "weir/dataplane/plan", "weir/dataplane/view/endpoint", "weir/dataplane/view/probe"}, d1...)},
+	{[]string{"weir/dataplane/view/endpoint"}, []string{"weir/shared/*", "weir/dataplane/guard"}},
+	{[]string{"weir/dataplane/view/probe"}, []string{"weir/shared/*", "weir/dataplane/event", "weir/dataplane/destination"}},
 	{[]string{"weir/dataplane", "weir/dataplane/cmd/*"}, []string{"weir/shared/*", "weir/dataplane*"}},
 	{[]string{"weir/infra/weir", "weir/infra/weir/*"}, []string{"weir/shared/*", "weir/controlplane", "weir/dataplane", "weir/infra/weir/*"}},
 }
