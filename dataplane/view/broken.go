@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"weir/dataplane/delivery"
+	"weir/dataplane/view/endpoint"
 	"weir/shared/fault"
 	"weir/shared/id"
 )
@@ -46,12 +47,12 @@ type brokenSelection struct {
 	Cursor      string   `json:"cursor"`
 }
 
-func (v *View) replay(c *call) (any, error) {
+func (v *View) replay(c *endpoint.Call) (any, error) {
 	n, next, err := v.move(c, Broken.Replay)
 	return map[string]any{"replayed": n, "next": next}, err
 }
 
-func (v *View) discardBroken(c *call) (any, error) {
+func (v *View) discardBroken(c *endpoint.Call) (any, error) {
 	n, next, err := v.move(c, Broken.Discard)
 	return map[string]any{"discarded": n, "next": next}, err
 }
@@ -61,12 +62,12 @@ type moving func(b Broken, ctx context.Context, c BrokenChoice, span Span) (int,
 
 // move does something with a part of the chosen quarantined events, and returns
 // how many that was and the cursor of the next part, "" after the last.
-func (v *View) move(c *call, do moving) (total int, next string, err error) {
+func (v *View) move(c *endpoint.Call, do moving) (total int, next string, err error) {
 	if err := offers(len(v.cfg.Broken) > 0, "quarantined events"); err != nil {
 		return 0, "", err
 	}
 	var s brokenSelection
-	if err := decode(c.Request, &s); err != nil {
+	if err := c.Decode(&s, endpoint.MaxBody); err != nil {
 		return 0, "", err
 	}
 	if !s.All && s.Code == "" && len(s.Places) == 0 && s.Source == "" && s.Destination == "" {
@@ -111,15 +112,15 @@ func (v *View) move(c *call, do moving) (total int, next string, err error) {
 }
 
 // chosen is what a call may move of a selection, and of which sources, sorted.
-func (v *View) chosen(c *call, s brokenSelection) (choice BrokenChoice, sources []id.Source, err error) {
-	choice = BrokenChoice{Workspace: c.grant.Workspace, Code: s.Code}
+func (v *View) chosen(c *endpoint.Call, s brokenSelection) (choice BrokenChoice, sources []id.Source, err error) {
+	choice = BrokenChoice{Workspace: c.Grant.Workspace, Code: s.Code}
 	switch {
 	case s.Destination != "":
 		choice.Destination, err = v.destination(c, s.Destination)
 		if fault.KindOf(err) == fault.Missing { // it may be gone: then it is known by its identifier
 			choice.Destination, err = id.Destination(s.Destination), nil
 		}
-	case len(c.grant.Destinations) > 0:
+	case len(c.Grant.Destinations) > 0:
 		err = fault.New(fault.Denied, "This capability covers some destinations only; name one of them.")
 	}
 	if err != nil {
@@ -140,7 +141,7 @@ func (v *View) chosen(c *call, s brokenSelection) (choice BrokenChoice, sources 
 
 // quarantined returns the sources that a call may see and that had quarantined
 // events, sorted; only one when only is not "".
-func (v *View) quarantined(c *call, only id.Source) []id.Source {
+func (v *View) quarantined(c *endpoint.Call, only id.Source) []id.Source {
 	var sources []id.Source
 	for _, b := range v.books(c) {
 		if b.Quarantined > 0 && (only == "" || b.Source == only) {

@@ -13,6 +13,7 @@ import (
 	"weir/dataplane/delivery"
 	"weir/dataplane/ledger"
 	"weir/dataplane/parked"
+	"weir/dataplane/view/endpoint"
 	"weir/shared/fault"
 	"weir/shared/id"
 )
@@ -66,7 +67,7 @@ func parseCursor(text string) (c cursor, err error) {
 
 // destinations returns those with a book of a kind that a call may see, sorted;
 // only one when only is not "".
-func (v *View) destinations(c *call, only id.Destination, kind func(ledger.Row) bool) []id.Destination {
+func (v *View) destinations(c *endpoint.Call, only id.Destination, kind func(ledger.Row) bool) []id.Destination {
 	var all []id.Destination
 	for _, b := range v.books(c) {
 		if b.Destination != "" && kind(b) && (only == "" || b.Destination == only) {
@@ -81,7 +82,7 @@ func dead(b ledger.Row) bool { return b.Dead > 0 }
 
 // destinationOf is the destination that a call names, "" for none. It may be
 // gone: then it is known by its identifier, and the books say what is left.
-func (v *View) destinationOf(c *call) (id.Destination, error) {
+func (v *View) destinationOf(c *endpoint.Call) (id.Destination, error) {
 	named := c.URL.Query().Get("destination")
 	if named == "" {
 		return "", nil
@@ -94,7 +95,7 @@ func (v *View) destinationOf(c *call) (id.Destination, error) {
 }
 
 // pageOf reads which page a call asks for.
-func pageOf(c *call) (limit int, from cursor, err error) {
+func pageOf(c *endpoint.Call) (limit int, from cursor, err error) {
 	q := c.URL.Query()
 	limit = pageItems
 	if text := q.Get("limit"); text != "" {
@@ -108,7 +109,7 @@ func pageOf(c *call) (limit int, from cursor, err error) {
 	return limit, from, err
 }
 
-func (v *View) list(c *call) (any, error) {
+func (v *View) list(c *endpoint.Call) (any, error) {
 	limit, from, err := pageOf(c)
 	if err != nil {
 		return nil, err
@@ -126,7 +127,7 @@ func (v *View) list(c *call) (any, error) {
 
 // page returns up to limit dead letters after from, and the cursor of the next
 // page, "" when this is the last.
-func (v *View) page(c *call, from cursor, limit int, only id.Destination, code string) ([]item, string, error) {
+func (v *View) page(c *endpoint.Call, from cursor, limit int, only id.Destination, code string) ([]item, string, error) {
 	items, size := []item{}, 0
 	for _, d := range v.destinations(c, only, dead) {
 		for p := range v.cfg.Dead {
@@ -137,7 +138,7 @@ func (v *View) page(c *call, from cursor, limit int, only id.Destination, code s
 			if string(d) == from.Key && p == from.Partition {
 				after = delivery.Place{Seq: from.Seq, Item: from.Item}
 			}
-			letters, err := v.cfg.Dead[p].List(c.Context(), parked.Filter{Workspace: c.grant.Workspace, Destination: d, Code: code}, after, limit-len(items)+1)
+			letters, err := v.cfg.Dead[p].List(c.Context(), parked.Filter{Workspace: c.Grant.Workspace, Destination: d, Code: code}, after, limit-len(items)+1)
 			if err != nil {
 				return nil, "", fmt.Errorf("list dead letters of partition %d: %w", p, err)
 			}
@@ -146,7 +147,7 @@ func (v *View) page(c *call, from cursor, limit int, only id.Destination, code s
 					return items, from.String(), nil
 				}
 				from = cursor{Key: string(d), Partition: p, Seq: l.Seq, Item: l.Item}
-				if e := l.Delivery.Event; e.Workspace == c.grant.Workspace && within(c.grant.Sources, e.Source) {
+				if e := l.Delivery.Event; e.Workspace == c.Grant.Workspace && c.CoversSource(e.Source) {
 					items, size = append(items, v.item(p, l)), size+len(e.JSON)
 				}
 			}
@@ -185,12 +186,12 @@ func (s selection) done(what string, n int) map[string]int {
 // move does something with the dead letters of a partition, and says with how many.
 type move = func(Dead, context.Context, parked.Filter) (int, error)
 
-func (v *View) redrive(c *call) (any, error) {
+func (v *View) redrive(c *endpoint.Call) (any, error) {
 	s, n, err := v.settle(c, Dead.Redrive, Dead.Retransform)
 	return s.done("moved", n), err
 }
 
-func (v *View) discard(c *call) (any, error) {
+func (v *View) discard(c *endpoint.Call) (any, error) {
 	s, n, err := v.settle(c, Dead.Discard, nil)
 	return s.done("discarded", n), err
 }
@@ -199,8 +200,8 @@ func (v *View) discard(c *call) (any, error) {
 // counts them; original is for those that start from there, nil when none may.
 // When a partition fails, those before it are done; the same call again does the
 // rest.
-func (v *View) settle(c *call, do, original move) (s selection, total int, err error) {
-	if err := decode(c.Request, &s); err != nil {
+func (v *View) settle(c *endpoint.Call, do, original move) (s selection, total int, err error) {
+	if err := c.Decode(&s, endpoint.MaxBody); err != nil {
 		return s, 0, err
 	}
 	if !s.All && s.Code == "" && len(s.Places) == 0 && s.Destination == "" {
@@ -209,7 +210,7 @@ func (v *View) settle(c *call, do, original move) (s selection, total int, err e
 	if s.Retransform && original == nil {
 		return s, 0, fault.New(fault.Invalid, "What is discarded is not retransformed.")
 	}
-	if err := c.whole(); err != nil {
+	if err := c.Whole(); err != nil {
 		return s, 0, err
 	}
 	switch {
@@ -232,7 +233,7 @@ func (v *View) settle(c *call, do, original move) (s selection, total int, err e
 			if len(s.Places) > 0 && len(places[p]) == 0 {
 				continue
 			}
-			n, err := do(v.cfg.Dead[p], c.Context(), parked.Filter{Workspace: c.grant.Workspace, Destination: d, Code: s.Code, Places: places[p]})
+			n, err := do(v.cfg.Dead[p], c.Context(), parked.Filter{Workspace: c.Grant.Workspace, Destination: d, Code: s.Code, Places: places[p]})
 			if total += n; err != nil {
 				return s, total, fmt.Errorf("dead letters of partition %d: %w", p, err)
 			}

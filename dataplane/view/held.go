@@ -9,6 +9,7 @@ import (
 	"weir/dataplane/delivery"
 	"weir/dataplane/event"
 	"weir/dataplane/ledger"
+	"weir/dataplane/view/endpoint"
 	"weir/shared/id"
 )
 
@@ -56,7 +57,7 @@ type heldItem struct {
 	Event       json.RawMessage `json:"event"`
 }
 
-func (v *View) parked(c *call) (any, error) {
+func (v *View) parked(c *endpoint.Call) (any, error) {
 	if err := offers(len(v.cfg.Parked) > 0, "parked events"); err != nil {
 		return nil, err
 	}
@@ -66,12 +67,12 @@ func (v *View) parked(c *call) (any, error) {
 	}
 	var filters []HeldFilter
 	for _, d := range v.destinations(c, only, func(b ledger.Row) bool { return b.Parked > 0 }) {
-		filters = append(filters, HeldFilter{Workspace: c.grant.Workspace, Destination: d})
+		filters = append(filters, HeldFilter{Workspace: c.Grant.Workspace, Destination: d})
 	}
 	return v.held(c, v.cfg.Parked, filters)
 }
 
-func (v *View) quarantine(c *call) (any, error) {
+func (v *View) quarantine(c *endpoint.Call) (any, error) {
 	if err := offers(len(v.cfg.Quarantine) > 0, "quarantined events"); err != nil {
 		return nil, err
 	}
@@ -84,13 +85,13 @@ func (v *View) quarantine(c *call) (any, error) {
 	}
 	var filters []HeldFilter
 	for _, s := range v.quarantined(c, only) {
-		filters = append(filters, HeldFilter{Workspace: c.grant.Workspace, Source: s})
+		filters = append(filters, HeldFilter{Workspace: c.Grant.Workspace, Source: s})
 	}
 	return v.held(c, v.cfg.Quarantine, filters)
 }
 
 // held makes a page of what the shelves hold for the filters, in their order.
-func (v *View) held(c *call, shelves []Shelf, filters []HeldFilter) (any, error) {
+func (v *View) held(c *endpoint.Call, shelves []Shelf, filters []HeldFilter) (any, error) {
 	limit, from, err := pageOf(c)
 	if err != nil {
 		return nil, err
@@ -115,7 +116,7 @@ func (v *View) held(c *call, shelves []Shelf, filters []HeldFilter) (any, error)
 					return nil, fmt.Errorf("list events of partition %d: %w", p, err)
 				}
 				for _, h := range found {
-					if size += len(h.Event.JSON); c.covers(h) {
+					if size += len(h.Event.JSON); covers(c, h) {
 						items = append(items, v.heldItem(p, h))
 					}
 				}
@@ -131,8 +132,8 @@ func (v *View) held(c *call, shelves []Shelf, filters []HeldFilter) (any, error)
 
 // covers reports whether a call may see h. What concerns no destination is not
 // one of some.
-func (c *call) covers(h Held) bool {
-	return h.Event.Workspace == c.grant.Workspace && within(c.grant.Sources, h.Event.Source) && within(c.grant.Destinations, h.Destination)
+func covers(c *endpoint.Call, h Held) bool {
+	return h.Event.Workspace == c.Grant.Workspace && c.CoversSource(h.Event.Source) && c.CoversDestination(h.Destination)
 }
 
 func (v *View) heldItem(p int, h Held) heldItem {

@@ -2,6 +2,7 @@ package view
 
 import (
 	"weir/dataplane/ledger"
+	"weir/dataplane/view/endpoint"
 	"weir/shared/id"
 )
 
@@ -24,7 +25,7 @@ type row struct {
 	Balanced    bool             `json:"balanced"`
 }
 
-func (v *View) ledger(c *call) (any, error) {
+func (v *View) ledger(c *endpoint.Call) (any, error) {
 	books := v.books(c)
 	sources := map[id.Source]ledger.Row{}
 	for _, b := range books {
@@ -52,22 +53,12 @@ func (v *View) ledger(c *call) (any, error) {
 }
 
 // books returns the books that a call may see.
-func (v *View) books(c *call) []ledger.Row {
+func (v *View) books(c *endpoint.Call) []ledger.Row {
 	var books []ledger.Row
 	for _, b := range v.cfg.Rows() {
-		if b.Workspace == c.grant.Workspace && within(c.grant.Sources, b.Source) && (b.Destination == "" || within(c.grant.Destinations, b.Destination)) {
+		if b.Workspace == c.Grant.Workspace && c.CoversSource(b.Source) && (b.Destination == "" || c.CoversDestination(b.Destination)) {
 			books = append(books, b)
 		}
 	}
 	return books
-}
-
-// within reports whether a list of a grant covers v; an empty one covers all.
-func within[T comparable](list []T, v T) bool {
-	for _, w := range list {
-		if w == v {
-			return true
-		}
-	}
-	return len(list) == 0
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"weir/dataplane/live"
+	"weir/dataplane/view/endpoint"
 	"weir/shared/fault"
 	"weir/shared/id"
 )
@@ -34,7 +35,7 @@ type sighting struct {
 }
 
 // live streams sightings until the capability ends or the reader goes away.
-func (v *View) live(c *call, l *lines) error {
+func (v *View) live(c *endpoint.Call, l *endpoint.Lines) error {
 	if err := offers(v.cfg.Live != nil, "live events"); err != nil {
 		return err
 	}
@@ -42,17 +43,17 @@ func (v *View) live(c *call, l *lines) error {
 	if err != nil {
 		return err
 	}
-	left := c.grant.Expires.Sub(v.cfg.Now())
+	left := c.Grant.Expires.Sub(v.cfg.Now())
 	ctx, cancel := context.WithTimeout(c.Context(), left)
 	defer cancel()
-	l.end = time.Now().Add(left + time.Second) // what was under way may arrive
+	l.EndAt(time.Now().Add(left + time.Second)) // what was under way may arrive
 	watch, err := v.cfg.Live.Watch(filter)
 	if err != nil {
 		return err
 	}
 	defer watch.Close()
 	for ctx.Err() == nil {
-		if err := l.empty(); err != nil {
+		if err := l.Empty(); err != nil {
 			return err
 		}
 		if err := v.pass(ctx, watch, l); err != nil {
@@ -64,7 +65,7 @@ func (v *View) live(c *call, l *lines) error {
 
 // pass writes sightings until none came for a heartbeat. Lines are sent when no
 // further one waits.
-func (v *View) pass(ctx context.Context, watch *live.Watch, l *lines) error {
+func (v *View) pass(ctx context.Context, watch *live.Watch, l *endpoint.Lines) error {
 	for n := 1; ; n++ {
 		s, ok := watch.Take()
 		if !ok || n%missedEvery == 0 {
@@ -73,7 +74,7 @@ func (v *View) pass(ctx context.Context, watch *live.Watch, l *lines) error {
 			}
 		}
 		if !ok {
-			if err := l.flush(); err != nil {
+			if err := l.Flush(); err != nil {
 				return err
 			}
 			beat, cancel := context.WithTimeout(ctx, heartbeat)
@@ -90,15 +91,15 @@ func (v *View) pass(ctx context.Context, watch *live.Watch, l *lines) error {
 		if ctx.Err() != nil {
 			return nil
 		}
-		if err := l.line(v.sighting(s)); err != nil {
+		if err := l.Line(v.sighting(s)); err != nil {
 			return err
 		}
 	}
 }
 
-func (v *View) missed(watch *live.Watch, l *lines) error {
+func (v *View) missed(watch *live.Watch, l *endpoint.Lines) error {
 	if n := watch.Missed(); n > 0 {
-		return l.line(map[string]uint64{"missed": n})
+		return l.Line(map[string]uint64{"missed": n})
 	}
 	return nil
 }
@@ -127,9 +128,9 @@ func shown(event []byte) json.RawMessage {
 }
 
 // filter is what a call asks for, within what its grant covers.
-func (v *View) filter(c *call) (live.Filter, error) {
+func (v *View) filter(c *endpoint.Call) (live.Filter, error) {
 	q := c.URL.Query()
-	f := live.Filter{Workspace: c.grant.Workspace}
+	f := live.Filter{Workspace: c.Grant.Workspace}
 	for name := range q {
 		if len(q[name]) > maxChoices {
 			return f, fault.New(fault.Invalid, "There are over %d values of %s.", maxChoices, name)
@@ -150,10 +151,10 @@ func (v *View) filter(c *call) (live.Filter, error) {
 		f.Destinations = append(f.Destinations, d)
 	}
 	if len(f.Sources) == 0 {
-		f.Sources = c.grant.Sources
+		f.Sources = c.Grant.Sources
 	}
 	if len(f.Destinations) == 0 {
-		f.Destinations = c.grant.Destinations
+		f.Destinations = c.Grant.Destinations
 	}
 	var err error
 	if f.Stages, err = choices(q["stage"], live.Stages(), "stage"); err != nil {
@@ -178,12 +179,12 @@ func choices[T ~string](given []string, known []T, what string) ([]T, error) {
 //
 // fault.Denied: the grant does not cover it, whether it exists or not.
 // fault.Missing: there is none of this name.
-func (v *View) source(c *call, named string) (id.Source, error) {
+func (v *View) source(c *endpoint.Call, named string) (id.Source, error) {
 	s, ok := id.Source(""), false
-	if p := v.cfg.Plans.Plan(c.grant.Workspace); p != nil {
+	if p := v.cfg.Plans.Plan(c.Grant.Workspace); p != nil {
 		s, ok = p.Source(named)
 	}
-	if len(c.grant.Sources) > 0 && !(ok && slices.Contains(c.grant.Sources, s)) {
+	if len(c.Grant.Sources) > 0 && !(ok && slices.Contains(c.Grant.Sources, s)) {
 		return "", fault.New(fault.Denied, "This capability does not cover this source.")
 	}
 	if !ok {
@@ -193,12 +194,12 @@ func (v *View) source(c *call, named string) (id.Source, error) {
 }
 
 // destination is source for destinations.
-func (v *View) destination(c *call, named string) (id.Destination, error) {
+func (v *View) destination(c *endpoint.Call, named string) (id.Destination, error) {
 	d, ok := id.Destination(""), false
-	if p := v.cfg.Plans.Plan(c.grant.Workspace); p != nil {
+	if p := v.cfg.Plans.Plan(c.Grant.Workspace); p != nil {
 		d, ok = p.Destination(named)
 	}
-	if len(c.grant.Destinations) > 0 && !(ok && slices.Contains(c.grant.Destinations, d)) {
+	if len(c.Grant.Destinations) > 0 && !(ok && slices.Contains(c.Grant.Destinations, d)) {
 		return "", fault.New(fault.Denied, "This capability does not cover this destination.")
 	}
 	if !ok {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"weir/dataplane/view/endpoint"
 	"weir/shared/fault"
 	"weir/shared/id"
 )
@@ -48,25 +49,25 @@ type Previews struct {
 	Destination    func(ctx context.Context, d DestinationDraft) ([]any, error)
 }
 
-func (v *View) previewTransformation(c *call, l *lines) error {
+func (v *View) previewTransformation(c *endpoint.Call, l *endpoint.Lines) error {
 	if err := offers(v.cfg.Previews.Transformation != nil, "preview of transformations"); err != nil {
 		return err
 	}
 	var in TransformationDraft
-	if err := decode(c.Request, &in); err != nil {
+	if err := c.Decode(&in, maxPreview); err != nil {
 		return err
 	}
 	return v.preview(c, l, len(in.Events), func(ctx context.Context) ([]any, error) {
-		return v.cfg.Previews.Transformation(ctx, c.grant.Workspace, in)
+		return v.cfg.Previews.Transformation(ctx, c.Grant.Workspace, in)
 	})
 }
 
-func (v *View) previewDestination(c *call, l *lines) error {
+func (v *View) previewDestination(c *endpoint.Call, l *endpoint.Lines) error {
 	if err := offers(v.cfg.Previews.Destination != nil, "preview of destinations"); err != nil {
 		return err
 	}
 	var in DestinationDraft
-	if err := decode(c.Request, &in); err != nil {
+	if err := c.Decode(&in, maxPreview); err != nil {
 		return err
 	}
 	if len(in.Settings) == 0 {
@@ -76,11 +77,11 @@ func (v *View) previewDestination(c *call, l *lines) error {
 }
 
 // preview runs one preview and writes its lines.
-func (v *View) preview(c *call, l *lines, events int, run func(context.Context) ([]any, error)) error {
+func (v *View) preview(c *endpoint.Call, l *endpoint.Lines, events int, run func(context.Context) ([]any, error)) error {
 	if events == 0 || events > maxSamples {
 		return fault.New(fault.Invalid, "Give events to try it on, %d at most.", maxSamples)
 	}
-	free, err := v.previews.take()
+	free, err := v.previews.Take()
 	if err != nil {
 		return err
 	}
@@ -92,10 +93,10 @@ func (v *View) preview(c *call, l *lines, events int, run func(context.Context) 
 		return fault.New(fault.Unavailable, "The preview took longer than %s.", maxPreviewTime)
 	}
 	if err != nil {
-		return fmt.Errorf("preview: %w", quoted(err))
+		return fmt.Errorf("preview: %w", endpoint.Quoted(err))
 	}
 	for _, line := range out {
-		if err := l.line(line); err != nil {
+		if err := l.Line(line); err != nil {
 			return err
 		}
 	}

@@ -1,18 +1,15 @@
 package view
 
 import (
-	"bytes"
 	"cmp"
 	"context"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
 	"strings"
 	"time"
-	"unicode/utf8"
 
+	"weir/dataplane/view/endpoint"
 	"weir/shared/fault"
 	"weir/shared/id"
 )
@@ -77,8 +74,8 @@ type loadItem struct {
 	Detail      string     `json:"detail"`
 }
 
-func (v *View) loads(c *call) (any, error) {
-	if err := errors.Join(offers(v.cfg.Warehouses != nil, "warehouses"), c.whole()); err != nil {
+func (v *View) loads(c *endpoint.Call) (any, error) {
+	if err := errors.Join(offers(v.cfg.Warehouses != nil, "warehouses"), c.Whole()); err != nil {
 		return nil, err
 	}
 	only := id.Destination("")
@@ -88,17 +85,17 @@ func (v *View) loads(c *call) (any, error) {
 			return nil, err
 		}
 	}
-	found, err := v.cfg.Warehouses.Loads(c.Context(), c.grant.Workspace, only)
+	found, err := v.cfg.Warehouses.Loads(c.Context(), c.Grant.Workspace, only)
 	if err != nil {
-		return nil, fmt.Errorf("list loads: %w", quoted(err))
+		return nil, fmt.Errorf("list loads: %w", endpoint.Quoted(err))
 	}
 	items := []loadItem{}
 	for _, l := range found {
-		if !within(c.grant.Destinations, l.Destination) {
+		if !c.CoversDestination(l.Destination) {
 			continue
 		}
 		i := loadItem{
-			ID: l.ID, Destination: v.destinationName(c.grant.Workspace, l.Destination), At: l.At.UTC(), State: l.State, Rows: l.Rows,
+			ID: l.ID, Destination: v.destinationName(c.Grant.Workspace, l.Destination), At: l.At.UTC(), State: l.State, Rows: l.Rows,
 			Tables: append([]string{}, l.Tables...), Attempt: l.Attempt, Code: l.Code, Detail: l.Detail,
 		}
 		if !l.Next.IsZero() {
@@ -110,36 +107,28 @@ func (v *View) loads(c *call) (any, error) {
 	return map[string]any{"loads": items}, nil
 }
 
-// whole refuses a grant of some sources where what is shown is of all.
-func (c *call) whole() error {
-	if len(c.grant.Sources) > 0 {
-		return fault.New(fault.Denied, "This capability covers some sources only; this needs all.")
-	}
-	return nil
-}
-
 // warehouse finds a warehouse that a call may see; errors as destination's.
-func (v *View) warehouse(c *call, named string) (id.Destination, error) {
+func (v *View) warehouse(c *endpoint.Call, named string) (id.Destination, error) {
 	d, err := v.destination(c, named)
 	if err != nil {
 		return "", err
 	}
-	if t, _ := v.cfg.Plans.Target(c.grant.Workspace, d); t == nil || !t.Staged {
+	if t, _ := v.cfg.Plans.Target(c.Grant.Workspace, d); t == nil || !t.Staged {
 		return "", fault.New(fault.Invalid, "This destination is no warehouse; only the rows of warehouses, such as duckdb and postgres, can be asked for.")
 	}
 	return d, nil
 }
 
 // query streams the rows of a statement.
-func (v *View) query(c *call, l *lines) error {
-	if err := errors.Join(offers(v.cfg.Warehouses != nil, "warehouses"), c.whole()); err != nil {
+func (v *View) query(c *endpoint.Call, l *endpoint.Lines) error {
+	if err := errors.Join(offers(v.cfg.Warehouses != nil, "warehouses"), c.Whole()); err != nil {
 		return err
 	}
 	var in struct {
 		Destination string `json:"destination"`
 		SQL         string `json:"sql"`
 	}
-	if err := decode(c.Request, &in); err != nil {
+	if err := c.Decode(&in, endpoint.MaxBody); err != nil {
 		return err
 	}
 	if strings.TrimSpace(in.SQL) == "" || len(in.SQL) > maxStatement {
@@ -149,10 +138,10 @@ func (v *View) query(c *call, l *lines) error {
 	if err != nil {
 		return err
 	}
-	if t, _ := v.cfg.Plans.Target(c.grant.Workspace, d); t != nil && t.Disabled {
+	if t, _ := v.cfg.Plans.Target(c.Grant.Workspace, d); t != nil && t.Disabled {
 		return fault.New(fault.Conflict, "This warehouse is disabled, and the plane does not open it; enable the destination to ask for its rows.")
 	}
-	free, err := v.queries.take()
+	free, err := v.queries.Take()
 	if err != nil {
 		return err
 	}
@@ -161,77 +150,21 @@ func (v *View) query(c *call, l *lines) error {
 	ctx, cancel := context.WithTimeout(c.Context(), most.Time)
 	defer cancel()
 	rows := 0
-	err = v.cfg.Warehouses.Query(ctx, c.grant.Workspace, d, in.SQL, func(columns []string, values []any) error {
+	err = v.cfg.Warehouses.Query(ctx, c.Grant.Workspace, d, in.SQL, func(columns []string, values []any) error {
 		if rows++; rows > most.Rows {
-			return cut{codeMessage{"limit_rows", fmt.Sprintf("There are more than %d rows; ask for fewer.", most.Rows)}}
+			return endpoint.Cut("limit_rows", fmt.Sprintf("There are more than %d rows; ask for fewer.", most.Rows))
 		}
-		line, err := object(columns, values)
+		line, err := endpoint.Row(columns, values)
 		if err != nil {
 			return err
 		}
-		if l.bytes+int64(len(line)) > most.Bytes {
-			return cut{codeMessage{"limit_bytes", fmt.Sprintf("The rows are more than %d bytes; ask for less.", most.Bytes)}}
+		if l.Bytes()+int64(len(line)) > most.Bytes {
+			return endpoint.Cut("limit_bytes", fmt.Sprintf("The rows are more than %d bytes; ask for less.", most.Bytes))
 		}
-		return l.line(json.RawMessage(line))
+		return l.Line(json.RawMessage(line))
 	})
 	if err != nil && ctx.Err() != nil && c.Context().Err() == nil {
-		return cut{codeMessage{"limit_time", fmt.Sprintf("The query took longer than %s.", most.Time)}}
+		return endpoint.Cut("limit_time", fmt.Sprintf("The query took longer than %s.", most.Time))
 	}
-	return quoted(err)
-}
-
-// object is a row as a JSON object, its columns in their order. A name that was
-// there before gets a number.
-func object(columns []string, values []any) ([]byte, error) {
-	if len(columns) != len(values) {
-		return nil, fmt.Errorf("a row has %d values for %d columns", len(values), len(columns))
-	}
-	var b bytes.Buffer
-	b.WriteByte('{')
-	taken := make(map[string]bool, len(columns))
-	for i, name := range columns {
-		unique := name
-		for n := 2; taken[unique]; n++ {
-			unique = fmt.Sprintf("%s_%d", name, n)
-		}
-		taken[unique] = true
-		if i > 0 {
-			b.WriteByte(',')
-		}
-		b.Write(encoded(unique))
-		b.WriteByte(':')
-		b.Write(encoded(values[i]))
-	}
-	b.WriteByte('}')
-	return b.Bytes(), nil
-}
-
-// encoded is a value of a row as JSON. What JSON has no form for is a string.
-func encoded(v any) []byte {
-	switch x := v.(type) {
-	case []byte:
-		if utf8.Valid(x) {
-			v = string(x)
-		} else {
-			v = base64.StdEncoding.EncodeToString(x)
-		}
-	case time.Time:
-		v = x.UTC()
-	case float64:
-		if math.IsNaN(x) || math.IsInf(x, 0) {
-			v = fmt.Sprint(x)
-		}
-	case float32:
-		if f := float64(x); math.IsNaN(f) || math.IsInf(f, 0) {
-			v = fmt.Sprint(f)
-		}
-	}
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(v); err != nil {
-		b.Reset()
-		_ = enc.Encode(fmt.Sprint(v)) // a string always can
-	}
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
+	return endpoint.Quoted(err)
 }

@@ -1,11 +1,10 @@
-package view
+package endpoint
 
 import (
 	"bufio"
 	"encoding/json"
 	"errors"
 	"fmt"
-
 	"net/http"
 	"time"
 
@@ -16,9 +15,9 @@ import (
 // writeTimeout is how long a reader may take no byte of a stream.
 const writeTimeout = 30 * time.Second
 
-// lines is an answer of JSON lines. Nothing is sent, so the answer can still be
+// Lines is an answer of JSON lines. Nothing is sent, so the answer can still be
 // a refusal, until the first line.
-type lines struct {
+type Lines struct {
 	w     http.ResponseWriter
 	on    *http.ResponseController
 	out   *bufio.Writer
@@ -29,29 +28,35 @@ type lines struct {
 	bytes int64
 }
 
-// Write counts what the encoder writes.
-func (l *lines) Write(p []byte) (int, error) {
-	n, err := l.out.Write(p)
+// Write adds b as it is, and counts it.
+func (l *Lines) Write(b []byte) (int, error) {
+	n, err := l.out.Write(b)
 	l.bytes += int64(n)
 	l.lost = l.lost || err != nil
 	return n, err
 }
 
-// line adds a line; flush sends it.
-func (l *lines) line(v any) error {
+// Line adds v as a line; Flush sends it.
+func (l *Lines) Line(v any) error {
 	l.start()
 	return l.enc.Encode(v)
 }
 
-// empty adds an empty line.
-func (l *lines) empty() error {
+// Bytes is how many bytes were added.
+func (l *Lines) Bytes() int64 { return l.bytes }
+
+// EndAt ends the stream at a time: what is added later is not sent.
+func (l *Lines) EndAt(at time.Time) { l.end = at }
+
+// Empty adds an empty line.
+func (l *Lines) Empty() error {
 	l.start()
 	_, err := l.Write([]byte("\n"))
 	return err
 }
 
 // start sends the head before the first line, and allows writing for a while.
-func (l *lines) start() {
+func (l *Lines) start() {
 	if !l.begun {
 		l.begun = true
 		l.w.Header().Set("Content-Type", "application/x-ndjson")
@@ -65,7 +70,8 @@ func (l *lines) start() {
 	_ = l.on.SetWriteDeadline(at) // a writer without deadlines has no slow reader
 }
 
-func (l *lines) flush() error {
+// Flush sends the lines that were added.
+func (l *Lines) Flush() error {
 	err := l.out.Flush()
 	if err == nil {
 		err = l.on.Flush()
@@ -86,24 +92,28 @@ type codeMessage struct {
 // cut is the reason why a stream ends before its end, as its last line says it.
 type cut struct{ codeMessage }
 
+// Cut is an error that ends a stream before its end: its last line says code and
+// message.
+func Cut(code, message string) error { return cut{codeMessage{code, message}} }
+
 func (c cut) Error() string { return c.Code + ": " + c.Message }
 
-// stream admits requests to f like handle; f's answer is lines. An error before
+// Stream admits requests to f like Handle; f's answer is lines. An error before
 // the first of them is a refusal, a later one the last line.
-func (v *View) stream(pattern string, action capability.Action, f func(*call, *lines) error) {
-	v.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
-		grant, err := v.admit(r, action)
+func (m *Mux) Stream(pattern string, action capability.Action, f func(*Call, *Lines) error) {
+	m.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+		grant, err := m.admit(r, action)
 		if err != nil {
-			v.refuse(w, r, err)
+			m.refuse(w, r, err)
 			return
 		}
-		l := &lines{w: w, on: http.NewResponseController(w)}
+		l := &Lines{w: w, on: http.NewResponseController(w)}
 		l.out = bufio.NewWriterSize(w, 32<<10)
 		l.enc = json.NewEncoder(l)
 		l.enc.SetEscapeHTML(false)
-		err = f(&call{r, grant}, l)
+		err = f(&Call{r, grant, w}, l)
 		if err != nil && !l.begun && !errors.As(err, new(cut)) {
-			v.refuse(w, r, err)
+			m.refuse(w, r, err)
 			return
 		}
 		if l.lost || r.Context().Err() != nil {
@@ -111,15 +121,15 @@ func (v *View) stream(pattern string, action capability.Action, f func(*call, *l
 		}
 		l.end = time.Time{} // the last words may still go
 		if l.start(); err != nil {
-			_ = l.line(map[string]codeMessage{"error": v.lastWord(r, err)})
+			_ = l.Line(map[string]codeMessage{"error": m.lastWord(r, err)})
 		}
-		_ = l.flush()
+		_ = l.Flush()
 	})
 }
 
-// lastWord is an error in the last line of a stream. Texts of strangers' errors
-// stay here.
-func (v *View) lastWord(r *http.Request, err error) codeMessage {
+// lastWord is an error in the last line of a stream. Texts of errors that are no fault
+// stay in the plane.
+func (m *Mux) lastWord(r *http.Request, err error) codeMessage {
 	var c cut
 	if errors.As(err, &c) {
 		return c.codeMessage
@@ -128,7 +138,7 @@ func (v *View) lastWord(r *http.Request, err error) codeMessage {
 	if errors.As(err, &known) && known.Kind != fault.Internal {
 		return codeMessage{known.Kind.String(), known.Text}
 	}
-	v.cfg.Log.ErrorContext(r.Context(), "view call failed", "path", r.Pattern, "error", err)
+	m.cfg.Log.ErrorContext(r.Context(), "view call failed", "path", r.Pattern, "error", err)
 	return codeMessage{fault.Internal.String(), "The plane could not go on; its log says why."}
 }
 
@@ -139,31 +149,11 @@ type quoting struct{ error }
 func (q quoting) Error() string { return fmt.Sprintf("an error of type %T", q.error) }
 func (q quoting) Unwrap() error { return q.error }
 
-// quoted keeps the text of an error that is nobody's fault out of the log.
-func quoted(err error) error {
+// Quoted keeps the text of an error that is no fault out of the log: it may quote
+// values.
+func Quoted(err error) error {
 	if err == nil || fault.KindOf(err) != fault.Internal || errors.As(err, new(cut)) {
 		return err
 	}
 	return quoting{err}
-}
-
-// slots bounds how many of the calls that cost much run at once.
-type slots chan struct{}
-
-// take returns what gives the slot back. fault.Limited: all are taken.
-func (s slots) take() (func(), error) {
-	select {
-	case s <- struct{}{}:
-		return func() { <-s }, nil
-	default:
-		return nil, fault.New(fault.Limited, "This plane runs %d of these at once, and as many are running; try again in a moment.", cap(s))
-	}
-}
-
-// offers refuses what this plane was not given.
-func offers(ok bool, what string) error {
-	if ok {
-		return nil
-	}
-	return fault.New(fault.Unavailable, "This plane offers no %s.", what)
 }

@@ -1,0 +1,70 @@
+package endpoint
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"slices"
+
+	"weir/shared/capability"
+	"weir/shared/fault"
+	"weir/shared/id"
+)
+
+// MaxBody is the longest body of most calls, in bytes.
+const MaxBody = 1 << 20
+
+// Call is one admitted request.
+type Call struct {
+	*http.Request
+	Grant capability.Grant
+
+	w http.ResponseWriter
+}
+
+// Decode reads the request's body, one JSON object of at most so many bytes, strictly
+// into v. fault.Invalid: it is not such an object.
+func (c *Call) Decode(v any, most int64) error {
+	dec := json.NewDecoder(http.MaxBytesReader(c.w, c.Body, most))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(v); err != nil {
+		return fault.New(fault.Invalid, "The body is not the JSON object that this call takes.")
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return fault.New(fault.Invalid, "Something follows the body's JSON object.")
+	}
+	return nil
+}
+
+// CoversSource reports whether the grant covers s.
+func (c *Call) CoversSource(s id.Source) bool {
+	return len(c.Grant.Sources) == 0 || slices.Contains(c.Grant.Sources, s)
+}
+
+// CoversDestination reports whether the grant covers d.
+func (c *Call) CoversDestination(d id.Destination) bool {
+	return len(c.Grant.Destinations) == 0 || slices.Contains(c.Grant.Destinations, d)
+}
+
+// Whole refuses a grant of some sources, for calls that are about all of them.
+// fault.Denied.
+func (c *Call) Whole() error {
+	if len(c.Grant.Sources) > 0 {
+		return fault.New(fault.Denied, "This capability covers some sources only; this needs all.")
+	}
+	return nil
+}
+
+// Slots bounds how many of the calls that cost much run at once.
+type Slots chan struct{}
+
+// Take returns what gives the slot back. fault.Limited: all are taken.
+func (s Slots) Take() (func(), error) {
+	select {
+	case s <- struct{}{}:
+		return func() { <-s }, nil
+	default:
+		return nil, fault.New(fault.Limited, "This plane runs %d of these at once, and as many are running; try again in a moment.", cap(s))
+	}
+}
