@@ -2,9 +2,8 @@ package dedupe
 
 import (
 	"crypto/sha256"
-	"encoding/binary"
-	"sync"
 
+	"weir/dataplane/frames"
 	"weir/shared/id"
 )
 
@@ -16,26 +15,23 @@ type Key [16]byte
 // identifiers that collide with someone else's. It is safe for concurrent use.
 type Hasher struct {
 	secret [32]byte
-	bufs   sync.Pool
+	bufs   frames.Buffers
 }
 
 // NewHasher returns a Hasher with the plane's secret.
 func NewHasher(secret [32]byte) *Hasher {
-	return &Hasher{secret: secret, bufs: sync.Pool{New: func() any { return new([]byte) }}}
+	return &Hasher{secret: secret, bufs: frames.Buffers{Most: 64 << 10}}
 }
 
 // Key hashes one event's identity: the first 128 bits of SHA-256 over secret
 // and the three parts, each with its length.
 func (h *Hasher) Key(source id.Source, user string, message id.Event) Key {
-	buf := h.bufs.Get().(*[]byte)
-	b := append((*buf)[:0], h.secret[:]...)
-	b = binary.AppendUvarint(b, uint64(len(source)))
-	b = append(b, source...)
-	b = binary.AppendUvarint(b, uint64(len(user)))
-	b = append(b, user...)
+	buf := h.bufs.Get()
+	b := append(*buf, h.secret[:]...)
+	b = frames.AppendBytes(b, source)
+	b = frames.AppendBytes(b, user)
 	b = append(b, message...)
 	sum := sha256.Sum256(b)
-	*buf = b
-	h.bufs.Put(buf)
+	h.bufs.Put(buf, b)
 	return Key(sum[:16])
 }

@@ -6,12 +6,12 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"os"
 	"path/filepath"
 	"slices"
 	"sort"
 
+	"weir/dataplane/frames"
 	"weir/shared/fault"
 )
 
@@ -33,8 +33,6 @@ const (
 	runMagic   = "weirrun2"
 	bucketSize = 64 // entries, on average: keys are uniform
 )
-
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // entry is one key, where it was first seen and when, in Unix seconds.
 type entry struct {
@@ -108,7 +106,7 @@ func (r *run) read(i int, buf *[]byte) error {
 	if _, err := r.file.ReadAt(*buf, int64(from)*entrySize); err != nil {
 		return fmt.Errorf("dedupe run %s: %w", r.name, err)
 	}
-	if crc32.Checksum(*buf, castagnoli) != r.sums[i] {
+	if frames.Sum(0, *buf) != r.sums[i] {
 		return r.damaged()
 	}
 	return nil
@@ -145,7 +143,7 @@ func writeRun(dir, name string, most int, entries func(yield func(*entry) bool))
 		r.oldest, r.newest = min(r.oldest, e.at), max(r.newest, e.at)
 		r.entries++
 		buf = e.append(buf[:0])
-		r.sums[b] = crc32.Update(r.sums[b], castagnoli, buf)
+		r.sums[b] = frames.Sum(r.sums[b], buf)
 		if _, err = w.Write(buf); err != nil {
 			return nil, fmt.Errorf("dedupe run: %w", err)
 		}
@@ -168,7 +166,7 @@ func (r *run) finish(w *bufio.Writer, path string) error {
 		tail = binary.LittleEndian.AppendUint32(tail, v)
 	}
 	tail = append(tail, r.filter...)
-	sum := crc32.Checksum(tail, castagnoli)
+	sum := frames.Sum(0, tail)
 	tail = binary.LittleEndian.AppendUint64(tail, r.entries)
 	for _, v := range []uint32{uint32(len(r.fences)), uint32(len(r.filter)), r.oldest, r.newest, sum, 0, 0, 0} {
 		tail = binary.LittleEndian.AppendUint32(tail, v)
@@ -228,7 +226,7 @@ func readRun(f *os.File, name string) (*run, error) {
 	if err == nil {
 		_, err = f.ReadAt(r.filter, int64(r.entries)*entrySize+fences*8)
 	}
-	if err != nil || crc32.Update(crc32.Checksum(lists, castagnoli), castagnoli, r.filter) != u32(24) || !r.list(lists) {
+	if err != nil || frames.Sum(frames.Sum(0, lists), r.filter) != u32(24) || !r.list(lists) {
 		return nil, errors.Join(r.damaged(), r.filter.free())
 	}
 	return r, nil

@@ -2,13 +2,11 @@ package queue
 
 import (
 	"encoding/binary"
-	"hash/crc32"
-	"sync"
+	"slices"
 	"time"
 
-	"github.com/klauspost/compress/s2"
-
 	"weir/dataplane/event"
+	"weir/dataplane/frames"
 	"weir/shared/fault"
 	"weir/shared/id"
 )
@@ -51,12 +49,11 @@ const (
 // type, user, quarantine and perhaps destination and detail, each with its length
 // as an uvarint before it.
 const (
-	frameVersion = 1
-	flagS2       = 1
-	flagsKnown   = flagS2
-	headerSize   = 14
-	tableEntry   = 8
-	minEvent     = tableEntry + 8 // an entry and a head of empty fields
+	flagS2     = 1
+	flagsKnown = flagS2
+	headerSize = 14
+	tableEntry = 8
+	minEvent   = tableEntry + 8 // an entry and a head of empty fields
 
 	eventGenerated = 1
 	eventReplayed  = 2
@@ -64,11 +61,10 @@ const (
 	eventFlags     = eventGenerated | eventReplayed | eventConcerns
 )
 
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+var format = frames.Format{Name: "frame", Oldest: 1, Newest: 1, Sum: 2, Order: binary.LittleEndian, Head: headerSize, Unknown: fault.Invalid}
 
-// scratch holds bodies before compression, so that a frame costs no more memory
-// than its result.
-var scratch = sync.Pool{New: func() any { return new([]byte) }}
+// bodies holds bodies before compression.
+var bodies = frames.Buffers{Most: 4 * FrameBytes}
 
 // EncodeFrame returns the bytes of a frame with events. Their size must stay
 // under MaxPayload less 64 KiB, which Writer sees to: DecodeFrame refuses more.
@@ -76,29 +72,18 @@ func EncodeFrame(events []event.Event) []byte { return appendFrame(nil, events) 
 
 // appendFrame is EncodeFrame that adds to dst.
 func appendFrame(dst []byte, events []event.Event) []byte {
-	buf := scratch.Get().(*[]byte)
-	body := appendBody((*buf)[:0], events)
+	buf := bodies.Get()
+	body := appendBody(*buf, events)
 	start := len(dst)
 	var header [headerSize]byte
-	header[0] = frameVersion
 	binary.LittleEndian.PutUint32(header[6:], uint32(len(events)))
 	binary.LittleEndian.PutUint32(header[10:], uint32(len(body)))
-	dst = append(dst, header[:]...)
-
-	dst = grow(dst, max(s2.MaxEncodedLen(len(body)), len(body)))
-	packed := s2.Encode(dst[len(dst):cap(dst)], body)
-	if len(packed) < len(body) {
+	dst, packed := frames.Pack(append(dst, header[:]...), body)
+	if packed {
 		dst[start+1] = flagS2
-		dst = dst[:len(dst)+len(packed)]
-	} else {
-		dst = append(dst, body...)
 	}
-	binary.LittleEndian.PutUint32(dst[start+2:], checksum(dst[start:]))
-
-	*buf = body
-	if cap(body) <= 4*FrameBytes {
-		scratch.Put(buf)
-	}
+	format.Seal(dst[start:])
+	bodies.Put(buf, body)
 	return dst
 }
 
@@ -109,7 +94,7 @@ func appendBody(dst []byte, events []event.Event) []byte {
 		size += eventSize(&events[i])
 	}
 	table := len(events) * tableEntry
-	dst = grow(dst, size)[:table]
+	dst = slices.Grow(dst, size)[:table]
 	for i := range events {
 		e := &events[i]
 		var flags byte
@@ -125,15 +110,15 @@ func appendBody(dst []byte, events []event.Event) []byte {
 		}
 		dst = append(dst, flags)
 		dst = binary.AppendVarint(dst, e.ReceivedAt.UnixMilli())
-		dst = appendText(dst, string(e.Workspace))
-		dst = appendText(dst, string(e.Source))
-		dst = appendText(dst, string(e.MessageID))
-		dst = appendText(dst, e.Type)
-		dst = appendText(dst, e.User)
-		dst = appendText(dst, e.Quarantine)
+		dst = frames.AppendBytes(dst, e.Workspace)
+		dst = frames.AppendBytes(dst, e.Source)
+		dst = frames.AppendBytes(dst, e.MessageID)
+		dst = frames.AppendBytes(dst, e.Type)
+		dst = frames.AppendBytes(dst, e.User)
+		dst = frames.AppendBytes(dst, e.Quarantine)
 		if concerns {
-			dst = appendText(dst, string(e.Destination))
-			dst = appendText(dst, e.Detail)
+			dst = frames.AppendBytes(dst, e.Destination)
+			dst = frames.AppendBytes(dst, e.Detail)
 		}
 		binary.LittleEndian.PutUint32(dst[i*tableEntry:], uint32(len(dst)-table))
 	}
@@ -151,25 +136,6 @@ func eventSize(e *event.Event) int {
 		len(e.Workspace) + len(e.Source) + len(e.MessageID) + len(e.Type) + len(e.User) + len(e.Quarantine) + len(e.Destination) + len(e.Detail) + len(e.JSON)
 }
 
-func appendText(dst []byte, s string) []byte {
-	dst = binary.AppendUvarint(dst, uint64(len(s)))
-	return append(dst, s...)
-}
-
-// grow returns dst with room for n more bytes.
-func grow(dst []byte, n int) []byte {
-	if cap(dst)-len(dst) >= n {
-		return dst
-	}
-	bigger := make([]byte, len(dst), len(dst)+n)
-	copy(bigger, dst)
-	return bigger
-}
-
-func checksum(frame []byte) uint32 {
-	return crc32.Update(crc32.Checksum(frame[:2], castagnoli), castagnoli, frame[6:])
-}
-
 // DecodeFrame reads what EncodeFrame wrote. The JSON of all events share one
 // buffer (data itself when it was not compressed) and their strings another: who
 // keeps a single event for long should copy what it needs. Memory is bounded,
@@ -177,36 +143,27 @@ func checksum(frame []byte) uint32 {
 //
 // fault.Invalid: data is damaged or of an unknown version.
 func DecodeFrame(data []byte) (Frame, error) {
-	if len(data) < headerSize {
-		return Frame{}, damaged("it is shorter than its header")
-	}
-	if data[0] != frameVersion {
-		return Frame{}, fault.New(fault.Invalid, "The frame has format version %d, known is %d.", data[0], frameVersion)
+	if err := format.Check(data); err != nil {
+		return Frame{}, err
 	}
 	if data[1]&^flagsKnown != 0 {
-		return Frame{}, damaged("it has unknown flags")
-	}
-	if binary.LittleEndian.Uint32(data[2:]) != checksum(data) {
-		return Frame{}, damaged("its checksum is wrong")
+		return Frame{}, format.Damaged("it has unknown flags")
 	}
 	count := int(binary.LittleEndian.Uint32(data[6:]))
 	size := int(binary.LittleEndian.Uint32(data[10:]))
 	if size > maxRecord || count > maxEvents || count*minEvent > size {
-		return Frame{}, damaged("its sizes are out of range")
+		return Frame{}, format.Damaged("its sizes are out of range")
 	}
 	body := data[headerSize:]
 	if data[1]&flagS2 != 0 {
-		if n, err := s2.DecodedLen(body); err != nil || n != size {
-			return Frame{}, damaged("its compressed size is wrong")
-		}
-		plain, err := s2.Decode(make([]byte, size), body)
+		plain, err := format.Unpack(body, size)
 		if err != nil {
-			return Frame{}, damaged("it cannot be decompressed")
+			return Frame{}, err
 		}
 		body = plain
 	}
 	if len(body) != size {
-		return Frame{}, damaged("its size is wrong")
+		return Frame{}, format.Damaged("its size is wrong")
 	}
 	return decodeBody(body, count)
 }
@@ -219,89 +176,44 @@ func decodeBody(body []byte, count int) (Frame, error) {
 		headsEnd = binary.LittleEndian.Uint32(table[(count-1)*tableEntry:])
 	}
 	if uint64(headsEnd) > uint64(len(rest)) {
-		return Frame{}, damaged("its table is wrong")
+		return Frame{}, format.Damaged("its table is wrong")
 	}
 	// One copy of all heads makes every string a part of it.
-	heads, json := string(rest[:headsEnd]), rest[headsEnd:]
+	heads, json := rest[:headsEnd], rest[headsEnd:]
+	texts := string(heads)
 	events := make([]event.Event, count)
 	var head, text uint32
 	for i := range events {
 		nextHead := binary.LittleEndian.Uint32(table[i*tableEntry:])
 		nextText := binary.LittleEndian.Uint32(table[i*tableEntry+4:])
 		if nextHead < head || nextHead > headsEnd || nextText < text || uint64(nextText) > uint64(len(json)) {
-			return Frame{}, damaged("its table is wrong")
+			return Frame{}, format.Damaged("its table is wrong")
 		}
-		if !decodeHead(heads[head:nextHead], &events[i]) {
-			return Frame{}, damaged("an event's head is wrong")
+		if !decodeHead(frames.NewTextCursor(heads[head:nextHead], texts[head:nextHead]), &events[i]) {
+			return Frame{}, format.Damaged("an event's head is wrong")
 		}
 		events[i].JSON = json[text:nextText:nextText]
 		head, text = nextHead, nextText
 	}
 	if int(text) != len(json) {
-		return Frame{}, damaged("something follows its last event")
+		return Frame{}, format.Damaged("something follows its last event")
 	}
 	return Frame{Events: events}, nil
 }
 
 // decodeHead reads everything but JSON into e; false when head is damaged.
-func decodeHead(head string, e *event.Event) bool {
-	if head == "" || head[0]&^eventFlags != 0 {
-		return false
+func decodeHead(head frames.Cursor, e *event.Event) bool {
+	flags := head.Byte()
+	e.Generated, e.Replayed = flags&eventGenerated != 0, flags&eventReplayed != 0
+	e.ReceivedAt = time.UnixMilli(head.Int()).UTC()
+	e.Workspace = id.Workspace(head.Text())
+	e.Source = id.Source(head.Text())
+	e.MessageID = id.Event(head.Text())
+	e.Type = head.Text()
+	e.User = head.Text()
+	e.Quarantine = head.Text()
+	if flags&eventConcerns != 0 {
+		e.Destination, e.Detail = id.Destination(head.Text()), head.Text()
 	}
-	e.Generated, e.Replayed = head[0]&eventGenerated != 0, head[0]&eventReplayed != 0
-	r := textReader{left: head[1:], ok: true}
-	at := r.uvarint()
-	milli := int64(at >> 1) // zigzag, as binary.AppendVarint writes it
-	if at&1 != 0 {
-		milli = ^milli
-	}
-	e.ReceivedAt = time.UnixMilli(milli).UTC()
-	e.Workspace = id.Workspace(r.text())
-	e.Source = id.Source(r.text())
-	e.MessageID = id.Event(r.text())
-	e.Type = r.text()
-	e.User = r.text()
-	e.Quarantine = r.text()
-	if head[0]&eventConcerns != 0 {
-		e.Destination, e.Detail = id.Destination(r.text()), r.text()
-	}
-	return r.ok && r.left == ""
-}
-
-// textReader takes fields off a string; ok turns false where one is damaged.
-type textReader struct {
-	left string
-	ok   bool
-}
-
-func (r *textReader) uvarint() uint64 {
-	var v uint64
-	for i := 0; i < len(r.left) && i < binary.MaxVarintLen64; i++ {
-		b := r.left[i]
-		if b < 0x80 {
-			if i == binary.MaxVarintLen64-1 && b > 1 {
-				break // more than 64 bits
-			}
-			r.left = r.left[i+1:]
-			return v | uint64(b)<<(7*i)
-		}
-		v |= uint64(b&0x7f) << (7 * i)
-	}
-	r.ok, r.left = false, ""
-	return 0
-}
-
-func (r *textReader) text() string {
-	n := r.uvarint()
-	if n > uint64(len(r.left)) {
-		r.ok, r.left = false, ""
-		return ""
-	}
-	s := r.left[:n]
-	r.left = r.left[n:]
-	return s
-}
-
-func damaged(why string) error {
-	return fault.New(fault.Invalid, "The frame is damaged: %s.", why)
+	return flags&^eventFlags == 0 && head.Done()
 }

@@ -34,8 +34,9 @@ var floors = []floor{
 
 	{[]string{"weir/dataplane/event"}, []string{"weir/shared/*", "weir/dataplane/event/instant"}},
 	{[]string{"weir/dataplane/event/instant"}, nil},
+	{[]string{"weir/dataplane/frames"}, []string{"weir/shared/*"}},
 	{[]string{"weir/dataplane/layout", "weir/dataplane/blob", "weir/dataplane/queue", "weir/dataplane/dedupe", "weir/dataplane/ledger", "weir/dataplane/route", "weir/dataplane/guard", "weir/dataplane/egress", "weir/dataplane/live", "weir/dataplane/delivery"},
-		[]string{"weir/shared/*", "weir/dataplane/event"}},
+		[]string{"weir/shared/*", "weir/dataplane/event", "weir/dataplane/frames"}},
 	{[]string{"weir/dataplane/transform/engine"}, []string{"weir/shared/*", "weir/dataplane/event"}},
 	{[]string{"weir/dataplane/transform/worker"}, []string{"weir/shared/*", "weir/dataplane/event", "weir/dataplane/transform/engine"}},
 	{[]string{"weir/dataplane/transform"}, []string{"weir/shared/*", "weir/dataplane/event", "weir/dataplane/transform/engine", "weir/dataplane/transform/worker"}},
@@ -70,7 +71,7 @@ var floors = []floor{
 	{[]string{"weir/infra/weir", "weir/infra/weir/*"}, []string{"weir/shared/*", "weir/controlplane", "weir/dataplane", "weir/infra/weir/*"}},
 }
 
-var d1 = []string{"weir/shared/*", "weir/dataplane/event", "weir/dataplane/blob", "weir/dataplane/queue", "weir/dataplane/dedupe", "weir/dataplane/ledger",
+var d1 = []string{"weir/shared/*", "weir/dataplane/event", "weir/dataplane/frames", "weir/dataplane/blob", "weir/dataplane/queue", "weir/dataplane/dedupe", "weir/dataplane/ledger",
 	"weir/dataplane/layout", "weir/dataplane/transform", "weir/dataplane/route", "weir/dataplane/guard", "weir/dataplane/egress", "weir/dataplane/live", "weir/dataplane/delivery"}
 
 func family(contract, members string) []string {
