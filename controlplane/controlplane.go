@@ -21,6 +21,7 @@ import (
 	"weir/controlplane/publish"
 	"weir/controlplane/store"
 	"weir/shared/catalog"
+	"weir/shared/durable"
 	"weir/shared/fault"
 	"weir/shared/id"
 	"weir/shared/wire"
@@ -93,9 +94,9 @@ type running struct {
 // database belongs to another one. fault.Unavailable: an address is taken, the
 // database or the hub is away.
 func (c *ControlPlane) Run(ctx context.Context) (err error) {
-	held, err := lock(c.cfg.DataDir)
+	held, err := durable.Lock(filepath.Join(c.cfg.DataDir, "controlplane.lock"))
 	if err != nil {
-		return err
+		return fmt.Errorf("start a control plane: %w", err)
 	}
 	defer func() { err = errors.Join(err, held.Close()) }()
 	r := &running{}

@@ -12,28 +12,11 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 
 	"weir/controlplane/store"
+	"weir/shared/durable"
 	"weir/shared/fault"
 )
-
-// lock takes the data directory for this process, until it ends or closes the
-// file. fault.Conflict: another process has it.
-func lock(dir string) (*os.File, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fault.New(fault.Unavailable, "cannot make the data directory: %v", err)
-	}
-	f, err := os.OpenFile(filepath.Join(dir, "controlplane.lock"), os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return nil, fault.New(fault.Unavailable, "cannot lock the data directory: %v", err)
-	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		_ = f.Close()
-		return nil, fault.New(fault.Conflict, "another control plane runs on %s", dir)
-	}
-	return f, nil
-}
 
 // loadKey reads the Ed25519 key of that name from the data directory, and makes
 // it at the first start. It is on disk before it is used.
@@ -58,46 +41,14 @@ func makeKey(path string) (ed25519.PrivateKey, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make a key: %w", err)
 	}
-	if err := writeDurably(path, []byte(base64.StdEncoding.EncodeToString(key.Seed())+"\n")); err != nil {
+	err = durable.MakeFolder(filepath.Dir(path))
+	if err == nil {
+		err = durable.WriteFile(path, []byte(base64.StdEncoding.EncodeToString(key.Seed())+"\n"), 0o600)
+	}
+	if err != nil {
 		return nil, fault.New(fault.Unavailable, "cannot write the key %s: %v", path, err)
 	}
 	return key, nil
-}
-
-// writeDurably puts a file in place whole or not at all, readable to its owner
-// alone, and returns when it outlives a loss of power.
-func writeDurably(path string, content []byte) error {
-	dir := filepath.Dir(path)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return err
-	}
-	f, err := os.CreateTemp(dir, ".new-*") // made with mode 0600
-	if err != nil {
-		return err
-	}
-	defer func() { _ = os.Remove(f.Name()) }() // gone after the rename
-	_, err = f.Write(content)
-	err = errors.Join(err, f.Sync(), f.Close())
-	if err != nil {
-		return err
-	}
-	if err := os.Rename(f.Name(), path); err != nil {
-		return err
-	}
-	for _, d := range []string{dir, filepath.Dir(dir)} { // the file's entry, and the folder's own
-		if err := syncDir(d); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }
 
 // bind ties the database to the key that signs for it. A database that knows

@@ -14,6 +14,7 @@ import (
 
 	"github.com/nats-io/nkeys"
 
+	"weir/shared/durable"
 	"weir/shared/fault"
 	"weir/shared/id"
 	"weir/shared/secret"
@@ -148,31 +149,7 @@ func loadSecret(dir, name string, create func() ([]byte, error)) ([]byte, error)
 	if err != nil {
 		return nil, fmt.Errorf("make %s: %w", name, err)
 	}
-	return b, writeFile(filepath.Join(dir, name), []byte(base64.StdEncoding.EncodeToString(b)+"\n"))
-}
-
-// writeFile writes a file of mode 0600 that is either whole or not there, and
-// is on disk when it returns.
-func writeFile(name string, content []byte) error {
-	f, err := os.OpenFile(name+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return fmt.Errorf("write %s: %w", filepath.Base(name), err)
-	}
-	_, err = f.Write(content)
-	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return fmt.Errorf("write %s: %w", filepath.Base(name), err)
-	}
-	if err := os.Rename(name+".new", name); err != nil {
-		return fmt.Errorf("write %s: %w", filepath.Base(name), err)
-	}
-	dir, err := os.Open(filepath.Dir(name))
-	if err != nil {
-		return fmt.Errorf("write %s: %w", filepath.Base(name), err)
-	}
-	if err := errors.Join(dir.Sync(), dir.Close()); err != nil {
-		return fmt.Errorf("write %s: %w", filepath.Base(name), err)
-	}
-	return nil
+	return b, durable.WriteFile(filepath.Join(dir, name), []byte(base64.StdEncoding.EncodeToString(b)+"\n"), 0o600)
 }
 
 // signSealing is the identity key's word for the sealing key.

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"weir/dataplane/agent"
+	"weir/shared/durable"
 	"weir/shared/fault"
 	"weir/shared/wire"
 )
@@ -68,7 +69,7 @@ func Join(ctx context.Context, cfg JoinConfig) error {
 	if err != nil {
 		return fault.New(fault.Internal, "What the control plane said cannot be kept: %v.", err)
 	}
-	return writeFile(filepath.Join(cfg.DataDir, planeFile), append(content, '\n'))
+	return durable.WriteFile(filepath.Join(cfg.DataDir, planeFile), append(content, '\n'), 0o600)
 }
 
 // enrol asks the control plane to admit the plane.

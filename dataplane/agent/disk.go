@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"weir/shared/durable"
 	"weir/shared/fault"
 	"weir/shared/id"
 	"weir/shared/secret"
@@ -70,22 +71,7 @@ func save(dir string, ws id.Workspace, k kept) error {
 		return fault.New(fault.Internal, "The state of a workspace cannot be written: %v.", err)
 	}
 	name := filepath.Join(dir, string(ws)+fileEnd)
-	f, err := os.OpenFile(name+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return fmt.Errorf("keep workspace %s: %w", ws, err)
-	}
-	_, err = f.Write(content)
-	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return fmt.Errorf("keep workspace %s: %w", ws, err)
-	}
-	if err := os.Rename(name+".new", name); err != nil {
-		return fmt.Errorf("keep workspace %s: %w", ws, err)
-	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return fmt.Errorf("keep workspace %s: %w", ws, err)
-	}
-	if err := errors.Join(d.Sync(), d.Close()); err != nil {
+	if err := durable.WriteFile(name, content, 0o600); err != nil {
 		return fmt.Errorf("keep workspace %s: %w", ws, err)
 	}
 	return nil

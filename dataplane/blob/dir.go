@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"weir/shared/durable"
 	"weir/shared/fault"
 )
 
@@ -23,7 +24,7 @@ const unnamed = ".part"
 // Open makes the folder when it is not there, and removes what a process that
 // ended was writing.
 func Open(root string) (*Dir, error) {
-	if err := makeFolder(root); err != nil {
+	if err := durable.MakeFolder(root); err != nil {
 		return nil, fmt.Errorf("make the blob folder: %w", err)
 	}
 	err := filepath.WalkDir(root, func(path string, _ fs.DirEntry, err error) error {
@@ -58,7 +59,7 @@ func (d *Dir) Create(r Ref) (*Writer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := makeFolder(filepath.Dir(path)); err != nil {
+	if err := durable.MakeFolder(filepath.Dir(path)); err != nil {
 		return nil, fmt.Errorf("make a blob's folder: %w", err)
 	}
 	f, err := os.OpenFile(path+unnamed, os.O_CREATE|os.O_TRUNC|os.O_RDWR, 0o600)
@@ -73,10 +74,10 @@ func (w *Writer) Commit() error {
 	if err := errors.Join(w.Sync(), w.Close()); err != nil {
 		return fmt.Errorf("write a blob: %w", err)
 	}
-	if err := os.Rename(w.path+unnamed, w.path); err != nil {
+	if err := durable.Rename(w.path+unnamed, w.path); err != nil {
 		return fmt.Errorf("name a blob: %w", err)
 	}
-	return SyncFolder(filepath.Dir(w.path))
+	return nil
 }
 
 // Abort drops what was written.
@@ -122,34 +123,4 @@ func (d *Dir) List(folder Ref) ([]Ref, error) {
 		return nil, fmt.Errorf("list blobs: %w", err)
 	}
 	return all, nil
-}
-
-// makeFolder makes a folder, and those that it stands in, durable: without that
-// a power cut would take what was synced in it.
-func makeFolder(path string) error {
-	if _, err := os.Stat(path); err == nil {
-		return nil
-	}
-	parent := filepath.Dir(path)
-	if parent != path {
-		if err := makeFolder(parent); err != nil {
-			return err
-		}
-	}
-	if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
-		return err
-	}
-	return SyncFolder(parent)
-}
-
-// SyncFolder makes renames in a folder durable.
-func SyncFolder(path string) error {
-	f, err := os.Open(path)
-	if err != nil {
-		return fmt.Errorf("open a folder: %w", err)
-	}
-	if err := errors.Join(f.Sync(), f.Close()); err != nil {
-		return fmt.Errorf("sync a folder: %w", err)
-	}
-	return nil
 }

@@ -14,6 +14,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"weir/shared/durable"
 	"weir/shared/fault"
 )
 
@@ -314,20 +315,7 @@ func (x *Index) save(runs []*run, position uint64, newest uint32) error {
 	if err != nil {
 		return fmt.Errorf("dedupe manifest: %w", err)
 	}
-	path := filepath.Join(x.cfg.Dir, manifestName)
-	f, err := os.OpenFile(path+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return fmt.Errorf("dedupe manifest: %w", err)
-	}
-	_, err = f.Write(b)
-	err = errors.Join(err, f.Sync(), f.Close())
-	if err == nil {
-		err = os.Rename(path+".new", path)
-	}
-	if err == nil {
-		err = syncDir(x.cfg.Dir)
-	}
-	if err != nil {
+	if err := durable.WriteFile(filepath.Join(x.cfg.Dir, manifestName), b, 0o600); err != nil {
 		return fmt.Errorf("dedupe manifest: %w", err)
 	}
 	x.saved = m

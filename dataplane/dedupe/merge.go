@@ -11,6 +11,7 @@ import (
 	"slices"
 	"syscall"
 
+	"weir/shared/durable"
 	"weir/shared/fault"
 )
 
@@ -117,7 +118,7 @@ func (x *Index) doubt(err error) error {
 		err = errors.Join(err, gone)
 	}
 	x.ruined = true
-	return fault.New(fault.Internal, "%v", errors.Join(err, syncDir(x.cfg.Dir)))
+	return fault.New(fault.Internal, "%v", errors.Join(err, durable.SyncFolder(x.cfg.Dir)))
 }
 
 // flush writes the frozen keys as a run.

@@ -12,6 +12,7 @@ import (
 	"sort"
 
 	"weir/dataplane/frames"
+	"weir/shared/durable"
 	"weir/shared/fault"
 )
 
@@ -181,10 +182,10 @@ func (r *run) finish(w *bufio.Writer, path string) error {
 	if err := r.file.Sync(); err != nil {
 		return fmt.Errorf("dedupe run: %w", err)
 	}
-	if err := os.Rename(path+".new", path); err != nil {
+	if err := durable.Rename(path+".new", path); err != nil {
 		return fmt.Errorf("dedupe run: %w", err)
 	}
-	return syncDir(filepath.Dir(path))
+	return nil
 }
 
 // openRun opens a run and checks its frame. fault.Invalid: it is damaged.
@@ -271,16 +272,4 @@ func (c *cursor) advance() (bool, error) {
 	c.e.decode(c.rest)
 	c.rest = c.rest[entrySize:]
 	return true, nil
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return fmt.Errorf("dedupe: %w", err)
-	}
-	defer func() { _ = d.Close() }()
-	if err := d.Sync(); err != nil {
-		return fmt.Errorf("dedupe: %w", err)
-	}
-	return nil
 }

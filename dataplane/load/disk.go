@@ -9,8 +9,8 @@ import (
 	"path/filepath"
 	"time"
 
-	"weir/dataplane/blob"
 	"weir/dataplane/load/stage"
+	"weir/shared/durable"
 	"weir/shared/id"
 )
 
@@ -39,21 +39,13 @@ func put(path string, v any) error {
 	if err != nil {
 		return fmt.Errorf("encode %s: %w", filepath.Base(path), err)
 	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+	if err := durable.MakeFolder(filepath.Dir(path)); err != nil {
 		return fmt.Errorf("make a load's folder: %w", err)
 	}
-	f, err := os.OpenFile(path+".part", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
-	if err != nil {
-		return fmt.Errorf("create %s: %w", filepath.Base(path), err)
+	if err := durable.WriteFile(path, b, 0o600); err != nil {
+		return fmt.Errorf("keep a load: %w", err)
 	}
-	_, err = f.Write(b)
-	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return fmt.Errorf("write %s: %w", filepath.Base(path), err)
-	}
-	if err := os.Rename(path+".part", path); err != nil {
-		return fmt.Errorf("name %s: %w", filepath.Base(path), err)
-	}
-	return blob.SyncFolder(filepath.Dir(path))
+	return nil
 }
 
 // get reads what put wrote; false when there is nothing.

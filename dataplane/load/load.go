@@ -15,6 +15,7 @@ import (
 	"weir/dataplane/load/stage"
 	"weir/dataplane/queue"
 	"weir/dataplane/warehouse"
+	"weir/shared/durable"
 	"weir/shared/fault"
 )
 
@@ -304,5 +305,5 @@ func (l *loader) clean(ctx context.Context, m *manifest) error {
 	if err := os.Remove(l.path("manifest.json")); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("remove a manifest: %w", err)
 	}
-	return blob.SyncFolder(l.path(""))
+	return durable.SyncFolder(l.path(""))
 }

@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"strings"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -17,26 +16,6 @@ import (
 
 	"weir/shared/fault"
 )
-
-// lockDir makes dir and takes its lock file, which a process holds until it ends,
-// however it ends. nats-server takes none: two servers would run on one store.
-func lockDir(dir string) (*os.File, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("make the data directory: %w", err)
-	}
-	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("open the lock file: %w", err)
-	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		_ = f.Close()
-		if err == syscall.EWOULDBLOCK {
-			return nil, fault.New(fault.Conflict, "The data directory %s is in use by another process.", dir)
-		}
-		return nil, fmt.Errorf("lock the data directory %s: %w", dir, err)
-	}
-	return f, nil
-}
 
 // embedded is the event server in this process. It is reached through
 // InProcessConn only, so a server that takes the place of a broken one is found

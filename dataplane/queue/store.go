@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -13,6 +15,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"weir/shared/durable"
 	"weir/shared/fault"
 )
 
@@ -75,7 +78,7 @@ type Store struct {
 	log   *slog.Logger
 	owner string // this Store among all that ever open these logs
 
-	lock  *os.File  // nil: no data directory
+	lock  io.Closer // nil: no data directory
 	embed *embedded // nil: a cluster
 	nc    *nats.Conn
 	js    jetstream.JetStream
@@ -124,11 +127,12 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 
 func (s *Store) start(ctx context.Context) error {
 	if s.cfg.Dir != "" {
-		f, err := lockDir(s.cfg.Dir)
+		// nats-server takes no lock: two servers would run on one store.
+		lock, err := durable.Lock(filepath.Join(s.cfg.Dir, "lock"))
 		if err != nil {
 			return err
 		}
-		s.lock = f
+		s.lock = lock
 	}
 	if s.cfg.Address == "" {
 		e, err := startEmbedded(s.cfg.Dir, s.log, s.fail)

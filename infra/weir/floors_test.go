@@ -2,7 +2,11 @@ package main_test
 
 import (
 	"encoding/json"
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -17,10 +21,11 @@ type floor struct {
 
 var floors = []floor{
 	{[]string{"weir/shared/id", "weir/shared/fault", "weir/migrations", "weir/web"}, nil},
+	{[]string{"weir/shared/durable"}, []string{"weir/shared/fault"}},
 	{[]string{"weir/shared/catalog", "weir/shared/secret", "weir/shared/capability", "weir/shared/script"}, []string{"weir/shared/id", "weir/shared/fault"}},
 	{[]string{"weir/shared/catalog/gen"}, []string{"weir/shared/catalog", "weir/shared/fault"}},
 	{[]string{"weir/shared/workspace"}, []string{"weir/shared/id", "weir/shared/fault", "weir/shared/catalog", "weir/shared/secret", "weir/shared/script"}},
-	{[]string{"weir/shared/wire", "weir/shared/telemetry"}, []string{"weir/shared/id", "weir/shared/fault", "weir/shared/catalog", "weir/shared/secret", "weir/shared/capability", "weir/shared/workspace"}},
+	{[]string{"weir/shared/wire", "weir/shared/telemetry"}, []string{"weir/shared/id", "weir/shared/fault", "weir/shared/durable", "weir/shared/catalog", "weir/shared/secret", "weir/shared/capability", "weir/shared/workspace"}},
 	{[]string{"weir/shared/telemetry/telemetrytest", "weir/shared/postgrestest", "weir/shared/mutationtest"}, nil},
 
 	{[]string{"weir/controlplane/store", "weir/controlplane/policy"}, []string{"weir/shared/*", "weir/migrations", "weir/controlplane/store/ent*"}},
@@ -82,6 +87,8 @@ func family(contract, members string) []string {
 var keepers = map[string][]string{
 	"github.com/nats-io/nats.go":      {"weir/shared/wire", "weir/dataplane/queue", "weir/infra/weir/stack"},
 	"github.com/nats-io/nats-server/": {"weir/shared/wire", "weir/dataplane/queue", "weir/infra/weir/stack"},
+	"github.com/google/renameio/":     {"weir/shared/durable"},
+	"github.com/gofrs/flock":          {"weir/shared/durable"},
 	"entgo.io/":                       {"weir/controlplane/store*"},
 	"github.com/open-policy-agent/":   {"weir/controlplane/policy"},
 	"go.temporal.io/":                 {"weir/controlplane/jobs", "weir/dataplane/jobs"},
@@ -97,6 +104,7 @@ var forbiddenNames = []string{"util", "utils", "common", "helper", "helpers", "m
 
 type pkg struct {
 	ImportPath string
+	Dir        string
 	Imports    []string
 	GoFiles    []string
 }
@@ -141,6 +149,32 @@ func TestNames(t *testing.T) {
 	}
 }
 
+// TestOneRoomReplacesAndLocksFiles keeps the calls that make a file durable, or a
+// process alone, in the one package that makes them right.
+func TestOneRoomReplacesAndLocksFiles(t *testing.T) {
+	for _, p := range list(t) {
+		if p.ImportPath == "weir/shared/durable" {
+			continue
+		}
+		for _, name := range p.GoFiles {
+			file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(p.Dir, name), nil, parser.SkipObjectResolution)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ast.Inspect(file, func(n ast.Node) bool {
+				call, ok := n.(*ast.SelectorExpr)
+				if !ok {
+					return true
+				}
+				if pkg, ok := call.X.(*ast.Ident); ok && slices.Contains([]string{"os.Rename", "syscall.Flock", "unix.Flock"}, pkg.Name+"."+call.Sel.Name) {
+					t.Errorf("%s/%s uses %s.%s: weir/shared/durable does that", p.ImportPath, name, pkg.Name, call.Sel.Name)
+				}
+				return true
+			})
+		}
+	}
+}
+
 // TestRolesLinkNothingOfTheOtherPlane keeps role images apart.
 func TestRolesLinkNothingOfTheOtherPlane(t *testing.T) {
 	for role, foreign := range map[string]string{
@@ -161,7 +195,7 @@ func TestRolesLinkNothingOfTheOtherPlane(t *testing.T) {
 
 func list(t *testing.T) []pkg {
 	t.Helper()
-	out, err := exec.Command("go", "list", "-json=ImportPath,Imports,GoFiles", "work").Output()
+	out, err := exec.Command("go", "list", "-json=ImportPath,Dir,Imports,GoFiles", "work").Output()
 	if err != nil {
 		t.Fatalf("go list work: %v", err)
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/nats-io/jwt/v2"
 	"github.com/nats-io/nkeys"
 
+	"weir/shared/durable"
 	"weir/shared/fault"
 	"weir/shared/id"
 	"weir/shared/secret"
@@ -88,23 +89,10 @@ func LoadOperator(dir string) (Operator, error) {
 	if err != nil {
 		return Operator{}, err
 	}
-	if err := writeKey(name, []byte(op.seed.Reveal())); err != nil {
+	if err := durable.WriteFile(name, []byte(op.seed.Reveal()), 0o600); err != nil {
 		return Operator{}, fmt.Errorf("keep the hub's operator key: %w", err)
 	}
 	return op, nil
-}
-
-// writeKey writes a file of mode 0600 that is either whole or not there.
-func writeKey(name string, content []byte) error {
-	f, err := os.OpenFile(name+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(content)
-	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(name+".new", name)
 }
 
 // root returns the operator's key pair.

@@ -4,18 +4,18 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
-	"os"
 	"path/filepath"
 	"strconv"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/nats-io/jwt/v2"
 	"github.com/nats-io/nats-server/v2/server"
 
+	"weir/shared/durable"
 	"weir/shared/fault"
 )
 
@@ -33,7 +33,7 @@ type ServerConfig struct {
 type Server struct {
 	operator Operator
 	nats     *server.Server
-	lock     *os.File
+	lock     io.Closer
 	once     sync.Once
 }
 
@@ -44,12 +44,9 @@ func Serve(ctx context.Context, cfg ServerConfig) (*Server, error) {
 	if cfg.Dir == "" {
 		return nil, fault.New(fault.Invalid, "The hub needs a directory.")
 	}
-	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
-		return nil, fmt.Errorf("make the hub's directory: %w", err)
-	}
-	lock, err := lockDir(cfg.Dir)
+	lock, err := durable.Lock(filepath.Join(cfg.Dir, "lock")) // nats-server itself would let two servers write into one store
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("start a hub: %w", err)
 	}
 	s := &Server{lock: lock}
 	if err := s.start(ctx, cfg); err != nil {
@@ -57,20 +54,6 @@ func Serve(ctx context.Context, cfg ServerConfig) (*Server, error) {
 		return nil, err
 	}
 	return s, nil
-}
-
-// lockDir takes the directory for this process: nats-server itself would let
-// two servers write into one store.
-func lockDir(dir string) (*os.File, error) {
-	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("lock the hub's directory: %w", err)
-	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		_ = f.Close()
-		return nil, fault.New(fault.Conflict, "Another process runs a hub on %s.", dir)
-	}
-	return f, nil
 }
 
 func (s *Server) start(ctx context.Context, cfg ServerConfig) error {

@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"weir/infra/weir/stack"
+	"weir/shared/durable"
 	"weir/shared/fault"
 	"weir/shared/telemetry"
 	"weir/shared/workspace"
@@ -236,10 +237,7 @@ func (d Dev) write(dir string) error {
 		return fmt.Errorf("write %s: %w", DevFile, err)
 	}
 	path := filepath.Join(dir, DevFile)
-	if err := os.WriteFile(path+".new", append(b, '\n'), 0o600); err != nil {
-		return fmt.Errorf("write %s: %w", DevFile, err)
-	}
-	if err := os.Rename(path+".new", path); err != nil {
+	if err := durable.WriteFile(path, append(b, '\n'), 0o600); err != nil {
 		return fmt.Errorf("write %s: %w", DevFile, err)
 	}
 	return nil

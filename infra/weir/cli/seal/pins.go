@@ -15,6 +15,7 @@ import (
 	"strings"
 
 	"weir/infra/weir/cli/remote"
+	"weir/shared/durable"
 	"weir/shared/fault"
 	"weir/shared/id"
 )
@@ -90,28 +91,10 @@ func (p *pins) save() error {
 	for _, plane := range slices.Sorted(maps.Keys(p.keys)) {
 		fmt.Fprintf(&b, "%s ed25519:%s\n", plane, base64.StdEncoding.EncodeToString(p.keys[plane]))
 	}
-	if err := replaceFile(p.file, []byte(b.String())); err != nil {
+	if err := durable.WriteFile(p.file, []byte(b.String()), 0o644); err != nil {
 		return fault.New(fault.Unavailable, "the planes' identities cannot be pinned in %s (%v); nothing was applied", p.file, err)
 	}
 	p.added = false
-	return nil
-}
-
-// replaceFile writes content to name so that a crash leaves the former file or
-// the new one.
-func replaceFile(name string, content []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+"-*")
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(content)
-	err = errors.Join(err, f.Chmod(0o644), f.Sync(), f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), name)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
-	}
 	return nil
 }
 
