@@ -27,6 +27,7 @@ import (
 	"weir/dataplane/outbound"
 	"weir/dataplane/plan"
 	"weir/dataplane/queue"
+	"weir/dataplane/queue/natsstore"
 	"weir/dataplane/transform"
 	"weir/dataplane/view"
 	"weir/shared/fault"
@@ -50,7 +51,7 @@ type DataPlane struct {
 	code       *transform.Pool
 	loading    *load.Engine
 	yield      *deliver.Yield
-	store      *queue.Store
+	store      *natsstore.Store
 	partitions []*partition
 	disk       disk
 	quota      quota
@@ -105,7 +106,7 @@ func (d *DataPlane) Run(ctx context.Context) error {
 		return err
 	}
 	defer l.close()
-	d.store, err = queue.Open(ctx, queue.Config{Dir: d.cfg.DataDir, Address: d.cfg.Events, Partitions: d.cfg.Partitions, Log: d.cfg.Log,
+	d.store, err = natsstore.Open(ctx, natsstore.Config{Dir: d.cfg.DataDir, Address: d.cfg.Events, Partitions: d.cfg.Partitions, Log: d.cfg.Log,
 		Replace: func() { restart(d.cfg.Log) }})
 	if err != nil {
 		return err

@@ -25,6 +25,7 @@ import (
 	"weir/dataplane/pipeline"
 	"weir/dataplane/plan"
 	"weir/dataplane/queue"
+	"weir/dataplane/queue/natsstore"
 	"weir/dataplane/transform"
 	"weir/shared/fault"
 	"weir/shared/id"
@@ -46,7 +47,7 @@ const (
 type partition struct {
 	number int
 	dir    string // of the dedupe index
-	store  *queue.Store
+	store  *natsstore.Store
 	plans  *plan.Holder
 	hasher *dedupe.Hasher
 	client *outbound.Client

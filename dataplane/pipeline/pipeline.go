@@ -24,7 +24,7 @@ import (
 	"weir/shared/telemetry"
 )
 
-// Lease is the right to own the partition; *queue.Lease is one.
+// Lease is the right to own the partition; *natsstore.Lease is one.
 type Lease interface {
 	Held() bool                        // whether it is ours beyond doubt
 	Run(ctx context.Context) error     // renews it; an error: it is lost

@@ -1,23 +1,23 @@
-// Package queue keeps a plane's durable logs. It alone knows JetStream.
+// Package queue says what a plane's durable logs are and what they hold.
 //
-// A log is read by position and never redelivers: who needs "settled" keeps
-// that beside it (the pipeline's journal). Append returns after fsync. Open takes
-// the data directory's lock, then starts the embedded event server or joins a
-// cluster; Writer commits many requests' events in one frame; Lease says who
-// owns a partition.
+// Log is the contract: a log is read by position and never redelivers; who needs
+// "settled" keeps that beside it (the pipeline's journal). natsstore keeps logs on
+// NATS JetStream, queuetest in memory, and queuetest.Kit holds both to the contract.
+// Kind lists the logs of a partition, Slots says which user's events go to which
+// partition, and Writer commits many requests' events in one frame.
 //
-// It refuses a second process on one data directory, another number of partitions
-// than the logs have, servers that take only small messages, and damaged frames.
-// It guarantees that what Append returned a number for is there after any crash
+// A log guarantees that what Append returned a number for is there after any crash
 // of this process, in order, until it is purged; that numbers are never used
-// twice; and that a call whose answer was lost says so (fault.Unavailable). With
-// an external cluster, fsync is that cluster's setting (sync_interval: always).
+// twice; and that a call whose answer was lost says so (fault.Unavailable). Damaged
+// frames are refused.
 package queue
 
 import (
 	"context"
 	"iter"
 	"time"
+
+	"weir/shared/fault"
 )
 
 // Record is one entry of a log. Data must not be changed.
@@ -37,7 +37,7 @@ type State struct {
 }
 
 // Log is one durable, ordered, append-only sequence of records. Methods are
-// safe for concurrent use. Every method has a deadline of 5 s when ctx has none,
+// safe for concurrent use. Every method has a deadline of CallTimeout when ctx has none,
 // except Read and ReadTo. A key is made of letters, digits, '-' and '_';
 // fault.Invalid for any other, and for more data than MaxPayload less 64 KiB.
 //
@@ -80,4 +80,33 @@ type Log interface {
 
 	// Keys returns how many records there are of each key that has any.
 	Keys(ctx context.Context) (map[string]uint64, error)
+}
+
+// CallTimeout is how long a call to a log may take when its caller set no deadline.
+const CallTimeout = 5 * time.Second
+
+// maxKey is the longest key, in bytes.
+const maxKey = 128
+
+// CheckRecord refuses, with fault.Invalid, what no log can hold: see Log.
+func CheckRecord(key string, data []byte) error {
+	if len(data) > maxRecord {
+		return fault.New(fault.Invalid, "A record of %d bytes is larger than the log takes, %d.", len(data), maxRecord)
+	}
+	return CheckKey(key)
+}
+
+// CheckKey refuses, with fault.Invalid, what is no key of a record.
+func CheckKey(key string) error {
+	if len(key) > maxKey {
+		return fault.New(fault.Invalid, "The key of a record has %d bytes, at most %d are possible.", len(key), maxKey)
+	}
+	for i := range len(key) {
+		switch b := key[i]; {
+		case b >= 'a' && b <= 'z', b >= 'A' && b <= 'Z', b >= '0' && b <= '9', b == '-', b == '_':
+		default:
+			return fault.New(fault.Invalid, "The key of a record may hold only letters, digits, '-' and '_'.")
+		}
+	}
+	return nil
 }

@@ -13,10 +13,6 @@ const slotCount = 256
 // MaxPartitions is the most partitions a plane can have: one for each slot.
 const MaxPartitions = slotCount
 
-// defaultPartitions is for one node: each partition is a stream that syncs to
-// the same disk.
-const defaultPartitions = 2
-
 // Slot returns the fixed slot of a user, equally spread.
 func Slot(user string) uint8 { return uint8(xxh3.HashString(user)) }
 

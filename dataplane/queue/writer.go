@@ -15,10 +15,6 @@ import (
 	"weir/shared/telemetry"
 )
 
-// callTimeout is how long one call to the logs may take when its caller set no
-// deadline.
-const callTimeout = 5 * time.Second
-
 // maxWaiting is how many bytes may wait for one partition's log, those of the
 // frame under way included.
 const maxWaiting = 16 << 20
@@ -30,30 +26,30 @@ type Writer struct {
 	// Trace returns the trace of a frame, nil for none. It is set before Run; nil: no frame has one.
 	Trace func(partition int, frame uint64) *telemetry.Trace
 
-	slots Slots
-	parts []*committer
-	late  atomic.Pointer[lapse]
+	slots   Slots
+	parts   []*committer
+	timeout atomic.Pointer[sharedTimeout]
 }
 
-// lapse ends waits that began while it was new: one timer for all of them costs
-// less than one for each.
-type lapse struct {
+// sharedTimeout ends waits that began while it was new: one timer for all of them
+// costs less than one for each.
+type sharedTimeout struct {
 	until time.Time // the last moment at which a wait may take it
 	over  chan struct{}
 }
 
-// lapseStep is by how much a wait may be shorter than callTimeout.
-const lapseStep = 250 * time.Millisecond
+// timeoutSlack is by how much a wait may be shorter than CallTimeout.
+const timeoutSlack = 250 * time.Millisecond
 
-// lapse returns a channel that is closed callTimeout from now or a little sooner.
-func (w *Writer) lapse() <-chan struct{} {
-	now, l := time.Now(), w.late.Load()
-	if l == nil || now.After(l.until) {
-		l = &lapse{until: now.Add(lapseStep), over: make(chan struct{})}
-		time.AfterFunc(callTimeout, func() { close(l.over) })
-		w.late.Store(l)
+// sharedTimeout returns a channel that is closed CallTimeout from now or a little sooner.
+func (w *Writer) sharedTimeout() <-chan struct{} {
+	now, t := time.Now(), w.timeout.Load()
+	if t == nil || now.After(t.until) {
+		t = &sharedTimeout{until: now.Add(timeoutSlack), over: make(chan struct{})}
+		time.AfterFunc(CallTimeout, func() { close(t.over) })
+		w.timeout.Store(t)
 	}
-	return l.over
+	return t.over
 }
 
 // Written is what a Writer made durable, and how long that took.
@@ -138,8 +134,8 @@ func (w *Writer) Append(ctx context.Context, events []event.Event) error {
 	case <-req.done:
 	case <-ctx.Done():
 		req.finish(fault.New(fault.Unavailable, "The request ended before its events were written."))
-	case <-w.lapse():
-		req.finish(fault.New(fault.Unavailable, "The events were not written within %v.", callTimeout))
+	case <-w.sharedTimeout():
+		req.finish(fault.New(fault.Unavailable, "The events were not written within %v.", CallTimeout))
 	}
 	<-req.done
 	return req.err
@@ -329,7 +325,7 @@ func (c *committer) count(frame uint64, begun time.Time, events, bytes int) {
 // write appends a frame and returns its number. It goes on when ctx ends, because
 // what is under way shall end in an answer and not in doubt.
 func (c *committer) write(ctx context.Context, frame []byte) (uint64, error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), CallTimeout)
 	defer cancel()
 	return c.log.Append(ctx, "", frame)
 }

@@ -45,6 +45,7 @@ var floors = []floor{
 	{[]string{"weir/dataplane/transform/engine"}, []string{"weir/shared/*", "weir/dataplane/event"}},
 	{[]string{"weir/dataplane/transform/worker"}, []string{"weir/shared/*", "weir/dataplane/event", "weir/dataplane/transform/engine"}},
 	{[]string{"weir/dataplane/transform"}, []string{"weir/shared/*", "weir/dataplane/event", "weir/dataplane/transform/engine", "weir/dataplane/transform/worker"}},
+	{[]string{"weir/dataplane/queue/natsstore", "weir/dataplane/queue/natsstore/embedded"}, []string{"weir/shared/*", "weir/dataplane/queue", "weir/dataplane/queue/natsstore/embedded"}},
 	{[]string{"weir/dataplane/queue/queuetest"}, []string{"weir/shared/*", "weir/dataplane/event", "weir/dataplane/queue"}},
 	{[]string{"weir/dataplane/httpserve", "weir/dataplane/httpsend"}, nil},
 	{[]string{"weir/dataplane/ingest"}, append([]string{"weir/dataplane/httpserve"}, d1...)},
@@ -85,8 +86,8 @@ func family(contract, members string) []string {
 
 // keepers says who alone may import a library from outside.
 var keepers = map[string][]string{
-	"github.com/nats-io/nats.go":      {"weir/shared/wire", "weir/dataplane/queue", "weir/infra/weir/stack"},
-	"github.com/nats-io/nats-server/": {"weir/shared/wire", "weir/dataplane/queue", "weir/infra/weir/stack"},
+	"github.com/nats-io/nats.go":      {"weir/shared/wire", "weir/dataplane/queue/natsstore*", "weir/infra/weir/stack"},
+	"github.com/nats-io/nats-server/": {"weir/shared/wire", "weir/dataplane/queue/natsstore*", "weir/infra/weir/stack"},
 	"github.com/google/renameio/":     {"weir/shared/durable"},
 	"github.com/gofrs/flock":          {"weir/shared/durable"},
 	"entgo.io/":                       {"weir/controlplane/store*"},

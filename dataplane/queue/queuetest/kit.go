@@ -190,7 +190,7 @@ func (k *kit) concurrent() {
 }
 
 func (k *kit) large() {
-	data := bytes.Repeat([]byte("0123456789abcdef"), maxRecord/16)
+	data := bytes.Repeat([]byte("0123456789abcdef"), (queue.MaxPayload-64<<10)/16)
 	_, err := k.log.Append(k.ctx, "dst", data)
 	k.check("Append of the largest record", err)
 	_, err = k.log.Append(k.ctx, "dst", append(data, 'x'))

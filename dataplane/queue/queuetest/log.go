@@ -30,12 +30,6 @@ type Faults struct {
 	MaxBytes int64         // above it appends are refused with fault.Limited; 0: no limit
 }
 
-// callTimeout is the deadline of calls whose caller set none.
-const callTimeout = 5 * time.Second
-
-// maxRecord is the most data of one record, as with JetStream.
-const maxRecord = queue.MaxPayload - 64<<10
-
 // Log is a queue.Log in memory: one process's view of a disk, which it shares
 // with those that Restart and Share return.
 type Log struct {
@@ -114,8 +108,8 @@ func (l *Log) Restart() *Log { return l.disk.open() }
 // before the process begins.
 func (l *Log) After(f func()) { l.after = f }
 
-// told is what the caller of a write hears.
-func (l *Log) told(err error) error {
+// reported is what the caller of a write hears.
+func (l *Log) reported(err error) error {
 	if l.after != nil {
 		l.after()
 		if l.crashed() {
@@ -184,11 +178,8 @@ func (l *Log) AppendAfter(ctx context.Context, last uint64, key string, data []b
 }
 
 func (l *Log) append(ctx context.Context, after *uint64, key string, data []byte) (uint64, error) {
-	if err := checkKey(key); err != nil {
+	if err := queue.CheckRecord(key, data); err != nil {
 		return 0, err
-	}
-	if len(data) > maxRecord {
-		return 0, fault.New(fault.Invalid, "A record of %d bytes is larger than the log takes, %d.", len(data), maxRecord)
 	}
 	d := l.disk
 	rec := queue.Record{Key: key, Data: slices.Clone(data)}
@@ -238,7 +229,7 @@ func (l *Log) write(ctx context.Context, do func() error) error {
 	if w.wait == 0 && len(d.line) == 0 {
 		err := w.run()
 		d.mu.Unlock()
-		return l.told(err)
+		return l.reported(err)
 	}
 	d.line = append(d.line, w)
 	if len(d.line) == 1 {
@@ -247,7 +238,7 @@ func (l *Log) write(ctx context.Context, do func() error) error {
 	d.mu.Unlock()
 	select {
 	case <-w.done:
-		return l.told(w.err)
+		return l.reported(w.err)
 	case <-ctx.Done():
 		return errLost // it stays in line, and will be done
 	}
@@ -322,7 +313,7 @@ func (l *Log) ReadTo(ctx context.Context, from uint64, key string) iter.Seq2[que
 		l.disk.mu.Lock()
 		last := l.disk.last
 		l.disk.mu.Unlock()
-		if last == 0 && !l.crashed() && ctx.Err() == nil && checkKey(key) == nil {
+		if last == 0 && !l.crashed() && ctx.Err() == nil && queue.CheckKey(key) == nil {
 			return
 		}
 		l.read(ctx, from, max(last, 1), key, yield)
@@ -331,7 +322,7 @@ func (l *Log) ReadTo(ctx context.Context, from uint64, key string) iter.Seq2[que
 
 // read yields from from to until, or for ever when until is 0.
 func (l *Log) read(ctx context.Context, from, until uint64, key string, yield func(queue.Record, error) bool) {
-	if err := checkKey(key); err != nil {
+	if err := queue.CheckKey(key); err != nil {
 		yield(queue.Record{}, err)
 		return
 	}
@@ -420,7 +411,7 @@ func (l *Log) Last(ctx context.Context) (queue.Record, error) {
 
 // Purge implements queue.Log.
 func (l *Log) Purge(ctx context.Context, before uint64, key string) error {
-	if err := checkKey(key); err != nil {
+	if err := queue.CheckKey(key); err != nil {
 		return err
 	}
 	d := l.disk
@@ -488,25 +479,10 @@ func (l *Log) Keys(ctx context.Context) (map[string]uint64, error) {
 	return keys, nil
 }
 
-// deadline bounds ctx by callTimeout when it has no deadline.
+// deadline bounds ctx by queue.CallTimeout when it has no deadline.
 func deadline(ctx context.Context) (context.Context, context.CancelFunc) {
 	if _, ok := ctx.Deadline(); ok {
 		return context.WithCancel(ctx)
 	}
-	return context.WithTimeout(ctx, callTimeout)
-}
-
-// checkKey refuses keys that JetStream would.
-func checkKey(key string) error {
-	for _, b := range []byte(key) {
-		switch {
-		case b >= 'a' && b <= 'z', b >= 'A' && b <= 'Z', b >= '0' && b <= '9', b == '-', b == '_':
-		default:
-			return fault.New(fault.Invalid, "The key of a record may hold only letters, digits, '-' and '_'.")
-		}
-	}
-	if len(key) > 128 {
-		return fault.New(fault.Invalid, "The key of a record is too long.")
-	}
-	return nil
+	return context.WithTimeout(ctx, queue.CallTimeout)
 }

@@ -1,4 +1,4 @@
-package queue
+package natsstore
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/nats-io/nuid"
 
+	"weir/dataplane/queue"
 	"weir/shared/fault"
 )
 
@@ -17,7 +18,7 @@ const (
 	// readAhead is how many records a reader asks the server for in advance.
 	readAhead = 32
 	// readAheadBytes ends one such request earlier; it must be more than the largest record.
-	readAheadBytes = 2 * MaxPayload
+	readAheadBytes = 2 * queue.MaxPayload
 	// consumerTimeout is how long the server may take to make a consumer.
 	consumerTimeout = 2 * time.Second
 	// consumerLife is after which time without requests the server forgets a
@@ -32,19 +33,19 @@ const (
 	lookFor = 20 * time.Second
 )
 
-func (l *stream) Read(ctx context.Context, from uint64, key string) iter.Seq2[Record, error] {
-	return func(yield func(Record, error) bool) {
+func (l *stream) Read(ctx context.Context, from uint64, key string) iter.Seq2[queue.Record, error] {
+	return func(yield func(queue.Record, error) bool) {
 		r := &reader{log: l, next: max(from, 1), key: key, yield: yield}
 		r.run(ctx)
 	}
 }
 
-func (l *stream) ReadTo(ctx context.Context, from uint64, key string) iter.Seq2[Record, error] {
-	return func(yield func(Record, error) bool) {
+func (l *stream) ReadTo(ctx context.Context, from uint64, key string) iter.Seq2[queue.Record, error] {
+	return func(yield func(queue.Record, error) bool) {
 		r := &reader{log: l, next: max(from, 1), key: key, yield: yield}
 		state, err := l.State(ctx)
 		if err != nil {
-			yield(Record{}, err)
+			yield(queue.Record{}, err)
 			return
 		}
 		if state.Last < r.next || state.Records == 0 {
@@ -64,7 +65,7 @@ type reader struct {
 	key   string
 	next  uint64 // the least number not yielded yet
 	until uint64 // the last number to yield; 0: wait for more for ever
-	yield func(Record, error) bool
+	yield func(queue.Record, error) bool
 	since time.Time // of the begin, or when the last record was taken
 }
 
@@ -72,8 +73,8 @@ type reader struct {
 var errEnd = errors.New("end of reading")
 
 func (r *reader) run(ctx context.Context) {
-	if err := checkKey(r.key); err != nil {
-		r.yield(Record{}, err)
+	if err := queue.CheckKey(r.key); err != nil {
+		r.yield(queue.Record{}, err)
 		return
 	}
 	r.since = time.Now()
@@ -88,7 +89,7 @@ func (r *reader) run(ctx context.Context) {
 		case errors.Is(err, errEnd):
 			return
 		case err != nil:
-			r.yield(Record{}, fmt.Errorf("read %s: %w", r.log.name, err))
+			r.yield(queue.Record{}, fmt.Errorf("read %s: %w", r.log.name, err))
 			return
 		}
 		if r.next > before {
@@ -188,7 +189,7 @@ func (r *reader) drain(ctx context.Context, msgs <-chan jetstream.Msg, odd <-cha
 			return errEnd
 		}
 		r.next = seq + 1
-		if !r.yield(Record{Seq: seq, Key: keyOf(msg.Subject()), Data: msg.Data(), At: meta.Timestamp.UTC()}, nil) {
+		if !r.yield(queue.Record{Seq: seq, Key: keyOf(msg.Subject()), Data: msg.Data(), At: meta.Timestamp.UTC()}, nil) {
 			return errEnd
 		}
 		r.since = time.Now() // who takes the records may have taken its time

@@ -1,15 +1,15 @@
-package queue_test
+package natsstore_test
 
 import (
 	"context"
 	"testing"
 	"time"
 
-	"weir/dataplane/queue"
+	"weir/dataplane/queue/natsstore"
 	"weir/shared/fault"
 )
 
-func take(t *testing.T, s *queue.Store, p int) *queue.Lease {
+func take(t *testing.T, s *natsstore.Store, p int) *natsstore.Lease {
 	t.Helper()
 	l, err := s.Lease(t.Context(), p)
 	if err != nil {
@@ -24,7 +24,7 @@ func take(t *testing.T, s *queue.Store, p int) *queue.Lease {
 func TestEachOwnerHasAGreaterEpoch(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	s := open(t, queue.Config{Dir: dir})
+	s := open(t, natsstore.Config{Dir: dir})
 	first := take(t, s, 0)
 	if other := take(t, s, 1); other.Epoch != 1 || first.Epoch != 1 {
 		t.Errorf("first epochs are %d and %d, want 1", first.Epoch, other.Epoch)
@@ -48,7 +48,7 @@ func TestEachOwnerHasAGreaterEpoch(t *testing.T) {
 		t.Fatal(err)
 	}
 	begun := time.Now()
-	s = open(t, queue.Config{Dir: dir, LeaseTime: time.Hour})
+	s = open(t, natsstore.Config{Dir: dir, LeaseTime: time.Hour})
 	if third := take(t, s, 0); third.Epoch != 3 {
 		t.Errorf("the epoch after a crash is %d, want 3", third.Epoch)
 	}
@@ -58,7 +58,7 @@ func TestEachOwnerHasAGreaterEpoch(t *testing.T) {
 func TestARunningLeaseKeepsOthersAwayAndAnUnrenewedOneDoesNot(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t, nil)
-	cfg := queue.Config{Address: c.srv.ClientURL(), LeaseTime: 2 * time.Second}
+	cfg := natsstore.Config{Address: c.srv.ClientURL(), LeaseTime: 2 * time.Second}
 	a, b := open(t, cfg), open(t, cfg)
 	owner := take(t, a, 0)
 	run, stop := context.WithCancel(t.Context())
@@ -74,7 +74,7 @@ func TestARunningLeaseKeepsOthersAwayAndAnUnrenewedOneDoesNot(t *testing.T) {
 	if err := <-ended; err != nil {
 		t.Errorf("Run = %v, want nil after its context ended", err)
 	}
-	taken := make(chan *queue.Lease, 1)
+	taken := make(chan *natsstore.Lease, 1)
 	go func() {
 		l, err := b.Lease(t.Context(), 0)
 		if err != nil {
@@ -109,7 +109,7 @@ func TestARunningLeaseKeepsOthersAwayAndAnUnrenewedOneDoesNot(t *testing.T) {
 func TestALeaseIsHeldAgainWhenTheServerIsBackInTime(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t, nil)
-	s := open(t, queue.Config{Address: c.srv.ClientURL(), LeaseTime: time.Second})
+	s := open(t, natsstore.Config{Address: c.srv.ClientURL(), LeaseTime: time.Second})
 	l := take(t, s, 0)
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)

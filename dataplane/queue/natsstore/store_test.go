@@ -1,4 +1,4 @@
-package queue_test
+package natsstore_test
 
 import (
 	"context"
@@ -14,14 +14,15 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 
 	"weir/dataplane/queue"
+	"weir/dataplane/queue/natsstore"
 	"weir/dataplane/queue/queuetest"
 	"weir/shared/fault"
 )
 
 // open opens a store that the test closes.
-func open(t *testing.T, cfg queue.Config) *queue.Store {
+func open(t *testing.T, cfg natsstore.Config) *natsstore.Store {
 	t.Helper()
-	s, err := queue.Open(t.Context(), cfg)
+	s, err := natsstore.Open(t.Context(), cfg)
 	if err != nil {
 		t.Fatalf("Open: %v", err)
 	}
@@ -50,7 +51,7 @@ func wait(t *testing.T, what string, is func() bool) {
 
 func TestJetStreamKeepsTheContract(t *testing.T) {
 	t.Parallel()
-	s := open(t, queue.Config{Dir: t.TempDir(), Partitions: 32})
+	s := open(t, natsstore.Config{Dir: t.TempDir(), Partitions: 32})
 	next := 0
 	queuetest.Kit(t, func(*testing.T) queue.Log { // a fresh partition is an empty log
 		next++
@@ -60,7 +61,7 @@ func TestJetStreamKeepsTheContract(t *testing.T) {
 
 func TestLogsArePartedByKindAndPartition(t *testing.T) {
 	t.Parallel()
-	s := open(t, queue.Config{Dir: t.TempDir()})
+	s := open(t, natsstore.Config{Dir: t.TempDir()})
 	kinds := []queue.Kind{queue.Events, queue.Journal, queue.Parked, queue.Dead, queue.Quarantine, queue.Bad}
 	for _, k := range kinds {
 		for p := range s.Partitions() {
@@ -79,7 +80,7 @@ func TestLogsArePartedByKindAndPartition(t *testing.T) {
 
 func TestRecordsOfEventsAndJournalAreNeverDeletedOneByOne(t *testing.T) {
 	t.Parallel()
-	s := open(t, queue.Config{Dir: t.TempDir()})
+	s := open(t, natsstore.Config{Dir: t.TempDir()})
 	for _, k := range []queue.Kind{queue.Events, queue.Journal} {
 		seq := mustAppend(t, s.Log(k, 0), "", "x")
 		if err := s.Log(k, 0).Delete(t.Context(), seq); err == nil || fault.KindOf(err) != fault.Denied {
@@ -91,7 +92,7 @@ func TestRecordsOfEventsAndJournalAreNeverDeletedOneByOne(t *testing.T) {
 func TestAReopenedStoreHasItsRecordsAndGoesOnWithItsNumbers(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	s := open(t, queue.Config{Dir: dir})
+	s := open(t, natsstore.Config{Dir: dir})
 	mustAppend(t, s.Log(queue.Events, 0), "", "kept")
 	emptied := s.Log(queue.Events, 1)
 	for range 3 {
@@ -110,7 +111,7 @@ func TestAReopenedStoreHasItsRecordsAndGoesOnWithItsNumbers(t *testing.T) {
 		t.Errorf("Append to a closed store = %v, want unavailable", err)
 	}
 
-	s = open(t, queue.Config{Dir: dir})
+	s = open(t, natsstore.Config{Dir: dir})
 	r, err := s.Log(queue.Events, 0).Last(t.Context())
 	if err != nil || string(r.Data) != "kept" {
 		t.Errorf("Last = %q, %v, want what was written before", r.Data, err)
@@ -127,8 +128,8 @@ func TestAReopenedStoreHasItsRecordsAndGoesOnWithItsNumbers(t *testing.T) {
 func TestASecondProcessIsKeptAwayFromTheDataDirectory(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	s := open(t, queue.Config{Dir: dir})
-	_, err := queue.Open(t.Context(), queue.Config{Dir: dir})
+	s := open(t, natsstore.Config{Dir: dir})
+	_, err := natsstore.Open(t.Context(), natsstore.Config{Dir: dir})
 	if err == nil || fault.KindOf(err) != fault.Conflict || !strings.Contains(err.Error(), dir) {
 		t.Errorf("the second Open = %v, want a conflict that names %s", err, dir)
 	}
@@ -136,22 +137,22 @@ func TestASecondProcessIsKeptAwayFromTheDataDirectory(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	open(t, queue.Config{Dir: dir})
+	open(t, natsstore.Config{Dir: dir})
 }
 
 func TestAnotherNumberOfPartitionsIsRefused(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	s := open(t, queue.Config{Dir: dir, Partitions: 3})
+	s := open(t, natsstore.Config{Dir: dir, Partitions: 3})
 	slots := s.Slots()
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	_, err := queue.Open(t.Context(), queue.Config{Dir: dir, Partitions: 4})
+	_, err := natsstore.Open(t.Context(), natsstore.Config{Dir: dir, Partitions: 4})
 	if err == nil || fault.KindOf(err) != fault.Invalid || !strings.Contains(err.Error(), "3 partitions") {
 		t.Errorf("Open with 4 = %v, want invalid with the number there is", err)
 	}
-	s = open(t, queue.Config{Dir: dir})
+	s = open(t, natsstore.Config{Dir: dir})
 	if s.Partitions() != 3 || s.Slots() != slots {
 		t.Errorf("reopened with %d partitions, want 3 and the same slots", s.Partitions())
 	}
@@ -159,7 +160,7 @@ func TestAnotherNumberOfPartitionsIsRefused(t *testing.T) {
 
 func TestConfigIsCheckedAsAWhole(t *testing.T) {
 	t.Parallel()
-	_, err := queue.Open(t.Context(), queue.Config{Partitions: 257, Replicas: 3, MaxBytes: -1})
+	_, err := natsstore.Open(t.Context(), natsstore.Config{Partitions: 257, Replicas: 3, MaxBytes: -1})
 	if err == nil || fault.KindOf(err) != fault.Invalid || len(fault.ProblemsOf(err)) != 4 {
 		t.Errorf("Open = %v, want four problems", err)
 	}
@@ -168,7 +169,7 @@ func TestConfigIsCheckedAsAWhole(t *testing.T) {
 func TestAFullLogIsLimitedAndTakesMoreAfterAPurge(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	s := open(t, queue.Config{Dir: dir, Partitions: 1, MaxBytes: 1})
+	s := open(t, natsstore.Config{Dir: dir, Partitions: 1, MaxBytes: 1})
 	log := s.Log(queue.Bad, 0)
 	data := make([]byte, 7<<20)
 	var err error
@@ -193,13 +194,13 @@ func TestAFullLogIsLimitedAndTakesMoreAfterAPurge(t *testing.T) {
 	}
 }
 
-func TestAfterAWriteErrorTheStoreMendsItself(t *testing.T) {
+func TestAfterAWriteErrorTheServerIsRestarted(t *testing.T) {
 	t.Parallel()
 	if _, err := os.Stat("/dev/full"); err != nil {
 		t.Fatalf("this test needs the device /dev/full: %v", err)
 	}
 	dir := t.TempDir()
-	s := open(t, queue.Config{Dir: dir})
+	s := open(t, natsstore.Config{Dir: dir})
 	log := s.Log(queue.Events, 0)
 	mustAppend(t, log, "", "x")
 	blocks, err := filepath.Glob(filepath.Join(dir, "queue", "jetstream", "*", "streams", "EVENTS_0", "msgs", "*.blk"))
@@ -314,7 +315,7 @@ func (c *cluster) stop() { c.srv.Shutdown(); c.srv.WaitForShutdown() }
 func TestAClusterWithSmallMessagesIsRefused(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t, func(o *server.Options) { o.MaxPayload = 1 << 20 })
-	_, err := queue.Open(t.Context(), queue.Config{Address: c.srv.ClientURL()})
+	_, err := natsstore.Open(t.Context(), natsstore.Config{Address: c.srv.ClientURL()})
 	if err == nil || fault.KindOf(err) != fault.Invalid || !strings.Contains(err.Error(), "max_payload") {
 		t.Errorf("Open = %v, want invalid with the name of the option", err)
 	}
@@ -325,7 +326,7 @@ func TestAMissingClusterIsUnavailable(t *testing.T) {
 	c := startCluster(t, nil)
 	address := c.srv.ClientURL()
 	c.stop()
-	if _, err := queue.Open(t.Context(), queue.Config{Address: address}); err == nil || fault.KindOf(err) != fault.Unavailable {
+	if _, err := natsstore.Open(t.Context(), natsstore.Config{Address: address}); err == nil || fault.KindOf(err) != fault.Unavailable {
 		t.Errorf("Open = %v, want unavailable", err)
 	}
 }
@@ -333,7 +334,7 @@ func TestAMissingClusterIsUnavailable(t *testing.T) {
 func TestReadersSurviveServerRestartsWithoutGapOrRepetition(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t, nil)
-	s := open(t, queue.Config{Address: c.srv.ClientURL()})
+	s := open(t, natsstore.Config{Address: c.srv.ClientURL()})
 	log := s.Log(queue.Parked, 0)
 	const n = 300
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
@@ -412,7 +413,7 @@ func TestReadersSurviveServerRestartsWithoutGapOrRepetition(t *testing.T) {
 
 func TestReadersEndWithTheStore(t *testing.T) {
 	t.Parallel()
-	s := open(t, queue.Config{Dir: t.TempDir()})
+	s := open(t, natsstore.Config{Dir: t.TempDir()})
 	ended := make(chan error, 1)
 	go func() {
 		var last error
@@ -433,7 +434,7 @@ func TestReadersEndWithTheStore(t *testing.T) {
 func TestCallsFailSoonWhileTheServerIsAway(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t, nil)
-	s := open(t, queue.Config{Address: c.srv.ClientURL()})
+	s := open(t, natsstore.Config{Address: c.srv.ClientURL()})
 	log := s.Log(queue.Events, 0)
 	mustAppend(t, log, "", "x")
 	c.stop()

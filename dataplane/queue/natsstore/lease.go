@@ -1,4 +1,4 @@
-package queue
+package natsstore
 
 import (
 	"context"
@@ -147,7 +147,7 @@ func (l *Lease) write(ctx context.Context, rec leaseRecord, revision uint64) err
 	if err != nil {
 		return fmt.Errorf("encode a lease: %w", err)
 	}
-	ctx, cancel := l.store.call(ctx, l.store.soundness())
+	ctx, cancel := l.store.call(ctx, l.store.writable())
 	defer cancel()
 	written, err := l.store.meta.Update(ctx, leaseKey(l.part), value, revision) // revision 0: only when there is none
 	if err != nil {

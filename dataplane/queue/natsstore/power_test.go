@@ -1,4 +1,4 @@
-package queue_test
+package natsstore_test
 
 import (
 	"bufio"
@@ -19,6 +19,7 @@ import (
 	"testing"
 
 	"weir/dataplane/queue"
+	"weir/dataplane/queue/natsstore"
 )
 
 // images is how many power cuts are tried.
@@ -73,7 +74,7 @@ func TestAcknowledgedEventsOutliveAPowerCut(t *testing.T) {
 // holds checks that the store in dir has the events.
 func holds(t *testing.T, dir string, events []string) {
 	t.Helper()
-	s, err := queue.Open(t.Context(), queue.Config{Dir: dir, MaxBytes: 4 << 30})
+	s, err := natsstore.Open(t.Context(), natsstore.Config{Dir: dir, MaxBytes: 4 << 30})
 	if err != nil {
 		t.Errorf("open after a power cut: %v", err)
 		return

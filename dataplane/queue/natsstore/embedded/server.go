@@ -1,4 +1,6 @@
-package queue
+// Package embedded runs the NATS server that keeps a plane's logs in this process,
+// without a port: it is reached through InProcessConn alone.
+package embedded
 
 import (
 	"fmt"
@@ -14,13 +16,14 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 	"golang.org/x/sys/unix"
 
+	"weir/dataplane/queue"
 	"weir/shared/fault"
 )
 
-// embedded is the event server in this process. It is reached through
-// InProcessConn only, so a server that takes the place of a broken one is found
-// by the client's own reconnect.
-type embedded struct {
+// Server is the event server in this process. A server that takes the place of a
+// broken one is found by the client's own reconnect. Its methods are safe for
+// concurrent use, except that Stop and Restart follow each other.
+type Server struct {
 	dir string
 	// room is how far all logs may grow, in bytes. It is measured before the
 	// start, while no file comes and goes.
@@ -33,22 +36,31 @@ type embedded struct {
 // reads every block that was not closed in order, so a large store takes a while.
 const startTimeout = 2 * time.Minute
 
-// startEmbedded starts a server on dir. It calls fail when a write did not reach
-// the disk.
-func startEmbedded(dir string, log *slog.Logger, fail func(error)) (*embedded, error) {
-	e := &embedded{dir: filepath.Join(dir, "queue"), log: &serverLog{log: log, fail: fail}}
-	if err := os.MkdirAll(e.dir, 0o700); err != nil {
+// Start starts a server on the folder queue in dir. It calls fail when a write did
+// not reach the disk.
+//
+// fault.Unavailable: the server does not start.
+func Start(dir string, log *slog.Logger, fail func(error)) (*Server, error) {
+	s := &Server{dir: filepath.Join(dir, "queue"), log: &serverLog{log: log, fail: fail}}
+	if err := os.MkdirAll(s.dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make the directory of the logs: %w", err)
 	}
 	room, err := diskRoom(dir)
 	if err != nil {
 		return nil, err
 	}
-	e.room = room
-	return e, e.start()
+	s.room = room
+	return s, s.Restart()
 }
 
-func (e *embedded) start() error {
+// Room returns how many bytes all logs may have together, as far as the disk goes:
+// 60 % of it, but not more than 95 % of what they have and what is free.
+func (s *Server) Room() int64 { return s.room }
+
+// Restart starts the server again after Stop returned true.
+//
+// fault.Unavailable: it does not start.
+func (s *Server) Restart() error {
 	// The options are made anew for each start: NewServer writes into them.
 	srv, err := server.NewServer(&server.Options{
 		ServerName:             "weir-events",
@@ -56,9 +68,9 @@ func (e *embedded) start() error {
 		NoSigs:                 true,
 		NoLog:                  true,
 		DisableJetStreamBanner: true,
-		MaxPayload:             MaxPayload,
+		MaxPayload:             queue.MaxPayload,
 		JetStream:              true,
-		StoreDir:               e.dir,
+		StoreDir:               s.dir,
 		SyncAlways:             true,
 		JetStreamMaxMemory:     64 << 20, // readers' positions
 		JetStreamMaxStore:      1 << 60,  // each log has its own limit
@@ -66,18 +78,19 @@ func (e *embedded) start() error {
 	if err != nil {
 		return fmt.Errorf("make the event server: %w", err)
 	}
-	srv.SetLoggerV2(e.log, false, false, false)
+	srv.SetLoggerV2(s.log, false, false, false)
 	srv.Start()
-	e.now.Store(srv)
+	s.now.Store(srv)
 	if !srv.ReadyForConnections(startTimeout) || !srv.JetStreamEnabled() {
-		_ = e.stop()
-		return fault.New(fault.Unavailable, "The embedded event server does not start on %s.", e.dir)
+		_ = s.Stop()
+		return fault.New(fault.Unavailable, "The embedded event server does not start on %s.", s.dir)
 	}
 	return nil
 }
 
-func (e *embedded) running() bool {
-	srv := e.now.Load()
+// Running reports whether the server runs and keeps logs.
+func (s *Server) Running() bool {
+	srv := s.now.Load()
 	return srv != nil && srv.Running() && srv.JetStreamEnabled()
 }
 
@@ -85,9 +98,9 @@ func (e *embedded) running() bool {
 // full disk in the middle of a purge waits for itself and never does.
 const stopTimeout = 10 * time.Second
 
-// stop ends the server; false: it does not end, and may still write.
-func (e *embedded) stop() bool {
-	srv := e.now.Load()
+// Stop ends the server; false: it does not end, and may still write.
+func (s *Server) Stop() bool {
+	srv := s.now.Load()
 	if srv == nil {
 		return true
 	}
@@ -103,13 +116,13 @@ func (e *embedded) stop() bool {
 	case <-ended:
 		return true
 	case <-timer.C:
-		e.log.log.Error("event server does not stop")
+		s.log.log.Error("event server does not stop")
 		return false
 	}
 }
 
 // InProcessConn gives the client a connection to the server of the moment.
-func (e *embedded) InProcessConn() (net.Conn, error) { return e.now.Load().InProcessConn() }
+func (s *Server) InProcessConn() (net.Conn, error) { return s.now.Load().InProcessConn() }
 
 // serverLog passes the server's errors and warnings on, and knows those that
 // mean that a write did not reach the disk: the server gives no other sign, it
@@ -150,8 +163,7 @@ func (l *serverLog) Noticef(string, ...any)         {}
 func (l *serverLog) Debugf(string, ...any)          {}
 func (l *serverLog) Tracef(string, ...any)          {}
 
-// diskRoom returns how many bytes the logs under dir may grow to: 60 % of the
-// disk, but not more than 95 % of what they have and what is free.
+// diskRoom is Server.Room for the logs under dir.
 func diskRoom(dir string) (int64, error) {
 	var st unix.Statfs_t
 	if err := unix.Statfs(dir, &st); err != nil {

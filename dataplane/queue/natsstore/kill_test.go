@@ -1,4 +1,4 @@
-package queue_test
+package natsstore_test
 
 import (
 	"bufio"
@@ -9,9 +9,12 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"weir/dataplane/event"
 	"weir/dataplane/queue"
+	"weir/dataplane/queue/natsstore"
+	"weir/shared/id"
 )
 
 // victim is the argument that makes this program write events until it is killed.
@@ -29,7 +32,7 @@ func TestMain(m *testing.M) {
 
 // writeUntilKilled prints the id of each event once it is acknowledged.
 func writeUntilKilled(dir, round string) error {
-	s, err := queue.Open(context.Background(), queue.Config{Dir: dir, MaxBytes: 4 << 30})
+	s, err := natsstore.Open(context.Background(), natsstore.Config{Dir: dir, MaxBytes: 4 << 30})
 	if err != nil {
 		return err
 	}
@@ -83,7 +86,7 @@ func TestAcknowledgedEventsOutliveAKilledProcess(t *testing.T) {
 		}
 		_ = cmd.Wait() // it was killed
 	}
-	s := open(t, queue.Config{Dir: dir})
+	s := open(t, natsstore.Config{Dir: dir})
 	there := map[string]int{}
 	newest := map[string]int64{}
 	for _, l := range s.Logs(queue.Events) {
@@ -107,4 +110,27 @@ func TestAcknowledgedEventsOutliveAKilledProcess(t *testing.T) {
 			t.Errorf("%s was acknowledged and is there %d times", m, there[m])
 		}
 	}
+}
+
+// numbered returns an event of a user with a number that order can be told by.
+func numbered(user string, n, size int) event.Event {
+	return event.Event{Source: "src", User: user, MessageID: id.Event(fmt.Sprintf("%s/%d", user, n)), ReceivedAt: time.UnixMilli(int64(n)).UTC(), JSON: make([]byte, size)}
+}
+
+// frames decodes all of a log.
+func frames(t *testing.T, log queue.Log) []queue.Frame {
+	t.Helper()
+	var all []queue.Frame
+	for r, err := range log.ReadTo(context.Background(), 1, "") {
+		if err != nil {
+			t.Fatalf("ReadTo: %v", err)
+		}
+		f, err := queue.DecodeFrame(r.Data)
+		if err != nil {
+			t.Fatalf("DecodeFrame of record %d: %v", r.Seq, err)
+		}
+		f.Seq = r.Seq
+		all = append(all, f)
+	}
+	return all
 }

@@ -1,4 +1,4 @@
-package queue
+package natsstore
 
 import (
 	"context"
@@ -9,8 +9,13 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"weir/dataplane/queue"
 	"weir/shared/fault"
 )
+
+// defaultPartitions is for one node: each partition is a stream that syncs to
+// the same disk.
+const defaultPartitions = 2
 
 // newOwner returns a name that no other Store has.
 func newOwner() string { return rand.Text() }
@@ -52,7 +57,7 @@ func (s *Store) makeSlots(ctx context.Context) error {
 	if n == 0 {
 		n = defaultPartitions
 	}
-	slots, err := EvenSlots(n)
+	slots, err := queue.EvenSlots(n)
 	if err != nil {
 		return err
 	}
@@ -87,13 +92,13 @@ func (s *Store) readSlots(value []byte) error {
 	if table.Version != 1 {
 		return fault.New(fault.Invalid, "The event log was written by a newer release: its slot table has version %d.", table.Version)
 	}
-	if len(table.Slots) != slotCount || table.Partitions < 1 || table.Partitions > MaxPartitions || table.Epoch == 0 {
+	if len(table.Slots) != len(s.slots.Of) || table.Partitions < 1 || table.Partitions > queue.MaxPartitions || table.Epoch == 0 {
 		return fault.New(fault.Internal, "The slot table is damaged: its sizes are out of range.")
 	}
 	if want := s.cfg.Partitions; want != 0 && want != table.Partitions {
 		return fault.New(fault.Invalid, "The event log has %d partitions and cannot be changed to %d: configure %d, or start on an empty data directory.", table.Partitions, want, table.Partitions)
 	}
-	s.slots = Slots{Epoch: table.Epoch, Partitions: table.Partitions}
+	s.slots = queue.Slots{Epoch: table.Epoch, Partitions: table.Partitions}
 	for i, p := range table.Slots {
 		if p < 0 || p >= table.Partitions {
 			return fault.New(fault.Internal, "The slot table is damaged: slot %d has no partition.", i)

@@ -1,4 +1,15 @@
-package queue
+// Package natsstore keeps a plane's logs on NATS JetStream, which it alone knows:
+// on a server in this process with files in the data directory, or on a cluster.
+//
+// Open takes the data directory's lock, then starts the embedded server or joins
+// the cluster, and makes what is missing; Lease says which process owns a partition.
+//
+// It refuses a second process on one data directory, another number of partitions
+// than the logs have, and servers that take only small messages. It guarantees what
+// queue.Log asks for. With a cluster, fsync is that cluster's setting
+// (sync_interval: always). A server in this process that can no longer write is
+// restarted, with all that was acknowledged.
+package natsstore
 
 import (
 	"context"
@@ -15,6 +26,8 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"weir/dataplane/queue"
+	"weir/dataplane/queue/natsstore/embedded"
 	"weir/shared/durable"
 	"weir/shared/fault"
 )
@@ -59,8 +72,8 @@ func (c Config) check() error {
 	if c.Dir == "" && c.Address == "" {
 		add("Dir", "A data directory or the address of a cluster is needed.")
 	}
-	if c.Partitions < 0 || c.Partitions > MaxPartitions {
-		add("Partitions", fmt.Sprintf("There can be 1 to %d partitions.", MaxPartitions))
+	if c.Partitions < 0 || c.Partitions > queue.MaxPartitions {
+		add("Partitions", fmt.Sprintf("There can be 1 to %d partitions.", queue.MaxPartitions))
 	}
 	if c.Address == "" && c.Replicas > 1 {
 		add("Replicas", "The embedded server keeps one copy; more need the address of a cluster.")
@@ -78,27 +91,27 @@ type Store struct {
 	log   *slog.Logger
 	owner string // this Store among all that ever open these logs
 
-	lock  io.Closer // nil: no data directory
-	embed *embedded // nil: a cluster
+	lock  io.Closer        // nil: no data directory
+	embed *embedded.Server // nil: a cluster
 	nc    *nats.Conn
 	js    jetstream.JetStream
 	meta  jetstream.KeyValue
-	slots Slots
-	logs  [kinds][]*stream
+	slots queue.Slots
+	logs  [queue.Kinds][]*stream
 
 	open  context.Context // ends with Close
 	close context.CancelFunc
 
 	stalled     atomic.Int64 // Unix nanoseconds of the last append without an answer; 0: none since the last good one
 	silentSince atomic.Int64 // of the first one
-	mending     sync.WaitGroup
+	restarts    sync.WaitGroup
 
-	mu     sync.Mutex
-	sound  context.Context // see soundness
-	spoil  context.CancelCauseFunc
-	link   context.Context // ends when the connection breaks, and is then another one
-	unlink context.CancelFunc
-	leases map[int]*Lease // those that this Store took and did not release
+	mu         sync.Mutex
+	canWrite   context.Context // see writable
+	stopWrites context.CancelCauseFunc
+	link       context.Context // ends when the connection breaks, and is then another one
+	unlink     context.CancelFunc
+	leases     map[int]*Lease // those that this Store took and did not release
 }
 
 // Open takes the lock, starts the embedded server or connects to the cluster, and
@@ -116,7 +129,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 		s.log = slog.New(slog.DiscardHandler)
 	}
 	s.open, s.close = context.WithCancel(context.Background())
-	s.sound, s.spoil = context.WithCancelCause(s.open)
+	s.canWrite, s.stopWrites = context.WithCancelCause(s.open)
 	s.link, s.unlink = context.WithCancel(s.open)
 	if err := s.start(ctx); err != nil {
 		_ = s.Close()
@@ -135,7 +148,7 @@ func (s *Store) start(ctx context.Context) error {
 		s.lock = lock
 	}
 	if s.cfg.Address == "" {
-		e, err := startEmbedded(s.cfg.Dir, s.log, s.fail)
+		e, err := embedded.Start(s.cfg.Dir, s.log, s.fail)
 		if err != nil {
 			return err
 		}
@@ -151,7 +164,7 @@ func (s *Store) start(ctx context.Context) error {
 		return err
 	}
 	if s.embed != nil {
-		s.mending.Go(s.mend)
+		s.restarts.Go(s.keepWriting)
 	}
 	return nil
 }
@@ -167,7 +180,7 @@ func (s *Store) connect() error {
 		nats.ReconnectBufSize(-1),
 		nats.PingInterval(5 * time.Second),
 		nats.MaxPingsOutstanding(2),
-		nats.Timeout(callTimeout),
+		nats.Timeout(queue.CallTimeout),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
 			if s.open.Err() == nil {
 				s.log.Warn("event log connection lost", "error", err)
@@ -195,10 +208,10 @@ func (s *Store) connect() error {
 		return fault.New(fault.Unavailable, "The event log at %q does not answer: %v.", address, err)
 	}
 	s.nc = nc
-	if have := nc.MaxPayload(); have < MaxPayload {
-		return fault.New(fault.Invalid, "The event log's servers take messages of %d bytes, %d are needed: set max_payload to 8MB.", have, MaxPayload)
+	if have := nc.MaxPayload(); have < queue.MaxPayload {
+		return fault.New(fault.Invalid, "The event log's servers take messages of %d bytes, %d are needed: set max_payload to 8MB.", have, queue.MaxPayload)
 	}
-	s.js, err = jetstream.New(nc, jetstream.WithDefaultTimeout(callTimeout))
+	s.js, err = jetstream.New(nc, jetstream.WithDefaultTimeout(queue.CallTimeout))
 	return err
 }
 
@@ -218,11 +231,11 @@ func (s *Store) linked() context.Context {
 }
 
 // Log returns the log of kind k in partition p. It panics when there is none.
-func (s *Store) Log(k Kind, p int) Log { return s.logs[k][p] }
+func (s *Store) Log(k queue.Kind, p int) queue.Log { return s.logs[k][p] }
 
 // Logs returns the logs of kind k of all partitions, by number.
-func (s *Store) Logs(k Kind) []Log {
-	all := make([]Log, len(s.logs[k]))
+func (s *Store) Logs(k queue.Kind) []queue.Log {
+	all := make([]queue.Log, len(s.logs[k]))
 	for p, l := range s.logs[k] {
 		all[p] = l
 	}
@@ -230,11 +243,11 @@ func (s *Store) Logs(k Kind) []Log {
 }
 
 // Limit returns how many bytes each log of kind k may hold; 0 without limits.
-func (s *Store) Limit(k Kind) int64 { return max(0, s.logs[k][0].limit) }
+func (s *Store) Limit(k queue.Kind) int64 { return max(0, s.logs[k][0].limit) }
 
 // Fill returns how full the fullest log of kind k is, 0 to 1 of its limit; 0
 // without limits. fault.Unavailable: a log is away.
-func (s *Store) Fill(ctx context.Context, k Kind) (float64, error) {
+func (s *Store) Fill(ctx context.Context, k queue.Kind) (float64, error) {
 	fullest := 0.0
 	for _, l := range s.logs[k] {
 		if l.limit <= 0 {
@@ -253,7 +266,7 @@ func (s *Store) Fill(ctx context.Context, k Kind) (float64, error) {
 func (s *Store) Partitions() int { return s.slots.Partitions }
 
 // Slots returns which partition each slot belongs to.
-func (s *Store) Slots() Slots { return s.slots }
+func (s *Store) Slots() queue.Slots { return s.slots }
 
 // stallTime is how long an append without an answer makes the store unhealthy;
 // then traffic may try again.
@@ -266,10 +279,10 @@ func (s *Store) Healthy() error {
 	if s.open.Err() != nil {
 		return errStoreClosed
 	}
-	if sound := s.soundness(); sound.Err() != nil {
-		return context.Cause(sound)
+	if writable := s.writable(); writable.Err() != nil {
+		return context.Cause(writable)
 	}
-	if s.embed != nil && !s.embed.running() {
+	if s.embed != nil && !s.embed.Running() {
 		return fault.New(fault.Unavailable, "The embedded event server has stopped.")
 	}
 	if !s.nc.IsConnected() {
@@ -287,12 +300,12 @@ var errStoreClosed = fault.New(fault.Unavailable, "The event log is closed.")
 // the lock back. Leases are not released: who owns a partition does that.
 func (s *Store) Close() error {
 	s.close()
-	s.mending.Wait()
+	s.restarts.Wait()
 	if s.nc != nil {
 		s.nc.Close()
 	}
 	if s.embed != nil {
-		_ = s.embed.stop() // it was logged, and the process ends
+		_ = s.embed.Stop() // it was logged, and the process ends
 	}
 	if s.lock != nil {
 		err := s.lock.Close() // the lock goes with the file
@@ -303,14 +316,14 @@ func (s *Store) Close() error {
 	return nil
 }
 
-// call bounds a call: by callTimeout when ctx has no deadline, by life, and by
+// call bounds a call: by queue.CallTimeout when ctx has no deadline, by life, and by
 // the connection.
 func (s *Store) call(ctx, life context.Context) (context.Context, context.CancelFunc) {
 	var cancel context.CancelFunc
 	if _, ok := ctx.Deadline(); ok {
 		ctx, cancel = context.WithCancel(ctx)
 	} else {
-		ctx, cancel = context.WithTimeout(ctx, callTimeout)
+		ctx, cancel = context.WithTimeout(ctx, queue.CallTimeout)
 	}
 	stop := context.AfterFunc(life, cancel)
 	unlink := context.AfterFunc(s.linked(), cancel)

@@ -1,4 +1,4 @@
-package queue
+package natsstore
 
 import (
 	"context"
@@ -11,40 +11,41 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"weir/dataplane/queue"
 	"weir/shared/fault"
 )
 
 // stream is a Log on one JetStream stream.
 type stream struct {
 	store *Store
-	kind  Kind
+	kind  queue.Kind
 	part  int
 	name  string
 	limit int64 // bytes; -1: none
 	js    jetstream.Stream
 }
 
-var _ Log = (*stream)(nil)
+var _ queue.Log = (*stream)(nil)
 
 // percent is the share of MaxBytes that all logs of a kind have together. Each
 // kind has its own, because a full EVENTS log must not keep the journal from
 // growing: only the journal's progress empties it.
-var percent = [kinds]int64{Events: 32, Journal: 16, Parked: 20, Dead: 6, Quarantine: 4, Bad: 2, Stage: 20}
+var percent = [queue.Kinds]int64{queue.Events: 32, queue.Journal: 16, queue.Parked: 20, queue.Dead: 6, queue.Quarantine: 4, queue.Bad: 2, queue.Stage: 20}
 
 // leastLimit is the smallest limit of one log, in bytes: a few of the largest records.
-const leastLimit = 4 * MaxPayload
+const leastLimit = 4 * queue.MaxPayload
 
 // keepsAll says of which kinds single records are never removed.
-var keepsAll = [kinds]bool{Events: true, Journal: true}
+var keepsAll = [queue.Kinds]bool{queue.Events: true, queue.Journal: true}
 
 // openLogs makes the streams that are missing and brings the others to today's
 // limits.
 func (s *Store) openLogs(ctx context.Context) error {
 	total := s.cfg.MaxBytes
 	if total == 0 && s.embed != nil {
-		total = s.embed.room
+		total = s.embed.Room()
 	}
-	for k := range kinds {
+	for k := range queue.Kinds {
 		for p := range s.slots.Partitions {
 			limit := int64(-1)
 			if total > 0 {
@@ -60,7 +61,7 @@ func (s *Store) openLogs(ctx context.Context) error {
 	return nil
 }
 
-func (s *Store) openStream(ctx context.Context, k Kind, p int, limit int64) (*stream, error) {
+func (s *Store) openStream(ctx context.Context, k queue.Kind, p int, limit int64) (*stream, error) {
 	ctx, cancel := s.call(ctx, s.open)
 	defer cancel()
 	name := streamName(k, p)
@@ -71,7 +72,7 @@ func (s *Store) openStream(ctx context.Context, k Kind, p int, limit int64) (*st
 		Discard:    jetstream.DiscardNew, // with it, a limit below what is there removes nothing
 		MaxBytes:   limit,
 		MaxMsgs:    -1,
-		MaxMsgSize: MaxPayload,
+		MaxMsgSize: queue.MaxPayload,
 		Storage:    jetstream.FileStorage,
 		Replicas:   max(s.cfg.Replicas, 1),
 		DenyDelete: keepsAll[k],
@@ -92,16 +93,16 @@ func (l *stream) AppendAfter(ctx context.Context, last uint64, key string, data 
 }
 
 func (l *stream) append(ctx context.Context, key string, data []byte, opts ...jetstream.PublishOpt) (uint64, error) {
-	if err := checkRecord(key, data); err != nil {
+	if err := queue.CheckRecord(key, data); err != nil {
 		return 0, err
 	}
-	sound := l.store.soundness()
-	ctx, cancel := l.store.call(ctx, sound)
+	writable := l.store.writable()
+	ctx, cancel := l.store.call(ctx, writable)
 	defer cancel()
 	begun := time.Now()
 	ack, err := l.store.js.Publish(ctx, subjectOf(l.kind, l.part, key), data, opts...)
 	if err != nil {
-		return 0, fmt.Errorf("append to %s: %w", l.name, l.appendFault(sound, begun, err))
+		return 0, fmt.Errorf("append to %s: %w", l.name, l.appendFault(writable, begun, err))
 	}
 	l.store.answered()
 	return ack.Sequence, nil
@@ -109,11 +110,11 @@ func (l *stream) append(ctx context.Context, key string, data []byte, opts ...je
 
 // appendFault gives err its kind, and notes what it says about the server: a
 // stream that cannot write never answers.
-func (l *stream) appendFault(sound context.Context, begun time.Time, err error) error {
-	if sound.Err() != nil && l.store.open.Err() == nil {
-		return context.Cause(sound)
+func (l *stream) appendFault(writable context.Context, begun time.Time, err error) error {
+	if writable.Err() != nil && l.store.open.Err() == nil {
+		return context.Cause(writable)
 	}
-	if time.Since(begun) > callTimeout*9/10 && l.store.nc.IsConnected() {
+	if time.Since(begun) > queue.CallTimeout*9/10 && l.store.nc.IsConnected() {
 		l.store.unanswered(time.Now())
 	}
 	err = faultOf(err)
@@ -123,25 +124,17 @@ func (l *stream) appendFault(sound context.Context, begun time.Time, err error) 
 	return err
 }
 
-// checkRecord refuses what no log can hold.
-func checkRecord(key string, data []byte) error {
-	if len(data) > maxRecord {
-		return fault.New(fault.Invalid, "A record of %d bytes is larger than the log takes, %d.", len(data), maxRecord)
-	}
-	return checkKey(key)
-}
-
-func (l *stream) Last(ctx context.Context) (Record, error) {
+func (l *stream) Last(ctx context.Context) (queue.Record, error) {
 	ctx, cancel := l.store.call(ctx, l.store.open)
 	defer cancel()
 	msg, err := l.js.GetLastMsgForSubject(ctx, subjectOf(l.kind, l.part, "*"))
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
-		return Record{}, fault.New(fault.Missing, "The log %s is empty.", l.name)
+		return queue.Record{}, fault.New(fault.Missing, "The log %s is empty.", l.name)
 	}
 	if err != nil {
-		return Record{}, fmt.Errorf("read the last record of %s: %w", l.name, l.callFault(err))
+		return queue.Record{}, fmt.Errorf("read the last record of %s: %w", l.name, l.callFault(err))
 	}
-	return Record{Seq: msg.Sequence, Key: keyOf(msg.Subject), Data: msg.Data, At: msg.Time.UTC()}, nil
+	return queue.Record{Seq: msg.Sequence, Key: keyOf(msg.Subject), Data: msg.Data, At: msg.Time.UTC()}, nil
 }
 
 // keyOf returns the key in a record's subject.
@@ -154,7 +147,7 @@ func keyOf(subject string) string {
 }
 
 func (l *stream) Purge(ctx context.Context, before uint64, key string) error {
-	if err := checkKey(key); err != nil {
+	if err := queue.CheckKey(key); err != nil {
 		return err
 	}
 	ctx, cancel := l.store.call(ctx, l.store.open)
@@ -196,14 +189,14 @@ func (l *stream) Delete(ctx context.Context, seq uint64) error {
 	return fmt.Errorf("delete from %s: %w", l.name, l.callFault(err))
 }
 
-func (l *stream) State(ctx context.Context) (State, error) {
+func (l *stream) State(ctx context.Context) (queue.State, error) {
 	ctx, cancel := l.store.call(ctx, l.store.open)
 	defer cancel()
 	info, err := l.js.Info(ctx)
 	if err != nil {
-		return State{}, fmt.Errorf("ask for the state of %s: %w", l.name, l.callFault(err))
+		return queue.State{}, fmt.Errorf("ask for the state of %s: %w", l.name, l.callFault(err))
 	}
-	st := State{First: info.State.FirstSeq, Last: info.State.LastSeq, Records: info.State.Msgs, Bytes: info.State.Bytes}
+	st := queue.State{First: info.State.FirstSeq, Last: info.State.LastSeq, Records: info.State.Msgs, Bytes: info.State.Bytes}
 	if st.Records == 0 {
 		st.First = st.Last + 1
 	}

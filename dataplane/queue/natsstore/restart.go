@@ -1,4 +1,4 @@
-package queue
+package natsstore
 
 import (
 	"context"
@@ -9,24 +9,24 @@ import (
 	"weir/shared/fault"
 )
 
-// Times of mending.
+// Times of restarts.
 const (
-	firstMend = 500 * time.Millisecond // between two restarts; doubled while they do not help
-	lastMend  = 30 * time.Second
-	helped    = time.Minute      // without another error
-	silence   = 15 * time.Second // of appends without an answer, and without a reported error
+	firstPause  = 500 * time.Millisecond // between two restarts; doubled while they do not help
+	lastPause   = 30 * time.Second
+	helpedAfter = time.Minute      // without another error
+	silence     = 15 * time.Second // of appends without an answer, and without a reported error
 )
 
 // roomToStart is how many bytes have to be free before the process is replaced:
 // one that starts on a full disk ends at once.
 const roomToStart = 64 << 20
 
-// soundness returns the context that ends, with the cause, when the embedded
+// writable returns the context that ends, with the cause, when the embedded
 // server can no longer write; a restart of the server brings another one.
-func (s *Store) soundness() context.Context {
+func (s *Store) writable() context.Context {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.sound
+	return s.canWrite
 }
 
 // fail notes that the embedded server reported a write that did not reach the
@@ -35,7 +35,7 @@ func (s *Store) soundness() context.Context {
 func (s *Store) fail(cause error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.spoil(fault.New(fault.Unavailable, "The event log cannot write to its disk: %v.", cause))
+	s.stopWrites(fault.New(fault.Unavailable, "The event log cannot write to its disk: %v.", cause))
 }
 
 // unanswered notes an append without an answer.
@@ -52,30 +52,30 @@ func (s *Store) answered() {
 	}
 }
 
-// mend restarts the embedded server when it cannot write any more, until the
+// keepWriting restarts the embedded server when it cannot write any more, until the
 // store is closed. What was acknowledged is on the disk; who waited heard an
 // error, and tries again. While the disk stays full the restarts become rare.
-func (s *Store) mend() {
-	pause := firstMend
+func (s *Store) keepWriting() {
+	pause := firstPause
 	for {
 		begun := time.Now()
-		if !s.spoiled() {
+		if !s.broken() {
 			return
 		}
-		if time.Since(begun) > helped {
-			pause = firstMend
+		if time.Since(begun) > helpedAfter {
+			pause = firstPause
 		}
-		s.log.Error("event server restarts after a write error", "error", context.Cause(s.soundness()), "pause", pause)
-		if !s.embed.stop() {
+		s.log.Error("event server restarts after a write error", "error", context.Cause(s.writable()), "pause", pause)
+		if !s.embed.Stop() {
 			s.replace()
 			return
 		}
 		for {
-			if !s.rest(pause) {
+			if !s.pause(pause) {
 				return
 			}
-			pause = min(2*pause, lastMend)
-			err := s.embed.start()
+			pause = min(2*pause, lastPause)
+			err := s.embed.Restart()
 			if err == nil {
 				break
 			}
@@ -84,20 +84,20 @@ func (s *Store) mend() {
 		s.stalled.Store(0)
 		s.silentSince.Store(0)
 		s.mu.Lock()
-		s.sound, s.spoil = context.WithCancelCause(s.open)
+		s.canWrite, s.stopWrites = context.WithCancelCause(s.open)
 		s.mu.Unlock()
 		s.log.Info("event server runs again")
 	}
 }
 
-// spoiled waits until the server cannot write; false: the store is closed.
-func (s *Store) spoiled() bool {
+// broken waits until the server cannot write; false: the store is closed.
+func (s *Store) broken() bool {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
-	sound := s.soundness()
+	writable := s.writable()
 	for {
 		select {
-		case <-sound.Done():
+		case <-writable.Done():
 			return s.open.Err() == nil
 		case now := <-tick.C:
 			if since := s.silentSince.Load(); since != 0 && now.Sub(time.Unix(0, since)) > silence {
@@ -114,7 +114,7 @@ func (s *Store) replace() {
 		if free, err := free(s.cfg.Dir); err == nil && free >= roomToStart {
 			break
 		}
-		if !s.rest(pause) {
+		if !s.pause(pause) {
 			return
 		}
 	}
@@ -135,8 +135,8 @@ func free(dir string) (uint64, error) {
 	return st.Bavail * uint64(st.Bsize), nil
 }
 
-// rest waits for d; false: the store is closed.
-func (s *Store) rest(d time.Duration) bool {
+// pause waits for d; false: the store is closed.
+func (s *Store) pause(d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
