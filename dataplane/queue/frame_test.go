@@ -66,7 +66,7 @@ func TestFrameKeepsEveryField(t *testing.T) {
 			if err != nil {
 				t.Fatalf("DecodeFrame of %d events: %v", len(events), err)
 			}
-			if diff := cmp.Diff(events, frame.Events); diff != "" {
+			if diff := cmp.Diff(events, frame.Events, cmp.Comparer(bytes.Equal)); diff != "" {
 				t.Errorf("events differ (-want +got):\n%s", diff)
 			}
 			if !bytes.Equal(data, queue.EncodeFrame(frame.Events)) {
