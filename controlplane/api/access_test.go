@@ -193,3 +193,57 @@ func TestTheConsoleIsServed(t *testing.T) {
 	d.want(d.send("GET", "/assets/app-0.js", ""), 404)
 	d.want(d.send("GET", "/api/nothing", ""), 404)
 }
+
+// TestATokenOfOneWorkspaceReachesNoOther asks every operation of the document
+// with a token that is bound to acme, for another workspace.
+func TestATokenOfOneWorkspaceReachesNoOther(t *testing.T) {
+	t.Parallel()
+	d := sqlite(t)
+	d.join()
+	d.want(d.as(store.RoleEditor, "PUT", acme+"/config", applying(`{"workspace":"acme","region":"eu"}`)), 200)
+	d.want(d.as(store.RoleEditor, "PUT", "/api/v1/workspaces/other/config", applying(`{"workspace":"other","region":"eu"}`)), 200)
+	unknown := d.want(d.as(store.RoleAdmin, "POST", "/api/v1/tokens", `{"name":"t","role":"admin","workspace":"nothing"}`), 422)
+	if unknown.field(t, "problems", "0", "path") != "workspace" {
+		t.Errorf("a token for a workspace that is not there = %s", unknown.text)
+	}
+	made := d.want(d.as(store.RoleAdmin, "POST", "/api/v1/tokens", `{"name":"t","role":"admin","workspace":"acme"}`), 200)
+	bound := func(method, path, body string) answer {
+		return d.send(method, path, body, "Authorization", "Bearer "+made.field(t, "token").(string))
+	}
+	shared := map[string]bool{"GET /api/v1/me": true, "POST /api/v1/logout": true, "GET /api/v1/catalog": true, "GET /api/v1/planes": true, "GET /api/v1/workspaces": true, "GET /api/v1/status": true}
+	for key, op := range d.schema.operations(t) {
+		method, path, _ := strings.Cut(key, " ")
+		if op.Security != nil && len(*op.Security) == 0 || shared[key] {
+			continue
+		}
+		body := ""
+		if path == "/api/v1/capabilities" {
+			body = `{"workspace":"other","action":"ledger:read"}`
+		}
+		for _, name := range []string{"other", "nothing"} {
+			concrete := strings.NewReplacer("{name}", name, "{id}", made.field(t, "id").(string)).Replace(path)
+			if a := bound(method, concrete, strings.ReplaceAll(body, "other", name)); a.status != http.StatusForbidden {
+				t.Errorf("%s %s with a token of acme = %d %s, want 403", method, concrete, a.status, a.text)
+			}
+		}
+	}
+	for path := range shared {
+		method, path, _ := strings.Cut(path, " ")
+		list := bound(method, path, "")
+		if list.status >= 300 || strings.Contains(string(list.text), `"other"`) || strings.HasSuffix(path, "s") && !strings.Contains(string(list.text), `"acme"`) {
+			t.Errorf("%s with a token of acme = %d %s, want acme alone", path, list.status, list.text)
+		}
+	}
+	d.want(bound("PUT", acme+"/config", applying(`{"workspace":"acme","region":"eu","sources":[{"name":"web","type":"http"}]}`)), 200)
+	d.want(bound("POST", "/api/v1/capabilities", `{"workspace":"acme","action":"ledger:read"}`), 200)
+	listed := d.want(d.as(store.RoleAdmin, "GET", "/api/v1/tokens", ""), 200)
+	if !strings.Contains(string(listed.text), `"role":"admin","workspace":"acme"`) {
+		t.Errorf("the list of tokens does not name the workspace: %s", listed.text)
+	}
+	// The name may be given to another workspace, which the token is not for.
+	d.want(bound("DELETE", acme, ""), 204)
+	d.want(d.as(store.RoleEditor, "PUT", acme+"/config", applying(`{"workspace":"acme","region":"eu"}`)), 200)
+	if a := bound("GET", acme, ""); a.status != http.StatusForbidden {
+		t.Errorf("another workspace of the name with the former one's token = %d, want 403", a.status)
+	}
+}

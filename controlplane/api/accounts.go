@@ -2,11 +2,13 @@ package api
 
 import (
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/labstack/echo/v4"
 
 	"weir/controlplane/store"
+	"weir/shared/fault"
 )
 
 func (a *API) health(c echo.Context) error {
@@ -58,6 +60,7 @@ type tokenView struct {
 	ID        store.TokenID `json:"id"`
 	Name      string        `json:"name"`
 	Role      store.Role    `json:"role"`
+	Workspace string        `json:"workspace,omitempty"` // its name; the identifier of one that is gone
 	CreatedAt time.Time     `json:"createdAt"`
 }
 
@@ -66,31 +69,49 @@ func (a *API) tokens(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	list, err := a.cfg.Store.Workspaces(c.Request().Context())
+	if err != nil {
+		return err
+	}
 	out := make([]tokenView, len(tokens))
 	for i, t := range tokens {
-		out[i] = tokenView{t.ID, t.Name, t.Role, t.CreatedAt}
+		out[i] = tokenView{t.ID, t.Name, t.Role, string(t.Workspace), t.CreatedAt}
+		if at := slices.IndexFunc(list, func(ws store.Workspace) bool { return ws.ID == t.Workspace }); at >= 0 {
+			out[i].Workspace = list[at].Name
+		}
 	}
 	return c.JSON(http.StatusOK, map[string]any{"tokens": out})
 }
 
 func (a *API) createToken(c echo.Context) error {
 	var in struct {
-		Name string     `json:"name"`
-		Role store.Role `json:"role"`
+		Name      string     `json:"name"`
+		Role      store.Role `json:"role"`
+		Workspace string     `json:"workspace"`
 	}
 	if err := decode(c, &in); err != nil {
 		return err
 	}
-	made, value, err := a.cfg.Authn.IssueToken(c.Request().Context(), actor(c), in.Name, in.Role)
+	var ws store.Workspace
+	if in.Workspace != "" {
+		var err error
+		if ws, err = a.cfg.Store.WorkspaceByName(c.Request().Context(), in.Workspace); fault.KindOf(err) == fault.Missing {
+			return fault.Problems("the token cannot be made", []fault.Problem{{Path: "workspace", Code: "unknown_workspace", Text: "There is no workspace of this name."}})
+		} else if err != nil {
+			return err
+		}
+	}
+	made, value, err := a.cfg.Authn.IssueToken(c.Request().Context(), actor(c), in.Name, in.Role, ws.ID)
 	if err != nil {
 		return err
 	}
 	return c.JSON(http.StatusOK, struct {
-		ID    store.TokenID `json:"id"`
-		Name  string        `json:"name"`
-		Role  store.Role    `json:"role"`
-		Token string        `json:"token"`
-	}{made.ID, made.Name, made.Role, value})
+		ID        store.TokenID `json:"id"`
+		Name      string        `json:"name"`
+		Role      store.Role    `json:"role"`
+		Workspace string        `json:"workspace,omitempty"`
+		Token     string        `json:"token"`
+	}{made.ID, made.Name, made.Role, ws.Name, value})
 }
 
 func (a *API) deleteToken(c echo.Context) error {

@@ -127,7 +127,7 @@ func (a *API) routes() []route {
 		{"GET", v1 + "/planes", policy.ReadPlanes, a.planes},
 		{"POST", v1 + "/planes/invitations", policy.InvitePlane, a.invite},
 
-		{"GET", v1 + "/workspaces", policy.ReadWorkspace, a.workspaces},
+		{"GET", v1 + "/workspaces", policy.ListWorkspaces, a.workspaces},
 		{"GET", v1 + "/workspaces/:name", policy.ReadWorkspace, a.workspace},
 		{"DELETE", v1 + "/workspaces/:name", policy.DeleteWorkspace, a.deleteWorkspace},
 		{"GET", v1 + "/workspaces/:name/config", policy.ReadWorkspace, a.config},
@@ -136,7 +136,7 @@ func (a *API) routes() []route {
 		{"GET", v1 + "/workspaces/:name/revisions", policy.ReadWorkspace, a.revisions},
 
 		{"GET", v1 + "/status", policy.ReadStatus, a.status},
-		{"POST", v1 + "/capabilities", policy.Capability("ledger:read"), a.capability}, // the least one; the handler asks for the one that is wanted
+		{"POST", v1 + "/capabilities", policy.ReadSelf, a.capability}, // the handler asks for what is wanted
 		{"GET", v1 + "/audit", policy.ReadAudit, a.audit},
 	}
 }

@@ -97,7 +97,7 @@ func open(t *testing.T, s *store.Store) *desk {
 	must(err)
 	d.email, d.password = login.Email, login.Password
 	for _, role := range []store.Role{store.RoleAdmin, store.RoleEditor, store.RoleViewer} {
-		_, d.tokens[role], err = accounts.IssueToken(t.Context(), store.Actor{Kind: store.BySystem, Name: "test"}, string(role), role)
+		_, d.tokens[role], err = accounts.IssueToken(t.Context(), store.Actor{Kind: store.BySystem, Name: "test"}, string(role), role, "")
 		must(err)
 	}
 	return d

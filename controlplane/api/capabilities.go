@@ -58,12 +58,16 @@ func (a *API) capability(c echo.Context) error {
 	if err := in.check(); err != nil {
 		return err
 	}
-	if err := a.cfg.Policy.Allow(ctx, policy.Role(actor(c).Role), policy.Capability(string(in.Action))); err != nil {
+	ws, missing := a.cfg.Store.WorkspaceByName(ctx, in.Workspace)
+	if missing != nil && fault.KindOf(missing) != fault.Missing {
+		return missing
+	}
+	// Before what is missing: who is bound to a workspace hears nothing of others.
+	if err := a.cfg.Policy.Allow(ctx, subject(actor(c)), policy.Capability(string(in.Action)), policy.Resource{Workspace: ws.ID}); err != nil {
 		return err
 	}
-	ws, err := a.cfg.Store.WorkspaceByName(ctx, in.Workspace)
-	if err != nil {
-		return err
+	if missing != nil {
+		return missing
 	}
 	grant := capability.Grant{Workspace: ws.ID, Action: in.Action, Origin: in.Origin}
 	if len(in.Sources)+len(in.Destinations) > 0 {

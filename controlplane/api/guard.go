@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"net"
 	"net/http"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"weir/controlplane/policy"
 	"weir/controlplane/store"
 	"weir/shared/fault"
+	"weir/shared/id"
 )
 
 const (
@@ -26,8 +28,34 @@ func actor(c echo.Context) store.Actor {
 	return who
 }
 
-// guard lets a request through to a route when its caller is known and the
-// role allows the route's action. Open routes take small bodies only.
+// subject is what policy decides about a caller by.
+func subject(who store.Actor) policy.Subject {
+	return policy.Subject{Role: policy.Role(who.Role), Workspace: who.Workspace}
+}
+
+// readable reports whether who may read a workspace, for lists.
+func (a *API) readable(ctx context.Context, who store.Actor) func(id.Workspace) bool {
+	return func(ws id.Workspace) bool {
+		return who.Workspace == "" || a.cfg.Policy.Allow(ctx, subject(who), policy.ReadWorkspace, policy.Resource{Workspace: ws}) == nil
+	}
+}
+
+// resource is what a route's path names: a workspace, or the installation, also
+// where there is no workspace of the name.
+func (a *API) resource(c echo.Context) (policy.Resource, error) {
+	name := c.Param("name")
+	if name == "" {
+		return policy.Resource{}, nil
+	}
+	ws, err := a.cfg.Store.WorkspaceByName(c.Request().Context(), name)
+	if err != nil && fault.KindOf(err) != fault.Missing {
+		return policy.Resource{}, err
+	}
+	return policy.Resource{Workspace: ws.ID}, nil
+}
+
+// guard lets a request through to a route when its caller is known and policy
+// allows the route's action on what the path names. Open routes take small bodies only.
 func (a *API) guard(r route) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
@@ -44,7 +72,11 @@ func (a *API) guard(r route) echo.MiddlewareFunc {
 			if err != nil {
 				return err
 			}
-			if err := a.cfg.Policy.Allow(req.Context(), policy.Role(who.Role), r.action); err != nil {
+			on, err := a.resource(c)
+			if err != nil {
+				return err
+			}
+			if err := a.cfg.Policy.Allow(req.Context(), subject(who), r.action, on); err != nil {
 				return err
 			}
 			c.Set(actorKey, who)

@@ -64,26 +64,39 @@ func stand(wanted uint64, ack wire.Ack) standing {
 	return s
 }
 
-// listPlanes returns the planes of a region, or all when region is empty.
-func (a *API) listPlanes(ctx context.Context, region string) ([]planeView, error) {
+// listPlanes returns the planes of a region, or all when region is empty, with
+// what they report of the workspaces that who may read and of none in particular.
+func (a *API) listPlanes(ctx context.Context, who store.Actor, region string) ([]planeView, error) {
 	list, err := a.cfg.Fleet.List(ctx, region)
 	if err != nil {
 		return nil, err
 	}
+	readable := a.readable(ctx, who)
 	out := make([]planeView, len(list))
 	for i, p := range list {
 		v := planeView{
 			ID: p.ID, Name: p.Name, Region: p.Region, Kind: p.Kind, Version: p.Version,
 			SealingKey: p.SealingKey, SealingKeySignature: p.SealingKeySignature, IdentityKey: p.IdentityKey, Fingerprint: p.Fingerprint,
 			GatewayURL: p.GatewayURL, ViewURL: p.ViewURL, Healthy: p.Healthy,
-			Alarms: append([]wire.Alarm{}, p.Alarms...), Counts: append([]wire.Count{}, p.Counts...),
-			Workspaces: make([]standingView, len(p.Workspaces)),
+			Alarms: []wire.Alarm{}, Counts: []wire.Count{}, Workspaces: []standingView{},
 		}
 		if !p.LastBeat.IsZero() {
 			v.LastBeat = &p.LastBeat
 		}
-		for j, w := range p.Workspaces {
-			v.Workspaces[j] = standingView{w.Name, w.Number, stand(w.Number, w.Ack)}
+		for _, alarm := range p.Alarms {
+			if alarm.Workspace == "" || readable(alarm.Workspace) {
+				v.Alarms = append(v.Alarms, alarm)
+			}
+		}
+		for _, count := range p.Counts {
+			if readable(count.Workspace) {
+				v.Counts = append(v.Counts, count)
+			}
+		}
+		for _, w := range p.Workspaces {
+			if readable(w.ID) {
+				v.Workspaces = append(v.Workspaces, standingView{w.Name, w.Number, stand(w.Number, w.Ack)})
+			}
 		}
 		out[i] = v
 	}
@@ -91,7 +104,7 @@ func (a *API) listPlanes(ctx context.Context, region string) ([]planeView, error
 }
 
 func (a *API) planes(c echo.Context) error {
-	planes, err := a.listPlanes(c.Request().Context(), c.QueryParam("region"))
+	planes, err := a.listPlanes(c.Request().Context(), actor(c), c.QueryParam("region"))
 	if err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -111,11 +112,14 @@ func (a *API) view(ctx context.Context, ws store.Workspace, at *place, acks []wi
 	return v, nil
 }
 
-func (a *API) listWorkspaces(ctx context.Context) ([]workspaceView, error) {
+// listWorkspaces shows the workspaces that who may read.
+func (a *API) listWorkspaces(ctx context.Context, who store.Actor) ([]workspaceView, error) {
 	list, err := a.cfg.Store.Workspaces(ctx)
 	if err != nil {
 		return nil, err
 	}
+	readable := a.readable(ctx, who)
+	list = slices.DeleteFunc(list, func(ws store.Workspace) bool { return !readable(ws.ID) })
 	acks, err := a.cfg.Store.Acks(ctx, "")
 	if err != nil {
 		return nil, err
@@ -141,7 +145,7 @@ func (a *API) listWorkspaces(ctx context.Context) ([]workspaceView, error) {
 }
 
 func (a *API) workspaces(c echo.Context) error {
-	list, err := a.listWorkspaces(c.Request().Context())
+	list, err := a.listWorkspaces(c.Request().Context(), actor(c))
 	if err != nil {
 		return err
 	}
@@ -149,11 +153,11 @@ func (a *API) workspaces(c echo.Context) error {
 }
 
 func (a *API) status(c echo.Context) error {
-	planes, err := a.listPlanes(c.Request().Context(), "")
+	planes, err := a.listPlanes(c.Request().Context(), actor(c), "")
 	if err != nil {
 		return err
 	}
-	list, err := a.listWorkspaces(c.Request().Context())
+	list, err := a.listWorkspaces(c.Request().Context(), actor(c))
 	if err != nil {
 		return err
 	}

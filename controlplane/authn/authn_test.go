@@ -165,16 +165,16 @@ func TestTokensAreGoodUntilRevoked(t *testing.T) {
 	t.Parallel()
 	a, _, _, path := desk(t)
 	admin := store.Actor{Kind: store.ByPerson, ID: "usr_1", Name: "ann@example.com", Role: store.RoleAdmin}
-	_, _, err := a.IssueToken(t.Context(), admin, " \n", "owner")
+	_, _, err := a.IssueToken(t.Context(), admin, " \n", "owner", "")
 	if got := len(fault.ProblemsOf(err)); got != 2 {
 		t.Errorf("IssueToken(blank, owner) has %d problems (%v), want 2", got, err)
 	}
-	made, value, err := a.IssueToken(t.Context(), admin, "ci", store.RoleEditor)
+	made, value, err := a.IssueToken(t.Context(), admin, "ci", store.RoleEditor, "ws_a")
 	if err != nil || !strings.HasPrefix(value, "weir_") {
 		t.Fatalf("IssueToken() = %q, %v", value, err)
 	}
 	who, err := a.Token(t.Context(), value)
-	if err != nil || who.Role != store.RoleEditor || who.Kind != store.ByToken || who.Name != "ci" {
+	if err != nil || who.Role != store.RoleEditor || who.Kind != store.ByToken || who.Name != "ci" || who.Workspace != "ws_a" {
 		t.Errorf("Token() = %+v, %v; want the editor ci", who, err)
 	}
 	replaced, err := a.ReplaceToken(t.Context(), "ci", store.RoleViewer)

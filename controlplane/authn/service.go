@@ -11,6 +11,7 @@ import (
 
 	"weir/controlplane/store"
 	"weir/shared/fault"
+	"weir/shared/id"
 )
 
 // SessionLifetime is how long a session lives after it was last renewed. One
@@ -254,7 +255,7 @@ func (s *Service) Token(ctx context.Context, token string) (store.Actor, error) 
 	if err != nil {
 		return store.Actor{}, fmt.Errorf("find the token: %w", err)
 	}
-	return store.Actor{Kind: store.ByToken, ID: string(found.ID), Name: found.Name, Role: found.Role}, nil
+	return store.Actor{Kind: store.ByToken, ID: string(found.ID), Name: found.Name, Role: found.Role, Workspace: found.Workspace}, nil
 }
 
 // Tokens returns all API tokens, by name.
@@ -267,11 +268,11 @@ func (s *Service) Tokens(ctx context.Context) ([]store.APIToken, error) {
 }
 
 // IssueToken makes an API token and returns it with its value, which nobody
-// can show again.
+// can show again. A token with a workspace is good in that one alone.
 //
 // fault.Invalid: the name is empty, too long or has control characters, or the
 // role is unknown. fault.Conflict: the name is taken.
-func (s *Service) IssueToken(ctx context.Context, who store.Actor, name string, role store.Role) (store.APIToken, string, error) {
+func (s *Service) IssueToken(ctx context.Context, who store.Actor, name string, role store.Role, ws id.Workspace) (store.APIToken, string, error) {
 	var problems []fault.Problem
 	name = strings.TrimSpace(name)
 	if name == "" || len(name) > longestName || strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f }) {
@@ -284,7 +285,7 @@ func (s *Service) IssueToken(ctx context.Context, who store.Actor, name string, 
 		return store.APIToken{}, "", err
 	}
 	value := tokenPrefix + random(32)
-	made, err := s.store.CreateToken(ctx, who, store.APIToken{Name: name, Role: role, Hash: hash(value), CreatedAt: s.now()})
+	made, err := s.store.CreateToken(ctx, who, store.APIToken{Name: name, Role: role, Workspace: ws, Hash: hash(value), CreatedAt: s.now()})
 	if err != nil {
 		return store.APIToken{}, "", fmt.Errorf("issue the token: %w", err)
 	}
@@ -305,7 +306,7 @@ func (s *Service) ReplaceToken(ctx context.Context, name string, role store.Role
 			}
 		}
 	}
-	_, value, err := s.IssueToken(ctx, system(), name, role)
+	_, value, err := s.IssueToken(ctx, system(), name, role, "")
 	return value, err
 }
 

@@ -6,6 +6,7 @@ viewer := {
 	"self:read",
 	"catalog:read",
 	"plane:read",
+	"workspace:list",
 	"workspace:read",
 	"workspace:diff",
 	"status:read",
@@ -41,6 +42,28 @@ admin := editor | {
 
 grants := {"viewer": viewer, "editor": editor, "admin": admin}
 
+# What a caller that is bound to one workspace may do beside it: what it answers
+# holds nothing of other workspaces.
+shared := {
+	"self:read",
+	"catalog:read",
+	"plane:read",
+	"workspace:list",
+	"status:read",
+}
+
 default allow := false
 
-allow if input.action in grants[input.role]
+allow if {
+	input.action in grants[input.subject.role]
+	reaches
+}
+
+reaches if input.subject.workspace == ""
+
+reaches if {
+	input.subject.workspace != ""
+	input.subject.workspace == input.resource.workspace
+}
+
+reaches if input.action in shared

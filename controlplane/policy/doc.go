@@ -1,4 +1,4 @@
-// Package policy answers two questions with OPA: Allow, may this role do this,
+// Package policy answers two questions with OPA: Allow, may this caller do this to that,
 // and Review, may this configuration exist on this plane.
 //
 // The rules are the *.rego files beside this one, embedded and compiled once;

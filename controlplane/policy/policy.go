@@ -36,6 +36,7 @@ const (
 	ReadCatalog     Action = "catalog:read"
 	ReadPlanes      Action = "plane:read"
 	InvitePlane     Action = "plane:invite"
+	ListWorkspaces  Action = "workspace:list" // those that the caller may read
 	ReadWorkspace   Action = "workspace:read"
 	DiffWorkspace   Action = "workspace:diff"
 	WriteWorkspace  Action = "workspace:write"
@@ -45,6 +46,19 @@ const (
 	WriteTokens     Action = "token:write"
 	ReadAudit       Action = "audit:read"
 )
+
+// Subject is who asks: a role, and the workspace that it is bound to, empty for
+// a role in the whole installation.
+type Subject struct {
+	Role      Role
+	Workspace id.Workspace
+}
+
+// Resource is what an action is done to: a workspace, or, empty, the
+// installation.
+type Resource struct {
+	Workspace id.Workspace
+}
 
 // Capability names the action of asking for a capability to do what on a plane.
 func Capability(what string) Action { return Action("capability:" + what) }
@@ -82,17 +96,24 @@ func prepare(ctx context.Context, file, rules, query string) (rego.PreparedEvalQ
 	return q, nil
 }
 
-// Allow says whether role may do action. fault.Denied: it may not.
-func (p *Policy) Allow(ctx context.Context, role Role, action Action) error {
-	input := map[string]any{"role": string(role), "action": string(action)}
+// Allow says whether who may do action to on. fault.Denied: it may not.
+func (p *Policy) Allow(ctx context.Context, who Subject, action Action, on Resource) error {
+	input := map[string]any{
+		"subject":  map[string]any{"role": string(who.Role), "workspace": string(who.Workspace)},
+		"action":   string(action),
+		"resource": map[string]any{"workspace": string(on.Workspace)},
+	}
 	results, err := p.allow.Eval(ctx, rego.EvalInput(input))
 	if err != nil {
 		return fmt.Errorf("evaluate access: %w", err)
 	}
-	if !results.Allowed() {
-		return fault.New(fault.Denied, "the role %s does not allow %s", role, action)
+	switch {
+	case results.Allowed():
+		return nil
+	case who.Workspace != "" && who.Workspace != on.Workspace:
+		return fault.New(fault.Denied, "the role %s in one workspace does not allow %s elsewhere", who.Role, action)
 	}
-	return nil
+	return fault.New(fault.Denied, "the role %s does not allow %s", who.Role, action)
 }
 
 // Placement is a configuration and the plane it is about to run on. Former is

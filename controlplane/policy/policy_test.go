@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -12,6 +13,7 @@ import (
 
 	"weir/controlplane/policy"
 	"weir/shared/fault"
+	"weir/shared/id"
 	"weir/shared/workspace"
 )
 
@@ -59,12 +61,22 @@ func newPolicy(t *testing.T) *policy.Policy {
 func TestAllowRefusesWithDenied(t *testing.T) {
 	t.Parallel()
 	p := newPolicy(t)
-	if err := p.Allow(t.Context(), policy.Admin, policy.InvitePlane); err != nil {
+	if err := p.Allow(t.Context(), policy.Subject{Role: policy.Admin}, policy.InvitePlane, policy.Resource{}); err != nil {
 		t.Errorf("Allow(admin, plane:invite) = %v, want nil", err)
 	}
-	err := p.Allow(t.Context(), policy.Viewer, policy.WriteWorkspace)
+	err := p.Allow(t.Context(), policy.Subject{Role: policy.Viewer}, policy.WriteWorkspace, policy.Resource{})
 	if err == nil || fault.KindOf(err) != fault.Denied {
 		t.Errorf("Allow(viewer, workspace:write) = %v, want denied", err)
+	}
+	bound := policy.Subject{Role: policy.Editor, Workspace: "ws_a"}
+	if err := p.Allow(t.Context(), bound, policy.WriteWorkspace, policy.Resource{Workspace: "ws_a"}); err != nil {
+		t.Errorf("an editor of ws_a writes ws_a: %v, want nil", err)
+	}
+	for _, elsewhere := range []id.Workspace{"ws_b", ""} {
+		err = p.Allow(t.Context(), bound, policy.WriteWorkspace, policy.Resource{Workspace: elsewhere})
+		if err == nil || fault.KindOf(err) != fault.Denied || !strings.Contains(err.Error(), "elsewhere") {
+			t.Errorf("an editor of ws_a writes %q: %v, want denied there", elsewhere, err)
+		}
 	}
 }
 
@@ -74,7 +86,7 @@ func TestAllowIsNotAYesWhenItCannotBeAsked(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	for range 100 { // a cancelled evaluation may still finish; it must never turn a no into a yes
-		if err := p.Allow(ctx, policy.Viewer, policy.WriteWorkspace); err == nil {
+		if err := p.Allow(ctx, policy.Subject{Role: policy.Viewer}, policy.WriteWorkspace, policy.Resource{}); err == nil {
 			t.Fatal("Allow with a cancelled context said yes")
 		}
 	}

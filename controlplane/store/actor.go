@@ -1,5 +1,7 @@
 package store
 
+import "weir/shared/id"
+
 // Role is what a user or an API token may do; policy gives it a meaning.
 type Role string
 
@@ -27,6 +29,9 @@ type Actor struct {
 	ID   string // the UserID, TokenID or id.Plane; empty for BySystem
 	Name string // e-mail, token name, plane id or room
 	Role Role   // empty for planes and the system
+
+	// Workspace is the only one in which the Role counts, empty for all.
+	Workspace id.Workspace
 }
 
 func (a Actor) String() string { return string(a.Kind) + ":" + a.Name }

@@ -8,6 +8,7 @@ import (
 	"weir/controlplane/store/ent"
 	"weir/controlplane/store/ent/apitoken"
 	"weir/shared/fault"
+	"weir/shared/id"
 )
 
 // TokenID identifies an API token: "tok_" and random characters.
@@ -18,6 +19,7 @@ type APIToken struct {
 	ID        TokenID
 	Name      string // unique
 	Role      Role
+	Workspace id.Workspace // the only one in which the token is good, empty for all
 	Hash      Hash
 	CreatedAt time.Time
 	CreatedBy string // the Actor, as the audit log shows it
@@ -35,13 +37,17 @@ func (s *Store) CreateToken(ctx context.Context, who Actor, t APIToken) (APIToke
 		if taken {
 			return trail{}, fault.New(fault.Conflict, "there is an API token of this name")
 		}
-		row, err := tx.APIToken.Create().SetID(newID("tok_")).SetName(t.Name).SetRole(string(t.Role)).
+		row, err := tx.APIToken.Create().SetID(newID("tok_")).SetName(t.Name).SetRole(string(t.Role)).SetWorkspaceID(string(t.Workspace)).
 			SetHash(t.Hash.column()).SetCreatedAt(s.now()).SetCreatedBy(who.String()).Save(ctx)
 		if err != nil {
 			return trail{}, err
 		}
 		out = tokenOf(row)
-		return trail{"token.create", "token " + row.ID, "role " + row.Role}, nil
+		detail := "role " + row.Role
+		if row.WorkspaceID != "" {
+			detail += " in " + row.WorkspaceID
+		}
+		return trail{"token.create", "token " + row.ID, detail}, nil
 	})
 	return out, wrap(err, "create an API token")
 }
@@ -81,7 +87,7 @@ func (s *Store) DeleteToken(ctx context.Context, who Actor, token TokenID) error
 }
 
 func tokenOf(row *ent.APIToken) APIToken {
-	t := APIToken{ID: TokenID(row.ID), Name: row.Name, Role: Role(row.Role), CreatedAt: row.CreatedAt.UTC(), CreatedBy: row.CreatedBy}
+	t := APIToken{ID: TokenID(row.ID), Name: row.Name, Role: Role(row.Role), Workspace: id.Workspace(row.WorkspaceID), CreatedAt: row.CreatedAt.UTC(), CreatedBy: row.CreatedBy}
 	_, _ = hex.Decode(t.Hash[:], []byte(row.Hash)) // written by Hash.column
 	return t
 }

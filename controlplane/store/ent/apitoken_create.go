@@ -35,6 +35,20 @@ func (_c *APITokenCreate) SetRole(v string) *APITokenCreate {
 	return _c
 }
 
+// SetWorkspaceID sets the "workspace_id" field.
+func (_c *APITokenCreate) SetWorkspaceID(v string) *APITokenCreate {
+	_c.mutation.SetWorkspaceID(v)
+	return _c
+}
+
+// SetNillableWorkspaceID sets the "workspace_id" field if the given value is not nil.
+func (_c *APITokenCreate) SetNillableWorkspaceID(v *string) *APITokenCreate {
+	if v != nil {
+		_c.SetWorkspaceID(*v)
+	}
+	return _c
+}
+
 // SetHash sets the "hash" field.
 func (_c *APITokenCreate) SetHash(v string) *APITokenCreate {
 	_c.mutation.SetHash(v)
@@ -66,6 +80,7 @@ func (_c *APITokenCreate) Mutation() *APITokenMutation {
 
 // Save creates the APIToken in the database.
 func (_c *APITokenCreate) Save(ctx context.Context) (*APIToken, error) {
+	_c.defaults()
 	return withHooks(ctx, _c.sqlSave, _c.mutation, _c.hooks)
 }
 
@@ -91,6 +106,14 @@ func (_c *APITokenCreate) ExecX(ctx context.Context) {
 	}
 }
 
+// defaults sets the default values of the builder before save.
+func (_c *APITokenCreate) defaults() {
+	if _, ok := _c.mutation.WorkspaceID(); !ok {
+		v := apitoken.DefaultWorkspaceID
+		_c.mutation.SetWorkspaceID(v)
+	}
+}
+
 // check runs all checks and user-defined validators on the builder.
 func (_c *APITokenCreate) check() error {
 	if _, ok := _c.mutation.Name(); !ok {
@@ -103,6 +126,9 @@ func (_c *APITokenCreate) check() error {
 	}
 	if _, ok := _c.mutation.Role(); !ok {
 		return &ValidationError{Name: "role", err: errors.New(`ent: missing required field "APIToken.role"`)}
+	}
+	if _, ok := _c.mutation.WorkspaceID(); !ok {
+		return &ValidationError{Name: "workspace_id", err: errors.New(`ent: missing required field "APIToken.workspace_id"`)}
 	}
 	if _, ok := _c.mutation.Hash(); !ok {
 		return &ValidationError{Name: "hash", err: errors.New(`ent: missing required field "APIToken.hash"`)}
@@ -161,6 +187,10 @@ func (_c *APITokenCreate) createSpec() (*APIToken, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.Role(); ok {
 		_spec.SetField(apitoken.FieldRole, field.TypeString, value)
 		_node.Role = value
+	}
+	if value, ok := _c.mutation.WorkspaceID(); ok {
+		_spec.SetField(apitoken.FieldWorkspaceID, field.TypeString, value)
+		_node.WorkspaceID = value
 	}
 	if value, ok := _c.mutation.Hash(); ok {
 		_spec.SetField(apitoken.FieldHash, field.TypeString, value)
@@ -248,6 +278,9 @@ func (u *APITokenUpsertOne) UpdateNewValues() *APITokenUpsertOne {
 		}
 		if _, exists := u.create.mutation.Role(); exists {
 			s.SetIgnore(apitoken.FieldRole)
+		}
+		if _, exists := u.create.mutation.WorkspaceID(); exists {
+			s.SetIgnore(apitoken.FieldWorkspaceID)
 		}
 		if _, exists := u.create.mutation.Hash(); exists {
 			s.SetIgnore(apitoken.FieldHash)
@@ -346,6 +379,7 @@ func (_c *APITokenCreateBulk) Save(ctx context.Context) ([]*APIToken, error) {
 	for i := range _c.builders {
 		func(i int, root context.Context) {
 			builder := _c.builders[i]
+			builder.defaults()
 			var mut Mutator = MutateFunc(func(ctx context.Context, m Mutation) (Value, error) {
 				mutation, ok := m.(*APITokenMutation)
 				if !ok {
@@ -476,6 +510,9 @@ func (u *APITokenUpsertBulk) UpdateNewValues() *APITokenUpsertBulk {
 			}
 			if _, exists := b.mutation.Role(); exists {
 				s.SetIgnore(apitoken.FieldRole)
+			}
+			if _, exists := b.mutation.WorkspaceID(); exists {
+				s.SetIgnore(apitoken.FieldWorkspaceID)
 			}
 			if _, exists := b.mutation.Hash(); exists {
 				s.SetIgnore(apitoken.FieldHash)

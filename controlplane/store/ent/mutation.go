@@ -63,6 +63,7 @@ type APITokenMutation struct {
 	id            *string
 	name          *string
 	role          *string
+	workspace_id  *string
 	hash          *string
 	created_at    *time.Time
 	created_by    *string
@@ -248,6 +249,42 @@ func (m *APITokenMutation) ResetRole() {
 	m.role = nil
 }
 
+// SetWorkspaceID sets the "workspace_id" field.
+func (m *APITokenMutation) SetWorkspaceID(s string) {
+	m.workspace_id = &s
+}
+
+// WorkspaceID returns the value of the "workspace_id" field in the mutation.
+func (m *APITokenMutation) WorkspaceID() (r string, exists bool) {
+	v := m.workspace_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldWorkspaceID returns the old "workspace_id" field's value of the APIToken entity.
+// If the APIToken object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *APITokenMutation) OldWorkspaceID(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldWorkspaceID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldWorkspaceID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldWorkspaceID: %w", err)
+	}
+	return oldValue.WorkspaceID, nil
+}
+
+// ResetWorkspaceID resets all changes to the "workspace_id" field.
+func (m *APITokenMutation) ResetWorkspaceID() {
+	m.workspace_id = nil
+}
+
 // SetHash sets the "hash" field.
 func (m *APITokenMutation) SetHash(s string) {
 	m.hash = &s
@@ -390,12 +427,15 @@ func (m *APITokenMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *APITokenMutation) Fields() []string {
-	fields := make([]string, 0, 5)
+	fields := make([]string, 0, 6)
 	if m.name != nil {
 		fields = append(fields, apitoken.FieldName)
 	}
 	if m.role != nil {
 		fields = append(fields, apitoken.FieldRole)
+	}
+	if m.workspace_id != nil {
+		fields = append(fields, apitoken.FieldWorkspaceID)
 	}
 	if m.hash != nil {
 		fields = append(fields, apitoken.FieldHash)
@@ -418,6 +458,8 @@ func (m *APITokenMutation) Field(name string) (ent.Value, bool) {
 		return m.Name()
 	case apitoken.FieldRole:
 		return m.Role()
+	case apitoken.FieldWorkspaceID:
+		return m.WorkspaceID()
 	case apitoken.FieldHash:
 		return m.Hash()
 	case apitoken.FieldCreatedAt:
@@ -437,6 +479,8 @@ func (m *APITokenMutation) OldField(ctx context.Context, name string) (ent.Value
 		return m.OldName(ctx)
 	case apitoken.FieldRole:
 		return m.OldRole(ctx)
+	case apitoken.FieldWorkspaceID:
+		return m.OldWorkspaceID(ctx)
 	case apitoken.FieldHash:
 		return m.OldHash(ctx)
 	case apitoken.FieldCreatedAt:
@@ -465,6 +509,13 @@ func (m *APITokenMutation) SetField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.SetRole(v)
+		return nil
+	case apitoken.FieldWorkspaceID:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetWorkspaceID(v)
 		return nil
 	case apitoken.FieldHash:
 		v, ok := value.(string)
@@ -541,6 +592,9 @@ func (m *APITokenMutation) ResetField(name string) error {
 		return nil
 	case apitoken.FieldRole:
 		m.ResetRole()
+		return nil
+	case apitoken.FieldWorkspaceID:
+		m.ResetWorkspaceID()
 		return nil
 	case apitoken.FieldHash:
 		m.ResetHash()

@@ -26,6 +26,10 @@ func init() {
 	apitokenDescName := apitokenFields[1].Descriptor()
 	// apitoken.NameValidator is a validator for the "name" field. It is called by the builders before save.
 	apitoken.NameValidator = apitokenDescName.Validators[0].(func(string) error)
+	// apitokenDescWorkspaceID is the schema descriptor for workspace_id field.
+	apitokenDescWorkspaceID := apitokenFields[3].Descriptor()
+	// apitoken.DefaultWorkspaceID holds the default value on creation for the workspace_id field.
+	apitoken.DefaultWorkspaceID = apitokenDescWorkspaceID.Default.(string)
 	// apitokenDescID is the schema descriptor for id field.
 	apitokenDescID := apitokenFields[0].Descriptor()
 	// apitoken.IDValidator is a validator for the "id" field. It is called by the builders before save.

@@ -48,12 +48,14 @@ func (Session) Indexes() []ent.Index {
 // APIToken is a machine's permission to call the API.
 type APIToken struct{ ent.Schema }
 
-// Fields of APIToken. The hash is in hex.
+// Fields of APIToken. The hash is in hex. A token without a workspace is good in
+// all of them.
 func (APIToken) Fields() []ent.Field {
 	return []ent.Field{
 		key(),
 		field.String("name").SchemaType(asText).NotEmpty().Unique().Immutable(),
 		fixed("role"),
+		field.String("workspace_id").SchemaType(asText).Default("").Immutable(),
 		field.String("hash").SchemaType(asText).Unique().Immutable().Sensitive(),
 		at("created_at"),
 		fixed("created_by"),

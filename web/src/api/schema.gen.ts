@@ -387,11 +387,15 @@ export interface components {
         NewToken: {
             name: string;
             role: components["schemas"]["Role"];
+            /** @description The one workspace in which the token is good; without it, all */
+            workspace?: string;
         };
         Token: {
             id: string;
             name: string;
             role: components["schemas"]["Role"];
+            /** @description The one workspace in which the token is good; without it, all */
+            workspace?: string;
             /** Format: date-time */
             createdAt: string;
         };
@@ -402,6 +406,7 @@ export interface components {
             id: string;
             name: string;
             role: components["schemas"]["Role"];
+            workspace?: string;
             /** @description Shown this once */
             token: string;
         };

@@ -1,0 +1,2 @@
+-- modify "api_tokens" table
+ALTER TABLE "api_tokens" ADD COLUMN "workspace_id" text NOT NULL DEFAULT '';
