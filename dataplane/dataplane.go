@@ -14,9 +14,9 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"weir/dataplane/agent"
+	"weir/dataplane/backlog"
 	"weir/dataplane/blob"
 	"weir/dataplane/dedupe"
-	"weir/dataplane/deliver"
 	"weir/dataplane/destination"
 	"weir/dataplane/egress"
 	"weir/dataplane/event"
@@ -50,7 +50,7 @@ type DataPlane struct {
 	live       live.Hub
 	code       *transform.Pool
 	loading    *load.Engine
-	yield      *deliver.Yield
+	yield      *backlog.Yield
 	store      *natsstore.Store
 	partitions []*partition
 	disk       disk
@@ -212,7 +212,7 @@ func (d *DataPlane) divide(client *outbound.Client, g *guard.Guard) error {
 			return err
 		}
 	}
-	d.yield = deliver.NewYield(lateness())
+	d.yield = backlog.NewYield(lateness())
 	for n := range d.store.Partitions() {
 		d.partitions = append(d.partitions, &partition{
 			number: n, dir: filepath.Join(d.cfg.DataDir, "dedupe"), store: d.store, plans: &d.plans, hasher: hasher, client: client, yield: d.yield,

@@ -10,7 +10,6 @@ import (
 	"weir/dataplane/event"
 	"weir/dataplane/guard"
 	"weir/dataplane/layout"
-	"weir/dataplane/parked"
 	"weir/dataplane/pipeline"
 	"weir/dataplane/quarantine"
 	"weir/dataplane/transform"
@@ -27,10 +26,10 @@ import (
 func (d *DataPlane) eyes(g *guard.Guard, again func(context.Context, []event.Event) error) view.Config {
 	cfg := view.Config{
 		Plane: d.plane.Plane, Key: d.plane.CapabilityKey, Origins: d.plane.Origins, Guard: g, Plans: &d.plans, Rows: d.rows,
-		Live: &d.live, Previews: view.Previews{Destination: previewDraft, Transformation: d.previewCode}, Warehouses: loads{d}, Dial: d.dialer(g), Healthy: d.ready, Log: d.cfg.Log,
+		Live: &d.live, Replay: again, Previews: view.Previews{Destination: previewDraft, Transformation: d.previewCode}, Warehouses: loads{d}, Dial: d.dialer(g), Healthy: d.ready, Log: d.cfg.Log,
 	}
 	for _, p := range d.partitions {
-		cfg.Dead = append(cfg.Dead, deadLetters{p, again})
+		cfg.Dead = append(cfg.Dead, func() (view.Dead, error) { return p.parked() })
 		cfg.Parked = append(cfg.Parked, parkedShelf{p})
 		cfg.Quarantine = append(cfg.Quarantine, quarantineShelf{p})
 		cfg.Broken = append(cfg.Broken, quarantineMoves{p, again})
@@ -45,13 +44,13 @@ const shelfEvents = 32
 // parkedShelf is a partition's parked events.
 type parkedShelf struct{ *partition }
 
-// List asks the lanes, which know what is settled.
+// List lists those that are not settled.
 func (s parkedShelf) List(ctx context.Context, f view.HeldFilter, after delivery.Place, events, bytes int) ([]view.Held, delivery.Place, error) {
-	lanes := s.lanes.Load()
-	if _, err := s.now(); err != nil || lanes == nil {
-		return nil, delivery.Place{}, fault.New(fault.Unavailable, "Partition %d does not run at the moment.", s.number)
+	store, err := s.parked()
+	if err != nil {
+		return nil, delivery.Place{}, err
 	}
-	found, next, err := lanes.Waiting(ctx, f.Workspace, f.Destination, after, events, bytes)
+	found, next, err := store.Waiting(ctx, f.Workspace, f.Destination, after, events, bytes)
 	held := make([]view.Held, len(found))
 	for i, w := range found {
 		held[i] = view.Held{Place: w.Place, Destination: w.Delivery.Destination, At: w.At, Event: w.Delivery.Event}
@@ -81,17 +80,6 @@ func (s quarantineShelf) List(ctx context.Context, f view.HeldFilter, after deli
 		return held, delivery.Place{}, nil
 	}
 	return held, found[len(found)-1].Place, nil
-}
-
-// deadLetters is a partition's dead letters.
-type deadLetters struct {
-	*partition
-	again func(context.Context, []event.Event) error
-}
-
-// Retransform sends them from their originals.
-func (l deadLetters) Retransform(ctx context.Context, f parked.Filter) (int, error) {
-	return l.retransform(ctx, f, l.again)
 }
 
 // quarantineMoves moves a partition's quarantined events.

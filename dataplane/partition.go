@@ -11,10 +11,10 @@ import (
 	"sync/atomic"
 	"time"
 
+	"weir/dataplane/backlog"
 	"weir/dataplane/blob"
 	"weir/dataplane/dedupe"
 	"weir/dataplane/deliver"
-	"weir/dataplane/delivery"
 	"weir/dataplane/destination"
 	"weir/dataplane/event"
 	"weir/dataplane/ledger"
@@ -51,7 +51,7 @@ type partition struct {
 	plans  *plan.Holder
 	hasher *dedupe.Hasher
 	client *outbound.Client
-	yield  *deliver.Yield
+	yield  *backlog.Yield
 	deps   destination.Deps // without Stage
 	code   *transform.Pool
 	live   *live.Hub
@@ -242,38 +242,12 @@ func (p *partition) books() []ledger.Row {
 	return nil
 }
 
-// List, Redrive and Discard are those of the lanes that run now.
-func (p *partition) List(ctx context.Context, f parked.Filter, after delivery.Place, limit int) ([]parked.DeadLetter, error) {
+// parked returns what is parked and dead. fault.Unavailable: the partition does not
+// run at the moment.
+func (p *partition) parked() (*parked.Store, error) {
 	now, err := p.now()
 	if err != nil {
 		return nil, err
 	}
-	return now.List(ctx, f, after, limit)
-}
-
-// Redrive moves dead letters to where they are sent from again.
-func (p *partition) Redrive(ctx context.Context, f parked.Filter) (int, error) {
-	now, err := p.now()
-	if err != nil {
-		return 0, err
-	}
-	return now.Redrive(ctx, f)
-}
-
-// retransform sends the originals of dead letters again.
-func (p *partition) retransform(ctx context.Context, f parked.Filter, again func(context.Context, []event.Event) error) (int, error) {
-	now, err := p.now()
-	if err != nil {
-		return 0, err
-	}
-	return now.Retransform(ctx, f, again)
-}
-
-// Discard drops dead letters.
-func (p *partition) Discard(ctx context.Context, f parked.Filter) (int, error) {
-	now, err := p.now()
-	if err != nil {
-		return 0, err
-	}
-	return now.Discard(ctx, f)
+	return now.Store()
 }

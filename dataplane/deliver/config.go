@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"time"
 
+	"weir/dataplane/backlog"
 	"weir/dataplane/delivery"
 	"weir/dataplane/destination"
 	"weir/dataplane/live"
@@ -47,7 +48,7 @@ type Config struct {
 	// Live shows deliveries to who watches; nil: nobody does.
 	Live *live.Hub
 	// Yield bounds how much of backlogs is under way; nil: nothing does.
-	Yield *Yield
+	Yield *backlog.Yield
 	// Trace returns the trace of a frame, nil for none; nil: no frame has one.
 	Trace func(frame uint64) *telemetry.Trace
 	// Log is where what an operator should know is written; nil means nowhere.
@@ -62,8 +63,8 @@ type Config struct {
 	Seed        uint64        // of the jitter of retries; 0 means a random one
 
 	planted mistake
-	window  int // windowItems
-	span    int // spanItems
+	window  int // backlog.Config.Window
+	span    int // backlog.Config.Span
 }
 
 // withDefaults checks c and fills in what is optional.
@@ -79,8 +80,6 @@ func (c Config) withDefaults() (Config, error) {
 	need(c.Lookup != nil, "Lookup")
 	need(c.Settle != nil, "Settle")
 	need(c.Do != nil, "Do")
-	orInt(&c.window, windowItems)
-	orInt(&c.span, spanItems)
 	if c.Drained == nil {
 		c.Drained = func(id.Destination, uint64) {}
 	}

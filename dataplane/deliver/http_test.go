@@ -22,26 +22,6 @@ import (
 	"weir/shared/id"
 )
 
-func TestBackoff(t *testing.T) {
-	t.Parallel()
-	for n, most := range map[int]time.Duration{1: 2 * time.Second, 3: 8 * time.Second, 40: 5 * time.Minute, 1 << 30: 5 * time.Minute} {
-		seen := map[time.Duration]bool{}
-		for seed := range uint64(100) {
-			wait := deliver.Backoff(n, seed)
-			if wait <= 0 || wait > most {
-				t.Errorf("Backoff(%d, %d) = %v, want in (0, %v]", n, seed, wait, most)
-			}
-			if wait != deliver.Backoff(n, seed) {
-				t.Errorf("Backoff(%d, %d) is not the same twice", n, seed)
-			}
-			seen[wait] = true
-		}
-		if len(seen) < 90 {
-			t.Errorf("Backoff(%d) has %d values for 100 seeds, want jitter", n, len(seen))
-		}
-	}
-}
-
 // real is lanes with a real client before a real server.
 func real(t *testing.T, policy egress.Policy, timeout time.Duration, url string) (offer func(n int), settled chan delivery.Settled, lanes *deliver.Lanes) {
 	t.Helper()

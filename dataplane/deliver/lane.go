@@ -1,20 +1,22 @@
 package deliver
 
 import (
+	"context"
+	"iter"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/zeebo/xxh3"
 
+	"weir/dataplane/backlog"
+	"weir/dataplane/circuit"
 	"weir/dataplane/delivery"
 	"weir/dataplane/destination"
+	"weir/dataplane/outbound"
+	"weir/dataplane/parked"
 	"weir/shared/id"
 )
-
-// counters is how many counters of parked users a lane has. Users that share
-// one park together, which costs speed, never order.
-const counters = 4096
 
 // entry is one delivery in memory.
 type entry struct {
@@ -31,8 +33,8 @@ type entry struct {
 	hold    bool // from PARKED, and an earlier request for it is still in flight
 
 	park  parking
-	place delivery.Place // with park written
-	end   result         // what ended it, or with park writing what the answer said
+	place delivery.Place  // with park written
+	end   outbound.Result // what ended it, or with park writing what the answer said
 }
 
 // parking is how far the way into PARKED an entry is.
@@ -45,17 +47,6 @@ const (
 	writing           // its record is being written; end is set when an answer comes meanwhile
 	written           // it is in PARKED at place
 )
-
-// result is what became of one attempt.
-type result struct {
-	outcome destination.Outcome // 0: not tried
-	code    string
-	detail  string
-	status  int
-	after   time.Duration
-}
-
-func (r result) final() bool { return r.outcome != 0 && r.outcome != destination.Retry }
 
 // chain is entries that must go one after the other: those of one counter in an
 // ordered lane, else a single one.
@@ -85,8 +76,9 @@ type lane struct {
 	l  *Lanes
 	id id.Destination
 
+	backlog *backlog.Backlog // called with mu, or without
+
 	mu       sync.Mutex
-	room     sync.Cond           // the drain window has room, or the lane's state changed
 	target   *destination.Target // as last seen
 	presence destination.Presence
 	ws       id.Workspace // "" until a delivery was seen
@@ -97,7 +89,7 @@ type lane struct {
 	fifo      []*entry // live ones, oldest first; gone ones are cut off at the front
 	liveBytes int64
 	live      map[uint16]*chain
-	drain     map[uint16]*chain
+	parked    map[uint16]*chain
 	readyLive list
 	readyPark list
 	sleeping  []*chain // waiting
@@ -106,20 +98,15 @@ type lane struct {
 	workers     int // goroutines
 	sending     int // batches under way
 	sendingLate int // of them, those with late deliveries from PARKED
-	sink        openSink
+	link        outbound.Link
 
-	// Health. down: a delivery was parked and no request has been answered since
-	// it came. Then one request at a time probes.
-	down         bool
-	probing      bool
-	failures     int // in a row
-	failingSince time.Time
-	lastAnswer   time.Time
-	probeAt      time.Time
-	pausedUntil  time.Time // the destination asked for it
-	concurrency  concurrency
+	circuit circuit.Circuit // open: the destination is down, what comes is parked
 
-	drainState
+	// Parked while their request was in flight: by their place, the requests'
+	// entries, those read back from PARKED that wait for the answer, and those that
+	// the answer ended, which is not reported yet.
+	awaiting, held map[delivery.Place]*entry
+	ending         map[delivery.Place]struct{}
 }
 
 // list is a queue of chains; entries whose chain left the state ready are skipped.
@@ -137,16 +124,16 @@ func (q *list) push(c *chain, now time.Time) {
 	q.items += len(c.queue)
 }
 
-// head returns the delivery that would go first, nil for none.
-func (q *list) head() *entry {
+// late reports whether the delivery that would go first was received long ago.
+func (q *list) late(now time.Time) bool {
 	for len(q.chains) > 0 {
 		if c := q.chains[0]; c.state == ready {
-			return c.queue[0]
+			return backlog.Late(&c.queue[0].d, now)
 		}
 		q.chains[0] = nil
 		q.chains = q.chains[1:]
 	}
-	return nil
+	return false
 }
 
 // pop returns the next ready chain, nil when there is none.
@@ -165,22 +152,17 @@ func (q *list) pop() *chain {
 }
 
 func newLane(l *Lanes, dest id.Destination) *lane {
-	ln := &lane{l: l, id: dest, live: map[uint16]*chain{}, drain: map[uint16]*chain{}}
-	ln.room.L = &ln.mu
+	ln := &lane{l: l, id: dest, link: outbound.Link{Do: l.cfg.Do, Deps: l.cfg.Deps}, live: map[uint16]*chain{}, parked: map[uint16]*chain{}}
+	ln.circuit = circuit.Circuit{OpenAfter: l.cfg.ParkAfter, Seed: l.cfg.Seed + xxh3.HashString(string(dest))}
 	ln.awaiting, ln.held, ln.ending = map[delivery.Place]*entry{}, map[delivery.Place]*entry{}, map[delivery.Place]struct{}{}
-	ln.skipped = map[uint16]struct{}{}
-	ln.cursor, ln.acked, ln.through = l.last+1, l.last, l.last
-	ln.done = map[delivery.Place]struct{}{}
+	ln.backlog = backlog.New(backlog.Config{
+		Destination: dest, Feed: ln.feed, Spawn: l.readers.spawn, Memory: &l.mem, MemoryBytes: l.cfg.MemoryBytes, Last: l.last, Log: l.cfg.Log,
+		Read: func(ctx context.Context, from, to uint64) iter.Seq2[parked.Record, error] {
+			return l.store.Read(ctx, dest, from, to)
+		},
+		Window: l.cfg.window, Span: l.cfg.span,
+	})
 	return ln
-}
-
-// counterOf hashes what orders an event.
-func counterOf(d *delivery.Delivery) uint16 {
-	key := d.Event.User
-	if key == "" {
-		key = string(d.Event.MessageID)
-	}
-	return uint16(xxh3.HashString(key) % counters)
 }
 
 // ordered reports whether e has to wait for earlier ones of its user.
@@ -217,8 +199,8 @@ func (ln *lane) seeTarget(t *destination.Target, p destination.Presence) {
 
 // parksAll reports whether everything that comes has to be parked.
 func (ln *lane) parksAll(now time.Time) bool {
-	return ln.unknown || ln.down || ln.presence == destination.Present && ln.target.Disabled ||
-		ln.pausedUntil.Sub(now) > ln.l.cfg.ParkAfter
+	return ln.circuit.Open() || ln.presence == destination.Present && ln.target.Disabled ||
+		ln.circuit.Paused(now) > ln.l.cfg.ParkAfter
 }
 
 // offered is what a lane did with an offer.
@@ -233,7 +215,7 @@ const (
 // mayProbe reports whether the next live delivery may be the probe of a
 // destination that is down: what is parked may be all of a kind that it never takes.
 func (ln *lane) mayProbe(now time.Time) bool {
-	return ln.down && !ln.unknown && ln.readyLive.items == 0 && ln.pausedUntil.Before(now) && ln.canSend(now)
+	return ln.circuit.Open() && ln.readyLive.items == 0 && ln.canSend(now)
 }
 
 // offer takes one live delivery. The lane may hold most bytes of them.
@@ -249,9 +231,10 @@ func (ln *lane) offer(e *entry, now time.Time, most int64) offered {
 	if ln.presence == destination.Removed {
 		return removed
 	}
-	e.user = counterOf(&e.d)
+	e.user = backlog.Counter(&e.d)
 	ordered := ln.ordered(e)
-	park := ln.parksAll(now) && !ln.mayProbe(now) || ordered && ln.parkedOf(e.user) > 0 && ln.l.cfg.planted != releaseBeforeDrain
+	waiting, unknown := ln.backlog.Parked(e.user)
+	park := unknown || ln.parksAll(now) && !ln.mayProbe(now) || ordered && waiting > 0 && ln.l.cfg.planted != releaseBeforeDrain
 	over := (ln.liveBytes+e.size > most || ln.l.mem.Load()+e.size > ln.l.cfg.MemoryBytes) && ln.l.cfg.planted != keepAll
 	if (park || over) && ln.l.store.Full() {
 		return full
@@ -309,7 +292,7 @@ func (ln *lane) schedule(c *chain, now time.Time) {
 	case len(c.queue) == 0:
 		if c.keyed {
 			if c.drain {
-				delete(ln.drain, c.user)
+				delete(ln.parked, c.user)
 			} else {
 				delete(ln.live, c.user)
 			}
@@ -321,7 +304,7 @@ func (ln *lane) schedule(c *chain, now time.Time) {
 		c.state = waiting
 		ln.sleeping = append(ln.sleeping, c)
 		if c.drain {
-			ln.room.Broadcast() // it may be sent out of a full window
+			ln.backlog.Wake() // it may be evicted from a full window
 		}
 	default:
 		c.state = ready
@@ -362,7 +345,7 @@ func (ln *lane) forgetLive(e *entry) {
 // parkEntry hands e to the writer of PARKED.
 func (ln *lane) parkEntry(e *entry) {
 	e.gone, e.chain, e.park = true, nil, pending
-	ln.addParked(e.user, 1)
+	ln.backlog.Add(e.user)
 	ln.l.store.Park(ln, e)
 }
 
@@ -375,8 +358,8 @@ func (ln *lane) expire(now time.Time) {
 			if now.Sub(e.d.Read) < keep || ln.presence == destination.Removed { // of a removed one everything is settled soon
 				return
 			}
-			if (e.sending || e.attempt > 0) && ln.lastAnswer.Before(e.d.Read) {
-				ln.fall(now)
+			if (e.sending || e.attempt > 0) && !ln.circuit.AnsweredSince(e.d.Read) && ln.circuit.Trip(now) {
+				ln.parkLive()
 			}
 			if !e.gone {
 				ln.parkChain(e.chain)
@@ -388,13 +371,8 @@ func (ln *lane) expire(now time.Time) {
 	ln.fifo = nil
 }
 
-// fall declares the destination down and parks everything that waits.
-func (ln *lane) fall(now time.Time) {
-	if ln.down {
-		return
-	}
-	ln.down = true
-	ln.probeAt = now.Add(jitter(time.Second, maxProbe, 0, ln.l.cfg.Seed+ln.seen))
+// parkLive takes every live entry that is not settled to PARKED.
+func (ln *lane) parkLive() {
 	for _, e := range ln.fifo {
 		if e != nil && !e.gone {
 			ln.parkChain(e.chain)
@@ -402,22 +380,13 @@ func (ln *lane) fall(now time.Time) {
 	}
 }
 
-// maxProbe is the longest time between two probes of a destination that is down.
-const maxProbe = 5 * time.Second
-
-// rise notes that the destination answered.
+// rise lets what waited for a destination that was down go on.
 func (ln *lane) rise(now time.Time) {
-	ln.lastAnswer, ln.failures = now, 0
-	if !ln.down {
-		return
-	}
-	ln.down = false
-	ln.concurrency.reopened()
 	for _, c := range ln.sleeping {
 		c.notBefore = now // it waited for the destination, not for itself
 	}
 	ln.awake(now)
-	ln.room.Broadcast()
+	ln.backlog.Wake()
 	ln.staff()
 }
 
@@ -452,17 +421,17 @@ func (ln *lane) tick(now time.Time) {
 		for _, c := range ln.sleeping {
 			c.notBefore = now
 		}
-		ln.room.Broadcast()
+		ln.backlog.Wake()
 	}
 	ln.awake(now)
-	ln.passAgain(now)
-	ln.startReader()
+	ln.backlog.Tick(now, ln.usable())
 	ln.staff()
 	if len(ln.fifo) == 0 && len(ln.sleeping) == 0 && ln.readyPark.items == 0 {
 		ln.nextTick = now.Add(100 * time.Millisecond)
 	}
-	if len(ln.fifo) == 0 && ln.workers == 0 && !ln.hasParked() {
-		ln.active, ln.down, ln.counts = false, false, nil
+	if len(ln.fifo) == 0 && ln.workers == 0 && len(ln.awaiting) == 0 && ln.backlog.Idle() {
+		ln.active = false
+		ln.circuit.Reset()
 		ln.l.deactivate(ln)
 	}
 }

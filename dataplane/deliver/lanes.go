@@ -104,32 +104,24 @@ func (l *Lanes) Recover(ctx context.Context, r delivery.Recovery) error {
 		found[dest] = struct{}{}
 	}
 	for dest := range found {
-		g.Go(func() error { return l.recoverLane(ctx, dest, r.Drained[dest], last) })
+		g.Go(func() error { return l.recoverLane(ctx, dest, r.Drained[dest]) })
 	}
 	return g.Wait()
 }
 
 // recoverLane makes the lane of a destination that may have parked records.
-func (l *Lanes) recoverLane(ctx context.Context, dest id.Destination, d delivery.Drained, last uint64) error {
+func (l *Lanes) recoverLane(ctx context.Context, dest id.Destination, d delivery.Drained) error {
 	more, err := l.store.Resume(ctx, dest, d.Floor)
 	if err != nil {
 		return err
 	}
 	ln := l.lane(dest)
-	ln.mu.Lock()
-	defer ln.mu.Unlock()
-	ln.cursor, ln.acked, ln.floor, ln.reported = d.Floor+1, last, d.Floor, d.Floor
-	if !more {
-		ln.cursor = last + 1
-		return nil
+	ln.backlog.Resume(d, more)
+	if more {
+		ln.mu.Lock()
+		defer ln.mu.Unlock()
+		ln.activate()
 	}
-	for p := range d.Done {
-		if p.Seq > d.Floor {
-			ln.done[p] = struct{}{}
-		}
-	}
-	ln.through, ln.unknown, ln.unread = last, true, true
-	ln.activate()
 	return nil
 }
 
@@ -166,7 +158,7 @@ func (l *Lanes) Run(ctx context.Context) error {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
 	for _, ln := range l.lanes {
-		ln.sink.close()
+		ln.link.Close()
 	}
 	return err
 }
@@ -206,20 +198,17 @@ func (l *Lanes) tickAll(ctx context.Context) error {
 	}
 }
 
-// reportFloor tells the pipeline a floor that rose. Only tickAll calls it, so
-// floors are told in order.
+// reportFloor reports a floor that rose. Only tickAll calls it, so floors are
+// reported in order.
 func (l *Lanes) reportFloor(ln *lane) {
-	ln.mu.Lock()
-	floor := ln.floor
-	if l.cfg.planted == floorTooFar && floor > 0 {
+	floor, risen := ln.backlog.Risen()
+	if !risen {
+		return
+	}
+	if l.cfg.planted == floorTooFar {
 		floor++
 	}
-	risen := floor > ln.reported
-	ln.reported = floor
-	ln.mu.Unlock()
-	if risen {
-		l.store.Drained(ln.id, floor)
-	}
+	l.store.Drained(ln.id, floor)
 }
 
 func (l *Lanes) activate(ln *lane) {

@@ -2,10 +2,14 @@ package deliver
 
 import (
 	"context"
+	"slices"
 	"time"
 
+	"weir/dataplane/backlog"
 	"weir/dataplane/delivery"
+	"weir/dataplane/destination"
 	"weir/dataplane/live"
+	"weir/dataplane/outbound"
 	"weir/dataplane/parked"
 	"weir/shared/id"
 )
@@ -29,9 +33,9 @@ type refused struct {
 }
 
 // refuse makes one of e, which r ended.
-func refuse(e *entry, stage delivery.Stage, from delivery.Place, r result) *refused {
+func refuse(e *entry, stage delivery.Stage, from delivery.Place, r outbound.Result) *refused {
 	return &refused{
-		item: parked.Item{Delivery: e.d, Stage: stage, From: from, Code: r.code, Status: r.status, Detail: r.detail}, size: e.size, user: e.user,
+		item: parked.Item{Delivery: e.d, Stage: stage, From: from, Code: r.Code, Status: r.Status, Detail: r.Detail}, size: e.size, user: e.user,
 	}
 }
 
@@ -55,7 +59,7 @@ func (ln *lane) Claim(es []parked.Entry) []parked.Entry {
 	return keep
 }
 
-// Parked lets the drain have entries that are in PARKED now, and reports what
+// Parked lets the backlog have entries that are in PARKED now, and reports what
 // answers said in the meantime.
 func (ln *lane) Parked(_ context.Context, es []parked.Entry, seq uint64) {
 	for _, x := range es {
@@ -74,6 +78,53 @@ func (ln *lane) Parked(_ context.Context, es []parked.Entry, seq uint64) {
 	for _, e := range dead {
 		ln.l.store.Bury(ln, e) // bounded by the requests in flight
 	}
+}
+
+// parkedAs notes that entries are durable in record seq; it was reported.
+func (ln *lane) parkedAs(es []parked.Entry, seq uint64, now time.Time) (settle []delivery.Settled, dead []*refused) {
+	ln.mu.Lock()
+	defer ln.mu.Unlock()
+	ln.activate()
+	direct := ln.backlog.Wrote(seq, len(es), ln.circuit.Open())
+	for i, x := range es {
+		e := x.(*entry)
+		e.place, e.park = delivery.Place{Seq: seq, Item: uint32(i)}, written
+		switch {
+		case e.end.Final():
+			ln.ending[e.place] = struct{}{}
+			s, d := ln.endParked(e)
+			settle, dead = append(settle, s...), append(dead, d...)
+		case e.sending:
+			ln.awaiting[e.place] = e
+			fallthrough
+		default:
+			if direct {
+				ln.backlog.Enter(e.place, e.size)
+				ln.drain(&entry{d: e.d, user: e.user, attempt: e.attempt, size: e.size, from: e.place}, now)
+			}
+		}
+	}
+	ln.backlog.Tick(now, ln.usable())
+	return settle, dead
+}
+
+// endParked turns the final answer to a parked entry into a settlement or, when
+// it is dead, an entry for DEAD.
+func (ln *lane) endParked(e *entry) ([]delivery.Settled, []*refused) {
+	if e.end.Outcome == destination.Dead {
+		return nil, []*refused{refuse(e, delivery.FromParked, e.place, e.end)}
+	}
+	end := delivery.EndDelivered
+	if e.end.Outcome == destination.Dropped {
+		end = delivery.EndDropped
+	}
+	return []delivery.Settled{e.d.Settlement(delivery.FromParked, e.place, end, e.end.Code)}, nil
+}
+
+// finished notes that the parked delivery at p is settled and reported.
+func (ln *lane) finished(p delivery.Place, user uint16) {
+	delete(ln.ending, p)
+	ln.backlog.Done(p, user)
 }
 
 // Buried settles what was parked before it was dead.
@@ -96,7 +147,82 @@ func (ln *lane) Redrive(items []parked.Item) {
 		if ln.ws == "" {
 			ln.ws = d.Event.Workspace
 		}
-		ln.parkEntry(&entry{d: *d, size: sizeOf(d), user: counterOf(d), stage: items[i].Stage, from: items[i].From})
+		ln.parkEntry(&entry{d: *d, size: sizeOf(d), user: backlog.Counter(d), stage: items[i].Stage, from: items[i].From})
 	}
 	ln.activate()
+}
+
+// Settled implements parked.Lane.
+func (ln *lane) Settled() (uint64, map[delivery.Place]struct{}) { return ln.backlog.Settled() }
+
+// usable reports whether something can be done with what is parked.
+func (ln *lane) usable() bool {
+	return ln.presence == destination.Removed || ln.presence == destination.Present && !ln.target.Disabled || ln.ws == ""
+}
+
+// feed takes a parked delivery that was read; false: there is no room.
+func (ln *lane) feed(it *parked.Item, p delivery.Place) bool {
+	ln.mu.Lock()
+	defer ln.mu.Unlock()
+	if ln.ws == "" {
+		ln.ws = it.Delivery.Event.Workspace
+		ln.look()
+	}
+	if _, ends := ln.ending[p]; ends && ln.l.cfg.planted != feedEnded {
+		return true // it ended while it was parked, or after: it is settled as soon as that is reported
+	}
+	e := &entry{d: it.Delivery, user: backlog.Counter(&it.Delivery), size: sizeOf(&it.Delivery), from: p}
+	for {
+		switch ln.backlog.Admit(p, e.size, e.user, ln.ordered(e), ln.circuit.Open()) {
+		case backlog.Admitted:
+			ln.drain(e, time.Now())
+			return true
+		case backlog.Unwanted:
+			return true
+		case backlog.Full:
+			if !ln.evict() {
+				return false
+			}
+		}
+	}
+}
+
+// drain puts a parked delivery that is in memory into its chain.
+func (ln *lane) drain(e *entry, now time.Time) {
+	ln.seen++
+	e.n, e.stage = ln.seen, delivery.FromParked
+	if ln.awaiting[e.from] != nil {
+		e.hold = true
+		ln.held[e.from] = e
+	}
+	ln.enqueue(e, ln.parked, ln.ordered(e), now)
+}
+
+// leaveWindow gives e's memory back.
+func (ln *lane) leaveWindow(e *entry) {
+	e.gone = true
+	ln.backlog.Leave(e.size)
+}
+
+// evict sends chains out of memory that failed at least three times while the
+// destination takes other things. It reports whether it made room.
+func (ln *lane) evict() bool {
+	if ln.circuit.Open() || !ln.backlog.Crowded() {
+		return false
+	}
+	made := false
+	for _, c := range ln.sleeping {
+		if c.state != waiting || !c.drain || c.queue[0].attempt < 3 || slices.ContainsFunc(c.queue, func(e *entry) bool { return e.hold }) {
+			continue
+		}
+		for _, e := range c.queue {
+			e.gone = true
+			ln.backlog.Evict(e.from, e.size, c.user, c.keyed)
+		}
+		if c.keyed {
+			delete(ln.parked, c.user)
+		}
+		c.queue, c.state, made = nil, dissolved, true
+	}
+	return made
 }

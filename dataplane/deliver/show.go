@@ -6,12 +6,13 @@ import (
 	"weir/dataplane/delivery"
 	"weir/dataplane/destination"
 	"weir/dataplane/live"
+	"weir/dataplane/outbound"
 )
 
 // show shows a result to who watches.
-func (ln *lane) show(d *delivery.Delivery, r result) {
+func (ln *lane) show(d *delivery.Delivery, r outbound.Result) {
 	stage, outcome := live.Deliver, live.Retrying
-	switch r.outcome {
+	switch r.Outcome {
 	case destination.Delivered:
 		if outcome = live.Delivered; ln.target != nil && ln.target.Staged {
 			stage, outcome = live.Load, live.Staged
@@ -21,7 +22,7 @@ func (ln *lane) show(d *delivery.Delivery, r result) {
 	case destination.Dead:
 		outcome = live.Dead
 	}
-	ln.l.see(d, stage, outcome, r.code)
+	ln.l.see(d, stage, outcome, r.Code)
 }
 
 // see shows a delivery to who watches its workspace.

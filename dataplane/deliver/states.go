@@ -40,8 +40,8 @@ func (ln *lane) state(now time.Time) State {
 	ln.mu.Lock()
 	defer ln.mu.Unlock()
 	s := State{
-		Destination: ln.id, Sending: ln.sending, Most: ln.concurrency.most(ln.share()), Allowed: ln.share(), Down: ln.down,
-		Paused: max(0, ln.pausedUntil.Sub(now)), Bytes: ln.liveBytes,
+		Destination: ln.id, Sending: ln.sending, Most: ln.circuit.Most(ln.share()), Allowed: ln.share(), Down: ln.circuit.Open(),
+		Paused: ln.circuit.Paused(now), Bytes: ln.liveBytes,
 	}
 	for _, e := range ln.fifo {
 		if e != nil && !e.gone {

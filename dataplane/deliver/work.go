@@ -6,8 +6,11 @@ import (
 	"slices"
 	"time"
 
+	"weir/dataplane/backlog"
+	"weir/dataplane/circuit"
 	"weir/dataplane/delivery"
 	"weir/dataplane/destination"
+	"weir/dataplane/outbound"
 	"weir/shared/telemetry"
 )
 
@@ -18,15 +21,14 @@ const maxBatchBytes = 4 << 20
 type job struct {
 	entries []*entry // in the order in which they have to arrive
 	chains  []*chain
-	results []result // by entry
+	results []outbound.Result // by entry
 	one     [1]*entry
 	oneC    [1]*chain
-	oneR    [1]result
-	// answered: the destination took or refused something. failed: it did not answer, or asked to come again.
-	// away: it failed as one that is down does, not as one that stumbles over an event (500).
-	answered, failed, away bool
-	probe, late            bool
-	begun                  time.Time
+	oneR    [1]outbound.Result
+	outcome outbound.Outcome
+	probe   bool
+	late    bool
+	begun   time.Time
 }
 
 // canSend reports whether the lane may start another request now.
@@ -37,13 +39,10 @@ func (ln *lane) canSend(now time.Time) bool {
 	if ln.presence == destination.Removed {
 		return ln.sending < 2 // nothing is sent, everything is dropped
 	}
-	if ln.presence != destination.Present || ln.target.Disabled || now.Before(ln.pausedUntil) {
+	if ln.presence != destination.Present || ln.target.Disabled {
 		return false
 	}
-	if ln.down {
-		return !ln.probing && !now.Before(ln.probeAt)
-	}
-	return ln.sending < ln.concurrency.most(ln.share())
+	return ln.circuit.Allows(now, ln.sending, ln.share())
 }
 
 // share is how many requests may be under way at most: this owner's part of the
@@ -91,34 +90,29 @@ func (ln *lane) next(now time.Time) *job {
 	size := ln.limits().BatchSize
 	ln.turn = !ln.turn
 	lists := [2]*list{&ln.readyLive, &ln.readyPark}
-	if ln.turn && !ln.down { // of one that is down, a live delivery is the better probe
+	if ln.turn && !ln.circuit.Open() { // of one that is down, a live delivery is the better probe
 		lists[0], lists[1] = lists[1], lists[0]
 	}
 	for _, q := range lists {
 		if !ln.due(q, now) {
 			continue
 		}
-		j := &job{probe: ln.down, begun: now}
-		if ln.down {
+		j := &job{begun: now}
+		if ln.circuit.Open() {
 			size = 1
 		}
 		ln.collect(j, q, size)
 		if len(j.entries) > 0 {
-			if j.late = q == &ln.readyPark && late(j.entries[0], now); j.late {
+			if j.late = q == &ln.readyPark && backlog.Late(&j.entries[0].d, now); j.late {
 				ln.sendingLate++
-				ln.l.cfg.Yield.begin()
+				ln.l.cfg.Yield.Begin()
 			}
 			ln.sending++
-			ln.probing = ln.probing || j.probe
+			j.probe = ln.circuit.Begin()
 			return j
 		}
 	}
 	return nil
-}
-
-// late reports whether a delivery was received long ago.
-func late(e *entry, now time.Time) bool {
-	return e != nil && now.Sub(e.d.Event.ReceivedAt) > lateAfter
 }
 
 // due reports whether a batch of q may go: it has something, live ones gathered
@@ -128,7 +122,7 @@ func (ln *lane) due(q *list, now time.Time) bool {
 		return q.items > 0
 	}
 	if q == &ln.readyPark {
-		return ln.down || ln.sendingLate == 0 || !late(q.head(), now) || ln.l.cfg.Yield.may(now)
+		return ln.circuit.Open() || ln.sendingLate == 0 || !q.late(now) || ln.l.cfg.Yield.May(now)
 	}
 	l := ln.limits()
 	return q.items >= l.BatchSize || now.Sub(q.since) >= l.BatchWait
@@ -160,7 +154,7 @@ func (ln *lane) collect(j *job, q *list, size int) {
 	}
 	j.results = j.oneR[:0]
 	for range j.entries {
-		j.results = append(j.results, result{})
+		j.results = append(j.results, outbound.Result{})
 	}
 }
 
@@ -170,7 +164,7 @@ func (ln *lane) send(ctx context.Context, j *job) {
 	switch {
 	case p == destination.Removed:
 		for i := range j.results {
-			j.results[i] = result{outcome: destination.Dropped, code: delivery.CodeRemoved}
+			j.results[i] = outbound.Result{Outcome: destination.Dropped, Code: delivery.CodeRemoved}
 		}
 	case p != destination.Present || t == nil || t.Disabled || !ln.l.cfg.Held():
 		ln.mu.Lock()
@@ -186,51 +180,7 @@ func (ln *lane) send(ctx context.Context, j *job) {
 		}
 		ln.l.inFlight.Add(1)
 		defer ln.l.inFlight.Add(-1)
-		if t.HTTP != nil {
-			ln.sendHTTP(ctx, j, t, b)
-		} else {
-			ln.sendSink(ctx, j, t, b)
-		}
-	}
-}
-
-func (ln *lane) sendHTTP(ctx context.Context, j *job, t *destination.Target, b destination.Batch) {
-	reqs, verdicts := destination.Build(t.HTTP, b)
-	j.record(verdicts, 0)
-	limits := t.Limits.WithDefaults()
-	for _, r := range reqs {
-		res, err := ln.l.cfg.Do(ctx, r, limits.Timeout)
-		verdicts := destination.Judge(t.HTTP, r, res, err, ln.l.cfg.Deps.Now())
-		j.record(verdicts, res.Status)
-		again := false
-		for _, v := range verdicts {
-			j.answered = j.answered || v.Outcome != destination.Retry
-			again = again || v.Outcome == destination.Retry
-		}
-		j.failed = j.failed || again
-		j.away = j.away || again && (res.Status < 500 || res.Status > 501)
-		if again && limits.Ordered && ln.l.cfg.planted != overtakeInBatch {
-			return // what comes after must not overtake
-		}
-	}
-}
-
-func (ln *lane) sendSink(ctx context.Context, j *job, t *destination.Target, b destination.Batch) {
-	verdicts, err := ln.sink.write(ctx, t, ln.l.cfg.Deps, b)
-	if err != nil {
-		j.failed, j.away = true, true
-	}
-	verdicts = destination.Wrote(len(b.Items), verdicts, err)
-	j.record(verdicts, 0)
-	for _, v := range verdicts {
-		j.answered = j.answered || err == nil && v.Outcome != destination.Retry
-		j.failed = j.failed || v.Outcome == destination.Retry
-	}
-}
-
-func (j *job) record(verdicts []destination.Verdict, status int) {
-	for _, v := range verdicts {
-		j.results[v.Item] = result{outcome: v.Outcome, code: v.Code, detail: v.Detail, status: status, after: v.After}
+		j.outcome = ln.link.Send(ctx, t, b, ln.l.cfg.planted != overtakeInBatch, j.results)
 	}
 }
 
@@ -250,7 +200,7 @@ func (ln *lane) trace(j *job) {
 		if e.stage == delivery.FromParked {
 			stage = "parked"
 		}
-		tr.Span("deliver", j.begun, r.code, slog.String(telemetry.KeyDestination, string(ln.id)), slog.String(telemetry.KeyStage, stage),
+		tr.Span("deliver", j.begun, r.Code, slog.String(telemetry.KeyDestination, string(ln.id)), slog.String(telemetry.KeyStage, stage),
 			slog.Int(telemetry.KeyCount, len(j.entries)), slog.Int(telemetry.KeyAttempt, e.attempt))
 	}
 }
@@ -291,56 +241,38 @@ func (ln *lane) finish(ctx context.Context, j *job) {
 	ln.sending--
 	if j.late {
 		ln.sendingLate--
-		ln.l.cfg.Yield.end()
+		ln.l.cfg.Yield.End()
 	}
 	if j.probe {
-		ln.probing = false
+		ln.circuit.End()
 	}
 }
 
-// manyFailures in a row, over at least the time after which live deliveries are
-// parked, mean that a destination is down.
-const manyFailures = 8
-
 // health learns from the answers.
 func (ln *lane) health(j *job, now time.Time) {
+	a := circuit.Answer{Begun: j.begun, Probe: j.probe, Answered: j.outcome.Answered, Failed: j.outcome.Failed, Unreachable: j.outcome.Unreachable}
 	for _, r := range j.results {
-		if r.outcome == destination.Retry && r.after > 0 {
-			if until := now.Add(r.after); until.After(ln.pausedUntil) {
-				ln.pausedUntil = until
-			}
+		if r.Outcome == destination.Retry {
+			a.Pause = max(a.Pause, r.After)
 		}
 	}
-	switch {
-	case j.away:
-		ln.concurrency.overloaded(j.begun, now, ln.share())
-	case j.answered:
-		ln.concurrency.answered(ln.sending, ln.share())
-	}
-	switch {
-	case j.answered:
+	closed, opened := ln.circuit.Learn(a, now, ln.sending, ln.share())
+	if closed {
 		ln.rise(now)
-	case j.failed:
-		if ln.failures++; ln.failures == 1 {
-			ln.failingSince = now
-		}
-		if j.away && ln.failures >= manyFailures && now.Sub(ln.failingSince) >= ln.l.cfg.ParkAfter {
-			ln.fall(now)
-		}
-		if ln.down && j.probe {
-			ln.probeAt = now.Add(jitter(time.Second, maxProbe, ln.failures, ln.l.cfg.Seed+ln.seen))
-		}
+	}
+	if opened {
+		ln.parkLive()
 	}
 }
 
 // conclude takes one result in and returns what it means: settlements to
 // report, entries for DEAD.
-func (ln *lane) conclude(e *entry, r result) ([]delivery.Settled, []*refused) {
+func (ln *lane) conclude(e *entry, r outbound.Result) ([]delivery.Settled, []*refused) {
 	e.sending = false
-	if ln.l.cfg.planted == noAnswerIsYes && r.outcome == destination.Retry && r.status == 0 {
-		r.outcome = destination.Delivered
+	if ln.l.cfg.planted == noAnswerIsYes && r.Outcome == destination.Retry && r.Status == 0 {
+		r.Outcome = destination.Delivered
 	}
-	if !r.final() {
+	if !r.Final() {
 		return nil, nil
 	}
 	switch e.park {
@@ -361,21 +293,21 @@ func (ln *lane) conclude(e *entry, r result) ([]delivery.Settled, []*refused) {
 			ln.forgetLive(e)
 		}
 	}
-	if r.outcome == destination.Dead {
+	if r.Outcome == destination.Dead {
 		return nil, []*refused{refuse(e, e.stage, e.from, r)}
 	}
 	end := delivery.EndDelivered
-	if r.outcome == destination.Dropped {
+	if r.Outcome == destination.Dropped {
 		end = delivery.EndDropped
 	}
-	return []delivery.Settled{e.d.Settlement(e.stage, e.from, end, r.code)}, nil
+	return []delivery.Settled{e.d.Settlement(e.stage, e.from, end, r.Code)}, nil
 }
 
 // release does what has to come after the report of e's result.
-func (ln *lane) release(e *entry, r result, now time.Time) {
+func (ln *lane) release(e *entry, r outbound.Result, now time.Time) {
 	switch {
 	case e.park == cancelled:
-		ln.addParked(e.user, -1)
+		ln.backlog.Remove(e.user)
 	case e.park == written && ln.awaiting[e.place] == e:
 		delete(ln.awaiting, e.place)
 		h := ln.held[e.place]
@@ -383,19 +315,19 @@ func (ln *lane) release(e *entry, r result, now time.Time) {
 		if h != nil {
 			ln.unhold(h, e, r, now)
 		}
-		if r.final() && r.outcome != destination.Dead {
+		if r.Final() && r.Outcome != destination.Dead {
 			ln.finished(e.place, e.user)
 		}
-	case e.park == notParked && e.stage == delivery.FromParked && r.final() && r.outcome != destination.Dead:
+	case e.park == notParked && e.stage == delivery.FromParked && r.Final() && r.Outcome != destination.Dead:
 		ln.finished(e.from, e.user)
 	}
 }
 
 // unhold lets h, which is e read back from PARKED, go on after e's answer.
-func (ln *lane) unhold(h, e *entry, r result, now time.Time) {
+func (ln *lane) unhold(h, e *entry, r outbound.Result, now time.Time) {
 	h.hold = false
 	c := h.chain
-	if r.final() {
+	if r.Final() {
 		ln.leaveWindow(h)
 		if i := slices.Index(c.queue, h); i >= 0 {
 			if c.state == ready {
@@ -412,15 +344,15 @@ func (ln *lane) unhold(h, e *entry, r result, now time.Time) {
 }
 
 // wait is how long to wait before e is tried again.
-func (ln *lane) wait(e *entry, r result) time.Duration {
-	if r.outcome == 0 {
+func (ln *lane) wait(e *entry, r outbound.Result) time.Duration {
+	if r.Outcome == 0 {
 		return 0
 	}
 	seed := ln.l.cfg.Seed ^ e.n
 	if e.stage == delivery.Live {
-		return max(r.after, jitter(50*time.Millisecond, time.Second, e.attempt-1, seed))
+		return max(r.After, circuit.Jitter(50*time.Millisecond, time.Second, e.attempt-1, seed))
 	}
-	return max(r.after, Backoff(e.attempt-1, seed))
+	return max(r.After, circuit.Backoff(e.attempt-1, seed))
 }
 
 // giveBack schedules a chain after its batch.
@@ -439,8 +371,8 @@ func (ln *lane) giveBack(c *chain, j *job, now time.Time) {
 	if len(queue) > 0 {
 		if i := slices.Index(j.entries, queue[0]); i >= 0 {
 			c.notBefore = now.Add(ln.wait(queue[0], j.results[i]))
-			if ln.down {
-				c.notBefore = ln.probeAt // whichever it is, one of them probes
+			if ln.circuit.Open() {
+				c.notBefore = ln.circuit.ProbeAt() // whichever it is, one of them probes
 			}
 		}
 	}

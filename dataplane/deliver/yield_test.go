@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"weir/dataplane/backlog"
 	"weir/dataplane/deliver"
 	"weir/dataplane/delivery"
 	"weir/dataplane/destination"
@@ -17,19 +18,19 @@ import (
 func TestLateDeliveriesGiveWay(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		const backlog = 60_000
+		const many = 60_000
 		w := newWorld(t, 31, hook, other)
 		var wait atomic.Int64 // for a processor
-		yield := deliver.NewYield(func() time.Duration { return time.Duration(wait.Load()) })
+		yield := backlog.NewYield(func() time.Duration { return time.Duration(wait.Load()) })
 		w.config = func(c *deliver.Config) { c.Yield = yield }
 		w.change(hook, func(d *destination.Target) { d.Disabled, d.Limits.Concurrency = true, 40 })
 		w.server.set(hook, always(200, 10*time.Millisecond)) // 2000/s: 20 for each of two owners
 		w.start()
 		defer func() { w.stop() }()
-		for i := range backlog {
+		for i := range many {
 			w.offer(fmt.Sprint("u", i%1000), hook)
 		}
-		w.wait("all parked", func() bool { return w.settledAs(hook, delivery.EndParked) == backlog })
+		w.wait("all parked", func() bool { return w.settledAs(hook, delivery.EndParked) == many })
 		time.Sleep(time.Minute)
 		w.change(hook, func(d *destination.Target) { d.Disabled = false })
 
@@ -43,7 +44,7 @@ func TestLateDeliveriesGiveWay(t *testing.T) {
 				}
 				time.Sleep(10 * time.Millisecond)
 			}
-			if came, sent := w.server.count(other), len(w.order)-backlog; came < sent-10 {
+			if came, sent := w.server.count(other), len(w.order)-many; came < sent-10 {
 				t.Errorf("%d of %d fresh ones arrived", came, sent)
 			}
 			return w.server.count(hook) - before

@@ -46,10 +46,7 @@ type Lanes interface {
 	Run(ctx context.Context) error
 	Offer(ctx context.Context, ds []delivery.Delivery) error
 	Confirmed(d id.Destination, floor uint64)
-	Redrive(ctx context.Context, f parked.Filter) (int, error)
-	Retransform(ctx context.Context, f parked.Filter, way func(event.Event) bool, again func(context.Context, []event.Event) error) (int, error)
-	Discard(ctx context.Context, f parked.Filter) (int, error)
-	List(ctx context.Context, f parked.Filter, after delivery.Place, limit int) ([]parked.DeadLetter, error)
+	Store() *parked.Store
 }
 
 // Reports are what lanes call back: the fields of deliver.Config with the same names.
@@ -316,41 +313,14 @@ func (p *Pipeline) Lag(ctx context.Context) (Lag, error) {
 	return o.lag(st.Last), nil
 }
 
-// Redrive moves dead letters back to their destination; see parked.Store.
-func (p *Pipeline) Redrive(ctx context.Context, f parked.Filter) (moved int, err error) {
-	o, err := p.owner()
-	if err != nil {
-		return 0, err
-	}
-	return o.lanes.Redrive(ctx, f)
-}
-
-// Retransform sends the originals of dead letters through the partition again,
-// by send, unless their connection was removed; see parked.Store.
-func (p *Pipeline) Retransform(ctx context.Context, f parked.Filter, send func(context.Context, []event.Event) error) (moved int, err error) {
-	o, err := p.owner()
-	if err != nil {
-		return 0, err
-	}
-	return o.lanes.Retransform(ctx, f, p.connected, send)
-}
-
-// Discard drops dead letters; see parked.Store.
-func (p *Pipeline) Discard(ctx context.Context, f parked.Filter) (discarded int, err error) {
-	o, err := p.owner()
-	if err != nil {
-		return 0, err
-	}
-	return o.lanes.Discard(ctx, f)
-}
-
-// List returns dead letters; see parked.Store.
-func (p *Pipeline) List(ctx context.Context, f parked.Filter, after delivery.Place, limit int) ([]parked.DeadLetter, error) {
+// Store returns what is parked and dead. fault.Unavailable: the partition does not
+// run here.
+func (p *Pipeline) Store() (*parked.Store, error) {
 	o, err := p.owner()
 	if err != nil {
 		return nil, err
 	}
-	return o.lanes.List(ctx, f, after, limit)
+	return o.lanes.Store(), nil
 }
 
 // Quarantined lists events that broke a rule, oldest first, those behind after;
@@ -377,13 +347,5 @@ func (p *Pipeline) Remove(ctx context.Context, f quarantine.Filter, span quarant
 	return p.quarantine.Remove(ctx, f, span)
 }
 
-// connected reports whether e has a way to go: its source is there, and a
-// connection to its destination, if it names one.
-func (p *Pipeline) connected(e event.Event) bool {
-	r, _ := p.cfg.Route(e.Workspace, e.Source)
-	if r == nil || e.Destination == "" {
-		return r != nil
-	}
-	_, ok := r.Destination(e.Destination)
-	return ok
-}
+// connected reports whether e has a way to go.
+func (p *Pipeline) connected(e event.Event) bool { return plan.Connected(p.cfg.Route, &e) }

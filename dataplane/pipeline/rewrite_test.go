@@ -229,7 +229,12 @@ func TestADeadLetterIsSentFromItsOriginal(t *testing.T) {
 		send := func(_ context.Context, events []event.Event) error { w.append(events); return nil }
 		filter := parked.Filter{Workspace: ws, Destination: coded}
 		w.wait("the partition runs", func() bool { _, err := pr.p.Lag(t.Context()); return err == nil })
-		if n, err := pr.p.Retransform(t.Context(), filter, send); n != 1 || err != nil {
+		store, err := pr.p.Store()
+		if err != nil {
+			t.Fatal(err)
+		}
+		connected := func(event.Event) bool { return true }
+		if n, err := store.Retransform(t.Context(), filter, connected, send); n != 1 || err != nil {
 			t.Errorf("Retransform = %d, %v, want 1", n, err)
 		}
 		w.wait("it is delivered", func() bool { return row(pr, coded).Delivered == 1 })

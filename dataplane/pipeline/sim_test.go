@@ -151,7 +151,9 @@ func simulate(t testing.TB, seed uint64, plant func(*pipeline.Config)) {
 	w.settled(pr)
 	if n := row(pr, shaky).Dead; n > 0 {
 		w.wait("all are redriven", func() bool {
-			_, _ = pr.p.Redrive(t.Context(), parked.Filter{Destination: shaky}) // asked again when the owner changed
+			if store, err := pr.p.Store(); err == nil {
+				_, _ = store.Redrive(t.Context(), parked.Filter{Destination: shaky}) // asked again when the owner changed
+			}
 			return row(pr, shaky).Dead == 0
 		})
 		w.settled(pr)

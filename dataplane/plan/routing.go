@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"weir/dataplane/event"
 	"weir/dataplane/route"
 	"weir/dataplane/transform"
 	"weir/shared/fault"
@@ -100,4 +101,15 @@ func (s *chainSet) of(chain []id.Transformation) (*transform.Chain, []fault.Prob
 		s.made[key] = made
 	}
 	return made, problems
+}
+
+// Connected reports whether e has a way to go by route, which is Holder.Route: its
+// source is there, and a connection to its destination, if it names one.
+func Connected(route func(id.Workspace, id.Source) (r *Routing, known bool), e *event.Event) bool {
+	r, _ := route(e.Workspace, e.Source)
+	if r == nil || e.Destination == "" {
+		return r != nil
+	}
+	_, ok := r.Destination(e.Destination)
+	return ok
 }

@@ -11,8 +11,10 @@ import (
 	"time"
 
 	"weir/dataplane/delivery"
+	"weir/dataplane/event"
 	"weir/dataplane/ledger"
 	"weir/dataplane/parked"
+	"weir/dataplane/plan"
 	"weir/dataplane/view/endpoint"
 	"weir/shared/fault"
 	"weir/shared/id"
@@ -138,7 +140,11 @@ func (v *View) page(c *endpoint.Call, from cursor, limit int, only id.Destinatio
 			if string(d) == from.Key && p == from.Partition {
 				after = delivery.Place{Seq: from.Seq, Item: from.Item}
 			}
-			letters, err := v.cfg.Dead[p].List(c.Context(), parked.Filter{Workspace: c.Grant.Workspace, Destination: d, Code: code}, after, limit-len(items)+1)
+			store, err := v.cfg.Dead[p]()
+			if err != nil {
+				return nil, "", err
+			}
+			letters, err := store.List(c.Context(), parked.Filter{Workspace: c.Grant.Workspace, Destination: d, Code: code}, after, limit-len(items)+1)
 			if err != nil {
 				return nil, "", fmt.Errorf("list dead letters of partition %d: %w", p, err)
 			}
@@ -187,8 +193,17 @@ func (s selection) done(what string, n int) map[string]int {
 type move = func(Dead, context.Context, parked.Filter) (int, error)
 
 func (v *View) redrive(c *endpoint.Call) (any, error) {
-	s, n, err := v.settle(c, Dead.Redrive, Dead.Retransform)
+	s, n, err := v.settle(c, Dead.Redrive, v.retransform)
 	return s.done("moved", n), err
+}
+
+// retransform sends the originals of dead letters through the transformations again.
+func (v *View) retransform(d Dead, ctx context.Context, f parked.Filter) (int, error) {
+	if err := offers(v.cfg.Replay != nil, "replays"); err != nil {
+		return 0, err
+	}
+	connected := func(e event.Event) bool { return plan.Connected(v.cfg.Plans.Route, &e) }
+	return d.Retransform(ctx, f, connected, v.cfg.Replay)
 }
 
 func (v *View) discard(c *endpoint.Call) (any, error) {
@@ -233,7 +248,11 @@ func (v *View) settle(c *endpoint.Call, do, original move) (s selection, total i
 			if len(s.Places) > 0 && len(places[p]) == 0 {
 				continue
 			}
-			n, err := do(v.cfg.Dead[p], c.Context(), parked.Filter{Workspace: c.Grant.Workspace, Destination: d, Code: s.Code, Places: places[p]})
+			store, err := v.cfg.Dead[p]()
+			if err != nil {
+				return s, total, err
+			}
+			n, err := do(store, c.Context(), parked.Filter{Workspace: c.Grant.Workspace, Destination: d, Code: s.Code, Places: places[p]})
 			if total += n; err != nil {
 				return s, total, fmt.Errorf("dead letters of partition %d: %w", p, err)
 			}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"weir/dataplane/delivery"
+	"weir/dataplane/event"
 	"weir/dataplane/guard"
 	"weir/dataplane/ledger"
 	"weir/dataplane/live"
@@ -27,13 +28,14 @@ type Config struct {
 	Key        ed25519.PublicKey // of the control plane's capabilities, pinned at join
 	Origins    []string          // of pages that may ask, pinned at join
 	Guard      *guard.Guard
-	Plans      *plan.Holder        // names
-	Rows       func() []ledger.Row // the books of all partitions, added up
-	Dead       []Dead              // by partition
-	Live       *live.Hub           // the owner closes it when the plane stops, so that no stream holds it up
-	Parked     []Shelf             // by partition
-	Quarantine []Shelf             // by partition
-	Broken     []Broken            // by partition: what Quarantine lists, to replay and discard
+	Plans      *plan.Holder                               // names
+	Rows       func() []ledger.Row                        // the books of all partitions, added up
+	Dead       []func() (Dead, error)                     // by partition; fault.Unavailable: it does not run at the moment
+	Replay     func(context.Context, []event.Event) error // takes events that go through the pipeline again, as the gateway's are taken
+	Live       *live.Hub                                  // the owner closes it when the plane stops, so that no stream holds it up
+	Parked     []Shelf                                    // by partition
+	Quarantine []Shelf                                    // by partition
+	Broken     []Broken                                   // by partition: what Quarantine lists, to replay and discard
 	Warehouses Warehouses
 	Query      QueryLimits
 	Previews   Previews
@@ -43,14 +45,11 @@ type Config struct {
 	Log        *slog.Logger                                                      // nil: none
 }
 
-// Dead is the dead letters of one partition: those of *deliver.Lanes, or of
-// whatever stands before lanes that come and go. fault.Unavailable: they are not
-// running at the moment.
+// Dead is the dead letters of one partition; *parked.Store is one.
 type Dead interface {
 	List(ctx context.Context, f parked.Filter, after delivery.Place, limit int) ([]parked.DeadLetter, error)
 	Redrive(ctx context.Context, f parked.Filter) (moved int, err error)
-	// Retransform sends the originals through the transformations again.
-	Retransform(ctx context.Context, f parked.Filter) (moved int, err error)
+	Retransform(ctx context.Context, f parked.Filter, connected func(event.Event) bool, replay func(context.Context, []event.Event) error) (moved int, err error)
 	Discard(ctx context.Context, f parked.Filter) (discarded int, err error)
 }
 

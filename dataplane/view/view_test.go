@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -62,8 +63,11 @@ func (l *letters) List(_ context.Context, f parked.Filter, after delivery.Place,
 func (l *letters) Redrive(_ context.Context, f parked.Filter) (int, error) {
 	return len(l.match(f)), nil
 }
-func (l *letters) Retransform(_ context.Context, f parked.Filter) (int, error) {
-	return 10 * len(l.match(f)), nil
+func (l *letters) Retransform(ctx context.Context, f parked.Filter, connected func(event.Event) bool, replay func(context.Context, []event.Event) error) (int, error) {
+	if connected(event.Event{Workspace: f.Workspace, Source: "src_gone"}) {
+		return 0, errors.New("a source that is gone counts as connected")
+	}
+	return 10 * len(l.match(f)), replay(ctx, nil)
 }
 func (l *letters) Discard(_ context.Context, f parked.Filter) (int, error) {
 	return len(l.match(f)), nil
@@ -108,7 +112,11 @@ func newFixtureWith(t *testing.T, rules string, change func(*view.Config)) *fixt
 	}}
 	cfg := view.Config{
 		Plane: "pl_a", Key: public, Origins: []string{origin}, Guard: g, Plans: &plan.Holder{}, Now: func() time.Time { return now },
-		Dead: []view.Dead{f.parts[0], f.parts[1]},
+		Dead: []func() (view.Dead, error){
+			func() (view.Dead, error) { return f.parts[0], nil },
+			func() (view.Dead, error) { return f.parts[1], nil },
+		},
+		Replay: func(context.Context, []event.Event) error { return nil },
 		Rows: func() []ledger.Row {
 			return []ledger.Row{
 				{Workspace: "ws_a", Source: "src_a", Accepted: 9, Duplicate: 2, SourceRouted: 6, Unrouted: 1, Balanced: true},

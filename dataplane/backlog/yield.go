@@ -1,8 +1,10 @@
-package deliver
+package backlog
 
 import (
 	"sync"
 	"time"
+
+	"weir/dataplane/delivery"
 )
 
 // Yield makes backlogs give way: while work waits for a processor, it bounds how
@@ -25,7 +27,8 @@ type Yield struct {
 }
 
 const (
-	lateAfter  = 30 * time.Second // since it was received, a parked delivery is late
+	lateAfter  = 30 * time.Second
+	burst      = 25 * time.Millisecond // how often lanes look at the clock
 	yieldLook  = 100 * time.Millisecond
 	yieldWait  = time.Millisecond // with more, work waits for a processor
 	yieldFall  = 2.0 / 3
@@ -34,6 +37,9 @@ const (
 	yieldMost  = 4096 // with more, there is no bound
 	leastRate  = 500
 )
+
+// Late reports whether a parked delivery was received long ago.
+func Late(d *delivery.Delivery, now time.Time) bool { return now.Sub(d.Event.ReceivedAt) > lateAfter }
 
 // NewYield takes how late work begins in this process: what one of ten waits
 // for a processor, at least, since it was asked last.
@@ -47,8 +53,8 @@ func (y *Yield) Bound() int {
 	return int(y.bound)
 }
 
-// may reports whether one more request with late deliveries may begin.
-func (y *Yield) may(now time.Time) bool {
+// May reports whether one more request with late deliveries may begin.
+func (y *Yield) May(now time.Time) bool {
 	if y == nil {
 		return true
 	}
@@ -61,13 +67,13 @@ func (y *Yield) may(now time.Time) bool {
 	if y.bound == 0 || float64(y.flying) < y.bound {
 		return true
 	}
-	y.left = min(y.left+leastRate*now.Sub(y.filled).Seconds(), leastRate*tick.Seconds())
+	y.left = min(y.left+leastRate*now.Sub(y.filled).Seconds(), leastRate*burst.Seconds())
 	y.filled = now
 	return y.left >= 1
 }
 
-// begin counts a request with late deliveries.
-func (y *Yield) begin() {
+// Begin counts a request with late deliveries.
+func (y *Yield) Begin() {
 	if y == nil {
 		return
 	}
@@ -80,8 +86,8 @@ func (y *Yield) begin() {
 	y.most = max(y.most, y.flying)
 }
 
-// end counts that it is over.
-func (y *Yield) end() {
+// End counts that it is over.
+func (y *Yield) End() {
 	if y == nil {
 		return
 	}

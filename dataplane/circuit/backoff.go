@@ -1,4 +1,4 @@
-package deliver
+package circuit
 
 import "time"
 
@@ -6,11 +6,11 @@ import "time"
 // time in (0, min(5 min, 1 s * 2^n)], taken from seed, so that equal seeds give
 // equal schedules and a thousand lanes do not knock together (full jitter).
 func Backoff(n int, seed uint64) time.Duration {
-	return jitter(time.Second, 5*time.Minute, n, seed)
+	return Jitter(time.Second, 5*time.Minute, n, seed)
 }
 
-// jitter is a random time in (0, min(most, unit * 2^n)].
-func jitter(unit, most time.Duration, n int, seed uint64) time.Duration {
+// Jitter returns a random time in (0, min(most, unit * 2^n)], taken from seed.
+func Jitter(unit, most time.Duration, n int, seed uint64) time.Duration {
 	window := most
 	if n < 20 {
 		window = min(most, unit<<max(n, 0))

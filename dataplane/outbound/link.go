@@ -1,0 +1,144 @@
+package outbound
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"weir/dataplane/destination"
+	"weir/shared/fault"
+)
+
+// Link sends batches to one destination: as requests by Do, or through the
+// destination's own protocol, on a connection that is opened at the first batch and
+// again when the target changed. All methods are safe for concurrent use.
+type Link struct {
+	// Do sends one request and takes timeout at most; see Client.Do.
+	Do   func(ctx context.Context, r destination.Request, timeout time.Duration) (destination.Response, error)
+	Deps destination.Deps // of sinks; its Now also of requests
+
+	mu     sync.RWMutex // read: a write is under way
+	target *destination.Target
+	sink   destination.Sink
+}
+
+// Result is what became of one item of a batch.
+type Result struct {
+	Outcome destination.Outcome // 0: not tried
+	Code    string
+	Detail  string
+	Status  int           // of the answer, 0 when there was none
+	After   time.Duration // with Retry: not before this much time
+}
+
+// Final reports whether nothing is to be tried again.
+func (r Result) Final() bool { return r.Outcome != 0 && r.Outcome != destination.Retry }
+
+// Outcome is what a batch says of the destination's health.
+type Outcome struct {
+	Answered    bool // it took or refused something
+	Failed      bool // it did not answer, or asked to come again
+	Unreachable bool // it failed as one that is down does, not as one that stumbles over an event (500)
+}
+
+// Send sends a batch to the target of this moment and sets results, by item. keepOrder:
+// where the target is ordered, requests behind one that has to be repeated are not
+// tried.
+func (l *Link) Send(ctx context.Context, t *destination.Target, b destination.Batch, keepOrder bool, results []Result) Outcome {
+	if t.HTTP == nil {
+		return l.sendSink(ctx, t, b, results)
+	}
+	var o Outcome
+	reqs, verdicts := destination.Build(t.HTTP, b)
+	record(results, verdicts, 0)
+	limits := t.Limits.WithDefaults()
+	for _, r := range reqs {
+		res, err := l.Do(ctx, r, limits.Timeout)
+		verdicts := destination.Judge(t.HTTP, r, res, err, l.Deps.Now())
+		record(results, verdicts, res.Status)
+		again := false
+		for _, v := range verdicts {
+			o.Answered = o.Answered || v.Outcome != destination.Retry
+			again = again || v.Outcome == destination.Retry
+		}
+		o.Failed = o.Failed || again
+		o.Unreachable = o.Unreachable || again && (res.Status < 500 || res.Status > 501)
+		if again && limits.Ordered && keepOrder {
+			break // what comes after must not overtake
+		}
+	}
+	return o
+}
+
+func (l *Link) sendSink(ctx context.Context, t *destination.Target, b destination.Batch, results []Result) Outcome {
+	verdicts, err := l.write(ctx, t, b)
+	o := Outcome{Failed: err != nil, Unreachable: err != nil}
+	verdicts = destination.Wrote(len(b.Items), verdicts, err)
+	record(results, verdicts, 0)
+	for _, v := range verdicts {
+		o.Answered = o.Answered || err == nil && v.Outcome != destination.Retry
+		o.Failed = o.Failed || v.Outcome == destination.Retry
+	}
+	return o
+}
+
+func record(results []Result, verdicts []destination.Verdict, status int) {
+	for _, v := range verdicts {
+		results[v.Item] = Result{Outcome: v.Outcome, Code: v.Code, Detail: v.Detail, Status: status, After: v.After}
+	}
+}
+
+// write takes the target's timeout at most. When ctx or the timeout has ended, the
+// error is theirs, except for fault.Denied.
+func (l *Link) write(ctx context.Context, t *destination.Target, b destination.Batch) ([]destination.Verdict, error) {
+	ctx, cancel := context.WithTimeout(ctx, t.Limits.WithDefaults().Timeout)
+	defer cancel()
+	verdicts, err := l.writeTo(ctx, t, b)
+	if err != nil && ctx.Err() != nil && fault.KindOf(err) != fault.Denied {
+		err = ctx.Err()
+	}
+	return verdicts, err
+}
+
+func (l *Link) writeTo(ctx context.Context, t *destination.Target, b destination.Batch) ([]destination.Verdict, error) {
+	l.mu.RLock()
+	if l.target != t {
+		l.mu.RUnlock()
+		if err := l.open(ctx, t); err != nil {
+			return nil, err
+		}
+		l.mu.RLock()
+	}
+	defer l.mu.RUnlock()
+	if l.sink == nil {
+		return nil, context.Canceled // closed in between
+	}
+	return l.sink.Write(ctx, b)
+}
+
+func (l *Link) open(ctx context.Context, t *destination.Target) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.target == t {
+		return nil
+	}
+	sink, err := t.Sink(ctx, l.Deps)
+	if err != nil {
+		return err
+	}
+	if l.sink != nil {
+		_ = l.sink.Close() // it had no write under way; what it did not confirm was retried
+	}
+	l.target, l.sink = t, sink
+	return nil
+}
+
+// Close closes the connection, once nothing is written any more.
+func (l *Link) Close() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.sink != nil {
+		_ = l.sink.Close() // nothing waits for it
+	}
+	l.target, l.sink = nil, nil
+}
