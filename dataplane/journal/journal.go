@@ -27,8 +27,6 @@ type Config struct {
 
 	Raise func(code string)     // an alarm is on
 	Clear func(codes ...string) // alarms are over
-
-	Planted Mistake // tests only
 }
 
 // Codes of alarms about a log; see also the checks of state.

@@ -184,11 +184,7 @@ func (j *Journal) fence(ctx context.Context) error {
 		if err == nil || fault.KindOf(err) != fault.Conflict {
 			return err
 		}
-		index := j.cfg.Index
-		if j.cfg.Planted == TakeoverWithoutKeys {
-			index = nil
-		}
-		if err := replay(ctx, j.cfg.Log, index, j.st.seq+1, j.st); err != nil {
+		if err := replay(ctx, j.cfg.Log, j.cfg.Index, j.st.seq+1, j.st); err != nil {
 			return err
 		}
 		if j.st.epoch >= j.cfg.Epoch {

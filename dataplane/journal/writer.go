@@ -114,13 +114,6 @@ func (j *Journal) take() (r record.Record, journaled []chan<- struct{}, some boo
 // compose adds settlements to r, and what all of it counts. Only the writer
 // calls it.
 func (j *Journal) compose(r *record.Record, settled []delivery.Settled, recovering bool) {
-	if j.cfg.Planted == ParkedIsDelivered {
-		for i := range settled {
-			if settled[i].End == delivery.EndParked {
-				settled[i].End = delivery.EndDelivered
-			}
-		}
-	}
 	if unknown := j.st.compose(r, settled, recovering); unknown > 0 {
 		j.cfg.Raise(flawUnknown)
 	}
@@ -166,9 +159,6 @@ func (j *Journal) write(ctx context.Context, counter uint64, data []byte) (uint6
 		switch fault.KindOf(err) {
 		case fault.Conflict, fault.Unavailable:
 			j.cfg.Raise(AlarmUnreachable)
-			if j.cfg.Planted == LostAnswerIsYes {
-				return j.st.seq + 1, nil
-			}
 			if seq, written, err := j.written(ctx, counter); written || err != nil {
 				return seq, err
 			}
@@ -194,10 +184,6 @@ func (j *Journal) written(ctx context.Context, counter uint64) (seq uint64, ok b
 	if err == nil && r.Epoch == j.cfg.Epoch && r.Counter == counter {
 		return rec.Seq, true, nil
 	}
-	if j.cfg.Planted == WriteOverSuccessor {
-		j.st.seq = rec.Seq
-		return 0, false, nil
-	}
 	return 0, false, fault.New(fault.Conflict, "Another owner has written the journal of this partition.")
 }
 
@@ -209,15 +195,6 @@ func (j *Journal) checkpoint(ctx context.Context) error {
 		return nil
 	}
 	c := j.st.checkpoint()
-	switch j.cfg.Planted {
-	case CheckpointWithoutDone:
-		for _, d := range j.st.drains {
-			clear(d.Done)
-		}
-		c = j.st.checkpoint()
-	case ForgetOpenings:
-		c.Open, c.Early, c.Failed = nil, nil, 0
-	}
 	data := c.Encode()
 	piece := j.cfg.Checkpoint/4 + 1
 	of := uint32(len(data)/piece) + 1

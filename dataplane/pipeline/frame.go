@@ -107,9 +107,6 @@ func (o *owner) dedupe(f *frame) error {
 		}
 		k := o.cfg.Key(e.Source, e.User, e.MessageID)
 		pos := dedupe.Pos{Frame: f.rec.Seq, Index: uint32(i)}
-		if o.cfg.planted == dedupeWithoutFrame {
-			pos.Frame = 0
-		}
 		first, err := o.cfg.Seen.First(k, pos, f.rec.At)
 		if err != nil {
 			return fmt.Errorf("dedupe frame %d: %w", f.rec.Seq, err)
@@ -267,7 +264,7 @@ func (f *frame) opening() record.Opening {
 // was routed then, so that nothing is decided or counted twice.
 func (o *owner) resume(ctx context.Context, f *frame) error {
 	left := o.journal.Left(f.rec.Seq, "")
-	if len(left) == 0 || o.cfg.planted == resumeNothing {
+	if len(left) == 0 {
 		o.budget.release([]uint64{f.rec.Seq})
 		return nil
 	}

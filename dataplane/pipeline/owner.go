@@ -239,10 +239,7 @@ func (o *owner) trim(ctx context.Context) {
 		}
 		// A frame that the loop has not seen is never below the floor, except
 		// after a damaged journal.
-		floor := o.readAt.Load()
-		if o.cfg.planted != purgeOpenFrames {
-			floor = min(floor, o.journal.Floor())
-		}
+		floor := min(o.readAt.Load(), o.journal.Floor())
 		if floor > purged {
 			if err := o.cfg.Events.Purge(ctx, floor+1, ""); err == nil {
 				purged = floor

@@ -11,7 +11,6 @@ import (
 	"weir/dataplane/dedupe"
 	"weir/dataplane/delivery"
 	"weir/dataplane/event"
-	"weir/dataplane/journal"
 	"weir/dataplane/ledger"
 	"weir/dataplane/live"
 	"weir/dataplane/parked"
@@ -88,9 +87,6 @@ type Config struct {
 	Window     time.Duration // how long the journal keeps dedupe keys; zero means 7 days
 	Snapshot   time.Duration // between two snapshots of the dedupe index; zero means a minute
 	Checkpoint int           // bytes of journal after which there is a checkpoint, 16 MiB at most; zero means 4 MiB
-
-	planted          mistake
-	plantedInJournal journal.Mistake
 }
 
 // Pipeline is one partition. Its methods are safe for concurrent use, except

@@ -7,12 +7,10 @@ import (
 	"weir/dataplane/delivery"
 	"weir/dataplane/event"
 	"weir/dataplane/journal"
-	"weir/dataplane/journal/record"
 	"weir/dataplane/parked"
 	"weir/dataplane/rewrite"
 	"weir/dataplane/transform"
 	"weir/shared/fault"
-	"weir/shared/id"
 )
 
 // recover reads what former owners left and takes their place. Start and
@@ -20,7 +18,7 @@ import (
 func (o *owner) recover(ctx context.Context, epoch uint64) error {
 	j, err := journal.Recover(ctx, journal.Config{
 		Log: o.cfg.Journal, Epoch: epoch, Index: o.cfg.Seen, Checkpoint: o.cfg.Checkpoint,
-		Raise: o.alarms.raise, Clear: o.alarms.over, Planted: o.cfg.plantedInJournal,
+		Raise: o.alarms.raise, Clear: o.alarms.over,
 	})
 	if err != nil {
 		return err
@@ -35,10 +33,8 @@ func (o *owner) recover(ctx context.Context, epoch uint64) error {
 	scan := func(parkedThrough, deadThrough uint64, each func(delivery.Settled) error) error {
 		return parked.Missed(ctx, o.cfg.Parked, o.cfg.Dead, parkedThrough, deadThrough, each)
 	}
-	if o.cfg.planted != skipMissed {
-		if err := j.Missed(ctx, scan); err != nil {
-			return err
-		}
+	if err := j.Missed(ctx, scan); err != nil {
+		return err
 	}
 	o.confirm, o.moved = make(chan struct{}, 1), make(chan struct{}, 1)
 	o.rewriter = o.newRewriter()
@@ -49,11 +45,6 @@ func (o *owner) recover(ctx context.Context, epoch uint64) error {
 	}
 	o.lanes = lanes
 	through.Drained = j.Drained()
-	if o.cfg.planted == forgetDrained {
-		for _, d := range through.Drained {
-			clear(d.Done)
-		}
-	}
 	if err := o.lanes.Recover(ctx, through); err != nil {
 		return fmt.Errorf("recover lanes: %w", err)
 	}
@@ -70,7 +61,7 @@ func (o *owner) recover(ctx context.Context, epoch uint64) error {
 
 // newRewriter returns what runs code for this owner.
 func (o *owner) newRewriter() *rewrite.Rewriter {
-	cfg := rewrite.Config{
+	return rewrite.New(rewrite.Config{
 		Bytes: o.cfg.CodeBytes, Events: o.cfg.Events, Left: o.left, Quarantine: o.keepQuarantined, See: o.see, Trace: o.cfg.Trace,
 		Settle: o.journal.Settle, Fan: o.journal.Fan,
 		Offer: func(ctx context.Context, ds []delivery.Delivery) error { return o.lanes.Offer(ctx, ds) },
@@ -81,17 +72,7 @@ func (o *owner) newRewriter() *rewrite.Rewriter {
 			})
 			return r, err
 		},
-	}
-	switch o.cfg.planted {
-	case bookQuarantineOnly:
-		cfg.Quarantine = func(context.Context, id.Source, []event.Event) error { return nil }
-	case offerBeforeFan:
-		cfg.Fan = func(all []record.Fan) <-chan struct{} {
-			o.journal.Fan(all)
-			return closed()
-		}
-	}
-	return rewrite.New(cfg)
+	})
 }
 
 // place finds where reading begins, and that EVENTS fits the journal.

@@ -6,9 +6,9 @@ import (
 
 	"weir/dataplane/ledger"
 	"weir/dataplane/parked"
-	"weir/dataplane/pipeline"
 	"weir/dataplane/queue"
 	"weir/dataplane/queue/queuetest"
+	"weir/shared/mutationtest"
 )
 
 // TestSimulation runs a partition through deaths of its process at any moment
@@ -21,21 +21,18 @@ import (
 // A seed has at least 500 events, three destinations and ten faults. One that
 // fails runs again with -seed.
 func TestSimulation(t *testing.T) {
-	queuetest.Simulate(t, 100, func(t testing.TB, seed uint64) { simulate(t, seed, nil) })
+	queuetest.Simulate(t, 100, simulate)
 }
 
-// enough is how many seeds a planted mistake has to be found in. A change that
-// makes one harder to find makes the simulation weaker.
-const enough = 400
-
-func TestSimulationFindsPlantedMistakes(t *testing.T) {
+// TestMutantsAreFound wants each found in 400 seeds. A change that makes one
+// harder to find makes the simulation weaker.
+func TestMutantsAreFound(t *testing.T) {
 	t.Parallel()
-	queuetest.Convict(t, enough, pipeline.Mistakes(), simulate)
+	mutationtest.Run(t, mutationtest.Tests{Pattern: "^TestSimulation$", Args: []string{"-seeds", "400"}, Control: []string{"-seeds", "3"}})
 }
 
-func simulate(t testing.TB, seed uint64, plant func(*pipeline.Config)) {
+func simulate(t testing.TB, seed uint64) {
 	w := newWorld(t, seed)
-	w.plant = plant
 	quiet := seed%3 == 0 // the journal's log is faultless, so repetitions are bounded tightly
 	hard := seed%3 == 1  // logs hang, or are full, for a while
 	slack := 12 * time.Millisecond

@@ -95,7 +95,6 @@ type world struct {
 	forgets    bool                                             // the dedupe index keeps nothing
 	jumped     atomic.Bool                                      // the dedupe index says that the clock did
 	cuts       []time.Time                                      // when processes died or lost the partition
-	plant      func(*pipeline.Config)                           // a mistake; nil: none
 }
 
 func newWorld(t testing.TB, seed uint64) *world {
@@ -242,9 +241,6 @@ func (w *world) start() *process {
 			defer pr.mu.Unlock()
 			pr.alarms[code]++
 		},
-	}
-	if w.plant != nil {
-		w.plant(&cfg)
 	}
 	p, err := pipeline.New(cfg)
 	if err != nil {
