@@ -75,8 +75,6 @@ type Config struct {
 	Now       func() time.Time
 	Parallel  int // loads under way, 0 means 4; half as many of those that failed before come on top
 	MaxEvents int // events of one load, 0 means 250,000
-
-	planted mistake
 }
 
 // Engine loads every destination. It is safe for concurrent use.

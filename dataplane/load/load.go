@@ -139,9 +139,6 @@ func (l *loader) load(ctx context.Context, job Job, m *manifest) error {
 			x.Tables = append(x.Tables, TableLoad{Name: t.Name, Rows: t.Rows, State: Staging})
 		}
 	})
-	if err := l.early(ctx, m); err != nil {
-		return warehouse.Fail(warehouse.CodeStage, err)
-	}
 	if len(m.Tables) > 0 {
 		if err := l.merge(ctx, job, m); err != nil {
 			return warehouse.Fail(warehouse.CodeFailed, err)
@@ -159,17 +156,6 @@ func (l *loader) load(ctx context.Context, job Job, m *manifest) error {
 // close moves the cursor behind a manifest.
 func (l *loader) close(m *manifest) error {
 	return put(l.path("cursor.json"), cursor{Next: m.To, Last: m.ID, Workspace: l.job.Load().Workspace})
-}
-
-// early does what a planted mistake does before the rows are merged.
-func (l *loader) early(ctx context.Context, m *manifest) error {
-	switch l.e.c.planted {
-	case cursorFirst:
-		return l.close(m)
-	case purgeFirst:
-		return l.clean(ctx, m)
-	}
-	return nil
 }
 
 // stage reads records into files, at most MaxEvents events, and lets the manifest
@@ -198,9 +184,7 @@ func (l *loader) stage(ctx context.Context, job Job, m *manifest) error {
 			}
 			if count >= l.e.c.MaxEvents {
 				m.Full = true
-				if l.e.c.planted != forgetCut {
-					m.To[p] = r.Seq
-				}
+				m.To[p] = r.Seq
 				break
 			}
 			frame, err := queue.DecodeFrame(r.Data)
@@ -213,12 +197,6 @@ func (l *loader) stage(ctx context.Context, job Job, m *manifest) error {
 			if err := l.rows(ctx, job, dialect, m, s, frame.Events, refused); err != nil {
 				return err
 			}
-		}
-	}
-	if l.e.c.planted == namesNoFiles {
-		m.Staged = true
-		if err := put(l.path("manifest.json"), m); err != nil {
-			return err
 		}
 	}
 	tables, err := s.Finish()
@@ -269,7 +247,7 @@ func (l *loader) rows(ctx context.Context, job Job, d *layout.Dialect, m *manife
 		if code != "" {
 			refused[code]++
 			if l.e.c.Refused != nil {
-				if err := l.e.c.Refused(ctx, job.Destination, *e, code); err != nil && l.e.c.planted != untold {
+				if err := l.e.c.Refused(ctx, job.Destination, *e, code); err != nil {
 					return fmt.Errorf("keep a refused event: %w", err)
 				}
 			}

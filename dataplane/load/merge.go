@@ -36,7 +36,7 @@ func (l *loader) merge(ctx context.Context, job Job, m *manifest) (err error) {
 			}
 			files = append(files, warehouse.Staged{Path: path, Columns: f.Columns})
 		}
-		if _, err := w.Merge(ctx, target, files); err != nil && l.e.c.planted != mergeIsEnough {
+		if _, err := w.Merge(ctx, target, files); err != nil {
 			return fmt.Errorf("merge table %s: %w", t.Name, err)
 		}
 		if err := l.reach(StepMerged); err != nil {

@@ -93,7 +93,7 @@ func (e *Engine) discard(ctx context.Context, d id.Destination) error {
 		return err
 	}
 	ws, err := l.workspace(ctx, c)
-	if err != nil || ws == "" || !e.c.Removed(ws, d) && e.c.planted != sweepsAway {
+	if err != nil || ws == "" || !e.c.Removed(ws, d) {
 		return err
 	}
 	ends, events, err := l.waiting(ctx, c)

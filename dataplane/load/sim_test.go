@@ -24,6 +24,7 @@ import (
 	"weir/dataplane/queue/queuetest"
 	"weir/dataplane/warehouse"
 	"weir/shared/id"
+	"weir/shared/mutationtest"
 )
 
 // TestSimulation loads three warehouses through deaths of the process at any
@@ -36,12 +37,12 @@ import (
 // A seed has at least 500 events and ten faults.
 func TestSimulation(t *testing.T) {
 	t.Parallel()
-	queuetest.Simulate(t, 40, func(t testing.TB, seed uint64) { newWorld(t, seed, nil).live() })
+	queuetest.Simulate(t, 40, func(t testing.TB, seed uint64) { newWorld(t, seed).live() })
 }
 
-func TestSimulationFindsPlantedMistakes(t *testing.T) {
+func TestSimulationFindsMutants(t *testing.T) {
 	t.Parallel()
-	queuetest.Convict(t, 60, load.Mistakes(), func(t testing.TB, seed uint64, plant func(*load.Config)) { newWorld(t, seed, plant).live() })
+	mutationtest.Run(t, mutationtest.Tests{Pattern: "^TestSimulation$", Args: []string{"-seeds=200"}, Control: []string{"-seeds=5"}})
 }
 
 // sea is a warehouse that outlives processes: the newest row of each id.
@@ -147,14 +148,13 @@ func rowsOf(path string) (rows []row, err error) {
 
 // world is a plane's disk and its warehouses.
 type world struct {
-	t     testing.TB
-	seed  uint64
-	c     load.Config
-	disk  []*queuetest.Log // STAGE by partition
-	ran   sync.WaitGroup
-	end   context.CancelFunc
-	seas  map[id.Destination]*sea
-	plant func(*load.Config)
+	t    testing.TB
+	seed uint64
+	c    load.Config
+	disk []*queuetest.Log // STAGE by partition
+	ran  sync.WaitGroup
+	end  context.CancelFunc
+	seas map[id.Destination]*sea
 
 	mu      sync.Mutex
 	rng     *rand.Rand
@@ -169,13 +169,13 @@ type world struct {
 	version int
 }
 
-func newWorld(t testing.TB, seed uint64, plant func(*load.Config)) *world {
+func newWorld(t testing.TB, seed uint64) *world {
 	dir := t.TempDir()
 	blobs, err := blob.Open(dir + "/files")
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{t: t, seed: seed, plant: plant, rng: rand.New(rand.NewPCG(seed, 3)), removed: map[id.Destination]bool{}, refused: map[string]bool{}, refuses: map[string]id.Destination{},
+	w := &world{t: t, seed: seed, rng: rand.New(rand.NewPCG(seed, 3)), removed: map[id.Destination]bool{}, refused: map[string]bool{}, refuses: map[string]id.Destination{},
 		seas: map[id.Destination]*sea{}, staged: map[id.Destination]map[string]int{}}
 	for _, d := range []id.Destination{"dst_a", "dst_b", "dst_c"} {
 		w.seas[d], w.staged[d] = &sea{w: w, rows: map[string]int{}}, map[string]int{}
@@ -237,9 +237,6 @@ func (w *world) start() {
 			return errors.New("the process is dead")
 		}
 		return nil
-	}
-	if w.plant != nil {
-		w.plant(&c)
 	}
 	e, err := load.New(c)
 	if err != nil {
