@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"weir/dataplane"
+	"weir/dataplane/enrol"
 	"weir/shared/fault"
 )
 
@@ -77,7 +78,7 @@ func (l *lockedLog) count(what string) int {
 func TestCertificatesAreReadAgainWhenTheyChange(t *testing.T) {
 	t.Parallel()
 	c, dir := newControl(t), t.TempDir()
-	if err := dataplane.Join(t.Context(), dataplane.JoinConfig{Control: c.http.URL, Token: "good", DataDir: dir, Name: "eu-1"}); err != nil {
+	if err := dataplane.Join(t.Context(), enrol.Config{Control: c.http.URL, Token: "good", DataDir: dir, Name: "eu-1"}); err != nil {
 		t.Fatal(err)
 	}
 	cert, key, log := filepath.Join(t.TempDir(), "tls.crt"), filepath.Join(t.TempDir(), "tls.key"), new(lockedLog)
@@ -119,7 +120,7 @@ func TestCertificatesAreReadAgainWhenTheyChange(t *testing.T) {
 func TestACertificateThatCannotBeUsedStopsThePlane(t *testing.T) {
 	t.Parallel()
 	c, dir := newControl(t), t.TempDir()
-	if err := dataplane.Join(t.Context(), dataplane.JoinConfig{Control: c.http.URL, Token: "good", DataDir: dir, Name: "eu-1"}); err != nil {
+	if err := dataplane.Join(t.Context(), enrol.Config{Control: c.http.URL, Token: "good", DataDir: dir, Name: "eu-1"}); err != nil {
 		t.Fatal(err)
 	}
 	d, err := dataplane.New(dataplane.Config{DataDir: dir, Gateway: "127.0.0.1:0", View: "127.0.0.1:0", Metrics: "127.0.0.1:0", GatewayCert: "/no/such", GatewayKey: "/no/such"})

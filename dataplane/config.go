@@ -27,6 +27,16 @@ const (
 	defaultMetrics = "127.0.0.1:9090"
 )
 
+// Files of the data directory, readable by their owner alone, beside those of
+// joining.
+const (
+	dedupeFile = "dedupe.key" // secret of the dedupe keys' hash, base64
+	guardFile  = "guard.yaml" // what this plane's owner forbids; absent allows all
+)
+
+// defaultVersion is what a plane says it is when nobody told it.
+const defaultVersion = "0.1.0"
+
 // Config is how a data plane runs. Only DataDir, which Join filled, is required.
 type Config struct {
 	DataDir string // keys, configuration and logs
@@ -54,8 +64,12 @@ type Config struct {
 	Partitions     int      // of a new plane; 0: as it was, 2 for a new one
 	TrustedProxies []string // networks whose X-Forwarded-For is believed, such as 10.0.0.0/8
 	Version        string   // of the software, semantic
-	Log            *slog.Logger
-	Traces         *telemetry.Traces // nil: none
+	// Restart starts the process anew and does not return: only that helps an
+	// embedded event log that cannot be stopped. nil: the plane takes no events
+	// until somebody else does.
+	Restart func()
+	Log     *slog.Logger
+	Traces  *telemetry.Traces // nil: none
 }
 
 // check fills in defaults and lists everything that is wrong.
@@ -103,7 +117,7 @@ func (c *Config) check() ([]netip.Prefix, error) {
 		trusted = append(trusted, p)
 	}
 	if c.Version = strings.TrimPrefix(c.Version, "v"); c.Version == "" {
-		c.Version = Version
+		c.Version = defaultVersion
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
@@ -111,8 +125,8 @@ func (c *Config) check() ([]netip.Prefix, error) {
 	return trusted, errors.Join(wrong...)
 }
 
-// kinds is everything that this build can run.
-func kinds() plan.Kinds {
+// Kinds is everything that this build can run.
+func Kinds() plan.Kinds {
 	loads := warehouses.All()
 	if !duckdb.Supported {
 		loads = slices.DeleteFunc(loads, func(k warehouse.Kind) bool { return k.Spec.Name == duckdb.Kind.Spec.Name })

@@ -19,12 +19,16 @@ import (
 	"weir/dataplane/dedupe"
 	"weir/dataplane/destination"
 	"weir/dataplane/egress"
+	"weir/dataplane/enrol"
 	"weir/dataplane/event"
 	"weir/dataplane/guard"
+	"weir/dataplane/health"
 	"weir/dataplane/ingest"
+	"weir/dataplane/listen"
 	"weir/dataplane/live"
 	"weir/dataplane/load"
 	"weir/dataplane/outbound"
+	"weir/dataplane/partition"
 	"weir/dataplane/plan"
 	"weir/dataplane/queue"
 	"weir/dataplane/queue/natsstore"
@@ -45,17 +49,15 @@ type DataPlane struct {
 	addresses Addresses
 
 	// Made by Run before anything reads them.
-	plane      admission
+	plane      enrol.Admission
 	plans      plan.Holder
 	live       live.Hub
 	code       *transform.Pool
 	loading    *load.Engine
 	yield      *backlog.Yield
 	store      *natsstore.Store
-	partitions []*partition
-	disk       disk
-	quota      quota
-	busy       busy
+	partitions []*partition.Partition
+	health     *health.Monitor
 	gateway    *ingest.Gateway
 }
 
@@ -90,10 +92,10 @@ func (d *DataPlane) Addresses() Addresses {
 // for events does not answer.
 func (d *DataPlane) Run(ctx context.Context) error {
 	var err error
-	if d.plane, err = readAdmission(d.cfg.DataDir); err != nil {
+	if d.plane, err = enrol.ReadAdmission(d.cfg.DataDir); err != nil {
 		return err
 	}
-	k, err := loadKeys(d.cfg.DataDir)
+	k, err := enrol.LoadKeys(d.cfg.DataDir)
 	if err != nil {
 		return err
 	}
@@ -106,8 +108,7 @@ func (d *DataPlane) Run(ctx context.Context) error {
 		return err
 	}
 	defer l.close()
-	d.store, err = natsstore.Open(ctx, natsstore.Config{Dir: d.cfg.DataDir, Address: d.cfg.Events, Partitions: d.cfg.Partitions, Log: d.cfg.Log,
-		Replace: func() { restart(d.cfg.Log) }})
+	d.store, err = natsstore.Open(ctx, natsstore.Config{Dir: d.cfg.DataDir, Address: d.cfg.Events, Partitions: d.cfg.Partitions, Log: d.cfg.Log, Replace: d.cfg.Restart})
 	if err != nil {
 		return err
 	}
@@ -115,7 +116,7 @@ func (d *DataPlane) Run(ctx context.Context) error {
 }
 
 // run runs everything on an open log.
-func (d *DataPlane) run(ctx context.Context, k keys, g *guard.Guard, l listeners) error {
+func (d *DataPlane) run(ctx context.Context, k enrol.Keys, g *guard.Guard, l listeners) error {
 	client := outbound.New(outbound.Config{Dial: d.dialer(g), StandardHTTP: d.cfg.StandardHTTP})
 	defer client.Close()
 	defer d.live.Close()
@@ -123,6 +124,11 @@ func (d *DataPlane) run(ctx context.Context, k keys, g *guard.Guard, l listeners
 	if d.code, err = transform.New(transform.Config{Log: d.cfg.Log}); err != nil {
 		return err
 	}
+	d.health = health.New(health.Config{
+		DataDir: d.cfg.DataDir, Embedded: d.cfg.Events == "", EventLog: d.store.Healthy, Ledger: d.rows, Code: d.code.Load, Warehouses: d.warehouses,
+		ParkedFill: func(ctx context.Context) (float64, error) { return d.store.Fill(ctx, queue.Parked) },
+		Partitions: func() []*partition.Partition { return d.partitions },
+	})
 	if err := d.divide(client, g); err != nil {
 		return err
 	}
@@ -130,7 +136,7 @@ func (d *DataPlane) run(ctx context.Context, k keys, g *guard.Guard, l listeners
 		return err
 	}
 	follower, err := agent.New(agent.Config{
-		Dir: filepath.Join(d.cfg.DataDir, "workspaces"), Region: d.plane.Region, Sealing: k.sealing, Guard: g, Kinds: kinds(), Plans: &d.plans,
+		Dir: filepath.Join(d.cfg.DataDir, "workspaces"), Region: d.plane.Region, Sealing: k.Sealing, Guard: g, Kinds: Kinds(), Plans: &d.plans,
 		Version: d.cfg.Version, GatewayURL: d.cfg.GatewayURL, ViewURL: d.cfg.ViewURL, Status: d.status, Log: d.cfg.Log,
 	})
 	if err != nil {
@@ -144,81 +150,75 @@ func (d *DataPlane) run(ctx context.Context, k keys, g *guard.Guard, l listeners
 		return err
 	}
 	defer edge.Close()
-	d.disk.dir = d.cfg.DataDir
-	d.disk.look()
 	writer := queue.NewWriter(d.store.Logs(queue.Events), d.store.Slots())
 	writer.Trace = d.trace
-	doors, err := d.doors(writer, g)
+	handlers, err := d.handlers(writer, g)
 	if err != nil {
 		return err
 	}
+	defer d.startEngines(ctx, writer)()
 
-	// What is behind the doors outlives them.
-	back, stop := context.WithCancel(context.WithoutCancel(ctx))
-	var behind, writing sync.WaitGroup
-	writers, stopWriter := context.WithCancel(back)
-	writing.Go(func() { _ = writer.Run(writers) }) // it gives no errors: appends do
-	behind.Go(func() {
-		if err := d.code.Run(back); err != nil {
-			d.cfg.Log.ErrorContext(back, "transformations ended", "error", err)
+	serving, sctx := errgroup.WithContext(ctx)
+	serving.Go(func() error {
+		return d.gateway.Serve(sctx, l.gateway, ingest.ServeConfig{TLS: l.gatewayTLS, Standard: d.cfg.StandardHTTP, Linger: d.cfg.Linger})
+	})
+	serving.Go(func() error { return listen.Serve(sctx, l.view, l.viewTLS, handlers.view) })
+	serving.Go(func() error { return listen.Serve(sctx, l.metrics, nil, handlers.metrics) })
+	serving.Go(func() error { return follower.Run(sctx, edge) })
+	serving.Go(func() error { return d.health.Run(sctx) })
+	close(d.up)
+	d.cfg.Log.InfoContext(ctx, "data plane runs", "plane", d.plane.Plane, "region", d.plane.Region, "gateway", l.gateway.Addr().String())
+	return serving.Wait()
+}
+
+// startEngines runs the writer and what works on its log, and returns a function
+// that stops them: the writer first, once the gateway gives it nothing more.
+func (d *DataPlane) startEngines(ctx context.Context, writer *queue.Writer) (stop func()) {
+	ctx, stopEngines := context.WithCancel(context.WithoutCancel(ctx)) // they outlive the gateway
+	writerCtx, stopWriter := context.WithCancel(ctx)
+	var engines, writing sync.WaitGroup
+	writing.Go(func() { _ = writer.Run(writerCtx) }) // it gives no errors: appends do
+	engines.Go(func() {
+		if err := d.code.Run(ctx); err != nil {
+			d.cfg.Log.ErrorContext(ctx, "transformations ended", "error", err)
 		}
 	})
-	behind.Go(func() {
-		if err := d.loading.Run(back); err != nil {
-			d.cfg.Log.ErrorContext(back, "loads ended", "error", err)
+	engines.Go(func() {
+		if err := d.loading.Run(ctx); err != nil {
+			d.cfg.Log.ErrorContext(ctx, "loads ended", "error", err)
 		}
 	})
 	for _, p := range d.partitions {
-		behind.Go(func() { p.run(back) })
+		engines.Go(func() { p.Run(ctx) })
 	}
-	defer func() {
+	return func() {
 		stopWriter()
 		writing.Wait()
-		stop()
-		behind.Wait()
-	}()
-
-	front, fctx := errgroup.WithContext(ctx)
-	front.Go(func() error {
-		return d.gateway.Serve(fctx, l.gateway, ingest.ServeConfig{TLS: l.gatewayTLS, Standard: d.cfg.StandardHTTP, Linger: d.cfg.Linger})
-	})
-	front.Go(func() error { return serve(fctx, l.view, l.viewTLS, doors.view) })
-	front.Go(func() error { return serve(fctx, l.metrics, nil, doors.metrics) })
-	front.Go(func() error { return follower.Run(fctx, edge) })
-	front.Go(func() error { return d.nurse(fctx) })
-	front.Go(func() error { d.disk.watch(fctx); return nil })
-	front.Go(func() error {
-		d.quota.watch(fctx, func(ctx context.Context) (float64, error) { return d.store.Fill(ctx, queue.Parked) }, d.rows)
-		return nil
-	})
-	close(d.up)
-	d.cfg.Log.InfoContext(ctx, "data plane runs", "plane", d.plane.Plane, "region", d.plane.Region, "gateway", l.gateway.Addr().String())
-	return front.Wait()
+		stopEngines()
+		engines.Wait()
+	}
 }
 
 // divide makes the partitions.
 func (d *DataPlane) divide(client *outbound.Client, g *guard.Guard) error {
-	raw, err := loadSecret(d.cfg.DataDir, dedupeFile, func() ([]byte, error) { return random(32), nil })
+	key, err := enrol.Secret(d.cfg.DataDir, dedupeFile, 32)
 	if err != nil {
 		return err
 	}
-	if len(raw) != 32 {
-		return fault.New(fault.Invalid, "%s does not hold a secret of 32 bytes.", dedupeFile)
-	}
-	hasher := dedupe.NewHasher([32]byte(raw))
+	hasher := dedupe.NewHasher([32]byte(key))
 	var blobs *blob.Dir
-	if d.cfg.Events == "" { // this disk is nobody else's, as the store of a cluster's partitions would have to be
+	if d.cfg.Events == "" { // partitions of a cluster move between processes, so what they park cannot be on this disk
 		if blobs, err = blob.Open(filepath.Join(d.cfg.DataDir, "parked")); err != nil {
 			return err
 		}
 	}
-	d.yield = backlog.NewYield(lateness())
+	d.yield = backlog.NewYield(health.SchedulingDelay())
 	for n := range d.store.Partitions() {
-		d.partitions = append(d.partitions, &partition{
-			number: n, dir: filepath.Join(d.cfg.DataDir, "dedupe"), store: d.store, plans: &d.plans, hasher: hasher, client: client, yield: d.yield,
-			deps: destination.Deps{Dial: d.dialer(g), Now: time.Now, Log: d.cfg.Log}, code: d.code, live: &d.live, blobs: blobs, low: d.disk.low.Load, log: d.cfg.Log,
-			trace: func(frame uint64) *telemetry.Trace { return d.trace(n, frame) },
-		})
+		d.partitions = append(d.partitions, partition.New(partition.Config{
+			Number: n, DedupeDir: filepath.Join(d.cfg.DataDir, "dedupe"), Store: d.store, Plans: &d.plans, Hasher: hasher, Client: client, Yield: d.yield,
+			Deps: destination.Deps{Dial: d.dialer(g), Now: time.Now, Log: d.cfg.Log}, Code: d.code, Live: &d.live, Blobs: blobs, DiskLow: d.health.DiskLow, Log: d.cfg.Log,
+			Trace: func(frame uint64) *telemetry.Trace { return d.trace(n, frame) },
+		}))
 	}
 	return nil
 }
@@ -228,8 +228,8 @@ func (d *DataPlane) trace(partition int, frame uint64) *telemetry.Trace {
 	return d.cfg.Traces.Of(string(d.plane.Plane), partition, frame)
 }
 
-// seen shows what append took to who watches.
-func (d *DataPlane) seen(append func(context.Context, []event.Event) error) func(context.Context, []event.Event) error {
+// showLive shows the events that append took to those who watch live.
+func (d *DataPlane) showLive(append health.Appending) health.Appending {
 	return func(ctx context.Context, events []event.Event) error {
 		if err := append(ctx, events); err != nil {
 			return err
@@ -267,14 +267,14 @@ func (d *DataPlane) dialer(g *guard.Guard) func(ctx context.Context, network, ad
 }
 
 // edge dials the hub.
-func (d *DataPlane) edge(k keys, a *agent.Agent) (*wire.Edge, error) {
+func (d *DataPlane) edge(k enrol.Keys, a *agent.Agent) (*wire.Edge, error) {
 	hub := d.cfg.Hub
 	if hub == "" {
 		hub = d.plane.Hub
 	}
 	return wire.Dial(wire.EdgeConfig{
-		Address: hub, Credentials: wire.Credentials{JWT: d.plane.JWT, Seed: k.nats}, Plane: d.plane.Plane, Region: d.plane.Region,
-		ControlKey: d.plane.ControlKey, Identity: k.identity, Sealing: k.sealing, Alarm: a.Alarm, Log: d.cfg.Log,
+		Address: hub, Credentials: wire.Credentials{JWT: d.plane.JWT, Seed: k.NATS}, Plane: d.plane.Plane, Region: d.plane.Region,
+		ControlKey: d.plane.ControlKey, Identity: k.Identity, Sealing: k.Sealing, Alarm: a.Alarm, Log: d.cfg.Log,
 	})
 }
 
@@ -283,60 +283,32 @@ func (d *DataPlane) ready() error {
 	if !d.plans.Loaded() {
 		return fault.New(fault.Unavailable, "The plane has not loaded its configuration yet.")
 	}
-	if err := d.disk.check(); err != nil {
-		return err
-	}
-	return d.store.Healthy()
+	return d.health.Ready()
 }
 
-// How often the log is asked how it is, and how long it may be ill before the
-// plane ends.
-const (
-	healthEvery = time.Second
-	healthLimit = time.Minute
-)
+// handlers answer on the plane's addresses beside the gateway's.
+type handlers struct{ view, metrics http.Handler }
 
-// nurse ends the plane when its embedded log was ill for healthLimit: after a
-// write error only a restart, by whoever runs the process, helps. A cluster
-// outside is waited for instead.
-func (d *DataPlane) nurse(ctx context.Context) error {
-	tick := time.NewTicker(healthEvery)
-	defer tick.Stop()
-	for well := time.Now(); ; {
-		err := d.store.Healthy()
-		switch {
-		case err == nil || d.cfg.Events != "":
-			well = time.Now()
-		case time.Since(well) >= healthLimit:
-			return fmt.Errorf("the event log does not recover: %w", err)
-		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return nil
-		}
-	}
-}
-
-// doors is what answers on the plane's addresses.
-type doors struct{ view, metrics http.Handler }
-
-func (d *DataPlane) doors(writer *queue.Writer, g *guard.Guard) (doors, error) {
+// handlers makes the gateway and the handlers.
+func (d *DataPlane) handlers(writer *queue.Writer, g *guard.Guard) (handlers, error) {
 	var err error
 	d.gateway, err = ingest.New(ingest.Config{
-		Kinds: kinds().Sources, Source: d.plans.Source, Append: d.seen(d.disk.before(d.quota.before(writer.Append))), Ready: d.ready, Version: d.cfg.Version,
+		Kinds: Kinds().Sources, Source: d.plans.Source, Append: d.showLive(d.health.RefuseOnLowDisk(d.health.RefuseFeedersOfFullParked(writer.Append))), Ready: d.ready, Version: d.cfg.Version,
 		TrustedProxies: d.trusted, Log: d.cfg.Log,
 	})
 	if err != nil {
-		return doors{}, fmt.Errorf("gateway: %w", err)
+		return handlers{}, fmt.Errorf("gateway: %w", err)
 	}
-	v, err := view.New(d.eyes(g, d.disk.before(writer.Append)))
+	v, err := view.New(d.viewConfig(g, d.health.RefuseOnLowDisk(writer.Append)))
 	if err != nil {
-		return doors{}, fmt.Errorf("view: %w", err)
+		return handlers{}, fmt.Errorf("view: %w", err)
 	}
 	registry := telemetry.NewRegistry()
-	if err := registry.Register(newCollector(d, writer)); err != nil {
-		return doors{}, fmt.Errorf("metrics: %w", err)
+	if err := registry.Register(health.NewCollector(d.plane.Plane, d.health, health.Meters{
+		Requests: d.gateway.Counts, Latency: d.gateway.Latency, Written: writer.Written, BacklogBound: d.yield.Bound,
+		Merged: d.loading.Merged, Discarded: d.loading.Discarded,
+	})); err != nil {
+		return handlers{}, fmt.Errorf("metrics: %w", err)
 	}
-	return doors{view: v, metrics: telemetry.Handler(registry)}, nil
+	return handlers{view: v, metrics: telemetry.Handler(registry)}, nil
 }

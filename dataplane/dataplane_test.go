@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"weir/dataplane"
+	"weir/dataplane/enrol"
 	"weir/shared/capability"
 	"weir/shared/fault"
 	"weir/shared/id"
@@ -307,10 +308,10 @@ func TestAPlaneDeliversAcrossRestartsAndADeadHub(t *testing.T) {
 	t.Parallel()
 	c, h := newControl(t), newHook(t)
 	dir := t.TempDir()
-	if dataplane.Joined(dir) {
+	if enrol.Joined(dir) {
 		t.Error("an empty directory has joined")
 	}
-	join := dataplane.JoinConfig{Control: c.http.URL, Token: "bad", DataDir: dir, Name: "eu-1"}
+	join := enrol.Config{Control: c.http.URL, Token: "bad", DataDir: dir, Name: "eu-1"}
 	if err := dataplane.Join(t.Context(), join); err == nil || fault.KindOf(err) != fault.Denied {
 		t.Fatalf("a bad token: %v, want Denied", err)
 	}
@@ -318,7 +319,7 @@ func TestAPlaneDeliversAcrossRestartsAndADeadHub(t *testing.T) {
 	if err := dataplane.Join(t.Context(), join); err != nil {
 		t.Fatal(err)
 	}
-	if err := dataplane.Join(t.Context(), join); err == nil || fault.KindOf(err) != fault.Conflict || !dataplane.Joined(dir) {
+	if err := dataplane.Join(t.Context(), join); err == nil || fault.KindOf(err) != fault.Conflict || !enrol.Joined(dir) {
 		t.Errorf("joining again: %v, want Conflict", err)
 	}
 	files, _ := filepath.Glob(filepath.Join(dir, "*"))
@@ -372,24 +373,5 @@ func TestAPlaneThatHasNotJoinedSaysSo(t *testing.T) {
 	}
 	if _, err := dataplane.New(dataplane.Config{Gateway: "x", TrustedProxies: []string{"y"}}); err == nil {
 		t.Error("a configuration full of mistakes was taken")
-	}
-}
-
-func TestPreviewShowsWhatWouldBeSent(t *testing.T) {
-	t.Parallel()
-	var out bytes.Buffer
-	in := strings.NewReader(`{"type":"track","messageId":"m1","userId":"u","big":12345678901234567890}` + "\n\nnot json\n")
-	err := dataplane.PreviewDestination("webhook", []byte(`{"url":"http://127.0.0.1:1/x"}`), map[string]secret.String{"headers": secret.NewString(`{"x-key":"v"}`)},
-		time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), in, &out)
-	if err != nil {
-		t.Fatal(err)
-	}
-	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
-	if len(lines) != 2 || !strings.HasPrefix(lines[0], `{"messageId":"m1","requests":[{"method":"POST","url":"http://127.0.0.1:1/x","headers":{"Content-Type":"application/json","Weir-Message-Id":"m1","X-Key":"v"}`) ||
-		!strings.Contains(lines[0], "12345678901234567890") || !strings.HasSuffix(lines[0], `"dropped":null,"error":null}`) || !strings.Contains(lines[1], `"requests":[],"dropped":null,"error":"`) {
-		t.Errorf("preview:\n%s", out.String())
-	}
-	if err := dataplane.PreviewDestination("fax", nil, nil, time.Time{}, in, &out); err == nil || fault.KindOf(err) != fault.Missing {
-		t.Errorf("an unknown type: %v, want Missing", err)
 	}
 }

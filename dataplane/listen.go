@@ -3,16 +3,9 @@ package dataplane
 import (
 	"context"
 	"crypto/tls"
-	"errors"
-	"fmt"
-	"io"
-	"log"
 	"net"
-	"net/http"
-	"time"
 
-	"golang.org/x/sync/errgroup"
-
+	"weir/dataplane/listen"
 	"weir/shared/fault"
 )
 
@@ -33,10 +26,10 @@ func (l listeners) close() {
 }
 
 func (d *DataPlane) listen(ctx context.Context) (l listeners, err error) {
-	if l.gatewayTLS, err = d.tls(d.cfg.GatewayCert, d.cfg.GatewayKey); err != nil {
+	if l.gatewayTLS, err = listen.TLS(d.cfg.GatewayCert, d.cfg.GatewayKey, d.cfg.Log); err != nil {
 		return listeners{}, err
 	}
-	if l.viewTLS, err = d.tls(d.cfg.ViewCert, d.cfg.ViewKey); err != nil {
+	if l.viewTLS, err = listen.TLS(d.cfg.ViewCert, d.cfg.ViewKey, d.cfg.Log); err != nil {
 		return listeners{}, err
 	}
 	var lc net.ListenConfig
@@ -56,46 +49,4 @@ func (d *DataPlane) listen(ctx context.Context) (l listeners, err error) {
 		d.cfg.Log.WarnContext(ctx, "view listens beyond loopback without TLS; give it a certificate or put a proxy with TLS in front of it", "address", l.view.Addr().String())
 	}
 	return l, nil
-}
-
-// tls is how connections are secured with a certificate and its key; nil without.
-func (d *DataPlane) tls(cert, key string) (*tls.Config, error) {
-	if cert == "" {
-		return nil, nil
-	}
-	p, err := newPair(cert, key, d.cfg.Log)
-	if err != nil {
-		return nil, err
-	}
-	return &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: p.certificate}, nil
-}
-
-// serve answers requests on ln, over TLS if secure is set, until ctx ends, then
-// those under way for some seconds more.
-func serve(ctx context.Context, ln net.Listener, secure *tls.Config, h http.Handler) error {
-	s := &http.Server{
-		Handler: h, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: 2 * time.Minute, IdleTimeout: 2 * time.Minute,
-		MaxHeaderBytes: 64 << 10, TLSConfig: secure, ErrorLog: log.New(io.Discard, "", 0),
-	}
-	answer := s.Serve
-	if secure != nil {
-		answer = func(l net.Listener) error { return s.ServeTLS(l, "", "") }
-	}
-	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error {
-		if err := answer(ln); !errors.Is(err, http.ErrServerClosed) {
-			return fmt.Errorf("serve %s: %w", ln.Addr(), err)
-		}
-		return nil
-	})
-	g.Go(func() error {
-		<-ctx.Done()
-		drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Second)
-		defer cancel()
-		if s.Shutdown(drain) != nil {
-			_ = s.Close() // a profile under way is no reason to stay
-		}
-		return nil
-	})
-	return g.Wait()
 }

@@ -1,74 +1,46 @@
 package dataplane
 
 import (
-	"maps"
-	"slices"
-
 	"weir/dataplane/agent"
+	"weir/dataplane/health"
 	"weir/dataplane/ledger"
 	"weir/dataplane/load"
 	"weir/shared/wire"
 )
 
-// rows returns the books of all partitions, added up.
+// rows returns the ledger of all partitions, added up.
 func (d *DataPlane) rows() []ledger.Row {
 	parts := make([][]ledger.Row, 0, len(d.partitions))
 	for _, p := range d.partitions {
-		parts = append(parts, p.books())
+		parts = append(parts, p.Ledger())
 	}
 	return ledger.Merge(parts...)
 }
 
+// warehouses returns how the loads of every warehouse do.
+func (d *DataPlane) warehouses() []health.Warehouse {
+	var all []health.Warehouse
+	for _, w := range d.plans.Warehouses() {
+		one := health.Warehouse{ID: w.ID}
+		if newest := d.loading.Loads(w.ID); len(newest) > 0 && newest[0].State == load.Failing {
+			one.Failure = wire.Code(newest[0].Code)
+		}
+		all = append(all, one)
+	}
+	return all
+}
+
 // status is what a beat says.
 func (d *DataPlane) status() agent.Status {
-	s := agent.Status{Healthy: d.ready() == nil}
-	unbalanced := uint64(0)
+	running, alarms := d.health.Status()
+	s := agent.Status{Healthy: running && d.ready() == nil, Alarms: alarms}
 	for _, r := range d.rows() {
-		if !r.Balanced {
-			unbalanced++
-		}
 		s.Counts = append(s.Counts, count(r))
-	}
-	alarm := func(code wire.Code, n uint64) {
-		if n > 0 {
-			s.Alarms = append(s.Alarms, wire.Alarm{Code: code, Count: n})
-		}
-	}
-	var stopped uint64
-	raised := map[wire.Code]uint64{}
-	for _, p := range d.partitions {
-		stopped += p.stopped.Load()
-		s.Healthy = s.Healthy && p.running.Load()
-		for code, n := range p.alarms() {
-			raised[code] += n
-		}
-	}
-	for _, w := range d.plans.Warehouses() {
-		if newest := d.loading.Loads(w.ID); len(newest) > 0 && newest[0].State == load.Failing {
-			raised[wire.Code(newest[0].Code)]++
-		}
-	}
-	for _, code := range slices.Sorted(maps.Keys(raised)) {
-		alarm(code, raised[code])
-	}
-	for code, n := range d.slow() {
-		alarm(code, n)
-	}
-	alarm("partition_stopped", stopped)
-	alarm("ledger_unbalanced", unbalanced)
-	if d.disk.check() != nil {
-		alarm("disk_low", 1)
-	}
-	if d.quota.refusing() {
-		alarm("parked_full", 1)
-	}
-	if d.store.Healthy() != nil {
-		alarm("queue_unavailable", 1)
 	}
 	return s
 }
 
-// count is a book as it goes up.
+// count is a row of the ledger as it goes up.
 func count(r ledger.Row) wire.Count {
 	c := wire.Count{
 		Workspace: r.Workspace, Source: r.Source, Destination: r.Destination,
@@ -90,5 +62,5 @@ func count(r ledger.Row) wire.Count {
 	return c
 }
 
-// above is n, 0 for what only a damaged book has.
+// above is n, 0 for what only a damaged ledger has.
 func above(n int64) uint64 { return uint64(max(n, 0)) }

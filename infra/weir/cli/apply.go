@@ -12,6 +12,7 @@ import (
 	"weir/infra/weir/cli/manifest"
 	"weir/infra/weir/cli/remote"
 	"weir/infra/weir/cli/seal"
+	"weir/shared/command"
 	"weir/shared/fault"
 	"weir/shared/id"
 )
@@ -65,7 +66,7 @@ anything is asked, and stay here:
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if f.timeout <= 0 {
-				return usage("--timeout must be above zero")
+				return command.Usage("--timeout must be above zero")
 			}
 			return k.apply(cmd.Context(), f)
 		},
@@ -188,7 +189,7 @@ func (k *console) propose(ctx context.Context, f applyFlags) (*remote.Control, [
 		return nil, nil, nil, err
 	}
 	seals, err := seal.New(seal.Config{Dir: dir, Allow: f.allowEnv, Reseal: f.reseal, Env: k.Env,
-		Note: func(line string) { k.note("weir: %s", clean(line)) }})
+		Note: func(line string) { k.Note("weir: %s", command.Clean(line)) }})
 	if err != nil {
 		return nil, nil, nil, err
 	}

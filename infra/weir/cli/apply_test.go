@@ -10,9 +10,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"weir/infra/weir/cli"
 	"weir/infra/weir/cli/manifest"
 	"weir/infra/weir/cli/remote"
+	"weir/shared/command"
 	"weir/shared/fault"
 	"weir/shared/id"
 	"weir/shared/secret"
@@ -130,7 +130,7 @@ func TestSecretsAreSealedToEveryPlaneAndKnownWhenUnchanged(t *testing.T) {
 		t.Errorf("what was exported: %s", out)
 	}
 	s.file("exported.yaml", strings.ReplaceAll(s.must("export"), "version: 3", "version: 2"))
-	s.fails(cli.ExitFailed, []string{"exported.yaml:", "secrets.headers: the control plane does not hold this version"}, "apply", "-f", exported)
+	s.fails(command.ExitFailed, []string{"exported.yaml:", "secrets.headers: the control plane does not hold this version"}, "apply", "-f", exported)
 
 	pins, err := os.ReadFile(filepath.Join(s.dir, "weir.pins"))
 	if err != nil || !strings.Contains(string(pins), "pl_one ed25519:") || !strings.Contains(string(pins), "pl_two ed25519:") || strings.Contains(string(pins), "pl_us") {
@@ -191,7 +191,7 @@ func TestSecretsGoNowhereUnproven(t *testing.T) {
 			s.must("apply", "-f", file)
 			s.env["WEIR_SECRET_H"] = "clear-two"
 			tc.spoil(f, s)
-			s.fails(cli.ExitFailed, tc.says, "apply", "-f", file)
+			s.fails(command.ExitFailed, tc.says, "apply", "-f", file)
 			if n := f.workspaces["acme"].Number; n != 1 {
 				t.Errorf("the workspace is at revision %d, want 1", n)
 			}
@@ -222,8 +222,8 @@ func TestWhatThePlaneRejectsFails(t *testing.T) {
 	}
 	s.file("weir.yaml", strings.ReplaceAll(plain, "/x", "/y"))
 	says := []string{"rejected revision 2 of workspace acme, and revision 1 goes on", "destinations[0].type: This plane cannot run the type."}
-	s.fails(cli.ExitFailed, says, "apply", "-f", file)
-	s.fails(cli.ExitFailed, says, "apply", "-f", file) // also when there is nothing new
+	s.fails(command.ExitFailed, says, "apply", "-f", file)
+	s.fails(command.ExitFailed, says, "apply", "-f", file) // also when there is nothing new
 }
 
 func TestAPlaneThatDoesNotAnswerIsNamed(t *testing.T) {
@@ -231,7 +231,7 @@ func TestAPlaneThatDoesNotAnswerIsNamed(t *testing.T) {
 	f := newFake(t)
 	f.answer = func(*fakeWorkspace) {}
 	s := newShell(t, f)
-	s.fails(cli.ExitFailed, []string{"revision 1 of workspace acme is made", "plane eu-1 (last heard: never)"}, "apply", "-f", s.file("weir.yaml", plain), "--timeout", "1ms")
+	s.fails(command.ExitFailed, []string{"revision 1 of workspace acme is made", "plane eu-1 (last heard: never)"}, "apply", "-f", s.file("weir.yaml", plain), "--timeout", "1ms")
 }
 
 func TestProblemsPointIntoTheFile(t *testing.T) {
@@ -246,7 +246,7 @@ func TestProblemsPointIntoTheFile(t *testing.T) {
 	s := newShell(t, f)
 	file := s.file("weir.yaml", "workspace: first\nregion: eu\n---\n"+plain)
 	for _, verb := range []string{"diff", "apply"} {
-		s.fails(cli.ExitFailed, []string{"nothing was changed", "weir.yaml:11 destinations[0].settings.url: This is no URL."}, verb, "-f", file)
+		s.fails(command.ExitFailed, []string{"nothing was changed", "weir.yaml:11 destinations[0].settings.url: This is no URL."}, verb, "-f", file)
 	}
 	if len(f.workspaces) != 0 {
 		t.Errorf("workspaces were made although a document has problems: %v", f.order)
@@ -266,8 +266,8 @@ func TestParkedDeliveriesAreNotThrownAwayByTheWay(t *testing.T) {
 	s.must("apply", "-f", file)
 	f.workspaces["acme"].Destinations[0].Parked = 12
 	s.file("weir.yaml", "workspace: acme\nregion: eu\n")
-	s.fails(cli.ExitFailed, []string{"12 deliveries wait for destination hook", "--discard-parked"}, "apply", "-f", file)
-	s.fails(cli.ExitFailed, []string{"Deliveries wait for hook"}, "diff", "-f", file)
+	s.fails(command.ExitFailed, []string{"12 deliveries wait for destination hook", "--discard-parked"}, "apply", "-f", file)
+	s.fails(command.ExitFailed, []string{"Deliveries wait for hook"}, "diff", "-f", file)
 	if out := s.must("apply", "-f", file, "--discard-parked"); !strings.Contains(out, "- destination hook (12 parked)") {
 		t.Error(out)
 	}
@@ -281,7 +281,7 @@ func TestAnotherWriterIsNotOverwritten(t *testing.T) {
 	s.must("apply", "-f", file)
 	f.race = func() { f.workspaces["acme"].Number++ }
 	s.file("weir.yaml", strings.ReplaceAll(plain, "/x", "/y"))
-	s.fails(cli.ExitFailed, []string{"Somebody changed workspace acme meanwhile"}, "apply", "-f", file)
+	s.fails(command.ExitFailed, []string{"Somebody changed workspace acme meanwhile"}, "apply", "-f", file)
 }
 
 func TestNewObjectsGetIdentifiersOnlyForSecrets(t *testing.T) {

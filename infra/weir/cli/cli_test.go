@@ -15,6 +15,7 @@ import (
 
 	"weir/infra/weir/cli"
 	"weir/infra/weir/cli/remote"
+	"weir/shared/command"
 	"weir/shared/fault"
 	"weir/shared/wire"
 )
@@ -52,7 +53,7 @@ func TestWrongQuestionsExitWithTwo(t *testing.T) {
 		"export a b":                             "accepts at most 1 arg(s)",
 		"preview transform":                      "-f CODE.js is missing",
 	} {
-		s.fails(cli.ExitUsage, []string{"weir: ", says, "--help'"}, strings.Fields(args)...)
+		s.fails(command.ExitUsage, []string{"weir: ", says, "--help'"}, strings.Fields(args)...)
 	}
 	if len(f.calls) != 0 {
 		t.Errorf("a wrong question reached the server: %v", f.calls)
@@ -132,7 +133,7 @@ func TestStrangersAnswersAreNamedAsSuch(t *testing.T) {
 			server := httptest.NewServer(answer)
 			t.Cleanup(server.Close)
 			s := &shell{t: t, dir: t.TempDir(), env: map[string]string{"WEIR_CONTROL": server.URL, "WEIR_TOKEN": "x"}}
-			s.fails(cli.ExitFailed, []string{"a body that Weir does not write"}, "status")
+			s.fails(command.ExitFailed, []string{"a body that Weir does not write"}, "status")
 		})
 	}
 }
@@ -219,9 +220,9 @@ acme       web     hook                0         0          0            0  filt
 	if out := s.must("ledger", "--workspace", "quiet"); !strings.Contains(out, "Nothing has been booked yet") {
 		t.Error(out)
 	}
-	s.fails(cli.ExitFailed, []string{"there is no workspace acm; workspaces are acme, quiet"}, "ledger", "--workspace", "acm")
+	s.fails(command.ExitFailed, []string{"there is no workspace acm; workspaces are acme, quiet"}, "ledger", "--workspace", "acm")
 	f.order = nil
-	s.fails(cli.ExitFailed, []string{"make one with 'weir apply"}, "ledger")
+	s.fails(command.ExitFailed, []string{"make one with 'weir apply"}, "ledger")
 }
 
 func TestDeadLettersAreListedAndMoved(t *testing.T) {
@@ -252,8 +253,8 @@ func TestDeadLettersAreListedAndMoved(t *testing.T) {
 	if d := cmp.Diff(want, f.selections); d != "" {
 		t.Errorf("selections (-want +got):\n%s", d)
 	}
-	s.fails(cli.ExitUsage, []string{"name the workspace with --workspace"}, "dlq", "discard", "--all")
-	s.fails(cli.ExitFailed, []string{"there is no destination hok; destinations are hook"}, "dlq", "redrive", "--destination", "hok", "--all")
+	s.fails(command.ExitUsage, []string{"name the workspace with --workspace"}, "dlq", "discard", "--all")
+	s.fails(command.ExitFailed, []string{"there is no destination hok; destinations are hook"}, "dlq", "redrive", "--destination", "hok", "--all")
 }
 
 func TestExportNamesWhatThereIs(t *testing.T) {
@@ -279,7 +280,7 @@ connections:
 	if out := s.must("export"); !strings.Contains(out, "\n---\nworkspace: quiet\n") {
 		t.Error(out)
 	}
-	s.fails(cli.ExitFailed, []string{"workspaces are acme, quiet"}, "export", "nope")
+	s.fails(command.ExitFailed, []string{"workspaces are acme, quiet"}, "export", "nope")
 }
 
 func TestPlaneInvitePrintsTheJoinLine(t *testing.T) {
@@ -299,7 +300,7 @@ func TestPreviewPrintsALineForEachEvent(t *testing.T) {
 	s := newShell(t, newFake(t))
 	s.in = "{\"messageId\":\"a\"}\n\n{\"messageId\":\"b\"}\n"
 	file := s.file("hook.yaml", "settings: { url: \"http://x/\" }\nsecrets: { token: s3cret }\n")
-	s.fails(cli.ExitFailed, []string{"holds no destinations"}, "preview", "destination", "webhook", "--settings", file)
+	s.fails(command.ExitFailed, []string{"holds no destinations"}, "preview", "destination", "webhook", "--settings", file)
 	var got cli.Preview
 	s.more = func(c *cli.Config) {
 		c.Preview = func(_ context.Context, p cli.Preview) (func([]byte) cli.PreviewLine, error) {
@@ -324,7 +325,7 @@ func TestPreviewPrintsALineForEachEvent(t *testing.T) {
 	if string(got.Settings) != `{"url":"http://x/"}` || got.Secrets["token"].Reveal() != "s3cret" || !got.Now.Equal(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)) {
 		t.Errorf("the destination was opened with %+v", got)
 	}
-	s.fails(cli.ExitFailed, []string{"there is no destination type fax"}, "preview", "destination", "fax")
+	s.fails(command.ExitFailed, []string{"there is no destination type fax"}, "preview", "destination", "fax")
 }
 
 func TestFurtherCommandsAreAdded(t *testing.T) {
@@ -333,6 +334,6 @@ func TestFurtherCommandsAreAdded(t *testing.T) {
 	s.more = func(c *cli.Config) {
 		c.Commands = []*cobra.Command{{Use: "probe", RunE: func(*cobra.Command, []string) error { return fault.New(fault.Unavailable, "the port is taken") }}}
 	}
-	s.fails(cli.ExitFailed, []string{"weir: the port is taken"}, "probe")
-	s.fails(cli.ExitUsage, []string{"unknown flag"}, "probe", "--x")
+	s.fails(command.ExitFailed, []string{"weir: the port is taken"}, "probe")
+	s.fails(command.ExitUsage, []string{"unknown flag"}, "probe", "--x")
 }

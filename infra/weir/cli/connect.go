@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"weir/infra/weir/cli/remote"
+	"weir/shared/command"
 	"weir/shared/fault"
 )
 
@@ -77,7 +78,7 @@ func (k *console) connect() (*remote.Control, error) {
 		return nil, err
 	}
 	if u, err := url.Parse(address); err == nil && u.Scheme == "http" && !loopback(u.Hostname()) {
-		k.note("weir: warning: the token goes to %s without TLS; use https", clean(u.Host))
+		k.Note("weir: warning: the token goes to %s without TLS; use https", command.Clean(u.Host))
 	}
 	return control, nil
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"weir/infra/weir/stack"
+	"weir/shared/command"
 	"weir/shared/durable"
 	"weir/shared/fault"
 	"weir/shared/telemetry"
@@ -81,17 +82,17 @@ port is taken a free one is used and printed.`,
 func (k *console) runDev(cmd *cobra.Command, f devFlags) error {
 	for _, r := range f.regions {
 		if !workspace.ValidRegion(r) {
-			return usage("--regions: %q is not a region: a short name in lower case, such as eu", r)
+			return command.Usage("--regions: %q is not a region: a short name in lower case, such as eu", r)
 		}
 	}
 	if f.config != "" {
 		if _, err := os.Stat(f.config); err != nil {
-			return usage("--config: %v", err)
+			return command.Usage("--config: %v", err)
 		}
 	}
 	log, err := telemetry.NewLogger(telemetry.LogConfig{Out: k.Err, Format: "text", Level: f.logLevel})
 	if err != nil {
-		return usage("--log-level: %v", err)
+		return command.Usage("--log-level: %v", err)
 	}
 	if err := os.MkdirAll(f.dataDir, 0o700); err != nil {
 		return fmt.Errorf("make the data directory: %w", err)
@@ -99,13 +100,13 @@ func (k *console) runDev(cmd *cobra.Command, f devFlags) error {
 	at := func(name, text string) stack.Address {
 		return stack.Address{Text: text, Given: cmd.Flags().Changed(name)}
 	}
-	k.note("weir: starting %s in %s", strings.Join(f.regions, ", "), f.dataDir)
-	traces, err := k.traces(cmd.Context(), log)
+	k.Note("weir: starting %s in %s", strings.Join(f.regions, ", "), f.dataDir)
+	traces, err := k.Traces(cmd.Context(), log)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = traces.Close() }() // what the collector did not take is lost
-	boundMemory(cmd.Context())
+	k.BoundMemory(cmd.Context())
 	return stack.Run(cmd.Context(), stack.Config{
 		DataDir: f.dataDir, Regions: f.regions, Version: k.Version, Log: log, Traces: traces,
 		HTTP: at("http", f.http), Hub: at("hub", f.hub), Gateway: at("gateway", f.gateway), View: at("view", f.view), Metrics: at("metrics", f.metrics),
@@ -194,19 +195,19 @@ func (k *console) devReady(ctx context.Context, r stack.Running, name string) (s
 }
 
 func (k *console) devTell(d Dev, r stack.Running, f devFlags) {
-	k.say("console    %s", d.Control)
-	k.say("login      %s  %s", d.Email, d.Password)
+	k.Say("console    %s", d.Control)
+	k.Say("login      %s  %s", d.Email, d.Password)
 	for _, p := range r.Planes {
-		k.say("gateway    %s  (%s; view %s, metrics %s)", p.Gateway, p.Region, p.View, p.Metrics)
+		k.Say("gateway    %s  (%s; view %s, metrics %s)", p.Gateway, p.Region, p.View, p.Metrics)
 	}
-	k.say("hub        %s", r.Hub)
+	k.Say("hub        %s", r.Hub)
 	if d.WriteKey == "" {
-		k.say("no source yet: write a configuration and run  weir apply -f weir.yaml --data-dir %s", f.dataDir)
+		k.Say("no source yet: write a configuration and run  weir apply -f weir.yaml --data-dir %s", f.dataDir)
 	} else {
-		k.say("write key  %s", d.WriteKey)
-		k.say("try        curl -u %s: -H 'Content-Type: application/json' -d '{\"userId\":\"ada\",\"event\":\"First Light\"}' %s/v1/track", d.WriteKey, d.Gateway)
+		k.Say("write key  %s", d.WriteKey)
+		k.Say("try        curl -u %s: -H 'Content-Type: application/json' -d '{\"userId\":\"ada\",\"event\":\"First Light\"}' %s/v1/track", d.WriteKey, d.Gateway)
 	}
-	k.say("ready")
+	k.Say("ready")
 }
 
 // firstSink is the built-in webhook: it takes everything and prints the first
@@ -222,7 +223,7 @@ func (k *console) firstSink(ctx context.Context) (string, error) {
 		Handler: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 			body, err := io.ReadAll(io.LimitReader(r.Body, 2<<20))
 			if err == nil && shown.CompareAndSwap(false, true) {
-				k.say("first event delivered: %s", clean(string(body)))
+				k.Say("first event delivered: %s", command.Clean(string(body)))
 			}
 		}),
 	}

@@ -10,6 +10,7 @@ import (
 
 	"weir/infra/weir/cli/remote"
 	"weir/shared/capability"
+	"weir/shared/command"
 	"weir/shared/fault"
 	"weir/shared/id"
 )
@@ -42,15 +43,15 @@ func (c choice) page(ctx context.Context, view *remote.View, w remote.Workspace,
 func (c choice) check() error {
 	switch {
 	case c.limit < 1:
-		return usage("--limit must be at least 1")
+		return command.Usage("--limit must be at least 1")
 	case c.parked && c.quarantined:
-		return usage("choose one of --parked and --quarantined")
+		return command.Usage("choose one of --parked and --quarantined")
 	case (c.parked || c.quarantined) && c.code != "":
-		return usage("--code is for dead letters only")
+		return command.Usage("--code is for dead letters only")
 	case c.quarantined && c.destination != "":
-		return usage("quarantined events are listed by --source")
+		return command.Usage("quarantined events are listed by --source")
 	case !c.quarantined && c.source != "":
-		return usage("--source is for --quarantined only")
+		return command.Usage("--source is for --quarantined only")
 	}
 	return nil
 }
@@ -137,7 +138,7 @@ func newDeadMove(k *console, verb, short, long string, action capability.Action,
 				}
 			}
 			if given != 1 {
-				return usage("say which dead letters: one of --place, --code and --all")
+				return command.Usage("say which dead letters: one of --place, --code and --all")
 			}
 			return k.moveDead(cmd.Context(), c, action, move, done)
 		},
@@ -200,7 +201,7 @@ func (k *console) listDead(ctx context.Context, c choice) error {
 	}
 	rows = rows[:min(len(rows), c.limit)]
 	if more {
-		defer k.note("There are more: raise --limit, or narrow the choice with --destination or --code.")
+		defer k.Note("There are more: raise --limit, or narrow the choice with --destination or --code.")
 	}
 	return k.printDead(rows, c.noun())
 }
@@ -220,7 +221,7 @@ func (k *console) printDead(rows []deadRow, noun string) error {
 		return printEach(k, rows)
 	}
 	if len(rows) == 0 {
-		k.say("No %s.", noun)
+		k.Say("No %s.", noun)
 		return nil
 	}
 	t := table{head: []string{"WORKSPACE", "PLACE", "AT", "SOURCE", "DESTINATION", "MESSAGE ID", "CODE", "STATUS", "DETAIL"}}
@@ -263,10 +264,10 @@ func (k *console) moveDead(ctx context.Context, c choice, action capability.Acti
 		return k.print(map[string]uint64{key: n})
 	}
 	if c.dry {
-		k.say("%d would be %s.", n, done)
+		k.Say("%d would be %s.", n, done)
 		return nil
 	}
-	k.say("%d %s.", n, done)
+	k.Say("%d %s.", n, done)
 	return nil
 }
 
@@ -282,7 +283,7 @@ func only(ctx context.Context, control *remote.Control, c choice) (remote.Worksp
 		}
 	}
 	if len(chosen) > 1 {
-		return remote.Workspace{}, usage("name the workspace with --workspace; %s", thereAre("workspaces", chosen, func(w remote.Workspace) string { return w.Name }))
+		return remote.Workspace{}, command.Usage("name the workspace with --workspace; %s", thereAre("workspaces", chosen, func(w remote.Workspace) string { return w.Name }))
 	}
 	return chosen[0], nil
 }

@@ -20,6 +20,7 @@ import (
 	"weir/infra/weir/cli"
 	"weir/infra/weir/cli/manifest"
 	"weir/infra/weir/cli/remote"
+	"weir/shared/command"
 	"weir/shared/fault"
 	"weir/shared/id"
 	"weir/shared/secret"
@@ -577,7 +578,7 @@ func (s *shell) file(name, content string) string {
 func (s *shell) run(args ...string) (int, string, string) {
 	s.t.Helper()
 	var out, err bytes.Buffer
-	c := cli.Config{Version: "test", In: strings.NewReader(s.in), Out: &out, Err: &err, Env: func(k string) (string, bool) { v, ok := s.env[k]; return v, ok }}
+	c := cli.Config{Process: command.Process{Version: "test", In: strings.NewReader(s.in), Out: &out, Err: &err, Env: func(k string) (string, bool) { v, ok := s.env[k]; return v, ok }}}
 	if s.more != nil {
 		s.more(&c)
 	}
@@ -589,7 +590,7 @@ func (s *shell) run(args ...string) (int, string, string) {
 func (s *shell) must(args ...string) string {
 	s.t.Helper()
 	code, out, err := s.run(args...)
-	if code != cli.ExitDone {
+	if code != command.ExitDone {
 		s.t.Fatalf("weir %s: exit %d\n%s%s", strings.Join(args, " "), code, out, err)
 	}
 	return out

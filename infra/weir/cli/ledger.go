@@ -69,7 +69,7 @@ func (k *console) ledger(ctx context.Context, control *remote.Control, workspace
 		return printEach(k, all)
 	}
 	if len(all) == 0 {
-		k.say("Nothing has been booked yet. Send an event to a source; 'weir status' shows whether its plane runs.")
+		k.Say("Nothing has been booked yet. Send an event to a source; 'weir status' shows whether its plane runs.")
 		return nil
 	}
 	return t.write(k.Out)

@@ -5,10 +5,11 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	"weir/infra/weir/cli/manifest"
+
+	"weir/shared/command"
 )
 
 // format is how results are printed; it is a flag's value.
@@ -74,7 +75,7 @@ type table struct {
 
 func (t *table) add(cells ...string) {
 	for i, c := range cells {
-		cells[i] = clean(c)
+		cells[i] = command.Clean(c)
 	}
 	t.rows = append(t.rows, cells)
 }
@@ -112,18 +113,7 @@ func (t *table) write(w io.Writer) error {
 	return nil
 }
 
-// clean makes control characters visible, except line breaks: names and
-// vendors' answers must not steer a terminal.
-func clean(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r != '\n' && (unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r)) {
-			return '\uFFFD'
-		}
-		return r
-	}, s)
-}
-
-// oneLine is clean for a cell: line breaks become spaces, and what is over
+// oneLine is a text for a cell: line breaks become spaces, and what is over
 // most runes is cut.
 func oneLine(s string, most int) string {
 	s = strings.Join(strings.Fields(s), " ")

@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"weir/shared/command"
 )
 
 func newPlane(k *console) *cobra.Command {
@@ -19,7 +21,7 @@ belongs to one organization.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if kind != "regional" && kind != "private" {
-				return usage("--kind %q is neither regional nor private", kind)
+				return command.Usage("--kind %q is neither regional nor private", kind)
 			}
 			control, err := k.connect()
 			if err != nil {
@@ -32,8 +34,8 @@ belongs to one organization.`,
 			if k.output != formatTable {
 				return k.print(inv)
 			}
-			k.say("One plane may join region %s until %s:\n", clean(inv.Region), inv.ExpiresAt.Local().Format(time.DateTime))
-			k.say("  weir dataplane join --token %s --control %s", clean(inv.Token), control.Address())
+			k.Say("One plane may join region %s until %s:\n", command.Clean(inv.Region), inv.ExpiresAt.Local().Format(time.DateTime))
+			k.Say("  weir dataplane join --token %s --control %s", command.Clean(inv.Token), control.Address())
 			return nil
 		},
 	})

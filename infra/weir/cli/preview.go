@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"weir/infra/weir/cli/manifest"
+	"weir/shared/command"
 	"weir/shared/fault"
 	"weir/shared/secret"
 )
@@ -94,7 +95,7 @@ the keys settings and secrets; here only, secrets stand in clear.`,
 			if now != "" {
 				t, err := time.Parse(time.RFC3339Nano, now)
 				if err != nil {
-					return usage("--now %q is no time such as 2026-01-02T03:04:05Z", now)
+					return command.Usage("--now %q is no time such as 2026-01-02T03:04:05Z", now)
 				}
 				p.Now = t
 			}

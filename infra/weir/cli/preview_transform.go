@@ -14,7 +14,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"weir/dataplane"
+	"weir/dataplane/preview"
+	"weir/shared/command"
 	"weir/shared/fault"
 )
 
@@ -42,26 +43,26 @@ limits; no server is asked.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if len(files) == 0 {
-				return usage("-f CODE.js is missing")
+				return command.Usage("-f CODE.js is missing")
 			}
-			var scripts, shared []dataplane.PreviewScript
+			var scripts, shared []preview.Script
 			for _, f := range files {
 				code, err := readCode(f)
 				if err != nil {
 					return err
 				}
-				scripts = append(scripts, dataplane.PreviewScript{Name: filepath.Base(f), Code: code})
+				scripts = append(scripts, preview.Script{Name: filepath.Base(f), Code: code})
 			}
 			for _, l := range libraries {
 				name, file, ok := strings.Cut(l, "=")
 				if !ok || name == "" || file == "" {
-					return usage("--library %q is not NAME=FILE", l)
+					return command.Usage("--library %q is not NAME=FILE", l)
 				}
 				code, err := readCode(file)
 				if err != nil {
 					return err
 				}
-				shared = append(shared, dataplane.PreviewScript{Name: name, Code: code})
+				shared = append(shared, preview.Script{Name: name, Code: code})
 			}
 			return k.previewTransform(cmd.Context(), scripts, shared)
 		},
@@ -88,15 +89,15 @@ func readCode(name string) (string, error) {
 	return string(text), nil
 }
 
-func (k *console) previewTransform(ctx context.Context, scripts, libraries []dataplane.PreviewScript) (err error) {
-	preview, err := dataplane.OpenPreviewTransform(scripts, libraries)
+func (k *console) previewTransform(ctx context.Context, scripts, libraries []preview.Script) (err error) {
+	opened, err := preview.OpenTransformation(scripts, libraries)
 	if err != nil {
 		return fmt.Errorf("preview transform: %w", err)
 	}
-	defer func() { err = errors.Join(err, preview.Close()) }()
+	defer func() { err = errors.Join(err, opened.Close()) }()
 	out := bufio.NewWriter(k.Out)
 	return eachBatch(ctx, k.In, func(batch [][]byte) error {
-		outcomes, err := preview.Apply(ctx, batch, time.Now().UTC())
+		outcomes, err := opened.Apply(ctx, batch, time.Now().UTC())
 		if err != nil {
 			return err
 		}
@@ -151,14 +152,5 @@ func readLine(in *bufio.Reader, n int) ([]byte, error) {
 			return nil, fmt.Errorf("read line %d of stdin: %w", n, err)
 		}
 		return line, err
-	}
-}
-
-// newTransformWorker is the hidden command that runs the code of customers, in a
-// process of its own, for a data plane or a preview that started it.
-func newTransformWorker() *cobra.Command {
-	return &cobra.Command{
-		Use: dataplane.TransformWorkerCommand, Hidden: true, Args: cobra.NoArgs, Short: "Run transformations for the process that started this one",
-		RunE: func(*cobra.Command, []string) error { return dataplane.ServeTransformWorker() },
 	}
 }

@@ -10,15 +10,16 @@ import (
 	"strings"
 	"testing"
 
-	"weir/dataplane"
+	"weir/dataplane/transform/worker"
 	"weir/infra/weir/cli"
+	"weir/shared/command"
 )
 
 // TestMain makes the test binary a transformation worker when it is started as
 // one.
 func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && os.Args[1] == dataplane.TransformWorkerCommand {
-		if err := dataplane.ServeTransformWorker(); err != nil {
+	if len(os.Args) > 1 && os.Args[1] == worker.Command {
+		if err := worker.Serve(3); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
@@ -32,7 +33,7 @@ func TestMain(m *testing.M) {
 func previewTransform(t *testing.T, in string, args ...string) (int, []string, string) {
 	t.Helper()
 	var out, complaints bytes.Buffer
-	code := cli.Run(context.Background(), cli.Config{In: strings.NewReader(in), Out: &out, Err: &complaints}, append([]string{"preview", "transform"}, args...))
+	code := cli.Run(context.Background(), cli.Config{Process: command.Process{In: strings.NewReader(in), Out: &out, Err: &complaints}}, append([]string{"preview", "transform"}, args...))
 	return code, strings.Split(strings.TrimSuffix(out.String(), "\n"), "\n"), complaints.String()
 }
 
@@ -65,7 +66,7 @@ export function transformEvent(event, metadata) {
 nothing
 {"event":"last","userId":"u","messageId":"6"}`
 	exit, lines, complaints := previewTransform(t, in, "-f", first, "-f", second, "--library", "words="+library)
-	if exit != cli.ExitDone || len(lines) != 6 {
+	if exit != command.ExitDone || len(lines) != 6 {
 		t.Fatalf("exit %d, %d lines: %s\n%s", exit, len(lines), complaints, strings.Join(lines, "\n"))
 	}
 	type line struct {
@@ -110,11 +111,11 @@ func TestPreviewTransformSaysWhatIsWrongWithTheCode(t *testing.T) {
 		exit int
 		says string
 	}{
-		"syntax":      {[]string{"-f", code(t, "export function transformEvent(e) {\n  return e.;\n}")}, cli.ExitFailed, "scripts[0]: 2:12: "},
-		"no export":   {[]string{"-f", code(t, "let a = 1")}, cli.ExitFailed, "exports neither"},
-		"no file":     {[]string{"-f", "/does/not/exist.js"}, cli.ExitFailed, "cannot be opened"},
-		"no code":     {nil, cli.ExitUsage, "-f CODE.js is missing"},
-		"bad library": {[]string{"-f", code(t, "let a"), "--library", "words"}, cli.ExitUsage, "is not NAME=FILE"},
+		"syntax":      {[]string{"-f", code(t, "export function transformEvent(e) {\n  return e.;\n}")}, command.ExitFailed, "scripts[0]: 2:12: "},
+		"no export":   {[]string{"-f", code(t, "let a = 1")}, command.ExitFailed, "exports neither"},
+		"no file":     {[]string{"-f", "/does/not/exist.js"}, command.ExitFailed, "cannot be opened"},
+		"no code":     {nil, command.ExitUsage, "-f CODE.js is missing"},
+		"bad library": {[]string{"-f", code(t, "let a"), "--library", "words"}, command.ExitUsage, "is not NAME=FILE"},
 	} {
 		if exit, _, complaints := previewTransform(t, "", tc.args...); exit != tc.exit || !strings.Contains(complaints, tc.says) {
 			t.Errorf("%s: exit %d, %q, want %d and %q", name, exit, complaints, tc.exit, tc.says)

@@ -11,7 +11,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"weir/dataplane"
+	"weir/dataplane/preview"
+	"weir/shared/command"
 )
 
 func newPreviewWarehouse(k *console) *cobra.Command {
@@ -35,7 +36,7 @@ would know of the events. Nothing is loaded, and no server is asked.`,
 			if now != "" {
 				t, err := time.Parse(time.RFC3339Nano, now)
 				if err != nil {
-					return usage("--now %q is no time such as 2026-01-02T03:04:05Z", now)
+					return command.Usage("--now %q is no time such as 2026-01-02T03:04:05Z", now)
 				}
 				p.Now = t
 			}
@@ -53,7 +54,7 @@ would know of the events. Nothing is loaded, and no server is asked.`,
 }
 
 func (k *console) previewRows(p Preview) error {
-	rows, err := dataplane.OpenWarehousePreview(p.Type, p.Settings, p.Now)
+	rows, err := preview.OpenWarehouse(p.Type, p.Settings, p.Now)
 	if err != nil {
 		return fmt.Errorf("preview warehouse %s: %w", p.Type, err)
 	}

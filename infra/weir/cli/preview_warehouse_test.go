@@ -7,7 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"weir/infra/weir/cli"
+	"weir/shared/command"
 )
 
 func TestPreviewWarehousePrintsRowsForEachEvent(t *testing.T) {
@@ -43,7 +43,7 @@ no JSON
 	if err := json.Unmarshal([]byte(lines[5]), &made); err != nil || len(made.Rows) != 1 || !strings.HasPrefix(made.MessageID, "auto-") || made.Rows[0].Values["id"] != made.MessageID {
 		t.Errorf("an event without messageId: %v, %s; want one id that begins with auto- in both places", err, lines[5])
 	}
-	s.fails(cli.ExitFailed, []string{`There is no warehouse of type "fax"`, "clickhouse", "snowflake"}, "preview", "warehouse", "fax")
+	s.fails(command.ExitFailed, []string{`There is no warehouse of type "fax"`, "clickhouse", "snowflake"}, "preview", "warehouse", "fax")
 	wrong := s.file("wrong.yaml", "settings: { jsonPaths: 5 }\n")
-	s.fails(cli.ExitFailed, []string{"jsonPaths is a list of paths"}, "preview", "warehouse", "postgres", "--settings", wrong)
+	s.fails(command.ExitFailed, []string{"jsonPaths is a list of paths"}, "preview", "warehouse", "postgres", "--settings", wrong)
 }

@@ -4,16 +4,18 @@ import (
 	"context"
 
 	"weir/dataplane"
+	"weir/dataplane/preview"
+	"weir/shared/command"
 )
 
 // Product is the command line of the whole product.
 func Product(version string) Config {
-	return Config{Version: version, Preview: previewDestination}
+	return Config{Process: command.Process{Version: version}, Preview: previewDestination}
 }
 
 // previewDestination is `weir preview destination` by the code that delivers.
 func previewDestination(_ context.Context, p Preview) (func(event []byte) PreviewLine, error) {
-	open, err := dataplane.OpenPreview(p.Type, p.Settings, p.Secrets, p.Now)
+	open, err := preview.OpenDestination(dataplane.Kinds().Destinations, p.Type, p.Settings, p.Secrets, p.Now)
 	if err != nil {
 		return nil, err
 	}

@@ -12,6 +12,7 @@ import (
 	"weir/infra/weir/cli/manifest"
 	"weir/infra/weir/cli/remote"
 	"weir/shared/capability"
+	"weir/shared/command"
 	"weir/shared/fault"
 )
 
@@ -55,7 +56,7 @@ func (k *console) query(ctx context.Context, workspace, destination, sql string)
 		return err
 	}
 	if len(chosen) > 1 {
-		return usage("name the workspace with --workspace; %s", thereAre("workspaces", chosen, func(w remote.Workspace) string { return w.Name }))
+		return command.Usage("name the workspace with --workspace; %s", thereAre("workspaces", chosen, func(w remote.Workspace) string { return w.Name }))
 	}
 	w := chosen[0]
 	view, err := control.View(ctx, w.Name, capability.Query)
@@ -66,7 +67,7 @@ func (k *console) query(ctx context.Context, workspace, destination, sql string)
 	err = view.Query(ctx, string(destinationID(w, destination)), sql, show)
 	if errors.Is(err, errEnough) {
 		err = nil
-		k.note("weir: only the first %d rows are shown; use --output json for all", maxTableRows)
+		k.Note("weir: only the first %d rows are shown; use --output json for all", maxTableRows)
 	}
 	if err != nil {
 		err = fmt.Errorf("query %s of workspace %s: %w", destination, w.Name, err)
@@ -132,7 +133,7 @@ func columns(line []byte) (names, cells []string, err error) {
 		} else if value[0] == '"' {
 			_ = json.Unmarshal(value, &text) // it was decoded before
 		}
-		names, cells = append(names, clean(fmt.Sprint(name))), append(cells, oneLine(text, 80))
+		names, cells = append(names, command.Clean(fmt.Sprint(name))), append(cells, oneLine(text, 80))
 	}
 	return names, cells, nil
 }

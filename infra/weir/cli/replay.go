@@ -11,6 +11,7 @@ import (
 
 	"weir/infra/weir/cli/remote"
 	"weir/shared/capability"
+	"weir/shared/command"
 	"weir/shared/fault"
 )
 
@@ -40,9 +41,9 @@ a reason, --source and --destination for those of one, --all for every one.
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			switch narrow := len(c.places) > 0 || c.code != ""; {
 			case c.all && narrow:
-				return usage("say which quarantined events: --all goes with neither --place nor --code")
+				return command.Usage("say which quarantined events: --all goes with neither --place nor --code")
 			case !c.all && !narrow && c.source == "" && c.destination == "":
-				return usage("say which quarantined events: --source, --destination, --place, --code or --all")
+				return command.Usage("say which quarantined events: --source, --destination, --place, --code or --all")
 			}
 			return k.replay(cmd.Context(), c, dry)
 		},
@@ -75,16 +76,16 @@ func (k *console) replay(ctx context.Context, c choice, dry bool) error {
 	n, err := replayAll(ctx, control, w, c)
 	if err != nil {
 		if n > 0 {
-			k.note("replayed %d events before it failed; the same command goes on with the rest", n)
+			k.Note("replayed %d events before it failed; the same command goes on with the rest", n)
 		}
 		return fmt.Errorf("replay events of workspace %s: %w", w.Name, err)
 	}
 	if k.output != formatTable {
 		return k.print(map[string]uint64{"replayed": n})
 	}
-	k.say("replayed %d events", n)
+	k.Say("replayed %d events", n)
 	if n == 0 {
-		k.note("Nothing chosen can go: 'weir dlq list --quarantined' shows what there is, and why.")
+		k.Note("Nothing chosen can go: 'weir dlq list --quarantined' shows what there is, and why.")
 	}
 	return nil
 }
@@ -142,7 +143,7 @@ func (k *console) countBroken(ctx context.Context, control *remote.Control, w re
 		return k.print(map[string]any{"events": total, "codes": counts})
 	}
 	if total == 0 {
-		k.say("No quarantined events are chosen.")
+		k.Say("No quarantined events are chosen.")
 		return nil
 	}
 	t := table{head: []string{"CODE", "EVENTS"}}

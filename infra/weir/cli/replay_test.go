@@ -7,8 +7,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"weir/infra/weir/cli"
 	"weir/infra/weir/cli/remote"
+	"weir/shared/command"
 )
 
 func TestQuarantinedEventsAreReplayedUntilNoneIsLeft(t *testing.T) {
@@ -40,10 +40,10 @@ func TestQuarantinedEventsAreReplayedUntilNoneIsLeft(t *testing.T) {
 			t.Errorf("replay %s (-want +got):\n%s", args, d)
 		}
 	}
-	s.fails(cli.ExitFailed, []string{"replayed 1000 events before it failed", "Being moved already."}, "replay", "--code", "lost", "--workspace", "acme")
-	s.fails(cli.ExitUsage, []string{"name the workspace with --workspace"}, "replay", "--all")
-	s.fails(cli.ExitFailed, []string{"there is no source wub; sources are web"}, "replay", "--source", "wub", "--workspace", "acme")
-	s.fails(cli.ExitFailed, []string{"there is no destination hok; destinations are hook"}, "replay", "--destination", "hok")
+	s.fails(command.ExitFailed, []string{"replayed 1000 events before it failed", "Being moved already."}, "replay", "--code", "lost", "--workspace", "acme")
+	s.fails(command.ExitUsage, []string{"name the workspace with --workspace"}, "replay", "--all")
+	s.fails(command.ExitFailed, []string{"there is no source wub; sources are web"}, "replay", "--source", "wub", "--workspace", "acme")
+	s.fails(command.ExitFailed, []string{"there is no destination hok; destinations are hook"}, "replay", "--destination", "hok")
 }
 
 func TestADryRunCountsByReasonAndSendsNothing(t *testing.T) {

@@ -9,101 +9,42 @@ package cli
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"strings"
-	"syscall"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
-	"weir/shared/fault"
+	controlplane "weir/controlplane/command"
+	dataplane "weir/dataplane/command"
+	"weir/shared/command"
 )
 
-// Exit codes of the binary.
-const (
-	ExitDone   = 0
-	ExitFailed = 1
-	ExitUsage  = 2
-)
-
-// Config is what the command line needs from outside. Zero fields mean the
-// process's own: os.Stdin, os.Stdout, os.Stderr, os.LookupEnv.
+// Config is what the command line needs from outside.
 type Config struct {
-	Version  string
-	In       io.Reader
-	Out, Err io.Writer
-	Env      func(string) (string, bool)
+	command.Process
 	Preview  PreviewFunc      // nil: this binary holds no destinations, and `preview` says so
 	Commands []*cobra.Command // further commands, such as the roles
 }
 
-// Root returns the command `weir` with everything below it. Run executes it
-// with the exit codes of the package; Root alone is for generated docs.
-func Root(c Config) *cobra.Command {
-	root, _ := build(c)
-	return root
-}
-
 // Run executes args (without the program's name) and returns the exit code.
-// The first SIGINT or SIGTERM ends the command's context, a second one the
-// process.
 func Run(ctx context.Context, c Config, args []string) int {
-	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	go func() { // ends with ctx, which stop ends
-		<-ctx.Done()
-		stop()
-	}()
-	root, k := build(c)
-	root.SetArgs(args)
-	cmd, err := root.ExecuteContextC(ctx)
-	switch {
-	case err == nil:
-		return ExitDone
-	case !k.started || errors.As(err, new(usageError)):
-		_, _ = fmt.Fprintf(k.Err, "weir: %s\nSee '%s --help'.\n", clean(err.Error()), cmd.CommandPath())
-		return ExitUsage
-	default:
-		_, _ = fmt.Fprintf(k.Err, "weir: %s\n", sentence(err))
-		return ExitFailed
-	}
+	c.Program = "weir"
+	c.Process = c.Complete()
+	return c.Process.Run(ctx, newRoot(c), args)
 }
 
-// usageError is a question that cannot be answered as it is put.
-type usageError struct{ text string }
-
-func (u usageError) Error() string { return u.text }
-
-func usage(format string, args ...any) error { return usageError{fmt.Sprintf(format, args...)} }
-
-// console is one execution: its streams, the flags that all commands share,
-// and whether a command's own work began.
+// console is one execution: its streams, and the flags that all commands share.
 type console struct {
 	Config
 	output  format
 	control string
 	token   string
 	dataDir string
-	started bool
 }
 
-func build(c Config) (*cobra.Command, *console) {
-	if c.In == nil {
-		c.In = os.Stdin
-	}
-	if c.Out == nil {
-		c.Out = os.Stdout
-	}
-	if c.Err == nil {
-		c.Err = os.Stderr
-	}
-	if c.Env == nil {
-		c.Env = os.LookupEnv
-	}
+func newRoot(c Config) *cobra.Command {
 	k := &console{Config: c, output: formatTable}
 	root := &cobra.Command{
 		Use:   "weir",
@@ -122,36 +63,14 @@ which 'weir dev' writes.`,
   weir dlq list               what did not arrive, and why
   weir replay --all           what broke a rule, after it is corrected
   weir query lake 'select 1'  rows of a warehouse`,
-		Version:           c.Version,
-		SilenceUsage:      true,
-		SilenceErrors:     true,
-		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
-		Args:              cobra.NoArgs,
-		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	root.SetIn(c.In)
-	root.SetOut(c.Out)
-	root.SetErr(c.Err)
 	root.PersistentFlags().Var(&k.output, "output", "how to print results: table, json or yaml")
 	root.AddCommand(newApply(k), newDiff(k), newExport(k), newStatus(k), newLedger(k), newTail(k), newQuery(k), newDLQ(k), newReplay(k), newPlane(k), newPreview(k),
-		newDev(k), newControlplane(k), newDataplane(k), newTransformWorker())
+		newDev(k), controlplane.New(k.Process), dataplane.New(k.Process), dataplane.TransformWorker())
 	root.AddCommand(c.Commands...)
-	watch(root, k)
-	return root, k
-}
-
-// watch notes, for cmd and all below, when a command's own work begins: what
-// fails before is a wrong question.
-func watch(cmd *cobra.Command, k *console) {
-	if run := cmd.RunE; run != nil {
-		cmd.RunE = func(cmd *cobra.Command, args []string) error {
-			k.started = true
-			return run(cmd, args)
-		}
-	}
-	for _, sub := range cmd.Commands() {
-		watch(sub, k)
-	}
+	return root
 }
 
 // group returns a noun, which does nothing without one of its verbs.
@@ -161,38 +80,10 @@ func group(noun, short string, verbs ...*cobra.Command) *cobra.Command {
 		names[i] = v.Name()
 	}
 	cmd := &cobra.Command{Use: noun, Short: short, Args: cobra.NoArgs, RunE: func(*cobra.Command, []string) error {
-		return usage("say what to do: %s", strings.Join(names, ", "))
+		return command.Usage("say what to do: %s", strings.Join(names, ", "))
 	}}
 	cmd.AddCommand(verbs...)
 	return cmd
-}
-
-// sentence is an error as a person reads it: problems on lines of their own.
-func sentence(err error) string {
-	text := err.Error()
-	problems := fault.ProblemsOf(err)
-	if len(problems) == 0 {
-		return clean(text)
-	}
-	head, _, _ := strings.Cut(text, "\n")
-	var b strings.Builder
-	b.WriteString(clean(head))
-	for _, p := range problems {
-		b.WriteString("\n  " + problemLine(p))
-	}
-	return b.String()
-}
-
-// problemLine is a problem on one line, its place first.
-func problemLine(p fault.Problem) string {
-	text := p.Text
-	if text == "" {
-		text = p.Code
-	}
-	if p.Path == "" {
-		return clean(text)
-	}
-	return clean(p.Path + ": " + text)
 }
 
 // terminal reports whether w is one, and may thus show colours and progress.
@@ -207,14 +98,4 @@ func (k *console) colourful() bool {
 	no, _ := k.Env("NO_COLOR")
 	dumb, _ := k.Env("TERM")
 	return no == "" && dumb != "dumb" && k.terminal(k.Out)
-}
-
-// say prints a line on stdout.
-func (k *console) say(format string, args ...any) {
-	_, _ = fmt.Fprintf(k.Out, format+"\n", args...)
-}
-
-// note prints a line on stderr.
-func (k *console) note(format string, args ...any) {
-	_, _ = fmt.Fprintf(k.Err, format+"\n", args...)
 }

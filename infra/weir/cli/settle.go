@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"weir/infra/weir/cli/remote"
+	"weir/shared/command"
 	"weir/shared/fault"
 )
 
@@ -30,7 +31,7 @@ func (k *console) changes(p *proposal) {
 	if len(p.diff.Changes) == 0 && p.diff.Number > 0 {
 		return
 	}
-	k.say("workspace %s (%s)", clean(p.name()), clean(p.Document.Region))
+	k.Say("workspace %s (%s)", command.Clean(p.name()), command.Clean(p.Document.Region))
 	for _, c := range p.diff.Changes {
 		m, ok := marks[c.Op]
 		if !ok {
@@ -46,11 +47,11 @@ func (k *console) changes(p *proposal) {
 		if n := waiting(p, c); n > 0 {
 			line += fmt.Sprintf(" (%d parked)", n)
 		}
-		line = clean(line)
+		line = command.Clean(line)
 		if m.colour != "" && k.colourful() {
 			line = m.colour + line + "\x1b[0m"
 		}
-		k.say("  %s", line)
+		k.Say("  %s", line)
 	}
 }
 
@@ -59,7 +60,7 @@ func (k *console) settle(ctx context.Context, control *remote.Control, p *propos
 	changed := len(o.Changes) > 0 || o.Number != p.diff.Number
 	if f.noWait {
 		if k.output == formatTable {
-			k.say("%s", noWaitLine(p.name(), o.Number, changed))
+			k.Say("%s", noWaitLine(p.name(), o.Number, changed))
 		}
 		return nil
 	}
@@ -77,19 +78,19 @@ func (k *console) settle(ctx context.Context, control *remote.Control, p *propos
 		return nil
 	}
 	if !changed {
-		k.say("workspace %s: nothing to change, revision %d is running", clean(p.name()), o.Number)
+		k.Say("workspace %s: nothing to change, revision %d is running", command.Clean(p.name()), o.Number)
 		return nil
 	}
-	k.say("workspace %s: revision %d applied in %.1f s", clean(p.name()), o.Number, time.Since(start).Seconds())
+	k.Say("workspace %s: revision %d applied in %.1f s", command.Clean(p.name()), o.Number, time.Since(start).Seconds())
 	k.writeKeys(p, ws)
 	return nil
 }
 
 func noWaitLine(name string, number uint64, changed bool) string {
 	if !changed {
-		return fmt.Sprintf("workspace %s: nothing to change, revision %d is the newest", clean(name), number)
+		return fmt.Sprintf("workspace %s: nothing to change, revision %d is the newest", command.Clean(name), number)
 	}
-	return fmt.Sprintf("workspace %s: revision %d made; 'weir status' shows when it is applied", clean(name), number)
+	return fmt.Sprintf("workspace %s: revision %d made; 'weir status' shows when it is applied", command.Clean(name), number)
 }
 
 func rejection(ws remote.Workspace) string {
@@ -124,7 +125,7 @@ func (k *console) await(ctx context.Context, control *remote.Control, name strin
 		}
 		if !mentioned && time.Since(start) > quiet {
 			mentioned = true
-			k.note("waiting for the plane to apply revision %d of workspace %s ...", number, clean(name))
+			k.Note("waiting for the plane to apply revision %d of workspace %s ...", number, command.Clean(name))
 		}
 		select {
 		case <-ctx.Done():
@@ -176,7 +177,7 @@ func (k *console) writeKeys(p *proposal, ws remote.Workspace) {
 	}
 	for _, s := range ws.Sources {
 		if !known[s.WriteKey] {
-			k.say("source %s: write key %s", clean(s.Name), clean(s.WriteKey))
+			k.Say("source %s: write key %s", command.Clean(s.Name), command.Clean(s.WriteKey))
 		}
 	}
 }

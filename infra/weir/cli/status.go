@@ -8,6 +8,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"weir/infra/weir/cli/remote"
+
+	"weir/shared/command"
 )
 
 func newStatus(k *console) *cobra.Command {
@@ -46,18 +48,18 @@ func (k *console) status(s remote.Status, now time.Time) error {
 		planes.add(p.Name, p.Region, dash(p.Version), since(p.LastBeat, now), health(p), dash(strings.Join(alarms, ", ")))
 	}
 	if len(s.Planes) == 0 {
-		k.say("No data plane has joined yet. Let one join:\n  weir plane invite --region eu")
+		k.Say("No data plane has joined yet. Let one join:\n  weir plane invite --region eu")
 	} else if err := planes.write(k.Out); err != nil {
 		return err
 	}
 	for _, p := range s.Planes {
 		if text := bottleneck(p.Alarms); text != "" {
-			k.say("\nBottleneck of %s: %s", clean(p.Name), text)
+			k.Say("\nBottleneck of %s: %s", command.Clean(p.Name), text)
 		}
 	}
-	k.say("")
+	k.Say("")
 	if len(s.Workspaces) == 0 {
-		k.say("There is no workspace yet. Make one:\n  weir apply -f weir.yaml")
+		k.Say("There is no workspace yet. Make one:\n  weir apply -f weir.yaml")
 		return nil
 	}
 	workspaces := table{head: []string{"WORKSPACE", "REGION", "PLANE", "WANTED", "APPLIED", "STATE"}}
@@ -69,14 +71,14 @@ func (k *console) status(s remote.Status, now time.Time) error {
 		}
 		workspaces.add(w.Name, w.Region, name, fmt.Sprint(w.Number), fmt.Sprint(w.Applied), string(w.State))
 		for _, p := range w.Problems {
-			problems = append(problems, "  "+clean(w.Name)+": "+problemLine(p))
+			problems = append(problems, "  "+command.Clean(w.Name)+": "+command.ProblemLine(p))
 		}
 	}
 	if err := workspaces.write(k.Out); err != nil {
 		return err
 	}
 	if len(problems) > 0 {
-		k.say("\nRejected, so the former revision goes on:\n%s", strings.Join(problems, "\n"))
+		k.Say("\nRejected, so the former revision goes on:\n%s", strings.Join(problems, "\n"))
 	}
 	return nil
 }

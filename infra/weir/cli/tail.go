@@ -17,6 +17,7 @@ import (
 	"weir/infra/weir/cli/manifest"
 	"weir/infra/weir/cli/remote"
 	"weir/shared/capability"
+	"weir/shared/command"
 	"weir/shared/fault"
 )
 
@@ -57,7 +58,7 @@ When events pass faster than they can be shown, some are left out and counted.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if s.limit < 0 {
-				return usage("--limit must not be below 0")
+				return command.Usage("--limit must not be below 0")
 			}
 			return k.tail(cmd.Context(), s)
 		},
@@ -88,7 +89,7 @@ func (k *console) tail(ctx context.Context, s sight) error {
 		return err
 	}
 	if len(chosen) > maxTails {
-		return usage("name the workspace with --workspace; %s", thereAre("workspaces", chosen, func(w remote.Workspace) string { return w.Name }))
+		return command.Usage("name the workspace with --workspace; %s", thereAre("workspaces", chosen, func(w remote.Workspace) string { return w.Name }))
 	}
 	p := &printer{console: k, limit: s.limit, plain: !k.terminal(k.Out)}
 	g, following := errgroup.WithContext(ctx)
@@ -110,7 +111,7 @@ func (k *console) follow(ctx context.Context, control *remote.Control, w remote.
 		begun := time.Now()
 		err := k.watch(ctx, control, w, s, p, func() {
 			if !stood {
-				p.note("weir: watching workspace %s; end with Ctrl-C", clean(w.Name))
+				p.note("weir: watching workspace %s; end with Ctrl-C", command.Clean(w.Name))
 			}
 			stood, told, pause = true, false, firstRetry
 		})
@@ -123,7 +124,7 @@ func (k *console) follow(ctx context.Context, control *remote.Control, w remote.
 			continue // the capability ended; go on with the next one
 		case err != nil && !told:
 			told = true
-			p.note("weir: %s; trying again, what passes meanwhile is not shown", sentence(err))
+			p.note("weir: %s; trying again, what passes meanwhile is not shown", command.Sentence(err))
 		}
 		select {
 		case <-ctx.Done():
@@ -141,7 +142,7 @@ func (k *console) watch(ctx context.Context, control *remote.Control, w remote.W
 		return err
 	}
 	return view.Live(ctx, s, begun, func(n uint64) {
-		p.note("weir: %d events of workspace %s passed too fast and are not shown", n, clean(w.Name))
+		p.note("weir: %d events of workspace %s passed too fast and are not shown", n, command.Clean(w.Name))
 	}, p.print)
 }
 
@@ -193,7 +194,7 @@ type printer struct {
 func (p *printer) note(format string, args ...any) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.console.note(format, args...)
+	p.console.Note(format, args...)
 }
 
 // print writes a line, and says errEnough behind the last one.
@@ -218,7 +219,7 @@ func (p *printer) write(line []byte) error {
 	}
 	text := string(line)
 	if !p.plain {
-		text = clean(text)
+		text = command.Clean(text)
 	}
 	if _, err := io.WriteString(p.Out, text+"\n"); err != nil {
 		return fmt.Errorf("write the result: %w", err)

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"weir/infra/weir/cli"
+	"weir/shared/command"
 )
 
 func sighting(n int, stage string) string {
@@ -38,7 +39,7 @@ func TestTailPrintsSightingsAsTheyCome(t *testing.T) {
 		<-r.Context().Done()
 	}
 	code, out, err := s.run("tail", "--source", "web", "--destination", "hook", "--stage", "gateway", "--outcome", "dead,parked", "--limit", "2")
-	if want := sighting(1, "gateway") + "\n" + sighting(2, "gateway") + "\n"; code != cli.ExitDone || out != want {
+	if want := sighting(1, "gateway") + "\n" + sighting(2, "gateway") + "\n"; code != command.ExitDone || out != want {
 		t.Errorf("exit %d\n%s%s\nwant %s", code, out, err, want)
 	}
 	for _, text := range []string{"watching workspace acme", "7 events of workspace acme passed too fast"} {
@@ -71,7 +72,7 @@ func TestTailGoesOnWithANewCapabilityAndAfterAnOutage(t *testing.T) {
 	}
 	code, out, err := s.run("tail", "--limit", "4")
 	want := strings.Join([]string{sighting(0, "gateway"), sighting(1, "deliver"), sighting(3, "load"), sighting(4, "load"), ""}, "\n")
-	if code != cli.ExitDone || out != want || !strings.Contains(err, "live events of this plane ended") {
+	if code != command.ExitDone || out != want || !strings.Contains(err, "live events of this plane ended") {
 		t.Errorf("exit %d\n%s%s\nwant %s", code, out, err, want)
 	}
 	issued := 0
@@ -98,8 +99,8 @@ func TestAnInterruptedTailIsDone(t *testing.T) {
 		<-r.Context().Done()
 	}
 	var out, err bytes.Buffer
-	c := cli.Config{Version: "test", Out: &out, Err: &err, Env: func(k string) (string, bool) { v, ok := s.env[k]; return v, ok }}
-	if code := cli.Run(ctx, c, []string{"tail"}); code != cli.ExitDone || out.Len() > 0 {
+	c := cli.Config{Process: command.Process{Version: "test", Out: &out, Err: &err, Env: func(k string) (string, bool) { v, ok := s.env[k]; return v, ok }}}
+	if code := cli.Run(ctx, c, []string{"tail"}); code != command.ExitDone || out.Len() > 0 {
 		t.Errorf("exit %d\n%s%s", code, &out, &err)
 	}
 }
@@ -112,15 +113,15 @@ func TestWhyThereIsNothingToSee(t *testing.T) {
 	f.streams = func(_ int, w http.ResponseWriter, _ *http.Request) {
 		refuse(w, http.StatusBadRequest, "invalid", "There is no such stage; there are [gateway].")
 	}
-	s.fails(cli.ExitFailed, []string{"There is no such stage", "workspace acme"}, "tail", "--stage", "x")
-	s.fails(cli.ExitFailed, []string{"there is no source app; sources are web"}, "tail", "--source", "app")
-	s.fails(cli.ExitFailed, []string{"there is no destination lake; destinations are hook"}, "tail", "--destination", "lake")
-	s.fails(cli.ExitFailed, []string{"there is no destination lake; destinations are hook"}, "query", "lake", "select 1")
-	s.fails(cli.ExitUsage, []string{"--limit must not be below 0"}, "tail", "--limit", "-1")
-	s.fails(cli.ExitUsage, []string{"accepts 2 arg(s), received 1"}, "query", "hook")
+	s.fails(command.ExitFailed, []string{"There is no such stage", "workspace acme"}, "tail", "--stage", "x")
+	s.fails(command.ExitFailed, []string{"there is no source app; sources are web"}, "tail", "--source", "app")
+	s.fails(command.ExitFailed, []string{"there is no destination lake; destinations are hook"}, "tail", "--destination", "lake")
+	s.fails(command.ExitFailed, []string{"there is no destination lake; destinations are hook"}, "query", "lake", "select 1")
+	s.fails(command.ExitUsage, []string{"--limit must not be below 0"}, "tail", "--limit", "-1")
+	s.fails(command.ExitUsage, []string{"accepts 2 arg(s), received 1"}, "query", "hook")
 	f.view.Close()
-	s.fails(cli.ExitFailed, []string{"the plane's view at http://127.0.0.1", "cannot be reached", "connection refused", "check that it runs"}, "tail")
-	s.fails(cli.ExitFailed, []string{"the plane's view at http://127.0.0.1", "cannot be reached", "connection refused", "check that it runs"}, "query", "hook", "select 1")
+	s.fails(command.ExitFailed, []string{"the plane's view at http://127.0.0.1", "cannot be reached", "connection refused", "check that it runs"}, "tail")
+	s.fails(command.ExitFailed, []string{"the plane's view at http://127.0.0.1", "cannot be reached", "connection refused", "check that it runs"}, "query", "hook", "select 1")
 }
 
 func TestTailFollowsEveryWorkspace(t *testing.T) {
@@ -181,14 +182,14 @@ func TestAQueryThatFailsMidwaySaysSo(t *testing.T) {
 		out    string
 		says   string
 	}{
-		"no rows":   {func(w http.ResponseWriter) { send(w, "") }, cli.ExitDone, "", ""},
-		"a refusal": {func(w http.ResponseWriter) { refuse(w, 400, "invalid", "No column x.") }, cli.ExitFailed, "", "No column x."},
+		"no rows":   {func(w http.ResponseWriter) { send(w, "") }, command.ExitDone, "", ""},
+		"a refusal": {func(w http.ResponseWriter) { refuse(w, 400, "invalid", "No column x.") }, command.ExitFailed, "", "No column x."},
 		"midway": {func(w http.ResponseWriter) {
 			send(w, `{"n":1}`, `{"error":{"code":"limit_rows","message":"Too many."}}`)
-		}, cli.ExitFailed, "{\"n\":1}\n", "Too many."},
-		"broken off":      {func(w http.ResponseWriter) { send(w, `{"n":1}`, `{"n":2}`); panic(http.ErrAbortHandler) }, cli.ExitFailed, "{\"n\":1}\n", "cannot be reached"},
-		"a column error":  {func(w http.ResponseWriter) { send(w, `{"error":"e"}`) }, cli.ExitDone, "{\"error\":\"e\"}\n", ""},
-		"one among other": {func(w http.ResponseWriter) { send(w, `{"error":{"code":"c"},"n":1}`) }, cli.ExitDone, "{\"error\":{\"code\":\"c\"},\"n\":1}\n", ""},
+		}, command.ExitFailed, "{\"n\":1}\n", "Too many."},
+		"broken off":      {func(w http.ResponseWriter) { send(w, `{"n":1}`, `{"n":2}`); panic(http.ErrAbortHandler) }, command.ExitFailed, "{\"n\":1}\n", "cannot be reached"},
+		"a column error":  {func(w http.ResponseWriter) { send(w, `{"error":"e"}`) }, command.ExitDone, "{\"error\":\"e\"}\n", ""},
+		"one among other": {func(w http.ResponseWriter) { send(w, `{"error":{"code":"c"},"n":1}`) }, command.ExitDone, "{\"error\":{\"code\":\"c\"},\"n\":1}\n", ""},
 	} {
 		f.streams = func(_ int, w http.ResponseWriter, _ *http.Request) { tc.answer(w) }
 		code, out, err := s.run("query", "hook", "select 1")

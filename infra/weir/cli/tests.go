@@ -8,7 +8,7 @@ import (
 	"math/big"
 	"time"
 
-	"weir/dataplane"
+	"weir/dataplane/preview"
 	"weir/infra/weir/cli/manifest"
 	"weir/shared/fault"
 )
@@ -40,7 +40,7 @@ func (k *console) tryTests(ctx context.Context, files []*manifest.File) error {
 		}
 	}
 	if ran > 0 && len(problems) == 0 {
-		k.note("weir: %d tests of transformations passed", ran)
+		k.Note("weir: %d tests of transformations passed", ran)
 	}
 	return fault.Problems("tests of transformations failed, and nothing was changed", problems)
 }
@@ -48,20 +48,20 @@ func (k *console) tryTests(ctx context.Context, files []*manifest.File) error {
 // try runs the tests of one transformation.
 func try(ctx context.Context, f *manifest.File, at int, tests []manifest.Test) (failed []fault.Problem, err error) {
 	t := f.Document.Transformations[at]
-	var libraries []dataplane.PreviewScript
+	var libraries []preview.Script
 	for _, l := range f.Document.Libraries {
-		libraries = append(libraries, dataplane.PreviewScript{Name: l.Name, Code: l.Code})
+		libraries = append(libraries, preview.Script{Name: l.Name, Code: l.Code})
 	}
-	preview, err := dataplane.OpenPreviewTransform([]dataplane.PreviewScript{{Name: t.Name, Code: t.Code}}, libraries)
+	opened, err := preview.OpenTransformation([]preview.Script{{Name: t.Name, Code: t.Code}}, libraries)
 	if fault.KindOf(err) == fault.Invalid {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, preview.Close()) }()
+	defer func() { err = errors.Join(err, opened.Close()) }()
 	for _, test := range tests {
-		outcomes, err := preview.Apply(ctx, [][]byte{test.Event}, time.Now().UTC())
+		outcomes, err := opened.Apply(ctx, [][]byte{test.Event}, time.Now().UTC())
 		if err != nil {
 			return nil, err
 		}
@@ -73,7 +73,7 @@ func try(ctx context.Context, f *manifest.File, at int, tests []manifest.Test) (
 }
 
 // differs says how an outcome is not what a test expects, "" when it is.
-func differs(t manifest.Test, got dataplane.PreviewOutcome) string {
+func differs(t manifest.Test, got preview.Outcome) string {
 	if got.Error != nil {
 		if got.Error.Code == t.Error {
 			return ""

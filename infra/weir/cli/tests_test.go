@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"weir/infra/weir/cli"
+	"weir/shared/command"
 )
 
 const tested = `workspace: acme
@@ -42,7 +42,7 @@ func TestTestsOfTransformationsRunBeforeAnythingIsAsked(t *testing.T) {
 			if text == tested {
 				t.Fatal("the case changes nothing")
 			}
-			s.fails(cli.ExitFailed, []string{"transformations[0].", tc.says}, "apply", "-f", s.file("weir.yaml", text))
+			s.fails(command.ExitFailed, []string{"transformations[0].", tc.says}, "apply", "-f", s.file("weir.yaml", text))
 		})
 	}
 }
@@ -51,7 +51,7 @@ func TestTestsThatPassStayHere(t *testing.T) {
 	t.Parallel()
 	s := newShell(t, newFake(t)) // which refuses members that a document does not have
 	code, _, says := s.run("apply", "-f", s.file("weir.yaml", tested))
-	if code != cli.ExitDone || !strings.Contains(says, "3 tests of transformations passed") {
+	if code != command.ExitDone || !strings.Contains(says, "3 tests of transformations passed") {
 		t.Errorf("apply = %d, %s", code, says)
 	}
 	if out := s.must("export", "acme"); strings.Contains(out, "tests:") || strings.Contains(out, "12345678901234567890") {

@@ -71,7 +71,7 @@ func startCommand(t *testing.T, cmd *exec.Cmd) *process {
 	t.Helper()
 	p := &process{t: t, name: strings.Join(cmd.Args, " "), cmd: cmd, done: make(chan struct{}), grown: make(chan struct{})}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
-	cmd.Env = append(os.Environ(), "NO_COLOR=1")
+	cmd.Env = append(cmd.Environ(), "NO_COLOR=1")
 	r, w := io.Pipe()
 	cmd.Stdout, cmd.Stderr = w, w
 	if err := cmd.Start(); err != nil {
@@ -167,15 +167,20 @@ func (p *process) output() string {
 // run runs weir to its end and returns its standard output. want is the exit code.
 func run(t *testing.T, want int, stdin string, args ...string) string {
 	t.Helper()
+	return runCommand(t, want, stdin, binary, args...)
+}
+
+func runCommand(t *testing.T, want int, stdin, program string, args ...string) string {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, binary, args...)
+	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Stdin = strings.NewReader(stdin)
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	err := cmd.Run()
 	if got := cmd.ProcessState.ExitCode(); got != want {
-		t.Fatalf("weir %s: exit code %d (%v), want %d\n%s%s", strings.Join(args, " "), got, err, want, out.String(), errs.String())
+		t.Fatalf("%s %s: exit code %d (%v), want %d\n%s%s", filepath.Base(program), strings.Join(args, " "), got, err, want, out.String(), errs.String())
 	}
 	return out.String() + errs.String()
 }

@@ -3,6 +3,7 @@ package e2e_test
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -18,6 +19,7 @@ type roles struct {
 	control, plane         *process
 	token                  string
 	recorded               *recorder // between plane and hub; nil: nothing is
+	images                 string    // folder of the images' binaries; empty: weir runs the roles
 }
 
 func newRoles(t *testing.T) *roles {
@@ -39,13 +41,28 @@ func (r *roles) start() {
 	login := r.control.line(`login: +(\S+) +/? *(\S+)`)
 	r.token = apiToken(t, "http://"+r.http, login[1], login[2])
 	invite := run(t, 0, "", "plane", "invite", "--region", "eu", "--control", "http://"+r.http, "--token", r.token, "--output", "json")
-	run(t, 0, "", "dataplane", "join", "--token", field(t, invite, "token"), "--control", "http://"+r.http, "--data-dir", filepath.Join(r.dir, "plane"),
+	program, args := r.role("dataplane", "join", "--token", field(t, invite, "token"), "--control", "http://"+r.http, "--data-dir", filepath.Join(r.dir, "plane"),
 		"--gateway-url", "http://"+r.gateway, "--view-url", "http://"+r.view)
+	runCommand(t, 0, "", program, args...)
 	r.startPlane()
 }
 
+// role returns the program of a role and its arguments.
+func (r *roles) role(name string, args ...string) (string, []string) {
+	if r.images != "" {
+		return filepath.Join(r.images, name), args
+	}
+	return binary, append([]string{name}, args...)
+}
+
+func (r *roles) startRole(name string, args ...string) *process {
+	r.t.Helper()
+	program, args := r.role(name, args...)
+	return startCommand(r.t, exec.Command(program, args...))
+}
+
 func (r *roles) startControl() {
-	r.control = start(r.t, "controlplane", "--data-dir", filepath.Join(r.dir, "control"), "--http", r.http, "--hub", r.hub)
+	r.control = r.startRole("controlplane", "--data-dir", filepath.Join(r.dir, "control"), "--http", r.http, "--hub", r.hub)
 	until(r.t, "a control plane that answers", func() bool {
 		resp, err := client.Get("http://" + r.http + "/api/v1/health")
 		if err != nil {
@@ -57,11 +74,11 @@ func (r *roles) startControl() {
 }
 
 func (r *roles) startPlane() {
-	args := []string{"dataplane", "--data-dir", filepath.Join(r.dir, "plane"), "--gateway", r.gateway, "--view", r.view, "--metrics", r.metrics, "--allow-private"}
+	args := []string{"--data-dir", filepath.Join(r.dir, "plane"), "--gateway", r.gateway, "--view", r.view, "--metrics", r.metrics, "--allow-private"}
 	if r.recorded != nil {
 		args = append(args, "--hub", "nats://"+r.recorded.Addr)
 	}
-	r.plane = start(r.t, args...)
+	r.plane = r.startRole("dataplane", args...)
 	r.plane.line(`^ready$`)
 }
 

@@ -19,6 +19,8 @@ import (
 
 	"weir/controlplane"
 	"weir/dataplane"
+	"weir/dataplane/enrol"
+	"weir/shared/command"
 	"weir/shared/fault"
 	"weir/shared/telemetry"
 )
@@ -128,6 +130,7 @@ func (r *Running) planes(ctx context.Context, g *errgroup.Group, cfg Config) err
 			DataDir: dir, Hub: r.Hub, Gateway: at["gateway"], View: at["view"], Metrics: at["metrics"],
 			GatewayURL: p.Gateway, ViewURL: p.View,
 			AllowPrivate: true, Version: cfg.Version, Log: cfg.Log.With("plane", region), Traces: cfg.Traces,
+			Restart: func() { command.Restart(cfg.Log) },
 		})
 		if err != nil {
 			return err
@@ -145,7 +148,7 @@ func (r *Running) planes(ctx context.Context, g *errgroup.Group, cfg Config) err
 
 // enrol invites a plane and lets it join, unless dir holds one already.
 func (r *Running) enrol(ctx context.Context, dir string, p Plane, version string) error {
-	if dataplane.Joined(dir) {
+	if enrol.Joined(dir) {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
@@ -175,7 +178,7 @@ func (r *Running) enrol(ctx context.Context, dir string, p Plane, version string
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("invite: %w", err)
 	}
-	return dataplane.Join(ctx, dataplane.JoinConfig{
+	return dataplane.Join(ctx, enrol.Config{
 		Control: r.Control, Token: invitation.Token, DataDir: dir, Name: p.Region + "-1", GatewayURL: p.Gateway, ViewURL: p.View, Version: version,
 	})
 }

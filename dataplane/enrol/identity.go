@@ -1,4 +1,4 @@
-package dataplane
+package enrol
 
 import (
 	"crypto/ed25519"
@@ -27,12 +27,11 @@ const (
 	identityFile = "identity.key" // Ed25519 seed, base64: signs acks and beats
 	sealingFile  = "sealing.key"  // X25519 private key, base64: opens configurations and secrets
 	natsFile     = "hub.nk"       // seed of the plane's NATS user at the hub
-	dedupeFile   = "dedupe.key"   // secret of the dedupe keys' hash, base64
-	guardFile    = "guard.yaml"   // what this plane's owner forbids; absent allows all
 )
 
-// admission is plane.json: nothing in it is secret, and all of it is pinned.
-type admission struct {
+// Admission is what the control plane told at joining, kept as plane.json:
+// nothing in it is secret, and all of it is pinned.
+type Admission struct {
 	Plane         id.Plane          `json:"plane"`
 	Region        string            `json:"region"`
 	Hub           string            `json:"hub"`
@@ -42,7 +41,7 @@ type admission struct {
 	Origins       []string          `json:"origins"`
 }
 
-func (a admission) check() error {
+func (a Admission) check() error {
 	if !id.Valid(a.Plane) || a.Region == "" || a.Hub == "" || a.JWT == "" ||
 		len(a.ControlKey) != ed25519.PublicKeySize || len(a.CapabilityKey) != ed25519.PublicKeySize {
 		return fault.New(fault.Invalid, "What the control plane said about this plane is not whole.")
@@ -56,9 +55,9 @@ func Joined(dir string) bool {
 	return err == nil
 }
 
-// readAdmission reads plane.json. fault.Missing: the plane has not joined.
-func readAdmission(dir string) (admission, error) {
-	var a admission
+// ReadAdmission reads the admission of the plane in dir. fault.Missing: the plane has not joined.
+func ReadAdmission(dir string) (Admission, error) {
+	var a Admission
 	b, err := os.ReadFile(filepath.Join(dir, planeFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return a, fault.New(fault.Missing, "The data directory %s holds no plane; let one join first: weir dataplane join --token T --control URL", dir)
@@ -72,18 +71,18 @@ func readAdmission(dir string) (admission, error) {
 	return a, a.check()
 }
 
-// keys are the plane's own; they never leave the data directory.
-type keys struct {
-	identity ed25519.PrivateKey
-	sealing  secret.PrivateKey
-	nats     secret.String // seed of the NATS user
-	natsKey  string        // its public key, U...
+// Keys are the plane's own; they never leave the data directory.
+type Keys struct {
+	Identity ed25519.PrivateKey // signs acks and beats
+	Sealing  secret.PrivateKey  // opens configurations and secrets
+	NATS     secret.String      // seed of the NATS user
+	natsKey  string             // its public key, U...
 }
 
-// loadKeys reads the keys in dir and makes those that are missing, so that a
+// LoadKeys reads the keys in dir and makes those that are missing, so that a
 // join that was interrupted goes on with the same ones.
-func loadKeys(dir string) (keys, error) {
-	var k keys
+func LoadKeys(dir string) (Keys, error) {
+	var k Keys
 	seed, err := loadSecret(dir, identityFile, func() ([]byte, error) { return random(ed25519.SeedSize), nil })
 	if err != nil {
 		return k, err
@@ -91,7 +90,7 @@ func loadKeys(dir string) (keys, error) {
 	if len(seed) != ed25519.SeedSize {
 		return k, fault.New(fault.Invalid, "%s does not hold a key.", identityFile)
 	}
-	k.identity = ed25519.NewKeyFromSeed(seed)
+	k.Identity = ed25519.NewKeyFromSeed(seed)
 	sealing, err := loadSecret(dir, sealingFile, func() ([]byte, error) {
 		made, err := secret.NewKey()
 		if err != nil {
@@ -102,7 +101,7 @@ func loadKeys(dir string) (keys, error) {
 	if err != nil {
 		return k, err
 	}
-	if k.sealing, err = secret.ParsePrivate(sealing); err != nil {
+	if k.Sealing, err = secret.ParsePrivate(sealing); err != nil {
 		return k, fmt.Errorf("%s: %w", sealingFile, err)
 	}
 	nats, err := loadSecret(dir, natsFile, func() ([]byte, error) {
@@ -122,8 +121,18 @@ func loadKeys(dir string) (keys, error) {
 	if k.natsKey, err = user.PublicKey(); err != nil {
 		return k, fault.New(fault.Invalid, "%s does not hold a key.", natsFile)
 	}
-	k.nats = secret.NewString(string(nats))
+	k.NATS = secret.NewString(string(nats))
 	return k, nil
+}
+
+// Secret returns the secret of size bytes in the file name of dir, and makes it
+// at the first call. fault.Invalid: the file holds something else.
+func Secret(dir, name string, size int) ([]byte, error) {
+	b, err := loadSecret(dir, name, func() ([]byte, error) { return random(size), nil })
+	if err == nil && len(b) != size {
+		return nil, fault.New(fault.Invalid, "%s does not hold a secret of %d bytes.", name, size)
+	}
+	return b, err
 }
 
 func random(n int) []byte {
@@ -153,4 +162,4 @@ func loadSecret(dir, name string, create func() ([]byte, error)) ([]byte, error)
 }
 
 // signSealing is the identity key's word for the sealing key.
-func (k keys) signSealing() []byte { return wire.SignSealingKey(k.identity, k.sealing.Public()) }
+func (k Keys) signSealing() []byte { return wire.SignSealingKey(k.Identity, k.Sealing.Public()) }

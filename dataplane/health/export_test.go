@@ -1,4 +1,4 @@
-package dataplane
+package health
 
 // Limits is what slow decides by.
 var Limits = limits

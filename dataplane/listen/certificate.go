@@ -1,4 +1,4 @@
-package dataplane
+package listen
 
 import (
 	"crypto/tls"

@@ -1,4 +1,4 @@
-package dataplane
+package health
 
 import (
 	"runtime"
@@ -17,11 +17,6 @@ const (
 	slowAge = 2 * time.Second // the oldest event that waits for a destination
 	busyCPU = 0.9             // of the processors, since the last look
 )
-
-// slow returns what limits the plane at this moment, by code.
-func (d *DataPlane) slow() map[wire.Code]uint64 {
-	return limits(d.lanes(time.Now()), d.code.Load(), d.busy.share(time.Now()))
-}
 
 // limits names the limits: destinations that do not answer, those that take no
 // more requests while events wait, transformations without a free worker, and

@@ -1,31 +1,38 @@
-package dataplane
+package health
 
 import (
 	"context"
-	"maps"
-	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"weir/dataplane/deliver"
 	"weir/dataplane/ingest"
-	"weir/dataplane/load"
+	"weir/dataplane/partition"
 	"weir/dataplane/queue"
 	"weir/shared/id"
 	"weir/shared/wire"
 )
 
+// Meters are what a collector reads beside a monitor.
+type Meters struct {
+	Requests     func() []ingest.Count      // of the gateway, by source
+	Latency      func() ingest.Latency      // of the gateway's answers
+	Written      func() queue.Written       // to EVENTS
+	BacklogBound func() int                 // requests with old deliveries that may be under way; 0: no bound
+	Merged       func(id.Destination) int64 // rows that were loaded into a warehouse
+	Discarded    func() int64               // events whose warehouse was removed before the load
+}
+
 // collector gives a plane's counts to Prometheus. Labels are kinds of counts and
 // ids of destinations, which configurations hold: as many as there are.
 type collector struct {
-	plane  *DataPlane
-	writer *queue.Writer
+	monitor *Monitor
+	meters  Meters
 
-	books, destinations, doors, latency                   *prometheus.Desc
+	events, destinations, requests, latency               *prometheus.Desc
 	lagFrames, lagSeconds, stops                          *prometheus.Desc
 	sending, concurrency, allowed, down, laneBytes, aging *prometheus.Desc
-	backlog, moved                                        *prometheus.Desc
+	backlog, overflow                                     *prometheus.Desc
 	appends, appendEvents, appendBytes                    *prometheus.Desc
 	keys, runs                                            *prometheus.Desc
 	rows, failing, discarded                              *prometheus.Desc
@@ -34,14 +41,15 @@ type collector struct {
 	alarms                                                *prometheus.Desc
 }
 
-func newCollector(d *DataPlane, w *queue.Writer) *collector {
-	plane := prometheus.Labels{"plane": string(d.plane.Plane)}
+// NewCollector returns the metrics of a plane.
+func NewCollector(p id.Plane, monitor *Monitor, meters Meters) prometheus.Collector {
+	plane := prometheus.Labels{"plane": string(p)}
 	desc := func(name, help string, labels ...string) *prometheus.Desc {
 		return prometheus.NewDesc(name, help, labels, plane)
 	}
 	return &collector{
-		plane:        d,
-		writer:       w,
+		monitor:      monitor,
+		meters:       meters,
 		appends:      desc("weir_queue_append_seconds", "How long frames of events took to be durable, from when they were put together."),
 		appendEvents: desc("weir_queue_append_events_total", "Events in frames that are durable."),
 		appendBytes:  desc("weir_queue_append_bytes_total", "Bytes of frames that are durable."),
@@ -51,10 +59,10 @@ func newCollector(d *DataPlane, w *queue.Writer) *collector {
 		discarded:    desc("weir_load_discarded_events_total", "Events that waited for a load when their warehouse was removed."),
 		failing:      desc("weir_load_failing", "1 while the newest load of a warehouse fails.", "destination"),
 		backlog:      desc("weir_deliver_backlog_bound", "Requests with deliveries from before half a minute that may be under way while work waits for a processor; 0: there is no bound."),
-		moved:        desc("weir_deliver_moved_bytes", "What is parked past the quotas of destinations, in the blob store."),
-		books:        desc("weir_ledger_events", "Events by what became of them.", "kind"),
+		overflow:     desc("weir_deliver_moved_bytes", "What is parked past the quotas of destinations, in the blob store."),
+		events:       desc("weir_ledger_events", "Events by what became of them.", "kind"),
 		destinations: desc("weir_ledger_destination_events", "Events of a destination by what became of them.", "destination", "kind"),
-		doors:        desc("weir_ingest_events_total", "Events that were sent, by what the gateway did: received = refused + accepted; rate_limited is part of refused.", "kind"),
+		requests:     desc("weir_ingest_events_total", "Events that were sent, by what the gateway did: received = refused + accepted; rate_limited is part of refused.", "kind"),
 		latency:      desc("weir_ingest_answer_seconds", "How long requests took whose events were acknowledged."),
 		lagFrames:    desc("weir_pipeline_lag_frames", "Frames that are not settled."),
 		lagSeconds:   desc("weir_pipeline_lag_seconds", "Age of the oldest frame that is read and not settled."),
@@ -77,8 +85,8 @@ func newCollector(d *DataPlane, w *queue.Writer) *collector {
 // Describe implements prometheus.Collector.
 func (c *collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		c.books, c.destinations, c.doors, c.latency, c.lagFrames, c.lagSeconds, c.stops, c.sending, c.concurrency, c.allowed, c.down,
-		c.backlog, c.moved, c.appends, c.appendEvents, c.appendBytes, c.keys, c.runs, c.rows, c.failing,
+		c.events, c.destinations, c.requests, c.latency, c.lagFrames, c.lagSeconds, c.stops, c.sending, c.concurrency, c.allowed, c.down,
+		c.backlog, c.overflow, c.appends, c.appendEvents, c.appendBytes, c.keys, c.runs, c.rows, c.failing,
 		c.laneBytes, c.aging, c.codeWaiting, c.codeRunning, c.codeWorkers, c.free, c.needed, c.alarms,
 	} {
 		ch <- d
@@ -93,10 +101,11 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	counter := func(d *prometheus.Desc, value float64, labels ...string) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, value, labels...)
 	}
+	states := c.monitor.states(time.Now())
 	c.ledger(gauge)
 	c.gateway(ch, counter)
-	c.pipelines(gauge, counter)
-	for _, s := range c.plane.lanes(time.Now()) {
+	c.partitions(states, gauge, counter)
+	for _, s := range lanes(states) {
 		dest, down := string(s.Destination), 0.0
 		if s.Down {
 			down = 1
@@ -108,27 +117,20 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 		gauge(c.laneBytes, float64(s.Bytes), dest)
 		gauge(c.aging, s.Age.Seconds(), dest)
 	}
-	gauge(c.backlog, float64(c.plane.yield.Bound()))
-	var moved int64
-	for _, p := range c.plane.partitions {
-		if o := p.moved.Load(); o != nil {
-			moved += o.Bytes()
-		}
-	}
-	gauge(c.moved, float64(moved))
+	gauge(c.backlog, float64(c.meters.BacklogBound()))
 	c.warehouses(gauge, counter)
-	code := c.plane.code.Load()
+	code := c.monitor.cfg.Code()
 	gauge(c.codeWaiting, float64(code.Waiting))
 	gauge(c.codeRunning, float64(code.Running))
 	gauge(c.codeWorkers, float64(code.Workers))
-	free, needed := c.plane.disk.room()
+	free, needed := c.monitor.disk.room()
 	gauge(c.free, float64(free))
 	gauge(c.needed, float64(needed))
 	on := map[wire.Code]uint64{ // these are there at all times, so that rules can count on them
 		"disk_low": 0, "queue_unavailable": 0, "partition_stopped": 0, "parked_full": 0, "ledger_unbalanced": 0,
 		"destination_down": 0, "destination_slow": 0, "code_slow": 0, "processor_busy": 0,
 	}
-	for _, a := range c.plane.status().Alarms {
+	for _, a := range c.monitor.alarms(states) {
 		on[a.Code] = a.Count
 	}
 	for code, n := range on {
@@ -142,7 +144,7 @@ func (c *collector) ledger(gauge func(*prometheus.Desc, float64, ...string)) {
 		kind        string
 	}
 	sums, of := map[string]int64{}, map[at]int64{}
-	for _, r := range c.plane.rows() {
+	for _, r := range c.monitor.cfg.Ledger() {
 		kinds := map[string]int64{"accepted": r.Accepted, "duplicate": r.Duplicate, "quarantined": r.Quarantined, "unrouted": r.Unrouted,
 			"routed": r.Routed, "delivered": r.Delivered, "parked": r.Parked, "dead": r.Dead, "in_flight": r.InFlight}
 		for _, n := range r.Dropped {
@@ -156,7 +158,7 @@ func (c *collector) ledger(gauge func(*prometheus.Desc, float64, ...string)) {
 		}
 	}
 	for kind, n := range sums {
-		gauge(c.books, float64(n), kind)
+		gauge(c.events, float64(n), kind)
 	}
 	for key, n := range of {
 		gauge(c.destinations, float64(n), string(key.destination), key.kind)
@@ -165,80 +167,55 @@ func (c *collector) ledger(gauge func(*prometheus.Desc, float64, ...string)) {
 
 func (c *collector) gateway(ch chan<- prometheus.Metric, counter func(*prometheus.Desc, float64, ...string)) {
 	var all ingest.Count
-	for _, n := range c.plane.gateway.Counts() {
+	for _, n := range c.meters.Requests() {
 		all.Received += n.Received
 		all.Refused += n.Refused
 		all.Accepted += n.Accepted
 		all.RateLimited += n.RateLimited
 	}
 	for kind, n := range map[string]uint64{"received": all.Received, "refused": all.Refused, "accepted": all.Accepted, "rate_limited": all.RateLimited} {
-		counter(c.doors, float64(n), kind)
+		counter(c.requests, float64(n), kind)
 	}
-	w := c.writer.Written()
+	w := c.meters.Written()
 	ch <- prometheus.MustNewConstSummary(c.appends, w.Frames, w.Took.Seconds(), nil)
 	counter(c.appendEvents, float64(w.Events))
 	counter(c.appendBytes, float64(w.Bytes))
-	l := c.plane.gateway.Latency()
+	l := c.meters.Latency()
 	ch <- prometheus.MustNewConstHistogram(c.latency, l.Count, l.Sum.Seconds(), l.Below)
 }
 
-func (c *collector) pipelines(gauge, counter func(*prometheus.Desc, float64, ...string)) {
+func (c *collector) partitions(states []partition.State, gauge, counter func(*prometheus.Desc, float64, ...string)) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
-	var frames, stops, keys, runs float64
-	var age time.Duration
-	for _, p := range c.plane.partitions {
-		if last := p.last(); last != nil {
-			if behind, err := last.Lag(ctx); err == nil { // a log that is away has its own alarm
-				frames += float64(behind.Frames)
-				age = max(age, behind.Age)
-			}
-		}
-		stops += float64(p.stopped.Load())
-		if seen := p.seen.Load(); seen != nil {
-			k, r := seen.Keys()
-			keys, runs = keys+float64(k), runs+float64(r)
-		}
+	var sum partition.Size
+	for _, p := range c.monitor.cfg.Partitions() {
+		s := p.Size(ctx)
+		sum.LagFrames += s.LagFrames
+		sum.LagAge = max(sum.LagAge, s.LagAge)
+		sum.Keys += s.Keys
+		sum.Runs += s.Runs
+		sum.OverflowBytes += s.OverflowBytes
 	}
-	gauge(c.keys, keys)
-	gauge(c.runs, runs)
-	gauge(c.lagFrames, frames)
-	gauge(c.lagSeconds, age.Seconds())
-	counter(c.stops, stops)
+	var stops uint64
+	for _, s := range states {
+		stops += s.Stops
+	}
+	gauge(c.keys, float64(sum.Keys))
+	gauge(c.runs, float64(sum.Runs))
+	gauge(c.lagFrames, float64(sum.LagFrames))
+	gauge(c.lagSeconds, sum.LagAge.Seconds())
+	gauge(c.overflow, float64(sum.OverflowBytes))
+	counter(c.stops, float64(stops))
 }
 
 func (c *collector) warehouses(gauge, counter func(*prometheus.Desc, float64, ...string)) {
-	counter(c.discarded, float64(c.plane.loading.Discarded()))
-	for _, w := range c.plane.plans.Warehouses() {
+	counter(c.discarded, float64(c.meters.Discarded()))
+	for _, w := range c.monitor.cfg.Warehouses() {
 		d, failing := string(w.ID), 0.0
-		if newest := c.plane.loading.Loads(w.ID); len(newest) > 0 && newest[0].State == load.Failing {
+		if w.Failure != "" {
 			failing = 1
 		}
-		counter(c.rows, float64(c.plane.loading.Merged(w.ID)), d)
+		counter(c.rows, float64(c.meters.Merged(w.ID)), d)
 		gauge(c.failing, failing, d)
 	}
-}
-
-// lanes returns how every destination does, over all partitions.
-func (d *DataPlane) lanes(now time.Time) []deliver.State {
-	all := map[id.Destination]deliver.State{}
-	for _, p := range d.partitions {
-		lanes := p.lanes.Load()
-		if lanes == nil {
-			continue
-		}
-		for _, s := range lanes.States(now) {
-			sum := all[s.Destination]
-			all[s.Destination] = deliver.State{
-				Destination: s.Destination, Sending: sum.Sending + s.Sending, Most: sum.Most + s.Most, Allowed: sum.Allowed + s.Allowed,
-				Down: sum.Down || s.Down, Paused: max(sum.Paused, s.Paused), Bytes: sum.Bytes + s.Bytes, Age: max(sum.Age, s.Age),
-			}
-		}
-	}
-	return slices.SortedFunc(maps.Values(all), func(a, b deliver.State) int {
-		if a.Destination < b.Destination {
-			return -1
-		}
-		return 1
-	})
 }

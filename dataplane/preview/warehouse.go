@@ -1,4 +1,4 @@
-package dataplane
+package preview
 
 import (
 	"bytes"
@@ -22,12 +22,12 @@ type warehouseMetadata struct {
 	ReceivedAt      time.Time `json:"receivedAt"`
 }
 
-// OpenWarehousePreview returns what tells, for one event as JSON, which rows a
+// OpenWarehouse returns what tells, for one event as JSON, which rows a
 // warehouse of the kind typ would get, as one line of JSON. The settings are the
 // layout's options and, here only, metadata: {sourceId, sourceName, sourceType,
 // sourceCategory, destinationId, destinationType, receivedAt}. fault.Missing:
 // there is no such kind. fault.Invalid: the settings cannot be read.
-func OpenWarehousePreview(typ string, settings []byte, now time.Time) (func(text []byte) json.RawMessage, error) {
+func OpenWarehouse(typ string, settings []byte, now time.Time) (func(text []byte) json.RawMessage, error) {
 	d, ok := layout.ByName(typ)
 	if !ok {
 		return nil, fault.New(fault.Missing, "There is no warehouse of type %q; there are: %s.", typ, strings.Join(layout.Names(), ", "))

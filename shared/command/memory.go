@@ -1,8 +1,7 @@
-package cli
+package command
 
 import (
 	"context"
-	"os"
 	"runtime/debug"
 	"runtime/metrics"
 	"time"
@@ -16,11 +15,12 @@ const (
 	lookEvery  = 5 * time.Second
 )
 
-// boundMemory lets the collector rest while the process is small, and work
+// BoundMemory lets the collector rest while the process is small, and work
 // before it grows. A process whose living memory needs more than the limit gets
-// half as much again, or the collector would take half of the CPU time.
-func boundMemory(ctx context.Context) {
-	if os.Getenv("GOGC") != "" || os.Getenv("GOMEMLIMIT") != "" {
+// half as much again, or the collector would take half of the CPU time. It ends with
+// ctx.
+func (p Process) BoundMemory(ctx context.Context) {
+	if p.variable("GOGC") != "" || p.variable("GOMEMLIMIT") != "" {
 		return
 	}
 	debug.SetGCPercent(garbage)

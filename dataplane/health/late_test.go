@@ -1,4 +1,4 @@
-package dataplane
+package health
 
 import (
 	"runtime"
@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-func TestLatenessIsTheWaitForAProcessor(t *testing.T) {
-	late := lateness()
+func TestSchedulingDelayIsTheWaitForAProcessor(t *testing.T) {
+	late := SchedulingDelay()
 	late()
 	var busy sync.WaitGroup
 	until := time.Now().Add(200 * time.Millisecond)

@@ -1,4 +1,4 @@
-package dataplane_test
+package health_test
 
 import (
 	"testing"
@@ -6,8 +6,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"weir/dataplane"
 	"weir/dataplane/deliver"
+	"weir/dataplane/health"
 	"weir/dataplane/transform"
 	"weir/shared/wire"
 )
@@ -32,7 +32,7 @@ func TestLimitsAreNamed(t *testing.T) {
 		"every worker, none waits":  {nil, transform.Load{Workers: 2, Running: 2}, 0, map[wire.Code]uint64{}},
 		"no processor, and no more": {nil, free, 0.97, map[wire.Code]uint64{"processor_busy": 97}},
 	} {
-		if diff := cmp.Diff(c.want, dataplane.Limits(c.lanes, c.code, c.cpu)); diff != "" {
+		if diff := cmp.Diff(c.want, health.Limits(c.lanes, c.code, c.cpu)); diff != "" {
 			t.Errorf("%s: -want +got:\n%s", name, diff)
 		}
 	}

@@ -1,4 +1,4 @@
-package dataplane
+package health
 
 import (
 	"context"
@@ -19,8 +19,8 @@ const (
 	quotaEvery  = time.Second
 )
 
-// quota knows which sources feed destinations that take nothing, while too much
-// of it waits.
+// quota knows which sources feed destinations that take nothing, while too many
+// deliveries wait.
 type quota struct {
 	refused atomic.Pointer[map[feed]struct{}] // nil: none
 }
@@ -31,8 +31,8 @@ type feed struct {
 	source    id.Source
 }
 
-// watch looks until ctx ends: fill says how full the fullest log is, rows are the
-// books.
+// watch looks until ctx ends: fill says how full the fullest log is, rows returns
+// the ledger.
 func (q *quota) watch(ctx context.Context, fill func(context.Context) (float64, error), rows func() []ledger.Row) {
 	tick := time.NewTicker(quotaEvery)
 	defer tick.Stop()
@@ -48,7 +48,7 @@ func (q *quota) watch(ctx context.Context, fill func(context.Context) (float64, 
 	}
 }
 
-// look decides anew whom to refuse: every source of which something is parked.
+// look decides anew which sources are refused: those with parked deliveries.
 func (q *quota) look(full float64, rows func() []ledger.Row) {
 	had := q.refused.Load()
 	if full < parkedAgain || had == nil && full < parkedMost {

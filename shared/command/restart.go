@@ -1,4 +1,4 @@
-package dataplane
+package command
 
 import (
 	"log/slog"
@@ -6,11 +6,11 @@ import (
 	"syscall"
 )
 
-// restart puts a new process of the same program in the place of this one, with
+// Restart puts a new process of the same program in the place of this one, with
 // its number, arguments and environment. Nothing of this one goes on: what a crash
 // at this moment would keep is kept, and children end with the threads that
 // started them.
-func restart(log *slog.Logger) {
+func Restart(log *slog.Logger) {
 	err := syscall.Exec("/proc/self/exe", os.Args, os.Environ())
 	log.Error("the process cannot start anew; it ends", "error", err)
 	os.Exit(1)

@@ -1,14 +1,14 @@
-package dataplane
+package health
 
 import (
 	"runtime/metrics"
 	"time"
 )
 
-// lateness returns a function that tells how long, at least, one of ten
+// SchedulingDelay returns a function that tells how long, at least, one of ten
 // goroutines that could run waited for a processor since it was called last.
 // The runtime counts one of eight of them.
-func lateness() func() time.Duration {
+func SchedulingDelay() func() time.Duration {
 	sample := []metrics.Sample{{Name: "/sched/latencies:seconds"}}
 	var before []uint64
 	return func() time.Duration {

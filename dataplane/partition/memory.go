@@ -1,4 +1,4 @@
-package dataplane
+package partition
 
 // What the partitions of a plane hold in memory together. Half of what a process
 // takes at saturation is what the collector needs beside that.

@@ -1,0 +1,57 @@
+// Package command is the command line of the control plane, the same in its image
+// and in the binary `weir`.
+package command
+
+import (
+	"github.com/spf13/cobra"
+
+	"weir/controlplane"
+	"weir/shared/command"
+)
+
+// Role is the name of the command.
+const Role = "controlplane"
+
+// New returns the command that runs a control plane. p is complete.
+func New(p command.Process) *cobra.Command {
+	var (
+		cfg controlplane.Config
+		hub string
+	)
+	path := p.Path(Role)
+	cmd := &cobra.Command{
+		Use:   Role,
+		Short: "Run the control plane alone",
+		Long: `Runs API, console and hub. The first start prints the administrator's login once.
+
+Every flag but --reset-login can be given as a variable: --data-dir as
+WEIR_DATA_DIR; WEIR_DATABASE_FILE names a file that holds the database's URL.`,
+		Example: `  ` + path + ` --data-dir /var/lib/weir
+  ` + path + ` --data-dir /var/lib/weir --database postgres://weir@db/weir --origin https://weir.example.com`,
+		Args: cobra.NoArgs,
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&cfg.DataDir, "data-dir", ".weir/control", "folder for keys, hub and SQLite database")
+	flags.StringVar(&cfg.Database, "database", "", "SQLite file or postgres:// URL (default control.db in the data directory)")
+	flags.StringVar(&hub, "hub", "", "where the embedded hub listens, host:port, or the nats:// address of one outside (default 127.0.0.1:4222)")
+	flags.StringVar(&cfg.HubAddress, "hub-address", "", "nats:// address under which planes reach the embedded hub, when it is another")
+	flags.StringVar(&cfg.HTTPListen, "http", "", "where API and console listen, host:port (default 127.0.0.1:8080)")
+	flags.StringSliceVar(&cfg.Origins, "origin", nil, "address at which people open the console, such as https://weir.example.com; may be repeated")
+	flags.BoolVar(&cfg.ResetLogin, "reset-login", false, "give the first administrator a new password and print it")
+	logs := p.LogFlags(cmd)
+	p.Bind(cmd, command.Variables{Files: []string{"database"}, Never: []string{"reset-login"}})
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		log, err := logs.Logger()
+		if err != nil {
+			return err
+		}
+		cfg.Hub(hub)
+		cfg.Log, cfg.Out = log, p.Out
+		plane, err := controlplane.New(cfg)
+		if err != nil {
+			return command.Usage("%v", err)
+		}
+		return plane.Run(cmd.Context())
+	}
+	return cmd
+}

@@ -1,0 +1,96 @@
+// Package command is the command line of a data plane, the same in its image and
+// in the binary `weir`.
+package command
+
+import (
+	"github.com/spf13/cobra"
+
+	"weir/dataplane"
+	"weir/dataplane/transform/worker"
+	"weir/shared/command"
+)
+
+// Role is the name of the command.
+const Role = "dataplane"
+
+// New returns the command that runs a data plane, with the one by which it joins
+// below it. p is complete. The program needs TransformWorker, too.
+func New(p command.Process) *cobra.Command {
+	var cfg dataplane.Config
+	path := p.Path(Role)
+	cmd := &cobra.Command{
+		Use:   Role,
+		Short: "Run a data plane alone, or let one join",
+		Long: `Runs gateway, pipeline and deliveries of a plane that joined before. It runs its
+last good configuration also while the control plane is away.
+
+Every flag can be given as a variable: --data-dir as WEIR_DATA_DIR.
+OTEL_EXPORTER_OTLP_ENDPOINT names an OpenTelemetry collector (OTLP over HTTP) for
+traces of one frame of events in a thousand; OTEL_TRACES_SAMPLER_ARG=0.1 makes it
+one in ten. Spans hold ids, codes, counts and times, never content.`,
+		Example: `  ` + path + ` join --token weir_join_... --control https://weir.example.com --data-dir /var/lib/weir
+  ` + path + ` --data-dir /var/lib/weir --gateway 0.0.0.0:8090`,
+		Args: cobra.NoArgs,
+	}
+	bindConfig(cmd, &cfg)
+	logs := p.LogFlags(cmd)
+	p.Bind(cmd, command.Variables{})
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		log, err := logs.Logger()
+		if err != nil {
+			return err
+		}
+		cfg.Log, cfg.Version, cfg.Restart = log, p.Version, func() { command.Restart(log) }
+		if cfg.Traces, err = p.Traces(cmd.Context(), log); err != nil {
+			return err
+		}
+		defer func() { _ = cfg.Traces.Close() }() // what the collector did not take is lost
+		plane, err := dataplane.New(cfg)
+		if err != nil {
+			return command.Usage("%v", err)
+		}
+		go func() { // ends with Ready or the command
+			select {
+			case <-plane.Ready():
+				p.Say("ready")
+			case <-cmd.Context().Done():
+			}
+		}()
+		p.BoundMemory(cmd.Context())
+		return plane.Run(cmd.Context())
+	}
+	cmd.AddCommand(newJoin(p))
+	return cmd
+}
+
+// bindConfig gives cmd the flags of a data plane that runs.
+func bindConfig(cmd *cobra.Command, cfg *dataplane.Config) {
+	flags := cmd.Flags()
+	flags.StringVar(&cfg.DataDir, "data-dir", ".weir/plane", "folder for keys, logs and configuration")
+	flags.StringVar(&cfg.Hub, "hub", "", "nats:// address of the hub (default: as told at joining)")
+	flags.StringVar(&cfg.Events, "events", "", "nats:// address of the plane's own event cluster (default: embedded)")
+	flags.StringVar(&cfg.Gateway, "gateway", "127.0.0.1:8090", "where the gateway listens")
+	flags.StringVar(&cfg.View, "view", "127.0.0.1:8091", "where the view API listens")
+	flags.StringVar(&cfg.Metrics, "metrics", "127.0.0.1:9090", "where metrics and pprof listen")
+	flags.StringVar(&cfg.GatewayCert, "gateway-cert", "", "certificate of the gateway in a PEM file: it speaks TLS; read again when it changes")
+	flags.StringVar(&cfg.GatewayKey, "gateway-key", "", "its key in a PEM file")
+	flags.StringVar(&cfg.ViewCert, "view-cert", "", "certificate of the view API in a PEM file")
+	flags.StringVar(&cfg.ViewKey, "view-key", "", "its key in a PEM file")
+	flags.DurationVar(&cfg.Linger, "linger", 0, "how long the gateway still takes connections when told to stop, with /ready false, such as 5s")
+	flags.StringVar(&cfg.GatewayURL, "gateway-url", "", "URL under which people reach the gateway")
+	flags.StringVar(&cfg.ViewURL, "view-url", "", "URL under which browsers reach the view API")
+	flags.BoolVar(&cfg.AllowPrivate, "allow-private", false, "let destinations be on private and loopback addresses (private planes)")
+	flags.IntVar(&cfg.Partitions, "partitions", 0, "partitions of a new plane (default 2)")
+	flags.BoolVar(&cfg.StandardHTTP, "standard-http", false, "serve events and send deliveries by Go's net/http alone, without the faster paths for small requests")
+	flags.StringSliceVar(&cfg.TrustedProxies, "trusted-proxies", nil, "networks whose X-Forwarded-For is believed, such as 10.0.0.0/8")
+}
+
+// TransformWorker returns the hidden command that runs the code of customers, in
+// a process of its own, for a data plane or a preview that started it. It stands
+// directly below a program's root.
+func TransformWorker() *cobra.Command {
+	return &cobra.Command{
+		Use: worker.Command, Hidden: true, Args: cobra.NoArgs, Short: "Run transformations for the process that started this one",
+		RunE: func(*cobra.Command, []string) error { return worker.Serve(3) },
+	}
+}

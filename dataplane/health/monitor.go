@@ -1,0 +1,188 @@
+// Package health watches what a plane needs to go on: room on the disk, room for
+// parked deliveries, an event log that takes writes. It refuses events while
+// there is too little, ends the plane when only a restart helps, names what holds
+// the plane up, and gives its counts to Prometheus.
+package health
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"weir/dataplane/deliver"
+	"weir/dataplane/event"
+	"weir/dataplane/ledger"
+	"weir/dataplane/partition"
+	"weir/dataplane/transform"
+	"weir/shared/id"
+	"weir/shared/wire"
+)
+
+// Config is what a monitor watches. All functions are required.
+type Config struct {
+	DataDir    string                                 // whose disk is watched
+	Embedded   bool                                   // the event log is in this process, so that a restart may help it
+	EventLog   func() error                           // nil: it takes writes
+	ParkedFill func(context.Context) (float64, error) // how full the fullest log of parked deliveries is, of 1
+	Ledger     func() []ledger.Row                    // of all partitions
+	Partitions func() []*partition.Partition
+	Code       func() transform.Load
+	Warehouses func() []Warehouse
+}
+
+// Warehouse is how the loads of a warehouse do. Failure is empty unless the
+// newest load fails.
+type Warehouse struct {
+	ID      id.Destination
+	Failure wire.Code
+}
+
+// Monitor watches one plane.
+type Monitor struct {
+	cfg   Config
+	disk  disk
+	quota quota
+	busy  busy
+}
+
+// New returns a monitor that has looked at the disk once.
+func New(cfg Config) *Monitor {
+	m := &Monitor{cfg: cfg, disk: disk{dir: cfg.DataDir}}
+	m.disk.look()
+	return m
+}
+
+// Run watches until ctx ends. An error says that only a restart of the process
+// helps.
+func (m *Monitor) Run(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return m.exitIfLogStaysBroken(ctx) })
+	g.Go(func() error { m.disk.watch(ctx); return nil })
+	g.Go(func() error { m.quota.watch(ctx, m.cfg.ParkedFill, m.cfg.Ledger); return nil })
+	return g.Wait()
+}
+
+// How often the log is asked how it is, and how long it may take no writes before
+// the plane ends.
+const (
+	logEvery = time.Second
+	logLimit = time.Minute
+)
+
+// exitIfLogStaysBroken returns an error when the embedded log took no writes for
+// logLimit: after a write error only a restart of the process helps. A cluster
+// outside is waited for instead.
+func (m *Monitor) exitIfLogStaysBroken(ctx context.Context) error {
+	tick := time.NewTicker(logEvery)
+	defer tick.Stop()
+	for well := time.Now(); ; {
+		err := m.cfg.EventLog()
+		switch {
+		case err == nil || !m.cfg.Embedded:
+			well = time.Now()
+		case time.Since(well) >= logLimit:
+			return fmt.Errorf("the event log does not recover: %w", err)
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// Appending makes events durable.
+type Appending func(context.Context, []event.Event) error
+
+// RefuseOnLowDisk makes append refuse events, as fault.Limited with code
+// disk_low, while the disk is almost full.
+func (m *Monitor) RefuseOnLowDisk(append Appending) Appending { return m.disk.before(append) }
+
+// RefuseFeedersOfFullParked makes append refuse the events of sources whose
+// deliveries fill the logs of parked deliveries, as fault.Limited with code
+// parked_full. All events of a call are of one source.
+func (m *Monitor) RefuseFeedersOfFullParked(append Appending) Appending {
+	return m.quota.before(append)
+}
+
+// DiskLow reports whether the disk is almost full.
+func (m *Monitor) DiskLow() bool { return m.disk.low.Load() }
+
+// Ready says why events would not be taken now.
+func (m *Monitor) Ready() error {
+	if err := m.disk.check(); err != nil {
+		return err
+	}
+	return m.cfg.EventLog()
+}
+
+// Status reports whether all partitions run, and the alarms that are on.
+func (m *Monitor) Status() (running bool, alarms []wire.Alarm) {
+	states := m.states(time.Now())
+	return !slices.ContainsFunc(states, func(s partition.State) bool { return !s.Running }), m.alarms(states)
+}
+
+func (m *Monitor) states(now time.Time) []partition.State {
+	var states []partition.State
+	for _, p := range m.cfg.Partitions() {
+		states = append(states, p.State(now))
+	}
+	return states
+}
+
+// alarms lists what is wrong with partitions in these states and with the rest of
+// the plane.
+func (m *Monitor) alarms(states []partition.State) (alarms []wire.Alarm) {
+	on := limits(lanes(states), m.cfg.Code(), m.busy.share(time.Now()))
+	for _, s := range states {
+		on["partition_stopped"] += s.Stops
+		for code, n := range s.Alarms {
+			on[code] += n
+		}
+	}
+	for _, r := range m.cfg.Ledger() {
+		if !r.Balanced {
+			on["ledger_unbalanced"]++
+		}
+	}
+	for _, w := range m.cfg.Warehouses() {
+		if w.Failure != "" {
+			on[w.Failure]++
+		}
+	}
+	if m.DiskLow() {
+		on["disk_low"] = 1
+	}
+	if m.quota.refusing() {
+		on["parked_full"] = 1
+	}
+	if m.cfg.EventLog() != nil {
+		on["queue_unavailable"] = 1
+	}
+	for _, code := range slices.Sorted(maps.Keys(on)) {
+		if on[code] > 0 {
+			alarms = append(alarms, wire.Alarm{Code: code, Count: on[code]})
+		}
+	}
+	return alarms
+}
+
+// lanes returns how every destination does, over all partitions.
+func lanes(states []partition.State) []deliver.State {
+	all := map[id.Destination]deliver.State{}
+	for _, p := range states {
+		for _, s := range p.Lanes {
+			sum := all[s.Destination]
+			all[s.Destination] = deliver.State{
+				Destination: s.Destination, Sending: sum.Sending + s.Sending, Most: sum.Most + s.Most, Allowed: sum.Allowed + s.Allowed,
+				Down: sum.Down || s.Down, Paused: max(sum.Paused, s.Paused), Bytes: sum.Bytes + s.Bytes, Age: max(sum.Age, s.Age),
+			}
+		}
+	}
+	return slices.SortedFunc(maps.Values(all), func(a, b deliver.State) int { return cmp.Compare(a.Destination, b.Destination) })
+}

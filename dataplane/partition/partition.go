@@ -1,0 +1,237 @@
+// Package partition runs one partition of a plane: it opens the logs and the
+// dedupe index, makes the pipeline and its lanes, and makes them anew when they
+// stop. It also answers for the partition whatever the view, the reports and the
+// metrics ask.
+package partition
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"weir/dataplane/backlog"
+	"weir/dataplane/blob"
+	"weir/dataplane/dedupe"
+	"weir/dataplane/deliver"
+	"weir/dataplane/destination"
+	"weir/dataplane/event"
+	"weir/dataplane/live"
+	"weir/dataplane/outbound"
+	"weir/dataplane/parked"
+	"weir/dataplane/parked/overflow"
+	"weir/dataplane/pipeline"
+	"weir/dataplane/plan"
+	"weir/dataplane/queue"
+	"weir/dataplane/queue/natsstore"
+	"weir/dataplane/transform"
+	"weir/shared/fault"
+	"weir/shared/id"
+	"weir/shared/telemetry"
+)
+
+// How long a partition that stopped waits before it starts again; each failure
+// in a row doubles it. One that ran for steady counts as healthy again.
+const (
+	firstPause = 250 * time.Millisecond
+	longPause  = 30 * time.Second
+	steady     = time.Minute
+)
+
+// Config is what a partition needs. All fields but Blobs and Trace are required.
+type Config struct {
+	Number    int
+	DedupeDir string // a folder below holds the partition's dedupe index
+	Store     *natsstore.Store
+	Plans     *plan.Holder
+	Hasher    *dedupe.Hasher
+	Client    *outbound.Client
+	Yield     *backlog.Yield
+	Deps      destination.Deps // of sinks, without Stage
+	Code      *transform.Pool
+	Live      *live.Hub
+	Blobs     *blob.Dir   // for what is parked past a destination's quota; nil: all stays in the log
+	DiskLow   func() bool // the disk is almost full
+	Log       *slog.Logger
+	Trace     func(frame uint64) *telemetry.Trace // nil: no traces
+}
+
+// Partition keeps one partition's pipeline running. A pipeline that stops (its
+// lease was lost, somebody else wrote to its logs, the log was away) is made
+// anew: start and takeover are the same.
+type Partition struct {
+	cfg Config
+
+	stops    atomic.Uint64 // how often it stopped by itself
+	running  atomic.Bool
+	lanes    atomic.Pointer[deliver.Lanes] // the newest
+	seen     atomic.Pointer[dedupe.Index]  // the newest
+	overflow atomic.Pointer[overflow.Log]  // the newest
+
+	moving sync.Mutex // held while quarantined events are moved
+
+	mu      sync.Mutex
+	current *pipeline.Pipeline // the newest, also while it is being replaced
+}
+
+// New returns a partition that Run runs.
+func New(cfg Config) *Partition { return &Partition{cfg: cfg} }
+
+// Run keeps the pipeline running until ctx ends.
+func (p *Partition) Run(ctx context.Context) {
+	pause := firstPause
+	for ctx.Err() == nil {
+		begun := time.Now()
+		err := p.once(ctx)
+		p.running.Store(false)
+		if ctx.Err() != nil {
+			if err != nil && !errors.Is(err, context.Canceled) {
+				p.cfg.Log.Warn("partition did not end cleanly", "partition", p.cfg.Number, "error", err)
+			}
+			return
+		}
+		p.stops.Add(1)
+		if time.Since(begun) >= steady {
+			pause = firstPause
+		}
+		p.cfg.Log.Error("partition stopped", "partition", p.cfg.Number, "error", err, "pause", pause)
+		timer := time.NewTimer(pause)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+		}
+		pause = min(2*pause, longPause)
+	}
+}
+
+// once makes a pipeline and runs it until it stops.
+func (p *Partition) once(ctx context.Context) error {
+	parts := p.cfg.Store.Partitions()
+	seen, err := dedupe.Open(dedupe.Config{Dir: filepath.Join(p.cfg.DedupeDir, strconv.Itoa(p.cfg.Number)), Memory: share(keyMemory, parts), Log: p.cfg.Log})
+	if err != nil {
+		return fmt.Errorf("open the dedupe index of partition %d: %w", p.cfg.Number, err)
+	}
+	defer func() { _ = seen.Close() }()
+	p.seen.Store(seen)
+	log := func(k queue.Kind) queue.Log { return p.cfg.Store.Log(k, p.cfg.Number) }
+	parked := log(queue.Parked)
+	moved, err := p.openOverflow(ctx, parked)
+	if err != nil {
+		return fmt.Errorf("open the parked deliveries of partition %d: %w", p.cfg.Number, err)
+	}
+	if moved != nil {
+		parked = moved
+	}
+	made, err := pipeline.New(pipeline.Config{
+		Partition: p.cfg.Number,
+		Events:    log(queue.Events), Journal: log(queue.Journal), Bad: log(queue.Bad), Quarantine: log(queue.Quarantine),
+		Parked: parked, Dead: log(queue.Dead),
+		Lease: func(ctx context.Context) (pipeline.Lease, uint64, error) {
+			held, err := p.cfg.Store.Lease(ctx, p.cfg.Number)
+			if err != nil {
+				return nil, 0, err
+			}
+			return held, held.Epoch, nil
+		},
+		Seen: seen, Key: p.cfg.Hasher.Key, Route: p.cfg.Plans.Route, Transform: p.cfg.Code.Apply, Live: p.cfg.Live, Trace: p.cfg.Trace,
+		Lanes: func(r pipeline.Reports) (pipeline.Lanes, error) {
+			lanes, err := deliver.New(deliver.Config{
+				Parked: parked, Dead: log(queue.Dead), Lookup: p.cfg.Plans.Target, Settle: r.Settle, Drained: r.Drained, Held: r.Held,
+				Do: p.cfg.Client.Do, Yield: p.cfg.Yield, Trace: p.cfg.Trace, Deps: p.staging(), Live: p.cfg.Live, Log: p.cfg.Log, Owners: parts,
+				LaneBytes: int64(share(openMemory, parts) / 4), MemoryBytes: int64(share(laneMemory, parts)),
+			})
+			p.lanes.Store(lanes)
+			return lanes, err
+		},
+		Log: p.cfg.Log, OpenBytes: int64(share(openMemory, parts)), CodeBytes: int64(share(codeMemory, parts)),
+	})
+	if err != nil {
+		return err
+	}
+	p.mu.Lock()
+	p.current = made
+	p.mu.Unlock()
+	p.running.Store(true)
+	beside, stop := context.WithCancelCause(ctx)
+	var merging sync.WaitGroup
+	merging.Go(func() {
+		if err := seen.Run(beside); err != nil && beside.Err() == nil {
+			stop(fmt.Errorf("dedupe index of partition %d: %w", p.cfg.Number, err))
+		}
+	})
+	if moved != nil {
+		merging.Go(func() { moved.Run(beside) })
+	}
+	err = made.Run(beside)
+	stop(nil)
+	merging.Wait()
+	if err == nil && ctx.Err() == nil {
+		err = context.Cause(beside)
+	}
+	return err
+}
+
+// How much of the limit of a log of parked deliveries one destination may have
+// before its oldest move to the blob store, and how much the store takes of all
+// destinations. The log has an eighth of the disk, so the store has a quarter.
+const (
+	quotaPart     = 4 // a quarter of the limit
+	overflowTimes = 2 // twice the limit
+)
+
+// openOverflow returns what puts parked deliveries past the quotas into the blob
+// store; nil: there is none.
+func (p *Partition) openOverflow(ctx context.Context, log queue.Log) (*overflow.Log, error) {
+	limit := p.cfg.Store.Limit(queue.Parked)
+	if p.cfg.Blobs == nil || limit == 0 {
+		return nil, nil
+	}
+	o, err := overflow.New(ctx, overflow.Config{
+		Log: log, Blobs: p.cfg.Blobs, Folder: blob.Ref(strconv.Itoa(p.cfg.Number)), Quota: limit / quotaPart, Limit: limit * overflowTimes, Low: p.cfg.DiskLow, Out: p.cfg.Log,
+	})
+	p.overflow.Store(o)
+	return o, err
+}
+
+// staging is what sinks use from outside, with the partition's own STAGE.
+func (p *Partition) staging() destination.Deps {
+	deps, stage := p.cfg.Deps, p.cfg.Store.Log(queue.Stage, p.cfg.Number)
+	deps.Stage = func(ctx context.Context, d id.Destination, events []event.Event) error {
+		_, err := stage.Append(ctx, string(d), queue.EncodeFrame(events))
+		return err
+	}
+	return deps
+}
+
+// now returns the pipeline. fault.Unavailable: it does not run at the moment.
+func (p *Partition) now() (*pipeline.Pipeline, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.current == nil || !p.running.Load() {
+		return nil, fault.New(fault.Unavailable, "Partition %d does not run at the moment.", p.cfg.Number)
+	}
+	return p.current, nil
+}
+
+// Store returns what is parked and dead. fault.Unavailable: the partition does not
+// run at the moment.
+func (p *Partition) Store() (*parked.Store, error) {
+	now, err := p.now()
+	if err != nil {
+		return nil, err
+	}
+	return now.Store()
+}
+
+// last returns the newest pipeline, running or not; nil before the first.
+func (p *Partition) last() *pipeline.Pipeline {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.current
+}

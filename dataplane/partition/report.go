@@ -1,0 +1,80 @@
+package partition
+
+import (
+	"context"
+	"time"
+
+	"weir/dataplane/deliver"
+	"weir/dataplane/ledger"
+	"weir/shared/wire"
+)
+
+// State is how a partition is at a moment.
+type State struct {
+	Running bool
+	Stops   uint64               // how often it stopped by itself
+	Alarms  map[wire.Code]uint64 // what its pipeline raises
+	Lanes   []deliver.State      // of its destinations
+}
+
+// State returns how the partition is at now.
+func (p *Partition) State(now time.Time) State {
+	s := State{Running: p.running.Load(), Stops: p.stops.Load(), Alarms: p.alarms()}
+	if lanes := p.lanes.Load(); lanes != nil {
+		s.Lanes = lanes.States(now)
+	}
+	return s
+}
+
+// Size is how much a partition holds.
+type Size struct {
+	LagFrames     uint64        // frames that are not settled
+	LagAge        time.Duration // of the oldest frame that is read and not settled
+	Keys          uint64        // of the dedupe index that are on the disk
+	Runs          int           // files that hold them
+	OverflowBytes int64         // parked past the quotas of destinations, in the blob store
+}
+
+// Size asks how much the partition holds. While its log is away, which has its
+// own alarm, the lag is 0.
+func (p *Partition) Size(ctx context.Context) Size {
+	var s Size
+	if last := p.last(); last != nil {
+		if lag, err := last.Lag(ctx); err == nil {
+			s.LagFrames, s.LagAge = lag.Frames, lag.Age
+		}
+	}
+	if seen := p.seen.Load(); seen != nil {
+		s.Keys, s.Runs = seen.Keys()
+	}
+	if o := p.overflow.Load(); o != nil {
+		s.OverflowBytes = o.Bytes()
+	}
+	return s
+}
+
+// Ledger returns the partition's ledger.
+func (p *Partition) Ledger() []ledger.Row {
+	if last := p.last(); last != nil {
+		return last.Books()
+	}
+	return nil
+}
+
+// alarms returns what the pipeline raises, by code. Codes that may not go up
+// stand for damage.
+func (p *Partition) alarms() map[wire.Code]uint64 {
+	raised := map[wire.Code]uint64{}
+	last := p.last()
+	if last == nil {
+		return raised
+	}
+	for _, a := range last.Problems() {
+		c := wire.Code(a.Code)
+		if !c.Known() {
+			c = "journal_damaged"
+		}
+		raised[c] += uint64(max(a.Count, 1))
+	}
+	return raised
+}

@@ -1,0 +1,42 @@
+package preview_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"weir/dataplane/destination"
+	"weir/dataplane/destinations/webhook"
+	"weir/dataplane/preview"
+	"weir/shared/fault"
+	"weir/shared/secret"
+)
+
+func TestPreviewShowsWhatWouldBeSent(t *testing.T) {
+	t.Parallel()
+	kinds := []destination.Kind{webhook.Kind}
+	show, err := preview.OpenDestination(kinds, "webhook", []byte(`{"url":"http://127.0.0.1:1/x"}`), map[string]secret.String{"headers": secret.NewString(`{"x-key":"v"}`)},
+		time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC))
+	if err != nil {
+		t.Fatal(err)
+	}
+	line := func(event string) string {
+		text, err := json.Marshal(show([]byte(event)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	if got := line(`{"type":"track","messageId":"m1","userId":"u","big":12345678901234567890}`); !strings.HasPrefix(got,
+		`{"messageId":"m1","requests":[{"method":"POST","url":"http://127.0.0.1:1/x","headers":{"Content-Type":"application/json","Weir-Message-Id":"m1","X-Key":"v"}`) ||
+		!strings.Contains(got, "12345678901234567890") || !strings.HasSuffix(got, `"dropped":null,"error":null}`) {
+		t.Errorf("an event's line is %s", got)
+	}
+	if got := line("not json"); !strings.Contains(got, `"requests":[],"dropped":null,"error":"`) {
+		t.Errorf("the line of what is no JSON is %s", got)
+	}
+	if _, err := preview.OpenDestination(kinds, "fax", nil, nil, time.Time{}); fault.KindOf(err) != fault.Missing {
+		t.Errorf("an unknown type: %v, want Missing", err)
+	}
+}

@@ -1,0 +1,87 @@
+package preview
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"time"
+
+	"weir/dataplane/destination"
+	"weir/dataplane/layout"
+	"weir/dataplane/transform"
+	"weir/shared/fault"
+	"weir/shared/id"
+	"weir/shared/secret"
+)
+
+// Draft tells what would be sent now for events, by settings that were not
+// committed, of a destination or warehouse of the kind typ: a Line for each event, or the line
+// of OpenWarehouse. A secret that the kind cannot do without is a word in its
+// place. Errors: those of OpenDestination and OpenWarehouse.
+func Draft(kinds []destination.Kind, typ string, settings []byte, events []json.RawMessage) ([]any, error) {
+	if _, ok := layout.ByName(typ); ok {
+		preview, err := OpenWarehouse(typ, settings, time.Now())
+		if err != nil {
+			return nil, err
+		}
+		return each(events, preview), nil
+	}
+	secrets := map[string]secret.String{}
+	if i := slices.IndexFunc(kinds, func(k destination.Kind) bool { return k.Spec.Name == typ }); i >= 0 {
+		for _, f := range kinds[i].Spec.Secrets {
+			if f.Required {
+				secrets[f.Name] = secret.NewString("secret")
+			}
+		}
+	}
+	preview, err := OpenDestination(kinds, typ, settings, secrets, time.Now())
+	if err != nil {
+		return nil, err
+	}
+	return each(events, preview), nil
+}
+
+func each[T any](events []json.RawMessage, preview func([]byte) T) []any {
+	lines := make([]any, len(events))
+	for i, e := range events {
+		lines[i] = preview(e)
+	}
+	return lines
+}
+
+// DraftCode runs code that was not committed over events and returns an Outcome
+// for each. The workers of engine run it, so that an editor cannot start any
+// number of processes. fault.Invalid: the code has problems.
+func DraftCode(ctx context.Context, engine *transform.Pool, ws id.Workspace, code string, libraries []Script, events []json.RawMessage) ([]any, error) {
+	chain, err := compile([]Script{{Name: "draft", Code: code}}, libraries)
+	if err != nil {
+		return nil, err
+	}
+	texts := make([][]byte, len(events))
+	for i, e := range events {
+		texts[i] = e
+	}
+	outcomes, err := run(ctx, engine, chain, transform.Meta{Workspace: ws}, texts, time.Now())
+	if err != nil {
+		return nil, err
+	}
+	lines := make([]any, len(outcomes))
+	for i, o := range outcomes {
+		lines[i] = o
+	}
+	return lines, nil
+}
+
+// compile makes a chain of scripts. fault.Invalid: the code has problems, each
+// with its line and column.
+func compile(scripts, libraries []Script) (*transform.Chain, error) {
+	list := func(in []Script) []transform.Script {
+		out := make([]transform.Script, len(in))
+		for i, s := range in {
+			out[i] = transform.Script(s)
+		}
+		return out
+	}
+	chain, problems := transform.Compile(list(scripts), list(libraries))
+	return chain, fault.Problems("The code has problems:", problems)
+}

@@ -1,0 +1,40 @@
+package dataplane
+
+import (
+	"context"
+
+	"weir/dataplane/guard"
+	"weir/dataplane/health"
+	"weir/dataplane/preview"
+	"weir/dataplane/view"
+	"weir/shared/id"
+)
+
+// viewConfig says what a browser or a command line may see of this plane. again
+// takes events that are replayed, as the gateway's are taken.
+func (d *DataPlane) viewConfig(g *guard.Guard, again health.Appending) view.Config {
+	cfg := view.Config{
+		Plane: d.plane.Plane, Key: d.plane.CapabilityKey, Origins: d.plane.Origins, Guard: g, Plans: &d.plans, Rows: d.rows,
+		Live: &d.live, Replay: again, Previews: view.Previews{Destination: d.previewDestination, Transformation: d.previewTransformation}, Warehouses: loads{d},
+		Dial: d.dialer(g), Healthy: d.ready, Log: d.cfg.Log,
+	}
+	for _, p := range d.partitions {
+		cfg.Dead = append(cfg.Dead, func() (view.Dead, error) { return p.Store() })
+		cfg.Parked = append(cfg.Parked, p.Parked())
+		cfg.Quarantine = append(cfg.Quarantine, p.Quarantine())
+		cfg.Broken = append(cfg.Broken, p.QuarantineMoves(again))
+	}
+	return cfg
+}
+
+func (d *DataPlane) previewDestination(_ context.Context, draft view.DestinationDraft) ([]any, error) {
+	return preview.Draft(Kinds().Destinations, draft.Type, draft.Settings, draft.Events)
+}
+
+func (d *DataPlane) previewTransformation(ctx context.Context, ws id.Workspace, draft view.TransformationDraft) ([]any, error) {
+	libraries := make([]preview.Script, len(draft.Libraries))
+	for i, l := range draft.Libraries {
+		libraries[i] = preview.Script(l)
+	}
+	return preview.DraftCode(ctx, d.code, ws, draft.Code, libraries, draft.Events)
+}
