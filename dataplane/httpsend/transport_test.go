@@ -25,7 +25,7 @@ type answering struct {
 	conns atomic.Int64
 }
 
-func serveRaw(t testing.TB, answer func(conn, n int, body string) (text string, keep bool)) *answering {
+func serveRaw(t *testing.T, answer func(conn, n int, body string) (text string, keep bool)) *answering {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -283,24 +283,5 @@ func TestNothingIsSmuggledIntoARequest(t *testing.T) {
 	r.Header.Set("Content-Length", "0") // the length is what it is
 	if got := exchange(client.RoundTrip, r); got != (outcome{Status: 200}) || asked.Load() != 1 {
 		t.Errorf("a length of its own: got %+v, and %d requests, want one that is answered", got, asked.Load())
-	}
-}
-
-func BenchmarkClient(b *testing.B) {
-	srv := serveRaw(b, func(int, int, string) (string, bool) { return "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", true })
-	body := strings.Repeat("x", 1000)
-	client := httpsend.New(httpsend.Config{Dial: dialTCP})
-	defer client.CloseIdleConnections()
-	for name, do := range map[string]func(*http.Request) (*http.Response, error){"weir": client.RoundTrip, "net/http": new(http.Transport).RoundTrip} {
-		b.Run(name, func(b *testing.B) {
-			b.ReportAllocs()
-			for b.Loop() {
-				ctx, cancel := context.WithTimeout(b.Context(), time.Minute)
-				if got := exchange(do, srv.post(ctx, body)); got.Status != 200 {
-					b.Fatalf("got %+v", got)
-				}
-				cancel()
-			}
-		})
 	}
 }

@@ -18,6 +18,10 @@ import (
 	"weir/dataplane/httpserve"
 )
 
+func config(h http.Handler) httpserve.Config {
+	return httpserve.Config{Handler: h, HeadTimeout: 10 * time.Second, ReadTimeout: time.Minute, WriteTimeout: time.Minute, IdleTimeout: 2 * time.Minute}
+}
+
 // open serves h by the given edit of config until the test ends, or stop is
 // called, and returns where.
 func open(t *testing.T, h http.HandlerFunc, edit func(*httpserve.Config)) (address string, stop func() error) {

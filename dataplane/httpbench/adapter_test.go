@@ -1,4 +1,4 @@
-package httpserve_test
+package httpbench_test
 
 import (
 	"bytes"
