@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"weir/dataplane/event"
+	"weir/dataplane/ingest/body"
+	"weir/dataplane/ingest/ratelimit"
 	"weir/shared/fault"
 )
 
@@ -14,7 +16,7 @@ import (
 type outcome struct {
 	kept     int
 	rejected []Reject
-	rate     allowance
+	rate     ratelimit.Allowance
 	fail     failure
 }
 
@@ -24,14 +26,13 @@ func refused(f failure) outcome { return outcome{fail: f} }
 // accept takes the events of one request and answers it.
 func (g *Gateway) accept(w http.ResponseWriter, r *http.Request, call Call) {
 	begun := time.Now()
-	b := g.bodies.Get().(*body)
-	defer g.release(b)
-	b.from.wait(w, r)
+	b := g.bodies.Open(w, r)
+	defer b.Release()
 	o := g.serve(r, call, b)
 	if o.fail.status == 0 {
 		g.latencies.add(time.Since(begun))
 	}
-	o.rate.tell(w.Header())
+	o.rate.Write(w.Header())
 	switch {
 	case o.fail.status != 0:
 		refuse(w, o.fail, nil)
@@ -45,23 +46,21 @@ func (g *Gateway) accept(w http.ResponseWriter, r *http.Request, call Call) {
 }
 
 // serve is accept without the answer.
-func (g *Gateway) serve(r *http.Request, call Call, b *body) outcome {
+func (g *Gateway) serve(r *http.Request, call Call, b *body.Body) outcome {
 	entry, o, ok := g.open(r, b)
 	if !ok {
-		if entry.Source != "" && o.rate.limit == 0 {
+		if entry.Source != "" && o.rate.Limit == 0 {
 			g.books.of(entry).refuse(1)
 		}
-		if b.from.err == nil {
-			drain(&b.from, r)
-		}
+		b.Drain(r)
 		return o
 	}
-	if !entry.verify(r, b.data) {
+	if !entry.verify(r, b.Data) {
 		g.books.of(entry).refuse(1)
 		return refused(failSignature)
 	}
 	if call == webhook {
-		if fail, ok := g.wrap(r, b); !ok {
+		if fail, ok := wrap(r, b); !ok {
 			g.books.of(entry).refuse(1)
 			return refused(fail)
 		}
@@ -76,7 +75,7 @@ func (e Entry) verify(r *http.Request, body []byte) bool {
 }
 
 // take makes the events in b durable and counts them.
-func (g *Gateway) take(r *http.Request, entry Entry, call Call, b *body) outcome {
+func (g *Gateway) take(r *http.Request, entry Entry, call Call, b *body.Body) outcome {
 	book := g.books.of(entry)
 	kept, rejected, err := g.parse(r, entry, call, b)
 	if err != nil {
@@ -88,13 +87,13 @@ func (g *Gateway) take(r *http.Request, entry Entry, call Call, b *body) outcome
 		return refused(fail)
 	}
 	n := len(kept) + len(rejected)
-	rate, ok := g.limits.take(entry, n, g.config.Now())
+	rate, ok := g.limits.Take(entry.key(), entry.Rate, n, g.config.Now())
 	if !ok {
 		book.limit(n)
 		return limited(rate)
 	}
-	if fail, ok := g.append(r.Context(), kept, rejected, b); !ok {
-		g.limits.give(entry, n, g.config.Now())
+	if fail, ok := g.append(r.Context(), kept, rejected); !ok {
+		g.limits.Give(entry.key(), entry.Rate, n, g.config.Now())
 		book.refuse(n)
 		return refused(fail)
 	}
@@ -103,26 +102,26 @@ func (g *Gateway) take(r *http.Request, entry Entry, call Call, b *body) outcome
 }
 
 // limited is the outcome of a request over its source's rate.
-func limited(a allowance) outcome {
+func limited(a ratelimit.Allowance) outcome {
 	fail := failRate
-	fail.retry = a.wait
+	fail.retry = a.Wait
 	return outcome{fail: fail, rate: a}
 }
 
 // open finds out whose request it is and reads its body into b. When it is not
 // ok, entry is set if the source is known.
-func (g *Gateway) open(r *http.Request, b *body) (entry Entry, o outcome, ok bool) {
+func (g *Gateway) open(r *http.Request, b *body.Body) (entry Entry, o outcome, ok bool) {
 	key := headKey(r)
 	if key != "" { // who has no right to send does not get to upload
 		if entry, o, ok = g.admit(key); !ok {
 			return entry, o, false
 		}
 	}
-	if fail, ok := g.read(r, b); !ok {
-		return entry, refused(fail), false
+	if err := b.Read(r); err != nil {
+		return entry, refused(bodyFailure(err)), false
 	}
 	if key == "" {
-		if key = event.Lookup(b.data, "writeKey"); key == "" {
+		if key = event.Lookup(b.Data, "writeKey"); key == "" {
 			return entry, refused(failNoKey), false
 		}
 		if entry, o, ok = g.admit(key); !ok {
@@ -138,7 +137,7 @@ func (g *Gateway) admit(key string) (Entry, outcome, bool) {
 	if !ok {
 		return entry, refused(fail), false
 	}
-	if rate, ok := g.limits.peek(entry, g.config.Now()); !ok {
+	if rate, ok := g.limits.Peek(entry.key(), entry.Rate, g.config.Now()); !ok {
 		g.books.of(entry).limit(1)
 		return entry, limited(rate), false
 	}
@@ -170,42 +169,25 @@ func (g *Gateway) enter(key string) (Entry, failure, bool) {
 }
 
 // parse lets the source's kind turn the body into events.
-func (g *Gateway) parse(r *http.Request, entry Entry, call Call, b *body) ([]event.Event, []Reject, error) {
+func (g *Gateway) parse(r *http.Request, entry Entry, call Call, b *body.Body) ([]event.Event, []Reject, error) {
 	source, ok := g.sources[entry.Type]
 	if !ok {
 		return nil, nil, fault.New(fault.Internal, "source kind %s is not in this plane", entry.Type)
 	}
-	if !seat(g.parsing) {
+	if !body.Turn(g.parsing, parseTimeout) {
 		return nil, nil, fault.New(fault.Limited, "too many requests are being parsed")
 	}
-	defer func() { <-g.parsing }()
+	defer g.parsing.Release(1)
 	return source.Parse(Request{
-		Entry: entry, Call: call, Body: b.data,
+		Entry: entry, Call: call, Body: b.Data,
 		ReceivedAt: g.config.Now(), IP: g.peer(r),
 	})
-}
-
-// seat takes one of the places of room, false when there is none in time.
-func seat(room chan struct{}) bool {
-	select {
-	case room <- struct{}{}:
-		return true
-	default:
-	}
-	late := time.NewTimer(parseTimeout)
-	defer late.Stop()
-	select {
-	case room <- struct{}{}:
-		return true
-	case <-late.C:
-		return false
-	}
 }
 
 // append makes all events of a request durable, the quarantined ones behind the
 // others, in one go or, for a large request, in few. It goes on when the client
 // goes away: a page that is closed has sent its events all the same.
-func (g *Gateway) append(ctx context.Context, kept []event.Event, rejected []Reject, b *body) (failure, bool) {
+func (g *Gateway) append(ctx context.Context, kept []event.Event, rejected []Reject) (failure, bool) {
 	all := kept
 	for _, r := range rejected {
 		if r.Event.Quarantine != "" {
@@ -216,9 +198,10 @@ func (g *Gateway) append(ctx context.Context, kept []event.Event, rejected []Rej
 	for i := range all {
 		size += int64(len(all[i].JSON))
 	}
-	if !b.holdEvents(&g.unwritten, size) {
+	if !g.unwritten.Take(size) {
 		return failBusy, false
 	}
+	defer g.unwritten.Give(size)
 	ctx = context.WithoutCancel(ctx)
 	if size > appendBytes {
 		whole, cancel := context.WithTimeout(ctx, appendTimeout)

@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"errors"
 	"math/rand/v2"
 	"net/http"
 	"strconv"
@@ -9,6 +10,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"weir/dataplane/event"
+	"weir/dataplane/ingest/body"
+	"weir/dataplane/ingest/ratelimit"
 	"weir/shared/fault"
 )
 
@@ -51,11 +54,11 @@ var success = []byte(`{"success":true}`)
 var jsonType = []string{"application/json"}
 
 // answer writes a whole answer.
-func answer(w http.ResponseWriter, status int, body []byte) {
+func answer(w http.ResponseWriter, status int, text []byte) {
 	h := w.Header()
 	h["Content-Type"] = jsonType
 	w.WriteHeader(status)
-	_, _ = w.Write(body) // a client that went away repeats the request
+	_, _ = w.Write(text) // a client that went away repeats the request
 }
 
 // refuse writes an error.
@@ -63,7 +66,7 @@ func refuse(w http.ResponseWriter, f failure, rejected []Reject) {
 	if f.retry != 0 {
 		wait := 1 + rand.Int64N(4)
 		if f.retry > 0 {
-			wait = seconds(f.retry)
+			wait = ratelimit.Seconds(f.retry)
 		}
 		w.Header().Set("Retry-After", strconv.FormatInt(wait, 10))
 	}
@@ -111,6 +114,25 @@ func parseFailure(err error) failure {
 		}
 		return f
 	case fault.Unavailable, fault.Limited:
+		return failBusy
+	}
+	return failInternal
+}
+
+// bodyFailure returns what a request is told whose body was refused.
+func bodyFailure(err error) failure {
+	switch {
+	case errors.Is(err, body.ErrTooLarge):
+		return failTooLarge
+	case errors.Is(err, body.ErrBroken):
+		return failBody
+	case errors.Is(err, body.ErrSlow):
+		return failSlow
+	case errors.Is(err, body.ErrZip):
+		return failZip
+	case errors.Is(err, body.ErrEncoding):
+		return failEncoding
+	case errors.Is(err, body.ErrOverloaded):
 		return failBusy
 	}
 	return failInternal

@@ -14,6 +14,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"weir/dataplane/ingest"
+	"weir/dataplane/ingest/ratelimit"
 	"weir/shared/catalog"
 	"weir/shared/id"
 )
@@ -55,7 +56,7 @@ func BenchmarkGateway(b *testing.B) {
 	c := config(fine)
 	c.Kinds = []ingest.Kind{{Spec: catalog.Spec{Name: "http"}, Source: source(ingest.Calls())}}
 	c.Source = func(key string) (ingest.Entry, bool) {
-		return ingest.Entry{Workspace: "ws_a", Source: id.Source(key), Type: "http", Rate: ingest.Rate{Events: 1e9}}, true
+		return ingest.Entry{Workspace: "ws_a", Source: id.Source(key), Type: "http", Rate: ratelimit.Rate{Events: 1e9}}, true
 	}
 	g, err := ingest.New(c)
 	if err != nil {

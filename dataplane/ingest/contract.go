@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"weir/dataplane/event"
+	"weir/dataplane/ingest/ratelimit"
 	"weir/shared/catalog"
 	"weir/shared/fault"
 	"weir/shared/id"
@@ -18,9 +19,9 @@ type Entry struct {
 	Workspace id.Workspace
 	Source    id.Source
 	Name      string
-	Type      string // a source kind
-	Disabled  bool   // answered with 404
-	Rate      Rate   // more is answered with 429
+	Type      string         // a source kind
+	Disabled  bool           // answered with 404
+	Rate      ratelimit.Rate // more is answered with 429
 	Opened
 }
 
@@ -122,6 +123,16 @@ func DefineOpened[S any](spec []byte, parse func(Request) ([]event.Event, []Reje
 		return open(s)
 	}
 	return k
+}
+
+// Rate reads the limit out of settings of this kind in which the defaults are
+// filled in. A kind without such fields has no limit.
+func (k Kind) Rate(settings []byte) ratelimit.Rate {
+	var r struct{ Rate, Burst int64 }
+	if len(settings) > 0 {
+		_ = json.Unmarshal(settings, &r) // they were checked against the Spec
+	}
+	return ratelimit.Rate{Events: max(r.Rate, 0), Burst: max(r.Burst, 0)}
 }
 
 // parseFunc is a Source that is only a function.

@@ -27,6 +27,9 @@ type bookKey struct {
 	source    id.Source
 }
 
+// key is what a source's counts and limits are kept by.
+func (e Entry) key() bookKey { return bookKey{e.Workspace, e.Source} }
+
 // book counts one source. What was received is the sum, so the books balance at
 // any moment.
 type book struct{ refused, accepted, limited atomic.Uint64 }
@@ -37,7 +40,7 @@ func (b *book) accept(n int) { b.accepted.Add(uint64(n)) }
 
 // of returns the book of a source.
 func (b *books) of(e Entry) *book {
-	key := bookKey{e.Workspace, e.Source}
+	key := e.key()
 	if v, ok := b.m.Load(key); ok {
 		return v.(*book)
 	}

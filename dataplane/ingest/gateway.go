@@ -10,13 +10,15 @@ import (
 	"net/netip"
 	"runtime"
 	"runtime/debug"
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/labstack/echo/v4"
+	"golang.org/x/sync/semaphore"
 
 	"weir/dataplane/event"
+	"weir/dataplane/ingest/body"
+	"weir/dataplane/ingest/ratelimit"
 	"weir/shared/fault"
 )
 
@@ -73,16 +75,12 @@ type Gateway struct {
 	router    *echo.Echo
 	books     books
 	latencies latencies
-	limits    limits
-	unread    budget // bytes of bodies
-	unwritten budget // bytes of events
+	limits    ratelimit.Limits[bookKey]
+	bodies    *body.Pool
+	unwritten body.Budget // bytes of events
 	draining  atomic.Bool
-	parsing   chan struct{} // a place for each request that is being parsed
-	expanding chan struct{} // a place for each that is being unzipped whole
-	bodies    sync.Pool     // *body
-	zips      sync.Pool     // *gzip.Reader
-	zstds     sync.Pool     // *zstd.Decoder
-	logged    atomic.Int64  // when a broken request was logged last, Unix seconds
+	parsing   *semaphore.Weighted // a turn for each request that is being parsed
+	logged    atomic.Int64        // when a broken request was logged last, Unix seconds
 }
 
 // New returns a Gateway. fault.Invalid: required fields of c are missing.
@@ -109,13 +107,13 @@ func New(c Config) (*Gateway, error) {
 		c.MaxMemory = 256 << 20
 	}
 	g := &Gateway{
-		config:    c,
-		sources:   make(map[string]Source, len(c.Kinds)),
-		unread:    budget{most: c.MaxMemory / 2},
-		unwritten: budget{most: c.MaxMemory / 2},
-		parsing:   make(chan struct{}, 2*runtime.GOMAXPROCS(0)),
-		expanding: make(chan struct{}, maxExpanding),
-		bodies:    sync.Pool{New: func() any { return new(body) }},
+		config:  c,
+		sources: make(map[string]Source, len(c.Kinds)),
+		bodies: body.NewPool(body.Config{
+			MaxBytes: MaxBody, Memory: c.MaxMemory / 2, Timeout: readTimeout, StallTimeout: stallTimeout, TurnTimeout: parseTimeout,
+		}),
+		unwritten: body.Budget{Max: c.MaxMemory / 2},
+		parsing:   semaphore.NewWeighted(2 * int64(runtime.GOMAXPROCS(0))),
 	}
 	for _, k := range c.Kinds {
 		g.sources[k.Spec.Name] = k.Source
@@ -139,7 +137,7 @@ func (g *Gateway) routes() {
 	e := echo.New()
 	e.Logger.SetOutput(io.Discard)
 	e.HTTPErrorHandler = func(err error, c echo.Context) {
-		drain(c.Request().Body, c.Request())
+		body.Drain(c.Request().Body, c.Request())
 		var he *echo.HTTPError
 		switch errors.As(err, &he); {
 		case he != nil && he.Code == http.StatusMethodNotAllowed:

@@ -23,7 +23,7 @@ func (g *Gateway) pixel(call Call) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		r := c.Request()
 		if entry, _, ok := g.enter(headKey(r)); ok {
-			g.look(r, entry, call)
+			g.look(c.Response(), r, entry, call)
 		} else if entry.Source != "" {
 			g.books.of(entry).refuse(1)
 		}
@@ -37,16 +37,16 @@ func (g *Gateway) pixel(call Call) echo.HandlerFunc {
 }
 
 // look takes the event of a pixel, if it is one.
-func (g *Gateway) look(r *http.Request, entry Entry, call Call) {
-	b := g.bodies.Get().(*body)
-	defer g.release(b)
+func (g *Gateway) look(w http.ResponseWriter, r *http.Request, entry Entry, call Call) {
+	b := g.bodies.Open(w, r)
+	defer b.Release()
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	data, ok := pixelEvent(query, call, g.config.Now())
-	if err != nil || !ok || !entry.verify(r, nil) || !g.hold(b, int64(len(data))) {
+	if err != nil || !ok || !entry.verify(r, nil) || !b.Hold(int64(len(data))) {
 		g.books.of(entry).refuse(1)
 		return
 	}
-	b.data = data
+	b.Data = data
 	g.take(r, entry, call, b)
 }
 

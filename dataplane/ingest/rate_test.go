@@ -15,6 +15,7 @@ import (
 
 	"weir/dataplane/event"
 	"weir/dataplane/ingest"
+	"weir/dataplane/ingest/ratelimit"
 	"weir/dataplane/sources"
 	"weir/shared/catalog"
 	"weir/shared/fault"
@@ -23,7 +24,7 @@ import (
 
 // metered is a gateway whose sources have the rate at *rate, with a clock that
 // the test moves.
-func metered(t *testing.T, rate *ingest.Rate, now *time.Time, appended *error) *ingest.Gateway {
+func metered(t *testing.T, rate *ratelimit.Rate, now *time.Time, appended *error) *ingest.Gateway {
 	t.Helper()
 	c := config(func(context.Context, []event.Event) error { return *appended })
 	c.Now = func() time.Time { return *now }
@@ -44,7 +45,7 @@ func told(w *httptest.ResponseRecorder) string {
 }
 
 func TestASourceOverItsRateWaits(t *testing.T) {
-	rate, now := ingest.Rate{Events: 10, Burst: 40}, time.Unix(1_700_000_000, 0)
+	rate, now := ratelimit.Rate{Events: 10, Burst: 40}, time.Unix(1_700_000_000, 0)
 	var broken error
 	g := metered(t, &rate, &now, &broken)
 	n := func(n int) string { return strings.Repeat("x\n", n) }
@@ -90,24 +91,24 @@ func TestASourceOverItsRateWaits(t *testing.T) {
 }
 
 func TestEachSourceHasItsOwnRateAndKeepsItsBucket(t *testing.T) {
-	rate, now := ingest.Rate{Events: 2}, time.Unix(1_700_000_000, 0)
+	rate, now := ratelimit.Rate{Events: 2}, time.Unix(1_700_000_000, 0)
 	var fine error
 	g := metered(t, &rate, &now, &fine)
 	as := func(key string) func(*http.Request) {
 		return func(r *http.Request) { r.SetBasicAuth(key, "") }
 	}
 	for i, step := range []struct {
-		rate ingest.Rate
+		rate ratelimit.Rate
 		key  string
 		want string
 	}{
-		{ingest.Rate{Events: 2}, "a", "200  2 1 1"},
-		{ingest.Rate{Events: 2}, "a", "200  2 0 1"},
-		{ingest.Rate{Events: 2}, "b", "200  2 1 1"},
-		{ingest.Rate{Events: 5, Burst: 50}, "a", "429 1 50 0 10"}, // a new configuration is no new bucket
-		{ingest.Rate{}, "a", "200    "},                           // no limit, nothing to tell
-		{ingest.Rate{Events: 5, Burst: 50}, "a", "429 1 50 0 10"},
-		{ingest.Rate{Events: 1, Burst: 1}, "b", "200  1 0 1"},
+		{ratelimit.Rate{Events: 2}, "a", "200  2 1 1"},
+		{ratelimit.Rate{Events: 2}, "a", "200  2 0 1"},
+		{ratelimit.Rate{Events: 2}, "b", "200  2 1 1"},
+		{ratelimit.Rate{Events: 5, Burst: 50}, "a", "429 1 50 0 10"}, // a new configuration is no new bucket
+		{ratelimit.Rate{}, "a", "200    "},                           // no limit, nothing to tell
+		{ratelimit.Rate{Events: 5, Burst: 50}, "a", "429 1 50 0 10"},
+		{ratelimit.Rate{Events: 1, Burst: 1}, "b", "200  1 0 1"},
 	} {
 		rate = step.rate
 		if got := told(post(g, "x", as(step.key))); got != step.want {
@@ -117,7 +118,7 @@ func TestEachSourceHasItsOwnRateAndKeepsItsBucket(t *testing.T) {
 }
 
 func TestManyAtOnceGetNoMoreThanTheBucketHolds(t *testing.T) {
-	rate, now := ingest.Rate{Events: 1, Burst: 300}, time.Unix(1_700_000_000, 0)
+	rate, now := ratelimit.Rate{Events: 1, Burst: 300}, time.Unix(1_700_000_000, 0)
 	var fine error
 	g := metered(t, &rate, &now, &fine)
 	var clients sync.WaitGroup
@@ -141,7 +142,7 @@ func TestManyAtOnceGetNoMoreThanTheBucketHolds(t *testing.T) {
 
 func TestTheSettingsOfEveryKindLimitIt(t *testing.T) {
 	for _, k := range sources.All() {
-		for settings, want := range map[string]ingest.Rate{
+		for settings, want := range map[string]ratelimit.Rate{
 			``:                       {},
 			`{}`:                     {},
 			`{"rate":5}`:             {Events: 5},

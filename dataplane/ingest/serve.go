@@ -43,7 +43,7 @@ func (g *Gateway) Serve(ctx context.Context, ln net.Listener, c ServeConfig) err
 	err := httpserve.Serve(ctx, ln, httpserve.Config{
 		Handler: g, TLS: c.TLS, Standard: c.Standard, MaxConnections: c.MaxConnections, Linger: c.Linger,
 		HeadTimeout: headTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
-		Reserve: g.unread.take, Release: g.unread.give,
+		Reserve: g.bodies.Memory().Take, Release: g.bodies.Memory().Give,
 		Draining: func() { g.draining.Store(true) },
 	})
 	if err != nil {

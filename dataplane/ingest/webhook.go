@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"weir/dataplane/event"
+	"weir/dataplane/ingest/body"
 )
 
 // wrap makes the body b of a webhook one event: a track named webhook, with the
@@ -20,22 +21,22 @@ import (
 // body, of the query as an object, other text as a string, and what is no text
 // as {"base64": ...}; the query beside a body stands in context.webhook.query.
 // The sender names no user, so each call is one of its own.
-func (g *Gateway) wrap(r *http.Request, b *body) (failure, bool) {
-	size := 2*int64(len(b.data)+len(r.URL.RawQuery)) + 256 // quotes may double it, but for control characters
-	if !g.hold(b, size) {
+func wrap(r *http.Request, b *body.Body) (failure, bool) {
+	size := 2*int64(len(b.Data)+len(r.URL.RawQuery)) + 256 // quotes may double it, but for control characters
+	if !b.Hold(size) {
 		return failBusy, false
 	}
 	out := append(make([]byte, 0, size), `{"event":"webhook","anonymousId":"`...)
 	out = append(append(out, uuid.NewString()...), `","properties":`...)
-	out = appendPayload(out, r, b.data)
-	if query := webhookQuery(r); len(b.data) > 0 && len(query) > 0 {
+	out = appendPayload(out, r, b.Data)
+	if query := webhookQuery(r); len(b.Data) > 0 && len(query) > 0 {
 		out = append(appendForm(append(out, `,"context":{"webhook":{"query":`...), query), "}}"...)
 	}
 	out = append(out, '}')
-	if extra := int64(cap(out)) - size; extra > 0 && !g.hold(b, extra) {
+	if extra := int64(cap(out)) - size; extra > 0 && !b.Hold(extra) {
 		return failBusy, false
 	}
-	b.data = out
+	b.Data = out
 	return failure{}, true
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"weir/dataplane/destination"
 	"weir/dataplane/ingest"
+	"weir/dataplane/ingest/ratelimit"
 	"weir/dataplane/plan"
 	"weir/shared/catalog"
 	"weir/shared/fault"
@@ -81,7 +82,7 @@ func TestTheRateOfASourceComesFromItsSettings(t *testing.T) {
 	if err := h.Put(compile(t, nil, c, k, "s")); err != nil {
 		t.Fatal(err)
 	}
-	for key, want := range map[string]ingest.Rate{"wk_a": {Events: 50, Burst: 100}, "wk_off": {Events: 7}} {
+	for key, want := range map[string]ratelimit.Rate{"wk_a": {Events: 50, Burst: 100}, "wk_off": {Events: 7}} {
 		if e, _ := h.Source(key); e.Rate != want {
 			t.Errorf("%s: %+v, want %+v", key, e.Rate, want)
 		}

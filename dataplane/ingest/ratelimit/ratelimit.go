@@ -1,7 +1,8 @@
-package ingest
+// Package ratelimit holds sources to a rate of events: a token bucket for each, and
+// what its sender is told of it. Nothing is counted across processes.
+package ratelimit
 
 import (
-	"encoding/json"
 	"math"
 	"net/http"
 	"strconv"
@@ -15,16 +16,6 @@ type Rate struct {
 	Burst  int64 // events at once after a pause; 0 means Events
 }
 
-// Rate reads the limit out of settings of this kind in which the defaults are
-// filled in. A kind without such fields has no limit.
-func (k Kind) Rate(settings []byte) Rate {
-	var r struct{ Rate, Burst int64 }
-	if len(settings) > 0 {
-		_ = json.Unmarshal(settings, &r) // they were checked against the Spec
-	}
-	return Rate{Events: max(r.Rate, 0), Burst: max(r.Burst, 0)}
-}
-
 // size is how many events fit into the bucket.
 func (r Rate) size() float64 {
 	if r.Burst > 0 {
@@ -33,13 +24,13 @@ func (r Rate) size() float64 {
 	return float64(r.Events)
 }
 
-// limits hold a token bucket for each source that has a Rate. A bucket belongs
-// to the source, not to its configuration: a change of the rate changes how it
-// fills from then on. A request that is larger than the bucket passes when that
+// Limits hold a token bucket for each source, by a key of its, that has a Rate. A
+// bucket belongs to the source, not to its configuration: a change of the rate
+// changes how it fills from then on. A request that is larger than the bucket passes when that
 // is full, and leaves a debt: otherwise it could never be sent.
-type limits struct {
+type Limits[K comparable] struct {
 	mu      sync.Mutex
-	buckets map[bookKey]*bucket
+	buckets map[K]*bucket
 	most    int // buckets at which the full ones are forgotten
 }
 
@@ -53,36 +44,36 @@ type bucket struct {
 // manyBuckets is how many buckets are kept without looking for full ones.
 const manyBuckets = 1024
 
-// allowance is what a sender is told of its limit. The zero one says nothing.
-type allowance struct {
-	limit, remaining int64
-	reset            time.Duration // until all of limit is there again
-	wait             time.Duration // until the refused request may come again
+// Allowance is what a sender is told of its limit. The zero one says nothing.
+type Allowance struct {
+	Limit, Remaining int64         // events
+	Reset            time.Duration // until all of Limit is there again
+	Wait             time.Duration // until the refused request may come again
 }
 
-// peek is take for a request of which nobody knows yet what is in it: it takes
+// Peek is Take for a request of which nobody knows yet what is in it: it takes
 // nothing, and is not ok when not even one event may be sent.
-func (l *limits) peek(e Entry, now time.Time) (allowance, bool) {
-	if e.Rate.Events <= 0 {
-		return allowance{}, true
+func (l *Limits[K]) Peek(key K, rate Rate, now time.Time) (Allowance, bool) {
+	if rate.Events <= 0 {
+		return Allowance{}, true
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	b := l.of(e, now)
+	b := l.of(key, rate, now)
 	if b.tokens >= 1 {
-		return allowance{}, true
+		return Allowance{}, true
 	}
 	return b.allowance(1), false
 }
 
-// take takes n events out of the bucket of a source, or none.
-func (l *limits) take(e Entry, n int, now time.Time) (allowance, bool) {
-	if e.Rate.Events <= 0 {
-		return allowance{}, true
+// Take takes n events out of the bucket of a source, or none.
+func (l *Limits[K]) Take(key K, rate Rate, n int, now time.Time) (Allowance, bool) {
+	if rate.Events <= 0 {
+		return Allowance{}, true
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	b := l.of(e, now)
+	b := l.of(key, rate, now)
 	need := min(float64(n), b.rate.size())
 	if b.tokens < need {
 		return b.allowance(need), false
@@ -91,29 +82,28 @@ func (l *limits) take(e Entry, n int, now time.Time) (allowance, bool) {
 	return b.allowance(0), true
 }
 
-// give puts n events back that could not be kept.
-func (l *limits) give(e Entry, n int, now time.Time) {
-	if e.Rate.Events <= 0 {
+// Give puts n events back that could not be kept.
+func (l *Limits[K]) Give(key K, rate Rate, n int, now time.Time) {
+	if rate.Events <= 0 {
 		return
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	b := l.of(e, now)
+	b := l.of(key, rate, now)
 	b.tokens = min(b.tokens+float64(n), b.rate.size())
 }
 
 // of returns the bucket of a source, filled up to now; l.mu is held.
-func (l *limits) of(e Entry, now time.Time) *bucket {
-	key := bookKey{e.Workspace, e.Source}
+func (l *Limits[K]) of(key K, rate Rate, now time.Time) *bucket {
 	b := l.buckets[key]
 	if b == nil {
 		l.forget(now)
-		b = &bucket{rate: e.Rate, tokens: e.Rate.size(), at: now}
+		b = &bucket{rate: rate, tokens: rate.size(), at: now}
 		l.buckets[key] = b
 	}
 	b.fill(now)
-	if b.rate != e.Rate {
-		b.rate = e.Rate
+	if b.rate != rate {
+		b.rate = rate
 		b.tokens = min(b.tokens, b.rate.size())
 	}
 	return b
@@ -121,9 +111,9 @@ func (l *limits) of(e Entry, now time.Time) *bucket {
 
 // forget drops the buckets that are full, which a new one equals, once there are
 // many. What is left was used lately, so there are never more than sources.
-func (l *limits) forget(now time.Time) {
+func (l *Limits[K]) forget(now time.Time) {
 	if l.buckets == nil {
-		l.buckets, l.most = map[bookKey]*bucket{}, manyBuckets
+		l.buckets, l.most = map[K]*bucket{}, manyBuckets
 	}
 	if len(l.buckets) < l.most {
 		return
@@ -144,28 +134,28 @@ func (b *bucket) fill(now time.Time) {
 }
 
 // allowance tells of b; need is how many events the next request wants.
-func (b *bucket) allowance(need float64) allowance {
+func (b *bucket) allowance(need float64) Allowance {
 	until := func(tokens float64) time.Duration {
 		seconds := (tokens - b.tokens) / float64(b.rate.Events)
 		return time.Duration(min(max(seconds, 0), math.MaxInt32) * float64(time.Second))
 	}
-	return allowance{
-		limit: int64(b.rate.size()), remaining: int64(max(b.tokens, 0)),
-		reset: until(b.rate.size()), wait: max(until(need), time.Millisecond),
+	return Allowance{
+		Limit: int64(b.rate.size()), Remaining: int64(max(b.tokens, 0)),
+		Reset: until(b.rate.size()), Wait: max(until(need), time.Millisecond),
 	}
 }
 
-// tell writes the limit into the headers of an answer.
+// Write writes the limit into the headers of an answer.
 //
 // Source: draft-ietf-httpapi-ratelimit-headers-03, the fields that clients know.
-func (a allowance) tell(h http.Header) {
-	if a.limit == 0 {
+func (a Allowance) Write(h http.Header) {
+	if a.Limit == 0 {
 		return
 	}
 	// In one piece of memory, and spelled as people know them.
-	values := []string{strconv.FormatInt(a.limit, 10), strconv.FormatInt(a.remaining, 10), strconv.FormatInt(seconds(a.reset), 10)}
+	values := []string{strconv.FormatInt(a.Limit, 10), strconv.FormatInt(a.Remaining, 10), strconv.FormatInt(Seconds(a.Reset), 10)}
 	h["RateLimit-Limit"], h["RateLimit-Remaining"], h["RateLimit-Reset"] = values[0:1:1], values[1:2:2], values[2:3:3]
 }
 
-// seconds is d in whole seconds, rounded up.
-func seconds(d time.Duration) int64 { return int64((d + time.Second - 1) / time.Second) }
+// Seconds is d in whole seconds, rounded up.
+func Seconds(d time.Duration) int64 { return int64((d + time.Second - 1) / time.Second) }

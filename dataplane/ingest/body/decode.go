@@ -1,13 +1,16 @@
-package ingest
+package body
 
 import (
 	"bytes"
+	"context"
 	"io"
+	"time"
 
 	"github.com/andybalholm/brotli"
 	"github.com/klauspost/compress/flate"
 	"github.com/klauspost/compress/zlib"
 	"github.com/klauspost/compress/zstd"
+	"golang.org/x/sync/semaphore"
 )
 
 // Bounds of what unzipping takes beside its result.
@@ -15,27 +18,27 @@ const (
 	// maxWindow is how far back a zstd body may refer, in bytes: what the format
 	// asks of every decoder. Brotli's own bound is 16 MiB.
 	maxWindow = 8 << 20
-	// maxExpanding is how many requests are unzipped at once by such decoders,
+	// maxExpanding is how many bodies are unzipped at once by such decoders,
 	// which hold at most 18 MiB each.
 	maxExpanding = 4
 )
 
 // decoders open a zipped body by its encoding. The zip is whole, so a decoder
 // with its large window never waits for a slow client.
-var decoders = map[string]func(g *Gateway, zip *bytes.Reader) (src io.Reader, done func(), err error){
-	"deflate": (*Gateway).inflate,
-	"br":      (*Gateway).brotli,
-	"zstd":    (*Gateway).zstd,
+var decoders = map[string]func(p *Pool, zip *bytes.Reader) (src io.Reader, done func(), err error){
+	"deflate": (*Pool).inflate,
+	"br":      (*Pool).brotli,
+	"zstd":    (*Pool).zstd,
 }
 
 // brotli opens br.
-func (g *Gateway) brotli(zip *bytes.Reader) (io.Reader, func(), error) {
+func (p *Pool) brotli(zip *bytes.Reader) (io.Reader, func(), error) {
 	return brotli.NewReader(zip), func() {}, nil
 }
 
 // zstd opens zstd. A decoder takes longer to make than most bodies to unzip.
-func (g *Gateway) zstd(zip *bytes.Reader) (io.Reader, func(), error) {
-	d, _ := g.zstds.Get().(*zstd.Decoder)
+func (p *Pool) zstd(zip *bytes.Reader) (io.Reader, func(), error) {
+	d, _ := p.zstds.Get().(*zstd.Decoder)
 	if d == nil {
 		var err error
 		if d, err = zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxWindow)); err != nil {
@@ -48,14 +51,14 @@ func (g *Gateway) zstd(zip *bytes.Reader) (io.Reader, func(), error) {
 	}
 	return d, func() {
 		if d.Reset(nil) == nil { // lets go of the body
-			g.zstds.Put(d)
+			p.zstds.Put(d)
 		}
 	}, nil
 }
 
 // inflate opens deflate as the standard means it, with the frame of zlib, and as
 // some clients do, without.
-func (g *Gateway) inflate(zip *bytes.Reader) (io.Reader, func(), error) {
+func (p *Pool) inflate(zip *bytes.Reader) (io.Reader, func(), error) {
 	var head [2]byte
 	if n, _ := zip.ReadAt(head[:], 0); n == 2 && head[0]&0x0f == 8 && (int(head[0])<<8|int(head[1]))%31 == 0 {
 		src, err := zlib.NewReader(zip)
@@ -65,29 +68,39 @@ func (g *Gateway) inflate(zip *bytes.Reader) (io.Reader, func(), error) {
 }
 
 // expand reads the body, zipped as open understands it, into b.
-func (g *Gateway) expand(b *body, exact int, open func(*Gateway, *bytes.Reader) (io.Reader, func(), error)) (failure, bool) {
-	if fail, ok := g.fill(b, &b.from, exact, failBody); !ok {
-		return fail, false
+func (b *Body) expand(exact int, open func(*Pool, *bytes.Reader) (io.Reader, func(), error)) error {
+	if err := b.fill(&b.from, exact, ErrBroken); err != nil {
+		return err
 	}
-	if len(b.data) == 0 {
-		return failZip, false
+	if len(b.Data) == 0 {
+		return ErrZip
 	}
-	if !seat(g.expanding) {
-		return failBusy, false
+	if !Turn(b.pool.expanding, b.pool.config.TurnTimeout) {
+		return ErrOverloaded
 	}
-	defer func() { <-g.expanding }()
-	zip := bytes.NewReader(b.data)
-	src, done, err := open(g, zip)
+	defer b.pool.expanding.Release(1)
+	zip := bytes.NewReader(b.Data)
+	src, done, err := open(b.pool, zip)
 	if err != nil {
-		return failZip, false
+		return ErrZip
 	}
 	defer done()
-	b.data = nil // zip has it; what is held for it is given back with the rest
-	if fail, ok := g.fill(b, src, 0, failZip); !ok {
-		return fail, false
+	b.Data = nil // zip has it; what is held for it is given back with the rest
+	if err := b.fill(src, 0, ErrZip); err != nil {
+		return err
 	}
 	if zip.Len() > 0 { // something stands behind the end
-		return failZip, false
+		return ErrZip
 	}
-	return failure{}, true
+	return nil
+}
+
+// Turn takes one of the turns, which must be released; false when there is none in time.
+func Turn(turns *semaphore.Weighted, timeout time.Duration) bool {
+	if turns.TryAcquire(1) {
+		return true
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	defer cancel()
+	return turns.Acquire(ctx, 1) == nil
 }
