@@ -13,6 +13,7 @@ import (
 	"weir/dataplane/circuit"
 	"weir/dataplane/delivery"
 	"weir/dataplane/destination"
+	"weir/dataplane/keyed"
 	"weir/dataplane/outbound"
 	"weir/dataplane/parked"
 	"weir/shared/id"
@@ -23,7 +24,7 @@ type entry struct {
 	d       delivery.Delivery
 	n       uint64 // in which order it came into the lane
 	size    int64
-	chain   *chain
+	chain   *keyed.Chain[*entry]
 	user    uint16 // its counter
 	attempt int
 	stage   delivery.Stage
@@ -48,28 +49,11 @@ const (
 	written           // it is in PARKED at place
 )
 
-// chain is entries that must go one after the other: those of one counter in an
-// ordered lane, else a single one.
-type chain struct {
-	queue     []*entry
-	state     chainState
-	taken     int // entries being sent, from the first
-	drain     bool
-	keyed     bool // it is in the lane's map under user
-	user      uint16
-	notBefore time.Time
-}
+// Gone implements keyed.Entry.
+func (e *entry) Gone() bool { return e.gone }
 
-type chainState uint8
-
-const (
-	idle      chainState = iota
-	ready                // in a ready list
-	busy                 // some of its first entries are being sent
-	waiting              // until notBefore
-	held                 // its first entry has an earlier request in flight
-	dissolved            // everything was taken away; not in any map
-)
+// Held implements keyed.Entry.
+func (e *entry) Held() bool { return e.hold }
 
 // lane delivers to one destination, for one partition.
 type lane struct {
@@ -88,12 +72,9 @@ type lane struct {
 	seen      uint64   // entries so far
 	fifo      []*entry // live ones, oldest first; gone ones are cut off at the front
 	liveBytes int64
-	live      map[uint16]*chain
-	parked    map[uint16]*chain
-	readyLive list
-	readyPark list
-	sleeping  []*chain // waiting
-	turn      bool     // whose turn it is when both lists have something
+	live      keyed.Queue[*entry]
+	parked    keyed.Queue[*entry] // read back from PARKED
+	turn      bool                // whose turn it is when both queues have something
 
 	workers     int // goroutines
 	sending     int // batches under way
@@ -109,50 +90,8 @@ type lane struct {
 	ending         map[delivery.Place]struct{}
 }
 
-// list is a queue of chains; entries whose chain left the state ready are skipped.
-type list struct {
-	chains []*chain
-	items  int // entries in chains that are ready
-	since  time.Time
-}
-
-func (q *list) push(c *chain, now time.Time) {
-	if q.items == 0 {
-		q.since = now
-	}
-	q.chains = append(q.chains, c)
-	q.items += len(c.queue)
-}
-
-// late reports whether the delivery that would go first was received long ago.
-func (q *list) late(now time.Time) bool {
-	for len(q.chains) > 0 {
-		if c := q.chains[0]; c.state == ready {
-			return backlog.Late(&c.queue[0].d, now)
-		}
-		q.chains[0] = nil
-		q.chains = q.chains[1:]
-	}
-	return false
-}
-
-// pop returns the next ready chain, nil when there is none.
-func (q *list) pop() *chain {
-	for len(q.chains) > 0 {
-		c := q.chains[0]
-		q.chains[0] = nil
-		q.chains = q.chains[1:]
-		if c.state == ready {
-			q.items -= len(c.queue)
-			return c
-		}
-	}
-	q.chains = nil
-	return nil
-}
-
 func newLane(l *Lanes, dest id.Destination) *lane {
-	ln := &lane{l: l, id: dest, link: outbound.Link{Do: l.cfg.Do, Deps: l.cfg.Deps}, live: map[uint16]*chain{}, parked: map[uint16]*chain{}}
+	ln := &lane{l: l, id: dest, link: outbound.Link{Do: l.cfg.Do, Deps: l.cfg.Deps}}
 	ln.circuit = circuit.Circuit{OpenAfter: l.cfg.ParkAfter, Seed: l.cfg.Seed + xxh3.HashString(string(dest))}
 	ln.awaiting, ln.held, ln.ending = map[delivery.Place]*entry{}, map[delivery.Place]*entry{}, map[delivery.Place]struct{}{}
 	ln.backlog = backlog.New(backlog.Config{
@@ -215,7 +154,7 @@ const (
 // mayProbe reports whether the next live delivery may be the probe of a
 // destination that is down: what is parked may be all of a kind that it never takes.
 func (ln *lane) mayProbe(now time.Time) bool {
-	return ln.circuit.Open() && ln.readyLive.items == 0 && ln.canSend(now)
+	return ln.circuit.Open() && ln.live.Items() == 0 && ln.canSend(now)
 }
 
 // offer takes one live delivery. The lane may hold most bytes of them.
@@ -243,7 +182,7 @@ func (ln *lane) offer(e *entry, now time.Time, most int64) offered {
 	e.n, e.stage = ln.seen, delivery.Live
 	ln.activate()
 	if park || over {
-		if c := ln.live[e.user]; ordered && c != nil {
+		if c := ln.live.Chain(e.user); ordered && c != nil {
 			ln.parkChain(c) // they go before e
 		}
 		ln.parkEntry(e)
@@ -252,78 +191,14 @@ func (ln *lane) offer(e *entry, now time.Time, most int64) offered {
 	ln.liveBytes += e.size
 	ln.l.mem.Add(e.size)
 	ln.fifo = append(ln.fifo, e)
-	ln.enqueue(e, ln.live, ordered, now)
+	e.chain = ln.live.Push(e, e.user, ordered, now)
+	ln.staff()
 	return taken
 }
 
-// enqueue puts e at the end of its chain.
-func (ln *lane) enqueue(e *entry, in map[uint16]*chain, ordered bool, now time.Time) {
-	var c *chain
-	if ordered {
-		c = in[e.user]
-	}
-	if c == nil {
-		c = &chain{drain: e.stage == delivery.FromParked, keyed: ordered, user: e.user}
-		if ordered {
-			in[e.user] = c
-		}
-	}
-	e.chain = c
-	c.queue = append(c.queue, e)
-	switch c.state {
-	case idle:
-		ln.schedule(c, now)
-	case ready:
-		ln.listOf(c).items++
-		ln.staff()
-	}
-}
-
-func (ln *lane) listOf(c *chain) *list {
-	if c.drain {
-		return &ln.readyPark
-	}
-	return &ln.readyLive
-}
-
-// schedule decides what a chain that nobody works on does next.
-func (ln *lane) schedule(c *chain, now time.Time) {
-	switch {
-	case len(c.queue) == 0:
-		if c.keyed {
-			if c.drain {
-				delete(ln.parked, c.user)
-			} else {
-				delete(ln.live, c.user)
-			}
-		}
-		c.state = dissolved
-	case c.queue[0].hold:
-		c.state = held
-	case c.notBefore.After(now):
-		c.state = waiting
-		ln.sleeping = append(ln.sleeping, c)
-		if c.drain {
-			ln.backlog.Wake() // it may be evicted from a full window
-		}
-	default:
-		c.state = ready
-		ln.listOf(c).push(c, now)
-		ln.staff()
-	}
-}
-
 // parkChain takes every entry of a live chain that is not settled to PARKED.
-func (ln *lane) parkChain(c *chain) {
-	if c.state == ready {
-		ln.readyLive.items -= len(c.queue)
-	}
-	if c.keyed {
-		delete(ln.live, c.user)
-	}
-	c.state = dissolved
-	queue := c.queue
-	c.queue = nil
+func (ln *lane) parkChain(c *keyed.Chain[*entry]) {
+	queue := ln.live.Dissolve(c)
 	if ln.l.cfg.planted == parkLastFirst {
 		slices.Reverse(queue)
 	}
@@ -382,29 +257,15 @@ func (ln *lane) parkLive() {
 
 // rise lets what waited for a destination that was down go on.
 func (ln *lane) rise(now time.Time) {
-	for _, c := range ln.sleeping {
-		c.notBefore = now // it waited for the destination, not for itself
-	}
-	ln.awake(now)
+	ln.awake(now, true)
 	ln.backlog.Wake()
 	ln.staff()
 }
 
-// awake makes chains ready whose time has come.
-func (ln *lane) awake(now time.Time) {
-	keep := ln.sleeping[:0]
-	for _, c := range ln.sleeping {
-		switch {
-		case c.state != waiting:
-		case c.notBefore.After(now) && ln.presence != destination.Removed:
-			keep = append(keep, c)
-		default:
-			c.state = ready
-			ln.listOf(c).push(c, now)
-		}
-	}
-	clear(ln.sleeping[len(keep):])
-	ln.sleeping = keep
+// awake makes deliveries ready that waited until now, or all that wait.
+func (ln *lane) awake(now time.Time, all bool) {
+	ln.live.Wake(now, all)
+	ln.parked.Wake(now, all)
 }
 
 // tick does what time makes due.
@@ -418,15 +279,12 @@ func (ln *lane) tick(now time.Time) {
 	ln.look()
 	ln.expire(now)
 	if ln.presence == destination.Removed && was != destination.Removed {
-		for _, c := range ln.sleeping {
-			c.notBefore = now
-		}
 		ln.backlog.Wake()
 	}
-	ln.awake(now)
+	ln.awake(now, ln.presence == destination.Removed)
 	ln.backlog.Tick(now, ln.usable())
 	ln.staff()
-	if len(ln.fifo) == 0 && len(ln.sleeping) == 0 && ln.readyPark.items == 0 {
+	if len(ln.fifo) == 0 && ln.live.Sleeping() == 0 && ln.parked.Sleeping() == 0 && ln.parked.Items() == 0 {
 		ln.nextTick = now.Add(100 * time.Millisecond)
 	}
 	if len(ln.fifo) == 0 && ln.workers == 0 && len(ln.awaiting) == 0 && ln.backlog.Idle() {

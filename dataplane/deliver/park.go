@@ -195,7 +195,8 @@ func (ln *lane) drain(e *entry, now time.Time) {
 		e.hold = true
 		ln.held[e.from] = e
 	}
-	ln.enqueue(e, ln.parked, ln.ordered(e), now)
+	e.chain = ln.parked.Push(e, e.user, ln.ordered(e), now)
+	ln.staff()
 }
 
 // leaveWindow gives e's memory back.
@@ -210,19 +211,10 @@ func (ln *lane) evict() bool {
 	if ln.circuit.Open() || !ln.backlog.Crowded() {
 		return false
 	}
-	made := false
-	for _, c := range ln.sleeping {
-		if c.state != waiting || !c.drain || c.queue[0].attempt < 3 || slices.ContainsFunc(c.queue, func(e *entry) bool { return e.hold }) {
-			continue
-		}
-		for _, e := range c.queue {
-			e.gone = true
-			ln.backlog.Evict(e.from, e.size, c.user, c.keyed)
-		}
-		if c.keyed {
-			delete(ln.parked, c.user)
-		}
-		c.queue, c.state, made = nil, dissolved, true
-	}
-	return made
+	return ln.parked.Evict(func(es []*entry) bool {
+		return es[0].attempt >= 3 && !slices.ContainsFunc(es, (*entry).Held)
+	}, func(e *entry, ordered bool) {
+		e.gone = true
+		ln.backlog.Evict(e.from, e.size, e.user, ordered)
+	})
 }

@@ -10,6 +10,7 @@ import (
 	"weir/dataplane/circuit"
 	"weir/dataplane/delivery"
 	"weir/dataplane/destination"
+	"weir/dataplane/keyed"
 	"weir/dataplane/outbound"
 	"weir/shared/telemetry"
 )
@@ -20,10 +21,11 @@ const maxBatchBytes = 4 << 20
 // job is one batch under way.
 type job struct {
 	entries []*entry // in the order in which they have to arrive
-	chains  []*chain
+	queue   *keyed.Queue[*entry]
+	chains  []*keyed.Chain[*entry]
 	results []outbound.Result // by entry
 	one     [1]*entry
-	oneC    [1]*chain
+	oneC    [1]*keyed.Chain[*entry]
 	oneR    [1]outbound.Result
 	outcome outbound.Outcome
 	probe   bool
@@ -57,7 +59,7 @@ func (ln *lane) staff() {
 		return // a worker that is not sending looks for work already
 	}
 	now := time.Now()
-	if !ln.due(&ln.readyLive, now) && !ln.due(&ln.readyPark, now) || !ln.canSend(now) {
+	if !ln.due(&ln.live, now) && !ln.due(&ln.parked, now) || !ln.canSend(now) {
 		return
 	}
 	if ln.l.workers.spawn(ln.work) {
@@ -89,21 +91,21 @@ func (ln *lane) next(now time.Time) *job {
 	}
 	size := ln.limits().BatchSize
 	ln.turn = !ln.turn
-	lists := [2]*list{&ln.readyLive, &ln.readyPark}
+	queues := [2]*keyed.Queue[*entry]{&ln.live, &ln.parked}
 	if ln.turn && !ln.circuit.Open() { // of one that is down, a live delivery is the better probe
-		lists[0], lists[1] = lists[1], lists[0]
+		queues[0], queues[1] = queues[1], queues[0]
 	}
-	for _, q := range lists {
+	for _, q := range queues {
 		if !ln.due(q, now) {
 			continue
 		}
-		j := &job{begun: now}
+		j := &job{queue: q, begun: now}
 		if ln.circuit.Open() {
 			size = 1
 		}
-		ln.collect(j, q, size)
+		ln.collect(j, size)
 		if len(j.entries) > 0 {
-			if j.late = q == &ln.readyPark && backlog.Late(&j.entries[0].d, now); j.late {
+			if j.late = q == &ln.parked && backlog.Late(&j.entries[0].d, now); j.late {
 				ln.sendingLate++
 				ln.l.cfg.Yield.Begin()
 			}
@@ -117,36 +119,38 @@ func (ln *lane) next(now time.Time) *job {
 
 // due reports whether a batch of q may go: it has something, live ones gathered
 // long enough, and parked ones do not have to give way.
-func (ln *lane) due(q *list, now time.Time) bool {
-	if q.items == 0 || ln.presence == destination.Removed {
-		return q.items > 0
+func (ln *lane) due(q *keyed.Queue[*entry], now time.Time) bool {
+	if q.Items() == 0 || ln.presence == destination.Removed {
+		return q.Items() > 0
 	}
-	if q == &ln.readyPark {
-		return ln.circuit.Open() || ln.sendingLate == 0 || !q.late(now) || ln.l.cfg.Yield.May(now)
+	if q == &ln.parked {
+		first, ok := q.First()
+		return ln.circuit.Open() || ln.sendingLate == 0 || !ok || !backlog.Late(&first.d, now) || ln.l.cfg.Yield.May(now)
 	}
 	l := ln.limits()
-	return q.items >= l.BatchSize || now.Sub(q.since) >= l.BatchWait
+	return q.Items() >= l.BatchSize || now.Sub(q.Since()) >= l.BatchWait
 }
 
-// collect takes up to size entries from the ready chains of q.
-func (ln *lane) collect(j *job, q *list, size int) {
+// collect takes up to size entries that are ready.
+func (ln *lane) collect(j *job, size int) {
 	j.entries, j.chains = j.one[:0], j.oneC[:0]
-	for bytes := int64(0); len(j.entries) < size && bytes < maxBatchBytes; {
-		c := q.pop()
+	bytes := int64(0)
+	take := func(e *entry) bool {
+		if len(j.entries) == size || bytes >= maxBatchBytes {
+			return false
+		}
+		e.sending = true
+		e.attempt++
+		bytes += e.size
+		j.entries = append(j.entries, e)
+		return true
+	}
+	for len(j.entries) < size && bytes < maxBatchBytes {
+		c := j.queue.Next()
 		if c == nil {
 			break
 		}
-		c.state, c.taken = busy, 0
-		for _, e := range c.queue {
-			if len(j.entries) == size || bytes >= maxBatchBytes || e.hold {
-				break
-			}
-			e.sending = true
-			e.attempt++
-			bytes += e.size
-			c.taken++
-			j.entries = append(j.entries, e)
-		}
+		c.Take(take)
 		j.chains = append(j.chains, c)
 	}
 	if len(j.entries) > 1 {
@@ -326,21 +330,15 @@ func (ln *lane) release(e *entry, r outbound.Result, now time.Time) {
 // unhold lets h, which is e read back from PARKED, go on after e's answer.
 func (ln *lane) unhold(h, e *entry, r outbound.Result, now time.Time) {
 	h.hold = false
-	c := h.chain
 	if r.Final() {
 		ln.leaveWindow(h)
-		if i := slices.Index(c.queue, h); i >= 0 {
-			if c.state == ready {
-				ln.readyPark.items--
-			}
-			c.queue = slices.Delete(c.queue, i, i+1)
-		}
-	} else if h.attempt = e.attempt; len(c.queue) > 0 && c.queue[0] == h {
-		c.notBefore = now.Add(ln.wait(h, r))
+	} else {
+		h.attempt = e.attempt
 	}
-	if c.state == held {
-		ln.schedule(c, now)
+	if ln.parked.Release(h.chain, h, now.Add(ln.wait(h, r)), now) {
+		ln.backlog.Wake() // it may be evicted from a full window
 	}
+	ln.staff()
 }
 
 // wait is how long to wait before e is tried again.
@@ -355,27 +353,20 @@ func (ln *lane) wait(e *entry, r outbound.Result) time.Duration {
 	return max(r.After, circuit.Backoff(e.attempt-1, seed))
 }
 
-// giveBack schedules a chain after its batch.
-func (ln *lane) giveBack(c *chain, j *job, now time.Time) {
-	if c.state == dissolved {
-		return
-	}
-	queue := c.queue[:0]
-	for i, e := range c.queue {
-		if i >= c.taken || !e.gone {
-			queue = append(queue, e)
+// giveBack gives a chain back after its batch.
+func (ln *lane) giveBack(c *keyed.Chain[*entry], j *job, now time.Time) {
+	waits := j.queue.Return(c, func(first *entry) time.Time {
+		i := slices.Index(j.entries, first)
+		switch {
+		case i < 0:
+			return time.Time{}
+		case ln.circuit.Open():
+			return ln.circuit.ProbeAt() // whichever it is, one of them probes
 		}
+		return now.Add(ln.wait(first, j.results[i]))
+	}, now)
+	if waits && j.queue == &ln.parked {
+		ln.backlog.Wake() // it may be evicted from a full window
 	}
-	clear(c.queue[len(queue):])
-	c.queue, c.taken, c.notBefore = queue, 0, time.Time{}
-	if len(queue) > 0 {
-		if i := slices.Index(j.entries, queue[0]); i >= 0 {
-			c.notBefore = now.Add(ln.wait(queue[0], j.results[i]))
-			if ln.circuit.Open() {
-				c.notBefore = ln.circuit.ProbeAt() // whichever it is, one of them probes
-			}
-		}
-	}
-	c.state = idle
-	ln.schedule(c, now)
+	ln.staff()
 }
