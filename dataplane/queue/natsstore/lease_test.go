@@ -58,14 +58,14 @@ func TestEachOwnerHasAGreaterEpoch(t *testing.T) {
 func TestARunningLeaseKeepsOthersAwayAndAnUnrenewedOneDoesNot(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t, nil)
-	cfg := natsstore.Config{Address: c.srv.ClientURL(), LeaseTime: 2 * time.Second}
+	cfg := natsstore.Config{Address: c.srv.ClientURL(), LeaseTime: 5 * time.Second}
 	a, b := open(t, cfg), open(t, cfg)
 	owner := take(t, a, 0)
 	run, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- owner.Run(run) }()
 
-	ctx, cancel := context.WithTimeout(t.Context(), 2*cfg.LeaseTime)
+	ctx, cancel := context.WithTimeout(t.Context(), cfg.LeaseTime*3/2)
 	defer cancel()
 	if _, err := b.Lease(ctx, 0); err == nil || fault.KindOf(err) != fault.Unavailable {
 		t.Fatalf("Lease of another while the owner renews = %v, want unavailable", err)

@@ -13,7 +13,7 @@ page.on("pageerror", (e) => trouble.push(String(e)));
 page.on("console", (m) => {
   if (m.type() === "error" && !m.text().includes("401")) trouble.push(m.text());
 });
-page.setDefaultTimeout(30000);
+page.setDefaultTimeout(180_000);
 await page.goto(url);
 await page.getByLabel(/email/i).fill(email);
 await page.getByLabel(/password/i).fill("not this one");

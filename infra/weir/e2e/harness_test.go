@@ -25,7 +25,7 @@ import (
 
 // patience bounds every wait for a state. It is generous: machines are slow
 // under load, and a test that waits for a state is over when the state is there.
-const patience = 60 * time.Second
+const patience = 3 * time.Minute
 
 var binary string
 
@@ -321,7 +321,7 @@ func post(gateway, path, key, body string) (int, string) {
 	return resp.StatusCode, string(b)
 }
 
-var client = &http.Client{Timeout: 15 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 128}}
+var client = &http.Client{Timeout: patience, Transport: &http.Transport{MaxIdleConnsPerHost: 128}}
 
 // accept sends a body and fails the test unless it is acknowledged.
 func accept(t *testing.T, gateway, path, key, body string) {

@@ -382,6 +382,9 @@ func exceed(t *testing.T, in installation) {
 		t.Errorf("within the rate: %d %v", res.StatusCode, res.Header)
 	}
 	res := batch(4)
+	for end := time.Now().Add(patience); res.StatusCode == 200 && time.Now().Before(end); { // a slow machine may be within the rate
+		res = batch(4)
+	}
 	wait, err := strconv.Atoi(res.Header.Get("Retry-After"))
 	if res.StatusCode != 429 || err != nil || wait < 1 || wait > 3 || res.Header.Get("RateLimit-Reset") == "" {
 		t.Fatalf("over the rate: %d %v", res.StatusCode, res.Header)

@@ -99,6 +99,7 @@ var kills = flag.Int("kills", 20, "how often TestKilledUnderLoad kills the produ
 // that is well, one that fails three times of ten, and one that hangs until the
 // kills are over.
 func TestKilledUnderLoad(t *testing.T) {
+	t.Parallel()
 	const users = 16
 	well, flaky, hanging := newSink(t), newSink(t), newSink(t)
 	hooks := map[string]string{"well": well.URL, "flaky": flaky.URL, "hanging": hanging.URL}

@@ -135,6 +135,7 @@ export function transformEvent(event, metadata) {
 // TestKilledWhileItTransformsAndLoads kills everything under load: a fan-out, a
 // kind of event that is dropped, a webhook and a warehouse.
 func TestKilledWhileItTransformsAndLoads(t *testing.T) {
+	t.Parallel()
 	const users = 8
 	hook := newSink(t)
 	dir := t.TempDir()

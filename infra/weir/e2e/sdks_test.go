@@ -82,7 +82,7 @@ func (r *sdkRun) runNode(t *testing.T) {
 	p := startCommand(t, exec.Command("node", "server.cjs", r.name, r.proxy.URL, "wk_"+r.source, strconv.Itoa(r.burst), strconv.FormatInt(r.skew.Milliseconds(), 10)))
 	select {
 	case <-p.done:
-	case <-time.After(2 * patience):
+	case <-time.After(patience):
 		t.Fatalf("%s does not end", p.name)
 	}
 	if p.err != nil {

@@ -16,7 +16,6 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
-	"time"
 )
 
 // TestAPlaneWithTLSEndsInOrder runs a data plane as production does: with TLS of
@@ -103,7 +102,7 @@ func secured(t *testing.T, pool *x509.CertPool, h2 bool) *http.Client {
 	p.SetHTTP2(h2)
 	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}, Protocols: p}
 	t.Cleanup(transport.CloseIdleConnections)
-	return &http.Client{Transport: transport, Timeout: 15 * time.Second}
+	return &http.Client{Transport: transport, Timeout: patience}
 }
 
 // senders send events through a trusted proxy until the door is closed.

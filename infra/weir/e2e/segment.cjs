@@ -16,4 +16,4 @@ analytics.alias({ userId: "sdk-1", previousId: "anon-1" });
 for (let i = 0; i < Number(n); i++) {
   analytics.track({ userId: "sdk-1", event: "Counted", properties: { i } });
 }
-analytics.closeAndFlush({ timeout: 30000 }).then(() => process.exit(failed === 0 ? 0 : 1));
+analytics.closeAndFlush({ timeout: 120_000 }).then(() => process.exit(failed === 0 ? 0 : 1));

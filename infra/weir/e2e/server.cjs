@@ -10,7 +10,7 @@ const sdks = {
     const { Analytics } = require("@segment/analytics-node");
     const client = new Analytics({ host, writeKey });
     client.on("error", (e) => failed(`${e.code} ${e.reason}`));
-    return { client, end: () => client.closeAndFlush({ timeout: 60_000 }) };
+    return { client, end: () => client.closeAndFlush({ timeout: 120_000 }) };
   },
   "analytics-node": () => {
     const Analytics = require("analytics-node");

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nkeys"
@@ -138,7 +137,7 @@ func rawClient(t *testing.T, in installation, planeDir, plane string) (*nats.Con
 		t.Fatal(err)
 	}
 	heard := &ears{}
-	nc, err := nats.Connect(in.Hub, nats.UserJWT(func() (string, error) { return jwt, nil }, keys.Sign), nats.CustomInboxPrefix("_INBOX_"+plane), nats.Timeout(10*time.Second),
+	nc, err := nats.Connect(in.Hub, nats.UserJWT(func() (string, error) { return jwt, nil }, keys.Sign), nats.CustomInboxPrefix("_INBOX_"+plane), nats.Timeout(patience),
 		nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {
 			heard.mu.Lock()
 			defer heard.mu.Unlock()
