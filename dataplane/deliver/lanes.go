@@ -244,8 +244,8 @@ func (l *Lanes) lane(dest id.Destination) *lane {
 	return ln
 }
 
-// Offer takes deliveries in the order of their frames; it is called by one
-// goroutine. It returns when each is in a lane's memory or on its way to
+// Offer takes deliveries in the order of their frames. Several goroutines may call
+// it, but those of one destination come from one at a time. It returns when each is in a lane's memory or on its way to
 // PARKED, and waits only while the backlog of PARKED is full. The error is
 // ctx's, or fault.Unavailable after Run returned; then some were not taken.
 func (l *Lanes) Offer(ctx context.Context, ds []delivery.Delivery) error {
@@ -285,17 +285,21 @@ func (l *Lanes) Offer(ctx context.Context, ds []delivery.Delivery) error {
 }
 
 // sharing tells whether several lanes get deliveries: what one keeps in memory
-// is at the expense of the others then. It belongs to who offers.
+// is at the expense of the others then.
 type sharing struct {
 	alone, all int64 // bytes that a lane may hold then
-	last       *lane
-	changed    time.Time // when another lane than the last one got something
+
+	mu      sync.Mutex
+	last    *lane
+	changed time.Time // when another lane than the last one got something
 }
 
 // sharingFor is how long a lane counts after its last delivery.
 const sharingFor = 10 * time.Second
 
 func (s *sharing) offered(ln *lane, now time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if s.last != nil && s.last != ln {
 		s.changed = now
 	}
@@ -304,6 +308,8 @@ func (s *sharing) offered(ln *lane, now time.Time) {
 
 // most is what a lane may hold now, in bytes, before it parks.
 func (s *sharing) most(now time.Time) int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if now.Sub(s.changed) < sharingFor {
 		return s.all
 	}
