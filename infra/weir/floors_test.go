@@ -65,7 +65,7 @@ var floors = []floor{
 	{[]string{"weir/dataplane/parked"}, []string{"weir/shared/*", "weir/dataplane/event", "weir/dataplane/delivery", "weir/dataplane/queue"}},
 	{[]string{"weir/dataplane/rewrite"}, append([]string{"weir/dataplane/journal/record", "weir/dataplane/plan"}, d1...)},
 	{[]string{"weir/dataplane/quarantine"}, []string{"weir/shared/*", "weir/dataplane/event", "weir/dataplane/delivery", "weir/dataplane/queue"}},
-	{[]string{"weir/dataplane/journal/record"}, []string{"weir/shared/*", "weir/dataplane/dedupe", "weir/dataplane/delivery", "weir/dataplane/ledger"}},
+	{[]string{"weir/dataplane/journal/record"}, []string{"weir/shared/*", "weir/dataplane/frames", "weir/dataplane/dedupe", "weir/dataplane/delivery", "weir/dataplane/ledger"}},
 	{[]string{"weir/dataplane/journal"},
 		[]string{"weir/shared/*", "weir/dataplane/journal/record", "weir/dataplane/dedupe", "weir/dataplane/delivery", "weir/dataplane/ledger", "weir/dataplane/queue"}},
 	{[]string{"weir/dataplane/parked/overflow"}, []string{"weir/shared/*", "weir/dataplane/blob", "weir/dataplane/queue"}},

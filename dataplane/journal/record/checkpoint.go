@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"weir/dataplane/delivery"
+	"weir/dataplane/frames"
 	"weir/dataplane/ledger"
 	"weir/shared/id"
 )
@@ -68,29 +69,29 @@ func (c *Checkpoint) Encode() []byte {
 // damaged.
 func DecodeCheckpoint(data []byte) (Checkpoint, error) {
 	if len(data) == 0 || data[0] != checkpointVersion {
-		return Checkpoint{}, damaged("a checkpoint has an unknown version")
+		return Checkpoint{}, format.Damaged("a checkpoint has an unknown version")
 	}
-	d := &decoder{left: data[1:]}
+	d := &decoder{Cursor: frames.NewCursor(data[1:])}
 	d.dictionary()
-	c := Checkpoint{ReadThrough: d.uint(), Parked: d.uint(), Dead: d.uint(), Failed: int64(min(d.uint(), math.MaxInt64)), Totals: d.deltas()}
-	for range d.list(4) {
-		f := OpenFrame{Frame: d.uint(), At: time.UnixMilli(int64(d.uint())).UTC()}
-		count := d.uint()
+	c := Checkpoint{ReadThrough: d.Uint(), Parked: d.Uint(), Dead: d.Uint(), Failed: int64(min(d.Uint(), math.MaxInt64)), Totals: d.deltas()}
+	for range d.Count(4) {
+		f := OpenFrame{Frame: d.Uint(), At: time.UnixMilli(int64(d.Uint())).UTC()}
+		count := d.Uint()
 		if n := len(c.Open); count > MaxIndex+1 || n > 0 && f.Frame <= c.Open[n-1].Frame {
-			d.fail()
+			d.Fail()
 			break
 		}
 		f.Count = uint32(count)
 		f.Left = d.routed(f.Count)
 		c.Open = append(c.Open, f)
 	}
-	for range d.list(3) {
-		c.Drains = append(c.Drains, Drained{id.Destination(d.text()), d.uint(), d.places()})
+	for range d.Count(3) {
+		c.Drains = append(c.Drains, Drained{id.Destination(d.text()), d.Uint(), d.places()})
 	}
 	c.Early = d.liveSets()
 	for i := range c.Early {
 		if c.Early[i].Kind != KindEarly || c.Early[i].Set.Len() != 1 {
-			d.fail()
+			d.Fail()
 			break
 		}
 	}

@@ -2,11 +2,11 @@ package record
 
 import (
 	"encoding/binary"
-	"hash/crc32"
 	"time"
 
 	"weir/dataplane/dedupe"
 	"weir/dataplane/delivery"
+	"weir/dataplane/frames"
 	"weir/dataplane/ledger"
 	"weir/shared/fault"
 	"weir/shared/id"
@@ -24,14 +24,14 @@ import (
 // are named by their number in the dictionary, so that a settlement costs a
 // bit or two, and an event hardly more than its dedupe key. Version 1, which is
 // read too, has no fans.
+var format = frames.Format{
+	Name: "journal", Oldest: 1, Newest: 2, Sum: 1, Order: binary.LittleEndian, Head: 5, Unknown: fault.Unavailable,
+}
+
 const (
-	recordVersion     = 2
 	checkpointVersion = 1
-	headSize          = 5
 	maxText           = 256 // bytes of an identifier or a code
 )
-
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // encoder collects a body and the dictionary that it refers to.
 type encoder struct {
@@ -136,20 +136,15 @@ func (r *Record) Encode() []byte {
 		e.bytes(r.Part.Data)
 	}
 	e.fans(r.Fans)
-	out := make([]byte, headSize, headSize+64+len(e.body)+64*len(e.list))
-	out[0] = recordVersion
+	out := make([]byte, format.Head, format.Head+64+len(e.body)+64*len(e.list))
 	for _, n := range [...]uint64{
 		r.Epoch, r.Counter, r.Base, r.Floor, r.Parked, r.Dead,
 	} {
 		out = binary.AppendUvarint(out, n)
 	}
 	out = e.appendTo(out)
-	binary.LittleEndian.PutUint32(out[1:], checksum(out))
+	format.Seal(out)
 	return out
-}
-
-func checksum(b []byte) uint32 {
-	return crc32.Update(crc32.Checksum(b[:1], castagnoli), castagnoli, b[headSize:])
 }
 
 func (e *encoder) opening(o *Opening) {
@@ -241,35 +236,26 @@ func flag(b bool) byte {
 // fault.Invalid: data is damaged. fault.Unavailable: data is of a version that
 // this program does not know.
 func Decode(data []byte) (Record, error) {
-	if len(data) < headSize {
-		return Record{}, damaged("it is shorter than its header")
+	if err := format.Check(data); err != nil {
+		return Record{}, err
 	}
-	if data[0] != recordVersion && data[0] != recordVersion-1 {
-		if data[0] == 0 {
-			return Record{}, damaged("its version is 0")
-		}
-		return Record{}, fault.New(fault.Unavailable, "The journal has format version %d, this program knows %d.", data[0], recordVersion)
-	}
-	if binary.LittleEndian.Uint32(data[1:]) != checksum(data) {
-		return Record{}, damaged("its checksum is wrong")
-	}
-	return decodeBody(data[0], data[headSize:])
+	return decodeBody(data[0], data[format.Head:])
 }
 
 // decodeBody reads everything behind the checksum.
 func decodeBody(version byte, data []byte) (Record, error) {
-	d := &decoder{left: data}
-	r := Record{Epoch: d.uint(), Counter: d.uint(), Base: d.uint(), Floor: d.uint(), Parked: d.uint(), Dead: d.uint()}
+	d := &decoder{Cursor: frames.NewCursor(data)}
+	r := Record{Epoch: d.Uint(), Counter: d.Uint(), Base: d.Uint(), Floor: d.Uint(), Parked: d.Uint(), Dead: d.Uint()}
 	d.dictionary()
-	for range d.list(6) {
+	for range d.Count(6) {
 		r.Openings = append(r.Openings, d.opening())
 	}
 	r.Live = d.liveSets()
-	for range d.list(3) {
-		head := d.byte()
+	for range d.Count(3) {
+		head := d.Byte()
 		m := MovedSet{Stage: delivery.Stage(head >> 4), End: delivery.End(head & 15), Entry: d.entry()}
 		if m.Stage == delivery.Live || m.Stage > delivery.FromDead || m.Stage != StageSkip && !validEnd(m.End) {
-			d.fail()
+			d.Fail()
 		}
 		if HasCode(m.End) {
 			m.Code = d.text()
@@ -277,117 +263,51 @@ func decodeBody(version byte, data []byte) (Record, error) {
 		m.From = d.places()
 		r.Moved = append(r.Moved, m)
 	}
-	for range d.list(2) {
-		r.Drains = append(r.Drains, Drain{id.Destination(d.text()), d.uint()})
+	for range d.Count(2) {
+		r.Drains = append(r.Drains, Drain{id.Destination(d.text()), d.Uint()})
 	}
 	r.Deltas = d.deltas()
-	if r.Part.Of = d.uint32(); r.Part.Of > 0 {
-		r.Part.Index = d.uint32()
-		r.Part.Data = append([]byte{}, d.bytes(d.uint())...)
+	if r.Part.Of = d.Uint32(); r.Part.Of > 0 {
+		r.Part.Index = d.Uint32()
+		r.Part.Data = append([]byte{}, d.Take(d.Uint())...)
 		if r.Part.Index >= r.Part.Of {
-			d.fail()
+			d.Fail()
 		}
 	}
 	if version > 1 {
-		for range d.list(4) {
+		for range d.Count(4) {
 			r.Fans = append(r.Fans, d.fan())
 		}
 	}
 	return r, d.end()
 }
 
-func damaged(why string) error { return fault.New(fault.Invalid, "The journal is damaged: %s.", why) }
-
 func validEnd(e delivery.End) bool { return e >= delivery.EndDelivered && e <= delivery.EndQuarantined }
 
-// decoder takes values off the front of bytes and remembers that one was wrong.
+// decoder takes apart a body and the dictionary that it refers to.
 type decoder struct {
-	left    []byte
-	bad     bool
+	frames.Cursor
 	texts   []string
 	entries []ledger.Key
 }
 
-func (d *decoder) fail() { d.bad, d.left = true, nil }
-
 // end tells whether everything was right and nothing is left.
 func (d *decoder) end() error {
-	if d.bad || len(d.left) > 0 {
-		return damaged("its content does not fit its form")
+	if !d.Done() {
+		return format.Damaged("its content does not fit its form")
 	}
 	return nil
 }
 
-func (d *decoder) byte() byte {
-	if len(d.left) == 0 {
-		d.fail()
-		return 0
-	}
-	b := d.left[0]
-	d.left = d.left[1:]
-	return b
-}
-
-func (d *decoder) uint() uint64 {
-	n, size := binary.Uvarint(d.left)
-	if size <= 0 {
-		d.fail()
-		return 0
-	}
-	d.left = d.left[size:]
-	return n
-}
-
-func (d *decoder) int() int64 {
-	n, size := binary.Varint(d.left)
-	if size <= 0 {
-		d.fail()
-		return 0
-	}
-	d.left = d.left[size:]
-	return n
-}
-
-func (d *decoder) uint32() uint32 {
-	n := d.uint()
-	if n > 1<<32-1 {
-		d.fail()
-	}
-	return uint32(n)
-}
-
-// bytes returns the next n bytes, in data's own memory.
-func (d *decoder) bytes(n uint64) []byte {
-	if n > uint64(len(d.left)) {
-		d.fail()
-		return nil
-	}
-	b := d.left[:n:n]
-	d.left = d.left[n:]
-	return b
-}
-
-// bound returns n when n things of at least size bytes can still follow, else 0.
-func (d *decoder) bound(n uint64, size int) int {
-	if n > uint64(len(d.left)/size) {
-		d.fail()
-		return 0
-	}
-	return int(n)
-}
-
-// list reads the length of a list of things of at least size bytes.
-func (d *decoder) list(size int) int { return d.bound(d.uint(), size) }
-
 func (d *decoder) dictionary() {
-	for range d.list(1) {
-		n := d.uint()
+	for range d.Count(1) {
+		n := d.Uint()
 		if n > maxText {
-			d.fail()
+			d.Fail()
 		}
-		d.texts = append(d.texts, string(d.bytes(n)))
+		d.texts = append(d.texts, string(d.Take(n)))
 	}
-	for range d.list(3) {
+	for range d.Count(3) {
 		d.entries = append(d.entries, ledger.Key{
 			Workspace: id.Workspace(d.text()), Source: id.Source(d.text()), Destination: id.Destination(d.text()),
 		})
@@ -395,54 +315,54 @@ func (d *decoder) dictionary() {
 }
 
 func (d *decoder) text() string {
-	n := d.uint()
+	n := d.Uint()
 	if n >= uint64(len(d.texts)) {
-		d.fail()
+		d.Fail()
 		return ""
 	}
 	return d.texts[n]
 }
 
 func (d *decoder) entry() ledger.Key {
-	n := d.uint()
+	n := d.Uint()
 	if n >= uint64(len(d.entries)) {
-		d.fail()
+		d.Fail()
 		return ledger.Key{}
 	}
 	return d.entries[n]
 }
 
 func (d *decoder) places() []delivery.Place {
-	n := d.list(2)
+	n := d.Count(2)
 	all := make([]delivery.Place, 0, n)
 	var last uint64
 	for range n {
-		last += uint64(d.int())
-		all = append(all, delivery.Place{Seq: last, Item: d.uint32()})
+		last += uint64(d.Int())
+		all = append(all, delivery.Place{Seq: last, Item: d.Uint32()})
 	}
 	return all
 }
 
 func (d *decoder) opening() Opening {
-	o := Opening{Frame: d.uint(), At: time.UnixMilli(d.int()).UTC()}
-	n := d.uint()
+	o := Opening{Frame: d.Uint(), At: time.UnixMilli(d.Int()).UTC()}
+	n := d.Uint()
 	if n>>1 > MaxIndex+1 {
-		d.fail()
+		d.Fail()
 		return o
 	}
 	o.Count, o.Bad = uint32(n>>1), n&1 == 1
 	o.Keyed = d.set(o.Count)
-	raw := d.bytes(uint64(o.Keyed.Len()) * uint64(len(dedupe.Key{})))
+	raw := d.Take(uint64(o.Keyed.Len()) * uint64(len(dedupe.Key{})))
 	for len(raw) > 0 {
 		o.DedupeKeys = append(o.DedupeKeys, dedupe.Key(raw))
 		raw = raw[len(dedupe.Key{}):]
 	}
 	var ended int64
-	for range d.list(3) {
-		head := d.byte()
+	for range d.Count(3) {
+		head := d.Byte()
 		s := EndSet{Account: ledger.Account(head & 0x7f), Replayed: head&0x80 != 0, Entry: d.entry()}
 		if s.Account < ledger.Accepted || s.Account > ledger.Dead {
-			d.fail()
+			d.Fail()
 		}
 		if s.Account == ledger.Dropped || s.Account == ledger.Quarantined {
 			s.Code = d.text()
@@ -452,7 +372,7 @@ func (d *decoder) opening() Opening {
 		o.Ends = append(o.Ends, s)
 	}
 	if ended != int64(o.Count) {
-		d.fail()
+		d.Fail()
 	}
 	o.Routed = d.routed(o.Count)
 	return o
@@ -460,12 +380,12 @@ func (d *decoder) opening() Opening {
 
 func (d *decoder) routed(count uint32) []RoutedSet {
 	var all []RoutedSet
-	for range d.list(3) {
+	for range d.Count(3) {
 		var s RoutedSet
-		more := d.byte()
+		more := d.Byte()
 		s.Entry = d.entry()
 		if more != 0 {
-			s.Output = d.uint32()
+			s.Output = d.Uint32()
 		}
 		s.Set = d.set(count)
 		all = append(all, s)
@@ -474,10 +394,10 @@ func (d *decoder) routed(count uint32) []RoutedSet {
 }
 
 func (d *decoder) fan() Fan {
-	f := Fan{Frame: d.uint(), Entry: d.entry(), Of: d.set(MaxIndex + 1)}
-	n := d.list(1)
+	f := Fan{Frame: d.Uint(), Entry: d.entry(), Of: d.set(MaxIndex + 1)}
+	n := d.Count(1)
 	if n < 2 {
-		d.fail()
+		d.Fail()
 	}
 	for range n {
 		f.Outs = append(f.Outs, d.set(MaxIndex+1))
@@ -487,14 +407,14 @@ func (d *decoder) fan() Fan {
 
 func (d *decoder) liveSets() []LiveSet {
 	var all []LiveSet
-	for range d.list(4) {
-		head := d.byte()
-		l := LiveSet{Kind: Kind(head >> 5), End: delivery.End(head & 15), Frame: d.uint(), Entry: d.entry()}
+	for range d.Count(4) {
+		head := d.Byte()
+		l := LiveSet{Kind: Kind(head >> 5), End: delivery.End(head & 15), Frame: d.Uint(), Entry: d.entry()}
 		if l.Kind > KindCopy || !validEnd(l.End) {
-			d.fail()
+			d.Fail()
 		}
 		if head&16 != 0 {
-			l.Output = d.uint32()
+			l.Output = d.Uint32()
 		}
 		if HasCode(l.End) {
 			l.Code = d.text()
@@ -507,17 +427,17 @@ func (d *decoder) liveSets() []LiveSet {
 
 func (d *decoder) deltas() []ledger.Delta {
 	var all []ledger.Delta
-	for range d.list(3) {
-		head := d.byte()
+	for range d.Count(3) {
+		head := d.Byte()
 		k := d.entry()
 		v := ledger.Delta{Workspace: k.Workspace, Source: k.Source, Destination: k.Destination, Account: ledger.Account(head >> 1)}
 		if v.Account < ledger.Accepted || v.Account > ledger.Dead {
-			d.fail()
+			d.Fail()
 		}
 		if head&1 != 0 {
 			v.Code = d.text()
 		}
-		v.N = d.int()
+		v.N = d.Int()
 		all = append(all, v)
 	}
 	return all

@@ -24,7 +24,7 @@ func SetOf(indexes []uint32) (s Set) {
 	return s
 }
 
-// push adds n, which is higher than all in s.
+// Push adds n, which is higher than all in s.
 func (s *Set) Push(n uint32) { s.pushSpan(span{n, n}) }
 
 func (s *Set) pushSpan(p span) {
@@ -55,7 +55,7 @@ func (s Set) Each(yield func(uint32) bool) {
 	}
 }
 
-// append writes s in the shorter of two forms, told apart by the lowest bit of
+// set writes s in the shorter of two forms, told apart by the lowest bit of
 // the first number: spans (count; gap and length of each) or a bitmap (bytes;
 // the number of its first byte; the bytes). The empty set is one byte.
 func (e *encoder) set(s Set) {
@@ -88,17 +88,21 @@ func (e *encoder) set(s Set) {
 // set reads a set of indexes below count. Its memory is bounded by a small
 // multiple of the bytes that it was read from.
 func (d *decoder) set(count uint32) Set {
-	head := d.uint()
+	head := d.Uint()
 	var s Set
 	if head&1 == 0 {
 		next := uint64(0)
-		n := d.bound(head>>1, 2)
+		n := head >> 1
+		if n > uint64(d.Left()/2) {
+			d.Fail()
+			return nil
+		}
 		s = make(Set, 0, n)
 		for range n {
-			first := next + d.uint()
-			last := first + d.uint()
+			first := next + d.Uint()
+			last := first + d.Uint()
 			if first < next || last < first || last >= uint64(count) || next > 0 && first == next {
-				d.fail()
+				d.Fail()
 				return nil
 			}
 			s = append(s, span{uint32(first), uint32(last)})
@@ -106,17 +110,17 @@ func (d *decoder) set(count uint32) Set {
 		}
 		return s
 	}
-	first := d.uint()
-	bytes := d.bytes(head >> 1)
+	first := d.Uint()
+	bytes := d.Take(head >> 1)
 	if first > MaxIndex/8 || len(bytes) > MaxIndex/8+1 {
-		d.fail()
+		d.Fail()
 		return nil
 	}
 	for i, b := range bytes {
 		for ; b != 0; b &= b - 1 {
 			n := uint32(first)*8 + uint32(i)*8 + uint32(bits.TrailingZeros8(b))
 			if n >= count {
-				d.fail()
+				d.Fail()
 				return nil
 			}
 			s.Push(n)
