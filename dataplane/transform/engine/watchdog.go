@@ -6,11 +6,11 @@ import (
 	"time"
 )
 
-// Patience is how many times its CPU a machine may take on the clock.
-const Patience = 6
+// WallFactor is how many times its CPU a machine may take on the clock.
+const WallFactor = 6
 
 // watchdog interrupts a machine that has used its time: CPU of the process, so
-// that a busy computer does not make innocent code late, or Patience times as
+// that a busy computer does not make innocent code late, or WallFactor times as
 // long on the clock.
 type watchdog struct {
 	interrupt func()
@@ -36,10 +36,10 @@ func (w *watchdog) arm(most time.Duration) {
 			return
 		}
 		left := most - (CPU() - used)
-		if w.done && (left < -most-100*time.Millisecond || time.Since(start) > 2*Patience*most) {
+		if w.done && (left < -most-100*time.Millisecond || time.Since(start) > 2*WallFactor*most) {
 			w.stuck()
 		}
-		if wait := Patience*most - time.Since(start); left <= 0 || wait <= 0 {
+		if wait := WallFactor*most - time.Since(start); left <= 0 || wait <= 0 {
 			// Again and again: a call that begins forgets an earlier interrupt.
 			w.done = true
 			w.interrupt()

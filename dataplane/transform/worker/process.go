@@ -99,7 +99,7 @@ func (p *Process) ask(w *writer, most time.Duration) (kind byte, body []byte, er
 // Run has a request run. Any error means that the process is no longer of use and
 // that nothing is known of the events; Died or Stop has to be called then.
 func (p *Process) Run(c Chain, q Request) (Response, error) {
-	most := grace + 2*slice + engine.Patience*p.limits.Timeout*time.Duration(len(c.Steps))
+	most := grace + 2*slice + engine.WallFactor*p.limits.Timeout*time.Duration(len(c.Steps))
 	if err := p.define(c, most); err != nil {
 		return Response{}, err
 	}
