@@ -143,7 +143,7 @@ func (v *View) chosen(c *endpoint.Call, s brokenSelection) (choice BrokenChoice,
 // events, sorted; only one when only is not "".
 func (v *View) quarantined(c *endpoint.Call, only id.Source) []id.Source {
 	var sources []id.Source
-	for _, b := range v.books(c) {
+	for _, b := range v.entries(c) {
 		if b.Quarantined > 0 && (only == "" || b.Source == only) {
 			sources = append(sources, b.Source)
 		}

@@ -67,11 +67,11 @@ func parseCursor(text string) (c cursor, err error) {
 	return c, nil
 }
 
-// destinations returns those with a book of a kind that a call may see, sorted;
+// destinations returns those with an entry of a kind that a call may see, sorted;
 // only one when only is not "".
 func (v *View) destinations(c *endpoint.Call, only id.Destination, kind func(ledger.Row) bool) []id.Destination {
 	var all []id.Destination
-	for _, b := range v.books(c) {
+	for _, b := range v.entries(c) {
 		if b.Destination != "" && kind(b) && (only == "" || b.Destination == only) {
 			all = append(all, b.Destination)
 		}
@@ -83,7 +83,7 @@ func (v *View) destinations(c *endpoint.Call, only id.Destination, kind func(led
 func dead(b ledger.Row) bool { return b.Dead > 0 }
 
 // destinationOf is the destination that a call names, "" for none. It may be
-// gone: then it is known by its identifier, and the books say what is left.
+// gone: then it is known by its identifier, and the ledger says what is left.
 func (v *View) destinationOf(c *endpoint.Call) (id.Destination, error) {
 	named := c.URL.Query().Get("destination")
 	if named == "" {

@@ -1,5 +1,5 @@
 // Package view is what a browser or a command line asks this plane directly:
-// events as they pass, the books of a workspace, its parked, dead and
+// events as they pass, the ledger of a workspace, its parked, dead and
 // quarantined events, rows of its warehouses, previews and connection tests.
 // The control plane sees none of it.
 //

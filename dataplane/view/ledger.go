@@ -6,7 +6,7 @@ import (
 	"weir/shared/id"
 )
 
-// row is a book as it is shown. A source's own has no destination; that of a
+// row is an entry of the ledger as it is shown. A source's own has no destination; that of a
 // source and destination says also what the source accepted, replayed and found again.
 type row struct {
 	Source      string           `json:"source"`
@@ -26,15 +26,15 @@ type row struct {
 }
 
 func (v *View) ledger(c *endpoint.Call) (any, error) {
-	books := v.books(c)
+	entries := v.entries(c)
 	sources := map[id.Source]ledger.Row{}
-	for _, b := range books {
+	for _, b := range entries {
 		if b.Destination == "" {
 			sources[b.Source] = b
 		}
 	}
-	rows := make([]row, 0, len(books))
-	for _, b := range books {
+	rows := make([]row, 0, len(entries))
+	for _, b := range entries {
 		r := row{
 			Source: v.sourceName(b.Workspace, b.Source), Accepted: b.Accepted, Replayed: b.Replayed, Duplicate: b.Duplicate, Quarantined: b.Quarantined, Dropped: b.Dropped,
 			Routed: b.SourceRouted, Added: b.Added, Delivered: b.Delivered, Parked: b.Parked, Dead: b.Dead, InFlight: b.InFlight, Balanced: b.Balanced,
@@ -52,13 +52,13 @@ func (v *View) ledger(c *endpoint.Call) (any, error) {
 	return map[string]any{"rows": rows}, nil
 }
 
-// books returns the books that a call may see.
-func (v *View) books(c *endpoint.Call) []ledger.Row {
-	var books []ledger.Row
+// entries returns the entries of the ledger that a call may see.
+func (v *View) entries(c *endpoint.Call) []ledger.Row {
+	var entries []ledger.Row
 	for _, b := range v.cfg.Rows() {
 		if b.Workspace == c.Grant.Workspace && c.CoversSource(b.Source) && (b.Destination == "" || c.CoversDestination(b.Destination)) {
-			books = append(books, b)
+			entries = append(entries, b)
 		}
 	}
-	return books
+	return entries
 }

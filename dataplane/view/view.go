@@ -29,7 +29,7 @@ type Config struct {
 	Origins    []string          // of pages that may ask, pinned at join
 	Guard      *guard.Guard
 	Plans      *plan.Holder                               // names
-	Rows       func() []ledger.Row                        // the books of all partitions, added up
+	Rows       func() []ledger.Row                        // the ledger of all partitions, added up
 	Dead       []func() (Dead, error)                     // by partition; fault.Unavailable: it does not run at the moment
 	Replay     func(context.Context, []event.Event) error // takes events that go through the pipeline again, as the gateway's are taken
 	Live       *live.Hub                                  // the owner closes it when the plane stops, so that no stream holds it up
@@ -64,7 +64,7 @@ type View struct {
 // New checks cfg.
 func New(cfg Config) (*View, error) {
 	if !id.Valid(cfg.Plane) || len(cfg.Key) != ed25519.PublicKeySize || cfg.Guard == nil || cfg.Plans == nil || cfg.Rows == nil {
-		return nil, fault.New(fault.Internal, "A view needs its plane, the key of capabilities, a guard, plans and books.")
+		return nil, fault.New(fault.Internal, "A view needs its plane, the key of capabilities, a guard, plans and a ledger.")
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
