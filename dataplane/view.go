@@ -21,8 +21,7 @@ func (d *DataPlane) viewConfig(g *guard.Guard, again health.Appending) view.Conf
 	for _, p := range d.partitions {
 		cfg.Dead = append(cfg.Dead, func() (view.Dead, error) { return p.Store() })
 		cfg.Parked = append(cfg.Parked, p.Parked())
-		cfg.Quarantine = append(cfg.Quarantine, p.Quarantine())
-		cfg.Broken = append(cfg.Broken, p.QuarantineMoves(again))
+		cfg.Quarantine = append(cfg.Quarantine, p.Quarantine(again))
 	}
 	return cfg
 }

@@ -12,15 +12,12 @@ import (
 )
 
 // Parked lists the partition's parked events.
-func (p *Partition) Parked() view.Shelf { return parkedEvents{p} }
+func (p *Partition) Parked() view.Lister { return parkedEvents{p} }
 
-// Quarantine lists the partition's quarantined events.
-func (p *Partition) Quarantine() view.Shelf { return quarantinedEvents{p} }
-
-// QuarantineMoves replays and discards the partition's quarantined events. again
+// Quarantine lists, replays and discards the partition's quarantined events. again
 // takes those that are replayed, as the gateway's events are taken.
-func (p *Partition) QuarantineMoves(again func(context.Context, []event.Event) error) view.Broken {
-	return quarantineMoves{p, again}
+func (p *Partition) Quarantine(again func(context.Context, []event.Event) error) view.Quarantine {
+	return quarantinedEvents{p, again}
 }
 
 // quarantinePage is how many events one read of QUARANTINE gives at most: they may
@@ -31,24 +28,27 @@ const quarantinePage = 32
 type parkedEvents struct{ *Partition }
 
 // List lists those that are not settled.
-func (s parkedEvents) List(ctx context.Context, f view.HeldFilter, after delivery.Place, events, bytes int) ([]view.Held, delivery.Place, error) {
+func (s parkedEvents) List(ctx context.Context, f view.ListFilter, after delivery.Place, events, bytes int) ([]view.Listed, delivery.Place, error) {
 	store, err := s.Store()
 	if err != nil {
 		return nil, delivery.Place{}, err
 	}
 	found, next, err := store.Waiting(ctx, f.Workspace, f.Destination, after, events, bytes)
-	held := make([]view.Held, len(found))
+	listed := make([]view.Listed, len(found))
 	for i, w := range found {
-		held[i] = view.Held{Place: w.Place, Destination: w.Delivery.Destination, At: w.At, Event: w.Delivery.Event}
+		listed[i] = view.Listed{Place: w.Place, Destination: w.Delivery.Destination, At: w.At, Event: w.Delivery.Event}
 	}
-	return held, next, err
+	return listed, next, err
 }
 
 // quarantinedEvents is a partition's quarantined events.
-type quarantinedEvents struct{ *Partition }
+type quarantinedEvents struct {
+	*Partition
+	again func(context.Context, []event.Event) error
+}
 
 // List reads the log, whichever process owns the partition.
-func (s quarantinedEvents) List(ctx context.Context, f view.HeldFilter, after delivery.Place, events, _ int) ([]view.Held, delivery.Place, error) {
+func (s quarantinedEvents) List(ctx context.Context, f view.ListFilter, after delivery.Place, events, _ int) ([]view.Listed, delivery.Place, error) {
 	last := s.last()
 	if last == nil {
 		return nil, delivery.Place{}, fault.New(fault.Unavailable, "Partition %d does not run at the moment.", s.cfg.Number)
@@ -58,46 +58,39 @@ func (s quarantinedEvents) List(ctx context.Context, f view.HeldFilter, after de
 	if err != nil {
 		return nil, delivery.Place{}, err
 	}
-	held := make([]view.Held, len(found))
+	listed := make([]view.Listed, len(found))
 	for i, q := range found {
-		held[i] = view.Held{Place: q.Place, Destination: q.Event.Destination, Code: q.Event.Quarantine, At: q.Event.ReceivedAt, Event: q.Event}
+		listed[i] = view.Listed{Place: q.Place, Destination: q.Event.Destination, Code: q.Event.Quarantine, At: q.Event.ReceivedAt, Event: q.Event}
 	}
 	if len(found) < events {
-		return held, delivery.Place{}, nil
+		return listed, delivery.Place{}, nil
 	}
-	return held, found[len(found)-1].Place, nil
-}
-
-// quarantineMoves moves a partition's quarantined events.
-type quarantineMoves struct {
-	*Partition
-	again func(context.Context, []event.Event) error
+	return listed, found[len(found)-1].Place, nil
 }
 
 // Replay sends them through the pipeline again.
-func (m quarantineMoves) Replay(ctx context.Context, c view.BrokenChoice, span view.Span) (int, view.Span, error) {
-	return m.move(func(now *pipeline.Pipeline) (int, quarantine.Span, error) {
-		return now.Replay(ctx, quarantine.Filter(c), quarantine.Span(span), m.again)
+func (s quarantinedEvents) Replay(ctx context.Context, f quarantine.Filter, span quarantine.Span) (int, quarantine.Span, error) {
+	return s.move(func(now *pipeline.Pipeline) (int, quarantine.Span, error) {
+		return now.Replay(ctx, f, span, s.again)
 	})
 }
 
 // Discard removes them.
-func (m quarantineMoves) Discard(ctx context.Context, c view.BrokenChoice, span view.Span) (int, view.Span, error) {
-	return m.move(func(now *pipeline.Pipeline) (int, quarantine.Span, error) {
-		return now.Remove(ctx, quarantine.Filter(c), quarantine.Span(span))
+func (s quarantinedEvents) Discard(ctx context.Context, f quarantine.Filter, span quarantine.Span) (int, quarantine.Span, error) {
+	return s.move(func(now *pipeline.Pipeline) (int, quarantine.Span, error) {
+		return now.Remove(ctx, f, span)
 	})
 }
 
 // move does one thing at a time: two replays of an event would be two events.
-func (m quarantineMoves) move(do func(*pipeline.Pipeline) (int, quarantine.Span, error)) (int, view.Span, error) {
-	if !m.moving.TryLock() {
-		return 0, view.Span{}, fault.New(fault.Conflict, "Quarantined events of partition %d are being moved already; ask again when that is done.", m.cfg.Number)
+func (s quarantinedEvents) move(do func(*pipeline.Pipeline) (int, quarantine.Span, error)) (int, quarantine.Span, error) {
+	if !s.moving.TryLock() {
+		return 0, quarantine.Span{}, fault.New(fault.Conflict, "Quarantined events of partition %d are being moved already; ask again when that is done.", s.cfg.Number)
 	}
-	defer m.moving.Unlock()
-	now, err := m.now()
+	defer s.moving.Unlock()
+	now, err := s.now()
 	if err != nil {
-		return 0, view.Span{}, err
+		return 0, quarantine.Span{}, err
 	}
-	n, rest, err := do(now)
-	return n, view.Span(rest), err
+	return do(now)
 }

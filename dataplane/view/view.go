@@ -33,9 +33,8 @@ type Config struct {
 	Dead       []func() (Dead, error)                     // by partition; fault.Unavailable: it does not run at the moment
 	Replay     func(context.Context, []event.Event) error // takes events that go through the pipeline again, as the gateway's are taken
 	Live       *live.Hub                                  // the owner closes it when the plane stops, so that no stream holds it up
-	Parked     []Shelf                                    // by partition
-	Quarantine []Shelf                                    // by partition
-	Broken     []Broken                                   // by partition: what Quarantine lists, to replay and discard
+	Parked     []Lister                                   // by partition
+	Quarantine []Quarantine                               // by partition
 	Warehouses Warehouses
 	Query      QueryLimits
 	Previews   Previews
@@ -87,7 +86,7 @@ func New(cfg Config) (*View, error) {
 	v.mux.Handle("GET /v1/parked", capability.ReadParked, v.parked)
 	v.mux.Handle("GET /v1/quarantine", capability.ReadQuarantine, v.quarantine)
 	v.mux.Handle("POST /v1/quarantine/replay", capability.ReplayQuarantine, v.replay)
-	v.mux.Handle("POST /v1/quarantine/discard", capability.DiscardQuarantine, v.discardBroken)
+	v.mux.Handle("POST /v1/quarantine/discard", capability.DiscardQuarantine, v.discardQuarantined)
 	v.mux.Handle("GET /v1/loads", capability.ReadLoads, v.loads)
 	v.mux.Stream("POST /v1/query", capability.Query, v.query)
 	v.mux.Stream("POST /v1/preview/transformation", capability.Preview, v.previewTransformation)

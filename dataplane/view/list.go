@@ -13,14 +13,14 @@ import (
 	"weir/shared/id"
 )
 
-// maxLists is how often one page asks a shelf: of a log that holds much else, a
+// maxLists is how often one page asks a Lister: of a log that holds much else, a
 // page shows little or nothing and says where to go on.
 const maxLists = 32
 
-// Held is an event that waits in a log of this plane: parked before its
+// Listed is an event that waits in a log of this plane: parked before its
 // destination, or quarantined. Event is as it would be sent, or as it broke the
 // rule; Destination is empty when it concerns none.
-type Held struct {
+type Listed struct {
 	delivery.Place
 	Destination id.Destination
 	Code        string
@@ -28,25 +28,25 @@ type Held struct {
 	Event       event.Event // its Detail is shown too
 }
 
-// HeldFilter chooses held events of a workspace. Parked ones are asked for by
-// Destination, quarantined ones by Source; the other is empty.
-type HeldFilter struct {
+// ListFilter chooses events of a workspace: parked ones by Destination, quarantined
+// ones by Source; the other is empty.
+type ListFilter struct {
 	Workspace   id.Workspace
 	Source      id.Source
 	Destination id.Destination
 }
 
-// Shelf is the parked or the quarantined events of one partition.
-type Shelf interface {
+// Lister is the parked or the quarantined events of one partition.
+type Lister interface {
 	// List returns the events of f after a place, oldest first, up to so many of
 	// them and about so many bytes of their JSON, and where to go on, the zero
 	// Place when there is no more. It reads a bounded part of its log, so it may
 	// return fewer, or none, before the end. fault.Unavailable: not now.
-	List(ctx context.Context, f HeldFilter, after delivery.Place, events, bytes int) (held []Held, next delivery.Place, err error)
+	List(ctx context.Context, f ListFilter, after delivery.Place, events, bytes int) (listed []Listed, next delivery.Place, err error)
 }
 
-// heldItem is a Held as it is shown.
-type heldItem struct {
+// listItem is a Listed as it is shown.
+type listItem struct {
 	Place       string          `json:"place"` // partition/record/item
 	Source      string          `json:"source"`
 	Destination string          `json:"destination"`
@@ -65,11 +65,11 @@ func (v *View) parked(c *endpoint.Call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	var filters []HeldFilter
+	var filters []ListFilter
 	for _, d := range v.destinations(c, only, func(b ledger.Row) bool { return b.Parked > 0 }) {
-		filters = append(filters, HeldFilter{Workspace: c.Grant.Workspace, Destination: d})
+		filters = append(filters, ListFilter{Workspace: c.Grant.Workspace, Destination: d})
 	}
-	return v.held(c, v.cfg.Parked, filters)
+	return listAll(v, c, v.cfg.Parked, filters)
 }
 
 func (v *View) quarantine(c *endpoint.Call) (any, error) {
@@ -83,23 +83,23 @@ func (v *View) quarantine(c *endpoint.Call) (any, error) {
 			return nil, err
 		}
 	}
-	var filters []HeldFilter
+	var filters []ListFilter
 	for _, s := range v.quarantined(c, only) {
-		filters = append(filters, HeldFilter{Workspace: c.Grant.Workspace, Source: s})
+		filters = append(filters, ListFilter{Workspace: c.Grant.Workspace, Source: s})
 	}
-	return v.held(c, v.cfg.Quarantine, filters)
+	return listAll(v, c, v.cfg.Quarantine, filters)
 }
 
-// held makes a page of what the shelves hold for the filters, in their order.
-func (v *View) held(c *endpoint.Call, shelves []Shelf, filters []HeldFilter) (any, error) {
+// listAll makes a page of what logs have for the filters, in their order.
+func listAll[L Lister](v *View, c *endpoint.Call, logs []L, filters []ListFilter) (any, error) {
 	limit, from, err := pageOf(c)
 	if err != nil {
 		return nil, err
 	}
-	items, size, lists := []heldItem{}, 0, 0
+	items, size, lists := []listItem{}, 0, 0
 	for _, f := range filters {
 		key := string(f.Source) + string(f.Destination) // one of the two is empty
-		for p := range shelves {
+		for p := range logs {
 			if key < from.Key || key == from.Key && p < from.Partition {
 				continue
 			}
@@ -111,13 +111,13 @@ func (v *View) held(c *endpoint.Call, shelves []Shelf, filters []HeldFilter) (an
 					return map[string]any{"items": items, "next": from.String()}, nil
 				}
 				lists++
-				found, next, err := shelves[p].List(c.Context(), f, delivery.Place{Seq: from.Seq, Item: from.Item}, limit-len(items), maxBytes-size)
+				found, next, err := logs[p].List(c.Context(), f, delivery.Place{Seq: from.Seq, Item: from.Item}, limit-len(items), maxBytes-size)
 				if err != nil {
 					return nil, fmt.Errorf("list events of partition %d: %w", p, err)
 				}
-				for _, h := range found {
-					if size += len(h.Event.JSON); covers(c, h) {
-						items = append(items, v.heldItem(p, h))
+				for _, e := range found {
+					if size += len(e.Event.JSON); covers(c, e) {
+						items = append(items, v.listItem(p, e))
 					}
 				}
 				if next == (delivery.Place{}) {
@@ -130,20 +130,20 @@ func (v *View) held(c *endpoint.Call, shelves []Shelf, filters []HeldFilter) (an
 	return map[string]any{"items": items, "next": ""}, nil
 }
 
-// covers reports whether a call may see h. What concerns no destination is not
+// covers reports whether a call may see e. What concerns no destination is not
 // one of some.
-func covers(c *endpoint.Call, h Held) bool {
-	return h.Event.Workspace == c.Grant.Workspace && c.CoversSource(h.Event.Source) && c.CoversDestination(h.Destination)
+func covers(c *endpoint.Call, e Listed) bool {
+	return e.Event.Workspace == c.Grant.Workspace && c.CoversSource(e.Event.Source) && c.CoversDestination(e.Destination)
 }
 
-func (v *View) heldItem(p int, h Held) heldItem {
-	ws := h.Event.Workspace
-	i := heldItem{
-		Place: fmt.Sprintf("%d/%d/%d", p, h.Seq, h.Item), Source: v.sourceName(ws, h.Event.Source), MessageID: h.Event.MessageID,
-		Code: h.Code, Detail: h.Event.Detail, At: h.At.UTC(), Event: shown(h.Event.JSON),
+func (v *View) listItem(p int, e Listed) listItem {
+	ws := e.Event.Workspace
+	i := listItem{
+		Place: fmt.Sprintf("%d/%d/%d", p, e.Seq, e.Item), Source: v.sourceName(ws, e.Event.Source), MessageID: e.Event.MessageID,
+		Code: e.Code, Detail: e.Event.Detail, At: e.At.UTC(), Event: shown(e.Event.JSON),
 	}
-	if h.Destination != "" {
-		i.Destination = v.destinationName(ws, h.Destination)
+	if e.Destination != "" {
+		i.Destination = v.destinationName(ws, e.Destination)
 	}
 	return i
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"weir/dataplane/quarantine"
 	"weir/dataplane/view"
 	"weir/shared/capability"
 	"weir/shared/fault"
@@ -19,30 +20,31 @@ import (
 // moves is a partition that does two records a call of the three it has when it
 // is first asked for a source.
 type moves struct {
+	view.Lister
 	name  string
 	asked *[]string // what was asked, in order
 }
 
-func (m moves) Replay(_ context.Context, c view.BrokenChoice, span view.Span) (int, view.Span, error) {
+func (m moves) Replay(_ context.Context, c quarantine.Filter, span quarantine.Span) (int, quarantine.Span, error) {
 	places := ""
 	for _, p := range c.Places {
 		places += fmt.Sprintf(" %d/%d", p.Seq, p.Item)
 	}
 	*m.asked = append(*m.asked, strings.Join(strings.Fields(fmt.Sprintf("%s %s %s %s %s %d-%d%s", m.name, c.Workspace, c.Source, c.Destination, c.Code, span.After, span.Until, places)), " "))
-	if span == (view.Span{}) {
-		return 2, view.Span{After: 2, Until: 3}, nil
+	if span == (quarantine.Span{}) {
+		return 2, quarantine.Span{After: 2, Until: 3}, nil
 	}
-	return 1, view.Span{}, nil
+	return 1, quarantine.Span{}, nil
 }
 
-func (m moves) Discard(ctx context.Context, c view.BrokenChoice, span view.Span) (int, view.Span, error) {
+func (m moves) Discard(ctx context.Context, c quarantine.Filter, span quarantine.Span) (int, quarantine.Span, error) {
 	return m.Replay(ctx, c, span)
 }
 
 func withMoves(t *testing.T) (f *fixture, asked *[]string) {
 	asked = &[]string{}
 	return newFixtureWith(t, "", func(c *view.Config) {
-		c.Rows, c.Plans, c.Broken = rows, plans(t, opens(mute{})), []view.Broken{moves{"p0", asked}, moves{"p1", asked}}
+		c.Rows, c.Plans, c.Quarantine = rows, plans(t, opens(mute{})), []view.Quarantine{moves{name: "p0", asked: asked}, moves{name: "p1", asked: asked}}
 	}), asked
 }
 
@@ -118,16 +120,16 @@ func TestQuarantinedEventsOfAnythingElseDoNotMove(t *testing.T) {
 	}
 }
 
-// away is a partition that cannot move anything.
-type away struct{ moves }
+// busy is a partition that cannot move anything.
+type busy struct{ moves }
 
-func (away) Replay(context.Context, view.BrokenChoice, view.Span) (int, view.Span, error) {
-	return 0, view.Span{}, fault.New(fault.Conflict, "Being moved already.")
+func (busy) Replay(context.Context, quarantine.Filter, quarantine.Span) (int, quarantine.Span, error) {
+	return 0, quarantine.Span{}, fault.New(fault.Conflict, "Being moved already.")
 }
 
 func TestAReplayThatCannotBeIsSaid(t *testing.T) {
 	t.Parallel()
-	f := newFixtureWith(t, "", func(c *view.Config) { c.Rows, c.Broken = rows, []view.Broken{away{}} })
+	f := newFixtureWith(t, "", func(c *view.Config) { c.Rows, c.Quarantine = rows, []view.Quarantine{busy{}} })
 	if w := f.do("POST", "/v1/quarantine/replay", f.token(nil, capability.ReplayQuarantine), `{"all":true}`); w.Code != 409 || !strings.Contains(w.Body.String(), "Being moved already.") {
 		t.Errorf("%d %s, want the conflict", w.Code, w.Body)
 	}

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"slices"
 
-	"weir/dataplane/delivery"
+	"weir/dataplane/quarantine"
 	"weir/dataplane/view/endpoint"
 	"weir/shared/fault"
 	"weir/shared/id"
@@ -14,31 +14,18 @@ import (
 // moveMost is how many quarantined events one call moves, about.
 const moveMost = 1000
 
-// BrokenChoice chooses quarantined events of one source. Empty fields choose all
-// of it.
-type BrokenChoice struct {
-	Workspace   id.Workspace
-	Source      id.Source
-	Destination id.Destination // on the way there
-	Code        string
-	Places      []delivery.Place
-}
-
-// Span is records of a log: those behind After up to Until. The zero Span is all
-// that are there now.
-type Span struct{ After, Until uint64 }
-
-// Broken is the quarantined events of one partition, to be moved. Both do a
+// Quarantine is the quarantined events of one partition. Replay and Discard do a
 // bounded part of span and return how many events left and the rest of it, the
 // zero Span when nothing of it is left. fault.Unavailable: not now.
 // fault.Conflict: another such call is at work.
-type Broken interface {
-	Replay(ctx context.Context, c BrokenChoice, span Span) (replayed int, rest Span, err error)
-	Discard(ctx context.Context, c BrokenChoice, span Span) (discarded int, rest Span, err error)
+type Quarantine interface {
+	Lister
+	Replay(ctx context.Context, f quarantine.Filter, span quarantine.Span) (replayed int, rest quarantine.Span, err error)
+	Discard(ctx context.Context, f quarantine.Filter, span quarantine.Span) (discarded int, rest quarantine.Span, err error)
 }
 
-// brokenSelection is which quarantined events a call is about.
-type brokenSelection struct {
+// quarantineSelection is which quarantined events a call is about.
+type quarantineSelection struct {
 	Source      string   `json:"source"`
 	Destination string   `json:"destination"`
 	Places      []string `json:"places"`
@@ -48,25 +35,25 @@ type brokenSelection struct {
 }
 
 func (v *View) replay(c *endpoint.Call) (any, error) {
-	n, next, err := v.move(c, Broken.Replay)
+	n, next, err := v.move(c, Quarantine.Replay)
 	return map[string]any{"replayed": n, "next": next}, err
 }
 
-func (v *View) discardBroken(c *endpoint.Call) (any, error) {
-	n, next, err := v.move(c, Broken.Discard)
+func (v *View) discardQuarantined(c *endpoint.Call) (any, error) {
+	n, next, err := v.move(c, Quarantine.Discard)
 	return map[string]any{"discarded": n, "next": next}, err
 }
 
-// moving is what Broken does.
-type moving func(b Broken, ctx context.Context, c BrokenChoice, span Span) (int, Span, error)
+// moving is Replay or Discard of a Quarantine.
+type moving func(q Quarantine, ctx context.Context, f quarantine.Filter, span quarantine.Span) (int, quarantine.Span, error)
 
 // move does something with a part of the chosen quarantined events, and returns
 // how many that was and the cursor of the next part, "" after the last.
 func (v *View) move(c *endpoint.Call, do moving) (total int, next string, err error) {
-	if err := offers(len(v.cfg.Broken) > 0, "quarantined events"); err != nil {
+	if err := offers(len(v.cfg.Quarantine) > 0, "quarantined events"); err != nil {
 		return 0, "", err
 	}
-	var s brokenSelection
+	var s quarantineSelection
 	if err := c.Decode(&s, endpoint.MaxBody); err != nil {
 		return 0, "", err
 	}
@@ -77,7 +64,7 @@ func (v *View) move(c *endpoint.Call, do moving) (total int, next string, err er
 	if err != nil {
 		return 0, "", err
 	}
-	places, err := readPlaces(s.Places, len(v.cfg.Broken))
+	places, err := readPlaces(s.Places, len(v.cfg.Quarantine))
 	if err != nil {
 		return 0, "", err
 	}
@@ -87,23 +74,23 @@ func (v *View) move(c *endpoint.Call, do moving) (total int, next string, err er
 	}
 	for _, source := range sources {
 		choice.Source = source
-		for p := range v.cfg.Broken {
+		for p := range v.cfg.Quarantine {
 			if string(source) < from.Key || string(source) == from.Key && p < from.Partition || len(s.Places) > 0 && len(places[p]) == 0 {
 				continue
 			}
 			if total >= moveMost {
 				return total, cursor{Key: string(source), Partition: p}.String(), nil
 			}
-			span := Span{}
+			span := quarantine.Span{}
 			if string(source) == from.Key && p == from.Partition {
-				span = Span{from.Seq, from.Until}
+				span = quarantine.Span{After: from.Seq, Until: from.Until}
 			}
 			choice.Places = places[p]
-			n, rest, err := do(v.cfg.Broken[p], c.Context(), choice, span)
+			n, rest, err := do(v.cfg.Quarantine[p], c.Context(), choice, span)
 			if total += n; err != nil {
 				return total, "", fmt.Errorf("quarantined events of partition %d: %w", p, err)
 			}
-			if rest != (Span{}) {
+			if rest != (quarantine.Span{}) {
 				return total, cursor{Key: string(source), Partition: p, Seq: rest.After, Until: rest.Until}.String(), nil
 			}
 		}
@@ -112,8 +99,8 @@ func (v *View) move(c *endpoint.Call, do moving) (total int, next string, err er
 }
 
 // chosen is what a call may move of a selection, and of which sources, sorted.
-func (v *View) chosen(c *endpoint.Call, s brokenSelection) (choice BrokenChoice, sources []id.Source, err error) {
-	choice = BrokenChoice{Workspace: c.Grant.Workspace, Code: s.Code}
+func (v *View) chosen(c *endpoint.Call, s quarantineSelection) (choice quarantine.Filter, sources []id.Source, err error) {
+	choice = quarantine.Filter{Workspace: c.Grant.Workspace, Code: s.Code}
 	switch {
 	case s.Destination != "":
 		choice.Destination, err = v.destination(c, s.Destination)

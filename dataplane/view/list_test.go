@@ -17,18 +17,18 @@ import (
 	"weir/shared/id"
 )
 
-// shelf is a log in memory. It looks at two events a call, as a log of much else
+// memory is a log in memory. It looks at two events a call, as a log of much else
 // would.
-type shelf struct {
+type memory struct {
 	t   *testing.T
-	all []view.Held
+	all []view.Listed
 }
 
-func (s *shelf) List(_ context.Context, f view.HeldFilter, after delivery.Place, events, bytes int) ([]view.Held, delivery.Place, error) {
+func (s *memory) List(_ context.Context, f view.ListFilter, after delivery.Place, events, bytes int) ([]view.Listed, delivery.Place, error) {
 	if f.Workspace != "ws_a" || (f.Source == "") == (f.Destination == "") || events < 1 || bytes < 1 {
 		s.t.Errorf("List(%+v, %d, %d): want the workspace, one object and some room", f, events, bytes)
 	}
-	var out []view.Held
+	var out []view.Listed
 	looked := 0
 	for _, h := range s.all {
 		if h.Seq < after.Seq || h.Seq == after.Seq && h.Item <= after.Item {
@@ -44,23 +44,26 @@ func (s *shelf) List(_ context.Context, f view.HeldFilter, after delivery.Place,
 	return out, delivery.Place{}, nil
 }
 
-func held(ws id.Workspace, s id.Source, d id.Destination, seq uint64, n uint32) view.Held {
-	return view.Held{Place: delivery.Place{Seq: seq, Item: n}, Destination: d, Code: "broken", At: now,
+func listed(ws id.Workspace, s id.Source, d id.Destination, seq uint64, n uint32) view.Listed {
+	return view.Listed{Place: delivery.Place{Seq: seq, Item: n}, Destination: d, Code: "broken", At: now,
 		Event: event.Event{Workspace: ws, Source: s, MessageID: "m", Detail: "why", JSON: []byte(`{"n":1}`)}}
 }
 
-func withShelves(t *testing.T) *fixture {
+func withLogs(t *testing.T) *fixture {
 	t.Helper()
-	shelves := []view.Shelf{
-		&shelf{t, []view.Held{held("ws_a", "src_a", "dst_a", 1, 0), held("ws_b", "src_z", "dst_z", 1, 1), held("ws_a", "src_b", "dst_b", 2, 0), held("ws_a", "src_a", "dst_a", 3, 0)}},
-		&shelf{t, []view.Held{held("ws_a", "src_b", "", 1, 0), held("ws_b", "src_a", "dst_a", 1, 1), held("ws_a", "src_a", "dst_a", 9, 7)}},
+	logs := []view.Lister{
+		&memory{t, []view.Listed{listed("ws_a", "src_a", "dst_a", 1, 0), listed("ws_b", "src_z", "dst_z", 1, 1), listed("ws_a", "src_b", "dst_b", 2, 0), listed("ws_a", "src_a", "dst_a", 3, 0)}},
+		&memory{t, []view.Listed{listed("ws_a", "src_b", "", 1, 0), listed("ws_b", "src_a", "dst_a", 1, 1), listed("ws_a", "src_a", "dst_a", 9, 7)}},
 	}
 	return newFixtureWith(t, "", func(c *view.Config) {
-		c.Rows, c.Plans, c.Parked, c.Quarantine = rows, plans(t, opens(mute{})), shelves, shelves
+		c.Rows, c.Plans, c.Parked = rows, plans(t, opens(mute{})), logs
+		for _, l := range logs {
+			c.Quarantine = append(c.Quarantine, moves{Lister: l})
+		}
 	})
 }
 
-type heldPage struct {
+type listPage struct {
 	Items []struct {
 		Place, Source, Destination, MessageID, Code, Detail, At string
 		Event                                                   json.RawMessage
@@ -68,7 +71,7 @@ type heldPage struct {
 	Next string
 }
 
-func TestHeldEventsComeInPagesOfWhatTheCapabilityCovers(t *testing.T) {
+func TestListedEventsComeInPagesOfWhatTheCapabilityCovers(t *testing.T) {
 	t.Parallel()
 	one := func(g *capability.Grant) { g.Destinations = []id.Destination{"dst_b"} }
 	app := func(g *capability.Grant) { g.Sources = []id.Source{"src_b"} }
@@ -89,12 +92,12 @@ func TestHeldEventsComeInPagesOfWhatTheCapabilityCovers(t *testing.T) {
 		"quarantined, some sources":   {"/v1/quarantine?", capability.ReadQuarantine, app, []string{"0/2/0 app lake", "1/1/0 app "}},
 	} {
 		for _, limit := range []int{1, 2, 100} {
-			f := withShelves(t)
+			f := withLogs(t)
 			var got []string
 			cursor := ""
 			for range 40 {
 				w := f.do("GET", fmt.Sprintf("%slimit=%d&cursor=%s", tc.path, limit, cursor), f.token(tc.change, tc.action), "")
-				var page heldPage
+				var page listPage
 				if err := json.Unmarshal(w.Body.Bytes(), &page); err != nil || w.Code != 200 || len(page.Items) > limit || page.Items == nil {
 					t.Fatalf("%s: %d %s: %v", name, w.Code, w.Body, err)
 				}
@@ -115,9 +118,9 @@ func TestHeldEventsComeInPagesOfWhatTheCapabilityCovers(t *testing.T) {
 	}
 }
 
-func TestHeldEventsOfAnythingElseAreRefused(t *testing.T) {
+func TestListedEventsOfAnythingElseAreRefused(t *testing.T) {
 	t.Parallel()
-	f := withShelves(t)
+	f := withLogs(t)
 	one := func(g *capability.Grant) {
 		g.Destinations, g.Sources = []id.Destination{"dst_b"}, []id.Source{"src_b"}
 	}
@@ -138,23 +141,23 @@ func TestHeldEventsOfAnythingElseAreRefused(t *testing.T) {
 
 func TestAPageEndsAlthoughALogNeverDoes(t *testing.T) {
 	t.Parallel()
-	endless, calls := endlessShelf{}, 0
+	log, calls := endless{}, 0
 	f := newFixtureWith(t, "", func(c *view.Config) {
-		c.Rows, c.Plans, c.Parked = rows, plans(t, opens(mute{})), []view.Shelf{endless.count(&calls)}
+		c.Rows, c.Plans, c.Parked = rows, plans(t, opens(mute{})), []view.Lister{log.count(&calls)}
 	})
 	w := f.do("GET", "/v1/parked", f.token(nil, capability.ReadParked), "")
-	var page heldPage
+	var page listPage
 	if err := json.Unmarshal(w.Body.Bytes(), &page); err != nil || len(page.Items) != 0 || page.Next == "" || calls > 64 {
 		t.Errorf("%d %s after %d calls, want an empty page that goes on", w.Code, w.Body, calls)
 	}
 }
 
-// endlessShelf never finds anything and is never at its end.
-type endlessShelf struct{ calls *int }
+// endless never finds anything and is never at its end.
+type endless struct{ calls *int }
 
-func (endlessShelf) count(n *int) endlessShelf { return endlessShelf{n} }
+func (endless) count(n *int) endless { return endless{n} }
 
-func (e endlessShelf) List(_ context.Context, _ view.HeldFilter, after delivery.Place, _, _ int) ([]view.Held, delivery.Place, error) {
+func (e endless) List(_ context.Context, _ view.ListFilter, after delivery.Place, _, _ int) ([]view.Listed, delivery.Place, error) {
 	if *e.calls++; *e.calls > 1000 {
 		return nil, delivery.Place{}, fault.New(fault.Internal, "asked for ever")
 	}
