@@ -25,6 +25,7 @@ import (
 	"weir/shared/fault"
 	"weir/shared/id"
 	"weir/shared/wire"
+	"weir/shared/wire/hub"
 )
 
 // ControlPlane is one control plane of a process.
@@ -78,8 +79,8 @@ func (c *ControlPlane) DevAccess() DevAccess {
 type running struct {
 	store     *store.Store
 	listener  net.Listener
-	server    *wire.Server // nil when the hub is outside
-	hub       *wire.Hub
+	server    *hub.Server // nil when the hub is outside
+	hub       *hub.Hub
 	fleet     *fleet.Service
 	publisher *publish.Publisher
 	authn     *authn.Service
@@ -169,15 +170,15 @@ func (c *ControlPlane) assemble(ctx context.Context, r *running) error {
 // control end of it and the fleet.
 func (c *ControlPlane) connect(ctx context.Context, r *running, signing ed25519.PrivateKey, granting ed25519.PublicKey) error {
 	dir := filepath.Join(c.cfg.DataDir, "hub")
-	address, operator := c.cfg.HubAddress, wire.Operator{}
+	address, operator := c.cfg.HubAddress, hub.Operator{}
 	var err error
 	if c.cfg.HubListen != "" {
-		r.server, err = wire.Serve(ctx, wire.ServerConfig{Dir: dir, Listen: c.cfg.HubListen, Log: c.cfg.Log})
+		r.server, err = hub.Serve(ctx, hub.ServerConfig{Dir: dir, Listen: c.cfg.HubListen, Log: c.cfg.Log})
 		if err != nil {
 			return err
 		}
 		address, operator = r.server.Address(), r.server.Operator()
-	} else if operator, err = wire.LoadOperator(dir); err != nil {
+	} else if operator, err = hub.LoadOperator(dir); err != nil {
 		return err
 	}
 	r.told = c.cfg.HubAddress
@@ -188,7 +189,7 @@ func (c *ControlPlane) connect(ctx context.Context, r *running, signing ed25519.
 	if err != nil {
 		return err
 	}
-	r.hub, err = wire.NewHub(wire.HubConfig{
+	r.hub, err = hub.New(hub.Config{
 		Address: address, Operator: operator, Key: signing, Accounts: accounts, Log: c.cfg.Log,
 		PlaneKey: func(p id.Plane) (ed25519.PublicKey, bool) { return r.fleet.Key(p) }, // asked only once the fleet is there
 		Alarm: func(code wire.Code, plane id.Plane) {

@@ -37,6 +37,7 @@ import (
 	"weir/shared/fault"
 	"weir/shared/telemetry"
 	"weir/shared/wire"
+	"weir/shared/wire/edge"
 )
 
 // DataPlane is one data plane. Run it once.
@@ -267,12 +268,12 @@ func (d *DataPlane) dialer(g *guard.Guard) func(ctx context.Context, network, ad
 }
 
 // edge dials the hub.
-func (d *DataPlane) edge(k enrol.Keys, a *agent.Agent) (*wire.Edge, error) {
+func (d *DataPlane) edge(k enrol.Keys, a *agent.Agent) (*edge.Edge, error) {
 	hub := d.cfg.Hub
 	if hub == "" {
 		hub = d.plane.Hub
 	}
-	return wire.Dial(wire.EdgeConfig{
+	return edge.Dial(edge.Config{
 		Address: hub, Credentials: wire.Credentials{JWT: d.plane.JWT, Seed: k.NATS}, Plane: d.plane.Plane, Region: d.plane.Region,
 		ControlKey: d.plane.ControlKey, Identity: k.Identity, Sealing: k.Sealing, Alarm: a.Alarm, Log: d.cfg.Log,
 	})

@@ -25,6 +25,8 @@ import (
 	"weir/shared/id"
 	"weir/shared/secret"
 	"weir/shared/wire"
+	"weir/shared/wire/envelope"
+	"weir/shared/wire/hub"
 	"weir/shared/workspace"
 )
 
@@ -35,8 +37,8 @@ const patience = time.Minute
 // call by which it joins.
 type control struct {
 	t          *testing.T
-	server     *wire.Server
-	hub        *wire.Hub
+	server     *hub.Server
+	hub        *hub.Hub
 	key        ed25519.PrivateKey
 	capability ed25519.PrivateKey
 	http       *httptest.Server
@@ -54,11 +56,11 @@ func newControl(t *testing.T) *control {
 	_, c.key, _ = ed25519.GenerateKey(rand.Reader)
 	_, c.capability, _ = ed25519.GenerateKey(rand.Reader)
 	var err error
-	if c.server, err = wire.Serve(t.Context(), wire.ServerConfig{Dir: t.TempDir(), Listen: "127.0.0.1:0"}); err != nil {
+	if c.server, err = hub.Serve(t.Context(), hub.ServerConfig{Dir: t.TempDir(), Listen: "127.0.0.1:0"}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(c.server.Close)
-	c.hub, err = wire.NewHub(wire.HubConfig{
+	c.hub, err = hub.New(hub.Config{
 		Address: c.server.Address(), Operator: c.server.Operator(), Key: c.key,
 		PlaneKey: func(p id.Plane) (ed25519.PublicKey, bool) {
 			c.mu.Lock()
@@ -88,7 +90,7 @@ func newControl(t *testing.T) *control {
 	return c
 }
 
-var region = wire.Account{Region: "eu"}
+var region = hub.Account{Region: "eu"}
 
 func (c *control) join(w http.ResponseWriter, r *http.Request) {
 	var in struct {
@@ -100,7 +102,7 @@ func (c *control) join(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "bad", http.StatusBadRequest)
 		return
 	}
-	if in.Token != "good" || !wire.VerifySealingKey(in.IdentityKey, in.SealingKey, in.SealingKeySignature) || len(in.Kinds) == 0 {
+	if in.Token != "good" || !envelope.VerifySealingKey(in.IdentityKey, in.SealingKey, in.SealingKeySignature) || len(in.Kinds) == 0 {
 		w.WriteHeader(http.StatusForbidden)
 		_, _ = io.WriteString(w, `{"detail":"the token is not one of an invitation"}`)
 		return
@@ -130,7 +132,7 @@ func (c *control) publish(number uint64, url string) {
 		Connections: []workspace.Connection{{Source: "src_a", Destination: "dst_a"}},
 	}
 	c.mu.Lock()
-	to := wire.Recipient{Plane: c.plane, Account: region, Sealing: c.sealing}
+	to := hub.Recipient{Plane: c.plane, Account: region, Sealing: c.sealing}
 	c.mu.Unlock()
 	n := secret.OfDestination("ws_a", "dst_a", "headers", 1)
 	sealed, err := secret.Seal(to.Sealing, n, []byte(`{"Authorization":"Bearer hunter2"}`))

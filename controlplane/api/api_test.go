@@ -31,6 +31,9 @@ import (
 	"weir/shared/id"
 	"weir/shared/secret"
 	"weir/shared/wire"
+	"weir/shared/wire/edge"
+	"weir/shared/wire/envelope"
+	"weir/shared/wire/hub"
 )
 
 func TestMain(m *testing.M) { os.Exit(storetest.Main(m)) }
@@ -61,11 +64,11 @@ func open(t *testing.T, s *store.Store) *desk {
 	must(err)
 	_, granting, err := ed25519.GenerateKey(rand.Reader)
 	must(err)
-	server, err := wire.Serve(t.Context(), wire.ServerConfig{Dir: t.TempDir(), Listen: "127.0.0.1:0"})
+	server, err := hub.Serve(t.Context(), hub.ServerConfig{Dir: t.TempDir(), Listen: "127.0.0.1:0"})
 	must(err)
 	t.Cleanup(server.Close)
 	var planes *fleet.Service
-	hub, err := wire.NewHub(wire.HubConfig{Address: server.Address(), Operator: server.Operator(), Key: control,
+	hub, err := hub.New(hub.Config{Address: server.Address(), Operator: server.Operator(), Key: control,
 		PlaneKey: func(p id.Plane) (ed25519.PublicKey, bool) { return planes.Key(p) }})
 	must(err)
 	t.Cleanup(hub.Close)
@@ -184,7 +187,7 @@ type plane struct {
 	id       id.Plane
 	identity ed25519.PrivateKey
 	sealing  secret.PrivateKey
-	edge     *wire.Edge
+	edge     *edge.Edge
 }
 
 // joining is a plane's keys and the body with which it asks to join.
@@ -208,7 +211,7 @@ func joining(t *testing.T, token string) (plane, nkeys.KeyPair, map[string]any) 
 	}
 	return plane{identity: identity, sealing: sealing}, user, map[string]any{
 		"token": token, "name": "eu-1", "identityKey": []byte(identity.Public().(ed25519.PublicKey)), "sealingKey": []byte(sealing.Public()),
-		"sealingKeySignature": wire.SignSealingKey(identity, sealing.Public()), "natsKey": public,
+		"sealingKeySignature": envelope.SignSealingKey(identity, sealing.Public()), "natsKey": public,
 		"gatewayUrl": "http://127.0.0.1:8090", "viewUrl": "http://127.0.0.1:8091", "version": "1.0.0",
 		"kinds": kinds(),
 	}
@@ -247,7 +250,7 @@ func (d *desk) join() plane {
 		d.t.Fatal(err)
 	}
 	p.id = in.Plane
-	p.edge, err = wire.Dial(wire.EdgeConfig{Address: in.Hub, Credentials: wire.Credentials{JWT: in.JWT, Seed: secret.NewString(string(seed))},
+	p.edge, err = edge.Dial(edge.Config{Address: in.Hub, Credentials: wire.Credentials{JWT: in.JWT, Seed: secret.NewString(string(seed))},
 		Plane: in.Plane, Region: in.Region, ControlKey: in.ControlKey, Identity: p.identity, Sealing: p.sealing})
 	if err != nil {
 		d.t.Fatal(err)

@@ -20,6 +20,8 @@ import (
 	"weir/shared/id"
 	"weir/shared/secret"
 	"weir/shared/wire"
+	"weir/shared/wire/envelope"
+	"weir/shared/wire/hub"
 	"weir/shared/workspace"
 )
 
@@ -35,7 +37,7 @@ type desk struct {
 	mu       sync.Mutex
 	now      time.Time
 	away     bool
-	enrolled []wire.Account
+	enrolled []hub.Account
 	beats    chan wire.Beat
 }
 
@@ -57,7 +59,7 @@ func (d *desk) setAway(away bool) {
 	d.away = away
 }
 
-func (d *desk) enrol(_ context.Context, a wire.Account, userKey string, p id.Plane) (string, error) {
+func (d *desk) enrol(_ context.Context, a hub.Account, userKey string, p id.Plane) (string, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.away {
@@ -116,7 +118,7 @@ func applicant(t *testing.T, token, name string) fleet.Application {
 	}
 	return fleet.Application{
 		Token: token, Name: name, IdentityKey: public, SealingKey: sealing.Public(),
-		SealingKeySignature: wire.SignSealingKey(private, sealing.Public()), NATSKey: "U" + strings.Repeat("A", 50) + strings.ToUpper((name + "aaaaa")[:5]),
+		SealingKeySignature: envelope.SignSealingKey(private, sealing.Public()), NATSKey: "U" + strings.Repeat("A", 50) + strings.ToUpper((name + "aaaaa")[:5]),
 		GatewayURL: "http://127.0.0.1:8090", ViewURL: "https://view.example.com", Version: "1.0.0",
 		Kinds: []wire.Kind{{Family: "destination", Name: "webhook", Digest: "d"}},
 	}
@@ -245,7 +247,7 @@ func TestPrivatePlanesHaveHubAccountsOfTheirOwn(t *testing.T) {
 		d.admit(t, "eu", name, kind)
 	}
 	accounts, err := fleet.Accounts(t.Context(), d.store)
-	if err != nil || len(accounts) != 3 || !slices.Contains(accounts, wire.Account{Region: "eu"}) {
+	if err != nil || len(accounts) != 3 || !slices.Contains(accounts, hub.Account{Region: "eu"}) {
 		t.Errorf("got %v, %v; want eu and two private ones", accounts, err)
 	}
 	for _, a := range d.enrolled {

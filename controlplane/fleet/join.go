@@ -16,6 +16,8 @@ import (
 	"weir/shared/id"
 	"weir/shared/secret"
 	"weir/shared/wire"
+	"weir/shared/wire/envelope"
+	"weir/shared/wire/hub"
 	"weir/shared/workspace"
 )
 
@@ -68,7 +70,7 @@ type Application struct {
 	Name                string // 1 to 64 of a-z, 0-9 and '-'
 	IdentityKey         ed25519.PublicKey
 	SealingKey          secret.PublicKey
-	SealingKeySignature []byte // by the identity key: wire.SignSealingKey
+	SealingKeySignature []byte // by the identity key: envelope.SignSealingKey
 	NATSKey             string // "U…"
 	GatewayURL, ViewURL string // http or https, or empty
 	Version             string
@@ -134,7 +136,7 @@ func (s *Service) Join(ctx context.Context, a Application) (Admission, error) {
 	}, nil
 }
 
-func (s *Service) enrol(ctx context.Context, a wire.Account, key string, p id.Plane) (string, error) {
+func (s *Service) enrol(ctx context.Context, a hub.Account, key string, p id.Plane) (string, error) {
 	jwt, err := s.cfg.Enrol(ctx, a, key, p)
 	if err != nil {
 		return "", fmt.Errorf("enrol plane %s at the hub: %w", p, err)
@@ -166,7 +168,7 @@ func (a Application) check() error {
 	need(planeName.MatchString(a.Name), "name", "bad_name", "A plane's name is 1 to 64 of a-z, 0-9 and '-', a letter or digit first and last.")
 	need(len(a.IdentityKey) == ed25519.PublicKeySize, "identityKey", "bad_key", "The identity key is an Ed25519 public key of 32 bytes.")
 	need(len(a.SealingKey) == 32, "sealingKey", "bad_key", "The sealing key is an X25519 public key of 32 bytes.")
-	need(wire.VerifySealingKey(a.IdentityKey, a.SealingKey, a.SealingKeySignature), "sealingKeySignature", "bad_signature",
+	need(envelope.VerifySealingKey(a.IdentityKey, a.SealingKey, a.SealingKeySignature), "sealingKeySignature", "bad_signature",
 		"The sealing key is not signed by the identity key.")
 	need(natsUser.MatchString(a.NATSKey), "natsKey", "bad_key", "The NATS key is a public user key, which begins with U.")
 	need(a.GatewayURL == "" || webURL(a.GatewayURL), "gatewayUrl", "bad_url", "The gateway's URL is an http or https address without user and query.")

@@ -18,15 +18,16 @@ import (
 	"weir/shared/id"
 	"weir/shared/secret"
 	"weir/shared/wire"
+	"weir/shared/wire/hub"
 )
 
 // Config says what a Service stands on. All fields but Origins, Log and Now are
 // required.
 type Config struct {
 	Store *store.Store
-	// Enrol returns the admission of a plane to the hub: wire.Hub.Enrol.
-	Enrol func(ctx context.Context, a wire.Account, userKey string, p id.Plane) (string, error)
-	// Beats gives the verified beats of all planes: wire.Hub.Beats.
+	// Enrol returns the admission of a plane to the hub: hub.Hub.Enrol.
+	Enrol func(ctx context.Context, a hub.Account, userKey string, p id.Plane) (string, error)
+	// Beats gives the verified beats of all planes: hub.Hub.Beats.
 	Beats         func(ctx context.Context) iter.Seq2[wire.Beat, error]
 	HubAddress    string            // where planes reach the hub, nats://host:port
 	ControlKey    ed25519.PublicKey // signs pointers and secrets
@@ -79,18 +80,18 @@ func Fingerprint(identity []byte) string {
 }
 
 // Recipient is p as the hub addresses it.
-func Recipient(p store.Plane) wire.Recipient {
-	return wire.Recipient{Plane: p.ID, Account: account(p.Region, p.Organization), Sealing: secret.PublicKey(p.SealingKey)}
+func Recipient(p store.Plane) hub.Recipient {
+	return hub.Recipient{Plane: p.ID, Account: account(p.Region, p.Organization), Sealing: secret.PublicKey(p.SealingKey)}
 }
 
 // Accounts returns the hub accounts that the planes of the store belong to, for
-// wire.HubConfig.
-func Accounts(ctx context.Context, s *store.Store) ([]wire.Account, error) {
+// hub.Config.
+func Accounts(ctx context.Context, s *store.Store) ([]hub.Account, error) {
 	planes, err := s.Planes(ctx, "")
 	if err != nil {
 		return nil, fmt.Errorf("list the hub's accounts: %w", err)
 	}
-	var all []wire.Account
+	var all []hub.Account
 	for _, p := range planes {
 		if a := account(p.Region, p.Organization); !slices.Contains(all, a) {
 			all = append(all, a)
@@ -99,8 +100,8 @@ func Accounts(ctx context.Context, s *store.Store) ([]wire.Account, error) {
 	return all, nil
 }
 
-func account(region string, organization id.Organization) wire.Account {
-	return wire.Account{Region: region, Organization: organization}
+func account(region string, organization id.Organization) hub.Account {
+	return hub.Account{Region: region, Organization: organization}
 }
 
 // Place returns the plane that a new workspace of a region goes to: the regional
@@ -189,7 +190,7 @@ const (
 	keyDeadline = 5 * time.Second
 )
 
-// Key returns the identity key of a plane that has joined, for wire.HubConfig.
+// Key returns the identity key of a plane that has joined, for hub.Config.
 // It asks the store once a plane, and no more than every 5 seconds for one that
 // is not there.
 func (s *Service) Key(p id.Plane) (ed25519.PublicKey, bool) {

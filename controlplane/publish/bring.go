@@ -9,6 +9,7 @@ import (
 	"weir/shared/fault"
 	"weir/shared/secret"
 	"weir/shared/wire"
+	"weir/shared/wire/hub"
 )
 
 // step is what has to be done about one workspace on one plane.
@@ -56,7 +57,7 @@ func ahead(ws store.Workspace, ack wire.Ack) bool { return max(ack.Number, ack.R
 const tries = 5
 
 // bring does what has to be done about one workspace.
-func (p *Publisher) bring(ctx context.Context, to wire.Recipient, ws store.Workspace, ack wire.Ack) error {
+func (p *Publisher) bring(ctx context.Context, to hub.Recipient, ws store.Workspace, ack wire.Ack) error {
 	for n := 1; ; n++ {
 		at, err := p.cfg.Hub.Pointed(ctx, to, ws.ID)
 		if err != nil && fault.KindOf(err) != fault.Missing {
@@ -99,7 +100,7 @@ func (p *Publisher) bring(ctx context.Context, to wire.Recipient, ws store.Works
 // repair brings the secrets again of a revision that its plane does not run
 // though the pointer is right: a hub that was emptied between the secrets and
 // the pointer lacks them.
-func (p *Publisher) repair(ctx context.Context, to wire.Recipient, ws store.Workspace, ack wire.Ack) error {
+func (p *Publisher) repair(ctx context.Context, to hub.Recipient, ws store.Workspace, ack wire.Ack) error {
 	if ws.Deleted || ack.Number == ws.Number && ack.State == wire.Applied {
 		return nil
 	}
@@ -124,7 +125,7 @@ func (p *Publisher) revision(ctx context.Context, ws store.Workspace) (store.Rev
 
 // point brings the secrets that the revision refers to, then its body and the
 // pointer.
-func (p *Publisher) point(ctx context.Context, to wire.Recipient, ws store.Workspace, rev store.Revision) error {
+func (p *Publisher) point(ctx context.Context, to hub.Recipient, ws store.Workspace, rev store.Revision) error {
 	pointer := wire.Pointer{Plane: to.Plane, Workspace: ws.ID, Region: ws.Region, Number: ws.Number, Tombstone: ws.Deleted}
 	if ws.Deleted {
 		if err := p.cfg.Hub.Point(ctx, to, pointer, nil); err != nil {
@@ -142,7 +143,7 @@ func (p *Publisher) point(ctx context.Context, to wire.Recipient, ws store.Works
 	return nil
 }
 
-func (p *Publisher) secrets(ctx context.Context, to wire.Recipient, rev store.Revision) error {
+func (p *Publisher) secrets(ctx context.Context, to hub.Recipient, rev store.Revision) error {
 	named := map[secret.Name]bool{}
 	for ref := range rev.Config.Secrets() {
 		named[ref.Name] = true

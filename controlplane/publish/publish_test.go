@@ -21,6 +21,8 @@ import (
 	"weir/shared/id"
 	"weir/shared/secret"
 	"weir/shared/wire"
+	"weir/shared/wire/edge"
+	"weir/shared/wire/hub"
 	"weir/shared/workspace"
 )
 
@@ -32,7 +34,7 @@ type real struct {
 	store     *store.Store
 	plane     store.Plane
 	sealing   secret.PrivateKey
-	edge      *wire.Edge
+	edge      *edge.Edge
 	publisher *publish.Publisher
 	pointers  chan wire.Pointer
 }
@@ -52,29 +54,29 @@ func newReal(t *testing.T) *real {
 	r := &real{store: storetest.Open(t, store.Config{Database: storetest.Postgres(t)}), pointers: make(chan wire.Pointer, 100)}
 	r.sealing, err = secret.NewKey()
 	check(err)
-	server, err := wire.Serve(t.Context(), wire.ServerConfig{Dir: t.TempDir(), Listen: "127.0.0.1:0"})
+	server, err := hub.Serve(t.Context(), hub.ServerConfig{Dir: t.TempDir(), Listen: "127.0.0.1:0"})
 	check(err)
 	t.Cleanup(server.Close)
-	hub, err := wire.NewHub(wire.HubConfig{
+	h, err := hub.New(hub.Config{
 		Address: server.Address(), Operator: server.Operator(), Key: control,
 		PlaneKey: func(p id.Plane) (ed25519.PublicKey, bool) { return identityKey, p == "pl_real" },
 	})
 	check(err)
-	t.Cleanup(hub.Close)
+	t.Cleanup(h.Close)
 	user, err := nkeys.CreateUser()
 	check(err)
 	userKey, _ := user.PublicKey() // these fail only for a key without a seed
 	seed, _ := user.Seed()
 	r.plane = enlist(t, r.store, "real", "eu", identityKey, r.sealing.Public(), userKey, "pl_real")
-	jwt, err := hub.Enrol(t.Context(), wire.Account{Region: "eu"}, userKey, r.plane.ID)
+	jwt, err := h.Enrol(t.Context(), hub.Account{Region: "eu"}, userKey, r.plane.ID)
 	check(err)
-	r.edge, err = wire.Dial(wire.EdgeConfig{
+	r.edge, err = edge.Dial(edge.Config{
 		Address: server.Address(), Credentials: wire.Credentials{JWT: jwt, Seed: secret.NewString(string(seed))}, Plane: r.plane.ID,
 		Region: "eu", ControlKey: control.Public().(ed25519.PublicKey), Identity: identity, Sealing: r.sealing,
 	})
 	check(err)
 	t.Cleanup(r.edge.Close)
-	r.publisher, err = publish.New(publish.Config{Store: r.store, Hub: hub})
+	r.publisher, err = publish.New(publish.Config{Store: r.store, Hub: h})
 	check(err)
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
@@ -303,15 +305,15 @@ func TestOnePlanesTroubleIsItsOwn(t *testing.T) {
 
 // awayFor is a hub that one plane's account cannot be reached on.
 type awayFor struct {
-	*hub
+	*faultyHub
 	plane id.Plane
 }
 
-func (a awayFor) Pointed(ctx context.Context, to wire.Recipient, ws id.Workspace) (wire.Pointer, error) {
+func (a awayFor) Pointed(ctx context.Context, to hub.Recipient, ws id.Workspace) (wire.Pointer, error) {
 	if to.Plane == a.plane {
 		return wire.Pointer{}, fault.New(fault.Unavailable, "the account is away")
 	}
-	return a.hub.Pointed(ctx, to, ws)
+	return a.faultyHub.Pointed(ctx, to, ws)
 }
 
 func TestAPublisherNeedsAStoreAndAHub(t *testing.T) {

@@ -17,14 +17,15 @@ import (
 	"weir/shared/id"
 	"weir/shared/secret"
 	"weir/shared/wire"
+	"weir/shared/wire/hub"
 )
 
-// Hub is the control plane's end of the hub: wire.Hub, and the one with seeded
+// Hub is the control plane's end of the hub: hub.Hub, and the one with seeded
 // faults in this package's simulation.
 type Hub interface {
-	Pointed(ctx context.Context, to wire.Recipient, ws id.Workspace) (wire.Pointer, error)
-	PutSecret(ctx context.Context, to wire.Recipient, n secret.Name, s secret.Sealed) error
-	Point(ctx context.Context, to wire.Recipient, p wire.Pointer, body []byte) error
+	Pointed(ctx context.Context, to hub.Recipient, ws id.Workspace) (wire.Pointer, error)
+	PutSecret(ctx context.Context, to hub.Recipient, n secret.Name, s secret.Sealed) error
+	Point(ctx context.Context, to hub.Recipient, p wire.Pointer, body []byte) error
 	Acks(ctx context.Context) iter.Seq2[wire.Ack, error]
 }
 
@@ -198,8 +199,8 @@ func (p *Publisher) serve(ctx context.Context, pl id.Plane, list []store.Workspa
 	if err != nil {
 		return fmt.Errorf("serve plane %s: %w", pl, err)
 	}
-	to := wire.Recipient{
-		Plane: pl, Account: wire.Account{Region: row.Region, Organization: row.Organization}, Sealing: secret.PublicKey(row.SealingKey),
+	to := hub.Recipient{
+		Plane: pl, Account: hub.Account{Region: row.Region, Organization: row.Organization}, Sealing: secret.PublicKey(row.SealingKey),
 	}
 	var failed []error
 	for _, ws := range list {

@@ -21,6 +21,7 @@ import (
 	"weir/shared/id"
 	"weir/shared/secret"
 	"weir/shared/wire"
+	"weir/shared/wire/hub"
 	"weir/shared/workspace"
 )
 
@@ -43,10 +44,10 @@ const (
 	losesPointers mistake = "some pointers are swallowed"
 )
 
-// hub is the hub and the planes behind it, in memory, with seeded faults:
+// faultyHub is the hub and the planes behind it, in memory, with seeded faults:
 // answers that are lost before or after the act, conflicts out of nothing, times
 // when all is away, and an operator who empties it.
-type hub struct {
+type faultyHub struct {
 	plant mistake
 
 	mu       sync.Mutex
@@ -62,15 +63,15 @@ type hub struct {
 	emptied  time.Time     // when the hub lost its disk last
 }
 
-func newHub(seed uint64, plant mistake) *hub {
-	return &hub{
+func newHub(seed uint64, plant mistake) *faultyHub {
+	return &faultyHub{
 		plant: plant, rng: rand.New(rand.NewPCG(seed, 1)), pointers: map[place]wire.Pointer{},
 		secrets: map[id.Plane]map[secret.Name]bool{}, seen: map[place]wire.Pointer{}, needs: map[place]secret.Name{}, news: make(chan struct{}),
 	}
 }
 
 // call runs act between seeded faults.
-func (h *hub) call(ctx context.Context, act func() error) error {
+func (h *faultyHub) call(ctx context.Context, act func() error) error {
 	h.mu.Lock()
 	wait := time.Duration(h.rng.IntN(50)+1) * time.Millisecond
 	before, after := h.rng.Float64() < h.trouble, h.rng.Float64() < h.trouble
@@ -94,7 +95,7 @@ func (h *hub) call(ctx context.Context, act func() error) error {
 	return nil
 }
 
-func (h *hub) Pointed(ctx context.Context, to wire.Recipient, ws id.Workspace) (p wire.Pointer, err error) {
+func (h *faultyHub) Pointed(ctx context.Context, to hub.Recipient, ws id.Workspace) (p wire.Pointer, err error) {
 	err = h.call(ctx, func() error {
 		var ok bool
 		if p, ok = h.pointers[place{to.Plane, ws}]; !ok {
@@ -105,7 +106,7 @@ func (h *hub) Pointed(ctx context.Context, to wire.Recipient, ws id.Workspace) (
 	return p, err
 }
 
-func (h *hub) PutSecret(ctx context.Context, to wire.Recipient, n secret.Name, s secret.Sealed) error {
+func (h *faultyHub) PutSecret(ctx context.Context, to hub.Recipient, n secret.Name, s secret.Sealed) error {
 	return h.call(ctx, func() error {
 		if string(s) != envelope(to.Plane) {
 			h.found = append(h.found, fmt.Sprintf("plane %s got an envelope for another", to.Plane))
@@ -120,7 +121,7 @@ func (h *hub) PutSecret(ctx context.Context, to wire.Recipient, n secret.Name, s
 	})
 }
 
-func (h *hub) Point(ctx context.Context, to wire.Recipient, p wire.Pointer, body []byte) error {
+func (h *faultyHub) Point(ctx context.Context, to hub.Recipient, p wire.Pointer, body []byte) error {
 	return h.call(ctx, func() error {
 		at := place{to.Plane, p.Workspace}
 		if h.plant == losesPointers && p.Number%2 == 0 {
@@ -137,7 +138,7 @@ func (h *hub) Point(ctx context.Context, to wire.Recipient, p wire.Pointer, body
 }
 
 // look is the plane: it checks what it is given and answers.
-func (h *hub) look(at place, p wire.Pointer, body []byte) {
+func (h *faultyHub) look(at place, p wire.Pointer, body []byte) {
 	was := h.seen[at]
 	if p.Number < was.Number || p.Number == was.Number && p.Digest != was.Digest {
 		h.found = append(h.found, fmt.Sprintf("%s was pointed at %d after %d", p.Workspace, p.Number, was.Number))
@@ -175,7 +176,7 @@ func (h *hub) look(at place, p wire.Pointer, body []byte) {
 	h.news = make(chan struct{})
 }
 
-func (h *hub) Acks(ctx context.Context) iter.Seq2[wire.Ack, error] {
+func (h *faultyHub) Acks(ctx context.Context) iter.Seq2[wire.Ack, error] {
 	return func(yield func(wire.Ack, error) bool) {
 		for next := 0; ; {
 			h.mu.Lock()
@@ -196,14 +197,14 @@ func (h *hub) Acks(ctx context.Context) iter.Seq2[wire.Ack, error] {
 	}
 }
 
-func (h *hub) set(trouble float64) {
+func (h *faultyHub) set(trouble float64) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.trouble = trouble
 }
 
 // empty is a hub that lost its disk.
-func (h *hub) empty() {
+func (h *faultyHub) empty() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	clear(h.pointers)
@@ -218,7 +219,7 @@ type world struct {
 	t          *testing.T
 	rng        *rand.Rand
 	store      *store.Store
-	hub        *hub
+	hub        *faultyHub
 	planes     []store.Plane
 	alive      []id.Workspace
 	publishers []*publish.Publisher

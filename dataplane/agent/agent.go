@@ -19,6 +19,7 @@ import (
 	"weir/shared/id"
 	"weir/shared/secret"
 	"weir/shared/wire"
+	"weir/shared/wire/edge"
 )
 
 // Config is what an agent needs; all but Status, Version, Log and the times are
@@ -181,7 +182,7 @@ func (a *Agent) restore(ws id.Workspace, k kept) bool {
 }
 
 // Run follows the hub until ctx ends. Load has to be called before.
-func (a *Agent) Run(ctx context.Context, edge *wire.Edge) error {
+func (a *Agent) Run(ctx context.Context, edge *edge.Edge) error {
 	if a.kept == nil {
 		return fault.New(fault.Internal, "The agent was not loaded.")
 	}
@@ -196,7 +197,7 @@ func (a *Agent) Run(ctx context.Context, edge *wire.Edge) error {
 }
 
 // listen turns pointers into wants; it decides nothing.
-func (a *Agent) listen(ctx context.Context, edge *wire.Edge) error {
+func (a *Agent) listen(ctx context.Context, edge *edge.Edge) error {
 	for p, err := range edge.Pointers(ctx) {
 		if err != nil {
 			return err
@@ -214,7 +215,7 @@ func (a *Agent) listen(ctx context.Context, edge *wire.Edge) error {
 }
 
 // tell sends acks and beats: at once after a change, and every BeatEvery.
-func (a *Agent) tell(ctx context.Context, edge *wire.Edge) {
+func (a *Agent) tell(ctx context.Context, edge *edge.Edge) {
 	tick := time.NewTicker(a.cfg.BeatEvery)
 	defer tick.Stop()
 	retry := time.NewTicker(max(a.cfg.BeatEvery/10, 10*time.Millisecond))
@@ -272,7 +273,7 @@ func (a *Agent) owing() bool {
 	return false
 }
 
-func (a *Agent) sendAcks(ctx context.Context, edge *wire.Edge) {
+func (a *Agent) sendAcks(ctx context.Context, edge *edge.Edge) {
 	a.mu.Lock()
 	var todo []wire.Ack
 	for _, s := range a.acks {
@@ -300,7 +301,7 @@ func (a *Agent) sendAcks(ctx context.Context, edge *wire.Edge) {
 }
 
 // beat reports whether a beat went up.
-func (a *Agent) beat(ctx context.Context, edge *wire.Edge) bool {
+func (a *Agent) beat(ctx context.Context, edge *edge.Edge) bool {
 	status := a.cfg.Status()
 	b := wire.Beat{Started: a.started, Version: a.cfg.Version, Healthy: status.Healthy, Gateway: a.cfg.GatewayURL, View: a.cfg.ViewURL, Alarms: slices.Clone(status.Alarms), Counts: status.Counts}
 	b.Kinds = KindsOf(a.cfg.Kinds)

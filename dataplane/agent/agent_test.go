@@ -25,6 +25,8 @@ import (
 	"weir/shared/id"
 	"weir/shared/secret"
 	"weir/shared/wire"
+	"weir/shared/wire/edge"
+	"weir/shared/wire/hub"
 	"weir/shared/workspace"
 )
 
@@ -36,8 +38,8 @@ type site struct {
 	t        *testing.T
 	dir      string // of the hub
 	listen   string
-	server   *wire.Server
-	hub      *wire.Hub
+	server   *hub.Server
+	hub      *hub.Hub
 	public   ed25519.PublicKey
 	control  ed25519.PrivateKey
 	plane    id.Plane
@@ -52,7 +54,7 @@ type site struct {
 	beats []wire.Beat
 }
 
-var region = wire.Account{Region: "eu"}
+var region = hub.Account{Region: "eu"}
 
 func newSite(t *testing.T) *site {
 	t.Helper()
@@ -88,12 +90,12 @@ func newSite(t *testing.T) *site {
 func (s *site) serve() {
 	s.t.Helper()
 	var err error
-	if s.server, err = wire.Serve(s.t.Context(), wire.ServerConfig{Dir: s.dir, Listen: s.listen}); err != nil {
+	if s.server, err = hub.Serve(s.t.Context(), hub.ServerConfig{Dir: s.dir, Listen: s.listen}); err != nil {
 		s.t.Fatal(err)
 	}
 	s.t.Cleanup(s.server.Close)
-	if s.hub, err = wire.NewHub(wire.HubConfig{
-		Address: s.server.Address(), Operator: s.server.Operator(), Key: s.control, Accounts: []wire.Account{region},
+	if s.hub, err = hub.New(hub.Config{
+		Address: s.server.Address(), Operator: s.server.Operator(), Key: s.control, Accounts: []hub.Account{region},
 		PlaneKey: func(p id.Plane) (ed25519.PublicKey, bool) {
 			return s.identity.Public().(ed25519.PublicKey), p == s.plane
 		},
@@ -174,7 +176,7 @@ func (s *site) start(rules string) running {
 	if !r.plans.Loaded() {
 		s.t.Fatal("after Load the holder is not loaded")
 	}
-	edge, err := wire.Dial(wire.EdgeConfig{
+	edge, err := edge.Dial(edge.Config{
 		Address: "nats://" + s.listen, Credentials: s.creds, Plane: s.plane, Region: "eu", ControlKey: s.public, Identity: s.identity, Sealing: s.sealing, Alarm: a.Alarm,
 	})
 	if err != nil {
@@ -205,8 +207,8 @@ func config(version uint64) workspace.Config {
 	}
 }
 
-func (s *site) recipient() wire.Recipient {
-	return wire.Recipient{Plane: s.plane, Account: region, Sealing: s.sealing.Public()}
+func (s *site) recipient() hub.Recipient {
+	return hub.Recipient{Plane: s.plane, Account: region, Sealing: s.sealing.Public()}
 }
 
 // point brings a configuration to the plane; the secret is another call.

@@ -9,10 +9,11 @@ import (
 	"weir/shared/fault"
 	"weir/shared/secret"
 	"weir/shared/wire"
+	"weir/shared/wire/edge"
 )
 
 // reconcile decides on wants until ctx ends.
-func (a *Agent) reconcile(ctx context.Context, edge *wire.Edge) {
+func (a *Agent) reconcile(ctx context.Context, edge *edge.Edge) {
 	for ctx.Err() == nil {
 		w, wait := a.due(time.Now())
 		if w == nil {
@@ -61,7 +62,7 @@ func (a *Agent) later(w *want) {
 }
 
 // attempt decides on one pointer, or puts it off.
-func (a *Agent) attempt(ctx context.Context, edge *wire.Edge, w *want) {
+func (a *Agent) attempt(ctx context.Context, edge *edge.Edge, w *want) {
 	ws, p := w.pointer.Workspace, w.pointer
 	k := a.kept[ws]
 	switch {
@@ -196,7 +197,7 @@ type fetched struct {
 }
 
 // fetch gets body and secrets; what is kept already is not asked for again.
-func (a *Agent) fetch(ctx context.Context, edge *wire.Edge, p wire.Pointer, k kept) (fetched, error) {
+func (a *Agent) fetch(ctx context.Context, edge *edge.Edge, p wire.Pointer, k kept) (fetched, error) {
 	body := k.Body
 	if k.Running.Digest != p.Digest || len(body) == 0 {
 		var err error
@@ -228,7 +229,7 @@ func (a *Agent) fetch(ctx context.Context, edge *wire.Edge, p wire.Pointer, k ke
 }
 
 // secret returns one secret, sealed and open.
-func (a *Agent) secret(ctx context.Context, edge *wire.Edge, n secret.Name, k kept) (secret.Sealed, secret.String, error) {
+func (a *Agent) secret(ctx context.Context, edge *edge.Edge, n secret.Name, k kept) (secret.Sealed, secret.String, error) {
 	if sealed := k.find(n); sealed != nil {
 		if clear, err := secret.Open(a.cfg.Sealing, n, sealed); err == nil {
 			return sealed, clear, nil

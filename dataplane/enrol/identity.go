@@ -18,7 +18,7 @@ import (
 	"weir/shared/fault"
 	"weir/shared/id"
 	"weir/shared/secret"
-	"weir/shared/wire"
+	"weir/shared/wire/envelope"
 )
 
 // Files of the data directory. All are readable by their owner alone.
@@ -162,4 +162,4 @@ func loadSecret(dir, name string, create func() ([]byte, error)) ([]byte, error)
 }
 
 // signSealing is the identity key's word for the sealing key.
-func (k Keys) signSealing() []byte { return wire.SignSealingKey(k.Identity, k.Sealing.Public()) }
+func (k Keys) signSealing() []byte { return envelope.SignSealingKey(k.Identity, k.Sealing.Public()) }

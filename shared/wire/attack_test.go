@@ -13,12 +13,14 @@ import (
 
 	"weir/shared/id"
 	"weir/shared/wire"
+	"weir/shared/wire/envelope"
+	"weir/shared/wire/hub"
 )
 
 func TestPointersThatAreNotGenuineAreRefusedAndAlarmed(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	eu := wire.Account{Region: "eu"}
+	eu := hub.Account{Region: "eu"}
 	p := s.plane(eu)
 	p.follow()
 	ws, other := id.New[id.Workspace](), id.New[id.Workspace]()
@@ -35,14 +37,14 @@ func TestPointersThatAreNotGenuineAreRefusedAndAlarmed(t *testing.T) {
 		if change != nil {
 			change(&ptr)
 		}
-		b, err := wire.SignPointer(key, ptr)
+		b, err := envelope.Sign(key, envelope.Pointer, ptr)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return b
 	}
 	tampered := func() []byte {
-		var e wire.Signed
+		var e envelope.Signed
 		if err := json.Unmarshal(signed(s.control, nil), &e); err != nil {
 			t.Fatal(err)
 		}
@@ -93,7 +95,7 @@ func TestPointersThatAreNotGenuineAreRefusedAndAlarmed(t *testing.T) {
 func TestBodiesThatWereChangedAreRefusedAndAlarmed(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	eu := wire.Account{Region: "eu"}
+	eu := hub.Account{Region: "eu"}
 	p := s.plane(eu)
 	ws := id.New[id.Workspace]()
 	good := p.point(ws, 1)
@@ -113,7 +115,7 @@ func TestBodiesThatWereChangedAreRefusedAndAlarmed(t *testing.T) {
 func TestAcksThatTheirPlaneDidNotSignAreRefusedAndAlarmed(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	eu := wire.Account{Region: "eu"}
+	eu := hub.Account{Region: "eu"}
 	p, q := s.plane(eu), s.plane(eu)
 	ws := id.New[id.Workspace]()
 	ack := func(p *plane, number uint64) {
@@ -162,7 +164,7 @@ func TestAcksThatTheirPlaneDidNotSignAreRefusedAndAlarmed(t *testing.T) {
 func TestAPlanesCredentialsOpenNothingElse(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	us, eu := wire.Account{Region: "us"}, wire.Account{Region: "eu"}
+	us, eu := hub.Account{Region: "us"}, hub.Account{Region: "eu"}
 	attacker, neighbour, foreigner := s.plane(us), s.plane(us), s.plane(eu)
 	var marks []string
 	victims := []*plane{neighbour, foreigner}

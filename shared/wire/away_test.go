@@ -9,6 +9,7 @@ import (
 	"weir/shared/fault"
 	"weir/shared/id"
 	"weir/shared/wire"
+	"weir/shared/wire/hub"
 )
 
 // eventually waits for a state.
@@ -24,7 +25,7 @@ func eventually(t *testing.T, what string, is func() bool) {
 func TestPointersGoOnAfterTheHubRestarted(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	p := s.plane(wire.Account{Region: "eu"})
+	p := s.plane(hub.Account{Region: "eu"})
 	p.follow()
 	ws := id.New[id.Workspace]()
 	p.point(ws, 1)
@@ -61,7 +62,7 @@ func TestPointersGoOnAfterTheHubRestarted(t *testing.T) {
 func TestAnEmptiedHubChangesNothingAndIsFilledAgain(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	eu := wire.Account{Region: "eu"}
+	eu := hub.Account{Region: "eu"}
 	p := s.plane(eu)
 	p.follow()
 	ws := id.New[id.Workspace]()
@@ -92,7 +93,7 @@ func TestAnEmptiedHubChangesNothingAndIsFilledAgain(t *testing.T) {
 func TestAPlaneStartsBeforeItsHub(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	p := s.plane(wire.Account{Region: "eu"})
+	p := s.plane(hub.Account{Region: "eu"})
 	ws := id.New[id.Workspace]()
 	p.point(ws, 1)
 	p.edge.Close()
@@ -109,7 +110,7 @@ func TestAPlaneStartsBeforeItsHub(t *testing.T) {
 func TestTheHeartbeatIsHeardAndIsNoPointer(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	p := s.plane(wire.Account{Region: "eu"})
+	p := s.plane(hub.Account{Region: "eu"})
 	p.follow()
 	if !p.edge.Heard().IsZero() {
 		t.Errorf("heard at %s before anything was sent", p.edge.Heard())
@@ -125,7 +126,7 @@ func TestTheHeartbeatIsHeardAndIsNoPointer(t *testing.T) {
 func TestAcksOfAnAccountThatComesLaterAreHeard(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	s.plane(wire.Account{Region: "eu"})
+	s.plane(hub.Account{Region: "eu"})
 	got := make(chan wire.Ack, 10)
 	done := make(chan struct{})
 	go func() {
@@ -137,7 +138,7 @@ func TestAcksOfAnAccountThatComesLaterAreHeard(t *testing.T) {
 			got <- a
 		}
 	}()
-	q := s.plane(wire.Account{Region: "us", Organization: id.New[id.Organization]()})
+	q := s.plane(hub.Account{Region: "us", Organization: id.New[id.Organization]()})
 	if err := q.edge.Ack(t.Context(), wire.Ack{Workspace: id.New[id.Workspace](), Number: 1, State: wire.Applied}); err != nil {
 		t.Fatal(err)
 	}

@@ -17,16 +17,18 @@ const (
 	maxProblems = 500 // of one Ack
 	maxAlarms   = 500 // of one Beat
 	maxKinds    = 2_000
-	maxCounts   = 50_000
 )
+
+// MaxCounts is the most counts of one Beat.
+const MaxCounts = 50_000
 
 var (
 	softwareVersion = regexp.MustCompile(`^v?[0-9]+\.[0-9]+\.[0-9]+(-[0-9A-Za-z.-]{1,40})?(\+[0-9A-Za-z.-]{1,40})?$`)
 	kindName        = regexp.MustCompile(`^[a-z][a-z0-9]{0,31}$`)
 )
 
-// check refuses a pointer that does not say all it has to.
-func (p Pointer) check() error {
+// Check refuses a pointer that does not say all it has to.
+func (p Pointer) Check() error {
 	switch {
 	case !id.Valid(p.Plane) || !id.Valid(p.Workspace) || !workspace.ValidRegion(p.Region):
 		return fault.New(fault.Invalid, "A pointer names a plane, a workspace and a region.")
@@ -38,9 +40,9 @@ func (p Pointer) check() error {
 	return nil
 }
 
-// cleaned returns a with nothing in it that may not go up, and how many codes
+// Cleaned returns a with nothing in it that may not go up, and how many codes
 // were replaced because they are not declared.
-func (a Ack) cleaned() (Ack, int) {
+func (a Ack) Cleaned() (Ack, int) {
 	replaced := 0
 	a.Format = Version
 	problems := make([]Problem, 0, min(len(a.Problems), maxProblems))
@@ -59,8 +61,8 @@ func (a Ack) cleaned() (Ack, int) {
 	return a, replaced
 }
 
-// check refuses an ack that a plane of ours would not send.
-func (a Ack) check() error {
+// Check refuses an ack that a plane of ours would not send.
+func (a Ack) Check() error {
 	ok := a.Format == Version && id.Valid(a.Plane) && id.Valid(a.Workspace) && a.Number > 0 &&
 		(a.Digest == "" || a.Digest.Valid()) && (a.State == Applied || a.State == Rejected) && len(a.Problems) <= maxProblems &&
 		(a.State == Rejected || len(a.Problems) == 0)
@@ -68,14 +70,14 @@ func (a Ack) check() error {
 		ok = ok && p.Code.Known() && p.Path == cleanPath(p.Path)
 	}
 	if !ok {
-		return fault.New(fault.Invalid, "An ack of plane %s says something that no ack may say.", clip(string(a.Plane)))
+		return fault.New(fault.Invalid, "An ack of plane %s says something that no ack may say.", Clip(string(a.Plane)))
 	}
 	return nil
 }
 
-// cleaned returns b with nothing in it that may not go up, and how many codes
+// Cleaned returns b with nothing in it that may not go up, and how many codes
 // were replaced because they are not declared.
-func (b Beat) cleaned() (Beat, int) {
+func (b Beat) Cleaned() (Beat, int) {
 	replaced := 0
 	b.Format = Version
 	if !softwareVersion.MatchString(b.Version) {
@@ -103,10 +105,10 @@ func (b Beat) cleaned() (Beat, int) {
 	return b, replaced
 }
 
-// check refuses a beat that a plane of ours would not send.
-func (b Beat) check() error {
+// Check refuses a beat that a plane of ours would not send.
+func (b Beat) Check() error {
 	ok := b.Format == Version && id.Valid(b.Plane) && softwareVersion.MatchString(b.Version) &&
-		webURL(b.Gateway) && webURL(b.View) && len(b.Alarms) <= maxAlarms && len(b.Kinds) <= maxKinds && len(b.Counts) <= maxCounts
+		webURL(b.Gateway) && webURL(b.View) && len(b.Alarms) <= maxAlarms && len(b.Kinds) <= maxKinds && len(b.Counts) <= MaxCounts
 	for _, a := range b.Alarms {
 		ok = ok && a.Code.Known() && (a.Workspace == "" || id.Valid(a.Workspace))
 	}
@@ -121,7 +123,7 @@ func (b Beat) check() error {
 		}
 	}
 	if !ok {
-		return fault.New(fault.Invalid, "A beat of plane %s says something that no beat may say.", clip(string(b.Plane)))
+		return fault.New(fault.Invalid, "A beat of plane %s says something that no beat may say.", Clip(string(b.Plane)))
 	}
 	return nil
 }
@@ -147,5 +149,5 @@ func cleanPath(path string) string {
 	}, path[:min(len(path), maxPath)])
 }
 
-// clip keeps a stranger's identifier short and printable in a text.
-func clip(s string) string { return cleanPath(s[:min(len(s), 64)]) }
+// Clip keeps a stranger's identifier short and printable in a text.
+func Clip(s string) string { return cleanPath(s[:min(len(s), 64)]) }

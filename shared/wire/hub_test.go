@@ -19,6 +19,8 @@ import (
 	"weir/shared/id"
 	"weir/shared/secret"
 	"weir/shared/wire"
+	"weir/shared/wire/edge"
+	"weir/shared/wire/hub"
 	"weir/shared/workspace"
 )
 
@@ -30,8 +32,8 @@ type site struct {
 	t       *testing.T
 	dir     string
 	listen  string
-	server  *wire.Server
-	hub     *wire.Hub
+	server  *hub.Server
+	hub     *hub.Hub
 	control ed25519.PrivateKey
 	public  ed25519.PublicKey
 
@@ -54,7 +56,7 @@ func newSite(t *testing.T) *site {
 		t.Fatal(err)
 	}
 	s.serve()
-	s.hub, err = wire.NewHub(wire.HubConfig{
+	s.hub, err = hub.New(hub.Config{
 		Address: s.server.Address(), Operator: s.server.Operator(), Key: s.control,
 		PlaneKey: func(p id.Plane) (ed25519.PublicKey, bool) {
 			s.mu.Lock()
@@ -78,7 +80,7 @@ func newSite(t *testing.T) *site {
 func (s *site) serve() {
 	s.t.Helper()
 	var err error
-	if s.server, err = wire.Serve(s.t.Context(), wire.ServerConfig{Dir: s.dir, Listen: s.listen}); err != nil {
+	if s.server, err = hub.Serve(s.t.Context(), hub.ServerConfig{Dir: s.dir, Listen: s.listen}); err != nil {
 		s.t.Fatal(err)
 	}
 	s.t.Cleanup(s.server.Close)
@@ -88,16 +90,16 @@ func (s *site) serve() {
 type plane struct {
 	site     *site
 	id       id.Plane
-	account  wire.Account
+	account  hub.Account
 	identity ed25519.PrivateKey
 	sealing  secret.PrivateKey
 	creds    wire.Credentials
-	edge     *wire.Edge
+	edge     *edge.Edge
 	pointers chan wire.Pointer
 	alarms   chan wire.Code
 }
 
-func (s *site) plane(account wire.Account) *plane {
+func (s *site) plane(account hub.Account) *plane {
 	s.t.Helper()
 	p := &plane{site: s, id: id.New[id.Plane](), account: account, pointers: make(chan wire.Pointer, 100), alarms: make(chan wire.Code, 100)}
 	public, identity, err := ed25519.GenerateKey(rand.Reader)
@@ -126,9 +128,9 @@ func (s *site) plane(account wire.Account) *plane {
 	return p
 }
 
-func (p *plane) dial(address string) *wire.Edge {
+func (p *plane) dial(address string) *edge.Edge {
 	p.site.t.Helper()
-	e, err := wire.Dial(wire.EdgeConfig{
+	e, err := edge.Dial(edge.Config{
 		Address: address, Credentials: p.creds, Plane: p.id, Region: p.account.Region,
 		ControlKey: p.site.public, Identity: p.identity, Sealing: p.sealing,
 		Alarm: func(c wire.Code) { p.alarms <- c },
@@ -188,8 +190,8 @@ func (p *plane) alarm(code wire.Code) {
 	}
 }
 
-func (p *plane) recipient() wire.Recipient {
-	return wire.Recipient{Plane: p.id, Account: p.account, Sealing: p.sealing.Public()}
+func (p *plane) recipient() hub.Recipient {
+	return hub.Recipient{Plane: p.id, Account: p.account, Sealing: p.sealing.Public()}
 }
 
 // revision encodes a small configuration.
@@ -231,7 +233,7 @@ func (s *site) raw(c wire.Credentials, inbox string) (*nats.Conn, chan string) {
 }
 
 // admin connects with all rights of an account.
-func (s *site) admin(a wire.Account) *nats.Conn {
+func (s *site) admin(a hub.Account) *nats.Conn {
 	s.t.Helper()
 	c, err := s.server.Operator().Admin(a)
 	if err != nil {
@@ -256,7 +258,7 @@ func put(t *testing.T, nc *nats.Conn, bucket, key string, value []byte) {
 func TestARevisionReachesItsPlaneAndTheAckComesBack(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	p := s.plane(wire.Account{Region: "eu"})
+	p := s.plane(hub.Account{Region: "eu"})
 	p.follow()
 	ws := id.New[id.Workspace]()
 	want := p.point(ws, 1)
@@ -309,7 +311,7 @@ func TestARevisionReachesItsPlaneAndTheAckComesBack(t *testing.T) {
 func TestAPointerMovesOnlyForward(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	p := s.plane(wire.Account{Region: "eu"})
+	p := s.plane(hub.Account{Region: "eu"})
 	ws := id.New[id.Workspace]()
 	if _, err := s.hub.Pointed(t.Context(), p.recipient(), ws); err == nil || fault.KindOf(err) != fault.Missing {
 		t.Fatalf("Pointed before the first Point: %v, want Missing", err)
@@ -359,7 +361,7 @@ func TestAPointerMovesOnlyForward(t *testing.T) {
 func TestSecretsReachOnlyTheirPlane(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	p := s.plane(wire.Account{Region: "eu", Organization: id.New[id.Organization]()})
+	p := s.plane(hub.Account{Region: "eu", Organization: id.New[id.Organization]()})
 	name := secret.OfDestination(id.New[id.Workspace](), id.New[id.Destination](), "headers", 3)
 	sealed, err := secret.Seal(p.sealing.Public(), name, []byte(`{"A":"b"}`))
 	if err != nil {
@@ -402,7 +404,7 @@ func TestSecretsReachOnlyTheirPlane(t *testing.T) {
 func TestOneDirectoryHasOneHub(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	_, err := wire.Serve(t.Context(), wire.ServerConfig{Dir: s.dir, Listen: "127.0.0.1:0"})
+	_, err := hub.Serve(t.Context(), hub.ServerConfig{Dir: s.dir, Listen: "127.0.0.1:0"})
 	var f *fault.Error
 	if !errors.As(err, &f) || f.Kind != fault.Conflict {
 		t.Errorf("a second hub on the same directory: %v, want Conflict", err)
@@ -412,7 +414,7 @@ func TestOneDirectoryHasOneHub(t *testing.T) {
 func TestATakenAddressIsSaid(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	_, err := wire.Serve(t.Context(), wire.ServerConfig{Dir: t.TempDir(), Listen: s.listen})
+	_, err := hub.Serve(t.Context(), hub.ServerConfig{Dir: t.TempDir(), Listen: s.listen})
 	if err == nil || fault.KindOf(err) != fault.Unavailable {
 		t.Errorf("a hub on a taken address: %v, want Unavailable", err)
 	}
@@ -421,7 +423,7 @@ func TestATakenAddressIsSaid(t *testing.T) {
 func TestABeatThatIsTooLongGoesUpWithoutCounts(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	p := s.plane(wire.Account{Region: "eu"})
+	p := s.plane(hub.Account{Region: "eu"})
 	b := wire.Beat{Version: "1.0.0", Healthy: true}
 	for range 40_000 {
 		b.Counts = append(b.Counts, wire.Count{Workspace: "ws_a", Source: "src_a", Destination: "dst_a", Accepted: 1})

@@ -1,6 +1,7 @@
-// Package wire is the only road between the planes: the types that cross it,
-// their signatures, the names of buckets and subjects, and NATS itself. Hub is
-// the control plane's end, Edge the data plane's.
+// Package wire has the types that cross between the planes, and their checks. They
+// travel over NATS in buckets (wire/bucket), signed or sealed (wire/envelope):
+// wire/hub is the control plane's end, wire/edge the data plane's. There is no other
+// road between the planes.
 //
 // NATS is an untrusted transport: pointers are signed by the control plane's
 // key, acks and beats by the plane's identity key, bodies and secrets are
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"weir/shared/id"
+	"weir/shared/secret"
 	"weir/shared/workspace"
 )
 
@@ -112,4 +114,18 @@ type Count struct {
 	Dead        uint64          `json:"dead,omitempty"`
 	InFlight    uint64          `json:"inFlight,omitempty"`
 	Balanced    bool            `json:"balanced"`
+}
+
+// Credentials are what a NATS client connects with.
+type Credentials struct {
+	JWT  string
+	Seed secret.String
+}
+
+// SealedSecret is the payload of an entry of SECRETS. The name stands in it so
+// that a hub cannot put one value in another's place; HPKE alone does not say
+// who sealed.
+type SealedSecret struct {
+	secret.Name
+	Sealed secret.Sealed `json:"sealed"`
 }

@@ -16,7 +16,7 @@ import (
 	"weir/shared/fault"
 	"weir/shared/id"
 	"weir/shared/secret"
-	"weir/shared/wire"
+	"weir/shared/wire/envelope"
 )
 
 const plain = `workspace: acme
@@ -169,7 +169,7 @@ func TestSecretsGoNowhereUnproven(t *testing.T) {
 		"a signature by another": {func(f *fake, _ *shell) {
 			p := f.planes[0]
 			q := f.addPlane("pl_q", "q", "us")
-			p.SealingKeySignature = wire.SignSealingKey(q.identity, p.sealing.Public())
+			p.SealingKeySignature = envelope.SignSealingKey(q.identity, p.sealing.Public())
 		}, []string{"not signed by the plane's identity"}},
 		"no plane":                 {func(f *fake, _ *shell) { f.planes = nil }, []string{"region eu has no data plane", "weir plane invite --region eu"}},
 		"damaged pins":             {func(_ *fake, s *shell) { s.file("weir.pins", "pl_one ed25519:???\n") }, []string{"weir.pins:1 is damaged"}},

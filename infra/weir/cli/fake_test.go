@@ -24,7 +24,7 @@ import (
 	"weir/shared/fault"
 	"weir/shared/id"
 	"weir/shared/secret"
-	"weir/shared/wire"
+	"weir/shared/wire/envelope"
 )
 
 const token = "weir_test"
@@ -107,7 +107,7 @@ func (f *fake) addPlane(key id.Plane, name, region string) *fakePlane {
 		f.t.Fatal(err)
 	}
 	p := &fakePlane{identity: identity, sealing: sealing, Plane: remote.Plane{ID: key, Name: name, Region: region, Kind: "regional", Version: "0.1.0",
-		IdentityKey: public, SealingKey: sealing.Public(), SealingKeySignature: wire.SignSealingKey(identity, sealing.Public()), Healthy: true}}
+		IdentityKey: public, SealingKey: sealing.Public(), SealingKeySignature: envelope.SignSealingKey(identity, sealing.Public()), Healthy: true}}
 	f.planes = append(f.planes, p)
 	return p
 }

@@ -19,14 +19,16 @@ import (
 	"weir/shared/id"
 	"weir/shared/secret"
 	"weir/shared/wire"
+	"weir/shared/wire/envelope"
+	"weir/shared/wire/hub"
 	"weir/shared/workspace"
 )
 
 // hubAccess is what somebody holds who took over the control plane's machine.
 type hubAccess struct {
 	key   ed25519.PrivateKey
-	hub   *wire.Hub
-	to    wire.Recipient
+	hub   *hub.Hub
+	to    hub.Recipient
 	admin jetstream.JetStream
 	ws    id.Workspace
 	name  string
@@ -42,7 +44,7 @@ func takeOver(t *testing.T, r *roles) *hubAccess {
 	if err != nil {
 		t.Fatal(err)
 	}
-	operator, err := wire.LoadOperator(filepath.Join(r.dir, "control", "hub"))
+	operator, err := hub.LoadOperator(filepath.Join(r.dir, "control", "hub"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,13 +62,13 @@ func takeOver(t *testing.T, r *roles) *hubAccess {
 	if err := json.Unmarshal([]byte(fetch(t, "http://"+r.http+"/api/v1/status", r.token)), &status); err != nil {
 		t.Fatal(err)
 	}
-	plane, account := status.Planes[0], wire.Account{Region: "eu"}
+	plane, account := status.Planes[0], hub.Account{Region: "eu"}
 	sealing, err := secret.ParsePublic(plane.SealingKey)
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := &hubAccess{key: ed25519.NewKeyFromSeed(seed), to: wire.Recipient{Plane: plane.ID, Account: account, Sealing: sealing}, ws: status.Workspaces[0].ID, name: status.Workspaces[0].Name}
-	a.hub, err = wire.NewHub(wire.HubConfig{Address: "nats://" + r.hub, Operator: operator, Key: a.key, Accounts: []wire.Account{account},
+	a := &hubAccess{key: ed25519.NewKeyFromSeed(seed), to: hub.Recipient{Plane: plane.ID, Account: account, Sealing: sealing}, ws: status.Workspaces[0].ID, name: status.Workspaces[0].Name}
+	a.hub, err = hub.New(hub.Config{Address: "nats://" + r.hub, Operator: operator, Key: a.key, Accounts: []hub.Account{account},
 		PlaneKey: func(id.Plane) (ed25519.PublicKey, bool) { return plane.IdentityKey, true }})
 	if err != nil {
 		t.Fatal(err)
@@ -163,7 +165,7 @@ func TestRevisionsThatMustNotRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	signed := func(key ed25519.PrivateKey, p wire.Pointer) []byte {
-		b, err := wire.SignPointer(key, p)
+		b, err := envelope.Sign(key, envelope.Pointer, p)
 		if err != nil {
 			t.Fatal(err)
 		}

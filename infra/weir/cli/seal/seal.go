@@ -24,7 +24,7 @@ import (
 	"weir/shared/fault"
 	"weir/shared/id"
 	"weir/shared/secret"
-	"weir/shared/wire"
+	"weir/shared/wire/envelope"
 )
 
 // envPrefix is what the names of variables begin with that secrets are read
@@ -278,7 +278,7 @@ func (s *Sealer) region(ctx context.Context, control *remote.Control, region str
 
 // verify checks that a plane's sealing key is signed by its identity key.
 func verify(p remote.Plane) error {
-	if len(p.IdentityKey) != ed25519.PublicKeySize || !wire.VerifySealingKey(p.IdentityKey, p.SealingKey, p.SealingKeySignature) {
+	if len(p.IdentityKey) != ed25519.PublicKeySize || !envelope.VerifySealingKey(p.IdentityKey, p.SealingKey, p.SealingKeySignature) {
 		return fault.New(fault.Denied, "the sealing key of plane %s (%s) is not signed by the plane's identity, so nothing was sealed to it; ask who runs the plane to let it join anew", p.Name, p.ID)
 	}
 	return nil

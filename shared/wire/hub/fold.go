@@ -1,4 +1,4 @@
-package wire
+package hub
 
 import (
 	"context"
@@ -10,6 +10,10 @@ import (
 
 	"weir/shared/fault"
 	"weir/shared/id"
+	"weir/shared/wire"
+	"weir/shared/wire/bucket"
+	"weir/shared/wire/envelope"
+	"weir/shared/wire/link"
 )
 
 // Acks gives the newest ack of every plane and workspace of all accounts, then
@@ -17,26 +21,26 @@ import (
 // What is not signed by its plane, or says what no ack may say, is left out and
 // alarmed. A hub that is away is waited for. The sequence ends with ctx, or with
 // an error when the Hub is closed.
-func (h *Hub) Acks(ctx context.Context) iter.Seq2[Ack, error] {
-	return fold(h, ctx, bucketAcks, "*.*", AckForged, func(key []string, plane ed25519.PublicKey, data []byte) (Ack, bool) {
-		var a Ack
-		ok := open(plane, domainAck, data, &a) == genuine && len(key) == 2 && string(a.Plane) == key[0] && string(a.Workspace) == key[1]
-		return a, ok && a.check() == nil
+func (h *Hub) Acks(ctx context.Context) iter.Seq2[wire.Ack, error] {
+	return fold(h, ctx, bucket.Acks, "*.*", wire.AckForged, func(key []string, plane ed25519.PublicKey, data []byte) (wire.Ack, bool) {
+		var a wire.Ack
+		ok := envelope.Open(plane, envelope.Ack, data, &a) == envelope.Genuine && len(key) == 2 && string(a.Plane) == key[0] && string(a.Workspace) == key[1]
+		return a, ok && a.Check() == nil
 	})
 }
 
 // Beats gives the newest beat of every plane of all accounts, then each new
 // one, under the rules of Acks.
-func (h *Hub) Beats(ctx context.Context) iter.Seq2[Beat, error] {
-	return fold(h, ctx, bucketBeats, "*", BeatForged, func(key []string, plane ed25519.PublicKey, data []byte) (Beat, bool) {
-		var b Beat
-		ok := open(plane, domainBeat, data, &b) == genuine && len(key) == 1 && string(b.Plane) == key[0]
-		return b, ok && b.check() == nil
+func (h *Hub) Beats(ctx context.Context) iter.Seq2[wire.Beat, error] {
+	return fold(h, ctx, bucket.Beats, "*", wire.BeatForged, func(key []string, plane ed25519.PublicKey, data []byte) (wire.Beat, bool) {
+		var b wire.Beat
+		ok := envelope.Open(plane, envelope.Beat, data, &b) == envelope.Genuine && len(key) == 1 && string(b.Plane) == key[0]
+		return b, ok && b.Check() == nil
 	})
 }
 
 // fold merges one bucket of all accounts.
-func fold[T any](h *Hub, ctx context.Context, bucket, filter string, forged Code, read func([]string, ed25519.PublicKey, []byte) (T, bool)) iter.Seq2[T, error] {
+func fold[T any](h *Hub, ctx context.Context, in bucket.Bucket, filter string, forged wire.Code, read func([]string, ed25519.PublicKey, []byte) (T, bool)) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		ctx, cancel := context.WithCancel(ctx)
 		out := make(chan T) // no buffer: a slow reader slows the hub's deliveries to it
@@ -45,7 +49,7 @@ func fold[T any](h *Hub, ctx context.Context, bucket, filter string, forged Code
 		defer cancel()
 		group.Go(func() {
 			h.each(ctx, func(ctx context.Context, a Account) {
-				h.listen(ctx, a, bucket, filter, func(key []string, value []byte) bool {
+				h.listen(ctx, a, in, filter, func(key []string, value []byte) bool {
 					v, ok := verified(h, key, value, forged, read)
 					if !ok {
 						return true
@@ -78,7 +82,7 @@ func fold[T any](h *Hub, ctx context.Context, bucket, filter string, forged Code
 }
 
 // verified reads one entry and alarms what its plane did not sign.
-func verified[T any](h *Hub, key []string, value []byte, forged Code, read func([]string, ed25519.PublicKey, []byte) (T, bool)) (v T, ok bool) {
+func verified[T any](h *Hub, key []string, value []byte, forged wire.Code, read func([]string, ed25519.PublicKey, []byte) (T, bool)) (v T, ok bool) {
 	p := id.Plane(key[0])
 	if id.Valid(p) {
 		if plane, known := h.cfg.PlaneKey(p); known {
@@ -86,7 +90,7 @@ func verified[T any](h *Hub, key []string, value []byte, forged Code, read func(
 		}
 	}
 	if !ok {
-		h.log.Warn("message of a plane refused", "code", string(forged), "plane", clip(key[0]))
+		h.log.Warn("message of a plane refused", "code", string(forged), "plane", wire.Clip(key[0]))
 		if h.cfg.Alarm != nil {
 			h.cfg.Alarm(forged, p)
 		}
@@ -125,17 +129,17 @@ func (h *Hub) each(ctx context.Context, f func(context.Context, Account)) {
 
 // listen follows a bucket of one account until ctx ends, take returns false or
 // the Hub is closed.
-func (h *Hub) listen(ctx context.Context, a Account, bucket, filter string, take func([]string, []byte) bool) {
+func (h *Hub) listen(ctx context.Context, a Account, in bucket.Bucket, filter string, take func([]string, []byte) bool) {
 	for failures := 0; ctx.Err() == nil && !h.isClosed(); failures++ {
 		e, err := h.end(ctx, a)
 		if err == nil {
-			_ = follower{link: e.link, bucket: bucket, filter: filter}.run(ctx, take) // ends with ctx, take or Close
+			_ = link.Follower{Link: e.link, Bucket: in, Filter: filter}.Run(ctx, take) // ends with ctx, take or Close
 			return
 		}
 		if ctx.Err() == nil {
 			h.log.WarnContext(ctx, "hub account not reached", "account", a.String(), "error", err)
 		}
-		wait(ctx, backoff(failures))
+		link.Wait(ctx, link.Backoff(failures))
 	}
 }
 

@@ -1,4 +1,4 @@
-package wire
+package hub
 
 import (
 	"crypto/hkdf"
@@ -17,6 +17,7 @@ import (
 	"weir/shared/fault"
 	"weir/shared/id"
 	"weir/shared/secret"
+	"weir/shared/wire"
 	"weir/shared/workspace"
 )
 
@@ -163,41 +164,35 @@ func (o Operator) user(account string, claims *jwt.UserClaims) (string, error) {
 	return token, nil
 }
 
-// Credentials are what a NATS client connects with.
-type Credentials struct {
-	JWT  string
-	Seed secret.String
-}
-
 // Admin returns credentials that may do everything within one account: for the
 // control end, and for an operator's own tools.
-func (o Operator) Admin(a Account) (Credentials, error) {
+func (o Operator) Admin(a Account) (wire.Credentials, error) {
 	if err := a.check(); err != nil {
-		return Credentials{}, err
+		return wire.Credentials{}, err
 	}
 	return o.admin(a.String())
 }
 
-func (o Operator) admin(account string) (Credentials, error) {
+func (o Operator) admin(account string) (wire.Credentials, error) {
 	kp, err := nkeys.CreateUser()
 	if err != nil {
-		return Credentials{}, fault.New(fault.Internal, "No user key could be made: %v.", err)
+		return wire.Credentials{}, fault.New(fault.Internal, "No user key could be made: %v.", err)
 	}
 	public, err := kp.PublicKey()
 	if err != nil {
-		return Credentials{}, fault.New(fault.Internal, "No user key could be made: %v.", err)
+		return wire.Credentials{}, fault.New(fault.Internal, "No user key could be made: %v.", err)
 	}
 	seed, err := kp.Seed()
 	if err != nil {
-		return Credentials{}, fault.New(fault.Internal, "No user key could be made: %v.", err)
+		return wire.Credentials{}, fault.New(fault.Internal, "No user key could be made: %v.", err)
 	}
 	claims := jwt.NewUserClaims(public)
 	claims.Name = "control"
 	token, err := o.user(account, claims)
 	if err != nil {
-		return Credentials{}, err
+		return wire.Credentials{}, err
 	}
-	return Credentials{JWT: token, Seed: secret.NewString(string(seed))}, nil
+	return wire.Credentials{JWT: token, Seed: secret.NewString(string(seed))}, nil
 }
 
 // plane signs the admission of a plane: exactly its grants, for userLifetime.

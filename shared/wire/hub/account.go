@@ -1,4 +1,4 @@
-package wire
+package hub
 
 import (
 	"context"
@@ -12,13 +12,16 @@ import (
 
 	"weir/shared/fault"
 	"weir/shared/id"
+	"weir/shared/wire"
+	"weir/shared/wire/bucket"
+	"weir/shared/wire/link"
 )
 
 // end is the control end of one account: its connection and the planes that it
 // was asked about.
 type end struct {
 	account Account
-	link    *link
+	link    *link.Link
 
 	mu     sync.Mutex
 	planes map[id.Plane]struct{}
@@ -59,13 +62,13 @@ func (h *Hub) end(ctx context.Context, a Account) (*end, error) {
 	}
 	e = &end{account: a, link: l, planes: map[id.Plane]struct{}{}}
 	if err := e.keep(ctx); err != nil {
-		l.conn.Close()
+		l.Conn.Close()
 		return nil, err
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.closed {
-		l.conn.Close()
+		l.Conn.Close()
 		return nil, fault.New(fault.Unavailable, "The hub's control end was closed.")
 	}
 	h.ends[a] = e
@@ -76,19 +79,16 @@ func (h *Hub) end(ctx context.Context, a Account) (*end, error) {
 }
 
 // dial connects and waits until the connection stands.
-func (h *Hub) dial(ctx context.Context, creds Credentials, name string) (*link, error) {
-	l, err := connect(linkConfig{address: h.cfg.Address, creds: creds, name: name, tls: h.cfg.TLS, log: h.log})
+func (h *Hub) dial(ctx context.Context, creds wire.Credentials, name string) (*link.Link, error) {
+	l, err := link.Connect(link.Config{Address: h.cfg.Address, Credentials: creds, Name: name, TLS: h.cfg.TLS, Log: h.log})
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, callDeadline)
+	ctx, cancel := context.WithTimeout(ctx, link.CallDeadline)
 	defer cancel()
-	for !l.up() {
-		if ctx.Err() != nil {
-			l.conn.Close()
-			return nil, fault.New(fault.Unavailable, "The hub at %s does not answer.", h.cfg.Address)
-		}
-		l.pause(ctx, reconnectWait)
+	if !l.Await(ctx) {
+		l.Conn.Close()
+		return nil, fault.New(fault.Unavailable, "The hub at %s does not answer.", h.cfg.Address)
 	}
 	return l, nil
 }
@@ -104,11 +104,11 @@ func (h *Hub) admit(ctx context.Context, a Account) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, callDeadline)
+	ctx, cancel := context.WithTimeout(ctx, link.CallDeadline)
 	defer cancel()
-	msg, err := system.conn.RequestWithContext(ctx, "$SYS.REQ.CLAIMS.UPDATE", []byte(token))
+	msg, err := system.Conn.RequestWithContext(ctx, "$SYS.REQ.CLAIMS.UPDATE", []byte(token))
 	if err != nil {
-		return fmt.Errorf("make hub account %s: %w", a, away(err))
+		return fmt.Errorf("make hub account %s: %w", a, link.Unreachable(err))
 	}
 	var answer struct {
 		Error *struct {
@@ -125,7 +125,7 @@ func (h *Hub) admit(ctx context.Context, a Account) error {
 }
 
 // systemLink returns the connection through which accounts are made.
-func (h *Hub) systemLink(ctx context.Context) (*link, error) {
+func (h *Hub) systemLink(ctx context.Context) (*link.Link, error) {
 	if err := h.entering.enter(ctx); err != nil {
 		return nil, err
 	}
@@ -154,12 +154,12 @@ func (h *Hub) systemLink(ctx context.Context) (*link, error) {
 // forbidden, other than in buckets that NATS tools make: with a roll-up header
 // on its own key a plane would empty the bucket of the whole region.
 func (e *end) keep(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, 3*callDeadline)
+	ctx, cancel := context.WithTimeout(ctx, 3*link.CallDeadline)
 	defer cancel()
-	for _, b := range buckets(e.account) {
-		_, err := e.link.js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
-			Name:              stream(b.name),
-			Subjects:          []string{subject(b.name, ">")},
+	for _, b := range limits(e.account) {
+		_, err := e.link.JS.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
+			Name:              b.bucket.Stream(),
+			Subjects:          []string{b.bucket.Subject(">")},
 			MaxMsgsPerSubject: 1,
 			MaxBytes:          b.maxBytes,
 			MaxMsgSize:        b.maxValue,
@@ -171,7 +171,7 @@ func (e *end) keep(ctx context.Context) error {
 			MaxConsumers:      -1,
 		})
 		if err != nil {
-			return fmt.Errorf("make bucket %s of %s: %w", b.name, e.account, away(err))
+			return fmt.Errorf("make bucket %s of %s: %w", b.bucket, e.account, link.Unreachable(err))
 		}
 	}
 	return nil
@@ -184,7 +184,7 @@ func (h *Hub) call(ctx context.Context, a Account, f func(context.Context, *end)
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, 3*callDeadline)
+	ctx, cancel := context.WithTimeout(ctx, 3*link.CallDeadline)
 	defer cancel()
 	err = f(ctx, e)
 	if err == nil || fault.KindOf(err) != fault.Unavailable || ctx.Err() != nil {
@@ -214,18 +214,18 @@ func (e *end) know(p id.Plane) {
 // beat bumps the heartbeat key of every plane of the account: those asked about
 // and those that ever sent a beat.
 func (e *end) beat(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, callDeadline)
+	ctx, cancel := context.WithTimeout(ctx, link.CallDeadline)
 	defer cancel()
-	s, err := e.link.js.Stream(ctx, stream(bucketBeats))
+	s, err := e.link.JS.Stream(ctx, bucket.Beats.Stream())
 	if err != nil {
-		return away(err)
+		return link.Unreachable(err)
 	}
-	info, err := s.Info(ctx, jetstream.WithSubjectFilter(subject(bucketBeats, "*")))
+	info, err := s.Info(ctx, jetstream.WithSubjectFilter(bucket.Beats.Subject("*")))
 	if err != nil {
-		return away(err)
+		return link.Unreachable(err)
 	}
 	for subj := range info.State.Subjects {
-		if p := id.Plane(keyOf(bucketBeats, subj)[0]); id.Valid(p) {
+		if p := id.Plane(bucket.Beats.Key(subj)[0]); id.Valid(p) {
 			e.know(p)
 		}
 	}
@@ -236,7 +236,22 @@ func (e *end) beat(ctx context.Context) error {
 	}
 	e.mu.Unlock()
 	for _, p := range planes {
-		err = errors.Join(err, e.link.conn.Publish(subject(bucketPointers, string(p)+"."+heartbeat), nil)) // not awaited: the next one is 5 s away
+		err = errors.Join(err, e.link.Conn.Publish(bucket.Pointers.Subject(string(p)+"."+bucket.Heartbeat), nil)) // not awaited: the next one is 5 s away
 	}
-	return away(err)
+	return link.Unreachable(err)
 }
+
+// gate is a mutex that is not waited for longer than a context. Its capacity is
+// one.
+type gate chan struct{}
+
+func (g gate) enter(ctx context.Context) error {
+	select {
+	case g <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return fault.New(fault.Unavailable, "The hub did not answer in time.")
+	}
+}
+
+func (g gate) leave() { <-g }

@@ -1,4 +1,4 @@
-package wire
+package link
 
 import (
 	"context"
@@ -8,6 +8,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"weir/shared/fault"
+	"weir/shared/wire/bucket"
 )
 
 // Times of a follower.
@@ -21,82 +22,82 @@ const (
 // errEnough says that the taker wants no more.
 var errEnough = errors.New("enough")
 
-// follower gives all current entries below a filter, then each change. Nobody
+// Follower gives all current entries below a filter, then each change. Nobody
 // acknowledges, so what was on the way when a link died is lost: after every
 // loss of the link, and now and then anyway, it begins anew with all current
 // entries. Whoever takes them takes them idempotently.
-type follower struct {
-	link   *link
-	bucket string
-	filter string // of keys
-	name   string // of the consumer; empty when any will do
+type Follower struct {
+	Link   *Link
+	Bucket bucket.Bucket
+	Filter string // of keys
+	Name   string // of the consumer; empty when any will do
 }
 
-// run calls take for each entry until ctx ends or take returns false (then the
+// Run calls take for each entry until ctx ends or take returns false (then the
 // error is nil), or the link is closed (fault.Unavailable). A hub that is away,
 // or has no such bucket yet, is waited for.
-func (f follower) run(ctx context.Context, take func(key []string, value []byte) bool) error {
+func (f Follower) Run(ctx context.Context, take func(key []string, value []byte) bool) error {
 	for failures := 0; ; failures++ {
 		round, cancel := context.WithTimeout(ctx, resync)
-		forget := f.link.onUp(cancel)
+		forget := f.Link.OnUp(cancel)
 		got, err := f.round(round, take)
 		forget()
 		cancel()
 		switch {
 		case errors.Is(err, errEnough) || ctx.Err() != nil:
 			return nil
-		case f.link.conn.IsClosed():
+		case f.Link.Conn.IsClosed():
 			return fault.New(fault.Unavailable, "The connection to the hub was closed.")
 		}
 		if got {
 			failures = 0
 		}
-		if f.link.up() && round.Err() != nil {
+		if f.Link.Up() && round.Err() != nil {
 			continue // the link came back, or it is time to look again
 		}
-		f.link.pause(ctx, backoff(failures))
+		f.Link.Pause(ctx, Backoff(failures))
 	}
 }
 
 // round makes a consumer and reads it until something goes wrong. got says
 // whether it got anything.
-func (f follower) round(ctx context.Context, take func([]string, []byte) bool) (got bool, err error) {
-	if !f.link.up() {
+func (f Follower) round(ctx context.Context, take func([]string, []byte) bool) (got bool, err error) {
+	if !f.Link.Up() {
 		return false, fault.New(fault.Unavailable, "The hub is away.")
 	}
-	stream := stream(f.bucket)
-	if f.name != "" {
-		f.remove(ctx, stream, f.name) // what it had sent to a dead link is lost
+	stream := f.Bucket.Stream()
+	if f.Name != "" {
+		f.remove(ctx, stream, f.Name) // what it had sent to a dead link is lost
 	}
-	call, cancel := context.WithTimeout(ctx, callDeadline)
+	call, cancel := context.WithTimeout(ctx, CallDeadline)
 	defer cancel()
-	c, err := f.link.js.CreateConsumer(call, stream, jetstream.ConsumerConfig{
-		Name:              f.name,
-		FilterSubject:     subject(f.bucket, f.filter),
+	c, err := f.Link.JS.CreateConsumer(call, stream, jetstream.ConsumerConfig{
+		Name:              f.Name,
+		FilterSubject:     f.Bucket.Subject(f.Filter),
 		DeliverPolicy:     jetstream.DeliverLastPerSubjectPolicy,
 		AckPolicy:         jetstream.AckNonePolicy,
 		MemoryStorage:     true,
 		InactiveThreshold: time.Minute,
 	})
 	if err != nil {
-		return false, away(err)
+		return false, Unreachable(err)
 	}
 	defer f.remove(context.WithoutCancel(ctx), stream, c.CachedInfo().Name)
 	it, err := c.Messages(jetstream.PullMaxMessages(pullMessages), jetstream.PullExpiry(pullExpiry), jetstream.PullHeartbeat(pullHeartbeat))
 	if err != nil {
-		return false, away(err)
+		return false, Unreachable(err)
 	}
 	defer it.Stop()
 	for {
 		msg, err := it.Next(jetstream.NextContext(ctx))
 		if err != nil {
-			return got, away(err)
+			return got, Unreachable(err)
 		}
 		got = true
 		if msg.Headers().Get("KV-Operation") != "" {
 			continue // a removal; absence changes nothing
 		}
-		if !take(keyOf(f.bucket, msg.Subject()), msg.Data()) {
+		if !take(f.Bucket.Key(msg.Subject()), msg.Data()) {
 			return got, errEnough
 		}
 	}
@@ -104,11 +105,11 @@ func (f follower) round(ctx context.Context, take func([]string, []byte) bool) (
 
 // remove deletes a consumer if it is there; when that fails, the hub does it
 // itself after a minute of silence.
-func (f follower) remove(ctx context.Context, stream, name string) {
-	if !f.link.up() {
+func (f Follower) remove(ctx context.Context, stream, name string) {
+	if !f.Link.Up() {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
-	_ = f.link.js.DeleteConsumer(ctx, stream, name)
+	_ = f.Link.JS.DeleteConsumer(ctx, stream, name)
 }

@@ -1,9 +1,12 @@
-package wire
+// Package hub is the control plane's end of the road between the planes: Hub; the
+// embedded NATS server, Server; and the key from which all rights on it come, Operator.
+package hub
 
 import (
 	"context"
 	"crypto/ed25519"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -14,15 +17,19 @@ import (
 	"weir/shared/fault"
 	"weir/shared/id"
 	"weir/shared/secret"
+	"weir/shared/wire"
+	"weir/shared/wire/bucket"
+	"weir/shared/wire/envelope"
+	"weir/shared/wire/link"
 	"weir/shared/workspace"
 )
 
 // heartbeatEvery is how often the control end bumps each plane's heartbeat key.
 const heartbeatEvery = 5 * time.Second
 
-// HubConfig is how the control end reaches the hub. TLS, Log, Accounts and
+// Config is how the control end reaches the hub. TLS, Log, Accounts and
 // Alarm may be absent.
-type HubConfig struct {
+type Config struct {
 	Address  string             // nats://host:port, several with commas; Server.Address of an embedded hub
 	Operator Operator           // root of the hub's keys; Server.Operator of an embedded hub
 	Key      ed25519.PrivateKey // signs pointers and secrets
@@ -31,7 +38,7 @@ type HubConfig struct {
 	PlaneKey func(id.Plane) (ed25519.PublicKey, bool)
 	Accounts []Account // of enrolled planes; others come with the first call that names them
 	// Alarm hears of acks and beats that were refused. It must not block.
-	Alarm func(Code, id.Plane)
+	Alarm func(wire.Code, id.Plane)
 	TLS   *tls.Config
 	Log   *slog.Logger
 }
@@ -40,12 +47,12 @@ type HubConfig struct {
 // a deadline, some tens of seconds; fault.Unavailable always means that the hub
 // is away and the call may be repeated.
 type Hub struct {
-	cfg HubConfig
+	cfg Config
 	log *slog.Logger
 
 	opening  gate // held while an account's connection is made
 	entering gate // held while the system account's connection is made; guards system
-	system   *link
+	system   *link.Link
 
 	mu      sync.Mutex
 	closed  bool
@@ -61,9 +68,9 @@ type Recipient struct {
 	Sealing secret.PublicKey // bodies are sealed to it
 }
 
-// NewHub checks cfg; connections are made when they are needed. The caller
+// New checks cfg; connections are made when they are needed. The caller
 // closes the Hub.
-func NewHub(cfg HubConfig) (*Hub, error) {
+func New(cfg Config) (*Hub, error) {
 	if cfg.Address == "" || cfg.PlaneKey == nil || len(cfg.Key) != ed25519.PrivateKeySize {
 		return nil, fault.New(fault.Invalid, "The control end of the hub needs an address, a signing key and the keys of planes.")
 	}
@@ -120,13 +127,13 @@ func (h *Hub) Close() {
 		close(h.changed)
 	}
 	for _, e := range h.ends {
-		e.link.conn.Close()
+		e.link.Conn.Close()
 	}
 	h.mu.Unlock()
 	_ = h.entering.enter(context.Background()) // for as long as one call's deadline at most
 	defer h.entering.leave()
 	if h.system != nil {
-		h.system.conn.Close()
+		h.system.Conn.Close()
 	}
 }
 
@@ -154,12 +161,12 @@ func (h *Hub) Enrol(ctx context.Context, a Account, userKey string, p id.Plane) 
 // fault.Conflict: the plane's pointer has this number or a newer one, or moved
 // meanwhile; Pointed tells. fault.Invalid: p is not whole, is for another plane
 // or region, or body does not have its digest.
-func (h *Hub) Point(ctx context.Context, to Recipient, p Pointer, body []byte) error {
-	p.Format = Version
+func (h *Hub) Point(ctx context.Context, to Recipient, p wire.Pointer, body []byte) error {
+	p.Format = wire.Version
 	if p.IssuedAt.IsZero() {
 		p.IssuedAt = time.Now().UTC()
 	}
-	if err := p.check(); err != nil {
+	if err := p.Check(); err != nil {
 		return err
 	}
 	if p.Plane != to.Plane || p.Region != to.Account.Region {
@@ -178,8 +185,8 @@ func (h *Hub) Point(ctx context.Context, to Recipient, p Pointer, body []byte) e
 	return nil
 }
 
-func (h *Hub) move(ctx context.Context, e *end, to Recipient, p Pointer, body []byte) error {
-	key := pointerKey(p.Plane, p.Workspace)
+func (h *Hub) move(ctx context.Context, e *end, to Recipient, p wire.Pointer, body []byte) error {
+	key := bucket.PointerKey(p.Plane, p.Workspace)
 	old, revision, err := h.current(ctx, e, key)
 	if err != nil {
 		return err
@@ -188,41 +195,41 @@ func (h *Hub) move(ctx context.Context, e *end, to Recipient, p Pointer, body []
 		return fault.New(fault.Conflict, "The plane is pointed at revision %d already.", old.Number)
 	}
 	if !p.Tombstone {
-		sealed, err := sealBody(to.Sealing, p.Workspace, p.Digest, body)
+		sealed, err := envelope.SealBody(to.Sealing, p.Workspace, p.Digest, body)
 		if err != nil {
 			return err
 		}
-		if err := e.put(ctx, bucketBodies, bodyKey(p.Plane, p.Digest), sealed); err != nil {
+		if err := e.put(ctx, bucket.Bodies, bucket.BodyKey(p.Plane, p.Digest), sealed); err != nil {
 			return err
 		}
 	}
-	signed, err := SignPointer(h.cfg.Key, p)
+	signed, err := envelope.Sign(h.cfg.Key, envelope.Pointer, p)
 	if err != nil {
 		return err
 	}
-	if err := e.put(ctx, bucketPointers, key, signed, jetstream.WithExpectLastSequencePerSubject(revision)); err != nil {
+	if err := e.put(ctx, bucket.Pointers, key, signed, jetstream.WithExpectLastSequencePerSubject(revision)); err != nil {
 		return err
 	}
 	if old.Digest != "" && old.Digest != p.Digest {
-		e.drop(ctx, bucketBodies, bodyKey(p.Plane, old.Digest))
+		e.drop(ctx, bucket.Bodies, bucket.BodyKey(p.Plane, old.Digest))
 	}
 	return nil
 }
 
 // current returns the pointer under key and its sequence, zero when there is
 // none. One that is not of our making counts as none: it is overwritten.
-func (h *Hub) current(ctx context.Context, e *end, key string) (Pointer, uint64, error) {
-	s, err := e.link.js.Stream(ctx, stream(bucketPointers))
+func (h *Hub) current(ctx context.Context, e *end, key string) (wire.Pointer, uint64, error) {
+	s, err := e.link.JS.Stream(ctx, bucket.Pointers.Stream())
 	if err != nil {
-		return Pointer{}, 0, away(err)
+		return wire.Pointer{}, 0, link.Unreachable(err)
 	}
-	data, sequence, err := last(ctx, s, subject(bucketPointers, key))
+	data, sequence, err := last(ctx, s, bucket.Pointers.Subject(key))
 	if err != nil {
-		return Pointer{}, 0, err
+		return wire.Pointer{}, 0, err
 	}
-	var p Pointer
-	if open(h.public(), domainPointer, data, &p) != genuine {
-		p = Pointer{}
+	var p wire.Pointer
+	if envelope.Open(h.public(), envelope.Pointer, data, &p) != envelope.Genuine {
+		p = wire.Pointer{}
 	}
 	return p, sequence, nil
 }
@@ -233,18 +240,18 @@ func (h *Hub) public() ed25519.PublicKey {
 
 // Pointed returns where the plane is pointed for a workspace. fault.Missing:
 // nowhere yet, or the hub was emptied.
-func (h *Hub) Pointed(ctx context.Context, to Recipient, ws id.Workspace) (Pointer, error) {
-	var p Pointer
+func (h *Hub) Pointed(ctx context.Context, to Recipient, ws id.Workspace) (wire.Pointer, error) {
+	var p wire.Pointer
 	err := h.call(ctx, to.Account, func(ctx context.Context, e *end) error {
 		var err error
-		p, _, err = h.current(ctx, e, pointerKey(to.Plane, ws))
+		p, _, err = h.current(ctx, e, bucket.PointerKey(to.Plane, ws))
 		return err
 	})
 	if err != nil {
-		return Pointer{}, fmt.Errorf("read pointer of %s for %s: %w", to.Plane, ws, err)
+		return wire.Pointer{}, fmt.Errorf("read pointer of %s for %s: %w", to.Plane, ws, err)
 	}
 	if p.Number == 0 {
-		return Pointer{}, fault.New(fault.Missing, "%s has no pointer for %s.", to.Plane, ws)
+		return wire.Pointer{}, fault.New(fault.Missing, "%s has no pointer for %s.", to.Plane, ws)
 	}
 	return p, nil
 }
@@ -258,13 +265,13 @@ func (h *Hub) PutSecret(ctx context.Context, to Recipient, n secret.Name, s secr
 	if len(s) < secret.Overhead || len(s) > secret.MaxClear+secret.Overhead {
 		return fault.New(fault.Invalid, "The sealed secret %s is too short or too long.", n.Field)
 	}
-	signed, err := sign(h.cfg.Key, domainSecret, secretPayload(n, s))
+	signed, err := envelope.Sign(h.cfg.Key, envelope.Secret, wire.SealedSecret{Name: n, Sealed: s})
 	if err != nil {
 		return err
 	}
 	err = h.call(ctx, to.Account, func(ctx context.Context, e *end) error {
 		e.know(to.Plane)
-		return e.put(ctx, bucketSecrets, secretKey(to.Plane, n), signed)
+		return e.put(ctx, bucket.Secrets, bucket.SecretKey(to.Plane, n), signed)
 	})
 	if err != nil {
 		return fmt.Errorf("bring secret %s of %s to %s: %w", n.Field, n.Object, to.Plane, err)
@@ -273,34 +280,46 @@ func (h *Hub) PutSecret(ctx context.Context, to Recipient, n secret.Name, s secr
 }
 
 // put writes an entry. fault.Conflict: an expectation among opts does not hold.
-func (e *end) put(ctx context.Context, bucket, key string, value []byte, opts ...jetstream.PublishOpt) error {
-	ctx, cancel := context.WithTimeout(ctx, callDeadline)
+func (e *end) put(ctx context.Context, in bucket.Bucket, key string, value []byte, opts ...jetstream.PublishOpt) error {
+	ctx, cancel := context.WithTimeout(ctx, link.CallDeadline)
 	defer cancel()
-	_, err := e.link.js.Publish(ctx, subject(bucket, key), value, opts...)
+	_, err := e.link.JS.Publish(ctx, in.Subject(key), value, opts...)
 	if api := apiError(err); api != nil && api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence {
 		return fault.New(fault.Conflict, "Someone else moved %s meanwhile.", key)
 	}
-	return away(err)
+	return link.Unreachable(err)
 }
 
 // drop removes an entry that nobody needs any more; one that stays is only a
 // waste of disk.
-func (e *end) drop(ctx context.Context, bucket, key string) {
-	ctx, cancel := context.WithTimeout(ctx, callDeadline)
+func (e *end) drop(ctx context.Context, in bucket.Bucket, key string) {
+	ctx, cancel := context.WithTimeout(ctx, link.CallDeadline)
 	defer cancel()
-	if s, err := e.link.js.Stream(ctx, stream(bucket)); err == nil {
-		_ = s.Purge(ctx, jetstream.WithPurgeSubject(subject(bucket, key)))
+	if s, err := e.link.JS.Stream(ctx, in.Stream()); err == nil {
+		_ = s.Purge(ctx, jetstream.WithPurgeSubject(in.Subject(key)))
 	}
 }
 
-// bodyInfo is the HPKE info of sealed configurations. It has a space, so it is
-// no workspace's identifier, which is the info of secrets.
-const bodyInfo = "weir body"
-
-func sealBody(to secret.PublicKey, ws id.Workspace, d workspace.Digest, body []byte) ([]byte, error) {
-	return secret.SealTo(to, []byte(bodyInfo), []byte(string(ws)+"|"+string(d)), body)
+// last returns the newest message of a subject and its sequence, nil and 0 when
+// there is none.
+func last(ctx context.Context, s jetstream.Stream, subj string) ([]byte, uint64, error) {
+	ctx, cancel := context.WithTimeout(ctx, link.CallDeadline)
+	defer cancel()
+	msg, err := s.GetLastMsgForSubject(ctx, subj)
+	switch {
+	case errors.Is(err, jetstream.ErrMsgNotFound):
+		return nil, 0, nil
+	case err != nil:
+		return nil, 0, link.Unreachable(err)
+	}
+	return msg.Data, msg.Sequence, nil
 }
 
-func openBody(with secret.PrivateKey, ws id.Workspace, d workspace.Digest, sealed []byte) ([]byte, error) {
-	return secret.OpenWith(with, []byte(bodyInfo), []byte(string(ws)+"|"+string(d)), sealed)
+// apiError returns JetStream's own error in err, nil when there is none.
+func apiError(err error) *jetstream.APIError {
+	var api *jetstream.APIError
+	if errors.As(err, &api) {
+		return api
+	}
+	return nil
 }

@@ -1,4 +1,4 @@
-package wire
+package hub
 
 import (
 	"context"
@@ -152,7 +152,7 @@ func (s *Server) options(cfg ServerConfig) (*server.Options, error) {
 // Address is where planes and the control end connect: nats://host:port.
 func (s *Server) Address() string { return "nats://" + s.nats.Addr().String() }
 
-// Operator is the hub's root key, for HubConfig.
+// Operator is the hub's root key, for Config.
 func (s *Server) Operator() Operator { return s.operator }
 
 // Close stops the server and waits until it has.

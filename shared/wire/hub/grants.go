@@ -1,9 +1,10 @@
-package wire
+package hub
 
 import (
 	"github.com/nats-io/jwt/v2"
 
 	"weir/shared/id"
+	"weir/shared/wire/bucket"
 )
 
 // maxSubscriptions is how many subscriptions a plane's connection may hold; it
@@ -20,17 +21,17 @@ const maxSubscriptions = 20
 // write forbid roll-ups (see keep), with which a plane could empty them.
 func permit(u *jwt.UserClaims, p id.Plane) {
 	own := string(p)
-	pointers := stream(bucketPointers)
+	pointers := bucket.Pointers.Stream()
 	u.Permissions.Pub.Allow.Add(
-		"$JS.API.CONSUMER.CREATE."+pointers+"."+own+"."+subject(bucketPointers, own+".>"),
+		"$JS.API.CONSUMER.CREATE."+pointers+"."+own+"."+bucket.Pointers.Subject(own+".>"),
 		"$JS.API.CONSUMER.MSG.NEXT."+pointers+"."+own,
 		"$JS.API.CONSUMER.DELETE."+pointers+"."+own,
-		"$JS.API.DIRECT.GET."+stream(bucketBodies)+"."+subject(bucketBodies, own+".*"),
-		"$JS.API.DIRECT.GET."+stream(bucketSecrets)+"."+subject(bucketSecrets, own+".>"),
-		subject(bucketAcks, own+".*"),
-		subject(bucketBeats, own),
+		"$JS.API.DIRECT.GET."+bucket.Bodies.Stream()+"."+bucket.Bodies.Subject(own+".*"),
+		"$JS.API.DIRECT.GET."+bucket.Secrets.Stream()+"."+bucket.Secrets.Subject(own+".>"),
+		bucket.Acks.Subject(own+".*"),
+		bucket.Beats.Subject(own),
 	)
-	u.Permissions.Sub.Allow.Add(inbox(p) + ".>")
+	u.Permissions.Sub.Allow.Add(bucket.Inbox(p) + ".>")
 	u.Limits.Subs = maxSubscriptions
-	u.Limits.Payload = maxBeat + 64<<10
+	u.Limits.Payload = bucket.MaxBeat + 64<<10
 }

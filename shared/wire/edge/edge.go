@@ -1,4 +1,5 @@
-package wire
+// Package edge is the data plane's end of the road between the planes.
+package edge
 
 import (
 	"context"
@@ -14,20 +15,24 @@ import (
 	"weir/shared/fault"
 	"weir/shared/id"
 	"weir/shared/secret"
+	"weir/shared/wire"
+	"weir/shared/wire/bucket"
+	"weir/shared/wire/envelope"
+	"weir/shared/wire/link"
 	"weir/shared/workspace"
 )
 
-// EdgeConfig is how a plane reaches the hub. TLS, Log and Alarm may be absent.
-type EdgeConfig struct {
-	Address     string      // nats://host:port of the hub
-	Credentials Credentials // the seed was made on this plane, the JWT came with enrolment
+// Config is how a plane reaches the hub. TLS, Log and Alarm may be absent.
+type Config struct {
+	Address     string           // nats://host:port of the hub
+	Credentials wire.Credentials // the seed was made on this plane, the JWT came with enrolment
 	Plane       id.Plane
 	Region      string
 	ControlKey  ed25519.PublicKey  // signs pointers and secrets
 	Identity    ed25519.PrivateKey // signs this plane's acks and beats
 	Sealing     secret.PrivateKey  // opens bodies
 	// Alarm hears of everything that was refused. It must not block.
-	Alarm func(Code)
+	Alarm func(wire.Code)
 	TLS   *tls.Config
 	Log   *slog.Logger
 }
@@ -36,30 +41,30 @@ type EdgeConfig struct {
 // away makes calls fail with fault.Unavailable and changes nothing else. It is
 // safe for concurrent use, except that Pointers is run once at a time.
 type Edge struct {
-	cfg   EdgeConfig
+	cfg   Config
 	log   *slog.Logger
-	link  *link
+	link  *link.Link
 	heard atomic.Int64 // unix nanoseconds
 
 	mu   sync.Mutex
-	seen map[id.Workspace]Pointer // the newest given out since the start
+	seen map[id.Workspace]wire.Pointer // the newest given out since the start
 }
 
 // Dial begins to connect; it does not wait until the hub is reached. The caller
 // closes the Edge. fault.Invalid: cfg is not whole.
-func Dial(cfg EdgeConfig) (*Edge, error) {
+func Dial(cfg Config) (*Edge, error) {
 	if cfg.Address == "" || !id.Valid(cfg.Plane) || !workspace.ValidRegion(cfg.Region) ||
 		len(cfg.ControlKey) != ed25519.PublicKeySize || len(cfg.Identity) != ed25519.PrivateKeySize {
 		return nil, fault.New(fault.Invalid, "A plane reaches the hub with an address, its name and region, the control plane's key and its own.")
 	}
-	e := &Edge{cfg: cfg, log: cfg.Log, seen: map[id.Workspace]Pointer{}}
+	e := &Edge{cfg: cfg, log: cfg.Log, seen: map[id.Workspace]wire.Pointer{}}
 	if e.log == nil {
 		e.log = slog.New(slog.DiscardHandler)
 	}
 	var err error
-	e.link, err = connect(linkConfig{
-		address: cfg.Address, creds: cfg.Credentials, inbox: inbox(cfg.Plane), name: "weir plane " + string(cfg.Plane),
-		tls: cfg.TLS, log: e.log, denied: func() { e.alarm(HubDenied, "") },
+	e.link, err = link.Connect(link.Config{
+		Address: cfg.Address, Credentials: cfg.Credentials, Inbox: bucket.Inbox(cfg.Plane), Name: "weir plane " + string(cfg.Plane),
+		TLS: cfg.TLS, Log: e.log, Denied: func() { e.alarm(wire.HubDenied, "") },
 	})
 	if err != nil {
 		return nil, fmt.Errorf("dial the hub: %w", err)
@@ -68,10 +73,10 @@ func Dial(cfg EdgeConfig) (*Edge, error) {
 }
 
 // Close ends the connection; calls under way fail.
-func (e *Edge) Close() { e.link.conn.Close() }
+func (e *Edge) Close() { e.link.Conn.Close() }
 
 // Connected reports whether the hub can be reached at the moment.
-func (e *Edge) Connected() bool { return e.link.up() }
+func (e *Edge) Connected() bool { return e.link.Up() }
 
 // Heard returns when something last came from the control end on Pointers; its
 // heartbeat comes every few seconds. Zero: never since the start.
@@ -82,7 +87,7 @@ func (e *Edge) Heard() time.Time {
 	return time.Time{}
 }
 
-func (e *Edge) alarm(c Code, ws id.Workspace) {
+func (e *Edge) alarm(c wire.Code, ws id.Workspace) {
 	e.log.Warn("message of the hub refused", "code", string(c), "workspace", string(ws))
 	if e.cfg.Alarm != nil {
 		e.cfg.Alarm(c)
@@ -96,12 +101,12 @@ func (e *Edge) alarm(c Code, ws id.Workspace) {
 // than one given out before; what is not is alarmed and left out. Entries that
 // vanish are not reported: absence changes nothing. The sequence ends with ctx,
 // or with an error when the Edge is closed.
-func (e *Edge) Pointers(ctx context.Context) iter.Seq2[Pointer, error] {
-	return func(yield func(Pointer, error) bool) {
-		f := follower{link: e.link, bucket: bucketPointers, filter: string(e.cfg.Plane) + ".>", name: string(e.cfg.Plane)}
-		err := f.run(ctx, func(key []string, value []byte) bool {
+func (e *Edge) Pointers(ctx context.Context) iter.Seq2[wire.Pointer, error] {
+	return func(yield func(wire.Pointer, error) bool) {
+		f := link.Follower{Link: e.link, Bucket: bucket.Pointers, Filter: string(e.cfg.Plane) + ".>", Name: string(e.cfg.Plane)}
+		err := f.Run(ctx, func(key []string, value []byte) bool {
 			e.heard.Store(time.Now().UnixNano())
-			if len(key) == 3 && key[1]+"."+key[2] == heartbeat {
+			if len(key) == 3 && key[1]+"."+key[2] == bucket.Heartbeat {
 				return true
 			}
 			p, code := e.judge(key, value)
@@ -112,36 +117,36 @@ func (e *Edge) Pointers(ctx context.Context) iter.Seq2[Pointer, error] {
 			return yield(p, nil)
 		})
 		if err != nil {
-			yield(Pointer{}, err)
+			yield(wire.Pointer{}, err)
 		}
 	}
 }
 
 // judge verifies an entry of POINTERS. code is empty for a good one.
-func (e *Edge) judge(key []string, value []byte) (p Pointer, code Code) {
-	switch open(e.cfg.ControlKey, domainPointer, value, &p) {
-	case genuine:
-	case foreign:
-		return Pointer{}, PointerForeign
-	case garbled:
-		return Pointer{}, PointerTooNew // signed by the control plane, so it means something
+func (e *Edge) judge(key []string, value []byte) (p wire.Pointer, code wire.Code) {
+	switch envelope.Open(e.cfg.ControlKey, envelope.Pointer, value, &p) {
+	case envelope.Genuine:
+	case envelope.Foreign:
+		return wire.Pointer{}, wire.PointerForeign
+	case envelope.Garbled:
+		return wire.Pointer{}, wire.PointerTooNew // signed by the control plane, so it means something
 	default:
-		return Pointer{}, PointerUnsigned
+		return wire.Pointer{}, wire.PointerUnsigned
 	}
-	if p.Format > Version {
-		return Pointer{}, PointerTooNew
+	if p.Format > wire.Version {
+		return wire.Pointer{}, wire.PointerTooNew
 	}
 	if len(key) != 2 || p.Plane != e.cfg.Plane || key[0] != string(p.Plane) || key[1] != string(p.Workspace) || p.Region != e.cfg.Region {
-		return Pointer{}, PointerForeign
+		return wire.Pointer{}, wire.PointerForeign
 	}
-	if p.check() != nil {
-		return Pointer{}, PointerTooNew
+	if p.Check() != nil {
+		return wire.Pointer{}, wire.PointerTooNew
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	old := e.seen[p.Workspace]
 	if p.Number < old.Number || p.Number == old.Number && (p.Digest != old.Digest || p.Tombstone != old.Tombstone) {
-		return p, PointerStale
+		return p, wire.PointerStale
 	}
 	e.seen[p.Workspace] = p
 	return p, ""
@@ -156,16 +161,16 @@ func (e *Edge) Body(ctx context.Context, ws id.Workspace, d workspace.Digest) ([
 	if !id.Valid(ws) || !d.Valid() {
 		return nil, fault.New(fault.Invalid, "A body is asked for by workspace and digest.")
 	}
-	sealed, err := e.link.read(ctx, bucketBodies, bodyKey(e.cfg.Plane, d))
+	sealed, err := e.link.Read(ctx, bucket.Bodies, bucket.BodyKey(e.cfg.Plane, d))
 	if err != nil {
 		return nil, fmt.Errorf("read body of %s: %w", ws, err)
 	}
-	body, err := openBody(e.cfg.Sealing, ws, d, sealed)
+	body, err := envelope.OpenBody(e.cfg.Sealing, ws, d, sealed)
 	if err == nil && workspace.DigestOf(body) != d {
 		err = fault.New(fault.Invalid, "The body does not have the digest of its pointer.")
 	}
 	if err != nil {
-		e.alarm(BodyDamaged, ws)
+		e.alarm(wire.BodyDamaged, ws)
 		return nil, fmt.Errorf("open body of %s: %w", ws, err)
 	}
 	return body, nil
@@ -180,13 +185,13 @@ func (e *Edge) Secret(ctx context.Context, n secret.Name) (secret.Sealed, error)
 	if !n.Valid() {
 		return nil, fault.New(fault.Invalid, "A secret is asked for by workspace, source or destination, field and version.")
 	}
-	data, err := e.link.read(ctx, bucketSecrets, secretKey(e.cfg.Plane, n))
+	data, err := e.link.Read(ctx, bucket.Secrets, bucket.SecretKey(e.cfg.Plane, n))
 	if err != nil {
 		return nil, fmt.Errorf("read secret %s of %s: %w", n.Field, n.Object, err)
 	}
-	var got signedSecret
-	if open(e.cfg.ControlKey, domainSecret, data, &got) != genuine || !got.names(n) {
-		e.alarm(SecretDamaged, n.Workspace)
+	var got wire.SealedSecret
+	if envelope.Open(e.cfg.ControlKey, envelope.Secret, data, &got) != envelope.Genuine || got.Name != n {
+		e.alarm(wire.SecretDamaged, n.Workspace)
 		return nil, fault.New(fault.Invalid, "The secret %s of %s was not brought to the hub by the control plane.", n.Field, n.Object)
 	}
 	return got.Sealed, nil
@@ -195,21 +200,21 @@ func (e *Edge) Secret(ctx context.Context, n secret.Name) (secret.Sealed, error)
 // Ack tells what this plane made of a pointer. It is signed; Format, Plane and
 // a zero At are filled in, a code that is not declared goes up as undeclared.
 // fault.Invalid: a is not whole.
-func (e *Edge) Ack(ctx context.Context, a Ack) error {
+func (e *Edge) Ack(ctx context.Context, a wire.Ack) error {
 	a.Plane = e.cfg.Plane
 	if a.At.IsZero() {
 		a.At = time.Now().UTC()
 	}
-	a, replaced := a.cleaned()
+	a, replaced := a.Cleaned()
 	e.undeclared(replaced)
-	if err := a.check(); err != nil {
+	if err := a.Check(); err != nil {
 		return err
 	}
-	data, err := sign(e.cfg.Identity, domainAck, a)
+	data, err := envelope.Sign(e.cfg.Identity, envelope.Ack, a)
 	if err != nil {
 		return err
 	}
-	if err := e.write(ctx, bucketAcks, pointerKey(a.Plane, a.Workspace), data); err != nil {
+	if err := e.write(ctx, bucket.Acks, bucket.PointerKey(a.Plane, a.Workspace), data); err != nil {
 		return fmt.Errorf("ack revision %d of %s: %w", a.Number, a.Workspace, err)
 	}
 	return nil
@@ -217,42 +222,42 @@ func (e *Edge) Ack(ctx context.Context, a Ack) error {
 
 // Beat tells how this plane is, under the rules of Ack. A beat that is too long
 // goes up without its counts, and fault.Limited says so.
-func (e *Edge) Beat(ctx context.Context, b Beat) error {
+func (e *Edge) Beat(ctx context.Context, b wire.Beat) error {
 	b.Plane = e.cfg.Plane
 	if b.At.IsZero() {
 		b.At = time.Now().UTC()
 	}
-	b, replaced := b.cleaned()
+	b, replaced := b.Cleaned()
 	e.undeclared(replaced)
 	data, tooLong, err := e.signBeat(b)
 	if err != nil {
 		return err
 	}
-	if err := e.write(ctx, bucketBeats, string(b.Plane), data); err != nil {
+	if err := e.write(ctx, bucket.Beats, string(b.Plane), data); err != nil {
 		return fmt.Errorf("beat: %w", err)
 	}
 	if tooLong {
-		return fault.New(fault.Limited, "The beat with its %d counts is longer than %d bytes; it went up without them.", len(b.Counts), maxBeat)
+		return fault.New(fault.Limited, "The beat with its %d counts is longer than %d bytes; it went up without them.", len(b.Counts), bucket.MaxBeat)
 	}
 	return nil
 }
 
 // signBeat signs b, without its counts when it would be too long with them.
-func (e *Edge) signBeat(b Beat) (data []byte, tooLong bool, err error) {
-	if tooLong = len(b.Counts) > maxCounts; !tooLong {
-		if err := b.check(); err != nil {
+func (e *Edge) signBeat(b wire.Beat) (data []byte, tooLong bool, err error) {
+	if tooLong = len(b.Counts) > wire.MaxCounts; !tooLong {
+		if err := b.Check(); err != nil {
 			return nil, false, err
 		}
-		data, err = sign(e.cfg.Identity, domainBeat, b)
-		if err != nil || len(data) <= maxBeat {
+		data, err = envelope.Sign(e.cfg.Identity, envelope.Beat, b)
+		if err != nil || len(data) <= bucket.MaxBeat {
 			return data, false, err
 		}
 	}
 	b.Counts = nil
-	if err := b.check(); err != nil {
+	if err := b.Check(); err != nil {
 		return nil, false, err
 	}
-	data, err = sign(e.cfg.Identity, domainBeat, b)
+	data, err = envelope.Sign(e.cfg.Identity, envelope.Beat, b)
 	return data, true, err
 }
 
@@ -263,9 +268,9 @@ func (e *Edge) undeclared(n int) {
 	}
 }
 
-func (e *Edge) write(ctx context.Context, bucket, key string, data []byte) error {
-	ctx, cancel := context.WithTimeout(ctx, callDeadline)
+func (e *Edge) write(ctx context.Context, in bucket.Bucket, key string, data []byte) error {
+	ctx, cancel := context.WithTimeout(ctx, link.CallDeadline)
 	defer cancel()
-	_, err := e.link.js.Publish(ctx, subject(bucket, key), data)
-	return away(err)
+	_, err := e.link.JS.Publish(ctx, in.Subject(key), data)
+	return link.Unreachable(err)
 }
