@@ -131,5 +131,5 @@ func Kinds() plan.Kinds {
 	if !duckdb.Supported {
 		loads = slices.DeleteFunc(loads, func(k warehouse.Kind) bool { return k.Spec.Name == duckdb.Kind.Spec.Name })
 	}
-	return plan.Kinds{Sources: sources.All(), Destinations: destinations.All(), Warehouses: loads}
+	return plan.Kinds{Sources: sources.All(), Destinations: destinations.All(), Warehouses: loads, Layouts: warehouses.Layouts()}
 }

@@ -27,7 +27,8 @@ func (d *DataPlane) viewConfig(g *guard.Guard, again health.Appending) view.Conf
 }
 
 func (d *DataPlane) previewDestination(_ context.Context, draft view.DestinationDraft) ([]any, error) {
-	return preview.Draft(Kinds().Destinations, draft.Type, draft.Settings, draft.Events)
+	kinds := Kinds()
+	return preview.Draft(kinds.Destinations, kinds.Layouts, draft.Type, draft.Settings, draft.Events)
 }
 
 func (d *DataPlane) previewTransformation(ctx context.Context, ws id.Workspace, draft view.TransformationDraft) ([]any, error) {

@@ -15,7 +15,7 @@ const typical = `{"type":"track","event":"Order Completed","userId":"user-000001
 	`"integrations":{"All":true},"properties":{"order_id":"o-1","total":129.95,"currency":"EUR","coupon":"SPRING","products":[{"product_id":"p1","sku":"S-1","name":"A long name of a product","price":99.95,"quantity":1},{"product_id":"p2","sku":"S-2","name":"Another one","price":15,"quantity":2}]}}`
 
 func bench(b *testing.B, text string) {
-	d, _ := layout.ByName("postgres")
+	d := dialect(b, "postgres")
 	o, m, event := &layout.Options{}, layout.Meta{Now: now}, []byte(text)
 	b.SetBytes(int64(len(event)))
 	b.ReportAllocs()

@@ -201,8 +201,8 @@ func (b *block) rawName(d *Dialect, name string, numbers map[string]int) string 
 
 // tailed is name and tail, with the name cut so that the tail stays whole.
 func (d *Dialect) tailed(name, tail string) string {
-	if d.max > 0 && len(name)+len(tail) > d.max {
-		name = name[:d.max-len(tail)]
+	if d.MaxName > 0 && len(name)+len(tail) > d.MaxName {
+		name = name[:d.MaxName-len(tail)]
 	}
 	return name + tail
 }

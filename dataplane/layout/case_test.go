@@ -63,10 +63,7 @@ func TestCases(t *testing.T) {
 
 func laid(t *testing.T, name, text string) string {
 	kind, _, _ := strings.Cut(name, ":")
-	d, ok := layout.ByName(kind)
-	if !ok {
-		t.Fatalf("no dialect %q", kind)
-	}
+	d := dialect(t, kind)
 	var o layout.Options
 	m := layout.Meta{Now: time.Date(2026, 1, 2, 3, 4, 5, 6e6, time.UTC), MessageID: "auto-1"}
 	for line := range strings.SplitSeq(text, "\n") {

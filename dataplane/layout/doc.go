@@ -1,5 +1,6 @@
 // Package layout turns an event into the rows of a warehouse: names, types and
-// order of columns. It is pure: no clock but Meta.Now, no files, no network.
+// order of columns. It is pure: no clock but Meta.Now, no files, no network. What
+// differs between kinds of warehouses is in the folder of each kind: see Read.
 //
 // It refuses events that are no object, deeper than 128 levels, of more than
 // 200 columns, and names of more than 8 MiB together. Numbers keep their digits;

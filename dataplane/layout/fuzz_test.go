@@ -24,8 +24,8 @@ func FuzzRows(f *testing.F) {
 		f.Add([]byte(s), uint8(5))
 	}
 	f.Fuzz(func(t *testing.T, text []byte, pick uint8) {
-		name := layout.Names()[int(pick)%len(layout.Names())]
-		d, _ := layout.ByName(name)
+		name := kinds()[int(pick)%len(kinds())]
+		d := dialect(t, name)
 		o := &layout.Options{StoreFullEvent: pick&1 != 0, UseBlendoCasing: pick&2 != 0, AllowUsersContextTraits: pick&4 != 0, JSONPaths: layout.Paths{"a,track.properties.b.c"}}
 		rows, _, err := d.Rows(o, layout.Meta{Now: now}, text)
 		if err != nil {
@@ -61,7 +61,7 @@ func FuzzRows(f *testing.F) {
 // TestEveryTextThatIsJSONIsRead compares what is taken for JSON with another reader.
 func TestEveryTextThatIsJSONIsRead(t *testing.T) {
 	t.Parallel()
-	d, _ := layout.ByName("postgres")
+	d := dialect(t, "postgres")
 	for _, v := range []string{`{}`, `{"a":[]}`, `{"a":[ ]}`, `{"a" : -0.5e+3 }`, `{"a":01}`, `{"a":1.}`, `{"a":.5}`, `{"a":-}`, `{"a":1e}`, `{"a":+1}`, `{"a":"\x"}`, `{"a":"\u12g4"}`,
 		"{\"a\":\"\n\"}", `{"a":"`, `{"a":"\`, `{"a":nul}`, `{"a":true,"b":false,"c":null}`, `{"a":[1,]}`, `{,}`, `{"a"}`, `{"a":1}}`, `{"a":[}`, `{a:1}`, `{"a":1 "b":2}`, `{"a":[1 2]}`, "\ufeff{}", `{"a":"\ud83d\ude00"}`, `{"a":truefalse}`} {
 		_, _, err := d.Rows(&layout.Options{}, layout.Meta{Now: now}, []byte(v))
@@ -137,8 +137,8 @@ func TestNothingVanishes(t *testing.T) {
 			continue
 		}
 		event := `{"type":"` + kind + `","event":"E","sentAt":` + mark() + `,"messageId":` + mark() + `,"` + from + `":` + values + `,"context":` + strings.NewReplacer(`"user_id"`, `"u"`).Replace(object(0)) + `}`
-		for _, name := range layout.Names() {
-			d, _ := layout.ByName(name)
+		for _, name := range kinds() {
+			d := dialect(t, name)
 			rows, _, err := d.Rows(&layout.Options{}, layout.Meta{Now: now}, []byte(event))
 			if err != nil {
 				t.Fatalf("seed %d: %s: %v", seed, event, err)
@@ -163,7 +163,7 @@ func TestNumbersKeepTheirValue(t *testing.T) {
 	t.Parallel()
 	seed := rand.Uint64()
 	r := rand.New(rand.NewPCG(seed, 2))
-	d, _ := layout.ByName("postgres")
+	d := dialect(t, "postgres")
 	for range 5000 {
 		s := []string{"", "-"}[r.IntN(2)] + strconv.Itoa(r.IntN(1200))
 		if r.IntN(2) == 0 {
@@ -200,7 +200,7 @@ func TestManyColumnsAreRefused(t *testing.T) {
 		n             int
 		ok            bool
 	}{{"postgres", "web", 196, true}, {"postgres", "web", 197, false}, {"postgres", "sources", 5000, true}, {"s3_datalake", "web", 5000, true}, {"snowflake", "web", 500, false}} {
-		d, _ := layout.ByName(c.kind)
+		d := dialect(t, c.kind)
 		_, _, err := d.Rows(&layout.Options{}, layout.Meta{Now: now}, wide(c.n, c.channel))
 		if (err == nil) != c.ok || err != nil && fault.KindOf(err) != fault.Invalid {
 			t.Errorf("%s, channel %s, %d properties: %v", c.kind, c.channel, c.n, err)
@@ -216,7 +216,7 @@ func TestLongNamesAreBounded(t *testing.T) {
 		b.WriteString(`,"p` + strconv.Itoa(i) + `":1`)
 	}
 	text := `{"type":"page","properties":{"` + strings.Repeat("k", 400_000) + `":{` + b.String()[1:] + `}}}`
-	d, _ := layout.ByName("s3_datalake")
+	d := dialect(t, "s3_datalake")
 	if _, _, err := d.Rows(&layout.Options{}, layout.Meta{Now: now}, []byte(text)); fault.KindOf(err) != fault.Invalid {
 		t.Errorf("50,000 names of 400 KB: %v, want fault.Invalid", err)
 	}

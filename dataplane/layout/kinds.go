@@ -33,7 +33,7 @@ func (r *maker) kinds(kind string) bool {
 	default:
 		return false
 	}
-	if r.o.IdentityResolution && r.d.merges {
+	if r.o.IdentityResolution && r.d.IdentityMergeRules {
 		r.merge(kind)
 	}
 	return true
@@ -60,7 +60,7 @@ func (r *maker) full(b *block) {
 	if damaged {
 		sent = r.raw(0)
 	}
-	b.put(Column{Name: r.d.fold("rudder_event"), Type: r.d.full, Raw: s}, sent, fromLayout)
+	b.put(Column{Name: r.d.fold("rudder_event"), Type: r.d.FullEventType, Raw: s}, sent, fromLayout)
 }
 
 // one adds the only row of an event, with the values of its member from.
@@ -141,7 +141,7 @@ func (r *maker) identify() {
 	r.full(b)
 	r.add(r.standard("identifies"), b)
 	user := r.get(0, "userId")
-	if r.o.SkipUsersTable || r.d.noUsers || strings.TrimSpace(r.word(user)) == "" {
+	if r.o.SkipUsersTable || r.d.NoUsersTable || strings.TrimSpace(r.word(user)) == "" {
 		return
 	}
 	b = r.base(true)
@@ -171,7 +171,7 @@ func (r *maker) merge(kind string) {
 	}
 	put("uuid_ts", r.now)
 	b.cols[0].Type = Datetime
-	if r.d.loadedAt {
+	if r.d.LoadedAt {
 		b.add(Column{Name: r.d.std[stdLoadedAt], Type: Datetime, Raw: r.now}, fromLayout)
 	}
 	n := 1

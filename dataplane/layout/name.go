@@ -42,7 +42,7 @@ func (d *Dialect) finish(n string, o *Options) string {
 	if n == "" {
 		return ""
 	}
-	if d.cutBefore {
+	if d.CutBeforeEscaping {
 		n = d.cut(n)
 	}
 	if !o.SkipReservedKeywordsEscaping && d.reserved[strings.ToUpper(n)] {
@@ -53,14 +53,14 @@ func (d *Dialect) finish(n string, o *Options) string {
 
 // cut shortens a name to the limit, by whole letters.
 func (d *Dialect) cut(n string) string {
-	if d.max > 0 && len(n) > d.max {
-		return n[:d.max]
+	if d.MaxName > 0 && len(n) > d.MaxName {
+		return n[:d.MaxName]
 	}
 	return n
 }
 
 func (d *Dialect) fold(n string) string {
-	if d.upper {
+	if d.UpperCase {
 		return strings.ToUpper(n)
 	}
 	return n

@@ -5,14 +5,15 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"weir/dataplane/layout"
 )
 
 func TestNames(t *testing.T) {
 	t.Parallel()
-	pg, _ := layout.ByName("postgres")
-	sf, _ := layout.ByName("snowflake")
+	pg := dialect(t, "postgres")
+	sf := dialect(t, "snowflake")
 	plain, div := &layout.Options{}, &layout.Options{UnderscoreDivideNumbers: true}
 	for _, c := range []struct {
 		d        *layout.Dialect
@@ -34,17 +35,45 @@ func TestNames(t *testing.T) {
 	}
 }
 
-func TestDialectsHaveNames(t *testing.T) {
+func TestLayoutsHaveOtherNames(t *testing.T) {
 	t.Parallel()
-	for kind, name := range map[string]string{"POSTGRES": "postgres", "BigQuery": "bq", "redshift": "rs", "databricks": "deltalake", "S3_DATALAKE": "s3_datalake", "duckdb": "duckdb"} {
-		d, ok := layout.ByName(kind)
-		same, _ := layout.ByName(name)
-		if !ok || d != same || !slices.Contains(layout.Names(), name) {
-			t.Errorf("ByName(%q) = %v, %v, want %s, which Names lists", kind, d, ok, name)
+	for _, c := range []struct {
+		kind, name string
+		want       bool
+	}{{"postgres", "POSTGRES", true}, {"bq", "BigQuery", true}, {"rs", "redshift", true}, {"deltalake", "databricks", true}, {"s3_datalake", "S3_DATALAKE", true}, {"duckdb", "postgres", false}, {"bq", "fax", false}} {
+		if d := dialect(t, c.kind); d.Kind() != c.kind || d.IsFor(c.name) != c.want {
+			t.Errorf("%s: Kind() = %s, IsFor(%q) = %v, want %v", c.kind, d.Kind(), c.name, !c.want, c.want)
 		}
 	}
-	if _, ok := layout.ByName("fax"); ok {
-		t.Error("ByName(fax) finds a dialect")
+}
+
+func TestLayoutsThatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	good := "name: x\nfullEventType: json\n"
+	for what, files := range map[string]map[string]string{
+		"no files":          {},
+		"no reserved words": {"layout.yaml": good},
+		"an unknown field":  {"layout.yaml": good + "arays: true\n", "reserved.txt": ""},
+		"no name":           {"layout.yaml": "fullEventType: json\n", "reserved.txt": ""},
+		"no such type":      {"layout.yaml": "name: x\nfullEventType: blob\n", "reserved.txt": ""},
+		"a negative limit":  {"layout.yaml": good + "maxName: -1\n", "reserved.txt": ""},
+	} {
+		folder := fstest.MapFS{}
+		for name, text := range files {
+			folder[name] = &fstest.MapFile{Data: []byte(text)}
+		}
+		if _, err := layout.Read(folder); err == nil {
+			t.Errorf("%s: it was read", what)
+		}
+	}
+	d, err := layout.Read(fstest.MapFS{"layout.yaml": {Data: []byte(good)}, "reserved.txt": {Data: []byte("order\nBY\n")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for in, want := range map[string]string{"Order": "_order", "by": "_by", "other": "other"} {
+		if got := d.Name(in, &layout.Options{}); got != want {
+			t.Errorf("Name(%s) = %s, want %s", in, got, want)
+		}
 	}
 }
 

@@ -69,7 +69,7 @@ func (d *Dialect) fillStandard() {
 			d.standard[d.std[i]], d.standard[d.escaped[i]] = s.calls, s.calls
 		}
 	}
-	if d.loadedAt {
+	if d.LoadedAt {
 		d.standard[d.std[stdLoadedAt]] = callAny
 	}
 }
@@ -137,7 +137,7 @@ func (w *walk) base(users bool) *block {
 	w.row.reset(0, raws{})
 	b := &w.row
 	b.add(Column{Name: w.d.std[stdUUIDTS], Type: Datetime, Raw: w.now}, fromLayout)
-	if w.d.loadedAt {
+	if w.d.LoadedAt {
 		b.add(Column{Name: w.d.std[stdLoadedAt], Type: Datetime, Raw: w.now}, fromLayout)
 	}
 	if !users {
@@ -145,7 +145,7 @@ func (w *walk) base(users bool) *block {
 		w.text(b, stdUserID, w.get(0, "userId"))
 		w.text(b, stdChannel, w.get(0, "channel"))
 	}
-	if !users || !w.d.lake {
+	if !users || !w.d.Lake {
 		w.moment(b, stdSentAt, w.get(0, "sentAt"))
 		w.moment(b, stdTimestamp, w.get(0, "timestamp"))
 		w.moment(b, stdOriginalTimestamp, w.get(0, "originalTimestamp"))
@@ -240,7 +240,7 @@ func (d *Dialect) Rows(o *Options, m Meta, event []byte) (rows []Row, drop strin
 	w.d, w.o, w.m, w.left, w.names = d, o, m, maxNames, d.namesOf(o)
 	w.now = stamp(m.Now)
 	w.cloud = m.cloud() && m.SourceCategory != "singer" && m.SourceType != "singer"
-	r := &maker{walk: w, rows: make([]Row, 0, 2), unlimited: d.lake || w.word(w.get(0, "channel")) == "sources"}
+	r := &maker{walk: w, rows: make([]Row, 0, 2), unlimited: d.Lake || w.word(w.get(0, "channel")) == "sources"}
 	if !r.kinds(strings.ToLower(w.word(w.get(0, "type")))) {
 		return nil, "unsupported_event", nil
 	}

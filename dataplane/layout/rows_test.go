@@ -10,7 +10,7 @@ import (
 
 func TestRows(t *testing.T) {
 	t.Parallel()
-	pg, _ := layout.ByName("postgres")
+	pg := dialect(t, "postgres")
 	m := layout.Meta{Now: time.Unix(0, 0)}
 	rows, drop, err := pg.Rows(&layout.Options{}, m, []byte(`{"type":"track","messageId":"m","event":"Order Done","properties":{"n":12345678901234567890123,"a":{"b":true},"z":"a\u0000b","id":"mine"}}`))
 	if err != nil || drop != "" || len(rows) != 2 || rows[1].Table != "order_done" {

@@ -78,7 +78,7 @@ func (w *walk) leaf(i int) (c Column, sent string, none bool) {
 		sent = w.raw(i)
 	}
 	c = Column{Type: w.d.long(s), Raw: s, List: n.kind == '['}
-	if c.List && w.d.arrays && w.o.EnableArraySupport {
+	if c.List && w.d.Arrays && w.o.EnableArraySupport {
 		c.Type = "array(" + w.element(i) + ")"
 	}
 	return c, sent, false
@@ -113,7 +113,7 @@ func (w *walk) element(list int) Type {
 }
 
 func (d *Dialect) long(s string) Type {
-	if d.longText && len(s) > 512 && utf8.RuneCountInString(s) > 512 {
+	if d.LongText && len(s) > 512 && utf8.RuneCountInString(s) > 512 {
 		return Text
 	}
 	return String

@@ -65,10 +65,10 @@ func (w *walk) object(b *block, obj, level int, o origin) {
 		}
 		switch {
 		case isPath:
-			w.json(b, i, w.d.pathType, o)
+			w.json(b, i, w.d.JSONPathType, o)
 		case w.nodes[i].kind == '{' && (level < 3 || !w.cloud):
 			w.nested(b, i, level, o)
-		case key == "violationErrors" && w.d.violations:
+		case key == "violationErrors" && w.d.ViolationErrors:
 			w.json(b, i, JSON, o)
 		default:
 			if c, sent, none := w.leaf(i); !none {
@@ -141,7 +141,7 @@ var prefixed = map[string]bool{"track": true, "identify": true, "page": true, "s
 
 // pathsOf gathers the paths of the settings and of the event's integrations.
 func (w *walk) pathsOf(kind string) *pathSet {
-	if !w.d.paths {
+	if w.d.JSONPathType == "" {
 		return nil
 	}
 	p := &pathSet{kind: kind}
@@ -151,7 +151,7 @@ func (w *walk) pathsOf(kind string) *pathSet {
 	all := w.get(0, "integrations")
 	if w.kind(all) == '{' {
 		for i := all + 1; i < int(w.nodes[all].next); i = int(w.nodes[i].next) {
-			if k := w.key(i); strings.EqualFold(k, "DATA_WAREHOUSE") || w.d.is(k) {
+			if k := w.key(i); strings.EqualFold(k, "DATA_WAREHOUSE") || w.d.IsFor(k) {
 				w.addPaths(p, w.at(i, "options", "jsonPaths"))
 			}
 		}

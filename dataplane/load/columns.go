@@ -10,9 +10,6 @@ import (
 	"weir/dataplane/load/stage"
 )
 
-// maxName is the longest name of a column or table, in bytes.
-const maxName = 63
-
 // columnType is the type of a new column for values of a type.
 func columnType(t layout.Type) layout.Type {
 	if t == stage.Long {
@@ -35,8 +32,8 @@ func holds(has, t layout.Type) bool {
 }
 
 // rawName is the nth name, from 1, for a column's sibling for values that do not
-// fit it.
-func rawName(column string, n int) string { return short(column + numbered("__raw", n)) }
+// fit it, of at most limit bytes.
+func rawName(column string, n, limit int) string { return short(column+numbered("__raw", n), limit) }
 
 func numbered(name string, n int) string {
 	if n > 1 {
@@ -45,9 +42,10 @@ func numbered(name string, n int) string {
 	return name
 }
 
-// short makes names fit; a cut one gets a checksum so that it stays apart.
-func short(name string) string {
-	if len(name) <= maxName {
+// short makes names fit a limit in bytes, 0 for none; a cut one gets a checksum so
+// that it stays apart.
+func short(name string, limit int) string {
+	if len(name) <= limit || limit == 0 {
 		return name
 	}
 	end := ""
@@ -55,5 +53,5 @@ func short(name string) string {
 		end = name[i:]
 	}
 	sum := fmt.Sprintf("_%08x", crc32.ChecksumIEEE([]byte(name)))
-	return strings.ToValidUTF8(name[:maxName-len(sum)-len(end)], "") + sum + end
+	return strings.ToValidUTF8(name[:limit-len(sum)-len(end)], "") + sum + end
 }

@@ -33,6 +33,7 @@ type Job struct {
 	Name, Type  string
 	SourceOf    func(id.Source) (name, typ string)
 	SyncEvery   time.Duration
+	Layout      *layout.Dialect // of the kind; nil: nothing can be loaded
 	Options     layout.Options
 	Open        func(ctx context.Context) (warehouse.Warehouse, error)
 }

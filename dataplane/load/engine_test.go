@@ -120,7 +120,7 @@ func newPlane(t *testing.T, partitions int, lakes map[id.Destination]*lake) *pla
 	p.c = load.Config{Dir: dir, Blobs: blobs, Log: slog.New(slog.NewTextHandler(p.logged, nil)), Jobs: func() []load.Job {
 		var jobs []load.Job
 		for d, l := range lakes {
-			jobs = append(jobs, load.Job{Workspace: "ws", Destination: d, Name: string(d), Type: "postgres", SyncEvery: 5 * time.Second,
+			jobs = append(jobs, load.Job{Workspace: "ws", Destination: d, Name: string(d), Type: "postgres", Layout: postgres(), SyncEvery: 5 * time.Second,
 				Options: layout.Options{SkipTracksTable: true}, Open: l.open})
 		}
 		return jobs
@@ -351,3 +351,12 @@ func TestARestartGoesOnWithItsManifest(t *testing.T) {
 		})
 	}
 }
+
+// postgres is the layout of Postgres.
+var postgres = sync.OnceValue(func() *layout.Dialect {
+	d, err := layout.Read(os.DirFS("../warehouses/postgres"))
+	if err != nil {
+		panic(err)
+	}
+	return d
+})

@@ -161,8 +161,8 @@ func (l *loader) close(m *manifest) error {
 // stage reads records into files, at most MaxEvents events, and lets the manifest
 // name the files and the records that are in them.
 func (l *loader) stage(ctx context.Context, job Job, m *manifest) error {
-	dialect, ok := layout.ByName(job.Type)
-	if !ok {
+	dialect := job.Layout
+	if dialect == nil {
 		return &warehouse.Failure{Code: warehouse.CodeUnsupported, Err: fmt.Errorf("no layout for warehouses of type %s", job.Type)}
 	}
 	if err := l.e.c.Blobs.Delete(blob.Ref(l.prefix())); err != nil { // of an attempt before

@@ -21,7 +21,7 @@ func (l *loader) merge(ctx context.Context, job Job, m *manifest) (err error) {
 	defer func() { err = errors.Join(err, warehouse.Fail(warehouse.CodeFailed, w.Close())) }()
 	for i, t := range m.Tables {
 		l.change(func(x *Load) { x.Tables[i].State = Merging })
-		target, err := evolve(ctx, w, t)
+		target, err := evolve(ctx, w, t, job.Layout.MaxName)
 		if err != nil {
 			return err
 		}
@@ -48,8 +48,9 @@ func (l *loader) merge(ctx context.Context, job Job, m *manifest) (err error) {
 }
 
 // evolve gives a table the columns and types that staged rows need, as far as it
-// takes them, and says where each column goes.
-func evolve(ctx context.Context, w warehouse.Warehouse, t stage.Table) (warehouse.Table, error) {
+// takes them, and says where each column goes. Names that it makes have at most
+// maxName bytes, 0 for no limit.
+func evolve(ctx context.Context, w warehouse.Warehouse, t stage.Table, maxName int) (warehouse.Table, error) {
 	have, err := schemaOf(ctx, w, t.Name)
 	if err != nil {
 		return warehouse.Table{}, err
@@ -62,7 +63,7 @@ func evolve(ctx context.Context, w warehouse.Warehouse, t stage.Table) (warehous
 			return warehouse.Table{}, err
 		}
 	}
-	g := growth{t: t, have: have, room: have.Room, asked: map[string]bool{}, over: map[string]bool{}}
+	g := growth{t: t, have: have, room: have.Room, maxName: maxName, asked: map[string]bool{}, over: map[string]bool{}}
 	more := g.text(func(n int) string { return numbered(warehouse.MoreColumn, n) })
 	if _, ok := have.Columns[more]; !ok {
 		g.room-- // kept for it
@@ -134,12 +135,13 @@ func widen(ctx context.Context, w warehouse.Warehouse, t stage.Table, name strin
 
 // growth is a table that gets columns, as far as it has room.
 type growth struct {
-	t     stage.Table
-	have  warehouse.TableSchema
-	room  int
-	asked map[string]bool
-	over  map[string]bool // columns without room
-	adds  []warehouse.Change
+	t       stage.Table
+	have    warehouse.TableSchema
+	room    int
+	maxName int
+	asked   map[string]bool
+	over    map[string]bool // columns without room
+	adds    []warehouse.Change
 }
 
 func (g *growth) add(name string, typ layout.Type) {
@@ -186,7 +188,7 @@ func (g *growth) target(name string) warehouse.Target {
 		return t
 	}
 	t.Guard = !holds(c.Type, g.t.Columns[name])
-	raw := g.text(func(n int) string { return rawName(name, n) })
+	raw := g.text(func(n int) string { return rawName(name, n, g.maxName) })
 	if _, there := g.have.Columns[raw]; there {
 		t.Raw = raw
 	}

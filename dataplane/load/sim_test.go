@@ -192,7 +192,7 @@ func (w *world) jobs() (jobs []load.Job) {
 	defer w.mu.Unlock()
 	for d, s := range w.seas {
 		if d != w.gone && !w.removed[d] {
-			jobs = append(jobs, load.Job{Workspace: "ws", Destination: d, Name: string(d), Type: "postgres", SyncEvery: 5 * time.Second,
+			jobs = append(jobs, load.Job{Workspace: "ws", Destination: d, Name: string(d), Type: "postgres", Layout: postgres(), SyncEvery: 5 * time.Second,
 				Options: layout.Options{SkipTracksTable: true}, Open: s.open})
 		}
 	}

@@ -8,6 +8,7 @@ import (
 
 	"weir/dataplane/destination"
 	"weir/dataplane/ingest"
+	"weir/dataplane/layout"
 	"weir/dataplane/load"
 	"weir/dataplane/warehouse"
 	"weir/shared/catalog"
@@ -32,6 +33,7 @@ type Kinds struct {
 	Sources      []ingest.Kind
 	Destinations []destination.Kind
 	Warehouses   []warehouse.Kind
+	Layouts      []*layout.Dialect // of kinds of warehouses, also of those that cannot be loaded yet
 }
 
 // Specs returns the Spec of every kind, sources first.

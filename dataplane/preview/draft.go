@@ -18,9 +18,9 @@ import (
 // committed, of a destination or warehouse of the kind typ: a Line for each event, or the line
 // of OpenWarehouse. A secret that the kind cannot do without is a word in its
 // place. Errors: those of OpenDestination and OpenWarehouse.
-func Draft(kinds []destination.Kind, typ string, settings []byte, events []json.RawMessage) ([]any, error) {
-	if _, ok := layout.ByName(typ); ok {
-		preview, err := OpenWarehouse(typ, settings, time.Now())
+func Draft(kinds []destination.Kind, layouts []*layout.Dialect, typ string, settings []byte, events []json.RawMessage) ([]any, error) {
+	if _, ok := layout.Find(layouts, typ); ok {
+		preview, err := OpenWarehouse(layouts, typ, settings, time.Now())
 		if err != nil {
 			return nil, err
 		}

@@ -27,10 +27,14 @@ type warehouseMetadata struct {
 // layout's options and, here only, metadata: {sourceId, sourceName, sourceType,
 // sourceCategory, destinationId, destinationType, receivedAt}. fault.Missing:
 // there is no such kind. fault.Invalid: the settings cannot be read.
-func OpenWarehouse(typ string, settings []byte, now time.Time) (func(text []byte) json.RawMessage, error) {
-	d, ok := layout.ByName(typ)
+func OpenWarehouse(layouts []*layout.Dialect, typ string, settings []byte, now time.Time) (func(text []byte) json.RawMessage, error) {
+	d, ok := layout.Find(layouts, typ)
 	if !ok {
-		return nil, fault.New(fault.Missing, "There is no warehouse of type %q; there are: %s.", typ, strings.Join(layout.Names(), ", "))
+		var names []string
+		for _, l := range layouts {
+			names = append(names, l.Kind())
+		}
+		return nil, fault.New(fault.Missing, "There is no warehouse of type %q; there are: %s.", typ, strings.Join(names, ", "))
 	}
 	var s struct {
 		layout.Options

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"io/fs"
 	"maps"
 	"slices"
 	"time"
@@ -17,15 +19,24 @@ import (
 // leastSync is the shortest time between two loads of a destination.
 const leastSync = 5 * time.Second
 
-// Define makes a Kind from its spec.yaml and a function that opens it with typed
-// settings. It panics when the spec is not complete: it is compiled in. The
-// fields syncEvery and those of layout.Options are read for every kind.
-func Define[S any](text []byte, open func(context.Context, S, Deps) (Warehouse, error)) Kind {
+// Define makes a Kind from the files spec.yaml, layout.yaml and reserved.txt of its
+// folder and a function that opens it with typed settings. It panics when a file
+// is missing or wrong: they are compiled in. The fields syncEvery and those of
+// layout.Options are read for every kind.
+func Define[S any](folder fs.FS, open func(context.Context, S, Deps) (Warehouse, error)) Kind {
+	text, err := fs.ReadFile(folder, "spec.yaml")
+	if err != nil {
+		panic(err)
+	}
 	spec, err := catalog.Parse(text)
 	if err != nil {
 		panic(err)
 	}
-	return Kind{Spec: spec, Open: func(settings []byte, secrets map[string]secret.String) (Opened, error) {
+	dialect, err := layout.Read(folder)
+	if err != nil {
+		panic(fmt.Errorf("%s: %w", spec.Name, err))
+	}
+	return Kind{Spec: spec, Layout: dialect, Open: func(settings []byte, secrets map[string]secret.String) (Opened, error) {
 		if err := check(spec, settings, secrets); err != nil {
 			return Opened{}, err
 		}
@@ -45,7 +56,7 @@ func Define[S any](text []byte, open func(context.Context, S, Deps) (Warehouse, 
 		}); ok {
 			with.SetSecrets(secrets)
 		}
-		return Opened{SyncEvery: max(c.SyncEvery.Std(), leastSync), Options: c.Options,
+		return Opened{SyncEvery: max(c.SyncEvery.Std(), leastSync), Layout: dialect, Options: c.Options,
 			Open: func(ctx context.Context, d Deps) (Warehouse, error) { return open(ctx, s, d) }}, nil
 	}}
 }

@@ -151,12 +151,14 @@ type Deps struct {
 type Opened struct {
 	Open      func(ctx context.Context, d Deps) (Warehouse, error)
 	SyncEvery time.Duration
+	Layout    *layout.Dialect
 	Options   layout.Options
 }
 
 // Kind is one kind of warehouse.
 type Kind struct {
-	Spec catalog.Spec
+	Spec   catalog.Spec
+	Layout *layout.Dialect
 	// Open checks settings and secrets. It makes no connection.
 	Open func(settings []byte, secrets map[string]secret.String) (Opened, error)
 }

@@ -7,12 +7,14 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
+	"weir/dataplane/layout"
 	"weir/dataplane/load/loadtest"
 	"weir/dataplane/warehouse"
 	"weir/dataplane/warehouses"
@@ -91,7 +93,38 @@ func TestAll(t *testing.T) {
 		}
 		t.Run(kind.Spec.Name, func(t *testing.T) { loadtest.Check(t, kind, setup) })
 	}
-	for name := range folders {
-		t.Errorf("folder %s is in no list: run make generate", name)
+	for name := range folders { // only its layout is known
+		if _, err := os.Stat(filepath.Join(name, "spec.yaml")); err == nil {
+			t.Errorf("folder %s is in no list: run make generate", name)
+		}
+	}
+}
+
+// TestLayouts wants a layout named as its folder in every folder.
+func TestLayouts(t *testing.T) {
+	t.Parallel()
+	entries, err := os.ReadDir(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want, got []string
+	for _, e := range entries {
+		if e.IsDir() {
+			want = append(want, e.Name())
+		}
+	}
+	for _, d := range warehouses.Layouts() {
+		got = append(got, d.Kind())
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("layouts are named %v, want %v, the folders", got, want)
+	}
+	for _, name := range []string{"BigQuery", "bq"} {
+		if d, ok := layout.Find(warehouses.Layouts(), name); !ok || d.Kind() != "bq" {
+			t.Errorf("Find(%q) = %v, %v, want bq", name, d, ok)
+		}
+	}
+	if _, ok := layout.Find(warehouses.Layouts(), "fax"); ok {
+		t.Error("Find(fax) finds one")
 	}
 }

@@ -61,7 +61,7 @@ func (w *world) restart() {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	job := load.Job{Workspace: "ws_test", Destination: dest, Name: "lake", Type: w.kind.Spec.Name, SyncEvery: w.opened.SyncEvery, Options: w.opened.Options,
+	job := load.Job{Workspace: "ws_test", Destination: dest, Name: "lake", Type: w.kind.Spec.Name, SyncEvery: w.opened.SyncEvery, Layout: w.opened.Layout, Options: w.opened.Options,
 		SourceOf: func(id.Source) (string, string) { return "web", "http" },
 		Open:     func(ctx context.Context) (warehouse.Warehouse, error) { return w.opened.Open(ctx, w.deps) }}
 	w.engine, err = load.New(load.Config{Dir: w.dir + "/loads", Blobs: blobs, Stages: []load.Stage{w.log}, Jobs: func() []load.Job { return []load.Job{job} },

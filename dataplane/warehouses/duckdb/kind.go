@@ -6,7 +6,7 @@
 package duckdb
 
 import (
-	_ "embed"
+	"embed"
 	"errors"
 	"os"
 	"path/filepath"
@@ -16,11 +16,11 @@ import (
 	"weir/shared/fault"
 )
 
-//go:embed spec.yaml
-var spec []byte
+//go:embed spec.yaml layout.yaml reserved.txt
+var folder embed.FS
 
 // Kind is the kind duckdb.
-var Kind = warehouse.Define(spec, open)
+var Kind = warehouse.Define(folder, open)
 
 // file returns where a database lies: inside the data folder, whatever links say.
 func file(dataDir, path string) (string, error) {

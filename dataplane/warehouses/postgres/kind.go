@@ -10,7 +10,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	_ "embed"
+	"embed"
 	"errors"
 	"fmt"
 	"net"
@@ -23,11 +23,11 @@ import (
 	"weir/dataplane/warehouse"
 )
 
-//go:embed spec.yaml
-var spec []byte
+//go:embed spec.yaml layout.yaml reserved.txt
+var folder embed.FS
 
 // Kind is the kind postgres.
-var Kind = warehouse.Define(spec, open)
+var Kind = warehouse.Define(folder, open)
 
 // Deadlines of a connection and of one statement.
 const (

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"weir/dataplane"
 	"weir/dataplane/preview"
 	"weir/shared/command"
 )
@@ -54,7 +55,7 @@ would know of the events. Nothing is loaded, and no server is asked.`,
 }
 
 func (k *console) previewRows(p Preview) error {
-	rows, err := preview.OpenWarehouse(p.Type, p.Settings, p.Now)
+	rows, err := preview.OpenWarehouse(dataplane.Kinds().Layouts, p.Type, p.Settings, p.Now)
 	if err != nil {
 		return fmt.Errorf("preview warehouse %s: %w", p.Type, err)
 	}

@@ -1,0 +1,94 @@
+package layout
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+	"sync/atomic"
+
+	"gopkg.in/yaml.v3"
+)
+
+// rules are what a kind of warehouse says of its layout in layout.yaml.
+type rules struct {
+	Name    string   `yaml:"name"`
+	Aliases []string `yaml:"aliases"` // other names of the kind, in lower case
+	MaxName int      `yaml:"maxName"` // bytes of a name; 0: no limit
+	// CutBeforeEscaping cuts names also before reserved words get their underscore.
+	CutBeforeEscaping bool `yaml:"cutBeforeEscaping"`
+	UpperCase         bool `yaml:"upperCase"` // names are in upper case
+	// Lake: an event may have any number of columns, and rows of users have no
+	// sent_at, timestamp and original_timestamp.
+	Lake               bool `yaml:"lake"`
+	LoadedAt           bool `yaml:"loadedAt"`           // every row has loaded_at
+	NoUsersTable       bool `yaml:"noUsersTable"`       // identify makes no row of users
+	LongText           bool `yaml:"longText"`           // strings of over 512 characters are text
+	ViolationErrors    bool `yaml:"violationErrors"`    // the key violationErrors is JSON
+	Arrays             bool `yaml:"arrays"`             // enableArraySupport counts
+	IdentityMergeRules bool `yaml:"identityMergeRules"` // identityResolution counts
+	// JSONPathType is the type of a value at a JSON path; empty: JSON paths do
+	// not count.
+	JSONPathType  Type `yaml:"jsonPathType"`
+	FullEventType Type `yaml:"fullEventType"` // of rudder_event
+}
+
+// Dialect is the layout of one kind of warehouse. It is safe for many callers.
+type Dialect struct {
+	rules
+	reserved map[string]bool // in upper case
+	std      [stdCount]string
+	escaped  [stdCount]string // std where a reserved word has its underscore
+	standard map[string]uint8
+	caches   [8]atomic.Pointer[names]
+}
+
+// Read makes the Dialect of a kind of warehouse from the two files of its folder:
+// layout.yaml has the fields of rules, reserved.txt one reserved word a line. An
+// error says which file is missing or wrong.
+func Read(folder fs.FS) (*Dialect, error) {
+	text, err := fs.ReadFile(folder, "layout.yaml")
+	if err != nil {
+		return nil, fmt.Errorf("read a layout: %w", err)
+	}
+	words, err := fs.ReadFile(folder, "reserved.txt")
+	if err != nil {
+		return nil, fmt.Errorf("read the reserved words of a layout: %w", err)
+	}
+	d := &Dialect{reserved: map[string]bool{}}
+	dec := yaml.NewDecoder(bytes.NewReader(text))
+	dec.KnownFields(true)
+	if err := dec.Decode(&d.rules); err != nil {
+		return nil, fmt.Errorf("read layout.yaml: %w", err)
+	}
+	texts := []Type{JSON, Text, String}
+	if d.rules.Name == "" || d.MaxName < 0 || !slices.Contains(texts, d.FullEventType) || d.JSONPathType != "" && !slices.Contains(texts, d.JSONPathType) {
+		return nil, errors.New("read layout.yaml: it needs a name, a maxName that is not negative, a fullEventType (json, text or string), and such a jsonPathType or none")
+	}
+	for w := range strings.FieldsSeq(string(words)) {
+		d.reserved[strings.ToUpper(w)] = true
+	}
+	d.fillStandard()
+	return d, nil
+}
+
+// Find finds the layout of a kind of warehouse by one of its names: see IsFor.
+func Find(layouts []*Dialect, kind string) (*Dialect, bool) {
+	i := slices.IndexFunc(layouts, func(d *Dialect) bool { return d.IsFor(kind) })
+	if i < 0 {
+		return nil, false
+	}
+	return layouts[i], true
+}
+
+// Kind is the kind of warehouse that the layout is for, such as bq.
+func (d *Dialect) Kind() string { return d.rules.Name }
+
+// IsFor says whether kind names this kind of warehouse, also by another name such
+// as bigquery, without regard to case.
+func (d *Dialect) IsFor(kind string) bool {
+	kind = strings.ToLower(kind)
+	return kind == d.rules.Name || slices.Contains(d.Aliases, kind)
+}
