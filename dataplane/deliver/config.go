@@ -62,9 +62,8 @@ type Config struct {
 	Grace       time.Duration // how long Run waits for answers after its context ended; 5 s
 	Seed        uint64        // of the jitter of retries; 0 means a random one
 
-	planted mistake
-	window  int // backlog.Config.Window
-	span    int // backlog.Config.Span
+	window int // backlog.Config.Window
+	span   int // backlog.Config.Span
 }
 
 // withDefaults checks c and fills in what is optional.

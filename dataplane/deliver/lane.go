@@ -3,7 +3,6 @@ package deliver
 import (
 	"context"
 	"iter"
-	"slices"
 	"sync"
 	"time"
 
@@ -173,8 +172,8 @@ func (ln *lane) offer(e *entry, now time.Time, most int64) offered {
 	e.user = backlog.Counter(&e.d)
 	ordered := ln.ordered(e)
 	waiting, unknown := ln.backlog.Parked(e.user)
-	park := unknown || ln.parksAll(now) && !ln.mayProbe(now) || ordered && waiting > 0 && ln.l.cfg.planted != releaseBeforeDrain
-	over := (ln.liveBytes+e.size > most || ln.l.mem.Load()+e.size > ln.l.cfg.MemoryBytes) && ln.l.cfg.planted != keepAll
+	park := unknown || ln.parksAll(now) && !ln.mayProbe(now) || ordered && waiting > 0
+	over := ln.liveBytes+e.size > most || ln.l.mem.Load()+e.size > ln.l.cfg.MemoryBytes
 	if (park || over) && ln.l.store.Full() {
 		return full
 	}
@@ -198,11 +197,7 @@ func (ln *lane) offer(e *entry, now time.Time, most int64) offered {
 
 // parkChain takes every entry of a live chain that is not settled to PARKED.
 func (ln *lane) parkChain(c *keyed.Chain[*entry]) {
-	queue := ln.live.Dissolve(c)
-	if ln.l.cfg.planted == parkLastFirst {
-		slices.Reverse(queue)
-	}
-	for _, e := range queue {
+	for _, e := range ln.live.Dissolve(c) {
 		if !e.gone {
 			ln.forgetLive(e)
 			ln.parkEntry(e)

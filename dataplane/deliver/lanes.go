@@ -205,9 +205,6 @@ func (l *Lanes) reportFloor(ln *lane) {
 	if !risen {
 		return
 	}
-	if l.cfg.planted == floorTooFar {
-		floor++
-	}
 	l.store.Drained(ln.id, floor)
 }
 

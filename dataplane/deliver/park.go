@@ -168,7 +168,7 @@ func (ln *lane) feed(it *parked.Item, p delivery.Place) bool {
 		ln.ws = it.Delivery.Event.Workspace
 		ln.look()
 	}
-	if _, ends := ln.ending[p]; ends && ln.l.cfg.planted != feedEnded {
+	if _, ends := ln.ending[p]; ends {
 		return true // it ended while it was parked, or after: it is settled as soon as that is reported
 	}
 	e := &entry{d: it.Delivery, user: backlog.Counter(&it.Delivery), size: sizeOf(&it.Delivery), from: p}

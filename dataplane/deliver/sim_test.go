@@ -13,6 +13,7 @@ import (
 	"weir/dataplane/destination"
 	"weir/dataplane/parked"
 	"weir/dataplane/queue/queuetest"
+	"weir/shared/mutationtest"
 )
 
 // TestSimulation runs a partition with two destinations through outages, slow
@@ -21,15 +22,16 @@ import (
 // delivered, in order per user, and the books agree at every step.
 func TestSimulation(t *testing.T) {
 	t.Parallel()
-	queuetest.Simulate(t, 100, func(t testing.TB, seed uint64) { simulate(t, seed, nil) })
+	queuetest.Simulate(t, 100, simulate)
 }
 
-func TestSimulationFindsPlantedMistakes(t *testing.T) {
+// TestMutantsAreFound wants each found in 1,000 seeds.
+func TestMutantsAreFound(t *testing.T) {
 	t.Parallel()
-	queuetest.Convict(t, 1000, deliver.Mistakes(), simulate)
+	mutationtest.Run(t, mutationtest.Tests{Pattern: "^TestSimulation$", Args: []string{"-seeds", "1000"}, Control: []string{"-seeds", "3"}})
 }
 
-func simulate(t testing.TB, seed uint64, plant func(*deliver.Config)) {
+func simulate(t testing.TB, seed uint64) {
 	w := newWorld(t, seed, hook, other)
 	w.delay = true
 	switch seed % 3 {
@@ -46,9 +48,6 @@ func simulate(t testing.TB, seed uint64, plant func(*deliver.Config)) {
 		}
 		if seed%5 < 2 { // what fails again and again is sent out of memory and read again
 			c.Narrow(4+int(seed%7), 60)
-		}
-		if plant != nil {
-			plant(c)
 		}
 	}
 	if seed%8 == 3 { // the oldest of what is parked goes to the blob store

@@ -184,7 +184,7 @@ func (ln *lane) send(ctx context.Context, j *job) {
 		}
 		ln.l.inFlight.Add(1)
 		defer ln.l.inFlight.Add(-1)
-		j.outcome = ln.link.Send(ctx, t, b, ln.l.cfg.planted != overtakeInBatch, j.results)
+		j.outcome = ln.link.Send(ctx, t, b, j.results)
 	}
 }
 
@@ -273,9 +273,6 @@ func (ln *lane) health(j *job, now time.Time) {
 // report, entries for DEAD.
 func (ln *lane) conclude(e *entry, r outbound.Result) ([]delivery.Settled, []*refused) {
 	e.sending = false
-	if ln.l.cfg.planted == noAnswerIsYes && r.Outcome == destination.Retry && r.Status == 0 {
-		r.Outcome = destination.Delivered
-	}
 	if !r.Final() {
 		return nil, nil
 	}

@@ -41,10 +41,9 @@ type Outcome struct {
 	Unreachable bool // it failed as one that is down does, not as one that stumbles over an event (500)
 }
 
-// Send sends a batch to the target of this moment and sets results, by item. keepOrder:
-// where the target is ordered, requests behind one that has to be repeated are not
-// tried.
-func (l *Link) Send(ctx context.Context, t *destination.Target, b destination.Batch, keepOrder bool, results []Result) Outcome {
+// Send sends a batch to the target of this moment and sets results, by item. Where the
+// target is ordered, requests behind one that has to be repeated are not tried.
+func (l *Link) Send(ctx context.Context, t *destination.Target, b destination.Batch, results []Result) Outcome {
 	if t.HTTP == nil {
 		return l.sendSink(ctx, t, b, results)
 	}
@@ -63,7 +62,7 @@ func (l *Link) Send(ctx context.Context, t *destination.Target, b destination.Ba
 		}
 		o.Failed = o.Failed || again
 		o.Unreachable = o.Unreachable || again && (res.Status < 500 || res.Status > 501)
-		if again && limits.Ordered && keepOrder {
+		if again && limits.Ordered {
 			break // what comes after must not overtake
 		}
 	}

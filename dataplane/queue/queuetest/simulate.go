@@ -4,7 +4,6 @@ import (
 	"flag"
 	"fmt"
 	"runtime/debug"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -65,24 +64,6 @@ func Simulate(t *testing.T, usual int64, run func(t testing.TB, seed uint64)) {
 // from going on that is under way, as all seeds of a group are.
 func failFast() bool { return flag.Lookup("test.failfast").Value.String() == "true" }
 
-// Convict plants one mistake after the other, which run does with a seed, and
-// wants each found by one of the seeds from 1 to enough: a simulation that finds
-// nothing wrong with them would prove nothing.
-func Convict[C any](t *testing.T, enough uint64, mistakes map[string]func(*C), run func(t testing.TB, seed uint64, plant func(*C))) {
-	for name, plant := range mistakes {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			for seed := uint64(1); seed <= enough; seed++ {
-				if why := wrong(t, seed, func(t testing.TB) { run(t, seed, plant) }); why != "" {
-					t.Logf("seed %d: %s", seed, why)
-					return
-				}
-			}
-			t.Errorf("%d seeds found nothing wrong", enough)
-		})
-	}
-}
-
 // bubble runs one seed.
 func bubble(t *testing.T, seed uint64, run func(t *testing.T)) {
 	defer time.AfterFunc(hangs, func() {
@@ -90,46 +71,4 @@ func bubble(t *testing.T, seed uint64, run func(t *testing.T)) {
 		panic(fmt.Sprintf("seed %d hangs", seed))
 	}).Stop()
 	synctest.Test(t, run)
-}
-
-// wrong returns the first thing that a seed finds wrong, "" for nothing.
-func wrong(t *testing.T, seed uint64, run func(t testing.TB)) (why string) {
-	bubble(t, seed, func(t *testing.T) {
-		j := &jury{T: t}
-		defer func() {
-			if stopped := recover(); stopped != nil && stopped != j {
-				panic(stopped)
-			}
-			why = j.found()
-		}()
-		run(j)
-	})
-	return why
-}
-
-// jury keeps the first thing that is wrong instead of failing.
-type jury struct {
-	*testing.T
-	mu  sync.Mutex
-	why string
-}
-
-func (j *jury) Errorf(format string, args ...any) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	if j.why == "" {
-		j.why = fmt.Sprintf(format, args...)
-	}
-}
-
-// Fatalf ends the simulation, whose goroutine calls it.
-func (j *jury) Fatalf(format string, args ...any) {
-	j.Errorf(format, args...)
-	panic(j)
-}
-
-func (j *jury) found() string {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.why
 }
