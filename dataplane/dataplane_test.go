@@ -348,7 +348,7 @@ func TestAPlaneDeliversAcrossRestartsAndADeadHub(t *testing.T) {
 	c.hub.Close()
 	c.server.Close()
 	h.set(false)
-	r = start(t, dir) // and with the hub dead
+	r = start(t, dir, func(c *dataplane.Config) { c.StandardHTTP = true }) // and with the hub dead, by net/http alone
 	r.post(t, 40, 50)
 	until(t, "50 events", func() bool { return h.count() == 50 })
 	r.balanced(t, c, 50)

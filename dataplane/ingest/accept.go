@@ -50,18 +50,18 @@ func (g *Gateway) serve(r *http.Request, call Call, b *body.Body) outcome {
 	entry, o, ok := g.open(r, b)
 	if !ok {
 		if entry.Source != "" && o.rate.Limit == 0 {
-			g.books.of(entry).refuse(1)
+			g.counters.of(entry).refuse(1)
 		}
 		b.Drain(r)
 		return o
 	}
 	if !entry.verify(r, b.Data) {
-		g.books.of(entry).refuse(1)
+		g.counters.of(entry).refuse(1)
 		return refused(failSignature)
 	}
 	if call == webhook {
 		if fail, ok := wrap(r, b); !ok {
-			g.books.of(entry).refuse(1)
+			g.counters.of(entry).refuse(1)
 			return refused(fail)
 		}
 		call = Track
@@ -76,10 +76,10 @@ func (e Entry) verify(r *http.Request, body []byte) bool {
 
 // take makes the events in b durable and counts them.
 func (g *Gateway) take(r *http.Request, entry Entry, call Call, b *body.Body) outcome {
-	book := g.books.of(entry)
+	counter := g.counters.of(entry)
 	kept, rejected, err := g.parse(r, entry, call, b)
 	if err != nil {
-		book.refuse(1)
+		counter.refuse(1)
 		fail := parseFailure(err)
 		if fail.status == http.StatusInternalServerError {
 			g.broke(r.Context(), "parse", err)
@@ -89,15 +89,15 @@ func (g *Gateway) take(r *http.Request, entry Entry, call Call, b *body.Body) ou
 	n := len(kept) + len(rejected)
 	rate, ok := g.limits.Take(entry.key(), entry.Rate, n, g.config.Now())
 	if !ok {
-		book.limit(n)
+		counter.limit(n)
 		return limited(rate)
 	}
 	if fail, ok := g.append(r.Context(), kept, rejected); !ok {
 		g.limits.Give(entry.key(), entry.Rate, n, g.config.Now())
-		book.refuse(n)
+		counter.refuse(n)
 		return refused(fail)
 	}
-	book.accept(n)
+	counter.accept(n)
 	return outcome{kept: len(kept), rejected: rejected, rate: rate}
 }
 
@@ -112,7 +112,7 @@ func limited(a ratelimit.Allowance) outcome {
 // ok, entry is set if the source is known.
 func (g *Gateway) open(r *http.Request, b *body.Body) (entry Entry, o outcome, ok bool) {
 	key := headKey(r)
-	if key != "" { // who has no right to send does not get to upload
+	if key != "" { // without the right to send, nothing is uploaded
 		if entry, o, ok = g.admit(key); !ok {
 			return entry, o, false
 		}
@@ -138,7 +138,7 @@ func (g *Gateway) admit(key string) (Entry, outcome, bool) {
 		return entry, refused(fail), false
 	}
 	if rate, ok := g.limits.Peek(entry.key(), entry.Rate, g.config.Now()); !ok {
-		g.books.of(entry).limit(1)
+		g.counters.of(entry).limit(1)
 		return entry, limited(rate), false
 	}
 	return entry, outcome{}, true
@@ -222,7 +222,7 @@ func (g *Gateway) append(ctx context.Context, kept []event.Event, rejected []Rej
 	return failure{}, true
 }
 
-// appendFailure returns what a request is told when its events are not, or not
+// appendFailure returns the answer to a request when its events are not, or not
 // surely, durable.
 func (g *Gateway) appendFailure(ctx context.Context, err error) failure {
 	switch kind := fault.KindOf(err); {

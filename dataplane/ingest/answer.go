@@ -100,7 +100,7 @@ func quote(s string) []byte {
 	return out
 }
 
-// parseFailure returns what a request is told of which nothing was kept.
+// parseFailure returns the answer to a request of which nothing was kept.
 func parseFailure(err error) failure {
 	switch fault.KindOf(err) {
 	case fault.Invalid:
@@ -119,7 +119,7 @@ func parseFailure(err error) failure {
 	return failInternal
 }
 
-// bodyFailure returns what a request is told whose body was refused.
+// bodyFailure returns the answer to a request whose body was refused.
 func bodyFailure(err error) failure {
 	switch {
 	case errors.Is(err, body.ErrTooLarge):

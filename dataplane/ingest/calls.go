@@ -11,30 +11,30 @@ import (
 //
 // A batch keeps its good members and names the bad ones; a bad event on its own
 // route is an error. See weir/dataplane/event for what is added and refused.
-func Calls() func(Request) ([]event.Event, []Reject, error) { return new(desks).parse }
+func Calls() func(Request) ([]event.Event, []Reject, error) { return new(parserPool).parse }
 
-// desks keeps the working memory of parsers between requests.
-type desks struct{ pool sync.Pool }
+// parserPool keeps the working memory of parsers between requests.
+type parserPool struct{ pool sync.Pool }
 
-// desk is the working memory of one request.
-type desk struct {
+// scratch is the working memory of one request.
+type scratch struct {
 	batch  event.Batch
 	parser event.Parser
 }
 
-// maxDesk is up to how many members the memory of a request is used again.
-const maxDesk = 4096
+// maxScratch is up to how many members the memory of a request is used again.
+const maxScratch = 4096
 
 // parse turns a request into events.
-func (s *desks) parse(r Request) ([]event.Event, []Reject, error) {
-	d, _ := s.pool.Get().(*desk)
+func (s *parserPool) parse(r Request) ([]event.Event, []Reject, error) {
+	d, _ := s.pool.Get().(*scratch)
 	if d == nil {
-		d = new(desk)
+		d = new(scratch)
 	}
 	defer func() {
 		d.parser.End()
 		clear(d.batch.Members)
-		if cap(d.batch.Members) <= maxDesk {
+		if cap(d.batch.Members) <= maxScratch {
 			s.pool.Put(d)
 		}
 	}()
@@ -54,7 +54,7 @@ func (s *desks) parse(r Request) ([]event.Event, []Reject, error) {
 }
 
 // one parses a body that is one event.
-func (d *desk) one(stamp event.Stamp, body []byte) ([]event.Event, []Reject, error) {
+func (d *scratch) one(stamp event.Stamp, body []byte) ([]event.Event, []Reject, error) {
 	d.parser.Begin(stamp, nil, len(body), 1)
 	e, code := d.parser.Single(body)
 	if code != "" {
@@ -64,7 +64,7 @@ func (d *desk) one(stamp event.Stamp, body []byte) ([]event.Event, []Reject, err
 }
 
 // many parses a batch.
-func (d *desk) many(stamp event.Stamp, body []byte) (kept []event.Event, rejected []Reject, err error) {
+func (d *scratch) many(stamp event.Stamp, body []byte) (kept []event.Event, rejected []Reject, err error) {
 	if err := d.batch.Cut(body); err != nil {
 		return nil, nil, err
 	}

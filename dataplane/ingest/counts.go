@@ -19,41 +19,41 @@ type Count struct {
 	RateLimited                 uint64
 }
 
-// books count by source.
-type books struct{ m sync.Map } // bookKey to *book
+// counters count by source.
+type counters struct{ m sync.Map } // sourceKey to *counter
 
-type bookKey struct {
+type sourceKey struct {
 	workspace id.Workspace
 	source    id.Source
 }
 
 // key is what a source's counts and limits are kept by.
-func (e Entry) key() bookKey { return bookKey{e.Workspace, e.Source} }
+func (e Entry) key() sourceKey { return sourceKey{e.Workspace, e.Source} }
 
-// book counts one source. What was received is the sum, so the books balance at
+// counter counts one source. What was received is the sum, so the counts balance at
 // any moment.
-type book struct{ refused, accepted, limited atomic.Uint64 }
+type counter struct{ refused, accepted, limited atomic.Uint64 }
 
-func (b *book) refuse(n int) { b.refused.Add(uint64(n)) }
-func (b *book) limit(n int)  { b.limited.Add(uint64(n)); b.refuse(n) }
-func (b *book) accept(n int) { b.accepted.Add(uint64(n)) }
+func (b *counter) refuse(n int) { b.refused.Add(uint64(n)) }
+func (b *counter) limit(n int)  { b.limited.Add(uint64(n)); b.refuse(n) }
+func (b *counter) accept(n int) { b.accepted.Add(uint64(n)) }
 
-// of returns the book of a source.
-func (b *books) of(e Entry) *book {
+// of returns the counter of a source.
+func (b *counters) of(e Entry) *counter {
 	key := e.key()
 	if v, ok := b.m.Load(key); ok {
-		return v.(*book)
+		return v.(*counter)
 	}
-	v, _ := b.m.LoadOrStore(key, new(book))
-	return v.(*book)
+	v, _ := b.m.LoadOrStore(key, new(counter))
+	return v.(*counter)
 }
 
 // Counts returns the counts of every source that sent something since the
 // process started, by workspace and source.
 func (g *Gateway) Counts() []Count {
 	var out []Count
-	g.books.m.Range(func(k, v any) bool {
-		key, b := k.(bookKey), v.(*book)
+	g.counters.m.Range(func(k, v any) bool {
+		key, b := k.(sourceKey), v.(*counter)
 		limited := b.limited.Load() // before refused, which holds it
 		refused, accepted := b.refused.Load(), b.accepted.Load()
 		out = append(out, Count{key.workspace, key.source, refused + accepted, refused, accepted, min(limited, refused)})

@@ -1,4 +1,4 @@
-// Package ingest is the front door of a data plane: HTTP in, durable events out,
+// Package ingest is the gateway of a data plane: HTTP in, durable events out,
 // and the contract of sources.
 //
 // A request is answered with 200 only after Config.Append returned nil for all
@@ -9,7 +9,7 @@
 //
 // It refuses bodies of more than MaxBody bytes (unzipped), stops unzipping
 // there, and keeps the memory of all requests together below a bound. A source
-// that sends more than its Rate is told to wait. Whoever is slow is answered or
+// that sends more than its Rate is told to wait. A slow client is answered or
 // cut: 10 s for a head, 10 s without a byte of a body, a minute for all of it. A
 // client's mistake is never answered with 5xx. It looks at no content type but
 // that of a webhook, whose body may be a form. Nothing that a client sent stands

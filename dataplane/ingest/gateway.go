@@ -73,9 +73,9 @@ type Gateway struct {
 	config    Config
 	sources   map[string]Source
 	router    *echo.Echo
-	books     books
+	counters  counters
 	latencies latencies
-	limits    ratelimit.Limits[bookKey]
+	limits    ratelimit.Limits[sourceKey]
 	bodies    *body.Pool
 	unwritten body.Budget // bytes of events
 	draining  atomic.Bool

@@ -306,7 +306,7 @@ func TestServeAnswersWhatIsUnderWayAndThenEnds(t *testing.T) {
 	}()
 	<-entered
 	stop()
-	for { // until the door is closed
+	for { // until the listener is closed
 		conn, err := net.Dial("tcp", ln.Addr().String())
 		if err != nil {
 			break

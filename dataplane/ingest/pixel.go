@@ -23,9 +23,9 @@ func (g *Gateway) pixel(call Call) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		r := c.Request()
 		if entry, _, ok := g.enter(headKey(r)); ok {
-			g.look(c.Response(), r, entry, call)
+			g.takePixel(c.Response(), r, entry, call)
 		} else if entry.Source != "" {
-			g.books.of(entry).refuse(1)
+			g.counters.of(entry).refuse(1)
 		}
 		h := c.Response().Header()
 		h.Set("Content-Type", "image/gif")
@@ -36,14 +36,14 @@ func (g *Gateway) pixel(call Call) echo.HandlerFunc {
 	}
 }
 
-// look takes the event of a pixel, if it is one.
-func (g *Gateway) look(w http.ResponseWriter, r *http.Request, entry Entry, call Call) {
+// takePixel takes the event of a pixel, if it is one.
+func (g *Gateway) takePixel(w http.ResponseWriter, r *http.Request, entry Entry, call Call) {
 	b := g.bodies.Open(w, r)
 	defer b.Release()
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	data, ok := pixelEvent(query, call, g.config.Now())
 	if err != nil || !ok || !entry.verify(r, nil) || !b.Hold(int64(len(data))) {
-		g.books.of(entry).refuse(1)
+		g.counters.of(entry).refuse(1)
 		return
 	}
 	b.Data = data

@@ -34,9 +34,9 @@ func metered(t *testing.T, rate *ratelimit.Rate, now *time.Time, appended *error
 	return gateway(t, c)
 }
 
-// told is what an answer says of the limit: status, Retry-After, then
+// limitOf returns what an answer says of the limit: status, Retry-After, then
 // RateLimit-Limit, -Remaining and -Reset.
-func told(w *httptest.ResponseRecorder) string {
+func limitOf(w *httptest.ResponseRecorder) string {
 	out := fmt.Sprint(w.Code)
 	for _, name := range []string{"Retry-After", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"} {
 		out += " " + strings.Join(w.Header()[name], "")
@@ -71,7 +71,7 @@ func TestASourceOverItsRateWaits(t *testing.T) {
 	} {
 		now, broken = now.Add(step.after), step.err
 		w := post(g, step.body, nil)
-		got := told(w)
+		got := limitOf(w)
 		if w.Code == 503 && w.Header().Get("Retry-After") != "" {
 			got = "503 R   "
 		}
@@ -111,7 +111,7 @@ func TestEachSourceHasItsOwnRateAndKeepsItsBucket(t *testing.T) {
 		{ratelimit.Rate{Events: 1, Burst: 1}, "b", "200  1 0 1"},
 	} {
 		rate = step.rate
-		if got := told(post(g, "x", as(step.key))); got != step.want {
+		if got := limitOf(post(g, "x", as(step.key))); got != step.want {
 			t.Errorf("step %d: %q, want %q", i, got, step.want)
 		}
 	}

@@ -206,7 +206,7 @@ func TestLingeringTellsBeforeTheDoorCloses(t *testing.T) {
 		t.Error(err)
 	}
 	if _, err := net.Dial("tcp", ln.Addr().String()); err == nil {
-		t.Error("the door is still open")
+		t.Error("the listener is still open")
 	}
 }
 

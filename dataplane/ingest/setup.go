@@ -55,7 +55,7 @@ func (g *Gateway) settings(c echo.Context) error {
 }
 
 // protocol returns how the client reached this host, "https" or "http". The
-// header of a proxy counts from anybody: the answer goes only to who sent it.
+// header of a proxy counts from anybody: the answer goes only to its sender.
 func protocol(r *http.Request) string {
 	if r.TLS != nil || strings.EqualFold(r.Header.Get("X-Forwarded-Proto"), "https") {
 		return "https"

@@ -4,7 +4,7 @@
 // A kind's cases are the files testdata/*.txtar in its folder: a comment, then
 // the sections request (lines `call:`, `at:`, `ip:`), body, and what comes out:
 // events (a line "user type messageId", then the event), rejected (index and
-// code) or error (kind and code). Ids made at the door read GENERATED. The flag
+// code) or error (kind and code). Ids that the gateway makes read GENERATED. The flag
 // -update rewrites what comes out.
 package ingesttest
 

@@ -1,5 +1,5 @@
 // Package ratelimit holds sources to a rate of events: a token bucket for each, and
-// what its sender is told of it. Nothing is counted across processes.
+// what the answers say of it. Nothing is counted across processes.
 package ratelimit
 
 import (
@@ -44,7 +44,7 @@ type bucket struct {
 // manyBuckets is how many buckets are kept without looking for full ones.
 const manyBuckets = 1024
 
-// Allowance is what a sender is told of its limit. The zero one says nothing.
+// Allowance is what an answer says of a limit. The zero one says nothing.
 type Allowance struct {
 	Limit, Remaining int64         // events
 	Reset            time.Duration // until all of Limit is there again
