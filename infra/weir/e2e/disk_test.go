@@ -53,7 +53,7 @@ func TestAFullDiskIsSurvived(t *testing.T) {
 	})
 }
 
-// smallDisk starts the product on a disk of 1 GiB of its own, which the test
+// smallDisk starts the product on a disk of 512 MiB of its own, which the test
 // reaches under seen.
 func smallDisk(t *testing.T, configuration string) (in installation, seen string) {
 	t.Helper()
@@ -67,7 +67,7 @@ func smallDisk(t *testing.T, configuration string) (in installation, seen string
 	if os.Geteuid() != 0 { // who is root in a namespace of its own may mount there
 		args = append(args, "--user", "--map-root-user")
 	}
-	const mounted = `mount -t tmpfs -o size=1g tmpfs "$0" && exec "$@"`
+	const mounted = `mount -t tmpfs -o size=512m tmpfs "$0" && exec "$@"`
 	args = append(args, "sh", "-c", mounted, disk, binary, "dev", "--no-temporal", "--data-dir", filepath.Join(disk, "data"), "--config", config)
 	p := startCommand(t, exec.Command("unshare", append(args, addresses(t)...)...))
 	p.line("^ready$")
