@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"weir/controlplane/store/database"
 	"weir/controlplane/store/ent"
 	"weir/controlplane/store/ent/ack"
 	"weir/controlplane/store/ent/plane"
@@ -39,7 +40,7 @@ func (s *Store) FoldAck(ctx context.Context, who Actor, a wire.Ack) (bool, error
 		if err != nil && !ent.IsNotFound(err) {
 			return trail{}, err
 		}
-		at, highest := stored(a.At), max(a.Number, a.Running)
+		at, highest := database.Stored(a.At), max(a.Number, a.Running)
 		// A higher number is newer whatever the plane's clock says: clocks step back.
 		if kept != nil && !at.After(kept.AckedAt) && a.Number <= kept.Number {
 			return trail{}, nil
@@ -91,7 +92,7 @@ func mayAck(ctx context.Context, tx *ent.Tx, a wire.Ack) error {
 // Acks returns the newest acks about a workspace, or about all of them when ws
 // is empty, by workspace and plane.
 func (s *Store) Acks(ctx context.Context, ws id.Workspace) ([]wire.Ack, error) {
-	return read(ctx, func(ctx context.Context) ([]wire.Ack, error) {
+	return database.Read(ctx, func(ctx context.Context) ([]wire.Ack, error) {
 		q := s.ent.Ack.Query().Order(ent.Asc(ack.FieldWorkspaceID, ack.FieldPlaneID))
 		if ws != "" {
 			q = q.Where(ack.WorkspaceID(string(ws)))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"weir/controlplane/store/database"
 	"weir/controlplane/store/ent"
 	"weir/controlplane/store/ent/audit"
 )
@@ -33,7 +34,7 @@ const page = 100
 // Audit returns at most limit entries below a Seq (0: from the newest), newest
 // first. A limit of 0 is 100.
 func (s *Store) Audit(ctx context.Context, below uint64, limit int) ([]Entry, error) {
-	return read(ctx, func(ctx context.Context) ([]Entry, error) {
+	return database.Read(ctx, func(ctx context.Context) ([]Entry, error) {
 		q := s.ent.Audit.Query().Order(ent.Desc(audit.FieldID)).Limit(or(limit, page))
 		if below > 0 {
 			q = q.Where(audit.IDLT(below))

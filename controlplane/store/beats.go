@@ -9,6 +9,7 @@ import (
 
 	entsql "entgo.io/ent/dialect/sql"
 
+	"weir/controlplane/store/database"
 	"weir/controlplane/store/ent"
 	"weir/controlplane/store/ent/object"
 	"weir/controlplane/store/ent/tally"
@@ -32,7 +33,7 @@ func (s *Store) FoldBeat(ctx context.Context, who Actor, b wire.Beat) error {
 		if err != nil {
 			return trail{}, err
 		}
-		at := stored(b.At)
+		at := database.Stored(b.At)
 		if row.LastBeat != nil && !at.After(*row.LastBeat) {
 			return trail{}, nil
 		}
@@ -184,7 +185,7 @@ func owners(ctx context.Context, tx *ent.Tx, counts []wire.Count) (map[string]id
 // Counts returns the newest books of a plane, by workspace, source and
 // destination.
 func (s *Store) Counts(ctx context.Context, pl id.Plane) ([]wire.Count, error) {
-	return read(ctx, func(ctx context.Context) ([]wire.Count, error) {
+	return database.Read(ctx, func(ctx context.Context) ([]wire.Count, error) {
 		rows, err := s.ent.Tally.Query().Where(tally.PlaneID(string(pl))).
 			Order(ent.Asc(tally.FieldWorkspaceID, tally.FieldSourceID, tally.FieldDestinationID)).All(ctx)
 		if err != nil {

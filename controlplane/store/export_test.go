@@ -8,5 +8,5 @@ import (
 
 // Migrate runs migrations of a test's making.
 func (s *Store) Migrate(ctx context.Context, list []migrations.Migration) error {
-	return s.migrate(ctx, list)
+	return s.db.Migrate(ctx, list)
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"weir/controlplane/store/database"
 	"weir/controlplane/store/ent"
 	"weir/controlplane/store/ent/invitation"
 	"weir/controlplane/store/ent/plane"
@@ -71,7 +72,7 @@ func (s *Store) CreateInvitation(ctx context.Context, who Actor, inv Invitation)
 			return trail{}, err
 		}
 		err := tx.Invitation.Create().SetID(inv.Token.column()).SetRegion(inv.Region).SetKind(string(inv.Kind)).
-			SetOrganization(string(inv.Organization)).SetCreatedAt(now).SetExpiresAt(stored(inv.ExpiresAt)).SetUsedBy("").Exec(ctx)
+			SetOrganization(string(inv.Organization)).SetCreatedAt(now).SetExpiresAt(database.Stored(inv.ExpiresAt)).SetUsedBy("").Exec(ctx)
 		return trail{"plane.invite", "region " + inv.Region, "kind " + string(inv.Kind)}, err
 	})
 	return wrap(err, "invite a plane")
@@ -80,7 +81,7 @@ func (s *Store) CreateInvitation(ctx context.Context, who Actor, inv Invitation)
 // Invitation returns the invitation with that token hash, used or not, expired
 // or not. fault.Missing: there is none.
 func (s *Store) Invitation(ctx context.Context, token Hash) (Invitation, error) {
-	return read(ctx, func(ctx context.Context) (Invitation, error) {
+	return database.Read(ctx, func(ctx context.Context) (Invitation, error) {
 		row, err := s.ent.Invitation.Get(ctx, token.column())
 		if ent.IsNotFound(err) {
 			return Invitation{}, fault.New(fault.Missing, "the invitation is unknown")
@@ -161,7 +162,7 @@ func joined(ctx context.Context, tx *ent.Tx, by string, p Plane) (Plane, error) 
 
 // Plane returns one plane. fault.Missing: there is none.
 func (s *Store) Plane(ctx context.Context, pl id.Plane) (Plane, error) {
-	return read(ctx, func(ctx context.Context) (Plane, error) {
+	return database.Read(ctx, func(ctx context.Context) (Plane, error) {
 		row, err := s.ent.Plane.Get(ctx, string(pl))
 		if ent.IsNotFound(err) {
 			return Plane{}, fault.New(fault.Missing, "there is no plane %s", pl)
@@ -176,7 +177,7 @@ func (s *Store) Plane(ctx context.Context, pl id.Plane) (Plane, error) {
 // Planes returns the planes of a region, or all when region is empty, in the
 // order in which they joined.
 func (s *Store) Planes(ctx context.Context, region string) ([]Plane, error) {
-	return read(ctx, func(ctx context.Context) ([]Plane, error) {
+	return database.Read(ctx, func(ctx context.Context) ([]Plane, error) {
 		q := s.ent.Plane.Query().Order(ent.Asc(plane.FieldJoinedAt, plane.FieldID))
 		if region != "" {
 			q = q.Where(plane.Region(region))

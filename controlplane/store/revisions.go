@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"weir/controlplane/store/database"
 	"weir/controlplane/store/ent"
 	"weir/controlplane/store/ent/revision"
 	entworkspace "weir/controlplane/store/ent/workspace"
@@ -86,7 +87,7 @@ func (s *Store) AppendRevision(ctx context.Context, who Actor, c Commit) (Revisi
 // Latest returns the newest revision of a workspace. fault.Missing: there is
 // none, or the workspace was deleted.
 func (s *Store) Latest(ctx context.Context, ws id.Workspace) (Revision, error) {
-	return read(ctx, func(ctx context.Context) (Revision, error) {
+	return database.Read(ctx, func(ctx context.Context) (Revision, error) {
 		row, err := s.ent.Revision.Query().Where(revision.WorkspaceID(string(ws)),
 			revision.HasWorkspaceWith(entworkspace.DeletedAtIsNil())).Order(ent.Desc(revision.FieldNumber)).First(ctx)
 		if ent.IsNotFound(err) {
@@ -101,7 +102,7 @@ func (s *Store) Latest(ctx context.Context, ws id.Workspace) (Revision, error) {
 
 // Revision returns one revision. fault.Missing: there is none.
 func (s *Store) Revision(ctx context.Context, ws id.Workspace, number uint64) (Revision, error) {
-	return read(ctx, func(ctx context.Context) (Revision, error) {
+	return database.Read(ctx, func(ctx context.Context) (Revision, error) {
 		row, err := s.ent.Revision.Query().Where(revision.WorkspaceID(string(ws)), revision.Number(number)).Only(ctx)
 		if ent.IsNotFound(err) {
 			return Revision{}, fault.New(fault.Missing, "workspace %s has no revision %d", ws, number)
@@ -134,7 +135,7 @@ func bare(row *ent.Revision) Revision {
 // Revisions returns at most limit revisions of a workspace below a number (0:
 // from the newest), newest first, without Config and Body. A limit of 0 is 100.
 func (s *Store) Revisions(ctx context.Context, ws id.Workspace, below uint64, limit int) ([]Revision, error) {
-	return read(ctx, func(ctx context.Context) ([]Revision, error) {
+	return database.Read(ctx, func(ctx context.Context) ([]Revision, error) {
 		q := s.ent.Revision.Query().Where(revision.WorkspaceID(string(ws))).Order(ent.Desc(revision.FieldNumber)).Limit(or(limit, page))
 		if below > 0 {
 			q = q.Where(revision.NumberLT(below))

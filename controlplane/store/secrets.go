@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"weir/controlplane/store/database"
 	"weir/controlplane/store/ent"
 	entsecret "weir/controlplane/store/ent/secret"
 	"weir/shared/id"
@@ -91,7 +92,7 @@ func (p *placement) stored(ctx context.Context) (map[secret.Name]Secret, error) 
 // Secrets returns every stored version of every secret of a workspace, by
 // family, object, field and version.
 func (s *Store) Secrets(ctx context.Context, ws id.Workspace) ([]Secret, error) {
-	return read(ctx, func(ctx context.Context) ([]Secret, error) {
+	return database.Read(ctx, func(ctx context.Context) ([]Secret, error) {
 		rows, err := s.ent.Secret.Query().Where(entsecret.WorkspaceID(string(ws))).
 			Order(ent.Asc(entsecret.FieldFamily, entsecret.FieldObjectID, entsecret.FieldField, entsecret.FieldVersion)).All(ctx)
 		if err != nil {

@@ -3,13 +3,14 @@ package store
 import (
 	"context"
 
+	"weir/controlplane/store/database"
 	"weir/controlplane/store/ent"
 	"weir/shared/fault"
 )
 
 // Setting returns a value of the installation. fault.Missing: it was never set.
 func (s *Store) Setting(ctx context.Context, key string) ([]byte, error) {
-	return read(ctx, func(ctx context.Context) ([]byte, error) {
+	return database.Read(ctx, func(ctx context.Context) ([]byte, error) {
 		row, err := s.ent.Setting.Get(ctx, key)
 		if ent.IsNotFound(err) {
 			return nil, fault.New(fault.Missing, "the setting %s was never set", key)

@@ -2,22 +2,11 @@ package store
 
 import (
 	"context"
-	"database/sql"
-	"fmt"
 	"log/slog"
-	"os"
-	"path/filepath"
-	"strings"
 	"time"
 
-	"entgo.io/ent/dialect"
-	entsql "entgo.io/ent/dialect/sql"
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/stdlib"
-	_ "modernc.org/sqlite" // the driver "sqlite"
-
+	"weir/controlplane/store/database"
 	"weir/controlplane/store/ent"
-	"weir/migrations"
 	"weir/shared/fault"
 )
 
@@ -32,22 +21,9 @@ type Config struct {
 
 // Store is an open database. It is safe for concurrent use.
 type Store struct {
-	db      *sql.DB
-	ent     *ent.Client
-	dialect string // dialect.SQLite or dialect.Postgres
-	log     *slog.Logger
-	clock   func() time.Time
+	db  *database.DB
+	ent *ent.Client // of db
 }
-
-// callDeadline bounds one call of the database, its repetitions included.
-const callDeadline = 30 * time.Second
-
-// Connections that a store keeps at most. SQLite has one writer at a time, so
-// more would only wait in its busy handler.
-const (
-	sqliteConnections   = 8
-	postgresConnections = 20
-)
 
 // Open connects to the database, brings its schema up to this program's
 // migrations, and returns the store. Several processes may open one Postgres
@@ -57,105 +33,32 @@ const (
 // fault.Conflict: the database was migrated by a newer program, or a migration
 // that it ran is not the one of this program.
 func Open(ctx context.Context, cfg Config) (*Store, error) {
-	if cfg.Database == "" {
-		return nil, fault.New(fault.Invalid, "the store needs a database: a file for SQLite or a postgres:// URL")
-	}
-	s := &Store{log: cfg.Log, clock: cfg.Now}
-	if s.log == nil {
-		s.log = slog.New(slog.DiscardHandler)
-	}
-	if s.clock == nil {
-		s.clock = time.Now
-	}
-	var list []migrations.Migration
-	var err error
-	if strings.HasPrefix(cfg.Database, "postgres://") || strings.HasPrefix(cfg.Database, "postgresql://") {
-		s.dialect = dialect.Postgres
-		s.db, err = openPostgres(cfg.Database)
-		if err == nil {
-			list, err = migrations.Postgres()
-		}
-	} else {
-		s.dialect = dialect.SQLite
-		s.db, err = openSQLite(cfg.Database)
-		if err == nil {
-			list, err = migrations.SQLite()
-		}
-	}
+	db, err := database.Open(ctx, database.Config(cfg))
 	if err != nil {
-		return nil, fmt.Errorf("open the store: %w", err)
+		return nil, wrap(err, "open the store")
 	}
-	if err := s.migrate(ctx, list); err != nil {
-		_ = s.db.Close()
-		return nil, fmt.Errorf("open the store: %w", translate(err))
-	}
-	s.ent = ent.NewClient(ent.Driver(entsql.OpenDB(s.dialect, s.db)))
-	return s, nil
-}
-
-// openSQLite makes the file readable to its owner alone before SQLite opens it:
-// SQLite gives its journal the same rights.
-func openSQLite(path string) (*sql.DB, error) {
-	if strings.ContainsAny(path, "?#%") {
-		return nil, fault.New(fault.Invalid, "the database file %q has one of ?, # and %% in its path, which SQLite reads as options", path)
-	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return nil, fault.New(fault.Unavailable, "cannot make the folder of the database: %v", err)
-	}
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return nil, fault.New(fault.Unavailable, "cannot open the database file: %v", err)
-	}
-	if err := f.Close(); err != nil {
-		return nil, fault.New(fault.Unavailable, "cannot close the database file: %v", err)
-	}
-	db, err := sql.Open("sqlite", "file:"+path+"?_pragma=foreign_keys(1)&_pragma=busy_timeout(5000)&_pragma=journal_mode(wal)"+
-		"&_pragma=synchronous(full)&_txlock=immediate&_time_format=sqlite")
-	if err != nil {
-		return nil, err
-	}
-	db.SetMaxOpenConns(sqliteConnections)
-	db.SetMaxIdleConns(sqliteConnections)
-	return db, nil
-}
-
-// openPostgres does not connect yet. The URL may hold a password, so what the
-// parser says about it is not passed on.
-func openPostgres(url string) (*sql.DB, error) {
-	cfg, err := pgx.ParseConfig(url)
-	if err != nil {
-		return nil, fault.New(fault.Invalid, "the database is not a usable postgres:// URL")
-	}
-	if cfg.ConnectTimeout == 0 {
-		cfg.ConnectTimeout = 10 * time.Second
-	}
-	db := stdlib.OpenDB(*cfg)
-	db.SetMaxOpenConns(postgresConnections)
-	db.SetMaxIdleConns(postgresConnections / 2)
-	db.SetConnMaxLifetime(30 * time.Minute)
-	return db, nil
+	return &Store{db: db, ent: db.Ent()}, nil
 }
 
 // Healthy asks the database for a sign of life.
-func (s *Store) Healthy(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, callDeadline)
-	defer cancel()
-	if err := s.db.PingContext(ctx); err != nil {
-		return fmt.Errorf("ask the database: %w", translate(err))
-	}
-	return nil
-}
+func (s *Store) Healthy(ctx context.Context) error { return s.db.Healthy(ctx) }
 
 // Close ends the connections. Calls that run get an error.
-func (s *Store) Close() error {
-	if err := s.ent.Close(); err != nil {
-		return fmt.Errorf("close the store: %w", err)
+func (s *Store) Close() error { return s.db.Close() }
+
+// now returns the time as the database keeps it.
+func (s *Store) now() time.Time { return s.db.Now() }
+
+// trail is what a write wants in the audit log: see database.Trail.
+type trail struct{ Action, Object, Detail string }
+
+// write is database.DB.Write in the name of an actor.
+func (s *Store) write(ctx context.Context, who Actor, fn func(ctx context.Context, tx *ent.Tx) (trail, error)) error {
+	if who.Kind == "" || who.Name == "" {
+		return fault.New(fault.Internal, "a write without an actor")
 	}
-	return nil
+	return s.db.Write(ctx, who.String(), func(ctx context.Context, tx *ent.Tx) (database.Trail, error) {
+		t, err := fn(ctx, tx)
+		return database.Trail(t), err
+	})
 }
-
-// now returns the time as both databases keep it: UTC, in whole microseconds,
-// without a monotonic reading.
-func (s *Store) now() time.Time { return stored(s.clock()) }
-
-func stored(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"time"
 
+	"weir/controlplane/store/database"
 	"weir/controlplane/store/ent"
 	"weir/controlplane/store/ent/apitoken"
 	"weir/shared/fault"
@@ -54,7 +55,7 @@ func (s *Store) CreateToken(ctx context.Context, who Actor, t APIToken) (APIToke
 
 // TokenByHash returns the token with that hash. fault.Missing: there is none.
 func (s *Store) TokenByHash(ctx context.Context, token Hash) (APIToken, error) {
-	return read(ctx, func(ctx context.Context) (APIToken, error) {
+	return database.Read(ctx, func(ctx context.Context) (APIToken, error) {
 		row, err := s.ent.APIToken.Query().Where(apitoken.Hash(token.column())).Only(ctx)
 		if ent.IsNotFound(err) {
 			return APIToken{}, fault.New(fault.Missing, "the API token is unknown")
@@ -68,7 +69,7 @@ func (s *Store) TokenByHash(ctx context.Context, token Hash) (APIToken, error) {
 
 // Tokens returns all API tokens, by name.
 func (s *Store) Tokens(ctx context.Context) ([]APIToken, error) {
-	return read(ctx, func(ctx context.Context) ([]APIToken, error) {
+	return database.Read(ctx, func(ctx context.Context) ([]APIToken, error) {
 		rows, err := s.ent.APIToken.Query().Order(ent.Asc(apitoken.FieldName)).All(ctx)
 		return each(rows, tokenOf), err
 	})

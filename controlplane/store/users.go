@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"weir/controlplane/store/database"
 	"weir/controlplane/store/ent"
 	"weir/controlplane/store/ent/session"
 	"weir/controlplane/store/ent/user"
@@ -102,7 +103,7 @@ func createUser(ctx context.Context, tx *ent.Tx, u User, now time.Time) (*ent.Us
 // UserByEmail returns the user with that e-mail, in any case of letters.
 // fault.Missing: there is none.
 func (s *Store) UserByEmail(ctx context.Context, email string) (User, error) {
-	return read(ctx, func(ctx context.Context) (User, error) {
+	return database.Read(ctx, func(ctx context.Context) (User, error) {
 		row, err := s.ent.User.Query().Where(user.Email(strings.ToLower(email))).Only(ctx)
 		if ent.IsNotFound(err) {
 			return User{}, fault.New(fault.Missing, "there is no user with this e-mail")
@@ -116,7 +117,7 @@ func (s *Store) UserByEmail(ctx context.Context, email string) (User, error) {
 
 // Users returns everyone, by e-mail.
 func (s *Store) Users(ctx context.Context) ([]User, error) {
-	return read(ctx, func(ctx context.Context) ([]User, error) {
+	return database.Read(ctx, func(ctx context.Context) ([]User, error) {
 		rows, err := s.ent.User.Query().Order(ent.Asc(user.FieldEmail)).All(ctx)
 		return each(rows, userOf), err
 	})
@@ -157,7 +158,7 @@ func (s *Store) CreateSession(ctx context.Context, who Actor, in Session) error 
 			return trail{}, err
 		}
 		err = tx.Session.Create().SetID(in.Hash.column()).SetUserID(string(in.User)).
-			SetCreatedAt(now).SetExpiresAt(stored(in.ExpiresAt)).Exec(ctx)
+			SetCreatedAt(now).SetExpiresAt(database.Stored(in.ExpiresAt)).Exec(ctx)
 		return trail{"session.create", "user " + string(in.User), ""}, err
 	})
 	return wrap(err, "create a session")
@@ -170,7 +171,7 @@ func (s *Store) Session(ctx context.Context, token Hash) (Session, User, error) 
 		session Session
 		user    User
 	}
-	p, err := read(ctx, func(ctx context.Context) (pair, error) {
+	p, err := database.Read(ctx, func(ctx context.Context) (pair, error) {
 		row, err := s.ent.Session.Query().Where(session.ID(token.column())).WithUser().Only(ctx)
 		if ent.IsNotFound(err) || err == nil && !s.now().Before(row.ExpiresAt) {
 			return pair{}, fault.New(fault.Missing, "the session is unknown or has expired")

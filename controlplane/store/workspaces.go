@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"weir/controlplane/store/database"
 	"weir/controlplane/store/ent"
 	"weir/controlplane/store/ent/ack"
 	"weir/controlplane/store/ent/predicate"
@@ -40,7 +41,7 @@ func (s *Store) WorkspaceByName(ctx context.Context, name string) (Workspace, er
 }
 
 func (s *Store) oneWorkspace(ctx context.Context, missing string, where ...predicate.Workspace) (Workspace, error) {
-	return read(ctx, func(ctx context.Context) (Workspace, error) {
+	return database.Read(ctx, func(ctx context.Context) (Workspace, error) {
 		row, err := s.ent.Workspace.Query().Where(where...).Only(ctx)
 		if ent.IsNotFound(err) {
 			return Workspace{}, fault.New(fault.Missing, "%s", missing)
@@ -54,7 +55,7 @@ func (s *Store) oneWorkspace(ctx context.Context, missing string, where ...predi
 
 // Workspaces returns those that are not deleted, by name.
 func (s *Store) Workspaces(ctx context.Context) ([]Workspace, error) {
-	return read(ctx, func(ctx context.Context) ([]Workspace, error) {
+	return database.Read(ctx, func(ctx context.Context) ([]Workspace, error) {
 		rows, err := s.ent.Workspace.Query().Where(entworkspace.DeletedAtIsNil()).Order(ent.Asc(entworkspace.FieldName)).All(ctx)
 		return each(rows, workspaceOf), err
 	})
@@ -63,7 +64,7 @@ func (s *Store) Workspaces(ctx context.Context) ([]Workspace, error) {
 // Wanted returns every workspace that planes have to run or to remove, deleted
 // ones included: what publish compares with the hub. By ID.
 func (s *Store) Wanted(ctx context.Context) ([]Workspace, error) {
-	return read(ctx, func(ctx context.Context) ([]Workspace, error) {
+	return database.Read(ctx, func(ctx context.Context) ([]Workspace, error) {
 		rows, err := s.ent.Workspace.Query().Order(ent.Asc(entworkspace.FieldID)).All(ctx)
 		return each(rows, workspaceOf), err
 	})

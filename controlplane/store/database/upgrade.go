@@ -1,4 +1,4 @@
-package store
+package database
 
 import (
 	"context"
@@ -23,18 +23,18 @@ const upgradeDeadline = 10 * time.Minute
 // at a time migrates: "weir" in ASCII.
 const upgradeLock = 0x77656972
 
-// migrate runs the migrations that the database has not seen, each in one
+// Migrate runs the migrations that the database has not seen, each in one
 // transaction with the row that records it, on one connection of its own. A
 // process that dies in between leaves whole files done and the rest undone.
-func (s *Store) migrate(ctx context.Context, list []migrations.Migration) (err error) {
+func (d *DB) Migrate(ctx context.Context, list []migrations.Migration) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, upgradeDeadline)
 	defer cancel()
-	conn, err := s.db.Conn(ctx)
+	conn, err := d.pool.Conn(ctx)
 	if err != nil {
 		return fmt.Errorf("connect: %w", err)
 	}
 	defer func() { err = errors.Join(err, conn.Close()) }()
-	if s.dialect == dialect.Postgres {
+	if d.dialect == dialect.Postgres {
 		if _, err := conn.ExecContext(ctx, "select pg_advisory_lock($1)", upgradeLock); err != nil {
 			return fmt.Errorf("wait for the migration lock: %w", err)
 		}
@@ -54,7 +54,7 @@ func (s *Store) migrate(ctx context.Context, list []migrations.Migration) (err e
 		return fmt.Errorf("make the table of migrations: %w", err)
 	}
 	for _, m := range list {
-		if err := s.step(ctx, conn, m); err != nil {
+		if err := d.step(ctx, conn, m); err != nil {
 			return fmt.Errorf("migration %s: %w", m.Name, err)
 		}
 	}
@@ -74,8 +74,8 @@ func (s *Store) migrate(ctx context.Context, list []migrations.Migration) (err e
 // On SQLite foreign keys are off while the file runs, because a table that is
 // rebuilt would otherwise take its children along; the pragma does nothing
 // inside a transaction. They are checked before the commit.
-func (s *Store) step(ctx context.Context, conn *sql.Conn, m migrations.Migration) (err error) {
-	if s.dialect == dialect.SQLite {
+func (d *DB) step(ctx context.Context, conn *sql.Conn, m migrations.Migration) (err error) {
+	if d.dialect == dialect.SQLite {
 		if _, err := conn.ExecContext(ctx, "pragma foreign_keys = off"); err != nil {
 			return fmt.Errorf("switch foreign keys off: %w", err)
 		}
@@ -108,11 +108,11 @@ func (s *Store) step(ctx context.Context, conn *sql.Conn, m migrations.Migration
 		return fmt.Errorf("run: %w", err)
 	}
 	_, err = tx.ExecContext(ctx, "insert into schema_migrations (number, name, digest, applied_at) values ($1, $2, $3, $4)",
-		m.Number, m.Name, digest, s.now().Format(time.RFC3339))
+		m.Number, m.Name, digest, d.Now().Format(time.RFC3339))
 	if err != nil {
 		return fmt.Errorf("record: %w", err)
 	}
-	if s.dialect == dialect.SQLite {
+	if d.dialect == dialect.SQLite {
 		if err := orphans(ctx, tx); err != nil {
 			return err
 		}
@@ -120,7 +120,7 @@ func (s *Store) step(ctx context.Context, conn *sql.Conn, m migrations.Migration
 	if err := tx.Commit(); err != nil {
 		return fmt.Errorf("commit: %w", err)
 	}
-	s.log.InfoContext(ctx, "database migrated", "number", m.Number, "name", m.Name)
+	d.log.InfoContext(ctx, "database migrated", "number", m.Number, "name", m.Name)
 	return nil
 }
 

@@ -1,4 +1,4 @@
-package store
+package database
 
 import (
 	"context"
@@ -20,26 +20,23 @@ import (
 // lost to a winner, so someone always gets on.
 const attempts = 12
 
-// trail is what a write wants in the audit log; without an action it leaves no
+// Trail is what a write wants in the audit log; without an action it leaves no
 // row, which only writes that changed nothing may do.
-type trail struct {
-	action string // "workspace.commit"
-	object string // "workspace ws_…"
-	detail string
+type Trail struct {
+	Action string // "workspace.commit"
+	Object string // "workspace ws_…"
+	Detail string
 }
 
-// write runs fn in one serializable transaction and adds the audit row that fn
-// returns. It begins anew when the database says that another transaction was
+// Write runs fn in one serializable transaction and adds the audit row that fn
+// returns, in the name of actor. It begins anew when the database says that another transaction was
 // faster, so fn must not keep anything of an earlier run. An error whose kind is
 // Unavailable may mean that the commit happened and its answer was lost.
-func (s *Store) write(ctx context.Context, who Actor, fn func(ctx context.Context, tx *ent.Tx) (trail, error)) error {
-	if who.Kind == "" || who.Name == "" {
-		return fault.New(fault.Internal, "a write without an actor")
-	}
+func (d *DB) Write(ctx context.Context, actor string, fn func(ctx context.Context, tx *ent.Tx) (Trail, error)) error {
 	ctx, cancel := context.WithTimeout(ctx, callDeadline)
 	defer cancel()
 	for n := 1; ; n++ {
-		err := s.try(ctx, who, fn)
+		err := d.try(ctx, actor, fn)
 		if err == nil {
 			return nil
 		}
@@ -57,19 +54,19 @@ func (s *Store) write(ctx context.Context, who Actor, fn func(ctx context.Contex
 	}
 }
 
-func (s *Store) try(ctx context.Context, who Actor, fn func(ctx context.Context, tx *ent.Tx) (trail, error)) error {
+func (d *DB) try(ctx context.Context, actor string, fn func(ctx context.Context, tx *ent.Tx) (Trail, error)) error {
 	var options *entsql.TxOptions
-	if s.dialect == dialect.Postgres {
+	if d.dialect == dialect.Postgres {
 		options = &entsql.TxOptions{Isolation: sql.LevelSerializable}
 	}
-	tx, err := s.ent.BeginTx(ctx, options)
+	tx, err := d.ent.BeginTx(ctx, options)
 	if err != nil {
 		return fmt.Errorf("begin: %w", err)
 	}
 	left, err := fn(ctx, tx)
-	if err == nil && left.action != "" {
-		err = tx.Audit.Create().SetAt(s.now()).SetActor(who.String()).
-			SetAction(left.action).SetObject(left.object).SetDetail(left.detail).Exec(ctx)
+	if err == nil && left.Action != "" {
+		err = tx.Audit.Create().SetAt(d.Now()).SetActor(actor).
+			SetAction(left.Action).SetObject(left.Object).SetDetail(left.Detail).Exec(ctx)
 	}
 	if err != nil {
 		// After a failed statement the rollback can only fail with the connection.
@@ -82,8 +79,8 @@ func (s *Store) try(ctx context.Context, who Actor, fn func(ctx context.Context,
 	return nil
 }
 
-// read runs fn, which may make several queries, within the deadline of a call.
-func read[T any](ctx context.Context, fn func(ctx context.Context) (T, error)) (T, error) {
+// Read runs fn, which may make several queries, within the deadline of a call.
+func Read[T any](ctx context.Context, fn func(ctx context.Context) (T, error)) (T, error) {
 	ctx, cancel := context.WithTimeout(ctx, callDeadline)
 	defer cancel()
 	v, err := fn(ctx)
