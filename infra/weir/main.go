@@ -7,11 +7,12 @@ import (
 	"os"
 
 	"weir/infra/weir/cli"
+	"weir/shared/command"
 )
 
 // version is the release, set by the linker.
 var version = "0.1.0"
 
 func main() {
-	os.Exit(cli.Run(context.Background(), cli.Product(version), os.Args[1:]))
+	os.Exit(cli.Run(context.Background(), command.Process{Version: version}, os.Args[1:]))
 }

@@ -14,8 +14,8 @@ var bottlenecks = [...]struct {
 	text string
 }{
 	{"queue_unavailable", "its event log takes nothing. It restarts by itself after a write error; see the plane's log for the cause"},
-	{"disk_full", "its disk is full, so events are refused. Make room"},
-	{"disk_low", "its disk is almost full, so events are refused. Make room; deliveries make some, too"},
+	{"disk_full", "its disk is full, so events are refused. Make invocation"},
+	{"disk_low", "its disk is almost full, so events are refused. Make invocation; deliveries make some, too"},
 	{"partition_stopped", "a partition stopped and starts again. See the plane's log"},
 	{"parked_full", "too many deliveries are parked, so their sources are refused. Bring the destination back, or remove it"},
 	{"processor_busy", "the processors are busy all the time. Give the plane more cores, or lower what it does with transformations"},

@@ -1,7 +1,6 @@
 package cli_test
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -11,9 +10,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/spf13/cobra"
 
-	"weir/infra/weir/cli"
 	"weir/infra/weir/cli/remote"
 	"weir/shared/command"
 	"weir/shared/fault"
@@ -298,42 +295,27 @@ func TestPlaneInvitePrintsTheJoinLine(t *testing.T) {
 func TestPreviewPrintsALineForEachEvent(t *testing.T) {
 	t.Parallel()
 	s := newShell(t, newFake(t))
-	s.in = "{\"messageId\":\"a\"}\n\n{\"messageId\":\"b\"}\n"
-	file := s.file("hook.yaml", "settings: { url: \"http://x/\" }\nsecrets: { token: s3cret }\n")
-	s.fails(command.ExitFailed, []string{"holds no destinations"}, "preview", "destination", "webhook", "--settings", file)
-	var got cli.Preview
-	s.more = func(c *cli.Config) {
-		c.Preview = func(_ context.Context, p cli.Preview) (func([]byte) cli.PreviewLine, error) {
-			got = p
-			if p.Type != "webhook" {
-				return nil, fault.New(fault.Missing, "there is no destination type %s", p.Type)
-			}
-			return func(event []byte) cli.PreviewLine {
-				if strings.Contains(string(event), `"b"`) {
-					return cli.PreviewLine{MessageID: "b", Dropped: "filtered"}
-				}
-				return cli.PreviewLine{MessageID: "a", Requests: []cli.PreviewRequest{{Method: "POST", URL: "http://x/?a&b", Headers: map[string]string{"A": "1"}, Body: string(event)}}}
-			}, nil
+	s.in = "{\"type\":\"track\",\"event\":\"E\",\"userId\":\"u\",\"messageId\":\"a\"}\n\n[]\n"
+	file := s.file("hook.yaml", "settings: { url: \"http://127.0.0.1/x?a&b\", method: PUT }\nsecrets: { headers: '{\"X-Token\":\"s3cret\"}' }\n")
+	out := s.must("preview", "destination", "webhook", "--settings", file, "--now", "2026-01-02T03:04:05Z")
+	sent, refused, _ := strings.Cut(out, "\n")
+	if !strings.Contains(sent, "http://127.0.0.1/x?a&b") {
+		t.Errorf("the URL is not as in the settings: %s", sent)
+	}
+	var line struct {
+		MessageID string
+		Requests  []struct {
+			Method, Body string
+			Headers      map[string]string
 		}
 	}
-	want := `{"messageId":"a","requests":[{"method":"POST","url":"http://x/?a&b","headers":{"A":"1"},"body":"{\"messageId\":\"a\"}"}],"dropped":null,"error":null}
-{"messageId":"b","requests":[],"dropped":"filtered","error":null}
-`
-	if d := cmp.Diff(want, s.must("preview", "destination", "webhook", "--settings", file, "--now", "2026-01-02T03:04:05Z")); d != "" {
-		t.Errorf("(-want +got):\n%s", d)
+	if err := json.Unmarshal([]byte(sent), &line); err != nil || line.MessageID != "a" || len(line.Requests) != 1 || line.Requests[0].Method != "PUT" ||
+		line.Requests[0].Headers["X-Token"] != "s3cret" || !strings.Contains(line.Requests[0].Body, `"receivedAt":"2026-01-02T03:04:05.000Z"`) {
+		t.Errorf("%v, %+v", err, line)
 	}
-	if string(got.Settings) != `{"url":"http://x/"}` || got.Secrets["token"].Reveal() != "s3cret" || !got.Now.Equal(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)) {
-		t.Errorf("the destination was opened with %+v", got)
+	if !strings.HasPrefix(refused, `{"messageId":"","requests":[],"dropped":null,"error":"`) {
+		t.Errorf("what is no event: %s", refused)
 	}
-	s.fails(command.ExitFailed, []string{"there is no destination type fax"}, "preview", "destination", "fax")
-}
-
-func TestFurtherCommandsAreAdded(t *testing.T) {
-	t.Parallel()
-	s := newShell(t, newFake(t))
-	s.more = func(c *cli.Config) {
-		c.Commands = []*cobra.Command{{Use: "probe", RunE: func(*cobra.Command, []string) error { return fault.New(fault.Unavailable, "the port is taken") }}}
-	}
-	s.fails(command.ExitFailed, []string{"weir: the port is taken"}, "probe")
-	s.fails(command.ExitUsage, []string{"unknown flag"}, "probe", "--x")
+	s.fails(command.ExitFailed, []string{`There is no destination of type "fax"`, "webhook"}, "preview", "destination", "fax")
+	s.fails(command.ExitFailed, []string{"preview destination webhook: "}, "preview", "destination", "webhook", "--settings", s.file("none.yaml", "settings: {}\n"))
 }

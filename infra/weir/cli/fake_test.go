@@ -553,11 +553,10 @@ func (f *fake) replay(w http.ResponseWriter, r *http.Request) {
 
 // shell runs the command line in a folder with an environment.
 type shell struct {
-	t    *testing.T
-	dir  string
-	env  map[string]string
-	in   string
-	more func(*cli.Config)
+	t   *testing.T
+	dir string
+	env map[string]string
+	in  string
 }
 
 func newShell(t *testing.T, f *fake) *shell {
@@ -578,11 +577,8 @@ func (s *shell) file(name, content string) string {
 func (s *shell) run(args ...string) (int, string, string) {
 	s.t.Helper()
 	var out, err bytes.Buffer
-	c := cli.Config{Process: command.Process{Version: "test", In: strings.NewReader(s.in), Out: &out, Err: &err, Env: func(k string) (string, bool) { v, ok := s.env[k]; return v, ok }}}
-	if s.more != nil {
-		s.more(&c)
-	}
-	code := cli.Run(context.Background(), c, args)
+	p := command.Process{Version: "test", In: strings.NewReader(s.in), Out: &out, Err: &err, Env: func(k string) (string, bool) { v, ok := s.env[k]; return v, ok }}
+	code := cli.Run(context.Background(), p, args)
 	return code, out.String(), err.String()
 }
 

@@ -5,12 +5,14 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"weir/infra/weir/cli/console"
 	"weir/shared/command"
 )
 
-func newPlane(k *console) *cobra.Command {
+func newPlane(shell *console.Console) *cobra.Command {
+	k := invocation{shell}
 	var region, kind string
-	invite := k.remoteFlags(&cobra.Command{
+	invite := k.RemoteFlags(&cobra.Command{
 		Use:   "invite --region REGION",
 		Short: "Make a token with which one data plane may join",
 		Long: `Makes a token with which one data plane may join a region, once and within an
@@ -23,7 +25,7 @@ belongs to one organization.`,
 			if kind != "regional" && kind != "private" {
 				return command.Usage("--kind %q is neither regional nor private", kind)
 			}
-			control, err := k.connect()
+			control, err := k.Connect()
 			if err != nil {
 				return err
 			}
@@ -31,8 +33,8 @@ belongs to one organization.`,
 			if err != nil {
 				return err
 			}
-			if k.output != formatTable {
-				return k.print(inv)
+			if k.Output != console.AsTable {
+				return k.Print(inv)
 			}
 			k.Say("One plane may join region %s until %s:\n", command.Clean(inv.Region), inv.ExpiresAt.Local().Format(time.DateTime))
 			k.Say("  weir dataplane join --token %s --control %s", command.Clean(inv.Token), control.Address())
@@ -42,5 +44,5 @@ belongs to one organization.`,
 	invite.Flags().StringVar(&region, "region", "", "the region, such as eu")
 	invite.Flags().StringVar(&kind, "kind", "regional", "regional or private")
 	_ = invite.MarkFlagRequired("region")
-	return group("plane", "Let data planes join", invite)
+	return console.Group("plane", "Let data planes join", invite)
 }

@@ -33,7 +33,7 @@ func TestMain(m *testing.M) {
 func previewTransform(t *testing.T, in string, args ...string) (int, []string, string) {
 	t.Helper()
 	var out, complaints bytes.Buffer
-	code := cli.Run(context.Background(), cli.Config{Process: command.Process{In: strings.NewReader(in), Out: &out, Err: &complaints}}, append([]string{"preview", "transform"}, args...))
+	code := cli.Run(context.Background(), command.Process{In: strings.NewReader(in), Out: &out, Err: &complaints}, append([]string{"preview", "transform"}, args...))
 	return code, strings.Split(strings.TrimSuffix(out.String(), "\n"), "\n"), complaints.String()
 }
 

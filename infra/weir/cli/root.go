@@ -9,43 +9,32 @@ package cli
 
 import (
 	"context"
-	"io"
-	"os"
-	"strings"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	controlplane "weir/controlplane/command"
 	dataplane "weir/dataplane/command"
+	"weir/infra/weir/cli/apply"
+	"weir/infra/weir/cli/console"
+	"weir/infra/weir/cli/dev"
+	"weir/infra/weir/cli/events"
+	"weir/infra/weir/cli/preview"
 	"weir/shared/command"
 )
 
-// Config is what the command line needs from outside.
-type Config struct {
-	command.Process
-	Preview  PreviewFunc      // nil: this binary holds no destinations, and `preview` says so
-	Commands []*cobra.Command // further commands, such as the roles
+// Run executes args (without the program's name) and returns the exit code. The
+// zero p is the process's own streams and environment.
+func Run(ctx context.Context, p command.Process, args []string) int {
+	p.Program = "weir"
+	p = p.Complete()
+	return p.Run(ctx, newRoot(p), args)
 }
 
-// Run executes args (without the program's name) and returns the exit code.
-func Run(ctx context.Context, c Config, args []string) int {
-	c.Program = "weir"
-	c.Process = c.Complete()
-	return c.Process.Run(ctx, newRoot(c), args)
-}
+// invocation is one execution of a command.
+type invocation struct{ *console.Console }
 
-// console is one execution: its streams, and the flags that all commands share.
-type console struct {
-	Config
-	output  format
-	control string
-	token   string
-	dataDir string
-}
-
-func newRoot(c Config) *cobra.Command {
-	k := &console{Config: c, output: formatTable}
+func newRoot(p command.Process) *cobra.Command {
+	k := &console.Console{Process: p, Output: console.AsTable}
 	root := &cobra.Command{
 		Use:   "weir",
 		Short: "An open customer data platform: events in, durable, measured, out",
@@ -66,36 +55,8 @@ which 'weir dev' writes.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	root.PersistentFlags().Var(&k.output, "output", "how to print results: table, json or yaml")
-	root.AddCommand(newApply(k), newDiff(k), newExport(k), newStatus(k), newLedger(k), newTail(k), newQuery(k), newDLQ(k), newReplay(k), newPlane(k), newPreview(k),
-		newDev(k), controlplane.New(k.Process), dataplane.New(k.Process), dataplane.TransformWorker())
-	root.AddCommand(c.Commands...)
+	root.PersistentFlags().Var(&k.Output, "output", "how to print results: table, json or yaml")
+	root.AddCommand(apply.New(k), apply.NewDiff(k), apply.NewExport(k), newStatus(k), events.NewLedger(k), events.NewTail(k), events.NewQuery(k),
+		events.NewDLQ(k), events.NewReplay(k), newPlane(k), preview.New(p), dev.New(k), controlplane.New(p), dataplane.New(p), dataplane.TransformWorker())
 	return root
-}
-
-// group returns a noun, which does nothing without one of its verbs.
-func group(noun, short string, verbs ...*cobra.Command) *cobra.Command {
-	names := make([]string, len(verbs))
-	for i, v := range verbs {
-		names[i] = v.Name()
-	}
-	cmd := &cobra.Command{Use: noun, Short: short, Args: cobra.NoArgs, RunE: func(*cobra.Command, []string) error {
-		return command.Usage("say what to do: %s", strings.Join(names, ", "))
-	}}
-	cmd.AddCommand(verbs...)
-	return cmd
-}
-
-// terminal reports whether w is one, and may thus show colours and progress.
-func (k *console) terminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd()))
-}
-
-// colourful reports whether stdout shows colours. NO_COLOR turns them off.
-// Source: https://no-color.org
-func (k *console) colourful() bool {
-	no, _ := k.Env("NO_COLOR")
-	dumb, _ := k.Env("TERM")
-	return no == "" && dumb != "dumb" && k.terminal(k.Out)
 }

@@ -99,8 +99,8 @@ func TestAnInterruptedTailIsDone(t *testing.T) {
 		<-r.Context().Done()
 	}
 	var out, err bytes.Buffer
-	c := cli.Config{Process: command.Process{Version: "test", Out: &out, Err: &err, Env: func(k string) (string, bool) { v, ok := s.env[k]; return v, ok }}}
-	if code := cli.Run(ctx, c, []string{"tail"}); code != command.ExitDone || out.Len() > 0 {
+	p := command.Process{Version: "test", Out: &out, Err: &err, Env: func(k string) (string, bool) { v, ok := s.env[k]; return v, ok }}
+	if code := cli.Run(ctx, p, []string{"tail"}); code != command.ExitDone || out.Len() > 0 {
 		t.Errorf("exit %d\n%s%s", code, &out, &err)
 	}
 }

@@ -1,4 +1,4 @@
-package cli
+package events
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"weir/infra/weir/cli/console"
 	"weir/infra/weir/cli/remote"
 	"weir/shared/capability"
 	"weir/shared/command"
@@ -19,10 +20,12 @@ import (
 // with a new one.
 const renewAfter = capability.Lifetime / 2
 
-func newReplay(k *console) *cobra.Command {
+// NewReplay returns the command `weir replay`.
+func NewReplay(shell *console.Console) *cobra.Command {
+	k := invocation{shell}
 	var c choice
 	var dry bool
-	cmd := k.remoteFlags(&cobra.Command{
+	cmd := k.RemoteFlags(&cobra.Command{
 		Use:   "replay",
 		Short: "Send quarantined events again, after what they broke is corrected",
 		Long: `Sends events that broke a rule through the pipeline again. What a transformation
@@ -58,8 +61,8 @@ a reason, --source and --destination for those of one, --all for every one.
 	return cmd
 }
 
-func (k *console) replay(ctx context.Context, c choice, dry bool) error {
-	control, err := k.connect()
+func (k invocation) replay(ctx context.Context, c choice, dry bool) error {
+	control, err := k.Connect()
 	if err != nil {
 		return err
 	}
@@ -68,7 +71,7 @@ func (k *console) replay(ctx context.Context, c choice, dry bool) error {
 		return err
 	}
 	if c.source != "" && !slices.ContainsFunc(w.Sources, func(s remote.Source) bool { return s.Name == c.source || string(s.ID) == c.source }) {
-		return fault.New(fault.Missing, "there is no source %s; %s", c.source, thereAre("sources", w.Sources, func(s remote.Source) string { return s.Name }))
+		return fault.New(fault.Missing, "there is no source %s; %s", c.source, console.ThereAre("sources", w.Sources, func(s remote.Source) string { return s.Name }))
 	}
 	if dry {
 		return k.countBroken(ctx, control, w, c)
@@ -80,8 +83,8 @@ func (k *console) replay(ctx context.Context, c choice, dry bool) error {
 		}
 		return fmt.Errorf("replay events of workspace %s: %w", w.Name, err)
 	}
-	if k.output != formatTable {
-		return k.print(map[string]uint64{"replayed": n})
+	if k.Output != console.AsTable {
+		return k.Print(map[string]uint64{"replayed": n})
 	}
 	k.Say("replayed %d events", n)
 	if n == 0 {
@@ -94,7 +97,7 @@ func (k *console) replay(ctx context.Context, c choice, dry bool) error {
 func replayAll(ctx context.Context, control *remote.Control, w remote.Workspace, c choice) (total uint64, err error) {
 	var view *remote.View
 	var got time.Time
-	s := remote.BrokenSelection{Source: c.source, Destination: string(destinationID(w, c.destination)), Places: append([]string{}, c.places...), Code: c.code, All: c.all}
+	s := remote.BrokenSelection{Source: c.source, Destination: string(console.DestinationID(w, c.destination)), Places: append([]string{}, c.places...), Code: c.code, All: c.all}
 	for {
 		if view == nil || time.Since(got) > renewAfter {
 			got = time.Now()
@@ -111,7 +114,7 @@ func replayAll(ctx context.Context, control *remote.Control, w remote.Workspace,
 }
 
 // countBroken counts what is chosen, by reason.
-func (k *console) countBroken(ctx context.Context, control *remote.Control, w remote.Workspace, c choice) error {
+func (k invocation) countBroken(ctx context.Context, control *remote.Control, w remote.Workspace, c choice) error {
 	counts, total := map[string]uint64{}, uint64(0)
 	var view *remote.View
 	var got time.Time
@@ -128,7 +131,7 @@ func (k *console) countBroken(ctx context.Context, control *remote.Control, w re
 			return fmt.Errorf("list events of workspace %s: %w", w.Name, err)
 		}
 		for _, d := range items {
-			if (c.code == "" || d.Code == c.code) && (c.destination == "" || destinationID(w, d.Destination) != "" && destinationID(w, d.Destination) == destinationID(w, c.destination)) &&
+			if (c.code == "" || d.Code == c.code) && (c.destination == "" || console.DestinationID(w, d.Destination) != "" && console.DestinationID(w, d.Destination) == console.DestinationID(w, c.destination)) &&
 				(len(c.places) == 0 || slices.Contains(c.places, d.Place)) {
 				counts[d.Code]++
 				total++
@@ -139,16 +142,16 @@ func (k *console) countBroken(ctx context.Context, control *remote.Control, w re
 		}
 		cursor = next
 	}
-	if k.output != formatTable {
-		return k.print(map[string]any{"events": total, "codes": counts})
+	if k.Output != console.AsTable {
+		return k.Print(map[string]any{"events": total, "codes": counts})
 	}
 	if total == 0 {
 		k.Say("No quarantined events are chosen.")
 		return nil
 	}
-	t := table{head: []string{"CODE", "EVENTS"}}
+	t := console.Table{Head: []string{"CODE", "EVENTS"}}
 	for _, code := range slices.Sorted(maps.Keys(counts)) {
-		t.add(code, fmt.Sprint(counts[code]))
+		t.Add(code, fmt.Sprint(counts[code]))
 	}
-	return t.write(k.Out)
+	return t.Write(k.Out)
 }

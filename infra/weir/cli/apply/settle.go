@@ -1,4 +1,4 @@
-package cli
+package apply
 
 import (
 	"context"
@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"weir/infra/weir/cli/console"
 	"weir/infra/weir/cli/remote"
 	"weir/shared/command"
 	"weir/shared/fault"
@@ -27,7 +28,7 @@ var marks = map[string]struct{ sign, colour string }{
 }
 
 // changes prints what a proposal changes.
-func (k *console) changes(p *proposal) {
+func (k invocation) changes(p *proposal) {
 	if len(p.diff.Changes) == 0 && p.diff.Number > 0 {
 		return
 	}
@@ -48,7 +49,7 @@ func (k *console) changes(p *proposal) {
 			line += fmt.Sprintf(" (%d parked)", n)
 		}
 		line = command.Clean(line)
-		if m.colour != "" && k.colourful() {
+		if m.colour != "" && k.Colourful() {
 			line = m.colour + line + "\x1b[0m"
 		}
 		k.Say("  %s", line)
@@ -56,16 +57,16 @@ func (k *console) changes(p *proposal) {
 }
 
 // settle waits until the plane took or refused the revision, and says which.
-func (k *console) settle(ctx context.Context, control *remote.Control, p *proposal, o *outcome, f applyFlags) error {
+func (k invocation) settle(ctx context.Context, control *remote.Control, p *proposal, o *outcome, f Flags) error {
 	changed := len(o.Changes) > 0 || o.Number != p.diff.Number
-	if f.noWait {
-		if k.output == formatTable {
+	if f.NoWait {
+		if k.Output == console.AsTable {
 			k.Say("%s", noWaitLine(p.name(), o.Number, changed))
 		}
 		return nil
 	}
 	start := time.Now()
-	ws, err := k.await(ctx, control, p.name(), o.Number, f.timeout)
+	ws, err := k.await(ctx, control, p.name(), o.Number, f.Timeout)
 	if err != nil {
 		return err
 	}
@@ -74,7 +75,7 @@ func (k *console) settle(ctx context.Context, control *remote.Control, p *propos
 		o.Problems = append(o.Problems, ws.Problems...)
 		return &fault.Error{Kind: fault.Invalid, Text: rejection(ws), Problems: ws.Problems}
 	}
-	if k.output != formatTable {
+	if k.Output != console.AsTable {
 		return nil
 	}
 	if !changed {
@@ -102,7 +103,7 @@ func rejection(ws remote.Workspace) string {
 }
 
 // await polls until number, or a newer one, was applied or rejected.
-func (k *console) await(ctx context.Context, control *remote.Control, name string, number uint64, timeout time.Duration) (remote.Workspace, error) {
+func (k invocation) await(ctx context.Context, control *remote.Control, name string, number uint64, timeout time.Duration) (remote.Workspace, error) {
 	deadline := time.Now().Add(timeout)
 	mentioned, pause := false, pollFirst
 	var last remote.Workspace
@@ -149,7 +150,7 @@ func done(ws remote.Workspace, number uint64) bool {
 }
 
 // who names the plane of a workspace and when it was last heard.
-func (k *console) who(ctx context.Context, control *remote.Control, ws remote.Workspace) string {
+func (k invocation) who(ctx context.Context, control *remote.Control, ws remote.Workspace) string {
 	if ws.Plane == "" {
 		return "no plane of its region"
 	}
@@ -157,7 +158,7 @@ func (k *console) who(ctx context.Context, control *remote.Control, ws remote.Wo
 	if err == nil {
 		for _, p := range planes {
 			if p.ID == ws.Plane {
-				return fmt.Sprintf("plane %s (last heard: %s)", p.Name, since(p.LastBeat, time.Now()))
+				return fmt.Sprintf("plane %s (last heard: %s)", p.Name, console.Since(p.LastBeat, time.Now()))
 			}
 		}
 	}
@@ -165,7 +166,7 @@ func (k *console) who(ctx context.Context, control *remote.Control, ws remote.Wo
 }
 
 // writeKeys prints the keys that were made for new sources.
-func (k *console) writeKeys(p *proposal, ws remote.Workspace) {
+func (k invocation) writeKeys(p *proposal, ws remote.Workspace) {
 	known := map[string]bool{}
 	if p.existing != nil {
 		for _, s := range p.existing.Sources {

@@ -1,17 +1,20 @@
-package cli
+package apply
 
 import (
 	"fmt"
 
 	"github.com/spf13/cobra"
 
+	"weir/infra/weir/cli/console"
 	"weir/infra/weir/cli/manifest"
 	"weir/infra/weir/cli/remote"
 	"weir/shared/fault"
 )
 
-func newExport(k *console) *cobra.Command {
-	return k.remoteFlags(&cobra.Command{
+// NewExport returns the command `weir export`.
+func NewExport(shell *console.Console) *cobra.Command {
+	k := invocation{shell}
+	return k.RemoteFlags(&cobra.Command{
 		Use:   "export [WORKSPACE]",
 		Short: "Write the configuration of a workspace, or of all, as a file for apply",
 		Long: `Writes the newest configuration of a workspace, or of all, as YAML that
@@ -21,7 +24,7 @@ which apply takes as unchanged; its value is known to its plane alone.`,
   weir export --output json`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			control, err := k.connect()
+			control, err := k.Connect()
 			if err != nil {
 				return err
 			}
@@ -49,8 +52,8 @@ which apply takes as unchanged; its value is known to its plane alone.`,
 			if len(docs) == 0 {
 				return fault.New(fault.Missing, "there is no configuration to export; make one with 'weir apply -f weir.yaml'")
 			}
-			if k.output == formatJSON {
-				return k.print(map[string]any{"workspaces": docs})
+			if k.Output == console.AsJSON {
+				return k.Print(map[string]any{"workspaces": docs})
 			}
 			return manifest.Format(k.Out, docs...)
 		},
@@ -58,7 +61,7 @@ which apply takes as unchanged; its value is known to its plane alone.`,
 }
 
 // among adds to a Missing error which workspaces there are.
-func (k *console) among(cmd *cobra.Command, control *remote.Control, name string, err error) error {
+func (k invocation) among(cmd *cobra.Command, control *remote.Control, name string, err error) error {
 	if fault.KindOf(err) != fault.Missing {
 		return err
 	}
@@ -66,5 +69,5 @@ func (k *console) among(cmd *cobra.Command, control *remote.Control, name string
 	if e != nil {
 		return err
 	}
-	return fault.New(fault.Missing, "there is no configuration of workspace %s; %s", name, thereAre("workspaces", all, func(w remote.Workspace) string { return w.Name }))
+	return fault.New(fault.Missing, "there is no configuration of workspace %s; %s", name, console.ThereAre("workspaces", all, func(w remote.Workspace) string { return w.Name }))
 }

@@ -1,4 +1,4 @@
-package cli
+package events
 
 import (
 	"bytes"
@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"weir/infra/weir/cli/console"
 	"weir/infra/weir/cli/manifest"
 	"weir/infra/weir/cli/remote"
 	"weir/shared/capability"
@@ -19,9 +20,11 @@ import (
 // maxTableRows is how many rows a table shows.
 const maxTableRows = 10_000
 
-func newQuery(k *console) *cobra.Command {
+// NewQuery returns the command `weir query`.
+func NewQuery(shell *console.Console) *cobra.Command {
+	k := invocation{shell}
 	var workspace string
-	cmd := k.remoteFlags(&cobra.Command{
+	cmd := k.RemoteFlags(&cobra.Command{
 		Use:   "query DESTINATION SQL",
 		Short: "Run SQL on a warehouse and print its rows",
 		Long: `Runs a statement on the warehouse that a destination loads, and prints its rows
@@ -34,7 +37,7 @@ the destination's own rights.`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if !cmd.Flags().Changed("output") {
-				k.output = formatJSON
+				k.Output = console.AsJSON
 			}
 			return k.query(cmd.Context(), workspace, args[0], args[1])
 		},
@@ -43,20 +46,20 @@ the destination's own rights.`,
 	return cmd
 }
 
-func (k *console) query(ctx context.Context, workspace, destination, sql string) error {
-	control, err := k.connect()
+func (k invocation) query(ctx context.Context, workspace, destination, sql string) error {
+	control, err := k.Connect()
 	if err != nil {
 		return err
 	}
-	chosen, err := choose(ctx, control, workspace)
+	chosen, err := console.Choose(ctx, control, workspace)
 	if err != nil {
 		return err
 	}
-	if chosen, err = having(chosen, destination); err != nil {
+	if chosen, err = console.Having(chosen, destination); err != nil {
 		return err
 	}
 	if len(chosen) > 1 {
-		return command.Usage("name the workspace with --workspace; %s", thereAre("workspaces", chosen, func(w remote.Workspace) string { return w.Name }))
+		return command.Usage("name the workspace with --workspace; %s", console.ThereAre("workspaces", chosen, func(w remote.Workspace) string { return w.Name }))
 	}
 	w := chosen[0]
 	view, err := control.View(ctx, w.Name, capability.Query)
@@ -64,7 +67,7 @@ func (k *console) query(ctx context.Context, workspace, destination, sql string)
 		return err
 	}
 	show, done := k.rows()
-	err = view.Query(ctx, string(destinationID(w, destination)), sql, show)
+	err = view.Query(ctx, string(console.DestinationID(w, destination)), sql, show)
 	if errors.Is(err, errEnough) {
 		err = nil
 		k.Note("weir: only the first %d rows are shown; use --output json for all", maxTableRows)
@@ -76,36 +79,36 @@ func (k *console) query(ctx context.Context, workspace, destination, sql string)
 }
 
 // rows returns what takes a row, and what prints those that were gathered.
-func (k *console) rows() (row func(line []byte) error, done func() error) {
-	switch k.output {
-	case formatYAML:
+func (k invocation) rows() (row func(line []byte) error, done func() error) {
+	switch k.Output {
+	case console.AsYAML:
 		return func(line []byte) error { return manifest.WriteYAML(k.Out, []json.RawMessage{line}) }, func() error { return nil }
-	case formatTable:
-		var t table
+	case console.AsTable:
+		var t console.Table
 		return func(line []byte) error {
-				if len(t.rows) == maxTableRows {
+				if len(t.Rows) == maxTableRows {
 					return errEnough
 				}
 				names, cells, err := columns(line)
 				if err != nil {
 					return err
 				}
-				if t.head == nil {
-					t.head = names
+				if t.Head == nil {
+					t.Head = names
 				}
-				if len(names) != len(t.head) {
+				if len(names) != len(t.Head) {
 					return fault.New(fault.Unavailable, "the plane sent rows of different shapes")
 				}
-				t.add(cells...)
+				t.Add(cells...)
 				return nil
 			}, func() error {
-				if t.head == nil {
+				if t.Head == nil {
 					return nil
 				}
-				return t.write(k.Out)
+				return t.Write(k.Out)
 			}
 	default:
-		p := &printer{console: k, plain: !k.terminal(k.Out)}
+		p := &printer{invocation: k, plain: !k.Terminal(k.Out)}
 		return p.print, func() error { return nil }
 	}
 }
@@ -133,7 +136,7 @@ func columns(line []byte) (names, cells []string, err error) {
 		} else if value[0] == '"' {
 			_ = json.Unmarshal(value, &text) // it was decoded before
 		}
-		names, cells = append(names, command.Clean(fmt.Sprint(name))), append(cells, oneLine(text, 80))
+		names, cells = append(names, command.Clean(fmt.Sprint(name))), append(cells, console.OneLine(text, 80))
 	}
 	return names, cells, nil
 }

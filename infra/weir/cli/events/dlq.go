@@ -1,18 +1,16 @@
-package cli
+package events
 
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"weir/infra/weir/cli/console"
 	"weir/infra/weir/cli/remote"
 	"weir/shared/capability"
 	"weir/shared/command"
-	"weir/shared/fault"
-	"weir/shared/id"
 )
 
 // deadPage is how many dead letters one call asks for.
@@ -32,11 +30,11 @@ type choice struct {
 func (c choice) page(ctx context.Context, view *remote.View, w remote.Workspace, limit int, cursor string) ([]remote.Dead, string, error) {
 	switch {
 	case c.parked:
-		return view.Held(ctx, false, string(destinationID(w, c.destination)), limit, cursor)
+		return view.Held(ctx, false, string(console.DestinationID(w, c.destination)), limit, cursor)
 	case c.quarantined:
 		return view.Held(ctx, true, c.source, limit, cursor)
 	}
-	return view.Dead(ctx, string(destinationID(w, c.destination)), c.code, limit, cursor)
+	return view.Dead(ctx, string(console.DestinationID(w, c.destination)), c.code, limit, cursor)
 }
 
 // check says what is wrong with a choice of events to list.
@@ -78,22 +76,24 @@ func (c choice) action() capability.Action {
 	return capability.ReadDead
 }
 
-func newDLQ(k *console) *cobra.Command {
-	return group("dlq", "Dead letters: deliveries that failed for good", newDeadList(k),
-		newDeadMove(k, "redrive", "Send dead letters again", `Puts dead letters back on the way to their destination, each in its user's order
+// NewDLQ returns the command `weir dlq`.
+func NewDLQ(shell *console.Console) *cobra.Command {
+	return console.Group("dlq", "Dead letters: deliveries that failed for good", newDeadList(shell),
+		newDeadMove(shell, "redrive", "Send dead letters again", `Puts dead letters back on the way to their destination, each in its user's order
 behind what waits already. They are sent with the settings of now.
 
 With --retransform each starts from its original, as it was before transformations:
 that is accepted again, booked as replayed, and goes to this destination alone,
 through the code of now. Of an event that code made several of, all are made again.
 What has no connection any more stays a dead letter.`, capability.RedriveDead, (*remote.View).Redrive, "sent again"),
-		newDeadMove(k, "discard", "Remove dead letters for good", `Removes dead letters. They are booked as dropped and cannot be brought back.`,
+		newDeadMove(shell, "discard", "Remove dead letters for good", `Removes dead letters. They are booked as dropped and cannot be brought back.`,
 			capability.DiscardDead, (*remote.View).Discard, "discarded"))
 }
 
-func newDeadList(k *console) *cobra.Command {
+func newDeadList(shell *console.Console) *cobra.Command {
+	k := invocation{shell}
 	var c choice
-	cmd := k.remoteFlags(&cobra.Command{
+	cmd := k.RemoteFlags(&cobra.Command{
 		Use:   "list",
 		Short: "List dead letters and why they failed",
 		Example: `  weir dlq list
@@ -119,9 +119,10 @@ func newDeadList(k *console) *cobra.Command {
 	return cmd
 }
 
-func newDeadMove(k *console, verb, short, long string, action capability.Action, move func(*remote.View, context.Context, remote.Selection) (uint64, error), done string) *cobra.Command {
+func newDeadMove(shell *console.Console, verb, short, long string, action capability.Action, move func(*remote.View, context.Context, remote.Selection) (uint64, error), done string) *cobra.Command {
+	k := invocation{shell}
 	var c choice
-	cmd := k.remoteFlags(&cobra.Command{
+	cmd := k.RemoteFlags(&cobra.Command{
 		Use:   verb,
 		Short: short,
 		Long:  long + "\n\nSay which: --place for single ones as 'weir dlq list' names them, --code for those with\na reason, --all for every one; --destination narrows the choice. --dry-run says how many that is.",
@@ -162,17 +163,17 @@ type deadRow struct {
 	remote.Dead
 }
 
-func (k *console) listDead(ctx context.Context, c choice) error {
-	control, err := k.connect()
+func (k invocation) listDead(ctx context.Context, c choice) error {
+	control, err := k.Connect()
 	if err != nil {
 		return err
 	}
-	chosen, err := choose(ctx, control, c.workspace)
+	chosen, err := console.Choose(ctx, control, c.workspace)
 	if err != nil {
 		return err
 	}
 	if c.destination != "" {
-		if chosen, err = having(chosen, c.destination); err != nil {
+		if chosen, err = console.Having(chosen, c.destination); err != nil {
 			return err
 		}
 	}
@@ -216,27 +217,27 @@ func nameDead(w remote.Workspace, d remote.Dead) remote.Dead {
 	return d
 }
 
-func (k *console) printDead(rows []deadRow, noun string) error {
-	if k.output != formatTable {
-		return printEach(k, rows)
+func (k invocation) printDead(rows []deadRow, noun string) error {
+	if k.Output != console.AsTable {
+		return console.PrintEach(k.Console, rows)
 	}
 	if len(rows) == 0 {
 		k.Say("No %s.", noun)
 		return nil
 	}
-	t := table{head: []string{"WORKSPACE", "PLACE", "AT", "SOURCE", "DESTINATION", "MESSAGE ID", "CODE", "STATUS", "DETAIL"}}
+	t := console.Table{Head: []string{"WORKSPACE", "PLACE", "AT", "SOURCE", "DESTINATION", "MESSAGE ID", "CODE", "STATUS", "DETAIL"}}
 	for _, r := range rows {
 		status := "-"
 		if r.Status != 0 {
 			status = fmt.Sprint(r.Status)
 		}
-		t.add(r.Workspace, r.Place, r.At.Local().Format(time.DateTime), r.Source, r.Destination, oneLine(r.MessageID, 40), r.Code, status, dash(oneLine(r.Detail, 60)))
+		t.Add(r.Workspace, r.Place, r.At.Local().Format(time.DateTime), r.Source, r.Destination, console.OneLine(r.MessageID, 40), r.Code, status, console.Dash(console.OneLine(r.Detail, 60)))
 	}
-	return t.write(k.Out)
+	return t.Write(k.Out)
 }
 
-func (k *console) moveDead(ctx context.Context, c choice, action capability.Action, move func(*remote.View, context.Context, remote.Selection) (uint64, error), done string) error {
-	control, err := k.connect()
+func (k invocation) moveDead(ctx context.Context, c choice, action capability.Action, move func(*remote.View, context.Context, remote.Selection) (uint64, error), done string) error {
+	control, err := k.Connect()
 	if err != nil {
 		return err
 	}
@@ -252,16 +253,16 @@ func (k *console) moveDead(ctx context.Context, c choice, action capability.Acti
 	if places == nil {
 		places = []string{}
 	}
-	n, err := move(view, ctx, remote.Selection{Destination: string(destinationID(w, c.destination)), Places: places, Code: c.code, All: c.all, Retransform: c.retransform, Preview: c.dry})
+	n, err := move(view, ctx, remote.Selection{Destination: string(console.DestinationID(w, c.destination)), Places: places, Code: c.code, All: c.all, Retransform: c.retransform, Preview: c.dry})
 	if err != nil {
 		return fmt.Errorf("dead letters of workspace %s: %w", w.Name, err)
 	}
-	if k.output != formatTable {
+	if k.Output != console.AsTable {
 		key := map[capability.Action]string{capability.RedriveDead: "moved", capability.DiscardDead: "discarded"}[action]
 		if c.dry {
 			key = "chosen"
 		}
-		return k.print(map[string]uint64{key: n})
+		return k.Print(map[string]uint64{key: n})
 	}
 	if c.dry {
 		k.Say("%d would be %s.", n, done)
@@ -273,45 +274,17 @@ func (k *console) moveDead(ctx context.Context, c choice, action capability.Acti
 
 // only returns the one workspace that a choice is about.
 func only(ctx context.Context, control *remote.Control, c choice) (remote.Workspace, error) {
-	chosen, err := choose(ctx, control, c.workspace)
+	chosen, err := console.Choose(ctx, control, c.workspace)
 	if err != nil {
 		return remote.Workspace{}, err
 	}
 	if c.destination != "" {
-		if chosen, err = having(chosen, c.destination); err != nil {
+		if chosen, err = console.Having(chosen, c.destination); err != nil {
 			return remote.Workspace{}, err
 		}
 	}
 	if len(chosen) > 1 {
-		return remote.Workspace{}, command.Usage("name the workspace with --workspace; %s", thereAre("workspaces", chosen, func(w remote.Workspace) string { return w.Name }))
+		return remote.Workspace{}, command.Usage("name the workspace with --workspace; %s", console.ThereAre("workspaces", chosen, func(w remote.Workspace) string { return w.Name }))
 	}
 	return chosen[0], nil
-}
-
-// having returns the workspaces that have a destination of that name.
-func having(all []remote.Workspace, destination string) ([]remote.Workspace, error) {
-	var names []remote.Destination
-	var found []remote.Workspace
-	for _, w := range all {
-		names = append(names, w.Destinations...)
-		if destinationID(w, destination) != "" {
-			found = append(found, w)
-		}
-	}
-	if len(found) == 0 {
-		return nil, fault.New(fault.Missing, "there is no destination %s; %s", destination, thereAre("destinations", names, func(d remote.Destination) string { return d.Name }))
-	}
-	return found, nil
-}
-
-// destinationID finds a destination by its name or identifier; "" when none.
-func destinationID(w remote.Workspace, name string) id.Destination {
-	i := slices.IndexFunc(w.Destinations, func(d remote.Destination) bool { return d.Name == name })
-	if i < 0 {
-		i = slices.IndexFunc(w.Destinations, func(d remote.Destination) bool { return string(d.ID) == name })
-	}
-	if i < 0 {
-		return ""
-	}
-	return w.Destinations[i].ID
 }

@@ -1,4 +1,4 @@
-package cli
+package console
 
 import (
 	"encoding/json"
@@ -15,6 +15,7 @@ import (
 
 	"weir/infra/weir/cli/remote"
 	"weir/shared/command"
+	"weir/shared/durable"
 	"weir/shared/fault"
 )
 
@@ -35,17 +36,22 @@ type Dev struct {
 	Password string `json:"password"`
 }
 
-// remoteFlags gives cmd the flags by which it finds the control plane.
-func (k *console) remoteFlags(cmd *cobra.Command) *cobra.Command {
+// Use makes k speak to the control plane of a running `weir dev` in dir.
+func (k *Console) Use(dir string, d Dev) {
+	k.dataDir, k.control, k.token = dir, d.Control, d.Token
+}
+
+// RemoteFlags gives cmd the flags by which it finds the control plane.
+func (k *Console) RemoteFlags(cmd *cobra.Command) *cobra.Command {
 	cmd.Flags().StringVar(&k.control, "control", "", "URL of the control plane (else WEIR_CONTROL, else dev.json)")
 	cmd.Flags().StringVar(&k.token, "token", "", "API token (else WEIR_TOKEN, else dev.json)")
 	cmd.Flags().StringVar(&k.dataDir, "data-dir", ".weir", "where 'weir dev' keeps its data, with dev.json")
 	return cmd
 }
 
-// connect finds the control plane. A token from dev.json is only ever sent to
+// Connect finds the control plane. A token from dev.json is only ever sent to
 // the control plane of that file.
-func (k *console) connect() (*remote.Control, error) {
+func (k *Console) Connect() (*remote.Control, error) {
 	address, token := k.control, k.token
 	if address == "" {
 		address, _ = k.Env("WEIR_CONTROL")
@@ -84,7 +90,7 @@ func (k *console) connect() (*remote.Control, error) {
 }
 
 // envToken reads WEIR_TOKEN, else the file that WEIR_TOKEN_FILE names.
-func (k *console) envToken() (string, error) {
+func (k *Console) envToken() (string, error) {
 	if token, _ := k.Env("WEIR_TOKEN"); token != "" {
 		return token, nil
 	}
@@ -100,7 +106,7 @@ func (k *console) envToken() (string, error) {
 }
 
 // dev reads dev.json; it is zero when there is none.
-func (k *console) dev() (Dev, error) {
+func (k *Console) dev() (Dev, error) {
 	name := filepath.Join(k.dataDir, DevFile)
 	b, err := os.ReadFile(name)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -119,4 +125,17 @@ func (k *console) dev() (Dev, error) {
 func loopback(host string) bool {
 	ip := net.ParseIP(host)
 	return host == "localhost" || (ip != nil && ip.IsLoopback())
+}
+
+// Write writes d as DevFile into dir.
+func (d Dev) Write(dir string) error {
+	b, err := json.MarshalIndent(d, "", "  ")
+	if err != nil {
+		return fmt.Errorf("write %s: %w", DevFile, err)
+	}
+	path := filepath.Join(dir, DevFile)
+	if err := durable.WriteFile(path, append(b, '\n'), 0o600); err != nil {
+		return fmt.Errorf("write %s: %w", DevFile, err)
+	}
+	return nil
 }

@@ -1,4 +1,4 @@
-package cli
+package events
 
 import (
 	"context"
@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
+	"weir/infra/weir/cli/console"
 	"weir/infra/weir/cli/manifest"
 	"weir/infra/weir/cli/remote"
 	"weir/shared/capability"
@@ -37,9 +38,11 @@ type sight struct {
 	limit int
 }
 
-func newTail(k *console) *cobra.Command {
+// NewTail returns the command `weir tail`.
+func NewTail(shell *console.Console) *cobra.Command {
+	k := invocation{shell}
 	var s sight
-	cmd := k.remoteFlags(&cobra.Command{
+	cmd := k.RemoteFlags(&cobra.Command{
 		Use:   "tail",
 		Short: "Show events as they pass",
 		Long: `Shows what happens to events from now on, a JSON line for each step:
@@ -76,12 +79,12 @@ When events pass faster than they can be shown, some are left out and counted.`,
 var errEnough = errors.New("enough")
 
 // tail follows the chosen workspaces until ctx ends, which is no error.
-func (k *console) tail(ctx context.Context, s sight) error {
-	control, err := k.connect()
+func (k invocation) tail(ctx context.Context, s sight) error {
+	control, err := k.Connect()
 	if err != nil {
 		return err
 	}
-	chosen, err := choose(ctx, control, s.workspace)
+	chosen, err := console.Choose(ctx, control, s.workspace)
 	if err != nil {
 		return err
 	}
@@ -89,9 +92,9 @@ func (k *console) tail(ctx context.Context, s sight) error {
 		return err
 	}
 	if len(chosen) > maxTails {
-		return command.Usage("name the workspace with --workspace; %s", thereAre("workspaces", chosen, func(w remote.Workspace) string { return w.Name }))
+		return command.Usage("name the workspace with --workspace; %s", console.ThereAre("workspaces", chosen, func(w remote.Workspace) string { return w.Name }))
 	}
-	p := &printer{console: k, limit: s.limit, plain: !k.terminal(k.Out)}
+	p := &printer{invocation: k, limit: s.limit, plain: !k.Terminal(k.Out)}
 	g, following := errgroup.WithContext(ctx)
 	for _, w := range chosen {
 		g.Go(func() error { return k.follow(following, control, w, s.Sight, p) })
@@ -105,7 +108,7 @@ func (k *console) tail(ctx context.Context, s sight) error {
 // follow shows one workspace until ctx ends or it cannot go on. What fails at
 // first is an error; a plane that was followed is followed again when it is
 // back.
-func (k *console) follow(ctx context.Context, control *remote.Control, w remote.Workspace, s remote.Sight, p *printer) error {
+func (k invocation) follow(ctx context.Context, control *remote.Control, w remote.Workspace, s remote.Sight, p *printer) error {
 	stood, told, pause := false, false, firstRetry
 	for ctx.Err() == nil {
 		begun := time.Now()
@@ -136,7 +139,7 @@ func (k *console) follow(ctx context.Context, control *remote.Control, w remote.
 }
 
 // watch shows one workspace for as long as one capability lasts.
-func (k *console) watch(ctx context.Context, control *remote.Control, w remote.Workspace, s remote.Sight, p *printer, begun func()) error {
+func (k invocation) watch(ctx context.Context, control *remote.Control, w remote.Workspace, s remote.Sight, p *printer, begun func()) error {
 	view, err := control.View(ctx, w.Name, capability.ReadLive)
 	if err != nil {
 		return err
@@ -160,14 +163,14 @@ func sees(all []remote.Workspace, s remote.Sight) ([]remote.Workspace, error) {
 		}
 	}
 	if len(found) == 0 {
-		return nil, fault.New(fault.Missing, "there is no source %s; %s", s.Sources[0], thereAre("sources", sources, func(o remote.Source) string { return o.Name }))
+		return nil, fault.New(fault.Missing, "there is no source %s; %s", s.Sources[0], console.ThereAre("sources", sources, func(o remote.Source) string { return o.Name }))
 	}
 	if len(s.Destinations) == 0 {
 		return found, nil
 	}
 	var both []remote.Workspace
 	for _, d := range s.Destinations {
-		some, err := having(found, d)
+		some, err := console.Having(found, d)
 		if err != nil {
 			return nil, err
 		}
@@ -182,7 +185,7 @@ func sees(all []remote.Workspace, s remote.Sight) ([]remote.Workspace, error) {
 
 // printer writes the lines of all workspaces, one after the other.
 type printer struct {
-	*console
+	invocation
 	limit int
 	plain bool // nobody's terminal: bytes as they are
 
@@ -194,7 +197,7 @@ type printer struct {
 func (p *printer) note(format string, args ...any) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.console.Note(format, args...)
+	p.invocation.Note(format, args...)
 }
 
 // print writes a line, and says errEnough behind the last one.
@@ -214,7 +217,7 @@ func (p *printer) print(line []byte) error {
 }
 
 func (p *printer) write(line []byte) error {
-	if p.output == formatYAML {
+	if p.Output == console.AsYAML {
 		return manifest.WriteYAML(p.Out, []json.RawMessage{line})
 	}
 	text := string(line)

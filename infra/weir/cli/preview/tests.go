@@ -1,4 +1,4 @@
-package cli
+package preview
 
 import (
 	"context"
@@ -10,15 +10,16 @@ import (
 
 	"weir/dataplane/preview"
 	"weir/infra/weir/cli/manifest"
+	"weir/shared/command"
 	"weir/shared/fault"
 )
 
-// tryTests runs the tests that stand beside transformations, on this machine:
+// Test runs the tests that stand beside transformations, on this machine:
 // sample events do not go to the control plane. Code with mistakes is left to
 // the control plane, which names them.
 //
 // fault.Invalid, with a problem for each test that failed.
-func (k *console) tryTests(ctx context.Context, files []*manifest.File) error {
+func Test(ctx context.Context, p command.Process, files []*manifest.File) error {
 	var problems []fault.Problem
 	ran := 0
 	for _, f := range files {
@@ -40,7 +41,7 @@ func (k *console) tryTests(ctx context.Context, files []*manifest.File) error {
 		}
 	}
 	if ran > 0 && len(problems) == 0 {
-		k.Note("weir: %d tests of transformations passed", ran)
+		p.Note("weir: %d tests of transformations passed", ran)
 	}
 	return fault.Problems("tests of transformations failed, and nothing was changed", problems)
 }

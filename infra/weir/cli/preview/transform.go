@@ -1,4 +1,4 @@
-package cli
+package preview
 
 import (
 	"bufio"
@@ -15,17 +15,19 @@ import (
 	"github.com/spf13/cobra"
 
 	"weir/dataplane/preview"
+	"weir/infra/weir/cli/console"
 	"weir/shared/command"
 	"weir/shared/fault"
 )
 
-// maxPreviewBatch is how many events of stdin run together, at most.
-const maxPreviewBatch = 100
+// maxBatch is how many events of stdin run together, at most.
+const maxBatch = 100
 
-// maxPreviewCode is the longest code that is read, in bytes.
-const maxPreviewCode = 4 << 20
+// maxCode is the longest code that is read, in bytes.
+const maxCode = 4 << 20
 
-func newPreviewTransform(k *console) *cobra.Command {
+func newTransform(p command.Process) *cobra.Command {
+	k := invocation{p}
 	var files, libraries []string
 	cmd := &cobra.Command{
 		Use:   "transform -f CODE.js",
@@ -64,7 +66,7 @@ limits; no server is asked.`,
 				}
 				shared = append(shared, preview.Script{Name: name, Code: code})
 			}
-			return k.previewTransform(cmd.Context(), scripts, shared)
+			return k.transform(cmd.Context(), scripts, shared)
 		},
 	}
 	cmd.Flags().StringArrayVarP(&files, "file", "f", nil, "file with the code of a transformation; several form a chain")
@@ -74,22 +76,22 @@ limits; no server is asked.`,
 
 // readCode reads a file of code.
 func readCode(name string) (string, error) {
-	in, err := openFile(name)
+	in, err := console.OpenFile(name)
 	if err != nil {
 		return "", err
 	}
 	defer func() { _ = in.Close() }()
-	text, err := io.ReadAll(io.LimitReader(in, maxPreviewCode+1))
+	text, err := io.ReadAll(io.LimitReader(in, maxCode+1))
 	if err != nil {
 		return "", fmt.Errorf("read %s: %w", name, err)
 	}
-	if len(text) > maxPreviewCode {
-		return "", fault.New(fault.Invalid, "%s is over %d MiB", name, maxPreviewCode>>20)
+	if len(text) > maxCode {
+		return "", fault.New(fault.Invalid, "%s is over %d MiB", name, maxCode>>20)
 	}
 	return string(text), nil
 }
 
-func (k *console) previewTransform(ctx context.Context, scripts, libraries []preview.Script) (err error) {
+func (k invocation) transform(ctx context.Context, scripts, libraries []preview.Script) (err error) {
 	opened, err := preview.OpenTransformation(scripts, libraries)
 	if err != nil {
 		return fmt.Errorf("preview transform: %w", err)
@@ -125,7 +127,7 @@ func eachBatch(ctx context.Context, in io.Reader, do func([][]byte) error) error
 		if line = bytes.TrimSpace(line); len(line) > 0 {
 			batch = append(batch, line)
 		}
-		if end := err != nil; len(batch) > 0 && (end || len(batch) == maxPreviewBatch || lines.Buffered() == 0) {
+		if end := err != nil; len(batch) > 0 && (end || len(batch) == maxBatch || lines.Buffered() == 0) {
 			if err := errors.Join(ctx.Err(), do(batch)); err != nil {
 				return err
 			}
@@ -144,8 +146,8 @@ func readLine(in *bufio.Reader, n int) ([]byte, error) {
 		part, err := in.ReadSlice('\n')
 		line = append(line, part...)
 		switch {
-		case len(line) > maxPreviewLine:
-			return nil, fault.New(fault.Invalid, "line %d of stdin is over %d MiB", n, maxPreviewLine>>20)
+		case len(line) > maxLine:
+			return nil, fault.New(fault.Invalid, "line %d of stdin is over %d MiB", n, maxLine>>20)
 		case errors.Is(err, bufio.ErrBufferFull):
 			continue
 		case err != nil && !errors.Is(err, io.EOF):

@@ -1,13 +1,11 @@
-package cli
+package preview
 
 import (
 	"bufio"
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -16,7 +14,8 @@ import (
 	"weir/shared/command"
 )
 
-func newPreviewWarehouse(k *console) *cobra.Command {
+func newWarehouse(p command.Process) *cobra.Command {
+	k := invocation{p}
 	var file, now string
 	c := &cobra.Command{
 		Use:   "warehouse TYPE",
@@ -33,20 +32,7 @@ sourceCategory, destinationId, destinationType and receivedAt: what a workspace
 would know of the events. Nothing is loaded, and no server is asked.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			p := Preview{Type: args[0], Settings: json.RawMessage("{}"), Now: time.Now().UTC()}
-			if now != "" {
-				t, err := time.Parse(time.RFC3339Nano, now)
-				if err != nil {
-					return command.Usage("--now %q is no time such as 2026-01-02T03:04:05Z", now)
-				}
-				p.Now = t
-			}
-			if file != "" {
-				if err := readPreview(&p, file); err != nil {
-					return err
-				}
-			}
-			return k.previewRows(p)
+			return k.rows(args[0], file, now)
 		},
 	}
 	c.Flags().StringVar(&file, "settings", "", "file with settings and secrets (none: no settings)")
@@ -54,15 +40,19 @@ would know of the events. Nothing is loaded, and no server is asked.`,
 	return c
 }
 
-func (k *console) previewRows(p Preview) error {
-	rows, err := preview.OpenWarehouse(dataplane.Kinds().Layouts, p.Type, p.Settings, p.Now)
+func (k invocation) rows(typ, file, now string) error {
+	with, err := readSettings(file, now)
 	if err != nil {
-		return fmt.Errorf("preview warehouse %s: %w", p.Type, err)
+		return err
+	}
+	rows, err := preview.OpenWarehouse(dataplane.Kinds().Layouts, typ, with.settings, with.now)
+	if err != nil {
+		return fmt.Errorf("preview warehouse %s: %w", typ, err)
 	}
 	out := bufio.NewWriter(k.Out)
 	in := bufio.NewReaderSize(k.In, 64<<10)
 	for n := 1; ; n++ {
-		text, err := lineOf(in, maxPreviewLine)
+		text, err := lineOf(in, maxLine)
 		if text = bytes.TrimSpace(text); len(text) > 0 {
 			_, problem := out.Write(append(rows(text), '\n'))
 			if err := errors.Join(problem, out.Flush()); err != nil {

@@ -1,4 +1,7 @@
-package cli
+// Package apply is the commands about configuration as code: apply brings
+// workspaces to what a file says, diff shows what that would change, export writes
+// such a file.
+package apply
 
 import (
 	"context"
@@ -9,7 +12,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"weir/infra/weir/cli/console"
 	"weir/infra/weir/cli/manifest"
+	"weir/infra/weir/cli/preview"
 	"weir/infra/weir/cli/remote"
 	"weir/infra/weir/cli/seal"
 	"weir/shared/command"
@@ -17,29 +22,35 @@ import (
 	"weir/shared/id"
 )
 
-// applyFlags are the choices of apply; diff has the first group of them.
-type applyFlags struct {
-	file     string
-	noPrune  bool
-	reseal   bool
-	allowEnv []string
+// invocation is one execution of a command.
+type invocation struct{ *console.Console }
 
-	noWait        bool
-	discardParked bool
-	timeout       time.Duration
+// Flags are the choices of apply; diff has the first group of them. The zero value
+// of a choice is no.
+type Flags struct {
+	File     string // "-" is standard input
+	NoPrune  bool
+	Reseal   bool
+	AllowEnv []string
+
+	NoWait        bool
+	DiscardParked bool
+	Timeout       time.Duration // of waiting for the plane
 }
 
-func (f *applyFlags) bind(cmd *cobra.Command) {
-	cmd.Flags().StringVarP(&f.file, "file", "f", "", "the configuration, YAML; - is stdin")
-	cmd.Flags().BoolVar(&f.noPrune, "no-prune", false, "keep what the file does not name")
-	cmd.Flags().BoolVar(&f.reseal, "reseal", false, "seal every secret anew, also unchanged ones")
-	cmd.Flags().StringArrayVar(&f.allowEnv, "allow-env", nil, "an environment variable that secrets may be read from beside WEIR_SECRET_*; may be repeated")
+func (f *Flags) bind(cmd *cobra.Command) {
+	cmd.Flags().StringVarP(&f.File, "file", "f", "", "the configuration, YAML; - is stdin")
+	cmd.Flags().BoolVar(&f.NoPrune, "no-prune", false, "keep what the file does not name")
+	cmd.Flags().BoolVar(&f.Reseal, "reseal", false, "seal every secret anew, also unchanged ones")
+	cmd.Flags().StringArrayVar(&f.AllowEnv, "allow-env", nil, "an environment variable that secrets may be read from beside WEIR_SECRET_*; may be repeated")
 	_ = cmd.MarkFlagRequired("file")
 }
 
-func newApply(k *console) *cobra.Command {
-	var f applyFlags
-	cmd := k.remoteFlags(&cobra.Command{
+// New returns the command `weir apply`.
+func New(shell *console.Console) *cobra.Command {
+	k := invocation{shell}
+	var f Flags
+	cmd := k.RemoteFlags(&cobra.Command{
 		Use:   "apply -f FILE",
 		Short: "Bring workspaces to what a file says",
 		Long: `Compares each workspace in the file with its newest revision, prints the
@@ -65,22 +76,24 @@ anything is asked, and stay here:
   weir export acme | weir apply -f -`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if f.timeout <= 0 {
+			if f.Timeout <= 0 {
 				return command.Usage("--timeout must be above zero")
 			}
 			return k.apply(cmd.Context(), f)
 		},
 	})
 	f.bind(cmd)
-	cmd.Flags().BoolVar(&f.noWait, "no-wait", false, "do not wait until the plane applied the revision")
-	cmd.Flags().BoolVar(&f.discardParked, "discard-parked", false, "remove destinations also while deliveries wait for them")
-	cmd.Flags().DurationVar(&f.timeout, "timeout", time.Minute, "how long to wait for the plane")
+	cmd.Flags().BoolVar(&f.NoWait, "no-wait", false, "do not wait until the plane applied the revision")
+	cmd.Flags().BoolVar(&f.DiscardParked, "discard-parked", false, "remove destinations also while deliveries wait for them")
+	cmd.Flags().DurationVar(&f.Timeout, "timeout", time.Minute, "how long to wait for the plane")
 	return cmd
 }
 
-func newDiff(k *console) *cobra.Command {
-	var f applyFlags
-	cmd := k.remoteFlags(&cobra.Command{
+// NewDiff returns the command `weir diff`.
+func NewDiff(shell *console.Console) *cobra.Command {
+	k := invocation{shell}
+	var f Flags
+	cmd := k.RemoteFlags(&cobra.Command{
 		Use:   "diff -f FILE",
 		Short: "Show what apply would change",
 		Example: `  weir diff -f weir.yaml
@@ -116,7 +129,7 @@ func newOutcome(name string, number uint64, changes []remote.Change, problems []
 	return outcome{Workspace: name, Number: number, Changes: append([]remote.Change{}, changes...), Problems: append([]fault.Problem{}, problems...)}
 }
 
-func (k *console) diff(ctx context.Context, f applyFlags) error {
+func (k invocation) diff(ctx context.Context, f Flags) error {
 	_, proposals, _, err := k.propose(ctx, f)
 	if err != nil {
 		return err
@@ -124,21 +137,24 @@ func (k *console) diff(ctx context.Context, f applyFlags) error {
 	outcomes := []outcome{}
 	for _, p := range proposals {
 		outcomes = append(outcomes, newOutcome(p.name(), p.diff.Number, p.diff.Changes, p.diff.Problems))
-		if k.output == formatTable {
+		if k.Output == console.AsTable {
 			k.changes(p)
 		}
 	}
-	if k.output != formatTable {
-		if err := k.print(map[string]any{"workspaces": outcomes}); err != nil {
+	if k.Output != console.AsTable {
+		if err := k.Print(map[string]any{"workspaces": outcomes}); err != nil {
 			return err
 		}
 	}
 	return refused(proposals)
 }
 
+// Run is the command `weir apply` without its command line.
+func Run(ctx context.Context, c *console.Console, f Flags) error { return invocation{c}.apply(ctx, f) }
+
 // apply does all that can be refused for every document first, so that a file
 // is taken whole or, almost always, not at all.
-func (k *console) apply(ctx context.Context, f applyFlags) error {
+func (k invocation) apply(ctx context.Context, f Flags) error {
 	control, proposals, seals, err := k.propose(ctx, f)
 	if err != nil {
 		return err
@@ -156,7 +172,7 @@ func (k *console) apply(ctx context.Context, f applyFlags) error {
 	}
 	var outcomes []outcome
 	for _, p := range proposals {
-		if k.output == formatTable {
+		if k.Output == console.AsTable {
 			k.changes(p)
 		}
 		o, err := k.commit(ctx, control, p)
@@ -171,8 +187,8 @@ func (k *console) apply(ctx context.Context, f applyFlags) error {
 			failure = err
 		}
 	}
-	if k.output != formatTable {
-		if err := k.print(map[string]any{"workspaces": outcomes}); err != nil {
+	if k.Output != console.AsTable {
+		if err := k.Print(map[string]any{"workspaces": outcomes}); err != nil {
 			return err
 		}
 	}
@@ -180,15 +196,15 @@ func (k *console) apply(ctx context.Context, f applyFlags) error {
 }
 
 // propose reads the file, seals its secrets and asks for the differences.
-func (k *console) propose(ctx context.Context, f applyFlags) (*remote.Control, []*proposal, *seal.Sealer, error) {
-	files, dir, err := k.readManifest(f.file)
+func (k invocation) propose(ctx context.Context, f Flags) (*remote.Control, []*proposal, *seal.Sealer, error) {
+	files, dir, err := k.readManifest(f.File)
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	if err := k.tryTests(ctx, files); err != nil {
+	if err := preview.Test(ctx, k.Process, files); err != nil {
 		return nil, nil, nil, err
 	}
-	seals, err := seal.New(seal.Config{Dir: dir, Allow: f.allowEnv, Reseal: f.reseal, Env: k.Env,
+	seals, err := seal.New(seal.Config{Dir: dir, Allow: f.AllowEnv, Reseal: f.Reseal, Env: k.Env,
 		Note: func(line string) { k.Note("weir: %s", command.Clean(line)) }})
 	if err != nil {
 		return nil, nil, nil, err
@@ -196,13 +212,13 @@ func (k *console) propose(ctx context.Context, f applyFlags) (*remote.Control, [
 	if err := seals.Read(files); err != nil {
 		return nil, nil, nil, err
 	}
-	control, err := k.connect()
+	control, err := k.Connect()
 	if err != nil {
 		return nil, nil, nil, err
 	}
 	var proposals []*proposal
 	for _, file := range files {
-		p := &proposal{file: file, Proposal: remote.Proposal{Document: file.Document, Prune: !f.noPrune, DiscardParked: f.discardParked}}
+		p := &proposal{file: file, Proposal: remote.Proposal{Document: file.Document, Prune: !f.NoPrune, DiscardParked: f.DiscardParked}}
 		if err := k.compare(ctx, control, seals, p); err != nil {
 			return nil, nil, nil, err
 		}
@@ -212,12 +228,12 @@ func (k *console) propose(ctx context.Context, f applyFlags) (*remote.Control, [
 }
 
 // readManifest parses the file, and returns the folder that it is in.
-func (k *console) readManifest(name string) ([]*manifest.File, string, error) {
+func (k invocation) readManifest(name string) ([]*manifest.File, string, error) {
 	if name == "-" {
 		files, err := manifest.Parse("stdin", k.In)
 		return files, ".", err
 	}
-	in, err := openFile(name)
+	in, err := console.OpenFile(name)
 	if err != nil {
 		return nil, "", err
 	}
@@ -227,7 +243,7 @@ func (k *console) readManifest(name string) ([]*manifest.File, string, error) {
 }
 
 // compare fills p with what is there and with the difference.
-func (k *console) compare(ctx context.Context, control *remote.Control, seals *seal.Sealer, p *proposal) error {
+func (k invocation) compare(ctx context.Context, control *remote.Control, seals *seal.Sealer, p *proposal) error {
 	ws, err := control.Workspace(ctx, p.name())
 	switch {
 	case err == nil:
@@ -289,7 +305,7 @@ func placed(p *proposal, err error) error {
 }
 
 // parked refuses to remove destinations for which deliveries wait.
-func (k *console) parked(p *proposal) error {
+func (k invocation) parked(p *proposal) error {
 	if p.DiscardParked || p.existing == nil {
 		return nil
 	}
@@ -316,7 +332,7 @@ func waiting(p *proposal, c remote.Change) uint64 {
 }
 
 // commit makes the new revision, unless nothing changed.
-func (k *console) commit(ctx context.Context, control *remote.Control, p *proposal) (outcome, error) {
+func (k invocation) commit(ctx context.Context, control *remote.Control, p *proposal) (outcome, error) {
 	if len(p.diff.Changes) == 0 && p.diff.Number > 0 {
 		return newOutcome(p.name(), p.diff.Number, nil, nil), nil
 	}

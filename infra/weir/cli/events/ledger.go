@@ -1,4 +1,7 @@
-package cli
+// Package events is the commands that ask a workspace's data plane about its
+// events, directly: its ledger, events as they pass, rows of a warehouse, and what
+// did not arrive, to be sent again.
+package events
 
 import (
 	"context"
@@ -9,14 +12,19 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"weir/infra/weir/cli/console"
 	"weir/infra/weir/cli/remote"
 	"weir/shared/capability"
-	"weir/shared/fault"
 )
 
-func newLedger(k *console) *cobra.Command {
+// invocation is one execution of a command.
+type invocation struct{ *console.Console }
+
+// NewLedger returns the command `weir ledger`.
+func NewLedger(shell *console.Console) *cobra.Command {
+	k := invocation{shell}
 	var workspace string
-	cmd := k.remoteFlags(&cobra.Command{
+	cmd := k.RemoteFlags(&cobra.Command{
 		Use:   "ledger",
 		Short: "Show the books: what became of every event",
 		Long: `Shows, for each source and for each source and destination, what became of its
@@ -31,7 +39,7 @@ The numbers come from the workspace's data plane directly.`,
   weir ledger --workspace acme --output json | jq 'select(.balanced | not)'`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			control, err := k.connect()
+			control, err := k.Connect()
 			if err != nil {
 				return err
 			}
@@ -42,13 +50,13 @@ The numbers come from the workspace's data plane directly.`,
 	return cmd
 }
 
-func (k *console) ledger(ctx context.Context, control *remote.Control, workspace string) error {
-	chosen, err := choose(ctx, control, workspace)
+func (k invocation) ledger(ctx context.Context, control *remote.Control, workspace string) error {
+	chosen, err := console.Choose(ctx, control, workspace)
 	if err != nil {
 		return err
 	}
 	all := []remote.Row{}
-	t := table{head: []string{"WORKSPACE", "SOURCE", "DESTINATION", "ACCEPTED", "REPLAYED", "DUPLICATE", "QUARANTINED", "DROPPED", "ROUTED", "ADDED", "DELIVERED", "PARKED", "DEAD", "IN FLIGHT", "BALANCED"}}
+	t := console.Table{Head: []string{"WORKSPACE", "SOURCE", "DESTINATION", "ACCEPTED", "REPLAYED", "DUPLICATE", "QUARANTINED", "DROPPED", "ROUTED", "ADDED", "DELIVERED", "PARKED", "DEAD", "IN FLIGHT", "BALANCED"}}
 	for _, w := range chosen {
 		view, err := control.View(ctx, w.Name, capability.ReadLedger)
 		if err != nil {
@@ -61,18 +69,18 @@ func (k *console) ledger(ctx context.Context, control *remote.Control, workspace
 		for _, r := range rows {
 			r = named(w, r)
 			all = append(all, r)
-			t.add(w.Name, r.Source, dash(r.Destination), fmt.Sprint(r.Accepted), fmt.Sprint(r.Replayed), fmt.Sprint(r.Duplicate), fmt.Sprint(r.Quarantined), reasons(r.Dropped), fmt.Sprint(r.Routed),
+			t.Add(w.Name, r.Source, console.Dash(r.Destination), fmt.Sprint(r.Accepted), fmt.Sprint(r.Replayed), fmt.Sprint(r.Duplicate), fmt.Sprint(r.Quarantined), reasons(r.Dropped), fmt.Sprint(r.Routed),
 				fmt.Sprint(r.Added), fmt.Sprint(r.Delivered), fmt.Sprint(r.Parked), fmt.Sprint(r.Dead), fmt.Sprint(r.InFlight), yesNo(r.Balanced))
 		}
 	}
-	if k.output != formatTable {
-		return printEach(k, all)
+	if k.Output != console.AsTable {
+		return console.PrintEach(k.Console, all)
 	}
 	if len(all) == 0 {
 		k.Say("Nothing has been booked yet. Send an event to a source; 'weir status' shows whether its plane runs.")
 		return nil
 	}
-	return t.write(k.Out)
+	return t.Write(k.Out)
 }
 
 // named gives a row the names of its objects and writes absent maps as {}.
@@ -116,40 +124,4 @@ func yesNo(b bool) string {
 		return "yes"
 	}
 	return "NO"
-}
-
-// choose returns the workspace of that name, or all for "".
-func choose(ctx context.Context, control *remote.Control, name string) ([]remote.Workspace, error) {
-	all, err := control.Workspaces(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if len(all) == 0 {
-		return nil, fault.New(fault.Missing, "there is no workspace yet; make one with 'weir apply -f weir.yaml'")
-	}
-	if name == "" {
-		return all, nil
-	}
-	i := slices.IndexFunc(all, func(w remote.Workspace) bool { return w.Name == name })
-	if i < 0 {
-		return nil, fault.New(fault.Missing, "there is no workspace %s; %s", name, thereAre("workspaces", all, func(w remote.Workspace) string { return w.Name }))
-	}
-	return all[i : i+1], nil
-}
-
-// thereAre lists the names of vs, for errors about a name that is none.
-func thereAre[T any](noun string, vs []T, name func(T) string) string {
-	const most = 10
-	if len(vs) == 0 {
-		return "there are no " + noun
-	}
-	var names []string
-	for i, v := range vs {
-		if i == most {
-			names = append(names, fmt.Sprintf("and %d more", len(vs)-most))
-			break
-		}
-		names = append(names, name(v))
-	}
-	return noun + " are " + strings.Join(names, ", ")
 }

@@ -1,8 +1,9 @@
-package cli
+// Package dev is the command `weir dev`: both planes in this process, with a
+// configuration, and dev.json for the commands that follow.
+package dev
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net"
@@ -15,9 +16,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"weir/infra/weir/cli/apply"
+	"weir/infra/weir/cli/console"
 	"weir/infra/weir/stack"
 	"weir/shared/command"
-	"weir/shared/durable"
 	"weir/shared/fault"
 	"weir/shared/telemetry"
 	"weir/shared/workspace"
@@ -39,6 +41,9 @@ const (
 	devReady       = time.Minute // to reach the first event
 )
 
+// invocation is one execution of a command.
+type invocation struct{ *console.Console }
+
 type devFlags struct {
 	config, dataDir                   string
 	regions                           []string
@@ -47,7 +52,9 @@ type devFlags struct {
 	logLevel                          string
 }
 
-func newDev(k *console) *cobra.Command {
+// New returns the command `weir dev`.
+func New(shell *console.Console) *cobra.Command {
+	k := invocation{shell}
 	var f devFlags
 	cmd := &cobra.Command{
 		Use:   "dev",
@@ -79,7 +86,7 @@ port is taken a free one is used and printed.`,
 	return cmd
 }
 
-func (k *console) runDev(cmd *cobra.Command, f devFlags) error {
+func (k invocation) runDev(cmd *cobra.Command, f devFlags) error {
 	for _, r := range f.regions {
 		if !workspace.ValidRegion(r) {
 			return command.Usage("--regions: %q is not a region: a short name in lower case, such as eu", r)
@@ -114,12 +121,12 @@ func (k *console) runDev(cmd *cobra.Command, f devFlags) error {
 }
 
 // devUp applies the configuration, writes dev.json and tells how to go on.
-func (k *console) devUp(ctx context.Context, f devFlags, r stack.Running) error {
-	d := Dev{Control: r.Control, Hub: r.Hub, Token: r.Access.Token, Email: r.Access.Email, Password: r.Access.Password, Gateway: r.Planes[0].Gateway, View: r.Planes[0].View, Metrics: r.Planes[0].Metrics}
-	if err := d.write(f.dataDir); err != nil {
+func (k invocation) devUp(ctx context.Context, f devFlags, r stack.Running) error {
+	d := console.Dev{Control: r.Control, Hub: r.Hub, Token: r.Access.Token, Email: r.Access.Email, Password: r.Access.Password, Gateway: r.Planes[0].Gateway, View: r.Planes[0].View, Metrics: r.Planes[0].Metrics}
+	if err := d.Write(f.dataDir); err != nil {
 		return err
 	}
-	k.dataDir, k.control, k.token = f.dataDir, d.Control, d.Token
+	k.Use(f.dataDir, d)
 	workspaceName, err := k.devConfigure(ctx, f, r)
 	if err != nil {
 		return err
@@ -127,7 +134,7 @@ func (k *console) devUp(ctx context.Context, f devFlags, r stack.Running) error 
 	if d.WriteKey, err = k.devReady(ctx, r, workspaceName); err != nil {
 		return err
 	}
-	if err := d.write(f.dataDir); err != nil {
+	if err := d.Write(f.dataDir); err != nil {
 		return err
 	}
 	k.devTell(d, r, f)
@@ -136,25 +143,25 @@ func (k *console) devUp(ctx context.Context, f devFlags, r stack.Running) error 
 
 // devConfigure applies the configuration and returns the name of a workspace to
 // show, "" when there is none of this start's.
-func (k *console) devConfigure(ctx context.Context, f devFlags, r stack.Running) (string, error) {
-	apply := applyFlags{file: f.config, timeout: devReady}
+func (k invocation) devConfigure(ctx context.Context, f devFlags, r stack.Running) (string, error) {
+	flags := apply.Flags{File: f.config, Timeout: devReady}
 	if f.config != "" {
-		return "", k.apply(ctx, apply)
+		return "", apply.Run(ctx, k.Console, flags)
 	}
 	url, err := k.firstSink(ctx)
 	if err != nil {
 		return "", err
 	}
-	apply.file = filepath.Join(f.dataDir, "first.yaml")
-	if err := os.WriteFile(apply.file, fmt.Appendf(nil, firstConfig, f.regions[0], url), 0o600); err != nil {
+	flags.File = filepath.Join(f.dataDir, "first.yaml")
+	if err := os.WriteFile(flags.File, fmt.Appendf(nil, firstConfig, f.regions[0], url), 0o600); err != nil {
 		return "", fmt.Errorf("write the first configuration: %w", err)
 	}
-	return firstWorkspace, k.apply(ctx, apply)
+	return firstWorkspace, apply.Run(ctx, k.Console, flags)
 }
 
 // devReady waits until every gateway takes events, and returns a write key of
 // the named workspace, or of any.
-func (k *console) devReady(ctx context.Context, r stack.Running, name string) (string, error) {
+func (k invocation) devReady(ctx context.Context, r stack.Running, name string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, devReady)
 	defer cancel()
 	for _, p := range r.Planes {
@@ -173,7 +180,7 @@ func (k *console) devReady(ctx context.Context, r stack.Running, name string) (s
 			}
 		}
 	}
-	control, err := k.connect()
+	control, err := k.Connect()
 	if err != nil {
 		return "", err
 	}
@@ -194,7 +201,7 @@ func (k *console) devReady(ctx context.Context, r stack.Running, name string) (s
 	return "", nil
 }
 
-func (k *console) devTell(d Dev, r stack.Running, f devFlags) {
+func (k invocation) devTell(d console.Dev, r stack.Running, f devFlags) {
 	k.Say("console    %s", d.Control)
 	k.Say("login      %s  %s", d.Email, d.Password)
 	for _, p := range r.Planes {
@@ -212,7 +219,7 @@ func (k *console) devTell(d Dev, r stack.Running, f devFlags) {
 
 // firstSink is the built-in webhook: it takes everything and prints the first
 // event. It ends with ctx.
-func (k *console) firstSink(ctx context.Context) (string, error) {
+func (k invocation) firstSink(ctx context.Context) (string, error) {
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", err
@@ -230,16 +237,4 @@ func (k *console) firstSink(ctx context.Context) (string, error) {
 	go func() { _ = srv.Serve(l) }() // ends with the line below
 	context.AfterFunc(ctx, func() { _ = srv.Close() })
 	return "http://" + l.Addr().String() + "/", nil
-}
-
-func (d Dev) write(dir string) error {
-	b, err := json.MarshalIndent(d, "", "  ")
-	if err != nil {
-		return fmt.Errorf("write %s: %w", DevFile, err)
-	}
-	path := filepath.Join(dir, DevFile)
-	if err := durable.WriteFile(path, append(b, '\n'), 0o600); err != nil {
-		return fmt.Errorf("write %s: %w", DevFile, err)
-	}
-	return nil
 }
