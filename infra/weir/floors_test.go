@@ -67,7 +67,7 @@ var floors = []floor{
 	{[]string{"weir/dataplane/deliver"}, append([]string{"weir/dataplane/destination", "weir/dataplane/outbound", "weir/dataplane/parked", "weir/dataplane/backlog", "weir/dataplane/circuit", "weir/dataplane/keyed"}, d1...)},
 	{[]string{"weir/dataplane/circuit", "weir/dataplane/keyed"}, nil},
 	{[]string{"weir/dataplane/backlog"}, []string{"weir/shared/*", "weir/dataplane/event", "weir/dataplane/delivery", "weir/dataplane/parked"}},
-	{[]string{"weir/dataplane/parked"}, []string{"weir/shared/*", "weir/dataplane/event", "weir/dataplane/delivery", "weir/dataplane/queue"}},
+	{[]string{"weir/dataplane/parked"}, []string{"weir/shared/*", "weir/dataplane/event", "weir/dataplane/frames", "weir/dataplane/delivery", "weir/dataplane/queue"}},
 	{[]string{"weir/dataplane/rewrite"}, append([]string{"weir/dataplane/journal/record", "weir/dataplane/plan"}, d1...)},
 	{[]string{"weir/dataplane/quarantine"}, []string{"weir/shared/*", "weir/dataplane/event", "weir/dataplane/delivery", "weir/dataplane/queue"}},
 	{[]string{"weir/dataplane/journal/record"}, []string{"weir/shared/*", "weir/dataplane/frames", "weir/dataplane/dedupe", "weir/dataplane/delivery", "weir/dataplane/ledger"}},
