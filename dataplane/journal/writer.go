@@ -69,7 +69,7 @@ func (j *Journal) flush(ctx context.Context) error {
 // first, then fans, then settlements, then drains, so that nothing overtakes what
 // it needs. journaled are to be closed when the record is in the journal.
 func (j *Journal) take() (r record.Record, journaled []chan<- struct{}, some bool) {
-	// The pace comes first, so that what gathers meanwhile is in the record.
+	// The pace comes first, so that what comes during the wait is in the record.
 	if wait := appendEvery - time.Since(j.last); wait > 0 && !j.last.IsZero() {
 		time.Sleep(wait)
 	}

@@ -56,7 +56,7 @@ func (p *Partition) Size(ctx context.Context) Size {
 // Ledger returns the partition's ledger.
 func (p *Partition) Ledger() []ledger.Row {
 	if last := p.last(); last != nil {
-		return last.Books()
+		return last.Entries()
 	}
 	return nil
 }

@@ -29,8 +29,8 @@ const (
 
 // alarms are those of a partition, by code.
 type alarms struct {
-	log  *slog.Logger
-	told func(code string)
+	log      *slog.Logger
+	reported func(code string) // hears of every alarm
 
 	mu sync.Mutex
 	on map[string]*Alarm
@@ -38,7 +38,7 @@ type alarms struct {
 
 // raise counts an alarm; only the first of its code is logged.
 func (a *alarms) raise(code string) {
-	a.told(code)
+	a.reported(code)
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	now := time.Now()
@@ -54,8 +54,8 @@ func (a *alarms) raise(code string) {
 	a.log.Error("partition raised an alarm", "code", code)
 }
 
-// over takes alarms back.
-func (a *alarms) over(codes ...string) {
+// clear takes alarms back.
+func (a *alarms) clear(codes ...string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, code := range codes {

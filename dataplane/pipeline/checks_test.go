@@ -14,7 +14,7 @@ import (
 )
 
 // wait waits until ok, for an hour of the bubble's time at most.
-func (w *world) wait(what string, ok func() bool) {
+func (w *harness) wait(what string, ok func() bool) {
 	w.t.Helper()
 	for range 36_000 {
 		if ok() {
@@ -25,25 +25,25 @@ func (w *world) wait(what string, ok func() bool) {
 	w.t.Fatalf("seed %d: %s did not come to pass", w.seed, what)
 }
 
-// balanced checks the books of a process that has recovered, and the journal.
-func (w *world) balanced(pr *process) {
+// balanced checks the ledger of a process that has recovered, and the journal.
+func (w *harness) balanced(pr *process) {
 	w.t.Helper()
-	w.wait("recovery", func() bool { return pr.p.Books() != nil || w.journalEmpty() })
+	w.wait("recovery", func() bool { return pr.p.Entries() != nil || w.journalEmpty() })
 	w.sums(pr)
 	w.audit()
 }
 
-// sums checks the equations of the books as they are now.
-func (w *world) sums(pr *process) {
+// sums checks the equations of the ledger as it is now.
+func (w *harness) sums(pr *process) {
 	w.t.Helper()
-	for _, r := range pr.p.Books() {
+	for _, r := range pr.p.Entries() {
 		if !r.Balanced {
-			w.t.Errorf("seed %d: the book %+v is not balanced", w.seed, r)
+			w.t.Errorf("seed %d: the entry %+v is not balanced", w.seed, r)
 		}
 	}
 }
 
-func (w *world) journalEmpty() bool {
+func (w *harness) journalEmpty() bool {
 	for _, r := range w.disk[queue.Journal].Snapshot().Records {
 		if openings(r.Data) > 0 {
 			return false
@@ -52,7 +52,7 @@ func (w *world) journalEmpty() bool {
 	return true
 }
 
-func (w *world) audit() {
+func (w *harness) audit() {
 	w.t.Helper()
 	found, err := journal.Audit(w.t.Context(), w.disk[queue.Journal].Share())
 	if err != nil || !found.Sound() {
@@ -60,9 +60,9 @@ func (w *world) audit() {
 	}
 }
 
-// row returns the book of a destination, or the source's own for "".
+// row returns the entry of a destination, or the source's own for "".
 func row(pr *process, d id.Destination) ledger.Row {
-	for _, r := range pr.p.Books() {
+	for _, r := range pr.p.Entries() {
 		if r.Destination == d && r.Source == source {
 			return r
 		}
@@ -71,7 +71,7 @@ func row(pr *process, d id.Destination) ledger.Row {
 }
 
 // settled waits until nothing is open, parked or dead.
-func (w *world) settled(pr *process) {
+func (w *harness) settled(pr *process) {
 	w.t.Helper()
 	w.wait("everything is delivered", func() bool {
 		own := row(pr, "")
@@ -89,10 +89,10 @@ func (w *world) settled(pr *process) {
 
 // ended checks that what a removed destination did not get was dropped, with its
 // reason, and that what it got came in order per user unless late.
-func (w *world) ended(r ledger.Row, late bool) {
+func (w *harness) ended(r ledger.Row, late bool) {
 	w.t.Helper()
 	if dropped := r.Dropped[delivery.CodeRemoved]; r.Routed+r.Added != r.Delivered+dropped || r.Dead != 0 {
-		w.t.Errorf("seed %d: the book of the removed one is %+v", w.seed, r)
+		w.t.Errorf("seed %d: the entry of the removed one is %+v", w.seed, r)
 	}
 	at := map[string]int{}
 	for _, of := range w.accepted {
@@ -112,10 +112,10 @@ func (w *world) ended(r ledger.Row, late bool) {
 	}
 }
 
-// fared checks that what came of changing revisions ended as the books say: the
+// fared checks that what came of changing revisions ended as the ledger says: the
 // revision of the moment in which a frame was decided says whether it was to go
 // there, and one without the connection after a restart drops what is left.
-func (w *world) fared(d id.Destination, r ledger.Row) {
+func (w *harness) fared(d id.Destination, r ledger.Row) {
 	w.t.Helper()
 	known, arrived := map[string]bool{}, map[string]bool{}
 	for _, of := range w.accepted {
@@ -130,14 +130,14 @@ func (w *world) fared(d id.Destination, r ledger.Row) {
 		arrived[a.what] = true
 	}
 	if r.Routed != r.Delivered+r.Dropped["connection_removed"] || r.Delivered > int64(len(arrived)) {
-		w.t.Errorf("seed %d: the book of %s is %+v, and %d arrived", w.seed, d, r, len(arrived))
+		w.t.Errorf("seed %d: the entry of %s is %+v, and %d arrived", w.seed, d, r, len(arrived))
 	}
 }
 
 // complete checks that every accepted event arrived, in order per user unless
 // late, and that a repeated one was in flight or less than slack old when a
 // process ended.
-func (w *world) complete(d id.Destination, late bool, slack time.Duration) {
+func (w *harness) complete(d id.Destination, late bool, slack time.Duration) {
 	w.t.Helper()
 	first := map[string]time.Time{}
 	order := map[string][]string{}

@@ -98,7 +98,7 @@ func (o *owner) decode(ctx context.Context, rec queue.Record) (*frame, error) {
 
 // dedupe finds the events that were accepted before. Those without an id of
 // their sender's have no such protection. Neither have those that broke a rule
-// at the door: a corrected one may come under the same id.
+// at the gateway: a corrected one may come under the same id.
 func (o *owner) dedupe(f *frame) error {
 	for i := range f.events {
 		e := &f.events[i]
@@ -120,12 +120,12 @@ func (o *owner) dedupe(f *frame) error {
 	if o.cfg.Seen.Jumped() {
 		o.alarms.raise(alarmJump)
 	} else {
-		o.alarms.over(alarmJump)
+		o.alarms.clear(alarmJump)
 	}
 	return nil
 }
 
-// check ends the events that may not go on. Those that broke a rule at the door
+// check ends the events that may not go on. Those that broke a rule at the gateway
 // go to QUARANTINE before the opening that counts them.
 func (o *owner) check(ctx context.Context, f *frame) error {
 	var sources record.Groups[id.Source]
@@ -136,11 +136,11 @@ func (o *owner) check(ctx context.Context, f *frame) error {
 		}
 	}
 	for source, which := range sources.Each {
-		var broken []event.Event
+		var refused []event.Event
 		for i := range which.Each {
-			broken = append(broken, f.events[i])
+			refused = append(refused, f.events[i])
 		}
-		if err := o.keepQuarantined(ctx, source, broken); err != nil {
+		if err := o.keepQuarantined(ctx, source, refused); err != nil {
 			return fmt.Errorf("quarantine events of frame %d: %w", f.rec.Seq, err)
 		}
 	}
@@ -237,7 +237,7 @@ func (o *owner) awaitRouting(ctx context.Context, at origin) (*plan.Routing, err
 		r, known := o.cfg.Route(at.ws, at.source)
 		if known {
 			if waited {
-				o.alarms.over(alarmWaiting)
+				o.alarms.clear(alarmWaiting)
 			}
 			return r, nil
 		}

@@ -128,7 +128,7 @@ func (o *owner) release(ctx context.Context) {
 	}
 }
 
-// keepTrying repeats try while what it needs is away or full.
+// keepTrying repeats try while a log is unreachable or full.
 func (o *owner) keepTrying(ctx context.Context, try func() error) error {
 	for wait := shortestPause; ; wait = min(2*wait, longestPause) {
 		err := try()
@@ -179,20 +179,20 @@ func (o *owner) drainJournaled(d id.Destination, floor uint64) {
 	}
 	o.confirmed[d] = max(o.confirmed[d], floor)
 	o.mu.Unlock()
-	nudge(o.confirm)
+	signal(o.confirm)
 }
 
 // passed notes that a frame went through the loop: it may be below the floor.
 func (o *owner) passed(frame uint64) {
 	o.readAt.Store(frame)
-	nudge(o.moved)
+	signal(o.moved)
 }
 
 // framesDone is called by the journal's writer.
 func (o *owner) framesDone(frames []uint64) {
 	o.budget.release(frames)
 	if len(frames) > 0 {
-		nudge(o.moved)
+		signal(o.moved)
 	}
 	for _, f := range frames {
 		if tr := o.cfg.Trace(f); tr != nil {
@@ -201,7 +201,8 @@ func (o *owner) framesDone(frames []uint64) {
 	}
 }
 
-func nudge(c chan struct{}) {
+// signal wakes the goroutine that waits for c; c has room for one signal.
+func signal(c chan struct{}) {
 	select {
 	case c <- struct{}{}:
 	default:
@@ -215,7 +216,7 @@ const (
 	trimEvery  = time.Hour
 )
 
-// trim purges EVENTS up to the floor, and now and then checks the books and
+// trim purges EVENTS up to the floor, and now and then checks the ledger and
 // purges the journal. Nothing here is needed for delivery, so what fails is
 // done later.
 func (o *owner) trim(ctx context.Context) {
@@ -244,7 +245,7 @@ func (o *owner) trim(ctx context.Context) {
 			if err := o.cfg.Events.Purge(ctx, floor+1, ""); err == nil {
 				purged = floor
 			} else {
-				nudge(o.moved)
+				signal(o.moved)
 			}
 		}
 		if !sleep(ctx, purgeEvery) {
@@ -329,7 +330,7 @@ func (b *budget) release(frames []uint64) {
 		delete(b.open, f)
 	}
 	b.mu.Unlock()
-	nudge(b.free)
+	signal(b.free)
 }
 
 // sleep waits for d; false: ctx ended before.

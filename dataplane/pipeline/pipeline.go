@@ -77,7 +77,7 @@ type Config struct {
 	// Trace returns the trace of a frame, nil for none; nil: no frame has one.
 	Trace func(frame uint64) *telemetry.Trace
 
-	Live  *live.Hub         // shows events to who watches; nil: nobody does
+	Live  *live.Hub         // shows events to those that watch; nil: nobody does
 	Alarm func(code string) // hears of every alarm that is raised; nil: nobody does
 	Log   *slog.Logger      // nil: nowhere
 
@@ -98,7 +98,7 @@ type Pipeline struct {
 
 	mu   sync.Mutex
 	own  *owner // nil while nobody here owns the partition
-	last *owner // who had it last, also when it does not any more
+	last *owner // the newest one, also after it lost the partition
 }
 
 // New checks the configuration.
@@ -146,13 +146,13 @@ func New(cfg Config) (*Pipeline, error) {
 	}
 	p := &Pipeline{cfg: cfg}
 	p.quarantine = quarantine.Store{Log: cfg.Quarantine, Connected: p.connected}
-	p.alarms.told, p.alarms.log = cfg.Alarm, cfg.Log.With("partition", cfg.Partition)
+	p.alarms.reported, p.alarms.log = cfg.Alarm, cfg.Log.With("partition", cfg.Partition)
 	return p, errors.Join(errs...)
 }
 
 // Run owns the partition until ctx ends (then it returns nil) or it cannot go
 // on; it may be called again. fault.Conflict: another owner has it.
-// fault.Unavailable: a log is away.
+// fault.Unavailable: a log is unreachable.
 func (p *Pipeline) Run(ctx context.Context) error {
 	lease, epoch, err := p.cfg.Lease(ctx)
 	if err != nil {
@@ -259,11 +259,11 @@ func (p *Pipeline) owns(o *owner) {
 	p.own = o
 	if o != nil {
 		p.last = o
-		p.alarms.over(alarmStopped)
+		p.alarms.clear(alarmStopped)
 	}
 }
 
-// owner returns who owns the partition. fault.Unavailable: nobody here.
+// owner returns the owner of the partition. fault.Unavailable: it does not run here.
 func (p *Pipeline) owner() (*owner, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -273,10 +273,10 @@ func (p *Pipeline) owner() (*owner, error) {
 	return p.own, nil
 }
 
-// Books returns the partition's books as they are journaled, with what was in
-// flight then. While the partition does not run here they are those of when it
+// Entries returns the partition's ledger as it is journaled, with what was in
+// flight then. While the partition does not run here it is that of when it
 // last did, nil before.
-func (p *Pipeline) Books() []ledger.Row {
+func (p *Pipeline) Entries() []ledger.Row {
 	p.mu.Lock()
 	o := p.last
 	p.mu.Unlock()
@@ -296,7 +296,7 @@ type Lag struct {
 }
 
 // Lag asks the log how far delivery is behind. fault.Unavailable: the partition
-// does not run here, or the log is away.
+// does not run here, or the log is unreachable.
 func (p *Pipeline) Lag(ctx context.Context) (Lag, error) {
 	o, err := p.owner()
 	if err != nil {

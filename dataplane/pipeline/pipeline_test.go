@@ -19,15 +19,15 @@ import (
 	"weir/shared/id"
 )
 
-// in runs a test in a bubble with a world of its own.
-func in(t *testing.T, fn func(t *testing.T, w *world)) {
+// in runs a test in a bubble with a harness of its own.
+func in(t *testing.T, fn func(t *testing.T, w *harness)) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) { fn(t, newWorld(t, 1)) })
+	synctest.Test(t, func(t *testing.T) { fn(t, newHarness(t, 1)) })
 }
 
 // formerly parks every output of a frame the way an owner does that lost the
 // partition and cannot send: the records are in PARKED, the journal knows nothing.
-func (w *world) formerly(events []event.Event) {
+func (w *harness) formerly(events []event.Event) {
 	pr := &process{w: w, stale: true}
 	for k := range pr.logs {
 		pr.logs[k] = w.disk[k].Restart()
@@ -61,7 +61,7 @@ func (w *world) formerly(events []event.Event) {
 }
 
 // some accepts one frame of n good events.
-func (w *world) some(n int) []event.Event {
+func (w *harness) some(n int) []event.Event {
 	var events []event.Event
 	for range n {
 		w.serial++
@@ -75,8 +75,8 @@ func (w *world) some(n int) []event.Event {
 	return events
 }
 
-func TestWhatWasParkedBeforeItsFrameWasOpenedIsBookedAndSentOnce(t *testing.T) {
-	in(t, func(t *testing.T, w *world) {
+func TestWhatWasParkedBeforeItsFrameWasOpenedIsCountedAndSentOnce(t *testing.T) {
+	in(t, func(t *testing.T, w *harness) {
 		w.checkpoint = 1 // as often as there can be one
 		events := w.some(5)
 		w.formerly(events)
@@ -96,7 +96,7 @@ func TestWhatWasParkedBeforeItsFrameWasOpenedIsBookedAndSentOnce(t *testing.T) {
 				t.Errorf("%s got %v, want 5 events once", d, got)
 			}
 			if r := row(pr, d); r.Routed != 5 || r.Delivered != 5 || r.Added != 0 {
-				t.Errorf("book %+v, want 5 routed and delivered", r)
+				t.Errorf("entry %+v, want 5 routed and delivered", r)
 			}
 		}
 		pr.stop()
@@ -104,7 +104,7 @@ func TestWhatWasParkedBeforeItsFrameWasOpenedIsBookedAndSentOnce(t *testing.T) {
 }
 
 func TestCopiesThatAFormerOwnerParkedAreNotSent(t *testing.T) {
-	in(t, func(t *testing.T, w *world) {
+	in(t, func(t *testing.T, w *harness) {
 		pr := w.start()
 		events := w.some(5)
 		w.settled(pr)
@@ -112,14 +112,14 @@ func TestCopiesThatAFormerOwnerParkedAreNotSent(t *testing.T) {
 		w.formerly(events)
 		for range 2 {
 			pr = w.start()
-			w.wait("recovery", func() bool { return pr.p.Books() != nil })
+			w.wait("recovery", func() bool { return pr.p.Entries() != nil })
 			time.Sleep(5 * time.Second)
 			w.balanced(pr)
 			if got := w.at(steady); len(got) != 5 {
 				t.Errorf("%d arrived, want 5: %v", len(got), got)
 			}
 			if r := row(pr, steady); r.Routed != 5 || r.Delivered != 5 || r.Added != 0 || r.Parked != 0 {
-				t.Errorf("book %+v, want 5 routed and delivered", r)
+				t.Errorf("entry %+v, want 5 routed and delivered", r)
 			}
 			w.some(1)
 			w.settled(pr)
@@ -134,7 +134,7 @@ func TestCopiesThatAFormerOwnerParkedAreNotSent(t *testing.T) {
 }
 
 func TestAGracefulStopRepeatsNothing(t *testing.T) {
-	in(t, func(t *testing.T, w *world) {
+	in(t, func(t *testing.T, w *harness) {
 		w.grace = 5 * time.Second
 		w.answers(shaky, always(200, 700*time.Millisecond))
 		pr := w.start()
@@ -152,8 +152,8 @@ func TestAGracefulStopRepeatsNothing(t *testing.T) {
 	})
 }
 
-func TestAFrameThatCannotBeReadIsKeptAndBooked(t *testing.T) {
-	in(t, func(t *testing.T, w *world) {
+func TestAFrameThatCannotBeReadIsKeptAndCounted(t *testing.T) {
+	in(t, func(t *testing.T, w *harness) {
 		damaged := queue.EncodeFrame(w.some(3))
 		damaged[len(damaged)-1] ^= 1
 		if _, err := w.disk[queue.Events].Append(t.Context(), "", damaged); err != nil {
@@ -170,13 +170,13 @@ func TestAFrameThatCannotBeReadIsKeptAndBooked(t *testing.T) {
 			t.Errorf("no alarm frame_damaged")
 		}
 		nobody := ledger.Row{}
-		for _, r := range pr.p.Books() {
+		for _, r := range pr.p.Entries() {
 			if r.Workspace == "" {
 				nobody = r
 			}
 		}
 		if nobody.Accepted != 1 || nobody.Quarantined != 1 || !nobody.Balanced {
-			t.Errorf("the book of nobody is %+v, want one bad frame", nobody)
+			t.Errorf("the entry of nobody is %+v, want one bad frame", nobody)
 		}
 		w.wait("EVENTS is purged", func() bool { return len(w.disk[queue.Events].Snapshot().Records) == 0 })
 		pr.stop()
@@ -185,7 +185,7 @@ func TestAFrameThatCannotBeReadIsKeptAndBooked(t *testing.T) {
 }
 
 func TestAFrameOfANewerVersionWaits(t *testing.T) {
-	in(t, func(t *testing.T, w *world) {
+	in(t, func(t *testing.T, w *harness) {
 		w.some(3)
 		newer := queue.EncodeFrame(nil)
 		newer[0]++
@@ -214,7 +214,7 @@ func TestAFrameOfANewerVersionWaits(t *testing.T) {
 }
 
 func TestAClockThatJumpedIsAnAlarmUntilItIsBack(t *testing.T) {
-	in(t, func(t *testing.T, w *world) {
+	in(t, func(t *testing.T, w *harness) {
 		on := func(pr *process) bool {
 			return slices.ContainsFunc(pr.p.Problems(), func(a pipeline.Alarm) bool { return a.Code == "clock_jump" })
 		}
@@ -241,7 +241,7 @@ func TestAClockThatJumpedIsAnAlarmUntilItIsBack(t *testing.T) {
 }
 
 func TestEveryLostSettlementAndRecordIsNoticed(t *testing.T) {
-	in(t, func(t *testing.T, w *world) {
+	in(t, func(t *testing.T, w *harness) {
 		pr := w.start()
 		for i := range 12 {
 			w.accept(4)
@@ -279,7 +279,7 @@ func TestEveryLostSettlementAndRecordIsNoticed(t *testing.T) {
 				}
 				settlements++
 				balanced, _ := withoutSettlement(written.Records[i].Data, n, true)
-				for how, data := range map[string][]byte{"a settlement": data, "a settlement and its booking": balanced} {
+				for how, data := range map[string][]byte{"a settlement": data, "a settlement and what it counts": balanced} {
 					records := append([]queue.Record{}, written.Records...)
 					records[i].Data = data
 					if !changed(records) {
@@ -295,7 +295,7 @@ func TestEveryLostSettlementAndRecordIsNoticed(t *testing.T) {
 }
 
 func TestAJournalWithAHoleAlarmsAndLosesNoEvent(t *testing.T) {
-	in(t, func(t *testing.T, w *world) {
+	in(t, func(t *testing.T, w *harness) {
 		w.answers(steady, always(200, time.Minute))
 		w.answers(shaky, always(200, time.Minute))
 		pr := w.start()
@@ -321,9 +321,9 @@ func TestAJournalWithAHoleAlarmsAndLosesNoEvent(t *testing.T) {
 		if pr.raised("journal_damaged") == 0 {
 			t.Error("want the alarm journal_damaged")
 		}
-		for _, r := range pr.p.Books() {
+		for _, r := range pr.p.Entries() {
 			if r.Balanced {
-				t.Errorf("the book %+v is called balanced after a hole", r)
+				t.Errorf("the entry %+v is called balanced after a hole", r)
 			}
 		}
 		pr.stop()
@@ -331,7 +331,7 @@ func TestAJournalWithAHoleAlarmsAndLosesNoEvent(t *testing.T) {
 }
 
 func TestRecoveryReadsABoundedTailAndTheJournalIsTrimmed(t *testing.T) {
-	in(t, func(t *testing.T, w *world) {
+	in(t, func(t *testing.T, w *harness) {
 		w.checkpoint = 2000
 		pr := w.start()
 		for range 300 {
@@ -352,19 +352,19 @@ func TestRecoveryReadsABoundedTailAndTheJournalIsTrimmed(t *testing.T) {
 		if len(kept) > tail+10 {
 			t.Errorf("%d of %d records are kept after the window, want about %d", len(kept), len(all), tail)
 		}
-		before := pr.p.Books()
+		before := pr.p.Entries()
 		pr.crash()
 		pr = w.start()
 		w.balanced(pr)
-		if after := pr.p.Books(); fmt.Sprint(after) != fmt.Sprint(before) {
-			t.Errorf("books after a restart\n%v, want\n%v", after, before)
+		if after := pr.p.Entries(); fmt.Sprint(after) != fmt.Sprint(before) {
+			t.Errorf("ledger after a restart\n%v, want\n%v", after, before)
 		}
 		pr.stop()
 	})
 }
 
 func TestDuplicatesAreKnownAfterARestart(t *testing.T) {
-	in(t, func(t *testing.T, w *world) {
+	in(t, func(t *testing.T, w *harness) {
 		pr := w.start()
 		events := w.some(10)
 		w.settled(pr)
@@ -381,7 +381,7 @@ func TestDuplicatesAreKnownAfterARestart(t *testing.T) {
 }
 
 func TestACorrectedEventIsNoDuplicateOfItsQuarantinedForm(t *testing.T) {
-	in(t, func(t *testing.T, w *world) {
+	in(t, func(t *testing.T, w *harness) {
 		pr := w.start()
 		events := w.some(1)
 		w.settled(pr)
@@ -393,7 +393,7 @@ func TestACorrectedEventIsNoDuplicateOfItsQuarantinedForm(t *testing.T) {
 		w.append(broken[1:])
 		w.settled(pr)
 		if own := row(pr, ""); own.Quarantined != 1 || own.Duplicate != 0 || len(w.at(steady)) != 2 {
-			t.Errorf("book %+v and %d arrivals, want 1 quarantined and 2 arrivals", own, len(w.at(steady)))
+			t.Errorf("entry %+v and %d arrivals, want 1 quarantined and 2 arrivals", own, len(w.at(steady)))
 		}
 		kept := w.disk[queue.Quarantine].Snapshot().Records
 		if len(kept) != 1 || kept[0].Key != string(source) {
@@ -406,7 +406,7 @@ func TestACorrectedEventIsNoDuplicateOfItsQuarantinedForm(t *testing.T) {
 }
 
 func TestKeysThatTheDedupeIndexMissesStayInTheJournal(t *testing.T) {
-	in(t, func(t *testing.T, w *world) {
+	in(t, func(t *testing.T, w *harness) {
 		w.checkpoint, w.forgets = 2000, true
 		pr := w.start()
 		for range 50 {
@@ -426,7 +426,7 @@ func TestKeysThatTheDedupeIndexMissesStayInTheJournal(t *testing.T) {
 }
 
 func TestEventsOfAnUnknownWorkspaceWait(t *testing.T) {
-	in(t, func(t *testing.T, w *world) {
+	in(t, func(t *testing.T, w *harness) {
 		w.load(false)
 		pr := w.start()
 		w.some(3)
@@ -448,7 +448,7 @@ func TestEventsOfAnUnknownWorkspaceWait(t *testing.T) {
 }
 
 func TestADeadDestinationHoldsUpNothingAndMemoryIsBounded(t *testing.T) {
-	in(t, func(t *testing.T, w *world) {
+	in(t, func(t *testing.T, w *harness) {
 		w.answers(shaky, always(0, time.Millisecond))
 		pr := w.start()
 		for range 400 { // of which 50 may be open
@@ -467,7 +467,7 @@ func TestADeadDestinationHoldsUpNothingAndMemoryIsBounded(t *testing.T) {
 }
 
 func TestAnEmptiedEventLogIsNotTakenForANewOne(t *testing.T) {
-	in(t, func(t *testing.T, w *world) {
+	in(t, func(t *testing.T, w *harness) {
 		pr := w.start()
 		for range 3 {
 			w.some(1)

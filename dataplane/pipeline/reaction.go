@@ -12,7 +12,7 @@ const (
 )
 
 // reactionTo maps the kind of an error to what the loop does about it. Nothing
-// is dropped because something is away or full, and nothing that is unreadable
+// is dropped because something is unreachable or full, and nothing that is unreadable
 // holds up what comes after it.
 func reactionTo(err error) reaction {
 	switch fault.KindOf(err) {

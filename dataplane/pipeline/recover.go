@@ -18,7 +18,7 @@ import (
 func (o *owner) recover(ctx context.Context, epoch uint64) error {
 	j, err := journal.Recover(ctx, journal.Config{
 		Log: o.cfg.Journal, Epoch: epoch, Index: o.cfg.Seen, Checkpoint: o.cfg.Checkpoint,
-		Raise: o.alarms.raise, Clear: o.alarms.over,
+		Raise: o.alarms.raise, Clear: o.alarms.clear,
 	})
 	if err != nil {
 		return err
@@ -51,11 +51,11 @@ func (o *owner) recover(ctx context.Context, epoch uint64) error {
 	// From here on the lanes notice other writers; one that came in between shows now.
 	parkedThrough, deadThrough := j.Through()
 	if err := scan(parkedThrough, deadThrough, func(delivery.Settled) error {
-		return fault.New(fault.Conflict, "A former owner has settled deliveries meanwhile.")
+		return fault.New(fault.Conflict, "A former owner has settled deliveries during the takeover.")
 	}); err != nil {
 		return err
 	}
-	nudge(o.moved)
+	signal(o.moved)
 	return nil
 }
 

@@ -20,14 +20,14 @@ import (
 )
 
 // workers sets how the workers do.
-func (w *world) workers(f func(events int) (time.Duration, bool)) {
+func (w *harness) workers(f func(events int) (time.Duration, bool)) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.code = f
 }
 
 func TestSlowCodeDelaysNobodyElseAndFallsBehindWithinBounds(t *testing.T) {
-	in(t, func(t *testing.T, w *world) {
+	in(t, func(t *testing.T, w *harness) {
 		var waiting int
 		w.workers(func(events int) (time.Duration, bool) {
 			waiting += events
@@ -58,7 +58,7 @@ func TestSlowCodeDelaysNobodyElseAndFallsBehindWithinBounds(t *testing.T) {
 }
 
 func TestWorkersThatAreDownHoldUpOnlyTheirDestination(t *testing.T) {
-	in(t, func(t *testing.T, w *world) {
+	in(t, func(t *testing.T, w *harness) {
 		w.workers(func(int) (time.Duration, bool) { return 0, true })
 		pr := w.start()
 		for range 50 {
@@ -79,7 +79,7 @@ func TestWorkersThatAreDownHoldUpOnlyTheirDestination(t *testing.T) {
 // TestWhatNeedsNoCodeWaitsBehindWhatDoes: two sources of one user, and one of
 // them has a transformation on its way to the same destination.
 func TestWhatNeedsNoCodeWaitsBehindWhatDoes(t *testing.T) {
-	in(t, func(t *testing.T, w *world) {
+	in(t, func(t *testing.T, w *harness) {
 		const plain id.Source = "src_plain"
 		w.route(workspace.Connection{Source: source, Destination: coded, Transformations: []id.Transformation{"tf"}}, workspace.Connection{Source: plain, Destination: coded})
 		w.workers(func(int) (time.Duration, bool) { return time.Second, false })
@@ -115,7 +115,7 @@ func TestWhatIsOpenNeverPassesByItsCode(t *testing.T) {
 		"the code is removed":       {workspace.Connection{Source: source, Destination: coded}, "transformation_changed"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			in(t, func(t *testing.T, w *world) {
+			in(t, func(t *testing.T, w *harness) {
 				w.route(workspace.Connection{Source: source, Destination: coded, Transformations: []id.Transformation{"tf"}})
 				w.workers(func(int) (time.Duration, bool) { return time.Millisecond, false })
 				w.answers(coded, always(200, 500*time.Millisecond))
@@ -128,7 +128,7 @@ func TestWhatIsOpenNeverPassesByItsCode(t *testing.T) {
 				pr = w.start()
 				w.wait("all has ended", func() bool { r := row(pr, coded); return r.Routed == 1 && r.InFlight == 0 && r.Parked == 0 })
 				if r := row(pr, coded); r.Added != 2 || r.Dropped[tc.code] != 3 || !r.Balanced {
-					t.Errorf("book %+v, want 2 added and 3 dropped as %s", r, tc.code)
+					t.Errorf("entry %+v, want 2 added and 3 dropped as %s", r, tc.code)
 				}
 				w.audit()
 				pr.stop()
@@ -138,7 +138,7 @@ func TestWhatIsOpenNeverPassesByItsCode(t *testing.T) {
 }
 
 // route makes connections those of the workspace. Every chain is the same code.
-func (w *world) route(connections ...workspace.Connection) {
+func (w *harness) route(connections ...workspace.Connection) {
 	c := workspace.Config{Destinations: []workspace.Destination{{ID: steady, Name: "steady"}, {ID: coded, Name: "coded"}}, Connections: connections}
 	for _, conn := range connections {
 		c.Sources = append(c.Sources, workspace.Source{ID: conn.Source})
@@ -160,7 +160,7 @@ func (w *world) route(connections ...workspace.Connection) {
 }
 
 func TestWhatCodeRefusedIsReplayedToItsDestinationAlone(t *testing.T) {
-	in(t, func(t *testing.T, w *world) {
+	in(t, func(t *testing.T, w *harness) {
 		w.workers(func(int) (time.Duration, bool) { return time.Millisecond, false })
 		pr := w.start()
 		w.serial = 9
@@ -171,7 +171,7 @@ func TestWhatCodeRefusedIsReplayedToItsDestinationAlone(t *testing.T) {
 		if err != nil || len(found) != 1 || string(found[0].Event.JSON) != `"u 11"` || found[0].Event.Detail != "no" {
 			t.Fatalf("quarantined: %+v, %v; want the event 11 as it was", found, err)
 		}
-		w.mended.Store(true)
+		w.fixed.Store(true)
 		send := func(_ context.Context, events []event.Event) error { w.append(events); return nil }
 		table := w.table[source]
 		w.route(workspace.Connection{Source: source, Destination: steady})
@@ -187,7 +187,7 @@ func TestWhatCodeRefusedIsReplayedToItsDestinationAlone(t *testing.T) {
 		w.wait("it is delivered", func() bool { return row(pr, coded).Delivered == 5 })
 		w.balanced(pr)
 		if own := row(pr, ""); own.Accepted != 3 || own.Replayed != 1 || own.Duplicate != 0 || own.SourceRouted != 4 {
-			t.Errorf("the source's book is %+v, want 3 accepted and 1 replayed", own)
+			t.Errorf("the source's entry is %+v, want 3 accepted and 1 replayed", own)
 		}
 		if got := len(w.at(steady)); got != 3 {
 			t.Errorf("the neighbour got %d events, want 3", got)
@@ -200,7 +200,7 @@ func TestWhatCodeRefusedIsReplayedToItsDestinationAlone(t *testing.T) {
 }
 
 func TestAPartitionThatDoesNotRunMovesNothingOutOfQuarantine(t *testing.T) {
-	in(t, func(t *testing.T, w *world) {
+	in(t, func(t *testing.T, w *harness) {
 		pr := w.start()
 		pr.stop()
 		filter := quarantine.Filter{Source: source}
@@ -216,7 +216,7 @@ func TestAPartitionThatDoesNotRunMovesNothingOutOfQuarantine(t *testing.T) {
 // TestADeadLetterIsSentFromItsOriginal: what code made of an event is refused by
 // the destination, and the event goes through the code again.
 func TestADeadLetterIsSentFromItsOriginal(t *testing.T) {
-	in(t, func(t *testing.T, w *world) {
+	in(t, func(t *testing.T, w *harness) {
 		const was = `{"messageId":"m1","type":"track","userId":"u","event":"E"}`
 		w.workers(func(int) (time.Duration, bool) { return time.Millisecond, false })
 		w.answers(coded, always(400, time.Millisecond))
@@ -240,10 +240,10 @@ func TestADeadLetterIsSentFromItsOriginal(t *testing.T) {
 		w.wait("it is delivered", func() bool { return row(pr, coded).Delivered == 1 })
 		w.balanced(pr)
 		if r := row(pr, coded); r.Routed != 2 || r.Dead != 0 || r.Dropped["retransformed"] != 1 {
-			t.Errorf("book %+v, want 2 routed and 1 dropped as retransformed", r)
+			t.Errorf("entry %+v, want 2 routed and 1 dropped as retransformed", r)
 		}
 		if own := row(pr, ""); own.Accepted != 1 || own.Replayed != 1 || own.Duplicate != 0 {
-			t.Errorf("the source's book is %+v, want 1 accepted and 1 replayed", own)
+			t.Errorf("the source's entry is %+v, want 1 accepted and 1 replayed", own)
 		}
 		if got := w.at(coded); len(got) != 1 || strings.Count(got[0].what, "'") != 1 || !strings.HasPrefix(got[0].what, `{"messageId":"m1",`) {
 			t.Errorf("arrived %v, want what the code makes of the original", got)

@@ -15,7 +15,7 @@ var outcomes = map[ledger.Account]live.Outcome{
 	ledger.Unrouted: live.Unrouted, ledger.SourceRouted: live.Routed,
 }
 
-// show shows what was decided about a frame's events to who watches.
+// show shows what was decided about a frame's events to those that watch.
 func (o *owner) show(f *frame) {
 	for i := range f.events {
 		if e := &f.events[i]; o.cfg.Live.Watching(e.Workspace) {

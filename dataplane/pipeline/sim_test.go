@@ -16,7 +16,7 @@ import (
 // hang, are full, whose answers are lost or whose clock jumps, revisions that
 // change while frames are decided, code whose workers are slow or away, and
 // destinations that fail. Nothing accepted is lost, order per user holds,
-// repetitions are bounded, and the books balance after every start and at the end.
+// repetitions are bounded, and the ledger balances after every start and at the end.
 //
 // A seed has at least 500 events, three destinations and ten faults. One that
 // fails runs again with -seed.
@@ -32,7 +32,7 @@ func TestMutantsAreFound(t *testing.T) {
 }
 
 func simulate(t testing.TB, seed uint64) {
-	w := newWorld(t, seed)
+	w := newHarness(t, seed)
 	quiet := seed%3 == 0 // the journal's log is faultless, so repetitions are bounded tightly
 	hard := seed%3 == 1  // logs hang, or are full, for a while
 	slack := 12 * time.Millisecond
@@ -167,7 +167,7 @@ func simulate(t testing.TB, seed uint64) {
 	w.fared(fleet, row(pr, fleet))
 	w.rewrote(row(pr, coded))
 	if own := row(pr, ""); own.Quarantined != int64(w.broken) || own.SourceRouted != int64(w.unique()) || own.Duplicate+own.SourceRouted+own.Quarantined != int64(w.copies) {
-		t.Errorf("seed %d: the source's book is %+v, want %d accepted, %d quarantined", seed, own, w.copies, w.broken)
+		t.Errorf("seed %d: the source's entry is %+v, want %d accepted, %d quarantined", seed, own, w.copies, w.broken)
 	}
 	for _, d := range []string{"settlement_unknown", "journal_damaged", "ledger_unbalanced", "state_damaged"} {
 		if pr.raised(d) > 0 {
@@ -177,16 +177,16 @@ func simulate(t testing.TB, seed uint64) {
 }
 
 // unique is how many events were accepted and broke no rule.
-func (w *world) unique() (n int) {
+func (w *harness) unique() (n int) {
 	for _, of := range w.accepted {
 		n += len(of)
 	}
 	return n
 }
 
-// rewrote checks the book of the destination with code, and that what the code
+// rewrote checks the entry of the destination with code, and that what the code
 // refused is kept as it was.
-func (w *world) rewrote(r ledger.Row) {
+func (w *harness) rewrote(r ledger.Row) {
 	var routed, dropped, refused int64
 	kept := map[string]bool{}
 	for _, rec := range w.disk[queue.Quarantine].Snapshot().Records {
@@ -216,6 +216,6 @@ func (w *world) rewrote(r ledger.Row) {
 		}
 	}
 	if r.Routed != routed || r.Quarantined != refused || r.Dropped["transformation_dropped"] != dropped || r.Delivered-r.Added != routed-dropped-refused {
-		w.t.Errorf("seed %d: the book of coded is %+v, want %d routed, %d refused, %d dropped", w.seed, r, routed, refused, dropped)
+		w.t.Errorf("seed %d: the entry of coded is %+v, want %d routed, %d refused, %d dropped", w.seed, r, routed, refused, dropped)
 	}
 }

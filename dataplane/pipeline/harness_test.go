@@ -63,8 +63,8 @@ type arrival struct {
 // kinds of logs, by queue.Kind.
 const kinds = int(queue.Bad) + 1
 
-// world is one partition's disk and destinations, which outlive processes.
-type world struct {
+// harness is one partition's disk and destinations, which outlive processes.
+type harness struct {
 	t     testing.TB
 	seed  uint64
 	rng   *rand.Rand // the test's own goroutine
@@ -88,7 +88,7 @@ type world struct {
 	serial     int
 	sent       [][]event.Event // for clients that try again later
 	checkpoint int
-	mended     atomic.Bool // the code refuses nothing any more
+	fixed      atomic.Bool // the code refuses nothing any more
 	grace      time.Duration
 	removed    atomic.Bool                                      // shaky is no destination any more
 	code       func(events int) (wait time.Duration, down bool) // how the workers do; nil: by chance
@@ -97,8 +97,8 @@ type world struct {
 	cuts       []time.Time                                      // when processes died or lost the partition
 }
 
-func newWorld(t testing.TB, seed uint64) *world {
-	w := &world{
+func newHarness(t testing.TB, seed uint64) *harness {
+	w := &harness{
 		t: t, seed: seed, rng: rand.New(rand.NewPCG(seed, 1)), dice: rand.New(rand.NewPCG(seed, 2)), known: true,
 		grace: time.Millisecond, answer: map[id.Destination]func() (int, time.Duration){}, arrived: map[id.Destination][]arrival{},
 		snapshot: map[dedupe.Key]dedupe.Pos{}, accepted: map[string][]string{},
@@ -128,9 +128,9 @@ func revision(n uint64, before ...id.Destination) map[id.Source]*plan.Routing {
 }
 
 // revise lets the revision change at any moment from now on.
-func (w *world) revise() { w.other = revision(2, fleet) }
+func (w *harness) revise() { w.other = revision(2, fleet) }
 
-func (w *world) faults(f queuetest.Faults, which ...queue.Kind) {
+func (w *harness) faults(f queuetest.Faults, which ...queue.Kind) {
 	for _, k := range which {
 		w.disk[k].SetFaults(f)
 	}
@@ -138,7 +138,7 @@ func (w *world) faults(f queuetest.Faults, which ...queue.Kind) {
 
 // accept is the gateway: it appends a frame of n events, again when the answer
 // was lost, as a client would.
-func (w *world) accept(n int) {
+func (w *harness) accept(n int) {
 	var events []event.Event
 	for range n {
 		w.serial++
@@ -169,12 +169,12 @@ func (w *world) accept(n int) {
 	}
 }
 
-func (w *world) repeat(events []event.Event) {
+func (w *harness) repeat(events []event.Event) {
 	w.append(events)
 	w.broken += len(slices.DeleteFunc(slices.Clone(events), func(e event.Event) bool { return e.Quarantine == "" }))
 }
 
-func (w *world) append(events []event.Event) {
+func (w *harness) append(events []event.Event) {
 	if _, err := w.disk[queue.Events].Share().Append(w.t.Context(), "", queue.EncodeFrame(events)); err != nil {
 		w.t.Fatalf("seed %d: append: %v", w.seed, err)
 	}
@@ -183,7 +183,7 @@ func (w *world) append(events []event.Event) {
 
 // process is one life of a plane that owns the partition.
 type process struct {
-	w     *world
+	w     *harness
 	logs  [kinds]*queuetest.Log
 	p     *pipeline.Pipeline
 	end   func()
@@ -199,7 +199,7 @@ type process struct {
 }
 
 // start begins a life.
-func (w *world) start() *process {
+func (w *harness) start() *process {
 	pr := &process{w: w, keys: map[dedupe.Key]dedupe.Pos{}, alarms: map[string]int{}, ended: make(chan struct{})}
 	w.mu.Lock()
 	for k, v := range w.snapshot {
@@ -317,7 +317,7 @@ func (pr *process) transform(ctx context.Context, _ *transform.Chain, m transfor
 	var r transform.Result
 	for i, e := range in {
 		outs, refused := rewritten(string(e.JSON))
-		if refused && w.mended.Load() {
+		if refused && w.fixed.Load() {
 			outs, refused = []string{string(e.JSON)}, false
 		}
 		for _, o := range outs {
@@ -365,7 +365,7 @@ func (pr *process) supersede() {
 	pr.stale = true
 }
 
-func (w *world) cut() {
+func (w *harness) cut() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.cuts = append(w.cuts, time.Now())
@@ -419,14 +419,14 @@ func (pr *process) do(ctx context.Context, r destination.Request, timeout time.D
 }
 
 // answers sets how a destination answers; nil: 200 after a millisecond.
-func (w *world) answers(d id.Destination, f func() (int, time.Duration)) {
+func (w *harness) answers(d id.Destination, f func() (int, time.Duration)) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.answer[d] = f
 }
 
 // refuse makes shaky take nothing of a user; "": it takes everybody's.
-func (w *world) refuse(user string) {
+func (w *harness) refuse(user string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.against = user
@@ -436,13 +436,13 @@ func always(status int, wait time.Duration) func() (int, time.Duration) {
 	return func() (int, time.Duration) { return status, wait }
 }
 
-func (w *world) load(known bool) {
+func (w *harness) load(known bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.known = known
 }
 
-func (w *world) at(d id.Destination) []arrival {
+func (w *harness) at(d id.Destination) []arrival {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return slices.Clone(w.arrived[d])
