@@ -154,33 +154,9 @@ var accounts = [...]ledger.Account{
 
 // Recount returns what the record's openings and settlements count, summed.
 func (r *Record) Recount() []ledger.Delta {
-	var all []ledger.Delta
-	count := func(k ledger.Key, a ledger.Account, code string, n int64) {
-		all = append(all, ledger.Delta{
-			Workspace: k.Workspace, Source: k.Source, Destination: k.Destination, Account: a, Code: code, N: n,
-		})
-	}
+	var c counts
 	for i := range r.Openings {
-		o := &r.Openings[i]
-		if o.Bad { // how many events and whose is unknown: it counts as one of nobody
-			count(ledger.Key{}, ledger.Accepted, "", 1)
-			count(ledger.Key{}, ledger.Quarantined, BadFrame, 1)
-		}
-		for _, e := range o.Ends {
-			from := ledger.Accepted
-			if e.Replayed {
-				from = ledger.Replayed
-			}
-			count(e.Entry, from, "", e.Set.Len())
-			count(e.Entry, e.Account, e.Code, e.Set.Len())
-		}
-		for _, t := range o.Routed {
-			if t.Output == 0 {
-				count(t.Entry, ledger.Routed, "", t.Set.Len())
-			} else {
-				count(t.Entry, ledger.Added, "", t.Set.Len())
-			}
-		}
+		c.opening(&r.Openings[i])
 	}
 	for i := range r.Fans {
 		f := &r.Fans[i]
@@ -188,33 +164,65 @@ func (r *Record) Recount() []ledger.Delta {
 		for _, s := range f.Outs {
 			n += s.Len()
 		}
-		count(f.Entry, ledger.Added, "", n)
+		c.add(f.Entry, ledger.Added, "", n)
 	}
 	for i := range r.Live {
 		l := &r.Live[i]
 		n := l.Set.Len()
 		switch {
 		case l.Kind == KindCopy || l.Kind == KindEarly && l.Output > 0:
-			count(l.Entry, ledger.Added, "", n)
+			c.add(l.Entry, ledger.Added, "", n)
 		case l.Kind == KindEarly:
-			count(l.Entry, ledger.Routed, "", n)
+			c.add(l.Entry, ledger.Routed, "", n)
 		}
-		count(l.Entry, accounts[l.End], l.Code, n)
+		c.add(l.Entry, accounts[l.End], l.Code, n)
 	}
 	for i := range r.Moved {
 		m := &r.Moved[i]
 		n := int64(len(m.From))
 		switch m.Stage {
 		case delivery.FromParked:
-			count(m.Entry, ledger.Parked, "", -n)
+			c.add(m.Entry, ledger.Parked, "", -n)
 		case delivery.FromDead:
-			count(m.Entry, ledger.Dead, "", -n)
+			c.add(m.Entry, ledger.Dead, "", -n)
 		default:
 			continue
 		}
-		count(m.Entry, accounts[m.End], m.Code, n)
+		c.add(m.Entry, accounts[m.End], m.Code, n)
 	}
-	return ledger.Sum(all)
+	return ledger.Sum(c)
+}
+
+// counts collects changes of accounts.
+type counts []ledger.Delta
+
+func (c *counts) add(k ledger.Key, a ledger.Account, code string, n int64) {
+	*c = append(*c, ledger.Delta{
+		Workspace: k.Workspace, Source: k.Source, Destination: k.Destination, Account: a, Code: code, N: n,
+	})
+}
+
+// opening adds what an opening counts.
+func (c *counts) opening(o *Opening) {
+	if o.Bad { // how many events it has and of which source is unknown: it counts as one without a source
+		c.add(ledger.Key{}, ledger.Accepted, "", 1)
+		c.add(ledger.Key{}, ledger.Quarantined, BadFrame, 1)
+	}
+	for _, e := range o.Ends {
+		from := ledger.Accepted
+		if e.Replayed {
+			from = ledger.Replayed
+		}
+		c.add(e.Entry, from, "", e.Set.Len())
+		c.add(e.Entry, e.Account, e.Code, e.Set.Len())
+	}
+	for _, t := range o.Routed {
+		account := ledger.Routed
+		if t.Output > 0 {
+			account = ledger.Added
+		}
+		c.add(t.Entry, account, "", t.Set.Len())
+	}
 }
 
 // HasCode reports whether an end is counted with its code.
