@@ -2,6 +2,7 @@ package main_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -9,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -130,16 +132,23 @@ var keepers = map[string][]string{
 	"github.com/evanw/esbuild/":       {"weir/shared/script"},
 	"modernc.org/quickjs":             {"weir/dataplane/transform/engine"},
 	"modernc.org/libquickjs":          {"weir/dataplane/transform/engine"},
+	"github.com/nats-io/nkeys":        {"weir/shared/wire*", "weir/dataplane/enrol"},
+	"github.com/nats-io/jwt/":         {"weir/shared/wire*"},
+	"github.com/nats-io/nuid":         {"weir/dataplane/queue/natsstore"},
 	"github.com/jackc/pgx/":           {"weir/controlplane/store*", "weir/dataplane/warehouses/*"},
 }
 
 var forbiddenNames = []string{"util", "utils", "common", "helper", "helpers", "misc", "base", "core", "manager", "types", "models"}
 
 type pkg struct {
-	ImportPath string
-	Dir        string
-	Imports    []string
-	GoFiles    []string
+	ImportPath     string
+	Name           string
+	Dir            string
+	Imports        []string
+	GoFiles        []string
+	IgnoredGoFiles []string // left out by build tags
+	TestImports    []string
+	XTestImports   []string
 }
 
 // TestFloors holds every package of the workspace to the house's table.
@@ -228,23 +237,32 @@ func TestRolesLinkNothingOfTheOtherPlane(t *testing.T) {
 
 func list(t *testing.T) []pkg {
 	t.Helper()
-	out, err := exec.Command("go", "list", "-json=ImportPath,Dir,Imports,GoFiles", "work").Output()
+	all, err := listed()
 	if err != nil {
-		t.Fatalf("go list work: %v", err)
+		t.Fatal(err)
+	}
+	return all
+}
+
+// listed asks the go command once.
+var listed = sync.OnceValues(func() ([]pkg, error) {
+	out, err := exec.Command("go", "list", "-json=ImportPath,Name,Dir,Imports,GoFiles,IgnoredGoFiles,TestImports,XTestImports", "work").Output()
+	if err != nil {
+		return nil, fmt.Errorf("go list work: %w", err)
 	}
 	var all []pkg
 	for dec := json.NewDecoder(strings.NewReader(string(out))); dec.More(); {
 		var p pkg
 		if err := dec.Decode(&p); err != nil {
-			t.Fatal(err)
+			return nil, err
 		}
 		all = append(all, p)
 	}
 	if len(all) < 20 {
-		t.Fatalf("go list work named %d packages: is this the workspace?", len(all))
+		return nil, fmt.Errorf("go list work named %d packages: is this the workspace?", len(all))
 	}
-	return all
-}
+	return all, nil
+})
 
 func allowed(path string) ([]string, bool) {
 	for _, f := range floors {
