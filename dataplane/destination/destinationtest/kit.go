@@ -1,7 +1,7 @@
 // Package destinationtest holds every kind of destination to the contract of
 // package destination: Check runs a kind over its case files and over generated
-// batches, and Server is an endpoint that refuses requests that are not good
-// HTTP and good JSON.
+// batches, CheckSink runs a sink against a fake of its other side, and Server is an
+// endpoint that refuses requests that are not good HTTP and good JSON.
 //
 // A case file is a txtar archive: settings.json, secrets.json (clear, made up),
 // events.jsonl, one event a line, and want.jsonl, which -update rewrites: a line
@@ -30,6 +30,7 @@ import (
 	"weir/shared/catalog"
 	"weir/shared/id"
 	"weir/shared/secret"
+	"weir/shared/wire"
 )
 
 var update = flag.Bool("update", false, "rewrite want.jsonl of the case files")
@@ -58,7 +59,7 @@ func Check(t *testing.T, kind destination.Kind, dir string) {
 				t.Fatal("exactly one of HTTP and Sink has to be set")
 			}
 			if o.HTTP == nil {
-				return // sinks are run against their own fakes
+				return // see CheckSink
 			}
 			c.compare(t, o)
 			c.checkSecrets(t, o, c.events)
@@ -168,15 +169,23 @@ var code = regexp.MustCompile(`^[a-z][a-z0-9_]{0,63}$`)
 
 func checkVerdict(t *testing.T, v destination.Verdict, where string) {
 	t.Helper()
-	if v.Outcome < destination.Delivered || v.Outcome > destination.Dead {
-		t.Errorf("%s: outcome %d is none", where, v.Outcome)
+	if why := badVerdict(v); why != "" {
+		t.Errorf("%s: %s", where, why)
 	}
-	if v.Outcome != destination.Delivered && !code.MatchString(v.Code) {
-		t.Errorf("%s: code %q is not in snake case", where, v.Code)
+}
+
+// badVerdict says what is wrong with a verdict, "" for nothing. Its code has to be
+// one of wire.Codes: nothing else goes up to the control plane.
+func badVerdict(v destination.Verdict) string {
+	switch {
+	case v.Outcome < destination.Delivered || v.Outcome > destination.Dead:
+		return fmt.Sprintf("outcome %d is none", v.Outcome)
+	case v.Outcome != destination.Delivered && !wire.Code(v.Code).Known():
+		return fmt.Sprintf("code %q is not declared in package wire", v.Code)
+	case !utf8.ValidString(v.Detail):
+		return "the detail is not UTF-8"
 	}
-	if !utf8.ValidString(v.Detail) {
-		t.Errorf("%s: detail is not UTF-8", where)
-	}
+	return ""
 }
 
 // checkRefusals wants problems with a path, without secrets, for bad input.

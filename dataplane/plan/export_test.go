@@ -1,0 +1,4 @@
+package plan
+
+// Staged is staged, for tests.
+var Staged = staged
