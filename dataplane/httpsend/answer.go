@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// wholeAnswer reads the answer at the begin of b when it is one as most servers
+// wholeAnswer reads the answer at the beginning of b when it is one as most servers
 // give: HTTP/1.1, a status that has a body, one length, all of the body there.
 // rest is what follows it. nil: net/http has to read it, which takes twice as
 // long and gives the same.

@@ -209,7 +209,7 @@ func (c *fastConn) next() (ok bool, err error) {
 	}
 }
 
-// skipLineBreaks drops line breaks at the begin of buf and returns how many were
+// skipLineBreaks drops line breaks at the beginning of buf and returns how many were
 // dropped, counting those before. As in net/http, there may be up to 4 between a
 // POST and the next request.
 func (c *fastConn) skipLineBreaks(before int) (dropped int) {

@@ -11,7 +11,7 @@ import (
 	"weir/dataplane/httpserve"
 )
 
-// trackHead is the begin of a request of the fast path.
+// trackHead is the beginning of a request of the fast path.
 const trackHead = "POST /v1/track HTTP/1.1\r\nHost: x\r\nAuthorization: Basic c3JjX2E6\r\n"
 
 // FuzzHead: a head of the fast path is read as net/http reads it.
