@@ -45,7 +45,7 @@ func (s *Store) FoldAck(ctx context.Context, who Actor, a wire.Ack) (bool, error
 		if kept != nil && !at.After(kept.AckedAt) && a.Number <= kept.Number {
 			return trail{}, nil
 		}
-		problems, err := list(a.Problems)
+		problems, err := database.List(a.Problems)
 		if err != nil {
 			return trail{}, err
 		}

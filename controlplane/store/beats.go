@@ -2,201 +2,32 @@ package store
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
-	"maps"
-	"slices"
 
-	entsql "entgo.io/ent/dialect/sql"
-
+	"weir/controlplane/store/beats"
 	"weir/controlplane/store/database"
 	"weir/controlplane/store/ent"
-	"weir/controlplane/store/ent/object"
-	"weir/controlplane/store/ent/tally"
-	"weir/controlplane/store/ent/workspace"
-	"weir/shared/fault"
 	"weir/shared/id"
 	"weir/shared/wire"
 )
 
-// FoldBeat keeps the plane's newest word on itself and its counts. A beat that
-// is not newer than the kept one changes nothing. Counts and alarms about
+// FoldBeat keeps the plane's newest word on itself and its counts. A beat that is
+// not newer than the kept one changes nothing. Counts and alarms about
 // workspaces that are not on this plane, and counts of objects that are not
 // theirs, are left out. It leaves an audit row when the plane's health or version
 // changed. fault.Missing: there is no such plane.
 func (s *Store) FoldBeat(ctx context.Context, who Actor, b wire.Beat) error {
 	err := s.write(ctx, who, func(ctx context.Context, tx *ent.Tx) (trail, error) {
-		row, err := tx.Plane.Get(ctx, string(b.Plane))
-		if ent.IsNotFound(err) {
-			return trail{}, fault.New(fault.Missing, "there is no plane %s", b.Plane)
-		}
-		if err != nil {
+		change, err := beats.Fold(ctx, tx, b)
+		if err != nil || change == "" {
 			return trail{}, err
 		}
-		at := database.Stored(b.At)
-		if row.LastBeat != nil && !at.After(*row.LastBeat) {
-			return trail{}, nil
-		}
-		mine, err := placed(ctx, tx, b)
-		if err != nil {
-			return trail{}, err
-		}
-		alarms := slices.DeleteFunc(slices.Clone(b.Alarms), func(a wire.Alarm) bool { return a.Workspace != "" && !mine[a.Workspace] })
-		alarmText, err := list(alarms)
-		if err != nil {
-			return trail{}, err
-		}
-		kinds, err := list(b.Kinds)
-		if err != nil {
-			return trail{}, err
-		}
-		update := tx.Plane.UpdateOne(row).SetLastBeat(at).SetVersion(b.Version).SetHealthy(b.Healthy).
-			SetAlarms(alarmText).SetKinds(kinds)
-		if b.Gateway != "" {
-			update.SetGatewayURL(b.Gateway)
-		}
-		if b.View != "" {
-			update.SetViewURL(b.View)
-		}
-		err = update.Exec(ctx)
-		if err != nil {
-			return trail{}, err
-		}
-		if err := foldCounts(ctx, tx, b, mine); err != nil {
-			return trail{}, err
-		}
-		if row.Healthy == b.Healthy && row.Version == b.Version {
-			return trail{}, nil
-		}
-		return trail{"plane.change", "plane " + row.ID, fmt.Sprintf("healthy %t, version %s", b.Healthy, b.Version)}, nil
+		return trail{"plane.change", "plane " + string(b.Plane), change}, nil
 	})
 	return wrap(err, "fold a beat of plane %s", b.Plane)
 }
 
-// list is v as a JSON list, [] for nil.
-func list[T any](v []T) (string, error) {
-	if len(v) == 0 {
-		return "[]", nil
-	}
-	text, err := json.Marshal(v)
-	if err != nil {
-		return "", fmt.Errorf("encode a list: %w", err)
-	}
-	return string(text), nil
-}
-
-// batch is how many values one statement gets: databases bound its parameters.
-const batch = 500
-
-// placed returns which of the workspaces that a beat names are on its plane.
-func placed(ctx context.Context, tx *ent.Tx, b wire.Beat) (map[id.Workspace]bool, error) {
-	named := map[string]bool{}
-	for _, c := range b.Counts {
-		named[string(c.Workspace)] = true
-	}
-	for _, a := range b.Alarms {
-		named[string(a.Workspace)] = true
-	}
-	mine := map[id.Workspace]bool{}
-	for some := range slices.Chunk(slices.Collect(maps.Keys(named)), batch) {
-		found, err := tx.Workspace.Query().Where(workspace.PlaneID(string(b.Plane)), workspace.IDIn(some...)).IDs(ctx)
-		if err != nil {
-			return nil, err
-		}
-		for _, ws := range found {
-			mine[id.Workspace(ws)] = true
-		}
-	}
-	return mine, nil
-}
-
-// row is the key of a row of counts.
-type row struct {
-	workspace   id.Workspace
-	source      id.Source
-	destination id.Destination
-}
-
-// foldCounts writes the books that changed.
-func foldCounts(ctx context.Context, tx *ent.Tx, b wire.Beat, mine map[id.Workspace]bool) error {
-	owner, err := owners(ctx, tx, b.Counts)
-	if err != nil {
-		return err
-	}
-	kept, err := tx.Tally.Query().Where(tally.PlaneID(string(b.Plane))).All(ctx)
-	if err != nil {
-		return err
-	}
-	have := make(map[row]string, len(kept))
-	for _, k := range kept {
-		have[row{id.Workspace(k.WorkspaceID), id.Source(k.SourceID), id.Destination(k.DestinationID)}] = k.Book
-	}
-	changed := map[row]string{}
-	for _, c := range b.Counts {
-		if !mine[c.Workspace] || owner["source "+string(c.Source)] != c.Workspace ||
-			c.Destination != "" && owner["destination "+string(c.Destination)] != c.Workspace {
-			continue
-		}
-		book, err := json.Marshal(c)
-		if err != nil {
-			return fmt.Errorf("encode counts: %w", err)
-		}
-		at := row{c.Workspace, c.Source, c.Destination}
-		if have[at] != string(book) {
-			changed[at] = string(book)
-		}
-	}
-	creates := make([]*ent.TallyCreate, 0, len(changed))
-	for at, book := range changed {
-		creates = append(creates, tx.Tally.Create().SetPlaneID(string(b.Plane)).SetWorkspaceID(string(at.workspace)).
-			SetSourceID(string(at.source)).SetDestinationID(string(at.destination)).SetBook(book))
-	}
-	for some := range slices.Chunk(creates, batch) {
-		err := tx.Tally.CreateBulk(some...).OnConflict(
-			entsql.ConflictColumns(tally.FieldPlaneID, tally.FieldWorkspaceID, tally.FieldSourceID, tally.FieldDestinationID),
-		).Update(func(u *ent.TallyUpsert) { u.UpdateBook() }).Exec(ctx)
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// owners returns the workspace of every source and destination that counts
-// name, by "kind id".
-func owners(ctx context.Context, tx *ent.Tx, counts []wire.Count) (map[string]id.Workspace, error) {
-	named := map[string]bool{}
-	for _, c := range counts {
-		named[string(c.Source)], named[string(c.Destination)] = true, true
-	}
-	owner := map[string]id.Workspace{}
-	for some := range slices.Chunk(slices.Collect(maps.Keys(named)), batch) {
-		found, err := tx.Object.Query().Where(object.IDIn(some...)).All(ctx)
-		if err != nil {
-			return nil, err
-		}
-		for _, o := range found {
-			owner[o.Kind+" "+o.ID] = id.Workspace(o.WorkspaceID)
-		}
-	}
-	return owner, nil
-}
-
-// Counts returns the newest books of a plane, by workspace, source and
+// Counts returns the newest counts of a plane, by workspace, source and
 // destination.
 func (s *Store) Counts(ctx context.Context, pl id.Plane) ([]wire.Count, error) {
-	return database.Read(ctx, func(ctx context.Context) ([]wire.Count, error) {
-		rows, err := s.ent.Tally.Query().Where(tally.PlaneID(string(pl))).
-			Order(ent.Asc(tally.FieldWorkspaceID, tally.FieldSourceID, tally.FieldDestinationID)).All(ctx)
-		if err != nil {
-			return nil, err
-		}
-		out := make([]wire.Count, len(rows))
-		for i, r := range rows {
-			if err := json.Unmarshal([]byte(r.Book), &out[i]); err != nil {
-				return nil, fmt.Errorf("decode counts: %w", err)
-			}
-		}
-		return out, nil
-	})
+	return database.Read(ctx, func(ctx context.Context) ([]wire.Count, error) { return beats.Counts(ctx, s.ent, pl) })
 }

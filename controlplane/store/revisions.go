@@ -9,6 +9,7 @@ import (
 	"weir/controlplane/store/ent"
 	"weir/controlplane/store/ent/revision"
 	entworkspace "weir/controlplane/store/ent/workspace"
+	"weir/controlplane/store/placement"
 	"weir/shared/fault"
 	"weir/shared/id"
 	"weir/shared/secret"
@@ -44,6 +45,18 @@ type Commit struct {
 	Secrets   []Secret // new ones; what Config refers to beyond them is stored already
 }
 
+// placed is c as the room of placement takes it.
+func (c Commit) placed() placement.Commit {
+	out := placement.Commit{
+		Workspace: c.Workspace.ID, Name: c.Workspace.Name, Region: c.Workspace.Region, Plane: c.Workspace.Plane,
+		Expected: c.Expected, Config: c.Config, Digest: c.Digest,
+	}
+	for _, s := range c.Secrets {
+		out.Secrets = append(out.Secrets, placement.Secret(s))
+	}
+	return out
+}
+
 // AppendRevision makes c the newest revision of its workspace, numbered one
 // above everything that the store holds or a plane acknowledged, and returns it.
 // All happens in one transaction: workspace, revision, write keys, ids, secrets.
@@ -62,19 +75,19 @@ func (s *Store) AppendRevision(ctx context.Context, who Actor, c Commit) (Revisi
 	}
 	var out Revision
 	err := s.write(ctx, who, func(ctx context.Context, tx *ent.Tx) (trail, error) {
-		p := placement{tx: tx, now: s.now(), commit: c}
-		number, err := p.place(ctx)
+		now := s.now()
+		number, err := placement.Place(ctx, tx, now, c.placed())
 		if err != nil {
 			return trail{}, err
 		}
 		err = tx.Revision.Create().SetWorkspaceID(string(ws)).SetNumber(number).SetDigest(string(c.Digest)).
-			SetBody(c.Body).SetCreatedAt(p.now).SetCreatedBy(who.String()).Exec(ctx)
+			SetBody(c.Body).SetCreatedAt(now).SetCreatedBy(who.String()).Exec(ctx)
 		if err != nil {
 			return trail{}, err
 		}
 		out = Revision{
 			Revision: workspace.Revision{Workspace: ws, Number: number, Digest: c.Digest, Config: c.Config},
-			Body:     c.Body, At: p.now, By: who.String(),
+			Body:     c.Body, At: now, By: who.String(),
 		}
 		return trail{"workspace.commit", "workspace " + string(ws), fmt.Sprintf("number %d, digest %s", number, c.Digest)}, nil
 	})

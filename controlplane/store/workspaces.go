@@ -7,11 +7,11 @@ import (
 
 	"weir/controlplane/store/database"
 	"weir/controlplane/store/ent"
-	"weir/controlplane/store/ent/ack"
 	"weir/controlplane/store/ent/predicate"
 	"weir/controlplane/store/ent/secret"
 	entworkspace "weir/controlplane/store/ent/workspace"
 	"weir/controlplane/store/ent/writekey"
+	"weir/controlplane/store/placement"
 	"weir/shared/fault"
 	"weir/shared/id"
 	"weir/shared/workspace"
@@ -88,7 +88,7 @@ func (s *Store) DeleteWorkspace(ctx context.Context, who Actor, ws id.Workspace)
 			out = workspaceOf(row)
 			return trail{}, nil
 		}
-		number, err := nextNumber(ctx, tx, row)
+		number, err := placement.NextNumber(ctx, tx, row)
 		if err != nil {
 			return trail{}, err
 		}
@@ -130,7 +130,7 @@ func (s *Store) Raise(ctx context.Context, who Actor, ws id.Workspace, seen uint
 		}
 		before := row.Seen
 		row.Seen = max(before, seen)
-		next, err := nextNumber(ctx, tx, row)
+		next, err := placement.NextNumber(ctx, tx, row)
 		if err != nil {
 			return trail{}, err
 		}
@@ -146,20 +146,6 @@ func (s *Store) Raise(ctx context.Context, who Actor, ws id.Workspace, seen uint
 		return trail{"workspace.raise", "workspace " + row.ID, fmt.Sprintf("number %d was seen, %d is the newest", next-1, row.Number)}, update.Exec(ctx)
 	})
 	return wrap(err, "raise the numbers of %s", ws)
-}
-
-// nextNumber returns the number after the newest one of a workspace, after the
-// highest one that any plane ever acknowledged, and after what the hub held.
-func nextNumber(ctx context.Context, tx *ent.Tx, row *ent.Workspace) (uint64, error) {
-	acks, err := tx.Ack.Query().Where(ack.WorkspaceID(row.ID)).All(ctx)
-	if err != nil {
-		return 0, err
-	}
-	most := max(row.Number, row.Seen)
-	for _, a := range acks {
-		most = max(most, a.Highest)
-	}
-	return most + 1, nil
 }
 
 func workspaceOf(row *ent.Workspace) Workspace {

@@ -35,7 +35,8 @@ var floors = []floor{
 	{[]string{"weir/shared/telemetry/telemetrytest", "weir/shared/postgrestest", "weir/shared/mutationtest"}, nil},
 
 	{[]string{"weir/controlplane/store/database"}, []string{"weir/shared/fault", "weir/migrations", "weir/controlplane/store/ent*"}},
-	{[]string{"weir/controlplane/store", "weir/controlplane/policy"}, []string{"weir/shared/*", "weir/controlplane/store/database", "weir/controlplane/store/ent*"}},
+	{[]string{"weir/controlplane/store/beats", "weir/controlplane/store/placement"}, []string{"weir/shared/*", "weir/controlplane/store/database", "weir/controlplane/store/ent*"}},
+	{[]string{"weir/controlplane/store", "weir/controlplane/policy"}, []string{"weir/shared/*", "weir/controlplane/store/database", "weir/controlplane/store/beats", "weir/controlplane/store/placement", "weir/controlplane/store/ent*"}},
 	{[]string{"weir/controlplane/store/ent*", "weir/controlplane/store/schema"}, []string{"weir/controlplane/store/ent*", "weir/controlplane/store/schema"}},
 	{[]string{"weir/controlplane/store/*"}, []string{"weir/shared/*", "weir/migrations", "weir/controlplane/store*"}},
 	{[]string{"weir/controlplane/authn", "weir/controlplane/tenant", "weir/controlplane/draft", "weir/controlplane/publish", "weir/controlplane/fleet", "weir/controlplane/insight"},

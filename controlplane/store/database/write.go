@@ -3,6 +3,7 @@ package database
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -15,6 +16,9 @@ import (
 	"weir/controlplane/store/ent"
 	"weir/shared/fault"
 )
+
+// Batch is how many values one statement gets: databases bound its parameters.
+const Batch = 500
 
 // attempts is how often a write is begun when others are faster. Each loser
 // lost to a winner, so someone always gets on.
@@ -135,4 +139,16 @@ func translate(err error) error {
 		return fault.New(fault.Unavailable, "the database did not answer in time")
 	}
 	return databaseFault(err)
+}
+
+// List is v as a JSON list, [] for nil.
+func List[T any](v []T) (string, error) {
+	if len(v) == 0 {
+		return "[]", nil
+	}
+	text, err := json.Marshal(v)
+	if err != nil {
+		return "", fmt.Errorf("encode a list: %w", err)
+	}
+	return string(text), nil
 }

@@ -1,4 +1,9 @@
-package store
+// Package placement puts a new revision in its place: the workspace's row, its write
+// keys, the identifiers of its objects and its secrets.
+//
+// It guarantees that all problems of a commit are told at once. After an error its
+// caller must roll the transaction back.
+package placement
 
 import (
 	"context"
@@ -7,16 +12,40 @@ import (
 	"slices"
 	"time"
 
+	"weir/controlplane/store/database"
 	"weir/controlplane/store/ent"
+	"weir/controlplane/store/ent/ack"
 	"weir/controlplane/store/ent/object"
 	entworkspace "weir/controlplane/store/ent/workspace"
 	"weir/controlplane/store/ent/writekey"
 	"weir/shared/fault"
+	"weir/shared/id"
+	"weir/shared/secret"
+	"weir/shared/workspace"
 )
 
-// placement is the work of one AppendRevision around the revision itself: the
-// workspace's row, its write keys, the ids of its objects, its secrets. It
-// gathers problems and returns them together.
+// Commit is a revision that is to get its place.
+type Commit struct {
+	Workspace id.Workspace
+	Name      string // of a workspace that is to be made, like Region and Plane
+	Region    string
+	Plane     id.Plane
+	Expected  uint64 // the newest number that the caller has seen, 0 for none
+	Config    workspace.Config
+	Digest    workspace.Digest
+	Secrets   []Secret // new ones; what Config refers to beyond them is stored already
+}
+
+// Secret is one version of one secret field, sealed for each plane that may
+// open it.
+type Secret struct {
+	Name        secret.Name
+	Fingerprint string
+	Sealed      map[id.Plane]secret.Sealed
+	CreatedAt   time.Time
+}
+
+// placement is the work on one Commit. It gathers problems and returns them together.
 type placement struct {
 	tx       *ent.Tx
 	now      time.Time
@@ -28,9 +57,16 @@ func (p *placement) add(path, code, format string, args ...any) {
 	p.problems = append(p.problems, fault.Problem{Path: path, Code: code, Text: fmt.Sprintf(format, args...)})
 }
 
-// place checks the commit against what others have, writes all but the
-// revision, and returns the revision's number.
-func (p *placement) place(ctx context.Context) (uint64, error) {
+// Place checks c against what others have, writes all but the revision itself, and
+// returns the revision's number: one above everything that the store holds or a
+// plane acknowledged.
+//
+// fault.Conflict: the newest number is not c.Expected. fault.Missing: Expected is not
+// 0 and there is no such workspace, or it was deleted. fault.Invalid lists the
+// problems; their codes: name_fixed, name_taken, wrong_region, write_key_taken,
+// id_taken, secret_missing, secret_not_sealed, secret_version_taken.
+func Place(ctx context.Context, tx *ent.Tx, now time.Time, c Commit) (uint64, error) {
+	p := placement{tx: tx, now: now, commit: c}
 	row, err := p.workspace(ctx)
 	if err != nil {
 		return 0, err
@@ -56,18 +92,18 @@ func (p *placement) place(ctx context.Context) (uint64, error) {
 // returns nil when there is a problem with it.
 func (p *placement) workspace(ctx context.Context) (*ent.Workspace, error) {
 	ws := p.commit.Workspace
-	row, err := p.tx.Workspace.Get(ctx, string(ws.ID))
+	row, err := p.tx.Workspace.Get(ctx, string(ws))
 	switch {
 	case ent.IsNotFound(err) && p.commit.Expected == 0:
 		return p.create(ctx)
 	case ent.IsNotFound(err):
-		return nil, fault.New(fault.Missing, "there is no workspace %s", ws.ID)
+		return nil, fault.New(fault.Missing, "there is no workspace %s", ws)
 	case err != nil:
 		return nil, err
 	case row.DeletedAt != nil:
-		return nil, fault.New(fault.Missing, "workspace %s was deleted", ws.ID)
+		return nil, fault.New(fault.Missing, "workspace %s was deleted", ws)
 	case row.Number != p.commit.Expected:
-		return nil, fault.New(fault.Conflict, "the newest revision of workspace %s is %d, not %d: read it again", ws.ID, row.Number, p.commit.Expected)
+		return nil, fault.New(fault.Conflict, "the newest revision of workspace %s is %d, not %d: read it again", ws, row.Number, p.commit.Expected)
 	}
 	if p.commit.Config.Name != row.Name {
 		p.add("workspace", "name_fixed", "The workspace is called %s; its name cannot change.", row.Name)
@@ -75,7 +111,7 @@ func (p *placement) workspace(ctx context.Context) (*ent.Workspace, error) {
 	if p.commit.Config.Region != row.Region {
 		p.add("region", "wrong_region", "The workspace is in region %s; its region cannot change.", row.Region)
 	}
-	number, err := nextNumber(ctx, p.tx, row)
+	number, err := NextNumber(ctx, p.tx, row)
 	if err != nil {
 		return nil, err
 	}
@@ -83,42 +119,42 @@ func (p *placement) workspace(ctx context.Context) (*ent.Workspace, error) {
 }
 
 func (p *placement) create(ctx context.Context) (*ent.Workspace, error) {
-	ws, before := p.commit.Workspace, len(p.problems)
-	taken, err := p.tx.Workspace.Query().Where(entworkspace.Name(ws.Name), entworkspace.DeletedAtIsNil()).Exist(ctx)
+	c, before := p.commit, len(p.problems)
+	taken, err := p.tx.Workspace.Query().Where(entworkspace.Name(c.Name), entworkspace.DeletedAtIsNil()).Exist(ctx)
 	if err != nil {
 		return nil, err
 	}
 	if taken {
-		p.add("workspace", "name_taken", "There is a workspace called %s.", ws.Name)
+		p.add("workspace", "name_taken", "There is a workspace called %s.", c.Name)
 	}
-	pl, err := p.tx.Plane.Get(ctx, string(ws.Plane))
+	pl, err := p.tx.Plane.Get(ctx, string(c.Plane))
 	switch {
 	case ent.IsNotFound(err):
-		return nil, fault.New(fault.Missing, "there is no plane %s", ws.Plane)
+		return nil, fault.New(fault.Missing, "there is no plane %s", c.Plane)
 	case err != nil:
 		return nil, err
 	}
-	if pl.Region != ws.Region || p.commit.Config.Region != ws.Region {
-		p.add("region", "wrong_region", "The workspace is for region %s and its plane is in %s.", p.commit.Config.Region, pl.Region)
+	if pl.Region != c.Region || c.Config.Region != c.Region {
+		p.add("region", "wrong_region", "The workspace is for region %s and its plane is in %s.", c.Config.Region, pl.Region)
 	}
-	if p.commit.Config.Name != ws.Name {
-		p.add("workspace", "name_fixed", "The workspace is called %s.", ws.Name)
+	if c.Config.Name != c.Name {
+		p.add("workspace", "name_fixed", "The workspace is called %s.", c.Name)
 	}
 	if len(p.problems) > before {
 		return nil, nil
 	}
-	return p.tx.Workspace.Create().SetID(string(ws.ID)).SetName(ws.Name).SetRegion(ws.Region).SetPlaneID(string(ws.Plane)).
-		SetNumber(1).SetDigest(string(p.commit.Digest)).SetCreatedAt(p.now).Save(ctx)
+	return p.tx.Workspace.Create().SetID(string(c.Workspace)).SetName(c.Name).SetRegion(c.Region).SetPlaneID(string(c.Plane)).
+		SetNumber(1).SetDigest(string(c.Digest)).SetCreatedAt(p.now).Save(ctx)
 }
 
 // writeKeys makes the workspace's keys those of the configuration.
 func (p *placement) writeKeys(ctx context.Context) error {
-	ws, before := string(p.commit.Workspace.ID), len(p.problems)
+	ws, before := string(p.commit.Workspace), len(p.problems)
 	wanted := map[string]string{} // key -> path
 	for i, s := range p.commit.Config.Sources {
 		wanted[s.WriteKey] = fmt.Sprintf("sources[%d].writeKey", i)
 	}
-	for some := range slices.Chunk(slices.Sorted(maps.Keys(wanted)), batch) {
+	for some := range slices.Chunk(slices.Sorted(maps.Keys(wanted)), database.Batch) {
 		taken, err := p.tx.WriteKey.Query().Where(writekey.IDIn(some...), writekey.WorkspaceIDNEQ(ws)).IDs(ctx)
 		if err != nil {
 			return err
@@ -141,7 +177,7 @@ func (p *placement) writeKeys(ctx context.Context) error {
 		}
 		delete(wanted, key)
 	}
-	for some := range slices.Chunk(gone, batch) {
+	for some := range slices.Chunk(gone, database.Batch) {
 		if _, err := p.tx.WriteKey.Delete().Where(writekey.IDIn(some...)).Exec(ctx); err != nil {
 			return err
 		}
@@ -153,7 +189,7 @@ func (p *placement) writeKeys(ctx context.Context) error {
 	for _, key := range slices.Sorted(maps.Keys(wanted)) {
 		creates = append(creates, p.tx.WriteKey.Create().SetID(key).SetWorkspaceID(ws))
 	}
-	for some := range slices.Chunk(creates, batch) {
+	for some := range slices.Chunk(creates, database.Batch) {
 		if err := p.tx.WriteKey.CreateBulk(some...).Exec(ctx); err != nil {
 			return err
 		}
@@ -166,9 +202,9 @@ type use struct{ kind, path string }
 
 // objects takes the ids of the configuration for the workspace.
 func (p *placement) objects(ctx context.Context) error {
-	ws := string(p.commit.Workspace.ID)
+	ws := string(p.commit.Workspace)
 	wanted := p.uses()
-	for some := range slices.Chunk(slices.Sorted(maps.Keys(wanted)), batch) {
+	for some := range slices.Chunk(slices.Sorted(maps.Keys(wanted)), database.Batch) {
 		known, err := p.tx.Object.Query().Where(object.IDIn(some...)).All(ctx)
 		if err != nil {
 			return err
@@ -187,7 +223,7 @@ func (p *placement) objects(ctx context.Context) error {
 	for _, key := range slices.Sorted(maps.Keys(wanted)) {
 		creates = append(creates, p.tx.Object.Create().SetID(key).SetKind(wanted[key].kind).SetWorkspaceID(ws))
 	}
-	for some := range slices.Chunk(creates, batch) {
+	for some := range slices.Chunk(creates, database.Batch) {
 		if err := p.tx.Object.CreateBulk(some...).Exec(ctx); err != nil {
 			return err
 		}
@@ -216,4 +252,18 @@ func (p *placement) uses() map[string]use {
 		add(string(d.ID), "destination", fmt.Sprintf("destinations[%d].id", i))
 	}
 	return all
+}
+
+// NextNumber returns the number after the newest one of a workspace, after the
+// highest one that any plane ever acknowledged, and after what the hub held.
+func NextNumber(ctx context.Context, tx *ent.Tx, row *ent.Workspace) (uint64, error) {
+	acks, err := tx.Ack.Query().Where(ack.WorkspaceID(row.ID)).All(ctx)
+	if err != nil {
+		return 0, err
+	}
+	most := max(row.Number, row.Seen)
+	for _, a := range acks {
+		most = max(most, a.Highest)
+	}
+	return most + 1, nil
 }
