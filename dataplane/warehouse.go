@@ -32,7 +32,7 @@ func (d *DataPlane) loader(g *guard.Guard) (*load.Engine, error) {
 	for p := range stages {
 		stages[p] = d.store.Log(queue.Stage, p)
 	}
-	deps := warehouse.Deps{Dial: d.dialer(g), DataDir: d.cfg.DataDir, Owners: &warehouse.Owners{}, Now: time.Now, Log: d.cfg.Log}
+	deps := warehouse.Deps{Dial: d.dialer(g), Blobs: blobs, DataDir: d.cfg.DataDir, Owners: &warehouse.Owners{}, Now: time.Now, Log: d.cfg.Log}
 	return load.New(load.Config{
 		Dir: dir, Blobs: blobs, Stages: stages, Jobs: func() []load.Job { return d.jobs(deps) }, Refused: d.unloadable, Log: d.cfg.Log,
 		Removed: func(ws id.Workspace, dest id.Destination) bool {

@@ -1,8 +1,10 @@
 package blob
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -12,10 +14,7 @@ import (
 	"weir/shared/fault"
 )
 
-// Ref names an object: a slash-separated key of letters, digits, '-', '_', '.'.
-type Ref string
-
-// Dir is a store in one folder. It is safe for concurrent use of different keys.
+// Dir is a Store in one folder of a disk.
 type Dir struct{ root string }
 
 // unnamed ends the name of a file that is being written.
@@ -39,56 +38,72 @@ func Open(root string) (*Dir, error) {
 	return &Dir{root: root}, nil
 }
 
-// Path returns the file of an object. fault.Invalid: the key is no key.
-func (d *Dir) Path(r Ref) (string, error) {
+// path returns the file of an object. fault.Invalid: the reference is no key.
+func (d *Dir) path(r Ref) (string, error) {
 	if !filepath.IsLocal(string(r)) || strings.Trim(string(r), "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./") != "" {
 		return "", fault.New(fault.Invalid, "This is no key of an object.")
 	}
 	return filepath.Join(d.root, filepath.FromSlash(string(r))), nil
 }
 
-// Writer is an object being written; Commit or Abort ends it.
-type Writer struct {
-	*os.File
-	path string
-}
-
-// Create begins an object, which replaces one of the same key at Commit.
-func (d *Dir) Create(r Ref) (*Writer, error) {
-	path, err := d.Path(r)
+// Put implements Store: a temporary file is synced and then takes its name.
+func (d *Dir) Put(ctx context.Context, r Ref, write func(io.Writer) error) error {
+	path, err := d.path(r)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if err := durable.MakeFolder(filepath.Dir(path)); err != nil {
-		return nil, fmt.Errorf("make a blob's folder: %w", err)
+		return fmt.Errorf("make a blob's folder: %w", err)
 	}
-	f, err := os.OpenFile(path+unnamed, os.O_CREATE|os.O_TRUNC|os.O_RDWR, 0o600)
+	f, err := os.OpenFile(path+unnamed, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {
-		return nil, fmt.Errorf("create a blob: %w", err)
+		return fmt.Errorf("create a blob: %w", err)
 	}
-	return &Writer{File: f, path: path}, nil
-}
-
-// Commit makes the object durable and visible.
-func (w *Writer) Commit() error {
-	if err := errors.Join(w.Sync(), w.Close()); err != nil {
-		return fmt.Errorf("write a blob: %w", err)
+	err = errors.Join(write(f), ctx.Err())
+	if err == nil {
+		err = f.Sync()
 	}
-	if err := durable.Rename(w.path+unnamed, w.path); err != nil {
+	if err := errors.Join(err, f.Close()); err != nil {
+		return fmt.Errorf("write a blob: %w", errors.Join(err, os.Remove(path+unnamed)))
+	}
+	if err := durable.Rename(path+unnamed, path); err != nil {
 		return fmt.Errorf("name a blob: %w", err)
 	}
 	return nil
 }
 
-// Abort drops what was written.
-func (w *Writer) Abort() {
-	_ = w.Close() // it is removed
-	_ = os.Remove(w.path + unnamed)
+// file is an open object.
+type file struct {
+	*os.File
+	size int64
 }
 
-// Delete removes an object, or all under a folder's key. A missing one is no error.
-func (d *Dir) Delete(r Ref) error {
-	path, err := d.Path(r)
+// Size implements Reader.
+func (f file) Size() int64 { return f.size }
+
+// Open implements Store.
+func (d *Dir) Open(_ context.Context, r Ref) (Reader, error) {
+	path, err := d.path(r)
+	if err != nil {
+		return nil, err
+	}
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fault.New(fault.Missing, "There is no object %s.", r)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open a blob: %w", err)
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("open a blob: %w", errors.Join(err, f.Close()))
+	}
+	return file{f, info.Size()}, nil
+}
+
+// Delete implements Store.
+func (d *Dir) Delete(_ context.Context, r Ref) error {
+	path, err := d.path(r)
 	if err != nil {
 		return err
 	}
@@ -98,10 +113,9 @@ func (d *Dir) Delete(r Ref) error {
 	return nil
 }
 
-// List returns the objects under a folder's key, in order; none when there is no
-// such folder. What is being written is not among them.
-func (d *Dir) List(folder Ref) ([]Ref, error) {
-	path, err := d.Path(folder)
+// List implements Store.
+func (d *Dir) List(_ context.Context, folder Ref) ([]Ref, error) {
+	path, err := d.path(folder)
 	if err != nil {
 		return nil, err
 	}

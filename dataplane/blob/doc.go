@@ -1,6 +1,6 @@
-// Package blob keeps objects on the plane's disk: written whole or not at all,
-// named by a key.
+// Package blob keeps objects, each named by a reference: Store is the contract and
+// Dir the store on the plane's disk.
 //
-// It refuses keys that leave its folder. It guarantees that what Commit returned
-// for is on disk with fsync, and that a half-written object is never seen.
+// It guarantees that an object is durable when Put returns, and that a half-written
+// object is never seen. Dir refuses references that leave its folder.
 package blob

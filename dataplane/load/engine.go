@@ -60,9 +60,9 @@ func Steps() []Step {
 
 // Config is what an Engine works with.
 type Config struct {
-	Dir    string // manifests and cursors
-	Blobs  *blob.Dir
-	Stages []Stage // by partition
+	Dir    string     // manifests and cursors
+	Blobs  blob.Store // of staged files; warehouses read them from it
+	Stages []Stage    // by partition
 	Jobs   func() []Job
 	// Removed says whether a destination is gone for ever, not only without a job:
 	// what is staged for it is discarded. nil: none is.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -165,7 +166,7 @@ func (l *loader) stage(ctx context.Context, job Job, m *manifest) error {
 	if dialect == nil {
 		return &warehouse.Failure{Code: warehouse.CodeUnsupported, Err: fmt.Errorf("no layout for warehouses of type %s", job.Type)}
 	}
-	if err := l.e.c.Blobs.Delete(blob.Ref(l.prefix())); err != nil { // of an attempt before
+	if err := l.e.c.Blobs.Delete(ctx, blob.Ref(l.prefix())); err != nil { // of an attempt before
 		return err
 	}
 	s := stage.New(l.e.c.Blobs, blob.Ref(l.prefix()+"/"+m.ID))
@@ -189,7 +190,7 @@ func (l *loader) stage(ctx context.Context, job Job, m *manifest) error {
 			}
 			frame, err := queue.DecodeFrame(r.Data)
 			if err != nil {
-				l.damaged(p, r)
+				l.damaged(ctx, p, r)
 				refused[damagedRecord]++
 				continue
 			}
@@ -199,7 +200,7 @@ func (l *loader) stage(ctx context.Context, job Job, m *manifest) error {
 			}
 		}
 	}
-	tables, err := s.Finish()
+	tables, err := s.Finish(ctx)
 	if err != nil {
 		return err
 	}
@@ -217,16 +218,12 @@ const damagedRecord = "damaged_record"
 // damaged keeps a record that cannot be read as the blob damaged/<destination>-
 // <partition>-<number>, as well as it goes, and calls for somebody. It would stop
 // its destination for ever otherwise.
-func (l *loader) damaged(partition int, r queue.Record) {
-	kept := false
-	if w, err := l.e.c.Blobs.Create(blob.Ref(fmt.Sprintf("damaged/%s-%d-%d", l.dest, partition, r.Seq))); err == nil {
-		if _, err = w.Write(r.Data); err != nil {
-			w.Abort()
-		} else {
-			kept = w.Commit() == nil
-		}
-	}
-	l.e.c.Log.Error("A record of STAGE is damaged and was left out of a load.", "destination", string(l.dest), "partition", partition, "number", r.Seq, "kept", kept)
+func (l *loader) damaged(ctx context.Context, partition int, r queue.Record) {
+	err := l.e.c.Blobs.Put(ctx, blob.Ref(fmt.Sprintf("damaged/%s-%d-%d", l.dest, partition, r.Seq)), func(w io.Writer) error {
+		_, err := w.Write(r.Data)
+		return err
+	})
+	l.e.c.Log.Error("A record of STAGE is damaged and was left out of a load.", "destination", string(l.dest), "partition", partition, "number", r.Seq, "kept", err == nil)
 }
 
 // rows stages the rows of a frame's events.
@@ -254,7 +251,7 @@ func (l *loader) rows(ctx context.Context, job Job, d *layout.Dialect, m *manife
 			continue
 		}
 		for _, r := range rows {
-			if err := s.Add(r); err != nil {
+			if err := s.Add(ctx, r); err != nil {
 				return err
 			}
 		}
@@ -274,7 +271,7 @@ func (l *loader) clean(ctx context.Context, m *manifest) error {
 	if err := l.reach(StepPurged); err != nil {
 		return err
 	}
-	if err := l.e.c.Blobs.Delete(blob.Ref(l.prefix())); err != nil {
+	if err := l.e.c.Blobs.Delete(ctx, blob.Ref(l.prefix())); err != nil {
 		return err
 	}
 	if err := l.reach(StepDeleted); err != nil {

@@ -30,11 +30,7 @@ func (l *loader) merge(ctx context.Context, job Job, m *manifest) (err error) {
 		}
 		var files []warehouse.Staged
 		for _, f := range t.Files {
-			path, err := l.e.c.Blobs.Path(f.Ref)
-			if err != nil {
-				return err
-			}
-			files = append(files, warehouse.Staged{Path: path, Columns: f.Columns})
+			files = append(files, warehouse.Staged{Ref: f.Ref, Columns: f.Columns})
 		}
 		if _, err := w.Merge(ctx, target, files); err != nil {
 			return fmt.Errorf("merge table %s: %w", t.Name, err)

@@ -100,7 +100,7 @@ func (e *Engine) discard(ctx context.Context, d id.Destination) error {
 	if err != nil {
 		return err
 	}
-	if err := e.c.Blobs.Delete(blob.Ref(l.prefix())); err != nil {
+	if err := e.c.Blobs.Delete(ctx, blob.Ref(l.prefix())); err != nil {
 		return err
 	}
 	for _, x := range []string{"manifest.json", ""} { // the cursor, by which a repetition finds the folder, with the folder

@@ -69,6 +69,7 @@ func (s *sea) Schema(ctx context.Context, tables []string) (warehouse.Schema, er
 }
 func (s *sea) Alter(context.Context, []warehouse.Change) error         { return nil }
 func (s *sea) Query(context.Context, string, func([]byte) error) error { return nil }
+func (s *sea) Exec(context.Context, []string) (int64, error)           { return 0, nil }
 func (s *sea) Test(context.Context) error                              { return nil }
 func (s *sea) Close() error                                            { return nil }
 
@@ -82,7 +83,7 @@ func (s *sea) Merge(ctx context.Context, _ warehouse.Table, files []warehouse.St
 	}
 	var rows []row
 	for _, f := range files {
-		more, err := rowsOf(f.Path)
+		more, err := rowsOf(ctx, s.w.c.Blobs, f.Ref)
 		if err != nil {
 			return warehouse.Merged{}, err
 		}
@@ -116,8 +117,8 @@ type row struct {
 	seq     int64
 }
 
-func rowsOf(path string) (rows []row, err error) {
-	f, err := os.Open(path)
+func rowsOf(ctx context.Context, blobs blob.Store, ref blob.Ref) (rows []row, err error) {
+	f, err := blobs.Open(ctx, ref)
 	if err != nil {
 		return nil, err
 	}

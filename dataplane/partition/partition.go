@@ -55,7 +55,7 @@ type Config struct {
 	Deps      destination.Deps // of sinks, without Stage
 	Code      *transform.Pool
 	Live      *live.Hub
-	Blobs     *blob.Dir   // for what is parked past a destination's quota; nil: all stays in the log
+	Blobs     blob.Store  // for what is parked past a destination's quota; nil: all stays in the log
 	DiskLow   func() bool // the disk is almost full
 	Log       *slog.Logger
 	Trace     func(frame uint64) *telemetry.Trace // nil: no traces

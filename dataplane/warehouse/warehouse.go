@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"weir/dataplane/blob"
 	"weir/dataplane/layout"
 	"weir/shared/catalog"
 	"weir/shared/secret"
@@ -81,14 +82,19 @@ type Warehouse interface {
 	Merge(ctx context.Context, t Table, files []Staged) (Merged, error)
 	// Query runs one reading statement and gives each row as a JSON object.
 	Query(ctx context.Context, sql string, row func([]byte) error) error
+	// Exec runs statements in one transaction and gives the rows that the last one
+	// changed. Names without a schema are those of the destination's. After an
+	// error, or a crash before it returned, all of them count or none. A statement
+	// may not begin or end a transaction.
+	Exec(ctx context.Context, statements []string) (rows int64, err error)
 	// Test says whether a load could work.
 	Test(ctx context.Context) error
 	Close() error
 }
 
-// Staged is one Parquet file on this machine.
+// Staged is one Parquet file in Deps.Blobs.
 type Staged struct {
-	Path    string
+	Ref     blob.Ref
 	Columns []StagedColumn // beside SeqColumn, by name
 }
 
@@ -141,6 +147,7 @@ func CodeOf(err error) string {
 // Deps is what a warehouse may use of the world.
 type Deps struct {
 	Dial    func(ctx context.Context, network, addr string) (net.Conn, error) // egress
+	Blobs   blob.Store                                                        // with staged files
 	DataDir string
 	Owners  *Owners // of embedded files, one for a plane
 	Now     func() time.Time

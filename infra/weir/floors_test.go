@@ -66,6 +66,7 @@ var floors = []floor{
 	{[]string{"weir/dataplane/ingest"}, append([]string{"weir/dataplane/httpserve", "weir/dataplane/ingest/body", "weir/dataplane/ingest/ratelimit"}, d1...)},
 	{[]string{"weir/dataplane/destination", "weir/dataplane/warehouse", "weir/dataplane/identity", "weir/dataplane/profile"}, d1},
 	{[]string{"weir/dataplane/load"}, append([]string{"weir/dataplane/warehouse", "weir/dataplane/load/stage"}, d1...)},
+	{[]string{"weir/dataplane/blob/blobtest"}, []string{"weir/shared/*", "weir/dataplane/blob"}},
 	{[]string{"weir/dataplane/load/stage"}, []string{"weir/shared/*", "weir/dataplane/blob", "weir/dataplane/layout", "weir/dataplane/warehouse"}},
 	{[]string{"weir/dataplane/deliver"}, append([]string{"weir/dataplane/destination", "weir/dataplane/outbound", "weir/dataplane/parked", "weir/dataplane/backlog", "weir/dataplane/circuit", "weir/dataplane/keyed"}, d1...)},
 	{[]string{"weir/dataplane/circuit", "weir/dataplane/keyed"}, nil},

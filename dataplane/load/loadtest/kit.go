@@ -61,6 +61,7 @@ func (w *world) restart() {
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	w.deps.Blobs = blobs
 	job := load.Job{Workspace: "ws_test", Destination: dest, Name: "lake", Type: w.kind.Spec.Name, SyncEvery: w.opened.SyncEvery, Layout: w.opened.Layout, Options: w.opened.Options,
 		SourceOf: func(id.Source) (string, string) { return "web", "http" },
 		Open:     func(ctx context.Context) (warehouse.Warehouse, error) { return w.opened.Open(ctx, w.deps) }}
@@ -136,7 +137,7 @@ func track(id, props string) string {
 func Check(t *testing.T, kind warehouse.Kind, setup Setup) {
 	for name, check := range map[string]func(*world){
 		"calls": calls, "repeat": repeat, "evolve": evolve, "crash": crash, "values": values, "any": anything, "wide": wide, "query": queries, "foreign": foreign, "view": viewed,
-		"ids": ids, "users": users, "taken": taken, "exact": exactly, "mixed": mixed,
+		"ids": ids, "users": users, "taken": taken, "exact": exactly, "mixed": mixed, "exec": execs,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -1,7 +1,9 @@
 package stage
 
 import (
+	"context"
 	"fmt"
+	"io"
 	"maps"
 	"slices"
 	"strconv"
@@ -104,7 +106,7 @@ func (p *pending) find(n int, name string) int {
 
 // Writer stages the rows of one load. It is for one caller at a time.
 type Writer struct {
-	blobs  *blob.Dir
+	blobs  blob.Store
 	prefix blob.Ref
 	tables map[string]*Table
 	rows   map[string]*pending
@@ -114,16 +116,16 @@ type Writer struct {
 }
 
 // New returns a Writer whose objects have keys below prefix.
-func New(blobs *blob.Dir, prefix blob.Ref) *Writer {
+func New(blobs blob.Store, prefix blob.Ref) *Writer {
 	return &Writer{blobs: blobs, prefix: prefix, tables: map[string]*Table{}, rows: map[string]*pending{}}
 }
 
 // Add takes a row; when the memory for rows is full the largest table goes to a
 // file.
-func (w *Writer) Add(r layout.Row) error {
+func (w *Writer) Add(ctx context.Context, r layout.Row) error {
 	p := w.rows[r.Table]
 	if p != nil && len(p.columns)+len(r.Columns) > fileColumns && p.grows(r) {
-		if err := w.flush(r.Table); err != nil {
+		if err := w.flush(ctx, r.Table); err != nil {
 			return err
 		}
 		p = nil
@@ -146,7 +148,7 @@ func (w *Writer) Add(r layout.Row) error {
 	w.held += p.size() - before
 	for w.held > heldBytes {
 		largest := slices.MaxFunc(slices.Collect(maps.Keys(w.rows)), func(a, b string) int { return w.rows[a].size() - w.rows[b].size() })
-		if err := w.flush(largest); err != nil {
+		if err := w.flush(ctx, largest); err != nil {
 			return err
 		}
 	}
@@ -159,9 +161,9 @@ func (p *pending) grows(r layout.Row) bool {
 }
 
 // Finish writes what is left and returns the tables in the order of their names.
-func (w *Writer) Finish() ([]Table, error) {
+func (w *Writer) Finish(ctx context.Context) ([]Table, error) {
 	for _, name := range slices.Sorted(maps.Keys(w.rows)) {
-		if err := w.flush(name); err != nil {
+		if err := w.flush(ctx, name); err != nil {
 			return nil, err
 		}
 	}
@@ -173,22 +175,14 @@ func (w *Writer) Finish() ([]Table, error) {
 }
 
 // flush writes the pending rows of a table as one file.
-func (w *Writer) flush(name string) error {
+func (w *Writer) flush(ctx context.Context, name string) error {
 	p := w.rows[name]
 	delete(w.rows, name)
 	w.held -= p.size()
 	w.files++
 	ref := blob.Ref(fmt.Sprintf("%s/%06d.parquet", w.prefix, w.files))
-	file, err := w.blobs.Create(ref)
-	if err != nil {
-		return err
-	}
-	if err := p.write(file); err != nil {
-		file.Abort()
+	if err := w.blobs.Put(ctx, ref, p.write); err != nil {
 		return fmt.Errorf("write a staged file: %w", err)
-	}
-	if err := file.Commit(); err != nil {
-		return err
 	}
 	t := w.tables[name]
 	if t == nil {
@@ -240,7 +234,7 @@ func (c *column) value(raw []byte) parquet.Value {
 	return parquet.ByteArrayValue(raw)
 }
 
-func (p *pending) write(w *blob.Writer) error {
+func (p *pending) write(w io.Writer) error {
 	group := parquet.Group{warehouse.SeqColumn: parquet.Leaf(parquet.Int64Type)}
 	for _, c := range p.columns {
 		group[c.name] = parquet.Optional(leaf(c.file))

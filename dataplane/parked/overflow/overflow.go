@@ -27,7 +27,7 @@ import (
 // defaults named beside them.
 type Config struct {
 	Log    queue.Log // nobody else writes, purges or deletes
-	Blobs  *blob.Dir
+	Blobs  blob.Store
 	Folder blob.Ref // in Blobs, of this log alone
 	Quota  int64    // about how many bytes of one key stay in the log
 	Limit  int64    // bytes in Blobs past which all stays in the log
@@ -68,7 +68,7 @@ func New(ctx context.Context, c Config) (*Log, error) {
 	}
 	c.Segment, c.Every = cmp.Or(c.Segment, 4<<20), cmp.Or(c.Every, time.Second)
 	o := &Log{Log: c.Log, c: c, turn: semaphore.NewWeighted(1), moved: map[string][]segment{}, means: map[string]float64{}}
-	objects, err := c.Blobs.List(c.Folder)
+	objects, err := c.Blobs.List(ctx, c.Folder)
 	if err != nil {
 		return nil, fmt.Errorf("look for moved records in the blob store: %w", err)
 	}
@@ -180,7 +180,7 @@ func (o *Log) move(ctx context.Context, key string, size int64) (int64, error) {
 		return 0, ctx.Err()
 	}
 	s.bytes = int64(len(data))
-	if err := s.write(o.c.Blobs, data); err != nil {
+	if err := s.write(ctx, o.c.Blobs, data); err != nil {
 		return 0, fault.New(fault.Unavailable, "The blob store took nothing: %v.", err)
 	}
 	o.mu.Lock()
@@ -247,7 +247,7 @@ func (o *Log) Purge(ctx context.Context, before uint64, key string) error {
 	}
 	o.mu.Unlock()
 	for _, s := range gone {
-		if err := o.c.Blobs.Delete(s.ref()); err != nil {
+		if err := o.c.Blobs.Delete(ctx, s.ref()); err != nil {
 			return fault.New(fault.Unavailable, "The blob store deleted nothing: %v.", err)
 		}
 		o.mu.Lock()
@@ -326,7 +326,7 @@ func (o *Log) Last(ctx context.Context) (queue.Record, error) {
 	if newest.last <= rec.Seq {
 		return rec, err
 	}
-	for rec, err = range readAll(o.c.Blobs, []segment{newest}, newest.last, newest.last) {
+	for rec, err = range readAll(ctx, o.c.Blobs, []segment{newest}, newest.last, newest.last) {
 	}
 	return rec, err
 }
@@ -371,7 +371,7 @@ func (o *Log) read(ctx context.Context, from, to uint64, key string, log func(co
 		return yield(rec, err) && err == nil
 	}
 	stored := func(to uint64) bool {
-		for rec, err := range o.stored(next, to, key) {
+		for rec, err := range o.stored(ctx, next, to, key) {
 			if err == nil && ctx.Err() != nil {
 				err = fault.New(fault.Unavailable, "The read was ended before its time.")
 			}
@@ -393,7 +393,7 @@ func (o *Log) read(ctx context.Context, from, to uint64, key string, log func(co
 }
 
 // stored yields the records in the blob store with numbers from one to another.
-func (o *Log) stored(from, to uint64, key string) iter.Seq2[queue.Record, error] {
+func (o *Log) stored(ctx context.Context, from, to uint64, key string) iter.Seq2[queue.Record, error] {
 	o.mu.Lock()
 	var chains [][]segment // what there is to read of each key
 	for k, all := range o.moved {
@@ -415,7 +415,7 @@ func (o *Log) stored(from, to uint64, key string) iter.Seq2[queue.Record, error]
 		}
 		var heads []head
 		for _, chain := range chains {
-			next, stop := iter.Pull2(readAll(o.c.Blobs, chain, from, to))
+			next, stop := iter.Pull2(readAll(ctx, o.c.Blobs, chain, from, to))
 			defer stop()
 			if rec, err, ok := next(); ok {
 				heads = append(heads, head{rec, err, next})

@@ -2,14 +2,13 @@ package overflow
 
 import (
 	"bufio"
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"hash/crc32"
 	"io"
-	"io/fs"
 	"iter"
-	"os"
 	"strings"
 	"time"
 
@@ -44,16 +43,11 @@ func (s segment) ref() blob.Ref {
 	return blob.Ref(fmt.Sprintf("%s/%s/%020d-%020d-%d-%d", s.folder, s.key, s.first, s.last, s.records, s.bytes))
 }
 
-func (s segment) write(blobs *blob.Dir, data []byte) error {
-	w, err := blobs.Create(s.ref())
-	if err != nil {
+func (s segment) write(ctx context.Context, blobs blob.Store, data []byte) error {
+	return blobs.Put(ctx, s.ref(), func(w io.Writer) error {
+		_, err := w.Write(data)
 		return err
-	}
-	if _, err := w.Write(data); err != nil {
-		w.Abort()
-		return err
-	}
-	return w.Commit()
+	})
 }
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -76,10 +70,10 @@ func appendMoved(to []byte, rec queue.Record) []byte {
 // readAll yields the records of segments with numbers from one to another. A
 // segment that is gone was purged. Where one is damaged, its rest is one record
 // with the number of its last one, which no reader takes for sound.
-func readAll(blobs *blob.Dir, segments []segment, from, to uint64) iter.Seq2[queue.Record, error] {
+func readAll(ctx context.Context, blobs blob.Store, segments []segment, from, to uint64) iter.Seq2[queue.Record, error] {
 	return func(yield func(queue.Record, error) bool) {
 		for _, s := range segments {
-			if !s.read(blobs, from, to, yield) {
+			if !s.read(ctx, blobs, from, to, yield) {
 				return
 			}
 		}
@@ -87,13 +81,9 @@ func readAll(blobs *blob.Dir, segments []segment, from, to uint64) iter.Seq2[que
 }
 
 // read yields one segment's records; false: no more are wanted.
-func (s segment) read(blobs *blob.Dir, from, to uint64, yield func(queue.Record, error) bool) bool {
-	path, err := blobs.Path(s.ref())
-	if err != nil {
-		return yield(queue.Record{}, err)
-	}
-	f, err := os.Open(path)
-	if errors.Is(err, fs.ErrNotExist) {
+func (s segment) read(ctx context.Context, blobs blob.Store, from, to uint64, yield func(queue.Record, error) bool) bool {
+	f, err := blobs.Open(ctx, s.ref())
+	if fault.KindOf(err) == fault.Missing {
 		return true
 	}
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 
 	driver "github.com/duckdb/duckdb-go/v2"
 
+	"weir/dataplane/blob"
 	"weir/dataplane/warehouse"
 )
 
@@ -26,8 +27,10 @@ const maxColumns = 1000
 type connection struct {
 	path    string
 	schema  string
+	blobs   blob.Store
 	release func()
 	db      *sql.DB
+	reading bool // of db
 }
 
 func open(ctx context.Context, s Settings, d warehouse.Deps) (warehouse.Warehouse, error) {
@@ -42,14 +45,21 @@ func open(ctx context.Context, s Settings, d warehouse.Deps) (warehouse.Warehous
 	if err != nil {
 		return nil, warehouse.Fail(warehouse.CodeUnreachable, fmt.Errorf("wait for the file: %w", err))
 	}
-	return &connection{path: path, schema: s.Schema, release: release}, nil
+	return &connection{path: path, schema: s.Schema, blobs: d.Blobs, release: release}, nil
 }
 
 // connect opens the file; reading refuses writes and other files.
 func (w *connection) connect(ctx context.Context, reading bool) error {
-	if w.db != nil {
+	if w.db != nil && w.reading == reading {
 		return nil
 	}
+	if w.db != nil {
+		err := w.db.Close()
+		if w.db = nil; err != nil {
+			return warehouse.Fail(warehouse.CodeFailed, err)
+		}
+	}
+	w.reading = reading
 	options := "?threads=2&memory_limit=1GB"
 	if reading {
 		options += "&access_mode=READ_ONLY&enable_external_access=false&lock_configuration=true"
@@ -142,8 +152,13 @@ func (w *connection) Merge(ctx context.Context, t warehouse.Table, files []wareh
 		return warehouse.Merged{}, warehouse.Fail(warehouse.CodeFailed, err)
 	}
 	defer func() { _ = tx.Rollback() }() // after Commit it does nothing
+	local, release, err := w.files(ctx, files)
+	defer release()
+	if err != nil {
+		return warehouse.Merged{}, warehouse.Fail(warehouse.CodeStage, err)
+	}
 	var m warehouse.Merged
-	for _, q := range merge(w.table(t.Name), t, files) {
+	for _, q := range merge(w.table(t.Name), t, local) {
 		r, err := tx.ExecContext(ctx, q)
 		if err != nil {
 			return warehouse.Merged{}, warehouse.Fail(warehouse.CodeFailed, err)
@@ -151,6 +166,24 @@ func (w *connection) Merge(ctx context.Context, t warehouse.Table, files []wareh
 		m.Rows, _ = r.RowsAffected() // DuckDB always knows
 	}
 	return m, warehouse.Fail(warehouse.CodeFailed, tx.Commit())
+}
+
+// files gives staged files as files of this machine until release.
+func (w *connection) files(ctx context.Context, files []warehouse.Staged) (local []staged, release func(), err error) {
+	var releases []func()
+	release = func() {
+		for _, r := range releases {
+			r()
+		}
+	}
+	for _, f := range files {
+		path, r, err := blob.LocalFile(ctx, w.blobs, f.Ref)
+		if err != nil {
+			return nil, release, err
+		}
+		releases, local = append(releases, r), append(local, staged{path, f.Columns})
+	}
+	return local, release, nil
 }
 
 // Query implements warehouse.Warehouse.
@@ -198,6 +231,29 @@ func (w *connection) Query(ctx context.Context, query string, row func([]byte) e
 		}
 	}
 	return warehouse.Fail(warehouse.CodeFailed, rows.Err())
+}
+
+// Exec implements warehouse.Warehouse.
+func (w *connection) Exec(ctx context.Context, statements []string) (rows int64, err error) {
+	if err := w.connect(ctx, false); err != nil {
+		return 0, err
+	}
+	if _, err := w.db.ExecContext(ctx, "use "+quote(w.schema)); err != nil {
+		return 0, warehouse.Fail(warehouse.CodeSchema, err)
+	}
+	tx, err := w.db.BeginTx(ctx, nil)
+	if err != nil {
+		return 0, warehouse.Fail(warehouse.CodeFailed, err)
+	}
+	defer func() { _ = tx.Rollback() }() // after Commit it does nothing
+	for _, q := range statements {
+		r, err := tx.ExecContext(ctx, q)
+		if err != nil {
+			return 0, warehouse.Fail(warehouse.CodeFailed, err)
+		}
+		rows, _ = r.RowsAffected() // DuckDB always knows
+	}
+	return rows, warehouse.Fail(warehouse.CodeFailed, tx.Commit())
 }
 
 // Test implements warehouse.Warehouse.

@@ -74,13 +74,19 @@ func iso(col string) string {
 	return fmt.Sprintf(`lpad(year(%[1]s at time zone 'UTC')::varchar, 4, '0') || strftime(%[1]s at time zone 'UTC', '-%%m-%%dT%%H:%%M:%%S.%%gZ')`, col)
 }
 
+// staged is a staged file and its columns.
+type staged struct {
+	path    string
+	columns []warehouse.StagedColumn
+}
+
 // source is what staged rows are read from, and the type of each column in it:
 // a column that differs from file to file is its text.
-func source(files []warehouse.Staged) (from string, types map[string]layout.Type) {
+func source(files []staged) (from string, types map[string]layout.Type) {
 	types = map[string]layout.Type{}
 	differ := map[string]bool{}
 	for _, f := range files {
-		for _, c := range f.Columns {
+		for _, c := range f.columns {
 			if t, ok := types[c.Name]; ok && t != c.Type {
 				differ[c.Name] = true
 			}
@@ -89,17 +95,17 @@ func source(files []warehouse.Staged) (from string, types map[string]layout.Type
 	}
 	var paths, parts []string
 	for _, f := range files {
-		paths = append(paths, text(f.Path))
+		paths = append(paths, text(f.path))
 		var replace []string
-		for _, c := range f.Columns {
+		for _, c := range f.columns {
 			if differ[c.Name] {
 				types[c.Name] = layout.String
 				replace = append(replace, fmt.Sprintf("%s as %s", asText(quote(c.Name), c.Type), quote(c.Name)))
 			}
 		}
-		part := fmt.Sprintf("select * from read_parquet(%s)", text(f.Path))
+		part := fmt.Sprintf("select * from read_parquet(%s)", text(f.path))
 		if len(replace) > 0 {
-			part = fmt.Sprintf("select * replace (%s) from read_parquet(%s)", strings.Join(replace, ","), text(f.Path))
+			part = fmt.Sprintf("select * replace (%s) from read_parquet(%s)", strings.Join(replace, ","), text(f.path))
 		}
 		parts = append(parts, part)
 	}
@@ -165,7 +171,7 @@ func planned(t warehouse.Table, types map[string]layout.Type) plan {
 }
 
 // merge is the statements that bring files into a table.
-func merge(table string, t warehouse.Table, files []warehouse.Staged) []string {
+func merge(table string, t warehouse.Table, files []staged) []string {
 	from, types := source(files)
 	p := planned(t, types)
 	seq := quote(warehouse.SeqColumn)

@@ -2,16 +2,17 @@ package postgres
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strconv"
 	"strings"
 
 	"github.com/parquet-go/parquet-go"
 
+	"weir/dataplane/blob"
 	"weir/dataplane/layout"
 	"weir/dataplane/warehouse"
 )
@@ -66,9 +67,9 @@ func shape(t warehouse.Table) *lines {
 
 // write turns staged files into COPY's text format; with numbered, the order of
 // rows comes first. Rows that keep refuses are left out.
-func (l *lines) write(out *bufio.Writer, files []warehouse.Staged, numbered bool, keep func(seq int64) bool) error {
+func (l *lines) write(ctx context.Context, blobs blob.Store, out *bufio.Writer, files []warehouse.Staged, numbered bool, keep func(seq int64) bool) error {
 	for _, f := range files {
-		if err := l.file(out, f, numbered, keep); err != nil {
+		if err := l.file(ctx, blobs, out, f, numbered, keep); err != nil {
 			return fmt.Errorf("read a staged file: %w", err)
 		}
 	}
@@ -82,8 +83,8 @@ type spot struct {
 	buf []byte // its value as text, used again
 }
 
-func (l *lines) file(out *bufio.Writer, staged warehouse.Staged, numbered bool, keep func(seq int64) bool) error {
-	f, err := os.Open(staged.Path)
+func (l *lines) file(ctx context.Context, blobs blob.Store, out *bufio.Writer, staged warehouse.Staged, numbered bool, keep func(seq int64) bool) error {
+	f, err := blobs.Open(ctx, staged.Ref)
 	if err != nil {
 		return err
 	}

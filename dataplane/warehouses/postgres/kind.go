@@ -60,7 +60,7 @@ func open(ctx context.Context, s Settings, d warehouse.Deps) (warehouse.Warehous
 	if err != nil {
 		return nil, failure(warehouse.CodeUnreachable, err)
 	}
-	return &connection{conn: conn, schema: s.Schema}, nil
+	return &connection{conn: conn, schema: s.Schema, blobs: d.Blobs}, nil
 }
 
 func tlsConfig(mode, host string) *tls.Config {

@@ -6,11 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/parquet-go/parquet-go"
 
+	"weir/dataplane/blob"
 	"weir/dataplane/warehouse"
 )
 
@@ -33,7 +33,7 @@ type newest struct {
 func (n *newest) keep(seq int64) bool { return len(n.stale) == 0 || !n.stale[seq] }
 
 // replace deletes the rows whose ids are in files and finds the newest of each.
-func replace(ctx context.Context, tx pgx.Tx, table string, files []warehouse.Staged) (*newest, error) {
+func replace(ctx context.Context, tx pgx.Tx, blobs blob.Store, table string, files []warehouse.Staged) (*newest, error) {
 	n := &newest{last: map[[16]byte]int64{}, stale: map[int64]bool{}}
 	if _, err := tx.Exec(ctx, lookUp); err != nil {
 		return nil, failure(warehouse.CodeFailed, err)
@@ -50,7 +50,7 @@ func replace(ctx context.Context, tx pgx.Tx, table string, files []warehouse.Sta
 		return failure(warehouse.CodeFailed, err)
 	}
 	for _, f := range files {
-		err := eachID(f.Path, func(id string, seq int64) error {
+		err := eachID(ctx, blobs, f.Ref, func(id string, seq int64) error {
 			sum := sha256.Sum256([]byte(id))
 			key := [16]byte(sum[:16])
 			if before, ok := n.last[key]; ok {
@@ -73,17 +73,13 @@ func replace(ctx context.Context, tx pgx.Tx, table string, files []warehouse.Sta
 }
 
 // eachID gives the id and the number of every row of a staged file.
-func eachID(path string, do func(id string, seq int64) error) error {
-	f, err := os.Open(path)
+func eachID(ctx context.Context, blobs blob.Store, ref blob.Ref, do func(id string, seq int64) error) error {
+	f, err := blobs.Open(ctx, ref)
 	if err != nil {
 		return warehouse.Fail(warehouse.CodeStage, err)
 	}
 	defer func() { _ = f.Close() }() // it was only read
-	info, err := f.Stat()
-	if err != nil {
-		return warehouse.Fail(warehouse.CodeStage, err)
-	}
-	p, err := parquet.OpenFile(f, info.Size())
+	p, err := parquet.OpenFile(f, f.Size())
 	if err != nil {
 		return warehouse.Fail(warehouse.CodeStage, err)
 	}

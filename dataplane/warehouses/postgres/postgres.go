@@ -3,6 +3,7 @@ package postgres
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"weir/dataplane/blob"
 	"weir/dataplane/layout"
 	"weir/dataplane/warehouse"
 )
@@ -22,6 +24,7 @@ const maxColumns = 1590
 type connection struct {
 	conn   *pgx.Conn
 	schema string
+	blobs  blob.Store
 	locked bool
 }
 
@@ -148,12 +151,12 @@ func (w *connection) Merge(ctx context.Context, t warehouse.Table, files []wareh
 
 // replace deletes the rows of the files' ids and copies the new ones straight in.
 func (w *connection) replace(ctx context.Context, tx pgx.Tx, t warehouse.Table, l *lines, files []warehouse.Staged) (int64, error) {
-	n, err := replace(ctx, tx, w.table(t.Name), files)
+	n, err := replace(ctx, tx, w.blobs, w.table(t.Name), files)
 	if err != nil {
 		return 0, err
 	}
 	return w.copy(ctx, fmt.Sprintf("copy %s (%s) from stdin", w.table(t.Name), joined(l.columns, "?")),
-		func(out *bufio.Writer) error { return l.write(out, files, false, n.keep) })
+		func(out *bufio.Writer) error { return l.write(ctx, w.blobs, out, files, false, n.keep) })
 }
 
 // copy runs a COPY with the lines that write makes.
@@ -181,7 +184,7 @@ func (w *connection) keep(ctx context.Context, tx pgx.Tx, t warehouse.Table, l *
 		return 0, failure(warehouse.CodeSchema, err)
 	}
 	_, err := w.copy(ctx, "copy weir_staged from stdin", func(out *bufio.Writer) error {
-		return l.write(out, files, true, func(int64) bool { return true })
+		return l.write(ctx, w.blobs, out, files, true, func(int64) bool { return true })
 	})
 	if err != nil {
 		return 0, err
@@ -273,6 +276,32 @@ func (w *connection) Query(ctx context.Context, query string, row func([]byte) e
 		}
 	}
 	return failure(warehouse.CodeFailed, rows.Err())
+}
+
+// Exec implements warehouse.Warehouse.
+func (w *connection) Exec(ctx context.Context, statements []string) (rows int64, err error) {
+	if err := w.lock(ctx); err != nil {
+		return 0, err
+	}
+	tx, err := w.conn.Begin(ctx)
+	if err != nil {
+		return 0, failure(warehouse.CodeUnreachable, err)
+	}
+	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }() // after Commit it does nothing
+	if _, err := tx.Exec(ctx, "select set_config('search_path', $1, true)", quote(w.schema)); err != nil {
+		return 0, failure(warehouse.CodeFailed, err)
+	}
+	for _, q := range statements {
+		tag, err := tx.Exec(ctx, q, pgx.QueryExecModeDescribeExec) // it takes one statement only
+		if err != nil {
+			return 0, failure(warehouse.CodeFailed, err)
+		}
+		if w.conn.PgConn().TxStatus() != 'T' {
+			return 0, warehouse.Fail(warehouse.CodeFailed, errors.New("a statement ended the transaction"))
+		}
+		rows = tag.RowsAffected()
+	}
+	return rows, failure(warehouse.CodeFailed, tx.Commit(ctx))
 }
 
 // Test implements warehouse.Warehouse.

@@ -1,0 +1,44 @@
+package loadtest
+
+import (
+	"context"
+
+	"weir/dataplane/warehouse"
+)
+
+// open opens the warehouse beside the engine's loads, for use.
+func (w *world) open(use func(warehouse.Warehouse)) {
+	w.t.Helper()
+	opened, err := w.opened.Open(context.Background(), w.deps)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	use(opened)
+	if err := opened.Close(); err != nil {
+		w.t.Error(err)
+	}
+}
+
+// execs makes a table of a loaded one and changes it: all statements count or none.
+func execs(w *world) {
+	ctx := context.Background()
+	w.load(track("1", `{"n":1}`), track("2", `{"n":2}`))
+	w.open(func(x warehouse.Warehouse) {
+		for range 2 { // as after a crash
+			rows, err := x.Exec(ctx, []string{"drop table if exists doubled", "create table doubled as select id, 2 * n as n from order_done", "update doubled set n = n + 1"})
+			if err != nil || rows != 2 {
+				w.t.Fatalf("Exec changed %d rows, error %v, want 2", rows, err)
+			}
+		}
+		if rows, err := x.Exec(ctx, []string{"delete from doubled", "insert into doubled select id, none from order_done"}); err == nil {
+			w.t.Errorf("Exec with a column that is not there changed %d rows", rows)
+		}
+		if err := x.Query(ctx, "delete from doubled", func([]byte) error { return nil }); err == nil {
+			w.t.Error("Query deletes after Exec")
+		}
+		if _, err := x.Exec(ctx, nil); err != nil {
+			w.t.Errorf("Exec of nothing: %v", err)
+		}
+	})
+	w.want(`select id, n from doubled order by id`, `[{"id":"1","n":3},{"id":"2","n":5}]`)
+}
