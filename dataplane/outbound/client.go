@@ -3,8 +3,9 @@
 // only a kept connection that closed before a byte of the answer is replaced. It
 // keeps connections, and bounds what it reads of an answer and how long that takes.
 //
-// It refuses redirects, proxies, cookies and compressed answers, and does not know
-// what an answer means.
+// It refuses redirects, proxies, cookies and compressed answers. What an answer means
+// says the destination: a Link sends a batch to one, by requests or through its sink,
+// and returns what became of each item.
 package outbound
 
 import (
