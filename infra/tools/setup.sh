@@ -48,6 +48,7 @@ has g++ || lacks 'g++ (a C++ compiler)' g++
 [ -e /etc/ssl/certs/ca-certificates.crt ] || ! has apt-get || lacks 'CA certificates' ca-certificates
 if [ "$what" = test ]; then
 	has strace || lacks strace strace
+	has curl || lacks curl curl
 	has_postgres || lacks "the Postgres server's binaries (initdb)" postgresql
 	if ! has_browser; then
 		# Ubuntu's package is a stub for a snap. What npm's Chromium needs is there instead.
