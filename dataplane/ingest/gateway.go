@@ -101,7 +101,7 @@ func New(c Config) (*Gateway, error) {
 		c.Now = time.Now
 	}
 	if c.Log == nil {
-		c.Log = slog.Default()
+		c.Log = slog.New(slog.DiscardHandler)
 	}
 	if c.MaxMemory == 0 {
 		c.MaxMemory = 256 << 20

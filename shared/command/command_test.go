@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
+	"log"
 	"os"
 	"path/filepath"
 	"strings"
@@ -130,5 +132,19 @@ func TestTheShareOfTracesIsChecked(t *testing.T) {
 				t.Errorf("close: %v", err)
 			}
 		})
+	}
+}
+
+func TestWhatLibrariesPrintGoesNowhere(t *testing.T) {
+	t.Parallel()
+	p, root, out, complaints := program(nil, func(string, string, bool) error {
+		log.Print("Unsolicited response received on idle HTTP channel starting with \"secret\"")
+		return nil
+	})
+	if code := p.Run(t.Context(), root, []string{"role"}); code != command.ExitDone {
+		t.Fatalf("exit %d", code)
+	}
+	if log.Writer() != io.Discard || out.Len()+complaints.Len() > 0 {
+		t.Errorf("a library's line went to %v, or out %q, err %q", log.Writer(), out, complaints)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"os"
 	"os/signal"
 	"strings"
@@ -74,6 +75,9 @@ func (p Process) Note(format string, args ...any) {
 // returns the exit code. The first SIGINT or SIGTERM ends the command's context,
 // a second one the process. p is complete.
 func (p Process) Run(ctx context.Context, root *cobra.Command, args []string) int {
+	// Libraries may write content there, as the client of net/http does with bytes
+	// that come behind an answer. What counts comes back from them as an error.
+	log.SetOutput(io.Discard)
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	go func() { // ends with ctx, which stop ends
