@@ -50,7 +50,7 @@ type disk struct {
 	bytes   uint64
 	wrong   time.Duration // how far the clock is ahead
 	changed chan struct{} // closed and replaced when a record is added
-	line    []*write      // delayed writes in the order in which they came
+	delayed []*write      // writes in the order in which they came
 }
 
 // write is a change of the disk that may be delayed.
@@ -88,7 +88,7 @@ func (l *Log) Crash() {
 		return
 	}
 	close(l.down)
-	for _, w := range d.line {
+	for _, w := range d.delayed {
 		if w.log != l || w.ended {
 			continue
 		}
@@ -226,13 +226,13 @@ func (l *Log) write(ctx context.Context, do func() error) error {
 	}
 	w := &write{log: l, do: do, lost: roll < f.Refused+f.Lost, done: make(chan struct{})}
 	w.wait = d.pause(f.Delayed)
-	if w.wait == 0 && len(d.line) == 0 {
+	if w.wait == 0 && len(d.delayed) == 0 {
 		err := w.run()
 		d.mu.Unlock()
 		return l.reported(err)
 	}
-	d.line = append(d.line, w)
-	if len(d.line) == 1 {
+	d.delayed = append(d.delayed, w)
+	if len(d.delayed) == 1 {
 		d.work()
 	}
 	d.mu.Unlock()
@@ -256,11 +256,11 @@ func (d *disk) pause(often int) time.Duration {
 	return 1 + time.Duration(d.rng.Int64N(int64(longest)))
 }
 
-// work does what is in line until something has to wait first. Waiting is a timer,
+// work does what is delayed until something has to wait first. Waiting is a timer,
 // so a log that is left alone leaves no goroutine behind.
 func (d *disk) work() {
-	for len(d.line) > 0 {
-		w := d.line[0]
+	for len(d.delayed) > 0 {
+		w := d.delayed[0]
 		if wait := w.wait; wait > 0 && !w.ended {
 			w.wait = 0
 			time.AfterFunc(wait, func() {
@@ -273,7 +273,7 @@ func (d *disk) work() {
 		if !w.ended {
 			w.finish(w.run())
 		}
-		d.line = d.line[1:]
+		d.delayed = d.delayed[1:]
 	}
 }
 
