@@ -18,14 +18,20 @@ import (
 	"syscall"
 	"testing"
 	"time"
+	"weir/infra/weir/bench/load"
+	"weir/infra/weir/bench/process"
+	"weir/infra/weir/bench/report"
+	"weir/infra/weir/bench/webhook"
 )
+
+var idMark = []byte(`"messageId":"`)
 
 // TestMain lets this binary be its own receivers, and a stand-in for weir.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 {
 		switch os.Args[1] {
-		case receiveCommand:
-			os.Exit(receive(os.Args[2:]))
+		case webhook.Command:
+			os.Exit(webhook.Serve(os.Args[2:]))
 		case "dev":
 			os.Exit(standIn(os.Args[2:], filepath.Base(os.Args[0])))
 		case "ledger":
@@ -145,7 +151,7 @@ func (f *forwarder) row(e json.RawMessage) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(out, "{\"id\":%q}\n", e[i:i+idLength])
+	_, err = fmt.Fprintf(out, "{\"id\":%q}\n", e[i:i+load.IDLength])
 	return errors.Join(err, out.Close())
 }
 
@@ -168,7 +174,7 @@ func (f *forwarder) send(url string, e []byte) bool {
 	if err != nil {
 		panic(err)
 	}
-	req.Header.Set("Weir-Message-Id", string(e[i:i+idLength]))
+	req.Header.Set("Weir-Message-Id", string(e[i:i+load.IDLength]))
 	resp, err := f.client.Do(req)
 	if err != nil {
 		return false
@@ -180,7 +186,7 @@ func (f *forwarder) send(url string, e []byte) bool {
 
 // runBench runs the program with this binary in weir's place; the name under
 // which it is started says how it behaves.
-func runBench(t *testing.T, how string, args ...string) (code int, r report, errs string) {
+func runBench(t *testing.T, how string, args ...string) (code int, r report.Report, errs string) {
 	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
@@ -269,10 +275,10 @@ func TestASoakWatchesWhatGrowsAndWaitsForEveryWebhook(t *testing.T) {
 
 func TestDisorderIsAnEventBeforeAnEarlierOneOfItsUser(t *testing.T) {
 	t.Parallel()
-	at := make([]int64, 3*users)
-	at[0], at[users], at[2*users] = 5, 4, 6 // the second came before the first
-	at[1], at[users+1] = 5, 6
-	at[2+users] = 7 // the one before it did not arrive, which is another fault
+	at := make([]int64, 3*load.Users)
+	at[0], at[load.Users], at[2*load.Users] = 5, 4, 6 // the second came before the first
+	at[1], at[load.Users+1] = 5, 6
+	at[2+load.Users] = 7 // the one before it did not arrive, which is another fault
 	if n := disorder(at); n != 1 {
 		t.Errorf("%d out of order, want 1", n)
 	}
@@ -307,80 +313,18 @@ func TestAWeirThatForgetsAnEventIsAFailure(t *testing.T) {
 
 func TestAnAcknowledgedEventThatDoesNotArriveIsMissed(t *testing.T) {
 	t.Parallel()
-	o := &outcome{sent: &sent{acked: []span{{0, 1}, {2, 3}}, planned: []int64{10, 10, 10, 10, 10}}}
+	o := &outcome{Sent: &load.Sent{Acked: []load.Span{{Seq: 0, N: 1}, {Seq: 2, N: 3}}, Planned: []int64{10, 10, 10, 10, 10}}}
 	o.compare([]int64{30, 0, 40, 0}) // 1 was not acknowledged, 3 and 4 are missing
 	if o.lost != 2 || !slices.Equal(o.toEnd, []time.Duration{20, 30}) {
 		t.Errorf("lost %d, latencies %v, want 2 and [20ns 30ns]", o.lost, o.toEnd)
 	}
-	b := &bench{report: report{}, product: &child{done: make(chan struct{})}}
-	o.took = time.Second
-	bare := &outcome{sent: &sent{took: time.Second}}
+	b := &bench{report: report.Report{}, product: &process.Process{}}
+	o.Took = time.Second
+	bare := &outcome{Sent: &load.Sent{Took: time.Second}}
 	b.tell(phase{name: "some"}, bare, o)
 	b.book(phase{name: "some"}, o)
 	if b.report.Lost != 2 {
 		t.Errorf("the report says %d lost, want 2", b.report.Lost)
-	}
-}
-
-func TestAnEventIsAKilobyteOfJSONWithItsOwnID(t *testing.T) {
-	t.Parallel()
-	e := appendEvent(nil, 3, 77, time.Now().UTC())
-	var m map[string]any
-	if err := json.Unmarshal(e, &m); err != nil {
-		t.Fatalf("%v: %s", err, e)
-	}
-	if len(e) < 950 || len(e) > 1300 {
-		t.Errorf("an event has %d bytes, want about 1 KB", len(e))
-	}
-	phase, seq, ok := parseID(m["messageId"].(string))
-	if !ok || phase != 3 || seq != 77 {
-		t.Errorf("parseID(%v) = %d, %d, %v, want 3, 77, true", m["messageId"], phase, seq, ok)
-	}
-	if _, _, ok := parseID("5d3c1f0e-9a70-4c1b-8a4e-000000000001"); ok {
-		t.Error("a foreign id was taken for the bench's")
-	}
-}
-
-func TestAReceiverCountsFirstAndFurtherArrivals(t *testing.T) {
-	t.Parallel()
-	r := newReceiver(false)
-	id := string(appendID(nil, 1, 5))
-	r.note(id, []byte(`{"messageId":"`+id+`"}`), 100)
-	r.note(id, []byte(`{"messageId":"`+id+`"}`), 200)
-	r.note(id, []byte(`{"messageId":"another"}`), 300)
-	r.note("", []byte(`{"batch":[`+string(appendEvent(nil, 1, 6, time.Now()))+`,`+string(appendEvent(nil, 1, 7, time.Now()))+`]}`), 400)
-	r.note("", []byte(`{}`), 500)
-	got := r.phases[1]
-	if got.distinct != 3 || got.more != 1 || got.at[5] != 100 || got.at[7] != 400 || got.last != 400 || r.strange != 2 {
-		t.Errorf("%+v, strange %d; want 3 distinct, 1 more, 2 strange, event 5 at 100", got, r.strange)
-	}
-}
-
-func TestTheTreeHoldsThisProcessWithMemory(t *testing.T) {
-	t.Parallel()
-	all, err := tree(os.Getpid())
-	if err != nil || all[0].pid != os.Getpid() {
-		t.Fatalf("tree: %v %v", all, err)
-	}
-	if m, err := memory(os.Getpid()); err != nil || m < 1<<20 {
-		t.Errorf("memory: %d %v, want a MiB at least", m, err)
-	}
-}
-
-func TestTheTableMarksWhatMissedItsTarget(t *testing.T) {
-	t.Parallel()
-	var r report
-	r.goal("slow thing", 120, "ms", 100, 2, "")
-	r.goal("fast thing", 12.3456, "ms", 100, 0, "")
-	r.least("rare thing", 9, "events/s", 10, 0, "")
-	r.least("frequent thing", 11, "events/s", 10, 0, "")
-	var out bytes.Buffer
-	r.table(&out)
-	for _, want := range []string{`slow thing +120 ms +<= 100 ms +MISSED +2 ms +60`, `fast thing +12.3 ms +<= 100 ms +ok +- +-`,
-		`rare thing +9 events/s +>= 10 events/s +MISSED`, `frequent thing +11 events/s +>= 10 events/s +ok`} {
-		if !regexp.MustCompile(want).Match(out.Bytes()) {
-			t.Errorf("no %q in\n%s", want, out.String())
-		}
 	}
 }
 
@@ -389,13 +333,5 @@ func TestUnbalancedBooksAreCounted(t *testing.T) {
 	n, rows := unbalanced([]byte(`{"balanced":true,"inFlight":0}` + "\n" + `{"balanced":false}` + "\n" + `{"balanced":true,"parked":1}` + "\n" + "what?\n"))
 	if n != 3 || len(rows) != 4 {
 		t.Errorf("%d of %d rows are unbalanced, want 3 of 4", n, len(rows))
-	}
-}
-
-func TestQuantilesAreOfTheSortedValues(t *testing.T) {
-	t.Parallel()
-	all := []time.Duration{5, 1, 4, 2, 3, 10, 9, 8, 7, 6}
-	if got := []time.Duration{quantile(all, 0.5), quantile(all, 0.99), quantile(nil, 0.5)}; !slices.Equal(got, []time.Duration{6, 10, 0}) {
-		t.Errorf("quantiles %v, want [6 10 0]", got)
 	}
 }

@@ -10,6 +10,10 @@ import (
 	"sync"
 	"syscall"
 	"time"
+	"weir/infra/weir/bench/load"
+	"weir/infra/weir/bench/process"
+	"weir/infra/weir/bench/report"
+	"weir/infra/weir/bench/webhook"
 )
 
 const (
@@ -25,20 +29,20 @@ const (
 // and what webhooks that fail do to one that does not.
 func (b *bench) beside(ctx context.Context, tmp string) error {
 	urls := map[string]string{}
-	for _, kind := range sicknesses() {
-		h, err := newWebhook(ctx, kind)
+	for _, kind := range webhook.Failures() {
+		h, err := webhook.New(ctx, kind)
 		if err != nil {
 			return err
 		}
-		defer h.close()
-		urls[kind.key] = h.url
+		defer h.Close()
+		urls[kind.Key] = h.URL
 	}
-	late, err := newWebhook(ctx, sickness{name: "late", behave: hang})
+	late, err := webhook.New(ctx, webhook.Failure{Name: "late", Behave: webhook.Hang})
 	if err != nil {
 		return err
 	}
-	defer late.close()
-	if _, err := b.startWeir(ctx, tmp, partBeside, besideConfig(b.sink.url, late.url, urls)); err != nil {
+	defer late.Close()
+	if _, err := b.startWeir(ctx, tmp, partBeside, besideConfig(b.sink.URL, late.URL, urls)); err != nil {
 		return err
 	}
 	if err := b.rows(ctx); err != nil {
@@ -55,7 +59,7 @@ func (b *bench) beside(ctx context.Context, tmp string) error {
 
 // catchUp sends to a webhook that gives no answers for the first third, and sees
 // how fast its backlog goes while more comes in.
-func (b *bench) catchUp(ctx context.Context, late *webhook) error {
+func (b *bench) catchUp(ctx context.Context, late *webhook.Webhook) error {
 	b.phases++
 	p := phase{number: b.phases, name: awayPhase, rate: 1000, batch: 1, lasts: 2 * b.paced, key: lateKey}
 	b.progress("%s for %v", p.name, p.lasts)
@@ -67,7 +71,7 @@ func (b *bench) catchUp(ctx context.Context, late *webhook) error {
 		case <-ctx.Done():
 		}
 		well = time.Now()
-		late.set(nil)
+		late.Set(nil)
 	})
 	o, err := b.weirs(ctx, p)
 	mending.Wait()
@@ -78,9 +82,9 @@ func (b *bench) catchUp(ctx context.Context, late *webhook) error {
 	if err := b.settled(ctx, late, p, o); err != nil {
 		return err
 	}
-	at := late.times(p.number)
+	at := late.Times(p.number)
 	var last int64 // arrival of what was sent before it was well
-	for seq, planned := range o.planned {
+	for seq, planned := range o.Planned {
 		if planned <= well.UnixNano() && seq < len(at) {
 			last = max(last, at[seq])
 		}
@@ -92,7 +96,7 @@ func (b *bench) catchUp(ctx context.Context, late *webhook) error {
 		}
 	}
 	took := max(time.Unix(0, last).Sub(well), time.Millisecond)
-	b.report.least("backlog, delivered for each event that comes in", float64(drained)/took.Seconds()/p.rate, "", drainGoal, 0, fmt.Sprintf("%d within %.1f s, at %.0f events/s", drained, took.Seconds(), p.rate))
+	b.report.Least("backlog, delivered for each event that comes in", float64(drained)/took.Seconds()/p.rate, "", drainGoal, 0, fmt.Sprintf("%d within %.1f s, at %.0f events/s", drained, took.Seconds(), p.rate))
 	return nil
 }
 
@@ -105,7 +109,7 @@ func (b *bench) rows(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	before, err := cpuTime(t.pid)
+	before, err := process.CPUTime(t.PID)
 	if err != nil {
 		return err
 	}
@@ -116,24 +120,24 @@ func (b *bench) rows(ctx context.Context) error {
 	ended := make(chan struct{})
 	sending.Go(func() {
 		defer close(ended)
-		o.sent, err = openLoop(ctx, t, p)
+		o.Sent, err = load.Open(ctx, t, p.plan())
 	})
-	at, last := b.arriving(ctx, p, ended, func() int64 { return o.events })
+	at, last := b.arriving(ctx, p, ended, func() int64 { return o.Events })
 	sending.Wait()
 	if err != nil {
 		return err
 	}
-	after, err := cpuTime(t.pid)
+	after, err := process.CPUTime(t.PID)
 	if err != nil {
 		return err
 	}
 	o.cpu = after - before
 	o.compare(at)
 	if last != nil {
-		b.report.note("%s: the last query failed: %v", p.name, last)
+		b.report.Note("%s: the last query failed: %v", p.name, last)
 	}
-	b.report.add("event to row, p50", quantile(o.toEnd, 0.50).Seconds(), "s", 0, "syncEvery 5s; when `weir query` has returned it")
-	b.report.goal("event to row, p95", quantile(o.toEnd, 0.95).Seconds(), "s", freshGoal, 0, fmt.Sprintf("at %.0f events/s, %.0f us/event of CPU with queries", p.rate, o.perEvent()))
+	b.report.Add("event to row, p50", report.Quantile(o.toEnd, 0.50).Seconds(), "s", 0, "syncEvery 5s; when `weir query` has returned it")
+	b.report.Goal("event to row, p95", report.Quantile(o.toEnd, 0.95).Seconds(), "s", freshGoal, 0, fmt.Sprintf("at %.0f events/s, %.0f us/event of CPU with queries", p.rate, o.perEvent()))
 	b.book(p, o)
 	return nil
 }
@@ -151,7 +155,7 @@ func (b *bench) arriving(ctx context.Context, p phase, ended <-chan struct{}, wa
 		failed = err
 		now := time.Now()
 		for _, id := range ids {
-			if number, seq, ok := parseID(id); ok && number == p.number && int(seq) < len(at) && at[seq] == 0 {
+			if number, seq, ok := load.ParseID(id); ok && number == p.number && int(seq) < len(at) && at[seq] == 0 {
 				at[seq] = now.UnixNano()
 				seen, moved = seen+1, now
 			}
@@ -195,16 +199,16 @@ func (b *bench) query(ctx context.Context, number uint32) ([]string, error) {
 	return ids, nil
 }
 
-// isolation sends to one webhook alone, and beside nine of each sickness, in turn.
+// isolation sends to one webhook alone, and beside nine of each failure, in turn.
 func (b *bench) isolation(ctx context.Context) error {
-	kinds := append([]sickness{{key: aloneKey}}, sicknesses()...)
+	kinds := append([]webhook.Failure{{Key: aloneKey}}, webhook.Failures()...)
 	ends, acks := make([][]time.Duration, len(kinds)), make([][]time.Duration, len(kinds)) // p99 of each run
 	lasts := min(isolated, b.paced)
 	for range isolations {
 		for i, kind := range kinds {
 			b.phases++
-			p := phase{number: b.phases, name: "beside " + kind.name, rate: 200, batch: 1, lasts: lasts, key: kind.key}
-			if kind.name == "" {
+			p := phase{number: b.phases, name: "beside " + kind.Name, rate: 200, batch: 1, lasts: lasts, key: kind.Key}
+			if kind.Name == "" {
 				p.name = "alone"
 			}
 			b.progress("%s for %v", p.name, p.lasts)
@@ -212,8 +216,8 @@ func (b *bench) isolation(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			ends[i] = append(ends[i], quantile(o.toEnd, 0.99))
-			acks[i] = append(acks[i], quantile(o.latency, 0.99))
+			ends[i] = append(ends[i], report.Quantile(o.toEnd, 0.99))
+			acks[i] = append(acks[i], report.Quantile(o.Latency, 0.99))
 			b.book(p, o)
 		}
 	}
@@ -223,8 +227,8 @@ func (b *bench) isolation(ctx context.Context) error {
 			name string
 			p99  [][]time.Duration
 		}{{"send to arrival", ends}, {"acknowledged", acks}} {
-			alone, beside := millis(quantile(what.p99[0], 0.5)), millis(quantile(what.p99[i+1], 0.5))
-			b.report.goal(fmt.Sprintf("beside nine %s, %s, p99", kind.name, what.name), beside, "ms", alone+max(alone/10, 5), alone, note)
+			alone, beside := report.Millis(report.Quantile(what.p99[0], 0.5)), report.Millis(report.Quantile(what.p99[i+1], 0.5))
+			b.report.Goal(fmt.Sprintf("beside nine %s, %s, p99", kind.Name, what.name), beside, "ms", alone+max(alone/10, 5), alone, note)
 		}
 	}
 	return nil

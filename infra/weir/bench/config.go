@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"weir/infra/weir/bench/webhook"
 )
 
 // Write keys of further sources.
@@ -53,11 +54,11 @@ connections:
   - { source: code, destination: hook, transformations: [twenty] }
 `
 
-// failing is how many of ten webhooks are sick.
+// failing is how many of ten webhooks fail.
 const failing = 9
 
 // besideConfig is a warehouse, and a webhook that is reached alone or beside
-// nine that fail. urls are those of the sick, by write key of the source beside.
+// nine that fail. urls are those of the failing, by write key of the source beside.
 func besideConfig(sink, late string, urls map[string]string) []byte {
 	var sources, destinations, connections strings.Builder
 	for n, key := range slices.Sorted(maps.Keys(urls)) {
@@ -87,10 +88,10 @@ sources:
 }
 
 // soakConfig sends everything to the sink and to others.
-func soakConfig(sink string, others []*webhook) []byte {
+func soakConfig(sink string, others []*webhook.Webhook) []byte {
 	var destinations, connections strings.Builder
 	for i, h := range others {
-		_, _ = fmt.Fprintf(&destinations, "  - { name: sick%d, type: webhook, settings: { url: %q } }\n", i, h.url)
+		_, _ = fmt.Fprintf(&destinations, "  - { name: sick%d, type: webhook, settings: { url: %q } }\n", i, h.URL)
 		_, _ = fmt.Fprintf(&connections, "  - { source: web, destination: sick%d }\n", i)
 	}
 	return fmt.Appendf(nil, `workspace: bench

@@ -23,10 +23,10 @@
 // weir, so that they are not in the first one's memory. An event is a row when a
 // `weir query` that ran all the time has returned it, the query's own time and
 // the pause before it included. Isolation is the difference between runs in turn
-// with and without nine sick webhooks beside the one that is well, for each sickness.
+// with and without nine failing webhooks beside the one that works, for each failure.
 //
 // With -only soak it sends for half an hour (-soak) at 70 % of what weir bears, while
-// five webhooks beside the one that is well fall ill and get well again. Memory,
+// five webhooks beside the one that works fail and recover in turn. Memory,
 // goroutines and descriptors are compared between the second quarter and the last,
 // the books are looked at all the time, and at the end every webhook has everything.
 //

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -13,6 +12,7 @@ import (
 	"slices"
 	"syscall"
 	"time"
+	"weir/infra/weir/bench/webhook"
 )
 
 // Parts of a run.
@@ -31,8 +31,8 @@ const mostTime = 15 * time.Minute
 func init() { runtime.LockOSThread() }
 
 func main() {
-	if len(os.Args) > 1 && os.Args[1] == receiveCommand {
-		os.Exit(receive(os.Args[2:]))
+	if len(os.Args) > 1 && os.Args[1] == webhook.Command {
+		os.Exit(webhook.Serve(os.Args[2:]))
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
@@ -75,7 +75,7 @@ func run(ctx context.Context, args []string, out, errs io.Writer) int {
 	}
 	err := b.measure(ctx, *dir)
 	if err == nil || len(b.report.Rows) > 0 {
-		b.report.print(out, *asJSON)
+		b.report.Print(out, *asJSON)
 	}
 	if err != nil {
 		_, _ = fmt.Fprintf(errs, "bench: %v\n", err)
@@ -86,15 +86,4 @@ func run(ctx context.Context, args []string, out, errs io.Writer) int {
 		return 1
 	}
 	return 0
-}
-
-// print writes the report as a table or as JSON.
-func (r *report) print(out io.Writer, asJSON bool) {
-	if !asJSON {
-		r.table(out)
-		return
-	}
-	enc := json.NewEncoder(out)
-	enc.SetIndent("", "  ")
-	_ = enc.Encode(r) // a report has nothing that cannot be encoded
 }

@@ -1,19 +1,20 @@
 package main
 
 import (
-	"bytes"
 	"cmp"
 	"context"
-	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"io"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"time"
+	"weir/infra/weir/bench/load"
+	"weir/infra/weir/bench/process"
+	"weir/infra/weir/bench/report"
+	"weir/infra/weir/bench/webhook"
 )
 
 const (
@@ -44,12 +45,12 @@ type bench struct {
 	only        string        // a part; "" is all but the soak
 	soaks       time.Duration // how long
 	errs        io.Writer
-	report      report
+	report      report.Report
 
-	handler, sink remote // baseline and webhook
-	product       *child
+	handler, sink webhook.Remote // baseline and webhook
+	product       *process.Process
 	data          string // weir's data directory
-	bare, own     target
+	bare, own     load.Target
 	gateway       string // of weir
 	metrics       string
 	phases        uint32 // how many there were
@@ -83,6 +84,11 @@ type phase struct {
 	mostDisk  float64 // B/event
 }
 
+// plan is what the generator is told of p.
+func (p phase) plan() load.Plan {
+	return load.Plan{Number: p.number, Rate: p.rate, Conns: p.conns, Batch: p.batch, Lasts: p.lasts}
+}
+
 // measure runs everything in a new directory under dir and fills the report.
 func (b *bench) measure(ctx context.Context, dir string) (err error) {
 	tmp, err := os.MkdirTemp(dir, "weir-bench-")
@@ -90,24 +96,24 @@ func (b *bench) measure(ctx context.Context, dir string) (err error) {
 		return fmt.Errorf("make the run's directory: %w", err)
 	}
 	defer func() { _ = os.RemoveAll(tmp) }()
-	if b.report.Machine, err = look(tmp); err != nil {
+	if b.report.Machine, err = report.Look(tmp); err != nil {
 		return err
 	}
 	defer func() {
-		for _, c := range []*child{b.handler.child, b.sink.child} {
+		for _, c := range []*process.Process{b.handler.Process, b.sink.Process} {
 			if c != nil {
-				c.stop(endTime)
+				c.Stop(endTime)
 			}
 		}
 	}()
 	var bareReady time.Duration
-	if b.sink, _, err = startReceiver(ctx, asSink); err != nil {
+	if b.sink, _, err = webhook.Start(ctx, webhook.Sink); err != nil {
 		return err
 	}
-	if b.handler, bareReady, err = startReceiver(ctx, asHandler); err != nil {
+	if b.handler, bareReady, err = webhook.Start(ctx, webhook.Handler); err != nil {
 		return err
 	}
-	if b.bare, err = newTarget(b.handler.url, writeKey, b.handler.child.cmd.Process.Pid); err != nil {
+	if b.bare, err = load.NewTarget(b.handler.URL, writeKey, b.handler.PID()); err != nil {
 		return err
 	}
 	defer b.endWeir()
@@ -128,11 +134,11 @@ func (b *bench) measure(ctx context.Context, dir string) (err error) {
 
 // webhook measures what goes to one webhook.
 func (b *bench) webhook(ctx context.Context, tmp string, bareReady time.Duration) error {
-	took, err := b.startWeir(ctx, tmp, partWebhook, fmt.Appendf(nil, webhookConfig, b.sink.url))
+	took, err := b.startWeir(ctx, tmp, partWebhook, fmt.Appendf(nil, webhookConfig, b.sink.URL))
 	if err != nil {
 		return err
 	}
-	b.report.goal("ready, from start of the binary", took.Seconds(), "s", readyGoal, bareReady.Seconds(), "")
+	b.report.Goal("ready, from start of the binary", took.Seconds(), "s", readyGoal, bareReady.Seconds(), "")
 	if err := b.idle(ctx); err != nil {
 		return err
 	}
@@ -155,7 +161,7 @@ func (b *bench) webhook(ctx context.Context, tmp string, bareReady time.Duration
 			return fmt.Errorf("%s: %w", p.name, err)
 		}
 	}
-	b.report.goal("memory at most under load (PSS)", float64(b.peak)/megabyte, "MB", fullGoal, 0, "sampled twice a second, with workers; "+b.peakAt)
+	b.report.Goal("memory at most under load (PSS)", float64(b.peak)/megabyte, "MB", fullGoal, 0, "sampled twice a second, with workers; "+b.peakAt)
 	b.balance(ctx)
 	return nil
 }
@@ -175,12 +181,12 @@ func (b *bench) startWeir(ctx context.Context, tmp, name string, configuration [
 	b.data = filepath.Join(tmp, name)
 	const free = "127.0.0.1:0"
 	var err error
-	b.product, err = spawn("weir", exec.Command(b.weir, "dev", "--no-temporal", "--data-dir", b.data, "--config", config,
+	b.product, err = process.Start("weir", exec.Command(b.weir, "dev", "--no-temporal", "--data-dir", b.data, "--config", config,
 		"--http", free, "--gateway", free, "--view", free, "--metrics", free, "--hub", free), func(l string) bool { return l == "ready" })
 	if err != nil {
 		return 0, err
 	}
-	_, took, err := b.product.await(ctx, startTime)
+	_, took, err := b.product.Await(ctx, startTime)
 	if err != nil {
 		return 0, err
 	}
@@ -203,8 +209,8 @@ func (b *bench) startWeir(ctx context.Context, tmp, name string, configuration [
 }
 
 // via is weir's gateway with the write key of a source.
-func (b *bench) via(key string) (target, error) {
-	return newTarget(b.gateway, key, b.product.cmd.Process.Pid)
+func (b *bench) via(key string) (load.Target, error) {
+	return load.NewTarget(b.gateway, key, b.product.PID())
 }
 
 // endWeir stops the product and keeps what it had to say.
@@ -212,17 +218,17 @@ func (b *bench) endWeir() {
 	if b.product == nil {
 		return
 	}
-	if how := b.product.stop(endTime); how != "" {
-		b.report.note("%s", how)
+	if how := b.product.Stop(endTime); how != "" {
+		b.report.Note("%s", how)
 	}
-	b.report.Logged = append(b.report.Logged, b.product.stderr()...)
+	b.report.Logged = append(b.report.Logged, b.product.Stderr()...)
 	b.product = nil
 }
 
 // idle measures memory and CPU while nothing happens.
 func (b *bench) idle(ctx context.Context) error {
 	b.progress("idle")
-	before, err := cpuTime(b.own.pid)
+	before, err := process.CPUTime(b.own.PID)
 	if err != nil {
 		return err
 	}
@@ -232,26 +238,26 @@ func (b *bench) idle(ctx context.Context) error {
 		return ctx.Err()
 	case <-time.After(wait):
 	}
-	after, err := cpuTime(b.own.pid)
+	after, err := process.CPUTime(b.own.PID)
 	if err != nil {
 		return err
 	}
-	own, err := memory(b.own.pid)
+	own, err := process.Memory(b.own.PID)
 	if err != nil {
 		return err
 	}
-	bare, err := memory(b.bare.pid)
+	bare, err := process.Memory(b.bare.PID)
 	if err != nil {
 		return err
 	}
 	busy := fmt.Sprintf("%.1f %% of a core", 100*(after-before).Seconds()/wait.Seconds())
-	b.report.goal("memory when idle (PSS)", float64(own)/megabyte, "MB", memoryGoal, float64(bare)/megabyte, busy)
+	b.report.Goal("memory when idle (PSS)", float64(own)/megabyte, "MB", memoryGoal, float64(bare)/megabyte, busy)
 	return nil
 }
 
 // outcome is one phase against one target.
 type outcome struct {
-	*sent
+	*load.Sent
 	written  int64         // bytes on the disk, until all had arrived
 	cpu      time.Duration // of the target's process tree, until all had arrived
 	toEnd    []time.Duration
@@ -274,8 +280,8 @@ func (b *bench) load(ctx context.Context, p phase) (*outcome, error) {
 		if err != nil {
 			return nil, fmt.Errorf("bare handler: %w", err)
 		}
-		if bare.lost > 0 || len(bare.trouble) > 0 {
-			b.report.note("%s: the bare handler lost %d, trouble %v: do not trust this run", p.name, bare.lost, bare.trouble)
+		if bare.lost > 0 || len(bare.Trouble) > 0 {
+			b.report.Note("%s: the bare handler lost %d, trouble %v: do not trust this run", p.name, bare.lost, bare.Trouble)
 		}
 		own, err := b.weirs(ctx, p)
 		if err != nil {
@@ -286,7 +292,7 @@ func (b *bench) load(ctx context.Context, p phase) (*outcome, error) {
 	}
 	slices.SortFunc(all, func(x, y pair) int {
 		if p.rate > 0 {
-			return cmp.Compare(quantile(x.own.toEnd, 0.99), quantile(y.own.toEnd, 0.99))
+			return cmp.Compare(report.Quantile(x.own.toEnd, 0.99), report.Quantile(y.own.toEnd, 0.99))
 		}
 		return cmp.Compare(x.own.rate()/x.bare.rate(), y.own.rate()/y.bare.rate())
 	})
@@ -308,10 +314,10 @@ func (b *bench) weirs(ctx context.Context, p phase) (*outcome, error) {
 	o, err := b.against(ctx, t, b.sink, p)
 	where := stop()
 	if err == nil && where != nil {
-		o.stages = where.byStage(o.events)
+		o.stages = where.byStage(o.Events)
 	}
-	if err != nil && !b.product.alive() {
-		return nil, fmt.Errorf("weir ended by itself: %v", b.product.err)
+	if err != nil && !b.product.Alive() {
+		return nil, fmt.Errorf("weir ended by itself: %v", b.product.Err())
 	}
 	return o, err
 }
@@ -319,36 +325,36 @@ func (b *bench) weirs(ctx context.Context, p phase) (*outcome, error) {
 // tell adds the rows of a phase.
 func (b *bench) tell(p phase, bare, own *outcome) {
 	if p.rate > 0 {
-		late := fmt.Sprintf("generator late by p99 %.2g ms", millis(quantile(own.late, 0.99)))
-		b.report.goal(p.name+", send to arrival, p50", millis(quantile(own.toEnd, 0.50)), "ms", p50Goal, millis(quantile(bare.toEnd, 0.50)), "")
-		b.report.goal(p.name+", send to arrival, p99", millis(quantile(own.toEnd, 0.99)), "ms", p99Goal, millis(quantile(bare.toEnd, 0.99)), late)
-		b.report.goal(p.name+", acknowledged, p50", millis(quantile(own.latency, 0.50)), "ms", p50Goal, millis(quantile(bare.latency, 0.50)), fmt.Sprintf("at %.0f events/s", p.rate))
-		b.report.goal(p.name+", acknowledged, p99", millis(quantile(own.latency, 0.99)), "ms", p99Goal, millis(quantile(bare.latency, 0.99)), "")
-		b.report.most(p.name+", CPU", own.perEvent(), "us/event", 0, bare.perEvent(), "until delivered")
+		late := fmt.Sprintf("generator late by p99 %.2g ms", report.Millis(report.Quantile(own.Late, 0.99)))
+		b.report.Goal(p.name+", send to arrival, p50", report.Millis(report.Quantile(own.toEnd, 0.50)), "ms", p50Goal, report.Millis(report.Quantile(bare.toEnd, 0.50)), "")
+		b.report.Goal(p.name+", send to arrival, p99", report.Millis(report.Quantile(own.toEnd, 0.99)), "ms", p99Goal, report.Millis(report.Quantile(bare.toEnd, 0.99)), late)
+		b.report.Goal(p.name+", acknowledged, p50", report.Millis(report.Quantile(own.Latency, 0.50)), "ms", p50Goal, report.Millis(report.Quantile(bare.Latency, 0.50)), fmt.Sprintf("at %.0f events/s", p.rate))
+		b.report.Goal(p.name+", acknowledged, p99", report.Millis(report.Quantile(own.Latency, 0.99)), "ms", p99Goal, report.Millis(report.Quantile(bare.Latency, 0.99)), "")
+		b.report.Most(p.name+", CPU", own.perEvent(), "us/event", 0, bare.perEvent(), "until delivered")
 	} else {
-		waits := fmt.Sprintf("answer p50 %.3g ms, p99 %.3g ms", millis(quantile(own.latency, 0.50)), millis(quantile(own.latency, 0.99)))
-		b.report.least(p.name, own.rate(), "events/s", p.least, bare.rate(), waits)
+		waits := fmt.Sprintf("answer p50 %.3g ms, p99 %.3g ms", report.Millis(report.Quantile(own.Latency, 0.50)), report.Millis(report.Quantile(own.Latency, 0.99)))
+		b.report.Least(p.name, own.rate(), "events/s", p.least, bare.rate(), waits)
 		if p.share > 0 {
-			b.report.least(p.name+", of the bare handler's", 100*own.rate()/bare.rate(), "%", p.share, 0, "")
+			b.report.Least(p.name+", of the bare handler's", 100*own.rate()/bare.rate(), "%", p.share, 0, "")
 		}
-		b.report.least(p.name+", delivered", own.through(), "events/s", p.delivered, 0, fmt.Sprintf("drained after %.3g s", own.draining.Seconds()))
-		b.report.most(p.name+", CPU", own.perEvent(), "us/event", p.mostCPU, bare.perEvent(), "weir's with workers, until delivered; sampled, without workers: "+own.stages)
-		b.report.most(p.name+", disk", float64(own.written)/float64(max(own.events, 1)), "B/event", p.mostDisk, 0, "write_bytes of /proc, what was purged since included")
+		b.report.Least(p.name+", delivered", own.through(), "events/s", p.delivered, 0, fmt.Sprintf("drained after %.3g s", own.draining.Seconds()))
+		b.report.Most(p.name+", CPU", own.perEvent(), "us/event", p.mostCPU, bare.perEvent(), "weir's with workers, until delivered; sampled, without workers: "+own.stages)
+		b.report.Most(p.name+", disk", float64(own.written)/float64(max(own.Events, 1)), "B/event", p.mostDisk, 0, "write_bytes of /proc, what was purged since included")
 	}
 }
 
 // book sums up what became of a phase, and notes what was odd.
 func (b *bench) book(p phase, own *outcome) {
-	if len(own.trouble) > 0 {
-		b.report.note("%s: of %d requests, %v", p.name, own.requests, own.trouble)
+	if len(own.Trouble) > 0 {
+		b.report.Note("%s: of %d requests, %v", p.name, own.Requests, own.Trouble)
 	}
 	if own.lost > 0 {
-		b.report.note("%s: %d of %d acknowledged events did not arrive; weir ran on: %v", p.name, own.lost, own.events, b.product.alive())
+		b.report.Note("%s: %d of %d acknowledged events did not arrive; weir ran on: %v", p.name, own.lost, own.Events, b.product.Alive())
 	}
 	b.report.Lost += own.lost
 	d := &b.drains
-	d.acked += own.events
-	d.arrived += own.events - own.lost
+	d.acked += own.Events
+	d.arrived += own.Events - own.lost
 	d.duplicates += own.twice
 	d.longest = max(d.longest, own.draining)
 	d.sum += own.draining
@@ -356,55 +362,55 @@ func (b *bench) book(p phase, own *outcome) {
 
 // through is how many events a second went from request to sink.
 func (o *outcome) through() float64 {
-	return float64(o.events) / (o.took + o.draining).Seconds()
+	return float64(o.Events) / (o.Took + o.draining).Seconds()
 }
 
-func (o *outcome) rate() float64 { return float64(o.events) / o.took.Seconds() }
+func (o *outcome) rate() float64 { return float64(o.Events) / o.Took.Seconds() }
 
 func (o *outcome) perEvent() float64 {
-	if o.events == 0 {
+	if o.Events == 0 {
 		return 0
 	}
-	return float64(o.cpu) / float64(time.Microsecond) / float64(o.events)
+	return float64(o.cpu) / float64(time.Microsecond) / float64(o.Events)
 }
 
 // against runs a phase and waits until all of it has arrived at the end, or
 // does not any more.
-func (b *bench) against(ctx context.Context, t target, end remote, p phase) (*outcome, error) {
-	before, err := cpuTime(t.pid)
+func (b *bench) against(ctx context.Context, t load.Target, end webhook.Remote, p phase) (*outcome, error) {
+	before, err := process.CPUTime(t.PID)
 	if err != nil {
 		return nil, err
 	}
-	disk, err := written(t.pid)
+	disk, err := process.Written(t.PID)
 	if err != nil {
 		return nil, err
 	}
 	o := new(outcome)
 	if p.rate > 0 {
-		o.sent, err = openLoop(ctx, t, p)
+		o.Sent, err = load.Open(ctx, t, p.plan())
 	} else {
-		o.sent, err = closedLoop(ctx, t, p)
+		o.Sent, err = load.Closed(ctx, t, p.plan())
 	}
 	if err != nil {
 		return nil, err
 	}
 	stopped := time.Now()
-	c, err := end.drained(ctx, p.number, o.events, b.stall)
+	c, err := end.Drained(ctx, p.number, o.Events, b.stall)
 	if err != nil {
 		return nil, err
 	}
-	after, err := cpuTime(t.pid)
+	after, err := process.CPUTime(t.PID)
 	if err != nil {
 		return nil, err
 	}
 	o.cpu = after - before
-	if o.written, err = written(t.pid); err != nil {
+	if o.written, err = process.Written(t.PID); err != nil {
 		return nil, err
 	}
 	o.written -= disk
 	o.draining = max(0, time.Unix(0, c.Last).Sub(stopped))
 	o.twice = c.Duplicates
-	at, err := end.arrivals(ctx, p.number)
+	at, err := end.Arrivals(ctx, p.number)
 	if err != nil {
 		return nil, err
 	}
@@ -414,88 +420,13 @@ func (b *bench) against(ctx context.Context, t target, end remote, p phase) (*ou
 
 // compare looks for each acknowledged event among the arrivals.
 func (o *outcome) compare(at []int64) {
-	for _, s := range o.acked {
-		for seq := int(s.seq); seq < int(s.seq)+int(s.n); seq++ {
+	for _, s := range o.Acked {
+		for seq := int(s.Seq); seq < int(s.Seq)+int(s.N); seq++ {
 			if seq >= len(at) || at[seq] == 0 {
 				o.lost++
-			} else if o.planned != nil {
-				o.toEnd = append(o.toEnd, time.Duration(at[seq]-o.planned[seq]))
+			} else if o.Planned != nil {
+				o.toEnd = append(o.toEnd, time.Duration(at[seq]-o.Planned[seq]))
 			}
 		}
 	}
-}
-
-// remote is a receiver in its own process.
-type remote struct {
-	*child
-	url string
-}
-
-func startReceiver(ctx context.Context, kind string) (remote, time.Duration, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return remote{}, 0, fmt.Errorf("find this binary: %w", err)
-	}
-	c, err := spawn(kind, exec.Command(self, receiveCommand, kind), func(string) bool { return true })
-	if err != nil {
-		return remote{}, 0, err
-	}
-	url, took, err := c.await(ctx, startTime)
-	return remote{c, url}, took, err
-}
-
-func (r remote) get(ctx context.Context, path string, phase uint32) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(ctx, answerTime)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("%s%s?phase=%d", r.url, path, phase), nil)
-	if err != nil {
-		return nil, err
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return nil, fmt.Errorf("ask the %s: %w", r.name, err)
-	}
-	defer func() { _ = resp.Body.Close() }()
-	return io.ReadAll(resp.Body)
-}
-
-// arrivals returns when each event of a phase arrived first, by sequence.
-func (r remote) arrivals(ctx context.Context, phase uint32) ([]int64, error) {
-	text, err := r.get(ctx, "/arrivals", phase)
-	if err != nil {
-		return nil, err
-	}
-	at := make([]int64, len(text)/8)
-	if err := binary.Read(bytes.NewReader(text), binary.LittleEndian, at); err != nil {
-		return nil, fmt.Errorf("arrivals: %w", err)
-	}
-	return at, nil
-}
-
-// drained waits until want events of a phase have arrived, or none did for stall.
-func (r remote) drained(ctx context.Context, phase uint32, want int64, stall time.Duration) (counts, error) {
-	var c counts
-	var seen int64
-	began := time.Now()
-	for moved := began; time.Since(moved) < stall && time.Since(began) < drainTime; {
-		text, err := r.get(ctx, "/counts", phase)
-		if err == nil {
-			err = json.Unmarshal(text, &c)
-		}
-		if err != nil {
-			return c, err
-		}
-		if c.Distinct >= want {
-			break
-		}
-		if c.Distinct > seen {
-			seen, moved = c.Distinct, time.Now()
-		}
-		select {
-		case <-ctx.Done():
-			return c, ctx.Err()
-		case <-time.After(20 * time.Millisecond):
-		}
-	}
-	return c, nil
 }

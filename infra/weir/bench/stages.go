@@ -25,14 +25,14 @@ type stage struct {
 func stages() []stage {
 	return []stage{
 		{"collector", []string{"runtime.gcBgMarkWorker", "runtime.gcAssistAlloc", "runtime.bgsweep", "runtime.bgscavenge"}},
-		{"gateway", []string{"weir/dataplane/ingest."}},
+		{"gateway", []string{"weir/dataplane/ingest.", "weir/dataplane/httpserve."}},
 		{"dedupe", []string{"weir/dataplane/dedupe."}},
 		{"route", []string{"weir/dataplane/route."}},
-		{"journal", []string{"weir/dataplane/pipeline.(*journal)"}},
-		{"lanes", []string{"weir/dataplane/deliver."}},
-		{"code", []string{"weir/dataplane/transform."}},
-		{"pipeline", []string{"weir/dataplane/pipeline.", "weir/dataplane/queue.(*reader)"}},
-		{"log", []string{"weir/dataplane/queue.", "github.com/nats-io/"}},
+		{"journal", []string{"weir/dataplane/journal"}},
+		{"lanes", []string{"weir/dataplane/deliver.", "weir/dataplane/backlog.", "weir/dataplane/outbound.", "weir/dataplane/httpsend.", "weir/dataplane/parked"}},
+		{"code", []string{"weir/dataplane/transform"}},
+		{"pipeline", []string{"weir/dataplane/pipeline.", "weir/dataplane/rewrite.", "weir/dataplane/queue/natsstore.(*reader)"}},
+		{"log", []string{"weir/dataplane/queue", "github.com/nats-io/"}},
 		{"scheduler", []string{"runtime."}},
 	}
 }
@@ -81,7 +81,7 @@ func (b *bench) profiling(ctx context.Context, p phase) (stop func() *cpuProfile
 		for {
 			one, err := b.second(ctx)
 			if err != nil {
-				b.report.note("%s: no profile: %v", p.name, err)
+				b.report.Note("%s: no profile: %v", p.name, err)
 				return
 			}
 			all = append(all, one)
@@ -89,7 +89,7 @@ func (b *bench) profiling(ctx context.Context, p phase) (stop func() *cpuProfile
 			case <-end:
 				merged, err := profile.Merge(all)
 				if err != nil {
-					b.report.note("%s: profiles do not merge: %v", p.name, err)
+					b.report.Note("%s: profiles do not merge: %v", p.name, err)
 					return
 				}
 				c.merged = merged
@@ -139,6 +139,6 @@ func (b *bench) keep(p phase, merged *profile.Profile) {
 		}
 	}
 	if err != nil {
-		b.report.note("%s: keep the profile: %v", p.name, err)
+		b.report.Note("%s: keep the profile: %v", p.name, err)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync"
 	"time"
+	"weir/infra/weir/bench/process"
 )
 
 // sampleEvery is how often the memory of weir is looked at.
@@ -21,7 +22,7 @@ func (b *bench) watch(ctx context.Context, p phase) (stop func() *cpuProfile) {
 			case <-ctx.Done():
 				return
 			case <-tick.C:
-				if now, err := memory(b.own.pid); err == nil && now > b.peak {
+				if now, err := process.Memory(b.own.PID); err == nil && now > b.peak {
 					b.peak, b.peakAt = now, p.name
 				}
 			}

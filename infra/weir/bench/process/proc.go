@@ -1,4 +1,4 @@
-package main
+package process
 
 import (
 	"bytes"
@@ -76,8 +76,8 @@ func tree(root int) ([]stat, error) {
 	return out, nil
 }
 
-// cpuTime returns the CPU time that the tree under root has used.
-func cpuTime(root int) (time.Duration, error) {
+// CPUTime returns the CPU time that the tree under root has used.
+func CPUTime(root int) (time.Duration, error) {
 	all, err := tree(root)
 	if err != nil {
 		return 0, err
@@ -89,10 +89,10 @@ func cpuTime(root int) (time.Duration, error) {
 	return sum, nil
 }
 
-// written returns how many bytes the process has made dirty on a disk, those of
-// files that were removed since included. A page that is written again after a
+// Written returns how many bytes the process has made dirty on a disk, those of
+// files that were removed since included. A page that is Written again after a
 // sync counts again. Source: proc_pid_io(5). Workers write nothing.
-func written(pid int) (int64, error) {
+func Written(pid int) (int64, error) {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/io", pid))
 	if err != nil {
 		return 0, err
@@ -105,9 +105,9 @@ func written(pid int) (int64, error) {
 	return 0, fmt.Errorf("/proc/%d/io: no write_bytes", pid)
 }
 
-// memory returns the proportional set size of the tree under root, in bytes:
+// Memory returns the proportional set size of the tree under root, in bytes:
 // a page that n processes share counts a n-th in each.
-func memory(root int) (int64, error) {
+func Memory(root int) (int64, error) {
 	all, err := tree(root)
 	if err != nil {
 		return 0, err

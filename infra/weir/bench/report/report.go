@@ -1,6 +1,9 @@
-package main
+// Package report holds the figures of a bench, with their targets and baselines,
+// and prints them.
+package report
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
@@ -10,25 +13,25 @@ import (
 	"time"
 )
 
-// report is what a run found.
-type report struct {
-	Machine machine  `json:"machine"`
-	Rows    []row    `json:"rows"`
+// Report is what a run found.
+type Report struct {
+	Machine Machine  `json:"machine"`
+	Rows    []Row    `json:"rows"`
 	Lost    int64    `json:"lost"`   // acknowledged, and not at the sink
 	Notes   []string `json:"notes"`  // what was odd
 	Logged  []string `json:"logged"` // by weir, on its standard error
 }
 
-// machine is what the figures depend on beside the product.
-type machine struct {
+// Machine is what the figures depend on beside the product.
+type Machine struct {
 	CPUs       int     `json:"cpus"`
 	Load       float64 `json:"load"`       // of the last minute, before the run
 	Filesystem string  `json:"filesystem"` // of the run's directory
 	SyncMicros float64 `json:"syncMicros"` // median of an fsync of a 4 KiB append there
 }
 
-// row is one figure.
-type row struct {
+// Row is one figure.
+type Row struct {
 	Name     string  `json:"name"`
 	Figure   float64 `json:"figure"`
 	Unit     string  `json:"unit"`
@@ -41,46 +44,47 @@ type row struct {
 	Note     string  `json:"note,omitempty"`
 }
 
-// add appends a figure without target. baseline 0 means none.
-func (r *report) add(name string, figure float64, unit string, baseline float64, note string) {
-	one := row{Name: name, Figure: figure, Unit: unit, Met: true, Baseline: baseline, Note: note}
+// Add appends a figure without target. baseline 0 means none.
+func (r *Report) Add(name string, figure float64, unit string, baseline float64, note string) {
+	one := Row{Name: name, Figure: figure, Unit: unit, Met: true, Baseline: baseline, Note: note}
 	if baseline > 0 {
 		one.Ratio = figure / baseline
 	}
 	r.Rows = append(r.Rows, one)
 }
 
-// goal appends a figure that is to be at most target.
-func (r *report) goal(name string, figure float64, unit string, target, baseline float64, note string) {
-	r.add(name, figure, unit, baseline, note)
+// Goal appends a figure that is to be at most target.
+func (r *Report) Goal(name string, figure float64, unit string, target, baseline float64, note string) {
+	r.Add(name, figure, unit, baseline, note)
 	last := &r.Rows[len(r.Rows)-1]
 	last.Target, last.HasGoal, last.Met = target, true, figure <= target
 }
 
-// least appends a figure that is to be at least target; a target of 0 is none.
-func (r *report) least(name string, figure float64, unit string, target, baseline float64, note string) {
-	r.add(name, figure, unit, baseline, note)
+// Least appends a figure that is to be at least target; a target of 0 is none.
+func (r *Report) Least(name string, figure float64, unit string, target, baseline float64, note string) {
+	r.Add(name, figure, unit, baseline, note)
 	if target > 0 {
 		last := &r.Rows[len(r.Rows)-1]
 		last.Target, last.HasGoal, last.AtLeast, last.Met = target, true, true, figure >= target
 	}
 }
 
-// most is goal, but a target of 0 is none.
-func (r *report) most(name string, figure float64, unit string, target, baseline float64, note string) {
+// Most is Goal, but a target of 0 is none.
+func (r *Report) Most(name string, figure float64, unit string, target, baseline float64, note string) {
 	if target > 0 {
-		r.goal(name, figure, unit, target, baseline, note)
+		r.Goal(name, figure, unit, target, baseline, note)
 	} else {
-		r.add(name, figure, unit, baseline, note)
+		r.Add(name, figure, unit, baseline, note)
 	}
 }
 
-func (r *report) note(format string, args ...any) {
+// Note adds what was odd.
+func (r *Report) Note(format string, args ...any) {
 	r.Notes = append(r.Notes, fmt.Sprintf(format, args...))
 }
 
-// table writes the report for people.
-func (r *report) table(out io.Writer) {
+// Table writes the report for people.
+func (r *Report) Table(out io.Writer) {
 	m := r.Machine
 	_, _ = fmt.Fprintf(out, "%d CPUs, load %.1f before the run, %s, fsync of 4 KiB %.0f us\n\n", m.CPUs, m.Load, m.Filesystem, m.SyncMicros)
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
@@ -121,8 +125,8 @@ func number(f float64) string {
 	return strconv.FormatFloat(f, 'g', 3, 64)
 }
 
-// quantile returns the q-th (0..1) of all, 0 for none. It sorts all.
-func quantile(all []time.Duration, q float64) time.Duration {
+// Quantile returns the q-th (0..1) of all, 0 for none. It sorts all.
+func Quantile(all []time.Duration, q float64) time.Duration {
 	if len(all) == 0 {
 		return 0
 	}
@@ -130,4 +134,16 @@ func quantile(all []time.Duration, q float64) time.Duration {
 	return all[min(len(all)-1, int(q*float64(len(all))))]
 }
 
-func millis(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
+// Millis returns d in milliseconds.
+func Millis(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
+
+// Print writes the report as a table or as JSON.
+func (r *Report) Print(out io.Writer, asJSON bool) {
+	if !asJSON {
+		r.Table(out)
+		return
+	}
+	enc := json.NewEncoder(out)
+	enc.SetIndent("", "  ")
+	_ = enc.Encode(r) // a report has nothing that cannot be encoded
+}

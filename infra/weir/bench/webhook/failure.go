@@ -1,4 +1,4 @@
-package main
+package webhook
 
 import (
 	"bytes"
@@ -13,30 +13,31 @@ import (
 	"time"
 )
 
-// sickness is a way in which a webhook fails. It answers itself, or leaves the
+// Failure is a way in which a webhook fails. It answers itself, or leaves the
 // answer to who is well by returning false.
-type sickness struct {
-	name   string // of webhooks in the plural
-	key    string // the write key of the source beside them
-	tls    bool   // it is asked for TLS, and speaks none
-	behave func(w http.ResponseWriter, r *http.Request, well <-chan struct{}) bool
+type Failure struct {
+	Name   string // of webhooks in the plural
+	Key    string // the write key of the source beside them
+	TLS    bool   // it is asked for TLS, and speaks none
+	Behave func(w http.ResponseWriter, r *http.Request, well <-chan struct{}) bool
 }
 
 const besideKey = "wk_bench_beside_"
 
-func sicknesses() []sickness {
-	return []sickness{
-		{name: "black holes", key: besideKey + "holes", behave: hang},
-		{name: "429s", key: besideKey + "limits", behave: limit},
-		{name: "30 % 500s", key: besideKey + "errors", behave: stumble},
-		{name: "bodies of 1 byte/s", key: besideKey + "drops", behave: trickle},
-		{name: "resets", key: besideKey + "resets", behave: reset},
-		{name: "failing TLS", key: besideKey + "tls", tls: true},
+// Failures returns the ways in which webhooks fail.
+func Failures() []Failure {
+	return []Failure{
+		{Name: "black holes", Key: besideKey + "holes", Behave: Hang},
+		{Name: "429s", Key: besideKey + "limits", Behave: limit},
+		{Name: "30 % 500s", Key: besideKey + "errors", Behave: stumble},
+		{Name: "bodies of 1 byte/s", Key: besideKey + "drops", Behave: trickle},
+		{Name: "resets", Key: besideKey + "resets", Behave: reset},
+		{Name: "failing TLS", Key: besideKey + "tls", TLS: true},
 	}
 }
 
-// hang gives no answer until the webhook is well.
-func hang(_ http.ResponseWriter, r *http.Request, well <-chan struct{}) bool {
+// Hang gives no answer until the webhook is well.
+func Hang(_ http.ResponseWriter, r *http.Request, well <-chan struct{}) bool {
 	select {
 	case <-well:
 		return false
@@ -91,11 +92,11 @@ func reset(w http.ResponseWriter, _ *http.Request, _ <-chan struct{}) bool {
 	return true
 }
 
-// webhook is a receiver in this process that may be sick.
-type webhook struct {
+// Webhook is a receiver in this process that may fail.
+type Webhook struct {
 	*receiver
-	name string
-	url  string
+	Name string
+	URL  string
 	srv  *http.Server
 	done chan struct{}
 
@@ -104,26 +105,27 @@ type webhook struct {
 	well   chan struct{} // closed when it is
 }
 
-func newWebhook(ctx context.Context, s sickness) (*webhook, error) {
+// New listens until Close.
+func New(ctx context.Context, f Failure) (*Webhook, error) {
 	var lc net.ListenConfig
 	l, err := lc.Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("listen as a webhook: %w", err)
 	}
-	h := &webhook{receiver: newReceiver(false), name: s.name, url: "http://" + l.Addr().String(), done: make(chan struct{}), behave: s.behave, well: make(chan struct{})}
+	h := &Webhook{receiver: newReceiver(false), Name: f.Name, URL: "http://" + l.Addr().String(), done: make(chan struct{}), behave: f.Behave, well: make(chan struct{})}
 	h.srv = &http.Server{Handler: h, ReadHeaderTimeout: time.Minute, ErrorLog: log.New(io.Discard, "", 0)}
 	go func() {
 		defer close(h.done)
-		_ = h.srv.Serve(l) // ends by close
+		_ = h.srv.Serve(l) // ends by Close
 	}()
-	if s.tls {
-		h.url = "https://" + l.Addr().String()
+	if f.TLS {
+		h.URL = "https://" + l.Addr().String()
 	}
 	return h, nil
 }
 
-// ServeHTTP is sick, or takes what it gets.
-func (h *webhook) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+// ServeHTTP fails, or takes what it gets.
+func (h *Webhook) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 4<<20)) // whole, so that the end of the connection is seen
 	if err != nil {
 		return
@@ -137,8 +139,8 @@ func (h *webhook) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// set changes how it behaves; nil is well, and ends what hangs.
-func (h *webhook) set(behave func(w http.ResponseWriter, r *http.Request, well <-chan struct{}) bool) {
+// Set changes how it behaves; nil is well, and ends what hangs.
+func (h *Webhook) Set(behave func(w http.ResponseWriter, r *http.Request, well <-chan struct{}) bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.behave = behave
@@ -146,8 +148,8 @@ func (h *webhook) set(behave func(w http.ResponseWriter, r *http.Request, well <
 	h.well = make(chan struct{})
 }
 
-// close ends every connection.
-func (h *webhook) close() {
+// Close ends every connection.
+func (h *Webhook) Close() {
 	_ = h.srv.Close()
 	<-h.done
 }

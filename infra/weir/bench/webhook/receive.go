@@ -1,4 +1,6 @@
-package main
+// Package webhook holds the receivers of a bench: processes of their own that note
+// which event arrived when, and webhooks of this process that fail in a chosen way.
+package webhook
 
 import (
 	"bytes"
@@ -13,15 +15,16 @@ import (
 	"strconv"
 	"sync"
 	"time"
+	"weir/infra/weir/bench/load"
 )
 
-// receiveCommand is the hidden command of the two receivers.
-const receiveCommand = "receive"
+// Command is the hidden command of the two receivers.
+const Command = "receive"
 
 // Kinds of receiver.
 const (
-	asHandler = "handler" // the baseline: reads, validates, answers
-	asSink    = "sink"    // the webhook: reads, answers
+	Handler = "handler" // the baseline: reads, validates, answers
+	Sink    = "sink"    // the webhook: reads, answers
 )
 
 // mostSequence bounds what a receiver remembers of a phase.
@@ -45,18 +48,18 @@ type tally struct {
 	last           int64
 }
 
-// counts is a tally without its times, as told to the generator.
-type counts struct {
+// Counts is a tally without its times, as told to the generator.
+type Counts struct {
 	Distinct   int64 `json:"distinct"`
 	Duplicates int64 `json:"duplicates"`
 	Strange    int64 `json:"strange"` // of all phases
 	Last       int64 `json:"last"`    // first arrival of the newest event
 }
 
-// receive is the process of a receiver: it prints its URL and serves until its
+// Serve is the process of a receiver: it prints its URL and serves until its
 // standard input ends.
-func receive(args []string) int {
-	if len(args) != 1 || args[0] != asHandler && args[0] != asSink {
+func Serve(args []string) int {
+	if len(args) != 1 || args[0] != Handler && args[0] != Sink {
 		_, _ = fmt.Fprintln(os.Stderr, "bench: this command is the bench's own")
 		return 2
 	}
@@ -65,7 +68,7 @@ func receive(args []string) int {
 		_, _ = fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	srv := &http.Server{Handler: newReceiver(args[0] == asHandler), ReadHeaderTimeout: 30 * time.Second}
+	srv := &http.Server{Handler: newReceiver(args[0] == Handler), ReadHeaderTimeout: 30 * time.Second}
 	go func() {
 		_, _ = io.Copy(io.Discard, os.Stdin)
 		_ = srv.Close()
@@ -117,11 +120,11 @@ func (r *receiver) note(header string, body []byte, now int64) {
 	found := false
 	for {
 		i := bytes.Index(body, idMark)
-		if i < 0 || len(body) < i+len(idMark)+idLength {
+		if i < 0 || len(body) < i+len(idMark)+load.IDLength {
 			break
 		}
 		body = body[i+len(idMark):]
-		r.book(string(body[:idLength]), now)
+		r.book(string(body[:load.IDLength]), now)
 		found = true
 	}
 	if !found {
@@ -130,7 +133,7 @@ func (r *receiver) note(header string, body []byte, now int64) {
 }
 
 func (r *receiver) book(id string, now int64) {
-	phase, seq, ok := parseID(id)
+	phase, seq, ok := load.ParseID(id)
 	if !ok || seq >= mostSequence {
 		r.strange++
 		return
@@ -161,24 +164,25 @@ func (r *receiver) tell(w http.ResponseWriter, req *http.Request) {
 		return
 	}
 	if req.URL.Path == "/arrivals" {
-		_ = binary.Write(w, binary.LittleEndian, r.times(uint32(phase)))
+		_ = binary.Write(w, binary.LittleEndian, r.Times(uint32(phase)))
 		return
 	}
-	_ = json.NewEncoder(w).Encode(r.counts(uint32(phase)))
+	_ = json.NewEncoder(w).Encode(r.Counts(uint32(phase)))
 }
 
-func (r *receiver) counts(phase uint32) counts {
+// Counts returns what is known of a phase.
+func (r *receiver) Counts(phase uint32) Counts {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	c := counts{Strange: r.strange}
+	c := Counts{Strange: r.strange}
 	if t := r.phases[phase]; t != nil {
 		c.Distinct, c.Duplicates, c.Last = t.distinct, t.more, t.last
 	}
 	return c
 }
 
-// times returns when each event of a phase arrived first, by sequence; 0: not.
-func (r *receiver) times(phase uint32) []int64 {
+// Times returns when each event of a phase arrived first, by sequence; 0: not.
+func (r *receiver) Times(phase uint32) []int64 {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if t := r.phases[phase]; t != nil {

@@ -1,4 +1,4 @@
-package main
+package load
 
 import (
 	"bufio"
@@ -31,14 +31,14 @@ type conn struct {
 	open *atomic.Int64 // how many there are; nil once this one is none of them
 }
 
-func (t target) dial(ctx context.Context) (*conn, error) {
+func (t Target) dial(ctx context.Context) (*conn, error) {
 	d := net.Dialer{Timeout: answerTime}
 	c, err := d.DialContext(ctx, "tcp", t.address)
 	if err != nil {
 		return nil, err
 	}
-	t.open.Add(1)
-	return &conn{Conn: c, r: bufio.NewReaderSize(c, 4<<10), open: t.open}, nil
+	t.Open.Add(1)
+	return &conn{Conn: c, r: bufio.NewReaderSize(c, 4<<10), open: t.Open}, nil
 }
 
 // Close implements net.Conn. It is not for concurrent use.
@@ -76,31 +76,40 @@ func (c *conn) post(request []byte) (status int, err error) {
 // errClosing: the answer was read whole, but the server closes the connection.
 var errClosing = errors.New("the server closed the connection")
 
-// sent is what came of a load. One of each connection is merged at the end.
-type sent struct {
-	acked    []span          // what was acknowledged
-	events   int64           // in acked
-	latency  []time.Duration // from (planned) send to acknowledgement
-	late     []time.Duration // paced: how much later than planned it was sent
-	trouble  map[string]int64
-	took     time.Duration
-	planned  []int64 // paced: by sequence, ns of the wall clock
-	requests int64
+// Plan is one load. A closed loop needs Conns and Batch, an open one Rate.
+type Plan struct {
+	Number uint32  // in every messageId
+	Rate   float64 // events a second
+	Conns  int
+	Batch  int // events of a request
+	Lasts  time.Duration
 }
 
-// span is n events from seq on.
-type span struct {
-	seq uint32
-	n   int32
+// Sent is what came of a load. One of each connection is merged at the end.
+type Sent struct {
+	Acked    []Span          // what was acknowledged
+	Events   int64           // in acked
+	Latency  []time.Duration // from (planned) send to acknowledgement
+	Late     []time.Duration // paced: how much later than planned it was sent
+	Trouble  map[string]int64
+	Took     time.Duration
+	Planned  []int64 // paced: by sequence, ns of the wall clock
+	Requests int64
 }
 
-func (s *sent) note(seq uint32, n, status int, err error, took time.Duration) {
-	s.requests++
-	s.latency = append(s.latency, took)
+// Span is n events from seq on.
+type Span struct {
+	Seq uint32
+	N   int32
+}
+
+func (s *Sent) note(seq uint32, n, status int, err error, took time.Duration) {
+	s.Requests++
+	s.Latency = append(s.Latency, took)
 	switch {
 	case status == http.StatusOK && (err == nil || errors.Is(err, errClosing)):
-		s.acked = append(s.acked, span{seq, int32(n)})
-		s.events += int64(n)
+		s.Acked = append(s.Acked, Span{seq, int32(n)})
+		s.Events += int64(n)
 	case status != 0:
 		s.count(fmt.Sprintf("status %d", status))
 	default:
@@ -108,11 +117,11 @@ func (s *sent) note(seq uint32, n, status int, err error, took time.Duration) {
 	}
 }
 
-func (s *sent) count(what string) {
-	if s.trouble == nil {
-		s.trouble = map[string]int64{}
+func (s *Sent) count(what string) {
+	if s.Trouble == nil {
+		s.Trouble = map[string]int64{}
 	}
-	s.trouble[what]++
+	s.Trouble[what]++
 }
 
 // kindOf says in a word what happened to a connection; its text has port numbers.
@@ -128,39 +137,39 @@ func kindOf(err error) string {
 	}
 }
 
-func (s *sent) merge(o *sent) {
-	s.acked = append(s.acked, o.acked...)
-	s.events += o.events
-	s.requests += o.requests
-	s.latency = append(s.latency, o.latency...)
-	s.late = append(s.late, o.late...)
-	for what, n := range o.trouble {
-		if s.trouble == nil {
-			s.trouble = map[string]int64{}
+func (s *Sent) merge(o *Sent) {
+	s.Acked = append(s.Acked, o.Acked...)
+	s.Events += o.Events
+	s.Requests += o.Requests
+	s.Latency = append(s.Latency, o.Latency...)
+	s.Late = append(s.Late, o.Late...)
+	for what, n := range o.Trouble {
+		if s.Trouble == nil {
+			s.Trouble = map[string]int64{}
 		}
-		s.trouble[what] += n
+		s.Trouble[what] += n
 	}
 }
 
-// closedLoop sends over conns connections for lasts: each sends the next request
+// Closed sends over conns connections for lasts: each sends the next request
 // when it has the answer to the one before. A request holds batch events.
-func closedLoop(ctx context.Context, t target, p phase) (*sent, error) {
-	open := make([]*conn, 0, p.conns)
+func Closed(ctx context.Context, t Target, p Plan) (*Sent, error) {
+	open := make([]*conn, 0, p.Conns)
 	defer func() {
 		for _, c := range open {
 			_ = c.Close()
 		}
 	}()
-	for range p.conns {
+	for range p.Conns {
 		c, err := t.dial(ctx)
 		if err != nil {
-			return nil, fmt.Errorf("open connection %d of %d: %w", len(open)+1, p.conns, err)
+			return nil, fmt.Errorf("open connection %d of %d: %w", len(open)+1, p.Conns, err)
 		}
 		open = append(open, c)
 	}
 	var next atomic.Uint32
-	each := make([]sent, p.conns)
-	ctx, cancel := context.WithTimeout(ctx, p.lasts)
+	each := make([]Sent, p.Conns)
+	ctx, cancel := context.WithTimeout(ctx, p.Lasts)
 	defer cancel()
 	began := time.Now()
 	var wg sync.WaitGroup
@@ -168,7 +177,7 @@ func closedLoop(ctx context.Context, t target, p phase) (*sent, error) {
 		wg.Go(func() { open[i] = closedConn(ctx, t, p, open[i], &next, &each[i]) })
 	}
 	wg.Wait()
-	all := &sent{took: time.Since(began)}
+	all := &Sent{Took: time.Since(began)}
 	for i := range each {
 		all.merge(&each[i])
 	}
@@ -177,14 +186,14 @@ func closedLoop(ctx context.Context, t target, p phase) (*sent, error) {
 
 // closedConn is one connection of a closed loop; it returns the connection that
 // is open in the end.
-func closedConn(ctx context.Context, t target, p phase, c *conn, next *atomic.Uint32, s *sent) *conn {
+func closedConn(ctx context.Context, t Target, p Plan, c *conn, next *atomic.Uint32, s *Sent) *conn {
 	var request, body []byte
 	for ctx.Err() == nil {
-		seq := next.Add(uint32(p.batch)) - uint32(p.batch)
-		request, body = t.appendRequest(request[:0], body, p.number, seq, p.batch)
+		seq := next.Add(uint32(p.Batch)) - uint32(p.Batch)
+		request, body = t.appendRequest(request[:0], body, p.Number, seq, p.Batch)
 		start := time.Now()
 		status, err := c.post(request)
-		s.note(seq, p.batch, status, err, time.Since(start))
+		s.note(seq, p.Batch, status, err, time.Since(start))
 		if status == http.StatusOK && err == nil {
 			continue
 		}
@@ -206,19 +215,19 @@ func closedConn(ctx context.Context, t target, p phase, c *conn, next *atomic.Ui
 	return c
 }
 
-// openLoop sends one event every 1/rate seconds, whether the ones before were
+// Open sends one event every 1/rate seconds, whether the ones before were
 // answered or not. Latencies count from the planned moment, so that a stall is
 // felt by every event that came in it.
-func openLoop(ctx context.Context, t target, p phase) (*sent, error) {
-	n := int(p.rate * p.lasts.Seconds())
-	all := &sent{planned: make([]int64, n)}
+func Open(ctx context.Context, t Target, p Plan) (*Sent, error) {
+	n := int(p.Rate * p.Lasts.Seconds())
+	all := &Sent{Planned: make([]int64, n)}
 	idle := make(chan *conn, mostPaced)
 	room := make(chan struct{}, mostPaced)
 	var mu sync.Mutex // over all
 	var wg sync.WaitGroup
 	began := time.Now()
 	for i := range n {
-		due := began.Add(time.Duration(float64(i) / p.rate * float64(time.Second)))
+		due := began.Add(time.Duration(float64(i) / p.Rate * float64(time.Second)))
 		if wait := time.Until(due); wait > 0 {
 			select {
 			case <-ctx.Done():
@@ -227,7 +236,7 @@ func openLoop(ctx context.Context, t target, p phase) (*sent, error) {
 			case <-time.After(wait):
 			}
 		}
-		all.planned[i] = due.UnixNano()
+		all.Planned[i] = due.UnixNano()
 		select {
 		case room <- struct{}{}:
 		default:
@@ -239,16 +248,16 @@ func openLoop(ctx context.Context, t target, p phase) (*sent, error) {
 		wg.Go(func() {
 			defer func() { <-room }()
 			late := time.Since(due)
-			status, err := t.postOne(ctx, idle, p.number, uint32(i))
+			status, err := t.postOne(ctx, idle, p.Number, uint32(i))
 			took := time.Since(due)
 			mu.Lock()
 			defer mu.Unlock()
-			all.late = append(all.late, late)
+			all.Late = append(all.Late, late)
 			all.note(uint32(i), 1, status, err, took)
 		})
 	}
 	wg.Wait()
-	all.took = time.Since(began)
+	all.Took = time.Since(began)
 	close(idle)
 	for c := range idle {
 		_ = c.Close()
@@ -257,7 +266,7 @@ func openLoop(ctx context.Context, t target, p phase) (*sent, error) {
 }
 
 // postOne sends an event over an idle connection or a new one.
-func (t target) postOne(ctx context.Context, idle chan *conn, phase, seq uint32) (int, error) {
+func (t Target) postOne(ctx context.Context, idle chan *conn, phase, seq uint32) (int, error) {
 	var c *conn
 	select {
 	case c = <-idle:

@@ -1,4 +1,7 @@
-package main
+// Package load generates the events of a bench and sends them, in a closed loop or
+// an open one. The messageId of an event holds the number of its load and the
+// event's sequence there.
+package load
 
 import (
 	"fmt"
@@ -8,15 +11,15 @@ import (
 	"time"
 )
 
-// users is how many different users the events have; users come in turn, so
+// Users is how many different Users the events have; Users come in turn, so
 // that no two events of one user are under way at once.
-const users = 100_000
+const Users = 100_000
 
-// idLength is the length of a messageId, in bytes.
-const idLength = 36
+// IDLength is the length of a messageId, in bytes.
+const IDLength = 36
 
-// appendID writes the messageId of an event: a UUID that holds phase and sequence.
-func appendID(b []byte, phase, seq uint32) []byte {
+// AppendID writes the messageId of an event: a UUID that holds phase and sequence.
+func AppendID(b []byte, phase, seq uint32) []byte {
 	b = appendHex(b, uint64(phase), 8)
 	b = append(b, "-0000-4000-8000-"...)
 	return appendHex(b, uint64(seq), 12)
@@ -31,9 +34,9 @@ func appendHex(b []byte, n uint64, width int) []byte {
 	return append(b, text...)
 }
 
-// parseID is the reverse of appendID; false when id is none of a bench's.
-func parseID(id string) (phase, seq uint32, ok bool) {
-	if len(id) != idLength || id[8:24] != "-0000-4000-8000-" {
+// ParseID is the reverse of AppendID; false when id is none of a bench's.
+func ParseID(id string) (phase, seq uint32, ok bool) {
+	if len(id) != IDLength || id[8:24] != "-0000-4000-8000-" {
 		return 0, 0, false
 	}
 	p, err := strconv.ParseUint(id[:8], 16, 32)
@@ -55,11 +58,11 @@ const eventTail = `","context":{"library":{"name":"analytics.js","version":"npm:
 	`"properties":{"checkout_id":"c-7f3a90","currency":"EUR","revenue":129.9,"shipping":4.95,"coupon":"SPRING","products":[` +
 	`{"product_id":"4711","sku":"G-32","name":"Gravel shoe","price":89.95,"quantity":1},{"product_id":"815","sku":"W-01","name":"Wool socks","price":19.975,"quantity":2}]}}`
 
-// appendEvent writes one track event.
-func appendEvent(b []byte, phase, seq uint32, now time.Time) []byte {
-	user := uint64(seq) % users
+// AppendEvent writes one track event.
+func AppendEvent(b []byte, phase, seq uint32, now time.Time) []byte {
+	user := uint64(seq) % Users
 	b = append(b, `{"type":"track","event":"Order Completed","messageId":"`...)
-	b = appendID(b, phase, seq)
+	b = AppendID(b, phase, seq)
 	b = append(b, `","userId":"user-`...)
 	b = strconv.AppendUint(b, user, 10)
 	b = append(b, `","anonymousId":"5d3c1f0e-9a70-4c1b-8a4e-`...)
@@ -71,33 +74,33 @@ func appendEvent(b []byte, phase, seq uint32, now time.Time) []byte {
 	return append(b, eventTail...)
 }
 
-// target is where events go.
-type target struct {
-	address string // host:port
-	head    string // of each request, to be followed by the length of the body
-	pid     int
-	open    *atomic.Int64 // connections to it
+// Target is where events go.
+type Target struct {
+	address string        // host:port
+	head    string        // of each request, to be followed by the length of the body
+	PID     int           // of the process behind it
+	Open    *atomic.Int64 // connections to it
 }
 
-// newTarget takes the URL of a gateway, a write key, and the process behind it.
-func newTarget(url, key string, pid int) (target, error) {
+// NewTarget takes the URL of a gateway, a write key, and the process behind it.
+func NewTarget(url, key string, pid int) (Target, error) {
 	address, ok := strings.CutPrefix(url, "http://")
 	if !ok || address == "" || key == "" {
-		return target{}, fmt.Errorf("no address and write key in %q", url)
+		return Target{}, fmt.Errorf("no address and write key in %q", url)
 	}
 	head := " HTTP/1.1\r\nHost: " + address + "\r\nAuthorization: Basic " + basic(key) +
 		"\r\nContent-Type: application/json\r\nUser-Agent: weir-bench\r\nContent-Length: "
-	return target{address: address, head: head, pid: pid, open: new(atomic.Int64)}, nil
+	return Target{address: address, head: head, PID: pid, Open: new(atomic.Int64)}, nil
 }
 
 // appendRequest writes a whole request with n events from seq on: to /v1/track
 // when n is 1, else to /v1/batch. body is memory to use; both are returned.
-func (t target) appendRequest(b, body []byte, phase, seq uint32, n int) (request, reused []byte) {
+func (t Target) appendRequest(b, body []byte, phase, seq uint32, n int) (request, reused []byte) {
 	now := time.Now().UTC()
 	path := "/v1/track"
 	body = body[:0]
 	if n == 1 {
-		body = appendEvent(body, phase, seq, now)
+		body = AppendEvent(body, phase, seq, now)
 	} else {
 		path = "/v1/batch"
 		body = append(body, `{"batch":[`...)
@@ -105,7 +108,7 @@ func (t target) appendRequest(b, body []byte, phase, seq uint32, n int) (request
 			if i > 0 {
 				body = append(body, ',')
 			}
-			body = appendEvent(body, phase, seq+uint32(i), now)
+			body = AppendEvent(body, phase, seq+uint32(i), now)
 		}
 		body = append(body, `]}`...)
 	}

@@ -1,11 +1,12 @@
-package main
+// Package process starts processes, ends them, and reads what they take: CPU time,
+// memory, and bytes written to disk.
+package process
 
 import (
 	"bytes"
 	"context"
 	"fmt"
 	"io"
-	"os"
 	"os/exec"
 	"strings"
 	"sync"
@@ -16,9 +17,10 @@ import (
 // keepLines is how many of a child's lines on stderr are kept.
 const keepLines = 40
 
-// child is a process that this one started and ends.
-type child struct {
-	name    string
+// Process is a process that this one started and ends. It is killed when this one
+// dies. The zero value is a process that runs.
+type Process struct {
+	Name    string
 	cmd     *exec.Cmd
 	stdin   io.WriteCloser
 	started time.Time
@@ -36,12 +38,12 @@ type line struct {
 	at   time.Time
 }
 
-// spawn starts cmd in a process group of its own, and looks on its standard
+// Start starts cmd in a process group of its own, and looks on its standard
 // output for a line that wanted accepts.
-func spawn(name string, cmd *exec.Cmd, wanted func(string) bool) (*child, error) {
-	c := &child{name: name, cmd: cmd, found: make(chan line, 1), done: make(chan struct{})}
+func Start(name string, cmd *exec.Cmd, wanted func(string) bool) (*Process, error) {
+	c := &Process{Name: name, cmd: cmd, found: make(chan line, 1), done: make(chan struct{})}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
-	cmd.Env = append(os.Environ(), "NO_COLOR=1")
+	cmd.Env = append(cmd.Environ(), "NO_COLOR=1")
 	cmd.WaitDelay = 2 * time.Second // for output that a grandchild holds open
 	var once sync.Once
 	cmd.Stdout = &lines{each: func(text string) {
@@ -65,7 +67,7 @@ func spawn(name string, cmd *exec.Cmd, wanted func(string) bool) (*child, error)
 	return c, nil
 }
 
-func (c *child) log(text string) {
+func (c *Process) log(text string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.logged) < keepLines {
@@ -75,8 +77,8 @@ func (c *child) log(text string) {
 	}
 }
 
-// stderr returns the first lines on stderr and says how many followed.
-func (c *child) stderr() []string {
+// Stderr returns the first lines on stderr and says how many followed.
+func (c *Process) Stderr() []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	out := append([]string(nil), c.logged...)
@@ -86,22 +88,28 @@ func (c *child) stderr() []string {
 	return out
 }
 
-// await waits for the wanted line and returns it and how long after the start it came.
-func (c *child) await(ctx context.Context, most time.Duration) (string, time.Duration, error) {
+// Await waits for the wanted line and returns it and how long after the start it came.
+func (c *Process) Await(ctx context.Context, most time.Duration) (string, time.Duration, error) {
 	ctx, cancel := context.WithTimeout(ctx, most)
 	defer cancel()
 	select {
 	case l := <-c.found:
 		return l.text, l.at.Sub(c.started), nil
 	case <-c.done:
-		return "", 0, fmt.Errorf("%s ended before it was ready (%v):\n%s", c.name, c.err, strings.Join(c.stderr(), "\n"))
+		return "", 0, fmt.Errorf("%s ended before it was ready (%v):\n%s", c.Name, c.err, strings.Join(c.Stderr(), "\n"))
 	case <-ctx.Done():
-		return "", 0, fmt.Errorf("%s was not ready after %v:\n%s", c.name, time.Since(c.started).Round(time.Second), strings.Join(c.stderr(), "\n"))
+		return "", 0, fmt.Errorf("%s was not ready after %v:\n%s", c.Name, time.Since(c.started).Round(time.Second), strings.Join(c.Stderr(), "\n"))
 	}
 }
 
-// alive says whether the process has not ended yet.
-func (c *child) alive() bool {
+// PID returns the number of the process.
+func (c *Process) PID() int { return c.cmd.Process.Pid }
+
+// Err returns how a process ended that is not alive.
+func (c *Process) Err() error { return c.err }
+
+// Alive says whether the process has not ended yet.
+func (c *Process) Alive() bool {
 	select {
 	case <-c.done:
 		return false
@@ -110,11 +118,11 @@ func (c *child) alive() bool {
 	}
 }
 
-// stop asks the process to end, kills its group when it does not within grace,
+// Stop asks the process to end, kills its group when it does not within grace,
 // and waits for it. It returns how it ended; "" is well.
-func (c *child) stop(grace time.Duration) string {
-	if !c.alive() {
-		return fmt.Sprintf("%s had ended by itself: %v", c.name, c.err)
+func (c *Process) Stop(grace time.Duration) string {
+	if !c.Alive() {
+		return fmt.Sprintf("%s had ended by itself: %v", c.Name, c.err)
 	}
 	_ = c.stdin.Close()
 	_ = c.cmd.Process.Signal(syscall.SIGTERM)
@@ -122,13 +130,13 @@ func (c *child) stop(grace time.Duration) string {
 	case <-c.done:
 		_ = syscall.Kill(-c.cmd.Process.Pid, syscall.SIGKILL) // what is left of its group
 		if c.err != nil {
-			return fmt.Sprintf("%s after SIGTERM: %v", c.name, c.err)
+			return fmt.Sprintf("%s after SIGTERM: %v", c.Name, c.err)
 		}
 		return ""
 	case <-time.After(grace):
 		_ = syscall.Kill(-c.cmd.Process.Pid, syscall.SIGKILL)
 		<-c.done
-		return fmt.Sprintf("%s did not end within %v after SIGTERM and was killed", c.name, grace)
+		return fmt.Sprintf("%s did not end within %v after SIGTERM and was killed", c.Name, grace)
 	}
 }
 
