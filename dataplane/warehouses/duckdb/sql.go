@@ -157,7 +157,8 @@ func planned(t warehouse.Table, types map[string]layout.Type) plan {
 			raws[c.Raw] = fmt.Sprintf("case when %s is null then %s end", v, asText(quote(c.Name), typ))
 		}
 	}
-	for raw, expr := range raws {
+	for _, raw := range slices.Sorted(maps.Keys(raws)) {
+		expr := raws[raw]
 		if i := slices.IndexFunc(p.cols, func(s set) bool { return s.name == raw }); i >= 0 {
 			p.cols[i].expr = fmt.Sprintf("coalesce(%s,%s)", p.cols[i].expr, expr)
 			continue
