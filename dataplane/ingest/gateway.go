@@ -58,7 +58,7 @@ type Config struct {
 	TrustedProxies []netip.Prefix
 	// Now is the server's clock; nil means time.Now.
 	Now func() time.Time
-	// Log gets broken invariants, nothing per event; nil means slog.Default.
+	// Log gets broken invariants, nothing per event; nil means none.
 	Log *slog.Logger
 	// MaxMemory bounds the bytes that all requests hold together, 0 means 256 MiB:
 	// half of it bodies, half of it events on their way to the log, so that bodies
