@@ -1,6 +1,10 @@
 package layout
 
-import "strings"
+import (
+	"strings"
+
+	"weir/dataplane/layout/tree"
+)
 
 // kinds adds the rows of an event's type; false for a type without rows.
 func (r *maker) kinds(kind string) bool {
@@ -18,18 +22,18 @@ func (r *maker) kinds(kind string) bool {
 	case "page", "screen":
 		r.calls = callPage
 		r.one(kind+"s", "properties", func(b *block) {
-			name := r.get(0, "name")
+			name := r.Get(0, "name")
 			if r.word(name) == "" {
-				name = r.at(0, "properties", "name")
+				name = r.At(0, "properties", "name")
 			}
 			r.text(b, stdName, name)
 		})
 	case "group":
 		r.calls = callGroup
-		r.one("groups", "traits", func(b *block) { r.text(b, stdGroupID, r.get(0, "groupId")) })
+		r.one("groups", "traits", func(b *block) { r.text(b, stdGroupID, r.Get(0, "groupId")) })
 	case "alias":
 		r.calls = callAlias
-		r.one("aliases", "traits", func(b *block) { r.text(b, stdPreviousID, r.get(0, "previousId")) })
+		r.one("aliases", "traits", func(b *block) { r.text(b, stdPreviousID, r.Get(0, "previousId")) })
 	default:
 		return false
 	}
@@ -55,10 +59,10 @@ func (r *maker) full(b *block) {
 	if !r.o.StoreFullEvent {
 		return
 	}
-	s, damaged := compact(r.raw(0))
+	s, damaged := tree.Compact(r.Raw(0))
 	sent := ""
 	if damaged {
-		sent = r.raw(0)
+		sent = r.Raw(0)
 	}
 	b.put(Column{Name: r.d.fold("rudder_event"), Type: r.d.FullEventType, Raw: s}, sent, fromLayout)
 }
@@ -68,7 +72,7 @@ func (r *maker) one(table, from string, own func(*block)) {
 	b := r.base(false)
 	r.id(b)
 	own(b)
-	values := r.get(0, from)
+	values := r.Get(0, from)
 	if _, ok := r.letters(values); !ok || table != "groups" {
 		r.flat(b, "", values, fromProperties, from)
 	}
@@ -79,8 +83,8 @@ func (r *maker) one(table, from string, own func(*block)) {
 func (r *maker) track() {
 	b := r.base(false)
 	r.id(b)
-	r.text(b, stdEventText, r.get(0, "event"))
-	name := r.names.table(r.word(r.get(0, "event")))
+	r.text(b, stdEventText, r.Get(0, "event"))
+	name := r.names.table(r.word(r.Get(0, "event")))
 	r.words(b, stdEvent, name.cased)
 	if !r.o.SkipTracksTable {
 		n, kept := len(b.cols), b.raws.clone()
@@ -92,15 +96,15 @@ func (r *maker) track() {
 		b.reset(n, kept)
 	}
 	if name.out != "" {
-		r.flat(b, "", r.get(0, "properties"), fromProperties, "properties")
-		r.flat(b, "", r.get(0, "userProperties"), fromProperties, "userProperties")
+		r.flat(b, "", r.Get(0, "properties"), fromProperties, "properties")
+		r.flat(b, "", r.Get(0, "userProperties"), fromProperties, "userProperties")
 		r.add(name.out, b)
 	}
 }
 
 // record puts the id of the record that the event stands for; false without it.
 func (r *maker) record(b *block, std int) bool {
-	i := r.get(0, "recordId")
+	i := r.Get(0, "recordId")
 	if strings.TrimSpace(r.word(i)) != "" {
 		r.text(b, std, i)
 		return true
@@ -116,22 +120,22 @@ func (r *maker) extract() {
 		r.err = errRecord
 		return
 	}
-	name := r.names.table(r.word(r.get(0, "event")))
+	name := r.names.table(r.word(r.Get(0, "event")))
 	r.words(b, stdEvent, name.cased)
 	if name.out != "" {
-		r.flat(b, "", r.get(0, "properties"), fromProperties, "properties")
+		r.flat(b, "", r.Get(0, "properties"), fromProperties, "properties")
 		r.add(name.out, b)
 	}
 }
 
 func (r *maker) traits(b *block) {
-	r.flat(b, "", r.get(0, "userProperties"), fromUserProperties, "userProperties")
-	if traits := r.at(0, "context", "traits"); r.o.AllowUsersContextTraits {
+	r.flat(b, "", r.Get(0, "userProperties"), fromUserProperties, "userProperties")
+	if traits := r.At(0, "context", "traits"); r.o.AllowUsersContextTraits {
 		if _, ok := r.letters(traits); !ok {
 			r.flat(b, "", traits, fromContextTraits, "context", "traits")
 		}
 	}
-	r.flat(b, "", r.get(0, "traits"), fromTraits, "traits")
+	r.flat(b, "", r.Get(0, "traits"), fromTraits, "traits")
 }
 
 func (r *maker) identify() {
@@ -140,14 +144,14 @@ func (r *maker) identify() {
 	r.traits(b)
 	r.full(b)
 	r.add(r.standard("identifies"), b)
-	user := r.get(0, "userId")
+	user := r.Get(0, "userId")
 	if r.o.SkipUsersTable || r.d.NoUsersTable || strings.TrimSpace(r.word(user)) == "" {
 		return
 	}
 	b = r.base(true)
-	if r.kind(user) == '0' {
+	if r.Kind(user) == '0' {
 		c := Column{Name: r.d.std[stdID]}
-		c.Type, c.Raw = number(r.raw(user))
+		c.Type, c.Raw = number(r.Raw(user))
 		b.add(c, fromLayout)
 	} else {
 		r.text(b, stdID, user)
@@ -158,10 +162,10 @@ func (r *maker) identify() {
 
 // merge adds the rule that two ids are one person.
 func (r *maker) merge(kind string) {
-	first, one := "anonymous_id", r.get(0, "anonymousId")
-	two := r.get(0, "userId")
+	first, one := "anonymous_id", r.Get(0, "anonymousId")
+	two := r.Get(0, "userId")
 	if kind == "alias" {
-		first, one, two = "user_id", two, r.get(0, "previousId")
+		first, one, two = "user_id", two, r.Get(0, "previousId")
 	}
 	var b block
 	put := func(name, s string) {

@@ -6,6 +6,8 @@ import (
 
 	"github.com/google/uuid"
 
+	"weir/dataplane/layout/timestamp"
+	"weir/dataplane/layout/tree"
 	"weir/shared/fault"
 )
 
@@ -84,17 +86,17 @@ func (w *walk) column(std int) string {
 
 // text puts a standard column of text: whatever the event has, as a string.
 func (w *walk) text(b *block, std, i int) {
-	if i < 0 || w.nodes[i].kind != '"' {
+	if i < 0 || w.Nodes[i].Kind != '"' {
 		w.words(b, std, w.word(i))
 		return
 	}
-	s, damaged := w.decoded(i)
+	s, damaged := w.Decoded(i)
 	if s == "" {
 		return
 	}
 	sent := ""
 	if damaged {
-		sent = w.raw(i)
+		sent = w.Raw(i)
 	}
 	b.put(Column{Name: w.column(std), Type: w.d.long(s), Raw: s}, sent, fromLayout)
 }
@@ -111,8 +113,8 @@ func (w *walk) moment(b *block, std, i int) {
 	if s == "" {
 		return
 	}
-	iso, ok := isoTime(s)
-	if !ok || w.kind(i) != '"' {
+	iso, ok := timestamp.ISO(s)
+	if !ok || w.Kind(i) != '"' {
 		w.beside(b, std, i, s)
 		return
 	}
@@ -122,12 +124,12 @@ func (w *walk) moment(b *block, std, i int) {
 // beside keeps a value whose text is s beside the standard column that it does
 // not fit.
 func (w *walk) beside(b *block, std, i int, s string) {
-	if w.kind(i) == '"' {
-		if _, damaged := w.decoded(i); damaged {
-			s = w.raw(i)
+	if w.Kind(i) == '"' {
+		if _, damaged := w.Decoded(i); damaged {
+			s = w.Raw(i)
 		}
 	}
-	b.raws.add(w.column(std), raw{w.raw(i), s})
+	b.raws.add(w.column(std), raw{w.Raw(i), s})
 }
 
 // base is what all rows of an event begin with: metadata columns and the
@@ -141,19 +143,19 @@ func (w *walk) base(users bool) *block {
 		b.add(Column{Name: w.d.std[stdLoadedAt], Type: Datetime, Raw: w.now}, fromLayout)
 	}
 	if !users {
-		w.text(b, stdAnonymousID, w.get(0, "anonymousId"))
-		w.text(b, stdUserID, w.get(0, "userId"))
-		w.text(b, stdChannel, w.get(0, "channel"))
+		w.text(b, stdAnonymousID, w.Get(0, "anonymousId"))
+		w.text(b, stdUserID, w.Get(0, "userId"))
+		w.text(b, stdChannel, w.Get(0, "channel"))
 	}
 	if !users || !w.d.Lake {
-		w.moment(b, stdSentAt, w.get(0, "sentAt"))
-		w.moment(b, stdTimestamp, w.get(0, "timestamp"))
-		w.moment(b, stdOriginalTimestamp, w.get(0, "originalTimestamp"))
+		w.moment(b, stdSentAt, w.Get(0, "sentAt"))
+		w.moment(b, stdTimestamp, w.Get(0, "timestamp"))
+		w.moment(b, stdOriginalTimestamp, w.Get(0, "originalTimestamp"))
 	}
 	b.add(Column{Name: w.d.std[stdReceivedAt], Type: Datetime, Raw: w.received()}, fromLayout)
-	ctx := w.get(0, "context")
-	request, passed := w.get(0, "request_ip"), w.get(ctx, "ip")
-	if w.kind(passed) == '{' { // its values are columns of the context
+	ctx := w.Get(0, "context")
+	request, passed := w.Get(0, "request_ip"), w.Get(ctx, "ip")
+	if w.Kind(passed) == '{' { // its values are columns of the context
 		passed = -1
 	}
 	w.text(b, stdRequestIP, request)
@@ -168,13 +170,13 @@ func (w *walk) base(users bool) *block {
 
 // received is the time that the event or the caller says, else that of now.
 func (w *walk) received() string {
-	if i := w.get(0, "receivedAt"); w.kind(i) == '"' {
-		if iso, ok := isoTime(w.word(i)); ok {
+	if i := w.Get(0, "receivedAt"); w.Kind(i) == '"' {
+		if iso, ok := timestamp.ISO(w.word(i)); ok {
 			return iso
 		}
 	}
 	if !w.m.ReceivedAt.IsZero() {
-		return stamp(w.m.ReceivedAt)
+		return timestamp.Format(w.m.ReceivedAt)
 	}
 	return w.now
 }
@@ -182,7 +184,7 @@ func (w *walk) received() string {
 // context puts the event's context and, unless that is no object, where it
 // comes from and goes to.
 func (w *walk) context(b *block, ctx int) {
-	if k := w.kind(ctx); k != '{' && k != 'n' && k != 0 {
+	if k := w.Kind(ctx); k != '{' && k != 'n' && k != 0 {
 		return
 	}
 	w.flat(b, "context_", ctx, fromContext, "context")
@@ -197,7 +199,7 @@ func (w *walk) context(b *block, ctx int) {
 
 // messageID is the event's, the caller's, or a new one.
 func (w *walk) messageID() (id string, at int) {
-	at = w.get(0, "messageId")
+	at = w.Get(0, "messageId")
 	if id = w.word(at); strings.TrimSpace(id) != "" {
 		return id, at
 	}
@@ -224,24 +226,24 @@ const (
 func (d *Dialect) Rows(o *Options, m Meta, event []byte) (rows []Row, drop string, err error) {
 	w := walks.Get().(*walk)
 	defer func() {
-		if cap(w.nodes) > maxKept {
-			w.nodes = nil
+		if cap(w.Nodes) > maxKept {
+			w.Nodes = nil
 		}
 		if cap(w.row.cols) > maxWide || cap(w.name) > maxKept {
 			w.row, w.name, w.path = block{}, nil, nil
 		}
 		clear(w.row.cols[:cap(w.row.cols)])
-		*w = walk{tree: tree{nodes: w.nodes}, row: block{cols: w.row.cols[:0], from: w.row.from[:0]}, name: w.name[:0], path: w.path[:0]}
+		*w = walk{Tree: tree.Tree{Nodes: w.Nodes}, row: block{cols: w.row.cols[:0], from: w.row.from[:0]}, name: w.name[:0], path: w.path[:0]}
 		walks.Put(w)
 	}()
-	if err := w.parse(string(event)); err != nil {
+	if err := w.Parse(string(event)); err != nil {
 		return nil, "", err
 	}
 	w.d, w.o, w.m, w.left, w.names = d, o, m, maxNames, d.namesOf(o)
-	w.now = stamp(m.Now)
+	w.now = timestamp.Format(m.Now)
 	w.cloud = m.cloud() && m.SourceCategory != "singer" && m.SourceType != "singer"
-	r := &maker{walk: w, rows: make([]Row, 0, 2), unlimited: d.Lake || w.word(w.get(0, "channel")) == "sources"}
-	if !r.kinds(strings.ToLower(w.word(w.get(0, "type")))) {
+	r := &maker{walk: w, rows: make([]Row, 0, 2), unlimited: d.Lake || w.word(w.Get(0, "channel")) == "sources"}
+	if !r.kinds(strings.ToLower(w.word(w.Get(0, "type")))) {
 		return nil, "unsupported_event", nil
 	}
 	if w.err != nil {

@@ -4,6 +4,9 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"weir/dataplane/layout/timestamp"
+	"weir/dataplane/layout/tree"
 )
 
 // maxWhole is the most digits that a number with an exponent is written out to:
@@ -48,36 +51,36 @@ func number(raw string) (Type, string) {
 // leaf is the column of a value without its name; none is what has no column.
 // sent is the JSON text of a value that could not be kept whole.
 func (w *walk) leaf(i int) (c Column, sent string, none bool) {
-	n := &w.nodes[i]
-	switch n.kind {
+	n := &w.Nodes[i]
+	switch n.Kind {
 	case 'n':
 		return c, "", true
 	case 't', 'f':
-		return Column{Type: Boolean, Raw: w.raw(i)}, "", false
+		return Column{Type: Boolean, Raw: w.Raw(i)}, "", false
 	case '0':
-		c.Type, c.Raw = number(w.raw(i))
+		c.Type, c.Raw = number(w.Raw(i))
 		return c, "", false
 	case '"':
-		s, damaged := w.decoded(i)
+		s, damaged := w.Decoded(i)
 		if s == "" {
 			return c, "", true
 		}
-		if iso, ok := isoTime(s); ok {
+		if iso, ok := timestamp.ISO(s); ok {
 			return Column{Type: Datetime, Raw: iso}, "", false
 		}
 		if damaged {
-			sent = w.raw(i)
+			sent = w.Raw(i)
 		}
 		return Column{Type: w.d.long(s), Raw: s}, sent, false
 	}
-	if n.next == int32(i+1) && n.kind == '[' {
+	if n.Next == int32(i+1) && n.Kind == '[' {
 		return c, "", true
 	}
-	s, damaged := compact(w.raw(i))
+	s, damaged := tree.Compact(w.Raw(i))
 	if damaged {
-		sent = w.raw(i)
+		sent = w.Raw(i)
 	}
-	c = Column{Type: w.d.long(s), Raw: s, List: n.kind == '['}
+	c = Column{Type: w.d.long(s), Raw: s, List: n.Kind == '['}
 	if c.List && w.d.Arrays && w.o.EnableArraySupport {
 		c.Type = "array(" + w.element(i) + ")"
 	}
@@ -87,16 +90,16 @@ func (w *walk) leaf(i int) (c Column, sent string, none bool) {
 // element is the type of a list's members.
 func (w *walk) element(list int) Type {
 	typ := Type("")
-	for i := list + 1; i < int(w.nodes[list].next); i = int(w.nodes[i].next) {
+	for i := list + 1; i < int(w.Nodes[list].Next); i = int(w.Nodes[i].Next) {
 		one := String
-		switch w.nodes[i].kind {
+		switch w.Nodes[i].Kind {
 		case 't', 'f':
 			one = Boolean
 		case '0':
-			one, _ = number(w.raw(i))
+			one, _ = number(w.Raw(i))
 		case '"':
-			s, _ := w.decoded(i)
-			if _, ok := isoTime(s); ok {
+			s, _ := w.Decoded(i)
+			if _, ok := timestamp.ISO(s); ok {
 				one = Datetime
 			}
 		}
@@ -122,19 +125,19 @@ func (d *Dialect) long(s string) Type {
 // letters reads an object whose keys run 0..n or 1..n and whose values are
 // single characters as the string that it was.
 func (w *walk) letters(obj int) (string, bool) {
-	if w.kind(obj) != '{' || int(w.nodes[obj].next) == obj+1 {
+	if w.Kind(obj) != '{' || int(w.Nodes[obj].Next) == obj+1 {
 		return "", false
 	}
 	var chars []string
 	first := 1
 	for pass := 0; pass < 2; pass++ {
-		for i := obj + 1; i < int(w.nodes[obj].next); i = int(w.nodes[i].next) {
-			k := w.key(i)
+		for i := obj + 1; i < int(w.Nodes[obj].Next); i = int(w.Nodes[i].Next) {
+			k := w.Key(i)
 			at, err := strconv.Atoi(k)
-			if err != nil || strconv.Itoa(at) != k || at < 0 || w.nodes[i].kind != '"' {
+			if err != nil || strconv.Itoa(at) != k || at < 0 || w.Nodes[i].Kind != '"' {
 				return "", false
 			}
-			s, _ := w.decoded(i)
+			s, _ := w.Decoded(i)
 			if utf8.RuneCountInString(s) != 1 {
 				return "", false
 			}
@@ -150,4 +153,24 @@ func (w *walk) letters(obj int) (string, bool) {
 		}
 	}
 	return strings.Join(chars, ""), true
+}
+
+// word is a value as text: a string decoded, a number in its plain form, JSON
+// text of the others; "" for null, an empty object or list, and what is not there.
+func (w *walk) word(i int) string {
+	switch w.Kind(i) {
+	case 0, 'n':
+		return ""
+	case '"':
+		s, _ := w.Decoded(i)
+		return s
+	case '0':
+		_, s := number(w.Raw(i))
+		return s
+	}
+	s, _ := tree.Compact(w.Raw(i))
+	if s == "{}" || s == "[]" {
+		return ""
+	}
+	return s
 }

@@ -3,6 +3,7 @@ package layout
 import (
 	"strings"
 
+	"weir/dataplane/layout/tree"
 	"weir/shared/fault"
 )
 
@@ -13,7 +14,7 @@ const maxNames = 8 << 20
 
 // walk turns one event into blocks. It is used again for the next event.
 type walk struct {
-	tree
+	tree.Tree
 	d     *Dialect
 	o     *Options
 	m     Meta
@@ -33,7 +34,7 @@ type walk struct {
 // flat puts the values of the object obj, which stands at the path root of the
 // event, under names that begin with prefix.
 func (w *walk) flat(b *block, prefix string, obj int, o origin, root ...string) {
-	if w.kind(obj) != '{' {
+	if w.Kind(obj) != '{' {
 		return
 	}
 	w.name = append(w.name[:0], prefix...)
@@ -52,11 +53,11 @@ func (w *walk) flat(b *block, prefix string, obj int, o origin, root ...string) 
 
 func (w *walk) object(b *block, obj, level int, o origin) {
 	named, passed := len(w.name), len(w.path)
-	for i := obj + 1; i < int(w.nodes[obj].next); i = int(w.nodes[i].next) {
+	for i := obj + 1; i < int(w.Nodes[obj].Next); i = int(w.Nodes[i].Next) {
 		if w.err != nil {
 			return
 		}
-		key := w.key(i)
+		key := w.Key(i)
 		w.name = append(w.name, key...)
 		isPath := false
 		if w.paths != nil {
@@ -66,7 +67,7 @@ func (w *walk) object(b *block, obj, level int, o origin) {
 		switch {
 		case isPath:
 			w.json(b, i, w.d.JSONPathType, o)
-		case w.nodes[i].kind == '{' && (level < 3 || !w.cloud):
+		case w.Nodes[i].Kind == '{' && (level < 3 || !w.cloud):
 			w.nested(b, i, level, o)
 		case key == "violationErrors" && w.d.ViolationErrors:
 			w.json(b, i, JSON, o)
@@ -92,14 +93,14 @@ func (w *walk) nested(b *block, i, level int, o origin) {
 
 // json puts a value as JSON text.
 func (w *walk) json(b *block, i int, typ Type, o origin) {
-	n := &w.nodes[i]
-	if n.kind == 'n' || n.kind == '"' && n.end-n.start == 2 || n.kind == '[' && n.next == int32(i+1) {
+	n := &w.Nodes[i]
+	if n.Kind == 'n' || n.Kind == '"' && n.End-n.Start == 2 || n.Kind == '[' && n.Next == int32(i+1) {
 		return
 	}
-	s, damaged := compact(w.raw(i))
+	s, damaged := tree.Compact(w.Raw(i))
 	sent := ""
 	if damaged {
-		sent = w.raw(i)
+		sent = w.Raw(i)
 	}
 	w.put(b, Column{Type: typ, Raw: s}, sent, o)
 }
@@ -148,11 +149,11 @@ func (w *walk) pathsOf(kind string) *pathSet {
 	for _, s := range w.o.JSONPaths {
 		p.add(s)
 	}
-	all := w.get(0, "integrations")
-	if w.kind(all) == '{' {
-		for i := all + 1; i < int(w.nodes[all].next); i = int(w.nodes[i].next) {
-			if k := w.key(i); strings.EqualFold(k, "DATA_WAREHOUSE") || w.d.IsFor(k) {
-				w.addPaths(p, w.at(i, "options", "jsonPaths"))
+	all := w.Get(0, "integrations")
+	if w.Kind(all) == '{' {
+		for i := all + 1; i < int(w.Nodes[all].Next); i = int(w.Nodes[i].Next) {
+			if k := w.Key(i); strings.EqualFold(k, "DATA_WAREHOUSE") || w.d.IsFor(k) {
+				w.addPaths(p, w.At(i, "options", "jsonPaths"))
 			}
 		}
 	}
@@ -163,14 +164,14 @@ func (w *walk) pathsOf(kind string) *pathSet {
 }
 
 func (w *walk) addPaths(p *pathSet, i int) {
-	switch w.kind(i) {
+	switch w.Kind(i) {
 	case '"':
-		s, _ := w.decoded(i)
+		s, _ := w.Decoded(i)
 		p.add(s)
 	case '[':
-		for k := i + 1; k < int(w.nodes[i].next); k = int(w.nodes[k].next) {
-			if w.nodes[k].kind == '"' {
-				s, _ := w.decoded(k)
+		for k := i + 1; k < int(w.Nodes[i].Next); k = int(w.Nodes[k].Next) {
+			if w.Nodes[k].Kind == '"' {
+				s, _ := w.Decoded(k)
 				p.add(s)
 			}
 		}

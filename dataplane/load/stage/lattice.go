@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"weir/dataplane/layout"
+	"weir/dataplane/layout/timestamp"
 )
 
 // Long is the type of whole numbers that a float cannot hold exactly. Columns
@@ -35,7 +36,7 @@ func typeOf(c layout.Column) layout.Type {
 			return layout.String
 		}
 	case layout.Datetime:
-		if _, ok := layout.ParseTime(c.Raw); !ok {
+		if _, ok := timestamp.Parse(c.Raw); !ok {
 			return layout.String
 		}
 	}

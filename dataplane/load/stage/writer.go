@@ -15,6 +15,7 @@ import (
 
 	"weir/dataplane/blob"
 	"weir/dataplane/layout"
+	"weir/dataplane/layout/timestamp"
 	"weir/dataplane/warehouse"
 )
 
@@ -228,7 +229,7 @@ func (c *column) value(raw []byte) parquet.Value {
 	case layout.Boolean:
 		return parquet.BooleanValue(s == "true")
 	case layout.Datetime:
-		n, _ := layout.ParseTime(s)
+		n, _ := timestamp.Parse(s)
 		return parquet.Int64Value(n)
 	}
 	return parquet.ByteArrayValue(raw)

@@ -14,6 +14,7 @@ import (
 
 	"weir/dataplane/blob"
 	"weir/dataplane/layout"
+	"weir/dataplane/layout/timestamp"
 	"weir/dataplane/warehouse"
 )
 
@@ -177,7 +178,7 @@ func (s *spot) text(v parquet.Value) []byte {
 	case layout.Boolean:
 		s.buf = strconv.AppendBool(s.buf[:0], v.Boolean())
 	case layout.Datetime:
-		s.buf = layout.AppendTime(s.buf[:0], v.Int64())
+		s.buf = timestamp.Append(s.buf[:0], v.Int64())
 	default:
 		return v.ByteArray()
 	}

@@ -1,11 +1,13 @@
-package layout
+// Package timestamp reads and writes times as rows of warehouses have them: ISO
+// 8601 in UTC with milliseconds.
+package timestamp
 
 import "time"
 
-// isoTime reads an ISO date or date-time of the years 1 to 9999, without a zone
+// ISO reads an ISO date or date-time of the years 1 to 9999, without a zone
 // in UTC, and writes it in UTC with milliseconds.
-func isoTime(s string) (string, bool) {
-	if len(s) < 10 || len(s) > 40 || s[4] != '-' || s[7] != '-' || !digit(s[0]) {
+func ISO(s string) (string, bool) {
+	if len(s) < 10 || len(s) > 40 || s[4] != '-' || s[7] != '-' || s[0] < '0' || s[0] > '9' {
 		return "", false
 	}
 	year, month, day := digits(s[:4]), digits(s[5:7]), digits(s[8:10])
@@ -24,22 +26,22 @@ func isoTime(s string) (string, bool) {
 	if t.Year() < 1 || t.Year() > 9999 {
 		return "", false
 	}
-	return stamp(t), true
+	return Format(t), true
 }
 
 // zeroTime is the form in which rows have times.
 const zeroTime = "0000-00-00T00:00:00.000Z"
 
-// stamp writes a time of the years 0 to 9999 in UTC with milliseconds.
-func stamp(t time.Time) string {
+// Format writes a time of the years 0 to 9999 in UTC with milliseconds.
+func Format(t time.Time) string {
 	var b [len(zeroTime)]byte
-	return string(appendTime(b[:0], t.UTC()))
+	return string(appendUTC(b[:0], t.UTC()))
 }
 
-// AppendTime writes Unix milliseconds of the years 0 to 9999 as rows have times.
-func AppendTime(b []byte, millis int64) []byte { return appendTime(b, time.UnixMilli(millis).UTC()) }
+// Append writes Unix milliseconds of the years 0 to 9999 as rows have times.
+func Append(b []byte, millis int64) []byte { return appendUTC(b, time.UnixMilli(millis).UTC()) }
 
-func appendTime(b []byte, t time.Time) []byte {
+func appendUTC(b []byte, t time.Time) []byte {
 	year, month, day := t.Date()
 	hour, minute, second := t.Clock()
 	from := len(b)
@@ -53,8 +55,8 @@ func appendTime(b []byte, t time.Time) []byte {
 	return b
 }
 
-// ParseTime reads a time as rows have it, in Unix milliseconds.
-func ParseTime(s string) (int64, bool) {
+// Parse reads a time as rows have it, in Unix milliseconds.
+func Parse(s string) (int64, bool) {
 	if len(s) != len(zeroTime) || s[4] != '-' || s[7] != '-' || s[10] != 'T' || s[13] != ':' || s[16] != ':' || s[19] != '.' || s[23] != 'Z' {
 		return 0, false
 	}
@@ -80,7 +82,7 @@ func ParseTime(s string) (int64, bool) {
 func digits(s string) int {
 	n := 0
 	for i := 0; i < len(s); i++ {
-		if !digit(s[i]) {
+		if !isDigit(s[i]) {
 			return -1
 		}
 		n = n*10 + int(s[i]-'0')
@@ -109,7 +111,7 @@ func clock(s string) (hour, minute, second, nanos int, offset time.Duration, ok 
 		}
 		if s = s[3:]; len(s) > 1 && (s[0] == '.' || s[0] == ',') {
 			i := 1
-			for unit := 100_000_000; i < len(s) && digit(s[i]); i, unit = i+1, unit/10 {
+			for unit := 100_000_000; i < len(s) && isDigit(s[i]); i, unit = i+1, unit/10 {
 				nanos += unit * int(s[i]-'0')
 			}
 			if i == 1 {
@@ -149,3 +151,5 @@ func zone(s string) (time.Duration, bool) {
 	}
 	return offset, true
 }
+
+func isDigit(c byte) bool { return c >= '0' && c <= '9' }

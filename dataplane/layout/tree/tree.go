@@ -1,4 +1,7 @@
-package layout
+// Package tree reads a JSON object as a list of its values in the order in which
+// they stand, with the texts where the object has them: nothing is decoded that
+// nobody asks for, and memory is used again for the next object.
+package tree
 
 import (
 	"strings"
@@ -10,27 +13,31 @@ import (
 // maxDepth is how many objects and lists may stand in each other.
 const maxDepth = 128
 
-// node is one JSON value; children follow it, and next is the index behind them.
-type node struct {
-	kind       byte // '{', '[', '"', '0', 't', 'f' or 'n'
+// Node is one JSON value, which stands in the text from Start to End; children
+// follow it, and Next is the index behind them.
+type Node struct {
+	Kind       byte // '{', '[', '"', '0', 't', 'f' or 'n'
 	esc        bool // a string with escapes
 	keyEsc     bool
 	key        int32 // where the key's text begins, 0 in a list
 	keyEnd     int32
-	start, end int32
-	next       int32
+	Start, End int32
+	Next       int32
 }
 
-// tree is an event's text and its values in the order in which they stand.
-type tree struct {
+// Tree is an object's text and its values in the order in which they stand; the
+// first is the object. The zero Tree is ready.
+type Tree struct {
 	text  string
-	nodes []node
+	Nodes []Node
 }
 
 var errTree = fault.New(fault.Invalid, "the event is no JSON object of at most %d levels", maxDepth)
 
-func (t *tree) parse(text string) error {
-	t.text, t.nodes = text, t.nodes[:0]
+// Parse reads the JSON object that text is. fault.Invalid: it is none, or nests
+// deeper than 128 levels. The tree refers to text until the next call.
+func (t *Tree) Parse(text string) error {
+	t.text, t.Nodes = text, t.Nodes[:0]
 	if len(text) > 1<<30 || !utf8.ValidString(text) {
 		return errTree
 	}
@@ -38,14 +45,14 @@ func (t *tree) parse(text string) error {
 	if i >= len(text) || text[i] != '{' {
 		return errTree
 	}
-	i = t.value(i, node{}, 0)
+	i = t.value(i, Node{}, 0)
 	if i < 0 || t.space(i) != len(text) {
 		return errTree
 	}
 	return nil
 }
 
-func (t *tree) space(i int) int {
+func (t *Tree) space(i int) int {
 	for i < len(t.text) && (t.text[i] == ' ' || t.text[i] == '\n' || t.text[i] == '\t' || t.text[i] == '\r') {
 		i++
 	}
@@ -54,32 +61,32 @@ func (t *tree) space(i int) int {
 
 // value reads the value at i into nodes; n holds its key. It returns the index
 // behind the value, -1 for what is no JSON.
-func (t *tree) value(i int, n node, depth int) int {
+func (t *Tree) value(i int, n Node, depth int) int {
 	if i >= len(t.text) {
 		return -1
 	}
-	at := len(t.nodes)
-	n.start, n.kind = int32(i), t.text[i]
-	t.nodes = append(t.nodes, n)
+	at := len(t.Nodes)
+	n.Start, n.Kind = int32(i), t.text[i]
+	t.Nodes = append(t.Nodes, n)
 	end := -1
-	switch c := n.kind; {
+	switch c := n.Kind; {
 	case c == '{' || c == '[':
 		end = t.members(i+1, c, depth+1)
 	case c == '"':
-		end, t.nodes[at].esc = t.str(i + 1)
-	case c == '-' || digit(c):
-		t.nodes[at].kind = '0'
+		end, t.Nodes[at].esc = t.str(i + 1)
+	case c == '-' || isDigit(c):
+		t.Nodes[at].Kind = '0'
 		end = t.number(i)
 	case strings.HasPrefix(t.text[i:], "true"), strings.HasPrefix(t.text[i:], "null"):
 		end = i + 4
 	case strings.HasPrefix(t.text[i:], "false"):
 		end = i + 5
 	}
-	t.nodes[at].end, t.nodes[at].next = int32(end), int32(len(t.nodes))
+	t.Nodes[at].End, t.Nodes[at].Next = int32(end), int32(len(t.Nodes))
 	return end
 }
 
-func (t *tree) members(i int, open byte, depth int) int {
+func (t *Tree) members(i int, open byte, depth int) int {
 	shut := open + 2 // ']' and '}' stand two behind their openers
 	i = t.space(i)
 	if depth > maxDepth || i >= len(t.text) {
@@ -89,7 +96,7 @@ func (t *tree) members(i int, open byte, depth int) int {
 		return i + 1
 	}
 	for {
-		var n node
+		var n Node
 		if open == '{' {
 			if i >= len(t.text) || t.text[i] != '"' {
 				return -1
@@ -122,7 +129,7 @@ func (t *tree) members(i int, open byte, depth int) int {
 }
 
 // str reads a string from behind its opening quote.
-func (t *tree) str(i int) (end int, esc bool) {
+func (t *Tree) str(i int) (end int, esc bool) {
 	s := t.text
 	for ; i < len(s); i++ {
 		c := s[i]
@@ -160,7 +167,7 @@ func hex4(s string, i int) (rune, bool) {
 	var r rune
 	for _, c := range []byte(s[i : i+4]) {
 		switch {
-		case digit(c):
+		case isDigit(c):
 			r = r<<4 | rune(c-'0')
 		case c|32 >= 'a' && c|32 <= 'f':
 			r = r<<4 | rune(c|32-'a'+10)
@@ -171,11 +178,11 @@ func hex4(s string, i int) (rune, bool) {
 	return r, true
 }
 
-func (t *tree) number(i int) int {
+func (t *Tree) number(i int) int {
 	s := t.text
 	digits := func() bool {
 		from := i
-		for i < len(s) && digit(s[i]) {
+		for i < len(s) && isDigit(s[i]) {
 			i++
 		}
 		return i > from
@@ -204,36 +211,37 @@ func (t *tree) number(i int) int {
 	return i
 }
 
-// get returns the index of an object's member, the last of its name, else -1.
-func (t *tree) get(obj int, key string) int {
+// Get returns the index of an object's member, the last of its name, else -1.
+func (t *Tree) Get(obj int, key string) int {
 	found := -1
-	if obj < 0 || t.nodes[obj].kind != '{' {
+	if obj < 0 || t.Nodes[obj].Kind != '{' {
 		return found
 	}
-	for i, end := obj+1, int(t.nodes[obj].next); i < end; {
-		n := &t.nodes[i]
+	for i, end := obj+1, int(t.Nodes[obj].Next); i < end; {
+		n := &t.Nodes[i]
 		if n.keyEsc {
-			if t.key(i) == key {
+			if t.Key(i) == key {
 				found = i
 			}
 		} else if int(n.keyEnd-n.key) == len(key) && t.text[n.key:n.keyEnd] == key {
 			found = i
 		}
-		i = int(n.next)
+		i = int(n.Next)
 	}
 	return found
 }
 
-// at follows keys from the object obj.
-func (t *tree) at(obj int, keys ...string) int {
+// At follows keys from the object obj.
+func (t *Tree) At(obj int, keys ...string) int {
 	for _, k := range keys {
-		obj = t.get(obj, k)
+		obj = t.Get(obj, k)
 	}
 	return obj
 }
 
-func (t *tree) key(i int) string {
-	n := &t.nodes[i]
+// Key returns the key of the value i, decoded, "" in a list.
+func (t *Tree) Key(i int) string {
+	n := &t.Nodes[i]
 	k := t.text[n.key:n.keyEnd]
 	if n.keyEsc {
 		k, _ = unescape(k)
@@ -241,43 +249,26 @@ func (t *tree) key(i int) string {
 	return k
 }
 
-func (t *tree) raw(i int) string { return t.text[t.nodes[i].start:t.nodes[i].end] }
+// Raw returns the value i as it stands in the text.
+func (t *Tree) Raw(i int) string { return t.text[t.Nodes[i].Start:t.Nodes[i].End] }
 
-func (t *tree) kind(i int) byte {
+// Kind returns the kind of the value i, 0 for an index below 0.
+func (t *Tree) Kind(i int) byte {
 	if i < 0 {
 		return 0
 	}
-	return t.nodes[i].kind
+	return t.Nodes[i].Kind
 }
 
-// str of a string value, decoded; damaged when it cannot be kept as text.
-func (t *tree) decoded(i int) (s string, damaged bool) {
-	n := &t.nodes[i]
-	s = t.text[n.start+1 : n.end-1]
+// Decoded returns the string value i, decoded; damaged when it cannot be kept as
+// text.
+func (t *Tree) Decoded(i int) (s string, damaged bool) {
+	n := &t.Nodes[i]
+	s = t.text[n.Start+1 : n.End-1]
 	if n.esc {
 		return unescape(s)
 	}
 	return s, false
-}
-
-// word is a value as text: a string decoded, a number in its plain form, JSON
-// text of the others; "" for null, an empty object or list, and what is not there.
-func (t *tree) word(i int) string {
-	switch t.kind(i) {
-	case 0, 'n':
-		return ""
-	case '"':
-		s, _ := t.decoded(i)
-		return s
-	case '0':
-		_, s := number(t.raw(i))
-		return s
-	}
-	s, _ := compact(t.raw(i))
-	if s == "{}" || s == "[]" {
-		return ""
-	}
-	return s
 }
 
 // unescape decodes the inside of a string. NUL and lone surrogates become
@@ -332,9 +323,9 @@ func codepoint(s string, i int) (r rune, width int) {
 	return utf8.RuneError, -4
 }
 
-// compact takes the blanks out of JSON text and replaces escapes of NUL and of
+// Compact takes the blanks out of JSON text and replaces escapes of NUL and of
 // lone surrogates by U+FFFD; damaged says whether there were any.
-func compact(s string) (out string, damaged bool) {
+func Compact(s string) (out string, damaged bool) {
 	var b []byte // nil while out is s itself
 	inside, from := false, 0
 	for i := 0; i < len(s); i++ {
@@ -363,3 +354,5 @@ func compact(s string) (out string, damaged bool) {
 	}
 	return string(append(b, s[from:]...)), damaged
 }
+
+func isDigit(c byte) bool { return c >= '0' && c <= '9' }
