@@ -34,6 +34,8 @@ fields:
 secrets:
   - { name: headers, type: map, title: Secret headers }
   - { name: token, type: string, title: Token, required: true, min: 4 }
+codes:
+  - { name: hook_list_full, doc: the list is full }
 `
 
 func spec(t *testing.T) catalog.Spec {
@@ -175,6 +177,11 @@ func TestIncompleteSpecsAreRefused(t *testing.T) {
 		"bad pattern":           {`'[^\r\n]*'`, `'['`, "fields[2].pattern"},
 		"twice":                 {"name: topics", "name: headers", "fields[3].name"},
 		"secret with default":   {"title: Token,", "title: Token, default: aaaaa,", "secrets[1].default"},
+		"another kind's code":   {"hook_list_full", "other_list_full", "codes[0].name"},
+		"a code of all kinds":   {"hook_list_full", "timeout", "codes[0].name"},
+		"a code of one word":    {"hook_list_full", "hook_", "codes[0].name"},
+		"a code without words":  {"doc: the list is full", "doc: ''", "codes[0].doc"},
+		"a code twice":          {"codes:", "codes:\n  - { name: hook_list_full, doc: x }", "codes[1].name"},
 		"two documents":         {"secrets:", "---\nsecrets:", "more than one"},
 	} {
 		text := strings.Replace(hook, tc.old, tc.with, 1)

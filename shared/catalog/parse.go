@@ -11,6 +11,7 @@ import (
 	"io"
 	"regexp"
 	"slices"
+	"strings"
 
 	"gopkg.in/yaml.v3"
 
@@ -25,6 +26,7 @@ var embedded []byte
 var (
 	kindName  = regexp.MustCompile(`^[a-z][a-z0-9]{0,31}$`) // a folder, a Go package and a `type`
 	fieldName = regexp.MustCompile(`^[a-z][A-Za-z0-9]{0,63}$`)
+	codeName  = regexp.MustCompile(`^[a-z][a-z0-9_]{0,39}$`)
 )
 
 // All returns the Spec of every kind of this build, by family and name. Each
@@ -75,11 +77,11 @@ func Parse(text []byte) (Spec, error) {
 	return s, nil
 }
 
-// Digest is the SHA-256, in hex, of what s accepts. Titles and docs do not
+// Digest is the SHA-256, in hex, of what s accepts. Titles, docs and codes do not
 // count: two builds whose digests are equal take the same settings.
 func Digest(s Spec) string {
 	s.Title, s.Doc = "", ""
-	s.Fields, s.Secrets = bare(s.Fields), bare(s.Secrets)
+	s.Fields, s.Secrets, s.Codes = bare(s.Fields), bare(s.Secrets), nil
 	b, err := json.Marshal(s) // maps within defaults are written in the order of their keys
 	if err != nil {
 		panic("a spec that cannot be JSON: " + err.Error()) // Parse and All give none
@@ -123,7 +125,25 @@ func checkSpec(s Spec) []fault.Problem {
 			c.add(fmt.Sprintf("secrets[%d].default", i), "not_allowed", "A secret has no default.")
 		}
 	}
+	c.specCodes(s)
 	return c.problems
+}
+
+func (c *checker) specCodes(s Spec) {
+	seen := map[string]bool{}
+	for i, code := range s.Codes {
+		at := fmt.Sprintf("codes[%d]", i)
+		if rest, ok := strings.CutPrefix(code.Name, s.Name+"_"); !ok || !codeName.MatchString(rest) {
+			c.add(at+".name", "bad_name", "A code of the kind's own begins with "+s.Name+"_ and goes on with 1 to 40 of a-z, 0-9 and _, a letter first.")
+		}
+		if seen[code.Name] {
+			c.add(at+".name", "duplicate_name", "Two codes have this name.")
+		}
+		seen[code.Name] = true
+		if code.Doc == "" {
+			c.add(at+".doc", "required", "Say what the code means, as after the word because.")
+		}
+	}
 }
 
 func (c *checker) specFields(fields []Field, path string) {

@@ -22,6 +22,14 @@ type Spec struct {
 	Doc     string  `json:"doc" yaml:"doc"`     // a sentence
 	Fields  []Field `json:"fields,omitempty" yaml:"fields"`
 	Secrets []Field `json:"secrets,omitempty" yaml:"secrets"` // sealed fields; their values never stand in settings
+	Codes   []Code  `json:"codes,omitempty" yaml:"codes"`     // that only this kind gives
+}
+
+// Code is a reason that a kind gives for what became of an event, beside those
+// that all kinds share. Only declared codes leave a data plane.
+type Code struct {
+	Name string `json:"name" yaml:"name"` // the kind's name, "_", and a-z, 0-9 and "_"
+	Doc  string `json:"doc" yaml:"doc"`   // what it means to people, after "because": "the list is full"
 }
 
 // Type is the type of a field's value.

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+
+	"weir/shared/catalog"
 )
 
 // Alarms and problems that this package raises itself.
@@ -29,14 +31,23 @@ func (c Code) Known() bool {
 	return ok
 }
 
-var declared = sync.OnceValue(func() []Code {
+var declared = sync.OnceValue(func() []Code { return codesOf(catalog.All()) })
+
+// codesOf returns the codes that all kinds share and those of the given kinds'
+// own, sorted.
+func codesOf(kinds []catalog.Spec) []Code {
 	all := slices.Concat(ownCodes(), configCodes, planCodes, doorCodes, settlementCodes, loadCodes, alarmCodes)
 	for status := 400; status < 500; status++ {
 		all = append(all, Code("rejected_"+strconv.Itoa(status))) // dead: that answer of a destination
 	}
+	for _, kind := range kinds {
+		for _, own := range kind.Codes {
+			all = append(all, Code(own.Name))
+		}
+	}
 	slices.Sort(all)
 	return slices.Compact(all)
-})
+}
 
 func ownCodes() []Code {
 	return []Code{PointerUnsigned, PointerForeign, PointerStale, PointerTooNew, BodyDamaged, SecretDamaged, HubDenied, AckForged, BeatForged, Undeclared}

@@ -48,6 +48,7 @@ func settingsFile(s catalog.Spec) ([]byte, error) {
 	if len(s.Secrets) > 0 {
 		secretsType(&types, s)
 	}
+	codeConstants(&types, s)
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "%spackage %s\n\n", header, s.Name)
 	var imports []string
@@ -62,6 +63,25 @@ func settingsFile(s catalog.Spec) ([]byte, error) {
 	}
 	b.Write(types.Bytes())
 	return format.Source(b.Bytes())
+}
+
+// codeConstants writes the codes of a kind's own: code that uses one that is not
+// declared does not build.
+func codeConstants(b *bytes.Buffer, s catalog.Spec) {
+	if len(s.Codes) == 0 {
+		return
+	}
+	b.WriteString("\n// Codes that this kind alone gives.\nconst (\n")
+	for _, code := range s.Codes {
+		var name strings.Builder
+		for _, word := range strings.Split(strings.TrimPrefix(code.Name, s.Name+"_"), "_") {
+			if word != "" {
+				name.WriteString(goName(word))
+			}
+		}
+		fmt.Fprintf(b, "\tCode%s = %q // %s\n", &name, code.Name, strings.Join(strings.Fields(code.Doc), " "))
+	}
+	b.WriteString(")\n")
 }
 
 // structType writes the struct called name, then those of its objects.

@@ -23,6 +23,11 @@ secrets:
   - { name: token, type: string, title: Token }
 `
 
+const codes = `
+codes:
+  - { name: hook_list_full, doc: the list is full }
+`
+
 func write(t *testing.T, name, text string) {
 	t.Helper()
 	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
@@ -39,15 +44,15 @@ func TestGeneratedFilesFollowTheSpecs(t *testing.T) {
 	destinations := filepath.Join(root, "dataplane", "destinations")
 	write(t, filepath.Join(root, "go.work"), "go 1.26.0\n")
 	write(t, filepath.Join(root, "shared", "catalog", "catalog.gen.json"), "[]")
-	write(t, filepath.Join(destinations, "hook", "spec.yaml"), spec)
+	write(t, filepath.Join(destinations, "hook", "spec.yaml"), spec+codes)
 	write(t, filepath.Join(destinations, "aaa", "spec.yaml"), strings.Replace(spec, "name: hook", "name: aaa", 1))
 	if err := run(root); err != nil {
 		t.Fatal(err)
 	}
 	files := map[string][]string{
-		filepath.Join(destinations, "hook", "settings.gen.go"):       {"package hook", "BaseURL string", "*SettingsBatch", "catalog.Duration", "Token secret.String", "// BaseURL: Where it goes."},
+		filepath.Join(destinations, "hook", "settings.gen.go"):       {"package hook", "BaseURL string", "*SettingsBatch", "catalog.Duration", "Token secret.String", "// BaseURL: Where it goes.", "CodeListFull = \"hook_list_full\" // the list is full"},
 		filepath.Join(destinations, "all.gen.go"):                    {"package destinations", "[]destination.Kind", "aaa.Kind,\n\t\thook.Kind"},
-		filepath.Join(root, "shared", "catalog", "catalog.gen.json"): {`"name": "aaa"`, `"name": "hook"`},
+		filepath.Join(root, "shared", "catalog", "catalog.gen.json"): {`"name": "aaa"`, `"name": "hook"`, `"name": "hook_list_full"`},
 	}
 	first := map[string][]byte{}
 	for name, wants := range files {

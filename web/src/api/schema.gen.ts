@@ -421,6 +421,13 @@ export interface components {
             doc: string;
             fields?: components["schemas"]["Field"][];
             secrets?: components["schemas"]["Field"][];
+            codes?: components["schemas"]["Code"][];
+        };
+        /** @description A reason that only this kind gives for what became of an event */
+        Code: {
+            name: string;
+            /** @description What it means to people */
+            doc: string;
         };
         Field: {
             name: string;
