@@ -3,7 +3,10 @@ package e2e_test
 import (
 	"bytes"
 	"compress/gzip"
+	"crypto/hmac"
+	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"fmt"
 	"io"
 	"io/fs"
@@ -12,6 +15,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -176,7 +180,10 @@ func TestNothingOfAnEventCrossesTheBoundary(t *testing.T) {
 	t.Setenv("WEIR_SECRET_HOOK", `{"X-Secret":"`+mark+`secret"}`)
 	config := strings.Replace(hookConfig("acme", "eu", "wk_web", map[string]string{"hook": hook.URL}),
 		"} }\n", "}, secrets: { headers: { from: env, name: WEIR_SECRET_HOOK } } }\n", 1)
-	r.apply(0, config)
+	t.Setenv("WEIR_SECRET_SIGNING", mark+"signing")
+	config = strings.Replace(config, "sources:\n",
+		"sources:\n  - { name: signed, type: webhook, writeKey: wk_signed, secrets: { signingKey: { from: env, name: WEIR_SECRET_SIGNING } } }\n", 1)
+	r.apply(0, config+"  - { source: signed, destination: hook }\n")
 	gateway := "http://" + r.gateway
 	tail := start(t, "tail", "--control", "http://"+r.http, "--token", r.token)
 	tail.line("watching workspace acme")
@@ -211,10 +218,20 @@ func TestNothingOfAnEventCrossesTheBoundary(t *testing.T) {
 	}
 	_ = resp.Body.Close()
 	_, _ = post(gateway, "/v1/track", mark+"unknownkey", event("nobody", ""))
+	if code, answer := signed(t, gateway, mark+"signing", mark+"signed body"); code != 200 {
+		t.Errorf("a signed webhook: %d %s", code, answer)
+	}
+	if code, answer := signed(t, gateway, mark+"another", mark+"forged body"); code != 401 || !contains(answer, "bad_signature") {
+		t.Errorf("a webhook that is signed with another key: %d %s, want 401 bad_signature", code, answer)
+	}
 	until(t, "what is good at the webhook", func() bool {
 		ids := hook.ids()
-		return ids[mark+"good"] == 1 && ids[mark+"headers"] == 1 && ids[mark+"in-batch"] == 1
+		return ids[mark+"good"] == 1 && ids[mark+"headers"] == 1 && ids[mark+"in-batch"] == 1 &&
+			slices.ContainsFunc(hook.all(), func(a arrival) bool { return bytes.Contains(a.Body, []byte(mark+"signed body")) })
 	})
+	if slices.ContainsFunc(hook.all(), func(a arrival) bool { return bytes.Contains(a.Body, []byte(mark+"forged body")) }) {
+		t.Error("a forged webhook was delivered")
+	}
 	<-sawSecret
 	cli := []string{"--control", "http://" + r.http, "--token", r.token}
 	until(t, "a dead letter", func() bool {
@@ -236,6 +253,29 @@ func TestNothingOfAnEventCrossesTheBoundary(t *testing.T) {
 		return contains(b, `"dead":1`)
 	})
 	nothingAbove(t, r)
+}
+
+// signed posts a webhook whose body is signed with key.
+func signed(t *testing.T, gateway, key, body string) (int, string) {
+	t.Helper()
+	req, err := http.NewRequest(http.MethodPost, gateway+"/v1/webhook", strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	mac := hmac.New(sha256.New, []byte(key))
+	mac.Write([]byte(body))
+	req.SetBasicAuth("wk_signed", "")
+	req.Header.Set("X-Signature", hex.EncodeToString(mac.Sum(nil)))
+	resp, err := client.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	answer, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode, string(answer)
 }
 
 // leaky is code that gives away what it can, and warehouses of which two fail;
