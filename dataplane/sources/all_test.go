@@ -7,6 +7,6 @@ import (
 	"weir/dataplane/sources"
 )
 
-func TestEveryKindKeepsTheContractOfSources(t *testing.T) {
+func TestAll(t *testing.T) {
 	ingesttest.Run(t, sources.All(), ".")
 }

@@ -95,7 +95,7 @@ func TestAll(t *testing.T) {
 	}
 	for name := range folders { // only its layout is known
 		if _, err := os.Stat(filepath.Join(name, "spec.yaml")); err == nil {
-			t.Errorf("folder %s is in no list: run make generate", name)
+			t.Errorf("folder %s is in no list: go run ./shared/catalog/gen", name)
 		}
 	}
 }
