@@ -285,22 +285,85 @@ func command(p pkg) bool {
 // addresses within what the plane's owner allows.
 var dialers = []string{"weir/dataplane/egress", "weir/shared/postgrestest", "weir/infra/weir/bench*"}
 
+// uses returns those of names, given as "path.Name", that the file takes from
+// other packages, under whatever name it imports them.
+func (s source) uses(names []string) []string {
+	local := map[string]string{}
+	var out []string
+	for _, spec := range s.file.Imports {
+		path, _ := strconv.Unquote(spec.Path.Value) // the parser has read it
+		name := path[strings.LastIndex(path, "/")+1:]
+		if spec.Name != nil {
+			name = spec.Name.Name
+		}
+		if local[name] = path; name == "." && slices.ContainsFunc(names, func(n string) bool { return strings.HasPrefix(n, path+".") }) {
+			out = append(out, path+" without a name")
+		}
+	}
+	ast.Inspect(s.file, func(n ast.Node) bool {
+		if sel, ok := n.(*ast.SelectorExpr); ok {
+			if x, ok := sel.X.(*ast.Ident); ok && slices.Contains(names, local[x.Name]+"."+sel.Sel.Name) {
+				out = append(out, local[x.Name]+"."+sel.Sel.Name)
+			}
+		}
+		return true
+	})
+	return out
+}
+
 // TestEgressDials keeps every other package from dialling.
 func TestEgressDials(t *testing.T) {
-	forbidden := []string{"net.Dial", "net.DialTimeout", "net.DialTCP", "net.DialUDP", "net.Dialer", "tls.Dial", "tls.DialWithDialer", "tls.Dialer"}
+	forbidden := []string{"net.Dial", "net.DialTimeout", "net.DialTCP", "net.DialUDP", "net.DialIP", "net.DialUnix", "net.Dialer",
+		"crypto/tls.Dial", "crypto/tls.DialWithDialer", "crypto/tls.Dialer"}
 	for _, p := range list(t) {
 		if matches(dialers, p.ImportPath) {
 			continue
 		}
 		for _, s := range read(t, p, slices.Concat(p.GoFiles, p.IgnoredGoFiles)) {
-			ast.Inspect(s.file, func(n ast.Node) bool {
-				if sel, ok := n.(*ast.SelectorExpr); ok {
-					if x, ok := sel.X.(*ast.Ident); ok && slices.Contains(forbidden, x.Name+"."+sel.Sel.Name) {
-						t.Errorf("%s/%s uses %s.%s: egress dials", p.ImportPath, s.name, x.Name, sel.Sel.Name)
-					}
-				}
-				return true
-			})
+			for _, name := range s.uses(forbidden) {
+				t.Errorf("%s/%s uses %s: egress dials", p.ImportPath, s.name, name)
+			}
+		}
+	}
+}
+
+// clients are the ways of net/http to send a request past egress.
+var clients = []string{"net/http.Get", "net/http.Head", "net/http.Post", "net/http.PostForm",
+	"net/http.Client", "net/http.Transport", "net/http.DefaultClient", "net/http.DefaultTransport"}
+
+// TestKindsSendNothingThemselves keeps members of the families from clients of
+// their own: the engine sends what a destination builds, and gives a sink or a
+// warehouse the function to dial by.
+func TestKindsSendNothingThemselves(t *testing.T) {
+	for _, p := range list(t) {
+		if !slices.ContainsFunc(families, func(family string) bool { return strings.HasPrefix(p.ImportPath, family) }) {
+			continue
+		}
+		for _, s := range read(t, p, slices.Concat(p.GoFiles, p.IgnoredGoFiles)) {
+			for _, name := range s.uses(clients) {
+				t.Errorf("%s/%s uses %s: a kind sends nothing itself", p.ImportPath, s.name, name)
+			}
+		}
+	}
+}
+
+// TestClientsAreFoundUnderAnyName holds uses, which finds who dials.
+func TestClientsAreFoundUnderAnyName(t *testing.T) {
+	for text, want := range map[string]string{
+		`import "net/http"; var h = http.Header{}`:                                   "",
+		`import http "example.com/own"; var c = http.Client{}`:                       "",
+		`import "net/http"; func send() { _, _ = http.Get("https://acme.example") }`: "net/http.Get",
+		`import "net/http"; func send() { _, _ = http.DefaultClient.Do(nil) }`:       "net/http.DefaultClient",
+		`import "net/http"; type kind struct { c *http.Client }`:                     "net/http.Client",
+		`import web "net/http"; var t = &web.Transport{}`:                            "net/http.Transport",
+		`import . "net/http"; var c = DefaultClient`:                                 "net/http without a name",
+	} {
+		file, err := parser.ParseFile(token.NewFileSet(), "acme.go", "package acme\n"+text, parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Join(source{file: file}.uses(clients), " "); got != want {
+			t.Errorf("%s: uses %q, want %q", text, got, want)
 		}
 	}
 }

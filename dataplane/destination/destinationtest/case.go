@@ -3,9 +3,13 @@ package destinationtest
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"weir/dataplane/event"
 	"weir/shared/fault"
@@ -19,40 +23,60 @@ type caseFile struct {
 	archive  *archive
 	settings []byte
 	opened   map[string]secret.String
-	values   []string // texts that are secret
+	secrets  []secretText
 	events   []event.Event
 }
 
-func readCase(t *testing.T, path string) *caseFile {
-	t.Helper()
+func readCase(path string) (*caseFile, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
-		t.Fatal(err)
+		return nil, fmt.Errorf("read a case: %w", err)
 	}
 	c := &caseFile{path: path, archive: parseArchive(text), opened: map[string]secret.String{}}
 	c.settings = bytes.TrimSpace(c.archive.get("settings.json"))
-	if s := c.archive.get("secrets.json"); len(s) > 0 {
-		var given map[string]json.RawMessage
-		if err := json.Unmarshal(s, &given); err != nil {
-			t.Fatalf("%s: secrets.json: %v", path, err)
+	if err := c.readSecrets(); err != nil {
+		return nil, err
+	}
+	return c, c.readEvents()
+}
+
+func (c *caseFile) readSecrets() error {
+	text := c.archive.get("secrets.json")
+	if len(text) == 0 {
+		return nil
+	}
+	var given map[string]json.RawMessage
+	if err := json.Unmarshal(text, &given); err != nil {
+		return fmt.Errorf("%s, secrets.json: %w", c.path, err)
+	}
+	for _, name := range slices.Sorted(maps.Keys(given)) {
+		value := string(given[name])
+		var text string
+		if json.Unmarshal(given[name], &text) == nil {
+			value = text
 		}
-		for name, raw := range given {
-			value := string(raw)
-			var text string
-			if json.Unmarshal(raw, &text) == nil {
-				value = text
+		c.opened[name] = secret.NewString(value)
+		for _, s := range secretTexts(name, given[name]) {
+			if utf8.RuneCountInString(s.text) < minSecret {
+				return fmt.Errorf("%s, secrets.json: %s is too short to be searched for: make up a secret of %d characters or more", c.path, s.name, minSecret)
 			}
-			c.opened[name] = secret.NewString(value)
-			c.values = append(c.values, leaves(raw)...)
+			c.secrets = append(c.secrets, s)
 		}
 	}
-	for _, l := range bytes.Split(c.archive.get("events.jsonl"), []byte("\n")) {
+	return nil
+}
+
+func (c *caseFile) readEvents() error {
+	for i, l := range bytes.Split(c.archive.get("events.jsonl"), []byte("\n")) {
 		if len(bytes.TrimSpace(l)) == 0 {
 			continue
 		}
 		var head struct{ MessageID, Type, UserID, AnonymousID string }
-		if err := json.Unmarshal(l, &head); err != nil || head.MessageID == "" {
-			t.Fatalf("%s: an event is not readable or has no messageId: %v", path, err)
+		if err := json.Unmarshal(l, &head); err != nil {
+			return fmt.Errorf("%s, events.jsonl line %d: %w", c.path, i+1, err)
+		}
+		if head.MessageID == "" {
+			return fmt.Errorf("%s, events.jsonl line %d: there is no messageId", c.path, i+1)
 		}
 		user := head.UserID
 		if user == "" {
@@ -61,37 +85,9 @@ func readCase(t *testing.T, path string) *caseFile {
 		c.events = append(c.events, event.Event{Workspace: "ws_kit", Source: "src_kit", MessageID: id.Event(head.MessageID), Type: head.Type, User: user, ReceivedAt: now, JSON: l})
 	}
 	if len(c.events) == 0 {
-		t.Fatalf("%s: events.jsonl is missing or empty", path)
+		return fmt.Errorf("%s: events.jsonl is missing or empty", c.path)
 	}
-	return c
-}
-
-// leaves returns the texts of a JSON value that are long enough to be searched for.
-func leaves(raw json.RawMessage) []string {
-	var v any
-	if json.Unmarshal(raw, &v) != nil {
-		return nil
-	}
-	var all []string
-	var walk func(any)
-	walk = func(v any) {
-		switch v := v.(type) {
-		case string:
-			if len(v) >= 6 {
-				all = append(all, v)
-			}
-		case []any:
-			for _, e := range v {
-				walk(e)
-			}
-		case map[string]any:
-			for _, e := range v {
-				walk(e)
-			}
-		}
-	}
-	walk(v)
-	return all
+	return nil
 }
 
 // checkProblems wants fault.Invalid, every problem with a path below settings or secrets.

@@ -3,9 +3,9 @@
 // batches, CheckSink runs a sink against a fake of its other side, and Server is an
 // endpoint that refuses requests that are not good HTTP and good JSON.
 //
-// A case file is a txtar archive: settings.json, secrets.json (clear, made up),
-// events.jsonl, one event a line, and want.jsonl, which -update rewrites: a line
-// for each request, or for each event that ends without one.
+// A case file is a txtar archive: settings.json, secrets.json (clear, made up, 6
+// characters or more), events.jsonl, one event a line, and want.jsonl, which -update
+// rewrites: a line for each request, or for each event that ends without one.
 package destinationtest
 
 import (
@@ -18,6 +18,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -47,28 +48,13 @@ func Check(t *testing.T, kind destination.Kind, dir string) {
 	}
 	for _, file := range files {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
-			c := readCase(t, file)
-			o, err := kind.Open(c.settings, c.opened)
+			c, err := readCase(file)
 			if err != nil {
-				t.Fatalf("Open: %v", err)
+				t.Fatal(err)
 			}
-			if o.Limits.Concurrency < 1 || o.Limits.Timeout <= 0 || o.Limits.BatchSize < 1 {
-				t.Errorf("limits are not complete: %+v", o.Limits)
+			for _, mistake := range c.check(kind) {
+				t.Error(mistake)
 			}
-			if (o.HTTP == nil) == (o.Sink == nil) {
-				t.Fatal("exactly one of HTTP and Sink has to be set")
-			}
-			if o.HTTP == nil {
-				return // see CheckSink
-			}
-			c.compare(t, o)
-			c.checkSecrets(t, o, c.events)
-			for seed := range uint64(20) {
-				events := generate(seed, o.Limits.BatchSize)
-				c.checkSecrets(t, o, events)
-				checkBuild(t, o, events, seed)
-			}
-			checkBuild(t, o, c.events, 0)
 		})
 	}
 	t.Run("refusals", func(t *testing.T) { checkRefusals(t, kind, files) })
@@ -103,76 +89,124 @@ func checkSpec(t *testing.T, s catalog.Spec, dir string) {
 	fields(s.Secrets, "secrets.")
 }
 
-// checkBuild wants every event in exactly one request or verdict, equal bytes
-// for equal events, limits kept, and a good Judge.
-func checkBuild(t *testing.T, o destination.Opened, events []event.Event, seed uint64) {
-	t.Helper()
-	for len(events) > 0 {
-		n := min(len(events), o.Limits.BatchSize)
-		b := batch(events[:n])
-		events = events[n:]
-		reqs, verdicts := o.HTTP.Build(b)
-		again, verdictsAgain := o.HTTP.Build(b)
+// check opens kind with the settings of the case and returns what is wrong with
+// what it builds.
+func (c *caseFile) check(kind destination.Kind) []string {
+	o, err := kind.Open(c.settings, c.opened)
+	switch {
+	case err != nil:
+		return []string{fmt.Sprintf("Open: %v", err)}
+	case (o.HTTP == nil) == (o.Sink == nil):
+		return []string{"exactly one of HTTP and Sink has to be set"}
+	case o.Limits.Concurrency < 1 || o.Limits.Timeout <= 0 || o.Limits.BatchSize < 1:
+		return []string{fmt.Sprintf("limits are not complete: %+v", o.Limits)}
+	case o.HTTP == nil:
+		return nil // see CheckSink
+	}
+	k := &caseCheck{file: c, opened: o}
+	k.build(c.events, 0)
+	for seed := range uint64(20) {
+		k.build(generate(seed, o.Limits.BatchSize), seed)
+	}
+	if !k.lost {
+		c.compare(&k.mistakes, o)
+	}
+	return k.found
+}
+
+// caseCheck is the check of one case.
+type caseCheck struct {
+	mistakes
+	file   *caseFile
+	opened destination.Opened
+	lost   bool // a request or verdict names an item that is not in its batch
+}
+
+// build wants every event in exactly one request or verdict, equal bytes for equal
+// events, limits kept, and a good Judge.
+func (k *caseCheck) build(all []event.Event, seed uint64) {
+	for events := range slices.Chunk(all, k.opened.Limits.BatchSize) {
+		b := batch(events)
+		reqs, verdicts := k.opened.HTTP.Build(b)
+		again, verdictsAgain := k.opened.HTTP.Build(b)
 		if diff := cmp.Diff(reqs, again) + cmp.Diff(verdicts, verdictsAgain); diff != "" {
-			t.Errorf("seed %d: two builds of one batch differ:\n%s", seed, diff)
+			k.once("differ", "seed %d: two builds of one batch differ:\n%s", seed, diff)
 		}
-		fate := make([]int, n)
+		fate := make([]int, len(events))
+		count := func(i int) {
+			if i < 0 || i >= len(fate) {
+				k.lost = true
+				k.once("lost", "seed %d: there is no item %d in a batch of %d", seed, i, len(fate))
+				return
+			}
+			fate[i]++
+		}
 		for _, r := range reqs {
 			if len(r.Items) == 0 || r.Method == "" || !strings.HasPrefix(r.URL, "http") {
-				t.Errorf("seed %d: request %s %s for %d items", seed, r.Method, r.URL, len(r.Items))
+				k.once("request", "seed %d: request %s %s for %d items", seed, r.Method, r.URL, len(r.Items))
 			}
 			for _, i := range r.Items {
-				fate[i]++
+				count(i)
 			}
-			checkJudge(t, o, r)
+			k.secrets("a request's URL", r.URL)
+			k.secrets("a request's body", string(r.Body))
+			k.judge(r)
 		}
 		for _, v := range verdicts {
-			fate[v.Item]++
-			checkVerdict(t, v, "Build")
+			count(v.Item)
+			k.verdict(v, "Build")
 		}
 		for i, times := range fate {
 			if times != 1 {
-				t.Errorf("seed %d: event %d of a batch of %d ends %d times, want once", seed, i, n, times)
+				k.once("fate", "seed %d: event %d of a batch of %d ends %d times, want once", seed, i, len(fate), times)
 			}
 		}
 	}
 }
 
-// checkJudge wants one good verdict per item for any answer.
-func checkJudge(t *testing.T, o destination.Opened, r destination.Request) {
-	t.Helper()
+// secrets wants none of the case's secrets in text, which stands in place.
+func (k *caseCheck) secrets(place, text string) {
+	for _, s := range k.file.secrets {
+		if form, found := s.in(text); found {
+			k.once([2]string{s.name, place}, "the secret %s stands in %s, %s", s.name, place, form)
+		}
+	}
+}
+
+// judge wants one good verdict per item for any answer.
+func (k *caseCheck) judge(r destination.Request) {
 	for status := 100; status < 600; status++ {
 		for _, body := range []string{"", "\xff\x00{", `{"error":"no"}`, `[]`, `null`} {
-			verdicts := o.HTTP.Judge(r, destination.Response{Status: status, Header: http.Header{}, Body: []byte(body)})
+			verdicts := k.opened.HTTP.Judge(r, destination.Response{Status: status, Header: http.Header{}, Body: []byte(body)})
 			left := map[int]bool{}
 			for _, i := range r.Items {
 				left[i] = true
 			}
 			for _, v := range verdicts {
 				if !left[v.Item] {
-					t.Fatalf("status %d, body %q: item %d has a second verdict, or is not of this request", status, body, v.Item)
+					k.once("second", "status %d, body %q: item %d has a second verdict, or is not of this request", status, body, v.Item)
 				}
 				delete(left, v.Item)
-				checkVerdict(t, v, fmt.Sprintf("status %d", status))
+				k.verdict(v, fmt.Sprintf("status %d", status))
 				if status >= 500 && v.Outcome != destination.Retry {
-					t.Errorf("status %d, body %q: outcome %d, want a retry", status, body, v.Outcome)
+					k.once("retry", "status %d, body %q: outcome %d, want a retry", status, body, v.Outcome)
 				}
 			}
 			if len(left) > 0 {
-				t.Fatalf("status %d, body %q: %d items have no verdict", status, body, len(left))
+				k.once("none", "status %d, body %q: %d items have no verdict", status, body, len(left))
 			}
 		}
 	}
 }
 
-var code = regexp.MustCompile(`^[a-z][a-z0-9_]{0,63}$`)
-
-func checkVerdict(t *testing.T, v destination.Verdict, where string) {
-	t.Helper()
+func (k *caseCheck) verdict(v destination.Verdict, where string) {
 	if why := badVerdict(v); why != "" {
-		t.Errorf("%s: %s", where, why)
+		k.once(why, "%s: %s", where, why)
 	}
+	k.secrets("a verdict's detail", v.Detail)
 }
+
+var code = regexp.MustCompile(`^[a-z][a-z0-9_]{0,63}$`)
 
 // badVerdict says what is wrong with a verdict, "" for nothing. Its code has to be
 // one of wire.Codes: nothing else goes up to the control plane.
@@ -181,7 +215,7 @@ func badVerdict(v destination.Verdict) string {
 	case v.Outcome < destination.Delivered || v.Outcome > destination.Dead:
 		return fmt.Sprintf("outcome %d is none", v.Outcome)
 	case v.Outcome != destination.Delivered && !wire.Code(v.Code).Known():
-		return fmt.Sprintf("code %q is not declared in package wire", v.Code)
+		return fmt.Sprintf("code %q is not declared: declare it in the kind's spec.yaml, under codes, and run the generator", v.Code)
 	case !utf8.ValidString(v.Detail):
 		return "the detail is not UTF-8"
 	}
@@ -190,7 +224,10 @@ func badVerdict(v destination.Verdict) string {
 
 // checkRefusals wants problems with a path, without secrets, for bad input.
 func checkRefusals(t *testing.T, kind destination.Kind, files []string) {
-	c := readCase(t, files[0])
+	c, err := readCase(files[0])
+	if err != nil {
+		t.Fatal(err)
+	}
 	const mark = "s3cr3t-mark\n\xff"
 	bad := map[string]secret.String{}
 	for _, f := range kind.Spec.Secrets {
@@ -263,9 +300,12 @@ type line struct {
 	Code    string              `json:"code,omitempty"`
 }
 
+var outcomes = map[destination.Outcome]string{
+	destination.Delivered: "delivered", destination.Dropped: "dropped", destination.Retry: "retry", destination.Dead: "dead",
+}
+
 // compare holds the case's requests against want.jsonl, or rewrites it.
-func (c *caseFile) compare(t *testing.T, o destination.Opened) {
-	t.Helper()
+func (c *caseFile) compare(m *mistakes, o destination.Opened) {
 	var got bytes.Buffer
 	enc := json.NewEncoder(&got)
 	enc.SetEscapeHTML(false)
@@ -280,35 +320,17 @@ func (c *caseFile) compare(t *testing.T, o destination.Opened) {
 			_ = enc.Encode(l) // a buffer
 		}
 		for _, v := range verdicts {
-			_ = enc.Encode(line{Events: []id.Event{events[v.Item].MessageID}, Outcome: [...]string{"", "delivered", "dropped", "retry", "dead"}[v.Outcome], Code: v.Code})
+			_ = enc.Encode(line{Events: []id.Event{events[v.Item].MessageID}, Outcome: outcomes[v.Outcome], Code: v.Code})
 		}
 	}
 	if *update {
 		c.archive.set("want.jsonl", got.Bytes())
 		if err := os.WriteFile(c.path, c.archive.format(), 0o644); err != nil {
-			t.Fatal(err)
+			m.add("%v", err)
 		}
 		return
 	}
 	if diff := cmp.Diff(string(c.archive.get("want.jsonl")), got.String()); diff != "" {
-		t.Errorf("%s: -want +got (rewrite with -update, and read the difference):\n%s", c.path, diff)
-	}
-}
-
-// checkSecrets wants secrets in headers and nowhere else.
-func (c *caseFile) checkSecrets(t *testing.T, o destination.Opened, events []event.Event) {
-	t.Helper()
-	reqs, verdicts := o.HTTP.Build(batch(events[:min(len(events), o.Limits.BatchSize)]))
-	for _, value := range c.values {
-		for _, r := range reqs {
-			if strings.Contains(r.URL, value) || bytes.Contains(r.Body, []byte(value)) {
-				t.Error("a secret stands in a request's URL or body")
-			}
-		}
-		for _, v := range verdicts {
-			if strings.Contains(v.Detail, value) {
-				t.Error("a secret stands in a verdict")
-			}
-		}
+		m.add("%s: -want +got (rewrite with -update, and read the difference):\n%s", c.path, diff)
 	}
 }

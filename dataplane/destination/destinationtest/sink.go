@@ -65,7 +65,7 @@ func (s Sink) problems(ctx context.Context) []string {
 	}
 	c.together(ctx)
 	if err := sink.Close(); err != nil {
-		c.wrong("Close: %v", err)
+		c.add("Close: %v", err)
 	}
 	return c.found
 }
@@ -73,16 +73,8 @@ func (s Sink) problems(ctx context.Context) []string {
 // sinkCheck is the check of one open sink.
 type sinkCheck struct {
 	Sink
+	mistakes
 	sink destination.Sink
-
-	mu    sync.Mutex
-	found []string
-}
-
-func (c *sinkCheck) wrong(format string, args ...any) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.found = append(c.found, fmt.Sprintf(format, args...))
 }
 
 // expectation is what a write may come to.
@@ -99,13 +91,13 @@ func (c *sinkCheck) write(ctx context.Context, name string, events []event.Event
 	before := len(c.Taken())
 	delivered, err := c.verdicts(ctx, name, events)
 	if err != nil && want == answered {
-		c.wrong("%s: Write: %v", name, err)
+		c.add("%s: Write: %v", name, err)
 	}
 	if len(delivered) > 0 && want == refused {
-		c.wrong("%s: %d of %d are delivered", name, len(delivered), len(events))
+		c.add("%s: %d of %d are delivered", name, len(delivered), len(events))
 	}
 	if came := c.Taken()[before:]; err == nil && !slices.Equal(came, delivered) {
-		c.wrong("%s: %q came, and %q were said to be delivered", name, came, delivered)
+		c.add("%s: %q came, and %q were said to be delivered", name, came, delivered)
 	}
 }
 
@@ -119,7 +111,7 @@ func (c *sinkCheck) verdicts(ctx context.Context, name string, events []event.Ev
 	verdicts, err := c.sink.Write(ctx, batch(given))
 	for i := range given {
 		if string(given[i].JSON) != string(events[i].JSON) {
-			c.wrong("%s: the sink changed event %d", name, i)
+			c.add("%s: the sink changed event %d", name, i)
 		}
 	}
 	if err != nil {
@@ -128,19 +120,19 @@ func (c *sinkCheck) verdicts(ctx context.Context, name string, events []event.Ev
 	fate := make([]destination.Outcome, len(events))
 	for _, v := range verdicts {
 		if v.Item < 0 || v.Item >= len(fate) || fate[v.Item] != 0 {
-			c.wrong("%s: item %d of %d has a second verdict, or is none", name, v.Item, len(events))
+			c.add("%s: item %d of %d has a second verdict, or is none", name, v.Item, len(events))
 			return nil, errors.New("the verdicts are no use")
 		}
 		fate[v.Item] = v.Outcome
 		if why := badVerdict(v); why != "" {
-			c.wrong("%s: %s", name, why)
+			c.once(why, "%s: %s", name, why)
 		}
 	}
 	var delivered []id.Event
 	for i, f := range fate {
 		switch f {
 		case 0:
-			c.wrong("%s: item %d of %d has no verdict", name, i, len(events))
+			c.add("%s: item %d of %d has no verdict", name, i, len(events))
 		case destination.Delivered:
 			delivered = append(delivered, events[i].MessageID)
 		}
@@ -160,7 +152,7 @@ func (c *sinkCheck) together(ctx context.Context) {
 			writes.Go(func() {
 				delivered, err := c.verdicts(ctx, "beside others", part)
 				if err != nil {
-					c.wrong("beside others: Write: %v", err)
+					c.add("beside others: Write: %v", err)
 				}
 				mu.Lock()
 				defer mu.Unlock()
@@ -172,6 +164,6 @@ func (c *sinkCheck) together(ctx context.Context) {
 	came := slices.Sorted(slices.Values(c.Taken()[before:]))
 	slices.Sort(all)
 	if !slices.Equal(came, all) {
-		c.wrong("beside others: %d came, and %d were said to be delivered", len(came), len(all))
+		c.add("beside others: %d came, and %d were said to be delivered", len(came), len(all))
 	}
 }
