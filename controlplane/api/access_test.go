@@ -20,7 +20,7 @@ import (
 var update = flag.Bool("update", false, "rewrite testdata/access.txt")
 
 // TestEveryRouteHasALineOfAccess asks every operation of the document as every
-// role, with a body that changes nothing, and writes down who gets past the door.
+// role, with a body that changes nothing, and writes down who is let through.
 func TestEveryRouteHasALineOfAccess(t *testing.T) {
 	t.Parallel()
 	d := sqlite(t)
@@ -84,7 +84,7 @@ func TestSecurityOfTheDocumentIsThatOfTheRoutes(t *testing.T) {
 	}
 }
 
-func (d *desk) signIn() string {
+func (d *harness) signIn() string {
 	d.t.Helper()
 	in := d.want(d.send("POST", "/api/v1/login", fmt.Sprintf(`{"email":%q,"password":%q}`, d.email, d.password)), 200)
 	cookie := in.header.Get("Set-Cookie")

@@ -38,8 +38,8 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(storetest.Main(m)) }
 
-// desk is an API over a real store, a real hub and a running publisher.
-type desk struct {
+// harness is an API over a real store, a real hub and a running publisher.
+type harness struct {
 	t        *testing.T
 	url      string
 	store    *store.Store
@@ -52,7 +52,7 @@ type desk struct {
 	heard bytes.Buffer // every answer's body, to be searched for what must not be there
 }
 
-func open(t *testing.T, s *store.Store) *desk {
+func open(t *testing.T, s *store.Store) *harness {
 	t.Helper()
 	must := func(err error) {
 		t.Helper()
@@ -95,7 +95,7 @@ func open(t *testing.T, s *store.Store) *desk {
 	front := httptest.NewServer(handler)
 	t.Cleanup(front.Close)
 
-	d := &desk{t: t, url: front.URL, store: s, tokens: map[store.Role]string{}, schema: readSchema(t, handler)}
+	d := &harness{t: t, url: front.URL, store: s, tokens: map[store.Role]string{}, schema: readSchema(t, handler)}
 	login, _, err := accounts.Bootstrap(t.Context())
 	must(err)
 	d.email, d.password = login.Email, login.Password
@@ -106,7 +106,7 @@ func open(t *testing.T, s *store.Store) *desk {
 	return d
 }
 
-func sqlite(t *testing.T) *desk {
+func sqlite(t *testing.T) *harness {
 	return open(t, storetest.Open(t, store.Config{Database: storetest.SQLite(t)}))
 }
 
@@ -141,7 +141,7 @@ func (a answer) field(t *testing.T, path ...string) any {
 }
 
 // send makes a request and holds its answer to the document.
-func (d *desk) send(method, path, body string, header ...string) answer {
+func (d *harness) send(method, path, body string, header ...string) answer {
 	d.t.Helper()
 	req, err := http.NewRequestWithContext(d.t.Context(), method, d.url+path, strings.NewReader(body))
 	if err != nil {
@@ -168,13 +168,13 @@ func (d *desk) send(method, path, body string, header ...string) answer {
 }
 
 // as makes a request with the token of a role.
-func (d *desk) as(role store.Role, method, path, body string, header ...string) answer {
+func (d *harness) as(role store.Role, method, path, body string, header ...string) answer {
 	d.t.Helper()
 	return d.send(method, path, body, append([]string{"Authorization", "Bearer " + d.tokens[role]}, header...)...)
 }
 
 // want fails the test unless the answer has this status.
-func (d *desk) want(a answer, status int) answer {
+func (d *harness) want(a answer, status int) answer {
 	d.t.Helper()
 	if a.status != status {
 		d.t.Fatalf("answer is %d %s, want %d", a.status, a.text, status)
@@ -227,7 +227,7 @@ func kinds() []wire.Kind {
 }
 
 // join invites a plane to the region eu, joins as it, and dials the hub.
-func (d *desk) join() plane {
+func (d *harness) join() plane {
 	d.t.Helper()
 	invited := d.want(d.as(store.RoleAdmin, "POST", "/api/v1/planes/invitations", `{"region":"eu","kind":"regional"}`), 200)
 	p, user, ask := joining(d.t, invited.field(d.t, "token").(string))

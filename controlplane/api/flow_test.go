@@ -25,7 +25,7 @@ const (
 )
 
 // document is a workspace with a sealed secret; url is the destination's.
-func (d *desk) document(p plane, url string) string {
+func (d *harness) document(p plane, url string) string {
 	d.t.Helper()
 	sealed, err := secret.Seal(p.sealing.Public(), secret.OfDestination("ws_acme", "dst_hook", "headers", 1), []byte(`{"X":"`+marker+`"}`))
 	if err != nil {
@@ -78,7 +78,7 @@ func TestTheMainFlow(t *testing.T) {
 
 // follow is the plane: it takes the pointer with this number, opens body and
 // secret, acknowledges, and beats with some counts.
-func (d *desk) follow(p plane, number uint64) {
+func (d *harness) follow(p plane, number uint64) {
 	d.t.Helper()
 	ctx, cancel := context.WithTimeout(d.t.Context(), time.Minute)
 	defer cancel()
@@ -129,7 +129,7 @@ func (d *desk) follow(p plane, number uint64) {
 }
 
 // edit exercises the rules of writing: idempotence, preconditions, problems.
-func (d *desk) edit(p plane) {
+func (d *harness) edit(p plane) {
 	t := d.t
 	t.Helper()
 	same := d.want(d.as(store.RoleEditor, "PUT", acme+"/config", applying(d.document(p, "http://127.0.0.1:9/")), "If-Match", `"1"`), 200)
@@ -176,7 +176,7 @@ func (d *desk) edit(p plane) {
 }
 
 // ends asks for capabilities, reads status and audit, and deletes the workspace.
-func (d *desk) ends(p plane) {
+func (d *harness) ends(p plane) {
 	t := d.t
 	t.Helper()
 	granted := d.want(d.as(store.RoleEditor, "POST", "/api/v1/capabilities", `{"workspace":"acme","action":"dead:redrive"}`), 200)

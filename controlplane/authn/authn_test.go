@@ -37,7 +37,7 @@ func (c *clock) pass(d time.Duration) {
 
 var key = ed25519.NewKeyFromSeed(bytes.Repeat([]byte{7}, ed25519.SeedSize))
 
-func desk(t *testing.T) (*authn.Service, *store.Store, *clock, string) {
+func harness(t *testing.T) (*authn.Service, *store.Store, *clock, string) {
 	t.Helper()
 	at := &clock{now: time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)}
 	path := storetest.SQLite(t)
@@ -51,7 +51,7 @@ func desk(t *testing.T) (*authn.Service, *store.Store, *clock, string) {
 
 func TestFirstStartMakesOneAdministrator(t *testing.T) {
 	t.Parallel()
-	a, _, _, _ := desk(t)
+	a, _, _, _ := harness(t)
 	login, made, err := a.Bootstrap(t.Context())
 	if err != nil || !made {
 		t.Fatalf("Bootstrap() = made %v, %v; want made", made, err)
@@ -83,7 +83,7 @@ func TestFirstStartMakesOneAdministrator(t *testing.T) {
 
 func TestSessionsSlideAndEnd(t *testing.T) {
 	t.Parallel()
-	a, _, at, _ := desk(t)
+	a, _, at, _ := harness(t)
 	login, _, err := a.Bootstrap(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -122,7 +122,7 @@ func TestSessionsSlideAndEnd(t *testing.T) {
 
 func TestGuessingIsLimitedByAddressNotByAccount(t *testing.T) {
 	t.Parallel()
-	a, s, at, _ := desk(t)
+	a, s, at, _ := harness(t)
 	login, _, err := a.Bootstrap(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -163,7 +163,7 @@ func TestGuessingIsLimitedByAddressNotByAccount(t *testing.T) {
 
 func TestTokensAreGoodUntilRevoked(t *testing.T) {
 	t.Parallel()
-	a, _, _, path := desk(t)
+	a, _, _, path := harness(t)
 	admin := store.Actor{Kind: store.ByPerson, ID: "usr_1", Name: "ann@example.com", Role: store.RoleAdmin}
 	_, _, err := a.IssueToken(t.Context(), admin, " \n", "owner", "")
 	if got := len(fault.ProblemsOf(err)); got != 2 {
@@ -203,7 +203,7 @@ func TestTokensAreGoodUntilRevoked(t *testing.T) {
 
 func TestCapabilitiesAreForOnePlaneWorkspaceAndAction(t *testing.T) {
 	t.Parallel()
-	a, s, at, _ := desk(t)
+	a, s, at, _ := harness(t)
 	who := store.Actor{Kind: store.ByToken, ID: "tok_1", Name: "ci", Role: store.RoleEditor}
 	token, expires, err := a.Capability(t.Context(), who, capability.Grant{Plane: "pl_a", Workspace: "ws_a", Action: capability.ReadDead, Destinations: []id.Destination{"dst_a"}})
 	if err != nil {

@@ -33,14 +33,14 @@ var specs = []catalog.Spec{
 	{Family: catalog.Destinations, Name: "new", Title: "Newer than the plane"},
 }
 
-type desk struct {
+type harness struct {
 	*draft.Service
 	store *store.Store
 	plane id.Plane
 }
 
 // open returns drafts over a store in which one plane of the region eu joined.
-func open(t *testing.T) desk {
+func open(t *testing.T) harness {
 	t.Helper()
 	s := storetest.Open(t, store.Config{Database: storetest.SQLite(t)})
 	rules, err := policy.New(t.Context())
@@ -61,7 +61,7 @@ func open(t *testing.T) desk {
 		t.Fatal(err)
 	}
 	joined := join(t, s, "eu", 1)
-	return desk{Service: d, store: s, plane: joined.ID}
+	return harness{Service: d, store: s, plane: joined.ID}
 }
 
 func join(t *testing.T, s *store.Store, region string, n byte) store.Plane {
@@ -92,7 +92,7 @@ func decode(t *testing.T, text string) draft.Document {
 	return doc
 }
 
-func (d desk) apply(t *testing.T, text string) draft.Committed {
+func (d harness) apply(t *testing.T, text string) draft.Committed {
 	t.Helper()
 	done, err := d.Commit(t.Context(), ann, draft.Proposal{Name: "acme", Document: decode(t, text), Prune: true}, draft.Unconditional)
 	if err != nil {
@@ -101,7 +101,7 @@ func (d desk) apply(t *testing.T, text string) draft.Committed {
 	return done
 }
 
-func (d desk) config(t *testing.T) workspace.Config {
+func (d harness) config(t *testing.T) workspace.Config {
 	t.Helper()
 	ws, err := d.store.WorkspaceByName(t.Context(), "acme")
 	if err != nil {

@@ -29,8 +29,8 @@ func TestMain(m *testing.M) { os.Exit(storetest.Main(m)) }
 
 var admin = store.Actor{Kind: store.ByPerson, ID: "usr_1", Name: "ann@example.com", Role: store.RoleAdmin}
 
-// desk is a fleet with a hub that records whom it enrolled.
-type desk struct {
+// harness is a fleet with a hub that records whom it enrolled.
+type harness struct {
 	*fleet.Service
 	store *store.Store
 
@@ -41,25 +41,25 @@ type desk struct {
 	beats    chan wire.Beat
 }
 
-func (d *desk) clock() time.Time {
+func (d *harness) clock() time.Time {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.now
 }
 
-func (d *desk) pass(by time.Duration) {
+func (d *harness) pass(by time.Duration) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.now = d.now.Add(by)
 }
 
-func (d *desk) setAway(away bool) {
+func (d *harness) setAway(away bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.away = away
 }
 
-func (d *desk) enrol(_ context.Context, a hub.Account, userKey string, p id.Plane) (string, error) {
+func (d *harness) enrol(_ context.Context, a hub.Account, userKey string, p id.Plane) (string, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.away {
@@ -69,7 +69,7 @@ func (d *desk) enrol(_ context.Context, a hub.Account, userKey string, p id.Plan
 	return "jwt of " + userKey + " as " + string(p), nil
 }
 
-func (d *desk) follow(ctx context.Context) iter.Seq2[wire.Beat, error] {
+func (d *harness) follow(ctx context.Context) iter.Seq2[wire.Beat, error] {
 	return func(yield func(wire.Beat, error) bool) {
 		for {
 			select {
@@ -90,9 +90,9 @@ func (d *desk) follow(ctx context.Context) iter.Seq2[wire.Beat, error] {
 
 var controlKey = ed25519.NewKeyFromSeed([]byte(strings.Repeat("c", 32))).Public().(ed25519.PublicKey)
 
-func open(t *testing.T) *desk {
+func open(t *testing.T) *harness {
 	t.Helper()
-	d := &desk{now: time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC), beats: make(chan wire.Beat)}
+	d := &harness{now: time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC), beats: make(chan wire.Beat)}
 	d.store = storetest.Open(t, store.Config{Database: storetest.SQLite(t), Now: d.clock})
 	var err error
 	d.Service, err = fleet.New(fleet.Config{
@@ -124,7 +124,7 @@ func applicant(t *testing.T, token, name string) fleet.Application {
 	}
 }
 
-func (d *desk) admit(t *testing.T, region, name string, kind store.PlaneKind) fleet.Admission {
+func (d *harness) admit(t *testing.T, region, name string, kind store.PlaneKind) fleet.Admission {
 	t.Helper()
 	token, _, err := d.Invite(t.Context(), admin, region, kind, "")
 	if err != nil {

@@ -186,10 +186,10 @@ func TestACommitReachesItsPlaneSealedAndItsAnswerComesBack(t *testing.T) {
 
 // restore is a control plane whose database was copied after the first of its
 // revisions reached the plane, and whose plane then went on to more.
-func restore(t *testing.T, more int) *world {
+func restore(t *testing.T, more int) *harness {
 	t.Helper()
 	dir := t.TempDir()
-	w := &world{t: t, hub: newHub(1, none)}
+	w := &harness{t: t, hub: newHub(1, none)}
 	open := func(file string) *store.Store {
 		s, err := store.Open(t.Context(), store.Config{Database: filepath.Join(dir, file)})
 		if err != nil {
@@ -226,14 +226,14 @@ func restore(t *testing.T, more int) *world {
 }
 
 // settle runs a publisher for a virtual minute and a half.
-func (w *world) settle() {
+func (w *harness) settle() {
 	w.start()
 	time.Sleep(90 * time.Second)
 	w.stop()
 }
 
 // wants returns the newest number of ws_x, and fails unless the plane is there.
-func (w *world) wants(number uint64) {
+func (w *harness) wants(number uint64) {
 	w.t.Helper()
 	row, err := w.store.Workspace(w.t.Context(), "ws_x")
 	if err != nil {
@@ -283,7 +283,7 @@ func TestADeletionRightAfterARestoreIsPublished(t *testing.T) {
 
 func TestOnePlanesTroubleIsItsOwn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, 1, none)
+		w := newHarness(t, 1, none)
 		for i, p := range w.planes {
 			w.commit(id.Workspace(fmt.Sprint("ws_", i)), p, 0)
 		}

@@ -214,8 +214,8 @@ func (h *faultyHub) empty() {
 
 func envelope(p id.Plane) string { return "sealed for " + string(p) }
 
-// world is a store, a hub, and publishers that come and go.
-type world struct {
+// harness is a store, a hub, and publishers that come and go.
+type harness struct {
 	t          *testing.T
 	rng        *rand.Rand
 	store      *store.Store
@@ -226,9 +226,9 @@ type world struct {
 	stop       func()
 }
 
-func newWorld(t *testing.T, seed uint64, plant mistake) *world {
+func newHarness(t *testing.T, seed uint64, plant mistake) *harness {
 	t.Helper()
-	w := &world{t: t, rng: rand.New(rand.NewPCG(seed, 2)), hub: newHub(seed, plant)}
+	w := &harness{t: t, rng: rand.New(rand.NewPCG(seed, 2)), hub: newHub(seed, plant)}
 	w.store = storetest.Open(t, store.Config{Database: storetest.SQLite(t)})
 	for _, name := range []string{"a", "b", "c"} {
 		w.planes = append(w.planes, enlist(t, w.store, name, "eu", []byte("identity "+name), []byte("sealing "+name), "U"+name, id.New[id.Plane]()))
@@ -255,7 +255,7 @@ func enlist(t *testing.T, s *store.Store, name, region string, identity, sealing
 }
 
 // start runs two publishers, as two processes of one control plane do.
-func (w *world) start() {
+func (w *harness) start() {
 	ctx, cancel := context.WithCancel(w.t.Context())
 	var g errgroup.Group
 	w.publishers = nil
@@ -275,7 +275,7 @@ func (w *world) start() {
 	}
 }
 
-func (w *world) commit(ws id.Workspace, plane store.Plane, expected uint64) {
+func (w *harness) commit(ws id.Workspace, plane store.Plane, expected uint64) {
 	c := workspace.Config{Format: workspace.Format, Workspace: ws, Name: string(ws), Region: "eu"}
 	dst := workspace.Destination{ID: id.Destination("dst_" + string(ws)), Name: "hook", Type: "webhook"}
 	version := expected + 1
@@ -298,7 +298,7 @@ func (w *world) commit(ws id.Workspace, plane store.Plane, expected uint64) {
 }
 
 // act does one thing that happens to a control plane.
-func (w *world) act() {
+func (w *harness) act() {
 	switch n := w.rng.IntN(20); {
 	case n < 3 || len(w.alive) == 0:
 		ws := id.New[id.Workspace]()
@@ -332,7 +332,7 @@ func (w *world) act() {
 }
 
 // verdict returns every promise that was broken.
-func (w *world) verdict() []string {
+func (w *harness) verdict() []string {
 	found := w.hub.found
 	wanted, err := w.store.Wanted(w.t.Context())
 	if err != nil {
@@ -367,7 +367,7 @@ func (w *world) verdict() []string {
 // simulate lives through some minutes of trouble, then some of quiet.
 func simulate(t *testing.T, seed uint64, plant mistake) (found []string) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, seed, plant)
+		w := newHarness(t, seed, plant)
 		w.start()
 		for range 80 {
 			w.act()

@@ -48,7 +48,7 @@ const firstUser = "first_user"
 
 // CreateFirstUser creates u if no first user was ever created here, and reports
 // whether it did. The marker outlives the user, so deleting everyone does not
-// open the door again. Of several processes that start at once one gets true.
+// let anyone in again. Of several processes that start at once one gets true.
 func (s *Store) CreateFirstUser(ctx context.Context, who Actor, u User) (bool, error) {
 	made := false
 	err := s.write(ctx, who, func(ctx context.Context, tx *ent.Tx) (trail, error) {

@@ -23,7 +23,7 @@ const hook, other id.Destination = "dst_hook", "dst_other"
 func TestHealthyDeliveryWritesNothing(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, 1, hook)
+		w := newHarness(t, 1, hook)
 		w.start()
 		defer w.stop()
 		for i := range 500 {
@@ -40,7 +40,7 @@ func TestHealthyDeliveryWritesNothing(t *testing.T) {
 func TestOneUserGoesOneAtATimeInOrder(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, 2, hook)
+		w := newHarness(t, 2, hook)
 		flying := 0
 		w.server.set(hook, func(string) (int, time.Duration) {
 			w.server.mu.Lock()
@@ -68,7 +68,7 @@ func TestOneUserGoesOneAtATimeInOrder(t *testing.T) {
 func TestHangingDestinationParksAndDelaysNobody(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, 3, hook, other)
+		w := newHarness(t, 3, hook, other)
 		w.server.set(hook, always(200, time.Hour))
 		w.start()
 		defer w.stop()
@@ -109,7 +109,7 @@ func TestHangingDestinationParksAndDelaysNobody(t *testing.T) {
 func TestRefusedEventsGoToDeadAndBack(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, 4, hook)
+		w := newHarness(t, 4, hook)
 		w.server.set(hook, func(body string) (int, time.Duration) {
 			if strings.HasPrefix(body, "bad") {
 				return 422, time.Millisecond
@@ -171,7 +171,7 @@ func TestRefusedEventsGoToDeadAndBack(t *testing.T) {
 func TestRemovedDestinationDropsWhatItHolds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, 5, hook)
+		w := newHarness(t, 5, hook)
 		w.server.set(hook, always(503, time.Millisecond))
 		w.start()
 		defer w.stop()
@@ -203,7 +203,7 @@ func TestRemovedDestinationDropsWhatItHolds(t *testing.T) {
 func TestDisabledDestinationParksAtOnceAndSendsLater(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, 6, hook)
+		w := newHarness(t, 6, hook)
 		w.change(hook, func(d *destination.Target) { d.Disabled = true })
 		w.start()
 		defer func() { w.stop() }()
@@ -241,7 +241,7 @@ func TestAnswerThatComesAfterParkingCounts(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				w := newWorld(t, 7, hook)
+				w := newHarness(t, 7, hook)
 				w.server.set(hook, always(tc.status, 10*time.Second))
 				w.start()
 				defer w.stop()
@@ -264,7 +264,7 @@ func TestAnswerThatComesAfterParkingCounts(t *testing.T) {
 func TestRetryAfterIsHonoured(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, 9, hook)
+		w := newHarness(t, 9, hook)
 		w.start()
 		defer w.stop()
 		var first, second time.Time
@@ -295,7 +295,7 @@ func TestRetryAfterIsHonoured(t *testing.T) {
 func TestRestartKeepsParkedUsersBehindTheirParked(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, 15, hook)
+		w := newHarness(t, 15, hook)
 		w.server.set(hook, always(503, time.Millisecond))
 		w.start()
 		defer func() { w.stop() }()
@@ -321,7 +321,7 @@ func TestLongOutageOfASingleUserEndsSoonAfterTheDestinationIsBack(t *testing.T) 
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				w := newWorld(t, 20, hook)
+				w := newHarness(t, 20, hook)
 				w.server.set(hook, always(503, time.Millisecond))
 				w.start()
 				defer func() { w.stop() }()
@@ -350,7 +350,7 @@ func TestLongOutageOfASingleUserEndsSoonAfterTheDestinationIsBack(t *testing.T) 
 func TestNothingIsSentWithoutTheLease(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, 10, hook)
+		w := newHarness(t, 10, hook)
 		held := false
 		w.config = func(c *deliver.Config) {
 			c.Held = func() bool { w.mu.Lock(); defer w.mu.Unlock(); return held }
@@ -373,7 +373,7 @@ func TestNothingIsSentWithoutTheLease(t *testing.T) {
 func TestStaleOwnerCannotPark(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, 11, hook)
+		w := newHarness(t, 11, hook)
 		w.change(hook, func(d *destination.Target) { d.Disabled = true })
 		lanes, err := deliver.New(deliver.Config{Parked: w.parked, Dead: w.dead, Lookup: w.lookup, Do: w.server.do, Settle: func([]delivery.Settled) { t.Error("the stale owner settled something") }})
 		if err != nil {
@@ -410,7 +410,7 @@ func TestMemoryIsBoundedByParking(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				w := newWorld(t, 12, hook, other)
+				w := newHarness(t, 12, hook, other)
 				w.config = func(d *deliver.Config) { d.LaneBytes, d.MemoryBytes = c.lane, c.all }
 				w.server.set(hook, always(200, time.Second))
 				w.start()
@@ -436,7 +436,7 @@ func TestMemoryIsBoundedByParking(t *testing.T) {
 func TestFullParkedLogHoldsOfferUp(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, 13, hook)
+		w := newHarness(t, 13, hook)
 		w.config = func(c *deliver.Config) { c.Backlog = 16 << 10 }
 		w.change(hook, func(d *destination.Target) { d.Disabled = true })
 		w.parked.SetFaults(queuetest.Faults{MaxBytes: 1})
@@ -466,7 +466,7 @@ func TestFullParkedLogHoldsOfferUp(t *testing.T) {
 func TestBatchesKeepOrderAndFlushInTime(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, 14, hook)
+		w := newHarness(t, 14, hook)
 		w.change(hook, func(d *destination.Target) {
 			d.HTTP, d.Limits.BatchSize, d.Limits.BatchWait = array{plain{hook}}, 10, 200*time.Millisecond
 		})
@@ -490,7 +490,7 @@ func TestBatchesKeepOrderAndFlushInTime(t *testing.T) {
 func TestWhatIsParkedGathersIntoFewRecords(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, 1, hook)
+		w := newHarness(t, 1, hook)
 		w.change(hook, func(d *destination.Target) { d.Disabled = true })
 		w.start()
 		const events = 400
@@ -513,7 +513,7 @@ func TestConcurrencyFollowsWhatADestinationBears(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		const allowed, bears = 32, 4
-		w := newWorld(t, 21, hook)
+		w := newHarness(t, 21, hook)
 		w.change(hook, func(d *destination.Target) { d.Limits.Concurrency = allowed })
 		w.config = func(c *deliver.Config) { c.Owners, c.ParkAfter = 1, time.Hour }
 		var under, most, refused, asked atomic.Int64

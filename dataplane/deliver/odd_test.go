@@ -17,7 +17,7 @@ import (
 func TestLaterRequestsOfABatchWaitForAFailedOne(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, 16, hook)
+		w := newHarness(t, 16, hook)
 		w.change(hook, func(d *destination.Target) { d.Limits.BatchSize, d.Limits.BatchWait = 10, 100*time.Millisecond }) // plain makes a request of each
 		failed := false
 		w.server.set(hook, func(string) (int, time.Duration) {
@@ -42,7 +42,7 @@ func TestLaterRequestsOfABatchWaitForAFailedOne(t *testing.T) {
 func TestSinkGetsBatchesAndIsReopenedWhenItChanges(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, 17, hook)
+		w := newHarness(t, 17, hook)
 		var opened, closed, wrote int
 		asSink := func(fail bool) func(d *destination.Target) {
 			return func(d *destination.Target) {
@@ -95,7 +95,7 @@ func (s *sink) Close() error { *s.closed++; return nil }
 func TestDamagedParkedRecordIsKeptAside(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, 18, hook)
+		w := newHarness(t, 18, hook)
 		if _, err := w.parked.Append(t.Context(), string(hook), []byte("not a record")); err != nil {
 			t.Fatal(err)
 		}
@@ -114,7 +114,7 @@ func TestDamagedParkedRecordIsKeptAside(t *testing.T) {
 func TestARedriveEndsAnOwnerThatLostDead(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, 19, hook)
+		w := newHarness(t, 19, hook)
 		w.server.set(hook, always(422, time.Millisecond))
 		lanes, err := deliver.New(deliver.Config{Parked: w.parked, Dead: w.dead, Lookup: w.lookup, Do: w.server.do, Settle: func([]delivery.Settled) {}, Grace: time.Millisecond})
 		if err != nil {

@@ -32,7 +32,7 @@ func TestMutantsAreFound(t *testing.T) {
 }
 
 func simulate(t testing.TB, seed uint64) {
-	w := newWorld(t, seed, hook, other)
+	w := newHarness(t, seed, hook, other)
 	w.delay = true
 	switch seed % 3 {
 	case 1:
@@ -77,7 +77,7 @@ func simulate(t testing.TB, seed uint64) {
 // bounded wants no more in memory than was configured: live deliveries to the
 // byte, of PARKED at most a record beyond, which is what waited once, and of what
 // waits at most all that lanes gave up at once beyond.
-func (w *world) bounded() {
+func (w *harness) bounded() {
 	live, parked, waiting, most, backlog := w.lanes.Memory()
 	if live > most || parked > most+most+backlog || waiting > most+backlog {
 		w.t.Errorf("seed %d: %d bytes live and %d of PARKED in lanes of %d, %d wait where %d may", w.seed, live, parked, most, waiting, backlog)
@@ -86,7 +86,7 @@ func (w *world) bounded() {
 
 // disturb does something to the destination hook, or to the process. It returns
 // how often it crashed it.
-func (w *world) disturb(crashes int) int {
+func (w *harness) disturb(crashes int) int {
 	switch w.rng.IntN(14) {
 	case 0:
 		w.server.set(hook, always(503, time.Millisecond))
@@ -134,7 +134,7 @@ func (w *world) disturb(crashes int) int {
 }
 
 // settle ends all trouble and wants everything delivered, in order, and booked.
-func (w *world) settle(crashes int) {
+func (w *harness) settle(crashes int) {
 	w.server.set(hook, nil)
 	w.setPresence(hook, destination.Present)
 	w.change(hook, func(d *destination.Target) { d.Disabled = false })
@@ -178,12 +178,12 @@ func (w *world) settle(crashes int) {
 }
 
 // flaky fails a third of the requests, some by breaking the connection.
-func (w *world) flaky() func(string) (int, time.Duration) {
+func (w *harness) flaky() func(string) (int, time.Duration) {
 	return w.dice(300, 200, 200, 200, 200, 500, 0)
 }
 
 // against fails whatever is of user.
-func (w *world) against(user string) func(string) (int, time.Duration) {
+func (w *harness) against(user string) func(string) (int, time.Duration) {
 	return func(body string) (int, time.Duration) {
 		if strings.Contains(body, user+"/") {
 			return 500, time.Millisecond
@@ -193,13 +193,13 @@ func (w *world) against(user string) func(string) (int, time.Duration) {
 }
 
 // refuses answers some requests with 400, within ms milliseconds.
-func (w *world) refuses(ms int) func(string) (int, time.Duration) {
+func (w *harness) refuses(ms int) func(string) (int, time.Duration) {
 	w.refused = true
 	return w.dice(ms, 200, 200, 400)
 }
 
 // dice answers with one of statuses within ms milliseconds.
-func (w *world) dice(ms int, statuses ...int) func(string) (int, time.Duration) {
+func (w *harness) dice(ms int, statuses ...int) func(string) (int, time.Duration) {
 	return func(string) (int, time.Duration) {
 		w.server.mu.Lock()
 		defer w.server.mu.Unlock()

@@ -15,7 +15,7 @@ import (
 )
 
 // waiting lists what is parked, by so many a call.
-func (w *world) waiting(of id.Workspace, dest id.Destination, limit, bytes int) (texts []string) {
+func (w *harness) waiting(of id.Workspace, dest id.Destination, limit, bytes int) (texts []string) {
 	w.t.Helper()
 	after := delivery.Place{}
 	for range 1000 {
@@ -38,7 +38,7 @@ func (w *world) waiting(of id.Workspace, dest id.Destination, limit, bytes int) 
 func TestWhatIsParkedIsListedUntilItIsDelivered(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, 11, hook, other)
+		w := newHarness(t, 11, hook, other)
 		w.change(hook, func(d *destination.Target) { d.Disabled = true })
 		w.start()
 		defer func() { w.stop() }()

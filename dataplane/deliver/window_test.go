@@ -19,7 +19,7 @@ import (
 func TestOnePoisonUserBlocksOnlyHimself(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, 8, hook)
+		w := newHarness(t, 8, hook)
 		w.server.set(hook, w.against("poison"))
 		w.start()
 		defer w.stop()
@@ -41,7 +41,7 @@ func TestPoisonThatFillsTheWindowBlocksNobodyAfterARestart(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				w := newWorld(t, 19, hook)
+				w := newHarness(t, 19, hook)
 				w.change(hook, func(d *destination.Target) { d.Limits.Ordered, d.Disabled = ordered, true })
 				w.start()
 				defer func() { w.stop() }()
@@ -85,7 +85,7 @@ func TestFailuresThatFillTheSpanAreReadAgain(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				const events = 9000
-				w := newWorld(t, 23, hook)
+				w := newHarness(t, 23, hook)
 				w.config = func(c *deliver.Config) {
 					c.Narrow(1024, 4000)
 					c.Parked = &breaking{Log: w.parked}
@@ -138,7 +138,7 @@ func TestABacklogGoesWhileThreeOfTenRequestsFail(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		const backlog, people = 8000, 1500
-		w := newWorld(t, 37, hook)
+		w := newHarness(t, 37, hook)
 		w.server.set(hook, always(503, time.Millisecond))
 		w.start()
 		defer func() { w.stop() }()

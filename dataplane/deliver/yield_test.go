@@ -19,7 +19,7 @@ func TestLateDeliveriesGiveWay(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		const many = 60_000
-		w := newWorld(t, 31, hook, other)
+		w := newHarness(t, 31, hook, other)
 		var wait atomic.Int64 // for a processor
 		yield := backlog.NewYield(func() time.Duration { return time.Duration(wait.Load()) })
 		w.config = func(c *deliver.Config) { c.Yield = yield }

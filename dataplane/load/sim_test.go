@@ -37,7 +37,7 @@ import (
 // A seed has at least 500 events and ten faults.
 func TestSimulation(t *testing.T) {
 	t.Parallel()
-	queuetest.Simulate(t, 40, func(t testing.TB, seed uint64) { newWorld(t, seed).live() })
+	queuetest.Simulate(t, 40, func(t testing.TB, seed uint64) { newHarness(t, seed).live() })
 }
 
 func TestSimulationFindsMutants(t *testing.T) {
@@ -47,7 +47,7 @@ func TestSimulationFindsMutants(t *testing.T) {
 
 // sea is a warehouse that outlives processes: the newest row of each id.
 type sea struct {
-	w     *world
+	w     *harness
 	rows  map[string]int // version by id
 	away  bool
 	hang  bool
@@ -147,8 +147,8 @@ func rowsOf(ctx context.Context, blobs blob.Store, ref blob.Ref) (rows []row, er
 	}
 }
 
-// world is a plane's disk and its warehouses.
-type world struct {
+// harness is a plane's disk and its warehouses.
+type harness struct {
 	t    testing.TB
 	seed uint64
 	c    load.Config
@@ -170,13 +170,13 @@ type world struct {
 	version int
 }
 
-func newWorld(t testing.TB, seed uint64) *world {
+func newHarness(t testing.TB, seed uint64) *harness {
 	dir := t.TempDir()
 	blobs, err := blob.Open(dir + "/files")
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{t: t, seed: seed, rng: rand.New(rand.NewPCG(seed, 3)), removed: map[id.Destination]bool{}, refused: map[string]bool{}, refuses: map[string]id.Destination{},
+	w := &harness{t: t, seed: seed, rng: rand.New(rand.NewPCG(seed, 3)), removed: map[id.Destination]bool{}, refused: map[string]bool{}, refuses: map[string]id.Destination{},
 		seas: map[id.Destination]*sea{}, staged: map[id.Destination]map[string]int{}}
 	for _, d := range []id.Destination{"dst_a", "dst_b", "dst_c"} {
 		w.seas[d], w.staged[d] = &sea{w: w, rows: map[string]int{}}, map[string]int{}
@@ -188,7 +188,7 @@ func newWorld(t testing.TB, seed uint64) *world {
 	return w
 }
 
-func (w *world) jobs() (jobs []load.Job) {
+func (w *harness) jobs() (jobs []load.Job) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for d, s := range w.seas {
@@ -200,13 +200,13 @@ func (w *world) jobs() (jobs []load.Job) {
 	return jobs
 }
 
-func (w *world) isRemoved(ws id.Workspace, d id.Destination) bool {
+func (w *harness) isRemoved(ws id.Workspace, d id.Destination) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return ws == "ws" && w.removed[d]
 }
 
-func (w *world) refuse(_ context.Context, _ id.Destination, e event.Event, _ string) error {
+func (w *harness) refuse(_ context.Context, _ id.Destination, e event.Event, _ string) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.dead || w.rng.IntN(10) == 0 {
@@ -217,7 +217,7 @@ func (w *world) refuse(_ context.Context, _ id.Destination, e event.Event, _ str
 }
 
 // start begins a life of the process.
-func (w *world) start() {
+func (w *harness) start() {
 	w.mu.Lock()
 	w.dead, w.fuse = false, 0
 	w.mu.Unlock()
@@ -249,7 +249,7 @@ func (w *world) start() {
 }
 
 // die ends it as kill -9 does: nothing that is under way comes about.
-func (w *world) die() {
+func (w *harness) die() {
 	w.mu.Lock()
 	w.dead = true
 	w.mu.Unlock()
@@ -258,7 +258,7 @@ func (w *world) die() {
 }
 
 // stage settles n events for a warehouse, of few ids, in a frame.
-func (w *world) stage(d id.Destination, n int) {
+func (w *harness) stage(d id.Destination, n int) {
 	p := 0
 	var es []event.Event
 	w.mu.Lock()
@@ -290,7 +290,7 @@ func (w *world) stage(d id.Destination, n int) {
 	}
 }
 
-func (w *world) chance(n int) int {
+func (w *harness) chance(n int) int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.rng.IntN(n)
@@ -298,7 +298,7 @@ func (w *world) chance(n int) int {
 
 // disturb does something to a warehouse, the process or the configuration; it
 // reports whether it was a fault.
-func (w *world) disturb(d id.Destination) bool {
+func (w *harness) disturb(d id.Destination) bool {
 	w.mu.Lock()
 	s := w.seas[d]
 	what := w.rng.IntN(9)
@@ -332,7 +332,7 @@ func (w *world) disturb(d id.Destination) bool {
 }
 
 // live is a seed from its first event to the check of everything.
-func (w *world) live() {
+func (w *harness) live() {
 	w.start()
 	for round, faults := 0, 0; round < 60 || w.version < 500 || faults < 10; round++ {
 		for d := range w.seas {
@@ -391,7 +391,7 @@ func (w *world) live() {
 	}
 }
 
-func (w *world) records() (n int) {
+func (w *harness) records() (n int) {
 	for _, l := range w.disk {
 		n += len(l.Snapshot().Records)
 	}
@@ -399,7 +399,7 @@ func (w *world) records() (n int) {
 }
 
 // remains lists the removed warehouses that have a folder.
-func (w *world) remains() (left []id.Destination) {
+func (w *harness) remains() (left []id.Destination) {
 	for d := range w.removed {
 		if _, err := os.Stat(filepath.Join(w.c.Dir, string(d))); err == nil {
 			left = append(left, d)

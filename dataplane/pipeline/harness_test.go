@@ -84,7 +84,7 @@ type harness struct {
 
 	accepted   map[string][]string // per user, the events in the order in which they were accepted
 	copies     int                 // frames' events in all, with retries
-	broken     int                 // of them, those quarantined at the door
+	broken     int                 // of them, those quarantined at the gateway
 	serial     int
 	sent       [][]event.Event // for clients that try again later
 	checkpoint int

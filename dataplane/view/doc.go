@@ -69,7 +69,7 @@
 // {"discarded":n,"next"}: a call does a part, so ask again with next as cursor
 // until it is "". What broke a rule after the first call is not meant. A replay
 // is accepted again, without dedupe: what customers' code refused goes only to
-// its destination; what broke a rule at the door and would break it again stays,
+// its destination; what broke a rule at the gateway and would break it again stays,
 // as does what has no source or connection any more. Without a source it is all
 // sources. A capability for some destinations needs one of them named. 409:
 // another such call is at work; 429 while the disk is almost full.

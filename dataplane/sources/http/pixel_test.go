@@ -33,7 +33,7 @@ func fields(t *testing.T, e event.Event) map[string]any {
 }
 
 func TestAPixelIsAnEvent(t *testing.T) {
-	server, s, g := door(t)
+	server, s, g := gateway(t)
 	all := map[string]any{"All": true}
 	accepted, refused := 0, 0
 	for name, tc := range map[string]struct {
@@ -100,7 +100,7 @@ func TestAPixelIsAnEvent(t *testing.T) {
 }
 
 func TestAPixelKeepsTheTimesItWasGiven(t *testing.T) {
-	server, s, _ := door(t)
+	server, s, _ := gateway(t)
 	res, err := nethttp.Get(server.URL + "/pixel/v1/page?writeKey=wk&userId=u&messageId=m&originalTimestamp=2026-03-01T10:00:00Z&sentAt=2026-03-01T10:00:00Z")
 	if err != nil {
 		t.Fatal(err)
@@ -114,7 +114,7 @@ func TestAPixelKeepsTheTimesItWasGiven(t *testing.T) {
 }
 
 func TestABeaconIsABatchWithItsKeyInTheQuery(t *testing.T) {
-	server, s, _ := door(t)
+	server, s, _ := gateway(t)
 	body := []byte(`{"batch":[{"userId":"u","type":"page"},{"userId":"v","type":"track"},7],"sentAt":"2026-03-01T10:00:00Z"}`)
 	beacon := func(r *nethttp.Request) {
 		r.Header.Del("Authorization")

@@ -11,7 +11,7 @@ import (
 )
 
 func TestAWebhookIsOneEventWhateverItBrings(t *testing.T) {
-	server, s, g := door(t)
+	server, s, g := gateway(t)
 	const form = "application/x-www-form-urlencoded"
 	deep := strings.Repeat("[", event.MaxDepth) + strings.Repeat("]", event.MaxDepth)
 	bottom := deep[1 : len(deep)-1]
@@ -69,7 +69,7 @@ func TestAWebhookIsOneEventWhateverItBrings(t *testing.T) {
 }
 
 func TestAWebhookIsOpenedWithAKeyAndHasItsLimits(t *testing.T) {
-	server, s, _ := door(t)
+	server, s, _ := gateway(t)
 	for name, tc := range map[string]struct {
 		key, query, body, encoding, code string
 		status                           int

@@ -56,7 +56,7 @@ var encodings = []struct {
 }
 
 func TestBodiesMayBeZippedInEveryWayOfTheWeb(t *testing.T) {
-	server, s, _ := door(t)
+	server, s, _ := gateway(t)
 	body := []byte(`{"batch":[{"userId":"u","p":"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"}]}`)
 	for _, e := range encodings {
 		whole := e.zip(body)
@@ -86,7 +86,7 @@ func TestBodiesMayBeZippedInEveryWayOfTheWeb(t *testing.T) {
 }
 
 func TestManyZippedBodiesAtOnceAreAllTaken(t *testing.T) {
-	server, s, _ := door(t)
+	server, s, _ := gateway(t)
 	body := []byte(`{"batch":[{"userId":"u"}]}`)
 	var wg sync.WaitGroup
 	for range 4 {

@@ -57,7 +57,7 @@ func TestWhatCodeRefusedArrivesOnceTheCodeIsCorrected(t *testing.T) {
 		return counts
 	}
 	if n := dry(); n.Events != 2 || n.Codes["transformation_failed"] != 1 || n.Codes["no_id"] != 1 {
-		t.Errorf("a dry run counts %+v, want one refused by code and one at the door", n)
+		t.Errorf("a dry run counts %+v, want one refused by code and one at the gateway", n)
 	}
 	if out := run(t, 2, "", append([]string{"replay"}, at...)...); !strings.Contains(out, "say which quarantined events") {
 		t.Errorf("without a choice: %s", out)
@@ -89,7 +89,7 @@ func TestWhatCodeRefusedArrivesOnceTheCodeIsCorrected(t *testing.T) {
 		}
 	}
 	if n := dry(); n.Events != 1 || n.Codes["no_id"] != 1 {
-		t.Errorf("left: %+v, want what broke a rule at the door", n)
+		t.Errorf("left: %+v, want what broke a rule at the gateway", n)
 	}
 	if out := weir("replay", "--all", "--output", "json"); !strings.HasPrefix(out, `{"replayed":0}`) {
 		t.Errorf("a second replay: %s", out)

@@ -49,7 +49,7 @@ func TestAPlaneWithTLSEndsInOrder(t *testing.T) {
 	until(t, "/ready to be false", func() bool {
 		res, err := secured(t, pool, false).Get(s.url + "/ready")
 		if err != nil {
-			t.Fatalf("the door closed before it said so: %v", err)
+			t.Fatalf("the gateway closed before it said so: %v", err)
 		}
 		_ = res.Body.Close()
 		return res.StatusCode == http.StatusServiceUnavailable
@@ -105,7 +105,7 @@ func secured(t *testing.T, pool *x509.CertPool, h2 bool) *http.Client {
 	return &http.Client{Transport: transport, Timeout: patience}
 }
 
-// senders send events through a trusted proxy until the door is closed.
+// senders send events through a trusted proxy until the gateway is closed.
 type senders struct {
 	t   *testing.T
 	url string

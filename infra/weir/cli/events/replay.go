@@ -30,7 +30,7 @@ func NewReplay(shell *console.Console) *cobra.Command {
 		Short: "Send quarantined events again, after what they broke is corrected",
 		Long: `Sends events that broke a rule through the pipeline again. What a transformation
 refused goes only to the destination that it was on its way to. What broke a rule
-at the door is checked again, and stays if it still breaks it; so does what has no
+at the gateway is checked again, and stays if it still breaks it; so does what has no
 source or connection any more. 'weir dlq list --quarantined' shows what there is.
 
 Say which: --place for single ones as the list names them, --code for those with

@@ -25,7 +25,7 @@ const shelves: Record<Shelf, { by: "source" | "destination"; about: string; empt
   },
   quarantine: {
     by: "source",
-    about: "They broke a rule at the door. They are kept for 30 days.",
+    about: "They broke a rule at the gateway. They are kept for 30 days.",
     empty: "Nothing is in quarantine.",
     next: "Events come here when they are malformed or break the tracking plan. Fix the sender, and send them again.",
   },

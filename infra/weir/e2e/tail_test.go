@@ -39,7 +39,7 @@ func sights(t *testing.T, tail *process) map[string]sight {
 	return all
 }
 
-// TestOneSeesEventsPass follows events with `weir tail` from the door to their
+// TestOneSeesEventsPass follows events with `weir tail` from the gateway to their
 // ends, and what a filter leaves out.
 func TestOneSeesEventsPass(t *testing.T) {
 	t.Parallel()

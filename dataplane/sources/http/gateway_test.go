@@ -21,14 +21,14 @@ import (
 	"weir/shared/fault"
 )
 
-// shelf is an Append in memory.
-type shelf struct {
+// memoryLog is an Append in memory.
+type memoryLog struct {
 	mu     sync.Mutex
 	events []event.Event
 	err    error // what Append answers
 }
 
-func (s *shelf) append(_ context.Context, events []event.Event) error {
+func (s *memoryLog) append(_ context.Context, events []event.Event) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.err != nil {
@@ -39,7 +39,7 @@ func (s *shelf) append(_ context.Context, events []event.Event) error {
 }
 
 // take returns what was appended since the last call.
-func (s *shelf) take() []event.Event {
+func (s *memoryLog) take() []event.Event {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	out := s.events
@@ -47,10 +47,10 @@ func (s *shelf) take() []event.Event {
 	return out
 }
 
-// door is a gateway with source web (key wk) and a disabled one (key off).
-func door(t *testing.T) (*httptest.Server, *shelf, *ingest.Gateway) {
+// gateway is a gateway with source web (key wk) and a disabled one (key off).
+func gateway(t *testing.T) (*httptest.Server, *memoryLog, *ingest.Gateway) {
 	t.Helper()
-	s := new(shelf)
+	s := new(memoryLog)
 	g, err := ingest.New(ingest.Config{
 		Kinds: []ingest.Kind{http.Kind}, Append: s.append, Version: "1.2.3",
 		Source: func(key string) (ingest.Entry, bool) {
@@ -119,7 +119,7 @@ func zipped(b []byte) []byte {
 }
 
 func TestEveryPathTakesItsEvents(t *testing.T) {
-	server, s, g := door(t)
+	server, s, g := gateway(t)
 	types := map[string]string{
 		"identify": "identify", "track": "track", "page": "page", "screen": "screen", "group": "group", "alias": "alias", "merge": "merge",
 		"i": "identify", "t": "track", "p": "page", "s": "screen", "g": "group", "a": "alias",
@@ -151,7 +151,7 @@ func TestEveryPathTakesItsEvents(t *testing.T) {
 }
 
 func TestTheWriteKeyIsTheBasicUserElseInQueryOrBody(t *testing.T) {
-	server, s, _ := door(t)
+	server, s, _ := gateway(t)
 	basic := func(user string) func(*nethttp.Request) {
 		return func(r *nethttp.Request) {
 			r.Header.Del("Authorization")
@@ -190,7 +190,7 @@ func TestTheWriteKeyIsTheBasicUserElseInQueryOrBody(t *testing.T) {
 }
 
 func TestBadSingleEventsAreRefusedAndNotKept(t *testing.T) {
-	server, s, g := door(t)
+	server, s, g := gateway(t)
 	for name, tc := range map[string]struct {
 		path, body, code string
 		status           int
@@ -232,7 +232,7 @@ func TestBadSingleEventsAreRefusedAndNotKept(t *testing.T) {
 }
 
 func TestABatchKeepsItsGoodMembersAndQuarantinesTheBad(t *testing.T) {
-	server, s, g := door(t)
+	server, s, g := gateway(t)
 	nested := strings.Repeat("[", 200_000) + strings.Repeat("]", 200_000)
 	large := `{"userId":"` + strings.Repeat("u", event.MaxBytes) + `"}`
 	bad := []string{`7`, `{"event":"no id"}`, nested, "{\"userId\":\"\xff\"}", `{"userId":"u","a":1,"a":2}`, `{"userId":nul}`, large, "{\"userId\":\"\x00\"}"}
@@ -274,7 +274,7 @@ func TestABatchKeepsItsGoodMembersAndQuarantinesTheBad(t *testing.T) {
 }
 
 func TestNothingIsAcknowledgedUnlessAppendSucceeded(t *testing.T) {
-	server, s, g := door(t)
+	server, s, g := gateway(t)
 	for _, tc := range []struct {
 		err  error
 		code string
@@ -300,7 +300,7 @@ func TestNothingIsAcknowledgedUnlessAppendSucceeded(t *testing.T) {
 }
 
 func TestBodiesMayBeZipped(t *testing.T) {
-	server, s, _ := door(t)
+	server, s, _ := gateway(t)
 	body := []byte(`{"batch":[{"userId":"u"}]}`)
 	damaged := zipped(bytes.Repeat(body, 100))
 	damaged[len(damaged)-6] ^= 0xFF // the checksum
@@ -337,7 +337,7 @@ func TestBodiesMayBeZipped(t *testing.T) {
 }
 
 func TestHostileBodiesAreAnswered(t *testing.T) {
-	server, s, _ := door(t)
+	server, s, _ := gateway(t)
 	for name, body := range ingesttest.Hostile() {
 		for _, path := range []string{"track", "batch"} {
 			if r := send(t, "POST", server.URL+"/v1/"+path, body, nil); r.Status != 400 && r.Status != 413 {
@@ -352,7 +352,7 @@ func TestHostileBodiesAreAnswered(t *testing.T) {
 }
 
 func TestTenClientsAtOnceLoseNothing(t *testing.T) {
-	server, s, g := door(t)
+	server, s, g := gateway(t)
 	const clients, requests, each = 10, 30, 20
 	var wg sync.WaitGroup
 	for c := range clients {

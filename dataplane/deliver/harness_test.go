@@ -70,7 +70,7 @@ func (p array) Judge(r destination.Request, s destination.Response) []destinatio
 	return all
 }
 
-// server is all destinations of a world: it answers in memory.
+// server is all destinations of a harness: it answers in memory.
 type server struct {
 	mu       sync.Mutex
 	answer   map[id.Destination]func(body string) (status int, wait time.Duration) // nil: 200 after 1 ms
@@ -246,8 +246,8 @@ func (b *books) settled(s delivery.Settled) {
 	b.parkedTo, b.deadTo = max(b.parkedTo, parked), max(b.deadTo, dead)
 }
 
-// world is one partition: logs, destinations, and a journal that may be behind.
-type world struct {
+// harness is one partition: logs, destinations, and a journal that may be behind.
+type harness struct {
 	t            testing.TB
 	seed         uint64
 	rng          *rand.Rand
@@ -275,8 +275,8 @@ type world struct {
 	refused bool // the server refused some, or took a part of a batch: they come late
 }
 
-func newWorld(t testing.TB, seed uint64, dests ...id.Destination) *world {
-	w := &world{
+func newHarness(t testing.TB, seed uint64, dests ...id.Destination) *harness {
+	w := &harness{
 		t: t, seed: seed, rng: rand.New(rand.NewPCG(seed, 1)),
 		server:  &server{answer: map[id.Destination]func(string) (int, time.Duration){}, received: map[id.Destination][]string{}, requests: map[id.Destination]int{}, rng: rand.New(rand.NewPCG(seed, 2))},
 		parked:  queuetest.NewLog(seed, queuetest.Faults{}),
@@ -294,7 +294,7 @@ func newWorld(t testing.TB, seed uint64, dests ...id.Destination) *world {
 }
 
 // change replaces a destination by a changed copy.
-func (w *world) change(d id.Destination, f func(*destination.Target)) {
+func (w *harness) change(d id.Destination, f func(*destination.Target)) {
 	w.looked.Lock()
 	defer w.looked.Unlock()
 	t := *w.targets[d]
@@ -302,13 +302,13 @@ func (w *world) change(d id.Destination, f func(*destination.Target)) {
 	w.targets[d] = &t
 }
 
-func (w *world) setPresence(d id.Destination, p destination.Presence) {
+func (w *harness) setPresence(d id.Destination, p destination.Presence) {
 	w.looked.Lock()
 	defer w.looked.Unlock()
 	w.presence[d] = p
 }
 
-func (w *world) lookup(_ id.Workspace, d id.Destination) (*destination.Target, destination.Presence) {
+func (w *harness) lookup(_ id.Workspace, d id.Destination) (*destination.Target, destination.Presence) {
 	w.looked.Lock()
 	defer w.looked.Unlock()
 	if w.presence[d] != destination.Present {
@@ -318,7 +318,7 @@ func (w *world) lookup(_ id.Workspace, d id.Destination) (*destination.Target, d
 }
 
 // overflow moves what is past the quota of w to its blob store.
-func (w *world) overflow(ctx context.Context) *overflow.Log {
+func (w *harness) overflow(ctx context.Context) *overflow.Log {
 	w.t.Helper()
 	blobs, err := blob.Open(w.blobs)
 	for err == nil {
@@ -338,7 +338,7 @@ func (w *world) overflow(ctx context.Context) *overflow.Log {
 }
 
 // start is one life of the process: scan, recover, run.
-func (w *world) start() {
+func (w *harness) start() {
 	w.t.Helper()
 	w.mu.Lock()
 	w.books, w.pending, w.closed = newBooks(), nil, false
@@ -406,7 +406,7 @@ func (w *world) start() {
 }
 
 // add books a report; the journal has it at once unless it is delayed. It runs under mu.
-func (w *world) add(e entry) {
+func (w *harness) add(e entry) {
 	if w.closed {
 		return
 	}
@@ -418,7 +418,7 @@ func (w *world) add(e entry) {
 }
 
 // flushN journals the first n pending reports. It runs under mu.
-func (w *world) flushN(n int) {
+func (w *harness) flushN(n int) {
 	for _, e := range w.pending[:n] {
 		w.journal = append(w.journal, e)
 		if e.all == nil && w.lanes != nil {
@@ -428,7 +428,7 @@ func (w *world) flushN(n int) {
 	w.pending = slices.Clone(w.pending[n:])
 }
 
-func (w *world) retryAfter(text string) {
+func (w *harness) retryAfter(text string) {
 	w.server.mu.Lock()
 	defer w.server.mu.Unlock()
 	w.server.after = text
@@ -436,7 +436,7 @@ func (w *world) retryAfter(text string) {
 
 // crash ends the process in the middle of everything; the next one starts with
 // what was durable.
-func (w *world) crash() {
+func (w *harness) crash() {
 	w.mu.Lock()
 	if w.delay && len(w.pending) > 0 {
 		w.flushN(w.rng.IntN(len(w.pending) + 1))
@@ -450,7 +450,7 @@ func (w *world) crash() {
 }
 
 // offer sends one event of user to dest, through a frame of its own.
-func (w *world) offer(user string, dests ...id.Destination) {
+func (w *harness) offer(user string, dests ...id.Destination) {
 	w.t.Helper()
 	w.frame++
 	body := fmt.Sprintf("%s/%06d", user, w.frame)
@@ -471,7 +471,7 @@ func (w *world) offer(user string, dests ...id.Destination) {
 
 // reoffer offers again, in order, what the books do not know an end of: what a
 // new owner reads from its frames.
-func (w *world) reoffer() {
+func (w *harness) reoffer() {
 	for _, out := range w.order {
 		w.mu.Lock()
 		_, ended := w.books.ends[out]
@@ -488,14 +488,14 @@ func (w *world) reoffer() {
 }
 
 // settledAs returns how many outputs of dest stand at end.
-func (w *world) settledAs(dest id.Destination, end delivery.End) int {
+func (w *harness) settledAs(dest id.Destination, end delivery.End) int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.books.standing[standing{dest, end}]
 }
 
 // wait waits until ok, or fails after a (usually jumped) time.
-func (w *world) wait(what string, ok func() bool) {
+func (w *harness) wait(what string, ok func() bool) {
 	w.t.Helper()
 	for range 200_000 {
 		if ok() {
@@ -507,7 +507,7 @@ func (w *world) wait(what string, ok func() bool) {
 }
 
 // delivered waits until every offered output of dest is booked as delivered.
-func (w *world) delivered(dest id.Destination) {
+func (w *harness) delivered(dest id.Destination) {
 	w.t.Helper()
 	w.wait("all of "+string(dest)+" delivered", func() bool {
 		n := 0
@@ -521,7 +521,7 @@ func (w *world) delivered(dest id.Destination) {
 }
 
 // checkBooks says what the books complained about.
-func (w *world) checkBooks() {
+func (w *harness) checkBooks() {
 	w.t.Helper()
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -532,7 +532,7 @@ func (w *world) checkBooks() {
 
 // check looks at books and order. Repeats are how often the server may have got
 // an event more than once.
-func (w *world) check(dest id.Destination, repeats int) {
+func (w *harness) check(dest id.Destination, repeats int) {
 	w.t.Helper()
 	w.checkBooks()
 	seen, newest, twice := map[string]bool{}, map[string]string{}, 0
