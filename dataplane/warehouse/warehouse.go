@@ -5,12 +5,12 @@ import (
 	"errors"
 	"log/slog"
 	"net"
-	"sync"
 	"time"
 
 	"weir/dataplane/blob"
 	"weir/dataplane/layout"
 	"weir/shared/catalog"
+	"weir/shared/fault"
 	"weir/shared/secret"
 )
 
@@ -80,12 +80,15 @@ type Warehouse interface {
 	Alter(ctx context.Context, changes []Change) error
 	// Merge brings staged rows in, in one transaction.
 	Merge(ctx context.Context, t Table, files []Staged) (Merged, error)
-	// Query runs one reading statement and gives each row as a JSON object.
+	// Query runs one reading statement and gives each row as a JSON object. It
+	// writes nothing and reaches no file, server or tenant outside of the warehouse;
+	// what it refuses is fault.Invalid.
 	Query(ctx context.Context, sql string, row func([]byte) error) error
 	// Exec runs statements in one transaction and gives the rows that the last one
 	// changed. Names without a schema are those of the destination's. After an
 	// error, or a crash before it returned, all of them count or none. A statement
-	// may not begin or end a transaction.
+	// may not begin or end a transaction; one that would is fault.Invalid and none
+	// of them counts.
 	Exec(ctx context.Context, statements []string) (rows int64, err error)
 	// Test says whether a load could work.
 	Test(ctx context.Context) error
@@ -135,6 +138,15 @@ func Fail(code string, err error) error {
 	return &Failure{Code: code, Err: err}
 }
 
+// Refuse makes a Failure of what a warehouse says against a customer's statement:
+// it is fault.Invalid and has the text of err; nil for nil.
+func Refuse(code string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &Failure{Code: code, Err: fault.New(fault.Invalid, "%v", err)}
+}
+
 // CodeOf returns the code of an error.
 func CodeOf(err error) string {
 	var f *Failure
@@ -144,12 +156,13 @@ func CodeOf(err error) string {
 	return CodeFailed
 }
 
-// Deps is what a warehouse may use of the world.
+// Deps is what a warehouse may use of the world. Dial and File are the only ways
+// to what lies outside of the process.
 type Deps struct {
 	Dial    func(ctx context.Context, network, addr string) (net.Conn, error) // egress
 	Blobs   blob.Store                                                        // with staged files
-	DataDir string
-	Owners  *Owners // of embedded files, one for a plane
+	DataDir string                                                            // of File
+	Owners  *Owners                                                           // of File, one for a plane
 	Now     func() time.Time
 	Log     *slog.Logger
 }
@@ -168,30 +181,4 @@ type Kind struct {
 	Layout *layout.Dialect
 	// Open checks settings and secrets. It makes no connection.
 	Open func(settings []byte, secrets map[string]secret.String) (Opened, error)
-}
-
-// Owners lets one user at a time have an embedded file.
-type Owners struct {
-	mu    sync.Mutex
-	slots map[string]chan struct{}
-}
-
-// Take waits for name; release gives it back and may be called once.
-func (o *Owners) Take(ctx context.Context, name string) (release func(), err error) {
-	o.mu.Lock()
-	if o.slots == nil {
-		o.slots = map[string]chan struct{}{}
-	}
-	slot, ok := o.slots[name]
-	if !ok {
-		slot = make(chan struct{}, 1)
-		o.slots[name] = slot
-	}
-	o.mu.Unlock()
-	select {
-	case slot <- struct{}{}:
-		return func() { <-slot }, nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
 }

@@ -39,36 +39,79 @@ func TestMain(m *testing.M) {
 var databases atomic.Int64
 
 // setups has one for every kind.
-var setups = map[string]loadtest.Setup{
-	"duckdb": func(t testing.TB) (string, warehouse.Deps, func(string)) {
-		dir := t.TempDir()
-		return `{"path":"lake.duckdb"}`, warehouse.Deps{DataDir: dir, Owners: &warehouse.Owners{}, Now: time.Now}, func(q string) {
-			db, err := sql.Open("duckdb", filepath.Join(dir, "lake.duckdb"))
-			if err == nil {
-				_, err = db.Exec(q)
-				err = errors.Join(err, db.Close())
-			}
-			if err != nil {
-				t.Fatal(err)
-			}
+var setups = map[string]func(testing.TB) loadtest.Setup{"duckdb": duckDB, "postgres": ofPostgres}
+
+func duckDB(t testing.TB) loadtest.Setup {
+	dir := t.TempDir()
+	other, near := filepath.Join(dir, "other.duckdb"), filepath.Join(dir, "near.csv")
+	exec := func(file, q string) {
+		db, err := sql.Open("duckdb", file)
+		if err == nil {
+			_, err = db.Exec(q)
+			err = errors.Join(err, db.Close())
 		}
-	},
-	"postgres": func(t testing.TB) (string, warehouse.Deps, func(string)) {
-		name := fmt.Sprintf("d%d", databases.Add(1))
-		if err := server.Database(t.Context(), name); err != nil {
+		if err != nil {
 			t.Fatal(err)
 		}
-		return `{"host":"db","database":"` + name + `","user":"postgres","schema":"weir","sslMode":"disable"}`, warehouse.Deps{Dial: server.Dial, Now: time.Now}, func(q string) {
-			conn, err := pgx.Connect(t.Context(), server.URL(name))
-			if err == nil {
-				_, err = conn.Exec(t.Context(), "create schema if not exists weir; set search_path = weir; "+q)
-				err = errors.Join(err, conn.Close(t.Context()))
-			}
-			if err != nil {
-				t.Fatal(err)
-			}
+	}
+	exec(other, "create table hush as select 'hush' as a")
+	if err := os.WriteFile(near, []byte("a\nhush\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return loadtest.Setup{
+		Settings: `{"path":"lake.duckdb"}`,
+		Deps:     warehouse.Deps{DataDir: dir, Owners: &warehouse.Owners{}, Now: time.Now},
+		Exec:     func(q string) { exec(filepath.Join(dir, "lake.duckdb"), q) },
+		Outside: []string{
+			"select * from read_csv('" + near + "')", "select * from read_text('" + near + "')", "select * from read_blob('/etc/passwd')", "select * from '" + near + "'",
+			"select * from glob('" + dir + "/*')", "select * from sniff_csv('" + near + "')", "select * from read_parquet('x')", "select * from read_json('x')",
+			"attach '" + other + "'", "select * from read_duckdb('" + other + "')", "select * from '" + other + "'", "import database '" + dir + "'",
+			"copy (select 1) to '" + near + "2'", "copy order_done from '" + near + "'", "export database '" + dir + "/dump'", "create persistent secret s (type http)",
+			"install httpfs", "load httpfs", "select * from 'https://127.0.0.1:1/x.csv'", "select * from read_csv('s3://a/b')", "select * from postgres_scan('a','b','c')",
+			"set enable_external_access=true", "set access_mode='READ_WRITE'", "pragma enable_profiling='json'", "pragma profiling_output='" + near + "'",
+			"call enable_logging(level='trace', storage='file', storage_path='" + dir + "/log'); select 1", "from Enable_Logging(storage='file', storage_path='" + dir + "/log')",
+			"from query('from enable' || '_logging(level=''trace'', storage=''file'', storage_path=''" + dir + "/log'')')",
+			`from "query"/* /* */ */ ('from enable' || '_logging()')`, "from json_execute_serialized_sql(json_serialize_sql('from enable' || '_logging()'))",
+			"insert into order_done (id) values ('2') returning id", "explain analyze insert into order_done (id) values ('2')", "update order_done set n = 2", "select 1; delete from order_done",
+		},
+	}
+}
+
+// ofPostgres gives an ordinary role a database: what a query may not do must not
+// depend on what a superuser may.
+func ofPostgres(t testing.TB) loadtest.Setup {
+	name := fmt.Sprintf("d%d", databases.Add(1))
+	role := "owner_" + name // roles belong to the server, not to the database
+	if err := server.Database(t.Context(), name); err != nil {
+		t.Fatal(err)
+	}
+	exec := func(q string) {
+		conn, err := pgx.Connect(t.Context(), server.URL(name))
+		if err == nil {
+			_, err = conn.Exec(t.Context(), q)
+			err = errors.Join(err, conn.Close(t.Context()))
 		}
-	},
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	exec("create role " + role + " login; grant create on database " + name + " to " + role + "; create table public.hush as select 'hush' as a")
+	return loadtest.Setup{
+		Settings: `{"host":"db","database":"` + name + `","user":"` + role + `","schema":"weir","sslMode":"disable"}`,
+		Deps:     warehouse.Deps{Dial: server.Dial, Now: time.Now},
+		Exec: func(q string) {
+			exec("set role " + role + "; create schema if not exists weir; set search_path = weir; " + q)
+		},
+		Outside: []string{
+			"copy order_done from program 'echo 1'", "copy (select 1) to program 'cat'", "copy order_done from '/etc/passwd'", "copy (select 1) to '/tmp/x'",
+			"select pg_read_file('/etc/passwd')", "select pg_read_binary_file('/etc/passwd')", "select pg_ls_dir('/')", "select pg_stat_file('/etc/passwd')",
+			"select lo_import('/etc/passwd')", "select * from dblink('host=127.0.0.1', 'select 1') as t(a int)", "create extension dblink",
+			"select * from public.hush", "select rolpassword from pg_authid", "set role postgres", "set session authorization postgres",
+			"set transaction read write", "select set_config('transaction_read_only', 'off', true)", "load '/tmp/x.so'",
+			"insert into order_done (id) values ('2') returning id", "with x as (delete from order_done returning id) select * from x", "explain analyze delete from order_done",
+			"create temporary table x as select 1", "select 1 into x", "do $$ begin delete from order_done; end $$", "select nextval('pg_catalog.x')", "commit; delete from order_done",
+		},
+	}
 }
 
 // TestAll holds every folder to the contract of warehouses.

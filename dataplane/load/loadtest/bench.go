@@ -20,12 +20,13 @@ const benchRows = 100_000
 // merge of what is staged) in rows a second, merges also as a part of what the
 // bare driver loads, and what staging takes of the processor for each event. bare
 // loads n rows of 20 columns as fast as the bare driver can.
-func Bench(b *testing.B, kind warehouse.Kind, setup Setup, bare func(settings string, n int)) {
+func Bench(b *testing.B, kind warehouse.Kind, setup func(testing.TB) Setup, bare func(settings string, n int)) {
 	settings := ""
-	w := start(b, kind, func(t testing.TB) (string, warehouse.Deps, func(string)) {
-		s, d, exec := setup(t)
-		settings = s
-		return s[:len(s)-1] + `,"skipTracksTable":true}`, d, exec
+	w := start(b, kind, func(t testing.TB) Setup {
+		s := setup(t)
+		settings = s.Settings
+		s.Settings = settings[:len(settings)-1] + `,"skipTracksTable":true}`
+		return s
 	})
 	var stageCPU, took, merging, baring time.Duration
 	for n := 0; b.Loop(); n++ {

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"weir/dataplane/warehouse"
+	"weir/shared/fault"
 )
 
 // open opens the warehouse beside the engine's loads, for use.
@@ -41,4 +42,35 @@ func execs(w *world) {
 		}
 	})
 	w.want(`select id, n from doubled order by id`, `[{"id":"1","n":3},{"id":"2","n":5}]`)
+	for _, q := range []string{"begin", "start transaction", "commit", "rollback", "/* it ends */ ; commit", "commit; begin", "create table b (x int); commit"} {
+		w.open(func(x warehouse.Warehouse) {
+			_, err := x.Exec(ctx, []string{"create table a (x int)", "delete from doubled", q, "create table b (x int)"})
+			if err == nil || fault.KindOf(err) != fault.Invalid {
+				w.t.Errorf("Exec with %q: error %v, want the customer's", q, err)
+			}
+			for _, table := range []string{"a", "b"} {
+				if err := x.Query(ctx, "select * from "+table, func([]byte) error { return nil }); err == nil {
+					w.t.Errorf("after Exec with %q table %s is there", q, table)
+				}
+			}
+		})
+		w.want(`select count(*) as c from doubled`, `[{"c":2}]`)
+	}
+}
+
+// outside asks for what is not in the warehouse; before and after each statement
+// the warehouse has the same rows.
+func outside(w *world) {
+	ctx := context.Background()
+	if len(w.setup.Outside) == 0 {
+		w.t.Error("the setup says nothing that reaches outside")
+	}
+	w.load(track("1", `{"n":1}`))
+	for _, q := range w.setup.Outside {
+		err := w.engine.Query(ctx, dest, q, func(row []byte) error { w.t.Errorf("%s gives %s", q, row); return nil })
+		if err == nil || fault.KindOf(err) != fault.Invalid {
+			w.t.Errorf("%s: error %v, want the customer's", q, err)
+		}
+		w.want(`select id, n from order_done`, `[{"id":"1","n":1}]`)
+	}
 }

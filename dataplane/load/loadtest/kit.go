@@ -23,9 +23,15 @@ import (
 	"weir/shared/secret"
 )
 
-// Setup gives a test settings of an empty warehouse and what it may use.
-// exec runs a statement on the warehouse as its owner does, schema first.
-type Setup func(t testing.TB) (settings string, d warehouse.Deps, exec func(sql string))
+// Setup is an empty warehouse of a test.
+type Setup struct {
+	Settings string // JSON
+	Deps     warehouse.Deps
+	Exec     func(sql string) // runs a statement as the owner of the warehouse does, schema first
+	// Outside are statements that would write, or reach a file, a server or a tenant
+	// outside of the warehouse: a query refuses each as the customer's.
+	Outside []string
+}
 
 const dest id.Destination = "dst_test"
 
@@ -39,17 +45,18 @@ type world struct {
 	log    *queuetest.Log
 	engine *load.Engine
 	reach  func(load.Step) error
+	setup  Setup
 	exec   func(sql string)
 }
 
-func start(t testing.TB, kind warehouse.Kind, setup Setup) *world {
+func start(t testing.TB, kind warehouse.Kind, setup func(testing.TB) Setup) *world {
 	t.Helper()
-	settings, deps, exec := setup(t)
-	opened, err := kind.Open([]byte(settings), map[string]secret.String{})
+	given := setup(t)
+	opened, err := kind.Open([]byte(given.Settings), map[string]secret.String{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{t: t, kind: kind, opened: opened, deps: deps, exec: exec, dir: t.TempDir(), log: queuetest.NewLog(1, queuetest.Faults{})}
+	w := &world{t: t, kind: kind, opened: opened, deps: given.Deps, setup: given, exec: given.Exec, dir: t.TempDir(), log: queuetest.NewLog(1, queuetest.Faults{})}
 	w.restart()
 	return w
 }
@@ -134,10 +141,10 @@ func track(id, props string) string {
 }
 
 // Check holds a kind to the contract.
-func Check(t *testing.T, kind warehouse.Kind, setup Setup) {
+func Check(t *testing.T, kind warehouse.Kind, setup func(testing.TB) Setup) {
 	for name, check := range map[string]func(*world){
 		"calls": calls, "repeat": repeat, "evolve": evolve, "crash": crash, "values": values, "any": anything, "wide": wide, "query": queries, "foreign": foreign, "view": viewed,
-		"ids": ids, "users": users, "taken": taken, "exact": exactly, "mixed": mixed, "exec": execs,
+		"ids": ids, "users": users, "taken": taken, "exact": exactly, "mixed": mixed, "exec": execs, "outside": outside,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

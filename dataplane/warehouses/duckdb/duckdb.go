@@ -8,12 +8,15 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"regexp"
+	"strconv"
 	"strings"
 
 	driver "github.com/duckdb/duckdb-go/v2"
 
 	"weir/dataplane/blob"
 	"weir/dataplane/warehouse"
+	"weir/shared/fault"
 )
 
 // Supported says whether this build can open DuckDB files.
@@ -30,27 +33,32 @@ type connection struct {
 	blobs   blob.Store
 	release func()
 	db      *sql.DB
-	reading bool // of db
+	mode    mode // of db
 }
 
+// mode is what statements may do with an open file.
+type mode string
+
+const (
+	loading mode = "" // write, and read the staged files
+	writing mode = "&enable_external_access=false&lock_configuration=true"
+	reading mode = "&access_mode=READ_ONLY&enable_external_access=false&lock_configuration=true"
+)
+
 func open(ctx context.Context, s Settings, d warehouse.Deps) (warehouse.Warehouse, error) {
-	path, err := file(d.DataDir, s.Path)
-	if err != nil {
-		return nil, warehouse.Fail(warehouse.CodeUnreachable, err)
+	if strings.Contains(s.Path, "?") { // the driver takes options behind it
+		return nil, warehouse.Fail(warehouse.CodeUnreachable, fault.New(fault.Denied, "The path of a DuckDB file must not hold a question mark."))
 	}
-	if d.Owners == nil {
-		return nil, warehouse.Fail(warehouse.CodeFailed, errors.New("no owners of files were given"))
-	}
-	release, err := d.Owners.Take(ctx, "duckdb:"+path)
+	path, release, err := d.File(ctx, s.Path)
 	if err != nil {
-		return nil, warehouse.Fail(warehouse.CodeUnreachable, fmt.Errorf("wait for the file: %w", err))
+		return nil, err
 	}
 	return &connection{path: path, schema: s.Schema, blobs: d.Blobs, release: release}, nil
 }
 
-// connect opens the file; reading refuses writes and other files.
-func (w *connection) connect(ctx context.Context, reading bool) error {
-	if w.db != nil && w.reading == reading {
+// connect opens the file in a mode.
+func (w *connection) connect(ctx context.Context, m mode) error {
+	if w.db != nil && w.mode == m {
 		return nil
 	}
 	if w.db != nil {
@@ -59,33 +67,25 @@ func (w *connection) connect(ctx context.Context, reading bool) error {
 			return warehouse.Fail(warehouse.CodeFailed, err)
 		}
 	}
-	w.reading = reading
-	options := "?threads=2&memory_limit=1GB"
-	if reading {
-		options += "&access_mode=READ_ONLY&enable_external_access=false&lock_configuration=true"
-	}
-	c, err := driver.NewConnector(w.path+options, nil)
+	w.mode = m
+	c, err := driver.NewConnector(w.path+"?threads=2&memory_limit=1GB&preserve_insertion_order="+strconv.FormatBool(m == reading)+string(m), nil)
 	if err != nil {
 		return warehouse.Fail(warehouse.CodeUnreachable, err)
 	}
 	w.db = sql.OpenDB(c)
 	w.db.SetMaxOpenConns(1)
-	if reading {
+	if m == reading {
 		return nil
 	}
-	for _, q := range []string{"set preserve_insertion_order=false", "create schema if not exists " + quote(w.schema)} {
-		if _, err := w.db.ExecContext(ctx, q); err != nil {
-			return warehouse.Fail(warehouse.CodeSchema, err)
-		}
-	}
-	return nil
+	_, err = w.db.ExecContext(ctx, "create schema if not exists "+quote(w.schema))
+	return warehouse.Fail(warehouse.CodeSchema, err)
 }
 
 func (w *connection) table(name string) string { return quote(w.schema) + "." + quote(name) }
 
 // Schema implements warehouse.Warehouse.
 func (w *connection) Schema(ctx context.Context, tables []string) (warehouse.Schema, error) {
-	if err := w.connect(ctx, false); err != nil {
+	if err := w.connect(ctx, loading); err != nil {
 		return nil, err
 	}
 	out := warehouse.Schema{}
@@ -116,7 +116,7 @@ func (w *connection) Schema(ctx context.Context, tables []string) (warehouse.Sch
 
 // Alter implements warehouse.Warehouse.
 func (w *connection) Alter(ctx context.Context, changes []warehouse.Change) error {
-	if err := w.connect(ctx, false); err != nil {
+	if err := w.connect(ctx, loading); err != nil {
 		return err
 	}
 	tx, err := w.db.BeginTx(ctx, nil)
@@ -144,7 +144,7 @@ func (w *connection) Alter(ctx context.Context, changes []warehouse.Change) erro
 
 // Merge implements warehouse.Warehouse.
 func (w *connection) Merge(ctx context.Context, t warehouse.Table, files []warehouse.Staged) (warehouse.Merged, error) {
-	if err := w.connect(ctx, false); err != nil {
+	if err := w.connect(ctx, loading); err != nil {
 		return warehouse.Merged{}, err
 	}
 	tx, err := w.db.BeginTx(ctx, nil)
@@ -191,7 +191,7 @@ func (w *connection) Query(ctx context.Context, query string, row func([]byte) e
 	if _, err := os.Stat(w.path); err != nil {
 		return warehouse.Fail(warehouse.CodeUnreachable, errors.New("the file is not there yet, because nothing was loaded; send an event and wait for syncEvery"))
 	}
-	if err := w.connect(ctx, true); err != nil {
+	if err := w.connect(ctx, reading); err != nil {
 		return err
 	}
 	if w.schema != "main" {
@@ -205,9 +205,12 @@ func (w *connection) Query(ctx context.Context, query string, row func([]byte) e
 	if _, err := conn.ExecContext(ctx, "use "+quote(w.schema)); err != nil {
 		return warehouse.Fail(warehouse.CodeSchema, err)
 	}
+	if unsafe.MatchString(query) {
+		return refused(errUnsafe)
+	}
 	rows, err := conn.QueryContext(ctx, query)
 	if err != nil {
-		return warehouse.Fail(warehouse.CodeFailed, err)
+		return refused(err)
 	}
 	defer func() { _ = rows.Close() }() // its error is rows.Err's
 	names, err := rows.Columns()
@@ -230,35 +233,100 @@ func (w *connection) Query(ctx context.Context, query string, row func([]byte) e
 			return err
 		}
 	}
-	return warehouse.Fail(warehouse.CodeFailed, rows.Err())
+	return refused(rows.Err())
 }
 
-// Exec implements warehouse.Warehouse.
+// Statements that DuckDB runs and loads do not.
+var (
+	errOne         = errors.New("give one statement at a time")
+	errTransaction = errors.New("a statement may not begin or end a transaction")
+	errUnsafe      = errors.New("a statement may not use enable_logging, query() or json_execute_serialized_sql, also as a name before a bracket")
+)
+
+// unsafe matches functions that no configuration of DuckDB forbids: enable_logging
+// to a file ends the process when external access is off, because the error of
+// the file is thrown while the connection is closed; the others run a statement
+// that is computed, and so may hold it unseen.
+var unsafe = regexp.MustCompile(`(?is)enable_logging|json_execute_serialized_sql|\bquery"?(\s|/\*.*\*/|--[^\n]*\n)*\(`)
+
+// refused gives an error of a customer's statement its code: all that DuckDB says
+// against one is the customer's, but for what the machine or the process lacks.
+func refused(err error) error {
+	var e *driver.Error
+	if errors.As(err, &e) {
+		switch e.Type {
+		case driver.ErrorTypeIO, driver.ErrorTypeInterrupt, driver.ErrorTypeFatal, driver.ErrorTypeInternal, driver.ErrorTypeOutOfMemory, driver.ErrorTypeConnection:
+			return warehouse.Fail(warehouse.CodeFailed, err)
+		}
+		return warehouse.Refuse(warehouse.CodeFailed, err)
+	}
+	if errors.Is(err, errOne) || errors.Is(err, errTransaction) || errors.Is(err, errUnsafe) {
+		return warehouse.Refuse(warehouse.CodeFailed, err)
+	}
+	return warehouse.Fail(warehouse.CodeFailed, err)
+}
+
+// Exec implements warehouse.Warehouse. Statements reach no other file.
 func (w *connection) Exec(ctx context.Context, statements []string) (rows int64, err error) {
-	if err := w.connect(ctx, false); err != nil {
+	if err := w.connect(ctx, writing); err != nil {
 		return 0, err
 	}
-	if _, err := w.db.ExecContext(ctx, "use "+quote(w.schema)); err != nil {
+	conn, err := w.db.Conn(ctx)
+	if err != nil {
+		return 0, warehouse.Fail(warehouse.CodeUnreachable, err)
+	}
+	defer func() { _ = conn.Close() }() // what counts is committed
+	if _, err := conn.ExecContext(ctx, "use "+quote(w.schema)); err != nil {
 		return 0, warehouse.Fail(warehouse.CodeSchema, err)
 	}
-	tx, err := w.db.BeginTx(ctx, nil)
+	tx, err := conn.BeginTx(ctx, nil)
 	if err != nil {
 		return 0, warehouse.Fail(warehouse.CodeFailed, err)
 	}
 	defer func() { _ = tx.Rollback() }() // after Commit it does nothing
 	for _, q := range statements {
-		r, err := tx.ExecContext(ctx, q)
+		err := conn.Raw(func(c any) error {
+			rows, err = exec(ctx, c.(*driver.Conn), q)
+			return err
+		})
 		if err != nil {
-			return 0, warehouse.Fail(warehouse.CodeFailed, err)
+			return 0, refused(err)
 		}
-		rows, _ = r.RowsAffected() // DuckDB always knows
 	}
 	return rows, warehouse.Fail(warehouse.CodeFailed, tx.Commit())
 }
 
+// exec runs one statement that does not begin or end a transaction.
+func exec(ctx context.Context, c *driver.Conn, statement string) (rows int64, err error) {
+	if unsafe.MatchString(statement) {
+		return 0, errUnsafe
+	}
+	prepared, err := c.Prepare(statement)
+	var e *driver.Error
+	if err != nil && !errors.As(err, &e) { // the driver's own: none or several
+		return 0, errOne
+	}
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, prepared.Close()) }()
+	s := prepared.(*driver.Stmt)
+	switch typ, err := s.StatementType(); {
+	case err != nil:
+		return 0, err
+	case typ == driver.STATEMENT_TYPE_TRANSACTION:
+		return 0, errTransaction
+	}
+	r, err := s.ExecContext(ctx, nil)
+	if err != nil {
+		return 0, err
+	}
+	return r.RowsAffected()
+}
+
 // Test implements warehouse.Warehouse.
 func (w *connection) Test(ctx context.Context) error {
-	if err := w.connect(ctx, false); err != nil {
+	if err := w.connect(ctx, loading); err != nil {
 		return err
 	}
 	return warehouse.Fail(warehouse.CodeUnreachable, w.db.PingContext(ctx))

@@ -90,6 +90,29 @@ func verifyChain(s tls.ConnectionState) error {
 	return err
 }
 
+// refused gives an error of a customer's statement its code: all that the server
+// says against one is the customer's, but for what the server or the connection
+// lacks. A right that is missing is no fault of the sign-in.
+func refused(err error) error {
+	var p *pgconn.PgError
+	if !errors.As(err, &p) || len(p.Code) < 2 {
+		return failure(warehouse.CodeFailed, err)
+	}
+	switch p.Code[:2] {
+	case "08", "28", "53", "57", "58", "XX":
+		return failure(warehouse.CodeFailed, err)
+	}
+	code := warehouse.CodeFailed
+	if p.Code != insufficientPrivilege {
+		code = warehouse.CodeOf(failure(code, err))
+	}
+	return warehouse.Refuse(code, err)
+}
+
+// insufficientPrivilege is the state of an error for want of a right.
+// Source: https://www.postgresql.org/docs/current/errcodes-appendix.html
+const insufficientPrivilege = "42501"
+
 // failure gives an error of the driver its code; code is that of others.
 func failure(code string, err error) error {
 	if err == nil {
@@ -98,7 +121,7 @@ func failure(code string, err error) error {
 	var p *pgconn.PgError
 	if errors.As(err, &p) && len(p.Code) == 5 {
 		switch {
-		case strings.HasPrefix(p.Code, "28") || p.Code == "42501":
+		case strings.HasPrefix(p.Code, "28") || p.Code == insufficientPrivilege:
 			code = warehouse.CodeAuth
 		case strings.HasPrefix(p.Code, "08") || strings.HasPrefix(p.Code, "57P") || p.Code == "53300" || p.Code == "3D000":
 			code = warehouse.CodeUnreachable

@@ -3,7 +3,6 @@ package postgres
 import (
 	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -255,7 +254,7 @@ func (w *connection) Query(ctx context.Context, query string, row func([]byte) e
 	}
 	rows, err := tx.Query(ctx, query, pgx.QueryExecModeDescribeExec)
 	if err != nil {
-		return failure(warehouse.CodeFailed, err)
+		return refused(err)
 	}
 	defer rows.Close()
 	for rows.Next() {
@@ -275,8 +274,16 @@ func (w *connection) Query(ctx context.Context, query string, row func([]byte) e
 			return err
 		}
 	}
-	return failure(warehouse.CodeFailed, rows.Err())
+	return refused(rows.Err())
 }
+
+// execute runs the statement in weir.statement and puts into weir.rows how many
+// rows it changed. PL/pgSQL refuses to begin or end a transaction by EXECUTE.
+const execute = `do $$ declare n bigint; begin
+	execute current_setting('weir.statement');
+	get diagnostics n = row_count;
+	perform pg_catalog.set_config('weir.rows', n::text, true);
+end $$`
 
 // Exec implements warehouse.Warehouse.
 func (w *connection) Exec(ctx context.Context, statements []string) (rows int64, err error) {
@@ -292,14 +299,15 @@ func (w *connection) Exec(ctx context.Context, statements []string) (rows int64,
 		return 0, failure(warehouse.CodeFailed, err)
 	}
 	for _, q := range statements {
-		tag, err := tx.Exec(ctx, q, pgx.QueryExecModeDescribeExec) // it takes one statement only
-		if err != nil {
+		if _, err := tx.Exec(ctx, "select set_config('weir.statement', $1, true)", q); err != nil {
 			return 0, failure(warehouse.CodeFailed, err)
 		}
-		if w.conn.PgConn().TxStatus() != 'T' {
-			return 0, warehouse.Fail(warehouse.CodeFailed, errors.New("a statement ended the transaction"))
+		if _, err := tx.Exec(ctx, execute); err != nil {
+			return 0, refused(err)
 		}
-		rows = tag.RowsAffected()
+		if err := tx.QueryRow(ctx, "select current_setting('weir.rows')::bigint").Scan(&rows); err != nil {
+			return 0, failure(warehouse.CodeFailed, err)
+		}
 	}
 	return rows, failure(warehouse.CodeFailed, tx.Commit(ctx))
 }
