@@ -8,7 +8,7 @@ import (
 )
 
 // open opens the warehouse beside the engine's loads, for use.
-func (w *world) open(use func(warehouse.Warehouse)) {
+func (w *harness) open(use func(warehouse.Warehouse)) {
 	w.t.Helper()
 	opened, err := w.opened.Open(context.Background(), w.deps)
 	if err != nil {
@@ -21,7 +21,7 @@ func (w *world) open(use func(warehouse.Warehouse)) {
 }
 
 // execs makes a table of a loaded one and changes it: all statements count or none.
-func execs(w *world) {
+func execs(w *harness) {
 	ctx := context.Background()
 	w.load(track("1", `{"n":1}`), track("2", `{"n":2}`))
 	w.open(func(x warehouse.Warehouse) {
@@ -60,7 +60,7 @@ func execs(w *world) {
 
 // outside asks for what is not in the warehouse; before and after each statement
 // the warehouse has the same rows.
-func outside(w *world) {
+func outside(w *harness) {
 	ctx := context.Background()
 	if len(w.setup.Outside) == 0 {
 		w.t.Error("the setup says nothing that reaches outside")

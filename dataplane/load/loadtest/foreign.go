@@ -9,7 +9,7 @@ import (
 )
 
 // ids meets a column id that does not take texts: the load says so and nothing is lost.
-func ids(w *world) {
+func ids(w *harness) {
 	w.exec(`create table order_done (id integer, n integer)`)
 	w.exec(`create view ids as select id from order_done`)
 	w.stage(track("no number", `{"n":1}`))
@@ -30,7 +30,7 @@ func identify(id, traits string) string {
 }
 
 // users keeps a value with its sibling, from load to load and within one.
-func users(w *world) {
+func users(w *harness) {
 	w.exec(`create table users (id varchar, small smallint)`)
 	w.exec(`create view seen as select small from users`)
 	want := func(small, raw string) {
@@ -58,7 +58,7 @@ func users(w *world) {
 }
 
 // taken meets names of siblings that have another type.
-func taken(w *world) {
+func taken(w *harness) {
 	w.exec(`create table order_done (id varchar, n smallint, n__raw smallint, __more smallint)`)
 	w.exec(`create view seen as select n, n__raw, __more from order_done`)
 	w.load(track("1", `{"n":"text","__more":"kept"}`))
@@ -67,7 +67,7 @@ func taken(w *world) {
 }
 
 // exactly reads numbers back that a double only just holds, or does not.
-func exactly(w *world) {
+func exactly(w *harness) {
 	sent := []string{"0.1234567890123456", "0.30000000000000004", "0.10000000000000000555", "12345678901234.5678", "9007199254740993.5", "5e-324", "1e-400", "1.7976931348623157e308"}
 	for i, n := range sent {
 		w.load(track(fmt.Sprint(i), fmt.Sprintf(`{"n%d":%s}`, i, n)))
@@ -78,7 +78,7 @@ func exactly(w *world) {
 }
 
 // mixed has a column with another type in each staged file.
-func mixed(w *world) {
+func mixed(w *harness) {
 	fill := strings.Repeat("x", 900_000)
 	var events []string
 	values := []string{"7", "1.5", "true", `"2020-02-03T04:05:06.007Z"`, "9007199254740993"}

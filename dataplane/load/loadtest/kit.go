@@ -35,8 +35,8 @@ type Setup struct {
 
 const dest id.Destination = "dst_test"
 
-// world is one warehouse with its STAGE.
-type world struct {
+// harness is one warehouse with its STAGE.
+type harness struct {
 	t      testing.TB
 	kind   warehouse.Kind
 	opened warehouse.Opened
@@ -49,20 +49,20 @@ type world struct {
 	exec   func(sql string)
 }
 
-func start(t testing.TB, kind warehouse.Kind, setup func(testing.TB) Setup) *world {
+func start(t testing.TB, kind warehouse.Kind, setup func(testing.TB) Setup) *harness {
 	t.Helper()
 	given := setup(t)
 	opened, err := kind.Open([]byte(given.Settings), map[string]secret.String{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{t: t, kind: kind, opened: opened, deps: given.Deps, setup: given, exec: given.Exec, dir: t.TempDir(), log: queuetest.NewLog(1, queuetest.Faults{})}
+	w := &harness{t: t, kind: kind, opened: opened, deps: given.Deps, setup: given, exec: given.Exec, dir: t.TempDir(), log: queuetest.NewLog(1, queuetest.Faults{})}
 	w.restart()
 	return w
 }
 
 // restart makes an engine as a new process does.
-func (w *world) restart() {
+func (w *harness) restart() {
 	w.t.Helper()
 	blobs, err := blob.Open(w.dir + "/blobs")
 	if err != nil {
@@ -85,7 +85,7 @@ func (w *world) restart() {
 }
 
 // stage settles events, one record for all of them.
-func (w *world) stage(events ...string) {
+func (w *harness) stage(events ...string) {
 	w.t.Helper()
 	var es []event.Event
 	for _, e := range events {
@@ -96,7 +96,7 @@ func (w *world) stage(events ...string) {
 	}
 }
 
-func (w *world) load(events ...string) {
+func (w *harness) load(events ...string) {
 	w.t.Helper()
 	if len(events) > 0 {
 		w.stage(events...)
@@ -106,7 +106,7 @@ func (w *world) load(events ...string) {
 	}
 }
 
-func (w *world) query(sql string) []map[string]any {
+func (w *harness) query(sql string) []map[string]any {
 	w.t.Helper()
 	var out []map[string]any
 	err := w.engine.Query(context.Background(), dest, sql, func(b []byte) error {
@@ -125,7 +125,7 @@ func (w *world) query(sql string) []map[string]any {
 	return out
 }
 
-func (w *world) want(sql, want string) {
+func (w *harness) want(sql, want string) {
 	w.t.Helper()
 	b, err := json.Marshal(w.query(sql))
 	if err != nil {
@@ -142,7 +142,7 @@ func track(id, props string) string {
 
 // Check holds a kind to the contract.
 func Check(t *testing.T, kind warehouse.Kind, setup func(testing.TB) Setup) {
-	for name, check := range map[string]func(*world){
+	for name, check := range map[string]func(*harness){
 		"calls": calls, "repeat": repeat, "evolve": evolve, "crash": crash, "values": values, "any": anything, "wide": wide, "query": queries, "foreign": foreign, "view": viewed,
 		"ids": ids, "users": users, "taken": taken, "exact": exactly, "mixed": mixed, "exec": execs, "outside": outside,
 	} {
@@ -153,7 +153,7 @@ func Check(t *testing.T, kind warehouse.Kind, setup func(testing.TB) Setup) {
 	}
 }
 
-func calls(w *world) {
+func calls(w *harness) {
 	w.load(track("1", `{"price":1.5,"count":3,"gift":true,"at":"2026-01-01","list":[1,2]}`),
 		`{"type":"identify","messageId":"2","userId":"u","traits":{"plan":"pro"}}`, `{"type":"identify","messageId":"2b","userId":"u","traits":{"city":"Ulm"}}`,
 		`{"type":"page","messageId":"3","name":"home"}`, `{"type":"screen","messageId":"4","name":"main"}`,
@@ -176,14 +176,14 @@ func calls(w *world) {
 	w.want(`select id, plan, city from users`, `[{"city":"Ulm","id":"u","plan":"max"}]`)
 }
 
-func repeat(w *world) {
+func repeat(w *harness) {
 	for i := range 3 {
 		w.load(track("1", fmt.Sprintf(`{"n":%d}`, i)), track("1", fmt.Sprintf(`{"n":%d}`, i+10)), track("2", `{}`))
 	}
 	w.want(`select id, n from order_done order by id`, `[{"id":"1","n":12},{"id":"2","n":null}]`)
 }
 
-func evolve(w *world) {
+func evolve(w *harness) {
 	w.load(track("1", `{"a":1,"big":9007199254740993,"t":"0001-01-01","b":true}`))
 	w.load(track("2", `{"a":1.5,"big":2.5,"t":"9999-12-31T23:59:59.999Z","b":false}`))
 	w.load(track("3", `{"a":2,"big":3,"t":"x","b":"y","extra":1}`))
@@ -195,7 +195,7 @@ func evolve(w *world) {
 
 var errCrash = errors.New("crash")
 
-func crash(w *world) {
+func crash(w *harness) {
 	n := 0
 	for _, step := range load.Steps() {
 		for at := 1; at <= 2; at++ {
@@ -224,7 +224,7 @@ func crash(w *world) {
 	}
 }
 
-func values(w *world) {
+func values(w *harness) {
 	long := strings.Repeat("ü", 5000)
 	w.load(track(long, `{"big":123456789012345678901234567890,"nul":"a\u0000b","tab":"a\tb\n\\c\r\"'","uni":"日本😀","Ä b":1,"select":"x","x y":1,"x-y":2,"exp":1e400}`))
 	w.want(`select id, big, nul, nul__raw, tab, uni, _select, x_y, exp from order_done`,
@@ -232,7 +232,7 @@ func values(w *world) {
 }
 
 // anything sends seeded sequences of conflicting types and reads every value back.
-func anything(w *world) {
+func anything(w *harness) {
 	seed := rand.Uint64()
 	w.t.Logf("seed %d", seed)
 	rng := rand.New(rand.NewPCG(seed, 0))
@@ -284,7 +284,7 @@ func same(got any, sent string) bool {
 }
 
 // wide gives a table more columns than Postgres lets it have.
-func wide(w *world) {
+func wide(w *harness) {
 	for b := range 18 {
 		var events []string
 		var props []string
@@ -316,7 +316,7 @@ func wide(w *world) {
 	}
 }
 
-func queries(w *world) {
+func queries(w *harness) {
 	w.load(track("1", `{}`))
 	for _, sql := range []string{"delete from order_done", "drop table order_done", "select 1; drop table order_done", "create table x (a int)"} {
 		if err := w.engine.Query(context.Background(), dest, sql, func([]byte) error { return nil }); err == nil {
@@ -330,7 +330,7 @@ func queries(w *world) {
 }
 
 // foreign loads into a table that a person made with types of theirs.
-func foreign(w *world) {
+func foreign(w *harness) {
 	w.exec(`create table order_done (id varchar(500), small smallint, amount decimal(5,2), day date)`)
 	w.load(track("1", `{"small":7,"amount":12.34,"day":"2026-01-01"}`), track("2", `{"small":70000,"amount":1.239,"day":"no"}`), track("3", `{"small":"x"}`))
 	for id, sent := range map[string][]string{"1": {"7", "12.34", "2026-01-01T00:00:00.000Z"}, "2": {"70000", "1.239", "no"}, "3": {"x"}} {
@@ -345,7 +345,7 @@ func foreign(w *world) {
 }
 
 // viewed loads into a table whose column cannot change because a view reads it.
-func viewed(w *world) {
+func viewed(w *harness) {
 	w.load(track("1", `{"n":1}`))
 	w.exec(`create view seen as select n from order_done`)
 	w.load(track("2", `{"n":"two"}`))
