@@ -315,7 +315,7 @@ func storm(t *testing.T, in installation, attacks []attack) {
 			defer func() { <-places }()
 			var beside sync.WaitGroup
 			beside.Go(func() {
-				if code, answer := post(in.Gateway, "/v1/track", "wk_calm", fmt.Sprintf(`{"userId":"calm","messageId":"calm-%d","beside":%q}`, i, a.name)); code != 200 {
+				if code, answer := deliver(in.Gateway, "/v1/track", "wk_calm", fmt.Sprintf(`{"userId":"calm","messageId":"calm-%d","beside":%q}`, i, a.name)); code != 200 {
 					t.Errorf("the neighbour of %s: %d %s", a.name, code, answer)
 				}
 			})
