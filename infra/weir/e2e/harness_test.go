@@ -454,10 +454,27 @@ type book struct {
 	Balanced                                         bool
 }
 
+// ledger asks until it gets an answer: a process whose event log does not answer
+// for long starts anew, with another token.
 func ledger(t *testing.T, in installation) []book {
 	t.Helper()
+	var out, errs bytes.Buffer
+	for end := time.Now().Add(patience); ; {
+		cmd := exec.CommandContext(t.Context(), binary, "ledger", "--output", "json", "--data-dir", in.Dir)
+		cmd.Stdout, cmd.Stderr = &out, &errs
+		err := cmd.Run()
+		if err == nil {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatalf("weir ledger: %v\n%s", err, errs.String())
+		}
+		out.Reset()
+		errs.Reset()
+		<-time.After(100 * time.Millisecond)
+	}
 	var books []book
-	for l := range strings.Lines(run(t, 0, "", "ledger", "--output", "json", "--data-dir", in.Dir)) {
+	for l := range strings.Lines(out.String()) {
 		var b book
 		if err := json.Unmarshal([]byte(l), &b); err != nil {
 			t.Fatalf("ledger line %q: %v", l, err)
