@@ -18,7 +18,7 @@ type Ref struct {
 	Output uint32
 }
 
-// Place is a position in a PARKED or DEAD log: a record and an item in it.
+// Place is a position in a PARKED, DEAD or QUARANTINE log: a record and an item in it.
 type Place struct {
 	Seq  uint64
 	Item uint32
@@ -42,6 +42,9 @@ const (
 	Live       Stage = iota + 1 // in a lane's memory, its frame is open
 	FromParked                  // in PARKED at From
 	FromDead                    // in DEAD at From
+	// FromQuarantine is the stage of what was settled as quarantined and lay in
+	// QUARANTINE at From. It ends dropped; lanes never report it.
+	FromQuarantine
 )
 
 // End is what a settlement books.
@@ -63,6 +66,7 @@ const (
 	CodeRemoved       = "destination_removed" // the destination is no longer in its workspace
 	CodeDiscarded     = "discarded"           // a person discarded the dead letter
 	CodeRetransformed = "retransformed"       // its original was sent through its transformations again
+	CodeExpired       = "expired"             // it was kept as long as a plane keeps such things
 )
 
 // Settled reports that a delivery left a stage. Everything it claims is already
@@ -72,9 +76,9 @@ type Settled struct {
 	Ref
 	Workspace   id.Workspace
 	Source      id.Source
-	Destination id.Destination
+	Destination id.Destination // with FromQuarantine empty for what broke a rule at its source
 	Stage       Stage
-	From        Place // with FromParked and FromDead
+	From        Place // with FromParked, FromDead and FromQuarantine
 	End         End
 	To          Place // with EndParked and EndDead; of one that a person took out of DEAD the record in DEAD that says so
 	Code        string

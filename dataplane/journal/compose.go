@@ -50,13 +50,14 @@ type composer struct {
 	taken      map[uint64]*tracker // per frame, what the record settles
 	moved      map[movedKey]int
 	places     map[ledger.Key]map[delivery.Place]struct{}
-	unknown    int // reports of what was not open
+	kept       map[ledger.Key]int64 // per entry, what it has quarantined and the record does not end
+	unknown    int                  // reports of what was not open
 }
 
 func newComposer(st *state, rec *record.Record, recovering bool) *composer {
 	c := &composer{
 		st: st, rec: rec, recovering: recovering, opened: map[uint64]*tracker{}, taken: map[uint64]*tracker{},
-		moved: map[movedKey]int{}, places: map[ledger.Key]map[delivery.Place]struct{}{},
+		moved: map[movedKey]int{}, places: map[ledger.Key]map[delivery.Place]struct{}{}, kept: map[ledger.Key]int64{},
 	}
 	for i := range rec.Openings {
 		o := &rec.Openings[i]
@@ -129,6 +130,9 @@ func (c *composer) take(frame uint64, col column, index uint32) bool {
 }
 
 func (c *composer) addMoved(s *delivery.Settled, k movedKey) {
+	if s.Stage == delivery.FromQuarantine && !c.takeQuarantined(k.entry) {
+		return
+	}
 	if s.Stage == delivery.FromParked {
 		_, repeated := c.places[k.entry][s.From]
 		if repeated || known(c.st.drains[s.Destination], s.From) {
@@ -146,6 +150,18 @@ func (c *composer) addMoved(s *delivery.Settled, k movedKey) {
 		c.places[k.entry][s.From] = struct{}{}
 	}
 	c.addPlace(k, s.From)
+}
+
+// takeQuarantined marks an event of entry as quarantined no longer; false: the
+// ledger counts none. A death of the process leaves a second copy in QUARANTINE,
+// which counts nothing.
+func (c *composer) takeQuarantined(entry ledger.Key) bool {
+	left, known := c.kept[entry]
+	if !known {
+		left = c.st.ledger.Total(entry, ledger.Quarantined)
+	}
+	c.kept[entry] = max(0, left-1)
+	return left > 0
 }
 
 func (c *composer) addPlace(k movedKey, p delivery.Place) {

@@ -246,3 +246,45 @@ func TestRecoverEndsWhenTheLogIsUnreachable(t *testing.T) {
 		}
 	})
 }
+
+// TestWhatExpiresIsQuarantinedNoLonger ends events of QUARANTINE, one of them
+// twice, as a copy that a death left there, and wants the ledger to balance.
+func TestWhatExpiresIsQuarantinedNoLonger(t *testing.T) {
+	in(t, func(t *testing.T, log *queuetest.Log) {
+		o := recovered(t, log, 1, 1<<20).run(t)
+		var d record.Decisions
+		for i := range uint32(3) {
+			d.End(i, source, ledger.Quarantined, "no_id", false)
+		}
+		o.Open(d.Opening(1, time.Now(), 3, false))
+		var expired []delivery.Settled
+		for i := range uint32(4) {
+			expired = append(expired, delivery.Settled{
+				Workspace: source.Workspace, Source: source.Source, Stage: delivery.FromQuarantine,
+				From: delivery.Place{Seq: 1, Item: i}, End: delivery.EndDropped, Code: delivery.CodeExpired,
+			})
+		}
+		wants := func(o *owner, quarantined, dropped int64) {
+			t.Helper()
+			for _, r := range o.Entries() {
+				if r.Quarantined != quarantined || r.Dropped[delivery.CodeExpired] != dropped || !r.Balanced {
+					t.Errorf("the entry is %+v, want %d quarantined, %d expired", r, quarantined, dropped)
+				}
+			}
+		}
+		o.stop(t)
+		o = recovered(t, log, 2, 1<<20).run(t)
+		o.Settle(expired[:2])
+		o.stop(t)
+		wants(o, 1, 2)
+		o = recovered(t, log, 3, 1<<20).run(t)
+		wants(o, 1, 2)
+		o.Settle(expired[2:])
+		o.stop(t)
+		wants(o, 0, 3)
+		if o = recovered(t, log, 4, 1<<20); len(o.Entries()) != 1 {
+			t.Errorf("entries %+v, want one", o.Entries())
+		}
+		wants(o, 0, 3)
+	})
+}

@@ -268,8 +268,8 @@ func (s *state) settle(l *record.LiveSet) bool {
 
 // move notes which places in PARKED are settled.
 func (s *state) move(m *record.MovedSet) {
-	if m.Stage == delivery.FromDead {
-		return // DEAD itself says what left it
+	if m.Stage == delivery.FromDead || m.Stage == delivery.FromQuarantine {
+		return // the log itself says what left it
 	}
 	d := s.drained(m.Entry.Destination)
 	for _, p := range m.From {

@@ -47,6 +47,16 @@ func (b *Book) Apply(deltas []Delta) {
 	}
 }
 
+// Total returns what an account of one book has, over all codes.
+func (b *Book) Total(k Key, a Account) (n int64) {
+	for e, m := range b.totals {
+		if e.Key == k && e.account == a {
+			n += m
+		}
+	}
+	return n
+}
+
 // Totals returns everything booked as deltas that make an empty Book equal to
 // this one, in a fixed order: the form in which a checkpoint keeps it.
 func (b *Book) Totals() []Delta {

@@ -94,6 +94,7 @@ type harness struct {
 	code       func(events int) (wait time.Duration, down bool) // how the workers do; nil: by chance
 	forgets    bool                                             // the dedupe index keeps nothing
 	jumped     atomic.Bool                                      // the dedupe index says that the clock did
+	ahead      time.Duration                                    // of the clock for what is kept for days
 	cuts       []time.Time                                      // when processes died or lost the partition
 }
 
@@ -235,6 +236,7 @@ func (w *harness) start() *process {
 			return w.table[s], w.known
 		},
 		Transform: pr.transform, CodeBytes: 4 * 4096,
+		Now:  func() time.Time { w.mu.Lock(); defer w.mu.Unlock(); return time.Now().Add(w.ahead) },
 		Seen: seen, Key: hasher.Key, OpenFrames: 50, Snapshot: 200 * time.Millisecond, Checkpoint: w.checkpoint,
 		Alarm: func(code string) {
 			pr.mu.Lock()

@@ -13,6 +13,7 @@ import (
 	"weir/dataplane/event"
 	"weir/dataplane/journal"
 	"weir/dataplane/quarantine"
+	"weir/dataplane/retention"
 	"weir/dataplane/rewrite"
 	"weir/shared/fault"
 	"weir/shared/id"
@@ -35,6 +36,7 @@ type owner struct {
 	journal    *journal.Journal
 	budget     *budget
 	rewriter   *rewrite.Rewriter
+	clock      *retention.Clock
 	start      uint64        // reading begins after it
 	readAt     atomic.Uint64 // the newest frame that went through the loop
 	lost       atomic.Bool   // the journal is another's, or cannot be written
@@ -99,6 +101,7 @@ func (o *owner) beside(ctx context.Context, loop func(context.Context) error) er
 	g.Go(func() error { return o.rewriter.Wait(inner) })
 	g.Go(func() error { o.confirming(inner); return nil })
 	g.Go(func() error { o.trim(inner); return nil })
+	g.Go(func() error { o.retain(inner); return nil })
 	err := g.Wait()
 	o.rewriter.Join()
 

@@ -81,12 +81,13 @@ type Config struct {
 	Alarm func(code string) // hears of every alarm that is raised; nil: nobody does
 	Log   *slog.Logger      // nil: nowhere
 
-	OpenFrames int           // frames that are read and not settled; zero means 4096
-	OpenBytes  int64         // memory of their events; zero means 64 MiB
-	CodeBytes  int64         // memory of events that wait for transformations, a quarter for one destination; zero means 32 MiB
-	Window     time.Duration // how long the journal keeps dedupe keys; zero means 7 days
-	Snapshot   time.Duration // between two snapshots of the dedupe index; zero means a minute
-	Checkpoint int           // bytes of journal after which there is a checkpoint, 16 MiB at most; zero means 4 MiB
+	OpenFrames int              // frames that are read and not settled; zero means 4096
+	OpenBytes  int64            // memory of their events; zero means 64 MiB
+	CodeBytes  int64            // memory of events that wait for transformations, a quarter for one destination; zero means 32 MiB
+	Window     time.Duration    // how long the journal keeps dedupe keys; zero means 7 days
+	Now        func() time.Time // for what is kept for days; nil means time.Now
+	Snapshot   time.Duration    // between two snapshots of the dedupe index; zero means a minute
+	Checkpoint int              // bytes of journal after which there is a checkpoint, 16 MiB at most; zero means 4 MiB
 }
 
 // Pipeline is one partition. Its methods are safe for concurrent use, except
@@ -121,6 +122,9 @@ func New(cfg Config) (*Pipeline, error) {
 	}
 	if cfg.Trace == nil {
 		cfg.Trace = func(uint64) *telemetry.Trace { return nil }
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
 	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)

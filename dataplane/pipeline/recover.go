@@ -8,6 +8,7 @@ import (
 	"weir/dataplane/event"
 	"weir/dataplane/journal"
 	"weir/dataplane/parked"
+	"weir/dataplane/retention"
 	"weir/dataplane/rewrite"
 	"weir/dataplane/transform"
 	"weir/shared/fault"
@@ -16,6 +17,11 @@ import (
 // recover reads what former owners left and takes their place. Start and
 // takeover are the same.
 func (o *owner) recover(ctx context.Context, epoch uint64) error {
+	newest, err := o.cfg.Journal.Last(ctx)
+	if err != nil && fault.KindOf(err) != fault.Missing {
+		return fmt.Errorf("look when the journal was written last: %w", err)
+	}
+	o.clock = retention.NewClock(o.cfg.Now, newest.At)
 	j, err := journal.Recover(ctx, journal.Config{
 		Log: o.cfg.Journal, Epoch: epoch, Index: o.cfg.Seen, Checkpoint: o.cfg.Checkpoint,
 		Raise: o.alarms.raise, Clear: o.alarms.clear,

@@ -10,7 +10,9 @@ package quarantine
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"weir/dataplane/delivery"
@@ -20,13 +22,15 @@ import (
 	"weir/shared/id"
 )
 
-// Store is one partition's QUARANTINE. It is safe for concurrent use, except that
-// Replay and Remove must not run twice at a time. Both fields are required.
+// Store is one partition's QUARANTINE. It is safe for concurrent use. Both fields
+// are required.
 type Store struct {
 	Log queue.Log // a record is a frame of events of one source, which is its key
 	// Connected reports whether an event has a way to go: its source is there,
 	// and so is a connection to its Destination, if it names one.
 	Connected func(event.Event) bool
+
+	taking sync.Mutex // held by who takes events out: an event that two take is counted twice
 }
 
 // Add keeps events of one source; the Quarantine of each is the code of its rule.
@@ -91,7 +95,7 @@ const (
 
 // removeTimeout is how long it may take to remove what was sent again. The end of
 // the caller's context does not stop it, because what stays would be sent twice.
-const removeTimeout = 10 * time.Second
+const removeTimeout = 30 * time.Second
 
 // Replay sends quarantined events through the partition again, by send, which
 // returns when they are durable, and then takes them out of QUARANTINE. What broke
@@ -140,7 +144,10 @@ func (s *Store) move(ctx context.Context, f Filter, span Span, take func([]event
 		}
 		span.Until = st.Last
 	}
+	s.taking.Lock()
+	defer s.taking.Unlock()
 	read := 0
+	var left []uint64 // records that are to be removed
 	err = s.records(ctx, f, span.After+1, func(seq uint64, events []event.Event, selected []delivery.Place) (bool, error) {
 		if seq > span.Until {
 			return false, nil
@@ -151,11 +158,10 @@ func (s *Store) move(ctx context.Context, f Filter, span Span, take func([]event
 		}
 		if len(gone) > 0 {
 			moved += len(gone)
-			removing, cancel := context.WithTimeout(context.WithoutCancel(ctx), removeTimeout)
-			defer cancel()
-			if err := s.keepRest(removing, f.Source, seq, events, gone); err != nil {
+			if err := s.keepRest(ctx, f.Source, seq, events, gone); err != nil {
 				return false, err
 			}
+			left = append(left, seq)
 		}
 		if read++; (moved >= moveEvents || read >= moveRecords) && seq < span.Until {
 			rest = Span{seq, span.Until}
@@ -163,10 +169,10 @@ func (s *Store) move(ctx context.Context, f Filter, span Span, take func([]event
 		}
 		return true, nil
 	})
-	return moved, rest, err
+	return moved, rest, errors.Join(err, s.delete(ctx, left))
 }
 
-// keepRest replaces a record of QUARANTINE by what did not leave it.
+// keepRest adds once more what does not leave with a record of QUARANTINE.
 func (s *Store) keepRest(ctx context.Context, source id.Source, seq uint64, events []event.Event, gone map[uint32]bool) error {
 	var rest []event.Event
 	for i := range events {
@@ -174,13 +180,26 @@ func (s *Store) keepRest(ctx context.Context, source id.Source, seq uint64, even
 			rest = append(rest, events[i])
 		}
 	}
-	if len(rest) > 0 {
-		if _, err := s.Log.Append(ctx, string(source), queue.EncodeFrame(rest)); err != nil {
-			return fmt.Errorf("keep the rest of quarantine record %d: %w", seq, err)
-		}
+	if len(rest) == 0 {
+		return nil
 	}
-	if err := s.Log.Delete(ctx, seq); err != nil {
-		return fmt.Errorf("remove quarantine record %d: %w", seq, err)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), removeTimeout)
+	defer cancel()
+	if err := s.Add(ctx, source, rest); err != nil {
+		return fmt.Errorf("keep the rest of quarantine record %d: %w", seq, err)
+	}
+	return nil
+}
+
+// delete removes records.
+func (s *Store) delete(ctx context.Context, seqs []uint64) error {
+	if len(seqs) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), removeTimeout)
+	defer cancel()
+	if err := s.Log.Delete(ctx, seqs...); err != nil {
+		return fmt.Errorf("remove %d quarantine records: %w", len(seqs), err)
 	}
 	return nil
 }

@@ -72,9 +72,10 @@ type Log interface {
 	// is not "". Last stays, also when before is greater.
 	Purge(ctx context.Context, before uint64, key string) error
 
-	// Delete removes one record. Removing a missing one is no error. fault.Denied:
-	// the log is one from which single records are never removed (EVENTS, JOURNAL).
-	Delete(ctx context.Context, seq uint64) error
+	// Delete removes records. Removing a missing one is no error; after any other
+	// error some of them may be left. fault.Denied: the log is one from which single
+	// records are never removed (EVENTS, JOURNAL).
+	Delete(ctx context.Context, seqs ...uint64) error
 
 	State(ctx context.Context) (State, error)
 

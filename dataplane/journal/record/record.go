@@ -23,7 +23,7 @@ type Record struct {
 	Openings []Opening
 	Fans     []Fan      // outputs that became several
 	Live     []LiveSet  // settlements of outputs of open frames
-	Moved    []MovedSet // settlements of what was parked or dead
+	Moved    []MovedSet // settlements of what was parked, dead or quarantined
 	Drains   []Drain
 	Deltas   []ledger.Delta // what all of this counts: equal to Recount
 	Part     Part           // of a checkpoint; such a record has nothing else
@@ -118,7 +118,7 @@ type LiveSet struct {
 // outputs that had been settled, which must not be sent.
 const StageSkip delivery.Stage = 0
 
-// MovedSet is deliveries that left PARKED or DEAD the same way.
+// MovedSet is what left PARKED, DEAD or QUARANTINE the same way.
 type MovedSet struct {
 	Stage delivery.Stage
 	Entry ledger.Key
@@ -185,6 +185,8 @@ func (r *Record) Recount() []ledger.Delta {
 			c.add(m.Entry, ledger.Parked, "", -n)
 		case delivery.FromDead:
 			c.add(m.Entry, ledger.Dead, "", -n)
+		case delivery.FromQuarantine:
+			c.add(m.Entry, ledger.Quarantined, "", -n)
 		default:
 			continue
 		}

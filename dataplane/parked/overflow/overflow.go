@@ -260,19 +260,19 @@ func (o *Log) Purge(ctx context.Context, before uint64, key string) error {
 	return nil
 }
 
-// Delete removes a record from the log. fault.Denied: it was moved.
-func (o *Log) Delete(ctx context.Context, seq uint64) error {
+// Delete removes records from the log. fault.Denied: one of them was moved.
+func (o *Log) Delete(ctx context.Context, seqs ...uint64) error {
 	o.mu.Lock()
 	for _, all := range o.moved {
 		for _, s := range all {
-			if s.first <= seq && seq <= s.last {
+			if slices.ContainsFunc(seqs, func(seq uint64) bool { return s.first <= seq && seq <= s.last }) {
 				o.mu.Unlock()
 				return fault.New(fault.Denied, "Single records are never removed from the blob store.")
 			}
 		}
 	}
 	o.mu.Unlock()
-	return o.Log.Delete(ctx, seq)
+	return o.Log.Delete(ctx, seqs...)
 }
 
 // State counts what was moved too.

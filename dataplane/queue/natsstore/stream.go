@@ -172,10 +172,20 @@ func (l *stream) Purge(ctx context.Context, before uint64, key string) error {
 	return nil
 }
 
-func (l *stream) Delete(ctx context.Context, seq uint64) error {
+func (l *stream) Delete(ctx context.Context, seqs ...uint64) error {
 	if keepsAll[l.kind] {
 		return fault.New(fault.Denied, "Single records are never removed from %s.", l.name)
 	}
+	for _, seq := range seqs {
+		if err := l.delete(ctx, seq); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// delete removes one record.
+func (l *stream) delete(ctx context.Context, seq uint64) error {
 	ctx, cancel := l.store.call(ctx, l.store.open)
 	defer cancel()
 	err := l.js.DeleteMsg(ctx, seq)

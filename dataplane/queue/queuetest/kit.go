@@ -417,6 +417,10 @@ func (k *kit) delete() {
 	k.want("State", st, queue.State{First: 3, Last: 4, Records: 2})
 	k.check("Delete", k.log.Delete(k.ctx, 4))
 	k.want("the next number", k.append("", "new"), uint64(5))
+	k.check("Delete of none", k.log.Delete(k.ctx))
+	k.append("", "newer")
+	k.check("Delete of several", k.log.Delete(k.ctx, 5, 2, 3))
+	k.want("ReadTo", k.all(1, ""), []entry{{6, "", "newer"}})
 }
 
 func (k *kit) counts() {

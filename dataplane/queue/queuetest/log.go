@@ -430,10 +430,10 @@ func (l *Log) Purge(ctx context.Context, before uint64, key string) error {
 }
 
 // Delete implements queue.Log.
-func (l *Log) Delete(ctx context.Context, seq uint64) error {
+func (l *Log) Delete(ctx context.Context, seqs ...uint64) error {
 	d := l.disk
 	return l.write(ctx, func() error {
-		d.remove(func(r queue.Record) bool { return r.Seq == seq })
+		d.remove(func(r queue.Record) bool { return slices.Contains(seqs, r.Seq) })
 		return nil
 	})
 }
