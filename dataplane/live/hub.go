@@ -131,7 +131,9 @@ func (h *Hub) See(s Sighting) {
 	}
 }
 
-// Watch begins to watch what f chooses. The caller must Close it.
+// Watch begins to watch what f chooses. The caller must Close it. When there are
+// MaxPlane watches already, the oldest one of the workspace with the most ends for
+// it, unless that workspace would have fewer than the new one's then.
 //
 // fault.Invalid: f names no workspace. fault.Limited: there are too many
 // watches. fault.Unavailable: the hub was closed.
@@ -151,13 +153,32 @@ func (h *Hub) Watch(f Filter) (*Watch, error) {
 	for _, ws := range old {
 		all += len(ws)
 	}
-	if all >= MaxPlane || len(old[f.Workspace]) >= MaxWorkspace {
+	if len(old[f.Workspace]) >= MaxWorkspace || all >= MaxPlane && !h.makeRoom(f.Workspace) {
 		return nil, fault.New(fault.Limited, "Too many watch this plane's live events already; close another page or 'weir tail'.")
 	}
 	f.Sources, f.Destinations, f.Stages, f.Outcomes = slices.Clone(f.Sources), slices.Clone(f.Destinations), slices.Clone(f.Stages), slices.Clone(f.Outcomes)
 	w := &Watch{hub: h, filter: f, woken: make(chan struct{}, 1), ended: make(chan struct{})}
-	h.set(f.Workspace, append(slices.Clone(old[f.Workspace]), w))
+	h.set(f.Workspace, append(slices.Clone(h.current()[f.Workspace]), w))
 	return w, nil
+}
+
+// makeRoom ends a watch of the workspace with the most for one more of ws, unless it
+// would have fewer than ws then; h.changing is held.
+func (h *Hub) makeRoom(ws id.Workspace) bool {
+	most := ws
+	watched := h.current()
+	for other, list := range watched {
+		if n := len(watched[most]); len(list) > n || len(list) == n && other < most {
+			most = other
+		}
+	}
+	list := watched[most]
+	if len(list)-1 < len(watched[ws])+1 {
+		return false
+	}
+	list[0].end(errOthers)
+	h.set(most, slices.Clone(list[1:]))
+	return true
 }
 
 // Close ends all watches; there will be no new ones. A plane that stops calls
@@ -168,7 +189,7 @@ func (h *Hub) Close() {
 	h.closed = true
 	for _, ws := range h.current() {
 		for _, w := range ws {
-			w.end()
+			w.end(errClosed)
 		}
 	}
 	h.watched.Store(nil)

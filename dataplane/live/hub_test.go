@@ -199,10 +199,18 @@ func TestWatchesAreFew(t *testing.T) {
 			t.Fatalf("watch %d: %v", n, err)
 		}
 	}
+	for n := range live.MaxWorkspace - 1 { // the oldest of ws_a go for those who have none
+		if err := open(id.Workspace(fmt.Sprintf("ws_late_%d", n))); err != nil {
+			t.Errorf("a workspace without a watch: %v", err)
+		}
+		if _, err := watches[n].Next(t.Context()); fault.KindOf(err) != fault.Limited {
+			t.Errorf("watch %d of ws_a goes on: %v", n, err)
+		}
+	}
 	if err := open("ws_z"); fault.KindOf(err) != fault.Limited {
 		t.Errorf("one watch of a plane too many: %v, want Limited", err)
 	}
-	watches[0].Close()
+	watches[live.MaxWorkspace].Close()
 	if err := open("ws_z"); err != nil {
 		t.Errorf("after one was closed: %v", err)
 	}

@@ -16,7 +16,11 @@ const (
 // overhead is about what a sighting costs beside its event, in bytes.
 const overhead = 256
 
-var errClosed = fault.New(fault.Unavailable, "The live events of this plane ended.")
+// Why a watch ends.
+var (
+	errClosed = fault.New(fault.Unavailable, "The live events of this plane ended.")
+	errOthers = fault.New(fault.Limited, "So many watch this plane's live events that other workspaces had no room; close another page or 'weir tail'.")
+)
 
 // Watch is one reader's bounded queue of sightings.
 type Watch struct {
@@ -24,6 +28,7 @@ type Watch struct {
 	filter Filter
 	woken  chan struct{} // holds one token when something came
 	ended  chan struct{}
+	why    error // set before ended is closed
 	once   sync.Once
 
 	mu       sync.Mutex
@@ -69,7 +74,8 @@ func (w *Watch) put(s Sighting) {
 // Next returns the oldest sighting that was not taken yet and waits for one. A
 // watch has one reader.
 //
-// The error is that of ctx, or fault.Unavailable after Close.
+// The error is that of ctx, fault.Unavailable after Close, or fault.Limited when the
+// watch ended for those of other workspaces.
 func (w *Watch) Next(ctx context.Context) (Sighting, error) {
 	for {
 		if s, ok := w.Take(); ok {
@@ -78,7 +84,7 @@ func (w *Watch) Next(ctx context.Context) (Sighting, error) {
 		select {
 		case <-w.woken:
 		case <-w.ended:
-			return Sighting{}, errClosed
+			return Sighting{}, w.why
 		case <-ctx.Done():
 			return Sighting{}, ctx.Err()
 		}
@@ -112,8 +118,13 @@ func (w *Watch) Missed() uint64 {
 
 // Close ends the watch; it may be called again.
 func (w *Watch) Close() {
-	w.end()
+	w.end(errClosed)
 	w.hub.remove(w)
 }
 
-func (w *Watch) end() { w.once.Do(func() { close(w.ended) }) }
+func (w *Watch) end(why error) {
+	w.once.Do(func() {
+		w.why = why
+		close(w.ended)
+	})
+}

@@ -16,7 +16,6 @@ const (
 	maxPreview     = 4 << 20 // bytes of its body
 	maxSamples     = 100     // events
 	maxPreviewTime = 30 * time.Second
-	previewsAtOnce = 4
 )
 
 // TransformationDraft is code that was not committed, and events to try it on.
@@ -81,7 +80,7 @@ func (v *View) preview(c *endpoint.Call, l *endpoint.Lines, events int, run func
 	if events == 0 || events > maxSamples {
 		return fault.New(fault.Invalid, "Give events to try it on, %d at most.", maxSamples)
 	}
-	free, err := v.previews.Take()
+	free, err := v.previews.Take(c)
 	if err != nil {
 		return err
 	}

@@ -13,11 +13,8 @@ import (
 	"weir/shared/id"
 )
 
-// Limits of connection tests.
-const (
-	maxProbeTime = 15 * time.Second
-	probesAtOnce = 4
-)
+// maxProbeTime is how long a connection test may take.
+const maxProbeTime = 15 * time.Second
 
 // tested is how a connection test went. Code is empty when it went well; Detail
 // may hold a driver's or a resolver's text.
@@ -39,7 +36,7 @@ func (v *View) test(c *endpoint.Call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	free, err := v.probes.Take()
+	free, err := v.probes.Take(c)
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"time"
 
 	"weir/dataplane/delivery"
@@ -57,7 +58,7 @@ type View struct {
 	cfg Config
 	mux *endpoint.Mux
 
-	queries, previews, probes endpoint.Slots
+	queries, previews, probes, lists endpoint.Slots
 }
 
 // New checks cfg.
@@ -75,16 +76,16 @@ func New(cfg Config) (*View, error) {
 		cfg.Healthy = func() error { return nil }
 	}
 	cfg.Query = cfg.Query.filled()
-	v := &View{cfg: cfg, queries: make(endpoint.Slots, queriesAtOnce), previews: make(endpoint.Slots, previewsAtOnce), probes: make(endpoint.Slots, probesAtOnce)}
+	v := &View{cfg: cfg, queries: endpoint.NewSlots(), previews: endpoint.NewSlots(), probes: endpoint.NewSlots(), lists: endpoint.NewSlots()}
 	v.mux = endpoint.New(endpoint.Config{Plane: cfg.Plane, Key: cfg.Key, Origins: cfg.Origins, Guard: cfg.Guard, Now: cfg.Now, Log: cfg.Log})
 	v.mux.HandleOpen("GET /v1/health", v.health)
 	v.mux.Handle("GET /v1/ledger", capability.ReadLedger, v.ledger)
-	v.mux.Handle("GET /v1/dead", capability.ReadDead, v.list)
+	v.mux.Handle("GET /v1/dead", capability.ReadDead, endpoint.In(v.lists, v.list))
 	v.mux.Handle("POST /v1/dead/redrive", capability.RedriveDead, v.redrive)
 	v.mux.Handle("POST /v1/dead/discard", capability.DiscardDead, v.discard)
 	v.mux.Stream("GET /v1/live", capability.ReadLive, v.live)
-	v.mux.Handle("GET /v1/parked", capability.ReadParked, v.parked)
-	v.mux.Handle("GET /v1/quarantine", capability.ReadQuarantine, v.quarantine)
+	v.mux.Handle("GET /v1/parked", capability.ReadParked, endpoint.In(v.lists, v.parked))
+	v.mux.Handle("GET /v1/quarantine", capability.ReadQuarantine, endpoint.In(v.lists, v.quarantine))
 	v.mux.Handle("POST /v1/quarantine/replay", capability.ReplayQuarantine, v.replay)
 	v.mux.Handle("POST /v1/quarantine/discard", capability.DiscardQuarantine, v.discardQuarantined)
 	v.mux.Handle("GET /v1/loads", capability.ReadLoads, v.loads)
@@ -97,6 +98,13 @@ func New(cfg Config) (*View, error) {
 
 // ServeHTTP answers one request.
 func (v *View) ServeHTTP(w http.ResponseWriter, r *http.Request) { v.mux.ServeHTTP(w, r) }
+
+// Slow returns the workspaces whose calls take long while those of others wait.
+func (v *View) Slow() []id.Workspace {
+	slow := slices.Concat(v.queries.Slow(), v.previews.Slow(), v.probes.Slow(), v.lists.Slow())
+	slices.Sort(slow)
+	return slices.Compact(slow)
+}
 
 func (v *View) health(*http.Request) (any, error) {
 	if err := v.cfg.Healthy(); err != nil {

@@ -14,10 +14,7 @@ import (
 	"weir/shared/id"
 )
 
-const (
-	maxStatement  = 64 << 10 // bytes of SQL
-	queriesAtOnce = 4
-)
+const maxStatement = 64 << 10 // bytes of SQL
 
 // QueryLimits is what one query may give. Zero means a million rows, 256 MiB of
 // lines and 2 minutes.
@@ -141,7 +138,7 @@ func (v *View) query(c *endpoint.Call, l *endpoint.Lines) error {
 	if t, _ := v.cfg.Plans.Target(c.Grant.Workspace, d); t != nil && t.Disabled {
 		return fault.New(fault.Conflict, "This warehouse is disabled, and the plane does not open it; enable the destination to ask for its rows.")
 	}
-	free, err := v.queries.Take()
+	free, err := v.queries.Take(c)
 	if err != nil {
 		return err
 	}

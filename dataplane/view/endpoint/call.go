@@ -55,16 +55,3 @@ func (c *Call) Whole() error {
 	}
 	return nil
 }
-
-// Slots bounds how many of the calls that cost much run at once.
-type Slots chan struct{}
-
-// Take returns what gives the slot back. fault.Limited: all are taken.
-func (s Slots) Take() (func(), error) {
-	select {
-	case s <- struct{}{}:
-		return func() { <-s }, nil
-	default:
-		return nil, fault.New(fault.Limited, "This plane runs %d of these at once, and as many are running; try again in a moment.", cap(s))
-	}
-}
