@@ -34,9 +34,10 @@ type Config struct {
 	HTTPListen string   // API and console, empty for 127.0.0.1:8080
 	Origins    []string // where people open the console, such as https://weir.example.com; loopback needs none
 
-	// Dev makes a login and an API token at each start, for DevAccess, and prints
-	// no login.
-	Dev bool
+	// Dev gives DevAccess a login and an API token, and prints no login. What is
+	// Known from an earlier start stays as it is.
+	Dev   bool
+	Known DevAccess
 	// ResetLogin gives the first administrator a new password and prints it.
 	ResetLogin bool
 

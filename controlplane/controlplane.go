@@ -44,7 +44,8 @@ type Addresses struct {
 	Hub  string // nats://host:port, as planes are told
 }
 
-// DevAccess is how the owner of a laptop gets in: made anew at each start.
+// DevAccess is how the owner of a laptop gets in. Password is empty when it was
+// changed elsewhere, and Email too when the account was removed.
 type DevAccess struct {
 	Email    string
 	Password string
@@ -225,11 +226,14 @@ func (c *ControlPlane) handler(ctx context.Context, r *running) (http.Handler, e
 // logins makes what people need to get in.
 func (c *ControlPlane) logins(ctx context.Context, r *running) error {
 	if c.cfg.Dev {
-		login, err := r.authn.ResetFirst(ctx)
+		login, err := r.authn.FirstLogin(ctx, authn.Login{Email: c.cfg.Known.Email, Password: c.cfg.Known.Password})
+		if err == nil && c.cfg.ResetLogin {
+			login, err = r.authn.ResetFirst(ctx)
+		}
 		if err != nil {
 			return err
 		}
-		token, err := r.authn.ReplaceToken(ctx, "weir dev", store.RoleAdmin)
+		token, err := r.authn.KeepToken(ctx, "weir dev", store.RoleAdmin, c.cfg.Known.Token)
 		if err != nil {
 			return err
 		}

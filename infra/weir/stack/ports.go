@@ -16,35 +16,38 @@ type Address struct {
 	Given bool // by a flag: then it is this or an error
 }
 
-// claim finds a free address for each further plane: the port of a plus ten
-// for every plane before it. Port 0, and a default that is taken, mean any free
-// port. What is free now can be taken a moment later; then the listener says so.
-func (a Address) claim(nth int) (string, error) {
+// claim finds a free address for what the flag name names, of the nth plane: the
+// port of a plus ten for every plane before it. Port 0, and a default that is taken,
+// mean any free port; note says so of the second. What is free now can be taken a
+// moment later; then the listener says so.
+func (a Address) claim(name string, nth int, note func(format string, a ...any)) (string, error) {
 	host, text, err := net.SplitHostPort(a.Text)
 	if err != nil {
-		return "", fault.New(fault.Invalid, "%q is not host:port", a.Text)
+		return "", fault.New(fault.Invalid, "--%s: %q is not host:port", name, a.Text)
 	}
 	port, err := strconv.Atoi(text)
 	if err != nil {
-		return "", fault.New(fault.Invalid, "%q is not host:port", a.Text)
+		return "", fault.New(fault.Invalid, "--%s: %q is not host:port", name, a.Text)
 	}
 	if port == 0 {
-		return anyFree(host)
+		return FreeAddress(host)
 	}
 	port += 10 * nth
 	free, err := try(host, port)
 	if err != nil && a.Given {
-		return "", fault.New(fault.Unavailable, "%s:%d cannot be used: %v", host, port, err)
+		return "", fault.New(fault.Unavailable, "--%s: %s:%d cannot be used: %v", name, host, port, err)
 	}
 	if err != nil {
-		return anyFree(host)
+		if free, err = FreeAddress(host); err == nil {
+			note("weir: port %d is taken, so --%s is %s", port, name, free)
+		}
 	}
-	return free, nil
+	return free, err
 }
 
-// anyFree finds a port below those that systems give to connections (32768 and
+// FreeAddress finds a free port of host below those that systems give to connections (32768 and
 // up on Linux): any of these can be a connection's own end when the listener comes.
-func anyFree(host string) (string, error) {
+func FreeAddress(host string) (string, error) {
 	const first, last, tries = 20000, 32767, 100
 	var free string
 	var err error

@@ -25,14 +25,20 @@ import (
 	"weir/shared/telemetry"
 )
 
-// Config is what to run. All fields but Log are required.
+// Access is how the owner of this machine gets in.
+type Access = controlplane.DevAccess
+
+// Config is what to run. All fields but Log, Traces and Known are required.
 type Config struct {
 	DataDir                           string
 	Regions                           []string // one data plane each
 	HTTP, Hub, Gateway, View, Metrics Address
 	Version                           string
 	Log                               *slog.Logger
-	Traces                            *telemetry.Traces // of the planes; nil: none
+	Traces                            *telemetry.Traces             // of the planes; nil: none
+	Known                             controlplane.DevAccess        // of an earlier start; what is still good stays
+	ResetLogin                        bool                          // the first administrator gets a new password
+	Note                              func(format string, a ...any) // says what a person should know
 }
 
 // Plane is where a data plane is reached, as URLs.
@@ -44,7 +50,7 @@ type Plane struct {
 type Running struct {
 	Control string // URL
 	Hub     string // nats://host:port
-	Access  controlplane.DevAccess
+	Access  Access
 	Planes  []Plane
 }
 
@@ -54,15 +60,15 @@ func Run(ctx context.Context, cfg Config, up func(context.Context, Running) erro
 	var r Running
 	addresses := map[string]string{}
 	for name, a := range map[string]Address{"http": cfg.HTTP, "hub": cfg.Hub} {
-		at, err := a.claim(0)
+		at, err := a.claim(name, 0, cfg.Note)
 		if err != nil {
-			return fmt.Errorf("--%s: %w", name, err)
+			return err
 		}
 		addresses[name] = at
 	}
 	control, err := controlplane.New(controlplane.Config{
 		DataDir: filepath.Join(cfg.DataDir, "control"), HTTPListen: addresses["http"], HubListen: addresses["hub"],
-		Dev: true, Out: io.Discard, Log: cfg.Log.With("plane", "control"),
+		Dev: true, Known: cfg.Known, ResetLogin: cfg.ResetLogin, Out: io.Discard, Log: cfg.Log.With("plane", "control"),
 	})
 	if err != nil {
 		return err
@@ -115,9 +121,9 @@ func (r *Running) planes(ctx context.Context, g *errgroup.Group, cfg Config) err
 	for i, region := range cfg.Regions {
 		at := map[string]string{}
 		for name, a := range map[string]Address{"gateway": cfg.Gateway, "view": cfg.View, "metrics": cfg.Metrics} {
-			claimed, err := a.claim(i)
+			claimed, err := a.claim(name, i, cfg.Note)
 			if err != nil {
-				return fmt.Errorf("--%s: %w", name, err)
+				return err
 			}
 			at[name] = claimed
 		}

@@ -56,7 +56,7 @@ func (k *Console) Connect() (*remote.Control, error) {
 	if address == "" {
 		address, _ = k.Env("WEIR_CONTROL")
 	}
-	dev, err := k.dev()
+	dev, err := ReadDev(k.dataDir)
 	if err != nil {
 		return nil, err
 	}
@@ -105,9 +105,9 @@ func (k *Console) envToken() (string, error) {
 	return strings.TrimSpace(string(b)), nil
 }
 
-// dev reads dev.json; it is zero when there is none.
-func (k *Console) dev() (Dev, error) {
-	name := filepath.Join(k.dataDir, DevFile)
+// ReadDev reads the DevFile of dir; it is zero when there is none.
+func ReadDev(dir string) (Dev, error) {
+	name := filepath.Join(dir, DevFile)
 	b, err := os.ReadFile(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return Dev{}, nil

@@ -5,13 +5,10 @@ package dev
 import (
 	"context"
 	"fmt"
-	"io"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -20,6 +17,7 @@ import (
 	"weir/infra/weir/cli/console"
 	"weir/infra/weir/stack"
 	"weir/shared/command"
+	"weir/shared/durable"
 	"weir/shared/fault"
 	"weir/shared/telemetry"
 	"weir/shared/workspace"
@@ -37,8 +35,10 @@ connections:
 `
 
 const (
-	firstWorkspace = "dev"
-	devReady       = time.Minute // to reach the first event
+	firstWorkspace   = "dev"
+	firstDestination = "first"
+	firstFile        = "first.yaml" // in the data directory
+	devReady         = time.Minute  // to reach the first event
 )
 
 // invocation is one execution of a command.
@@ -48,7 +48,7 @@ type devFlags struct {
 	config, dataDir                   string
 	regions                           []string
 	http, hub, gateway, view, metrics string
-	noTemporal                        bool
+	noTemporal, resetLogin            bool
 	logLevel                          string
 }
 
@@ -64,8 +64,9 @@ defaults, and prints where they are reached, a login, a write key and a curl lin
 'ready' on a line of its own means that an event sent now is taken.
 
 Without --config it makes the workspace dev with the source web and a built-in
-webhook as destination, and prints the first delivered event. Where a default
-port is taken a free one is used and printed.`,
+webhook as destination, and prints the first delivered event. Started again it
+changes nothing that exists. Where a default port is taken a free one is used
+and printed.`,
 		Example: `  weir dev
   weir dev --config weir.yaml
   weir dev --regions eu,us --data-dir /tmp/weir`,
@@ -82,6 +83,7 @@ port is taken a free one is used and printed.`,
 	fl.StringVar(&f.metrics, "metrics", "127.0.0.1:9090", "metrics and pprof of the first plane; each further plane + 10")
 	fl.StringVar(&f.hub, "hub", "127.0.0.1:4222", "NATS of the hub")
 	fl.BoolVar(&f.noTemporal, "no-temporal", false, "run without Temporal (nothing in this version needs it)")
+	fl.BoolVar(&f.resetLogin, "reset-login", false, "give the first administrator a new password and print it")
 	fl.StringVar(&f.logLevel, "log-level", "warn", "debug, info, warn or error")
 	return cmd
 }
@@ -107,6 +109,10 @@ func (k invocation) runDev(cmd *cobra.Command, f devFlags) error {
 	at := func(name, text string) stack.Address {
 		return stack.Address{Text: text, Given: cmd.Flags().Changed(name)}
 	}
+	known, err := console.ReadDev(f.dataDir)
+	if err != nil {
+		k.Note("weir: %v; a new one is written", err)
+	}
 	k.Note("weir: starting %s in %s", strings.Join(f.regions, ", "), f.dataDir)
 	traces, err := k.Traces(cmd.Context(), log)
 	if err != nil {
@@ -115,7 +121,8 @@ func (k invocation) runDev(cmd *cobra.Command, f devFlags) error {
 	defer func() { _ = traces.Close() }() // what the collector did not take is lost
 	k.BoundMemory(cmd.Context())
 	return stack.Run(cmd.Context(), stack.Config{
-		DataDir: f.dataDir, Regions: f.regions, Version: k.Version, Log: log, Traces: traces,
+		DataDir: f.dataDir, Regions: f.regions, Version: k.Version, Log: log, Traces: traces, Note: k.Note,
+		Known: stack.Access{Email: known.Email, Password: known.Password, Token: known.Token}, ResetLogin: f.resetLogin,
 		HTTP: at("http", f.http), Hub: at("hub", f.hub), Gateway: at("gateway", f.gateway), View: at("view", f.view), Metrics: at("metrics", f.metrics),
 	}, func(ctx context.Context, r stack.Running) error { return k.devUp(ctx, f, r) })
 }
@@ -127,7 +134,7 @@ func (k invocation) devUp(ctx context.Context, f devFlags, r stack.Running) erro
 		return err
 	}
 	k.Use(f.dataDir, d)
-	workspaceName, err := k.devConfigure(ctx, f, r)
+	workspaceName, err := k.configure(ctx, f)
 	if err != nil {
 		return err
 	}
@@ -141,19 +148,30 @@ func (k invocation) devUp(ctx context.Context, f devFlags, r stack.Running) erro
 	return nil
 }
 
-// devConfigure applies the configuration and returns the name of a workspace to
-// show, "" when there is none of this start's.
-func (k invocation) devConfigure(ctx context.Context, f devFlags, r stack.Running) (string, error) {
-	flags := apply.Flags{File: f.config, Timeout: devReady}
+// configure applies the configuration and returns the name of a workspace to show,
+// "" for any. Without --config it makes the first workspace where there is none, and
+// changes nothing of what there is.
+func (k invocation) configure(ctx context.Context, f devFlags) (string, error) {
 	if f.config != "" {
-		return "", apply.Run(ctx, k.Console, flags)
+		return "", apply.Run(ctx, k.Console, apply.Flags{File: f.config, Timeout: devReady})
 	}
-	url, err := k.firstSink(ctx)
+	control, err := k.Connect()
 	if err != nil {
 		return "", err
 	}
-	flags.File = filepath.Join(f.dataDir, "first.yaml")
-	if err := os.WriteFile(flags.File, fmt.Appendf(nil, firstConfig, f.regions[0], url), 0o600); err != nil {
+	all, err := control.Workspaces(ctx)
+	if err != nil {
+		return "", err
+	}
+	if len(all) > 0 {
+		return "", k.resumeWebhook(ctx, f, control)
+	}
+	url, err := k.makeWebhook(ctx)
+	if err != nil {
+		return "", err
+	}
+	flags := apply.Flags{File: filepath.Join(f.dataDir, firstFile), Timeout: devReady}
+	if err := durable.WriteFile(flags.File, fmt.Appendf(nil, firstConfig, f.regions[0], url), 0o600); err != nil {
 		return "", fmt.Errorf("write the first configuration: %w", err)
 	}
 	return firstWorkspace, apply.Run(ctx, k.Console, flags)
@@ -203,7 +221,12 @@ func (k invocation) devReady(ctx context.Context, r stack.Running, name string) 
 
 func (k invocation) devTell(d console.Dev, r stack.Running, f devFlags) {
 	k.Say("console    %s", d.Control)
-	k.Say("login      %s  %s", d.Email, d.Password)
+	switch {
+	case d.Password != "":
+		k.Say("login      %s  %s", d.Email, d.Password)
+	case d.Email != "":
+		k.Say("login      %s  with the password that was set (--reset-login makes a new one)", d.Email)
+	}
 	for _, p := range r.Planes {
 		k.Say("gateway    %s  (%s; view %s, metrics %s)", p.Gateway, p.Region, p.View, p.Metrics)
 	}
@@ -215,26 +238,4 @@ func (k invocation) devTell(d console.Dev, r stack.Running, f devFlags) {
 		k.Say("try        curl -u %s: -H 'Content-Type: application/json' -d '{\"userId\":\"ada\",\"event\":\"First Light\"}' %s/v1/track", d.WriteKey, d.Gateway)
 	}
 	k.Say("ready")
-}
-
-// firstSink is the built-in webhook: it takes everything and prints the first
-// event. It ends with ctx.
-func (k invocation) firstSink(ctx context.Context) (string, error) {
-	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	var shown atomic.Bool
-	srv := &http.Server{
-		ReadHeaderTimeout: 10 * time.Second,
-		Handler: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-			body, err := io.ReadAll(io.LimitReader(r.Body, 2<<20))
-			if err == nil && shown.CompareAndSwap(false, true) {
-				k.Say("first event delivered: %s", command.Clean(string(body)))
-			}
-		}),
-	}
-	go func() { _ = srv.Serve(l) }() // ends with the line below
-	context.AfterFunc(ctx, func() { _ = srv.Close() })
-	return "http://" + l.Addr().String() + "/", nil
 }
