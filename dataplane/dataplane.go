@@ -34,6 +34,7 @@ import (
 	"weir/dataplane/queue/natsstore"
 	"weir/dataplane/transform"
 	"weir/dataplane/view"
+	"weir/dataplane/warehouse"
 	"weir/shared/fault"
 	"weir/shared/telemetry"
 	"weir/shared/wire"
@@ -54,6 +55,7 @@ type DataPlane struct {
 	plans      plan.Holder
 	live       live.Hub
 	code       *transform.Pool
+	files      warehouse.Owners // of warehouses
 	loading    *load.Engine
 	yield      *backlog.Yield
 	store      *natsstore.Store
@@ -146,6 +148,7 @@ func (d *DataPlane) run(ctx context.Context, k enrol.Keys, g *guard.Guard, l lis
 	if err := follower.Load(); err != nil { // before the partitions: what was kept runs at once
 		return err
 	}
+	d.adoptFiles(ctx)
 	edge, err := d.edge(k, follower)
 	if err != nil {
 		return err

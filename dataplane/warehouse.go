@@ -32,7 +32,7 @@ func (d *DataPlane) loader(g *guard.Guard) (*load.Engine, error) {
 	for p := range stages {
 		stages[p] = d.store.Log(queue.Stage, p)
 	}
-	deps := warehouse.Deps{Dial: d.dialer(g), Blobs: blobs, DataDir: d.cfg.DataDir, Owners: &warehouse.Owners{}, Now: time.Now, Log: d.cfg.Log}
+	deps := warehouse.Deps{Dial: d.dialer(g), Blobs: blobs, DataDir: d.cfg.DataDir, Owners: &d.files, Now: time.Now, Log: d.cfg.Log}
 	return load.New(load.Config{
 		Dir: dir, Blobs: blobs, Stages: stages, Jobs: func() []load.Job { return d.jobs(deps) }, Refused: d.unloadable, Log: d.cfg.Log,
 		Removed: func(ws id.Workspace, dest id.Destination) bool {
@@ -42,10 +42,20 @@ func (d *DataPlane) loader(g *guard.Guard) (*load.Engine, error) {
 	})
 }
 
+// adoptFiles lets the workspaces that run keep the files that they used when all lay
+// directly in the data folder.
+func (d *DataPlane) adoptFiles(ctx context.Context) {
+	if err := d.files.Adopt(d.cfg.DataDir, d.plans.Files()); err != nil {
+		d.cfg.Log.ErrorContext(ctx, "owners of warehouses' files not kept", "error", err)
+	}
+}
+
 // jobs lists the warehouses that are configured now.
 func (d *DataPlane) jobs(deps warehouse.Deps) []load.Job {
 	var jobs []load.Job
 	for _, w := range d.plans.Warehouses() {
+		deps := deps
+		deps.Workspace = w.Workspace
 		jobs = append(jobs, load.Job{
 			Workspace: w.Workspace, Destination: w.ID, Name: w.Name, Type: w.Type, SourceOf: w.SourceOf, SyncEvery: w.SyncEvery, Layout: w.Layout, Options: w.Options,
 			Open: func(ctx context.Context) (warehouse.Warehouse, error) { return w.Open(ctx, deps) },

@@ -37,6 +37,14 @@ type Reader interface {
 	Size() int64
 }
 
+// LocalFolder is the folder that the files of LocalFile lie in.
+func LocalFolder(s Store) string {
+	if d, ok := s.(*Dir); ok {
+		return d.root
+	}
+	return os.TempDir()
+}
+
 // LocalFile returns the path of a file with an object's content, for programs that
 // read files alone. The file is read only; release ends its use. A store of files
 // gives its own file, of others a temporary copy is made. Errors: those of Open.

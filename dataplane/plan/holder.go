@@ -92,6 +92,23 @@ func (h *Holder) Warehouses() []Warehouse {
 	return all
 }
 
+// Files lists the workspaces by the path that a warehouse of theirs, disabled or
+// not, gives its file.
+func (h *Holder) Files() map[string][]id.Workspace {
+	all := map[string][]id.Workspace{}
+	for ws, p := range h.now().plans {
+		if p == nil {
+			continue
+		}
+		for _, t := range p.targets {
+			if file := t.warehouse.File; file != "" {
+				all[file] = append(all[file], ws)
+			}
+		}
+	}
+	return all
+}
+
 // sourceOf returns name and type of a source, empty when it is gone.
 func (p *Plan) sourceOf(s id.Source) (name, typ string) {
 	if r := p.sources[s]; r != nil {

@@ -1,6 +1,7 @@
 package plan_test
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"weir/dataplane/ingest"
 	"weir/dataplane/ingest/ratelimit"
 	"weir/dataplane/plan"
+	"weir/dataplane/warehouse"
 	"weir/shared/catalog"
 	"weir/shared/fault"
 	"weir/shared/id"
@@ -289,5 +291,28 @@ func TestASourceIsOpenedWithItsSecrets(t *testing.T) {
 	}
 	if e, _ := h.Source("wk_off"); e.Verify == nil || e.Verify(nil, []byte("right")) {
 		t.Error("a source without the secret has another's")
+	}
+}
+
+func TestFilesOfDisabledWarehousesAreListedToo(t *testing.T) {
+	t.Parallel()
+	opened := 0
+	k := kinds(&opened)
+	k.Warehouses = []warehouse.Kind{{Spec: catalog.Spec{Family: catalog.Warehouses, Name: "lake", Title: "Lake", Doc: "A lake."}, Open: func([]byte, map[string]secret.String) (warehouse.Opened, error) {
+		return warehouse.Opened{File: "./x.db", Open: func(context.Context, warehouse.Deps) (warehouse.Warehouse, error) { return nil, nil }}, nil
+	}}}
+	var h plan.Holder
+	for _, ws := range []id.Workspace{"ws_a", "ws_b"} {
+		p, problems := plan.Compile(workspace.Revision{Workspace: ws, Number: 1, Config: workspace.Config{Format: 1, Workspace: ws, Name: "acme", Region: "eu",
+			Destinations: []workspace.Destination{{ID: "dst_lake", Name: "lake", Type: "lake", Disabled: ws == "ws_a"}}}}, k, nil)
+		if len(problems) > 0 {
+			t.Fatal(problems)
+		}
+		if err := h.Put(p); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := h.Files()["./x.db"]; len(got) != 2 || len(h.Warehouses()) != 1 {
+		t.Errorf("Files lists %v, Warehouses %d", got, len(h.Warehouses()))
 	}
 }

@@ -22,7 +22,8 @@ const leastSync = 5 * time.Second
 // Define makes a Kind from the files spec.yaml, layout.yaml and reserved.txt of its
 // folder and a function that opens it with typed settings. It panics when a file
 // is missing or wrong: they are compiled in. The fields syncEvery and those of
-// layout.Options are read for every kind.
+// layout.Options are read for every kind. Settings with a method File name the path
+// that the kind gives to Deps.File.
 func Define[S any](folder fs.FS, open func(context.Context, S, Deps) (Warehouse, error)) Kind {
 	text, err := fs.ReadFile(folder, "spec.yaml")
 	if err != nil {
@@ -56,7 +57,11 @@ func Define[S any](folder fs.FS, open func(context.Context, S, Deps) (Warehouse,
 		}); ok {
 			with.SetSecrets(secrets)
 		}
-		return Opened{SyncEvery: max(c.SyncEvery.Std(), leastSync), Layout: dialect, Options: c.Options,
+		var file string
+		if with, ok := any(s).(interface{ File() string }); ok {
+			file = with.File()
+		}
+		return Opened{SyncEvery: max(c.SyncEvery.Std(), leastSync), Layout: dialect, Options: c.Options, File: file,
 			Open: func(ctx context.Context, d Deps) (Warehouse, error) { return open(ctx, s, d) }}, nil
 	}}
 }

@@ -11,6 +11,7 @@ import (
 	"weir/dataplane/layout"
 	"weir/shared/catalog"
 	"weir/shared/fault"
+	"weir/shared/id"
 	"weir/shared/secret"
 )
 
@@ -163,8 +164,10 @@ type Deps struct {
 	Blobs   blob.Store                                                        // with staged files
 	DataDir string                                                            // of File
 	Owners  *Owners                                                           // of File, one for a plane
-	Now     func() time.Time
-	Log     *slog.Logger
+	// Workspace is whose warehouse is opened; File needs it.
+	Workspace id.Workspace
+	Now       func() time.Time
+	Log       *slog.Logger
 }
 
 // Opened is a configured warehouse.
@@ -173,6 +176,7 @@ type Opened struct {
 	SyncEvery time.Duration
 	Layout    *layout.Dialect
 	Options   layout.Options
+	File      string // the path of its file in the settings, empty for kinds without one
 }
 
 // Kind is one kind of warehouse.

@@ -42,7 +42,12 @@ var databases atomic.Int64
 var setups = map[string]func(testing.TB) loadtest.Setup{"duckdb": duckDB, "postgres": ofPostgres}
 
 func duckDB(t testing.TB) loadtest.Setup {
-	dir := t.TempDir()
+	data := t.TempDir()
+	dir := filepath.Join(data, "warehouses", "ws_test")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	lake := filepath.Join(dir, "lake.duckdb")
 	other, near := filepath.Join(dir, "other.duckdb"), filepath.Join(dir, "near.csv")
 	exec := func(file, q string) {
 		db, err := sql.Open("duckdb", file)
@@ -60,8 +65,8 @@ func duckDB(t testing.TB) loadtest.Setup {
 	}
 	return loadtest.Setup{
 		Settings: `{"path":"lake.duckdb"}`,
-		Deps:     warehouse.Deps{DataDir: dir, Owners: &warehouse.Owners{}, Now: time.Now},
-		Exec:     func(q string) { exec(filepath.Join(dir, "lake.duckdb"), q) },
+		Deps:     warehouse.Deps{DataDir: data, Owners: &warehouse.Owners{}, Workspace: "ws_test", Now: time.Now},
+		Exec:     func(q string) { exec(lake, q) },
 		Outside: []string{
 			"select * from read_csv('" + near + "')", "select * from read_text('" + near + "')", "select * from read_blob('/etc/passwd')", "select * from '" + near + "'",
 			"select * from glob('" + dir + "/*')", "select * from sniff_csv('" + near + "')", "select * from read_parquet('x')", "select * from read_json('x')",
@@ -73,6 +78,13 @@ func duckDB(t testing.TB) loadtest.Setup {
 			"from query('from enable' || '_logging(level=''trace'', storage=''file'', storage_path=''" + dir + "/log'')')",
 			`from "query"/* /* */ */ ('from enable' || '_logging()')`, "from json_execute_serialized_sql(json_serialize_sql('from enable' || '_logging()'))",
 			"insert into order_done (id) values ('2') returning id", "explain analyze insert into order_done (id) values ('2')", "update order_done set n = 2", "select 1; delete from order_done",
+			"copy (select 1) to '" + lake + ".tmp/x'", "copy (select 1) to '" + lake + "'", "copy (select 1) to '" + lake + ".wal'", "attach '" + lake + ".tmp/y'", "attach ':memory:' as m", "select 1; copy (select 1) to '" + lake + ".tmp/x'",
+			"explain analyze copy (select 1) to '" + lake + ".tmp/x'", "explain (analyze, format json) copy (select 1) to '" + lake + ".tmp/x'", "/* */ explain /* */ analyze copy (select 1) to '" + lake + ".tmp/x'",
+			"prepare p as copy (select 1) to '" + lake + ".tmp/x'", "set temp_directory='" + dir + "'", "set allowed_directories=['/']", "set allowed_paths=['/etc/passwd']", "set home_directory='/'", "set extension_directory='" + dir + "'",
+			"set secret_directory='" + dir + "'", "set profiling_output='" + near + "'", "set log_query_path='" + near + "'", "set custom_extension_repository='http://127.0.0.1:1'", "load '" + near + "'", "install '" + near + "'", "reset lock_configuration",
+			"attach 'https://127.0.0.1:1/x.duckdb'", "attach 'host=127.0.0.1' as p (type postgres)", "create secret s (type s3)", "create macro f() as (select content from read_text('/etc/passwd'))", "create temp view v as select * from read_text('/etc/passwd')",
+			"select * from duckdb_secrets()", "select * from read_ndjson_objects('x')", "select * from read_json_auto('x')", "select * from parquet_metadata('x')", "select * from parquet_scan(['/etc/passwd'])", "select * from read_csv_auto('/dev/stdin')",
+			"select * from '/etc/passwd'", "from 'file:///etc/passwd'", "select * from glob('/**')", "select * from sqlite_scan('x','y')", "select * from iceberg_scan('x')", "select getenv('HOME')", "call pragma_version()", "checkpoint", "begin", "use memory",
 		},
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -221,7 +222,7 @@ func (c *checker) text(f Field, s, path string) {
 	}
 	c.limits(f, int64(len(s)), path, " bytes long")
 	if f.Pattern != "" && !matches(f.Pattern, s) {
-		c.add(path, "bad_pattern", "This has to match the pattern "+f.Pattern+".")
+		c.add(path, "bad_pattern", strings.TrimSpace("This has to match the pattern "+f.Pattern+". "+f.Doc))
 	}
 }
 

@@ -6,13 +6,16 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"weir/dataplane/warehouse"
 	"weir/dataplane/warehouses/duckdb"
 	"weir/shared/fault"
+	"weir/shared/id"
 	"weir/shared/secret"
 )
 
@@ -26,35 +29,7 @@ func open(t *testing.T, dir, path string) (warehouse.Warehouse, error) {
 	if err != nil {
 		return nil, err
 	}
-	return o.Open(context.Background(), warehouse.Deps{DataDir: dir, Owners: &warehouse.Owners{}})
-}
-
-func TestPathsStayInTheDataFolder(t *testing.T) {
-	t.Parallel()
-	dir, outside := t.TempDir(), t.TempDir()
-	if err := errors.Join(os.Symlink(outside, filepath.Join(dir, "out")), os.Symlink(filepath.Join(outside, "f.duckdb"), filepath.Join(dir, "link.duckdb")),
-		os.Mkdir(filepath.Join(dir, "folder"), 0o700)); err != nil {
-		t.Fatal(err)
-	}
-	for _, path := range []string{"../x.duckdb", "/etc/x.duckdb", "a/../../x.duckdb", "out/x.duckdb", "out/deep/x.duckdb", "link.duckdb", "folder", ".", "x?access_mode=READ_WRITE", "x\x00y"} {
-		w, err := open(t, dir, path)
-		if err == nil {
-			err = errors.Join(w.Test(context.Background()), w.Close())
-		}
-		if err == nil {
-			t.Errorf("%q was opened", path)
-		}
-	}
-	if left, err := os.ReadDir(outside); err != nil || len(left) != 0 {
-		t.Errorf("outside are %v, err %v", left, err)
-	}
-	w, err := open(t, dir, "./deep/er/x.duckdb")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := errors.Join(w.Test(context.Background()), w.Close()); err != nil {
-		t.Error(err)
-	}
+	return o.Open(context.Background(), warehouse.Deps{DataDir: dir, Owners: &warehouse.Owners{}, Workspace: "ws_test"})
 }
 
 func TestQueriesOnlyReadTheirFile(t *testing.T) {
@@ -92,7 +67,14 @@ func TestQueriesOnlyReadTheirFile(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if left, err := filepath.Glob(dir + "/*"); err != nil || len(left) != 2 {
+	var left []string
+	err = filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+		if err == nil && !e.IsDir() {
+			left = append(left, path)
+		}
+		return err
+	})
+	if err != nil || len(left) != 2 {
 		t.Errorf("files %v, err %v", left, err)
 	}
 }
@@ -106,5 +88,52 @@ func TestQueriesOfAFileThatIsNotThere(t *testing.T) {
 	defer func() { _ = w.Close() }()
 	if err := w.Query(context.Background(), "select 1", nil); warehouse.CodeOf(err) != warehouse.CodeUnreachable || fault.KindOf(err) == fault.Invalid {
 		t.Errorf("got %v", err)
+	}
+}
+
+// The file of the release before is one that DuckDB made, with its log.
+func TestAFileOfTheReleaseBeforeIsMoved(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	w, err := open(t, dir, "x.duckdb")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(w.Alter(t.Context(), []warehouse.Change{{Table: "t", To: "string"}}), w.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(filepath.Join(dir, "warehouses", "ws_test", "x.duckdb"), filepath.Join(dir, "x.duckdb")); err != nil {
+		t.Fatal(err)
+	}
+	opened, err := duckdb.Kind.Open([]byte(`{"path":"./x.duckdb"}`), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	owners := &warehouse.Owners{}
+	if err := owners.Adopt(dir, map[string][]id.Workspace{opened.File: {"ws_test"}}); err != nil {
+		t.Fatal(err)
+	}
+	w, err = opened.Open(t.Context(), warehouse.Deps{DataDir: dir, Owners: owners, Workspace: "ws_test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	if err := errors.Join(w.Query(t.Context(), "select count(*) as c from t", func([]byte) error { n++; return nil }), w.Close()); err != nil || n != 1 {
+		t.Errorf("%d rows, err %v", n, err)
+	}
+}
+
+func TestSettingsRefuseWhatIsNoNameInTheWorkspacesFolder(t *testing.T) {
+	t.Parallel()
+	for _, path := range []string{"../x.duckdb", "/etc/x.duckdb", "a/../../x.duckdb", ".", "..", "./..", "a/..", "a/.hidden", "x?access_mode=READ_WRITE", "x\x00y", "x\ny",
+		`a\b`, "c:x", "a//b", "x.duckdb.tmp/y", "", "~/x", "$HOME", strings.Repeat("x", 201)} {
+		settings, err := json.Marshal(map[string]string{"path": path})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = duckdb.Kind.Open(settings, nil)
+		if ps := fault.ProblemsOf(err); len(ps) != 1 || ps[0].Path != "settings.path" {
+			t.Errorf("path %q: %v, want one problem of settings.path", path, err)
+		}
 	}
 }

@@ -325,13 +325,17 @@ func TestNothingOfCodeAndRowsCrossesTheBoundary(t *testing.T) {
 		return false
 	})
 	r := startRolesThrough(t)
-	write(t, filepath.Join(r.dir, "plane", "damaged.duckdb"), strings.Repeat(mark+" is no database. ", 1000))
 	t.Setenv("WEIR_SECRET_DB", mark+"password")
 	_, port, err := net.SplitHostPort(freePort(t)) // where nothing listens
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.apply(0, fmt.Sprintf(leaky, hook.URL, port))
+	r.apply(0, "id: ws_leaky\n"+fmt.Sprintf(leaky, hook.URL, port))
+	folder := filepath.Join(r.dir, "plane", "warehouses", "ws_leaky") // nothing is in it before the first load
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(folder, "damaged.duckdb"), strings.Repeat(mark+" is no database. ", 1000))
 	gateway := "http://" + r.gateway
 	cli := []string{"--control", "http://" + r.http, "--token", r.token}
 	ask := func(want int, args ...string) string {
