@@ -88,7 +88,8 @@ func newFake(t *testing.T) *fake {
 	view.HandleFunc("POST /v1/dead/redrive", f.moveDead("moved"))
 	view.HandleFunc("POST /v1/dead/discard", f.moveDead("discarded"))
 	view.HandleFunc("GET /v1/quarantine", f.listBroken)
-	view.HandleFunc("POST /v1/quarantine/replay", f.replay)
+	view.HandleFunc("POST /v1/quarantine/replay", f.replay("quarantine:replay", "replayed"))
+	view.HandleFunc("POST /v1/quarantine/discard", f.replay("quarantine:discard", "discarded"))
 	view.HandleFunc("GET /v1/live", f.stream("live:read"))
 	view.HandleFunc("POST /v1/query", f.stream("query"))
 	f.view = httptest.NewServer(view)
@@ -529,25 +530,27 @@ func (f *fake) listBroken(w http.ResponseWriter, r *http.Request) {
 	reply(w, map[string]any{"items": items, "next": next})
 }
 
-// replay answers in three parts, of which the second is empty; a source away
-// fails in the second.
-func (f *fake) replay(w http.ResponseWriter, r *http.Request) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	var in remote.BrokenSelection
-	if f.allowed(w, r, "quarantine:replay") == nil || !read(w, r, &in) {
-		return
-	}
-	f.replays = append(f.replays, in)
-	switch {
-	case in.Cursor == "":
-		reply(w, map[string]any{"replayed": 1000, "next": "a"})
-	case in.Code == "lost":
-		refuse(w, http.StatusConflict, "conflict", "Being moved already.")
-	case in.Cursor == "a":
-		reply(w, map[string]any{"replayed": 0, "next": "b"})
-	default:
-		reply(w, map[string]any{"replayed": 2, "next": ""})
+// replay answers in three parts, of which the second is empty; a code lost fails in
+// the second.
+func (f *fake) replay(action, done string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		var in remote.BrokenSelection
+		if f.allowed(w, r, action) == nil || !read(w, r, &in) {
+			return
+		}
+		f.replays = append(f.replays, in)
+		switch {
+		case in.Cursor == "":
+			reply(w, map[string]any{done: 1000, "next": "a"})
+		case in.Code == "lost":
+			refuse(w, http.StatusConflict, "conflict", "Being moved already.")
+		case in.Cursor == "a":
+			reply(w, map[string]any{done: 0, "next": "b"})
+		default:
+			reply(w, map[string]any{done: 2, "next": ""})
+		}
 	}
 }
 

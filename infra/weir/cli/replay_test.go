@@ -40,6 +40,13 @@ func TestQuarantinedEventsAreReplayedUntilNoneIsLeft(t *testing.T) {
 			t.Errorf("replay %s (-want +got):\n%s", args, d)
 		}
 	}
+	f.replays = nil
+	if out := s.must("dlq", "discard", "--quarantined", "--source", "web", "--workspace", "acme"); out != "discarded 1002 events\n" || len(f.replays) != 3 || f.replays[0].Source != "web" {
+		t.Errorf("dlq discard: %s, asked %+v", out, f.replays)
+	}
+	s.fails(command.ExitFailed, []string{"discarded 1000 events before it failed"}, "dlq", "discard", "--quarantined", "--code", "lost", "--workspace", "acme")
+	s.fails(command.ExitUsage, []string{"say which quarantined events"}, "dlq", "discard", "--quarantined")
+	s.fails(command.ExitUsage, []string{"--source goes with --quarantined"}, "dlq", "discard", "--source", "web", "--all")
 	s.fails(command.ExitFailed, []string{"replayed 1000 events before it failed", "Being moved already."}, "replay", "--code", "lost", "--workspace", "acme")
 	s.fails(command.ExitUsage, []string{"name the workspace with --workspace"}, "replay", "--all")
 	s.fails(command.ExitFailed, []string{"there is no source wub; sources are web"}, "replay", "--source", "wub", "--workspace", "acme")

@@ -86,7 +86,9 @@ With --retransform each starts from its original, as it was before transformatio
 that is accepted again, booked as replayed, and goes to this destination alone,
 through the code of now. Of an event that code made several of, all are made again.
 What has no connection any more stays a dead letter.`, capability.RedriveDead, (*remote.View).Redrive, "sent again"),
-		newDeadMove(shell, "discard", "Remove dead letters for good", `Removes dead letters. They are booked as dropped and cannot be brought back.`,
+		newDeadMove(shell, "discard", "Remove dead letters for good", `Removes dead letters. They are booked as dropped and cannot be brought back.
+
+With --quarantined it removes quarantined events. They stay booked as quarantined.`,
 			capability.DiscardDead, (*remote.View).Discard, "discarded"))
 }
 
@@ -132,6 +134,12 @@ func newDeadMove(shell *console.Console, verb, short, long string, action capabi
   weir dlq %[1]s --place 0/81/3 --place 0/82/0`, verb),
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if c.quarantined {
+				return k.moveQuarantined(cmd.Context(), c, c.dry, quarantineMove{capability.DiscardQuarantine, (*remote.View).DiscardQuarantined, "discard", "discarded"})
+			}
+			if c.source != "" {
+				return command.Usage("--source goes with --quarantined")
+			}
 			given := 0
 			for _, g := range []bool{len(c.places) > 0, c.code != "", c.all} {
 				if g {
@@ -150,6 +158,11 @@ func newDeadMove(shell *console.Console, verb, short, long string, action capabi
 	cmd.Flags().StringArrayVar(&c.places, "place", nil, "the one at this place; may be repeated")
 	cmd.Flags().BoolVar(&c.all, "all", false, "every one")
 	cmd.Flags().BoolVar(&c.dry, "dry-run", false, "only say how many")
+	if action == capability.DiscardDead {
+		cmd.Flags().BoolVar(&c.quarantined, "quarantined", false, "remove instead what broke a rule")
+		cmd.Flags().StringVar(&c.source, "source", "", "with --quarantined, only of this source")
+		cmd.Example += "\n  weir dlq discard --quarantined --source web"
+	}
 	if action == capability.RedriveDead {
 		cmd.Flags().BoolVar(&c.retransform, "retransform", false, "start from the originals, through the transformations of now")
 		cmd.Example += "\n  weir dlq redrive --destination hook --code rejected_400 --retransform"

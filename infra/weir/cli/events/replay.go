@@ -42,13 +42,7 @@ a reason, --source and --destination for those of one, --all for every one.
   weir replay --all --output json`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			switch narrow := len(c.places) > 0 || c.code != ""; {
-			case c.all && narrow:
-				return command.Usage("say which quarantined events: --all goes with neither --place nor --code")
-			case !c.all && !narrow && c.source == "" && c.destination == "":
-				return command.Usage("say which quarantined events: --source, --destination, --place, --code or --all")
-			}
-			return k.replay(cmd.Context(), c, dry)
+			return k.moveQuarantined(cmd.Context(), c, dry, quarantineMove{capability.ReplayQuarantine, (*remote.View).Replay, "replay", "replayed"})
 		},
 	})
 	cmd.Flags().StringVar(&c.workspace, "workspace", "", "of this workspace, where there are several")
@@ -61,7 +55,20 @@ a reason, --source and --destination for those of one, --all for every one.
 	return cmd
 }
 
-func (k invocation) replay(ctx context.Context, c choice, dry bool) error {
+// quarantineMove is a way out of quarantine.
+type quarantineMove struct {
+	action     capability.Action
+	part       func(*remote.View, context.Context, remote.BrokenSelection) (moved uint64, next string, err error)
+	verb, done string
+}
+
+func (k invocation) moveQuarantined(ctx context.Context, c choice, dry bool, move quarantineMove) error {
+	switch narrow := len(c.places) > 0 || c.code != ""; {
+	case c.all && narrow:
+		return command.Usage("say which quarantined events: --all goes with neither --place nor --code")
+	case !c.all && !narrow && c.source == "" && c.destination == "":
+		return command.Usage("say which quarantined events: --source, --destination, --place, --code or --all")
+	}
 	control, err := k.Connect()
 	if err != nil {
 		return err
@@ -76,36 +83,36 @@ func (k invocation) replay(ctx context.Context, c choice, dry bool) error {
 	if dry {
 		return k.countBroken(ctx, control, w, c)
 	}
-	n, err := replayAll(ctx, control, w, c)
+	n, err := move.all(ctx, control, w, c)
 	if err != nil {
 		if n > 0 {
-			k.Note("replayed %d events before it failed; the same command goes on with the rest", n)
+			k.Note("%s %d events before it failed; the same command goes on with the rest", move.done, n)
 		}
-		return fmt.Errorf("replay events of workspace %s: %w", w.Name, err)
+		return fmt.Errorf("%s events of workspace %s: %w", move.verb, w.Name, err)
 	}
 	if k.Output != console.AsTable {
-		return k.Print(map[string]uint64{"replayed": n})
+		return k.Print(map[string]uint64{move.done: n})
 	}
-	k.Say("replayed %d events", n)
-	if n == 0 {
+	k.Say("%s %d events", move.done, n)
+	if n == 0 && move.action == capability.ReplayQuarantine {
 		k.Note("Nothing chosen can go: 'weir dlq list --quarantined' shows what there is, and why.")
 	}
 	return nil
 }
 
-// replayAll asks for part after part until nothing chosen is left.
-func replayAll(ctx context.Context, control *remote.Control, w remote.Workspace, c choice) (total uint64, err error) {
+// all asks for part after part until nothing chosen is left.
+func (m quarantineMove) all(ctx context.Context, control *remote.Control, w remote.Workspace, c choice) (total uint64, err error) {
 	var view *remote.View
 	var got time.Time
 	s := remote.BrokenSelection{Source: c.source, Destination: string(console.DestinationID(w, c.destination)), Places: append([]string{}, c.places...), Code: c.code, All: c.all}
 	for {
 		if view == nil || time.Since(got) > renewAfter {
 			got = time.Now()
-			if view, err = control.View(ctx, w.Name, capability.ReplayQuarantine); err != nil {
+			if view, err = control.View(ctx, w.Name, m.action); err != nil {
 				return total, err
 			}
 		}
-		n, next, err := view.Replay(ctx, s)
+		n, next, err := m.part(view, ctx, s)
 		if total += n; err != nil || next == "" || next == s.Cursor {
 			return total, err
 		}

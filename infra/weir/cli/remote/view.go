@@ -150,3 +150,13 @@ func (v *View) Replay(ctx context.Context, s BrokenSelection) (replayed uint64, 
 	_, err = v.call(ctx, http.MethodPost, "/v1/quarantine/replay", nil, s, &out)
 	return out.Replayed, out.Next, err
 }
+
+// DiscardQuarantined removes a part of quarantined events for good; see Replay.
+func (v *View) DiscardQuarantined(ctx context.Context, s BrokenSelection) (discarded uint64, next string, err error) {
+	var out struct {
+		Discarded uint64
+		Next      string
+	}
+	_, err = v.call(ctx, http.MethodPost, "/v1/quarantine/discard", nil, s, &out)
+	return out.Discarded, out.Next, err
+}
