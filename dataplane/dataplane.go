@@ -15,7 +15,6 @@ import (
 
 	"weir/dataplane/agent"
 	"weir/dataplane/backlog"
-	"weir/dataplane/blob"
 	"weir/dataplane/dedupe"
 	"weir/dataplane/destination"
 	"weir/dataplane/egress"
@@ -28,6 +27,7 @@ import (
 	"weir/dataplane/live"
 	"weir/dataplane/load"
 	"weir/dataplane/outbound"
+	"weir/dataplane/overflow"
 	"weir/dataplane/partition"
 	"weir/dataplane/plan"
 	"weir/dataplane/queue"
@@ -59,6 +59,7 @@ type DataPlane struct {
 	loading    *load.Engine
 	yield      *backlog.Yield
 	store      *natsstore.Store
+	shared     [queue.Kinds][]*overflow.Log // by partition
 	partitions []*partition.Partition
 	health     *health.Monitor
 	gateway    *ingest.Gateway
@@ -129,9 +130,11 @@ func (d *DataPlane) run(ctx context.Context, k enrol.Keys, g *guard.Guard, l lis
 	}
 	d.health = health.New(health.Config{
 		DataDir: d.cfg.DataDir, Embedded: d.cfg.Events == "", EventLog: d.store.Healthy, Ledger: d.rows, Code: d.code.Load, Warehouses: d.warehouses,
-		ParkedFill: func(ctx context.Context) (float64, error) { return d.store.Fill(ctx, queue.Parked) },
-		Partitions: func() []*partition.Partition { return d.partitions },
+		Logs: d.logs, Partitions: func() []*partition.Partition { return d.partitions },
 	})
+	if err := d.openShared(ctx); err != nil {
+		return err
+	}
 	if err := d.divide(client, g); err != nil {
 		return err
 	}
@@ -195,6 +198,11 @@ func (d *DataPlane) startEngines(ctx context.Context, writer *queue.Writer) (sto
 	for _, p := range d.partitions {
 		engines.Go(func() { p.Run(ctx) })
 	}
+	for _, logs := range d.shared {
+		for _, o := range logs {
+			engines.Go(func() { o.Run(ctx) })
+		}
+	}
 	return func() {
 		stopWriter()
 		writing.Wait()
@@ -210,17 +218,11 @@ func (d *DataPlane) divide(client *outbound.Client, g *guard.Guard) error {
 		return err
 	}
 	hasher := dedupe.NewHasher([32]byte(key))
-	var blobs *blob.Dir
-	if d.cfg.Events == "" { // partitions of a cluster move between processes, so what they park cannot be on this disk
-		if blobs, err = blob.Open(filepath.Join(d.cfg.DataDir, "parked")); err != nil {
-			return err
-		}
-	}
 	d.yield = backlog.NewYield(health.SchedulingDelay())
 	for n := range d.store.Partitions() {
 		d.partitions = append(d.partitions, partition.New(partition.Config{
 			Number: n, DedupeDir: filepath.Join(d.cfg.DataDir, "dedupe"), Store: d.store, Plans: &d.plans, Hasher: hasher, Client: client, Yield: d.yield,
-			Deps: destination.Deps{Dial: d.dialer(g), Now: time.Now, Log: d.cfg.Log}, Code: d.code, Live: &d.live, Blobs: blobs, DiskLow: d.health.DiskLow, Log: d.cfg.Log,
+			Deps: destination.Deps{Dial: d.dialer(g), Now: time.Now, Log: d.cfg.Log}, Code: d.code, Live: &d.live, Parked: d.shared[queue.Parked][n], Dead: d.shared[queue.Dead][n], Log: d.cfg.Log,
 			Trace: func(frame uint64) *telemetry.Trace { return d.trace(n, frame) },
 		}))
 	}
@@ -297,7 +299,7 @@ type handlers struct{ view, metrics http.Handler }
 func (d *DataPlane) handlers(writer *queue.Writer, g *guard.Guard) (handlers, error) {
 	var err error
 	d.gateway, err = ingest.New(ingest.Config{
-		Kinds: Kinds().Sources, Source: d.plans.Source, Append: d.showLive(d.health.RefuseOnLowDisk(d.health.RefuseFeedersOfFullParked(writer.Append))), Ready: d.ready, Version: d.cfg.Version,
+		Kinds: Kinds().Sources, Source: d.plans.Source, Append: d.showLive(d.health.RefuseOnLowDisk(d.health.RefuseFeedersOfFullLogs(writer.Append))), Ready: d.ready, Version: d.cfg.Version,
 		TrustedProxies: d.trusted, Log: d.cfg.Log,
 	})
 	if err != nil {

@@ -18,8 +18,8 @@ import (
 	"weir/dataplane/delivery"
 	"weir/dataplane/destination"
 	"weir/dataplane/event"
+	"weir/dataplane/overflow"
 	"weir/dataplane/parked"
-	"weir/dataplane/parked/overflow"
 	"weir/dataplane/queue"
 	"weir/dataplane/queue/queuetest"
 	"weir/shared/fault"
@@ -324,7 +324,7 @@ func (w *harness) overflow(ctx context.Context) *overflow.Log {
 	for err == nil {
 		var o *overflow.Log
 		o, err = overflow.New(ctx, overflow.Config{
-			Log: w.parked, Blobs: blobs, Folder: "0", Quota: w.quota, Limit: 1 << 30, Segment: 1 + w.quota/4, Every: 100 * time.Millisecond,
+			Log: w.parked, Limit: 4 * w.quota, Blobs: blobs, Folder: "0", Stored: 1 << 30, Segment: 1 + w.quota/4, Every: 100 * time.Millisecond,
 		})
 		if err == nil {
 			return o

@@ -33,6 +33,7 @@ type collector struct {
 	lagFrames, lagSeconds, stops                          *prometheus.Desc
 	sending, concurrency, allowed, down, laneBytes, aging *prometheus.Desc
 	backlog, overflow                                     *prometheus.Desc
+	logBytes, logLimit, logFull                           *prometheus.Desc
 	appends, appendEvents, appendBytes                    *prometheus.Desc
 	keys, runs                                            *prometheus.Desc
 	rows, failing, discarded                              *prometheus.Desc
@@ -59,7 +60,10 @@ func NewCollector(p id.Plane, monitor *Monitor, meters Meters) prometheus.Collec
 		discarded:    desc("weir_load_discarded_events_total", "Events that waited for a load when their warehouse was removed."),
 		failing:      desc("weir_load_failing", "1 while the newest load of a warehouse fails.", "destination"),
 		backlog:      desc("weir_deliver_backlog_bound", "Requests with deliveries from before half a minute that may be under way while work waits for a processor; 0: there is no bound."),
-		overflow:     desc("weir_deliver_moved_bytes", "What is parked past the quotas of destinations, in the blob store."),
+		overflow:     desc("weir_log_moved_bytes", "What is past the shares of keys, in the blob store.", "log"),
+		logBytes:     desc("weir_log_bytes", "What a kind of log holds, without what is in the blob store.", "log"),
+		logLimit:     desc("weir_log_limit_bytes", "What it takes at most; 0: there is no limit.", "log"),
+		logFull:      desc("weir_log_full_keys", "Destinations or sources with more than their share of it, whose senders are refused.", "log"),
 		events:       desc("weir_ledger_events", "Events by what became of them.", "kind"),
 		destinations: desc("weir_ledger_destination_events", "Events of a destination by what became of them.", "destination", "kind"),
 		requests:     desc("weir_ingest_events_total", "Events that were sent, by what the gateway did: received = refused + accepted; rate_limited is part of refused.", "kind"),
@@ -86,7 +90,7 @@ func NewCollector(p id.Plane, monitor *Monitor, meters Meters) prometheus.Collec
 func (c *collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		c.events, c.destinations, c.requests, c.latency, c.lagFrames, c.lagSeconds, c.stops, c.sending, c.concurrency, c.allowed, c.down,
-		c.backlog, c.overflow, c.appends, c.appendEvents, c.appendBytes, c.keys, c.runs, c.rows, c.failing,
+		c.backlog, c.overflow, c.logBytes, c.logLimit, c.logFull, c.appends, c.appendEvents, c.appendBytes, c.keys, c.runs, c.rows, c.failing,
 		c.laneBytes, c.aging, c.codeWaiting, c.codeRunning, c.codeWorkers, c.free, c.needed, c.alarms,
 	} {
 		ch <- d
@@ -119,6 +123,7 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	}
 	gauge(c.backlog, float64(c.meters.BacklogBound()))
 	c.warehouses(gauge, counter)
+	c.logs(gauge)
 	code := c.monitor.cfg.Code()
 	gauge(c.codeWaiting, float64(code.Waiting))
 	gauge(c.codeRunning, float64(code.Running))
@@ -127,14 +132,35 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	gauge(c.free, float64(free))
 	gauge(c.needed, float64(needed))
 	on := map[wire.Code]uint64{ // these are there at all times, so that rules can count on them
-		"disk_low": 0, "queue_unavailable": 0, "partition_stopped": 0, "parked_full": 0, "ledger_unbalanced": 0,
+		"disk_low": 0, "queue_unavailable": 0, "partition_stopped": 0, "ledger_unbalanced": 0,
 		"destination_down": 0, "destination_slow": 0, "code_slow": 0, "processor_busy": 0,
 	}
+	for _, full := range logsFull {
+		on[full.code] = 0
+	}
 	for _, a := range c.monitor.alarms(states) {
-		on[a.Code] = a.Count
+		on[a.Code] += a.Count
 	}
 	for code, n := range on {
 		gauge(c.alarms, float64(n), string(code))
+	}
+}
+
+// logs gives how full the logs are. While one is away, which has its own alarm, there
+// are none.
+func (c *collector) logs(gauge func(*prometheus.Desc, float64, ...string)) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	all, err := c.monitor.cfg.Logs(ctx)
+	if err != nil {
+		return
+	}
+	for _, l := range all {
+		log := l.Kind.String()
+		gauge(c.overflow, float64(l.Stored), log)
+		gauge(c.logBytes, float64(l.Bytes), log)
+		gauge(c.logLimit, float64(l.Limit), log)
+		gauge(c.logFull, float64(len(l.Full)), log)
 	}
 }
 
@@ -194,7 +220,6 @@ func (c *collector) partitions(states []partition.State, gauge, counter func(*pr
 		sum.LagAge = max(sum.LagAge, s.LagAge)
 		sum.Keys += s.Keys
 		sum.Runs += s.Runs
-		sum.OverflowBytes += s.OverflowBytes
 	}
 	var stops uint64
 	for _, s := range states {
@@ -204,7 +229,6 @@ func (c *collector) partitions(states []partition.State, gauge, counter func(*pr
 	gauge(c.runs, float64(sum.Runs))
 	gauge(c.lagFrames, float64(sum.LagFrames))
 	gauge(c.lagSeconds, sum.LagAge.Seconds())
-	gauge(c.overflow, float64(sum.OverflowBytes))
 	counter(c.stops, float64(stops))
 }
 

@@ -1,5 +1,5 @@
-// Package health watches what a plane needs to go on: room on the disk, room for
-// parked deliveries, an event log that takes writes. It refuses events while
+// Package health watches what a plane needs to go on: room on the disk, room in
+// the logs that many share, an event log that takes writes. It refuses events while
 // there is too little, ends the plane when only a restart helps, names what holds
 // the plane up, and gives its counts to Prometheus.
 package health
@@ -25,11 +25,11 @@ import (
 
 // Config is what a monitor watches. All functions are required.
 type Config struct {
-	DataDir    string                                 // whose disk is watched
-	Embedded   bool                                   // the event log is in this process, so that a restart may help it
-	EventLog   func() error                           // nil: it takes writes
-	ParkedFill func(context.Context) (float64, error) // how full the fullest log of parked deliveries is, of 1
-	Ledger     func() []ledger.Row                    // of all partitions
+	DataDir    string                               // whose disk is watched
+	Embedded   bool                                 // the event log is in this process, so that a restart may help it
+	EventLog   func() error                         // nil: it takes writes
+	Logs       func(context.Context) ([]Log, error) // that can be full
+	Ledger     func() []ledger.Row                  // of all partitions
 	Partitions func() []*partition.Partition
 	Code       func() transform.Load
 	Warehouses func() []Warehouse
@@ -63,7 +63,7 @@ func (m *Monitor) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return m.exitIfLogStaysBroken(ctx) })
 	g.Go(func() error { m.disk.watch(ctx); return nil })
-	g.Go(func() error { m.quota.watch(ctx, m.cfg.ParkedFill, m.cfg.Ledger); return nil })
+	g.Go(func() error { m.quota.watch(ctx, m.cfg.Logs, m.cfg.Ledger); return nil })
 	return g.Wait()
 }
 
@@ -103,10 +103,10 @@ type Appending func(context.Context, []event.Event) error
 // disk_low, while the disk is almost full.
 func (m *Monitor) RefuseOnLowDisk(append Appending) Appending { return m.disk.before(append) }
 
-// RefuseFeedersOfFullParked makes append refuse the events of sources whose
-// deliveries fill the logs of parked deliveries, as fault.Limited with code
-// parked_full. All events of a call are of one source.
-func (m *Monitor) RefuseFeedersOfFullParked(append Appending) Appending {
+// RefuseFeedersOfFullLogs makes append refuse the events of sources that feed a
+// destination, or are the source, with more than its share of a log, as fault.Limited
+// with the log's code, such as parked_full. All events of a call are of one source.
+func (m *Monitor) RefuseFeedersOfFullLogs(append Appending) Appending {
 	return m.quota.before(append)
 }
 
@@ -115,7 +115,7 @@ func (m *Monitor) DiskLow() bool { return m.disk.low.Load() }
 
 // Ready says why events would not be taken now.
 func (m *Monitor) Ready() error {
-	if err := m.disk.check(); err != nil {
+	if err := cmp.Or(m.disk.check(), m.quota.check()); err != nil {
 		return err
 	}
 	return m.cfg.EventLog()
@@ -158,9 +158,6 @@ func (m *Monitor) alarms(states []partition.State) (alarms []wire.Alarm) {
 	if m.DiskLow() {
 		on["disk_low"] = 1
 	}
-	if m.quota.refusing() {
-		on["parked_full"] = 1
-	}
 	if m.cfg.EventLog() != nil {
 		on["queue_unavailable"] = 1
 	}
@@ -169,7 +166,7 @@ func (m *Monitor) alarms(states []partition.State) (alarms []wire.Alarm) {
 			alarms = append(alarms, wire.Alarm{Code: code, Count: on[code]})
 		}
 	}
-	return alarms
+	return append(alarms, m.quota.alarms()...)
 }
 
 // lanes returns how every destination does, over all partitions.

@@ -1,28 +1,78 @@
 package health
 
 import (
+	"cmp"
 	"context"
+	"slices"
 	"sync/atomic"
 	"time"
 
 	"weir/dataplane/event"
 	"weir/dataplane/ledger"
+	"weir/dataplane/queue"
 	"weir/shared/id"
+	"weir/shared/wire"
 )
 
-// How full the logs of parked deliveries may be, of their limits. Past parkedMost
-// the sources that feed them are refused, so that nobody else has to wait for
-// room; below parkedAgain they are taken again.
+// Log is how the logs of one kind are, of all partitions.
+type Log struct {
+	Kind   queue.Kind
+	Bytes  int64    // in the logs
+	Limit  int64    // of the logs; 0: none
+	Stored int64    // bytes that moved to the blob store
+	Fill   float64  // of the fullest one, 1 for its limit
+	Full   []string // keys that have more than their share of one, see overflow.Log.Full
+}
+
+// logFull is what a full log means: the alarm, and what a sender reads whose events
+// feed it.
+type logFull struct {
+	code wire.Code
+	text string
+	// feeds reports whether the source of a row of the ledger feeds key; nil: the log
+	// has no keys.
+	feeds func(r *ledger.Row, key string) bool
+}
+
+var logsFull = map[queue.Kind]logFull{
+	queue.Parked: {
+		"parked_full", "Too many deliveries of this source wait for a destination that takes nothing; events are taken again when there is room.",
+		func(r *ledger.Row, key string) bool { return string(r.Destination) == key && r.Parked > 0 },
+	},
+	queue.Dead: {
+		"dead_full", "Too many dead letters of this source are kept for a destination; events are taken again when they are redriven or discarded.",
+		func(r *ledger.Row, key string) bool { return string(r.Destination) == key && r.Dead > 0 },
+	},
+	queue.Quarantine: {
+		"quarantine_full", "Too many events of this source are in quarantine; events are taken again when they are replayed or discarded.",
+		func(r *ledger.Row, key string) bool { return string(r.Source) == key },
+	},
+	queue.Stage: {
+		"stage_full", "Too many events of this source wait for a warehouse that takes nothing; events are taken again when there is room.",
+		func(r *ledger.Row, key string) bool { return string(r.Destination) == key && r.Routed > 0 },
+	},
+	queue.Journal: {code: "journal_full"},
+	queue.Bad:     {code: "bad_full"},
+}
+
+// How full a log without keys is when its alarm comes, and goes.
 const (
-	parkedMost  = 0.8
-	parkedAgain = 0.7
-	quotaEvery  = time.Second
+	logMost  = 0.8
+	logAgain = 0.7
+
+	quotaEvery = time.Second
 )
 
-// quota knows which sources feed destinations that take nothing, while too many
-// deliveries wait.
+// quota knows which logs are full, and which sources feed what fills them.
 type quota struct {
-	refused atomic.Pointer[map[feed]struct{}] // nil: none
+	now atomic.Pointer[fullness] // nil: nothing is full
+}
+
+// fullness is what a look found.
+type fullness struct {
+	refused map[feed]queue.Kind
+	alarms  []wire.Alarm
+	plain   map[queue.Kind]bool // logs without keys that are full
 }
 
 // feed is a source.
@@ -31,14 +81,13 @@ type feed struct {
 	source    id.Source
 }
 
-// watch looks until ctx ends: fill says how full the fullest log is, rows returns
-// the ledger.
-func (q *quota) watch(ctx context.Context, fill func(context.Context) (float64, error), rows func() []ledger.Row) {
+// watch looks until ctx ends.
+func (q *quota) watch(ctx context.Context, logs func(context.Context) ([]Log, error), rows func() []ledger.Row) {
 	tick := time.NewTicker(quotaEvery)
 	defer tick.Stop()
 	for {
-		if full, err := fill(ctx); err == nil { // a log that is away refuses by itself
-			q.look(full, rows)
+		if all, err := logs(ctx); err == nil { // a log that is away refuses by itself
+			q.look(all, rows)
 		}
 		select {
 		case <-tick.C:
@@ -48,32 +97,87 @@ func (q *quota) watch(ctx context.Context, fill func(context.Context) (float64, 
 	}
 }
 
-// look decides anew which sources are refused: those with parked deliveries.
-func (q *quota) look(full float64, rows func() []ledger.Row) {
-	had := q.refused.Load()
-	if full < parkedAgain || had == nil && full < parkedMost {
-		q.refused.Store(nil)
-		return
-	}
-	feeds := map[feed]struct{}{}
-	for _, r := range rows() {
-		if r.Destination != "" && r.Parked > 0 {
-			feeds[feed{r.Workspace, r.Source}] = struct{}{}
+// look decides anew which sources are refused: those that feed a full key.
+func (q *quota) look(logs []Log, rows func() []ledger.Row) {
+	had := q.now.Load()
+	now := &fullness{refused: map[feed]queue.Kind{}, plain: map[queue.Kind]bool{}}
+	var books []ledger.Row
+	for _, l := range logs {
+		full := logsFull[l.Kind]
+		if full.feeds == nil {
+			if l.Fill >= logMost || had != nil && had.plain[l.Kind] && l.Fill >= logAgain {
+				now.plain[l.Kind] = true
+				now.alarms = append(now.alarms, wire.Alarm{Code: full.code, Count: 1})
+			}
+			continue
 		}
+		if len(l.Full) == 0 {
+			continue
+		}
+		if books == nil {
+			books = rows()
+		}
+		now.keys(l, full, books)
 	}
-	q.refused.Store(&feeds)
+	if len(now.alarms) == 0 {
+		now = nil
+	}
+	q.now.Store(now)
 }
 
-// refusing reports whether any source is refused.
-func (q *quota) refusing() bool { return q.refused.Load() != nil }
+// keys refuses the sources that feed the full keys of a log, and raises an alarm for
+// each workspace that has some.
+func (f *fullness) keys(l Log, full logFull, books []ledger.Row) {
+	objects := map[id.Workspace][]string{}
+	keys := slices.Compact(slices.Sorted(slices.Values(l.Full))) // partitions name the same ones
+	for _, key := range keys {
+		var owner id.Workspace // of a key that no book knows: none
+		for i := range books {
+			r := &books[i]
+			if string(r.Destination) == key || string(r.Source) == key {
+				owner = r.Workspace
+			}
+			if full.feeds(r, key) {
+				f.refused[feed{r.Workspace, r.Source}] = l.Kind
+			}
+		}
+		objects[owner] = append(objects[owner], key)
+	}
+	for ws, keys := range objects {
+		a := wire.Alarm{Code: full.code, Workspace: ws, Count: uint64(len(keys))}
+		if ws != "" {
+			a.Objects = keys
+		}
+		f.alarms = append(f.alarms, a)
+	}
+	slices.SortFunc(f.alarms, func(a, b wire.Alarm) int {
+		return cmp.Or(cmp.Compare(a.Code, b.Code), cmp.Compare(a.Workspace, b.Workspace))
+	})
+}
 
-// before makes append refuse the events of those sources: fault.Limited with
-// code parked_full. All of events are of one source.
+// alarms are those of full logs.
+func (q *quota) alarms() []wire.Alarm {
+	if now := q.now.Load(); now != nil {
+		return now.alarms
+	}
+	return nil
+}
+
+// check is fault.Limited when a log is full that takes something of every event.
+func (q *quota) check() error {
+	if now := q.now.Load(); now != nil && now.plain[queue.Journal] {
+		return noRoom("journal_full", "The journal of this plane is almost full; events are taken again when there is room.")
+	}
+	return nil
+}
+
+// before makes append refuse the events of the sources that feed what is full:
+// fault.Limited with the log's code. All of events are of one source.
 func (q *quota) before(append func(context.Context, []event.Event) error) func(context.Context, []event.Event) error {
 	return func(ctx context.Context, events []event.Event) error {
-		if feeds := q.refused.Load(); feeds != nil && len(events) > 0 {
-			if _, full := (*feeds)[feed{events[0].Workspace, events[0].Source}]; full {
-				return noRoom("parked_full", "Too many deliveries of this source wait for a destination that takes nothing; events are taken again when there is room.")
+		if now := q.now.Load(); now != nil && len(events) > 0 {
+			if k, refused := now.refused[feed{events[0].Workspace, events[0].Source}]; refused {
+				return noRoom(string(logsFull[k].code), logsFull[k].text)
 			}
 		}
 		return append(ctx, events)

@@ -16,15 +16,14 @@ import (
 	"time"
 
 	"weir/dataplane/backlog"
-	"weir/dataplane/blob"
 	"weir/dataplane/dedupe"
 	"weir/dataplane/deliver"
 	"weir/dataplane/destination"
 	"weir/dataplane/event"
 	"weir/dataplane/live"
 	"weir/dataplane/outbound"
+	"weir/dataplane/overflow"
 	"weir/dataplane/parked"
-	"weir/dataplane/parked/overflow"
 	"weir/dataplane/pipeline"
 	"weir/dataplane/plan"
 	"weir/dataplane/queue"
@@ -43,7 +42,7 @@ const (
 	steady     = time.Minute
 )
 
-// Config is what a partition needs. All fields but Blobs and Trace are required.
+// Config is what a partition needs. All fields but Trace are required.
 type Config struct {
 	Number    int
 	DedupeDir string // a folder below holds the partition's dedupe index
@@ -55,8 +54,8 @@ type Config struct {
 	Deps      destination.Deps // of sinks, without Stage
 	Code      *transform.Pool
 	Live      *live.Hub
-	Blobs     blob.Store  // for what is parked past a destination's quota; nil: all stays in the log
-	DiskLow   func() bool // the disk is almost full
+	Parked    *overflow.Log
+	Dead      *overflow.Log
 	Log       *slog.Logger
 	Trace     func(frame uint64) *telemetry.Trace // nil: no traces
 }
@@ -67,11 +66,10 @@ type Config struct {
 type Partition struct {
 	cfg Config
 
-	stops    atomic.Uint64 // how often it stopped by itself
-	running  atomic.Bool
-	lanes    atomic.Pointer[deliver.Lanes] // the newest
-	seen     atomic.Pointer[dedupe.Index]  // the newest
-	overflow atomic.Pointer[overflow.Log]  // the newest
+	stops   atomic.Uint64 // how often it stopped by itself
+	running atomic.Bool
+	lanes   atomic.Pointer[deliver.Lanes] // the newest
+	seen    atomic.Pointer[dedupe.Index]  // the newest
 
 	moving sync.Mutex // held while quarantined events are moved
 
@@ -120,18 +118,10 @@ func (p *Partition) once(ctx context.Context) error {
 	defer func() { _ = seen.Close() }()
 	p.seen.Store(seen)
 	log := func(k queue.Kind) queue.Log { return p.cfg.Store.Log(k, p.cfg.Number) }
-	parked := log(queue.Parked)
-	moved, err := p.openOverflow(ctx, parked)
-	if err != nil {
-		return fmt.Errorf("open the parked deliveries of partition %d: %w", p.cfg.Number, err)
-	}
-	if moved != nil {
-		parked = moved
-	}
 	made, err := pipeline.New(pipeline.Config{
 		Partition: p.cfg.Number,
 		Events:    log(queue.Events), Journal: log(queue.Journal), Bad: log(queue.Bad), Quarantine: log(queue.Quarantine),
-		Parked: parked, Dead: log(queue.Dead),
+		Parked: p.cfg.Parked, Dead: p.cfg.Dead,
 		Lease: func(ctx context.Context) (pipeline.Lease, uint64, error) {
 			held, err := p.cfg.Store.Lease(ctx, p.cfg.Number)
 			if err != nil {
@@ -142,7 +132,7 @@ func (p *Partition) once(ctx context.Context) error {
 		Seen: seen, Key: p.cfg.Hasher.Key, Route: p.cfg.Plans.Route, Transform: p.cfg.Code.Apply, Live: p.cfg.Live, Trace: p.cfg.Trace,
 		Lanes: func(r pipeline.Reports) (pipeline.Lanes, error) {
 			lanes, err := deliver.New(deliver.Config{
-				Parked: parked, Dead: log(queue.Dead), Lookup: p.cfg.Plans.Target, Settle: r.Settle, Drained: r.Drained, Held: r.Held,
+				Parked: p.cfg.Parked, Dead: p.cfg.Dead, Lookup: p.cfg.Plans.Target, Settle: r.Settle, Drained: r.Drained, Held: r.Held,
 				Do: p.cfg.Client.Do, Yield: p.cfg.Yield, Trace: p.cfg.Trace, Deps: p.staging(), Live: p.cfg.Live, Log: p.cfg.Log, Owners: parts,
 				LaneBytes: int64(share(openMemory, parts) / 4), MemoryBytes: int64(share(laneMemory, parts)),
 			})
@@ -165,9 +155,6 @@ func (p *Partition) once(ctx context.Context) error {
 			stop(fmt.Errorf("dedupe index of partition %d: %w", p.cfg.Number, err))
 		}
 	})
-	if moved != nil {
-		merging.Go(func() { moved.Run(beside) })
-	}
 	err = made.Run(beside)
 	stop(nil)
 	merging.Wait()
@@ -175,28 +162,6 @@ func (p *Partition) once(ctx context.Context) error {
 		err = context.Cause(beside)
 	}
 	return err
-}
-
-// How much of the limit of a log of parked deliveries one destination may have
-// before its oldest move to the blob store, and how much the store takes of all
-// destinations. The log has an eighth of the disk, so the store has a quarter.
-const (
-	quotaPart     = 4 // a quarter of the limit
-	overflowTimes = 2 // twice the limit
-)
-
-// openOverflow returns what puts parked deliveries past the quotas into the blob
-// store; nil: there is none.
-func (p *Partition) openOverflow(ctx context.Context, log queue.Log) (*overflow.Log, error) {
-	limit := p.cfg.Store.Limit(queue.Parked)
-	if p.cfg.Blobs == nil || limit == 0 {
-		return nil, nil
-	}
-	o, err := overflow.New(ctx, overflow.Config{
-		Log: log, Blobs: p.cfg.Blobs, Folder: blob.Ref(strconv.Itoa(p.cfg.Number)), Quota: limit / quotaPart, Limit: limit * overflowTimes, Low: p.cfg.DiskLow, Out: p.cfg.Log,
-	})
-	p.overflow.Store(o)
-	return o, err
 }
 
 // staging is what sinks use from outside, with the partition's own STAGE.

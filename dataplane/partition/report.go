@@ -28,11 +28,10 @@ func (p *Partition) State(now time.Time) State {
 
 // Size is how much a partition holds.
 type Size struct {
-	LagFrames     uint64        // frames that are not settled
-	LagAge        time.Duration // of the oldest frame that is read and not settled
-	Keys          uint64        // of the dedupe index that are on the disk
-	Runs          int           // files that hold them
-	OverflowBytes int64         // parked past the quotas of destinations, in the blob store
+	LagFrames uint64        // frames that are not settled
+	LagAge    time.Duration // of the oldest frame that is read and not settled
+	Keys      uint64        // of the dedupe index that are on the disk
+	Runs      int           // files that hold them
 }
 
 // Size asks how much the partition holds. While its log is away, which has its
@@ -46,9 +45,6 @@ func (p *Partition) Size(ctx context.Context) Size {
 	}
 	if seen := p.seen.Load(); seen != nil {
 		s.Keys, s.Runs = seen.Keys()
-	}
-	if o := p.overflow.Load(); o != nil {
-		s.OverflowBytes = o.Bytes()
 	}
 	return s
 }

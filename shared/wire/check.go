@@ -19,8 +19,11 @@ const (
 	maxKinds    = 2_000
 )
 
-// MaxCounts is the most counts of one Beat.
-const MaxCounts = 50_000
+// The most counts of one Beat, and the most objects of one Alarm.
+const (
+	MaxCounts  = 50_000
+	MaxObjects = 10
+)
 
 var (
 	softwareVersion = regexp.MustCompile(`^v?[0-9]+\.[0-9]+\.[0-9]+(-[0-9A-Za-z.-]{1,40})?(\+[0-9A-Za-z.-]{1,40})?$`)
@@ -89,6 +92,7 @@ func (b Beat) Cleaned() (Beat, int) {
 			b.Alarms[i].Code = Undeclared
 			replaced++
 		}
+		b.Alarms[i].Objects = b.Alarms[i].Objects[:min(len(b.Alarms[i].Objects), MaxObjects)]
 	}
 	b.Counts = slices.Clone(b.Counts)
 	for i := range b.Counts {
@@ -110,7 +114,10 @@ func (b Beat) Check() error {
 	ok := b.Format == Version && id.Valid(b.Plane) && softwareVersion.MatchString(b.Version) &&
 		webURL(b.Gateway) && webURL(b.View) && len(b.Alarms) <= maxAlarms && len(b.Kinds) <= maxKinds && len(b.Counts) <= MaxCounts
 	for _, a := range b.Alarms {
-		ok = ok && a.Code.Known() && (a.Workspace == "" || id.Valid(a.Workspace))
+		ok = ok && a.Code.Known() && (a.Workspace == "" || id.Valid(a.Workspace)) && len(a.Objects) <= MaxObjects
+		for _, o := range a.Objects {
+			ok = ok && a.Workspace != "" && (id.Valid(id.Source(o)) || id.Valid(id.Destination(o)))
+		}
 	}
 	for _, k := range b.Kinds {
 		ok = ok && slices.Contains([]string{"source", "destination", "warehouse", "transformation"}, k.Family) && kindName.MatchString(k.Name) &&

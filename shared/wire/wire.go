@@ -86,6 +86,9 @@ type Alarm struct {
 	Code      Code         `json:"code"`
 	Workspace id.Workspace `json:"workspace,omitempty"`
 	Count     uint64       `json:"count"`
+	// Objects are ids of sources and destinations of Workspace that it is about, at
+	// most MaxObjects; planes of older versions name none.
+	Objects []string `json:"objects,omitempty"`
 }
 
 // Kind is a source, destination or warehouse kind that a plane can run.

@@ -42,7 +42,10 @@ func Fold(ctx context.Context, tx *ent.Tx, b wire.Beat) (change string, err erro
 	if err != nil {
 		return "", err
 	}
-	alarms := slices.DeleteFunc(slices.Clone(b.Alarms), func(a wire.Alarm) bool { return a.Workspace != "" && !mine[a.Workspace] })
+	alarms, err := ownAlarms(ctx, tx, b, mine)
+	if err != nil {
+		return "", err
+	}
 	alarmText, err := database.List(alarms)
 	if err != nil {
 		return "", err
@@ -70,6 +73,29 @@ func Fold(ctx context.Context, tx *ent.Tx, b wire.Beat) (change string, err erro
 		return "", nil
 	}
 	return fmt.Sprintf("healthy %t, version %s", b.Healthy, b.Version), nil
+}
+
+// ownAlarms returns the alarms of a beat without those of workspaces that are not on
+// its plane, and without objects that are not their workspace's.
+func ownAlarms(ctx context.Context, tx *ent.Tx, b wire.Beat, mine map[id.Workspace]bool) ([]wire.Alarm, error) {
+	alarms := slices.DeleteFunc(slices.Clone(b.Alarms), func(a wire.Alarm) bool { return a.Workspace != "" && !mine[a.Workspace] })
+	named := map[string]bool{}
+	for _, a := range alarms {
+		for _, o := range a.Objects {
+			named[o] = true
+		}
+	}
+	owner, err := owners(ctx, tx, named)
+	if err != nil {
+		return nil, err
+	}
+	for i := range alarms {
+		a := &alarms[i]
+		a.Objects = slices.DeleteFunc(slices.Clone(a.Objects), func(o string) bool {
+			return owner["source "+o] != a.Workspace && owner["destination "+o] != a.Workspace
+		})
+	}
+	return alarms, nil
 }
 
 // placed returns which of the workspaces that a beat names are on its plane.
@@ -103,7 +129,11 @@ type row struct {
 
 // foldCounts writes the counts that changed.
 func foldCounts(ctx context.Context, tx *ent.Tx, b wire.Beat, mine map[id.Workspace]bool) error {
-	owner, err := owners(ctx, tx, b.Counts)
+	named := map[string]bool{}
+	for _, c := range b.Counts {
+		named[string(c.Source)], named[string(c.Destination)] = true, true
+	}
+	owner, err := owners(ctx, tx, named)
 	if err != nil {
 		return err
 	}
@@ -146,13 +176,9 @@ func foldCounts(ctx context.Context, tx *ent.Tx, b wire.Beat, mine map[id.Worksp
 	return nil
 }
 
-// owners returns the workspace of every source and destination that counts
-// name, by "kind id".
-func owners(ctx context.Context, tx *ent.Tx, counts []wire.Count) (map[string]id.Workspace, error) {
-	named := map[string]bool{}
-	for _, c := range counts {
-		named[string(c.Source)], named[string(c.Destination)] = true, true
-	}
+// owners returns the workspace of every source and destination that is named, by
+// "kind id".
+func owners(ctx context.Context, tx *ent.Tx, named map[string]bool) (map[string]id.Workspace, error) {
 	owner := map[string]id.Workspace{}
 	for some := range slices.Chunk(slices.Collect(maps.Keys(named)), database.Batch) {
 		found, err := tx.Object.Query().Where(object.IDIn(some...)).All(ctx)

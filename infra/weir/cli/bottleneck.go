@@ -1,9 +1,12 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
-	"slices"
+	"strings"
 
+	"weir/infra/weir/cli/remote"
+	"weir/shared/command"
 	"weir/shared/wire"
 )
 
@@ -14,28 +17,80 @@ var bottlenecks = [...]struct {
 	text string
 }{
 	{"queue_unavailable", "its event log takes nothing. It restarts by itself after a write error; see the plane's log for the cause"},
-	{"disk_full", "its disk is full, so events are refused. Make invocation"},
-	{"disk_low", "its disk is almost full, so events are refused. Make invocation; deliveries make some, too"},
+	{"disk_full", "its disk is full, so events are refused. Make room"},
+	{"disk_low", "its disk is almost full, so events are refused. Make room; deliveries make some, too"},
 	{"partition_stopped", "a partition stopped and starts again. See the plane's log"},
-	{"parked_full", "too many deliveries are parked, so their sources are refused. Bring the destination back, or remove it"},
+	{"journal_full", "its journal is almost full, so events are refused. Give its disk more room"},
+	{"parked_full", "too many deliveries are parked for %s, so the sources that feed it are refused. Bring the destination back, or remove it"},
+	{"dead_full", "too many dead letters are kept for %s, so the sources that feed it are refused. See them with weir dlq list, then redrive or discard them"},
+	{"quarantine_full", "too many events of %s are in quarantine, so it is refused. See them with weir dlq list --quarantined, then replay or discard them"},
+	{"stage_full", "too many events wait to be loaded into %s, so the sources that feed it are refused. Bring the warehouse back, or remove it"},
 	{"processor_busy", "the processors are busy all the time. Give the plane more cores, or lower what it does with transformations"},
 	{"code_slow", "transformations: every worker is busy and work waits. Give the plane more cores, or make the code cheaper"},
 	{"destination_slow", "a destination takes events more slowly than they come (%d). Raise its concurrency if it bears more; what waits is kept"},
 	{"destination_down", "a destination does not answer (%d); its events wait in order and are sent when it is back. See which with weir ledger"},
+	{"bad_full", "the log of frames that nobody could read is almost full. Look into the plane's log for why they are damaged"},
 	{"load_unreachable", "a warehouse does not answer; its events wait. Check its address and that it runs"},
 	{"load_auth", "a warehouse refuses to sign in; its events wait. Check user and password, then apply with --reseal"},
 	{"load_failed", "a warehouse refuses a load; its events wait. The console's page of warehouses says what it said"},
 }
 
 // bottleneck says in one sentence what holds a plane up most, "" for nothing.
-func bottleneck(alarms []wire.Alarm) string {
+func bottleneck(alarms []wire.Alarm, names objects) string {
 	for _, b := range bottlenecks {
-		if i := slices.IndexFunc(alarms, func(a wire.Alarm) bool { return a.Code == b.code }); i >= 0 {
-			if b.code == "destination_slow" || b.code == "destination_down" {
-				return fmt.Sprintf(b.text, alarms[i].Count) + "."
+		var found []wire.Alarm // one of each workspace
+		for _, a := range alarms {
+			if a.Code == b.code {
+				found = append(found, a)
 			}
-			return b.text + "."
 		}
+		switch {
+		case len(found) == 0:
+			continue
+		case strings.Contains(b.text, "%s"):
+			return fmt.Sprintf(b.text, names.listed(found)) + "."
+		case strings.Contains(b.text, "%d"):
+			return fmt.Sprintf(b.text, found[0].Count) + "."
+		}
+		return b.text + "."
 	}
 	return ""
+}
+
+// objects are the names of sources and destinations, with their workspaces', by id.
+type objects map[string]string
+
+func objectNames(workspaces []remote.Workspace) objects {
+	names := objects{}
+	for _, w := range workspaces {
+		for _, s := range w.Sources {
+			names[string(s.ID)] = command.Clean(w.Name + "/" + s.Name)
+		}
+		for _, d := range w.Destinations {
+			names[string(d.ID)] = command.Clean(w.Name + "/" + d.Name)
+		}
+	}
+	return names
+}
+
+// of lists what an alarm is about; what was removed keeps its id.
+func (o objects) of(a wire.Alarm) string {
+	var all []string
+	for _, key := range a.Objects {
+		all = append(all, cmp.Or(o[key], command.Clean(key)))
+	}
+	if n := a.Count - min(a.Count, uint64(len(all))); n > 0 && len(all) > 0 {
+		all = append(all, fmt.Sprintf("%d more", n))
+	}
+	return strings.Join(all, ", ")
+}
+
+func (o objects) listed(alarms []wire.Alarm) string {
+	var all []string
+	for _, a := range alarms {
+		if text := o.of(a); text != "" {
+			all = append(all, text)
+		}
+	}
+	return cmp.Or(strings.Join(all, ", "), "one of them")
 }

@@ -39,13 +39,13 @@ func newStatus(shell *console.Console) *cobra.Command {
 }
 
 func (k invocation) status(s remote.Status, now time.Time) error {
-	names := map[string]string{"": "-"}
+	names, objects := map[string]string{"": "-"}, objectNames(s.Workspaces)
 	planes := console.Table{Head: []string{"PLANE", "REGION", "VERSION", "LAST BEAT", "HEALTH", "ALARMS"}}
 	for _, p := range s.Planes {
 		names[string(p.ID)] = p.Name
 		var alarms []string
 		for _, a := range p.Alarms {
-			alarms = append(alarms, fmt.Sprintf("%s ×%d", a.Code, a.Count))
+			alarms = append(alarms, strings.TrimSuffix(fmt.Sprintf("%s ×%d (%s)", a.Code, a.Count, objects.of(a)), " ()"))
 		}
 		planes.Add(p.Name, p.Region, console.Dash(p.Version), console.Since(p.LastBeat, now), health(p), console.Dash(strings.Join(alarms, ", ")))
 	}
@@ -55,7 +55,7 @@ func (k invocation) status(s remote.Status, now time.Time) error {
 		return err
 	}
 	for _, p := range s.Planes {
-		if text := bottleneck(p.Alarms); text != "" {
+		if text := bottleneck(p.Alarms, objects); text != "" {
 			k.Say("\nBottleneck of %s: %s", command.Clean(p.Name), text)
 		}
 	}

@@ -520,6 +520,8 @@ export interface components {
             code: string;
             workspace?: string;
             count: number;
+            /** @description Ids of the sources and destinations of the workspace that it is about */
+            objects?: string[];
         };
         /** @enum {string} */
         State: "applied" | "rejected" | "pending" | "none";

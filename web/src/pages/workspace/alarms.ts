@@ -1,10 +1,13 @@
 const texts: Record<string, string> = {
   ack_failed: "It could not report what it applied. It tries again; check its way to the hub.",
+  bad_full: "The log of events that nobody could read is nearly full. Check the disk.",
   beat_forged: "Somebody sent a sign of life in this plane's name without its key. Find out who can reach the hub.",
   ack_forged: "Somebody reported in this plane's name without its key. Find out who can reach the hub.",
   body_damaged: "A configuration arrived damaged and was refused; the former one goes on.",
   clock_jump: "Its clock jumped, so old dedupe keys are kept. Check the machine's time.",
   code_slow: "Transformations are slower than the events that come; they wait in order. Give the plane more cores.",
+  dead_full:
+    "A destination has more dead letters than its share, so the sources that feed it are refused. Redrive or discard them.",
   dead_letters: "Deliveries failed for good. See why with weir dlq list.",
   destination_down: "A destination does not answer; its deliveries wait in order.",
   destination_slow:
@@ -14,6 +17,7 @@ const texts: Record<string, string> = {
   frame_damaged: "Stored events could not be read and were set aside. Check the disk.",
   hub_denied: "The hub refused one of its calls. Let it join anew if this stays.",
   journal_damaged: "Its journal could not be read. Check the disk.",
+  journal_full: "Its journal is nearly full, so events are refused. Give its disk more room.",
   lease_lost: "It lost its hold on a partition; another process may use the same data.",
   ledger_unbalanced: "Its books do not balance: an event is unaccounted for. Keep the logs and report this.",
   load_auth: "A warehouse refuses to sign in; its events wait. Check user and password, then apply with --reseal.",
@@ -22,15 +26,20 @@ const texts: Record<string, string> = {
     "A table of a warehouse does not take what is loaded; its events wait. The page of warehouses says which.",
   load_stage: "Staged events could not be read or written. Check the disk.",
   load_unreachable: "A warehouse does not answer; its events wait. Check its address and that it runs.",
-  parked_full: "So many deliveries wait that sources are refused. Bring the destination back, or remove it.",
+  parked_full:
+    "More deliveries of a destination wait than its share, so the sources that feed it are refused. Bring it back, or remove it.",
   partition_stopped: "A part of the event log stands still. Look into the plane's log.",
   pointer_foreign: "A configuration that was changed or not meant for it was refused.",
   pointer_stale: "An older configuration than it has was refused.",
   pointer_too_new: "A configuration needs a newer version of Weir. Upgrade the plane.",
   pointer_unsigned: "A configuration without signature was refused. Find out who can reach the hub.",
   processor_busy: "Its processors are busy all the time, so everything takes longer. Give it more cores.",
+  quarantine_full:
+    "A source has more events in quarantine than its share, so it is refused. Mend what it sends, then replay or discard them.",
   queue_unavailable: "Its event log does not take events. Look into the plane's log.",
   secret_damaged: "A secret arrived damaged and was refused. Apply with --reseal.",
+  stage_full:
+    "More events wait for a warehouse than its share, so the sources that feed it are refused. Bring it back, or remove it.",
   state_damaged: "Files of its state could not be read. Check the disk.",
 };
 

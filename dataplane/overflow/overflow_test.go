@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"weir/dataplane/blob"
-	"weir/dataplane/parked/overflow"
+	"weir/dataplane/overflow"
 	"weir/dataplane/queue"
 	"weir/dataplane/queue/queuetest"
 	"weir/shared/fault"
@@ -29,7 +29,7 @@ func overflowing(t testing.TB, ctx context.Context, log queue.Log, dir string, q
 	}
 	for {
 		o, err := overflow.New(ctx, overflow.Config{
-			Log: log, Blobs: blobs, Folder: "0", Quota: quota, Limit: 1 << 30, Segment: 1 + quota/4, Every: 100 * time.Millisecond,
+			Log: log, Limit: 4 * quota, Blobs: blobs, Folder: "0", Stored: 1 << 30, Segment: 1 + quota/4, Every: 100 * time.Millisecond,
 		})
 		if fault.KindOf(err) != fault.Unavailable {
 			if err != nil {
@@ -43,7 +43,7 @@ func overflowing(t testing.TB, ctx context.Context, log queue.Log, dir string, q
 func TestOverflowKeepsTheContractOfLogs(t *testing.T) {
 	t.Parallel()
 	queuetest.Kit(t, func(t *testing.T) queue.Log {
-		return overflowing(t, t.Context(), queuetest.NewLog(1, queuetest.Faults{}), t.TempDir(), 1<<20)
+		return overflowing(t, t.Context(), queuetest.NewLog(1, queuetest.Faults{}), t.TempDir(), 1<<30)
 	})
 }
 
@@ -100,6 +100,17 @@ func TestOverflowReadsAsIfAllHadStayed(t *testing.T) {
 				stop()
 				log = log.Restart()
 				start()
+			case n < 80 && len(want) > 0:
+				var seqs []uint64
+				for range 1 + rng.IntN(5) {
+					i := rng.IntN(len(want))
+					seqs = append(seqs, want[i].Seq)
+					want = slices.Delete(want, i, i+1)
+					if len(want) == 0 {
+						break
+					}
+				}
+				insist(t, func() (bool, error) { return true, o.Delete(t.Context(), seqs...) })
 			case n < 90:
 				time.Sleep(time.Duration(rng.IntN(300)) * time.Millisecond)
 			default:

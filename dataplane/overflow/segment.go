@@ -67,27 +67,51 @@ func appendMoved(to []byte, rec queue.Record) []byte {
 	return to
 }
 
-// readAll yields the records of segments with numbers from one to another. A
-// segment that is gone was purged. Where one is damaged, its rest is one record
-// with the number of its last one, which no reader takes for sound.
-func readAll(ctx context.Context, blobs blob.Store, segments []segment, from, to uint64) iter.Seq2[queue.Record, error] {
+// readAll yields the records of segments with numbers from one to another. Where
+// one is damaged, its rest is one record with the number of its last one and without
+// a time, which no reader takes for sound.
+func (o *Log) readAll(ctx context.Context, segments []segment, from, to uint64) iter.Seq2[queue.Record, error] {
 	return func(yield func(queue.Record, error) bool) {
+		next := from
 		for _, s := range segments {
-			if !s.read(ctx, blobs, from, to, yield) {
-				return
+			for there := true; there; s, there = o.instead(s, next) {
+				gone, more := s.read(ctx, o.c.Blobs, next, to, func(rec queue.Record, err error) bool {
+					next = max(next, rec.Seq+1)
+					return yield(rec, err)
+				})
+				if !more {
+					return
+				}
+				if !gone {
+					break
+				}
 			}
 		}
 	}
 }
 
-// read yields one segment's records; false: no more are wanted.
-func (s segment) read(ctx context.Context, blobs blob.Store, from, to uint64, yield func(queue.Record, error) bool) bool {
+// instead returns the object that has what is left of s, which is gone, from a number
+// on; false: it was purged.
+func (o *Log) instead(s segment, from uint64) (segment, bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, now := range o.moved[s.key] {
+		if now != s && now.first >= s.first && now.last <= s.last && now.last >= from {
+			return now, true
+		}
+	}
+	return segment{}, false
+}
+
+// read yields one segment's records. It reports whether the object is gone, and
+// whether more are wanted.
+func (s segment) read(ctx context.Context, blobs blob.Store, from, to uint64, yield func(queue.Record, error) bool) (gone, more bool) {
 	f, err := blobs.Open(ctx, s.ref())
 	if fault.KindOf(err) == fault.Missing {
-		return true
+		return true, true
 	}
 	if err != nil {
-		return yield(queue.Record{}, fault.New(fault.Unavailable, "The blob store cannot be read: %v.", err))
+		return false, yield(queue.Record{}, fault.New(fault.Unavailable, "The blob store cannot be read: %v.", err))
 	}
 	defer func() { _ = f.Close() }() // nothing was written
 	in := bufio.NewReaderSize(f, 64<<10)
@@ -95,7 +119,7 @@ func (s segment) read(ctx context.Context, blobs blob.Store, from, to uint64, yi
 		var head [movedHead]byte
 		n, err := io.ReadFull(in, head[:])
 		if errors.Is(err, io.EOF) {
-			return true
+			return false, true
 		}
 		size := binary.BigEndian.Uint32(head[:])
 		rec := queue.Record{Key: s.key, Seq: binary.BigEndian.Uint64(head[8:]), At: time.Unix(0, int64(binary.BigEndian.Uint64(head[16:]))).UTC()}
@@ -104,24 +128,24 @@ func (s segment) read(ctx context.Context, blobs blob.Store, from, to uint64, yi
 			n, err = io.ReadFull(in, rec.Data)
 		}
 		if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
-			return yield(queue.Record{}, fault.New(fault.Unavailable, "The blob store cannot be read: %v.", err))
+			return false, yield(queue.Record{}, fault.New(fault.Unavailable, "The blob store cannot be read: %v.", err))
 		}
 		sum := crc32.Update(crc32.Checksum(head[8:], castagnoli), castagnoli, rec.Data)
 		if err != nil || size > queue.MaxPayload || sum != binary.BigEndian.Uint32(head[4:]) {
 			if s.last < after || s.last > to {
-				return true
+				return false, true
 			}
-			return yield(queue.Record{Key: s.key, Seq: s.last, Data: rec.Data[:min(n, len(rec.Data))]}, nil)
+			return false, yield(queue.Record{Key: s.key, Seq: s.last, Data: rec.Data[:min(n, len(rec.Data))]}, nil)
 		}
 		if rec.Seq > to {
-			return true
+			return false, true
 		}
 		if rec.Seq < from {
 			continue
 		}
 		after = rec.Seq + 1
 		if !yield(rec, nil) {
-			return false
+			return false, false
 		}
 	}
 }

@@ -1,0 +1,78 @@
+package dataplane
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"weir/dataplane/blob"
+	"weir/dataplane/health"
+	"weir/dataplane/overflow"
+	"weir/dataplane/queue"
+)
+
+// sharedKinds are the logs that many destinations or sources write to: each has a
+// share of them.
+var sharedKinds = [...]queue.Kind{queue.Parked, queue.Dead}
+
+// storedTimes is how much of a shared log the blob store takes, as a multiple of the
+// log's limit. The logs have 60 % of the disk, PARKED and STAGE a fifth of that, DEAD
+// and QUARANTINE less.
+const storedTimes = 2
+
+// openShared opens the logs that keys share. In a cluster partitions move between
+// processes, so what is past the shares cannot be on this disk.
+func (d *DataPlane) openShared(ctx context.Context) error {
+	for _, k := range sharedKinds {
+		var blobs blob.Store
+		if d.cfg.Events == "" {
+			dir, err := blob.Open(filepath.Join(d.cfg.DataDir, strings.ToLower(k.String())))
+			if err != nil {
+				return err
+			}
+			blobs = dir
+		}
+		for n := range d.store.Partitions() {
+			c := overflow.Config{Log: d.store.Log(k, n), Limit: d.store.Limit(k), Low: d.health.DiskLow, Out: d.cfg.Log}
+			if blobs != nil {
+				c.Blobs, c.Folder, c.Stored = blobs, blob.Ref(strconv.Itoa(n)), storedTimes*c.Limit
+			}
+			o, err := overflow.New(ctx, c)
+			if err != nil {
+				return fmt.Errorf("open %s of partition %d: %w", k, n, err)
+			}
+			d.shared[k] = append(d.shared[k], o)
+		}
+	}
+	return nil
+}
+
+// logs says how the logs are that can be full, of all partitions.
+func (d *DataPlane) logs(ctx context.Context) ([]health.Log, error) {
+	var all []health.Log
+	for k := range queue.Kinds {
+		if k == queue.Events { // it empties as fast as the others take what is in it
+			continue
+		}
+		one := health.Log{Kind: k}
+		for n := range d.store.Partitions() {
+			st, err := d.store.Log(k, n).State(ctx)
+			if err != nil {
+				return nil, fmt.Errorf("look how full %s is: %w", k, err)
+			}
+			limit := d.store.Limit(k)
+			one.Bytes, one.Limit = one.Bytes+int64(st.Bytes), one.Limit+limit
+			if limit > 0 {
+				one.Fill = max(one.Fill, float64(st.Bytes)/float64(limit))
+			}
+		}
+		for _, o := range d.shared[k] {
+			one.Stored += o.Bytes()
+			one.Full = append(one.Full, o.Full()...)
+		}
+		all = append(all, one)
+	}
+	return all, nil
+}
