@@ -22,7 +22,7 @@ func (d *DataPlane) warehouses() []health.Warehouse {
 	var all []health.Warehouse
 	for _, w := range d.plans.Warehouses() {
 		one := health.Warehouse{ID: w.ID}
-		if newest := d.loading.Loads(w.ID); len(newest) > 0 && newest[0].State == load.Failing {
+		if newest := d.loading.Loads(w.ID); len(newest) > 0 && newest[0].State != load.Done && newest[0].Code != "" { // also while it is tried again
 			one.Failure = wire.Code(newest[0].Code)
 		}
 		all = append(all, one)

@@ -7,5 +7,6 @@
 // id wins, that no value is lost: one that does not fit its column widens it or
 // goes to its text sibling <name>__raw, or into __more where a table can have no
 // further column; that memory does not grow with the backlog; and that one
-// destination that fails delays no other.
+// destination that fails or hangs delays no other: workspaces share the slots of
+// loads, and each step of a load has a deadline.
 package load

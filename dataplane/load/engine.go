@@ -12,6 +12,7 @@ import (
 	"weir/dataplane/event"
 	"weir/dataplane/layout"
 	"weir/dataplane/queue"
+	"weir/dataplane/share"
 	"weir/dataplane/warehouse"
 	"weir/shared/fault"
 	"weir/shared/id"
@@ -74,15 +75,14 @@ type Config struct {
 	Reach     func(Step) error // tests: an error ends the load there as a crash does
 	Log       *slog.Logger
 	Now       func() time.Time
-	Parallel  int // loads under way, 0 means 4; half as many of those that failed before come on top
+	Parallel  int // loads under way, 0 means 4; twice as many come on top of those that take long or failed before
 	MaxEvents int // events of one load, 0 means 250,000
 }
 
 // Engine loads every destination. It is safe for concurrent use.
 type Engine struct {
 	c       Config
-	slots   chan struct{}
-	retries chan struct{} // slots of loaders that failed, so that they take none of others
+	slots   *share.Slots
 	mu      sync.Mutex
 	loaders map[id.Destination]*loader
 
@@ -106,7 +106,7 @@ func New(c Config) (*Engine, error) {
 	if c.MaxEvents == 0 {
 		c.MaxEvents = 250_000
 	}
-	return &Engine{c: c, slots: make(chan struct{}, c.Parallel), retries: make(chan struct{}, max(1, c.Parallel/2)), loaders: map[id.Destination]*loader{}}, nil
+	return &Engine{c: c, slots: share.New(share.Config{Slots: c.Parallel, Aside: 2 * c.Parallel}), loaders: map[id.Destination]*loader{}}, nil
 }
 
 // Times of the engine.
@@ -216,6 +216,9 @@ func (e *Engine) Merged(d id.Destination) int64 {
 	}
 	return 0
 }
+
+// Slow returns the workspaces whose loads take long while those of others wait.
+func (e *Engine) Slow() []id.Workspace { return e.slots.Slow() }
 
 // queryTime is how long a query or a connection test may take.
 const queryTime = 30 * time.Second

@@ -2,6 +2,7 @@ package load_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -34,6 +35,8 @@ type lake struct {
 	merges []time.Time
 	ids    []string
 	fail   func(ctx context.Context, attempt int) error // of a merge, from 1
+	opens  func(ctx context.Context) error
+	owner  id.Workspace // "": ws
 	tries  []time.Time
 }
 
@@ -49,7 +52,14 @@ func (l *lake) Query(context.Context, string, func([]byte) error) error { return
 func (l *lake) Exec(context.Context, []string) (int64, error)           { return 0, nil }
 func (l *lake) Test(context.Context) error                              { return nil }
 func (l *lake) Close() error                                            { return nil }
-func (l *lake) open(context.Context) (warehouse.Warehouse, error)       { return l, nil }
+func (l *lake) open(ctx context.Context) (warehouse.Warehouse, error) {
+	if l.opens != nil {
+		if err := l.opens(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return l, nil
+}
 func (l *lake) Merge(ctx context.Context, _ warehouse.Table, files []warehouse.Staged) (warehouse.Merged, error) {
 	l.mu.Lock()
 	l.tries = append(l.tries, time.Now())
@@ -125,7 +135,7 @@ func newPlane(t *testing.T, partitions int, lakes map[id.Destination]*lake) *pla
 	p.c = load.Config{Dir: dir, Blobs: blobs, Log: slog.New(slog.NewTextHandler(p.logged, nil)), Jobs: func() []load.Job {
 		var jobs []load.Job
 		for d, l := range lakes {
-			jobs = append(jobs, load.Job{Workspace: "ws", Destination: d, Name: string(d), Type: "postgres", Layout: postgres(), SyncEvery: 5 * time.Second,
+			jobs = append(jobs, load.Job{Workspace: cmp.Or(l.owner, "ws"), Destination: d, Name: string(d), Type: "postgres", Layout: postgres(), SyncEvery: 5 * time.Second,
 				Options: layout.Options{SkipTracksTable: true}, Open: l.open})
 		}
 		return jobs

@@ -36,8 +36,6 @@ func (l *loader) reach(s Step) error {
 func (l *loader) loadOnce(ctx context.Context) (did, more bool, err error) {
 	l.work.Lock()
 	defer l.work.Unlock()
-	ctx, cancel := context.WithTimeout(ctx, loadTime)
-	defer cancel()
 	job := *l.job.Load()
 	m, err := l.openManifest(ctx)
 	if err != nil {
@@ -51,6 +49,7 @@ func (l *loader) loadOnce(ctx context.Context) (did, more bool, err error) {
 		l.change(func(x *Load) { x.State, x.Code, x.Detail = Failing, warehouse.CodeOf(err), err.Error() })
 		return false, false, err
 	}
+	l.cuts = 0
 	l.change(func(x *Load) {
 		x.State, x.Code, x.Detail = Done, "", ""
 		l.merged.Add(x.Rows)
@@ -60,6 +59,8 @@ func (l *loader) loadOnce(ctx context.Context) (did, more bool, err error) {
 
 // openManifest returns the open load, else makes one, else nil: nothing is staged.
 func (l *loader) openManifest(ctx context.Context) (*manifest, error) {
+	ctx, cancel := context.WithTimeout(ctx, longest)
+	defer cancel()
 	var c cursor
 	if _, err := get(l.path("cursor.json"), &c); err != nil {
 		return nil, err
@@ -162,6 +163,8 @@ func (l *loader) close(m *manifest) error {
 // stage reads records into files, at most MaxEvents events, and lets the manifest
 // name the files and the records that are in them.
 func (l *loader) stage(ctx context.Context, job Job, m *manifest) error {
+	ctx, cancel := context.WithTimeout(ctx, longest)
+	defer cancel()
 	dialect := job.Layout
 	if dialect == nil {
 		return &warehouse.Failure{Code: warehouse.CodeUnsupported, Err: fmt.Errorf("no layout for warehouses of type %s", job.Type)}
@@ -261,6 +264,8 @@ func (l *loader) rows(ctx context.Context, job Job, d *layout.Dialect, m *manife
 
 // clean removes what a closed manifest needed.
 func (l *loader) clean(ctx context.Context, m *manifest) error {
+	ctx, cancel := context.WithTimeout(ctx, longest)
+	defer cancel()
 	for p, log := range l.e.c.Stages {
 		if m.To[p] > m.From[p] {
 			if err := log.Purge(ctx, m.To[p], string(l.dest)); err != nil {

@@ -51,7 +51,6 @@ const keptLoads = 50
 const (
 	firstWait = time.Second
 	lastWait  = 5 * time.Minute
-	loadTime  = 30 * time.Minute // deadline of one load
 )
 
 // loader loads one destination.
@@ -60,6 +59,7 @@ type loader struct {
 	dest id.Destination
 	job  atomic.Pointer[Job]
 	work sync.Mutex // one load at a time
+	cuts int        // steps that were cut since the last load that succeeded; work guards it
 
 	merged atomic.Int64 // rows of all loads that were closed
 
@@ -72,11 +72,7 @@ func (l *loader) run(ctx context.Context) {
 	failures := 0
 	for ctx.Err() == nil {
 		wait := l.job.Load().SyncEvery
-		slots := l.e.slots
-		if failures > 0 {
-			slots = l.e.retries
-		}
-		more, err := l.inTurn(ctx, slots)
+		more, err := l.inTurn(ctx, failures > 0)
 		switch {
 		case err != nil && ctx.Err() == nil:
 			failures++
@@ -95,16 +91,20 @@ func (l *loader) run(ctx context.Context) {
 	}
 }
 
-// inTurn is loadOnce when it is this loader's turn.
-func (l *loader) inTurn(ctx context.Context, slots chan struct{}) (bool, error) {
-	select {
-	case slots <- struct{}{}:
-		defer func() { <-slots }()
-		_, more, err := l.loadOnce(ctx)
-		return more, err
-	case <-ctx.Done():
-		return false, ctx.Err()
+// inTurn is loadOnce when it is this loader's turn. One that failed takes no slot of
+// others.
+func (l *loader) inTurn(ctx context.Context, failed bool) (more bool, err error) {
+	slot := l.e.slots.Acquire
+	if failed {
+		slot = l.e.slots.AcquireAside
 	}
+	release, err := slot(ctx, l.job.Load().Workspace)
+	if err != nil {
+		return false, err
+	}
+	defer release()
+	_, more, err = l.loadOnce(ctx)
+	return more, err
 }
 
 func backoff(failures int) time.Duration {

@@ -14,13 +14,14 @@ import (
 
 // merge brings every staged table into the warehouse.
 func (l *loader) merge(ctx context.Context, job Job, m *manifest) (err error) {
-	w, err := job.Open(ctx)
+	w, err := l.open(ctx, job)
 	if err != nil {
-		return warehouse.Fail(warehouse.CodeUnreachable, err)
+		return err
 	}
 	defer func() { err = errors.Join(err, warehouse.Fail(warehouse.CodeFailed, w.Close())) }()
 	for i, t := range m.Tables {
 		l.change(func(x *Load) { x.Tables[i].State = Merging })
+		w.rows = t.Rows
 		target, err := evolve(ctx, w, t, job.Layout.MaxName)
 		if err != nil {
 			return err

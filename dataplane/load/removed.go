@@ -33,7 +33,7 @@ func (e *Engine) runSweeps(ctx context.Context) {
 }
 
 func (e *Engine) sweep(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, loadTime)
+	ctx, cancel := context.WithTimeout(ctx, longest)
 	defer cancel()
 	wanted := map[id.Destination]bool{}
 	for _, j := range e.c.Jobs() {

@@ -122,7 +122,8 @@ const (
 	CodeUnreachable = "load_unreachable"
 	CodeSchema      = "load_schema"
 	CodeUnsupported = "load_unsupported"
-	CodeStage       = "load_stage" // STAGE cannot be read or the disk cannot be written
+	CodeStage       = "load_stage"     // STAGE cannot be read or the disk cannot be written
+	CodeSlow        = "warehouse_slow" // a step did not end by its deadline; it is tried again with more time
 )
 
 func (f *Failure) Error() string { return f.Code + ": " + f.Err.Error() }

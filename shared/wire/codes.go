@@ -88,7 +88,7 @@ var settlementCodes = []Code{
 // loadCodes are the reasons for which a warehouse load failed, and for which an
 // event has no row.
 var loadCodes = []Code{
-	"bad_event", "load_auth", "load_failed", "load_schema", "load_stage", "load_unreachable", "load_unsupported",
+	"bad_event", "load_auth", "load_failed", "load_schema", "load_stage", "load_unreachable", "load_unsupported", "warehouse_slow",
 }
 
 // alarmCodes are what a plane says about its own health.

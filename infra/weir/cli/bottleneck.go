@@ -31,6 +31,7 @@ var bottlenecks = [...]struct {
 	{"destination_down", "a destination does not answer (%d); its events wait in order and are sent when it is back. See which with weir ledger"},
 	{"bad_full", "the log of frames that nobody could read is almost full. Look into the plane's log for why they are damaged"},
 	{"load_unreachable", "a warehouse does not answer; its events wait. Check its address and that it runs"},
+	{"warehouse_slow", "a warehouse takes too long to answer; its events wait. Check that it is not overloaded and that nobody locks its tables"},
 	{"load_auth", "a warehouse refuses to sign in; its events wait. Check user and password, then apply with --reseal"},
 	{"load_failed", "a warehouse refuses a load; its events wait. The console's page of warehouses says what it said"},
 }

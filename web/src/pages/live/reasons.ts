@@ -49,6 +49,7 @@ const words: Record<string, string> = {
   transformation_timeout: "the transformation took too long",
   unexpected_status: "the destination's answer was unexpected",
   unsupported_event: "the destination cannot take such an event",
+  warehouse_slow: "the warehouse did not answer in time",
   workspace_removed: "its workspace was removed",
 };
 

@@ -13,6 +13,8 @@ const remedies: Record<string, string> = {
   sign_in_failed: "Check user, password and database in its settings, then apply them again.",
   timeout: "It did not answer in time: check the firewall, and that it is not overloaded.",
   tls_failed: "Check its certificate, and sslMode in its settings.",
+  warehouse_slow:
+    "It did not answer in time, and gets more time at the next attempt: check that it is not overloaded and that no one locks its tables.",
 };
 
 /** What to do about a code of a load or a test. */

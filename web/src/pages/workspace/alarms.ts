@@ -41,6 +41,8 @@ const texts: Record<string, string> = {
   stage_full:
     "More events wait for a warehouse than its share, so the sources that feed it are refused. Bring it back, or remove it.",
   state_damaged: "Files of its state could not be read. Check the disk.",
+  warehouse_slow:
+    "A warehouse takes too long to answer; its events wait, and it gets more time at the next attempt. Check that it is not overloaded.",
 };
 
 /** What an alarm means and what to do about it. */
