@@ -63,7 +63,10 @@ type Config struct {
 	AllowPrivate   bool     // destinations may be on private and loopback addresses
 	Partitions     int      // of a new plane; 0: as it was, 2 for a new one
 	TrustedProxies []string // networks whose X-Forwarded-For is believed, such as 10.0.0.0/8
-	Version        string   // of the software, semantic
+	// ConnectionsPerAddress is how many connections to the gateway one address may
+	// have that is no trusted proxy, or one /64 of IPv6. 0: an eighth of all, 2,048.
+	ConnectionsPerAddress int
+	Version               string // of the software, semantic
 	// Restart starts the process anew and does not return: only that helps an
 	// embedded event log that cannot be stopped. nil: the plane takes no events
 	// until somebody else does.
@@ -101,6 +104,9 @@ func (c *Config) check() ([]netip.Prefix, error) {
 	}
 	if c.Linger < 0 || c.Linger > time.Minute {
 		refuse("The gateway may linger up to a minute, not %v.", c.Linger)
+	}
+	if c.ConnectionsPerAddress < 0 {
+		refuse("An address may have some connections to the gateway, not %d.", c.ConnectionsPerAddress)
 	}
 	var trusted []netip.Prefix
 	for _, text := range c.TrustedProxies {

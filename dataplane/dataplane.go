@@ -167,7 +167,9 @@ func (d *DataPlane) run(ctx context.Context, k enrol.Keys, g *guard.Guard, l lis
 
 	serving, sctx := errgroup.WithContext(ctx)
 	serving.Go(func() error {
-		return d.gateway.Serve(sctx, l.gateway, ingest.ServeConfig{TLS: l.gatewayTLS, Standard: d.cfg.StandardHTTP, Linger: d.cfg.Linger})
+		return d.gateway.Serve(sctx, l.gateway, ingest.ServeConfig{
+			TLS: l.gatewayTLS, Standard: d.cfg.StandardHTTP, Linger: d.cfg.Linger, MaxPerAddress: d.cfg.ConnectionsPerAddress,
+		})
 	})
 	serving.Go(func() error { return listen.Serve(sctx, l.view, l.viewTLS, handlers.view) })
 	serving.Go(func() error { return listen.Serve(sctx, l.metrics, nil, handlers.metrics) })

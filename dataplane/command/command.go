@@ -82,7 +82,8 @@ func bindConfig(cmd *cobra.Command, cfg *dataplane.Config) {
 	flags.BoolVar(&cfg.AllowPrivate, "allow-private", false, "let destinations be on private and loopback addresses (private planes)")
 	flags.IntVar(&cfg.Partitions, "partitions", 0, "partitions of a new plane (default 2)")
 	flags.BoolVar(&cfg.StandardHTTP, "standard-http", false, "serve events and send deliveries by Go's net/http alone, without the faster paths for small requests")
-	flags.StringSliceVar(&cfg.TrustedProxies, "trusted-proxies", nil, "networks whose X-Forwarded-For is believed, such as 10.0.0.0/8")
+	flags.IntVar(&cfg.ConnectionsPerAddress, "connections-per-address", 0, "connections to the gateway of one address that is no trusted proxy (default 2048)")
+	flags.StringSliceVar(&cfg.TrustedProxies, "trusted-proxies", nil, "networks whose X-Forwarded-For is believed and who may have all connections, such as 10.0.0.0/8")
 }
 
 // TransformWorker returns the hidden command that runs the code of customers, in

@@ -1,6 +1,9 @@
 package httpserve
 
-import "net/http"
+import (
+	"net/http"
+	"net/netip"
+)
 
 // ReadHead reads the head of a request as the fast path does, and reports whether
 // it is one of the fast path.
@@ -11,3 +14,6 @@ func ReadHead(text string) (*http.Request, bool) {
 	}
 	return &http.Request{Method: http.MethodPost, URL: h.url, RequestURI: h.target, Host: h.host, Header: h.header, ContentLength: int64(h.length)}, true
 }
+
+// Subscriber is subscriber.
+func Subscriber(a netip.Addr) netip.Addr { return subscriber(a) }

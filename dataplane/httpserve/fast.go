@@ -183,7 +183,7 @@ func (c *fastConn) next() (ok bool, err error) {
 				c.body.data = c.buf[scanned:size]
 				return true, nil
 			}
-			if !c.grow(size) {
+			if c.n == len(c.buf) && !c.grow() {
 				return false, nil
 			}
 		}
@@ -247,12 +247,8 @@ func (c *fastConn) arm(part bool) {
 	}
 }
 
-// grow makes room for a request of size bytes, -1 for one whose head is not
-// read to its end; false when there is none.
-func (c *fastConn) grow(size int) bool {
-	if size < 0 && c.n < len(c.buf) || size >= 0 && size <= len(c.buf) {
-		return true
-	}
+// grow makes room for a longer request; false when there is none.
+func (c *fastConn) grow() bool {
 	if len(c.buf) > smallBuffer || !c.server.config.Reserve(largeBuffer) {
 		return false
 	}

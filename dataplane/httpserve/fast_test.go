@@ -247,30 +247,3 @@ func TestTLSAndHTTP2(t *testing.T) {
 		}
 	})
 }
-
-func TestMoreConnectionsThanTheBoundAreClosedAtOnce(t *testing.T) {
-	t.Parallel()
-	both(t, func(t *testing.T, standard bool) {
-		address, _ := open(t, length, func(c *httpserve.Config) { c.Standard, c.MaxConnections = standard, 2 })
-		alive := func(conn net.Conn) bool {
-			if _, err := io.WriteString(conn, post(1)); err != nil {
-				return false
-			}
-			res, err := http.ReadResponse(bufio.NewReader(conn), nil)
-			return err == nil && res.StatusCode == 200
-		}
-		first, second := dial(t, address), dial(t, address)
-		if !alive(first) || !alive(second) {
-			t.Fatal("the first two are not served")
-		}
-		if alive(dial(t, address)) {
-			t.Error("a third is served")
-		}
-		_ = first.Close()
-		for !alive(dial(t, address)) { // until it is known that the first has left
-			if t.Context().Err() != nil {
-				t.Fatal("no place becomes free")
-			}
-		}
-	})
-}

@@ -1,7 +1,6 @@
 package httpserve
 
 import (
-	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -10,6 +9,7 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -36,17 +36,27 @@ type Config struct {
 	TLS *tls.Config
 	// Standard serves every connection by net/http, without the fast path.
 	Standard bool
-	// MaxConnections is how many may be open; past it a new one is closed at
-	// once. 0 means 16,384.
+	// MaxConnections is how many may be open. Past it idle ones are closed for new
+	// ones; while none is idle, a new one is closed at once. 0 means 16,384.
 	MaxConnections int
+	// MaxPerAddress is how many of them one address may have, or one /64 of IPv6; a
+	// further one is closed at once. 0 means an eighth of MaxConnections, but 256 at
+	// least.
+	MaxPerAddress int
+	// Exempt reports that an address may have all of them, such as a proxy's. Nil:
+	// none may.
+	Exempt func(netip.Addr) bool
+	// Refused is called for each connection that is closed at once. It must not
+	// block. Nil: nothing is called.
+	Refused func()
 
 	// The timeouts are for a request's head, for all of a request, for its answer,
 	// and for the next request on a connection. A handler may move the one for
 	// reading by http.ResponseController.
 	HeadTimeout, ReadTimeout, WriteTimeout, IdleTimeout time.Duration
 
-	// Reserve takes bytes of memory for a request on the fast path that is longer
-	// than 4 KiB, false when there are none; Release gives them back. Nil: there is
+	// Reserve takes bytes of memory for a request on the fast path of which more
+	// than 4 KiB have come, false when there are none; Release gives them back. Nil: there is
 	// no bound.
 	Reserve func(bytes int64) bool
 	Release func(bytes int64)
@@ -64,7 +74,7 @@ type Config struct {
 // way have 10 s, and what is left is cut. It closes ln. The error is nil when every
 // request was answered.
 func Serve(ctx context.Context, ln net.Listener, c Config) error {
-	limited := &limitListener{Listener: ln, limit: int64(cmp.Or(c.MaxConnections, maxConnections))}
+	limited := newLimitListener(ln, c)
 	s := standardServer(c, limited)
 	serve, shutdown := func() error { return s.Serve(limited) }, s.Shutdown
 	if c.TLS != nil {
@@ -184,6 +194,7 @@ func (c *prefixConn) Read(b []byte) (int, error) {
 	return c.Conn.Read(b)
 }
 
-func (c *prefixConn) working() *atomic.Bool {
-	return c.Conn.(interface{ working() *atomic.Bool }).working()
-}
+func (c *prefixConn) known() *client { return c.Conn.(interface{ known() *client }).known() }
+
+// CloseWrite is client's.
+func (c *prefixConn) CloseWrite() error { return c.known().CloseWrite() }

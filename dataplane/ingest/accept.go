@@ -3,6 +3,7 @@ package ingest
 import (
 	"context"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"weir/dataplane/event"
@@ -113,7 +114,7 @@ func limited(a ratelimit.Allowance) outcome {
 func (g *Gateway) open(r *http.Request, b *body.Body) (entry Entry, o outcome, ok bool) {
 	key := headKey(r)
 	if key != "" { // without the right to send, nothing is uploaded
-		if entry, o, ok = g.admit(key); !ok {
+		if entry, o, ok = g.admit(key, b); !ok {
 			return entry, o, false
 		}
 	}
@@ -124,15 +125,16 @@ func (g *Gateway) open(r *http.Request, b *body.Body) (entry Entry, o outcome, o
 		if key = event.Lookup(b.Data, "writeKey"); key == "" {
 			return entry, refused(failNoKey), false
 		}
-		if entry, o, ok = g.admit(key); !ok {
+		if entry, o, ok = g.admit(key, b); !ok {
 			return entry, o, false
 		}
 	}
 	return entry, outcome{}, true
 }
 
-// admit looks a write key up and refuses a source that may send nothing now.
-func (g *Gateway) admit(key string) (Entry, outcome, bool) {
+// admit looks a write key up and refuses a source that may send nothing now. From
+// then on b is charged to the source's workspace.
+func (g *Gateway) admit(key string, b *body.Body) (Entry, outcome, bool) {
 	entry, fail, ok := g.enter(key)
 	if !ok {
 		return entry, refused(fail), false
@@ -140,6 +142,9 @@ func (g *Gateway) admit(key string) (Entry, outcome, bool) {
 	if rate, ok := g.limits.Peek(entry.key(), entry.Rate, g.config.Now()); !ok {
 		g.counters.of(entry).limit(1)
 		return entry, limited(rate), false
+	}
+	if !b.Admit(g.counters.of(entry).share) {
+		return entry, refused(failBusy), false
 	}
 	return entry, outcome{}, true
 }
@@ -234,11 +239,16 @@ func (g *Gateway) appendFailure(ctx context.Context, err error) failure {
 	return failure{http.StatusServiceUnavailable, codeOf(err, "unavailable"), "The events could not be made durable; send them again.", retrySoon}
 }
 
-// broke logs that a step ended as only a mistake of ours can end it, at most
-// every 10 s: it may be every request.
+// broke logs that a step ended as only a mistake of ours can end it: it may be every
+// request.
 func (g *Gateway) broke(ctx context.Context, step string, err error) {
-	now := time.Now().Unix()
-	if last := g.logged.Load(); now-last >= 10 && g.logged.CompareAndSwap(last, now) {
+	if rarely(&g.logged) {
 		g.config.Log.ErrorContext(ctx, "request broke", "step", step, "error", err.Error())
 	}
+}
+
+// rarely reports true at most every 10 s; last is when it did, in Unix seconds.
+func rarely(last *atomic.Int64) bool {
+	now, then := time.Now().Unix(), last.Load()
+	return now-then >= 10 && last.CompareAndSwap(then, now)
 }

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"weir/dataplane/ingest/body"
 	"weir/shared/id"
 )
 
@@ -19,8 +20,12 @@ type Count struct {
 	RateLimited                 uint64
 }
 
-// counters count by source.
-type counters struct{ m sync.Map } // sourceKey to *counter
+// counters count by source, and hold what the bodies of a workspace may take.
+type counters struct {
+	m      sync.Map // sourceKey to *counter
+	shares sync.Map // id.Workspace to *body.Budget
+	share  int64    // of one workspace, in bytes
+}
 
 type sourceKey struct {
 	workspace id.Workspace
@@ -32,7 +37,11 @@ func (e Entry) key() sourceKey { return sourceKey{e.Workspace, e.Source} }
 
 // counter counts one source. What was received is the sum, so the counts balance at
 // any moment.
-type counter struct{ refused, accepted, limited atomic.Uint64 }
+type counter struct {
+	refused, accepted, limited atomic.Uint64
+
+	share *body.Budget // of the source's workspace
+}
 
 func (b *counter) refuse(n int) { b.refused.Add(uint64(n)) }
 func (b *counter) limit(n int)  { b.limited.Add(uint64(n)); b.refuse(n) }
@@ -44,7 +53,8 @@ func (b *counters) of(e Entry) *counter {
 	if v, ok := b.m.Load(key); ok {
 		return v.(*counter)
 	}
-	v, _ := b.m.LoadOrStore(key, new(counter))
+	share, _ := b.shares.LoadOrStore(e.Workspace, &body.Budget{Max: b.share})
+	v, _ := b.m.LoadOrStore(key, &counter{share: share.(*body.Budget)})
 	return v.(*counter)
 }
 

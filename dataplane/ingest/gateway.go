@@ -62,9 +62,11 @@ type Config struct {
 	Log *slog.Logger
 	// MaxMemory bounds the bytes that all requests hold together, 0 means 256 MiB:
 	// half of it bodies, half of it events on their way to the log, so that bodies
-	// that still arrive never keep out the events of those that did. Past it a
-	// request is answered with 503. What is being unzipped and parsed, which few
-	// requests are at once, comes on top.
+	// that still arrive never keep out the events of those that did. A quarter of
+	// the bodies' half is for those whose write key is not known yet, because it
+	// stands in them, so that nobody without a key keeps out who has one; of the
+	// rest one workspace may have half. Past it a request is answered with 503. What
+	// is being unzipped and parsed, which few requests are at once, comes on top.
 	MaxMemory int64
 }
 
@@ -81,6 +83,8 @@ type Gateway struct {
 	draining  atomic.Bool
 	parsing   *semaphore.Weighted // a turn for each request that is being parsed
 	logged    atomic.Int64        // when a broken request was logged last, Unix seconds
+
+	turnedAway atomic.Int64 // the same for a connection that was closed at once
 }
 
 // New returns a Gateway. fault.Invalid: required fields of c are missing.
@@ -107,10 +111,12 @@ func New(c Config) (*Gateway, error) {
 		c.MaxMemory = 256 << 20
 	}
 	g := &Gateway{
-		config:  c,
-		sources: make(map[string]Source, len(c.Kinds)),
+		config:   c,
+		sources:  make(map[string]Source, len(c.Kinds)),
+		counters: counters{share: c.MaxMemory * 3 / 16},
 		bodies: body.NewPool(body.Config{
-			MaxBytes: MaxBody, Memory: c.MaxMemory / 2, Timeout: readTimeout, StallTimeout: stallTimeout, TurnTimeout: parseTimeout,
+			MaxBytes: MaxBody, Memory: c.MaxMemory * 3 / 8, Strangers: c.MaxMemory / 8,
+			Timeout: readTimeout, StallTimeout: stallTimeout, Grace: graceTime, MinRate: minRate, TurnTimeout: parseTimeout,
 		}),
 		unwritten: body.Budget{Max: c.MaxMemory / 2},
 		parsing:   semaphore.NewWeighted(2 * int64(runtime.GOMAXPROCS(0))),
@@ -137,7 +143,7 @@ func (g *Gateway) routes() {
 	e := echo.New()
 	e.Logger.SetOutput(io.Discard)
 	e.HTTPErrorHandler = func(err error, c echo.Context) {
-		body.Drain(c.Request().Body, c.Request())
+		g.drain(c)
 		var he *echo.HTTPError
 		switch errors.As(err, &he); {
 		case he != nil && he.Code == http.StatusMethodNotAllowed:
@@ -160,8 +166,8 @@ func (g *Gateway) routes() {
 		e.GET("/pixel/v1/track"+slash, g.pixel(Track))
 		e.GET("/pixel/v1/page"+slash, g.pixel(Page))
 	}
-	e.POST("/v1/m", metrics)
-	e.POST("/v1/m/", metrics)
+	e.POST("/v1/m", g.metrics)
+	e.POST("/v1/m/", g.metrics)
 	for path, handle := range map[string]echo.HandlerFunc{
 		"/health": health, "/ready": g.ready, "/version": g.version,
 		"/sourceConfig": g.sourceConfig, "/v1/projects/:writeKey/settings": g.settings, "/cluster-info": cluster,
@@ -172,6 +178,13 @@ func (g *Gateway) routes() {
 		}
 	}
 	g.router = e
+}
+
+// drain reads a body that nobody wants.
+func (g *Gateway) drain(c echo.Context) {
+	b := g.bodies.Open(c.Response(), c.Request())
+	defer b.Release()
+	b.Drain(c.Request())
 }
 
 // handle makes a route of a call.

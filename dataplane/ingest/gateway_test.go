@@ -194,35 +194,113 @@ func TestTheAddressIsThePeersOrWhatTrustedProxiesSay(t *testing.T) {
 	}
 }
 
-func TestMemoryOfAllRequestsIsBounded(t *testing.T) {
+func TestAWorkspaceHasItsShareOfMemory(t *testing.T) {
 	entered, leave := make(chan struct{}), make(chan struct{})
 	c := config(func(context.Context, []event.Event) error {
 		entered <- struct{}{}
 		<-leave
 		return nil
 	})
-	c.MaxMemory = 1 << 20
-	g := gateway(t, c)
+	c.MaxMemory = 4 << 20 // 768 KiB for the bodies of one workspace
+	source := c.Source
+	c.Source = func(key string) (ingest.Entry, bool) {
+		e, ok := source(key)
+		if key == "src_b" {
+			e.Workspace = "ws_b"
+		}
+		return e, ok
+	}
+	g, body := gateway(t, c), strings.Repeat("x", 400<<10)
 	var wg sync.WaitGroup
-	var first *httptest.ResponseRecorder
-	wg.Go(func() { first = post(g, strings.Repeat("x", 400<<10), nil) })
+	var first, second, beside *httptest.ResponseRecorder
+	wg.Go(func() { first = post(g, body, nil) })
 	<-entered
-	if w := post(g, strings.Repeat("x", 400<<10), nil); w.Code != 503 || w.Header().Get("Retry-After") == "" {
+	if w := post(g, body, nil); w.Code != 503 || w.Header().Get("Retry-After") == "" {
 		t.Errorf("beside a large one: %d %s", w.Code, w.Body)
 	}
-	var second *httptest.ResponseRecorder
 	wg.Go(func() { second = post(g, "small", nil) })
+	<-entered
+	wg.Go(func() { beside = post(g, body, func(r *http.Request) { r.SetBasicAuth("src_b", "") }) })
 	<-entered
 	close(leave)
 	wg.Wait()
-	if first.Code != 200 || second.Code != 200 {
-		t.Errorf("%d %d", first.Code, second.Code)
+	if first.Code != 200 || second.Code != 200 || beside.Code != 200 {
+		t.Errorf("%d %d, and of another workspace %d", first.Code, second.Code, beside.Code)
 	}
-	wg.Go(func() { second = post(g, strings.Repeat("x", 400<<10), nil) })
+	wg.Go(func() { second = post(g, body, nil) })
 	<-entered
 	wg.Wait()
 	if second.Code != 200 {
 		t.Errorf("after it was given back: %d %s", second.Code, second.Body)
+	}
+}
+
+// stopped is a body of which a part came.
+type stopped struct {
+	came io.Reader
+	seen func()        // called when the part was read
+	wait chan struct{} // closed: the rest never comes
+}
+
+func (s *stopped) Read(p []byte) (int, error) {
+	if n, err := s.came.Read(p); err == nil {
+		return n, nil
+	}
+	s.seen()
+	<-s.wait
+	return 0, io.ErrUnexpectedEOF
+}
+
+func (*stopped) Close() error { return nil }
+
+// TestBodiesAreChargedForWhatCameOfThem: announcing much costs nobody anything, and
+// who has no key uses up only the memory of those who have none.
+func TestBodiesAreChargedForWhatCameOfThem(t *testing.T) {
+	for name, tc := range map[string]struct {
+		key    string
+		came   int
+		bodies int
+		inBody int // status of a good request whose key stands in the body
+	}{
+		"announced, with a key":     {"src_a", 1, 150, 200},
+		"announced, without a key":  {"", 1, 100, 200},
+		"brought, without a key":    {"", 5000, 20, 200},
+		"small ones, without a key": {"", 1, 1000, 503},
+		"unknown keys":              {"none", 5000, 1000, 200},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := config(fine)
+			c.MaxMemory = 4 << 20 // 512 KiB for strangers, 768 KiB for a workspace
+			g := gateway(t, c)
+			wait := make(chan struct{})
+			var read, evil sync.WaitGroup
+			for range tc.bodies {
+				read.Add(1)
+				evil.Go(func() {
+					body := &stopped{strings.NewReader(strings.Repeat("x", tc.came)), sync.OnceFunc(read.Done), wait}
+					defer body.seen()
+					post(g, "", func(r *http.Request) {
+						r.Header.Del("Authorization")
+						if tc.key != "" {
+							r.SetBasicAuth(tc.key, "")
+						}
+						r.ContentLength, r.Body = 64<<10, body
+					})
+				})
+			}
+			read.Wait()
+			if w := post(g, "good", func(r *http.Request) { r.SetBasicAuth("src_b", "") }); w.Code != 200 {
+				t.Errorf("a good sender: %d %s", w.Code, w.Body)
+			}
+			if w := post(g, `{"writeKey":"src_b"}`, func(r *http.Request) { r.Header.Del("Authorization") }); w.Code != tc.inBody {
+				t.Errorf("a good sender whose key is in the body: %d %s, want %d", w.Code, w.Body, tc.inBody)
+			}
+			close(wait)
+			evil.Wait()
+			if w := post(g, `{"writeKey":"src_b"}`, func(r *http.Request) { r.Header.Del("Authorization") }); w.Code != 200 {
+				t.Errorf("after the slow ones left: %d %s", w.Code, w.Body)
+			}
+		})
 	}
 }
 

@@ -42,8 +42,9 @@ func (g *Gateway) takePixel(w http.ResponseWriter, r *http.Request, entry Entry,
 	defer b.Release()
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	data, ok := pixelEvent(query, call, g.config.Now())
-	if err != nil || !ok || !entry.verify(r, nil) || !b.Hold(int64(len(data))) {
-		g.counters.of(entry).refuse(1)
+	counter := g.counters.of(entry)
+	if err != nil || !ok || !entry.verify(r, nil) || !b.Admit(counter.share) || !b.Hold(int64(len(data))) {
+		counter.refuse(1)
 		return
 	}
 	b.Data = data

@@ -16,6 +16,8 @@ const (
 	headTimeout  = 10 * time.Second
 	readTimeout  = 60 * time.Second
 	stallTimeout = 10 * time.Second // without a byte of the body
+	graceTime    = 10 * time.Second // after which a body has to have brought
+	minRate      = 512              // bytes a second since
 	writeTimeout = readTimeout + parseTimeout + 2*appendTimeout
 	idleTimeout  = 2 * time.Minute
 )
@@ -29,9 +31,9 @@ type ServeConfig struct {
 	// Linger is how long connections are still taken after ctx ended, so that a
 	// load balancer sees that /ready is false before the listener closes.
 	Linger time.Duration
-	// MaxConnections is how many may be open; past it a new one is closed at
-	// once. 0 means 16,384.
-	MaxConnections int
+	// MaxConnections is how many may be open, MaxPerAddress how many of them one
+	// address may have that is no trusted proxy: see httpserve.Config.
+	MaxConnections, MaxPerAddress int
 }
 
 // Serve answers requests that arrive at ln, in HTTP/1.1 and HTTP/2, until ctx
@@ -41,13 +43,21 @@ type ServeConfig struct {
 // answered.
 func (g *Gateway) Serve(ctx context.Context, ln net.Listener, c ServeConfig) error {
 	err := httpserve.Serve(ctx, ln, httpserve.Config{
-		Handler: g, TLS: c.TLS, Standard: c.Standard, MaxConnections: c.MaxConnections, Linger: c.Linger,
+		Handler: g, TLS: c.TLS, Standard: c.Standard, Linger: c.Linger,
+		MaxConnections: c.MaxConnections, MaxPerAddress: c.MaxPerAddress, Exempt: g.trusts, Refused: g.crowded,
 		HeadTimeout: headTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
-		Reserve: g.bodies.Memory().Take, Release: g.bodies.Memory().Give,
+		Reserve: g.bodies.Strangers().Take, Release: g.bodies.Strangers().Give,
 		Draining: func() { g.draining.Store(true) },
 	})
 	if err != nil {
 		return fmt.Errorf("gateway: %w", err)
 	}
 	return nil
+}
+
+// crowded logs that a connection was closed at once, at most every 10 s.
+func (g *Gateway) crowded() {
+	if rarely(&g.turnedAway) {
+		g.config.Log.Warn("connections are closed at once: there are too many, or one address has too many; a proxy has to be a trusted one")
+	}
 }

@@ -6,8 +6,6 @@ import (
 	"strings"
 
 	"github.com/labstack/echo/v4"
-
-	"weir/dataplane/ingest/body"
 )
 
 // sourceConfig answers what a RudderStack SDK asks before it sends. A disabled
@@ -77,8 +75,8 @@ func tell(w http.ResponseWriter, document []byte) {
 }
 
 // metrics takes what SDKs tell of themselves, and forgets it.
-func metrics(c echo.Context) error {
-	body.Drain(c.Request().Body, c.Request()) // so that the connection can be used again
+func (g *Gateway) metrics(c echo.Context) error {
+	g.drain(c) // so that the connection can be used again
 	answer(c.Response(), http.StatusOK, success)
 	return nil
 }

@@ -1,7 +1,11 @@
 // Package body reads the bodies of requests: plain, gzip, deflate, br or zstd, up to
-// a length, within a bound of memory that all bodies share, and within a time that a
-// client which pauses does not have. What is refused is refused as soon as that is
-// known; no more of a zip is unpacked than the length allows.
+// a length, within bounds of memory that all bodies share, and within a time that a
+// client which pauses or dawdles does not have. What is refused is refused as soon as
+// that is known; no more of a zip is unpacked than the length allows.
+//
+// A body is charged for what came of it, not for what its client announced. As long as
+// nobody knows whose it is, it lives in the memory of strangers, which is not that of
+// the senders that are known.
 //
 // It answers nothing and knows nothing of events.
 package body
@@ -29,47 +33,69 @@ var (
 // Config is what bodies are read within. All of it is required.
 type Config struct {
 	MaxBytes     int64         // of one body, before and after unzipping
-	Memory       int64         // bytes that all bodies hold together
+	Memory       int64         // bytes that all bodies of known senders hold together
+	Strangers    int64         // bytes that all other bodies hold together
 	Timeout      time.Duration // for a whole body
 	StallTimeout time.Duration // for the next byte
-	TurnTimeout  time.Duration // for a turn to unzip
+	// Once Grace is over, a body has to have brought MinRate bytes for each second
+	// since.
+	Grace       time.Duration
+	MinRate     int64
+	TurnTimeout time.Duration // for a turn to unzip
 }
 
 // Pool gives out the memory of bodies. It is safe for concurrent use.
 type Pool struct {
 	config    Config
-	memory    Budget
-	expanding *semaphore.Weighted // a turn for each body that is unzipped whole
-	bodies    sync.Pool           // *Body
-	zips      sync.Pool           // *gzip.Reader
-	zstds     sync.Pool           // *zstd.Decoder
+	known     Budget
+	strangers Budget
+	expanding [2]*semaphore.Weighted  // a turn for each body that is unzipped whole: of strangers, of known senders
+	bodies    sync.Pool               // *Body
+	buffers   [len(classes)]sync.Pool // *buffer, by class
+	zips      sync.Pool               // *gzip.Reader
+	zstds     sync.Pool               // *zstd.Decoder
 }
 
 // NewPool returns a pool that holds nothing.
 func NewPool(c Config) *Pool {
-	return &Pool{config: c, memory: Budget{Max: c.Memory}, expanding: semaphore.NewWeighted(maxExpanding)}
+	return &Pool{
+		config: c, known: Budget{Max: c.Memory}, strangers: Budget{Max: c.Strangers},
+		expanding: [2]*semaphore.Weighted{semaphore.NewWeighted(maxStrange), semaphore.NewWeighted(maxExpanding)},
+	}
 }
 
-// Memory is what the bodies of this pool share; others may take of it.
-func (p *Pool) Memory() *Budget { return &p.memory }
+// Strangers is the memory of bodies whose sender is not known; others may take of it.
+func (p *Pool) Strangers() *Budget { return &p.strangers }
 
 // Body is the body of one request. Data is what was read, or what a caller puts there
 // after it held the memory for it. It is for one goroutine.
 type Body struct {
-	Data []byte
-	pool *Pool
-	from stallReader
-	held int64 // bytes of the pool's memory
+	Data     []byte
+	pool     *Pool
+	kept     *buffer // what Data lies in, nil: in memory of its own
+	from     stallReader
+	held     int64 // bytes, of the memory of strangers or, once it is admitted, of the known
+	admitted bool
+	share    *Budget // of the sender
 }
 
-// Sizes of the memory of a body, in bytes.
-const (
-	// keepBytes is up to what size it is used again.
-	keepBytes = 256 << 10
-	// trustBytes is up to what size it is taken because the client says how much
-	// will come; past that it grows with what came.
-	trustBytes = 64 << 10
-)
+// classes are the sizes in bytes of the buffers that are used again. Each is four
+// times the one before: a body holds at most four times what came of it.
+var classes = [...]int{4 << 10, 16 << 10, 64 << 10, 256 << 10}
+
+// buffer is memory of one of the classes.
+type buffer struct {
+	class int
+	data  []byte
+}
+
+// take returns memory of a class, for which the caller holds the bytes.
+func (p *Pool) take(class int) *buffer {
+	if b, ok := p.buffers[class].Get().(*buffer); ok {
+		return b
+	}
+	return &buffer{class, make([]byte, 0, classes[class])}
+}
 
 // Open returns the body of r, of which nothing is read. It must be released.
 func (p *Pool) Open(w http.ResponseWriter, r *http.Request) *Body {
@@ -78,15 +104,41 @@ func (p *Pool) Open(w http.ResponseWriter, r *http.Request) *Body {
 		b = &Body{pool: p}
 	}
 	now := time.Now()
-	b.from = stallReader{src: r.Body, conn: http.NewResponseController(w), stall: p.config.StallTimeout, end: now.Add(p.config.Timeout)}
+	b.from = stallReader{src: r.Body, conn: http.NewResponseController(w), config: &p.config, begun: now}
 	return b
 }
 
-// Hold takes n more bytes of the pool's memory until b is released; false when there
-// are none.
+// Admit makes b the body of a known sender, who may hold share at most. False: there
+// is no room for what b holds.
+func (b *Body) Admit(share *Budget) bool {
+	if b.held > 0 {
+		if !b.pool.known.Take(b.held) {
+			return false
+		}
+		if !share.Take(b.held) {
+			b.pool.known.Give(b.held)
+			return false
+		}
+		b.pool.strangers.Give(b.held)
+	}
+	b.admitted, b.share = true, share
+	return true
+}
+
+// Hold takes n more bytes of memory until b is released; false when there are none.
 func (b *Body) Hold(n int64) bool {
-	if !b.pool.memory.Take(n) {
-		return false
+	if !b.admitted {
+		if !b.pool.strangers.Take(n) {
+			return false
+		}
+	} else {
+		if !b.pool.known.Take(n) {
+			return false
+		}
+		if !b.share.Take(n) {
+			b.pool.known.Give(n)
+			return false
+		}
 	}
 	b.held += n
 	return true
@@ -94,13 +146,64 @@ func (b *Body) Hold(n int64) bool {
 
 // Release gives b and what it holds back. Nothing of Data may be used from then on.
 func (b *Body) Release() {
+	b.free()
 	p := b.pool
-	p.memory.Give(b.held)
-	if cap(b.Data) > keepBytes {
-		b.Data = nil
-	}
-	*b = Body{pool: p, Data: b.Data[:0]}
+	*b = Body{pool: p}
 	p.bodies.Put(b)
+}
+
+// free gives back what b holds.
+func (b *Body) free() {
+	switch p := b.pool; {
+	case b.held == 0:
+	case b.admitted:
+		p.known.Give(b.held)
+		b.share.Give(b.held)
+	default:
+		p.strangers.Give(b.held)
+	}
+	b.held = 0
+	b.drop()
+	b.Data = nil
+}
+
+// drop gives the buffer of b back.
+func (b *Body) drop() {
+	if b.kept != nil {
+		b.pool.buffers[b.kept.class].Put(b.kept)
+		b.kept = nil
+	}
+}
+
+// grow moves Data into a larger piece of memory; exact is as in fill. ErrOverloaded:
+// there is none.
+func (b *Body) grow(exact int) error {
+	size := cap(b.Data)
+	for class, bytes := range classes {
+		if bytes <= size {
+			continue
+		}
+		if !b.Hold(int64(bytes - size)) {
+			return ErrOverloaded
+		}
+		next := b.pool.take(class)
+		data := append(next.data[:0], b.Data...)
+		b.drop()
+		b.kept, b.Data = next, data
+		return nil
+	}
+	more := size
+	if size < exact {
+		more = min(more, exact-size)
+	}
+	if !b.Hold(int64(more)) {
+		return ErrOverloaded
+	}
+	grown := make([]byte, len(b.Data), size+more)
+	copy(grown, b.Data)
+	b.drop()
+	b.Data = grown
+	return nil
 }
 
 // Budget is a number of bytes that many share. It is safe for concurrent use.

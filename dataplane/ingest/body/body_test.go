@@ -22,7 +22,8 @@ import (
 const maxBytes, memory = 64 << 10, 1 << 20
 
 func newPool() *body.Pool {
-	return body.NewPool(body.Config{MaxBytes: maxBytes, Memory: memory, Timeout: time.Minute, StallTimeout: time.Minute, TurnTimeout: time.Minute})
+	return body.NewPool(body.Config{MaxBytes: maxBytes, Memory: memory, Strangers: memory,
+		Timeout: time.Minute, StallTimeout: time.Minute, Grace: time.Minute, MinRate: 1, TurnTimeout: time.Minute})
 }
 
 // zipped returns text as the writer that open makes encodes it.
@@ -75,7 +76,7 @@ func TestABodyIsReadInEveryEncodingAndGivesItsMemoryBack(t *testing.T) {
 			}
 		}
 	}
-	if !pool.Memory().Take(memory) {
+	if !pool.Strangers().Take(memory) {
 		t.Error("some of the memory was not given back")
 	}
 }
@@ -108,7 +109,7 @@ func TestABodyIsRefusedByTheFirstRuleThatItBreaks(t *testing.T) {
 		}
 		b.Release()
 	}
-	if !pool.Memory().Take(memory - 1000) {
+	if !pool.Strangers().Take(memory - 1000) {
 		t.Fatal("some of the memory was not given back")
 	}
 	r := post(strings.NewReader(long[:2000]), "", true)

@@ -21,6 +21,8 @@ const (
 	// maxExpanding is how many bodies are unzipped at once by such decoders,
 	// which hold at most 18 MiB each.
 	maxExpanding = 4
+	// maxStrange is maxExpanding for those whose sender is not known.
+	maxStrange = 1
 )
 
 // decoders open a zipped body by its encoding. The zip is whole, so a decoder
@@ -75,11 +77,18 @@ func (b *Body) expand(exact int, open func(*Pool, *bytes.Reader) (io.Reader, fun
 	if len(b.Data) == 0 {
 		return ErrZip
 	}
-	if !Turn(b.pool.expanding, b.pool.config.TurnTimeout) {
+	turns := b.pool.expanding[0]
+	if b.admitted {
+		turns = b.pool.expanding[1]
+	}
+	if !Turn(turns, b.pool.config.TurnTimeout) {
 		return ErrOverloaded
 	}
-	defer b.pool.expanding.Release(1)
-	zip := bytes.NewReader(b.Data)
+	defer turns.Release(1)
+	zip, whole := bytes.NewReader(b.Data), b.kept
+	if b.kept = nil; whole != nil { // nobody else gets it before the zip is read
+		defer func() { b.pool.buffers[whole.class].Put(whole) }()
+	}
 	src, done, err := open(b.pool, zip)
 	if err != nil {
 		return ErrZip

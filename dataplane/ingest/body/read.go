@@ -15,24 +15,35 @@ import (
 // stallReader reads a body from its client, as long as that goes on: each second of
 // reading moves the deadline of the connection.
 type stallReader struct {
-	src   io.Reader
-	conn  *http.ResponseController
-	moved time.Time
-	stall time.Duration // without a byte
-	end   time.Time     // of the whole body
-	err   error         // how reading ended
+	src    io.Reader
+	conn   *http.ResponseController
+	config *Config
+	begun  time.Time
+	moved  time.Time
+	came   int64 // bytes
+	err    error // how reading ended
+}
+
+// deadline is when reading ends if nothing comes from now on.
+func (s *stallReader) deadline(now time.Time) time.Time {
+	until := now.Add(s.config.StallTimeout)
+	if end := s.begun.Add(s.config.Timeout); end.Before(until) {
+		until = end
+	}
+	lasts := s.config.Grace + time.Duration(s.came)*time.Second/time.Duration(s.config.MinRate)
+	if end := s.begun.Add(lasts); end.Before(until) {
+		until = end
+	}
+	return until
 }
 
 func (s *stallReader) Read(b []byte) (int, error) {
 	if now := time.Now(); now.Sub(s.moved) >= time.Second {
 		s.moved = now
-		until := now.Add(s.stall)
-		if s.end.Before(until) {
-			until = s.end
-		}
-		_ = s.conn.SetReadDeadline(until) // what has no deadlines is no connection, but a test
+		_ = s.conn.SetReadDeadline(s.deadline(now)) // what has no deadlines is no connection, but a test
 	}
 	n, err := s.src.Read(b)
+	s.came += int64(n)
 	if err != nil && !errors.Is(err, io.EOF) {
 		s.err = err
 	}
@@ -57,16 +68,6 @@ func (b *Body) Read(r *http.Request) error {
 	plain := len(encoding) == 0 || len(encoding) == 1 && (encoding[0] == "" || strings.EqualFold(encoding[0], "identity"))
 	if r.ContentLength > b.pool.config.MaxBytes { // unzipped it is as large at least, or it is a very bad zip
 		return ErrTooLarge
-	}
-	size := int64(4 << 10)
-	if plain && r.ContentLength >= 0 {
-		size = min(r.ContentLength+1, trustBytes) // one more, to see the end without growing
-	}
-	if !b.Hold(max(size, int64(cap(b.Data)))) {
-		return ErrOverloaded
-	}
-	if int64(cap(b.Data)) < size {
-		b.Data = make([]byte, 0, size)
 	}
 	if plain {
 		return b.fill(&b.from, int(r.ContentLength+1), ErrBroken)
@@ -107,30 +108,20 @@ func (p *Pool) unzip(encoding string, src io.Reader) (io.Reader, func(), error) 
 }
 
 // fill reads src to its end into b; broken is the answer when it does not end
-// well. exact is how much room it takes if src is as long as was said, 0 when
-// nothing was said.
+// well. exact is how much room it takes if src is as long as was said, one byte more
+// to see the end without growing; 0 when nothing was said.
 func (b *Body) fill(src io.Reader, exact int, broken error) error {
-	data := b.Data[:0]
 	for {
-		if len(data) == cap(data) {
-			more := max(cap(data), 4<<10)
-			if cap(data) < exact {
-				more = min(more, exact-cap(data))
+		if len(b.Data) == cap(b.Data) {
+			if err := b.grow(exact); err != nil {
+				return err
 			}
-			if !b.Hold(int64(more)) {
-				return ErrOverloaded
-			}
-			grown := make([]byte, len(data), len(data)+more)
-			copy(grown, data)
-			data = grown
-			b.Data = grown
 		}
-		n, err := src.Read(data[len(data):cap(data)])
-		if data = data[:len(data)+n]; int64(len(data)) > b.pool.config.MaxBytes {
+		n, err := src.Read(b.Data[len(b.Data):cap(b.Data)])
+		if b.Data = b.Data[:len(b.Data)+n]; int64(len(b.Data)) > b.pool.config.MaxBytes {
 			return ErrTooLarge
 		}
 		if errors.Is(err, io.EOF) {
-			b.Data = data
 			return nil
 		}
 		if errors.Is(err, zstd.ErrWindowSizeExceeded) || errors.Is(err, zstd.ErrDecoderSizeExceeded) { // it says so ahead
@@ -146,17 +137,11 @@ func (b *Body) fill(src io.Reader, exact int, broken error) error {
 const maxDrain = 64 << 20
 
 // Drain reads what is left of the body of a refused request, unless reading has
-// failed already.
+// failed already, within a bound: a client that is still sending would see its
+// connection reset instead of the answer. What b holds is given back before.
 func (b *Body) Drain(r *http.Request) {
-	if b.from.err == nil {
-		Drain(&b.from, r)
-	}
-}
-
-// Drain reads what is left of body, which is that of a refused request, within a bound: a
-// client that is still sending would see its connection reset instead of the answer.
-func Drain(body io.Reader, r *http.Request) {
-	if r.Header.Get("Expect") == "" {
-		_, _ = io.CopyN(io.Discard, body, maxDrain)
+	b.free()
+	if b.from.err == nil && r.Header.Get("Expect") == "" {
+		_, _ = io.CopyN(io.Discard, &b.from, maxDrain)
 	}
 }
