@@ -12,9 +12,10 @@
 // worker twice while it is alone is ended for it. When no worker runs, Apply
 // says fault.Unavailable and the caller tries again later.
 //
-// Workers are shared fairly: events wait in a queue per workspace and chain, and
-// the queues take turns. A queue whose events meet limits leaves one worker to
-// the others at all times.
+// Workers are shared fairly: events wait in a queue per workspace and chain, and a
+// free worker goes to the workspace that used least of the workers' time, then to its
+// chain that did. All queues together whose requests take long leave one worker to
+// those whose do not; those whose events meet limits leave it at all times.
 //
 // A script exports transformEvent or transformBatch, and not both. Of what
 // transformEvent returns nothing or null drops the event, an object replaces it

@@ -1,6 +1,7 @@
 package transform
 
 import (
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -9,8 +10,8 @@ import (
 	"weir/shared/id"
 )
 
-// queueKey names the events that wait together: fairness and suspension are per
-// workspace and chain.
+// queueKey names the events that wait together: fairness is per workspace, and within
+// one per chain, suspension per chain.
 type queueKey struct {
 	workspace id.Workspace
 	chain     string
@@ -29,6 +30,10 @@ type job struct {
 	deaths   int  // of workers while the event at from was alone
 	late     int  // of these, because the worker did not answer
 	outside  int  // workers that somebody else killed
+
+	begun    time.Time     // its request
+	expected time.Duration // what was charged for it then
+	slow     bool          // it came from a slow queue
 }
 
 // Suspension of a chain whose events all meet limits.
@@ -39,31 +44,59 @@ const (
 
 // queue is the jobs of a workspace's chain.
 type queue struct {
+	tenant  *tenant
 	jobs    []*job
 	running int
-	limited int       // events in a row that met a limit
-	until   time.Time // suspended; zero: not
+	used    time.Duration // of workers, as tenant.used
+	known   bool          // a request of it is over
+	mean    time.Duration // that one takes, of late
+	limited int           // events in a row that met a limit
+	until   time.Time     // suspended; zero: not
 	probing bool
 }
 
-// maxQueues is how many queues are remembered for their limits alone.
+// tenant is a workspace with queues.
+type tenant struct {
+	workspace id.Workspace
+	queues    int      // that are remembered
+	ready     []*queue // with jobs
+	running   int
+	// used is the time of workers that it had, on a clock that passes over what it did
+	// not ask for: who asks again begins where the others are.
+	used  time.Duration
+	clock time.Duration // that of its queues
+	mean  time.Duration // that one of its requests takes, of late
+}
+
+// What is slow: it leaves a worker to the rest.
+const (
+	slowTime = 30 * time.Millisecond // that a request takes
+	restTime = 10 * time.Second      // for which a job that is not slow counts
+)
+
+// maxQueues is how many queues are remembered for what they were like alone.
 const maxQueues = 4096
 
-// scheduler hands jobs to workers, the queues in turn. How many jobs wait is
-// bounded by the callers of Apply, who wait for theirs.
+// scheduler hands jobs to workers: those of the workspace that used least of their
+// time, and of its queues that which did. How many jobs wait is bounded by the callers
+// of Apply, who wait for theirs.
 type scheduler struct {
 	workers int
 
-	mu     sync.Mutex
-	wake   *sync.Cond
-	queues map[queueKey]*queue
-	ring   []queueKey // queues with jobs
-	closed bool
-	down   int // workers that cannot be started
+	mu      sync.Mutex
+	wake    *sync.Cond
+	queues  map[queueKey]*queue
+	tenants map[id.Workspace]*tenant
+	ready   []*tenant     // with jobs
+	clock   time.Duration // what the tenant had used that was served last
+	slow    int           // jobs of slow queues that run
+	rested  time.Time     // when the last job came that was not slow
+	closed  bool
+	down    int // workers that cannot be started
 }
 
 func newScheduler(workers int) *scheduler {
-	s := &scheduler{workers: workers, queues: map[queueKey]*queue{}}
+	s := &scheduler{workers: workers, queues: map[queueKey]*queue{}, tenants: map[id.Workspace]*tenant{}}
 	s.wake = sync.NewCond(&s.mu)
 	return s
 }
@@ -79,14 +112,16 @@ func (s *scheduler) close() {
 
 // flush fails all jobs that wait.
 func (s *scheduler) flush() {
-	for _, key := range s.ring {
-		for _, j := range s.queues[key].jobs {
-			j.call.fail(errDown())
+	for _, t := range s.ready {
+		for _, q := range t.ready {
+			for _, j := range q.jobs {
+				j.call.fail(errDown())
+			}
+			q.jobs, q.probing = nil, false
 		}
-		s.queues[key].jobs = nil
-		s.queues[key].probing = false
+		t.ready = nil
 	}
-	s.ring = nil
+	s.ready = nil
 }
 
 func errDown() error {
@@ -111,10 +146,11 @@ func (s *scheduler) put(jobs []*job) {
 		}
 		return
 	}
-	if len(q.jobs) == 0 {
-		s.ring = append(s.ring, jobs[0].key)
-	}
+	s.waits(q)
 	q.jobs = append(q.jobs, jobs...)
+	if !q.isSlow() {
+		s.rested = time.Now()
+	}
 	for range min(len(jobs), s.workers) {
 		s.wake.Signal()
 	}
@@ -123,18 +159,76 @@ func (s *scheduler) put(jobs []*job) {
 // queue returns a queue, made when there is none.
 func (s *scheduler) queue(key queueKey) *queue {
 	q, ok := s.queues[key]
-	if !ok {
-		if len(s.queues) >= maxQueues {
-			for k, old := range s.queues {
-				if old.running == 0 && len(old.jobs) == 0 {
-					delete(s.queues, k)
-				}
+	if ok {
+		return q
+	}
+	if len(s.queues) >= maxQueues {
+		for k, old := range s.queues {
+			if old.running == 0 && len(old.jobs) == 0 {
+				s.forget(k)
 			}
 		}
-		q = &queue{}
-		s.queues[key] = q
 	}
+	t := s.tenants[key.workspace]
+	if t == nil {
+		if len(s.tenants) >= 2*maxQueues {
+			maps.DeleteFunc(s.tenants, func(_ id.Workspace, old *tenant) bool { return old.queues == 0 })
+		}
+		t = &tenant{workspace: key.workspace}
+		s.tenants[key.workspace] = t
+	}
+	t.queues++
+	q = &queue{tenant: t}
+	s.queues[key] = q
 	return q
+}
+
+// forget removes a queue that has nothing.
+func (s *scheduler) forget(key queueKey) {
+	t := s.queues[key].tenant
+	delete(s.queues, key)
+	if t.queues--; t.queues == 0 && t.used <= s.clock {
+		delete(s.tenants, t.workspace)
+	}
+}
+
+// waits makes a queue one that has jobs.
+func (s *scheduler) waits(q *queue) {
+	if len(q.jobs) > 0 {
+		return
+	}
+	t := q.tenant
+	if len(t.ready) == 0 {
+		s.ready = append(s.ready, t)
+		if t.running == 0 {
+			t.used = max(t.used, s.clock)
+		}
+	}
+	if q.running == 0 {
+		q.used = max(q.used, t.clock)
+	}
+	t.ready = append(t.ready, q)
+}
+
+// emptied makes a queue one that has no jobs.
+func (s *scheduler) emptied(q *queue) {
+	t := q.tenant
+	t.ready = slices.DeleteFunc(t.ready, func(x *queue) bool { return x == q })
+	if len(t.ready) == 0 {
+		s.ready = slices.DeleteFunc(s.ready, func(x *tenant) bool { return x == t })
+	}
+}
+
+// isSlow reports whether the requests of a queue hold workers for long.
+func (q *queue) isSlow() bool { return q.limited > 0 || q.expected() >= slowTime }
+
+// expected is what a request of the queue takes: as those before, or as its
+// workspace's.
+func (q *queue) expected() time.Duration {
+	if !q.known {
+		return q.tenant.mean
+	}
+	return q.mean
 }
 
 func (q *queue) suspended() bool { return !q.until.IsZero() }
@@ -175,24 +269,66 @@ func (s *scheduler) take() *job {
 	}
 }
 
-// next takes a job from the queue whose turn it is. A queue that met limits leaves
-// one worker to the others at all times.
+// next takes a job from the queue whose turn it is, nil when there is none.
 func (s *scheduler) next() *job {
-	for i, key := range s.ring {
-		q := s.queues[key]
-		if q.limited > 0 && q.running >= s.workers-1 {
+	var q *queue
+	now := time.Now()
+	for _, t := range s.ready {
+		if q != nil && t.used >= q.tenant.used {
 			continue
 		}
-		j := q.jobs[0]
-		q.jobs = q.jobs[1:]
-		q.running++
-		s.ring = slices.Delete(s.ring, i, i+1)
-		if len(q.jobs) > 0 {
-			s.ring = append(s.ring, key)
+		for _, x := range t.ready {
+			if s.may(x, now) && (q == nil || q.tenant != t || x.used < q.used) {
+				q = x
+			}
 		}
-		return j
 	}
-	return nil
+	if q == nil {
+		return nil
+	}
+	j := q.jobs[0]
+	q.jobs = q.jobs[1:]
+	if len(q.jobs) == 0 {
+		s.emptied(q)
+	}
+	t := q.tenant
+	s.clock, t.clock = max(s.clock, t.used), max(t.clock, q.used)
+	j.begun, j.expected, j.slow = now, q.expected(), q.isSlow()
+	q.use(1, j.expected)
+	if j.slow {
+		s.slow++
+	}
+	return j
+}
+
+// may reports whether a queue may have a worker. Slow ones leave one to the rest,
+// those that met limits at all times.
+func (s *scheduler) may(q *queue, now time.Time) bool {
+	return !q.isSlow() || s.slow < s.workers-1 || q.limited == 0 && now.Sub(s.rested) >= restTime
+}
+
+// use counts jobs that run and the time that they take.
+func (q *queue) use(running int, d time.Duration) {
+	q.running += running
+	q.tenant.running += running
+	q.used += d
+	q.tenant.used += d
+}
+
+// ran notes that a request of a job is over, with outcomes of so many events.
+func (s *scheduler) ran(q *queue, j *job, outcomes int) {
+	took := time.Since(j.begun)
+	q.use(-1, took-j.expected)
+	if j.slow {
+		s.slow--
+	}
+	if outcomes == 0 && took < slowTime { // nothing ran
+		return
+	}
+	q.mean, q.known = q.expected(), true
+	for _, mean := range []*time.Duration{&q.mean, &q.tenant.mean} {
+		*mean += (took - *mean) / 4
+	}
 }
 
 // putBack takes a job back after a request: codes are those of the events that
@@ -202,7 +338,7 @@ func (s *scheduler) putBack(j *job, codes []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	q := s.queues[j.key]
-	q.running--
+	s.ran(q, j, len(codes))
 	for _, c := range codes {
 		if metLimit(c) {
 			q.limited++
@@ -227,9 +363,7 @@ func (s *scheduler) putBack(j *job, codes []string) {
 	case q.suspended() && !j.probe:
 		j.suspend()
 	default:
-		if len(q.jobs) == 0 {
-			s.ring = append(s.ring, j.key)
-		}
+		s.waits(q)
 		q.jobs = append([]*job{j}, q.jobs...)
 	}
 	if q.suspended() && len(q.jobs) > 0 && !q.jobs[0].probe {
@@ -237,12 +371,12 @@ func (s *scheduler) putBack(j *job, codes []string) {
 			waiting.suspend()
 		}
 		q.jobs = nil
-		s.ring = slices.DeleteFunc(s.ring, func(k queueKey) bool { return k == j.key })
+		s.emptied(q)
 	}
-	if q.running == 0 && len(q.jobs) == 0 && q.limited == 0 {
-		delete(s.queues, j.key)
+	if q.running == 0 && len(q.jobs) == 0 && !q.isSlow() {
+		s.forget(j.key)
 	}
-	if len(s.ring) > 0 {
+	if len(s.ready) > 0 {
 		s.wake.Signal()
 	}
 }
