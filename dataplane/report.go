@@ -44,7 +44,7 @@ func (d *DataPlane) status() agent.Status {
 func count(r ledger.Row) wire.Count {
 	c := wire.Count{
 		Workspace: r.Workspace, Source: r.Source, Destination: r.Destination,
-		Accepted: above(r.Accepted), Replayed: above(r.Replayed), Duplicate: above(r.Duplicate), Quarantined: above(r.Quarantined),
+		Accepted: above(r.Accepted), Replayed: above(r.Replayed), Waiting: above(r.Waiting), Duplicate: above(r.Duplicate), Quarantined: above(r.Quarantined),
 		Unrouted: above(r.Unrouted), Routed: above(r.Routed), Added: above(r.Added), Delivered: above(r.Delivered),
 		Parked: above(r.Parked), Dead: above(r.Dead), InFlight: above(r.InFlight), Balanced: r.Balanced,
 	}

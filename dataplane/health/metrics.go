@@ -2,6 +2,7 @@ package health
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -164,6 +165,9 @@ func (c *collector) logs(gauge func(*prometheus.Desc, float64, ...string)) {
 	}
 }
 
+// ofSources are the kinds of counts that only sources have.
+var ofSources = []string{"accepted", "replayed", "waiting", "duplicate", "unrouted"}
+
 func (c *collector) ledger(gauge func(*prometheus.Desc, float64, ...string)) {
 	type at struct {
 		destination id.Destination
@@ -171,14 +175,14 @@ func (c *collector) ledger(gauge func(*prometheus.Desc, float64, ...string)) {
 	}
 	sums, of := map[string]int64{}, map[at]int64{}
 	for _, r := range c.monitor.cfg.Ledger() {
-		kinds := map[string]int64{"accepted": r.Accepted, "duplicate": r.Duplicate, "quarantined": r.Quarantined, "unrouted": r.Unrouted,
+		kinds := map[string]int64{"accepted": r.Accepted, "replayed": r.Replayed, "waiting": r.Waiting, "duplicate": r.Duplicate, "quarantined": r.Quarantined, "unrouted": r.Unrouted,
 			"routed": r.Routed, "delivered": r.Delivered, "parked": r.Parked, "dead": r.Dead, "in_flight": r.InFlight}
 		for _, n := range r.Dropped {
 			kinds["dropped"] += n
 		}
 		for kind, n := range kinds {
 			sums[kind] += n
-			if r.Destination != "" && kind != "accepted" && kind != "duplicate" && kind != "unrouted" { // those are the source's
+			if r.Destination != "" && !slices.Contains(ofSources, kind) {
 				of[at{r.Destination, kind}] += n
 			}
 		}

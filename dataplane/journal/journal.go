@@ -179,6 +179,13 @@ func (j *Journal) Entries() []ledger.Row {
 	return j.st.entries()
 }
 
+// Booked returns Entries, and the newest frame that they count.
+func (j *Journal) Booked() (entries []ledger.Row, through uint64) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.st.entries(), j.st.readThrough
+}
+
 // Check raises an alarm while an entry of the ledger does not balance.
 func (j *Journal) Check() {
 	for _, r := range j.Entries() {

@@ -130,8 +130,8 @@ func (r *Row) field(a Account) *int64 {
 	return nil
 }
 
-// Check reports whether the equation of r's kind of book holds with InFlight as
-// counted, and that no account is below zero.
+// Check reports whether the equation of r's kind of book holds with Waiting and
+// InFlight as counted, and that no account is below zero.
 func Check(r Row) bool {
 	var dropped int64
 	for _, n := range r.Dropped {
@@ -146,7 +146,7 @@ func Check(r Row) bool {
 		}
 	}
 	if r.Destination == "" {
-		return r.Accepted+r.Replayed == r.Duplicate+r.Quarantined+dropped+r.SourceRouted+r.Unrouted
+		return r.Waiting >= 0 && r.Accepted+r.Replayed == r.Waiting+r.Duplicate+r.Quarantined+dropped+r.SourceRouted+r.Unrouted
 	}
 	return r.InFlight >= 0 && r.Routed+r.Added == r.Delivered+dropped+r.Quarantined+r.Parked+r.Dead+r.InFlight
 }
@@ -175,6 +175,7 @@ func Merge(parts ...[]Row) []Row {
 			for code, n := range p.Dropped {
 				r.Dropped[code] += n
 			}
+			r.Waiting += p.Waiting
 			r.InFlight += p.InFlight
 			r.Balanced = r.Balanced && p.Balanced
 		}

@@ -12,7 +12,7 @@ type Account uint8
 // and destination: Routed, Added, Delivered, Dropped, Quarantined, Parked,
 // Dead. Parked and Dead are balances and go down again; Dropped has a code.
 //
-//	Accepted + Replayed = Duplicate + Quarantined + Dropped + SourceRouted + Unrouted
+//	Accepted + Replayed = waiting + Duplicate + Quarantined + Dropped + SourceRouted + Unrouted
 //	Routed + Added = Delivered + Dropped + Quarantined + Parked + Dead + in flight
 const (
 	Accepted Account = iota + 1
@@ -39,14 +39,15 @@ type Delta struct {
 	N           int64
 }
 
-// Row is the state of one book. Dropped is by code. InFlight is counted from
-// frames and lanes, never computed; Balanced says whether the equation holds.
+// Row is the state of one book. Dropped is by code. Waiting is what is accepted or
+// replayed and not read; Waiting and InFlight are counted from frames and lanes,
+// never computed. Balanced says whether the equation holds.
 type Row struct {
 	Workspace                                        id.Workspace
 	Source                                           id.Source
 	Destination                                      id.Destination // empty: the source's own book
 	Accepted, Replayed, Duplicate, Quarantined       int64
-	SourceRouted, Unrouted                           int64
+	Waiting, SourceRouted, Unrouted                  int64
 	Dropped                                          map[string]int64
 	Routed, Added, Delivered, Parked, Dead, InFlight int64
 	Balanced                                         bool

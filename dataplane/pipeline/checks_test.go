@@ -29,6 +29,18 @@ func (w *harness) wait(what string, ok func() bool) {
 func (w *harness) balanced(pr *process) {
 	w.t.Helper()
 	w.wait("recovery", func() bool { return pr.p.Entries() != nil || w.journalEmpty() })
+	w.wait("the ledger has everything accepted", func() bool {
+		if dead, stale := pr.is(); dead || stale {
+			return true
+		}
+		rows, accepted := pr.p.Entries(), int64(0)
+		for _, r := range rows {
+			if r.Source != "" { // a frame that nobody can read has none
+				accepted += r.Accepted
+			}
+		}
+		return rows == nil || accepted == int64(w.fresh)
+	})
 	w.sums(pr)
 	w.audit()
 }
@@ -37,8 +49,8 @@ func (w *harness) balanced(pr *process) {
 func (w *harness) sums(pr *process) {
 	w.t.Helper()
 	for _, r := range pr.p.Entries() {
-		if !r.Balanced {
-			w.t.Errorf("seed %d: the entry %+v is not balanced", w.seed, r)
+		if !r.Balanced || r.Accepted > int64(w.fresh) {
+			w.t.Errorf("seed %d: of %d accepted, the entry %+v is not balanced", w.seed, w.fresh, r)
 		}
 	}
 }
@@ -75,7 +87,7 @@ func (w *harness) settled(pr *process) {
 	w.t.Helper()
 	w.wait("everything is delivered", func() bool {
 		own := row(pr, "")
-		if own.Accepted != int64(w.copies) {
+		if own.Accepted != int64(w.copies) || own.Waiting != 0 {
 			return false
 		}
 		for _, d := range []id.Destination{steady, shaky, coded, fleet} {

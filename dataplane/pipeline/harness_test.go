@@ -84,6 +84,7 @@ type harness struct {
 
 	accepted   map[string][]string // per user, the events in the order in which they were accepted
 	copies     int                 // frames' events in all, with retries
+	fresh      int                 // of them, those not sent again
 	broken     int                 // of them, those quarantined at the gateway
 	serial     int
 	sent       [][]event.Event // for clients that try again later
@@ -180,6 +181,11 @@ func (w *harness) append(events []event.Event) {
 		w.t.Fatalf("seed %d: append: %v", w.seed, err)
 	}
 	w.copies += len(events)
+	for i := range events {
+		if !events[i].Replayed {
+			w.fresh++
+		}
+	}
 }
 
 // process is one life of a plane that owns the partition.

@@ -12,6 +12,7 @@ import (
 
 	"weir/dataplane/event"
 	"weir/dataplane/journal"
+	"weir/dataplane/pipeline/unread"
 	"weir/dataplane/quarantine"
 	"weir/dataplane/retention"
 	"weir/dataplane/rewrite"
@@ -37,6 +38,7 @@ type owner struct {
 	budget     *budget
 	rewriter   *rewrite.Rewriter
 	clock      *retention.Clock
+	unread     *unread.Counter
 	start      uint64        // reading begins after it
 	readAt     atomic.Uint64 // the newest frame that went through the loop
 	lost       atomic.Bool   // the journal is another's, or cannot be written

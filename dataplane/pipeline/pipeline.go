@@ -278,16 +278,19 @@ func (p *Pipeline) owner() (*owner, error) {
 }
 
 // Entries returns the partition's ledger as it is journaled, with what was in
-// flight then. While the partition does not run here it is that of when it
-// last did, nil before.
+// flight then and what waits to be read. While the partition does not run here it
+// is that of when it last did, nil before.
 func (p *Pipeline) Entries() []ledger.Row {
 	p.mu.Lock()
 	o := p.last
 	p.mu.Unlock()
-	if o == nil {
+	switch {
+	case o == nil:
 		return nil
+	case o.lost.Load(): // another owner reads now
+		return o.journal.Entries()
 	}
-	return o.journal.Entries()
+	return o.unread.Entries()
 }
 
 // Problems returns the alarms that are on.

@@ -8,6 +8,7 @@ import (
 	"weir/dataplane/event"
 	"weir/dataplane/journal"
 	"weir/dataplane/parked"
+	"weir/dataplane/pipeline/unread"
 	"weir/dataplane/retention"
 	"weir/dataplane/rewrite"
 	"weir/dataplane/transform"
@@ -30,6 +31,7 @@ func (o *owner) recover(ctx context.Context, epoch uint64) error {
 		return err
 	}
 	o.journal = j
+	o.unread = unread.New(o.cfg.Events, j.Booked)
 	o.covered.Store(o.cfg.Seen.Position())
 	if err := o.place(ctx); err != nil {
 		return err

@@ -7,18 +7,22 @@ import (
 )
 
 // row is an entry of the ledger as it is shown. A source's own has no destination; that of a
-// source and destination says also what the source accepted, replayed and found again.
+// source and destination says also what the source accepted, replayed and found again, what of
+// that was not read so far, and what went nowhere.
 type row struct {
 	Source      string           `json:"source"`
 	Destination string           `json:"destination"`
 	Accepted    int64            `json:"accepted"`
-	Replayed    int64            `json:"replayed,omitempty"`
+	Replayed    int64            `json:"replayed"`
+	Waiting     int64            `json:"waiting"`
 	Duplicate   int64            `json:"duplicate"`
 	Quarantined int64            `json:"quarantined"`
 	Dropped     map[string]int64 `json:"dropped"`
 	Routed      int64            `json:"routed"`
+	Unrouted    int64            `json:"unrouted"`
 	Added       int64            `json:"added"`
 	Delivered   int64            `json:"delivered"`
+	Staged      int64            `json:"staged"` // 0: what STAGE has is counted as delivered
 	Parked      int64            `json:"parked"`
 	Dead        int64            `json:"dead"`
 	InFlight    int64            `json:"inFlight"`
@@ -36,13 +40,14 @@ func (v *View) ledger(c *endpoint.Call) (any, error) {
 	rows := make([]row, 0, len(entries))
 	for _, b := range entries {
 		r := row{
-			Source: v.sourceName(b.Workspace, b.Source), Accepted: b.Accepted, Replayed: b.Replayed, Duplicate: b.Duplicate, Quarantined: b.Quarantined, Dropped: b.Dropped,
-			Routed: b.SourceRouted, Added: b.Added, Delivered: b.Delivered, Parked: b.Parked, Dead: b.Dead, InFlight: b.InFlight, Balanced: b.Balanced,
+			Source: v.sourceName(b.Workspace, b.Source), Accepted: b.Accepted, Replayed: b.Replayed, Waiting: b.Waiting, Duplicate: b.Duplicate, Quarantined: b.Quarantined, Dropped: b.Dropped,
+			Routed: b.SourceRouted, Unrouted: b.Unrouted, Added: b.Added, Delivered: b.Delivered, Parked: b.Parked, Dead: b.Dead, InFlight: b.InFlight, Balanced: b.Balanced,
 		}
 		if b.Destination != "" {
 			of := sources[b.Source]
 			r.Destination = v.destinationName(b.Workspace, b.Destination)
 			r.Routed, r.Accepted, r.Replayed, r.Duplicate = b.Routed, of.Accepted, of.Replayed, of.Duplicate
+			r.Waiting, r.Unrouted = of.Waiting, of.Unrouted
 		}
 		if r.Dropped == nil {
 			r.Dropped = map[string]int64{}

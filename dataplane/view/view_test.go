@@ -119,7 +119,7 @@ func newFixtureWith(t *testing.T, rules string, change func(*view.Config)) *fixt
 		Replay: func(context.Context, []event.Event) error { return nil },
 		Rows: func() []ledger.Row {
 			return []ledger.Row{
-				{Workspace: "ws_a", Source: "src_a", Accepted: 9, Duplicate: 2, SourceRouted: 6, Unrouted: 1, Balanced: true},
+				{Workspace: "ws_a", Source: "src_a", Accepted: 11, Replayed: 1, Waiting: 3, Duplicate: 2, SourceRouted: 6, Unrouted: 1, Balanced: true},
 				{Workspace: "ws_a", Source: "src_a", Destination: "dst_a", Routed: 6, Delivered: 2, Dead: 3, InFlight: 1, Dropped: map[string]int64{"discarded": 0}, Balanced: true},
 				{Workspace: "ws_a", Source: "src_a", Destination: "dst_b", Routed: 1, Dead: 1, Balanced: true},
 				{Workspace: "ws_b", Source: "src_z", Destination: "dst_z", Dead: 1},
@@ -167,9 +167,9 @@ func TestTheLedgerShowsOnlyTheCapabilitysWorkspace(t *testing.T) {
 	f := newFixture(t, "")
 	w := f.do("GET", "/v1/ledger", f.token(nil, capability.ReadLedger), "")
 	want := `{"rows":[` +
-		`{"source":"src_a","destination":"","accepted":9,"duplicate":2,"quarantined":0,"dropped":{},"routed":6,"added":0,"delivered":0,"parked":0,"dead":0,"inFlight":0,"balanced":true},` +
-		`{"source":"src_a","destination":"dst_a","accepted":9,"duplicate":2,"quarantined":0,"dropped":{"discarded":0},"routed":6,"added":0,"delivered":2,"parked":0,"dead":3,"inFlight":1,"balanced":true},` +
-		`{"source":"src_a","destination":"dst_b","accepted":9,"duplicate":2,"quarantined":0,"dropped":{},"routed":1,"added":0,"delivered":0,"parked":0,"dead":1,"inFlight":0,"balanced":true}]}`
+		`{"source":"src_a","destination":"","accepted":11,"replayed":1,"waiting":3,"duplicate":2,"quarantined":0,"dropped":{},"routed":6,"unrouted":1,"added":0,"delivered":0,"staged":0,"parked":0,"dead":0,"inFlight":0,"balanced":true},` +
+		`{"source":"src_a","destination":"dst_a","accepted":11,"replayed":1,"waiting":3,"duplicate":2,"quarantined":0,"dropped":{"discarded":0},"routed":6,"unrouted":1,"added":0,"delivered":2,"staged":0,"parked":0,"dead":3,"inFlight":1,"balanced":true},` +
+		`{"source":"src_a","destination":"dst_b","accepted":11,"replayed":1,"waiting":3,"duplicate":2,"quarantined":0,"dropped":{},"routed":1,"unrouted":1,"added":0,"delivered":0,"staged":0,"parked":0,"dead":1,"inFlight":0,"balanced":true}]}`
 	if got := strings.TrimSpace(w.Body.String()); w.Code != http.StatusOK || got != want {
 		t.Errorf("%d %s\nwant %s", w.Code, got, want)
 	}

@@ -106,6 +106,7 @@ type Count struct {
 	Destination id.Destination  `json:"destination,omitempty"`
 	Accepted    uint64          `json:"accepted,omitempty"`
 	Replayed    uint64          `json:"replayed,omitempty"`
+	Waiting     uint64          `json:"waiting,omitempty"` // accepted or replayed, and not read; older planes leave it out
 	Duplicate   uint64          `json:"duplicate,omitempty"`
 	Quarantined uint64          `json:"quarantined,omitempty"`
 	Unrouted    uint64          `json:"unrouted,omitempty"`

@@ -201,15 +201,15 @@ Rejected, so the former revision goes on:
 func TestLedgerPrintsRowsByName(t *testing.T) {
 	t.Parallel()
 	f, s := filled(t)
-	want := `{"source":"web","destination":"","accepted":10,"duplicate":1,"quarantined":0,"dropped":{},"routed":0,"added":0,"delivered":0,"parked":0,"dead":0,"inFlight":0,"balanced":true}
-{"source":"web","destination":"hook","accepted":0,"duplicate":0,"quarantined":0,"dropped":{"filtered":1},"routed":9,"added":0,"delivered":6,"parked":0,"dead":1,"inFlight":1,"balanced":true}
+	want := `{"workspace":"acme","source":"web","destination":"","accepted":10,"replayed":1,"waiting":3,"duplicate":1,"quarantined":0,"dropped":{},"routed":0,"unrouted":7,"added":0,"delivered":0,"staged":0,"parked":0,"dead":0,"inFlight":0,"balanced":true}
+{"workspace":"acme","source":"web","destination":"hook","accepted":0,"replayed":0,"waiting":0,"duplicate":0,"quarantined":0,"dropped":{"filtered":1},"routed":9,"unrouted":0,"added":0,"delivered":6,"staged":0,"parked":0,"dead":1,"inFlight":1,"balanced":true}
 `
 	if d := cmp.Diff(want, s.must("ledger", "--output", "json")); d != "" {
 		t.Errorf("json (-want +got):\n%s", d)
 	}
-	want = `WORKSPACE  SOURCE  DESTINATION  ACCEPTED  REPLAYED  DUPLICATE  QUARANTINED  DROPPED     ROUTED  ADDED  DELIVERED  PARKED  DEAD  IN FLIGHT  BALANCED
-acme       web     -                  10         0          1            0  0                0      0          0       0     0          0  yes
-acme       web     hook                0         0          0            0  filtered 1       9      0          6       0     1          1  yes
+	want = `WORKSPACE  SOURCE  DESTINATION  ACCEPTED  REPLAYED  WAITING  DUPLICATE  QUARANTINED  DROPPED     ROUTED  UNROUTED  ADDED  DELIVERED  PARKED  DEAD  IN FLIGHT  BALANCED
+acme       web     -                  10         1        3          1            0  0                0         7      0          0       0     0          0  yes
+acme       web     hook                0         0        0          0            0  filtered 1       9         0      0          6       0     1          1  yes
 `
 	if d := cmp.Diff(want, s.must("ledger", "--workspace", "acme")); d != "" {
 		t.Errorf("table (-want +got):\n%s", d)

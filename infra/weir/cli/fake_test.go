@@ -459,7 +459,7 @@ func (f *fake) ledger(w http.ResponseWriter, r *http.Request) {
 	}
 	rows := []map[string]any{}
 	for _, s := range ws.Sources {
-		rows = append(rows, map[string]any{"source": s.ID, "destination": "", "accepted": 10, "duplicate": 1, "balanced": true})
+		rows = append(rows, map[string]any{"source": s.ID, "destination": "", "accepted": 10, "replayed": 1, "waiting": 3, "duplicate": 1, "unrouted": 7, "balanced": true})
 		for _, d := range ws.Destinations {
 			rows = append(rows, map[string]any{"source": s.ID, "destination": d.ID, "routed": 9, "delivered": 6, "dead": 1, "inFlight": 1, "dropped": map[string]int{"filtered": 1}, "balanced": true})
 		}

@@ -448,7 +448,8 @@ func (s *sink) ids() map[string]int {
 // book is a line of `weir ledger --output json`.
 type book struct {
 	Source, Destination                              string
-	Accepted, Replayed, Duplicate, Quarantined       int64
+	Accepted, Replayed, Waiting                      int64
+	Duplicate, Quarantined, Unrouted                 int64
 	Dropped                                          map[string]int64
 	Routed, Added, Delivered, Parked, Dead, InFlight int64
 	Balanced                                         bool

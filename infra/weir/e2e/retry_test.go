@@ -37,7 +37,7 @@ func TestARetryAfterAKillDeliversOnce(t *testing.T) {
 			until(t, "every call at the webhook", func() bool { return len(r.hook.ids()) >= r.calls })
 			until(t, "a balanced book with the repetitions as duplicates", func() bool {
 				b := bookOf(t, in, "web", "to-web")
-				return b.Balanced && b.InFlight == 0 && b.Duplicate > 0 && b.Accepted-b.Duplicate == int64(r.calls)
+				return b.Balanced && b.InFlight == 0 && b.Waiting == 0 && b.Duplicate > 0 && b.Accepted-b.Duplicate == int64(r.calls)
 			})
 		})
 	}

@@ -540,6 +540,7 @@ export interface components {
             destination?: string;
             accepted?: number;
             replayed?: number;
+            waiting?: number;
             duplicate?: number;
             quarantined?: number;
             unrouted?: number;

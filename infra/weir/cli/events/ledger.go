@@ -31,10 +31,12 @@ func NewLedger(shell *console.Console) *cobra.Command {
 events. A source's row has no destination. The books of a source, and those of a
 source and destination, balance when
 
-  accepted + replayed = duplicate + quarantined + dropped + routed + unrouted
+  accepted + replayed = waiting + duplicate + quarantined + dropped + routed + unrouted
   routed + added = delivered + dropped + quarantined + parked + dead + in flight
 
-The numbers come from the workspace's data plane directly.`,
+Waiting is what was acknowledged and is not read yet. A row with a destination repeats
+what its source accepted, replayed, has waiting, found again (duplicate) and routed
+nowhere (unrouted). The numbers come from the workspace's data plane directly.`,
 		Example: `  weir ledger
   weir ledger --workspace acme --output json | jq 'select(.balanced | not)'`,
 		Args: cobra.NoArgs,
@@ -56,7 +58,7 @@ func (k invocation) ledger(ctx context.Context, control *remote.Control, workspa
 		return err
 	}
 	all := []remote.Row{}
-	t := console.Table{Head: []string{"WORKSPACE", "SOURCE", "DESTINATION", "ACCEPTED", "REPLAYED", "DUPLICATE", "QUARANTINED", "DROPPED", "ROUTED", "ADDED", "DELIVERED", "PARKED", "DEAD", "IN FLIGHT", "BALANCED"}}
+	t := console.Table{Head: []string{"WORKSPACE", "SOURCE", "DESTINATION", "ACCEPTED", "REPLAYED", "WAITING", "DUPLICATE", "QUARANTINED", "DROPPED", "ROUTED", "UNROUTED", "ADDED", "DELIVERED", "PARKED", "DEAD", "IN FLIGHT", "BALANCED"}}
 	for _, w := range chosen {
 		view, err := control.View(ctx, w.Name, capability.ReadLedger)
 		if err != nil {
@@ -69,8 +71,8 @@ func (k invocation) ledger(ctx context.Context, control *remote.Control, workspa
 		for _, r := range rows {
 			r = named(w, r)
 			all = append(all, r)
-			t.Add(w.Name, r.Source, console.Dash(r.Destination), fmt.Sprint(r.Accepted), fmt.Sprint(r.Replayed), fmt.Sprint(r.Duplicate), fmt.Sprint(r.Quarantined), reasons(r.Dropped), fmt.Sprint(r.Routed),
-				fmt.Sprint(r.Added), fmt.Sprint(r.Delivered), fmt.Sprint(r.Parked), fmt.Sprint(r.Dead), fmt.Sprint(r.InFlight), yesNo(r.Balanced))
+			t.Add(w.Name, r.Source, console.Dash(r.Destination), fmt.Sprint(r.Accepted), fmt.Sprint(r.Replayed), fmt.Sprint(r.Waiting), fmt.Sprint(r.Duplicate), fmt.Sprint(r.Quarantined), reasons(r.Dropped), fmt.Sprint(r.Routed),
+				fmt.Sprint(r.Unrouted), fmt.Sprint(r.Added), fmt.Sprint(r.Delivered), fmt.Sprint(r.Parked), fmt.Sprint(r.Dead), fmt.Sprint(r.InFlight), yesNo(r.Balanced))
 		}
 	}
 	if k.Output != console.AsTable {
@@ -86,6 +88,7 @@ func (k invocation) ledger(ctx context.Context, control *remote.Control, workspa
 // named gives a row the names of its objects and writes absent maps as {}.
 // What was removed from the workspace keeps its identifier.
 func named(w remote.Workspace, r remote.Row) remote.Row {
+	r.Workspace = w.Name
 	for _, s := range w.Sources {
 		if r.Source == string(s.ID) {
 			r.Source = s.Name

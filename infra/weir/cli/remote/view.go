@@ -13,16 +13,20 @@ import (
 // destination. Source and Destination are names or identifiers as the plane
 // gives them.
 type Row struct {
+	Workspace   string            `json:"workspace"` // the plane says nothing of it
 	Source      string            `json:"source"`
 	Destination string            `json:"destination"`
 	Accepted    uint64            `json:"accepted"`
-	Replayed    uint64            `json:"replayed,omitempty"` // accepted again from QUARANTINE
+	Replayed    uint64            `json:"replayed"` // accepted again from QUARANTINE
+	Waiting     uint64            `json:"waiting"`  // accepted or replayed, and not read
 	Duplicate   uint64            `json:"duplicate"`
 	Quarantined uint64            `json:"quarantined"`
 	Dropped     map[string]uint64 `json:"dropped"`
 	Routed      uint64            `json:"routed"`
+	Unrouted    uint64            `json:"unrouted"`
 	Added       uint64            `json:"added"`
 	Delivered   uint64            `json:"delivered"`
+	Staged      uint64            `json:"staged"` // on its way into a warehouse
 	Parked      uint64            `json:"parked"`
 	Dead        uint64            `json:"dead"`
 	InFlight    uint64            `json:"inFlight"`
