@@ -109,10 +109,10 @@ func (c *ControlPlane) Run(ctx context.Context) (err error) {
 		}
 		return err
 	}
+	c.addresses = Addresses{HTTP: "http://" + r.listener.Addr().String(), Hub: r.told}
 	if err := c.logins(ctx, r); err != nil {
 		return err
 	}
-	c.addresses = Addresses{HTTP: "http://" + r.listener.Addr().String(), Hub: r.told}
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return r.hub.Run(ctx) })
 	g.Go(func() error { return r.fleet.Run(ctx) })
@@ -248,8 +248,33 @@ func (c *ControlPlane) logins(ctx context.Context, r *running) error {
 	if err != nil || !made {
 		return err
 	}
-	// Who loses this line starts once more with ResetLogin.
-	if _, err := fmt.Fprintf(c.cfg.Out, "login: %s / %s\n", login.Email, login.Password); err != nil {
+	return c.handOver(ctx, r, login)
+}
+
+// tokenFile, in the data directory, holds the first administrator's API token.
+const tokenFile = "admin.token"
+
+// handOver prints the login, writes a token, and says how to go on. Who loses
+// either starts once more with ResetLogin.
+func (c *ControlPlane) handOver(ctx context.Context, r *running, login authn.Login) error {
+	token, err := r.authn.ReplaceToken(ctx, "first administrator", store.RoleAdmin)
+	if err != nil {
+		return err
+	}
+	dir, err := filepath.Abs(c.cfg.DataDir)
+	if err != nil {
+		return fmt.Errorf("find the data directory: %w", err)
+	}
+	file := filepath.Join(dir, tokenFile)
+	if err := durable.WriteFile(file, []byte(token+"\n"), 0o600); err != nil {
+		return fmt.Errorf("write the first token: %w", err)
+	}
+	if _, err := fmt.Fprintf(c.cfg.Out, `login: %s / %s
+token: %s (an administrator's; only its owner can read the file)
+next:  let a data plane join, then apply a configuration
+         export WEIR_CONTROL=%s WEIR_TOKEN_FILE=%s
+         weir plane invite --region eu
+`, login.Email, login.Password, file, c.addresses.HTTP, file); err != nil {
 		return fmt.Errorf("print the login: %w", err)
 	}
 	return nil

@@ -130,7 +130,7 @@ func TestTheFirstStartPrintsALoginOnce(t *testing.T) {
 	}
 }
 
-func TestDevMakesAccessAtEachStart(t *testing.T) {
+func TestDevKeepsAccessThatIsKnown(t *testing.T) {
 	t.Parallel()
 	dir, out := t.TempDir(), &page{}
 	c, stop := start(t, controlplane.Config{DataDir: dir, Dev: true, Out: out})
@@ -139,16 +139,22 @@ func TestDevMakesAccessAtEachStart(t *testing.T) {
 		t.Errorf("the token answers %d", got)
 	}
 	stop()
-	again, _ := start(t, controlplane.Config{DataDir: dir, Dev: true, Out: out})
-	second := again.DevAccess()
-	if got := ask(t, again, "GET", "/api/v1/tokens", first.Token, ""); got != 401 {
-		t.Errorf("the former token answers %d, want 401", got)
+	again, stop := start(t, controlplane.Config{DataDir: dir, Dev: true, Known: first, Out: out})
+	if got := again.DevAccess(); got != first {
+		t.Errorf("access %+v after a second start, %+v before", got, first)
 	}
-	if got := ask(t, again, "GET", "/api/v1/tokens", second.Token, ""); got != 200 {
-		t.Errorf("the new token answers %d", got)
-	}
-	if got := ask(t, again, "POST", "/api/v1/login", "", fmt.Sprintf(`{"email":%q,"password":%q}`, second.Email, second.Password)); got != 200 {
+	if got := ask(t, again, "POST", "/api/v1/login", "", fmt.Sprintf(`{"email":%q,"password":%q}`, first.Email, first.Password)); got != 200 {
 		t.Errorf("the login answers %d", got)
+	}
+	stop()
+	unknown, stop := start(t, controlplane.Config{DataDir: dir, Dev: true, Out: out})
+	if got := unknown.DevAccess(); got.Password != "" || got.Email != first.Email || got.Token == first.Token {
+		t.Errorf("access %+v when the former is not known, want the address, no password and a new token", got)
+	}
+	stop()
+	reset, _ := start(t, controlplane.Config{DataDir: dir, Dev: true, ResetLogin: true, Out: out})
+	if got := reset.DevAccess(); got.Password == "" || got.Password == first.Password {
+		t.Errorf("access %+v after a reset, want a new password", got)
 	}
 	if out.String() != "" {
 		t.Errorf("printed %q, want nothing", out.String())

@@ -45,7 +45,7 @@ type Config struct {
 
 	Gateway, View, Metrics string // where it listens, host:port; empty for the defaults
 	// GatewayURL and ViewURL are where people and browsers reach it; empty: as
-	// told at joining.
+	// told at joining, else where it listens.
 	GatewayURL, ViewURL string
 
 	// Certificates and keys in PEM files: with them gateway and view speak TLS. A

@@ -49,6 +49,7 @@ type DataPlane struct {
 
 	mu        sync.Mutex
 	addresses Addresses
+	urls      Addresses
 
 	// Made by Run before anything reads them.
 	plane      enrol.Admission
@@ -65,7 +66,8 @@ type DataPlane struct {
 	gateway    *ingest.Gateway
 }
 
-// Addresses is where a plane listens, as host:port; empty before Run listens.
+// Addresses is where a plane listens, as host:port, or is reached, as URLs; empty
+// before Run listens.
 type Addresses struct{ Gateway, View, Metrics string }
 
 // New checks cfg, all of it at once. fault.Invalid: something in it is wrong.
@@ -85,6 +87,13 @@ func (d *DataPlane) Addresses() Addresses {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.addresses
+}
+
+// URLs returns where people and browsers reach the plane.
+func (d *DataPlane) URLs() Addresses {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.urls
 }
 
 // Run runs the plane until ctx ends, then stops it in order: the gateway
@@ -143,7 +152,7 @@ func (d *DataPlane) run(ctx context.Context, k enrol.Keys, g *guard.Guard, l lis
 	}
 	follower, err := agent.New(agent.Config{
 		Dir: filepath.Join(d.cfg.DataDir, "workspaces"), Region: d.plane.Region, Sealing: k.Sealing, Guard: g, Kinds: Kinds(), Plans: &d.plans,
-		Version: d.cfg.Version, GatewayURL: d.cfg.GatewayURL, ViewURL: d.cfg.ViewURL, Status: d.status, Log: d.cfg.Log,
+		Version: d.cfg.Version, GatewayURL: d.URLs().Gateway, ViewURL: d.URLs().View, Status: d.status, Log: d.cfg.Log,
 	})
 	if err != nil {
 		return err

@@ -22,13 +22,14 @@ func New(p command.Process) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   Role,
 		Short: "Run the control plane alone",
-		Long: `Runs API, console and hub. The first start prints the administrator's login once.
+		Long: `Runs API, console and hub. The first start prints the administrator's login once,
+writes an API token to admin.token in the data directory (mode 0600), and says how a
+data plane joins; --reset-login does so again with a new password and token.
 
 Every flag but --reset-login can be given as a variable: --data-dir as
 WEIR_DATA_DIR; WEIR_DATABASE_FILE names a file that holds the database's URL.`,
 		Example: `  ` + path + ` --data-dir /var/lib/weir
   ` + path + ` --data-dir /var/lib/weir --database postgres://weir@db/weir --origin https://weir.example.com`,
-		Args: cobra.NoArgs,
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&cfg.DataDir, "data-dir", ".weir/control", "folder for keys, hub and SQLite database")
@@ -37,7 +38,7 @@ WEIR_DATA_DIR; WEIR_DATABASE_FILE names a file that holds the database's URL.`,
 	flags.StringVar(&cfg.HubAddress, "hub-address", "", "nats:// address under which planes reach the embedded hub, when it is another")
 	flags.StringVar(&cfg.HTTPListen, "http", "", "where API and console listen, host:port (default 127.0.0.1:8080)")
 	flags.StringSliceVar(&cfg.Origins, "origin", nil, "address at which people open the console, such as https://weir.example.com; may be repeated")
-	flags.BoolVar(&cfg.ResetLogin, "reset-login", false, "give the first administrator a new password and print it")
+	flags.BoolVar(&cfg.ResetLogin, "reset-login", false, "give the first administrator a new password and token, and print them as the first start does")
 	logs := p.LogFlags(cmd)
 	p.Bind(cmd, command.Variables{Files: []string{"database"}, Never: []string{"reset-login"}})
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {

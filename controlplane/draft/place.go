@@ -30,7 +30,7 @@ func (s *Service) reviewPlace(ctx context.Context, p *plan) error {
 		plane, err = s.cfg.Place(ctx, p.config.Region)
 		if err != nil && fault.KindOf(err) == fault.Missing {
 			p.problems = append(p.problems, fault.Problem{Path: "region", Code: "no_plane",
-				Text: "No data plane has joined the region " + p.config.Region + "; invite one first."})
+				Text: "No data plane has joined the region " + p.config.Region + "; invite one first: weir plane invite --region " + p.config.Region + "."})
 			return nil
 		}
 		p.workspace.Plane = plane.ID

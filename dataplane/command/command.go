@@ -30,7 +30,6 @@ traces of one frame of events in a thousand; OTEL_TRACES_SAMPLER_ARG=0.1 makes i
 one in ten. Spans hold ids, codes, counts and times, never content.`,
 		Example: `  ` + path + ` join --token weir_join_... --control https://weir.example.com --data-dir /var/lib/weir
   ` + path + ` --data-dir /var/lib/weir --gateway 0.0.0.0:8090`,
-		Args: cobra.NoArgs,
 	}
 	bindConfig(cmd, &cfg)
 	logs := p.LogFlags(cmd)
@@ -52,7 +51,8 @@ one in ten. Spans hold ids, codes, counts and times, never content.`,
 		go func() { // ends with Ready or the command
 			select {
 			case <-plane.Ready():
-				p.Say("ready")
+				at := plane.URLs()
+				p.Say("gateway    %s\nview       %s\nmetrics    %s\nready", command.Clean(at.Gateway), command.Clean(at.View), command.Clean(at.Metrics))
 			case <-cmd.Context().Done():
 			}
 		}()
@@ -77,8 +77,8 @@ func bindConfig(cmd *cobra.Command, cfg *dataplane.Config) {
 	flags.StringVar(&cfg.ViewCert, "view-cert", "", "certificate of the view API in a PEM file")
 	flags.StringVar(&cfg.ViewKey, "view-key", "", "its key in a PEM file")
 	flags.DurationVar(&cfg.Linger, "linger", 0, "how long the gateway still takes connections when told to stop, with /ready false, such as 5s")
-	flags.StringVar(&cfg.GatewayURL, "gateway-url", "", "URL under which people reach the gateway")
-	flags.StringVar(&cfg.ViewURL, "view-url", "", "URL under which browsers reach the view API")
+	flags.StringVar(&cfg.GatewayURL, "gateway-url", "", "URL under which people reach the gateway (default: as told at joining, else where it listens)")
+	flags.StringVar(&cfg.ViewURL, "view-url", "", "URL under which browsers reach the view API (default: as told at joining, else where it listens)")
 	flags.BoolVar(&cfg.AllowPrivate, "allow-private", false, "let destinations be on private and loopback addresses (private planes)")
 	flags.IntVar(&cfg.Partitions, "partitions", 0, "partitions of a new plane (default 2)")
 	flags.BoolVar(&cfg.StandardHTTP, "standard-http", false, "serve events and send deliveries by Go's net/http alone, without the faster paths for small requests")
@@ -91,7 +91,7 @@ func bindConfig(cmd *cobra.Command, cfg *dataplane.Config) {
 // directly below a program's root.
 func TransformWorker() *cobra.Command {
 	return &cobra.Command{
-		Use: worker.Command, Hidden: true, Args: cobra.NoArgs, Short: "Run transformations for the process that started this one",
+		Use: worker.Command, Hidden: true, Short: "Run transformations for the process that started this one",
 		RunE: func(*cobra.Command, []string) error { return worker.Serve(3) },
 	}
 }

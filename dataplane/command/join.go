@@ -23,7 +23,6 @@ func newJoin(p command.Process) *cobra.Command {
 
 WEIR_TOKEN_FILE names a file that holds the token.`,
 		Example: `  ` + path + ` join --token weir_join_... --control https://weir.example.com --data-dir /var/lib/weir --name eu-1`,
-		Args:    cobra.NoArgs,
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&cfg.Token, "token", "", "the invitation, good once and for an hour")

@@ -39,6 +39,16 @@ type Admission struct {
 	ControlKey    ed25519.PublicKey `json:"controlKey"`
 	CapabilityKey ed25519.PublicKey `json:"capabilityKey"`
 	Origins       []string          `json:"origins"`
+
+	// Reach is where people and browsers reach the plane, as was said when it
+	// joined; nil when an older version joined, which did not keep it.
+	Reach *Reach `json:"reach,omitempty"`
+}
+
+// Reach is URLs of a plane; empty ones were not said.
+type Reach struct {
+	Gateway string `json:"gateway,omitempty"`
+	View    string `json:"view,omitempty"`
 }
 
 func (a Admission) check() error {

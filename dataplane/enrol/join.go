@@ -59,6 +59,7 @@ func Join(ctx context.Context, cfg Config) error {
 	if err != nil {
 		return fmt.Errorf("join: %w", err)
 	}
+	a.Reach = &Reach{Gateway: cfg.GatewayURL, View: cfg.ViewURL}
 	content, err := json.MarshalIndent(a, "", "  ")
 	if err != nil {
 		return fault.New(fault.Internal, "What the control plane said cannot be kept: %v.", err)

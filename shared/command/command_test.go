@@ -82,8 +82,8 @@ func TestTheExitCodeSaysWhoseFaultItIs(t *testing.T) {
 		code int
 		says string
 	}{
-		"an unknown flag":          {nil, "role --bogus", nil, command.ExitUsage, "prog: unknown flag: --bogus\nSee 'prog role --help'.\n"},
-		"an argument too many":     {nil, "role more", nil, command.ExitUsage, "prog: unknown command"},
+		"an unknown flag":          {nil, "role --bogus", nil, command.ExitUsage, "prog: prog role has no flag --bogus\nSee 'prog role --help'.\n"},
+		"an argument too many":     {nil, "role more", nil, command.ExitUsage, "prog: prog role takes no argument"},
 		"a file that is not there": {map[string]string{"WEIR_TOKEN_FILE": "/does/not/exist"}, "role", nil, command.ExitUsage, "WEIR_TOKEN_FILE: open /does/not/exist"},
 		"usage found later":        {nil, "role", command.Usage("--data-dir %q is none", "x"), command.ExitUsage, `prog: --data-dir "x" is none` + "\n"},
 		"a failure":                {nil, "role", errors.New("it broke"), command.ExitFailed, "prog: it broke\n"},

@@ -86,6 +86,7 @@ func (p Process) Run(ctx context.Context, root *cobra.Command, args []string) in
 	}()
 	started := false
 	watch(root, &started)
+	checkArguments(root)
 	root.Version, root.SilenceUsage, root.SilenceErrors = p.Version, true, true
 	root.CompletionOptions = cobra.CompletionOptions{HiddenDefaultCmd: true}
 	root.SetIn(p.In)
@@ -97,7 +98,7 @@ func (p Process) Run(ctx context.Context, root *cobra.Command, args []string) in
 	case err == nil:
 		return ExitDone
 	case !started || errors.As(err, new(usageError)):
-		p.Note("%s: %s\nSee '%s --help'.", p.Program, Clean(err.Error()), cmd.CommandPath())
+		p.Note("%s: %s\nSee '%s --help'.", p.Program, Clean(explain(cmd, err)), cmd.CommandPath())
 		return ExitUsage
 	default:
 		p.Note("%s: %s", p.Program, Sentence(err))

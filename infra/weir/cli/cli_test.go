@@ -23,17 +23,23 @@ func TestWrongQuestionsExitWithTwo(t *testing.T) {
 	s := newShell(t, f)
 	file := s.file("weir.yaml", plain)
 	for args, says := range map[string]string{
-		"aply":                                   `unknown command "aply"`,
-		"apply":                                  `required flag(s) "file" not set`,
-		"apply -f x extra":                       `unknown command "extra"`,
+		"aply":                                   `weir has no command "aply"; did you mean apply?`,
+		"apply":                                  "weir apply needs --file: weir apply -f FILE",
+		"apply -f x extra":                       `weir apply takes no argument, but "extra" was given`,
 		"apply -f " + file + " --timeout 0":      "--timeout must be above zero",
-		"status --bogus":                         "unknown flag: --bogus",
+		"status --bogus":                         "weir status has no flag --bogus",
+		"status --worksapce x":                   "weir status has no flag --worksapce",
+		"ledger --worksapce x":                   "weir ledger has no flag --worksapce; did you mean --workspace?",
+		"dlq lst":                                `weir dlq has no command "lst"; did you mean list?`,
+		"token create":                           "weir token create needs NAME",
+		"login":                                  "weir login needs --control: weir login --control URL",
+		"login --control weir":                   `--control "weir" is no URL`,
 		"status --output xml":                    "choose table, json or yaml",
 		"dlq":                                    "say what to do: list, redrive, discard",
-		"dlq drop":                               `unknown command "drop"`,
+		"dlq drop":                               `weir dlq has no command "drop"`,
 		"dlq redrive":                            "say which dead letters",
 		"dlq redrive --retransform":              "say which dead letters",
-		"dlq discard --all --retransform":        "unknown flag: --retransform",
+		"dlq discard --all --retransform":        "weir dlq discard has no flag --retransform",
 		"dlq discard --all --code x":             "say which dead letters",
 		"dlq list --limit 0":                     "--limit must be at least 1",
 		"dlq list --parked --quarantined":        "choose one of",
@@ -43,11 +49,11 @@ func TestWrongQuestionsExitWithTwo(t *testing.T) {
 		"replay":                                 "say which quarantined events",
 		"replay --dry-run":                       "say which quarantined events",
 		"replay --all --code x":                  "--all goes with neither",
-		"plane invite":                           `required flag(s) "region" not set`,
+		"plane invite":                           "weir plane invite needs --region: weir plane invite --region REGION",
 		"plane invite --region eu --kind x":      "neither regional nor private",
-		"preview destination":                    "accepts 1 arg(s), received 0",
+		"preview destination":                    "weir preview destination needs TYPE: weir preview destination TYPE",
 		"preview destination w --now today":      "is no time such as",
-		"export a b":                             "accepts at most 1 arg(s)",
+		"export a b":                             `"b" is one argument too many: weir export [WORKSPACE]`,
 		"preview transform":                      "-f CODE.js is missing",
 	} {
 		s.fails(command.ExitUsage, []string{"weir: ", says, "--help'"}, strings.Fields(args)...)
@@ -60,7 +66,7 @@ func TestWrongQuestionsExitWithTwo(t *testing.T) {
 func TestEveryCommandHelps(t *testing.T) {
 	t.Parallel()
 	s := newShell(t, newFake(t))
-	for _, args := range []string{"", "apply", "diff", "export", "status", "ledger", "tail", "query", "dlq", "dlq list", "dlq redrive", "dlq discard", "replay", "plane", "plane invite", "preview", "preview destination", "preview transform"} {
+	for _, args := range []string{"", "apply", "diff", "export", "status", "ledger", "tail", "query", "dlq", "dlq list", "dlq redrive", "dlq discard", "replay", "plane", "plane invite", "preview", "preview destination", "preview transform", "login", "context", "context list", "context use", "token", "token create", "token revoke", "version"} {
 		out := s.must(append(strings.Fields(args), "--help")...)
 		if !strings.Contains(out, "Usage:") {
 			t.Errorf("weir %s --help: %s", args, out)
@@ -86,7 +92,7 @@ func TestTheControlPlaneIsFound(t *testing.T) {
 		code int
 		says string
 	}{
-		"nothing is named":                  {nil, "", nil, 1, "start one here with 'weir dev', or give --control"},
+		"nothing is named":                  {nil, "", nil, 1, "start one here with 'weir dev', or sign in with 'weir login --control URL', or give --control"},
 		"dev.json":                          {nil, dev, nil, 0, ""},
 		"flags before the environment":      {map[string]string{"WEIR_CONTROL": "http://127.0.0.1:1", "WEIR_TOKEN": "no"}, "", []string{"--control", f.server.URL + "/", "--token", token}, 0, ""},
 		"the environment before dev.json":   {map[string]string{"WEIR_CONTROL": foreign.URL, "WEIR_TOKEN": "other"}, dev, nil, 1, "This token is not known"},

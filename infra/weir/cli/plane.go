@@ -20,7 +20,6 @@ hour. A regional plane is shared by all workspaces of its region; a private one
 belongs to one organization.`,
 		Example: `  weir plane invite --region eu
   weir dataplane join --token TOKEN --control https://weir.example.com`,
-		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if kind != "regional" && kind != "private" {
 				return command.Usage("--kind %q is neither regional nor private", kind)

@@ -43,7 +43,7 @@ delivers each to the destinations of its workspace.
 
 Commands find the control plane by --control and --token, else by WEIR_CONTROL
 and WEIR_TOKEN (or WEIR_TOKEN_FILE), else by dev.json in the data directory,
-which 'weir dev' writes.`,
+which 'weir dev' writes, else by the context of 'weir login'.`,
 		Example: `  weir dev                    both planes on this machine
   weir apply -f weir.yaml     bring the configuration to what the file says
   weir status                 planes, and the revisions they run
@@ -52,11 +52,10 @@ which 'weir dev' writes.`,
   weir dlq list               what did not arrive, and why
   weir replay --all           what broke a rule, after it is corrected
   weir query lake 'select 1'  rows of a warehouse`,
-		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.PersistentFlags().Var(&k.Output, "output", "how to print results: table, json or yaml")
 	root.AddCommand(apply.New(k), apply.NewDiff(k), apply.NewExport(k), newStatus(k), events.NewLedger(k), events.NewTail(k), events.NewQuery(k),
-		events.NewDLQ(k), events.NewReplay(k), newPlane(k), preview.New(p), dev.New(k), controlplane.New(p), dataplane.New(p), dataplane.TransformWorker())
+		events.NewDLQ(k), events.NewReplay(k), newPlane(k), newLogin(k), newContext(k), newToken(k), newVersion(k), preview.New(p), dev.New(k), controlplane.New(p), dataplane.New(p), dataplane.TransformWorker())
 	return root
 }

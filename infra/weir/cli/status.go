@@ -20,7 +20,6 @@ func newStatus(shell *console.Console) *cobra.Command {
 		Short: "Show planes, their health, and the revisions wanted and applied",
 		Example: `  weir status
   weir status --output json | jq '.workspaces[] | select(.state != "applied")'`,
-		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			control, err := k.Connect()
 			if err != nil {

@@ -118,7 +118,7 @@ func TestWhyThereIsNothingToSee(t *testing.T) {
 	s.fails(command.ExitFailed, []string{"there is no destination lake; destinations are hook"}, "tail", "--destination", "lake")
 	s.fails(command.ExitFailed, []string{"there is no destination lake; destinations are hook"}, "query", "lake", "select 1")
 	s.fails(command.ExitUsage, []string{"--limit must not be below 0"}, "tail", "--limit", "-1")
-	s.fails(command.ExitUsage, []string{"accepts 2 arg(s), received 1"}, "query", "hook")
+	s.fails(command.ExitUsage, []string{"weir query needs SQL: weir query DESTINATION SQL"}, "query", "hook")
 	f.view.Close()
 	s.fails(command.ExitFailed, []string{"the plane's view at http://127.0.0.1", "cannot be reached", "connection refused", "check that it runs"}, "tail")
 	s.fails(command.ExitFailed, []string{"the plane's view at http://127.0.0.1", "cannot be reached", "connection refused", "check that it runs"}, "query", "hook", "select 1")

@@ -523,35 +523,3 @@ func field(t *testing.T, object, name string) string {
 	}
 	return s
 }
-
-// apiToken logs in as a person and makes a token for programs.
-func apiToken(t *testing.T, control, email, password string) string {
-	t.Helper()
-	call := func(path, body, cookie string) (*http.Response, string) {
-		req, err := http.NewRequest(http.MethodPost, control+path, strings.NewReader(body))
-		if err != nil {
-			t.Fatal(err)
-		}
-		req.Header.Set("Content-Type", "application/json")
-		req.Header.Set("X-Weir-CSRF", "1")
-		req.Header.Set("Cookie", cookie)
-		resp, err := client.Do(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer func() { _ = resp.Body.Close() }()
-		b, err := io.ReadAll(resp.Body)
-		if err != nil || resp.StatusCode >= 300 {
-			t.Fatalf("POST %s: %d %s %v", path, resp.StatusCode, b, err)
-		}
-		return resp, string(b)
-	}
-	login, err := json.Marshal(map[string]string{"email": email, "password": password})
-	if err != nil {
-		t.Fatal(err)
-	}
-	resp, _ := call("/api/v1/login", string(login), "")
-	cookie := strings.Split(resp.Header.Get("Set-Cookie"), ";")[0]
-	_, answer := call("/api/v1/tokens", `{"name":"e2e","role":"admin"}`, cookie)
-	return field(t, answer, "token")
-}

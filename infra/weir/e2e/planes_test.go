@@ -38,11 +38,13 @@ func (r *roles) start() {
 	t := r.t
 	t.Helper()
 	r.startControl()
-	login := r.control.line(`login: +(\S+) +/? *(\S+)`)
-	r.token = apiToken(t, "http://"+r.http, login[1], login[2])
+	b, err := os.ReadFile(r.control.line(`^token: (\S+)`)[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.token = strings.TrimSpace(string(b))
 	invite := run(t, 0, "", "plane", "invite", "--region", "eu", "--control", "http://"+r.http, "--token", r.token, "--output", "json")
-	program, args := r.role("dataplane", "join", "--token", field(t, invite, "token"), "--control", "http://"+r.http, "--data-dir", filepath.Join(r.dir, "plane"),
-		"--gateway-url", "http://"+r.gateway, "--view-url", "http://"+r.view)
+	program, args := r.role("dataplane", "join", "--token", field(t, invite, "token"), "--control", "http://"+r.http, "--data-dir", filepath.Join(r.dir, "plane"))
 	runCommand(t, 0, "", program, args...)
 	r.startPlane()
 }

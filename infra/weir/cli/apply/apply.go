@@ -74,7 +74,6 @@ anything is asked, and stay here:
 		Example: `  weir apply -f weir.yaml
   WEIR_SECRET_HOOK_HEADERS='{"Authorization":"Bearer x"}' weir apply -f weir.yaml
   weir export acme | weir apply -f -`,
-		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if f.Timeout <= 0 {
 				return command.Usage("--timeout must be above zero")
@@ -98,7 +97,6 @@ func NewDiff(shell *console.Console) *cobra.Command {
 		Short: "Show what apply would change",
 		Example: `  weir diff -f weir.yaml
   weir diff -f weir.yaml --output json`,
-		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return k.diff(cmd.Context(), f) },
 	})
 	f.bind(cmd)

@@ -22,7 +22,6 @@ func NewExport(shell *console.Console) *cobra.Command {
 which apply takes as unchanged; its value is known to its plane alone.`,
 		Example: `  weir export acme > weir.yaml
   weir export --output json`,
-		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			control, err := k.Connect()
 			if err != nil {

@@ -49,8 +49,9 @@ func (k *Console) RemoteFlags(cmd *cobra.Command) *cobra.Command {
 	return cmd
 }
 
-// Connect finds the control plane. A token from dev.json is only ever sent to
-// the control plane of that file.
+// Connect finds the control plane: --control, WEIR_CONTROL, dev.json, then the
+// context of 'weir login'. A token from a file is only ever sent to the control plane
+// of that file.
 func (k *Console) Connect() (*remote.Control, error) {
 	address, token := k.control, k.token
 	if address == "" {
@@ -60,24 +61,36 @@ func (k *Console) Connect() (*remote.Control, error) {
 	if err != nil {
 		return nil, err
 	}
-	if address == "" && dev.Control == "" {
-		return nil, fault.New(fault.Missing, "no control plane was named and %s is not there; start one here with 'weir dev', or give --control URL and --token TOKEN, or set WEIR_CONTROL and WEIR_TOKEN",
-			filepath.Join(k.dataDir, DevFile))
-	}
-	local := address == "" || strings.TrimRight(address, "/") == strings.TrimRight(dev.Control, "/")
-	if local {
+	if dev.Control != "" && (address == "" || sameAddress(address, dev.Control)) {
 		address = dev.Control
-	}
-	if token == "" && local {
-		token = dev.Token
+		if token == "" {
+			token = dev.Token
+		}
 	}
 	if token == "" {
 		if token, err = k.envToken(); err != nil {
 			return nil, err
 		}
 	}
+	if address == "" || token == "" {
+		contexts, err := k.Contexts()
+		if err != nil {
+			return nil, err
+		}
+		found := contexts.of(address)
+		if address == "" {
+			address = found.Control
+		}
+		if token == "" {
+			token = found.Token
+		}
+	}
+	if address == "" {
+		return nil, fault.New(fault.Missing, "no control plane was named and %s is not there; start one here with 'weir dev', or sign in with 'weir login --control URL', or give --control URL and --token TOKEN, or set WEIR_CONTROL and WEIR_TOKEN",
+			filepath.Join(k.dataDir, DevFile))
+	}
 	if token == "" {
-		return nil, fault.New(fault.Denied, "there is no token for %s; give --token TOKEN or set WEIR_TOKEN or WEIR_TOKEN_FILE", address)
+		return nil, fault.New(fault.Denied, "there is no token for %s; sign in with 'weir login --control %s', or give --token TOKEN, or set WEIR_TOKEN or WEIR_TOKEN_FILE", address, address)
 	}
 	control, err := remote.NewControl(address, token)
 	if err != nil {

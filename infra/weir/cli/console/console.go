@@ -32,7 +32,7 @@ func Group(noun, short string, verbs ...*cobra.Command) *cobra.Command {
 	for i, v := range verbs {
 		names[i] = v.Name()
 	}
-	cmd := &cobra.Command{Use: noun, Short: short, Args: cobra.NoArgs, RunE: func(*cobra.Command, []string) error {
+	cmd := &cobra.Command{Use: noun, Short: short, RunE: func(*cobra.Command, []string) error {
 		return command.Usage("say what to do: %s", strings.Join(names, ", "))
 	}}
 	cmd.AddCommand(verbs...)

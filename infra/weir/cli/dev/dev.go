@@ -70,7 +70,6 @@ and printed.`,
 		Example: `  weir dev
   weir dev --config weir.yaml
   weir dev --regions eu,us --data-dir /tmp/weir`,
-		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return k.runDev(cmd, f) },
 	}
 	fl := cmd.Flags()

@@ -103,7 +103,6 @@ func newDeadList(shell *console.Console) *cobra.Command {
   weir dlq list --parked
   weir dlq list --quarantined --source web
   weir dlq list --output json | jq .event`,
-		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := c.check(); err != nil {
 				return err
@@ -132,7 +131,6 @@ func newDeadMove(shell *console.Console, verb, short, long string, action capabi
   weir dlq %[1]s --destination hook --all
   weir dlq %[1]s --code rejected
   weir dlq %[1]s --place 0/81/3 --place 0/82/0`, verb),
-		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if c.quarantined {
 				return k.moveQuarantined(cmd.Context(), c, c.dry, quarantineMove{capability.DiscardQuarantine, (*remote.View).DiscardQuarantined, "discard", "discarded"})

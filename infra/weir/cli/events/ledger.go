@@ -39,7 +39,6 @@ what its source accepted, replayed, has waiting, found again (duplicate) and rou
 nowhere (unrouted). The numbers come from the workspace's data plane directly.`,
 		Example: `  weir ledger
   weir ledger --workspace acme --output json | jq 'select(.balanced | not)'`,
-		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			control, err := k.Connect()
 			if err != nil {

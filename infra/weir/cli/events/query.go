@@ -34,7 +34,6 @@ The statement goes to the workspace's data plane directly, which runs it with
 the destination's own rights.`,
 		Example: `  weir query lake 'select count(*) from tracks'
   weir query lake 'select event, received_at from tracks order by 2 desc limit 5' --output table`,
-		Args: cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if !cmd.Flags().Changed("output") {
 				k.Output = console.AsJSON

@@ -40,7 +40,6 @@ a reason, --source and --destination for those of one, --all for every one.
   weir replay --destination hook --dry-run
   weir replay --source web --place 0/81/3 --place 0/82/0
   weir replay --all --output json`,
-		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return k.moveQuarantined(cmd.Context(), c, dry, quarantineMove{capability.ReplayQuarantine, (*remote.View).Replay, "replay", "replayed"})
 		},

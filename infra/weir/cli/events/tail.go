@@ -58,7 +58,6 @@ When events pass faster than they can be shown, some are left out and counted.`,
 		Example: `  weir tail
   weir tail --source web --stage gateway
   weir tail --destination hook --outcome dead | jq .event`,
-		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if s.limit < 0 {
 				return command.Usage("--limit must not be below 0")

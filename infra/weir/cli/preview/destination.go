@@ -57,7 +57,6 @@ the keys settings and secrets; here only, secrets stand in clear.`,
 		Example: `  weir preview destination webhook --settings hook.yaml < events.jsonl
   echo '{"type":"track","event":"Hi","userId":"u"}' |
     weir preview destination webhook --settings hook.yaml --now 2026-01-02T03:04:05Z`,
-		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return k.destination(cmd.Context(), args[0], file, now)
 		},

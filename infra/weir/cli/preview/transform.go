@@ -42,7 +42,6 @@ chain. The code runs as a data plane runs it, in a worker process with its
 limits; no server is asked.`,
 		Example: `  weir preview transform -f mask.js < events.jsonl
   weir preview transform -f first.js -f second.js --library strings=lib/strings.js < events.jsonl`,
-		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if len(files) == 0 {
 				return command.Usage("-f CODE.js is missing")

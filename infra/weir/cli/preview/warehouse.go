@@ -30,7 +30,6 @@ is printed as a list, JSON text and times as strings. The settings file may hold
 beside the layout's options, settings.metadata with sourceId, sourceType,
 sourceCategory, destinationId, destinationType and receivedAt: what a workspace
 would know of the events. Nothing is loaded, and no server is asked.`,
-		Args: cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			return k.rows(args[0], file, now)
 		},

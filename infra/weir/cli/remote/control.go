@@ -244,6 +244,9 @@ func (c *Control) View(ctx context.Context, workspace string, action capability.
 	if err := c.ask(ctx, http.MethodPost, "/capabilities", in, &out); err != nil {
 		return nil, fmt.Errorf("ask for %s of workspace %s: %w", action, workspace, err)
 	}
+	if out.ViewURL == "" {
+		return nil, fault.New(fault.Unavailable, "the plane that runs workspace %s has not said where its view is reached; start it with --view-url URL", workspace)
+	}
 	view, err := NewView(out.ViewURL, out.Token)
 	if err == nil && local(out.ViewURL) && !local(c.url) {
 		view.role = "the plane's view (on loopback, which only programs on the plane's own machine reach)"

@@ -1,0 +1,173 @@
+package cli
+
+import (
+	"bufio"
+	"fmt"
+	"maps"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"weir/infra/weir/cli/console"
+	"weir/infra/weir/cli/remote"
+	"weir/shared/command"
+	"weir/shared/fault"
+)
+
+func newLogin(shell *console.Console) *cobra.Command {
+	k := invocation{shell}
+	var control, email, name string
+	cmd := &cobra.Command{
+		Use:   "login --control URL",
+		Short: "Sign in to a control plane, for the commands that follow",
+		Long: `Asks for e-mail address and password, exchanges them for an API token with the
+same role, and keeps that as a context in weir/contexts.json of your configuration
+folder (mode 0600; WEIR_CONTEXTS names another file). Commands use the current
+context where nothing else names a control plane. Where the input is no terminal
+the password is its first line.`,
+		Example: `  weir login --control https://weir.example.com
+  weir login --control http://127.0.0.1:8080 --email admin@localhost < password.txt`,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			u, err := url.Parse(control)
+			if err != nil || u.Host == "" {
+				return command.Usage("--control %q is no URL; it looks like https://weir.example.com", control)
+			}
+			if name == "" {
+				name = u.Host
+			}
+			contexts, err := k.Contexts()
+			if err != nil {
+				return err
+			}
+			email, password, err := k.credentials(email)
+			if err != nil {
+				return err
+			}
+			host, _ := os.Hostname() // the token's name only helps to know it again
+			token, role, err := remote.SignIn(cmd.Context(), control, email, password, fmt.Sprintf("login from %s, %s", host, time.Now().Format(time.DateTime)))
+			if err != nil {
+				return err
+			}
+			contexts.Contexts[name] = console.Context{Control: strings.TrimRight(control, "/"), Token: token}
+			contexts.Current = name
+			if err := contexts.Write(); err != nil {
+				return err
+			}
+			k.Say("signed in to %s as %s (%s); context %s", command.Clean(control), command.Clean(email), command.Clean(role), command.Clean(name))
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&control, "control", "", "URL of the control plane")
+	cmd.Flags().StringVar(&email, "email", "", "e-mail address (else it is asked for)")
+	cmd.Flags().StringVar(&name, "name", "", "name of the context (default: the control plane's host)")
+	_ = cmd.MarkFlagRequired("control")
+	return cmd
+}
+
+// credentials asks on a terminal, else reads the password from the first line of
+// the input.
+func (k invocation) credentials(email string) (string, string, error) {
+	in := bufio.NewReader(k.In)
+	file, ok := k.In.(*os.File)
+	terminal := ok && term.IsTerminal(int(file.Fd()))
+	if email == "" {
+		if !terminal {
+			return "", "", command.Usage("--email is needed where the input is no terminal")
+		}
+		fmt.Fprint(k.Err, "e-mail: ")
+		line, err := in.ReadString('\n')
+		if err != nil {
+			return "", "", fault.New(fault.Invalid, "no e-mail address was given")
+		}
+		email = strings.TrimSpace(line)
+	}
+	if terminal {
+		fmt.Fprint(k.Err, "password: ")
+		password, err := term.ReadPassword(int(file.Fd()))
+		fmt.Fprintln(k.Err)
+		if err != nil {
+			return "", "", fault.New(fault.Invalid, "no password was given")
+		}
+		return email, string(password), nil
+	}
+	line, err := in.ReadString('\n')
+	if password := strings.TrimRight(line, "\r\n"); password != "" {
+		return email, password, nil
+	}
+	return "", "", fault.New(fault.Invalid, "the input holds no password: %v", err)
+}
+
+func newContext(shell *console.Console) *cobra.Command {
+	k := invocation{shell}
+	type entry struct {
+		Name    string `json:"name"`
+		Control string `json:"control"`
+		Current bool   `json:"current"`
+	}
+	list := &cobra.Command{
+		Use: "list", Short: "Show the control planes that were signed in to",
+		RunE: func(*cobra.Command, []string) error {
+			contexts, err := k.Contexts()
+			if err != nil {
+				return err
+			}
+			var all []entry
+			for _, name := range slices.Sorted(maps.Keys(contexts.Contexts)) {
+				all = append(all, entry{name, contexts.Contexts[name].Control, name == contexts.Current})
+			}
+			if k.Output != console.AsTable {
+				return console.PrintEach(k.Console, all)
+			}
+			if len(all) == 0 {
+				k.Say("No control plane was signed in to. Sign in:\n  weir login --control URL")
+				return nil
+			}
+			table := console.Table{Head: []string{"", "CONTEXT", "CONTROL"}}
+			for _, e := range all {
+				mark := " "
+				if e.Current {
+					mark = "*"
+				}
+				table.Add(mark, e.Name, e.Control)
+			}
+			return table.Write(k.Out)
+		},
+	}
+	change := func(use, short, done string, do func(c *console.Contexts, name string)) *cobra.Command {
+		return &cobra.Command{
+			Use: use + " NAME", Short: short,
+			ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+				contexts, _ := k.Contexts() // none to complete where the file cannot be read
+				return slices.Sorted(maps.Keys(contexts.Contexts)), cobra.ShellCompDirectiveNoFileComp
+			},
+			RunE: func(_ *cobra.Command, args []string) error {
+				contexts, err := k.Contexts()
+				if err != nil {
+					return err
+				}
+				if _, there := contexts.Contexts[args[0]]; !there {
+					return fault.New(fault.Missing, "there is no context %s; %s", args[0], console.ThereAre("contexts", slices.Sorted(maps.Keys(contexts.Contexts)), func(s string) string { return s }))
+				}
+				do(&contexts, args[0])
+				if err := contexts.Write(); err != nil {
+					return err
+				}
+				k.Say(done, command.Clean(args[0]))
+				return nil
+			},
+		}
+	}
+	return console.Group("context", "Choose among control planes that were signed in to", list,
+		change("use", "Make a context the current one", "commands use %s now", func(c *console.Contexts, name string) { c.Current = name }),
+		change("remove", "Forget a context; its token stays good until it is revoked", "removed %s", func(c *console.Contexts, name string) {
+			delete(c.Contexts, name)
+			if c.Current == name {
+				c.Current = ""
+			}
+		}))
+}

@@ -1,0 +1,69 @@
+package remote
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"time"
+
+	"weir/shared/fault"
+)
+
+// Token is an API token without its value. Workspace is empty when it is good in
+// all.
+type Token struct {
+	ID        string    `json:"id"`
+	Name      string    `json:"name"`
+	Role      string    `json:"role"`
+	Workspace string    `json:"workspace,omitempty"`
+	CreatedAt time.Time `json:"createdAt"`
+}
+
+// SignIn exchanges a person's password for an API token with that person's role,
+// of the given name. fault.Denied: the e-mail address or the password is wrong.
+func SignIn(ctx context.Context, address, email, password, name string) (token, role string, err error) {
+	e, err := newEnd("the control plane", address, "")
+	if err != nil {
+		return "", "", err
+	}
+	var who struct{ Role string }
+	answer, err := e.call(ctx, http.MethodPost, "/api/v1/login", nil, map[string]string{"email": email, "password": password}, &who)
+	if err != nil {
+		return "", "", err
+	}
+	cookies, err := http.ParseSetCookie(answer.Get("Set-Cookie"))
+	if err != nil {
+		return "", "", fault.New(fault.Unavailable, "the control plane at %s signed nobody in; check that no proxy removes its cookie", address)
+	}
+	session := http.Header{"Cookie": {cookies.Name + "=" + cookies.Value}, "X-Weir-Csrf": {"1"}}
+	var made struct{ Token string }
+	if _, err := e.call(ctx, http.MethodPost, "/api/v1/tokens", session, map[string]string{"name": name, "role": who.Role}, &made); err != nil {
+		return "", "", err
+	}
+	_, err = e.call(ctx, http.MethodPost, "/api/v1/logout", session, nil, nil)
+	return made.Token, who.Role, err
+}
+
+// Tokens returns all API tokens, by name.
+func (c *Control) Tokens(ctx context.Context) ([]Token, error) {
+	var out struct{ Tokens []Token }
+	err := c.ask(ctx, http.MethodGet, "/tokens", nil, &out)
+	return out.Tokens, err
+}
+
+// IssueToken makes an API token and returns its value, which is shown this once.
+// An empty workspace makes it good in all.
+func (c *Control) IssueToken(ctx context.Context, name, role, workspace string) (string, error) {
+	in := map[string]string{"name": name, "role": role}
+	if workspace != "" {
+		in["workspace"] = workspace
+	}
+	var out struct{ Token string }
+	err := c.ask(ctx, http.MethodPost, "/tokens", in, &out)
+	return out.Token, err
+}
+
+// RevokeToken ends a token at once. fault.Missing: there is none.
+func (c *Control) RevokeToken(ctx context.Context, id string) error {
+	return c.ask(ctx, http.MethodDelete, "/tokens/"+url.PathEscape(id), nil, nil)
+}

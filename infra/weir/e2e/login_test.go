@@ -1,0 +1,58 @@
+package e2e_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestAFreshControlPlaneLeadsToTheFirstEvent follows what the control plane prints
+// at its first start, by commands alone: log in, let a plane join, apply, send, look.
+func TestAFreshControlPlaneLeadsToTheFirstEvent(t *testing.T) {
+	hook := newSink(t)
+	r := newRoles(t)
+	r.startControl()
+	printed := r.control.line(`login: +(\S+) +/ +(\S+)`)
+	file := r.control.line(`^token: (\S+)`)[1]
+	if st, err := os.Stat(file); err != nil || st.Mode().Perm() != 0o600 {
+		t.Errorf("the file of the first token: %v %v, want mode 0600", st, err)
+	}
+	contexts := filepath.Join(r.dir, "contexts.json")
+	t.Setenv("WEIR_CONTEXTS", contexts)
+	run(t, 1, "wrong\n", "login", "--control", "http://"+r.http, "--email", printed[1])
+	run(t, 0, printed[2]+"\n", "login", "--control", "http://"+r.http, "--email", printed[1], "--name", "home")
+	if st, err := os.Stat(contexts); err != nil || st.Mode().Perm() != 0o600 {
+		t.Errorf("the file of the contexts: %v %v, want mode 0600", st, err)
+	}
+	nowhere := filepath.Join(r.dir, "nowhere")
+	if out := run(t, 0, "", "status", "--data-dir", nowhere); !strings.Contains(out, "weir plane invite") {
+		t.Errorf("status without a plane does not say how one joins:\n%s", out)
+	}
+	yaml := filepath.Join(r.dir, "weir.yaml")
+	write(t, yaml, hookConfig("acme", "eu", "wk_web", map[string]string{"hook": hook.URL}))
+	if out := run(t, 1, "", "apply", "-f", yaml, "--data-dir", nowhere); !strings.Contains(out, "weir plane invite") {
+		t.Errorf("apply without a plane does not say that a plane comes first:\n%s", out)
+	}
+	invite := run(t, 0, "", "plane", "invite", "--region", "eu", "--output", "json", "--data-dir", nowhere)
+	run(t, 0, "", "dataplane", "join", "--token", field(t, invite, "token"), "--control", "http://"+r.http, "--data-dir", filepath.Join(r.dir, "plane"))
+	r.startPlane()
+	if at := r.plane.line(`^gateway +(\S+)`)[1]; at != "http://"+r.gateway {
+		t.Errorf("the plane says that its gateway is reached at %s, it listens on %s", at, r.gateway)
+	}
+	run(t, 0, "", "apply", "-f", yaml, "--data-dir", nowhere)
+	accept(t, "http://"+r.gateway, "/v1/track", "wk_web", `{"userId":"u","event":"E","messageId":"m"}`)
+	until(t, "the event at the webhook", func() bool { return hook.ids()["m"] == 1 })
+	until(t, "the event in the books", func() bool {
+		return strings.Contains(run(t, 0, "", "ledger", "--output", "json", "--data-dir", nowhere), `"delivered":1`)
+	})
+	run(t, 0, "", "token", "create", "ci", "--role", "viewer", "--data-dir", nowhere)
+	if out := run(t, 0, "", "token", "list", "--data-dir", nowhere); !strings.Contains(out, "ci ") || !strings.Contains(out, "viewer") {
+		t.Errorf("tokens:\n%s", out)
+	}
+	run(t, 0, "", "token", "revoke", "ci", "--data-dir", nowhere)
+	run(t, 0, "", "context", "remove", "home")
+	if out := run(t, 1, "", "status", "--data-dir", nowhere); !strings.Contains(out, "weir login") {
+		t.Errorf("status without a context:\n%s", out)
+	}
+}
