@@ -15,7 +15,7 @@ import (
 
 // sharedKinds are the logs that many destinations or sources write to: each has a
 // share of them.
-var sharedKinds = [...]queue.Kind{queue.Parked, queue.Dead}
+var sharedKinds = [...]queue.Kind{queue.Parked, queue.Dead, queue.Quarantine, queue.Stage}
 
 // storedTimes is how much of a shared log the blob store takes, as a multiple of the
 // log's limit. The logs have 60 % of the disk, PARKED and STAGE a fifth of that, DEAD
@@ -36,6 +36,7 @@ func (d *DataPlane) openShared(ctx context.Context) error {
 		}
 		for n := range d.store.Partitions() {
 			c := overflow.Config{Log: d.store.Log(k, n), Limit: d.store.Limit(k), Low: d.health.DiskLow, Out: d.cfg.Log}
+			c.Insist = k == queue.Quarantine // what broke a rule was acknowledged, and the loop waits for it
 			if blobs != nil {
 				c.Blobs, c.Folder, c.Stored = blobs, blob.Ref(strconv.Itoa(n)), storedTimes*c.Limit
 			}

@@ -30,7 +30,7 @@ func (d *DataPlane) loader(g *guard.Guard) (*load.Engine, error) {
 	}
 	stages := make([]load.Stage, d.store.Partitions())
 	for p := range stages {
-		stages[p] = d.store.Log(queue.Stage, p)
+		stages[p] = d.shared[queue.Stage][p]
 	}
 	deps := warehouse.Deps{Dial: d.dialer(g), Blobs: blobs, DataDir: d.cfg.DataDir, Owners: &d.files, Now: time.Now, Log: d.cfg.Log}
 	return load.New(load.Config{
@@ -69,7 +69,7 @@ func (d *DataPlane) jobs(deps warehouse.Deps) []load.Job {
 func (d *DataPlane) unloadable(ctx context.Context, dest id.Destination, e event.Event, code string) error {
 	e.Quarantine, e.Destination = code, dest
 	slots := d.store.Slots()
-	_, err := d.store.Log(queue.Quarantine, slots.Partition(e.User)).Append(ctx, string(e.Source), queue.EncodeFrame([]event.Event{e}))
+	_, err := d.shared[queue.Quarantine][slots.Partition(e.User)].Append(ctx, string(e.Source), queue.EncodeFrame([]event.Event{e}))
 	return err
 }
 

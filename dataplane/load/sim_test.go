@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -20,19 +21,25 @@ import (
 	"weir/dataplane/event"
 	"weir/dataplane/layout"
 	"weir/dataplane/load"
+	"weir/dataplane/overflow"
 	"weir/dataplane/queue"
 	"weir/dataplane/queue/queuetest"
 	"weir/dataplane/warehouse"
+	"weir/shared/fault"
 	"weir/shared/id"
 	"weir/shared/mutationtest"
 )
 
+// stageBytes is what a STAGE takes; what is more moves to objects.
+const stageBytes = 6000
+
 // TestSimulation loads three warehouses through deaths of the process at any
 // step, logs that fail and read slowly, and warehouses that are away, hang, fail,
 // or merge and do not say so; now and then one has no job for a while or is
-// removed for ever. In the end each that is not removed has the newest row of
+// removed for ever. In half of the seeds STAGE takes little: what is more moves to
+// objects, and a warehouse that has too much there is refused. In the end each that is not removed has the newest row of
 // every id, it never had an older one after a newer, each refused event was told,
-// and nothing is left in STAGE nor of a removed one in a folder.
+// and nothing is left in STAGE, in objects, nor of a removed one in a folder.
 //
 // A seed has at least 500 events and ten faults.
 func TestSimulation(t *testing.T) {
@@ -153,6 +160,8 @@ type harness struct {
 	seed uint64
 	c    load.Config
 	disk []*queuetest.Log // STAGE by partition
+	logs []*queuetest.Log // as this life has them
+	full bool             // STAGE takes little
 	ran  sync.WaitGroup
 	end  context.CancelFunc
 	seas map[id.Destination]*sea
@@ -160,6 +169,7 @@ type harness struct {
 	mu      sync.Mutex
 	rng     *rand.Rand
 	dead    bool
+	stages  []queue.Log    // as this life has them
 	fuse    int            // steps until the process dies; 0: it does not
 	gone    id.Destination // has no job at the moment
 	removed map[id.Destination]bool
@@ -168,6 +178,7 @@ type harness struct {
 	staged  map[id.Destination]map[string]int
 	refuses map[string]id.Destination
 	version int
+	most    int // objects
 }
 
 func newHarness(t testing.TB, seed uint64) *harness {
@@ -182,8 +193,13 @@ func newHarness(t testing.TB, seed uint64) *harness {
 		w.seas[d], w.staged[d] = &sea{w: w, rows: map[string]int{}}, map[string]int{}
 	}
 	w.c = load.Config{Dir: dir, Blobs: blobs, MaxEvents: 20 + int(seed%30), Parallel: 2, Jobs: w.jobs, Removed: w.isRemoved, Refused: w.refuse}
+	w.full = seed%2 == 0
+	f := queuetest.Faults{Lost: 10, Refused: 10, Delayed: 10, Slow: 5}
+	if w.full {
+		f.MaxBytes = stageBytes
+	}
 	for p := range 2 {
-		w.disk = append(w.disk, queuetest.NewLog(seed*10+uint64(p), queuetest.Faults{Lost: 10, Refused: 10, Delayed: 10, Slow: 5}))
+		w.disk = append(w.disk, queuetest.NewLog(seed*10+uint64(p), f))
 	}
 	return w
 }
@@ -222,9 +238,19 @@ func (w *harness) start() {
 	w.dead, w.fuse = false, 0
 	w.mu.Unlock()
 	c := w.c
-	c.Stages = nil
-	for _, d := range w.disk {
-		c.Stages = append(c.Stages, d.Restart())
+	c.Stages, w.logs, w.stages = nil, nil, nil
+	ctx, cancel := context.WithCancel(context.Background())
+	w.end = cancel
+	for p, d := range w.disk {
+		log := d.Restart()
+		w.logs = append(w.logs, log)
+		if w.full {
+			o := w.moving(p, log)
+			w.ran.Go(func() { o.Run(ctx) })
+			w.stages, c.Stages = append(w.stages, o), append(c.Stages, o)
+			continue
+		}
+		w.stages, c.Stages = append(w.stages, log), append(c.Stages, log)
 	}
 	c.Reach = func(load.Step) error {
 		w.mu.Lock()
@@ -243,9 +269,31 @@ func (w *harness) start() {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	w.end = cancel
 	w.ran.Go(func() { _ = e.Run(ctx) })
+}
+
+// moving is the STAGE of a partition that moves to objects what is too much.
+func (w *harness) moving(p int, log queue.Log) *overflow.Log {
+	blobs, err := blob.Open(w.moved())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	o, err := overflow.New(context.Background(), overflow.Config{
+		Log: log, Limit: stageBytes, Blobs: blobs, Folder: blob.Ref(strconv.Itoa(p)), Stored: stageBytes, Segment: stageBytes / 8, Every: 100 * time.Millisecond,
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return o
+}
+
+// moved is the folder of objects.
+func (w *harness) moved() string { return filepath.Join(w.c.Dir, "moved") }
+
+// objects is how many there are.
+func (w *harness) objects() int {
+	all, _ := filepath.Glob(filepath.Join(w.moved(), "*", "*", "*")) // the pattern is sound
+	return len(all)
 }
 
 // die ends it as kill -9 does: nothing that is under way comes about.
@@ -253,14 +301,19 @@ func (w *harness) die() {
 	w.mu.Lock()
 	w.dead = true
 	w.mu.Unlock()
+	for _, l := range w.logs {
+		l.Crash()
+	}
 	w.end()
 	w.ran.Wait()
 }
 
-// stage settles n events for a warehouse, of few ids, in a frame.
+// stage settles n events for a warehouse, of few ids, in a frame. Where STAGE refuses
+// the warehouse, they are none.
 func (w *harness) stage(d id.Destination, n int) {
 	p := 0
 	var es []event.Event
+	staged, refuses := map[string]int{}, map[string]id.Destination{}
 	w.mu.Lock()
 	for i := range n {
 		w.version++
@@ -275,19 +328,24 @@ func (w *harness) stage(d id.Destination, n int) {
 			`{"type":"track","event":"Order Done","messageId":%q,"receivedAt":"2026-01-02T03:04:05.678Z","properties":{"secret":"%d"}}`, name, w.version)}
 		if w.rng.IntN(30) == 0 {
 			e.JSON = fmt.Appendf(nil, `{"type":"merge","messageId":%q,"v":"%d"}`, name, w.version)
-			w.refuses[string(e.JSON)] = d
+			refuses[string(e.JSON)] = d
 		} else {
-			w.staged[d][name] = w.version
+			staged[name] = w.version
 		}
 		es = append(es, e)
 	}
 	w.mu.Unlock()
-	l := w.disk[p].Share()
 	for {
-		if _, err := l.Append(context.Background(), string(d), queue.EncodeFrame(es)); err == nil {
+		_, err := w.stages[p].Append(context.Background(), string(d), queue.EncodeFrame(es))
+		if fault.KindOf(err) == fault.Limited {
 			return
 		}
+		if err == nil {
+			break
+		}
 	}
+	maps.Copy(w.refuses, refuses)
+	maps.Copy(w.staged[d], staged)
 }
 
 func (w *harness) chance(n int) int {
@@ -344,6 +402,7 @@ func (w *harness) live() {
 			}
 		}
 		time.Sleep(time.Duration(w.chance(4000)) * time.Millisecond)
+		w.most = max(w.most, w.objects())
 		w.mu.Lock()
 		dead := w.dead
 		w.mu.Unlock()
@@ -363,11 +422,17 @@ func (w *harness) live() {
 	w.start()
 	for range 1000 { // waits after failures are five minutes at most
 		time.Sleep(10 * time.Second)
-		if w.records() == 0 && len(w.remains()) == 0 {
+		if w.records() == 0 && len(w.remains()) == 0 && w.objects() == 0 {
 			break
 		}
 	}
 	w.die()
+	if w.full && w.most == 0 {
+		w.t.Errorf("seed %d: nothing moved to objects", w.seed)
+	}
+	if n := w.objects(); n > 0 {
+		w.t.Errorf("seed %d: %d objects are left", w.seed, n)
+	}
 	if n := w.records(); n > 0 {
 		w.t.Errorf("seed %d: %d records are left in STAGE", w.seed, n)
 	}

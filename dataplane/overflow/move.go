@@ -89,18 +89,26 @@ func (o *Log) Delete(ctx context.Context, seqs ...uint64) error {
 func (o *Log) thin(ctx context.Context, s segment, going []uint64, gone map[uint64]bool) error {
 	rest := segment{folder: s.folder, key: s.key}
 	var data []byte
+	var found []uint64
 	for rec, err := range o.readAll(ctx, []segment{s}, s.first, s.last) {
 		if err != nil {
 			return err
 		}
-		if rec.At.IsZero() {
-			return fault.New(fault.Denied, "The object %s is damaged.", s.ref())
+		_, goes := slices.BinarySearch(going, rec.Seq)
+		if goes {
+			found = append(found, rec.Seq)
 		}
-		if _, goes := slices.BinarySearch(going, rec.Seq); goes {
-			gone[rec.Seq] = true
-		} else {
+		if damaged := rec.At.IsZero(); damaged && len(found) > 0 {
+			return fault.New(fault.Denied, "The object %s is damaged.", s.ref())
+		} else if damaged {
+			return nil // none of its records is meant: numbers of other keys lie between
+		}
+		if !goes {
 			data = rest.append(data, rec)
 		}
+	}
+	for _, seq := range found {
+		gone[seq] = true
 	}
 	var by []segment
 	switch rest.records {

@@ -35,6 +35,10 @@ type Config struct {
 	Blobs  blob.Store
 	Folder blob.Ref // in Blobs, of this log alone
 	Stored int64    // bytes that Blobs takes of this log; 0: nothing moves, and Blobs may be nil
+	// Insist says that what is appended has no other place: nothing is refused
+	// because of shares, and where the log is full its oldest records move at once,
+	// past Stored and on a disk that is almost full.
+	Insist bool
 	// Low reports whether the disk has no room for moves, which free theirs late;
 	// nil means never.
 	Low func() bool
@@ -185,6 +189,9 @@ func (o *Log) AppendReserved(ctx context.Context, last uint64, key string, data 
 
 // Append is AppendAfter without a number to follow.
 func (o *Log) Append(ctx context.Context, key string, data []byte) (uint64, error) {
+	if o.c.Insist {
+		return o.insist(ctx, key, data)
+	}
 	if err := o.admit(ctx, key, len(data)); err != nil {
 		return 0, err
 	}

@@ -32,11 +32,16 @@ func shared(t *testing.T, disk *queuetest.Log, stored int64) *overflow.Log {
 	if err != nil {
 		t.Fatal(err)
 	}
+	run(t, o)
+	return o
+}
+
+// run lets o look after its shares until the test ends.
+func run(t *testing.T, o *overflow.Log) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	go func() { defer close(done); o.Run(ctx) }()
 	t.Cleanup(func() { cancel(); <-done })
-	return o
 }
 
 // fill appends records of size bytes until n bytes of key were taken, and returns the

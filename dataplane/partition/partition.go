@@ -54,10 +54,10 @@ type Config struct {
 	Deps      destination.Deps // of sinks, without Stage
 	Code      *transform.Pool
 	Live      *live.Hub
-	Parked    *overflow.Log
-	Dead      *overflow.Log
-	Log       *slog.Logger
-	Trace     func(frame uint64) *telemetry.Trace // nil: no traces
+	// The logs of which each key has a share.
+	Parked, Dead, Quarantine, Stage *overflow.Log
+	Log                             *slog.Logger
+	Trace                           func(frame uint64) *telemetry.Trace // nil: no traces
 }
 
 // Partition keeps one partition's pipeline running. A pipeline that stops (its
@@ -120,7 +120,7 @@ func (p *Partition) once(ctx context.Context) error {
 	log := func(k queue.Kind) queue.Log { return p.cfg.Store.Log(k, p.cfg.Number) }
 	made, err := pipeline.New(pipeline.Config{
 		Partition: p.cfg.Number,
-		Events:    log(queue.Events), Journal: log(queue.Journal), Bad: log(queue.Bad), Quarantine: log(queue.Quarantine),
+		Events:    log(queue.Events), Journal: log(queue.Journal), Bad: log(queue.Bad), Quarantine: p.cfg.Quarantine,
 		Parked: p.cfg.Parked, Dead: p.cfg.Dead,
 		Lease: func(ctx context.Context) (pipeline.Lease, uint64, error) {
 			held, err := p.cfg.Store.Lease(ctx, p.cfg.Number)
@@ -166,9 +166,9 @@ func (p *Partition) once(ctx context.Context) error {
 
 // staging is what sinks use from outside, with the partition's own STAGE.
 func (p *Partition) staging() destination.Deps {
-	deps, stage := p.cfg.Deps, p.cfg.Store.Log(queue.Stage, p.cfg.Number)
+	deps := p.cfg.Deps
 	deps.Stage = func(ctx context.Context, d id.Destination, events []event.Event) error {
-		_, err := stage.Append(ctx, string(d), queue.EncodeFrame(events))
+		_, err := p.cfg.Stage.Append(ctx, string(d), queue.EncodeFrame(events))
 		return err
 	}
 	return deps

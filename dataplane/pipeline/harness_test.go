@@ -15,10 +15,12 @@ import (
 	"testing"
 	"time"
 
+	"weir/dataplane/blob"
 	"weir/dataplane/dedupe"
 	"weir/dataplane/deliver"
 	"weir/dataplane/destination"
 	"weir/dataplane/event"
+	"weir/dataplane/overflow"
 	"weir/dataplane/pipeline"
 	"weir/dataplane/plan"
 	"weir/dataplane/queue"
@@ -95,6 +97,8 @@ type harness struct {
 	code       func(events int) (wait time.Duration, down bool) // how the workers do; nil: by chance
 	forgets    bool                                             // the dedupe index keeps nothing
 	jumped     atomic.Bool                                      // the dedupe index says that the clock did
+	full       int64                                            // bytes that QUARANTINE takes, where it moves to objects what is more; 0: all
+	objects    string                                           // their folder
 	ahead      time.Duration                                    // of the clock for what is kept for days
 	cuts       []time.Time                                      // when processes died or lost the partition
 }
@@ -134,7 +138,11 @@ func (w *harness) revise() { w.other = revision(2, fleet) }
 
 func (w *harness) faults(f queuetest.Faults, which ...queue.Kind) {
 	for _, k := range which {
-		w.disk[k].SetFaults(f)
+		of := f
+		if k == queue.Quarantine && of.MaxBytes == 0 {
+			of.MaxBytes = w.full
+		}
+		w.disk[k].SetFaults(of)
 	}
 }
 
@@ -188,13 +196,51 @@ func (w *harness) append(events []event.Event) {
 	}
 }
 
+// fill lets QUARANTINE take little, from now on and in every life.
+func (w *harness) fill() {
+	w.full, w.objects = 4000, w.t.TempDir()
+	w.faults(queuetest.Faults{}, queue.Quarantine)
+}
+
+// overflow is what a life makes of a QUARANTINE that takes little.
+func (pr *process) overflow() *overflow.Log {
+	blobs, err := blob.Open(pr.w.objects)
+	if err != nil {
+		pr.w.t.Fatal(err)
+	}
+	o, err := overflow.New(context.Background(), overflow.Config{
+		Log: pr.logs[queue.Quarantine], Limit: pr.w.full, Blobs: blobs, Folder: "0", Stored: pr.w.full / 4, Segment: 1500, Every: 100 * time.Millisecond, Insist: true,
+	})
+	if err != nil {
+		pr.w.t.Fatal(err)
+	}
+	return o
+}
+
+// kept returns the events in QUARANTINE.
+func (pr *process) kept() (all []event.Event) {
+	for rec, err := range pr.quarantine.ReadTo(context.Background(), 1, "") {
+		var f queue.Frame
+		if err == nil {
+			f, err = queue.DecodeFrame(rec.Data)
+		}
+		if err != nil {
+			pr.w.t.Errorf("seed %d: QUARANTINE: %v", pr.w.seed, err)
+		}
+		all = append(all, f.Events...)
+	}
+	return all
+}
+
 // process is one life of a plane that owns the partition.
 type process struct {
-	w     *harness
-	logs  [kinds]*queuetest.Log
-	p     *pipeline.Pipeline
-	end   func()
-	ended chan struct{}
+	w    *harness
+	logs [kinds]*queuetest.Log
+	p    *pipeline.Pipeline
+
+	quarantine queue.Log
+	end        func()
+	ended      chan struct{}
 
 	fuse atomic.Int64 // writes until it dies; 0: it does not by itself
 
@@ -222,10 +268,18 @@ func (w *harness) start() *process {
 			}
 		})
 	}
+	ctx, cancel := context.WithCancel(context.Background())
+	var beside sync.WaitGroup
+	pr.quarantine = pr.logs[queue.Quarantine]
+	if w.full > 0 {
+		o := pr.overflow()
+		pr.quarantine = o
+		beside.Go(func() { o.Run(ctx) })
+	}
 	hasher := dedupe.NewHasher([32]byte{})
 	cfg := pipeline.Config{
 		Events: pr.logs[queue.Events], Journal: pr.logs[queue.Journal], Parked: pr.logs[queue.Parked], Dead: pr.logs[queue.Dead],
-		Quarantine: pr.logs[queue.Quarantine], Bad: pr.logs[queue.Bad],
+		Quarantine: pr.quarantine, Bad: pr.logs[queue.Bad],
 		Lease: func(context.Context) (pipeline.Lease, uint64, error) {
 			w.mu.Lock()
 			defer w.mu.Unlock()
@@ -254,11 +308,11 @@ func (w *harness) start() *process {
 	if err != nil {
 		w.t.Fatalf("New: %v", err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
 	pr.p, pr.end = p, cancel
 	go func() {
 		defer close(pr.ended)
 		p.Keep(ctx)
+		beside.Wait()
 	}()
 	return pr
 }

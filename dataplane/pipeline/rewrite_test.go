@@ -52,7 +52,7 @@ func TestSlowCodeDelaysNobodyElseAndFallsBehindWithinBounds(t *testing.T) {
 		w.settled(pr)
 		w.balanced(pr)
 		w.complete(coded, false, time.Second)
-		w.rewrote(row(pr, coded))
+		w.rewrote(pr)
 		pr.stop()
 	})
 }

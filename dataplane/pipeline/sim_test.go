@@ -4,7 +4,6 @@ import (
 	"testing"
 	"time"
 
-	"weir/dataplane/ledger"
 	"weir/dataplane/parked"
 	"weir/dataplane/queue"
 	"weir/dataplane/queue/queuetest"
@@ -15,7 +14,7 @@ import (
 // and behind any write, owners that do not know that they lost it, logs that
 // hang, are full, whose answers are lost or whose clock jumps, revisions that
 // change while frames are decided, code whose workers are slow or away, and
-// destinations that fail. Nothing accepted is lost, order per user holds,
+// destinations that fail, and with a QUARANTINE that is always at its limit. Nothing accepted is lost, order per user holds,
 // repetitions are bounded, and the ledger balances after every start and at the end.
 //
 // A seed has at least 500 events, three destinations and ten faults. One that
@@ -52,6 +51,9 @@ func simulate(t testing.TB, seed uint64) {
 	refuses, stale, removed, revised := seed%5 == 0, seed%4 == 0, seed%7 == 0, seed%8 > 5
 	if revised {
 		w.revise()
+	}
+	if !stale && seed%2 == 1 { // of two processes at a time, each would need objects of its own
+		w.fill()
 	}
 	if seed%2 == 0 {
 		w.checkpoint = 2000
@@ -165,7 +167,7 @@ func simulate(t testing.TB, seed uint64) {
 	}
 	w.complete(coded, false, slack)
 	w.fared(fleet, row(pr, fleet))
-	w.rewrote(row(pr, coded))
+	w.rewrote(pr)
 	if own := row(pr, ""); own.Quarantined != int64(w.broken) || own.SourceRouted != int64(w.unique()) || own.Duplicate+own.SourceRouted+own.Quarantined != int64(w.copies) {
 		t.Errorf("seed %d: the source's entry is %+v, want %d accepted, %d quarantined", seed, own, w.copies, w.broken)
 	}
@@ -186,18 +188,13 @@ func (w *harness) unique() (n int) {
 
 // rewrote checks the entry of the destination with code, and that what the code
 // refused is kept as it was.
-func (w *harness) rewrote(r ledger.Row) {
+func (w *harness) rewrote(pr *process) {
+	r := row(pr, coded)
 	var routed, dropped, refused int64
 	kept := map[string]bool{}
-	for _, rec := range w.disk[queue.Quarantine].Snapshot().Records {
-		f, err := queue.DecodeFrame(rec.Data)
-		if err != nil {
-			w.t.Errorf("seed %d: QUARANTINE: %v", w.seed, err)
-		}
-		for _, e := range f.Events {
-			if e.Quarantine == "transformation_failed" && e.Destination == coded && e.Detail == "no" {
-				kept[string(e.JSON)] = true
-			}
+	for _, e := range pr.kept() {
+		if e.Quarantine == "transformation_failed" && e.Destination == coded && e.Detail == "no" {
+			kept[string(e.JSON)] = true
 		}
 	}
 	for _, of := range w.accepted {

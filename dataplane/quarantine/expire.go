@@ -7,6 +7,7 @@ import (
 
 	"weir/dataplane/delivery"
 	"weir/dataplane/queue"
+	"weir/shared/fault"
 )
 
 // How much one call of Expire does at most, about.
@@ -26,35 +27,64 @@ const (
 func (s *Store) Expire(ctx context.Context, oldest, now time.Time, settle func([]delivery.Settled)) (expired int, more bool, err error) {
 	s.taking.Lock()
 	defer s.taking.Unlock()
-	var seqs []uint64
-	var settled []delivery.Settled
-	read, bytes := 0, 0
-	for rec, err := range s.Log.ReadTo(ctx, 1, "") {
+	var old []queue.Record
+	events, read, bytes := 0, 0, 0
+	for rec, err := range s.Log.ReadTo(ctx, s.stuck+1, "") {
 		if err != nil {
 			return 0, false, fmt.Errorf("look for expired events in QUARANTINE: %w", err)
 		}
 		if read++; read > expireRecords {
 			break
 		}
-		if rec.At.After(now) {
+		if rec.At.After(now) || rec.At.IsZero() { // its time is wrong, or was damaged
 			continue
 		}
 		if !rec.At.Before(oldest) {
 			break
 		}
-		seqs, bytes = append(seqs, rec.Seq), bytes+len(rec.Data)
-		settled = append(settled, expiries(rec)...)
-		if more = len(settled) >= expireEvents || bytes >= expireBytes; more {
+		old, bytes = append(old, rec), bytes+len(rec.Data)
+		if f, err := queue.DecodeFrame(rec.Data); err == nil {
+			events += len(f.Events)
+		}
+		if more = events >= expireEvents || bytes >= expireBytes; more {
 			break
 		}
 	}
-	if err := s.delete(ctx, seqs); err != nil {
-		return 0, false, err
+	gone, err := s.end(ctx, old)
+	var settled []delivery.Settled
+	for _, rec := range gone {
+		settled = append(settled, expiries(rec)...)
 	}
 	if len(settled) > 0 {
 		settle(settled)
 	}
-	return len(settled), more, nil
+	return len(settled), more, err
+}
+
+// end removes records and returns those that are gone. One that lies beside damaged
+// ones stays, for a person, and is not tried again.
+func (s *Store) end(ctx context.Context, records []queue.Record) (gone []queue.Record, err error) {
+	seqs := make([]uint64, len(records))
+	for i, rec := range records {
+		seqs[i] = rec.Seq
+	}
+	if err := s.delete(ctx, seqs); fault.KindOf(err) != fault.Denied {
+		if err != nil {
+			return nil, err
+		}
+		return records, nil
+	}
+	for _, rec := range records {
+		switch err := s.delete(ctx, []uint64{rec.Seq}); {
+		case err == nil:
+			gone = append(gone, rec)
+		case fault.KindOf(err) == fault.Denied:
+			s.stuck = rec.Seq
+		default:
+			return gone, err
+		}
+	}
+	return gone, nil
 }
 
 // expiries reports the events of a record as expired. Of a record that cannot be

@@ -31,6 +31,7 @@ type Store struct {
 	Connected func(event.Event) bool
 
 	taking sync.Mutex // held by who takes events out: an event that two take is counted twice
+	stuck  uint64     // of who holds taking: up to here Expire removed what can be removed
 }
 
 // Add keeps events of one source; the Quarantine of each is the code of its rule.

@@ -4,10 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
+	"weir/dataplane/blob"
 	"weir/dataplane/delivery"
 	"weir/dataplane/event"
+	"weir/dataplane/overflow"
 	"weir/dataplane/quarantine"
 	"weir/dataplane/queue/queuetest"
 	"weir/shared/fault"
@@ -173,4 +180,75 @@ func TestFiltersSelectByWhatTheyName(t *testing.T) {
 	if _, err := s.List(t.Context(), quarantine.Filter{}, delivery.Place{}, 1); fault.KindOf(err) != fault.Invalid {
 		t.Errorf("no source: %v, want kind %v", err, fault.Invalid)
 	}
+}
+
+// TestWhatIsTooOldExpires: of several sources, in the log and in objects, of which one
+// is damaged.
+func TestWhatIsTooOldExpires(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		dir, log := t.TempDir(), queuetest.NewLog(1, queuetest.Faults{})
+		blobs, err := blob.Open(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		const each = 40
+		o, err := overflow.New(t.Context(), overflow.Config{Log: log, Limit: 16 << 10, Blobs: blobs, Folder: "0", Stored: 1 << 20, Segment: 2000, Insist: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := &quarantine.Store{Log: o, Connected: always}
+		many := func(n int) {
+			for range n {
+				for _, source := range []id.Source{source, "src_other"} {
+					e := refused(1, "no")
+					e.Source, e.JSON = source, fmt.Appendf(nil, "%q", strings.Repeat("x", 300))
+					if err := s.Add(t.Context(), source, []event.Event{e}); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+		}
+		many(each)
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		o.Run(ctx) // moves
+		cancel()
+		objects, err := filepath.Glob(filepath.Join(dir, "0", string(source), "*"))
+		if err != nil || len(objects) < 2 {
+			t.Fatalf("objects %v, %v", objects, err)
+		}
+		b, err := os.ReadFile(objects[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		b[len(b)-1] ^= 1
+		if err := os.WriteFile(objects[0], b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(31 * 24 * time.Hour)
+		many(1)
+		booked := map[id.Source]int{}
+		for range 2 {
+			for more := true; more; {
+				var err error
+				if _, more, err = s.Expire(t.Context(), time.Now().Add(-30*24*time.Hour), time.Now(), func(all []delivery.Settled) {
+					for _, x := range all {
+						if x.Stage != delivery.FromQuarantine || x.End != delivery.EndDropped || x.Code != delivery.CodeExpired || x.Destination != to {
+							t.Errorf("reported %+v", x)
+						}
+						booked[x.Source]++
+					}
+				}); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		left := func(source id.Source) int { return len(list(t, s, quarantine.Filter{Source: source})) }
+		if booked["src_other"] != each || left("src_other") != 1 {
+			t.Errorf("%d of %d expired, %d are left, want 1", booked["src_other"], each, left("src_other"))
+		}
+		if n := booked[source]; n == 0 || n == each || left(source) < 1 || n+left(source) > each+1 {
+			t.Errorf("of the source with a damaged object %d expired, %d are left", n, left(source))
+		}
+	})
 }

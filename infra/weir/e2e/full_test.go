@@ -1,0 +1,214 @@
+package e2e_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"weir/shared/postgrestest"
+)
+
+// twoTenants is the configuration of a workspace evil, whose source web feeds what
+// destination says, and of its neighbour good.
+func twoTenants(destination, goodURL string) string {
+	return fmt.Sprintf(`workspace: evil
+region: eu
+sources:
+  - { name: web, type: http, writeKey: wk_evil }
+destinations:
+  - %s
+connections:
+  - { source: web, destination: lake }
+---
+workspace: good
+region: eu
+sources:
+  - { name: app, type: http, writeKey: wk_good }
+destinations:
+  - { name: hook, type: webhook, settings: { url: %q } }
+connections:
+  - { source: app, destination: hook }
+`, destination, goodURL)
+}
+
+// flood is batches of large events whose text cannot be compressed.
+type flood struct {
+	noise *rand.ChaCha8
+	n     int
+}
+
+// next returns a batch of 20 events of about 16 KiB, with members before the text of
+// each.
+func (f *flood) next(members func(n int) string) string {
+	events := make([]string, 20)
+	for i := range events {
+		random := make([]byte, 8<<10)
+		_, _ = f.noise.Read(random) // it gives no errors
+		events[i] = fmt.Sprintf(`{"type":"track","event":"Big",%s"properties":{"x":"%x"}}`, members(f.n), random)
+		f.n++
+	}
+	return `{"batch":[` + strings.Join(events, ",") + `]}`
+}
+
+// neighbour is who sends an event every 20 ms until it is stopped. Each has to be
+// acknowledged and to arrive.
+type neighbour struct {
+	stop func()
+	sent int // readable after stop
+}
+
+func newNeighbour(t *testing.T, in installation) *neighbour {
+	t.Helper()
+	n, end := &neighbour{}, make(chan struct{})
+	var done sync.WaitGroup
+	done.Go(func() {
+		for {
+			select {
+			case <-end:
+				return
+			case <-time.After(20 * time.Millisecond):
+			}
+			code, answer := deliver(in.Gateway, "/v1/track", "wk_good", fmt.Sprintf(`{"userId":"u%d","event":"E","messageId":"g%d"}`, n.sent%7, n.sent))
+			if code != http.StatusOK {
+				t.Errorf("the neighbour's event: %d %s", code, answer)
+				return
+			}
+			n.sent++
+		}
+	})
+	n.stop = sync.OnceFunc(func() { close(end); done.Wait() })
+	t.Cleanup(n.stop)
+	return n
+}
+
+// arrived wants all of the neighbour's events at its sink.
+func (n *neighbour) arrived(t *testing.T, good *sink) {
+	t.Helper()
+	n.stop()
+	until(t, "the neighbour's events", func() bool { return len(good.ids()) == n.sent })
+	if n.sent == 0 {
+		t.Error("the neighbour sent nothing")
+	}
+}
+
+// names wants `weir status` to name the alarm and what it is about.
+func names(t *testing.T, in installation, alarm, object string) {
+	t.Helper()
+	until(t, "a status that names "+object, func() bool {
+		out := run(t, 0, "", "status", "--data-dir", in.Dir)
+		return strings.Contains(out, alarm) && strings.Contains(out, object)
+	})
+}
+
+// moved is how many objects a log of a plane on a small disk has moved away.
+func moved(seen, log string) int {
+	objects, _ := filepath.Glob(filepath.Join(seen, "data", "planes", "*", log, "*", "*", "*")) // the pattern is sound
+	return len(objects)
+}
+
+// TestAFullQuarantineRefusesItsOwnSource sends events without a user, which break a
+// rule and are answered 400 although they are kept, until QUARANTINE takes no more of
+// their source. A neighbour notices nothing, and discarding makes room.
+func TestAFullQuarantineRefusesItsOwnSource(t *testing.T) {
+	t.Parallel()
+	good, evil := newSink(t), newSink(t)
+	in, seen := smallDisk(t, twoTenants(fmt.Sprintf("{ name: lake, type: webhook, settings: { url: %q } }", evil.URL), good.URL))
+	other := newNeighbour(t, in)
+	f := flood{noise: rand.NewChaCha8([32]byte{1})}
+	batch := func() int {
+		t.Helper()
+		code, answer := deliver(in.Gateway, "/v1/batch", "wk_evil", f.next(func(int) string { return "" }))
+		if code == http.StatusServiceUnavailable && !strings.Contains(answer, "quarantine_full") || code != http.StatusServiceUnavailable && code != http.StatusBadRequest {
+			t.Fatalf("batch: %d %.300s", code, answer)
+		}
+		return code
+	}
+	kept := 0
+	until(t, "quarantine_full", func() bool {
+		if batch() == http.StatusServiceUnavailable {
+			return true
+		}
+		kept += 20
+		return false
+	})
+	t.Logf("refused after %d events, with %d objects in the blob store", kept, moved(seen, "quarantine"))
+	if moved(seen, "quarantine") == 0 {
+		t.Error("nothing went to the blob store")
+	}
+	names(t, in, "quarantine_full", "evil/web")
+	until(t, "all that was taken in quarantine", func() bool { return bookOf(t, in, "web", "").Quarantined == int64(kept) })
+	if out := run(t, 0, "", "dlq", "discard", "--quarantined", "--source", "web", "--workspace", "evil", "--output", "json", "--data-dir", in.Dir); out != fmt.Sprintf("{\"discarded\":%d}\n", kept) {
+		t.Errorf("discard: %s, want %d", out, kept)
+	}
+	if n := moved(seen, "quarantine"); n != 0 {
+		t.Errorf("%d objects are left", n)
+	}
+	until(t, "a source that is taken again", func() bool { return batch() == http.StatusBadRequest })
+	accept(t, in.Gateway, "/v1/track", "wk_evil", `{"userId":"u","event":"E","messageId":"e"}`)
+	until(t, "its event", func() bool { return evil.ids()["e"] == 1 })
+	other.arrived(t, good)
+}
+
+// TestAFullStageRefusesItsOwnSources sends events to a warehouse that does not answer
+// until STAGE takes no more for it. A neighbour notices nothing, and once the
+// warehouse is there everything that was acknowledged is in it.
+func TestAFullStageRefusesItsOwnSources(t *testing.T) {
+	t.Parallel()
+	good := newSink(t)
+	at := freePort(t)
+	host, port, err := net.SplitHostPort(at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	password := filepath.Join(t.TempDir(), "password")
+	write(t, password, "of no use to who is trusted")
+	in, seen := smallDisk(t, twoTenants(fmt.Sprintf(`{ name: lake, type: postgres, settings: { host: %s, port: %s, database: acme, user: postgres, schema: weir, sslMode: disable, syncEvery: 5s }, secrets: { password: { from: file, path: %q } } }`, host, port, password), good.URL))
+	other := newNeighbour(t, in)
+	f := flood{noise: rand.NewChaCha8([32]byte{1})}
+	acked := 0
+	batch := func() int {
+		t.Helper()
+		code, answer := deliver(in.Gateway, "/v1/batch", "wk_evil", f.next(func(n int) string { return fmt.Sprintf(`"userId":"u","messageId":"w%d",`, n) }))
+		if code == http.StatusServiceUnavailable && !strings.Contains(answer, "stage_full") || code != http.StatusServiceUnavailable && code != http.StatusOK {
+			t.Fatalf("batch: %d %.300s", code, answer)
+		}
+		if code == http.StatusOK {
+			acked += 20
+		}
+		return code
+	}
+	until(t, "stage_full", func() bool { return batch() == http.StatusServiceUnavailable })
+	t.Logf("refused after %d events, with %d objects in the blob store", acked, moved(seen, "stage"))
+	if moved(seen, "stage") == 0 {
+		t.Error("nothing went to the blob store")
+	}
+	names(t, in, "stage_full", "evil/lake")
+	server, err := postgrestest.Start(t.Context(), at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := server.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := server.Database(t.Context(), "acme"); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "a source that is taken again", func() bool { return batch() == http.StatusOK })
+	until(t, "all rows", func() bool {
+		out, err := exec.CommandContext(t.Context(), binary, "query", "lake", "select count(*) as n, count(distinct id) as ids from big", "--workspace", "evil", "--data-dir", in.Dir).Output()
+		var row struct{ N, IDs int }
+		return err == nil && json.Unmarshal(out, &row) == nil && row.N == acked && row.IDs == acked
+	})
+	until(t, "an empty blob store", func() bool { return moved(seen, "stage") == 0 })
+	other.arrived(t, good)
+}
