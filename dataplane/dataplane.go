@@ -36,6 +36,7 @@ import (
 	"weir/dataplane/view"
 	"weir/dataplane/warehouse"
 	"weir/shared/fault"
+	"weir/shared/id"
 	"weir/shared/telemetry"
 	"weir/shared/wire"
 	"weir/shared/wire/edge"
@@ -64,6 +65,7 @@ type DataPlane struct {
 	partitions []*partition.Partition
 	health     *health.Monitor
 	gateway    *ingest.Gateway
+	view       *view.View
 }
 
 // Addresses is where a plane listens, as host:port, or is reached, as URLs; empty
@@ -140,6 +142,7 @@ func (d *DataPlane) run(ctx context.Context, k enrol.Keys, g *guard.Guard, l lis
 	d.health = health.New(health.Config{
 		DataDir: d.cfg.DataDir, Embedded: d.cfg.Events == "", EventLog: d.store.Healthy, Ledger: d.rows, Code: d.code.Load, Warehouses: d.warehouses,
 		Logs: d.logs, Partitions: func() []*partition.Partition { return d.partitions },
+		SlowCalls: func() []id.Workspace { return d.view.Slow() },
 	})
 	if err := d.openShared(ctx); err != nil {
 		return err
@@ -317,7 +320,7 @@ func (d *DataPlane) handlers(writer *queue.Writer, g *guard.Guard) (handlers, er
 	if err != nil {
 		return handlers{}, fmt.Errorf("gateway: %w", err)
 	}
-	v, err := view.New(d.viewConfig(g, d.health.RefuseOnLowDisk(writer.Append)))
+	d.view, err = view.New(d.viewConfig(g, d.health.RefuseOnLowDisk(writer.Append)))
 	if err != nil {
 		return handlers{}, fmt.Errorf("view: %w", err)
 	}
@@ -328,5 +331,5 @@ func (d *DataPlane) handlers(writer *queue.Writer, g *guard.Guard) (handlers, er
 	})); err != nil {
 		return handlers{}, fmt.Errorf("metrics: %w", err)
 	}
-	return handlers{view: v, metrics: telemetry.Handler(registry)}, nil
+	return handlers{view: d.view, metrics: telemetry.Handler(registry)}, nil
 }

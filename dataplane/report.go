@@ -1,10 +1,13 @@
 package dataplane
 
 import (
+	"slices"
+
 	"weir/dataplane/agent"
 	"weir/dataplane/health"
 	"weir/dataplane/ledger"
 	"weir/dataplane/load"
+	"weir/dataplane/warehouse"
 	"weir/shared/wire"
 )
 
@@ -20,10 +23,14 @@ func (d *DataPlane) rows() []ledger.Row {
 // warehouses returns how the loads of every warehouse do.
 func (d *DataPlane) warehouses() []health.Warehouse {
 	var all []health.Warehouse
+	slow := d.loading.Slow()
 	for _, w := range d.plans.Warehouses() {
-		one := health.Warehouse{ID: w.ID}
-		if newest := d.loading.Loads(w.ID); len(newest) > 0 && newest[0].State != load.Done && newest[0].Code != "" { // also while it is tried again
-			one.Failure = wire.Code(newest[0].Code)
+		one := health.Warehouse{Workspace: w.Workspace, ID: w.ID}
+		if newest := d.loading.Loads(w.ID); len(newest) > 0 && newest[0].State != load.Done {
+			one.Failure = wire.Code(newest[0].Code) // of the last attempt, also while it is tried again
+			if one.Failure == "" && slices.Contains(slow, w.Workspace) {
+				one.Failure = warehouse.CodeSlow
+			}
 		}
 		all = append(all, one)
 	}

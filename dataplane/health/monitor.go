@@ -33,13 +33,15 @@ type Config struct {
 	Partitions func() []*partition.Partition
 	Code       func() transform.Load
 	Warehouses func() []Warehouse
+	SlowCalls  func() []id.Workspace // whose calls of the view take long while those of others wait
 }
 
 // Warehouse is how the loads of a warehouse do. Failure is empty unless the
-// newest load fails.
+// newest load fails, or takes long while those of other workspaces wait.
 type Warehouse struct {
-	ID      id.Destination
-	Failure wire.Code
+	Workspace id.Workspace
+	ID        id.Destination
+	Failure   wire.Code
 }
 
 // Monitor watches one plane.
@@ -138,35 +140,35 @@ func (m *Monitor) states(now time.Time) []partition.State {
 // alarms lists what is wrong with partitions in these states and with the rest of
 // the plane.
 func (m *Monitor) alarms(states []partition.State) (alarms []wire.Alarm) {
-	on := limits(lanes(states), m.cfg.Code(), m.busy.share(time.Now()))
+	books := m.cfg.Ledger()
+	on := owned(limits(lanes(states), m.cfg.Code(), m.busy.share(time.Now())), books)
+	plane := func(code wire.Code, n uint64) { on = append(on, concern{code: code, count: n}) }
 	for _, s := range states {
-		on["partition_stopped"] += s.Stops
+		plane("partition_stopped", s.Stops)
 		for code, n := range s.Alarms {
-			on[code] += n
+			plane(code, n)
 		}
 	}
-	for _, r := range m.cfg.Ledger() {
+	for _, r := range books {
 		if !r.Balanced {
-			on["ledger_unbalanced"]++
+			plane("ledger_unbalanced", 1)
 		}
 	}
 	for _, w := range m.cfg.Warehouses() {
 		if w.Failure != "" {
-			on[w.Failure]++
+			on = append(on, concern{code: w.Failure, workspace: w.Workspace, destination: w.ID, count: 1})
 		}
+	}
+	for _, ws := range m.cfg.SlowCalls() {
+		on = append(on, concern{code: "view_slow", workspace: ws, count: 1})
 	}
 	if m.DiskLow() {
-		on["disk_low"] = 1
+		plane("disk_low", 1)
 	}
 	if m.cfg.EventLog() != nil {
-		on["queue_unavailable"] = 1
+		plane("queue_unavailable", 1)
 	}
-	for _, code := range slices.Sorted(maps.Keys(on)) {
-		if on[code] > 0 {
-			alarms = append(alarms, wire.Alarm{Code: code, Count: on[code]})
-		}
-	}
-	return append(alarms, m.quota.alarms()...)
+	return append(alarmsOf(on), m.quota.alarms()...)
 }
 
 // lanes returns how every destination does, over all partitions.

@@ -9,7 +9,6 @@ import (
 
 	"weir/dataplane/deliver"
 	"weir/dataplane/transform"
-	"weir/shared/wire"
 )
 
 // What makes a part of a plane the one that the others wait for.
@@ -19,23 +18,25 @@ const (
 )
 
 // limits names the limits: destinations that do not answer, those that take no
-// more requests while events wait, transformations without a free worker, and
-// processors without a free moment.
-func limits(lanes []deliver.State, code transform.Load, cpu float64) map[wire.Code]uint64 {
-	found := map[wire.Code]uint64{}
+// more requests while events wait, workspaces whose transformations take long or
+// else transformations without a free worker, and processors without a free moment.
+func limits(lanes []deliver.State, code transform.Load, cpu float64) (found []concern) {
 	for _, s := range lanes {
 		switch {
 		case s.Down:
-			found["destination_down"]++
+			found = append(found, concern{code: "destination_down", destination: s.Destination, count: 1})
 		case s.Age >= slowAge && (s.Paused > 0 || s.Sending >= s.Most):
-			found["destination_slow"]++
+			found = append(found, concern{code: "destination_slow", destination: s.Destination, count: 1})
 		}
 	}
-	if code.Waiting > 0 && code.Running >= code.Workers {
-		found["code_slow"] = uint64(code.Waiting)
+	for ws, n := range code.Slow {
+		found = append(found, concern{code: "code_slow", workspace: ws, count: uint64(n)})
+	}
+	if code.Waiting > 0 && code.Running >= code.Workers && len(code.Slow) == 0 {
+		found = append(found, concern{code: "code_slow", count: uint64(code.Waiting)})
 	}
 	if cpu >= busyCPU {
-		found["processor_busy"] = uint64(100 * cpu)
+		found = append(found, concern{code: "processor_busy", count: uint64(100 * cpu)})
 	}
 	return found
 }

@@ -26,14 +26,15 @@ var bottlenecks = [...]struct {
 	{"quarantine_full", "too many events of %s are in quarantine, so it is refused. See them with weir dlq list --quarantined, then replay or discard them"},
 	{"stage_full", "too many events wait to be loaded into %s, so the sources that feed it are refused. Bring the warehouse back, or remove it"},
 	{"processor_busy", "the processors are busy all the time. Give the plane more cores, or lower what it does with transformations"},
-	{"code_slow", "transformations: every worker is busy and work waits. Give the plane more cores, or make the code cheaper"},
-	{"destination_slow", "a destination takes events more slowly than they come (%d). Raise its concurrency if it bears more; what waits is kept"},
-	{"destination_down", "a destination does not answer (%d); its events wait in order and are sent when it is back. See which with weir ledger"},
+	{"code_slow", "transformations are slower than the events that come (%s); they wait in order. Make their code cheaper, or give the plane more cores"},
+	{"destination_slow", "a destination takes events more slowly than they come (%s). Raise its concurrency if it bears more; what waits is kept"},
+	{"destination_down", "a destination does not answer (%s); its events wait in order and are sent when it is back"},
 	{"bad_full", "the log of frames that nobody could read is almost full. Look into the plane's log for why they are damaged"},
-	{"load_unreachable", "a warehouse does not answer; its events wait. Check its address and that it runs"},
-	{"warehouse_slow", "a warehouse takes too long to answer; its events wait. Check that it is not overloaded and that nobody locks its tables"},
-	{"load_auth", "a warehouse refuses to sign in; its events wait. Check user and password, then apply with --reseal"},
-	{"load_failed", "a warehouse refuses a load; its events wait. The console's page of warehouses says what it said"},
+	{"load_unreachable", "a warehouse does not answer (%s); its events wait. Check its address and that it runs"},
+	{"warehouse_slow", "a warehouse takes too long to answer (%s); its events wait. Check that it is not overloaded and that nobody locks its tables"},
+	{"load_auth", "a warehouse refuses to sign in (%s); its events wait. Check user and password, then apply with --reseal"},
+	{"load_failed", "a warehouse refuses a load (%s); its events wait. The console's page of warehouses says what it said"},
+	{"view_slow", "queries, previews, connection tests or lists take so long that others had to wait (%s). Ask for less at once"},
 }
 
 // bottleneck says in one sentence what holds a plane up most, "" for nothing.
@@ -45,25 +46,26 @@ func bottleneck(alarms []wire.Alarm, names objects) string {
 				found = append(found, a)
 			}
 		}
-		switch {
-		case len(found) == 0:
+		if len(found) == 0 {
 			continue
-		case strings.Contains(b.text, "%s"):
-			return fmt.Sprintf(b.text, names.listed(found)) + "."
-		case strings.Contains(b.text, "%d"):
-			return fmt.Sprintf(b.text, found[0].Count) + "."
 		}
-		return b.text + "."
+		text, about := b.text, names.listed(found)
+		if about == "" { // planes of older versions name nothing
+			text, about = strings.Replace(text, " (%s)", "", 1), "one of them"
+		}
+		return strings.Replace(text, "%s", about, 1) + "."
 	}
 	return ""
 }
 
-// objects are the names of sources and destinations, with their workspaces', by id.
+// objects are the names of workspaces, and of sources and destinations with their
+// workspaces', by id.
 type objects map[string]string
 
 func objectNames(workspaces []remote.Workspace) objects {
 	names := objects{}
 	for _, w := range workspaces {
+		names[string(w.ID)] = command.Clean(w.Name)
 		for _, s := range w.Sources {
 			names[string(s.ID)] = command.Clean(w.Name + "/" + s.Name)
 		}
@@ -74,8 +76,12 @@ func objectNames(workspaces []remote.Workspace) objects {
 	return names
 }
 
-// of lists what an alarm is about; what was removed keeps its id.
+// of lists what an alarm is about, or says which workspace; what was removed keeps
+// its id.
 func (o objects) of(a wire.Alarm) string {
+	if len(a.Objects) == 0 && a.Workspace != "" {
+		return cmp.Or(o[string(a.Workspace)], command.Clean(string(a.Workspace)))
+	}
 	var all []string
 	for _, key := range a.Objects {
 		all = append(all, cmp.Or(o[key], command.Clean(key)))
@@ -93,5 +99,5 @@ func (o objects) listed(alarms []wire.Alarm) string {
 			all = append(all, text)
 		}
 	}
-	return cmp.Or(strings.Join(all, ", "), "one of them")
+	return strings.Join(all, ", ")
 }

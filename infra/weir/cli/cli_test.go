@@ -189,7 +189,9 @@ Rejected, so the former revision goes on:
 		alarms []wire.Alarm
 		want   string
 	}{
-		{[]wire.Alarm{{Code: "destination_down", Count: 2}}, "Bottleneck of eu-1: a destination does not answer (2); its events wait in order"},
+		{[]wire.Alarm{{Code: "destination_down", Count: 2}}, "Bottleneck of eu-1: a destination does not answer; its events wait in order"},
+		{[]wire.Alarm{{Code: "destination_down", Workspace: "ws_gone", Count: 3, Objects: []string{"dst_gone"}}}, "Bottleneck of eu-1: a destination does not answer (dst_gone, 2 more); its"},
+		{[]wire.Alarm{{Code: "code_slow", Workspace: "ws_gone", Count: 3}, {Code: "code_slow", Workspace: "ws_b", Count: 3}}, "Bottleneck of eu-1: transformations are slower than the events that come (ws_gone, ws_b); they"},
 		{[]wire.Alarm{{Code: "destination_down", Count: 2}, {Code: "disk_low", Count: 1}}, "Bottleneck of eu-1: its disk is almost full"},
 		{[]wire.Alarm{{Code: "clock_jump", Count: 1}}, ""},
 	} {

@@ -5,7 +5,8 @@ const texts: Record<string, string> = {
   ack_forged: "Somebody reported in this plane's name without its key. Find out who can reach the hub.",
   body_damaged: "A configuration arrived damaged and was refused; the former one goes on.",
   clock_jump: "Its clock jumped, so old dedupe keys are kept. Check the machine's time.",
-  code_slow: "Transformations are slower than the events that come; they wait in order. Give the plane more cores.",
+  code_slow:
+    "Transformations are slower than the events that come; they wait in order. Make their code cheaper, or give the plane more cores.",
   dead_full:
     "A destination has more dead letters than its share, so the sources that feed it are refused. Redrive or discard them.",
   dead_letters: "Deliveries failed for good. See why with weir dlq list.",
@@ -41,6 +42,8 @@ const texts: Record<string, string> = {
   stage_full:
     "More events wait for a warehouse than its share, so the sources that feed it are refused. Bring it back, or remove it.",
   state_damaged: "Files of its state could not be read. Check the disk.",
+  view_slow:
+    "A workspace's queries, previews, connection tests or lists take so long that others had to wait. They go on beside the others.",
   warehouse_slow:
     "A warehouse takes too long to answer; its events wait, and it gets more time at the next attempt. Check that it is not overloaded.",
 };
