@@ -21,6 +21,7 @@ import (
 	"weir/dataplane"
 	"weir/dataplane/enrol"
 	"weir/shared/capability"
+	"weir/shared/catalog"
 	"weir/shared/fault"
 	"weir/shared/id"
 	"weir/shared/secret"
@@ -135,7 +136,10 @@ func (c *control) publish(number uint64, url string) {
 	to := hub.Recipient{Plane: c.plane, Account: region, Sealing: c.sealing}
 	c.mu.Unlock()
 	n := secret.OfDestination("ws_a", "dst_a", "headers", 1)
-	sealed, err := secret.Seal(to.Sealing, n, []byte(`{"Authorization":"Bearer hunter2"}`))
+	binding := cfg.Bindings(catalog.All())[n]
+	clear := []byte(`{"Authorization":"Bearer hunter2"}`)
+	cfg.Destinations[0].Secrets["headers"] = secret.Ref{Version: 1, Fingerprint: secret.Fingerprint(n, binding, clear)}
+	sealed, err := secret.Seal(to.Sealing, n, binding, clear)
 	if err != nil {
 		c.t.Fatal(err)
 	}

@@ -219,7 +219,7 @@ func joining(t *testing.T, token string) (plane, nkeys.KeyPair, map[string]any) 
 
 // kinds are what the tests' plane can run: all that there is.
 func kinds() []wire.Kind {
-	var all []wire.Kind
+	all := []wire.Kind{wire.BoundSecrets()}
 	for _, s := range catalog.All() {
 		all = append(all, wire.Kind{Family: string(s.Family), Name: s.Name, Digest: catalog.Digest(s)})
 	}

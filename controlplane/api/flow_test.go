@@ -13,6 +13,7 @@ import (
 	"weir/controlplane/store"
 	"weir/controlplane/store/storetest"
 	"weir/shared/capability"
+	"weir/shared/catalog"
 	"weir/shared/id"
 	"weir/shared/secret"
 	"weir/shared/wire"
@@ -27,14 +28,22 @@ const (
 // document is a workspace with a sealed secret; url is the destination's.
 func (d *harness) document(p plane, url string) string {
 	d.t.Helper()
-	sealed, err := secret.Seal(p.sealing.Public(), secret.OfDestination("ws_acme", "dst_hook", "headers", 1), []byte(`{"X":"`+marker+`"}`))
+	name, to := secret.OfDestination("ws_acme", "dst_hook", "headers", 1), sentTo(url)
+	clear := []byte(`{"X":"` + marker + `"}`)
+	sealed, err := secret.Seal(p.sealing.Public(), name, to, clear)
 	if err != nil {
 		d.t.Fatal(err)
 	}
 	return fmt.Sprintf(`{"id":"ws_acme","workspace":"acme","region":"eu","sources":[{"name":"web","type":"http","writeKey":"wk_web"}],
 		"destinations":[{"id":"dst_hook","name":"hook","type":"webhook","settings":{"url":%q},
-			"secrets":{"headers":{"version":1,"fingerprint":"f1","sealed":{%q:%q}}}}],
-		"connections":[{"source":"web","destination":"hook"}]}`, url, p.id, base64.StdEncoding.EncodeToString(sealed))
+			"secrets":{"headers":{"version":1,"fingerprint":%q,"sealed":{%q:%q}}}}],
+		"connections":[{"source":"web","destination":"hook"}]}`, url, secret.Fingerprint(name, to, clear), p.id, base64.StdEncoding.EncodeToString(sealed))
+}
+
+// sentTo is where a webhook with this address sends its secrets.
+func sentTo(url string) secret.Binding {
+	spec, _ := catalog.Find(catalog.All(), "webhook", catalog.Destinations)
+	return secret.Binding(catalog.SentTo(spec, fmt.Appendf(nil, `{"url":%q}`, url)))
 }
 
 func applying(document string) string { return `{"document":` + document + `,"prune":true}` }
@@ -105,7 +114,7 @@ func (d *harness) follow(p plane, number uint64) {
 		if err != nil {
 			d.t.Fatal(err)
 		}
-		if clear, err := secret.Open(p.sealing, name, sealed); err != nil || !strings.Contains(clear.Reveal(), marker) {
+		if clear, err := secret.Open(p.sealing, name, sentTo("http://127.0.0.1:9/"), sealed); err != nil || !strings.Contains(clear.Reveal(), marker) {
 			d.t.Fatalf("the plane cannot open the secret: %v", err)
 		}
 		now := time.Now()
@@ -136,9 +145,9 @@ func (d *harness) edit(p plane) {
 	if same.field(t, "number") != 1.0 || len(same.field(t, "changes").([]any)) != 0 {
 		t.Errorf("a repeated apply = %s, want number 1 without changes", same.text)
 	}
-	d.want(d.as(store.RoleEditor, "PUT", acme+"/config", applying(d.document(p, "http://127.0.0.1:8/")), "If-Match", `"7"`), 412)
-	d.want(d.as(store.RoleEditor, "PUT", acme+"/config", applying(d.document(p, "http://127.0.0.1:8/")), "If-Match", `seven`), 400)
-	bad := d.want(d.as(store.RoleEditor, "PUT", acme+"/config", applying(strings.Replace(d.document(p, "ftp://x"), `"type":"http"`, `"type":"telnet"`, 1))), 422)
+	d.want(d.as(store.RoleEditor, "PUT", acme+"/config", applying(d.document(p, "http://127.0.0.1:9/8")), "If-Match", `"7"`), 412)
+	d.want(d.as(store.RoleEditor, "PUT", acme+"/config", applying(d.document(p, "http://127.0.0.1:9/8")), "If-Match", `seven`), 400)
+	bad := d.want(d.as(store.RoleEditor, "PUT", acme+"/config", applying(strings.Replace(d.document(p, "http://127.0.0.1:9/"+strings.Repeat("x", 2048)), `"type":"http"`, `"type":"telnet"`, 1))), 422)
 	if n := len(bad.field(t, "problems").([]any)); n != 2 || bad.header.Get("Content-Type") != "application/problem+json" {
 		t.Errorf("problems = %s (%s), want 2", bad.text, bad.header.Get("Content-Type"))
 	}
@@ -146,14 +155,14 @@ func (d *harness) edit(p plane) {
 	if parked.field(t, "problems", "0", "code") != "parked_deliveries" {
 		t.Errorf("removing a destination with parked deliveries = %s", parked.text)
 	}
-	change := applying(d.document(p, "http://127.0.0.1:8/"))
+	change := applying(d.document(p, "http://127.0.0.1:9/8"))
 	second := d.want(d.as(store.RoleEditor, "PUT", acme+"/config", change, "Idempotency-Key", "k1"), 200)
-	third := d.want(d.as(store.RoleEditor, "PUT", acme+"/config", applying(d.document(p, "http://127.0.0.1:7/"))), 200)
+	third := d.want(d.as(store.RoleEditor, "PUT", acme+"/config", applying(d.document(p, "http://127.0.0.1:9/7"))), 200)
 	again := d.want(d.as(store.RoleEditor, "PUT", acme+"/config", change, "Idempotency-Key", "k1"), 200)
 	if second.field(t, "number") != 2.0 || third.field(t, "number") != 3.0 || !bytes.Equal(again.text, second.text) || again.header.Get("ETag") != `"2"` {
 		t.Errorf("numbers %s, %s, and repeated with its key %s; want 2, 3 and the first answer", second.text, third.text, again.text)
 	}
-	d.want(d.as(store.RoleEditor, "PUT", acme+"/config", applying(d.document(p, "http://127.0.0.1:6/")), "Idempotency-Key", "k1"), 422)
+	d.want(d.as(store.RoleEditor, "PUT", acme+"/config", applying(d.document(p, "http://127.0.0.1:9/6")), "Idempotency-Key", "k1"), 422)
 
 	page := d.want(d.as(store.RoleViewer, "GET", acme+"/revisions?limit=2", ""), 200)
 	rest := d.want(d.as(store.RoleViewer, "GET", acme+"/revisions?limit=2&cursor="+page.field(t, "next").(string), ""), 200)

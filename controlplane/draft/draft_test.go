@@ -18,6 +18,7 @@ import (
 	"weir/shared/catalog"
 	"weir/shared/fault"
 	"weir/shared/id"
+	"weir/shared/secret"
 	"weir/shared/wire"
 	"weir/shared/workspace"
 )
@@ -29,7 +30,7 @@ var specs = []catalog.Spec{
 	{Family: catalog.Sources, Name: "http", Title: "HTTP"},
 	{Family: catalog.Destinations, Name: "hook", Title: "Hook",
 		Fields:  []catalog.Field{{Name: "url", Type: catalog.TypeURL, Required: true}, {Name: "batch", Type: catalog.TypeObject, Fields: []catalog.Field{{Name: "size", Type: catalog.TypeInteger}}}},
-		Secrets: []catalog.Field{{Name: "password", Type: catalog.TypeString}}},
+		Secrets: []catalog.Field{{Name: "password", Type: catalog.TypeString}}, SentTo: []string{"url"}},
 	{Family: catalog.Destinations, Name: "new", Title: "Newer than the plane"},
 }
 
@@ -75,7 +76,7 @@ func join(t *testing.T, s *store.Store, region string, n byte) store.Plane {
 	p, err := s.JoinPlane(t.Context(), ann, token, store.Plane{
 		ID: id.New[id.Plane](), Name: fmt.Sprintf("%s-%d", region, n), IdentityKey: fill(100), SealingKey: fill(120), SealingKeySignature: fill(140),
 		NATSKey: fmt.Sprintf("U%055d", n), GatewayURL: "http://127.0.0.1:8090", ViewURL: "http://127.0.0.1:8091", Version: "1.2.3",
-		Kinds: []wire.Kind{{Family: "source", Name: "http"}, {Family: "destination", Name: "hook"}, {Family: "transformation", Name: "javascript"}},
+		Kinds: []wire.Kind{{Family: "source", Name: "http"}, {Family: "destination", Name: "hook"}, {Family: "transformation", Name: "javascript"}, wire.BoundSecrets()},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -223,9 +224,9 @@ func TestEveryProblemIsNamedAtOnce(t *testing.T) {
 			[]string{"destinations[0].type too_old"}},
 		"a region without a plane": {`{"workspace":"acme","region":"ap"}`, []string{"region no_plane"}},
 		"another address":          {`{"workspace":"other","region":"eu"}`, []string{"workspace wrong_workspace"}},
-		"a secret without a value": {`{"workspace":"acme","region":"eu","destinations":[{"name":"a","type":"hook","settings":{"url":"http://127.0.0.1/"},"secrets":{"password":{"version":1,"fingerprint":"f"}}}]}`,
+		"a secret without a value": {`{"workspace":"acme","region":"eu","destinations":[{"name":"a","type":"hook","settings":{"url":"http://127.0.0.1/"},"secrets":{"password":{"version":1,"fingerprint":"` + at127("f") + `"}}}]}`,
 			[]string{"destinations[0].secrets.password secret_missing"}},
-		"a secret for a stranger": {`{"workspace":"acme","region":"eu","destinations":[{"name":"a","type":"hook","settings":{"url":"http://127.0.0.1/"},"secrets":{"password":{"version":1,"fingerprint":"f","sealed":{"pl_x":"` + strings.Repeat("AAAA", 20) + `"}}}}]}`,
+		"a secret for a stranger": {`{"workspace":"acme","region":"eu","destinations":[{"name":"a","type":"hook","settings":{"url":"http://127.0.0.1/"},"secrets":{"password":{"version":1,"fingerprint":"` + at127("f") + `","sealed":{"pl_x":"` + strings.Repeat("AAAA", 20) + `"}}}}]}`,
 			[]string{"destinations[0].secrets.password unknown_plane", "destinations[0].secrets.password secret_not_sealed"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -272,39 +273,52 @@ func TestSomeoneElseWasFaster(t *testing.T) {
 	}
 }
 
+// mark is a fingerprint of a secret that is sealed for an address.
+func mark(value, url string) string {
+	return secret.Fingerprint(secret.OfDestination("ws_a", "dst_a", "password", 1), secret.Binding("hook url="+url), []byte(value))
+}
+
+// at127 is marks of the secrets of secretive.
+func at127(value string) string { return mark(value, "http://127.0.0.1:80") }
+
 func secretive(version int, fingerprint, envelope string) string {
+	return secretiveAt("http://127.0.0.1/", version, fingerprint, envelope)
+}
+
+func secretiveAt(url string, version int, fingerprint, envelope string) string {
 	sealed := ""
 	if envelope != "" {
 		sealed = `,"sealed":{` + envelope + `}`
 	}
-	return fmt.Sprintf(`{"workspace":"acme","region":"eu","destinations":[{"name":"a","type":"hook","settings":{"url":"http://127.0.0.1/"},"secrets":{"password":{"version":%d,"fingerprint":%q%s}}}]}`, version, fingerprint, sealed)
+	return fmt.Sprintf(`{"workspace":"acme","region":"eu","destinations":[{"name":"a","type":"hook","settings":{"url":%q},"secrets":{"password":{"version":%d,"fingerprint":%q%s}}}]}`, url, version, fingerprint, sealed)
 }
 
 func TestSecretsHaveVersions(t *testing.T) {
 	t.Parallel()
 	d := open(t)
+	f1, f2 := at127("one"), at127("two")
 	envelope := fmt.Sprintf(`%q:"%s"`, d.plane, strings.Repeat("AAAA", 20))
-	if one := d.apply(t, secretive(1, "f1", envelope)); one.Number != 1 {
+	if one := d.apply(t, secretive(1, f1, envelope)); one.Number != 1 {
 		t.Fatalf("first commit is number %d", one.Number)
 	}
-	if same := d.apply(t, secretive(1, "f1", "")); same.Number != 1 {
+	if same := d.apply(t, secretive(1, f1, "")); same.Number != 1 {
 		t.Errorf("an unchanged secret made number %d", same.Number)
 	}
-	if same := d.apply(t, secretive(1, "f1", envelope)); same.Number != 1 {
+	if same := d.apply(t, secretive(1, f1, envelope)); same.Number != 1 {
 		t.Errorf("a repeated envelope made number %d", same.Number)
 	}
 	for name, tc := range map[string]struct{ doc, want string }{
-		"another fingerprint without a value": {secretive(1, "f2", ""), "secret_mismatch"},
-		"a used version":                      {secretive(1, "f2", envelope), "secret_version"},
-		"an unknown version without a value":  {secretive(2, "f2", ""), "secret_missing"},
-		"an envelope that is none":            {secretive(2, "f2", fmt.Sprintf(`%q:"AAAA"`, d.plane)), "bad_envelope"},
+		"another fingerprint without a value": {secretive(1, f2, ""), "secret_mismatch"},
+		"a used version":                      {secretive(1, f2, envelope), "secret_version"},
+		"an unknown version without a value":  {secretive(2, f2, ""), "secret_missing"},
+		"an envelope that is none":            {secretive(2, f2, fmt.Sprintf(`%q:"AAAA"`, d.plane)), "bad_envelope"},
 	} {
 		diff, err := d.Diff(t.Context(), draft.Proposal{Name: "acme", Document: decode(t, tc.doc), Prune: true})
 		if err != nil || len(diff.Problems) != 1 || diff.Problems[0].Code != tc.want {
 			t.Errorf("%s: problems %+v, %v; want %s", name, diff.Problems, err, tc.want)
 		}
 	}
-	two := d.apply(t, secretive(2, "f2", envelope))
+	two := d.apply(t, secretive(2, f2, envelope))
 	if want := []draft.Change{{Op: draft.Alter, Kind: "destination", Name: "a", Fields: []string{"secrets.password"}}}; two.Number != 2 || cmp.Diff(want, two.Changes) != "" {
 		t.Errorf("a changed secret made %+v, want number 2 with %+v", two, want)
 	}
@@ -312,8 +326,84 @@ func TestSecretsHaveVersions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, want := doc.Destinations[0].Secrets["password"], (draft.Secret{Version: 2, Fingerprint: "f2"}); cmp.Diff(want, got) != "" {
+	if got, want := doc.Destinations[0].Secrets["password"], (draft.Secret{Version: 2, Fingerprint: f2}); cmp.Diff(want, got) != "" {
 		t.Errorf("export has %+v, want %+v", got, want)
+	}
+}
+
+func TestASecretIsGivenAgainWhenItIsSentElsewhere(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	envelope := fmt.Sprintf(`%q:"%s"`, d.plane, strings.Repeat("AAAA", 20))
+	d.apply(t, secretive(1, at127("one"), envelope))
+	problems := func(doc string) []string {
+		t.Helper()
+		diff, err := d.Diff(t.Context(), draft.Proposal{Name: "acme", Document: decode(t, doc), Prune: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range diff.Problems {
+			if p.Code == "secret_elsewhere" && (!strings.Contains(p.Text, "password") || !strings.Contains(p.Text, "again")) {
+				t.Errorf("the text %q does not say which secret and what to do", p.Text)
+			}
+		}
+		return codes(diff.Problems)
+	}
+	elsewhere := []string{"destinations[0].secrets.password secret_elsewhere"}
+	for name, tc := range map[string]struct {
+		doc  string
+		want []string
+	}{
+		"the same place":            {secretiveAt("HTTP://127.0.0.1:80/other?path", 1, at127("one"), ""), []string{}},
+		"another host":              {secretiveAt("http://evil.example/", 1, at127("one"), ""), elsewhere},
+		"another port":              {secretiveAt("http://127.0.0.1:8080/", 1, at127("one"), ""), elsewhere},
+		"another scheme":            {secretiveAt("https://127.0.0.1:80/", 1, at127("one"), ""), elsewhere},
+		"another kind":              {strings.Replace(secretive(1, at127("one"), ""), `"hook","settings":{"url":"http://127.0.0.1/"}`, `"new"`, 1), append([]string{"destinations[0].secrets.password unknown_field", "destinations[0].type too_old"}, elsewhere...)},
+		"an envelope for the other": {secretiveAt("http://evil.example/", 2, at127("one"), envelope), elsewhere},
+		"given again":               {secretiveAt("http://good.example/", 2, mark("one", "http://good.example:80"), envelope), []string{}},
+		"without a place":           {secretive(2, "f2", envelope), []string{"destinations[0].secrets.password secret_unbound"}},
+	} {
+		got := problems(tc.doc)
+		slices.Sort(got)
+		slices.Sort(tc.want)
+		if diff := cmp.Diff(tc.want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
+func TestASecretOfTheReleaseBeforeStaysWhereItIs(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	d.apply(t, secretive(1, at127("one"), fmt.Sprintf(`%q:"%s"`, d.plane, strings.Repeat("AAAA", 20))))
+	ws, err := d.store.WorkspaceByName(t.Context(), "acme")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := d.config(t)
+	c.Destinations[0].Secrets = map[string]secret.Ref{"password": {Version: 2, Fingerprint: "f2"}} // as the release before wrote it
+	body, digest, err := workspace.Encode(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = d.store.AppendRevision(t.Context(), ann, store.Commit{Workspace: ws, Expected: ws.Number, Config: c, Digest: digest, Body: body, Secrets: []store.Secret{{
+		Name: secret.OfDestination(ws.ID, c.Destinations[0].ID, "password", 2), Fingerprint: "f2", Sealed: map[id.Plane]secret.Sealed{d.plane: make([]byte, 60)}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for doc, want := range map[string][]string{
+		secretive(2, "f2", ""):                           {},
+		secretiveAt("http://127.0.0.1/x", 2, "f2", ""):   {},
+		secretiveAt("http://evil.example/", 2, "f2", ""): {"destinations[0].secrets.password secret_elsewhere"},
+		strings.Replace(secretiveAt("http://evil.example/", 2, "f2", fmt.Sprintf(`%q:"%s"`, d.plane, strings.Repeat("AAAA", 20))), `{"name":"a"`, `{"name":"b"`, 1): {"destinations[0].secrets.password secret_unbound"},
+	} {
+		diff, err := d.Diff(t.Context(), draft.Proposal{Name: "acme", Document: decode(t, doc), Prune: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, codes(diff.Problems)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", doc, diff)
+		}
 	}
 }
 

@@ -45,6 +45,7 @@ func (s *Service) reviewPlace(ctx context.Context, p *plan) error {
 	}
 	p.problems = append(p.problems, problems...)
 	p.problems = append(p.problems, tooOld(p.config, plane, s.cfg.Catalog)...)
+	p.problems = append(p.problems, canOpen(plane, p.config)...)
 	problems, err = s.sealedFor(ctx, plane, p)
 	if err != nil {
 		return err

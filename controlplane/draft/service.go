@@ -190,6 +190,7 @@ func (s *Service) plan(ctx context.Context, p Proposal) (plan, error) {
 	out.config, out.secrets = r.config, r.secrets
 	out.changes = compare(out.former, r.config)
 	out.problems = append(r.problems, documentPaths(workspace.Check(r.config, s.cfg.Catalog))...)
+	out.problems = append(out.problems, boundElsewhere(out.former, r.config, r.secrets, s.cfg.Catalog)...)
 	if p.Document.Workspace != p.Name {
 		out.problems = append(out.problems, fault.Problem{Path: "workspace", Code: "wrong_workspace", Text: "The document is about another workspace than the address."})
 	}

@@ -135,7 +135,7 @@ func TestACommitReachesItsPlaneSealedAndItsAnswerComesBack(t *testing.T) {
 	t.Parallel()
 	r := newReal(t)
 	name := secret.OfDestination("ws_acme", "dst_hook", "headers", 1)
-	sealed, err := secret.Seal(r.sealing.Public(), name, []byte(`{"authorization":"x"}`))
+	sealed, err := secret.Seal(r.sealing.Public(), name, "webhook", []byte(`{"authorization":"x"}`))
 	if err != nil {
 		t.Fatal(err)
 	}

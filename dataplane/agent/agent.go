@@ -134,14 +134,14 @@ func (a *Agent) Load() error {
 		k := all[ws]
 		switch {
 		case k.Running.Number > 0:
-			if ok := a.restore(ws, k); !ok {
+			if ok := a.restore(ws, &k); !ok {
 				k.Running, k.Body = wire.Pointer{}, nil // it does not run, so no ack may say so
 				k.Ack.Running = 0
 				if k.Ack.State == wire.Applied {
 					k.Ack = wire.Ack{}
 				}
-				all[ws] = k
 			}
+			all[ws] = k
 		case k.Seen.Tombstone:
 			a.cfg.Plans.Remove(ws)
 		}
@@ -154,18 +154,20 @@ func (a *Agent) Load() error {
 	return nil
 }
 
-// restore compiles what ran before the restart.
-func (a *Agent) restore(ws id.Workspace, k kept) bool {
+// restore compiles what ran before the restart, and adds to k what it remembers.
+func (a *Agent) restore(ws id.Workspace, k *kept) bool {
 	found := revisionOf(a.cfg, k.Running, k.Body)
 	secrets := plan.Secrets{}
+	opener := openerOf(a.cfg, found.config, k.Unbound)
 	for _, e := range k.Secrets {
-		clear, err := secret.Open(a.cfg.Sealing, e.Name, e.Sealed)
+		clear, err := opener.open(e.Name, e.Sealed)
 		if err != nil {
 			a.log.Error("kept secret does not open", "workspace", ws, string(e.Name.Family), e.Name.Object)
 			continue // the plan will lack it
 		}
 		secrets[e.Name] = clear
 	}
+	k.Unbound = opener.unbound
 	p, problems := found.compile(a.cfg, secrets)
 	if p != nil {
 		if err := a.cfg.Plans.Put(p); err != nil {
@@ -325,7 +327,7 @@ func KindsOf(k plan.Kinds) []wire.Kind {
 		kinds = append(kinds, wire.Kind{Family: string(s.Family), Name: s.Name, Digest: catalog.Digest(s)})
 	}
 	const language = "javascript"
-	return append(kinds, wire.Kind{Family: "transformation", Name: language, Digest: catalog.Digest(catalog.Spec{Name: language})})
+	return append(kinds, wire.BoundSecrets(), wire.Kind{Family: "transformation", Name: language, Digest: catalog.Digest(catalog.Spec{Name: language})})
 }
 
 // ring wakes whoever listens on c, which has room for one.

@@ -196,8 +196,30 @@ func (s *site) start(rules string) running {
 	return r
 }
 
+// headers is the secret of config.
+const headers = `{"Authorization":"Bearer hunter2"}`
+
+func named(version uint64) secret.Name {
+	return secret.OfDestination("ws_a", "dst_a", "headers", version)
+}
+
+// sentTo is where a configuration sends its secret.
+func sentTo(c workspace.Config) secret.Binding {
+	for _, to := range c.Bindings(kinds().Specs()) {
+		return to
+	}
+	return ""
+}
+
 // config is a workspace with a webhook that has a secret.
 func config(version uint64) workspace.Config {
+	c := unsealed(version)
+	c.Destinations[0].Secrets["headers"] = secret.Ref{Version: version, Fingerprint: secret.Fingerprint(named(version), sentTo(c), []byte(headers))}
+	return c
+}
+
+// unsealed is a config whose secret a release before sealed, for no place.
+func unsealed(version uint64) workspace.Config {
 	return workspace.Config{
 		Format: 1, Workspace: "ws_a", Name: "acme", Region: "eu",
 		Sources: []workspace.Source{{ID: "src_a", Name: "web", Type: "http", WriteKey: "wk_a"}},
@@ -226,8 +248,8 @@ func (s *site) point(c workspace.Config, number uint64) {
 
 func (s *site) secret(version uint64) {
 	s.t.Helper()
-	n := secret.OfDestination("ws_a", "dst_a", "headers", version)
-	sealed, err := secret.Seal(s.sealing.Public(), n, []byte(`{"Authorization":"Bearer hunter2"}`))
+	n := named(version)
+	sealed, err := secret.Seal(s.sealing.Public(), n, sentTo(config(version)), []byte(headers))
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -455,8 +477,8 @@ func TestAFileOfTheFirstReleaseKeepsItsSecrets(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	a := s.start("")
-	s.secret(1)
-	s.point(config(1), 1)
+	s.unbound(1, "weir secret 2\x00destination\x00dst_a\x00headers\x001")
+	s.point(unsealed(1), 1)
 	s.ack(1, wire.Applied)
 	a.stop()
 	s.stop()

@@ -27,6 +27,9 @@ type kept struct {
 	Running wire.Pointer `json:"running"`
 	Body    []byte       `json:"body,omitempty"` // of Running
 	Secrets []envelope   `json:"secrets,omitempty"`
+	// Unbound is never forgotten, not even when the workspace is removed: the
+	// envelopes go on opening.
+	Unbound []remembered `json:"unbound,omitempty"`
 }
 
 type envelope struct {

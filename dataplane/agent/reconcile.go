@@ -96,7 +96,7 @@ func (a *Agent) attempt(ctx context.Context, edge *edge.Edge, w *want) {
 		a.reject(ctx, w, k, problems)
 		return
 	}
-	next := kept{Seen: p, Running: p, Body: got.revision.body, Secrets: got.sealed,
+	next := kept{Seen: p, Running: p, Body: got.revision.body, Secrets: got.sealed, Unbound: got.unbound,
 		Ack: wire.Ack{Workspace: ws, Number: p.Number, Running: p.Number, Digest: p.Digest, State: wire.Applied, At: time.Now().UTC()}}
 	if !a.keep(ctx, w, next) {
 		return
@@ -112,7 +112,7 @@ func (a *Agent) attempt(ctx context.Context, edge *edge.Edge, w *want) {
 // remove carries out a tombstone.
 func (a *Agent) remove(ctx context.Context, w *want) {
 	p := w.pointer
-	next := kept{Seen: p, Ack: wire.Ack{Workspace: p.Workspace, Number: p.Number, State: wire.Applied, At: time.Now().UTC()}}
+	next := kept{Seen: p, Unbound: a.kept[p.Workspace].Unbound, Ack: wire.Ack{Workspace: p.Workspace, Number: p.Number, State: wire.Applied, At: time.Now().UTC()}}
 	if !a.keep(ctx, w, next) {
 		return
 	}
@@ -194,6 +194,7 @@ type fetched struct {
 	revision revision
 	sealed   []envelope
 	opened   plan.Secrets
+	unbound  []remembered
 }
 
 // fetch gets body and secrets; what is kept already is not asked for again.
@@ -213,8 +214,17 @@ func (a *Agent) fetch(ctx context.Context, edge *edge.Edge, p wire.Pointer, k ke
 	if len(got.revision.problems) > 0 {
 		return got, nil
 	}
+	opener := openerOf(a.cfg, got.revision.config, k.Unbound)
 	for ref := range got.revision.config.Secrets() {
-		sealed, clear, err := a.secret(ctx, edge, ref.Name, k)
+		if _, known := opener.bindings[ref.Name]; !known {
+			continue // of a kind that is not there, which is a problem of the revision
+		}
+		if opener.elsewhere(ref.Name) {
+			got.revision.problems = append(got.revision.problems, fault.Problem{Path: ref.Path, Code: "secret_elsewhere",
+				Text: "The settings send this secret to another place than it is sealed for; give its value again."})
+			continue
+		}
+		sealed, clear, err := a.secret(ctx, edge, opener, ref.Name, k)
 		if err != nil {
 			code := "secret_missing"
 			if fault.KindOf(err) == fault.Invalid {
@@ -225,13 +235,14 @@ func (a *Agent) fetch(ctx context.Context, edge *edge.Edge, p wire.Pointer, k ke
 		got.sealed = append(got.sealed, envelope{Name: ref.Name, Sealed: sealed})
 		got.opened[ref.Name] = clear
 	}
+	got.unbound = opener.unbound
 	return got, nil
 }
 
 // secret returns one secret, sealed and open.
-func (a *Agent) secret(ctx context.Context, edge *edge.Edge, n secret.Name, k kept) (secret.Sealed, secret.String, error) {
+func (a *Agent) secret(ctx context.Context, edge *edge.Edge, o *opener, n secret.Name, k kept) (secret.Sealed, secret.String, error) {
 	if sealed := k.find(n); sealed != nil {
-		if clear, err := secret.Open(a.cfg.Sealing, n, sealed); err == nil {
+		if clear, err := o.open(n, sealed); err == nil {
 			return sealed, clear, nil
 		}
 	}
@@ -239,6 +250,6 @@ func (a *Agent) secret(ctx context.Context, edge *edge.Edge, n secret.Name, k ke
 	if err != nil {
 		return nil, secret.String{}, err
 	}
-	clear, err := secret.Open(a.cfg.Sealing, n, sealed)
+	clear, err := o.open(n, sealed)
 	return sealed, clear, err
 }

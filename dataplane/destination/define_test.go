@@ -22,6 +22,7 @@ fields:
   - {name: host, type: string, title: Host, required: true}
   - {name: ordered, type: boolean, title: Ordered, default: false}
   - {name: timeout, type: duration, title: Timeout, default: 5s}
+sentTo: [host]
 secrets:
   - {name: key, type: string, title: Key, required: true, min: 3}
 `

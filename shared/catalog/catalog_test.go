@@ -31,6 +31,7 @@ fields:
     fields:
       - { name: size, type: integer, title: Size, required: true, min: 1, max: 1000 }
       - { name: wait, type: duration, title: Wait, default: 1s }
+sentTo: [url, method, rate]
 secrets:
   - { name: headers, type: map, title: Secret headers }
   - { name: token, type: string, title: Token, required: true, min: 4 }
@@ -182,7 +183,13 @@ func TestIncompleteSpecsAreRefused(t *testing.T) {
 		"a code of one word":    {"hook_list_full", "hook_", "codes[0].name"},
 		"a code without words":  {"doc: the list is full", "doc: ''", "codes[0].doc"},
 		"a code twice":          {"codes:", "codes:\n  - { name: hook_list_full, doc: x }", "codes[1].name"},
-		"two documents":         {"secrets:", "---\nsecrets:", "more than one"},
+		"secrets sent anywhere": {"sentTo: [url, method, rate]", "sentTo: [method]", "fields[0]"},
+		"sent to a host":        {"name: method", "name: host", "fields[1]"},
+		"an address deep":       {"name: wait, type: duration, title: Wait, default: 1s", "name: wait, type: url, title: Wait", "fields[7].fields[1]"},
+		"sent to no field":      {"sentTo: [url,", "sentTo: [uri,", "sentTo[0]"},
+		"sent to a list":        {"sentTo: [url,", "sentTo: [topics,", "sentTo[0]"},
+		"sent to one twice":     {"sentTo: [url,", "sentTo: [url, url,", "sentTo[1]"},
+		"two documents":         {"sentTo:", "---\nsentTo:", "more than one"},
 	} {
 		text := strings.Replace(hook, tc.old, tc.with, 1)
 		_, err := catalog.Parse([]byte(text))

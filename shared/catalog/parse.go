@@ -125,8 +125,41 @@ func checkSpec(s Spec) []fault.Problem {
 			c.add(fmt.Sprintf("secrets[%d].default", i), "not_allowed", "A secret has no default.")
 		}
 	}
+	c.specSentTo(s)
 	c.specCodes(s)
 	return c.problems
+}
+
+// specSentTo wants the fields of a kind with secrets that can say where they are
+// sent to be named: whoever may change another one would receive them. A kind that
+// always sends to one server names none.
+func (c *checker) specSentTo(s Spec) {
+	if len(s.Secrets) > 0 && s.Family != Sources {
+		c.addresses(s, s.Fields, "fields")
+	}
+	for i, name := range s.SentTo {
+		at := fmt.Sprintf("sentTo[%d]", i)
+		if slices.Index(s.SentTo, name) < i {
+			c.add(at, "duplicate_name", "This field is named twice.")
+		}
+		if !slices.ContainsFunc(s.Fields, func(f Field) bool {
+			return f.Name == name && slices.Contains([]Type{TypeString, TypeURL, TypeInteger, TypeBoolean, TypeEnum}, f.Type)
+		}) {
+			c.add(at, "unknown_field", "This is no field of the kind that holds one text, address, number, choice or boolean.")
+		}
+	}
+}
+
+// addresses reports fields that have the type or name of an address.
+func (c *checker) addresses(s Spec, fields []Field, path string) {
+	names := []string{"account", "baseUrl", "endpoint", "host", "port", "project", "region", "server", "sslMode"}
+	for i, f := range fields {
+		at := fmt.Sprintf("%s[%d]", path, i)
+		if (f.Type == TypeURL || slices.Contains(names, f.Name)) && (path != "fields" || !slices.Contains(s.SentTo, f.Name)) {
+			c.add(at, "required", "Secrets may be sent where "+f.Name+" says; name it in sentTo, which holds fields at the top.")
+		}
+		c.addresses(s, f.Fields, at+".fields")
+	}
 }
 
 func (c *checker) specCodes(s Spec) {

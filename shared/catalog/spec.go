@@ -16,13 +16,14 @@ const (
 
 // Spec describes one kind.
 type Spec struct {
-	Family  Family  `json:"family" yaml:"family"`
-	Name    string  `json:"name" yaml:"name"`   // the folder's name and a configuration's `type`
-	Title   string  `json:"title" yaml:"title"` // what people call it
-	Doc     string  `json:"doc" yaml:"doc"`     // a sentence
-	Fields  []Field `json:"fields,omitempty" yaml:"fields"`
-	Secrets []Field `json:"secrets,omitempty" yaml:"secrets"` // sealed fields; their values never stand in settings
-	Codes   []Code  `json:"codes,omitempty" yaml:"codes"`     // that only this kind gives
+	Family  Family   `json:"family" yaml:"family"`
+	Name    string   `json:"name" yaml:"name"`   // the folder's name and a configuration's `type`
+	Title   string   `json:"title" yaml:"title"` // what people call it
+	Doc     string   `json:"doc" yaml:"doc"`     // a sentence
+	Fields  []Field  `json:"fields,omitempty" yaml:"fields"`
+	Secrets []Field  `json:"secrets,omitempty" yaml:"secrets"` // sealed fields; their values never stand in settings
+	SentTo  []string `json:"sentTo,omitempty" yaml:"sentTo"`   // fields that say where the secrets are sent; see the function SentTo
+	Codes   []Code   `json:"codes,omitempty" yaml:"codes"`     // that only this kind gives
 }
 
 // Code is a reason that a kind gives for what became of an event, beside those

@@ -15,6 +15,8 @@ import (
 
 var name = secret.OfDestination("ws_a", "dst_a", "headers", 2)
 
+const place secret.Binding = "webhook url=https://a.example:443"
+
 func newKey(t *testing.T) secret.PrivateKey {
 	t.Helper()
 	k, err := secret.NewKey()
@@ -27,16 +29,16 @@ func newKey(t *testing.T) secret.PrivateKey {
 func TestOnlyTheRightKeyAndNameOpenASecret(t *testing.T) {
 	t.Parallel()
 	key := newKey(t)
-	sealed, err := secret.Seal(key.Public(), name, []byte("hunter2"))
+	sealed, err := secret.Seal(key.Public(), name, place, []byte("hunter2"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, err := secret.Open(key, name, sealed); err != nil || got.Reveal() != "hunter2" {
+	if got, err := secret.Open(key, name, place, sealed); err != nil || got.Reveal() != "hunter2" {
 		t.Errorf("opened %q, %v", got.Reveal(), err)
 	}
 	refused := func(what string, k secret.PrivateKey, n secret.Name, s secret.Sealed) {
 		t.Helper()
-		if got, err := secret.Open(k, n, s); err == nil || fault.KindOf(err) != fault.Invalid || got.Reveal() != "" {
+		if got, err := secret.Open(k, n, place, s); err == nil || fault.KindOf(err) != fault.Invalid || got.Reveal() != "" {
 			t.Errorf("%s: opened %q, %v, want Invalid", what, got.Reveal(), err)
 		}
 	}
@@ -53,6 +55,14 @@ func TestOnlyTheRightKeyAndNameOpenASecret(t *testing.T) {
 	} {
 		refused("another "+what, key, n, sealed)
 	}
+	for _, to := range []secret.Binding{"", "webhook", "webhook url=http://a.example:80", place + "0", place + "\x00"} {
+		if got, err := secret.Open(key, name, to, sealed); err == nil || fault.KindOf(err) != fault.Invalid || got.Reveal() != "" {
+			t.Errorf("for %q: opened %q, %v, want Invalid", to, got.Reveal(), err)
+		}
+	}
+	if got, err := secret.OpenUnbound(key, name, sealed); err == nil || got.Reveal() != "" {
+		t.Errorf("for no place: opened %q, %v", got.Reveal(), err)
+	}
 	for i := range sealed {
 		changed := bytes.Clone(sealed)
 		changed[i] ^= 1
@@ -61,10 +71,10 @@ func TestOnlyTheRightKeyAndNameOpenASecret(t *testing.T) {
 	for n := range len(sealed) {
 		refused(fmt.Sprintf("cut to %d bytes", n), key, name, sealed[:n])
 	}
-	if _, err := secret.Seal(key.Public(), name, make([]byte, secret.MaxClear+1)); err == nil || fault.KindOf(err) != fault.Invalid {
+	if _, err := secret.Seal(key.Public(), name, place, make([]byte, secret.MaxClear+1)); err == nil || fault.KindOf(err) != fault.Invalid {
 		t.Errorf("a secret that is too long: %v, want Invalid", err)
 	}
-	if _, err := secret.Seal(nil, name, nil); err == nil || fault.KindOf(err) != fault.Invalid {
+	if _, err := secret.Seal(nil, name, place, nil); err == nil || fault.KindOf(err) != fault.Invalid {
 		t.Errorf("no key to seal to: %v, want Invalid", err)
 	}
 }
@@ -79,8 +89,12 @@ func TestAnEnvelopeOfAnEarlierReleaseOpens(t *testing.T) {
 		t.Fatal(err)
 	}
 	sealed, _ := hex.DecodeString(keptEnvelope)
-	if got, err := secret.Open(key, name, sealed); err != nil || got.Reveal() != `{"Authorization":"hunter2"}` {
+	if got, err := secret.OpenUnbound(key, name, sealed); err != nil || got.Reveal() != `{"Authorization":"hunter2"}` {
 		t.Errorf("opened %q, %v", got.Reveal(), err)
+	}
+	sealed, _ = hex.DecodeString(keptBound)
+	if got, err := secret.Open(key, name, place, sealed); err != nil || got.Reveal() != `{"Authorization":"hunter2"}` {
+		t.Errorf("bound: opened %q, %v", got.Reveal(), err)
 	}
 }
 
@@ -161,10 +175,10 @@ func TestSecretsAndKeysPrintAsStars(t *testing.T) {
 
 func TestFingerprintsTellUnchangedAndNothingElse(t *testing.T) {
 	t.Parallel()
-	first := secret.Fingerprint(name, []byte("hunter2"))
+	first := secret.Fingerprint(name, place, []byte("hunter2"))
 	later := name
 	later.Version = 9
-	if got := secret.Fingerprint(later, []byte("hunter2")); got != first {
+	if got := secret.Fingerprint(later, place, []byte("hunter2")); got != first {
 		t.Errorf("the same value in another version: %s, want %s", got, first)
 	}
 	if want := keptFingerprint; first != want {
@@ -173,20 +187,28 @@ func TestFingerprintsTellUnchangedAndNothingElse(t *testing.T) {
 	elsewhere := name
 	elsewhere.Object = "dst_b"
 	for what, got := range map[string]string{
-		"another value":       secret.Fingerprint(name, []byte("hunter3")),
-		"another destination": secret.Fingerprint(elsewhere, []byte("hunter2")),
+		"another value":       secret.Fingerprint(name, place, []byte("hunter3")),
+		"another place":       secret.Fingerprint(name, "webhook url=https://b.example:443", []byte("hunter2")),
+		"another destination": secret.Fingerprint(elsewhere, place, []byte("hunter2")),
 	} {
 		if got == first {
 			t.Errorf("%s has the same fingerprint", what)
 		}
 	}
+	for of, want := range map[string][2]bool{first: {true, true}, secret.Fingerprint(name, "hook", []byte("hunter2")): {true, false}, "b0e5bb44e7b6fc9131d6e002b5a885a2": {false, false}, "": {false, false}, "2-": {true, false}} {
+		if is, same := secret.BoundTo(of, place); is != want[0] || same != want[1] {
+			t.Errorf("BoundTo(%q) = %v, %v, want %v", of, is, same, want)
+		}
+	}
 }
 
-// An envelope, its key and a fingerprint that were made once.
+// Envelopes, before bindings and with one, their key and a fingerprint that were made
+// once.
 const (
 	keptKey         = "08f4e55edb68972aa5270ce4ea19a529a63e074bbd068b6568ba62f60b4e777d"
 	keptEnvelope    = "b2bcfdcd82e73fc52beb13a9883dc801af7b1bc429cb3540b68220798f9f2d0e3150d79e661fe83d9baf9cf96e0e207aa9ce054b5911fd27d701702d2ce8a8d5e8b2c84c8faf35a541088a"
-	keptFingerprint = "b0e5bb44e7b6fc9131d6e002b5a885a2"
+	keptBound       = "bb80d33c7dd659a5e078fafa329397b10d2e874c9f8152323f2788b24eec57301bdb95b7ed1a08e55cc3303de2e81af399dfecb29a20251dace7c19593a6afa76a4bfba07a686143d6a152"
+	keptFingerprint = "2-d9a0b32eca1f113f0a4350682b3911d2-f17473cbbd4f69f2edf60dd31c326b71"
 )
 
 func TestASecretSealedBeforeThereWereFamiliesOpensAsADestinationsAlone(t *testing.T) {
@@ -195,14 +217,14 @@ func TestASecretSealedBeforeThereWereFamiliesOpensAsADestinationsAlone(t *testin
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, err := secret.Open(key, name, sealed); err != nil || got.Reveal() != "v" {
+	if got, err := secret.OpenUnbound(key, name, sealed); err != nil || got.Reveal() != "v" {
 		t.Errorf("Open(%+v) = %q, %v, want v", name, got.Reveal(), err)
 	}
 	sealed, err = secret.SealTo(key.Public(), []byte("ws_a"), []byte("weir secret 1\x00src_a\x00headers\x002"), []byte("v"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := secret.Open(key, secret.OfSource("ws_a", "src_a", "headers", 2), sealed); err == nil {
+	if _, err := secret.OpenUnbound(key, secret.OfSource("ws_a", "src_a", "headers", 2), sealed); err == nil {
 		t.Error("a source's secret opened in the form of before families")
 	}
 }

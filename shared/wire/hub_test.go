@@ -363,7 +363,7 @@ func TestSecretsReachOnlyTheirPlane(t *testing.T) {
 	s := newSite(t)
 	p := s.plane(hub.Account{Region: "eu", Organization: id.New[id.Organization]()})
 	name := secret.OfDestination(id.New[id.Workspace](), id.New[id.Destination](), "headers", 3)
-	sealed, err := secret.Seal(p.sealing.Public(), name, []byte(`{"A":"b"}`))
+	sealed, err := secret.Seal(p.sealing.Public(), name, "hook", []byte(`{"A":"b"}`))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -377,7 +377,7 @@ func TestSecretsReachOnlyTheirPlane(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	clear, err := secret.Open(p.sealing, name, got)
+	clear, err := secret.Open(p.sealing, name, "hook", got)
 	if err != nil || clear.Reveal() != `{"A":"b"}` {
 		t.Errorf("opened %q, %v", clear.Reveal(), err)
 	}

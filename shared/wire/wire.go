@@ -13,6 +13,7 @@ package wire
 import (
 	"time"
 
+	"weir/shared/catalog"
 	"weir/shared/id"
 	"weir/shared/secret"
 	"weir/shared/workspace"
@@ -89,6 +90,13 @@ type Alarm struct {
 	// Objects are ids of sources and destinations of Workspace that it is about, at
 	// most MaxObjects; planes of older versions name none.
 	Objects []string `json:"objects,omitempty"`
+}
+
+// BoundSecrets is listed by planes that open secrets which are bound to where they
+// are sent, by the digest of its name. It stands in a family that the checks of
+// earlier releases know.
+func BoundSecrets() Kind {
+	return Kind{Family: "transformation", Name: "boundsecrets", Digest: catalog.Digest(catalog.Spec{Name: "boundsecrets"})}
 }
 
 // Kind is a source, destination or warehouse kind that a plane can run.

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 
+	"weir/shared/catalog"
 	"weir/shared/secret"
 )
 
@@ -40,6 +41,27 @@ func (c Config) Secrets() iter.Seq[SecretRef] {
 			}
 		}
 	}
+}
+
+// Bindings returns where each secret of c is sent, by the kinds in specs. Secrets of
+// objects whose kind is not there are left out.
+func (c Config) Bindings(specs []catalog.Spec) map[secret.Name]secret.Binding {
+	all := map[secret.Name]secret.Binding{}
+	for _, s := range c.Sources {
+		if spec, ok := catalog.Find(specs, s.Type, catalog.Sources); ok {
+			for field, ref := range s.Secrets {
+				all[secret.OfSource(c.Workspace, s.ID, field, ref.Version)] = secret.Binding(catalog.SentTo(spec, s.Settings))
+			}
+		}
+	}
+	for _, d := range c.Destinations {
+		if spec, ok := catalog.Find(specs, d.Type, catalog.Destinations, catalog.Warehouses); ok {
+			for field, ref := range d.Secrets {
+				all[secret.OfDestination(c.Workspace, d.ID, field, ref.Version)] = secret.Binding(catalog.SentTo(spec, d.Settings))
+			}
+		}
+	}
+	return all
 }
 
 // refs yields the references of one object.

@@ -12,6 +12,7 @@ import (
 
 	"weir/infra/weir/cli/manifest"
 	"weir/infra/weir/cli/remote"
+	"weir/shared/catalog"
 	"weir/shared/command"
 	"weir/shared/fault"
 	"weir/shared/id"
@@ -142,16 +143,22 @@ func TestSecretsAreSealedToEveryPlaneAndKnownWhenUnchanged(t *testing.T) {
 func opened(t *testing.T, f *fake, family secret.Family, field string, version uint64, want string) {
 	t.Helper()
 	ws := f.workspaces["acme"]
+	kind, settings := ws.doc.Destinations[0].Type, ws.doc.Destinations[0].Settings
 	name := secret.OfDestination(ws.ID, ws.doc.Destinations[0].ID, field, version)
 	if family == secret.Source {
+		kind, settings = ws.doc.Sources[0].Type, ws.doc.Sources[0].Settings
 		name = secret.OfSource(ws.ID, ws.doc.Sources[0].ID, field, version)
+	}
+	var to secret.Binding
+	if spec, ok := catalog.Find(catalog.All(), kind, catalog.Family(family)); ok {
+		to = secret.Binding(catalog.SentTo(spec, settings))
 	}
 	key := fmt.Sprint(name.Object, " ", field, " ", version)
 	if n := len(ws.envelopes[key]); n != 2 {
 		t.Errorf("%s version %d: envelopes for %d planes, want 2 (all: %v)", field, version, n, ws.envelopes)
 	}
 	for _, p := range f.planes[:2] {
-		got, err := secret.Open(p.sealing, name, ws.envelopes[key][p.ID])
+		got, err := secret.Open(p.sealing, name, to, ws.envelopes[key][p.ID])
 		if err != nil || got.Reveal() != want {
 			t.Errorf("%s version %d for %s: %q, %v, want %q", field, version, p.Name, got.Reveal(), err, want)
 		}

@@ -19,6 +19,7 @@ fields:
   - { name: baseUrl, type: url, title: Address, doc: "Where it goes." }
   - { name: wait, type: duration, title: Wait, default: 1s }
   - { name: batch, type: object, title: Batch, fields: [{ name: size, type: integer, title: Size, required: true }] }
+sentTo: [baseUrl]
 secrets:
   - { name: token, type: string, title: Token }
 `

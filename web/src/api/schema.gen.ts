@@ -421,6 +421,8 @@ export interface components {
             doc: string;
             fields?: components["schemas"]["Field"][];
             secrets?: components["schemas"]["Field"][];
+            /** @description The fields that say where secrets are sent; secrets are sealed for their values */
+            sentTo?: string[];
             codes?: components["schemas"]["Code"][];
         };
         /** @description A reason that only this kind gives for what became of an event */
@@ -651,6 +653,7 @@ export interface components {
         /** @description A version and its fingerprint; with sealed when it is new or changed, never in an answer */
         Secret: {
             version: number;
+            /** @description Argon2id of the value, and a digest of where the settings send it */
             fingerprint: string;
             /** @description An HPKE envelope for every plane of the region, by the plane's id */
             sealed?: {

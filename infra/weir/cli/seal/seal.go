@@ -4,7 +4,8 @@
 // Values come from the environment (WEIR_SECRET_*, and what was allowed by
 // name) or from files. Nothing is sealed to a key that is not signed by its
 // plane's identity, or to a plane whose identity differs from the one pinned in
-// weir.pins. A value that is the one sealed before is left alone.
+// weir.pins. A value is sealed for where the settings send it; one that is the one
+// sealed before, for the same place, is left alone.
 package seal
 
 import (
@@ -21,6 +22,7 @@ import (
 
 	"weir/infra/weir/cli/manifest"
 	"weir/infra/weir/cli/remote"
+	"weir/shared/catalog"
 	"weir/shared/fault"
 	"weir/shared/id"
 	"weir/shared/secret"
@@ -161,7 +163,7 @@ func (s *Sealer) Seal(ctx context.Context, control *remote.Control, file *manife
 			continue
 		}
 		name := secret.Name{Workspace: ws, Family: w.Family, Object: o.id(), Field: w.Field, Version: had.Version + 1}
-		sealed, err := s.one(ctx, control, doc.Region, name, had, s.values[file][w.Path])
+		sealed, err := s.one(ctx, control, doc.Region, name, o.to, had, s.values[file][w.Path])
 		if err != nil {
 			return fmt.Errorf("seal %s: %w", file.At(w.Path), err)
 		}
@@ -175,13 +177,14 @@ type object struct {
 	id      func() string // its identifier; a new object gets one
 	secrets *map[string]manifest.Secret
 	former  map[string]manifest.Secret // what the newest configuration has, nil for a new object
+	to      secret.Binding             // where its secrets are sent
 }
 
 // holder finds the object of doc that holds w, and what it continues.
 func holder(w manifest.Wanted, doc, current *manifest.Document) object {
 	if w.Family == secret.Source {
 		s := &doc.Sources[w.Index]
-		o := object{secrets: &s.Secrets}
+		o := object{secrets: &s.Secrets, to: binding(s.Type, s.Settings, catalog.Sources)}
 		var known id.Source
 		byID := func(f manifest.Source) bool { return s.ID != "" && f.ID == s.ID }
 		if former := match(current.Sources, byID, current.Source, s.Name, s.Was); former != nil {
@@ -191,7 +194,7 @@ func holder(w manifest.Wanted, doc, current *manifest.Document) object {
 		return o
 	}
 	d := &doc.Destinations[w.Index]
-	o := object{secrets: &d.Secrets}
+	o := object{secrets: &d.Secrets, to: binding(d.Type, d.Settings, catalog.Destinations, catalog.Warehouses)}
 	var known id.Destination
 	byID := func(f manifest.Destination) bool { return d.ID != "" && f.ID == d.ID }
 	if former := match(current.Destinations, byID, current.Destination, d.Name, d.Was); former != nil {
@@ -199,6 +202,16 @@ func holder(w manifest.Wanted, doc, current *manifest.Document) object {
 	}
 	o.id = func() string { return string(identify(known, &d.ID, id.New[id.Destination])) }
 	return o
+}
+
+// binding is where the secrets of an object are sent. Of a kind that this build does
+// not know it is empty; the control plane refuses what does not fit.
+func binding(kind string, settings []byte, families ...catalog.Family) secret.Binding {
+	spec, ok := catalog.Find(catalog.All(), kind, families...)
+	if !ok {
+		return ""
+	}
+	return secret.Binding(catalog.SentTo(spec, settings))
 }
 
 // identify returns known, else *own, which is made when it is empty.
@@ -225,8 +238,8 @@ func match[T any](current []T, byID func(T) bool, byName func(string) *T, name, 
 }
 
 // one returns a secret's new state, sealed only when it changed.
-func (s *Sealer) one(ctx context.Context, control *remote.Control, region string, name secret.Name, had manifest.Secret, value []byte) (manifest.Secret, error) {
-	mark := secret.Fingerprint(name, value)
+func (s *Sealer) one(ctx context.Context, control *remote.Control, region string, name secret.Name, to secret.Binding, had manifest.Secret, value []byte) (manifest.Secret, error) {
+	mark := secret.Fingerprint(name, to, value)
 	if mark == had.Fingerprint && !s.cfg.Reseal {
 		return manifest.Secret{Version: had.Version, Fingerprint: had.Fingerprint}, nil
 	}
@@ -236,7 +249,7 @@ func (s *Sealer) one(ctx context.Context, control *remote.Control, region string
 	}
 	out := manifest.Secret{Version: name.Version, Fingerprint: mark, Sealed: map[id.Plane][]byte{}}
 	for _, p := range planes {
-		envelope, err := secret.Seal(secret.PublicKey(p.SealingKey), name, value)
+		envelope, err := secret.Seal(secret.PublicKey(p.SealingKey), name, to, value)
 		if err != nil {
 			return manifest.Secret{}, fmt.Errorf("for plane %s: %w", p.Name, err)
 		}

@@ -1,0 +1,70 @@
+package draft
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"weir/controlplane/store"
+	"weir/shared/catalog"
+	"weir/shared/fault"
+	"weir/shared/secret"
+	"weir/shared/wire"
+	"weir/shared/workspace"
+)
+
+// boundElsewhere lists the secrets of next that are sealed for another place than
+// the one that the settings send them to now. The plane would not open them; those
+// that a release before sealed for no place keep the settings that they had in
+// former, nil for none, and no new ones are taken.
+func boundElsewhere(former *workspace.Config, next workspace.Config, sent []store.Secret, specs []catalog.Spec) []fault.Problem {
+	known := map[secret.Name]string{}
+	var were map[secret.Name]secret.Binding
+	if former != nil {
+		were = former.Bindings(specs)
+		for ref := range former.Secrets() {
+			known[ref.Name] = ref.Fingerprint
+		}
+	}
+	bindings := next.Bindings(specs)
+	var problems []fault.Problem
+	for ref := range next.Secrets() {
+		to, there := bindings[ref.Name]
+		if !there {
+			continue // the kind is not known, which the whole-config check says
+		}
+		is, same := secret.BoundTo(ref.Fingerprint, to)
+		switch {
+		case is && !same, !is && known[ref.Name] == ref.Fingerprint && were[ref.Name] != to:
+			problems = append(problems, fault.Problem{Path: ref.Path, Code: "secret_elsewhere", Text: elsewhere(ref.Name, to)})
+		case !is && slices.ContainsFunc(sent, func(s store.Secret) bool { return s.Name == ref.Name }):
+			problems = append(problems, fault.Problem{Path: ref.Path, Code: "secret_unbound",
+				Text: "The secret was sealed without the place that it is sent to, by a release of weir that is too old; upgrade weir and give the value again."})
+		}
+	}
+	return problems
+}
+
+// elsewhere says why a secret has to be given again.
+func elsewhere(n secret.Name, to secret.Binding) string {
+	_, place, found := strings.Cut(string(to), " ")
+	if !found {
+		return fmt.Sprintf("The secret %s was sealed for another kind of %s; give its value again, from: env or from: file.", n.Field, n.Family)
+	}
+	return fmt.Sprintf("The settings send the secret %s to %s now, and it was sealed for another place; give its value again, from: env or from: file.", n.Field, place)
+}
+
+// canOpen wants planes that know bindings for secrets that have one.
+func canOpen(plane store.Plane, c workspace.Config) []fault.Problem {
+	if slices.Contains(plane.Kinds, wire.BoundSecrets()) {
+		return nil
+	}
+	var problems []fault.Problem
+	for ref := range c.Secrets() {
+		if is, _ := secret.BoundTo(ref.Fingerprint, ""); is {
+			problems = append(problems, fault.Problem{Path: ref.Path, Code: "too_old",
+				Text: fmt.Sprintf("Plane %s (%s) runs version %s, which cannot open secrets that are sealed for a place; upgrade the plane first.", plane.Name, plane.ID, version(plane))})
+		}
+	}
+	return problems
+}
