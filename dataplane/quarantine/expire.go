@@ -3,6 +3,7 @@ package quarantine
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"weir/dataplane/delivery"
@@ -18,7 +19,7 @@ const (
 )
 
 // Expire takes out for good what came into QUARANTINE before oldest, whatever its
-// source, and returns how many events that were and whether there may be more. It
+// source, and returns how many events it reported and whether there may be more. It
 // skips what came after now: a clock that was wrong then gave it its time.
 //
 // Each event is reported to settle once it is gone. A death of the process in
@@ -94,14 +95,21 @@ func expiries(rec queue.Record) []delivery.Settled {
 	if err != nil {
 		return nil
 	}
-	all := make([]delivery.Settled, len(frame.Events))
+	all := make([]delivery.Settled, 0, len(frame.Events))
 	for i := range frame.Events {
 		e := &frame.Events[i]
-		all[i] = delivery.Settled{
+		if e.Destination != "" && slices.Contains(loadCodes, e.Quarantine) {
+			continue
+		}
+		all = append(all, delivery.Settled{
 			Workspace: e.Workspace, Source: e.Source, Destination: e.Destination,
 			Stage: delivery.FromQuarantine, From: delivery.Place{Seq: rec.Seq, Item: uint32(i)},
 			End: delivery.EndDropped, Code: delivery.CodeExpired,
-		}
+		})
 	}
 	return all
 }
+
+// loadCodes are those with which the load of a warehouse quarantines events that have
+// no row. They are booked as delivered, since they were in STAGE, and stay so.
+var loadCodes = []string{"unsupported_event", "bad_event"}

@@ -94,9 +94,12 @@ const (
 	moveRecords = 10000 // that are read
 )
 
-// removeTimeout is how long it may take to remove what was sent again. The end of
-// the caller's context does not stop it, because what stays would be sent twice.
-const removeTimeout = 30 * time.Second
+// How long it may take to remove what was sent again, and longer for each record. The
+// end of the caller's context does not stop it, because what stays would be sent twice.
+const (
+	removeTimeout = 30 * time.Second
+	removeEach    = 20 * time.Millisecond
+)
 
 // Replay sends quarantined events through the partition again, by send, which
 // returns when they are durable, and then takes them out of QUARANTINE. What broke
@@ -197,7 +200,7 @@ func (s *Store) delete(ctx context.Context, seqs []uint64) error {
 	if len(seqs) == 0 {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), removeTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), removeTimeout+time.Duration(len(seqs))*removeEach)
 	defer cancel()
 	if err := s.Log.Delete(ctx, seqs...); err != nil {
 		return fmt.Errorf("remove %d quarantine records: %w", len(seqs), err)
