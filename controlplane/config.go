@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"weir/shared/fault"
+	"weir/shared/proxy"
 )
 
 // Where a control plane listens when it is not told.
@@ -33,6 +34,10 @@ type Config struct {
 
 	HTTPListen string   // API and console, empty for 127.0.0.1:8080
 	Origins    []string // where people open the console, such as https://weir.example.com; loopback needs none
+
+	// TrustedProxies are networks whose X-Forwarded-For is believed, such as
+	// 10.0.0.0/8: limits of sign-ins go by the address that it names.
+	TrustedProxies []string
 
 	// Dev gives DevAccess a login and an API token, and prints no login. What is
 	// Known from an earlier start stays as it is.
@@ -60,7 +65,7 @@ func (c *Config) Hub(text string) {
 }
 
 // check fills in defaults and lists everything that is wrong.
-func (c *Config) check() error {
+func (c *Config) check() (proxy.Trusted, error) {
 	var wrong []error
 	refuse := func(format string, args ...any) { wrong = append(wrong, fault.New(fault.Invalid, format, args...)) }
 	if c.DataDir == "" {
@@ -92,13 +97,17 @@ func (c *Config) check() error {
 			refuse("the origin %q is not a scheme and a host, such as https://weir.example.com", origin)
 		}
 	}
+	trusted, err := proxy.Parse(c.TrustedProxies)
+	if err != nil {
+		wrong = append(wrong, err)
+	}
 	if c.Out == nil {
 		c.Out = os.Stdout
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	return errors.Join(wrong...)
+	return trusted, errors.Join(wrong...)
 }
 
 // everywhere reports whether a listening host means all of the machine's

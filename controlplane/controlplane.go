@@ -24,14 +24,16 @@ import (
 	"weir/shared/durable"
 	"weir/shared/fault"
 	"weir/shared/id"
+	"weir/shared/proxy"
 	"weir/shared/wire"
 	"weir/shared/wire/hub"
 )
 
 // ControlPlane is one control plane of a process.
 type ControlPlane struct {
-	cfg   Config
-	ready chan struct{}
+	cfg     Config
+	trusted proxy.Trusted
+	ready   chan struct{}
 
 	// Written before ready is closed, read only after.
 	addresses Addresses
@@ -54,10 +56,11 @@ type DevAccess struct {
 
 // New checks cfg and lists everything that is wrong with it. Nothing starts.
 func New(cfg Config) (*ControlPlane, error) {
-	if err := cfg.check(); err != nil {
+	trusted, err := cfg.check()
+	if err != nil {
 		return nil, err
 	}
-	return &ControlPlane{cfg: cfg, ready: make(chan struct{})}, nil
+	return &ControlPlane{cfg: cfg, trusted: trusted, ready: make(chan struct{})}, nil
 }
 
 // Ready is closed when the API answers and the hub takes connections.
@@ -219,7 +222,7 @@ func (c *ControlPlane) handler(ctx context.Context, r *running) (http.Handler, e
 	}
 	return api.New(api.Config{
 		Store: r.store, Policy: rules, Authn: r.authn, Draft: drafts, Fleet: r.fleet, Catalog: catalog.All(),
-		Changed: r.publisher.Nudge, Secure: c.cfg.secure(), Log: c.cfg.Log,
+		Changed: r.publisher.Nudge, Secure: c.cfg.secure(), TrustedProxies: c.trusted, Log: c.cfg.Log,
 	})
 }
 

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"log/slog"
 	"net"
-	"net/netip"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -17,6 +16,7 @@ import (
 	"weir/dataplane/warehouses"
 	"weir/dataplane/warehouses/duckdb"
 	"weir/shared/fault"
+	"weir/shared/proxy"
 	"weir/shared/telemetry"
 )
 
@@ -76,7 +76,7 @@ type Config struct {
 }
 
 // check fills in defaults and lists everything that is wrong.
-func (c *Config) check() ([]netip.Prefix, error) {
+func (c *Config) check() (proxy.Trusted, error) {
 	var wrong []error
 	refuse := func(format string, args ...any) { wrong = append(wrong, fault.New(fault.Invalid, format, args...)) }
 	if c.DataDir == "" {
@@ -108,19 +108,9 @@ func (c *Config) check() ([]netip.Prefix, error) {
 	if c.ConnectionsPerAddress < 0 {
 		refuse("An address may have some connections to the gateway, not %d.", c.ConnectionsPerAddress)
 	}
-	var trusted []netip.Prefix
-	for _, text := range c.TrustedProxies {
-		p, err := netip.ParsePrefix(text)
-		if a, errAddr := netip.ParseAddr(text); err != nil && errAddr == nil {
-			p, err = a.Prefix(a.BitLen())
-		}
-		if err != nil {
-			refuse("%q is not a network such as 10.0.0.0/8.", text)
-		}
-		if a := p.Addr(); a.Is4In6() && p.Bits() >= 96 { // an IPv4 network in the dress of IPv6
-			p = netip.PrefixFrom(a.Unmap(), p.Bits()-96)
-		}
-		trusted = append(trusted, p)
+	trusted, err := proxy.Parse(c.TrustedProxies)
+	if err != nil {
+		wrong = append(wrong, err)
 	}
 	if c.Version = strings.TrimPrefix(c.Version, "v"); c.Version == "" {
 		c.Version = defaultVersion

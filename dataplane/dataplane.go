@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"net/netip"
 	"path/filepath"
 	"sync"
 	"time"
@@ -37,6 +36,7 @@ import (
 	"weir/dataplane/warehouse"
 	"weir/shared/fault"
 	"weir/shared/id"
+	"weir/shared/proxy"
 	"weir/shared/telemetry"
 	"weir/shared/wire"
 	"weir/shared/wire/edge"
@@ -45,7 +45,7 @@ import (
 // DataPlane is one data plane. Run it once.
 type DataPlane struct {
 	cfg     Config
-	trusted []netip.Prefix
+	trusted proxy.Trusted
 	up      chan struct{} // closed when events are taken
 
 	mu        sync.Mutex

@@ -119,6 +119,32 @@ func TestSessionsNeedTheHeaderAndTheirOwnOrigin(t *testing.T) {
 	d.want(d.send("POST", "/api/v1/login", fmt.Sprintf(`{"email":%q,"password":"no"}`, d.email)), 401)
 }
 
+func TestFailedSignInsAreLimitedByClientNotByProxyOrDevice(t *testing.T) {
+	t.Parallel()
+	d := sqlite(t)
+	login := func(password string, header ...string) answer {
+		return d.send("POST", "/api/v1/login", fmt.Sprintf(`{"email":%q,"password":%q}`, d.email, password), header...)
+	}
+	in := d.want(login(d.password, "X-Forwarded-For", "203.0.113.1"), 200)
+	device := ""
+	for _, cookie := range in.header.Values("Set-Cookie") {
+		if strings.HasPrefix(cookie, "weir_device=") {
+			device, _, _ = strings.Cut(cookie, ";")
+			for _, part := range []string{"HttpOnly", "SameSite=Lax", "Path=/api/v1/login", "Max-Age="} {
+				if !strings.Contains(cookie, part) {
+					t.Errorf("cookie %q lacks %s", cookie, part)
+				}
+			}
+		}
+	}
+	for range 10 {
+		d.want(login("no", "X-Forwarded-For", "203.0.113.1"), 401)
+	}
+	d.want(login(d.password, "X-Forwarded-For", "203.0.113.1"), 429)
+	d.want(login(d.password, "X-Forwarded-For", "203.0.113.2"), 200)
+	d.want(login(d.password, "X-Forwarded-For", "203.0.113.1", "Cookie", device), 200)
+}
+
 func TestInvitationsAreGoodOnce(t *testing.T) {
 	t.Parallel()
 	d := sqlite(t)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"weir/controlplane/authn"
 	"weir/controlplane/store"
 	"weir/shared/fault"
 )
@@ -26,11 +27,16 @@ func (a *API) login(c echo.Context) error {
 	if err := decode(c, &in); err != nil {
 		return err
 	}
-	session, err := a.cfg.Authn.Login(c.Request().Context(), in.Email, in.Password, peer(c.Request()))
+	from := authn.Caller{Address: a.cfg.TrustedProxies.Client(c.Request())}
+	if cookie, err := c.Cookie(deviceName); err == nil {
+		from.Device = cookie.Value
+	}
+	session, err := a.cfg.Authn.Login(c.Request().Context(), in.Email, in.Password, from)
 	if err != nil {
 		return err
 	}
 	a.setCookie(c, session.Token, session.Expires)
+	a.keepCookie(c, http.Cookie{Name: deviceName, Value: session.Device, Path: devicePath, MaxAge: int(authn.DeviceLifetime.Seconds())})
 	return c.JSON(http.StatusOK, struct {
 		Email string     `json:"email"`
 		Role  store.Role `json:"role"`

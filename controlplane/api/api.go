@@ -17,6 +17,7 @@ import (
 	"weir/controlplane/store"
 	"weir/shared/catalog"
 	"weir/shared/fault"
+	"weir/shared/proxy"
 	"weir/web"
 )
 
@@ -27,8 +28,8 @@ const (
 	deadline     = 30 * time.Second
 )
 
-// Config is what an API stands on. All but Console, Changed, Secure and Log is
-// required.
+// Config is what an API stands on. All but Console, Changed, Secure,
+// TrustedProxies and Log is required.
 type Config struct {
 	Store   *store.Store
 	Policy  *policy.Policy
@@ -39,7 +40,9 @@ type Config struct {
 	Console fs.FS  // the built console with index.html at its top; nil means the embedded one
 	Changed func() // called after a commit or a removal; must not block
 	Secure  bool   // people reach the console by https only, so cookies are for https only
-	Log     *slog.Logger
+	// TrustedProxies are the peers whose X-Forwarded-For counts where sign-ins are limited.
+	TrustedProxies proxy.Trusted
+	Log            *slog.Logger
 }
 
 // API is an http.Handler for the whole of the control plane.

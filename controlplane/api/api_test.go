@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"os"
 	"strings"
 	"sync"
@@ -29,6 +30,7 @@ import (
 	"weir/controlplane/store/storetest"
 	"weir/shared/catalog"
 	"weir/shared/id"
+	"weir/shared/proxy"
 	"weir/shared/secret"
 	"weir/shared/wire"
 	"weir/shared/wire/edge"
@@ -85,7 +87,8 @@ func open(t *testing.T, s *store.Store) *harness {
 	drafts, err := draft.New(draft.Config{Store: s, Policy: rules, Catalog: specs, Place: planes.Place})
 	must(err)
 	handler, err := api.New(api.Config{Store: s, Policy: rules, Authn: accounts, Draft: drafts, Fleet: planes, Catalog: specs, Changed: publisher.Nudge,
-		Console: fstest.MapFS{"index.html": {Data: []byte("<!doctype html>console")}, "assets/app-1.js": {Data: []byte("app()")}}})
+		TrustedProxies: proxy.Trusted{netip.MustParsePrefix("127.0.0.0/8")},
+		Console:        fstest.MapFS{"index.html": {Data: []byte("<!doctype html>console")}, "assets/app-1.js": {Data: []byte("app()")}}})
 	must(err)
 	ctx, cancel := context.WithCancel(context.Background())
 	var work sync.WaitGroup

@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"net"
 	"net/http"
 	"strings"
 	"time"
@@ -18,6 +17,8 @@ import (
 
 const (
 	cookieName = "weir_session"
+	deviceName = "weir_device" // the cookie of a device that signed in before
+	devicePath = "/api/v1/login"
 	csrfHeader = "X-Weir-CSRF"
 	actorKey   = "weir.actor" // in echo's context
 )
@@ -115,24 +116,17 @@ func (a *API) identify(c echo.Context) (store.Actor, error) {
 
 // setCookie gives the browser a session; an empty token takes it away.
 func (a *API) setCookie(c echo.Context, token string, expires time.Time) {
-	cookie := &http.Cookie{
-		Name: cookieName, Value: token, Path: "/", Expires: expires, HttpOnly: true, SameSite: http.SameSiteLaxMode,
-		Secure: a.cfg.Secure || c.Request().TLS != nil,
-	}
-	if token == "" {
-		cookie.MaxAge = -1
-	}
-	c.SetCookie(cookie)
+	a.keepCookie(c, http.Cookie{Name: cookieName, Value: token, Path: "/", Expires: expires})
 }
 
-// peer is the network address that a request came from. Headers that a proxy
-// sets are not believed: anyone can send them.
-func peer(r *http.Request) string {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		return r.RemoteAddr
+// keepCookie gives the browser a cookie that scripts do not see; one without a value
+// is taken away.
+func (a *API) keepCookie(c echo.Context, cookie http.Cookie) {
+	cookie.HttpOnly, cookie.SameSite, cookie.Secure = true, http.SameSiteLaxMode, a.cfg.Secure || c.Request().TLS != nil
+	if cookie.Value == "" {
+		cookie.MaxAge = -1
 	}
-	return host
+	c.SetCookie(&cookie)
 }
 
 // headers sets what every answer has.

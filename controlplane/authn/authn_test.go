@@ -3,6 +3,8 @@ package authn_test
 import (
 	"bytes"
 	"crypto/ed25519"
+	"fmt"
+	"net/netip"
 	"os"
 	"strings"
 	"sync"
@@ -49,6 +51,9 @@ func harness(t *testing.T) (*authn.Service, *store.Store, *clock, string) {
 	return a, s, at, path
 }
 
+// from is a caller at an address.
+func from(address string) authn.Caller { return authn.Caller{Address: netip.MustParseAddr(address)} }
+
 func TestFirstStartMakesOneAdministrator(t *testing.T) {
 	t.Parallel()
 	a, _, _, _ := harness(t)
@@ -59,7 +64,7 @@ func TestFirstStartMakesOneAdministrator(t *testing.T) {
 	if _, made, err := a.Bootstrap(t.Context()); err != nil || made {
 		t.Errorf("second Bootstrap() = made %v, %v; want not made", made, err)
 	}
-	session, err := a.Login(t.Context(), strings.ToUpper(login.Email), login.Password, "192.0.2.1")
+	session, err := a.Login(t.Context(), strings.ToUpper(login.Email), login.Password, from("192.0.2.1"))
 	if err != nil {
 		t.Fatalf("Login with the first password: %v", err)
 	}
@@ -73,10 +78,10 @@ func TestFirstStartMakesOneAdministrator(t *testing.T) {
 	if _, _, err := a.Session(t.Context(), session.Token); err != authn.ErrUnknown {
 		t.Errorf("session after the reset: %v, want %v", err, authn.ErrUnknown)
 	}
-	if _, err := a.Login(t.Context(), login.Email, login.Password, "192.0.2.1"); err != authn.ErrLogin {
+	if _, err := a.Login(t.Context(), login.Email, login.Password, from("192.0.2.1")); err != authn.ErrLogin {
 		t.Errorf("login with the former password: %v, want %v", err, authn.ErrLogin)
 	}
-	if _, err := a.Login(t.Context(), again.Email, again.Password, "192.0.2.1"); err != nil {
+	if _, err := a.Login(t.Context(), again.Email, again.Password, from("192.0.2.1")); err != nil {
 		t.Errorf("login with the new password: %v", err)
 	}
 }
@@ -88,7 +93,7 @@ func TestSessionsSlideAndEnd(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	first, err := a.Login(t.Context(), login.Email, login.Password, "192.0.2.1")
+	first, err := a.Login(t.Context(), login.Email, login.Password, from("192.0.2.1"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,22 +133,22 @@ func TestGuessingIsLimitedByAddressNotByAccount(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i := range 10 {
-		if _, err := a.Login(t.Context(), login.Email, "wrong", "192.0.2.66"); err != authn.ErrLogin {
+		if _, err := a.Login(t.Context(), login.Email, "wrong", from("192.0.2.66")); err != authn.ErrLogin {
 			t.Fatalf("guess %d: %v, want %v", i, err, authn.ErrLogin)
 		}
 	}
-	_, err = a.Login(t.Context(), login.Email, login.Password, "192.0.2.66")
+	_, err = a.Login(t.Context(), login.Email, login.Password, from("192.0.2.66"))
 	if err == nil || fault.KindOf(err) != fault.Limited {
 		t.Errorf("guess 11: %v, want limited", err)
 	}
-	if _, err := a.Login(t.Context(), login.Email, login.Password, "198.51.100.1"); err != nil {
+	if _, err := a.Login(t.Context(), login.Email, login.Password, from("198.51.100.1")); err != nil {
 		t.Errorf("the owner from another address: %v, want no lock-out", err)
 	}
-	if _, err := a.Login(t.Context(), "nobody@example.com", "wrong", "2001:db8::1"); err != authn.ErrLogin {
+	if _, err := a.Login(t.Context(), "nobody@example.com", "wrong", from("2001:db8::1")); err != authn.ErrLogin {
 		t.Errorf("unknown account: %v, want %v", err, authn.ErrLogin)
 	}
 	at.pass(6 * time.Minute)
-	if _, err := a.Login(t.Context(), login.Email, login.Password, "192.0.2.66"); err != nil {
+	if _, err := a.Login(t.Context(), login.Email, login.Password, from("192.0.2.66")); err != nil {
 		t.Errorf("after the window: %v", err)
 	}
 	entries, err := s.Audit(t.Context(), 0, 100)
@@ -158,6 +163,97 @@ func TestGuessingIsLimitedByAddressNotByAccount(t *testing.T) {
 	}
 	if refused != 10 {
 		t.Errorf("audit has %d refused sign-ins, want 10", refused)
+	}
+}
+
+// TestStrangersBehindTheSameProxyLockNobodyOut: all share one address.
+func TestStrangersBehindTheSameProxyLockNobodyOut(t *testing.T) {
+	t.Parallel()
+	const proxy = "192.0.2.1"
+	a, s, at, _ := harness(t)
+	login, _, err := a.Bootstrap(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, err := a.Login(t.Context(), login.Email, login.Password, from(proxy))
+	if err != nil {
+		t.Fatal(err)
+	}
+	strangers := func(email string, n int) {
+		t.Helper()
+		for range n {
+			if _, err := a.Login(t.Context(), email, "wrong", from(proxy)); err != authn.ErrLogin && fault.KindOf(err) != fault.Limited {
+				t.Fatal(err)
+			}
+		}
+	}
+	owner := func(device string) error {
+		_, err := a.Login(t.Context(), login.Email, login.Password, authn.Caller{Address: netip.MustParseAddr(proxy), Device: device})
+		return err
+	}
+	for i := range 4 {
+		strangers(fmt.Sprintf("nobody%d@example.com", i), 10)
+	}
+	if _, err := a.Login(t.Context(), "another@example.com", "wrong", from(proxy)); fault.KindOf(err) != fault.Limited {
+		t.Errorf("the address after 40 failures: %v, want limited", err)
+	}
+	if err := owner(""); err != nil {
+		t.Errorf("an account that signed in from there before, beside failures of others: %v", err)
+	}
+	strangers(login.Email, 11)
+	if err := owner(""); fault.KindOf(err) != fault.Limited {
+		t.Errorf("without its device, beside failures of the account: %v, want limited", err)
+	}
+	if err := owner(before.Device); err != nil {
+		t.Errorf("on a device that signed in before: %v", err)
+	}
+	again, err := authn.New(authn.Config{Store: s, Key: key, Now: at.Now}) // the process starts anew
+	if err != nil {
+		t.Fatal(err)
+	}
+	a = again
+	strangers(login.Email, 11)
+	at.pass(authn.DeviceLifetime - time.Hour)
+	strangers(login.Email, 11)
+	if err := owner(before.Device); err != nil {
+		t.Errorf("on a device that signed in long ago: %v", err)
+	}
+	at.pass(time.Hour)
+	strangers(login.Email, 11)
+	if err := owner(before.Device); fault.KindOf(err) != fault.Limited {
+		t.Errorf("on a device that signed in too long ago: %v, want limited", err)
+	}
+}
+
+func TestADeviceIsKnownForItsAccountAndGuessesLittle(t *testing.T) {
+	t.Parallel()
+	const home = "192.0.2.1"
+	a, _, _, _ := harness(t)
+	login, _, err := a.Bootstrap(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	session, err := a.Login(t.Context(), login.Email, login.Password, from(home))
+	if err != nil {
+		t.Fatal(err)
+	}
+	guess := func(email, device string) (n int) {
+		for ; n < 100; n++ {
+			if _, err := a.Login(t.Context(), email, "wrong", authn.Caller{Address: netip.MustParseAddr(home), Device: device}); err != authn.ErrLogin {
+				return n
+			}
+		}
+		return n
+	}
+	if n := guess(login.Email, session.Device); n != 20 { // of the device, then of the account from this address
+		t.Errorf("%d guesses with the account's device, want 20", n)
+	}
+	for name, device := range map[string]string{
+		"of another account": session.Device, "cut": session.Device[:len(session.Device)-1], "changed": "a" + session.Device, "empty": "", "dots": "...",
+	} {
+		if n := guess(name+"@example.com", device); n > 10 {
+			t.Errorf("%d guesses with a device token that is %s, want 10 at most", n, name)
+		}
 	}
 }
 

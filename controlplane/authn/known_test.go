@@ -26,7 +26,7 @@ func TestALaterStartKeepsLoginAndToken(t *testing.T) {
 	if again, err := s.KeepToken(ctx, "weir dev", store.RoleAdmin, token); err != nil || again != token {
 		t.Errorf("later start: token %q, %v; want the same", again, err)
 	}
-	if _, err := s.Login(ctx, made.Email, made.Password, "192.0.2.1"); err != nil {
+	if _, err := s.Login(ctx, made.Email, made.Password, from("192.0.2.1")); err != nil {
 		t.Errorf("sign in after a later start: %v", err)
 	}
 
@@ -37,7 +37,7 @@ func TestALaterStartKeepsLoginAndToken(t *testing.T) {
 	if got, err := s.FirstLogin(ctx, made); err != nil || got != (authn.Login{Email: made.Email}) {
 		t.Errorf("start with a password that was changed: %+v, %v; want the address alone", got, err)
 	}
-	if _, err := s.Login(ctx, changed.Email, changed.Password, "192.0.2.1"); err != nil {
+	if _, err := s.Login(ctx, changed.Email, changed.Password, from("192.0.2.1")); err != nil {
 		t.Errorf("the changed password does not sign in: %v", err)
 	}
 	other, _, err := s.IssueToken(ctx, store.Actor{Kind: store.BySystem, Name: "test"}, "other", store.RoleAdmin, "")

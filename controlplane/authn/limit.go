@@ -11,46 +11,52 @@ const (
 	window        = 5 * time.Minute
 	mostPerPeer   = 30
 	mostPerPerson = 10     // of one account from one peer, so that nobody can lock out another's account
+	mostPerDevice = 10     // of one account from one device that signed in before
 	mostTracked   = 10_000 // keys kept in memory
+
+	// acquainted is how long an address is known as one that an account signed in
+	// from: what strangers behind the same proxy do counts less there.
+	acquainted = 30 * 24 * time.Hour
 )
 
-// limiter counts failed sign-ins per key in fixed windows. It is safe for
-// concurrent use and its memory is bounded: when it is full, keys whose window
-// has passed go first, then any.
+// limiter counts events, such as failed sign-ins, per key in fixed windows. It is
+// safe for concurrent use and its memory is bounded: when it is full, keys whose
+// window has passed go first, then any.
 type limiter struct {
-	now func() time.Time
+	now    func() time.Time
+	window time.Duration
 
 	mu   sync.Mutex
 	seen map[string]tally
 }
 
 type tally struct {
-	since  time.Time
-	failed int
+	since time.Time
+	n     int
 }
 
-func newLimiter(now func() time.Time) *limiter {
-	return &limiter{now: now, seen: map[string]tally{}}
+func newLimiter(now func() time.Time, window time.Duration) *limiter {
+	return &limiter{now: now, window: window, seen: map[string]tally{}}
 }
 
-// open reports whether key has failed fewer than most times in its window.
+// open reports whether key was counted fewer than most times in its window.
 func (l *limiter) open(key string, most int) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	t, ok := l.seen[key]
-	return !ok || l.now().Sub(t.since) >= window || t.failed < most
+	return !ok || l.now().Sub(t.since) >= l.window || t.n < most
 }
 
-// failed counts one failure of key.
-func (l *limiter) failed(key string) {
+// count counts one event of key.
+func (l *limiter) count(key string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := l.now()
 	t, ok := l.seen[key]
-	if !ok || now.Sub(t.since) >= window {
+	if !ok || now.Sub(t.since) >= l.window {
 		t = tally{since: now}
 	}
-	t.failed++
+	t.n++
 	if !ok && len(l.seen) >= mostTracked {
 		l.makeRoom(now)
 	}
@@ -59,7 +65,7 @@ func (l *limiter) failed(key string) {
 
 func (l *limiter) makeRoom(now time.Time) {
 	for key, t := range l.seen {
-		if now.Sub(t.since) >= window {
+		if now.Sub(t.since) >= l.window {
 			delete(l.seen, key)
 		}
 	}
@@ -80,9 +86,8 @@ func (l *limiter) forget(key string) {
 
 // peerKey groups addresses that one person can have: an IPv4 address, or the
 // /64 of an IPv6 one.
-func peerKey(peer string) string {
-	addr, err := netip.ParseAddr(peer)
-	if err != nil {
+func peerKey(addr netip.Addr) string {
+	if !addr.IsValid() {
 		return "?"
 	}
 	addr = addr.Unmap().WithZone("")

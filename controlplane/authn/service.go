@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -24,8 +25,9 @@ const tokenPrefix = "weir_"
 // How many passwords are hashed at once, each taking 19 MiB, and how many
 // sign-ins wait for that; more are sent away.
 const (
-	mostHashing = 2
-	mostWaiting = 64
+	mostHashing  = 2
+	mostFamiliar = 1 // of devices that are known
+	mostWaiting  = 64
 )
 
 // Lengths in bytes of what a caller may send.
@@ -54,14 +56,16 @@ type Config struct {
 
 // Service knows people and programs. It is safe for concurrent use.
 type Service struct {
-	store   *store.Store
-	key     ed25519.PrivateKey
-	log     *slog.Logger
-	now     func() time.Time
-	limit   *limiter
-	hashing chan struct{} // one entry for each password that is hashed now
-	waiting chan struct{} // one for each sign-in that wants that or has it
-	nobody  string        // a hash that no password has, for accounts that do not exist
+	store     *store.Store
+	key       ed25519.PrivateKey
+	log       *slog.Logger
+	now       func() time.Time
+	devices   devices
+	limit     *limiter // failed sign-ins
+	signedIn  *limiter // successful ones
+	strangers *hashing
+	familiar  *hashing // for devices that are known, so that strangers never keep them waiting
+	nobody    string   // a hash that no password has, for accounts that do not exist
 }
 
 // New checks cfg.
@@ -75,9 +79,14 @@ func New(cfg Config) (*Service, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
+	known, err := newDevices(cfg.Key)
+	if err != nil {
+		return nil, err
+	}
 	return &Service{
-		store: cfg.Store, key: cfg.Key, log: cfg.Log, now: cfg.Now, limit: newLimiter(cfg.Now),
-		hashing: make(chan struct{}, mostHashing), waiting: make(chan struct{}, mostHashing+mostWaiting), nobody: hashPassword(random(32)),
+		store: cfg.Store, key: cfg.Key, log: cfg.Log, now: cfg.Now, devices: known,
+		limit: newLimiter(cfg.Now, window), signedIn: newLimiter(cfg.Now, acquainted),
+		strangers: newHashing(mostHashing), familiar: newHashing(mostFamiliar), nobody: hashPassword(random(32)),
 	}, nil
 }
 
@@ -130,25 +139,37 @@ func (s *Service) ResetFirst(ctx context.Context) (Login, error) {
 	return login, nil
 }
 
-// Session is a sign-in. Token is in clear and goes into the person's cookie.
+// Session is a sign-in. Token is in clear and goes into the person's cookie. Device
+// is set by Login alone: it goes into another, which is sent with the next sign-in.
 type Session struct {
 	Token   string
 	Actor   store.Actor
 	Expires time.Time
+	Device  string
 }
 
-// Login signs a person in from the network address peer.
+// Caller is who wants to sign in, as far as that is known before.
+type Caller struct {
+	Address netip.Addr // invalid: unknown
+	Device  string     // Session.Device of an earlier sign-in, "" for none
+}
+
+// Login signs a person in.
+//
+// Too many failures from an address, and of an account from an address, refuse further
+// ones for some minutes, but never a device on which the account signed in before: its
+// failures are counted apart. From an address where it signed in before, only failures
+// of the account itself count.
 //
 // ErrLogin: the address or the password is wrong.
 // fault.Limited: too many failures, or too many sign-ins at this moment.
-func (s *Service) Login(ctx context.Context, email, password, peer string) (Session, error) {
+func (s *Service) Login(ctx context.Context, email, password string, from Caller) (Session, error) {
 	email = strings.ToLower(strings.TrimSpace(email))
 	if len(email) > longestEmail || len(password) > longestPassword {
 		return Session{}, ErrLogin
 	}
-	from := peerKey(peer)
-	person := from + " " + email
-	if !s.limit.open(from, mostPerPeer) || !s.limit.open(person, mostPerPerson) {
+	at := s.attempt(email, from)
+	if !at.open {
 		return Session{}, fault.New(fault.Limited, "too many failed sign-ins; try again in a few minutes")
 	}
 	user, err := s.store.UserByEmail(ctx, email)
@@ -159,13 +180,14 @@ func (s *Service) Login(ctx context.Context, email, password, peer string) (Sess
 		}
 		user = store.User{PasswordHash: s.nobody}
 	}
-	same, err := s.compare(ctx, user.PasswordHash, password)
+	same, err := at.through.compare(ctx, user.PasswordHash, password)
 	if err != nil {
 		return Session{}, err
 	}
 	if !same || !known {
-		s.limit.failed(from)
-		s.limit.failed(person)
+		for _, key := range at.counted {
+			s.limit.count(key)
+		}
 		if known {
 			if err := s.store.Record(ctx, system(), "session.refuse", "user "+string(user.ID), ""); err != nil {
 				return Session{}, fmt.Errorf("sign in: %w", err)
@@ -173,25 +195,71 @@ func (s *Service) Login(ctx context.Context, email, password, peer string) (Sess
 		}
 		return Session{}, ErrLogin
 	}
-	s.limit.forget(person)
-	return s.open(ctx, user)
+	s.limit.forget(at.person)
+	s.limit.forget(deviceKey(at.device))
+	s.signedIn.count(at.person)
+	if at.device == "" {
+		at.device = random(16)
+	}
+	session, err := s.open(ctx, user)
+	if err != nil {
+		return Session{}, err
+	}
+	session.Device = s.devices.token(at.device, email, s.now())
+	return session, nil
+}
+
+// attempt is what is known of a sign-in before its password is compared.
+type attempt struct {
+	open    bool     // it may be tried
+	device  string   // that is known, "" for none
+	person  string   // the account and where it is tried from
+	counted []string // what a failure counts for
+	through *hashing
+}
+
+// attempt finds out by which limits a sign-in goes.
+func (s *Service) attempt(email string, from Caller) attempt {
+	peer := peerKey(from.Address)
+	at := attempt{person: peer + " " + email, device: s.devices.known(from.Device, email, s.now())}
+	if at.device != "" && s.limit.open(deviceKey(at.device), mostPerDevice) {
+		at.open, at.counted, at.through = true, []string{deviceKey(at.device)}, s.familiar
+		return at
+	}
+	acquainted := !s.signedIn.open(at.person, 1)
+	at.open = s.limit.open(at.person, mostPerPerson) && (acquainted || s.limit.open(peer, mostPerPeer))
+	at.counted, at.through = []string{peer, at.person}, s.strangers
+	return at
+}
+
+func deviceKey(device string) string { return "device " + device }
+
+// hashing bounds how many passwords are hashed at once, each taking 19 MiB, and how
+// many sign-ins wait for that.
+type hashing struct {
+	busy    chan struct{} // one entry for each password that is hashed now
+	waiting chan struct{} // one for each sign-in that wants that or has it
+}
+
+func newHashing(most int) *hashing {
+	return &hashing{busy: make(chan struct{}, most), waiting: make(chan struct{}, most+mostWaiting)}
 }
 
 // compare hashes a password when there is room, and waits for room until ctx
 // ends, unless too many wait already.
-func (s *Service) compare(ctx context.Context, hash, password string) (bool, error) {
+func (h *hashing) compare(ctx context.Context, hash, password string) (bool, error) {
 	select {
-	case s.waiting <- struct{}{}:
+	case h.waiting <- struct{}{}:
 	default:
 		return false, fault.New(fault.Limited, "too many sign-ins at this moment; try again")
 	}
-	defer func() { <-s.waiting }()
+	defer func() { <-h.waiting }()
 	select {
-	case s.hashing <- struct{}{}:
+	case h.busy <- struct{}{}:
 	case <-ctx.Done():
 		return false, fault.New(fault.Limited, "too many sign-ins at this moment; try again")
 	}
-	defer func() { <-s.hashing }()
+	defer func() { <-h.busy }()
 	return samePassword(hash, password), nil
 }
 

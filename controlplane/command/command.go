@@ -38,6 +38,7 @@ WEIR_DATA_DIR; WEIR_DATABASE_FILE names a file that holds the database's URL.`,
 	flags.StringVar(&cfg.HubAddress, "hub-address", "", "nats:// address under which planes reach the embedded hub, when it is another")
 	flags.StringVar(&cfg.HTTPListen, "http", "", "where API and console listen, host:port (default 127.0.0.1:8080)")
 	flags.StringSliceVar(&cfg.Origins, "origin", nil, "address at which people open the console, such as https://weir.example.com; may be repeated")
+	flags.StringSliceVar(&cfg.TrustedProxies, "trusted-proxies", nil, "networks whose X-Forwarded-For is believed when sign-ins are limited, such as 10.0.0.0/8")
 	flags.BoolVar(&cfg.ResetLogin, "reset-login", false, "give the first administrator a new password and token, and print them as the first start does")
 	logs := p.LogFlags(cmd)
 	p.Bind(cmd, command.Variables{Files: []string{"database"}, Never: []string{"reset-login"}})

@@ -185,8 +185,16 @@ func (g *Gateway) parse(r *http.Request, entry Entry, call Call, b *body.Body) (
 	defer g.parsing.Release(1)
 	return source.Parse(Request{
 		Entry: entry, Call: call, Body: b.Data,
-		ReceivedAt: g.config.Now(), IP: g.peer(r),
+		ReceivedAt: g.config.Now(), IP: g.client(r),
 	})
+}
+
+// client returns the address that r came from, "" when it has none.
+func (g *Gateway) client(r *http.Request) string {
+	if ip := g.config.TrustedProxies.Client(r); ip.IsValid() {
+		return ip.String()
+	}
+	return ""
 }
 
 // append makes all events of a request durable, the quarantined ones behind the

@@ -7,7 +7,6 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"net/netip"
 	"runtime"
 	"runtime/debug"
 	"sync/atomic"
@@ -20,6 +19,7 @@ import (
 	"weir/dataplane/ingest/body"
 	"weir/dataplane/ingest/ratelimit"
 	"weir/shared/fault"
+	"weir/shared/proxy"
 )
 
 // Limits of one request.
@@ -54,8 +54,9 @@ type Config struct {
 	Ready func() error
 	// Version is what GET /version answers.
 	Version string
-	// TrustedProxies are the peers whose X-Forwarded-For counts.
-	TrustedProxies []netip.Prefix
+	// TrustedProxies are the peers whose X-Forwarded-For counts, and who may have all
+	// connections.
+	TrustedProxies proxy.Trusted
 	// Now is the server's clock; nil means time.Now.
 	Now func() time.Time
 	// Log gets broken invariants, nothing per event; nil means none.

@@ -44,7 +44,7 @@ type ServeConfig struct {
 func (g *Gateway) Serve(ctx context.Context, ln net.Listener, c ServeConfig) error {
 	err := httpserve.Serve(ctx, ln, httpserve.Config{
 		Handler: g, TLS: c.TLS, Standard: c.Standard, Linger: c.Linger,
-		MaxConnections: c.MaxConnections, MaxPerAddress: c.MaxPerAddress, Exempt: g.trusts, Refused: g.crowded,
+		MaxConnections: c.MaxConnections, MaxPerAddress: c.MaxPerAddress, Exempt: g.config.TrustedProxies.Contains, Refused: g.crowded,
 		HeadTimeout: headTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
 		Reserve: g.bodies.Strangers().Take, Release: g.bodies.Strangers().Give,
 		Draining: func() { g.draining.Store(true) },

@@ -23,7 +23,7 @@ type floor struct {
 
 var floors = []floor{
 	{[]string{"weir/shared/id", "weir/shared/fault", "weir/migrations", "weir/web"}, nil},
-	{[]string{"weir/shared/durable"}, []string{"weir/shared/fault"}},
+	{[]string{"weir/shared/durable", "weir/shared/proxy"}, []string{"weir/shared/fault"}},
 	{[]string{"weir/shared/catalog", "weir/shared/secret", "weir/shared/capability", "weir/shared/script"}, []string{"weir/shared/id", "weir/shared/fault"}},
 	{[]string{"weir/shared/catalog/gen"}, []string{"weir/shared/catalog", "weir/shared/fault"}},
 	{[]string{"weir/shared/workspace"}, []string{"weir/shared/id", "weir/shared/fault", "weir/shared/catalog", "weir/shared/secret", "weir/shared/script"}},

@@ -28,11 +28,12 @@ import (
 // Access is how the owner of this machine gets in.
 type Access = controlplane.DevAccess
 
-// Config is what to run. All fields but Log, Traces and Known are required.
+// Config is what to run. All fields but Log, Traces, Known and TrustedProxies are required.
 type Config struct {
 	DataDir                           string
 	Regions                           []string // one data plane each
 	HTTP, Hub, Gateway, View, Metrics Address
+	TrustedProxies                    []string // networks whose X-Forwarded-For both planes believe
 	Version                           string
 	Log                               *slog.Logger
 	Traces                            *telemetry.Traces             // of the planes; nil: none
@@ -68,7 +69,7 @@ func Run(ctx context.Context, cfg Config, up func(context.Context, Running) erro
 	}
 	control, err := controlplane.New(controlplane.Config{
 		DataDir: filepath.Join(cfg.DataDir, "control"), HTTPListen: addresses["http"], HubListen: addresses["hub"],
-		Dev: true, Known: cfg.Known, ResetLogin: cfg.ResetLogin, Out: io.Discard, Log: cfg.Log.With("plane", "control"),
+		TrustedProxies: cfg.TrustedProxies, Dev: true, Known: cfg.Known, ResetLogin: cfg.ResetLogin, Out: io.Discard, Log: cfg.Log.With("plane", "control"),
 	})
 	if err != nil {
 		return err
@@ -135,7 +136,7 @@ func (r *Running) planes(ctx context.Context, g *errgroup.Group, cfg Config) err
 		plane, err := dataplane.New(dataplane.Config{
 			DataDir: dir, Hub: r.Hub, Gateway: at["gateway"], View: at["view"], Metrics: at["metrics"],
 			GatewayURL: p.Gateway, ViewURL: p.View,
-			AllowPrivate: true, Version: cfg.Version, Log: cfg.Log.With("plane", region), Traces: cfg.Traces,
+			TrustedProxies: cfg.TrustedProxies, AllowPrivate: true, Version: cfg.Version, Log: cfg.Log.With("plane", region), Traces: cfg.Traces,
 			Restart: func() { command.Restart(cfg.Log) },
 		})
 		if err != nil {

@@ -46,7 +46,7 @@ type invocation struct{ *console.Console }
 
 type devFlags struct {
 	config, dataDir                   string
-	regions                           []string
+	regions, trustedProxies           []string
 	http, hub, gateway, view, metrics string
 	noTemporal, resetLogin            bool
 	logLevel                          string
@@ -81,6 +81,7 @@ and printed.`,
 	fl.StringVar(&f.view, "view", "127.0.0.1:8091", "view API of the first plane; each further plane + 10")
 	fl.StringVar(&f.metrics, "metrics", "127.0.0.1:9090", "metrics and pprof of the first plane; each further plane + 10")
 	fl.StringVar(&f.hub, "hub", "127.0.0.1:4222", "NATS of the hub")
+	fl.StringSliceVar(&f.trustedProxies, "trusted-proxies", nil, "networks whose X-Forwarded-For is believed, such as 10.0.0.0/8")
 	fl.BoolVar(&f.noTemporal, "no-temporal", false, "run without Temporal (nothing in this version needs it)")
 	fl.BoolVar(&f.resetLogin, "reset-login", false, "give the first administrator a new password and print it")
 	fl.StringVar(&f.logLevel, "log-level", "warn", "debug, info, warn or error")
@@ -120,7 +121,7 @@ func (k invocation) runDev(cmd *cobra.Command, f devFlags) error {
 	defer func() { _ = traces.Close() }() // what the collector did not take is lost
 	k.BoundMemory(cmd.Context())
 	return stack.Run(cmd.Context(), stack.Config{
-		DataDir: f.dataDir, Regions: f.regions, Version: k.Version, Log: log, Traces: traces, Note: k.Note,
+		DataDir: f.dataDir, Regions: f.regions, TrustedProxies: f.trustedProxies, Version: k.Version, Log: log, Traces: traces, Note: k.Note,
 		Known: stack.Access{Email: known.Email, Password: known.Password, Token: known.Token}, ResetLogin: f.resetLogin,
 		HTTP: at("http", f.http), Hub: at("hub", f.hub), Gateway: at("gateway", f.gateway), View: at("view", f.view), Metrics: at("metrics", f.metrics),
 	}, func(ctx context.Context, r stack.Running) error { return k.devUp(ctx, f, r) })
