@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -25,11 +26,17 @@ import (
 // real is lanes with a real client before a real server.
 func real(t *testing.T, policy egress.Policy, timeout time.Duration, url string) (offer func(n int), settled chan delivery.Settled, lanes *deliver.Lanes) {
 	t.Helper()
+	return dialled(t, egress.New(policy).DialContext, time.Hour, timeout, url)
+}
+
+// dialled is real by any dialer; a destination that fails for parkAfter is down.
+func dialled(t *testing.T, dial func(context.Context, string, string) (net.Conn, error), parkAfter, timeout time.Duration, url string) (offer func(n int), settled chan delivery.Settled, lanes *deliver.Lanes) {
+	t.Helper()
 	settled = make(chan delivery.Settled, 100_000)
-	client := outbound.New(outbound.Config{Dial: egress.New(policy).DialContext})
+	client := outbound.New(outbound.Config{Dial: dial})
 	target := &destination.Target{Workspace: ws, ID: hook, Opened: destination.Opened{HTTP: to(url), Limits: destination.Limits{Ordered: true, Concurrency: 64, BatchSize: 1, Timeout: timeout}}}
 	lanes, err := deliver.New(deliver.Config{
-		Parked: queuetest.NewLog(1, queuetest.Faults{}), Dead: queuetest.NewLog(2, queuetest.Faults{}), Do: client.Do, ParkAfter: time.Hour,
+		Parked: queuetest.NewLog(1, queuetest.Faults{}), Dead: queuetest.NewLog(2, queuetest.Faults{}), Do: client.Do, ParkAfter: parkAfter,
 		Lookup: func(id.Workspace, id.Destination) (*destination.Target, destination.Presence) {
 			return target, destination.Present
 		},
@@ -123,6 +130,47 @@ func TestEgressIsRefusedAsDead(t *testing.T) {
 	offer(1)
 	if s := next(t, settled); s.End != delivery.EndDead || s.Code != "egress_denied" {
 		t.Errorf("settled as %+v, want dead: egress_denied", s)
+	}
+}
+
+// TestAWrongAnswerOfDNSLosesNothing: a name that leads to a forbidden address for a while
+// is a destination that is down, not a reason to give deliveries up.
+func TestAWrongAnswerOfDNSLosesNothing(t *testing.T) {
+	t.Parallel()
+	const n = 50
+	srv := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	defer srv.Close()
+	_, port, _ := net.SplitHostPort(srv.Listener.Addr().String())
+	var right atomic.Bool // what the name leads to
+	open, closed := egress.New(egress.Policy{Private: true}), egress.New(egress.Policy{})
+	dial := func(ctx context.Context, network, addr string) (net.Conn, error) {
+		if right.Load() {
+			return open.DialContext(ctx, network, addr)
+		}
+		return closed.DialContext(ctx, network, addr)
+	}
+	offer, settled, lanes := dialled(t, dial, 10*time.Millisecond, time.Minute, "http://localhost:"+port)
+	offer(n)
+	for end := time.Now().Add(time.Minute); ; <-time.After(10 * time.Millisecond) {
+		if all := lanes.States(time.Now()); len(all) == 1 && all[0].Down && all[0].Denied {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatalf("%+v, want it down because it is denied", lanes.States(time.Now()))
+		}
+	}
+	right.Store(true)
+	for delivered := 0; delivered < n; {
+		switch s := next(t, settled); s.End {
+		case delivery.EndDelivered:
+			delivered++
+		case delivery.EndParked:
+		default:
+			t.Fatalf("settled as %+v, want it delivered", s)
+		}
+	}
+	if all := lanes.States(time.Now()); all[0].Denied {
+		t.Errorf("%+v, want it no longer denied", all)
 	}
 }
 

@@ -10,7 +10,7 @@ import (
 // Codes of verdicts. Further ones are rejected_<status> for the statuses of
 // rejections, and the codes that a kind declares itself.
 const (
-	codeEgress   = "egress_denied"     // dead: the plane's policy forbids the address
+	codeEgress   = "egress_denied"     // dead: the plane's policy forbids the address; retry: those of the name
 	codeRedirect = "redirected"        // dead: redirects are not followed
 	codeRejected = "rejected_4xx"      // dead: a 4xx without a code of its own
 	codeFault    = "kind_fault"        // dead: the kind's code failed on this event

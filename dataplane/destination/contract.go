@@ -120,9 +120,12 @@ var unjudged = Verdict{Outcome: Dead, Code: codeFault, Detail: "The kind could n
 // unanswered is the verdict on a request that err left without an answer.
 func unanswered(err error) Verdict {
 	var timeout interface{ Timeout() bool }
+	problems := fault.ProblemsOf(err)
 	switch {
 	case fault.KindOf(err) == fault.Denied:
 		return Verdict{Outcome: Dead, Code: codeEgress, Detail: err.Error()}
+	case len(problems) > 0 && problems[0].Code == codeEgress:
+		return Verdict{Outcome: Retry, Code: codeEgress, Detail: problems[0].Text} // what DNS said may be wrong for a moment
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled), errors.As(err, &timeout) && timeout.Timeout():
 		return Verdict{Outcome: Retry, Code: codeTimeout}
 	default:

@@ -105,6 +105,7 @@ func TestJudgeGivesEachItemOneVerdictWhateverTheKindDoes(t *testing.T) {
 		"no answer in time":        {[]int{0}, destination.Response{}, os.ErrDeadlineExceeded, destination.Verdict{Outcome: destination.Retry, Code: "timeout"}},
 		"ended by its context":     {[]int{0}, destination.Response{}, context.Canceled, destination.Verdict{Outcome: destination.Retry, Code: "timeout"}},
 		"refused by the policy":    {[]int{0}, destination.Response{}, fault.New(fault.Denied, "Private."), destination.Verdict{Outcome: destination.Dead, Code: "egress_denied", Detail: "Private."}},
+		"refused as it resolved":   {[]int{0}, destination.Response{}, &fault.Error{Kind: fault.Unavailable, Problems: []fault.Problem{{Code: "egress_denied", Text: "Private."}}}, destination.Verdict{Outcome: destination.Retry, Code: "egress_denied", Detail: "Private."}},
 		"a request HTTP has not":   {[]int{0}, destination.Response{}, fault.New(fault.Invalid, "No."), destination.Verdict{Outcome: destination.Dead, Code: "kind_fault", Detail: "The kind built a request that HTTP cannot carry."}},
 		"a kind that panics":       {[]int{0, 1}, destination.Response{Body: []byte("panic")}, nil, unjudged},
 		"a kind that loses one":    {[]int{0, 1}, destination.Response{Body: []byte("lose")}, nil, unjudged},

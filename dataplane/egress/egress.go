@@ -44,12 +44,29 @@ func New(p Policy) *Dialer {
 // DialContext connects to addr, a host:port. The network is tcp, tcp4 or tcp6.
 //
 // fault.Denied with a problem of code egress_denied: the policy forbids the
-// network or every address of the host that was tried. Other errors are those of net.Dialer.
+// network, or the address that is the host. fault.Unavailable with such a problem:
+// the host is a name, and the policy forbids every address that was tried. The next
+// answer of DNS may be another one. Other errors are those of net.Dialer.
 func (d *Dialer) DialContext(ctx context.Context, network, addr string) (net.Conn, error) {
 	if network != "tcp" && network != "tcp4" && network != "tcp6" {
 		return nil, denied("Only TCP connections may leave this plane.")
 	}
-	return d.dialer.DialContext(ctx, network, addr)
+	conn, err := d.dialer.DialContext(ctx, network, addr)
+	if fault.KindOf(err) == fault.Denied && named(addr) {
+		problems := fault.ProblemsOf(err)
+		return nil, &fault.Error{Kind: fault.Unavailable, Text: problems[0].Text, Problems: problems}
+	}
+	return conn, err
+}
+
+// named reports whether the host in addr is a name, not an address.
+func named(addr string) bool {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return false
+	}
+	_, err = netip.ParseAddr(host)
+	return err != nil
 }
 
 // control runs between socket and connect, with the address that is really used.
@@ -70,7 +87,7 @@ func (p Policy) Check(a netip.Addr) error {
 		return denied("The host's address is of a class that no connection may leave for: link-local, metadata, multicast, unspecified or tunnelled.")
 	}
 	if !p.Private && within(a, private()) {
-		return denied("The host's address is private, and this plane only connects to public ones.")
+		return denied("The host's address is private, and this plane only connects to public ones. Its operator allows private ones with --allow-private.")
 	}
 	return nil
 }

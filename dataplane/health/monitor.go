@@ -179,7 +179,7 @@ func lanes(states []partition.State) []deliver.State {
 			sum := all[s.Destination]
 			all[s.Destination] = deliver.State{
 				Destination: s.Destination, Sending: sum.Sending + s.Sending, Most: sum.Most + s.Most, Allowed: sum.Allowed + s.Allowed,
-				Down: sum.Down || s.Down, Paused: max(sum.Paused, s.Paused), Bytes: sum.Bytes + s.Bytes, Age: max(sum.Age, s.Age),
+				Down: sum.Down || s.Down, Denied: sum.Denied || s.Denied, Paused: max(sum.Paused, s.Paused), Bytes: sum.Bytes + s.Bytes, Age: max(sum.Age, s.Age),
 			}
 		}
 	}

@@ -17,12 +17,14 @@ const (
 	busyCPU = 0.9             // of the processors, since the last look
 )
 
-// limits names the limits: destinations that do not answer, those that take no
-// more requests while events wait, workspaces whose transformations take long or
+// limits names the limits: destinations that do not answer or may not be asked, those
+// that take no more requests while events wait, workspaces whose transformations take long or
 // else transformations without a free worker, and processors without a free moment.
 func limits(lanes []deliver.State, code transform.Load, cpu float64) (found []concern) {
 	for _, s := range lanes {
 		switch {
+		case s.Denied:
+			found = append(found, concern{code: "egress_denied", destination: s.Destination, count: 1})
 		case s.Down:
 			found = append(found, concern{code: "destination_down", destination: s.Destination, count: 1})
 		case s.Age >= slowAge && (s.Paused > 0 || s.Sending >= s.Most):

@@ -85,7 +85,7 @@ func connect(ctx context.Context, dial Dial, u *url.URL) (code string, err error
 	case err == nil:
 	case errors.As(err, &resolving):
 		return "resolve_failed", err
-	case fault.KindOf(err) == fault.Denied && len(fault.ProblemsOf(err)) > 0:
+	case len(fault.ProblemsOf(err)) > 0:
 		return fault.ProblemsOf(err)[0].Code, err // egress_denied
 	case fault.KindOf(err) == fault.Denied:
 		return "guard_denied", err

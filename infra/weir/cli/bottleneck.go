@@ -29,6 +29,7 @@ var bottlenecks = [...]struct {
 	{"code_slow", "transformations are slower than the events that come (%s); they wait in order. Make their code cheaper, or give the plane more cores"},
 	{"destination_slow", "a destination takes events more slowly than they come (%s). Raise its concurrency if it bears more; what waits is kept"},
 	{"destination_down", "a destination does not answer (%s); its events wait in order and are sent when it is back"},
+	{"egress_denied", "a destination's name leads to addresses that this plane may not talk to (%s); its events wait in order. Check its name in DNS; private addresses are allowed with --allow-private"},
 	{"bad_full", "the log of frames that nobody could read is almost full. Look into the plane's log for why they are damaged"},
 	{"load_unreachable", "a warehouse does not answer (%s); its events wait. Check its address and that it runs"},
 	{"warehouse_slow", "a warehouse takes too long to answer (%s); its events wait. Check that it is not overloaded and that nobody locks its tables"},

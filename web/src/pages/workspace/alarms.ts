@@ -13,6 +13,8 @@ const texts: Record<string, string> = {
   destination_down: "A destination does not answer; its deliveries wait in order.",
   destination_slow:
     "A destination takes events more slowly than they come. Raise its concurrency if it bears more; what waits is kept.",
+  egress_denied:
+    "A destination's name leads to addresses that the plane may not talk to; its deliveries wait in order. Check its name in DNS; the plane's operator allows private addresses with --allow-private.",
   disk_full: "Its disk is full, so new events are refused. Make room now.",
   disk_low: "Its disk is nearly full. Make room before events are refused.",
   frame_damaged: "Stored events could not be read and were set aside. Check the disk.",
