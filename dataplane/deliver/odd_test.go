@@ -1,6 +1,7 @@
 package deliver_test
 
 import (
+	"cmp"
 	"context"
 	"testing"
 	"testing/synctest"
@@ -72,15 +73,49 @@ func TestSinkGetsBatchesAndIsReopenedWhenItChanges(t *testing.T) {
 	})
 }
 
+// TestAFullStageParksItsOwnDeliveriesAlone: a warehouse of which STAGE takes nothing
+// has its deliveries parked, its neighbour's go on at once, and all are staged when
+// there is room.
+func TestAFullStageParksItsOwnDeliveriesAlone(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newHarness(t, 19, hook, other)
+		var wrote, closed int
+		asSink := func(full bool) func(d *destination.Target) {
+			return func(d *destination.Target) {
+				d.HTTP = nil
+				d.Sink = func(context.Context, destination.Deps) (destination.Sink, error) {
+					return &sink{fail: full, kind: fault.Limited, wrote: &wrote, closed: &closed}, nil
+				}
+			}
+		}
+		w.change(hook, asSink(true))
+		w.start()
+		for range 200 {
+			w.offer("u", hook, other)
+		}
+		w.wait("the neighbour's are delivered", func() bool { return w.settledAs(other, delivery.EndDelivered) == 200 })
+		w.wait("its own are parked", func() bool { return w.settledAs(hook, delivery.EndParked) == 200 })
+		if wrote != 0 {
+			t.Errorf("%d are staged, want none", wrote)
+		}
+		w.change(hook, asSink(false))
+		w.wait("its own are staged", func() bool { return w.settledAs(hook, delivery.EndDelivered) == 200 })
+		w.stop()
+		w.checkBooks()
+	})
+}
+
 // sink counts what it gets, or fails.
 type sink struct {
 	fail          bool
+	kind          fault.Kind // of its failures; zero means Unavailable
 	wrote, closed *int
 }
 
 func (s *sink) Write(_ context.Context, b destination.Batch) ([]destination.Verdict, error) {
 	if s.fail {
-		return nil, fault.New(fault.Unavailable, "away")
+		return nil, fault.New(cmp.Or(s.kind, fault.Unavailable), "away")
 	}
 	*s.wrote += len(b.Items)
 	all := make([]destination.Verdict, len(b.Items))
