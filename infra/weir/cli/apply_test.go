@@ -272,12 +272,34 @@ func TestParkedDeliveriesAreNotThrownAwayByTheWay(t *testing.T) {
 	file := s.file("weir.yaml", plain)
 	s.must("apply", "-f", file)
 	f.workspaces["acme"].Destinations[0].Parked = 12
+	f.stale = true // the control plane does not know of them yet
 	s.file("weir.yaml", "workspace: acme\nregion: eu\n")
 	s.fails(command.ExitFailed, []string{"12 deliveries wait for destination hook", "--discard-parked"}, "apply", "-f", file)
+	f.stale = false
 	s.fails(command.ExitFailed, []string{"Deliveries wait for hook"}, "diff", "-f", file)
 	if out := s.must("apply", "-f", file, "--discard-parked"); !strings.Contains(out, "- destination hook (12 parked)") {
 		t.Error(out)
 	}
+}
+
+func TestARemovalWaitsForWhatIsUnderWayAndNeedsThePlanesAnswer(t *testing.T) {
+	t.Parallel()
+	f := newFake(t)
+	s := newShell(t, f)
+	file := s.file("weir.yaml", plain)
+	s.must("apply", "-f", file)
+	asked := 0
+	f.underWay = func() int { asked++; return max(0, 3-asked) }
+	s.file("weir.yaml", "workspace: acme\nregion: eu\n")
+	s.must("apply", "-f", file)
+	if asked != 3 {
+		t.Errorf("the plane was asked %d times, want until nothing is under way", asked)
+	}
+	s.must("apply", "-f", s.file("weir.yaml", plain))
+	f.view.Close()
+	s.file("weir.yaml", "workspace: acme\nregion: eu\n")
+	s.fails(command.ExitFailed, []string{"its plane cannot be asked what waits for them", "--discard-parked"}, "apply", "-f", file)
+	s.must("apply", "-f", file, "--discard-parked")
 }
 
 func TestAnotherWriterIsNotOverwritten(t *testing.T) {

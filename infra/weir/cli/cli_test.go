@@ -209,6 +209,7 @@ Rejected, so the former revision goes on:
 func TestLedgerPrintsRowsByName(t *testing.T) {
 	t.Parallel()
 	f, s := filled(t)
+	f.underWay = func() int { return 1 }
 	want := `{"workspace":"acme","source":"web","destination":"","accepted":10,"replayed":1,"waiting":3,"duplicate":1,"quarantined":0,"dropped":{},"routed":0,"unrouted":7,"added":0,"delivered":0,"staged":0,"parked":0,"dead":0,"inFlight":0,"balanced":true}
 {"workspace":"acme","source":"web","destination":"hook","accepted":0,"replayed":0,"waiting":0,"duplicate":0,"quarantined":0,"dropped":{"filtered":1},"routed":9,"unrouted":0,"added":0,"delivered":6,"staged":0,"parked":0,"dead":1,"inFlight":1,"balanced":true}
 `

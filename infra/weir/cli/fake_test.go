@@ -48,7 +48,9 @@ type fake struct {
 	selections []remote.Selection
 	broken     []map[string]any
 	replays    []remote.BrokenSelection
-	race       func() // runs between a diff and the apply that follows it
+	underWay   func() int // deliveries in flight to each destination
+	stale      bool       // the control plane does not know what is parked
+	race       func()     // runs between a diff and the apply that follows it
 	streams    func(n int, w http.ResponseWriter, r *http.Request)
 	opened     int // streams that were asked for
 }
@@ -69,7 +71,7 @@ type fakeWorkspace struct {
 
 func newFake(t *testing.T) *fake {
 	t.Helper()
-	f := &fake{t: t, workspaces: map[string]*fakeWorkspace{}}
+	f := &fake{t: t, workspaces: map[string]*fakeWorkspace{}, underWay: func() int { return 0 }}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /api/v1/planes", f.listPlanes)
 	mux.HandleFunc("POST /api/v1/planes/invitations", f.invite)
@@ -266,7 +268,7 @@ func (f *fake) keepParked(name string, changes []remote.Change, discard bool) []
 	ws := f.workspaces[name]
 	var problems []fault.Problem
 	for _, c := range changes {
-		if ws == nil || discard || c.Op != "remove" || c.Kind != "destination" {
+		if ws == nil || f.stale || discard || c.Op != "remove" || c.Kind != "destination" {
 			continue
 		}
 		for _, d := range ws.Destinations {
@@ -461,7 +463,7 @@ func (f *fake) ledger(w http.ResponseWriter, r *http.Request) {
 	for _, s := range ws.Sources {
 		rows = append(rows, map[string]any{"source": s.ID, "destination": "", "accepted": 10, "replayed": 1, "waiting": 3, "duplicate": 1, "unrouted": 7, "balanced": true})
 		for _, d := range ws.Destinations {
-			rows = append(rows, map[string]any{"source": s.ID, "destination": d.ID, "routed": 9, "delivered": 6, "dead": 1, "inFlight": 1, "dropped": map[string]int{"filtered": 1}, "balanced": true})
+			rows = append(rows, map[string]any{"source": s.ID, "destination": d.ID, "routed": 9, "delivered": 6, "dead": 1, "parked": d.Parked, "inFlight": f.underWay(), "dropped": map[string]int{"filtered": 1}, "balanced": true})
 		}
 	}
 	reply(w, map[string]any{"rows": rows})

@@ -48,7 +48,11 @@ func TestQuarantinedEventsAreReplayedUntilNoneIsLeft(t *testing.T) {
 	s.fails(command.ExitUsage, []string{"say which quarantined events"}, "dlq", "discard", "--quarantined")
 	s.fails(command.ExitUsage, []string{"--source goes with --quarantined"}, "dlq", "discard", "--source", "web", "--all")
 	s.fails(command.ExitFailed, []string{"replayed 1000 events before it failed", "Being moved already."}, "replay", "--code", "lost", "--workspace", "acme")
-	s.fails(command.ExitUsage, []string{"name the workspace with --workspace"}, "replay", "--all")
+	s.fails(command.ExitUsage, []string{"name the workspace with --workspace"}, "dlq", "discard", "--quarantined", "--all")
+	f.replays = nil
+	if out := s.must("replay", "--all"); out != "replayed 1002 events of workspace acme\nreplayed 1002 events of workspace quiet\n" || len(f.replays) != 6 {
+		t.Errorf("replay of both workspaces: %s, asked %+v", out, f.replays)
+	}
 	s.fails(command.ExitFailed, []string{"there is no source wub; sources are web"}, "replay", "--source", "wub", "--workspace", "acme")
 	s.fails(command.ExitFailed, []string{"there is no destination hok; destinations are hook"}, "replay", "--destination", "hok")
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -92,14 +93,16 @@ anything is asked, and stay here:
 func NewDiff(shell *console.Console) *cobra.Command {
 	k := invocation{shell}
 	var f Flags
+	var exitCode bool
 	cmd := k.RemoteFlags(&cobra.Command{
 		Use:   "diff -f FILE",
 		Short: "Show what apply would change",
 		Example: `  weir diff -f weir.yaml
-  weir diff -f weir.yaml --output json`,
-		RunE: func(cmd *cobra.Command, _ []string) error { return k.diff(cmd.Context(), f) },
+  weir diff -f weir.yaml --exit-code && echo nothing to apply`,
+		RunE: func(cmd *cobra.Command, _ []string) error { return k.diff(cmd.Context(), f, exitCode) },
 	})
 	f.bind(cmd)
+	cmd.Flags().BoolVar(&exitCode, "exit-code", false, "exit with 1 when apply would change something")
 	return cmd
 }
 
@@ -127,24 +130,31 @@ func newOutcome(name string, number uint64, changes []remote.Change, problems []
 	return outcome{Workspace: name, Number: number, Changes: append([]remote.Change{}, changes...), Problems: append([]fault.Problem{}, problems...)}
 }
 
-func (k invocation) diff(ctx context.Context, f Flags) error {
+func (k invocation) diff(ctx context.Context, f Flags, exitCode bool) error {
 	_, proposals, _, err := k.propose(ctx, f)
-	if err != nil {
+	if err != nil && len(fault.ProblemsOf(err)) == 0 {
 		return err
 	}
 	outcomes := []outcome{}
 	for _, p := range proposals {
 		outcomes = append(outcomes, newOutcome(p.name(), p.diff.Number, p.diff.Changes, p.diff.Problems))
-		if k.Output == console.AsTable {
-			k.changes(p)
+		if k.Output != console.AsTable {
+			continue
 		}
+		if len(p.diff.Changes) == 0 && len(p.diff.Problems) == 0 && p.diff.Number > 0 {
+			k.Say("workspace %s: nothing would change", command.Clean(p.name()))
+		}
+		k.changes(p)
 	}
 	if k.Output != console.AsTable {
 		if err := k.Print(map[string]any{"workspaces": outcomes}); err != nil {
 			return err
 		}
 	}
-	return refused(proposals)
+	if err == nil && exitCode && slices.ContainsFunc(proposals, func(p *proposal) bool { return len(p.diff.Changes) > 0 }) {
+		return fault.New(fault.Conflict, "the file differs from what is configured")
+	}
+	return err
 }
 
 // Run is the command `weir apply` without its command line.
@@ -154,15 +164,15 @@ func Run(ctx context.Context, c *console.Console, f Flags) error { return invoca
 // is taken whole or, almost always, not at all.
 func (k invocation) apply(ctx context.Context, f Flags) error {
 	control, proposals, seals, err := k.propose(ctx, f)
-	if err != nil {
+	if err != nil && len(fault.ProblemsOf(err)) == 0 {
 		return err
 	}
 	for _, p := range proposals {
-		if err := k.parked(p); err != nil {
+		if err := k.parked(ctx, control, p); err != nil {
 			return err
 		}
 	}
-	if err := refused(proposals); err != nil {
+	if err != nil {
 		return err
 	}
 	if err := seals.SavePins(); err != nil {
@@ -193,13 +203,15 @@ func (k invocation) apply(ctx context.Context, f Flags) error {
 	return failure
 }
 
-// propose reads the file, seals its secrets and asks for the differences.
+// propose reads the file, seals its secrets and asks for the differences. A file with
+// problems is refused with all of them.
 func (k invocation) propose(ctx context.Context, f Flags) (*remote.Control, []*proposal, *seal.Sealer, error) {
+	var found problems
 	files, dir, err := k.readManifest(f.File)
-	if err != nil {
+	if err := found.add(err); err != nil {
 		return nil, nil, nil, err
 	}
-	if err := preview.Test(ctx, k.Process, files); err != nil {
+	if err := found.add(preview.Test(ctx, k.Process, files)); err != nil {
 		return nil, nil, nil, err
 	}
 	seals, err := seal.New(seal.Config{Dir: dir, Allow: f.AllowEnv, Reseal: f.Reseal, Env: k.Env,
@@ -207,22 +219,29 @@ func (k invocation) propose(ctx context.Context, f Flags) (*remote.Control, []*p
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	if err := seals.Read(files); err != nil {
+	if err := found.add(seals.Read(files)); err != nil {
 		return nil, nil, nil, err
 	}
 	control, err := k.Connect()
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, nil, nil, found.unasked(k.Console, err)
 	}
 	var proposals []*proposal
 	for _, file := range files {
-		p := &proposal{file: file, Proposal: remote.Proposal{Document: file.Document, Prune: !f.NoPrune, DiscardParked: f.DiscardParked}}
-		if err := k.compare(ctx, control, seals, p); err != nil {
-			return nil, nil, nil, err
+		if file.Document.Workspace == "" {
+			continue // that is a problem by itself
 		}
+		p := &proposal{file: file, Proposal: remote.Proposal{Document: file.Document, Prune: !f.NoPrune, DiscardParked: f.DiscardParked}}
+		err := k.compare(ctx, control, seals, p, &found)
+		if answer := fault.ProblemsOf(err); len(answer) > 0 {
+			found.answered(answer)
+		} else if err != nil {
+			return nil, nil, nil, found.unasked(k.Console, err)
+		}
+		found.answered(p.diff.Problems)
 		proposals = append(proposals, p)
 	}
-	return control, proposals, seals, nil
+	return control, proposals, seals, found.err()
 }
 
 // readManifest parses the file, and returns the folder that it is in.
@@ -240,8 +259,9 @@ func (k invocation) readManifest(name string) ([]*manifest.File, string, error) 
 	return files, filepath.Dir(name), err
 }
 
-// compare fills p with what is there and with the difference.
-func (k invocation) compare(ctx context.Context, control *remote.Control, seals *seal.Sealer, p *proposal) error {
+// compare fills p with what is there and with the difference; found takes the problems
+// of secrets.
+func (k invocation) compare(ctx context.Context, control *remote.Control, seals *seal.Sealer, p *proposal, found *problems) error {
 	ws, err := control.Workspace(ctx, p.name())
 	switch {
 	case err == nil:
@@ -257,7 +277,7 @@ func (k invocation) compare(ctx context.Context, control *remote.Control, seals 
 		}
 		identify(&current, ws)
 	}
-	if err := seals.Seal(ctx, control, p.file, &p.Document, &current); err != nil {
+	if err := found.add(seals.Seal(ctx, control, p.file, &p.Document, &current)); err != nil {
 		return err
 	}
 	p.diff, err = control.Diff(ctx, p.Proposal)
@@ -284,15 +304,6 @@ func identify(current *manifest.Document, ws remote.Workspace) {
 	}
 }
 
-// refused returns the problems of all proposals as one error.
-func refused(proposals []*proposal) error {
-	var problems []fault.Problem
-	for _, p := range proposals {
-		problems = append(problems, p.diff.Problems...)
-	}
-	return fault.Problems("the configuration cannot be applied, and nothing was changed", problems)
-}
-
 // placed gives the problems of err their lines in the file.
 func placed(p *proposal, err error) error {
 	problems := fault.ProblemsOf(err)
@@ -300,20 +311,6 @@ func placed(p *proposal, err error) error {
 		problems[i].Path = p.file.At(problems[i].Path)
 	}
 	return err
-}
-
-// parked refuses to remove destinations for which deliveries wait.
-func (k invocation) parked(p *proposal) error {
-	if p.DiscardParked || p.existing == nil {
-		return nil
-	}
-	for _, c := range p.diff.Changes {
-		if n := waiting(p, c); n > 0 {
-			return fault.New(fault.Conflict, "%d deliveries wait for destination %s, which the file removes from workspace %s; wait until they are delivered, or give them up with --discard-parked",
-				n, c.Name, p.name())
-		}
-	}
-	return nil
 }
 
 // waiting is how many deliveries are parked for the destination that c removes.

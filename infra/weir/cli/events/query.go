@@ -1,16 +1,13 @@
 package events
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
 
 	"weir/infra/weir/cli/console"
-	"weir/infra/weir/cli/manifest"
 	"weir/infra/weir/cli/remote"
 	"weir/shared/capability"
 	"weir/shared/command"
@@ -38,14 +35,14 @@ the destination's own rights.`,
 			if !cmd.Flags().Changed("output") {
 				k.Output = console.AsJSON
 			}
-			return k.query(cmd.Context(), workspace, args[0], args[1])
+			return k.query(cmd.Context(), workspace, args[0], args[1], k.Console.Lines(cmd))
 		},
 	})
 	cmd.Flags().StringVar(&workspace, "workspace", "", "of this workspace, where several have such a destination")
 	return cmd
 }
 
-func (k invocation) query(ctx context.Context, workspace, destination, sql string) error {
+func (k invocation) query(ctx context.Context, workspace, destination, sql string, lines *console.Lines) error {
 	control, err := k.Connect()
 	if err != nil {
 		return err
@@ -65,7 +62,7 @@ func (k invocation) query(ctx context.Context, workspace, destination, sql strin
 	if err != nil {
 		return err
 	}
-	show, done := k.rows()
+	show, done := k.rows(lines)
 	err = view.Query(ctx, string(console.DestinationID(w, destination)), sql, show)
 	if errors.Is(err, errEnough) {
 		err = nil
@@ -78,64 +75,31 @@ func (k invocation) query(ctx context.Context, workspace, destination, sql strin
 }
 
 // rows returns what takes a row, and what prints those that were gathered.
-func (k invocation) rows() (row func(line []byte) error, done func() error) {
-	switch k.Output {
-	case console.AsYAML:
-		return func(line []byte) error { return manifest.WriteYAML(k.Out, []json.RawMessage{line}) }, func() error { return nil }
-	case console.AsTable:
-		var t console.Table
-		return func(line []byte) error {
-				if len(t.Rows) == maxTableRows {
-					return errEnough
-				}
-				names, cells, err := columns(line)
-				if err != nil {
-					return err
-				}
-				if t.Head == nil {
-					t.Head = names
-				}
-				if len(names) != len(t.Head) {
-					return fault.New(fault.Unavailable, "the plane sent rows of different shapes")
-				}
-				t.Add(cells...)
-				return nil
-			}, func() error {
-				if t.Head == nil {
-					return nil
-				}
-				return t.Write(k.Out)
+func (k invocation) rows(lines *console.Lines) (row func(line []byte) error, done func() error) {
+	if k.Output != console.AsTable {
+		return lines.Print, func() error { return nil }
+	}
+	var t console.Table
+	return func(line []byte) error {
+			if len(t.Rows) == maxTableRows {
+				return errEnough
 			}
-	default:
-		p := &printer{invocation: k, plain: !k.Terminal(k.Out)}
-		return p.print, func() error { return nil }
-	}
-}
-
-// columns are the names and values of a row in its order. Strings stand without
-// quotes, null is a dash.
-func columns(line []byte) (names, cells []string, err error) {
-	bad := fault.New(fault.Unavailable, "the plane sent a row that is no JSON object")
-	dec := json.NewDecoder(bytes.NewReader(line))
-	if t, err := dec.Token(); err != nil || t != json.Delim('{') {
-		return nil, nil, bad
-	}
-	for dec.More() {
-		name, err := dec.Token()
-		if err != nil {
-			return nil, nil, bad
+			names, cells, err := console.Cells(line)
+			if err != nil {
+				return err
+			}
+			if t.Head == nil {
+				t.Head = names
+			}
+			if len(names) != len(t.Head) {
+				return fault.New(fault.Unavailable, "the plane sent rows of different shapes")
+			}
+			t.Add(cells...)
+			return nil
+		}, func() error {
+			if t.Head == nil {
+				return nil
+			}
+			return t.Write(k.Out)
 		}
-		var value json.RawMessage
-		if err := dec.Decode(&value); err != nil {
-			return nil, nil, bad
-		}
-		text := string(value)
-		if text == "null" {
-			text = "-"
-		} else if value[0] == '"' {
-			_ = json.Unmarshal(value, &text) // it was decoded before
-		}
-		names, cells = append(names, command.Clean(fmt.Sprint(name))), append(cells, console.OneLine(text, 80))
-	}
-	return names, cells, nil
 }

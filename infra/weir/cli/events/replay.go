@@ -72,31 +72,63 @@ func (k invocation) moveQuarantined(ctx context.Context, c choice, dry bool, mov
 	if err != nil {
 		return err
 	}
-	w, err := only(ctx, control, c)
+	chosen, err := matching(ctx, control, c)
 	if err != nil {
 		return err
 	}
-	if c.source != "" && !slices.ContainsFunc(w.Sources, func(s remote.Source) bool { return s.Name == c.source || string(s.ID) == c.source }) {
-		return fault.New(fault.Missing, "there is no source %s; %s", c.source, console.ThereAre("sources", w.Sources, func(s remote.Source) string { return s.Name }))
+	if move.action == capability.DiscardQuarantine && len(chosen) > 1 {
+		return command.Usage("name the workspace with --workspace; %s", console.ThereAre("workspaces", chosen, func(w remote.Workspace) string { return w.Name }))
 	}
 	if dry {
-		return k.countBroken(ctx, control, w, c)
+		return k.countBroken(ctx, control, chosen, c)
 	}
-	n, err := move.all(ctx, control, w, c)
-	if err != nil {
-		if n > 0 {
-			k.Note("%s %d events before it failed; the same command goes on with the rest", move.done, n)
+	var total uint64
+	for _, w := range chosen {
+		n, err := move.all(ctx, control, w, c)
+		total += n
+		if err != nil {
+			if total > 0 {
+				k.Note("%s %d events before it failed; the same command goes on with the rest", move.done, total)
+			}
+			return fmt.Errorf("%s events of workspace %s: %w", move.verb, w.Name, err)
 		}
-		return fmt.Errorf("%s events of workspace %s: %w", move.verb, w.Name, err)
+		if len(chosen) > 1 && k.Output == console.AsTable {
+			k.Say("%s %d events of workspace %s", move.done, n, command.Clean(w.Name))
+		}
 	}
 	if k.Output != console.AsTable {
-		return k.Print(map[string]uint64{move.done: n})
+		return k.Print(map[string]uint64{move.done: total})
 	}
-	k.Say("%s %d events", move.done, n)
-	if n == 0 && move.action == capability.ReplayQuarantine {
+	if len(chosen) == 1 {
+		k.Say("%s %d events", move.done, total)
+	}
+	if total == 0 && move.action == capability.ReplayQuarantine {
 		k.Note("Nothing chosen can go: 'weir dlq list --quarantined' shows what there is, and why.")
 	}
 	return nil
+}
+
+// matching returns the workspaces that c means: those that have its source and its
+// destination.
+func matching(ctx context.Context, control *remote.Control, c choice) ([]remote.Workspace, error) {
+	chosen, err := console.Choose(ctx, control, c.workspace)
+	if err == nil && c.destination != "" {
+		chosen, err = console.Having(chosen, c.destination)
+	}
+	if err != nil || c.source == "" {
+		return chosen, err
+	}
+	var sources []remote.Source
+	for _, w := range chosen {
+		sources = append(sources, w.Sources...)
+	}
+	chosen = slices.DeleteFunc(chosen, func(w remote.Workspace) bool {
+		return !slices.ContainsFunc(w.Sources, func(s remote.Source) bool { return s.Name == c.source || string(s.ID) == c.source })
+	})
+	if len(chosen) == 0 {
+		return nil, fault.New(fault.Missing, "there is no source %s; %s", c.source, console.ThereAre("sources", sources, func(s remote.Source) string { return s.Name }))
+	}
+	return chosen, nil
 }
 
 // all asks for part after part until nothing chosen is left.
@@ -120,33 +152,16 @@ func (m quarantineMove) all(ctx context.Context, control *remote.Control, w remo
 }
 
 // countBroken counts what is chosen, by reason.
-func (k invocation) countBroken(ctx context.Context, control *remote.Control, w remote.Workspace, c choice) error {
+func (k invocation) countBroken(ctx context.Context, control *remote.Control, chosen []remote.Workspace, c choice) error {
 	counts, total := map[string]uint64{}, uint64(0)
-	var view *remote.View
-	var got time.Time
-	for cursor := ""; ; {
-		if view == nil || time.Since(got) > renewAfter {
-			var err error
-			got = time.Now()
-			if view, err = control.View(ctx, w.Name, capability.ReadQuarantine); err != nil {
-				return err
-			}
-		}
-		items, next, err := view.Held(ctx, true, c.source, deadPage, cursor)
+	for _, w := range chosen {
+		err := eachBroken(ctx, control, w, c, func(d remote.Dead) {
+			counts[d.Code]++
+			total++
+		})
 		if err != nil {
 			return fmt.Errorf("list events of workspace %s: %w", w.Name, err)
 		}
-		for _, d := range items {
-			if (c.code == "" || d.Code == c.code) && (c.destination == "" || console.DestinationID(w, d.Destination) != "" && console.DestinationID(w, d.Destination) == console.DestinationID(w, c.destination)) &&
-				(len(c.places) == 0 || slices.Contains(c.places, d.Place)) {
-				counts[d.Code]++
-				total++
-			}
-		}
-		if next == "" || next == cursor {
-			break
-		}
-		cursor = next
 	}
 	if k.Output != console.AsTable {
 		return k.Print(map[string]any{"events": total, "codes": counts})
@@ -160,4 +175,33 @@ func (k invocation) countBroken(ctx context.Context, control *remote.Control, w 
 		t.Add(code, fmt.Sprint(counts[code]))
 	}
 	return t.Write(k.Out)
+}
+
+// eachBroken calls do with the quarantined events of a workspace that c means.
+func eachBroken(ctx context.Context, control *remote.Control, w remote.Workspace, c choice, do func(remote.Dead)) error {
+	var view *remote.View
+	var got time.Time
+	for cursor := ""; ; {
+		if view == nil || time.Since(got) > renewAfter {
+			var err error
+			got = time.Now()
+			if view, err = control.View(ctx, w.Name, capability.ReadQuarantine); err != nil {
+				return err
+			}
+		}
+		items, next, err := view.Held(ctx, true, c.source, deadPage, cursor)
+		if err != nil {
+			return err
+		}
+		for _, d := range items {
+			if (c.code == "" || d.Code == c.code) && (c.destination == "" || console.DestinationID(w, d.Destination) != "" && console.DestinationID(w, d.Destination) == console.DestinationID(w, c.destination)) &&
+				(len(c.places) == 0 || slices.Contains(c.places, d.Place)) {
+				do(d)
+			}
+		}
+		if next == "" || next == cursor {
+			return nil
+		}
+		cursor = next
+	}
 }

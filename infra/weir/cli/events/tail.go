@@ -2,10 +2,8 @@ package events
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -15,7 +13,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"weir/infra/weir/cli/console"
-	"weir/infra/weir/cli/manifest"
 	"weir/infra/weir/cli/remote"
 	"weir/shared/capability"
 	"weir/shared/command"
@@ -62,7 +59,7 @@ When events pass faster than they can be shown, some are left out and counted.`,
 			if s.limit < 0 {
 				return command.Usage("--limit must not be below 0")
 			}
-			return k.tail(cmd.Context(), s)
+			return k.tail(cmd.Context(), s, k.Console.Lines(cmd))
 		},
 	})
 	cmd.Flags().StringVar(&s.workspace, "workspace", "", "only this workspace")
@@ -78,7 +75,7 @@ When events pass faster than they can be shown, some are left out and counted.`,
 var errEnough = errors.New("enough")
 
 // tail follows the chosen workspaces until ctx ends, which is no error.
-func (k invocation) tail(ctx context.Context, s sight) error {
+func (k invocation) tail(ctx context.Context, s sight, lines *console.Lines) error {
 	control, err := k.Connect()
 	if err != nil {
 		return err
@@ -93,7 +90,7 @@ func (k invocation) tail(ctx context.Context, s sight) error {
 	if len(chosen) > maxTails {
 		return command.Usage("name the workspace with --workspace; %s", console.ThereAre("workspaces", chosen, func(w remote.Workspace) string { return w.Name }))
 	}
-	p := &printer{invocation: k, limit: s.limit, plain: !k.Terminal(k.Out)}
+	p := &printer{invocation: k, limit: s.limit, out: lines}
 	g, following := errgroup.WithContext(ctx)
 	for _, w := range chosen {
 		g.Go(func() error { return k.follow(following, control, w, s.Sight, p) })
@@ -186,7 +183,7 @@ func sees(all []remote.Workspace, s remote.Sight) ([]remote.Workspace, error) {
 type printer struct {
 	invocation
 	limit int
-	plain bool // nobody's terminal: bytes as they are
+	out   *console.Lines
 
 	mu    sync.Mutex
 	lines int
@@ -206,25 +203,11 @@ func (p *printer) print(line []byte) error {
 	if p.limit > 0 && p.lines >= p.limit {
 		return errEnough
 	}
-	if err := p.write(line); err != nil {
+	if err := p.out.Print(line); err != nil {
 		return err
 	}
 	if p.lines++; p.lines == p.limit {
 		return errEnough
-	}
-	return nil
-}
-
-func (p *printer) write(line []byte) error {
-	if p.Output == console.AsYAML {
-		return manifest.WriteYAML(p.Out, []json.RawMessage{line})
-	}
-	text := string(line)
-	if !p.plain {
-		text = command.Clean(text)
-	}
-	if _, err := io.WriteString(p.Out, text+"\n"); err != nil {
-		return fmt.Errorf("write the result: %w", err)
 	}
 	return nil
 }

@@ -19,7 +19,8 @@ const MaxSize = 8 << 20
 // Parse reads a file of one or more documents; name is how errors call it.
 //
 // fault.Invalid: the file is no YAML, is empty, or has problems;
-// fault.ProblemsOf lists every one with its line.
+// fault.ProblemsOf lists every one with its line, and what could be read is returned
+// with it, so that more problems can be found in that.
 func Parse(name string, in io.Reader) ([]*File, error) {
 	limited := &io.LimitedReader{R: in, N: MaxSize + 1}
 	dec := yaml.NewDecoder(limited)
@@ -51,7 +52,7 @@ func Parse(name string, in io.Reader) ([]*File, error) {
 		files = append(files, f)
 	}
 	if len(r.problems) > 0 {
-		return nil, fault.Problems(name+" cannot be read", r.problems)
+		return files, fault.Problems(name+" cannot be read", r.problems)
 	}
 	if len(files) == 0 {
 		return nil, fault.New(fault.Invalid, "%s holds no workspace; begin it with\n  workspace: NAME\n  region: eu", name)

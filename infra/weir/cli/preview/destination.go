@@ -27,7 +27,7 @@ import (
 const maxLine = 8 << 20
 
 // invocation is one execution of a command.
-type invocation struct{ command.Process }
+type invocation struct{ *console.Console }
 
 // settings are a file of settings, and the time that stands for now.
 type settings struct {
@@ -37,12 +37,12 @@ type settings struct {
 }
 
 // New returns the command `weir preview`.
-func New(p command.Process) *cobra.Command {
-	return console.Group("preview", "Show what would be sent, without sending it", newDestination(p), newTransform(p), newWarehouse(p))
+func New(shell *console.Console) *cobra.Command {
+	return console.Group("preview", "Show what would be sent, without sending it", newDestination(shell), newTransform(shell), newWarehouse(shell))
 }
 
-func newDestination(p command.Process) *cobra.Command {
-	k := invocation{p}
+func newDestination(shell *console.Console) *cobra.Command {
+	k := invocation{shell}
 	var file, now string
 	cmd := &cobra.Command{
 		Use:   "destination TYPE",
@@ -58,7 +58,7 @@ the keys settings and secrets; here only, secrets stand in clear.`,
   echo '{"type":"track","event":"Hi","userId":"u"}' |
     weir preview destination webhook --settings hook.yaml --now 2026-01-02T03:04:05Z`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return k.destination(cmd.Context(), args[0], file, now)
+			return k.destination(cmd.Context(), args[0], file, now, k.Lines(cmd))
 		},
 	}
 	cmd.Flags().StringVar(&file, "settings", "", "file with settings and secrets (none: no settings)")
@@ -66,7 +66,7 @@ the keys settings and secrets; here only, secrets stand in clear.`,
 	return cmd
 }
 
-func (k invocation) destination(ctx context.Context, typ, file, now string) error {
+func (k invocation) destination(ctx context.Context, typ, file, now string, out *console.Lines) error {
 	with, err := readSettings(file, now)
 	if err != nil {
 		return err
@@ -75,7 +75,6 @@ func (k invocation) destination(ctx context.Context, typ, file, now string) erro
 	if err != nil {
 		return fmt.Errorf("preview destination %s: %w", typ, err)
 	}
-	out := bufio.NewWriter(k.Out)
 	lines := bufio.NewScanner(k.In)
 	lines.Buffer(nil, maxLine)
 	n := 0
@@ -85,7 +84,7 @@ func (k invocation) destination(ctx context.Context, typ, file, now string) erro
 		if len(event) == 0 {
 			continue
 		}
-		if err := errors.Join(ctx.Err(), console.WriteJSON(out, build(event)), out.Flush()); err != nil {
+		if err := errors.Join(ctx.Err(), out.PrintValue(build(event))); err != nil {
 			return fmt.Errorf("preview line %d: %w", n, err)
 		}
 	}

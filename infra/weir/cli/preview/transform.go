@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -26,8 +25,8 @@ const maxBatch = 100
 // maxCode is the longest code that is read, in bytes.
 const maxCode = 4 << 20
 
-func newTransform(p command.Process) *cobra.Command {
-	k := invocation{p}
+func newTransform(shell *console.Console) *cobra.Command {
+	k := invocation{shell}
 	var files, libraries []string
 	cmd := &cobra.Command{
 		Use:   "transform -f CODE.js",
@@ -65,7 +64,7 @@ limits; no server is asked.`,
 				}
 				shared = append(shared, preview.Script{Name: name, Code: code})
 			}
-			return k.transform(cmd.Context(), scripts, shared)
+			return k.transform(cmd.Context(), scripts, shared, k.Lines(cmd))
 		},
 	}
 	cmd.Flags().StringArrayVarP(&files, "file", "f", nil, "file with the code of a transformation; several form a chain")
@@ -90,26 +89,23 @@ func readCode(name string) (string, error) {
 	return string(text), nil
 }
 
-func (k invocation) transform(ctx context.Context, scripts, libraries []preview.Script) (err error) {
+func (k invocation) transform(ctx context.Context, scripts, libraries []preview.Script, out *console.Lines) (err error) {
 	opened, err := preview.OpenTransformation(scripts, libraries)
 	if err != nil {
 		return fmt.Errorf("preview transform: %w", err)
 	}
 	defer func() { err = errors.Join(err, opened.Close()) }()
-	out := bufio.NewWriter(k.Out)
 	return eachBatch(ctx, k.In, func(batch [][]byte) error {
 		outcomes, err := opened.Apply(ctx, batch, time.Now().UTC())
 		if err != nil {
 			return err
 		}
-		enc := json.NewEncoder(out)
-		enc.SetEscapeHTML(false)
 		for _, o := range outcomes {
-			if err := enc.Encode(o); err != nil {
-				return fmt.Errorf("write an outcome: %w", err)
+			if err := out.PrintValue(o); err != nil {
+				return err
 			}
 		}
-		return out.Flush()
+		return nil
 	})
 }
 

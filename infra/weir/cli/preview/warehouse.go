@@ -11,11 +11,11 @@ import (
 
 	"weir/dataplane"
 	"weir/dataplane/preview"
-	"weir/shared/command"
+	"weir/infra/weir/cli/console"
 )
 
-func newWarehouse(p command.Process) *cobra.Command {
-	k := invocation{p}
+func newWarehouse(shell *console.Console) *cobra.Command {
+	k := invocation{shell}
 	var file, now string
 	c := &cobra.Command{
 		Use:   "warehouse TYPE",
@@ -30,8 +30,8 @@ is printed as a list, JSON text and times as strings. The settings file may hold
 beside the layout's options, settings.metadata with sourceId, sourceType,
 sourceCategory, destinationId, destinationType and receivedAt: what a workspace
 would know of the events. Nothing is loaded, and no server is asked.`,
-		RunE: func(_ *cobra.Command, args []string) error {
-			return k.rows(args[0], file, now)
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return k.rows(args[0], file, now, k.Lines(cmd))
 		},
 	}
 	c.Flags().StringVar(&file, "settings", "", "file with settings and secrets (none: no settings)")
@@ -39,7 +39,7 @@ would know of the events. Nothing is loaded, and no server is asked.`,
 	return c
 }
 
-func (k invocation) rows(typ, file, now string) error {
+func (k invocation) rows(typ, file, now string, out *console.Lines) error {
 	with, err := readSettings(file, now)
 	if err != nil {
 		return err
@@ -48,13 +48,11 @@ func (k invocation) rows(typ, file, now string) error {
 	if err != nil {
 		return fmt.Errorf("preview warehouse %s: %w", typ, err)
 	}
-	out := bufio.NewWriter(k.Out)
 	in := bufio.NewReaderSize(k.In, 64<<10)
 	for n := 1; ; n++ {
 		text, err := lineOf(in, maxLine)
 		if text = bytes.TrimSpace(text); len(text) > 0 {
-			_, problem := out.Write(append(rows(text), '\n'))
-			if err := errors.Join(problem, out.Flush()); err != nil {
+			if err := out.Print(rows(text)); err != nil {
 				return fmt.Errorf("preview line %d: %w", n, err)
 			}
 		}

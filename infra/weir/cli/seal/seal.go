@@ -162,8 +162,12 @@ func (s *Sealer) Seal(ctx context.Context, control *remote.Control, file *manife
 			(*o.secrets)[w.Field] = manifest.Secret{Version: w.Version, Fingerprint: w.Fingerprint}
 			continue
 		}
+		value, there := s.values[file][w.Path]
+		if !there {
+			continue // Read reported it
+		}
 		name := secret.Name{Workspace: ws, Family: w.Family, Object: o.id(), Field: w.Field, Version: had.Version + 1}
-		sealed, err := s.one(ctx, control, doc.Region, name, o.to, had, s.values[file][w.Path])
+		sealed, err := s.one(ctx, control, doc.Region, name, o.to, had, value)
 		if err != nil {
 			return fmt.Errorf("seal %s: %w", file.At(w.Path), err)
 		}
