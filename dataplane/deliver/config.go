@@ -10,7 +10,7 @@ import (
 	"weir/dataplane/delivery"
 	"weir/dataplane/destination"
 	"weir/dataplane/live"
-	"weir/dataplane/queue"
+	"weir/dataplane/parked"
 	"weir/shared/fault"
 	"weir/shared/id"
 	"weir/shared/telemetry"
@@ -21,7 +21,7 @@ import (
 type Config struct {
 	// Parked and Dead are the partition's logs. The lanes must be their only
 	// writer; a write of anybody else ends Run with fault.Conflict.
-	Parked, Dead queue.Log
+	Parked, Dead parked.Log
 	// Lookup returns a destination as it is now. It is asked before every send,
 	// so it must be quick.
 	Lookup func(id.Workspace, id.Destination) (*destination.Target, destination.Presence)
@@ -33,7 +33,8 @@ type Config struct {
 	// is the callee's.
 	Settle func([]delivery.Settled)
 	// Drained reports that every PARKED record of the destination up to and
-	// including floor is settled. The Settle calls that make it true came before.
+	// including floor is settled. The Settle calls that make it true came before. A floor
+	// is reported again when it is to be known that all Settle calls are journaled.
 	// Once all of this is journaled the pipeline calls Confirmed. Same rules as
 	// for Settle.
 	Drained func(d id.Destination, floor uint64)

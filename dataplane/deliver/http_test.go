@@ -36,7 +36,7 @@ func dialled(t *testing.T, dial func(context.Context, string, string) (net.Conn,
 	client := outbound.New(outbound.Config{Dial: dial})
 	target := &destination.Target{Workspace: ws, ID: hook, Opened: destination.Opened{HTTP: to(url), Limits: destination.Limits{Ordered: true, Concurrency: 64, BatchSize: 1, Timeout: timeout}}}
 	lanes, err := deliver.New(deliver.Config{
-		Parked: queuetest.NewLog(1, queuetest.Faults{}), Dead: queuetest.NewLog(2, queuetest.Faults{}), Do: client.Do, ParkAfter: parkAfter,
+		Parked: whole(t, queuetest.NewLog(1, queuetest.Faults{})), Dead: whole(t, queuetest.NewLog(2, queuetest.Faults{})), Do: client.Do, ParkAfter: parkAfter,
 		Lookup: func(id.Workspace, id.Destination) (*destination.Target, destination.Presence) {
 			return target, destination.Present
 		},
@@ -246,7 +246,7 @@ func BenchmarkDeliver(b *testing.B) {
 	target := &destination.Target{Workspace: ws, ID: hook, Opened: destination.Opened{HTTP: to("http://" + l.Addr().String()), Limits: destination.Limits{Ordered: true, Concurrency: 32, BatchSize: 1, Timeout: time.Minute}}}
 	settled := make(chan int, 1024)
 	lanes, err := deliver.New(deliver.Config{
-		Parked: queuetest.NewLog(1, queuetest.Faults{}), Dead: queuetest.NewLog(2, queuetest.Faults{}), Do: client.Do, ParkAfter: time.Hour, LaneBytes: 1 << 40, MemoryBytes: 1 << 40,
+		Parked: whole(b, queuetest.NewLog(1, queuetest.Faults{})), Dead: whole(b, queuetest.NewLog(2, queuetest.Faults{})), Do: client.Do, ParkAfter: time.Hour, LaneBytes: 1 << 40, MemoryBytes: 1 << 40,
 		Lookup: func(id.Workspace, id.Destination) (*destination.Target, destination.Presence) {
 			return target, destination.Present
 		},

@@ -375,7 +375,7 @@ func TestStaleOwnerCannotPark(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newHarness(t, 11, hook)
 		w.change(hook, func(d *destination.Target) { d.Disabled = true })
-		lanes, err := deliver.New(deliver.Config{Parked: w.parked, Dead: w.dead, Lookup: w.lookup, Do: w.server.do, Settle: func([]delivery.Settled) { t.Error("the stale owner settled something") }})
+		lanes, err := deliver.New(deliver.Config{Parked: whole(t, w.parked), Dead: whole(t, w.dead), Lookup: w.lookup, Do: w.server.do, Settle: func([]delivery.Settled) { t.Error("the stale owner settled something") }})
 		if err != nil {
 			t.Fatal(err)
 		}

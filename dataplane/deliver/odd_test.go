@@ -151,7 +151,7 @@ func TestARedriveEndsAnOwnerThatLostDead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newHarness(t, 19, hook)
 		w.server.set(hook, always(422, time.Millisecond))
-		lanes, err := deliver.New(deliver.Config{Parked: w.parked, Dead: w.dead, Lookup: w.lookup, Do: w.server.do, Settle: func([]delivery.Settled) {}, Grace: time.Millisecond})
+		lanes, err := deliver.New(deliver.Config{Parked: whole(t, w.parked), Dead: whole(t, w.dead), Lookup: w.lookup, Do: w.server.do, Settle: func([]delivery.Settled) {}, Grace: time.Millisecond})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -53,6 +53,9 @@ func simulate(t testing.TB, seed uint64) {
 	if seed%8 == 3 { // the oldest of what is parked goes to the blob store
 		w.quota, w.blobs = 6<<10, t.TempDir()
 	}
+	if seed%8 == 4 { // DEAD takes no more of hook before all is over
+		w.deadLimit = 8 << 10
+	}
 	faults := queuetest.Faults{Lost: 5, Refused: 5, Delayed: 20, Slow: 10, Delay: time.Duration(50+seed%5*1000) * time.Millisecond}
 	w.parked.SetFaults(faults)
 	w.dead.SetFaults(faults)

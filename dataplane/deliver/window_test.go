@@ -88,7 +88,7 @@ func TestFailuresThatFillTheSpanAreReadAgain(t *testing.T) {
 				w := newHarness(t, 23, hook)
 				w.config = func(c *deliver.Config) {
 					c.Narrow(1024, 4000)
-					c.Parked = &breaking{Log: w.parked}
+					c.Parked = whole(t, &breaking{Log: w.parked})
 				}
 				w.change(hook, func(d *destination.Target) { d.Limits.Ordered, d.Disabled = ordered, true })
 				w.start()

@@ -214,6 +214,7 @@ func (ln *lane) trace(j *job) {
 // anything that builds on them: the user's next request, the floor.
 func (ln *lane) finish(ctx context.Context, j *job) {
 	now := time.Now()
+	ln.keepDead(j)
 	ln.trace(j)
 	ln.mu.Lock()
 	ln.health(j, now)
@@ -250,6 +251,26 @@ func (ln *lane) finish(ctx context.Context, j *job) {
 	}
 	if j.probe {
 		ln.circuit.End()
+	}
+}
+
+// codeDeadFull says of a delivery that waits why it is not in DEAD.
+const codeDeadFull = "dead_full"
+
+// deadPause is how long a lane waits whose dead letters are not taken.
+const deadPause = 10 * time.Second
+
+// keepDead lets deliveries wait that would be dead while DEAD takes no more of their
+// destination: their lane alone waits, until dead letters were redriven or discarded.
+func (ln *lane) keepDead(j *job) {
+	bytes := int64(0)
+	for i := range j.results {
+		if j.results[i].Outcome != destination.Dead {
+			continue
+		}
+		if bytes += j.entries[i].size; !ln.l.store.TakesDead(ln.id, bytes) {
+			j.results[i] = outbound.Result{Outcome: destination.Retry, Code: codeDeadFull, After: deadPause}
+		}
 	}
 }
 

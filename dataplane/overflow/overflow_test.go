@@ -52,7 +52,7 @@ func TestOverflowKeepsTheContractOfLogs(t *testing.T) {
 // as of a log from which nothing moves.
 func TestOverflowReadsAsIfAllHadStayed(t *testing.T) {
 	t.Parallel()
-	queuetest.Simulate(t, 60, func(t testing.TB, seed uint64) {
+	queuetest.Simulate(t, 30, func(t testing.TB, seed uint64) {
 		rng := rand.New(rand.NewPCG(seed, 7))
 		log := queuetest.NewLog(seed, queuetest.Faults{Lost: 5, Refused: 5, Delayed: 10, Slow: 5})
 		dir := t.TempDir()

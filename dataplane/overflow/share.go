@@ -265,3 +265,7 @@ func (o *Log) judge(held map[string]float64) {
 	}
 	o.full = slices.Sorted(maps.Keys(full))
 }
+
+// Takes reports whether records of key of so many bytes would be taken now, as far as
+// is known without asking the log.
+func (o *Log) Takes(key string, bytes int64) bool { return o.refusal(key, int(bytes)) == nil }

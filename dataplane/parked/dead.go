@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"weir/dataplane/delivery"
+	"weir/dataplane/parked/record"
 	"weir/shared/fault"
 	"weir/shared/id"
 )
@@ -28,15 +29,6 @@ type DeadLetter struct {
 	At       time.Time
 }
 
-// goneItem is what remains of an item that left DEAD: no event.
-func goneItem(it *Item) Item {
-	e := &it.Delivery.Event
-	g := Item{Stage: delivery.FromDead, From: it.From}
-	g.Delivery.Ref = it.Delivery.Ref
-	g.Delivery.Event.Workspace, g.Delivery.Event.Source = e.Workspace, e.Source
-	return g
-}
-
 // deadIndex is what a pass over one destination's DEAD records found.
 type deadIndex struct {
 	items   map[uint64]int              // of every record with deliveries, how many
@@ -56,14 +48,14 @@ func (s *Store) index(ctx context.Context, dest id.Destination) (*deadIndex, err
 		if rec.Seq > reported {
 			break // written, but not reported yet: it is not dead before
 		}
-		r, err := decode(rec)
+		r, err := record.Decode(rec)
 		if err != nil {
 			continue
 		}
-		switch r.kind {
-		case kindDead:
+		switch r.Kind {
+		case record.Dead:
 			x.items[rec.Seq] = len(r.Items)
-		case kindGone:
+		case record.Gone:
 			x.marks[rec.Seq] = nil
 			for i := range r.Items {
 				from := r.Items[i].From
@@ -72,7 +64,7 @@ func (s *Store) index(ctx context.Context, dest id.Destination) (*deadIndex, err
 					x.marks[rec.Seq] = append(x.marks[rec.Seq], from.Seq)
 				}
 			}
-			if r.discarded {
+			if r.Settles {
 				x.settles[rec.Seq] = struct{}{}
 			}
 		}
@@ -104,7 +96,7 @@ func (s *Store) letters(ctx context.Context, f Filter, from uint64, fn func(r *R
 		if _, known := x.items[rec.Seq]; !known {
 			continue
 		}
-		r, err := decode(rec)
+		r, err := record.Decode(rec)
 		if err != nil {
 			continue
 		}
@@ -123,7 +115,7 @@ func (s *Store) letters(ctx context.Context, f Filter, from uint64, fn func(r *R
 		if len(chosen) == 0 {
 			continue
 		}
-		if more, err := fn(&r.Record, chosen); err != nil || !more {
+		if more, err := fn(&r, chosen); err != nil || !more {
 			return err
 		}
 	}
@@ -152,20 +144,58 @@ func (s *Store) List(ctx context.Context, f Filter, after delivery.Place, limit 
 	return found, err
 }
 
-// move calls fn, one move at a time, for each record with dead letters that f
-// selects; fn returns how many it moved, and move how many those were.
-func (s *Store) move(ctx context.Context, f Filter, fn func(r *Record, chosen []int) (int, error)) (moved int, err error) {
+// How much of DEAD is moved at once, about.
+const (
+	moveLetters = 1000
+	moveBytes   = record.Bytes
+)
+
+// pick is dead letters of one record, by their indexes.
+type pick struct {
+	rec    *Record
+	chosen []int
+}
+
+// move calls fn, one move at a time, with the dead letters that f selects, many at
+// once; fn returns how many it moved, and move how many those were. What says that
+// they left is swept in between, so that a full log is emptied.
+func (s *Store) move(ctx context.Context, f Filter, fn func([]pick) (int, error)) (moved int, err error) {
 	if err := s.moving.Acquire(ctx, 1); err != nil {
 		return 0, err
 	}
 	defer s.moving.Release(1)
+	var batch []pick
+	letters, bytes, unswept := 0, 0, 0
+	flush := func() error {
+		if len(batch) == 0 {
+			return nil
+		}
+		n, err := fn(batch)
+		moved, unswept = moved+n, unswept+n
+		batch, letters, bytes = nil, 0, 0
+		if unswept >= sweepLetters && err == nil {
+			unswept = 0
+			s.sweepNow(ctx, f.Destination)
+		}
+		return err
+	}
 	err = s.letters(ctx, f, 1, func(r *Record, chosen []int) (bool, error) {
-		n, err := fn(r, chosen)
-		moved += n
+		batch, letters = append(batch, pick{r, chosen}), letters+len(chosen)
+		for _, i := range chosen {
+			bytes += len(r.Items[i].Delivery.Event.JSON) + len(r.Items[i].Delivery.Original)
+		}
+		if letters < moveLetters && bytes < moveBytes {
+			return true, nil
+		}
+		err := flush()
 		return err == nil, err
 	})
+	if err == nil {
+		err = flush()
+	}
 	if moved > 0 {
 		s.sweepLater(f.Destination)
+		s.ask(f.Destination)
 	}
 	return moved, err
 }
@@ -173,22 +203,31 @@ func (s *Store) move(ctx context.Context, f Filter, fn func(r *Record, chosen []
 // Redrive moves the selected dead letters of f.Destination to PARKED, from where
 // they are delivered in the order of their places; it returns how many. Each is
 // reported as Settled{FromDead, EndParked}. fault.Invalid: no destination.
-// fault.Unavailable: the partition does not run here, or stopped before all were moved.
+// fault.Limited: PARKED takes no more of it. fault.Unavailable: the partition does not
+// run here, or stopped before all were moved.
 func (s *Store) Redrive(ctx context.Context, f Filter) (moved int, err error) {
-	return s.move(ctx, f, func(r *Record, chosen []int) (n int, err error) {
-		if err := s.parked.room(ctx); err != nil {
+	return s.move(ctx, f, func(batch []pick) (n int, err error) {
+		if err := s.parked.room(ctx, nil); err != nil {
 			return 0, err
 		}
-		done := make(chan struct{}, len(chosen))
+		var items []Item
+		var bytes int64
+		for _, p := range batch {
+			for _, i := range p.chosen {
+				d := p.rec.Items[i].Delivery
+				items = append(items, Item{Delivery: d, Stage: delivery.FromDead, From: delivery.Place{Seq: p.rec.Seq, Item: uint32(i)}})
+				bytes += int64(len(d.Event.JSON) + len(d.Original))
+			}
+		}
+		if !s.cfg.Parked.Takes(string(f.Destination), s.parked.queued()+bytes) {
+			return 0, fault.New(fault.Limited, "Too many deliveries are parked for this destination. Redrive when some of them are delivered.")
+		}
+		done := make(chan struct{}, len(items))
 		s.mu.Lock()
 		s.redriven = done
 		s.mu.Unlock()
-		items := make([]Item, len(chosen))
-		for j, i := range chosen {
-			items[j] = Item{Delivery: r.Items[i].Delivery, Stage: delivery.FromDead, From: delivery.Place{Seq: r.Seq, Item: uint32(i)}}
-		}
 		s.cfg.Lane(f.Destination).Redrive(items)
-		for range chosen { // also when ctx ends: what is on its way cannot be moved again
+		for range items { // also when ctx ends: what is on its way cannot be moved again
 			select {
 			case <-done:
 				n++
@@ -204,29 +243,31 @@ func (s *Store) Redrive(ctx context.Context, f Filter) (moved int, err error) {
 // many. Each is reported as Settled{FromDead, EndDropped, "discarded"}.
 // fault.Invalid: no destination. fault.Unavailable: the partition does not run here.
 func (s *Store) Discard(ctx context.Context, f Filter) (discarded int, err error) {
-	return s.move(ctx, f, func(r *Record, chosen []int) (int, error) {
-		if err := s.drop(ctx, f.Destination, r, chosen, delivery.CodeDiscarded); err != nil {
-			return 0, err
-		}
-		return len(chosen), nil
-	})
+	return s.move(ctx, f, func(batch []pick) (int, error) { return s.drop(ctx, f.Destination, batch, delivery.CodeDiscarded) })
 }
 
-// drop writes that the chosen ones of a record left DEAD, and why, and reports it.
-func (s *Store) drop(ctx context.Context, dest id.Destination, from *Record, chosen []int, code string) error {
-	r := record{kind: kindGone, discarded: true}
-	for _, i := range chosen {
-		it := from.Items[i]
-		it.From = delivery.Place{Seq: from.Seq, Item: uint32(i)}
-		g := goneItem(&it)
-		g.Delivery.Destination, g.Code = dest, code
-		r.Items = append(r.Items, g)
+// drop writes that letters left DEAD, and why, and reports it. It returns how many.
+func (s *Store) drop(ctx context.Context, dest id.Destination, batch []pick, code string) (int, error) {
+	r := record.Record{Kind: record.Gone, Settles: true}
+	for _, p := range batch {
+		for _, i := range p.chosen {
+			g := p.rec.Items[i].Left(delivery.Place{Seq: p.rec.Seq, Item: uint32(i)})
+			g.Code = code
+			r.Items = append(r.Items, g)
+		}
 	}
-	return s.dead.write(ctx, dest, &r, func(seq uint64) {
+	if len(r.Items) == 0 {
+		return 0, nil
+	}
+	err := s.dead.write(ctx, dest, &r, func(seq uint64) {
 		settled := make([]delivery.Settled, len(r.Items))
 		for i := range r.Items {
-			settled[i] = r.Items[i].settled(delivery.EndDropped, delivery.Place{Seq: seq, Item: uint32(i)})
+			settled[i] = r.Items[i].Settled(delivery.EndDropped, delivery.Place{Seq: seq, Item: uint32(i)})
 		}
 		s.cfg.Settle(settled)
 	})
+	if err != nil {
+		return 0, err
+	}
+	return len(r.Items), nil
 }

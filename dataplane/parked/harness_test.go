@@ -10,7 +10,9 @@ import (
 
 	"weir/dataplane/delivery"
 	"weir/dataplane/event"
+	"weir/dataplane/overflow"
 	"weir/dataplane/parked"
+	"weir/dataplane/queue"
 	"weir/dataplane/queue/queuetest"
 	"weir/shared/id"
 )
@@ -43,11 +45,21 @@ func newHarness(t testing.TB) *harness {
 	return &harness{t: t, parked: queuetest.NewLog(1, queuetest.Faults{}), dead: queuetest.NewLog(2, queuetest.Faults{}), gone: map[parked.Entry]bool{}}
 }
 
+// whole is a log of which every key may have all.
+func whole(t testing.TB, log queue.Log) *overflow.Log {
+	t.Helper()
+	o, err := overflow.New(t.Context(), overflow.Config{Log: log})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return o
+}
+
 // start recovers as if the journal had nothing, and runs.
 func (h *harness) start() {
 	h.t.Helper()
 	cfg := parked.Config{
-		Parked: h.parked, Dead: h.dead, Lane: func(id.Destination) parked.Lane { return h }, Backlog: 1 << 20, Log: slog.New(slog.DiscardHandler),
+		Parked: whole(h.t, h.parked), Dead: whole(h.t, h.dead), Lane: func(id.Destination) parked.Lane { return h }, Backlog: 1 << 20, Log: slog.New(slog.DiscardHandler),
 		Settle: func(all []delivery.Settled) {
 			h.mu.Lock()
 			defer h.mu.Unlock()

@@ -7,19 +7,9 @@ import (
 	"iter"
 
 	"weir/dataplane/delivery"
+	"weir/dataplane/parked/record"
 	"weir/dataplane/queue"
 )
-
-// settled is what an item in a record at to proves.
-func (it *Item) settled(end delivery.End, to delivery.Place) delivery.Settled {
-	code := it.Code
-	if end == delivery.EndParked {
-		code = ""
-	}
-	s := it.Delivery.Settlement(it.Stage, it.From, end, code)
-	s.To = to
-	return s
-}
 
 // Missed calls fn for every settlement that records of the two logs behind the
 // given numbers prove: EndParked for PARKED; EndDead, and EndDropped of dead letters
@@ -70,29 +60,29 @@ func proofs(ctx context.Context, log queue.Log, from uint64) iter.Seq2[proof, er
 				yield(proof{}, fmt.Errorf("scan from %d: %w", from, err))
 				return
 			}
-			r, err := decode(rec)
-			if err != nil || r.kind == kindDamaged || r.kind == kindGone && !r.discarded {
+			r, err := record.Decode(rec)
+			if err != nil || r.Kind == record.Damaged || r.Kind == record.Gone && !r.Settles {
 				continue
 			}
-			if !yield(r.proof(), nil) {
+			if !yield(proofOf(&r), nil) {
 				return
 			}
 		}
 	}
 }
 
-func (r *record) proof() proof {
+func proofOf(r *record.Record) proof {
 	end, other := delivery.EndParked, delivery.FromDead
-	switch r.kind {
-	case kindDead:
+	switch r.Kind {
+	case record.Dead:
 		end, other = delivery.EndDead, delivery.FromParked
-	case kindGone:
+	case record.Gone:
 		end, other = delivery.EndDropped, delivery.FromParked
 	}
 	p := proof{seq: r.Seq, settled: make([]delivery.Settled, len(r.Items))}
 	for i := range r.Items {
 		it := &r.Items[i]
-		p.settled[i] = it.settled(end, delivery.Place{Seq: r.Seq, Item: uint32(i)})
+		p.settled[i] = it.Settled(end, delivery.Place{Seq: r.Seq, Item: uint32(i)})
 		if it.Stage == other {
 			p.after = max(p.after, it.From.Seq)
 		}

@@ -66,12 +66,31 @@ func (s *Store) Drained(dest id.Destination, floor uint64) {
 	s.mu.Lock()
 	d := s.drainedOf(dest)
 	d.floor = floor
+	s.note(d)
+	s.mu.Unlock()
+	s.cfg.Drained(dest, floor)
+}
+
+// note remembers what a report of d's floor is about; the caller holds the mutex.
+func (s *Store) note(d *drained) {
 	if len(d.reported) == maxReports {
 		d.reported = d.reported[1:]
 	}
-	d.reported = append(d.reported, report{floor: floor, dead: s.dead.reported.Load()})
+	d.reported = append(d.reported, report{floor: d.floor, dead: s.dead.reported.Load()})
+}
+
+// ask reports a floor once more, because the answer tells that the journal has what
+// DEAD proves. It returns up to where.
+func (s *Store) ask(dest id.Destination) (through uint64) {
+	s.asking.Lock()
+	defer s.asking.Unlock()
+	s.mu.Lock()
+	d := s.drainedOf(dest)
+	s.note(d)
+	floor, through := d.floor, d.reported[len(d.reported)-1].dead
 	s.mu.Unlock()
 	s.cfg.Drained(dest, floor)
+	return through
 }
 
 // Confirmed says that the journal holds the settlements of every PARKED record
@@ -81,10 +100,20 @@ func (s *Store) Confirmed(dest id.Destination, floor uint64) {
 	defer s.mu.Unlock()
 	d := s.drainedOf(dest)
 	d.purge = max(d.purge, min(floor, d.floor))
+	before := s.deadThrough
 	for len(d.reported) > 0 && d.reported[0].floor <= floor {
 		// The journal is in the order of the reports, so it has those of DEAD too.
 		s.deadThrough = max(s.deadThrough, d.reported[0].dead)
+		asked := d.reported[0].floor == floor // of several with one floor, this may be about the first
 		d.reported = d.reported[1:]
+		if asked {
+			break
+		}
+	}
+	if s.deadThrough > before {
+		close(s.rose)
+		s.rose = make(chan struct{})
+		s.wakePurge()
 	}
 	if d.purge > d.purged {
 		s.purgeLater(dest)
@@ -95,6 +124,10 @@ func (s *Store) Confirmed(dest id.Destination, floor uint64) {
 // caller holds the mutex.
 func (s *Store) purgeLater(dest id.Destination) {
 	s.purges[dest] = struct{}{}
+	s.wakePurge()
+}
+
+func (s *Store) wakePurge() {
 	select {
 	case s.purge <- struct{}{}:
 	default: // purgeAll will look
@@ -108,13 +141,57 @@ func (s *Store) sweepLater(dest id.Destination) {
 	s.sweeps[dest] = struct{}{}
 }
 
+// sweepLetters is how many dead letters are moved before it is swept.
+const sweepLetters = 5 * moveLetters
+
+// askAgain is when the journal is asked again for what a sweep waits for.
+const askAgain = 5 * time.Second
+
+// sweepNow sweeps as soon as the journal has what is reported; who calls it holds
+// moving. What fails is done later.
+func (s *Store) sweepNow(ctx context.Context, dest id.Destination) {
+	through := s.ask(dest)
+	late := time.NewTimer(askAgain)
+	defer late.Stop()
+	for {
+		s.mu.Lock()
+		there, rose := s.deadThrough >= through, s.rose
+		s.mu.Unlock()
+		if there {
+			if err := s.sweepHeld(ctx, dest); err != nil && ctx.Err() == nil {
+				s.cfg.Log.WarnContext(ctx, "sweep put off", "log", "DEAD", "destination", dest, "kind", fault.KindOf(err).String())
+			}
+			return
+		}
+		select {
+		case <-rose:
+		case <-late.C:
+			return
+		case <-ctx.Done():
+			return
+		case <-s.ended:
+			return
+		}
+	}
+}
+
 // purgeAll purges what was confirmed, each destination once a second at most.
 func (s *Store) purgeAll(ctx context.Context) {
+	again := time.NewTicker(askAgain)
+	defer again.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-s.purge:
+		case <-again.C:
+			s.mu.Lock()
+			waiting := slices.Collect(maps.Keys(s.sweeps))
+			s.mu.Unlock()
+			for _, dest := range waiting {
+				s.ask(dest)
+			}
+			continue
 		}
 		s.mu.Lock()
 		due, sweeps := s.purges, s.sweeps
@@ -159,6 +236,11 @@ func (s *Store) sweep(ctx context.Context, dest id.Destination) error {
 		return err
 	}
 	defer s.moving.Release(1)
+	return s.sweepHeld(ctx, dest)
+}
+
+// sweepHeld is sweep for who holds moving.
+func (s *Store) sweepHeld(ctx context.Context, dest id.Destination) error {
 	s.mu.Lock()
 	through := s.deadThrough
 	s.mu.Unlock()
@@ -171,10 +253,10 @@ func (s *Store) sweep(ctx context.Context, dest id.Destination) error {
 	for p := range x.gone {
 		left[p.Seq]--
 	}
-	var empty []uint64 // first those with deliveries, then those that say that they left
+	var letters, marks []uint64
 	for seq, n := range left {
 		if n <= 0 && seq <= through {
-			empty = append(empty, seq)
+			letters = append(letters, seq)
 			delete(x.items, seq)
 		} else if n <= 0 {
 			s.sweepLater(dest)
@@ -185,11 +267,14 @@ func (s *Store) sweep(ctx context.Context, dest id.Destination) error {
 		if settles && seq > through {
 			s.sweepLater(dest)
 		} else if !slices.ContainsFunc(of, func(target uint64) bool { _, there := x.items[target]; return there }) {
-			empty = append(empty, seq)
+			marks = append(marks, seq)
 		}
 	}
-	for _, seq := range empty {
-		if err := s.cfg.Dead.Delete(ctx, seq); err != nil {
+	for _, seqs := range [][]uint64{letters, marks} { // what says that letters left goes after them
+		if len(seqs) == 0 {
+			continue
+		}
+		if err := s.cfg.Dead.Delete(ctx, seqs...); err != nil {
 			s.sweepLater(dest)
 			return fmt.Errorf("delete dead letters of %s: %w", dest, err)
 		}

@@ -22,59 +22,36 @@ const dropLast = 10 * time.Second
 // fault.Invalid: no destination. fault.Unavailable: the partition does not run here.
 func (s *Store) Retransform(ctx context.Context, f Filter, connected func(event.Event) bool, replay func(context.Context, []event.Event) error) (moved int, err error) {
 	sent := map[delivery.Ref]struct{}{} // events from which code made several
-	return s.move(ctx, f, func(r *Record, chosen []int) (int, error) {
-		var going []int
+	return s.move(ctx, f, func(batch []pick) (int, error) {
+		going := make([]pick, 0, len(batch))
 		var events []event.Event
-		for _, i := range chosen {
-			it := &r.Items[i]
-			e, ok := it.original()
-			if !ok || !connected(e) {
-				continue
+		for _, p := range batch {
+			goes := pick{rec: p.rec}
+			for _, i := range p.chosen {
+				it := &p.rec.Items[i]
+				e, ok := it.Original()
+				if !ok || !connected(e) {
+					continue
+				}
+				goes.chosen = append(goes.chosen, i)
+				of := delivery.Ref{Frame: it.Delivery.Frame, Index: it.Delivery.Index}
+				if _, did := sent[of]; did {
+					continue
+				}
+				if it.Delivery.Output > 0 {
+					sent[of] = struct{}{}
+				}
+				events = append(events, e)
 			}
-			going = append(going, i)
-			of := delivery.Ref{Frame: it.Delivery.Frame, Index: it.Delivery.Index}
-			if _, did := sent[of]; did {
-				continue
-			}
-			if it.Delivery.Output > 0 {
-				sent[of] = struct{}{}
-			}
-			events = append(events, e)
+			going = append(going, goes)
 		}
 		if len(events) > 0 {
 			if err := replay(ctx, events); err != nil {
 				return 0, err
 			}
 		}
-		if len(going) == 0 {
-			return 0, nil
-		}
 		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), dropLast)
 		defer cancel()
-		if err := s.drop(last, f.Destination, r, going, delivery.CodeRetransformed); err != nil {
-			return 0, err
-		}
-		return len(going), nil
+		return s.drop(last, f.Destination, going, delivery.CodeRetransformed)
 	})
-}
-
-// original is the event as it was before transformations, to be sent again;
-// false: it is not known.
-func (it *Item) original() (event.Event, bool) {
-	e := it.Delivery.Event
-	if it.old {
-		return e, false
-	}
-	if it.Delivery.Original != nil {
-		var parser event.Parser
-		parser.Begin(event.Stamp{ReceivedAt: e.ReceivedAt}, nil, len(it.Delivery.Original), 1)
-		parsed, code := parser.Event(it.Delivery.Original)
-		if code != "" {
-			return e, false
-		}
-		parsed.Workspace, parsed.Source = e.Workspace, e.Source
-		e = parsed
-	}
-	e.Destination, e.Replayed = it.Delivery.Destination, true
-	return e, true
 }

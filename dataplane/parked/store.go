@@ -27,22 +27,17 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"weir/dataplane/delivery"
+	"weir/dataplane/parked/record"
 	"weir/dataplane/queue"
 	"weir/shared/fault"
 	"weir/shared/id"
 )
 
 // Item is one delivery in a record.
-type Item struct {
-	Delivery delivery.Delivery // read from a log, its Read is zero
-	Stage    delivery.Stage    // where it was before: in PARKED Live or FromDead, in DEAD Live or FromParked
-	From     delivery.Place    // of Stage FromParked and FromDead
-	Code     string            // in DEAD: why
-	Status   int               // in DEAD: of the answer, 0 when there was none
-	Detail   string            // in DEAD: local to the plane, may hold a vendor's text
+type Item = record.Item
 
-	old bool // of format 1: whether the event was rewritten is not known
-}
+// Record is one record of PARKED or DEAD.
+type Record = record.Record
 
 // Entry is a delivery that waits to be written.
 type Entry interface {
@@ -70,11 +65,22 @@ type Lane interface {
 	Settled() (floor uint64, places map[delivery.Place]struct{})
 }
 
+// Log is a log of which each destination has a share; *overflow.Log is one. Append and
+// AppendAfter are fault.Limited for a destination that has more.
+type Log interface {
+	queue.Log
+	// AppendReserved is AppendAfter that may take the part of the log which is kept for
+	// records by which others leave it.
+	AppendReserved(ctx context.Context, last uint64, key string, data []byte) (uint64, error)
+	// Takes reports whether so many bytes of a destination would be taken now.
+	Takes(key string, bytes int64) bool
+}
+
 // Config is what a Store works with. All fields are required.
 type Config struct {
 	// Parked and Dead are the partition's logs. The store must be their only
 	// writer; a write of anybody else ends Run with fault.Conflict.
-	Parked, Dead queue.Log
+	Parked, Dead Log
 	// Lane returns the lane of a destination.
 	Lane func(id.Destination) Lane
 	// Settle and Drained report, see deliver.Config.
@@ -89,11 +95,13 @@ type Store struct {
 	cfg          Config
 	parked, dead *writer
 	moving       *semaphore.Weighted // held while dead letters are moved or swept: one at a time
+	asking       sync.Mutex          // held while a floor is reported again
 	recovered    atomic.Bool
 	ended        chan struct{} // closed when Run returned
 
 	mu          sync.Mutex
-	deadThrough uint64 // the journal has what DEAD proves up to here
+	deadThrough uint64        // the journal has what DEAD proves up to here
+	rose        chan struct{} // closed and replaced when deadThrough rises
 	drained     map[id.Destination]*drained
 	purges      map[id.Destination]struct{} // of PARKED, due
 	sweeps      map[id.Destination]struct{} // of DEAD, due after the next confirmation
@@ -116,13 +124,14 @@ func New(cfg Config) (*Store, error) {
 		return nil, errors.Join(errs...)
 	}
 	s := &Store{
-		cfg: cfg, moving: semaphore.NewWeighted(1), ended: make(chan struct{}), purge: make(chan struct{}, 1),
+		cfg: cfg, moving: semaphore.NewWeighted(1), ended: make(chan struct{}), rose: make(chan struct{}), purge: make(chan struct{}, 1),
 		drained: map[id.Destination]*drained{}, purges: map[id.Destination]struct{}{}, sweeps: map[id.Destination]struct{}{},
 	}
 	instance := rand.Uint64()
-	s.parked = newWriter(kindParked, "PARKED", cfg.Parked, cfg.Backlog, instance, cfg.Log)
-	s.dead = newWriter(kindDead, "DEAD", cfg.Dead, cfg.Backlog, instance, cfg.Log)
+	s.parked = newWriter(record.Parked, "PARKED", cfg.Parked, cfg.Backlog, instance, cfg.Log)
+	s.dead = newWriter(record.Dead, "DEAD", cfg.Dead, cfg.Backlog, instance, cfg.Log)
 	s.parked.pace = parkPace
+	s.dead.reserved = true // lanes ask TakesDead; what says that letters left has to be written in any case
 	s.parked.claim, s.parked.done = Lane.Claim, s.parkedDone
 	s.dead.claim, s.dead.done = func(_ Lane, es []Entry) []Entry { return es }, s.deadDone
 	return s, nil
@@ -153,7 +162,7 @@ func (s *Store) Recover(ctx context.Context, parkedThrough, deadThrough uint64) 
 		}
 		dest := id.Destination(rec.Key)
 		found[dest] = struct{}{}
-		r, err := decode(rec)
+		r, err := record.Decode(rec)
 		if err != nil {
 			continue // whoever drains it keeps it and says so
 		}
@@ -170,10 +179,10 @@ func (s *Store) Recover(ctx context.Context, parkedThrough, deadThrough uint64) 
 
 // leftDead writes to DEAD which of items left it for PARKED.
 func (s *Store) leftDead(ctx context.Context, dest id.Destination, items []Item) error {
-	r := record{kind: kindGone}
+	r := record.Record{Kind: record.Gone}
 	for i := range items {
 		if items[i].Stage == delivery.FromDead {
-			r.Items = append(r.Items, goneItem(&items[i]))
+			r.Items = append(r.Items, items[i].Left(items[i].From))
 		}
 	}
 	if len(r.Items) == 0 {
@@ -205,15 +214,21 @@ func (s *Store) Park(ln Lane, entries ...Entry) { s.parked.push(ln, entries...) 
 // Bury is Park for DEAD; its callers ask RoomDead where they can wait.
 func (s *Store) Bury(ln Lane, entries ...Entry) { s.dead.push(ln, entries...) }
 
-// Full reports whether more should not be parked now.
-func (s *Store) Full() bool { return s.parked.full() }
+// Full reports whether more of a lane should not be parked now.
+func (s *Store) Full(ln Lane) bool { return s.parked.full(ln) }
 
-// Room waits until there is room to park more. The error is ctx's, or
+// Room waits until there is room to park more of a lane. The error is ctx's, or
 // fault.Unavailable after Close.
-func (s *Store) Room(ctx context.Context) error { return s.parked.room(ctx) }
+func (s *Store) Room(ctx context.Context, ln Lane) error { return s.parked.room(ctx, ln) }
 
 // RoomDead is Room for Bury.
-func (s *Store) RoomDead(ctx context.Context) error { return s.dead.room(ctx) }
+func (s *Store) RoomDead(ctx context.Context) error { return s.dead.room(ctx, nil) }
+
+// TakesDead reports whether DEAD takes so many bytes of a destination now. What it does
+// not take stays where it is.
+func (s *Store) TakesDead(d id.Destination, bytes int64) bool {
+	return s.cfg.Dead.Takes(string(d), s.dead.queued()+bytes)
+}
 
 // Queued returns how many bytes wait to be written, of the log with more of them.
 func (s *Store) Queued() int64 { return max(s.parked.queued(), s.dead.queued()) }
@@ -226,7 +241,7 @@ func (s *Store) parkedDone(ctx context.Context, ln Lane, entries []Entry, items 
 	settled, redriven := make([]delivery.Settled, len(items)), 0
 	for i := range items {
 		it := &items[i]
-		settled[i] = it.settled(delivery.EndParked, delivery.Place{Seq: seq, Item: uint32(i)})
+		settled[i] = it.Settled(delivery.EndParked, delivery.Place{Seq: seq, Item: uint32(i)})
 		if it.Stage == delivery.FromDead {
 			redriven++
 		}
@@ -248,7 +263,7 @@ func (s *Store) parkedDone(ctx context.Context, ln Lane, entries []Entry, items 
 func (s *Store) deadDone(_ context.Context, ln Lane, entries []Entry, items []Item, seq uint64) {
 	settled := make([]delivery.Settled, len(items))
 	for i := range items {
-		settled[i] = items[i].settled(delivery.EndDead, delivery.Place{Seq: seq, Item: uint32(i)})
+		settled[i] = items[i].Settled(delivery.EndDead, delivery.Place{Seq: seq, Item: uint32(i)})
 	}
 	s.cfg.Settle(settled)
 	ln.Buried(entries)
@@ -267,7 +282,7 @@ func (s *Store) Read(ctx context.Context, dest id.Destination, from, to uint64) 
 			if rec.Seq > to {
 				return
 			}
-			r, err := decode(rec)
+			r, err := record.Decode(rec)
 			if err != nil {
 				if err := s.keepDamaged(ctx, rec); err != nil {
 					yield(Record{}, err)
@@ -284,7 +299,7 @@ func (s *Store) Read(ctx context.Context, dest id.Destination, from, to uint64) 
 // keepDamaged copies a record that cannot be read to DEAD and raises the alarm.
 func (s *Store) keepDamaged(ctx context.Context, rec queue.Record) error {
 	s.cfg.Log.ErrorContext(ctx, "parked record damaged; kept in DEAD", "destination", rec.Key, "seq", rec.Seq)
-	return s.dead.write(ctx, id.Destination(rec.Key), &record{kind: kindDamaged, damaged: rec.Data}, func(uint64) {})
+	return s.dead.write(ctx, id.Destination(rec.Key), &record.Record{Kind: record.Damaged, Damaged: rec.Data}, func(uint64) {})
 }
 
 // serving is fault.Unavailable before Recover and after Run.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"weir/dataplane/delivery"
+	"weir/dataplane/parked/record"
 	"weir/shared/fault"
 	"weir/shared/id"
 )
@@ -42,8 +43,8 @@ func (s *Store) Waiting(ctx context.Context, ws id.Workspace, dest id.Destinatio
 		if records++; records > waitingRecords {
 			return found, next, nil
 		}
-		r, err := decode(rec)
-		if err != nil || r.kind != kindParked {
+		r, err := record.Decode(rec)
+		if err != nil || r.Kind != record.Parked {
 			next = delivery.Place{Seq: rec.Seq, Item: lastItem}
 			continue // it will go to DEAD as it is; there is nothing to show
 		}

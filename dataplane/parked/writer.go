@@ -5,13 +5,14 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/semaphore"
 
-	"weir/dataplane/queue"
+	"weir/dataplane/parked/record"
 	"weir/shared/fault"
 	"weir/shared/id"
 )
@@ -22,10 +23,11 @@ import (
 // append names the number it follows, so an answer that was lost is found again, a
 // late duplicate cannot land, and a stale owner cannot write.
 type writer struct {
-	log      queue.Log
+	log      Log
 	out      *slog.Logger
 	name     string
-	kind     recordKind
+	kind     record.Kind
+	reserved bool // records may take the last part of the log: who pushes asked Takes before
 	instance uint64
 	// claim chooses, right before they are written, which entries still have to be.
 	claim func(Lane, []Entry) []Entry
@@ -40,20 +42,33 @@ type writer struct {
 	mu      sync.Mutex
 	changed sync.Cond // bytes went down, or something is waiting
 	waiting map[Lane][]Entry
-	turns   []Lane // those with entries, each once
-	bytes   int64  // of what waits or is being written
+	turns   []Lane          // those with entries that are not refused, each once
+	bytes   int64           // of what waits or is being written, refused lanes' aside
+	refused map[Lane]*batch // what the log did not take, because its key has more than its share
 	limit   int64
 	pace    time.Duration // from round to round, each a record of every lane; 0: none
 	closed  bool
 	lost    error // fault.Conflict: somebody else wrote to the log
 }
 
+// batch is entries of a lane that go with one record.
+type batch struct {
+	ln    Lane
+	es    []Entry
+	items []Item
+	size  int64     // of the entries, in memory
+	again time.Time // when it is tried again, after a refusal
+}
+
+// refusedPause is how long what the log refused waits.
+const refusedPause = time.Second
+
 // parkPace is how long deliveries to PARKED gather unless there are many: each
 // record costs a sync of the disk that the gateway waits for too.
 const parkPace = 200 * time.Millisecond
 
-func newWriter(kind recordKind, name string, log queue.Log, limit int64, instance uint64, out *slog.Logger) *writer {
-	w := &writer{log: log, out: out, name: name, kind: kind, instance: instance, limit: limit, waiting: map[Lane][]Entry{}, turn: semaphore.NewWeighted(1)}
+func newWriter(kind record.Kind, name string, log Log, limit int64, instance uint64, out *slog.Logger) *writer {
+	w := &writer{log: log, out: out, name: name, kind: kind, instance: instance, limit: limit, waiting: map[Lane][]Entry{}, refused: map[Lane]*batch{}, turn: semaphore.NewWeighted(1)}
 	w.changed.L = &w.mu
 	return w
 }
@@ -62,12 +77,13 @@ func newWriter(kind recordKind, name string, log queue.Log, limit int64, instanc
 func (w *writer) push(ln Lane, es ...Entry) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if len(w.waiting[ln]) == 0 {
+	refused := w.refused[ln] != nil
+	if len(w.waiting[ln]) == 0 && !refused {
 		w.turns = append(w.turns, ln)
 	}
 	w.waiting[ln] = append(w.waiting[ln], es...)
-	for _, e := range es {
-		w.bytes += e.Size()
+	if !refused {
+		w.bytes += sizeOf(es)
 	}
 	w.changed.Broadcast()
 }
@@ -78,28 +94,37 @@ func (w *writer) queued() int64 {
 	return w.bytes
 }
 
-// full reports whether more should wait.
-func (w *writer) full() bool {
+// full reports whether more of a lane, nil for any, should not wait.
+func (w *writer) full(ln Lane) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.bytes >= w.limit
+	return w.isFull(ln)
 }
 
-// room waits until there is room or ctx ends.
-func (w *writer) room(ctx context.Context) error {
-	if !w.full() {
+func (w *writer) isFull(ln Lane) bool { return w.bytes >= w.limit || ln != nil && w.refused[ln] != nil }
+
+// room waits until there is room for more of a lane, nil for any, or ctx ends.
+func (w *writer) room(ctx context.Context, ln Lane) error {
+	if !w.full(ln) {
 		return nil
 	}
 	defer context.AfterFunc(ctx, w.wake)()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for w.bytes >= w.limit && ctx.Err() == nil && !w.closed {
+	for w.isFull(ln) && ctx.Err() == nil && !w.closed {
 		w.changed.Wait()
 	}
 	if w.closed {
 		return fault.New(fault.Unavailable, "The lanes are shutting down.")
 	}
 	return ctx.Err()
+}
+
+func sizeOf(es []Entry) (size int64) {
+	for _, e := range es {
+		size += e.Size()
+	}
+	return size
 }
 
 func (w *writer) wake() {
@@ -123,34 +148,66 @@ func (w *writer) run(ctx context.Context) error {
 		if left == 0 {
 			w.gather(ctx, began.Add(w.pace))
 		}
-		ln, es, err := w.next(ctx)
-		if ln == nil {
+		t, err := w.next(ctx)
+		if t == nil {
 			return err
 		}
 		if left == 0 {
-			began, left = time.Now(), 1+w.others(ln)
+			began, left = time.Now(), 1+w.others(t.ln)
 		}
-		var size int64
-		for _, e := range es {
-			size += e.Size()
-		}
-		if es = w.claim(ln, es); len(es) > 0 {
-			r := record{kind: w.kind, Record: Record{Items: make([]Item, len(es))}}
-			for i, e := range es {
-				r.Items[i] = e.Item()
+		if t.items == nil { // it was not refused before
+			t.es = w.claim(t.ln, t.es)
+			t.items = make([]Item, len(t.es))
+			for i, e := range t.es {
+				t.items[i] = e.Item()
 			}
-			if err := w.write(ctx, ln.Destination(), &r, func(seq uint64) { w.done(ctx, ln, es, r.Items, seq) }); err != nil {
+		}
+		if len(t.es) > 0 {
+			r := record.Record{Kind: w.kind, Items: t.items}
+			err := w.write(ctx, t.ln.Destination(), &r, func(seq uint64) { w.done(ctx, t.ln, t.es, r.Items, seq) })
+			if fault.KindOf(err) == fault.Limited {
+				w.putAside(ctx, t)
+				continue
+			}
+			if err != nil {
 				if ctx.Err() != nil {
 					return nil
 				}
 				return err
 			}
 		}
-		w.mu.Lock()
-		w.bytes -= size
-		w.changed.Broadcast()
-		w.mu.Unlock()
+		w.settle(t)
 	}
+}
+
+// putAside lets the lane of a batch wait that the log does not take, and no other.
+func (w *writer) putAside(ctx context.Context, t *batch) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if t.again.IsZero() {
+		w.out.WarnContext(ctx, "no more is taken of a destination, which has more than its share", "log", w.name, "destination", t.ln.Destination())
+		w.bytes -= t.size + sizeOf(w.waiting[t.ln])
+		w.turns = slices.DeleteFunc(w.turns, func(ln Lane) bool { return ln == t.ln })
+	}
+	t.again = time.Now().Add(refusedPause)
+	w.refused[t.ln] = t
+	w.changed.Broadcast()
+}
+
+// settle notes that a batch is written: its lane goes on.
+func (w *writer) settle(t *batch) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.refused[t.ln] == t {
+		delete(w.refused, t.ln)
+		if rest := w.waiting[t.ln]; len(rest) > 0 {
+			w.turns = append(w.turns, t.ln)
+			w.bytes += sizeOf(rest)
+		}
+	} else {
+		w.bytes -= t.size
+	}
+	w.changed.Broadcast()
 }
 
 // gather waits until then, or until what waits is worth a record.
@@ -162,7 +219,7 @@ func (w *writer) gather(ctx context.Context, until time.Time) {
 	defer time.AfterFunc(wait, w.wake).Stop()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for ctx.Err() == nil && !w.closed && w.bytes < min(recordBytes, w.limit) && time.Now().Before(until) {
+	for ctx.Err() == nil && !w.closed && w.bytes < min(record.Bytes, w.limit) && time.Now().Before(until) {
 		w.changed.Wait()
 	}
 }
@@ -171,29 +228,60 @@ func (w *writer) gather(ctx context.Context, until time.Time) {
 func (w *writer) others(ln Lane) int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	n := len(w.waiting)
-	if len(w.waiting[ln]) > 0 {
+	n := len(w.turns)
+	if len(w.waiting[ln]) > 0 && w.refused[ln] == nil {
 		n--
 	}
 	return n
 }
 
-// next waits for entries and takes those of one destination that fit a record;
-// nil when ctx ended, or with an error when the log was lost to another writer.
-func (w *writer) next(ctx context.Context) (Lane, []Entry, error) {
+// next waits for entries and takes those of one destination that fit a record, first
+// those that were refused long enough ago; nil when ctx ended, or with an error when
+// the log was lost to another writer.
+func (w *writer) next(ctx context.Context) (*batch, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for len(w.turns) == 0 && ctx.Err() == nil && w.lost == nil {
+	for ctx.Err() == nil && w.lost == nil {
+		due, wait := w.due(time.Now())
+		if due != nil {
+			return due, nil
+		}
+		if len(w.turns) > 0 {
+			return w.take(), nil
+		}
+		if wait > 0 {
+			alarm := time.AfterFunc(wait, w.wake)
+			w.changed.Wait()
+			alarm.Stop()
+			continue
+		}
 		w.changed.Wait()
 	}
-	if ctx.Err() != nil || w.lost != nil {
-		return nil, nil, w.lost
+	return nil, w.lost
+}
+
+// due returns what was refused and is to be tried again now, or how long it is until
+// something is; 0: nothing was refused.
+func (w *writer) due(now time.Time) (due *batch, wait time.Duration) {
+	for _, t := range w.refused {
+		left := t.again.Sub(now)
+		if left <= 0 {
+			return t, 0
+		}
+		if wait == 0 || left < wait {
+			wait = left
+		}
 	}
+	return nil, wait
+}
+
+// take takes entries of the lane whose turn it is; the caller holds the mutex.
+func (w *writer) take() *batch {
 	ln := w.turns[0]
 	w.turns = w.turns[1:]
 	es := w.waiting[ln]
 	n, size := 0, int64(0)
-	for n < len(es) && (n == 0 || size+es[n].Size() <= recordBytes) {
+	for n < len(es) && (n == 0 || size+es[n].Size() <= record.Bytes) {
 		size += es[n].Size()
 		n++
 	}
@@ -203,7 +291,7 @@ func (w *writer) next(ctx context.Context) (Lane, []Entry, error) {
 		w.waiting[ln] = es[n:]
 		w.turns = append(w.turns, ln)
 	}
-	return ln, es[:n:n], nil
+	return &batch{ln: ln, es: es[:n:n], size: size}
 }
 
 // lose ends run with err: a write found that the log has another writer.
@@ -215,18 +303,27 @@ func (w *writer) lose(err error) {
 }
 
 // write appends one record, tries until it is known to be durable, and calls
-// then before any later record is written. fault.Conflict: the log has another
-// writer, and run ends.
-func (w *writer) write(ctx context.Context, key id.Destination, r *record, then func(seq uint64)) error {
+// then before any later record is written. fault.Limited: nothing was written, because
+// the key has more than its share; never of a reserved writer. fault.Conflict: the log
+// has another writer, and run ends.
+func (w *writer) write(ctx context.Context, key id.Destination, r *record.Record, then func(seq uint64)) error {
 	if err := w.turn.Acquire(ctx, 1); err != nil {
 		return err
 	}
 	defer w.turn.Release(1)
 	w.counter++
-	r.mark = mark{w.instance, w.counter}
-	data := r.encode()
+	r.Mark = record.Mark{Instance: w.instance, Counter: w.counter}
+	data := r.Encode()
+	add := w.log.AppendAfter
+	if w.reserved {
+		add = w.log.AppendReserved
+	}
 	for n := 1; ; n++ {
-		seq, err := w.log.AppendAfter(ctx, w.last, string(key), data)
+		seq, err := add(ctx, w.last, string(key), data)
+		if fault.KindOf(err) == fault.Limited && n == 1 && !w.reserved {
+			return err
+		}
+		add = w.log.AppendReserved // it may be there already: nothing else may be written before that is known
 		if err == nil {
 			w.last = seq
 			then(seq)
@@ -234,7 +331,7 @@ func (w *writer) write(ctx context.Context, key id.Destination, r *record, then 
 			return nil
 		}
 		if fault.KindOf(err) == fault.Conflict {
-			if seq, err = w.own(ctx, r.mark); err == nil {
+			if seq, err = w.own(ctx, r.Mark); err == nil {
 				w.last = seq
 				then(seq)
 				w.reported.Store(seq)
@@ -256,7 +353,7 @@ func (w *writer) write(ctx context.Context, key id.Destination, r *record, then 
 }
 
 // own returns the number of the newest record when it carries m.
-func (w *writer) own(ctx context.Context, m mark) (uint64, error) {
+func (w *writer) own(ctx context.Context, m record.Mark) (uint64, error) {
 	rec, err := w.log.Last(ctx)
 	if err != nil {
 		if fault.KindOf(err) == fault.Missing {
@@ -264,7 +361,7 @@ func (w *writer) own(ctx context.Context, m mark) (uint64, error) {
 		}
 		return 0, err
 	}
-	if got, _, err := decodeMark(rec.Data); err != nil || got != m || rec.Seq <= w.last {
+	if got, _, err := record.DecodeMark(rec.Data); err != nil || got != m || rec.Seq <= w.last {
 		return 0, fault.New(fault.Conflict, "The log has another writer.")
 	}
 	return rec.Seq, nil

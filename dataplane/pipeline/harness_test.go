@@ -67,12 +67,13 @@ const kinds = int(queue.Bad) + 1
 
 // harness is one partition's disk and destinations, which outlive processes.
 type harness struct {
-	t     testing.TB
-	seed  uint64
-	rng   *rand.Rand // the test's own goroutine
-	disk  [kinds]*queuetest.Log
-	table map[id.Source]*plan.Routing // of the revision without fleet
-	other map[id.Source]*plan.Routing // of the one with it, nil while revisions do not change
+	t      testing.TB
+	seed   uint64
+	rng    *rand.Rand // the test's own goroutine
+	disk   [kinds]*queuetest.Log
+	limits [kinds]int64                // of what destinations share, bytes; 0: none
+	table  map[id.Source]*plan.Routing // of the revision without fleet
+	other  map[id.Source]*plan.Routing // of the one with it, nil while revisions do not change
 
 	mu       sync.Mutex
 	dice     *rand.Rand
@@ -242,6 +243,9 @@ type process struct {
 	end        func()
 	ended      chan struct{}
 
+	life   context.Context
+	beside sync.WaitGroup // until life ends
+
 	fuse atomic.Int64 // writes until it dies; 0: it does not by itself
 
 	mu     sync.Mutex
@@ -269,12 +273,12 @@ func (w *harness) start() *process {
 		})
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	var beside sync.WaitGroup
+	pr.life = ctx
 	pr.quarantine = pr.logs[queue.Quarantine]
 	if w.full > 0 {
 		o := pr.overflow()
 		pr.quarantine = o
-		beside.Go(func() { o.Run(ctx) })
+		pr.beside.Go(func() { o.Run(ctx) })
 	}
 	hasher := dedupe.NewHasher([32]byte{})
 	cfg := pipeline.Config{
@@ -312,7 +316,6 @@ func (w *harness) start() *process {
 	go func() {
 		defer close(pr.ended)
 		p.Keep(ctx)
-		beside.Wait()
 	}()
 	return pr
 }
@@ -327,10 +330,20 @@ func (pr *process) lanes(r pipeline.Reports) (pipeline.Lanes, error) {
 		}}, destination.Present
 	}
 	l, err := deliver.New(deliver.Config{
-		Parked: pr.logs[queue.Parked], Dead: pr.logs[queue.Dead], Lookup: lookup, Settle: r.Settle, Drained: r.Drained, Held: r.Held,
+		Parked: pr.shared(queue.Parked), Dead: pr.shared(queue.Dead), Lookup: lookup, Settle: r.Settle, Drained: r.Drained, Held: r.Held,
 		Do: pr.do, Seed: pr.w.seed + 1, Grace: pr.w.grace, Owners: 1,
 	})
 	return l, err
+}
+
+// shared is a log with the harness's limit, of which each destination has a share.
+func (pr *process) shared(k queue.Kind) *overflow.Log {
+	o, err := overflow.New(context.Background(), overflow.Config{Log: pr.logs[k], Limit: pr.w.limits[k], Every: 100 * time.Millisecond})
+	if err != nil {
+		pr.w.t.Fatal(err)
+	}
+	pr.beside.Go(func() { o.Run(pr.life) })
+	return o
 }
 
 // rewritten is what the code on the way to coded makes of an event: nothing, a
@@ -416,6 +429,7 @@ func (pr *process) die() {
 func (pr *process) stop() {
 	pr.end()
 	<-pr.ended
+	pr.beside.Wait()
 }
 
 // supersede lets another process have the partition, of which this one will

@@ -28,7 +28,8 @@ func in(t *testing.T, fn func(t *testing.T, w *harness)) {
 // formerly parks every output of a frame the way an owner does that lost the
 // partition and cannot send: the records are in PARKED, the journal knows nothing.
 func (w *harness) formerly(events []event.Event) {
-	pr := &process{w: w, stale: true}
+	ctx, cancel := context.WithCancel(w.t.Context())
+	pr := &process{w: w, stale: true, life: ctx}
 	for k := range pr.logs {
 		pr.logs[k] = w.disk[k].Restart()
 	}
@@ -38,7 +39,6 @@ func (w *harness) formerly(events []event.Event) {
 	if err != nil {
 		w.t.Fatalf("lanes: %v", err)
 	}
-	ctx, cancel := context.WithCancel(w.t.Context())
 	if err := made.Recover(ctx, delivery.Recovery{}); err != nil {
 		w.t.Fatalf("recover: %v", err)
 	}

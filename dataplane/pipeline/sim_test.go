@@ -59,6 +59,9 @@ func simulate(t testing.TB, seed uint64) {
 		w.checkpoint = 2000
 		slack += 100 * time.Millisecond // its parts keep settlements waiting, 10 ms each
 	}
+	if seed%5 < 2 { // seed%5 == 0 is refused by a destination
+		w.limits[queue.Parked], w.limits[queue.Dead] = 16<<10, 3<<10
+	}
 	pr := w.start()
 	defer func() { pr.stop() }()
 	troubles := 0
