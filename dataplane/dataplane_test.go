@@ -6,13 +6,16 @@ import (
 	"crypto/ed25519"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -335,6 +338,9 @@ func TestAPlaneDeliversAcrossRestartsAndADeadHub(t *testing.T) {
 		}
 	}
 
+	if err := errors.Join(os.MkdirAll(filepath.Join(dir, "loads", "files", "stage"), 0o700), os.WriteFile(filepath.Join(dir, "loads", "files", "stage", "x"), nil, 0o600)); err != nil {
+		t.Fatal(err)
+	}
 	r := start(t, dir)
 	c.publish(1, h.URL)
 	r.post(t, 0, 20)
@@ -344,6 +350,10 @@ func TestAPlaneDeliversAcrossRestartsAndADeadHub(t *testing.T) {
 	}
 	r.balanced(t, c, 20)
 	r.stop()
+	ownNames(t, dir, "ws_a", "dst_a")
+	if _, err := os.Stat(filepath.Join(dir, "staged", "stage", "x")); err != nil {
+		t.Errorf("what the release before staged is not there: %v", err)
+	}
 
 	h.set(true)
 	r = start(t, dir)
@@ -365,6 +375,25 @@ func TestAPlaneDeliversAcrossRestartsAndADeadHub(t *testing.T) {
 	_ = res.Body.Close()
 	if !bytes.Contains(text, []byte(`weir_ledger_events{kind="delivered",plane="`+string(c.plane)+`"} 50`)) {
 		t.Error("the metrics do not say that 50 events were delivered")
+	}
+}
+
+// ownNames wants no entry of the plane's own to have a name that could be an
+// identifier where identifiers of tenants' objects name entries: whoever chose it
+// would have the plane's file.
+func ownNames(t *testing.T, dir string, known ...id.Destination) {
+	t.Helper()
+	for folder, end := range map[string]string{"loads": "", "warehouses": "", "workspaces": ".json"} {
+		entries, err := os.ReadDir(filepath.Join(dir, folder))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			t.Fatal(err)
+		}
+		for _, e := range entries {
+			name, ok := strings.CutSuffix(e.Name(), end)
+			if of := id.Destination(name); ok && id.Valid(of) && !slices.Contains(known, of) {
+				t.Errorf("%s/%s of the plane could be somebody's", folder, e.Name())
+			}
+		}
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -17,6 +18,7 @@ import (
 	"weir/dataplane/queue"
 	"weir/dataplane/view"
 	"weir/dataplane/warehouse"
+	"weir/shared/durable"
 	"weir/shared/fault"
 	"weir/shared/id"
 )
@@ -24,7 +26,11 @@ import (
 // loader makes what loads the warehouses of this plane.
 func (d *DataPlane) loader(g *guard.Guard) (*load.Engine, error) {
 	dir := filepath.Join(d.cfg.DataDir, "loads")
-	blobs, err := blob.Open(filepath.Join(dir, "files"))
+	staged := filepath.Join(d.cfg.DataDir, "staged")
+	if err := adoptStaged(filepath.Join(dir, "files"), staged); err != nil {
+		return nil, fmt.Errorf("move the files of loads: %w", err)
+	}
+	blobs, err := blob.Open(staged)
 	if err != nil {
 		return nil, fmt.Errorf("open the files of loads: %w", err)
 	}
@@ -40,6 +46,18 @@ func (d *DataPlane) loader(g *guard.Guard) (*load.Engine, error) {
 			return presence == destination.Removed
 		},
 	})
+}
+
+// adoptStaged moves the staged files from where the release before kept them: among
+// the folders of destinations, where one with the identifier "files" had its own.
+func adoptStaged(former, staged string) error {
+	if _, err := os.Lstat(staged); err == nil {
+		return nil
+	}
+	if info, err := os.Lstat(former); err != nil || !info.IsDir() {
+		return nil // a new plane
+	}
+	return durable.Rename(former, staged)
 }
 
 // adoptFiles lets the workspaces that run keep the files that they used when all lay

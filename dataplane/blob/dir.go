@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 
@@ -40,7 +41,7 @@ func Open(root string) (*Dir, error) {
 
 // path returns the file of an object. fault.Invalid: the reference is no key.
 func (d *Dir) path(r Ref) (string, error) {
-	if !filepath.IsLocal(string(r)) || strings.Trim(string(r), "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./") != "" {
+	if !filepath.IsLocal(string(r)) || path.Clean(string(r)) != string(r) || r == "." || strings.HasSuffix(string(r), unnamed) || strings.Trim(string(r), "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./") != "" {
 		return "", fault.New(fault.Invalid, "This is no key of an object.")
 	}
 	return filepath.Join(d.root, filepath.FromSlash(string(r))), nil

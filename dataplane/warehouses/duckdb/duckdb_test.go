@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -134,6 +135,58 @@ func TestSettingsRefuseWhatIsNoNameInTheWorkspacesFolder(t *testing.T) {
 		_, err = duckdb.Kind.Open(settings, nil)
 		if ps := fault.ProblemsOf(err); len(ps) != 1 || ps[0].Path != "settings.path" {
 			t.Errorf("path %q: %v, want one problem of settings.path", path, err)
+		}
+	}
+}
+
+// A schema, a table and a column have the name that was said, whatever it is, and
+// nothing else has changed.
+func TestNamesAreNeverStatements(t *testing.T) {
+	t.Parallel()
+	names := []string{`a"; drop table kept; --`, `a""b`, `"`, "a.b", "x/y", "--", "/* */", "$1", "?", "';'", "main.kept", "information_schema", "système", "select"}
+	for i, name := range names {
+		dir := t.TempDir()
+		write := func(schema string, change ...warehouse.Change) warehouse.Warehouse {
+			t.Helper()
+			settings, err := json.Marshal(map[string]string{"path": "x", "schema": schema})
+			if err != nil {
+				t.Fatal(err)
+			}
+			o, err := duckdb.Kind.Open(settings, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			w, err := o.Open(t.Context(), warehouse.Deps{DataDir: dir, Owners: &warehouse.Owners{}, Workspace: "ws_test"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := w.Alter(t.Context(), change); err != nil && schema != "information_schema" { // DuckDB's own, which nobody writes
+				t.Errorf("schema %q, %+v: %v", schema, change, err)
+			}
+			return w
+		}
+		table, column := names[(i+1)%len(names)], names[(i+2)%len(names)]
+		if err := write("main", warehouse.Change{Table: "kept", To: "string"}).Close(); err != nil {
+			t.Fatal(err)
+		}
+		if err := write(name, warehouse.Change{Table: table, To: "string"}, warehouse.Change{Table: table, Column: column, To: "string"}).Close(); err != nil {
+			t.Fatal(err)
+		}
+		w := write("main")
+		var got []string
+		err := w.Query(t.Context(), "select schema_name as s, table_name as t from duckdb_tables() order by schema_name = 'main'", func(row []byte) error {
+			var r struct{ S, T string }
+			got = append(got, "")
+			err := json.Unmarshal(row, &r)
+			got[len(got)-1] = r.S + "|" + r.T
+			return err
+		})
+		want := []string{name + "|" + table, "main|kept"}
+		if name == "information_schema" {
+			want = want[1:]
+		}
+		if err := errors.Join(err, w.Close()); err != nil || !slices.Equal(got, want) {
+			t.Errorf("schema %q: tables %q, %v, want %q", name, got, err, want)
 		}
 	}
 }
