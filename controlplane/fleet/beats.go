@@ -27,8 +27,8 @@ func (s *Service) Run(ctx context.Context) error {
 	return nil
 }
 
-// FoldBeat keeps a verified beat. A time after now counts as now: a plane whose
-// clock is ahead must not look alive after it died.
+// FoldBeat keeps a verified beat. A time after now counts as now: the clock of a hub
+// outside may be ahead, and a plane must not look alive after it died.
 func (s *Service) FoldBeat(ctx context.Context, b wire.Beat) error {
 	if now := s.cfg.Now(); b.At.After(now) {
 		b.At = now

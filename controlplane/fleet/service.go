@@ -177,7 +177,7 @@ func (s *Service) List(ctx context.Context, region string) ([]Status, error) {
 		if err != nil {
 			return nil, fmt.Errorf("list planes: %w", err)
 		}
-		p.Healthy = p.Healthy && now.Sub(p.LastBeat) < silence
+		p.Healthy = p.Healthy && now.Sub(p.LastBeat).Abs() < silence // one of the future is from before a clock stepped back
 		out[i] = Status{Plane: p, Fingerprint: Fingerprint(p.IdentityKey), Workspaces: standing[p.ID], Counts: counts}
 	}
 	return out, nil

@@ -41,8 +41,9 @@ func (s *Store) FoldAck(ctx context.Context, who Actor, a wire.Ack) (bool, error
 			return trail{}, err
 		}
 		at, highest := database.Stored(a.At), max(a.Number, a.Running)
-		// A higher number is newer whatever the plane's clock says: clocks step back.
-		if kept != nil && !at.After(kept.AckedAt) && a.Number <= kept.Number {
+		// A higher number is newer whatever the time says, and what was kept under a time
+		// to come hides nothing: clocks step back.
+		if kept != nil && !database.Newer(at, kept.AckedAt, s.now()) && a.Number <= kept.Number {
 			return trail{}, nil
 		}
 		problems, err := database.List(a.Problems)

@@ -11,13 +11,13 @@ import (
 )
 
 // FoldBeat keeps the plane's newest word on itself and its counts. A beat that is
-// not newer than the kept one changes nothing. Counts and alarms about
+// not newer than the kept one changes nothing, unless that has a time to come. Counts and alarms about
 // workspaces that are not on this plane, and counts of objects that are not
 // theirs, are left out. It leaves an audit row when the plane's health or version
 // changed. fault.Missing: there is no such plane.
 func (s *Store) FoldBeat(ctx context.Context, who Actor, b wire.Beat) error {
 	err := s.write(ctx, who, func(ctx context.Context, tx *ent.Tx) (trail, error) {
-		change, err := beats.Fold(ctx, tx, b)
+		change, err := beats.Fold(ctx, tx, b, s.now())
 		if err != nil || change == "" {
 			return trail{}, err
 		}

@@ -43,7 +43,7 @@ type Plane struct {
 	// What the newest beat said. Before the first one LastBeat is zero.
 	Version  string
 	Kinds    []wire.Kind
-	LastBeat time.Time // the plane's clock
+	LastBeat time.Time // when the hub took it
 	Healthy  bool
 	Alarms   []wire.Alarm
 }

@@ -101,7 +101,7 @@ func TestABeatIsKeptOnlyWhenNewerAndOnlyWhatIsThePlanes(t *testing.T) {
 		mine := commit(t, s, p, "mine", 0, nil)
 		theirs := commit(t, s, other, "theirs", 0, nil)
 		src, dst := mine.Config.Sources[0].ID, mine.Config.Destinations[0].ID
-		at := time.Date(2030, 1, 1, 0, 0, 0, 123456789, time.UTC)
+		at := time.Date(2020, 1, 1, 0, 0, 0, 123456789, time.UTC)
 		good := wire.Count{Workspace: mine.Workspace, Source: src, Destination: dst, Routed: 1 << 60, Delivered: 3,
 			Dropped: map[wire.Code]uint64{"expired": 2}, Balanced: true}
 		beat := wire.Beat{
@@ -140,6 +140,17 @@ func TestABeatIsKeptOnlyWhenNewerAndOnlyWhatIsThePlanes(t *testing.T) {
 		if diff := cmp.Diff([]wire.Count{beat.Counts[1], good}, must[[]wire.Count](t)(s.Counts(t.Context(), p.ID))); diff != "" {
 			t.Errorf("counts (-want +got)\n%s", diff)
 		}
+		now := time.Now() // of a clock that was a day ahead before
+		ahead := wire.Beat{Plane: p.ID, At: now.Add(24 * time.Hour), Version: "1.2.3", Healthy: false}
+		right := wire.Beat{Plane: p.ID, At: now, Version: "1.2.3", Healthy: true}
+		for _, b := range []wire.Beat{ahead, right} {
+			if err := s.FoldBeat(t.Context(), admin, b); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := must[store.Plane](t)(s.Plane(t.Context(), p.ID)); !got.Healthy {
+			t.Error("a beat of the future hides the later one")
+		}
 		wantKind(t, s.FoldBeat(t.Context(), admin, wire.Beat{Plane: "pl_none", At: at}), fault.Missing)
 	})
 }
@@ -148,7 +159,7 @@ func TestAnAckCountsOnlyForTheWorkspacesOfItsPlane(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
 		p, other := join(t, s, "a", "eu"), join(t, s, "b", "eu")
 		rev := commit(t, s, p, "acme", 0, nil)
-		at := time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
+		at := time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
 		rejected := wire.Ack{Format: wire.Version, Plane: p.ID, Workspace: rev.Workspace, Number: 1, Digest: rev.Digest, State: wire.Rejected,
 			Problems: []wire.Problem{{Path: "destinations[0]", Code: "too_old"}}, At: at}
 		if changed := must[bool](t)(s.FoldAck(t.Context(), admin, rejected)); !changed {
@@ -159,6 +170,17 @@ func TestAnAckCountsOnlyForTheWorkspacesOfItsPlane(t *testing.T) {
 		}
 		if diff := cmp.Diff([]wire.Ack{rejected}, must[[]wire.Ack](t)(s.Acks(t.Context(), rev.Workspace))); diff != "" {
 			t.Errorf("(-want +got)\n%s", diff)
+		}
+		soon := time.Now().Add(-time.Minute).Truncate(time.Microsecond)
+		for _, said := range []struct {
+			at      time.Duration
+			changes bool
+		}{{24 * time.Hour, true}, {24 * time.Hour, false}, {0, true}} { // a clock was a day ahead, then it was set
+			next := rejected
+			next.At = soon.Add(said.at)
+			if changed := must[bool](t)(s.FoldAck(t.Context(), admin, next)); changed != said.changes {
+				t.Errorf("an ack of %v ahead changed something: %v, want %v", said.at, changed, said.changes)
+			}
 		}
 		older := rejected
 		older.At, older.State, older.Problems = at.Add(-time.Second), wire.Applied, nil

@@ -280,20 +280,22 @@ func TestARevisionReachesItsPlaneAndTheAckComesBack(t *testing.T) {
 	ack := wire.Ack{Workspace: ws, Number: 1, State: wire.Rejected, Problems: []wire.Problem{
 		{Path: "destinations[0].settings.url", Code: "bad_url"}, {Path: "a b\n\"secret\"", Code: "not a code of ours"},
 	}}
+	ack.At = time.Now().Add(24 * time.Hour) // the plane's clock is a day ahead
 	if err := p.edge.Ack(t.Context(), ack); err != nil {
 		t.Fatal(err)
 	}
+	soon := func(at time.Time) bool { return at.Before(time.Now().Add(time.Minute)) }
 	for a, err := range s.hub.Acks(t.Context()) {
 		if err != nil {
 			t.Fatal(err)
 		}
 		want := []wire.Problem{{Path: "destinations[0].settings.url", Code: "bad_url"}, {Path: "a_b__secret_", Code: wire.Undeclared}}
-		if d := cmp.Diff(want, a.Problems); d != "" || a.Plane != p.id || a.Workspace != ws || a.Number != 1 || a.State != wire.Rejected {
+		if d := cmp.Diff(want, a.Problems); d != "" || a.Plane != p.id || a.Workspace != ws || a.Number != 1 || a.State != wire.Rejected || !soon(a.At) {
 			t.Errorf("ack %+v, problems (-want +got):\n%s", a, d)
 		}
 		break
 	}
-	beat := wire.Beat{Version: "1.2.3", Healthy: true, Counts: []wire.Count{{Workspace: ws, Source: id.New[id.Source](), Accepted: 7, Dropped: map[wire.Code]uint64{"filtered": 1, "jane@example.com": 2}}}}
+	beat := wire.Beat{At: ack.At, Version: "1.2.3", Healthy: true, Counts: []wire.Count{{Workspace: ws, Source: id.New[id.Source](), Accepted: 7, Dropped: map[wire.Code]uint64{"filtered": 1, "jane@example.com": 2}}}}
 	if err := p.edge.Beat(t.Context(), beat); err != nil {
 		t.Fatal(err)
 	}
@@ -301,7 +303,7 @@ func TestARevisionReachesItsPlaneAndTheAckComesBack(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if d := cmp.Diff(map[wire.Code]uint64{"filtered": 1, wire.Undeclared: 2}, b.Counts[0].Dropped); d != "" || b.Plane != p.id {
+		if d := cmp.Diff(map[wire.Code]uint64{"filtered": 1, wire.Undeclared: 2}, b.Counts[0].Dropped); d != "" || b.Plane != p.id || !soon(b.At) {
 			t.Errorf("beat %+v, dropped (-want +got):\n%s", b, d)
 		}
 		break

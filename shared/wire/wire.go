@@ -64,7 +64,7 @@ type Ack struct {
 	Digest    workspace.Digest `json:"digest"`
 	State     State            `json:"state"`
 	Problems  []Problem        `json:"problems,omitempty"`
-	At        time.Time        `json:"at"`
+	At        time.Time        `json:"at"` // the plane's clock; see hub.Hub.Acks
 }
 
 // Beat is a plane's newest word on itself.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	entsql "entgo.io/ent/dialect/sql"
 
@@ -22,11 +23,12 @@ import (
 )
 
 // Fold keeps b as its plane's newest word on itself, with its counts. A beat that is
-// not newer than the kept one changes nothing. Counts and alarms about workspaces
+// not newer than the kept one changes nothing, unless that has a time to come: the
+// clock stepped back since. Counts and alarms about workspaces
 // that are not on this plane, and counts of objects that are not theirs, are left
 // out. change says what an operator would ask about, "" when nothing of that changed.
 // fault.Missing: there is no such plane.
-func Fold(ctx context.Context, tx *ent.Tx, b wire.Beat) (change string, err error) {
+func Fold(ctx context.Context, tx *ent.Tx, b wire.Beat, now time.Time) (change string, err error) {
 	row, err := tx.Plane.Get(ctx, string(b.Plane))
 	if ent.IsNotFound(err) {
 		return "", fault.New(fault.Missing, "there is no plane %s", b.Plane)
@@ -35,7 +37,7 @@ func Fold(ctx context.Context, tx *ent.Tx, b wire.Beat) (change string, err erro
 		return "", err
 	}
 	at := database.Stored(b.At)
-	if row.LastBeat != nil && !at.After(*row.LastBeat) {
+	if row.LastBeat != nil && !database.Newer(at, *row.LastBeat, now) {
 		return "", nil
 	}
 	mine, err := placed(ctx, tx, b)

@@ -168,6 +168,12 @@ func (d *DB) Ent() *ent.Client { return d.ent }
 // Now returns the time as both databases keep it: see Stored.
 func (d *DB) Now() time.Time { return Stored(d.clock()) }
 
+// Newer reports whether what was said at at is newer than what is kept: it is later,
+// or the kept one has a time to come, from before a clock stepped back.
+func Newer(at, kept, now time.Time) bool {
+	return at.After(kept) || kept.After(now) && !at.Equal(kept)
+}
+
 // Stored returns t as both databases keep it: UTC, in whole microseconds, without a
 // monotonic reading.
 func Stored(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }

@@ -104,12 +104,13 @@ func (e *Edge) alarm(c wire.Code, ws id.Workspace) {
 func (e *Edge) Pointers(ctx context.Context) iter.Seq2[wire.Pointer, error] {
 	return func(yield func(wire.Pointer, error) bool) {
 		f := link.Follower{Link: e.link, Bucket: bucket.Pointers, Filter: string(e.cfg.Plane) + ".>", Name: string(e.cfg.Plane)}
-		err := f.Run(ctx, func(key []string, value []byte) bool {
+		err := f.Run(ctx, func(entry link.Entry) bool {
+			key := entry.Key
 			e.heard.Store(time.Now().UnixNano())
 			if len(key) == 3 && key[1]+"."+key[2] == bucket.Heartbeat {
 				return true
 			}
-			p, code := e.judge(key, value)
+			p, code := e.judge(key, entry.Value)
 			if code != "" {
 				e.alarm(code, p.Workspace)
 				return true

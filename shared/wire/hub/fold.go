@@ -19,12 +19,14 @@ import (
 // Acks gives the newest ack of every plane and workspace of all accounts, then
 // each new one, also of accounts that come later. The same ack may come again.
 // What is not signed by its plane, or says what no ack may say, is left out and
-// alarmed. A hub that is away is waited for. The sequence ends with ctx, or with
+// alarmed. At is when the hub took an ack, whatever its plane's clock says: of two
+// acks the later one has the later At, and one that comes again has the same. A hub that is away is waited for. The sequence ends with ctx, or with
 // an error when the Hub is closed.
 func (h *Hub) Acks(ctx context.Context) iter.Seq2[wire.Ack, error] {
-	return fold(h, ctx, bucket.Acks, "*.*", wire.AckForged, func(key []string, plane ed25519.PublicKey, data []byte) (wire.Ack, bool) {
+	return fold(h, ctx, bucket.Acks, "*.*", wire.AckForged, func(e link.Entry, plane ed25519.PublicKey) (wire.Ack, bool) {
 		var a wire.Ack
-		ok := envelope.Open(plane, envelope.Ack, data, &a) == envelope.Genuine && len(key) == 2 && string(a.Plane) == key[0] && string(a.Workspace) == key[1]
+		ok := envelope.Open(plane, envelope.Ack, e.Value, &a) == envelope.Genuine && len(e.Key) == 2 && string(a.Plane) == e.Key[0] && string(a.Workspace) == e.Key[1]
+		a.At = e.At.UTC()
 		return a, ok && a.Check() == nil
 	})
 }
@@ -32,15 +34,16 @@ func (h *Hub) Acks(ctx context.Context) iter.Seq2[wire.Ack, error] {
 // Beats gives the newest beat of every plane of all accounts, then each new
 // one, under the rules of Acks.
 func (h *Hub) Beats(ctx context.Context) iter.Seq2[wire.Beat, error] {
-	return fold(h, ctx, bucket.Beats, "*", wire.BeatForged, func(key []string, plane ed25519.PublicKey, data []byte) (wire.Beat, bool) {
+	return fold(h, ctx, bucket.Beats, "*", wire.BeatForged, func(e link.Entry, plane ed25519.PublicKey) (wire.Beat, bool) {
 		var b wire.Beat
-		ok := envelope.Open(plane, envelope.Beat, data, &b) == envelope.Genuine && len(key) == 1 && string(b.Plane) == key[0]
+		ok := envelope.Open(plane, envelope.Beat, e.Value, &b) == envelope.Genuine && len(e.Key) == 1 && string(b.Plane) == e.Key[0]
+		b.At = e.At.UTC()
 		return b, ok && b.Check() == nil
 	})
 }
 
 // fold merges one bucket of all accounts.
-func fold[T any](h *Hub, ctx context.Context, in bucket.Bucket, filter string, forged wire.Code, read func([]string, ed25519.PublicKey, []byte) (T, bool)) iter.Seq2[T, error] {
+func fold[T any](h *Hub, ctx context.Context, in bucket.Bucket, filter string, forged wire.Code, read func(link.Entry, ed25519.PublicKey) (T, bool)) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		ctx, cancel := context.WithCancel(ctx)
 		out := make(chan T) // no buffer: a slow reader slows the hub's deliveries to it
@@ -49,8 +52,8 @@ func fold[T any](h *Hub, ctx context.Context, in bucket.Bucket, filter string, f
 		defer cancel()
 		group.Go(func() {
 			h.each(ctx, func(ctx context.Context, a Account) {
-				h.listen(ctx, a, in, filter, func(key []string, value []byte) bool {
-					v, ok := verified(h, key, value, forged, read)
+				h.listen(ctx, a, in, filter, func(e link.Entry) bool {
+					v, ok := verified(h, e, forged, read)
 					if !ok {
 						return true
 					}
@@ -82,15 +85,15 @@ func fold[T any](h *Hub, ctx context.Context, in bucket.Bucket, filter string, f
 }
 
 // verified reads one entry and alarms what its plane did not sign.
-func verified[T any](h *Hub, key []string, value []byte, forged wire.Code, read func([]string, ed25519.PublicKey, []byte) (T, bool)) (v T, ok bool) {
-	p := id.Plane(key[0])
+func verified[T any](h *Hub, e link.Entry, forged wire.Code, read func(link.Entry, ed25519.PublicKey) (T, bool)) (v T, ok bool) {
+	p := id.Plane(e.Key[0])
 	if id.Valid(p) {
 		if plane, known := h.cfg.PlaneKey(p); known {
-			v, ok = read(key, plane, value)
+			v, ok = read(e, plane)
 		}
 	}
 	if !ok {
-		h.log.Warn("message of a plane refused", "code", string(forged), "plane", wire.Clip(key[0]))
+		h.log.Warn("message of a plane refused", "code", string(forged), "plane", wire.Clip(e.Key[0]))
 		if h.cfg.Alarm != nil {
 			h.cfg.Alarm(forged, p)
 		}
@@ -129,7 +132,7 @@ func (h *Hub) each(ctx context.Context, f func(context.Context, Account)) {
 
 // listen follows a bucket of one account until ctx ends, take returns false or
 // the Hub is closed.
-func (h *Hub) listen(ctx context.Context, a Account, in bucket.Bucket, filter string, take func([]string, []byte) bool) {
+func (h *Hub) listen(ctx context.Context, a Account, in bucket.Bucket, filter string, take func(link.Entry) bool) {
 	for failures := 0; ctx.Err() == nil && !h.isClosed(); failures++ {
 		e, err := h.end(ctx, a)
 		if err == nil {

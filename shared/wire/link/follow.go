@@ -33,10 +33,17 @@ type Follower struct {
 	Name   string // of the consumer; empty when any will do
 }
 
+// Entry is an entry of a bucket.
+type Entry struct {
+	Key   []string // split at its dots
+	Value []byte
+	At    time.Time // when the hub took it, by the hub's clock
+}
+
 // Run calls take for each entry until ctx ends or take returns false (then the
 // error is nil), or the link is closed (fault.Unavailable). A hub that is away,
 // or has no such bucket yet, is waited for.
-func (f Follower) Run(ctx context.Context, take func(key []string, value []byte) bool) error {
+func (f Follower) Run(ctx context.Context, take func(Entry) bool) error {
 	for failures := 0; ; failures++ {
 		round, cancel := context.WithTimeout(ctx, resync)
 		forget := f.Link.OnUp(cancel)
@@ -61,7 +68,7 @@ func (f Follower) Run(ctx context.Context, take func(key []string, value []byte)
 
 // round makes a consumer and reads it until something goes wrong. got says
 // whether it got anything.
-func (f Follower) round(ctx context.Context, take func([]string, []byte) bool) (got bool, err error) {
+func (f Follower) round(ctx context.Context, take func(Entry) bool) (got bool, err error) {
 	if !f.Link.Up() {
 		return false, fault.New(fault.Unavailable, "The hub is away.")
 	}
@@ -97,7 +104,11 @@ func (f Follower) round(ctx context.Context, take func([]string, []byte) bool) (
 		if msg.Headers().Get("KV-Operation") != "" {
 			continue // a removal; absence changes nothing
 		}
-		if !take(f.Bucket.Key(msg.Subject()), msg.Data()) {
+		meta, err := msg.Metadata()
+		if err != nil {
+			return got, Unreachable(err)
+		}
+		if !take(Entry{Key: f.Bucket.Key(msg.Subject()), Value: msg.Data(), At: meta.Timestamp}) {
 			return got, errEnough
 		}
 	}
