@@ -58,7 +58,7 @@ type Config struct {
 	Owners      int           // partitions that share a destination's concurrency; 2
 	ParkAfter   time.Duration // from reading a frame to parking what is not settled; 2 s
 	LaneBytes   int64         // events a lane beside others keeps in memory before it parks; 16 MiB
-	MemoryBytes int64         // events all lanes keep in memory before they park; 128 MiB
+	MemoryBytes int64         // events all lanes keep in memory before they park, of one workspace 4/5; 128 MiB
 	Backlog     int64         // events that wait to be written to PARKED or DEAD; 16 MiB each
 	Grace       time.Duration // how long Run waits for answers after its context ended; 5 s
 	Seed        uint64        // of the jitter of retries; 0 means a random one

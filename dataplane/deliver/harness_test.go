@@ -2,6 +2,7 @@ package deliver_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -270,7 +271,8 @@ type harness struct {
 	frame   uint64
 	offered map[output]delivery.Delivery
 	order   []output
-	refused bool // the server refused some, or took a part of a batch: they come late
+	owner   map[id.Destination]id.Workspace // of those that are not of ws
+	refused bool                            // the server refused some, or took a part of a batch: they come late
 }
 
 func newHarness(t testing.TB, seed uint64, dests ...id.Destination) *harness {
@@ -471,7 +473,7 @@ func (w *harness) offer(user string, dests ...id.Destination) {
 	for _, d := range dests {
 		x := delivery.Delivery{
 			Ref: delivery.Ref{Frame: w.frame}, Destination: d, Revision: 3, Read: time.Now(),
-			Event: event.Event{Workspace: ws, Source: "src_web", MessageID: id.Event(body), Type: "track", User: user, ReceivedAt: time.Now().UTC().Truncate(time.Millisecond), JSON: []byte(body)},
+			Event: event.Event{Workspace: cmp.Or(w.owner[d], ws), Source: "src_web", MessageID: id.Event(body), Type: "track", User: user, ReceivedAt: time.Now().UTC().Truncate(time.Millisecond), JSON: []byte(body)},
 		}
 		w.offered[output{d, x.Ref}] = x
 		w.order = append(w.order, output{d, x.Ref})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"iter"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/zeebo/xxh3"
@@ -64,8 +65,9 @@ type lane struct {
 	mu       sync.Mutex
 	target   *destination.Target // as last seen
 	presence destination.Presence
-	ws       id.Workspace // "" until a delivery was seen
-	active   bool         // in the set that is ticked
+	ws       id.Workspace  // "" until a delivery was seen
+	tenant   *atomic.Int64 // bytes of live deliveries of ws, in all lanes; nil until then
+	active   bool          // in the set that is ticked
 	nextTick time.Time
 
 	seen      uint64   // entries so far
@@ -95,7 +97,7 @@ func newLane(l *Lanes, dest id.Destination) *lane {
 	ln.circuit = circuit.Circuit{OpenAfter: l.cfg.ParkAfter, Seed: l.cfg.Seed + xxh3.HashString(string(dest))}
 	ln.awaiting, ln.held, ln.ending = map[delivery.Place]*entry{}, map[delivery.Place]*entry{}, map[delivery.Place]struct{}{}
 	ln.backlog = backlog.New(backlog.Config{
-		Destination: dest, Feed: ln.feed, Spawn: l.readers.spawn, Memory: &l.mem, MemoryBytes: l.cfg.MemoryBytes, Last: l.last, Log: l.cfg.Log,
+		Destination: dest, Feed: ln.feed, Spawn: l.readers.spawn, Memory: &l.mem, MemoryBytes: l.cfg.MemoryBytes / 4 * 3, Last: l.last, Log: l.cfg.Log,
 		Read: func(ctx context.Context, from, to uint64) iter.Seq2[parked.Record, error] {
 			return l.store.Read(ctx, dest, from, to)
 		},
@@ -161,9 +163,7 @@ func (ln *lane) mayProbe(now time.Time) bool {
 func (ln *lane) offer(e *entry, now time.Time, most int64) offered {
 	ln.mu.Lock()
 	defer ln.mu.Unlock()
-	if ln.ws == "" {
-		ln.ws = e.d.Event.Workspace
-	}
+	ln.see(e.d.Event.Workspace)
 	if ln.presence != destination.Present {
 		ln.look()
 	}
@@ -174,7 +174,7 @@ func (ln *lane) offer(e *entry, now time.Time, most int64) offered {
 	ordered := ln.ordered(e)
 	waiting, unknown := ln.backlog.Parked(e.user)
 	park := unknown || ln.parksAll(now) && !ln.mayProbe(now) || ordered && waiting > 0
-	over := ln.liveBytes+e.size > most || ln.l.mem.Load()+e.size > ln.l.cfg.MemoryBytes
+	over := ln.liveBytes+e.size > most || !ln.l.room(ln.tenant.Load(), e.size)
 	if (park || over) && ln.l.store.Full(ln) {
 		return full
 	}
@@ -188,8 +188,7 @@ func (ln *lane) offer(e *entry, now time.Time, most int64) offered {
 		ln.parkEntry(e)
 		return taken
 	}
-	ln.liveBytes += e.size
-	ln.l.mem.Add(e.size)
+	ln.hold(e.size)
 	ln.fifo = append(ln.fifo, e)
 	e.chain = ln.live.Push(e, e.user, ordered, now)
 	ln.staff()
@@ -209,8 +208,24 @@ func (ln *lane) parkChain(c *keyed.Chain[*entry]) {
 // forgetLive ends e's life in the live stage's memory.
 func (ln *lane) forgetLive(e *entry) {
 	e.gone = true
-	ln.liveBytes -= e.size
-	ln.l.mem.Add(-e.size)
+	ln.hold(-e.size)
+}
+
+// hold counts bytes of live deliveries.
+func (ln *lane) hold(bytes int64) {
+	ln.liveBytes += bytes
+	ln.tenant.Add(bytes)
+	ln.l.mem.Add(bytes)
+}
+
+// see notes whose lane it is, and reports whether that was not known.
+func (ln *lane) see(ws id.Workspace) bool {
+	if ln.ws != "" {
+		return false
+	}
+	held, _ := ln.l.held.LoadOrStore(ws, new(atomic.Int64))
+	ln.ws, ln.tenant = ws, held.(*atomic.Int64)
+	return true
 }
 
 // parkEntry hands e to the writer of PARKED.

@@ -51,6 +51,7 @@ type Lanes struct {
 	workers, readers workers
 	stopping         atomic.Bool
 	mem              atomic.Int64 // bytes of events in lanes' memory
+	held             sync.Map     // of these, those of live deliveries, by workspace: *atomic.Int64
 	inFlight         atomic.Int64
 	sharing          sharing
 }
@@ -311,6 +312,14 @@ func (s *sharing) most(now time.Time) int64 {
 		return s.all
 	}
 	return s.alone
+}
+
+// room reports whether a workspace whose lanes hold so many bytes may hold size more:
+// at most four times what it leaves free, so that any number of workspaces together
+// leaves some for another.
+func (l *Lanes) room(held, size int64) bool {
+	free := l.cfg.MemoryBytes - l.mem.Load() - size
+	return free >= 0 && held+size <= 4*free
 }
 
 // sizeOf is what a delivery costs in memory, in bytes.

@@ -144,9 +144,7 @@ func (ln *lane) Redrive(items []parked.Item) {
 	defer ln.mu.Unlock()
 	for i := range items {
 		d := &items[i].Delivery
-		if ln.ws == "" {
-			ln.ws = d.Event.Workspace
-		}
+		ln.see(d.Event.Workspace)
 		ln.parkEntry(&entry{d: *d, size: sizeOf(d), user: backlog.Counter(d), stage: items[i].Stage, from: items[i].From})
 	}
 	ln.activate()
@@ -164,8 +162,7 @@ func (ln *lane) usable() bool {
 func (ln *lane) feed(it *parked.Item, p delivery.Place) bool {
 	ln.mu.Lock()
 	defer ln.mu.Unlock()
-	if ln.ws == "" {
-		ln.ws = it.Delivery.Event.Workspace
+	if ln.see(it.Delivery.Event.Workspace) {
 		ln.look()
 	}
 	if _, ends := ln.ending[p]; ends {
