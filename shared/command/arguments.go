@@ -3,6 +3,7 @@ package command
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 	"regexp"
 	"strings"
 
@@ -52,6 +53,25 @@ func argumentsOf(use string) (needed []string, optional int) {
 		}
 	}
 	return needed, optional
+}
+
+// expandHome replaces a leading ~ of values of cmd's flags, which shells leave as it
+// is in quotes and behind an equals sign.
+func (p Process) expandHome(cmd *cobra.Command) error {
+	home, _ := p.Env("HOME")
+	var wrong error
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		rest, ok := strings.CutPrefix(f.Value.String(), "~/")
+		if !f.Changed || !ok || f.Value.Type() != "string" {
+			return
+		}
+		if home == "" {
+			wrong = Usage("--%s begins with ~/, and HOME is not set; write the whole path", f.Name)
+			return
+		}
+		_ = f.Value.Set(filepath.Join(home, rest)) // it takes any text
+	})
+	return wrong
 }
 
 var unknownFlag = regexp.MustCompile(`^unknown (?:shorthand )?flag: (?:'.' in )?(-\S+)`)

@@ -49,6 +49,8 @@ func TestFlagsComeFromTheCommandLineElseFromTheEnvironment(t *testing.T) {
 		"nothing":                       {nil, nil, "here", ""},
 		"a variable":                    {map[string]string{"WEIR_DATA_DIR": "/v", "WEIR_TOKEN": "t"}, nil, "/v", "t"},
 		"a flag before its variable":    {map[string]string{"WEIR_DATA_DIR": "/v"}, []string{"--data-dir", "/f"}, "/f", ""},
+		"a home in a flag":              {map[string]string{"HOME": "/home/u"}, []string{"--data-dir=~/x", "--token=a~/b"}, "/home/u/x", "a~/b"},
+		"a home in a variable":          {map[string]string{"HOME": "/home/u", "WEIR_DATA_DIR": "~/x"}, nil, "/home/u/x", ""},
 		"an empty variable":             {map[string]string{"WEIR_DATA_DIR": ""}, nil, "here", ""},
 		"a file":                        {map[string]string{"WEIR_TOKEN_FILE": file}, nil, "here", "from-file"},
 		"a variable before its file":    {map[string]string{"WEIR_TOKEN_FILE": file, "WEIR_TOKEN": "t"}, nil, "here", "t"},

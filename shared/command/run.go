@@ -85,7 +85,7 @@ func (p Process) Run(ctx context.Context, root *cobra.Command, args []string) in
 		stop()
 	}()
 	started := false
-	watch(root, &started)
+	p.watch(root, &started)
 	checkArguments(root)
 	root.Version, root.SilenceUsage, root.SilenceErrors = p.Version, true, true
 	root.CompletionOptions = cobra.CompletionOptions{HiddenDefaultCmd: true}
@@ -108,15 +108,18 @@ func (p Process) Run(ctx context.Context, root *cobra.Command, args []string) in
 
 // watch notes, for cmd and all below, when a command's own work begins: what
 // fails before is a wrong command line.
-func watch(cmd *cobra.Command, started *bool) {
+func (p Process) watch(cmd *cobra.Command, started *bool) {
 	if run := cmd.RunE; run != nil {
 		cmd.RunE = func(cmd *cobra.Command, args []string) error {
+			if err := p.expandHome(cmd); err != nil {
+				return err
+			}
 			*started = true
 			return run(cmd, args)
 		}
 	}
 	for _, sub := range cmd.Commands() {
-		watch(sub, started)
+		p.watch(sub, started)
 	}
 }
 

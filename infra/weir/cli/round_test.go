@@ -82,3 +82,15 @@ func TestATableIsATableEverywhere(t *testing.T) {
 		}
 	}
 }
+
+func TestShellsCompleteNames(t *testing.T) {
+	t.Parallel()
+	_, s := filled(t)
+	for args, want := range map[string]string{
+		"ledger --workspace ": "acme\nquiet\n", "tail --destination ": "hook\n", "replay --source ": "web\n", "query ": "hook\n", "export ": "acme\nquiet\n",
+	} {
+		if out := s.must(append([]string{"__complete"}, strings.Split(args, " ")...)...); !strings.HasPrefix(out, want) {
+			t.Errorf("weir %s<tab> offers %q, want %q", args, out, want)
+		}
+	}
+}

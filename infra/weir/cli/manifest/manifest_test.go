@@ -116,6 +116,9 @@ colour: blue
 sources:
   - <<: {}
     settings: { a: .inf, b: !!binary aGk= }
+  - name: s
+    type: http
+    settings: { url: "https://${HOST}/x" }
 `
 	_, err := manifest.Parse("weir.yaml", strings.NewReader(in))
 	var got []string
@@ -141,6 +144,7 @@ sources:
 		`weir.yaml:25 sources[0].settings.b: values of YAML type !!binary are not understood`,
 		`weir.yaml:24 sources[0].name: name is missing; add a line "name: ..."`,
 		`weir.yaml:24 sources[0].type: type is missing; add a line "type: ..."`,
+		`weir.yaml:28 sources[1].settings: ${HOST} is not filled in: only secrets are read from the environment; write the value, or fill in the file before: envsubst < weir.yaml | weir apply -f -`,
 		`weir.yaml:20 workspace: workspace "acme" stands in this file twice, first at weir.yaml:1 workspace; join the two documents`,
 	}
 	if d := cmp.Diff(want, got); d != "" {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -174,6 +175,9 @@ func (r *reader) count(to *uint64) func(*yaml.Node, string) {
 	}
 }
 
+// variable is how shells and other tools write a variable of the environment.
+var variable = regexp.MustCompile(`\$\{[A-Z_][A-Z0-9_]*\}`)
+
 // settings returns a reader of an object of any keys into to, as JSON in the
 // order of the file.
 func (r *reader) settings(to *json.RawMessage) func(*yaml.Node, string) {
@@ -184,6 +188,9 @@ func (r *reader) settings(to *json.RawMessage) func(*yaml.Node, string) {
 			r.wrong(at, path, "wrong_type", "here stands %s, not an object", kindOf(at))
 		}
 		r.json(&b, n, path, 0)
+		if name := variable.FindString(b.String()); name != "" {
+			r.wrong(n, path, "variable", "%s is not filled in: only secrets are read from the environment; write the value, or fill in the file before: envsubst < weir.yaml | weir apply -f -", name)
+		}
 		if len(r.problems) == before {
 			*to = b.Bytes()
 		}
