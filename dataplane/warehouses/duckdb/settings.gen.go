@@ -8,7 +8,7 @@ import (
 
 // Settings are the settings of DuckDB with defaults filled in (catalog.Fill).
 type Settings struct {
-	// Path: The file's name inside the workspace's own folder of the plane: letters, digits, spaces, '_', '-' and '.'. It gets the end .duckdb.
+	// Path: The file's name inside the workspace's own folder of the plane: letters, digits, spaces and any of _ . @ ( ) + , = -. It gets the end .duckdb.
 	Path string `json:"path"`
 
 	// Schema: The schema that holds the tables.
