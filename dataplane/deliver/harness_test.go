@@ -20,7 +20,7 @@ import (
 	"weir/dataplane/destination"
 	"weir/dataplane/event"
 	"weir/dataplane/overflow"
-	"weir/dataplane/parked"
+	"weir/dataplane/parked/record"
 	"weir/dataplane/queue"
 	"weir/dataplane/queue/queuetest"
 	"weir/shared/fault"
@@ -371,7 +371,7 @@ func (w *harness) start() {
 	}
 	moving.Go(func() { dead.Run(ctx) })
 	var found []delivery.Settled
-	err = parked.Missed(ctx, log, w.dead, recovery.ParkedThrough, recovery.DeadThrough, func(s delivery.Settled) error {
+	err = record.Missed(ctx, log, w.dead, recovery.ParkedThrough, recovery.DeadThrough, func(s delivery.Settled) error {
 		found = append(found, s)
 		return nil
 	})

@@ -157,8 +157,12 @@ func (o *Log) Run(ctx context.Context) {
 	tick := time.NewTicker(o.c.Every)
 	defer tick.Stop()
 	for ctx.Err() == nil {
-		if err := o.look(ctx); err != nil && ctx.Err() == nil {
+		err := o.look(ctx)
+		if err != nil && ctx.Err() == nil {
 			o.c.Out.WarnContext(ctx, "move to the blob store put off", "folder", o.c.Folder, "kind", fault.KindOf(err).String())
+		}
+		if err == nil && o.c.Limit == 0 { // nothing will ever be to do
+			<-ctx.Done()
 		}
 		select {
 		case <-tick.C:

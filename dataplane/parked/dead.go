@@ -17,6 +17,9 @@ type Filter struct {
 	Destination id.Destination // required
 	Code        string
 	Places      []delivery.Place
+
+	before time.Time // they came into DEAD before it; zero: whenever
+	most   int       // about how many are moved; 0: all
 }
 
 // DeadLetter is one delivery that its destination will never take by itself.
@@ -93,7 +96,7 @@ func (s *Store) letters(ctx context.Context, f Filter, from uint64, fn func(r *R
 		if err != nil {
 			return fmt.Errorf("read dead letters of %s: %w", f.Destination, err)
 		}
-		if _, known := x.items[rec.Seq]; !known {
+		if _, known := x.items[rec.Seq]; !known || !f.before.IsZero() && !rec.At.Before(f.before) {
 			continue
 		}
 		r, err := record.Decode(rec)
@@ -188,7 +191,7 @@ func (s *Store) move(ctx context.Context, f Filter, fn func([]pick) (int, error)
 			return true, nil
 		}
 		err := flush()
-		return err == nil, err
+		return err == nil && (f.most == 0 || moved < f.most), err
 	})
 	if err == nil {
 		err = flush()

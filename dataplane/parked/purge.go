@@ -144,14 +144,18 @@ func (s *Store) sweepLater(dest id.Destination) {
 // sweepLetters is how many dead letters are moved before it is swept.
 const sweepLetters = 5 * moveLetters
 
-// askAgain is when the journal is asked again for what a sweep waits for.
-const askAgain = 5 * time.Second
+// How long a move waits for the journal before it goes on unswept, and when the journal
+// is asked again for what a sweep waits for.
+const (
+	sweepWait = 5 * time.Second
+	askAgain  = time.Minute
+)
 
 // sweepNow sweeps as soon as the journal has what is reported; who calls it holds
 // moving. What fails is done later.
 func (s *Store) sweepNow(ctx context.Context, dest id.Destination) {
 	through := s.ask(dest)
-	late := time.NewTimer(askAgain)
+	late := time.NewTimer(sweepWait)
 	defer late.Stop()
 	for {
 		s.mu.Lock()

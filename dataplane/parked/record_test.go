@@ -19,6 +19,7 @@ import (
 	"weir/dataplane/delivery"
 	"weir/dataplane/event"
 	"weir/dataplane/parked"
+	"weir/dataplane/parked/record"
 	"weir/dataplane/queue"
 	"weir/dataplane/queue/queuetest"
 )
@@ -62,7 +63,7 @@ func holding(seq uint64, data []byte) *queuetest.Log {
 // proven returns what a record proves, in whichever log it is.
 func proven(t testing.TB, seq uint64, data []byte) (all []delivery.Settled) {
 	t.Helper()
-	err := parked.Missed(t.Context(), holding(seq, data), queuetest.NewLog(2, queuetest.Faults{}), 0, 0, func(s delivery.Settled) error {
+	err := record.Missed(t.Context(), holding(seq, data), queuetest.NewLog(2, queuetest.Faults{}), 0, 0, func(s delivery.Settled) error {
 		all = append(all, s)
 		return nil
 	})

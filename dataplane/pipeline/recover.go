@@ -7,7 +7,7 @@ import (
 	"weir/dataplane/delivery"
 	"weir/dataplane/event"
 	"weir/dataplane/journal"
-	"weir/dataplane/parked"
+	"weir/dataplane/parked/record"
 	"weir/dataplane/pipeline/unread"
 	"weir/dataplane/retention"
 	"weir/dataplane/rewrite"
@@ -39,7 +39,7 @@ func (o *owner) recover(ctx context.Context, epoch uint64) error {
 	var through delivery.Recovery
 	through.ParkedThrough, through.DeadThrough = j.Through()
 	scan := func(parkedThrough, deadThrough uint64, each func(delivery.Settled) error) error {
-		return parked.Missed(ctx, o.cfg.Parked, o.cfg.Dead, parkedThrough, deadThrough, each)
+		return record.Missed(ctx, o.cfg.Parked, o.cfg.Dead, parkedThrough, deadThrough, each)
 	}
 	if err := j.Missed(ctx, scan); err != nil {
 		return err

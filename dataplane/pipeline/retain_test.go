@@ -46,3 +46,37 @@ func TestQuarantinedEventsExpire(t *testing.T) {
 		expect("after a restart", 0, 0, 2, 0, 1)
 	})
 }
+
+// TestDeadLettersExpire lets dead letters lie in DEAD for 30 days: they are dropped and
+// booked, younger ones stay, and a clock that runs ahead before removes nothing.
+func TestDeadLettersExpire(t *testing.T) {
+	in(t, func(t *testing.T, w *harness) {
+		pr := w.start()
+		defer func() { pr.stop() }()
+		w.answers(shaky, always(400, time.Millisecond))
+		w.some(3)
+		expect := func(when string, dead, expired int64) {
+			t.Helper()
+			w.wait(when, func() bool {
+				to := row(pr, shaky)
+				return to.Dead == dead && to.Dropped[delivery.CodeExpired] == expired
+			})
+			w.balanced(pr)
+		}
+		expect("three are dead", 3, 0)
+		time.Sleep(20 * 24 * time.Hour)
+		w.ahead = 300 * 24 * time.Hour
+		time.Sleep(12 * time.Hour)
+		w.ahead = 0
+		w.some(2)
+		expect("five are dead", 5, 0)
+		time.Sleep(9 * 24 * time.Hour)
+		expect("after 29 days and a clock that was wrong", 5, 0)
+		time.Sleep(25 * time.Hour)
+		expect("after 30 days", 2, 3)
+		w.wait("they are gone", func() bool { return len(w.disk[queue.Dead].Snapshot().Records) <= 2 })
+		pr.crash()
+		pr = w.start()
+		expect("after a restart", 2, 3)
+	})
+}

@@ -92,7 +92,7 @@ var floors = []floor{
 	{[]string{"weir/dataplane/plan"}, append([]string{"weir/dataplane/ingest", "weir/dataplane/destination", "weir/dataplane/warehouse", "weir/dataplane/load", "weir/dataplane/identity", "weir/dataplane/profile"}, d1...)},
 	{[]string{"weir/dataplane/pipeline/unread"}, []string{"weir/shared/*", "weir/dataplane/event", "weir/dataplane/ledger", "weir/dataplane/queue"}},
 	{[]string{"weir/dataplane/pipeline", "weir/dataplane/agent", "weir/dataplane/jobs"},
-		append([]string{"weir/dataplane/pipeline/unread", "weir/dataplane/ingest", "weir/dataplane/destination", "weir/dataplane/parked", "weir/dataplane/journal*", "weir/dataplane/quarantine", "weir/dataplane/rewrite", "weir/dataplane/retention", "weir/dataplane/load", "weir/dataplane/identity", "weir/dataplane/profile", "weir/dataplane/plan"}, d1...)},
+		append([]string{"weir/dataplane/pipeline/unread", "weir/dataplane/ingest", "weir/dataplane/destination", "weir/dataplane/parked*", "weir/dataplane/journal*", "weir/dataplane/quarantine", "weir/dataplane/rewrite", "weir/dataplane/retention", "weir/dataplane/load", "weir/dataplane/identity", "weir/dataplane/profile", "weir/dataplane/plan"}, d1...)},
 	{[]string{"weir/dataplane/view"}, append([]string{"weir/dataplane/destination", "weir/dataplane/parked", "weir/dataplane/quarantine", "weir/dataplane/plan", "weir/dataplane/view/endpoint", "weir/dataplane/view/probe"}, d1...)},
 	{[]string{"weir/dataplane/view/endpoint"}, []string{"weir/shared/*", "weir/dataplane/guard", "weir/dataplane/share"}},
 	{[]string{"weir/dataplane/view/probe"}, []string{"weir/shared/*", "weir/dataplane/event", "weir/dataplane/destination"}},

@@ -1,4 +1,4 @@
-package parked
+package record
 
 import (
 	"context"
@@ -7,7 +7,6 @@ import (
 	"iter"
 
 	"weir/dataplane/delivery"
-	"weir/dataplane/parked/record"
 	"weir/dataplane/queue"
 )
 
@@ -60,8 +59,8 @@ func proofs(ctx context.Context, log queue.Log, from uint64) iter.Seq2[proof, er
 				yield(proof{}, fmt.Errorf("scan from %d: %w", from, err))
 				return
 			}
-			r, err := record.Decode(rec)
-			if err != nil || r.Kind == record.Damaged || r.Kind == record.Gone && !r.Settles {
+			r, err := Decode(rec)
+			if err != nil || r.Kind == Damaged || r.Kind == Gone && !r.Settles {
 				continue
 			}
 			if !yield(proofOf(&r), nil) {
@@ -71,12 +70,12 @@ func proofs(ctx context.Context, log queue.Log, from uint64) iter.Seq2[proof, er
 	}
 }
 
-func proofOf(r *record.Record) proof {
+func proofOf(r *Record) proof {
 	end, other := delivery.EndParked, delivery.FromDead
 	switch r.Kind {
-	case record.Dead:
+	case Dead:
 		end, other = delivery.EndDead, delivery.FromParked
-	case record.Gone:
+	case Gone:
 		end, other = delivery.EndDropped, delivery.FromParked
 	}
 	p := proof{seq: r.Seq, settled: make([]delivery.Settled, len(r.Items))}
