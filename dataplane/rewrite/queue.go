@@ -36,7 +36,7 @@ func (q *codeQueue) admit(w *Rewriter, frame uint64, of []*share) bool {
 		q.latest = frame
 		return false
 	}
-	if len(q.queue) > 0 && (q.bytes >= w.cfg.Bytes/4 || w.bytes >= w.cfg.Bytes) {
+	if len(q.queue) > 0 && (q.bytes >= w.cfg.Bytes/4 || w.full(of[0].entry.Workspace)) {
 		q.behind, q.next, q.latest = true, frame, frame
 		return false
 	}
@@ -48,13 +48,27 @@ func (q *codeQueue) admit(w *Rewriter, frame uint64, of []*share) bool {
 func (q *codeQueue) push(w *Rewriter, of []*share) {
 	q.queue = append(q.queue, of)
 	for _, s := range of {
-		q.bytes += s.bytes
-		w.bytes += s.bytes
+		w.hold(q, s, s.bytes)
 	}
 	select {
 	case q.wake <- struct{}{}:
 	default:
 	}
+}
+
+// hold counts what a share takes in memory; mu is held.
+func (w *Rewriter) hold(q *codeQueue, s *share, bytes int64) {
+	q.bytes += bytes
+	w.bytes += bytes
+	if w.held[s.entry.Workspace] += bytes; w.held[s.entry.Workspace] == 0 {
+		delete(w.held, s.entry.Workspace)
+	}
+}
+
+// full reports whether a workspace may hold no more: four times what it leaves free,
+// so that any number of workspaces together leaves some for another; mu is held.
+func (w *Rewriter) full(ws id.Workspace) bool {
+	return w.held[ws] >= 4*max(w.cfg.Bytes-w.bytes, 0)
 }
 
 // runQueue hands over what comes into a queue, frame by frame, until ctx ends.
@@ -78,8 +92,7 @@ func (w *Rewriter) runQueue(ctx context.Context, q *codeQueue) {
 		}
 		w.mu.Lock()
 		for _, s := range of {
-			q.bytes -= s.bytes
-			w.bytes -= s.bytes
+			w.hold(q, s, -s.bytes)
 		}
 		q.busy = false
 		w.mu.Unlock()
@@ -176,5 +189,5 @@ func (w *Rewriter) readAgain(ctx context.Context, q *codeQueue, rec queue.Record
 		w.submit(ctx, s.task)
 	}
 	q.next = rec.Seq + 1
-	return q.bytes >= w.cfg.Bytes/8 || w.bytes >= w.cfg.Bytes, nil
+	return q.bytes >= w.cfg.Bytes/8 || len(of) > 0 && w.full(of[0].entry.Workspace), nil
 }

@@ -27,7 +27,7 @@ const CodeChanged = "transformation_changed"
 
 // Config is what a Rewriter works with. Every field is required.
 type Config struct {
-	Bytes int64 // memory of events that wait for code, a quarter of it for one destination
+	Bytes int64 // memory of events that wait for code, a quarter of it for one destination, 4/5 for one workspace
 
 	// Transform runs a chain over events. It tries until ctx ends; any other error
 	// ends the Rewriter.
@@ -63,6 +63,7 @@ type Rewriter struct {
 	queues map[id.Destination]*codeQueue
 	slots  map[string]*slot // by chain
 	bytes  int64
+	held   map[id.Workspace]int64 // of bytes
 }
 
 // slot bounds how many batches of a chain run at once.
@@ -73,7 +74,7 @@ type slot struct {
 
 // New returns a Rewriter that has nothing to do.
 func New(cfg Config) *Rewriter {
-	return &Rewriter{cfg: cfg, failed: make(chan error, 1), queues: map[id.Destination]*codeQueue{}, slots: map[string]*slot{}}
+	return &Rewriter{cfg: cfg, failed: make(chan error, 1), queues: map[id.Destination]*codeQueue{}, slots: map[string]*slot{}, held: map[id.Workspace]int64{}}
 }
 
 // Take takes the outputs of a frame that need code, and those to a destination

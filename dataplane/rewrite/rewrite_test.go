@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -43,6 +44,7 @@ type partition struct {
 
 	mu    sync.Mutex
 	heard []string
+	again map[id.Destination]int // frames that were read again for it
 }
 
 // in runs a test with a Rewriter, in a bubble.
@@ -50,7 +52,7 @@ func in(t *testing.T, bytes int64, test func(t *testing.T, p *partition)) {
 	t.Helper()
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p := &partition{t: t, events: queuetest.NewLog(1, queuetest.Faults{}), code: same, fanned: make(chan struct{})}
+		p := &partition{t: t, events: queuetest.NewLog(1, queuetest.Faults{}), code: same, fanned: make(chan struct{}), again: map[id.Destination]int{}}
 		ctx, cancel := context.WithCancel(t.Context())
 		p.ctx = ctx
 		p.w = rewrite.New(rewrite.Config{
@@ -130,6 +132,9 @@ func (p *partition) take(frame uint64, text string, to ...route.Destination) (di
 // left says that a destination got nothing of a frame.
 func (p *partition) left(_ context.Context, rec queue.Record, d id.Destination) (*rewrite.Outputs, error) {
 	p.hear("read %d again", rec.Seq)
+	p.mu.Lock()
+	p.again[d]++
+	p.mu.Unlock()
 	return outputs(rec.Seq, string(rec.Data), route.Destination{ID: d}), nil
 }
 
@@ -245,6 +250,45 @@ func TestAFullQueueReadsItsFramesAgain(t *testing.T) {
 		}
 		if !slices.Equal(offered, want) || again == 0 {
 			t.Errorf("offered %q after %d frames were read again, want all in order and some read again", offered, again)
+		}
+	})
+}
+
+// TestSlowCodeOfAWorkspaceLeavesMemoryToAnother has twenty destinations of a workspace
+// with slow code, for each of which frames wait. Those of a neighbour, of which some
+// wait too, are not read again.
+func TestSlowCodeOfAWorkspaceLeavesMemoryToAnother(t *testing.T) {
+	in(t, 200_000, func(t *testing.T, p *partition) {
+		p.code = func(m transform.Meta, in []event.Event) transform.Result {
+			if m.Workspace == "evil" {
+				time.Sleep(time.Second)
+			}
+			time.Sleep(5 * time.Millisecond)
+			return same(m, in)
+		}
+		own := &plan.Routing{Chains: []*transform.Chain{{Key: "evil"}, {Key: "good"}}}
+		text := fmt.Sprintf("%01000d", 1)
+		for frame := range uint64(300) {
+			o := &rewrite.Outputs{Frame: frame + 1}
+			for n := range 20 {
+				e := event.Event{Workspace: "evil", Source: id.Source(fmt.Sprint("src", n)), JSON: []byte(text)}
+				o.Add(&e, uint32(n), 0, own, route.Destination{ID: id.Destination(fmt.Sprint("evil", n))})
+			}
+			e := event.Event{Workspace: "good", Source: "src", JSON: []byte(text)}
+			o.Add(&e, 20, 0, own, route.Destination{ID: "good", ChainIndex: 1})
+			if _, err := p.events.Append(p.ctx, "", []byte(text)); err != nil {
+				t.Fatal(err)
+			}
+			p.w.Take(p.ctx, o)
+			if frame%4 == 3 {
+				time.Sleep(10 * time.Millisecond)
+			}
+		}
+		time.Sleep(time.Second)
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if offered := len(slices.DeleteFunc(slices.Clone(p.heard), func(h string) bool { return !strings.Contains(h, " good ") })); offered != 300 || p.again["good"] > 0 {
+			t.Errorf("%d frames of the neighbour were offered and %d read again, want 300 and none", offered, p.again["good"])
 		}
 	})
 }
