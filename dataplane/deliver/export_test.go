@@ -15,5 +15,5 @@ func (l *Lanes) Memory() (live, parked, waiting, most, backlog int64) {
 	}
 	l.mu.Unlock()
 	waiting = l.store.Queued()
-	return live, l.mem.Load() - live, waiting, l.cfg.MemoryBytes, l.cfg.Backlog
+	return live, l.memory.Used.Load() - live, waiting, l.cfg.MemoryBytes, l.cfg.Backlog
 }

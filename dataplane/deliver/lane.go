@@ -4,7 +4,6 @@ import (
 	"context"
 	"iter"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/zeebo/xxh3"
@@ -16,6 +15,7 @@ import (
 	"weir/dataplane/keyed"
 	"weir/dataplane/outbound"
 	"weir/dataplane/parked"
+	"weir/dataplane/share"
 	"weir/shared/id"
 )
 
@@ -65,9 +65,9 @@ type lane struct {
 	mu       sync.Mutex
 	target   *destination.Target // as last seen
 	presence destination.Presence
-	ws       id.Workspace  // "" until a delivery was seen
-	tenant   *atomic.Int64 // bytes of live deliveries of ws, in all lanes; nil until then
-	active   bool          // in the set that is ticked
+	ws       id.Workspace // "" until a delivery was seen
+	tenant   *share.Held  // the memory of ws; nil until then
+	active   bool         // in the set that is ticked
 	nextTick time.Time
 
 	seen      uint64   // entries so far
@@ -97,7 +97,7 @@ func newLane(l *Lanes, dest id.Destination) *lane {
 	ln.circuit = circuit.Circuit{OpenAfter: l.cfg.ParkAfter, Seed: l.cfg.Seed + xxh3.HashString(string(dest))}
 	ln.awaiting, ln.held, ln.ending = map[delivery.Place]*entry{}, map[delivery.Place]*entry{}, map[delivery.Place]struct{}{}
 	ln.backlog = backlog.New(backlog.Config{
-		Destination: dest, Feed: ln.feed, Spawn: l.readers.spawn, Memory: &l.mem, MemoryBytes: l.cfg.MemoryBytes / 4 * 3, Last: l.last, Log: l.cfg.Log,
+		Destination: dest, Feed: ln.feed, Spawn: l.readers.spawn, Memory: &l.memory.Used, MemoryBytes: l.cfg.MemoryBytes / 4 * 3, Last: l.last, Log: l.cfg.Log,
 		Read: func(ctx context.Context, from, to uint64) iter.Seq2[parked.Record, error] {
 			return l.store.Read(ctx, dest, from, to)
 		},
@@ -174,7 +174,7 @@ func (ln *lane) offer(e *entry, now time.Time, most int64) offered {
 	ordered := ln.ordered(e)
 	waiting, unknown := ln.backlog.Parked(e.user)
 	park := unknown || ln.parksAll(now) && !ln.mayProbe(now) || ordered && waiting > 0
-	over := ln.liveBytes+e.size > most || !ln.l.room(ln.tenant.Load(), e.size)
+	over := ln.liveBytes+e.size > most || !ln.tenant.Fits(e.size)
 	if (park || over) && ln.l.store.Full(ln) {
 		return full
 	}
@@ -215,7 +215,6 @@ func (ln *lane) forgetLive(e *entry) {
 func (ln *lane) hold(bytes int64) {
 	ln.liveBytes += bytes
 	ln.tenant.Add(bytes)
-	ln.l.mem.Add(bytes)
 }
 
 // see notes whose lane it is, and reports whether that was not known.
@@ -223,8 +222,7 @@ func (ln *lane) see(ws id.Workspace) bool {
 	if ln.ws != "" {
 		return false
 	}
-	held, _ := ln.l.held.LoadOrStore(ws, new(atomic.Int64))
-	ln.ws, ln.tenant = ws, held.(*atomic.Int64)
+	ln.ws, ln.tenant = ws, ln.l.memory.Of(ws)
 	return true
 }
 

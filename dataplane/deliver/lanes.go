@@ -28,6 +28,7 @@ import (
 	"weir/dataplane/delivery"
 	"weir/dataplane/live"
 	"weir/dataplane/parked"
+	"weir/dataplane/share"
 	"weir/shared/fault"
 	"weir/shared/id"
 )
@@ -50,8 +51,7 @@ type Lanes struct {
 
 	workers, readers workers
 	stopping         atomic.Bool
-	mem              atomic.Int64 // bytes of events in lanes' memory
-	held             sync.Map     // of these, those of live deliveries, by workspace: *atomic.Int64
+	memory           share.Memory // of events in lanes; workspaces hold those of live deliveries
 	inFlight         atomic.Int64
 	sharing          sharing
 }
@@ -69,7 +69,7 @@ func New(cfg Config) (*Lanes, error) {
 		cfg.Seed = rand.Uint64()
 	}
 	l := &Lanes{
-		cfg: cfg, sharing: sharing{alone: cfg.MemoryBytes, all: cfg.LaneBytes},
+		cfg: cfg, sharing: sharing{alone: cfg.MemoryBytes, all: cfg.LaneBytes}, memory: share.Memory{Most: cfg.MemoryBytes},
 		lanes: map[id.Destination]*lane{}, active: map[*lane]struct{}{}, wake: make(chan struct{}, 1),
 	}
 	l.store, err = parked.New(parked.Config{
@@ -312,14 +312,6 @@ func (s *sharing) most(now time.Time) int64 {
 		return s.all
 	}
 	return s.alone
-}
-
-// room reports whether a workspace whose lanes hold so many bytes may hold size more:
-// at most four times what it leaves free, so that any number of workspaces together
-// leaves some for another.
-func (l *Lanes) room(held, size int64) bool {
-	free := l.cfg.MemoryBytes - l.mem.Load() - size
-	return free >= 0 && held+size <= 4*free
 }
 
 // sizeOf is what a delivery costs in memory, in bytes.

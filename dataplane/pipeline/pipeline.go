@@ -83,7 +83,7 @@ type Config struct {
 
 	OpenFrames int              // frames that are read and not settled; zero means 4096
 	OpenBytes  int64            // memory of their events; zero means 64 MiB
-	CodeBytes  int64            // memory of events that wait for transformations, a quarter for one destination; zero means 32 MiB
+	CodeBytes  int64            // memory of events that wait for transformations, see rewrite.Config.Bytes; zero means 32 MiB
 	Window     time.Duration    // how long the journal keeps dedupe keys; zero means 7 days
 	Now        func() time.Time // for what is kept for days; nil means time.Now
 	Snapshot   time.Duration    // between two snapshots of the dedupe index; zero means a minute

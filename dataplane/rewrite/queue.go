@@ -59,17 +59,11 @@ func (q *codeQueue) push(w *Rewriter, of []*share) {
 // hold counts what a share takes in memory; mu is held.
 func (w *Rewriter) hold(q *codeQueue, s *share, bytes int64) {
 	q.bytes += bytes
-	w.bytes += bytes
-	if w.held[s.entry.Workspace] += bytes; w.held[s.entry.Workspace] == 0 {
-		delete(w.held, s.entry.Workspace)
-	}
+	w.memory.Of(s.entry.Workspace).Add(bytes)
 }
 
-// full reports whether a workspace may hold no more: four times what it leaves free,
-// so that any number of workspaces together leaves some for another; mu is held.
-func (w *Rewriter) full(ws id.Workspace) bool {
-	return w.held[ws] >= 4*max(w.cfg.Bytes-w.bytes, 0)
-}
+// full reports whether a workspace may hold no more.
+func (w *Rewriter) full(ws id.Workspace) bool { return !w.memory.Of(ws).Fits(1) }
 
 // runQueue hands over what comes into a queue, frame by frame, until ctx ends.
 func (w *Rewriter) runQueue(ctx context.Context, q *codeQueue) {

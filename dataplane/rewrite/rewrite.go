@@ -13,6 +13,7 @@ import (
 	"weir/dataplane/journal/record"
 	"weir/dataplane/live"
 	"weir/dataplane/queue"
+	shares "weir/dataplane/share"
 	"weir/dataplane/transform"
 	"weir/shared/id"
 	"weir/shared/telemetry"
@@ -62,8 +63,7 @@ type Rewriter struct {
 	mu     sync.Mutex
 	queues map[id.Destination]*codeQueue
 	slots  map[string]*slot // by chain
-	bytes  int64
-	held   map[id.Workspace]int64 // of bytes
+	memory shares.Memory
 }
 
 // slot bounds how many batches of a chain run at once.
@@ -74,7 +74,7 @@ type slot struct {
 
 // New returns a Rewriter that has nothing to do.
 func New(cfg Config) *Rewriter {
-	return &Rewriter{cfg: cfg, failed: make(chan error, 1), queues: map[id.Destination]*codeQueue{}, slots: map[string]*slot{}, held: map[id.Workspace]int64{}}
+	return &Rewriter{cfg: cfg, failed: make(chan error, 1), queues: map[id.Destination]*codeQueue{}, slots: map[string]*slot{}, memory: shares.Memory{Most: cfg.Bytes}}
 }
 
 // Take takes the outputs of a frame that need code, and those to a destination

@@ -9,6 +9,9 @@
 // one workspace whose work hangs delays another by Config.Patience at most, and no
 // work is cut for it.
 //
+// Memory is shared without a clock: the more a workspace holds, the less it may hold
+// beside others.
+//
 // It refuses to let any number of calls of one workspace wait. It knows nothing of
 // the work: who holds a slot has to give it back, by a deadline of its own.
 package share
