@@ -196,6 +196,10 @@ func (c *ControlPlane) connect(ctx context.Context, r *running, signing ed25519.
 	r.hub, err = hub.New(hub.Config{
 		Address: address, Operator: operator, Key: signing, Accounts: accounts, Log: c.cfg.Log,
 		PlaneKey: func(p id.Plane) (ed25519.PublicKey, bool) { return r.fleet.Key(p) }, // asked only once the fleet is there
+		Placed: func(p id.Plane, ws id.Workspace) bool {
+			row, err := r.store.Workspace(ctx, ws)
+			return err == nil && row.Plane == p || err != nil && fault.KindOf(err) != fault.Missing // what is not known stays
+		},
 		Alarm: func(code wire.Code, plane id.Plane) {
 			c.cfg.Log.Warn("word of a plane refused", "code", code, "plane", plane)
 		},

@@ -1,11 +1,14 @@
 package wire_test
 
 import (
+	"bytes"
+	"context"
 	"crypto/ed25519"
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -156,6 +159,59 @@ func TestAcksThatTheirPlaneDidNotSignAreRefusedAndAlarmed(t *testing.T) {
 	if len(s.forged) != 4 || s.forged[0] != wire.AckForged {
 		t.Errorf("alarms %v, want 4 times %s", s.forged, wire.AckForged)
 	}
+}
+
+// TestWhatOnePlaneFillsIsEmptiedForTheOthers: planes of an account share the bucket of
+// acks. One fills it with what it did not sign, and with acks about workspaces that are
+// not its own; another can report again.
+func TestWhatOnePlaneFillsIsEmptiedForTheOthers(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	own := hub.Account{Region: "eu", Organization: id.New[id.Organization]()} // whose bucket is small
+	evil, good := s.plane(own), s.plane(own)
+	ws := id.New[id.Workspace]()
+	ack := func() error {
+		return good.edge.Ack(t.Context(), wire.Ack{Workspace: ws, Number: 1, State: wire.Applied})
+	}
+	for range 10 {
+		if err := evil.edge.Ack(t.Context(), wire.Ack{Workspace: id.New[id.Workspace](), Number: 1, State: wire.Applied}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	nc, _ := s.raw(evil.creds, "_INBOX_"+string(evil.id))
+	junk := bytes.Repeat([]byte("x"), 250_000)
+	for n := 0; ack() == nil; n++ {
+		if n == 1000 {
+			t.Fatal("the bucket has no end")
+		}
+		msg, err := nc.Request(fmt.Sprintf("$KV.ACKS.%s.ws_%d", evil.id, n), junk, patience)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if bytes.Contains(msg.Data, []byte(`"error"`)) && len(junk) > 1 { // for what is left, less fits
+			junk = junk[:len(junk)/2]
+		}
+	}
+	s.mu.Lock()
+	s.placed = func(p id.Plane, w id.Workspace) bool { return p == good.id && w == ws }
+	s.mu.Unlock()
+	ctx, cancel := context.WithCancel(t.Context())
+	var group sync.WaitGroup
+	group.Go(func() {
+		for a, err := range s.hub.Acks(ctx) {
+			if err == nil && a.Plane != good.id {
+				t.Errorf("ack %+v was given out", a)
+			}
+		}
+	})
+	eventually(t, "the other plane reports again", func() bool { return ack() == nil })
+	admin := s.admin(own)
+	eventually(t, "only its ack is left", func() bool {
+		msg, err := admin.Request("$JS.API.STREAM.INFO.KV_ACKS", nil, patience)
+		return err == nil && bytes.Contains(msg.Data, []byte(`"messages":1,`))
+	})
+	cancel()
+	group.Wait()
 }
 
 // TestAPlanesCredentialsOpenNothingElse attacks with one plane's credentials

@@ -40,6 +40,7 @@ type site struct {
 	mu     sync.Mutex
 	keys   map[id.Plane]ed25519.PublicKey
 	forged []wire.Code
+	placed func(id.Plane, id.Workspace) bool // nil: all are
 }
 
 func newSite(t *testing.T) *site {
@@ -63,6 +64,11 @@ func newSite(t *testing.T) *site {
 			defer s.mu.Unlock()
 			k, ok := s.keys[p]
 			return k, ok
+		},
+		Placed: func(p id.Plane, ws id.Workspace) bool {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			return s.placed == nil || s.placed(p, ws)
 		},
 		Alarm: func(c wire.Code, _ id.Plane) {
 			s.mu.Lock()

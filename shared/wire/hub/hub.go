@@ -36,6 +36,9 @@ type Config struct {
 	// PlaneKey returns the identity key of an enrolled plane. It is asked for
 	// every ack and beat and must be quick.
 	PlaneKey func(id.Plane) (ed25519.PublicKey, bool)
+	// Placed reports whether a workspace is on a plane: acks about others are removed
+	// from the hub. It is asked for every ack. Nil: all are.
+	Placed   func(id.Plane, id.Workspace) bool
 	Accounts []Account // of enrolled planes; others come with the first call that names them
 	// Alarm hears of acks and beats that were refused. It must not block.
 	Alarm func(wire.Code, id.Plane)

@@ -38,6 +38,7 @@ type Entry struct {
 	Key   []string // split at its dots
 	Value []byte
 	At    time.Time // when the hub took it, by the hub's clock
+	Seq   uint64    // its place in the bucket's stream
 }
 
 // Run calls take for each entry until ctx ends or take returns false (then the
@@ -108,7 +109,7 @@ func (f Follower) round(ctx context.Context, take func(Entry) bool) (got bool, e
 		if err != nil {
 			return got, Unreachable(err)
 		}
-		if !take(Entry{Key: f.Bucket.Key(msg.Subject()), Value: msg.Data(), At: meta.Timestamp}) {
+		if !take(Entry{Key: f.Bucket.Key(msg.Subject()), Value: msg.Data(), At: meta.Timestamp, Seq: meta.Sequence.Stream}) {
 			return got, errEnough
 		}
 	}
