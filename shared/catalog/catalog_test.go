@@ -68,7 +68,7 @@ func TestCheckNamesEveryProblemAtOnce(t *testing.T) {
 		"nothing":  {``, []string{"p.url required"}},
 		"null":     {`{"url":null,"batch":null}`, []string{"p.url required"}},
 		"several": {`{"urll":"x","method":"GET","headers":{"A":1,"B":"x\ny"},"topics":["",2],"ordered":"yes","rate":0,"timeout":"1h","batch":{"wait":"-1s","sizes":1}}`, []string{
-			"p.url required", "p.method not_in_enum", "p.headers.A wrong_type", "p.headers.B bad_pattern", "p.topics[0] too_small", "p.topics[1] wrong_type",
+			"p.url required", "p.method not_in_enum", "p.headers.A wrong_type", "p.headers.B bad_pattern", "p.headers.B malformed", "p.topics[0] too_small", "p.topics[1] wrong_type",
 			"p.ordered wrong_type", "p.rate too_small", "p.timeout too_large", "p.batch.size required", "p.batch.wait bad_duration", "p.batch.sizes unknown_field", "p.urll unknown_field"}},
 		"beyond a float":      {`{"url":"http://a","rate":9007199254740994}`, []string{"p.rate too_large"}},
 		"a fraction":          {`{"url":"http://a","rate":1.5}`, []string{"p.rate wrong_type"}},

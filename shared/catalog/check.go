@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -259,6 +260,10 @@ func (c *checker) texts(f Field, v jsontext.Value, path string) {
 	f.Type = TypeString
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		c.value(f, values[name], join(path, name))
+		var s string
+		if json.Unmarshal(values[name], &s) == nil && strings.ContainsFunc(s, unicode.IsControl) {
+			c.add(join(path, name), "malformed", "The text holds a control character, such as a line break.")
+		}
 	}
 }
 

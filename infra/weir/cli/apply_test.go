@@ -43,7 +43,7 @@ destinations:
   - name: hook
     type: webhook
     settings: { url: "http://127.0.0.1:9/x" }
-    secrets: { headers: { from: env, name: WEIR_SECRET_H }, token: { from: file, path: token.txt } }
+    secrets: { password: { from: env, name: WEIR_SECRET_H }, token: { from: file, path: token.txt } }
 `
 
 // noTime replaces the one word of the output that differs from run to run.
@@ -109,7 +109,7 @@ func TestSecretsAreSealedToEveryPlaneAndKnownWhenUnchanged(t *testing.T) {
 	file := s.file("weir.yaml", secretive)
 	s.must("apply", "-f", file)
 	opened(t, f, secret.Source, "signing", 1, "clear-one")
-	opened(t, f, secret.Destination, "headers", 1, "clear-one")
+	opened(t, f, secret.Destination, "password", 1, "clear-one")
 	opened(t, f, secret.Destination, "token", 1, "from-file")
 	if out := s.must("apply", "-f", file); !strings.Contains(out, "nothing to change") {
 		t.Errorf("the same secrets again: %s", out)
@@ -117,13 +117,13 @@ func TestSecretsAreSealedToEveryPlaneAndKnownWhenUnchanged(t *testing.T) {
 	s.env["WEIR_SECRET_H"] = "clear-two"
 	s.must("apply", "-f", file)
 	opened(t, f, secret.Source, "signing", 2, "clear-two")
-	opened(t, f, secret.Destination, "headers", 2, "clear-two")
+	opened(t, f, secret.Destination, "password", 2, "clear-two")
 	if v := f.workspaces["acme"].doc.Destinations[0].Secrets["token"].Version; v != 1 {
 		t.Errorf("the unchanged token has version %d, want 1", v)
 	}
 	s.must("apply", "-f", file, "--reseal")
 	opened(t, f, secret.Source, "signing", 3, "clear-two")
-	opened(t, f, secret.Destination, "headers", 3, "clear-two")
+	opened(t, f, secret.Destination, "password", 3, "clear-two")
 	opened(t, f, secret.Destination, "token", 2, "from-file")
 
 	exported := s.file("exported.yaml", s.must("export", "acme"))
@@ -131,7 +131,7 @@ func TestSecretsAreSealedToEveryPlaneAndKnownWhenUnchanged(t *testing.T) {
 		t.Errorf("what was exported: %s", out)
 	}
 	s.file("exported.yaml", strings.ReplaceAll(s.must("export"), "version: 3", "version: 2"))
-	s.fails(command.ExitFailed, []string{"exported.yaml:", "secrets.headers: the control plane does not hold this version"}, "apply", "-f", exported)
+	s.fails(command.ExitFailed, []string{"exported.yaml:", "secrets.password: the control plane does not hold this version"}, "apply", "-f", exported)
 
 	pins, err := os.ReadFile(filepath.Join(s.dir, "weir.pins"))
 	if err != nil || !strings.Contains(string(pins), "pl_one ed25519:") || !strings.Contains(string(pins), "pl_two ed25519:") || strings.Contains(string(pins), "pl_us") {
@@ -180,7 +180,7 @@ func TestSecretsGoNowhereUnproven(t *testing.T) {
 		}, []string{"not signed by the plane's identity"}},
 		"no plane":                 {func(f *fake, _ *shell) { f.planes = nil }, []string{"region eu has no data plane", "weir plane invite --region eu"}},
 		"damaged pins":             {func(_ *fake, s *shell) { s.file("weir.pins", "pl_one ed25519:???\n") }, []string{"weir.pins:1 is damaged"}},
-		"a variable that is unset": {func(_ *fake, s *shell) { delete(s.env, "WEIR_SECRET_H") }, []string{"weir.yaml:12 destinations[0].secrets.headers", "WEIR_SECRET_H is not set"}},
+		"a variable that is unset": {func(_ *fake, s *shell) { delete(s.env, "WEIR_SECRET_H") }, []string{"weir.yaml:12 destinations[0].secrets.password", "WEIR_SECRET_H is not set"}},
 		"an empty variable":        {func(_ *fake, s *shell) { s.env["WEIR_SECRET_H"] = "" }, []string{"WEIR_SECRET_H is empty"}},
 		"a missing file":           {func(_ *fake, s *shell) { _ = os.Remove(filepath.Join(s.dir, "token.txt")) }, []string{"secrets.token", "no such file"}},
 		"another variable": {func(_ *fake, s *shell) {
@@ -210,7 +210,7 @@ func TestAnAllowedVariableIsRead(t *testing.T) { // not parallel: it changes the
 	f := newFake(t)
 	s := newShell(t, f)
 	s.env["OTHER"] = "x"
-	s.in = "workspace: acme\nregion: eu\ndestinations: [{name: hook, type: webhook, secrets: {headers: {from: env, name: OTHER}}}]\n"
+	s.in = "workspace: acme\nregion: eu\ndestinations: [{name: hook, type: webhook, secrets: {password: {from: env, name: OTHER}}}]\n"
 	t.Chdir(s.dir)
 	s.must("apply", "-f", "-", "--allow-env", "OTHER")
 	if _, err := os.Stat("weir.pins"); err != nil {

@@ -94,3 +94,24 @@ func TestShellsCompleteNames(t *testing.T) {
 		}
 	}
 }
+
+func TestASecretIsCheckedBeforeItIsSealed(t *testing.T) {
+	t.Parallel()
+	f := newFake(t)
+	s := newShell(t, f)
+	file := s.file("weir.yaml", strings.Replace(plain, `settings: { url: "http://127.0.0.1:9/x" }`, `settings: { url: "http://127.0.0.1:9/x" }
+    secrets: { headers: { from: env, name: WEIR_SECRET_H } }`, 1))
+	for value, says := range map[string]string{
+		`Bearer hush`:                           "env WEIR_SECRET_H: This is an object of texts",
+		`{"Authorization":"Bearer hush\nhush"}`: "env WEIR_SECRET_H: The text holds a control character",
+	} {
+		s.env["WEIR_SECRET_H"] = value
+		code, _, said := s.run("apply", "-f", file)
+		if code != command.ExitFailed || !strings.Contains(said, "destinations[0].secrets.headers") || !strings.Contains(said, says) || strings.Contains(said, "hush") {
+			t.Errorf("with %q: exit %d\n%s", value, code, said)
+		}
+	}
+	if len(f.workspaces) != 0 {
+		t.Error("a workspace was made with a secret that no plane can use")
+	}
+}

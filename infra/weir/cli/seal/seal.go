@@ -83,10 +83,36 @@ func (s *Sealer) Read(files []*manifest.File) error {
 				problems = append(problems, fault.Problem{Path: f.At(w.Path), Code: "secret_unreadable", Text: err.Error()})
 				continue
 			}
+			if wrong := check(f, w, value); len(wrong) > 0 {
+				problems = append(problems, wrong...)
+				continue
+			}
 			s.values[f][w.Path] = value
 		}
 	}
 	return fault.Problems("secrets cannot be read, and nothing was changed", problems)
+}
+
+// check lists what is wrong with a value, which nobody sees any more once it is sealed.
+// An object of a kind that is not known here is left to the control plane.
+func check(f *manifest.File, w manifest.Wanted, value []byte) (problems []fault.Problem) {
+	var spec catalog.Spec
+	known := false
+	if w.Family == secret.Source {
+		spec, known = catalog.Find(catalog.All(), f.Document.Sources[w.Index].Type, catalog.Sources)
+	} else {
+		spec, known = catalog.Find(catalog.All(), f.Document.Destinations[w.Index].Type, catalog.Destinations, catalog.Warehouses)
+	}
+	if !known {
+		return nil
+	}
+	for _, p := range catalog.CheckSecret(spec, w.Field, value, w.Path) {
+		if p.Code == "unknown_field" {
+			continue // the control plane says so, too
+		}
+		problems = append(problems, fault.Problem{Path: f.At(p.Path), Code: "secret_unreadable", Text: fmt.Sprintf("%s %s: %s", w.From, w.Name, p.Text)})
+	}
+	return problems
 }
 
 func (s *Sealer) value(w manifest.Wanted) ([]byte, error) {
