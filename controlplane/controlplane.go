@@ -25,6 +25,7 @@ import (
 	"weir/shared/fault"
 	"weir/shared/id"
 	"weir/shared/proxy"
+	"weir/shared/script"
 	"weir/shared/wire"
 	"weir/shared/wire/hub"
 )
@@ -34,6 +35,7 @@ type ControlPlane struct {
 	cfg     Config
 	trusted proxy.Trusted
 	ready   chan struct{}
+	code    *script.Compiler
 
 	// Written before ready is closed, read only after.
 	addresses Addresses
@@ -60,7 +62,7 @@ func New(cfg Config) (*ControlPlane, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &ControlPlane{cfg: cfg, trusted: trusted, ready: make(chan struct{})}, nil
+	return &ControlPlane{cfg: cfg, trusted: trusted, code: script.NewCompiler(script.Config{}), ready: make(chan struct{})}, nil
 }
 
 // Ready is closed when the API answers and the hub takes connections.
@@ -220,7 +222,7 @@ func (c *ControlPlane) handler(ctx context.Context, r *running) (http.Handler, e
 	if err != nil {
 		return nil, err
 	}
-	drafts, err := draft.New(draft.Config{Store: r.store, Policy: rules, Catalog: catalog.All(), Place: r.fleet.Place})
+	drafts, err := draft.New(draft.Config{Store: r.store, Policy: rules, Catalog: catalog.All(), Place: r.fleet.Place, Code: c.code})
 	if err != nil {
 		return nil, err
 	}

@@ -37,6 +37,7 @@ import (
 	"weir/shared/fault"
 	"weir/shared/id"
 	"weir/shared/proxy"
+	"weir/shared/script"
 	"weir/shared/telemetry"
 	"weir/shared/wire"
 	"weir/shared/wire/edge"
@@ -44,9 +45,10 @@ import (
 
 // DataPlane is one data plane. Run it once.
 type DataPlane struct {
-	cfg     Config
-	trusted proxy.Trusted
-	up      chan struct{} // closed when events are taken
+	cfg      Config
+	trusted  proxy.Trusted
+	up       chan struct{} // closed when events are taken
+	compiler *script.Compiler
 
 	mu        sync.Mutex
 	addresses Addresses
@@ -78,7 +80,7 @@ func New(cfg Config) (*DataPlane, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &DataPlane{cfg: cfg, trusted: trusted, up: make(chan struct{})}, nil
+	return &DataPlane{cfg: cfg, compiler: script.NewCompiler(script.Config{}), trusted: trusted, up: make(chan struct{})}, nil
 }
 
 // Ready is closed when an event that is sent now would be accepted.
@@ -153,14 +155,16 @@ func (d *DataPlane) run(ctx context.Context, k enrol.Keys, g *guard.Guard, l lis
 	if d.loading, err = d.loader(g); err != nil {
 		return err
 	}
+	kinds := Kinds()
+	kinds.Code = d.compiler
 	follower, err := agent.New(agent.Config{
-		Dir: filepath.Join(d.cfg.DataDir, "workspaces"), Region: d.plane.Region, Sealing: k.Sealing, Guard: g, Kinds: Kinds(), Plans: &d.plans,
+		Dir: filepath.Join(d.cfg.DataDir, "workspaces"), Region: d.plane.Region, Sealing: k.Sealing, Guard: g, Kinds: kinds, Plans: &d.plans,
 		Version: d.cfg.Version, GatewayURL: d.URLs().Gateway, ViewURL: d.URLs().View, Status: d.status, Log: d.cfg.Log,
 	})
 	if err != nil {
 		return err
 	}
-	if err := follower.Load(); err != nil { // before the partitions: what was kept runs at once
+	if err := follower.Load(ctx); err != nil { // before the partitions: what was kept runs at once
 		return err
 	}
 	d.adoptFiles(ctx)

@@ -8,6 +8,7 @@ import (
 	"weir/dataplane/preview"
 	"weir/dataplane/view"
 	"weir/shared/id"
+	"weir/shared/script"
 )
 
 // viewConfig says what a browser or a command line may see of this plane. again
@@ -32,9 +33,9 @@ func (d *DataPlane) previewDestination(_ context.Context, draft view.Destination
 }
 
 func (d *DataPlane) previewTransformation(ctx context.Context, ws id.Workspace, draft view.TransformationDraft) ([]any, error) {
-	libraries := make([]preview.Script, len(draft.Libraries))
+	libraries := make([]script.File, len(draft.Libraries))
 	for i, l := range draft.Libraries {
-		libraries[i] = preview.Script(l)
+		libraries[i] = script.File(l)
 	}
-	return preview.DraftCode(ctx, d.code, ws, draft.Code, libraries, draft.Events)
+	return preview.DraftCode(ctx, d.compiler, d.code, ws, draft.Code, libraries, draft.Events)
 }

@@ -31,6 +31,7 @@ import (
 	"weir/shared/catalog"
 	"weir/shared/id"
 	"weir/shared/proxy"
+	"weir/shared/script/scripttest"
 	"weir/shared/secret"
 	"weir/shared/wire"
 	"weir/shared/wire/edge"
@@ -84,7 +85,7 @@ func open(t *testing.T, s *store.Store) *harness {
 	rules, err := policy.New(t.Context())
 	must(err)
 	specs := catalog.All()
-	drafts, err := draft.New(draft.Config{Store: s, Policy: rules, Catalog: specs, Place: planes.Place})
+	drafts, err := draft.New(draft.Config{Store: s, Policy: rules, Catalog: specs, Place: planes.Place, Code: scripttest.Compiler()})
 	must(err)
 	handler, err := api.New(api.Config{Store: s, Policy: rules, Authn: accounts, Draft: drafts, Fleet: planes, Catalog: specs, Changed: publisher.Nudge,
 		TrustedProxies: proxy.Trusted{netip.MustParsePrefix("127.0.0.0/8")},

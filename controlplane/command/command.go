@@ -7,12 +7,16 @@ import (
 
 	"weir/controlplane"
 	"weir/shared/command"
+	"weir/shared/script"
+	"weir/shared/script/bundle"
+	"weir/shared/worker"
 )
 
 // Role is the name of the command.
 const Role = "controlplane"
 
-// New returns the command that runs a control plane. p is complete.
+// New returns the command that runs a control plane. p is complete. The
+// program needs Worker, too.
 func New(p command.Process) *cobra.Command {
 	var (
 		cfg controlplane.Config
@@ -57,3 +61,7 @@ WEIR_DATA_DIR; WEIR_DATABASE_FILE names a file that holds the database's URL.`,
 	}
 	return cmd
 }
+
+// Worker returns the hidden command of the processes that run what may not run in
+// a control plane itself. It stands directly below a program's root.
+func Worker() *cobra.Command { return command.Worker(worker.Tasks{script.Task: bundle.Serve}) }

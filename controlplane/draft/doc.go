@@ -10,7 +10,7 @@
 // fingerprint.
 //
 // It refuses a configuration with any problem: of shape and reference
-// (workspace.Check), of place (policy.Review), of a kind or transformation that
+// (workspace.Check), of code (workspace.Compile), of place (policy.Review), of a kind or transformation that
 // the plane's version lacks, and the removal of a destination with parked
 // deliveries unless the caller discards them. It never sees a secret in clear.
 package draft

@@ -18,6 +18,7 @@ import (
 	"weir/shared/catalog"
 	"weir/shared/fault"
 	"weir/shared/id"
+	"weir/shared/script/scripttest"
 	"weir/shared/secret"
 	"weir/shared/wire"
 	"weir/shared/workspace"
@@ -48,7 +49,7 @@ func open(t *testing.T) harness {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d, err := draft.New(draft.Config{Store: s, Policy: rules, Catalog: specs, Place: func(ctx context.Context, region string) (store.Plane, error) {
+	d, err := draft.New(draft.Config{Store: s, Policy: rules, Catalog: specs, Code: scripttest.Compiler(), Place: func(ctx context.Context, region string) (store.Plane, error) {
 		planes, err := s.Planes(ctx, region)
 		if err == nil && len(planes) == 0 {
 			err = fault.New(fault.Missing, "no plane")

@@ -9,6 +9,7 @@ import (
 	"weir/shared/catalog"
 	"weir/shared/fault"
 	"weir/shared/id"
+	"weir/shared/script"
 	"weir/shared/workspace"
 )
 
@@ -20,6 +21,7 @@ type Config struct {
 	// Place chooses the plane of a new workspace. fault.Missing: no plane of the
 	// region takes workspaces.
 	Place func(ctx context.Context, region string) (store.Plane, error)
+	Code  *script.Compiler
 }
 
 // Service edits workspaces. It is safe for concurrent use.
@@ -27,8 +29,8 @@ type Service struct{ cfg Config }
 
 // New checks cfg.
 func New(cfg Config) (*Service, error) {
-	if cfg.Store == nil || cfg.Policy == nil || len(cfg.Catalog) == 0 || cfg.Place == nil {
-		return nil, fault.New(fault.Invalid, "draft needs a store, a policy, a catalog and a way to place workspaces")
+	if cfg.Store == nil || cfg.Policy == nil || len(cfg.Catalog) == 0 || cfg.Place == nil || cfg.Code == nil {
+		return nil, fault.New(fault.Invalid, "draft needs a store, a policy, a catalog, a way to place workspaces and a compiler of code")
 	}
 	return &Service{cfg: cfg}, nil
 }
@@ -189,7 +191,13 @@ func (s *Service) plan(ctx context.Context, p Proposal) (plan, error) {
 	r := resolve(p.Document, out.former, p.Prune)
 	out.config, out.secrets = r.config, r.secrets
 	out.changes = compare(out.former, r.config)
-	out.problems = append(r.problems, documentPaths(workspace.Check(r.config, s.cfg.Catalog))...)
+	found := workspace.Check(r.config, s.cfg.Catalog)
+	if len(found) == 0 {
+		if _, found, err = workspace.Compile(ctx, s.cfg.Code, r.config); err != nil {
+			return plan{}, err
+		}
+	}
+	out.problems = append(r.problems, documentPaths(found)...)
 	out.problems = append(out.problems, boundElsewhere(out.former, r.config, r.secrets, s.cfg.Catalog)...)
 	if p.Document.Workspace != p.Name {
 		out.problems = append(out.problems, fault.Problem{Path: "workspace", Code: "wrong_workspace", Text: "The document is about another workspace than the address."})

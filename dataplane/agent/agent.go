@@ -118,7 +118,7 @@ func (a *Agent) Alarm(c wire.Code) {
 // Load runs what was kept on disk. What cannot run any more (the guard has
 // changed, or the build) is alarmed and left for the hub to settle; only a disk
 // that cannot be read is an error.
-func (a *Agent) Load() error {
+func (a *Agent) Load(ctx context.Context) error {
 	if err := os.MkdirAll(a.cfg.Dir, 0o700); err != nil {
 		return fmt.Errorf("agent's directory: %w", err)
 	}
@@ -134,7 +134,7 @@ func (a *Agent) Load() error {
 		k := all[ws]
 		switch {
 		case k.Running.Number > 0:
-			if ok := a.restore(ws, &k); !ok {
+			if ok := a.restore(ctx, ws, &k); !ok {
 				k.Running, k.Body = wire.Pointer{}, nil // it does not run, so no ack may say so
 				k.Ack.Running = 0
 				if k.Ack.State == wire.Applied {
@@ -154,8 +154,14 @@ func (a *Agent) Load() error {
 	return nil
 }
 
+// Tries to compile what ran before a restart, when workers cannot be started.
+const (
+	maxRestores = 5
+	restoreWait = time.Second
+)
+
 // restore compiles what ran before the restart, and adds to k what it remembers.
-func (a *Agent) restore(ws id.Workspace, k *kept) bool {
+func (a *Agent) restore(ctx context.Context, ws id.Workspace, k *kept) bool {
 	found := revisionOf(a.cfg, k.Running, k.Body)
 	secrets := plan.Secrets{}
 	opener := openerOf(a.cfg, found.config, k.Unbound)
@@ -168,7 +174,18 @@ func (a *Agent) restore(ws id.Workspace, k *kept) bool {
 		secrets[e.Name] = clear
 	}
 	k.Unbound = opener.unbound
-	p, problems := found.compile(a.cfg, secrets)
+	p, problems, err := found.compile(ctx, a.cfg, secrets)
+	for tries := 1; err != nil && ctx.Err() == nil && tries < maxRestores; tries++ {
+		a.log.Warn("kept revision not compiled yet", "workspace", ws, "number", k.Running.Number, "error", err)
+		select {
+		case <-ctx.Done():
+		case <-time.After(restoreWait):
+		}
+		p, problems, err = found.compile(ctx, a.cfg, secrets)
+	}
+	if err != nil {
+		problems = []fault.Problem{{Code: "unavailable"}}
+	}
 	if p != nil {
 		if err := a.cfg.Plans.Put(p); err != nil {
 			problems = fault.ProblemsOf(err)

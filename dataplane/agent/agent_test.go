@@ -23,6 +23,7 @@ import (
 	"weir/dataplane/plan"
 	"weir/shared/catalog"
 	"weir/shared/id"
+	"weir/shared/script/scripttest"
 	"weir/shared/secret"
 	"weir/shared/wire"
 	"weir/shared/wire/edge"
@@ -139,7 +140,7 @@ func (s *site) stop() {
 }
 
 func kinds() plan.Kinds {
-	return plan.Kinds{
+	return plan.Kinds{Code: scripttest.Compiler(),
 		Sources:      []ingest.Kind{{Spec: catalog.Spec{Family: catalog.Sources, Name: "http", Title: "HTTP", Doc: "HTTP."}}},
 		Destinations: []destination.Kind{webhook.Kind},
 	}
@@ -170,7 +171,7 @@ func (s *site) start(rules string) running {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	if err := a.Load(); err != nil {
+	if err := a.Load(s.t.Context()); err != nil {
 		s.t.Fatal(err)
 	}
 	if !r.plans.Loaded() {

@@ -88,7 +88,12 @@ func (a *Agent) attempt(ctx context.Context, edge *edge.Edge, w *want) {
 		a.missing(ctx, w, k, err)
 		return
 	}
-	p2, problems := got.revision.compile(a.cfg, got.opened)
+	p2, problems, err := got.revision.compile(ctx, a.cfg, got.opened)
+	if err != nil {
+		a.log.WarnContext(ctx, "revision not compiled yet", "workspace", ws, "number", p.Number, "error", err)
+		a.later(w)
+		return
+	}
 	if p2 != nil {
 		problems = a.cfg.Plans.Taken(p2)
 	}

@@ -1,6 +1,8 @@
 package agent
 
 import (
+	"context"
+
 	"weir/dataplane/plan"
 	"weir/shared/fault"
 	"weir/shared/wire"
@@ -40,12 +42,13 @@ func revisionOf(cfg Config, p wire.Pointer, body []byte) revision {
 	return r
 }
 
-// compile makes the plan; it takes over what the plan that runs has open.
-func (r revision) compile(cfg Config, secrets plan.Secrets) (*plan.Plan, []fault.Problem) {
+// compile makes the plan; it takes over what the plan that runs has open. Errors
+// are those of plan.Compile.
+func (r revision) compile(ctx context.Context, cfg Config, secrets plan.Secrets) (*plan.Plan, []fault.Problem, error) {
 	if len(r.problems) > 0 {
-		return nil, r.problems
+		return nil, r.problems, nil
 	}
-	return cfg.Plans.Plan(r.pointer.Workspace).Next(workspace.Revision{
+	return cfg.Plans.Plan(r.pointer.Workspace).Next(ctx, workspace.Revision{
 		Workspace: r.pointer.Workspace, Number: r.pointer.Number, Digest: r.pointer.Digest, Config: r.config,
 	}, cfg.Kinds, secrets)
 }

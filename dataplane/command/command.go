@@ -6,7 +6,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"weir/dataplane"
-	"weir/dataplane/transform/worker"
 	"weir/shared/command"
 )
 
@@ -86,12 +85,7 @@ func bindConfig(cmd *cobra.Command, cfg *dataplane.Config) {
 	flags.StringSliceVar(&cfg.TrustedProxies, "trusted-proxies", nil, "networks whose X-Forwarded-For is believed and who may have all connections, such as 10.0.0.0/8")
 }
 
-// TransformWorker returns the hidden command that runs the code of customers, in
-// a process of its own, for a data plane or a preview that started it. It stands
-// directly below a program's root.
-func TransformWorker() *cobra.Command {
-	return &cobra.Command{
-		Use: worker.Command, Hidden: true, Short: "Run transformations for the process that started this one",
-		RunE: func(*cobra.Command, []string) error { return worker.Serve(3) },
-	}
-}
+// TransformWorker returns the hidden command of the processes that run what may not run in
+// a data plane, a control plane or a preview itself. It stands directly below a
+// program's root.
+func TransformWorker() *cobra.Command { return command.Worker(dataplane.Tasks()) }

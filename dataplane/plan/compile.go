@@ -2,6 +2,7 @@ package plan
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -14,6 +15,7 @@ import (
 	"weir/shared/catalog"
 	"weir/shared/fault"
 	"weir/shared/id"
+	"weir/shared/script"
 	"weir/shared/secret"
 	"weir/shared/wire"
 	"weir/shared/workspace"
@@ -34,6 +36,7 @@ type Kinds struct {
 	Destinations []destination.Kind
 	Warehouses   []warehouse.Kind
 	Layouts      []*layout.Dialect // of kinds of warehouses, also of those that cannot be loaded yet
+	Code         *script.Compiler  // of transformations; nil: a configuration with code is an error
 }
 
 // Specs returns the Spec of every kind, sources first.
@@ -132,27 +135,33 @@ func (p *Plan) DestinationName(d id.Destination) string {
 }
 
 // Compile makes the plan of a revision, or lists every reason why it cannot run
-// here; the plan is then nil. Problems of different stages (shape; kinds and
-// secrets) are not mixed: the second stage would only repeat the first.
-func Compile(r workspace.Revision, k Kinds, s Secrets) (*Plan, []fault.Problem) {
-	return (*Plan)(nil).Next(r, k, s)
+// here; the plan is then nil. Problems of different stages (shape; code; kinds and
+// secrets) are not mixed: a later stage would only repeat an earlier one.
+//
+// fault.Unavailable, fault.Limited: the code could not be compiled now; nothing is
+// known of the revision.
+func Compile(ctx context.Context, r workspace.Revision, k Kinds, s Secrets) (*Plan, []fault.Problem, error) {
+	return (*Plan)(nil).Next(ctx, r, k, s)
 }
 
 // Next is Compile that takes over the destinations of p, the plan that ran
 // before, where type, settings and secrets are unchanged: a lane sees the same
 // Target and keeps what it has open. p may be nil.
-func (p *Plan) Next(r workspace.Revision, k Kinds, s Secrets) (*Plan, []fault.Problem) {
+func (p *Plan) Next(ctx context.Context, r workspace.Revision, k Kinds, s Secrets) (*Plan, []fault.Problem, error) {
 	c := r.Config
 	if problems := check(r, k); len(problems) > 0 {
-		return nil, problems
+		return nil, problems, nil
+	}
+	steps, problems, err := workspace.Compile(ctx, k.Code, c)
+	if err != nil || len(problems) > 0 {
+		return nil, declared(problems), err
 	}
 	next := &Plan{
 		Workspace: r.Workspace, Name: c.Name, Number: r.Number, Digest: r.Digest,
 		entries: make(map[string]ingest.Entry, len(c.Sources)), paths: make(map[string]string, len(c.Sources)),
 		targets: make(map[id.Destination]target, len(c.Destinations)),
 	}
-	var problems []fault.Problem
-	next.sources, problems = routings(c, r.Number)
+	next.sources, problems = routings(c, steps, r.Number)
 	for i, src := range c.Sources {
 		next.paths[src.WriteKey] = fmt.Sprintf("sources[%d].writeKey", i)
 		entry, ps := k.entry(c.Workspace, src, s, fmt.Sprintf("sources[%d]", i))
@@ -165,9 +174,9 @@ func (p *Plan) Next(r workspace.Revision, k Kinds, s Secrets) (*Plan, []fault.Pr
 		next.targets[d.ID] = t
 	}
 	if len(problems) > 0 {
-		return nil, declared(problems)
+		return nil, declared(problems), nil
 	}
-	return next, nil
+	return next, nil, nil
 }
 
 // check lists what is wrong with the configuration as such.

@@ -15,6 +15,7 @@ import (
 	"weir/shared/catalog"
 	"weir/shared/fault"
 	"weir/shared/id"
+	"weir/shared/script/scripttest"
 	"weir/shared/secret"
 	"weir/shared/wire"
 	"weir/shared/workspace"
@@ -26,6 +27,7 @@ func kinds(opened *int) plan.Kinds {
 		Fields:  []catalog.Field{{Name: "url", Type: catalog.TypeURL, Title: "URL", Required: true}, {Name: "method", Type: catalog.TypeString, Title: "Method", Default: "POST"}},
 		Secrets: []catalog.Field{{Name: "token", Type: catalog.TypeString, Title: "Token"}}}
 	return plan.Kinds{
+		Code:    scripttest.Compiler(),
 		Sources: []ingest.Kind{{Spec: catalog.Spec{Family: catalog.Sources, Name: "http", Title: "HTTP", Doc: "HTTP."}}},
 		Destinations: []destination.Kind{{Spec: spec, Open: func(settings []byte, secrets map[string]secret.String) (destination.Opened, error) {
 			*opened++
@@ -64,9 +66,9 @@ func revision(c workspace.Config, n uint64) workspace.Revision {
 
 func compile(t *testing.T, former *plan.Plan, c workspace.Config, k plan.Kinds, value string) *plan.Plan {
 	t.Helper()
-	p, problems := former.Next(revision(c, 1), k, secrets(value))
-	if len(problems) > 0 {
-		t.Fatalf("problems: %v", problems)
+	p, problems, err := former.Next(t.Context(), revision(c, 1), k, secrets(value))
+	if err != nil || len(problems) > 0 {
+		t.Fatalf("problems: %v, error %v", problems, err)
 	}
 	return p
 }
@@ -159,7 +161,7 @@ func TestAWriteKeyOfAnotherWorkspaceIsNotTakenOver(t *testing.T) {
 	}
 	c := config()
 	c.Workspace, c.Destinations, c.Connections = "ws_b", nil, nil
-	p, problems := plan.Compile(workspace.Revision{Workspace: "ws_b", Number: 1, Config: c}, kinds(&opened), nil)
+	p, problems, _ := plan.Compile(t.Context(), workspace.Revision{Workspace: "ws_b", Number: 1, Config: c}, kinds(&opened), nil)
 	if len(problems) > 0 {
 		t.Fatal(problems)
 	}
@@ -231,7 +233,7 @@ func TestEveryProblemHasAPathAndACodeThatMayGoUp(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var opened int
-			p, problems := plan.Compile(revision(tc.config, 1), kinds(&opened), tc.secrets)
+			p, problems, _ := plan.Compile(t.Context(), revision(tc.config, 1), kinds(&opened), tc.secrets)
 			if p != nil || len(problems) == 0 {
 				t.Fatalf("it was compiled")
 			}
@@ -271,14 +273,14 @@ func TestASourceIsOpenedWithItsSecrets(t *testing.T) {
 		if value != "" {
 			given[name] = secret.NewString(value)
 		}
-		_, problems := plan.Compile(revision(c, 1), k, given)
+		_, problems, _ := plan.Compile(t.Context(), revision(c, 1), k, given)
 		if len(problems) != 1 || problems[0].Path+" "+problems[0].Code != want {
 			t.Errorf("with %q: %+v, want %s", value, problems, want)
 		}
 	}
 	given := secrets("s")
 	given[name] = secret.NewString("right")
-	p, problems := plan.Compile(revision(c, 1), k, given)
+	p, problems, _ := plan.Compile(t.Context(), revision(c, 1), k, given)
 	if len(problems) > 0 {
 		t.Fatal(problems)
 	}
@@ -303,7 +305,7 @@ func TestFilesOfDisabledWarehousesAreListedToo(t *testing.T) {
 	}}}
 	var h plan.Holder
 	for _, ws := range []id.Workspace{"ws_a", "ws_b"} {
-		p, problems := plan.Compile(workspace.Revision{Workspace: ws, Number: 1, Config: workspace.Config{Format: 1, Workspace: ws, Name: "acme", Region: "eu",
+		p, problems, _ := plan.Compile(t.Context(), workspace.Revision{Workspace: ws, Number: 1, Config: workspace.Config{Format: 1, Workspace: ws, Name: "acme", Region: "eu",
 			Destinations: []workspace.Destination{{ID: "dst_lake", Name: "lake", Type: "lake", Disabled: ws == "ws_a"}}}}, k, nil)
 		if len(problems) > 0 {
 			t.Fatal(problems)

@@ -9,6 +9,7 @@ import (
 	"weir/dataplane/transform"
 	"weir/shared/fault"
 	"weir/shared/id"
+	"weir/shared/script"
 	"weir/shared/workspace"
 )
 
@@ -45,10 +46,11 @@ func (r *Routing) Meta(ws id.Workspace, s id.Source, d route.Destination) transf
 	}
 }
 
-// routings compiles checks and chains of every source; equal chains once.
-func routings(c workspace.Config, revision uint64) (map[id.Source]*Routing, []fault.Problem) {
+// routings makes checks and chains of every source; equal chains once. steps are
+// those of the transformations.
+func routings(c workspace.Config, steps []script.Step, revision uint64) (map[id.Source]*Routing, []fault.Problem) {
 	var problems []fault.Problem
-	chains := chainSet{config: c, made: map[string]*transform.Chain{}}
+	chains := chainSet{config: c, steps: steps, made: map[string]*transform.Chain{}}
 	tables := route.Compile(c)
 	all := make(map[id.Source]*Routing, len(c.Sources))
 	for i, s := range c.Sources {
@@ -58,49 +60,31 @@ func routings(c workspace.Config, revision uint64) (map[id.Source]*Routing, []fa
 		}
 		problems = append(problems, ps...)
 		r := &Routing{Revision: revision, SourceName: s.Name, SourceType: s.Type, Checks: checks, Table: tables[s.ID]}
-		if len(problems) == 0 {
-			for _, chain := range r.Table.Chains() {
-				made, ps := chains.of(chain)
-				problems = append(problems, ps...)
-				r.Chains = append(r.Chains, made)
-			}
+		for _, chain := range r.Table.Chains() {
+			r.Chains = append(r.Chains, chains.of(chain))
 		}
 		all[s.ID] = r
 	}
 	return all, problems
 }
 
-// chainSet compiles the chains of one configuration, each once.
+// chainSet makes the chains of one configuration, each once.
 type chainSet struct {
-	config    workspace.Config
-	made      map[string]*transform.Chain // by the identifiers of their transformations
-	libraries []transform.Script
+	config workspace.Config
+	steps  []script.Step               // of its transformations
+	made   map[string]*transform.Chain // by the identifiers of their transformations
 }
 
-// of compiles a chain; the empty one is nil.
-func (s *chainSet) of(chain []id.Transformation) (*transform.Chain, []fault.Problem) {
+// of makes a chain; the empty one is nil.
+func (s *chainSet) of(chain []id.Transformation) *transform.Chain {
 	if len(chain) == 0 {
-		return nil, nil
+		return nil
 	}
 	key := fmt.Sprint(chain)
-	if made, ok := s.made[key]; ok {
-		return made, nil
+	if s.made[key] == nil {
+		s.made[key] = transform.NewChain(workspace.StepsOf(s.config, s.steps, chain))
 	}
-	if s.libraries == nil {
-		for _, l := range s.config.Libraries {
-			s.libraries = append(s.libraries, transform.Script{Name: l.Name, Code: l.Code})
-		}
-	}
-	scripts := make([]transform.Script, len(chain))
-	for i, t := range chain {
-		at := slices.IndexFunc(s.config.Transformations, func(x workspace.Transformation) bool { return x.ID == t })
-		scripts[i] = transform.Script{Name: s.config.Transformations[at].Name, Code: s.config.Transformations[at].Code}
-	}
-	made, problems := transform.Compile(scripts, s.libraries)
-	if len(problems) == 0 {
-		s.made[key] = made
-	}
-	return made, problems
+	return s.made[key]
 }
 
 // Connected reports whether e has a way to go by route, which is Holder.Route: its

@@ -11,6 +11,7 @@ import (
 	"weir/dataplane/transform"
 	"weir/shared/fault"
 	"weir/shared/id"
+	"weir/shared/script"
 	"weir/shared/secret"
 )
 
@@ -52,8 +53,8 @@ func each[T any](events []json.RawMessage, preview func([]byte) T) []any {
 // DraftCode runs code that was not committed over events and returns an Outcome
 // for each. The workers of engine run it, so that an editor cannot start any
 // number of processes. fault.Invalid: the code has problems.
-func DraftCode(ctx context.Context, engine *transform.Pool, ws id.Workspace, code string, libraries []Script, events []json.RawMessage) ([]any, error) {
-	chain, err := compile([]Script{{Name: "draft", Code: code}}, libraries)
+func DraftCode(ctx context.Context, compiler *script.Compiler, engine *transform.Pool, ws id.Workspace, code string, libraries []script.File, events []json.RawMessage) ([]any, error) {
+	chain, err := compile(ctx, compiler, string(ws), []script.File{{Name: "draft", Code: code}}, libraries)
 	if err != nil {
 		return nil, err
 	}
@@ -74,14 +75,16 @@ func DraftCode(ctx context.Context, engine *transform.Pool, ws id.Workspace, cod
 
 // compile makes a chain of scripts. fault.Invalid: the code has problems, each
 // with its line and column.
-func compile(scripts, libraries []Script) (*transform.Chain, error) {
-	list := func(in []Script) []transform.Script {
-		out := make([]transform.Script, len(in))
-		for i, s := range in {
-			out[i] = transform.Script(s)
-		}
-		return out
+func compile(ctx context.Context, compiler *script.Compiler, tenant string, scripts, libraries []script.File) (*transform.Chain, error) {
+	steps, problems, err := compiler.Compile(ctx, tenant, scripts, libraries)
+	if err != nil {
+		return nil, err
 	}
-	chain, problems := transform.Compile(list(scripts), list(libraries))
-	return chain, fault.Problems("The code has problems:", problems)
+	if text, ok := script.Fits(steps); !ok {
+		problems = []fault.Problem{{Path: "scripts", Code: script.CodeTooLarge, Text: text}}
+	}
+	if err := fault.Problems("The code has problems:", problems); err != nil {
+		return nil, err
+	}
+	return transform.NewChain(steps), nil
 }

@@ -9,10 +9,8 @@ import (
 
 	"weir/dataplane/event"
 	"weir/dataplane/transform"
+	"weir/shared/script"
 )
-
-// Script is the code of a transformation or a library, by its name.
-type Script struct{ Name, Code string }
 
 // Fault is why an event has no output: a code and a sentence.
 type Fault struct {
@@ -40,9 +38,9 @@ type Transformation struct {
 
 // OpenTransformation compiles the scripts, which may import the libraries, and
 // starts workers. fault.Invalid: the code has problems, each with its line and
-// column.
-func OpenTransformation(scripts, libraries []Script) (*Transformation, error) {
-	chain, err := compile(scripts, libraries)
+// column. Other errors are those of script.Compiler.Compile.
+func OpenTransformation(ctx context.Context, compiler *script.Compiler, scripts, libraries []script.File) (*Transformation, error) {
+	chain, err := compile(ctx, compiler, "preview", scripts, libraries)
 	if err != nil {
 		return nil, err
 	}
@@ -50,7 +48,7 @@ func OpenTransformation(scripts, libraries []Script) (*Transformation, error) {
 	if err != nil {
 		return nil, fmt.Errorf("preview a transformation: %w", err)
 	}
-	ctx, stop := context.WithCancel(context.Background())
+	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
 	p := &Transformation{chain: chain, engine: engine, stop: stop, ended: make(chan error, 1)}
 	go func() { p.ended <- engine.Run(ctx) }() // owner: Close
 	return p, nil

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"weir/dataplane/transform"
+	"weir/shared/script"
+	"weir/shared/script/scripttest"
 )
 
 // typical is a track call of about 1 KB, as a browser SDK sends it.
@@ -48,7 +50,7 @@ export function transformEvent(event, metadata) {
 `
 
 func BenchmarkApply(b *testing.B) {
-	library := transform.Script{Name: "strings", Code: `export const clean = s => s.trim().replace(/\s+/g, " ").toLowerCase();`}
+	library := script.File{Name: "strings", Code: `export const clean = s => s.trim().replace(/\s+/g, " ").toLowerCase();`}
 	for _, bench := range []struct {
 		name, code string
 		events     int // of one call
@@ -63,10 +65,7 @@ func BenchmarkApply(b *testing.B) {
 	} {
 		b.Run(bench.name, func(b *testing.B) {
 			e := run(b, transform.Config{Workers: 2})
-			c, problems := transform.Compile([]transform.Script{{Code: bench.code}}, []transform.Script{library})
-			if len(problems) > 0 {
-				b.Fatal(problems)
-			}
+			c := transform.NewChain(scripttest.Compile(b, []script.File{{Code: bench.code}}, []script.File{library}))
 			n := bench.events
 			texts := make([]string, n)
 			for i := range texts {

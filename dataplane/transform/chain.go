@@ -7,13 +7,8 @@ import (
 	"strings"
 
 	"weir/dataplane/transform/engine"
-	"weir/shared/fault"
 	"weir/shared/script"
 )
-
-// Script is one transformation's code, an ES module with transformEvent or
-// transformBatch, or a library, which is imported by its name.
-type Script struct{ Name, Code string }
 
 // Chain is transformations one after the other, ready to run. It is immutable.
 type Chain struct {
@@ -22,35 +17,13 @@ type Chain struct {
 	size  int // bytes of code
 }
 
-// maxCode is the most code of one chain, libraries included in each step.
-const maxCode = 8 << 20
-
-// Compile bundles a chain: scripts in their order, libraries by name. It does no
-// I/O. A problem's path is scripts[i] or libraries[i]; its text begins with the
-// line and column in that source.
-func Compile(scripts, libraries []Script) (*Chain, []fault.Problem) {
-	if len(scripts) == 0 {
-		return nil, []fault.Problem{{Path: "scripts", Code: "required", Text: "A chain has at least one transformation."}}
-	}
-	files := func(list []Script) []script.File {
-		out := make([]script.File, len(list))
-		for i, s := range list {
-			out[i] = script.File(s)
-		}
-		return out
-	}
-	steps, problems := script.Bundle(files(scripts), files(libraries))
-	if len(problems) > 0 {
-		return nil, problems
-	}
+// NewChain makes a chain of one or more steps.
+func NewChain(steps []script.Step) *Chain {
 	c := &Chain{Key: script.Key(steps), steps: steps}
-	for i := range steps {
-		if c.size += len(steps[i].Code); c.size > maxCode {
-			return nil, []fault.Problem{{Path: fmt.Sprintf("scripts[%d]", i), Code: "too_large",
-				Text: fmt.Sprintf("The chain has more than %d MiB of code with its libraries.", maxCode>>20)}}
-		}
+	for _, s := range steps {
+		c.size += len(s.Code)
 	}
-	return c, nil
+	return c
 }
 
 // frame is a place in an engine's stack trace.

@@ -6,13 +6,14 @@ import (
 	"testing"
 
 	"weir/dataplane/transform"
+	child "weir/shared/worker"
 )
 
 // TestOnlyWhatKillsWorkersIsEndedForIt runs events of which some kill every
 // worker that they come to.
 func TestOnlyWhatKillsWorkersIsEndedForIt(t *testing.T) {
 	t.Parallel()
-	e := run(t, transform.Config{Workers: 2, Command: []string{"/proc/self/exe", mortalCommand}})
+	e := run(t, transform.Config{Workers: 2, Command: []string{"/proc/self/exe", child.Command, mortalTask}})
 	c := compile(t, `export const transformEvent = e => { e.properties.seen = true; return e }`)
 	texts := make([]string, 60)
 	for i := range texts {

@@ -16,8 +16,8 @@ import (
 	"time"
 
 	"weir/dataplane/transform"
-	"weir/dataplane/transform/worker"
 	"weir/shared/fault"
+	child "weir/shared/worker"
 )
 
 // hostile is code for the event numbered 3; the others are returned as they are.
@@ -199,7 +199,7 @@ func children(t testing.TB) []int {
 		fields := strings.Fields(rest[strings.LastIndexByte(rest, ')')+1:])
 		if len(fields) > 1 && fields[1] == strconv.Itoa(os.Getpid()) && fields[0] != "Z" {
 			line, err := os.ReadFile(filepath.Join(filepath.Dir(path), "cmdline"))
-			if n, err2 := strconv.Atoi(pid); err == nil && err2 == nil && strings.Contains(string(line), worker.Command) {
+			if n, err2 := strconv.Atoi(pid); err == nil && err2 == nil && strings.Contains(string(line), child.Command) {
 				pids = append(pids, n)
 			}
 		}

@@ -2,7 +2,6 @@ package transform_test
 
 import (
 	"bytes"
-	"fmt"
 	"net"
 	"os"
 	"testing"
@@ -10,43 +9,25 @@ import (
 	"golang.org/x/sys/unix"
 
 	"weir/dataplane/transform/worker"
+	child "weir/shared/worker"
 )
 
-// mortalCommand starts a worker that dies when it is given an event with deadly
+// mortalTask is a worker that dies when it is given an event with deadly
 // in it, as one whose engine is broken by an event.
 const (
-	mortalCommand = "mortal-worker"
-	deadly        = "DIE-WORKER-DIE"
+	mortalTask = "mortal"
+	deadly     = "DIE-WORKER-DIE"
 )
 
 // TestMain makes the test binary a worker when an engine starts it as one.
 func TestMain(m *testing.M) {
-	if len(os.Args) > 1 {
-		var err error
-		switch os.Args[1] {
-		case worker.Command:
-			err = worker.Serve(3)
-		case mortalCommand:
-			err = serveMortal()
-		default:
-			os.Exit(m.Run())
-		}
-		if err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		os.Exit(0)
-	}
+	child.Tasks{worker.Task: worker.Serve, mortalTask: serveMortal}.Divert()
 	os.Exit(m.Run())
 }
 
 // serveMortal stands between the plane and a worker of the same process.
-func serveMortal() error {
+func serveMortal(plane net.Conn) error {
 	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM, 0)
-	if err != nil {
-		return err
-	}
-	plane, err := net.FileConn(os.NewFile(3, "plane"))
 	if err != nil {
 		return err
 	}
@@ -68,5 +49,9 @@ func serveMortal() error {
 	}
 	go pass(behind, plane)
 	go pass(plane, behind)
-	return worker.Serve(uintptr(fds[1]))
+	serving, err := net.FileConn(os.NewFile(uintptr(fds[1]), "plane"))
+	if err != nil {
+		return err
+	}
+	return worker.Serve(serving)
 }

@@ -2,8 +2,8 @@ package transform
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
-	"os"
 	"runtime"
 	"time"
 
@@ -13,6 +13,7 @@ import (
 	"weir/dataplane/transform/engine"
 	"weir/dataplane/transform/worker"
 	"weir/shared/fault"
+	child "weir/shared/worker"
 )
 
 // Meta is what metadata(event) gives to the code besides the messageId. A run
@@ -24,7 +25,7 @@ type Meta = engine.Meta
 // Config is what a Pool needs. Zero fields mean what their comment says.
 type Config struct {
 	Workers    int           // processes; 0: one for each CPU, at least 2
-	Command    []string      // argv of a worker; empty: this executable with worker.Command
+	Command    []string      // argv of a worker; empty: this program as one
 	Memory     int64         // bytes that the code of one transformation may use; 0: 64 MiB
 	Timeout    time.Duration // CPU that one event may take; 0: 500 ms
 	MaxOutputs int           // events that one may become; 0: 100
@@ -91,19 +92,16 @@ func New(c Config) (*Pool, error) {
 		c.MaxBytes = event.MaxBytes
 	}
 	if len(c.Command) == 0 {
-		self, err := worker.Self()
+		self, err := child.Self(worker.Task)
 		if err != nil {
-			return nil, fault.New(fault.Internal, "The path of this program, which is its own transformation worker, cannot be told: %v.", err)
+			return nil, fmt.Errorf("transformation workers: %w", err)
 		}
-		c.Command = []string{self, worker.Command}
+		c.Command = self
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	switch {
-	case len(os.Args) > 1 && os.Args[1] == worker.Command:
-		// A binary that does not know the command runs as usual, and would start itself again and again.
-		return nil, fault.New(fault.Internal, "This program was started as a transformation worker and has to call worker.Serve.")
 	case c.Workers < 2 || c.Workers > 1024:
 		return nil, fault.New(fault.Invalid, "There are 2 to 1024 transformation workers.")
 	case c.Memory < 4<<20 || c.Memory > 4<<30:

@@ -11,6 +11,8 @@ import (
 
 	"weir/dataplane/event"
 	"weir/dataplane/transform"
+	"weir/shared/script"
+	"weir/shared/script/scripttest"
 )
 
 // run starts an engine that ends with the test.
@@ -34,15 +36,11 @@ func run(t testing.TB, c transform.Config) *transform.Pool {
 
 func compile(t testing.TB, codes ...string) *transform.Chain {
 	t.Helper()
-	var scripts []transform.Script
+	var scripts []script.File
 	for i, code := range codes {
-		scripts = append(scripts, transform.Script{Name: fmt.Sprintf("t%d", i), Code: code})
+		scripts = append(scripts, script.File{Name: fmt.Sprintf("t%d", i), Code: code})
 	}
-	c, problems := transform.Compile(scripts, nil)
-	if len(problems) > 0 {
-		t.Fatal(problems)
-	}
-	return c
+	return transform.NewChain(scripttest.Compile(t, scripts, nil))
 }
 
 // parsed makes events of JSON texts that have messageIds.

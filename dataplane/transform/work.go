@@ -9,6 +9,7 @@ import (
 	"weir/dataplane/event"
 	"weir/dataplane/transform/worker"
 	"weir/shared/id"
+	child "weir/shared/worker"
 )
 
 // Waits between tries to start a worker.
@@ -120,16 +121,16 @@ func (j *job) request() worker.Request {
 
 // died notes how a worker died over a request of n events, and returns the code
 // of the event that is ended for it, if one is.
-func (j *job) died(how worker.Death, n int) []string {
+func (j *job) died(how child.Death, n int) []string {
 	j.alone = true
-	if how == worker.DeathOutside {
+	if how == child.DeathOutside {
 		if j.outside++; j.outside < maxOutside {
 			return nil
 		}
 		j.deaths = maxDeaths
 	} else if n == 1 {
 		j.deaths++
-		if how == worker.DeathLate {
+		if how == child.DeathLate {
 			j.late++
 		}
 	}

@@ -47,7 +47,7 @@ func plans(t *testing.T, open func(settings []byte, secrets map[string]secret.St
 			Sources:      []workspace.Source{{ID: "src_z", Name: "web", Type: "http", WriteKey: "wk_z"}},
 			Destinations: []workspace.Destination{{ID: "dst_z", Name: "foreign", Type: "hook", Settings: []byte(`{}`)}}},
 	} {
-		p, problems := plan.Compile(workspace.Revision{Workspace: c.Workspace, Number: 1, Config: c}, kinds, nil)
+		p, problems, _ := plan.Compile(t.Context(), workspace.Revision{Workspace: c.Workspace, Number: 1, Config: c}, kinds, nil)
 		if len(problems) > 0 {
 			t.Fatal(problems)
 		}

@@ -232,7 +232,7 @@ func TestWhatSpeaksThroughPortsLinksNoPlane(t *testing.T) {
 // environment names who may read the arguments and the environment of the
 // process beside commands, test kits and generators, and why.
 var environment = map[string]string{
-	"weir/dataplane/transform": "a worker is this program again, and must not be started by a worker",
+	"weir/shared/worker": "a worker is this program again, and must not be started by a worker",
 }
 
 // initializers names who has an init, and why.

@@ -1,16 +1,23 @@
 package script_test
 
 import (
+	"context"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"weir/shared/fault"
 	"weir/shared/script"
 )
 
-func TestCheckFindsMistakesWhereTheyStand(t *testing.T) {
+// compiler compiles in worker processes, as the planes do.
+var compiler = script.NewCompiler(script.Config{CPU: 2 * time.Second})
+
+func TestMistakesAreFoundWhereTheyStand(t *testing.T) {
 	t.Parallel()
 	const good = "export function transformEvent(event) { return event; }"
 	for name, tc := range map[string]struct {
@@ -39,7 +46,11 @@ func TestCheckFindsMistakesWhereTheyStand(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var got []string
-			for i, p := range script.Check([]script.File{{Name: "t", Code: tc.code}}, tc.libraries) {
+			_, problems, err := compiler.Compile(t.Context(), "ws", []script.File{{Name: "t", Code: tc.code}}, tc.libraries)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i, p := range problems {
 				line := p.Path + " " + p.Code + " " + p.Text
 				if i < len(tc.want) && strings.HasPrefix(line, tc.want[i]) {
 					line = tc.want[i]
@@ -53,44 +64,90 @@ func TestCheckFindsMistakesWhereTheyStand(t *testing.T) {
 	}
 }
 
-func TestDeepNestingIsRefusedBeforeItCosts(t *testing.T) {
+// hostile is code that a parser does not survive: stacks that overflow, and time
+// that grows with the square.
+var hostile = map[string]string{
+	"brackets":  strings.Repeat("[", 200_000),
+	"arrows":    strings.Repeat("a=>", 80_000) + "1",
+	"templates": strings.Repeat("`${", 80_000),
+	"hidden":    "x=/[/]/" + strings.Repeat("[", 200_000),
+	"commas":    strings.Repeat("1,", 130_000) + "1",
+}
+
+// TestHostileCodeIsRefusedAndHoldsNobodyUp gives a compiler code that no parser
+// survives, again and again, and in its midst the code of another tenant.
+func TestHostileCodeIsRefusedAndHoldsNobodyUp(t *testing.T) {
 	t.Parallel()
-	for name, code := range map[string]string{
-		"brackets": strings.Repeat("[", 100_000),
-		"hidden":   strings.Repeat("/*)*/(", 20_000),
-		"not":      "x=" + strings.Repeat("!", 100_000) + "1",
-		"arrows":   strings.Repeat("a=>", 50_000) + "1",
-		"if":       strings.Repeat("if(a)", 50_000) + ";",
-		"else":     strings.Repeat("if(a){}else ", 20_000) + "{}",
-		"new":      strings.Repeat("new ", 50_000) + "a",
-		"ternary":  strings.Repeat("a?b:", 50_000) + "a",
-		"dots":     "a" + strings.Repeat(".a", 100_000),
-		"commas":   strings.Repeat("1,", 100_000) + "1",
-		"in block": "{" + strings.Repeat("(1),", 50_000) + "1}",
-		"calls":    "f" + strings.Repeat("()", 50_000),
-		"tagged":   "f" + strings.Repeat("``", 50_000),
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			problems := script.Check([]script.File{{Code: code}}, nil)
-			if len(problems) != 1 || problems[0].Code != script.CodeNesting {
-				t.Errorf("problems %.300v, want one of code %s", problems, script.CodeNesting)
+	c := script.NewCompiler(script.Config{CPU: time.Second})
+	var evil sync.WaitGroup
+	for name, code := range hostile {
+		evil.Go(func() {
+			for range 2 { // the second time it is known
+				_, problems, err := c.Compile(t.Context(), "evil", []script.File{{Code: code + "\nexport const transformEvent = e => e"}, {Code: "never looked at ("}}, nil)
+				if err != nil || len(problems) != 1 || problems[0].Code != script.CodeTooComplex || problems[0].Path != "scripts[0]" {
+					t.Errorf("%s: %.300v %v, want the one problem %s", name, problems, err, script.CodeTooComplex)
+				}
 			}
 		})
 	}
-	long := "export function transformEvent(e) {\n" + strings.Repeat("  if (e.a === '[(') { e.b = { c: [1, 2, (3)] } } else { e.d = !e.d }\n", 3000) + "return e }\n" +
-		"const list = [" + strings.Repeat("'a',", 10_000) + "], table = {" + strings.Repeat("a: 'b',\n", 10_000) + "}"
-	if problems := script.Check([]script.File{{Code: long}}, nil); len(problems) > 0 {
-		t.Errorf("long flat code has problems: %v", problems)
+	over := make(chan struct{})
+	go func() { evil.Wait(); close(over) }()
+	good := []script.File{{Code: "export const transformEvent = e => e"}}
+	if steps, problems, err := c.Compile(t.Context(), "good", good, nil); err != nil || len(problems) > 0 || len(steps) != 1 {
+		t.Errorf("the good tenant's code: %v %v", problems, err)
+	}
+	select {
+	case <-over:
+		t.Error("the good tenant waited until all of the evil one's was done")
+	default:
+	}
+	<-over
+}
+
+// TestTooMuchCodeIsRefusedBeforeItIsRead lets no process start.
+func TestTooMuchCodeIsRefusedBeforeItIsRead(t *testing.T) {
+	t.Parallel()
+	c := script.NewCompiler(script.Config{Command: []string{"/bin/false"}})
+	long := script.File{Name: "a", Code: strings.Repeat("x", script.MaxCode+1)}
+	many := slices.Repeat([]script.File{{Code: strings.Repeat("x", script.MaxCode)}}, 40)
+	for name, tc := range map[string]struct {
+		scripts, libraries []script.File
+		want               string
+	}{
+		"a script":  {[]script.File{long}, nil, "scripts[0]"},
+		"a library": {nil, []script.File{long}, "libraries[0]"},
+		"all":       {many, nil, "scripts"},
+	} {
+		_, problems, err := c.Compile(t.Context(), "ws", tc.scripts, tc.libraries)
+		if err != nil || len(problems) != 1 || problems[0].Path != tc.want || problems[0].Code != script.CodeTooLarge {
+			t.Errorf("%s: %.300v %v, want %s %s", name, problems, err, tc.want, script.CodeTooLarge)
+		}
+	}
+}
+
+// TestWithoutWorkersNothingIsSaidOfTheCode: code is refused for what it does, and
+// not for what the machine lacks.
+func TestWithoutWorkersNothingIsSaidOfTheCode(t *testing.T) {
+	t.Parallel()
+	good := []script.File{{Code: "export const transformEvent = e => e"}}
+	c := script.NewCompiler(script.Config{Command: []string{"/nothing/here"}})
+	if _, problems, err := c.Compile(t.Context(), "ws", good, nil); fault.KindOf(err) != fault.Unavailable || len(problems) > 0 {
+		t.Errorf("without a program: %v %v", problems, err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	time.AfterFunc(50*time.Millisecond, stop)
+	commas := []script.File{{Code: hostile["commas"]}}
+	if _, problems, err := compiler.Compile(ctx, "stopped", commas, nil); fault.KindOf(err) != fault.Unavailable || len(problems) > 0 {
+		t.Errorf("stopped: %v %v", problems, err)
 	}
 }
 
 func TestPlaceLeadsBackToTheSource(t *testing.T) {
 	t.Parallel()
 	libraries := []script.File{{Name: "lib", Code: "export function fail() {\n  throw new Error('marked')\n}"}}
-	steps, problems := script.Bundle([]script.File{{Name: "t", Code: "import { fail } from 'lib'\n\n// words\nexport function transformEvent(event) {\n  fail(event)\n}"}}, libraries)
-	if len(problems) > 0 {
-		t.Fatal(problems)
+	steps, problems, err := compiler.Compile(t.Context(), "ws", []script.File{{Name: "t", Code: "import { fail } from 'lib'\n\n// words\nexport function transformEvent(event) {\n  fail(event)\n}"}}, libraries)
+	if err != nil || len(problems) > 0 {
+		t.Fatal(problems, err)
 	}
 	for text, want := range map[string]script.Place{
 		"new Error":   {Library: "lib", Line: 2, Column: 9},
@@ -111,9 +168,9 @@ func TestPlaceLeadsBackToTheSource(t *testing.T) {
 func TestEqualCodeHasEqualKeys(t *testing.T) {
 	t.Parallel()
 	bundle := func(code string) string {
-		steps, problems := script.Bundle([]script.File{{Code: code}}, nil)
-		if len(problems) > 0 {
-			t.Fatal(problems)
+		steps, problems, err := compiler.Compile(t.Context(), "ws", []script.File{{Code: code}}, nil)
+		if err != nil || len(problems) > 0 {
+			t.Fatal(problems, err)
 		}
 		return script.Key(steps)
 	}

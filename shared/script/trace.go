@@ -6,6 +6,10 @@ import (
 	"strings"
 )
 
+// LibraryNamespace is what stands before a library's name, and a colon, in source
+// maps.
+const LibraryNamespace = "library"
+
 // Place is a position in a customer's source, line and column from 1. Library
 // is the name of the library that it stands in, empty for the transformation.
 type Place struct {
@@ -20,7 +24,7 @@ func (s Step) Place(line, column int) (Place, bool) {
 		Sources  []string `json:"sources"`
 		Mappings string   `json:"mappings"`
 	}
-	if json.Unmarshal(s.smap, &m) != nil || line < 1 || column < 1 {
+	if json.Unmarshal(s.Map, &m) != nil || line < 1 || column < 1 {
 		return Place{}, false
 	}
 	segments := decode(m.Mappings, line)
@@ -29,7 +33,7 @@ func (s Step) Place(line, column int) (Place, bool) {
 		return Place{}, false
 	}
 	p := Place{Line: segments[i].line + 1, Column: segments[i].at + 1}
-	if name, ok := strings.CutPrefix(m.Sources[segments[i].source], libraryNamespace+":"); ok {
+	if name, ok := strings.CutPrefix(m.Sources[segments[i].source], LibraryNamespace+":"); ok {
 		p.Library = name
 	}
 	return p, true

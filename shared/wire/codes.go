@@ -53,10 +53,10 @@ func ownCodes() []Code {
 	return []Code{PointerUnsigned, PointerForeign, PointerStale, PointerTooNew, BodyDamaged, SecretDamaged, HubDenied, AckForged, BeatForged, Undeclared}
 }
 
-// configCodes are the problems of catalog.Check, workspace.Check and script.Check.
+// configCodes are the problems of catalog.Check, workspace.Check and workspace.Compile.
 var configCodes = []Code{
 	"bad_duration", "bad_fingerprint", "bad_id", "bad_name", "bad_pattern", "bad_region", "bad_url", "bad_version", "bad_write_key",
-	"missing_export", "syntax_error", "too_nested", "two_exports", "unknown_import",
+	"code_too_complex", "missing_export", "syntax_error", "too_nested", "two_exports", "unknown_import",
 	"duplicate_connection", "duplicate_id", "duplicate_name", "duplicate_transformation", "duplicate_write_key", "malformed",
 	"not_in_enum", "required", "too_large", "too_many", "too_many_problems", "too_new", "too_old", "too_small", "unknown_destination",
 	"unknown_field", "unknown_language", "unknown_source", "unknown_transformation", "unknown_type", "wrong_type",

@@ -5,7 +5,7 @@ import (
 	"maps"
 	"regexp"
 	"slices"
-	"strings"
+	"unicode/utf8"
 
 	"weir/shared/catalog"
 	"weir/shared/fault"
@@ -23,7 +23,6 @@ const (
 	maxDestinations    = 1_000
 	maxConnections     = 10_000
 	maxChain           = 20        // transformations of one connection
-	maxCode            = 256 << 10 // bytes of one transformation
 	maxSettings        = 64 << 10  // bytes of one object's settings
 	maxVersion         = 1<<53 - 1 // of a secret; above it JavaScript rounds
 	maxListed          = 200       // problems that one check lists
@@ -40,20 +39,21 @@ var (
 	fingerprint = regexp.MustCompile(`^[A-Za-z0-9_:+/=.-]{1,128}$`)
 )
 
-// Codes lists every code that Check and Decode give beside the catalog's own.
+// Codes lists every code that Check, Compile and Decode give beside the catalog's own.
 func Codes() []string {
 	return []string{
 		"malformed", "too_new", "too_many", "too_large", "bad_id", "bad_name", "bad_region", "bad_write_key", "bad_version",
 		"bad_fingerprint", "duplicate_id", "duplicate_name", "duplicate_write_key", "duplicate_connection",
 		"duplicate_transformation", "unknown_type", "unknown_language", "unknown_source", "unknown_destination",
 		"unknown_transformation", "required", "too_many_problems",
-		script.CodeSyntax, script.CodeImport, script.CodeExport, script.CodeExports, script.CodeNesting,
+		script.CodeSyntax, script.CodeImport, script.CodeExport, script.CodeExports, script.CodeTooComplex,
 	}
 }
 
 // Check lists every problem of c at once, each with its path, in the order of
-// the configuration; nil means that it may become a revision. specs are the
-// kinds that may be used. Past 200 problems it says too_many_problems.
+// the configuration; nil means that it may become a revision, if Compile finds
+// nothing. specs are the kinds that may be used. Past 200 problems it says
+// too_many_problems.
 func Check(c Config, specs []catalog.Spec) []fault.Problem {
 	k := check{specs: specs}
 	k.head(c)
@@ -65,9 +65,6 @@ func Check(c Config, specs []catalog.Spec) []fault.Problem {
 	transformations := k.transformations(c.Transformations)
 	destinations := k.destinations(c.Destinations)
 	k.connections(c.Connections, sources, destinations, transformations)
-	if len(k.problems) == 0 {
-		k.problems = append(k.problems, scripts(c)...)
-	}
 	if len(k.problems) == 0 {
 		if _, _, err := Encode(c); err != nil {
 			k.problems = fault.ProblemsOf(err)
@@ -202,8 +199,10 @@ func (k *check) code(at, language, code string) {
 	switch {
 	case code == "":
 		k.add(at+".code", "required", "Here the code is missing.")
-	case len(code) > maxCode:
-		k.add(at+".code", "too_large", "The code is longer than %d bytes.", maxCode)
+	case !utf8.ValidString(code):
+		k.add(at+".code", script.CodeSyntax, "The code is not UTF-8.")
+	case len(code) > script.MaxCode:
+		k.add(at+".code", "too_large", "The code is longer than %d bytes.", script.MaxCode)
 	}
 }
 
@@ -235,29 +234,6 @@ func (k *check) destinations(list []Destination) map[string]bool {
 		k.secrets(at, spec, d.Secrets)
 	}
 	return ids
-}
-
-// scripts lists what is wrong with the code of transformations and libraries,
-// each with its line and column. None of it is run.
-func scripts(c Config) []fault.Problem {
-	transformations, libraries := make([]script.File, len(c.Transformations)), make([]script.File, len(c.Libraries))
-	for i, t := range c.Transformations {
-		transformations[i] = script.File{Name: t.Name, Code: t.Code}
-	}
-	for i, l := range c.Libraries {
-		libraries[i] = script.File{Name: l.Name, Code: l.Code}
-	}
-	problems := script.Check(transformations, libraries)
-	for i := range problems {
-		p := &problems[i]
-		if at, ok := strings.CutPrefix(p.Path, "scripts"); ok {
-			p.Path = "transformations" + at
-		}
-		if strings.HasSuffix(p.Path, "]") {
-			p.Path += ".code"
-		}
-	}
-	return problems
 }
 
 // spec finds the kind of an object.

@@ -11,6 +11,7 @@ import (
 
 	"weir/shared/catalog"
 	"weir/shared/id"
+	"weir/shared/script/scripttest"
 	"weir/shared/secret"
 	"weir/shared/workspace"
 )
@@ -90,6 +91,12 @@ func TestCheckFindsEveryMistake(t *testing.T) {
 		c := good()
 		tc.change(&c)
 		got := workspace.Check(c, specs)
+		if len(got) == 0 {
+			var err error
+			if _, got, err = workspace.Compile(t.Context(), scripttest.Compiler(), c); err != nil {
+				t.Fatal(err)
+			}
+		}
 		var short []string
 		for _, p := range got {
 			short = append(short, p.Path+" "+p.Code)

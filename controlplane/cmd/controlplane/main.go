@@ -14,5 +14,7 @@ var version = "0.1.0"
 
 func main() {
 	p := command.Process{Program: role.Role, Version: version}.Complete()
-	os.Exit(p.Run(context.Background(), role.New(p), os.Args[1:]))
+	root := role.New(p)
+	root.AddCommand(role.Worker())
+	os.Exit(p.Run(context.Background(), root, os.Args[1:]))
 }

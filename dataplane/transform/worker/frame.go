@@ -2,9 +2,10 @@ package worker
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"io"
+
+	child "weir/shared/worker"
 )
 
 // Frames between the plane and a worker: four bytes of length, one of kind, a
@@ -22,8 +23,6 @@ const (
 // maxFrame is the most that one frame may have. One event may become so much at
 // most, see maxFan.
 const maxFrame = 48 << 20
-
-var errFrame = errors.New("a frame that cannot be read")
 
 // writer builds one frame.
 type writer struct{ b []byte }
@@ -52,28 +51,11 @@ func (w *writer) text(s string) {
 // send writes the frame.
 func (w *writer) send(to io.Writer) error {
 	if len(w.b)-4 > maxFrame {
-		return fmt.Errorf("a frame of %d bytes: %w", len(w.b), errFrame)
+		return fmt.Errorf("a frame of %d bytes: %w", len(w.b), child.ErrFrame)
 	}
 	binary.BigEndian.PutUint32(w.b, uint32(len(w.b)-4))
 	_, err := to.Write(w.b)
 	return err
-}
-
-// receive reads one frame. What it returns belongs to the caller.
-func receive(from io.Reader) (kind byte, body []byte, err error) {
-	var head [4]byte
-	if _, err := io.ReadFull(from, head[:]); err != nil {
-		return 0, nil, err
-	}
-	n := binary.BigEndian.Uint32(head[:])
-	if n < 1 || n > maxFrame {
-		return 0, nil, fmt.Errorf("a frame of %d bytes: %w", n, errFrame)
-	}
-	body = make([]byte, n)
-	if _, err := io.ReadFull(from, body); err != nil {
-		return 0, nil, err
-	}
-	return body[0], body[1:], nil
 }
 
 // reader takes a frame's body apart. After a mistake it gives zeros, and bad is
@@ -121,7 +103,7 @@ func (r *reader) count() int {
 // end reports whether all was read without a mistake.
 func (r *reader) end() error {
 	if r.bad || len(r.b) > 0 {
-		return errFrame
+		return child.ErrFrame
 	}
 	return nil
 }

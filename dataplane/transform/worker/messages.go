@@ -6,6 +6,7 @@ import (
 	"weir/dataplane/transform/engine"
 	"weir/shared/id"
 	"weir/shared/script"
+	child "weir/shared/worker"
 )
 
 // Chain is transformations one after the other. It is immutable.
@@ -122,14 +123,14 @@ func readResponse(body []byte, n, steps, maxOutputs int) (Response, error) {
 	r := reader{b: body}
 	p := Response{Done: r.int(), Single: r.flag(), Read: r.flag(), Retire: r.flag()}
 	if p.Done < 1 || p.Done > n {
-		return Response{}, errFrame
+		return Response{}, child.ErrFrame
 	}
 	has := make([]int, p.Done)
 	last := 0
 	for k := r.count(); k > 0 && !r.bad; k-- {
 		o := Output{From: r.int(), Same: r.flag(), JSON: r.bytes()}
 		if o.From < last || o.From >= p.Done || has[o.From] >= maxOutputs {
-			return Response{}, errFrame
+			return Response{}, child.ErrFrame
 		}
 		last = o.From
 		has[o.From]++
@@ -139,7 +140,7 @@ func readResponse(body []byte, n, steps, maxOutputs int) (Response, error) {
 	for k := r.count(); k > 0 && !r.bad; k-- {
 		e := Ending{From: r.int(), Step: r.int(), Problem: engine.Problem{Code: r.text(), Text: r.text(), Stack: r.text()}}
 		if e.From <= last || e.From >= p.Done || has[e.From] > 0 || e.Step < 0 || e.Step >= steps {
-			return Response{}, errFrame
+			return Response{}, child.ErrFrame
 		}
 		last = e.From
 		has[e.From] = 1
@@ -147,13 +148,13 @@ func readResponse(body []byte, n, steps, maxOutputs int) (Response, error) {
 	}
 	for _, k := range has {
 		if k == 0 {
-			return Response{}, errFrame
+			return Response{}, child.ErrFrame
 		}
 	}
 	for k := r.count(); k > 0 && !r.bad; k-- {
 		l := Log{From: r.int(), Level: r.text(), Text: r.text()}
 		if l.From < -1 || l.From >= p.Done {
-			return Response{}, errFrame
+			return Response{}, child.ErrFrame
 		}
 		p.Logs = append(p.Logs, l)
 	}

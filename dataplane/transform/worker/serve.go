@@ -2,41 +2,25 @@ package worker
 
 import (
 	"bufio"
-	"fmt"
 	"net"
 	"os"
 	"runtime"
 	"runtime/debug"
-	"time"
 
 	"weir/dataplane/transform/engine"
 	"weir/shared/script"
+	child "weir/shared/worker"
 )
 
-// Command is the hidden command of a binary that calls Serve(3).
-const Command = "transform-worker"
+// Task is the name under which a program runs Serve in a worker process.
+const Task = "transform"
 
-// exitLate is how a worker ends whose machine does not react to interrupts.
-const exitLate = 3
-
-// Serve is what a worker process runs: it serves the plane on the socket fd until
-// the plane closes it, and returns then.
-func Serve(fd uintptr) error {
+// Serve is what a worker process runs: it serves the plane until the plane closes
+// conn, and returns then.
+func Serve(conn net.Conn) error {
 	runtime.GOMAXPROCS(2) // one runs code, one watches it
 	debug.SetMemoryLimit(128 << 20)
 	debug.SetGCPercent(200)
-	time.Local = time.UTC
-	file := os.NewFile(fd, "plane")
-	if file == nil {
-		return fmt.Errorf("descriptor %d: %w", fd, os.ErrInvalid)
-	}
-	conn, err := net.FileConn(file)
-	if err != nil {
-		return fmt.Errorf("the plane's socket: %w", err)
-	}
-	if err := file.Close(); err != nil {
-		return fmt.Errorf("the plane's socket: %w", err)
-	}
 	type frame struct {
 		kind byte
 		body []byte
@@ -46,7 +30,7 @@ func Serve(fd uintptr) error {
 	go func() { // ends with the socket; the plane's end is heard while code runs
 		in := bufio.NewReaderSize(conn, 64<<10)
 		for {
-			kind, body, err := receive(in)
+			kind, body, err := child.Receive(in, maxFrame)
 			if err != nil {
 				ended <- err
 				return
@@ -87,7 +71,7 @@ func (s *server) serve(kind byte, body []byte) (*writer, error) {
 		if err != nil {
 			return nil, err
 		}
-		e, err := engine.New(l, func() { os.Exit(exitLate) })
+		e, err := engine.New(l, func() { os.Exit(child.ExitLate) })
 		if err != nil {
 			return nil, err
 		}
@@ -112,10 +96,10 @@ func (s *server) serve(kind byte, body []byte) (*writer, error) {
 		}
 		steps, ok := s.chains[key]
 		if !ok || len(q.Events) == 0 || s.machines == nil {
-			return nil, errFrame
+			return nil, child.ErrFrame
 		}
 		r := run{server: s, Request: q, chain: key, steps: steps}
 		return r.all().frame(), nil
 	}
-	return nil, errFrame
+	return nil, child.ErrFrame
 }

@@ -14,28 +14,24 @@ import (
 	"weir/dataplane/transform/engine"
 	"weir/dataplane/transform/worker"
 	"weir/shared/script"
+	"weir/shared/script/scripttest"
+	child "weir/shared/worker"
 )
 
 // TestMain makes the test binary a worker when Start starts it as one.
 func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && os.Args[1] == worker.Command {
-		if err := worker.Serve(3); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		os.Exit(0)
-	}
+	child.Tasks{worker.Task: worker.Serve}.Divert()
 	os.Exit(m.Run())
 }
 
 // start starts a worker that ends with the test.
 func start(t testing.TB, timeout time.Duration) *worker.Process {
 	t.Helper()
-	self, err := worker.Self()
+	self, err := child.Self(worker.Task)
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := worker.Start(context.Background(), []string{self, worker.Command}, engine.Limits{Memory: 64 << 20, Timeout: timeout, MaxOutputs: 100, MaxBytes: event.MaxBytes})
+	p, err := worker.Start(context.Background(), self, engine.Limits{Memory: 64 << 20, Timeout: timeout, MaxOutputs: 100, MaxBytes: event.MaxBytes})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,10 +46,7 @@ func chain(t testing.TB, codes ...string) worker.Chain {
 	for i, code := range codes {
 		files = append(files, script.File{Name: fmt.Sprintf("t%d", i), Code: code})
 	}
-	steps, problems := script.Bundle(files, nil)
-	if len(problems) > 0 {
-		t.Fatal(problems)
-	}
+	steps := scripttest.Compile(t, files, nil)
 	c := worker.Chain{Key: script.Key(steps), Steps: steps}
 	for _, s := range steps {
 		c.Size += len(s.Code)
@@ -146,12 +139,12 @@ func TestAnEndNamesItsStep(t *testing.T) {
 // TestStopEndsARequest: a plane that stops does not wait for customers' code.
 func TestStopEndsARequest(t *testing.T) {
 	t.Parallel()
-	self, err := worker.Self()
+	self, err := child.Self(worker.Task)
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	p, err := worker.Start(ctx, []string{self, worker.Command}, engine.Limits{Memory: 64 << 20, Timeout: time.Minute, MaxOutputs: 1, MaxBytes: 100})
+	p, err := worker.Start(ctx, self, engine.Limits{Memory: 64 << 20, Timeout: time.Minute, MaxOutputs: 1, MaxBytes: 100})
 	if err != nil {
 		t.Fatal(err)
 	}

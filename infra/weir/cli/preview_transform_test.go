@@ -4,27 +4,19 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
-	"weir/dataplane/transform/worker"
+	"weir/dataplane"
 	"weir/infra/weir/cli"
 	"weir/shared/command"
 )
 
-// TestMain makes the test binary a transformation worker when it is started as
-// one.
+// TestMain makes the test binary a worker when it is started as one.
 func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && os.Args[1] == worker.Command {
-		if err := worker.Serve(3); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		os.Exit(0)
-	}
+	dataplane.Tasks().Divert()
 	os.Exit(m.Run())
 }
 

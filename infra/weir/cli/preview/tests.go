@@ -12,6 +12,7 @@ import (
 	"weir/infra/weir/cli/manifest"
 	"weir/shared/command"
 	"weir/shared/fault"
+	"weir/shared/script"
 )
 
 // Test runs the tests that stand beside transformations, on this machine:
@@ -21,7 +22,7 @@ import (
 // fault.Invalid, with a problem for each test that failed.
 func Test(ctx context.Context, p command.Process, files []*manifest.File) error {
 	var problems []fault.Problem
-	ran := 0
+	ran, compiler := 0, script.NewCompiler(script.Config{})
 	for _, f := range files {
 		for at := range f.Document.Transformations {
 			var tests []manifest.Test
@@ -33,7 +34,7 @@ func Test(ctx context.Context, p command.Process, files []*manifest.File) error 
 			if len(tests) == 0 {
 				continue
 			}
-			failed, err := try(ctx, f, at, tests)
+			failed, err := try(ctx, compiler, f, at, tests)
 			if err != nil {
 				return fmt.Errorf("test transformation %s: %w", f.Document.Transformations[at].Name, err)
 			}
@@ -47,13 +48,13 @@ func Test(ctx context.Context, p command.Process, files []*manifest.File) error 
 }
 
 // try runs the tests of one transformation.
-func try(ctx context.Context, f *manifest.File, at int, tests []manifest.Test) (failed []fault.Problem, err error) {
+func try(ctx context.Context, compiler *script.Compiler, f *manifest.File, at int, tests []manifest.Test) (failed []fault.Problem, err error) {
 	t := f.Document.Transformations[at]
-	var libraries []preview.Script
+	var libraries []script.File
 	for _, l := range f.Document.Libraries {
-		libraries = append(libraries, preview.Script{Name: l.Name, Code: l.Code})
+		libraries = append(libraries, script.File{Name: l.Name, Code: l.Code})
 	}
-	opened, err := preview.OpenTransformation([]preview.Script{{Name: t.Name, Code: t.Code}}, libraries)
+	opened, err := preview.OpenTransformation(ctx, compiler, []script.File{{Name: t.Name, Code: t.Code}}, libraries)
 	if fault.KindOf(err) == fault.Invalid {
 		return nil, nil
 	}

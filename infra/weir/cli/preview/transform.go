@@ -17,13 +17,11 @@ import (
 	"weir/infra/weir/cli/console"
 	"weir/shared/command"
 	"weir/shared/fault"
+	"weir/shared/script"
 )
 
 // maxBatch is how many events of stdin run together, at most.
 const maxBatch = 100
-
-// maxCode is the longest code that is read, in bytes.
-const maxCode = 4 << 20
 
 func newTransform(shell *console.Console) *cobra.Command {
 	k := invocation{shell}
@@ -45,13 +43,13 @@ limits; no server is asked.`,
 			if len(files) == 0 {
 				return command.Usage("-f CODE.js is missing")
 			}
-			var scripts, shared []preview.Script
+			var scripts, shared []script.File
 			for _, f := range files {
 				code, err := readCode(f)
 				if err != nil {
 					return err
 				}
-				scripts = append(scripts, preview.Script{Name: filepath.Base(f), Code: code})
+				scripts = append(scripts, script.File{Name: filepath.Base(f), Code: code})
 			}
 			for _, l := range libraries {
 				name, file, ok := strings.Cut(l, "=")
@@ -62,7 +60,7 @@ limits; no server is asked.`,
 				if err != nil {
 					return err
 				}
-				shared = append(shared, preview.Script{Name: name, Code: code})
+				shared = append(shared, script.File{Name: name, Code: code})
 			}
 			return k.transform(cmd.Context(), scripts, shared, k.Lines(cmd))
 		},
@@ -79,18 +77,18 @@ func readCode(name string) (string, error) {
 		return "", err
 	}
 	defer func() { _ = in.Close() }()
-	text, err := io.ReadAll(io.LimitReader(in, maxCode+1))
+	text, err := io.ReadAll(io.LimitReader(in, script.MaxCode+1))
 	if err != nil {
 		return "", fmt.Errorf("read %s: %w", name, err)
 	}
-	if len(text) > maxCode {
-		return "", fault.New(fault.Invalid, "%s is over %d MiB", name, maxCode>>20)
+	if len(text) > script.MaxCode {
+		return "", fault.New(fault.Invalid, "%s is over %d KiB", name, script.MaxCode>>10)
 	}
 	return string(text), nil
 }
 
-func (k invocation) transform(ctx context.Context, scripts, libraries []preview.Script, out *console.Lines) (err error) {
-	opened, err := preview.OpenTransformation(scripts, libraries)
+func (k invocation) transform(ctx context.Context, scripts, libraries []script.File, out *console.Lines) (err error) {
+	opened, err := preview.OpenTransformation(ctx, script.NewCompiler(script.Config{}), scripts, libraries)
 	if err != nil {
 		return fmt.Errorf("preview transform: %w", err)
 	}

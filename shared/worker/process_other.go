@@ -9,8 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Self is the path of this program.
-func Self() (string, error) { return os.Executable() }
+// self is the path of this program.
+func self() (string, error) { return os.Executable() }
 
 // socketpair returns two connected sockets that no other child inherits.
 func socketpair() ([2]int, error) {
@@ -24,9 +24,11 @@ func socketpair() ([2]int, error) {
 	return fds, err
 }
 
-// attributes has nothing here: a worker ends with its socket.
-func attributes() *syscall.SysProcAttr { return nil }
+// attributes keep a terminal's signals from a process, which ends with its socket.
+func attributes() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
 
-// confine has nothing here: memory is limited by the engine alone. Planes in
-// production run on Linux.
-func confine(int, uint64) error { return nil }
+// kill ends a process.
+func kill(p *os.Process) error { return p.Kill() }
+
+// confine has nothing here.
+func confine(int, Limits) error { return nil }
