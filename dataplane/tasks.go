@@ -1,7 +1,10 @@
 package dataplane
 
 import (
+	"maps"
+
 	transform "weir/dataplane/transform/worker"
+	"weir/dataplane/warehouses"
 	"weir/shared/script"
 	"weir/shared/script/bundle"
 	"weir/shared/worker"
@@ -9,5 +12,9 @@ import (
 
 // Tasks are what this plane, and a preview, run in processes of their own.
 func Tasks() worker.Tasks {
-	return worker.Tasks{transform.Task: transform.Serve, script.Task: bundle.Serve}
+	tasks := worker.Tasks{transform.Task: transform.Serve, script.Task: bundle.Serve}
+	for _, k := range warehouses.All() {
+		maps.Copy(tasks, k.Tasks)
+	}
+	return tasks
 }

@@ -24,6 +24,9 @@ import (
 var server *postgrestest.Server
 
 func TestMain(m *testing.M) {
+	for _, k := range warehouses.All() {
+		k.Tasks.Divert()
+	}
 	var err error
 	if server, err = postgrestest.Start(context.Background(), ""); err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -92,7 +92,7 @@ var floors = []floor{
 	{[]string{"weir/dataplane/load/loadtest"}, append([]string{"weir/dataplane/load", "weir/dataplane/warehouse", "weir/dataplane/queue/queuetest"}, d1...)},
 	{[]string{"weir/dataplane/sources", "weir/dataplane/sources/*"}, family("weir/dataplane/ingest", "weir/dataplane/sources/*")},
 	{[]string{"weir/dataplane/destinations", "weir/dataplane/destinations/*"}, family("weir/dataplane/destination", "weir/dataplane/destinations/*")},
-	{[]string{"weir/dataplane/warehouses", "weir/dataplane/warehouses/*"}, append(family("weir/dataplane/warehouse", "weir/dataplane/warehouses/*"), "weir/dataplane/layout", "weir/dataplane/layout/timestamp")},
+	{[]string{"weir/dataplane/warehouses", "weir/dataplane/warehouses/*"}, append(family("weir/dataplane/warehouse", "weir/dataplane/warehouses/*"), "weir/shared/worker", "weir/dataplane/layout", "weir/dataplane/layout/timestamp")},
 	{[]string{"weir/dataplane/plan"}, append([]string{"weir/dataplane/ingest", "weir/dataplane/destination", "weir/dataplane/warehouse", "weir/dataplane/load", "weir/dataplane/identity", "weir/dataplane/profile"}, d1...)},
 	{[]string{"weir/dataplane/pipeline/unread"}, []string{"weir/shared/*", "weir/dataplane/event", "weir/dataplane/ledger", "weir/dataplane/queue"}},
 	{[]string{"weir/dataplane/pipeline", "weir/dataplane/agent", "weir/dataplane/jobs"},

@@ -43,7 +43,7 @@ func (t Tasks) Serve(task string) error {
 // worker, and returns otherwise. It is for programs that are no command, such as
 // tests.
 func (t Tasks) Divert() {
-	if len(os.Args) < 3 || os.Args[1] != Command {
+	if len(os.Args) < 3 || os.Args[1] != Command || t[os.Args[2]] == nil {
 		return
 	}
 	if err := t.Serve(os.Args[2]); err != nil {

@@ -7,7 +7,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"os"
 	"regexp"
 	"slices"
 	"strconv"
@@ -45,6 +44,15 @@ const (
 	reading mode = "&access_mode=READ_ONLY&enable_external_access=false&lock_configuration=true"
 )
 
+// memoryOf is DuckDB's own limit of memory. It is of its buffers, and not of what a
+// statement builds beside them.
+func memoryOf(m mode) string {
+	if m == loading {
+		return "1GB"
+	}
+	return "512MB&max_temp_directory_size=1GB"
+}
+
 func open(ctx context.Context, s Settings, d warehouse.Deps) (warehouse.Warehouse, error) {
 	path, release, err := d.File(ctx, s.Path, fileType)
 	if err != nil {
@@ -65,7 +73,7 @@ func (w *connection) connect(ctx context.Context, m mode) error {
 		}
 	}
 	w.mode = m
-	c, err := driver.NewConnector(w.path+"?threads=2&memory_limit=1GB&preserve_insertion_order="+strconv.FormatBool(m == reading)+string(m), nil)
+	c, err := driver.NewConnector(w.path+"?threads=2&memory_limit="+memoryOf(m)+"&preserve_insertion_order="+strconv.FormatBool(m == reading)+string(m), nil)
 	if err != nil {
 		return warehouse.Fail(warehouse.CodeUnreachable, err)
 	}
@@ -190,11 +198,8 @@ func (w *connection) files(ctx context.Context, files []warehouse.Staged) (local
 	return local, release, nil
 }
 
-// Query implements warehouse.Warehouse.
-func (w *connection) Query(ctx context.Context, query string, row func([]byte) error) error {
-	if _, err := os.Stat(w.path); err != nil {
-		return warehouse.Fail(warehouse.CodeUnreachable, errors.New("the file is not there yet, because nothing was loaded; send an event and wait for syncEvery"))
-	}
+// query runs a reading statement in this process, which is a worker.
+func (w *connection) query(ctx context.Context, query string, row func([]byte) error) error {
 	if err := w.connect(ctx, reading); err != nil {
 		return err
 	}
@@ -245,6 +250,7 @@ func (w *connection) Query(ctx context.Context, query string, row func([]byte) e
 
 // Statements that DuckDB runs and loads do not.
 var (
+	errMemory      = errors.New("the statement takes more memory, or room on disk, than one statement has; ask for less at a time")
 	errOne         = errors.New("give one statement at a time")
 	errTransaction = errors.New("a statement may not begin or end a transaction")
 	errUnsafe      = errors.New("a statement may not use enable_logging, query() or json_execute_serialized_sql, also as a name before a bracket")
@@ -262,8 +268,10 @@ func refused(err error) error {
 	var e *driver.Error
 	if errors.As(err, &e) {
 		switch e.Type {
-		case driver.ErrorTypeIO, driver.ErrorTypeInterrupt, driver.ErrorTypeFatal, driver.ErrorTypeInternal, driver.ErrorTypeOutOfMemory, driver.ErrorTypeConnection:
+		case driver.ErrorTypeIO, driver.ErrorTypeInterrupt, driver.ErrorTypeFatal, driver.ErrorTypeInternal, driver.ErrorTypeConnection:
 			return warehouse.Fail(warehouse.CodeFailed, err)
+		case driver.ErrorTypeOutOfMemory: // the process has its own, whatever the machine has
+			return warehouse.Refuse(warehouse.CodeFailed, errMemory)
 		}
 		return warehouse.Refuse(warehouse.CodeFailed, err)
 	}
@@ -273,8 +281,9 @@ func refused(err error) error {
 	return warehouse.Fail(warehouse.CodeFailed, err)
 }
 
-// Exec implements warehouse.Warehouse. Statements reach no other file.
-func (w *connection) Exec(ctx context.Context, statements []string) (rows int64, err error) {
+// change runs statements in one transaction in this process, which is a worker.
+// They reach no other file.
+func (w *connection) change(ctx context.Context, statements []string) (rows int64, err error) {
 	if err := w.connect(ctx, writing); err != nil {
 		return 0, err
 	}

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"weir/dataplane/warehouse"
 	"weir/dataplane/warehouses/duckdb"
@@ -19,6 +20,12 @@ import (
 	"weir/shared/id"
 	"weir/shared/secret"
 )
+
+// TestMain makes the test binary a worker when a query starts it as one.
+func TestMain(m *testing.M) {
+	duckdb.Kind.Tasks.Divert()
+	os.Exit(m.Run())
+}
 
 func open(t *testing.T, dir, path string) (warehouse.Warehouse, error) {
 	t.Helper()
@@ -187,6 +194,52 @@ func TestNamesAreNeverStatements(t *testing.T) {
 		}
 		if err := errors.Join(err, w.Close()); err != nil || !slices.Equal(got, want) {
 			t.Errorf("schema %q: tables %q, %v, want %q", name, got, err, want)
+		}
+	}
+}
+
+// TestHostileStatementsEndAlone runs statements that take memory, time and disk
+// without end: each ends in bounded time with a failure, nothing that it spilled
+// stays, and the file answers the next one.
+func TestHostileStatementsEndAlone(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	w, err := open(t, dir, "x.duckdb")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = w.Close() }()
+	if err := w.Alter(t.Context(), []warehouse.Change{{Table: "t", To: "string"}}); err != nil {
+		t.Fatal(err)
+	}
+	none := func([]byte) error { return nil }
+	for name, tc := range map[string]struct {
+		sql  string
+		want fault.Kind // Internal: by the deadline, or what DuckDB lacked
+	}{
+		"a long text":  {"select length(string_agg(repeat('x', 1000), ',')) from range(3000000)", fault.Invalid},
+		"a long list":  {"select len(list(repeat('x', 100) || a.range || b.range)) from range(100000) a, range(100000) b", fault.Invalid},
+		"a wide row":   {"select repeat('x', 20000000) as x", fault.Invalid},
+		"a cross join": {"select count(*) from range(1000000000) a, range(1000000000) b where a.range + b.range = 7", fault.Internal},
+		"no end":       {"with recursive r(n) as (select 1 union all select n + 1 from r) select max(n) from r", fault.Internal},
+		"a large sort": {"select * from (select random() as r, repeat('x', 100) || a.range as x from range(50000000) a) order by r, x", fault.Internal},
+	} {
+		ctx, stop := context.WithTimeout(t.Context(), time.Second)
+		if tc.want == fault.Invalid {
+			stop()
+			ctx, stop = context.WithTimeout(t.Context(), time.Minute)
+		}
+		err := w.Query(ctx, tc.sql, none)
+		stop()
+		if err == nil || tc.want == fault.Invalid && fault.KindOf(err) != fault.Invalid {
+			t.Errorf("%s: error %v, want a failure of kind %v", name, err, tc.want)
+		}
+		rows := 0
+		if err := w.Query(t.Context(), "select count(*) from t", func([]byte) error { rows++; return nil }); err != nil || rows != 1 {
+			t.Errorf("after %s: %d rows, error %v", name, rows, err)
+		}
+		if left, err := filepath.Glob(filepath.Join(dir, "warehouses", "ws_test", "*.tmp")); err != nil || len(left) > 0 {
+			t.Errorf("after %s there are %v, error %v", name, left, err)
 		}
 	}
 }

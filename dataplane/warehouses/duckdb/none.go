@@ -7,7 +7,11 @@ import (
 	"errors"
 
 	"weir/dataplane/warehouse"
+	"weir/shared/worker"
 )
+
+// tasks is nothing here.
+var tasks worker.Tasks
 
 // Supported says whether this build can open DuckDB files.
 const Supported = false
