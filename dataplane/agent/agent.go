@@ -221,16 +221,19 @@ func (a *Agent) listen(ctx context.Context, edge *edge.Edge) error {
 		if err != nil {
 			return err
 		}
-		a.mu.Lock()
-		if w := a.wants[p.Workspace]; w == nil || w.pointer.Number <= p.Number {
-			if w == nil || w.pointer.Number < p.Number {
-				a.wants[p.Workspace] = &want{pointer: p}
-			}
-		}
-		a.mu.Unlock()
+		a.heard(p, time.Now())
 		ring(a.wake)
 	}
 	return nil
+}
+
+// heard makes a pointer what is wanted of its workspace, behind what others want.
+func (a *Agent) heard(p wire.Pointer, now time.Time) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if w := a.wants[p.Workspace]; w == nil || w.pointer.Number < p.Number {
+		a.wants[p.Workspace] = &want{pointer: p, after: now}
+	}
 }
 
 // tell sends acks and beats: at once after a change, and every BeatEvery.

@@ -511,3 +511,23 @@ func TestAFileOfTheFirstReleaseKeepsItsSecrets(t *testing.T) {
 		t.Error("the workspace does not run from the file of the first release")
 	}
 }
+
+// TestAWorkspaceThatAlwaysWantsSomethingNewDelaysOthersByOneTurn has one workspace
+// publish a revision after the other.
+func TestAWorkspaceThatAlwaysWantsSomethingNewDelaysOthersByOneTurn(t *testing.T) {
+	t.Parallel()
+	turns, now := agent.NewTurns(), time.Unix(1_800_000_000, 0)
+	for n := range uint64(100) {
+		turns.Heard("ws_evil", 2*n+1, now)
+		turns.Heard("ws_good", n+1, now.Add(1))
+		turns.Heard("ws_evil", 2*n+2, now.Add(2))
+		if ws := turns.Next(now.Add(3)); ws != "ws_good" {
+			t.Fatalf("round %d: it is the turn of %s", n, ws)
+		}
+		now = now.Add(time.Second)
+	}
+	turns.Next(now)
+	if ws := turns.Next(now); ws != "" {
+		t.Errorf("in the end it is the turn of %s", ws)
+	}
+}

@@ -30,18 +30,24 @@ func (a *Agent) reconcile(ctx context.Context, edge *edge.Edge) {
 	}
 }
 
-// due returns a want whose time has come, else how long to wait for one.
+// due returns the want whose time came first, else how long to wait for one: however
+// often a workspace wants something new, others have their turn.
 func (a *Agent) due(now time.Time) (*want, time.Duration) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	wait := time.Minute
+	var first *want
 	for _, w := range a.wants {
-		if !w.after.After(now) {
-			return w, 0
+		if first == nil || w.after.Before(first.after) {
+			first = w
 		}
-		wait = min(wait, w.after.Sub(now))
 	}
-	return nil, wait
+	switch {
+	case first == nil:
+		return nil, time.Minute
+	case first.after.After(now):
+		return nil, min(time.Minute, first.after.Sub(now))
+	}
+	return first, 0
 }
 
 // done removes a want unless a newer one took its place.
