@@ -14,13 +14,14 @@ const (
 	stepTime = 30 * time.Second // of a step over no rows
 	rowTime  = time.Millisecond // for each row on top
 	longest  = 30 * time.Minute // of any step
+	doubled  = 4                // how often a deadline doubles at most
 )
 
 var errCut = errors.New("the deadline of the step")
 
 // paced is a warehouse whose steps have deadlines, by the rows that they are about.
 // A step that meets its deadline is cut and fails as warehouse.CodeSlow; the next
-// attempt gives steps twice the time, until a load succeeds.
+// attempt gives steps twice the time, up to 16 times, until a load succeeds.
 type paced struct {
 	warehouse.Warehouse
 	l    *loader
@@ -50,7 +51,7 @@ func (w *paced) Close() error {
 
 // most is how long a step over so many rows may take.
 func (l *loader) most(rows int64) time.Duration {
-	return min((stepTime+time.Duration(rows)*rowTime)<<min(l.cuts, 10), longest)
+	return min((stepTime+time.Duration(rows)*rowTime)<<min(l.cuts, doubled), longest)
 }
 
 // step runs one step.
