@@ -239,7 +239,7 @@ func (d *DataPlane) divide(client *outbound.Client, g *guard.Guard) error {
 	d.yield = backlog.NewYield(health.SchedulingDelay())
 	for n := range d.store.Partitions() {
 		d.partitions = append(d.partitions, partition.New(partition.Config{
-			Number: n, DedupeDir: filepath.Join(d.cfg.DataDir, "dedupe"), Store: d.store, Plans: &d.plans, Hasher: hasher, Client: client, Yield: d.yield,
+			Number: n, DedupeDir: filepath.Join(d.cfg.DataDir, "dedupe"), Store: d.store, Plans: &d.plans, Moves: d.cfg.Events != "", Hasher: hasher, Client: client, Yield: d.yield,
 			Deps: destination.Deps{Dial: d.dialer(g), Now: time.Now, Log: d.cfg.Log}, Code: d.code, Live: &d.live, Log: d.cfg.Log,
 			Parked: d.shared[queue.Parked][n], Dead: d.shared[queue.Dead][n], Quarantine: d.shared[queue.Quarantine][n], Stage: d.shared[queue.Stage][n],
 			Trace: func(frame uint64) *telemetry.Trace { return d.trace(n, frame) },

@@ -2,19 +2,15 @@ package dedupe
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"weir/shared/durable"
 	"weir/shared/fault"
 )
 
@@ -29,61 +25,65 @@ type Config struct {
 	Dir    string
 	Window time.Duration // how long a key is remembered; zero means 7 days
 	Memory int           // keys held in memory before a run is written; zero means 128 Ki (about 10 MiB, twice while a run is written)
-	Log    *slog.Logger
+	Most   uint64        // keys on the disk, of about 34 bytes there and 1.4 in memory: beyond it the oldest of whoever has most are forgotten; zero means no bound
+
+	// Rebuild says that the journal keeps all keys of the window, so a damaged
+	// index returns an error, and the next Open has Position 0. Without it the keys
+	// of what is damaged are gone, and nothing stops.
+	Rebuild bool
+
+	Log *slog.Logger
 }
 
-// Index is the set of one partition. First and Snapshot belong to one
-// goroutine, the partition's; Run works beside it.
+// Index is the set of one partition. First is for one goroutine, the
+// partition's; Run works beside it. The other methods are safe for concurrent use.
 type Index struct {
 	cfg  Config
 	span uint32 // seconds: runs are merged only within one span, so that old ones can be dropped whole
 	buf  []byte
 
+	turn     sync.Mutex // held by First and while Snapshot takes the active keys
 	active   map[Key]value
-	position uint64
 	newest   uint32 // the latest frame time that was believed
 	believed time.Time
 	jumped   bool
 	horizon  atomic.Uint32 // runs whose newest key is older are dropped; 0 while jumped
 
-	work chan struct{} // Run has something to do
+	work    chan struct{} // Run has something to do
+	damaged atomic.Uint64 // keys that were lost with damaged files
+	blocked atomic.Bool   // a run cannot be written; it is tried again
 
-	mu      sync.Mutex
-	idle    *sync.Cond    // frozen became nil, or Run ended
-	frozen  map[Key]value // being written by Run
-	spare   map[Key]value // written, to be emptied and used again
-	ruined  bool          // a run is damaged: no manifest may be written any more
-	runs    []*run        // newest first
-	retired []*run        // replaced; First may still read them until it looks again
-	next    int           // number of the next run's file
-	saved   manifest
-	err     error // why Run gave up
+	saving sync.Mutex // held while the manifest and runs are replaced; taken before mu
+
+	mu       sync.Mutex
+	idle     *sync.Cond    // frozen became nil, or Run ended
+	frozen   map[Key]value // being written by Run
+	batches  uint64        // how often keys were frozen
+	spare    map[Key]value // written, to be emptied and used again
+	runs     []*run        // newest first
+	retired  []*run        // replaced; First may still read them until it looks again
+	next     int           // number of the next run's file
+	position uint64
+	forgot   map[Owner]uint32 // through when keys were forgotten before their time; owner 0: everybody's
+	err      error            // why Run ended
 }
 
 type value struct {
-	pos Pos
-	at  uint32
-}
-
-// manifest is the file that says which runs are the index.
-type manifest struct {
-	Position uint64   `json:"position"`
-	Newest   uint32   `json:"newest"`
-	Next     int      `json:"next"`
-	Runs     []string `json:"runs"`
+	pos   Pos
+	at    uint32
+	owner Owner
 }
 
 const (
-	manifestName = "manifest.json"
-	spans        = 14        // of a window
-	mostRuns     = 256       // writing waits for merges beyond it
-	little       = 64        // a run is large if others of its span have less than a little-th of it together
-	tier         = 8         // runs of alike size that are merged into one
-	jump         = time.Hour // a frame time further ahead is not believed
+	spans    = 14        // of a window
+	mostRuns = 256       // writing waits for merges beyond it
+	little   = 64        // a run is large if others of its span have less than a little-th of it together
+	tier     = 8         // runs of alike size that are merged into one
+	jump     = time.Hour // a frame time further ahead is not believed
 )
 
-// Open reads the index in cfg.Dir. A damaged one is discarded with a warning:
-// Position is then 0 and the journal rebuilds it.
+// Open reads the index in cfg.Dir. What is damaged is left out, with its keys;
+// see State. fault.Unavailable: a file cannot be opened now, or there is no memory.
 func Open(cfg Config) (*Index, error) {
 	if cfg.Dir == "" {
 		return nil, fault.New(fault.Invalid, "dedupe needs a directory")
@@ -100,80 +100,39 @@ func Open(cfg Config) (*Index, error) {
 	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("dedupe: %w", err)
 	}
-	x := &Index{cfg: cfg, span: uint32(max(cfg.Window/spans/time.Second, 1)), active: map[Key]value{}, work: make(chan struct{}, 1)}
+	x := &Index{
+		cfg: cfg, span: uint32(max(cfg.Window/spans/time.Second, 1)), active: map[Key]value{}, forgot: map[Owner]uint32{}, work: make(chan struct{}, 1),
+	}
 	x.idle = sync.NewCond(&x.mu)
 	if err := x.load(); err != nil {
-		cfg.Log.Warn("dedupe index discarded", "reason", err)
-		for _, r := range x.runs {
-			_ = r.close()
-		}
-		x.runs, x.saved, x.position, x.newest = nil, manifest{}, 0, 0
+		_ = x.Close()
+		return nil, err
 	}
-	return x, x.sweep()
-}
-
-func (x *Index) load() error {
-	b, err := os.ReadFile(filepath.Join(x.cfg.Dir, manifestName))
-	if errors.Is(err, os.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("dedupe manifest: %w", err)
-	}
-	if err := json.Unmarshal(b, &x.saved); err != nil {
-		return fault.New(fault.Invalid, "dedupe manifest is damaged")
-	}
-	for _, name := range x.saved.Runs {
-		r, err := openRun(x.cfg.Dir, filepath.Base(name))
-		if err != nil {
-			return err
-		}
-		x.runs = append(x.runs, r)
-	}
-	x.position, x.newest, x.next = x.saved.Position, x.saved.Newest, x.saved.Next
-	return nil
-}
-
-// sweep removes files that the manifest does not name: a crash left them.
-func (x *Index) sweep() error {
-	files, err := os.ReadDir(x.cfg.Dir)
-	if err != nil {
-		return fmt.Errorf("dedupe: %w", err)
-	}
-	for _, f := range files {
-		if strings.HasPrefix(f.Name(), "run-") && !slices.Contains(x.saved.Runs, f.Name()) {
-			if err := os.Remove(filepath.Join(x.cfg.Dir, f.Name())); err != nil {
-				return fmt.Errorf("dedupe: %w", err)
-			}
-		}
-	}
-	return nil
+	return x, nil
 }
 
 // Position is the journal sequence through which the keys on disk are
 // complete; replay starts after it.
-func (x *Index) Position() uint64 { return x.position }
-
-// Keys returns how many keys are on the disk, in how many runs.
-func (x *Index) Keys() (keys uint64, runs int) {
+func (x *Index) Position() uint64 {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	for _, r := range x.runs {
-		keys += r.entries
-	}
-	return keys, len(x.runs)
+	return x.position
 }
 
 // Jumped reports whether a frame's time ran more than an hour ahead of the
-// clock: nothing is forgotten from then on, until frames are back in time.
+// clock: nothing is forgotten from then on, until frames are back in time. It is
+// for the goroutine of First.
 func (x *Index) Jumped() bool { return x.jumped }
 
 // First reports whether the event with key k at pos is the first of its key:
-// true when k is new within the window, and then it is remembered, and true
-// again for the same pos. at is the time of its frame.
+// true when k is new within the window, and then it is remembered as the owner's,
+// and true again for the same pos. at is the time of its frame.
 //
-// An error means that the index cannot be read; nothing was decided.
-func (x *Index) First(k Key, pos Pos, at time.Time) (bool, error) {
+// An error means that the index ended, or, with Rebuild, that it is damaged;
+// nothing was decided.
+func (x *Index) First(o Owner, k Key, pos Pos, at time.Time) (bool, error) {
+	x.turn.Lock()
+	defer x.turn.Unlock()
 	now := x.believe(at)
 	if v, ok := x.active[k]; ok && !x.expired(v.at, now) {
 		return v.pos == pos, nil
@@ -188,13 +147,16 @@ func (x *Index) First(k Key, pos Pos, at time.Time) (bool, error) {
 	for _, r := range runs {
 		e, ok, err := r.get(&k, &x.buf)
 		if err != nil {
-			return false, x.doubt(err)
+			if err := x.lose(r, err); err != nil {
+				return false, err
+			}
+			continue
 		}
 		if ok && !x.expired(e.at, now) {
 			return e.pos == pos, nil
 		}
 	}
-	x.active[k] = value{pos, now}
+	x.active[k] = value{pos, now, o}
 	if len(x.active) >= x.cfg.Memory {
 		return true, x.freeze()
 	}
@@ -248,7 +210,7 @@ func (x *Index) expired(at, now uint32) bool {
 }
 
 // freeze hands the keys in memory to Run, waiting for it when it still writes
-// the ones before.
+// the ones before. The caller holds turn.
 func (x *Index) freeze() error {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -263,6 +225,7 @@ func (x *Index) freeze() error {
 		x.active = map[Key]value{}
 	}
 	clear(x.active)
+	x.batches++
 	x.nudge()
 	return nil
 }
@@ -275,51 +238,57 @@ func (x *Index) nudge() {
 }
 
 // Snapshot makes every key so far durable and moves Position to seq: the
-// journal sequence through which all keys were given to First.
+// journal sequence through which all keys were given to First. It waits for the
+// disk, beside First.
 func (x *Index) Snapshot(ctx context.Context, seq uint64) error {
-	if len(x.active) > 0 {
-		if err := x.freeze(); err != nil {
-			return err
-		}
+	batch, newest, err := x.take()
+	if err != nil {
+		return err
 	}
 	stop := context.AfterFunc(ctx, func() { x.mu.Lock(); x.idle.Broadcast(); x.mu.Unlock() })
 	defer stop()
 	x.mu.Lock()
-	defer x.mu.Unlock()
-	for x.frozen != nil && x.err == nil && ctx.Err() == nil {
+	for x.frozen != nil && x.batches <= batch && x.err == nil && ctx.Err() == nil {
 		x.idle.Wait()
 	}
-	if x.err != nil {
-		return x.err
+	err = x.err
+	x.mu.Unlock()
+	if err != nil {
+		return err
 	}
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("dedupe snapshot: %w", err)
 	}
-	if err := x.save(x.runs, seq, x.newest); err != nil {
-		return err
-	}
-	x.position = seq
-	return nil
+	return x.change(change{position: &seq, newest: newest})
 }
 
-// save writes the manifest. The caller holds mu.
-func (x *Index) save(runs []*run, position uint64, newest uint32) error {
-	if x.ruined {
-		return fault.New(fault.Internal, "the dedupe index is damaged")
+// take freezes the keys in memory and returns the number of the batch that has the
+// latest of them.
+func (x *Index) take() (batch uint64, newest uint32, err error) {
+	x.turn.Lock()
+	defer x.turn.Unlock()
+	if len(x.active) > 0 {
+		if err := x.freeze(); err != nil {
+			return 0, 0, err
+		}
 	}
-	m := manifest{Position: position, Newest: newest, Next: x.next}
-	for _, r := range runs {
-		m.Runs = append(m.Runs, r.name)
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.batches, x.newest, nil
+}
+
+// lose notes that a piece of r cannot be read. With Rebuild the error says that
+// the index ended; the next Open replays the journal.
+func (x *Index) lose(r *run, damage error) error {
+	if n := r.newlyBad(damage); n > 0 {
+		x.damaged.Add(n)
+		x.cfg.Log.Error("dedupe keys are damaged and lost", "keys", n, "reason", damage)
 	}
-	b, err := json.Marshal(m)
-	if err != nil {
-		return fmt.Errorf("dedupe manifest: %w", err)
+	if !x.cfg.Rebuild {
+		return nil
 	}
-	if err := durable.WriteFile(filepath.Join(x.cfg.Dir, manifestName), b, 0o600); err != nil {
-		return fmt.Errorf("dedupe manifest: %w", err)
-	}
-	x.saved = m
-	return nil
+	err := fault.New(fault.Unavailable, "The dedupe index is damaged; it is built anew from the journal.")
+	return errors.Join(err, x.change(change{old: []*run{r}, position: new(uint64)}))
 }
 
 // Close releases the files. Keys that no Snapshot covered are in the journal.

@@ -5,13 +5,14 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"path/filepath"
 	"testing"
 	"time"
 
 	"weir/dataplane/dedupe"
 	"weir/shared/id"
 )
+
+const owner dedupe.Owner = 7
 
 var start = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 
@@ -40,7 +41,7 @@ func key(n uint64) dedupe.Key {
 
 func first(t testing.TB, x *dedupe.Index, k dedupe.Key, pos dedupe.Pos, at time.Time) bool {
 	t.Helper()
-	ok, err := x.First(k, pos, at)
+	ok, err := x.First(owner, k, pos, at)
 	if err != nil {
 		t.Fatalf("First: %v", err)
 	}
@@ -157,37 +158,5 @@ func TestATimeThatJumpsAheadForgetsNothing(t *testing.T) {
 	first(t, x, key(3), dedupe.Pos{Frame: 4}, start)
 	if x.Jumped() {
 		t.Error("the alarm stayed although time is right again")
-	}
-}
-
-func TestADamagedIndexIsRebuiltFromTheJournal(t *testing.T) {
-	t.Parallel()
-	for name, damage := range map[string]func(dir string) string{
-		"manifest": func(dir string) string { return filepath.Join(dir, "manifest.json") },
-		"run": func(dir string) string {
-			runs, _ := filepath.Glob(filepath.Join(dir, "run-*"))
-			return runs[0]
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			dir := t.TempDir()
-			t.Run("first life", func(t *testing.T) {
-				x := open(t, dir, 0, 0)
-				first(t, x, key(1), dedupe.Pos{Frame: 1}, start)
-				if err := x.Snapshot(t.Context(), 9); err != nil {
-					t.Fatal(err)
-				}
-			})
-			if err := os.WriteFile(damage(dir), []byte("{broken"), 0o600); err != nil {
-				t.Fatal(err)
-			}
-			x := open(t, dir, 0, 0)
-			if x.Position() != 0 {
-				t.Errorf("position %d of a damaged index, want 0", x.Position())
-			}
-			if !first(t, x, key(1), dedupe.Pos{Frame: 5}, start) {
-				t.Error("a discarded index still knows a key")
-			}
-		})
 	}
 }

@@ -2,66 +2,84 @@ package dedupe
 
 import (
 	"bytes"
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
 	"slices"
-	"syscall"
+	"sync"
+	"time"
 
-	"weir/shared/durable"
 	"weir/shared/fault"
 )
 
-// Run writes runs and merges them until ctx ends. First waits for it when
-// memory is full, so it must run while the index is used. An error stops the
-// index: First and Snapshot return it.
+// Run writes runs and merges them until ctx ends, and then returns nil. First
+// waits for it when memory is full, so it must run while the index is used.
+// What cannot be written is tried again, so a full disk holds First up and loses
+// nothing.
 func (x *Index) Run(ctx context.Context) error {
-	err := x.follow(ctx)
+	merge := make(chan struct{}, 1)
+	var merging sync.WaitGroup
+	merging.Go(func() { x.merging(ctx, merge) })
+	x.writing(ctx, merge)
+	merging.Wait()
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if x.err = err; err == nil {
-		x.err = fault.New(fault.Unavailable, "the dedupe index is closing")
-	}
+	x.err = fault.New(fault.Unavailable, "the dedupe index is closing")
 	x.idle.Broadcast()
-	return err
+	return nil
 }
 
-// follow merges beside writing, so that First does not wait for a long merge;
-// only when merges fall far behind does writing wait, and with it First.
-func (x *Index) follow(ctx context.Context) error {
-	inner, stop := context.WithCancel(ctx)
-	defer stop()
-	merge := make(chan struct{}, 1)
-	merged := make(chan error, 1)
-	go func() {
-		defer stop()
-		merged <- x.merging(inner, merge)
-	}()
-	err := x.writing(inner, merge)
-	stop()
-	return errors.Join(err, <-merged)
-}
+// How long what could not be written waits until it is tried again.
+const (
+	shortestPause = 10 * time.Millisecond
+	longestPause  = 5 * time.Second
+)
 
-func (x *Index) writing(ctx context.Context, merge chan<- struct{}) error {
+// writing writes what is frozen. Merging goes on beside it, so that First does
+// not wait for a long merge; only when merges fall far behind does writing wait,
+// and with it First.
+func (x *Index) writing(ctx context.Context, merge chan<- struct{}) {
 	for {
 		select {
 		case <-ctx.Done():
-			return nil
+			return
 		case <-x.work:
 		}
-		if !x.room(ctx) {
-			return nil
+		for pause := shortestPause; ; pause = min(2*pause, longestPause) {
+			if !x.room(ctx) {
+				return
+			}
+			err := x.flush()
+			if err == nil {
+				break
+			}
+			if !x.blocked.Swap(true) {
+				x.cfg.Log.Error("dedupe keys cannot be written; it is tried again", "error", err)
+			}
+			if !sleep(ctx, pause) {
+				return
+			}
 		}
-		if err := x.flush(); err != nil {
-			return err
-		}
+		x.blocked.Store(false)
 		select {
 		case merge <- struct{}{}:
 		default:
 		}
+	}
+}
+
+// sleep waits for d; false: ctx ended before.
+func sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
 	}
 }
 
@@ -77,48 +95,34 @@ func (x *Index) room(ctx context.Context) bool {
 	return ctx.Err() == nil
 }
 
-// spacious reports whether there may be more runs.
-func (x *Index) spacious() bool {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	return len(x.runs) < mostRuns
-}
-
-func (x *Index) merging(ctx context.Context, work <-chan struct{}) error {
-	for {
+// merging forgets what is too old or too much, and merges, after every new run,
+// and again after a pause when that failed.
+func (x *Index) merging(ctx context.Context, work <-chan struct{}) {
+	retry := time.NewTimer(longestPause)
+	defer retry.Stop()
+	for failed := false; ; {
 		select {
 		case <-ctx.Done():
-			return nil
+			return
 		case <-work:
+		case <-retry.C:
+			if !failed {
+				continue
+			}
 		}
-		for again := true; again; {
+		failed = false
+		for again := true; again && ctx.Err() == nil; {
 			var err error
-			again, err = x.merge(ctx)
-			if errors.Is(err, syscall.ENOSPC) && x.spacious() {
-				x.cfg.Log.Warn("no space to merge dedupe runs; it is tried again after the next one", "error", err)
+			if again, err = x.merge(ctx); err != nil {
+				x.cfg.Log.Warn("dedupe runs are not merged; it is tried again", "error", err)
+				failed = true
 				break
 			}
-			if err != nil {
-				return x.doubt(err)
-			}
+		}
+		if failed {
+			retry.Reset(longestPause)
 		}
 	}
-}
-
-// doubt makes the next Open start anew when err says that a run is damaged.
-func (x *Index) doubt(err error) error {
-	if fault.KindOf(err) != fault.Invalid {
-		return err
-	}
-	x.cfg.Log.Error("dedupe index is damaged; it will be rebuilt from the journal", "reason", err)
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	path := filepath.Join(x.cfg.Dir, manifestName)
-	if gone := os.Remove(path); gone != nil && !errors.Is(gone, os.ErrNotExist) {
-		err = errors.Join(err, gone)
-	}
-	x.ruined = true
-	return fault.New(fault.Internal, "%v", errors.Join(err, durable.SyncFolder(x.cfg.Dir)))
 }
 
 // flush writes the frozen keys as a run.
@@ -134,7 +138,7 @@ func (x *Index) flush() error {
 	r, err := writeRun(x.cfg.Dir, name, len(keys), func(yield func(*entry) bool) {
 		for _, k := range keys {
 			v := frozen[k]
-			if !yield(&entry{k, v.pos, v.at}) {
+			if !yield(&entry{k, v.pos, v.at, v.owner}) {
 				return
 			}
 		}
@@ -142,39 +146,15 @@ func (x *Index) flush() error {
 	if err != nil {
 		return err
 	}
-	return x.replace(r, nil, func() {
+	return x.change(change{fresh: r, done: func() {
 		x.frozen, x.spare = nil, frozen // First may still look into it
-		x.idle.Broadcast()
-	})
+	}})
 }
 
 // name gives the next run's file name. The caller holds mu.
 func (x *Index) name() string {
 	x.next++
-	return fmt.Sprintf("run-%010d", x.next)
-}
-
-// replace puts fresh in the place of old ones, durably, then removes these.
-func (x *Index) replace(fresh *run, old []*run, done func()) error {
-	x.mu.Lock()
-	runs := slices.DeleteFunc(slices.Clone(x.runs), func(r *run) bool { return slices.Contains(old, r) })
-	if fresh != nil {
-		runs = slices.Insert(runs, 0, fresh)
-	}
-	slices.SortStableFunc(runs, func(a, b *run) int { return int(int64(b.newest) - int64(a.newest)) })
-	if err := x.save(runs, x.saved.Position, newestOf(runs)); err != nil {
-		x.mu.Unlock()
-		return err
-	}
-	x.runs, x.retired = runs, append(x.retired, old...)
-	done()
-	x.mu.Unlock()
-	for _, r := range old {
-		if err := os.Remove(filepath.Join(x.cfg.Dir, r.name)); err != nil {
-			return fmt.Errorf("dedupe: %w", err)
-		}
-	}
-	return nil
+	return fmt.Sprintf("%s%010d", runPrefix, x.next)
 }
 
 func newestOf(runs []*run) uint32 {
@@ -185,58 +165,76 @@ func newestOf(runs []*run) uint32 {
 	return n
 }
 
-// merge drops runs that left the window and joins one group of alike ones. It
-// reports whether there was such a group.
+// merge drops runs that left the window, forgets what is too much, and joins one
+// group of alike runs. It reports whether there was such a group.
 func (x *Index) merge(ctx context.Context) (bool, error) {
 	if err := x.evict(); err != nil {
 		return false, err
 	}
-	x.mu.Lock()
-	group, name := pick(x.runs, x.span), x.name()
-	x.mu.Unlock()
+	if err := x.forget(ctx); err != nil {
+		return false, err
+	}
+	group := pick(x.all(), x.span, x.cfg.Most/shares)
 	if group == nil {
 		return false, nil
 	}
-	most := 0
+	most := uint64(0)
 	for _, r := range group {
-		most += int(r.entries)
+		most += r.entries
 	}
+	return true, x.rewrite(ctx, group, most, func(*entry) bool { return true }, nil)
+}
+
+// rewrite puts one run in the place of several, with the entries that keep wants:
+// most at most; none makes no run. forgot says what is lost by it.
+func (x *Index) rewrite(ctx context.Context, group []*run, most uint64, keep func(*entry) bool, forgot map[Owner]uint32) error {
+	if most == 0 {
+		return x.change(change{old: group, forgot: forgot})
+	}
+	x.mu.Lock()
+	name := x.name()
+	x.mu.Unlock()
 	var failed error
-	r, err := writeRun(x.cfg.Dir, name, most, func(yield func(*entry) bool) {
-		failed = join(group, func(e *entry) bool { return ctx.Err() == nil && yield(e) })
+	r, err := writeRun(x.cfg.Dir, name, int(most), func(yield func(*entry) bool) {
+		failed = join(group, x.lose, func(e *entry) bool { return ctx.Err() == nil && (!keep(e) || yield(e)) })
 	})
 	if err != nil {
-		return false, err
+		return err
 	}
-	if failed != nil || ctx.Err() != nil {
-		_ = r.close() // Open sweeps its file
-		return false, failed
+	if failed != nil || ctx.Err() != nil || r.entries == 0 {
+		_ = r.close()
+		if err := os.Remove(filepath.Join(x.cfg.Dir, name)); err != nil { // Open does it
+			x.cfg.Log.Warn("a file of the dedupe index is left over", "error", err)
+		}
+		if failed != nil || ctx.Err() != nil {
+			return failed
+		}
+		r = nil
 	}
-	return true, x.replace(r, group, x.idle.Broadcast)
+	return x.change(change{fresh: r, old: group, forgot: forgot})
 }
 
 // evict removes the runs that hold nothing of the window any more.
 func (x *Index) evict() error {
 	horizon := x.horizon.Load()
-	x.mu.Lock()
 	var old []*run
-	for _, r := range x.runs {
+	for _, r := range x.all() {
 		if r.newest < horizon {
 			old = append(old, r)
 		}
 	}
-	x.mu.Unlock()
 	if old == nil {
 		return nil
 	}
-	return x.replace(nil, old, x.idle.Broadcast)
+	return x.change(change{old: old})
 }
 
 // pick chooses runs to be merged, or none: tier runs of one time span and one
 // order of size, or all of a span that is over, once, unless they are one large
 // run and little else. So a key is written a few times only, and a look-up of
-// the whole window asks one or two runs a span.
-func pick(runs []*run, span uint32) []*run {
+// the whole window asks one or two runs a span. largest bounds the keys of what
+// comes out, so that it can be forgotten in parts; 0: nothing does.
+func pick(runs []*run, span uint32, largest uint64) []*run {
 	type class struct{ span, size uint32 }
 	groups, spans := map[class][]*run{}, map[uint32][]*run{}
 	for _, r := range runs {
@@ -245,32 +243,51 @@ func pick(runs []*run, span uint32) []*run {
 			size++
 		}
 		c := class{r.newest / span, size}
-		if groups[c] = append(groups[c], r); len(groups[c]) == tier {
-			return groups[c]
+		if groups[c] = append(groups[c], r); len(groups[c]) >= tier {
+			if some := fitting(groups[c], largest); some != nil {
+				return some
+			}
 		}
 		spans[c.span] = append(spans[c.span], r)
 	}
 	current := newestOf(runs) / span
 	for s, all := range spans {
-		if s == current || len(all) == 1 {
+		if s == current {
 			continue
 		}
-		var sum, largest uint64
+		all = fitting(all, largest)
+		var sum, most uint64
 		for _, r := range all {
-			sum, largest = sum+r.entries, max(largest, r.entries)
+			sum, most = sum+r.entries, max(most, r.entries)
 		}
-		if (sum-largest)*little >= largest {
+		if all != nil && (sum-most)*little >= most {
 			return all
 		}
 	}
 	return nil
 }
 
+// fitting returns those of runs, smallest first, that have no more than largest
+// keys together; nil when they are not two.
+func fitting(runs []*run, largest uint64) []*run {
+	bySize := slices.SortedStableFunc(slices.Values(runs), func(a, b *run) int { return cmp.Compare(a.entries, b.entries) })
+	n, sum := 0, uint64(0)
+	for n < len(bySize) && (largest == 0 || sum+bySize[n].entries <= largest) {
+		sum += bySize[n].entries
+		n++
+	}
+	if n < 2 {
+		return nil
+	}
+	return bySize[:n]
+}
+
 // join yields the entries of all runs in key order, of equal keys the latest.
-func join(runs []*run, yield func(*entry) bool) error {
+// What cannot be read is told to lose and left out, unless lose returns an error.
+func join(runs []*run, lose func(*run, error) error, yield func(*entry) bool) error {
 	heads := make([]*cursor, 0, len(runs))
 	for _, r := range runs {
-		c := &cursor{r: r}
+		c := &cursor{r: r, lose: lose}
 		more, err := c.advance()
 		if err != nil {
 			return err

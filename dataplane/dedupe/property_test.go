@@ -68,40 +68,6 @@ func TestRandomLivesAgreeWithAModel(t *testing.T) {
 	}
 }
 
-// TestADamagedEntryIsNoticedAndTheIndexStartsAnew damages what Open does not read.
-func TestADamagedEntryIsNoticedAndTheIndexStartsAnew(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	t.Run("first life", func(t *testing.T) {
-		x := open(t, dir, 0, 0)
-		first(t, x, key(1), dedupe.Pos{Frame: 1}, start)
-		if err := x.Snapshot(t.Context(), 9); err != nil {
-			t.Fatal(err)
-		}
-	})
-	runs, _ := filepath.Glob(filepath.Join(dir, "run-*"))
-	b, err := os.ReadFile(runs[0])
-	if err != nil {
-		t.Fatal(err)
-	}
-	b[3] ^= 1
-	if err := os.WriteFile(runs[0], b, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	t.Run("second life", func(t *testing.T) {
-		x := open(t, dir, 0, 0)
-		if ok, err := x.First(key(1), dedupe.Pos{Frame: 2}, start); err == nil {
-			t.Errorf("first = %v of a damaged run, want an error", ok)
-		}
-		if err := x.Snapshot(t.Context(), 10); err == nil {
-			t.Error("a damaged index took a snapshot")
-		}
-	})
-	if x := open(t, dir, 0, 0); x.Position() != 0 {
-		t.Errorf("position %d, want 0: the journal rebuilds the index", x.Position())
-	}
-}
-
 func TestAJumpWhileTheIndexWasClosedForgetsNothing(t *testing.T) {
 	t.Parallel()
 	dir, now := t.TempDir(), time.Now()
@@ -138,7 +104,7 @@ func child(dir string) {
 	}
 	go func() { panic(x.Run(context.Background())) }()
 	for n := x.Position() + 1; ; n++ {
-		if ok, err := x.First(key(n), dedupe.Pos{Frame: n}, start.Add(time.Duration(n)*time.Second)); err != nil || !ok {
+		if ok, err := x.First(owner, key(n), dedupe.Pos{Frame: n}, start.Add(time.Duration(n)*time.Second)); err != nil || !ok {
 			panic(fmt.Sprint("key ", n, ": ", ok, err))
 		}
 		if n%90 == 0 {
@@ -231,7 +197,7 @@ func FuzzOpen(f *testing.F) {
 			return
 		}
 		for n := range uint64(10) {
-			_, _ = x.First(key(n), dedupe.Pos{Frame: n}, start)
+			_, _ = x.First(owner, key(n), dedupe.Pos{Frame: n}, start)
 		}
 		_ = x.Close()
 	})

@@ -36,7 +36,7 @@ type collector struct {
 	backlog, overflow                                     *prometheus.Desc
 	logBytes, logLimit, logFull                           *prometheus.Desc
 	appends, appendEvents, appendBytes                    *prometheus.Desc
-	keys, runs                                            *prometheus.Desc
+	keys, runs, keyBytes, keyWindow, keysDamaged          *prometheus.Desc
 	rows, failing, discarded                              *prometheus.Desc
 	codeWaiting, codeRunning, codeWorkers                 *prometheus.Desc
 	free, needed                                          *prometheus.Desc
@@ -57,6 +57,9 @@ func NewCollector(p id.Plane, monitor *Monitor, meters Meters) prometheus.Collec
 		appendBytes:  desc("weir_queue_append_bytes_total", "Bytes of frames that are durable."),
 		keys:         desc("weir_dedupe_keys", "Keys of the dedupe index that are on the disk."),
 		runs:         desc("weir_dedupe_runs", "Files that hold them."),
+		keyBytes:     desc("weir_dedupe_bytes", "What these files take."),
+		keyWindow:    desc("weir_dedupe_window_seconds", "How long keys are remembered: the whole window, or what the workspace has left whose keys were forgotten most for lack of room."),
+		keysDamaged:  desc("weir_dedupe_damaged_keys", "Keys that were lost with damaged files since the index was opened."),
 		rows:         desc("weir_load_rows_total", "Rows that were loaded into a warehouse.", "destination"),
 		discarded:    desc("weir_load_discarded_events_total", "Events that waited for a load when their warehouse was removed."),
 		failing:      desc("weir_load_failing", "1 while the newest load of a warehouse fails.", "destination"),
@@ -91,7 +94,7 @@ func NewCollector(p id.Plane, monitor *Monitor, meters Meters) prometheus.Collec
 func (c *collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		c.events, c.destinations, c.requests, c.latency, c.lagFrames, c.lagSeconds, c.stops, c.sending, c.concurrency, c.allowed, c.down,
-		c.backlog, c.overflow, c.logBytes, c.logLimit, c.logFull, c.appends, c.appendEvents, c.appendBytes, c.keys, c.runs, c.rows, c.failing,
+		c.backlog, c.overflow, c.logBytes, c.logLimit, c.logFull, c.appends, c.appendEvents, c.appendBytes, c.keys, c.runs, c.keyBytes, c.keyWindow, c.keysDamaged, c.rows, c.failing,
 		c.laneBytes, c.aging, c.codeWaiting, c.codeRunning, c.codeWorkers, c.free, c.needed, c.alarms,
 	} {
 		ch <- d
@@ -222,15 +225,23 @@ func (c *collector) partitions(states []partition.State, gauge, counter func(*pr
 		s := p.Size(ctx)
 		sum.LagFrames += s.LagFrames
 		sum.LagAge = max(sum.LagAge, s.LagAge)
-		sum.Keys += s.Keys
-		sum.Runs += s.Runs
+		sum.Keys.Keys += s.Keys.Keys
+		sum.Keys.Runs += s.Keys.Runs
+		sum.Keys.Bytes += s.Keys.Bytes
+		sum.Keys.Damaged += s.Keys.Damaged
+		if held := s.Keys.Held; held > 0 && (sum.Keys.Held == 0 || held < sum.Keys.Held) {
+			sum.Keys.Held = held
+		}
 	}
 	var stops uint64
 	for _, s := range states {
 		stops += s.Stops
 	}
-	gauge(c.keys, float64(sum.Keys))
-	gauge(c.runs, float64(sum.Runs))
+	gauge(c.keys, float64(sum.Keys.Keys))
+	gauge(c.runs, float64(sum.Keys.Runs))
+	gauge(c.keyBytes, float64(sum.Keys.Bytes))
+	gauge(c.keyWindow, sum.Keys.Held.Seconds())
+	gauge(c.keysDamaged, float64(sum.Keys.Damaged))
 	gauge(c.lagFrames, float64(sum.LagFrames))
 	gauge(c.lagSeconds, sum.LagAge.Seconds())
 	counter(c.stops, float64(stops))

@@ -162,6 +162,7 @@ func (m *Monitor) alarms(states []partition.State) (alarms []wire.Alarm) {
 	for _, ws := range m.cfg.SlowCalls() {
 		on = append(on, concern{code: "view_slow", workspace: ws, count: 1})
 	}
+	on = append(on, short(states, books)...)
 	if m.DiskLow() {
 		plane("disk_low", 1)
 	}

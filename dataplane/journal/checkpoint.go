@@ -17,7 +17,7 @@ func (s *state) checkpoint() record.Checkpoint {
 		t := s.frames[f]
 		open := record.OpenFrame{Frame: f, At: t.at, Count: t.count}
 		for col, left := range t.left {
-			open.Left = append(open.Left, record.RoutedSet{Entry: col.entry, Output: col.output, Set: left.set()})
+			open.Left = append(open.Left, record.RoutedSet{Entry: col.entry, Output: col.output, Set: left.Set()})
 		}
 		c.Open = append(c.Open, open)
 	}
@@ -94,5 +94,5 @@ func (s *state) gather(seq uint64, p record.Part) {
 		s.restore(&c)
 		s.whole = true
 	}
-	s.base, s.gathered = s.gatherBase, nil
+	s.former, s.base, s.gathered = s.base, s.gatherBase, nil
 }

@@ -116,16 +116,16 @@ func (c *composer) noteDuplicate() {
 func (c *composer) take(frame uint64, col column, index uint32) bool {
 	t := c.taken[frame]
 	if t == nil {
-		t = &tracker{left: map[column]bitmap{}}
+		t = &tracker{left: map[column]record.Bitmap{}}
 		c.taken[frame] = t
 	}
 	if t.has(col, index) {
 		return false
 	}
 	if n := int(index/64) + 1; n > len(t.left[col]) {
-		t.left[col] = append(t.left[col], make(bitmap, n-len(t.left[col]))...)
+		t.left[col] = append(t.left[col], make(record.Bitmap, n-len(t.left[col]))...)
 	}
-	t.left[col].add(index)
+	t.left[col].Add(index)
 	return true
 }
 

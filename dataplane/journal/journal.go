@@ -1,7 +1,9 @@
 package journal
 
 import (
+	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"weir/dataplane/dedupe"
@@ -14,16 +16,19 @@ import (
 
 // Index knows which events the partition has had; *dedupe.Index is one.
 type Index interface {
-	First(k dedupe.Key, pos dedupe.Pos, at time.Time) (bool, error)
-	Position() uint64 // the newest record whose keys it has
+	First(o dedupe.Owner, k dedupe.Key, pos dedupe.Pos, at time.Time) (bool, error)
+	Snapshot(ctx context.Context, seq uint64) error
+	Position() uint64 // the newest record whose keys it has durably
 }
 
-// Config is what a journal works with. Every field is required.
+// Config is what a journal works with. Fields without a default are required.
 type Config struct {
 	Log        queue.Log
-	Epoch      uint64 // greater than that of every earlier owner
-	Index      Index  // gets the dedupe keys that it misses
-	Checkpoint int    // bytes of journal after which there is a new checkpoint, at least
+	Epoch      uint64        // greater than that of every earlier owner
+	Index      Index         // gets the dedupe keys that it misses
+	Keep       time.Duration // how long records stay, for an index elsewhere; zero: until neither a recovery nor Index needs them
+	Checkpoint int           // bytes of journal after which there is a new checkpoint, at least
+	Limit      int64         // bytes that Log may hold; zero: no limit
 
 	Raise func(code string)     // an alarm is on
 	Clear func(codes ...string) // alarms are over
@@ -44,6 +49,8 @@ type Journal struct {
 	size int           // bytes of the newest checkpoint
 	grew int           // bytes since then
 	on   Observer      // empty until Run
+
+	total atomic.Int64 // bytes that were appended
 
 	resumed uint64 // the highest frame that a former owner opened
 
@@ -170,6 +177,9 @@ func (j *Journal) Newest() uint64 {
 	defer j.mu.Unlock()
 	return j.st.seq
 }
+
+// Written returns how many bytes were appended since Recover.
+func (j *Journal) Written() int64 { return j.total.Load() }
 
 // Entries returns the ledger as it is journaled, with what was in flight then.
 // After a failed check no entry is balanced.

@@ -27,11 +27,13 @@ var (
 // index is a dedupe index that keeps every key in memory.
 type index map[dedupe.Key]dedupe.Pos
 
-func (x index) First(k dedupe.Key, pos dedupe.Pos, _ time.Time) (bool, error) {
+func (x index) First(_ dedupe.Owner, k dedupe.Key, pos dedupe.Pos, _ time.Time) (bool, error) {
 	had, ok := x[k]
 	x[k] = pos
 	return !ok || had == pos, nil
 }
+
+func (x index) Snapshot(context.Context, uint64) error { return nil }
 
 func (x index) Position() uint64 { return 0 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"time"
 
 	"weir/dataplane/dedupe"
 	"weir/dataplane/delivery"
@@ -16,6 +17,9 @@ import (
 // takeovers is how often a former owner may be faster while the journal is
 // taken over.
 const takeovers = 100
+
+// coverTimeout is how long a start and a full log wait for the index's disk.
+const coverTimeout = 5 * time.Second
 
 // Recover reads what former owners left and takes their place: after it none of
 // them can write. It gives the index the keys that it misses. Start and takeover
@@ -31,6 +35,7 @@ func Recover(ctx context.Context, cfg Config) (*Journal, error) {
 	}
 	j := &Journal{cfg: cfg, st: st, wake: make(chan struct{}, 1)}
 	j.room = sync.NewCond(&j.mu)
+	j.cover(ctx)
 	if err := j.fence(ctx); err != nil {
 		return nil, err
 	}
@@ -94,6 +99,17 @@ func (j *Journal) Missed(ctx context.Context, scan func(parked, dead uint64, eac
 	return nil
 }
 
+// cover lets the index have on its disk the keys of the log, all of which it was
+// given, so that a full log can be trimmed. What hinders it, such as a full disk,
+// must not hinder a start. The writer alone calls it.
+func (j *Journal) cover(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, coverTimeout)
+	defer cancel()
+	if j.cfg.Keep == 0 && j.st.keyed > j.cfg.Index.Position() {
+		_ = j.cfg.Index.Snapshot(ctx, j.st.seq)
+	}
+}
+
 // load reads the journal: its keys into index, and the rest from the newest
 // checkpoint on into a state. Records that cannot be read are flaws.
 func load(ctx context.Context, log queue.Log, index Index) (*state, error) {
@@ -123,10 +139,32 @@ func load(ctx context.Context, log queue.Log, index Index) (*state, error) {
 			return nil, err
 		}
 	}
+	st.keyed = st.seq // those before base are not known
+	if err := st.findFormer(ctx, log); err != nil {
+		return nil, err
+	}
 	if !st.whole {
 		return nil, fault.New(fault.Internal, "The journal has neither its beginning nor a whole checkpoint.")
 	}
 	return st, nil
+}
+
+// findFormer looks for the checkpoint before the newest: the record before that
+// one says where it is.
+func (s *state) findFormer(ctx context.Context, log queue.Log) error {
+	if s.base <= 1 || s.former > 0 {
+		return nil
+	}
+	for rec, err := range log.ReadTo(ctx, s.base-1, "") {
+		if err != nil {
+			return fmt.Errorf("read the journal before its checkpoint: %w", err)
+		}
+		if r, err := record.Decode(rec.Data); err == nil && rec.Seq == s.base-1 {
+			s.former = r.Base
+		}
+		break
+	}
+	return nil
 }
 
 // replay applies the records from base on to st, which must be new or end right
@@ -167,8 +205,12 @@ func replay(ctx context.Context, log queue.Log, index Index, base uint64, st *st
 func remember(index Index, all []record.Opening) error {
 	for i := range all {
 		o := &all[i]
+		var owners []dedupe.Owner
 		for n, key := range o.Keys {
-			if _, err := index.First(key, dedupe.Pos{Frame: o.Frame, Index: n}, o.At); err != nil {
+			if owners == nil {
+				owners = o.Owners()
+			}
+			if _, err := index.First(owners[n], key, dedupe.Pos{Frame: o.Frame, Index: n}, o.At); err != nil {
 				return fmt.Errorf("replay dedupe keys: %w", err)
 			}
 		}

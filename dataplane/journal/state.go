@@ -20,6 +20,8 @@ type state struct {
 	started             bool   // a record was applied, so the next counter is known
 	whole               bool   // nothing before the newest record is missing; else a checkpoint is awaited
 	base                uint64 // first record of the newest whole checkpoint
+	former              uint64 // that of the one before, which is kept in case a record of the newest is damaged; 0: not known
+	keyed               uint64 // newest record with dedupe keys
 	readThrough         uint64 // highest frame that was opened
 	parked, dead        uint64 // see record.Record
 	ledger              ledger.Book
@@ -52,7 +54,7 @@ type Output struct {
 type tracker struct {
 	at    time.Time
 	count uint32
-	left  map[column]bitmap // no empty ones
+	left  map[column]record.Bitmap // no empty ones
 }
 
 // column is what outputs of a frame are tracked by.
@@ -93,10 +95,10 @@ func (s *state) number(r *record.Record, epoch uint64) {
 
 // track makes the tracker of an opening.
 func track(at time.Time, count uint32, routed []record.RoutedSet) *tracker {
-	t := &tracker{at: at, count: count, left: map[column]bitmap{}}
+	t := &tracker{at: at, count: count, left: map[column]record.Bitmap{}}
 	for _, r := range routed {
 		if len(r.Set) > 0 {
-			t.left[column{r.Entry, r.Output}] = bitmapOf(r.Set, count)
+			t.left[column{r.Entry, r.Output}] = record.BitmapOf(r.Set, count)
 		}
 	}
 	return t
@@ -106,20 +108,20 @@ func track(at time.Time, count uint32, routed []record.RoutedSet) *tracker {
 func (t *tracker) settle(c column, s record.Set) (unknown int64) {
 	left := t.left[c]
 	for i := range s.Each {
-		if !left.has(i) {
+		if !left.Has(i) {
 			unknown++
 			continue
 		}
-		left.remove(i)
+		left.Remove(i)
 	}
-	if left.len() == 0 {
+	if left.Len() == 0 {
 		delete(t.left, c)
 	}
 	return unknown
 }
 
 // has reports whether an output is open.
-func (t *tracker) has(c column, index uint32) bool { return t != nil && t.left[c].has(index) }
+func (t *tracker) has(c column, index uint32) bool { return t != nil && t.left[c].Has(index) }
 
 // flaw remembers a failed check.
 func (s *state) flaw(code string) {
@@ -168,6 +170,9 @@ func (s *state) apply(seq uint64, r *record.Record) (done []uint64) {
 	s.parked, s.dead = max(s.parked, r.Parked), max(s.dead, r.Dead)
 	s.ledger.Apply(r.Deltas)
 	for i := range r.Openings {
+		if len(r.Openings[i].DedupeKeys) > 0 {
+			s.keyed = seq
+		}
 		if o := &r.Openings[i]; s.open(o) {
 			done = append(done, o.Frame)
 		}
@@ -226,13 +231,13 @@ func (s *state) fan(f *record.Fan) {
 		col := column{f.Entry, uint32(i) + 1}
 		for index := range out.Each {
 			if t.left[col] == nil {
-				t.left[col] = make(bitmap, (t.count+63)/64)
+				t.left[col] = make(record.Bitmap, (t.count+63)/64)
 			}
 			if index >= t.count {
 				s.flaw(flawUnknown)
 				return
 			}
-			t.left[col].add(index)
+			t.left[col].Add(index)
 		}
 	}
 }
@@ -334,7 +339,7 @@ func (s *state) left(frame uint64, dest id.Destination) []Output {
 	var all []Output
 	for col, left := range t.left {
 		if dest == "" || col.entry.Destination == dest {
-			for i := range left.set().Each {
+			for i := range left.Set().Each {
 				all = append(all, Output{i, col.output, col.entry})
 			}
 		}
@@ -360,7 +365,7 @@ func (s *state) inFlight() map[ledger.Key]int64 {
 	n := map[ledger.Key]int64{}
 	for _, t := range s.frames {
 		for col, left := range t.left {
-			n[col.entry] += left.len()
+			n[col.entry] += left.Len()
 		}
 	}
 	return n

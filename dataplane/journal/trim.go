@@ -3,50 +3,53 @@ package journal
 import (
 	"context"
 	"fmt"
-	"time"
+
+	"weir/dataplane/queue"
 )
 
-// Trim purges what is older than window, and needed neither by a recovery nor by
-// the dedupe index, which has the keys of the records up to covered.
-func (j *Journal) Trim(ctx context.Context, covered uint64, window time.Duration) error {
+// Trim purges what neither a recovery nor the index needs. A recovery needs what
+// follows the newest checkpoint but one: one of its records may be damaged. The
+// index needs the keys that it does not have durably. With Config.Keep also what
+// is not older stays.
+func (j *Journal) Trim(ctx context.Context) error {
 	j.mu.Lock()
-	limit := min(covered+1, j.st.base)
+	limit := j.unneeded(j.st.former)
 	j.mu.Unlock()
 	st, err := j.cfg.Log.State(ctx)
 	if err != nil {
 		return fmt.Errorf("trim the journal: %w", err)
 	}
-	newest, err := j.cfg.Log.Last(ctx)
-	if err != nil {
-		return fmt.Errorf("trim the journal: %w", err)
-	}
-	now := time.Now() // the earlier of two clocks: one of them may have jumped
-	if newest.At.Before(now) {
-		now = newest.At
-	}
-	// The highest number whose record is too old, by halving.
-	low, high := st.First, limit // below low all are old; from high on none may go
-	for low < high {
-		mid := low + (high-low)/2
-		at := time.Time{}
-		for rec, err := range j.cfg.Log.ReadTo(ctx, mid, "") {
-			if err != nil {
-				return fmt.Errorf("trim the journal: %w", err)
-			}
-			at = rec.At
-			break
-		}
-		if at.IsZero() || now.Sub(at) <= window {
-			high = mid
-		} else {
-			low = mid + 1
+	if j.cfg.Keep > 0 {
+		if limit, err = queue.Since(ctx, j.cfg.Log, st.First, limit, j.cfg.Keep); err != nil {
+			return fmt.Errorf("trim the journal: %w", err)
 		}
 	}
-	if low <= st.First {
+	if limit <= st.First {
 		return nil
 	}
-	if err := j.cfg.Log.Purge(ctx, low, ""); err != nil {
+	if err := j.cfg.Log.Purge(ctx, limit, ""); err != nil {
 		return fmt.Errorf("trim the journal: %w", err)
 	}
 	return nil
+}
+
+// makeRoom purges what a full log can do without: all before the newest
+// checkpoint, when the index has the keys. The writer alone calls it.
+func (j *Journal) makeRoom(ctx context.Context) {
+	if j.cfg.Keep > 0 {
+		return
+	}
+	j.cover(ctx)
+	if limit := j.unneeded(j.st.base); limit > 0 {
+		_ = j.cfg.Log.Purge(ctx, limit, "") // the append is tried again, and then this
+	}
+}
+
+// unneeded returns the first record that is needed by a recovery from base or by
+// the index. The caller holds mu, or is the writer.
+func (j *Journal) unneeded(base uint64) uint64 {
+	if covered := j.cfg.Index.Position(); covered < j.st.keyed {
+		return min(covered+1, base)
+	}
+	return base
 }

@@ -128,6 +128,7 @@ func (j *Journal) append(ctx context.Context, r *record.Record) error {
 		return fmt.Errorf("journal record %d: %w", r.Counter, err)
 	}
 	j.grew += len(data)
+	j.total.Add(int64(len(data)))
 	j.mu.Lock()
 	done := j.st.apply(seq, r)
 	flaws := j.st.flaws
@@ -164,6 +165,7 @@ func (j *Journal) write(ctx context.Context, counter uint64, data []byte) (uint6
 			}
 		case fault.Limited:
 			j.cfg.Raise(AlarmFull)
+			j.makeRoom(ctx)
 		default:
 			return 0, err
 		}
@@ -191,7 +193,11 @@ func (j *Journal) written(ctx context.Context, counter uint64) (seq uint64, ok b
 // that a recovery reads a bounded tail. After a gap it waits until every frame
 // that may have been opened in it was read again.
 func (j *Journal) checkpoint(ctx context.Context) error {
-	if j.grew < max(j.cfg.Checkpoint, 4*j.size) || j.st.gap && j.on.Read() < j.resumed {
+	due := max(j.cfg.Checkpoint, 4*j.size)
+	if j.cfg.Limit > 0 { // the log has two checkpoints, and what came since the older one
+		due = min(due, int(j.cfg.Limit/8))
+	}
+	if j.grew < due || j.st.gap && j.on.Read() < j.resumed {
 		return nil
 	}
 	c := j.st.checkpoint()

@@ -46,6 +46,7 @@ const (
 type Config struct {
 	Number    int
 	DedupeDir string // a folder below holds the partition's dedupe index
+	Moves     bool   // the partition may move to a process without that folder, so its journal keeps the dedupe keys
 	Store     *natsstore.Store
 	Plans     *plan.Holder
 	Hasher    *dedupe.Hasher
@@ -111,13 +112,20 @@ func (p *Partition) Run(ctx context.Context) {
 // once makes a pipeline and runs it until it stops.
 func (p *Partition) once(ctx context.Context) error {
 	parts := p.cfg.Store.Partitions()
-	seen, err := dedupe.Open(dedupe.Config{Dir: filepath.Join(p.cfg.DedupeDir, strconv.Itoa(p.cfg.Number)), Memory: share(keyMemory, parts), Log: p.cfg.Log})
+	seen, err := dedupe.Open(dedupe.Config{
+		Dir: filepath.Join(p.cfg.DedupeDir, strconv.Itoa(p.cfg.Number)), Window: keyWindow, Memory: share(keyMemory, parts),
+		Most: indexKeys(p.cfg.DedupeDir, parts), Rebuild: p.cfg.Moves, Log: p.cfg.Log,
+	})
 	if err != nil {
 		return fmt.Errorf("open the dedupe index of partition %d: %w", p.cfg.Number, err)
 	}
 	defer func() { _ = seen.Close() }()
 	p.seen.Store(seen)
 	log := func(k queue.Kind) queue.Log { return p.cfg.Store.Log(k, p.cfg.Number) }
+	keep := time.Duration(0)
+	if p.cfg.Moves {
+		keep = keyWindow
+	}
 	made, err := pipeline.New(pipeline.Config{
 		Partition: p.cfg.Number,
 		Events:    log(queue.Events), Journal: log(queue.Journal), Bad: log(queue.Bad), Quarantine: p.cfg.Quarantine,
@@ -139,6 +147,7 @@ func (p *Partition) once(ctx context.Context) error {
 			p.lanes.Store(lanes)
 			return lanes, err
 		},
+		KeepKeys: keep, JournalMax: p.cfg.Store.Limit(queue.Journal),
 		Log: p.cfg.Log, OpenBytes: int64(share(openMemory, parts)), CodeBytes: int64(share(codeMemory, parts)),
 	})
 	if err != nil {

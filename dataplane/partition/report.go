@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"weir/dataplane/dedupe"
 	"weir/dataplane/deliver"
 	"weir/dataplane/ledger"
 	"weir/shared/wire"
@@ -15,6 +16,7 @@ type State struct {
 	Stops   uint64               // how often it stopped by itself
 	Alarms  map[wire.Code]uint64 // what its pipeline raises
 	Lanes   []deliver.State      // of its destinations
+	Short   []dedupe.Owner       // whose dedupe keys were forgotten before their time; 0: everybody's
 }
 
 // State returns how the partition is at now.
@@ -23,6 +25,9 @@ func (p *Partition) State(now time.Time) State {
 	if lanes := p.lanes.Load(); lanes != nil {
 		s.Lanes = lanes.States(now)
 	}
+	if seen := p.seen.Load(); seen != nil {
+		s.Short = seen.State().Short
+	}
 	return s
 }
 
@@ -30,8 +35,7 @@ func (p *Partition) State(now time.Time) State {
 type Size struct {
 	LagFrames uint64        // frames that are not settled
 	LagAge    time.Duration // of the oldest frame that is read and not settled
-	Keys      uint64        // of the dedupe index that are on the disk
-	Runs      int           // files that hold them
+	Keys      dedupe.State  // of the dedupe index; its window is zero before there is one
 }
 
 // Size asks how much the partition holds. While its log is away, which has its
@@ -44,7 +48,7 @@ func (p *Partition) Size(ctx context.Context) Size {
 		}
 	}
 	if seen := p.seen.Load(); seen != nil {
-		s.Keys, s.Runs = seen.Keys()
+		s.Keys = seen.State()
 	}
 	return s
 }

@@ -25,6 +25,9 @@ const (
 	alarmLost    = "state_damaged"     // frames that the journal expects are not there
 	alarmJump    = "clock_jump"        // frames are of a time far ahead: the dedupe index forgets nothing
 	alarmStopped = "partition_stopped" // the partition ended and is started again
+
+	alarmKeys    = "dedupe_damaged" // so many dedupe keys were damaged on the disk
+	alarmBlocked = "dedupe_blocked" // dedupe keys cannot be written, so the partition waits
 )
 
 // alarms are those of a partition, by code.
@@ -52,6 +55,24 @@ func (a *alarms) raise(code string) {
 	}
 	a.on[code] = &Alarm{Code: code, Count: 1, Since: now, Last: now}
 	a.log.Error("partition raised an alarm", "code", code)
+}
+
+// set raises an alarm of count, or takes it back when that is 0.
+func (a *alarms) set(code string, count int64) {
+	if count == 0 {
+		a.clear(code)
+		return
+	}
+	a.mu.Lock()
+	on := a.on[code]
+	if on != nil {
+		on.Count, on.Last = count, time.Now()
+	}
+	a.mu.Unlock()
+	if on == nil {
+		a.raise(code)
+		a.set(code, count)
+	}
 }
 
 // clear takes alarms back.

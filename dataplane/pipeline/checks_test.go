@@ -60,6 +60,9 @@ func (w *harness) journalEmpty() bool {
 		if openings(r.Data) > 0 {
 			return false
 		}
+		if r, err := record.Decode(r.Data); err == nil && r.Base > 0 { // there is a checkpoint
+			return false
+		}
 	}
 	return true
 }

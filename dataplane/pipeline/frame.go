@@ -100,14 +100,19 @@ func (o *owner) decode(ctx context.Context, rec queue.Record) (*frame, error) {
 // their sender's have no such protection. Neither have those that broke a rule
 // at the gateway: a corrected one may come under the same id.
 func (o *owner) dedupe(f *frame) error {
+	var owner dedupe.Owner
+	var of id.Workspace
 	for i := range f.events {
 		e := &f.events[i]
+		if e.Workspace != of {
+			of, owner = e.Workspace, dedupe.OwnerOf(e.Workspace)
+		}
 		if e.Generated || e.Replayed || e.Quarantine != "" {
 			continue
 		}
 		k := o.cfg.Key(e.Source, e.User, e.MessageID)
 		pos := dedupe.Pos{Frame: f.rec.Seq, Index: uint32(i)}
-		first, err := o.cfg.Seen.First(k, pos, f.rec.At)
+		first, err := o.cfg.Seen.First(owner, k, pos, f.rec.At)
 		if err != nil {
 			return fmt.Errorf("dedupe frame %d: %w", f.rec.Seq, err)
 		}

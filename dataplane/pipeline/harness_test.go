@@ -92,7 +92,10 @@ type harness struct {
 	serial     int
 	sent       [][]event.Event // for clients that try again later
 	checkpoint int
-	fixed      atomic.Bool // the code refuses nothing any more
+	keep       time.Duration // how long the journal keeps dedupe keys
+	unkept     int           // of 100 snapshots of the dedupe index, how many fail
+	journal    int64         // bytes that JOURNAL may hold; 0: no limit
+	fixed      atomic.Bool   // the code refuses nothing any more
 	grace      time.Duration
 	removed    atomic.Bool                                      // shaky is no destination any more
 	code       func(events int) (wait time.Duration, down bool) // how the workers do; nil: by chance
@@ -301,7 +304,7 @@ func (w *harness) start() *process {
 		},
 		Transform: pr.transform, CodeBytes: 4 * 4096,
 		Now:  func() time.Time { w.mu.Lock(); defer w.mu.Unlock(); return time.Now().Add(w.ahead) },
-		Seen: seen, Key: hasher.Key, OpenFrames: 50, Snapshot: 200 * time.Millisecond, Checkpoint: w.checkpoint,
+		Seen: seen, Key: hasher.Key, OpenFrames: 50, JournalMax: w.journal, KeepKeys: w.keep, Snapshot: cmp.Or(w.keep/10_000, 200*time.Millisecond), Checkpoint: w.checkpoint,
 		Alarm: func(code string) {
 			pr.mu.Lock()
 			defer pr.mu.Unlock()
@@ -551,7 +554,7 @@ type seen struct {
 	position uint64
 }
 
-func (s *seen) First(k dedupe.Key, pos dedupe.Pos, _ time.Time) (bool, error) {
+func (s *seen) First(_ dedupe.Owner, k dedupe.Key, pos dedupe.Pos, _ time.Time) (bool, error) {
 	s.pr.mu.Lock()
 	defer s.pr.mu.Unlock()
 	if had, ok := s.pr.keys[k]; ok {
@@ -573,6 +576,9 @@ func (s *seen) Snapshot(_ context.Context, seq uint64) error {
 	if w.forgets {
 		return nil
 	}
+	if w.dice.IntN(100) < w.unkept {
+		return fault.New(fault.Unavailable, "the disk of the index is full")
+	}
 	if seq > w.position { // a stale owner has a disk of its own
 		w.position = seq
 		w.snapshot = map[dedupe.Key]dedupe.Pos{}
@@ -584,6 +590,12 @@ func (s *seen) Snapshot(_ context.Context, seq uint64) error {
 	return nil
 }
 
-func (s *seen) Position() uint64 { return s.position }
+func (s *seen) Position() uint64 {
+	s.pr.mu.Lock()
+	defer s.pr.mu.Unlock()
+	return s.position
+}
+
+func (s *seen) State() dedupe.State { return dedupe.State{} }
 
 func (s *seen) Jumped() bool { return s.pr.w.jumped.Load() }

@@ -44,9 +44,9 @@ type owner struct {
 	lost       atomic.Bool   // the journal is another's, or cannot be written
 	moved      chan struct{} // the floor may have moved
 
-	covered    atomic.Uint64 // the journal up to here is not needed by the dedupe index
-	next       uint64        // expected frame, 0 at first; the loop's
-	snapshotAt time.Time
+	next      uint64        // expected frame, 0 at first; the loop's
+	grown     chan struct{} // the journal is longer than it should be
+	coveredAt atomic.Int64  // bytes of journal at the newest snapshot of the dedupe index
 
 	mu        sync.Mutex
 	confirmed map[id.Destination]uint64 // drains to be confirmed
@@ -104,6 +104,7 @@ func (o *owner) beside(ctx context.Context, loop func(context.Context) error) er
 	g.Go(func() error { o.confirming(inner); return nil })
 	g.Go(func() error { o.trim(inner); return nil })
 	g.Go(func() error { o.retain(inner); return nil })
+	g.Go(func() error { o.covering(inner); return nil })
 	err := g.Wait()
 	o.rewriter.Join()
 
@@ -195,6 +196,9 @@ func (o *owner) passed(frame uint64) {
 
 // framesDone is called by the journal's writer.
 func (o *owner) framesDone(frames []uint64) {
+	if o.journal.Written()-o.coveredAt.Load() > o.coverBytes() {
+		signal(o.grown)
+	}
 	o.budget.release(frames)
 	if len(frames) > 0 {
 		signal(o.moved)
@@ -218,16 +222,13 @@ func signal(c chan struct{}) {
 const (
 	purgeEvery = 100 * time.Millisecond
 	auditEvery = 10 * time.Second
-	trimEvery  = time.Hour
 )
 
-// trim purges EVENTS up to the floor, and now and then checks the ledger and
-// purges the journal. Nothing here is needed for delivery, so what fails is
-// done later.
+// trim purges EVENTS up to the floor, and now and then checks the ledger. Nothing
+// here is needed for delivery, so what fails is done later.
 func (o *owner) trim(ctx context.Context) {
-	audit, journal := time.NewTicker(auditEvery), time.NewTicker(trimEvery)
+	audit := time.NewTicker(auditEvery)
 	defer audit.Stop()
-	defer journal.Stop()
 	purged := uint64(0)
 	for {
 		select {
@@ -235,11 +236,7 @@ func (o *owner) trim(ctx context.Context) {
 			return
 		case <-audit.C:
 			o.journal.Check()
-			continue
-		case <-journal.C:
-			if err := o.journal.Trim(ctx, o.covered.Load(), o.cfg.Window); err != nil && ctx.Err() == nil {
-				o.cfg.Log.WarnContext(ctx, "journal not trimmed", "partition", o.cfg.Partition, "error", err)
-			}
+			o.checkIndex()
 			continue
 		case <-o.moved:
 		}
@@ -257,24 +254,6 @@ func (o *owner) trim(ctx context.Context) {
 			return
 		}
 	}
-}
-
-// snapshot lets the dedupe index keep what it has, so that a recovery replays
-// a bounded part of the journal. Every key in the journal was given to it.
-func (o *owner) snapshot(ctx context.Context) error {
-	if time.Since(o.snapshotAt) < o.cfg.Snapshot {
-		return nil
-	}
-	o.snapshotAt = time.Now()
-	seq := o.journal.Newest()
-	if seq <= o.cfg.Seen.Position() {
-		return nil
-	}
-	if err := o.cfg.Seen.Snapshot(ctx, seq); err != nil {
-		return fmt.Errorf("dedupe snapshot: %w", err)
-	}
-	o.covered.Store(o.cfg.Seen.Position())
-	return nil
 }
 
 func (o *owner) lag(last uint64) Lag {

@@ -30,13 +30,15 @@ type Lease interface {
 	Release(ctx context.Context) error // lets the next owner in at once
 }
 
-// Seen knows which events the partition has had; *dedupe.Index is one. It is
-// used by one goroutine at a time.
+// Seen knows which events the partition has had; *dedupe.Index is one. First
+// and Jumped are used by one goroutine at a time.
 type Seen interface {
-	First(k dedupe.Key, pos dedupe.Pos, at time.Time) (bool, error)
-	Snapshot(ctx context.Context, journalSeq uint64) error
-	Position() uint64
+	First(o dedupe.Owner, k dedupe.Key, pos dedupe.Pos, at time.Time) (bool, error)
 	Jumped() bool // the last frame's time is far ahead of the clock: nothing is forgotten
+
+	Snapshot(ctx context.Context, journalSeq uint64) error // beside First
+	Position() uint64
+	State() dedupe.State
 }
 
 // Lanes delivers; *deliver.Lanes is one.
@@ -84,9 +86,10 @@ type Config struct {
 	OpenFrames int              // frames that are read and not settled; zero means 4096
 	OpenBytes  int64            // memory of their events; zero means 64 MiB
 	CodeBytes  int64            // memory of events that wait for transformations, see rewrite.Config.Bytes; zero means 32 MiB
-	Window     time.Duration    // how long the journal keeps dedupe keys; zero means 7 days
+	KeepKeys   time.Duration    // how long the journal keeps dedupe keys for an owner elsewhere; zero: until Seen has them durably
+	JournalMax int64            // bytes that Journal may hold; zero: no limit
 	Now        func() time.Time // for what is kept for days; nil means time.Now
-	Snapshot   time.Duration    // between two snapshots of the dedupe index; zero means a minute
+	Snapshot   time.Duration    // between two snapshots of the dedupe index at most; zero means a minute
 	Checkpoint int              // bytes of journal after which there is a checkpoint, 16 MiB at most; zero means 4 MiB
 }
 
@@ -137,9 +140,6 @@ func New(cfg Config) (*Pipeline, error) {
 	}
 	if cfg.CodeBytes == 0 {
 		cfg.CodeBytes = 32 << 20
-	}
-	if cfg.Window == 0 {
-		cfg.Window = 7 * 24 * time.Hour
 	}
 	if cfg.Checkpoint == 0 {
 		cfg.Checkpoint = 4 << 20
@@ -206,9 +206,6 @@ func (p *Pipeline) Run(ctx context.Context) error {
 				tr.Span("route", begun, "", slog.Int(telemetry.KeyCount, len(f.outputs.Direct)))
 			}
 			o.passed(rec.Seq)
-			if err := o.snapshot(ctx); err != nil {
-				return err
-			}
 		}
 		return nil
 	}))

@@ -23,8 +23,10 @@ func (o *owner) recover(ctx context.Context, epoch uint64) error {
 		return fmt.Errorf("look when the journal was written last: %w", err)
 	}
 	o.clock = retention.NewClock(o.cfg.Now, newest.At)
+	o.grown = make(chan struct{}, 1)
+	signal(o.grown) // the version before kept the keys of the whole window
 	j, err := journal.Recover(ctx, journal.Config{
-		Log: o.cfg.Journal, Epoch: epoch, Index: o.cfg.Seen, Checkpoint: o.cfg.Checkpoint,
+		Log: o.cfg.Journal, Epoch: epoch, Index: o.cfg.Seen, Keep: o.cfg.KeepKeys, Checkpoint: o.cfg.Checkpoint, Limit: o.cfg.JournalMax,
 		Raise: o.alarms.raise, Clear: o.alarms.clear,
 	})
 	if err != nil {
@@ -32,7 +34,6 @@ func (o *owner) recover(ctx context.Context, epoch uint64) error {
 	}
 	o.journal = j
 	o.unread = unread.New(o.cfg.Events, j.Booked)
-	o.covered.Store(o.cfg.Seen.Position())
 	if err := o.place(ctx); err != nil {
 		return err
 	}

@@ -30,6 +30,9 @@ func TestMutantsAreFound(t *testing.T) {
 	mutationtest.Run(t, mutationtest.Tests{Pattern: "^TestSimulation$", Args: []string{"-seeds", "400"}, Control: []string{"-seeds", "3"}})
 }
 
+// journalMax is the limit of JOURNAL, in bytes: far less than a seed writes to it.
+const journalMax = 20 << 10
+
 func simulate(t testing.TB, seed uint64) {
 	w := newHarness(t, seed)
 	quiet := seed%3 == 0 // the journal's log is faultless, so repetitions are bounded tightly
@@ -41,8 +44,16 @@ func simulate(t testing.TB, seed uint64) {
 		w.faults(queuetest.Faults{Jumps: 20}, queue.Events)
 	}
 	w.faults(f, queue.Parked, queue.Dead, queue.Quarantine)
+	w.journal = journalMax
+	if seed%2 == 1 {
+		w.unkept = 90
+	}
+	forJournal := queuetest.Faults{MaxBytes: w.journal}
+	w.faults(forJournal, queue.Journal)
 	if !quiet {
-		w.faults(f, queue.Journal)
+		forJournal = f
+		forJournal.MaxBytes = w.journal
+		w.faults(forJournal, queue.Journal)
 		slack = time.Second
 	}
 	if hard {
@@ -90,7 +101,7 @@ func simulate(t testing.TB, seed uint64) {
 			}
 		case 6:
 			if hard {
-				w.faults(queuetest.Faults{Delayed: 100, Delay: 3 * time.Second}, queue.Journal)
+				w.faults(queuetest.Faults{Delayed: 100, Delay: 3 * time.Second, MaxBytes: w.journal}, queue.Journal)
 			}
 		case 7:
 			if hard {
@@ -120,7 +131,7 @@ func simulate(t testing.TB, seed uint64) {
 		} else if former := pr; stale && w.rng.IntN(2) == 0 {
 			former.supersede()
 			if hard { // what it writes is under way while the next one reads the journal
-				w.faults(queuetest.Faults{Delayed: 100, Delay: time.Second}, queue.Journal)
+				w.faults(queuetest.Faults{Delayed: 100, Delay: time.Second, MaxBytes: w.journal}, queue.Journal)
 			}
 			w.accept(1 + w.rng.IntN(30))
 			time.Sleep(time.Duration(w.rng.IntN(30)) * time.Millisecond)
@@ -133,7 +144,8 @@ func simulate(t testing.TB, seed uint64) {
 			pr = w.start()
 		}
 		if hard {
-			w.faults(f, queue.Journal, queue.Parked, queue.Dead, queue.Quarantine)
+			w.faults(f, queue.Parked, queue.Dead, queue.Quarantine)
+			w.faults(forJournal, queue.Journal)
 		}
 		w.balanced(pr)
 	}
@@ -149,7 +161,8 @@ func simulate(t testing.TB, seed uint64) {
 	w.answers(fleet, nil)
 	w.refuse("")
 	w.load(true)
-	w.faults(queuetest.Faults{}, queue.Journal, queue.Parked, queue.Dead, queue.Quarantine)
+	w.faults(queuetest.Faults{}, queue.Parked, queue.Dead, queue.Quarantine)
+	w.faults(queuetest.Faults{MaxBytes: w.journal}, queue.Journal)
 	w.settled(pr)
 	if n := row(pr, shaky).Dead; n > 0 {
 		w.wait("all are redriven", func() bool {

@@ -53,6 +53,20 @@ func (o *Opening) Keys(yield func(uint32, dedupe.Key) bool) {
 	}
 }
 
+// Owners returns whose every event is, by index.
+func (o *Opening) Owners() []dedupe.Owner {
+	all := make([]dedupe.Owner, o.Count)
+	for _, e := range o.Ends {
+		owner := dedupe.OwnerOf(e.Entry.Workspace)
+		for i := range e.Set.Each {
+			if i < o.Count {
+				all[i] = owner
+			}
+		}
+	}
+	return all
+}
+
 // EndSet is what became of events at their source: Duplicate, Quarantined or
 // Dropped with a code, Unrouted, SourceRouted.
 type EndSet struct {

@@ -30,7 +30,7 @@ var _ queue.Log = (*stream)(nil)
 // percent is the share of MaxBytes that all logs of a kind have together. Each
 // kind has its own, because a full EVENTS log must not keep the journal from
 // growing: only the journal's progress empties it.
-var percent = [queue.Kinds]int64{queue.Events: 32, queue.Journal: 16, queue.Parked: 20, queue.Dead: 6, queue.Quarantine: 4, queue.Bad: 2, queue.Stage: 20}
+var percent = [queue.Kinds]int64{queue.Events: 32, queue.Journal: 4, queue.Parked: 20, queue.Dead: 6, queue.Quarantine: 4, queue.Bad: 2, queue.Stage: 20}
 
 // leastLimit is the smallest limit of one log, in bytes: a few of the largest records.
 const leastLimit = 4 * queue.MaxPayload

@@ -25,6 +25,7 @@ var bottlenecks = [...]struct {
 	{"dead_full", "too many dead letters are kept for %s, so the sources that feed it are refused. See them with weir dlq list, then redrive or discard them"},
 	{"quarantine_full", "too many events of %s are in quarantine, so it is refused. See them with weir dlq list --quarantined, then replay or discard them"},
 	{"stage_full", "too many events wait to be loaded into %s, so the sources that feed it are refused. Bring the warehouse back, or remove it"},
+	{"dedupe_blocked", "dedupe keys cannot be written, so a partition waits. Make room on its disk, or repair it"},
 	{"processor_busy", "the processors are busy all the time. Give the plane more cores, or lower what it does with transformations"},
 	{"code_slow", "transformations are slower than the events that come (%s); they wait in order. Make their code cheaper, or give the plane more cores"},
 	{"destination_slow", "a destination takes events more slowly than they come (%s). Raise its concurrency if it bears more; what waits is kept"},
@@ -36,6 +37,8 @@ var bottlenecks = [...]struct {
 	{"load_auth", "a warehouse refuses to sign in (%s); its events wait. Check user and password, then apply with --reseal"},
 	{"load_failed", "a warehouse refuses a load (%s); its events wait. The console's page of warehouses says what it said"},
 	{"view_slow", "queries, previews, connection tests or lists take so long that others had to wait (%s). Ask for less at once"},
+	{"dedupe_damaged", "dedupe keys were damaged on its disk; retries of older events may be delivered twice. Check the disk"},
+	{"dedupe_window_short", "dedupe keys are forgotten before seven days, for lack of room (%s). Give the plane more disk and memory, or let it send less"},
 }
 
 // bottleneck says in one sentence what holds a plane up most, "" for nothing.

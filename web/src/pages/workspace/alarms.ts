@@ -9,6 +9,11 @@ const texts: Record<string, string> = {
     "Transformations are slower than the events that come; they wait in order. Make their code cheaper, or give the plane more cores.",
   dead_full:
     "A destination has more dead letters than its share, so the sources that feed it are refused. Redrive or discard them.",
+  dedupe_blocked: "Dedupe keys cannot be written, so a part of its events waits. Make room on its disk, or repair it.",
+  dedupe_damaged:
+    "Dedupe keys were damaged on its disk: retries of older events may be delivered twice. Check the disk.",
+  dedupe_window_short:
+    "A workspace sends so many events that its dedupe keys are forgotten before seven days. Give the plane more disk and memory, or send less.",
   dead_letters: "Deliveries failed for good. See why with weir dlq list.",
   destination_down: "A destination does not answer; its deliveries wait in order.",
   destination_slow:

@@ -1,4 +1,6 @@
-package dedupe
+// Package filter is a blocked Bloom filter of keys that are hashes already, in
+// memory outside of the collector's heap.
+package filter
 
 import (
 	"encoding/binary"
@@ -7,23 +9,25 @@ import (
 	"weir/shared/fault"
 )
 
-// filter is a blocked Bloom filter: seven bits of one 64-byte block a key, at
+// Filter is a blocked Bloom filter: seven bits of one 64-byte block a key, at
 // ten bits a key about one false answer in a hundred. Keys are hashes already, so
 // their own bits are the hash functions.
-type filter []byte
+type Filter []byte
 
 const (
-	filterBlock  = 64 // bytes: one cache line
-	filterPerKey = 10 // bits
+	// Block is what the size of a filter is a multiple of, in bytes: one cache line.
+	Block  = 64
+	perKey = 10 // bits
 )
 
-func newFilter(keys int) (filter, error) {
-	blocks := (keys*filterPerKey + filterBlock*8 - 1) / (filterBlock * 8)
-	return mapFilter(max(blocks, 1) * filterBlock)
+// New returns an empty filter for that many keys. fault.Unavailable: no memory.
+func New(keys int) (Filter, error) {
+	blocks := (keys*perKey + Block*8 - 1) / (Block * 8)
+	return Map(max(blocks, 1) * Block)
 }
 
-// mapFilter takes size bytes from the system, outside of the collector's heap.
-func mapFilter(size int) (filter, error) {
+// Map takes size bytes from the system, outside of the collector's heap.
+func Map(size int) (Filter, error) {
 	b, err := syscall.Mmap(-1, 0, size, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_ANON|syscall.MAP_PRIVATE)
 	if err != nil {
 		return nil, fault.New(fault.Unavailable, "no memory for a dedupe filter of %d bytes: %v", size, err)
@@ -31,7 +35,8 @@ func mapFilter(size int) (filter, error) {
 	return b, nil
 }
 
-func (f filter) free() error {
+// Free gives the memory back; nobody may look into f any more.
+func (f Filter) Free() error {
 	if f == nil {
 		return nil
 	}
@@ -40,15 +45,16 @@ func (f filter) free() error {
 
 // place returns the block of k and the bits that choose within it. The first
 // eight bytes order runs, so the block comes from the last eight.
-func (f filter) place(k *Key) (block filter, bits uint64) {
+func (f Filter) place(k *[16]byte) (block Filter, bits uint64) {
 	hi := binary.LittleEndian.Uint64(k[8:])
-	n := uint64(len(f) / filterBlock)
+	n := uint64(len(f) / Block)
 	at := ((hi >> 32) * n) >> 32
 	bits = binary.LittleEndian.Uint64(k[:8])*0x9E3779B97F4A7C15 + hi
-	return f[at*filterBlock : (at+1)*filterBlock], bits
+	return f[at*Block : (at+1)*Block], bits
 }
 
-func (f filter) add(k *Key) {
+// Add puts k into f.
+func (f Filter) Add(k *[16]byte) {
 	block, bits := f.place(k)
 	for range 7 {
 		bit := bits & 511
@@ -57,7 +63,8 @@ func (f filter) add(k *Key) {
 	}
 }
 
-func (f filter) has(k *Key) bool {
+// Has reports whether k is in f, wrongly about once in a hundred times.
+func (f Filter) Has(k *[16]byte) bool {
 	block, bits := f.place(k)
 	for range 7 {
 		bit := bits & 511
