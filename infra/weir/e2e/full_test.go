@@ -161,6 +161,61 @@ func TestAFullQuarantineRefusesItsOwnSource(t *testing.T) {
 	other.arrived(t, good)
 }
 
+// TestFullDeadLettersRefuseTheirOwnSource sends events to a webhook that answers 400, as
+// one whose API key has expired, until DEAD takes no more for it. A neighbour notices
+// nothing, its own dead letters are kept, and discarding makes room.
+func TestFullDeadLettersRefuseTheirOwnSource(t *testing.T) {
+	t.Parallel()
+	good, evil := newSink(t), newSink(t)
+	refuse := func(w http.ResponseWriter, _ *http.Request, _ []byte) bool {
+		w.WriteHeader(http.StatusBadRequest)
+		return true
+	}
+	evil.set(refuse)
+	in, seen := smallDisk(t, twoTenants(fmt.Sprintf("{ name: lake, type: webhook, settings: { url: %q } }", evil.URL), good.URL))
+	other := newNeighbour(t, in)
+	f := flood{noise: rand.NewChaCha8([32]byte{1})}
+	acked := 0
+	batch := func() int {
+		t.Helper()
+		code, answer := deliver(in.Gateway, "/v1/batch", "wk_evil", f.next(func(n int) string { return fmt.Sprintf(`"userId":"u","messageId":"w%d",`, n) }))
+		if code == http.StatusServiceUnavailable && !strings.Contains(answer, "dead_full") || code != http.StatusServiceUnavailable && code != http.StatusOK {
+			t.Fatalf("batch: %d %.300s", code, answer)
+		}
+		if code == http.StatusOK {
+			acked += 20
+		}
+		return code
+	}
+	until(t, "dead_full", func() bool { return batch() == http.StatusServiceUnavailable })
+	t.Logf("refused after %d events, with %d objects in the blob store", acked, moved(seen, "dead"))
+	if moved(seen, "dead") == 0 {
+		t.Error("nothing went to the blob store")
+	}
+	names(t, in, "dead_full", "evil/lake")
+	until(t, "all of them dead or parked", func() bool {
+		b := bookOf(t, in, "web", "lake")
+		return b.Balanced && b.InFlight == 0 && b.Dead+b.Parked == int64(acked)
+	})
+	evil.set(nil)
+	discard := func() (n int) {
+		out := run(t, 0, "", "dlq", "discard", "--all", "--destination", "lake", "--workspace", "evil", "--output", "json", "--data-dir", in.Dir)
+		if _, err := fmt.Sscanf(out, `{"discarded":%d}`, &n); err != nil {
+			t.Fatalf("discard: %s", out)
+		}
+		return n
+	}
+	discarded := discard()
+	until(t, "nothing dead or parked", func() bool {
+		b := bookOf(t, in, "web", "lake")
+		return b.Dead == 0 && b.Parked == 0 && b.Delivered+int64(discarded) == int64(acked)
+	})
+	until(t, "an empty blob store", func() bool { return moved(seen, "dead") == 0 })
+	until(t, "a source that is taken again", func() bool { return batch() == http.StatusOK })
+	until(t, "its events", func() bool { return evil.ids()[fmt.Sprint("w", f.n-1)] == 1 })
+	other.arrived(t, good)
+}
+
 // TestAFullStageRefusesItsOwnSources sends events to a warehouse that does not answer
 // until STAGE takes no more for it. A neighbour notices nothing, and once the
 // warehouse is there everything that was acknowledged is in it.
