@@ -34,6 +34,7 @@ type harness struct {
 	parked, dead *queuetest.Log
 	store        *parked.Store
 	stop         func()
+	wrap         func(*parked.Config) // changes it; nil: nothing does
 
 	mu      sync.Mutex
 	settled []delivery.Settled
@@ -66,6 +67,9 @@ func (h *harness) start() {
 			h.settled = append(h.settled, all...)
 		},
 		Drained: func(id.Destination, uint64) {},
+	}
+	if h.wrap != nil {
+		h.wrap(&cfg)
 	}
 	var err error
 	if h.store, err = parked.New(cfg); err != nil {
