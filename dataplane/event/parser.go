@@ -107,6 +107,7 @@ func (p *Parser) Begin(s Stamp, b *Batch, size, n int) {
 	var context, integrations []byte
 	if b != nil {
 		p.batchAt, p.batchHas = parseTime(b.SentAt)
+		p.batchHas = p.batchHas && !instant.Zero(p.batchAt)
 		if n := len(b.SentAt); !p.batchHas && 0 < n && n <= maxBadTime && b.SentAt[0] != 'n' {
 			p.batchBad = b.SentAt
 		}

@@ -188,7 +188,13 @@ func TestTimes(t *testing.T) {
 		"import keeps a timestamp":                      {`"timestamp":"` + T0 + `","sentAt":"` + T1 + `"`, ``, true, T0, T0, T1, ``},
 		"import corrects an original time":              {`"originalTimestamp":"` + T0 + `","sentAt":"` + T1 + `"`, ``, true, T0, "2026-03-01T11:00:00.123Z", T1, ``},
 		"other forms come out in one":                   {`"originalTimestamp":"2026-03-01T12:00:00.1234567+02:00","timestamp":1772359200`, ``, false, "2026-03-01T10:00:00.123Z", T0, ``, ``},
-		"a correction beyond the years is not made":     {`"timestamp":"9999-12-31","sentAt":"0001-01-01"`, ``, false, "9999-12-31T00:00:00.000Z", "9999-12-31T00:00:00.000Z", "0001-01-01T00:00:00.000Z", ``},
+		"a correction beyond the years is not made":     {`"timestamp":"9999-12-31","sentAt":"0003-01-01"`, ``, false, "9999-12-31T00:00:00.000Z", "9999-12-31T00:00:00.000Z", "0003-01-01T00:00:00.000Z", ``},
+		"Go's zero time is absent":                      {`"timestamp":"` + T0 + `","sentAt":"0001-01-01T00:00:00Z"`, ``, false, T0, T0, `null`, `{"sentAt":"0001-01-01T00:00:00Z"}`},
+		"a zero time in a zone is absent":               {`"timestamp":"` + T0 + `","sentAt":"0001-01-01T00:00:00-05:00"`, ``, false, T0, T0, `null`, `{"sentAt":"0001-01-01T00:00:00-05:00"}`},
+		"a zero number is absent":                       {`"timestamp":"` + T0 + `","sentAt":0`, `"` + T1 + `"`, false, T0, "2026-03-01T11:00:00.123Z", T1, `{"sentAt":0}`},
+		"the first instant of 1970 is absent":           {`"timestamp":"1970-01-01T00:00:00.000Z","sentAt":"` + T1 + `"`, ``, false, received, received, T1, `{"timestamp":"1970-01-01T00:00:00.000Z"}`},
+		"a zero sentAt of the batch is absent":          {`"timestamp":"` + T0 + `"`, `"1970-01-01"`, false, T0, T0, ``, `{"sentAt":"1970-01-01"}`},
+		"a zero original gives way":                     {`"originalTimestamp":"0001-01-01T00:00:00","timestamp":"` + T0 + `"`, ``, false, T0, T0, ``, `{"originalTimestamp":"0001-01-01T00:00:00"}`},
 		"a correction of centuries is exact":            {`"timestamp":"1000-01-01","sentAt":"2000-01-01"`, ``, false, "1000-01-01T00:00:00.000Z", "1026-03-02T12:00:00.123Z", "2000-01-01T00:00:00.000Z", ``},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -276,7 +282,8 @@ func TestTheBatchStandsUnderItsMembers(t *testing.T) {
 		{"userId":"3","context":{},"integrations":{"x":true}},
 		{"userId":"4","context":{"\u0061":1,"b":2,"c":3}},
 		{"userId":"5","context":"text","integrations":null},
-		{"userId":"6","context":null,"integrations":false}]}`)
+		{"userId":"6","context":null,"integrations":false},
+		{"userId":"7","context":[],"integrations":[ ]}]}`)
 	type pair struct{ Context, Integrations string }
 	var got []pair
 	for _, e := range events {
@@ -291,6 +298,7 @@ func TestTheBatchStandsUnderItsMembers(t *testing.T) {
 		{`{"\u0061":1,"b":2,"c":3}`, `{"All":false}`},
 		{`"text"`, `{"All":false}`},
 		{whole, `false`},
+		{whole, `{"All":false}`},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

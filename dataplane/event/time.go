@@ -31,7 +31,7 @@ type times struct {
 // The original time is originalTimestamp, else timestamp. The timestamp is the
 // original one moved by how far the sender's clock was off when it sent
 // (received - sentAt), unless the sender gave both or the route keeps it. A time
-// that cannot be read counts as absent.
+// that cannot be read, or is the zero time of a language, counts as absent.
 func (p *Parser) times(sent *[roles][]byte) (t times) {
 	original, hasOriginal := t.read(badOriginal, sent[roleOriginal])
 	timestamp, hasTimestamp := t.read(badTimestamp, sent[roleTimestamp])
@@ -69,7 +69,7 @@ func (t *times) read(which int, value []byte) (int64, bool) {
 		return 0, false
 	}
 	ms, ok := parseTime(value)
-	if !ok {
+	if ok = ok && !instant.Zero(ms); !ok {
 		t.bad[which], t.anyBad = value, true
 	}
 	return ms, ok

@@ -42,7 +42,7 @@ func (u *under) appendTo(out, sent []byte, inner *[]field) []byte {
 	if u.raw == nil {
 		return out
 	}
-	if sent == nil || sent[0] == 'n' {
+	if sent == nil || sent[0] == 'n' || EmptyList(sent) {
 		return append(out, u.raw...)
 	}
 	if sent[0] != '{' {
@@ -70,6 +70,12 @@ func (u *under) appendTo(out, sent []byte, inner *[]field) []byte {
 		return out[:start]
 	}
 	return append(out, '}')
+}
+
+// EmptyList reports whether a JSON value is a list of nothing: some languages cannot
+// tell an empty map from it.
+func EmptyList(value []byte) bool {
+	return len(value) > 1 && value[0] == '[' && len(bytes.TrimSpace(value[1:len(value)-1])) == 0
 }
 
 // mark notes that the member has key.

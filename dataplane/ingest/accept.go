@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"bytes"
 	"context"
 	"net/http"
 	"sync/atomic"
@@ -60,6 +61,7 @@ func (g *Gateway) serve(r *http.Request, call Call, b *body.Body) outcome {
 		g.counters.of(entry).refuse(1)
 		return refused(failSignature)
 	}
+	b.Data = withoutMark(b.Data) // not before: the signature is over what came
 	if call == webhook {
 		if fail, ok := wrap(r, b); !ok {
 			g.counters.of(entry).refuse(1)
@@ -69,6 +71,10 @@ func (g *Gateway) serve(r *http.Request, call Call, b *body.Body) outcome {
 	}
 	return g.take(r, entry, call, b)
 }
+
+// withoutMark returns a body without the byte order mark that some programs begin
+// every text with.
+func withoutMark(body []byte) []byte { return bytes.TrimPrefix(body, []byte("\xef\xbb\xbf")) }
 
 // verify reports whether the sender of a request may use the write key.
 func (e Entry) verify(r *http.Request, body []byte) bool {
@@ -122,7 +128,7 @@ func (g *Gateway) open(r *http.Request, b *body.Body) (entry Entry, o outcome, o
 		return entry, refused(bodyFailure(err)), false
 	}
 	if key == "" {
-		if key = event.Lookup(b.Data, "writeKey"); key == "" {
+		if key = event.Lookup(withoutMark(b.Data), "writeKey"); key == "" {
 			return entry, refused(failNoKey), false
 		}
 		if entry, o, ok = g.admit(key, b); !ok {

@@ -7,8 +7,10 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"regexp"
 	"runtime"
 	"runtime/debug"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -139,6 +141,9 @@ var calls = [...]struct {
 	{"i", Identify}, {"t", Track}, {"p", Page}, {"s", Screen}, {"g", Group}, {"a", Alias}, {"b", Batch},
 }
 
+// pixelCalls is how many of the calls, from the first, a pixel can make.
+const pixelCalls = 6
+
 // routes makes the router.
 func (g *Gateway) routes() {
 	e := echo.New()
@@ -166,6 +171,9 @@ func (g *Gateway) routes() {
 		e.GET("/v1/webhook"+slash, g.handle(webhook))
 		e.GET("/pixel/v1/track"+slash, g.pixel(Track))
 		e.GET("/pixel/v1/page"+slash, g.pixel(Page))
+		for _, p := range calls[:pixelCalls] {
+			e.GET("/v1/pixel/"+p.path+slash, g.dataPixel(p.call))
+		}
 	}
 	e.POST("/v1/m", g.metrics)
 	e.POST("/v1/m/", g.metrics)
@@ -187,6 +195,8 @@ func (g *Gateway) drain(c echo.Context) {
 	defer b.Release()
 	b.Drain(c.Request())
 }
+
+var slashes = regexp.MustCompile("//+")
 
 // handle makes a route of a call.
 func (g *Gateway) handle(call Call) echo.HandlerFunc {
@@ -213,6 +223,9 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if cors(w, r) {
 		return
+	}
+	if strings.Contains(r.URL.Path, "//") && r.URL.RawPath == "" { // an address that ends with a slash, and a path behind
+		r.URL.Path = slashes.ReplaceAllLiteralString(r.URL.Path, "/")
 	}
 	g.router.ServeHTTP(w, r)
 }

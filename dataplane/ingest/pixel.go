@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"encoding/base64"
 	"maps"
 	"net/http"
 	"net/url"
@@ -22,28 +23,54 @@ var image = []byte("GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\xff\xff\xff\x
 func (g *Gateway) pixel(call Call) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		r := c.Request()
-		if entry, _, ok := g.enter(headKey(r)); ok {
-			g.takePixel(c.Response(), r, entry, call)
-		} else if entry.Source != "" {
-			g.counters.of(entry).refuse(1)
-		}
-		h := c.Response().Header()
-		h.Set("Content-Type", "image/gif")
-		h.Set("Cache-Control", "no-store") // each look is an event
-		c.Response().WriteHeader(http.StatusOK)
-		_, _ = c.Response().Write(image)
-		return nil
+		g.takePixel(c.Response(), r, call, headKey(r), func() ([]byte, bool) {
+			query, err := url.ParseQuery(r.URL.RawQuery)
+			data, ok := pixelEvent(query, call, g.config.Now())
+			return data, ok && err == nil
+		})
+		return sendImage(c)
 	}
 }
 
-// takePixel takes the event of a pixel, if it is one.
-func (g *Gateway) takePixel(w http.ResponseWriter, r *http.Request, entry Entry, call Call) {
+// dataPixel is pixel for an event that stands whole in the parameter data, as JSON in
+// base64 of any dialect, perhaps with its write key.
+func (g *Gateway) dataPixel(call Call) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		r := c.Request()
+		text := strings.NewReplacer("-", "+", "_", "/", " ", "+", "=", "").Replace(r.URL.Query().Get("data"))
+		data, err := base64.RawStdEncoding.DecodeString(text)
+		key := headKey(r)
+		if err == nil && key == "" {
+			key = event.Lookup(data, "writeKey")
+		}
+		g.takePixel(c.Response(), r, call, key, func() ([]byte, bool) { return data, err == nil })
+		return sendImage(c)
+	}
+}
+
+func sendImage(c echo.Context) error {
+	h := c.Response().Header()
+	h.Set("Content-Type", "image/gif")
+	h.Set("Cache-Control", "no-store") // each look is an event
+	c.Response().WriteHeader(http.StatusOK)
+	_, _ = c.Response().Write(image)
+	return nil
+}
+
+// takePixel takes the event that read returns, if it is one.
+func (g *Gateway) takePixel(w http.ResponseWriter, r *http.Request, call Call, key string, read func() ([]byte, bool)) {
+	entry, _, ok := g.enter(key)
+	if !ok {
+		if entry.Source != "" {
+			g.counters.of(entry).refuse(1)
+		}
+		return
+	}
 	b := g.bodies.Open(w, r)
 	defer b.Release()
-	query, err := url.ParseQuery(r.URL.RawQuery)
-	data, ok := pixelEvent(query, call, g.config.Now())
 	counter := g.counters.of(entry)
-	if err != nil || !ok || !entry.verify(r, nil) || !b.Admit(counter.share) || !b.Hold(int64(len(data))) {
+	data, ok := read()
+	if !ok || !entry.verify(r, nil) || !b.Admit(counter.share) || !b.Hold(int64(len(data))) {
 		counter.refuse(1)
 		return
 	}

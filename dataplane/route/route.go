@@ -117,11 +117,12 @@ func (t *Table) Chains() [][]id.Transformation {
 // The caller must not change the result, which is shared when e has no
 // `integrations`.
 //
-// The rules of `integrations`: absent or null, all. {"All": false, "x": true}:
+// The rules of `integrations`: absent, null or an empty list, which is how PHP sends
+// an empty map, all. {"All": false, "x": true}:
 // only x; {"x": false}: all but x; an object instead of true counts as true,
 // any other value as if the name were not there. x is a destination's name or,
 // with less weight, its type; case does not matter, of a name given twice the
-// last counts. What is neither object nor null, or has an All that is not a
+// last counts. What is anything else, or has an All that is not a
 // boolean: none.
 func (t *Table) Route(e event.Event) []Destination {
 	if t == nil || len(t.all) == 0 {
@@ -149,7 +150,7 @@ const (
 
 // choose is Route for the value of `integrations`.
 func (t *Table) choose(value []byte) []Destination {
-	if value[0] == 'n' {
+	if value[0] == 'n' || event.EmptyList(value) {
 		return t.all
 	}
 	if value[0] != '{' {

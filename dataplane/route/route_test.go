@@ -42,6 +42,8 @@ func names(ds []route.Destination) string {
 func TestIntegrationsChooseDestinations(t *testing.T) {
 	table := route.Compile(config)["src_web"]
 	for integrations, want := range map[string]string{
+		`[]`:                               "lake Hook b",
+		`[ ]`:                              "lake Hook b",
 		``:                                 "lake Hook b",
 		`null`:                             "lake Hook b",
 		`{}`:                               "lake Hook b",

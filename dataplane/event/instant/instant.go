@@ -34,6 +34,14 @@ func ParseNumber(text []byte) (int64, bool) {
 	return whole, Valid(whole)
 }
 
+// yearTwo is the beginning of the year 0002. The zero time of Go and .NET is that of
+// the year before, in any zone.
+const yearTwo = -62_104_060_800_000
+
+// Zero reports whether ms is what a language has for no time: something before the
+// year 0002, or the beginning of 1970.
+func Zero(ms int64) bool { return ms == 0 || ms < yearTwo }
+
 // ParseText reads RFC 3339 or what is close to it: date alone, T or a space between
 // date and time, seconds and a fraction (after '.' or ',') may be missing, the zone
 // is Z, UTC, +hh, +hhmm, +hh:mm or missing, which means UTC; or 10 digits (seconds)

@@ -2,9 +2,11 @@ package http_test
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"io"
 	nethttp "net/http"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -130,5 +132,63 @@ func TestABeaconIsABatchWithItsKeyInTheQuery(t *testing.T) {
 		if r := send(t, "POST", server.URL+"/beacon/v1/batch"+path, body, beacon); r.Status != status || len(s.take()) != 0 {
 			t.Errorf("%q: %+v", path, r)
 		}
+	}
+}
+
+func TestAPixelWithItsEventInOneParameter(t *testing.T) {
+	server, s, _ := gateway(t)
+	const text = `{"writeKey":"wk","userId":"ü>?~","event":"Opened","properties":{"subject":"Hi"}}`
+	want := map[string]any{"type": "track", "userId": "ü>?~", "event": "Opened", "writeKey": "wk", "properties": map[string]any{"subject": "Hi"}}
+	for name, tc := range map[string]struct {
+		query string
+		kept  bool
+	}{
+		"standard":        {"data=" + url.QueryEscape(base64.StdEncoding.EncodeToString([]byte(text))), true},
+		"without padding": {"data=" + url.QueryEscape(base64.RawStdEncoding.EncodeToString([]byte(text))), true},
+		"for URLs":        {"data=" + base64.URLEncoding.EncodeToString([]byte(text)), true},
+		"not escaped":     {"data=" + base64.StdEncoding.EncodeToString([]byte(text)), true},
+		"an unknown key":  {"data=" + base64.URLEncoding.EncodeToString([]byte(`{"writeKey":"no","userId":"u","event":"e"}`)), false},
+		"no base64":       {"writeKey=wk&data=%25%25", false},
+		"no event":        {"writeKey=wk&data=" + base64.URLEncoding.EncodeToString([]byte(`7`)), false},
+		"nothing":         {"", false},
+	} {
+		res, err := nethttp.Get(server.URL + "/v1/pixel/track?" + tc.query)
+		if err != nil {
+			t.Fatal(err)
+		}
+		image, _ := io.ReadAll(res.Body)
+		_ = res.Body.Close()
+		if res.StatusCode != 200 || res.Header.Get("Content-Type") != "image/gif" || !bytes.HasPrefix(image, []byte("GIF89a")) {
+			t.Errorf("%s: %d %q, want the image", name, res.StatusCode, image)
+		}
+		got := s.take()
+		if len(got) != map[bool]int{true: 1}[tc.kept] {
+			t.Errorf("%s: %d events, want them kept: %v", name, len(got), tc.kept)
+			continue
+		}
+		if tc.kept {
+			if diff := cmp.Diff(want, fields(t, got[0])); diff != "" {
+				t.Errorf("%s: %s", name, diff)
+			}
+		}
+	}
+}
+
+func TestAddressesAndTextsThatProgramsMakeAreServed(t *testing.T) {
+	server, s, _ := gateway(t)
+	const mark = "\xef\xbb\xbf"
+	for path, body := range map[string]string{
+		"//v1/track": `{"userId":"u","event":"e"}`, "/v1//track/": `{"userId":"u","event":"e"}`, "//v1/batch": mark + `{"batch":[{"userId":"u"}]}`,
+		"/v1/track": mark + `{"userId":"u","event":"e"}`, "/v1/webhook": mark + `{"a":1}`,
+	} {
+		if r := send(t, "POST", server.URL+path, []byte(body), nil); r.Status != 200 {
+			t.Errorf("%s %q: %d %+v", path, body, r.Status, r.Error)
+		}
+		if got := s.take(); len(got) != 1 || bytes.Contains(got[0].JSON, []byte(mark)) {
+			t.Errorf("%s %q: %d events, want one without the mark", path, body, len(got))
+		}
+	}
+	if r := send(t, "POST", server.URL+"/v1/track", []byte(mark+`{"writeKey":"wk","userId":"u","event":"e"}`), func(r *nethttp.Request) { r.Header.Del("Authorization") }); r.Status != 200 {
+		t.Errorf("a key behind the mark: %d %+v", r.Status, r.Error)
 	}
 }

@@ -1,6 +1,7 @@
 const remedies: Record<string, string> = {
   connect_failed: "Check host and port in its settings, and that a firewall lets the plane through.",
-  egress_denied: "The plane may not talk to that address: its operator can allow private addresses with --allow-private.",
+  egress_denied:
+    "The plane may not talk to that address: its operator can allow private addresses with --allow-private.",
   guard_denied: "The plane's own rules forbid it: ask the plane's operator.",
   load_auth: "Check user and password in its settings, then apply them again.",
   load_failed: "Nothing is lost: it is tried again. If it stays, look at what the warehouse said.",

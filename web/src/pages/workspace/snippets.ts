@@ -1,8 +1,15 @@
 export type Snippet = { name: string; text: string };
 
-/** Ready to paste ways to send one event to a gateway with a write key. */
-export function snippets(gateway: string, writeKey: string): Snippet[] {
+/** Ready to paste ways to send one event to a gateway with a write key of a source of this type. */
+export function snippets(gateway: string, writeKey: string, type = "http"): Snippet[] {
   const url = gateway.replace(/\/+$/, "");
+  if (type === "webhook") {
+    const address = `${url}/v1/webhook?writeKey=${encodeURIComponent(writeKey)}`;
+    return [
+      { name: "Address", text: address },
+      { name: "curl", text: webhookCurl(address) },
+    ];
+  }
   const [protocol = "https", host = ""] = url.split("://");
   return [
     { name: "curl", text: curl(url, writeKey) },
@@ -14,6 +21,10 @@ export function snippets(gateway: string, writeKey: string): Snippet[] {
     { name: "Pixel", text: pixel(url, writeKey) },
   ];
 }
+
+const webhookCurl = (address: string) => `curl '${address}' \\
+  -H 'Content-Type: application/json' \\
+  -d '{"hello":"from curl"}'`;
 
 const curl = (url: string, key: string) => `curl ${url}/v1/track -u '${key}:' \\
   -H 'Content-Type: application/json' \\

@@ -36,8 +36,8 @@ export function SourceCard({ source, gateway }: { source: Source; gateway: strin
       {gateway ? (
         <div className="border-t border-line px-4 pt-3 pb-4 sm:px-5 sm:pb-5">
           <Tabs
-            label={`Send an event to ${source.name}`}
-            tabs={snippets(gateway, source.writeKey).map((s) => ({
+            label={source.type === "webhook" ? `Where to call ${source.name}` : `Send an event to ${source.name}`}
+            tabs={snippets(gateway, source.writeKey, source.type).map((s) => ({
               name: s.name,
               panel: <Command text={s.text} shown={shown(s.text)} name={`${s.name} example for ${source.name}`} />,
             }))}

@@ -116,6 +116,16 @@ test("examples are reached by keyboard", async () => {
   expect(screen.getByRole("tabpanel").textContent).toContain("http://127.0.0.1:8090/pixel/v1/");
 });
 
+test("a webhook source shows its own address, and no SDK", async () => {
+  const server = new Server();
+  const calls = { id: "src_calls", name: "calls", type: "webhook", writeKey: "wk_calls", disabled: false };
+  server.show({ workspaces: [workspace({ sources: [calls] })] });
+  const { user } = open();
+  await user.click(await screen.findByRole("button", { name: "Reveal write key of calls" }));
+  expect((await screen.findAllByRole("tab")).map((tab) => tab.textContent)).toEqual(["Address", "curl"]);
+  expect(screen.getByRole("tabpanel").textContent).toContain("http://127.0.0.1:8090/v1/webhook?writeKey=wk_calls");
+});
+
 test("a rejected revision shows every problem and what goes on", async () => {
   const server = new Server();
   const problems = [
