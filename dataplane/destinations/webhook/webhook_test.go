@@ -18,7 +18,7 @@ func TestOpenReportsBadInput(t *testing.T) {
 		"headers are no object":         {good, `"Authorization: x"`, "secrets.headers", "wrong_type"},
 		"headers are no JSON":           {good, `Authorization`, "secrets.headers", "wrong_type"},
 		"a header's value is no string": {good, `{"A":1}`, "secrets.headers.A", "wrong_type"},
-		"a line break in a value":       {good, `{"A":"x\r\nB: y"}`, "secrets.headers", "bad_header"},
+		"a line break in a value":       {good, `{"A":"x\r\nB: y"}`, "secrets.headers.A", "malformed"},
 		"a space in a name":             {good, `{"A B":"x"}`, "secrets.headers", "bad_header"},
 		"an empty name":                 {good, `{"":"x"}`, "secrets.headers", "bad_header"},
 		"a header of the connection":    {good, `{"content-length":"3"}`, "secrets.headers", "not_allowed"},
