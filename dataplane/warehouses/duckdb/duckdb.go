@@ -45,12 +45,13 @@ const (
 )
 
 // memoryOf is DuckDB's own limit of memory. It is of its buffers, and not of what a
-// statement builds beside them.
+// statement builds beside them. Whoever opens a file after a load of a wide table
+// replays its log, which takes as much as the load.
 func memoryOf(m mode) string {
 	if m == loading {
 		return "1GB"
 	}
-	return "512MB&max_temp_directory_size=1GB"
+	return "1GB&max_temp_directory_size=1GB"
 }
 
 func open(ctx context.Context, s Settings, d warehouse.Deps) (warehouse.Warehouse, error) {

@@ -27,7 +27,7 @@ var tasks = worker.Tasks{task: serve}
 // limits of the process of one statement. While it runs it has the file, so loads
 // wait for it; who asks gives it a deadline, and the limit of processor time is for
 // one that outlives its plane's patience.
-var limits = worker.Limits{Memory: 1 << 30, CPU: time.Minute, Files: 64, FileSize: 2 << 30, Nice: 10}
+var limits = worker.Limits{Memory: 2 << 30, CPU: time.Minute, Files: 64, FileSize: 2 << 30, Nice: 10}
 
 // Sizes of what the two ends say, in bytes.
 const (
