@@ -8,8 +8,8 @@
 // nothing overtakes what it needs (openings, then fans, then settlements, then
 // drains), and that a recovery reads a bounded tail. That tail is all that the log
 // keeps: what two checkpoints and the dedupe index do not need is purged, so dedupe
-// keys do not fill it. The counts of the ledger are
-// part of the record that holds the settlements, so they cannot come apart.
+// keys do not fill it. The counts of the ledger are part of the record that holds
+// the settlements, so they cannot come apart.
 //
 // One code path applies a record, for the owner that wrote it and for a recovery
 // that reads it. A record that is missing or cannot be read is a flaw that is
