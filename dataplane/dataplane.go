@@ -28,6 +28,7 @@ import (
 	"weir/dataplane/outbound"
 	"weir/dataplane/overflow"
 	"weir/dataplane/partition"
+	"weir/dataplane/pipeline/aside"
 	"weir/dataplane/plan"
 	"weir/dataplane/queue"
 	"weir/dataplane/queue/natsstore"
@@ -58,6 +59,7 @@ type DataPlane struct {
 	plane      enrol.Admission
 	plans      plan.Holder
 	live       live.Hub
+	aside      aside.Board
 	code       *transform.Pool
 	files      warehouse.Owners // of warehouses
 	loading    *load.Engine
@@ -143,7 +145,7 @@ func (d *DataPlane) run(ctx context.Context, k enrol.Keys, g *guard.Guard, l lis
 	}
 	d.health = health.New(health.Config{
 		DataDir: d.cfg.DataDir, Embedded: d.cfg.Events == "", EventLog: d.store.Healthy, Ledger: d.rows, Code: d.code.Load, Warehouses: d.warehouses,
-		Logs: d.logs, Partitions: func() []*partition.Partition { return d.partitions },
+		Unloaded: d.unloaded, Logs: d.logs, Partitions: func() []*partition.Partition { return d.partitions },
 		SlowCalls: func() []id.Workspace { return d.view.Slow() },
 	})
 	if err := d.openShared(ctx); err != nil {
@@ -240,7 +242,7 @@ func (d *DataPlane) divide(client *outbound.Client, g *guard.Guard) error {
 	for n := range d.store.Partitions() {
 		d.partitions = append(d.partitions, partition.New(partition.Config{
 			Number: n, DedupeDir: filepath.Join(d.cfg.DataDir, "dedupe"), Store: d.store, Plans: &d.plans, Moves: d.cfg.Events != "", Hasher: hasher, Client: client, Yield: d.yield,
-			Deps: destination.Deps{Dial: d.dialer(g), Now: time.Now, Log: d.cfg.Log}, Code: d.code, Live: &d.live, Log: d.cfg.Log,
+			Deps: destination.Deps{Dial: d.dialer(g), Now: time.Now, Log: d.cfg.Log}, Code: d.code, Live: &d.live, Aside: &d.aside, Log: d.cfg.Log,
 			Parked: d.shared[queue.Parked][n], Dead: d.shared[queue.Dead][n], Quarantine: d.shared[queue.Quarantine][n], Stage: d.shared[queue.Stage][n],
 			Trace: func(frame uint64) *telemetry.Trace { return d.trace(n, frame) },
 		}))
@@ -318,7 +320,7 @@ type handlers struct{ view, metrics http.Handler }
 func (d *DataPlane) handlers(writer *queue.Writer, g *guard.Guard) (handlers, error) {
 	var err error
 	d.gateway, err = ingest.New(ingest.Config{
-		Kinds: Kinds().Sources, Source: d.plans.Source, Append: d.showLive(d.health.RefuseOnLowDisk(d.health.RefuseFeedersOfFullLogs(writer.Append))), Ready: d.ready, Version: d.cfg.Version,
+		Kinds: Kinds().Sources, Source: d.plans.Source, Waits: d.plans.Waits, Append: d.showLive(d.health.RefuseOnLowDisk(d.health.RefuseFeedersOfFullLogs(d.aside.Refuse(writer.Append)))), Ready: d.ready, Version: d.cfg.Version,
 		TrustedProxies: d.trusted, Log: d.cfg.Log,
 	})
 	if err != nil {

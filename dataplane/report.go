@@ -1,6 +1,7 @@
 package dataplane
 
 import (
+	"maps"
 	"slices"
 
 	"weir/dataplane/agent"
@@ -8,6 +9,7 @@ import (
 	"weir/dataplane/ledger"
 	"weir/dataplane/load"
 	"weir/dataplane/warehouse"
+	"weir/shared/id"
 	"weir/shared/wire"
 )
 
@@ -18,6 +20,17 @@ func (d *DataPlane) rows() []ledger.Row {
 		parts = append(parts, p.Ledger())
 	}
 	return ledger.Merge(parts...)
+}
+
+// unloaded lists the workspaces that cannot be loaded, or of which events that were
+// set aside because of that have not come back.
+func (d *DataPlane) unloaded() []id.Workspace {
+	all := map[id.Workspace]bool{}
+	maps.Copy(all, d.aside.Workspaces())
+	for _, ws := range d.plans.Unloaded() {
+		all[ws] = true
+	}
+	return slices.Sorted(maps.Keys(all))
 }
 
 // warehouses returns how the loads of every warehouse do.

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -65,7 +66,9 @@ type Agent struct {
 	alarms map[wire.Code]uint64 // since the start
 	acks   map[id.Workspace]ackState
 
-	kept map[id.Workspace]kept // belongs to Load, then to the reconciler
+	// Both belong to Load, then to the reconciler.
+	kept     map[id.Workspace]kept
+	unloaded map[id.Workspace]bool // what was kept of them cannot run
 }
 
 // want is a pointer that was not decided on yet.
@@ -102,7 +105,7 @@ func New(cfg Config) (*Agent, error) {
 	}
 	return &Agent{
 		cfg: cfg, log: cfg.Log, started: time.Now().UTC(), wake: make(chan struct{}, 1), nudge: make(chan struct{}, 1),
-		wants: map[id.Workspace]*want{}, alarms: map[wire.Code]uint64{}, acks: map[id.Workspace]ackState{},
+		wants: map[id.Workspace]*want{}, alarms: map[wire.Code]uint64{}, acks: map[id.Workspace]ackState{}, unloaded: map[id.Workspace]bool{},
 	}, nil
 }
 
@@ -116,8 +119,9 @@ func (a *Agent) Alarm(c wire.Code) {
 }
 
 // Load runs what was kept on disk. What cannot run any more (the guard has
-// changed, or the build) is alarmed and left for the hub to settle; only a disk
-// that cannot be read is an error.
+// changed, or the build, or the file is damaged) stays on disk, is alarmed, and is
+// told to the holder of plans until the hub or the next start settles it; only a
+// disk that cannot be read is an error.
 func (a *Agent) Load(ctx context.Context) error {
 	if err := os.MkdirAll(a.cfg.Dir, 0o700); err != nil {
 		return fmt.Errorf("agent's directory: %w", err)
@@ -129,14 +133,17 @@ func (a *Agent) Load(ctx context.Context) error {
 	for _, name := range damaged {
 		a.log.Error("kept workspace is damaged", "file", name)
 		a.Alarm("state_damaged")
+		if ws := id.Workspace(strings.TrimSuffix(name, fileEnd)); id.Valid(ws) {
+			a.cfg.Plans.Unload(ws, nil)
+		}
 	}
 	for _, ws := range slices.Sorted(maps.Keys(all)) {
 		k := all[ws]
 		switch {
 		case k.Running.Number > 0:
 			if ok := a.restore(ctx, ws, &k); !ok {
-				k.Running, k.Body = wire.Pointer{}, nil // it does not run, so no ack may say so
-				k.Ack.Running = 0
+				a.unloaded[ws] = true
+				k.Ack.Running = 0 // it does not run, so no ack may say so
 				if k.Ack.State == wire.Applied {
 					k.Ack = wire.Ack{}
 				}
@@ -194,6 +201,7 @@ func (a *Agent) restore(ctx context.Context, ws id.Workspace, k *kept) bool {
 	if len(problems) > 0 {
 		a.log.Error("kept revision cannot run", "workspace", ws, "number", k.Running.Number, "code", problems[0].Code)
 		a.Alarm("state_damaged")
+		a.cfg.Plans.Unload(ws, found.writeKeys())
 		return false
 	}
 	a.log.Info("kept revision runs", "workspace", ws, "number", k.Running.Number)

@@ -456,6 +456,19 @@ func TestTheGuardOutranksTheControlPlane(t *testing.T) {
 	if got := s.ack(1, wire.Rejected); got.Running != 0 || got.Problems[0].Code != guard.CodeType {
 		t.Errorf("ack %+v, want guard_destination_type and nothing running", got)
 	}
+	if got := a.plans.Unloaded(); len(got) != 1 || got[0] != "ws_a" || !a.plans.Waits("wk_a") || a.plans.Waits("wk_other") {
+		t.Errorf("not loaded: %v; want ws_a, whose write key alone waits", got)
+	}
+	a.stop()
+	s.stop()
+	a = s.start("") // the hub is dead
+	if !opens(a.plans) || len(a.plans.Unloaded()) > 0 || a.plans.Waits("wk_a") {
+		t.Error("the guard allows it again, and what was kept does not run")
+	}
+	s.serve()
+	if got := s.ack(1, wire.Applied); got.Running != 1 {
+		t.Errorf("after the hub came back: ack %+v, want running 1", got)
+	}
 }
 
 func TestADamagedFileIsAlarmedAndHealedByTheHub(t *testing.T) {
@@ -469,9 +482,18 @@ func TestADamagedFileIsAlarmedAndHealedByTheHub(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(s.state, "ws_a.json"), []byte("{"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	a.stop()
+	s.stop()
 	a = s.start("")
+	if got := a.plans.Unloaded(); len(got) != 1 || got[0] != "ws_a" || !a.plans.Waits("wk_any") {
+		t.Errorf("not loaded: %v; want ws_a, and that every unknown write key may be one of it", got)
+	}
+	s.serve()
 	s.alarmed("state_damaged")
 	s.until("the revision to run", func() bool { return opens(a.plans) })
+	if a.plans.Waits("wk_any") {
+		t.Error("the workspace is loaded, and an unknown write key waits")
+	}
 }
 
 func TestAFileOfTheFirstReleaseKeepsItsSecrets(t *testing.T) {

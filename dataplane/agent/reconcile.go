@@ -115,6 +115,7 @@ func (a *Agent) attempt(ctx context.Context, edge *edge.Edge, w *want) {
 	if err := a.cfg.Plans.Put(p2); err != nil { // only this goroutine puts, so it was asked before
 		a.log.ErrorContext(ctx, "plan refused", "workspace", ws, "error", err)
 	}
+	delete(a.unloaded, ws)
 	a.log.InfoContext(ctx, "revision applied", "workspace", ws, "number", p.Number, "took", time.Since(w.since))
 	a.say(next.Ack)
 	a.done(w)
@@ -128,6 +129,7 @@ func (a *Agent) remove(ctx context.Context, w *want) {
 		return
 	}
 	a.cfg.Plans.Remove(p.Workspace)
+	delete(a.unloaded, p.Workspace)
 	a.log.InfoContext(ctx, "workspace removed", "workspace", p.Workspace, "number", p.Number)
 	a.say(next.Ack)
 	a.done(w)
@@ -156,16 +158,19 @@ func (a *Agent) reject(ctx context.Context, w *want, k kept, problems []fault.Pr
 
 // refuse records and tells the reasons.
 func (a *Agent) refuse(ctx context.Context, w *want, k kept, problems []fault.Problem) bool {
-	p := w.pointer
+	p, running := w.pointer, k.Running.Number
+	if a.unloaded[p.Workspace] {
+		running = 0
+	}
 	k.Seen = p
-	k.Ack = wire.Ack{Workspace: p.Workspace, Number: p.Number, Running: k.Running.Number, Digest: p.Digest, State: wire.Rejected, At: time.Now().UTC()}
+	k.Ack = wire.Ack{Workspace: p.Workspace, Number: p.Number, Running: running, Digest: p.Digest, State: wire.Rejected, At: time.Now().UTC()}
 	for _, problem := range problems {
 		k.Ack.Problems = append(k.Ack.Problems, wire.Problem{Path: problem.Path, Code: wire.Code(problem.Code)})
 	}
 	if !a.keep(ctx, w, k) {
 		return false
 	}
-	a.log.WarnContext(ctx, "revision rejected", "workspace", p.Workspace, "number", p.Number, "running", k.Running.Number,
+	a.log.WarnContext(ctx, "revision rejected", "workspace", p.Workspace, "number", p.Number, "running", running,
 		"count", len(problems), "code", problems[0].Code, "path", problems[0].Path)
 	a.say(k.Ack)
 	return true

@@ -42,6 +42,18 @@ func revisionOf(cfg Config, p wire.Pointer, body []byte) revision {
 	return r
 }
 
+// writeKeys lists the write keys in the body, nil when it cannot be read.
+func (r revision) writeKeys() []string {
+	if r.config.Workspace == "" {
+		return nil
+	}
+	keys := make([]string, 0, len(r.config.Sources))
+	for _, s := range r.config.Sources {
+		keys = append(keys, s.WriteKey)
+	}
+	return keys
+}
+
 // compile makes the plan; it takes over what the plan that runs has open. Errors
 // are those of plan.Compile.
 func (r revision) compile(ctx context.Context, cfg Config, secrets plan.Secrets) (*plan.Plan, []fault.Problem, error) {

@@ -34,6 +34,7 @@ type Config struct {
 	Code       func() transform.Load
 	Warehouses func() []Warehouse
 	SlowCalls  func() []id.Workspace // whose calls of the view take long while those of others wait
+	Unloaded   func() []id.Workspace // workspaces that cannot be loaded, or were not until now
 }
 
 // Warehouse is how the loads of a warehouse do. Failure is empty unless the
@@ -168,6 +169,9 @@ func (m *Monitor) alarms(states []partition.State) (alarms []wire.Alarm) {
 	}
 	if m.cfg.EventLog() != nil {
 		plane("queue_unavailable", 1)
+	}
+	for _, ws := range m.cfg.Unloaded() {
+		on = append(on, concern{code: "workspace_unloaded", workspace: ws, count: 1})
 	}
 	return append(alarmsOf(on), m.quota.alarms()...)
 }

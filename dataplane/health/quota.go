@@ -45,7 +45,9 @@ var logsFull = map[queue.Kind]logFull{
 	},
 	queue.Quarantine: {
 		"quarantine_full", "Too many events of this source are in quarantine; events are taken again when they are replayed or discarded.",
-		func(r *ledger.Row, key string) bool { return string(r.Source) == key },
+		func(r *ledger.Row, key string) bool {
+			return string(r.Source) == key || isAside(r, key)
+		},
 	},
 	queue.Stage: {
 		"stage_full", "Too many events of this source wait for a warehouse that takes nothing; events are taken again when there is room.",
@@ -53,6 +55,12 @@ var logsFull = map[queue.Kind]logFull{
 	},
 	queue.Journal: {code: "journal_full"},
 	queue.Bad:     {code: "bad_full"},
+}
+
+// isAside reports whether events that are set aside under key are of r's workspace.
+func isAside(r *ledger.Row, key string) bool {
+	ws, _, ok := queue.AsideOf(key)
+	return ok && ws == r.Workspace
 }
 
 // How full a log without keys is when its alarm comes, and goes.
@@ -134,7 +142,7 @@ func (f *fullness) keys(l Log, full logFull, books []ledger.Row) {
 		var owner id.Workspace // of a key that no book knows: none
 		for i := range books {
 			r := &books[i]
-			if string(r.Destination) == key || string(r.Source) == key {
+			if string(r.Destination) == key || string(r.Source) == key || isAside(r, key) {
 				owner = r.Workspace
 			}
 			if full.feeds(r, key) {

@@ -170,6 +170,9 @@ func headKey(r *http.Request) string {
 // enter looks a write key up.
 func (g *Gateway) enter(key string) (Entry, failure, bool) {
 	entry, ok := g.config.Source(key)
+	if !ok && g.config.Waits != nil && g.config.Waits(key) {
+		return Entry{}, failUnloaded, false
+	}
 	if !ok {
 		return Entry{}, failUnknownKey, false
 	}

@@ -34,6 +34,7 @@ var (
 	failInternal   = failure{http.StatusInternalServerError, "internal", "The plane made a mistake.", 0}
 	failNoKey      = failure{http.StatusUnauthorized, "no_write_key", "There is no write key: send it as the Basic user name, or as writeKey in the query or the body.", 0}
 	failUnknownKey = failure{http.StatusUnauthorized, "unknown_write_key", "No source of this plane has this write key.", 0}
+	failUnloaded   = failure{http.StatusServiceUnavailable, "workspace_unloaded", "The workspace of this write key, or one of which the plane does not know the write keys, cannot be loaded now; send it again.", retrySoon}
 	failDisabled   = failure{http.StatusNotFound, "source_disabled", "The source is disabled.", 0}
 	failSignature  = failure{http.StatusUnauthorized, "bad_signature", "The source wants a signature over the body, and there is none or it does not fit.", 0}
 	failTooLarge   = failure{http.StatusRequestEntityTooLarge, "request_too_large", "The body has more than 4 MiB, unzipped.", 0}

@@ -47,6 +47,10 @@ type Config struct {
 	// Source finds what a write key opens. Required; called once a request, from
 	// many goroutines.
 	Source func(writeKey string) (Entry, bool)
+	// Waits reports whether a write key that opens nothing may be one of a workspace
+	// that cannot be loaded now: it is answered with 503 instead of 401, upon which
+	// SDKs drop events. nil: none is.
+	Waits func(writeKey string) bool
 	// Append makes events durable and owns them from then on. Required. It has to
 	// return within seconds, also when its context has no deadline. An error of
 	// kind fault.Limited or fault.Unavailable is answered with 503; the code of its

@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"weir/dataplane/ingest"
@@ -35,6 +36,30 @@ func three() ingest.Config {
 		return ingest.Entry{}, false
 	}
 	return c
+}
+
+// TestAWriteKeyThatMayBeOneOfAWorkspaceThatIsNotLoadedIsAskedToWait: upon 401 SDKs
+// drop events.
+func TestAWriteKeyThatMayBeOneOfAWorkspaceThatIsNotLoadedIsAskedToWait(t *testing.T) {
+	c := config(fine)
+	c.Source = func(string) (ingest.Entry, bool) { return ingest.Entry{}, false }
+	c.Waits = func(key string) bool { return key != "none" }
+	g := gateway(t, c)
+	body := `{"writeKey":"wk","messageId":"m"}`
+	for name, got := range map[string]*httptest.ResponseRecorder{
+		"the user name":     post(g, body, nil),
+		"the body":          post(g, body, func(r *http.Request) { r.Header.Del("Authorization") }),
+		"the query":         post(g, body, func(r *http.Request) { r.Header.Del("Authorization"); r.URL.RawQuery = "writeKey=wk" }),
+		"its configuration": ask(g, "/sourceConfig?writeKey=wk", nil),
+		"its settings":      ask(g, "/v1/projects/wk/settings", nil),
+	} {
+		if got.Code != http.StatusServiceUnavailable || got.Header().Get("Retry-After") == "" || !strings.Contains(got.Body.String(), "workspace_unloaded") {
+			t.Errorf("by %s: %d %s, want 503 with Retry-After", name, got.Code, got.Body)
+		}
+	}
+	if got := post(g, body, func(r *http.Request) { r.SetBasicAuth("none", "") }); got.Code != http.StatusUnauthorized {
+		t.Errorf("a key that is of no workspace: %d, want 401", got.Code)
+	}
 }
 
 func TestSDKsLearnHowToSend(t *testing.T) {

@@ -25,6 +25,7 @@ import (
 	"weir/dataplane/overflow"
 	"weir/dataplane/parked"
 	"weir/dataplane/pipeline"
+	"weir/dataplane/pipeline/aside"
 	"weir/dataplane/plan"
 	"weir/dataplane/queue"
 	"weir/dataplane/queue/natsstore"
@@ -55,6 +56,7 @@ type Config struct {
 	Deps      destination.Deps // of sinks, without Stage
 	Code      *transform.Pool
 	Live      *live.Hub
+	Aside     *aside.Board
 	// The logs of which each key has a share.
 	Parked, Dead, Quarantine, Stage *overflow.Log
 	Log                             *slog.Logger
@@ -137,7 +139,7 @@ func (p *Partition) once(ctx context.Context) error {
 			}
 			return held, held.Epoch, nil
 		},
-		Seen: seen, Key: p.cfg.Hasher.Key, Route: p.cfg.Plans.Route, Transform: p.cfg.Code.Apply, Live: p.cfg.Live, Trace: p.cfg.Trace,
+		Seen: seen, Key: p.cfg.Hasher.Key, Route: p.cfg.Plans.Route, Aside: p.cfg.Aside, Transform: p.cfg.Code.Apply, Live: p.cfg.Live, Trace: p.cfg.Trace,
 		Lanes: func(r pipeline.Reports) (pipeline.Lanes, error) {
 			lanes, err := deliver.New(deliver.Config{
 				Parked: p.cfg.Parked, Dead: p.cfg.Dead, Lookup: p.cfg.Plans.Target, Settle: r.Settle, Drained: r.Drained, Held: r.Held,

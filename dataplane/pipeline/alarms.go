@@ -21,7 +21,6 @@ type Alarm struct {
 const (
 	alarmFrame   = "frame_damaged"     // a frame could not be read; it lies in BAD
 	alarmNewer   = "too_new"           // a frame of a newer version: the partition waits
-	alarmWaiting = "unavailable"       // the events of a workspace that is not loaded wait
 	alarmLost    = "state_damaged"     // frames that the journal expects are not there
 	alarmJump    = "clock_jump"        // frames are of a time far ahead: the dedupe index forgets nothing
 	alarmStopped = "partition_stopped" // the partition ended and is started again

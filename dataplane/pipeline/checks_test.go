@@ -35,7 +35,7 @@ func (w *harness) balanced(pr *process) {
 		}
 		rows, accepted := pr.p.Entries(), int64(0)
 		for _, r := range rows {
-			if r.Source != "" { // a frame that nobody can read has none
+			if r.Workspace == ws { // a frame that nobody can read has none
 				accepted += r.Accepted
 			}
 		}
@@ -78,7 +78,7 @@ func (w *harness) audit() {
 // row returns the entry of a destination, or the source's own for "".
 func row(pr *process, d id.Destination) ledger.Row {
 	for _, r := range pr.p.Entries() {
-		if r.Destination == d && r.Source == source {
+		if r.Destination == d && r.Source == source && r.Workspace == ws {
 			return r
 		}
 	}
@@ -90,7 +90,7 @@ func (w *harness) settled(pr *process) {
 	w.t.Helper()
 	w.wait("everything is delivered", func() bool {
 		own := row(pr, "")
-		if own.Accepted != int64(w.copies) || own.Waiting != 0 {
+		if own.Accepted != int64(w.fresh) || own.Waiting != 0 || w.known && len(w.board.Workspaces()) > 0 {
 			return false
 		}
 		for _, d := range []id.Destination{steady, shaky, coded, fleet} {
@@ -106,7 +106,7 @@ func (w *harness) settled(pr *process) {
 // reason, and that what it got came in order per user unless late.
 func (w *harness) ended(r ledger.Row, late bool) {
 	w.t.Helper()
-	if dropped := r.Dropped[delivery.CodeRemoved]; r.Routed+r.Added != r.Delivered+dropped || r.Dead != 0 {
+	if dropped := r.Dropped[delivery.CodeRemoved]; r.Routed+r.Added != r.Delivered+dropped+r.Quarantined || r.Quarantined > 0 && !w.unloads || r.Dead != 0 {
 		w.t.Errorf("seed %d: the entry of the removed one is %+v", w.seed, r)
 	}
 	at := map[string]int{}
@@ -144,7 +144,7 @@ func (w *harness) fared(d id.Destination, r ledger.Row) {
 		}
 		arrived[a.what] = true
 	}
-	if r.Routed != r.Delivered+r.Dropped["connection_removed"] || r.Delivered > int64(len(arrived)) {
+	if r.Routed != r.Delivered+r.Dropped["connection_removed"]+r.Quarantined || r.Quarantined > 0 && !w.unloads || r.Delivered-r.Quarantined > int64(len(arrived)) {
 		w.t.Errorf("seed %d: the entry of %s is %+v, and %d arrived", w.seed, d, r, len(arrived))
 	}
 }

@@ -10,7 +10,8 @@
 //
 // What surrounds the loop has packages of its own: journal keeps what became of
 // every event, rewrite runs customers' code on the way to a destination,
-// quarantine keeps what broke a rule, and deliver has the lanes.
+// quarantine keeps what broke a rule, aside keeps what belongs to a workspace that is
+// not loaded, and deliver has the lanes.
 //
 // It refuses to go on when another owner writes its journal, when the journal
 // is of a newer version, and when EVENTS ends before what the journal has

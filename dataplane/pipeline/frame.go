@@ -11,6 +11,7 @@ import (
 	"weir/dataplane/journal"
 	"weir/dataplane/journal/record"
 	"weir/dataplane/ledger"
+	"weir/dataplane/pipeline/aside"
 	"weir/dataplane/plan"
 	"weir/dataplane/queue"
 	"weir/dataplane/rewrite"
@@ -34,10 +35,11 @@ type frame struct {
 	events    []event.Event
 	fates     []fate // of a fresh frame's events
 	decisions record.Decisions
-	routings  map[origin]*plan.Routing
+	routings  map[origin]routing
 	early     map[journal.Output]bool // outputs that a former owner settled before it could journal the opening
 	named     map[uint32]bool         // events that have one
 	outputs   rewrite.Outputs
+	aside     map[id.Workspace]*aside.Pile
 }
 
 // fate is what became of an event at its source; without an account it goes on.
@@ -161,9 +163,14 @@ func (o *owner) route(ctx context.Context, f *frame) error {
 		if f.fates[i].account != 0 && !named {
 			continue
 		}
-		r, err := o.routing(ctx, f, e)
+		r, ok, err := o.routing(ctx, f, e)
 		if err != nil {
 			return err
+		}
+		if !ok {
+			f.aside[e.Workspace].Note(*e, "")
+			f.fates[i] = fate{ledger.Quarantined, aside.Code}
+			continue
 		}
 		if drop := f.checked(uint32(i), r); drop != "" && !named {
 			f.fates[i] = fate{ledger.Dropped, drop[:min(len(drop), record.MaxCode)]}
@@ -183,7 +190,7 @@ func (o *owner) route(ctx context.Context, f *frame) error {
 			}
 		}
 	}
-	return nil
+	return o.keepAside(ctx, f)
 }
 
 // destinations is where an event goes: where its own integrations allow, or the
@@ -218,42 +225,73 @@ type origin struct {
 	source id.Source
 }
 
-// routing returns the routing of an event's source, the same for all of a
-// frame. It waits until the workspace is loaded: to guess would lose the event.
-func (o *owner) routing(ctx context.Context, f *frame, e *event.Event) (*plan.Routing, error) {
-	at := origin{e.Workspace, e.Source}
-	if r, ok := f.routings[at]; ok {
-		return r, nil
-	}
-	r, err := o.awaitRouting(ctx, at)
-	if err != nil {
-		return nil, err
-	}
-	if f.routings == nil {
-		f.routings = map[origin]*plan.Routing{}
-	}
-	f.routings[at] = r
-	return r, nil
+// routing is where events of a source go. passes: none of them is set aside.
+type routing struct {
+	*plan.Routing
+	passes bool
 }
 
-func (o *owner) awaitRouting(ctx context.Context, at origin) (*plan.Routing, error) {
-	waited := false
-	for wait := shortestPause; ; wait = min(2*wait, longestPause/2) {
-		r, known := o.cfg.Route(at.ws, at.source)
-		if known {
-			if waited {
-				o.alarms.clear(alarmWaiting)
+// routing returns the routing of an event's source, the same for all of a frame.
+// !ok: the event has to be set aside, because its workspace is not loaded or others
+// of it have to come back first. What comes back does not wait for those.
+func (o *owner) routing(ctx context.Context, f *frame, e *event.Event) (r *plan.Routing, ok bool, err error) {
+	at, former := origin{e.Workspace, e.Source}, !f.fresh || e.Replayed
+	to, found := f.routings[at]
+	if found && to.passes && !former {
+		return to.Routing, true, nil
+	}
+	if !found {
+		known := false
+		if to.Routing, known, err = o.awaitRouting(ctx, at); err != nil {
+			return nil, false, err
+		}
+		if found = known; known {
+			if f.routings == nil {
+				f.routings = map[origin]routing{}
 			}
-			return r, nil
-		}
-		if wait == longestPause/2 && !waited {
-			waited = true
-			o.alarms.raise(alarmWaiting)
-		}
-		if !sleep(ctx, wait) {
-			return nil, fault.New(fault.Unavailable, "Workspace %s is not loaded.", at.ws)
+			f.routings[at] = to
 		}
 	}
+	if found && former && f.rec.Seq > o.found {
+		return to.Routing, true, nil
+	}
+	if !o.aside.Enter(e, found, former) {
+		to.passes = !former
+		f.routings[at] = to
+		return to.Routing, true, nil
+	}
+	if f.aside == nil {
+		f.aside = map[id.Workspace]*aside.Pile{}
+	}
+	if f.aside[e.Workspace] == nil {
+		f.aside[e.Workspace] = &aside.Pile{Workspace: e.Workspace, Routed: !f.fresh}
+	}
+	f.aside[e.Workspace].Entered++
+	return nil, false, nil
+}
+
+// awaitRouting returns the routing of a source, and whether its workspace is known
+// or becomes known soon enough.
+func (o *owner) awaitRouting(ctx context.Context, at origin) (*plan.Routing, bool, error) {
+	for {
+		r, known := o.cfg.Route(at.ws, at.source)
+		if known || time.Since(o.began) >= o.cfg.Grace {
+			return r, known, nil
+		}
+		if !sleep(ctx, shortestPause) {
+			return nil, false, fault.New(fault.Unavailable, "Workspace %s is not loaded.", at.ws)
+		}
+	}
+}
+
+// keepAside sets aside what was noted, before the journal counts it.
+func (o *owner) keepAside(ctx context.Context, f *frame) error {
+	for _, p := range f.aside {
+		if err := o.keepTrying(ctx, func() error { return o.aside.Add(ctx, p) }); err != nil {
+			return fmt.Errorf("set events of frame %d aside: %w", f.rec.Seq, err)
+		}
+	}
+	return nil
 }
 
 // opening is what the journal keeps of the decisions.
@@ -278,25 +316,38 @@ func (o *owner) resume(ctx context.Context, f *frame) error {
 
 // takeUp puts what is left of a frame on its way again. What went through code
 // goes through the code of now; where no connection leads there any more it is
-// dropped, because sent as it came it would pass by the code.
+// dropped, because sent as it came it would pass by the code. While the workspace is
+// not loaded nothing is known of its code, so it is set aside for that destination.
 func (o *owner) takeUp(ctx context.Context, f *frame, left []journal.Output) error {
 	var ends []delivery.Settled
-	end := func(l journal.Output, code string) {
+	end := func(l journal.Output, how delivery.End, code string) {
 		ends = append(ends, delivery.Settled{
 			Ref:       delivery.Ref{Frame: f.rec.Seq, Index: l.Index, Output: l.Number},
 			Workspace: l.Entry.Workspace, Source: l.Entry.Source, Destination: l.Entry.Destination,
-			Stage: delivery.Live, End: delivery.EndDropped, Code: code,
+			Stage: delivery.Live, End: how, Code: code,
 		})
 	}
-	checked := map[uint32]bool{}
+	type way struct {
+		index uint32
+		to    id.Destination
+	}
+	checked, waits := map[uint32]bool{}, map[way]bool{}
 	for _, l := range left {
 		if int(l.Index) >= len(f.events) { // the frame could be read once, and now it cannot
-			end(l, record.BadFrame)
+			end(l, delivery.EndDropped, record.BadFrame)
 			continue
 		}
-		r, err := o.routing(ctx, f, &f.events[l.Index])
+		r, ok, err := o.routing(ctx, f, &f.events[l.Index])
 		if err != nil {
 			return err
+		}
+		if !ok {
+			if to := (way{l.Index, l.Entry.Destination}); !waits[to] { // one event for all that code made of it
+				waits[to] = true
+				f.aside[l.Entry.Workspace].Note(f.events[l.Index], l.Entry.Destination)
+			}
+			end(l, delivery.EndQuarantined, aside.Code)
+			continue
 		}
 		if !checked[l.Index] {
 			checked[l.Index] = true
@@ -305,12 +356,15 @@ func (o *owner) takeUp(ctx context.Context, f *frame, left []journal.Output) err
 		d, ok := r.Destination(l.Entry.Destination)
 		switch {
 		case !ok:
-			end(l, codeUnconnected)
+			end(l, delivery.EndDropped, codeUnconnected)
 		case l.Number > 0 && r.Chains[d.ChainIndex] == nil:
-			end(l, rewrite.CodeChanged)
+			end(l, delivery.EndDropped, rewrite.CodeChanged)
 		default:
 			f.outputs.Add(&f.events[l.Index], l.Index, l.Number, r, d)
 		}
+	}
+	if err := o.keepAside(ctx, f); err != nil {
+		return err
 	}
 	if len(ends) > 0 {
 		o.journal.Settle(ends)

@@ -22,6 +22,7 @@ import (
 	"weir/dataplane/event"
 	"weir/dataplane/overflow"
 	"weir/dataplane/pipeline"
+	"weir/dataplane/pipeline/aside"
 	"weir/dataplane/plan"
 	"weir/dataplane/queue"
 	"weir/dataplane/queue/queuetest"
@@ -33,12 +34,14 @@ import (
 )
 
 const (
-	ws     id.Workspace   = "ws_test"
-	source id.Source      = "src_test"
-	steady id.Destination = "dst_steady"
-	shaky  id.Destination = "dst_shaky"
-	coded  id.Destination = "dst_coded" // behind a transformation
-	fleet  id.Destination = "dst_fleet" // connected by every other revision
+	ws id.Workspace = "ws_test"
+	// neighbour is a workspace with the same sources and destinations that is always loaded.
+	neighbour id.Workspace   = "ws_neighbour"
+	source    id.Source      = "src_test"
+	steady    id.Destination = "dst_steady"
+	shaky     id.Destination = "dst_shaky"
+	coded     id.Destination = "dst_coded" // behind a transformation
+	fleet     id.Destination = "dst_fleet" // connected by every other revision
 )
 
 // hook sends one request per event; the body is the event's id.
@@ -97,6 +100,7 @@ type harness struct {
 	journal    int64         // bytes that JOURNAL may hold; 0: no limit
 	fixed      atomic.Bool   // the code refuses nothing any more
 	grace      time.Duration
+	loading    time.Duration                                    // how long an owner waits for a workspace
 	removed    atomic.Bool                                      // shaky is no destination any more
 	code       func(events int) (wait time.Duration, down bool) // how the workers do; nil: by chance
 	forgets    bool                                             // the dedupe index keeps nothing
@@ -104,13 +108,16 @@ type harness struct {
 	full       int64                                            // bytes that QUARANTINE takes, where it moves to objects what is more; 0: all
 	objects    string                                           // their folder
 	ahead      time.Duration                                    // of the clock for what is kept for days
-	cuts       []time.Time                                      // when processes died or lost the partition
+	board      aside.Board
+	unloads    bool        // the workspace is not loaded after a restart
+	unloaded   bool        // it was so
+	cuts       []time.Time // when processes died or lost the partition
 }
 
 func newHarness(t testing.TB, seed uint64) *harness {
 	w := &harness{
 		t: t, seed: seed, rng: rand.New(rand.NewPCG(seed, 1)), dice: rand.New(rand.NewPCG(seed, 2)), known: true,
-		grace: time.Millisecond, answer: map[id.Destination]func() (int, time.Duration){}, arrived: map[id.Destination][]arrival{},
+		grace: time.Millisecond, loading: 100 * time.Millisecond, answer: map[id.Destination]func() (int, time.Duration){}, arrived: map[id.Destination][]arrival{},
 		snapshot: map[dedupe.Key]dedupe.Pos{}, accepted: map[string][]string{},
 	}
 	for k := range w.disk {
@@ -258,6 +265,15 @@ type process struct {
 	alarms map[string]int
 }
 
+// restart begins a life after another one, in which the workspace may not be loaded.
+func (w *harness) restart() *process {
+	if w.unloads && !w.unloaded && w.rng.IntN(2) == 0 {
+		w.unloaded = true
+		w.load(false)
+	}
+	return w.start()
+}
+
 // start begins a life.
 func (w *harness) start() *process {
 	pr := &process{w: w, keys: map[dedupe.Key]dedupe.Pos{}, alarms: map[string]int{}, ended: make(chan struct{})}
@@ -293,16 +309,16 @@ func (w *harness) start() *process {
 			w.epoch++
 			return lease{pr}, w.epoch, nil
 		},
-		Lanes: pr.lanes,
-		Route: func(_ id.Workspace, s id.Source) (*plan.Routing, bool) {
+		Lanes: pr.lanes, Aside: &w.board,
+		Route: func(of id.Workspace, s id.Source) (*plan.Routing, bool) {
 			w.mu.Lock()
 			defer w.mu.Unlock()
 			if w.other != nil && w.dice.IntN(4) == 0 {
 				w.table, w.other = w.other, w.table
 			}
-			return w.table[s], w.known
+			return w.table[s], w.known || of == neighbour
 		},
-		Transform: pr.transform, CodeBytes: 4 * 4096,
+		Transform: pr.transform, CodeBytes: 4 * 4096, Grace: w.loading,
 		Now:  func() time.Time { w.mu.Lock(); defer w.mu.Unlock(); return time.Now().Add(w.ahead) },
 		Seen: seen, Key: hasher.Key, OpenFrames: 50, JournalMax: w.journal, KeepKeys: w.keep, Snapshot: cmp.Or(w.keep/10_000, 200*time.Millisecond), Checkpoint: w.checkpoint,
 		Alarm: func(code string) {
@@ -509,6 +525,16 @@ func (w *harness) refuse(user string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.against = user
+}
+
+// of returns what a destination got of a user.
+func (w *harness) of(d id.Destination, user string) (all []arrival) {
+	for _, a := range w.at(d) {
+		if strings.HasPrefix(a.what, `"`+user+" ") {
+			all = append(all, a)
+		}
+	}
+	return all
 }
 
 func always(status int, wait time.Duration) func() (int, time.Duration) {

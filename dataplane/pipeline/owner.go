@@ -12,6 +12,7 @@ import (
 
 	"weir/dataplane/event"
 	"weir/dataplane/journal"
+	"weir/dataplane/pipeline/aside"
 	"weir/dataplane/pipeline/unread"
 	"weir/dataplane/quarantine"
 	"weir/dataplane/retention"
@@ -39,7 +40,10 @@ type owner struct {
 	rewriter   *rewrite.Rewriter
 	clock      *retention.Clock
 	unread     *unread.Counter
+	aside      *aside.Store
+	began      time.Time
 	start      uint64        // reading begins after it
+	found      uint64        // the newest frame when it became the owner
 	readAt     atomic.Uint64 // the newest frame that went through the loop
 	lost       atomic.Bool   // the journal is another's, or cannot be written
 	moved      chan struct{} // the floor may have moved
@@ -105,6 +109,7 @@ func (o *owner) beside(ctx context.Context, loop func(context.Context) error) er
 	g.Go(func() error { o.trim(inner); return nil })
 	g.Go(func() error { o.retain(inner); return nil })
 	g.Go(func() error { o.covering(inner); return nil })
+	g.Go(func() error { o.aside.Run(inner); return nil })
 	err := g.Wait()
 	o.rewriter.Join()
 

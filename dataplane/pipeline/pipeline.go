@@ -14,6 +14,7 @@ import (
 	"weir/dataplane/ledger"
 	"weir/dataplane/live"
 	"weir/dataplane/parked"
+	"weir/dataplane/pipeline/aside"
 	"weir/dataplane/plan"
 	"weir/dataplane/quarantine"
 	"weir/dataplane/queue"
@@ -68,13 +69,16 @@ type Config struct {
 	// Lanes makes the lanes of one ownership.
 	Lanes func(Reports) (Lanes, error)
 	// Route returns the routing of a source as it is now. known is false while
-	// the workspace is not loaded: its events wait. A nil routing routes nothing.
+	// the workspace is not loaded: its events are set aside. A nil routing routes nothing.
 	Route func(ws id.Workspace, s id.Source) (r *plan.Routing, known bool)
 	// Transform runs a chain over events. Every event ends in outputs or in an
 	// end. fault.Unavailable: no worker could; it is tried again.
 	Transform func(ctx context.Context, c *transform.Chain, m transform.Meta, in []event.Event) (transform.Result, error)
 	Seen      Seen
 	Key       func(s id.Source, user string, m id.Event) dedupe.Key
+
+	// Aside hears of which workspaces events are set aside; nil: nobody does.
+	Aside *aside.Board
 
 	// Trace returns the trace of a frame, nil for none; nil: no frame has one.
 	Trace func(frame uint64) *telemetry.Trace
@@ -88,6 +92,7 @@ type Config struct {
 	CodeBytes  int64            // memory of events that wait for transformations, see rewrite.Config.Bytes; zero means 32 MiB
 	KeepKeys   time.Duration    // how long the journal keeps dedupe keys for an owner elsewhere; zero: until Seen has them durably
 	JournalMax int64            // bytes that Journal may hold; zero: no limit
+	Grace      time.Duration    // from an owner's start until it sets events of workspaces aside that are not loaded; zero means 2 s
 	Now        func() time.Time // for what is kept for days; nil means time.Now
 	Snapshot   time.Duration    // between two snapshots of the dedupe index at most; zero means a minute
 	Checkpoint int              // bytes of journal after which there is a checkpoint, 16 MiB at most; zero means 4 MiB
@@ -141,6 +146,9 @@ func New(cfg Config) (*Pipeline, error) {
 	if cfg.CodeBytes == 0 {
 		cfg.CodeBytes = 32 << 20
 	}
+	if cfg.Grace == 0 {
+		cfg.Grace = 2 * time.Second
+	}
 	if cfg.Checkpoint == 0 {
 		cfg.Checkpoint = 4 << 20
 	}
@@ -162,7 +170,7 @@ func (p *Pipeline) Run(ctx context.Context) error {
 	if err != nil {
 		return p.ended(ctx, fmt.Errorf("take the lease: %w", err))
 	}
-	o := &owner{cfg: &p.cfg, alarms: &p.alarms, quarantine: &p.quarantine, lease: lease}
+	o := &owner{began: time.Now(), cfg: &p.cfg, alarms: &p.alarms, quarantine: &p.quarantine, lease: lease}
 	defer o.release(ctx)
 	if err := o.recover(ctx, epoch); err != nil {
 		return p.ended(ctx, fmt.Errorf("recover: %w", err))

@@ -13,6 +13,7 @@ import (
 	"weir/dataplane/journal"
 	"weir/dataplane/ledger"
 	"weir/dataplane/pipeline"
+	"weir/dataplane/pipeline/aside"
 	"weir/dataplane/queue"
 	"weir/dataplane/queue/queuetest"
 	"weir/shared/fault"
@@ -80,6 +81,7 @@ func TestWhatWasParkedBeforeItsFrameWasOpenedIsCountedAndSentOnce(t *testing.T) 
 		w.checkpoint = 1 // as often as there can be one
 		events := w.some(5)
 		w.formerly(events)
+		w.loading = time.Hour
 		w.load(false) // so that the next owner drains PARKED before it opens the frame
 		pr := w.start()
 		w.wait("drained", func() bool { return len(w.at(steady)) == 5 && len(w.at(shaky)) == 5 })
@@ -451,23 +453,62 @@ func TestKeysThatTheDedupeIndexMissesStayInTheJournal(t *testing.T) {
 	})
 }
 
-func TestEventsOfAnUnknownWorkspaceWait(t *testing.T) {
+// TestAWorkspaceThatIsNotLoadedHoldsUpNobody: its events are set aside, those of
+// its neighbour are delivered, and EVENTS is purged. What comes of it while others
+// come back stays behind them, also over restarts.
+func TestAWorkspaceThatIsNotLoadedHoldsUpNobody(t *testing.T) {
 	in(t, func(t *testing.T, w *harness) {
-		w.load(false)
 		pr := w.start()
+		w.answers(shaky, always(200, time.Hour))
 		w.some(3)
-		time.Sleep(time.Minute)
-		if lag, err := pr.p.Lag(t.Context()); err != nil || lag.Frames != 1 {
-			t.Errorf("lag %+v, %v, want one frame", lag, err)
+		w.wait("some are delivered and some not", func() bool { return len(w.at(steady)) == 3 })
+		pr.crash() // so that outputs are open
+		w.answers(shaky, nil)
+		w.load(false)
+		pr = w.start()
+		w.some(40)
+		begun := time.Now()
+		other := queue.EncodeFrame([]event.Event{{Workspace: neighbour, Source: source, MessageID: "n1", User: "n", JSON: []byte(`"n 1"`)}})
+		if _, err := w.disk[queue.Events].Share().Append(t.Context(), "", other); err != nil {
+			t.Fatal(err)
 		}
-		if len(pr.p.Problems()) != 1 {
-			t.Errorf("problems %v, want one", pr.p.Problems())
+		w.wait("the neighbour has its event", func() bool { return len(w.of(steady, "n")) == 1 })
+		if took := time.Since(begun); took > 3*time.Second {
+			t.Errorf("the neighbour waited %v", took)
 		}
+		w.wait("EVENTS is purged", func() bool { return len(w.disk[queue.Events].Snapshot().Records) == 0 })
+		w.balanced(pr)
+		if !w.board.Workspaces()[ws] || w.board.Workspaces()[neighbour] {
+			t.Errorf("set aside: %v, want that of %s", w.board.Workspaces(), ws)
+		}
+		refused := w.board.Refuse(func(context.Context, []event.Event) error { return nil })
+		if err := refused(t.Context(), []event.Event{{Workspace: ws}}); fault.KindOf(err) != fault.Limited {
+			t.Errorf("more of the workspace: %v, want kind %v", err, fault.Limited)
+		}
+		if err := refused(t.Context(), []event.Event{{Workspace: neighbour}}); err != nil {
+			t.Errorf("more of the neighbour: %v", err)
+		}
+		pr.crash()
+		pr = w.start()
+		w.some(5)
+		w.wait("those are set aside too", func() bool { return row(pr, "").Quarantined == 45 })
 		w.load(true)
+		for range 20 {
+			w.some(2)
+			time.Sleep(10 * time.Millisecond)
+		}
+		w.wait("all came back", func() bool { return !w.board.Workspaces()[ws] })
+		w.some(1)
 		w.settled(pr)
-		w.complete(steady, false, 0)
-		if len(pr.p.Problems()) != 0 {
-			t.Errorf("problems %v, want none", pr.p.Problems())
+		w.balanced(pr)
+		w.arrived[steady] = slices.DeleteFunc(w.arrived[steady], func(a arrival) bool { return a.what == `"n 1"` })
+		w.arrived[shaky] = slices.DeleteFunc(w.arrived[shaky], func(a arrival) bool { return a.what == `"n 1"` })
+		w.complete(steady, false, time.Minute)
+		w.complete(shaky, false, time.Minute)
+		for _, e := range pr.kept() {
+			if e.Quarantine == aside.Code {
+				t.Errorf("%s is still set aside", e.JSON)
+			}
 		}
 		pr.stop()
 	})

@@ -8,11 +8,13 @@ import (
 	"weir/dataplane/event"
 	"weir/dataplane/journal"
 	"weir/dataplane/parked/record"
+	"weir/dataplane/pipeline/aside"
 	"weir/dataplane/pipeline/unread"
 	"weir/dataplane/retention"
 	"weir/dataplane/rewrite"
 	"weir/dataplane/transform"
 	"weir/shared/fault"
+	"weir/shared/id"
 )
 
 // recover reads what former owners left and takes their place. Start and
@@ -34,6 +36,12 @@ func (o *owner) recover(ctx context.Context, epoch uint64) error {
 	}
 	o.journal = j
 	o.unread = unread.New(o.cfg.Events, j.Booked)
+	if o.aside, err = aside.Open(ctx, aside.Config{
+		Partition: o.cfg.Partition, Events: o.cfg.Events, Quarantine: o.cfg.Quarantine, Read: o.readAt.Load, Board: o.cfg.Aside, Log: o.cfg.Log,
+		Known: func(ws id.Workspace) bool { _, known := o.cfg.Route(ws, ""); return known },
+	}); err != nil {
+		return err
+	}
 	if err := o.place(ctx); err != nil {
 		return err
 	}
@@ -99,7 +107,7 @@ func (o *owner) place(ctx context.Context) error {
 	if !gap && extent.First > start+1 && (extent.Records > 0 || extent.Last > start) {
 		o.alarms.raise(alarmLost)
 	}
-	o.start = start
+	o.start, o.found = start, extent.Last
 	o.readAt.Store(start)
 	return nil
 }

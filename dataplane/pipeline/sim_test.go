@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"weir/dataplane/parked"
+	"weir/dataplane/pipeline/aside"
 	"weir/dataplane/queue"
 	"weir/dataplane/queue/queuetest"
 	"weir/shared/mutationtest"
@@ -12,9 +13,10 @@ import (
 
 // TestSimulation runs a partition through deaths of its process at any moment
 // and behind any write, owners that do not know that they lost it, logs that
-// hang, are full, whose answers are lost or whose clock jumps, revisions that
-// change while frames are decided, code whose workers are slow or away, and
-// destinations that fail, and with a QUARANTINE that is always at its limit. Nothing accepted is lost, order per user holds,
+// hang, are full, whose answers are lost or whose clock jumps, a workspace that cannot
+// be loaded after a restart and can be later, revisions that change while frames are
+// decided, code whose workers are slow or away, and destinations that fail, and with a
+// QUARANTINE that is always at its limit. Nothing accepted is lost, order per user holds,
 // repetitions are bounded, and the ledger balances after every start and at the end.
 //
 // A seed has at least 500 events, three destinations and ten faults. One that
@@ -59,6 +61,11 @@ func simulate(t testing.TB, seed uint64) {
 	if hard {
 		slack = time.Minute
 	}
+	w.unloads = seed%4 == 1
+	if w.unloads { // what was set aside comes again after a lost answer, and what came back after a death
+		w.faults(queuetest.Faults{Refused: 4, Delayed: 10}, queue.Quarantine)
+		slack += time.Second
+	}
 	refuses, stale, removed, revised := seed%5 == 0, seed%4 == 0, seed%7 == 0, seed%8 > 5
 	if revised {
 		w.revise()
@@ -94,7 +101,7 @@ func simulate(t testing.TB, seed uint64) {
 			w.answers(fleet, nil)
 			w.refuse([]string{"", "u0", "u1"}[w.rng.IntN(3)])
 		case 4:
-			w.load(w.rng.IntN(2) == 0)
+			w.load(true)
 		case 5:
 			if refuses {
 				w.answers(shaky, always(400, time.Millisecond))
@@ -120,14 +127,14 @@ func simulate(t testing.TB, seed uint64) {
 		troubles++
 		if dead, _ := pr.is(); dead { // its fuse has blown
 			pr.stop()
-			pr = w.start()
+			pr = w.restart()
 		} else if w.rng.IntN(3) == 0 {
 			pr.fuse.Store(1 + w.rng.Int64N(40))
 			continue
 		} else if w.rng.IntN(5) == 0 { // it ends in peace, but with answers outstanding
 			w.cut()
 			pr.stop()
-			pr = w.start()
+			pr = w.restart()
 		} else if former := pr; stale && w.rng.IntN(2) == 0 {
 			former.supersede()
 			if hard { // what it writes is under way while the next one reads the journal
@@ -141,11 +148,14 @@ func simulate(t testing.TB, seed uint64) {
 			former.stop()
 		} else {
 			pr.crash()
-			pr = w.start()
+			pr = w.restart()
 		}
 		if hard {
-			w.faults(f, queue.Parked, queue.Dead, queue.Quarantine)
+			w.faults(f, queue.Parked, queue.Dead)
 			w.faults(forJournal, queue.Journal)
+			if !w.unloads {
+				w.faults(f, queue.Quarantine)
+			}
 		}
 		w.balanced(pr)
 	}
@@ -184,7 +194,10 @@ func simulate(t testing.TB, seed uint64) {
 	w.complete(coded, false, slack)
 	w.fared(fleet, row(pr, fleet))
 	w.rewrote(pr)
-	if own := row(pr, ""); own.Quarantined != int64(w.broken) || own.SourceRouted != int64(w.unique()) || own.Duplicate+own.SourceRouted+own.Quarantined != int64(w.copies) {
+	own := row(pr, "")
+	again := own.Replayed // was set aside, and came back
+	if own.Quarantined < int64(w.broken) || own.SourceRouted < int64(w.unique()) || own.Duplicate+own.SourceRouted+own.Quarantined != int64(w.copies)+again || again > 0 && !w.unloads ||
+		again == 0 && own.Quarantined != int64(w.broken) {
 		t.Errorf("seed %d: the source's entry is %+v, want %d accepted, %d quarantined", seed, own, w.copies, w.broken)
 	}
 	for _, d := range []string{"settlement_unknown", "journal_damaged", "ledger_unbalanced", "state_damaged"} {
@@ -209,6 +222,9 @@ func (w *harness) rewrote(pr *process) {
 	var routed, dropped, refused int64
 	kept := map[string]bool{}
 	for _, e := range pr.kept() {
+		if e.Quarantine == aside.Code {
+			w.t.Errorf("seed %d: %s is still set aside", w.seed, e.JSON)
+		}
 		if e.Quarantine == "transformation_failed" && e.Destination == coded && e.Detail == "no" {
 			kept[string(e.JSON)] = true
 		}
@@ -227,6 +243,12 @@ func (w *harness) rewrote(pr *process) {
 				dropped++
 			}
 		}
+	}
+	if more := r.Routed - routed; more > 0 && w.unloads { // some went there again
+		if r.Quarantined < refused || r.Dropped["transformation_dropped"] < dropped {
+			w.t.Errorf("seed %d: the entry of coded is %+v, want at least %d routed, %d refused, %d dropped", w.seed, r, routed, refused, dropped)
+		}
+		return
 	}
 	if r.Routed != routed || r.Quarantined != refused || r.Dropped["transformation_dropped"] != dropped || r.Delivered-r.Added != routed-dropped-refused {
 		w.t.Errorf("seed %d: the entry of coded is %+v, want %d routed, %d refused, %d dropped", w.seed, r, routed, refused, dropped)

@@ -23,10 +23,13 @@ type Holder struct {
 	loaded  atomic.Bool
 }
 
-// state is immutable. A workspace that was removed has a nil plan.
+// state is immutable. A workspace that was removed has a nil plan; one that cannot
+// be loaded has none, and is in unloaded with its write keys, nil when those are
+// not known either.
 type state struct {
-	plans map[id.Workspace]*Plan
-	keys  map[string]ingest.Entry
+	plans    map[id.Workspace]*Plan
+	keys     map[string]ingest.Entry
+	unloaded map[id.Workspace][]string
 }
 
 func (h *Holder) now() *state {
@@ -41,6 +44,20 @@ func (h *Holder) Source(writeKey string) (ingest.Entry, bool) {
 	e, ok := h.now().keys[writeKey]
 	return e, ok
 }
+
+// Waits reports whether a write key that opens nothing is, or may be, one of a
+// workspace that cannot be loaded now.
+func (h *Holder) Waits(writeKey string) bool {
+	for _, keys := range h.now().unloaded {
+		if keys == nil || slices.Contains(keys, writeKey) {
+			return true
+		}
+	}
+	return false
+}
+
+// Unloaded lists the workspaces that cannot be loaded now.
+func (h *Holder) Unloaded() []id.Workspace { return slices.Sorted(maps.Keys(h.now().unloaded)) }
 
 // Route returns the routing of a source; nil routes nothing: the source or its
 // workspace was removed. known is false while nothing is known of the
@@ -154,10 +171,30 @@ func (h *Holder) Remove(ws id.Workspace) {
 	h.set(ws, nil)
 }
 
+// Unload notes that ws cannot be loaded, and its write keys, nil when they are not
+// known. Put and Remove end that; nothing changes while ws has a plan.
+func (h *Holder) Unload(ws id.Workspace, writeKeys []string) {
+	h.writing.Lock()
+	defer h.writing.Unlock()
+	next := *h.now()
+	if _, known := next.plans[ws]; known {
+		return
+	}
+	next.unloaded = maps.Clone(next.unloaded)
+	if next.unloaded == nil {
+		next.unloaded = map[id.Workspace][]string{}
+	}
+	next.unloaded[ws] = writeKeys
+	h.state.Store(&next)
+}
+
 // set makes the next state; h.writing is held.
 func (h *Holder) set(ws id.Workspace, p *Plan) {
 	old := h.now()
-	next := &state{plans: make(map[id.Workspace]*Plan, len(old.plans)+1), keys: make(map[string]ingest.Entry, len(old.keys)+1)}
+	next := &state{
+		plans: make(map[id.Workspace]*Plan, len(old.plans)+1), keys: make(map[string]ingest.Entry, len(old.keys)+1), unloaded: maps.Clone(old.unloaded),
+	}
+	delete(next.unloaded, ws)
 	maps.Copy(next.plans, old.plans)
 	next.plans[ws] = p
 	for key, e := range old.keys {

@@ -136,6 +136,28 @@ func TestAHolderAnswersFromPlansAndTombstones(t *testing.T) {
 	}
 }
 
+func TestAHolderKnowsWhatCannotBeLoaded(t *testing.T) {
+	t.Parallel()
+	var opened int
+	var h plan.Holder
+	h.Unload("ws_a", []string{"wk_a"})
+	if _, known := h.Route("ws_a", "src_a"); known || !h.Waits("wk_a") || h.Waits("wk_b") || len(h.Unloaded()) != 1 {
+		t.Errorf("known %v, not loaded %v; want that wk_a waits for ws_a", known, h.Unloaded())
+	}
+	h.Unload("ws_b", nil)
+	if !h.Waits("wk_b") {
+		t.Error("a write key that may be of ws_b does not wait")
+	}
+	if err := h.Put(compile(t, nil, config(), kinds(&opened), "x")); err != nil {
+		t.Fatal(err)
+	}
+	h.Remove("ws_b")
+	h.Unload("ws_a", nil) // it runs
+	if h.Waits("wk_a") || h.Waits("wk_b") || len(h.Unloaded()) != 0 {
+		t.Errorf("not loaded: %v, want none", h.Unloaded())
+	}
+}
+
 func TestObjectsAreFoundByNameAndIdentifier(t *testing.T) {
 	t.Parallel()
 	var opened int

@@ -26,6 +26,7 @@ var bottlenecks = [...]struct {
 	{"quarantine_full", "too many events of %s are in quarantine, so it is refused. See them with weir dlq list --quarantined, then replay or discard them"},
 	{"stage_full", "too many events wait to be loaded into %s, so the sources that feed it are refused. Bring the warehouse back, or remove it"},
 	{"dedupe_blocked", "dedupe keys cannot be written, so a partition waits. Make room on its disk, or repair it"},
+	{"workspace_unloaded", "the plane cannot load workspace %s, so its sources are refused and events that it had accepted wait. See why in the plane's log, and apply a revision that it takes"},
 	{"processor_busy", "the processors are busy all the time. Give the plane more cores, or lower what it does with transformations"},
 	{"code_slow", "transformations are slower than the events that come (%s); they wait in order. Make their code cheaper, or give the plane more cores"},
 	{"destination_slow", "a destination takes events more slowly than they come (%s). Raise its concurrency if it bears more; what waits is kept"},
@@ -89,6 +90,9 @@ func (o objects) of(a wire.Alarm) string {
 	var all []string
 	for _, key := range a.Objects {
 		all = append(all, cmp.Or(o[key], command.Clean(key)))
+	}
+	if len(all) == 0 && a.Workspace != "" {
+		return cmp.Or(o[string(a.Workspace)], command.Clean(string(a.Workspace)))
 	}
 	if n := a.Count - min(a.Count, uint64(len(all))); n > 0 && len(all) > 0 {
 		all = append(all, fmt.Sprintf("%d more", n))

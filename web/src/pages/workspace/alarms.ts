@@ -53,6 +53,8 @@ const texts: Record<string, string> = {
     "A workspace's queries, previews, connection tests or lists take so long that others had to wait. They go on beside the others.",
   warehouse_slow:
     "A warehouse takes too long to answer; its events wait, and it gets more time at the next attempt. Check that it is not overloaded.",
+  workspace_unloaded:
+    "It cannot load the workspace, so its sources are refused and events that it had accepted wait. Apply a revision that it takes.",
 };
 
 /** What an alarm means and what to do about it. */
