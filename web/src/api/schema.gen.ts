@@ -47,7 +47,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Sign a person in; sets the cookie weir_session */
+        /** Sign a person in; sets the cookie weir_session, and weir_device, by which strangers' failures never lock this device out */
         post: operations["login"];
         delete?: never;
         options?: never;
@@ -846,7 +846,7 @@ export interface operations {
             /** @description Signed in for 12 hours since the last request */
             200: {
                 headers: {
-                    /** @description weir_session */
+                    /** @description weir_session and weir_device */
                     "Set-Cookie"?: string;
                     [name: string]: unknown;
                 };
