@@ -16,7 +16,7 @@ import (
 // Limits of what is compiled.
 const (
 	callCPU     = 30 * time.Second // of all files of one call
-	answerTime  = 30 * time.Second // until a process answers; time that it did not get counts, too
+	answerTime  = 15 * time.Second // until a process answers, by the clock: less than who asked waits
 	maxOutside  = 3                // kills by somebody else, after which the file counts as the reason
 	workerFiles = 64
 )
