@@ -194,6 +194,7 @@ func (a *Agent) restore(ctx context.Context, ws id.Workspace, k *kept) bool {
 		problems = []fault.Problem{{Code: "unavailable"}}
 	}
 	if p != nil {
+		p.Removed = k.Removed
 		if err := a.cfg.Plans.Put(p); err != nil {
 			problems = fault.ProblemsOf(err)
 		}

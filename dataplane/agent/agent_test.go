@@ -369,6 +369,40 @@ func TestAPlaneRunsItsLastGoodRevisionWhateverHappens(t *testing.T) {
 	}
 }
 
+func TestNamesOfWhatWasRemovedAreKept(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	a := s.start("")
+	s.secret(1)
+	s.point(config(1), 1)
+	s.ack(1, wire.Applied)
+	without := config(1)
+	without.Destinations, without.Connections = nil, nil
+	s.point(without, 2)
+	s.ack(2, wire.Applied)
+	without.Sources[0].Name = "site"
+	s.point(without, 3)
+	s.ack(3, wire.Applied)
+	names := func() [3]string {
+		p := a.plans.Plan("ws_a")
+		return [3]string{p.SourceName("src_a"), p.DestinationName("dst_a"), p.DestinationName("dst_never")}
+	}
+	for _, life := range []string{"before", "after"} {
+		if got := names(); got != [3]string{"site", "hook", ""} {
+			t.Errorf("%s a restart the names are %q", life, got)
+		}
+		a.stop()
+		a = s.start("")
+	}
+	again := config(1)
+	again.Destinations[0].Name = "hook2"
+	s.point(again, 4)
+	s.ack(4, wire.Applied)
+	if got := names(); got != [3]string{"web", "hook2", ""} {
+		t.Errorf("once they are back the names are %q", got)
+	}
+}
+
 func TestAnEmptiedHubChangesNothingAndCannotGoBack(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)

@@ -30,6 +30,8 @@ type kept struct {
 	// Unbound is never forgotten, not even when the workspace is removed: the
 	// envelopes go on opening.
 	Unbound []remembered `json:"unbound,omitempty"`
+	// Removed is what sources and destinations were called that are no more, by id.
+	Removed map[string]string `json:"removed,omitempty"`
 }
 
 type envelope struct {

@@ -107,7 +107,8 @@ func (a *Agent) attempt(ctx context.Context, edge *edge.Edge, w *want) {
 		a.reject(ctx, w, k, problems)
 		return
 	}
-	next := kept{Seen: p, Running: p, Body: got.revision.body, Secrets: got.sealed, Unbound: got.unbound,
+	p2.Removed = got.revision.removed(k)
+	next := kept{Seen: p, Running: p, Body: got.revision.body, Secrets: got.sealed, Unbound: got.unbound, Removed: p2.Removed,
 		Ack: wire.Ack{Workspace: ws, Number: p.Number, Running: p.Number, Digest: p.Digest, State: wire.Applied, At: time.Now().UTC()}}
 	if !a.keep(ctx, w, next) {
 		return

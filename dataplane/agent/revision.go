@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"maps"
 
 	"weir/dataplane/plan"
 	"weir/shared/fault"
@@ -52,6 +53,33 @@ func (r revision) writeKeys() []string {
 		keys = append(keys, s.WriteKey)
 	}
 	return keys
+}
+
+// maxRemoved is how many names of removed objects a workspace keeps.
+const maxRemoved = 10_000
+
+// removed returns the names that k knows of sources and destinations that are not in
+// the revision: those of the revision before, and of those before that.
+func (r revision) removed(k kept) map[string]string {
+	names := maps.Clone(k.Removed)
+	if names == nil {
+		names = map[string]string{}
+	}
+	if before, err := workspace.Decode(k.Body); err == nil && len(names) < maxRemoved {
+		each(before, func(key, name string) { names[key] = name })
+	}
+	each(r.config, func(key, _ string) { delete(names, key) })
+	return names
+}
+
+// each calls fn for every source and destination of c.
+func each(c workspace.Config, fn func(key, name string)) {
+	for _, s := range c.Sources {
+		fn(string(s.ID), s.Name)
+	}
+	for _, d := range c.Destinations {
+		fn(string(d.ID), d.Name)
+	}
 }
 
 // compile makes the plan; it takes over what the plan that runs has open. Errors

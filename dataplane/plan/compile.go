@@ -102,6 +102,7 @@ type Plan struct {
 	Name      string
 	Number    uint64
 	Digest    workspace.Digest
+	Removed   map[string]string // what sources and destinations were called that are no more, by id; set before anybody reads the plan
 
 	entries map[string]ingest.Entry // by write key
 	paths   map[string]string       // by write key: where it stands in the configuration
@@ -117,21 +118,22 @@ type target struct {
 	secrets   map[string]secret.String
 }
 
-// SourceName returns the name of a source, "" when the workspace has none such.
+// SourceName returns the name that a source has, or had when it was removed; "": the
+// workspace never had it.
 func (p *Plan) SourceName(s id.Source) string {
 	if r := p.sources[s]; r != nil {
 		return r.SourceName
 	}
-	return ""
+	return p.Removed[string(s)]
 }
 
-// DestinationName returns the name of a destination, "" when the workspace has
-// none such.
+// DestinationName returns the name that a destination has, or had when it was removed;
+// "": the workspace never had it.
 func (p *Plan) DestinationName(d id.Destination) string {
 	if t, ok := p.targets[d]; ok {
 		return t.Name
 	}
-	return ""
+	return p.Removed[string(d)]
 }
 
 // Compile makes the plan of a revision, or lists every reason why it cannot run

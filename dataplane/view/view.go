@@ -113,8 +113,8 @@ func (v *View) health(*http.Request) (any, error) {
 	return map[string]string{"status": "ok"}, nil
 }
 
-// sourceName and destinationName are names where there are any; what was
-// removed keeps its identifier.
+// sourceName and destinationName are names where there are any, also of what was
+// removed; else identifiers.
 func (v *View) sourceName(ws id.Workspace, s id.Source) string {
 	if p := v.cfg.Plans.Plan(ws); p != nil && p.SourceName(s) != "" {
 		return p.SourceName(s)

@@ -85,7 +85,7 @@ func (k invocation) ledger(ctx context.Context, control *remote.Control, workspa
 }
 
 // named gives a row the names of its objects and writes absent maps as {}.
-// What was removed from the workspace keeps its identifier.
+// What was removed keeps the name that its plane remembers, else its identifier.
 func named(w remote.Workspace, r remote.Row) remote.Row {
 	r.Workspace = w.Name
 	for _, s := range w.Sources {
