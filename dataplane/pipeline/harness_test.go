@@ -96,6 +96,7 @@ type harness struct {
 	sent       [][]event.Event // for clients that try again later
 	checkpoint int
 	keep       time.Duration // how long the journal keeps dedupe keys
+	covers     time.Duration // from one snapshot of the dedupe index to the next; 0: short
 	unkept     int           // of 100 snapshots of the dedupe index, how many fail
 	journal    int64         // bytes that JOURNAL may hold; 0: no limit
 	fixed      atomic.Bool   // the code refuses nothing any more
@@ -320,7 +321,7 @@ func (w *harness) start() *process {
 		},
 		Transform: pr.transform, CodeBytes: 4 * 4096, Grace: w.loading,
 		Now:  func() time.Time { w.mu.Lock(); defer w.mu.Unlock(); return time.Now().Add(w.ahead) },
-		Seen: seen, Key: hasher.Key, OpenFrames: 50, JournalMax: w.journal, KeepKeys: w.keep, Snapshot: cmp.Or(w.keep/10_000, 200*time.Millisecond), Checkpoint: w.checkpoint,
+		Seen: seen, Key: hasher.Key, OpenFrames: 50, JournalMax: w.journal, KeepKeys: w.keep, Snapshot: cmp.Or(w.covers, w.keep/10_000, 200*time.Millisecond), Checkpoint: w.checkpoint,
 		Alarm: func(code string) {
 			pr.mu.Lock()
 			defer pr.mu.Unlock()

@@ -14,6 +14,7 @@ import (
 // runs ahead for half a day before removes nothing.
 func TestQuarantinedEventsExpire(t *testing.T) {
 	in(t, func(t *testing.T, w *harness) {
+		w.covers = time.Hour // a month of shorter ones takes long
 		pr := w.start()
 		defer func() { pr.stop() }()
 		refused := func(json string) event.Event {
@@ -51,6 +52,7 @@ func TestQuarantinedEventsExpire(t *testing.T) {
 // booked, younger ones stay, and a clock that runs ahead before removes nothing.
 func TestDeadLettersExpire(t *testing.T) {
 	in(t, func(t *testing.T, w *harness) {
+		w.covers = time.Hour // a month of shorter ones takes long
 		pr := w.start()
 		defer func() { pr.stop() }()
 		w.answers(shaky, always(400, time.Millisecond))
