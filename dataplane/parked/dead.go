@@ -17,9 +17,10 @@ type Filter struct {
 	Destination id.Destination // required
 	Code        string
 	Places      []delivery.Place
+	Before      time.Time // they came into DEAD before it; zero: whenever
+	Until       time.Time // no further ones are moved after it; zero: until none is left
 
-	before time.Time // they came into DEAD before it; zero: whenever
-	most   int       // about how many are moved; 0: all
+	most int // about how many are moved; 0: all
 }
 
 // DeadLetter is one delivery that its destination will never take by itself.
@@ -96,7 +97,7 @@ func (s *Store) letters(ctx context.Context, f Filter, from uint64, fn func(r *R
 		if err != nil {
 			return fmt.Errorf("read dead letters of %s: %w", f.Destination, err)
 		}
-		if _, known := x.items[rec.Seq]; !known || !f.before.IsZero() && !rec.At.Before(f.before) {
+		if _, known := x.items[rec.Seq]; !known || !f.Before.IsZero() && !rec.At.Before(f.Before) {
 			continue
 		}
 		r, err := record.Decode(rec)
@@ -191,7 +192,7 @@ func (s *Store) move(ctx context.Context, f Filter, fn func([]pick) (int, error)
 			return true, nil
 		}
 		err := flush()
-		return err == nil && (f.most == 0 || moved < f.most), err
+		return err == nil && (f.most == 0 || moved < f.most) && (f.Until.IsZero() || time.Now().Before(f.Until)), err
 	})
 	if err == nil {
 		err = flush()

@@ -125,6 +125,39 @@ func TestARedriveMovesWhatIsChosenAndNothingElse(t *testing.T) {
 	})
 }
 
+func TestAPartOfARedriveEndsInTimeAndLeavesWhatDiedLater(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		h := newHarness(t)
+		h.start()
+		defer func() { h.stop() }()
+		const letters = 2500
+		var batch []parked.Item
+		for i := range letters {
+			if batch = append(batch, refused(uint64(i+1), "{}")); len(batch) == letters/10 {
+				h.bury(batch...)
+				batch = nil
+			}
+		}
+		time.Sleep(time.Second)
+		begun := time.Now()
+		time.Sleep(time.Second)
+		h.bury(refused(letters+1, "{}"))
+		first, err := h.store.Redrive(t.Context(), parked.Filter{Destination: hook, Before: begun, Until: begun})
+		if err != nil || first == 0 || first >= letters {
+			t.Errorf("a part whose time is over moves %d of %d, %v, want one batch", first, letters, err)
+		}
+		rest, err := h.store.Redrive(t.Context(), parked.Filter{Destination: hook, Before: begun, Until: time.Now().Add(time.Hour)})
+		if err != nil || first+rest != letters {
+			t.Errorf("the next part moves %d, %v, want %d", rest, err, letters-first)
+		}
+		left, err := h.store.List(t.Context(), parked.Filter{Destination: hook}, delivery.Place{}, 10)
+		if err != nil || len(left) != 1 || left[0].Delivery.Frame != letters+1 {
+			t.Errorf("List = %+v, %v, want the one that died later", left, err)
+		}
+	})
+}
+
 // TestAStoreThatDoesNotRunRefuses: nothing is moved before what a former owner left
 // is known, or when nobody writes any more.
 func TestAStoreThatDoesNotRunRefuses(t *testing.T) {

@@ -178,23 +178,50 @@ type selection struct {
 	All         bool           `json:"all"`
 	Retransform bool           `json:"retransform"` // only of redrive
 	Preview     bool           `json:"preview"`     // only count them
+
+	// Of the query, which older versions leave alone.
+	parts  bool   // answer after partTime, with the cursor of the next part
+	cursor string // of an answer; a later part concerns what was dead at the first
+}
+
+// partTime is about how long a part of a move takes.
+const partTime = 10 * time.Second
+
+// begin returns the bounds of a part; zero times are none.
+func (s *selection) begin() (before, until time.Time, err error) {
+	if !s.parts || s.Preview {
+		return before, until, nil
+	}
+	before = time.Now()
+	until = before.Add(partTime)
+	if s.cursor != "" {
+		if before, err = time.Parse(time.RFC3339Nano, s.cursor); err != nil {
+			err = fault.New(fault.Invalid, "A cursor is what an answer said.")
+		}
+	}
+	s.cursor = before.UTC().Format(time.RFC3339Nano)
+	return before, until, err
 }
 
 // done is the answer after n dead letters were chosen and, unless that was a
-// preview, something was done with them.
-func (s selection) done(what string, n int) map[string]int {
+// preview, something was done with them. Next is there when a further part may be.
+func (s selection) done(what string, n int, more bool) map[string]any {
 	if s.Preview {
 		what = "chosen"
 	}
-	return map[string]int{what: n}
+	answer := map[string]any{what: n}
+	if more {
+		answer["next"] = s.cursor
+	}
+	return answer
 }
 
 // move does something with the dead letters of a partition, and says with how many.
 type move = func(Dead, context.Context, parked.Filter) (int, error)
 
 func (v *View) redrive(c *endpoint.Call) (any, error) {
-	s, n, err := v.settle(c, Dead.Redrive, v.retransform)
-	return s.done("moved", n), err
+	s, n, more, err := v.settle(c, Dead.Redrive, v.retransform)
+	return s.done("moved", n, more), err
 }
 
 // retransform sends the originals of dead letters through the transformations again.
@@ -207,26 +234,27 @@ func (v *View) retransform(d Dead, ctx context.Context, f parked.Filter) (int, e
 }
 
 func (v *View) discard(c *endpoint.Call) (any, error) {
-	s, n, err := v.settle(c, Dead.Discard, nil)
-	return s.done("discarded", n), err
+	s, n, more, err := v.settle(c, Dead.Discard, nil)
+	return s.done("discarded", n, more), err
 }
 
 // settle does something with the chosen dead letters of every partition, or only
 // counts them; original is for those that start from there, nil when none may.
 // When a partition fails, those before it are done; the same call again does the
-// rest.
-func (v *View) settle(c *endpoint.Call, do, original move) (s selection, total int, err error) {
+// rest. more: the part's time is over, and a further part may find something.
+func (v *View) settle(c *endpoint.Call, do, original move) (s selection, total int, more bool, err error) {
 	if err := c.Decode(&s, endpoint.MaxBody); err != nil {
-		return s, 0, err
+		return s, 0, false, err
 	}
+	s.parts, s.cursor = c.URL.Query().Get("parts") == "true", c.URL.Query().Get("cursor")
 	if !s.All && s.Code == "" && len(s.Places) == 0 && s.Destination == "" {
-		return s, 0, fault.New(fault.Invalid, "Say which dead letters: a destination, places, a code, or all.")
+		return s, 0, false, fault.New(fault.Invalid, "Say which dead letters: a destination, places, a code, or all.")
 	}
 	if s.Retransform && original == nil {
-		return s, 0, fault.New(fault.Invalid, "What is discarded is not retransformed.")
+		return s, 0, false, fault.New(fault.Invalid, "What is discarded is not retransformed.")
 	}
 	if err := c.Whole(); err != nil {
-		return s, 0, err
+		return s, 0, false, err
 	}
 	switch {
 	case s.Preview:
@@ -239,9 +267,13 @@ func (v *View) settle(c *endpoint.Call, do, original move) (s selection, total i
 			s.Destination = d
 		}
 	}
+	before, until, err := s.begin()
+	if err != nil {
+		return s, 0, false, err
+	}
 	places, err := readPlaces(s.Places, len(v.cfg.Dead))
 	if err != nil {
-		return s, 0, err
+		return s, 0, false, err
 	}
 	for _, d := range v.destinations(c, s.Destination, dead) {
 		for p := range v.cfg.Dead {
@@ -250,15 +282,18 @@ func (v *View) settle(c *endpoint.Call, do, original move) (s selection, total i
 			}
 			store, err := v.cfg.Dead[p]()
 			if err != nil {
-				return s, total, err
+				return s, total, false, err
 			}
-			n, err := do(store, c.Context(), parked.Filter{Workspace: c.Grant.Workspace, Destination: d, Code: s.Code, Places: places[p]})
+			n, err := do(store, c.Context(), parked.Filter{Workspace: c.Grant.Workspace, Destination: d, Code: s.Code, Places: places[p], Before: before, Until: until})
 			if total += n; err != nil {
-				return s, total, fmt.Errorf("dead letters of partition %d: %w", p, err)
+				return s, total, false, fmt.Errorf("dead letters of partition %d: %w", p, err)
+			}
+			if !until.IsZero() && time.Now().After(until) {
+				return s, total, true, nil
 			}
 		}
 	}
-	return s, total, nil
+	return s, total, false, nil
 }
 
 // count returns how many dead letters of a partition are chosen.

@@ -8,11 +8,13 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -36,6 +38,7 @@ const origin = "https://console.example.com"
 type letters struct {
 	all     []parked.DeadLetter
 	filters []parked.Filter
+	pause   time.Duration // of a redrive
 }
 
 func (l *letters) match(f parked.Filter) []parked.DeadLetter {
@@ -61,6 +64,7 @@ func (l *letters) List(_ context.Context, f parked.Filter, after delivery.Place,
 }
 
 func (l *letters) Redrive(_ context.Context, f parked.Filter) (int, error) {
+	time.Sleep(l.pause)
 	return len(l.match(f)), nil
 }
 func (l *letters) Retransform(ctx context.Context, f parked.Filter, connected func(event.Event) bool, replay func(context.Context, []event.Event) error) (int, error) {
@@ -305,4 +309,49 @@ func TestRedriveAndDiscardTakeExactlyWhatWasChosen(t *testing.T) {
 			}
 		}
 	}
+}
+
+func TestARedriveInPartsSaysWhereToGoOn(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, "")
+		token := f.token(nil, capability.RedriveDead)
+		part := func(query string) (moved int, next string) {
+			t.Helper()
+			w := f.do("POST", "/v1/dead/redrive"+query, token, `{"all":true}`)
+			var out struct {
+				Moved int
+				Next  string
+			}
+			if err := json.Unmarshal(w.Body.Bytes(), &out); err != nil || w.Code != 200 {
+				t.Fatalf("redrive%s: %d %s", query, w.Code, w.Body)
+			}
+			return out.Moved, out.Next
+		}
+		if moved, next := part("?parts=true"); moved != 4 || next != "" {
+			t.Errorf("a short redrive: %d, %q, want 4 and no further part", moved, next)
+		}
+		begun := time.Now()
+		f.parts[0].pause = time.Minute
+		moved, next := part("?parts=true")
+		if moved != 2 || next == "" {
+			t.Fatalf("a long redrive: %d, %q, want the first partition and where to go on", moved, next)
+		}
+		f.parts[0].pause = 0
+		if moved, next := part("?parts=true&cursor=" + url.QueryEscape(next)); moved != 4 || next != "" {
+			t.Errorf("the rest: %d, %q, want 4 and no further part", moved, next)
+		}
+		for i, p := range f.parts {
+			if last := p.filters[len(p.filters)-1]; !last.Before.Equal(begun) || last.Until.IsZero() {
+				t.Errorf("partition %d: the last part asked for %+v, want what was dead at %v", i, last, begun)
+			}
+		}
+		f.parts[0].pause = time.Minute
+		if moved, next := part(""); moved != 4 || next != "" {
+			t.Errorf("a redrive without parts: %d, %q, want all in one", moved, next)
+		}
+		if w := f.do("POST", "/v1/dead/redrive?parts=true&cursor=x", token, `{"all":true}`); w.Code != 400 {
+			t.Errorf("a wrong cursor: %d %s", w.Code, w.Body)
+		}
+	})
 }

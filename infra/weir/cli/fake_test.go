@@ -46,6 +46,8 @@ type fake struct {
 	answer     func(ws *fakeWorkspace) // the plane's word after each apply; nil: applied
 	judge      func(manifest.Document) []fault.Problem
 	selections []remote.Selection
+	parts      int      // of a move of dead letters, behind the first
+	cursors    []string // with which they were asked for
 	broken     []map[string]any
 	replays    []remote.BrokenSelection
 	underWay   func() int // deliveries in flight to each destination
@@ -506,7 +508,13 @@ func (f *fake) moveDead(answer string) http.HandlerFunc {
 			return
 		}
 		f.selections = append(f.selections, in)
-		reply(w, map[string]int{answer: 3})
+		out := map[string]any{answer: 3}
+		if f.parts > 0 {
+			f.parts--
+			out["next"] = fmt.Sprintf("part %d", f.parts)
+		}
+		f.cursors = append(f.cursors, r.URL.Query().Get("cursor"))
+		reply(w, out)
 	}
 }
 

@@ -120,7 +120,7 @@ func newDeadList(shell *console.Console) *cobra.Command {
 	return cmd
 }
 
-func newDeadMove(shell *console.Console, verb, short, long string, action capability.Action, move func(*remote.View, context.Context, remote.Selection) (uint64, error), done string) *cobra.Command {
+func newDeadMove(shell *console.Console, verb, short, long string, action capability.Action, move deadMove, done string) *cobra.Command {
 	k := invocation{shell}
 	var c choice
 	cmd := k.RemoteFlags(&cobra.Command{
@@ -247,7 +247,27 @@ func (k invocation) printDead(rows []deadRow, noun string) error {
 	return t.Write(k.Out)
 }
 
-func (k invocation) moveDead(ctx context.Context, c choice, action capability.Action, move func(*remote.View, context.Context, remote.Selection) (uint64, error), done string) error {
+// deadMove does one part of something with dead letters.
+type deadMove func(*remote.View, context.Context, remote.Selection) (moved uint64, next string, err error)
+
+// all does it part after part until nothing chosen is left; told hears how many those
+// were so far.
+func (m deadMove) all(ctx context.Context, control *remote.Control, w remote.Workspace, action capability.Action, s remote.Selection, told func(uint64)) (total uint64, err error) {
+	for {
+		view, err := control.View(ctx, w.Name, action)
+		if err != nil {
+			return total, err
+		}
+		n, next, err := m(view, ctx, s)
+		if total += n; err != nil || next == "" {
+			return total, err
+		}
+		s.Cursor = next
+		told(total)
+	}
+}
+
+func (k invocation) moveDead(ctx context.Context, c choice, action capability.Action, move deadMove, done string) error {
 	control, err := k.Connect()
 	if err != nil {
 		return err
@@ -256,16 +276,16 @@ func (k invocation) moveDead(ctx context.Context, c choice, action capability.Ac
 	if err != nil {
 		return err
 	}
-	view, err := control.View(ctx, w.Name, action)
-	if err != nil {
-		return err
-	}
 	places := c.places
 	if places == nil {
 		places = []string{}
 	}
-	n, err := move(view, ctx, remote.Selection{Destination: string(console.DestinationID(w, c.destination)), Places: places, Code: c.code, All: c.all, Retransform: c.retransform, Preview: c.dry})
+	s := remote.Selection{Destination: string(console.DestinationID(w, c.destination)), Places: places, Code: c.code, All: c.all, Retransform: c.retransform, Preview: c.dry}
+	n, err := move.all(ctx, control, w, action, s, func(n uint64) { k.Note("weir: %d %s so far; Ctrl-C stops", n, done) })
 	if err != nil {
+		if n > 0 && !c.dry {
+			k.Note("weir: %d %s before it failed; the same command goes on with the rest", n, done)
+		}
 		return fmt.Errorf("dead letters of workspace %s: %w", w.Name, err)
 	}
 	if k.Output != console.AsTable {

@@ -55,6 +55,7 @@ type Selection struct {
 	All         bool     `json:"all"`
 	Retransform bool     `json:"retransform,omitempty"` // Redrive only: from before transformations
 	Preview     bool     `json:"preview,omitempty"`     // only count them
+	Cursor      string   `json:"-"`                     // of the part before; empty at first
 }
 
 // BrokenSelection names quarantined events: those at Places, or those of a
@@ -128,20 +129,28 @@ func (v *View) Held(ctx context.Context, quarantined bool, object string, limit 
 	return out.Items, out.Next, err
 }
 
-// Redrive sends dead letters again and returns how many; in a preview, how many
-// are chosen.
-func (v *View) Redrive(ctx context.Context, s Selection) (uint64, error) {
-	var out struct{ Moved, Chosen uint64 }
-	_, err := v.call(ctx, http.MethodPost, "/v1/dead/redrive", nil, s, &out)
-	return out.Moved + out.Chosen, err
+// Redrive sends dead letters again, for about ten seconds, and returns how many, and
+// the cursor of the next part, "" after the last; in a preview, how many are chosen.
+func (v *View) Redrive(ctx context.Context, s Selection) (moved uint64, next string, err error) {
+	return v.part(ctx, "/v1/dead/redrive", s)
 }
 
-// Discard removes dead letters for good and returns how many; in a preview, how
-// many are chosen.
-func (v *View) Discard(ctx context.Context, s Selection) (uint64, error) {
-	var out struct{ Discarded, Chosen uint64 }
-	_, err := v.call(ctx, http.MethodPost, "/v1/dead/discard", nil, s, &out)
-	return out.Discarded + out.Chosen, err
+// Discard removes dead letters for good; see Redrive.
+func (v *View) Discard(ctx context.Context, s Selection) (discarded uint64, next string, err error) {
+	return v.part(ctx, "/v1/dead/discard", s)
+}
+
+func (v *View) part(ctx context.Context, path string, s Selection) (n uint64, next string, err error) {
+	q := url.Values{"parts": {"true"}}
+	if s.Cursor != "" {
+		q.Set("cursor", s.Cursor)
+	}
+	var out struct {
+		Moved, Discarded, Chosen uint64
+		Next                     string
+	}
+	_, err = v.call(ctx, http.MethodPost, path+"?"+q.Encode(), nil, s, &out)
+	return out.Moved + out.Discarded + out.Chosen, out.Next, err
 }
 
 // Replay sends a part of quarantined events through the pipeline again. It
