@@ -62,6 +62,7 @@ type Journal struct {
 	settled  [][]delivery.Settled // as they were reported
 	waiting  int                  // how many settlements that are
 	drains   []record.Drain
+	barriers []chan<- struct{} // of Barrier
 	closed   bool
 }
 
@@ -119,6 +120,17 @@ func (j *Journal) Drain(d id.Destination, floor uint64) {
 	j.drains = append(j.drains, record.Drain{Destination: d, Floor: floor})
 	j.mu.Unlock()
 	j.wakeWriter()
+}
+
+// Barrier returns a channel that is closed when all that was given before is in the
+// journal, and never when Run ends before.
+func (j *Journal) Barrier() <-chan struct{} {
+	done := make(chan struct{})
+	j.mu.Lock()
+	j.barriers = append(j.barriers, done)
+	j.mu.Unlock()
+	j.wakeWriter()
+	return done
 }
 
 func (j *Journal) wakeWriter() {

@@ -50,14 +50,16 @@ func (j *Journal) Run(ctx context.Context, sealed <-chan struct{}, on Observer) 
 func (j *Journal) flush(ctx context.Context) error {
 	for {
 		r, journaled, some := j.take()
-		if !some {
-			return nil
-		}
-		if err := j.append(ctx, &r); err != nil {
-			return err
+		if some {
+			if err := j.append(ctx, &r); err != nil {
+				return err
+			}
 		}
 		for _, c := range journaled {
 			close(c)
+		}
+		if !some {
+			return nil
 		}
 		if err := j.checkpoint(ctx); err != nil {
 			return err
@@ -100,12 +102,15 @@ func (j *Journal) take() (r record.Record, journaled []chan<- struct{}, some boo
 		if len(j.settled) == 0 {
 			j.settled = nil
 			r.Drains, j.drains = j.drains, nil
+			if len(j.fans) == 0 {
+				journaled, j.barriers = append(journaled, j.barriers...), nil
+			}
 		}
 		j.room.Broadcast()
 	}
 	j.mu.Unlock()
 	if len(r.Openings)+len(r.Fans)+len(settled)+len(r.Drains) == 0 {
-		return record.Record{}, nil, false
+		return record.Record{}, journaled, false
 	}
 	j.compose(&r, settled, false)
 	return r, journaled, true

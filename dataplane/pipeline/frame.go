@@ -294,6 +294,13 @@ func (o *owner) keepAside(ctx context.Context, f *frame) error {
 	return nil
 }
 
+// booked says that the journal got what it counts of the events that were set aside.
+func (o *owner) booked(f *frame) {
+	for _, p := range f.aside {
+		o.aside.Booked(p)
+	}
+}
+
 // opening is what the journal keeps of the decisions.
 func (f *frame) opening() record.Opening {
 	for i, ft := range f.fates {
@@ -369,6 +376,7 @@ func (o *owner) takeUp(ctx context.Context, f *frame, left []journal.Output) err
 	if len(ends) > 0 {
 		o.journal.Settle(ends)
 	}
+	o.booked(f)
 	return nil
 }
 

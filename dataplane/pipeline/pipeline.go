@@ -204,6 +204,7 @@ func (p *Pipeline) Run(ctx context.Context) error {
 				}
 				o.show(f)
 				o.journal.Open(f.opening())
+				o.booked(f)
 			} else if err := o.resume(ctx, f); err != nil {
 				return err
 			}

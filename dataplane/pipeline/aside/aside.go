@@ -10,14 +10,17 @@
 // user's order holds; and so that this comes to an end, the gateway takes nothing of
 // the workspace meanwhile (Board).
 //
-// It guarantees that an event leaves QUARANTINE only after the loop has read it
-// again: a death in between repeats the last ones and loses nothing.
+// It guarantees that an event comes back only after the journal says that it was set
+// aside, since another owner would send it from its first place, too, and out of order;
+// and that it leaves QUARANTINE only after the loop has read it again: a death in
+// between repeats the last ones and loses nothing.
 package aside
 
 import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -47,6 +50,7 @@ type Config struct {
 	Quarantine queue.Log
 	Known      func(id.Workspace) bool // whether the workspace is loaded, or known to be removed
 	Read       func() uint64           // the newest frame of Events that went through the loop
+	Barrier    func() <-chan struct{}  // closed when all bookings that the journal got are in it
 	Board      *Board
 	Log        *slog.Logger
 }
@@ -65,6 +69,8 @@ type held struct {
 	owed  int  // calls of Enter whose events are not there
 	older bool // this owner set something of it aside that was routed
 	cut   bool // a former owner did, and may have died before it had done all of that
+
+	unbooked map[*Pile]struct{} // added, or about to be, and the journal has not got their booking
 }
 
 // Open finds what former owners set aside. fault.Unavailable: the log is unreachable.
@@ -132,8 +138,15 @@ func (p *Pile) Note(e event.Event, to id.Destination) {
 }
 
 // Add sets a pile aside. It may be repeated after an error of the log until it
-// succeeds: only then it is done.
+// succeeds: only then it is done. The caller owes a call of Booked.
 func (s *Store) Add(ctx context.Context, p *Pile) error {
+	s.mu.Lock()
+	h := s.held[p.Workspace]
+	if h.unbooked == nil {
+		h.unbooked = map[*Pile]struct{}{}
+	}
+	h.unbooked[p] = struct{}{}
+	s.mu.Unlock()
 	if _, err := s.c.Quarantine.Append(ctx, queue.AsideKey(p.Workspace, p.Routed), queue.EncodeFrame(p.events)); err != nil {
 		return fmt.Errorf("set events of %s aside: %w", p.Workspace, err)
 	}
@@ -141,6 +154,38 @@ func (s *Store) Add(ctx context.Context, p *Pile) error {
 	s.held[p.Workspace].owed -= p.Entered
 	s.mu.Unlock()
 	return nil
+}
+
+// Booked notes that the journal got the booking of a pile: that its events are
+// quarantined.
+func (s *Store) Booked(p *Pile) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if h := s.held[p.Workspace]; h != nil {
+		delete(h.unbooked, p)
+	}
+}
+
+// journaled waits until what was set aside of ws before is in the journal as such;
+// false: ctx ended before.
+func (s *Store) journaled(ctx context.Context, ws id.Workspace) bool {
+	s.mu.Lock()
+	waits := maps.Clone(s.held[ws].unbooked)
+	s.mu.Unlock()
+	for len(waits) > 0 {
+		if !sleep(ctx, readPoll) {
+			return false
+		}
+		s.mu.Lock()
+		maps.DeleteFunc(waits, func(p *Pile, _ struct{}) bool { _, still := s.held[ws].unbooked[p]; return !still })
+		s.mu.Unlock()
+	}
+	select {
+	case <-s.c.Barrier():
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }
 
 // Run brings events back until ctx ends.
@@ -188,9 +233,9 @@ func (s *Store) loaded() (all []id.Workspace) {
 // bring brings back what is set aside of ws, and lets its events pass when nothing is left.
 func (s *Store) bring(ctx context.Context, ws id.Workspace) error {
 	for s.c.Known(ws) {
-		sent, last, err := s.send(ctx, queue.AsideKey(ws, true)) // what was routed is older than all else
+		sent, last, err := s.send(ctx, ws, queue.AsideKey(ws, true)) // what was routed is older than all else
 		if len(sent) == 0 && err == nil {
-			sent, last, err = s.send(ctx, queue.AsideKey(ws, false))
+			sent, last, err = s.send(ctx, ws, queue.AsideKey(ws, false))
 		}
 		if len(sent) == 0 {
 			if err == nil {
@@ -215,13 +260,22 @@ func (s *Store) bring(ctx context.Context, ws id.Workspace) error {
 	return nil
 }
 
-// send appends some of what is set aside under key to EVENTS and returns the numbers of its
-// records and of the last frame. With an error it returns what it came to.
-func (s *Store) send(ctx context.Context, key string) (sent []uint64, last uint64, err error) {
+// send appends some of what is set aside of ws under key to EVENTS and returns the
+// numbers of its records and of the last frame. With an error it returns what it came to.
+func (s *Store) send(ctx context.Context, ws id.Workspace, key string) (sent []uint64, last uint64, err error) {
+	var records []queue.Record
 	for rec, err := range s.c.Quarantine.ReadTo(ctx, 1, key) {
 		if err != nil {
-			return sent, last, fmt.Errorf("read what is set aside: %w", err)
+			return nil, 0, fmt.Errorf("read what is set aside: %w", err)
 		}
+		if records = append(records, rec); len(records) == batch {
+			break
+		}
+	}
+	if len(records) > 0 && !s.journaled(ctx, ws) {
+		return nil, 0, ctx.Err()
+	}
+	for _, rec := range records {
 		frame := rec.Data // one that cannot be read ends as every damaged frame does
 		if decoded, err := queue.DecodeFrame(rec.Data); err == nil {
 			for i := range decoded.Events {
@@ -234,10 +288,7 @@ func (s *Store) send(ctx context.Context, key string) (sent []uint64, last uint6
 		if err != nil {
 			return sent, last, fmt.Errorf("append what was set aside: %w", err)
 		}
-		last = max(last, seq)
-		if sent = append(sent, rec.Seq); len(sent) == batch {
-			break
-		}
+		last, sent = max(last, seq), append(sent, rec.Seq)
 	}
 	return sent, last, nil
 }

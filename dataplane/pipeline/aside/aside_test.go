@@ -26,17 +26,25 @@ type partition struct {
 	known              atomic.Bool
 	read               atomic.Uint64
 	board              aside.Board
+	journaled          chan struct{} // closed: the journal has all that it got
 }
 
 func newPartition(t *testing.T) *partition {
-	return &partition{t: t, events: queuetest.NewLog(1, queuetest.Faults{}), quarantine: queuetest.NewLog(2, queuetest.Faults{})}
+	return &partition{t: t, events: queuetest.NewLog(1, queuetest.Faults{}), quarantine: queuetest.NewLog(2, queuetest.Faults{}), journaled: closed()}
+}
+
+func closed() chan struct{} {
+	c := make(chan struct{})
+	close(c)
+	return c
 }
 
 func (p *partition) open() *aside.Store {
 	p.t.Helper()
 	s, err := aside.Open(p.t.Context(), aside.Config{
 		Events: p.events, Quarantine: p.quarantine, Known: func(id.Workspace) bool { return p.known.Load() }, Read: p.read.Load,
-		Board: &p.board, Log: slog.New(slog.DiscardHandler),
+		Barrier: func() <-chan struct{} { return p.journaled },
+		Board:   &p.board, Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		p.t.Fatal(err)
@@ -56,6 +64,7 @@ func (p *partition) add(s *aside.Store, what string, routed bool) {
 	if err := s.Add(p.t.Context(), &pile); err != nil {
 		p.t.Fatal(err)
 	}
+	s.Booked(&pile)
 }
 
 // came returns what is in EVENTS.
@@ -152,4 +161,40 @@ func TestWhatWasRoutedBeforeWaitsForNothingNewer(t *testing.T) {
 	if s.Enter(&back, true, true) || !s.Enter(&e, true, true) {
 		t.Error("what was on its way must wait for what was set aside of that, and what came back must not")
 	}
+}
+
+// TestNothingComesBackBeforeItIsJournaled: what the journal does not know to be set
+// aside would be sent from its first place by the next owner, behind what came back.
+func TestNothingComesBackBeforeItIsJournaled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPartition(t)
+		p.journaled = make(chan struct{})
+		s := p.open()
+		p.add(s, "one", false)
+		e := event.Event{Workspace: ws, Source: "src_a", Quarantine: aside.Code, JSON: []byte("two")}
+		s.Enter(&e, false, false)
+		pile := aside.Pile{Workspace: ws, Entered: 1}
+		pile.Note(e, "")
+		if err := s.Add(t.Context(), &pile); err != nil {
+			t.Fatal(err)
+		}
+		p.known.Store(true)
+		p.within(s, func() {
+			time.Sleep(time.Minute)
+			if came := p.came(); len(came) > 0 {
+				t.Errorf("%q came back before the journal got that it was set aside", came)
+			}
+			s.Booked(&pile)
+			time.Sleep(time.Minute)
+			if came := p.came(); len(came) > 0 {
+				t.Errorf("%q came back before that was in the journal", came)
+			}
+			close(p.journaled)
+			time.Sleep(time.Second)
+			if came := p.came(); !slices.Equal(came, []string{"one", "two"}) {
+				t.Errorf("%q came back, want both", came)
+			}
+			p.read.Store(2)
+		})
+	})
 }
