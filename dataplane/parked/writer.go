@@ -321,7 +321,7 @@ func (w *writer) write(ctx context.Context, key id.Destination, r *record.Record
 	for n := 1; ; n++ {
 		seq, err := add(ctx, w.last, string(key), data)
 		if fault.KindOf(err) == fault.Limited && n == 1 && !w.reserved {
-			return err
+			return w.fenced(ctx, err)
 		}
 		add = w.log.AppendReserved // it may be there already: nothing else may be written before that is known
 		if err == nil {
@@ -350,6 +350,19 @@ func (w *writer) write(ctx context.Context, key id.Destination, r *record.Record
 			return err
 		}
 	}
+}
+
+// fenced returns err, which says that the log takes no more, or fault.Conflict when
+// another owner wrote to the log meanwhile: what fills it may be that record, which
+// only an owner that starts anew reads.
+func (w *writer) fenced(ctx context.Context, err error) error {
+	st, failed := w.log.State(ctx)
+	if failed != nil || st.Last <= w.last {
+		return err
+	}
+	err = fault.New(fault.Conflict, "The log has another writer.")
+	w.lose(err)
+	return err
 }
 
 // own returns the number of the newest record when it carries m.
