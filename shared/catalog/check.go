@@ -254,7 +254,7 @@ func (c *checker) list(f Field, v jsontext.Value, path string) {
 func (c *checker) texts(f Field, v jsontext.Value, path string) {
 	var values map[string]jsontext.Value
 	if err := json.Unmarshal(v, &values); err != nil || v.Kind() != '{' {
-		c.add(path, "wrong_type", "This is an object of texts in which each name stands once.")
+		c.add(path, "wrong_type", `This is a JSON object of texts, such as {"name":"value"}, in which each name stands once.`)
 		return
 	}
 	f.Type = TypeString

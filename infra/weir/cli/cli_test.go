@@ -96,6 +96,7 @@ func TestTheControlPlaneIsFound(t *testing.T) {
 		"dev.json":                          {nil, dev, nil, 0, ""},
 		"flags before the environment":      {map[string]string{"WEIR_CONTROL": "http://127.0.0.1:1", "WEIR_TOKEN": "no"}, "", []string{"--control", f.server.URL + "/", "--token", token}, 0, ""},
 		"the environment before dev.json":   {map[string]string{"WEIR_CONTROL": foreign.URL, "WEIR_TOKEN": "other"}, dev, nil, 1, "This token is not known"},
+		"a variable's token before its own": {map[string]string{"WEIR_TOKEN": "other"}, dev, nil, 1, "by --token or WEIR_TOKEN"},
 		"dev.json's token is for it alone":  {map[string]string{"WEIR_CONTROL": foreign.URL}, dev, nil, 1, "there is no token for " + foreign.URL},
 		"dev.json's token for its own URL":  {map[string]string{"WEIR_CONTROL": f.server.URL + "/"}, dev, nil, 0, ""},
 		"a token file":                      {map[string]string{"WEIR_CONTROL": f.server.URL, "WEIR_TOKEN_FILE": "token.txt"}, "", nil, 0, ""},

@@ -102,7 +102,7 @@ func TestASecretIsCheckedBeforeItIsSealed(t *testing.T) {
 	file := s.file("weir.yaml", strings.Replace(plain, `settings: { url: "http://127.0.0.1:9/x" }`, `settings: { url: "http://127.0.0.1:9/x" }
     secrets: { headers: { from: env, name: WEIR_SECRET_H } }`, 1))
 	for value, says := range map[string]string{
-		`Bearer hush`:                           "env WEIR_SECRET_H: This is an object of texts",
+		`Bearer hush`:                           "env WEIR_SECRET_H: This is a JSON object of texts",
 		`{"Authorization":"Bearer hush\nhush"}`: "env WEIR_SECRET_H: The text holds a control character",
 	} {
 		s.env["WEIR_SECRET_H"] = value

@@ -138,7 +138,7 @@ func (k invocation) diff(ctx context.Context, f Flags, exitCode bool) error {
 	outcomes := []outcome{}
 	for _, p := range proposals {
 		outcomes = append(outcomes, newOutcome(p.name(), p.diff.Number, p.diff.Changes, p.diff.Problems))
-		if k.Output != console.AsTable {
+		if k.Output != console.AsTable || err != nil { // of a file with problems the difference says little
 			continue
 		}
 		if len(p.diff.Changes) == 0 && len(p.diff.Problems) == 0 && p.diff.Number > 0 {

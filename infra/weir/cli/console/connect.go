@@ -61,15 +61,15 @@ func (k *Console) Connect() (*remote.Control, error) {
 	if err != nil {
 		return nil, err
 	}
+	if token == "" {
+		if token, err = k.envToken(); err != nil {
+			return nil, err
+		}
+	}
 	if dev.Control != "" && (address == "" || sameAddress(address, dev.Control)) {
 		address = dev.Control
 		if token == "" {
 			token = dev.Token
-		}
-	}
-	if token == "" {
-		if token, err = k.envToken(); err != nil {
-			return nil, err
 		}
 	}
 	if address == "" || token == "" {

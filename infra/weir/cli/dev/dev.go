@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 
 	"weir/infra/weir/cli/apply"
 	"weir/infra/weir/cli/console"
+	"weir/infra/weir/cli/remote"
 	"weir/infra/weir/stack"
 	"weir/shared/command"
 	"weir/shared/durable"
@@ -164,7 +166,11 @@ func (k invocation) configure(ctx context.Context, f devFlags) (string, error) {
 		return "", err
 	}
 	if len(all) > 0 {
-		return "", k.resumeWebhook(ctx, f, control)
+		name := "" // any, where the first one is gone
+		if slices.ContainsFunc(all, func(w remote.Workspace) bool { return w.Name == firstWorkspace }) {
+			name = firstWorkspace
+		}
+		return name, k.resumeWebhook(ctx, f, control)
 	}
 	url, err := k.makeWebhook(ctx)
 	if err != nil {

@@ -28,6 +28,9 @@ func SignIn(ctx context.Context, address, email, password, name string) (token, 
 	}
 	var who struct{ Role string }
 	answer, err := e.call(ctx, http.MethodPost, "/api/v1/login", nil, map[string]string{"email": email, "password": password}, &who)
+	if err != nil && fault.KindOf(err) == fault.Denied {
+		return "", "", fault.New(fault.Denied, "the e-mail address or the password is wrong, or the control plane at %s does not know them", address)
+	}
 	if err != nil {
 		return "", "", err
 	}
