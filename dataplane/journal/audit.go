@@ -2,6 +2,7 @@ package journal
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"weir/dataplane/ledger"
@@ -32,31 +33,21 @@ func (f Findings) Sound() bool {
 //
 // fault.Unavailable: the log is unreachable, or the journal is of a newer version.
 func Audit(ctx context.Context, journal queue.Log) (Findings, error) {
-	st, err := whole(ctx, journal)
-	if err != nil {
-		return Findings{}, fmt.Errorf("audit: %w", err)
-	}
-	if !st.whole && st.started {
-		st.flaw(flawDamaged)
-	}
-	return Findings{Entries: st.entries(), Flaws: st.failed}, nil
-}
-
-// whole replays a journal, again when its owner trimmed it meanwhile: then records in
-// the middle were missing.
-func whole(ctx context.Context, journal queue.Log) (*state, error) {
 	for {
-		before, err := journal.State(ctx)
-		if err != nil {
-			return nil, err
-		}
 		st := newState()
-		if err := replay(ctx, journal, nil, 0, st); err != nil {
-			return nil, err
+		before, err := journal.State(ctx)
+		if err == nil {
+			err = replay(ctx, journal, nil, 0, st)
 		}
-		after, err := journal.State(ctx)
-		if err != nil || after.First == before.First || ctx.Err() != nil {
-			return st, err
+		if !st.whole && st.started {
+			st.flaw(flawDamaged)
+		}
+		after, failed := journal.State(ctx)
+		if err = errors.Join(err, failed); err != nil {
+			return Findings{}, fmt.Errorf("audit: %w", err)
+		}
+		if after.First == before.First { // else the owner trimmed it, and records in the middle were missing
+			return Findings{Entries: st.entries(), Flaws: st.failed}, nil
 		}
 	}
 }
