@@ -467,8 +467,9 @@ func TestLanesOfAWorkspaceLeaveMemoryToAnother(t *testing.T) {
 		for _, d := range dests[1:] {
 			parked += w.settledAs(d, delivery.EndParked)
 		}
-		if n := w.settledAs(other, delivery.EndParked); n > 0 || parked == 0 {
-			t.Errorf("%d of the neighbour and %d of the others are parked, want none and some", n, parked)
+		// 160 were offered to the neighbour; one that finds no room is parked, and those behind it for a while.
+		if n := w.settledAs(other, delivery.EndParked); n > 80 || parked < 2000 {
+			t.Errorf("%d of the neighbour and %d of the others are parked, want less than half and more than half", n, parked)
 		}
 		for _, d := range dests {
 			w.server.set(d, nil)
