@@ -566,6 +566,8 @@ func (w *harness) check(dest id.Destination, repeats int) {
 	if twice > repeats {
 		w.t.Errorf("seed %d: %s got %d events twice, want %d at most", w.seed, dest, twice, repeats)
 	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	for out, d := range w.offered {
 		if out.dest == dest && w.books.ends[out] == delivery.EndDelivered && !seen[string(d.Event.JSON)] {
 			w.t.Errorf("seed %d: %s never got %s, which is booked as delivered", w.seed, dest, d.Event.JSON)
