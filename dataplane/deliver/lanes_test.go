@@ -433,6 +433,54 @@ func TestMemoryIsBoundedByParking(t *testing.T) {
 	}
 }
 
+// TestLanesOfAWorkspaceLeaveMemoryToAnother has a workspace with many slow
+// destinations, which hold all the memory that they get. What a neighbour gets
+// meanwhile is not parked.
+func TestLanesOfAWorkspaceLeaveMemoryToAnother(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		dests := []id.Destination{other}
+		for n := range 20 {
+			dests = append(dests, id.Destination(fmt.Sprint("slow", n)))
+		}
+		w := newHarness(t, 15, dests...)
+		w.owner = map[id.Destination]id.Workspace{other: "neighbour"}
+		// An empty window takes a whole record of PARKED whatever the limit is: it holds one for each lane.
+		w.config = func(c *deliver.Config) { c.LaneBytes, c.MemoryBytes = 256<<10, 1<<20 }
+		for _, d := range dests[1:] {
+			w.server.set(d, always(200, 1500*time.Millisecond))
+		}
+		w.server.set(other, always(200, 100*time.Millisecond))
+		w.start()
+		defer w.stop()
+		for n := range 200 {
+			for _, d := range dests[1:] {
+				w.offer(fmt.Sprint("u", n), d)
+			}
+			if n%10 == 0 {
+				for u := range 8 { // as many as the destination takes at once
+					w.offer(fmt.Sprint("u", u), other)
+				}
+				time.Sleep(200 * time.Millisecond)
+			}
+		}
+		parked := 0
+		for _, d := range dests[1:] {
+			parked += w.settledAs(d, delivery.EndParked)
+		}
+		if n := w.settledAs(other, delivery.EndParked); n > 0 || parked == 0 {
+			t.Errorf("%d of the neighbour and %d of the others are parked, want none and some", n, parked)
+		}
+		for _, d := range dests {
+			w.server.set(d, nil)
+		}
+		for _, d := range dests {
+			w.delivered(d)
+			w.check(d, 0)
+		}
+	})
+}
+
 func TestFullParkedLogHoldsOfferUp(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
