@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"weir/shared/delay"
 	"weir/shared/fault"
 )
 
@@ -59,7 +60,7 @@ func (x *Index) writing(ctx context.Context, merge chan<- struct{}) {
 			if !x.blocked.Swap(true) {
 				x.cfg.Log.Error("dedupe keys cannot be written; it is tried again", "error", err)
 			}
-			if !sleep(ctx, pause) {
+			if !delay.For(ctx, pause) {
 				return
 			}
 		}
@@ -68,18 +69,6 @@ func (x *Index) writing(ctx context.Context, merge chan<- struct{}) {
 		case merge <- struct{}{}:
 		default:
 		}
-	}
-}
-
-// sleep waits for d; false: ctx ended before.
-func sleep(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
 	}
 }
 

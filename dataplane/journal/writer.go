@@ -7,6 +7,7 @@ import (
 
 	"weir/dataplane/delivery"
 	"weir/dataplane/journal/record"
+	"weir/shared/delay"
 	"weir/shared/fault"
 	"weir/shared/id"
 )
@@ -174,7 +175,7 @@ func (j *Journal) write(ctx context.Context, counter uint64, data []byte) (uint6
 		default:
 			return 0, err
 		}
-		if !sleep(ctx, wait) {
+		if !delay.For(ctx, wait) {
 			return 0, fault.New(fault.Unavailable, "The owner of the partition ended before its journal was written.")
 		}
 	}
@@ -218,16 +219,4 @@ func (j *Journal) checkpoint(ctx context.Context) error {
 	}
 	j.grew, j.size = 0, len(data)
 	return nil
-}
-
-// sleep waits for d; false: ctx ended before.
-func sleep(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"weir/shared/delay"
 	"weir/shared/fault"
 	"weir/shared/id"
 )
@@ -209,7 +210,7 @@ func (s *Store) purgeAll(ctx context.Context) {
 		for dest := range due {
 			s.purgeOne(ctx, dest)
 		}
-		if sleep(ctx, time.Second) != nil {
+		if !delay.For(ctx, time.Second) {
 			return
 		}
 	}

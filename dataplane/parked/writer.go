@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"weir/dataplane/parked/record"
+	"weir/shared/delay"
 	"weir/shared/fault"
 	"weir/shared/id"
 )
@@ -346,8 +347,8 @@ func (w *writer) write(ctx context.Context, key id.Destination, r *record.Record
 		if n == 1 || n%20 == 0 {
 			w.out.WarnContext(ctx, "append retried", "log", w.name, "attempt", n, "kind", fault.KindOf(err).String())
 		}
-		if err := sleep(ctx, backoff(n)); err != nil {
-			return err
+		if !delay.For(ctx, backoff(n)) {
+			return ctx.Err()
 		}
 	}
 }
@@ -383,16 +384,4 @@ func (w *writer) own(ctx context.Context, m record.Mark) (uint64, error) {
 // backoff is a random time before append n is tried again, a second at most.
 func backoff(n int) time.Duration {
 	return rand.N(min(20*time.Millisecond<<min(n, 10), time.Second)) + 1
-}
-
-// sleep waits for d or until ctx ends.
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
-	}
 }

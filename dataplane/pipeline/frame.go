@@ -16,6 +16,7 @@ import (
 	"weir/dataplane/queue"
 	"weir/dataplane/rewrite"
 	"weir/dataplane/route"
+	"weir/shared/delay"
 	"weir/shared/fault"
 	"weir/shared/id"
 )
@@ -278,7 +279,7 @@ func (o *owner) awaitRouting(ctx context.Context, at origin) (*plan.Routing, boo
 		if known || time.Since(o.began) >= o.cfg.Grace {
 			return r, known, nil
 		}
-		if !sleep(ctx, shortestPause) {
+		if !delay.For(ctx, shortestPause) {
 			return nil, false, fault.New(fault.Unavailable, "Workspace %s is not loaded.", at.ws)
 		}
 	}
@@ -385,7 +386,7 @@ func (o *owner) takeUp(ctx context.Context, f *frame, left []journal.Output) err
 // only then is it known what is left.
 func (o *owner) left(ctx context.Context, rec queue.Record, d id.Destination) (*rewrite.Outputs, error) {
 	for fresh, _ := o.journal.Frame(rec.Seq); fresh; fresh, _ = o.journal.Frame(rec.Seq) {
-		if !sleep(ctx, shortestPause/2) {
+		if !delay.For(ctx, shortestPause/2) {
 			return nil, ctx.Err()
 		}
 	}

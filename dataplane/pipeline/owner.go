@@ -17,6 +17,7 @@ import (
 	"weir/dataplane/quarantine"
 	"weir/dataplane/retention"
 	"weir/dataplane/rewrite"
+	"weir/shared/delay"
 	"weir/shared/fault"
 	"weir/shared/id"
 )
@@ -151,7 +152,7 @@ func (o *owner) keepTrying(ctx context.Context, try func() error) error {
 			code = journal.AlarmFull
 		}
 		o.alarms.raise(code)
-		if !sleep(ctx, wait) {
+		if !delay.For(ctx, wait) {
 			return err
 		}
 	}
@@ -255,7 +256,7 @@ func (o *owner) trim(ctx context.Context) {
 				signal(o.moved)
 			}
 		}
-		if !sleep(ctx, purgeEvery) {
+		if !delay.For(ctx, purgeEvery) {
 			return
 		}
 	}
@@ -320,16 +321,4 @@ func (b *budget) release(frames []uint64) {
 	}
 	b.mu.Unlock()
 	signal(b.free)
-}
-
-// sleep waits for d; false: ctx ended before.
-func sleep(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }

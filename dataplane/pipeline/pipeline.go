@@ -19,6 +19,7 @@ import (
 	"weir/dataplane/quarantine"
 	"weir/dataplane/queue"
 	"weir/dataplane/transform"
+	"weir/shared/delay"
 	"weir/shared/fault"
 	"weir/shared/id"
 	"weir/shared/telemetry"
@@ -257,7 +258,7 @@ func (p *Pipeline) Keep(ctx context.Context) {
 		if time.Since(began) > longest {
 			pause = shortest
 		}
-		if !sleep(ctx, pause) {
+		if !delay.For(ctx, pause) {
 			return
 		}
 	}

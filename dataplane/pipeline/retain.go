@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"weir/dataplane/retention"
+	"weir/shared/delay"
 )
 
 // When it is looked for quarantined events and dead letters that are too old, and how
@@ -18,7 +19,7 @@ const (
 // retain ends quarantined events and dead letters that were kept long enough. Nothing
 // here is needed for delivery, so what fails is done an hour later.
 func (o *owner) retain(ctx context.Context) {
-	for wait := firstRetain; sleep(ctx, wait); wait = retainEvery {
+	for wait := firstRetain; delay.For(ctx, wait); wait = retainEvery {
 		oldest, sure := o.clock.Oldest()
 		if !sure {
 			continue

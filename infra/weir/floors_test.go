@@ -22,7 +22,7 @@ type floor struct {
 }
 
 var floors = []floor{
-	{[]string{"weir/shared/id", "weir/shared/fault", "weir/migrations", "weir/web"}, nil},
+	{[]string{"weir/shared/delay", "weir/shared/id", "weir/shared/fault", "weir/migrations", "weir/web"}, nil},
 	{[]string{"weir/shared/durable", "weir/shared/proxy"}, []string{"weir/shared/fault"}},
 	{[]string{"weir/shared/catalog", "weir/shared/secret", "weir/shared/capability"}, []string{"weir/shared/id", "weir/shared/fault"}},
 	{[]string{"weir/shared/worker"}, []string{"weir/shared/fault"}},

@@ -28,6 +28,7 @@ import (
 
 	"weir/dataplane/event"
 	"weir/dataplane/queue"
+	"weir/shared/delay"
 	"weir/shared/fault"
 	"weir/shared/id"
 )
@@ -173,7 +174,7 @@ func (s *Store) journaled(ctx context.Context, ws id.Workspace) bool {
 	waits := maps.Clone(s.held[ws].unbooked)
 	s.mu.Unlock()
 	for len(waits) > 0 {
-		if !sleep(ctx, readPoll) {
+		if !delay.For(ctx, readPoll) {
 			return false
 		}
 		s.mu.Lock()
@@ -190,7 +191,7 @@ func (s *Store) journaled(ctx context.Context, ws id.Workspace) bool {
 
 // Run brings events back until ctx ends.
 func (s *Store) Run(ctx context.Context) {
-	for wait := look; s.anything(ctx) && sleep(ctx, wait); {
+	for wait := look; s.anything(ctx) && delay.For(ctx, wait); {
 		wait = look
 		for _, ws := range s.loaded() {
 			if err := s.bring(ctx, ws); err != nil && ctx.Err() == nil {
@@ -244,12 +245,12 @@ func (s *Store) bring(ctx context.Context, ws id.Workspace) error {
 			return err
 		}
 		for s.c.Read() < last {
-			if !sleep(ctx, readPoll) {
+			if !delay.For(ctx, readPoll) {
 				return nil
 			}
 		}
 		for failed := s.c.Quarantine.Delete(ctx, sent...); failed != nil; failed = s.c.Quarantine.Delete(ctx, sent...) {
-			if !sleep(ctx, look) { // what came back must not come twice, so nothing else is done before
+			if !delay.For(ctx, look) { // what came back must not come twice, so nothing else is done before
 				return failed
 			}
 		}
@@ -369,17 +370,5 @@ func (b *Board) Refuse(append func(context.Context, []event.Event) error) func(c
 			return &fault.Error{Kind: fault.Limited, Text: text, Problems: []fault.Problem{{Code: Code, Text: text}}}
 		}
 		return append(ctx, events)
-	}
-}
-
-// sleep waits for d; false: ctx ended before.
-func sleep(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
 	}
 }

@@ -43,6 +43,22 @@ connections:
 type flood struct {
 	noise *rand.ChaCha8
 	n     int
+	acked int // of batch
+}
+
+// batch sends a batch of the evil one and returns the answer's status: 200, or 503
+// with the code that a full log has.
+func (f *flood) batch(t *testing.T, in installation, full string) int {
+	t.Helper()
+	body := f.next(func(n int) string { return fmt.Sprintf(`"userId":"u","messageId":"w%d",`, n) })
+	status, answer := deliver(in.Gateway, "/v1/batch", "wk_evil", body)
+	switch {
+	case status == http.StatusOK:
+		f.acked += 20
+	case status != http.StatusServiceUnavailable || !strings.Contains(answer, full):
+		t.Fatalf("batch: %d %.300s", status, answer)
+	}
+	return status
 }
 
 // next returns a batch of 20 events of about 16 KiB, with members before the text of
@@ -175,27 +191,16 @@ func TestFullDeadLettersRefuseTheirOwnSource(t *testing.T) {
 	in, seen := smallDisk(t, twoTenants(fmt.Sprintf("{ name: lake, type: webhook, settings: { url: %q } }", evil.URL), good.URL))
 	other := newNeighbour(t, in)
 	f := flood{noise: rand.NewChaCha8([32]byte{1})}
-	acked := 0
-	batch := func() int {
-		t.Helper()
-		code, answer := deliver(in.Gateway, "/v1/batch", "wk_evil", f.next(func(n int) string { return fmt.Sprintf(`"userId":"u","messageId":"w%d",`, n) }))
-		if code == http.StatusServiceUnavailable && !strings.Contains(answer, "dead_full") || code != http.StatusServiceUnavailable && code != http.StatusOK {
-			t.Fatalf("batch: %d %.300s", code, answer)
-		}
-		if code == http.StatusOK {
-			acked += 20
-		}
-		return code
-	}
+	batch := func() int { t.Helper(); return f.batch(t, in, "dead_full") }
 	until(t, "dead_full", func() bool { return batch() == http.StatusServiceUnavailable })
-	t.Logf("refused after %d events, with %d objects in the blob store", acked, moved(seen, "dead"))
+	t.Logf("refused after %d events, with %d objects in the blob store", f.acked, moved(seen, "dead"))
 	if moved(seen, "dead") == 0 {
 		t.Error("nothing went to the blob store")
 	}
 	names(t, in, "dead_full", "evil/lake")
 	until(t, "all of them dead or parked", func() bool {
 		b := bookOf(t, in, "web", "lake")
-		return b.Balanced && b.InFlight == 0 && b.Dead+b.Parked == int64(acked)
+		return b.Balanced && b.InFlight == 0 && b.Dead+b.Parked == int64(f.acked)
 	})
 	evil.set(nil)
 	discard := func() (n int) {
@@ -208,7 +213,7 @@ func TestFullDeadLettersRefuseTheirOwnSource(t *testing.T) {
 	discarded := discard()
 	until(t, "nothing dead or parked", func() bool {
 		b := bookOf(t, in, "web", "lake")
-		return b.Dead == 0 && b.Parked == 0 && b.Delivered+int64(discarded) == int64(acked)
+		return b.Dead == 0 && b.Parked == 0 && b.Delivered+int64(discarded) == int64(f.acked)
 	})
 	until(t, "an empty blob store", func() bool { return moved(seen, "dead") == 0 })
 	until(t, "a source that is taken again", func() bool { return batch() == http.StatusOK })
@@ -232,20 +237,9 @@ func TestAFullStageRefusesItsOwnSources(t *testing.T) {
 	in, seen := smallDisk(t, twoTenants(fmt.Sprintf(`{ name: lake, type: postgres, settings: { host: %s, port: %s, database: acme, user: postgres, schema: weir, sslMode: disable, syncEvery: 5s }, secrets: { password: { from: file, path: %q } } }`, host, port, password), good.URL))
 	other := newNeighbour(t, in)
 	f := flood{noise: rand.NewChaCha8([32]byte{1})}
-	acked := 0
-	batch := func() int {
-		t.Helper()
-		code, answer := deliver(in.Gateway, "/v1/batch", "wk_evil", f.next(func(n int) string { return fmt.Sprintf(`"userId":"u","messageId":"w%d",`, n) }))
-		if code == http.StatusServiceUnavailable && !strings.Contains(answer, "stage_full") || code != http.StatusServiceUnavailable && code != http.StatusOK {
-			t.Fatalf("batch: %d %.300s", code, answer)
-		}
-		if code == http.StatusOK {
-			acked += 20
-		}
-		return code
-	}
+	batch := func() int { t.Helper(); return f.batch(t, in, "stage_full") }
 	until(t, "stage_full", func() bool { return batch() == http.StatusServiceUnavailable })
-	t.Logf("refused after %d events, with %d objects in the blob store", acked, moved(seen, "stage"))
+	t.Logf("refused after %d events, with %d objects in the blob store", f.acked, moved(seen, "stage"))
 	if moved(seen, "stage") == 0 {
 		t.Error("nothing went to the blob store")
 	}
@@ -266,7 +260,7 @@ func TestAFullStageRefusesItsOwnSources(t *testing.T) {
 	until(t, "all rows", func() bool {
 		out, err := exec.CommandContext(t.Context(), binary, "query", "lake", "select count(*) as n, count(distinct id) as ids from big", "--workspace", "evil", "--data-dir", in.Dir).Output()
 		var row struct{ N, IDs int }
-		return err == nil && json.Unmarshal(out, &row) == nil && row.N == acked && row.IDs == acked
+		return err == nil && json.Unmarshal(out, &row) == nil && row.N == f.acked && row.IDs == f.acked
 	})
 	until(t, "an empty blob store", func() bool { return moved(seen, "stage") == 0 })
 	other.arrived(t, good)
