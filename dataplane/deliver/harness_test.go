@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"weir/dataplane/blob"
@@ -513,6 +514,7 @@ func (w *harness) settledAs(dest id.Destination, end delivery.End) int {
 func (w *harness) wait(what string, ok func() bool) {
 	w.t.Helper()
 	for range 200_000 {
+		synctest.Wait() // what is under way at this moment has come to its end
 		if ok() {
 			return
 		}
