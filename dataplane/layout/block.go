@@ -186,23 +186,15 @@ func (b *block) siblings(d *Dialect) {
 // rawName is a name that no column has yet, within the limit of names. numbers
 // has the last number tried for a name.
 func (b *block) rawName(d *Dialect, name string, numbers map[string]int) string {
-	first := d.tailed(name, d.fold("__raw"))
+	first := d.names.Tailed(name, d.names.Fold("__raw"))
 	for n := max(1, numbers[first]); ; n++ {
 		tried := first
 		if n > 1 {
-			tried = d.tailed(name, d.fold("__raw_")+strconv.Itoa(n))
+			tried = d.names.Tailed(name, d.names.Fold("__raw_")+strconv.Itoa(n))
 		}
 		if b.find(tried) < 0 {
 			numbers[first] = n
 			return tried
 		}
 	}
-}
-
-// tailed is name and tail, with the name cut so that the tail stays whole.
-func (d *Dialect) tailed(name, tail string) string {
-	if d.MaxName > 0 && len(name)+len(tail) > d.MaxName {
-		name = name[:d.MaxName-len(tail)]
-	}
-	return name + tail
 }

@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 
 	"gopkg.in/yaml.v3"
+
+	"weir/dataplane/layout/name"
 )
 
 // rules are what a kind of warehouse says of its layout in layout.yaml.
@@ -38,11 +40,11 @@ type rules struct {
 // Dialect is the layout of one kind of warehouse. It is safe for many callers.
 type Dialect struct {
 	rules
-	reserved map[string]bool // in upper case
+	names    name.Rules
 	std      [stdCount]string
 	escaped  [stdCount]string // std where a reserved word has its underscore
 	standard map[string]uint8
-	caches   [8]atomic.Pointer[names]
+	caches   [8]atomic.Pointer[name.Cache]
 }
 
 // Read makes the Dialect of a kind of warehouse from the two files of its folder:
@@ -57,7 +59,7 @@ func Read(folder fs.FS) (*Dialect, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the reserved words of a layout: %w", err)
 	}
-	d := &Dialect{reserved: map[string]bool{}}
+	d := &Dialect{}
 	dec := yaml.NewDecoder(bytes.NewReader(text))
 	dec.KnownFields(true)
 	if err := dec.Decode(&d.rules); err != nil {
@@ -67,8 +69,9 @@ func Read(folder fs.FS) (*Dialect, error) {
 	if d.rules.Name == "" || d.MaxName < 0 || !slices.Contains(texts, d.FullEventType) || d.JSONPathType != "" && !slices.Contains(texts, d.JSONPathType) {
 		return nil, errors.New("read layout.yaml: it needs a name, a maxName that is not negative, a fullEventType (json, text or string), and such a jsonPathType or none")
 	}
+	d.names = name.Rules{Max: d.MaxName, CutBeforeEscaping: d.CutBeforeEscaping, UpperCase: d.UpperCase, Reserved: map[string]bool{}}
 	for w := range strings.FieldsSeq(string(words)) {
-		d.reserved[strings.ToUpper(w)] = true
+		d.names.Reserved[strings.ToUpper(w)] = true
 	}
 	d.fillStandard()
 	return d, nil
@@ -91,4 +94,25 @@ func (d *Dialect) Kind() string { return d.rules.Name }
 func (d *Dialect) IsFor(kind string) bool {
 	kind = strings.ToLower(kind)
 	return kind == d.rules.Name || slices.Contains(d.Aliases, kind)
+}
+
+// casing is what options say of names.
+func (o *Options) casing() name.Casing {
+	return name.Casing{DivideNumbers: o.UnderscoreDivideNumbers, Blendo: o.UseBlendoCasing, KeepReserved: o.SkipReservedKeywordsEscaping}
+}
+
+// namesOf finds the cache for what of the options concerns names.
+func (d *Dialect) namesOf(o *Options) *name.Cache {
+	i := 0
+	for bit, on := range []bool{o.UnderscoreDivideNumbers, o.UseBlendoCasing, o.SkipReservedKeywordsEscaping} {
+		if on {
+			i |= 1 << bit
+		}
+	}
+	n := d.caches[i].Load()
+	if n == nil {
+		n = name.NewCache(&d.names, o.casing(), d.standard)
+		d.caches[i].Store(n)
+	}
+	return n
 }

@@ -44,7 +44,7 @@ func (r *maker) kinds(kind string) bool {
 }
 
 // standard is the name of one of the layout's own tables.
-func (r *maker) standard(table string) string { return r.d.finish(table, r.o) }
+func (r *maker) standard(table string) string { return r.d.names.Own(table, r.o.casing()) }
 
 func (r *maker) id(b *block) {
 	if id, at := r.messageID(); at >= 0 {
@@ -64,7 +64,7 @@ func (r *maker) full(b *block) {
 	if damaged {
 		sent = r.Raw(0)
 	}
-	b.put(Column{Name: r.d.fold("rudder_event"), Type: r.d.FullEventType, Raw: s}, sent, fromLayout)
+	b.put(Column{Name: r.d.names.Fold("rudder_event"), Type: r.d.FullEventType, Raw: s}, sent, fromLayout)
 }
 
 // one adds the only row of an event, with the values of its member from.
@@ -84,8 +84,8 @@ func (r *maker) track() {
 	b := r.base(false)
 	r.id(b)
 	r.text(b, stdEventText, r.Get(0, "event"))
-	name := r.names.table(r.word(r.Get(0, "event")))
-	r.words(b, stdEvent, name.cased)
+	name := r.names.Table(r.word(r.Get(0, "event")))
+	r.words(b, stdEvent, name.Cased)
 	if !r.o.SkipTracksTable {
 		n, kept := len(b.cols), b.raws.clone()
 		if r.m.cloud() {
@@ -95,10 +95,10 @@ func (r *maker) track() {
 		r.add(r.standard("tracks"), b)
 		b.reset(n, kept)
 	}
-	if name.out != "" {
+	if name.Out != "" {
 		r.flat(b, "", r.Get(0, "properties"), fromProperties, "properties")
 		r.flat(b, "", r.Get(0, "userProperties"), fromProperties, "userProperties")
-		r.add(name.out, b)
+		r.add(name.Out, b)
 	}
 }
 
@@ -120,11 +120,11 @@ func (r *maker) extract() {
 		r.err = errRecord
 		return
 	}
-	name := r.names.table(r.word(r.Get(0, "event")))
-	r.words(b, stdEvent, name.cased)
-	if name.out != "" {
+	name := r.names.Table(r.word(r.Get(0, "event")))
+	r.words(b, stdEvent, name.Cased)
+	if name.Out != "" {
 		r.flat(b, "", r.Get(0, "properties"), fromProperties, "properties")
-		r.add(name.out, b)
+		r.add(name.Out, b)
 	}
 }
 
@@ -170,7 +170,7 @@ func (r *maker) merge(kind string) {
 	var b block
 	put := func(name, s string) {
 		if s != "" {
-			b.add(Column{Name: r.d.fold(name), Type: String, Raw: s}, fromLayout)
+			b.add(Column{Name: r.d.names.Fold(name), Type: String, Raw: s}, fromLayout)
 		}
 	}
 	put("uuid_ts", r.now)
@@ -189,6 +189,6 @@ func (r *maker) merge(kind string) {
 		n++
 	}
 	if n > 1 {
-		r.rows = append(r.rows, Row{r.d.fold("rudder_identity_merge_rules"), b.cols})
+		r.rows = append(r.rows, Row{r.d.names.Fold("rudder_identity_merge_rules"), b.cols})
 	}
 }

@@ -3,37 +3,11 @@ package layout_test
 import (
 	"encoding/json"
 	"slices"
-	"strings"
 	"testing"
 	"testing/fstest"
 
 	"weir/dataplane/layout"
 )
-
-func TestNames(t *testing.T) {
-	t.Parallel()
-	pg := dialect(t, "postgres")
-	sf := dialect(t, "snowflake")
-	plain, div := &layout.Options{}, &layout.Options{UnderscoreDivideNumbers: true}
-	for _, c := range []struct {
-		d        *layout.Dialect
-		o        *layout.Options
-		in, want string
-	}{
-		{pg, plain, "XMLHttp", "xml_http"}, {pg, plain, "test123", "test123"}, {pg, plain, "9mega", "_9mega"},
-		{pg, plain, "abc123def456", "abc123_def456"}, {pg, plain, "omega v2", "omega_v2"},
-		{pg, div, "test123", "test_123"}, {pg, div, "9mega", "_9_mega"}, {pg, div, "1st", "_1st"},
-		{pg, plain, "__x", "__x"}, {pg, plain, "é😀", ""}, {pg, plain, "select", "_select"},
-		{sf, plain, "fooBar", "FOO_BAR"}, {pg, plain, strings.Repeat("a", 70), strings.Repeat("a", 63)},
-	} {
-		if got := c.d.Name(c.in, c.o); got != c.want {
-			t.Errorf("Name(%q) = %q, want %q", c.in, got, c.want)
-		}
-	}
-	if got := pg.TableName("Users", plain); got != "_users" {
-		t.Errorf("TableName(Users) = %q", got)
-	}
-}
 
 func TestLayoutsHaveOtherNames(t *testing.T) {
 	t.Parallel()
@@ -70,9 +44,13 @@ func TestLayoutsThatCannotBeRead(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for in, want := range map[string]string{"Order": "_order", "by": "_by", "other": "other"} {
-		if got := d.Name(in, &layout.Options{}); got != want {
-			t.Errorf("Name(%s) = %s, want %s", in, got, want)
+	rows, _, err := d.Rows(&layout.Options{}, layout.Meta{Now: now}, []byte(`{"type":"page","properties":{"Order":1,"by":2,"other":3}}`))
+	if err != nil || len(rows) != 1 {
+		t.Fatalf("rows %v, %v", rows, err)
+	}
+	for _, want := range []string{"_order", "_by", "other"} {
+		if !slices.ContainsFunc(rows[0].Columns, func(c layout.Column) bool { return c.Name == want }) {
+			t.Errorf("columns %v lack %s", rows[0].Columns, want)
 		}
 	}
 }

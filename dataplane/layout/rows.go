@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"weir/dataplane/layout/name"
 	"weir/dataplane/layout/timestamp"
 	"weir/dataplane/layout/tree"
 	"weir/shared/fault"
@@ -66,7 +67,7 @@ var standards = [stdCount]struct {
 func (d *Dialect) fillStandard() {
 	d.standard = map[string]uint8{}
 	for i, s := range standards {
-		d.std[i], d.escaped[i] = d.fold(s.name), d.finish(s.name, &Options{})
+		d.std[i], d.escaped[i] = d.names.Fold(s.name), d.names.Own(s.name, name.Casing{})
 		if s.calls != 0 {
 			d.standard[d.std[i]], d.standard[d.escaped[i]] = s.calls, s.calls
 		}

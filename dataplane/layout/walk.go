@@ -3,6 +3,7 @@ package layout
 import (
 	"strings"
 
+	"weir/dataplane/layout/name"
 	"weir/dataplane/layout/tree"
 	"weir/shared/fault"
 )
@@ -21,7 +22,7 @@ type walk struct {
 	now   string // the time of m
 	calls uint8  // the bit of the event's type in entry.standard
 	cloud bool
-	names *names
+	names *name.Cache
 	row   block
 	paths *pathSet
 	name  []byte // the name so far, joined with _
@@ -112,13 +113,13 @@ func (w *walk) put(b *block, c Column, sent string, o origin) {
 		w.err = fault.New(fault.Invalid, "the names of the event's columns have more than %d MiB together", maxNames>>20)
 		return
 	}
-	e := w.names.column(w.name)
-	c.Name = e.out
-	if e.standard&w.calls != 0 {
-		if w.calls != callIdentify || o == fromContext || e.out != w.d.std[stdUserID] {
+	e := w.names.Column(w.name)
+	c.Name = e.Out
+	if e.Mark&w.calls != 0 {
+		if w.calls != callIdentify || o == fromContext || e.Out != w.d.std[stdUserID] {
 			return
 		}
-		c.Name = w.d.fold("_user_id")
+		c.Name = w.d.names.Fold("_user_id")
 	}
 	if c.Name != "" {
 		b.put(c, sent, o)

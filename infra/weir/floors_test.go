@@ -57,6 +57,7 @@ var floors = []floor{
 	{[]string{"weir/dataplane/event"}, []string{"weir/shared/*", "weir/dataplane/event/instant"}},
 	{[]string{"weir/dataplane/event/instant"}, nil},
 	{[]string{"weir/dataplane/frames"}, []string{"weir/shared/*"}},
+	{[]string{"weir/dataplane/layout/name"}, nil},
 	{[]string{"weir/dataplane/layout/tree", "weir/dataplane/layout/timestamp"}, []string{"weir/shared/fault"}},
 	{[]string{"weir/dataplane/layout"}, []string{"weir/shared/*", "weir/dataplane/event", "weir/dataplane/layout/*"}},
 	{[]string{"weir/dataplane/dedupe/filter"}, []string{"weir/shared/fault"}},
