@@ -12,6 +12,7 @@ import (
 
 	"weir/shared/fault"
 	"weir/shared/proxy"
+	"weir/shared/wire/access"
 )
 
 // Where a control plane listens when it is not told.
@@ -31,6 +32,7 @@ type Config struct {
 	// none is embedded; its operator key is then expected in DataDir/hub.
 	HubListen  string
 	HubAddress string
+	HubFiles   access.Files // for TLS with a hub outside; Creds and NKey stay empty
 
 	HTTPListen string   // API and console, empty for 127.0.0.1:8080
 	Origins    []string // where people open the console, such as https://weir.example.com; loopback needs none
@@ -89,6 +91,16 @@ func (c *Config) check() (proxy.Trusted, error) {
 			refuse("the address %q for the hub is not host:port", c.HubListen)
 		} else if c.HubAddress == "" && everywhere(host) {
 			refuse("the hub listens on every address: say where planes reach it, nats://host:port")
+		}
+	}
+	if c.HubListen != "" && c.HubFiles != (access.Files{}) {
+		refuse("authorities and certificates for the hub are for one outside: give its address, nats:// or tls://")
+	}
+	if c.HubListen == "" {
+		if s, err := access.Open("hub", c.HubAddress, c.HubFiles); err != nil {
+			wrong = append(wrong, err)
+		} else if s.Names {
+			refuse("the control plane signs in at the hub by its operator key: --hub takes no user, token or credentials")
 		}
 	}
 	for _, origin := range c.Origins {

@@ -196,7 +196,7 @@ func (c *ControlPlane) connect(ctx context.Context, r *running, signing ed25519.
 		return err
 	}
 	r.hub, err = hub.New(hub.Config{
-		Address: address, Operator: operator, Key: signing, Accounts: accounts, Log: c.cfg.Log,
+		Address: address, Files: c.cfg.HubFiles, Operator: operator, Key: signing, Accounts: accounts, Log: c.cfg.Log,
 		PlaneKey: func(p id.Plane) (ed25519.PublicKey, bool) { return r.fleet.Key(p) }, // asked only once the fleet is there
 		Placed: func(p id.Plane, ws id.Workspace) bool {
 			row, err := r.store.Workspace(ctx, ws)

@@ -11,6 +11,7 @@ import (
 
 	"weir/dataplane/destinations"
 	"weir/dataplane/plan"
+	"weir/dataplane/queue/natsstore"
 	"weir/dataplane/sources"
 	"weir/dataplane/warehouse"
 	"weir/dataplane/warehouses"
@@ -18,6 +19,7 @@ import (
 	"weir/shared/fault"
 	"weir/shared/proxy"
 	"weir/shared/telemetry"
+	"weir/shared/wire/access"
 )
 
 // Where a data plane listens when it is not told.
@@ -40,8 +42,12 @@ const defaultVersion = "0.1.0"
 // Config is how a data plane runs. Only DataDir, which Join filled, is required.
 type Config struct {
 	DataDir string // keys, configuration and logs
-	Hub     string // nats:// address of the hub; empty: as told at joining
-	Events  string // nats:// address of the plane's own cluster for events; empty embeds one
+	Hub     string // nats:// or tls:// address of the hub; empty: as told at joining
+	Events  string // nats:// or tls:// addresses of the plane's own cluster for events; empty embeds one
+	// HubFiles and EventsFiles are for connections to these addresses. A user of the
+	// hub named here or in Hub takes the place of the one that joining brought.
+	HubFiles, EventsFiles access.Files
+	Replicas              int // servers of the cluster for events that keep each log; 0: 3 where there are as many, never fewer than now
 
 	Gateway, View, Metrics string // where it listens, host:port; empty for the defaults
 	// GatewayURL and ViewURL are where people and browsers reach it; empty: as
@@ -100,6 +106,22 @@ func (c *Config) check() (proxy.Trusted, error) {
 	for _, p := range []struct{ name, cert, key string }{{"gateway", c.GatewayCert, c.GatewayKey}, {"view", c.ViewCert, c.ViewKey}} {
 		if (p.cert == "") != (p.key == "") {
 			refuse("The %s needs both a certificate and its key, or none.", p.name)
+		}
+	}
+	if c.Events == "" && (c.EventsFiles != access.Files{} || c.Replicas > 1) {
+		refuse("Replicas and files for the event cluster need its address, --events.")
+	}
+	if c.Replicas < 0 || c.Replicas > natsstore.MaxReplicas {
+		refuse("Each log is kept by 1 to %d servers, not %d.", natsstore.MaxReplicas, c.Replicas)
+	}
+	if c.Events != "" {
+		if _, err := access.Open("events", c.Events, c.EventsFiles); err != nil {
+			wrong = append(wrong, err)
+		}
+	}
+	if c.Hub != "" {
+		if _, err := access.Open("hub", c.Hub, c.HubFiles); err != nil {
+			wrong = append(wrong, err)
 		}
 	}
 	if c.Linger < 0 || c.Linger > time.Minute {

@@ -127,7 +127,9 @@ func (d *DataPlane) Run(ctx context.Context) error {
 		return err
 	}
 	defer l.close()
-	d.store, err = natsstore.Open(ctx, natsstore.Config{Dir: d.cfg.DataDir, Address: d.cfg.Events, Partitions: d.cfg.Partitions, Log: d.cfg.Log, Replace: d.cfg.Restart})
+	d.store, err = natsstore.Open(ctx, natsstore.Config{
+		Dir: d.cfg.DataDir, Address: d.cfg.Events, Files: d.cfg.EventsFiles, Replicas: d.cfg.Replicas, Partitions: d.cfg.Partitions, Log: d.cfg.Log, Replace: d.cfg.Restart,
+	})
 	if err != nil {
 		return err
 	}
@@ -300,7 +302,7 @@ func (d *DataPlane) edge(k enrol.Keys, a *agent.Agent) (*edge.Edge, error) {
 		hub = d.plane.Hub
 	}
 	return edge.Dial(edge.Config{
-		Address: hub, Credentials: wire.Credentials{JWT: d.plane.JWT, Seed: k.NATS}, Plane: d.plane.Plane, Region: d.plane.Region,
+		Address: hub, Files: d.cfg.HubFiles, Credentials: wire.Credentials{JWT: d.plane.JWT, Seed: k.NATS}, Plane: d.plane.Plane, Region: d.plane.Region,
 		ControlKey: d.plane.ControlKey, Identity: k.Identity, Sealing: k.Sealing, Alarm: a.Alarm, Log: d.cfg.Log,
 	})
 }

@@ -23,7 +23,9 @@ func New(p command.Process) *cobra.Command {
 		Long: `Runs gateway, pipeline and deliveries of a plane that joined before. It runs its
 last good configuration also while the control plane is away.
 
-Every flag can be given as a variable: --data-dir as WEIR_DATA_DIR.
+Every flag can be given as a variable: --data-dir as WEIR_DATA_DIR. An address of
+--events or --hub that holds a password may also stand in a file that
+WEIR_EVENTS_FILE or WEIR_HUB_FILE names.
 OTEL_EXPORTER_OTLP_ENDPOINT names an OpenTelemetry collector (OTLP over HTTP) for
 traces of one frame of events in a thousand; OTEL_TRACES_SAMPLER_ARG=0.1 makes it
 one in ten. Spans hold ids, codes, counts and times, never content.`,
@@ -32,7 +34,7 @@ one in ten. Spans hold ids, codes, counts and times, never content.`,
 	}
 	bindConfig(cmd, &cfg)
 	logs := p.LogFlags(cmd)
-	p.Bind(cmd, command.Variables{})
+	p.Bind(cmd, command.Variables{Files: []string{"hub", "events"}})
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		log, err := logs.Logger()
 		if err != nil {
@@ -66,8 +68,11 @@ one in ten. Spans hold ids, codes, counts and times, never content.`,
 func bindConfig(cmd *cobra.Command, cfg *dataplane.Config) {
 	flags := cmd.Flags()
 	flags.StringVar(&cfg.DataDir, "data-dir", ".weir/plane", "folder for keys, logs and configuration")
-	flags.StringVar(&cfg.Hub, "hub", "", "nats:// address of the hub (default: as told at joining)")
-	flags.StringVar(&cfg.Events, "events", "", "nats:// address of the plane's own event cluster (default: embedded)")
+	flags.StringVar(&cfg.Hub, "hub", "", "nats:// or tls:// address of the hub (default: as told at joining)")
+	command.AccessFlags(flags, "hub", "the hub", &cfg.HubFiles.CA, &cfg.HubFiles.Cert, &cfg.HubFiles.Key, &cfg.HubFiles.Creds, &cfg.HubFiles.NKey)
+	flags.StringVar(&cfg.Events, "events", "", "nats:// or tls:// addresses of the plane's own event cluster, divided by commas (default: embedded)")
+	command.AccessFlags(flags, "events", "the event cluster", &cfg.EventsFiles.CA, &cfg.EventsFiles.Cert, &cfg.EventsFiles.Key, &cfg.EventsFiles.Creds, &cfg.EventsFiles.NKey)
+	flags.IntVar(&cfg.Replicas, "replicas", 0, "servers of the event cluster that keep each log, 1 to 5 (default 3 where there are three or more, else 1; never fewer than now)")
 	flags.StringVar(&cfg.Gateway, "gateway", "127.0.0.1:8090", "where the gateway listens")
 	flags.StringVar(&cfg.View, "view", "127.0.0.1:8091", "where the view API listens")
 	flags.StringVar(&cfg.Metrics, "metrics", "127.0.0.1:9090", "where metrics and pprof listen")

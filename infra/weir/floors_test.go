@@ -32,7 +32,8 @@ var floors = []floor{
 	{[]string{"weir/shared/catalog/gen"}, []string{"weir/shared/catalog", "weir/shared/fault"}},
 	{[]string{"weir/shared/workspace"}, []string{"weir/shared/id", "weir/shared/fault", "weir/shared/catalog", "weir/shared/secret", "weir/shared/script"}},
 	{[]string{"weir/shared/wire/envelope", "weir/shared/wire/bucket"}, []string{"weir/shared/id", "weir/shared/fault", "weir/shared/secret", "weir/shared/workspace", "weir/shared/wire"}},
-	{[]string{"weir/shared/wire/link"}, []string{"weir/shared/fault", "weir/shared/wire", "weir/shared/wire/bucket"}},
+	{[]string{"weir/shared/wire/access"}, []string{"weir/shared/fault"}},
+	{[]string{"weir/shared/wire/link"}, []string{"weir/shared/fault", "weir/shared/wire", "weir/shared/wire/access", "weir/shared/wire/bucket"}},
 	{[]string{"weir/shared/wire/hub"}, append([]string{"weir/shared/durable"}, wireEnd...)},
 	{[]string{"weir/shared/wire/edge"}, wireEnd},
 	{[]string{"weir/shared/wire", "weir/shared/telemetry"}, []string{"weir/shared/id", "weir/shared/fault", "weir/shared/catalog", "weir/shared/secret", "weir/shared/capability", "weir/shared/workspace"}},
@@ -127,7 +128,7 @@ var d1 = []string{"weir/shared/*", "weir/dataplane/event", "weir/dataplane/frame
 	"weir/dataplane/layout", "weir/dataplane/transform", "weir/dataplane/route", "weir/dataplane/guard", "weir/dataplane/egress", "weir/dataplane/live", "weir/dataplane/delivery"}
 
 // wireEnd is what either end of the road between the planes stands on.
-var wireEnd = []string{"weir/shared/id", "weir/shared/fault", "weir/shared/secret", "weir/shared/workspace", "weir/shared/wire", "weir/shared/wire/bucket", "weir/shared/wire/envelope", "weir/shared/wire/link"}
+var wireEnd = []string{"weir/shared/id", "weir/shared/fault", "weir/shared/secret", "weir/shared/workspace", "weir/shared/wire", "weir/shared/wire/access", "weir/shared/wire/bucket", "weir/shared/wire/envelope", "weir/shared/wire/link"}
 
 func family(contract, members string) []string {
 	return []string{contract, members, "weir/dataplane/event", "weir/dataplane/blob", "weir/shared/id", "weir/shared/fault", "weir/shared/secret", "weir/shared/catalog"}
@@ -135,7 +136,7 @@ func family(contract, members string) []string {
 
 // keepers says who alone may import a library from outside.
 var keepers = map[string][]string{
-	"github.com/nats-io/nats.go":      {"weir/shared/wire/link", "weir/shared/wire/hub", "weir/dataplane/queue/natsstore*", "weir/infra/weir/stack"},
+	"github.com/nats-io/nats.go":      {"weir/shared/wire/access", "weir/shared/wire/link", "weir/shared/wire/hub", "weir/dataplane/queue/natsstore*", "weir/infra/weir/stack"},
 	"github.com/nats-io/nats-server/": {"weir/shared/wire/hub", "weir/dataplane/queue/natsstore*", "weir/infra/weir/stack"},
 	"github.com/google/renameio/":     {"weir/shared/durable"},
 	"github.com/gofrs/flock":          {"weir/shared/durable"},

@@ -30,7 +30,11 @@ import (
 	"weir/dataplane/queue/natsstore/embedded"
 	"weir/shared/durable"
 	"weir/shared/fault"
+	"weir/shared/wire/access"
 )
+
+// MaxReplicas is the most servers that keep a log: more are not taken by NATS.
+const MaxReplicas = 5
 
 // Config says where a plane's logs are.
 type Config struct {
@@ -38,12 +42,14 @@ type Config struct {
 	// it keeps a second process away. Required unless Address is set.
 	Dir string
 	// Address is a NATS cluster to use instead of the embedded server, as
-	// nats://host:port, several divided by commas. It must sync always
+	// nats://host:port or tls://host:port, several divided by commas. It must sync always
 	// (sync_interval: always) and take messages of MaxPayload bytes.
 	Address string
-	// Creds is the path of the credentials file for Address; empty: none.
-	Creds string
-	// Replicas is how many servers of the cluster keep each log; 0 means 1.
+	// Files are for connections to Address: TLS, and who this process is.
+	Files access.Files
+	// Replicas is how many servers of the cluster keep each log, at most
+	// MaxReplicas. 0 means 3 where the cluster has as many, else 1, and never fewer
+	// than now.
 	Replicas int
 	// Partitions is how many partitions there shall be, at most MaxPartitions.
 	// 0 means what the logs have already, 2 for new ones.
@@ -74,6 +80,9 @@ func (c Config) check() error {
 	}
 	if c.Partitions < 0 || c.Partitions > queue.MaxPartitions {
 		add("Partitions", fmt.Sprintf("There can be 1 to %d partitions.", queue.MaxPartitions))
+	}
+	if c.Replicas < 0 || c.Replicas > MaxReplicas {
+		add("Replicas", fmt.Sprintf("Each log is kept by 1 to %d servers.", MaxReplicas))
 	}
 	if c.Address == "" && c.Replicas > 1 {
 		add("Replicas", "The embedded server keeps one copy; more need the address of a cluster.")
@@ -196,16 +205,19 @@ func (s *Store) connect() error {
 			}
 		}),
 	}
-	address := s.cfg.Address
+	var server access.Server
 	if s.embed != nil {
 		options = append(options, nats.InProcessServer(s.embed))
+	} else {
+		var err error
+		if server, err = access.Open("events", s.cfg.Address, s.cfg.Files); err != nil {
+			return err
+		}
+		options = append(options, server.Options...)
 	}
-	if s.cfg.Creds != "" {
-		options = append(options, nats.UserCredentials(s.cfg.Creds))
-	}
-	nc, err := nats.Connect(address, options...)
+	nc, err := nats.Connect(server.Address, options...)
 	if err != nil {
-		return fault.New(fault.Unavailable, "The event log at %q does not answer: %v.", address, err)
+		return fault.New(fault.Unavailable, "The event log at %q does not answer: %v.", server.Address, err)
 	}
 	s.nc = nc
 	if have := nc.MaxPayload(); have < queue.MaxPayload {

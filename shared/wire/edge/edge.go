@@ -4,7 +4,6 @@ package edge
 import (
 	"context"
 	"crypto/ed25519"
-	"crypto/tls"
 	"fmt"
 	"iter"
 	"log/slog"
@@ -16,15 +15,17 @@ import (
 	"weir/shared/id"
 	"weir/shared/secret"
 	"weir/shared/wire"
+	"weir/shared/wire/access"
 	"weir/shared/wire/bucket"
 	"weir/shared/wire/envelope"
 	"weir/shared/wire/link"
 	"weir/shared/workspace"
 )
 
-// Config is how a plane reaches the hub. TLS, Log and Alarm may be absent.
+// Config is how a plane reaches the hub. Files, Log and Alarm may be absent.
 type Config struct {
-	Address     string           // nats://host:port of the hub
+	Address     string           // nats://host:port or tls://host:port of the hub
+	Files       access.Files     // with TLS, and for a user other than Credentials
 	Credentials wire.Credentials // the seed was made on this plane, the JWT came with enrolment
 	Plane       id.Plane
 	Region      string
@@ -33,7 +34,6 @@ type Config struct {
 	Sealing     secret.PrivateKey  // opens bodies
 	// Alarm hears of everything that was refused. It must not block.
 	Alarm func(wire.Code)
-	TLS   *tls.Config
 	Log   *slog.Logger
 }
 
@@ -64,7 +64,7 @@ func Dial(cfg Config) (*Edge, error) {
 	var err error
 	e.link, err = link.Connect(link.Config{
 		Address: cfg.Address, Credentials: cfg.Credentials, Inbox: bucket.Inbox(cfg.Plane), Name: "weir plane " + string(cfg.Plane),
-		TLS: cfg.TLS, Log: e.log, Denied: func() { e.alarm(wire.HubDenied, "") },
+		Files: cfg.Files, Log: e.log, Denied: func() { e.alarm(wire.HubDenied, "") },
 	})
 	if err != nil {
 		return nil, fmt.Errorf("dial the hub: %w", err)

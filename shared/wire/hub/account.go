@@ -13,6 +13,7 @@ import (
 	"weir/shared/fault"
 	"weir/shared/id"
 	"weir/shared/wire"
+	"weir/shared/wire/access"
 	"weir/shared/wire/bucket"
 	"weir/shared/wire/link"
 )
@@ -80,7 +81,7 @@ func (h *Hub) end(ctx context.Context, a Account) (*end, error) {
 
 // dial connects and waits until the connection stands.
 func (h *Hub) dial(ctx context.Context, creds wire.Credentials, name string) (*link.Link, error) {
-	l, err := link.Connect(link.Config{Address: h.cfg.Address, Credentials: creds, Name: name, TLS: h.cfg.TLS, Log: h.log})
+	l, err := link.Connect(link.Config{Address: h.cfg.Address, Credentials: creds, Name: name, Files: h.cfg.Files, Log: h.log})
 	if err != nil {
 		return nil, err
 	}
@@ -88,7 +89,7 @@ func (h *Hub) dial(ctx context.Context, creds wire.Credentials, name string) (*l
 	defer cancel()
 	if !l.Await(ctx) {
 		l.Conn.Close()
-		return nil, fault.New(fault.Unavailable, "The hub at %s does not answer.", h.cfg.Address)
+		return nil, fault.New(fault.Unavailable, "The hub at %s does not answer.", access.Redacted(h.cfg.Address))
 	}
 	return l, nil
 }

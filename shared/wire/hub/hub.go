@@ -5,7 +5,6 @@ package hub
 import (
 	"context"
 	"crypto/ed25519"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -18,6 +17,7 @@ import (
 	"weir/shared/id"
 	"weir/shared/secret"
 	"weir/shared/wire"
+	"weir/shared/wire/access"
 	"weir/shared/wire/bucket"
 	"weir/shared/wire/envelope"
 	"weir/shared/wire/link"
@@ -27,10 +27,11 @@ import (
 // heartbeatEvery is how often the control end bumps each plane's heartbeat key.
 const heartbeatEvery = 5 * time.Second
 
-// Config is how the control end reaches the hub. TLS, Log, Accounts and
+// Config is how the control end reaches the hub. Files, Log, Accounts and
 // Alarm may be absent.
 type Config struct {
-	Address  string             // nats://host:port, several with commas; Server.Address of an embedded hub
+	Address  string             // nats://host:port or tls://host:port, several with commas; Server.Address of an embedded hub
+	Files    access.Files       // for TLS; who the control end is follows from Operator
 	Operator Operator           // root of the hub's keys; Server.Operator of an embedded hub
 	Key      ed25519.PrivateKey // signs pointers and secrets
 	// PlaneKey returns the identity key of an enrolled plane. It is asked for
@@ -42,7 +43,6 @@ type Config struct {
 	Accounts []Account // of enrolled planes; others come with the first call that names them
 	// Alarm hears of acks and beats that were refused. It must not block.
 	Alarm func(wire.Code, id.Plane)
-	TLS   *tls.Config
 	Log   *slog.Logger
 }
 
@@ -79,6 +79,13 @@ func New(cfg Config) (*Hub, error) {
 	}
 	if _, err := cfg.Operator.root(); err != nil {
 		return nil, err
+	}
+	server, err := access.Open("hub", cfg.Address, cfg.Files)
+	if err != nil {
+		return nil, err
+	}
+	if server.Names {
+		return nil, fault.New(fault.Invalid, "The control plane signs in at the hub by its operator key: --hub takes no user, token or credentials.")
 	}
 	h := &Hub{cfg: cfg, log: cfg.Log, opening: make(gate, 1), entering: make(gate, 1), ends: map[Account]*end{}, wanted: map[Account]struct{}{}, changed: make(chan struct{})}
 	if h.log == nil {

@@ -4,7 +4,6 @@ package link
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"log/slog"
 	"math/rand/v2"
@@ -17,6 +16,7 @@ import (
 
 	"weir/shared/fault"
 	"weir/shared/wire"
+	"weir/shared/wire/access"
 	"weir/shared/wire/bucket"
 )
 
@@ -43,11 +43,11 @@ type Link struct {
 
 // Config is how a link connects.
 type Config struct {
-	Address     string
+	Address     string // may name a user, which takes the place of Credentials, as Files may
 	Credentials wire.Credentials
 	Inbox       string // prefix of answers; empty for the usual one
 	Name        string // for the hub's operator to tell connections apart
-	TLS         *tls.Config
+	Files       access.Files
 	Log         *slog.Logger
 	Denied      func() // the hub refused a subject
 }
@@ -55,14 +55,13 @@ type Config struct {
 // Connect returns after one attempt, whether the hub is there or not; the link
 // goes on trying.
 func Connect(cfg Config) (*Link, error) {
-	user, err := nkeys.FromSeed([]byte(cfg.Credentials.Seed.Reveal()))
+	server, err := access.Open("hub", cfg.Address, cfg.Files)
 	if err != nil {
-		return nil, fault.New(fault.Invalid, "The seed of the NATS user is not one.")
+		return nil, err
 	}
 	l := &Link{wakes: map[int]func(){}}
 	opts := []nats.Option{
 		nats.Name(cfg.Name),
-		nats.UserJWT(func() (string, error) { return cfg.Credentials.JWT, nil }, user.Sign),
 		nats.PingInterval(pingInterval), nats.MaxPingsOutstanding(2),
 		nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1), nats.ReconnectWait(reconnectWait), nats.ReconnectJitter(reconnectWait, reconnectWait),
 		nats.IgnoreAuthErrorAbort(),    // an emptied hub knows its accounts again later
@@ -81,10 +80,15 @@ func Connect(cfg Config) (*Link, error) {
 	if cfg.Inbox != "" {
 		opts = append(opts, nats.CustomInboxPrefix(cfg.Inbox))
 	}
-	if cfg.TLS != nil {
-		opts = append(opts, nats.Secure(cfg.TLS))
+	if !server.Names {
+		user, err := nkeys.FromSeed([]byte(cfg.Credentials.Seed.Reveal()))
+		if err != nil {
+			return nil, fault.New(fault.Invalid, "The seed of the NATS user is not one.")
+		}
+		opts = append(opts, nats.UserJWT(func() (string, error) { return cfg.Credentials.JWT, nil }, user.Sign))
 	}
-	if l.Conn, err = nats.Connect(cfg.Address, opts...); err != nil {
+	opts = append(opts, server.Options...)
+	if l.Conn, err = nats.Connect(server.Address, opts...); err != nil {
 		return nil, fault.New(fault.Invalid, "The hub's address or credentials cannot be used: %v.", err)
 	}
 	if l.JS, err = jetstream.New(l.Conn, jetstream.WithDefaultTimeout(CallDeadline)); err != nil {
