@@ -176,6 +176,7 @@ type books struct {
 	ends         map[output]delivery.End // how an output stands
 	standing     map[standing]int        // how many outputs do
 	codes        map[output]string
+	died         map[output]struct{} // at any time
 	parked, dead map[spot]output
 	done         map[id.Destination]map[delivery.Place]struct{}
 	floors       map[id.Destination]uint64
@@ -185,7 +186,7 @@ type books struct {
 }
 
 func newBooks() *books {
-	return &books{ends: map[output]delivery.End{}, standing: map[standing]int{}, codes: map[output]string{}, parked: map[spot]output{}, dead: map[spot]output{},
+	return &books{ends: map[output]delivery.End{}, standing: map[standing]int{}, codes: map[output]string{}, died: map[output]struct{}{}, parked: map[spot]output{}, dead: map[spot]output{},
 		done: map[id.Destination]map[delivery.Place]struct{}{}, floors: map[id.Destination]uint64{}}
 }
 
@@ -232,6 +233,7 @@ func (b *books) settled(s delivery.Settled) {
 		b.parked[spot{s.Destination, s.To}] = out
 	case delivery.EndDead:
 		b.dead[spot{s.Destination, s.To}] = out
+		b.died[out] = struct{}{}
 	}
 	if was, ended := b.ends[out]; ended {
 		b.standing[standing{out.dest, was}]--
@@ -273,6 +275,7 @@ type harness struct {
 	offered map[output]delivery.Delivery
 	order   []output
 	owner   map[id.Destination]id.Workspace // of those that are not of ws
+	poison  bool                            // the server refused those that are poisonous: they come late
 	refused bool                            // the server refused some, or took a part of a batch: they come late
 }
 
@@ -545,6 +548,11 @@ func (w *harness) checkBooks() {
 	for _, wrong := range w.books.wrong {
 		w.t.Errorf("seed %d: books: %s", w.seed, wrong)
 	}
+	for out := range w.books.died {
+		if d := w.offered[out]; w.poison && !w.refused && !poisonous(string(d.Event.JSON)) {
+			w.t.Errorf("seed %d: %s died, and nobody refused it alone", w.seed, d.Event.JSON)
+		}
+	}
 }
 
 // check looks at books and order. Repeats are how often the server may have got
@@ -559,6 +567,9 @@ func (w *harness) check(dest id.Destination, repeats int) {
 			continue
 		}
 		seen[body] = true
+		if w.poison && poisonous(body) { // redriven
+			continue
+		}
 		user, _, _ := strings.Cut(body, "/")
 		if body < newest[user] {
 			w.t.Errorf("seed %d: %s got %s after %s", w.seed, dest, body, newest[user])

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -102,6 +103,9 @@ func (w *harness) disturb(crashes int) int {
 	case 5:
 		if w.seed%2 == 0 {
 			w.server.set(hook, w.refuses(3000))
+		} else {
+			w.poison = true
+			w.server.set(hook, w.strict())
 		}
 	case 10:
 		w.server.set(hook, w.against(fmt.Sprint("u", w.rng.IntN(3))))
@@ -199,6 +203,27 @@ func (w *harness) against(user string) func(string) (int, time.Duration) {
 func (w *harness) refuses(ms int) func(string) (int, time.Duration) {
 	w.refused = true
 	return w.dice(ms, 200, 200, 400)
+}
+
+// poisonous tells of an event that a strict server refuses.
+func poisonous(body string) bool { return strings.HasSuffix(body, "7") }
+
+// strict refuses a request with more than three events with 413, and one with an
+// event that is poisonous with 400. Some answers are lost.
+func (w *harness) strict() func(string) (int, time.Duration) {
+	dice := w.dice(300, 200, 200, 200, 200, 200, 503, 0)
+	return func(body string) (int, time.Duration) {
+		events := strings.Split(body, "\n")
+		status, wait := dice(body)
+		switch {
+		case status != 200:
+		case len(events) > 3:
+			status = http.StatusRequestEntityTooLarge
+		case slices.ContainsFunc(events, poisonous):
+			status = http.StatusBadRequest
+		}
+		return status, wait
+	}
 }
 
 // dice answers with one of statuses within ms milliseconds.

@@ -16,7 +16,8 @@ import (
 	"weir/shared/telemetry"
 )
 
-// maxBatchBytes is where a batch is closed, in bytes of events.
+// maxBatchBytes is how many bytes of events a batch has at most; a single event may
+// have more.
 const maxBatchBytes = 4 << 20
 
 // job is one batch under way.
@@ -104,7 +105,7 @@ func (ln *lane) next(now time.Time) *job {
 		if ln.circuit.Open() {
 			size = 1
 		}
-		ln.collect(j, size)
+		ln.collect(j, size, ln.link.BatchBytes(now, maxBatchBytes), now)
 		if len(j.entries) > 0 {
 			if j.late = q == &ln.parked && backlog.Late(&j.entries[0].d, now); j.late {
 				ln.sendingLate++
@@ -132,26 +133,32 @@ func (ln *lane) due(q *keyed.Queue[*entry], now time.Time) bool {
 	return q.Items() >= l.BatchSize || now.Sub(q.Since()) >= l.BatchWait
 }
 
-// collect takes up to size entries that are ready.
-func (ln *lane) collect(j *job, size int) {
+// collect takes up to size entries that are ready, and up to most bytes of events,
+// but one at least.
+func (ln *lane) collect(j *job, size int, most int64, now time.Time) {
 	j.entries, j.chains = j.one[:0], j.oneC[:0]
-	bytes := int64(0)
+	full := false
 	take := func(e *entry) bool {
-		if len(j.entries) == size || bytes >= maxBatchBytes {
+		most -= int64(len(e.d.Event.JSON))
+		if full = len(j.entries) == size || most < 0 && len(j.entries) > 0; full {
 			return false
 		}
 		e.sending = true
 		e.attempt++
-		bytes += e.size
 		j.entries = append(j.entries, e)
 		return true
 	}
-	for len(j.entries) < size && bytes < maxBatchBytes {
+	for len(j.entries) < size && !full {
 		c := j.queue.Next()
 		if c == nil {
 			break
 		}
+		before := len(j.entries)
 		c.Take(take)
+		if len(j.entries) == before {
+			j.queue.Return(c, func(*entry) time.Time { return time.Time{} }, now) // it is ready for the next batch
+			break
+		}
 		j.chains = append(j.chains, c)
 	}
 	if len(j.entries) > 1 {
@@ -174,9 +181,6 @@ func (ln *lane) send(ctx context.Context, j *job) {
 	case p != destination.Present || t == nil || t.Disabled || !ln.l.cfg.Held():
 		ln.mu.Lock()
 		ln.seeTarget(t, p)
-		for _, e := range j.entries {
-			e.attempt-- // it was none
-		}
 		ln.mu.Unlock()
 	default:
 		b := destination.Batch{Items: make([]destination.Item, len(j.entries)), Now: ln.l.cfg.Deps.Now()}
@@ -298,6 +302,9 @@ func (ln *lane) health(j *job, now time.Time) {
 // report, entries for DEAD.
 func (ln *lane) conclude(e *entry, r outbound.Result) ([]delivery.Settled, []*refused) {
 	e.sending = false
+	if r.Outcome == 0 {
+		e.attempt-- // it was none
+	}
 	if !r.Final() {
 		return nil, nil
 	}

@@ -27,8 +27,8 @@ const rejections = "400 401 402 403 404 405 406 407 409 410 411 412 413 414 415 
 
 // Classify gives each item of the request the verdict that HTTP itself suggests:
 // 2xx delivered; 408, 425, 429, 5xx and 1xx retry; 3xx dead, since redirects
-// are not followed; other 4xx dead with the answer's beginning as detail. Most
-// kinds return it from Judge as it is.
+// are not followed; other 4xx dead with the answer's beginning as detail. 400, 413
+// and 422 split a request with several items. Most kinds return it from Judge as it is.
 func Classify(req Request, res Response) []Verdict {
 	v := Verdict{Outcome: Delivered}
 	switch s := res.Status; {
@@ -49,6 +49,9 @@ func Classify(req Request, res Response) []Verdict {
 	}
 	if v.Outcome == Dead {
 		v.Detail = detail(res.Body)
+		if s := res.Status; len(req.Items) > 1 && (s == 400 || s == 413 || s == 422) {
+			v.Outcome = Split // one bad item is enough for such an answer
+		}
 	}
 	all := make([]Verdict, len(req.Items))
 	for i, item := range req.Items {

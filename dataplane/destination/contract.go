@@ -65,7 +65,7 @@ func build(d Destination, b Batch) (reqs []Request, verdicts []Verdict, ok bool)
 // answer res, or the engine's own when err says why there is no whole answer;
 // fault.Invalid means that HTTP cannot carry the request. A retry waits as long as
 // the answer's Retry-After asks for, counted from now, unless its verdict says how
-// long. When d.Judge panics or breaks its contract every item is dead with kind_fault.
+// long. An item that is alone in its request is never Split. When d.Judge panics or breaks its contract every item is dead with kind_fault.
 func Judge(d Destination, req Request, res Response, err error, now time.Time) []Verdict {
 	if err != nil {
 		v := unanswered(err)
@@ -77,6 +77,9 @@ func Judge(d Destination, req Request, res Response, err error, now time.Time) [
 	verdicts, ok := judge(d, req, res)
 	if !ok {
 		return same(req.Items, unjudged)
+	}
+	if len(verdicts) == 1 && verdicts[0].Outcome == Split {
+		verdicts[0].Outcome = Dead
 	}
 	if after := RetryAfter(res.Header, now); after > 0 {
 		for i := range verdicts {
@@ -94,7 +97,7 @@ func judge(d Destination, req Request, res Response) (verdicts []Verdict, ok boo
 			ok = false
 		}
 	}()
-	return checked(req.Items, d.Judge(req, res))
+	return checked(req.Items, d.Judge(req, res), Split)
 }
 
 // Wrote gives one verdict for each of the first items of a batch that was given
@@ -107,7 +110,7 @@ func Wrote(items int, verdicts []Verdict, err error) []Verdict {
 	if err != nil {
 		return same(all, unanswered(err))
 	}
-	verdicts, ok := checked(all, verdicts)
+	verdicts, ok := checked(all, verdicts, Dead)
 	if !ok {
 		return same(all, unjudged)
 	}
@@ -133,21 +136,22 @@ func unanswered(err error) Verdict {
 	}
 }
 
-// checked reports whether there is exactly one good verdict for each of items.
-func checked(items []int, verdicts []Verdict) ([]Verdict, bool) {
+// checked reports whether there is exactly one good verdict for each of items, with
+// an outcome up to last.
+func checked(items []int, verdicts []Verdict, last Outcome) ([]Verdict, bool) {
 	if len(verdicts) != len(items) {
 		return nil, false
 	}
 	if len(items) == 1 {
 		v := verdicts[0]
-		return verdicts, v.Item == items[0] && v.Outcome >= Delivered && v.Outcome <= Dead
+		return verdicts, v.Item == items[0] && v.Outcome >= Delivered && v.Outcome <= last
 	}
 	left := make(map[int]struct{}, len(items))
 	for _, i := range items {
 		left[i] = struct{}{}
 	}
 	for _, v := range verdicts {
-		if _, there := left[v.Item]; !there || v.Outcome < Delivered || v.Outcome > Dead {
+		if _, there := left[v.Item]; !there || v.Outcome < Delivered || v.Outcome > last {
 			return nil, false
 		}
 		delete(left, v.Item)

@@ -54,12 +54,16 @@ type Response struct {
 // Outcome is what happened to an item.
 type Outcome uint8
 
-// The outcomes. Retry is not an end; the engine tries again or parks.
+// The outcomes. Retry is not an end; the engine tries again or parks. Split says that
+// the request was refused as a whole because of some of its items, or because it is
+// too large: the engine sends each half again, until what is refused is alone. Of an
+// item that is alone Split means Dead. Judge alone returns it.
 const (
 	Delivered Outcome = iota + 1
 	Dropped
 	Retry
 	Dead
+	Split
 )
 
 // Verdict is the fate of one item of a Batch. Code comes from the closed list of

@@ -5,7 +5,7 @@
 //
 // It refuses redirects, proxies, cookies and compressed answers. What an answer means
 // says the destination: a Link sends a batch to one, by requests or through its sink,
-// and returns what became of each item.
+// in halves where a request is refused as a whole, and returns what became of each item.
 package outbound
 
 import (

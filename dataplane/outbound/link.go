@@ -3,6 +3,7 @@ package outbound
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"weir/dataplane/destination"
@@ -16,6 +17,9 @@ type Link struct {
 	// Do sends one request and takes timeout at most; see Client.Do.
 	Do   func(ctx context.Context, r destination.Request, timeout time.Duration) (destination.Response, error)
 	Deps destination.Deps // of sinks; its Now also of requests
+	Held func() bool      // reports whether requests may still go; nil: they may
+
+	smaller atomic.Pointer[smaller]
 
 	mu     sync.RWMutex // read: a write is under way
 	target *destination.Target
@@ -39,34 +43,6 @@ type Outcome struct {
 	Answered    bool // it took or refused something
 	Failed      bool // it did not answer, or asked to come again
 	Unreachable bool // it failed as one that is down does, not as one that stumbles over an event (500)
-}
-
-// Send sends a batch to the target of this moment and sets results, by item. Where the
-// target is ordered, requests behind one that has to be repeated are not tried.
-func (l *Link) Send(ctx context.Context, t *destination.Target, b destination.Batch, results []Result) Outcome {
-	if t.HTTP == nil {
-		return l.sendSink(ctx, t, b, results)
-	}
-	var o Outcome
-	reqs, verdicts := destination.Build(t.HTTP, b)
-	record(results, verdicts, 0)
-	limits := t.Limits.WithDefaults()
-	for _, r := range reqs {
-		res, err := l.Do(ctx, r, limits.Timeout)
-		verdicts := destination.Judge(t.HTTP, r, res, err, l.Deps.Now())
-		record(results, verdicts, res.Status)
-		again := false
-		for _, v := range verdicts {
-			o.Answered = o.Answered || v.Outcome != destination.Retry
-			again = again || v.Outcome == destination.Retry
-		}
-		o.Failed = o.Failed || again
-		o.Unreachable = o.Unreachable || again && (res.Status < 500 || res.Status > 501)
-		if again && limits.Ordered {
-			break // what comes after must not overtake
-		}
-	}
-	return o
 }
 
 func (l *Link) sendSink(ctx context.Context, t *destination.Target, b destination.Batch, results []Result) Outcome {

@@ -136,7 +136,7 @@ func headerText(s string) string {
 	return s
 }
 
-// Judge goes by the status alone.
+// Judge goes by the status alone: a batch that is refused is split.
 func (w *webhook) Judge(req destination.Request, res destination.Response) []destination.Verdict {
 	return destination.Classify(req, res)
 }

@@ -1,0 +1,140 @@
+package outbound
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"weir/dataplane/destination"
+)
+
+// Send sends a batch to the target of this moment and sets results, by item. A request
+// that its answer splits is sent again in halves, in order. Where the target is
+// ordered, requests behind one that has to be repeated are not tried; and none is
+// behind very many halves, or once Held says no.
+func (l *Link) Send(ctx context.Context, t *destination.Target, b destination.Batch, results []Result) Outcome {
+	if t.HTTP == nil {
+		return l.sendSink(ctx, t, b, results)
+	}
+	s := sending{link: l, target: t, limits: t.Limits.WithDefaults(), results: results, left: maxHalves}
+	s.batch(ctx, b, nil)
+	return s.outcome
+}
+
+// maxHalves is how many requests with halves one Send makes. What is left of the batch
+// goes with the next: several lanes wait for their turn, and a lease may end.
+const maxHalves = 64
+
+// sending is one call of Send.
+type sending struct {
+	link    *Link
+	target  *destination.Target
+	limits  destination.Limits
+	results []Result
+	outcome Outcome
+	left    int // requests with halves
+}
+
+// batch sends b, whose items are those at the indices at of the whole batch; nil: all.
+// It reports whether what comes after may go.
+func (s *sending) batch(ctx context.Context, b destination.Batch, at []int) bool {
+	reqs, verdicts := destination.Build(s.target.HTTP, b)
+	s.record(verdicts, at, 0)
+	for i, r := range reqs {
+		if (i > 0 || at != nil) && s.link.Held != nil && !s.link.Held() {
+			return false
+		}
+		if !s.request(ctx, b, at, r) {
+			return false
+		}
+	}
+	return true
+}
+
+// request sends one request of b, and its halves where that is needed.
+func (s *sending) request(ctx context.Context, b destination.Batch, at []int, r destination.Request) bool {
+	res, err := s.link.Do(ctx, r, s.limits.Timeout)
+	now := s.link.Deps.Now()
+	verdicts := destination.Judge(s.target.HTTP, r, res, err, now)
+	again, split := false, []int(nil)
+	for _, v := range verdicts {
+		s.outcome.Answered = s.outcome.Answered || v.Outcome != destination.Retry
+		again = again || v.Outcome == destination.Retry
+		if v.Outcome == destination.Split {
+			split = append(split, v.Item)
+		}
+	}
+	s.outcome.Failed = s.outcome.Failed || again
+	s.outcome.Unreachable = s.outcome.Unreachable || again && (res.Status < 500 || res.Status > 501)
+	s.record(verdicts, at, res.Status)
+	if len(split) > 0 && res.Status == 413 {
+		s.link.tooLarge(b, r.Items, now)
+	}
+	if again && s.limits.Ordered {
+		return false // what comes after must not overtake
+	}
+	return s.halves(ctx, b, at, split)
+}
+
+// halves sends the items of b that split holds again, in two batches.
+func (s *sending) halves(ctx context.Context, b destination.Batch, at, split []int) bool {
+	slices.Sort(split)
+	for half := range slices.Chunk(split, max((len(split)+1)/2, 1)) {
+		if s.left--; s.left < 0 {
+			return false
+		}
+		part := destination.Batch{Items: make([]destination.Item, len(half)), Now: b.Now}
+		of := make([]int, len(half))
+		for i, item := range half {
+			part.Items[i], of[i] = b.Items[item], place(at, item)
+		}
+		if !s.batch(ctx, part, of) {
+			return false
+		}
+	}
+	return true
+}
+
+// place is where the item of a part stands in the whole batch.
+func place(at []int, item int) int {
+	if at == nil {
+		return item
+	}
+	return at[item]
+}
+
+// record sets the results of items. Those that are split are not tried yet.
+func (s *sending) record(verdicts []destination.Verdict, at []int, status int) {
+	for _, v := range verdicts {
+		if v.Outcome != destination.Split {
+			s.results[place(at, v.Item)] = Result{Outcome: v.Outcome, Code: v.Code, Detail: v.Detail, Status: status, After: v.After}
+		}
+	}
+}
+
+// smaller is what was learned from a batch that was too large.
+type smaller struct {
+	bytes int64
+	until time.Time
+}
+
+// keepSmaller is for how long batches stay smaller after one was too large.
+const keepSmaller = 10 * time.Minute
+
+// tooLarge learns that the events at items of b are too many for one request.
+func (l *Link) tooLarge(b destination.Batch, items []int, now time.Time) {
+	bytes := int64(0)
+	for _, i := range items {
+		bytes += int64(len(b.Items[i].Event.JSON))
+	}
+	l.smaller.Store(&smaller{bytes: min(bytes/2, l.BatchBytes(now, bytes)), until: now.Add(keepSmaller)})
+}
+
+// BatchBytes is how many bytes of events a batch should have now, most at most: less
+// for a while after the destination found one too large.
+func (l *Link) BatchBytes(now time.Time, most int64) int64 {
+	if s := l.smaller.Load(); s != nil && now.Before(s.until) {
+		return min(s.bytes, most)
+	}
+	return most
+}
