@@ -13,7 +13,8 @@
 // limit of names, and a name that is taken is numbered: <name>__raw_2.
 //
 // A trait dropped for a later set of traits, and a property with the name of a
-// standard column, are not kept: the layout is defined so.
+// standard column, are not kept: the layout is defined so. Standard columns of
+// text hold scalars; an object or list in their place has no column.
 //
 // Where the layout leaves room: the id of an extract's row is its recordId. The
 // layout's own columns and tables are escaped as others are (_timestamp on S3's

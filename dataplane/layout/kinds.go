@@ -3,11 +3,22 @@ package layout
 import (
 	"strings"
 
+	"weir/dataplane/layout/name"
 	"weir/dataplane/layout/tree"
 )
 
-// kinds adds the rows of an event's type; false for a type without rows.
-func (r *maker) kinds(kind string) bool {
+// Refuses returns the code for which the layout has no rows for events of a type,
+// "" for a type with rows. Case does not count.
+func Refuses(typ string) (code string) {
+	switch strings.ToLower(typ) {
+	case "track", "identify", "page", "screen", "group", "alias", "extract":
+		return ""
+	}
+	return "unsupported_event"
+}
+
+// kinds adds the rows of an event of a type that Refuses takes.
+func (r *maker) kinds(kind string) {
 	r.paths = r.pathsOf(kind)
 	switch kind {
 	case "track":
@@ -34,13 +45,10 @@ func (r *maker) kinds(kind string) bool {
 	case "alias":
 		r.calls = callAlias
 		r.one("aliases", "traits", func(b *block) { r.text(b, stdPreviousID, r.Get(0, "previousId")) })
-	default:
-		return false
 	}
 	if r.o.IdentityResolution && r.d.IdentityMergeRules {
 		r.merge(kind)
 	}
-	return true
 }
 
 // standard is the name of one of the layout's own tables.
@@ -69,7 +77,7 @@ func (r *maker) full(b *block) {
 
 // one adds the only row of an event, with the values of its member from.
 func (r *maker) one(table, from string, own func(*block)) {
-	b := r.base(false)
+	b := r.base(baseAny)
 	r.id(b)
 	own(b)
 	values := r.Get(0, from)
@@ -80,12 +88,22 @@ func (r *maker) one(table, from string, own func(*block)) {
 	r.add(r.standard(table), b)
 }
 
-func (r *maker) track() {
-	b := r.base(false)
+// trackBase is what both rows of a track call begin with. Bare JSON paths count in
+// the row of the event's own table alone.
+func (r *maker) trackBase(table *name.Table, own bool) *block {
+	if r.paths != nil {
+		r.paths.off = !own
+	}
+	b := r.base(baseAny)
 	r.id(b)
 	r.text(b, stdEventText, r.Get(0, "event"))
-	name := r.names.Table(r.word(r.Get(0, "event")))
-	r.words(b, stdEvent, name.Cased)
+	r.words(b, stdEvent, table.Cased)
+	return b
+}
+
+func (r *maker) track() {
+	table := r.names.Table(r.word(r.Get(0, "event")))
+	b := r.trackBase(table, false)
 	if !r.o.SkipTracksTable {
 		n, kept := len(b.cols), b.raws.clone()
 		if r.m.cloud() {
@@ -95,11 +113,15 @@ func (r *maker) track() {
 		r.add(r.standard("tracks"), b)
 		b.reset(n, kept)
 	}
-	if name.Out != "" {
-		r.flat(b, "", r.Get(0, "properties"), fromProperties, "properties")
-		r.flat(b, "", r.Get(0, "userProperties"), fromProperties, "userProperties")
-		r.add(name.Out, b)
+	if table.Out == "" {
+		return
 	}
+	if r.paths != nil && r.paths.bare {
+		b = r.trackBase(table, true)
+	}
+	r.flat(b, "", r.Get(0, "properties"), fromProperties, "properties")
+	r.flat(b, "", r.Get(0, "userProperties"), fromProperties, "userProperties")
+	r.add(table.Out, b)
 }
 
 // record puts the id of the record that the event stands for; false without it.
@@ -113,18 +135,19 @@ func (r *maker) record(b *block, std int) bool {
 	return strings.TrimSpace(r.m.RecordID) != ""
 }
 
-// extract adds the row of a record, whose id is that of the row.
+// extract adds the row of a record, whose id is that of the row: of the standard
+// columns it has none of those that say who did what and when.
 func (r *maker) extract() {
-	b := r.base(false)
+	b := r.base(baseRecord)
 	if !r.record(b, stdID) {
 		r.err = errRecord
 		return
 	}
-	name := r.names.Table(r.word(r.Get(0, "event")))
-	r.words(b, stdEvent, name.Cased)
-	if name.Out != "" {
+	event := r.Get(0, "event")
+	r.text(b, stdEvent, event)
+	if table := r.names.Table(r.word(event)); table.Out != "" {
 		r.flat(b, "", r.Get(0, "properties"), fromProperties, "properties")
-		r.add(name.Out, b)
+		r.add(table.Out, b)
 	}
 }
 
@@ -139,7 +162,7 @@ func (r *maker) traits(b *block) {
 }
 
 func (r *maker) identify() {
-	b := r.base(false)
+	b := r.base(baseAny)
 	r.id(b)
 	r.traits(b)
 	r.full(b)
@@ -148,7 +171,7 @@ func (r *maker) identify() {
 	if r.o.SkipUsersTable || r.d.NoUsersTable || strings.TrimSpace(r.word(user)) == "" {
 		return
 	}
-	b = r.base(true)
+	b = r.base(baseUsers)
 	if r.Kind(user) == '0' {
 		c := Column{Name: r.d.std[stdID]}
 		c.Type, c.Raw = number(r.Raw(user))

@@ -48,7 +48,8 @@ const (
 	callGroup
 	callAlias
 	callExtract
-	callAny = 0xff
+	callAny  = 0xff
+	callUser = callAny &^ callExtract // what somebody did
 )
 
 // standards has the name of each standard column and the types of events whose
@@ -57,8 +58,8 @@ var standards = [stdCount]struct {
 	name  string
 	calls uint8
 }{
-	{"uuid_ts", callAny}, {"loaded_at", 0}, {"id", callAny}, {"anonymous_id", callAny}, {"user_id", callAny}, {"sent_at", callAny},
-	{"timestamp", callAny}, {"received_at", callAny}, {"original_timestamp", callAny}, {"channel", callAny},
+	{"uuid_ts", callAny}, {"loaded_at", 0}, {"id", callAny}, {"anonymous_id", callUser}, {"user_id", callUser}, {"sent_at", callUser},
+	{"timestamp", callUser}, {"received_at", callAny}, {"original_timestamp", callUser}, {"channel", callUser},
 	{"context_ip", callAny}, {"context_request_ip", callAny}, {"context_passed_ip", callAny},
 	{"event", callTrack | callExtract}, {"event_text", callTrack}, {"name", callPage}, {"group_id", callGroup},
 	{"previous_id", callAlias}, {"record_id", 0},
@@ -85,7 +86,7 @@ func (w *walk) column(std int) string {
 	return w.d.escaped[std]
 }
 
-// text puts a standard column of text: whatever the event has, as a string.
+// text puts a standard column of text: whatever scalar the event has, as a string.
 func (w *walk) text(b *block, std, i int) {
 	if i < 0 || w.Nodes[i].Kind != '"' {
 		w.words(b, std, w.word(i))
@@ -111,6 +112,9 @@ func (w *walk) words(b *block, std int, s string) {
 // moment puts a standard column of time. What is no time is kept beside it.
 func (w *walk) moment(b *block, std, i int) {
 	s := w.word(i)
+	if k := w.Kind(i); (k == '{' || k == '[') && w.Nodes[i].Next > int32(i+1) {
+		s, _ = tree.Compact(w.Raw(i))
+	}
 	if s == "" {
 		return
 	}
@@ -133,22 +137,29 @@ func (w *walk) beside(b *block, std, i int, s string) {
 	b.raws.add(w.column(std), raw{w.Raw(i), s})
 }
 
+// What base is for: a row of any table, of the table users, or of a record.
+const (
+	baseAny = iota
+	baseUsers
+	baseRecord
+)
+
 // base is what all rows of an event begin with: metadata columns and the
 // standard columns, but those of the event's type.
 // The block is the walk's own.
-func (w *walk) base(users bool) *block {
+func (w *walk) base(of int) *block {
 	w.row.reset(0, raws{})
 	b := &w.row
 	b.add(Column{Name: w.d.std[stdUUIDTS], Type: Datetime, Raw: w.now}, fromLayout)
 	if w.d.LoadedAt {
 		b.add(Column{Name: w.d.std[stdLoadedAt], Type: Datetime, Raw: w.now}, fromLayout)
 	}
-	if !users {
+	if of == baseAny {
 		w.text(b, stdAnonymousID, w.Get(0, "anonymousId"))
 		w.text(b, stdUserID, w.Get(0, "userId"))
 		w.text(b, stdChannel, w.Get(0, "channel"))
 	}
-	if !users || !w.d.Lake {
+	if of == baseAny || of == baseUsers && !w.d.Lake {
 		w.moment(b, stdSentAt, w.Get(0, "sentAt"))
 		w.moment(b, stdTimestamp, w.Get(0, "timestamp"))
 		w.moment(b, stdOriginalTimestamp, w.Get(0, "originalTimestamp"))
@@ -156,9 +167,6 @@ func (w *walk) base(users bool) *block {
 	b.add(Column{Name: w.d.std[stdReceivedAt], Type: Datetime, Raw: w.received()}, fromLayout)
 	ctx := w.Get(0, "context")
 	request, passed := w.Get(0, "request_ip"), w.Get(ctx, "ip")
-	if w.Kind(passed) == '{' { // its values are columns of the context
-		passed = -1
-	}
 	w.text(b, stdRequestIP, request)
 	w.text(b, stdPassedIP, passed)
 	if w.word(passed) == "" {
@@ -204,10 +212,10 @@ func (w *walk) messageID() (id string, at int) {
 	if id = w.word(at); strings.TrimSpace(id) != "" {
 		return id, at
 	}
-	if id = w.m.MessageID; id == "" {
-		id = NewMessageID()
+	if w.m.MessageID == "" {
+		w.m.MessageID = NewMessageID() // of all rows of the event
 	}
-	return id, -1
+	return w.m.MessageID, -1
 }
 
 // NewMessageID makes the id of an event that has none.
@@ -244,9 +252,11 @@ func (d *Dialect) Rows(o *Options, m Meta, event []byte) (rows []Row, drop strin
 	w.now = timestamp.Format(m.Now)
 	w.cloud = m.cloud() && m.SourceCategory != "singer" && m.SourceType != "singer"
 	r := &maker{walk: w, rows: make([]Row, 0, 2), unlimited: d.Lake || w.word(w.Get(0, "channel")) == "sources"}
-	if !r.kinds(strings.ToLower(w.word(w.Get(0, "type")))) {
-		return nil, "unsupported_event", nil
+	kind := strings.ToLower(w.word(w.Get(0, "type")))
+	if code := Refuses(kind); code != "" {
+		return nil, code, nil
 	}
+	r.kinds(kind)
 	if w.err != nil {
 		return nil, "", w.err
 	}

@@ -155,11 +155,11 @@ func (w *walk) letters(obj int) (string, bool) {
 	return strings.Join(chars, ""), true
 }
 
-// word is a value as text: a string decoded, a number in its plain form, JSON
-// text of the others; "" for null, an empty object or list, and what is not there.
+// word is a scalar as text: a string decoded, a number in its plain form, true or
+// false; "" for null, an object, a list, and what is not there.
 func (w *walk) word(i int) string {
 	switch w.Kind(i) {
-	case 0, 'n':
+	case 0, 'n', '{', '[':
 		return ""
 	case '"':
 		s, _ := w.Decoded(i)
@@ -168,9 +168,5 @@ func (w *walk) word(i int) string {
 		_, s := number(w.Raw(i))
 		return s
 	}
-	s, _ := tree.Compact(w.Raw(i))
-	if s == "{}" || s == "[]" {
-		return ""
-	}
-	return s
+	return w.Raw(i)
 }

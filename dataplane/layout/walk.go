@@ -116,7 +116,7 @@ func (w *walk) put(b *block, c Column, sent string, o origin) {
 	e := w.names.Column(w.name)
 	c.Name = e.Out
 	if e.Mark&w.calls != 0 {
-		if w.calls != callIdentify || o == fromContext || e.Out != w.d.std[stdUserID] {
+		if w.calls != callIdentify || o != fromTraits || e.Out != w.d.std[stdUserID] {
 			return
 		}
 		c.Name = w.d.names.Fold("_user_id")
@@ -132,10 +132,12 @@ func (w *walk) put(b *block, c Column, sent string, o origin) {
 type pathSet struct {
 	kind string
 	set  map[string]bool
+	bare bool // there are bare ones
+	off  bool // they do not count now
 }
 
 func (p *pathSet) match(path []byte, below int) bool {
-	return p.set[string(path)] || below > 0 && p.kind == "track" && len(path) > below && p.set[string(path[below:])]
+	return p.set[string(path)] || p.bare && !p.off && below > 0 && len(path) > below && p.set[string(path[below:])]
 }
 
 // prefixed are the types that a path may begin with.
@@ -191,8 +193,8 @@ func (p *pathSet) add(list string) {
 		case s == "":
 		case deep && prefixed[first]:
 			p.set[joined] = true
-		default:
-			p.set["\x00"+joined] = true
+		case p.kind == "track":
+			p.set["\x00"+joined], p.bare = true, true
 		}
 	}
 }

@@ -67,7 +67,7 @@ func messageID(text []byte, made string) string {
 	if err := json.Unmarshal(e.MessageID, &s); err != nil {
 		s = string(e.MessageID)
 	}
-	if strings.TrimSpace(s) == "" || s == "null" || s == "{}" || s == "[]" {
+	if strings.TrimSpace(s) == "" || s == "null" || s[0] == '{' || s[0] == '[' {
 		return made
 	}
 	return s
