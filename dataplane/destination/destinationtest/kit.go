@@ -187,6 +187,9 @@ func (k *caseCheck) judge(r destination.Request) {
 					k.once("second", "status %d, body %q: item %d has a second verdict, or is not of this request", status, body, v.Item)
 				}
 				delete(left, v.Item)
+				if v.Outcome == destination.Split { // its item is dead, once it is alone
+					v.Outcome = destination.Dead
+				}
 				k.verdict(v, fmt.Sprintf("status %d", status))
 				if status >= 500 && v.Outcome != destination.Retry {
 					k.once("retry", "status %d, body %q: outcome %d, want a retry", status, body, v.Outcome)
