@@ -33,9 +33,9 @@
 // memory, or killed workers, is suspended: its events end at once, but for one
 // every 3 seconds that finds out whether it may go on.
 //
-// State that code keeps between events (globals, variables of the module) is
-// kept apart by workspace, source, destination of the Meta, chain and position
-// in the chain; it may vanish at any time.
+// Every event, and every batch of transformBatch, finds globals, prototypes and
+// variables of the module as loading the code left them, whatever the code did in
+// events before: nothing is kept from one to the next.
 //
 // An output that equals its input at some path carries the sent bytes there:
 // integers beyond 2^53, escapes, the order of keys. An output keeps the User of

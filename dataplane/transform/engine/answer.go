@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -15,8 +14,7 @@ import (
 // index in the list.
 type Answer struct {
 	Done     int      // events that have an answer, from the first on; the others were not run
-	Fresh    bool     // the machine ran no event before these
-	Read     bool     // the code asked for the destination in metadata(event), now or earlier in this machine
+	Read     bool     // the code asked for the destination in metadata(event)
 	Broken   *Problem // the code cannot be loaded: no event can run
 	Threw    bool     // a batch failed as a whole: its events have to be run one by one
 	Outputs  []Output // those of one event in their order, the events in any
@@ -43,38 +41,33 @@ type Log struct {
 	Level, Text string
 }
 
-// Cut makes a the answer for the first n events.
-func (a *Answer) Cut(n int) {
-	a.Done, a.Unknown = n, nil
-	a.Outputs = slices.DeleteFunc(a.Outputs, func(o Output) bool { return o.At >= n })
-	a.Failures = slices.DeleteFunc(a.Failures, func(f Failure) bool { return f.At >= n })
-	a.Logs = slices.DeleteFunc(a.Logs, func(l Log) bool { return l.At >= n })
-}
-
 // errDriver is a driver that cannot be understood.
 var errDriver = errors.New("the driver cannot be understood")
 
-// parseAnswer reads what the driver says of n events: a line that sums it up, and
-// lines of a kind, an event's index and a text. It is not believed more than it
-// has to be: the code of a customer shares its machine.
-func parseAnswer(said string, n int) (Answer, error) {
+// add reads what the driver says of n events, of which the first is the one at
+// index first: a line that sums it up, and lines of a kind, an event's index and a
+// text. It is not believed more than it has to be: the code of a customer shares
+// its machine.
+func (a *Answer) add(said string, first, n int) error {
 	head, rest, _ := strings.Cut(said, "\n")
 	var poisoned, threw, read int
-	var a Answer
-	if _, err := fmt.Sscanf(head, "%d %d %d %d", &poisoned, &threw, &read, &a.Done); err != nil || a.Done < 1 || a.Done > n {
-		return Answer{}, errDriver
+	if _, err := fmt.Sscanf(head, "%d %d %d", &poisoned, &threw, &read); err != nil {
+		return errDriver
 	}
 	if poisoned != 0 {
-		return Answer{}, errMemory
+		return errMemory
 	}
-	a.Threw, a.Read = threw != 0, read != 0
+	a.Threw, a.Read = a.Threw || threw != 0, a.Read || read != 0
 	for rest != "" {
 		var line string
 		line, rest, _ = strings.Cut(rest, "\n")
 		number, text, _ := strings.Cut(line[min(1, len(line)):], " ")
 		at, err := strconv.Atoi(number)
 		if err != nil || at < -1 || at >= n || at == -1 && line[0] != 'l' {
-			return Answer{}, errDriver
+			return errDriver
+		}
+		if at >= 0 {
+			at += first
 		}
 		switch line[0] {
 		case 'o':
@@ -92,5 +85,5 @@ func parseAnswer(said string, n int) (Answer, error) {
 			a.Unknown = append(a.Unknown, text)
 		}
 	}
-	return a, nil
+	return nil
 }

@@ -2,9 +2,11 @@
 // that calls the customer's function and polyfills for what browsers and Node
 // have. It is the only package that knows the engine.
 //
-// An Engine makes Machines. A Machine holds one transformation, and with it the
-// state that its code keeps; Run gives it events as JSON and returns an Answer:
-// outputs as JSON, failures and log lines, each with the index of its event. A
+// An Engine makes Machines. A Machine holds one transformation, as loading its
+// module left it; Run gives it events as JSON and returns an Answer: outputs as
+// JSON, failures and log lines, each with the index of its event. After each event
+// or batch the machine's memory is put back (weir/dataplane/transform/heap), so
+// that no event finds anything that another one's code left behind. A
 // Machine that meets a limit of time or memory is of no further use, and which of
 // several events was guilty is not known. A Machine is not safe for concurrent
 // use.

@@ -4,18 +4,18 @@
 // redirected by a prototype.
 (function (global, maxOutputs, maxChars, maxLogs, maxLogChars, direct) {
   "use strict";
-  const parse = JSON.parse, stringify = JSON.stringify, now = Date.now, isArray = Array.isArray;
-  const apply = Reflect.apply, freeze = Object.freeze, create = Object.create, define = Object.defineProperty;
+  const parse = JSON.parse, stringify = JSON.stringify, isArray = Array.isArray;
+  const apply = Reflect.apply, freeze = Object.freeze, create = Object.create, keys = Object.keys, define = Object.defineProperty;
   const slice = String.prototype.slice, toText = String;
   const MapOf = Map, mapGet = Map.prototype.get, mapSet = Map.prototype.set;
   const Failure = Error, Internal = InternalError;
 
   let fn = null, batch = false;
-  let events = null, count = 0, at = 0, deadline = 0, first = 0;
-  let current = null, currentId = null, places = null; // places: from the object of an input to its index, batch only
+  let events = null, count = 0;
+  let currentId = null, places = null; // places: from the object of an input to its index, batch only
   let turn = 0, waiting = false, poisoned = false, thrown = false;
   let out = "", logs = "", lines = 0, read = false;
-  let about = null;
+  let about = null, known = null;
   let held = null, arrived = false, late; // an output that the plane writes, a promise's value
 
   function cut(text, most) { return text.length > most ? apply(slice, text, [0, most]) + "…" : text; }
@@ -70,29 +70,29 @@
   }
 
   // settle writes what one event became.
-  function settle(i, value) {
-    if (value === null || value === undefined) { out += "d" + i + "\n"; return; }
-    if (!isArray(value)) { out += "o" + i + " " + textOf(value) + "\n"; return; }
+  function settle(value) {
+    if (value === null || value === undefined) return;
+    if (!isArray(value)) { out += "o0 " + textOf(value) + "\n"; return; }
     let text = "", n = 0;
     for (let k = 0; k < value.length; k++) {
       const each = value[k];
       if (each === null || each === undefined) continue;
       if (++n > maxOutputs) throw new Refusal("transformation_output", "the event became more than " + maxOutputs + " events");
-      text += "o" + i + " " + textOf(each) + "\n";
+      text += "o0 " + textOf(each) + "\n";
     }
-    out += n === 0 ? "d" + i + "\n" : text;
+    out += text;
   }
 
-  function settled(i, value) {
-    try { settle(i, value); } catch (e) {
-      if (e instanceof Refusal) refuse(i, e.code, e.text); else fail(i, e);
+  function settled(value) {
+    try { settle(value); } catch (e) {
+      if (e instanceof Refusal) refuse(0, e.code, e.text); else fail(0, e);
     }
   }
 
   // settleBatch takes what transformBatch returned; nextOut then goes through it.
   function settleBatch(value) {
     if (value === null || value === undefined) value = [];
-    else if (!isArray(value)) { thrown = true; refuse(0, "transformation_failed", "transformBatch returned " + kind(value) + ", not a list"); at = count; return 1; }
+    else if (!isArray(value)) { thrown = true; refuse(0, "transformation_failed", "transformBatch returned " + kind(value) + ", not a list"); return 1; }
     numbers = new MapOf();
     for (let i = 0; i < count; i++) apply(mapSet, numbers, [ids[i], i]);
     list = value; place = 0; total = 0; position = 0;
@@ -119,7 +119,7 @@
         return writeOut();
       }
     } catch (e) { thrown = true; fail(0, e); }
-    list = null; late = undefined; at = count;
+    list = null; late = undefined;
     return 2;
   }
 
@@ -138,31 +138,29 @@
     return value !== null && (typeof value === "object" || typeof value === "function") && typeof value.then === "function";
   }
 
-  // next runs the event at at. It returns 2 when there is none or the slice is
-  // over, 0 when it has to be waited for, 1 when it is settled, 3 when a batch has
-  // outputs for nextOut, and an object that
-  // the plane writes itself: that counts with the next call, unless slow comes first.
-  function next() {
-    if (held !== null) { held = null; at++; }
-    if (at >= count || poisoned || at > first && now() > deadline) return 2;
-    if (batch) return nextBatch();
-    current = events[at]; currentId = current.messageId; lines = 0;
+  // start runs one event. It returns 0 when it has to be waited for, 1 when it is
+  // settled, and an object that the plane writes itself: that counts unless slow
+  // comes next. For a batch it gets a list, and 3 says that there are outputs for
+  // nextOut. The plane puts the machine back after each.
+  function start(json) {
+    if (batch) return startBatch(parse(json));
+    const event = parse(json);
+    currentId = event.messageId;
     try {
-      const value = fn(current, metadata);
+      const value = fn(event, metadata);
       if (thenable(value)) { waiting = true; follow(value, ++turn); return 0; }
       return give(value);
-    } catch (e) { fail(at, e); at++; return 1; }
+    } catch (e) { fail(0, e); return 1; }
   }
 
   function give(value) {
     if (direct && typeof value === "object" && value !== null && !isArray(value)) { held = value; return value; }
-    settled(at, value);
-    at++;
+    settled(value);
     return 1;
   }
 
-  function nextBatch() {
-    lines = 0;
+  function startBatch(list) {
+    events = list; count = list.length;
     places = new MapOf();
     ids = create(null);
     for (let i = 0; i < count; i++) { apply(mapSet, places, [events[i], i]); ids[i] = toText(events[i].messageId); }
@@ -171,7 +169,6 @@
       if (thenable(value)) { waiting = true; follow(value, ++turn); return 0; }
       return settleBatch(value);
     } catch (e) { thrown = true; fail(0, e); }
-    at = count;
     return 1;
   }
 
@@ -182,21 +179,29 @@
     if (mine !== turn || !waiting) return;
     waiting = false;
     if (good) { arrived = true; late = value; return; }
-    if (batch) { thrown = true; fail(0, value); at = count; return; }
-    fail(at, value);
-    at++;
+    thrown = batch;
+    fail(0, value);
   }
 
-  // resumed is next for the event that was waited for, 0 when it still is.
+  // resumed is start for the event that was waited for, 0 when it still is.
   function resumed() {
     if (waiting) return 0;
     if (!arrived) return 1;
     const value = late;
     arrived = false; late = undefined;
     if (!batch) {
-      try { return give(value); } catch (e) { fail(at, e); at++; return 1; }
+      try { return give(value); } catch (e) { fail(0, e); return 1; }
     }
     return settleBatch(value);
+  }
+
+  // forget takes the values out of what parse returned.
+  function forget(value) {
+    const list = keys(value);
+    for (let k = 0; k < list.length; k++) {
+      const each = value[list[k]];
+      if (typeof each === "object" && each !== null) forget(each); else value[list[k]] = 0;
+    }
   }
 
   function metadata(event) {
@@ -232,7 +237,7 @@
       text += (k > 0 ? " " : "") + part;
       if (text.length > maxLogChars) break;
     }
-    logs += "l" + (batch ? -1 : at) + " " + level + " " + stringify(cut(text, maxLogChars)) + "\n";
+    logs += "l" + (batch ? -1 : 0) + " " + level + " " + stringify(cut(text, maxLogChars)) + "\n";
   }
 
   function visible(name, value) { define(global, name, { value, writable: true, configurable: true, enumerable: false }); }
@@ -260,32 +265,28 @@
         return record("transformation_failed", d.text, d.stack);
       }
     },
-    // start takes events as a JSON list, and runs none yet.
-    start(json, ms, workspaceId, sourceId, sourceName, sourceType, destinationId, destinationName, destinationType) {
-      events = parse(json);
-      count = events.length; at = 0; first = 0; deadline = now() + ms;
-      waiting = false; poisoned = false; thrown = false; read = false; held = null; arrived = false; late = undefined;
-      out = ""; logs = ""; places = null;
+    // about takes what metadata gives, and an event like those to come: its keys stay
+    // known to the engine, which reads the others faster. Its values do not.
+    about(sample, workspaceId, sourceId, sourceName, sourceType, destinationId, destinationName, destinationType) {
+      if (sample !== "") { known = parse(sample); forget(known); }
       about = { workspaceId, sourceId, sourceName, sourceType, destinationId, destinationName, destinationType };
     },
-    next, resumed, nextOut, writeOut,
+    start, resumed, nextOut, writeOut,
     place() { return place; },
-    // slow writes what next or resumed returned last.
-    slow() { const value = held; held = null; settled(at, value); at++; },
+    // slow writes what start or resumed returned last.
+    slow() { const value = held; held = null; settled(value); },
     // giveUp fails what is waited for, because nothing is left that could settle it.
     giveUp() {
       turn++;
       waiting = false;
-      if (batch) { thrown = true; refuse(0, "transformation_failed", "the promise never settles"); at = count; return; }
-      refuse(at, "transformation_failed", "the promise never settles");
-      at++;
+      thrown = batch;
+      refuse(0, "transformation_failed", "the promise never settles");
     },
-    // take returns what the events became, after a line that sums it up.
+    // take returns what the plane has not written itself, after a line that sums it
+    // up; "" when that is all.
     take() {
-      if (held !== null) at++;
-      const text = (poisoned ? 1 : 0) + " " + (thrown ? 1 : 0) + " " + (read ? 1 : 0) + " " + at + "\n" + out + logs;
-      events = null; held = null; out = ""; logs = ""; current = null; places = null; ids = null;
-      return text;
+      if (!poisoned && !thrown && !read && out === "" && logs === "") return "";
+      return (poisoned ? 1 : 0) + " " + (thrown ? 1 : 0) + " " + (read ? 1 : 0) + "\n" + out + logs;
     },
   };
 })

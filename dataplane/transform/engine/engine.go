@@ -9,6 +9,7 @@ import (
 
 	"modernc.org/quickjs"
 
+	"weir/dataplane/transform/heap"
 	"weir/shared/id"
 	"weir/shared/script"
 )
@@ -106,11 +107,11 @@ func New(l Limits, stuck func()) (*Engine, error) {
 // machine whose answers are Broken. ErrTimeout, errMemory: loading met a limit;
 // other errors are the engine's.
 func (e *Engine) Machine(step script.Step) (*Machine, error) {
-	vm, err := quickjs.NewVM()
+	h, err := heap.New()
 	if err != nil {
 		return nil, err
 	}
-	m := &Machine{vm: vm, watch: watchdog{interrupt: vm.Interrupt, stuck: e.stuck}}
+	m := &Machine{heap: h, vm: h.VM, batch: step.Batch, watch: watchdog{interrupt: h.VM.Interrupt, stuck: e.stuck}}
 	if err := m.load(e, step); err != nil {
 		m.Close()
 		return nil, err

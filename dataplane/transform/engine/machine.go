@@ -7,32 +7,36 @@ import (
 
 	"modernc.org/quickjs"
 
+	"weir/dataplane/transform/heap"
 	"weir/shared/script"
 )
 
-// Limits of what one event may log and of how long a machine lives.
+// Limits of what one event may log, and of what a machine remembers of one.
 const (
 	maxLogLines = 20
 	maxLogChars = 1 << 10 // of one line
-	maxUses     = 20_000  // events, after which a machine is worn
+	maxSample   = 8 << 10 // bytes of an event whose keys a machine remembers
 )
 
 // Machine is a JavaScript engine with one transformation in it.
 type Machine struct {
+	heap  *heap.Heap
 	vm    *quickjs.VM
 	watch watchdog
-	uses  int  // events that it was given
-	read  bool // the code asked for the destination
+	meta  *Meta // that the saved heap knows; nil: none is saved
 
-	start, next, resumed, slow, giveUp, take quickjs.Value
-	nextOut, writeOut, place                 quickjs.Value
-	direct                                   *direct  // nil: JSON.stringify writes everything
-	broken                                   *Problem // the module cannot be loaded
+	about, start, resumed, slow, giveUp, take quickjs.Value
+	nextOut, writeOut, place                  quickjs.Value
+	direct                                    *direct  // nil: JSON.stringify writes everything
+	broken                                    *Problem // the module cannot be loaded
+	batch                                     bool
+	buffer                                    []byte // of the output that is written
 }
 
 func (m *Machine) load(e *Engine, step script.Step) error {
 	m.vm.SetCanBlock(false)
 	m.vm.SetMemoryLimit(uintptr(e.limits.Memory))
+	m.vm.SetGCThreshold(uintptr(e.limits.Memory / 4)) // cycles of one event seldom fill so much
 	global := m.vm.GlobalObject()
 	defer global.Free()
 	m.direct = newDirect(m.vm, e.limits.MaxBytes)
@@ -55,7 +59,7 @@ func (m *Machine) load(e *Engine, step script.Step) error {
 	boot.Free()
 	defer driver.Free()
 	var load quickjs.Value
-	for name, to := range map[string]*quickjs.Value{"load": &load, "start": &m.start, "next": &m.next, "resumed": &m.resumed, "slow": &m.slow, "giveUp": &m.giveUp, "take": &m.take,
+	for name, to := range map[string]*quickjs.Value{"load": &load, "about": &m.about, "start": &m.start, "resumed": &m.resumed, "slow": &m.slow, "giveUp": &m.giveUp, "take": &m.take,
 		"nextOut": &m.nextOut, "writeOut": &m.writeOut, "place": &m.place} {
 		atom, err := m.vm.NewAtom(name)
 		if err != nil {
@@ -103,46 +107,73 @@ func (m *Machine) module(load quickjs.Value, step script.Step, timeout time.Dura
 	return nil
 }
 
-// Worn reports whether m has run so many events that a new machine should take
-// its place.
-func (m *Machine) Worn() bool { return m.uses >= maxUses }
-
 // Run runs events, JSON objects with a messageId, for about slice at most, and at
-// least one. timeout is the CPU that all of them may take. After an error nothing
-// is known of the events and the machine has to be closed; ProblemOf says what it
-// means for an event that was alone.
+// least one. Each finds the machine as loading left it, a batch as a whole.
+// timeout is the CPU that all of them may take. After an error nothing is known of
+// the events and the machine has to be closed; ProblemOf says what it means for an
+// event that was alone.
 func (m *Machine) Run(events []string, meta Meta, slice, timeout time.Duration) (Answer, error) {
 	if m.broken != nil {
 		return Answer{Done: len(events), Broken: m.broken}, nil
 	}
-	fresh := m.uses == 0
-	m.uses += len(events)
 	m.watch.arm(timeout)
 	defer m.watch.disarm()
-	_, err := m.start.Call(quickjs.UndefinedValue, "["+strings.Join(events, ",")+"]", int(slice/time.Millisecond), string(meta.Workspace),
-		string(meta.Source), meta.SourceName, meta.SourceType, string(meta.Destination), meta.DestinationName, meta.DestinationType)
-	var outs []Output
-	if err == nil {
-		outs, err = m.each(len(events))
-	}
-	if err == nil {
-		err = m.jobs() // promises that nobody waits for
-	}
-	var said any
-	if err == nil {
-		said, err = m.take.Call(quickjs.UndefinedValue)
-	}
+	a, err := m.run(events, meta, slice)
 	switch {
 	case m.watch.fired():
 		return Answer{}, errTimeout
 	case err != nil:
 		return Answer{}, classify(err)
 	}
-	text, _ := said.(string)
-	a, err := parseAnswer(text, len(events))
-	m.read = m.read || a.Read // what the code read it may have kept
-	a.Fresh, a.Read, a.Outputs = fresh, m.read, append(outs, a.Outputs...)
-	return a, err
+	return a, nil
+}
+
+func (m *Machine) run(events []string, meta Meta, slice time.Duration) (Answer, error) {
+	if m.meta == nil || *m.meta != meta {
+		sample := ""
+		if len(events[0]) <= maxSample {
+			sample = events[0]
+		}
+		if _, err := m.about.Call(quickjs.UndefinedValue, sample, string(meta.Workspace), string(meta.Source), meta.SourceName, meta.SourceType,
+			string(meta.Destination), meta.DestinationName, meta.DestinationType); err != nil {
+			return Answer{}, err
+		}
+		if !m.heap.Save() {
+			return Answer{}, errMemory
+		}
+		m.meta = &meta
+	}
+	var a Answer
+	if m.batch {
+		a.Done = len(events)
+		return a, m.once(&a, 0, len(events), "["+strings.Join(events, ",")+"]")
+	}
+	for end := time.Now().Add(slice); a.Done < len(events) && (a.Done == 0 || time.Now().Before(end)); a.Done++ {
+		if err := m.once(&a, a.Done, 1, events[a.Done]); err != nil {
+			return Answer{}, err
+		}
+	}
+	return a, nil
+}
+
+// once runs one event, or a batch of n, and puts the machine back. The first is
+// the one at index first of a's.
+func (m *Machine) once(a *Answer, first, n int, text string) error {
+	if err := m.through(a, first, n, text); err != nil {
+		return err
+	}
+	if err := m.jobs(); err != nil { // of promises that nobody waits for
+		return err
+	}
+	said, err := m.take.Call(quickjs.UndefinedValue)
+	if err != nil {
+		return err
+	}
+	if text, _ := said.(string); text != "" {
+		err = a.add(text, first, n)
+	}
+	m.heap.Restore()
+	return err
 }
 
 // What functions of the driver return, when it is no output.
@@ -153,101 +184,80 @@ const (
 	statusBatch
 )
 
-// each runs the events one after the other and writes those outputs that are
-// plain objects, at once, before the code can change them.
-func (m *Machine) each(n int) ([]Output, error) {
-	var outs []Output
-	var buffer []byte
-	step := &m.next
-	for i := 0; i < n; {
-		status, err := m.turn(step, i, &outs, &buffer)
-		if err != nil {
-			return nil, err
-		}
-		switch status {
-		case statusEnd:
-			return outs, nil
-		case statusBatch:
-			return m.outputs(n, &buffer)
-		case statusSettled:
-			i++
-			step = &m.next
-			continue
-		case statusWait:
-			if step == &m.resumed { // nothing is left that could settle it
-				if _, err := m.giveUp.Call(quickjs.UndefinedValue); err != nil {
-					return nil, err
-				}
-				i++
-				step = &m.next
-				continue
-			}
-		}
-		if err := m.jobs(); err != nil {
-			return nil, err
-		}
-		step = &m.resumed
+// through calls the driver until the event has a result, and writes outputs that
+// are plain objects at once, before the code can change them.
+func (m *Machine) through(a *Answer, first, n int, text string) error {
+	v, err := m.start.CallValue(quickjs.UndefinedValue, text)
+	if err != nil {
+		return err
 	}
-	return outs, nil
-}
-
-// turn calls the driver for the event at i.
-func (m *Machine) turn(step *quickjs.Value, i int, outs *[]Output, buffer *[]byte) (status int, err error) {
-	status, text, err := m.call(step, buffer)
+	status, text, err := m.written(&v)
+	if err == nil && status == statusWait {
+		if err = m.jobs(); err == nil {
+			status, text, err = m.call(&m.resumed)
+		}
+	}
 	switch {
-	case err != nil || status >= 0:
-		return status, err
-	case text != "":
-		*outs = append(*outs, Output{i, text})
-	default:
+	case err != nil || status == statusSettled:
+		return err
+	case status == statusWait: // nothing is left that could settle it
+		_, err = m.giveUp.Call(quickjs.UndefinedValue)
+	case status == statusBatch:
+		return m.outputs(a, n)
+	case text == "":
 		_, err = m.slow.Call(quickjs.UndefinedValue)
+	default:
+		a.Outputs = append(a.Outputs, Output{first, text})
 	}
-	return statusSettled, err
+	return err
 }
 
 // outputs goes through what transformBatch returned for n events.
-func (m *Machine) outputs(n int, buffer *[]byte) ([]Output, error) {
-	var outs []Output
+func (m *Machine) outputs(a *Answer, n int) error {
 	for {
-		status, text, err := m.call(&m.nextOut, buffer)
+		status, text, err := m.call(&m.nextOut)
 		if err == nil && status < 0 && text == "" {
-			status, text, err = m.call(&m.writeOut, buffer)
+			status, text, err = m.call(&m.writeOut)
 		}
 		switch {
 		case err != nil || status == statusEnd:
-			return outs, err
+			return err
 		case status >= 0:
 			continue
 		}
 		at, err := m.place.Call(quickjs.UndefinedValue)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		i, ok := at.(int)
 		if !ok || i < 0 || i >= n {
-			return nil, errDriver
+			return errDriver
 		}
-		outs = append(outs, Output{i, text})
+		a.Outputs = append(a.Outputs, Output{i, text})
 	}
 }
 
-// call calls a function of the driver. It returns the number that it returned, or
-// -1 and the JSON of an object, "" when JSON.stringify has to write it.
-func (m *Machine) call(f *quickjs.Value, buffer *[]byte) (status int, text string, err error) {
+// call calls a function of the driver; written says what it returned.
+func (m *Machine) call(f *quickjs.Value) (status int, text string, err error) {
 	v, err := f.CallValue(quickjs.UndefinedValue)
 	if err != nil {
 		return 0, "", err
 	}
-	defer v.Free()
+	return m.written(&v)
+}
+
+// written returns the number that v is, or -1 and the JSON of an object, "" when
+// JSON.stringify has to write it. v ends with the event.
+func (m *Machine) written(v *quickjs.Value) (status int, text string, err error) {
 	if m.direct != nil {
-		if status, ok := m.direct.number(&v); ok {
+		if status, ok := m.direct.number(v); ok {
 			return status, "", nil
 		}
 		var ok bool
-		if *buffer, ok = m.direct.json((*buffer)[:0], &v); ok && (*buffer)[0] == '{' {
-			return -1, string(*buffer), nil
+		if m.buffer, ok = m.direct.json(m.buffer[:0], v); ok && m.buffer[0] == '{' {
+			return -1, string(m.buffer), nil
 		}
-		if m.direct.isObject(&v) {
+		if m.direct.isObject(v) {
 			return -1, "", nil
 		}
 	}
@@ -276,6 +286,4 @@ func (m *Machine) jobs() error {
 const maxJobs = 1 << 20
 
 // Close frees the machine.
-func (m *Machine) Close() {
-	_ = m.vm.Close()
-}
+func (m *Machine) Close() { m.heap.Close() }

@@ -5,9 +5,6 @@ import (
 	"os"
 	"runtime/debug"
 	"slices"
-	"time"
-
-	"golang.org/x/time/rate"
 
 	"weir/dataplane/transform/engine"
 	"weir/shared/id"
@@ -20,8 +17,7 @@ const (
 	maxResident = 256 << 20 // bytes; above it machines are closed, and at last the worker
 )
 
-// machineKey says for whom a machine works. State that code keeps is shared by
-// no two of them.
+// machineKey says for whom a machine works.
 type machineKey struct {
 	chain       string
 	step        int
@@ -32,24 +28,20 @@ type machineKey struct {
 
 // machines are the machines of a worker.
 type machines struct {
-	engine  *engine.Engine
-	open    map[machineKey]*engine.Machine
-	recent  []machineKey // of open, the one used last at the end
-	retries map[machineKey]*rate.Limiter
+	engine *engine.Engine
+	open   map[machineKey]*engine.Machine
+	recent []machineKey // of open, the one used last at the end
 }
 
 func newMachines(e *engine.Engine) *machines {
-	return &machines{engine: e, open: map[machineKey]*engine.Machine{}, retries: map[machineKey]*rate.Limiter{}}
+	return &machines{engine: e, open: map[machineKey]*engine.Machine{}}
 }
 
 // of returns the machine of a key, made when there is none.
 func (ms *machines) of(k machineKey, step script.Step) (*engine.Machine, error) {
 	if m, ok := ms.open[k]; ok {
-		if !m.Worn() {
-			ms.used(k)
-			return m, nil
-		}
-		ms.drop(k)
+		ms.used(k)
+		return m, nil
 	}
 	if len(ms.open) >= maxMachines {
 		ms.drop(ms.recent[0])
@@ -90,28 +82,6 @@ func (ms *machines) forget(chain string) {
 			ms.drop(k)
 		}
 	}
-}
-
-// A machine may be replaced because an event failed that was not the first in
-// it, so many times at once and, for one that fails all the time, so often.
-const (
-	retryBurst = 8
-	retryEvery = 50 * time.Millisecond
-)
-
-// retryFresh reports whether an event that failed in a used machine should be
-// tried again in a new one: an event before it may have broken what all share,
-// such as a prototype.
-func (ms *machines) retryFresh(k machineKey) bool {
-	if len(ms.retries) > 10*maxMachines {
-		clear(ms.retries)
-	}
-	limit, ok := ms.retries[k]
-	if !ok {
-		limit = rate.NewLimiter(rate.Every(retryEvery), retryBurst)
-		ms.retries[k] = limit
-	}
-	return limit.Allow()
 }
 
 // shrink closes machines, the longest unused first, while the process is large.

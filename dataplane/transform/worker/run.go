@@ -178,13 +178,6 @@ func (p *part) step(s int, items []item, left time.Duration) (int, []item, error
 		}
 		return len(items), nil, nil
 	}
-	if i := firstFailure(a); i >= 0 && p.machines.retryFresh(key) {
-		p.machines.drop(key)
-		if i == 0 {
-			return p.step(s, items, left)
-		}
-		a.Cut(i) // the rest runs in a new machine
-	}
 	if a.Threw && len(items) > 1 {
 		return 0, nil, errOneByOne
 	}
@@ -211,22 +204,6 @@ func repeated(items []item) bool {
 		seen[it.id] = true
 	}
 	return false
-}
-
-// firstFailure is the first event of an answer that failed, but for the first in
-// a fresh machine; -1 for none. Which of a batch it was is not known.
-func firstFailure(a engine.Answer) int {
-	for _, f := range a.Failures {
-		switch {
-		case a.Threw && a.Fresh:
-			return -1
-		case a.Threw:
-			return 0
-		case f.At > 0 || !a.Fresh:
-			return f.At
-		}
-	}
-	return -1
 }
 
 // end ends an input; the first reason counts.
