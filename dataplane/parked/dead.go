@@ -19,8 +19,11 @@ type Filter struct {
 	Places      []delivery.Place
 	Before      time.Time // they came into DEAD before it; zero: whenever
 	Until       time.Time // no further ones are moved after it; zero: until none is left
-
-	most int // about how many are moved; 0: all
+	Most        int       // so many are moved; 0: all
+	// Sent is what Retransform sent of events from which code made several, so that calls
+	// of one move send each once. nil: this call alone.
+	Sent  map[delivery.Ref]struct{}
+	Moved func(n int) // nil, or hears while others are moved that n more were
 }
 
 // DeadLetter is one delivery that its destination will never take by itself.
@@ -148,6 +151,16 @@ func (s *Store) List(ctx context.Context, f Filter, after delivery.Place, limit 
 	return found, err
 }
 
+// Count returns how many dead letters f selects. fault.Invalid: no destination.
+// fault.Unavailable: the partition does not run here.
+func (s *Store) Count(ctx context.Context, f Filter) (n int, err error) {
+	err = s.letters(ctx, f, 1, func(_ *Record, chosen []int) (bool, error) {
+		n += len(chosen)
+		return true, nil
+	})
+	return n, err
+}
+
 // How much of DEAD is moved at once, about.
 const (
 	moveLetters = 1000
@@ -176,6 +189,9 @@ func (s *Store) move(ctx context.Context, f Filter, fn func([]pick) (int, error)
 		}
 		n, err := fn(batch)
 		moved, unswept = moved+n, unswept+n
+		if f.Moved != nil && n > 0 {
+			f.Moved(n)
+		}
 		batch, letters, bytes = nil, 0, 0
 		if unswept >= sweepLetters && err == nil {
 			unswept = 0
@@ -184,15 +200,18 @@ func (s *Store) move(ctx context.Context, f Filter, fn func([]pick) (int, error)
 		return err
 	}
 	err = s.letters(ctx, f, 1, func(r *Record, chosen []int) (bool, error) {
+		if f.Most > 0 {
+			chosen = chosen[:min(len(chosen), f.Most-moved-letters)]
+		}
 		batch, letters = append(batch, pick{r, chosen}), letters+len(chosen)
 		for _, i := range chosen {
 			bytes += len(r.Items[i].Delivery.Event.JSON) + len(r.Items[i].Delivery.Original)
 		}
-		if letters < moveLetters && bytes < moveBytes {
+		if letters < moveLetters && bytes < moveBytes && (f.Most == 0 || moved+letters < f.Most) {
 			return true, nil
 		}
 		err := flush()
-		return err == nil && (f.most == 0 || moved < f.most) && (f.Until.IsZero() || time.Now().Before(f.Until)), err
+		return err == nil && (f.Most == 0 || moved < f.Most) && (f.Until.IsZero() || time.Now().Before(f.Until)), err
 	})
 	if err == nil {
 		err = flush()

@@ -32,7 +32,7 @@ func (s *Store) Expire(ctx context.Context, oldest, now time.Time) (expired int,
 		return 0, false, err
 	}
 	for _, dest := range due {
-		n, err := s.move(ctx, Filter{Destination: dest, Before: oldest, most: expireLetters - expired}, func(batch []pick) (int, error) {
+		n, err := s.move(ctx, Filter{Destination: dest, Before: oldest, Most: expireLetters - expired}, func(batch []pick) (int, error) {
 			return s.drop(ctx, dest, batch, delivery.CodeExpired)
 		})
 		if expired += n; err != nil {

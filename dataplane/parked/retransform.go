@@ -21,7 +21,10 @@ const dropLast = 10 * time.Second
 // as does what an older version wrote, which kept no originals.
 // fault.Invalid: no destination. fault.Unavailable: the partition does not run here.
 func (s *Store) Retransform(ctx context.Context, f Filter, connected func(event.Event) bool, replay func(context.Context, []event.Event) error) (moved int, err error) {
-	sent := map[delivery.Ref]struct{}{} // events from which code made several
+	sent := f.Sent
+	if sent == nil {
+		sent = map[delivery.Ref]struct{}{}
+	}
 	return s.move(ctx, f, func(batch []pick) (int, error) {
 		going := make([]pick, 0, len(batch))
 		var events []event.Event

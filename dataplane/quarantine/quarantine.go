@@ -48,6 +48,8 @@ type Filter struct {
 	Destination id.Destination // on the way there; what broke a rule at the gateway has none
 	Code        string
 	Places      []delivery.Place
+	Before      time.Time // they came into QUARANTINE before it; zero: whenever
+	Most        int       // about how many leave in one call; 0: 1000
 }
 
 // selects reports whether f selects e, which lies at p.
@@ -90,8 +92,9 @@ type Span struct{ After, Until uint64 }
 
 // How much one call of Replay or Remove does at most, about.
 const (
-	moveEvents  = 1000  // that leave
-	moveRecords = 10000 // that are read
+	moveEvents  = 1000    // that leave
+	moveBytes   = 4 << 20 // of these
+	moveRecords = 10000   // that are read
 )
 
 // How long it may take to remove what was sent again, and longer for each record. The
@@ -111,36 +114,48 @@ const (
 // span was looked at. What comes into QUARANTINE during the call is not in span.
 // fault.Unavailable: a log is unreachable.
 func (s *Store) Replay(ctx context.Context, f Filter, span Span, send func(context.Context, []event.Event) error) (sent int, rest Span, err error) {
-	return s.move(ctx, f, span, func(events []event.Event, selected []delivery.Place) (map[uint32]bool, error) {
-		going := map[uint32]bool{}
+	return s.move(ctx, f, span, func(p *part, selected []delivery.Place) []event.Event {
 		var again []event.Event
 		for _, at := range selected {
-			if e, ok := s.replayed(events[at.Item]); ok {
+			if e, ok := s.replayed(p.events[at.Item]); ok {
 				again = append(again, e)
-				going[at.Item] = true
+				p.gone[at.Item] = true
 			}
 		}
-		if len(again) == 0 {
-			return nil, nil
-		}
-		return going, send(ctx, again)
-	})
+		return again
+	}, send)
 }
 
 // Remove takes quarantined events out for good; see Replay. In the ledger they
 // stay quarantined, which is how they ended.
 func (s *Store) Remove(ctx context.Context, f Filter, span Span) (removed int, rest Span, err error) {
-	return s.move(ctx, f, span, func(_ []event.Event, selected []delivery.Place) (map[uint32]bool, error) {
-		going := map[uint32]bool{}
+	return s.move(ctx, f, span, func(p *part, selected []delivery.Place) []event.Event {
 		for _, at := range selected {
-			going[at.Item] = true
+			p.gone[at.Item] = true
 		}
-		return going, nil
-	})
+		return nil
+	}, nil)
 }
 
-// move removes from the records of span what take took of them.
-func (s *Store) move(ctx context.Context, f Filter, span Span, take func([]event.Event, []delivery.Place) (gone map[uint32]bool, err error)) (moved int, rest Span, err error) {
+// Count returns how many events f selects. It only reads.
+func (s *Store) Count(ctx context.Context, f Filter) (n int, err error) {
+	err = s.records(ctx, f, 1, func(_ uint64, _ []event.Event, selected []delivery.Place) (bool, error) {
+		n += len(selected)
+		return true, nil
+	})
+	return n, err
+}
+
+// part is a record of which events leave.
+type part struct {
+	seq    uint64
+	events []event.Event
+	gone   map[uint32]bool
+}
+
+// move removes from the records of span what take chooses, which send took before;
+// take returns what that is.
+func (s *Store) move(ctx context.Context, f Filter, span Span, take func(p *part, selected []delivery.Place) []event.Event, send func(context.Context, []event.Event) error) (moved int, rest Span, err error) {
 	if span.Until == 0 {
 		st, err := s.Log.State(ctx)
 		if err != nil {
@@ -148,40 +163,64 @@ func (s *Store) move(ctx context.Context, f Filter, span Span, take func([]event
 		}
 		span.Until = st.Last
 	}
+	most := moveEvents
+	if f.Most > 0 {
+		most = min(most, f.Most)
+	}
 	s.taking.Lock()
 	defer s.taking.Unlock()
-	read := 0
-	var left []uint64 // records that are to be removed
+	var parts []part
+	var again []event.Event
+	read, chosen, bytes := 0, 0, 0
 	err = s.records(ctx, f, span.After+1, func(seq uint64, events []event.Event, selected []delivery.Place) (bool, error) {
 		if seq > span.Until {
 			return false, nil
 		}
-		gone, err := take(events, selected)
-		if err != nil {
-			return false, err
-		}
-		if len(gone) > 0 {
-			moved += len(gone)
-			if err := s.keepRest(ctx, f.Source, seq, events, gone); err != nil {
-				return false, err
+		p := part{seq, events, map[uint32]bool{}}
+		again = append(again, take(&p, selected)...)
+		if len(p.gone) > 0 {
+			parts, chosen = append(parts, p), chosen+len(p.gone)
+			for i := range events {
+				bytes += len(events[i].JSON)
 			}
-			left = append(left, seq)
 		}
-		if read++; (moved >= moveEvents || read >= moveRecords) && seq < span.Until {
+		if read++; (chosen >= most || bytes >= moveBytes || read >= moveRecords) && seq < span.Until {
 			rest = Span{seq, span.Until}
 			return false, nil
 		}
 		return true, nil
 	})
-	return moved, rest, errors.Join(err, s.delete(ctx, left))
+	if err != nil {
+		return 0, Span{}, err
+	}
+	if len(again) > 0 {
+		if err := send(ctx, again); err != nil {
+			return 0, Span{}, err
+		}
+	}
+	moved, err = s.leave(ctx, f.Source, parts)
+	return moved, rest, err
+}
+
+// leave takes out of QUARANTINE what is gone from its records, and returns how many
+// events that is.
+func (s *Store) leave(ctx context.Context, source id.Source, parts []part) (left int, err error) {
+	seqs := make([]uint64, 0, len(parts))
+	for i := range parts {
+		if err = s.keepRest(ctx, source, parts[i]); err != nil {
+			break
+		}
+		seqs, left = append(seqs, parts[i].seq), left+len(parts[i].gone)
+	}
+	return left, errors.Join(err, s.delete(ctx, seqs))
 }
 
 // keepRest adds once more what does not leave with a record of QUARANTINE.
-func (s *Store) keepRest(ctx context.Context, source id.Source, seq uint64, events []event.Event, gone map[uint32]bool) error {
+func (s *Store) keepRest(ctx context.Context, source id.Source, p part) error {
 	var rest []event.Event
-	for i := range events {
-		if !gone[uint32(i)] {
-			rest = append(rest, events[i])
+	for i := range p.events {
+		if !p.gone[uint32(i)] {
+			rest = append(rest, p.events[i])
 		}
 	}
 	if len(rest) == 0 {
@@ -190,7 +229,7 @@ func (s *Store) keepRest(ctx context.Context, source id.Source, seq uint64, even
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), removeTimeout)
 	defer cancel()
 	if err := s.Add(ctx, source, rest); err != nil {
-		return fmt.Errorf("keep the rest of quarantine record %d: %w", seq, err)
+		return fmt.Errorf("keep the rest of quarantine record %d: %w", p.seq, err)
 	}
 	return nil
 }
@@ -237,6 +276,9 @@ func (s *Store) records(ctx context.Context, f Filter, from uint64, fn func(seq 
 	for rec, err := range s.Log.ReadTo(ctx, from, string(f.Source)) {
 		if err != nil {
 			return fmt.Errorf("read quarantined events of %s: %w", f.Source, err)
+		}
+		if !f.Before.IsZero() && !rec.At.Before(f.Before) {
+			continue
 		}
 		frame, err := queue.DecodeFrame(rec.Data)
 		if err != nil {

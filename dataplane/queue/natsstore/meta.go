@@ -10,6 +10,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"weir/dataplane/queue"
+	"weir/dataplane/queue/natsstore/table"
 	"weir/shared/fault"
 )
 
@@ -50,6 +51,13 @@ func (s *Store) openMeta(ctx context.Context) error {
 		return fmt.Errorf("read the slot table: %w", faultOf(err))
 	}
 	return s.readSlots(entry.Value())
+}
+
+// Table returns the documents in META below prefix, one word that nothing else uses.
+func (s *Store) Table(prefix string) *table.Table {
+	return table.New(s.meta, prefix, func(ctx context.Context) (context.Context, context.CancelFunc) {
+		return s.call(ctx, s.writable())
+	})
 }
 
 func (s *Store) makeSlots(ctx context.Context) error {
