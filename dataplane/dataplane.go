@@ -246,6 +246,9 @@ func (d *DataPlane) divide(client *outbound.Client, g *guard.Guard) error {
 			Number: n, DedupeDir: filepath.Join(d.cfg.DataDir, "dedupe"), Store: d.store, Plans: &d.plans, Moves: d.cfg.Events != "", Hasher: hasher, Client: client, Yield: d.yield,
 			Deps: destination.Deps{Dial: d.dialer(g), Now: time.Now, Log: d.cfg.Log}, Code: d.code, Live: &d.live, Aside: &d.aside, Log: d.cfg.Log,
 			Parked: d.shared[queue.Parked][n], Dead: d.shared[queue.Dead][n], Quarantine: d.shared[queue.Quarantine][n], Stage: d.shared[queue.Stage][n],
+			Staged: func(dest id.Destination, events []event.Event, seq uint64, err error) {
+				d.loading.Appended(n, dest, events, seq, err)
+			},
 			Trace: func(frame uint64) *telemetry.Trace { return d.trace(n, frame) },
 		}))
 	}

@@ -15,11 +15,14 @@ import (
 
 // rows returns the ledger of all partitions, added up.
 func (d *DataPlane) rows() []ledger.Row {
+	staged := d.loading.Staged() // before what is delivered: that only grows
 	parts := make([][]ledger.Row, 0, len(d.partitions))
 	for _, p := range d.partitions {
 		parts = append(parts, p.Ledger())
 	}
-	return ledger.Merge(parts...)
+	rows := ledger.Merge(parts...)
+	ledger.Stage(rows, staged)
+	return rows
 }
 
 // unloaded lists the workspaces that cannot be loaded, or of which events that were
@@ -65,7 +68,7 @@ func count(r ledger.Row) wire.Count {
 	c := wire.Count{
 		Workspace: r.Workspace, Source: r.Source, Destination: r.Destination,
 		Accepted: above(r.Accepted), Replayed: above(r.Replayed), Waiting: above(r.Waiting), Duplicate: above(r.Duplicate), Quarantined: above(r.Quarantined),
-		Unrouted: above(r.Unrouted), Routed: above(r.Routed), Added: above(r.Added), Delivered: above(r.Delivered),
+		Unrouted: above(r.Unrouted), Routed: above(r.Routed), Added: above(r.Added), Delivered: above(r.Delivered), Staged: above(r.Staged),
 		Parked: above(r.Parked), Dead: above(r.Dead), InFlight: above(r.InFlight), Balanced: r.Balanced,
 	}
 	if r.Destination == "" {

@@ -47,19 +47,19 @@ type destinationView struct {
 	Name     string         `json:"name"`
 	Type     string         `json:"type"`
 	Disabled bool           `json:"disabled"`
+	Staged   uint64         `json:"staged"`
 	Parked   uint64         `json:"parked"`
 	Dead     uint64         `json:"dead"`
 }
 
 // place is what several workspaces of one plane share while they are listed.
 type place struct {
-	plane  store.Plane
-	parked map[id.Destination]uint64
-	dead   map[id.Destination]uint64
+	plane store.Plane
+	sums  map[id.Destination]wire.Count
 }
 
 func (a *API) place(ctx context.Context, plane id.Plane) (*place, error) {
-	p := &place{parked: map[id.Destination]uint64{}, dead: map[id.Destination]uint64{}}
+	p := &place{sums: map[id.Destination]wire.Count{}}
 	var err error
 	if p.plane, err = a.cfg.Store.Plane(ctx, plane); err != nil {
 		return nil, err
@@ -69,8 +69,8 @@ func (a *API) place(ctx context.Context, plane id.Plane) (*place, error) {
 		return nil, err
 	}
 	for _, c := range counts { // ids of destinations are unique in the installation
-		p.parked[c.Destination] += c.Parked
-		p.dead[c.Destination] += c.Dead
+		sum := p.sums[c.Destination]
+		p.sums[c.Destination] = wire.Count{Staged: sum.Staged + c.Staged, Parked: sum.Parked + c.Parked, Dead: sum.Dead + c.Dead}
 	}
 	return p, nil
 }
@@ -105,7 +105,8 @@ func (a *API) view(ctx context.Context, ws store.Workspace, at *place, acks []wi
 		v.Sources = append(v.Sources, sourceView{s.ID, s.Name, s.Type, s.WriteKey, s.Disabled})
 	}
 	for _, d := range rev.Config.Destinations {
-		v.Destinations = append(v.Destinations, destinationView{d.ID, d.Name, d.Type, d.Disabled, at.parked[d.ID], at.dead[d.ID]})
+		sum := at.sums[d.ID]
+		v.Destinations = append(v.Destinations, destinationView{d.ID, d.Name, d.Type, d.Disabled, sum.Staged, sum.Parked, sum.Dead})
 	}
 	sortByName(v.Sources, func(s sourceView) string { return s.Name })
 	sortByName(v.Destinations, func(d destinationView) string { return d.Name })

@@ -134,8 +134,8 @@ func removed(former, next workspace.Config) []workspace.Destination {
 	return gone
 }
 
-// parked has a problem for each destination with parked deliveries, by the
-// counts of the plane's newest beat.
+// parked has a problem for each destination with deliveries that are parked, or staged
+// to be loaded, by the counts of the plane's newest beat.
 func (s *Service) parked(ctx context.Context, ws store.Workspace, destinations []workspace.Destination) ([]fault.Problem, error) {
 	if len(destinations) == 0 {
 		return nil, nil
@@ -144,18 +144,28 @@ func (s *Service) parked(ctx context.Context, ws store.Workspace, destinations [
 	if err != nil {
 		return nil, fmt.Errorf("read the counts of plane %s: %w", ws.Plane, err)
 	}
-	waiting := map[id.Destination]uint64{}
+	parked, staged := map[id.Destination]uint64{}, map[id.Destination]uint64{}
 	for _, c := range counts {
 		if c.Workspace == ws.ID {
-			waiting[c.Destination] += c.Parked
+			parked[c.Destination] += c.Parked
+			staged[c.Destination] += c.Staged
 		}
 	}
 	var problems []fault.Problem
 	for _, d := range destinations {
-		if n := waiting[d.ID]; n > 0 {
-			problems = append(problems, fault.Problem{Path: "destinations", Code: "parked_deliveries",
-				Text: fmt.Sprintf("The destination %s has %d parked deliveries, which would be lost; discard them on purpose, or keep it.", d.Name, n)})
+		what := ""
+		switch p, s := parked[d.ID], staged[d.ID]; {
+		case p > 0 && s > 0:
+			what = fmt.Sprintf("%d parked deliveries and %d events that are not loaded yet", p, s)
+		case p > 0:
+			what = fmt.Sprintf("%d parked deliveries", p)
+		case s > 0:
+			what = fmt.Sprintf("%d events that are not loaded yet", s)
+		default:
+			continue
 		}
+		problems = append(problems, fault.Problem{Path: "destinations", Code: "parked_deliveries",
+			Text: fmt.Sprintf("The destination %s has %s, which would be lost; discard them on purpose, or keep it.", d.Name, what)})
 	}
 	return problems, nil
 }

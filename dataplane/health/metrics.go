@@ -179,7 +179,7 @@ func (c *collector) ledger(gauge func(*prometheus.Desc, float64, ...string)) {
 	sums, of := map[string]int64{}, map[at]int64{}
 	for _, r := range c.monitor.cfg.Ledger() {
 		kinds := map[string]int64{"accepted": r.Accepted, "replayed": r.Replayed, "waiting": r.Waiting, "duplicate": r.Duplicate, "quarantined": r.Quarantined, "unrouted": r.Unrouted,
-			"routed": r.Routed, "delivered": r.Delivered, "parked": r.Parked, "dead": r.Dead, "in_flight": r.InFlight}
+			"routed": r.Routed, "delivered": r.Delivered, "staged": r.Staged, "parked": r.Parked, "dead": r.Dead, "in_flight": r.InFlight}
 		for _, n := range r.Dropped {
 			kinds["dropped"] += n
 		}

@@ -148,7 +148,7 @@ func Check(r Row) bool {
 	if r.Destination == "" {
 		return r.Waiting >= 0 && r.Accepted+r.Replayed == r.Waiting+r.Duplicate+r.Quarantined+dropped+r.SourceRouted+r.Unrouted
 	}
-	return r.InFlight >= 0 && r.Routed+r.Added == r.Delivered+dropped+r.Quarantined+r.Parked+r.Dead+r.InFlight
+	return r.InFlight >= 0 && r.Staged >= 0 && r.Routed+r.Added == r.Delivered+r.Staged+dropped+r.Quarantined+r.Parked+r.Dead+r.InFlight
 }
 
 // Merge adds rows of several partitions, one row for each book, in the order of
@@ -176,6 +176,7 @@ func Merge(parts ...[]Row) []Row {
 				r.Dropped[code] += n
 			}
 			r.Waiting += p.Waiting
+			r.Staged += p.Staged
 			r.InFlight += p.InFlight
 			r.Balanced = r.Balanced && p.Balanced
 		}
@@ -186,6 +187,18 @@ func Merge(parts ...[]Row) []Row {
 	}
 	slices.SortFunc(all, compareRows)
 	return all
+}
+
+// Stage moves in each row what waits of its book to be loaded from Delivered to Staged.
+// It is as much of what is delivered at most: what is staged is counted a moment before
+// its delivery is booked.
+func Stage(rows []Row, waits map[Key]int64) {
+	for i := range rows {
+		r := &rows[i]
+		n := min(waits[Key{r.Workspace, r.Source, r.Destination}], r.Delivered)
+		r.Staged, r.Delivered = r.Staged+n, r.Delivered-n
+		r.Balanced = r.Balanced && Check(*r)
+	}
 }
 
 // Sum returns deltas with those of one account added up, without zeros, in the

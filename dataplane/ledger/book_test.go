@@ -92,3 +92,17 @@ func TestMergeAddsPartitions(t *testing.T) {
 		t.Errorf("a merged row with an unbalanced part is balanced: %+v", got[1])
 	}
 }
+
+func TestStageMovesWhatWaitsForALoad(t *testing.T) {
+	t.Parallel()
+	key := ledger.Key{Workspace: "ws_a", Source: "src_a", Destination: "dst_a"}
+	var b ledger.Book
+	b.Apply(day())
+	for waits, want := range map[int64][2]int64{0: {2, 0}, 1: {1, 1}, 2: {0, 2}, 3: {0, 2}} {
+		rows := b.Rows(map[ledger.Key]int64{key: 1})
+		ledger.Stage(rows, map[ledger.Key]int64{key: waits, {Workspace: "ws_b"}: 9})
+		if got := [2]int64{rows[1].Delivered, rows[1].Staged}; got != want || !rows[0].Balanced || !rows[1].Balanced {
+			t.Errorf("of 2 delivered, %d wait: delivered and staged are %v, want %v, in balanced rows: %+v", waits, got, want, rows)
+		}
+	}
+}

@@ -14,6 +14,9 @@ type Account uint8
 //
 //	Accepted + Replayed = waiting + Duplicate + Quarantined + Dropped + SourceRouted + Unrouted
 //	Routed + Added = Delivered + Dropped + Quarantined + Parked + Dead + in flight
+//
+// Delivered is what a destination took. A warehouse takes what is staged for it: Stage
+// shows that apart.
 const (
 	Accepted Account = iota + 1
 	Replayed
@@ -41,14 +44,16 @@ type Delta struct {
 
 // Row is the state of one book. Dropped is by code. Waiting is what is accepted or
 // replayed and not read; Waiting and InFlight are counted from frames and lanes,
-// never computed. Balanced says whether the equation holds.
+// never computed. Staged is that part of what was delivered to a warehouse which is not
+// loaded, as Stage sets it apart. Balanced says whether the equation holds.
 type Row struct {
-	Workspace                                        id.Workspace
-	Source                                           id.Source
-	Destination                                      id.Destination // empty: the source's own book
-	Accepted, Replayed, Duplicate, Quarantined       int64
-	Waiting, SourceRouted, Unrouted                  int64
-	Dropped                                          map[string]int64
-	Routed, Added, Delivered, Parked, Dead, InFlight int64
-	Balanced                                         bool
+	Workspace                                  id.Workspace
+	Source                                     id.Source
+	Destination                                id.Destination // empty: the source's own book
+	Accepted, Replayed, Duplicate, Quarantined int64
+	Waiting, SourceRouted, Unrouted            int64
+	Dropped                                    map[string]int64
+	Routed, Added, Delivered, Staged           int64
+	Parked, Dead, InFlight                     int64
+	Balanced                                   bool
 }

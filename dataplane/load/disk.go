@@ -33,6 +33,13 @@ type cursor struct {
 	Workspace id.Workspace `json:"workspace,omitempty"`
 }
 
+// next returns the first record of each partition that no closed load of d has.
+func (e *Engine) next(d id.Destination) ([]uint64, error) {
+	var c cursor
+	_, err := get(filepath.Join(e.c.Dir, string(d), "cursor.json"), &c)
+	return c.Next, err
+}
+
 // put writes v so that after a crash the old or the new is there, whole.
 func put(path string, v any) error {
 	b, err := json.Marshal(v)

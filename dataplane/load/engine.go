@@ -11,6 +11,8 @@ import (
 	"weir/dataplane/blob"
 	"weir/dataplane/event"
 	"weir/dataplane/layout"
+	"weir/dataplane/ledger"
+	"weir/dataplane/load/staged"
 	"weir/dataplane/queue"
 	"weir/dataplane/share"
 	"weir/dataplane/warehouse"
@@ -83,6 +85,7 @@ type Config struct {
 type Engine struct {
 	c       Config
 	slots   *share.Slots
+	staged  *staged.Counter
 	mu      sync.Mutex
 	loaders map[id.Destination]*loader
 
@@ -106,7 +109,13 @@ func New(c Config) (*Engine, error) {
 	if c.MaxEvents == 0 {
 		c.MaxEvents = 250_000
 	}
-	return &Engine{c: c, slots: share.New(share.Config{Slots: c.Parallel, Aside: 2 * c.Parallel}), loaders: map[id.Destination]*loader{}}, nil
+	logs := make([]staged.Log, len(c.Stages))
+	for i, s := range c.Stages {
+		logs[i] = s
+	}
+	return &Engine{
+		c: c, slots: share.New(share.Config{Slots: c.Parallel, Aside: 2 * c.Parallel}), staged: staged.New(logs), loaders: map[id.Destination]*loader{},
+	}, nil
 }
 
 // Times of the engine.
@@ -122,6 +131,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	timer := time.NewTicker(tick)
 	defer timer.Stop()
 	running := map[id.Destination]context.CancelFunc{}
+	wg.Go(func() { e.staged.Run(ctx, e.next) })
 	if e.c.Removed != nil {
 		wg.Go(func() { e.runSweeps(ctx) })
 	}
@@ -195,6 +205,16 @@ func (e *Engine) LoadNow(ctx context.Context, d id.Destination) error {
 		}
 	}
 }
+
+// Appended counts what an append of events to a partition's STAGE gave: the number of
+// their record, or an error. Every append has to be told.
+func (e *Engine) Appended(partition int, d id.Destination, events []event.Event, seq uint64, err error) {
+	e.staged.Add(partition, d, events, seq, err)
+}
+
+// Staged returns how many events wait in STAGE to be loaded, for each source and
+// destination that has any. Just after a start it may be too few.
+func (e *Engine) Staged() map[ledger.Key]int64 { return e.staged.Counts() }
 
 // Loads returns the newest loads of a destination, newest first.
 func (e *Engine) Loads(d id.Destination) []Load {

@@ -146,7 +146,7 @@ func (l *loader) load(ctx context.Context, job Job, m *manifest) error {
 			return warehouse.Fail(warehouse.CodeFailed, err)
 		}
 	}
-	if err := l.close(m); err != nil {
+	if err := l.close(ctx, m); err != nil {
 		return warehouse.Fail(warehouse.CodeStage, err)
 	}
 	if err := l.reach(StepCursor); err != nil {
@@ -156,8 +156,12 @@ func (l *loader) load(ctx context.Context, job Job, m *manifest) error {
 }
 
 // close moves the cursor behind a manifest.
-func (l *loader) close(m *manifest) error {
-	return put(l.path("cursor.json"), cursor{Next: m.To, Last: m.ID, Workspace: l.job.Load().Workspace})
+func (l *loader) close(ctx context.Context, m *manifest) error {
+	if err := put(l.path("cursor.json"), cursor{Next: m.To, Last: m.ID, Workspace: l.job.Load().Workspace}); err != nil {
+		return err
+	}
+	l.e.staged.Pass(ctx, l.dest, m.To)
+	return nil
 }
 
 // stage reads records into files, at most MaxEvents events, and lets the manifest

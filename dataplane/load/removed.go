@@ -108,6 +108,7 @@ func (e *Engine) discard(ctx context.Context, d id.Destination) error {
 			return fmt.Errorf("remove a load's folder: %w", err)
 		}
 	}
+	e.staged.Pass(ctx, d, ends) // a purge whose answer is lost is not repeated
 	for p, s := range e.c.Stages {
 		if err := s.Purge(ctx, ends[p], string(d)); err != nil {
 			return fmt.Errorf("purge STAGE: %w", err)

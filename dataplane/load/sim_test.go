@@ -2,6 +2,7 @@ package load_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -21,6 +22,7 @@ import (
 	"weir/dataplane/blob"
 	"weir/dataplane/event"
 	"weir/dataplane/layout"
+	"weir/dataplane/ledger"
 	"weir/dataplane/load"
 	"weir/dataplane/overflow"
 	"weir/dataplane/queue"
@@ -39,7 +41,8 @@ const stageBytes = 6000
 // or merge and do not say so; now and then one has no job for a while or is
 // removed for ever. In half of the seeds STAGE takes little: what is more moves to
 // objects, and a warehouse that has too much there is refused. In the end each that is not removed has the newest row of
-// every id, it never had an older one after a newer, each refused event was told,
+// every id, it never had an older one after a newer, each refused event was told, what
+// waited in STAGE was counted as staged,
 // and nothing is left in STAGE, in objects, nor of a removed one in a folder.
 //
 // A seed has at least 500 events and ten faults.
@@ -183,6 +186,7 @@ type harness struct {
 	mu      sync.Mutex
 	rng     *rand.Rand
 	dead    bool
+	engine  *load.Engine   // of this life
 	stages  []queue.Log    // as this life has them
 	fuse    int            // steps until the process dies; 0: it does not
 	gone    id.Destination // has no job at the moment
@@ -284,6 +288,7 @@ func (w *harness) start() {
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	w.engine = e
 	w.ran.Go(func() { _ = e.Run(ctx) })
 }
 
@@ -351,7 +356,8 @@ func (w *harness) stage(d id.Destination, n int) {
 	}
 	w.mu.Unlock()
 	for lost := false; ; lost = true {
-		_, err := w.stages[p].Append(context.Background(), string(d), queue.EncodeFrame(es))
+		seq, err := w.stages[p].Append(context.Background(), string(d), queue.EncodeFrame(es))
+		w.engine.Appended(p, d, es, seq, err)
 		if err == nil {
 			break
 		}
@@ -422,6 +428,9 @@ func (w *harness) live() {
 			}
 		}
 		time.Sleep(time.Duration(w.chance(4000)) * time.Millisecond)
+		if w.chance(4) == 0 {
+			w.counted()
+		}
 		w.most = max(w.most, w.objects())
 		w.mu.Lock()
 		dead := w.dead
@@ -471,6 +480,55 @@ func (w *harness) live() {
 			w.t.Errorf("seed %d: %s was refused and nobody was told", w.seed, e)
 		}
 	}
+}
+
+// counted checks that the engine counts as staged what lies in STAGE and in no closed
+// load, of warehouses that are not removed. Loads that close meanwhile, and logs that
+// fail, may delay that.
+func (w *harness) counted() {
+	for range 200 {
+		before, got, after := w.waits(), w.engine.Staged(), w.waits()
+		w.mu.Lock()
+		dead := w.dead
+		for _, sums := range []map[ledger.Key]int64{before, got, after} {
+			maps.DeleteFunc(sums, func(k ledger.Key, _ int64) bool { return w.removed[k.Destination] })
+		}
+		w.mu.Unlock()
+		if dead || maps.Equal(before, after) && maps.Equal(before, got) {
+			return
+		}
+		time.Sleep(500 * time.Millisecond)
+	}
+	w.t.Errorf("seed %d: %v are counted as staged, and %v are in STAGE", w.seed, w.engine.Staged(), w.waits())
+}
+
+// waits counts the events in STAGE that are in no closed load; none are of a log that
+// fails.
+func (w *harness) waits() map[ledger.Key]int64 {
+	sums := map[ledger.Key]int64{}
+	for d := range w.seas {
+		var cursor struct{ Next []uint64 }
+		if b, err := os.ReadFile(filepath.Join(w.c.Dir, string(d), "cursor.json")); err == nil {
+			if err := json.Unmarshal(b, &cursor); err != nil {
+				w.t.Fatal(err)
+			}
+		}
+		for p, log := range w.stages {
+			from := uint64(0)
+			if p < len(cursor.Next) {
+				from = cursor.Next[p]
+			}
+			for r, err := range log.ReadTo(context.Background(), from, string(d)) {
+				if err != nil {
+					break
+				}
+				if f, err := queue.DecodeFrame(r.Data); err == nil {
+					sums[ledger.Key{Workspace: "ws", Source: "src", Destination: d}] += int64(len(f.Events))
+				}
+			}
+		}
+	}
+	return sums
 }
 
 func (w *harness) records() (n int) {

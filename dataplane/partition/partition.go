@@ -59,8 +59,10 @@ type Config struct {
 	Aside     *aside.Board
 	// The logs of which each key has a share.
 	Parked, Dead, Quarantine, Stage *overflow.Log
-	Log                             *slog.Logger
-	Trace                           func(frame uint64) *telemetry.Trace // nil: no traces
+	// Staged is told what each append to Stage gave: its number, or an error.
+	Staged func(d id.Destination, events []event.Event, seq uint64, err error)
+	Log    *slog.Logger
+	Trace  func(frame uint64) *telemetry.Trace // nil: no traces
 }
 
 // Partition keeps one partition's pipeline running. A pipeline that stops (its
@@ -179,7 +181,8 @@ func (p *Partition) once(ctx context.Context) error {
 func (p *Partition) staging() destination.Deps {
 	deps := p.cfg.Deps
 	deps.Stage = func(ctx context.Context, d id.Destination, events []event.Event) error {
-		_, err := p.cfg.Stage.Append(ctx, string(d), queue.EncodeFrame(events))
+		seq, err := p.cfg.Stage.Append(ctx, string(d), queue.EncodeFrame(events))
+		p.cfg.Staged(d, events, seq, err)
 		return err
 	}
 	return deps

@@ -22,7 +22,7 @@ type row struct {
 	Unrouted    int64            `json:"unrouted"`
 	Added       int64            `json:"added"`
 	Delivered   int64            `json:"delivered"`
-	Staged      int64            `json:"staged"` // 0: what STAGE has is counted as delivered
+	Staged      int64            `json:"staged"` // in STAGE, not loaded
 	Parked      int64            `json:"parked"`
 	Dead        int64            `json:"dead"`
 	InFlight    int64            `json:"inFlight"`
@@ -41,7 +41,7 @@ func (v *View) ledger(c *endpoint.Call) (any, error) {
 	for _, b := range entries {
 		r := row{
 			Source: v.sourceName(b.Workspace, b.Source), Accepted: b.Accepted, Replayed: b.Replayed, Waiting: b.Waiting, Duplicate: b.Duplicate, Quarantined: b.Quarantined, Dropped: b.Dropped,
-			Routed: b.SourceRouted, Unrouted: b.Unrouted, Added: b.Added, Delivered: b.Delivered, Parked: b.Parked, Dead: b.Dead, InFlight: b.InFlight, Balanced: b.Balanced,
+			Routed: b.SourceRouted, Unrouted: b.Unrouted, Added: b.Added, Delivered: b.Delivered, Staged: b.Staged, Parked: b.Parked, Dead: b.Dead, InFlight: b.InFlight, Balanced: b.Balanced,
 		}
 		if b.Destination != "" {
 			of := sources[b.Source]

@@ -122,6 +122,7 @@ type Count struct {
 	Routed      uint64          `json:"routed,omitempty"`
 	Added       uint64          `json:"added,omitempty"`
 	Delivered   uint64          `json:"delivered,omitempty"`
+	Staged      uint64          `json:"staged,omitempty"` // delivered to a warehouse and not loaded; older planes count it as delivered
 	Parked      uint64          `json:"parked,omitempty"`
 	Dead        uint64          `json:"dead,omitempty"`
 	InFlight    uint64          `json:"inFlight,omitempty"`

@@ -64,11 +64,12 @@ func unbalanced(ledger []byte) (int, []string) {
 		var r struct {
 			Waiting  int64 `json:"waiting"`
 			InFlight int64 `json:"inFlight"`
+			Staged   int64 `json:"staged"`
 			Parked   int64 `json:"parked"`
 			Dead     int64 `json:"dead"`
 			Balanced *bool `json:"balanced"`
 		}
-		if err := json.Unmarshal(l, &r); err != nil || r.Balanced == nil || !*r.Balanced || r.Waiting+r.InFlight+r.Parked+r.Dead != 0 {
+		if err := json.Unmarshal(l, &r); err != nil || r.Balanced == nil || !*r.Balanced || r.Waiting+r.InFlight+r.Staged+r.Parked+r.Dead != 0 {
 			n++
 		}
 		text = append(text, strings.TrimSpace(string(l)))

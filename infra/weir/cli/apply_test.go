@@ -277,7 +277,7 @@ func TestParkedDeliveriesAreNotThrownAwayByTheWay(t *testing.T) {
 	s.fails(command.ExitFailed, []string{"12 deliveries wait for destination hook", "--discard-parked"}, "apply", "-f", file)
 	f.stale = false
 	s.fails(command.ExitFailed, []string{"Deliveries wait for hook"}, "diff", "-f", file)
-	if out := s.must("apply", "-f", file, "--discard-parked"); !strings.Contains(out, "- destination hook (12 parked)") {
+	if out := s.must("apply", "-f", file, "--discard-parked"); !strings.Contains(out, "- destination hook (12 waiting)") {
 		t.Error(out)
 	}
 }

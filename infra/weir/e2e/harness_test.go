@@ -447,12 +447,13 @@ func (s *sink) ids() map[string]int {
 
 // book is a line of `weir ledger --output json`.
 type book struct {
-	Source, Destination                              string
-	Accepted, Replayed, Waiting                      int64
-	Duplicate, Quarantined, Unrouted                 int64
-	Dropped                                          map[string]int64
-	Routed, Added, Delivered, Parked, Dead, InFlight int64
-	Balanced                                         bool
+	Source, Destination              string
+	Accepted, Replayed, Waiting      int64
+	Duplicate, Quarantined, Unrouted int64
+	Dropped                          map[string]int64
+	Routed, Added, Delivered, Staged int64
+	Parked, Dead, InFlight           int64
+	Balanced                         bool
 }
 
 // ledger asks until it gets an answer: a process whose event log does not answer

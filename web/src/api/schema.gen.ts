@@ -552,6 +552,8 @@ export interface components {
             routed?: number;
             added?: number;
             delivered?: number;
+            /** @description In a warehouse's stage: not loaded yet */
+            staged?: number;
             parked?: number;
             dead?: number;
             inFlight?: number;
@@ -592,6 +594,8 @@ export interface components {
             name: string;
             type: string;
             disabled: boolean;
+            /** @description Events that are not loaded yet */
+            staged?: number;
             parked: number;
             dead: number;
         };

@@ -313,14 +313,14 @@ func placed(p *proposal, err error) error {
 	return err
 }
 
-// waiting is how many deliveries are parked for the destination that c removes.
+// waiting is how many deliveries wait for the destination that c removes.
 func waiting(p *proposal, c remote.Change) uint64 {
 	if c.Op != "remove" || c.Kind != "destination" || p.existing == nil {
 		return 0
 	}
 	for _, d := range p.existing.Destinations {
 		if d.Name == c.Name {
-			return d.Parked
+			return d.Parked + d.Staged
 		}
 	}
 	return 0

@@ -46,7 +46,7 @@ func (k invocation) changes(p *proposal) {
 			line += ": " + strings.Join(c.Fields, ", ")
 		}
 		if n := waiting(p, c); n > 0 {
-			line += fmt.Sprintf(" (%d parked)", n)
+			line += fmt.Sprintf(" (%d waiting)", n)
 		}
 		line = command.Clean(line)
 		if m.colour != "" && k.Colourful() {

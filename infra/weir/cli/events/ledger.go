@@ -32,9 +32,10 @@ events. A source's row has no destination. The books of a source, and those of a
 source and destination, balance when
 
   accepted + replayed = waiting + duplicate + quarantined + dropped + routed + unrouted
-  routed + added = delivered + dropped + quarantined + parked + dead + in flight
+  routed + added = delivered + dropped + quarantined + parked + dead + staged + in flight
 
-Waiting is what was acknowledged and is not read yet. A row with a destination repeats
+Waiting is what was acknowledged and is not read yet. Staged is on its way into a
+warehouse: it counts as delivered once it is loaded. A row with a destination repeats
 what its source accepted, replayed, has waiting, found again (duplicate) and routed
 nowhere (unrouted). The numbers come from the workspace's data plane directly.`,
 		Example: `  weir ledger
@@ -57,7 +58,7 @@ func (k invocation) ledger(ctx context.Context, control *remote.Control, workspa
 		return err
 	}
 	all := []remote.Row{}
-	t := console.Table{Head: []string{"WORKSPACE", "SOURCE", "DESTINATION", "ACCEPTED", "REPLAYED", "WAITING", "DUPLICATE", "QUARANTINED", "DROPPED", "ROUTED", "UNROUTED", "ADDED", "DELIVERED", "PARKED", "DEAD", "IN FLIGHT", "BALANCED"}}
+	t := console.Table{Head: []string{"WORKSPACE", "SOURCE", "DESTINATION", "ACCEPTED", "REPLAYED", "WAITING", "DUPLICATE", "QUARANTINED", "DROPPED", "ROUTED", "UNROUTED", "ADDED", "DELIVERED", "STAGED", "PARKED", "DEAD", "IN FLIGHT", "BALANCED"}}
 	for _, w := range chosen {
 		view, err := control.View(ctx, w.Name, capability.ReadLedger)
 		if err != nil {
@@ -71,7 +72,7 @@ func (k invocation) ledger(ctx context.Context, control *remote.Control, workspa
 			r = named(w, r)
 			all = append(all, r)
 			t.Add(w.Name, r.Source, console.Dash(r.Destination), fmt.Sprint(r.Accepted), fmt.Sprint(r.Replayed), fmt.Sprint(r.Waiting), fmt.Sprint(r.Duplicate), fmt.Sprint(r.Quarantined), reasons(r.Dropped), fmt.Sprint(r.Routed),
-				fmt.Sprint(r.Unrouted), fmt.Sprint(r.Added), fmt.Sprint(r.Delivered), fmt.Sprint(r.Parked), fmt.Sprint(r.Dead), fmt.Sprint(r.InFlight), yesNo(r.Balanced))
+				fmt.Sprint(r.Unrouted), fmt.Sprint(r.Added), fmt.Sprint(r.Delivered), fmt.Sprint(r.Staged), fmt.Sprint(r.Parked), fmt.Sprint(r.Dead), fmt.Sprint(r.InFlight), yesNo(r.Balanced))
 		}
 	}
 	if k.Output != console.AsTable {

@@ -92,6 +92,7 @@ type Destination struct {
 	Name     string         `json:"name"`
 	Type     string         `json:"type"`
 	Disabled bool           `json:"disabled"`
+	Staged   uint64         `json:"staged"`
 	Parked   uint64         `json:"parked"`
 	Dead     uint64         `json:"dead"`
 }

@@ -53,6 +53,7 @@ function States({ destination: d }: { destination: Destination }) {
     <>
       {d.disabled ? <Badge tone="quiet">Disabled</Badge> : null}
       {d.parked > 0 ? <Badge tone="warn">{number.format(d.parked)} waiting</Badge> : null}
+      {d.staged ? <Badge tone="quiet">{number.format(d.staged)} to be loaded</Badge> : null}
       {d.dead > 0 ? <Badge tone="bad">{number.format(d.dead)} failed for good</Badge> : null}
       {!d.disabled && d.parked === 0 && d.dead === 0 ? <Badge tone="good">Delivering</Badge> : null}
     </>
