@@ -166,7 +166,7 @@ func (p *Process) Died(err error) Death {
 	status, ok := p.cmd.ProcessState.Sys().(syscall.WaitStatus)
 	switch {
 	case ok && status.Signaled() && status.Signal() == syscall.SIGKILL:
-		if p.limits.CPU > 0 && p.CPU() >= p.limits.CPU-100*time.Millisecond {
+		if p.limits.CPU > 0 && p.CPU() >= p.limits.CPU-sampled(p.limits.CPU) {
 			return DeathLate
 		}
 		return DeathOutside
@@ -175,3 +175,7 @@ func (p *Process) Died(err error) Death {
 	}
 	return DeathOwn
 }
+
+// sampled is by how much the kernel's count of processor time for a limit, which it
+// takes by looking at each tick of its clock, may be ahead of the time that was used.
+func sampled(limit time.Duration) time.Duration { return limit/10 + 500*time.Millisecond }
