@@ -31,6 +31,7 @@ import (
 	"weir/dataplane/pipeline/aside"
 	"weir/dataplane/plan"
 	"weir/dataplane/queue"
+	"weir/dataplane/queue/detour"
 	"weir/dataplane/queue/natsstore"
 	"weir/dataplane/transform"
 	"weir/dataplane/view"
@@ -66,6 +67,7 @@ type DataPlane struct {
 	yield      *backlog.Yield
 	store      *natsstore.Store
 	shared     [queue.Kinds][]*overflow.Log // by partition
+	detours    []*detour.Log                // of EVENTS, by partition; none without a cluster
 	partitions []*partition.Partition
 	health     *health.Monitor
 	gateway    *ingest.Gateway
@@ -147,7 +149,7 @@ func (d *DataPlane) run(ctx context.Context, k enrol.Keys, g *guard.Guard, l lis
 	}
 	d.health = health.New(health.Config{
 		DataDir: d.cfg.DataDir, Embedded: d.cfg.Events == "", EventLog: d.store.Healthy, Ledger: d.rows, Code: d.code.Load, Warehouses: d.warehouses,
-		Unloaded: d.unloaded, Logs: d.logs, Partitions: func() []*partition.Partition { return d.partitions },
+		Away: d.store.ServersAway, Unloaded: d.unloaded, Logs: d.logs, Partitions: func() []*partition.Partition { return d.partitions },
 		SlowCalls: func() []id.Workspace { return d.view.Slow() },
 	})
 	if err := d.openShared(ctx); err != nil {
@@ -177,7 +179,7 @@ func (d *DataPlane) run(ctx context.Context, k enrol.Keys, g *guard.Guard, l lis
 		return err
 	}
 	defer edge.Close()
-	writer := queue.NewWriter(d.store.Logs(queue.Events), d.store.Slots())
+	writer := queue.NewWriter(d.openDetours(ctx), d.store.Slots())
 	writer.Trace = d.trace
 	handlers, err := d.handlers(writer, g)
 	if err != nil {
@@ -219,6 +221,9 @@ func (d *DataPlane) startEngines(ctx context.Context, writer *queue.Writer) (sto
 	})
 	for _, p := range d.partitions {
 		engines.Go(func() { p.Run(ctx) })
+	}
+	for _, l := range d.detours {
+		engines.Go(func() { l.Run(ctx) })
 	}
 	for _, logs := range d.shared {
 		for _, o := range logs {

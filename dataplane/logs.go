@@ -11,6 +11,7 @@ import (
 	"weir/dataplane/health"
 	"weir/dataplane/overflow"
 	"weir/dataplane/queue"
+	"weir/dataplane/queue/detour"
 )
 
 // sharedKinds are the logs that many destinations or sources write to: each has a
@@ -54,7 +55,7 @@ func (d *DataPlane) openShared(ctx context.Context) error {
 func (d *DataPlane) logs(ctx context.Context) ([]health.Log, error) {
 	var all []health.Log
 	for k := range queue.Kinds {
-		if k == queue.Events { // it empties as fast as the others take what is in it
+		if k == queue.Events || k == queue.Detour { // they empty as fast as the others take what is in them
 			continue
 		}
 		one := health.Log{Kind: k}
@@ -76,4 +77,15 @@ func (d *DataPlane) logs(ctx context.Context) ([]health.Log, error) {
 		all = append(all, one)
 	}
 	return all, nil
+}
+
+// openDetours returns the EVENTS logs as the writer appends to them: with a cluster,
+// events go on while a leader is away.
+func (d *DataPlane) openDetours(ctx context.Context) []queue.Log {
+	logs := d.store.Logs(queue.Events)
+	for n, side := range d.store.Logs(queue.Detour) {
+		l := detour.New(ctx, logs[n], side, d.cfg.Log.With("partition", n))
+		d.detours, logs[n] = append(d.detours, l), l
+	}
+	return logs
 }

@@ -136,7 +136,7 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	gauge(c.free, float64(free))
 	gauge(c.needed, float64(needed))
 	on := map[wire.Code]uint64{ // these are there at all times, so that rules can count on them
-		"disk_low": 0, "queue_unavailable": 0, "partition_stopped": 0, "ledger_unbalanced": 0,
+		"disk_low": 0, "queue_unavailable": 0, "events_degraded": 0, "partition_stopped": 0, "ledger_unbalanced": 0,
 		"destination_down": 0, "egress_denied": 0, "destination_slow": 0, "code_slow": 0, "processor_busy": 0, "dedupe_window_short": 0, "dedupe_damaged": 0,
 	}
 	for _, full := range logsFull {

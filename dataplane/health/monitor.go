@@ -35,6 +35,7 @@ type Config struct {
 	Warehouses func() []Warehouse
 	SlowCalls  func() []id.Workspace // whose calls of the view take long while those of others wait
 	Unloaded   func() []id.Workspace // workspaces that cannot be loaded, or were not until now
+	Away       func() []string       // names of servers of the event cluster that are away
 }
 
 // Warehouse is how the loads of a warehouse do. Failure is empty unless the
@@ -173,7 +174,11 @@ func (m *Monitor) alarms(states []partition.State) (alarms []wire.Alarm) {
 	for _, ws := range m.cfg.Unloaded() {
 		on = append(on, concern{code: "workspace_unloaded", workspace: ws, count: 1})
 	}
-	return append(alarmsOf(on), m.quota.alarms()...)
+	alarms = append(alarmsOf(on), m.quota.alarms()...)
+	if away := m.cfg.Away(); len(away) > 0 {
+		alarms = append(alarms, wire.Alarm{Code: "events_degraded", Count: uint64(len(away)), Servers: away})
+	}
+	return alarms
 }
 
 // lanes returns how every destination does, over all partitions.

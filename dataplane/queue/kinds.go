@@ -19,11 +19,12 @@ const (
 	Quarantine             // events that broke a rule [source, or AsideKey]
 	Bad                    // frames that nobody could read [no key]
 	Stage                  // frames of events that a warehouse is to load [destination]
+	Detour                 // frames of accepted events while the leader of EVENTS is away; with a cluster alone [no key]
 	Kinds                  // how many kinds there are
 )
 
 func (k Kind) String() string {
-	names := [Kinds]string{"EVENTS", "JOURNAL", "PARKED", "DEAD", "QUARANTINE", "BAD", "STAGE"}
+	names := [Kinds]string{"EVENTS", "JOURNAL", "PARKED", "DEAD", "QUARANTINE", "BAD", "STAGE", "DETOUR"}
 	if k < Kinds {
 		return names[k]
 	}

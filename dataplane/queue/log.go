@@ -94,11 +94,11 @@ func CheckRecord(key string, data []byte) error {
 	if len(data) > maxRecord {
 		return fault.New(fault.Invalid, "A record of %d bytes is larger than the log takes, %d.", len(data), maxRecord)
 	}
-	return CheckKey(key)
+	return checkKey(key)
 }
 
-// CheckKey refuses, with fault.Invalid, what is no key of a record.
-func CheckKey(key string) error {
+// checkKey refuses, with fault.Invalid, what is no key of a record.
+func checkKey(key string) error {
 	if len(key) > maxKey {
 		return fault.New(fault.Invalid, "The key of a record has %d bytes, at most %d are possible.", len(key), maxKey)
 	}

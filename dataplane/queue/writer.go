@@ -314,7 +314,7 @@ func (c *committer) count(frame uint64, begun time.Time, events, bytes int) {
 	c.written.Bytes += uint64(bytes)
 	c.written.Took += time.Since(begun)
 	c.mu.Unlock()
-	if c.trace == nil {
+	if c.trace == nil || frame == 0 { // 0: its number is not known yet
 		return
 	}
 	if tr := c.trace(frame); tr != nil {

@@ -27,6 +27,7 @@ const (
 
 var (
 	softwareVersion = regexp.MustCompile(`^v?[0-9]+\.[0-9]+\.[0-9]+(-[0-9A-Za-z.-]{1,40})?(\+[0-9A-Za-z.-]{1,40})?$`)
+	serverName      = regexp.MustCompile(`^[0-9A-Za-z][0-9A-Za-z._-]{0,63}$`)
 	kindName        = regexp.MustCompile(`^[a-z][a-z0-9]{0,31}$`)
 )
 
@@ -93,6 +94,8 @@ func (b Beat) Cleaned() (Beat, int) {
 			replaced++
 		}
 		b.Alarms[i].Objects = b.Alarms[i].Objects[:min(len(b.Alarms[i].Objects), MaxObjects)]
+		b.Alarms[i].Servers = slices.DeleteFunc(slices.Clone(b.Alarms[i].Servers), func(name string) bool { return !serverName.MatchString(name) })
+		b.Alarms[i].Servers = b.Alarms[i].Servers[:min(len(b.Alarms[i].Servers), MaxObjects)]
 	}
 	b.Counts = slices.Clone(b.Counts)
 	for i := range b.Counts {
@@ -114,9 +117,12 @@ func (b Beat) Check() error {
 	ok := b.Format == Version && id.Valid(b.Plane) && softwareVersion.MatchString(b.Version) &&
 		webURL(b.Gateway) && webURL(b.View) && len(b.Alarms) <= maxAlarms && len(b.Kinds) <= maxKinds && len(b.Counts) <= MaxCounts
 	for _, a := range b.Alarms {
-		ok = ok && a.Code.Known() && (a.Workspace == "" || id.Valid(a.Workspace)) && len(a.Objects) <= MaxObjects
+		ok = ok && a.Code.Known() && (a.Workspace == "" || id.Valid(a.Workspace)) && len(a.Objects) <= MaxObjects && len(a.Servers) <= MaxObjects
 		for _, o := range a.Objects {
 			ok = ok && a.Workspace != "" && (id.Valid(id.Source(o)) || id.Valid(id.Destination(o)))
+		}
+		for _, name := range a.Servers {
+			ok = ok && a.Workspace == "" && serverName.MatchString(name)
 		}
 	}
 	for _, k := range b.Kinds {

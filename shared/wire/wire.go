@@ -90,6 +90,9 @@ type Alarm struct {
 	// Objects are ids of sources and destinations of Workspace that it is about, at
 	// most MaxObjects; planes of older versions name none.
 	Objects []string `json:"objects,omitempty"`
+	// Servers are names of servers of the plane's event cluster that it is about, at
+	// most MaxObjects; their operator chose them.
+	Servers []string `json:"servers,omitempty"`
 }
 
 // BoundSecrets is listed by planes that open secrets which are bound to where they

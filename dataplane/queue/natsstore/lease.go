@@ -13,11 +13,20 @@ import (
 	"weir/shared/fault"
 )
 
-// defaultLease is how long others leave a lease alone that is not renewed.
-const defaultLease = 10 * time.Second
+// How long others leave a lease alone that is not renewed. An owner holds it for
+// half of that without a renewal, which with a cluster is longer than an election of
+// META's leader takes: 4 to 9 s.
+const (
+	defaultLease = 10 * time.Second
+	clusterLease = 20 * time.Second
+)
 
-// renewals is how often an owner renews within the lease's time.
-const renewals = 5
+// renewals is how often, at least, an owner renews within the lease's time; longest is
+// the longest time between two renewals.
+const (
+	renewals = 5
+	longest  = 2 * time.Second
+)
 
 // Lease is the right to own a partition, until it is lost. Its methods are safe
 // for concurrent use.
@@ -56,8 +65,10 @@ func (s *Store) Lease(ctx context.Context, p int) (*Lease, error) {
 		return nil, fault.New(fault.Missing, "There is no partition %d.", p)
 	}
 	l := &Lease{store: s, part: p, time: s.cfg.LeaseTime}
-	if l.time <= 0 {
+	if l.time <= 0 && s.embed != nil {
 		l.time = defaultLease
+	} else if l.time <= 0 {
+		l.time = clusterLease
 	}
 	s.mu.Lock()
 	taken := s.leases[p] != nil
@@ -95,7 +106,7 @@ func (l *Lease) acquire(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if revision != seen {
+		if revision > seen { // a server that lags behind may answer with an older one
 			seen, since = revision, time.Now()
 		}
 		if held.Owner == "" || held.Owner == l.store.owner || l.store.embed != nil || time.Since(since) >= l.time {
@@ -113,7 +124,7 @@ func (l *Lease) acquire(ctx context.Context) error {
 			}
 		} // else another process was faster: look who has it now
 		select {
-		case <-time.After(l.time / renewals / 4):
+		case <-time.After(l.pace() / 4):
 		case <-ctx.Done():
 			return fault.New(fault.Unavailable, "Another process still owns the partition.")
 		case <-l.store.open.Done():
@@ -175,7 +186,7 @@ func (l *Lease) Held() bool {
 // owner may still have requests under way. fault.Conflict: another owner has it
 // now. While the log is away it goes on trying, and Held turns false.
 func (l *Lease) Run(ctx context.Context) error {
-	tick := time.NewTicker(l.time / renewals)
+	tick := time.NewTicker(l.pace())
 	defer tick.Stop()
 	for {
 		select {
@@ -195,8 +206,11 @@ func (l *Lease) Run(ctx context.Context) error {
 	}
 }
 
+// pace is how long it is between two renewals, and how long one may take.
+func (l *Lease) pace() time.Duration { return min(l.time/renewals, longest) }
+
 func (l *Lease) renew(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, l.time/renewals)
+	ctx, cancel := context.WithTimeout(ctx, l.pace())
 	defer cancel()
 	l.mu.Lock()
 	revision, next := l.revision, leaseRecord{Version: 1, Epoch: l.Epoch, Owner: l.store.owner, Count: l.count + 1}
@@ -212,6 +226,9 @@ func (l *Lease) renew(ctx context.Context) error {
 		held, at, readErr := l.read(ctx)
 		if readErr != nil {
 			return readErr
+		}
+		if at < revision {
+			return fault.New(fault.Unavailable, "The server that answered lags behind.")
 		}
 		if held.Owner != next.Owner || held.Epoch != next.Epoch {
 			return fault.New(fault.Conflict, "Another process owns the partition now.")

@@ -24,8 +24,9 @@ const (
 	// consumerLife is after which time without requests the server forgets a
 	// consumer whose reader is gone without a word.
 	consumerLife = 2 * time.Minute
-	// heartbeat is how often the server says that a consumer without records is alive.
-	heartbeat = 5 * time.Second
+	// heartbeat is how often the server says that a consumer without records is alive;
+	// after two without a word the reader makes another one.
+	heartbeat = time.Second
 	// lookEvery is after which time without a record ReadTo asks whether more are to come.
 	lookEvery = time.Second
 	// lookFor is after which time without a record that should be there, or without
@@ -73,7 +74,7 @@ type reader struct {
 var errEnd = errors.New("end of reading")
 
 func (r *reader) run(ctx context.Context) {
-	if err := queue.CheckKey(r.key); err != nil {
+	if err := queue.CheckRecord(r.key, nil); err != nil {
 		r.yield(queue.Record{}, err)
 		return
 	}

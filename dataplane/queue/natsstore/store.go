@@ -28,6 +28,7 @@ import (
 
 	"weir/dataplane/queue"
 	"weir/dataplane/queue/natsstore/embedded"
+	"weir/dataplane/queue/natsstore/peers"
 	"weir/shared/durable"
 	"weir/shared/fault"
 	"weir/shared/wire/access"
@@ -60,7 +61,8 @@ type Config struct {
 	// EVENTS leave room for the journal, whose progress empties them.
 	MaxBytes int64
 	// LeaseTime is how long the lease of an owner that does not renew it keeps
-	// others away; 0 means 10 s. It must be the same in all processes of a plane.
+	// others away; 0 means 10 s, and 20 s with Address: the servers of a cluster take up
+	// to nine seconds to elect another leader for what a dead one led. It must be the same in all processes of a plane.
 	LeaseTime time.Duration
 	// Replace starts the process anew, as after a crash, and does not return. It is
 	// called when the embedded server broke and cannot be stopped; nil: the store
@@ -107,13 +109,14 @@ type Store struct {
 	meta  jetstream.KeyValue
 	slots queue.Slots
 	logs  [queue.Kinds][]*stream
+	watch *peers.Watch // nil: the embedded server
 
 	open  context.Context // ends with Close
 	close context.CancelFunc
 
 	stalled     atomic.Int64 // Unix nanoseconds of the last append without an answer; 0: none since the last good one
 	silentSince atomic.Int64 // of the first one
-	restarts    sync.WaitGroup
+	beside      sync.WaitGroup
 
 	mu         sync.Mutex
 	canWrite   context.Context // see writable
@@ -166,15 +169,17 @@ func (s *Store) start(ctx context.Context) error {
 	if err := s.connect(); err != nil {
 		return err
 	}
-	if err := s.openMeta(ctx); err != nil {
-		return err
-	}
-	if err := s.openLogs(ctx); err != nil {
-		return err
+	for _, open := range []func(context.Context) error{s.openMeta, s.openLogs} {
+		if err := peers.Patiently(ctx, s.log, open); err != nil {
+			return err
+		}
 	}
 	if s.embed != nil {
-		s.restarts.Go(s.keepWriting)
+		s.beside.Go(s.keepWriting)
+		return nil
 	}
+	s.watch = s.newWatch()
+	s.beside.Go(func() { s.watch.Run(s.open) })
 	return nil
 }
 
@@ -189,7 +194,7 @@ func (s *Store) connect() error {
 		nats.ReconnectBufSize(-1),
 		nats.PingInterval(5 * time.Second),
 		nats.MaxPingsOutstanding(2),
-		nats.Timeout(queue.CallTimeout),
+		nats.Timeout(connectTimeout),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
 			if s.open.Err() == nil {
 				s.log.Warn("event log connection lost", "error", err)
@@ -274,6 +279,29 @@ func (s *Store) Fill(ctx context.Context, k queue.Kind) (float64, error) {
 	return fullest, nil
 }
 
+// newWatch returns a watch of the servers that keep the logs of each partition.
+func (s *Store) newWatch() *peers.Watch {
+	names := []string{"KV_" + metaBucket}
+	var apart []peers.Pair
+	for _, l := range s.logs[queue.Events] {
+		names = append(names, l.name)
+	}
+	for p, l := range s.logs[queue.Detour] {
+		names = append(names, l.name)
+		apart = append(apart, peers.Pair{s.logs[queue.Events][p].name, l.name})
+	}
+	return peers.New(s.nc, s.js, names, apart, s.log)
+}
+
+// ServersAway returns the names of servers of a cluster that are away, while others
+// keep its logs, sorted.
+func (s *Store) ServersAway() []string {
+	if s.watch == nil {
+		return nil
+	}
+	return s.watch.Away()
+}
+
 // Partitions returns how many partitions there are.
 func (s *Store) Partitions() int { return s.slots.Partitions }
 
@@ -306,13 +334,17 @@ func (s *Store) Healthy() error {
 	return nil
 }
 
+// connectTimeout is how long a server may take to greet: one that is frozen takes
+// connections and says nothing.
+const connectTimeout = 2 * time.Second
+
 var errStoreClosed = fault.New(fault.Unavailable, "The event log is closed.")
 
 // Close ends readers and calls under way, stops the embedded server and gives
 // the lock back. Leases are not released: who owns a partition does that.
 func (s *Store) Close() error {
 	s.close()
-	s.restarts.Wait()
+	s.beside.Wait()
 	if s.nc != nil {
 		s.nc.Close()
 	}

@@ -30,10 +30,13 @@ var _ queue.Log = (*stream)(nil)
 // percent is the share of MaxBytes that all logs of a kind have together. Each
 // kind has its own, because a full EVENTS log must not keep the journal from
 // growing: only the journal's progress empties it.
-var percent = [queue.Kinds]int64{queue.Events: 32, queue.Journal: 4, queue.Parked: 20, queue.Dead: 6, queue.Quarantine: 4, queue.Bad: 2, queue.Stage: 20}
+var percent = [queue.Kinds]int64{queue.Events: 32, queue.Journal: 4, queue.Parked: 20, queue.Dead: 6, queue.Quarantine: 4, queue.Bad: 2, queue.Stage: 20, queue.Detour: 8}
 
 // leastLimit is the smallest limit of one log, in bytes: a few of the largest records.
 const leastLimit = 4 * queue.MaxPayload
+
+// leastCluster is how many servers have to keep a log that goes on without one of them.
+const leastCluster = 3
 
 // keepsAll says of which kinds single records are never removed.
 var keepsAll = [queue.Kinds]bool{queue.Events: true, queue.Journal: true}
@@ -46,7 +49,10 @@ func (s *Store) openLogs(ctx context.Context) error {
 		total = s.embed.Room()
 	}
 	for k := range queue.Kinds {
-		for p := range s.slots.Partitions {
+		if k == queue.Detour && s.logs[queue.Events][0].js.CachedInfo().Config.Replicas < leastCluster {
+			continue // there is no other leader
+		}
+		for p := len(s.logs[k]); p < s.slots.Partitions; p++ {
 			limit := int64(-1)
 			if total > 0 {
 				limit = max(total/100*percent[k]/int64(s.slots.Partitions), leastLimit)
@@ -147,7 +153,7 @@ func keyOf(subject string) string {
 }
 
 func (l *stream) Purge(ctx context.Context, before uint64, key string) error {
-	if err := queue.CheckKey(key); err != nil {
+	if err := queue.CheckRecord(key, nil); err != nil {
 		return err
 	}
 	ctx, cancel := l.store.call(ctx, l.store.open)
@@ -239,6 +245,7 @@ func (l *stream) callFault(err error) error {
 // Source: nats-server v2.15.2, server/jetstream_errors_generated.go.
 const (
 	codeWrongLast    = 10071
+	codeNotLast      = 10164 // the same from a stream with replicas, while an append before is under way
 	codeStoreFailed  = 10077 // its text says why
 	codeResources    = 10023 // the account's or the server's storage is used up
 	codeStorage      = 10047
@@ -260,7 +267,7 @@ func faultOf(err error) error {
 		return fault.New(fault.Unavailable, "The event log is away: %v.", err)
 	}
 	switch api.ErrorCode {
-	case codeWrongLast:
+	case codeWrongLast, codeNotLast:
 		return fault.New(fault.Conflict, "Another record was appended before.")
 	case codeStoreFailed:
 		if api.Description == server.ErrMaxBytes.Error() || api.Description == server.ErrMaxMsgs.Error() {

@@ -313,7 +313,7 @@ func (l *Log) ReadTo(ctx context.Context, from uint64, key string) iter.Seq2[que
 		l.disk.mu.Lock()
 		last := l.disk.last
 		l.disk.mu.Unlock()
-		if last == 0 && !l.crashed() && ctx.Err() == nil && queue.CheckKey(key) == nil {
+		if last == 0 && !l.crashed() && ctx.Err() == nil && queue.CheckRecord(key, nil) == nil {
 			return
 		}
 		l.read(ctx, from, max(last, 1), key, yield)
@@ -322,7 +322,7 @@ func (l *Log) ReadTo(ctx context.Context, from uint64, key string) iter.Seq2[que
 
 // read yields from from to until, or for ever when until is 0.
 func (l *Log) read(ctx context.Context, from, until uint64, key string, yield func(queue.Record, error) bool) {
-	if err := queue.CheckKey(key); err != nil {
+	if err := queue.CheckRecord(key, nil); err != nil {
 		yield(queue.Record{}, err)
 		return
 	}
@@ -411,7 +411,7 @@ func (l *Log) Last(ctx context.Context) (queue.Record, error) {
 
 // Purge implements queue.Log.
 func (l *Log) Purge(ctx context.Context, before uint64, key string) error {
-	if err := queue.CheckKey(key); err != nil {
+	if err := queue.CheckRecord(key, nil); err != nil {
 		return err
 	}
 	d := l.disk

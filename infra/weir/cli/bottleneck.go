@@ -17,6 +17,7 @@ var bottlenecks = [...]struct {
 	text string
 }{
 	{"queue_unavailable", "its event log takes nothing. It restarts by itself after a write error; see the plane's log for the cause"},
+	{"events_degraded", "servers of its event cluster are away (%s). Events are taken and delivered while most are there; bring them back before another one fails"},
 	{"disk_full", "its disk is full, so events are refused. Make room"},
 	{"disk_low", "its disk is almost full, so events are refused. Make room; deliveries make some, too"},
 	{"partition_stopped", "a partition stopped and starts again. See the plane's log"},
@@ -84,6 +85,9 @@ func objectNames(workspaces []remote.Workspace) objects {
 // of lists what an alarm is about, or says which workspace; what was removed keeps
 // its id.
 func (o objects) of(a wire.Alarm) string {
+	if len(a.Servers) > 0 {
+		return command.Clean(strings.Join(a.Servers, ", "))
+	}
 	if len(a.Objects) == 0 && a.Workspace != "" {
 		return cmp.Or(o[string(a.Workspace)], command.Clean(string(a.Workspace)))
 	}

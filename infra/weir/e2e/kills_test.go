@@ -13,7 +13,8 @@ import (
 )
 
 // load posts events of numbered users, each user's in order and one at a time,
-// and retries an event until it is acknowledged, as an SDK does.
+// and retries an event until it is acknowledged, as an SDK does. Each says when it was
+// sent.
 type load struct {
 	mu    sync.Mutex
 	acked map[string]bool // messageIds
@@ -22,24 +23,28 @@ type load struct {
 	wg    sync.WaitGroup
 }
 
-func startLoad(gateway func() string, key string, users int, pause time.Duration) *load {
+// startLoad starts a load that tells each acknowledgement to acked.
+func startLoad(gateway func() string, key string, users int, pause time.Duration, acked ...func(user int)) *load {
 	l := &load{acked: map[string]bool{}, quit: make(chan struct{})}
 	for u := range users {
 		l.wg.Go(func() {
 			for n := 0; ; n++ {
 				mid := fmt.Sprintf("u%d-%06d", u, n)
-				body := fmt.Sprintf(`{"userId":"u%d","event":"Load","messageId":%q,"properties":{"user":%d,"n":%d}}`, u, mid, u, n)
 				for {
 					select {
 					case <-l.quit:
 						return
 					case <-time.After(pause):
 					}
+					body := fmt.Sprintf(`{"userId":"u%d","event":"Load","messageId":%q,"properties":{"user":%d,"n":%d,"at":%d}}`, u, mid, u, n, time.Now().UnixMilli())
 					if code, _ := post(gateway(), "/v1/track", key, body); code == http.StatusOK {
 						l.mu.Lock()
 						l.acked[mid] = true
 						l.mu.Unlock()
 						l.sent.Add(1)
+						for _, see := range acked {
+							see(u)
+						}
 						break
 					}
 				}

@@ -19,6 +19,7 @@ type roles struct {
 	control, plane         *process
 	token                  string
 	recorded               *recorder // between plane and hub; nil: nothing is
+	events                 string    // addresses of an event cluster; empty: the plane embeds a server
 	images                 string    // folder of the images' binaries; empty: weir runs the roles
 }
 
@@ -79,6 +80,9 @@ func (r *roles) startPlane() {
 	args := []string{"--data-dir", filepath.Join(r.dir, "plane"), "--gateway", r.gateway, "--view", r.view, "--metrics", r.metrics, "--allow-private"}
 	if r.recorded != nil {
 		args = append(args, "--hub", "nats://"+r.recorded.Addr)
+	}
+	if r.events != "" {
+		args = append(args, "--events", r.events, "--replicas", "3")
 	}
 	r.plane = r.startRole("dataplane", args...)
 	r.plane.line(`^ready$`)

@@ -524,6 +524,8 @@ export interface components {
             count: number;
             /** @description Ids of the sources and destinations of the workspace that it is about */
             objects?: string[];
+            /** @description Names of the servers of the plane's event cluster that it is about */
+            servers?: string[];
         };
         /** @enum {string} */
         State: "applied" | "rejected" | "pending" | "none";

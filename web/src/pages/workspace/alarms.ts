@@ -22,6 +22,8 @@ const texts: Record<string, string> = {
     "A destination's name leads to addresses that the plane may not talk to; its deliveries wait in order. Check its name in DNS; the plane's operator allows private addresses with --allow-private.",
   disk_full: "Its disk is full, so new events are refused. Make room now.",
   disk_low: "Its disk is nearly full. Make room before events are refused.",
+  events_degraded:
+    "Servers of its event cluster are away. Events are taken and delivered while most of them are there; bring them back before another one fails.",
   frame_damaged: "Stored events could not be read and were set aside. Check the disk.",
   hub_denied: "The hub refused one of its calls. Let it join anew if this stays.",
   journal_damaged: "Its journal could not be read. Check the disk.",

@@ -37,6 +37,7 @@ export function PlaneCard({ plane, chosen, now }: { plane: Plane; chosen: string
                   {alarmText(a.code)}{" "}
                   <span className="whitespace-nowrap text-warn">
                     {a.code} ×{a.count}
+                    {a.servers ? ` (${a.servers.join(", ")})` : ""}
                   </span>
                 </span>
               </li>
