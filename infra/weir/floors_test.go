@@ -22,12 +22,12 @@ type floor struct {
 }
 
 var floors = []floor{
-	{[]string{"weir/shared/delay", "weir/shared/id", "weir/shared/fault", "weir/migrations", "weir/web"}, nil},
+	{[]string{"weir/shared/delay", "weir/shared/id", "weir/shared/fault", "weir/shared/script/builtin", "weir/migrations", "weir/web"}, nil},
 	{[]string{"weir/shared/durable", "weir/shared/proxy"}, []string{"weir/shared/fault"}},
 	{[]string{"weir/shared/catalog", "weir/shared/secret", "weir/shared/capability"}, []string{"weir/shared/id", "weir/shared/fault"}},
 	{[]string{"weir/shared/worker"}, []string{"weir/shared/fault"}},
 	{[]string{"weir/shared/script"}, []string{"weir/shared/fault", "weir/shared/worker"}},
-	{[]string{"weir/shared/script/bundle"}, []string{"weir/shared/fault", "weir/shared/script", "weir/shared/worker"}},
+	{[]string{"weir/shared/script/bundle"}, []string{"weir/shared/fault", "weir/shared/script", "weir/shared/script/builtin", "weir/shared/worker"}},
 	{[]string{"weir/shared/script/scripttest"}, []string{"weir/shared/script", "weir/shared/script/bundle"}},
 	{[]string{"weir/shared/catalog/gen"}, []string{"weir/shared/catalog", "weir/shared/fault"}},
 	{[]string{"weir/shared/workspace"}, []string{"weir/shared/id", "weir/shared/fault", "weir/shared/catalog", "weir/shared/secret", "weir/shared/script"}},
@@ -66,8 +66,8 @@ var floors = []floor{
 	{[]string{"weir/dataplane/blob", "weir/dataplane/queue", "weir/dataplane/ledger", "weir/dataplane/route", "weir/dataplane/guard", "weir/dataplane/egress", "weir/dataplane/live", "weir/dataplane/delivery"},
 		[]string{"weir/shared/*", "weir/dataplane/event", "weir/dataplane/frames"}},
 	{[]string{"weir/dataplane/share"}, []string{"weir/shared/fault", "weir/shared/id"}},
-	{[]string{"weir/dataplane/transform/heap"}, nil},
-	{[]string{"weir/dataplane/transform/engine"}, []string{"weir/shared/*", "weir/dataplane/event", "weir/dataplane/transform/heap"}},
+	{[]string{"weir/dataplane/transform/heap", "weir/dataplane/transform/host"}, nil},
+	{[]string{"weir/dataplane/transform/engine"}, []string{"weir/shared/*", "weir/dataplane/event", "weir/dataplane/transform/heap", "weir/dataplane/transform/host"}},
 	{[]string{"weir/dataplane/transform/worker"}, []string{"weir/shared/*", "weir/dataplane/event", "weir/dataplane/transform/engine"}},
 	{[]string{"weir/dataplane/transform"}, []string{"weir/shared/*", "weir/dataplane/event", "weir/dataplane/transform/engine", "weir/dataplane/transform/worker"}},
 	{[]string{"weir/dataplane/queue/natsstore/peers"}, []string{"weir/shared/delay", "weir/shared/fault"}},

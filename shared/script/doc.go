@@ -10,7 +10,8 @@
 // compiled for a difference is not compiled again to apply it, and of a new
 // revision only what changed.
 //
-// It refuses code that imports what is not a library, and that exports neither or
+// It refuses code that imports what is neither a library nor built in (package
+// builtin), and that exports neither or
 // both of transformEvent and transformBatch. It runs none of the code and reads no
 // file. It guarantees that equal input gives equal bundles.
 package script

@@ -250,10 +250,10 @@
 
   return {
     // load takes the module and returns "" or what went wrong, as JSON.
-    load(module, isBatch) {
+    load(module, isBatch, given) {
       try {
         const exports = {}, m = { exports };
-        module(m, exports);
+        module(m, exports, given);
         batch = isBatch;
         fn = batch ? m.exports.transformBatch : m.exports.transformEvent;
         if (typeof fn !== "function")

@@ -8,6 +8,7 @@ import (
 	"modernc.org/quickjs"
 
 	"weir/dataplane/transform/heap"
+	"weir/dataplane/transform/host"
 	"weir/shared/script"
 )
 
@@ -40,13 +41,21 @@ func (m *Machine) load(e *Engine, step script.Step) error {
 	global := m.vm.GlobalObject()
 	defer global.Free()
 	m.direct = newDirect(m.vm, e.limits.MaxBytes)
+	if err := m.vm.RegisterHostFunc("hash", host.Hash); err != nil {
+		return err
+	}
+	if err := m.vm.RegisterHostFunc("random", host.Random); err != nil {
+		return err
+	}
 	polyfill, err := m.vm.EvalBytecodeValue(e.polyfill)
 	if err != nil {
 		return err
 	}
-	if _, err = polyfill.Call(quickjs.UndefinedValue, global); err != nil {
+	given, err := polyfill.CallValue(quickjs.UndefinedValue, global) // what modules know as $weir
+	if err != nil {
 		return err
 	}
+	defer given.Free()
 	polyfill.Free()
 	boot, err := m.vm.EvalBytecodeValue(e.driver)
 	if err != nil {
@@ -70,21 +79,28 @@ func (m *Machine) load(e *Engine, step script.Step) error {
 		}
 	}
 	defer load.Free()
-	return m.module(load, step, e.limits.Timeout)
+	return m.module(e, load, given, step)
 }
 
 // module evaluates the customer's module.
-func (m *Machine) module(load quickjs.Value, step script.Step, timeout time.Duration) error {
-	m.watch.arm(timeout)
-	defer m.watch.disarm()
+func (m *Machine) module(e *Engine, load, given quickjs.Value, step script.Step) error {
 	// The module's own first line is the second, as Problem says.
-	f, err := m.vm.EvalValue("(function(module,exports){\n"+step.Code+"\n})", quickjs.EvalGlobal)
+	code, err := e.compile("(function(module,exports,$weir){\n" + step.Code + "\n})")
+	if err != nil && classify(err) == errMemory {
+		return errMemory
+	}
+	m.watch.arm(e.limits.Timeout)
+	defer m.watch.disarm()
+	var f quickjs.Value
+	if err == nil {
+		f, err = m.vm.EvalBytecodeValue(code)
+	}
 	if err != nil {
 		m.broken = &Problem{Code: CodeFailed, Text: "The code cannot be read: " + errorText(err)}
 		return nil
 	}
 	defer f.Free()
-	said, err := load.Call(quickjs.UndefinedValue, f, step.Batch)
+	said, err := load.Call(quickjs.UndefinedValue, f, step.Batch, given)
 	if err == nil {
 		_, err = m.vm.ExecutePendingJobs()
 		if !m.watch.fired() {

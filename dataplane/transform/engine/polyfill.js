@@ -4,6 +4,11 @@
   "use strict";
   function define(name, value) { Object.defineProperty(global, name, { value, writable: true, configurable: true, enumerable: false }); }
 
+  // What is done outside of the engine.
+  const hash = global.hash, random = global.random;
+  delete global.hash;
+  delete global.random;
+
   define("queueMicrotask", function queueMicrotask(f) {
     if (typeof f !== "function") throw new TypeError("queueMicrotask takes a function");
     Promise.resolve().then(f);
@@ -444,4 +449,41 @@
   }
   define("URL", URL);
   define("URLSearchParams", URLSearchParams);
+
+  function bytesOf(hex) {
+    const bytes = new Uint8Array(hex.length / 2);
+    for (let i = 0; i < bytes.length; i++) bytes[i] = parseInt(hex.slice(2 * i, 2 * i + 2), 16);
+    return bytes;
+  }
+  function viewOf(data) {
+    if (data instanceof ArrayBuffer) return new Uint8Array(data);
+    if (ArrayBuffer.isView(data)) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+    throw new TypeError("the data has to be an ArrayBuffer or a view of one");
+  }
+  const maxRandom = 65536, maxInput = 4 << 20; // bytes
+  const subtle = {
+    async digest(algorithm, data) {
+      const name = String(typeof algorithm === "object" && algorithm !== null ? algorithm.name : algorithm).toUpperCase();
+      if (!["SHA-1", "SHA-256", "SHA-384", "SHA-512"].includes(name)) throw new DOMException("Unrecognized algorithm name: there are SHA-1, SHA-256, SHA-384, SHA-512", "NotSupportedError");
+      const bytes = viewOf(data);
+      if (bytes.length > maxInput) throw new RangeError("more than " + maxInput + " bytes to hash");
+      let text = "";
+      for (let i = 0; i < bytes.length; i += 8192) text += String.fromCharCode.apply(null, bytes.subarray(i, i + 8192));
+      return bytesOf(hash(name.toLowerCase().replace("-", ""), text, true, null, false)).buffer;
+    },
+  };
+  define("crypto", {
+    subtle,
+    getRandomValues(array) {
+      if (!ArrayBuffer.isView(array) || array instanceof DataView || array instanceof Float32Array || array instanceof Float64Array) throw new TypeError("getRandomValues takes an array of integers");
+      if (array.byteLength > maxRandom) throw new DOMException("getRandomValues gives at most " + maxRandom + " bytes", "QuotaExceededError");
+      viewOf(array).set(bytesOf(random(array.byteLength)));
+      return array;
+    },
+    randomUUID() {
+      const hex = random(16), variant = "89ab"[parseInt(hex[16], 16) & 3];
+      return hex.slice(0, 8) + "-" + hex.slice(8, 12) + "-4" + hex.slice(13, 16) + "-" + variant + hex.slice(17, 20) + "-" + hex.slice(20);
+    },
+  });
+  return { hash, random };
 })

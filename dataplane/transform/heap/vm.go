@@ -23,7 +23,8 @@ var (
 	next   *Heap
 )
 
-// New makes a VM on a heap of its own. Close closes both.
+// New makes a VM on a heap of its own. Functions do not know their source text.
+// Close closes both.
 func New() (*Heap, error) {
 	making.Lock()
 	defer making.Unlock()
@@ -44,6 +45,8 @@ func New() (*Heap, error) {
 		return nil, errors.New("the engine keeps its context where it cannot be found")
 	}
 	h.Context = uintptr(context.Uint())
+	runtime := (*lib.TJSRuntime)(unsafe.Add(nil, (*lib.TJSContext)(unsafe.Add(nil, h.Context)).Frt))
+	runtime.Fstrip_flags = lib.MJS_STRIP_SOURCE // a function would hold its text, and those of all in it
 	return h, nil
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"weir/shared/fault"
 	"weir/shared/script"
+	"weir/shared/script/builtin"
 )
 
 // maxProblems is how many problems one file has at most.
@@ -164,7 +165,11 @@ func (b *bundler) exports(at, metafile string) (batch bool) {
 	return batch
 }
 
-// resolver finds libraries by name and nothing else.
+// builtinNamespace is that of modules that nobody has to bring.
+const builtinNamespace = "builtin"
+
+// resolver finds libraries by name, then modules that are built in, and nothing
+// else.
 func (b *bundler) resolver() api.Plugin {
 	return api.Plugin{Name: "libraries", Setup: func(build api.PluginBuild) {
 		build.OnResolve(api.OnResolveOptions{Filter: ".*"}, func(a api.OnResolveArgs) (api.OnResolveResult, error) {
@@ -176,11 +181,18 @@ func (b *bundler) resolver() api.Plugin {
 					return api.OnResolveResult{Path: name, Namespace: script.LibraryNamespace}, nil
 				}
 			}
-			text := "There is no library called " + strconv.Quote(a.Path)
+			if _, ok := builtin.Source(a.Path); ok {
+				return api.OnResolveResult{Path: a.Path, Namespace: builtinNamespace}, nil
+			}
+			text := "There is no library called " + strconv.Quote(a.Path) + ". Without one of your own there are " + strings.Join(builtin.Names(), ", ")
 			return api.OnResolveResult{Errors: []api.Message{{Text: text}}}, nil
 		})
 		build.OnLoad(api.OnLoadOptions{Filter: ".*", Namespace: script.LibraryNamespace}, func(a api.OnLoadArgs) (api.OnLoadResult, error) {
 			code := b.files[b.libraries[a.Path]].Code
+			return api.OnLoadResult{Contents: &code, Loader: api.LoaderJS}, nil
+		})
+		build.OnLoad(api.OnLoadOptions{Filter: ".*", Namespace: builtinNamespace}, func(a api.OnLoadArgs) (api.OnLoadResult, error) {
+			code, _ := builtin.Source(a.Path)
 			return api.OnLoadResult{Contents: &code, Loader: api.LoaderJS}, nil
 		})
 	}}
