@@ -25,6 +25,7 @@ import (
 	"weir/dataplane/listen"
 	"weir/dataplane/live"
 	"weir/dataplane/load"
+	"weir/dataplane/moves"
 	"weir/dataplane/outbound"
 	"weir/dataplane/overflow"
 	"weir/dataplane/partition"
@@ -72,6 +73,7 @@ type DataPlane struct {
 	health     *health.Monitor
 	gateway    *ingest.Gateway
 	view       *view.View
+	moves      *moves.Board
 }
 
 // Addresses is where a plane listens, as host:port, or is reached, as URLs; empty
@@ -219,6 +221,7 @@ func (d *DataPlane) startEngines(ctx context.Context, writer *queue.Writer) (sto
 			d.cfg.Log.ErrorContext(ctx, "loads ended", "error", err)
 		}
 	})
+	engines.Go(func() { d.moves.Run(ctx) })
 	for _, p := range d.partitions {
 		engines.Go(func() { p.Run(ctx) })
 	}
@@ -336,7 +339,10 @@ func (d *DataPlane) handlers(writer *queue.Writer, g *guard.Guard) (handlers, er
 	if err != nil {
 		return handlers{}, fmt.Errorf("gateway: %w", err)
 	}
-	d.view, err = view.New(d.viewConfig(g, d.health.RefuseOnLowDisk(writer.Append)))
+	if d.moves, err = d.board(d.health.RefuseOnLowDisk(writer.Append)); err != nil {
+		return handlers{}, fmt.Errorf("jobs: %w", err)
+	}
+	d.view, err = view.New(d.viewConfig(g))
 	if err != nil {
 		return handlers{}, fmt.Errorf("view: %w", err)
 	}

@@ -3,26 +3,41 @@ package dataplane
 import (
 	"context"
 
+	"weir/dataplane/event"
 	"weir/dataplane/guard"
 	"weir/dataplane/health"
+	"weir/dataplane/moves"
+	"weir/dataplane/plan"
 	"weir/dataplane/preview"
 	"weir/dataplane/view"
 	"weir/shared/id"
 	"weir/shared/script"
 )
 
-// viewConfig says what a browser or a command line may see of this plane. again
-// takes events that are replayed, as the gateway's are taken.
-func (d *DataPlane) viewConfig(g *guard.Guard, again health.Appending) view.Config {
+// board makes the jobs that move dead letters and quarantined events. again takes events
+// that are replayed, as the gateway's are taken.
+func (d *DataPlane) board(again health.Appending) (*moves.Board, error) {
+	cfg := moves.Config{
+		Table: d.store.Table("jobs"), Replay: again, Log: d.cfg.Log,
+		Connected: func(e event.Event) bool { return plan.Connected(d.plans.Route, &e) },
+	}
+	for _, p := range d.partitions {
+		cfg.Partitions = append(cfg.Partitions, moves.Partition{Dead: func() (moves.Dead, error) { return p.Store() }, Quarantine: p.Quarantine(again), Rows: p.Ledger})
+	}
+	return moves.New(cfg)
+}
+
+// viewConfig says what a browser or a command line may see of this plane.
+func (d *DataPlane) viewConfig(g *guard.Guard) view.Config {
 	cfg := view.Config{
 		Plane: d.plane.Plane, Key: d.plane.CapabilityKey, Origins: d.plane.Origins, Guard: g, Plans: &d.plans, Rows: d.rows,
-		Live: &d.live, Replay: again, Previews: view.Previews{Destination: d.previewDestination, Transformation: d.previewTransformation}, Warehouses: loads{d},
+		Live: &d.live, Jobs: d.moves, Previews: view.Previews{Destination: d.previewDestination, Transformation: d.previewTransformation}, Warehouses: loads{d},
 		Dial: d.dialer(g), Healthy: d.ready, Log: d.cfg.Log,
 	}
 	for _, p := range d.partitions {
 		cfg.Dead = append(cfg.Dead, func() (view.Dead, error) { return p.Store() })
 		cfg.Parked = append(cfg.Parked, p.Parked())
-		cfg.Quarantine = append(cfg.Quarantine, p.Quarantine(again))
+		cfg.Quarantine = append(cfg.Quarantine, p.Quarantine(nil)) // which only lists
 	}
 	return cfg
 }

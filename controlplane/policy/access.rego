@@ -29,6 +29,8 @@ editor := viewer | {
 	"capability:query",
 	"capability:preview",
 	"capability:destination:test",
+	"capability:jobs:read",
+	"capability:jobs:stop",
 }
 
 # Admins decide about people, programs and planes.

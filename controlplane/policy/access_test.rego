@@ -15,7 +15,7 @@ test_viewer_does_not_write if not access.allow with input as ask("viewer", "", "
 test_viewer_sees_no_events if not access.allow with input as ask("viewer", "", "capability:dead:read", "")
 
 test_viewer_sees_events_by_no_capability if {
-	every what in ["live:read", "parked:read", "quarantine:read", "quarantine:replay", "quarantine:discard", "dead:read", "dead:redrive", "dead:discard", "loads:read", "query", "preview", "destination:test"] {
+	every what in ["live:read", "parked:read", "quarantine:read", "quarantine:replay", "quarantine:discard", "dead:read", "dead:redrive", "dead:discard", "loads:read", "query", "preview", "destination:test", "jobs:read", "jobs:stop"] {
 		not access.allow with input as ask("viewer", "", concat(":", ["capability", what]), "")
 		access.allow with input as ask("editor", "", concat(":", ["capability", what]), "")
 		access.allow with input as ask("admin", "", concat(":", ["capability", what]), "")

@@ -79,8 +79,8 @@ type Job struct {
 	Reason  string    `json:"reason,omitempty"` // a sentence: why it failed, or what a running one waits for
 	Created time.Time `json:"created"`          // what came later is not moved
 	Ended   time.Time `json:"ended,omitzero"`
-	// Moved counts events that left; up to half a second's may be missing of what left
-	// QUARANTINE before a death of the process.
+	// Moved counts events that left; those of a step may be missing of what left QUARANTINE
+	// before a death of the process.
 	Moved int `json:"moved"`
 	Total int `json:"total"` // of events that were chosen; -1: not known (yet)
 
@@ -108,7 +108,7 @@ func newJob(c Choice, partitions int, now time.Time) (Job, error) {
 	if len(c.Places) > maxPlaces {
 		return Job{}, fault.New(fault.Invalid, "A job takes up to %d places; choose by destination, source or code instead.", maxPlaces)
 	}
-	if _, err := readPlaces(c.Places, partitions); err != nil {
+	if _, err := Places(c.Places, partitions); err != nil {
 		return Job{}, err
 	}
 	if c.Rate < 0 || c.Rate > maxRate {
@@ -186,8 +186,9 @@ func (d *document) forget() {
 	})
 }
 
-// readPlaces reads places by partition.
-func readPlaces(texts []string, partitions int) (map[int][]delivery.Place, error) {
+// Places reads places, partition/record/item, by partition. fault.Invalid: one is none, or of
+// no partition among so many.
+func Places(texts []string, partitions int) (map[int][]delivery.Place, error) {
 	places := map[int][]delivery.Place{}
 	for _, text := range texts {
 		words := strings.Split(text, "/")

@@ -105,7 +105,7 @@ func (b *Board) task(k jobs.Key, n int) *task {
 	if job.State != Running || job.Parts[n].Done {
 		return nil
 	}
-	places, err := readPlaces(job.Places, len(b.cfg.Partitions))
+	places, err := Places(job.Places, len(b.cfg.Partitions))
 	if err != nil {
 		return nil // it was checked before it was made
 	}
@@ -176,7 +176,7 @@ func (t *task) rest(err error) error {
 		at := t.at
 		t.news().at = &at
 	}
-	if t.at.Done || !t.noted || t.b.fresh[t.job.ID][t.n] != nil && t.b.fresh[t.job.ID][t.n].failed {
+	if t.at.Done || !t.noted || t.job.Kind.Quarantined() || t.b.fresh[t.job.ID][t.n] != nil && t.b.fresh[t.job.ID][t.n].failed {
 		select {
 		case t.b.due <- struct{}{}:
 		default: // it is written soon

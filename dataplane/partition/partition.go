@@ -76,8 +76,6 @@ type Partition struct {
 	lanes   atomic.Pointer[deliver.Lanes] // the newest
 	seen    atomic.Pointer[dedupe.Index]  // the newest
 
-	moving sync.Mutex // held while quarantined events are moved
-
 	mu      sync.Mutex
 	current *pipeline.Pipeline // the newest, also while it is being replaced
 }

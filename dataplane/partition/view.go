@@ -5,7 +5,6 @@ import (
 
 	"weir/dataplane/delivery"
 	"weir/dataplane/event"
-	"weir/dataplane/pipeline"
 	"weir/dataplane/quarantine"
 	"weir/dataplane/view"
 	"weir/shared/fault"
@@ -16,8 +15,8 @@ func (p *Partition) Parked() view.Lister { return parkedEvents{p} }
 
 // Quarantine lists, replays and discards the partition's quarantined events. again
 // takes those that are replayed, as the gateway's events are taken.
-func (p *Partition) Quarantine(again func(context.Context, []event.Event) error) view.Quarantine {
-	return quarantinedEvents{p, again}
+func (p *Partition) Quarantine(again func(context.Context, []event.Event) error) *Quarantined {
+	return &Quarantined{p, again}
 }
 
 // quarantinePage is how many events one read of QUARANTINE gives at most: they may
@@ -41,17 +40,17 @@ func (s parkedEvents) List(ctx context.Context, f view.ListFilter, after deliver
 	return listed, next, err
 }
 
-// quarantinedEvents is a partition's quarantined events.
-type quarantinedEvents struct {
-	*Partition
+// Quarantined is a partition's quarantined events.
+type Quarantined struct {
+	p     *Partition
 	again func(context.Context, []event.Event) error
 }
 
 // List reads the log, whichever process owns the partition.
-func (s quarantinedEvents) List(ctx context.Context, f view.ListFilter, after delivery.Place, events, _ int) ([]view.Listed, delivery.Place, error) {
-	last := s.last()
+func (q *Quarantined) List(ctx context.Context, f view.ListFilter, after delivery.Place, events, _ int) ([]view.Listed, delivery.Place, error) {
+	last := q.p.last()
 	if last == nil {
-		return nil, delivery.Place{}, fault.New(fault.Unavailable, "Partition %d does not run at the moment.", s.cfg.Number)
+		return nil, delivery.Place{}, fault.New(fault.Unavailable, "Partition %d does not run at the moment.", q.p.cfg.Number)
 	}
 	events = min(events, quarantinePage)
 	found, err := last.Quarantined(ctx, quarantine.Filter{Workspace: f.Workspace, Source: f.Source}, after, events)
@@ -59,8 +58,8 @@ func (s quarantinedEvents) List(ctx context.Context, f view.ListFilter, after de
 		return nil, delivery.Place{}, err
 	}
 	listed := make([]view.Listed, len(found))
-	for i, q := range found {
-		listed[i] = view.Listed{Place: q.Place, Destination: q.Event.Destination, Code: q.Event.Quarantine, At: q.Event.ReceivedAt, Event: q.Event}
+	for i, f := range found {
+		listed[i] = view.Listed{Place: f.Place, Destination: f.Event.Destination, Code: f.Event.Quarantine, At: f.Event.ReceivedAt, Event: f.Event}
 	}
 	if len(found) < events {
 		return listed, delivery.Place{}, nil
@@ -68,29 +67,37 @@ func (s quarantinedEvents) List(ctx context.Context, f view.ListFilter, after de
 	return listed, found[len(found)-1].Place, nil
 }
 
-// Replay sends them through the pipeline again.
-func (s quarantinedEvents) Replay(ctx context.Context, f quarantine.Filter, span quarantine.Span) (int, quarantine.Span, error) {
-	return s.move(func(now *pipeline.Pipeline) (int, quarantine.Span, error) {
-		return now.Replay(ctx, f, span, s.again)
-	})
-}
-
-// Discard removes them.
-func (s quarantinedEvents) Discard(ctx context.Context, f quarantine.Filter, span quarantine.Span) (int, quarantine.Span, error) {
-	return s.move(func(now *pipeline.Pipeline) (int, quarantine.Span, error) {
-		return now.Remove(ctx, f, span)
-	})
-}
-
-// move does one thing at a time: two replays of an event would be two events.
-func (s quarantinedEvents) move(do func(*pipeline.Pipeline) (int, quarantine.Span, error)) (int, quarantine.Span, error) {
-	if !s.moving.TryLock() {
-		return 0, quarantine.Span{}, fault.New(fault.Conflict, "Quarantined events of partition %d are being moved already; ask again when that is done.", s.cfg.Number)
-	}
-	defer s.moving.Unlock()
-	now, err := s.now()
+// Count counts them. fault.Unavailable, as of the other two: the partition does not run here.
+func (q *Quarantined) Count(ctx context.Context, f quarantine.Filter) (int, error) {
+	store, err := q.store()
 	if err != nil {
-		return 0, quarantine.Span{}, err
+		return 0, err
 	}
-	return do(now)
+	return store.Count(ctx, f)
+}
+
+// Replay sends a part of them through the pipeline again.
+func (q *Quarantined) Replay(ctx context.Context, f quarantine.Filter, span quarantine.Span) (int, quarantine.Span, error) {
+	store, err := q.store()
+	if err != nil {
+		return 0, span, err
+	}
+	return store.Replay(ctx, f, span, q.again)
+}
+
+// Discard removes a part of them.
+func (q *Quarantined) Discard(ctx context.Context, f quarantine.Filter, span quarantine.Span) (int, quarantine.Span, error) {
+	store, err := q.store()
+	if err != nil {
+		return 0, span, err
+	}
+	return store.Remove(ctx, f, span)
+}
+
+func (q *Quarantined) store() (*quarantine.Store, error) {
+	now, err := q.p.now()
+	if err != nil {
+		return nil, err
+	}
+	return now.Quarantine()
 }

@@ -49,7 +49,7 @@ func TestAFullQuarantineHoldsUpNobody(t *testing.T) {
 		}
 		discarded := 0
 		for span := (quarantine.Span{}); ; {
-			n, rest, err := pr.p.Remove(t.Context(), quarantine.Filter{Source: source, Code: "no_id"}, span)
+			n, rest, err := quarantined(t, pr.p).Remove(t.Context(), quarantine.Filter{Source: source, Code: "no_id"}, span)
 			if err != nil {
 				t.Fatal(err)
 			}

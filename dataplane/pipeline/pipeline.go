@@ -339,22 +339,13 @@ func (p *Pipeline) Quarantined(ctx context.Context, f quarantine.Filter, after d
 	return p.quarantine.List(ctx, f, after, limit)
 }
 
-// Replay sends quarantined events through the partition again, by send; see
-// quarantine.Store. fault.Unavailable: also when the partition does not run here.
-func (p *Pipeline) Replay(ctx context.Context, f quarantine.Filter, span quarantine.Span, send func(context.Context, []event.Event) error) (sent int, rest quarantine.Span, err error) {
+// Quarantine returns what is quarantined. fault.Unavailable: the partition does not run
+// here.
+func (p *Pipeline) Quarantine() (*quarantine.Store, error) {
 	if _, err := p.owner(); err != nil {
-		return 0, quarantine.Span{}, err
+		return nil, err
 	}
-	return p.quarantine.Replay(ctx, f, span, send)
-}
-
-// Remove takes quarantined events out for good; see quarantine.Store.
-// fault.Unavailable: also when the partition does not run here.
-func (p *Pipeline) Remove(ctx context.Context, f quarantine.Filter, span quarantine.Span) (removed int, rest quarantine.Span, err error) {
-	if _, err := p.owner(); err != nil {
-		return 0, quarantine.Span{}, err
-	}
-	return p.quarantine.Remove(ctx, f, span)
+	return &p.quarantine, nil
 }
 
 // connected reports whether e has a way to go.

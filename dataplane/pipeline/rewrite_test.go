@@ -10,6 +10,7 @@ import (
 	"weir/dataplane/delivery"
 	"weir/dataplane/event"
 	"weir/dataplane/parked"
+	"weir/dataplane/pipeline"
 	"weir/dataplane/plan"
 	"weir/dataplane/quarantine"
 	"weir/dataplane/route"
@@ -175,13 +176,13 @@ func TestWhatCodeRefusedIsReplayedToItsDestinationAlone(t *testing.T) {
 		send := func(_ context.Context, events []event.Event) error { w.append(events); return nil }
 		table := w.table[source]
 		w.route(workspace.Connection{Source: source, Destination: steady})
-		if n, rest, err := pr.p.Replay(t.Context(), filter, quarantine.Span{}, send); n != 0 || rest != (quarantine.Span{}) || err != nil {
+		if n, rest, err := quarantined(t, pr.p).Replay(t.Context(), filter, quarantine.Span{}, send); n != 0 || rest != (quarantine.Span{}) || err != nil {
 			t.Fatalf("Replay without a connection = %d, %v, %v, want that it stays", n, rest, err)
 		}
 		w.mu.Lock()
 		w.table[source] = table
 		w.mu.Unlock()
-		if n, rest, err := pr.p.Replay(t.Context(), filter, quarantine.Span{}, send); n != 1 || rest != (quarantine.Span{}) || err != nil {
+		if n, rest, err := quarantined(t, pr.p).Replay(t.Context(), filter, quarantine.Span{}, send); n != 1 || rest != (quarantine.Span{}) || err != nil {
 			t.Fatalf("Replay = %d, %v, %v, want 1", n, rest, err)
 		}
 		w.wait("it is delivered", func() bool { return row(pr, coded).Delivered == 5 })
@@ -203,12 +204,8 @@ func TestAPartitionThatDoesNotRunMovesNothingOutOfQuarantine(t *testing.T) {
 	in(t, func(t *testing.T, w *harness) {
 		pr := w.start()
 		pr.stop()
-		filter := quarantine.Filter{Source: source}
-		if _, _, err := pr.p.Remove(t.Context(), filter, quarantine.Span{}); fault.KindOf(err) != fault.Unavailable {
-			t.Errorf("Remove: %v, want kind %v", err, fault.Unavailable)
-		}
-		if _, _, err := pr.p.Replay(t.Context(), filter, quarantine.Span{}, nil); fault.KindOf(err) != fault.Unavailable {
-			t.Errorf("Replay: %v, want kind %v", err, fault.Unavailable)
+		if _, err := pr.p.Quarantine(); fault.KindOf(err) != fault.Unavailable {
+			t.Errorf("Quarantine: %v, want kind %v", err, fault.Unavailable)
 		}
 	})
 }
@@ -253,4 +250,14 @@ func TestADeadLetterIsSentFromItsOriginal(t *testing.T) {
 		}
 		pr.stop()
 	})
+}
+
+// quarantined is what a pipeline that runs has in QUARANTINE.
+func quarantined(t *testing.T, p *pipeline.Pipeline) *quarantine.Store {
+	t.Helper()
+	store, err := p.Quarantine()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return store
 }

@@ -1,6 +1,6 @@
 // Package view is what a browser or a command line asks this plane directly:
 // events as they pass, the ledger of a workspace, its parked, dead and
-// quarantined events, rows of its warehouses, previews and connection tests.
+// quarantined events, jobs that move them, rows of its warehouses, previews and connection tests.
 // The control plane sees none of it.
 //
 // Every call but health needs a capability in Authorization: signed by the
@@ -23,11 +23,13 @@
 //	GET  /v1/live?source=&destination=&stage=&outcome=                  live:read
 //	GET  /v1/parked?destination=&limit=&cursor=                         parked:read
 //	GET  /v1/quarantine?source=&limit=&cursor=                          quarantine:read
-//	POST /v1/quarantine/replay  {"source","destination","places","code","all","cursor"}  quarantine:replay
-//	POST /v1/quarantine/discard {"source","destination","places","code","all","cursor"}  quarantine:discard
 //	GET  /v1/dead?destination=&code=&limit=&cursor=                     dead:read
-//	POST /v1/dead/redrive      {"destination","places","code","all","retransform"}  dead:redrive
-//	POST /v1/dead/discard      {"destination","places","code","all"}    dead:discard
+//	POST /v1/jobs/redrive  {"destination","places","code","all","rate","retransform","preview"}  dead:redrive
+//	POST /v1/jobs/discard  {"destination","places","code","all","rate","preview"}                dead:discard
+//	POST /v1/jobs/replay              {"source","destination","places","code","all","rate"}  quarantine:replay
+//	POST /v1/jobs/discard-quarantined {"source","destination","places","code","all","rate"}  quarantine:discard
+//	GET  /v1/jobs, GET /v1/jobs/{job}                                   jobs:read
+//	POST /v1/jobs/{job}/stop                                            jobs:stop
 //	GET  /v1/loads?destination=                                         loads:read
 //	POST /v1/query             {"destination","sql"}                    query
 //	POST /v1/preview/transformation {"code","libraries":[{"name","code"}],"events":[...]}  preview
@@ -59,20 +61,31 @@
 // and of dead letters also "status", of the answer or 0. detail is "", or what a
 // vendor or the customer's code said. place is partition/record/item.
 //
-// dead/redrive answers {"moved":n}, dead/discard {"discarded":n}. With
+// jobs/redrive, discard, replay and discard-quarantined begin a job, which goes on without
+// whoever asked, also after a restart of the plane, and answer it as jobs/{job} does:
+//
+//	{"id","kind","state","reason","source","destination","code","rate","moved","total","created","ended"}
+//
+// kind is redrive, retransform, discard, replay or discard_quarantined; state is running,
+// done, stopped or failed; reason is "", or a sentence: why it failed, or what a running
+// one waits for. rate is events per second, 0 for as fast as the plane can. total is null
+// until what was chosen is counted, ended until it has ended. What comes after created is
+// not moved. jobs answers {"jobs":[...]}, newest first: those that run and the last
+// hundred that ended. 409: a job that runs may be about the same events; 429: 32 run in
+// the workspace. What was moved before a stop stays moved. With preview nothing
+// begins, and the answer is {"chosen":n}.
+//
+// redrive sends dead letters to their destination behind what is parked. With
 // retransform the events as they were before transformations are accepted again,
 // to this destination only, and the dead letters are dropped as retransformed:
 // of an event that code made several of all are made again. What has no
 // connection any more stays.
 //
-// quarantine/replay answers {"replayed":n,"next":"cursor"}, quarantine/discard
-// {"discarded":n,"next"}: a call does a part, so ask again with next as cursor
-// until it is "". What broke a rule after the first call is not meant. A replay
-// is accepted again, without dedupe: what customers' code refused goes only to
+// A replay is accepted again, without dedupe: what customers' code refused goes only to
 // its destination; what broke a rule at the gateway and would break it again stays,
 // as does what has no source or connection any more. Without a source it is all
-// sources. A capability for some destinations needs one of them named. 409:
-// another such call is at work; 429 while the disk is almost full.
+// sources. A capability for some objects needs one of them named, and sees the jobs
+// about these.
 //
 // loads answers {"loads":[...]}, newest first:
 //

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"weir/dataplane/delivery"
@@ -69,7 +70,7 @@ func (v *View) parked(c *endpoint.Call) (any, error) {
 	for _, d := range v.destinations(c, only, func(b ledger.Row) bool { return b.Parked > 0 }) {
 		filters = append(filters, ListFilter{Workspace: c.Grant.Workspace, Destination: d})
 	}
-	return listAll(v, c, v.cfg.Parked, filters)
+	return v.listAll(c, v.cfg.Parked, filters)
 }
 
 func (v *View) quarantine(c *endpoint.Call) (any, error) {
@@ -87,11 +88,11 @@ func (v *View) quarantine(c *endpoint.Call) (any, error) {
 	for _, s := range v.quarantined(c, only) {
 		filters = append(filters, ListFilter{Workspace: c.Grant.Workspace, Source: s})
 	}
-	return listAll(v, c, v.cfg.Quarantine, filters)
+	return v.listAll(c, v.cfg.Quarantine, filters)
 }
 
 // listAll makes a page of what logs have for the filters, in their order.
-func listAll[L Lister](v *View, c *endpoint.Call, logs []L, filters []ListFilter) (any, error) {
+func (v *View) listAll(c *endpoint.Call, logs []Lister, filters []ListFilter) (any, error) {
 	limit, from, err := pageOf(c)
 	if err != nil {
 		return nil, err
@@ -146,4 +147,17 @@ func (v *View) listItem(p int, e Listed) listItem {
 		i.Destination = v.destinationName(ws, e.Destination)
 	}
 	return i
+}
+
+// quarantined returns the sources that a call may see and that had quarantined
+// events, sorted; only one when only is not "".
+func (v *View) quarantined(c *endpoint.Call, only id.Source) []id.Source {
+	var sources []id.Source
+	for _, b := range v.entries(c) {
+		if b.Quarantined > 0 && (only == "" || b.Source == only) {
+			sources = append(sources, b.Source)
+		}
+	}
+	slices.Sort(sources)
+	return slices.Compact(sources)
 }

@@ -56,10 +56,7 @@ func withLogs(t *testing.T) *fixture {
 		&memory{t, []view.Listed{listed("ws_a", "src_b", "", 1, 0), listed("ws_b", "src_a", "dst_a", 1, 1), listed("ws_a", "src_a", "dst_a", 9, 7)}},
 	}
 	return newFixtureWith(t, "", func(c *view.Config) {
-		c.Rows, c.Plans, c.Parked = rows, plans(t, opens(mute{})), logs
-		for _, l := range logs {
-			c.Quarantine = append(c.Quarantine, moves{Lister: l})
-		}
+		c.Rows, c.Plans, c.Parked, c.Quarantine = rows, plans(t, opens(mute{})), logs, logs
 	})
 }
 

@@ -334,8 +334,9 @@ func TestNoCapabilityOpensMoreThanItSays(t *testing.T) {
 		"GET /v1/loads": capability.ReadLoads, "POST /v1/query": capability.Query, "POST /v1/preview/transformation": capability.Preview,
 		"POST /v1/preview/destination": capability.Preview, "POST /v1/destinations/test": capability.TestDestination,
 		"GET /v1/ledger": capability.ReadLedger, "GET /v1/dead": capability.ReadDead,
-		"POST /v1/dead/redrive": capability.RedriveDead, "POST /v1/dead/discard": capability.DiscardDead,
-		"POST /v1/quarantine/replay": capability.ReplayQuarantine, "POST /v1/quarantine/discard": capability.DiscardQuarantine,
+		"POST /v1/jobs/redrive": capability.RedriveDead, "POST /v1/jobs/discard": capability.DiscardDead,
+		"POST /v1/jobs/replay": capability.ReplayQuarantine, "POST /v1/jobs/discard-quarantined": capability.DiscardQuarantine,
+		"GET /v1/jobs": capability.ReadJobs, "GET /v1/jobs/job_a": capability.ReadJobs, "POST /v1/jobs/job_a/stop": capability.StopJobs,
 	}
 	change := func(c *view.Config) { c.Live, c.Plans = &live.Hub{}, plans(t, opens(mute{})) }
 	open, shut := newFixtureWith(t, "", change), newFixtureWith(t, "view: {actions: []}", change)
@@ -373,7 +374,8 @@ func TestWhatAPlaneWasNotGivenIsUnavailable(t *testing.T) {
 	for call, action := range map[string]capability.Action{
 		"GET /v1/live": capability.ReadLive, "GET /v1/parked": capability.ReadParked, "GET /v1/quarantine": capability.ReadQuarantine, "GET /v1/loads": capability.ReadLoads,
 		"POST /v1/query": capability.Query, "POST /v1/preview/transformation": capability.Preview, "POST /v1/preview/destination": capability.Preview,
-		"POST /v1/quarantine/replay": capability.ReplayQuarantine, "POST /v1/quarantine/discard": capability.DiscardQuarantine,
+		"POST /v1/jobs/redrive": capability.RedriveDead, "POST /v1/jobs/replay": capability.ReplayQuarantine,
+		"GET /v1/jobs": capability.ReadJobs, "GET /v1/jobs/job_a": capability.ReadJobs, "POST /v1/jobs/job_a/stop": capability.StopJobs,
 	} {
 		method, path, _ := strings.Cut(call, " ")
 		if w := f.do(method, path, f.token(nil, action), "{}"); w.Code != http.StatusServiceUnavailable || !strings.Contains(w.Body.String(), "offers no") {

@@ -10,10 +10,10 @@ import (
 	"time"
 
 	"weir/dataplane/delivery"
-	"weir/dataplane/event"
 	"weir/dataplane/guard"
 	"weir/dataplane/ledger"
 	"weir/dataplane/live"
+	"weir/dataplane/moves"
 	"weir/dataplane/parked"
 	"weir/dataplane/plan"
 	"weir/dataplane/view/endpoint"
@@ -29,13 +29,13 @@ type Config struct {
 	Key        ed25519.PublicKey // of the control plane's capabilities, pinned at join
 	Origins    []string          // of pages that may ask, pinned at join
 	Guard      *guard.Guard
-	Plans      *plan.Holder                               // names
-	Rows       func() []ledger.Row                        // the ledger of all partitions, added up
-	Dead       []func() (Dead, error)                     // by partition; fault.Unavailable: it does not run at the moment
-	Replay     func(context.Context, []event.Event) error // takes events that go through the pipeline again, as the gateway's are taken
-	Live       *live.Hub                                  // the owner closes it when the plane stops, so that no stream holds it up
-	Parked     []Lister                                   // by partition
-	Quarantine []Quarantine                               // by partition
+	Plans      *plan.Holder           // names
+	Rows       func() []ledger.Row    // the ledger of all partitions, added up
+	Dead       []func() (Dead, error) // by partition; fault.Unavailable: it does not run at the moment
+	Jobs       *moves.Board
+	Live       *live.Hub // the owner closes it when the plane stops, so that no stream holds it up
+	Parked     []Lister  // by partition
+	Quarantine []Lister  // by partition
 	Warehouses Warehouses
 	Query      QueryLimits
 	Previews   Previews
@@ -48,9 +48,7 @@ type Config struct {
 // Dead is the dead letters of one partition; *parked.Store is one.
 type Dead interface {
 	List(ctx context.Context, f parked.Filter, after delivery.Place, limit int) ([]parked.DeadLetter, error)
-	Redrive(ctx context.Context, f parked.Filter) (moved int, err error)
-	Retransform(ctx context.Context, f parked.Filter, connected func(event.Event) bool, replay func(context.Context, []event.Event) error) (moved int, err error)
-	Discard(ctx context.Context, f parked.Filter) (discarded int, err error)
+	Count(ctx context.Context, f parked.Filter) (int, error)
 }
 
 // View is an http.Handler.
@@ -81,13 +79,16 @@ func New(cfg Config) (*View, error) {
 	v.mux.HandleOpen("GET /v1/health", v.health)
 	v.mux.Handle("GET /v1/ledger", capability.ReadLedger, v.ledger)
 	v.mux.Handle("GET /v1/dead", capability.ReadDead, endpoint.In(v.lists, v.list))
-	v.mux.Handle("POST /v1/dead/redrive", capability.RedriveDead, v.redrive)
-	v.mux.Handle("POST /v1/dead/discard", capability.DiscardDead, v.discard)
 	v.mux.Stream("GET /v1/live", capability.ReadLive, v.live)
 	v.mux.Handle("GET /v1/parked", capability.ReadParked, endpoint.In(v.lists, v.parked))
 	v.mux.Handle("GET /v1/quarantine", capability.ReadQuarantine, endpoint.In(v.lists, v.quarantine))
-	v.mux.Handle("POST /v1/quarantine/replay", capability.ReplayQuarantine, v.replay)
-	v.mux.Handle("POST /v1/quarantine/discard", capability.DiscardQuarantine, v.discardQuarantined)
+	v.mux.Handle("POST /v1/jobs/redrive", capability.RedriveDead, endpoint.In(v.lists, v.redrive))
+	v.mux.Handle("POST /v1/jobs/discard", capability.DiscardDead, endpoint.In(v.lists, v.discard))
+	v.mux.Handle("POST /v1/jobs/replay", capability.ReplayQuarantine, v.replay)
+	v.mux.Handle("POST /v1/jobs/discard-quarantined", capability.DiscardQuarantine, v.discardQuarantined)
+	v.mux.Handle("GET /v1/jobs", capability.ReadJobs, v.jobs)
+	v.mux.Handle("GET /v1/jobs/{job}", capability.ReadJobs, v.job)
+	v.mux.Handle("POST /v1/jobs/{job}/stop", capability.StopJobs, v.stop)
 	v.mux.Handle("GET /v1/loads", capability.ReadLoads, v.loads)
 	v.mux.Stream("POST /v1/query", capability.Query, v.query)
 	v.mux.Stream("POST /v1/preview/transformation", capability.Preview, v.previewTransformation)

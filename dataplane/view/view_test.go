@@ -4,17 +4,13 @@ import (
 	"context"
 	"crypto/ed25519"
 	"encoding/json"
-	"errors"
-	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -38,7 +34,6 @@ const origin = "https://console.example.com"
 type letters struct {
 	all     []parked.DeadLetter
 	filters []parked.Filter
-	pause   time.Duration // of a redrive
 }
 
 func (l *letters) match(f parked.Filter) []parked.DeadLetter {
@@ -63,19 +58,7 @@ func (l *letters) List(_ context.Context, f parked.Filter, after delivery.Place,
 	return out, nil
 }
 
-func (l *letters) Redrive(_ context.Context, f parked.Filter) (int, error) {
-	time.Sleep(l.pause)
-	return len(l.match(f)), nil
-}
-func (l *letters) Retransform(ctx context.Context, f parked.Filter, connected func(event.Event) bool, replay func(context.Context, []event.Event) error) (int, error) {
-	if connected(event.Event{Workspace: f.Workspace, Source: "src_gone"}) {
-		return 0, errors.New("a source that is gone counts as connected")
-	}
-	return 10 * len(l.match(f)), replay(ctx, nil)
-}
-func (l *letters) Discard(_ context.Context, f parked.Filter) (int, error) {
-	return len(l.match(f)), nil
-}
+func (l *letters) Count(_ context.Context, f parked.Filter) (int, error) { return len(l.match(f)), nil }
 
 func letter(ws id.Workspace, d id.Destination, seq uint64, n uint32, code string) parked.DeadLetter {
 	return parked.DeadLetter{Place: delivery.Place{Seq: seq, Item: n}, Code: code, Status: 400, Detail: "no", At: now,
@@ -120,7 +103,6 @@ func newFixtureWith(t *testing.T, rules string, change func(*view.Config)) *fixt
 			func() (view.Dead, error) { return f.parts[0], nil },
 			func() (view.Dead, error) { return f.parts[1], nil },
 		},
-		Replay: func(context.Context, []event.Event) error { return nil },
 		Rows: func() []ledger.Row {
 			return []ledger.Row{
 				{Workspace: "ws_a", Source: "src_a", Accepted: 11, Replayed: 1, Waiting: 3, Duplicate: 2, SourceRouted: 6, Unrouted: 1, Balanced: true},
@@ -260,98 +242,4 @@ func TestDeadLettersComeInPagesWithTheirEvents(t *testing.T) {
 	if strings.TrimSpace(foreign.Body.String()) != `{"items":[],"next":""}` {
 		t.Errorf("another workspace's destination: %s", foreign.Body)
 	}
-}
-
-func TestRedriveAndDiscardTakeExactlyWhatWasChosen(t *testing.T) {
-	t.Parallel()
-	for _, verb := range []struct {
-		path, key string
-		action    capability.Action
-	}{{"redrive", "moved", capability.RedriveDead}, {"discard", "discarded", capability.DiscardDead}} {
-		f := newFixture(t, "")
-		token := f.token(nil, verb.action)
-		for body, want := range map[string]string{
-			`{"destination":"","places":[],"code":"","all":true}`: "4",
-			`{"destination":"dst_a"}`:                             "3",
-			`{"code":"y"}`:                                        "1",
-			`{"code":"y","preview":true}`:                         "1 chosen",
-			`{"destination":"dst_a","preview":true}`:              "3 chosen",
-			`{"places":["0/1/1","1/4/0"]}`:                        "2",
-			`{"destination":"dst_z","all":true}`:                  "0",
-			`{}`:                                                  "400",
-			`{"destination":"dst_a","retransform":true}`:          map[string]string{"redrive": "30", "discard": "400"}[verb.path],
-			`{"code":"y","retransform":true,"preview":true}`:      map[string]string{"redrive": "1 chosen", "discard": "400"}[verb.path],
-			`{"places":["7/1/1"]}`:                                "400",
-			`{"places":["x"]}`:                                    "400",
-			`{"everything":true}`:                                 "400",
-		} {
-			w := f.do("POST", "/v1/dead/"+verb.path, token, body)
-			got := fmt.Sprint(w.Code)
-			if w.Code == 200 {
-				var out map[string]int
-				if err := json.Unmarshal(w.Body.Bytes(), &out); err != nil {
-					t.Fatal(err)
-				}
-				got = fmt.Sprint(out[verb.key])
-				if n, ok := out["chosen"]; ok {
-					got = fmt.Sprint(n, " chosen")
-				}
-			}
-			if got != want {
-				t.Errorf("%s %s: %s, want %s: %s", verb.path, body, got, want, w.Body)
-			}
-		}
-		for _, p := range f.parts {
-			for _, filter := range p.filters {
-				if filter.Workspace != "ws_a" || filter.Destination == "" || filter.Destination == "dst_z" {
-					t.Errorf("%s was asked with %+v", verb.path, filter)
-				}
-			}
-		}
-	}
-}
-
-func TestARedriveInPartsSaysWhereToGoOn(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		f := newFixture(t, "")
-		token := f.token(nil, capability.RedriveDead)
-		part := func(query string) (moved int, next string) {
-			t.Helper()
-			w := f.do("POST", "/v1/dead/redrive"+query, token, `{"all":true}`)
-			var out struct {
-				Moved int
-				Next  string
-			}
-			if err := json.Unmarshal(w.Body.Bytes(), &out); err != nil || w.Code != 200 {
-				t.Fatalf("redrive%s: %d %s", query, w.Code, w.Body)
-			}
-			return out.Moved, out.Next
-		}
-		if moved, next := part("?parts=true"); moved != 4 || next != "" {
-			t.Errorf("a short redrive: %d, %q, want 4 and no further part", moved, next)
-		}
-		begun := time.Now()
-		f.parts[0].pause = time.Minute
-		moved, next := part("?parts=true")
-		if moved != 2 || next == "" {
-			t.Fatalf("a long redrive: %d, %q, want the first partition and where to go on", moved, next)
-		}
-		f.parts[0].pause = 0
-		if moved, next := part("?parts=true&cursor=" + url.QueryEscape(next)); moved != 4 || next != "" {
-			t.Errorf("the rest: %d, %q, want 4 and no further part", moved, next)
-		}
-		for i, p := range f.parts {
-			if last := p.filters[len(p.filters)-1]; !last.Before.Equal(begun) || last.Until.IsZero() {
-				t.Errorf("partition %d: the last part asked for %+v, want what was dead at %v", i, last, begun)
-			}
-		}
-		f.parts[0].pause = time.Minute
-		if moved, next := part(""); moved != 4 || next != "" {
-			t.Errorf("a redrive without parts: %d, %q, want all in one", moved, next)
-		}
-		if w := f.do("POST", "/v1/dead/redrive?parts=true&cursor=x", token, `{"all":true}`); w.Code != 400 {
-			t.Errorf("a wrong cursor: %d %s", w.Code, w.Body)
-		}
-	})
 }

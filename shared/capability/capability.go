@@ -29,11 +29,13 @@ const (
 	Query             Action = "query"              // SQL on a warehouse
 	Preview           Action = "preview"            // trying transformations and destinations on given events
 	TestDestination   Action = "destination:test"   // connecting to a destination
+	ReadJobs          Action = "jobs:read"          // redrives, replays and discards: what they choose and how far they are
+	StopJobs          Action = "jobs:stop"          // stopping one
 )
 
 // Actions lists every action.
 func Actions() []Action {
-	return []Action{ReadLedger, ReadDead, RedriveDead, DiscardDead, ReadLive, ReadParked, ReadQuarantine, ReplayQuarantine, DiscardQuarantine, ReadLoads, Query, Preview, TestDestination}
+	return []Action{ReadLedger, ReadDead, RedriveDead, DiscardDead, ReadLive, ReadParked, ReadQuarantine, ReplayQuarantine, DiscardQuarantine, ReadLoads, Query, Preview, TestDestination, ReadJobs, StopJobs}
 }
 
 // Grant is the content of a capability: one plane, one workspace, one action.

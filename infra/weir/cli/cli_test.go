@@ -66,7 +66,7 @@ func TestWrongQuestionsExitWithTwo(t *testing.T) {
 func TestEveryCommandHelps(t *testing.T) {
 	t.Parallel()
 	s := newShell(t, newFake(t))
-	for _, args := range []string{"", "apply", "diff", "export", "status", "ledger", "tail", "query", "dlq", "dlq list", "dlq redrive", "dlq discard", "replay", "plane", "plane invite", "preview", "preview destination", "preview transform", "login", "context", "context list", "context use", "token", "token create", "token revoke", "version"} {
+	for _, args := range []string{"", "apply", "diff", "export", "status", "ledger", "tail", "query", "dlq", "dlq list", "dlq redrive", "dlq discard", "replay", "jobs", "jobs list", "jobs show", "jobs stop", "plane", "plane invite", "preview", "preview destination", "preview transform", "login", "context", "context list", "context use", "token", "token create", "token revoke", "version"} {
 		out := s.must(append(strings.Fields(args), "--help")...)
 		if !strings.Contains(out, "Usage:") {
 			t.Errorf("weir %s --help: %s", args, out)
@@ -246,13 +246,13 @@ func TestDeadLettersAreListedAndMoved(t *testing.T) {
 	if out := s.must("dlq", "list", "--code", "other"); out != "No dead letters.\n" {
 		t.Error(out)
 	}
-	if out := s.must("dlq", "redrive", "--destination", "hook", "--all"); out != "3 sent again.\n" {
+	if out := s.must("dlq", "redrive", "--destination", "hook", "--all"); out != "30 sent again.\n" {
 		t.Error(out)
 	}
-	if out := s.must("dlq", "discard", "--workspace", "acme", "--place", "0/81/1", "--place", "0/81/2", "--output", "json"); out != `{"discarded":3}`+"\n" {
+	if out := s.must("dlq", "discard", "--workspace", "acme", "--place", "0/81/1", "--place", "0/81/2", "--output", "json"); out != `{"discarded":30}`+"\n" {
 		t.Error(out)
 	}
-	if out := s.must("dlq", "redrive", "--destination", "hook", "--code", "x", "--retransform"); out != "3 sent again.\n" {
+	if out := s.must("dlq", "redrive", "--destination", "hook", "--code", "x", "--retransform"); out != "30 sent again.\n" {
 		t.Error(out)
 	}
 	hook := string(f.workspaces["acme"].Destinations[0].ID)

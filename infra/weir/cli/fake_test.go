@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"weir/infra/weir/cli/manifest"
 	"weir/infra/weir/cli/remote"
@@ -40,10 +41,9 @@ type fake struct {
 	answer     func(ws *fakeWorkspace) // the plane's word after each apply; nil: applied
 	judge      func(manifest.Document) []fault.Problem
 	selections []remote.Selection
-	parts      int      // of a move of dead letters, behind the first
-	cursors    []string // with which they were asked for
+	jobs       []*fakeJob
+	looks      int // at a job before it has ended
 	broken     []map[string]any
-	replays    []remote.BrokenSelection
 	underWay   func() int // deliveries in flight to each destination
 	stale      bool       // the control plane does not know what is parked
 	race       func()     // runs between a diff and the apply that follows it
@@ -83,11 +83,13 @@ func newFake(t *testing.T) *fake {
 	view := http.NewServeMux()
 	view.HandleFunc("GET /v1/ledger", f.ledger)
 	view.HandleFunc("GET /v1/dead", f.listDead)
-	view.HandleFunc("POST /v1/dead/redrive", f.moveDead("moved"))
-	view.HandleFunc("POST /v1/dead/discard", f.moveDead("discarded"))
+	for verb, action := range map[string]string{"redrive": "dead:redrive", "discard": "dead:discard", "replay": "quarantine:replay", "discard-quarantined": "quarantine:discard"} {
+		view.HandleFunc("POST /v1/jobs/"+verb, f.begin(verb, action))
+	}
+	view.HandleFunc("GET /v1/jobs", f.listJobs)
+	view.HandleFunc("GET /v1/jobs/{job}", f.showJob("jobs:read"))
+	view.HandleFunc("POST /v1/jobs/{job}/stop", f.showJob("jobs:stop"))
 	view.HandleFunc("GET /v1/quarantine", f.listBroken)
-	view.HandleFunc("POST /v1/quarantine/replay", f.replay("quarantine:replay", "replayed"))
-	view.HandleFunc("POST /v1/quarantine/discard", f.replay("quarantine:discard", "discarded"))
 	view.HandleFunc("GET /v1/live", f.stream("live:read"))
 	view.HandleFunc("POST /v1/query", f.stream("query"))
 	f.view = httptest.NewServer(view)
@@ -492,23 +494,90 @@ func (f *fake) listDead(w http.ResponseWriter, r *http.Request) {
 	reply(w, map[string]any{"items": kept[from:end], "next": next})
 }
 
-func (f *fake) moveDead(answer string) http.HandlerFunc {
+// fakeJob is a job of the fake's plane, and how often it is looked at before it has ended.
+type fakeJob struct {
+	remote.Job
+	workspace string
+	left      int
+}
+
+// begin begins a job about 30 events; one of code busy is refused, one of code bad fails.
+func (f *fake) begin(verb, action string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		f.mu.Lock()
 		defer f.mu.Unlock()
-		action := map[string]string{"moved": "dead:redrive", "discarded": "dead:discard"}[answer]
-		var in remote.Selection
-		if f.allowed(w, r, action) == nil || !read(w, r, &in) {
+		var in struct {
+			remote.Selection
+			Preview bool
+		}
+		ws := f.allowed(w, r, action)
+		if ws == nil || !read(w, r, &in) {
 			return
 		}
-		f.selections = append(f.selections, in)
-		out := map[string]any{answer: 3}
-		if f.parts > 0 {
-			f.parts--
-			out["next"] = fmt.Sprintf("part %d", f.parts)
+		if in.Preview {
+			reply(w, map[string]int{"chosen": 30})
+			return
 		}
-		f.cursors = append(f.cursors, r.URL.Query().Get("cursor"))
-		reply(w, out)
+		if in.Code == "busy" {
+			refuse(w, http.StatusConflict, "conflict", "redrive job_0 is about the same events and runs: wait until it is done, or stop it.")
+			return
+		}
+		f.selections = append(f.selections, in.Selection)
+		j := &fakeJob{workspace: ws.Name, left: f.looks, Job: remote.Job{
+			ID: fmt.Sprint("job_", len(f.jobs)+1), Kind: strings.ReplaceAll(verb, "-", "_"), State: "running", Source: in.Source, Destination: in.Destination, Code: in.Code, Rate: in.Rate,
+			Created: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
+		}}
+		f.jobs = append(f.jobs, j)
+		reply(w, j.Job)
+	}
+}
+
+func (f *fake) listJobs(w http.ResponseWriter, r *http.Request) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	ws := f.allowed(w, r, "jobs:read")
+	if ws == nil {
+		return
+	}
+	all := []remote.Job{}
+	for _, j := range slices.Backward(f.jobs) {
+		if j.workspace == ws.Name {
+			all = append(all, j.Job)
+		}
+	}
+	reply(w, map[string]any{"jobs": all})
+}
+
+// showJob shows a job, which does a bit each time, or stops it.
+func (f *fake) showJob(action string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		ws := f.allowed(w, r, action)
+		if ws == nil {
+			return
+		}
+		i := slices.IndexFunc(f.jobs, func(j *fakeJob) bool { return j.ID == r.PathValue("job") && j.workspace == ws.Name })
+		if i < 0 {
+			refuse(w, http.StatusNotFound, "missing", "There is no job of this name in this workspace.")
+			return
+		}
+		j, total := f.jobs[i], 30
+		j.Total = &total
+		switch {
+		case j.State != "running":
+		case action == "jobs:stop":
+			j.State = "stopped"
+		case j.Code == "bad":
+			j.State, j.Reason = "failed", "The plane could not go on; its log says why."
+		default:
+			if j.left--; j.left < 0 {
+				j.State, j.Moved = "done", total
+			} else {
+				j.Moved += 3
+			}
+		}
+		reply(w, j.Job)
 	}
 }
 
@@ -532,28 +601,4 @@ func (f *fake) listBroken(w http.ResponseWriter, r *http.Request) {
 		next = fmt.Sprint(from + 1)
 	}
 	reply(w, map[string]any{"items": items, "next": next})
-}
-
-// replay answers in three parts, of which the second is empty; a code lost fails in
-// the second.
-func (f *fake) replay(action, done string) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		f.mu.Lock()
-		defer f.mu.Unlock()
-		var in remote.BrokenSelection
-		if f.allowed(w, r, action) == nil || !read(w, r, &in) {
-			return
-		}
-		f.replays = append(f.replays, in)
-		switch {
-		case in.Cursor == "":
-			reply(w, map[string]any{done: 1000, "next": "a"})
-		case in.Code == "lost":
-			refuse(w, http.StatusConflict, "conflict", "Being moved already.")
-		case in.Cursor == "a":
-			reply(w, map[string]any{done: 0, "next": "b"})
-		default:
-			reply(w, map[string]any{done: 2, "next": ""})
-		}
-	}
 }

@@ -1,12 +1,16 @@
 package cli_test
 
 import (
+	"bytes"
+	"context"
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"weir/infra/weir/cli"
 	"weir/infra/weir/cli/remote"
 	"weir/shared/command"
 )
@@ -14,47 +18,95 @@ import (
 func TestQuarantinedEventsAreReplayedUntilNoneIsLeft(t *testing.T) {
 	t.Parallel()
 	f, s := filled(t)
+	f.looks = 1
 	hook := string(f.workspaces["acme"].Destinations[0].ID)
 	at := []string{"--workspace", "acme"}
-	for args, want := range map[string]string{
-		"--source web --code x":                               "replayed 1002 events\n",
-		"--all --output json":                                 `{"replayed":1002}` + "\n",
-		"--destination hook --output yaml":                    "replayed: 1002\n",
-		"--source src_web --place 0/81/3 --place 0/82/0":      "replayed 1002 events\n",
-		"--source web --destination hook --all --output yaml": "replayed: 1002\n",
+	for args, want := range map[string]struct {
+		out string
+		remote.Selection
+	}{
+		"--source web --code x":                               {"replayed 30 events\n", remote.Selection{Source: "web", Code: "x", Places: []string{}}},
+		"--all --output json --rate 5":                        {`{"replayed":30}` + "\n", remote.Selection{All: true, Places: []string{}, Rate: 5}},
+		"--destination hook --output yaml":                    {"replayed: 30\n", remote.Selection{Destination: hook, Places: []string{}}},
+		"--source src_web --place 0/81/3 --place 0/82/0":      {"replayed 30 events\n", remote.Selection{Source: "src_web", Places: []string{"0/81/3", "0/82/0"}}},
+		"--source web --destination hook --all --output yaml": {"replayed: 30\n", remote.Selection{Source: "web", Destination: hook, All: true, Places: []string{}}},
 	} {
-		f.replays = nil
-		if out := s.must(append(append([]string{"replay"}, strings.Fields(args)...), at...)...); out != want {
-			t.Errorf("replay %s: %s, want %s", args, out, want)
+		f.selections = nil
+		if out := s.must(append(append([]string{"replay"}, strings.Fields(args)...), at...)...); out != want.out {
+			t.Errorf("replay %s: %s, want %s", args, out, want.out)
 		}
-		if len(f.replays) != 3 || f.replays[2].Cursor != "b" {
-			t.Errorf("replay %s asked %+v, want three parts", args, f.replays)
-		}
-		first := map[string]remote.BrokenSelection{
-			"--source web --code x": {Source: "web", Code: "x", Places: []string{}}, "--all --output json": {All: true, Places: []string{}},
-			"--destination hook --output yaml":                    {Destination: hook, Places: []string{}},
-			"--source src_web --place 0/81/3 --place 0/82/0":      {Source: "src_web", Places: []string{"0/81/3", "0/82/0"}},
-			"--source web --destination hook --all --output yaml": {Source: "web", Destination: hook, All: true, Places: []string{}},
-		}[args]
-		if d := cmp.Diff(first, f.replays[0]); d != "" {
+		if d := cmp.Diff([]remote.Selection{want.Selection}, f.selections); d != "" {
 			t.Errorf("replay %s (-want +got):\n%s", args, d)
 		}
 	}
-	f.replays = nil
-	if out := s.must("dlq", "discard", "--quarantined", "--source", "web", "--workspace", "acme"); out != "discarded 1002 events\n" || len(f.replays) != 3 || f.replays[0].Source != "web" {
-		t.Errorf("dlq discard: %s, asked %+v", out, f.replays)
+	if out := s.must("dlq", "discard", "--quarantined", "--source", "web", "--workspace", "acme"); out != "discarded 30 events\n" || f.jobs[len(f.jobs)-1].Kind != "discard_quarantined" {
+		t.Errorf("dlq discard: %s, began %+v", out, f.jobs[len(f.jobs)-1])
 	}
-	s.fails(command.ExitFailed, []string{"discarded 1000 events before it failed"}, "dlq", "discard", "--quarantined", "--code", "lost", "--workspace", "acme")
 	s.fails(command.ExitUsage, []string{"say which quarantined events"}, "dlq", "discard", "--quarantined")
 	s.fails(command.ExitUsage, []string{"--source goes with --quarantined"}, "dlq", "discard", "--source", "web", "--all")
-	s.fails(command.ExitFailed, []string{"replayed 1000 events before it failed", "Being moved already."}, "replay", "--code", "lost", "--workspace", "acme")
+	s.fails(command.ExitUsage, []string{"--rate is a number"}, "replay", "--all", "--rate", "-1")
 	s.fails(command.ExitUsage, []string{"name the workspace with --workspace"}, "dlq", "discard", "--quarantined", "--all")
-	f.replays = nil
-	if out := s.must("replay", "--all"); out != "replayed 1002 events of workspace acme\nreplayed 1002 events of workspace quiet\n" || len(f.replays) != 6 {
-		t.Errorf("replay of both workspaces: %s, asked %+v", out, f.replays)
+	if out := s.must("replay", "--all"); out != "replayed 30 events of workspace acme\nreplayed 30 events of workspace quiet\n" {
+		t.Errorf("replay of both workspaces: %s", out)
 	}
 	s.fails(command.ExitFailed, []string{"there is no source wub; sources are web"}, "replay", "--source", "wub", "--workspace", "acme")
 	s.fails(command.ExitFailed, []string{"there is no destination hok; destinations are hook"}, "replay", "--destination", "hok")
+}
+
+func TestJobsAreShownFollowedAndStopped(t *testing.T) {
+	t.Parallel()
+	f, s := filled(t)
+	if out := s.must("jobs", "list"); out != "No jobs: 'weir dlq redrive', 'weir dlq discard' and 'weir replay' begin one.\n" {
+		t.Error(out)
+	}
+	s.fails(command.ExitFailed, []string{"job_1 failed after 0 events: The plane could not go on"}, "dlq", "redrive", "--code", "bad", "--workspace", "acme")
+	s.fails(command.ExitFailed, []string{"redrive job_0 is about the same events"}, "dlq", "redrive", "--code", "busy", "--workspace", "acme")
+	f.looks = 1_000_000
+	if out := s.must("dlq", "redrive", "--all", "--destination", "hook", "--workspace", "acme", "--rate", "7", "--detach", "--output", "json"); !strings.HasPrefix(out, `{"workspace":"acme","id":"job_2","kind":"redrive","state":"running",`) {
+		t.Errorf("detached: %s", out)
+	}
+	table := s.must("jobs", "list", "--workspace", "acme")
+	lines := strings.Split(table, "\n")
+	if len(lines) != 4 || !strings.HasPrefix(lines[0], "WORKSPACE") || !strings.Contains(lines[1], "job_2") || !strings.Contains(lines[1], "hook") || !strings.Contains(lines[1], "7/s") || !strings.Contains(lines[2], "its log says why") {
+		t.Errorf("list:\n%s", table)
+	}
+	if out := s.must("jobs", "show", "job_2", "--output", "json"); !strings.Contains(out, `"state":"running"`) || !strings.Contains(out, `"destination":"hook"`) {
+		t.Errorf("show: %s", out)
+	}
+	s.fails(command.ExitFailed, []string{"there is no job job_9"}, "jobs", "show", "job_9")
+	if out := s.must("jobs", "stop", "job_2", "--output", "json"); !strings.Contains(out, `"state":"stopped"`) {
+		t.Errorf("stop: %s", out)
+	}
+	s.fails(command.ExitFailed, []string{"job_2 was stopped after "}, "jobs", "show", "job_2", "--wait")
+}
+
+// TestAnInterruptedCommandLeavesItsJob: it says so, and how to see and stop the job.
+func TestAnInterruptedCommandLeavesItsJob(t *testing.T) {
+	t.Parallel()
+	f, s := filled(t)
+	f.looks = 1_000_000
+	ctx, interrupt := context.WithCancel(t.Context())
+	var out, said bytes.Buffer
+	ended := make(chan int)
+	go func() {
+		ended <- cli.Run(ctx, command.Process{Version: "test", Out: &out, Err: &said, Env: func(k string) (string, bool) { v, ok := s.env[k]; return v, ok }}, []string{"replay", "--all", "--workspace", "acme"})
+	}()
+	for {
+		f.mu.Lock()
+		looked := len(f.jobs) > 0 && f.jobs[0].Moved > 0
+		f.mu.Unlock()
+		if looked {
+			break
+		}
+		time.Sleep(time.Millisecond)
+	}
+	interrupt()
+	if code := <-ended; code != command.ExitFailed || !strings.Contains(said.String(), "'weir jobs show job_1 --workspace acme'") || !strings.Contains(said.String(), "'weir jobs stop job_1 --workspace acme'") {
+		t.Errorf("exit %d: %s%s", code, out.String(), said.String())
+	}
+	if out := s.must("jobs", "list", "--output", "json"); !strings.Contains(out, `"state":"running"`) {
+		t.Errorf("after the interrupt: %s", out)
+	}
 }
 
 func TestADryRunCountsByReasonAndSendsNothing(t *testing.T) {
@@ -79,7 +131,7 @@ func TestADryRunCountsByReasonAndSendsNothing(t *testing.T) {
 			t.Errorf("replay --dry-run %s: %s, want %s", args, out, want)
 		}
 	}
-	if len(f.replays) > 0 {
-		t.Errorf("a dry run replayed: %+v", f.replays)
+	if len(f.jobs) > 0 {
+		t.Errorf("a dry run replayed: %+v", f.jobs)
 	}
 }

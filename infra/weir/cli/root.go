@@ -51,12 +51,13 @@ which 'weir dev' writes, else by the context of 'weir login'.`,
   weir tail                   events as they pass
   weir dlq list               what did not arrive, and why
   weir replay --all           what broke a rule, after it is corrected
+  weir jobs list              redrives and replays, and how far they are
   weir query lake 'select 1'  rows of a warehouse`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.PersistentFlags().Var(&k.Output, "output", "how to print results: table, json or yaml")
 	root.AddCommand(apply.New(k), apply.NewDiff(k), apply.NewExport(k), newStatus(k), events.NewLedger(k), events.NewTail(k), events.NewQuery(k),
-		events.NewDLQ(k), events.NewReplay(k), newPlane(k), newLogin(k), newContext(k), newToken(k), newVersion(k), preview.New(k), dev.New(k), controlplane.New(p), dataplane.New(p), dataplane.TransformWorker())
+		events.NewDLQ(k), events.NewReplay(k), events.NewJobs(k), newPlane(k), newLogin(k), newContext(k), newToken(k), newVersion(k), preview.New(k), dev.New(k), controlplane.New(p), dataplane.New(p), dataplane.TransformWorker())
 	invocation{k}.completeNames(root)
 	return root
 }

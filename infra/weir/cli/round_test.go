@@ -115,13 +115,3 @@ func TestASecretIsCheckedBeforeItIsSealed(t *testing.T) {
 		t.Error("a workspace was made with a secret that no plane can use")
 	}
 }
-
-func TestALongRedriveGoesOnPartByPart(t *testing.T) {
-	t.Parallel()
-	f, s := filled(t)
-	f.parts = 2
-	code, out, said := s.run("dlq", "redrive", "--workspace", "acme", "--all")
-	if code != command.ExitDone || out != "9 sent again.\n" || strings.Join(f.cursors, ",") != ",part 1,part 0" || !strings.Contains(said, "6 sent again so far") {
-		t.Errorf("exit %d, %q, asked with %q\n%s", code, out, f.cursors, said)
-	}
-}

@@ -3,6 +3,7 @@ package events
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -21,9 +22,33 @@ type choice struct {
 	workspace, destination, source, code string
 	parked, quarantined                  bool
 	places                               []string
-	all, retransform, dry                bool
-	limit                                int
+	all, retransform, dry, detach        bool
+	limit, rate                          int
 }
+
+// selection is what a job moves of a workspace.
+func (c choice) selection(w remote.Workspace) remote.Selection {
+	return remote.Selection{
+		Source: c.source, Destination: string(console.DestinationID(w, c.destination)), Places: append([]string{}, c.places...),
+		Code: c.code, All: c.all, Rate: c.rate, Retransform: c.retransform,
+	}
+}
+
+// flags adds those of all commands that move events.
+func (c *choice) flags(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&c.workspace, "workspace", "", "of this workspace, where there are several")
+	cmd.Flags().StringVar(&c.code, "code", "", "those with this reason")
+	cmd.Flags().StringArrayVar(&c.places, "place", nil, "the one at this place; may be repeated")
+	cmd.Flags().BoolVar(&c.all, "all", false, "every one")
+	cmd.Flags().IntVar(&c.rate, "rate", 0, "so many events a second; 0 for as fast as the plane can")
+	cmd.Flags().BoolVar(&c.detach, "detach", false, "begin the job, and do not wait until it is done")
+}
+
+// ways is what the help of all these commands says of jobs.
+const ways = `
+
+The plane does it as a job, which goes on when this command is interrupted and when the
+plane restarts: 'weir jobs' shows and stops it. What comes after its begin is not moved.`
 
 // page asks for a page of what c means: dead letters, or what is parked or
 // quarantined.
@@ -85,11 +110,11 @@ behind what waits already. They are sent with the settings of now.
 With --retransform each starts from its original, as it was before transformations:
 that is accepted again, booked as replayed, and goes to this destination alone,
 through the code of now. Of an event that code made several of, all are made again.
-What has no connection any more stays a dead letter.`, capability.RedriveDead, (*remote.View).Redrive, "sent again"),
+What has no connection any more stays a dead letter.`, move{capability.RedriveDead, "redrive", "moved", "%d sent again."}),
 		newDeadMove(shell, "discard", "Remove dead letters for good", `Removes dead letters. They are booked as dropped and cannot be brought back.
 
 With --quarantined it removes quarantined events. They stay booked as quarantined.`,
-			capability.DiscardDead, (*remote.View).Discard, "discarded"))
+			move{capability.DiscardDead, "discard", "discarded", "%d discarded."}))
 }
 
 func newDeadList(shell *console.Console) *cobra.Command {
@@ -120,20 +145,21 @@ func newDeadList(shell *console.Console) *cobra.Command {
 	return cmd
 }
 
-func newDeadMove(shell *console.Console, verb, short, long string, action capability.Action, move deadMove, done string) *cobra.Command {
+func newDeadMove(shell *console.Console, verb, short, long string, m move) *cobra.Command {
 	k := invocation{shell}
 	var c choice
 	cmd := k.RemoteFlags(&cobra.Command{
 		Use:   verb,
 		Short: short,
-		Long:  long + "\n\nSay which: --place for single ones as 'weir dlq list' names them, --code for those with\na reason, --all for every one; --destination narrows the choice. --dry-run says how many that is.",
+		Long:  long + "\n\nSay which: --place for single ones as 'weir dlq list' names them, --code for those with\na reason, --all for every one; --destination narrows the choice. --dry-run says how many that is." + ways,
 		Example: fmt.Sprintf(`  weir dlq %[1]s --destination hook --all --dry-run
   weir dlq %[1]s --destination hook --all
+  weir dlq %[1]s --destination hook --all --rate 500
   weir dlq %[1]s --code rejected
   weir dlq %[1]s --place 0/81/3 --place 0/82/0`, verb),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if c.quarantined {
-				return k.moveQuarantined(cmd.Context(), c, c.dry, quarantineMove{capability.DiscardQuarantine, (*remote.View).DiscardQuarantined, "discard", "discarded"})
+				return k.moveQuarantined(cmd.Context(), c, move{capability.DiscardQuarantine, "discard-quarantined", "discarded", "discarded %d events"})
 			}
 			if c.source != "" {
 				return command.Usage("--source goes with --quarantined")
@@ -147,21 +173,18 @@ func newDeadMove(shell *console.Console, verb, short, long string, action capabi
 			if given != 1 {
 				return command.Usage("say which dead letters: one of --place, --code and --all")
 			}
-			return k.moveDead(cmd.Context(), c, action, move, done)
+			return k.moveDead(cmd.Context(), c, m)
 		},
 	})
-	cmd.Flags().StringVar(&c.workspace, "workspace", "", "of this workspace, where there are several")
+	c.flags(cmd)
 	cmd.Flags().StringVar(&c.destination, "destination", "", "only of this destination")
-	cmd.Flags().StringVar(&c.code, "code", "", "those with this reason")
-	cmd.Flags().StringArrayVar(&c.places, "place", nil, "the one at this place; may be repeated")
-	cmd.Flags().BoolVar(&c.all, "all", false, "every one")
 	cmd.Flags().BoolVar(&c.dry, "dry-run", false, "only say how many")
-	if action == capability.DiscardDead {
+	if m.action == capability.DiscardDead {
 		cmd.Flags().BoolVar(&c.quarantined, "quarantined", false, "remove instead what broke a rule")
 		cmd.Flags().StringVar(&c.source, "source", "", "with --quarantined, only of this source")
 		cmd.Example += "\n  weir dlq discard --quarantined --source web"
 	}
-	if action == capability.RedriveDead {
+	if m.action == capability.RedriveDead {
 		cmd.Flags().BoolVar(&c.retransform, "retransform", false, "start from the originals, through the transformations of now")
 		cmd.Example += "\n  weir dlq redrive --destination hook --code rejected_400 --retransform"
 	}
@@ -247,27 +270,7 @@ func (k invocation) printDead(rows []deadRow, noun string) error {
 	return t.Write(k.Out)
 }
 
-// deadMove does one part of something with dead letters.
-type deadMove func(*remote.View, context.Context, remote.Selection) (moved uint64, next string, err error)
-
-// all does it part after part until nothing chosen is left; told hears how many those
-// were so far.
-func (m deadMove) all(ctx context.Context, control *remote.Control, w remote.Workspace, action capability.Action, s remote.Selection, told func(uint64)) (total uint64, err error) {
-	for {
-		view, err := control.View(ctx, w.Name, action)
-		if err != nil {
-			return total, err
-		}
-		n, next, err := m(view, ctx, s)
-		if total += n; err != nil || next == "" {
-			return total, err
-		}
-		s.Cursor = next
-		told(total)
-	}
-}
-
-func (k invocation) moveDead(ctx context.Context, c choice, action capability.Action, move deadMove, done string) error {
+func (k invocation) moveDead(ctx context.Context, c choice, m move) error {
 	control, err := k.Connect()
 	if err != nil {
 		return err
@@ -276,30 +279,21 @@ func (k invocation) moveDead(ctx context.Context, c choice, action capability.Ac
 	if err != nil {
 		return err
 	}
-	places := c.places
-	if places == nil {
-		places = []string{}
+	if !c.dry {
+		return k.move(ctx, control, []remote.Workspace{w}, c, m)
 	}
-	s := remote.Selection{Destination: string(console.DestinationID(w, c.destination)), Places: places, Code: c.code, All: c.all, Retransform: c.retransform, Preview: c.dry}
-	n, err := move.all(ctx, control, w, action, s, func(n uint64) { k.Note("weir: %d %s so far; Ctrl-C stops", n, done) })
+	view, err := control.View(ctx, w.Name, m.action)
 	if err != nil {
-		if n > 0 && !c.dry {
-			k.Note("weir: %d %s before it failed; the same command goes on with the rest", n, done)
-		}
+		return err
+	}
+	n, err := view.Count(ctx, m.verb, c.selection(w))
+	if err != nil {
 		return fmt.Errorf("dead letters of workspace %s: %w", w.Name, err)
 	}
 	if k.Output != console.AsTable {
-		key := map[capability.Action]string{capability.RedriveDead: "moved", capability.DiscardDead: "discarded"}[action]
-		if c.dry {
-			key = "chosen"
-		}
-		return k.Print(map[string]uint64{key: n})
+		return k.Print(map[string]uint64{"chosen": n})
 	}
-	if c.dry {
-		k.Say("%d would be %s.", n, done)
-		return nil
-	}
-	k.Say("%d %s.", n, done)
+	k.Say("%d would be %s", n, strings.TrimPrefix(m.said, "%d "))
 	return nil
 }
 

@@ -24,7 +24,6 @@ const renewAfter = capability.Lifetime / 2
 func NewReplay(shell *console.Console) *cobra.Command {
 	k := invocation{shell}
 	var c choice
-	var dry bool
 	cmd := k.RemoteFlags(&cobra.Command{
 		Use:   "replay",
 		Short: "Send quarantined events again, after what they broke is corrected",
@@ -35,33 +34,23 @@ source or connection any more. 'weir dlq list --quarantined' shows what there is
 
 Say which: --place for single ones as the list names them, --code for those with
 a reason, --source and --destination for those of one, --all for every one.
---dry-run counts what is chosen and sends nothing.`,
+--dry-run counts what is chosen and sends nothing.` + ways,
 		Example: `  weir replay --source web --code transformation_failed
   weir replay --destination hook --dry-run
   weir replay --source web --place 0/81/3 --place 0/82/0
   weir replay --all --output json`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return k.moveQuarantined(cmd.Context(), c, dry, quarantineMove{capability.ReplayQuarantine, (*remote.View).Replay, "replay", "replayed"})
+			return k.moveQuarantined(cmd.Context(), c, move{capability.ReplayQuarantine, "replay", "replayed", "replayed %d events"})
 		},
 	})
-	cmd.Flags().StringVar(&c.workspace, "workspace", "", "of this workspace, where there are several")
+	c.flags(cmd)
 	cmd.Flags().StringVar(&c.source, "source", "", "only of this source")
 	cmd.Flags().StringVar(&c.destination, "destination", "", "only those refused on the way to this destination")
-	cmd.Flags().StringVar(&c.code, "code", "", "those with this reason")
-	cmd.Flags().StringArrayVar(&c.places, "place", nil, "the one at this place; may be repeated")
-	cmd.Flags().BoolVar(&c.all, "all", false, "every one")
-	cmd.Flags().BoolVar(&dry, "dry-run", false, "only count what is chosen, by reason")
+	cmd.Flags().BoolVar(&c.dry, "dry-run", false, "only count what is chosen, by reason")
 	return cmd
 }
 
-// quarantineMove is a way out of quarantine.
-type quarantineMove struct {
-	action     capability.Action
-	part       func(*remote.View, context.Context, remote.BrokenSelection) (moved uint64, next string, err error)
-	verb, done string
-}
-
-func (k invocation) moveQuarantined(ctx context.Context, c choice, dry bool, move quarantineMove) error {
+func (k invocation) moveQuarantined(ctx context.Context, c choice, m move) error {
 	switch narrow := len(c.places) > 0 || c.code != ""; {
 	case c.all && narrow:
 		return command.Usage("say which quarantined events: --all goes with neither --place nor --code")
@@ -76,36 +65,13 @@ func (k invocation) moveQuarantined(ctx context.Context, c choice, dry bool, mov
 	if err != nil {
 		return err
 	}
-	if move.action == capability.DiscardQuarantine && len(chosen) > 1 {
+	if m.action == capability.DiscardQuarantine && len(chosen) > 1 {
 		return command.Usage("name the workspace with --workspace; %s", console.ThereAre("workspaces", chosen, func(w remote.Workspace) string { return w.Name }))
 	}
-	if dry {
+	if c.dry {
 		return k.countBroken(ctx, control, chosen, c)
 	}
-	var total uint64
-	for _, w := range chosen {
-		n, err := move.all(ctx, control, w, c)
-		total += n
-		if err != nil {
-			if total > 0 {
-				k.Note("%s %d events before it failed; the same command goes on with the rest", move.done, total)
-			}
-			return fmt.Errorf("%s events of workspace %s: %w", move.verb, w.Name, err)
-		}
-		if len(chosen) > 1 && k.Output == console.AsTable {
-			k.Say("%s %d events of workspace %s", move.done, n, command.Clean(w.Name))
-		}
-	}
-	if k.Output != console.AsTable {
-		return k.Print(map[string]uint64{move.done: total})
-	}
-	if len(chosen) == 1 {
-		k.Say("%s %d events", move.done, total)
-	}
-	if total == 0 && move.action == capability.ReplayQuarantine {
-		k.Note("Nothing chosen can go: 'weir dlq list --quarantined' shows what there is, and why.")
-	}
-	return nil
+	return k.move(ctx, control, chosen, c, m)
 }
 
 // matching returns the workspaces that c means: those that have its source and its
@@ -129,26 +95,6 @@ func matching(ctx context.Context, control *remote.Control, c choice) ([]remote.
 		return nil, fault.New(fault.Missing, "there is no source %s; %s", c.source, console.ThereAre("sources", sources, func(s remote.Source) string { return s.Name }))
 	}
 	return chosen, nil
-}
-
-// all asks for part after part until nothing chosen is left.
-func (m quarantineMove) all(ctx context.Context, control *remote.Control, w remote.Workspace, c choice) (total uint64, err error) {
-	var view *remote.View
-	var got time.Time
-	s := remote.BrokenSelection{Source: c.source, Destination: string(console.DestinationID(w, c.destination)), Places: append([]string{}, c.places...), Code: c.code, All: c.all}
-	for {
-		if view == nil || time.Since(got) > renewAfter {
-			got = time.Now()
-			if view, err = control.View(ctx, w.Name, m.action); err != nil {
-				return total, err
-			}
-		}
-		n, next, err := m.part(view, ctx, s)
-		if total += n; err != nil || next == "" || next == s.Cursor {
-			return total, err
-		}
-		s.Cursor = next
-	}
 }
 
 // countBroken counts what is chosen, by reason.

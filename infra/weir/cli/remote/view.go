@@ -46,28 +46,34 @@ type Dead struct {
 	Event       json.RawMessage `json:"event,omitempty"`
 }
 
-// Selection names dead letters: those at Places, or those of a destination
-// (by id) and code; All says that no narrower choice was meant.
+// Selection names the events that a job moves: those at Places, or those of a source (of
+// quarantined ones only) and destination, names or ids, with a code; All says that no
+// narrower choice was meant.
 type Selection struct {
+	Source      string   `json:"source,omitempty"`
 	Destination string   `json:"destination"`
 	Places      []string `json:"places"`
 	Code        string   `json:"code"`
 	All         bool     `json:"all"`
-	Retransform bool     `json:"retransform,omitempty"` // Redrive only: from before transformations
-	Preview     bool     `json:"preview,omitempty"`     // only count them
-	Cursor      string   `json:"-"`                     // of the part before; empty at first
+	Rate        int      `json:"rate,omitempty"`        // events per second; 0: as fast as the plane can
+	Retransform bool     `json:"retransform,omitempty"` // of redrive only: from before transformations
 }
 
-// BrokenSelection names quarantined events: those at Places, or those of a
-// source and destination (names or ids) with a code; All says that no narrower
-// choice was meant. Cursor is where to go on, "" at first.
-type BrokenSelection struct {
-	Source      string   `json:"source"`
-	Destination string   `json:"destination"`
-	Places      []string `json:"places"`
-	Code        string   `json:"code"`
-	All         bool     `json:"all"`
-	Cursor      string   `json:"cursor"`
+// Job is a move of many events that a plane does by itself. States: running, done,
+// stopped, failed.
+type Job struct {
+	ID          string     `json:"id"`
+	Kind        string     `json:"kind"`
+	State       string     `json:"state"`
+	Reason      string     `json:"reason"`
+	Source      string     `json:"source"`
+	Destination string     `json:"destination"`
+	Code        string     `json:"code"`
+	Rate        int        `json:"rate"`
+	Moved       int        `json:"moved"`
+	Total       *int       `json:"total"` // nil: not counted
+	Created     time.Time  `json:"created"`
+	Ended       *time.Time `json:"ended"`
 }
 
 // View is a data plane's own API, asked with one capability.
@@ -129,47 +135,42 @@ func (v *View) Held(ctx context.Context, quarantined bool, object string, limit 
 	return out.Items, out.Next, err
 }
 
-// Redrive sends dead letters again, for about ten seconds, and returns how many, and
-// the cursor of the next part, "" after the last; in a preview, how many are chosen.
-func (v *View) Redrive(ctx context.Context, s Selection) (moved uint64, next string, err error) {
-	return v.part(ctx, "/v1/dead/redrive", s)
+// Begin begins a job; verb is redrive, discard, replay or discard-quarantined.
+// fault.Conflict: one that runs may be about the same events.
+func (v *View) Begin(ctx context.Context, verb string, s Selection) (Job, error) {
+	var out Job
+	_, err := v.call(ctx, http.MethodPost, "/v1/jobs/"+verb, nil, s, &out)
+	return out, err
 }
 
-// Discard removes dead letters for good; see Redrive.
-func (v *View) Discard(ctx context.Context, s Selection) (discarded uint64, next string, err error) {
-	return v.part(ctx, "/v1/dead/discard", s)
+// Count returns how many dead letters the job would move.
+func (v *View) Count(ctx context.Context, verb string, s Selection) (n uint64, err error) {
+	in := struct {
+		Selection
+		Preview bool `json:"preview"`
+	}{s, true}
+	var out struct{ Chosen uint64 }
+	_, err = v.call(ctx, http.MethodPost, "/v1/jobs/"+verb, nil, in, &out)
+	return out.Chosen, err
 }
 
-func (v *View) part(ctx context.Context, path string, s Selection) (n uint64, next string, err error) {
-	q := url.Values{"parts": {"true"}}
-	if s.Cursor != "" {
-		q.Set("cursor", s.Cursor)
-	}
-	var out struct {
-		Moved, Discarded, Chosen uint64
-		Next                     string
-	}
-	_, err = v.call(ctx, http.MethodPost, path+"?"+q.Encode(), nil, s, &out)
-	return out.Moved + out.Discarded + out.Chosen, out.Next, err
+// Jobs returns the jobs of the workspace, newest first.
+func (v *View) Jobs(ctx context.Context) ([]Job, error) {
+	var out struct{ Jobs []Job }
+	_, err := v.call(ctx, http.MethodGet, "/v1/jobs", nil, nil, &out)
+	return out.Jobs, err
 }
 
-// Replay sends a part of quarantined events through the pipeline again. It
-// returns how many, and the cursor of the next part, "" after the last.
-func (v *View) Replay(ctx context.Context, s BrokenSelection) (replayed uint64, next string, err error) {
-	var out struct {
-		Replayed uint64
-		Next     string
-	}
-	_, err = v.call(ctx, http.MethodPost, "/v1/quarantine/replay", nil, s, &out)
-	return out.Replayed, out.Next, err
+// Job returns one of them. fault.Missing: there is none.
+func (v *View) Job(ctx context.Context, job string) (Job, error) {
+	var out Job
+	_, err := v.call(ctx, http.MethodGet, "/v1/jobs/"+url.PathEscape(job), nil, nil, &out)
+	return out, err
 }
 
-// DiscardQuarantined removes a part of quarantined events for good; see Replay.
-func (v *View) DiscardQuarantined(ctx context.Context, s BrokenSelection) (discarded uint64, next string, err error) {
-	var out struct {
-		Discarded uint64
-		Next      string
-	}
-	_, err = v.call(ctx, http.MethodPost, "/v1/quarantine/discard", nil, s, &out)
-	return out.Discarded, out.Next, err
+// Stop stops a job and returns it.
+func (v *View) Stop(ctx context.Context, job string) (Job, error) {
+	var out Job
+	_, err := v.call(ctx, http.MethodPost, "/v1/jobs/"+url.PathEscape(job)+"/stop", nil, struct{}{}, &out)
+	return out, err
 }
