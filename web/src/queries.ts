@@ -6,7 +6,8 @@ export const keys = {
   me: ["me"],
   status: ["status"],
   config: (workspace: string) => ["config", workspace],
-  held: (workspace: string, shelf: string, only: string) => ["held", workspace, shelf, only],
+  held: (workspace: string, shelf: string, only: string, ended: number) => ["held", workspace, shelf, only, ended],
+  jobs: (workspace: string) => ["jobs", workspace],
   loads: (workspace: string, destination: string) => ["loads", workspace, destination],
 };
 

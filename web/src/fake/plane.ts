@@ -10,6 +10,12 @@ const calls: Record<string, string> = {
   "GET /v1/parked": "parked:read",
   "GET /v1/dead": "dead:read",
   "GET /v1/quarantine": "quarantine:read",
+  "POST /v1/jobs/redrive": "dead:redrive",
+  "POST /v1/jobs/discard": "dead:discard",
+  "POST /v1/jobs/replay": "quarantine:replay",
+  "POST /v1/jobs/discard-quarantined": "quarantine:discard",
+  "GET /v1/jobs": "jobs:read",
+  "POST /v1/jobs/job_a/stop": "jobs:stop",
   "GET /v1/loads": "loads:read",
   "POST /v1/query": "query",
   "POST /v1/preview/transformation": "preview",
@@ -22,6 +28,10 @@ const fields: Record<string, string[]> = {
   "GET /v1/parked": ["destination", "limit", "cursor"],
   "GET /v1/dead": ["destination", "code", "limit", "cursor"],
   "GET /v1/quarantine": ["source", "limit", "cursor"],
+  "POST /v1/jobs/redrive": ["destination", "places", "code", "all", "rate", "retransform"],
+  "POST /v1/jobs/discard": ["destination", "places", "code", "all", "rate"],
+  "POST /v1/jobs/replay": ["source", "destination", "places", "code", "all", "rate"],
+  "POST /v1/jobs/discard-quarantined": ["source", "destination", "places", "code", "all", "rate"],
   "GET /v1/loads": ["destination"],
   "POST /v1/query": ["destination", "sql"],
   "POST /v1/preview/transformation": ["code", "libraries", "events"],
@@ -75,7 +85,8 @@ export class Plane {
     const set = this.answers[call];
     if (set !== undefined) return reply(set);
     if (call === "GET /v1/live") return this.stream();
-    return reply({ status: 200, body: call === "GET /v1/loads" ? { loads: [] } : { items: [], next: "" } });
+    const empty = { "GET /v1/loads": { loads: [] }, "GET /v1/jobs": { jobs: [] } }[call];
+    return reply({ status: 200, body: empty ?? { items: [], next: "" } });
   }
 
   private stream(): Response {

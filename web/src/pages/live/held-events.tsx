@@ -1,7 +1,8 @@
-import { useInfiniteQuery } from "@tanstack/react-query";
+import { keepPreviousData, useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import type { Workspace } from "../../api/client";
 import { heldEvents, type Shelf } from "../../api/events";
+import { type JobKind, jobs } from "../../api/jobs";
 import { Button } from "../../parts/button";
 import { Choice } from "../../parts/choice";
 import { Empty } from "../../parts/empty";
@@ -9,6 +10,8 @@ import { Waiting } from "../../parts/waiting";
 import { keys } from "../../queries";
 import { PlaneTrouble, quoted } from "../plane-trouble";
 import { HeldList } from "./held-list";
+import { JobList } from "./job-list";
+import { MoveForm } from "./move-form";
 
 const shelves: Record<Shelf, { by: "source" | "destination"; about: string; empty: string; next: string }> = {
   parked: {
@@ -21,22 +24,41 @@ const shelves: Record<Shelf, { by: "source" | "destination"; about: string; empt
     by: "destination",
     about: "Their destination will never take them as they are. They are kept for 30 days.",
     empty: "Nothing failed for good.",
-    next: "Events come here when a destination rejects them, or a transformation fails. You can then send them again.",
+    next: "Events come here when a destination rejects them for good. You can then send them again.",
   },
   quarantine: {
     by: "source",
-    about: "They broke a rule at the gateway. They are kept for 30 days.",
+    about: "They broke a rule at the gateway, or a transformation failed on them. They are kept for 30 days.",
     empty: "Nothing is in quarantine.",
-    next: "Events come here when they are malformed or break the tracking plan. Fix the sender, and send them again.",
+    next: "Events come here when they are malformed or a transformation fails on them. Correct it, and replay them.",
   },
 };
 
-/** What a plane keeps of one workspace on one shelf, page by page. */
+/** The jobs that move what lies on a shelf. */
+const movers: Record<Shelf, JobKind[]> = {
+  parked: [],
+  dead: ["redrive", "retransform", "discard"],
+  quarantine: ["replay", "discard_quarantined"],
+};
+
+const soon = 1_000; // ms between two looks at jobs that run
+const later = 15_000;
+
+/** What a plane keeps of one workspace on one shelf, page by page, and the jobs that move it. */
 export function HeldEvents({ workspace, shelf }: { workspace: Workspace; shelf: Shelf }) {
   const { by, about, empty, next } = shelves[shelf];
   const [only, setOnly] = useState("");
+  const moving = useQuery({
+    queryKey: keys.jobs(workspace.name),
+    queryFn: ({ signal }) => jobs(workspace.name, signal),
+    enabled: shelf !== "parked",
+    refetchInterval: (q) => (q.state.data?.some((j) => j.state === "running") ? soon : later),
+  });
+  const mine = moving.data?.filter((j) => movers[shelf].includes(j.kind)) ?? [];
+  const ended = mine.filter((j) => j.state !== "running").length; // what lies here has changed since
   const all = useInfiniteQuery({
-    queryKey: keys.held(workspace.name, shelf, only),
+    queryKey: keys.held(workspace.name, shelf, only, ended),
+    placeholderData: keepPreviousData,
     queryFn: ({ pageParam, signal }) => heldEvents(workspace.name, shelf, { [by]: only }, pageParam, signal),
     initialPageParam: "",
     getNextPageParam: (last) => (last.next === "" ? undefined : last.next),
@@ -71,6 +93,10 @@ export function HeldEvents({ workspace, shelf }: { workspace: Workspace; shelf: 
           <p>{next}</p>
         </Empty>
       ) : null}
+      {shelf !== "parked" && items.length > 0 ? (
+        <MoveForm key={only} workspace={workspace.name} shelf={shelf} only={only} />
+      ) : null}
+      <JobList workspace={workspace.name} jobs={mine} />
       {items.length > 0 ? <HeldList items={items} redrive={shelf === "dead" ? workspace.name : undefined} /> : null}
       {more}
     </div>
