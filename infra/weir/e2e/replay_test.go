@@ -72,7 +72,7 @@ func TestWhatCodeRefusedArrivesOnceTheCodeIsCorrected(t *testing.T) {
 	file := filepath.Join(dir, "corrected.yaml")
 	write(t, file, codeConfig(hook.URL, `event.properties = { corrected: true };`))
 	weir("apply", "-f", file)
-	if out := weir("replay", "--source", "web", "--code", "transformation_failed"); out != "replayed 1 events\n" {
+	if out := weir("replay", "--source", "web", "--code", "transformation_failed"); !strings.HasPrefix(out, "replayed 1 events\n") {
 		t.Errorf("replay: %s", out)
 	}
 	until(t, "it is delivered", func() bool { return bookOf(t, in, "web", "hook").Delivered == 2 })
@@ -123,7 +123,7 @@ func TestADeadLetterStartsFromItsOriginal(t *testing.T) {
 	file := filepath.Join(dir, "corrected.yaml")
 	write(t, file, codeConfig(hook.URL, `event.properties.corrected = true;`))
 	weir("apply", "-f", file)
-	if out := weir("dlq", "redrive", "--destination", "hook", "--all", "--retransform"); out != "1 sent again.\n" {
+	if out := weir("dlq", "redrive", "--destination", "hook", "--all", "--retransform"); !strings.HasPrefix(out, "1 sent again.\n") {
 		t.Errorf("redrive: %s", out)
 	}
 	until(t, "it is delivered", func() bool { return bookOf(t, in, "web", "hook").Delivered == 1 })
