@@ -83,7 +83,7 @@ type lane struct {
 	link        outbound.Link
 
 	circuit circuit.Circuit // open: the destination is down, what comes is parked
-	denied  bool            // the last request was denied by egress
+	refusal outbound.Result // the last for which a delivery had to wait
 
 	// Parked while their request was in flight: by their place, the requests'
 	// entries, those read back from PARKED that wait for the answer, and those that

@@ -15,7 +15,8 @@ type State struct {
 	Most        int           // how many may be, by what the destination bears
 	Allowed     int           // how many may be at most
 	Down        bool          // it does not answer; what comes is parked
-	Denied      bool          // it is down because this plane may not talk to the addresses of its name
+	Reason      string        // the code for which a delivery had to wait last, "" for none
+	Detail      string        // of Reason, local to the plane
 	Paused      time.Duration // it asked to be left alone for so long yet
 	Bytes       int64         // of deliveries in memory
 	Age         time.Duration // of the oldest one in memory
@@ -42,7 +43,7 @@ func (ln *lane) state(now time.Time) State {
 	defer ln.mu.Unlock()
 	s := State{
 		Destination: ln.id, Sending: ln.sending, Most: ln.circuit.Most(ln.share()), Allowed: ln.share(), Down: ln.circuit.Open(),
-		Denied: ln.circuit.Open() && ln.denied, Paused: ln.circuit.Paused(now), Bytes: ln.liveBytes,
+		Reason: ln.refusal.Code, Detail: ln.refusal.Detail, Paused: ln.circuit.Paused(now), Bytes: ln.liveBytes,
 	}
 	for _, e := range ln.fifo {
 		if e != nil && !e.gone {

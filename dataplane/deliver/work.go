@@ -10,7 +10,6 @@ import (
 	"weir/dataplane/circuit"
 	"weir/dataplane/delivery"
 	"weir/dataplane/destination"
-	"weir/dataplane/egress"
 	"weir/dataplane/keyed"
 	"weir/dataplane/outbound"
 	"weir/shared/telemetry"
@@ -284,9 +283,7 @@ func (ln *lane) health(j *job, now time.Time) {
 	for _, r := range j.results {
 		if r.Outcome == destination.Retry {
 			a.Pause = max(a.Pause, r.After)
-		}
-		if r.Outcome != 0 {
-			ln.denied = r.Code == egress.Code
+			ln.refusal = r
 		}
 	}
 	closed, opened := ln.circuit.Learn(a, now, ln.sending, ln.share())

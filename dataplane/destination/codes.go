@@ -14,7 +14,10 @@ const (
 	codeRedirect = "redirected"        // dead: redirects are not followed
 	codeRejected = "rejected_4xx"      // dead: a 4xx without a code of its own
 	codeFault    = "kind_fault"        // dead: the kind's code failed on this event
-	codeNetwork  = "network"           // retry: no answer
+	codeDNS      = "dns"               // retry: the host's name leads nowhere
+	codeRefused  = "refused"           // retry: nobody listens there
+	codeTLS      = "tls"               // retry: no TLS, or a certificate that is not trusted
+	codeNetwork  = "network"           // retry: no answer for another reason
 	codeTimeout  = "timeout"           // retry: no answer in time
 	codeBusy     = "busy"              // retry: 408, 425, 429
 	codeServer   = "server_error"      // retry: 5xx
@@ -49,6 +52,9 @@ func Classify(req Request, res Response) []Verdict {
 	}
 	if v.Outcome == Dead {
 		v.Detail = detail(res.Body)
+		if to := res.Header.Get("Location"); to != "" && v.Code == codeRedirect {
+			v.Detail = detail([]byte("Redirects to " + to))
+		}
 		if s := res.Status; len(req.Items) > 1 && (s == 400 || s == 413 || s == 422) {
 			v.Outcome = Split // one bad item is enough for such an answer
 		}

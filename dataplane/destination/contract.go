@@ -3,6 +3,7 @@ package destination
 import (
 	"context"
 	"errors"
+	"net"
 	"time"
 
 	"weir/shared/fault"
@@ -124,16 +125,17 @@ var unjudged = Verdict{Outcome: Dead, Code: codeFault, Detail: "The kind could n
 func unanswered(err error) Verdict {
 	var timeout interface{ Timeout() bool }
 	problems := fault.ProblemsOf(err)
+	var dns *net.DNSError
 	switch {
 	case fault.KindOf(err) == fault.Denied:
 		return Verdict{Outcome: Dead, Code: codeEgress, Detail: err.Error()}
 	case len(problems) > 0 && problems[0].Code == codeEgress:
 		return Verdict{Outcome: Retry, Code: codeEgress, Detail: problems[0].Text} // what DNS said may be wrong for a moment
-	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled), errors.As(err, &timeout) && timeout.Timeout():
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled), errors.As(err, &timeout) && timeout.Timeout() && !errors.As(err, &dns):
 		return Verdict{Outcome: Retry, Code: codeTimeout}
-	default:
-		return Verdict{Outcome: Retry, Code: codeNetwork}
 	}
+	code, text := unreached(err)
+	return Verdict{Outcome: Retry, Code: code, Detail: text}
 }
 
 // checked reports whether there is exactly one good verdict for each of items, with

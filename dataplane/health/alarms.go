@@ -17,24 +17,26 @@ type concern struct {
 	workspace   id.Workspace
 	destination id.Destination
 	count       uint64
+	reason      wire.Code // why; "" for none
 }
 
-// alarmsOf makes alarms of concerns: one for each code and workspace, which names
+// alarmsOf makes alarms of concerns: one for each code, workspace and reason, which names
 // destinations.
 func alarmsOf(all []concern) []wire.Alarm {
 	type key struct {
 		code      wire.Code
 		workspace id.Workspace
+		reason    wire.Code
 	}
 	found := map[key]*wire.Alarm{}
 	for _, c := range all {
 		if c.count == 0 {
 			continue
 		}
-		k := key{c.code, c.workspace}
+		k := key{c.code, c.workspace, c.reason}
 		a := found[k]
 		if a == nil {
-			a = &wire.Alarm{Code: c.code, Workspace: c.workspace}
+			a = &wire.Alarm{Code: c.code, Workspace: c.workspace, Reason: c.reason}
 			found[k] = a
 		}
 		a.Count += c.count
@@ -44,7 +46,7 @@ func alarmsOf(all []concern) []wire.Alarm {
 	}
 	var alarms []wire.Alarm
 	for _, a := range slices.SortedFunc(maps.Values(found), func(a, b *wire.Alarm) int {
-		return cmp.Or(cmp.Compare(a.Code, b.Code), cmp.Compare(a.Workspace, b.Workspace))
+		return cmp.Or(cmp.Compare(a.Code, b.Code), cmp.Compare(a.Workspace, b.Workspace), cmp.Compare(a.Reason, b.Reason))
 	}) {
 		slices.Sort(a.Objects)
 		a.Objects = slices.Compact(a.Objects)

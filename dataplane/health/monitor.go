@@ -181,6 +181,15 @@ func (m *Monitor) alarms(states []partition.State) (alarms []wire.Alarm) {
 	return alarms
 }
 
+// reason is why a destination does not answer in one of two partitions, else why
+// deliveries had to wait in one of them.
+func reason(a, b deliver.State) string {
+	if b.Down && !a.Down {
+		return cmp.Or(b.Reason, a.Reason)
+	}
+	return cmp.Or(a.Reason, b.Reason)
+}
+
 // lanes returns how every destination does, over all partitions.
 func lanes(states []partition.State) []deliver.State {
 	all := map[id.Destination]deliver.State{}
@@ -189,7 +198,7 @@ func lanes(states []partition.State) []deliver.State {
 			sum := all[s.Destination]
 			all[s.Destination] = deliver.State{
 				Destination: s.Destination, Sending: sum.Sending + s.Sending, Most: sum.Most + s.Most, Allowed: sum.Allowed + s.Allowed,
-				Down: sum.Down || s.Down, Denied: sum.Denied || s.Denied, Paused: max(sum.Paused, s.Paused), Bytes: sum.Bytes + s.Bytes, Age: max(sum.Age, s.Age),
+				Down: sum.Down || s.Down, Reason: reason(sum, s), Paused: max(sum.Paused, s.Paused), Bytes: sum.Bytes + s.Bytes, Age: max(sum.Age, s.Age),
 			}
 		}
 	}

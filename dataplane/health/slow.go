@@ -8,7 +8,9 @@ import (
 	"golang.org/x/sys/unix"
 
 	"weir/dataplane/deliver"
+	"weir/dataplane/egress"
 	"weir/dataplane/transform"
+	"weir/shared/wire"
 )
 
 // What makes a part of a plane the one that the others wait for.
@@ -23,10 +25,10 @@ const (
 func limits(lanes []deliver.State, code transform.Load, cpu float64) (found []concern) {
 	for _, s := range lanes {
 		switch {
-		case s.Denied:
+		case s.Down && s.Reason == egress.Code:
 			found = append(found, concern{code: "egress_denied", destination: s.Destination, count: 1})
 		case s.Down:
-			found = append(found, concern{code: "destination_down", destination: s.Destination, count: 1})
+			found = append(found, concern{code: "destination_down", destination: s.Destination, count: 1, reason: wire.Code(s.Reason)})
 		case s.Age >= slowAge && (s.Paused > 0 || s.Sending >= s.Most):
 			found = append(found, concern{code: "destination_slow", destination: s.Destination, count: 1})
 		}

@@ -38,7 +38,7 @@ func TestLimitsAreNamed(t *testing.T) {
 		"nothing": {[]deliver.State{{Sending: 16, Most: 16, Age: time.Second}}, free, 0.5, nil},
 		"down": {[]deliver.State{{Destination: "dst_b", Down: true}, {Destination: "dst_a", Down: true, Age: time.Hour}, {}}, free, 0, []wire.Alarm{
 			{Code: "destination_down", Workspace: "ws_a", Count: 1, Objects: []string{"dst_a"}}, {Code: "destination_down", Workspace: "ws_b", Count: 1, Objects: []string{"dst_b"}}}},
-		"denied": {[]deliver.State{{Destination: "dst_a", Down: true, Denied: true}}, free, 0, []wire.Alarm{
+		"denied": {[]deliver.State{{Destination: "dst_a", Down: true, Reason: "egress_denied"}}, free, 0, []wire.Alarm{
 			{Code: "egress_denied", Workspace: "ws_a", Count: 1, Objects: []string{"dst_a"}}}},
 		"many":                     {many, free, 0, []wire.Alarm{{Code: "destination_down", Workspace: "ws_c", Count: 15, Objects: objects}}},
 		"in no book":               {[]deliver.State{{Destination: "dst_z", Down: true}}, free, 0, []wire.Alarm{{Code: "destination_down", Count: 1}}},

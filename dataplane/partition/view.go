@@ -2,6 +2,7 @@ package partition
 
 import (
 	"context"
+	"time"
 
 	"weir/dataplane/delivery"
 	"weir/dataplane/event"
@@ -33,11 +34,29 @@ func (s parkedEvents) List(ctx context.Context, f view.ListFilter, after deliver
 		return nil, delivery.Place{}, err
 	}
 	found, next, err := store.Waiting(ctx, f.Workspace, f.Destination, after, events, bytes)
+	code, detail := s.reason(f)
 	listed := make([]view.Listed, len(found))
 	for i, w := range found {
-		listed[i] = view.Listed{Place: w.Place, Destination: w.Delivery.Destination, At: w.At, Event: w.Delivery.Event}
+		listed[i] = view.Listed{Place: w.Place, Destination: w.Delivery.Destination, Code: code, At: w.At, Event: w.Delivery.Event}
+		listed[i].Event.Detail = detail
 	}
 	return listed, next, err
+}
+
+// reason says why deliveries of a destination wait: it is disabled, or what the last
+// of them met that had to wait.
+func (s parkedEvents) reason(f view.ListFilter) (code, detail string) {
+	if t, _ := s.cfg.Plans.Target(f.Workspace, f.Destination); t != nil && t.Disabled {
+		return "destination_disabled", ""
+	}
+	if lanes := s.lanes.Load(); lanes != nil {
+		for _, state := range lanes.States(time.Now()) {
+			if state.Destination == f.Destination {
+				return state.Reason, state.Detail
+			}
+		}
+	}
+	return "", ""
 }
 
 // Quarantined is a partition's quarantined events.

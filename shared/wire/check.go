@@ -93,6 +93,10 @@ func (b Beat) Cleaned() (Beat, int) {
 			b.Alarms[i].Code = Undeclared
 			replaced++
 		}
+		if r := b.Alarms[i].Reason; r != "" && !r.Known() {
+			b.Alarms[i].Reason = Undeclared
+			replaced++
+		}
 		b.Alarms[i].Objects = b.Alarms[i].Objects[:min(len(b.Alarms[i].Objects), MaxObjects)]
 		b.Alarms[i].Servers = slices.DeleteFunc(slices.Clone(b.Alarms[i].Servers), func(name string) bool { return !serverName.MatchString(name) })
 		b.Alarms[i].Servers = b.Alarms[i].Servers[:min(len(b.Alarms[i].Servers), MaxObjects)]
@@ -117,7 +121,7 @@ func (b Beat) Check() error {
 	ok := b.Format == Version && id.Valid(b.Plane) && softwareVersion.MatchString(b.Version) &&
 		webURL(b.Gateway) && webURL(b.View) && len(b.Alarms) <= maxAlarms && len(b.Kinds) <= maxKinds && len(b.Counts) <= MaxCounts
 	for _, a := range b.Alarms {
-		ok = ok && a.Code.Known() && (a.Workspace == "" || id.Valid(a.Workspace)) && len(a.Objects) <= MaxObjects && len(a.Servers) <= MaxObjects
+		ok = ok && a.Code.Known() && (a.Reason == "" || a.Reason.Known()) && (a.Workspace == "" || id.Valid(a.Workspace)) && len(a.Objects) <= MaxObjects && len(a.Servers) <= MaxObjects
 		for _, o := range a.Objects {
 			ok = ok && a.Workspace != "" && (id.Valid(id.Source(o)) || id.Valid(id.Destination(o)))
 		}

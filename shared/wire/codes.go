@@ -77,11 +77,11 @@ var doorCodes = []Code{
 	"tracking_plan", "workspace_removed",
 }
 
-// settlementCodes are the reasons of a drop or a dead letter at a destination;
+// settlementCodes are the reasons of a drop, a dead letter or a wait at a destination;
 // rejected_400 to rejected_499 are added to them.
 var settlementCodes = []Code{
-	"bad_json", "bad_request", "batch_limit", "busy", "connection_removed", "destination_removed", "egress_denied", "event_type", "kind_fault", "network", "redirected",
-	"rejected_4xx", "retransformed", "server_error", "timeout", "transformation_changed", "transformation_dropped", "transformation_failed", "transformation_killed",
+	"bad_json", "bad_request", "batch_limit", "busy", "connection_removed", "destination_disabled", "destination_removed", "dns", "egress_denied", "event_type", "kind_fault", "network", "redirected", "refused",
+	"rejected_4xx", "retransformed", "server_error", "timeout", "tls", "transformation_changed", "transformation_dropped", "transformation_failed", "transformation_killed",
 	"transformation_memory", "transformation_output", "transformation_suspended", "transformation_timeout", "unexpected_status", "unsupported_event",
 }
 

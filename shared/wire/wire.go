@@ -93,6 +93,9 @@ type Alarm struct {
 	// Servers are names of servers of the plane's event cluster that it is about, at
 	// most MaxObjects; their operator chose them.
 	Servers []string `json:"servers,omitempty"`
+	// Reason is the code for which those it is about fail; empty when there is none, and
+	// from planes of older versions.
+	Reason Code `json:"reason,omitempty"`
 }
 
 // BoundSecrets is listed by planes that open secrets which are bound to where they

@@ -98,6 +98,9 @@ func (o objects) of(a wire.Alarm) string {
 	if len(all) == 0 && a.Workspace != "" {
 		return cmp.Or(o[string(a.Workspace)], command.Clean(string(a.Workspace)))
 	}
+	if len(all) > 0 && a.Reason != "" {
+		all[len(all)-1] += ": " + string(a.Reason)
+	}
 	if n := a.Count - min(a.Count, uint64(len(all))); n > 0 && len(all) > 0 {
 		all = append(all, fmt.Sprintf("%d more", n))
 	}

@@ -192,6 +192,7 @@ Rejected, so the former revision goes on:
 	}{
 		{[]wire.Alarm{{Code: "destination_down", Count: 2}}, "Bottleneck of eu-1: a destination does not answer; its events wait in order"},
 		{[]wire.Alarm{{Code: "destination_down", Workspace: "ws_gone", Count: 3, Objects: []string{"dst_gone"}}}, "Bottleneck of eu-1: a destination does not answer (dst_gone, 2 more); its"},
+		{[]wire.Alarm{{Code: "destination_down", Workspace: "ws_gone", Count: 1, Objects: []string{"dst_gone"}, Reason: "tls"}}, "Bottleneck of eu-1: a destination does not answer (dst_gone: tls); its"},
 		{[]wire.Alarm{{Code: "code_slow", Workspace: "ws_gone", Count: 3}, {Code: "code_slow", Workspace: "ws_b", Count: 3}}, "Bottleneck of eu-1: transformations are slower than the events that come (ws_gone, ws_b); they"},
 		{[]wire.Alarm{{Code: "destination_down", Count: 2}, {Code: "disk_low", Count: 1}}, "Bottleneck of eu-1: its disk is almost full"},
 		{[]wire.Alarm{{Code: "clock_jump", Count: 1}}, ""},

@@ -123,7 +123,12 @@ func TestWhatWaitsIsListed(t *testing.T) {
 		}
 		return found
 	}
-	until(t, "both parked, in their order", func() bool { return slices.Equal(list("--parked", "--destination", "hook"), []string{"Late", "Later"}) })
+	until(t, "both parked, in their order, with what their destination answers", func() bool {
+		return slices.Equal(list("--parked", "--destination", "hook"), []string{"Late server_error", "Later server_error"})
+	})
+	until(t, "an alarm that names the destination and the reason", func() bool {
+		return strings.Contains(run(t, 0, "", "status", "--data-dir", in.Dir), "destination_down ×1 (acme/hook: server_error)")
+	})
 	until(t, "one quarantined", func() bool { return slices.Equal(list("--quarantined", "--source", "web"), []string{"Nobody no_id"}) })
 	hook.set(nil)
 	until(t, "nothing parked any more", func() bool { return len(list("--parked")) == 0 })

@@ -526,6 +526,8 @@ export interface components {
             objects?: string[];
             /** @description Names of the servers of the plane's event cluster that it is about */
             servers?: string[];
+            /** @description The code for which those it is about fail */
+            reason?: string;
         };
         /** @enum {string} */
         State: "applied" | "rejected" | "pending" | "none";

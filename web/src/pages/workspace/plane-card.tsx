@@ -1,14 +1,25 @@
-import type { Plane, State } from "../../api/client";
+import type { Plane, State, Workspace } from "../../api/client";
 import { Badge, type Tone } from "../../parts/badge";
 import { Icon } from "../../parts/icon";
 import { Card } from "../../parts/section";
 import { ago } from "../../parts/time";
+import { reason } from "../live/reasons";
 import { alarmText } from "./alarms";
 
 const late = 30_000; // ms without a beat after which a plane counts as silent
 
+/** Which objects of the chosen workspace an alarm is about, and why. */
+function about(a: Plane["alarms"][number], chosen: Workspace | undefined): string {
+  const names = [...(chosen?.sources ?? []), ...(chosen?.destinations ?? [])]
+    .filter((o) => a.objects?.includes(o.id))
+    .map((o) => o.name)
+    .join(", ");
+  const why = a.reason ? reason(a.reason) : "";
+  return names || why ? `${[names, why].filter(Boolean).join(": ")}. ` : "";
+}
+
 /** A data plane: its health, its alarms, and the revisions wanted and applied. */
-export function PlaneCard({ plane, chosen, now }: { plane: Plane; chosen: string | undefined; now: Date }) {
+export function PlaneCard({ plane, chosen, now }: { plane: Plane; chosen: Workspace | undefined; now: Date }) {
   const beat = plane.lastBeat ? new Date(plane.lastBeat) : null;
   return (
     <Card>
@@ -27,14 +38,14 @@ export function PlaneCard({ plane, chosen, now }: { plane: Plane; chosen: string
           <ul className="space-y-2" aria-label={`Alarms of ${plane.name}`}>
             {plane.alarms.map((a) => (
               <li
-                key={`${a.code} ${a.workspace ?? ""}`}
+                key={`${a.code} ${a.workspace ?? ""} ${a.reason ?? ""}`}
                 className="flex gap-2.5 rounded-lg bg-warn-wash px-3 py-2 text-sm"
               >
                 <span className="mt-0.5 text-warn">
                   <Icon name="alert" />
                 </span>
                 <span>
-                  {alarmText(a.code)}{" "}
+                  {alarmText(a.code)} {about(a, chosen)}
                   <span className="whitespace-nowrap text-warn">
                     {a.code} ×{a.count}
                     {a.servers ? ` (${a.servers.join(", ")})` : ""}
@@ -51,7 +62,7 @@ export function PlaneCard({ plane, chosen, now }: { plane: Plane; chosen: string
           <dd className="font-mono text-[13px] break-all text-soft">{plane.fingerprint}</dd>
         </dl>
       </div>
-      <Revisions plane={plane} chosen={chosen} />
+      <Revisions plane={plane} chosen={chosen?.name} />
     </Card>
   );
 }

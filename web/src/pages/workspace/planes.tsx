@@ -27,7 +27,7 @@ export function Planes({ planes, chosen, now }: { planes: Plane[]; chosen: Works
           .sort((a, b) => own(a) - own(b))
           .map((p) => (
             <li key={p.id}>
-              <PlaneCard plane={p} chosen={chosen?.name} now={now} />
+              <PlaneCard plane={p} chosen={chosen} now={now} />
             </li>
           ))}
       </ul>

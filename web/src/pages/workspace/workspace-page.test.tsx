@@ -48,13 +48,19 @@ test("everything there is to know is shown", async () => {
   server.show({
     planes: [
       plane({ id: "pl_two", name: "us-1", region: "us", healthy: false, lastBeat: null, workspaces: [] }),
-      plane({ alarms: [{ code: "disk_low", count: 2 }], lastBeat: long }),
+      plane({
+        alarms: [
+          { code: "disk_low", count: 2 },
+          { code: "destination_down", count: 1, objects: ["d2"], reason: "tls" },
+        ],
+        lastBeat: long,
+      }),
     ],
     workspaces: [
       workspace({
         destinations: [
           { id: "d1", name: "hook", type: "webhook", disabled: false, parked: 0, dead: 0 },
-          { id: "d2", name: "crm", type: "webhook", disabled: false, parked: 1200, dead: 3 },
+          { id: "d2", name: "crm", type: "webhook", disabled: false, staged: 15, parked: 1200, dead: 3 },
           { id: "d3", name: "old", type: "webhook", disabled: true, parked: 0, dead: 0 },
         ],
       }),
@@ -66,6 +72,7 @@ test("everything there is to know is shown", async () => {
     "Revision 4 is running",
     "Delivering",
     "1,200 waiting",
+    "15 to be loaded",
     "3 failed for good",
     "Disabled",
     "2 min ago",
@@ -74,6 +81,7 @@ test("everything there is to know is shown", async () => {
   ]) {
     expect(screen.getByText(text)).toBeTruthy();
   }
+  expect(page.textContent).toContain("crm: there is no trusted TLS connection to the destination.");
   const row = within(screen.getByRole("table", { name: "Revisions on eu-1" })).getByRole("row", { name: /acme/ });
   expect(
     within(row)
