@@ -122,7 +122,7 @@ func (b *block) put(c Column, sent string, o origin) {
 	default:
 		b.cols[i], b.from[i] = c, o
 	}
-	if loser != b.cols[i] && was&hurt == 0 {
+	if loser.Sent = b.cols[i].Sent; loser != b.cols[i] && was&hurt == 0 {
 		b.raws.add(loser.Name, raw{loser.json(), loser.Raw})
 	}
 }

@@ -24,12 +24,14 @@ const (
 // Column is one value of a row. Raw is its exact text: a number's digits, true
 // or false, a time in UTC with milliseconds, a string decoded, JSON text. Type
 // may also be array(T) of another type. List says that Raw is the JSON text of a
-// list that the event had.
+// list that the event had. Sent is the spelling of a number or time in the event
+// where that is not Raw.
 type Column struct {
 	Name string
 	Type Type
 	Raw  string
 	List bool
+	Sent string
 }
 
 // Row is one row of one table; names of columns are unique.

@@ -58,7 +58,10 @@ func (w *walk) leaf(i int) (c Column, sent string, none bool) {
 	case 't', 'f':
 		return Column{Type: Boolean, Raw: w.Raw(i)}, "", false
 	case '0':
-		c.Type, c.Raw = number(w.Raw(i))
+		sent := w.Raw(i)
+		if c.Type, c.Raw = number(sent); c.Raw != sent {
+			c.Sent = sent
+		}
 		return c, "", false
 	case '"':
 		s, damaged := w.Decoded(i)
@@ -66,7 +69,11 @@ func (w *walk) leaf(i int) (c Column, sent string, none bool) {
 			return c, "", true
 		}
 		if iso, ok := timestamp.ISO(s); ok {
-			return Column{Type: Datetime, Raw: iso}, "", false
+			c = Column{Type: Datetime, Raw: iso}
+			if iso != s {
+				c.Sent = s
+			}
+			return c, "", false
 		}
 		if damaged {
 			sent = w.Raw(i)

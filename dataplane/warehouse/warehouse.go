@@ -67,6 +67,9 @@ const (
 	// SeqColumn is the order of rows in staged files, a 64-bit integer. No
 	// layout makes such a name.
 	SeqColumn = "$seq"
+	// SpellingEnd is behind the name of a column in the names of its spellings in staged
+	// files. No layout makes such a name.
+	SpellingEnd = "#sent"
 )
 
 // Merged is what a merge did.
@@ -108,6 +111,10 @@ type Staged struct {
 type StagedColumn struct {
 	Name string      `json:"name"`
 	Type layout.Type `json:"type"`
+	// Spelled: the file has the texts of values as the event spelled them, in a column
+	// named Name+SpellingEnd, where they are not those of Type: a whole number in
+	// digits, a plain decimal number, a time in UTC with milliseconds.
+	Spelled bool `json:"spelled,omitempty"`
 }
 
 // Failure is an error with a code of shared/wire. Its text is local to the plane.

@@ -144,7 +144,7 @@ func track(id, props string) string {
 func Check(t *testing.T, kind warehouse.Kind, setup func(testing.TB) Setup) {
 	for name, check := range map[string]func(*harness){
 		"calls": calls, "repeat": repeat, "evolve": evolve, "crash": crash, "values": values, "any": anything, "wide": wide, "query": queries, "foreign": foreign, "view": viewed,
-		"ids": ids, "users": users, "taken": taken, "exact": exactly, "mixed": mixed, "exec": execs, "outside": outside, "preview": previewed,
+		"ids": ids, "users": users, "taken": taken, "exact": exactly, "mixed": mixed, "exec": execs, "outside": outside, "preview": previewed, "fits": fits,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -333,7 +333,7 @@ func queries(w *harness) {
 func foreign(w *harness) {
 	w.exec(`create table order_done (id varchar(500), small smallint, amount decimal(5,2), day date)`)
 	w.load(track("1", `{"small":7,"amount":12.34,"day":"2026-01-01"}`), track("2", `{"small":70000,"amount":1.239,"day":"no"}`), track("3", `{"small":"x"}`))
-	for id, sent := range map[string][]string{"1": {"7", "12.34", "2026-01-01T00:00:00.000Z"}, "2": {"70000", "1.239", "no"}, "3": {"x"}} {
+	for id, sent := range map[string][]string{"1": {"7", "12.34", "2026-01-01"}, "2": {"70000", "1.239", "no"}, "3": {"x"}} {
 		for i, value := range sent {
 			name := []string{"small", "amount", "day"}[i]
 			row := w.query("select cast(" + name + " as varchar) as a, " + name + "__raw as b from order_done where id = '" + id + "'")

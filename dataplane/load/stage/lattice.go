@@ -61,6 +61,21 @@ func floats(s string) bool {
 	return ok && digits == back && exponent == backExponent
 }
 
+// spelling returns how the event spelled a value, empty when that is what a reader
+// makes of the value in a file; t is typeOf it.
+func spelling(c *layout.Column, t layout.Type) string {
+	if c.Sent == "" && t == layout.Float && !plain(c.Raw) {
+		return c.Raw
+	}
+	return c.Sent
+}
+
+// plain says whether every program writes the double nearest to s as s: few digits,
+// no exponent, no zero at the end, and not close to zero.
+func plain(s string) bool {
+	return len(s) <= sureDigits+1 && s[len(s)-1] != '0' && !strings.ContainsAny(s, "eE") && !strings.HasPrefix(strings.TrimPrefix(s, "-"), "0.000")
+}
+
 // scientific writes a JSON number as digits without zeros at both ends and the
 // power of ten that 0.digits is multiplied with.
 func scientific(s string) (digits string, exponent int, ok bool) {

@@ -23,7 +23,7 @@ import (
 const (
 	heldBytes   = 32 << 20 // rows held in memory, of all tables together
 	fileColumns = 1000
-	cellBytes   = 24 // what a value takes beside its text
+	cellBytes   = 32 // what a value takes beside its text
 )
 
 // Table is what was staged for one table.
@@ -43,6 +43,7 @@ type File struct {
 type cell struct {
 	column   int
 	from, to int // in text
+	end      int // of its spelling in the event, which begins at to; to for none
 }
 
 // column is one column of pending rows.
@@ -52,6 +53,8 @@ type column struct {
 	joined layout.Type // what holds its values
 	file   layout.Type // what it is in a file: one type of all values, else String
 	place  int         // in the file
+	sent   int         // place of the spellings in the file, 0 for none
+	spells bool        // some value's spelling is kept
 }
 
 // see counts in the type of a further value.
@@ -139,10 +142,16 @@ func (w *Writer) Add(ctx context.Context, r layout.Row) error {
 	for n := range r.Columns {
 		c := &r.Columns[n]
 		i := p.find(n, c.Name)
-		p.columns[i].see(typeOf(*c))
+		t := typeOf(*c)
+		p.columns[i].see(t)
 		from := len(p.text)
 		p.text = append(p.text, c.Raw...)
-		p.cells = append(p.cells, cell{i, from, len(p.text)})
+		to := len(p.text)
+		if sent := spelling(c, t); sent != "" {
+			p.text = append(p.text, sent...)
+			p.columns[i].spells = true
+		}
+		p.cells = append(p.cells, cell{i, from, to, len(p.text)})
 	}
 	w.seq++
 	p.ends, p.seqs = append(p.ends, len(p.cells)), append(p.seqs, w.seq)
@@ -193,7 +202,7 @@ func (w *Writer) flush(ctx context.Context, name string) error {
 	f := File{Ref: ref}
 	for _, c := range p.columns {
 		t.Columns[c.name] = Join(t.Columns[c.name], c.joined)
-		f.Columns = append(f.Columns, warehouse.StagedColumn{Name: c.name, Type: c.file})
+		f.Columns = append(f.Columns, warehouse.StagedColumn{Name: c.name, Type: c.file, Spelled: c.spells})
 	}
 	slices.SortFunc(f.Columns, func(a, b warehouse.StagedColumn) int { return strings.Compare(a.Name, b.Name) })
 	t.Rows += int64(len(p.seqs))
@@ -239,6 +248,9 @@ func (p *pending) write(w io.Writer) error {
 	group := parquet.Group{warehouse.SeqColumn: parquet.Leaf(parquet.Int64Type)}
 	for _, c := range p.columns {
 		group[c.name] = parquet.Optional(leaf(c.file))
+		if c.spells {
+			group[c.name+warehouse.SpellingEnd] = parquet.Optional(parquet.String())
+		}
 	}
 	schema := parquet.NewSchema("staged", group)
 	seqAt := 0
@@ -247,9 +259,13 @@ func (p *pending) write(w io.Writer) error {
 			seqAt = i
 			continue
 		}
+		if of, ok := p.at[strings.TrimSuffix(path[0], warehouse.SpellingEnd)]; ok && p.columns[of].name != path[0] {
+			p.columns[of].sent = i
+			continue
+		}
 		p.columns[p.at[path[0]]].place = i
 	}
-	width := len(p.columns) + 1
+	width := len(schema.Columns())
 	empty := make(parquet.Row, width)
 	for i := range empty {
 		empty[i] = parquet.NullValue().Level(0, 0, i)
@@ -265,6 +281,9 @@ func (p *pending) write(w io.Writer) error {
 		for _, c := range p.cells[start:end] {
 			col := &p.columns[c.column]
 			row[col.place] = col.value(p.text[c.from:c.to]).Level(0, 1, col.place)
+			if c.end > c.to {
+				row[col.sent] = parquet.ByteArrayValue(p.text[c.to:c.end]).Level(0, 1, col.sent)
+			}
 		}
 		row[seqAt] = parquet.Int64Value(p.seqs[i]).Level(0, 0, seqAt)
 		start = end

@@ -5,6 +5,7 @@ package duckdb
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"regexp"
@@ -230,6 +231,10 @@ func (w *connection) query(ctx context.Context, query string, row func([]byte) e
 	if err != nil {
 		return warehouse.Fail(warehouse.CodeFailed, err)
 	}
+	types, err := rows.ColumnTypes()
+	if err != nil {
+		return warehouse.Fail(warehouse.CodeFailed, err)
+	}
 	values, into := make([]any, len(names)), make([]any, len(names))
 	for i := range values {
 		into[i] = &values[i]
@@ -238,6 +243,7 @@ func (w *connection) query(ctx context.Context, query string, row func([]byte) e
 		if err := rows.Scan(into...); err != nil {
 			return warehouse.Fail(warehouse.CodeFailed, err)
 		}
+		readable(values, types)
 		b, err := warehouse.RowJSON(names, values)
 		if err != nil {
 			return warehouse.Fail(warehouse.CodeFailed, err)
@@ -247,6 +253,21 @@ func (w *connection) query(ctx context.Context, query string, row func([]byte) e
 		}
 	}
 	return refused(rows.Err())
+}
+
+// readable gives values of the driver's own types the form that people know.
+func readable(values []any, types []*sql.ColumnType) {
+	for i, v := range values {
+		switch v := v.(type) {
+		case driver.Decimal:
+			values[i] = json.Number(v.String())
+		case []byte:
+			if types[i].DatabaseTypeName() == "UUID" && len(v) == len(driver.UUID{}) {
+				u := driver.UUID(v)
+				values[i] = u.String()
+			}
+		}
+	}
 }
 
 // Statements that DuckDB runs and loads do not.

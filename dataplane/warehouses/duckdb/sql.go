@@ -80,10 +80,10 @@ type staged struct {
 	columns []warehouse.StagedColumn
 }
 
-// source is what staged rows are read from, and the type of each column in it:
-// a column that differs from file to file is its text.
-func source(files []staged) (from string, types map[string]layout.Type) {
-	types = map[string]layout.Type{}
+// source is what staged rows are read from, the type of each column in it, and which
+// have spellings: a column that differs from file to file is its text.
+func source(files []staged) (from string, types map[string]layout.Type, spelled map[string]bool) {
+	types, spelled = map[string]layout.Type{}, map[string]bool{}
 	differ := map[string]bool{}
 	for _, f := range files {
 		for _, c := range f.columns {
@@ -91,6 +91,7 @@ func source(files []staged) (from string, types map[string]layout.Type) {
 				differ[c.Name] = true
 			}
 			types[c.Name] = c.Type
+			spelled[c.Name] = spelled[c.Name] || c.Spelled
 		}
 	}
 	var paths, parts []string
@@ -100,7 +101,7 @@ func source(files []staged) (from string, types map[string]layout.Type) {
 		for _, c := range f.columns {
 			if differ[c.Name] {
 				types[c.Name] = layout.String
-				replace = append(replace, fmt.Sprintf("%s as %s", asText(quote(c.Name), c.Type), quote(c.Name)))
+				replace = append(replace, fmt.Sprintf("%s as %s", ownText(c.Name, c.Type, c.Spelled), quote(c.Name)))
 			}
 		}
 		part := fmt.Sprintf("select * from read_parquet(%s)", text(f.path))
@@ -110,9 +111,9 @@ func source(files []staged) (from string, types map[string]layout.Type) {
 		parts = append(parts, part)
 	}
 	if len(differ) > 0 {
-		return "(" + strings.Join(parts, " union all by name ") + ")", types
+		return "(" + strings.Join(parts, " union all by name ") + ")", types, spelled
 	}
-	return "read_parquet([" + strings.Join(paths, ",") + "], union_by_name=true)", types
+	return "read_parquet([" + strings.Join(paths, ",") + "], union_by_name=true)", types, spelled
 }
 
 // asText writes a staged value as text.
@@ -131,19 +132,39 @@ type set struct {
 	name, expr, raw string
 }
 
+// ownText writes a staged value as the layout has it: a number in its own digits.
+func ownText(name string, t layout.Type, spelled bool) string {
+	if t == layout.Float && spelled {
+		return sentText(name, t, spelled)
+	}
+	return asText(quote(name), t)
+}
+
+// sentText writes a staged value as the event spelled it.
+func sentText(name string, t layout.Type, spelled bool) string {
+	if !spelled {
+		return asText(quote(name), t)
+	}
+	return fmt.Sprintf("coalesce(%s, %s)", quote(name+warehouse.SpellingEnd), asText(quote(name), t))
+}
+
 // plan is how staged columns become those of a table.
 type plan struct {
 	cols  []set
 	more  string // the expression of the JSON text, empty without one
 	types map[string]layout.Type
+	spell []string // columns that have spellings
 }
 
-func planned(t warehouse.Table, types map[string]layout.Type) plan {
+func planned(t warehouse.Table, types map[string]layout.Type, spelled map[string]bool) plan {
 	p := plan{types: types}
 	var over []string
 	raws := map[string]string{}
 	for _, c := range t.Columns {
 		typ, staged := types[c.Name]
+		if spelled[c.Name] && staged {
+			p.spell = append(p.spell, c.Name)
+		}
 		switch {
 		case !staged:
 			continue
@@ -151,10 +172,10 @@ func planned(t warehouse.Table, types map[string]layout.Type) plan {
 			over = append(over, c.Name)
 			continue
 		}
-		v := value(c, typ)
+		v := value(c, typ, spelled[c.Name])
 		p.cols = append(p.cols, set{c.Name, v, c.Raw})
 		if c.Guard {
-			raws[c.Raw] = fmt.Sprintf("case when %s is null then %s end", v, asText(quote(c.Name), typ))
+			raws[c.Raw] = fmt.Sprintf("case when %s is null then %s end", v, sentText(c.Name, typ, spelled[c.Name]))
 		}
 	}
 	for _, raw := range slices.Sorted(maps.Keys(raws)) {
@@ -166,15 +187,15 @@ func planned(t warehouse.Table, types map[string]layout.Type) plan {
 		p.cols = append(p.cols, set{name: raw, expr: expr})
 	}
 	if len(over) > 0 {
-		p.more = more(over, types)
+		p.more = more(over, types, spelled)
 	}
 	return p
 }
 
 // merge is the statements that bring files into a table.
 func merge(table string, t warehouse.Table, files []staged) []string {
-	from, types := source(files)
-	p := planned(t, types)
+	from, types, spelled := source(files)
+	p := planned(t, types, spelled)
 	seq := quote(warehouse.SeqColumn)
 	if t.Keep {
 		return keep(table, t, from, p)
@@ -197,11 +218,11 @@ func merge(table string, t warehouse.Table, files []staged) []string {
 
 // more is the expression of one JSON object with the columns that a row has; null
 // when it has none of them.
-func more(names []string, types map[string]layout.Type) string {
+func more(names []string, types map[string]layout.Type, spelled map[string]bool) string {
 	parts := make([]string, len(names))
 	for i, n := range names {
 		key, _ := json.Marshal(n) // a text always encodes
-		parts[i] = fmt.Sprintf("case when %[1]s is not null then %[2]s || to_json(%[3]s)::varchar end", quote(n), text(string(key)+":"), asText(quote(n), types[n]))
+		parts[i] = fmt.Sprintf("case when %[1]s is not null then %[2]s || to_json(%[3]s)::varchar end", quote(n), text(string(key)+":"), ownText(n, types[n], spelled[n]))
 	}
 	return "'{' || nullif(concat_ws(',', " + strings.Join(parts, ",") + "), '') || '}'"
 }
@@ -227,6 +248,10 @@ func keep(table string, t warehouse.Table, from string, p plan) []string {
 			agg = fmt.Sprintf("first(%s order by %s desc) filter (where %s)", quote(n), seq, when)
 		}
 		newest = append(newest, agg+" as "+quote(n))
+	}
+	for _, n := range p.spell { // of the row whose value counts
+		q := quote(n + warehouse.SpellingEnd)
+		newest = append(newest, fmt.Sprintf("first(%s order by %s desc) filter (where %s is not null) as %[1]s", q, seq, quote(n)))
 	}
 	var best, names, values []string
 	for _, c := range p.cols {
@@ -274,19 +299,4 @@ func updates(t warehouse.Table, p plan) []string {
 			when json_valid(t.%[1]s) then json_merge_patch(t.%[1]s, s.%[1]s)::varchar else json_merge_patch(json_object('%[2]s', t.%[1]s), s.%[1]s)::varchar end`, quote(t.More), warehouse.MoreColumn))
 	}
 	return sets
-}
-
-// value is the expression of a staged value in its column's type; null when it
-// does not fit and the target is guarded.
-func value(c warehouse.Target, staged layout.Type) string {
-	q := quote(c.Name)
-	switch {
-	case c.Guard:
-		return fmt.Sprintf("case when try_cast(try_cast(%[1]s as %[2]s) as varchar) = %[1]s then try_cast(%[1]s as %[2]s) end", asText(q, staged), c.Native)
-	case c.Type == layout.String || c.Type == layout.Text:
-		return asText(q, staged)
-	case c.Type == staged:
-		return q
-	}
-	return fmt.Sprintf("cast(%s as %s)", q, c.Native)
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"strconv"
 	"strings"
 
@@ -20,10 +21,11 @@ import (
 
 // place is where the values of a staged column go in a line of COPY.
 type place struct {
-	at     int // in the line
-	raw    int // of the sibling, -1 without
-	native string
-	over   string // the name in MoreColumn, when it goes there
+	at    int    // in the line
+	raw   int    // of the sibling, -1 without
+	guard guard  // with a sibling
+	texts bool   // the column is one of texts
+	over  string // the name in MoreColumn, when it goes there
 }
 
 // lines is the shape of COPY's lines for one table.
@@ -50,13 +52,13 @@ func shape(t warehouse.Table) *lines {
 		case c.Over:
 			l.places[c.Name] = place{over: c.Name}
 		default:
-			l.places[c.Name] = place{at: add(c.Name, c.Native), raw: -1, native: c.Native}
+			l.places[c.Name] = place{at: add(c.Name, c.Native), raw: -1, texts: c.Type == layout.String || c.Type == layout.Text}
 		}
 	}
 	for _, c := range t.Columns {
 		if c.Guard {
 			p := l.places[c.Name]
-			p.raw = add(c.Raw, "text")
+			p.raw, p.guard = add(c.Raw, "text"), guardOf(c.Native)
 			l.places[c.Name] = p
 		}
 	}
@@ -80,8 +82,10 @@ func (l *lines) write(ctx context.Context, blobs blob.Store, out *bufio.Writer, 
 // spot is a column of a staged file.
 type spot struct {
 	place
-	typ layout.Type
-	buf []byte // its value as text, used again
+	name string
+	typ  layout.Type
+	sent int    // the column of its spellings, -1 without
+	buf  []byte // its value as text, used again
 }
 
 func (l *lines) file(ctx context.Context, blobs blob.Store, out *bufio.Writer, staged warehouse.Staged, numbered bool, keep func(seq int64) bool) error {
@@ -92,19 +96,7 @@ func (l *lines) file(ctx context.Context, blobs blob.Store, out *bufio.Writer, s
 	defer func() { _ = f.Close() }() // it was only read
 	r := parquet.NewReader(f)
 	defer func() { _ = r.Close() }() // it was only read
-	types := map[string]layout.Type{}
-	for _, c := range staged.Columns {
-		types[c.Name] = c.Type
-	}
-	names := r.Schema().Columns()
-	spots := make([]spot, len(names))
-	seqAt := -1
-	for i, n := range names {
-		spots[i] = spot{place: l.places[n[0]], typ: types[n[0]]}
-		if n[0] == warehouse.SeqColumn {
-			seqAt = i
-		}
-	}
+	spots, seqAt := l.spots(r.Schema().Columns(), staged.Columns)
 	rows := make([]parquet.Row, 64)
 	values := make([][]byte, len(l.columns))
 	for {
@@ -118,7 +110,7 @@ func (l *lines) file(ctx context.Context, blobs blob.Store, out *bufio.Writer, s
 				_, _ = out.Write(strconv.AppendInt(out.AvailableBuffer(), seq, 10))
 				_ = out.WriteByte('\t')
 			}
-			l.line(out, row, spots, seqAt, values)
+			l.line(out, row, spots, values)
 		}
 		if errors.Is(err, io.EOF) {
 			return nil
@@ -129,27 +121,49 @@ func (l *lines) file(ctx context.Context, blobs blob.Store, out *bufio.Writer, s
 	}
 }
 
+// spots are the columns of a staged file by their place in it, and the place of
+// the one of numbers.
+func (l *lines) spots(names [][]string, columns []warehouse.StagedColumn) (spots []spot, seqAt int) {
+	at := map[string]int{}
+	for i, n := range names {
+		at[n[0]] = i
+	}
+	spots, seqAt = make([]spot, len(names)), at[warehouse.SeqColumn]
+	for _, c := range columns {
+		s := spot{place: l.places[c.Name], name: c.Name, typ: c.Type, sent: -1}
+		if c.Spelled {
+			s.sent = at[c.Name+warehouse.SpellingEnd]
+		}
+		spots[at[c.Name]] = s
+	}
+	return spots, seqAt
+}
+
 // line writes one row; a failed write shows at Flush.
-func (l *lines) line(out *bufio.Writer, row parquet.Row, spots []spot, seqAt int, values [][]byte) {
+func (l *lines) line(out *bufio.Writer, row parquet.Row, spots []spot, values [][]byte) {
 	clear(values)
 	var more map[string]string
 	for _, v := range row {
-		i := v.Column()
-		if i == seqAt || v.IsNull() {
+		s := &spots[v.Column()]
+		if s.name == "" || v.IsNull() { // a number or a spelling, or nothing
 			continue
 		}
-		s := &spots[i]
 		b := s.text(v)
+		if s.sent >= 0 && s.typ == layout.Float && (s.over != "" || s.texts) { // a number's own digits
+			if sent := row[s.sent]; !sent.IsNull() {
+				b = sent.ByteArray()
+			}
+		}
 		switch {
 		case s.over != "":
 			if more == nil {
 				more = map[string]string{}
 			}
 			more[s.over] = strings.ReplaceAll(string(b), "\x00", "\uFFFD")
-		case s.raw < 0 || fits(s.native, string(b)):
+		case s.raw < 0:
 			values[s.at] = b
-		case values[s.raw] == nil:
-			values[s.raw] = b
+		default:
+			s.guarded(row, b, values)
 		}
 	}
 	if more != nil {
@@ -168,13 +182,33 @@ func (l *lines) line(out *bufio.Writer, row parquet.Row, spots []spot, seqAt int
 	_ = out.WriteByte('\n')
 }
 
+// guarded puts the value of a row whose text is b where it fits: into its column, or
+// as the event spelled it into the sibling.
+func (s *spot) guarded(row parquet.Row, b []byte, values [][]byte) {
+	if fit, ok := s.guard.fit(string(b)); ok {
+		values[s.at] = []byte(fit)
+		return
+	}
+	if values[s.raw] != nil {
+		return
+	}
+	values[s.raw] = b
+	if s.sent >= 0 && !row[s.sent].IsNull() {
+		values[s.raw] = row[s.sent].ByteArray()
+	}
+}
+
 // text writes a staged value as layouts do; it is good until the next one.
 func (s *spot) text(v parquet.Value) []byte {
 	switch s.typ {
 	case layout.Int:
 		s.buf = strconv.AppendInt(s.buf[:0], v.Int64(), 10)
 	case layout.Float:
-		s.buf = strconv.AppendFloat(s.buf[:0], v.Double(), 'g', -1, 64)
+		f, format := v.Double(), byte('g')
+		if size := math.Abs(f); size >= 1e-4 && size < 1e15 { // plain, as events mostly have it
+			format = 'f'
+		}
+		s.buf = strconv.AppendFloat(s.buf[:0], f, format, -1, 64)
 	case layout.Boolean:
 		s.buf = strconv.AppendBool(s.buf[:0], v.Boolean())
 	case layout.Datetime:

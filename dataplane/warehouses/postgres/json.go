@@ -8,8 +8,7 @@ import (
 )
 
 // jsonFits says whether jsonb takes a JSON text without losing anything of it:
-// no NUL, no lone surrogate, no key twice in an object, no number that it would
-// write in another way.
+// no NUL, no lone surrogate, no key twice in an object, no number beyond its limits.
 func jsonFits(s string) bool {
 	if strings.Contains(s, `\u`) || !json.Valid([]byte(s)) {
 		return false
@@ -53,7 +52,7 @@ func jsonFits(s string) bool {
 				}
 			}
 		case json.Number:
-			if !number(string(v)) {
+			if !(&guard{}).numeric(string(v)) {
 				return false
 			}
 		}
