@@ -107,6 +107,12 @@ func (l loads) Loads(_ context.Context, ws id.Workspace, only id.Destination) ([
 			}
 			for _, t := range x.Tables {
 				one.Tables = append(one.Tables, t.Name)
+				if t.Event != "" {
+					if one.Events == nil {
+						one.Events = map[string]string{}
+					}
+					one.Events[t.Name] = t.Event
+				}
 			}
 			all = append(all, one)
 		}

@@ -85,6 +85,9 @@ func laid(t *testing.T, name, text string) string {
 	}
 	var b strings.Builder
 	for _, r := range rows {
+		if r.Shared != "" {
+			fmt.Fprintf(&b, "%s, or where another event has it ", r.Shared)
+		}
 		fmt.Fprintln(&b, r.Table)
 		for _, c := range r.Columns {
 			if strings.EqualFold(c.Name, "uuid_ts") && c.Raw == "2026-01-02T03:04:05.006Z" || c.Name == "received_at" && !strings.Contains(text, "received_at") && c.Raw == "2026-01-02T03:04:05.006Z" {

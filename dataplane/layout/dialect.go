@@ -96,6 +96,12 @@ func (d *Dialect) IsFor(kind string) bool {
 	return kind == d.rules.Name || slices.Contains(d.Aliases, kind)
 }
 
+// Table makes the names of tables for an event's name.
+func (d *Dialect) Table(event string, o *Options) name.Table { return *d.namesOf(o).Table(event) }
+
+// Column makes the name of a column.
+func (d *Dialect) Column(s string, o *Options) string { return d.namesOf(o).Column([]byte(s)).Out }
+
 // casing is what options say of names.
 func (o *Options) casing() name.Casing {
 	return name.Casing{DivideNumbers: o.UnderscoreDivideNumbers, Blendo: o.UseBlendoCasing, KeepReserved: o.SkipReservedKeywordsEscaping}

@@ -12,6 +12,10 @@
 // Of several values it is the list of their JSON texts. The stem is cut to the
 // limit of names, and a name that is taken is numbered: <name>__raw_2.
 //
+// A name in another script than Latin, of which the layout's rules leave nothing, is
+// transliterated and ends in a part of its sum: see name.Rules. So does, where
+// another event has the name before, an event's name that is cut or loses letters.
+//
 // A trait dropped for a later set of traits, and a property with the name of a
 // standard column, are not kept: the layout is defined so. Standard columns of
 // text hold scalars; an object or list in their place has no column.

@@ -121,7 +121,13 @@ func (r *maker) track() {
 	}
 	r.flat(b, "", r.Get(0, "properties"), fromProperties, "properties")
 	r.flat(b, "", r.Get(0, "userProperties"), fromProperties, "userProperties")
+	r.own(table, b)
+}
+
+// own adds the row of an event's own table.
+func (r *maker) own(table *name.Table, b *block) {
 	r.add(table.Out, b)
+	r.rows[len(r.rows)-1].Shared = table.Shared
 }
 
 // record puts the id of the record that the event stands for; false without it.
@@ -147,7 +153,7 @@ func (r *maker) extract() {
 	r.text(b, stdEvent, event)
 	if table := r.names.Table(r.word(event)); table.Out != "" {
 		r.flat(b, "", r.Get(0, "properties"), fromProperties, "properties")
-		r.add(table.Out, b)
+		r.own(table, b)
 	}
 }
 
@@ -212,6 +218,6 @@ func (r *maker) merge(kind string) {
 		n++
 	}
 	if n > 1 {
-		r.rows = append(r.rows, Row{r.d.names.Fold("rudder_identity_merge_rules"), b.cols})
+		r.rows = append(r.rows, Row{Table: r.d.names.Fold("rudder_identity_merge_rules"), Columns: b.cols})
 	}
 }

@@ -34,10 +34,13 @@ type Column struct {
 	Sent string
 }
 
-// Row is one row of one table; names of columns are unique.
+// Row is one row of one table; names of columns are unique. Shared is the name that
+// the table of an event has where no other event has it, empty when that is Table:
+// see name.Table.
 type Row struct {
 	Table   string
 	Columns []Column
+	Shared  string
 }
 
 // Options are a destination's settings of the layout, by the names of settings.

@@ -288,5 +288,5 @@ func (r *maker) add(table string, b *block) {
 	if len(b.raws.order) > 0 {
 		b.siblings(r.d)
 	}
-	r.rows = append(r.rows, Row{table, append(make([]Column, 0, len(b.cols)), b.cols...)})
+	r.rows = append(r.rows, Row{Table: table, Columns: append(make([]Column, 0, len(b.cols)), b.cols...)})
 }

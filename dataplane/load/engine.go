@@ -175,7 +175,7 @@ func (e *Engine) loaderOf(d id.Destination) *loader {
 	defer e.mu.Unlock()
 	l := e.loaders[d]
 	if l == nil {
-		l = &loader{e: e, dest: d}
+		l = &loader{e: e, dest: d, names: map[string]string{}}
 		e.loaders[d] = l
 	}
 	return l

@@ -39,7 +39,9 @@ type Load struct {
 
 // TableLoad is one table of a load.
 type TableLoad struct {
-	Name  string `json:"name"`
+	Name string `json:"name"`
+	// Event is the event's name where that does not go into a table's name whole.
+	Event string `json:"event,omitempty"`
 	Rows  int64  `json:"rows"`
 	State State  `json:"state"`
 }
@@ -59,7 +61,10 @@ type loader struct {
 	dest id.Destination
 	job  atomic.Pointer[Job]
 	work sync.Mutex // one load at a time
-	cuts int        // steps that were cut since the last load that succeeded; work guards it
+	// names are the tables that rows staged under a name of their event go into; work
+	// guards them.
+	names map[string]string
+	cuts  int // steps that were cut since the last load that succeeded; work guards it
 
 	merged atomic.Int64 // rows of all loads that were closed
 

@@ -82,6 +82,11 @@ func (w *paced) Alter(ctx context.Context, changes []warehouse.Change) error {
 	return w.step(ctx, func(ctx context.Context) error { return w.Warehouse.Alter(ctx, changes) })
 }
 
+// Query implements warehouse.Warehouse.
+func (w *paced) Query(ctx context.Context, sql string, row func([]byte) error) error {
+	return w.step(ctx, func(ctx context.Context) error { return w.Warehouse.Query(ctx, sql, row) })
+}
+
 // Merge implements warehouse.Warehouse.
 func (w *paced) Merge(ctx context.Context, t warehouse.Table, files []warehouse.Staged) (m warehouse.Merged, err error) {
 	err = w.step(ctx, func(ctx context.Context) error { m, err = w.Warehouse.Merge(ctx, t, files); return err })

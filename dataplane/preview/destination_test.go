@@ -2,12 +2,14 @@ package preview_test
 
 import (
 	"encoding/json"
+	"os"
 	"strings"
 	"testing"
 	"time"
 
 	"weir/dataplane/destination"
 	"weir/dataplane/destinations/webhook"
+	"weir/dataplane/layout"
 	"weir/dataplane/preview"
 	"weir/shared/fault"
 	"weir/shared/secret"
@@ -38,5 +40,34 @@ func TestPreviewShowsWhatWouldBeSent(t *testing.T) {
 	}
 	if _, err := preview.OpenDestination(kinds, "fax", nil, nil, time.Time{}); fault.KindOf(err) != fault.Missing {
 		t.Errorf("an unknown type: %v, want Missing", err)
+	}
+}
+
+// The first event has the name that the layout defines, the others names of their own.
+func TestPreviewTellsEventsOfOneNameApart(t *testing.T) {
+	t.Parallel()
+	dialect, err := layout.Read(os.DirFS("../warehouses/postgres"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	show, err := preview.OpenWarehouse([]*layout.Dialect{dialect}, "postgres", []byte(`{"skipTracksTable":true}`), time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	table := func(event string) string {
+		var line struct{ Rows []struct{ Table string } }
+		if err := json.Unmarshal(show([]byte(`{"type":"Track","messageId":"m","event":"`+event+`"}`)), &line); err != nil || len(line.Rows) != 1 {
+			t.Fatalf("%s: %v, %+v", event, err, line)
+		}
+		return line.Rows[0].Table
+	}
+	long := strings.Repeat("long_name_", 7)
+	for range 2 {
+		if first, second := table(long+"first"), table(long+"second"); first != long[:63] || second == first || len(second) > 63 {
+			t.Errorf("two events with one beginning are in %s and %s", first, second)
+		}
+		if one, other := table("注文完了"), table("注文"); !strings.HasPrefix(one, "zhu_wen_wan_") || other == one {
+			t.Errorf("two events in Japanese are in %s and %s", one, other)
+		}
 	}
 }

@@ -26,7 +26,9 @@ type warehouseMetadata struct {
 // warehouse of the kind typ would get, as one line of JSON. The settings are the
 // layout's options and, here only, metadata: {sourceId, sourceName, sourceType,
 // sourceCategory, destinationId, destinationType, receivedAt}. fault.Missing:
-// there is no such kind. fault.Invalid: the settings cannot be read.
+// there is no such kind. fault.Invalid: the settings cannot be read. What it returns
+// is for one caller at a time: of events whose names become the same table's name, the
+// first has it, as in an empty warehouse.
 func OpenWarehouse(layouts []*layout.Dialect, typ string, settings []byte, now time.Time) (func(text []byte) json.RawMessage, error) {
 	d, ok := layout.Find(layouts, typ)
 	if !ok {
@@ -43,6 +45,7 @@ func OpenWarehouse(layouts []*layout.Dialect, typ string, settings []byte, now t
 	if err := json.Unmarshal(settings, &s); err != nil {
 		return nil, fault.New(fault.Invalid, "The settings cannot be read: %v.", err)
 	}
+	owners := map[string]string{} // of shared names, by event: the first one has the name
 	return func(text []byte) json.RawMessage {
 		m := layout.Meta{SourceID: s.Metadata.SourceID, SourceName: s.Metadata.SourceName, SourceType: s.Metadata.SourceType, SourceCategory: s.Metadata.SourceCategory,
 			DestinationID: s.Metadata.DestinationID, DestinationType: s.Metadata.DestinationType, ReceivedAt: s.Metadata.ReceivedAt, Now: now, MessageID: layout.NewMessageID()}
@@ -50,6 +53,17 @@ func OpenWarehouse(layouts []*layout.Dialect, typ string, settings []byte, now t
 		id := messageID(text, m.MessageID)
 		if err != nil {
 			return warehouseLine(id, nil, "", err.Error())
+		}
+		for i := range rows {
+			r := &rows[i]
+			if r.Shared == "" {
+				continue
+			}
+			if owner, ok := owners[r.Shared]; ok && owner != r.Table {
+				continue
+			}
+			owners[r.Shared] = r.Table
+			r.Table = r.Shared
 		}
 		return warehouseLine(id, rows, drop, "")
 	}, nil

@@ -89,9 +89,10 @@
 //
 // loads answers {"loads":[...]}, newest first:
 //
-//	{"id","destination","at","state","rows","tables":[name],"attempt","next","code","detail"}
+//	{"id","destination","at","state","rows","tables":[name],"events":{table:event},"attempt","next","code","detail"}
 //
-// next is when it is tried again, or null; code and detail are "" unless it failed.
+// next is when it is tried again, or null; code and detail are "" unless it failed; events has
+// those whose names their tables' names do not tell whole, and may be missing.
 //
 // query answers a stream of rows, objects whose keys are the columns in their
 // order. It ends after 1,000,000 rows, 256 MiB or 2 minutes; whether for that or

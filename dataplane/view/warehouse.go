@@ -37,6 +37,7 @@ type Loaded struct {
 	State       string
 	Rows        int64
 	Tables      []string
+	Events      map[string]string // by table, names of events that its name does not tell whole
 	Attempt     int
 	Next        time.Time // when it is tried again; zero: it is not
 	Code        string
@@ -59,16 +60,18 @@ type Warehouses interface {
 
 // loadItem is a Loaded as it is shown.
 type loadItem struct {
-	ID          string     `json:"id"`
-	Destination string     `json:"destination"`
-	At          time.Time  `json:"at"`
-	State       string     `json:"state"`
-	Rows        int64      `json:"rows"`
-	Tables      []string   `json:"tables"`
-	Attempt     int        `json:"attempt"`
-	Next        *time.Time `json:"next"`
-	Code        string     `json:"code"`
-	Detail      string     `json:"detail"`
+	ID          string    `json:"id"`
+	Destination string    `json:"destination"`
+	At          time.Time `json:"at"`
+	State       string    `json:"state"`
+	Rows        int64     `json:"rows"`
+	Tables      []string  `json:"tables"`
+
+	Events  map[string]string `json:"events,omitempty"`
+	Attempt int               `json:"attempt"`
+	Next    *time.Time        `json:"next"`
+	Code    string            `json:"code"`
+	Detail  string            `json:"detail"`
 }
 
 func (v *View) loads(c *endpoint.Call) (any, error) {
@@ -93,7 +96,7 @@ func (v *View) loads(c *endpoint.Call) (any, error) {
 		}
 		i := loadItem{
 			ID: l.ID, Destination: v.destinationName(c.Grant.Workspace, l.Destination), At: l.At.UTC(), State: l.State, Rows: l.Rows,
-			Tables: append([]string{}, l.Tables...), Attempt: l.Attempt, Code: l.Code, Detail: l.Detail,
+			Tables: append([]string{}, l.Tables...), Events: l.Events, Attempt: l.Attempt, Code: l.Code, Detail: l.Detail,
 		}
 		if !l.Next.IsZero() {
 			next := l.Next.UTC()

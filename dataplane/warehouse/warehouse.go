@@ -67,9 +67,6 @@ const (
 	// SeqColumn is the order of rows in staged files, a 64-bit integer. No
 	// layout makes such a name.
 	SeqColumn = "$seq"
-	// SpellingEnd is behind the name of a column in the names of its spellings in staged
-	// files. No layout makes such a name.
-	SpellingEnd = "#sent"
 )
 
 // Merged is what a merge did.
@@ -111,11 +108,17 @@ type Staged struct {
 type StagedColumn struct {
 	Name string      `json:"name"`
 	Type layout.Type `json:"type"`
-	// Spelled: the file has the texts of values as the event spelled them, in a column
-	// named Name+SpellingEnd, where they are not those of Type: a whole number in
-	// digits, a plain decimal number, a time in UTC with milliseconds.
+	// Spelled: the file has the texts of values as the event spelled them, in the column
+	// Spelling, where they are not those of Type: a whole number in digits, a plain
+	// decimal number, a time in UTC with milliseconds.
 	Spelled bool `json:"spelled,omitempty"`
 }
+
+// spellingEnd makes names that no layout makes.
+const spellingEnd = "#sent"
+
+// Spelling is the name of the column with spellings of values of this one.
+func (c StagedColumn) Spelling() string { return c.Name + spellingEnd }
 
 // Failure is an error with a code of shared/wire. Its text is local to the plane.
 type Failure struct {

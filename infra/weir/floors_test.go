@@ -99,7 +99,7 @@ var floors = []floor{
 	{[]string{"weir/dataplane/outbound"}, []string{"weir/shared/*", "weir/dataplane/event", "weir/dataplane/destination", "weir/dataplane/httpsend"}},
 	{[]string{"weir/dataplane/ingest/ingesttest"}, append([]string{"weir/dataplane/ingest"}, d1...)},
 	{[]string{"weir/dataplane/destination/destinationtest"}, append([]string{"weir/dataplane/destination"}, d1...)},
-	{[]string{"weir/dataplane/load/loadtest"}, append([]string{"weir/dataplane/load", "weir/dataplane/warehouse", "weir/dataplane/queue/queuetest"}, d1...)},
+	{[]string{"weir/dataplane/load/loadtest"}, append([]string{"weir/dataplane/layout/timestamp", "weir/dataplane/load", "weir/dataplane/warehouse", "weir/dataplane/queue/queuetest"}, d1...)},
 	{[]string{"weir/dataplane/sources", "weir/dataplane/sources/*"}, family("weir/dataplane/ingest", "weir/dataplane/sources/*")},
 	{[]string{"weir/dataplane/destinations", "weir/dataplane/destinations/*"}, family("weir/dataplane/destination", "weir/dataplane/destinations/*")},
 	{[]string{"weir/dataplane/warehouses", "weir/dataplane/warehouses/*"}, append(family("weir/dataplane/warehouse", "weir/dataplane/warehouses/*"), "weir/shared/worker", "weir/dataplane/layout", "weir/dataplane/layout/timestamp")},

@@ -2,7 +2,6 @@ package name
 
 import (
 	"hash/maphash"
-	"strings"
 	"sync/atomic"
 )
 
@@ -17,10 +16,6 @@ type Column struct {
 	In, Out string
 	Mark    uint8 // of Out in the Cache's marks
 }
-
-// Table is an event's name and what becomes of it: the name of its table, and the
-// name in the casing of tables.
-type Table struct{ In, Out, Cased string }
 
 // Cache remembers what Rules and a Casing make of names. A name that meets another
 // in its slot takes its place, so that no sender can fill it for the others. It is
@@ -61,10 +56,9 @@ func (n *Cache) Table(s string) *Table {
 	if e := at.Load(); e != nil && e.In == s {
 		return e
 	}
-	e := &Table{In: strings.Clone(s)}
-	e.Out, e.Cased = n.rules.Table(s, n.casing)
+	e := n.rules.Table(s, n.casing)
 	if len(s) <= longest {
-		at.Store(e)
+		at.Store(&e)
 	}
-	return e
+	return &e
 }

@@ -19,29 +19,54 @@ type Rules struct {
 // these names in layout.Options.
 type Casing struct{ DivideNumbers, Blendo, KeepReserved bool }
 
-// Column makes a column's name of s; empty when nothing is left of it.
+// Column makes a column's name of s; empty when nothing is left of it. A name in
+// another script than Latin, of which nothing would be left, is transliterated.
 func (r *Rules) Column(s string, c Casing) string {
 	if c.Blendo {
 		return r.Own(blendo(s), c)
 	}
-	return r.Own(clean(s, c.DivideNumbers), c)
+	cased := clean(s, c.DivideNumbers)
+	if _, foreign := drops(s); foreign && cased == "" {
+		return r.own(s, cased, c)
+	}
+	return r.Own(cased, c)
 }
 
-// Table makes a table's name of an event's name, and that name in the casing of
-// tables; both are empty when nothing is left.
-func (r *Rules) Table(s string, c Casing) (table, cased string) {
+// Table is an event's name and the names of tables for its rows.
+type Table struct {
+	In    string
+	Out   string // empty when nothing is left of the name
+	Cased string // the name in the casing of tables
+	// Shared is the name that the layout defines where other events' names become
+	// the same: cut to the limit, or without its letters beyond ASCII. Out is then a
+	// name for this event alone. Otherwise it is empty.
+	Shared string
+}
+
+// Table makes a table's name of an event's name.
+func (r *Rules) Table(s string, c Casing) Table {
+	t := Table{In: strings.Clone(s)}
 	if c.Blendo {
 		s = strings.ToLower(strings.TrimSpace(s))
 	}
-	cased = clean(s, c.DivideNumbers)
-	table = cased
-	switch table {
+	t.Cased = clean(s, c.DivideNumbers)
+	named := t.Cased
+	switch named {
 	case "users", "identifies", "tracks", "pages", "screens", "aliases", "groups", "accounts":
 		if !c.KeepReserved {
-			table = "_" + table
+			named = "_" + named
 		}
 	}
-	return r.Own(table, c), cased
+	t.Out = r.Own(named, c)
+	lost, foreign := drops(s)
+	switch {
+	case t.Out == "" && foreign:
+		t.Out = r.own(s, "", c)
+		t.Cased = strings.ToLower(t.Out)
+	case t.Out != "" && (lost || r.Max > 0 && len(named) > r.Max):
+		t.Shared, t.Out = t.Out, r.own(s, t.Cased, c)
+	}
+	return t
 }
 
 // Own makes a name of one that is in its casing already, such as the layout's own.

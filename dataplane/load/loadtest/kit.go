@@ -144,7 +144,7 @@ func track(id, props string) string {
 func Check(t *testing.T, kind warehouse.Kind, setup func(testing.TB) Setup) {
 	for name, check := range map[string]func(*harness){
 		"calls": calls, "repeat": repeat, "evolve": evolve, "crash": crash, "values": values, "any": anything, "wide": wide, "query": queries, "foreign": foreign, "view": viewed,
-		"ids": ids, "users": users, "taken": taken, "exact": exactly, "mixed": mixed, "exec": execs, "outside": outside, "preview": previewed, "fits": fits,
+		"ids": ids, "users": users, "taken": taken, "exact": exactly, "mixed": mixed, "exec": execs, "outside": outside, "preview": previewed, "fits": fits, "names": names, "former": former,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

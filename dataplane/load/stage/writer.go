@@ -28,7 +28,11 @@ const (
 
 // Table is what was staged for one table.
 type Table struct {
-	Name    string                 `json:"name"`
+	Name string `json:"name"`
+	// Shared and Event are those of layout.Row and the name of one of its events, for
+	// tables that may have another name.
+	Shared  string                 `json:"shared,omitempty"`
+	Event   string                 `json:"event,omitempty"`
 	Rows    int64                  `json:"rows"`
 	Columns map[string]layout.Type `json:"columns"`
 	Files   []File                 `json:"files"`
@@ -128,6 +132,9 @@ func New(blobs blob.Store, prefix blob.Ref) *Writer {
 // file.
 func (w *Writer) Add(ctx context.Context, r layout.Row) error {
 	p := w.rows[r.Table]
+	if r.Shared != "" && w.tables[r.Table] == nil {
+		w.tables[r.Table] = &Table{Name: r.Table, Columns: map[string]layout.Type{}, Shared: r.Shared, Event: eventOf(r)}
+	}
 	if p != nil && len(p.columns)+len(r.Columns) > fileColumns && p.grows(r) {
 		if err := w.flush(ctx, r.Table); err != nil {
 			return err
@@ -163,6 +170,16 @@ func (w *Writer) Add(ctx context.Context, r layout.Row) error {
 		}
 	}
 	return nil
+}
+
+// eventOf is the name of a row's event as it was sent.
+func eventOf(r layout.Row) (name string) {
+	for _, c := range r.Columns {
+		if c.Name == "event_text" || c.Name == "event" && name == "" {
+			name = c.Raw
+		}
+	}
+	return name
 }
 
 // grows says whether a row has a column that is not there yet.
@@ -246,10 +263,12 @@ func (c *column) value(raw []byte) parquet.Value {
 
 func (p *pending) write(w io.Writer) error {
 	group := parquet.Group{warehouse.SeqColumn: parquet.Leaf(parquet.Int64Type)}
+	spelled := map[string]string{} // columns by that of their spellings
 	for _, c := range p.columns {
 		group[c.name] = parquet.Optional(leaf(c.file))
-		if c.spells {
-			group[c.name+warehouse.SpellingEnd] = parquet.Optional(parquet.String())
+		if spelling := (warehouse.StagedColumn{Name: c.name}).Spelling(); c.spells {
+			spelled[spelling] = c.name
+			group[spelling] = parquet.Optional(parquet.String())
 		}
 	}
 	schema := parquet.NewSchema("staged", group)
@@ -259,8 +278,8 @@ func (p *pending) write(w io.Writer) error {
 			seqAt = i
 			continue
 		}
-		if of, ok := p.at[strings.TrimSuffix(path[0], warehouse.SpellingEnd)]; ok && p.columns[of].name != path[0] {
-			p.columns[of].sent = i
+		if of, ok := spelled[path[0]]; ok {
+			p.columns[p.at[of]].sent = i
 			continue
 		}
 		p.columns[p.at[path[0]]].place = i

@@ -145,7 +145,7 @@ func sentText(name string, t layout.Type, spelled bool) string {
 	if !spelled {
 		return asText(quote(name), t)
 	}
-	return fmt.Sprintf("coalesce(%s, %s)", quote(name+warehouse.SpellingEnd), asText(quote(name), t))
+	return fmt.Sprintf("coalesce(%s, %s)", quote(warehouse.StagedColumn{Name: name}.Spelling()), asText(quote(name), t))
 }
 
 // plan is how staged columns become those of a table.
@@ -250,7 +250,7 @@ func keep(table string, t warehouse.Table, from string, p plan) []string {
 		newest = append(newest, agg+" as "+quote(n))
 	}
 	for _, n := range p.spell { // of the row whose value counts
-		q := quote(n + warehouse.SpellingEnd)
+		q := quote(warehouse.StagedColumn{Name: n}.Spelling())
 		newest = append(newest, fmt.Sprintf("first(%s order by %s desc) filter (where %s is not null) as %[1]s", q, seq, quote(n)))
 	}
 	var best, names, values []string

@@ -132,7 +132,7 @@ func (l *lines) spots(names [][]string, columns []warehouse.StagedColumn) (spots
 	for _, c := range columns {
 		s := spot{place: l.places[c.Name], name: c.Name, typ: c.Type, sent: -1}
 		if c.Spelled {
-			s.sent = at[c.Name+warehouse.SpellingEnd]
+			s.sent = at[c.Spelling()]
 		}
 		spots[at[c.Name]] = s
 	}

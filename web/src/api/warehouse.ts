@@ -10,6 +10,8 @@ export type Load = {
   state: string;
   rows: number;
   tables: string[];
+  /** By table, the events whose names their tables' names do not tell whole. */
+  events?: Record<string, string>;
   attempt: number;
   next: string | null;
   code: string;

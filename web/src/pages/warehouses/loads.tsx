@@ -44,7 +44,7 @@ export function Loads({ loads, name }: { loads: Load[]; name: string }) {
                   {l.code === "" ? null : <Failure load={l} />}
                 </td>
                 <td className="px-4 py-2.5 tabular-nums">{number.format(l.rows)}</td>
-                <td className="px-4 py-2.5 break-words">{l.tables.join(", ")}</td>
+                <td className="px-4 py-2.5 break-words">{l.tables.map((t) => named(t, l)).join(", ")}</td>
                 <td className="px-4 py-2.5 whitespace-nowrap text-soft">{ago(new Date(l.at), now)}</td>
               </tr>
             ))}
@@ -53,6 +53,12 @@ export function Loads({ loads, name }: { loads: Load[]; name: string }) {
       </section>
     </Card>
   );
+}
+
+/** A table, with its event where the name does not tell it. */
+function named(table: string, { events }: Load): string {
+  const event = events?.[table];
+  return event === undefined ? table : `${table} (event “${event}”)`;
 }
 
 function Failure({ load: l }: { load: Load }) {

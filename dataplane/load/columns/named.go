@@ -1,0 +1,69 @@
+package columns
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"weir/dataplane/load/stage"
+	"weir/dataplane/warehouse"
+)
+
+// Named says into which table the rows staged for t go: t.Name, or t.Shared where
+// that holds rows of the same event, or none yet. So an event's rows stay together,
+// also in a table that is older than the name t.Name. of gives the name of an event's
+// own table. sure is false when a later answer may differ.
+func Named(ctx context.Context, w warehouse.Warehouse, t stage.Table, of func(event string) string) (name string, sure bool, err error) {
+	if t.Shared == "" {
+		return t.Name, true, nil
+	}
+	have, err := w.Schema(ctx, []string{t.Name, t.Shared})
+	if err != nil {
+		return "", false, err
+	}
+	if have[t.Name].Columns != nil {
+		return t.Name, true, nil
+	}
+	column := "event_text"
+	if _, ok := have[t.Shared].Columns[column]; !ok {
+		column = "event" // rows of extracts have no other
+	}
+	if _, ok := have[t.Shared].Columns[column]; !ok {
+		return t.Shared, false, nil
+	}
+	some, err := eventIn(ctx, w, fmt.Sprintf(`select %s as event from "%s" where %[1]s is not null limit 1`, column, t.Shared))
+	switch {
+	case err != nil:
+		return "", false, err
+	case some == "":
+		return t.Shared, false, nil
+	case of(some) == t.Name:
+		return t.Shared, true, nil
+	}
+	// Tables from before names were told apart may hold rows of several events.
+	text := strings.ReplaceAll(t.Event, "'", "''")
+	switch some, err = eventIn(ctx, w, fmt.Sprintf(`select %s as event from "%s" where %[1]s = '%[3]s' limit 1`, column, t.Shared, text)); {
+	case err != nil:
+		return "", false, err
+	case some != "":
+		return t.Shared, true, nil
+	}
+	return t.Name, false, nil
+}
+
+// eventIn runs a query for one text named event; empty without a row.
+func eventIn(ctx context.Context, w warehouse.Warehouse, query string) (event string, err error) {
+	err = w.Query(ctx, query, func(row []byte) error {
+		var r struct{ Event string }
+		if err := json.Unmarshal(row, &r); err != nil {
+			return err
+		}
+		event = r.Event
+		return nil
+	})
+	if err != nil {
+		return "", fmt.Errorf("ask a table for its events: %w", err)
+	}
+	return event, nil
+}
