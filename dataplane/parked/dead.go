@@ -20,8 +20,7 @@ type Filter struct {
 	Before      time.Time // they came into DEAD before it; zero: whenever
 	Until       time.Time // no further ones are moved after it; zero: until none is left
 	Most        int       // so many are moved; 0: all
-	// Sent is what Retransform sent of events from which code made several, so that calls
-	// of one move send each once. nil: this call alone.
+	// Sent is of what code made several that Retransform sent, for its next call; nil: there is none.
 	Sent  map[delivery.Ref]struct{}
 	Moved func(n int) // nil, or hears while others are moved that n more were
 }
@@ -154,10 +153,7 @@ func (s *Store) List(ctx context.Context, f Filter, after delivery.Place, limit 
 // Count returns how many dead letters f selects. fault.Invalid: no destination.
 // fault.Unavailable: the partition does not run here.
 func (s *Store) Count(ctx context.Context, f Filter) (n int, err error) {
-	err = s.letters(ctx, f, 1, func(_ *Record, chosen []int) (bool, error) {
-		n += len(chosen)
-		return true, nil
-	})
+	err = s.letters(ctx, f, 1, func(_ *Record, chosen []int) (bool, error) { n += len(chosen); return true, nil })
 	return n, err
 }
 
@@ -200,18 +196,24 @@ func (s *Store) move(ctx context.Context, f Filter, fn func([]pick) (int, error)
 		return err
 	}
 	err = s.letters(ctx, f, 1, func(r *Record, chosen []int) (bool, error) {
-		if f.Most > 0 {
-			chosen = chosen[:min(len(chosen), f.Most-moved-letters)]
+		for len(chosen) > 0 {
+			part := chosen
+			if f.Most > 0 {
+				part = chosen[:min(len(chosen), f.Most-moved-letters)]
+			}
+			chosen = chosen[len(part):]
+			batch, letters = append(batch, pick{r, part}), letters+len(part)
+			for _, i := range part {
+				bytes += len(r.Items[i].Delivery.Event.JSON) + len(r.Items[i].Delivery.Original)
+			}
+			if letters < moveLetters && bytes < moveBytes && (f.Most == 0 || moved+letters < f.Most) {
+				continue
+			}
+			if err := flush(); err != nil || f.Most > 0 && moved >= f.Most || !f.Until.IsZero() && !time.Now().Before(f.Until) {
+				return false, err
+			}
 		}
-		batch, letters = append(batch, pick{r, chosen}), letters+len(chosen)
-		for _, i := range chosen {
-			bytes += len(r.Items[i].Delivery.Event.JSON) + len(r.Items[i].Delivery.Original)
-		}
-		if letters < moveLetters && bytes < moveBytes && (f.Most == 0 || moved+letters < f.Most) {
-			return true, nil
-		}
-		err := flush()
-		return err == nil && (f.Most == 0 || moved < f.Most) && (f.Until.IsZero() || time.Now().Before(f.Until)), err
+		return true, nil
 	})
 	if err == nil {
 		err = flush()

@@ -95,6 +95,40 @@ func TestNoOriginalsOfFormatOne(t *testing.T) {
 	})
 }
 
+// TestAMoveOfSoManyGoesOnWithinARecord: each call moves so many, also where those before
+// them in their record stay.
+func TestAMoveOfSoManyGoesOnWithinARecord(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		h := newHarness(t)
+		h.start()
+		defer func() { h.stop() }()
+		var items []parked.Item
+		for n := range uint64(10) {
+			items = append(items, refused(n+1, `{"type":"track"}`))
+		}
+		h.bury(items...)
+		heard := 0
+		f := parked.Filter{Destination: hook, Most: 3, Moved: func(n int) { heard += n }, Sent: map[delivery.Ref]struct{}{}}
+		late := func(e event.Event) bool { return e.MessageID > "4" } // 5 to 9
+		for _, want := range []int{3, 2, 0} {
+			if n, err := h.store.Retransform(t.Context(), f, late, func(context.Context, []event.Event) error { return nil }); n != want || err != nil {
+				t.Errorf("Retransform = %d, %v, want %d", n, err, want)
+			}
+		}
+		if n, err := h.store.Count(t.Context(), f); n != 5 || err != nil || heard != 5 {
+			t.Errorf("%d are left, %v, heard of %d, want 5 of each", n, err, heard)
+		}
+		if n, err := h.store.Redrive(t.Context(), f); n != 3 || err != nil {
+			t.Errorf("Redrive = %d, %v, want 3", n, err)
+		}
+		f.Most = 0
+		if n, err := h.store.Discard(t.Context(), f); n != 2 || err != nil || heard != 10 {
+			t.Errorf("Discard = %d, %v, heard of %d, want the last 2 of 10", n, err, heard)
+		}
+	})
+}
+
 func TestARedriveMovesWhatIsChosenAndNothingElse(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

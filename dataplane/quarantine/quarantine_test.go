@@ -111,6 +111,38 @@ func TestReplayAndRemoveGoOnWhereTheyEnded(t *testing.T) {
 	}
 }
 
+// TestACallMovesWhatCameBeforeATimeAndAboutSoMany: records leave as a whole.
+func TestACallMovesWhatCameBeforeATimeAndAboutSoMany(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, _ := store(always)
+		for n := range 6 {
+			if n == 4 {
+				time.Sleep(time.Second)
+			}
+			add(t, s, refused(2*n, "x"), refused(2*n+1, "x"))
+		}
+		f := quarantine.Filter{Source: source, Before: time.Now(), Most: 3}
+		if n, err := s.Count(t.Context(), f); n != 8 || err != nil {
+			t.Errorf("Count = %d, %v, want the 8 that came before", n, err)
+		}
+		var sent [][]event.Event
+		span := quarantine.Span{}
+		for _, want := range []int{4, 4} {
+			n, rest, err := s.Replay(t.Context(), f, span, func(_ context.Context, events []event.Event) error { sent = append(sent, events); return nil })
+			if span = rest; n != want || err != nil {
+				t.Errorf("Replay = %d, %v, want %d", n, err, want)
+			}
+		}
+		if len(sent) != 2 || string(sent[1][0].JSON) != `"u 4"` {
+			t.Errorf("sent in %d calls: %v, want 2 with many records in each", len(sent), sent)
+		}
+		if left := list(t, s, quarantine.Filter{Source: source}); len(left) != 4 {
+			t.Errorf("%d are left, want the 4 that came later", len(left))
+		}
+	})
+}
+
 // TestWhatCannotGoStays: an event that still breaks its rule at the gateway, one
 // that has no connection, and one that the sender does not take.
 func TestWhatCannotGoStays(t *testing.T) {
