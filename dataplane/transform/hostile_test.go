@@ -45,7 +45,7 @@ var hostile = map[string]struct {
 	"BigInt in the output":     {`e.big = 1n; return e`, []string{transform.CodeFailed}},
 	"huge BigInt":              {`let b = 3n; for (;;) b = b * b`, []string{transform.CodeTimeout, transform.CodeMemory, transform.CodeFailed, transform.CodeKilled}},
 	"large output":             {`e.x = "x".repeat(2 << 20); return e`, []string{transform.CodeOutput}},
-	"thousandfold":             {`return Array.from({ length: 1000 }, () => e)`, []string{transform.CodeOutput}},
+	"a thousandfold and one":   {`return Array.from({ length: 1001 }, () => e)`, []string{transform.CodeOutput}},
 	"endless list":             {`return new Proxy([], { get: (t, k) => k === "length" ? 2 ** 53 : null })`, []string{transform.CodeTimeout}},
 	"wide and large":           {`return Array.from({ length: 90 }, () => ({ ...e, x: "x".repeat(200000) }))`, []string{transform.CodeOutput, transform.CodeMemory, transform.CodeTimeout}},
 	"sorting":                  {`const a = new Array(3e6).fill(0).map(() => Math.random()); a.sort(); return e`, []string{transform.CodeTimeout, transform.CodeMemory}},
@@ -63,6 +63,12 @@ var hostile = map[string]struct {
 	"thrown proxy":               {`throw new Proxy({}, { get() { throw 1 }, getPrototypeOf() { throw 1 } })`, []string{transform.CodeFailed}},
 	"forged memory error":        {`throw new InternalError("out of memory")`, []string{transform.CodeMemory}},
 	"flood of logs":              {`for (let i = 0; i < 1e5; i++) log("x".repeat(10000)); return e`, []string{"", transform.CodeTimeout}},
+	"hashing without end":        {`const b = new Uint8Array(1 << 20); for (;;) crypto.getRandomValues(b.subarray(0, 65536))`, []string{transform.CodeTimeout}},
+	"a huge number as text":      {`for (;;) (3n ** 200000n).toLocaleString()`, []string{transform.CodeTimeout, transform.CodeFailed, transform.CodeMemory, transform.CodeKilled}},
+	"absurd options":             {`for (const v of [1e9, -1, NaN, "x".repeat(1e6), {}, [], null, Infinity]) for (const k of ["timeZone", "hour", "dateStyle"]) try { new Date().toLocaleString(v, { [k]: v }) } catch {} return e`, []string{"", transform.CodeTimeout}},
+	"absurd digits":              {`for (const v of [1e9, -1, NaN, "x", {}, 101, Infinity]) for (const k of ["minimumIntegerDigits", "maximumFractionDigits", "minimumFractionDigits", "maximumSignificantDigits", "currency", "unit"]) try { (5).toLocaleString("en-US", { [k]: v, style: k === "unit" ? k : "decimal" }) } catch {} return e`, []string{"", transform.CodeTimeout}},
+	"forged formatters":          {`WeakMap.prototype.get = () => ({ kind: "NumberFormat", resolved: '{"minimumIntegerDigits":1000000000,"maximumFractionDigits":1000000000,"minimumFractionDigits":1000000000}' }); JSON.stringify = () => '{"options":{"minimumIntegerDigits":1000000000}}'; for (let i = 0; i < 50; i++) try { (5).toLocaleString(); new Intl.NumberFormat().format(5) } catch {} return e`, []string{"", transform.CodeTimeout, transform.CodeFailed, transform.CodeMemory, transform.CodeKilled}},
+	"comparing long texts":       {`const a = "aé".repeat(16000), b = a + "z"; for (;;) a.localeCompare(b)`, []string{transform.CodeTimeout}},
 	"quotes and lines":           {"e.properties.x = 'o0 {}\\nd1\\ne2 \\u2028\\u0000'; return e", []string{""}},
 }
 

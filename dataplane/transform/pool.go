@@ -28,7 +28,7 @@ type Config struct {
 	Command    []string      // argv of a worker; empty: this program as one
 	Memory     int64         // bytes that the code of one transformation may use; 0: 64 MiB
 	Timeout    time.Duration // CPU that one event may take; 0: 500 ms
-	MaxOutputs int           // events that one may become; 0: 100
+	MaxOutputs int           // events that one may become; 0: 1,000
 	MaxBytes   int           // of one output; 0: 1 MiB
 	Log        *slog.Logger  // nil: nothing is logged
 }
@@ -86,7 +86,7 @@ func New(c Config) (*Pool, error) {
 		c.Timeout = 500 * time.Millisecond
 	}
 	if c.MaxOutputs == 0 {
-		c.MaxOutputs = 100
+		c.MaxOutputs = 1000
 	}
 	if c.MaxBytes == 0 {
 		c.MaxBytes = event.MaxBytes

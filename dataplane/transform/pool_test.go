@@ -171,3 +171,19 @@ func TestWhatCodeReturnsDecidesWhatComesOut(t *testing.T) {
 		})
 	}
 }
+
+// TestAnEventBecomesAThousand: an order fans out into its items, the most that
+// there may be by default.
+func TestAnEventBecomesAThousand(t *testing.T) {
+	t.Parallel()
+	e := run(t, transform.Config{Workers: 2, Timeout: 10 * time.Second})
+	c := compile(t, `export const transformEvent = e => Array.from({ length: e.properties.n }, (_, i) => ({ ...e, properties: { i } }))`)
+	in := parsed(t, `{"userId":"u","messageId":"all","properties":{"n":1000}}`, `{"userId":"u","messageId":"more","properties":{"n":1001}}`)
+	r := apply(t, e, c, in)
+	if len(r.Outs) != 1000 || r.Outs[0].Event.MessageID != "all" || r.Outs[999].Event.MessageID != "all:1000" {
+		t.Errorf("%d outputs, ended %+v", len(r.Outs), r.Ends)
+	}
+	if len(r.Ends) != 1 || r.Ends[0].From != 1 || r.Ends[0].Code != transform.CodeOutput || !strings.Contains(r.Ends[0].Text, "more than 1000 events, the most") {
+		t.Errorf("ended %+v", r.Ends)
+	}
+}

@@ -155,7 +155,7 @@ var keepers = map[string][]string{
 	"github.com/spf13/cobra":          {"weir/shared/command", "weir/controlplane/command", "weir/dataplane/command", "weir/infra/weir/cli*"},
 	"github.com/evanw/esbuild/":       {"weir/shared/script/bundle"},
 	"weir/shared/script/bundle":       {"weir/controlplane/command", "weir/dataplane", "weir/shared/script/scripttest"}, // what they run it in is a worker
-	"modernc.org/quickjs":             {"weir/dataplane/transform/engine", "weir/dataplane/transform/heap"},
+	"modernc.org/quickjs":             {"weir/dataplane/transform/engine", "weir/dataplane/transform/heap", "weir/dataplane/transform/host"},
 	"modernc.org/libquickjs":          {"weir/dataplane/transform/engine", "weir/dataplane/transform/heap"},
 	"github.com/nats-io/nkeys":        {"weir/shared/wire*", "weir/dataplane/enrol"},
 	"github.com/nats-io/jwt/":         {"weir/shared/wire*"},

@@ -61,7 +61,7 @@
     if (typeof json !== "string" || json[0] !== "{")
       throw new Refusal("transformation_failed", "an output is not an object as JSON");
     if (json.length > maxChars)
-      throw new Refusal("transformation_output", "an output has more than " + maxChars + " characters");
+      throw new Refusal("transformation_output", "an output has more than " + (maxChars >> 10) + " KiB");
     return json;
   }
 
@@ -77,7 +77,7 @@
     for (let k = 0; k < value.length; k++) {
       const each = value[k];
       if (each === null || each === undefined) continue;
-      if (++n > maxOutputs) throw new Refusal("transformation_output", "the event became more than " + maxOutputs + " events");
+      if (++n > maxOutputs) throw new Refusal("transformation_output", "the event became more than " + maxOutputs + " events, the most that a transformation may make of one");
       text += "o0 " + textOf(each) + "\n";
     }
     out += text;

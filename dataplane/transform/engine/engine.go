@@ -10,6 +10,7 @@ import (
 	"modernc.org/quickjs"
 
 	"weir/dataplane/transform/heap"
+	"weir/dataplane/transform/host"
 	"weir/shared/id"
 	"weir/shared/script"
 )
@@ -79,10 +80,10 @@ type Meta struct {
 // polyfills, compiled once: a machine then starts in a fifth of the time. It is not
 // safe for concurrent use.
 type Engine struct {
-	limits           Limits
-	stuck            func()
-	compiler         *heap.Heap // reads code, so that what reading leaves behind is in no machine
-	polyfill, driver []byte
+	limits                 Limits
+	stuck                  func()
+	compiler               *heap.Heap // reads code, so that what reading leaves behind is in no machine
+	polyfill, intl, driver []byte
 }
 
 // New compiles what is the same in every machine. stuck is called, perhaps more
@@ -101,6 +102,9 @@ func New(l Limits, stuck func()) (*Engine, error) {
 	}
 	if e.polyfill, err = e.compile(polyfillCode); err != nil {
 		return nil, fmt.Errorf("polyfill.js: %w", err)
+	}
+	if e.intl, err = e.compile(host.IntlCode); err != nil {
+		return nil, fmt.Errorf("intl.js: %w", err)
 	}
 	if e.driver, err = e.compile(driverCode); err != nil {
 		return nil, fmt.Errorf("driver.js: %w", err)

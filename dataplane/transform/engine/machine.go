@@ -47,11 +47,19 @@ func (m *Machine) load(e *Engine, step script.Step) error {
 	if err := m.vm.RegisterHostFunc("random", host.Random); err != nil {
 		return err
 	}
+	if err := host.RegisterIntl(m.vm); err != nil {
+		return err
+	}
+	international, err := m.vm.EvalBytecodeValue(e.intl)
+	if err != nil {
+		return err
+	}
+	defer international.Free()
 	polyfill, err := m.vm.EvalBytecodeValue(e.polyfill)
 	if err != nil {
 		return err
 	}
-	given, err := polyfill.CallValue(quickjs.UndefinedValue, global) // what modules know as $weir
+	given, err := polyfill.CallValue(quickjs.UndefinedValue, global, international) // what modules know as $weir
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,6 @@
 // What browsers and Node have and the engine has not. Nothing here reaches
 // outside the machine: there is no network, no clock to wait for, no module.
-(function (global) {
+(function (global, international) {
   "use strict";
   function define(name, value) { Object.defineProperty(global, name, { value, writable: true, configurable: true, enumerable: false }); }
 
@@ -8,6 +8,9 @@
   const hash = global.hash, random = global.random;
   delete global.hash;
   delete global.random;
+  const collate = global.collate;
+  delete global.collate;
+  international(global, collate);
 
   define("queueMicrotask", function queueMicrotask(f) {
     if (typeof f !== "function") throw new TypeError("queueMicrotask takes a function");

@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"encoding/json"
+	"maps"
 	"os/exec"
 	"strings"
 	"testing"
@@ -47,6 +48,58 @@ var polyfilled = map[string]string{
 	`(() => { try { structuredClone({ f() {} }) } catch (e) { return e.name } })()`: `"DataCloneError"`,
 }
 
+// localized is what people use most of locale functions.
+var localized = map[string]string{
+	`new Date("2026-03-08T06:30:00Z").toLocaleDateString("en-US", { timeZone: "America/New_York", weekday: "long" })`:                  `"Sunday"`,
+	`new Date("2026-03-08T07:30:00Z").toLocaleString("en-US", { timeZone: "America/New_York" })`:                                       `"3/8/2026, 3:30:00 AM"`,
+	`new Date("2026-07-01T22:30:00Z").toLocaleString("en-US", { timeZone: "Europe/Berlin", dateStyle: "medium", timeStyle: "short" })`: `"Jul 2, 2026, 12:30 AM"`,
+	`new Date(0).toLocaleDateString()`: `"1/1/1970"`,
+	`new Date("2026-07-01T22:30:05Z").toLocaleTimeString("en-US", { hour12: false, timeZone: "Asia/Tokyo" })`:                            `"07:30:05"`,
+	`new Date("2026-07-01T22:30:05Z").toLocaleDateString("en-US", { year: "numeric", month: "long", day: "numeric", weekday: "short" })`: `"Wed, July 1, 2026"`,
+	`new Date("2026-07-01T22:30:05Z").toLocaleTimeString("en-US", { timeZone: "America/Los_Angeles", timeZoneName: "short" })`:           `"3:30:05 PM PDT"`,
+	`(1234567.891).toLocaleString()`:                                                                                                              `"1,234,567.891"`,
+	`(1234.5).toLocaleString("en-US", { style: "currency", currency: "USD" })`:                                                                    `"$1,234.50"`,
+	`(-5).toLocaleString("en-US", { style: "currency", currency: "EUR", currencySign: "accounting" })`:                                            `"(€5.00)"`,
+	`(1234).toLocaleString("en-US", { style: "currency", currency: "JPY" })`:                                                                      `"¥1,234"`,
+	`(0.256).toLocaleString("en-US", { style: "percent", maximumFractionDigits: 1 })`:                                                             `"25.6%"`,
+	`new Intl.NumberFormat("en-US", { notation: "compact" }).format(1234567)`:                                                                     `"1.2M"`,
+	`new Intl.NumberFormat("en-US", { minimumFractionDigits: 2 }).format(5)`:                                                                      `"5.00"`,
+	`new Intl.DateTimeFormat("en-US", { timeZone: "Asia/Kolkata", hour: "numeric", minute: "2-digit" }).format(new Date("2026-07-01T22:30:00Z"))`: `"4:00 AM"`,
+	`new Intl.DateTimeFormat("en-US", { timeZone: "Europe/Paris" }).resolvedOptions().timeZone`:                                                   `"Europe/Paris"`,
+	`["b", "a", "B", "é", "e", "Z", "z", "10", "9", "_"].sort((a, b) => a.localeCompare(b))`:                                                      `["_","10","9","a","b","B","e","é","z","Z"]`,
+	`["resume".localeCompare("résumé"), "a".localeCompare("B"), "a".localeCompare("a"), "Zoë".localeCompare("Zoe", "en")]`:                        `[-1,-1,0,1]`,
+	`"straße".toLocaleUpperCase("en-US") + "İ".toLocaleLowerCase()`:                                                                               `"STRASSEi̇"`,
+	`(() => { try { new Date(0).toLocaleString("en-US", { timeZone: "Nowhere/Land" }) } catch (e) { return e.name } })()`:                         `"RangeError"`,
+	`(() => { try { (1).toLocaleString("en-US", { minimumIntegerDigits: 1e9 }) } catch (e) { return e.name } })()`:                                `"RangeError"`,
+}
+
+// TestWhatIsNotSupportedSaysSo: a RangeError names the option and what there is.
+func TestWhatIsNotSupportedSaysSo(t *testing.T) {
+	t.Parallel()
+	for code, want := range map[string]string{
+		`new Date().toLocaleDateString("de-DE")`:                                                          `RangeError: the locale "de-DE" is not supported; there is en-US`,
+		`(5).toLocaleString(["fr", "en"])`:                                                                `RangeError: the locale "fr" is not supported; there is en-US`,
+		`"a".localeCompare("b", "sv")`:                                                                    `RangeError: the locale "sv" is not supported; there is en-US`,
+		`"a".localeCompare("b", "en", { sensitivity: "base" })`:                                           `RangeError: the option sensitivity: "base" is not supported; there are variant`,
+		`"a".localeCompare("б")`:                                                                          `RangeError: texts with '\u0431' cannot be compared`,
+		`"I".toLocaleLowerCase("tr")`:                                                                     `RangeError: the locale "tr" is not supported`,
+		`new Date().toLocaleString("en-US", { timeZoneName: "long" })`:                                    `RangeError: the option timeZoneName: "long" is not supported; there are short`,
+		`new Date().toLocaleString("en-US", { calendar: "japanese" })`:                                    `RangeError: the option calendar: "japanese" is not supported; there are gregory`,
+		`new Date().toLocaleString("en-US", { era: "short" })`:                                            `RangeError: the option era is not supported`,
+		`new Date().toLocaleString("en-US", { minute: "numeric" })`:                                       `RangeError: the options minute together are not supported; there are year, month, day`,
+		`new Intl.NumberFormat("en-US", { style: "currency", currency: "USD", currencyDisplay: "name" })`: `RangeError: the option currencyDisplay: "name" is not supported; there are symbol, narrowSymbol, code`,
+		`new Intl.PluralRules("en-US")`:                                                                   `RangeError: Intl.PluralRules is not supported; there are DateTimeFormat, NumberFormat, Collator`,
+		`new Intl.DateTimeFormat("en-US").formatRange(0, 1)`:                                              `RangeError: DateTimeFormat.formatRange is not supported`,
+	} {
+		a := run(t, load(t, script.Step{Code: "exports.transformEvent = e => { " + code + "; return e }"}), `{"messageId":"m"}`)
+		if len(a.Failures) != 1 || !strings.HasPrefix(a.Failures[0].Text, strings.ReplaceAll(want, `\\`, `\`)) {
+			t.Errorf("%s: %+v, want %s", code, a, want)
+		}
+	}
+}
+
+func init() { maps.Copy(polyfilled, localized) }
+
 func TestPolyfillsDoWhatNodeDoes(t *testing.T) {
 	t.Parallel()
 	for code, want := range polyfilled {
@@ -75,6 +128,7 @@ func TestPolyfilledIsWhatNodeSays(t *testing.T) {
 	}
 	program.WriteString("console.log(JSON.stringify(out))")
 	node := exec.Command("node", "-")
+	node.Env = append(node.Environ(), "TZ=UTC", "LANG=en_US.UTF-8", "LC_ALL=en_US.UTF-8")
 	node.Stdin = strings.NewReader(program.String())
 	text, err := node.Output()
 	if err != nil {

@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 
@@ -39,8 +40,11 @@ func (p *part) collect(s int, items []item, a engine.Answer) []item {
 			if !ok {
 				p.end(it.from, s, engine.Problem{Code: engine.CodeFailed, Text: "an output is not valid JSON"})
 			}
-			if len(out.json) > p.limits.MaxBytes || res.bytes > maxFan*(s+1) {
-				p.end(it.from, s, engine.Problem{Code: engine.CodeOutput, Text: "an output is too large"})
+			if len(out.json) > p.limits.MaxBytes {
+				p.end(it.from, s, p.large())
+			}
+			if res.bytes > maxFan*(s+1) {
+				p.end(it.from, s, engine.Problem{Code: engine.CodeOutput, Text: fmt.Sprintf("the outputs of the event have together more than %d MiB", maxFan>>20)})
 			}
 			next = append(next, out)
 		}
@@ -49,12 +53,17 @@ func (p *part) collect(s int, items []item, a engine.Answer) []item {
 	return next
 }
 
+// large is the problem of an output that is too large.
+func (p *part) large() engine.Problem {
+	return engine.Problem{Code: engine.CodeOutput, Text: fmt.Sprintf("an output has more than %d KiB", p.limits.MaxBytes>>10)}
+}
+
 // count ends inputs that became too many.
 func (p *part) count(s int, items []item) {
 	n := make(map[int]int)
 	for _, it := range items {
 		if n[it.from]++; n[it.from] > p.limits.MaxOutputs {
-			p.end(it.from, s, engine.Problem{Code: engine.CodeOutput, Text: "the event became more than " + strconv.Itoa(p.limits.MaxOutputs) + " events"})
+			p.end(it.from, s, engine.Problem{Code: engine.CodeOutput, Text: "the event became more than " + strconv.Itoa(p.limits.MaxOutputs) + " events, the most that a transformation may make of one"})
 		}
 	}
 }
@@ -98,7 +107,7 @@ func (p *part) finish(it item) {
 	case !ok:
 		p.end(it.from, len(p.steps)-1, engine.Problem{Code: engine.CodeFailed, Text: "an output is not valid JSON"})
 	case len(restored) > p.limits.MaxBytes:
-		p.end(it.from, len(p.steps)-1, engine.Problem{Code: engine.CodeOutput, Text: "an output is too large"})
+		p.end(it.from, len(p.steps)-1, p.large())
 	case string(restored) == string(sent):
 		res.outs = append(res.outs, Output{Same: true})
 	default:
