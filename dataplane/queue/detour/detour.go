@@ -70,25 +70,30 @@ func (l *Log) Append(ctx context.Context, key string, data []byte) (uint64, erro
 		return 0, fault.New(fault.Unavailable, "The append ended before its turn.")
 	}
 	defer func() { l.turn <- struct{}{} }()
-	if !l.diverted() {
-		seq, err := l.direct(ctx, key, data)
-		if err == nil || fault.KindOf(err) != fault.Unavailable || ctx.Err() != nil {
-			return seq, err
+	for {
+		if !l.diverted() {
+			seq, err := try(ctx, l.Log, key, data)
+			if err == nil || fault.KindOf(err) != fault.Unavailable {
+				return seq, err
+			}
 		}
-		l.divert()
-		l.log.WarnContext(ctx, "event log does not answer, so events take the detour", "error", err)
+		_, err := try(ctx, l.side, key, data)
+		if err == nil {
+			l.divert(ctx)
+			return 0, nil
+		}
+		// Its leader may have moved, with the answer lost.
+		if fault.KindOf(err) != fault.Unavailable || !delay.For(ctx, shortest) {
+			return 0, fmt.Errorf("append to the detour: %w", err)
+		}
 	}
-	if _, err := l.side.Append(ctx, key, data); err != nil {
-		return 0, fmt.Errorf("append to the detour: %w", err)
-	}
-	l.signal()
-	return 0, nil
 }
 
-func (l *Log) direct(ctx context.Context, key string, data []byte) (uint64, error) {
+// try gives log a moment to take data.
+func try(ctx context.Context, log queue.Log, key string, data []byte) (uint64, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	return l.Log.Append(ctx, key, data)
+	return log.Append(ctx, key, data)
 }
 
 // waitForMoves gives what is moved an advantage over what comes, so that there is an
@@ -115,12 +120,15 @@ func (l *Log) diverted() bool {
 	return l.back != nil
 }
 
-func (l *Log) divert() {
+// divert lets appends take the detour from now on, because it has something.
+func (l *Log) divert(ctx context.Context) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.back == nil {
 		l.back, l.moving = make(chan struct{}), false
+		l.log.WarnContext(ctx, "event log does not answer, so events take the detour")
 	}
+	l.signal()
 }
 
 func (l *Log) signal() {
@@ -159,7 +167,7 @@ func (l *Log) step(ctx context.Context) bool {
 		}
 		return false
 	}
-	l.divert()
+	l.divert(ctx)
 	if err := l.move(ctx); err != nil {
 		if ctx.Err() == nil {
 			l.log.WarnContext(ctx, "events of the detour are not moved yet", "error", err)
@@ -231,7 +239,7 @@ func (l *Log) move(ctx context.Context) error {
 // put appends a frame to the log until it has it.
 func (l *Log) put(ctx context.Context, frame []byte) error {
 	return l.insist(ctx, func() error {
-		_, err := l.Log.Append(ctx, "", frame)
+		_, err := try(ctx, l.Log, "", frame)
 		l.mu.Lock()
 		l.moving = err == nil
 		l.mu.Unlock()

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -21,6 +22,8 @@ import (
 // be done all the same, also later.
 type led struct {
 	queue.Log
+
+	takes time.Duration // until an append, or a look, is answered
 
 	mu   sync.Mutex
 	rng  *rand.Rand
@@ -62,7 +65,9 @@ func (l *led) answers(ctx context.Context) (back chan struct{}, late bool, err e
 func (l *led) Append(ctx context.Context, key string, data []byte) (uint64, error) {
 	back, late, err := l.answers(ctx)
 	if err == nil {
-		return l.Log.Append(ctx, key, data)
+		seq, err := l.Log.Append(ctx, key, data)
+		time.Sleep(l.takes)
+		return seq, err
 	}
 	if late {
 		go func() {
@@ -77,7 +82,9 @@ func (l *led) State(ctx context.Context) (queue.State, error) {
 	if _, _, err := l.answers(ctx); err != nil {
 		return queue.State{}, err
 	}
-	return l.Log.State(ctx)
+	st, err := l.Log.State(ctx)
+	time.Sleep(l.takes)
+	return st, err
 }
 
 func (l *led) Purge(ctx context.Context, before uint64, key string) error {
@@ -92,13 +99,15 @@ type world struct {
 	t          *testing.T
 	main, side *led
 	acked      []string
+	json       []byte        // of each event
+	pause      time.Duration // after each of them
 	longest    time.Duration // that an acknowledgement took
 }
 
 func newWorld(t *testing.T, seed uint64, faults queuetest.Faults) *world {
 	rng := rand.New(rand.NewPCG(seed, 1))
 	return &world{
-		t: t, main: &led{Log: queuetest.NewLog(seed, faults), rng: rng}, side: &led{Log: queuetest.NewLog(seed+1, faults), rng: rng},
+		t: t, json: []byte(`{}`), pause: 10 * time.Millisecond, main: &led{Log: queuetest.NewLog(seed, faults), rng: rng}, side: &led{Log: queuetest.NewLog(seed+1, faults), rng: rng},
 	}
 }
 
@@ -115,7 +124,7 @@ func (w *world) open() (*Log, func()) {
 func (w *world) send(l *Log, from, to int) {
 	for n := from; n < to; n++ {
 		mid := fmt.Sprintf("e%05d", n)
-		frame := queue.EncodeFrame([]event.Event{{Workspace: "w", Source: "s", MessageID: id.Event(mid), User: "u", JSON: []byte(`{}`)}})
+		frame := queue.EncodeFrame([]event.Event{{Workspace: "w", Source: "s", MessageID: id.Event(mid), User: "u", JSON: w.json}})
 		for begun := time.Now(); ; {
 			ctx, cancel := context.WithTimeout(w.t.Context(), queue.CallTimeout)
 			_, err := l.Append(ctx, "", frame)
@@ -126,7 +135,7 @@ func (w *world) send(l *Log, from, to int) {
 			}
 		}
 		w.acked = append(w.acked, mid)
-		time.Sleep(10 * time.Millisecond)
+		time.Sleep(w.pause)
 	}
 }
 
@@ -187,6 +196,60 @@ func TestAppendsGoOnWhileALeaderIsAway(t *testing.T) {
 		if l.diverted() {
 			t.Error("appends are not direct again")
 		}
+		w.check()
+	})
+}
+
+func TestAnAnswerThatTheDetourLosesCostsAMoment(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1, queuetest.Faults{})
+		l, end := w.open()
+		defer end()
+		w.main.leave()
+		w.send(l, 0, 100)
+		w.side.leave()
+		time.AfterFunc(200*time.Millisecond, w.side.comeBack)
+		w.send(l, 100, 200)
+		if w.longest > 2*time.Second {
+			t.Errorf("an acknowledgement took %v", w.longest)
+		}
+		w.main.comeBack()
+		w.check()
+	})
+}
+
+func TestFullFramesWithoutPauseComeBackToTheLog(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1, queuetest.Faults{})
+		w.json, w.pause = []byte(`"`+strings.Repeat("x", queue.FrameBytes*2/3)+`"`), 0
+		w.main.takes, w.side.takes = 20*time.Millisecond, 20*time.Millisecond
+		l, end := w.open()
+		defer end()
+		w.main.leave()
+		w.send(l, 0, 100)
+		w.main.comeBack()
+		w.send(l, 100, 300)
+		if l.diverted() {
+			t.Error("appends are not direct again")
+		}
+		w.check()
+	})
+}
+
+func TestADetourThatIsAwayHurtsNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1, queuetest.Faults{})
+		l, end := w.open()
+		defer end()
+		w.send(l, 0, 100)
+		w.side.leave()
+		w.main.leave() // for a moment, as when a connection breaks
+		time.AfterFunc(200*time.Millisecond, w.main.comeBack)
+		w.send(l, 100, 200)
+		if w.longest > 3*time.Second {
+			t.Errorf("an acknowledgement took %v", w.longest)
+		}
+		w.side.comeBack()
 		w.check()
 	})
 }
@@ -261,6 +324,7 @@ func TestOrderHoldsWhateverFails(t *testing.T) {
 	for seed := range uint64(40) {
 		synctest.Test(t, func(t *testing.T) {
 			w := newWorld(t, seed, queuetest.Faults{Lost: 5, Refused: 5, Delayed: 5})
+			w.main.takes, w.side.takes = 5*time.Millisecond, 25*time.Millisecond
 			rng := rand.New(rand.NewPCG(seed, 2))
 			ctx, stop := context.WithCancel(t.Context())
 			var weather sync.WaitGroup

@@ -4,11 +4,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -126,6 +128,7 @@ type trial struct {
 	hook    *sink
 	load    *load
 	gaps    *gaps
+	target  atomic.Value // URL of the gateway, a string
 }
 
 func newTrial(t *testing.T) *trial {
@@ -134,7 +137,8 @@ func newTrial(t *testing.T) *trial {
 	tr.events = addressesOf(tr.servers)
 	tr.start()
 	tr.apply(0, hookConfig("acme", "eu", "wk_web", map[string]string{"hook": tr.hook.URL}))
-	tr.load = startLoad(func() string { return "http://" + tr.gateway }, "wk_web", 16, 20*time.Millisecond, tr.gaps.acked)
+	tr.target.Store("http://" + tr.gateway)
+	tr.load = startLoad(func() string { return tr.target.Load().(string) }, "wk_web", 16, 20*time.Millisecond, tr.gaps.acked)
 	return tr
 }
 
@@ -261,4 +265,40 @@ func TestKilledMajorityOfEventServers(t *testing.T) {
 	tr.flows("load with two servers")
 	tr.servers[0].start()
 	tr.finish()
+}
+
+// TestKilledPlaneBesideAnother kills a plane, and an event server before that, while a
+// second process of the same plane waits: it takes the partitions over.
+func TestKilledPlaneBesideAnother(t *testing.T) {
+	t.Parallel()
+	tr := newTrial(t)
+	tr.flows("load")
+	other := *tr.roles
+	other.dir, other.gateway, other.view, other.metrics = t.TempDir(), freePort(t), freePort(t), freePort(t)
+	copyKeys(t, filepath.Join(tr.dir, "plane"), filepath.Join(other.dir, "plane"))
+	other.startPlane()
+	tr.flows("load with two processes")
+	tr.servers[0].process.kill()
+	tr.flows("load without an event server")
+	tr.target.Store("http://" + other.gateway)
+	tr.plane.kill()
+	tr.gaps.report(t, "before the takeover")
+	tr.flows("load after the takeover")
+	tr.gaps.report(t, "takeover")
+	tr.servers[0].start()
+	tr.finish()
+}
+
+// copyKeys copies what makes a process one of a plane, with its configuration and
+// without its files of events.
+func copyKeys(t *testing.T, from, to string) {
+	t.Helper()
+	if err := os.CopyFS(to, os.DirFS(from)); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"lock", "dedupe"} {
+		if err := os.RemoveAll(filepath.Join(to, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
 }

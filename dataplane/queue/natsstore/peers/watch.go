@@ -105,9 +105,9 @@ func (w *Watch) keepLink(ctx context.Context) {
 // look keeps the list of servers that are away.
 func (w *Watch) look(ctx context.Context) {
 	for {
-		leaders, away := w.ask(ctx)
+		leaders, away, known := w.ask(ctx)
 		w.part(ctx, leaders)
-		if len(leaders) > 0 && !slices.Equal(away, w.Away()) {
+		if known && !slices.Equal(away, w.Away()) {
 			if len(away) > 0 {
 				w.log.Warn("event servers are away", "servers", away)
 			} else {
@@ -121,15 +121,19 @@ func (w *Watch) look(ctx context.Context) {
 	}
 }
 
-// ask asks the leaders of all streams, and returns those that answered, by stream.
-func (w *Watch) ask(ctx context.Context) (leaders map[string]string, away []string) {
+// ask asks the leaders of all streams, and returns those that answered, by stream,
+// without those that would be moved and are in use. known says that one answered.
+func (w *Watch) ask(ctx context.Context) (leaders map[string]string, away []string, known bool) {
 	leaders = map[string]string{}
 	for _, name := range w.streams {
 		info, err := w.info(ctx, name)
 		if err != nil || info.Cluster == nil || info.Cluster.Leader == "" {
 			continue
 		}
-		leaders[name] = info.Cluster.Leader
+		if info.State.Msgs == 0 || !w.yields(name) {
+			leaders[name] = info.Cluster.Leader
+		}
+		known = true
 		for _, r := range info.Cluster.Replicas {
 			if r.Offline || r.Active > awayAfter {
 				away = append(away, r.Name)
@@ -137,7 +141,12 @@ func (w *Watch) ask(ctx context.Context) (leaders map[string]string, away []stri
 		}
 	}
 	slices.Sort(away)
-	return leaders, slices.Compact(away)
+	return leaders, slices.Compact(away), known
+}
+
+// yields reports whether stream is the one of a pair whose leader moves.
+func (w *Watch) yields(stream string) bool {
+	return slices.ContainsFunc(w.apart, func(p Pair) bool { return p[1] == stream })
 }
 
 func (w *Watch) info(ctx context.Context, stream string) (*jetstream.StreamInfo, error) {
