@@ -39,6 +39,9 @@ const (
 // defaultVersion is what a plane says it is when nobody told it.
 const defaultVersion = "0.1.0"
 
+// leastEvents is how many bytes of each server of the event cluster a plane needs.
+const leastEvents = 1 << 30
+
 // Config is how a data plane runs. Only DataDir, which Join filled, is required.
 type Config struct {
 	DataDir string // keys, configuration and logs
@@ -47,7 +50,12 @@ type Config struct {
 	// HubFiles and EventsFiles are for connections to these addresses. A user of the
 	// hub named here or in Hub takes the place of the one that joining brought.
 	HubFiles, EventsFiles access.Files
-	Replicas              int // servers of the cluster for events that keep each log; 0: 3 where there are as many, never fewer than now
+	// How the cluster for events keeps the logs: on how many servers (0: 3 where there
+	// are as many, never fewer than now), how many bytes of each of them (0: what they
+	// and the account allow), and whether they may sync only now and then.
+	Replicas      int
+	EventsBytes   int64
+	AllowLazySync bool
 
 	Gateway, View, Metrics string // where it listens, host:port; empty for the defaults
 	// GatewayURL and ViewURL are where people and browsers reach it; empty: as
@@ -108,8 +116,11 @@ func (c *Config) check() (proxy.Trusted, error) {
 			refuse("The %s needs both a certificate and its key, or none.", p.name)
 		}
 	}
-	if c.Events == "" && (c.EventsFiles != access.Files{} || c.Replicas > 1) {
-		refuse("Replicas and files for the event cluster need its address, --events.")
+	if c.Events == "" && (c.EventsFiles != access.Files{} || c.Replicas > 1 || c.EventsBytes != 0 || c.AllowLazySync) {
+		refuse("Settings of the event cluster need its address, --events.")
+	}
+	if c.EventsBytes < 0 || c.EventsBytes > 0 && c.EventsBytes < leastEvents {
+		refuse("All logs on a server of the event cluster need 1 GiB at least.")
 	}
 	if c.Replicas < 0 || c.Replicas > natsstore.MaxReplicas {
 		refuse("Each log is kept by 1 to %d servers, not %d.", natsstore.MaxReplicas, c.Replicas)

@@ -132,7 +132,7 @@ func (d *DataPlane) Run(ctx context.Context) error {
 	}
 	defer l.close()
 	d.store, err = natsstore.Open(ctx, natsstore.Config{
-		Dir: d.cfg.DataDir, Address: d.cfg.Events, Files: d.cfg.EventsFiles, Replicas: d.cfg.Replicas, Partitions: d.cfg.Partitions, Log: d.cfg.Log, Replace: d.cfg.Restart,
+		Dir: d.cfg.DataDir, Address: d.cfg.Events, Files: d.cfg.EventsFiles, Replicas: d.cfg.Replicas, MaxBytes: d.cfg.EventsBytes, LazySync: d.cfg.AllowLazySync, Partitions: d.cfg.Partitions, Log: d.cfg.Log, Replace: d.cfg.Restart,
 	})
 	if err != nil {
 		return err

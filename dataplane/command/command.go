@@ -73,6 +73,8 @@ func bindConfig(cmd *cobra.Command, cfg *dataplane.Config) {
 	flags.StringVar(&cfg.Events, "events", "", "nats:// or tls:// addresses of the plane's own event cluster, divided by commas (default: embedded)")
 	command.AccessFlags(flags, "events", "the event cluster", &cfg.EventsFiles.CA, &cfg.EventsFiles.Cert, &cfg.EventsFiles.Key, &cfg.EventsFiles.Creds, &cfg.EventsFiles.NKey)
 	flags.IntVar(&cfg.Replicas, "replicas", 0, "servers of the event cluster that keep each log, 1 to 5 (default 3 where there are three or more, else 1; never fewer than now)")
+	flags.Var(byteSize{&cfg.EventsBytes}, "events-bytes", "how much all logs may hold on each server of the event cluster, such as 200GB (default: what the account or the servers allow)")
+	flags.BoolVar(&cfg.AllowLazySync, "allow-lazy-sync", false, "take an event cluster that is seen to sync to its disks only now and then; a power cut loses acknowledged events")
 	flags.StringVar(&cfg.Gateway, "gateway", "127.0.0.1:8090", "where the gateway listens")
 	flags.StringVar(&cfg.View, "view", "127.0.0.1:8091", "where the view API listens")
 	flags.StringVar(&cfg.Metrics, "metrics", "127.0.0.1:9090", "where metrics and pprof listen")

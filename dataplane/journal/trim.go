@@ -34,14 +34,20 @@ func (j *Journal) Trim(ctx context.Context) error {
 }
 
 // makeRoom purges what a full log can do without: all before the newest
-// checkpoint, when the index has the keys. The writer alone calls it.
+// checkpoint, when the index has the keys; with Config.Keep the oldest sixteenth of
+// that, so that keys are forgotten early. The writer alone calls it.
 func (j *Journal) makeRoom(ctx context.Context) {
-	if j.cfg.Keep > 0 {
-		return
-	}
 	j.cover(ctx)
-	if limit := j.unneeded(j.st.base); limit > 0 {
-		_ = j.cfg.Log.Purge(ctx, limit, "") // the append is tried again, and then this
+	limit := j.unneeded(j.st.base)
+	if j.cfg.Keep > 0 {
+		st, err := j.cfg.Log.State(ctx)
+		if err != nil {
+			return // the append is tried again, and then this
+		}
+		limit = min(limit, st.First+st.Records/16+1)
+	}
+	if limit > 0 {
+		_ = j.cfg.Log.Purge(ctx, limit, "")
 	}
 }
 

@@ -6,7 +6,7 @@ import "github.com/spf13/pflag"
 // NATS: name is the flag of their address, such as events, and whose says whose
 // they are in the help. creds and nkey are nil where it is settled who the program is.
 func AccessFlags(flags *pflag.FlagSet, name, whose string, ca, cert, key, creds, nkey *string) {
-	flags.StringVar(ca, name+"-ca", "", "authorities in a PEM file by which "+whose+" are known, instead of the system's")
+	flags.StringVar(ca, name+"-ca", "", "authorities in a PEM file that vouch for "+whose+", instead of the system's")
 	flags.StringVar(cert, name+"-cert", "", "client certificate for "+whose+" in a PEM file")
 	flags.StringVar(key, name+"-key", "", "its key in a PEM file")
 	if creds != nil {

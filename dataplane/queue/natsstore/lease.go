@@ -10,6 +10,7 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"weir/dataplane/queue/natsstore/refusal"
 	"weir/shared/fault"
 )
 
@@ -143,7 +144,7 @@ func (l *Lease) read(ctx context.Context) (leaseRecord, uint64, error) {
 		return rec, 0, nil
 	}
 	if err != nil {
-		return rec, 0, faultOf(err)
+		return rec, 0, refusal.Of(err)
 	}
 	if err := json.Unmarshal(entry.Value(), &rec); err != nil || rec.Version != 1 {
 		return rec, 0, fault.New(fault.Internal, "The lease of partition %d is unreadable.", l.part)
@@ -165,7 +166,7 @@ func (l *Lease) write(ctx context.Context, rec leaseRecord, revision uint64) err
 		if errors.Is(err, jetstream.ErrKeyExists) {
 			return fault.New(fault.Conflict, "The lease has changed.")
 		}
-		return faultOf(err)
+		return refusal.Of(err)
 	}
 	l.mu.Lock()
 	l.revision, l.count = written, rec.Count

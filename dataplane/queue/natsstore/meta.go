@@ -6,10 +6,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"weir/dataplane/queue"
+	"weir/dataplane/queue/natsstore/refusal"
 	"weir/dataplane/queue/natsstore/table"
 	"weir/shared/fault"
 )
@@ -32,23 +35,26 @@ type slotTable struct {
 // openMeta makes the META bucket and the slot table where they are missing, and
 // refuses a table that this configuration does not fit.
 func (s *Store) openMeta(ctx context.Context) error {
-	ctx, cancel := s.call(ctx, s.open)
+	ctx, cancel := making(ctx)
 	defer cancel()
 	var err error
-	s.meta, err = s.js.CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{
-		Bucket:   metaBucket,
-		Storage:  jetstream.FileStorage,
-		Replicas: max(s.cfg.Replicas, 1),
-	})
+	ensure := s.js.CreateOrUpdateKeyValue
+	if s.group != nil {
+		ensure = s.group.EnsureBucket
+	}
+	s.meta, err = ensure(ctx, jetstream.KeyValueConfig{Bucket: metaBucket, Storage: jetstream.FileStorage, Replicas: 1})
 	if err != nil {
-		return fmt.Errorf("open bucket %s: %w", metaBucket, faultOf(err))
+		return fmt.Errorf("open bucket %s: %w", metaBucket, refusal.Of(err))
 	}
 	entry, err := s.meta.Get(ctx, slotsKey)
+	for errors.Is(err, nats.ErrNoResponders) && ctx.Err() == nil && s.pause(50*time.Millisecond) { // servers elect who answers for it
+		entry, err = s.meta.Get(ctx, slotsKey)
+	}
 	if errors.Is(err, jetstream.ErrKeyNotFound) {
 		return s.makeSlots(ctx)
 	}
 	if err != nil {
-		return fmt.Errorf("read the slot table: %w", faultOf(err))
+		return fmt.Errorf("read the slot table: %w", refusal.Of(err))
 	}
 	return s.readSlots(entry.Value())
 }
@@ -81,12 +87,12 @@ func (s *Store) makeSlots(ctx context.Context) error {
 	if errors.Is(err, jetstream.ErrKeyExists) { // another process of the plane was faster
 		entry, err := s.meta.Get(ctx, slotsKey)
 		if err != nil {
-			return fmt.Errorf("read the slot table: %w", faultOf(err))
+			return fmt.Errorf("read the slot table: %w", refusal.Of(err))
 		}
 		return s.readSlots(entry.Value())
 	}
 	if err != nil {
-		return fmt.Errorf("write the slot table: %w", faultOf(err))
+		return fmt.Errorf("write the slot table: %w", refusal.Of(err))
 	}
 	s.slots = slots
 	return nil

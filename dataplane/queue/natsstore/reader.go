@@ -11,6 +11,7 @@ import (
 	"github.com/nats-io/nuid"
 
 	"weir/dataplane/queue"
+	"weir/dataplane/queue/natsstore/refusal"
 	"weir/shared/fault"
 )
 
@@ -249,7 +250,7 @@ func (r *reader) consumer(ctx context.Context) (jetstream.Consumer, error) {
 // refused returns an error for a stream that is gone, nil for what may pass.
 func (r *reader) refused(err error) error {
 	var api *jetstream.APIError
-	if errors.As(err, &api) && api.ErrorCode == codeStreamAbsent {
+	if errors.As(err, &api) && api.ErrorCode == refusal.StreamAbsent {
 		return fault.New(fault.Unavailable, "The log is gone from its server.")
 	}
 	return nil

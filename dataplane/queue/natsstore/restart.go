@@ -4,8 +4,7 @@ import (
 	"context"
 	"time"
 
-	"golang.org/x/sys/unix"
-
+	"weir/dataplane/queue/natsstore/embedded"
 	"weir/shared/fault"
 )
 
@@ -111,7 +110,7 @@ func (s *Store) broken() bool {
 // write to the same files. Nothing is taken until the process is another one.
 func (s *Store) replace() {
 	for pause := time.Second; ; {
-		if free, err := free(s.cfg.Dir); err == nil && free >= roomToStart {
+		if free, err := embedded.Free(s.cfg.Dir); err == nil && free >= roomToStart {
 			break
 		}
 		if !s.pause(pause) {
@@ -124,15 +123,6 @@ func (s *Store) replace() {
 	}
 	s.log.Error("event server cannot be restarted: the process starts anew")
 	s.cfg.Replace()
-}
-
-// free is how many bytes of dir's disk can be written.
-func free(dir string) (uint64, error) {
-	var st unix.Statfs_t
-	if err := unix.Statfs(dir, &st); err != nil {
-		return 0, err
-	}
-	return st.Bavail * uint64(st.Bsize), nil
 }
 
 // pause waits for d; false: the store is closed.

@@ -19,6 +19,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -27,8 +28,10 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"weir/dataplane/queue"
+	"weir/dataplane/queue/natsstore/cluster"
 	"weir/dataplane/queue/natsstore/embedded"
 	"weir/dataplane/queue/natsstore/peers"
+	"weir/dataplane/queue/natsstore/refusal"
 	"weir/shared/durable"
 	"weir/shared/fault"
 	"weir/shared/wire/access"
@@ -55,11 +58,14 @@ type Config struct {
 	// Partitions is how many partitions there shall be, at most MaxPartitions.
 	// 0 means what the logs have already, 2 for new ones.
 	Partitions int
-	// MaxBytes is the most that all logs together may hold; 0 means 60 % of the
-	// disk of Dir with the embedded server, less where that much is not free, and
-	// unlimited with Address. Each kind of log has a share of its own, so that full
-	// EVENTS leave room for the journal, whose progress empties them.
+	// MaxBytes is the most that all logs together may hold, on each server that keeps
+	// them. 0 means 60 % of the disk of Dir with the embedded server, less where that
+	// much is not free; with Address the limits that the logs have, and for new ones
+	// what the servers and the account allow. Each kind of log has a share of its own,
+	// so that full EVENTS leave room for the journal, whose progress empties them.
 	MaxBytes int64
+	// LazySync takes a cluster that is seen not to sync each write.
+	LazySync bool
 	// LeaseTime is how long the lease of an owner that does not renew it keeps
 	// others away; 0 means 10 s, and 20 s with Address: the servers of a cluster take up
 	// to nine seconds to elect another leader for what a dead one led. It must be the same in all processes of a plane.
@@ -104,6 +110,7 @@ type Store struct {
 
 	lock  io.Closer        // nil: no data directory
 	embed *embedded.Server // nil: a cluster
+	group *cluster.Cluster // nil: embedded
 	nc    *nats.Conn
 	js    jetstream.JetStream
 	meta  jetstream.KeyValue
@@ -169,7 +176,11 @@ func (s *Store) start(ctx context.Context) error {
 	if err := s.connect(); err != nil {
 		return err
 	}
-	for _, open := range []func(context.Context) error{s.openMeta, s.openLogs} {
+	opens := []func(context.Context) error{s.openMeta, s.openLogs}
+	if s.embed == nil {
+		opens = append([]func(context.Context) error{s.join}, opens...)
+	}
+	for _, open := range opens {
 		if err := peers.Patiently(ctx, s.log, open); err != nil {
 			return err
 		}
@@ -178,9 +189,18 @@ func (s *Store) start(ctx context.Context) error {
 		s.beside.Go(s.keepWriting)
 		return nil
 	}
+	s.group.Settle(ctx)
 	s.watch = s.newWatch()
 	s.beside.Go(func() { s.watch.Run(s.open) })
 	return nil
+}
+
+// join looks at the servers of a cluster.
+func (s *Store) join(ctx context.Context) (err error) {
+	s.group, err = cluster.Join(ctx, cluster.Config{
+		Conn: s.nc, JS: s.js, Listed: strings.Count(s.cfg.Address, ",") + 1, Replicas: s.cfg.Replicas, Bytes: s.cfg.MaxBytes, LazySync: s.cfg.LazySync, Log: s.log,
+	})
+	return refusal.Of(err)
 }
 
 // connect joins the server. While the connection is down nothing is buffered: a
@@ -259,24 +279,13 @@ func (s *Store) Logs(k queue.Kind) []queue.Log {
 	return all
 }
 
-// Limit returns how many bytes each log of kind k may hold; 0 without limits.
-func (s *Store) Limit(k queue.Kind) int64 { return max(0, s.logs[k][0].limit) }
-
-// Fill returns how full the fullest log of kind k is, 0 to 1 of its limit; 0
-// without limits. fault.Unavailable: a log is away.
-func (s *Store) Fill(ctx context.Context, k queue.Kind) (float64, error) {
-	fullest := 0.0
+// Limit returns how many bytes each log of kind k may hold at least; 0 without limits.
+func (s *Store) Limit(k queue.Kind) int64 {
+	least := s.logs[k][0].limit
 	for _, l := range s.logs[k] {
-		if l.limit <= 0 {
-			continue
-		}
-		st, err := l.State(ctx)
-		if err != nil {
-			return 0, err
-		}
-		fullest = max(fullest, float64(st.Bytes)/float64(l.limit))
+		least = min(least, l.limit)
 	}
-	return fullest, nil
+	return max(0, least)
 }
 
 // newWatch returns a watch of the servers that keep the logs of each partition.
@@ -301,6 +310,9 @@ func (s *Store) ServersAway() []string {
 	}
 	return s.watch.Away()
 }
+
+// Synced reports whether every server that keeps the logs was seen to sync each write.
+func (s *Store) Synced() bool { return s.embed != nil || s.group.Synced }
 
 // Partitions returns how many partitions there are.
 func (s *Store) Partitions() int { return s.slots.Partitions }

@@ -7,11 +7,11 @@ import (
 	"strings"
 	"time"
 
-	"github.com/nats-io/nats-server/v2/server"
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"weir/dataplane/queue"
+	"weir/dataplane/queue/natsstore/cluster"
+	"weir/dataplane/queue/natsstore/refusal"
 	"weir/shared/fault"
 )
 
@@ -41,23 +41,36 @@ const leastCluster = 3
 // keepsAll says of which kinds single records are never removed.
 var keepsAll = [queue.Kinds]bool{queue.Events: true, queue.Journal: true}
 
+// keyedJournal is the journal's share in a cluster, where it keeps the dedupe keys of
+// a week for owners on other disks.
+const keyedJournal = 8
+
+// mostReaders is how many readers a log has at a time at most: a loop or lanes, a
+// recovery, and lists that people ask for.
+const mostReaders = 16
+
 // openLogs makes the streams that are missing and brings the others to today's
 // limits.
 func (s *Store) openLogs(ctx context.Context) error {
-	total := s.cfg.MaxBytes
-	if total == 0 && s.embed != nil {
+	total, shares := s.cfg.MaxBytes, percent
+	switch {
+	case s.group != nil:
+		shares[queue.Journal] = keyedJournal
+		if total == 0 {
+			total = s.group.Room()
+		}
+		if err := s.checkAccount(ctx); err != nil {
+			return err
+		}
+	case total == 0:
 		total = s.embed.Room()
 	}
 	for k := range queue.Kinds {
-		if k == queue.Detour && s.logs[queue.Events][0].js.CachedInfo().Config.Replicas < leastCluster {
+		if k == queue.Detour && s.logs[queue.Events][0].js.CachedInfo().Config.Replicas < leastCluster && (s.group == nil || !s.group.Has(ctx, streamName(k, 0))) {
 			continue // there is no other leader
 		}
 		for p := len(s.logs[k]); p < s.slots.Partitions; p++ {
-			limit := int64(-1)
-			if total > 0 {
-				limit = max(total/100*percent[k]/int64(s.slots.Partitions), leastLimit)
-			}
-			l, err := s.openStream(ctx, k, p, limit)
+			l, err := s.openStream(ctx, k, p, max(total/100*shares[k]/int64(s.slots.Partitions), leastLimit))
 			if err != nil {
 				return fmt.Errorf("open log %s: %w", streamName(k, p), err)
 			}
@@ -67,11 +80,30 @@ func (s *Store) openLogs(ctx context.Context) error {
 	return nil
 }
 
+// checkAccount asks whether the account of the cluster may have all logs.
+func (s *Store) checkAccount(ctx context.Context) error {
+	need := cluster.Need{Consumers: mostReaders, Least: leastLimit}
+	for k := range queue.Kinds {
+		if k == queue.Detour && s.group.Wanted() < leastCluster {
+			continue
+		}
+		for p := range s.slots.Partitions {
+			need.Streams = append(need.Streams, streamName(k, p))
+		}
+	}
+	return refusal.Of(s.group.Check(ctx, need))
+}
+
+// making bounds the making of one stream: servers of a cluster elect who leads it.
+func making(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, 6*queue.CallTimeout)
+}
+
 func (s *Store) openStream(ctx context.Context, k queue.Kind, p int, limit int64) (*stream, error) {
-	ctx, cancel := s.call(ctx, s.open)
+	ctx, cancel := making(ctx)
 	defer cancel()
 	name := streamName(k, p)
-	js, err := s.js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
+	cfg := jetstream.StreamConfig{
 		Name:       name,
 		Subjects:   []string{subjectOf(k, p, "*")},
 		Retention:  jetstream.LimitsPolicy,
@@ -80,14 +112,19 @@ func (s *Store) openStream(ctx context.Context, k queue.Kind, p int, limit int64
 		MaxMsgs:    -1,
 		MaxMsgSize: queue.MaxPayload,
 		Storage:    jetstream.FileStorage,
-		Replicas:   max(s.cfg.Replicas, 1),
+		Replicas:   1,
 		DenyDelete: keepsAll[k],
 		Duplicates: time.Second, // message ids are not used
-	})
-	if err != nil {
-		return nil, faultOf(err)
 	}
-	return &stream{store: s, kind: k, part: p, name: name, limit: limit, js: js}, nil
+	ensure := s.js.CreateOrUpdateStream
+	if s.group != nil {
+		ensure = s.group.Ensure
+	}
+	js, err := ensure(ctx, cfg)
+	if err != nil {
+		return nil, refusal.Of(err)
+	}
+	return &stream{store: s, kind: k, part: p, name: name, limit: js.CachedInfo().Config.MaxBytes, js: js}, nil
 }
 
 func (l *stream) Append(ctx context.Context, key string, data []byte) (uint64, error) {
@@ -123,7 +160,7 @@ func (l *stream) appendFault(writable context.Context, begun time.Time, err erro
 	if time.Since(begun) > queue.CallTimeout*9/10 && l.store.nc.IsConnected() {
 		l.store.unanswered(time.Now())
 	}
-	err = faultOf(err)
+	err = refusal.Of(err)
 	if l.store.open.Err() != nil {
 		return errStoreClosed
 	}
@@ -233,52 +270,10 @@ func (l *stream) Keys(ctx context.Context) (map[string]uint64, error) {
 	return keys, nil
 }
 
-// callFault is faultOf for calls that end when the store is closed.
+// callFault is refusal.Of for calls that end when the store is closed.
 func (l *stream) callFault(err error) error {
 	if l.store.open.Err() != nil {
 		return errStoreClosed
 	}
-	return faultOf(err)
-}
-
-// Codes of the server's API errors.
-// Source: nats-server v2.15.2, server/jetstream_errors_generated.go.
-const (
-	codeWrongLast    = 10071
-	codeNotLast      = 10164 // the same from a stream with replicas, while an append before is under way
-	codeStoreFailed  = 10077 // its text says why
-	codeResources    = 10023 // the account's or the server's storage is used up
-	codeStorage      = 10047
-	codeTooLarge     = 10054
-	codeStreamAbsent = 10059
-)
-
-// faultOf gives an error of the client or the server its kind: Unavailable for
-// all that is not known to be another one.
-func faultOf(err error) error {
-	var api *jetstream.APIError
-	if !errors.As(err, &api) {
-		if errors.Is(err, nats.ErrMaxPayload) {
-			return fault.New(fault.Invalid, "The record is larger than the log takes.")
-		}
-		if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, nats.ErrTimeout) {
-			return fault.New(fault.Unavailable, "The event log did not answer in time.")
-		}
-		return fault.New(fault.Unavailable, "The event log is away: %v.", err)
-	}
-	switch api.ErrorCode {
-	case codeWrongLast, codeNotLast:
-		return fault.New(fault.Conflict, "Another record was appended before.")
-	case codeStoreFailed:
-		if api.Description == server.ErrMaxBytes.Error() || api.Description == server.ErrMaxMsgs.Error() {
-			return fault.New(fault.Limited, "The event log is full.")
-		}
-		return fault.New(fault.Unavailable, "The event log could not store the record: %s.", api.Description)
-	case codeResources, codeStorage:
-		return fault.New(fault.Limited, "The event log's server has no storage left.")
-	case codeTooLarge:
-		return fault.New(fault.Invalid, "The record is larger than the log takes.")
-	default:
-		return fault.New(fault.Unavailable, "The event log refused: %s (%d).", api.Description, api.ErrorCode)
-	}
+	return refusal.Of(err)
 }

@@ -187,3 +187,12 @@ func diskRoom(dir string) (int64, error) {
 	block := int64(st.Bsize)
 	return min(int64(st.Blocks)*block/10*6, (int64(st.Bavail)*block+used)/100*95), nil
 }
+
+// Free is how many bytes of dir's disk can be written.
+func Free(dir string) (uint64, error) {
+	var st unix.Statfs_t
+	if err := unix.Statfs(dir, &st); err != nil {
+		return 0, err
+	}
+	return st.Bavail * uint64(st.Bsize), nil
+}
