@@ -160,7 +160,7 @@ var keepers = map[string][]string{
 	"modernc.org/libquickjs":          {"weir/dataplane/transform/engine", "weir/dataplane/transform/heap"},
 	"github.com/nats-io/nkeys":        {"weir/shared/wire*", "weir/dataplane/enrol"},
 	"github.com/nats-io/jwt/":         {"weir/shared/wire*"},
-	"github.com/nats-io/nuid":         {"weir/dataplane/queue/natsstore"},
+	"github.com/nats-io/nuid":         {"weir/dataplane/queue/natsstore*"},
 	"github.com/jackc/pgx/":           {"weir/controlplane/store*", "weir/dataplane/warehouses/*"},
 }
 

@@ -56,11 +56,11 @@ func (s *Store) openLogs(ctx context.Context) error {
 	switch {
 	case s.group != nil:
 		shares[queue.Journal] = keyedJournal
-		if total == 0 {
-			total = s.group.Room()
-		}
 		if err := s.checkAccount(ctx); err != nil {
 			return err
+		}
+		if total == 0 {
+			total = s.group.Room(ctx)
 		}
 	case total == 0:
 		total = s.embed.Room()

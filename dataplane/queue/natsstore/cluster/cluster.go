@@ -18,6 +18,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+	"github.com/nats-io/nuid"
 
 	"weir/shared/fault"
 )
@@ -54,6 +55,7 @@ type Cluster struct {
 	used   int // streams in the account
 	want   int
 	seen   int      // servers that answered
+	bare   bool     // a stream is missing, or has no limit
 	disk   int64    // bytes that the smallest server gives to streams and has not promised; 0: unknown
 	raised []string // streams that got more copies, which may be behind
 }
@@ -120,13 +122,16 @@ type Need struct {
 func (c *Cluster) Check(ctx context.Context, n Need) error {
 	absent := 0
 	for _, name := range n.Streams {
-		switch _, err := c.cfg.JS.Stream(ctx, name); {
+		switch have, err := c.cfg.JS.Stream(ctx, name); {
 		case errors.Is(err, jetstream.ErrStreamNotFound):
 			absent++
 		case err != nil:
 			return err
+		default:
+			c.bare = c.bare || have.CachedInfo().Config.MaxBytes <= 0
 		}
 	}
+	c.bare = c.bare || absent > 0
 	var wrong []error
 	refuse := func(format string, args ...any) { wrong = append(wrong, fault.New(fault.Invalid, format, args...)) }
 	l := c.limits
@@ -146,19 +151,42 @@ func (c *Cluster) Check(ctx context.Context, n Need) error {
 	return errors.Join(wrong...)
 }
 
-// roomUnseen is how much the streams may hold where nothing says how much there is.
-const roomUnseen = 16 << 30
+// Sizes of all streams on one server.
+const (
+	roomUnseen = 64 << 30 // where nothing says how much there is
+	roomLeast  = 1 << 30  // is not halved any more when the servers do not promise it
+)
 
-// Room returns how many bytes one copy of all streams may hold when nobody says: nine
-// tenths of what the account may, else six tenths of what the servers have.
-func (c *Cluster) Room() int64 {
+// Room returns how many bytes one copy of all streams that Check looked at may hold
+// when nobody says: nine tenths of what the account may, else six tenths of what the
+// servers have, or as much as they promise. It does not matter when every stream has a
+// limit.
+func (c *Cluster) Room(ctx context.Context) int64 {
+	total := int64(roomUnseen)
 	switch {
 	case c.limits.MaxStore > 0:
-		return c.limits.MaxStore / int64(c.want) / 10 * 9
+		total = c.limits.MaxStore / int64(c.want) / 10 * 9
 	case c.disk > 0:
-		return c.disk / 10 * 6
+		total = c.disk / 10 * 6
 	}
-	return roomUnseen
+	for c.bare && total > roomLeast && !c.promised(ctx, total) {
+		total /= 2
+	}
+	return total
+}
+
+// promised reports whether the servers would keep a stream of n bytes. They take a
+// limit as a promise, and one server may not promise more than it has; only making a
+// stream tells.
+func (c *Cluster) promised(ctx context.Context, n int64) bool {
+	name := "PROBE_" + nuid.Next()
+	_, err := c.cfg.JS.CreateStream(ctx, jetstream.StreamConfig{
+		Name: name, Subjects: []string{name}, MaxBytes: n, Replicas: c.want, Storage: jetstream.FileStorage, Discard: jetstream.DiscardNew,
+	})
+	if err == nil {
+		err = c.cfg.JS.DeleteStream(ctx, name)
+	}
+	return !noRoom(err) || c.fewServers(err)
 }
 
 // bucketBytes is far more than leases and a table of slots take.
