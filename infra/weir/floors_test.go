@@ -33,6 +33,7 @@ var floors = []floor{
 	{[]string{"weir/shared/workspace"}, []string{"weir/shared/id", "weir/shared/fault", "weir/shared/catalog", "weir/shared/secret", "weir/shared/script"}},
 	{[]string{"weir/shared/wire/envelope", "weir/shared/wire/bucket"}, []string{"weir/shared/id", "weir/shared/fault", "weir/shared/secret", "weir/shared/workspace", "weir/shared/wire"}},
 	{[]string{"weir/shared/wire/access"}, []string{"weir/shared/fault"}},
+	{[]string{"weir/shared/wire/access/accesstest"}, []string{"weir/shared/wire/access"}},
 	{[]string{"weir/shared/wire/link"}, []string{"weir/shared/fault", "weir/shared/wire", "weir/shared/wire/access", "weir/shared/wire/bucket"}},
 	{[]string{"weir/shared/wire/hub"}, append([]string{"weir/shared/durable"}, wireEnd...)},
 	{[]string{"weir/shared/wire/edge"}, wireEnd},

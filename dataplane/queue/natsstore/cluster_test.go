@@ -27,34 +27,16 @@ type tenant struct {
 
 var unlimited = server.JetStreamAccountLimits{MaxMemory: -1, MaxStore: -1, MaxStreams: -1, MaxConsumers: -1}
 
-// startServers starts n servers that are one cluster, with an account for each tenant,
-// and returns them. A server needs as many routes as there are others when it starts;
-// gossip tells those that did not run yet.
-func startServers(t *testing.T, n int, change func(*server.Options), tenants ...tenant) []*server.Server {
+// runServers runs n servers that are one cluster, on free ports. A server needs as many
+// routes as there are others when it starts; gossip tells those that did not run yet.
+func runServers(t *testing.T, n int, options func(int) *server.Options) []*server.Server {
 	t.Helper()
 	var all []*server.Server
 	for i := range n {
-		opts := server.Options{
-			ServerName: fmt.Sprintf("n%d", i+1), Host: "127.0.0.1", Port: server.RANDOM_PORT, NoSigs: true, NoLog: true,
-			JetStream: true, StoreDir: t.TempDir(), SyncAlways: true, MaxPayload: queue.MaxPayload, SystemAccount: "SYS",
-		}
-		system := server.NewAccount("SYS")
-		opts.Accounts = append(opts.Accounts, system)
-		if err := system.AddServiceExportWithResponse("$SYS.REQ.SERVER.PING.JSZ", server.Streamed, nil); err != nil {
-			t.Fatal(err)
-		}
-		for _, ten := range tenants {
-			a := server.NewAccount(ten.name)
-			if ten.sees {
-				if err := a.AddServiceImport(system, "$SYS.REQ.SERVER.PING.JSZ", "$SYS.REQ.SERVER.PING.JSZ"); err != nil {
-					t.Fatal(err)
-				}
-			}
-			opts.Accounts = append(opts.Accounts, a)
-			opts.Users = append(opts.Users, &server.User{Username: ten.name, Password: "s3cret", Account: a})
-		}
+		opts := options(i)
+		opts.Host, opts.Port = "127.0.0.1", server.RANDOM_PORT
 		if n > 1 {
-			opts.Cluster = server.ClusterOpts{Name: "c", Host: "127.0.0.1", Port: server.RANDOM_PORT}
+			opts.Cluster.Name, opts.Cluster.Host, opts.Cluster.Port, opts.Routes = "c", "127.0.0.1", server.RANDOM_PORT, nil
 			for other := range n - 1 {
 				address := fmt.Sprintf("nats://127.0.0.1:%d", other+1) // nobody is there
 				if other < i {
@@ -63,10 +45,7 @@ func startServers(t *testing.T, n int, change func(*server.Options), tenants ...
 				opts.Routes = append(opts.Routes, server.RoutesFromStr(address)...)
 			}
 		}
-		if change != nil {
-			change(&opts)
-		}
-		srv, err := server.NewServer(&opts)
+		srv, err := server.NewServer(opts)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -84,6 +63,37 @@ func startServers(t *testing.T, n int, change func(*server.Options), tenants ...
 			}
 		}
 		return n == 1
+	})
+	return all
+}
+
+// startServers runs n servers that are one cluster, with an account for each tenant.
+func startServers(t *testing.T, n int, change func(*server.Options), tenants ...tenant) []*server.Server {
+	t.Helper()
+	all := runServers(t, n, func(i int) *server.Options {
+		opts := &server.Options{
+			ServerName: fmt.Sprintf("n%d", i+1), NoSigs: true, NoLog: true,
+			JetStream: true, StoreDir: t.TempDir(), SyncAlways: true, MaxPayload: queue.MaxPayload, SystemAccount: "SYS",
+		}
+		system := server.NewAccount("SYS")
+		opts.Accounts = append(opts.Accounts, system)
+		if err := system.AddServiceExportWithResponse("$SYS.REQ.SERVER.PING.JSZ", server.Streamed, nil); err != nil {
+			t.Fatal(err)
+		}
+		for _, ten := range tenants {
+			a := server.NewAccount(ten.name)
+			if ten.sees {
+				if err := a.AddServiceImport(system, "$SYS.REQ.SERVER.PING.JSZ", "$SYS.REQ.SERVER.PING.JSZ"); err != nil {
+					t.Fatal(err)
+				}
+			}
+			opts.Accounts = append(opts.Accounts, a)
+			opts.Users = append(opts.Users, &server.User{Username: ten.name, Password: "s3cret", Account: a})
+		}
+		if change != nil {
+			change(opts)
+		}
+		return opts
 	})
 	for _, srv := range all {
 		for _, ten := range tenants {
