@@ -3,10 +3,12 @@ package outbound
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"hash/maphash"
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 	"sync/atomic"
 
 	"weir/dataplane/destination"
@@ -32,9 +34,34 @@ func (k *urls) parse(text string) (*url.URL, error) {
 	}
 	u, err := url.Parse(text)
 	if err == nil {
+		spell(u)
 		slot.Store(&parsed{text, u})
 	}
 	return u, err
+}
+
+// spell escapes in the path and the query of u what HTTP cannot carry, and keeps all
+// else as it was written: url.URL would write a path anew that holds such a character,
+// with "%2F" as "/".
+func spell(u *url.URL) {
+	if u.RawPath != "" {
+		u.RawPath = escaped(u.RawPath)
+	}
+	u.RawQuery = escaped(u.RawQuery)
+}
+
+// escaped writes each byte that RFC 3986 does not allow in a path and a query as %XX.
+func escaped(s string) string {
+	odd := func(b byte) bool { return b <= ' ' || b >= 0x7f || strings.IndexByte("\"<>\\^`{|}", b) >= 0 }
+	var b strings.Builder
+	for i := range len(s) {
+		if odd(s[i]) {
+			fmt.Fprintf(&b, "%%%02X", s[i])
+		} else {
+			b.WriteByte(s[i])
+		}
+	}
+	return b.String()
 }
 
 // newRequest makes the HTTP request of r. The header becomes the request's.

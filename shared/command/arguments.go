@@ -39,6 +39,16 @@ func arguments(cmd *cobra.Command, args []string) error {
 	return Usage("%q is one argument too many: %s", args[len(needed)+optional], cmd.UseLine())
 }
 
+// unknownCommand says that args name a command that is not there, else nil. cobra looks
+// at flags first, and those of a command that is not there are unknown too.
+func unknownCommand(root *cobra.Command, args []string) error {
+	cmd, rest, err := root.Find(args)
+	if err != nil || !cmd.HasAvailableSubCommands() || len(rest) == 0 || strings.HasPrefix(rest[0], "-") {
+		return nil
+	}
+	return Usage("%s has no command %q%s", cmd.CommandPath(), rest[0], didYouMean(cmd.SuggestionsFor(rest[0])))
+}
+
 // argumentsOf reads a usage such as "query DESTINATION [SQL] --flag VALUE".
 func argumentsOf(use string) (needed []string, optional int) {
 	words := strings.Fields(use)

@@ -88,6 +88,8 @@ func TestTheExitCodeSaysWhoseFaultItIs(t *testing.T) {
 		"an argument too many":     {nil, "role more", nil, command.ExitUsage, "prog: prog role takes no argument"},
 		"a file that is not there": {map[string]string{"WEIR_TOKEN_FILE": "/does/not/exist"}, "role", nil, command.ExitUsage, "WEIR_TOKEN_FILE: open /does/not/exist"},
 		"usage found later":        {nil, "role", command.Usage("--data-dir %q is none", "x"), command.ExitUsage, `prog: --data-dir "x" is none` + "\n"},
+		"an unknown command":       {nil, "rolle --bogus x", nil, command.ExitUsage, `prog: prog has no command "rolle"; did you mean role?` + "\nSee 'prog --help'.\n"},
+		"a failure with its code":  {nil, "role", command.ExitWith(7, errors.New("it broke")), 7, "prog: it broke\n"},
 		"a failure":                {nil, "role", errors.New("it broke"), command.ExitFailed, "prog: it broke\n"},
 		"a failure with problems":  {nil, "role", problems, command.ExitFailed, "\n  a[0]: no �[31m such\n  bare\n"},
 	} {

@@ -97,11 +97,17 @@ func (p Process) Run(ctx context.Context, root *cobra.Command, args []string) in
 	switch {
 	case err == nil:
 		return ExitDone
+	case !started && unknownCommand(root, args) != nil:
+		p.Note("%s: %s\nSee '%s --help'.", p.Program, Clean(unknownCommand(root, args).Error()), p.Program)
+		return ExitUsage
 	case !started || errors.As(err, new(usageError)):
 		p.Note("%s: %s\nSee '%s --help'.", p.Program, Clean(explain(cmd, err)), cmd.CommandPath())
 		return ExitUsage
 	default:
 		p.Note("%s: %s", p.Program, Sentence(err))
+		if other := (exitError{}); errors.As(err, &other) {
+			return other.code
+		}
 		return ExitFailed
 	}
 }
@@ -131,6 +137,18 @@ func (u usageError) Error() string { return u.text }
 // Usage returns an error with which a program exits as ExitUsage, also when its
 // command has begun.
 func Usage(format string, args ...any) error { return usageError{fmt.Sprintf(format, args...)} }
+
+// exitError is an error with an exit code of its own.
+type exitError struct {
+	error
+	code int
+}
+
+func (e exitError) Unwrap() error { return e.error }
+
+// ExitWith returns err with the code with which a program exits because of it, in place
+// of ExitFailed.
+func ExitWith(code int, err error) error { return exitError{err, code} }
 
 // Sentence returns an error as a person reads it: problems on lines of their own.
 func Sentence(err error) string {

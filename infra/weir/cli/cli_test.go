@@ -23,6 +23,7 @@ func TestWrongQuestionsExitWithTwo(t *testing.T) {
 	s := newShell(t, f)
 	file := s.file("weir.yaml", plain)
 	for args, says := range map[string]string{
+		"dlq drop --bogus":                       `weir dlq has no command "drop"`,
 		"aply":                                   `weir has no command "aply"; did you mean apply?`,
 		"apply":                                  "weir apply needs --file: weir apply -f FILE",
 		"apply -f x extra":                       `weir apply takes no argument, but "extra" was given`,

@@ -63,6 +63,8 @@ func TestDiffSaysByItsExitCodeWhetherSomethingWouldChange(t *testing.T) {
 	file := s.file("weir.yaml", plain)
 	s.fails(command.ExitFailed, []string{"the file differs from what is configured"}, "diff", "-f", file, "--exit-code")
 	s.must("diff", "-f", file)
+	s.fails(command.ExitUsage, []string{"nowhere.yaml"}, "diff", "-f", "nowhere.yaml", "--exit-code")
+	s.fails(command.ExitFailed, []string{"nowhere.yaml"}, "diff", "-f", "nowhere.yaml")
 	s.must("apply", "-f", file)
 	if out := s.must("diff", "-f", file, "--exit-code"); !strings.Contains(out, "nothing would change") {
 		t.Errorf("diff of what is configured: %s", out)

@@ -56,6 +56,10 @@ func Serve(ctx context.Context, cfg ServerConfig) (*Server, error) {
 	return s, nil
 }
 
+// firstRoom is what the disk of a hub must have free when it starts for the first time,
+// in bytes.
+const firstRoom = 64 << 20
+
 func (s *Server) start(ctx context.Context, cfg ServerConfig) error {
 	var err error
 	if s.operator, err = LoadOperator(cfg.Dir); err != nil {
@@ -64,6 +68,9 @@ func (s *Server) start(ctx context.Context, cfg ServerConfig) error {
 	opts, err := s.options(cfg)
 	if err != nil {
 		return err
+	}
+	if err := durable.Room(opts.StoreDir, firstRoom); err != nil {
+		return fmt.Errorf("start the hub: %w", err)
 	}
 	if err := free(ctx, opts); err != nil {
 		return err
@@ -139,8 +146,9 @@ func (s *Server) options(cfg ServerConfig) (*server.Options, error) {
 		NoSigs: true, NoLog: cfg.Log == nil,
 		MaxPayload: maxPayload,
 		JetStream:  true, StoreDir: filepath.Join(cfg.Dir, "jetstream"),
-		JetStreamLimits:  server.JSLimitOpts{DefaultMaxConsumers: -1}, // a consumer per plane; the default is 1,000 a stream
-		TrustedOperators: []*jwt.OperatorClaims{claims}, SystemAccount: system, AccountResolver: resolver,
+		JetStreamMaxStore: 1 << 60,                                     // the default is a part of what is free now: a disk that is full at a start would leave none for ever
+		JetStreamLimits:   server.JSLimitOpts{DefaultMaxConsumers: -1}, // a consumer per plane; the default is 1,000 a stream
+		TrustedOperators:  []*jwt.OperatorClaims{claims}, SystemAccount: system, AccountResolver: resolver,
 		TLSConfig: cfg.TLS, TLS: cfg.TLS != nil,
 	}
 	if port == 0 {

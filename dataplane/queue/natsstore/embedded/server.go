@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -17,6 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"weir/dataplane/queue"
+	"weir/shared/durable"
 	"weir/shared/fault"
 )
 
@@ -42,10 +44,13 @@ const startTimeout = 2 * time.Minute
 // fault.Unavailable: the server does not start.
 func Start(dir string, log *slog.Logger, fail func(error)) (*Server, error) {
 	s := &Server{dir: filepath.Join(dir, "queue"), log: &serverLog{log: log, fail: fail}}
+	if err := durable.Room(s.dir, firstRoom); err != nil {
+		return nil, fmt.Errorf("begin the event store: %w", err)
+	}
 	if err := os.MkdirAll(s.dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make the directory of the logs: %w", err)
 	}
-	room, err := diskRoom(dir)
+	room, err := s.measure(dir)
 	if err != nil {
 		return nil, err
 	}
@@ -54,7 +59,9 @@ func Start(dir string, log *slog.Logger, fail func(error)) (*Server, error) {
 }
 
 // Room returns how many bytes all logs may have together, as far as the disk goes:
-// 60 % of it, but not more than 95 % of what they have and what is free.
+// 60 % of it, but not more than 95 % of what they have and what is free, as of the
+// start at which that was most: a disk that is full at one start does not leave the
+// logs small for good.
 func (s *Server) Room() int64 { return s.room }
 
 // Restart starts the server again after Stop returned true.
@@ -163,14 +170,40 @@ func (l *serverLog) Noticef(string, ...any)         {}
 func (l *serverLog) Debugf(string, ...any)          {}
 func (l *serverLog) Tracef(string, ...any)          {}
 
-// diskRoom is Server.Room for the logs under dir.
-func diskRoom(dir string) (int64, error) {
+// firstRoom is what a disk must have free for a first start, in bytes.
+const firstRoom = 64 << 20
+
+// roomFile keeps, beside the logs, the largest Room so far, as a decimal number.
+const roomFile = "queue.room"
+
+// measure returns Server.Room and keeps it.
+func (s *Server) measure(dir string) (int64, error) {
+	most, now, err := diskRoom(dir)
+	if err != nil {
+		return 0, err
+	}
+	path := filepath.Join(dir, roomFile)
+	kept := int64(0)
+	if text, err := os.ReadFile(path); err == nil {
+		kept, _ = strconv.ParseInt(string(text), 10, 64) // else as if there were none
+	}
+	if kept = min(kept, most); kept >= now {
+		return kept, nil
+	}
+	if err := durable.WriteFile(path, strconv.AppendInt(nil, now, 10), 0o600); err != nil {
+		s.log.log.Warn("size of the event store not kept", "error", err)
+	}
+	return now, nil
+}
+
+// diskRoom returns 60 % of the disk and the smaller one of that and 95 % of what there is for the logs under dir.
+func diskRoom(dir string) (most, now int64, err error) {
 	var st unix.Statfs_t
 	if err := unix.Statfs(dir, &st); err != nil {
-		return 0, fmt.Errorf("ask for the size of the disk: %w", err)
+		return 0, 0, fmt.Errorf("ask for the size of the disk: %w", err)
 	}
 	used := int64(0)
-	err := filepath.WalkDir(filepath.Join(dir, "queue"), func(_ string, d fs.DirEntry, err error) error {
+	err = filepath.WalkDir(filepath.Join(dir, "queue"), func(_ string, d fs.DirEntry, err error) error {
 		if err != nil || !d.Type().IsRegular() {
 			return err
 		}
@@ -182,10 +215,11 @@ func diskRoom(dir string) (int64, error) {
 		return nil
 	})
 	if err != nil {
-		return 0, fmt.Errorf("measure the logs: %w", err)
+		return 0, 0, fmt.Errorf("measure the logs: %w", err)
 	}
 	block := int64(st.Bsize)
-	return min(int64(st.Blocks)*block/10*6, (int64(st.Bavail)*block+used)/100*95), nil
+	most = int64(st.Blocks) * block / 10 * 6
+	return most, min(most, (int64(st.Bavail)*block+used)/100*95), nil
 }
 
 // Free is how many bytes of dir's disk can be written.

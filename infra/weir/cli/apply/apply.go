@@ -5,6 +5,7 @@ package apply
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -99,12 +100,24 @@ func NewDiff(shell *console.Console) *cobra.Command {
 		Short: "Show what apply would change",
 		Example: `  weir diff -f weir.yaml
   weir diff -f weir.yaml --exit-code && echo nothing to apply`,
-		RunE: func(cmd *cobra.Command, _ []string) error { return k.diff(cmd.Context(), f, exitCode) },
+		Long: `Shows what apply would change. With --exit-code the command exits as diff(1) does: with 0
+when nothing would change, with 1 when something would, with 2 when that could not be
+found out.`,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			err := k.diff(cmd.Context(), f, exitCode)
+			if err != nil && exitCode && !errors.Is(err, errDiffers) {
+				return command.ExitWith(command.ExitUsage, err)
+			}
+			return err
+		},
 	})
 	f.bind(cmd)
-	cmd.Flags().BoolVar(&exitCode, "exit-code", false, "exit with 1 when apply would change something")
+	cmd.Flags().BoolVar(&exitCode, "exit-code", false, "exit with 1 when apply would change something, and with 2 when that could not be found out")
 	return cmd
 }
+
+// errDiffers ends a diff that was asked for its exit code.
+var errDiffers = fault.New(fault.Conflict, "the file differs from what is configured")
 
 // proposal is one document on its way: what it is compared with, and the
 // difference.
@@ -152,7 +165,7 @@ func (k invocation) diff(ctx context.Context, f Flags, exitCode bool) error {
 		}
 	}
 	if err == nil && exitCode && slices.ContainsFunc(proposals, func(p *proposal) bool { return len(p.diff.Changes) > 0 }) {
-		return fault.New(fault.Conflict, "the file differs from what is configured")
+		return errDiffers
 	}
 	return err
 }
