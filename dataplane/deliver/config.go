@@ -10,6 +10,7 @@ import (
 	"weir/dataplane/delivery"
 	"weir/dataplane/destination"
 	"weir/dataplane/live"
+	"weir/dataplane/outbound"
 	"weir/dataplane/parked"
 	"weir/shared/fault"
 	"weir/shared/id"
@@ -44,6 +45,8 @@ type Config struct {
 	// Do sends one request and takes timeout at most: outbound.Client.Do, or a
 	// test's. Its errors are what destination.Judge takes.
 	Do func(ctx context.Context, r destination.Request, timeout time.Duration) (destination.Response, error)
+	// Plane is what the lanes of all partitions share; nil: nothing.
+	Plane *outbound.Plane
 	// Deps is handed to sinks.
 	Deps destination.Deps
 	// Live shows deliveries to who watches; nil: nobody does.

@@ -93,7 +93,7 @@ type lane struct {
 }
 
 func newLane(l *Lanes, dest id.Destination) *lane {
-	ln := &lane{l: l, id: dest, link: outbound.Link{Do: l.cfg.Do, Deps: l.cfg.Deps, Held: l.cfg.Held}}
+	ln := &lane{l: l, id: dest, link: outbound.Link{Do: l.cfg.Do, Deps: l.cfg.Deps, Plane: l.cfg.Plane, Held: l.cfg.Held}}
 	ln.circuit = circuit.Circuit{OpenAfter: l.cfg.ParkAfter, Seed: l.cfg.Seed + xxh3.HashString(string(dest))}
 	ln.awaiting, ln.held, ln.ending = map[delivery.Place]*entry{}, map[delivery.Place]*entry{}, map[delivery.Place]struct{}{}
 	ln.backlog = backlog.New(backlog.Config{

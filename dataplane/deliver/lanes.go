@@ -53,7 +53,7 @@ type Lanes struct {
 	stopping         atomic.Bool
 	memory           share.Memory // of events in lanes; workspaces hold those of live deliveries
 	inFlight         atomic.Int64
-	sharing          sharing
+	among            share.Among[*lane]
 }
 
 // tick is how often lanes look at the clock.
@@ -69,7 +69,7 @@ func New(cfg Config) (*Lanes, error) {
 		cfg.Seed = rand.Uint64()
 	}
 	l := &Lanes{
-		cfg: cfg, sharing: sharing{alone: cfg.MemoryBytes, all: cfg.LaneBytes}, memory: share.Memory{Most: cfg.MemoryBytes},
+		cfg: cfg, among: share.Among[*lane]{Alone: cfg.MemoryBytes, Beside: cfg.LaneBytes}, memory: share.Memory{Most: cfg.MemoryBytes},
 		lanes: map[id.Destination]*lane{}, active: map[*lane]struct{}{}, wake: make(chan struct{}, 1),
 	}
 	l.store, err = parked.New(parked.Config{
@@ -259,12 +259,12 @@ func (l *Lanes) Offer(ctx context.Context, ds []delivery.Delivery) error {
 	for i := range ds {
 		if ln == nil || ln.id != ds[i].Destination {
 			ln = l.lane(ds[i].Destination)
-			l.sharing.offered(ln, now)
+			l.among.Used(ln, now)
 		}
 		e := &entries[i]
 		e.d, e.size = ds[i], sizeOf(&ds[i])
 		for {
-			did := ln.offer(e, now, l.sharing.most(now))
+			did := ln.offer(e, now, l.among.Most(now))
 			if did == taken {
 				break
 			}
@@ -280,38 +280,6 @@ func (l *Lanes) Offer(ctx context.Context, ds []delivery.Delivery) error {
 		}
 	}
 	return nil
-}
-
-// sharing tells whether several lanes get deliveries: what one keeps in memory
-// is at the expense of the others then.
-type sharing struct {
-	alone, all int64 // bytes that a lane may hold then
-
-	mu      sync.Mutex
-	last    *lane
-	changed time.Time // when another lane than the last one got something
-}
-
-// sharingFor is how long a lane counts after its last delivery.
-const sharingFor = 10 * time.Second
-
-func (s *sharing) offered(ln *lane, now time.Time) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.last != nil && s.last != ln {
-		s.changed = now
-	}
-	s.last = ln
-}
-
-// most is what a lane may hold now, in bytes, before it parks.
-func (s *sharing) most(now time.Time) int64 {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if now.Sub(s.changed) < sharingFor {
-		return s.all
-	}
-	return s.alone
 }
 
 // sizeOf is what a delivery costs in memory, in bytes.

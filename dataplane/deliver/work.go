@@ -279,7 +279,7 @@ func (ln *lane) keepDead(j *job) {
 
 // health learns from the answers.
 func (ln *lane) health(j *job, now time.Time) {
-	a := circuit.Answer{Begun: j.begun, Probe: j.probe, Answered: j.outcome.Answered, Failed: j.outcome.Failed, Unreachable: j.outcome.Unreachable}
+	a := circuit.Answer{Begun: j.begun, Probe: j.probe, Answered: j.outcome.Answered, Failed: j.outcome.Failed, Unreachable: j.outcome.Unreachable, Pause: j.outcome.Pause}
 	for _, r := range j.results {
 		if r.Outcome == destination.Retry {
 			a.Pause = max(a.Pause, r.After)

@@ -1,10 +1,8 @@
 package destination
 
 import (
-	"net/http"
 	"strconv"
 	"strings"
-	"time"
 )
 
 // Codes of verdicts. Further ones are rejected_<status> for the statuses of
@@ -22,6 +20,7 @@ const (
 	codeBusy     = "busy"              // retry: 408, 425, 429
 	codeServer   = "server_error"      // retry: 5xx
 	codeUnknown  = "unexpected_status" // retry: 1xx
+	codeToken    = "token_refused"     // retry: the destination gives no access token
 )
 
 // rejections are the statuses with a code of their own.
@@ -73,27 +72,4 @@ const maxDetail = 2 << 10
 // detail is the beginning of an answer as text.
 func detail(body []byte) string {
 	return strings.ToValidUTF8(string(body[:min(len(body), maxDetail)]), "\uFFFD")
-}
-
-// maxRetryAfter is the longest that a destination can ask us to wait.
-const maxRetryAfter = time.Hour
-
-// RetryAfter reads the header Retry-After, seconds or an HTTP date, as a time
-// from now: 0 when absent, unreadable or past, one hour at most.
-func RetryAfter(h http.Header, now time.Time) time.Duration {
-	text := strings.TrimSpace(h.Get("Retry-After"))
-	if text == "" {
-		return 0
-	}
-	if at, err := http.ParseTime(text); err == nil {
-		return max(0, min(at.Sub(now), maxRetryAfter))
-	}
-	n, err := strconv.ParseFloat(text, 64) // some servers send fractions
-	if err != nil || !(n > 0) {
-		return 0
-	}
-	if n >= maxRetryAfter.Seconds() {
-		return maxRetryAfter
-	}
-	return time.Duration(n * float64(time.Second))
 }

@@ -6,6 +6,7 @@ import (
 	"net"
 	"time"
 
+	"weir/dataplane/destination/answer"
 	"weir/shared/fault"
 )
 
@@ -82,7 +83,7 @@ func Judge(d Destination, req Request, res Response, err error, now time.Time) [
 	if len(verdicts) == 1 && verdicts[0].Outcome == Split {
 		verdicts[0].Outcome = Dead
 	}
-	if after := RetryAfter(res.Header, now); after > 0 {
+	if after := answer.RetryAfter(res.Header, now); after > 0 {
 		for i := range verdicts {
 			if verdicts[i].Outcome == Retry && verdicts[i].After == 0 {
 				verdicts[i].After = after
@@ -129,8 +130,8 @@ func unanswered(err error) Verdict {
 	switch {
 	case fault.KindOf(err) == fault.Denied:
 		return Verdict{Outcome: Dead, Code: codeEgress, Detail: err.Error()}
-	case len(problems) > 0 && problems[0].Code == codeEgress:
-		return Verdict{Outcome: Retry, Code: codeEgress, Detail: problems[0].Text} // what DNS said may be wrong for a moment
+	case len(problems) > 0 && (problems[0].Code == codeEgress || problems[0].Code == codeToken):
+		return Verdict{Outcome: Retry, Code: problems[0].Code, Detail: problems[0].Text} // what DNS said may be wrong for a moment
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled), errors.As(err, &timeout) && timeout.Timeout() && !errors.As(err, &dns):
 		return Verdict{Outcome: Retry, Code: codeTimeout}
 	}
@@ -171,15 +172,15 @@ func same(items []int, v Verdict) []Verdict {
 	return all
 }
 
-// bound keeps what a kind says of an item within maxDetail and maxRetryAfter.
+// bound keeps what a kind says of an item within maxDetail and answer.MaxRetryAfter.
 func bound(verdicts []Verdict) []Verdict {
 	for i := range verdicts {
 		v := &verdicts[i]
 		if len(v.Detail) > maxDetail {
 			v.Detail = v.Detail[:maxDetail]
 		}
-		if v.After > maxRetryAfter {
-			v.After = maxRetryAfter
+		if v.After > answer.MaxRetryAfter {
+			v.After = answer.MaxRetryAfter
 		}
 	}
 	return verdicts

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"weir/shared/catalog"
+	"weir/shared/catalog/requests"
 	"weir/shared/fault"
 	"weir/shared/secret"
 )
@@ -18,8 +19,9 @@ import (
 // builds it from typed settings (the generated Settings of the kind's folder).
 // It panics when the spec is not complete: it is compiled in.
 //
-// Fields called ordered, concurrency, timeout and batch {size, wait} become the
-// kind's Limits; absent ones mean true, 16, 30 s and single events.
+// Fields called ordered, concurrency, timeout, batch {size, wait} and rate {requests,
+// per} become the kind's Limits, within those of its spec; absent ones mean true, 16,
+// 30 s, single events and any rate, or what the spec says.
 func Define[S any](spec []byte, build func(S) (Destination, error)) Kind {
 	return define(spec, func(s S) (Opened, error) {
 		d, err := build(s)
@@ -46,9 +48,12 @@ func define[S any](text []byte, open func(S) (Opened, error)) Kind {
 		}
 		filled := catalog.Fill(spec, settings)
 		var s S
-		limits, err := settingsOf(filled, &s)
+		limits, err := settingsOf(spec, filled, &s)
 		if err != nil {
 			return Opened{}, err
+		}
+		if with, ok := any(&s).(interface{ SetBase(string) }); ok {
+			with.SetBase(catalog.BaseURL(spec, filled))
 		}
 		if with, ok := any(&s).(interface {
 			SetSecrets(map[string]secret.String)
@@ -59,7 +64,7 @@ func define[S any](text []byte, open func(S) (Opened, error)) Kind {
 		if err != nil {
 			return Opened{}, invalid(err)
 		}
-		o.Limits = limits
+		o.Limits, o.Auth = limits, authOf(spec, filled, secrets)
 		return o, nil
 	}}
 }
@@ -78,7 +83,7 @@ func check(spec catalog.Spec, settings []byte, secrets map[string]secret.String)
 }
 
 // settingsOf reads checked settings into s and the fields that every kind may have into Limits.
-func settingsOf[S any](settings []byte, s *S) (Limits, error) {
+func settingsOf[S any](spec catalog.Spec, settings []byte, s *S) (Limits, error) {
 	if len(settings) == 0 {
 		settings = []byte("{}")
 	}
@@ -90,6 +95,7 @@ func settingsOf[S any](settings []byte, s *S) (Limits, error) {
 			Size int              `json:"size"`
 			Wait catalog.Duration `json:"wait"`
 		} `json:"batch"`
+		Rate *requests.Rate `json:"rate"`
 	}
 	if err := errors.Join(json.Unmarshal(settings, s), json.Unmarshal(settings, &common)); err != nil {
 		return Limits{}, fault.Problems("The settings could not be read.", []fault.Problem{{
@@ -97,9 +103,25 @@ func settingsOf[S any](settings []byte, s *S) (Limits, error) {
 		}})
 	}
 	l := Limits{Ordered: common.Ordered == nil || *common.Ordered, Concurrency: common.Concurrency, Timeout: common.Timeout.Std(), BatchSize: 1}
+	most := spec.Limits
+	if most == nil {
+		most = &requests.Limits{}
+	}
+	if b := most.Batch; b != nil {
+		l.BatchSize, l.BatchBytes, l.BatchWait = b.Size, b.Bytes, b.Wait.Std()
+	}
 	if b := common.Batch; b != nil {
 		l.BatchSize, l.BatchWait = max(b.Size, 1), b.Wait.Std()
+		if most.Batch != nil {
+			l.BatchSize = min(l.BatchSize, most.Batch.Size)
+		}
 	}
+	for _, r := range []*requests.Rate{most.Rate, common.Rate} {
+		if r != nil && r.Requests > 0 && r.Per > 0 && (l.Rate == 0 || int64(r.Requests)*int64(l.RatePer) < int64(l.Rate)*int64(r.Per)) {
+			l.Rate, l.RatePer = r.Requests, r.Per.Std()
+		}
+	}
+	l.Gzip = most.Gzip
 	return l.WithDefaults(), nil
 }
 

@@ -15,6 +15,7 @@ import (
 	"net/http"
 	"time"
 
+	"weir/dataplane/destination/fields"
 	"weir/dataplane/event"
 	"weir/shared/catalog"
 	"weir/shared/id"
@@ -25,6 +26,15 @@ import (
 type Item struct {
 	Event   event.Event
 	Attempt int
+	fields  *fields.Event
+}
+
+// Fields returns the fields of the event, which are looked for at the first call.
+func (it *Item) Fields() *fields.Event {
+	if it.fields == nil {
+		it.fields = fields.Read(it.Event.JSON, it.Event.ReceivedAt)
+	}
+	return it.fields
 }
 
 // Batch is what one Build call has to turn into requests: at least one item, in
@@ -32,16 +42,21 @@ type Item struct {
 type Batch struct {
 	Items []Item
 	Now   time.Time
+	Found map[string]string // by Key, what the look-ups of a Chained found; "" for nothing
 }
 
 // Request is one HTTP request and the items, by index into the Batch, whose
-// fate its answer decides. Secrets may stand in Header and in nothing else.
+// fate its answer decides. It holds no secret: the engine authorises it as the spec
+// says, before it is sent. Only a kind whose spec says nothing of that may have
+// secrets in Header.
 type Request struct {
 	Method string
 	URL    string
 	Header http.Header
 	Body   []byte
 	Items  []int
+	Key    string // of a look-up: what its answer is kept by; "" of all others
+	Parts  []int  // for Judge, of a kind that makes several parts of one item: the item of each part of the body
 }
 
 // Response is the answer to a Request. Body is cut at 64 KiB.
@@ -87,6 +102,18 @@ type Destination interface {
 	Judge(Request, Response) []Verdict
 }
 
+// Chained is a Destination that has to look something up before it writes, such as the
+// tool's own id of a user. What was found is kept for a while.
+type Chained interface {
+	Destination
+	// LookUps returns the requests whose answers Build needs, each with a Key and the
+	// items that need it. An item may need none, or several.
+	LookUps(Batch) []Request
+	// Find reads the answer to a look-up: what was found, "" for nothing, with the
+	// outcome Delivered; or what becomes of its items when that cannot be told.
+	Find(Request, Response) (found string, v Verdict)
+}
+
 // Sink speaks its own protocol. An error of Write means that nothing is known:
 // the batch is retried.
 type Sink interface {
@@ -109,8 +136,12 @@ type Limits struct {
 	Ordered     bool          // events of one user go in order, one request at a time
 	Concurrency int           // requests in flight per plane
 	BatchSize   int           // items per Build, 1 for single
+	BatchBytes  int64         // of a request's body with several items; larger ones are split before they are sent; 0: no limit
 	BatchWait   time.Duration // how long a batch may gather
 	Timeout     time.Duration // of one request
+	Rate        int           // requests that may go within RatePer, from one plane; 0: any number
+	RatePer     time.Duration
+	Gzip        bool // bodies are compressed
 }
 
 // Kind is one kind of destination: its Spec and how to open one.
@@ -127,6 +158,7 @@ type Opened struct {
 	Sink   func(ctx context.Context, d Deps) (Sink, error) // and Sink is set
 	Staged bool                                            // what it delivers waits in STAGE to be loaded
 	Limits Limits
+	Auth   []Auth // of HTTP's requests, in the order in which it is applied
 }
 
 // Target is an opened destination of a workspace as lanes see it. A Target is

@@ -5,12 +5,14 @@ package destinations
 
 import (
 	"weir/dataplane/destination"
+	"weir/dataplane/destinations/amplitude"
 	"weir/dataplane/destinations/webhook"
 )
 
 // All returns the kinds in the order of their names.
 func All() []destination.Kind {
 	return []destination.Kind{
+		amplitude.Kind,
 		webhook.Kind,
 	}
 }

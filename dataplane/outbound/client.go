@@ -31,12 +31,18 @@ type Config struct {
 type Client struct {
 	transport *httpsend.Transport
 	urls      urls
+	plane     *Plane
 }
 
 // New returns a client without connections.
 func New(c Config) *Client {
-	return &Client{transport: httpsend.New(httpsend.Config{Dial: c.Dial, Standard: c.StandardHTTP})}
+	client := &Client{transport: httpsend.New(httpsend.Config{Dial: c.Dial, Standard: c.StandardHTTP})}
+	client.plane = NewPlane(client.Do)
+	return client
 }
+
+// Plane returns what all links that use the client share.
+func (c *Client) Plane() *Plane { return c.plane }
 
 // Do sends one request and returns the answer, of which it reads at most 64 KiB;
 // all of it lasts timeout at most. With an error the status is 0, or that of a 2xx

@@ -15,9 +15,10 @@ import (
 // again when the target changed. All methods are safe for concurrent use.
 type Link struct {
 	// Do sends one request and takes timeout at most; see Client.Do.
-	Do   func(ctx context.Context, r destination.Request, timeout time.Duration) (destination.Response, error)
-	Deps destination.Deps // of sinks; its Now also of requests
-	Held func() bool      // reports whether requests may still go; nil: they may
+	Do    func(ctx context.Context, r destination.Request, timeout time.Duration) (destination.Response, error)
+	Deps  destination.Deps // of sinks; its Now also of requests
+	Plane *Plane           // nil: requests go as they are built, at any rate
+	Held  func() bool      // reports whether requests may still go; nil: they may
 
 	smaller atomic.Pointer[smaller]
 
@@ -40,9 +41,10 @@ func (r Result) Final() bool { return r.Outcome != 0 && r.Outcome != destination
 
 // Outcome is what a batch says of the destination's health.
 type Outcome struct {
-	Answered    bool // it took or refused something
-	Failed      bool // it did not answer, or asked to come again
-	Unreachable bool // it failed as one that is down does, not as one that stumbles over an event (500)
+	Answered    bool          // it took or refused something
+	Failed      bool          // it did not answer, or asked to come again
+	Unreachable bool          // it failed as one that is down does, not as one that stumbles over an event (500)
+	Pause       time.Duration // no request may go for so long; 0: they may
 }
 
 func (l *Link) sendSink(ctx context.Context, t *destination.Target, b destination.Batch, results []Result) Outcome {

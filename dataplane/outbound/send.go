@@ -33,11 +33,18 @@ type sending struct {
 	results []Result
 	outcome Outcome
 	left    int // requests with halves
+	kept    []keptKey
 }
 
 // batch sends b, whose items are those at the indices at of the whole batch; nil: all.
 // It reports whether what comes after may go.
 func (s *sending) batch(ctx context.Context, b destination.Batch, at []int) bool {
+	all := true
+	if kind, chained := s.target.HTTP.(destination.Chained); chained {
+		if b, at, all = s.lookUp(ctx, kind, b, at); len(b.Items) == 0 {
+			return all
+		}
+	}
 	reqs, verdicts := destination.Build(s.target.HTTP, b)
 	s.record(verdicts, at, 0)
 	for i, r := range reqs {
@@ -48,13 +55,21 @@ func (s *sending) batch(ctx context.Context, b destination.Batch, at []int) bool
 			return false
 		}
 	}
-	return true
+	return all
 }
 
 // request sends one request of b, and its halves where that is needed.
 func (s *sending) request(ctx context.Context, b destination.Batch, at []int, r destination.Request) bool {
-	res, err := s.link.Do(ctx, r, s.limits.Timeout)
 	now := s.link.Deps.Now()
+	if most := s.limits.BatchBytes; most > 0 && int64(len(r.Body)) > most && len(r.Items) > 1 {
+		s.link.tooLarge(b, r.Items, now)
+		return s.halves(ctx, b, at, r.Items)
+	}
+	if !s.mayGo(ctx, b, at, r) {
+		return false
+	}
+	res, err := s.link.do(ctx, s.target, r, s.limits)
+	now = s.link.Deps.Now()
 	verdicts := destination.Judge(s.target.HTTP, r, res, err, now)
 	again, split := false, []int(nil)
 	for _, v := range verdicts {
@@ -66,19 +81,45 @@ func (s *sending) request(ctx context.Context, b destination.Batch, at []int, r 
 	}
 	s.outcome.Failed = s.outcome.Failed || again
 	s.outcome.Unreachable = s.outcome.Unreachable || again && (res.Status < 500 || res.Status > 501)
+	stale := s.stale(verdicts, at)
 	s.record(verdicts, at, res.Status)
 	if len(split) > 0 && res.Status == 413 {
 		s.link.tooLarge(b, r.Items, now)
 	}
-	if again && s.limits.Ordered {
+	if (again || stale) && s.limits.Ordered {
 		return false // what comes after must not overtake
 	}
 	return s.halves(ctx, b, at, split)
 }
 
+// maxWait is how long a half waits for its turn.
+const maxWait = time.Minute
+
+// mayGo reports whether the rate lets a request go now. A half, and what follows a
+// look-up, waits for its turn, so that what came before it is not done again and again;
+// one that would wait for long makes the next batches smaller.
+func (s *sending) mayGo(ctx context.Context, b destination.Batch, at []int, r destination.Request) bool {
+	for {
+		now := s.link.Deps.Now()
+		wait := s.link.Plane.wait(s.target.ID, s.limits, now)
+		if s.outcome.Pause = wait; wait == 0 || at == nil {
+			return wait == 0
+		}
+		if wait > maxWait {
+			s.link.tooLarge(b, r.Items, now)
+			return false
+		}
+		select {
+		case <-ctx.Done():
+			return false
+		case <-time.After(wait):
+		}
+	}
+}
+
 // halves sends the items of b that split holds again, in two batches.
 func (s *sending) halves(ctx context.Context, b destination.Batch, at, split []int) bool {
-	slices.Sort(split)
+	split = slices.Sorted(slices.Values(split))
 	for half := range slices.Chunk(split, max((len(split)+1)/2, 1)) {
 		if s.left--; s.left < 0 {
 			return false

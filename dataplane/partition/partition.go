@@ -143,7 +143,7 @@ func (p *Partition) once(ctx context.Context) error {
 		Lanes: func(r pipeline.Reports) (pipeline.Lanes, error) {
 			lanes, err := deliver.New(deliver.Config{
 				Parked: p.cfg.Parked, Dead: p.cfg.Dead, Lookup: p.cfg.Plans.Target, Settle: r.Settle, Drained: r.Drained, Held: r.Held,
-				Do: p.cfg.Client.Do, Yield: p.cfg.Yield, Trace: p.cfg.Trace, Deps: p.staging(), Live: p.cfg.Live, Log: p.cfg.Log, Owners: parts,
+				Do: p.cfg.Client.Do, Plane: p.cfg.Client.Plane(), Yield: p.cfg.Yield, Trace: p.cfg.Trace, Deps: p.staging(), Live: p.cfg.Live, Log: p.cfg.Log, Owners: parts,
 				LaneBytes: int64(share(openMemory, parts) / 4), MemoryBytes: int64(share(laneMemory, parts)),
 			})
 			p.lanes.Store(lanes)

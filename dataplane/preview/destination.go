@@ -69,7 +69,11 @@ func lineOf(o destination.Opened, e event.Event, now time.Time) Line {
 	if o.HTTP == nil {
 		return line
 	}
-	reqs, verdicts := destination.Build(o.HTTP, destination.Batch{Items: []destination.Item{{Event: e, Attempt: 1}}, Now: now})
+	b := destination.Batch{Items: []destination.Item{{Event: e, Attempt: 1}}, Now: now}
+	reqs, verdicts := destination.Build(o.HTTP, b)
+	if kind, chained := o.HTTP.(destination.Chained); chained {
+		reqs = append(lookUps(kind, b), reqs...) // as if they found nothing
+	}
 	for _, r := range reqs {
 		headers := make(map[string]string, len(r.Header))
 		for name, values := range r.Header {
@@ -87,4 +91,14 @@ func lineOf(o destination.Opened, e event.Event, now time.Time) Line {
 		}
 	}
 	return line
+}
+
+// lookUps returns what a kind asks first; nothing of one that panics.
+func lookUps(kind destination.Chained, b destination.Batch) (reqs []destination.Request) {
+	defer func() {
+		if recover() != nil {
+			reqs = nil
+		}
+	}()
+	return kind.LookUps(b)
 }

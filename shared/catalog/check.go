@@ -14,6 +14,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"weir/shared/catalog/duration"
 	"weir/shared/fault"
 )
 
@@ -203,7 +204,7 @@ func (c *checker) text(f Field, s, path string) {
 		}
 		return
 	case TypeDuration:
-		d, ok := parseDuration(s)
+		d, ok := duration.Parse(s)
 		if !ok {
 			c.add(path, "bad_duration", "This is a duration such as 5s or 2m.")
 			return

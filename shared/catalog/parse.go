@@ -71,17 +71,19 @@ func Parse(text []byte) (Spec, error) {
 	if err := json.Unmarshal(b, &s); err != nil {
 		return Spec{}, fault.New(fault.Invalid, "The spec is not readable: %v.", err)
 	}
+	s = withBase(s)
 	if err := fault.Problems(fmt.Sprintf("The spec of %q has problems:", s.Name), checkSpec(s)); err != nil {
 		return Spec{}, err
 	}
 	return s, nil
 }
 
-// Digest is the SHA-256, in hex, of what s accepts. Titles, docs and codes do not
-// count: two builds whose digests are equal take the same settings.
+// Digest is the SHA-256, in hex, of what s accepts. Titles, docs, codes and what is
+// said of requests do not count: two builds whose digests are equal take the same settings.
 func Digest(s Spec) string {
 	s.Title, s.Doc = "", ""
 	s.Fields, s.Secrets, s.Codes = bare(s.Fields), bare(s.Secrets), nil
+	s.Base, s.Auth, s.Limits = nil, nil, nil
 	b, err := json.Marshal(s) // maps within defaults are written in the order of their keys
 	if err != nil {
 		panic("a spec that cannot be JSON: " + err.Error()) // Parse and All give none
@@ -127,6 +129,7 @@ func checkSpec(s Spec) []fault.Problem {
 	}
 	c.specSentTo(s)
 	c.specCodes(s)
+	c.specHTTP(s)
 	return c.problems
 }
 

@@ -4,6 +4,14 @@
 // settings, the family lists and catalog.gen.json, which this package embeds.
 package catalog
 
+import (
+	"weir/shared/catalog/duration"
+	"weir/shared/catalog/requests"
+)
+
+// Duration is the value of a field of TypeDuration.
+type Duration = duration.Duration
+
 // Family says which contract a kind fulfils.
 type Family string
 
@@ -24,6 +32,11 @@ type Spec struct {
 	Secrets []Field  `json:"secrets,omitempty" yaml:"secrets"` // sealed fields; their values never stand in settings
 	SentTo  []string `json:"sentTo,omitempty" yaml:"sentTo"`   // fields that say where the secrets are sent; see the function SentTo
 	Codes   []Code   `json:"codes,omitempty" yaml:"codes"`     // that only this kind gives
+
+	// Of destinations that speak HTTP.
+	Base   map[string]string `json:"base,omitempty" yaml:"base"` // the vendor's address by the value of the field region, or under any; see BaseURL
+	Auth   []requests.Auth   `json:"auth,omitempty" yaml:"auth"` // applied one after the other to each request
+	Limits *requests.Limits  `json:"limits,omitempty" yaml:"limits"`
 }
 
 // Code is a reason that a kind gives for what became of an event, beside those

@@ -13,7 +13,6 @@ import (
 
 	"weir/dataplane/event"
 	"weir/shared/fault"
-	"weir/shared/id"
 	"weir/shared/secret"
 )
 
@@ -71,18 +70,11 @@ func (c *caseFile) readEvents() error {
 		if len(bytes.TrimSpace(l)) == 0 {
 			continue
 		}
-		var head struct{ MessageID, Type, UserID, AnonymousID string }
-		if err := json.Unmarshal(l, &head); err != nil {
+		e, err := eventOf(l)
+		if err != nil {
 			return fmt.Errorf("%s, events.jsonl line %d: %w", c.path, i+1, err)
 		}
-		if head.MessageID == "" {
-			return fmt.Errorf("%s, events.jsonl line %d: there is no messageId", c.path, i+1)
-		}
-		user := head.UserID
-		if user == "" {
-			user = head.AnonymousID
-		}
-		c.events = append(c.events, event.Event{Workspace: "ws_kit", Source: "src_kit", MessageID: id.Event(head.MessageID), Type: head.Type, User: user, ReceivedAt: now, JSON: l})
+		c.events = append(c.events, e)
 	}
 	if len(c.events) == 0 {
 		return fmt.Errorf("%s: events.jsonl is missing or empty", c.path)

@@ -44,7 +44,10 @@ func listFile(f family, specs []catalog.Spec) ([]byte, error) {
 func settingsFile(s catalog.Spec) ([]byte, error) {
 	var types bytes.Buffer
 	fmt.Fprintf(&types, "// Settings are the settings of %s with defaults filled in (catalog.Fill).\n", s.Title)
-	structType(&types, "Settings", s.Fields, len(s.Secrets) > 0)
+	structType(&types, "Settings", s.Fields, extra(s))
+	if len(s.Base) > 0 {
+		types.WriteString("// SetBase takes the address without a slash at its end; see catalog.BaseURL.\nfunc (s *Settings) SetBase(address string) { s.Base = address }\n\n")
+	}
 	if len(s.Secrets) > 0 {
 		secretsType(&types, s)
 	}
@@ -84,8 +87,20 @@ func codeConstants(b *bytes.Buffer, s catalog.Spec) {
 	b.WriteString(")\n")
 }
 
-// structType writes the struct called name, then those of its objects.
-func structType(b *bytes.Buffer, name string, fields []catalog.Field, secrets bool) {
+// extra is what Settings hold beside the fields.
+func extra(s catalog.Spec) string {
+	text := ""
+	if len(s.Base) > 0 {
+		text += "\n\t// Base is where requests go, without a slash at its end.\n\tBase string `json:\"-\"`\n"
+	}
+	if len(s.Secrets) > 0 {
+		text += "\n\t// Secrets are the opened secrets; see SetSecrets.\n\tSecrets Secrets `json:\"-\"`\n"
+	}
+	return text
+}
+
+// structType writes the struct called name, with extra members, then those of its objects.
+func structType(b *bytes.Buffer, name string, fields []catalog.Field, extra string) {
 	fmt.Fprintf(b, "type %s struct {\n", name)
 	for i, f := range fields {
 		if f.Doc != "" && i > 0 {
@@ -101,14 +116,11 @@ func structType(b *bytes.Buffer, name string, fields []catalog.Field, secrets bo
 		}
 		fmt.Fprintf(b, "\t%s %s `json:%q`\n", goName(f.Name), typ, f.Name)
 	}
-	if secrets {
-		b.WriteString("\n\t// Secrets are the opened secrets; see SetSecrets.\n\tSecrets Secrets `json:\"-\"`\n")
-	}
-	b.WriteString("}\n\n")
+	b.WriteString(extra + "}\n\n")
 	for _, f := range fields {
 		if f.Type == catalog.TypeObject {
 			fmt.Fprintf(b, "// %s is the object %s.\n", name+goName(f.Name), f.Name)
-			structType(b, name+goName(f.Name), f.Fields, false)
+			structType(b, name+goName(f.Name), f.Fields, "")
 		}
 	}
 }

@@ -42,6 +42,7 @@ const words: Record<string, string> = {
   tls: "there is no trusted TLS connection to the destination",
   too_deep: "its JSON is nested too deeply",
   too_many_events: "the batch holds too many events",
+  token_refused: "the destination gave no access token",
   tracking_plan: "it breaks the tracking plan",
   transformation_changed: "the transformation changed while it waited",
   transformation_dropped: "the transformation dropped it",

@@ -1,4 +1,5 @@
-package catalog
+// Package duration is the form in which durations stand in settings and specs.
+package duration
 
 import (
 	"fmt"
@@ -19,7 +20,7 @@ func (d Duration) MarshalText() ([]byte, error) { return []byte(time.Duration(d)
 
 // UnmarshalText reads what time.ParseDuration reads, but nothing negative.
 func (d *Duration) UnmarshalText(text []byte) error {
-	v, ok := parseDuration(string(text))
+	v, ok := Parse(string(text))
 	if !ok {
 		return fmt.Errorf("not a duration: write a number with a unit, such as 5s or 2m")
 	}
@@ -27,8 +28,8 @@ func (d *Duration) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// parseDuration reads a duration that is not negative.
-func parseDuration(s string) (time.Duration, bool) {
+// Parse reads a duration that is not negative.
+func Parse(s string) (time.Duration, bool) {
 	v, err := time.ParseDuration(s)
 	return v, err == nil && v >= 0
 }

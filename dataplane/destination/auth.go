@@ -1,0 +1,55 @@
+package destination
+
+import (
+	"strings"
+
+	"weir/dataplane/destination/fields"
+	"weir/shared/catalog"
+	"weir/shared/catalog/requests"
+	"weir/shared/secret"
+)
+
+// Auth is a requests.Auth of a destination with its values. What prints it shows none.
+type Auth struct {
+	Type   string
+	texts  requests.Auth
+	filled map[string]secret.String // by template
+}
+
+// Value is what the text that of returns stands for.
+func (a Auth) Value(of func(requests.Auth) string) string {
+	text := of(a.texts)
+	if v, ok := a.filled[text]; ok {
+		return v.Reveal()
+	}
+	return text
+}
+
+// authOf fills in what the spec says of authorising requests. What needs a value that
+// is not given is left out.
+func authOf(spec catalog.Spec, settings []byte, secrets map[string]secret.String) []Auth {
+	var all []Auth
+	for _, texts := range spec.Auth {
+		a, complete := Auth{Type: texts.Type, texts: texts, filled: map[string]secret.String{}}, true
+		required, optional := texts.Texts()
+		for i, text := range append(required, optional...) {
+			value, ok := requests.Expand(text, func(family, name string) string {
+				if family == "secrets" {
+					return secrets[name].Reveal()
+				}
+				return fields.Value(settings).Get(name).Text()
+			})
+			if base := "{base}"; strings.HasPrefix(text, base) {
+				value = catalog.BaseURL(spec, settings) + strings.TrimPrefix(value, base)
+			}
+			if value != text {
+				a.filled[text] = secret.NewString(value)
+			}
+			complete = complete && (ok || i >= len(required))
+		}
+		if complete {
+			all = append(all, a)
+		}
+	}
+	return all
+}

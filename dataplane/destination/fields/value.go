@@ -1,0 +1,203 @@
+// Package fields reads the fields of events for destinations. A value is the bytes
+// that stand in the event, found by one scan and decoded only when it is asked for, so
+// that a kind can copy it into a request as it is: big numbers and escapes too.
+//
+// What is not JSON, or has another type than is asked for, is absent. It keeps no copy
+// of an event and changes none.
+package fields
+
+import (
+	"bytes"
+	"iter"
+	"strconv"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// Value is a JSON value as it stands in an event; nil: it is absent, as null is.
+type Value []byte
+
+// Text is a string's text; a number or boolean as it stands; "" for all others.
+func (v Value) Text() string {
+	switch v.kind() {
+	case '"':
+		if bytes.IndexByte(v, '\\') < 0 {
+			return strings.ToValidUTF8(string(v[1:len(v)-1]), "\uFFFD")
+		}
+		text, err := jsontext.AppendUnquote(nil, []byte(v))
+		if err != nil && len(text) == 0 {
+			return ""
+		}
+		return strings.ToValidUTF8(string(text), "\uFFFD") // a lone surrogate is an error, and has its place in text
+	case '0', 't':
+		return string(v)
+	}
+	return ""
+}
+
+// Number is a number's value, also of a string that holds one.
+func (v Value) Number() (n float64, ok bool) {
+	text := v.Text()
+	if text == "" || v.kind() == 't' {
+		return 0, false
+	}
+	n, err := strconv.ParseFloat(strings.TrimSpace(text), 64)
+	return n, err == nil && n-n == 0 // neither infinite nor NaN
+}
+
+// IsText, IsNumber, IsObject and IsList report the type.
+func (v Value) IsText() bool   { return v.kind() == '"' }
+func (v Value) IsNumber() bool { return v.kind() == '0' }
+func (v Value) IsObject() bool { return v.kind() == '{' }
+func (v Value) IsList() bool   { return v.kind() == '[' }
+
+// kind is the first character, '0' for a number and 't' for a boolean; 0: absent.
+func (v Value) kind() byte {
+	if len(v) == 0 {
+		return 0
+	}
+	switch c := v[0]; {
+	case c == '-' || c >= '0' && c <= '9':
+		return '0'
+	case c == 'f':
+		return 't'
+	default:
+		return c
+	}
+}
+
+// Get returns the member of an object at the end of a path of names.
+func (v Value) Get(path ...string) Value {
+	for _, name := range path {
+		var found Value
+		v.scan(func(key, member Value) bool {
+			if is(key, name) {
+				found = member
+			}
+			return found == nil
+		})
+		v = found
+	}
+	return v
+}
+
+// is reports whether key, a JSON string, is name.
+func is(key Value, name string) bool {
+	if bytes.IndexByte(key, '\\') >= 0 {
+		return key.Text() == name
+	}
+	return string(key[1:len(key)-1]) == name
+}
+
+// Members returns the names and values of an object, in order, without its nulls.
+func (v Value) Members() iter.Seq2[string, Value] {
+	return func(yield func(string, Value) bool) {
+		v.scan(func(key, member Value) bool { return yield(key.Text(), member) })
+	}
+}
+
+// scan is Members with names as they stand. It ends where the object is no JSON.
+func (v Value) scan(yield func(key, member Value) bool) {
+	if !v.IsObject() {
+		return
+	}
+	for i := space(v, 1); i < len(v) && v[i] == '"'; i = next(v, i) {
+		after := end(v, i)
+		if after <= i {
+			return
+		}
+		key := v[i:after:after]
+		at := space(v, after)
+		if at >= len(v) || v[at] != ':' {
+			return
+		}
+		at = space(v, at+1)
+		if i = end(v, at); i <= at {
+			return
+		}
+		if v[at] != 'n' && !yield(key, v[at:i:i]) {
+			return
+		}
+	}
+}
+
+// Elements returns the values of a list, in order, without its nulls.
+func (v Value) Elements() iter.Seq[Value] {
+	return func(yield func(Value) bool) {
+		if !v.IsList() {
+			return
+		}
+		for at := space(v, 1); at < len(v) && v[at] != ']'; {
+			i := end(v, at)
+			if i <= at || v[at] != 'n' && !yield(v[at:i:i]) {
+				return
+			}
+			at = next(v, i)
+		}
+	}
+}
+
+// next is where the member or element behind the one that ends at i begins.
+func next(v []byte, i int) int {
+	if i = space(v, i); i < len(v) && v[i] == ',' {
+		i = space(v, i+1)
+	}
+	return i
+}
+
+// space is the first place from i on that is not white.
+func space(v []byte, i int) int {
+	for i < len(v) && (v[i] == ' ' || v[i] == '\n' || v[i] == '\r' || v[i] == '\t') {
+		i++
+	}
+	return i
+}
+
+// end is where the value that begins at i ends; i when none does.
+func end(v []byte, i int) int {
+	if i >= len(v) {
+		return i
+	}
+	switch v[i] {
+	case '"':
+		return quoted(v, i)
+	case '{', '[':
+		depth := 0
+		for at := i; at < len(v); at++ {
+			switch v[at] {
+			case '"':
+				after := quoted(v, at)
+				if after == at {
+					return i
+				}
+				at = after - 1
+			case '{', '[':
+				depth++
+			case '}', ']':
+				if depth--; depth == 0 {
+					return at + 1
+				}
+			}
+		}
+		return i
+	}
+	at := i
+	for at < len(v) && bytes.IndexByte([]byte(",]} \n\r\t:"), v[at]) < 0 {
+		at++
+	}
+	return at
+}
+
+// quoted is where the string that begins at i ends; i when it does not.
+func quoted(v []byte, i int) int {
+	for at := i + 1; at < len(v); at++ {
+		switch v[at] {
+		case '\\':
+			at++
+		case '"':
+			return at + 1
+		}
+	}
+	return i
+}

@@ -1,0 +1,198 @@
+package auth
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/singleflight"
+
+	"weir/dataplane/destination"
+	"weir/shared/catalog/requests"
+	"weir/shared/fault"
+)
+
+// Used is the access token with which a request was authorised; zero: none.
+type Used struct{ key, access string }
+
+// token is what a token endpoint answered (RFC 6749, section 5).
+type token struct {
+	access  string
+	refresh string    // the newest, where the endpoint gives another with each access token
+	until   time.Time // when another one is due
+	refused bool      // the endpoint gave none; it is asked again after until
+}
+
+// Times of tokens.
+const (
+	tokenTimeout  = 30 * time.Second
+	tokenLife     = 50 * time.Minute // of one whose life is not said
+	tokenEarly    = time.Minute      // so long before its end another one is asked for
+	afterARefusal = 10 * time.Second // so long the endpoint is not asked again
+	maxTokens     = 10_000
+)
+
+// tokens are the access tokens of a plane by credentials.
+type tokens struct {
+	do    Do
+	group singleflight.Group
+	mu    sync.Mutex
+	kept  map[string]*token
+}
+
+// grant is what a token is asked for with.
+type grant struct {
+	key, url, id, secret, refresh, scope string
+	inHeader                             bool // the client's id and secret
+}
+
+func grantOf(a destination.Auth) grant {
+	g := grant{
+		url:      a.Value(func(t requests.Auth) string { return t.TokenURL }),
+		id:       a.Value(func(t requests.Auth) string { return t.ClientID }),
+		secret:   a.Value(func(t requests.Auth) string { return t.ClientSecret }),
+		refresh:  a.Value(func(t requests.Auth) string { return t.RefreshToken }),
+		scope:    a.Value(func(t requests.Auth) string { return t.Scope }),
+		inHeader: a.Value(func(t requests.Auth) string { return t.ClientIn }) == "header",
+	}
+	sum := sha256.Sum256([]byte(strings.Join([]string{g.url, g.id, g.secret, g.refresh, g.scope}, "\x00")))
+	g.key = string(sum[:])
+	return g
+}
+
+// of returns a token that is good at now. Those who ask for one at once share one
+// answer of the endpoint.
+func (t *tokens) of(ctx context.Context, a destination.Auth, now time.Time) (Used, error) {
+	g := grantOf(a)
+	if used, known, err := t.have(g.key, now); known {
+		return used, err
+	}
+	ctx, stop := context.WithTimeout(ctx, tokenTimeout)
+	defer stop()
+	answer := t.group.DoChan(g.key, func() (any, error) {
+		if used, known, err := t.have(g.key, now); known {
+			return used, err
+		}
+		ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), tokenTimeout) // whoever asked first may leave
+		defer stop()
+		return t.ask(ctx, g, now)
+	})
+	select {
+	case <-ctx.Done():
+		return Used{}, ctx.Err()
+	case r := <-answer:
+		used, _ := r.Val.(Used)
+		return used, r.Err
+	}
+}
+
+// have returns the token that is kept, or that there is none for now.
+func (t *tokens) have(key string, now time.Time) (used Used, known bool, err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	kept := t.kept[key]
+	switch {
+	case kept == nil || !now.Before(kept.until):
+		return Used{}, false, nil
+	case kept.refused:
+		return Used{}, true, refused()
+	}
+	return Used{key: key, access: kept.access}, true, nil
+}
+
+// refused is the error of a token that the endpoint does not give.
+func refused() error {
+	return &fault.Error{Kind: fault.Unavailable, Problems: []fault.Problem{{Code: "token_refused", Text: "The destination gives no access token for these credentials."}}}
+}
+
+// ask gets a token from the endpoint and keeps it. An endpoint that refuses is left
+// alone for a while.
+func (t *tokens) ask(ctx context.Context, g grant, now time.Time) (Used, error) {
+	t.mu.Lock()
+	if kept := t.kept[g.key]; kept != nil && kept.refresh != "" {
+		g.refresh = kept.refresh
+	}
+	t.mu.Unlock()
+	res, err := t.do(ctx, g.request(), tokenTimeout)
+	if err != nil {
+		return Used{}, err
+	}
+	var got struct {
+		AccessToken  string      `json:"access_token"`
+		RefreshToken string      `json:"refresh_token"`
+		ExpiresIn    json.Number `json:"expires_in"`
+	}
+	fresh := &token{refresh: g.refresh, until: now.Add(afterARefusal), refused: true}
+	switch {
+	case res.Status == 429 || res.Status >= 500:
+		return Used{}, fault.New(fault.Unavailable, "The token endpoint does not answer.")
+	case res.Status < 300 && json.Unmarshal(res.Body, &got) == nil && got.AccessToken != "":
+		life := tokenLife
+		if seconds, err := got.ExpiresIn.Int64(); err == nil && seconds > 0 {
+			life = time.Duration(min(seconds, 366*24*3600)) * time.Second
+		}
+		life -= min(tokenEarly, life/4)
+		fresh = &token{access: got.AccessToken, refresh: got.RefreshToken, until: now.Add(life)}
+		if fresh.refresh == "" {
+			fresh.refresh = g.refresh
+		}
+	}
+	t.keep(g.key, fresh, now)
+	if fresh.refused {
+		return Used{}, refused()
+	}
+	return Used{key: g.key, access: fresh.access}, nil
+}
+
+// keep keeps a token; those that are over make room.
+func (t *tokens) keep(key string, fresh *token, now time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(t.kept) >= maxTokens {
+		for k, old := range t.kept {
+			if !now.Before(old.until) || len(t.kept) >= 2*maxTokens {
+				delete(t.kept, k)
+			}
+		}
+	}
+	t.kept[key] = fresh
+}
+
+// forget makes another token due, unless there is one already.
+func (t *tokens) forget(used Used) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if kept := t.kept[used.key]; kept != nil && kept.access == used.access {
+		kept.until = time.Time{}
+	}
+}
+
+// request is that of RFC 6749, sections 4.4 and 6.
+func (g grant) request() destination.Request {
+	form := url.Values{"grant_type": {"client_credentials"}}
+	if g.refresh != "" {
+		form = url.Values{"grant_type": {"refresh_token"}, "refresh_token": {g.refresh}}
+	}
+	if g.scope != "" {
+		form.Set("scope", g.scope)
+	}
+	h := http.Header{"Content-Type": {"application/x-www-form-urlencoded"}, "Accept": {"application/json"}}
+	switch {
+	case g.id == "":
+	case g.inHeader:
+		both := url.QueryEscape(g.id) + ":" + url.QueryEscape(g.secret)
+		h["Authorization"] = []string{"Basic " + base64.StdEncoding.EncodeToString([]byte(both))}
+	default:
+		form.Set("client_id", g.id)
+		if g.secret != "" {
+			form.Set("client_secret", g.secret)
+		}
+	}
+	return destination.Request{Method: http.MethodPost, URL: g.url, Header: h, Body: []byte(form.Encode())}
+}
