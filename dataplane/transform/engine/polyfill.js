@@ -8,9 +8,15 @@
   const hash = global.hash, random = global.random;
   delete global.hash;
   delete global.random;
-  const collate = global.collate;
-  delete global.collate;
-  international(global, collate);
+  if (international !== null) {
+    const collate = global.collate;
+    delete global.collate;
+    international(global, collate);
+  } else {
+    for (const [prototype, names] of [[Date.prototype, ["toLocaleString", "toLocaleDateString", "toLocaleTimeString"]], [Number.prototype, ["toLocaleString"]], [BigInt.prototype, ["toLocaleString"]], [String.prototype, ["localeCompare", "toLocaleUpperCase", "toLocaleLowerCase"]]]) {
+      for (const name of names) Object.defineProperty(prototype, name, { value() { throw new RangeError(name + " is not supported in code that does not name it"); }, writable: true, configurable: true, enumerable: false });
+    }
+  }
 
   define("queueMicrotask", function queueMicrotask(f) {
     if (typeof f !== "function") throw new TypeError("queueMicrotask takes a function");

@@ -79,6 +79,7 @@ func TestWhatIsNotSupportedSaysSo(t *testing.T) {
 	for code, want := range map[string]string{
 		`new Date().toLocaleDateString("de-DE")`:                                                          `RangeError: the locale "de-DE" is not supported; there is en-US`,
 		`(5).toLocaleString(["fr", "en"])`:                                                                `RangeError: the locale "fr" is not supported; there is en-US`,
+		`new Date()["to" + String.fromCharCode(76) + "ocaleString"]()`:                                    `RangeError: toLocaleString is not supported in code that does not name it`,
 		`"a".localeCompare("b", "sv")`:                                                                    `RangeError: the locale "sv" is not supported; there is en-US`,
 		`"a".localeCompare("b", "en", { sensitivity: "base" })`:                                           `RangeError: the option sensitivity: "base" is not supported; there are variant`,
 		`"a".localeCompare("б")`:                                                                          `RangeError: texts with '\u0431' cannot be compared`,
