@@ -80,6 +80,7 @@
       for (const key of ["minimumSignificantDigits", "maximumSignificantDigits", "useGrouping"]) if (out[key] !== undefined) throw new RangeError("the option " + key + " is not supported with notation: " + JSON.stringify(out.notation));
       if (out.style !== undefined && String(out.style) === "currency") choose(out, "compactDisplay", ["short"]);
     }
+    if (out.style !== undefined && String(out.style) === "unit") choose(out, "minimumIntegerDigits", [1]); // else 01 day or 01 days
     if (out.unit !== undefined && String(out.unit).includes("-per-")) throw new RangeError("the option unit: " + JSON.stringify(String(out.unit)) + " is not supported; there are simple units");
     return out;
   }
