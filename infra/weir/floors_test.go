@@ -78,7 +78,7 @@ var floors = []floor{
 	{[]string{"weir/dataplane/queue/natsstore", "weir/dataplane/queue/natsstore/embedded"}, []string{"weir/shared/*", "weir/dataplane/queue", "weir/dataplane/queue/natsstore/cluster", "weir/dataplane/queue/natsstore/embedded", "weir/dataplane/queue/natsstore/peers", "weir/dataplane/queue/natsstore/refusal", "weir/dataplane/queue/natsstore/table"}},
 	{[]string{"weir/dataplane/queue/natsstore/table"}, []string{"weir/shared/fault"}},
 	{[]string{"weir/dataplane/queue/detour"}, []string{"weir/shared/*", "weir/dataplane/event", "weir/dataplane/queue"}},
-	{[]string{"weir/dataplane/queue/natsstore/cluster", "weir/dataplane/queue/natsstore/refusal"}, []string{"weir/shared/fault"}},
+	{[]string{"weir/dataplane/queue/natsstore/cluster", "weir/dataplane/queue/natsstore/refusal"}, []string{"weir/shared/delay", "weir/shared/fault"}},
 	{[]string{"weir/dataplane/queue/queuetest"}, []string{"weir/shared/*", "weir/dataplane/event", "weir/dataplane/queue"}},
 	{[]string{"weir/dataplane/httpserve", "weir/dataplane/httpsend"}, nil},
 	{[]string{"weir/dataplane/httpbench"}, []string{"weir/dataplane/httpserve", "weir/dataplane/httpsend"}},

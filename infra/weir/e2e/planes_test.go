@@ -82,7 +82,7 @@ func (r *roles) startPlane() {
 		args = append(args, "--hub", "nats://"+r.recorded.Addr)
 	}
 	if r.events != "" {
-		args = append(args, "--events", r.events, "--replicas", "3")
+		args = append(args, "--events", r.events)
 	}
 	r.plane = r.startRole("dataplane", args...)
 	r.plane.line(`^ready$`)

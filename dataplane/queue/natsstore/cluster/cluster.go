@@ -15,11 +15,13 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/nats-io/nuid"
 
+	"weir/shared/delay"
 	"weir/shared/fault"
 )
 
@@ -54,11 +56,16 @@ type Cluster struct {
 	limits jetstream.AccountLimits
 	used   int // streams in the account
 	want   int
-	seen   int      // servers that answered
-	bare   bool     // a stream is missing, or has no limit
-	disk   int64    // bytes that the smallest server gives to streams and has not promised; 0: unknown
-	raised []string // streams that got more copies, which may be behind
+	seen   int       // servers that answered
+	bare   bool      // a stream is missing, or has no limit
+	disk   int64     // bytes that the smallest server gives to streams and has not promised; 0: unknown
+	raised []string  // streams that got more copies, which may be behind
+	probed time.Time // when the newest probe was deleted
 }
+
+// probeCounts is for how long servers may count a probe that was deleted as room that
+// is taken: they tell each other every ten seconds.
+const probeCounts = 25 * time.Second
 
 // Join looks at the servers.
 //
@@ -185,6 +192,7 @@ func (c *Cluster) promised(ctx context.Context, n int64) bool {
 	})
 	if err == nil {
 		err = c.cfg.JS.DeleteStream(ctx, name)
+		c.probed = time.Now()
 	}
 	return !noRoom(err) || c.fewServers(err)
 }
@@ -242,6 +250,9 @@ func (c *Cluster) Ensure(ctx context.Context, cfg jetstream.StreamConfig) (jetst
 			cfg.MaxBytes = min(cfg.MaxBytes, most)
 		}
 		s, err := c.cfg.JS.CreateOrUpdateStream(ctx, cfg)
+		for noRoom(err) && time.Since(c.probed) < probeCounts && delay.For(ctx, time.Second) {
+			s, err = c.cfg.JS.CreateOrUpdateStream(ctx, cfg)
+		}
 		return s, c.refusal(err)
 	}
 	if err != nil {
