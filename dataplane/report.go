@@ -36,6 +36,14 @@ func (d *DataPlane) unloaded() []id.Workspace {
 	return slices.Sorted(maps.Keys(all))
 }
 
+// lazy names the servers of the event cluster that were seen to sync only now and then.
+func (d *DataPlane) lazy() []string {
+	if c := d.store.Cluster(); c != nil {
+		return c.Lazy
+	}
+	return nil
+}
+
 // warehouses returns how the loads of every warehouse do.
 func (d *DataPlane) warehouses() []health.Warehouse {
 	var all []health.Warehouse

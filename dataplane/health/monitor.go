@@ -35,6 +35,7 @@ type Config struct {
 	Warehouses func() []Warehouse
 	SlowCalls  func() []id.Workspace // whose calls of the view take long while those of others wait
 	Unloaded   func() []id.Workspace // workspaces that cannot be loaded, or were not until now
+	Lazy       func() []string       // names of those that are seen to sync only now and then
 	Away       func() []string       // names of servers of the event cluster that are away
 }
 
@@ -177,6 +178,9 @@ func (m *Monitor) alarms(states []partition.State) (alarms []wire.Alarm) {
 	alarms = append(alarmsOf(on), m.quota.alarms()...)
 	if away := m.cfg.Away(); len(away) > 0 {
 		alarms = append(alarms, wire.Alarm{Code: "events_degraded", Count: uint64(len(away)), Servers: away})
+	}
+	if lazy := m.cfg.Lazy(); len(lazy) > 0 {
+		alarms = append(alarms, wire.Alarm{Code: "events_unsynced", Count: uint64(len(lazy)), Servers: lazy})
 	}
 	return alarms
 }

@@ -65,8 +65,8 @@ func TestTheConfigurationOfThePageServesAPlane(t *testing.T) {
 	cfg.Files.NKey = accesstest.Write(t, "user.nk", seed)
 	s := open(t, cfg)
 	mustAppend(t, s.Log(queue.Events, 0), "", "x")
-	if !s.Synced() || s.Limit(queue.Events) == 0 {
-		t.Errorf("servers that sync and say so: seen to %v, with a limit of %d bytes", s.Synced(), s.Limit(queue.Events))
+	if synced, lazy := s.Cluster().Synced, s.Cluster().Lazy; !synced || s.Limit(queue.Events) == 0 {
+		t.Errorf("servers that sync and say so: seen to %v, %v not, with a limit of %d bytes", synced, lazy, s.Limit(queue.Events))
 	}
 
 	for name, change := range map[string]func(*natsstore.Config){

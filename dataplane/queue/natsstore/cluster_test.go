@@ -166,7 +166,7 @@ func TestThreeServersKeepWhatAPlaneWrites(t *testing.T) {
 		if found := copies(t, servers, "fresh"); !each(found, 3) {
 			t.Errorf("streams have these copies: %v, want 3 of each", found)
 		}
-		if !s.Synced() {
+		if synced, lazy := s.Cluster().Synced, s.Cluster().Lazy; !synced || len(lazy) > 0 {
 			t.Error("servers that sync and say so are not seen to")
 		}
 		mustAppend(t, s.Log(queue.Events, 0), "", "x")
@@ -200,7 +200,8 @@ func TestThreeServersKeepWhatAPlaneWrites(t *testing.T) {
 		if next != n || mustAppend(t, s.Log(queue.Events, 0), "", "more") != n+1 {
 			t.Errorf("%d records are there, want %d", next, n)
 		}
-		if text := log.String(); !strings.Contains(text, "copies of logs are complete") || s.Synced() || !strings.Contains(text, "sync_interval: always") {
+		synced := s.Cluster().Synced
+		if text := log.String(); !strings.Contains(text, "copies of logs are complete") || synced || !strings.Contains(text, "sync_interval: always") {
 			t.Errorf("the log does not say what was done, and what cannot be seen:\n%s", text)
 		}
 		if err := s.Close(); err != nil {
@@ -285,8 +286,9 @@ func TestWhatServersDoNotOfferIsSaidAtTheStart(t *testing.T) {
 	})
 	t.Run("lazy sync where it is wanted", func(t *testing.T) {
 		t.Parallel()
-		if s := open(t, natsstore.Config{Address: addressOf(servers, "sees"), LazySync: true, MaxBytes: 1 << 30}); s.Synced() {
-			t.Error("servers that do not sync are seen to")
+		s := open(t, natsstore.Config{Address: addressOf(servers, "sees"), LazySync: true, MaxBytes: 1 << 30})
+		if synced, lazy := s.Cluster().Synced, s.Cluster().Lazy; synced || len(lazy) != 1 || lazy[0] != "n1" {
+			t.Errorf("a server that does not sync: seen to %v, those that do not are %v", synced, lazy)
 		}
 	})
 	t.Run("nine tenths of the account", func(t *testing.T) {

@@ -311,8 +311,8 @@ func (s *Store) ServersAway() []string {
 	return s.watch.Away()
 }
 
-// Synced reports whether every server that keeps the logs was seen to sync each write.
-func (s *Store) Synced() bool { return s.embed != nil || s.group.Synced }
+// Cluster returns the servers as they were when the store was opened; nil: embedded.
+func (s *Store) Cluster() *cluster.Cluster { return s.group }
 
 // Partitions returns how many partitions there are.
 func (s *Store) Partitions() int { return s.slots.Partitions }

@@ -40,6 +40,7 @@ var bottlenecks = [...]struct {
 	{"load_failed", "a warehouse refuses a load (%s); its events wait. The console's page of warehouses says what it said"},
 	{"view_slow", "queries, previews, connection tests or lists take so long that others had to wait (%s). Ask for less at once"},
 	{"dedupe_damaged", "dedupe keys were damaged on its disk; retries of older events may be delivered twice. Check the disk"},
+	{"events_unsynced", "servers of its event cluster sync to their disks only now and then (%s), so a power cut loses acknowledged events. Write sync_interval: always into their configuration"},
 	{"dedupe_window_short", "dedupe keys are forgotten before seven days, for lack of room (%s). Give the plane more disk and memory, or let it send less"},
 }
 

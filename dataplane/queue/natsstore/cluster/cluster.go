@@ -49,8 +49,10 @@ type Config struct {
 // Cluster is the servers behind a connection as they were when it was joined. Its
 // methods may be used by one goroutine at a time.
 type Cluster struct {
-	// Synced says that every server was seen to sync each write.
+	// Synced says that every server was seen to sync each write; Lazy names those that
+	// were seen not to, sorted.
 	Synced bool
+	Lazy   []string
 
 	cfg    Config
 	limits jetstream.AccountLimits

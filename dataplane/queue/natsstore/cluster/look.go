@@ -84,7 +84,7 @@ func (c *Cluster) servers(ctx context.Context) []string {
 func (c *Cluster) checkSync(ctx context.Context) error {
 	seen := c.ask(ctx, askSyncing, `{}`)
 	var lazy []string
-	c.Synced = len(seen) > 0
+	c.Synced, c.Lazy = len(seen) > 0, nil
 	for _, a := range seen {
 		if a.Data.Config == nil || !a.Data.Config.SyncAlways {
 			c.Synced = false
@@ -93,6 +93,7 @@ func (c *Cluster) checkSync(ctx context.Context) error {
 			continue
 		}
 		if !a.Data.Config.SyncAlways {
+			c.Lazy = append(c.Lazy, a.Server.Name)
 			lazy = append(lazy, fmt.Sprintf("%s (every %v)", a.Server.Name, a.Data.Config.SyncInterval))
 		}
 		if left := a.Data.Config.MaxStorage - a.Data.Reserved; left > 0 && (c.disk == 0 || left < c.disk) {
@@ -100,6 +101,7 @@ func (c *Cluster) checkSync(ctx context.Context) error {
 		}
 	}
 	slices.Sort(lazy)
+	slices.Sort(c.Lazy)
 	switch {
 	case len(lazy) > 0 && !c.cfg.LazySync:
 		return fault.New(fault.Invalid, "The event servers sync to their disks only now and then, so a power cut loses acknowledged events: %s. Write sync_interval: always into the jetstream block of their configuration, or start with --allow-lazy-sync.",

@@ -22,6 +22,8 @@ const texts: Record<string, string> = {
     "A destination's name leads to addresses that the plane may not talk to; its deliveries wait in order. Check its name in DNS; the plane's operator allows private addresses with --allow-private.",
   disk_full: "Its disk is full, so new events are refused. Make room now.",
   disk_low: "Its disk is nearly full. Make room before events are refused.",
+  events_unsynced:
+    "Servers of its event cluster sync to their disks only now and then, so a power cut loses acknowledged events. Write sync_interval: always into their configuration.",
   events_degraded:
     "Servers of its event cluster are away. Events are taken and delivered while most of them are there; bring them back before another one fails.",
   frame_damaged: "Stored events could not be read and were set aside. Check the disk.",
