@@ -141,11 +141,51 @@ func TestSecretsAreFoundInEveryPlaceAndForm(t *testing.T) {
 	}
 }
 
+// TestWithAuthNoSecretIsInAHeader: what a kind builds holds none then.
+func TestWithAuthNoSecretIsInAHeader(t *testing.T) {
+	t.Parallel()
+	c, err := readCase(writeCase(t, caseText(`{"key":"`+madeUp+`"}`, `{"messageId":"m1"}`)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := c.check(destination.Kind{Open: func([]byte, map[string]secret.String) (destination.Opened, error) {
+		return destination.Opened{HTTP: leaky{}, Auth: []destination.Auth{{Type: "bearer"}}, Limits: destination.Limits{Concurrency: 1, Timeout: time.Second, BatchSize: 2}}, nil
+	}})
+	if !slices.Contains(got, "the secret key stands in a request's header, in clear") {
+		t.Errorf("found %q, want the secret in the header", got)
+	}
+}
+
+// careless is a kind that looks up without a key, for items that are not there, and
+// with its secret in the address.
+type careless struct{ leaky }
+
+func (careless) LookUps(b destination.Batch) []destination.Request {
+	return []destination.Request{{Method: "GET", URL: "https://acme.example/?key=" + madeUp, Items: []int{len(b.Items)}}}
+}
+
+func (careless) Find(destination.Request, destination.Response) (string, destination.Verdict) {
+	return "", destination.Verdict{Outcome: destination.Dead, Code: "acme_unknown"}
+}
+
+func TestMistakesOfLookUpsAreFound(t *testing.T) {
+	t.Parallel()
+	got := strings.Join(found(t, careless{}), "\n")
+	for _, want := range []string{`by key ""`, "a look-up is for item 2 of 2", "the secret key stands in a look-up's URL", `code "acme_unknown" is not declared`} {
+		if !strings.Contains(got, want) {
+			t.Errorf("not found: %s; found:\n%s", want, got)
+		}
+	}
+}
+
 func TestEachMistakeIsSaidOnce(t *testing.T) {
 	t.Parallel()
 	got := found(t, leaky{"code", "acme_quota"})
 	if len(got) != 1 || !strings.Contains(got[0], `code "acme_quota" is not declared: declare it in`) {
 		t.Errorf("an undeclared code: found %q, want one mistake that says where to declare it", got)
+	}
+	if got := found(t, leaky{"code", "amplitude_refused"}); len(got) != 1 || !strings.Contains(got[0], `code "amplitude_refused" is declared by another kind`) {
+		t.Errorf("another kind's code: found %q, want one mistake", got)
 	}
 	got = found(t, leaky{"items", ""})
 	if len(got) != 2 || !strings.Contains(got[0], "there is no item 2") || !strings.Contains(got[1], "ends 0 times") {

@@ -42,6 +42,11 @@ func (r *Rates) of(d id.Destination) *bucket {
 
 // Take lets a request go, and returns 0, or after how long to ask again.
 func (r *Rates) Take(d id.Destination, l destination.Limits, now time.Time) time.Duration {
+	if l.Rate <= 0 {
+		if _, known := r.buckets.Load(d); !known {
+			return 0 // the usual case
+		}
+	}
 	b := r.of(d)
 	b.mu.Lock()
 	defer b.mu.Unlock()
