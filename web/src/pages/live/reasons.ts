@@ -49,7 +49,7 @@ const words: Record<string, string> = {
   transformation_failed: "the transformation threw an error",
   transformation_killed: "the transformation had to be ended",
   transformation_memory: "the transformation used too much memory",
-  transformation_output: "the transformation returned what is no event",
+  transformation_output: "an output was too large, or there were too many",
   transformation_suspended: "the transformation failed too often and is suspended",
   transformation_timeout: "the transformation took too long",
   unexpected_status: "the destination's answer was unexpected",
