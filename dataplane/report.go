@@ -56,6 +56,9 @@ func (d *DataPlane) warehouses() []health.Warehouse {
 				one.Failure = warehouse.CodeSlow
 			}
 		}
+		if one.Failure == "" && len(d.loading.Refusing(w.ID)) > 0 {
+			one.Failure = "table_refused"
+		}
 		all = append(all, one)
 	}
 	return all

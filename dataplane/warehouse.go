@@ -82,13 +82,41 @@ func (d *DataPlane) jobs(deps warehouse.Deps) []load.Job {
 	return jobs
 }
 
-// unloadable keeps an event that has no row in QUARANTINE, from where it can be
+// keptBytes is how much of events one record of QUARANTINE has, about.
+const keptBytes = 256 << 10
+
+// unloadable keeps events that have no row in QUARANTINE, from where they can be
 // replayed.
-func (d *DataPlane) unloadable(ctx context.Context, dest id.Destination, e event.Event, code string) error {
-	e.Quarantine, e.Destination = code, dest
+func (d *DataPlane) unloadable(ctx context.Context, dest id.Destination, events []event.Event) error {
+	type key struct {
+		partition int
+		source    id.Source
+	}
+	kept, size := map[key][]event.Event{}, map[key]int{}
+	flush := func(k key) error {
+		_, err := d.shared[queue.Quarantine][k.partition].Append(ctx, string(k.source), queue.EncodeFrame(kept[k]))
+		kept[k], size[k] = nil, 0
+		return err
+	}
 	slots := d.store.Slots()
-	_, err := d.shared[queue.Quarantine][slots.Partition(e.User)].Append(ctx, string(e.Source), queue.EncodeFrame([]event.Event{e}))
-	return err
+	for _, e := range events {
+		k := key{slots.Partition(e.User), e.Source}
+		e.Destination = dest
+		kept[k], size[k] = append(kept[k], e), size[k]+len(e.JSON)+len(e.Detail)
+		if size[k] >= keptBytes {
+			if err := flush(k); err != nil {
+				return err
+			}
+		}
+	}
+	for k, all := range kept {
+		if len(all) > 0 {
+			if err := flush(k); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // loads is what the view may ask of the loads.

@@ -24,13 +24,19 @@ type rules struct {
 	UpperCase         bool `yaml:"upperCase"` // names are in upper case
 	// Lake: an event may have any number of columns, and rows of users have no
 	// sent_at, timestamp and original_timestamp.
-	Lake               bool `yaml:"lake"`
-	LoadedAt           bool `yaml:"loadedAt"`           // every row has loaded_at
-	NoUsersTable       bool `yaml:"noUsersTable"`       // identify makes no row of users
-	LongText           bool `yaml:"longText"`           // strings of over 512 characters are text
-	ViolationErrors    bool `yaml:"violationErrors"`    // the key violationErrors is JSON
-	Arrays             bool `yaml:"arrays"`             // enableArraySupport counts
-	IdentityMergeRules bool `yaml:"identityMergeRules"` // identityResolution counts
+	Lake bool `yaml:"lake"`
+	// Wide: an event may have any number of columns. Loads put what a table or a row
+	// cannot have into a column of its own.
+	Wide bool `yaml:"wide"`
+	// SystemColumns are names of columns that the server keeps to itself, in lower
+	// case: they get an underscore, whatever the settings say of reserved words.
+	SystemColumns      []string `yaml:"systemColumns"`
+	LoadedAt           bool     `yaml:"loadedAt"`           // every row has loaded_at
+	NoUsersTable       bool     `yaml:"noUsersTable"`       // identify makes no row of users
+	LongText           bool     `yaml:"longText"`           // strings of over 512 characters are text
+	ViolationErrors    bool     `yaml:"violationErrors"`    // the key violationErrors is JSON
+	Arrays             bool     `yaml:"arrays"`             // enableArraySupport counts
+	IdentityMergeRules bool     `yaml:"identityMergeRules"` // identityResolution counts
 	// JSONPathType is the type of a value at a JSON path; empty: JSON paths do
 	// not count.
 	JSONPathType  Type `yaml:"jsonPathType"`
@@ -69,7 +75,7 @@ func Read(folder fs.FS) (*Dialect, error) {
 	if d.rules.Name == "" || d.MaxName < 0 || !slices.Contains(texts, d.FullEventType) || d.JSONPathType != "" && !slices.Contains(texts, d.JSONPathType) {
 		return nil, errors.New("read layout.yaml: it needs a name, a maxName that is not negative, a fullEventType (json, text or string), and such a jsonPathType or none")
 	}
-	d.names = name.Rules{Max: d.MaxName, CutBeforeEscaping: d.CutBeforeEscaping, UpperCase: d.UpperCase, Reserved: map[string]bool{}}
+	d.names = name.Rules{Max: d.MaxName, CutBeforeEscaping: d.CutBeforeEscaping, UpperCase: d.UpperCase, Reserved: map[string]bool{}, System: d.SystemColumns}
 	for w := range strings.FieldsSeq(string(words)) {
 		d.names.Reserved[strings.ToUpper(w)] = true
 	}

@@ -3,7 +3,7 @@
 // differs between kinds of warehouses is in the folder of each kind: see Read.
 //
 // It refuses events that are no object, deeper than 128 levels, of more than
-// 200 columns, and names of more than 8 MiB together. Numbers keep their digits;
+// 200 columns in most kinds, and names of more than 8 MiB together. Numbers keep their digits;
 // a whole number is written without point or exponent.
 //
 // What a column cannot keep is in its sibling <name>__raw, a text: the JSON text

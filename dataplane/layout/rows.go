@@ -251,7 +251,7 @@ func (d *Dialect) Rows(o *Options, m Meta, event []byte) (rows []Row, drop strin
 	w.d, w.o, w.m, w.left, w.names = d, o, m, maxNames, d.namesOf(o)
 	w.now = timestamp.Format(m.Now)
 	w.cloud = m.cloud() && m.SourceCategory != "singer" && m.SourceType != "singer"
-	r := &maker{walk: w, rows: make([]Row, 0, 2), unlimited: d.Lake || w.word(w.Get(0, "channel")) == "sources"}
+	r := &maker{walk: w, rows: make([]Row, 0, 2), unlimited: d.Lake || d.Wide || w.word(w.Get(0, "channel")) == "sources"}
 	kind := strings.ToLower(w.word(w.Get(0, "type")))
 	if code := Refuses(kind); code != "" {
 		return nil, code, nil

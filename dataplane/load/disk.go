@@ -1,11 +1,6 @@
 package load
 
 import (
-	"encoding/json"
-	"errors"
-	"fmt"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -23,6 +18,25 @@ type manifest struct {
 	Staged bool          `json:"staged"`
 	Full   bool          `json:"full"` // there was more than one load takes
 	Tables []stage.Table `json:"tables,omitempty"`
+	// Format is manifestFormat when it was staged by this version or a newer one. What
+	// an older one staged is staged again: its rows do not tell their events.
+	Format int `json:"format,omitempty"`
+	// Merged has, for tables that refused rows or stood beside one that did, the number
+	// before which every row is merged or refused.
+	Merged map[string]int64 `json:"merged,omitempty"`
+	// Part has, for tables that refused rows, the number before which rows may be merged
+	// in one part from Merged on.
+	Part map[string]int64 `json:"part,omitempty"`
+}
+
+const manifestFormat = 1
+
+// progress notes that rows of a table are merged or refused.
+func (m *manifest) progress(table string, next int64) {
+	if m.Merged == nil {
+		m.Merged = map[string]int64{}
+	}
+	m.Merged[table] = next
 }
 
 // cursor is the first record of each partition that is in no closed manifest.
@@ -36,36 +50,6 @@ type cursor struct {
 // next returns the first record of each partition that no closed load of d has.
 func (e *Engine) next(d id.Destination) ([]uint64, error) {
 	var c cursor
-	_, err := get(filepath.Join(e.c.Dir, string(d), "cursor.json"), &c)
+	_, err := durable.GetJSON(filepath.Join(e.c.Dir, string(d), "cursor.json"), &c)
 	return c.Next, err
-}
-
-// put writes v so that after a crash the old or the new is there, whole.
-func put(path string, v any) error {
-	b, err := json.Marshal(v)
-	if err != nil {
-		return fmt.Errorf("encode %s: %w", filepath.Base(path), err)
-	}
-	if err := durable.MakeFolder(filepath.Dir(path)); err != nil {
-		return fmt.Errorf("make a load's folder: %w", err)
-	}
-	if err := durable.WriteFile(path, b, 0o600); err != nil {
-		return fmt.Errorf("keep a load: %w", err)
-	}
-	return nil
-}
-
-// get reads what put wrote; false when there is nothing.
-func get(path string, v any) (bool, error) {
-	b, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil
-	}
-	if err == nil {
-		err = json.Unmarshal(b, v)
-	}
-	if err != nil {
-		return false, fmt.Errorf("read %s: %w", filepath.Base(path), err)
-	}
-	return true, nil
 }

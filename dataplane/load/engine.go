@@ -70,10 +70,11 @@ type Config struct {
 	// Removed says whether a destination is gone for ever, not only without a job:
 	// what is staged for it is discarded. nil: none is.
 	Removed func(id.Workspace, id.Destination) bool
-	// Refused is told of an event that has no row, before its record is purged:
-	// code is unsupported_event or bad_event. An error repeats the load. Repeated
-	// after a crash. Nil: it is counted only.
-	Refused   func(ctx context.Context, d id.Destination, e event.Event, code string) error
+	// Refused is told of events of a destination that have no row, before their record
+	// is purged: Quarantine of each is unsupported_event, bad_event, row_refused or
+	// table_refused, Detail what the warehouse says, which may quote values. An error
+	// repeats the load. Repeated after a crash. Nil: they are counted only.
+	Refused   func(ctx context.Context, d id.Destination, events []event.Event) error
 	Reach     func(Step) error // tests: an error ends the load there as a crash does
 	Log       *slog.Logger
 	Now       func() time.Time

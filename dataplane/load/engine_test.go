@@ -45,7 +45,7 @@ func (l *lake) Schema(context.Context, []string) (warehouse.Schema, error) {
 	for _, n := range []string{"id", "received_at", "uuid_ts", "anonymous_id", "user_id", "event", "event_text", "context_source_id", "context_destination_id", "context_destination_type", "secret"} {
 		columns[n] = warehouse.Column{Type: layout.String, Native: "text"}
 	}
-	return warehouse.Schema{"order_done": {Columns: columns, Room: 9}}, nil
+	return warehouse.Schema{"order_done": {Columns: columns, Room: 9, RowRoom: 9}}, nil
 }
 func (l *lake) Alter(context.Context, []warehouse.Change) error         { return nil }
 func (l *lake) Query(context.Context, string, func([]byte) error) error { return nil }

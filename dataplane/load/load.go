@@ -52,7 +52,7 @@ func (l *loader) loadOnce(ctx context.Context) (did, more bool, err error) {
 	l.cuts = 0
 	l.change(func(x *Load) {
 		x.State, x.Code, x.Detail = Done, "", ""
-		l.merged.Add(x.Rows)
+		l.merged.Add(x.Rows - x.refused())
 	})
 	return true, m.Full, nil
 }
@@ -62,14 +62,14 @@ func (l *loader) openManifest(ctx context.Context) (*manifest, error) {
 	ctx, cancel := context.WithTimeout(ctx, longest)
 	defer cancel()
 	var c cursor
-	if _, err := get(l.path("cursor.json"), &c); err != nil {
+	if _, err := durable.GetJSON(l.path("cursor.json"), &c); err != nil {
 		return nil, err
 	}
 	for len(c.Next) < len(l.e.c.Stages) {
 		c.Next = append(c.Next, 0)
 	}
 	var m manifest
-	there, err := get(l.path("manifest.json"), &m)
+	there, err := durable.GetJSON(l.path("manifest.json"), &m)
 	if err != nil {
 		return nil, err
 	}
@@ -80,6 +80,9 @@ func (l *loader) openManifest(ctx context.Context) (*manifest, error) {
 		there = false
 	}
 	if there {
+		if m.Format < manifestFormat {
+			m.Staged, m.Tables = false, nil
+		}
 		return &m, nil
 	}
 	now := l.e.c.Now().UTC()
@@ -107,7 +110,7 @@ func (l *loader) openManifest(ctx context.Context) (*manifest, error) {
 	if !some {
 		return nil, nil
 	}
-	if err := put(l.path("manifest.json"), m); err != nil {
+	if err := durable.PutJSON(l.path("manifest.json"), m); err != nil {
 		return nil, err
 	}
 	return &m, nil
@@ -157,7 +160,7 @@ func (l *loader) load(ctx context.Context, job Job, m *manifest) error {
 
 // close moves the cursor behind a manifest.
 func (l *loader) close(ctx context.Context, m *manifest) error {
-	if err := put(l.path("cursor.json"), cursor{Next: m.To, Last: m.ID, Workspace: l.job.Load().Workspace}); err != nil {
+	if err := durable.PutJSON(l.path("cursor.json"), cursor{Next: m.To, Last: m.ID, Workspace: l.job.Load().Workspace}); err != nil {
 		return err
 	}
 	l.e.staged.Pass(ctx, l.dest, m.To)
@@ -179,33 +182,22 @@ func (l *loader) stage(ctx context.Context, job Job, m *manifest) error {
 	s := stage.New(l.e.c.Blobs, blob.Ref(l.prefix()+"/"+m.ID))
 	refused := map[string]int{}
 	count := 0
-	for p, log := range l.e.c.Stages {
-		if m.To[p] <= m.From[p] {
-			continue
+	err := l.reading(m).Each(ctx, func(p int, r queue.Record, frame *queue.Frame) (bool, error) {
+		if count >= l.e.c.MaxEvents {
+			m.Full = true
+			m.To[p] = r.Seq
+			return false, nil
 		}
-		for r, err := range log.ReadTo(ctx, m.From[p], string(l.dest)) {
-			if err != nil {
-				return fmt.Errorf("read STAGE: %w", err)
-			}
-			if r.Seq >= m.To[p] {
-				break
-			}
-			if count >= l.e.c.MaxEvents {
-				m.Full = true
-				m.To[p] = r.Seq
-				break
-			}
-			frame, err := queue.DecodeFrame(r.Data)
-			if err != nil {
-				l.damaged(ctx, p, r)
-				refused[damagedRecord]++
-				continue
-			}
-			count += len(frame.Events)
-			if err := l.rows(ctx, job, dialect, m, s, frame.Events, refused); err != nil {
-				return err
-			}
+		if frame == nil {
+			l.damaged(ctx, p, r)
+			refused[damagedRecord]++
+			return true, nil
 		}
+		count += len(frame.Events)
+		return true, l.rows(ctx, job, dialect, m, s, frame.Events, refused)
+	})
+	if err != nil {
+		return err
 	}
 	tables, err := s.Finish(ctx)
 	if err != nil {
@@ -215,8 +207,8 @@ func (l *loader) stage(ctx context.Context, job Job, m *manifest) error {
 		return err
 	}
 	l.change(func(x *Load) { x.Refused = refused })
-	m.Tables, m.Staged = tables, true
-	return put(l.path("manifest.json"), m)
+	m.Tables, m.Staged, m.Format = tables, true, manifestFormat
+	return durable.PutJSON(l.path("manifest.json"), m)
 }
 
 // damagedRecord counts, among the refused, records of STAGE that cannot be read.
@@ -235,8 +227,10 @@ func (l *loader) damaged(ctx context.Context, partition int, r queue.Record) {
 
 // rows stages the rows of a frame's events.
 func (l *loader) rows(ctx context.Context, job Job, d *layout.Dialect, m *manifest, s *stage.Writer, events []event.Event, refused map[string]int) error {
+	var without []event.Event // rows
 	for i := range events {
 		e := &events[i]
+		s.Event()
 		meta := layout.Meta{SourceID: string(e.Source), DestinationID: string(job.Destination), DestinationType: job.Type, Now: m.At}
 		if job.SourceOf != nil {
 			meta.SourceName, meta.SourceType = job.SourceOf(e.Source)
@@ -250,11 +244,12 @@ func (l *loader) rows(ctx context.Context, job Job, d *layout.Dialect, m *manife
 		}
 		if code != "" {
 			refused[code]++
-			if l.e.c.Refused != nil {
-				if err := l.e.c.Refused(ctx, job.Destination, *e, code); err != nil {
-					return fmt.Errorf("keep a refused event: %w", err)
-				}
+			kept := *e
+			kept.Quarantine = code
+			if err != nil {
+				kept.Detail = err.Error() // it never quotes the event
 			}
+			without = append(without, kept)
 			continue
 		}
 		for _, r := range rows {
@@ -262,6 +257,12 @@ func (l *loader) rows(ctx context.Context, job Job, d *layout.Dialect, m *manife
 				return err
 			}
 		}
+	}
+	if len(without) == 0 || l.e.c.Refused == nil {
+		return nil
+	}
+	if err := l.e.c.Refused(ctx, job.Destination, without); err != nil {
+		return fmt.Errorf("keep refused events: %w", err)
 	}
 	return nil
 }

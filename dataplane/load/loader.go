@@ -2,12 +2,15 @@ package load
 
 import (
 	"context"
+	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"weir/dataplane/load/reading"
 	"weir/dataplane/warehouse"
 	"weir/shared/id"
 )
@@ -23,7 +26,8 @@ const (
 	Failing State = "failing"
 )
 
-// Load is one load as people see it. Detail may quote values: it stays local.
+// Load is one load as people see it. Code and Detail say why it failed, and of one
+// that is done, which table refused rows. Detail may quote values: it stays local.
 type Load struct {
 	ID      string         `json:"id"`
 	At      time.Time      `json:"at"`
@@ -37,13 +41,32 @@ type Load struct {
 	Detail  string         `json:"detail,omitempty"`
 }
 
+// refused lets a load that is done say what its tables refused, and returns how many
+// rows.
+func (x *Load) refused() (rows int64) {
+	var tables []string
+	for _, t := range x.Tables {
+		if t.Refused > 0 {
+			rows += t.Refused
+			tables = append(tables, fmt.Sprintf("table %s refused %d of %d rows: %s", t.Name, t.Refused, t.Rows, t.Detail))
+		}
+	}
+	if rows > 0 {
+		x.Code, x.Detail = tableRefused, strings.Join(tables, "; ")
+	}
+	return rows
+}
+
 // TableLoad is one table of a load.
 type TableLoad struct {
 	Name string `json:"name"`
 	// Event is the event's name where that does not go into a table's name whole.
-	Event string `json:"event,omitempty"`
-	Rows  int64  `json:"rows"`
-	State State  `json:"state"`
+	Event   string `json:"event,omitempty"`
+	Rows    int64  `json:"rows"`
+	State   State  `json:"state"`
+	Refused int64  `json:"refused,omitempty"` // rows that the table does not take
+	Code    string `json:"code,omitempty"`    // why it waits or refuses
+	Detail  string `json:"detail,omitempty"`  // what the warehouse says
 }
 
 // keptLoads is how many loads of a destination are remembered.
@@ -61,15 +84,20 @@ type loader struct {
 	dest id.Destination
 	job  atomic.Pointer[Job]
 	work sync.Mutex // one load at a time
-	// names are the tables that rows staged under a name of their event go into; work
-	// guards them.
+
+	// Of the load under way; work guards them.
+	cuts int // steps that were cut since the last load that succeeded
+	// names are the tables that rows staged under a name of their event go into, of all
+	// loads.
 	names map[string]string
-	cuts  int // steps that were cut since the last load that succeeded; work guards it
+	told  map[int64]bool // events that are kept as refused, by their numbers
+	index reading.Index  // where its events lie; nil: nobody asked
 
 	merged atomic.Int64 // rows of all loads that were closed
 
-	mu    sync.Mutex
-	loads []Load // newest last
+	mu       sync.Mutex
+	loads    []Load         // newest last
+	refusing map[string]int // tables that refuse rows, see refuses
 }
 
 // run loads every SyncEvery, at once while there is more, later after failures.
@@ -126,6 +154,7 @@ func (l *loader) begin(m *manifest) {
 		x.Attempt, x.State, x.Next = x.Attempt+1, Staging, time.Time{}
 		return
 	}
+	l.told, l.index = map[int64]bool{}, nil
 	l.loads = append(l.loads, Load{ID: m.ID, At: m.At, State: Staging, Attempt: 1})
 	if len(l.loads) > keptLoads {
 		l.loads = slices.Delete(l.loads, 0, 1)
@@ -139,6 +168,17 @@ func (l *loader) change(do func(*Load)) {
 	if n := len(l.loads); n > 0 {
 		do(&l.loads[n-1])
 	}
+}
+
+// table alters a table of the newest load.
+func (l *loader) table(i int, do func(*TableLoad)) {
+	l.change(func(x *Load) { do(&x.Tables[i]) })
+}
+
+// tableName is the name under which a table of the newest load is shown.
+func (l *loader) tableName(i int) (name string) {
+	l.table(i, func(x *TableLoad) { name = x.Name })
+	return name
 }
 
 func (l *loader) list() []Load {

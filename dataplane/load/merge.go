@@ -4,43 +4,247 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
+	"slices"
 
 	"weir/dataplane/load/columns"
 	"weir/dataplane/load/stage"
 	"weir/dataplane/warehouse"
+	"weir/dataplane/warehouse/refusal"
+	"weir/shared/durable"
 )
 
-// merge brings every staged table into the warehouse.
+// settled is the progress of a table of which every row is merged or refused.
+const settled = math.MaxInt64
+
+// merging is one attempt to merge one table.
+type merging struct {
+	at    int // in the manifest's tables
+	into  warehouse.Table
+	files []warehouse.Staged
+	err   error
+}
+
+// merge brings every staged table into the warehouse. A table that refuses its rows
+// holds up none of the others: they are merged first, and then it is seen which rows
+// it refuses.
 func (l *loader) merge(ctx context.Context, job Job, m *manifest) (err error) {
 	w, err := l.open(ctx, job)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, warehouse.Fail(warehouse.CodeFailed, w.Close())) }()
-	for i, t := range m.Tables {
-		l.change(func(x *Load) { x.Tables[i].State = Merging })
-		w.rows = t.Rows
-		if err := l.named(ctx, w, job, i, &t); err != nil {
-			return err
+	var refused []merging
+	for i := range m.Tables {
+		t := &m.Tables[i]
+		if m.Merged[t.Name] == settled {
+			l.table(i, func(x *TableLoad) { x.State = Done })
+			continue
 		}
-		target, err := columns.Evolve(ctx, w, t, job.Layout.MaxName)
+		l.table(i, func(x *TableLoad) { x.State = Merging })
+		a := l.try(ctx, w, job, m, i)
+		switch {
+		case a.err == nil:
+			l.table(i, func(x *TableLoad) { x.State, x.Code, x.Detail = Done, "", "" })
+			l.refuses(t.Name, -1)
+		case refusal.Of(a.err) == refusal.Warehouse:
+			return a.err
+		default:
+			l.table(i, func(x *TableLoad) { x.State, x.Code, x.Detail = Failing, warehouse.CodeOf(a.err), reason(a.err) })
+			refused = append(refused, a)
+		}
+	}
+	if len(refused) == 0 {
+		return nil
+	}
+	return l.refused(ctx, w, job, m, refused)
+}
+
+// try evolves a table and merges what is left of it.
+func (l *loader) try(ctx context.Context, w *paced, job Job, m *manifest, i int) (a merging) {
+	t := m.Tables[i]
+	staged := t.Name
+	a.at, w.rows = i, t.Rows
+	if a.err = l.named(ctx, w, job, i, &t); a.err != nil {
+		return a
+	}
+	if a.into, a.err = columns.Evolve(ctx, w, t, job.Layout.MaxName); a.err != nil {
+		if refusal.Of(a.err) == refusal.Rows { // there are none in it
+			a.err = warehouse.Fail(warehouse.CodeOf(a.err), refusal.Wrap(refusal.Table, errors.New(reason(a.err))))
+		}
+		return a
+	}
+	if a.into.Name != t.Name {
+		l.table(i, func(x *TableLoad) { x.Name = a.into.Name + " (" + t.Name + " is no table)" })
+	}
+	if a.err = l.reach(StepAltered); a.err != nil {
+		return a
+	}
+	for _, f := range t.Files {
+		a.files = append(a.files, warehouse.Staged{Ref: f.Ref, Columns: f.Columns})
+	}
+	if from := m.Merged[staged]; from > 0 {
+		a.into.From, a.into.To = from, settled
+	}
+	if _, err := w.Merge(ctx, a.into, a.files); err != nil {
+		a.err = fmt.Errorf("merge table %s: %w", t.Name, err)
+		return a
+	}
+	a.err = l.reach(StepMerged)
+	return a
+}
+
+// refused ends a load in which tables refused their rows. One that refuses them
+// whatever they are is tried again first, a few times: somebody may be changing it.
+func (l *loader) refused(ctx context.Context, w *paced, job Job, m *manifest, refused []merging) error {
+	left := map[int]bool{}
+	for _, a := range refused {
+		left[a.at] = true
+	}
+	for i := range m.Tables {
+		if !left[i] {
+			m.progress(m.Tables[i].Name, settled)
+		}
+	}
+	if err := durable.PutJSON(l.path("manifest.json"), m); err != nil {
+		return warehouse.Fail(warehouse.CodeStage, err)
+	}
+	var errs []error
+	for _, a := range refused {
+		name := m.Tables[a.at].Name
+		var err error
+		switch scope := refusal.Of(a.err); {
+		case scope == refusal.Busy, scope == refusal.Table && l.refuses(name, 1) < tableTries:
+			errs = append(errs, a.err)
+			continue
+		case scope == refusal.Table:
+			err = l.refuseRest(ctx, job, m, a)
+		default:
+			l.refuses(name, 0)
+			err = l.sift(ctx, w, job, m, a)
+		}
 		if err != nil {
 			return err
 		}
-		if err := l.reach(StepAltered); err != nil {
+		l.table(a.at, func(x *TableLoad) { x.State = Done })
+	}
+	return errors.Join(errs...)
+}
+
+// sift merges the rows of a table that refuses some of them: in halves of halves, in
+// order, until each row that is refused is alone. The rest counts as refused past
+// mostMerges, and when the first mostAlone rows are.
+//
+// What is merged or refused is noted in the manifest before the next rows are
+// merged, and so is each part before it is merged, so that a repetition, which begins
+// with that part, brings no row over a newer one.
+func (l *loader) sift(ctx context.Context, w *paced, job Job, m *manifest, a merging) error {
+	t := &m.Tables[a.at]
+	seqs, err := t.Seqs(ctx, l.e.c.Blobs, m.Merged[t.Name])
+	if err != nil {
+		return warehouse.Fail(warehouse.CodeStage, err)
+	}
+	parts := halves(nil, seqs)
+	if n, _ := slices.BinarySearch(seqs, m.Part[t.Name]); n > 0 && n < len(seqs) {
+		parts = [][]int64{seqs[n:], seqs[:n]}
+	}
+	taken, alone := false, 0
+	for merges := 0; len(parts) > 0; merges++ {
+		if merges >= mostMerges || !taken && alone >= mostAlone {
+			return l.refuseRest(ctx, job, m, a)
+		}
+		part := parts[len(parts)-1]
+		parts = parts[:len(parts)-1]
+		end := part[len(part)-1] + 1
+		a.into.From, a.into.To = part[0], end
+		w.rows = int64(len(part))
+		if len(part) > 1 {
+			if err := l.plan(m, t.Name, end); err != nil {
+				return err
+			}
+		}
+		_, err := w.Merge(ctx, a.into, a.files)
+		switch scope := refusal.Of(err); {
+		case err != nil && scope != refusal.Rows && scope != refusal.Table:
+			return fmt.Errorf("merge a part of table %s: %w", t.Name, err)
+		case err != nil && len(part) > 1:
+			parts = halves(parts, part)
+			continue
+		case err != nil:
+			a.err = err
+			alone++
+			if err := l.refuse(ctx, job, m, a, part, rowRefused); err != nil {
+				return err
+			}
+		}
+		taken = taken || err == nil
+		if err := l.note(m, t.Name, end); err != nil {
 			return err
 		}
-		var files []warehouse.Staged
-		for _, f := range t.Files {
-			files = append(files, warehouse.Staged{Ref: f.Ref, Columns: f.Columns})
+	}
+	return l.note(m, t.Name, settled)
+}
+
+// halves puts the halves of part on parts, the first one last, as the next to be
+// taken.
+func halves(parts [][]int64, part []int64) [][]int64 {
+	if len(part) < 2 {
+		return append(parts, part)
+	}
+	half := len(part) / 2
+	return append(parts, part[half:], part[:half])
+}
+
+// refuseRest refuses what is left of a table.
+func (l *loader) refuseRest(ctx context.Context, job Job, m *manifest, a merging) error {
+	t := &m.Tables[a.at]
+	seqs, err := t.Seqs(ctx, l.e.c.Blobs, m.Merged[t.Name])
+	if err != nil {
+		return warehouse.Fail(warehouse.CodeStage, err)
+	}
+	if err := l.refuse(ctx, job, m, a, seqs, tableRefused); err != nil {
+		return err
+	}
+	return l.note(m, t.Name, settled)
+}
+
+// note keeps that the rows of a table before next are merged or refused.
+func (l *loader) note(m *manifest, table string, next int64) error {
+	if err := l.reach(stepPart); err != nil {
+		return err
+	}
+	m.progress(table, next)
+	return warehouse.Fail(warehouse.CodeStage, durable.PutJSON(l.path("manifest.json"), m))
+}
+
+// plan keeps that the rows of a table before end may be merged.
+func (l *loader) plan(m *manifest, table string, end int64) error {
+	if m.Part == nil {
+		m.Part = map[string]int64{}
+	}
+	m.Part[table] = end
+	return warehouse.Fail(warehouse.CodeStage, durable.PutJSON(l.path("manifest.json"), m))
+}
+
+// refuse keeps the events of rows of a table with the reason, once for each event of
+// a load.
+func (l *loader) refuse(ctx context.Context, job Job, m *manifest, a merging, seqs []int64, code string) error {
+	l.table(a.at, func(x *TableLoad) {
+		x.Refused, x.Code, x.Detail = x.Refused+int64(len(seqs)), code, reason(a.err)
+	})
+	var events []int64
+	for _, seq := range seqs {
+		if e := stage.EventOf(seq); !l.told[e] {
+			l.told[e] = true
+			events = append(events, e)
 		}
-		if _, err := w.Merge(ctx, target, files); err != nil {
-			return fmt.Errorf("merge table %s: %w", t.Name, err)
+	}
+	err := l.keep(ctx, job, m, events, code, "table "+l.tableName(a.at)+": "+reason(a.err))
+	if err != nil {
+		for _, e := range events {
+			delete(l.told, e)
 		}
-		if err := l.reach(StepMerged); err != nil {
-			return err
-		}
-		l.change(func(x *Load) { x.Tables[i].State = Done })
+		return warehouse.Fail(warehouse.CodeStage, err)
 	}
 	return nil
 }

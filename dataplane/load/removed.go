@@ -11,6 +11,7 @@ import (
 
 	"weir/dataplane/blob"
 	"weir/dataplane/queue"
+	"weir/shared/durable"
 	"weir/shared/id"
 )
 
@@ -72,7 +73,7 @@ func (e *Engine) known(ctx context.Context) (map[id.Destination]bool, error) {
 		return nil, fmt.Errorf("list the folders of loads: %w", err)
 	}
 	for _, x := range entries {
-		if there, err := get(filepath.Join(e.c.Dir, x.Name(), "cursor.json"), &cursor{}); err == nil && there {
+		if there, err := durable.GetJSON(filepath.Join(e.c.Dir, x.Name(), "cursor.json"), &cursor{}); err == nil && there {
 			found[id.Destination(x.Name())] = true
 		}
 	}
@@ -89,7 +90,7 @@ func (e *Engine) discard(ctx context.Context, d id.Destination) error {
 	}
 	defer l.work.Unlock()
 	var c cursor
-	if _, err := get(l.path("cursor.json"), &c); err != nil {
+	if _, err := durable.GetJSON(l.path("cursor.json"), &c); err != nil {
 		return err
 	}
 	ws, err := l.workspace(ctx, c)

@@ -9,9 +9,11 @@ import (
 	"maps"
 	"math/rand/v2"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -28,6 +30,7 @@ import (
 	"weir/dataplane/queue"
 	"weir/dataplane/queue/queuetest"
 	"weir/dataplane/warehouse"
+	"weir/dataplane/warehouse/refusal"
 	"weir/shared/fault"
 	"weir/shared/id"
 	"weir/shared/mutationtest"
@@ -38,11 +41,11 @@ const stageBytes = 6000
 
 // TestSimulation loads three warehouses through deaths of the process at any
 // step, logs that fail and read slowly, and warehouses that are away, hang, fail,
-// or merge and do not say so; now and then one has no job for a while or is
+// merge and do not say so, refuse some rows for good, or all of them for a while; now and then one has no job for a while or is
 // removed for ever. In half of the seeds STAGE takes little: what is more moves to
 // objects, and a warehouse that has too much there is refused. In the end each that is not removed has the newest row of
-// every id, it never had an older one after a newer, each refused event was told, what
-// waited in STAGE was counted as staged,
+// every id that is not refused, it never had an older one after a newer, each refused
+// event was told, with its own reason, what waited in STAGE was counted as staged,
 // and nothing is left in STAGE, in objects, nor of a removed one in a folder.
 //
 // A seed has at least 500 events and ten faults.
@@ -75,8 +78,11 @@ type sea struct {
 	rows  map[string]int // version by id
 	away  bool
 	hang  bool
-	fails int // of 100 merges, before they did anything
-	lost  int // of 100 merges, done without an answer
+	fails int              // of 100 merges, before they did anything
+	lost  int              // of 100 merges, done without an answer
+	load  string           // the newest one
+	seqs  map[string]int64 // of its newest row of each id
+	shut  bool             // the table refuses every row
 }
 
 func (s *sea) open(ctx context.Context) (warehouse.Warehouse, error) {
@@ -97,9 +103,9 @@ func (s *sea) Exec(context.Context, []string) (int64, error)           { return 
 func (s *sea) Test(context.Context) error                              { return nil }
 func (s *sea) Close() error                                            { return nil }
 
-func (s *sea) Merge(ctx context.Context, _ warehouse.Table, files []warehouse.Staged) (warehouse.Merged, error) {
+func (s *sea) Merge(ctx context.Context, t warehouse.Table, files []warehouse.Staged) (warehouse.Merged, error) {
 	s.w.mu.Lock()
-	hang, fails, lost := s.hang, s.w.rng.IntN(100) < s.fails, s.w.rng.IntN(100) < s.lost
+	hang, fails, lost, shut := s.hang, s.w.rng.IntN(100) < s.fails, s.w.rng.IntN(100) < s.lost, s.shut
 	s.w.mu.Unlock()
 	if hang {
 		<-ctx.Done()
@@ -113,27 +119,41 @@ func (s *sea) Merge(ctx context.Context, _ warehouse.Table, files []warehouse.St
 		}
 		rows = append(rows, more...)
 	}
+	rows = slices.DeleteFunc(rows, func(r row) bool { return !t.Has(r.seq) })
 	slices.SortFunc(rows, func(a, b row) int { return int(a.seq - b.seq) })
 	s.w.mu.Lock()
 	defer s.w.mu.Unlock()
 	if s.w.dead || fails {
 		return warehouse.Merged{}, errors.New("the connection broke")
 	}
-	newest := map[string]int{}
-	for _, r := range rows {
-		newest[r.id] = r.version
+	if shut {
+		return warehouse.Merged{}, warehouse.Fail(warehouse.CodeSchema, refusal.Wrap(refusal.Table, errors.New("the table is shut")))
 	}
-	for id, version := range newest {
-		if version < s.rows[id] {
-			s.w.t.Errorf("seed %d: %s went from version %d to %d", s.w.seed, id, s.rows[id], version)
+	if slices.ContainsFunc(rows, func(r row) bool { return refusesRow(r.version) }) {
+		return warehouse.Merged{}, warehouse.Fail(warehouse.CodeFailed, refusal.Wrap(refusal.Rows, errors.New("a row is not unique")))
+	}
+	if load := path.Dir(string(files[0].Ref)); load != s.load {
+		s.load, s.seqs = load, map[string]int64{}
+	}
+	newest := map[string]row{}
+	for _, r := range rows {
+		newest[r.id] = r
+	}
+	for id, r := range newest {
+		// STAGE may have a record twice: what a table refuses of it parts the copy.
+		if r.seq < s.seqs[id] || r.version < s.rows[id] && t.To == 0 {
+			s.w.t.Errorf("seed %d: %s went from version %d to %d", s.w.seed, id, s.rows[id], r.version)
 		}
-		s.rows[id] = version
+		s.rows[id], s.seqs[id] = r.version, r.seq
 	}
 	if lost {
 		return warehouse.Merged{}, errors.New("the answer was lost")
 	}
 	return warehouse.Merged{Rows: int64(len(newest))}, nil
 }
+
+// refusesRow says which rows no table takes.
+func refusesRow(version int) bool { return version%23 == 0 }
 
 type row struct {
 	id      string
@@ -171,6 +191,12 @@ func rowsOf(ctx context.Context, blobs blob.Store, ref blob.Ref) (rows []row, er
 	}
 }
 
+// version is a version of a name.
+type version struct {
+	name string
+	n    int
+}
+
 // harness is a plane's disk and its warehouses.
 type harness struct {
 	t    testing.TB
@@ -191,10 +217,10 @@ type harness struct {
 	fuse    int            // steps until the process dies; 0: it does not
 	gone    id.Destination // has no job at the moment
 	removed map[id.Destination]bool
-	unsure  map[int]string // names by version, of what was refused after a lost answer
-	refused map[string]bool
+	unsure  map[int]string    // names by version, of what was refused after a lost answer
+	refused map[string]string // codes by event
 
-	staged  map[id.Destination]map[string]int
+	staged  map[id.Destination]map[string]version // by event
 	refuses map[string]id.Destination
 	version int
 	most    int // objects
@@ -206,10 +232,10 @@ func newHarness(t testing.TB, seed uint64) *harness {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &harness{t: t, seed: seed, rng: rand.New(rand.NewPCG(seed, 3)), removed: map[id.Destination]bool{}, unsure: map[int]string{}, refused: map[string]bool{}, refuses: map[string]id.Destination{},
-		seas: map[id.Destination]*sea{}, staged: map[id.Destination]map[string]int{}}
+	w := &harness{t: t, seed: seed, rng: rand.New(rand.NewPCG(seed, 3)), removed: map[id.Destination]bool{}, unsure: map[int]string{}, refused: map[string]string{}, refuses: map[string]id.Destination{},
+		seas: map[id.Destination]*sea{}, staged: map[id.Destination]map[string]version{}}
 	for _, d := range []id.Destination{"dst_a", "dst_b", "dst_c"} {
-		w.seas[d], w.staged[d] = &sea{w: w, rows: map[string]int{}}, map[string]int{}
+		w.seas[d], w.staged[d] = &sea{w: w, rows: map[string]int{}}, map[string]version{}
 	}
 	w.c = load.Config{Dir: dir, Blobs: blobs, MaxEvents: 20 + int(seed%30), Parallel: 2, Jobs: w.jobs, Removed: w.isRemoved, Refused: w.refuse}
 	w.full = seed%2 == 0
@@ -241,13 +267,18 @@ func (w *harness) isRemoved(ws id.Workspace, d id.Destination) bool {
 	return ws == "ws" && w.removed[d]
 }
 
-func (w *harness) refuse(_ context.Context, _ id.Destination, e event.Event, _ string) error {
+func (w *harness) refuse(_ context.Context, _ id.Destination, events []event.Event) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.dead || w.rng.IntN(10) == 0 {
 		return errors.New("QUARANTINE is away")
 	}
-	w.refused[string(e.JSON)] = true
+	for _, e := range events {
+		if e.Quarantine == "" || strings.HasSuffix(e.Quarantine, "_refused") != (e.Detail != "") {
+			w.t.Errorf("seed %d: kept without a reason: %+v", w.seed, e)
+		}
+		w.refused[string(e.JSON)] = e.Quarantine
+	}
 	return nil
 }
 
@@ -333,7 +364,7 @@ func (w *harness) die() {
 func (w *harness) stage(d id.Destination, n int) {
 	p := 0
 	var es []event.Event
-	staged, refuses := map[string]int{}, map[string]id.Destination{}
+	staged, refuses := map[string]version{}, map[string]id.Destination{}
 	w.mu.Lock()
 	for i := range n {
 		w.version++
@@ -350,7 +381,7 @@ func (w *harness) stage(d id.Destination, n int) {
 			e.JSON = fmt.Appendf(nil, `{"type":"merge","messageId":%q,"v":"%d"}`, name, w.version)
 			refuses[string(e.JSON)] = d
 		} else {
-			staged[name] = w.version
+			staged[string(e.JSON)] = version{name, w.version}
 		}
 		es = append(es, e)
 	}
@@ -362,9 +393,9 @@ func (w *harness) stage(d id.Destination, n int) {
 			break
 		}
 		if fault.KindOf(err) == fault.Limited {
-			for name, version := range staged {
+			for _, v := range staged {
 				if lost { // an attempt before may have written it
-					w.unsure[version] = name
+					w.unsure[v.n] = v.name
 				}
 			}
 			return
@@ -385,7 +416,7 @@ func (w *harness) chance(n int) int {
 func (w *harness) disturb(d id.Destination) bool {
 	w.mu.Lock()
 	s := w.seas[d]
-	what := w.rng.IntN(9)
+	what := w.rng.IntN(10)
 	switch what {
 	case 0:
 		s.away = !s.away
@@ -404,6 +435,8 @@ func (w *harness) disturb(d id.Destination) bool {
 				w.removed[d] = true
 			}
 		}
+	case 9:
+		s.shut = !s.shut
 	case 5, 6:
 		w.fuse = 1 + w.rng.IntN(12)
 	}
@@ -412,7 +445,7 @@ func (w *harness) disturb(d id.Destination) bool {
 		w.die()
 		w.start()
 	}
-	return what < 8
+	return what != 8
 }
 
 // live is a seed from its first event to the check of everything.
@@ -442,7 +475,7 @@ func (w *harness) live() {
 	}
 	w.die()
 	for _, s := range w.seas {
-		s.away, s.hang, s.fails, s.lost = false, false, 0, 0
+		s.away, s.hang, s.fails, s.lost, s.shut = false, false, 0, 0, false
 	}
 	w.gone = ""
 	for _, l := range w.disk {
@@ -453,6 +486,11 @@ func (w *harness) live() {
 		time.Sleep(10 * time.Second)
 		if w.records() == 0 && len(w.remains()) == 0 && w.objects() == 0 {
 			break
+		}
+	}
+	if w.records() > 0 {
+		for d := range w.seas {
+			w.t.Logf("seed %d: %s: %.400s", w.seed, d, fmt.Sprintf("%+v", w.engine.Loads(d)))
 		}
 	}
 	w.die()
@@ -469,14 +507,10 @@ func (w *harness) live() {
 		if w.removed[d] {
 			continue
 		}
-		for name, version := range want {
-			if got := w.seas[d].rows[name]; got != version && !(got > version && w.unsure[got] == name) {
-				w.t.Errorf("seed %d: %s of %s has version %d, want %d", w.seed, name, d, got, version)
-			}
-		}
+		w.check(d, want)
 	}
 	for e, d := range w.refuses {
-		if !w.refused[e] && !w.removed[d] {
+		if w.refused[e] == "" && !w.removed[d] {
 			w.t.Errorf("seed %d: %s was refused and nobody was told", w.seed, e)
 		}
 	}
@@ -529,6 +563,32 @@ func (w *harness) waits() map[ledger.Key]int64 {
 		}
 	}
 	return sums
+}
+
+// check wants the newest row of every name, and each row that is refused told. While
+// the table was shut, any row may have been.
+func (w *harness) check(d id.Destination, staged map[string]version) {
+	newest := map[string]int{}
+	for e, v := range staged {
+		switch code := w.refused[e]; {
+		case refusesRow(v.n) && code == "":
+			w.t.Errorf("seed %d: %s was refused and nobody was told", w.seed, e)
+		case code == "":
+			newest[v.name] = max(newest[v.name], v.n)
+		case code == "row_refused" && !refusesRow(v.n):
+			w.t.Errorf("seed %d: %s was not refused and somebody was told", w.seed, e)
+		}
+	}
+	for name, want := range newest {
+		got := w.seas[d].rows[name]
+		later := w.unsure[got] == name
+		for e, v := range staged {
+			later = later || v == version{name, got} && w.refused[e] != ""
+		}
+		if got != want && !(got > want && later) {
+			w.t.Errorf("seed %d: %s of %s has version %d, want %d", w.seed, name, d, got, want)
+		}
+	}
 }
 
 func (w *harness) records() (n int) {

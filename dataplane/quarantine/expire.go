@@ -112,4 +112,4 @@ func expiries(rec queue.Record) []delivery.Settled {
 
 // loadCodes are those with which the load of a warehouse quarantines events that have
 // no row. They are booked as delivered, since they were in STAGE, and stay so.
-var loadCodes = []string{"unsupported_event", "bad_event"}
+var loadCodes = []string{"unsupported_event", "bad_event", "row_refused", "table_refused"}

@@ -27,6 +27,11 @@ type Column struct {
 type TableSchema struct {
 	Columns map[string]Column
 	Room    int // further columns that it can take
+	// RowRoom is how many further columns a row could have a value of, whatever the
+	// values are, if it had one in each column that there is; 0 and below when a row may
+	// not fit. Kinds without such a limit say Room.
+	RowRoom int
+	Taken   bool // no table has the name, and none can: a view has it, or an index, or a type
 }
 
 // Schema is the tables that exist, by name.
@@ -53,11 +58,19 @@ type Target struct {
 type Table struct {
 	Name    string
 	Columns []Target
-	More    string // the column that takes the targets with Over, empty when there are none
+	// More is the column that takes the targets with Over, and values of a row that has
+	// no room for them; empty when neither can be.
+	More string
 	// Keep: a column without a new value keeps its old one, with its sibling, and
 	// More keeps the keys that have no new value.
 	Keep bool
+	// From and To are the rows of the files that are merged, by SeqColumn: from From up
+	// to To, without To. Both are 0 for all rows.
+	From, To int64
 }
+
+// Has reports whether a row of the files is merged.
+func (t *Table) Has(seq int64) bool { return t.To == 0 || t.From <= seq && seq < t.To }
 
 // Names of columns that loads make.
 const (
@@ -80,7 +93,8 @@ type Warehouse interface {
 	// Alter makes changes to one table in one transaction. A widening may end in a
 	// still wider type.
 	Alter(ctx context.Context, changes []Change) error
-	// Merge brings staged rows in, in one transaction.
+	// Merge brings staged rows in, in one transaction. Its error has a
+	// scope, see room refusal; nothing is merged of what is refused.
 	Merge(ctx context.Context, t Table, files []Staged) (Merged, error)
 	// Query runs one reading statement and gives each row as a JSON object. It
 	// writes nothing and reaches no file, server or tenant outside of the warehouse;

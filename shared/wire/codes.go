@@ -86,9 +86,10 @@ var settlementCodes = []Code{
 }
 
 // loadCodes are the reasons for which a warehouse load failed, and for which an
-// event has no row.
+// event has no row. table_refused is also that a table refuses rows, while others are
+// loaded.
 var loadCodes = []Code{
-	"bad_event", "load_auth", "load_failed", "load_schema", "load_stage", "load_unreachable", "load_unsupported", "warehouse_slow",
+	"bad_event", "load_auth", "load_failed", "load_schema", "load_stage", "load_unreachable", "load_unsupported", "row_refused", "table_refused", "warehouse_slow",
 }
 
 // alarmCodes are what a plane says about its own health.

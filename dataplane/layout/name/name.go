@@ -3,6 +3,7 @@
 package name
 
 import (
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -13,6 +14,7 @@ type Rules struct {
 	CutBeforeEscaping bool            // names are cut also before reserved words get their underscore
 	UpperCase         bool            // names are in upper case
 	Reserved          map[string]bool // words in upper case that get an underscore
+	System            []string        // names that no column can have, in lower case: they get an underscore
 }
 
 // Casing is what a destination's settings say of names; see the settings of
@@ -22,6 +24,14 @@ type Casing struct{ DivideNumbers, Blendo, KeepReserved bool }
 // Column makes a column's name of s; empty when nothing is left of it. A name in
 // another script than Latin, of which nothing would be left, is transliterated.
 func (r *Rules) Column(s string, c Casing) string {
+	n := r.column(s, c)
+	if slices.Contains(r.System, n) {
+		n = "_" + n
+	}
+	return n
+}
+
+func (r *Rules) column(s string, c Casing) string {
 	if c.Blendo {
 		return r.Own(blendo(s), c)
 	}

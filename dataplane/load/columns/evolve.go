@@ -9,15 +9,24 @@ import (
 	"weir/dataplane/layout"
 	"weir/dataplane/load/stage"
 	"weir/dataplane/warehouse"
+	"weir/dataplane/warehouse/refusal"
 )
 
 // Evolve gives a table the columns and types that staged rows need, as far as it
-// takes them, and says where each column goes. Names that it makes have at most
+// takes them, and says where each column goes. A table whose name is taken by what is
+// no table gets '_' before its name. Names that it makes have at most
 // maxName bytes, 0 for no limit.
 func Evolve(ctx context.Context, w warehouse.Warehouse, t stage.Table, maxName int) (warehouse.Table, error) {
 	have, err := schemaOf(ctx, w, t.Name)
 	if err != nil {
 		return warehouse.Table{}, err
+	}
+	keep := t.Name == "users"
+	for have.Taken {
+		t.Name = short("_"+t.Name, maxName)
+		if have, err = schemaOf(ctx, w, t.Name); err != nil {
+			return warehouse.Table{}, err
+		}
 	}
 	if have.Columns == nil {
 		if err := w.Alter(ctx, []warehouse.Change{{Table: t.Name, To: columnType(t.Columns["id"])}}); err != nil {
@@ -27,7 +36,11 @@ func Evolve(ctx context.Context, w warehouse.Warehouse, t stage.Table, maxName i
 			return warehouse.Table{}, err
 		}
 	}
-	g := growth{t: t, have: have, room: have.Room, maxName: maxName, asked: map[string]bool{}, over: map[string]bool{}}
+	room := have.Room
+	if keep { // a row may come to have a value in each column
+		room = min(room, have.RowRoom)
+	}
+	g := growth{t: t, have: have, room: room, maxName: maxName, asked: map[string]bool{}, over: map[string]bool{}}
 	more := g.text(func(n int) string { return numbered(warehouse.MoreColumn, n) })
 	if _, ok := have.Columns[more]; !ok {
 		g.room-- // kept for it
@@ -52,15 +65,17 @@ func Evolve(ctx context.Context, w warehouse.Warehouse, t stage.Table, maxName i
 	if err := checkID(t, g.have); err != nil {
 		return warehouse.Table{}, err
 	}
-	out := warehouse.Table{Name: t.Name, Keep: t.Name == "users"}
+	out := warehouse.Table{Name: t.Name, Keep: keep}
+	overflow := !keep && g.have.RowRoom <= 0
 	for _, name := range names {
 		target := g.target(name)
-		if target.Over && out.More == "" {
-			out.More = more
-			g.room++
-			g.add(more, layout.Text)
-		}
+		overflow = overflow || target.Over
 		out.Columns = append(out.Columns, target)
+	}
+	if overflow {
+		out.More = more
+		g.room++
+		g.add(more, layout.Text)
 	}
 	return out, g.alter(ctx, w)
 }
@@ -76,8 +91,8 @@ func checkID(t stage.Table, have warehouse.TableSchema) error {
 	if !ok {
 		is = "is missing and the table has no room for it"
 	}
-	return &warehouse.Failure{Code: warehouse.CodeSchema, Err: fmt.Errorf(`the column "id" of table %s %s: `+
-		`give it a column "id" of a text type, or rename the table so that a new one is made`, t.Name, is)}
+	return warehouse.Fail(warehouse.CodeSchema, refusal.Wrap(refusal.Table, fmt.Errorf(`the column "id" of table %s %s: `+
+		`give it a column "id" of a text type, or rename the table so that a new one is made`, t.Name, is)))
 }
 
 // widen widens a column that does not hold what was staged. One that cannot be

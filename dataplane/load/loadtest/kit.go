@@ -47,6 +47,7 @@ type harness struct {
 	reach  func(load.Step) error
 	setup  Setup
 	exec   func(sql string)
+	kept   []event.Event // refused
 }
 
 func start(t testing.TB, kind warehouse.Kind, setup func(testing.TB) Setup) *harness {
@@ -73,6 +74,10 @@ func (w *harness) restart() {
 		SourceOf: func(id.Source) (string, string) { return "web", "http" },
 		Open:     func(ctx context.Context) (warehouse.Warehouse, error) { return w.opened.Open(ctx, w.deps) }}
 	w.engine, err = load.New(load.Config{Dir: w.dir + "/loads", Blobs: blobs, Stages: []load.Stage{w.log}, Jobs: func() []load.Job { return []load.Job{job} },
+		Refused: func(_ context.Context, _ id.Destination, events []event.Event) error {
+			w.kept = append(w.kept, events...)
+			return nil
+		},
 		Reach: func(s load.Step) error {
 			if w.reach == nil {
 				return nil
@@ -144,7 +149,7 @@ func track(id, props string) string {
 func Check(t *testing.T, kind warehouse.Kind, setup func(testing.TB) Setup) {
 	for name, check := range map[string]func(*harness){
 		"calls": calls, "repeat": repeat, "evolve": evolve, "crash": crash, "values": values, "any": anything, "wide": wide, "query": queries, "foreign": foreign, "view": viewed,
-		"ids": ids, "users": users, "taken": taken, "exact": exactly, "mixed": mixed, "exec": execs, "outside": outside, "preview": previewed, "fits": fits, "names": names, "former": former,
+		"ids": ids, "users": users, "taken": taken, "exact": exactly, "mixed": mixed, "exec": execs, "outside": outside, "preview": previewed, "fits": fits, "names": names, "former": former, "refused": refused, "shut": shut, "broad": broad, "kept names": keptNames, "traits": traits,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -295,18 +300,9 @@ func wide(w *harness) {
 		w.load(events...)
 	}
 	for _, row := range w.query("select * from order_done") {
-		var more map[string]string
-		if s, ok := row[warehouse.MoreColumn].(string); ok {
-			if err := json.Unmarshal([]byte(s), &more); err != nil {
-				w.t.Fatal(err)
-			}
-		}
 		for c := range 100 {
 			name := fmt.Sprintf("p%s_%d", row["id"], c)
-			v, ok := row[name]
-			if !ok {
-				v = more[name]
-			}
+			v := w.value(row, name)
 			var b int
 			_, _ = fmt.Sscan(fmt.Sprint(row["id"]), &b) // checked by the value
 			if fmt.Sprint(v) != fmt.Sprint(b*100+c) {
@@ -314,6 +310,21 @@ func wide(w *harness) {
 			}
 		}
 	}
+}
+
+// value is what a row has of a property: in its column, or in MoreColumn.
+func (w *harness) value(row map[string]any, name string) any {
+	w.t.Helper()
+	if v := row[name]; v != nil {
+		return v
+	}
+	var more map[string]string
+	if s, ok := row[warehouse.MoreColumn].(string); ok {
+		if err := json.Unmarshal([]byte(s), &more); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	return more[name]
 }
 
 func queries(w *harness) {

@@ -26,6 +26,12 @@ const (
 	cellBytes   = 32 // what a value takes beside its text
 )
 
+// eventRows is how many numbers of rows an event has; no layout makes as many.
+const eventRows = 64
+
+// EventOf returns the number of the event that a row comes from, see Writer.Event.
+func EventOf(seq int64) int64 { return seq / eventRows }
+
 // Table is what was staged for one table.
 type Table struct {
 	Name string `json:"name"`
@@ -120,7 +126,8 @@ type Writer struct {
 	rows   map[string]*pending
 	held   int
 	files  int
-	seq    int64
+	event  int64
+	row    int64 // of the event
 }
 
 // New returns a Writer whose objects have keys below prefix.
@@ -128,7 +135,10 @@ func New(blobs blob.Store, prefix blob.Ref) *Writer {
 	return &Writer{blobs: blobs, prefix: prefix, tables: map[string]*Table{}, rows: map[string]*pending{}}
 }
 
-// Add takes a row; when the memory for rows is full the largest table goes to a
+// Event begins the next event, from 1: what is added then are its rows.
+func (w *Writer) Event() { w.event, w.row = w.event+1, 0 }
+
+// Add takes a row of the event; when the memory for rows is full the largest table goes to a
 // file.
 func (w *Writer) Add(ctx context.Context, r layout.Row) error {
 	p := w.rows[r.Table]
@@ -160,8 +170,8 @@ func (w *Writer) Add(ctx context.Context, r layout.Row) error {
 		}
 		p.cells = append(p.cells, cell{i, from, to, len(p.text)})
 	}
-	w.seq++
-	p.ends, p.seqs = append(p.ends, len(p.cells)), append(p.seqs, w.seq)
+	p.ends, p.seqs = append(p.ends, len(p.cells)), append(p.seqs, w.event*eventRows+w.row)
+	w.row++
 	w.held += p.size() - before
 	for w.held > heldBytes {
 		largest := slices.MaxFunc(slices.Collect(maps.Keys(w.rows)), func(a, b string) int { return w.rows[a].size() - w.rows[b].size() })

@@ -17,6 +17,7 @@ import (
 
 	"weir/dataplane/blob"
 	"weir/dataplane/warehouse"
+	"weir/dataplane/warehouse/refusal"
 )
 
 // Supported says whether this build can open DuckDB files.
@@ -121,7 +122,12 @@ func (w *connection) Schema(ctx context.Context, tables []string) (warehouse.Sch
 		if err := errors.Join(rows.Err(), rows.Close()); err != nil {
 			return nil, warehouse.Fail(warehouse.CodeFailed, err)
 		}
-		if len(s.Columns) > 0 {
+		s.RowRoom = s.Room
+		q := `select count(*) > 0 from duckdb_views() where database_name = current_database() and lower(schema_name) = lower(?) and lower(view_name) = lower(?)`
+		if err := w.db.QueryRowContext(ctx, q, w.schema, t).Scan(&s.Taken); err != nil {
+			return nil, warehouse.Fail(warehouse.CodeFailed, err)
+		}
+		if len(s.Columns) > 0 || s.Taken {
 			out[t] = s
 		}
 	}
@@ -150,10 +156,10 @@ func (w *connection) Alter(ctx context.Context, changes []warehouse.Change) erro
 			}
 		}
 		if _, err := tx.ExecContext(ctx, alter(w.table(c.Table), c)); err != nil {
-			return warehouse.Fail(warehouse.CodeSchema, err)
+			return failure(warehouse.CodeSchema, err)
 		}
 	}
-	return warehouse.Fail(warehouse.CodeSchema, tx.Commit())
+	return failure(warehouse.CodeSchema, tx.Commit())
 }
 
 // Merge implements warehouse.Warehouse.
@@ -175,11 +181,28 @@ func (w *connection) Merge(ctx context.Context, t warehouse.Table, files []wareh
 	for _, q := range merge(w.table(t.Name), t, local) {
 		r, err := tx.ExecContext(ctx, q)
 		if err != nil {
-			return warehouse.Merged{}, warehouse.Fail(warehouse.CodeFailed, err)
+			return warehouse.Merged{}, failure(warehouse.CodeFailed, err)
 		}
 		m.Rows, _ = r.RowsAffected() // DuckDB always knows
 	}
-	return m, warehouse.Fail(warehouse.CodeFailed, tx.Commit())
+	return m, failure(warehouse.CodeFailed, tx.Commit())
+}
+
+// failure gives an error of a load its code and, where the file is as good as before,
+// its scope.
+func failure(code string, err error) error {
+	var e *driver.Error
+	if !errors.As(err, &e) {
+		return warehouse.Fail(code, err)
+	}
+	scope := refusal.Warehouse
+	switch e.Type {
+	case driver.ErrorTypeConstraint, driver.ErrorTypeConversion, driver.ErrorTypeOutOfRange, driver.ErrorTypeDivideByZero, driver.ErrorTypeInvalidInput, driver.ErrorTypeMismatchType:
+		scope = refusal.Rows
+	case driver.ErrorTypeCatalog, driver.ErrorTypeBinder, driver.ErrorTypeDependency, driver.ErrorTypeParser, driver.ErrorTypeSyntax, driver.ErrorTypeNotImplemented, driver.ErrorTypeExpression:
+		scope = refusal.Table
+	}
+	return warehouse.Fail(code, refusal.Wrap(scope, err))
 }
 
 // files gives staged files as files of this machine until release.

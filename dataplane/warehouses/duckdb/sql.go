@@ -197,6 +197,9 @@ func merge(table string, t warehouse.Table, files []staged) []string {
 	from, types, spelled := source(files)
 	p := planned(t, types, spelled)
 	seq := quote(warehouse.SeqColumn)
+	if t.To != 0 {
+		from = fmt.Sprintf("(select * from %s where %s >= %d and %s < %d)", from, seq, t.From, seq, t.To)
+	}
 	if t.Keep {
 		return keep(table, t, from, p)
 	}

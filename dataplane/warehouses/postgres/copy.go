@@ -34,6 +34,8 @@ type lines struct {
 	natives []string
 	places  map[string]place
 	more    int // index of MoreColumn, -1 without
+	// physical is the table's columns as they lie in a row; empty when every row fits.
+	physical []column
 }
 
 func shape(t warehouse.Table) *lines {
@@ -165,6 +167,9 @@ func (l *lines) line(out *bufio.Writer, row parquet.Row, spots []spot, values []
 		default:
 			s.guarded(row, b, values)
 		}
+	}
+	if len(l.physical) > 0 {
+		more = l.fit(values, more)
 	}
 	if more != nil {
 		values[l.more], _ = json.Marshal(more) // texts always encode

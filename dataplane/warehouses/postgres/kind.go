@@ -21,6 +21,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"weir/dataplane/warehouse"
+	"weir/dataplane/warehouse/refusal"
 )
 
 //go:embed spec.yaml layout.yaml reserved.txt
@@ -33,7 +34,7 @@ var Kind = warehouse.Define(folder, open)
 const (
 	connectTime   = 10 * time.Second
 	statementTime = "600000" // milliseconds
-	lockTime      = "60000"
+	lockTime      = "15000"  // shorter than a step of a load: others are loaded meanwhile
 )
 
 func open(ctx context.Context, s Settings, d warehouse.Deps) (warehouse.Warehouse, error) {
@@ -113,11 +114,13 @@ func refused(err error) error {
 // Source: https://www.postgresql.org/docs/current/errcodes-appendix.html
 const insufficientPrivilege = "42501"
 
-// failure gives an error of the driver its code; code is that of others.
+// failure gives an error of the driver its code and its scope; code is that of
+// others.
 func failure(code string, err error) error {
 	if err == nil {
 		return nil
 	}
+	scope := refusal.Warehouse
 	var p *pgconn.PgError
 	if errors.As(err, &p) && len(p.Code) == 5 {
 		switch {
@@ -130,9 +133,35 @@ func failure(code string, err error) error {
 		case p.Code == "22001": // only an id can be: give the column a wider type
 			code = warehouse.CodeSchema
 		}
+		scope = scopeOf(p.Code)
 		if p.Detail != "" {
 			err = fmt.Errorf("%w (%s)", err, p.Detail)
 		}
 	}
-	return warehouse.Fail(code, err)
+	return warehouse.Fail(code, refusal.Wrap(scope, err))
+}
+
+// scopeOf says what an error of a state holds up. A right that is missing is looked
+// at apart, see connection.denied.
+// Source: https://www.postgresql.org/docs/current/errcodes-appendix.html
+func scopeOf(state string) refusal.Scope {
+	switch state {
+	case "55P03", "55006": // a lock, or somebody uses it
+		return refusal.Busy
+	case insufficientPrivilege, "25006": // the latter: the server only reads, such as a standby
+		return refusal.Warehouse
+	}
+	switch state[:2] {
+	case "40": // deadlocks
+		return refusal.Busy
+	case "22", "23", "44", "54", "P0", "09", "27", "38", "39": // values, constraints, limits, and what triggers say
+		return refusal.Rows
+	case "0A", "21", "2B", "42", "55": // what the table is, or what depends on it
+		return refusal.Table
+	}
+	switch state {
+	case "XX001", "XX002": // the table, or an index of it, is damaged
+		return refusal.Table
+	}
+	return refusal.Warehouse
 }

@@ -32,8 +32,9 @@ type newest struct {
 
 func (n *newest) keep(seq int64) bool { return len(n.stale) == 0 || !n.stale[seq] }
 
-// replace deletes the rows whose ids are in files and finds the newest of each.
-func replace(ctx context.Context, tx pgx.Tx, blobs blob.Store, table string, files []warehouse.Staged) (*newest, error) {
+// replace deletes the rows whose ids are in those rows of files that t has, and
+// finds the newest of each.
+func replace(ctx context.Context, tx pgx.Tx, blobs blob.Store, table string, t warehouse.Table, files []warehouse.Staged) (*newest, error) {
 	n := &newest{last: map[[16]byte]int64{}, stale: map[int64]bool{}}
 	if _, err := tx.Exec(ctx, lookUp); err != nil {
 		return nil, failure(warehouse.CodeFailed, err)
@@ -51,6 +52,9 @@ func replace(ctx context.Context, tx pgx.Tx, blobs blob.Store, table string, fil
 	}
 	for _, f := range files {
 		err := eachID(ctx, blobs, f.Ref, func(id string, seq int64) error {
+			if !t.Has(seq) {
+				return nil
+			}
 			sum := sha256.Sum256([]byte(id))
 			key := [16]byte(sum[:16])
 			if before, ok := n.last[key]; ok {

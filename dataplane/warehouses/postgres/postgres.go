@@ -3,6 +3,7 @@ package postgres
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -10,10 +11,12 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"weir/dataplane/blob"
 	"weir/dataplane/layout"
 	"weir/dataplane/warehouse"
+	"weir/dataplane/warehouse/refusal"
 )
 
 // maxColumns is how many columns a table may ever have had; Postgres counts
@@ -29,8 +32,18 @@ type connection struct {
 
 func (w *connection) table(name string) string { return quote(w.schema) + "." + quote(name) }
 
-// lock takes the schema for this connection and makes it.
+// lock takes the schema for this connection and makes it. What it fails at holds up
+// every table.
 func (w *connection) lock(ctx context.Context) error {
+	err := w.take(ctx)
+	var f *warehouse.Failure
+	if errors.As(err, &f) {
+		f.Err = refusal.Wrap(refusal.Warehouse, f.Err)
+	}
+	return err
+}
+
+func (w *connection) take(ctx context.Context) error {
 	if w.locked {
 		return nil
 	}
@@ -56,9 +69,16 @@ func (w *connection) Schema(ctx context.Context, tables []string) (warehouse.Sch
 		return nil, err
 	}
 	out := warehouse.Schema{}
-	rows, err := w.conn.Query(ctx, `select c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attisdropped
+	taken, err := w.taken(ctx, tables)
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range taken {
+		out[t] = warehouse.TableSchema{Taken: true}
+	}
+	rows, err := w.conn.Query(ctx, `select c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attisdropped, a.attlen
 		from pg_attribute a join pg_class c on c.oid = a.attrelid join pg_namespace n on n.oid = c.relnamespace
-		where n.nspname = $1 and c.relname = any($2) and a.attnum > 0`, w.schema, tables)
+		where n.nspname = $1 and c.relname = any($2) and c.relkind in ('r', 'p') and a.attnum > 0`, w.schema, tables)
 	if err != nil {
 		return nil, failure(warehouse.CodeFailed, err)
 	}
@@ -66,15 +86,17 @@ func (w *connection) Schema(ctx context.Context, tables []string) (warehouse.Sch
 	for rows.Next() {
 		var table, name, typ string
 		var dropped bool
-		if err := rows.Scan(&table, &name, &typ, &dropped); err != nil {
+		var length int16
+		if err := rows.Scan(&table, &name, &typ, &dropped, &length); err != nil {
 			return nil, failure(warehouse.CodeFailed, err)
 		}
 		s, ok := out[table]
 		if !ok {
-			s = warehouse.TableSchema{Columns: map[string]warehouse.Column{}, Room: maxColumns}
+			s = warehouse.TableSchema{Columns: map[string]warehouse.Column{}, Room: maxColumns, RowRoom: rowBytes}
 		}
 		s.Room--
 		if !dropped {
+			s.RowRoom -= mostBytes(length) // bytes, until all columns are known
 			c := warehouse.Column{Type: typeOf(typ), Native: typ}
 			if name == "id" && strings.HasPrefix(typ, "character varying") {
 				c.Type = layout.String // a longer id fails the load
@@ -83,11 +105,49 @@ func (w *connection) Schema(ctx context.Context, tables []string) (warehouse.Sch
 		}
 		out[table] = s
 	}
+	for table, s := range out {
+		s.RowRoom = min(s.Room, s.RowRoom/pointerBytes)
+		out[table] = s
+	}
 	return out, failure(warehouse.CodeFailed, rows.Err())
+}
+
+// taken returns those of tables whose name something else has: a view, an index, a
+// sequence, a foreign table, or a type, which each table has too.
+func (w *connection) taken(ctx context.Context, tables []string) ([]string, error) {
+	rows, err := w.conn.Query(ctx, `select c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
+		where n.nspname = $1 and c.relname = any($2) and c.relkind not in ('r', 'p')
+		union select t.typname from pg_type t join pg_namespace n on n.oid = t.typnamespace
+		where n.nspname = $1 and t.typname = any($2) and t.typrelid = 0 and t.typcategory <> 'A'`, w.schema, tables)
+	if err != nil {
+		return nil, failure(warehouse.CodeFailed, err)
+	}
+	names, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	return names, failure(warehouse.CodeFailed, err)
 }
 
 // Alter implements warehouse.Warehouse.
 func (w *connection) Alter(ctx context.Context, changes []warehouse.Change) error {
+	return w.denied(ctx, w.alter(ctx, changes))
+}
+
+// denied gives a missing right the scope of one table when the schema has another
+// one in which this user may write.
+func (w *connection) denied(ctx context.Context, err error) error {
+	var p *pgconn.PgError
+	if !errors.As(err, &p) || p.Code != insufficientPrivilege {
+		return err
+	}
+	var others bool
+	q := `select has_schema_privilege(n.oid, 'usage') and exists(select from pg_class c where c.relnamespace = n.oid and c.relkind in ('r', 'p')
+		and has_table_privilege(c.oid, 'insert') and has_table_privilege(c.oid, 'delete')) from pg_namespace n where n.nspname = $1`
+	if w.conn.QueryRow(ctx, q, w.schema).Scan(&others) != nil || !others { // nothing is known, or nothing is allowed
+		return err
+	}
+	return warehouse.Fail(warehouse.CodeAuth, refusal.Wrap(refusal.Table, p))
+}
+
+func (w *connection) alter(ctx context.Context, changes []warehouse.Change) error {
 	if err := w.lock(ctx); err != nil {
 		return err
 	}
@@ -128,6 +188,11 @@ func (w *connection) change(ctx context.Context, tx pgx.Tx, c warehouse.Change) 
 
 // Merge implements warehouse.Warehouse.
 func (w *connection) Merge(ctx context.Context, t warehouse.Table, files []warehouse.Staged) (warehouse.Merged, error) {
+	m, err := w.merge(ctx, t, files)
+	return m, w.denied(ctx, err)
+}
+
+func (w *connection) merge(ctx context.Context, t warehouse.Table, files []warehouse.Staged) (warehouse.Merged, error) {
 	if err := w.lock(ctx); err != nil {
 		return warehouse.Merged{}, err
 	}
@@ -137,7 +202,11 @@ func (w *connection) Merge(ctx context.Context, t warehouse.Table, files []wareh
 	}
 	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }() // after Commit it does nothing
 	var m warehouse.Merged
-	if l := shape(t); t.Keep {
+	l := shape(t)
+	if err := l.measure(ctx, tx, w.table(t.Name)); err != nil {
+		return warehouse.Merged{}, err
+	}
+	if t.Keep {
 		m.Rows, err = w.keep(ctx, tx, t, l, files)
 	} else {
 		m.Rows, err = w.replace(ctx, tx, t, l, files)
@@ -150,12 +219,14 @@ func (w *connection) Merge(ctx context.Context, t warehouse.Table, files []wareh
 
 // replace deletes the rows of the files' ids and copies the new ones straight in.
 func (w *connection) replace(ctx context.Context, tx pgx.Tx, t warehouse.Table, l *lines, files []warehouse.Staged) (int64, error) {
-	n, err := replace(ctx, tx, w.blobs, w.table(t.Name), files)
+	n, err := replace(ctx, tx, w.blobs, w.table(t.Name), t, files)
 	if err != nil {
 		return 0, err
 	}
 	return w.copy(ctx, fmt.Sprintf("copy %s (%s) from stdin", w.table(t.Name), joined(l.columns, "?")),
-		func(out *bufio.Writer) error { return l.write(ctx, w.blobs, out, files, false, n.keep) })
+		func(out *bufio.Writer) error {
+			return l.write(ctx, w.blobs, out, files, false, func(seq int64) bool { return t.Has(seq) && n.keep(seq) })
+		})
 }
 
 // copy runs a COPY with the lines that write makes.
@@ -183,7 +254,7 @@ func (w *connection) keep(ctx context.Context, tx pgx.Tx, t warehouse.Table, l *
 		return 0, failure(warehouse.CodeSchema, err)
 	}
 	_, err := w.copy(ctx, "copy weir_staged from stdin", func(out *bufio.Writer) error {
-		return l.write(ctx, w.blobs, out, files, true, func(int64) bool { return true })
+		return l.write(ctx, w.blobs, out, files, true, t.Has)
 	})
 	if err != nil {
 		return 0, err

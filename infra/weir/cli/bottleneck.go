@@ -38,6 +38,8 @@ var bottlenecks = [...]struct {
 	{"warehouse_slow", "a warehouse takes too long to answer (%s); its events wait. Check that it is not overloaded and that nobody locks its tables"},
 	{"load_auth", "a warehouse refuses to sign in (%s); its events wait. Check user and password, then apply with --reseal"},
 	{"load_failed", "a warehouse refuses a load (%s); its events wait. The console's page of warehouses says what it said"},
+	{"load_schema", "a warehouse refuses to make or change tables (%s); its events wait. Give the user the right to it. The console's page of warehouses says which table, and what the warehouse said"},
+	{"table_refused", "a table of a warehouse refuses rows (%s); others are loaded. The console's page of warehouses names the table; its events are in quarantine (weir dlq list --quarantined) and can be replayed when the table is mended"},
 	{"view_slow", "queries, previews, connection tests or lists take so long that others had to wait (%s). Ask for less at once"},
 	{"dedupe_damaged", "dedupe keys were damaged on its disk; retries of older events may be delivered twice. Check the disk"},
 	{"events_unsynced", "servers of its event cluster sync to their disks only now and then (%s), so a power cut loses acknowledged events. Write sync_interval: always into their configuration"},

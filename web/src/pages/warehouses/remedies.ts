@@ -14,6 +14,8 @@ const remedies: Record<string, string> = {
   sign_in_failed: "Check user, password and database in its settings, then apply them again.",
   timeout: "It did not answer in time: check the firewall, and that it is not overloaded.",
   tls_failed: "Check its certificate, and sslMode in its settings.",
+  table_refused:
+    "Other tables are loaded. Mend the table, such as a constraint, a trigger or a right, and replay its events from quarantine.",
   warehouse_slow:
     "It did not answer in time, and gets more time at the next attempt: check that it is not overloaded and that no one locks its tables.",
 };

@@ -53,6 +53,8 @@ const texts: Record<string, string> = {
   stage_full:
     "More events wait for a warehouse than its share, so the sources that feed it are refused. Bring it back, or remove it.",
   state_damaged: "Files of its state could not be read. Check the disk.",
+  table_refused:
+    "A table of a warehouse refuses rows; others are loaded. The page of warehouses names it; its events are in quarantine and can be replayed when it is mended.",
   view_slow:
     "A workspace's queries, previews, connection tests or lists take so long that others had to wait. They go on beside the others.",
   warehouse_slow:
