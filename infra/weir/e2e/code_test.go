@@ -18,7 +18,7 @@ export function transformEvent(event) {
     case "loop": for (;;) {}
     case "bomb": { const all = []; for (;;) all.push("x".repeat(1 << 20) + all.length); }
     case "throw": throw new Error(event.properties.secret);
-    case "fan": return Array.from({ length: 1000 }, (_, i) => ({ ...event, messageId: "f" + i }));
+    case "fan": return Array.from({ length: 1001 }, (_, i) => ({ ...event, messageId: "f" + i }));
     case "garbage": return 42;
     case "cycle": event.self = event; return event;
     case "regex": return /^(a+)+$/.test("a".repeat(40) + "b");
@@ -32,7 +32,7 @@ export function transformEvent(event) {
 
 var hostileCodes = map[string][]string{
 	"loop":    {"transformation_timeout"},
-	"bomb":    {"transformation_memory"},
+	"bomb":    {"transformation_memory", "transformation_timeout"},
 	"throw":   {"transformation_failed"},
 	"fan":     {"transformation_output"},
 	"garbage": {"transformation_failed"},
