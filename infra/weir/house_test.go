@@ -430,3 +430,16 @@ func rooms(patterns []string) string {
 	slices.Sort(short)
 	return strings.Join(slices.Compact(short), " ")
 }
+
+func TestEachDecisionHasANumberOfItsOwn(t *testing.T) {
+	files, err := filepath.Glob("../decisions/*.md")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("decisions: %v, %v", files, err)
+	}
+	for i, file := range files {
+		name := filepath.Base(file)
+		if want := fmt.Sprintf("%04d-", i+1); !strings.HasPrefix(name, want) {
+			t.Errorf("%s comes %d in order: its name begins with %s", name, i+1, want)
+		}
+	}
+}
