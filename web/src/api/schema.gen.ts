@@ -424,6 +424,55 @@ export interface components {
             /** @description The fields that say where secrets are sent; secrets are sealed for their values */
             sentTo?: string[];
             codes?: components["schemas"]["Code"][];
+            /** @description The vendor's address by region */
+            base?: {
+                [key: string]: string;
+            };
+            /** @description How requests are authorised, one way after the other */
+            auth?: components["schemas"]["Auth"][];
+            limits?: components["schemas"]["Limits"];
+        };
+        /** @description One way of authorising a request; texts are templates in which {settings.NAME} and {secrets.NAME} stand for a field's value */
+        Auth: {
+            /** @enum {string} */
+            type: "header" | "bearer" | "basic" | "query" | "body" | "hmac" | "oauth2" | "sigv4";
+            name?: string;
+            value?: string;
+            user?: string;
+            password?: string;
+            key?: string;
+            /** @enum {string} */
+            hash?: "sha1" | "sha256" | "sha512";
+            /** @enum {string} */
+            encoding?: "hex" | "base64";
+            tokenUrl?: string;
+            clientId?: string;
+            clientSecret?: string;
+            refreshToken?: string;
+            scope?: string;
+            /** @enum {string} */
+            clientIn?: "body" | "header";
+            service?: string;
+            region?: string;
+            accessKey?: string;
+            secretKey?: string;
+            sessionToken?: string;
+        };
+        /** @description What the vendor allows */
+        Limits: {
+            batch?: {
+                /** @description Events */
+                size: number;
+                /** @description Of the body, before it is compressed */
+                bytes?: number;
+                /** @description How long events gather */
+                wait?: string;
+            };
+            rate?: {
+                requests: number;
+                per: string;
+            };
+            gzip?: boolean;
         };
         /** @description A reason that only this kind gives for what became of an event */
         Code: {
