@@ -347,6 +347,28 @@ func TestKindsSendNothingThemselves(t *testing.T) {
 	}
 }
 
+// TestHeapsAloneMakeEngines keeps every other file, of tests too, from making a VM: one
+// made while a heap makes its own would share the memory of that one.
+func TestHeapsAloneMakeEngines(t *testing.T) {
+	for _, p := range list(t) {
+		if p.ImportPath == "weir/dataplane/transform/heap" {
+			continue
+		}
+		files, err := filepath.Glob(filepath.Join(p.Dir, "*.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range files {
+			files[i] = filepath.Base(files[i])
+		}
+		for _, s := range read(t, p, files) {
+			for _, name := range s.uses([]string{"modernc.org/quickjs.NewVM"}) {
+				t.Errorf("%s/%s uses %s: heap.New makes engines", p.ImportPath, s.name, name)
+			}
+		}
+	}
+}
+
 // TestClientsAreFoundUnderAnyName holds uses, which finds who dials.
 func TestClientsAreFoundUnderAnyName(t *testing.T) {
 	for text, want := range map[string]string{

@@ -4,17 +4,20 @@ import (
 	"fmt"
 
 	"modernc.org/quickjs"
+
+	"weir/dataplane/transform/heap"
 )
 
 // Written returns what direct and JSON.stringify write of an expression. known
 // is false when direct does not know the engine at all, plain when it leaves the
 // value to JSON.stringify.
 func Written(code string) (direct, slow string, plain, known bool, err error) {
-	vm, err := quickjs.NewVM()
+	h, err := heap.New()
 	if err != nil {
 		return "", "", false, false, err
 	}
-	defer func() { _ = vm.Close() }()
+	defer h.Close()
+	vm := h.VM
 	d := newDirect(vm, 1<<20)
 	if d == nil {
 		return "", "", false, false, nil

@@ -24,7 +24,8 @@ var (
 )
 
 // New makes a VM on a heap of its own. Functions do not know their source text.
-// Close closes both.
+// Close closes both. Nothing else in the process may make VMs: one that is made
+// meanwhile would be on the same heap.
 func New() (*Heap, error) {
 	making.Lock()
 	defer making.Unlock()
