@@ -294,7 +294,7 @@ transformations:
         if (event.properties.how === "type") event.properties[event.userId][event.userId].x = 1;
         if (event.properties.how === "reject") return Promise.reject(event);
         if (event.properties.how === "name") { const e = new Error(event.userId); e.name = event.userId; e.stack = event.userId; throw e; }
-        if (event.properties.how === "fan") return Array(1000).fill(event);
+        if (event.properties.how === "fan") return Array(1001).fill(event);
         if (event.properties.how === "string") return event.userId;
         return event;
       }
