@@ -315,7 +315,7 @@ func TestTheWarehouseSaysWhatIsWrong(t *testing.T) {
 	without := regexp.MustCompile(`(?m)^.*lake.*\n`).ReplaceAllString(config, "")
 	until(t, "leave to remove it, when the plane has said that nothing waits for it any more", func() bool {
 		out, ok := apply(without)
-		stale := contains(out, "The destination lake has") && contains(out, "parked deliveries") // the control plane hears of it later
+		stale := contains(out, "The destination lake has") && contains(out, "which would be lost") // the control plane hears of it later
 		if !ok && !stale && !(contains(out, "deliveries wait for destination lake") && contains(out, "--discard-parked")) {
 			t.Fatalf("remove the warehouse: %s", out)
 		}
