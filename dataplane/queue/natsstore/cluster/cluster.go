@@ -251,8 +251,9 @@ func (c *Cluster) Ensure(ctx context.Context, cfg jetstream.StreamConfig) (jetst
 		if most := c.limits.StoreMaxStreamBytes; most > 0 {
 			cfg.MaxBytes = min(cfg.MaxBytes, most)
 		}
+		begun := time.Now()
 		s, err := c.cfg.JS.CreateOrUpdateStream(ctx, cfg)
-		for noRoom(err) && time.Since(c.probed) < probeCounts && delay.For(ctx, time.Second) {
+		for (noRoom(err) && time.Since(c.probed) < probeCounts || c.joining(err) && time.Since(begun) < joinTime) && delay.For(ctx, time.Second) {
 			s, err = c.cfg.JS.CreateOrUpdateStream(ctx, cfg)
 		}
 		return s, c.refusal(err)
@@ -359,4 +360,12 @@ func (c *Cluster) fewServers(err error) bool {
 		return false
 	}
 	return api.ErrorCode == codeReplicas || api.ErrorCode == codeNoPeers && (c.seen < c.want || !noRoom(err))
+}
+
+// joinTime is how long a server that just started may count as away.
+const joinTime = 10 * time.Second
+
+// joining reports whether a server may only not have been heard of by the others yet.
+func (c *Cluster) joining(err error) bool {
+	return c.fewServers(err) && strings.Contains(err.Error(), "offline")
 }
