@@ -7,6 +7,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"weir/controlplane/api/web"
 	"weir/controlplane/authn"
 	"weir/controlplane/store"
 	"weir/shared/fault"
@@ -24,7 +25,7 @@ func (a *API) login(c echo.Context) error {
 		Email    string `json:"email"`
 		Password string `json:"password"`
 	}
-	if err := decode(c, &in); err != nil {
+	if err := web.Decode(c, &in); err != nil {
 		return err
 	}
 	from := authn.Caller{Address: a.cfg.TrustedProxies.Client(c.Request())}
@@ -95,7 +96,7 @@ func (a *API) createToken(c echo.Context) error {
 		Role      store.Role `json:"role"`
 		Workspace string     `json:"workspace"`
 	}
-	if err := decode(c, &in); err != nil {
+	if err := web.Decode(c, &in); err != nil {
 		return err
 	}
 	var ws store.Workspace
@@ -128,7 +129,7 @@ func (a *API) deleteToken(c echo.Context) error {
 }
 
 func (a *API) audit(c echo.Context) error {
-	below, limit, err := page(c)
+	below, limit, err := web.Page(c)
 	if err != nil {
 		return err
 	}
@@ -149,7 +150,7 @@ func (a *API) audit(c echo.Context) error {
 	}{Entries: make([]entry, len(entries))}
 	for i, e := range entries {
 		out.Entries[i] = entry{e.At, e.Actor, e.Action, e.Object, e.Detail}
-		out.Next = next(len(entries), limit, e.Seq)
+		out.Next = web.Next(len(entries), limit, e.Seq)
 	}
 	return c.JSON(http.StatusOK, out)
 }

@@ -1,15 +1,15 @@
 package api
 
 import (
-	"context"
 	"errors"
 	"io/fs"
 	"log/slog"
 	"net/http"
-	"time"
 
 	"github.com/labstack/echo/v4"
 
+	"weir/controlplane/api/site"
+	"weir/controlplane/api/web"
 	"weir/controlplane/authn"
 	"weir/controlplane/draft"
 	"weir/controlplane/fleet"
@@ -18,14 +18,7 @@ import (
 	"weir/shared/catalog"
 	"weir/shared/fault"
 	"weir/shared/proxy"
-	"weir/web"
-)
-
-// Limits of one request.
-const (
-	mostBody     = 8 << 20  // bytes
-	mostOpenBody = 64 << 10 // bytes, where the caller is not known
-	deadline     = 30 * time.Second
+	console "weir/web"
 )
 
 // Config is what an API stands on. All but Console, Changed, Secure,
@@ -78,7 +71,7 @@ func New(cfg Config) (*API, error) {
 		cfg.Changed = func() {}
 	}
 	if cfg.Console == nil {
-		dist, err := fs.Sub(web.Dist, "dist")
+		dist, err := fs.Sub(console.Dist, "dist")
 		if err != nil {
 			return nil, err
 		}
@@ -90,13 +83,15 @@ func New(cfg Config) (*API, error) {
 	}
 	a := &API{cfg: cfg, log: cfg.Log, document: document, cross: http.NewCrossOriginProtection()}
 	a.echo = echo.New()
-	a.echo.HTTPErrorHandler = a.fail
-	a.echo.Use(a.recovered, headers, bounded)
+	failures := web.Failures{Log: cfg.Log}
+	a.echo.HTTPErrorHandler = failures.Answer
+	a.echo.Use(failures.Recovered, web.Headers, web.Bounded)
 	for _, r := range a.routes() {
 		a.echo.Add(r.method, r.path, r.handle, a.guard(r))
 	}
-	a.echo.GET("/*", a.console)
-	a.echo.HEAD("/*", a.console)
+	pages := site.Site{Files: cfg.Console, Planes: cfg.Store.Planes, Log: cfg.Log}
+	a.echo.GET("/*", pages.Serve)
+	a.echo.HEAD("/*", pages.Serve)
 	return a, nil
 }
 
@@ -141,17 +136,5 @@ func (a *API) routes() []route {
 		{"GET", v1 + "/status", policy.ReadStatus, a.status},
 		{"POST", v1 + "/capabilities", policy.ReadSelf, a.capability}, // the handler asks for what is wanted
 		{"GET", v1 + "/audit", policy.ReadAudit, a.audit},
-	}
-}
-
-// bounded limits the body and the time of a request.
-func bounded(next echo.HandlerFunc) echo.HandlerFunc {
-	return func(c echo.Context) error {
-		ctx, cancel := context.WithTimeout(c.Request().Context(), deadline)
-		defer cancel()
-		r := c.Request().WithContext(ctx)
-		r.Body = http.MaxBytesReader(c.Response(), r.Body, mostBody)
-		c.SetRequest(r)
-		return next(c)
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"weir/controlplane/api/web"
 	"weir/controlplane/policy"
 	"weir/shared/capability"
 	"weir/shared/fault"
@@ -52,7 +53,7 @@ func (w wish) check() error {
 func (a *API) capability(c echo.Context) error {
 	ctx := c.Request().Context()
 	var in wish
-	if err := decode(c, &in); err != nil {
+	if err := web.Decode(c, &in); err != nil {
 		return err
 	}
 	if err := in.check(); err != nil {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"weir/controlplane/api/web"
 	"weir/controlplane/authn"
 	"weir/controlplane/policy"
 	"weir/controlplane/store"
@@ -66,7 +67,7 @@ func (a *API) guard(r route) echo.MiddlewareFunc {
 				return fault.New(fault.Denied, "a page of another origin may not ask for this")
 			}
 			if r.action == "" {
-				req.Body = http.MaxBytesReader(c.Response(), req.Body, mostOpenBody)
+				web.BoundStranger(c)
 				return next(c)
 			}
 			who, err := a.identify(c)
@@ -127,18 +128,4 @@ func (a *API) keepCookie(c echo.Context, cookie http.Cookie) {
 		cookie.MaxAge = -1
 	}
 	c.SetCookie(&cookie)
-}
-
-// headers sets what every answer has.
-func headers(next echo.HandlerFunc) echo.HandlerFunc {
-	return func(c echo.Context) error {
-		h := c.Response().Header()
-		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("X-Frame-Options", "DENY")
-		h.Set("Referrer-Policy", "no-referrer")
-		h.Set("Cross-Origin-Opener-Policy", "same-origin")
-		h.Set("Cross-Origin-Resource-Policy", "same-origin")
-		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
-		return next(c)
-	}
 }

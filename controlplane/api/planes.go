@@ -7,6 +7,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"weir/controlplane/api/web"
 	"weir/controlplane/fleet"
 	"weir/controlplane/store"
 	"weir/shared/id"
@@ -116,7 +117,7 @@ func (a *API) invite(c echo.Context) error {
 		Region string          `json:"region"`
 		Kind   store.PlaneKind `json:"kind"`
 	}
-	if err := decode(c, &in); err != nil {
+	if err := web.Decode(c, &in); err != nil {
 		return err
 	}
 	token, made, err := a.cfg.Fleet.Invite(c.Request().Context(), actor(c), in.Region, in.Kind, "")
@@ -139,7 +140,7 @@ func (a *API) join(c echo.Context) error {
 		Version             string      `json:"version"`
 		Kinds               []wire.Kind `json:"kinds"`
 	}
-	if err := decode(c, &in); err != nil {
+	if err := web.Decode(c, &in); err != nil {
 		return err
 	}
 	joined, err := a.cfg.Fleet.Join(c.Request().Context(), fleet.Application{

@@ -7,11 +7,13 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/labstack/echo/v4"
 
+	"weir/controlplane/api/web"
 	"weir/controlplane/draft"
 	"weir/controlplane/store"
 	"weir/shared/fault"
@@ -187,18 +189,18 @@ func (a *API) workspace(c echo.Context) error {
 }
 
 func (a *API) deleteWorkspace(c echo.Context) error {
-	base, err := ifMatch(c)
+	base, err := web.IfMatch(c)
 	if err != nil {
 		return err
 	}
 	discard := false
 	if text := c.QueryParam("discardParked"); text != "" {
 		if discard, err = strconv.ParseBool(text); err != nil {
-			return reject(http.StatusBadRequest, "discardParked is true or false")
+			return web.Reject(http.StatusBadRequest, "discardParked is true or false")
 		}
 	}
 	if err := a.cfg.Draft.Delete(c.Request().Context(), actor(c), c.Param("name"), base, discard); err != nil {
-		return matched(base, err)
+		return web.Matched(base, err)
 	}
 	a.cfg.Changed()
 	return c.NoContent(http.StatusNoContent)
@@ -209,7 +211,7 @@ func (a *API) config(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	c.Response().Header().Set("ETag", etag(number))
+	c.Response().Header().Set("ETag", web.ETag(number))
 	return c.JSON(http.StatusOK, doc)
 }
 
@@ -220,7 +222,7 @@ func proposal(name string, body []byte) (draft.Proposal, error) {
 		Prune         bool           `json:"prune"`
 		DiscardParked bool           `json:"discardParked"`
 	}
-	if err := parse(body, &in); err != nil {
+	if err := web.Parse(body, &in); err != nil {
 		return draft.Proposal{}, err
 	}
 	if len(in.Document) == 0 {
@@ -234,7 +236,7 @@ func proposal(name string, body []byte) (draft.Proposal, error) {
 }
 
 func (a *API) diff(c echo.Context) error {
-	body, err := read(c)
+	body, err := web.Read(c)
 	if err != nil {
 		return err
 	}
@@ -258,11 +260,11 @@ const longestKey = 200
 
 func (a *API) apply(c echo.Context) error {
 	ctx := c.Request().Context()
-	base, err := ifMatch(c)
+	base, err := web.IfMatch(c)
 	if err != nil {
 		return err
 	}
-	body, err := read(c)
+	body, err := web.Read(c)
 	if err != nil {
 		return err
 	}
@@ -272,10 +274,10 @@ func (a *API) apply(c echo.Context) error {
 	}
 	key := c.Request().Header.Get("Idempotency-Key")
 	if len(key) > longestKey {
-		return reject(http.StatusBadRequest, "an Idempotency-Key has at most %d bytes", longestKey)
+		return web.Reject(http.StatusBadRequest, "an Idempotency-Key has at most %d bytes", longestKey)
 	}
 	if key != "" {
-		request := sha256.Sum256([]byte("apply\x00" + p.Name + "\x00" + etag(base) + "\x00" + string(body)))
+		request := sha256.Sum256([]byte("apply\x00" + p.Name + "\x00" + web.ETag(base) + "\x00" + string(body)))
 		former, answered, err := a.cfg.Store.ClaimKey(ctx, actor(c), key, request)
 		if err != nil {
 			return err
@@ -289,14 +291,14 @@ func (a *API) apply(c echo.Context) error {
 	if key != "" {
 		// The answer is kept also when the caller has gone, or the key stays taken
 		// for a minute. A failure leaves the key free to be tried again.
-		keep, cancel := context.WithTimeout(context.WithoutCancel(ctx), deadline)
+		keep, cancel := context.WithTimeout(context.WithoutCancel(ctx), web.Deadline)
 		defer cancel()
 		if err := a.cfg.Store.AnswerKey(keep, actor(c), key, answer); err != nil {
 			a.log.WarnContext(ctx, "answer not kept under its idempotency key", "error", err)
 		}
 	}
 	if err != nil {
-		return matched(base, err)
+		return web.Matched(base, err)
 	}
 	c.Response().Header().Set("ETag", answer.ETag)
 	return c.JSONBlob(answer.Status, answer.Body)
@@ -318,12 +320,12 @@ func (a *API) commit(c echo.Context, p draft.Proposal, base uint64) (store.Respo
 	if err != nil {
 		return store.Response{}, err
 	}
-	return store.Response{Status: http.StatusOK, ETag: etag(done.Number), Body: body}, nil
+	return store.Response{Status: http.StatusOK, ETag: web.ETag(done.Number), Body: body}, nil
 }
 
 func (a *API) revisions(c echo.Context) error {
 	ctx := c.Request().Context()
-	below, limit, err := page(c)
+	below, limit, err := web.Page(c)
 	if err != nil {
 		return err
 	}
@@ -347,7 +349,11 @@ func (a *API) revisions(c echo.Context) error {
 	}{Revisions: make([]revision, len(list))}
 	for i, r := range list {
 		out.Revisions[i] = revision{r.Number, r.Digest, r.At, r.By}
-		out.Next = next(len(list), limit, r.Number)
+		out.Next = web.Next(len(list), limit, r.Number)
 	}
 	return c.JSON(http.StatusOK, out)
+}
+
+func sortByName[T any](list []T, name func(T) string) {
+	slices.SortFunc(list, func(a, b T) int { return strings.Compare(name(a), name(b)) })
 }

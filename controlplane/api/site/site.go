@@ -1,12 +1,13 @@
-package api
+// Package site serves the console: the files of its build, and index.html for every
+// address that is a page of it. The page may load its own files and talk to this
+// address and to the planes' views, and nothing else.
+package site
 
 import (
 	"context"
-	_ "embed"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"io/fs"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"path"
@@ -14,44 +15,34 @@ import (
 	"strings"
 
 	"github.com/labstack/echo/v4"
-	"gopkg.in/yaml.v3"
 
+	"weir/controlplane/store"
 	"weir/shared/fault"
 )
 
-//go:embed openapi.yaml
-var documentYAML []byte
-
-// documentJSON is openapi.yaml as JSON.
-func documentJSON() ([]byte, error) {
-	var doc map[string]any
-	if err := yaml.Unmarshal(documentYAML, &doc); err != nil {
-		return nil, fmt.Errorf("read openapi.yaml: %w", err)
-	}
-	text, err := json.Marshal(doc)
-	if err != nil {
-		return nil, fmt.Errorf("write openapi.json: %w", err)
-	}
-	return text, nil
+// Site is the console's files. All is required.
+type Site struct {
+	Files fs.FS // with index.html at the top
+	// Planes lists the data planes, whose views the page may talk to.
+	Planes func(ctx context.Context, region string) ([]store.Plane, error)
+	Log    *slog.Logger
 }
 
-func (a *API) openapi(c echo.Context) error { return c.JSONBlob(http.StatusOK, a.document) }
-
-// console serves the built console. An address that is no file is one of its
+// Serve answers with a file. An address that is no file is one of the console's
 // pages: index.html.
-func (a *API) console(c echo.Context) error {
+func (s *Site) Serve(c echo.Context) error {
 	name := strings.TrimPrefix(path.Clean(c.Request().URL.Path), "/")
 	if name == "api" || strings.HasPrefix(name, "api/") {
 		return echo.ErrNotFound
 	}
-	info, err := fs.Stat(a.cfg.Console, name)
+	info, err := fs.Stat(s.Files, name)
 	if name == "" || err != nil || info.IsDir() {
 		if strings.HasPrefix(name, "assets/") {
 			return fault.New(fault.Missing, "there is no such file; the console was built anew, reload the page")
 		}
 		name = "index.html"
 	}
-	text, err := fs.ReadFile(a.cfg.Console, name)
+	text, err := fs.ReadFile(s.Files, name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return c.String(http.StatusNotFound, "The console is not built: run `make web`.\n")
 	}
@@ -66,7 +57,7 @@ func (a *API) console(c echo.Context) error {
 		h.Set("Cache-Control", "no-cache")
 	}
 	if name == "index.html" {
-		h.Set("Content-Security-Policy", a.contentPolicy(c.Request().Context()))
+		h.Set("Content-Security-Policy", s.contentPolicy(c.Request().Context()))
 	}
 	return c.Blob(http.StatusOK, contentType(name), text)
 }
@@ -100,11 +91,11 @@ func contentType(name string) string {
 
 // contentPolicy lets the console's page load its own files and talk to this
 // address and to the planes' views, and nothing else.
-func (a *API) contentPolicy(ctx context.Context) string {
+func (s *Site) contentPolicy(ctx context.Context) string {
 	connect := []string{"'self'"}
-	planes, err := a.cfg.Store.Planes(ctx, "")
+	planes, err := s.Planes(ctx, "")
 	if err != nil {
-		a.log.WarnContext(ctx, "planes' views not known to the console's page", "error", err)
+		s.Log.WarnContext(ctx, "planes' views not known to the console's page", "error", err)
 	}
 	for _, p := range planes {
 		u, err := url.Parse(p.ViewURL)
@@ -117,8 +108,4 @@ func (a *API) contentPolicy(ctx context.Context) string {
 	}
 	return "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; manifest-src 'self'; connect-src " +
 		strings.Join(connect, " ") + "; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
-}
-
-func sortByName[T any](list []T, name func(T) string) {
-	slices.SortFunc(list, func(a, b T) int { return strings.Compare(name(a), name(b)) })
 }

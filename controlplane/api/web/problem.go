@@ -1,10 +1,11 @@
-package api
+package web
 
 import (
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"runtime/debug"
 
@@ -34,8 +35,8 @@ type rejected struct {
 func (r *rejected) Error() string { return r.err.Error() }
 func (r *rejected) Unwrap() error { return r.err }
 
-// reject returns a fault of kind Invalid that is answered with status.
-func reject(status int, format string, args ...any) error {
+// Reject returns a fault of kind Invalid that is answered with status.
+func Reject(status int, format string, args ...any) error {
 	return &rejected{status, fault.New(fault.Invalid, format, args...)}
 }
 
@@ -76,7 +77,7 @@ func describe(err error) problem {
 	var large *http.MaxBytesError
 	switch {
 	case errors.As(err, &large):
-		err = reject(http.StatusRequestEntityTooLarge, "the body is longer than %d bytes", large.Limit)
+		err = Reject(http.StatusRequestEntityTooLarge, "the body is longer than %d bytes", large.Limit)
 	case errors.As(err, &known):
 	case errors.As(err, &plain):
 		err = fromEcho(plain)
@@ -98,21 +99,24 @@ func fromEcho(err *echo.HTTPError) error {
 	case http.StatusNotFound:
 		return fault.New(fault.Missing, "there is nothing at this address; /api/openapi.json lists what there is")
 	case http.StatusMethodNotAllowed:
-		return reject(err.Code, "this address does not know this method")
+		return Reject(err.Code, "this address does not know this method")
 	default:
-		return reject(err.Code, "%s", http.StatusText(err.Code))
+		return Reject(err.Code, "%s", http.StatusText(err.Code))
 	}
 }
 
-// fail answers with a problem. What only we can act on is logged.
-func (a *API) fail(err error, c echo.Context) {
+// Failures answers requests that failed. Log is required.
+type Failures struct{ Log *slog.Logger }
+
+// Answer answers with a problem. What only the operator can act on is logged.
+func (f Failures) Answer(err error, c echo.Context) {
 	if c.Response().Committed {
 		return
 	}
 	p := describe(err)
 	r := c.Request()
 	if p.Status == http.StatusInternalServerError {
-		a.log.ErrorContext(r.Context(), "request failed", "method", r.Method, "route", c.Path(), "error", err)
+		f.Log.ErrorContext(r.Context(), "request failed", "method", r.Method, "route", c.Path(), "error", err)
 	}
 	head := c.Response().Header()
 	head.Set("Content-Type", "application/problem+json")
@@ -128,12 +132,12 @@ func (a *API) fail(err error, c echo.Context) {
 		return
 	}
 	if err := json.NewEncoder(c.Response()).Encode(p); err != nil {
-		a.log.DebugContext(r.Context(), "answer not delivered", "route", c.Path())
+		f.Log.DebugContext(r.Context(), "answer not delivered", "route", c.Path())
 	}
 }
 
-// recovered turns a panic of a handler into an internal fault.
-func (a *API) recovered(next echo.HandlerFunc) echo.HandlerFunc {
+// Recovered turns a panic of a handler into an internal fault.
+func (f Failures) Recovered(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) (err error) {
 		defer func() {
 			cause := recover()
@@ -143,7 +147,7 @@ func (a *API) recovered(next echo.HandlerFunc) echo.HandlerFunc {
 			if cause == http.ErrAbortHandler { //nolint:errorlint // the value itself, by the standard library's contract
 				panic(cause)
 			}
-			a.log.ErrorContext(c.Request().Context(), "handler panicked", "route", c.Path(), "stack", string(debug.Stack()))
+			f.Log.ErrorContext(c.Request().Context(), "handler panicked", "route", c.Path(), "stack", string(debug.Stack()))
 			err = fmt.Errorf("handler of %s panicked", c.Path())
 		}()
 		return next(c)

@@ -1,0 +1,29 @@
+package api
+
+import (
+	_ "embed"
+	"encoding/json"
+	"fmt"
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+	"gopkg.in/yaml.v3"
+)
+
+//go:embed openapi.yaml
+var documentYAML []byte
+
+// documentJSON is openapi.yaml as JSON.
+func documentJSON() ([]byte, error) {
+	var doc map[string]any
+	if err := yaml.Unmarshal(documentYAML, &doc); err != nil {
+		return nil, fmt.Errorf("read openapi.yaml: %w", err)
+	}
+	text, err := json.Marshal(doc)
+	if err != nil {
+		return nil, fmt.Errorf("write openapi.json: %w", err)
+	}
+	return text, nil
+}
+
+func (a *API) openapi(c echo.Context) error { return c.JSONBlob(http.StatusOK, a.document) }
