@@ -24,7 +24,7 @@ import (
 var embedded []byte
 
 var (
-	kindName  = regexp.MustCompile(`^[a-z][a-z0-9]{0,31}$`) // a folder, a Go package and a `type`
+	kindName  = regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z0-9]+)*$`) // a folder and a `type`; without hyphens, a Go package
 	fieldName = regexp.MustCompile(`^[a-z][A-Za-z0-9]{0,63}$`)
 	codeName  = regexp.MustCompile(`^[a-z][a-z0-9_]{0,39}$`)
 )
@@ -108,8 +108,8 @@ func checkSpec(s Spec) []fault.Problem {
 	if !slices.Contains([]Family{Sources, Destinations, Warehouses}, s.Family) {
 		c.add("family", "not_in_enum", "The family is source, destination or warehouse.")
 	}
-	if !kindName.MatchString(s.Name) {
-		c.add("name", "bad_name", "The name is 1 to 32 of a-z and 0-9, a letter first.")
+	if !kindName.MatchString(s.Name) || len(s.Name) > 32 {
+		c.add("name", "bad_name", "The name is 1 to 32 of a-z and 0-9, a letter first, with single hyphens between words.")
 	}
 	if s.Title == "" {
 		c.add("title", "required", "Give the kind a title.")
@@ -169,8 +169,8 @@ func (c *checker) specCodes(s Spec) {
 	seen := map[string]bool{}
 	for i, code := range s.Codes {
 		at := fmt.Sprintf("codes[%d]", i)
-		if rest, ok := strings.CutPrefix(code.Name, s.Name+"_"); !ok || !codeName.MatchString(rest) {
-			c.add(at+".name", "bad_name", "A code of the kind's own begins with "+s.Name+"_ and goes on with 1 to 40 of a-z, 0-9 and _, a letter first.")
+		if rest, ok := strings.CutPrefix(code.Name, s.CodePrefix()); !ok || !codeName.MatchString(rest) {
+			c.add(at+".name", "bad_name", "A code of the kind's own begins with "+s.CodePrefix()+" and goes on with 1 to 40 of a-z, 0-9 and _, a letter first.")
 		}
 		if seen[code.Name] {
 			c.add(at+".name", "duplicate_name", "Two codes have this name.")

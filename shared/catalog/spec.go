@@ -5,6 +5,8 @@
 package catalog
 
 import (
+	"strings"
+
 	"weir/shared/catalog/duration"
 	"weir/shared/catalog/requests"
 )
@@ -39,10 +41,13 @@ type Spec struct {
 	Limits *requests.Limits  `json:"limits,omitempty" yaml:"limits"`
 }
 
+// CodePrefix is what the kind's own codes begin with: its name with "_" for "-", and "_".
+func (s Spec) CodePrefix() string { return strings.ReplaceAll(s.Name, "-", "_") + "_" }
+
 // Code is a reason that a kind gives for what became of an event, beside those
 // that all kinds share. Only declared codes leave a data plane.
 type Code struct {
-	Name string `json:"name" yaml:"name"` // the kind's name, "_", and a-z, 0-9 and "_"
+	Name string `json:"name" yaml:"name"` // the kind's CodePrefix, and a-z, 0-9 and "_"
 	Doc  string `json:"doc" yaml:"doc"`   // what it means to people, after "because": "the list is full"
 }
 

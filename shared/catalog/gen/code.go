@@ -30,15 +30,22 @@ func listFile(f family, specs []catalog.Spec) ([]byte, error) {
 	fmt.Fprintf(&b, "// Package %s lists every kind of %s of this build.\npackage %s\n\nimport (\n", f.folder, f.family, f.folder)
 	fmt.Fprintf(&b, "\t\"weir/dataplane/%s\"\n", f.contract)
 	for _, s := range specs {
-		fmt.Fprintf(&b, "\t\"weir/dataplane/%s/%s\"\n", f.folder, s.Name)
+		alias := ""
+		if packageName(s) != s.Name {
+			alias = packageName(s) + " "
+		}
+		fmt.Fprintf(&b, "\t%s\"weir/dataplane/%s/%s\"\n", alias, f.folder, s.Name)
 	}
 	fmt.Fprintf(&b, ")\n\n// All returns the kinds in the order of their names.\nfunc All() []%s.Kind {\n\treturn []%s.Kind{\n", f.contract, f.contract)
 	for _, s := range specs {
-		fmt.Fprintf(&b, "\t\t%s.Kind,\n", s.Name)
+		fmt.Fprintf(&b, "\t\t%s.Kind,\n", packageName(s))
 	}
 	b.WriteString("\t}\n}\n")
 	return format.Source(b.Bytes())
 }
+
+// packageName is the Go package of a kind: its name without hyphens.
+func packageName(s catalog.Spec) string { return strings.ReplaceAll(s.Name, "-", "") }
 
 // settingsFile writes the typed settings of one kind.
 func settingsFile(s catalog.Spec) ([]byte, error) {
@@ -53,7 +60,7 @@ func settingsFile(s catalog.Spec) ([]byte, error) {
 	}
 	codeConstants(&types, s)
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "%spackage %s\n\n", header, s.Name)
+	fmt.Fprintf(&b, "%spackage %s\n\n", header, packageName(s))
 	var imports []string
 	if bytes.Contains(types.Bytes(), []byte(" catalog.Duration ")) {
 		imports = append(imports, "weir/shared/catalog")
@@ -77,7 +84,7 @@ func codeConstants(b *bytes.Buffer, s catalog.Spec) {
 	b.WriteString("\n// Codes that this kind alone gives.\nconst (\n")
 	for _, code := range s.Codes {
 		var name strings.Builder
-		for _, word := range strings.Split(strings.TrimPrefix(code.Name, s.Name+"_"), "_") {
+		for _, word := range strings.Split(strings.TrimPrefix(code.Name, s.CodePrefix()), "_") {
 			if word != "" {
 				name.WriteString(goName(word))
 			}

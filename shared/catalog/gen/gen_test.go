@@ -47,12 +47,14 @@ func TestGeneratedFilesFollowTheSpecs(t *testing.T) {
 	write(t, filepath.Join(root, "shared", "catalog", "catalog.gen.json"), "[]")
 	write(t, filepath.Join(destinations, "hook", "spec.yaml"), spec+codes)
 	write(t, filepath.Join(destinations, "aaa", "spec.yaml"), strings.Replace(spec, "name: hook", "name: aaa", 1))
+	write(t, filepath.Join(destinations, "a-b-4", "spec.yaml"), strings.NewReplacer("name: hook\n", "name: a-b-4\n", "hook_", "a_b_4_").Replace(spec+codes))
 	if err := run(root); err != nil {
 		t.Fatal(err)
 	}
 	files := map[string][]string{
 		filepath.Join(destinations, "hook", "settings.gen.go"):       {"package hook", "BaseURL string", "*SettingsBatch", "catalog.Duration", "Token secret.String", "// BaseURL: Where it goes.", "CodeListFull = \"hook_list_full\" // the list is full"},
-		filepath.Join(destinations, "all.gen.go"):                    {"package destinations", "[]destination.Kind", "aaa.Kind,\n\t\thook.Kind"},
+		filepath.Join(destinations, "a-b-4", "settings.gen.go"):      {"package ab4\n", "CodeListFull = \"a_b_4_list_full\""},
+		filepath.Join(destinations, "all.gen.go"):                    {"package destinations", "[]destination.Kind", "aaa.Kind,\n\t\thook.Kind", "ab4 \"weir/dataplane/destinations/a-b-4\"", "\t\tab4.Kind,"},
 		filepath.Join(root, "shared", "catalog", "catalog.gen.json"): {`"name": "aaa"`, `"name": "hook"`, `"name": "hook_list_full"`},
 	}
 	first := map[string][]byte{}
