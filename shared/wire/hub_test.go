@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 	"github.com/nats-io/nkeys"
 
 	"weir/shared/fault"
@@ -314,6 +315,60 @@ func TestARevisionReachesItsPlaneAndTheAckComesBack(t *testing.T) {
 		}
 		break
 	}
+}
+
+// TestEveryProcessOfAPlaneGetsEveryPointer: also when one of them begins, ends or is
+// of a version whose processes each took the consumer for themselves.
+func TestEveryProcessOfAPlaneGetsEveryPointer(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	p := s.plane(hub.Account{Region: "eu"})
+	ws := id.New[id.Workspace]()
+	p.point(ws, 1)
+	p.follow()
+	p.next(1)
+	process := func() (another *plane, end func()) {
+		own := *p
+		own.edge, own.pointers = p.dial(s.server.Address()), make(chan wire.Pointer, 100)
+		own.follow()
+		return &own, own.edge.Close
+	}
+	second, _ := process()
+	third, end := process()
+	second.next(1)
+	third.next(1)
+	for number := uint64(2); number < 6; number++ {
+		p.point(ws, number)
+		for _, one := range []*plane{p, second, third} {
+			one.next(number)
+		}
+	}
+	end()
+	p.point(ws, 6)
+	p.next(6)
+	second.next(6)
+
+	old, err := nkeys.FromSeed([]byte(p.creds.Seed.Reveal()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	nc, err := nats.Connect(s.server.Address(), nats.UserJWT(func() (string, error) { return p.creds.JWT, nil }, old.Sign), nats.CustomInboxPrefix("_INBOX_"+string(p.id)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	js, err := jetstream.New(nc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the consumer is of the process of the version before", func() bool {
+		_ = js.DeleteConsumer(t.Context(), "KV_POINTERS", string(p.id))
+		_, err := js.CreateConsumer(t.Context(), "KV_POINTERS", jetstream.ConsumerConfig{Name: string(p.id), FilterSubject: "$KV.POINTERS." + string(p.id) + ".>", AckPolicy: jetstream.AckNonePolicy, MemoryStorage: true, InactiveThreshold: time.Minute})
+		return err == nil
+	})
+	p.point(ws, 7)
+	p.next(7)
+	second.next(7)
 }
 
 func TestAPointerMovesOnlyForward(t *testing.T) {

@@ -307,6 +307,17 @@ func TestWhatServersDoNotOfferIsSaidAtTheStart(t *testing.T) {
 	})
 }
 
+// TestLogsLeaveATenthOfWhatServersPromise: what is promised to others may not be known
+// yet where a log is to be made.
+func TestLogsLeaveATenthOfWhatServersPromise(t *testing.T) {
+	t.Parallel()
+	servers := startServers(t, 1, func(o *server.Options) { o.JetStreamMaxStore = 17 << 28 }, tenant{name: "blind", limits: &unlimited})
+	s := open(t, natsstore.Config{Address: addressOf(servers, "blind"), Partitions: 1})
+	if got, want := s.Limit(queue.Events), int64(2<<30)/100*32; got != want {
+		t.Errorf("EVENTS may hold %d bytes on a server with 4.25 GiB, want %d: a third of 2 GiB", got, want)
+	}
+}
+
 func TestServersWithoutJetStreamAreRefused(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t, func(o *server.Options) { o.JetStream = false })

@@ -289,14 +289,14 @@ func TestKilledPlaneBesideAnother(t *testing.T) {
 	tr.finish()
 }
 
-// copyKeys copies what makes a process one of a plane, with its configuration and
-// without its files of events.
+// copyKeys copies what makes a process one of a plane, without its configuration and
+// its files of events.
 func copyKeys(t *testing.T, from, to string) {
 	t.Helper()
 	if err := os.CopyFS(to, os.DirFS(from)); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"lock", "dedupe"} {
+	for _, name := range []string{"lock", "dedupe", "workspaces"} {
 		if err := os.RemoveAll(filepath.Join(to, name)); err != nil {
 			t.Fatal(err)
 		}

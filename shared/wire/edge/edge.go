@@ -94,16 +94,16 @@ func (e *Edge) alarm(c wire.Code, ws id.Workspace) {
 	}
 }
 
-// Pointers gives all current pointers of this plane, then each change. After a
-// loss of the connection, and every few minutes, all current ones come again:
-// take them idempotently. Each is verified: signed by the control plane, for
+// Pointers gives all current pointers of this plane, then each change, to every
+// process of the plane. After a loss of the connection, when another process begins,
+// and every few minutes, all current ones come again: take them idempotently. Each is verified: signed by the control plane, for
 // this plane, region and the workspace under whose key it lies, and not older
 // than one given out before; what is not is alarmed and left out. Entries that
 // vanish are not reported: absence changes nothing. The sequence ends with ctx,
 // or with an error when the Edge is closed.
 func (e *Edge) Pointers(ctx context.Context) iter.Seq2[wire.Pointer, error] {
 	return func(yield func(wire.Pointer, error) bool) {
-		f := link.Follower{Link: e.link, Bucket: bucket.Pointers, Filter: string(e.cfg.Plane) + ".>", Name: string(e.cfg.Plane)}
+		f := link.Follower{Link: e.link, Bucket: bucket.Pointers, Filter: string(e.cfg.Plane) + ".>", Name: string(e.cfg.Plane), Shared: bucket.Inbox(e.cfg.Plane) + ".pointers"}
 		err := f.Run(ctx, func(entry link.Entry) bool {
 			key := entry.Key
 			e.heard.Store(time.Now().UnixNano())

@@ -12,7 +12,8 @@ import (
 const maxSubscriptions = 20
 
 // permit writes into u exactly what plane p may do on the hub: watch its own
-// pointers with the one consumer that bears its name, read its own bodies and
+// pointers with the one consumer that bears its name, which all processes of the
+// plane share and which sends to an inbox of the plane, read its own bodies and
 // secrets by key, write its own acks and beat, and get answers on its own inbox.
 //
 // There is no wildcard for consumer names: a random name would need one, and

@@ -5,19 +5,12 @@ import (
 	"errors"
 	"time"
 
-	"github.com/nats-io/nats.go/jetstream"
-
 	"weir/shared/fault"
 	"weir/shared/wire/bucket"
 )
 
-// Times of a follower.
-const (
-	pullExpiry    = 30 * time.Second
-	pullHeartbeat = 5 * time.Second
-	pullMessages  = 16 // waiting in memory; one may have several MiB
-	resync        = 10 * time.Minute
-)
+// resync is after how long a follower looks at all entries again.
+const resync = 10 * time.Minute
 
 // errEnough says that the taker wants no more.
 var errEnough = errors.New("enough")
@@ -31,6 +24,11 @@ type Follower struct {
 	Bucket bucket.Bucket
 	Filter string // of keys
 	Name   string // of the consumer; empty when any will do
+	// Shared is the subject to which the consumer sends. Followers of one Name and
+	// Shared each get every entry, and may be in several processes; when one begins
+	// anew, all of them get all current entries again. Empty: Name has this follower
+	// alone, and its entries may have several MiB.
+	Shared string
 }
 
 // Entry is an entry of a bucket.
@@ -73,43 +71,21 @@ func (f Follower) round(ctx context.Context, take func(Entry) bool) (got bool, e
 	if !f.Link.Up() {
 		return false, fault.New(fault.Unavailable, "The hub is away.")
 	}
-	stream := f.Bucket.Stream()
-	if f.Name != "" {
-		f.remove(ctx, stream, f.Name) // what it had sent to a dead link is lost
-	}
-	call, cancel := context.WithTimeout(ctx, CallDeadline)
-	defer cancel()
-	c, err := f.Link.JS.CreateConsumer(call, stream, jetstream.ConsumerConfig{
-		Name:              f.Name,
-		FilterSubject:     f.Bucket.Subject(f.Filter),
-		DeliverPolicy:     jetstream.DeliverLastPerSubjectPolicy,
-		AckPolicy:         jetstream.AckNonePolicy,
-		MemoryStorage:     true,
-		InactiveThreshold: time.Minute,
-	})
+	m, err := f.open(ctx)
 	if err != nil {
 		return false, Unreachable(err)
 	}
-	defer f.remove(context.WithoutCancel(ctx), stream, c.CachedInfo().Name)
-	it, err := c.Messages(jetstream.PullMaxMessages(pullMessages), jetstream.PullExpiry(pullExpiry), jetstream.PullHeartbeat(pullHeartbeat))
-	if err != nil {
-		return false, Unreachable(err)
-	}
-	defer it.Stop()
+	defer m.stop()
 	for {
-		msg, err := it.Next(jetstream.NextContext(ctx))
+		msg, err := m.next(ctx)
 		if err != nil {
 			return got, Unreachable(err)
 		}
 		got = true
-		if msg.Headers().Get("KV-Operation") != "" {
+		if msg.header.Get("KV-Operation") != "" {
 			continue // a removal; absence changes nothing
 		}
-		meta, err := msg.Metadata()
-		if err != nil {
-			return got, Unreachable(err)
-		}
-		if !take(Entry{Key: f.Bucket.Key(msg.Subject()), Value: msg.Data(), At: meta.Timestamp, Seq: meta.Sequence.Stream}) {
+		if !take(Entry{Key: f.Bucket.Key(msg.subject), Value: msg.data, At: msg.at, Seq: msg.seq}) {
 			return got, errEnough
 		}
 	}
@@ -117,11 +93,11 @@ func (f Follower) round(ctx context.Context, take func(Entry) bool) (got bool, e
 
 // remove deletes a consumer if it is there; when that fails, the hub does it
 // itself after a minute of silence.
-func (f Follower) remove(ctx context.Context, stream, name string) {
+func (f Follower) remove(ctx context.Context, name string) {
 	if !f.Link.Up() {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
-	_ = f.Link.JS.DeleteConsumer(ctx, stream, name)
+	_ = f.Link.JS.DeleteConsumer(ctx, f.Bucket.Stream(), name)
 }

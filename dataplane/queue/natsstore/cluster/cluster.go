@@ -168,8 +168,9 @@ const (
 
 // Room returns how many bytes one copy of all streams that Check looked at may hold
 // when nobody says: nine tenths of what the account may, else six tenths of what the
-// servers have, or as much as they promise. It does not matter when every stream has a
-// limit.
+// servers have. Where they do not promise a tenth more, it is halved: they tell each
+// other only every ten seconds what they have promised, and buckets and the smallest
+// limits of streams come on top. It does not matter when every stream has a limit.
 func (c *Cluster) Room(ctx context.Context) int64 {
 	total := int64(roomUnseen)
 	switch {
@@ -178,7 +179,7 @@ func (c *Cluster) Room(ctx context.Context) int64 {
 	case c.disk > 0:
 		total = c.disk / 10 * 6
 	}
-	for c.bare && total > roomLeast && !c.promised(ctx, total) {
+	for c.bare && total > roomLeast && !c.promised(ctx, total+total/10) {
 		total /= 2
 	}
 	return total
