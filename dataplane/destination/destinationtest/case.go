@@ -24,6 +24,7 @@ type caseFile struct {
 	opened   map[string]secret.String
 	secrets  []secretText
 	events   []event.Event
+	found    map[string]string // by Key, of a kind that looks up
 }
 
 func readCase(path string) (*caseFile, error) {
@@ -35,6 +36,11 @@ func readCase(path string) (*caseFile, error) {
 	c.settings = bytes.TrimSpace(c.archive.get("settings.json"))
 	if err := c.readSecrets(); err != nil {
 		return nil, err
+	}
+	if text := c.archive.get("found.json"); len(text) > 0 {
+		if err := json.Unmarshal(text, &c.found); err != nil {
+			return nil, fmt.Errorf("%s, found.json: %w", c.path, err)
+		}
 	}
 	return c, c.readEvents()
 }

@@ -178,6 +178,41 @@ func TestMistakesOfLookUpsAreFound(t *testing.T) {
 	}
 }
 
+// asking is a kind that asks for an id and sends to it.
+type asking struct{ leaky }
+
+func (asking) LookUps(destination.Batch) []destination.Request {
+	return []destination.Request{{Method: "GET", URL: "https://acme.example/id", Key: "ada", Items: []int{0}}}
+}
+
+func (asking) Find(destination.Request, destination.Response) (string, destination.Verdict) {
+	return "", destination.Verdict{Outcome: destination.Delivered}
+}
+
+func (asking) Build(b destination.Batch) ([]destination.Request, []destination.Verdict) {
+	reqs := []destination.Request{{Method: "POST", URL: "https://acme.example/" + b.Found["ada"]}}
+	for i := range b.Items {
+		reqs[0].Items = append(reqs[0].Items, i)
+	}
+	return reqs, nil
+}
+
+func TestLookUpsAndWhatTheyFoundAreInCases(t *testing.T) {
+	t.Parallel()
+	text := caseText(`{}`, `{"messageId":"m1"}`) + "-- found.json --\n{\"ada\":\"7\"}\n-- want.jsonl --\n" +
+		`{"events":["m1"],"lookUp":"ada","method":"GET","url":"https://acme.example/id"}` + "\n" + `{"events":["m1"],"method":"POST","url":"https://acme.example/7"}` + "\n"
+	c, err := readCase(writeCase(t, text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	kind := destination.Kind{Open: func([]byte, map[string]secret.String) (destination.Opened, error) {
+		return destination.Opened{HTTP: asking{}, Limits: destination.Limits{Concurrency: 1, Timeout: time.Second, BatchSize: 2}}, nil
+	}}
+	if got := c.check(kind); len(got) > 0 {
+		t.Errorf("found %q, want nothing", got)
+	}
+}
+
 func TestEachMistakeIsSaidOnce(t *testing.T) {
 	t.Parallel()
 	got := found(t, leaky{"code", "acme_quota"})

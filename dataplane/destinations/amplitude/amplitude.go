@@ -17,6 +17,7 @@ import (
 	"strings"
 
 	"weir/dataplane/destination"
+	"weir/dataplane/destination/body"
 )
 
 //go:embed spec.yaml
@@ -48,7 +49,7 @@ func (a *amplitude) Build(b destination.Batch) (reqs []destination.Request, verd
 	for i := range b.Items {
 		size += len(b.Items[i].Event.JSON) + 256
 	}
-	w := writer{buf: append(make([]byte, 0, size), `{"events":[`...)}
+	w := writer{Writer: body.Writer{Buf: append(make([]byte, 0, size), `{"events":[`...)}}
 	r := destination.Request{Method: http.MethodPost, URL: a.url, Header: http.Header{"Content-Type": {"application/json"}}}
 	for i := range b.Items {
 		before := w.events
@@ -62,7 +63,7 @@ func (a *amplitude) Build(b destination.Batch) (reqs []destination.Request, verd
 		}
 	}
 	if len(r.Items) > 0 {
-		r.Body = append(w.buf, `],"options":{"min_id_length":1}}`...)
+		r.Body = append(w.Buf, `],"options":{"min_id_length":1}}`...)
 		reqs = []destination.Request{r}
 	}
 	return reqs, verdicts

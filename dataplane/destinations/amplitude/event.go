@@ -4,66 +4,15 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/go-json-experiment/json/jsontext"
-
 	"weir/dataplane/destination"
+	"weir/dataplane/destination/body"
 	"weir/dataplane/destination/fields"
 )
 
 // writer writes the events of a request.
 type writer struct {
-	buf    []byte
+	body.Writer
 	events int
-	first  bool // no member of the object was written
-}
-
-func (w *writer) open() {
-	w.buf, w.first = append(w.buf, '{'), true
-}
-
-func (w *writer) name(name string) {
-	if !w.first {
-		w.buf = append(w.buf, ',')
-	}
-	w.first = false
-	w.quote(name)
-	w.buf = append(w.buf, ':')
-}
-
-func (w *writer) quote(text string) {
-	w.buf, _ = jsontext.AppendQuote(w.buf, text) // Value.Text and messageIds are UTF-8
-}
-
-// text writes a member unless it is empty.
-func (w *writer) text(name, text string) {
-	if text != "" {
-		w.name(name)
-		w.quote(text)
-	}
-}
-
-// raw writes a member as it stands in the event, unless it is absent.
-func (w *writer) raw(name string, v fields.Value) {
-	if len(v) > 0 {
-		w.name(name)
-		w.buf = append(w.buf, v...)
-	}
-}
-
-// number writes a member unless it is no number; a text that holds one is.
-func (w *writer) number(name string, v fields.Value) {
-	n, ok := v.Number()
-	switch {
-	case v.IsNumber():
-		w.raw(name, v)
-	case ok:
-		w.float(name, n)
-	}
-}
-
-func (w *writer) float(name string, n float64) {
-	w.name(name)
-	w.buf = strconv.AppendFloat(w.buf, n, 'f', -1, 64)
 }
 
 // add adds the events for one item. The code says why there are none.
@@ -78,16 +27,13 @@ func (a *amplitude) add(w *writer, it *destination.Item) (code string) {
 		return CodeNoIdentity
 	}
 	head := func(insert, event string) {
-		if w.events++; w.events > 1 {
-			w.buf = append(w.buf, ',')
-		}
-		w.open()
-		w.text("user_id", user)
-		w.text("device_id", device)
-		w.text("event_type", event)
-		w.text("insert_id", insert)
-		w.name("time")
-		w.buf = strconv.AppendInt(w.buf, e.Time().UnixMilli(), 10)
+		w.events++
+		w.Open()
+		w.Text("user_id", user)
+		w.Text("device_id", device)
+		w.Text("event_type", event)
+		w.Text("insert_id", insert)
+		w.Int("time", e.Time().UnixMilli())
 		a.device(w, e)
 	}
 	id := string(it.Event.MessageID)
@@ -102,7 +48,7 @@ func (a *amplitude) add(w *writer, it *destination.Item) (code string) {
 	case "identify":
 		head(id, "$identify")
 		a.traits(w, "user_properties", e.Traits)
-		w.buf = append(w.buf, '}')
+		w.Close()
 	case "group":
 		group, value := a.group(e)
 		if value == "" {
@@ -113,17 +59,17 @@ func (a *amplitude) add(w *writer, it *destination.Item) (code string) {
 				break // nothing is to be set
 			}
 			head(id+event, event)
-			w.name("groups")
-			w.open()
-			w.text(group, value)
-			w.buf, w.first = append(w.buf, '}'), false
+			w.Name("groups")
+			w.Open()
+			w.Text(group, value)
+			w.Close()
 			if event == "$groupidentify" {
-				w.name("group_properties")
-				w.open()
-				w.raw("$set", e.Traits)
-				w.buf = append(w.buf, '}')
+				w.Name("group_properties")
+				w.Open()
+				w.Raw("$set", e.Traits)
+				w.Close()
 			}
-			w.buf = append(w.buf, '}')
+			w.Close()
 		}
 	default:
 		return "unsupported_event"
@@ -164,8 +110,8 @@ func eventName(typ string, e *fields.Event) string {
 // track writes what follows the head of an event, and ends it; more begins that of an
 // event for a product.
 func (a *amplitude) track(w *writer, e *fields.Event, name string, more func(n int)) {
-	w.raw("event_properties", e.Properties)
-	w.raw("user_properties", e.Context.Get("traits"))
+	w.Raw("event_properties", e.Properties)
+	w.Raw("user_properties", e.Context.Get("traits"))
 	var products []fields.Value
 	if a.settings.RevenuePerProduct && ordered(name) {
 		products = e.Products()
@@ -175,18 +121,18 @@ func (a *amplitude) track(w *writer, e *fields.Event, name string, more func(n i
 		if _, ok := revenue.Number(); !ok && ordered(name) {
 			revenue = e.Properties.Get("total")
 		}
-		w.number("revenue", revenue)
+		w.Number("revenue", revenue)
 	}
-	w.buf = append(w.buf, '}')
+	w.Close()
 	for i, p := range products {
 		more(i + 1)
-		w.raw("event_properties", p)
+		w.Raw("event_properties", p)
 		if _, ok := p.Get("price").Number(); ok { // the revenue is price times quantity
-			w.number("price", p.Get("price"))
-			w.number("quantity", p.Get("quantity"))
-			w.text("productId", fields.First(p.Get("product_id"), p.Get("sku")).Text())
+			w.Number("price", p.Get("price"))
+			w.Number("quantity", p.Get("quantity"))
+			w.Text("productId", fields.First(p.Get("product_id"), p.Get("sku")).Text())
 		}
-		w.buf = append(w.buf, '}')
+		w.Close()
 	}
 }
 
@@ -199,31 +145,31 @@ func (a *amplitude) device(w *writer, e *fields.Event) {
 	for name, v := range c.Members() {
 		switch name {
 		case "app":
-			w.text("app_version", v.Get("version").Text())
+			w.Text("app_version", v.Get("version").Text())
 		case "os":
-			w.text("os_name", v.Get("name").Text())
-			w.text("os_version", v.Get("version").Text())
+			w.Text("os_name", v.Get("name").Text())
+			w.Text("os_version", v.Get("version").Text())
 		case "device":
-			w.text("platform", v.Get("type").Text())
-			w.text("device_manufacturer", v.Get("manufacturer").Text())
-			w.text("device_model", v.Get("model").Text())
-			w.text(map[bool]string{true: "idfa", false: "adid"}[strings.EqualFold(v.Get("type").Text(), "ios")], v.Get("advertisingId").Text())
+			w.Text("platform", v.Get("type").Text())
+			w.Text("device_manufacturer", v.Get("manufacturer").Text())
+			w.Text("device_model", v.Get("model").Text())
+			w.Text(map[bool]string{true: "idfa", false: "adid"}[strings.EqualFold(v.Get("type").Text(), "ios")], v.Get("advertisingId").Text())
 		case "network":
-			w.text("carrier", v.Get("carrier").Text())
+			w.Text("carrier", v.Get("carrier").Text())
 		case "location":
-			w.text("country", v.Get("country").Text())
-			w.text("region", v.Get("region").Text())
-			w.text("city", v.Get("city").Text())
-			w.number("location_lat", v.Get("latitude"))
-			w.number("location_lng", v.Get("longitude"))
+			w.Text("country", v.Get("country").Text())
+			w.Text("region", v.Get("region").Text())
+			w.Text("city", v.Get("city").Text())
+			w.Number("location_lat", v.Get("latitude"))
+			w.Number("location_lng", v.Get("longitude"))
 		case "locale":
-			w.text("language", v.Text())
+			w.Text("language", v.Text())
 		case "ip":
-			w.text("ip", v.Text())
+			w.Text("ip", v.Text())
 		case "userAgent":
-			w.text("user_agent", v.Text())
+			w.Text("user_agent", v.Text())
 		case "sessionId":
-			w.number("session_id", v)
+			w.Number("session_id", v)
 		}
 	}
 }
@@ -233,14 +179,14 @@ var actions = [...]string{"$set", "$setOnce", "$append", "$prepend", "$add"}
 
 // traits writes an object of operations. A trait is in one of them.
 func (a *amplitude) traits(w *writer, name string, traits fields.Value) {
-	w.name(name)
+	w.Name(name)
 	if len(a.actions) == 0 {
-		w.open()
-		w.raw("$set", traits)
-		w.buf, w.first = append(w.buf, '}'), false
+		w.Open()
+		w.Raw("$set", traits)
+		w.Close()
 		return
 	}
-	w.open()
+	w.Open()
 	for _, action := range actions {
 		begun := false
 		for trait, v := range traits.Members() {
@@ -252,19 +198,19 @@ func (a *amplitude) traits(w *writer, name string, traits fields.Value) {
 				continue
 			}
 			if !begun {
-				w.name(action)
-				w.open()
+				w.Name(action)
+				w.Open()
 				begun = true
 			}
 			if action == "$add" {
-				w.number(trait, v)
+				w.Number(trait, v)
 			} else {
-				w.raw(trait, v)
+				w.Raw(trait, v)
 			}
 		}
 		if begun {
-			w.buf, w.first = append(w.buf, '}'), false
+			w.Close()
 		}
 	}
-	w.buf, w.first = append(w.buf, '}'), false
+	w.Close()
 }
