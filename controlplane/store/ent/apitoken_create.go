@@ -29,6 +29,76 @@ func (_c *APITokenCreate) SetName(v string) *APITokenCreate {
 	return _c
 }
 
+// SetOrganizationID sets the "organization_id" field.
+func (_c *APITokenCreate) SetOrganizationID(v string) *APITokenCreate {
+	_c.mutation.SetOrganizationID(v)
+	return _c
+}
+
+// SetNillableOrganizationID sets the "organization_id" field if the given value is not nil.
+func (_c *APITokenCreate) SetNillableOrganizationID(v *string) *APITokenCreate {
+	if v != nil {
+		_c.SetOrganizationID(*v)
+	}
+	return _c
+}
+
+// SetOwnerID sets the "owner_id" field.
+func (_c *APITokenCreate) SetOwnerID(v string) *APITokenCreate {
+	_c.mutation.SetOwnerID(v)
+	return _c
+}
+
+// SetNillableOwnerID sets the "owner_id" field if the given value is not nil.
+func (_c *APITokenCreate) SetNillableOwnerID(v *string) *APITokenCreate {
+	if v != nil {
+		_c.SetOwnerID(*v)
+	}
+	return _c
+}
+
+// SetScopes sets the "scopes" field.
+func (_c *APITokenCreate) SetScopes(v string) *APITokenCreate {
+	_c.mutation.SetScopes(v)
+	return _c
+}
+
+// SetNillableScopes sets the "scopes" field if the given value is not nil.
+func (_c *APITokenCreate) SetNillableScopes(v *string) *APITokenCreate {
+	if v != nil {
+		_c.SetScopes(*v)
+	}
+	return _c
+}
+
+// SetExpiresAt sets the "expires_at" field.
+func (_c *APITokenCreate) SetExpiresAt(v time.Time) *APITokenCreate {
+	_c.mutation.SetExpiresAt(v)
+	return _c
+}
+
+// SetNillableExpiresAt sets the "expires_at" field if the given value is not nil.
+func (_c *APITokenCreate) SetNillableExpiresAt(v *time.Time) *APITokenCreate {
+	if v != nil {
+		_c.SetExpiresAt(*v)
+	}
+	return _c
+}
+
+// SetLastUsedAt sets the "last_used_at" field.
+func (_c *APITokenCreate) SetLastUsedAt(v time.Time) *APITokenCreate {
+	_c.mutation.SetLastUsedAt(v)
+	return _c
+}
+
+// SetNillableLastUsedAt sets the "last_used_at" field if the given value is not nil.
+func (_c *APITokenCreate) SetNillableLastUsedAt(v *time.Time) *APITokenCreate {
+	if v != nil {
+		_c.SetLastUsedAt(*v)
+	}
+	return _c
+}
+
 // SetRole sets the "role" field.
 func (_c *APITokenCreate) SetRole(v string) *APITokenCreate {
 	_c.mutation.SetRole(v)
@@ -108,6 +178,18 @@ func (_c *APITokenCreate) ExecX(ctx context.Context) {
 
 // defaults sets the default values of the builder before save.
 func (_c *APITokenCreate) defaults() {
+	if _, ok := _c.mutation.OrganizationID(); !ok {
+		v := apitoken.DefaultOrganizationID
+		_c.mutation.SetOrganizationID(v)
+	}
+	if _, ok := _c.mutation.OwnerID(); !ok {
+		v := apitoken.DefaultOwnerID
+		_c.mutation.SetOwnerID(v)
+	}
+	if _, ok := _c.mutation.Scopes(); !ok {
+		v := apitoken.DefaultScopes
+		_c.mutation.SetScopes(v)
+	}
 	if _, ok := _c.mutation.WorkspaceID(); !ok {
 		v := apitoken.DefaultWorkspaceID
 		_c.mutation.SetWorkspaceID(v)
@@ -123,6 +205,15 @@ func (_c *APITokenCreate) check() error {
 		if err := apitoken.NameValidator(v); err != nil {
 			return &ValidationError{Name: "name", err: fmt.Errorf(`ent: validator failed for field "APIToken.name": %w`, err)}
 		}
+	}
+	if _, ok := _c.mutation.OrganizationID(); !ok {
+		return &ValidationError{Name: "organization_id", err: errors.New(`ent: missing required field "APIToken.organization_id"`)}
+	}
+	if _, ok := _c.mutation.OwnerID(); !ok {
+		return &ValidationError{Name: "owner_id", err: errors.New(`ent: missing required field "APIToken.owner_id"`)}
+	}
+	if _, ok := _c.mutation.Scopes(); !ok {
+		return &ValidationError{Name: "scopes", err: errors.New(`ent: missing required field "APIToken.scopes"`)}
 	}
 	if _, ok := _c.mutation.Role(); !ok {
 		return &ValidationError{Name: "role", err: errors.New(`ent: missing required field "APIToken.role"`)}
@@ -183,6 +274,26 @@ func (_c *APITokenCreate) createSpec() (*APIToken, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.Name(); ok {
 		_spec.SetField(apitoken.FieldName, field.TypeString, value)
 		_node.Name = value
+	}
+	if value, ok := _c.mutation.OrganizationID(); ok {
+		_spec.SetField(apitoken.FieldOrganizationID, field.TypeString, value)
+		_node.OrganizationID = value
+	}
+	if value, ok := _c.mutation.OwnerID(); ok {
+		_spec.SetField(apitoken.FieldOwnerID, field.TypeString, value)
+		_node.OwnerID = value
+	}
+	if value, ok := _c.mutation.Scopes(); ok {
+		_spec.SetField(apitoken.FieldScopes, field.TypeString, value)
+		_node.Scopes = value
+	}
+	if value, ok := _c.mutation.ExpiresAt(); ok {
+		_spec.SetField(apitoken.FieldExpiresAt, field.TypeTime, value)
+		_node.ExpiresAt = &value
+	}
+	if value, ok := _c.mutation.LastUsedAt(); ok {
+		_spec.SetField(apitoken.FieldLastUsedAt, field.TypeTime, value)
+		_node.LastUsedAt = &value
 	}
 	if value, ok := _c.mutation.Role(); ok {
 		_spec.SetField(apitoken.FieldRole, field.TypeString, value)
@@ -256,6 +367,24 @@ type (
 	}
 )
 
+// SetLastUsedAt sets the "last_used_at" field.
+func (u *APITokenUpsert) SetLastUsedAt(v time.Time) *APITokenUpsert {
+	u.Set(apitoken.FieldLastUsedAt, v)
+	return u
+}
+
+// UpdateLastUsedAt sets the "last_used_at" field to the value that was provided on create.
+func (u *APITokenUpsert) UpdateLastUsedAt() *APITokenUpsert {
+	u.SetExcluded(apitoken.FieldLastUsedAt)
+	return u
+}
+
+// ClearLastUsedAt clears the value of the "last_used_at" field.
+func (u *APITokenUpsert) ClearLastUsedAt() *APITokenUpsert {
+	u.SetNull(apitoken.FieldLastUsedAt)
+	return u
+}
+
 // UpdateNewValues updates the mutable fields using the new values that were set on create except the ID field.
 // Using this option is equivalent to using:
 //
@@ -275,6 +404,18 @@ func (u *APITokenUpsertOne) UpdateNewValues() *APITokenUpsertOne {
 		}
 		if _, exists := u.create.mutation.Name(); exists {
 			s.SetIgnore(apitoken.FieldName)
+		}
+		if _, exists := u.create.mutation.OrganizationID(); exists {
+			s.SetIgnore(apitoken.FieldOrganizationID)
+		}
+		if _, exists := u.create.mutation.OwnerID(); exists {
+			s.SetIgnore(apitoken.FieldOwnerID)
+		}
+		if _, exists := u.create.mutation.Scopes(); exists {
+			s.SetIgnore(apitoken.FieldScopes)
+		}
+		if _, exists := u.create.mutation.ExpiresAt(); exists {
+			s.SetIgnore(apitoken.FieldExpiresAt)
 		}
 		if _, exists := u.create.mutation.Role(); exists {
 			s.SetIgnore(apitoken.FieldRole)
@@ -320,6 +461,27 @@ func (u *APITokenUpsertOne) Update(set func(*APITokenUpsert)) *APITokenUpsertOne
 		set(&APITokenUpsert{UpdateSet: update})
 	}))
 	return u
+}
+
+// SetLastUsedAt sets the "last_used_at" field.
+func (u *APITokenUpsertOne) SetLastUsedAt(v time.Time) *APITokenUpsertOne {
+	return u.Update(func(s *APITokenUpsert) {
+		s.SetLastUsedAt(v)
+	})
+}
+
+// UpdateLastUsedAt sets the "last_used_at" field to the value that was provided on create.
+func (u *APITokenUpsertOne) UpdateLastUsedAt() *APITokenUpsertOne {
+	return u.Update(func(s *APITokenUpsert) {
+		s.UpdateLastUsedAt()
+	})
+}
+
+// ClearLastUsedAt clears the value of the "last_used_at" field.
+func (u *APITokenUpsertOne) ClearLastUsedAt() *APITokenUpsertOne {
+	return u.Update(func(s *APITokenUpsert) {
+		s.ClearLastUsedAt()
+	})
 }
 
 // Exec executes the query.
@@ -508,6 +670,18 @@ func (u *APITokenUpsertBulk) UpdateNewValues() *APITokenUpsertBulk {
 			if _, exists := b.mutation.Name(); exists {
 				s.SetIgnore(apitoken.FieldName)
 			}
+			if _, exists := b.mutation.OrganizationID(); exists {
+				s.SetIgnore(apitoken.FieldOrganizationID)
+			}
+			if _, exists := b.mutation.OwnerID(); exists {
+				s.SetIgnore(apitoken.FieldOwnerID)
+			}
+			if _, exists := b.mutation.Scopes(); exists {
+				s.SetIgnore(apitoken.FieldScopes)
+			}
+			if _, exists := b.mutation.ExpiresAt(); exists {
+				s.SetIgnore(apitoken.FieldExpiresAt)
+			}
 			if _, exists := b.mutation.Role(); exists {
 				s.SetIgnore(apitoken.FieldRole)
 			}
@@ -553,6 +727,27 @@ func (u *APITokenUpsertBulk) Update(set func(*APITokenUpsert)) *APITokenUpsertBu
 		set(&APITokenUpsert{UpdateSet: update})
 	}))
 	return u
+}
+
+// SetLastUsedAt sets the "last_used_at" field.
+func (u *APITokenUpsertBulk) SetLastUsedAt(v time.Time) *APITokenUpsertBulk {
+	return u.Update(func(s *APITokenUpsert) {
+		s.SetLastUsedAt(v)
+	})
+}
+
+// UpdateLastUsedAt sets the "last_used_at" field to the value that was provided on create.
+func (u *APITokenUpsertBulk) UpdateLastUsedAt() *APITokenUpsertBulk {
+	return u.Update(func(s *APITokenUpsert) {
+		s.UpdateLastUsedAt()
+	})
+}
+
+// ClearLastUsedAt clears the value of the "last_used_at" field.
+func (u *APITokenUpsertBulk) ClearLastUsedAt() *APITokenUpsertBulk {
+	return u.Update(func(s *APITokenUpsert) {
+		s.ClearLastUsedAt()
+	})
 }
 
 // Exec executes the query.

@@ -26,8 +26,10 @@ type Audit struct {
 	// Object holds the value of the "object" field.
 	Object string `json:"object,omitempty"`
 	// Detail holds the value of the "detail" field.
-	Detail       string `json:"detail,omitempty"`
-	selectValues sql.SelectValues
+	Detail string `json:"detail,omitempty"`
+	// OrganizationID holds the value of the "organization_id" field.
+	OrganizationID string `json:"organization_id,omitempty"`
+	selectValues   sql.SelectValues
 }
 
 // scanValues returns the types for scanning values from sql.Rows.
@@ -37,7 +39,7 @@ func (*Audit) scanValues(columns []string) ([]any, error) {
 		switch columns[i] {
 		case audit.FieldID:
 			values[i] = new(sql.NullInt64)
-		case audit.FieldActor, audit.FieldAction, audit.FieldObject, audit.FieldDetail:
+		case audit.FieldActor, audit.FieldAction, audit.FieldObject, audit.FieldDetail, audit.FieldOrganizationID:
 			values[i] = new(sql.NullString)
 		case audit.FieldAt:
 			values[i] = new(sql.NullTime)
@@ -92,6 +94,12 @@ func (_m *Audit) assignValues(columns []string, values []any) error {
 			} else if value.Valid {
 				_m.Detail = value.String
 			}
+		case audit.FieldOrganizationID:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field organization_id", values[i])
+			} else if value.Valid {
+				_m.OrganizationID = value.String
+			}
 		default:
 			_m.selectValues.Set(columns[i], values[i])
 		}
@@ -142,6 +150,9 @@ func (_m *Audit) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("detail=")
 	builder.WriteString(_m.Detail)
+	builder.WriteString(", ")
+	builder.WriteString("organization_id=")
+	builder.WriteString(_m.OrganizationID)
 	builder.WriteByte(')')
 	return builder.String()
 }

@@ -52,6 +52,20 @@ func (_c *AuditCreate) SetDetail(v string) *AuditCreate {
 	return _c
 }
 
+// SetOrganizationID sets the "organization_id" field.
+func (_c *AuditCreate) SetOrganizationID(v string) *AuditCreate {
+	_c.mutation.SetOrganizationID(v)
+	return _c
+}
+
+// SetNillableOrganizationID sets the "organization_id" field if the given value is not nil.
+func (_c *AuditCreate) SetNillableOrganizationID(v *string) *AuditCreate {
+	if v != nil {
+		_c.SetOrganizationID(*v)
+	}
+	return _c
+}
+
 // SetID sets the "id" field.
 func (_c *AuditCreate) SetID(v uint64) *AuditCreate {
 	_c.mutation.SetID(v)
@@ -65,6 +79,7 @@ func (_c *AuditCreate) Mutation() *AuditMutation {
 
 // Save creates the Audit in the database.
 func (_c *AuditCreate) Save(ctx context.Context) (*Audit, error) {
+	_c.defaults()
 	return withHooks(ctx, _c.sqlSave, _c.mutation, _c.hooks)
 }
 
@@ -90,6 +105,14 @@ func (_c *AuditCreate) ExecX(ctx context.Context) {
 	}
 }
 
+// defaults sets the default values of the builder before save.
+func (_c *AuditCreate) defaults() {
+	if _, ok := _c.mutation.OrganizationID(); !ok {
+		v := audit.DefaultOrganizationID
+		_c.mutation.SetOrganizationID(v)
+	}
+}
+
 // check runs all checks and user-defined validators on the builder.
 func (_c *AuditCreate) check() error {
 	if _, ok := _c.mutation.At(); !ok {
@@ -106,6 +129,9 @@ func (_c *AuditCreate) check() error {
 	}
 	if _, ok := _c.mutation.Detail(); !ok {
 		return &ValidationError{Name: "detail", err: errors.New(`ent: missing required field "Audit.detail"`)}
+	}
+	if _, ok := _c.mutation.OrganizationID(); !ok {
+		return &ValidationError{Name: "organization_id", err: errors.New(`ent: missing required field "Audit.organization_id"`)}
 	}
 	return nil
 }
@@ -159,6 +185,10 @@ func (_c *AuditCreate) createSpec() (*Audit, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.Detail(); ok {
 		_spec.SetField(audit.FieldDetail, field.TypeString, value)
 		_node.Detail = value
+	}
+	if value, ok := _c.mutation.OrganizationID(); ok {
+		_spec.SetField(audit.FieldOrganizationID, field.TypeString, value)
+		_node.OrganizationID = value
 	}
 	return _node, _spec
 }
@@ -244,6 +274,9 @@ func (u *AuditUpsertOne) UpdateNewValues() *AuditUpsertOne {
 		if _, exists := u.create.mutation.Detail(); exists {
 			s.SetIgnore(audit.FieldDetail)
 		}
+		if _, exists := u.create.mutation.OrganizationID(); exists {
+			s.SetIgnore(audit.FieldOrganizationID)
+		}
 	}))
 	return u
 }
@@ -327,6 +360,7 @@ func (_c *AuditCreateBulk) Save(ctx context.Context) ([]*Audit, error) {
 	for i := range _c.builders {
 		func(i int, root context.Context) {
 			builder := _c.builders[i]
+			builder.defaults()
 			var mut Mutator = MutateFunc(func(ctx context.Context, m Mutation) (Value, error) {
 				mutation, ok := m.(*AuditMutation)
 				if !ok {
@@ -470,6 +504,9 @@ func (u *AuditUpsertBulk) UpdateNewValues() *AuditUpsertBulk {
 			}
 			if _, exists := b.mutation.Detail(); exists {
 				s.SetIgnore(audit.FieldDetail)
+			}
+			if _, exists := b.mutation.OrganizationID(); exists {
+				s.SetIgnore(audit.FieldOrganizationID)
 			}
 		}
 	}))

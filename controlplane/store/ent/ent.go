@@ -11,12 +11,16 @@ import (
 	"weir/controlplane/store/ent/ack"
 	"weir/controlplane/store/ent/apitoken"
 	"weir/controlplane/store/ent/audit"
+	"weir/controlplane/store/ent/grant"
 	"weir/controlplane/store/ent/idempotencykey"
 	"weir/controlplane/store/ent/invitation"
+	"weir/controlplane/store/ent/memberlink"
 	"weir/controlplane/store/ent/object"
+	"weir/controlplane/store/ent/organization"
 	"weir/controlplane/store/ent/plane"
 	"weir/controlplane/store/ent/revision"
 	"weir/controlplane/store/ent/secret"
+	"weir/controlplane/store/ent/serviceaccount"
 	"weir/controlplane/store/ent/session"
 	"weir/controlplane/store/ent/setting"
 	"weir/controlplane/store/ent/tally"
@@ -90,12 +94,16 @@ func checkColumn(t, c string) error {
 			apitoken.Table:       apitoken.ValidColumn,
 			ack.Table:            ack.ValidColumn,
 			audit.Table:          audit.ValidColumn,
+			grant.Table:          grant.ValidColumn,
 			idempotencykey.Table: idempotencykey.ValidColumn,
 			invitation.Table:     invitation.ValidColumn,
+			memberlink.Table:     memberlink.ValidColumn,
 			object.Table:         object.ValidColumn,
+			organization.Table:   organization.ValidColumn,
 			plane.Table:          plane.ValidColumn,
 			revision.Table:       revision.ValidColumn,
 			secret.Table:         secret.ValidColumn,
+			serviceaccount.Table: serviceaccount.ValidColumn,
 			session.Table:        session.ValidColumn,
 			setting.Table:        setting.ValidColumn,
 			tally.Table:          tally.ValidColumn,

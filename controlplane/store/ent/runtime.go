@@ -4,10 +4,14 @@ package ent
 
 import (
 	"weir/controlplane/store/ent/apitoken"
+	"weir/controlplane/store/ent/audit"
 	"weir/controlplane/store/ent/idempotencykey"
 	"weir/controlplane/store/ent/invitation"
+	"weir/controlplane/store/ent/memberlink"
 	"weir/controlplane/store/ent/object"
+	"weir/controlplane/store/ent/organization"
 	"weir/controlplane/store/ent/plane"
+	"weir/controlplane/store/ent/serviceaccount"
 	"weir/controlplane/store/ent/session"
 	"weir/controlplane/store/ent/setting"
 	"weir/controlplane/store/ent/user"
@@ -26,14 +30,32 @@ func init() {
 	apitokenDescName := apitokenFields[1].Descriptor()
 	// apitoken.NameValidator is a validator for the "name" field. It is called by the builders before save.
 	apitoken.NameValidator = apitokenDescName.Validators[0].(func(string) error)
+	// apitokenDescOrganizationID is the schema descriptor for organization_id field.
+	apitokenDescOrganizationID := apitokenFields[2].Descriptor()
+	// apitoken.DefaultOrganizationID holds the default value on creation for the organization_id field.
+	apitoken.DefaultOrganizationID = apitokenDescOrganizationID.Default.(string)
+	// apitokenDescOwnerID is the schema descriptor for owner_id field.
+	apitokenDescOwnerID := apitokenFields[3].Descriptor()
+	// apitoken.DefaultOwnerID holds the default value on creation for the owner_id field.
+	apitoken.DefaultOwnerID = apitokenDescOwnerID.Default.(string)
+	// apitokenDescScopes is the schema descriptor for scopes field.
+	apitokenDescScopes := apitokenFields[4].Descriptor()
+	// apitoken.DefaultScopes holds the default value on creation for the scopes field.
+	apitoken.DefaultScopes = apitokenDescScopes.Default.(string)
 	// apitokenDescWorkspaceID is the schema descriptor for workspace_id field.
-	apitokenDescWorkspaceID := apitokenFields[3].Descriptor()
+	apitokenDescWorkspaceID := apitokenFields[8].Descriptor()
 	// apitoken.DefaultWorkspaceID holds the default value on creation for the workspace_id field.
 	apitoken.DefaultWorkspaceID = apitokenDescWorkspaceID.Default.(string)
 	// apitokenDescID is the schema descriptor for id field.
 	apitokenDescID := apitokenFields[0].Descriptor()
 	// apitoken.IDValidator is a validator for the "id" field. It is called by the builders before save.
 	apitoken.IDValidator = apitokenDescID.Validators[0].(func(string) error)
+	auditFields := schema.Audit{}.Fields()
+	_ = auditFields
+	// auditDescOrganizationID is the schema descriptor for organization_id field.
+	auditDescOrganizationID := auditFields[6].Descriptor()
+	// audit.DefaultOrganizationID holds the default value on creation for the organization_id field.
+	audit.DefaultOrganizationID = auditDescOrganizationID.Default.(string)
 	idempotencykeyFields := schema.IdempotencyKey{}.Fields()
 	_ = idempotencykeyFields
 	// idempotencykeyDescStatus is the schema descriptor for status field.
@@ -50,12 +72,28 @@ func init() {
 	invitationDescID := invitationFields[0].Descriptor()
 	// invitation.IDValidator is a validator for the "id" field. It is called by the builders before save.
 	invitation.IDValidator = invitationDescID.Validators[0].(func(string) error)
+	memberlinkFields := schema.MemberLink{}.Fields()
+	_ = memberlinkFields
+	// memberlinkDescID is the schema descriptor for id field.
+	memberlinkDescID := memberlinkFields[0].Descriptor()
+	// memberlink.IDValidator is a validator for the "id" field. It is called by the builders before save.
+	memberlink.IDValidator = memberlinkDescID.Validators[0].(func(string) error)
 	objectFields := schema.Object{}.Fields()
 	_ = objectFields
 	// objectDescID is the schema descriptor for id field.
 	objectDescID := objectFields[0].Descriptor()
 	// object.IDValidator is a validator for the "id" field. It is called by the builders before save.
 	object.IDValidator = objectDescID.Validators[0].(func(string) error)
+	organizationFields := schema.Organization{}.Fields()
+	_ = organizationFields
+	// organizationDescName is the schema descriptor for name field.
+	organizationDescName := organizationFields[1].Descriptor()
+	// organization.NameValidator is a validator for the "name" field. It is called by the builders before save.
+	organization.NameValidator = organizationDescName.Validators[0].(func(string) error)
+	// organizationDescID is the schema descriptor for id field.
+	organizationDescID := organizationFields[0].Descriptor()
+	// organization.IDValidator is a validator for the "id" field. It is called by the builders before save.
+	organization.IDValidator = organizationDescID.Validators[0].(func(string) error)
 	planeFields := schema.Plane{}.Fields()
 	_ = planeFields
 	// planeDescName is the schema descriptor for name field.
@@ -70,8 +108,30 @@ func init() {
 	planeDescID := planeFields[0].Descriptor()
 	// plane.IDValidator is a validator for the "id" field. It is called by the builders before save.
 	plane.IDValidator = planeDescID.Validators[0].(func(string) error)
+	serviceaccountFields := schema.ServiceAccount{}.Fields()
+	_ = serviceaccountFields
+	// serviceaccountDescName is the schema descriptor for name field.
+	serviceaccountDescName := serviceaccountFields[2].Descriptor()
+	// serviceaccount.NameValidator is a validator for the "name" field. It is called by the builders before save.
+	serviceaccount.NameValidator = serviceaccountDescName.Validators[0].(func(string) error)
+	// serviceaccountDescID is the schema descriptor for id field.
+	serviceaccountDescID := serviceaccountFields[0].Descriptor()
+	// serviceaccount.IDValidator is a validator for the "id" field. It is called by the builders before save.
+	serviceaccount.IDValidator = serviceaccountDescID.Validators[0].(func(string) error)
 	sessionFields := schema.Session{}.Fields()
 	_ = sessionFields
+	// sessionDescSignIn is the schema descriptor for sign_in field.
+	sessionDescSignIn := sessionFields[4].Descriptor()
+	// session.DefaultSignIn holds the default value on creation for the sign_in field.
+	session.DefaultSignIn = sessionDescSignIn.Default.(string)
+	// sessionDescAddress is the schema descriptor for address field.
+	sessionDescAddress := sessionFields[5].Descriptor()
+	// session.DefaultAddress holds the default value on creation for the address field.
+	session.DefaultAddress = sessionDescAddress.Default.(string)
+	// sessionDescAgent is the schema descriptor for agent field.
+	sessionDescAgent := sessionFields[6].Descriptor()
+	// session.DefaultAgent holds the default value on creation for the agent field.
+	session.DefaultAgent = sessionDescAgent.Default.(string)
 	// sessionDescID is the schema descriptor for id field.
 	sessionDescID := sessionFields[0].Descriptor()
 	// session.IDValidator is a validator for the "id" field. It is called by the builders before save.
@@ -94,8 +154,12 @@ func init() {
 	user.IDValidator = userDescID.Validators[0].(func(string) error)
 	workspaceFields := schema.Workspace{}.Fields()
 	_ = workspaceFields
+	// workspaceDescOrganizationID is the schema descriptor for organization_id field.
+	workspaceDescOrganizationID := workspaceFields[2].Descriptor()
+	// workspace.DefaultOrganizationID holds the default value on creation for the organization_id field.
+	workspace.DefaultOrganizationID = workspaceDescOrganizationID.Default.(string)
 	// workspaceDescSeen is the schema descriptor for seen field.
-	workspaceDescSeen := workspaceFields[5].Descriptor()
+	workspaceDescSeen := workspaceFields[6].Descriptor()
 	// workspace.DefaultSeen holds the default value on creation for the seen field.
 	workspace.DefaultSeen = workspaceDescSeen.Default.(uint64)
 	// workspaceDescID is the schema descriptor for id field.

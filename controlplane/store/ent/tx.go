@@ -18,18 +18,26 @@ type Tx struct {
 	Ack *AckClient
 	// Audit is the client for interacting with the Audit builders.
 	Audit *AuditClient
+	// Grant is the client for interacting with the Grant builders.
+	Grant *GrantClient
 	// IdempotencyKey is the client for interacting with the IdempotencyKey builders.
 	IdempotencyKey *IdempotencyKeyClient
 	// Invitation is the client for interacting with the Invitation builders.
 	Invitation *InvitationClient
+	// MemberLink is the client for interacting with the MemberLink builders.
+	MemberLink *MemberLinkClient
 	// Object is the client for interacting with the Object builders.
 	Object *ObjectClient
+	// Organization is the client for interacting with the Organization builders.
+	Organization *OrganizationClient
 	// Plane is the client for interacting with the Plane builders.
 	Plane *PlaneClient
 	// Revision is the client for interacting with the Revision builders.
 	Revision *RevisionClient
 	// Secret is the client for interacting with the Secret builders.
 	Secret *SecretClient
+	// ServiceAccount is the client for interacting with the ServiceAccount builders.
+	ServiceAccount *ServiceAccountClient
 	// Session is the client for interacting with the Session builders.
 	Session *SessionClient
 	// Setting is the client for interacting with the Setting builders.
@@ -176,12 +184,16 @@ func (tx *Tx) init() {
 	tx.APIToken = NewAPITokenClient(tx.config)
 	tx.Ack = NewAckClient(tx.config)
 	tx.Audit = NewAuditClient(tx.config)
+	tx.Grant = NewGrantClient(tx.config)
 	tx.IdempotencyKey = NewIdempotencyKeyClient(tx.config)
 	tx.Invitation = NewInvitationClient(tx.config)
+	tx.MemberLink = NewMemberLinkClient(tx.config)
 	tx.Object = NewObjectClient(tx.config)
+	tx.Organization = NewOrganizationClient(tx.config)
 	tx.Plane = NewPlaneClient(tx.config)
 	tx.Revision = NewRevisionClient(tx.config)
 	tx.Secret = NewSecretClient(tx.config)
+	tx.ServiceAccount = NewServiceAccountClient(tx.config)
 	tx.Session = NewSessionClient(tx.config)
 	tx.Setting = NewSettingClient(tx.config)
 	tx.Tally = NewTallyClient(tx.config)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"weir/controlplane/store/ent/organization"
 	"weir/controlplane/store/ent/plane"
 	"weir/controlplane/store/ent/workspace"
 
@@ -20,6 +21,8 @@ type Workspace struct {
 	ID string `json:"id,omitempty"`
 	// Name holds the value of the "name" field.
 	Name string `json:"name,omitempty"`
+	// OrganizationID holds the value of the "organization_id" field.
+	OrganizationID string `json:"organization_id,omitempty"`
 	// Region holds the value of the "region" field.
 	Region string `json:"region,omitempty"`
 	// PlaneID holds the value of the "plane_id" field.
@@ -44,9 +47,11 @@ type Workspace struct {
 type WorkspaceEdges struct {
 	// Plane holds the value of the plane edge.
 	Plane *Plane `json:"plane,omitempty"`
+	// Organization holds the value of the organization edge.
+	Organization *Organization `json:"organization,omitempty"`
 	// loadedTypes holds the information for reporting if a
 	// type was loaded (or requested) in eager-loading or not.
-	loadedTypes [1]bool
+	loadedTypes [2]bool
 }
 
 // PlaneOrErr returns the Plane value or an error if the edge
@@ -60,6 +65,17 @@ func (e WorkspaceEdges) PlaneOrErr() (*Plane, error) {
 	return nil, &NotLoadedError{edge: "plane"}
 }
 
+// OrganizationOrErr returns the Organization value or an error if the edge
+// was not loaded in eager-loading, or loaded but was not found.
+func (e WorkspaceEdges) OrganizationOrErr() (*Organization, error) {
+	if e.Organization != nil {
+		return e.Organization, nil
+	} else if e.loadedTypes[1] {
+		return nil, &NotFoundError{label: organization.Label}
+	}
+	return nil, &NotLoadedError{edge: "organization"}
+}
+
 // scanValues returns the types for scanning values from sql.Rows.
 func (*Workspace) scanValues(columns []string) ([]any, error) {
 	values := make([]any, len(columns))
@@ -67,7 +83,7 @@ func (*Workspace) scanValues(columns []string) ([]any, error) {
 		switch columns[i] {
 		case workspace.FieldNumber, workspace.FieldSeen:
 			values[i] = new(sql.NullInt64)
-		case workspace.FieldID, workspace.FieldName, workspace.FieldRegion, workspace.FieldPlaneID, workspace.FieldDigest:
+		case workspace.FieldID, workspace.FieldName, workspace.FieldOrganizationID, workspace.FieldRegion, workspace.FieldPlaneID, workspace.FieldDigest:
 			values[i] = new(sql.NullString)
 		case workspace.FieldCreatedAt, workspace.FieldDeletedAt:
 			values[i] = new(sql.NullTime)
@@ -97,6 +113,12 @@ func (_m *Workspace) assignValues(columns []string, values []any) error {
 				return fmt.Errorf("unexpected type %T for field name", values[i])
 			} else if value.Valid {
 				_m.Name = value.String
+			}
+		case workspace.FieldOrganizationID:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field organization_id", values[i])
+			} else if value.Valid {
+				_m.OrganizationID = value.String
 			}
 		case workspace.FieldRegion:
 			if value, ok := values[i].(*sql.NullString); !ok {
@@ -159,6 +181,11 @@ func (_m *Workspace) QueryPlane() *PlaneQuery {
 	return NewWorkspaceClient(_m.config).QueryPlane(_m)
 }
 
+// QueryOrganization queries the "organization" edge of the Workspace entity.
+func (_m *Workspace) QueryOrganization() *OrganizationQuery {
+	return NewWorkspaceClient(_m.config).QueryOrganization(_m)
+}
+
 // Update returns a builder for updating this Workspace.
 // Note that you need to call Workspace.Unwrap() before calling this method if this Workspace
 // was returned from a transaction, and the transaction was committed or rolled back.
@@ -184,6 +211,9 @@ func (_m *Workspace) String() string {
 	builder.WriteString(fmt.Sprintf("id=%v, ", _m.ID))
 	builder.WriteString("name=")
 	builder.WriteString(_m.Name)
+	builder.WriteString(", ")
+	builder.WriteString("organization_id=")
+	builder.WriteString(_m.OrganizationID)
 	builder.WriteString(", ")
 	builder.WriteString("region=")
 	builder.WriteString(_m.Region)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"time"
+	"weir/controlplane/store/ent/organization"
 	"weir/controlplane/store/ent/plane"
 	"weir/controlplane/store/ent/workspace"
 
@@ -27,6 +28,20 @@ type WorkspaceCreate struct {
 // SetName sets the "name" field.
 func (_c *WorkspaceCreate) SetName(v string) *WorkspaceCreate {
 	_c.mutation.SetName(v)
+	return _c
+}
+
+// SetOrganizationID sets the "organization_id" field.
+func (_c *WorkspaceCreate) SetOrganizationID(v string) *WorkspaceCreate {
+	_c.mutation.SetOrganizationID(v)
+	return _c
+}
+
+// SetNillableOrganizationID sets the "organization_id" field if the given value is not nil.
+func (_c *WorkspaceCreate) SetNillableOrganizationID(v *string) *WorkspaceCreate {
+	if v != nil {
+		_c.SetOrganizationID(*v)
+	}
 	return _c
 }
 
@@ -99,6 +114,11 @@ func (_c *WorkspaceCreate) SetPlane(v *Plane) *WorkspaceCreate {
 	return _c.SetPlaneID(v.ID)
 }
 
+// SetOrganization sets the "organization" edge to the Organization entity.
+func (_c *WorkspaceCreate) SetOrganization(v *Organization) *WorkspaceCreate {
+	return _c.SetOrganizationID(v.ID)
+}
+
 // Mutation returns the WorkspaceMutation object of the builder.
 func (_c *WorkspaceCreate) Mutation() *WorkspaceMutation {
 	return _c.mutation
@@ -134,6 +154,10 @@ func (_c *WorkspaceCreate) ExecX(ctx context.Context) {
 
 // defaults sets the default values of the builder before save.
 func (_c *WorkspaceCreate) defaults() {
+	if _, ok := _c.mutation.OrganizationID(); !ok {
+		v := workspace.DefaultOrganizationID
+		_c.mutation.SetOrganizationID(v)
+	}
 	if _, ok := _c.mutation.Seen(); !ok {
 		v := workspace.DefaultSeen
 		_c.mutation.SetSeen(v)
@@ -144,6 +168,9 @@ func (_c *WorkspaceCreate) defaults() {
 func (_c *WorkspaceCreate) check() error {
 	if _, ok := _c.mutation.Name(); !ok {
 		return &ValidationError{Name: "name", err: errors.New(`ent: missing required field "Workspace.name"`)}
+	}
+	if _, ok := _c.mutation.OrganizationID(); !ok {
+		return &ValidationError{Name: "organization_id", err: errors.New(`ent: missing required field "Workspace.organization_id"`)}
 	}
 	if _, ok := _c.mutation.Region(); !ok {
 		return &ValidationError{Name: "region", err: errors.New(`ent: missing required field "Workspace.region"`)}
@@ -170,6 +197,9 @@ func (_c *WorkspaceCreate) check() error {
 	}
 	if len(_c.mutation.PlaneIDs()) == 0 {
 		return &ValidationError{Name: "plane", err: errors.New(`ent: missing required edge "Workspace.plane"`)}
+	}
+	if len(_c.mutation.OrganizationIDs()) == 0 {
+		return &ValidationError{Name: "organization", err: errors.New(`ent: missing required edge "Workspace.organization"`)}
 	}
 	return nil
 }
@@ -250,6 +280,23 @@ func (_c *WorkspaceCreate) createSpec() (*Workspace, *sqlgraph.CreateSpec) {
 			edge.Target.Nodes = append(edge.Target.Nodes, k)
 		}
 		_node.PlaneID = nodes[0]
+		_spec.Edges = append(_spec.Edges, edge)
+	}
+	if nodes := _c.mutation.OrganizationIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
+			Table:   workspace.OrganizationTable,
+			Columns: []string{workspace.OrganizationColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(organization.FieldID, field.TypeString),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_node.OrganizationID = nodes[0]
 		_spec.Edges = append(_spec.Edges, edge)
 	}
 	return _node, _spec
@@ -389,6 +436,9 @@ func (u *WorkspaceUpsertOne) UpdateNewValues() *WorkspaceUpsertOne {
 		}
 		if _, exists := u.create.mutation.Name(); exists {
 			s.SetIgnore(workspace.FieldName)
+		}
+		if _, exists := u.create.mutation.OrganizationID(); exists {
+			s.SetIgnore(workspace.FieldOrganizationID)
 		}
 		if _, exists := u.create.mutation.Region(); exists {
 			s.SetIgnore(workspace.FieldRegion)
@@ -692,6 +742,9 @@ func (u *WorkspaceUpsertBulk) UpdateNewValues() *WorkspaceUpsertBulk {
 			}
 			if _, exists := b.mutation.Name(); exists {
 				s.SetIgnore(workspace.FieldName)
+			}
+			if _, exists := b.mutation.OrganizationID(); exists {
+				s.SetIgnore(workspace.FieldOrganizationID)
 			}
 			if _, exists := b.mutation.Region(); exists {
 				s.SetIgnore(workspace.FieldRegion)

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"weir/controlplane/store/ent/organization"
 	"weir/controlplane/store/ent/plane"
 	"weir/controlplane/store/ent/predicate"
 	"weir/controlplane/store/ent/workspace"
@@ -19,11 +20,12 @@ import (
 // WorkspaceQuery is the builder for querying Workspace entities.
 type WorkspaceQuery struct {
 	config
-	ctx        *QueryContext
-	order      []workspace.OrderOption
-	inters     []Interceptor
-	predicates []predicate.Workspace
-	withPlane  *PlaneQuery
+	ctx              *QueryContext
+	order            []workspace.OrderOption
+	inters           []Interceptor
+	predicates       []predicate.Workspace
+	withPlane        *PlaneQuery
+	withOrganization *OrganizationQuery
 	// intermediate query (i.e. traversal path).
 	sql  *sql.Selector
 	path func(context.Context) (*sql.Selector, error)
@@ -75,6 +77,28 @@ func (_q *WorkspaceQuery) QueryPlane() *PlaneQuery {
 			sqlgraph.From(workspace.Table, workspace.FieldID, selector),
 			sqlgraph.To(plane.Table, plane.FieldID),
 			sqlgraph.Edge(sqlgraph.M2O, false, workspace.PlaneTable, workspace.PlaneColumn),
+		)
+		fromU = sqlgraph.SetNeighbors(_q.driver.Dialect(), step)
+		return fromU, nil
+	}
+	return query
+}
+
+// QueryOrganization chains the current query on the "organization" edge.
+func (_q *WorkspaceQuery) QueryOrganization() *OrganizationQuery {
+	query := (&OrganizationClient{config: _q.config}).Query()
+	query.path = func(ctx context.Context) (fromU *sql.Selector, err error) {
+		if err := _q.prepareQuery(ctx); err != nil {
+			return nil, err
+		}
+		selector := _q.sqlQuery(ctx)
+		if err := selector.Err(); err != nil {
+			return nil, err
+		}
+		step := sqlgraph.NewStep(
+			sqlgraph.From(workspace.Table, workspace.FieldID, selector),
+			sqlgraph.To(organization.Table, organization.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, workspace.OrganizationTable, workspace.OrganizationColumn),
 		)
 		fromU = sqlgraph.SetNeighbors(_q.driver.Dialect(), step)
 		return fromU, nil
@@ -269,12 +293,13 @@ func (_q *WorkspaceQuery) Clone() *WorkspaceQuery {
 		return nil
 	}
 	return &WorkspaceQuery{
-		config:     _q.config,
-		ctx:        _q.ctx.Clone(),
-		order:      append([]workspace.OrderOption{}, _q.order...),
-		inters:     append([]Interceptor{}, _q.inters...),
-		predicates: append([]predicate.Workspace{}, _q.predicates...),
-		withPlane:  _q.withPlane.Clone(),
+		config:           _q.config,
+		ctx:              _q.ctx.Clone(),
+		order:            append([]workspace.OrderOption{}, _q.order...),
+		inters:           append([]Interceptor{}, _q.inters...),
+		predicates:       append([]predicate.Workspace{}, _q.predicates...),
+		withPlane:        _q.withPlane.Clone(),
+		withOrganization: _q.withOrganization.Clone(),
 		// clone intermediate query.
 		sql:  _q.sql.Clone(),
 		path: _q.path,
@@ -289,6 +314,17 @@ func (_q *WorkspaceQuery) WithPlane(opts ...func(*PlaneQuery)) *WorkspaceQuery {
 		opt(query)
 	}
 	_q.withPlane = query
+	return _q
+}
+
+// WithOrganization tells the query-builder to eager-load the nodes that are connected to
+// the "organization" edge. The optional arguments are used to configure the query builder of the edge.
+func (_q *WorkspaceQuery) WithOrganization(opts ...func(*OrganizationQuery)) *WorkspaceQuery {
+	query := (&OrganizationClient{config: _q.config}).Query()
+	for _, opt := range opts {
+		opt(query)
+	}
+	_q.withOrganization = query
 	return _q
 }
 
@@ -370,8 +406,9 @@ func (_q *WorkspaceQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*Wo
 	var (
 		nodes       = []*Workspace{}
 		_spec       = _q.querySpec()
-		loadedTypes = [1]bool{
+		loadedTypes = [2]bool{
 			_q.withPlane != nil,
+			_q.withOrganization != nil,
 		}
 	)
 	_spec.ScanValues = func(columns []string) ([]any, error) {
@@ -395,6 +432,12 @@ func (_q *WorkspaceQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*Wo
 	if query := _q.withPlane; query != nil {
 		if err := _q.loadPlane(ctx, query, nodes, nil,
 			func(n *Workspace, e *Plane) { n.Edges.Plane = e }); err != nil {
+			return nil, err
+		}
+	}
+	if query := _q.withOrganization; query != nil {
+		if err := _q.loadOrganization(ctx, query, nodes, nil,
+			func(n *Workspace, e *Organization) { n.Edges.Organization = e }); err != nil {
 			return nil, err
 		}
 	}
@@ -430,6 +473,35 @@ func (_q *WorkspaceQuery) loadPlane(ctx context.Context, query *PlaneQuery, node
 	}
 	return nil
 }
+func (_q *WorkspaceQuery) loadOrganization(ctx context.Context, query *OrganizationQuery, nodes []*Workspace, init func(*Workspace), assign func(*Workspace, *Organization)) error {
+	ids := make([]string, 0, len(nodes))
+	nodeids := make(map[string][]*Workspace)
+	for i := range nodes {
+		fk := nodes[i].OrganizationID
+		if _, ok := nodeids[fk]; !ok {
+			ids = append(ids, fk)
+		}
+		nodeids[fk] = append(nodeids[fk], nodes[i])
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	query.Where(organization.IDIn(ids...))
+	neighbors, err := query.All(ctx)
+	if err != nil {
+		return err
+	}
+	for _, n := range neighbors {
+		nodes, ok := nodeids[n.ID]
+		if !ok {
+			return fmt.Errorf(`unexpected foreign-key "organization_id" returned %v`, n.ID)
+		}
+		for i := range nodes {
+			assign(nodes[i], n)
+		}
+	}
+	return nil
+}
 
 func (_q *WorkspaceQuery) sqlCount(ctx context.Context) (int, error) {
 	_spec := _q.querySpec()
@@ -458,6 +530,9 @@ func (_q *WorkspaceQuery) querySpec() *sqlgraph.QuerySpec {
 		}
 		if _q.withPlane != nil {
 			_spec.Node.AddColumnOnce(workspace.FieldPlaneID)
+		}
+		if _q.withOrganization != nil {
+			_spec.Node.AddColumnOnce(workspace.FieldOrganizationID)
 		}
 	}
 	if ps := _q.predicates; len(ps) > 0 {

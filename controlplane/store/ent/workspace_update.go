@@ -141,6 +141,9 @@ func (_u *WorkspaceUpdate) check() error {
 	if _u.mutation.PlaneCleared() && len(_u.mutation.PlaneIDs()) > 0 {
 		return errors.New(`ent: clearing a required unique edge "Workspace.plane"`)
 	}
+	if _u.mutation.OrganizationCleared() && len(_u.mutation.OrganizationIDs()) > 0 {
+		return errors.New(`ent: clearing a required unique edge "Workspace.organization"`)
+	}
 	return nil
 }
 
@@ -322,6 +325,9 @@ func (_u *WorkspaceUpdateOne) ExecX(ctx context.Context) {
 func (_u *WorkspaceUpdateOne) check() error {
 	if _u.mutation.PlaneCleared() && len(_u.mutation.PlaneIDs()) > 0 {
 		return errors.New(`ent: clearing a required unique edge "Workspace.plane"`)
+	}
+	if _u.mutation.OrganizationCleared() && len(_u.mutation.OrganizationIDs()) > 0 {
+		return errors.New(`ent: clearing a required unique edge "Workspace.organization"`)
 	}
 	return nil
 }

@@ -13,7 +13,8 @@ const roles = "role in ('admin', 'editor', 'viewer')"
 // User is a person who may sign in.
 type User struct{ ent.Schema }
 
-// Fields of User. The e-mail is kept in lower case.
+// Fields of User. The e-mail is kept in lower case. What a user may do stands in grants;
+// role is what a release without them reads.
 func (User) Fields() []ent.Field {
 	return []ent.Field{
 		key(),
@@ -32,9 +33,15 @@ func (User) Annotations() []schema.Annotation {
 // Session is one sign-in; its id is the hash of its token, in hex.
 type Session struct{ ent.Schema }
 
-// Fields of Session.
+// Fields of Session. A session that was renewed and the one that came of it share
+// sign_in; it is empty in those from before it was kept.
 func (Session) Fields() []ent.Field {
-	return []ent.Field{key(), fixed("user_id"), at("created_at"), at("expires_at")}
+	return []ent.Field{
+		key(), fixed("user_id"), at("created_at"), at("expires_at"),
+		field.String("sign_in").SchemaType(asText).Default("").Immutable(),
+		field.String("address").SchemaType(asText).Default("").Immutable(),
+		field.String("agent").SchemaType(asText).Default("").Immutable(),
+	}
 }
 
 // Edges of Session.
@@ -42,18 +49,25 @@ func (Session) Edges() []ent.Edge { return []ent.Edge{belongs("user", User.Type,
 
 // Indexes of Session.
 func (Session) Indexes() []ent.Index {
-	return []ent.Index{index.Fields("user_id"), index.Fields("expires_at")}
+	return []ent.Index{index.Fields("user_id"), index.Fields("expires_at"), index.Fields("sign_in")}
 }
 
 // APIToken is a machine's permission to call the API.
 type APIToken struct{ ent.Schema }
 
-// Fields of APIToken. The hash is in hex. A token without a workspace is good in
-// all of them.
+// Fields of APIToken. The hash is in hex. A token with an owner, a user or a service
+// account, may what its owner may, and one without has grants of its own. Scopes are the
+// actions that it is limited to, separated by spaces; none is no limit. Role and
+// workspace_id are what a release without grants reads.
 func (APIToken) Fields() []ent.Field {
 	return []ent.Field{
 		key(),
-		field.String("name").SchemaType(asText).NotEmpty().Unique().Immutable(),
+		field.String("name").SchemaType(asText).NotEmpty().Immutable(),
+		field.String("organization_id").SchemaType(asText).Default(FirstOrganization).Immutable(),
+		field.String("owner_id").SchemaType(asText).Default("").Immutable(),
+		field.String("scopes").SchemaType(asText).Default("").Immutable(),
+		field.Time("expires_at").SchemaType(asTimestamptz).Optional().Nillable().Immutable(),
+		field.Time("last_used_at").SchemaType(asTimestamptz).Optional().Nillable(),
 		fixed("role"),
 		field.String("workspace_id").SchemaType(asText).Default("").Immutable(),
 		field.String("hash").SchemaType(asText).Unique().Immutable().Sensitive(),
@@ -62,20 +76,30 @@ func (APIToken) Fields() []ent.Field {
 	}
 }
 
+// Indexes of APIToken.
+func (APIToken) Indexes() []ent.Index {
+	return []ent.Index{index.Fields("organization_id", "name").Unique(), index.Fields("owner_id")}
+}
+
 // Annotations of APIToken.
 func (APIToken) Annotations() []schema.Annotation {
 	return []schema.Annotation{entsql.Checks(map[string]string{"api_tokens_role": roles})}
 }
 
-// Audit is one act of one actor. Its id grows with time.
+// Audit is one act of one actor. Its id grows with time. An act that concerns no
+// organization in particular has none.
 type Audit struct{ ent.Schema }
 
 // Fields of Audit.
 func (Audit) Fields() []ent.Field {
 	return []ent.Field{
 		field.Uint64("id").Immutable(), at("at"), fixed("actor"), fixed("action"), fixed("object"), fixed("detail"),
+		field.String("organization_id").SchemaType(asText).Default("").Immutable(),
 	}
 }
+
+// Indexes of Audit.
+func (Audit) Indexes() []ent.Index { return []ent.Index{index.Fields("organization_id", "id")} }
 
 // Annotations of Audit.
 func (Audit) Annotations() []schema.Annotation {

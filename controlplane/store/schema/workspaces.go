@@ -19,6 +19,7 @@ func (Workspace) Fields() []ent.Field {
 	return []ent.Field{
 		key(),
 		fixed("name"),
+		field.String("organization_id").SchemaType(asText).Default(FirstOrganization).Immutable(),
 		fixed("region"),
 		fixed("plane_id"),
 		field.Uint64("number"),
@@ -29,10 +30,13 @@ func (Workspace) Fields() []ent.Field {
 	}
 }
 
-// Edges of Workspace. A plane that has workspaces cannot be removed.
+// Edges of Workspace. A plane or an organization that has workspaces cannot
+// be removed.
 func (Workspace) Edges() []ent.Edge {
 	return []ent.Edge{
 		edge.To("plane", Plane.Type).Field("plane_id").Unique().Required().Immutable().
+			Annotations(entsql.OnDelete(entsql.Restrict)),
+		edge.To("organization", Organization.Type).Field("organization_id").Unique().Required().Immutable().
 			Annotations(entsql.OnDelete(entsql.Restrict)),
 	}
 }
@@ -40,7 +44,7 @@ func (Workspace) Edges() []ent.Edge {
 // Indexes of Workspace.
 func (Workspace) Indexes() []ent.Index {
 	return []ent.Index{
-		index.Fields("name").Unique().Annotations(entsql.IndexWhere("deleted_at IS NULL")),
+		index.Fields("organization_id", "name").Unique().Annotations(entsql.IndexWhere("deleted_at IS NULL")),
 		index.Fields("plane_id"),
 	}
 }

@@ -12,7 +12,12 @@ var (
 	// APITokensColumns holds the columns for the "api_tokens" table.
 	APITokensColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeString, SchemaType: map[string]string{"postgres": "text", "sqlite3": "text"}},
-		{Name: "name", Type: field.TypeString, Unique: true, SchemaType: map[string]string{"postgres": "text", "sqlite3": "text"}},
+		{Name: "name", Type: field.TypeString, SchemaType: map[string]string{"postgres": "text", "sqlite3": "text"}},
+		{Name: "organization_id", Type: field.TypeString, Default: "org_default", SchemaType: map[string]string{"postgres": "text", "sqlite3": "text"}},
+		{Name: "owner_id", Type: field.TypeString, Default: "", SchemaType: map[string]string{"postgres": "text", "sqlite3": "text"}},
+		{Name: "scopes", Type: field.TypeString, Default: "", SchemaType: map[string]string{"postgres": "text", "sqlite3": "text"}},
+		{Name: "expires_at", Type: field.TypeTime, Nullable: true, SchemaType: map[string]string{"postgres": "timestamptz"}},
+		{Name: "last_used_at", Type: field.TypeTime, Nullable: true, SchemaType: map[string]string{"postgres": "timestamptz"}},
 		{Name: "role", Type: field.TypeString, SchemaType: map[string]string{"postgres": "text", "sqlite3": "text"}},
 		{Name: "workspace_id", Type: field.TypeString, Default: "", SchemaType: map[string]string{"postgres": "text", "sqlite3": "text"}},
 		{Name: "hash", Type: field.TypeString, Unique: true, SchemaType: map[string]string{"postgres": "text", "sqlite3": "text"}},
@@ -24,6 +29,18 @@ var (
 		Name:       "api_tokens",
 		Columns:    APITokensColumns,
 		PrimaryKey: []*schema.Column{APITokensColumns[0]},
+		Indexes: []*schema.Index{
+			{
+				Name:    "apitoken_organization_id_name",
+				Unique:  true,
+				Columns: []*schema.Column{APITokensColumns[2], APITokensColumns[1]},
+			},
+			{
+				Name:    "apitoken_owner_id",
+				Unique:  false,
+				Columns: []*schema.Column{APITokensColumns[3]},
+			},
+		},
 	}
 	// AcksColumns holds the columns for the "acks" table.
 	AcksColumns = []*schema.Column{
@@ -78,12 +95,49 @@ var (
 		{Name: "action", Type: field.TypeString, SchemaType: map[string]string{"postgres": "text", "sqlite3": "text"}},
 		{Name: "object", Type: field.TypeString, SchemaType: map[string]string{"postgres": "text", "sqlite3": "text"}},
 		{Name: "detail", Type: field.TypeString, SchemaType: map[string]string{"postgres": "text", "sqlite3": "text"}},
+		{Name: "organization_id", Type: field.TypeString, Default: "", SchemaType: map[string]string{"postgres": "text", "sqlite3": "text"}},
 	}
 	// AuditTable holds the schema information for the "audit" table.
 	AuditTable = &schema.Table{
 		Name:       "audit",
 		Columns:    AuditColumns,
 		PrimaryKey: []*schema.Column{AuditColumns[0]},
+		Indexes: []*schema.Index{
+			{
+				Name:    "audit_organization_id_id",
+				Unique:  false,
+				Columns: []*schema.Column{AuditColumns[6], AuditColumns[0]},
+			},
+		},
+	}
+	// GrantsColumns holds the columns for the "grants" table.
+	GrantsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeInt, Increment: true},
+		{Name: "subject_id", Type: field.TypeString, SchemaType: map[string]string{"postgres": "text", "sqlite3": "text"}},
+		{Name: "organization_id", Type: field.TypeString, SchemaType: map[string]string{"postgres": "text", "sqlite3": "text"}},
+		{Name: "workspace_id", Type: field.TypeString, SchemaType: map[string]string{"postgres": "text", "sqlite3": "text"}},
+		{Name: "object_id", Type: field.TypeString, SchemaType: map[string]string{"postgres": "text", "sqlite3": "text"}},
+		{Name: "role", Type: field.TypeString, SchemaType: map[string]string{"postgres": "text", "sqlite3": "text"}},
+		{Name: "created_at", Type: field.TypeTime, SchemaType: map[string]string{"postgres": "timestamptz"}},
+		{Name: "created_by", Type: field.TypeString, SchemaType: map[string]string{"postgres": "text", "sqlite3": "text"}},
+	}
+	// GrantsTable holds the schema information for the "grants" table.
+	GrantsTable = &schema.Table{
+		Name:       "grants",
+		Columns:    GrantsColumns,
+		PrimaryKey: []*schema.Column{GrantsColumns[0]},
+		Indexes: []*schema.Index{
+			{
+				Name:    "grant_subject_id_organization_id_workspace_id_object_id",
+				Unique:  true,
+				Columns: []*schema.Column{GrantsColumns[1], GrantsColumns[2], GrantsColumns[3], GrantsColumns[4]},
+			},
+			{
+				Name:    "grant_organization_id",
+				Unique:  false,
+				Columns: []*schema.Column{GrantsColumns[2]},
+			},
+		},
 	}
 	// IdempotencyKeysColumns holds the columns for the "idempotency_keys" table.
 	IdempotencyKeysColumns = []*schema.Column{
@@ -137,6 +191,37 @@ var (
 			},
 		},
 	}
+	// MemberLinksColumns holds the columns for the "member_links" table.
+	MemberLinksColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeString, SchemaType: map[string]string{"postgres": "text", "sqlite3": "text"}},
+		{Name: "organization_id", Type: field.TypeString, SchemaType: map[string]string{"postgres": "text", "sqlite3": "text"}},
+		{Name: "workspace_id", Type: field.TypeString, SchemaType: map[string]string{"postgres": "text", "sqlite3": "text"}},
+		{Name: "role", Type: field.TypeString, SchemaType: map[string]string{"postgres": "text", "sqlite3": "text"}},
+		{Name: "user_id", Type: field.TypeString, SchemaType: map[string]string{"postgres": "text", "sqlite3": "text"}},
+		{Name: "email", Type: field.TypeString, SchemaType: map[string]string{"postgres": "text", "sqlite3": "text"}},
+		{Name: "created_at", Type: field.TypeTime, SchemaType: map[string]string{"postgres": "timestamptz"}},
+		{Name: "created_by", Type: field.TypeString, SchemaType: map[string]string{"postgres": "text", "sqlite3": "text"}},
+		{Name: "expires_at", Type: field.TypeTime, SchemaType: map[string]string{"postgres": "timestamptz"}},
+		{Name: "used_by", Type: field.TypeString, SchemaType: map[string]string{"postgres": "text", "sqlite3": "text"}},
+	}
+	// MemberLinksTable holds the schema information for the "member_links" table.
+	MemberLinksTable = &schema.Table{
+		Name:       "member_links",
+		Columns:    MemberLinksColumns,
+		PrimaryKey: []*schema.Column{MemberLinksColumns[0]},
+		Indexes: []*schema.Index{
+			{
+				Name:    "memberlink_organization_id",
+				Unique:  false,
+				Columns: []*schema.Column{MemberLinksColumns[1]},
+			},
+			{
+				Name:    "memberlink_expires_at",
+				Unique:  false,
+				Columns: []*schema.Column{MemberLinksColumns[8]},
+			},
+		},
+	}
 	// ObjectsColumns holds the columns for the "objects" table.
 	ObjectsColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeString, SchemaType: map[string]string{"postgres": "text", "sqlite3": "text"}},
@@ -163,6 +248,18 @@ var (
 				Columns: []*schema.Column{ObjectsColumns[2]},
 			},
 		},
+	}
+	// OrganizationsColumns holds the columns for the "organizations" table.
+	OrganizationsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeString, SchemaType: map[string]string{"postgres": "text", "sqlite3": "text"}},
+		{Name: "name", Type: field.TypeString, Unique: true, SchemaType: map[string]string{"postgres": "text", "sqlite3": "text"}},
+		{Name: "created_at", Type: field.TypeTime, SchemaType: map[string]string{"postgres": "timestamptz"}},
+	}
+	// OrganizationsTable holds the schema information for the "organizations" table.
+	OrganizationsTable = &schema.Table{
+		Name:       "organizations",
+		Columns:    OrganizationsColumns,
+		PrimaryKey: []*schema.Column{OrganizationsColumns[0]},
 	}
 	// PlanesColumns holds the columns for the "planes" table.
 	PlanesColumns = []*schema.Column{
@@ -261,11 +358,42 @@ var (
 			},
 		},
 	}
+	// ServiceAccountsColumns holds the columns for the "service_accounts" table.
+	ServiceAccountsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeString, SchemaType: map[string]string{"postgres": "text", "sqlite3": "text"}},
+		{Name: "name", Type: field.TypeString, SchemaType: map[string]string{"postgres": "text", "sqlite3": "text"}},
+		{Name: "created_at", Type: field.TypeTime, SchemaType: map[string]string{"postgres": "timestamptz"}},
+		{Name: "organization_id", Type: field.TypeString, SchemaType: map[string]string{"postgres": "text", "sqlite3": "text"}},
+	}
+	// ServiceAccountsTable holds the schema information for the "service_accounts" table.
+	ServiceAccountsTable = &schema.Table{
+		Name:       "service_accounts",
+		Columns:    ServiceAccountsColumns,
+		PrimaryKey: []*schema.Column{ServiceAccountsColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "service_accounts_organizations_organization",
+				Columns:    []*schema.Column{ServiceAccountsColumns[3]},
+				RefColumns: []*schema.Column{OrganizationsColumns[0]},
+				OnDelete:   schema.Cascade,
+			},
+		},
+		Indexes: []*schema.Index{
+			{
+				Name:    "serviceaccount_organization_id_name",
+				Unique:  true,
+				Columns: []*schema.Column{ServiceAccountsColumns[3], ServiceAccountsColumns[1]},
+			},
+		},
+	}
 	// SessionsColumns holds the columns for the "sessions" table.
 	SessionsColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeString, SchemaType: map[string]string{"postgres": "text", "sqlite3": "text"}},
 		{Name: "created_at", Type: field.TypeTime, SchemaType: map[string]string{"postgres": "timestamptz"}},
 		{Name: "expires_at", Type: field.TypeTime, SchemaType: map[string]string{"postgres": "timestamptz"}},
+		{Name: "sign_in", Type: field.TypeString, Default: "", SchemaType: map[string]string{"postgres": "text", "sqlite3": "text"}},
+		{Name: "address", Type: field.TypeString, Default: "", SchemaType: map[string]string{"postgres": "text", "sqlite3": "text"}},
+		{Name: "agent", Type: field.TypeString, Default: "", SchemaType: map[string]string{"postgres": "text", "sqlite3": "text"}},
 		{Name: "user_id", Type: field.TypeString, SchemaType: map[string]string{"postgres": "text", "sqlite3": "text"}},
 	}
 	// SessionsTable holds the schema information for the "sessions" table.
@@ -276,7 +404,7 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "sessions_users_user",
-				Columns:    []*schema.Column{SessionsColumns[3]},
+				Columns:    []*schema.Column{SessionsColumns[6]},
 				RefColumns: []*schema.Column{UsersColumns[0]},
 				OnDelete:   schema.Cascade,
 			},
@@ -285,12 +413,17 @@ var (
 			{
 				Name:    "session_user_id",
 				Unique:  false,
-				Columns: []*schema.Column{SessionsColumns[3]},
+				Columns: []*schema.Column{SessionsColumns[6]},
 			},
 			{
 				Name:    "session_expires_at",
 				Unique:  false,
 				Columns: []*schema.Column{SessionsColumns[2]},
+			},
+			{
+				Name:    "session_sign_in",
+				Unique:  false,
+				Columns: []*schema.Column{SessionsColumns[3]},
 			},
 		},
 	}
@@ -371,6 +504,7 @@ var (
 		{Name: "created_at", Type: field.TypeTime, SchemaType: map[string]string{"postgres": "timestamptz"}},
 		{Name: "deleted_at", Type: field.TypeTime, Nullable: true, SchemaType: map[string]string{"postgres": "timestamptz"}},
 		{Name: "plane_id", Type: field.TypeString, SchemaType: map[string]string{"postgres": "text", "sqlite3": "text"}},
+		{Name: "organization_id", Type: field.TypeString, Default: "org_default", SchemaType: map[string]string{"postgres": "text", "sqlite3": "text"}},
 	}
 	// WorkspacesTable holds the schema information for the "workspaces" table.
 	WorkspacesTable = &schema.Table{
@@ -384,12 +518,18 @@ var (
 				RefColumns: []*schema.Column{PlanesColumns[0]},
 				OnDelete:   schema.Restrict,
 			},
+			{
+				Symbol:     "workspaces_organizations_organization",
+				Columns:    []*schema.Column{WorkspacesColumns[9]},
+				RefColumns: []*schema.Column{OrganizationsColumns[0]},
+				OnDelete:   schema.Restrict,
+			},
 		},
 		Indexes: []*schema.Index{
 			{
-				Name:    "workspace_name",
+				Name:    "workspace_organization_id_name",
 				Unique:  true,
-				Columns: []*schema.Column{WorkspacesColumns[1]},
+				Columns: []*schema.Column{WorkspacesColumns[9], WorkspacesColumns[1]},
 				Annotation: &entsql.IndexAnnotation{
 					Where: "deleted_at IS NULL",
 				},
@@ -432,12 +572,16 @@ var (
 		APITokensTable,
 		AcksTable,
 		AuditTable,
+		GrantsTable,
 		IdempotencyKeysTable,
 		InvitationsTable,
+		MemberLinksTable,
 		ObjectsTable,
+		OrganizationsTable,
 		PlanesTable,
 		RevisionsTable,
 		SecretsTable,
+		ServiceAccountsTable,
 		SessionsTable,
 		SettingsTable,
 		CountsTable,
@@ -461,6 +605,12 @@ func init() {
 	}
 	AuditTable.Annotation = &entsql.Annotation{
 		Table: "audit",
+	}
+	GrantsTable.Annotation = &entsql.Annotation{}
+	GrantsTable.Annotation.Checks = map[string]string{
+		"grants_object":    "object_id = '' or workspace_id <> ''",
+		"grants_role":      "role <> ''",
+		"grants_workspace": "workspace_id = '' or organization_id <> ''",
 	}
 	InvitationsTable.Annotation = &entsql.Annotation{}
 	InvitationsTable.Annotation.Checks = map[string]string{
@@ -488,6 +638,7 @@ func init() {
 		"secrets_family":  "family in ('source', 'destination')",
 		"secrets_version": "version > 0",
 	}
+	ServiceAccountsTable.ForeignKeys[0].RefTable = OrganizationsTable
 	SessionsTable.ForeignKeys[0].RefTable = UsersTable
 	CountsTable.ForeignKeys[0].RefTable = PlanesTable
 	CountsTable.ForeignKeys[1].RefTable = WorkspacesTable
@@ -499,6 +650,7 @@ func init() {
 		"users_role": "role in ('admin', 'editor', 'viewer')",
 	}
 	WorkspacesTable.ForeignKeys[0].RefTable = PlanesTable
+	WorkspacesTable.ForeignKeys[1].RefTable = OrganizationsTable
 	WorkspacesTable.Annotation = &entsql.Annotation{}
 	WorkspacesTable.Annotation.Checks = map[string]string{
 		"workspaces_name":   "name <> ''",

@@ -15,14 +15,23 @@ type Ack func(*sql.Selector)
 // Audit is the predicate function for audit builders.
 type Audit func(*sql.Selector)
 
+// Grant is the predicate function for grant builders.
+type Grant func(*sql.Selector)
+
 // IdempotencyKey is the predicate function for idempotencykey builders.
 type IdempotencyKey func(*sql.Selector)
 
 // Invitation is the predicate function for invitation builders.
 type Invitation func(*sql.Selector)
 
+// MemberLink is the predicate function for memberlink builders.
+type MemberLink func(*sql.Selector)
+
 // Object is the predicate function for object builders.
 type Object func(*sql.Selector)
+
+// Organization is the predicate function for organization builders.
+type Organization func(*sql.Selector)
 
 // Plane is the predicate function for plane builders.
 type Plane func(*sql.Selector)
@@ -32,6 +41,9 @@ type Revision func(*sql.Selector)
 
 // Secret is the predicate function for secret builders.
 type Secret func(*sql.Selector)
+
+// ServiceAccount is the predicate function for serviceaccount builders.
+type ServiceAccount func(*sql.Selector)
 
 // Session is the predicate function for session builders.
 type Session func(*sql.Selector)

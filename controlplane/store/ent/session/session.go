@@ -18,6 +18,12 @@ const (
 	FieldCreatedAt = "created_at"
 	// FieldExpiresAt holds the string denoting the expires_at field in the database.
 	FieldExpiresAt = "expires_at"
+	// FieldSignIn holds the string denoting the sign_in field in the database.
+	FieldSignIn = "sign_in"
+	// FieldAddress holds the string denoting the address field in the database.
+	FieldAddress = "address"
+	// FieldAgent holds the string denoting the agent field in the database.
+	FieldAgent = "agent"
 	// EdgeUser holds the string denoting the user edge name in mutations.
 	EdgeUser = "user"
 	// Table holds the table name of the session in the database.
@@ -37,6 +43,9 @@ var Columns = []string{
 	FieldUserID,
 	FieldCreatedAt,
 	FieldExpiresAt,
+	FieldSignIn,
+	FieldAddress,
+	FieldAgent,
 }
 
 // ValidColumn reports if the column name is valid (part of the table columns).
@@ -50,6 +59,12 @@ func ValidColumn(column string) bool {
 }
 
 var (
+	// DefaultSignIn holds the default value on creation for the "sign_in" field.
+	DefaultSignIn string
+	// DefaultAddress holds the default value on creation for the "address" field.
+	DefaultAddress string
+	// DefaultAgent holds the default value on creation for the "agent" field.
+	DefaultAgent string
 	// IDValidator is a validator for the "id" field. It is called by the builders before save.
 	IDValidator func(string) error
 )
@@ -75,6 +90,21 @@ func ByCreatedAt(opts ...sql.OrderTermOption) OrderOption {
 // ByExpiresAt orders the results by the expires_at field.
 func ByExpiresAt(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldExpiresAt, opts...).ToFunc()
+}
+
+// BySignIn orders the results by the sign_in field.
+func BySignIn(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldSignIn, opts...).ToFunc()
+}
+
+// ByAddress orders the results by the address field.
+func ByAddress(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldAddress, opts...).ToFunc()
+}
+
+// ByAgent orders the results by the agent field.
+func ByAgent(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldAgent, opts...).ToFunc()
 }
 
 // ByUserField orders the results by user field.

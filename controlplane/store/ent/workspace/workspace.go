@@ -14,6 +14,8 @@ const (
 	FieldID = "id"
 	// FieldName holds the string denoting the name field in the database.
 	FieldName = "name"
+	// FieldOrganizationID holds the string denoting the organization_id field in the database.
+	FieldOrganizationID = "organization_id"
 	// FieldRegion holds the string denoting the region field in the database.
 	FieldRegion = "region"
 	// FieldPlaneID holds the string denoting the plane_id field in the database.
@@ -30,6 +32,8 @@ const (
 	FieldDeletedAt = "deleted_at"
 	// EdgePlane holds the string denoting the plane edge name in mutations.
 	EdgePlane = "plane"
+	// EdgeOrganization holds the string denoting the organization edge name in mutations.
+	EdgeOrganization = "organization"
 	// Table holds the table name of the workspace in the database.
 	Table = "workspaces"
 	// PlaneTable is the table that holds the plane relation/edge.
@@ -39,12 +43,20 @@ const (
 	PlaneInverseTable = "planes"
 	// PlaneColumn is the table column denoting the plane relation/edge.
 	PlaneColumn = "plane_id"
+	// OrganizationTable is the table that holds the organization relation/edge.
+	OrganizationTable = "workspaces"
+	// OrganizationInverseTable is the table name for the Organization entity.
+	// It exists in this package in order to avoid circular dependency with the "organization" package.
+	OrganizationInverseTable = "organizations"
+	// OrganizationColumn is the table column denoting the organization relation/edge.
+	OrganizationColumn = "organization_id"
 )
 
 // Columns holds all SQL columns for workspace fields.
 var Columns = []string{
 	FieldID,
 	FieldName,
+	FieldOrganizationID,
 	FieldRegion,
 	FieldPlaneID,
 	FieldNumber,
@@ -65,6 +77,8 @@ func ValidColumn(column string) bool {
 }
 
 var (
+	// DefaultOrganizationID holds the default value on creation for the "organization_id" field.
+	DefaultOrganizationID string
 	// DefaultSeen holds the default value on creation for the "seen" field.
 	DefaultSeen uint64
 	// IDValidator is a validator for the "id" field. It is called by the builders before save.
@@ -82,6 +96,11 @@ func ByID(opts ...sql.OrderTermOption) OrderOption {
 // ByName orders the results by the name field.
 func ByName(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldName, opts...).ToFunc()
+}
+
+// ByOrganizationID orders the results by the organization_id field.
+func ByOrganizationID(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldOrganizationID, opts...).ToFunc()
 }
 
 // ByRegion orders the results by the region field.
@@ -125,10 +144,24 @@ func ByPlaneField(field string, opts ...sql.OrderTermOption) OrderOption {
 		sqlgraph.OrderByNeighborTerms(s, newPlaneStep(), sql.OrderByField(field, opts...))
 	}
 }
+
+// ByOrganizationField orders the results by organization field.
+func ByOrganizationField(field string, opts ...sql.OrderTermOption) OrderOption {
+	return func(s *sql.Selector) {
+		sqlgraph.OrderByNeighborTerms(s, newOrganizationStep(), sql.OrderByField(field, opts...))
+	}
+}
 func newPlaneStep() *sqlgraph.Step {
 	return sqlgraph.NewStep(
 		sqlgraph.From(Table, FieldID),
 		sqlgraph.To(PlaneInverseTable, FieldID),
 		sqlgraph.Edge(sqlgraph.M2O, false, PlaneTable, PlaneColumn),
+	)
+}
+func newOrganizationStep() *sqlgraph.Step {
+	return sqlgraph.NewStep(
+		sqlgraph.From(Table, FieldID),
+		sqlgraph.To(OrganizationInverseTable, FieldID),
+		sqlgraph.Edge(sqlgraph.M2O, false, OrganizationTable, OrganizationColumn),
 	)
 }
