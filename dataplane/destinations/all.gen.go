@@ -6,6 +6,7 @@ package destinations
 import (
 	"weir/dataplane/destination"
 	"weir/dataplane/destinations/amplitude"
+	"weir/dataplane/destinations/mixpanel"
 	"weir/dataplane/destinations/webhook"
 )
 
@@ -13,6 +14,7 @@ import (
 func All() []destination.Kind {
 	return []destination.Kind{
 		amplitude.Kind,
+		mixpanel.Kind,
 		webhook.Kind,
 	}
 }
