@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -19,6 +20,7 @@ import (
 	"weir/dataplane/warehouse"
 	"weir/dataplane/warehouses"
 	"weir/shared/postgrestest"
+	"weir/shared/secret"
 )
 
 var server *postgrestest.Server
@@ -94,26 +96,21 @@ func duckDB(t testing.TB) loadtest.Setup {
 
 // ofPostgres gives an ordinary role a database: what a query may not do must not
 // depend on what a superuser may.
-func ofPostgres(t testing.TB) loadtest.Setup {
+func ofPostgres(t testing.TB) loadtest.Setup { return postgresBehind(t, server.Dial) }
+
+// postgresBehind is a database that is reached by dial.
+func postgresBehind(t testing.TB, dial func(context.Context, string, string) (net.Conn, error)) loadtest.Setup {
 	name := fmt.Sprintf("d%d", databases.Add(1))
 	role := "owner_" + name // roles belong to the server, not to the database
 	if err := server.Database(t.Context(), name); err != nil {
 		t.Fatal(err)
 	}
-	exec := func(q string) {
-		conn, err := pgx.Connect(t.Context(), server.URL(name))
-		if err == nil {
-			_, err = conn.Exec(t.Context(), q)
-			err = errors.Join(err, conn.Close(t.Context()))
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	exec("create role " + role + " login; grant create on database " + name + " to " + role + "; create table public.hush as select 'hush' as a")
+	exec := func(q string) { execPostgres(t, name, q) }
+	exec("create role " + role + " login password 'hush'; grant create on database " + name + " to " + role + "; create table public.hush as select 'hush' as a")
 	return loadtest.Setup{
 		Settings: `{"host":"db","database":"` + name + `","user":"` + role + `","schema":"weir","sslMode":"disable"}`,
-		Deps:     warehouse.Deps{Dial: server.Dial, Now: time.Now},
+		Secrets:  map[string]secret.String{"password": secret.NewString("hush")},
+		Deps:     warehouse.Deps{Dial: dial, Now: time.Now},
 		Exec: func(q string) {
 			exec("set role " + role + "; create schema if not exists weir; set search_path = weir; " + q)
 		},
@@ -126,6 +123,19 @@ func ofPostgres(t testing.TB) loadtest.Setup {
 			"insert into order_done (id) values ('2') returning id", "with x as (delete from order_done returning id) select * from x", "explain analyze delete from order_done",
 			"create temporary table x as select 1", "select 1 into x", "do $$ begin delete from order_done; end $$", "select nextval('pg_catalog.x')", "commit; delete from order_done",
 		},
+	}
+}
+
+// execPostgres runs statements as the superuser.
+func execPostgres(t testing.TB, database, q string) {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), server.URL(database))
+	if err == nil {
+		_, err = conn.Exec(t.Context(), q)
+		err = errors.Join(err, conn.Close(t.Context()))
+	}
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -50,6 +50,7 @@ if [ "$what" = test ]; then
 	has strace || lacks strace strace
 	has curl || lacks curl curl
 	has_postgres || lacks "the Postgres server's binaries (initdb)" postgresql
+	has pgbouncer || [ -x /usr/sbin/pgbouncer ] || lacks PgBouncer pgbouncer
 	if ! has_browser; then
 		# Ubuntu's package is a stub for a snap. What npm's Chromium needs is there instead.
 		case $(. /etc/os-release 2>/dev/null; echo "${ID:-}") in

@@ -1,5 +1,6 @@
-// Package postgrestest runs real Postgres servers for tests, from the binaries
-// that are installed. Where there are none, Start says what to install.
+// Package postgrestest runs real Postgres servers for tests, and PgBouncers before
+// them, from the binaries that are installed. Where there are none, Start and Pool
+// say what to install.
 package postgrestest
 
 import (
@@ -13,7 +14,6 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strconv"
 	"syscall"
@@ -30,8 +30,7 @@ type Server struct {
 	bin  string // the folder of its programs
 	dir  string // socket, data and log
 	port string // of the socket, and of 127.0.0.1 where it listens there
-	stop chan struct{}
-	done chan error
+	process
 }
 
 // Start runs initdb and a server in a new folder under the system's temporary
@@ -61,14 +60,12 @@ func Start(ctx context.Context, listen string) (*Server, error) {
 		_ = os.RemoveAll(dir)
 		return nil, err
 	}
-	s := &Server{bin: bin, dir: dir, port: port, stop: make(chan struct{}), done: make(chan error, 1)}
+	s := &Server{bin: bin, dir: dir, port: port}
 	if err := s.init(ctx, who); err != nil {
 		_ = os.RemoveAll(dir)
 		return nil, err
 	}
-	started := make(chan error, 1)
-	go s.run(who, host, started)
-	if err := <-started; err != nil {
+	if err := s.run(who, host); err != nil {
 		_ = os.RemoveAll(dir)
 		return nil, fmt.Errorf("start postgres: %w", err)
 	}
@@ -86,9 +83,7 @@ func (s *Server) Dir() string { return s.dir }
 
 // Close stops the server at once and removes its folder.
 func (s *Server) Close() error {
-	close(s.stop)
-	err := <-s.done
-	return errors.Join(err, os.RemoveAll(s.dir))
+	return errors.Join(s.process.end(), os.RemoveAll(s.dir))
 }
 
 // URL returns the address of a database of the server, without listen, whose
@@ -154,38 +149,11 @@ func (s *Server) init(ctx context.Context, who *syscall.Credential) error {
 	return nil
 }
 
-// run starts the server and waits for it. It holds its thread until the server
-// ended, because the server is killed when the thread that started it ends.
-func (s *Server) run(who *syscall.Credential, host string, started chan<- error) {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	log, err := os.Create(filepath.Join(s.dir, "log"))
-	if err != nil {
-		started <- err
-		return
-	}
-	defer func() { _ = log.Close() }()
+// run starts the server; host is where it listens beside its socket.
+func (s *Server) run(who *syscall.Credential, host string) error {
 	cmd := exec.Command(filepath.Join(s.bin, "postgres"), "-D", filepath.Join(s.dir, "data"), "-k", s.dir, "-p", s.port,
 		"-c", "listen_addresses="+host, "-c", "fsync=off", "-c", "full_page_writes=off", "-c", "max_connections=200")
-	cmd.Dir = s.dir
-	cmd.Stdout, cmd.Stderr = log, log
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: who, Pdeathsig: syscall.SIGKILL}
-	if err := cmd.Start(); err != nil {
-		started <- err
-		return
-	}
-	started <- nil
-	exited := make(chan error, 1)
-	go func() { exited <- cmd.Wait() }()
-	select {
-	case <-s.stop:
-		_ = cmd.Process.Signal(syscall.SIGQUIT) // immediate shutdown, its children too
-		<-exited
-		s.done <- nil
-	case err := <-exited:
-		<-s.stop
-		s.done <- fmt.Errorf("postgres ended by itself: %w", err)
-	}
+	return s.process.start(cmd, s.dir, who, syscall.SIGQUIT) // immediate shutdown, its children too
 }
 
 // await asks until the server answers.

@@ -1,6 +1,6 @@
 // Package postgres loads into a schema of a Postgres database: COPY into a
 // temporary table, then delete and insert by id in one transaction, under an
-// advisory lock of the schema.
+// advisory lock of the schema. A pooler may lie before the server: see room session.
 //
 // It dials through the plane's egress only and refuses to write in queries. A
 // table takes the columns that Postgres lets it have; further ones go into __more.
@@ -13,15 +13,13 @@ import (
 	"embed"
 	"errors"
 	"fmt"
-	"net"
 	"strings"
-	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"weir/dataplane/warehouse"
 	"weir/dataplane/warehouse/refusal"
+	"weir/dataplane/warehouses/postgres/session"
 )
 
 //go:embed spec.yaml layout.yaml reserved.txt
@@ -30,34 +28,18 @@ var folder embed.FS
 // Kind is the kind postgres.
 var Kind = warehouse.Define(folder, open)
 
-// Deadlines of a connection and of one statement.
-const (
-	connectTime   = 10 * time.Second
-	statementTime = "600000" // milliseconds
-	lockTime      = "15000"  // shorter than a step of a load: others are loaded meanwhile
-)
-
 func open(ctx context.Context, s Settings, d warehouse.Deps) (warehouse.Warehouse, error) {
 	if d.Dial == nil {
 		return nil, warehouse.Fail(warehouse.CodeFailed, errors.New("no dialer was given"))
 	}
-	// Only typed fields count: this text gives the form of a configuration, not its content.
-	c, err := pgx.ParseConfig("host=localhost port=5432 user=none database=none sslmode=disable")
-	if err != nil {
-		return nil, warehouse.Fail(warehouse.CodeFailed, err)
+	conn, err := session.Open(ctx, session.Config{
+		Host: s.Host, Port: uint16(s.Port), Database: s.Database, User: s.User, Password: s.Secrets.Password.Reveal(),
+		TLS: tlsConfig(s.SSLMode, s.Host), Dial: d.Dial,
+	})
+	var p *pgconn.PgError
+	if errors.As(err, &p) && p.Code == "08P01" && strings.Contains(p.Message, "authentication failed") {
+		return nil, warehouse.Fail(warehouse.CodeAuth, err) // PgBouncer has one state for all that it refuses
 	}
-	c.Host, c.Port, c.Database, c.User = s.Host, uint16(s.Port), s.Database, s.User
-	c.Password = s.Secrets.Password.Reveal()
-	c.Fallbacks = nil
-	c.TLSConfig = tlsConfig(s.SSLMode, s.Host)
-	c.ConnectTimeout = connectTime
-	c.DialFunc = func(ctx context.Context, network, addr string) (net.Conn, error) { return d.Dial(ctx, network, addr) }
-	c.LookupFunc = func(_ context.Context, host string) ([]string, error) { return []string{host}, nil } // the dialer resolves
-	c.RuntimeParams = map[string]string{
-		"application_name": "weir", "timezone": "UTC", "datestyle": "ISO", "client_encoding": "UTF8",
-		"statement_timeout": statementTime, "lock_timeout": lockTime, "standard_conforming_strings": "on",
-	}
-	conn, err := pgx.ConnectConfig(ctx, c)
 	if err != nil {
 		return nil, failure(warehouse.CodeUnreachable, err)
 	}

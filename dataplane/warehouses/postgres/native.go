@@ -6,9 +6,10 @@ import (
 
 	"weir/dataplane/layout"
 	"weir/dataplane/warehouse"
+	"weir/dataplane/warehouses/postgres/session"
 )
 
-func quote(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
+func quote(name string) string { return session.Quote(name) }
 
 // native is the type of a column that loads make.
 func native(t layout.Type) string {
@@ -42,6 +43,14 @@ func typeOf(native string) layout.Type {
 		return layout.String
 	}
 	return "" // jsonb too: its values are looked at one by one
+}
+
+// columnType is the layout's type of a column that exists.
+func columnType(name, native string) layout.Type {
+	if name == "id" && strings.HasPrefix(native, "character varying") {
+		return layout.String // a longer id fails the load
+	}
+	return typeOf(native)
 }
 
 // alter is the statement of a change to table, a quoted name.

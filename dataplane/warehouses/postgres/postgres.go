@@ -14,9 +14,9 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"weir/dataplane/blob"
-	"weir/dataplane/layout"
 	"weir/dataplane/warehouse"
 	"weir/dataplane/warehouse/refusal"
+	"weir/dataplane/warehouses/postgres/session"
 )
 
 // maxColumns is how many columns a table may ever have had; Postgres counts
@@ -27,15 +27,22 @@ type connection struct {
 	conn   *pgx.Conn
 	schema string
 	blobs  blob.Store
-	locked bool
+	made   bool // the schema is there
 }
 
 func (w *connection) table(name string) string { return quote(w.schema) + "." + quote(name) }
 
-// lock takes the schema for this connection and makes it. What it fails at holds up
-// every table.
-func (w *connection) lock(ctx context.Context) error {
-	err := w.take(ctx)
+// begin begins a transaction. What it fails at holds up every table.
+func (w *connection) begin(ctx context.Context, t session.Transaction) (pgx.Tx, error) {
+	tx, err := session.Begin(ctx, w.conn, t)
+	if err != nil {
+		return nil, everything(failure(warehouse.CodeUnreachable, err))
+	}
+	return tx, nil
+}
+
+// everything gives a failure the scope of all tables.
+func everything(err error) error {
 	var f *warehouse.Failure
 	if errors.As(err, &f) {
 		f.Err = refusal.Wrap(refusal.Warehouse, f.Err)
@@ -43,31 +50,39 @@ func (w *connection) lock(ctx context.Context) error {
 	return err
 }
 
-func (w *connection) take(ctx context.Context) error {
-	if w.locked {
-		return nil
-	}
-	if _, err := w.conn.Exec(ctx, "select pg_advisory_lock(hashtextextended('weir:' || $1, 0))", w.schema); err != nil {
-		return failure(warehouse.CodeFailed, err)
-	}
-	var there bool
-	if err := w.conn.QueryRow(ctx, "select exists(select from pg_namespace where nspname = $1)", w.schema).Scan(&there); err != nil {
-		return failure(warehouse.CodeFailed, err)
-	}
-	if !there {
-		if _, err := w.conn.Exec(ctx, "create schema if not exists "+quote(w.schema)); err != nil {
-			return failure(warehouse.CodeSchema, err)
+// write begins a transaction that may change the schema, which it makes before. Nobody
+// else changes it until the end: but for what people do by hand, one transaction at a
+// time does.
+func (w *connection) write(ctx context.Context, t session.Transaction) (pgx.Tx, error) {
+	t.Lock = "weir:" + w.schema
+	if !w.made {
+		if err := w.make(ctx, t); err != nil {
+			return nil, everything(err)
 		}
+		w.made = true
 	}
-	w.locked = true
-	return nil
+	return w.begin(ctx, t)
+}
+
+// make makes the schema when it is not there.
+func (w *connection) make(ctx context.Context, t session.Transaction) error {
+	tx, err := w.begin(ctx, t)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }() // after Commit it does nothing
+	var there bool
+	if err := tx.QueryRow(ctx, "select exists(select from pg_namespace where nspname = $1)", w.schema).Scan(&there); err != nil || there {
+		return failure(warehouse.CodeFailed, err)
+	}
+	if _, err := tx.Exec(ctx, "create schema if not exists "+quote(w.schema)); err != nil {
+		return failure(warehouse.CodeSchema, err)
+	}
+	return failure(warehouse.CodeFailed, tx.Commit(ctx))
 }
 
 // Schema implements warehouse.Warehouse.
 func (w *connection) Schema(ctx context.Context, tables []string) (warehouse.Schema, error) {
-	if err := w.lock(ctx); err != nil {
-		return nil, err
-	}
 	out := warehouse.Schema{}
 	taken, err := w.taken(ctx, tables)
 	if err != nil {
@@ -97,11 +112,7 @@ func (w *connection) Schema(ctx context.Context, tables []string) (warehouse.Sch
 		s.Room--
 		if !dropped {
 			s.RowRoom -= mostBytes(length) // bytes, until all columns are known
-			c := warehouse.Column{Type: typeOf(typ), Native: typ}
-			if name == "id" && strings.HasPrefix(typ, "character varying") {
-				c.Type = layout.String // a longer id fails the load
-			}
-			s.Columns[name] = c
+			s.Columns[name] = warehouse.Column{Type: columnType(name, typ), Native: typ}
 		}
 		out[table] = s
 	}
@@ -148,16 +159,23 @@ func (w *connection) denied(ctx context.Context, err error) error {
 }
 
 func (w *connection) alter(ctx context.Context, changes []warehouse.Change) error {
-	if err := w.lock(ctx); err != nil {
+	tx, err := w.write(ctx, session.Transaction{})
+	if err != nil {
 		return err
 	}
-	tx, err := w.conn.Begin(ctx)
-	if err != nil {
-		return failure(warehouse.CodeUnreachable, err)
-	}
 	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }() // after Commit it does nothing
-	for _, c := range changes {
-		if err := w.change(ctx, tx, c); err != nil {
+	var columns map[string]string
+	for i, c := range changes {
+		if i == 0 || c.Table != changes[i-1].Table {
+			if columns, err = w.types(ctx, tx, c.Table); err != nil {
+				return err
+			}
+		}
+		is, err := done(columns, c)
+		if err == nil && !is {
+			err = w.change(ctx, tx, c)
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -186,6 +204,47 @@ func (w *connection) change(ctx context.Context, tx pgx.Tx, c warehouse.Change) 
 	return nil
 }
 
+// types returns the columns of a table with their types as the server has them; nil
+// when it is not there.
+func (w *connection) types(ctx context.Context, tx pgx.Tx, table string) (map[string]string, error) {
+	rows, err := tx.Query(ctx, `select coalesce(a.attname, ''), coalesce(format_type(a.atttypid, a.atttypmod), '')
+		from pg_class c join pg_namespace n on n.oid = c.relnamespace left join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+		where n.nspname = $1 and c.relname = $2 and c.relkind in ('r', 'p')`, w.schema, table)
+	if err != nil {
+		return nil, failure(warehouse.CodeFailed, err)
+	}
+	defer rows.Close()
+	var all map[string]string
+	for rows.Next() {
+		var name, typ string
+		if err := rows.Scan(&name, &typ); err != nil {
+			return nil, failure(warehouse.CodeFailed, err)
+		}
+		if all == nil {
+			all = map[string]string{}
+		}
+		all[name] = typ
+	}
+	return all, failure(warehouse.CodeFailed, rows.Err())
+}
+
+// done says whether somebody made a change to a table with these columns since it was
+// read. It is refusal.Busy when somebody made another one: the table has to be read
+// again, or a column would become narrower.
+func done(columns map[string]string, c warehouse.Change) (bool, error) {
+	typ, there := columns[c.Column]
+	switch {
+	case c.Column == "":
+		return columns != nil, nil
+	case !there && c.From == "", there && c.From != "" && columnType(c.Column, typ) == c.From:
+		return false, nil
+	case there && typ == native(c.To):
+		return true, nil
+	}
+	err := fmt.Errorf("column %s of table %s was changed by somebody else at the same time", c.Column, c.Table)
+	return false, warehouse.Fail(warehouse.CodeFailed, refusal.Wrap(refusal.Busy, err))
+}
+
 // Merge implements warehouse.Warehouse.
 func (w *connection) Merge(ctx context.Context, t warehouse.Table, files []warehouse.Staged) (warehouse.Merged, error) {
 	m, err := w.merge(ctx, t, files)
@@ -193,12 +252,9 @@ func (w *connection) Merge(ctx context.Context, t warehouse.Table, files []wareh
 }
 
 func (w *connection) merge(ctx context.Context, t warehouse.Table, files []warehouse.Staged) (warehouse.Merged, error) {
-	if err := w.lock(ctx); err != nil {
-		return warehouse.Merged{}, err
-	}
-	tx, err := w.conn.Begin(ctx)
+	tx, err := w.write(ctx, session.Transaction{})
 	if err != nil {
-		return warehouse.Merged{}, failure(warehouse.CodeUnreachable, err)
+		return warehouse.Merged{}, err
 	}
 	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }() // after Commit it does nothing
 	var m warehouse.Merged
@@ -313,16 +369,16 @@ func statements(table string, t warehouse.Table, l *lines) []string {
 	return append(out, fmt.Sprintf(`insert into %s (%s) select %s from weir_best s where not exists (select from %s t where t."id" = s."id")`, table, all, joined(l.columns, "s.?"), table))
 }
 
+// queryTime is how long a query may take.
+const queryTime = 30 * time.Second
+
 // Query implements warehouse.Warehouse.
 func (w *connection) Query(ctx context.Context, query string, row func([]byte) error) error {
-	tx, err := w.conn.BeginTx(ctx, pgx.TxOptions{AccessMode: pgx.ReadOnly})
+	tx, err := w.begin(ctx, session.Transaction{ReadOnly: true, Schema: w.schema, Statement: queryTime})
 	if err != nil {
-		return failure(warehouse.CodeUnreachable, err)
+		return err
 	}
 	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }() // it only read
-	if _, err := tx.Exec(ctx, "select set_config('search_path', $1, true), set_config('statement_timeout', '30000', true)", quote(w.schema)); err != nil {
-		return failure(warehouse.CodeFailed, err)
-	}
 	rows, err := tx.Query(ctx, query, pgx.QueryExecModeDescribeExec)
 	if err != nil {
 		return refused(err)
@@ -358,17 +414,11 @@ end $$`
 
 // Exec implements warehouse.Warehouse.
 func (w *connection) Exec(ctx context.Context, statements []string) (rows int64, err error) {
-	if err := w.lock(ctx); err != nil {
+	tx, err := w.write(ctx, session.Transaction{Schema: w.schema})
+	if err != nil {
 		return 0, err
 	}
-	tx, err := w.conn.Begin(ctx)
-	if err != nil {
-		return 0, failure(warehouse.CodeUnreachable, err)
-	}
 	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }() // after Commit it does nothing
-	if _, err := tx.Exec(ctx, "select set_config('search_path', $1, true)", quote(w.schema)); err != nil {
-		return 0, failure(warehouse.CodeFailed, err)
-	}
 	for _, q := range statements {
 		if _, err := tx.Exec(ctx, "select set_config('weir.statement', $1, true)", q); err != nil {
 			return 0, failure(warehouse.CodeFailed, err)
@@ -388,7 +438,11 @@ func (w *connection) Test(ctx context.Context) error {
 	if err := w.conn.Ping(ctx); err != nil {
 		return failure(warehouse.CodeUnreachable, err)
 	}
-	return w.lock(ctx)
+	tx, err := w.write(ctx, session.Transaction{})
+	if err != nil {
+		return err
+	}
+	return failure(warehouse.CodeFailed, tx.Rollback(ctx))
 }
 
 // closeTime is how long a goodbye may take.
