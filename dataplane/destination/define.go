@@ -21,7 +21,8 @@ import (
 //
 // Fields called ordered, concurrency, timeout, batch {size, wait} and rate {requests,
 // per} become the kind's Limits, within those of its spec; absent ones mean true, 16,
-// 30 s, single events and any rate, or what the spec says.
+// 30 s, single events and any rate, or what the spec says. So do interval and fileSize, in
+// MiB, of a kind that writes files.
 func Define[S any](spec []byte, build func(S) (Destination, error)) Kind {
 	return define(spec, func(s S) (Opened, error) {
 		d, err := build(s)
@@ -95,7 +96,9 @@ func settingsOf[S any](spec catalog.Spec, settings []byte, s *S) (Limits, error)
 			Size int              `json:"size"`
 			Wait catalog.Duration `json:"wait"`
 		} `json:"batch"`
-		Rate *requests.Rate `json:"rate"`
+		Rate     *requests.Rate   `json:"rate"`
+		Interval catalog.Duration `json:"interval"`
+		FileSize int64            `json:"fileSize"`
 	}
 	if err := errors.Join(json.Unmarshal(settings, s), json.Unmarshal(settings, &common)); err != nil {
 		return Limits{}, fault.Problems("The settings could not be read.", []fault.Problem{{
@@ -122,6 +125,9 @@ func settingsOf[S any](spec catalog.Spec, settings []byte, s *S) (Limits, error)
 		}
 	}
 	l.Gzip = most.Gzip
+	if l.Interval = common.Interval.Std(); common.FileSize > 0 {
+		l.BatchBytes = common.FileSize << 20
+	}
 	return l.WithDefaults(), nil
 }
 

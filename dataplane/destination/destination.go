@@ -43,6 +43,7 @@ type Batch struct {
 	Items []Item
 	Now   time.Time
 	Found map[string]string // by Key, what the look-ups of a Chained found; "" for nothing
+	Name  string            // of a batch from STAGE: the same batch has the same one after a crash, and no other has it
 }
 
 // Request is one HTTP request and the items, by index into the Batch, whose
@@ -138,6 +139,7 @@ type Limits struct {
 	BatchSize   int           // items per Build, 1 for single
 	BatchBytes  int64         // of a request's body with several items; larger ones are split before they are sent; 0: no limit
 	BatchWait   time.Duration // how long a batch may gather
+	Interval    time.Duration // of a Sink: its events wait in STAGE, are written so often, and BatchBytes counts them; 0: they are written as they come
 	Timeout     time.Duration // of one request
 	Rate        int           // requests that may go within RatePer, from one plane; 0: any number
 	RatePer     time.Duration

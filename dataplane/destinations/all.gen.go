@@ -7,6 +7,7 @@ import (
 	"weir/dataplane/destination"
 	"weir/dataplane/destinations/amplitude"
 	"weir/dataplane/destinations/mixpanel"
+	"weir/dataplane/destinations/s3"
 	"weir/dataplane/destinations/webhook"
 )
 
@@ -15,6 +16,7 @@ func All() []destination.Kind {
 	return []destination.Kind{
 		amplitude.Kind,
 		mixpanel.Kind,
+		s3.Kind,
 		webhook.Kind,
 	}
 }

@@ -1,6 +1,7 @@
 // Package load brings events from the STAGE logs into warehouses, a load at a
 // time for each destination: manifest, Parquet files for each table, additive
 // evolution of the schema, merge by id, manifest closed, cursor moved, STAGE purged.
+// To a destination without tables it writes the events as they are, in batches.
 //
 // It refuses to narrow or drop anything in a warehouse. It guarantees that a row
 // is there once however often a load was repeated, that the newest write of an

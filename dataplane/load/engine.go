@@ -36,7 +36,7 @@ type Job struct {
 	Name, Type  string
 	SourceOf    func(id.Source) (name, typ string)
 	SyncEvery   time.Duration
-	Layout      *layout.Dialect // of the kind; nil: nothing can be loaded
+	Layout      *layout.Dialect // of the kind; nil: what is opened is a batches.Writer
 	Options     layout.Options
 	Open        func(ctx context.Context) (warehouse.Warehouse, error)
 }
@@ -215,7 +215,7 @@ func (e *Engine) Appended(partition int, d id.Destination, events []event.Event,
 
 // Staged returns how many events wait in STAGE to be loaded, for each source and
 // destination that has any. Just after a start it may be too few.
-func (e *Engine) Staged() (map[ledger.Key]int64, bool) { return e.staged.Counts() }
+func (e *Engine) Staged() map[ledger.Key]int64 { return e.staged.Counts() }
 
 // Loads returns the newest loads of a destination, newest first.
 func (e *Engine) Loads(d id.Destination) []Load {

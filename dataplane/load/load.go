@@ -13,6 +13,8 @@ import (
 	"weir/dataplane/blob"
 	"weir/dataplane/event"
 	"weir/dataplane/layout"
+	"weir/dataplane/load/batches"
+	"weir/dataplane/load/pace"
 	"weir/dataplane/load/stage"
 	"weir/dataplane/queue"
 	"weir/dataplane/warehouse"
@@ -49,7 +51,7 @@ func (l *loader) loadOnce(ctx context.Context) (did, more bool, err error) {
 		l.change(func(x *Load) { x.State, x.Code, x.Detail = Failing, warehouse.CodeOf(err), err.Error() })
 		return false, false, err
 	}
-	l.cuts = 0
+	l.pace.Succeeded()
 	l.change(func(x *Load) {
 		x.State, x.Code, x.Detail = Done, "", ""
 		l.merged.Add(x.Rows - x.refused())
@@ -59,7 +61,7 @@ func (l *loader) loadOnce(ctx context.Context) (did, more bool, err error) {
 
 // openManifest returns the open load, else makes one, else nil: nothing is staged.
 func (l *loader) openManifest(ctx context.Context) (*manifest, error) {
-	ctx, cancel := context.WithTimeout(ctx, longest)
+	ctx, cancel := context.WithTimeout(ctx, pace.Longest)
 	defer cancel()
 	var c cursor
 	if _, err := durable.GetJSON(l.path("cursor.json"), &c); err != nil {
@@ -129,6 +131,12 @@ func (l *loader) load(ctx context.Context, job Job, m *manifest) error {
 	if err := l.reach(StepManifest); err != nil {
 		return err
 	}
+	if job.Layout == nil {
+		if err := l.write(ctx, job, m); err != nil {
+			return warehouse.Fail(warehouse.CodeFailed, err)
+		}
+		return l.end(ctx, m)
+	}
 	if !m.Staged {
 		if err := l.stage(ctx, job, m); err != nil {
 			return warehouse.Fail(warehouse.CodeStage, err)
@@ -149,6 +157,11 @@ func (l *loader) load(ctx context.Context, job Job, m *manifest) error {
 			return warehouse.Fail(warehouse.CodeFailed, err)
 		}
 	}
+	return l.end(ctx, m)
+}
+
+// end closes a manifest and removes what it needed.
+func (l *loader) end(ctx context.Context, m *manifest) error {
 	if err := l.close(ctx, m); err != nil {
 		return warehouse.Fail(warehouse.CodeStage, err)
 	}
@@ -170,12 +183,9 @@ func (l *loader) close(ctx context.Context, m *manifest) error {
 // stage reads records into files, at most MaxEvents events, and lets the manifest
 // name the files and the records that are in them.
 func (l *loader) stage(ctx context.Context, job Job, m *manifest) error {
-	ctx, cancel := context.WithTimeout(ctx, longest)
+	ctx, cancel := context.WithTimeout(ctx, pace.Longest)
 	defer cancel()
 	dialect := job.Layout
-	if dialect == nil {
-		return &warehouse.Failure{Code: warehouse.CodeUnsupported, Err: fmt.Errorf("no layout for warehouses of type %s", job.Type)}
-	}
 	if err := l.e.c.Blobs.Delete(ctx, blob.Ref(l.prefix())); err != nil { // of an attempt before
 		return err
 	}
@@ -190,7 +200,7 @@ func (l *loader) stage(ctx context.Context, job Job, m *manifest) error {
 		}
 		if frame == nil {
 			l.damaged(ctx, p, r)
-			refused[damagedRecord]++
+			refused[batches.DamagedRecord]++
 			return true, nil
 		}
 		count += len(frame.Events)
@@ -210,9 +220,6 @@ func (l *loader) stage(ctx context.Context, job Job, m *manifest) error {
 	m.Tables, m.Staged, m.Format = tables, true, manifestFormat
 	return durable.PutJSON(l.path("manifest.json"), m)
 }
-
-// damagedRecord counts, among the refused, records of STAGE that cannot be read.
-const damagedRecord = "damaged_record"
 
 // damaged keeps a record that cannot be read as the blob damaged/<destination>-
 // <partition>-<number>, as well as it goes, and calls for somebody. It would stop
@@ -269,7 +276,7 @@ func (l *loader) rows(ctx context.Context, job Job, d *layout.Dialect, m *manife
 
 // clean removes what a closed manifest needed.
 func (l *loader) clean(ctx context.Context, m *manifest) error {
-	ctx, cancel := context.WithTimeout(ctx, longest)
+	ctx, cancel := context.WithTimeout(ctx, pace.Longest)
 	defer cancel()
 	for p, log := range l.e.c.Stages {
 		if m.To[p] > m.From[p] {

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"weir/dataplane/load/pace"
 	"weir/dataplane/load/reading"
 	"weir/dataplane/warehouse"
 	"weir/shared/id"
@@ -86,7 +87,7 @@ type loader struct {
 	work sync.Mutex // one load at a time
 
 	// Of the load under way; work guards them.
-	cuts int // steps that were cut since the last load that succeeded
+	pace pace.Pace
 	// names are the tables that rows staged under a name of their event go into, of all
 	// loads.
 	names map[string]string

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"weir/dataplane/load/columns"
+	"weir/dataplane/load/pace"
 	"weir/dataplane/load/stage"
 	"weir/dataplane/warehouse"
 	"weir/dataplane/warehouse/refusal"
@@ -29,7 +30,7 @@ type merging struct {
 // holds up none of the others: they are merged first, and then it is seen which rows
 // it refuses.
 func (l *loader) merge(ctx context.Context, job Job, m *manifest) (err error) {
-	w, err := l.open(ctx, job)
+	w, err := l.pace.Open(ctx, job.Open)
 	if err != nil {
 		return err
 	}
@@ -61,10 +62,10 @@ func (l *loader) merge(ctx context.Context, job Job, m *manifest) (err error) {
 }
 
 // try evolves a table and merges what is left of it.
-func (l *loader) try(ctx context.Context, w *paced, job Job, m *manifest, i int) (a merging) {
+func (l *loader) try(ctx context.Context, w *pace.Warehouse, job Job, m *manifest, i int) (a merging) {
 	t := m.Tables[i]
 	staged := t.Name
-	a.at, w.rows = i, t.Rows
+	a.at, w.Rows = i, t.Rows
 	if a.err = l.named(ctx, w, job, i, &t); a.err != nil {
 		return a
 	}
@@ -96,7 +97,7 @@ func (l *loader) try(ctx context.Context, w *paced, job Job, m *manifest, i int)
 
 // refused ends a load in which tables refused their rows. One that refuses them
 // whatever they are is tried again first, a few times: somebody may be changing it.
-func (l *loader) refused(ctx context.Context, w *paced, job Job, m *manifest, refused []merging) error {
+func (l *loader) refused(ctx context.Context, w *pace.Warehouse, job Job, m *manifest, refused []merging) error {
 	left := map[int]bool{}
 	for _, a := range refused {
 		left[a.at] = true
@@ -138,7 +139,7 @@ func (l *loader) refused(ctx context.Context, w *paced, job Job, m *manifest, re
 // What is merged or refused is noted in the manifest before the next rows are
 // merged, and so is each part before it is merged, so that a repetition, which begins
 // with that part, brings no row over a newer one.
-func (l *loader) sift(ctx context.Context, w *paced, job Job, m *manifest, a merging) error {
+func (l *loader) sift(ctx context.Context, w *pace.Warehouse, job Job, m *manifest, a merging) error {
 	t := &m.Tables[a.at]
 	seqs, err := t.Seqs(ctx, l.e.c.Blobs, m.Merged[t.Name])
 	if err != nil {
@@ -157,7 +158,7 @@ func (l *loader) sift(ctx context.Context, w *paced, job Job, m *manifest, a mer
 		parts = parts[:len(parts)-1]
 		end := part[len(part)-1] + 1
 		a.into.From, a.into.To = part[0], end
-		w.rows = int64(len(part))
+		w.Rows = int64(len(part))
 		if len(part) > 1 {
 			if err := l.plan(m, t.Name, end); err != nil {
 				return err

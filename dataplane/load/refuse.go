@@ -9,6 +9,7 @@ import (
 
 	"weir/dataplane/event"
 	"weir/dataplane/layout"
+	"weir/dataplane/load/pace"
 	"weir/dataplane/load/reading"
 	"weir/dataplane/warehouse"
 	"weir/shared/id"
@@ -90,7 +91,7 @@ func (l *loader) keep(ctx context.Context, job Job, m *manifest, events []int64,
 	if len(events) == 0 || l.e.c.Refused == nil {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, longest)
+	ctx, cancel := context.WithTimeout(ctx, pace.Longest)
 	defer cancel()
 	if l.index == nil {
 		index, err := l.reading(m).Index(ctx)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"weir/dataplane/blob"
+	"weir/dataplane/load/pace"
 	"weir/dataplane/queue"
 	"weir/shared/durable"
 	"weir/shared/id"
@@ -34,7 +35,7 @@ func (e *Engine) runSweeps(ctx context.Context) {
 }
 
 func (e *Engine) sweep(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, longest)
+	ctx, cancel := context.WithTimeout(ctx, pace.Longest)
 	defer cancel()
 	wanted := map[id.Destination]bool{}
 	for _, j := range e.c.Jobs() {

@@ -2,6 +2,7 @@ package destinationtest
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"slices"
@@ -101,6 +102,15 @@ func (c *sinkCheck) write(ctx context.Context, name string, events []event.Event
 	}
 }
 
+// nameOf is a name that equal batches have.
+func nameOf(events []event.Event) string {
+	sum := sha256.New()
+	for _, e := range events {
+		fmt.Fprintf(sum, "%d %s", len(e.JSON), e.JSON)
+	}
+	return fmt.Sprintf("kit-%x", sum.Sum(nil)[:8])
+}
+
 // verdicts writes a batch and returns the messages that are delivered.
 func (c *sinkCheck) verdicts(ctx context.Context, name string, events []event.Event) ([]id.Event, error) {
 	given := make([]event.Event, len(events))
@@ -108,7 +118,9 @@ func (c *sinkCheck) verdicts(ctx context.Context, name string, events []event.Ev
 		e.JSON = slices.Clone(e.JSON)
 		given[i] = e
 	}
-	verdicts, err := c.sink.Write(ctx, batch(given))
+	b := batch(given)
+	b.Name = nameOf(given)
+	verdicts, err := c.sink.Write(ctx, b)
 	for i := range given {
 		if string(given[i].JSON) != string(events[i].JSON) {
 			c.add("%s: the sink changed event %d", name, i)

@@ -1,0 +1,65 @@
+package load
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"weir/dataplane/event"
+	"weir/dataplane/load/batches"
+	"weir/dataplane/warehouse"
+	"weir/shared/durable"
+)
+
+// writtenBatches is where a manifest notes which batch is the next one.
+const writtenBatches = "batches"
+
+// write brings the events of a manifest to a destination without tables, in batches.
+func (l *loader) write(ctx context.Context, job Job, m *manifest) (err error) {
+	put := func() error { return durable.PutJSON(l.path("manifest.json"), m) }
+	b := batches.Load{
+		Reading: l.reading(m), Name: m.ID + "-" + string(l.dest), At: m.At, Most: l.e.c.MaxEvents, Damaged: l.damaged,
+		Note: func(next int64) error {
+			m.progress(writtenBatches, next)
+			return warehouse.Fail(warehouse.CodeStage, put())
+		},
+		Refused: func(ctx context.Context, events []event.Event) error {
+			if l.e.c.Refused == nil {
+				return nil
+			}
+			return l.e.c.Refused(ctx, job.Destination, events)
+		},
+	}
+	if !m.Staged {
+		if m.Full, err = b.Bound(ctx); err == nil {
+			m.Staged, m.Format = true, manifestFormat
+			err = put()
+		}
+		if err != nil {
+			return warehouse.Fail(warehouse.CodeStage, err)
+		}
+	}
+	if err := l.reach(StepStaged); err != nil {
+		return err
+	}
+	l.change(func(x *Load) { x.State = Merging })
+	w, err := l.pace.Open(ctx, job.Open)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, warehouse.Fail(warehouse.CodeFailed, w.Close())) }()
+	to, ok := w.Warehouse.(batches.Writer)
+	if !ok {
+		return &warehouse.Failure{Code: warehouse.CodeUnsupported, Err: fmt.Errorf("no layout for warehouses of type %s", job.Type)}
+	}
+	b.Step = func(ctx context.Context, rows int64, do func(context.Context) error) error {
+		w.Rows = rows
+		if err := w.Step(ctx, do); err != nil {
+			return err
+		}
+		return l.reach(StepMerged)
+	}
+	done, err := b.Write(ctx, to, m.Merged[writtenBatches])
+	l.change(func(x *Load) { x.Rows, x.Refused = done.Events, done.Refused })
+	return err
+}
