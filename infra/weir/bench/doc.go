@@ -25,6 +25,12 @@
 // the pause before it included. Isolation is the difference between runs in turn
 // with and without nine failing webhooks beside the one that works, for each failure.
 //
+// With -only neighbours it measures what a tenant that does harm costs another one, for
+// each kind of harm: dead letters, quarantine, dedupe keys and staged events past their
+// quotas, a workspace that cannot be loaded, warehouses that hang, slow bodies, heavy
+// code, wide queries, and hostile code to judge and to try. Here -seconds is the time
+// of each load, and -kind chooses.
+//
 // With -only soak it sends for half an hour (-soak) at 70 % of what weir bears, while
 // five webhooks beside the one that works fail and recover in turn. Memory,
 // goroutines and descriptors are compared between the second quarter and the last,
@@ -35,7 +41,7 @@
 // other, and without workers: gateway is everything from a connection to the log,
 // lanes from a partition to the destination. With -profile DIR the profiles stay there.
 //
-// The exit code is 1 when weir did not start or an acknowledged event did not
-// arrive, 2 for wrong usage. A missed target is marked in the table only: a
+// The exit code is 1 when weir did not start, or an acknowledged event did not
+// arrive, or one of a tenant beside harm was refused; 2 for wrong usage. A missed target is marked in the table only: a
 // figure depends on the machine and on what else runs there.
 package main

@@ -20,6 +20,8 @@ const (
 	partWebhook = "webhook"
 	partBeside  = "beside"
 	partSoak    = "soak"
+
+	partNeighbours = "neighbours"
 )
 
 // mostTime bounds a whole run, drains included. A soak adds its time twice: what
@@ -50,7 +52,8 @@ func run(ctx context.Context, args []string, out, errs io.Writer) int {
 	dir := fl.String("dir", "", "where the run's directory is made, on the disk to be measured (else the system's temporary directory)")
 	stall := fl.Duration("stall", 30*time.Second, "how long without an arrival until what is missing counts as lost")
 	profiles := fl.String("profile", "", "a directory for weir's CPU profile of every full load")
-	only := fl.String("only", "", "measure only this part: webhook, beside (rows and isolation), or soak, which runs only when asked for")
+	only := fl.String("only", "", "measure only this part: webhook, beside (rows and isolation), or neighbours or soak, which run only when asked for")
+	kind := fl.String("kind", "", "of neighbours: only harm with this in its name")
 	soak := fl.Duration("soak", 30*time.Minute, "how long the soak lasts")
 	if err := fl.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
@@ -62,13 +65,13 @@ func run(ctx context.Context, args []string, out, errs io.Writer) int {
 		_, _ = fmt.Fprintln(errs, "bench: -seconds, -stall and -soak are not negative, and there are no arguments beside the flags")
 		return 2
 	}
-	if !slices.Contains([]string{"", partWebhook, partBeside, partSoak}, *only) {
-		_, _ = fmt.Fprintf(errs, "bench: -only is %s, %s or %s\n", partWebhook, partBeside, partSoak)
+	if !slices.Contains([]string{"", partWebhook, partBeside, partSoak, partNeighbours}, *only) {
+		_, _ = fmt.Fprintf(errs, "bench: -only is %s, %s, %s or %s\n", partWebhook, partBeside, partNeighbours, partSoak)
 		return 2
 	}
 	ctx, cancel := context.WithTimeout(ctx, mostTime+2**soak)
 	defer cancel()
-	b := &bench{weir: *weir, paced: 20 * time.Second, full: 5 * time.Second, stall: *stall, profiles: *profiles, only: *only, soaks: *soak, errs: errs}
+	b := &bench{weir: *weir, paced: 20 * time.Second, full: 5 * time.Second, stall: *stall, profiles: *profiles, only: *only, kind: *kind, soaks: *soak, errs: errs}
 	if *seconds > 0 {
 		b.paced = time.Duration(*seconds * float64(time.Second))
 		b.full = b.paced
@@ -83,6 +86,10 @@ func run(ctx context.Context, args []string, out, errs io.Writer) int {
 	}
 	if b.report.Lost > 0 {
 		_, _ = fmt.Fprintf(errs, "bench: %d acknowledged events did not arrive\n", b.report.Lost)
+		return 1
+	}
+	if b.report.Refused > 0 {
+		_, _ = fmt.Fprintf(errs, "bench: %d events of a good tenant were refused\n", b.report.Refused)
 		return 1
 	}
 	return 0

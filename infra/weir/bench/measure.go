@@ -12,6 +12,7 @@ import (
 	"slices"
 	"time"
 	"weir/infra/weir/bench/load"
+	"weir/infra/weir/bench/neighbours"
 	"weir/infra/weir/bench/process"
 	"weir/infra/weir/bench/report"
 	"weir/infra/weir/bench/webhook"
@@ -42,7 +43,8 @@ type bench struct {
 	paced, full time.Duration // of a phase
 	stall       time.Duration // without an arrival, a drain is given up
 	profiles    string        // directory; "" is none
-	only        string        // a part; "" is all but the soak
+	only        string        // a part; "" is all but neighbours and the soak
+	kind        string        // of harm, in neighbours
 	soaks       time.Duration // how long
 	errs        io.Writer
 	report      report.Report
@@ -109,6 +111,9 @@ func (b *bench) measure(ctx context.Context, dir string) (err error) {
 	var bareReady time.Duration
 	if b.sink, _, err = webhook.Start(ctx, webhook.Sink); err != nil {
 		return err
+	}
+	if b.only == partNeighbours {
+		return neighbours.Run(ctx, neighbours.Config{Weir: b.weir, Dir: tmp, Sink: b.sink, Lasts: b.paced, Stall: b.stall, Kind: b.kind, Progress: b.progress}, &b.report)
 	}
 	if b.handler, bareReady, err = webhook.Start(ctx, webhook.Handler); err != nil {
 		return err

@@ -17,9 +17,10 @@ import (
 type Report struct {
 	Machine Machine  `json:"machine"`
 	Rows    []Row    `json:"rows"`
-	Lost    int64    `json:"lost"`   // acknowledged, and not at the sink
-	Notes   []string `json:"notes"`  // what was odd
-	Logged  []string `json:"logged"` // by weir, on its standard error
+	Lost    int64    `json:"lost"`    // acknowledged, and not at the sink
+	Refused int64    `json:"refused"` // of a tenant that has to be taken
+	Notes   []string `json:"notes"`   // what was odd
+	Logged  []string `json:"logged"`  // by weir, on its standard error
 }
 
 // Machine is what the figures depend on beside the product.
