@@ -6,6 +6,7 @@ package destinations
 import (
 	"weir/dataplane/destination"
 	"weir/dataplane/destinations/amplitude"
+	googleanalytics4 "weir/dataplane/destinations/google-analytics-4"
 	"weir/dataplane/destinations/mixpanel"
 	"weir/dataplane/destinations/s3"
 	"weir/dataplane/destinations/webhook"
@@ -15,6 +16,7 @@ import (
 func All() []destination.Kind {
 	return []destination.Kind{
 		amplitude.Kind,
+		googleanalytics4.Kind,
 		mixpanel.Kind,
 		s3.Kind,
 		webhook.Kind,
