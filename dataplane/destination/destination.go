@@ -44,6 +44,7 @@ type Batch struct {
 	Now   time.Time
 	Found map[string]string // by Key, what the look-ups of a Chained found; "" for nothing
 	Name  string            // of a batch from STAGE: the same batch has the same one after a crash, and no other has it
+	Stage int               // how many requests of each item were delivered before; see Request.Then
 }
 
 // Request is one HTTP request and the items, by index into the Batch, whose
@@ -57,6 +58,7 @@ type Request struct {
 	Body   []byte
 	Items  []int
 	Key    string // of a look-up: what its answer is kept by; "" of all others
+	Then   bool   // more follows: those of its items that are delivered are built again, at the next Stage
 	Parts  []int  // for Judge, of a kind that makes several parts of one item: the item of each part of the body
 }
 

@@ -41,7 +41,7 @@ func (s *sending) lookUp(ctx context.Context, kind destination.Chained, b destin
 			}
 		}
 	}
-	part := destination.Batch{Now: b.Now, Found: b.Found}
+	part := destination.Batch{Now: b.Now, Found: b.Found, Stage: b.Stage}
 	of := make([]int, 0, len(b.Items))
 	for i := range b.Items[:end] {
 		if !out[i] {

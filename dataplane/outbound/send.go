@@ -82,14 +82,47 @@ func (s *sending) request(ctx context.Context, b destination.Batch, at []int, r 
 	s.outcome.Failed = s.outcome.Failed || again
 	s.outcome.Unreachable = s.outcome.Unreachable || again && (res.Status < 500 || res.Status > 501)
 	stale := s.stale(verdicts, at)
+	verdicts, next := followed(r, b, verdicts)
 	s.record(verdicts, at, res.Status)
 	if len(split) > 0 && res.Status == 413 {
 		s.link.tooLarge(b, r.Items, now)
+	}
+	if len(next) > 0 && !s.batch(ctx, part(b, next, b.Stage+1), places(at, next)) {
+		return false
 	}
 	if (again || stale) && s.limits.Ordered {
 		return false // what comes after must not overtake
 	}
 	return s.halves(ctx, b, at, split)
+}
+
+// maxStages is how many requests of one item follow each other.
+const maxStages = 16
+
+// followed takes from verdicts the items that another request follows: they have no
+// result before that has one.
+func followed(r destination.Request, b destination.Batch, verdicts []destination.Verdict) (left []destination.Verdict, next []int) {
+	if !r.Then || b.Stage+1 >= maxStages {
+		return verdicts, nil
+	}
+	for _, v := range verdicts {
+		if v.Outcome == destination.Delivered {
+			next = append(next, v.Item)
+		} else {
+			left = append(left, v)
+		}
+	}
+	slices.Sort(next)
+	return left, next
+}
+
+// part is some of the items of b.
+func part(b destination.Batch, items []int, stage int) destination.Batch {
+	out := destination.Batch{Items: make([]destination.Item, len(items)), Now: b.Now, Stage: stage}
+	for i, item := range items {
+		out.Items[i] = b.Items[item]
+	}
+	return out
 }
 
 // maxWait is how long a half waits for its turn.
@@ -124,12 +157,7 @@ func (s *sending) halves(ctx context.Context, b destination.Batch, at, split []i
 		if s.left--; s.left < 0 {
 			return false
 		}
-		part := destination.Batch{Items: make([]destination.Item, len(half)), Now: b.Now}
-		of := make([]int, len(half))
-		for i, item := range half {
-			part.Items[i], of[i] = b.Items[item], place(at, item)
-		}
-		if !s.batch(ctx, part, of) {
+		if !s.batch(ctx, part(b, half, b.Stage), places(at, half)) {
 			return false
 		}
 	}

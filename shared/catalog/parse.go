@@ -15,6 +15,7 @@ import (
 
 	"gopkg.in/yaml.v3"
 
+	"weir/shared/catalog/calls"
 	"weir/shared/fault"
 )
 
@@ -52,30 +53,57 @@ func Find(specs []Spec, name string, families ...Family) (Spec, bool) {
 // Parse reads a spec.yaml. It refuses unknown keys, a second document, and a
 // Spec that is not complete in itself (fault.Invalid, with every problem);
 // defaults come out in the form that JSON gives them, so a parsed Spec equals
-// the embedded one.
+// the embedded one, but for its Calls.
 func Parse(text []byte) (Spec, error) {
-	var s Spec
+	var file struct {
+		Spec    `yaml:",inline"`
+		Calls   yaml.Node `yaml:"calls"` // see docs/destination-format.md
+		Lookups yaml.Node `yaml:"lookups"`
+		Answers yaml.Node `yaml:"answers"`
+	}
 	dec := yaml.NewDecoder(bytes.NewReader(text))
 	dec.KnownFields(true)
-	if err := dec.Decode(&s); err != nil {
+	if err := dec.Decode(&file); err != nil {
 		return Spec{}, fault.New(fault.Invalid, "The spec is not readable: %v.", err)
 	}
 	if err := dec.Decode(new(any)); !errors.Is(err, io.EOF) {
 		return Spec{}, fault.New(fault.Invalid, "The spec holds more than one document.")
 	}
-	b, err := json.Marshal(s)
+	b, err := json.Marshal(file.Spec)
 	if err != nil {
 		return Spec{}, fault.New(fault.Invalid, "The spec has a default that JSON cannot hold: %v.", err)
 	}
-	s = Spec{}
+	var s Spec
 	if err := json.Unmarshal(b, &s); err != nil {
 		return Spec{}, fault.New(fault.Invalid, "The spec is not readable: %v.", err)
 	}
 	s = withBase(s)
-	if err := fault.Problems(fmt.Sprintf("The spec of %q has problems:", s.Name), checkSpec(s)); err != nil {
+	problems := checkSpec(s)
+	if !file.Calls.IsZero() || !file.Answers.IsZero() || !file.Lookups.IsZero() {
+		read, more := calls.Parse(&file.Calls, &file.Lookups, &file.Answers, known(s))
+		s.Calls, problems = &read, append(problems, more...)
+	}
+	if err := fault.Problems(fmt.Sprintf("The spec of %q has problems:", s.Name), problems); err != nil {
 		return Spec{}, err
 	}
 	return s, nil
+}
+
+// known is what calls may refer to.
+func known(s Spec) calls.Known {
+	k := calls.Known{Settings: map[string]string{}, Base: len(s.Base) > 0, Batch: s.Limits != nil && s.Limits.Batch != nil, Destination: s.Family == Destinations}
+	var add func(fields []Field, prefix string)
+	add = func(fields []Field, prefix string) {
+		for _, f := range fields {
+			k.Settings[prefix+f.Name] = string(f.Type)
+			add(f.Fields, prefix+f.Name+".")
+		}
+	}
+	add(s.Fields, "")
+	for _, c := range s.Codes {
+		k.Codes = append(k.Codes, c.Name)
+	}
+	return k
 }
 
 // Digest is the SHA-256, in hex, of what s accepts. Titles, docs, codes and what is

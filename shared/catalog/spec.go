@@ -7,6 +7,7 @@ package catalog
 import (
 	"strings"
 
+	"weir/shared/catalog/calls"
 	"weir/shared/catalog/duration"
 	"weir/shared/catalog/requests"
 )
@@ -39,6 +40,10 @@ type Spec struct {
 	Base   map[string]string `json:"base,omitempty" yaml:"base"` // the vendor's address by the value of the field region, or under any; see BaseURL
 	Auth   []requests.Auth   `json:"auth,omitempty" yaml:"auth"` // applied one after the other to each request
 	Limits *requests.Limits  `json:"limits,omitempty" yaml:"limits"`
+
+	// Calls is what becomes of events, of a destination without code. It stands in the
+	// file alone: no form or check of settings needs it.
+	Calls *calls.Spec `json:"-" yaml:"-"`
 }
 
 // CodePrefix is what the kind's own codes begin with: its name with "_" for "-", and "_".

@@ -21,7 +21,7 @@ type Event struct {
 func Read(json []byte, received time.Time) *Event {
 	e := &Event{received: received}
 	event, name := Value(nil), Value(nil)
-	Value(json[space(json, 0):]).scan(func(key, v Value) bool {
+	Value(json[space(json, 0):]).Scan(func(key, v Value) bool {
 		switch string(key[1 : len(key)-1]) {
 		case "userId":
 			e.UserID = v

@@ -71,7 +71,7 @@ func (v Value) kind() byte {
 func (v Value) Get(path ...string) Value {
 	for _, name := range path {
 		var found Value
-		v.scan(func(key, member Value) bool {
+		v.Scan(func(key, member Value) bool {
 			if is(key, name) {
 				found = member
 			}
@@ -93,12 +93,12 @@ func is(key Value, name string) bool {
 // Members returns the names and values of an object, in order, without its nulls.
 func (v Value) Members() iter.Seq2[string, Value] {
 	return func(yield func(string, Value) bool) {
-		v.scan(func(key, member Value) bool { return yield(key.Text(), member) })
+		v.Scan(func(key, member Value) bool { return yield(key.Text(), member) })
 	}
 }
 
-// scan is Members with names as they stand. It ends where the object is no JSON.
-func (v Value) scan(yield func(key, member Value) bool) {
+// Scan is Members with names as they stand, as JSON strings. It ends where the object is no JSON.
+func (v Value) Scan(yield func(key, member Value) bool) {
 	if !v.IsObject() {
 		return
 	}

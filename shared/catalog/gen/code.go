@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"go/format"
+	"slices"
 	"strings"
 
 	"weir/shared/catalog"
@@ -23,23 +24,39 @@ var goTypes = map[catalog.Type]string{
 	catalog.TypeMap:      "map[string]string",
 }
 
-// listFile writes the list of a family's kinds.
-func listFile(f family, specs []catalog.Spec) ([]byte, error) {
-	var b bytes.Buffer
+// listFile writes the list of a family's kinds. Those of plain are their spec.yaml alone.
+func listFile(f family, specs []catalog.Spec, plain map[string]bool) ([]byte, error) {
+	var b, embedded, kinds bytes.Buffer
+	imports := []string{`"weir/dataplane/` + f.contract + `"`}
+	for _, s := range specs {
+		if !plain[s.Name] {
+			alias := ""
+			if packageName(s) != s.Name {
+				alias = packageName(s) + " "
+			}
+			imports = append(imports, alias+`"weir/dataplane/`+f.folder+"/"+s.Name+`"`)
+			fmt.Fprintf(&kinds, "\t\t%s.Kind,\n", packageName(s))
+			continue
+		}
+		fmt.Fprintf(&embedded, "//go:embed %s/spec.yaml\nvar %sSpec []byte\n\n", s.Name, packageName(s))
+		fmt.Fprintf(&kinds, "\t\tmapping.Define(%sSpec),\n", packageName(s))
+	}
 	b.WriteString(header)
 	fmt.Fprintf(&b, "// Package %s lists every kind of %s of this build.\npackage %s\n\nimport (\n", f.folder, f.family, f.folder)
-	fmt.Fprintf(&b, "\t\"weir/dataplane/%s\"\n", f.contract)
-	for _, s := range specs {
-		alias := ""
-		if packageName(s) != s.Name {
-			alias = packageName(s) + " "
-		}
-		fmt.Fprintf(&b, "\t%s\"weir/dataplane/%s/%s\"\n", alias, f.folder, s.Name)
+	if embedded.Len() > 0 {
+		imports = append(imports, `"weir/dataplane/`+f.contract+`/mapping"`)
+		b.WriteString("\t_ \"embed\"\n\n")
 	}
-	fmt.Fprintf(&b, ")\n\n// All returns the kinds in the order of their names.\nfunc All() []%s.Kind {\n\treturn []%s.Kind{\n", f.contract, f.contract)
-	for _, s := range specs {
-		fmt.Fprintf(&b, "\t\t%s.Kind,\n", packageName(s))
+	slices.SortFunc(imports, func(a, b string) int {
+		return strings.Compare(a[strings.Index(a, `"`):], b[strings.Index(b, `"`):])
+	})
+	for _, line := range imports {
+		b.WriteString("\t" + line + "\n")
 	}
+	b.WriteString(")\n\n")
+	b.Write(embedded.Bytes())
+	fmt.Fprintf(&b, "// All returns the kinds in the order of their names.\nfunc All() []%s.Kind {\n\treturn []%s.Kind{\n", f.contract, f.contract)
+	b.Write(kinds.Bytes())
 	b.WriteString("\t}\n}\n")
 	return format.Source(b.Bytes())
 }

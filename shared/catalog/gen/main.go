@@ -1,7 +1,8 @@
 // Gen turns each dataplane/{sources,destinations,warehouses}/<name>/spec.yaml
 // into typed settings beside it (settings.gen.go), each family into a list of
 // its kinds (all.gen.go), and all of them into shared/catalog/catalog.gen.json,
-// which the catalog embeds. Run it from the root of the repository:
+// which the catalog embeds. A destination that says its calls itself and has no Go
+// file is embedded by the list. Run it from the root of the repository:
 //
 //	go run ./shared/catalog/gen
 //
@@ -55,7 +56,16 @@ func run(root string) error {
 			return err
 		}
 		all = append(all, specs...)
+		plain := map[string]bool{}
 		for _, s := range specs {
+			plain[s.Name] = s.Calls != nil && !written(filepath.Join(root, "dataplane", f.folder, s.Name))
+			if plain[s.Name] {
+				if len(s.Calls.Go) > 0 {
+					return fmt.Errorf("dataplane/%s/%s: the spec names a value by go, but there is no Go file", f.folder, s.Name)
+				}
+				files[filepath.Join("dataplane", f.folder, s.Name, "settings.gen.go")] = nil
+				continue
+			}
 			if files[filepath.Join("dataplane", f.folder, s.Name, "settings.gen.go")], err = settingsFile(s); err != nil {
 				return fmt.Errorf("settings of %s: %w", s.Name, err)
 			}
@@ -63,7 +73,7 @@ func run(root string) error {
 		list := filepath.Join("dataplane", f.folder, "all.gen.go")
 		files[list] = nil
 		if len(specs) > 0 {
-			if files[list], err = listFile(f, specs); err != nil {
+			if files[list], err = listFile(f, specs, plain); err != nil {
 				return fmt.Errorf("list of %s: %w", f.folder, err)
 			}
 		}
@@ -105,11 +115,22 @@ func read(root string, f family) ([]catalog.Spec, error) {
 	return specs, nil
 }
 
+// written reports whether somebody wrote Go in a folder.
+func written(folder string) bool {
+	names, _ := filepath.Glob(filepath.Join(folder, "*.go")) // the pattern is good
+	for _, name := range names {
+		if !strings.HasSuffix(name, "_test.go") && !strings.HasSuffix(name, ".gen.go") {
+			return true
+		}
+	}
+	return false
+}
+
 // put writes content where it differs from what is there; nil removes the file.
 func put(name string, content []byte) error {
 	if content == nil {
 		if err := os.Remove(name); err != nil && !os.IsNotExist(err) {
-			return fmt.Errorf("remove a list without kinds: %w", err)
+			return fmt.Errorf("remove a generated file: %w", err)
 		}
 		return nil
 	}

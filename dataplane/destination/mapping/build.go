@@ -1,0 +1,304 @@
+package mapping
+
+import (
+	"bytes"
+	"maps"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	"weir/dataplane/destination"
+	"weir/dataplane/destination/values"
+	"weir/shared/catalog/ecommerce"
+)
+
+// mapped is a destination that is a file.
+type mapped struct {
+	calls   []call
+	lookups []lookup
+	answers []answer
+	judge   func(destination.Request, destination.Response) []destination.Verdict
+	reads   *values.Reads
+	event   int        // the slot of the event's name
+	lists   [][]string // where batches have their parts
+	ordered bool
+	bytes   int // of a batch's body; 0: no limit
+}
+
+// scratch is memory for one Build.
+type scratch struct {
+	values.Memory
+	part []byte
+	ends []int // of the parts of one event
+}
+
+// free gives the memory back, unless it is much.
+func (sc *scratch) free() {
+	sc.Forget()
+	if cap(sc.part) <= 1<<20 {
+		scratches.Put(sc)
+	}
+}
+
+var scratches = sync.Pool{New: func() any { return &scratch{} }}
+
+// making is a request that more parts may join.
+type making struct {
+	call   *call
+	wrap   wrap
+	closed bool
+	destination.Request
+}
+
+// building is one Build.
+type building struct {
+	*mapped
+	*scratch
+	batch    destination.Batch
+	requests []making
+	last     map[string]int // the last request with an event of a user
+	verdicts []destination.Verdict
+}
+
+// Build implements destination.Destination.
+func (m *mapped) Build(b destination.Batch) ([]destination.Request, []destination.Verdict) {
+	sc, _ := scratches.Get().(*scratch)
+	defer sc.free()
+	w := building{mapped: m, scratch: sc, batch: b}
+	for i := range b.Items {
+		if v := w.item(i); v != nil {
+			v.Item = i
+			w.verdicts = append(w.verdicts, *v)
+		}
+	}
+	reqs := make([]destination.Request, len(w.requests))
+	for i := range w.requests {
+		r := &w.requests[i]
+		if r.call.batch != nil && r.call.format == "json" {
+			r.Body = append(r.Body, r.wrap.after...)
+		}
+		reqs[i] = r.Request
+	}
+	return reqs, w.verdicts
+}
+
+// item puts one item into a request, or says what becomes of it.
+func (w *building) item(i int) *destination.Verdict {
+	it := &w.batch.Items[i]
+	s := w.Read(w.reads, it, w.batch.Now)
+	s.Found(w.found(it, s, &w.batch))
+	c := w.pick(it, s)
+	if c == nil {
+		return &destination.Verdict{Outcome: destination.Dropped, Code: "unsupported_event"}
+	}
+	then, done := false, false
+	if len(c.then) > 0 {
+		if c, then, done = c.stage(s, w.batch.Stage); done {
+			return &destination.Verdict{Outcome: destination.Delivered}
+		}
+	}
+	if v := c.refuses(s, w.batch.Now); v != nil {
+		return v
+	}
+	if !c.address.Whole(s) {
+		return dropped("missing_field")
+	}
+	w.part, w.ends = w.part[:0], w.ends[:0]
+	for p := range c.parts {
+		w.parts(&c.parts[p], s)
+	}
+	switch {
+	case s.Over():
+		return &destination.Verdict{Outcome: destination.Dead, Code: "event_too_large", Detail: "What would be sent for this event is too large."}
+	case len(c.parts) > 0 && len(w.ends) == 0:
+		return dropped("missing_field")
+	}
+	w.join(i, c, s, then)
+	return nil
+}
+
+func dropped(code string) *destination.Verdict {
+	return &destination.Verdict{Outcome: destination.Dropped, Code: code}
+}
+
+// parts builds the parts of an event behind each other.
+func (w *building) parts(p *part, s *values.Scope) {
+	if !p.when.Holds(s) {
+		return
+	}
+	add := func(v values.Value, s *values.Scope) {
+		before := len(w.part)
+		b, ok := v.Append(w.part, s)
+		if w.part = b; !ok {
+			w.part = b[:before]
+			return
+		}
+		w.ends = append(w.ends, len(w.part))
+		s.Fits(len(w.part))
+	}
+	if p.each == nil {
+		add(p.value, s)
+		return
+	}
+	p.each.Run(s, func(inner *values.Scope) bool { add(p.each.Body, inner); return !s.Over() })
+}
+
+// pick returns the first call that matches; nil: none.
+func (m *mapped) pick(it *destination.Item, s *values.Scope) *call {
+	name, known := "", false
+	for i := range m.calls {
+		c := &m.calls[i]
+		if len(c.types) > 0 && !slices.Contains(c.types, it.Event.Type) {
+			continue
+		}
+		if c.named {
+			if !known {
+				name, known = ecommerce.Canonical(s.At(m.event)), true
+			}
+			if !c.names[name] {
+				continue
+			}
+		}
+		if c.when.Holds(s) {
+			return c
+		}
+	}
+	return nil
+}
+
+// stage returns the call of a stage: the call itself, then those of then whose condition
+// holds. then: another one follows; done: there is none.
+func (c *call) stage(s *values.Scope, n int) (at *call, then, done bool) {
+	all := []*call{c}
+	for i := range c.then {
+		if c.then[i].when.Holds(s) {
+			all = append(all, &c.then[i])
+		}
+	}
+	if n >= len(all) {
+		return nil, false, true
+	}
+	return all[n], n+1 < len(all), false
+}
+
+// refuses says why an event that matches is not sent.
+func (c *call) refuses(s *values.Scope, now time.Time) *destination.Verdict {
+	for i := range c.require {
+		if !values.Get(c.require[i].value, s).There() {
+			return dropped(c.require[i].code)
+		}
+	}
+	if a := c.age; a != nil {
+		at, ok := a.of.Get(s).Time()
+		old := now.Sub(at)
+		if ok && (a.max > 0 && old > a.max || a.ahead > 0 && -old > a.ahead) {
+			return dropped(a.code)
+		}
+	}
+	if c.end != nil {
+		v := *c.end
+		return &v
+	}
+	return nil
+}
+
+// join puts the parts of item i into a request: into one that others began, where it
+// may, else into a new one.
+func (w *building) join(i int, c *call, s *values.Scope, then bool) {
+	target, header := c.url, c.header
+	if !c.still {
+		target, header = c.target(s), c.head(s)
+	}
+	if c.batch == nil {
+		r := destination.Request{Method: c.method, URL: target, Header: maps.Clone(header), Items: []int{i}, Then: then}
+		if len(w.ends) > 0 {
+			r.Body = c.written(w.part)
+		}
+		w.requests = append(w.requests, making{call: c, Request: r, closed: true})
+		w.note(i, len(w.requests)-1)
+		return
+	}
+	around := c.batch.fixed
+	if !c.batch.whole {
+		around = c.batch.around(s)
+	}
+	at := w.place(i, c, target, header, around, then)
+	r := &w.requests[at]
+	begin := 0
+	for n, end := range w.ends {
+		switch {
+		case c.format == "lines":
+			r.Body = append(append(r.Body, w.part[begin:end]...), '\n')
+		case n > 0 || len(r.Parts) > 0:
+			r.Body = append(append(r.Body, ','), w.part[begin:end]...)
+		default:
+			r.Body = append(r.Body, w.part[begin:end]...)
+		}
+		r.Parts = append(r.Parts, i)
+		begin = end
+	}
+	r.Items = append(r.Items, i)
+	w.note(i, at)
+}
+
+// note keeps that the request holds an event of the item's user.
+func (w *building) note(i, at int) {
+	if !w.ordered || len(w.batch.Items) == 1 {
+		return
+	}
+	if w.last == nil {
+		w.last = map[string]int{}
+	}
+	w.last[w.batch.Items[i].Event.User] = at
+}
+
+// place is the request that the parts of item i join. An event never goes before an
+// earlier one of its user, where order is kept.
+func (w *building) place(i int, c *call, target string, header http.Header, around wrap, then bool) int {
+	first := 0
+	if last, there := w.last[w.batch.Items[i].Event.User]; there {
+		if first = last; w.requests[last].Then || then {
+			first++
+		}
+	}
+	for at := len(w.requests) - 1; at >= first; at-- {
+		r := &w.requests[at]
+		if r.closed || r.call != c || r.URL != target || r.Then != then || !sameHeader(r.Header, header) ||
+			!bytes.Equal(r.wrap.before, around.before) || !bytes.Equal(r.wrap.after, around.after) {
+			continue
+		}
+		if c.batch.max > 0 && len(r.Parts)+len(w.ends) > c.batch.max || w.bytes > 0 && len(r.Body)+len(w.part)+len(w.ends)+len(around.after) > w.bytes {
+			r.closed = true
+			continue
+		}
+		return at
+	}
+	r := making{call: c, wrap: around}
+	r.Request = destination.Request{Method: c.method, URL: target, Header: maps.Clone(header), Then: then}
+	if c.format == "json" {
+		left := len(w.batch.Items) - i
+		r.Body = append(make([]byte, 0, len(around.before)+len(around.after)+min(left*(len(w.part)+16), 1<<20)), around.before...)
+	}
+	w.requests = append(w.requests, r)
+	return len(w.requests) - 1
+}
+
+func sameHeader(a, b http.Header) bool {
+	return maps.EqualFunc(a, b, slices.Equal[[]string])
+}
+
+// found is what the look-ups found for an event.
+func (m *mapped) found(it *destination.Item, s *values.Scope, b *destination.Batch) map[string]string {
+	if len(m.lookups) == 0 {
+		return nil
+	}
+	all := map[string]string{}
+	for i := range m.lookups {
+		l := &m.lookups[i]
+		if key := l.keyOf(it, s); key != "" {
+			all[l.name] = b.Found[key]
+		}
+	}
+	return all
+}
