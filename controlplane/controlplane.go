@@ -210,7 +210,7 @@ func (c *ControlPlane) connect(ctx context.Context, r *running, signing ed25519.
 		return err
 	}
 	r.fleet, err = fleet.New(fleet.Config{
-		Store: r.store, Enrol: r.hub.Enrol, Beats: r.hub.Beats, HubAddress: r.told,
+		Store: r.store, Enrol: r.hub.Enrol, Ask: r.hub.Ask, Beats: r.hub.Beats, HubAddress: r.told,
 		ControlKey: publicKey(signing), CapabilityKey: granting, Origins: c.cfg.origins(r.listener.Addr()), Log: c.cfg.Log,
 	})
 	return err
@@ -222,7 +222,7 @@ func (c *ControlPlane) handler(ctx context.Context, r *running) (http.Handler, e
 	if err != nil {
 		return nil, err
 	}
-	drafts, err := draft.New(draft.Config{Store: r.store, Policy: rules, Catalog: catalog.All(), Place: r.fleet.Place, Code: c.code})
+	drafts, err := draft.New(draft.Config{Store: r.store, Policy: rules, Catalog: catalog.All(), Place: r.fleet.Place, Counts: r.fleet.Counts, Code: c.code})
 	if err != nil {
 		return nil, err
 	}

@@ -15,14 +15,23 @@ import (
 
 // rows returns the ledger of all partitions, added up.
 func (d *DataPlane) rows() []ledger.Row {
-	staged := d.loading.Staged() // before what is delivered: that only grows
+	rows, _ := d.books()
+	return rows
+}
+
+// books returns the ledger of all partitions, added up. whole is false when some do not run
+// in this process, or what is staged is not counted yet.
+func (d *DataPlane) books() (rows []ledger.Row, whole bool) {
+	staged, whole := d.loading.Staged() // before what is delivered: that only grows
 	parts := make([][]ledger.Row, 0, len(d.partitions))
 	for _, p := range d.partitions {
+		_, err := p.Store() // before its ledger: that of one which stops is the newest there is
+		whole = whole && err == nil
 		parts = append(parts, p.Ledger())
 	}
-	rows := ledger.Merge(parts...)
+	rows = ledger.Merge(parts...)
 	ledger.Stage(rows, staged)
-	return rows
+	return rows, whole
 }
 
 // unloaded lists the workspaces that cannot be loaded, or of which events that were
@@ -68,7 +77,9 @@ func (d *DataPlane) warehouses() []health.Warehouse {
 func (d *DataPlane) status() agent.Status {
 	running, alarms := d.health.Status()
 	s := agent.Status{Healthy: running && d.ready() == nil, Alarms: alarms}
-	for _, r := range d.rows() {
+	rows, whole := d.books()
+	s.Partial = !whole
+	for _, r := range rows {
 		s.Counts = append(s.Counts, count(r))
 	}
 	return s

@@ -75,7 +75,7 @@ func open(t *testing.T, s *store.Store) *harness {
 		PlaneKey: func(p id.Plane) (ed25519.PublicKey, bool) { return planes.Key(p) }})
 	must(err)
 	t.Cleanup(hub.Close)
-	planes, err = fleet.New(fleet.Config{Store: s, Enrol: hub.Enrol, Beats: hub.Beats, HubAddress: server.Address(),
+	planes, err = fleet.New(fleet.Config{Store: s, Enrol: hub.Enrol, Ask: hub.Ask, Beats: hub.Beats, HubAddress: server.Address(),
 		ControlKey: control.Public().(ed25519.PublicKey), CapabilityKey: granting.Public().(ed25519.PublicKey), Origins: []string{"http://127.0.0.1:8080"}})
 	must(err)
 	publisher, err := publish.New(publish.Config{Store: s, Hub: hub})
@@ -85,7 +85,7 @@ func open(t *testing.T, s *store.Store) *harness {
 	rules, err := policy.New(t.Context())
 	must(err)
 	specs := catalog.All()
-	drafts, err := draft.New(draft.Config{Store: s, Policy: rules, Catalog: specs, Place: planes.Place, Code: scripttest.Compiler()})
+	drafts, err := draft.New(draft.Config{Store: s, Policy: rules, Catalog: specs, Place: planes.Place, Counts: planes.Counts, Code: scripttest.Compiler()})
 	must(err)
 	handler, err := api.New(api.Config{Store: s, Policy: rules, Authn: accounts, Draft: drafts, Fleet: planes, Catalog: specs, Changed: publisher.Nudge,
 		TrustedProxies: proxy.Trusted{netip.MustParsePrefix("127.0.0.0/8")},

@@ -122,12 +122,15 @@ func (d *harness) follow(p plane, number uint64) {
 		if err := p.edge.Ack(ctx, ack); err != nil {
 			d.t.Fatal(err)
 		}
-		err = p.edge.Beat(ctx, wire.Beat{Format: wire.Version, Plane: p.id, At: now, Started: now, Version: "1.0.0", Healthy: true,
-			Kinds:  kinds(),
-			Counts: []wire.Count{{Workspace: "ws_acme", Source: config.Sources[0].ID, Destination: "dst_hook", Routed: 7, Parked: 7, Balanced: true}}})
-		if err != nil {
+		beat := func(ctx context.Context) error {
+			return p.edge.Beat(ctx, wire.Beat{Format: wire.Version, Plane: p.id, Started: now, Version: "1.0.0", Healthy: true,
+				Kinds:  kinds(),
+				Counts: []wire.Count{{Workspace: "ws_acme", Source: config.Sources[0].ID, Destination: "dst_hook", Routed: 7, Parked: 7, Balanced: true}}})
+		}
+		if err := beat(ctx); err != nil {
 			d.t.Fatal(err)
 		}
+		d.goOn(beat)
 		until(d.t, "beat folded", func() bool {
 			return d.as(store.RoleViewer, "GET", "/api/v1/planes?region=eu", "").field(d.t, "planes", "0", "healthy") == true &&
 				len(d.as(store.RoleViewer, "GET", "/api/v1/planes", "").field(d.t, "planes", "0", "counts").([]any)) == 1
@@ -135,6 +138,23 @@ func (d *harness) follow(p plane, number uint64) {
 		return
 	}
 	d.t.Fatal("no pointer came")
+}
+
+// goOn lets a plane beat now and then until the test ends, as one that knows no asks.
+func (d *harness) goOn(beat func(context.Context) error) {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for ctx.Err() == nil {
+			_ = beat(ctx) // a hub that ends takes none
+			select {
+			case <-ctx.Done():
+			case <-time.After(100 * time.Millisecond):
+			}
+		}
+	}()
+	d.t.Cleanup(func() { cancel(); <-done })
 }
 
 // edit exercises the rules of writing: idempotence, preconditions, problems.

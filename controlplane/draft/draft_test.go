@@ -39,17 +39,25 @@ type harness struct {
 	*draft.Service
 	store *store.Store
 	plane id.Plane
+
+	// counts is what the plane answers, by the call's number from 0.
+	counts func(call int) ([]wire.Count, error)
 }
 
 // open returns drafts over a store in which one plane of the region eu joined.
-func open(t *testing.T) harness {
+func open(t *testing.T) *harness {
 	t.Helper()
+	h := &harness{counts: func(int) ([]wire.Count, error) { return nil, nil }}
+	calls := 0
 	s := storetest.Open(t, store.Config{Database: storetest.SQLite(t)})
 	rules, err := policy.New(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	d, err := draft.New(draft.Config{Store: s, Policy: rules, Catalog: specs, Code: scripttest.Compiler(), Place: func(ctx context.Context, region string) (store.Plane, error) {
+	d, err := draft.New(draft.Config{Store: s, Policy: rules, Catalog: specs, Code: scripttest.Compiler(), Counts: func(context.Context, id.Plane) ([]wire.Count, error) {
+		calls++
+		return h.counts(calls - 1)
+	}, Place: func(ctx context.Context, region string) (store.Plane, error) {
 		planes, err := s.Planes(ctx, region)
 		if err == nil && len(planes) == 0 {
 			err = fault.New(fault.Missing, "no plane")
@@ -63,7 +71,8 @@ func open(t *testing.T) harness {
 		t.Fatal(err)
 	}
 	joined := join(t, s, "eu", 1)
-	return harness{Service: d, store: s, plane: joined.ID}
+	h.Service, h.store, h.plane = d, s, joined.ID
+	return h
 }
 
 func join(t *testing.T, s *store.Store, region string, n byte) store.Plane {
@@ -94,7 +103,7 @@ func decode(t *testing.T, text string) draft.Document {
 	return doc
 }
 
-func (d harness) apply(t *testing.T, text string) draft.Committed {
+func (d *harness) apply(t *testing.T, text string) draft.Committed {
 	t.Helper()
 	done, err := d.Commit(t.Context(), ann, draft.Proposal{Name: "acme", Document: decode(t, text), Prune: true}, draft.Unconditional)
 	if err != nil {
@@ -103,7 +112,7 @@ func (d harness) apply(t *testing.T, text string) draft.Committed {
 	return done
 }
 
-func (d harness) config(t *testing.T) workspace.Config {
+func (d *harness) config(t *testing.T) workspace.Config {
 	t.Helper()
 	ws, err := d.store.WorkspaceByName(t.Context(), "acme")
 	if err != nil {
@@ -408,35 +417,73 @@ func TestASecretOfTheReleaseBeforeStaysWhereItIs(t *testing.T) {
 	}
 }
 
-func TestParkedDeliveriesAreNotLostByAccident(t *testing.T) {
+func TestWhatWaitsIsNotLostByAccident(t *testing.T) {
+	t.Parallel()
+	away := fault.New(fault.Unavailable, "Plane eu-1 was not heard for 50s.")
+	for name, tc := range map[string]struct {
+		count     wire.Count
+		err       error
+		diff      string // what a difference says already, since it does not pass by waiting
+		code, say string // what a removal says
+	}{
+		"parked":    {wire.Count{Parked: 7}, nil, "destinations parked_deliveries", "parked_deliveries", "7 parked deliveries"},
+		"staged":    {wire.Count{Staged: 8}, nil, "", "parked_deliveries", "8 events that are not loaded yet"},
+		"in flight": {wire.Count{InFlight: 9}, nil, "", "parked_deliveries", "9 deliveries under way"},
+		"away":      {wire.Count{}, away, "destinations plane_away", "plane_away", "Plane eu-1 was not heard for 50s."},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := open(t)
+			done := d.apply(t, first)
+			c := d.config(t)
+			tc.count.Workspace, tc.count.Source, tc.count.Destination = done.Workspace, c.Sources[0].ID, c.Destinations[0].ID
+			other := tc.count
+			other.Workspace, other.Parked = "ws_other", 99
+			d.counts = func(int) ([]wire.Count, error) { return []wire.Count{tc.count, other}, tc.err }
+			p := draft.Proposal{Name: "acme", Document: decode(t, `{"workspace":"acme","region":"eu","sources":[{"name":"web","type":"http"}]}`), Prune: true}
+			diff, err := d.Diff(t.Context(), p)
+			if got := strings.Join(codes(diff.Problems), ","); err != nil || got != tc.diff {
+				t.Errorf("difference: problems %q, %v; want %q", got, err, tc.diff)
+			}
+			refused := func(what string, err error) {
+				t.Helper()
+				problems := fault.ProblemsOf(err)
+				if len(problems) != 1 || problems[0].Code != tc.code || !strings.Contains(problems[0].Text, tc.say) || !strings.Contains(problems[0].Text, "--discard-parked") {
+					t.Errorf("%s: %v, want %s with %q and the way out", what, err, tc.code, tc.say)
+				}
+			}
+			_, err = d.Commit(t.Context(), ann, p, draft.Unconditional)
+			refused("removing the destination", err)
+			refused("deleting the workspace", d.Delete(t.Context(), ann, "acme", draft.Unconditional, false))
+			keep := draft.Proposal{Name: "acme", Document: p.Document}
+			if _, err := d.Commit(t.Context(), ann, keep, draft.Unconditional); err != nil {
+				t.Errorf("a change that removes nothing: %v", err)
+			}
+			p.DiscardParked = true
+			if done, err := d.Commit(t.Context(), ann, p, draft.Unconditional); err != nil || done.Number != 2 {
+				t.Errorf("discarding on purpose = %+v, %v; want number 2", done, err)
+			}
+			if err := d.Delete(t.Context(), ann, "acme", 2, false); err != nil {
+				t.Errorf("deleting without destinations: %v", err)
+			}
+			if _, _, err := d.Export(t.Context(), "acme"); err == nil || fault.KindOf(err) != fault.Missing {
+				t.Errorf("Export of a deleted workspace = %v, want missing", err)
+			}
+		})
+	}
+}
+
+func TestARemovalWaitsForWhatIsUnderWay(t *testing.T) {
 	t.Parallel()
 	d := open(t)
 	done := d.apply(t, first)
 	c := d.config(t)
-	err := d.store.FoldBeat(t.Context(), ann, wire.Beat{Format: wire.Version, Plane: d.plane, At: time.Now(), Started: time.Now(), Version: "1.2.3", Healthy: true,
-		Kinds:  []wire.Kind{{Family: "source", Name: "http"}, {Family: "destination", Name: "hook"}},
-		Counts: []wire.Count{{Workspace: done.Workspace, Source: c.Sources[0].ID, Destination: c.Destinations[0].ID, Routed: 9, Parked: 7, Delivered: 2, Balanced: true}}})
-	if err != nil {
-		t.Fatal(err)
+	d.counts = func(call int) ([]wire.Count, error) {
+		return []wire.Count{{Workspace: done.Workspace, Source: c.Sources[0].ID, Destination: c.Destinations[0].ID, InFlight: uint64(max(0, 2-call))}}, nil
 	}
-	p := draft.Proposal{Name: "acme", Document: decode(t, `{"workspace":"acme","region":"eu","sources":[{"name":"web","type":"http"}]}`), Prune: true}
-	_, err = d.Commit(t.Context(), ann, p, draft.Unconditional)
-	problems := fault.ProblemsOf(err)
-	if len(problems) != 1 || problems[0].Code != "parked_deliveries" || !strings.Contains(problems[0].Text, "7 parked") {
-		t.Errorf("removing the destination: %v, want parked_deliveries with the count", err)
-	}
-	if err := d.Delete(t.Context(), ann, "acme", draft.Unconditional, false); len(fault.ProblemsOf(err)) != 1 {
-		t.Errorf("deleting the workspace: %v, want a problem", err)
-	}
-	p.DiscardParked = true
+	p := draft.Proposal{Name: "acme", Document: decode(t, `{"workspace":"acme","region":"eu"}`), Prune: true}
 	if done, err := d.Commit(t.Context(), ann, p, draft.Unconditional); err != nil || done.Number != 2 {
-		t.Errorf("discarding on purpose = %+v, %v; want number 2", done, err)
-	}
-	if err := d.Delete(t.Context(), ann, "acme", 2, false); err != nil {
-		t.Errorf("deleting without parked deliveries: %v", err)
-	}
-	if _, _, err := d.Export(t.Context(), "acme"); err == nil || fault.KindOf(err) != fault.Missing {
-		t.Errorf("Export of a deleted workspace = %v, want missing", err)
+		t.Errorf("a removal while two deliveries are under way = %+v, %v; want number 2", done, err)
 	}
 }
 

@@ -9,7 +9,6 @@ import (
 	"weir/controlplane/store"
 	"weir/shared/catalog"
 	"weir/shared/fault"
-	"weir/shared/id"
 	"weir/shared/secret"
 	"weir/shared/workspace"
 )
@@ -121,51 +120,4 @@ func version(plane store.Plane) string {
 		return "unknown"
 	}
 	return plane.Version
-}
-
-// removed lists the destinations of former that next has no more.
-func removed(former, next workspace.Config) []workspace.Destination {
-	var gone []workspace.Destination
-	for _, f := range former.Destinations {
-		if !slices.ContainsFunc(next.Destinations, func(d workspace.Destination) bool { return d.ID == f.ID }) {
-			gone = append(gone, f)
-		}
-	}
-	return gone
-}
-
-// parked has a problem for each destination with deliveries that are parked, or staged
-// to be loaded, by the counts of the plane's newest beat.
-func (s *Service) parked(ctx context.Context, ws store.Workspace, destinations []workspace.Destination) ([]fault.Problem, error) {
-	if len(destinations) == 0 {
-		return nil, nil
-	}
-	counts, err := s.cfg.Store.Counts(ctx, ws.Plane)
-	if err != nil {
-		return nil, fmt.Errorf("read the counts of plane %s: %w", ws.Plane, err)
-	}
-	parked, staged := map[id.Destination]uint64{}, map[id.Destination]uint64{}
-	for _, c := range counts {
-		if c.Workspace == ws.ID {
-			parked[c.Destination] += c.Parked
-			staged[c.Destination] += c.Staged
-		}
-	}
-	var problems []fault.Problem
-	for _, d := range destinations {
-		what := ""
-		switch p, s := parked[d.ID], staged[d.ID]; {
-		case p > 0 && s > 0:
-			what = fmt.Sprintf("%d parked deliveries and %d events that are not loaded yet", p, s)
-		case p > 0:
-			what = fmt.Sprintf("%d parked deliveries", p)
-		case s > 0:
-			what = fmt.Sprintf("%d events that are not loaded yet", s)
-		default:
-			continue
-		}
-		problems = append(problems, fault.Problem{Path: "destinations", Code: "parked_deliveries",
-			Text: fmt.Sprintf("The destination %s has %s, which would be lost; discard them on purpose, or keep it.", d.Name, what)})
-	}
-	return problems, nil
 }

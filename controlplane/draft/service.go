@@ -10,6 +10,7 @@ import (
 	"weir/shared/fault"
 	"weir/shared/id"
 	"weir/shared/script"
+	"weir/shared/wire"
 	"weir/shared/workspace"
 )
 
@@ -21,7 +22,9 @@ type Config struct {
 	// Place chooses the plane of a new workspace. fault.Missing: no plane of the
 	// region takes workspaces.
 	Place func(ctx context.Context, region string) (store.Plane, error)
-	Code  *script.Compiler
+	// Counts asks a plane for its counts of now. fault.Unavailable: it does not answer.
+	Counts func(ctx context.Context, p id.Plane) ([]wire.Count, error)
+	Code   *script.Compiler
 }
 
 // Service edits workspaces. It is safe for concurrent use.
@@ -29,8 +32,8 @@ type Service struct{ cfg Config }
 
 // New checks cfg.
 func New(cfg Config) (*Service, error) {
-	if cfg.Store == nil || cfg.Policy == nil || len(cfg.Catalog) == 0 || cfg.Place == nil || cfg.Code == nil {
-		return nil, fault.New(fault.Invalid, "draft needs a store, a policy, a catalog, a way to place workspaces and a compiler of code")
+	if cfg.Store == nil || cfg.Policy == nil || len(cfg.Catalog) == 0 || cfg.Place == nil || cfg.Counts == nil || cfg.Code == nil {
+		return nil, fault.New(fault.Invalid, "draft needs a store, a policy, a catalog, a way to place workspaces, the counts of planes and a compiler of code")
 	}
 	return &Service{cfg: cfg}, nil
 }
@@ -40,7 +43,7 @@ type Proposal struct {
 	Name          string
 	Document      Document
 	Prune         bool // remove what the document does not name
-	DiscardParked bool // remove destinations although deliveries are parked for them
+	DiscardParked bool // remove destinations although deliveries wait for them
 }
 
 // Difference is what a proposal would change, everything that stands against
@@ -68,6 +71,13 @@ func (s *Service) Diff(ctx context.Context, p Proposal) (Difference, error) {
 	if err != nil {
 		return Difference{}, fmt.Errorf("diff %s: %w", p.Name, err)
 	}
+	if !p.DiscardParked && plan.former != nil {
+		_, parked, err := s.waiting(ctx, plan.workspace, removed(*plan.former, plan.config))
+		if err != nil {
+			return Difference{}, fmt.Errorf("diff %s: %w", p.Name, err)
+		}
+		plan.problems = append(plan.problems, parked...)
+	}
 	return Difference{Changes: plan.changes, Problems: plan.problems, Number: plan.workspace.Number}, nil
 }
 
@@ -85,6 +95,11 @@ func (s *Service) Commit(ctx context.Context, who store.Actor, p Proposal, base 
 	}
 	if err := stale(plan.workspace, base); err != nil {
 		return Committed{}, err
+	}
+	if !p.DiscardParked && plan.former != nil && len(plan.problems) == 0 {
+		if plan.problems, err = s.settled(ctx, plan.workspace, removed(*plan.former, plan.config)); err != nil {
+			return Committed{}, fmt.Errorf("commit %s: %w", p.Name, err)
+		}
 	}
 	if err := fault.Problems("the configuration has problems", plan.problems); err != nil {
 		return Committed{}, err
@@ -127,8 +142,8 @@ func (s *Service) Export(ctx context.Context, name string) (Document, uint64, er
 // next number. base is as for Commit.
 //
 // fault.Missing: there is none. fault.Conflict: the newest number is not base.
-// fault.Invalid: a destination has parked deliveries and discardParked is
-// false.
+// fault.Invalid: deliveries wait for a destination, or the plane does not say, and
+// discardParked is false.
 func (s *Service) Delete(ctx context.Context, who store.Actor, name string, base uint64, discardParked bool) error {
 	ws, err := s.cfg.Store.WorkspaceByName(ctx, name)
 	if err != nil {
@@ -142,11 +157,11 @@ func (s *Service) Delete(ctx context.Context, who store.Actor, name string, base
 		if err != nil {
 			return fmt.Errorf("delete %s: %w", name, err)
 		}
-		problems, err := s.parked(ctx, ws, rev.Config.Destinations)
+		problems, err := s.settled(ctx, ws, rev.Config.Destinations)
 		if err != nil {
 			return fmt.Errorf("delete %s: %w", name, err)
 		}
-		if err := fault.Problems("the workspace has parked deliveries", problems); err != nil {
+		if err := fault.Problems("deliveries wait in the workspace", problems); err != nil {
 			return err
 		}
 	}
@@ -207,13 +222,6 @@ func (s *Service) plan(ctx context.Context, p Proposal) (plan, error) {
 	}
 	if err := s.reviewPlace(ctx, &out); err != nil {
 		return plan{}, err
-	}
-	if !p.DiscardParked && out.former != nil {
-		problems, err := s.parked(ctx, out.workspace, removed(*out.former, out.config))
-		if err != nil {
-			return plan{}, err
-		}
-		out.problems = append(out.problems, problems...)
 	}
 	return out, nil
 }

@@ -17,6 +17,7 @@ func (s *Service) Run(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("follow the planes' beats: %w", err)
 		}
+		s.answered(b)
 		if err := s.FoldBeat(ctx, b); err != nil && ctx.Err() == nil {
 			s.cfg.Log.WarnContext(ctx, "beat not folded", "plane", b.Plane, "error", err)
 			if fault.KindOf(err) == fault.Unavailable {

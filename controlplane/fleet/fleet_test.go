@@ -39,6 +39,7 @@ type harness struct {
 	away     bool
 	enrolled []hub.Account
 	beats    chan wire.Beat
+	asks     chan uint64
 }
 
 func (d *harness) clock() time.Time {
@@ -69,6 +70,16 @@ func (d *harness) enrol(_ context.Context, a hub.Account, userKey string, p id.P
 	return "jwt of " + userKey + " as " + string(p), nil
 }
 
+func (d *harness) ask(_ context.Context, _ hub.Account, _ id.Plane, ask uint64) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.away {
+		return fault.New(fault.Unavailable, "the hub is away")
+	}
+	d.asks <- ask
+	return nil
+}
+
 func (d *harness) follow(ctx context.Context) iter.Seq2[wire.Beat, error] {
 	return func(yield func(wire.Beat, error) bool) {
 		for {
@@ -92,11 +103,11 @@ var controlKey = ed25519.NewKeyFromSeed([]byte(strings.Repeat("c", 32))).Public(
 
 func open(t *testing.T) *harness {
 	t.Helper()
-	d := &harness{now: time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC), beats: make(chan wire.Beat)}
+	d := &harness{now: time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC), beats: make(chan wire.Beat), asks: make(chan uint64, 10)}
 	d.store = storetest.Open(t, store.Config{Database: storetest.SQLite(t), Now: d.clock})
 	var err error
 	d.Service, err = fleet.New(fleet.Config{
-		Store: d.store, Enrol: d.enrol, Beats: d.follow, HubAddress: "nats://hub:4222", ControlKey: controlKey,
+		Store: d.store, Enrol: d.enrol, Ask: d.ask, Beats: d.follow, HubAddress: "nats://hub:4222", ControlKey: controlKey,
 		CapabilityKey: controlKey, Origins: []string{"https://console"}, Now: d.clock,
 	})
 	if err != nil {
@@ -309,6 +320,64 @@ func TestBeatsMakeAPlaneHealthyForAWhile(t *testing.T) {
 	if list, err = d.List(t.Context(), ""); err != nil || !list[0].Healthy {
 		t.Errorf("got %+v, %v; want a healthy plane again", list, err)
 	}
+}
+
+// TestCountsAreOfAfterTheyWereAskedFor has beats that were made before the ask come in
+// after it.
+func TestCountsAreOfAfterTheyWereAskedFor(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	p := d.admit(t, "eu", "a", store.Regional)
+	go func() { _ = d.Run(t.Context()) }()
+	if counts, err := d.Counts(t.Context(), p.Plane); err != nil || len(counts) != 0 {
+		t.Errorf("counts of a plane that never beat = %v, %v; want none", counts, err)
+	}
+	beat := func(parked, ask uint64) {
+		d.pass(time.Second)
+		d.beats <- wire.Beat{Plane: p.Plane, At: d.clock(), Version: "1.1.0", Asked: ask, Counts: []wire.Count{{Workspace: "ws_a", Source: "src_a", Destination: "dst_a", Parked: parked}}}
+		d.beats <- wire.Beat{Plane: "pl_unknown", At: d.clock(), Version: "1.0.0"} // taken once the one before is folded
+	}
+	beat(1, 0)
+	type answer struct {
+		counts []wire.Count
+		err    error
+	}
+	ask := func() (uint64, chan answer) {
+		got := make(chan answer, 1)
+		go func() {
+			counts, err := d.Counts(t.Context(), p.Plane)
+			got <- answer{counts, err}
+		}()
+		return <-d.asks, got
+	}
+	want := func(got chan answer, parked uint64) {
+		t.Helper()
+		if a := <-got; a.err != nil || len(a.counts) != 1 || a.counts[0].Parked != parked {
+			t.Errorf("counts = %+v, want %d parked", a, parked)
+		}
+	}
+	first, one := ask()
+	second, two := ask()
+	if second <= first {
+		t.Errorf("asks %d and %d, want rising ones", first, second)
+	}
+	d.beats <- wire.Beat{Plane: p.Plane, At: d.clock().Add(time.Millisecond), Version: "1.1.0", Asked: second, Partial: true} // of a plane that starts
+	beat(3, second)
+	want(one, 3)
+	want(two, 3)
+
+	_, old := ask() // a plane that knows no asks
+	beat(4, second)
+	beat(5, second)
+	want(old, 5)
+
+	d.setAway(true)
+	_, err := d.Counts(t.Context(), p.Plane)
+	wantKind(t, err, fault.Unavailable)
+	d.setAway(false)
+	d.pass(time.Minute)
+	_, err = d.Counts(t.Context(), p.Plane)
+	wantKind(t, err, fault.Unavailable)
 }
 
 func TestAListShowsWhatAPlaneHasToRunAndSaidOfIt(t *testing.T) {

@@ -27,6 +27,8 @@ type Config struct {
 	Store *store.Store
 	// Enrol returns the admission of a plane to the hub: hub.Hub.Enrol.
 	Enrol func(ctx context.Context, a hub.Account, userKey string, p id.Plane) (string, error)
+	// Ask wants a beat of a plane at once, which names ask: hub.Hub.Ask.
+	Ask func(ctx context.Context, a hub.Account, p id.Plane, ask uint64) error
 	// Beats gives the verified beats of all planes: hub.Hub.Beats.
 	Beats         func(ctx context.Context) iter.Seq2[wire.Beat, error]
 	HubAddress    string            // where planes reach the hub, nats://host:port
@@ -44,6 +46,8 @@ type Service struct {
 	mu      sync.Mutex
 	keys    map[id.Plane]ed25519.PublicKey
 	unknown map[id.Plane]time.Time // asked for in vain, and when
+	asks    uint64                 // the number of the newest ask
+	waiting map[id.Plane][]*waiter // in the order of their asks
 }
 
 // New checks cfg. Nothing runs before Run.
@@ -56,6 +60,7 @@ func New(cfg Config) (*Service, error) {
 	}
 	need(cfg.Store != nil, "a store")
 	need(cfg.Enrol != nil, "a way to enrol planes at the hub")
+	need(cfg.Ask != nil, "a way to ask planes for a beat")
 	need(cfg.Beats != nil, "the planes' beats")
 	need(cfg.HubAddress != "", "the hub's address")
 	need(len(cfg.ControlKey) == ed25519.PublicKeySize, "the control plane's public key")
@@ -69,7 +74,7 @@ func New(cfg Config) (*Service, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	return &Service{cfg: cfg, keys: map[id.Plane]ed25519.PublicKey{}, unknown: map[id.Plane]time.Time{}}, nil
+	return &Service{cfg: cfg, keys: map[id.Plane]ed25519.PublicKey{}, unknown: map[id.Plane]time.Time{}, waiting: map[id.Plane][]*waiter{}}, nil
 }
 
 // Fingerprint is what people compare to be sure of a plane: the first 16 bytes

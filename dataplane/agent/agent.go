@@ -51,6 +51,7 @@ type Status struct {
 	Healthy bool
 	Alarms  []wire.Alarm
 	Counts  []wire.Count
+	Partial bool // Counts lack what is not known in this process now
 }
 
 // Agent keeps a plane's plans as the control plane wants them.
@@ -245,13 +246,14 @@ func (a *Agent) heard(p wire.Pointer, now time.Time) {
 	}
 }
 
-// tell sends acks and beats: at once after a change, and every BeatEvery.
+// tell sends acks and beats: at once after a change, soon when the control plane asks
+// for one, and every BeatEvery.
 func (a *Agent) tell(ctx context.Context, edge *edge.Edge) {
 	tick := time.NewTicker(a.cfg.BeatEvery)
 	defer tick.Stop()
 	retry := time.NewTicker(max(a.cfg.BeatEvery/10, 10*time.Millisecond))
 	defer retry.Stop()
-	connected, beaten := false, time.Time{}
+	connected, beaten, answered := false, time.Time{}, uint64(0)
 	for {
 		owed := false // a beat
 		up := edge.Connected()
@@ -263,8 +265,9 @@ func (a *Agent) tell(ctx context.Context, edge *edge.Edge) {
 		if up {
 			a.sendAcks(ctx, edge)
 			owed = true
-			if time.Since(beaten) >= a.cfg.BeatEvery/10 && a.beat(ctx, edge) { // changes in a row make few beats
-				beaten, owed = time.Now(), false
+			asked := edge.Asked()
+			if time.Since(beaten) >= a.cfg.BeatEvery/10 && a.beat(ctx, edge, asked) { // changes in a row make few beats
+				beaten, answered, owed = time.Now(), asked, false
 			}
 		}
 		for waiting := true; waiting; {
@@ -276,7 +279,7 @@ func (a *Agent) tell(ctx context.Context, edge *edge.Edge) {
 			case <-a.nudge:
 				waiting = false
 			case <-retry.C:
-				waiting = edge.Connected() == connected && !owed && !a.owing()
+				waiting = edge.Connected() == connected && !owed && !a.owing() && edge.Asked() == answered
 			}
 		}
 	}
@@ -331,10 +334,10 @@ func (a *Agent) sendAcks(ctx context.Context, edge *edge.Edge) {
 	}
 }
 
-// beat reports whether a beat went up.
-func (a *Agent) beat(ctx context.Context, edge *edge.Edge) bool {
+// beat reports whether a beat went up, which answers an ask that was heard before.
+func (a *Agent) beat(ctx context.Context, edge *edge.Edge, asked uint64) bool {
 	status := a.cfg.Status()
-	b := wire.Beat{Started: a.started, Version: a.cfg.Version, Healthy: status.Healthy, Gateway: a.cfg.GatewayURL, View: a.cfg.ViewURL, Alarms: slices.Clone(status.Alarms), Counts: status.Counts}
+	b := wire.Beat{Started: a.started, Version: a.cfg.Version, Healthy: status.Healthy, Gateway: a.cfg.GatewayURL, View: a.cfg.ViewURL, Alarms: slices.Clone(status.Alarms), Counts: status.Counts, Partial: status.Partial, Asked: asked}
 	b.Kinds = KindsOf(a.cfg.Kinds)
 	a.mu.Lock()
 	for _, c := range slices.Sorted(maps.Keys(a.alarms)) {

@@ -369,6 +369,22 @@ func TestAPlaneRunsItsLastGoodRevisionWhateverHappens(t *testing.T) {
 	}
 }
 
+func TestAnAskIsAnsweredByABeat(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.start("")
+	for ask := uint64(7); ask < 9; ask++ {
+		if err := s.hub.Ask(t.Context(), region, s.plane, ask); err != nil {
+			t.Fatal(err)
+		}
+		s.until("a beat that answers", func() bool {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			return len(s.beats) > 0 && s.beats[len(s.beats)-1].Asked == ask
+		})
+	}
+}
+
 func TestNamesOfWhatWasRemovedAreKept(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)

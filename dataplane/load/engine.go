@@ -215,7 +215,7 @@ func (e *Engine) Appended(partition int, d id.Destination, events []event.Event,
 
 // Staged returns how many events wait in STAGE to be loaded, for each source and
 // destination that has any. Just after a start it may be too few.
-func (e *Engine) Staged() map[ledger.Key]int64 { return e.staged.Counts() }
+func (e *Engine) Staged() (map[ledger.Key]int64, bool) { return e.staged.Counts() }
 
 // Loads returns the newest loads of a destination, newest first.
 func (e *Engine) Loads(d id.Destination) []Load {

@@ -521,7 +521,9 @@ func (w *harness) live() {
 // fail, may delay that.
 func (w *harness) counted() {
 	for range 200 {
-		before, got, after := w.waits(), w.engine.Staged(), w.waits()
+		before := w.waits()
+		got, _ := w.engine.Staged()
+		after := w.waits()
 		w.mu.Lock()
 		dead := w.dead
 		for _, sums := range []map[ledger.Key]int64{before, got, after} {
@@ -533,7 +535,8 @@ func (w *harness) counted() {
 		}
 		time.Sleep(500 * time.Millisecond)
 	}
-	w.t.Errorf("seed %d: %v are counted as staged, and %v are in STAGE", w.seed, w.engine.Staged(), w.waits())
+	got, _ := w.engine.Staged()
+	w.t.Errorf("seed %d: %v are counted as staged, and %v are in STAGE", w.seed, got, w.waits())
 }
 
 // waits counts the events in STAGE that are in no closed load; none are of a log that

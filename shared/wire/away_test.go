@@ -123,6 +123,23 @@ func TestTheHeartbeatIsHeardAndIsNoPointer(t *testing.T) {
 	}
 }
 
+func TestAnAskIsHeardAndGoesOnInHeartbeats(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	p := s.plane(hub.Account{Region: "eu"})
+	p.follow()
+	if err := s.hub.Ask(t.Context(), hub.Account{Region: "eu"}, p.id, 7); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the ask is heard", func() bool { return p.edge.Asked() == 7 })
+	heard := p.edge.Heard()
+	go func() { _ = s.hub.Run(t.Context()) }()
+	eventually(t, "a heartbeat", func() bool { return p.edge.Heard().After(heard) })
+	if p.edge.Asked() != 7 || len(p.pointers)+len(p.alarms) > 0 {
+		t.Errorf("after a heartbeat the ask is %d with %d pointers and %d alarms, want 7 alone", p.edge.Asked(), len(p.pointers), len(p.alarms))
+	}
+}
+
 func TestAcksOfAnAccountThatComesLaterAreHeard(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)

@@ -487,7 +487,7 @@ func TestABeatThatIsTooLongGoesUpWithoutCounts(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	p := s.plane(hub.Account{Region: "eu"})
-	b := wire.Beat{Version: "1.0.0", Healthy: true}
+	b := wire.Beat{Version: "1.0.0", Healthy: true, Asked: 3}
 	for range 40_000 {
 		b.Counts = append(b.Counts, wire.Count{Workspace: "ws_a", Source: "src_a", Destination: "dst_a", Accepted: 1})
 	}
@@ -499,8 +499,8 @@ func TestABeatThatIsTooLongGoesUpWithoutCounts(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !got.Healthy || len(got.Counts) != 0 {
-			t.Errorf("beat with %d counts, healthy %v", len(got.Counts), got.Healthy)
+		if !got.Healthy || len(got.Counts) != 0 || got.Asked != 0 {
+			t.Errorf("beat with %d counts, healthy %v, that answers %d", len(got.Counts), got.Healthy, got.Asked)
 		}
 		break
 	}

@@ -80,6 +80,19 @@ type Beat struct {
 	Alarms  []Alarm   `json:"alarms,omitempty"`
 	Kinds   []Kind    `json:"kinds"`
 	Counts  []Count   `json:"counts,omitempty"`
+	// Partial: the Counts lack what the plane did not know at the moment, since it starts,
+	// or other processes of it do.
+	Partial bool `json:"partial,omitempty"`
+	// Asked is the newest ask that the plane had heard when it made the Counts; 0 for
+	// none, in a beat that leaves its counts out, and from planes of older versions.
+	Asked uint64 `json:"asked,omitempty"`
+}
+
+// Heartbeat is what the control end writes under a plane's heartbeat key. Ask wants a
+// beat at once, which names it; 0 wants none. It is not signed: whoever invents one gets
+// a beat, which the plane signs.
+type Heartbeat struct {
+	Ask uint64 `json:"ask,omitempty"`
 }
 
 // Alarm is a reason of concern that a plane raises about itself.

@@ -52,11 +52,12 @@ type Counter struct {
 
 	mu     sync.Mutex
 	counts map[place]*count
+	sought int // of the logs, whose destinations are not known yet
 }
 
 // New returns a Counter of the STAGE logs, by partition. It reads nothing.
 func New(logs []Log) *Counter {
-	return &Counter{logs: logs, wake: make(chan struct{}, 1), slots: make(chan struct{}, parallel), counts: map[place]*count{}}
+	return &Counter{logs: logs, wake: make(chan struct{}, 1), slots: make(chan struct{}, parallel), counts: map[place]*count{}, sought: len(logs)}
 }
 
 // Run reads what was staged before, and later what has to be read again, until ctx
@@ -86,8 +87,14 @@ func (c *Counter) Run(ctx context.Context, next func(id.Destination) ([]uint64, 
 // find makes the counts of the destinations that have something in a log, once it can be
 // asked.
 func (c *Counter) find(ctx context.Context, partition int, next func(id.Destination) ([]uint64, error)) {
-	for c.list(ctx, partition, next) != nil && delay.For(ctx, every) {
+	for err := c.list(ctx, partition, next); err != nil; err = c.list(ctx, partition, next) {
+		if !delay.For(ctx, every) {
+			return
+		}
 	}
+	c.mu.Lock()
+	c.sought--
+	c.mu.Unlock()
 	c.stir()
 }
 
@@ -250,16 +257,18 @@ func (c *Counter) pass(ctx context.Context, p place, next uint64) {
 }
 
 // Counts returns how many events wait, for each source and destination that has any.
-func (c *Counter) Counts() map[ledger.Key]int64 {
+// whole is false while something of it has to be read.
+func (c *Counter) Counts() (sums map[ledger.Key]int64, whole bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	sums := map[ledger.Key]int64{}
+	sums, whole = map[ledger.Key]int64{}, c.sought == 0
 	for p, n := range c.counts {
+		whole = whole && !n.unsure && !n.busy
 		for _, b := range n.blocks {
 			for _, e := range b.events {
 				sums[ledger.Key{Workspace: e.workspace, Source: e.source, Destination: p.destination}] += e.n
 			}
 		}
 	}
-	return sums
+	return sums, whole
 }

@@ -313,10 +313,9 @@ func TestTheWarehouseSaysWhatIsWrong(t *testing.T) {
 	}
 	until(t, "the row of what waited", func() bool { return rowCount(t, in, "first") == 2 })
 	without := regexp.MustCompile(`(?m)^.*lake.*\n`).ReplaceAllString(config, "")
-	until(t, "leave to remove it, when the plane has said that nothing waits for it any more", func() bool {
+	until(t, "leave to remove it, when nothing waits for it any more", func() bool {
 		out, ok := apply(without)
-		stale := contains(out, "The destination lake has") && contains(out, "which would be lost") // the control plane hears of it later
-		if !ok && !stale && !(contains(out, "deliveries wait for destination lake") && contains(out, "--discard-parked")) {
+		if !ok && !(contains(out, "The destination lake has") && contains(out, "which would be lost")) && !(contains(out, "deliveries wait for destination lake") && contains(out, "--discard-parked")) {
 			t.Fatalf("remove the warehouse: %s", out)
 		}
 		return ok

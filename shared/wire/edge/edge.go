@@ -4,6 +4,7 @@ package edge
 import (
 	"context"
 	"crypto/ed25519"
+	"encoding/json"
 	"fmt"
 	"iter"
 	"log/slog"
@@ -45,6 +46,7 @@ type Edge struct {
 	log   *slog.Logger
 	link  *link.Link
 	heard atomic.Int64 // unix nanoseconds
+	asked atomic.Uint64
 
 	mu   sync.Mutex
 	seen map[id.Workspace]wire.Pointer // the newest given out since the start
@@ -87,6 +89,10 @@ func (e *Edge) Heard() time.Time {
 	return time.Time{}
 }
 
+// Asked returns the newest ask that was heard on Pointers, 0 for none. A beat that is
+// wanted by it is made after it was read here, and names it.
+func (e *Edge) Asked() uint64 { return e.asked.Load() }
+
 func (e *Edge) alarm(c wire.Code, ws id.Workspace) {
 	e.log.Warn("message of the hub refused", "code", string(c), "workspace", string(ws))
 	if e.cfg.Alarm != nil {
@@ -108,6 +114,10 @@ func (e *Edge) Pointers(ctx context.Context) iter.Seq2[wire.Pointer, error] {
 			key := entry.Key
 			e.heard.Store(time.Now().UnixNano())
 			if len(key) == 3 && key[1]+"."+key[2] == bucket.Heartbeat {
+				var beat wire.Heartbeat
+				if json.Unmarshal(entry.Value, &beat) == nil && beat.Ask != 0 { // an empty one asks nothing
+					e.asked.Store(beat.Ask)
+				}
 				return true
 			}
 			p, code := e.judge(key, entry.Value)
@@ -254,7 +264,7 @@ func (e *Edge) signBeat(b wire.Beat) (data []byte, tooLong bool, err error) {
 			return data, false, err
 		}
 	}
-	b.Counts = nil
+	b.Counts, b.Asked = nil, 0
 	if err := b.Check(); err != nil {
 		return nil, false, err
 	}

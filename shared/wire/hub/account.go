@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"sync"
 	"time"
 
@@ -25,7 +26,7 @@ type end struct {
 	link    *link.Link
 
 	mu     sync.Mutex
-	planes map[id.Plane]struct{}
+	planes map[id.Plane]uint64 // the newest ask of each, 0 for none
 }
 
 // end returns the connection to an account, made on first use together with the
@@ -61,7 +62,7 @@ func (h *Hub) end(ctx context.Context, a Account) (*end, error) {
 	if err != nil {
 		return nil, err
 	}
-	e = &end{account: a, link: l, planes: map[id.Plane]struct{}{}}
+	e = &end{account: a, link: l, planes: map[id.Plane]uint64{}}
 	if err := e.keep(ctx); err != nil {
 		l.Conn.Close()
 		return nil, err
@@ -209,7 +210,26 @@ func (h *Hub) repair(ctx context.Context, e *end) error {
 func (e *end) know(p id.Plane) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.planes[p] = struct{}{}
+	if _, known := e.planes[p]; !known {
+		e.planes[p] = 0
+	}
+}
+
+// ask keeps the newest ask of a plane for its heartbeats, and sends one.
+func (e *end) ask(ctx context.Context, p id.Plane, ask uint64) error {
+	e.mu.Lock()
+	e.planes[p] = ask
+	e.mu.Unlock()
+	return e.put(ctx, bucket.Pointers, string(p)+"."+bucket.Heartbeat, heartbeat(ask))
+}
+
+// heartbeat is the payload of a heartbeat; one that asks nothing is empty.
+func heartbeat(ask uint64) []byte {
+	if ask == 0 {
+		return nil
+	}
+	data, _ := json.Marshal(wire.Heartbeat{Ask: ask}) // a number is always encoded
+	return data
 }
 
 // beat bumps the heartbeat key of every plane of the account: those asked about
@@ -231,13 +251,10 @@ func (e *end) beat(ctx context.Context) error {
 		}
 	}
 	e.mu.Lock()
-	planes := make([]id.Plane, 0, len(e.planes))
-	for p := range e.planes {
-		planes = append(planes, p)
-	}
+	planes := maps.Clone(e.planes)
 	e.mu.Unlock()
-	for _, p := range planes {
-		err = errors.Join(err, e.link.Conn.Publish(bucket.Pointers.Subject(string(p)+"."+bucket.Heartbeat), nil)) // not awaited: the next one is 5 s away
+	for p, ask := range planes {
+		err = errors.Join(err, e.link.Conn.Publish(bucket.Pointers.Subject(string(p)+"."+bucket.Heartbeat), heartbeat(ask))) // not awaited: the next one is 5 s away
 	}
 	return link.Unreachable(err)
 }

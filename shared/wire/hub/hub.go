@@ -163,6 +163,16 @@ func (h *Hub) Enrol(ctx context.Context, a Account, userKey string, p id.Plane) 
 	return token, nil
 }
 
+// Ask wants a beat of plane p at once, which names ask. Of several asks the plane may
+// answer the newest one alone. fault.Unavailable: the hub is away.
+func (h *Hub) Ask(ctx context.Context, a Account, p id.Plane, ask uint64) error {
+	err := h.call(ctx, a, func(ctx context.Context, e *end) error { return e.ask(ctx, p, ask) })
+	if err != nil {
+		return fmt.Errorf("ask %s: %w", p, err)
+	}
+	return nil
+}
+
 // Point brings p to the plane: first the body (the encoded configuration, nil
 // in a tombstone), sealed to the plane; then the signed pointer, by
 // compare-and-set. The body of the former pointer is removed. Format and a zero

@@ -730,7 +730,7 @@ export interface components {
              */
             prune: boolean;
             /**
-             * @description Remove destinations although they have parked deliveries
+             * @description Remove destinations although deliveries wait for them, or the plane does not say
              * @default false
              */
             discardParked: boolean;
@@ -743,7 +743,7 @@ export interface components {
              */
             prune: boolean;
             /**
-             * @description Remove destinations although they have parked deliveries
+             * @description Remove destinations although deliveries wait for them, or the plane does not say
              * @default false
              */
             discardParked: boolean;
@@ -1166,7 +1166,7 @@ export interface operations {
     deleteWorkspace: {
         parameters: {
             query?: {
-                /** @description Go on although destinations have parked deliveries */
+                /** @description Go on although deliveries wait for destinations, or the plane does not say */
                 discardParked?: boolean;
             };
             header?: {
