@@ -45,7 +45,9 @@ func must[T any](t *testing.T) func(T, error) T {
 }
 
 func TestManyProcessesMayOpenAnEmptyDatabaseAtOnce(t *testing.T) {
-	for name, database := range databases(t) {
+	each := databases(t)
+	each["pooler"] = func(t testing.TB) string { return storetest.Pooled(t, storetest.EmptyPostgres(t)) }
+	for name, database := range each {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			at := database(t)

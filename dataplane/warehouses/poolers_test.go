@@ -24,7 +24,7 @@ type dial = func(ctx context.Context, network, addr string) (net.Conn, error)
 // pooler starts a PgBouncer before the server.
 func pooler(t *testing.T, mode, auth string) *postgrestest.Pooler {
 	t.Helper()
-	p, err := server.Pool(t.Context(), mode, auth)
+	p, err := postgrestest.Pool(t.Context(), server.Dir(), mode, auth)
 	if err != nil {
 		t.Fatal(err)
 	}

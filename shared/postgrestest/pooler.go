@@ -13,8 +13,7 @@ import (
 	"time"
 )
 
-// Pooler is a running PgBouncer before a Server. It lets in who has a password
-// there.
+// Pooler is a running PgBouncer before a Server.
 type Pooler struct {
 	dir string // socket, configuration and log
 	process
@@ -23,11 +22,13 @@ type Pooler struct {
 // poolerPort is the port in the name of a pooler's socket.
 const poolerPort = "6432"
 
-// Pool starts a PgBouncer before the server. mode is session or transaction, and auth
-// how it asks for passwords: scram-sha-256 or md5, in which form the server has to keep
-// them. Of each database and user it has two connections at most, which its clients
-// share. It dies with this process. Close stops it.
-func (s *Server) Pool(ctx context.Context, mode, auth string) (*Pooler, error) {
+// Pool starts a PgBouncer before the server, without listen, whose socket is in
+// server. mode is session or transaction. auth is how it asks for passwords:
+// scram-sha-256 or md5, in which form the server has to keep them, or trust, which
+// lets postgres in without one. Of each database and user it has few connections, in
+// mode transaction two, which its clients share. It dies with this process. Close
+// stops it.
+func Pool(ctx context.Context, server, mode, auth string) (*Pooler, error) {
 	bin, err := exec.LookPath("pgbouncer")
 	if err != nil {
 		bin = "/usr/sbin/pgbouncer"
@@ -42,7 +43,7 @@ func (s *Server) Pool(ctx context.Context, mode, auth string) (*Pooler, error) {
 		return nil, fmt.Errorf("make a folder for PgBouncer: %w", err)
 	}
 	p := &Pooler{dir: dir}
-	if err := p.launch(s, bin, mode, auth); err != nil {
+	if err := p.launch(server, bin, mode, auth); err != nil {
 		_ = os.RemoveAll(dir)
 		return nil, fmt.Errorf("start pgbouncer: %w", err)
 	}
@@ -53,23 +54,27 @@ func (s *Server) Pool(ctx context.Context, mode, auth string) (*Pooler, error) {
 }
 
 // launch writes the configuration and starts the program.
-func (p *Pooler) launch(s *Server, bin, mode, auth string) error {
+func (p *Pooler) launch(server, bin, mode, auth string) error {
 	who, err := owner(p.dir)
 	if err != nil {
 		return err
 	}
+	size := 40
+	if mode == "transaction" {
+		size = 2
+	}
 	ini := fmt.Sprintf(`[databases]
-* = host=%s port=%s
+* = host=%s port=5432
 [pgbouncer]
 unix_socket_dir = %s
 listen_port = %s
 pool_mode = %s
 auth_type = %s
 auth_user = postgres
-auth_file = %[3]s/users
-default_pool_size = 2
+auth_file = users
+default_pool_size = %d
 max_client_conn = 500
-`, s.dir, s.port, p.dir, poolerPort, mode, auth)
+`, server, p.dir, poolerPort, mode, auth, size)
 	name := filepath.Join(p.dir, "pgbouncer.ini")
 	err = errors.Join(os.WriteFile(name, []byte(ini), 0o644), os.WriteFile(filepath.Join(p.dir, "users"), []byte("\"postgres\" \"\"\n"), 0o644))
 	if err != nil {
@@ -86,9 +91,11 @@ func (p *Pooler) await(ctx context.Context) error {
 			return conn.Close()
 		}
 		select {
-		case <-ctx.Done():
+		case <-p.gone:
 			text, _ := os.ReadFile(filepath.Join(p.dir, "log"))
-			return fmt.Errorf("pgbouncer did not answer: %w\n%s", ctx.Err(), text)
+			return fmt.Errorf("pgbouncer ended:\n%s", text)
+		case <-ctx.Done():
+			return fmt.Errorf("pgbouncer did not answer: %w", ctx.Err())
 		case <-time.After(20 * time.Millisecond):
 		}
 	}

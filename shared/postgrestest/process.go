@@ -12,13 +12,14 @@ import (
 // process is a running program, which dies with this one.
 type process struct {
 	stop chan struct{}
+	gone chan struct{} // closed when it ended
 	done chan error
 }
 
 // start runs cmd in dir as who, with its output in the file log there. halt is the
 // signal that ends it.
 func (p *process) start(cmd *exec.Cmd, dir string, who *syscall.Credential, halt syscall.Signal) error {
-	p.stop, p.done = make(chan struct{}), make(chan error, 1)
+	p.stop, p.gone, p.done = make(chan struct{}), make(chan struct{}), make(chan error, 1)
 	cmd.Dir = dir
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: who, Pdeathsig: syscall.SIGKILL}
 	started := make(chan error, 1)
@@ -50,7 +51,10 @@ func (p *process) hold(cmd *exec.Cmd, output string, halt syscall.Signal, starte
 	}
 	started <- nil
 	exited := make(chan error, 1)
-	go func() { exited <- cmd.Wait() }()
+	go func() {
+		exited <- cmd.Wait()
+		close(p.gone)
+	}()
 	select {
 	case <-p.stop:
 		_ = cmd.Process.Signal(halt)

@@ -160,6 +160,9 @@ func (s *Server) run(who *syscall.Credential, host string) error {
 func (s *Server) await(ctx context.Context) error {
 	for s.psql(ctx, "select 1") != nil {
 		select {
+		case <-s.gone:
+			text, _ := os.ReadFile(filepath.Join(s.dir, "log"))
+			return fmt.Errorf("postgres ended:\n%s", text)
 		case <-ctx.Done():
 			text, _ := os.ReadFile(filepath.Join(s.dir, "log"))
 			return fmt.Errorf("postgres did not answer: %w\n%s", ctx.Err(), text)

@@ -34,23 +34,7 @@ func (d *DB) Migrate(ctx context.Context, list []migrations.Migration) (err erro
 		return fmt.Errorf("connect: %w", err)
 	}
 	defer func() { err = errors.Join(err, conn.Close()) }()
-	if d.dialect == dialect.Postgres {
-		if _, err := conn.ExecContext(ctx, "select pg_advisory_lock($1)", upgradeLock); err != nil {
-			return fmt.Errorf("wait for the migration lock: %w", err)
-		}
-		defer func() {
-			// Also when ctx has ended: the connection goes back to the pool.
-			_, unlock := conn.ExecContext(context.WithoutCancel(ctx), "select pg_advisory_unlock($1)", upgradeLock)
-			err = errors.Join(err, unlock)
-		}()
-	}
-	_, err = conn.ExecContext(ctx, `create table if not exists schema_migrations (
-  number     bigint not null primary key,
-  name       text   not null,
-  digest     text   not null,
-  applied_at text   not null
-)`)
-	if err != nil {
+	if err := d.record(ctx, conn); err != nil {
 		return fmt.Errorf("make the table of migrations: %w", err)
 	}
 	for _, m := range list {
@@ -68,8 +52,44 @@ func (d *DB) Migrate(ctx context.Context, list []migrations.Migration) (err erro
 	return nil
 }
 
+// record makes the table of the migrations that ran.
+func (d *DB) record(ctx context.Context, conn *sql.Conn) error {
+	tx, err := d.alone(ctx, conn)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tx.Rollback() }() // after Commit it does nothing
+	_, err = tx.ExecContext(ctx, `create table if not exists schema_migrations (
+  number     bigint not null primary key,
+  name       text   not null,
+  digest     text   not null,
+  applied_at text   not null
+)`)
+	if err != nil {
+		return err
+	}
+	return tx.Commit()
+}
+
+// alone begins a transaction. On Postgres nobody else is in one of these; the lock
+// ends with it, because a pooler may give the next one another session.
+func (d *DB) alone(ctx context.Context, conn *sql.Conn) (*sql.Tx, error) {
+	tx, err := conn.BeginTx(ctx, nil)
+	if err != nil {
+		return nil, fmt.Errorf("begin: %w", err)
+	}
+	if d.dialect != dialect.Postgres {
+		return tx, nil
+	}
+	if _, err := tx.ExecContext(ctx, "select pg_advisory_xact_lock($1)", upgradeLock); err != nil {
+		_ = tx.Rollback() // the connection's, if it fails
+		return nil, fmt.Errorf("wait for the migration lock: %w", err)
+	}
+	return tx, nil
+}
+
 // step runs m unless it is recorded. The record is read inside the transaction,
-// which on SQLite is what keeps two processes apart.
+// which is what keeps two processes apart.
 //
 // On SQLite foreign keys are off while the file runs, because a table that is
 // rebuilt would otherwise take its children along; the pragma does nothing
@@ -84,9 +104,9 @@ func (d *DB) step(ctx context.Context, conn *sql.Conn, m migrations.Migration) (
 			err = errors.Join(err, on)
 		}()
 	}
-	tx, err := conn.BeginTx(ctx, nil)
+	tx, err := d.alone(ctx, conn)
 	if err != nil {
-		return fmt.Errorf("begin: %w", err)
+		return err
 	}
 	defer func() {
 		if back := tx.Rollback(); back != nil && !errors.Is(back, sql.ErrTxDone) {

@@ -15,6 +15,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -57,11 +58,13 @@ func Main(m *testing.M) int {
 	return code
 }
 
-// Each runs test in parallel on an empty, migrated store in SQLite and on one
-// in Postgres.
+// Each runs test in parallel on an empty, migrated store in SQLite, on one in
+// Postgres, and on one by way of a pooler.
 func Each(t *testing.T, test func(t *testing.T, s *store.Store)) {
 	t.Helper()
-	for name, database := range map[string]func(testing.TB) string{"sqlite": SQLite, "postgres": Postgres} {
+	for name, database := range map[string]func(testing.TB) string{
+		"sqlite": SQLite, "postgres": Postgres, "pooler": func(t testing.TB) string { return Pooled(t, Postgres(t)) },
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			test(t, Open(t, store.Config{Database: database(t)}))
@@ -96,6 +99,26 @@ func Postgres(t testing.TB) string { return clone(t, true) }
 
 // EmptyPostgres returns the URL of a new database without tables.
 func EmptyPostgres(t testing.TB) string { return clone(t, false) }
+
+// Pooled returns the URL by which a database of Postgres or EmptyPostgres is reached
+// through a PgBouncer that gives each transaction another session.
+func Pooled(t testing.TB, at string) string {
+	t.Helper()
+	u, err := url.Parse(at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := postgrestest.Pool(t.Context(), os.Getenv(serverVariable), "transaction", "trust")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := p.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return p.URL("postgres", "", strings.TrimPrefix(u.Path, "/"))
+}
 
 func clone(t testing.TB, migrated bool) string {
 	t.Helper()
