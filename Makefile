@@ -85,9 +85,9 @@ console: need web/node_modules ## tests of the console's pages
 infra/weir/e2e/node_modules: infra/weir/e2e/package-lock.json
 	cd infra/weir/e2e && npm ci --no-audit --no-fund --loglevel=error && touch node_modules
 
-# Its tests mostly wait: more of them at once than processors. Those of three event servers are in kills.
+# Its tests mostly wait: more of them at once than processors.
 e2e: need-test web/dist/index.html infra/weir/e2e/node_modules bin/gotestsum ## black-box tests: processes, public ports, real SDKs, KILLS of everything
-	$(gotestsum) testname -- -count=1 -timeout 30m -skip '^TestKilled(EventServers|MajorityOfEventServers|PlaneBesideAnother)$$' -parallel $$(($$(nproc) * 2)) ./infra/weir/e2e/... -kills $(KILLS)
+	$(gotestsum) testname -- -count=1 -timeout 30m -parallel $$(($$(nproc) * 2)) ./infra/weir/e2e/... -kills $(KILLS)
 
 test: need-test ## everything: check, unit, simulate, console, e2e
 	@infra/tools/steps.sh check='under a minute' unit='about two minutes' simulate='a minute or two' console='half a minute' e2e='about two minutes'

@@ -8,8 +8,10 @@ import (
 	"net/http"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -219,6 +221,72 @@ func TestFullDeadLettersRefuseTheirOwnSource(t *testing.T) {
 	until(t, "a source that is taken again", func() bool { return batch() == http.StatusOK })
 	until(t, "its events", func() bool { return evil.ids()[fmt.Sprint("w", f.n-1)] == 1 })
 	other.arrived(t, good)
+}
+
+var keyWindow = regexp.MustCompile(`(?m)^weir_dedupe_window_seconds(?:{[^}]*})? ([0-9.e+]+)$`)
+
+// TestTooManyDedupeKeysShortenTheirOwnersWindow sends events until the plane forgets
+// dedupe keys for lack of room. Nobody is refused, status says whose window is short,
+// and a repetition of the neighbour's first event is still known as one.
+func TestTooManyDedupeKeysShortenTheirOwnersWindow(t *testing.T) {
+	t.Parallel()
+	const batch = 10_000
+	good := newSink(t)
+	// Nothing is connected to the evil one's source, so that its events cost little.
+	in, _ := smallDisk(t, "workspace: evil\nregion: eu\nsources:\n  - { name: bulk, type: http, writeKey: wk_evil }\n---\n"+hookConfig("good", "eu", "wk_good", map[string]string{"hook": good.URL}))
+	first := `{"userId":"u","event":"E","messageId":"first"}`
+	accept(t, in.Gateway, "/v1/track", "wk_good", first)
+	other := newNeighbour(t, in)
+	var sent atomic.Int64
+	done := make(chan struct{})
+	var senders sync.WaitGroup
+	for range 2 {
+		senders.Go(func() {
+			for {
+				select {
+				case <-done:
+					return
+				default:
+				}
+				var body strings.Builder
+				body.WriteString(`{"batch":[`)
+				for n, last := sent.Add(batch)-batch, 0; last < batch; last++ {
+					if last > 0 {
+						body.WriteByte(',')
+					}
+					fmt.Fprintf(&body, `{"type":"track","userId":"%d","messageId":"k%d"}`, last%10, n+int64(last))
+				}
+				body.WriteString(`]}`)
+				if code, answer := deliver(in.Gateway, "/v1/batch", "wk_evil", body.String()); code != http.StatusOK {
+					t.Errorf("batch: %d %.300s", code, answer)
+					return
+				}
+			}
+		})
+	}
+	until(t, "a window that is short", func() bool {
+		metrics := fetch(t, in.Metrics+"/metrics", "")
+		m := keyWindow.FindStringSubmatch(metrics)
+		return m != nil && m[1] != "604800"
+	})
+	close(done)
+	senders.Wait()
+	names(t, in, "dedupe_window_short", "evil")
+	t.Logf("keys were forgotten after %d", sent.Load())
+	if out := run(t, 0, "", "status", "--data-dir", in.Dir); regexp.MustCompile(`dedupe_window_short[^\n]*good`).MatchString(out) {
+		t.Errorf("the neighbour's window is short, too:\n%s", out)
+	}
+	other.stop()
+	until(t, "the neighbour's events", func() bool { return len(good.ids()) == other.sent+1 })
+	accept(t, in.Gateway, "/v1/track", "wk_good", first)
+	var own book
+	until(t, "the repetition in the book", func() bool {
+		own = bookOf(t, in, "web", "")
+		return own.Accepted == int64(other.sent)+2 && own.Waiting == 0
+	})
+	if n := good.ids()["first"]; n != 1 || own.Duplicate != 1 {
+		t.Errorf("the neighbour's first event arrived %d times, and the book has %d duplicates", n, own.Duplicate)
+	}
 }
 
 // TestAFullStageRefusesItsOwnSources sends events to a warehouse that does not answer
