@@ -1,6 +1,7 @@
 package destination
 
 import (
+	"net/url"
 	"strings"
 
 	"weir/dataplane/destination/fields"
@@ -12,6 +13,7 @@ import (
 // Auth is a requests.Auth of a destination with its values. What prints it shows none.
 type Auth struct {
 	Type   string
+	Base   string // of url: where requests are built to
 	texts  requests.Auth
 	filled map[string]secret.String // by template
 }
@@ -42,6 +44,10 @@ func authOf(spec catalog.Spec, settings []byte, secrets map[string]secret.String
 			if base := "{base}"; strings.HasPrefix(text, base) {
 				value = catalog.BaseURL(spec, settings) + strings.TrimPrefix(value, base)
 			}
+			if texts.Type == "url" {
+				a.Base = catalog.BaseURL(spec, settings)
+				value = instead(value, fields.Value(settings).Get("baseUrl").Text())
+			}
 			if value != text {
 				a.filled[text] = secret.NewString(value)
 			}
@@ -52,4 +58,13 @@ func authOf(spec catalog.Spec, settings []byte, secrets map[string]secret.String
 		}
 	}
 	return all
+}
+
+// instead is an address whose scheme and host are those of another one, unless that is "".
+func instead(address, of string) string {
+	u, err := url.Parse(address)
+	if of == "" || err != nil {
+		return address
+	}
+	return strings.TrimRight(of, "/") + u.RequestURI()
 }

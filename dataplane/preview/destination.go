@@ -71,6 +71,12 @@ func lineOf(o destination.Opened, e event.Event, now time.Time) Line {
 	}
 	b := destination.Batch{Items: []destination.Item{{Event: e, Attempt: 1}}, Now: now}
 	reqs, verdicts := destination.Build(o.HTTP, b)
+	for more := len(reqs) == 1 && reqs[0].Then; more && b.Stage < maxStages; { // as if each were delivered
+		b.Stage++
+		next, said := destination.Build(o.HTTP, b)
+		more = len(next) == 1 && next[0].Then
+		reqs, verdicts = append(reqs, next...), append(verdicts, said...)
+	}
 	if kind, chained := o.HTTP.(destination.Chained); chained {
 		reqs = append(lookUps(kind, b), reqs...) // as if they found nothing
 	}
@@ -92,6 +98,9 @@ func lineOf(o destination.Opened, e event.Event, now time.Time) Line {
 	}
 	return line
 }
+
+// maxStages is how many requests of one event may follow each other.
+const maxStages = 16
 
 // lookUps returns what a kind asks first; nothing of one that panics.
 func lookUps(kind destination.Chained, b destination.Batch) (reqs []destination.Request) {

@@ -113,6 +113,10 @@ func (c *checker) specAuth(s Spec, a requests.Auth, at string) {
 	if !slices.Contains([]string{"", "sha1", "sha256", "sha512"}, a.Hash) || !slices.Contains([]string{"", "hex", "base64"}, a.Encoding) || !slices.Contains([]string{"", "body", "header"}, a.ClientIn) {
 		c.add(at, "not_in_enum", "The hash is sha1, sha256 or sha512, the encoding hex or base64, and clientIn body or header.")
 	}
+	if refs := requests.References(a.Value); a.Type == "url" && (len(s.Base) == 0 || len(refs) != 1 || refs[0][0] != "secrets" || a.Value != "{secrets."+refs[0][1]+"}" ||
+		!slices.ContainsFunc(s.Secrets, func(f Field) bool { return f.Name == refs[0][1] && f.Type == TypeURL })) {
+		c.add(at+".value", "bad_url", "The value is one secret of type url, such as {secrets.webhookUrl}, and there is a base.")
+	}
 	required, optional := a.Texts()
 	for _, text := range required {
 		if text == "" {

@@ -136,53 +136,77 @@ func (k *caseCheck) build(all []event.Event, seed uint64) {
 	for events := range slices.Chunk(all, k.opened.Limits.BatchSize) {
 		b := batch(events)
 		k.lookUps(&b, seed)
-		reqs, verdicts := k.opened.HTTP.Build(b)
-		again, verdictsAgain := k.opened.HTTP.Build(b)
-		if !reflect.DeepEqual(reqs, again) || !reflect.DeepEqual(verdicts, verdictsAgain) { // cmp takes long for bodies
-			k.once("differ", "seed %d: two builds of one batch differ:\n%s", seed, cmp.Diff(reqs, again)+cmp.Diff(verdicts, verdictsAgain))
+		k.stage(b, seed)
+	}
+}
+
+// maxStages is how many requests of one item may follow each other.
+const maxStages = 16
+
+// stage wants that of one stage of a batch, and of what follows once it is delivered.
+func (k *caseCheck) stage(b destination.Batch, seed uint64) {
+	reqs, verdicts := k.opened.HTTP.Build(b)
+	again, verdictsAgain := k.opened.HTTP.Build(b)
+	if !reflect.DeepEqual(reqs, again) || !reflect.DeepEqual(verdicts, verdictsAgain) { // cmp takes long for bodies
+		k.once("differ", "seed %d: two builds of one batch differ:\n%s", seed, cmp.Diff(reqs, again)+cmp.Diff(verdicts, verdictsAgain))
+	}
+	fate := make([]int, len(b.Items))
+	count := func(i int) {
+		if i < 0 || i >= len(fate) {
+			k.lost = true
+			k.once("lost", "seed %d: there is no item %d in a batch of %d", seed, i, len(fate))
+			return
 		}
-		fate := make([]int, len(events))
-		count := func(i int) {
-			if i < 0 || i >= len(fate) {
-				k.lost = true
-				k.once("lost", "seed %d: there is no item %d in a batch of %d", seed, i, len(fate))
-				return
-			}
-			fate[i]++
+		fate[i]++
+	}
+	for _, r := range reqs {
+		if len(r.Items) == 0 || r.Method == "" || !strings.HasPrefix(r.URL, "http") {
+			k.once("request", "seed %d: request %s %s for %d items", seed, r.Method, r.URL, len(r.Items))
 		}
-		for _, r := range reqs {
-			if len(r.Items) == 0 || r.Method == "" || !strings.HasPrefix(r.URL, "http") {
-				k.once("request", "seed %d: request %s %s for %d items", seed, r.Method, r.URL, len(r.Items))
-			}
-			for _, i := range r.Items {
-				count(i)
-			}
-			for _, part := range r.Parts {
-				if !slices.Contains(r.Items, part) {
-					k.once("parts", "seed %d: a part of a request is of item %d, which is not in it", seed, part)
-				}
-			}
-			k.secrets("a request's URL", r.URL)
-			k.secrets("a request's body", string(r.Body))
-			if len(k.opened.Auth) > 0 { // what is secret is added after this
-				for name, values := range r.Header {
-					k.secrets("a request's header", name+": "+strings.Join(values, " "))
-				}
-			}
-			if seed < 2 {
-				k.judge(r)
+		for _, i := range r.Items {
+			count(i)
+		}
+		for _, part := range r.Parts {
+			if !slices.Contains(r.Items, part) {
+				k.once("parts", "seed %d: a part of a request is of item %d, which is not in it", seed, part)
 			}
 		}
-		for _, v := range verdicts {
-			count(v.Item)
-			k.verdict(v, "Build")
+		k.secrets("a request's URL", r.URL)
+		k.secrets("a request's body", string(r.Body))
+		if len(k.opened.Auth) > 0 { // what is secret is added after this
+			for name, values := range r.Header {
+				k.secrets("a request's header", name+": "+strings.Join(values, " "))
+			}
 		}
-		for i, times := range fate {
-			if times != 1 {
-				k.once("fate", "seed %d: event %d of a batch of %d ends %d times, want once", seed, i, len(fate), times)
+		if seed < 2 {
+			k.judge(r)
+		}
+	}
+	for _, v := range verdicts {
+		count(v.Item)
+		k.verdict(v, "Build")
+	}
+	for i, times := range fate {
+		if times != 1 {
+			k.once("fate", "seed %d: event %d of a batch of %d ends %d times, want once", seed, i, len(fate), times)
+		}
+	}
+	if next := following(b, reqs); len(next.Items) > 0 && b.Stage < maxStages && !k.lost {
+		k.stage(next, seed)
+	}
+}
+
+// following is the batch of the items that more follows for.
+func following(b destination.Batch, reqs []destination.Request) destination.Batch {
+	next := destination.Batch{Now: b.Now, Found: b.Found, Stage: b.Stage + 1}
+	for _, r := range reqs {
+		for _, i := range r.Items {
+			if r.Then && i >= 0 && i < len(b.Items) {
+				next.Items = append(next.Items, b.Items[i])
 			}
 		}
 	}
+	return next
 }
 
 // lookUps wants good look-ups of a kind that makes any, and a verdict on any answer;
@@ -372,40 +396,59 @@ var outcomes = map[destination.Outcome]string{
 	destination.Delivered: "delivered", destination.Dropped: "dropped", destination.Retry: "retry", destination.Dead: "dead",
 }
 
-// compare holds the case's requests against want.jsonl, or rewrites it.
+// compare holds the case's requests against want.jsonl, and what its answers mean against
+// verdicts.jsonl, or rewrites both.
 func (c *caseFile) compare(m *mistakes, o destination.Opened) {
 	var got bytes.Buffer
-	enc := json.NewEncoder(&got)
-	enc.SetEscapeHTML(false)
+	var all []built
 	for at := 0; at < len(c.events); at += o.Limits.BatchSize {
-		events := c.events[at:min(at+o.Limits.BatchSize, len(c.events))]
-		b := batch(events)
-		var reqs []destination.Request
+		b := batch(c.events[at:min(at+o.Limits.BatchSize, len(c.events))])
 		if kind, chained := o.HTTP.(destination.Chained); chained {
-			reqs, b.Found = kind.LookUps(b), c.found
+			all = append(all, show(&got, b, kind.LookUps(b), nil)...)
+			b.Found = c.found
 		}
-		built, verdicts := o.HTTP.Build(b)
-		for _, r := range append(reqs, built...) {
-			l := line{LookUp: r.Key, Method: r.Method, URL: r.URL, Headers: r.Header, Body: string(r.Body)}
-			for _, i := range r.Items {
-				if i >= 0 && i < len(events) { // lookUps says so
-					l.Events = append(l.Events, events[i].MessageID)
-				}
-			}
-			_ = enc.Encode(l) // a buffer
-		}
-		for _, v := range verdicts {
-			_ = enc.Encode(line{Events: []id.Event{events[v.Item].MessageID}, Outcome: outcomes[v.Outcome], Code: v.Code})
+		for len(b.Items) > 0 && b.Stage <= maxStages {
+			reqs, verdicts := o.HTTP.Build(b)
+			all = append(all, show(&got, b, reqs, verdicts)...)
+			b = following(b, reqs)
 		}
 	}
+	judged := c.judge(m, o, all)
 	if *update {
 		c.archive.set("want.jsonl", got.Bytes())
+		if len(judged) > 0 {
+			c.archive.set("verdicts.jsonl", judged)
+		}
 		if err := os.WriteFile(c.path, c.archive.format(), 0o644); err != nil {
 			m.add("%v", err)
 		}
 		return
 	}
-	if diff := cmp.Diff(string(c.archive.get("want.jsonl")), got.String()); diff != "" {
+	if diff := cmp.Diff(string(c.archive.get("want.jsonl")), got.String()) + cmp.Diff(string(c.archive.get("verdicts.jsonl")), string(judged)); diff != "" {
 		m.add("%s: -want +got (rewrite with -update, and read the difference):\n%s", c.path, diff)
 	}
+}
+
+// show writes a line for each request and verdict on b.
+func show(to *bytes.Buffer, b destination.Batch, reqs []destination.Request, verdicts []destination.Verdict) (all []built) {
+	enc := json.NewEncoder(to)
+	enc.SetEscapeHTML(false)
+	events := make([]event.Event, len(b.Items))
+	for i := range events {
+		events[i] = b.Items[i].Event
+	}
+	for _, r := range reqs {
+		l := line{LookUp: r.Key, Method: r.Method, URL: r.URL, Headers: r.Header, Body: string(r.Body)}
+		for _, i := range r.Items {
+			if i >= 0 && i < len(events) { // lookUps says so
+				l.Events = append(l.Events, events[i].MessageID)
+			}
+		}
+		_ = enc.Encode(l) // a buffer
+		all = append(all, built{r, events})
+	}
+	for _, v := range verdicts {
+		_ = enc.Encode(line{Events: []id.Event{events[v.Item].MessageID}, Outcome: outcomes[v.Outcome], Code: v.Code})
+	}
+	return all
 }

@@ -122,10 +122,29 @@ func apply(ctx context.Context, a destination.Auth, r *destination.Request, now 
 		r.URL += sep + url.QueryEscape(name(a)) + "=" + url.QueryEscape(value(a))
 	case "hmac":
 		set(name(a), value(a)+signature(a, r.Body))
+	case "url":
+		rest, ok := strings.CutPrefix(r.URL, a.Base)
+		if !ok {
+			return fault.New(fault.Invalid, "The request does not go to the kind's address.")
+		}
+		r.URL = behind(value(a), rest)
 	case "sigv4":
 		return signV4(ctx, a, r, now)
 	}
 	return nil
+}
+
+// behind is an address with the path and query of rest behind its own.
+func behind(address, rest string) string {
+	path, query, _ := strings.Cut(address, "?")
+	morePath, moreQuery, _ := strings.Cut(rest, "?")
+	if morePath != "" {
+		path = strings.TrimRight(path, "/") + morePath
+	}
+	if query = strings.Trim(query+"&"+moreQuery, "&"); query != "" {
+		path += "?" + query
+	}
+	return path
 }
 
 // signature is the HMAC of body.

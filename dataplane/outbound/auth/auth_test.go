@@ -37,7 +37,11 @@ func open(t *testing.T, lines string, secrets ...string) destination.Opened {
 	spec := "family: destination\nname: acme\ntitle: Acme\ndoc: A test.\nfields:\n- { name: site, type: string, title: S, default: s1 }\n" +
 		"base: { any: https://api.example }\nsecrets:\n"
 	for _, name := range []string{"a", "b", "c"} {
-		spec += "- { name: " + name + ", type: string, title: S }\n"
+		typ := "string"
+		if strings.Contains(lines, "type: url") && name == "a" {
+			typ = "url"
+		}
+		spec += "- { name: " + name + ", type: " + typ + ", title: S }\n"
 	}
 	kind := destination.Define([]byte(spec+lines), func(struct{}) (destination.Destination, error) { return nothing{}, nil })
 	given := map[string]secret.String{}
@@ -67,6 +71,8 @@ func TestRequestsAreAuthorisedAsTheSpecSays(t *testing.T) {
 		"query":           {`auth: [{ type: query, name: key, value: "{secrets.a}" }]`, []string{"a&b=c"}, "/x?key=a%26b%3Dc", http.Header{}, `{"e":1}`},
 		"body":            {`auth: [{ type: body, name: api_key, value: "{secrets.a}" }]`, []string{`a"b`}, "/x", http.Header{}, `{"api_key":"a\"b","e":1}`},
 		"hmac":            {`auth: [{ type: hmac, name: X-Sign, key: "{secrets.a}", value: "sha1=", hash: sha1 }]`, []string{"key"}, "/x", http.Header{"X-Sign": {"sha1=3b38b0e44b65dd4e9ab1ad8c0d8ed8e4b1ed1cd7"}}, `{"e":1}`},
+		"url":             {`auth: [{ type: url, value: "{secrets.a}" }]`, []string{"https://hooks.example/services/T0/s3cret"}, "", http.Header{}, `{"e":1}`},
+		"url, query":      {`auth: [{ type: query, name: k, value: "{secrets.b}" }, { type: url, value: "{secrets.a}" }]`, []string{"https://hooks.example/s/?w=1", "v"}, "", http.Header{}, `{"e":1}`},
 		"an absent one":   {`auth: [{ type: bearer, value: "{secrets.b}" }, { type: header, name: K, value: "{secrets.a}" }]`, []string{"s3cret"}, "/x", http.Header{"K": {"s3cret"}}, `{"e":1}`},
 		"several at once": {`auth: [{ type: hmac, name: S, key: "{secrets.b}" }, { type: body, name: k, value: "{secrets.a}" }]`, []string{"s3cret", "key"}, "/x", nil, `{"k":"s3cret","e":1}`},
 	} {
@@ -83,13 +89,24 @@ func TestRequestsAreAuthorisedAsTheSpecSays(t *testing.T) {
 			}
 			got.Header, tc.header = nil, nil
 		}
-		if diff := cmp.Diff(tc.header, got.Header); diff != "" || got.URL != "https://api.example"+tc.url || string(got.Body) != tc.body {
+		if diff := cmp.Diff(tc.header, got.Header); diff != "" || got.URL != wanted(name, tc.url) || string(got.Body) != tc.body {
 			t.Errorf("%s: %s %s\n%s", name, got.URL, got.Body, diff)
 		}
 		if len(given.Header) > 0 || string(given.Body) != `{"e":1}` || strings.Contains(fmt.Sprintf("%+v %#v", o, o.Auth), "s3cret") {
 			t.Errorf("%s: the request that was built changed, or a secret is printed: %+v", name, o)
 		}
 	}
+}
+
+// wanted is where a request goes.
+func wanted(name, path string) string {
+	switch name {
+	case "url":
+		return "https://hooks.example/services/T0/s3cret/x"
+	case "url, query":
+		return "https://hooks.example/s/x?w=1&k=v"
+	}
+	return "https://api.example" + path
 }
 
 // TestSignaturesAreTheKnownOnes: RFC 4231, test case 2, and get-vanilla of AWS's test

@@ -16,7 +16,7 @@ type Auth struct {
 	Type string `json:"type" yaml:"type"` // a word of AuthTypes
 
 	Name  string `json:"name,omitempty" yaml:"name"`   // of the header, of the parameter in the query, or of the member at the top of a JSON body
-	Value string `json:"value,omitempty" yaml:"value"` // what stands there; bearer: the token
+	Value string `json:"value,omitempty" yaml:"value"` // what stands there; bearer: the token; url: the address that takes the place of the base
 
 	User     string `json:"user,omitempty" yaml:"user"` // basic
 	Password string `json:"password,omitempty" yaml:"password"`
@@ -44,7 +44,7 @@ func (a Auth) Texts() (required, optional []string) {
 	switch a.Type {
 	case "header", "query", "body":
 		return []string{a.Name, a.Value}, nil
-	case "bearer":
+	case "bearer", "url":
 		return []string{a.Value}, nil
 	case "basic":
 		return []string{a.User}, []string{a.Password}
@@ -63,7 +63,7 @@ func (a Auth) Texts() (required, optional []string) {
 
 // AuthTypes are the ways of authorising a request.
 func AuthTypes() []string {
-	return []string{"header", "bearer", "basic", "query", "body", "hmac", "oauth2", "sigv4"}
+	return []string{"header", "bearer", "basic", "query", "body", "hmac", "oauth2", "sigv4", "url"}
 }
 
 // Limits is what a vendor allows. Settings may ask for less: fields called batch
