@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"weir/controlplane/store/beats"
 	"weir/controlplane/store/database"
 	"weir/controlplane/store/ent"
 	"weir/controlplane/store/ent/ack"
@@ -51,6 +52,9 @@ func (s *Store) FoldAck(ctx context.Context, who Actor, a wire.Ack) (bool, error
 			return trail{}, err
 		}
 		changed = true
+		if err := beats.Applied(ctx, tx, a); err != nil {
+			return trail{}, err
+		}
 		told := trail{"plane.ack", "workspace " + string(a.Workspace),
 			fmt.Sprintf("plane %s, number %d, %s, running %d, %d problems", a.Plane, a.Number, a.State, a.Running, len(a.Problems))}
 		if kept == nil {

@@ -11,6 +11,7 @@ import (
 	"weir/shared/fault"
 	"weir/shared/id"
 	"weir/shared/wire"
+	"weir/shared/workspace"
 )
 
 // join makes a plane of that name in that region.
@@ -206,5 +207,52 @@ func TestAnAckCountsOnlyForTheWorkspacesOfItsPlane(t *testing.T) {
 		if all := must[[]wire.Ack](t)(s.Acks(t.Context(), "")); len(all) != 1 {
 			t.Errorf("got %d acks, want 1", len(all))
 		}
+	})
+}
+
+func TestAlarmsAboutWhatIsRemovedGoWithTheAck(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		p := join(t, s, "a", "eu")
+		rev, other := commit(t, s, p, "acme", 0, nil), commit(t, s, p, "other", 0, nil)
+		src, dst, gone := string(rev.Config.Sources[0].ID), string(rev.Config.Destinations[0].ID), string(other.Config.Destinations[0].ID)
+		beat := wire.Beat{Plane: p.ID, At: time.Now(), Version: "1.2.3", Healthy: true, Alarms: []wire.Alarm{
+			{Code: "disk_low", Count: 1}, {Code: "quarantine_full", Workspace: rev.Workspace, Count: 1, Objects: []string{src}},
+			{Code: "destination_down", Workspace: rev.Workspace, Count: 1, Objects: []string{dst}},
+			{Code: "destination_down", Workspace: other.Workspace, Count: 1, Objects: []string{gone}}, {Code: "code_slow", Workspace: other.Workspace, Count: 1},
+		}}
+		if err := s.FoldBeat(t.Context(), admin, beat); err != nil {
+			t.Fatal(err)
+		}
+		said := time.Now()
+		fold := func(ws id.Workspace, number uint64, digest workspace.Digest, state wire.State, want ...wire.Code) {
+			t.Helper()
+			said = said.Add(time.Millisecond)
+			ack := wire.Ack{Plane: p.ID, Workspace: ws, Number: number, Running: number, Digest: digest, State: state, At: said}
+			if changed := must[bool](t)(s.FoldAck(t.Context(), admin, ack)); !changed {
+				t.Fatal("an ack changed nothing")
+			}
+			var got []wire.Code
+			for _, a := range must[store.Plane](t)(s.Plane(t.Context(), p.ID)).Alarms {
+				got = append(got, a.Code)
+			}
+			if d := cmp.Diff(want, got); d != "" {
+				t.Errorf("alarms after %s of number %d (-want +got)\n%s", state, number, d)
+			}
+		}
+		fold(rev.Workspace, 1, rev.Digest, wire.Applied, "disk_low", "quarantine_full", "destination_down", "destination_down", "code_slow")
+		next := rev.Config
+		next.Destinations, next.Connections = nil, nil
+		body, digest, err := workspace.Encode(next)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ws := must[store.Workspace](t)(s.Workspace(t.Context(), rev.Workspace))
+		if _, err := s.AppendRevision(t.Context(), admin, store.Commit{Workspace: ws, Expected: 1, Config: next, Digest: digest, Body: body}); err != nil {
+			t.Fatal(err)
+		}
+		fold(rev.Workspace, 2, digest, wire.Rejected, "disk_low", "quarantine_full", "destination_down", "destination_down", "code_slow")
+		fold(rev.Workspace, 2, digest, wire.Applied, "disk_low", "quarantine_full", "destination_down", "code_slow")
+		tombstone := must[store.Workspace](t)(s.DeleteWorkspace(t.Context(), admin, other.Workspace))
+		fold(other.Workspace, tombstone.Number, "", wire.Applied, "disk_low", "quarantine_full")
 	})
 }

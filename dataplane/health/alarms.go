@@ -58,14 +58,20 @@ func alarmsOf(all []concern) []wire.Alarm {
 
 // owned tells the workspaces of destinations to concerns that name these alone.
 func owned(all []concern, books []ledger.Row) []concern {
-	owners := map[id.Destination]id.Workspace{}
-	for i := range books {
-		owners[books[i].Destination] = books[i].Workspace
-	}
+	owners := ownersOf(books)
 	for i := range all {
 		if c := &all[i]; c.workspace == "" && c.destination != "" {
 			c.workspace = owners[c.destination]
 		}
 	}
 	return all
+}
+
+// ownersOf returns the workspaces of destinations.
+func ownersOf(books []ledger.Row) map[id.Destination]id.Workspace {
+	owners := map[id.Destination]id.Workspace{}
+	for i := range books {
+		owners[books[i].Destination] = books[i].Workspace
+	}
+	return owners
 }

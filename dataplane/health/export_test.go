@@ -7,6 +7,7 @@ import (
 	"weir/dataplane/event"
 	"weir/dataplane/ledger"
 	"weir/dataplane/transform"
+	"weir/shared/id"
 	"weir/shared/wire"
 )
 
@@ -16,9 +17,12 @@ func Limits(lanes []deliver.State, code transform.Load, cpu float64, books []led
 }
 
 // Looks returns a function that looks at logs and books, one time after another, and
-// tells the alarms and a refusing append.
-func Looks() func(logs []Log, rows []ledger.Row) ([]wire.Alarm, Appending) {
-	var q quota
+// tells the alarms and a refusing append. removed is that of a Config; nil: nothing is.
+func Looks(removed func(ws id.Workspace, object string) bool) func(logs []Log, rows []ledger.Row) ([]wire.Alarm, Appending) {
+	if removed == nil {
+		removed = func(id.Workspace, string) bool { return false }
+	}
+	q := quota{removed: removed}
 	return func(logs []Log, rows []ledger.Row) ([]wire.Alarm, Appending) {
 		q.look(logs, func() []ledger.Row { return rows })
 		return q.alarms(), q.before(func(context.Context, []event.Event) error { return nil })

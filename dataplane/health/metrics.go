@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"weir/dataplane/ingest"
+	"weir/dataplane/ledger"
 	"weir/dataplane/partition"
 	"weir/dataplane/queue"
 	"weir/shared/id"
@@ -110,10 +111,11 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, value, labels...)
 	}
 	states := c.monitor.states(time.Now())
-	c.ledger(gauge)
+	books := c.monitor.cfg.Ledger()
+	c.ledger(books, gauge)
 	c.gateway(ch, counter)
 	c.partitions(states, gauge, counter)
-	for _, s := range lanes(states) {
+	for _, s := range c.monitor.present(lanes(states), books) {
 		dest, down := string(s.Destination), 0.0
 		if s.Down {
 			down = 1
@@ -171,21 +173,23 @@ func (c *collector) logs(gauge func(*prometheus.Desc, float64, ...string)) {
 // ofSources are the kinds of counts that only sources have.
 var ofSources = []string{"accepted", "replayed", "waiting", "duplicate", "unrouted"}
 
-func (c *collector) ledger(gauge func(*prometheus.Desc, float64, ...string)) {
+// ledger gives the sums of all books, and those of destinations that are not removed.
+func (c *collector) ledger(books []ledger.Row, gauge func(*prometheus.Desc, float64, ...string)) {
 	type at struct {
 		destination id.Destination
 		kind        string
 	}
 	sums, of := map[string]int64{}, map[at]int64{}
-	for _, r := range c.monitor.cfg.Ledger() {
+	for _, r := range books {
 		kinds := map[string]int64{"accepted": r.Accepted, "replayed": r.Replayed, "waiting": r.Waiting, "duplicate": r.Duplicate, "quarantined": r.Quarantined, "unrouted": r.Unrouted,
 			"routed": r.Routed, "delivered": r.Delivered, "staged": r.Staged, "parked": r.Parked, "dead": r.Dead, "in_flight": r.InFlight}
 		for _, n := range r.Dropped {
 			kinds["dropped"] += n
 		}
+		present := r.Destination != "" && !c.monitor.cfg.Removed(r.Workspace, string(r.Destination))
 		for kind, n := range kinds {
 			sums[kind] += n
-			if r.Destination != "" && !slices.Contains(ofSources, kind) {
+			if present && !slices.Contains(ofSources, kind) {
 				of[at{r.Destination, kind}] += n
 			}
 		}

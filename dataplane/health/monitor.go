@@ -33,10 +33,13 @@ type Config struct {
 	Partitions func() []*partition.Partition
 	Code       func() transform.Load
 	Warehouses func() []Warehouse
-	SlowCalls  func() []id.Workspace // whose calls of the view take long while those of others wait
-	Unloaded   func() []id.Workspace // workspaces that cannot be loaded, or were not until now
-	Lazy       func() []string       // names of those that are seen to sync only now and then
-	Away       func() []string       // names of servers of the event cluster that are away
+	// Removed reports whether a workspace has a source or destination no more, or is
+	// removed itself; with an empty object only the latter.
+	Removed   func(ws id.Workspace, object string) bool
+	SlowCalls func() []id.Workspace // whose calls of the view take long while those of others wait
+	Unloaded  func() []id.Workspace // workspaces that cannot be loaded, or were not until now
+	Lazy      func() []string       // names of those that are seen to sync only now and then
+	Away      func() []string       // names of servers of the event cluster that are away
 }
 
 // Warehouse is how the loads of a warehouse do. Failure is empty unless the
@@ -57,7 +60,7 @@ type Monitor struct {
 
 // New returns a monitor that has looked at the disk once.
 func New(cfg Config) *Monitor {
-	m := &Monitor{cfg: cfg, disk: disk{dir: cfg.DataDir}}
+	m := &Monitor{cfg: cfg, disk: disk{dir: cfg.DataDir}, quota: quota{removed: cfg.Removed}}
 	m.disk.look()
 	return m
 }
@@ -141,7 +144,7 @@ func (m *Monitor) states(now time.Time) []partition.State {
 }
 
 // alarms lists what is wrong with partitions in these states and with the rest of
-// the plane.
+// the plane, and is not about what was removed: that may be under way still.
 func (m *Monitor) alarms(states []partition.State) (alarms []wire.Alarm) {
 	books := m.cfg.Ledger()
 	on := owned(limits(lanes(states), m.cfg.Code(), m.busy.share(time.Now())), books)
@@ -175,6 +178,7 @@ func (m *Monitor) alarms(states []partition.State) (alarms []wire.Alarm) {
 	for _, ws := range m.cfg.Unloaded() {
 		on = append(on, concern{code: "workspace_unloaded", workspace: ws, count: 1})
 	}
+	on = slices.DeleteFunc(on, func(c concern) bool { return c.workspace != "" && m.cfg.Removed(c.workspace, string(c.destination)) })
 	alarms = append(alarmsOf(on), m.quota.alarms()...)
 	if away := m.cfg.Away(); len(away) > 0 {
 		alarms = append(alarms, wire.Alarm{Code: "events_degraded", Count: uint64(len(away)), Servers: away})
@@ -192,6 +196,16 @@ func reason(a, b deliver.State) string {
 		return cmp.Or(b.Reason, a.Reason)
 	}
 	return cmp.Or(a.Reason, b.Reason)
+}
+
+// present returns the lanes of destinations that are not removed: those of others end
+// when nothing is under way.
+func (m *Monitor) present(lanes []deliver.State, books []ledger.Row) []deliver.State {
+	owners := ownersOf(books)
+	return slices.DeleteFunc(lanes, func(s deliver.State) bool {
+		ws := owners[s.Destination]
+		return ws != "" && m.cfg.Removed(ws, string(s.Destination))
+	})
 }
 
 // lanes returns how every destination does, over all partitions.

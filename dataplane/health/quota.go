@@ -73,6 +73,8 @@ const (
 
 // quota knows which logs are full, and which sources feed what fills them.
 type quota struct {
+	removed func(ws id.Workspace, object string) bool // see Config.Removed
+
 	now atomic.Pointer[fullness] // nil: nothing is full
 }
 
@@ -125,7 +127,7 @@ func (q *quota) look(logs []Log, rows func() []ledger.Row) {
 		if books == nil {
 			books = rows()
 		}
-		now.keys(l, full, books)
+		now.keys(l, full, books, q.gone)
 	}
 	if len(now.alarms) == 0 {
 		now = nil
@@ -134,8 +136,8 @@ func (q *quota) look(logs []Log, rows func() []ledger.Row) {
 }
 
 // keys refuses the sources that feed the full keys of a log, and raises an alarm for
-// each workspace that has some.
-func (f *fullness) keys(l Log, full logFull, books []ledger.Row) {
+// each workspace that has some. Nobody feeds what is gone.
+func (f *fullness) keys(l Log, full logFull, books []ledger.Row, gone func(ws id.Workspace, key string) bool) {
 	objects := map[id.Workspace][]string{}
 	keys := slices.Compact(slices.Sorted(slices.Values(l.Full))) // partitions name the same ones
 	for _, key := range keys {
@@ -145,11 +147,13 @@ func (f *fullness) keys(l Log, full logFull, books []ledger.Row) {
 			if string(r.Destination) == key || string(r.Source) == key || isAside(r, key) {
 				owner = r.Workspace
 			}
-			if full.feeds(r, key) {
+			if full.feeds(r, key) && !gone(r.Workspace, key) {
 				f.refused[feed{r.Workspace, r.Source}] = l.Kind
 			}
 		}
-		objects[owner] = append(objects[owner], key)
+		if owner == "" || !gone(owner, key) {
+			objects[owner] = append(objects[owner], key)
+		}
 	}
 	for ws, keys := range objects {
 		a := wire.Alarm{Code: full.code, Workspace: ws, Count: uint64(len(keys))}
@@ -163,12 +167,27 @@ func (f *fullness) keys(l Log, full logFull, books []ledger.Row) {
 	})
 }
 
-// alarms are those of full logs.
+// alarms are those of full logs, of what is not removed since the last look.
 func (q *quota) alarms() []wire.Alarm {
-	if now := q.now.Load(); now != nil {
-		return now.alarms
+	now := q.now.Load()
+	if now == nil {
+		return nil
 	}
-	return nil
+	var on []wire.Alarm
+	for _, a := range now.alarms {
+		if left, stays := a.Without(q.gone); stays {
+			on = append(on, left)
+		}
+	}
+	return on
+}
+
+// gone is removed for keys of logs: that of events which are set aside is no object.
+func (q *quota) gone(ws id.Workspace, key string) bool {
+	if _, _, aside := queue.AsideOf(key); aside {
+		key = ""
+	}
+	return q.removed(ws, key)
 }
 
 // check is fault.Limited when a log is full that takes something of every event.

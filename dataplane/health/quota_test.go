@@ -33,7 +33,7 @@ func TestWhoFeedsAFullKeyIsRefusedAlone(t *testing.T) {
 		"parked_full": {queue.Parked, "dst_evil"}, "dead_full": {queue.Dead, "dst_evil"},
 		"stage_full": {queue.Stage, "dst_evil"}, "quarantine_full": {queue.Quarantine, "src_evil"},
 	} {
-		look := health.Looks()
+		look := health.Looks(nil)
 		alarms, take := look([]health.Log{{Kind: c.kind, Full: []string{c.key, c.key}}, {Kind: queue.Journal, Fill: 0.5}}, rows)
 		if diff := cmp.Diff([]wire.Alarm{{Code: code, Workspace: "ws_evil", Count: 1, Objects: []string{c.key}}}, alarms); diff != "" {
 			t.Errorf("%s: alarms -want +got:\n%s", code, diff)
@@ -65,7 +65,7 @@ func refusal(err error) string {
 
 func TestALogWithoutKeysRaisesItsAlarm(t *testing.T) {
 	t.Parallel()
-	look := health.Looks()
+	look := health.Looks(nil)
 	for _, step := range []struct {
 		fill float64
 		on   bool
@@ -83,4 +83,40 @@ func TestALogWithoutKeysRaisesItsAlarm(t *testing.T) {
 			t.Errorf("at %v: %v, want %v", step.fill, codes, want)
 		}
 	}
+}
+
+// TestWhatIsRemovedIsNotFull: what is kept of it ends with its time, and nobody feeds it.
+func TestWhatIsRemovedIsNotFull(t *testing.T) {
+	t.Parallel()
+	rows := []ledger.Row{
+		{Workspace: "ws_a", Source: "src_a", Destination: "dst_gone", Routed: 9, Parked: 3, Dead: 6},
+		{Workspace: "ws_b", Source: "src_b", Destination: "dst_b", Routed: 9, Parked: 3, Dead: 6},
+	}
+	gone := false
+	look := health.Looks(func(ws id.Workspace, object string) bool {
+		return gone && ws == "ws_a" && (object == "dst_gone" || object == "src_a")
+	})
+	full := []health.Log{{Kind: queue.Dead, Full: []string{"dst_gone", "dst_b"}}, {Kind: queue.Quarantine, Full: []string{"src_a", queue.AsideKey("ws_a", false)}}}
+	if alarms, _ := look(full, rows); len(alarms) != 3 {
+		t.Fatalf("alarms %+v, want two of DEAD and one of QUARANTINE", alarms)
+	}
+	gone = true
+	alarms, take := look(full, rows)
+	want := []wire.Alarm{
+		{Code: "dead_full", Workspace: "ws_b", Count: 1, Objects: []string{"dst_b"}},
+		{Code: "quarantine_full", Workspace: "ws_a", Count: 1, Objects: []string{queue.AsideKey("ws_a", false)}},
+	}
+	if d := cmp.Diff(want, alarms); d != "" {
+		t.Errorf("alarms (-want +got):\n%s", d)
+	}
+	for source, want := range map[feed]string{{"ws_a", "src_a"}: "quarantine_full", {"ws_b", "src_b"}: "dead_full"} {
+		if got := refusal(take(t.Context(), []event.Event{{Workspace: source.workspace, Source: source.source}})); got != want {
+			t.Errorf("%v is refused with %q, want %q", source, got, want)
+		}
+	}
+}
+
+type feed struct {
+	workspace id.Workspace
+	source    id.Source
 }

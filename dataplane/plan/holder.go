@@ -85,6 +85,19 @@ func (h *Holder) Target(ws id.Workspace, dest id.Destination) (*destination.Targ
 	return nil, destination.Removed
 }
 
+// Removed reports whether a workspace has no more a source or destination with the
+// identifier object, or is removed itself; with an empty object only the latter. It is
+// false while the workspace is not loaded.
+func (h *Holder) Removed(ws id.Workspace, object string) bool {
+	p, known := h.now().plans[ws]
+	if p == nil || object == "" {
+		return known && p == nil
+	}
+	_, destination := p.targets[id.Destination(object)]
+	_, source := p.sources[id.Source(object)]
+	return !destination && !source
+}
+
 // Warehouse is one warehouse destination as it is configured now.
 type Warehouse struct {
 	*destination.Target

@@ -124,7 +124,15 @@ func TestAHolderAnswersFromPlansAndTombstones(t *testing.T) {
 	if target, presence := h.Target("ws_a", "dst_gone"); presence != destination.Removed || target != nil {
 		t.Errorf("dst_gone is %v, %v, want Removed", target, presence)
 	}
+	for object, removed := range map[string]bool{"": false, "src_a": false, "src_off": false, "dst_a": false, "dst_gone": true, "src_gone": true} {
+		if h.Removed("ws_a", object) != removed || h.Removed("ws_unknown", object) {
+			t.Errorf("%q is removed: %v, want %v; and unknown workspaces lack nothing", object, !removed, removed)
+		}
+	}
 	h.Remove("ws_a")
+	if !h.Removed("ws_a", "") || !h.Removed("ws_a", "dst_a") {
+		t.Error("a removed workspace is not removed")
+	}
 	if _, ok := h.Source("wk_a"); ok {
 		t.Error("the write key of a removed workspace opens something")
 	}

@@ -107,7 +107,8 @@ func TestWhatWaitsIsListed(t *testing.T) {
 		w.WriteHeader(http.StatusServiceUnavailable)
 		return true
 	})
-	_, in := dev(t, t.TempDir(), hookConfig("acme", "eu", "wk_web", map[string]string{"hook": hook.URL}))
+	dead := "http://" + freePort(t)
+	_, in := dev(t, t.TempDir(), hookConfig("acme", "eu", "wk_web", map[string]string{"hook": hook.URL, "gone": dead}))
 	accept(t, in.Gateway, "/v1/track", "wk_web", `{"userId":"u","event":"Late","messageId":"late"}`)
 	accept(t, in.Gateway, "/v1/batch", "wk_web", `{"batch":[{"userId":"u","event":"Later","messageId":"later"},{"event":"Nobody"}]}`)
 	list := func(args ...string) (found []string) {
@@ -127,8 +128,18 @@ func TestWhatWaitsIsListed(t *testing.T) {
 		return slices.Equal(list("--parked", "--destination", "hook"), []string{"Late server_error", "Later server_error"})
 	})
 	until(t, "an alarm that names the destination and the reason", func() bool {
-		return strings.Contains(run(t, 0, "", "status", "--data-dir", in.Dir), "destination_down ×1 (acme/hook: server_error)")
+		out := run(t, 0, "", "status", "--data-dir", in.Dir)
+		return strings.Contains(out, "destination_down ×1 (acme/hook: server_error)") && strings.Contains(out, "acme/gone: refused")
 	})
+	file := filepath.Join(t.TempDir(), "weir.yaml")
+	write(t, file, hookConfig("acme", "eu", "wk_web", map[string]string{"hook": hook.URL}))
+	run(t, 0, "", "apply", "-f", file, "--discard-parked", "--data-dir", in.Dir)
+	if out := run(t, 0, "", "status", "--data-dir", in.Dir); strings.Contains(out, "acme/gone") || strings.Contains(out, "refused") || !strings.Contains(out, "acme/hook: server_error") {
+		t.Errorf("status once the revision without a destination is applied:\n%s", out)
+	}
+	if metrics := fetch(t, in.Metrics+"/metrics", ""); strings.Count(metrics, "weir_deliver_down{") != 1 || strings.Count(metrics, `kind="parked"`) != 2 {
+		t.Errorf("metrics of a destination that was removed, or none of the one that was not:\n%s", metrics)
+	}
 	until(t, "one quarantined", func() bool { return slices.Equal(list("--quarantined", "--source", "web"), []string{"Nobody no_id"}) })
 	hook.set(nil)
 	until(t, "nothing parked any more", func() bool { return len(list("--parked")) == 0 })
