@@ -264,7 +264,7 @@ func (w *building) place(i int, c *call, target string, header http.Header, arou
 	}
 	for at := len(w.requests) - 1; at >= first; at-- {
 		r := &w.requests[at]
-		if r.closed || r.call != c || r.URL != target || r.Then != then || !sameHeader(r.Header, header) ||
+		if r.closed || !r.call.shares(c) || r.URL != target || r.Then != then || !sameHeader(r.Header, header) ||
 			!bytes.Equal(r.wrap.before, around.before) || !bytes.Equal(r.wrap.after, around.after) {
 			continue
 		}

@@ -161,7 +161,7 @@ func (c *compiler) request(in *calls.Request) request {
 		}
 	})
 	if r.still {
-		r.url, r.header = r.target(nil), r.head(nil)
+		r.url, r.header = r.target(nowhere()), r.head(nowhere())
 	}
 	return r
 }
@@ -185,9 +185,18 @@ func (c *compiler) batch(in *calls.Batch) *batch {
 	c.list(way(*in.Wrap))
 	out.whole = !c.Varies(func() { out.wrap = c.Value(in.Wrap) })
 	if out.whole {
-		out.fixed = out.around(nil)
+		out.fixed = out.around(nowhere())
 	}
 	return out
+}
+
+// nowhere is a scope without an event, for what is the same for all events.
+func nowhere() *values.Scope { return values.Within(values.NewReads(), nil, 0) }
+
+// shares reports whether parts of both calls may stand in one request, when address,
+// headers and wrap are the same.
+func (c *call) shares(other *call) bool {
+	return c == other || c.batch != nil && other.batch != nil && c.method == other.method && c.format == other.format && c.batch.max == other.batch.max
 }
 
 // list notes where a batch has its parts.
