@@ -7,6 +7,7 @@ import (
 	"weir/dataplane/destination"
 	"weir/dataplane/destinations/amplitude"
 	googleanalytics4 "weir/dataplane/destinations/google-analytics-4"
+	"weir/dataplane/destinations/kafka"
 	"weir/dataplane/destinations/mixpanel"
 	"weir/dataplane/destinations/s3"
 	"weir/dataplane/destinations/webhook"
@@ -17,6 +18,7 @@ func All() []destination.Kind {
 	return []destination.Kind{
 		amplitude.Kind,
 		googleanalytics4.Kind,
+		kafka.Kind,
 		mixpanel.Kind,
 		s3.Kind,
 		webhook.Kind,

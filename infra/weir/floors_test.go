@@ -92,6 +92,7 @@ var floors = []floor{
 	{[]string{"weir/dataplane/warehouse", "weir/dataplane/identity", "weir/dataplane/profile"}, d1},
 	{[]string{"weir/dataplane/destination"}, append([]string{"weir/dataplane/destination/answer", "weir/dataplane/destination/fields"}, d1...)},
 	{[]string{"weir/dataplane/destination/answer", "weir/dataplane/destination/fields"}, nil},
+	{[]string{"weir/dataplane/destination/trust"}, []string{"weir/shared/secret"}},
 	{[]string{"weir/dataplane/destination/body"}, []string{"weir/dataplane/destination/fields"}},
 	{[]string{"weir/dataplane/load"}, append([]string{"weir/dataplane/share", "weir/dataplane/warehouse", "weir/dataplane/load/batches", "weir/dataplane/load/columns", "weir/dataplane/load/pace", "weir/dataplane/load/reading", "weir/dataplane/warehouse/refusal", "weir/dataplane/load/stage", "weir/dataplane/load/staged"}, d1...)},
 	{[]string{"weir/dataplane/destination/convert"}, []string{"weir/shared/catalog/calls", "weir/dataplane/destination/fields"}},

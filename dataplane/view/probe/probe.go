@@ -19,7 +19,7 @@ import (
 type Dial = func(ctx context.Context, network, addr string) (net.Conn, error)
 
 // Destination connects to a destination on HTTP, with TLS where its address says
-// so, and opens and closes one that speaks a protocol of its own. It returns a code
+// so, and opens, tests and closes one that speaks a protocol of its own. It returns a code
 // and why the destination cannot be reached, "" and nil when it can: resolve_failed,
 // connect_failed, tls_failed, egress_denied, guard_denied, no_address, sign_in_failed.
 // t must not be staged.
@@ -40,7 +40,10 @@ func open(ctx context.Context, t *destination.Target, deps destination.Deps) (st
 	if err != nil {
 		return "sign_in_failed", err
 	}
-	if err := sink.Close(); err != nil {
+	if own, ok := sink.(interface{ Test(context.Context) error }); ok {
+		err = own.Test(ctx)
+	}
+	if err := errors.Join(err, sink.Close()); err != nil {
 		return "sign_in_failed", err
 	}
 	return "", nil
