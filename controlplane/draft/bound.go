@@ -2,6 +2,7 @@ package draft
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -45,12 +46,16 @@ func boundElsewhere(former *workspace.Config, next workspace.Config, sent []stor
 	return problems
 }
 
+// long is a value of a binding, such as a certificate, of which the beginning is shown.
+var long = regexp.MustCompile(`(=[^ ]{60})[^ ]{40,}`)
+
 // elsewhere says why a secret has to be given again.
 func elsewhere(n secret.Name, to secret.Binding) string {
 	_, place, found := strings.Cut(string(to), " ")
 	if !found {
 		return fmt.Sprintf("The secret %s was sealed for another kind of %s; give its value again, from: env or from: file.", n.Field, n.Family)
 	}
+	place = long.ReplaceAllString(place, "$1…")
 	return fmt.Sprintf("The settings send the secret %s to %s now, and it was sealed for another place; give its value again, from: env or from: file.", n.Field, place)
 }
 

@@ -23,7 +23,8 @@ const leastSync = 5 * time.Second
 // folder and a function that opens it with typed settings. It panics when a file
 // is missing or wrong: they are compiled in. The fields syncEvery and those of
 // layout.Options are read for every kind. Settings with a method File name the path
-// that the kind gives to Deps.File.
+// that the kind gives to Deps.File; those with a method Check list what a spec cannot
+// refuse.
 func Define[S any](folder fs.FS, open func(context.Context, S, Deps) (Warehouse, error)) Kind {
 	text, err := fs.ReadFile(folder, "spec.yaml")
 	if err != nil {
@@ -56,6 +57,11 @@ func Define[S any](folder fs.FS, open func(context.Context, S, Deps) (Warehouse,
 			SetSecrets(map[string]secret.String)
 		}); ok {
 			with.SetSecrets(secrets)
+		}
+		if with, ok := any(&s).(interface{ Check() []fault.Problem }); ok {
+			if problems := with.Check(); len(problems) > 0 {
+				return Opened{}, fault.Problems("The settings of this "+spec.Title+" destination have problems:", problems)
+			}
 		}
 		var file string
 		if with, ok := any(s).(interface{ File() string }); ok {

@@ -23,14 +23,18 @@ import (
 	"weir/shared/secret"
 )
 
-var server *postgrestest.Server
+// server listens on address too.
+var (
+	server  *postgrestest.Server
+	address = postgrestest.Loopback()
+)
 
 func TestMain(m *testing.M) {
 	for _, k := range warehouses.All() {
 		k.Tasks.Divert()
 	}
 	var err error
-	if server, err = postgrestest.Start(context.Background(), ""); err != nil {
+	if server, err = postgrestest.Start(context.Background(), address); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}

@@ -6,6 +6,7 @@ package postgrestest
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"net"
@@ -190,4 +191,46 @@ func (s *Server) Dial(ctx context.Context, _, _ string) (net.Conn, error) {
 // Database makes an empty database. Its name is made of letters and digits.
 func (s *Server) Database(ctx context.Context, name string) error {
 	return s.psql(ctx, `create database "`+name+`"`)
+}
+
+// Loopback is an address of this machine alone, on which no other test listens.
+func Loopback() string {
+	var b [3]byte
+	_, _ = rand.Read(b[:]) // it never fails
+	return fmt.Sprintf("127.%d.%d.%d:5432", b[0], b[1], 1+b[2]/2)
+}
+
+// Secure lets a server that listens take connections by TLS there, with a certificate,
+// its key and the authority of clients' certificates, PEM texts: of the role withCert by
+// a certificate of that name alone, of others by password.
+func (s *Server) Secure(ctx context.Context, cert, key, authority, withCert string) error {
+	for name, text := range map[string]string{
+		"server.crt": cert, "server.key": key, "ca.crt": authority,
+		"pg_hba.conf": "local all all trust\nhostssl all " + withCert + " 0.0.0.0/0 cert\nhostssl all all 0.0.0.0/0 scram-sha-256\n",
+	} {
+		path := filepath.Join(s.dir, "data", name)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			return err
+		}
+		if _, err := owner(path); err != nil {
+			return err
+		}
+	}
+	for _, q := range []string{
+		"alter system set ssl_cert_file = 'server.crt'", "alter system set ssl_key_file = 'server.key'", "alter system set ssl_ca_file = 'ca.crt'",
+		"alter system set ssl = on", "select pg_reload_conf()",
+	} {
+		if err := s.psql(ctx, q); err != nil {
+			return err
+		}
+	}
+	// The server reads its files between two connections: a new one tells.
+	for s.psql(ctx, "select 1 / (current_setting('ssl') = 'on')::int") != nil {
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("postgres takes no TLS: %w", ctx.Err())
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+	return nil
 }

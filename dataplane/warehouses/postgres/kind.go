@@ -8,8 +8,6 @@ package postgres
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"embed"
 	"errors"
 	"fmt"
@@ -20,6 +18,7 @@ import (
 	"weir/dataplane/warehouse"
 	"weir/dataplane/warehouse/refusal"
 	"weir/dataplane/warehouses/postgres/session"
+	"weir/shared/fault"
 )
 
 //go:embed spec.yaml layout.yaml reserved.txt
@@ -32,9 +31,13 @@ func open(ctx context.Context, s Settings, d warehouse.Deps) (warehouse.Warehous
 	if d.Dial == nil {
 		return nil, warehouse.Fail(warehouse.CodeFailed, errors.New("no dialer was given"))
 	}
+	protected, err := s.tls().Config()
+	if err != nil {
+		return nil, warehouse.Fail(warehouse.CodeFailed, err)
+	}
 	conn, err := session.Open(ctx, session.Config{
 		Host: s.Host, Port: uint16(s.Port), Database: s.Database, User: s.User, Password: s.Secrets.Password.Reveal(),
-		TLS: tlsConfig(s.SSLMode, s.Host), Dial: d.Dial,
+		TLS: protected, Dial: d.Dial,
 	})
 	var p *pgconn.PgError
 	if errors.As(err, &p) && p.Code == "08P01" && strings.Contains(p.Message, "authentication failed") {
@@ -46,31 +49,22 @@ func open(ctx context.Context, s Settings, d warehouse.Deps) (warehouse.Warehous
 	return &connection{conn: conn, schema: s.Schema, blobs: d.Blobs}, nil
 }
 
-func tlsConfig(mode, host string) *tls.Config {
-	switch mode {
-	case "disable":
-		return nil
-	case "verify-full":
-		return &tls.Config{ServerName: host, MinVersion: tls.VersionTLS12}
-	}
-	c := &tls.Config{ServerName: host, MinVersion: tls.VersionTLS12, InsecureSkipVerify: true}
-	if mode == "verify-ca" {
-		c.VerifyConnection = verifyChain
-	}
-	return c
+func (s *Settings) tls() session.TLS {
+	return session.TLS{Mode: s.SSLMode, Host: s.Host, RootCert: s.SSLRootCert, Cert: s.SSLCert, Key: s.Secrets.SSLKey.Reveal()}
 }
 
-// verifyChain checks who signed the certificate and not its name.
-func verifyChain(s tls.ConnectionState) error {
-	if len(s.PeerCertificates) == 0 {
-		return errors.New("the server has no certificate")
+// Check lists what is wrong with the certificates.
+func (s *Settings) Check() []fault.Problem {
+	_, err := s.tls().Config()
+	switch {
+	case s.SSLCert != "" && s.Secrets.SSLKey.Reveal() == "":
+		return []fault.Problem{{Path: "secrets.sslKey", Code: "required", Text: "The client certificate sslCert needs its key; give the secret sslKey."}}
+	case errors.Is(err, session.ErrRootCert):
+		return []fault.Problem{{Path: "settings.sslRootCert", Code: "malformed", Text: "In sslRootCert " + err.Error() + "."}}
+	case err != nil:
+		return []fault.Problem{{Path: "settings.sslCert", Code: "malformed", Text: "In sslCert and sslKey " + err.Error() + "."}}
 	}
-	o := x509.VerifyOptions{Intermediates: x509.NewCertPool()}
-	for _, c := range s.PeerCertificates[1:] {
-		o.Intermediates.AddCert(c)
-	}
-	_, err := s.PeerCertificates[0].Verify(o)
-	return err
+	return nil
 }
 
 // refused gives an error of a customer's statement its code: all that the server

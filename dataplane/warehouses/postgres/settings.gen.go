@@ -27,6 +27,12 @@ type Settings struct {
 	// SSLMode: Whether the connection is encrypted and the server's certificate checked.
 	SSLMode string `json:"sslMode"`
 
+	// SSLRootCert: Certificates in PEM of the authorities that may sign the server's. Without it those that the plane's system trusts; with it sslMode require checks as verify-ca does.
+	SSLRootCert string `json:"sslRootCert"`
+
+	// SSLCert: A certificate in PEM, with those between it and its authority, that the plane shows to the server. Its key is the secret sslKey.
+	SSLCert string `json:"sslCert"`
+
 	// SyncEvery: How long rows gather before a load.
 	SyncEvery catalog.Duration `json:"syncEvery"`
 
@@ -59,11 +65,14 @@ type Settings struct {
 type Secrets struct {
 	// Password: The user's password.
 	Password secret.String
+	// SSLKey: The private key in PEM, without a passphrase.
+	SSLKey secret.String
 }
 
 // SetSecrets takes the opened secrets by the name of their field.
 func (s *Settings) SetSecrets(opened map[string]secret.String) {
 	s.Secrets = Secrets{
 		Password: opened["password"],
+		SSLKey:   opened["sslKey"],
 	}
 }
