@@ -191,13 +191,18 @@ func end(v []byte, i int) int {
 
 // quoted is where the string that begins at i ends; i when it does not.
 func quoted(v []byte, i int) int {
-	for at := i + 1; at < len(v); at++ {
-		switch v[at] {
-		case '\\':
-			at++
-		case '"':
-			return at + 1
+	for at := i + 1; ; {
+		n := bytes.IndexByte(v[at:], '"')
+		if n < 0 {
+			return i
+		}
+		at += n
+		escapes := 0
+		for at-1-escapes > i && v[at-1-escapes] == '\\' {
+			escapes++
+		}
+		if at++; escapes%2 == 0 {
+			return at
 		}
 	}
-	return i
 }

@@ -161,7 +161,7 @@ func (c *compiler) request(in *calls.Request) request {
 		}
 	})
 	if r.still {
-		r.url, r.header = r.target(nowhere()), r.head(nowhere())
+		r.url, r.header = r.target(values.Still()), r.head(values.Still())
 	}
 	return r
 }
@@ -185,13 +185,10 @@ func (c *compiler) batch(in *calls.Batch) *batch {
 	c.list(way(*in.Wrap))
 	out.whole = !c.Varies(func() { out.wrap = c.Value(in.Wrap) })
 	if out.whole {
-		out.fixed = out.around(nowhere())
+		out.fixed = out.around(values.Still())
 	}
 	return out
 }
-
-// nowhere is a scope without an event, for what is the same for all events.
-func nowhere() *values.Scope { return values.Within(values.NewReads(), nil, 0) }
 
 // shares reports whether parts of both calls may stand in one request, when address,
 // headers and wrap are the same.

@@ -35,7 +35,7 @@ func (c *Compiler) Condition(all calls.Condition) (out Condition, never bool) {
 		c.varies = false
 		t := c.test(&all[i])
 		if !c.varies {
-			if c.varies = was; !t.Holds(nil) {
+			if c.varies = was; !t.Holds(Still()) {
 				return nil, true
 			}
 			continue

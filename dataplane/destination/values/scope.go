@@ -174,6 +174,9 @@ func Within(r *Reads, v fields.Value, index int) *Scope {
 	return &Scope{Event: &Event{item: &destination.Item{}, slots: slots}, slots: slots, self: v, index: index}
 }
 
+// Still is a scope of no event, for values that do not vary.
+func Still() *Scope { return &Scope{Event: &Event{item: &destination.Item{}}} }
+
 // time is when the event happened.
 func (e *Event) time(stamp fields.Value) time.Time {
 	if at, err := time.Parse(time.RFC3339Nano, stamp.Text()); err == nil {

@@ -212,7 +212,7 @@ func (c *Compiler) Template(t calls.Template) Template {
 		out.pieces = append(out.pieces, compiled)
 	}
 	if !c.varies {
-		out.fixed = out.Get(nil)
+		out.fixed = out.Get(Still())
 		out.pieces = nil
 	}
 	c.varies = c.varies || was

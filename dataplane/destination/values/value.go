@@ -141,7 +141,7 @@ func (c *Compiler) from(v *calls.Value) Value {
 // setting is the JSON of a setting.
 func (c *Compiler) setting(t []calls.Template) fields.Value {
 	compiled := c.Template(t[0])
-	return compiled.Get(nil).Raw()
+	return compiled.Get(Still()).Raw()
 }
 
 func (f *from) Get(s *Scope) convert.Value {

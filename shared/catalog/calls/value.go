@@ -75,6 +75,9 @@ func (p *parser) lead(v *Value, m document.Pair, s scope) {
 	case Constant:
 		v.Constant = p.Constant(m.Node, m.At)
 	case List:
+		if m.Node.Kind != yaml.SequenceNode {
+			p.Add(m.At, "wrong_type", "This is a list of values. If list is a member's name here, write { object: { … } } around the members.")
+		}
 		for i, e := range p.Sequence(m.Node, m.At) {
 			v.List = append(v.List, p.value(e, document.Index(m.At, i), s))
 		}
