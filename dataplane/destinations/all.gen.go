@@ -4,23 +4,42 @@
 package destinations
 
 import (
+	_ "embed"
+
 	"weir/dataplane/destination"
+	"weir/dataplane/destination/mapping"
 	"weir/dataplane/destinations/amplitude"
+	"weir/dataplane/destinations/customerio"
 	googleanalytics4 "weir/dataplane/destinations/google-analytics-4"
+	"weir/dataplane/destinations/iterable"
 	"weir/dataplane/destinations/kafka"
 	"weir/dataplane/destinations/mixpanel"
 	"weir/dataplane/destinations/s3"
 	"weir/dataplane/destinations/webhook"
 )
 
+//go:embed klaviyo/spec.yaml
+var klaviyoSpec []byte
+
+//go:embed posthog/spec.yaml
+var posthogSpec []byte
+
+//go:embed segment/spec.yaml
+var segmentSpec []byte
+
 // All returns the kinds in the order of their names.
 func All() []destination.Kind {
 	return []destination.Kind{
 		amplitude.Kind,
+		customerio.Kind,
 		googleanalytics4.Kind,
+		iterable.Kind,
 		kafka.Kind,
+		mapping.Define(klaviyoSpec),
 		mixpanel.Kind,
+		mapping.Define(posthogSpec),
 		s3.Kind,
+		mapping.Define(segmentSpec),
 		webhook.Kind,
 	}
 }
