@@ -14,6 +14,7 @@ import (
 	"weir/dataplane/destinations/iterable"
 	"weir/dataplane/destinations/kafka"
 	"weir/dataplane/destinations/mixpanel"
+	"weir/dataplane/destinations/redis"
 	"weir/dataplane/destinations/s3"
 	"weir/dataplane/destinations/webhook"
 )
@@ -38,6 +39,7 @@ func All() []destination.Kind {
 		mapping.Define(klaviyoSpec),
 		mixpanel.Kind,
 		mapping.Define(posthogSpec),
+		redis.Kind,
 		s3.Kind,
 		mapping.Define(segmentSpec),
 		webhook.Kind,

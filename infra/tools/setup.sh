@@ -49,6 +49,7 @@ has g++ || lacks 'g++ (a C++ compiler)' g++
 if [ "$what" = test ]; then
 	has strace || lacks strace strace
 	has curl || lacks curl curl
+	has redis-server || lacks 'Redis (redis-server)' redis-server
 	has_postgres || lacks "the Postgres server's binaries (initdb)" postgresql
 	has pgbouncer || [ -x /usr/sbin/pgbouncer ] || lacks PgBouncer pgbouncer
 	if ! has_browser; then
