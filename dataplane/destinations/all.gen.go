@@ -19,6 +19,9 @@ import (
 	"weir/dataplane/destinations/webhook"
 )
 
+//go:embed facebook-conversions/spec.yaml
+var facebookconversionsSpec []byte
+
 //go:embed klaviyo/spec.yaml
 var klaviyoSpec []byte
 
@@ -33,6 +36,7 @@ func All() []destination.Kind {
 	return []destination.Kind{
 		amplitude.Kind,
 		customerio.Kind,
+		mapping.Define(facebookconversionsSpec),
 		googleanalytics4.Kind,
 		iterable.Kind,
 		kafka.Kind,

@@ -20,7 +20,7 @@ type scope struct {
 
 // roots are the members at the top of an event that a path may begin with; others are
 // reached by $event.
-var roots = []string{"type", "event", "name", "category", "userId", "anonymousId", "previousId", "groupId", "messageId", "timestamp", "originalTimestamp", "sentAt",
+var roots = []string{"type", "event", "name", "category", "userId", "anonymousId", "previousId", "groupId", "messageId", "timestamp", "originalTimestamp", "sentAt", "request_ip",
 	"receivedAt", "properties", "traits", "context", "integrations", "channel", "version", "objects", "rowId", "recordId", "projectId"}
 
 var (
