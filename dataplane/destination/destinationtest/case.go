@@ -25,6 +25,7 @@ type caseFile struct {
 	secrets  []secretText
 	events   []event.Event
 	found    map[string]string // by Key, of a kind that looks up
+	alone    bool              // another case has its settings: no generated batches are built again
 }
 
 func readCase(path string) (*caseFile, error) {
