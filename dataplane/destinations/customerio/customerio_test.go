@@ -119,8 +119,8 @@ func (s *standIn) answer(r *http.Request) (int, string) {
 	case strings.Contains(string(text), "down"):
 		return 503, ""
 	case r.URL.Path == "/api/v1/events":
-		if in.Name == "" || in.Anonymous == "" {
-			return 400, `{"meta":{"error":"anonymous_id is required"}}`
+		if in.Name == "" || in.Anonymous == "" || in.Name == "bad" {
+			return 400, `{"meta":{"errors":["anonymous_id is required"]}}`
 		}
 		s.taken = append(s.taken, "anonymous "+in.Name)
 		return 200, `{}`
@@ -166,6 +166,7 @@ func TestAnswersOfCustomerIO(t *testing.T) {
 		"a refused event of a device":                   {"", key, 9, []string{fmt.Sprintf(device, `"bad":1`), track(2, "")}, []string{"dead customerio_refused", "delivered"}, []string{"add_device", "event E2"}, []string{"/api/v2/batch 207"}},
 		"an event that is too large":                    {"", key, 9, []string{track(1, ""), track(2, `,"x":"`+strings.Repeat("x", 33_000)+`"`)}, []string{"delivered", "dead customerio_refused"}, []string{"event E1"}, []string{"/api/v2/batch 207"}},
 		"nobody that is known":                          {"", key, 9, []string{`{"messageId":"m1","type":"track","anonymousId":"a","event":"E"}`}, []string{"delivered"}, []string{"anonymous E"}, []string{"/api/v1/events 200"}},
+		"nobody, refused":                               {"", key, 9, []string{`{"messageId":"m1","type":"track","anonymousId":"a","event":"bad"}`}, []string{"dead customerio_refused"}, nil, []string{"/api/v1/events 400"}},
 		"a wrong key":                                   {"", "another-key", 9, []string{track(1, "")}, []string{"dead rejected_401"}, nil, []string{"/api/v2/batch 401"}},
 		"too large a batch is split":                    {"", key, 2, []string{track(1, ""), track(2, ""), track(3, "")}, []string{"delivered", "delivered", "delivered"}, []string{"event E1", "event E2", "event E3"}, []string{"/api/v2/batch 413", "/api/v2/batch 200", "/api/v2/batch 200"}},
 		"who sends too much":                            {"", key, 9, []string{track(1, `,"x":"loud"`)}, []string{"retry busy"}, nil, []string{"/api/v2/batch 429"}},

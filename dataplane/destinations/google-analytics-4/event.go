@@ -167,27 +167,41 @@ func (g *ga4) traits(w *body.Writer, traits fields.Value) int {
 
 // device writes where and on what it happened.
 func device(w *body.Writer, c fields.Value) {
-	if country := c.Get("location", "country").Text(); len(country) == 2 {
+	var location, d, os, screen, ip, locale fields.Value
+	for name, v := range c.Members() {
+		switch name {
+		case "location":
+			location = v
+		case "device":
+			d = v
+		case "os":
+			os = v
+		case "screen":
+			screen = v
+		case "ip":
+			ip = v
+		case "locale":
+			locale = v
+		}
+	}
+	if country := location.Get("country").Text(); len(country) == 2 {
 		w.Name("user_location")
 		w.Open()
-		w.Text("city", c.Get("location", "city").Text())
+		w.Text("city", location.Get("city").Text())
 		w.Text("country_id", strings.ToUpper(country))
 		w.Close()
 	}
-	w.Text("ip_override", c.Get("ip").Text())
-	d, os := c.Get("device"), c.Get("os")
-	width, height := c.Get("screen", "width").Text(), c.Get("screen", "height").Text()
+	w.Text("ip_override", ip.Text())
 	category, resolution := "", ""
 	if t := strings.ToLower(d.Get("type").Text()); t == "ios" || t == "android" {
 		category = "mobile"
 	}
-	if width != "" && height != "" {
+	if width, height := screen.Get("width").Text(), screen.Get("height").Text(); width != "" && height != "" {
 		resolution = width + "x" + height
 	}
-	all := [][2]string{{"category", category}, {"language", c.Get("locale").Text()}, {"screen_resolution", resolution}, {"operating_system", os.Get("name").Text()},
-		{"operating_system_version", os.Get("version").Text()}, {"model", d.Get("model").Text()}, {"brand", fields.First(d.Get("brand"), d.Get("manufacturer")).Text()}}
 	begun := false
-	for _, member := range all {
+	for _, member := range [...][2]string{{"category", category}, {"language", locale.Text()}, {"screen_resolution", resolution}, {"operating_system", os.Get("name").Text()},
+		{"operating_system_version", os.Get("version").Text()}, {"model", d.Get("model").Text()}, {"brand", fields.First(d.Get("brand"), d.Get("manufacturer")).Text()}} {
 		if member[1] == "" {
 			continue
 		}
