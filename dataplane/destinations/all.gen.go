@@ -9,6 +9,7 @@ import (
 	"weir/dataplane/destination"
 	"weir/dataplane/destination/mapping"
 	"weir/dataplane/destinations/amplitude"
+	awskinesis "weir/dataplane/destinations/aws-kinesis"
 	"weir/dataplane/destinations/customerio"
 	googleanalytics4 "weir/dataplane/destinations/google-analytics-4"
 	"weir/dataplane/destinations/iterable"
@@ -35,6 +36,7 @@ var segmentSpec []byte
 func All() []destination.Kind {
 	return []destination.Kind{
 		amplitude.Kind,
+		awskinesis.Kind,
 		customerio.Kind,
 		mapping.Define(facebookconversionsSpec),
 		googleanalytics4.Kind,
