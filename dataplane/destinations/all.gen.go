@@ -32,6 +32,9 @@ var posthogSpec []byte
 //go:embed segment/spec.yaml
 var segmentSpec []byte
 
+//go:embed slack/spec.yaml
+var slackSpec []byte
+
 // All returns the kinds in the order of their names.
 func All() []destination.Kind {
 	return []destination.Kind{
@@ -48,6 +51,7 @@ func All() []destination.Kind {
 		redis.Kind,
 		s3.Kind,
 		mapping.Define(segmentSpec),
+		mapping.Define(slackSpec),
 		webhook.Kind,
 	}
 }

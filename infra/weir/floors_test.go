@@ -97,7 +97,7 @@ var floors = []floor{
 	{[]string{"weir/dataplane/load"}, append([]string{"weir/dataplane/share", "weir/dataplane/warehouse", "weir/dataplane/load/batches", "weir/dataplane/load/columns", "weir/dataplane/load/pace", "weir/dataplane/load/reading", "weir/dataplane/warehouse/refusal", "weir/dataplane/load/stage", "weir/dataplane/load/staged"}, d1...)},
 	{[]string{"weir/dataplane/destination/convert"}, []string{"weir/shared/catalog/calls", "weir/dataplane/destination/fields"}},
 	{[]string{"weir/dataplane/destination/mapping"}, []string{"weir/shared/*", "weir/dataplane/destination", "weir/dataplane/destination/convert", "weir/dataplane/destination/fields", "weir/dataplane/destination/values"}},
-	{[]string{"weir/dataplane/destination/values"}, []string{"weir/shared/catalog/calls", "weir/shared/catalog/ecommerce", "weir/dataplane/destination", "weir/dataplane/destination/convert", "weir/dataplane/destination/fields"}},
+	{[]string{"weir/dataplane/destination/values"}, []string{"weir/shared/fault", "weir/shared/catalog/calls", "weir/shared/catalog/ecommerce", "weir/dataplane/destination", "weir/dataplane/destination/convert", "weir/dataplane/destination/fields"}},
 	{[]string{"weir/dataplane/blob/blobtest"}, []string{"weir/shared/*", "weir/dataplane/blob"}},
 	{[]string{"weir/dataplane/load/staged"}, []string{"weir/shared/*", "weir/dataplane/event", "weir/dataplane/ledger", "weir/dataplane/queue"}},
 	{[]string{"weir/dataplane/load/stage"}, []string{"weir/shared/*", "weir/dataplane/blob", "weir/dataplane/layout", "weir/dataplane/layout/timestamp", "weir/dataplane/warehouse"}},

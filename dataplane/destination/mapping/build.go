@@ -127,21 +127,21 @@ func (w *building) parts(p *part, s *values.Scope) {
 	if !p.when.Holds(s) {
 		return
 	}
-	add := func(v values.Value, s *values.Scope) {
+	add := func(v values.Value, s *values.Scope) bool {
 		before := len(w.part)
 		b, ok := v.Append(w.part, s)
 		if w.part = b; !ok {
 			w.part = b[:before]
-			return
+			return false
 		}
 		w.ends = append(w.ends, len(w.part))
-		s.Fits(len(w.part))
+		return s.Fits(len(w.part))
 	}
 	if p.each == nil {
 		add(p.value, s)
 		return
 	}
-	p.each.Run(s, func(inner *values.Scope) bool { add(p.each.Body, inner); return !s.Over() })
+	p.each.Run(s, func(inner *values.Scope) bool { return add(p.each.Body, inner) })
 }
 
 // pick returns the first call that matches; nil: none.

@@ -95,7 +95,7 @@ func (c *compiler) call(in *calls.Call) (out call, ever bool) {
 		return call{}, false
 	}
 	for i := range in.Require {
-		out.require = append(out.require, require{c.Value(&in.Require[i].Value), in.Require[i].Code})
+		out.require = append(out.require, require{c.Value(&in.Require[i]), in.Require[i].Code})
 	}
 	if a := in.Age; a != nil {
 		out.age = &age{of: c.Sources(a.Of), max: a.Max, ahead: a.Ahead, code: a.Code}

@@ -52,7 +52,7 @@ func Define(spec []byte, hooks ...Hooks) destination.Kind {
 				return nil, err
 			}
 		}
-		return open(*s.Calls, s, o, h), nil
+		return open(*s.Calls, s, o, h)
 	})
 }
 
@@ -62,7 +62,7 @@ func New(s catalog.Spec, settings []byte) (destination.Destination, error) {
 	if s.Calls == nil || len(s.Calls.Go) > 0 {
 		return nil, fault.New(fault.Invalid, "The spec has no calls, or names values that a Go file makes.")
 	}
-	return open(*s.Calls, s, opened{settings: settings, base: catalog.BaseURL(s, settings)}, Hooks{}), nil
+	return open(*s.Calls, s, opened{settings: settings, base: catalog.BaseURL(s, settings)}, Hooks{})
 }
 
 // opened is what destination.Define reads settings into.
@@ -88,7 +88,7 @@ type compiler struct {
 }
 
 // open compiles what a file says for these settings.
-func open(spec calls.Spec, s catalog.Spec, o opened, h Hooks) destination.Destination {
+func open(spec calls.Spec, s catalog.Spec, o opened, h Hooks) (destination.Destination, error) {
 	c := &compiler{Compiler: values.NewCompiler(o.settings, h.Values), base: o.base}
 	m := &mapped{judge: h.Judge, ordered: true, reads: c.Reads()}
 	m.event = m.reads.Slot([]string{"event"})
@@ -113,8 +113,11 @@ func open(spec calls.Spec, s catalog.Spec, o opened, h Hooks) destination.Destin
 		m.lookups = append(m.lookups, c.lookup(&spec.Lookups[i]))
 	}
 	m.lists = c.lists
-	if len(m.lookups) > 0 {
-		return &chained{m}
+	if err := fault.Problems("The settings of this "+s.Title+" destination have problems:", c.Problems()); err != nil {
+		return nil, err
 	}
-	return m
+	if len(m.lookups) > 0 {
+		return &chained{m}, nil
+	}
+	return m, nil
 }

@@ -16,13 +16,14 @@ type Compiler struct {
 	goValues map[string]func(*destination.Item) []byte
 	top      *Reads // of the event
 	reads    *Reads // of the event, or the element
-	varies   bool   // what was compiled since this was cleared depends on the event
+	problems *problems
+	varies   bool // what was compiled since this was cleared depends on the event
 }
 
 // NewCompiler returns a Compiler for settings, which are filled in, and values of Go.
 func NewCompiler(settings []byte, goValues map[string]func(*destination.Item) []byte) *Compiler {
 	top := NewReads()
-	return &Compiler{settings: settings, goValues: goValues, top: top, reads: top}
+	return &Compiler{settings: settings, goValues: goValues, top: top, reads: top, problems: &problems{}}
 }
 
 // Reads is what is looked for in events so far.
@@ -30,7 +31,7 @@ func (c *Compiler) Reads() *Reads { return c.top }
 
 // Below returns a Compiler of what is no event: its paths are looked for by r.
 func (c *Compiler) Below(r *Reads) *Compiler {
-	return &Compiler{settings: c.settings, goValues: c.goValues, top: r, reads: r}
+	return &Compiler{settings: c.settings, goValues: c.goValues, top: r, reads: r, problems: c.problems}
 }
 
 // Varies reports whether what compile compiles depends on the event.

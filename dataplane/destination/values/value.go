@@ -53,6 +53,8 @@ func (c *Compiler) Value(v *calls.Value) Value {
 		out = c.rest(v)
 	case calls.Object:
 		out = c.Object(v)
+	case calls.Text:
+		out = c.written(v)
 	case calls.GoValue:
 		c.varies = true
 		out = goValue(c.goValues[v.Go])
@@ -231,16 +233,14 @@ func (e *Each) Append(b []byte, s *Scope) ([]byte, bool) {
 	b = append(b, '[')
 	some := false
 	e.Run(s, func(inner *Scope) bool {
+		before := len(b)
 		b, some = element(b, e.Body, inner, some)
-		return len(b) <= maxPart
+		return s.Fits(len(b)) && len(b) > before
 	})
-	if len(b) > maxPart {
-		s.over = true
-	}
 	return append(b, ']'), some || e.keep
 }
 
-// Run calls f with each element.
+// Run calls f with each element, until it made as many values as there may be.
 func (e *Each) Run(s *Scope, f func(*Scope) bool) {
 	v := e.of.Get(s).Raw()
 	begin := len(s.arena)
@@ -249,13 +249,16 @@ func (e *Each) Run(s *Scope, f func(*Scope) bool) {
 	}
 	s.arena = s.arena[:begin+e.reads.size]
 	inner := Scope{Event: s.Event, slots: s.arena[begin:]}
+	made := 0
 	one := func(self fields.Value) bool {
 		clear(inner.slots)
 		inner.self = self
 		e.reads.root.gather(self, inner.slots)
-		ok := s.step() && (e.max == 0 || inner.index < e.max) && f(&inner)
+		if s.step() && f(&inner) {
+			made++
+		}
 		inner.index++
-		return ok
+		return !s.over && (e.max == 0 || made < e.max)
 	}
 	if v.IsObject() {
 		v.Scan(func(key, member fields.Value) bool {

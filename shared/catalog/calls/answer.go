@@ -50,7 +50,7 @@ func (p *parser) answer(n *yaml.Node, at string) Answer {
 		"where":  func(m document.Pair) { a.Where = p.condition(m.Node, m.At, element) },
 		"reason": path(&a.Reason),
 		"reasons": func(m document.Pair) {
-			a.Reasons = map[string]Reason{}
+			a.Reasons = map[string]Answer{}
 			for _, r := range p.Mapping(m.Node, m.At) {
 				a.Reasons[r.Key] = p.reason(r)
 			}
@@ -123,8 +123,8 @@ func (p *parser) after(a *Answer, m document.Pair) {
 	}
 }
 
-func (p *parser) reason(m document.Pair) Reason {
-	var r Reason
+func (p *parser) reason(m document.Pair) Answer {
+	var r Answer
 	if m.Node.Kind == yaml.ScalarNode {
 		r.Code = p.code(m)
 		return r

@@ -170,29 +170,27 @@ func (p *parser) types(m document.Pair) []string {
 }
 
 // require reads values without which an event is dropped.
-func (p *parser) require(m document.Pair) []Require {
-	var all []Require
+func (p *parser) require(m document.Pair) []Value {
+	var all []Value
 	for i, n := range p.Sequence(m.Node, m.At) {
 		at := document.Index(m.At, i)
-		r := Require{Code: "missing_field"}
-		if n.Kind != yaml.MappingNode {
-			r.Value = p.value(n, at, scope{})
-			all = append(all, r)
-			continue
-		}
-		inner := &yaml.Node{Kind: yaml.MappingNode}
-		for _, w := range p.Mapping(n, at) {
-			if w.Key == "code" {
-				r.Code = p.code(w)
-				continue
+		code := "missing_field"
+		if n.Kind == yaml.MappingNode {
+			inner := &yaml.Node{Kind: yaml.MappingNode}
+			for _, w := range p.Mapping(n, at) {
+				if w.Key == "code" {
+					code = p.code(w)
+					continue
+				}
+				inner.Content = append(inner.Content, &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: w.Key}, w.Node)
 			}
-			inner.Content = append(inner.Content, &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: w.Key}, w.Node)
+			n = inner
 		}
-		r.Value = p.value(inner, at, scope{})
-		if r.Value.Op == Object {
+		v := p.value(n, at, scope{})
+		if v.Code = code; v.Op == Object {
 			p.Add(at, "malformed", "Say from, and the paths one of which has to be there.")
 		}
-		all = append(all, r)
+		all = append(all, v)
 	}
 	return all
 }

@@ -45,7 +45,7 @@ type Call struct {
 	Events  []string   // names, in the form of Canonical
 	EventIn []Template // settings that name events
 	When    Condition
-	Require []Require
+	Require []Value // without which an event is dropped
 	Age     *Age
 	Drop    string // the code; "": it is sent
 	Retry   string
@@ -54,12 +54,6 @@ type Call struct {
 	Parts []Value // of a batch: several parts of one event, in the place of Body
 	Batch *Batch
 	Then  []Call
-}
-
-// Require is a value without which an event is dropped with a code.
-type Require struct {
-	Value Value
-	Code  string
 }
 
 // Age says how old an event may be, and how far in the future.
@@ -98,7 +92,8 @@ const (
 	Rest     Op = "rest"
 	Object   Op = "object"
 	GoValue  Op = "go"
-	Items    Op = "items" // of a batch's wrap: the list of parts
+	Text     Op = "template" // a template that a setting gives
+	Items    Op = "items"    // of a batch's wrap: the list of parts
 )
 
 // Value is a value of a body.
@@ -111,7 +106,7 @@ type Value struct {
 	Names     []Table
 	OnlyNamed bool
 	Or        *Value // Constant or From
-	Max       int    // Each and Rest: so many; 0: all
+	Max       int    // Each and Rest: so many; Text: characters; 0: all
 	KeepEmpty bool
 	Body      *Value   // Each: of an element
 	List      []Value  // List
@@ -122,6 +117,10 @@ type Value struct {
 	Flatten      string
 	Keys         []Conversion
 	Go           string // GoValue: its name
+
+	Settings [][]string // Text: the settings; the first that has a template
+	By       []Template // Text: of a setting that is a map, which one; names are in the form of ecommerce.Canonical
+	Code     string     // of a value that is required
 }
 
 // Member is a member of an object.
@@ -204,12 +203,9 @@ type Answer struct {
 	Part     []string
 	Where    Condition
 	Reason   []string
-	Reasons  map[string]Reason
+	Reasons  map[string]Answer // with Is and Code alone
 	Others   string
 }
-
-// Reason is what one reason of an element means.
-type Reason struct{ Is, Code string }
 
 // Known is what the rest of a spec says.
 type Known struct {
@@ -257,6 +253,14 @@ func formats() []string { return []string{"json", "form", "lines", "text", "none
 func sharedCodes() []string {
 	return []string{"unsupported_event", "missing_field", "event_too_old", "event_too_large", "busy", "server_error", "bad_request", "rejected_4xx",
 		"rejected_400", "rejected_401", "rejected_403", "rejected_404", "rejected_409", "rejected_410", "rejected_422"}
+}
+
+// ParseTemplate reads a template that somebody wrote into a setting. It refers to events
+// alone. Problems are at a place.
+func ParseTemplate(text, at string) (Template, []fault.Problem) {
+	var p parser
+	t := p.template(text, at, scope{})
+	return t, p.Problems
 }
 
 // parser reads the parts of a file.

@@ -11,12 +11,12 @@ import (
 )
 
 // leading are the words that make a mapping one of the forms of a value.
-var leading = []string{"from", "constant", "each", "list", "rest", "object", "go"}
+var leading = []string{"from", "constant", "each", "list", "rest", "object", "go", "template"}
 
 // modifiers are the words beside a leading one.
 var modifiers = map[string][]string{
 	"from": {"as", "names", "onlyNamed", "or", "when"}, "constant": {"when"}, "each": {"body", "value", "max", "when", "keepEmpty"},
-	"list": {"when", "keepEmpty"}, "object": {"when", "keepEmpty"}, "go": {"when"},
+	"list": {"when", "keepEmpty"}, "object": {"when", "keepEmpty"}, "go": {"when"}, "template": {"by", "as", "or", "max", "when"},
 	"rest": {"except", "only", "rename", "flatten", "keys", "as", "max", "when", "keepEmpty"},
 }
 
@@ -61,6 +61,11 @@ func (p *parser) value(n *yaml.Node, at string, s scope) Value {
 				m.Key, word, strings.Join(modifiers[word], ", "), word)
 		}
 	}
+	for _, setting := range v.Settings {
+		if typ := p.known.Settings[strings.Join(setting, ".")]; typ != "string" && (typ != "map" || v.By == nil) && len(setting) > 0 {
+			p.Add(at, "wrong_type", "A template is a setting of type string, or of type map with by.")
+		}
+	}
 	if v.Op == Each && v.Body == nil {
 		p.Add(at, "required", "Say the body, or the value, of each element.")
 		v.Body = &Value{Op: Constant, Constant: []byte("0")}
@@ -83,6 +88,10 @@ func (p *parser) lead(v *Value, m document.Pair, s scope) {
 		}
 	case Object:
 		v.Members = p.object(p.Mapping(m.Node, m.At), s)
+	case Text:
+		for _, text := range p.Texts(m) {
+			v.Settings = append(v.Settings, p.ref(text, m.At, scope{fixed: true}).Path)
+		}
 	case GoValue:
 		v.Go = p.Text(m)
 		p.goNames = append(p.goNames, v.Go)
@@ -115,6 +124,8 @@ func (p *parser) modify(v *Value, m document.Pair, s scope) {
 		inner.element = true
 		body := p.value(m.Node, m.At, inner)
 		v.Body = &body
+	case "by":
+		v.By = p.sources(m.Node, m.At, s)
 	case "max":
 		v.Max = p.Number(m, 1, 100_000)
 	case "keepEmpty":
