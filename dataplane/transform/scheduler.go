@@ -70,7 +70,7 @@ type tenant struct {
 
 // What is slow: it leaves a worker to the rest.
 const (
-	slowTime = 30 * time.Millisecond // that a request takes
+	slowTime = 20 * time.Millisecond // that a request takes: so long a neighbour may wait for a worker
 	restTime = 10 * time.Second      // for which a job that is not slow counts
 )
 

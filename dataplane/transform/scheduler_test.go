@@ -14,14 +14,14 @@ import (
 	"weir/shared/id"
 )
 
-// busy has so many chains of a workspace run events, two calls of each at a time,
-// until ctx ends.
-func busy(ctx context.Context, all *sync.WaitGroup, x *transform.Schedule, ws id.Workspace, chains int) {
+// busy has so many chains of a workspace run calls of so many events, two of each at a
+// time, until ctx ends.
+func busy(ctx context.Context, all *sync.WaitGroup, x *transform.Schedule, ws id.Workspace, chains, events int) {
 	for c := range chains {
 		for range 2 {
 			all.Go(func() {
 				for ctx.Err() == nil {
-					x.Apply(ws, fmt.Sprint(c), 100)
+					x.Apply(ws, fmt.Sprint(c), events)
 				}
 			})
 		}
@@ -47,7 +47,7 @@ func TestManySlowChainsDelayANeighbourForMoments(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			var all sync.WaitGroup
 			for w := range 1 + rng.IntN(3) {
-				busy(ctx, &all, x, id.Workspace(fmt.Sprint("evil", w)), 1+rng.IntN(60))
+				busy(ctx, &all, x, id.Workspace(fmt.Sprint("evil", w)), 1+rng.IntN(60), 100)
 			}
 			time.Sleep(time.Second)
 			var before time.Time
@@ -71,6 +71,40 @@ func TestManySlowChainsDelayANeighbourForMoments(t *testing.T) {
 	}
 }
 
+// TestCodeOfAnyCostDelaysAModerateNeighbourForTwentyMillisecondsAtMost has chains
+// whose calls have one event, which takes a millisecond or many, on two workers.
+func TestCodeOfAnyCostDelaysAModerateNeighbourForTwentyMillisecondsAtMost(t *testing.T) {
+	t.Parallel()
+	for _, event := range []time.Duration{time.Millisecond, 9 * time.Millisecond, 14 * time.Millisecond, 20 * time.Millisecond, 29 * time.Millisecond, 300 * time.Millisecond} {
+		for _, events := range []int{1, 3, 100} {
+			synctest.Test(t, func(t *testing.T) {
+				x := transform.NewSchedule(2, func(ws id.Workspace) time.Duration {
+					if ws == "good" {
+						return 100 * time.Microsecond
+					}
+					return event
+				})
+				ctx, cancel := context.WithCancel(t.Context())
+				var all sync.WaitGroup
+				busy(ctx, &all, x, "evil", 40, events)
+				time.Sleep(time.Second)
+				x.Apply("good", "light", 1) // it may come after a rest
+				for range 1000 {
+					begun := time.Now()
+					x.Apply("good", "light", 1)
+					if took := time.Since(begun); took > 20*time.Millisecond {
+						t.Errorf("beside calls of %d events of %v a call took %v", events, event, took)
+					}
+					time.Sleep(7 * time.Millisecond)
+				}
+				cancel()
+				all.Wait()
+				x.Close()
+			})
+		}
+	}
+}
+
 // TestWorkspacesGetEqualTime has workspaces with different numbers of chains, whose
 // events take different times, that are all busy: each has the same time of the
 // workers. A workspace that comes later is not made up for the time before.
@@ -88,10 +122,10 @@ func TestWorkspacesGetEqualTime(t *testing.T) {
 			var all sync.WaitGroup
 			names := []id.Workspace{"0", "1", "2", "3", "4"}
 			for _, ws := range names[:4] {
-				busy(ctx, &all, x, ws, 3+rng.IntN(20))
+				busy(ctx, &all, x, ws, 3+rng.IntN(20), 100)
 			}
 			time.Sleep(10 * time.Minute)
-			busy(ctx, &all, x, names[4], 5)
+			busy(ctx, &all, x, names[4], 5, 100)
 			before := map[id.Workspace]time.Duration{}
 			for _, ws := range names {
 				before[ws] = x.Used(ws)
