@@ -242,7 +242,7 @@ func (c *ControlPlane) logins(ctx context.Context, r *running) error {
 		if err != nil {
 			return err
 		}
-		token, err := r.authn.KeepToken(ctx, "weir dev", store.RoleAdmin, c.cfg.Known.Token)
+		token, err := r.authn.KeepToken(ctx, "weir dev", c.cfg.Known.Token)
 		if err != nil {
 			return err
 		}
@@ -266,7 +266,7 @@ const tokenFile = "admin.token"
 // handOver prints the login, writes a token, and says how to go on. Who loses
 // either starts once more with ResetLogin.
 func (c *ControlPlane) handOver(ctx context.Context, r *running, login authn.Login) error {
-	token, err := r.authn.ReplaceToken(ctx, "first administrator", store.RoleAdmin)
+	token, err := r.authn.ReplaceToken(ctx, "first administrator")
 	if err != nil {
 		return err
 	}

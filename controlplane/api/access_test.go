@@ -27,11 +27,11 @@ func TestEveryRouteHasALineOfAccess(t *testing.T) {
 	var lines []string
 	for _, key := range slices.Sorted(maps.Keys(d.schema.operations(t))) {
 		method, path, _ := strings.Cut(key, " ")
-		concrete := strings.NewReplacer("{name}", "nothing", "{id}", "tok_nothing").Replace(path)
+		concrete := strings.NewReplacer("{org}", "default", "{name}", "nothing", "{id}", "tok_nothing").Replace(path)
 		line := fmt.Sprintf("%-6s %s", method, path)
-		line = fmt.Sprintf("%-46s", line)
-		for _, role := range []store.Role{"", store.RoleViewer, store.RoleEditor, store.RoleAdmin} {
-			who, a := string(role), answer{}
+		line = fmt.Sprintf("%-56s", line)
+		for _, role := range append([]string{""}, roles...) {
+			who, a := role, answer{}
 			if role == "" {
 				who, a = "anyone", d.send(method, concrete, "")
 			} else {
@@ -73,7 +73,7 @@ func TestSecurityOfTheDocumentIsThatOfTheRoutes(t *testing.T) {
 	d := sqlite(t)
 	for key, op := range d.schema.operations(t) {
 		method, path, _ := strings.Cut(key, " ")
-		a := d.send(method, strings.NewReplacer("{name}", "nothing", "{id}", "x").Replace(path), "")
+		a := d.send(method, strings.NewReplacer("{org}", "default", "{name}", "nothing", "{id}", "x").Replace(path), "")
 		open := op.Security != nil && len(*op.Security) == 0
 		if guarded := a.status == http.StatusUnauthorized && op.OperationID != "login"; guarded == open {
 			t.Errorf("%s without a caller answers %d, but the document says open=%v", key, a.status, open)
@@ -101,7 +101,7 @@ func TestSessionsNeedTheHeaderAndTheirOwnOrigin(t *testing.T) {
 	t.Parallel()
 	d := sqlite(t)
 	session := d.signIn()
-	if me := d.want(d.send("GET", "/api/v1/me", "", "Cookie", session), 200); me.field(t, "kind") != "person" || me.field(t, "role") != "admin" {
+	if me := d.want(d.send("GET", "/api/v1/me", "", "Cookie", session), 200); me.field(t, "kind") != "person" || me.field(t, "role") != "owner" {
 		t.Errorf("me = %s", me.text)
 	}
 	d.want(d.send("POST", "/api/v1/tokens", `{"name":"x","role":"viewer"}`, "Cookie", session), 403)
@@ -148,7 +148,7 @@ func TestFailedSignInsAreLimitedByClientNotByProxyOrDevice(t *testing.T) {
 func TestInvitationsAreGoodOnce(t *testing.T) {
 	t.Parallel()
 	d := sqlite(t)
-	invited := d.want(d.as(store.RoleAdmin, "POST", "/api/v1/planes/invitations", `{"region":"eu","kind":"regional"}`), 200)
+	invited := d.want(d.as("operator", "POST", "/api/v1/planes/invitations", `{"region":"eu","kind":"regional"}`), 200)
 	token := invited.field(t, "token").(string)
 	_, _, ask := joining(t, token)
 	body, err := json.Marshal(ask)
@@ -166,32 +166,32 @@ func TestInvitationsAreGoodOnce(t *testing.T) {
 	}
 	d.want(d.send("POST", "/api/v1/planes/join", string(body)), 403)
 	d.want(d.send("POST", "/api/v1/planes/join", `{"token":"x","name":"A b"}`), 422)
-	d.want(d.as(store.RoleAdmin, "POST", "/api/v1/planes/invitations", `{"region":"EU","kind":"own"}`), 422)
+	d.want(d.as("operator", "POST", "/api/v1/planes/invitations", `{"region":"EU","kind":"own"}`), 422)
 }
 
 func TestBodiesAreBoundedAndStrict(t *testing.T) {
 	t.Parallel()
 	d := sqlite(t)
-	d.want(d.as(store.RoleEditor, "PUT", acme+"/config", `{"document":"`+strings.Repeat("x", 9<<20)+`"}`), 413)
+	d.want(d.as("editor", "PUT", acme+"/config", `{"document":"`+strings.Repeat("x", 9<<20)+`"}`), 413)
 	d.want(d.send("POST", "/api/v1/login", `{"email":"`+strings.Repeat("x", 70<<10)+`"}`), 413)
-	d.want(d.as(store.RoleEditor, "PUT", acme+"/config", strings.Repeat("[", 1<<20)), 422)
-	d.want(d.as(store.RoleEditor, "PUT", acme+"/config", `{"document":`+strings.Repeat("[", 1<<20)), 400)
-	unknown := d.want(d.as(store.RoleEditor, "PUT", acme+"/config", `{"dokument":{}}`), 422)
+	d.want(d.as("editor", "PUT", acme+"/config", strings.Repeat("[", 1<<20)), 422)
+	d.want(d.as("editor", "PUT", acme+"/config", `{"document":`+strings.Repeat("[", 1<<20)), 400)
+	unknown := d.want(d.as("editor", "PUT", acme+"/config", `{"dokument":{}}`), 422)
 	if unknown.field(t, "problems", "0", "path") != "dokument" || unknown.field(t, "problems", "0", "code") != "unknown_field" {
 		t.Errorf("an unknown member = %s", unknown.text)
 	}
-	deep := d.want(d.as(store.RoleEditor, "PUT", acme+"/config", `{"document":{"workspace":"acme","region":"eu","sources":[{"nam":1}]}}`), 422)
+	deep := d.want(d.as("editor", "PUT", acme+"/config", `{"document":{"workspace":"acme","region":"eu","sources":[{"nam":1}]}}`), 422)
 	if deep.field(t, "problems", "0", "path") != "sources[0].nam" {
 		t.Errorf("an unknown member of the document = %s", deep.text)
 	}
-	d.want(d.as(store.RoleEditor, "PUT", acme+"/config", `{"document":{"workspace":"a","workspace":"b"}}`), 400)
-	d.want(d.as(store.RoleEditor, "PUT", acme+"/config", `{}`), 422)
-	d.want(d.as(store.RoleAdmin, "GET", "/api/v1/audit?limit=0", ""), 400)
-	d.want(d.as(store.RoleAdmin, "GET", "/api/v1/audit?cursor=-1", ""), 400)
-	if a := d.as(store.RoleAdmin, "POST", "/api/v1/health", ""); a.status != 405 && a.status != 404 {
+	d.want(d.as("editor", "PUT", acme+"/config", `{"document":{"workspace":"a","workspace":"b"}}`), 400)
+	d.want(d.as("editor", "PUT", acme+"/config", `{}`), 422)
+	d.want(d.as("admin", "GET", "/api/v1/audit?limit=0", ""), 400)
+	d.want(d.as("admin", "GET", "/api/v1/audit?cursor=-1", ""), 400)
+	if a := d.as("admin", "POST", "/api/v1/health", ""); a.status != 405 && a.status != 404 {
 		t.Errorf("POST health = %d", a.status)
 	}
-	d.want(d.as(store.RoleAdmin, "GET", "/api/v1/nothing", ""), 404)
+	d.want(d.as("admin", "GET", "/api/v1/nothing", ""), 404)
 }
 
 func TestTheConsoleIsServed(t *testing.T) {
@@ -226,28 +226,32 @@ func TestATokenOfOneWorkspaceReachesNoOther(t *testing.T) {
 	t.Parallel()
 	d := sqlite(t)
 	d.join()
-	d.want(d.as(store.RoleEditor, "PUT", acme+"/config", applying(`{"workspace":"acme","region":"eu"}`)), 200)
-	d.want(d.as(store.RoleEditor, "PUT", "/api/v1/workspaces/other/config", applying(`{"workspace":"other","region":"eu"}`)), 200)
-	unknown := d.want(d.as(store.RoleAdmin, "POST", "/api/v1/tokens", `{"name":"t","role":"admin","workspace":"nothing"}`), 422)
+	d.want(d.as("editor", "PUT", acme+"/config", applying(`{"workspace":"acme","region":"eu"}`)), 200)
+	d.want(d.as("editor", "PUT", "/api/v1/workspaces/other/config", applying(`{"workspace":"other","region":"eu"}`)), 200)
+	unknown := d.want(d.as("admin", "POST", "/api/v1/tokens", `{"name":"t","role":"admin","workspace":"nothing"}`), 422)
 	if unknown.field(t, "problems", "0", "path") != "workspace" {
 		t.Errorf("a token for a workspace that is not there = %s", unknown.text)
 	}
-	made := d.want(d.as(store.RoleAdmin, "POST", "/api/v1/tokens", `{"name":"t","role":"admin","workspace":"acme"}`), 200)
+	made := d.want(d.as("admin", "POST", "/api/v1/tokens", `{"name":"t","role":"admin","workspace":"acme"}`), 200)
 	bound := func(method, path, body string) answer {
 		return d.send(method, path, body, "Authorization", "Bearer "+made.field(t, "token").(string))
 	}
-	shared := map[string]bool{"GET /api/v1/me": true, "POST /api/v1/logout": true, "GET /api/v1/catalog": true, "GET /api/v1/planes": true, "GET /api/v1/workspaces": true, "GET /api/v1/status": true}
+	shared := map[string]bool{"GET /api/v1/me": true, "POST /api/v1/logout": true, "GET /api/v1/catalog": true, "GET /api/v1/planes": true, "GET /api/v1/workspaces": true, "GET /api/v1/status": true,
+		"GET /api/v1/orgs": true, "GET /api/v1/orgs/{org}/workspaces": true, "GET /api/v1/orgs/{org}/status": true}
 	for key, op := range d.schema.operations(t) {
 		method, path, _ := strings.Cut(key, " ")
 		if op.Security != nil && len(*op.Security) == 0 || shared[key] {
 			continue
 		}
 		body := ""
-		if path == "/api/v1/capabilities" {
+		if strings.HasSuffix(path, "/capabilities") {
 			body = `{"workspace":"other","action":"ledger:read"}`
 		}
+		if path == "/api/v1/me/tokens" {
+			body = `{"name":"mine"}` // the token is nobody's
+		}
 		for _, name := range []string{"other", "nothing"} {
-			concrete := strings.NewReplacer("{name}", name, "{id}", made.field(t, "id").(string)).Replace(path)
+			concrete := strings.NewReplacer("{org}", "default", "{name}", name, "{id}", made.field(t, "id").(string)).Replace(path)
 			if a := bound(method, concrete, strings.ReplaceAll(body, "other", name)); a.status != http.StatusForbidden {
 				t.Errorf("%s %s with a token of acme = %d %s, want 403", method, concrete, a.status, a.text)
 			}
@@ -255,21 +259,124 @@ func TestATokenOfOneWorkspaceReachesNoOther(t *testing.T) {
 	}
 	for path := range shared {
 		method, path, _ := strings.Cut(path, " ")
-		list := bound(method, path, "")
-		if list.status >= 300 || strings.Contains(string(list.text), `"other"`) || strings.HasSuffix(path, "s") && !strings.Contains(string(list.text), `"acme"`) {
+		list := bound(method, strings.ReplaceAll(path, "{org}", "default"), "")
+		if list.status >= 300 || strings.Contains(string(list.text), `"other"`) || strings.HasSuffix(path, "s") && path != "/api/v1/orgs" && !strings.Contains(string(list.text), `"acme"`) {
 			t.Errorf("%s with a token of acme = %d %s, want acme alone", path, list.status, list.text)
 		}
 	}
 	d.want(bound("PUT", acme+"/config", applying(`{"workspace":"acme","region":"eu","sources":[{"name":"web","type":"http"}]}`)), 200)
 	d.want(bound("POST", "/api/v1/capabilities", `{"workspace":"acme","action":"ledger:read"}`), 200)
-	listed := d.want(d.as(store.RoleAdmin, "GET", "/api/v1/tokens", ""), 200)
+	listed := d.want(d.as("admin", "GET", "/api/v1/tokens", ""), 200)
 	if !strings.Contains(string(listed.text), `"role":"admin","workspace":"acme"`) {
 		t.Errorf("the list of tokens does not name the workspace: %s", listed.text)
 	}
 	// The name may be given to another workspace, which the token is not for.
 	d.want(bound("DELETE", acme, ""), 204)
-	d.want(d.as(store.RoleEditor, "PUT", acme+"/config", applying(`{"workspace":"acme","region":"eu"}`)), 200)
+	d.want(d.as("editor", "PUT", acme+"/config", applying(`{"workspace":"acme","region":"eu"}`)), 200)
 	if a := bound("GET", acme, ""); a.status != http.StatusForbidden {
 		t.Errorf("another workspace of the name with the former one's token = %d, want 403", a.status)
 	}
+}
+
+// TestNoOrganizationReachesAnother asks every operation of the document as the owner of one
+// organization, with names and identifiers of another's: guessed, and swapped.
+func TestNoOrganizationReachesAnother(t *testing.T) {
+	t.Parallel()
+	d := sqlite(t)
+	d.join()
+	for _, name := range []string{"north", "south"} {
+		made := d.want(d.as("operator", "POST", "/api/v1/orgs", fmt.Sprintf(`{"name":%q}`, name)), 200)
+		d.tokens[name] = d.token(d.accounts, store.OrganizationID(made.field(t, "id").(string)), "owner")
+	}
+	at := func(org string) string { return "/api/v1/orgs/" + org + "/workspaces/shop" }
+	for _, name := range []string{"north", "south"} { // the same name in both
+		d.want(d.as(name, "PUT", at(name)+"/config", applying(fmt.Sprintf(`{"workspace":"shop","region":"eu","sources":[{"name":"of-%s","type":"http"}]}`, name))), 200)
+	}
+	d.want(d.as("north", "PUT", at("north")+"/config", applying(`{"workspace":"shop","region":"eu","sources":[{"name":"of-north","type":"http"}]}`)), 200)
+	shop := d.want(d.as("south", "GET", at("south"), ""), 200)
+	south, source := shop.field(t, "id").(string), shop.field(t, "sources", "0", "id").(string)
+	before := string(d.want(d.as("south", "GET", at("south")+"/config", ""), 200).text)
+	token := d.want(d.as("south", "POST", "/api/v1/tokens", `{"name":"ci","role":"viewer"}`), 200).field(t, "id").(string)
+	d.want(d.as("north", "POST", "/api/v1/tokens", `{"name":"ci","role":"viewer"}`), 200) // names are each organization's own
+
+	for key, op := range d.schema.operations(t) {
+		method, path, _ := strings.Cut(key, " ")
+		if op.Security != nil && len(*op.Security) == 0 || key == "POST /api/v1/logout" {
+			continue
+		}
+		body := ""
+		switch {
+		case strings.HasSuffix(path, "/capabilities"):
+			body = `{"workspace":"shop","action":"ledger:read"}`
+		case strings.HasSuffix(path, "/config") || strings.HasSuffix(path, "/diff"):
+			body = applying(`{"workspace":"shop","region":"eu"}`)
+		case strings.HasSuffix(path, "/tokens"):
+			body = `{"name":"spy","role":"owner"}`
+		}
+		for _, org := range []string{"south", "default", "none"} {
+			concrete := strings.NewReplacer("{org}", org, "{name}", "shop", "{id}", token).Replace(path)
+			a := d.as("north", method, concrete, body)
+			if strings.Contains(path, "{org}") && a.status != http.StatusForbidden {
+				t.Errorf("%s %s as an owner of north = %d %s, want 403", method, concrete, a.status, a.text)
+			}
+			if strings.Contains(path, "{id}") && a.status != http.StatusForbidden && a.status != http.StatusNotFound {
+				t.Errorf("%s %s as an owner of north = %d %s, want a refusal", method, concrete, a.status, a.text)
+			}
+			for _, foreign := range []string{south, source, "of-south", token} {
+				if strings.Contains(string(a.text), foreign) && !strings.Contains(concrete, foreign) {
+					t.Errorf("%s %s as an owner of north holds %s of south: %s", method, concrete, foreign, a.text)
+				}
+			}
+			if !strings.Contains(path, "{org}") {
+				break
+			}
+		}
+	}
+	// Identifiers of the other organization in a document of one's own.
+	for _, document := range []string{
+		fmt.Sprintf(`{"id":%q,"workspace":"mine","region":"eu"}`, south),
+		fmt.Sprintf(`{"workspace":"mine","region":"eu","sources":[{"id":%q,"name":"a","type":"http"}]}`, source),
+	} {
+		a := d.as("north", "PUT", "/api/v1/orgs/north/workspaces/mine/config", applying(document))
+		if a.status != http.StatusUnprocessableEntity || a.field(t, "problems", "0", "code") != "id_taken" {
+			t.Errorf("%s as an owner of north = %d %s, want the problem id_taken", document, a.status, a.text)
+		}
+	}
+	if after := string(d.want(d.as("south", "GET", at("south")+"/config", ""), 200).text); after != before {
+		t.Errorf("the workspace of south was %s and is %s", before, after)
+	}
+	if listed := d.want(d.as("south", "GET", "/api/v1/tokens", ""), 200); !strings.Contains(string(listed.text), token) {
+		t.Errorf("the token of south is gone: %s", listed.text)
+	}
+	if list := d.want(d.as("viewer", "GET", "/api/v1/status", ""), 200); strings.Contains(string(list.text), "shop") {
+		t.Errorf("a viewer of default sees other organizations: %s", list.text)
+	}
+}
+
+// TestNobodyGivesMoreThanHeHas tries to get on by a token.
+func TestNobodyGivesMoreThanHeHas(t *testing.T) {
+	t.Parallel()
+	d := sqlite(t)
+	for role, status := range map[string]int{"owner": 403, "operator": 403, "admin": 200, "editor": 200, "viewer": 200, "king": 422} {
+		d.want(d.as("admin", "POST", "/api/v1/tokens", fmt.Sprintf(`{"name":"a %[1]s","role":%[1]q}`, role)), status)
+	}
+	d.want(d.as("owner", "POST", "/api/v1/tokens", `{"name":"an owner","role":"owner"}`), 200)
+	limited := d.want(d.as("owner", "POST", "/api/v1/tokens", `{"name":"limited","role":"owner","scopes":["token:write","workspace:read"]}`), 200)
+	as := []string{"Authorization", "Bearer " + limited.field(t, "token").(string)}
+	d.want(d.send("GET", "/api/v1/workspaces/none", "", as...), 404)
+	d.want(d.send("GET", "/api/v1/workspaces", "", as...), 403)
+	d.want(d.send("POST", "/api/v1/tokens", `{"name":"more","role":"viewer"}`, as...), 403)
+	d.want(d.as("owner", "POST", "/api/v1/tokens", `{"name":"wrong","role":"owner","scopes":["everything"]}`), 422)
+	d.want(d.as("owner", "POST", "/api/v1/tokens", `{"name":"late","role":"owner","expiresAt":"2020-01-01T00:00:00Z"}`), 422)
+	session := d.signIn()
+	own := d.want(d.send("POST", "/api/v1/me/tokens", `{"name":"laptop"}`, "Cookie", session, "X-Weir-CSRF", "1"), 200)
+	as[1] = "Bearer " + own.field(t, "token").(string)
+	if me := d.want(d.send("GET", "/api/v1/me", "", as...), 200); me.field(t, "role") != "owner" || me.field(t, "operator") != true {
+		t.Errorf("a person's own token is %s, want what the person is", me.text)
+	}
+	if listed := d.want(d.send("GET", "/api/v1/me/tokens", "", as...), 200); listed.field(t, "tokens", "0", "lastUsedAt") == nil {
+		t.Errorf("the last use of a token is not shown: %s", listed.text)
+	}
+	d.want(d.send("DELETE", "/api/v1/me/tokens/"+own.field(t, "id").(string), "", as...), 204)
+	d.want(d.send("GET", "/api/v1/me", "", as...), 401)
 }

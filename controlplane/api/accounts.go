@@ -2,15 +2,15 @@ package api
 
 import (
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/labstack/echo/v4"
 
+	"weir/controlplane/api/tenants"
 	"weir/controlplane/api/web"
 	"weir/controlplane/authn"
+	"weir/controlplane/policy"
 	"weir/controlplane/store"
-	"weir/shared/fault"
 )
 
 func (a *API) health(c echo.Context) error {
@@ -39,9 +39,9 @@ func (a *API) login(c echo.Context) error {
 	a.setCookie(c, session.Token, session.Expires)
 	a.keepCookie(c, http.Cookie{Name: deviceName, Value: session.Device, Path: devicePath, MaxAge: int(authn.DeviceLifetime.Seconds())})
 	return c.JSON(http.StatusOK, struct {
-		Email string     `json:"email"`
-		Role  store.Role `json:"role"`
-	}{session.Actor.Name, session.Actor.Role})
+		Email string `json:"email"`
+		Role  string `json:"role"`
+	}{session.Actor.Name, tenants.Widest(session.Actor)})
 }
 
 func (a *API) logout(c echo.Context) error {
@@ -54,78 +54,26 @@ func (a *API) logout(c echo.Context) error {
 	return c.NoContent(http.StatusNoContent)
 }
 
-func (a *API) me(c echo.Context) error {
-	who := actor(c)
-	return c.JSON(http.StatusOK, struct {
-		Email string          `json:"email"`
-		Role  store.Role      `json:"role"`
-		Kind  store.ActorKind `json:"kind"`
-	}{who.Name, who.Role, who.Kind})
-}
-
-type tokenView struct {
-	ID        store.TokenID `json:"id"`
-	Name      string        `json:"name"`
-	Role      store.Role    `json:"role"`
-	Workspace string        `json:"workspace,omitempty"` // its name; the identifier of one that is gone
-	CreatedAt time.Time     `json:"createdAt"`
-}
-
-func (a *API) tokens(c echo.Context) error {
-	tokens, err := a.cfg.Authn.Tokens(c.Request().Context())
+// audited lists the organizations whose audit rows the caller reads here: the request's,
+// and "" for those about none, which are the operator's.
+func (a *API) audited(c echo.Context) ([]store.OrganizationID, error) {
+	ctx, who := c.Request().Context(), web.Subject(c)
+	org, err := web.Organization(c)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	list, err := a.cfg.Store.Workspaces(c.Request().Context())
-	if err != nil {
-		return err
+	var of []store.OrganizationID
+	denied := a.cfg.Policy.Allow(ctx, who, policy.ReadAudit, policy.Resource{Organization: string(org)})
+	if denied == nil {
+		of = append(of, org)
 	}
-	out := make([]tokenView, len(tokens))
-	for i, t := range tokens {
-		out[i] = tokenView{t.ID, t.Name, t.Role, string(t.Workspace), t.CreatedAt}
-		if at := slices.IndexFunc(list, func(ws store.Workspace) bool { return ws.ID == t.Workspace }); at >= 0 {
-			out[i].Workspace = list[at].Name
-		}
+	if c.Param("org") == "" && a.cfg.Policy.Allow(ctx, who, policy.ReadInstallationAudit, policy.Resource{}) == nil {
+		of = append(of, "")
 	}
-	return c.JSON(http.StatusOK, map[string]any{"tokens": out})
-}
-
-func (a *API) createToken(c echo.Context) error {
-	var in struct {
-		Name      string     `json:"name"`
-		Role      store.Role `json:"role"`
-		Workspace string     `json:"workspace"`
+	if len(of) == 0 {
+		return nil, denied
 	}
-	if err := web.Decode(c, &in); err != nil {
-		return err
-	}
-	var ws store.Workspace
-	if in.Workspace != "" {
-		var err error
-		if ws, err = a.cfg.Store.WorkspaceByName(c.Request().Context(), in.Workspace); fault.KindOf(err) == fault.Missing {
-			return fault.Problems("the token cannot be made", []fault.Problem{{Path: "workspace", Code: "unknown_workspace", Text: "There is no workspace of this name."}})
-		} else if err != nil {
-			return err
-		}
-	}
-	made, value, err := a.cfg.Authn.IssueToken(c.Request().Context(), actor(c), in.Name, in.Role, ws.ID)
-	if err != nil {
-		return err
-	}
-	return c.JSON(http.StatusOK, struct {
-		ID        store.TokenID `json:"id"`
-		Name      string        `json:"name"`
-		Role      store.Role    `json:"role"`
-		Workspace string        `json:"workspace,omitempty"`
-		Token     string        `json:"token"`
-	}{made.ID, made.Name, made.Role, ws.Name, value})
-}
-
-func (a *API) deleteToken(c echo.Context) error {
-	if err := a.cfg.Authn.RevokeToken(c.Request().Context(), actor(c), store.TokenID(c.Param("id"))); err != nil {
-		return err
-	}
-	return c.NoContent(http.StatusNoContent)
+	return of, nil
 }
 
 func (a *API) audit(c echo.Context) error {
@@ -133,7 +81,11 @@ func (a *API) audit(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	entries, err := a.cfg.Store.Audit(c.Request().Context(), below, limit)
+	of, err := a.audited(c)
+	if err != nil {
+		return err
+	}
+	entries, err := a.cfg.Store.Audit(c.Request().Context(), of, below, limit)
 	if err != nil {
 		return err
 	}

@@ -5,10 +5,12 @@ import (
 	"io/fs"
 	"log/slog"
 	"net/http"
+	"slices"
 
 	"github.com/labstack/echo/v4"
 
 	"weir/controlplane/api/site"
+	"weir/controlplane/api/tenants"
 	"weir/controlplane/api/web"
 	"weir/controlplane/authn"
 	"weir/controlplane/draft"
@@ -45,6 +47,7 @@ type API struct {
 	echo     *echo.Echo
 	document []byte // openapi.yaml as JSON
 	cross    *http.CrossOriginProtection
+	tenants  *tenants.Handlers
 }
 
 // New checks cfg and builds the routes. Nothing runs.
@@ -81,7 +84,8 @@ func New(cfg Config) (*API, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &API{cfg: cfg, log: cfg.Log, document: document, cross: http.NewCrossOriginProtection()}
+	a := &API{cfg: cfg, log: cfg.Log, document: document, cross: http.NewCrossOriginProtection(),
+		tenants: tenants.New(tenants.Config{Store: cfg.Store, Policy: cfg.Policy, Authn: cfg.Authn})}
 	a.echo = echo.New()
 	failures := web.Failures{Log: cfg.Log}
 	a.echo.HTTPErrorHandler = failures.Answer
@@ -109,32 +113,43 @@ type route struct {
 // routes is every route but the console's.
 func (a *API) routes() []route {
 	const v1 = "/api/v1"
-	return []route{
+	all := []route{
 		{"GET", "/api/openapi.json", "", a.openapi},
 		{"GET", v1 + "/health", "", a.health},
 		{"POST", v1 + "/login", "", a.login},
 		{"POST", v1 + "/planes/join", "", a.join},
 
 		{"POST", v1 + "/logout", policy.ReadSelf, a.logout},
-		{"GET", v1 + "/me", policy.ReadSelf, a.me},
-		{"GET", v1 + "/tokens", policy.ReadTokens, a.tokens},
-		{"POST", v1 + "/tokens", policy.WriteTokens, a.createToken},
-		{"DELETE", v1 + "/tokens/:id", policy.WriteTokens, a.deleteToken},
+		{"GET", v1 + "/me", policy.ReadSelf, a.tenants.Me},
+		{"GET", v1 + "/me/tokens", policy.ReadSelf, a.tenants.MyTokens},
+		{"POST", v1 + "/me/tokens", policy.WriteSelf, a.tenants.CreateMyToken},
+		{"DELETE", v1 + "/me/tokens/:id", policy.WriteSelf, a.tenants.DeleteMyToken},
+		{"GET", v1 + "/orgs", policy.ReadSelf, a.tenants.Organizations},
+		{"POST", v1 + "/orgs", policy.WriteOrganizations, a.tenants.CreateOrganization},
 
 		{"GET", v1 + "/catalog", policy.ReadCatalog, a.catalog},
 		{"GET", v1 + "/planes", policy.ReadPlanes, a.planes},
 		{"POST", v1 + "/planes/invitations", policy.InvitePlane, a.invite},
+	}
+	return slices.Concat(all, a.scoped(v1), a.scoped(v1+"/orgs/:org"))
+}
 
-		{"GET", v1 + "/workspaces", policy.ListWorkspaces, a.workspaces},
-		{"GET", v1 + "/workspaces/:name", policy.ReadWorkspace, a.workspace},
-		{"DELETE", v1 + "/workspaces/:name", policy.DeleteWorkspace, a.deleteWorkspace},
-		{"GET", v1 + "/workspaces/:name/config", policy.ReadWorkspace, a.config},
-		{"PUT", v1 + "/workspaces/:name/config", policy.WriteWorkspace, a.apply},
-		{"POST", v1 + "/workspaces/:name/diff", policy.DiffWorkspace, a.diff},
-		{"GET", v1 + "/workspaces/:name/revisions", policy.ReadWorkspace, a.revisions},
-
-		{"GET", v1 + "/status", policy.ReadStatus, a.status},
-		{"POST", v1 + "/capabilities", policy.ReadSelf, a.capability}, // the handler asks for what is wanted
-		{"GET", v1 + "/audit", policy.ReadAudit, a.audit},
+// scoped are the routes about one organization: the one that the path names, else the
+// caller's only one or default.
+func (a *API) scoped(at string) []route {
+	return []route{
+		{"GET", at + "/tokens", policy.ReadTokens, a.tenants.Tokens},
+		{"POST", at + "/tokens", policy.WriteTokens, a.tenants.CreateToken},
+		{"DELETE", at + "/tokens/:id", policy.WriteTokens, a.tenants.DeleteToken},
+		{"GET", at + "/workspaces", policy.ListWorkspaces, a.workspaces},
+		{"GET", at + "/workspaces/:name", policy.ReadWorkspace, a.workspace},
+		{"DELETE", at + "/workspaces/:name", policy.DeleteWorkspace, a.deleteWorkspace},
+		{"GET", at + "/workspaces/:name/config", policy.ReadWorkspace, a.config},
+		{"PUT", at + "/workspaces/:name/config", policy.WriteWorkspace, a.apply},
+		{"POST", at + "/workspaces/:name/diff", policy.DiffWorkspace, a.diff},
+		{"GET", at + "/workspaces/:name/revisions", policy.ReadWorkspace, a.revisions},
+		{"GET", at + "/status", policy.ReadStatus, a.status},
+		{"POST", at + "/capabilities", policy.ReadSelf, a.capability}, // the handler asks for what is wanted
+		{"GET", at + "/audit", policy.ReadSelf, a.audit},              // the handler asks for what is wanted
 	}
 }

@@ -28,6 +28,7 @@ import (
 	"weir/controlplane/publish"
 	"weir/controlplane/store"
 	"weir/controlplane/store/storetest"
+	"weir/controlplane/store/tenancy"
 	"weir/shared/catalog"
 	"weir/shared/id"
 	"weir/shared/proxy"
@@ -46,7 +47,8 @@ type harness struct {
 	t        *testing.T
 	url      string
 	store    *store.Store
-	tokens   map[store.Role]string
+	accounts *authn.Service
+	tokens   map[string]string
 	email    string
 	password string
 	schema   *schema
@@ -99,15 +101,33 @@ func open(t *testing.T, s *store.Store) *harness {
 	front := httptest.NewServer(handler)
 	t.Cleanup(front.Close)
 
-	d := &harness{t: t, url: front.URL, store: s, tokens: map[store.Role]string{}, schema: readSchema(t, handler)}
+	d := &harness{t: t, url: front.URL, accounts: accounts, store: s, tokens: map[string]string{}, schema: readSchema(t, handler)}
 	login, _, err := accounts.Bootstrap(t.Context())
 	must(err)
 	d.email, d.password = login.Email, login.Password
-	for _, role := range []store.Role{store.RoleAdmin, store.RoleEditor, store.RoleViewer} {
-		_, d.tokens[role], err = accounts.IssueToken(t.Context(), store.Actor{Kind: store.BySystem, Name: "test"}, string(role), role, "")
-		must(err)
+	for _, role := range roles {
+		d.tokens[role] = d.token(accounts, tenancy.Default, role)
 	}
 	return d
+}
+
+// roles are what callers of the tests have in the organization default; an operator has
+// the installation.
+var roles = []string{"viewer", "auditor", "marketer", "editor", "admin", "owner", "operator"}
+
+// token makes a token with a role in an organization.
+func (d *harness) token(accounts *authn.Service, org store.OrganizationID, role string) string {
+	d.t.Helper()
+	g := store.Grant{Organization: org, Role: role}
+	if role == "operator" {
+		g.Organization = ""
+	}
+	_, value, err := accounts.IssueToken(d.t.Context(), store.Actor{Kind: store.BySystem, Name: "test"},
+		store.APIToken{Organization: org, Name: role, Grants: []store.Grant{g}})
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	return value
 }
 
 func sqlite(t *testing.T) *harness {
@@ -172,7 +192,7 @@ func (d *harness) send(method, path, body string, header ...string) answer {
 }
 
 // as makes a request with the token of a role.
-func (d *harness) as(role store.Role, method, path, body string, header ...string) answer {
+func (d *harness) as(role, method, path, body string, header ...string) answer {
 	d.t.Helper()
 	return d.send(method, path, body, append([]string{"Authorization", "Bearer " + d.tokens[role]}, header...)...)
 }
@@ -233,7 +253,7 @@ func kinds() []wire.Kind {
 // join invites a plane to the region eu, joins as it, and dials the hub.
 func (d *harness) join() plane {
 	d.t.Helper()
-	invited := d.want(d.as(store.RoleAdmin, "POST", "/api/v1/planes/invitations", `{"region":"eu","kind":"regional"}`), 200)
+	invited := d.want(d.as("operator", "POST", "/api/v1/planes/invitations", `{"region":"eu","kind":"regional"}`), 200)
 	p, user, ask := joining(d.t, invited.field(d.t, "token").(string))
 	body, err := json.Marshal(ask)
 	if err != nil {

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -59,13 +60,19 @@ func (a *API) capability(c echo.Context) error {
 	if err := in.check(); err != nil {
 		return err
 	}
-	ws, missing := a.cfg.Store.WorkspaceByName(ctx, in.Workspace)
+	org, err := web.Organization(c)
+	if err != nil {
+		return err
+	}
+	ws, missing := a.cfg.Store.WorkspaceByName(ctx, org, in.Workspace)
 	if missing != nil && fault.KindOf(missing) != fault.Missing {
 		return missing
 	}
-	// Before what is missing: who is bound to a workspace hears nothing of others.
-	if err := a.cfg.Policy.Allow(ctx, subject(actor(c)), policy.Capability(string(in.Action)), policy.Resource{Workspace: ws.ID}); err != nil {
-		return err
+	// Before what is missing: who has no role in a workspace hears nothing of it.
+	on := policy.Resource{Organization: string(org), Workspace: string(ws.ID)}
+	denied := a.cfg.Policy.Allow(ctx, web.Subject(c), policy.Capability(string(in.Action)), on)
+	if denied != nil && (missing != nil || fault.KindOf(denied) != fault.Denied || len(in.Sources)+len(in.Destinations) == 0) {
+		return denied
 	}
 	if missing != nil {
 		return missing
@@ -77,6 +84,11 @@ func (a *API) capability(c echo.Context) error {
 			return err
 		}
 		if grant.Sources, grant.Destinations, err = in.objects(latest.Config); err != nil {
+			return cmp.Or(denied, err) // who has no role here learns no names
+		}
+	}
+	if denied != nil {
+		if err := a.onEach(c, grant, on); err != nil {
 			return err
 		}
 	}
@@ -90,6 +102,24 @@ func (a *API) capability(c echo.Context) error {
 		return err
 	}
 	return c.JSON(http.StatusOK, map[string]any{"token": token, "viewUrl": plane.ViewURL, "plane": plane.ID, "expiresAt": expires})
+}
+
+// onEach says whether the caller, who may not in the whole workspace, may do a capability's
+// action to each object that it names.
+func (a *API) onEach(c echo.Context, g capability.Grant, on policy.Resource) error {
+	var objects []string
+	for _, s := range g.Sources {
+		objects = append(objects, string(s))
+	}
+	for _, d := range g.Destinations {
+		objects = append(objects, string(d))
+	}
+	for _, on.Object = range objects {
+		if err := a.cfg.Policy.Allow(c.Request().Context(), web.Subject(c), policy.Capability(string(g.Action)), on); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // objects finds what a wish names in the configuration. A name that is none is

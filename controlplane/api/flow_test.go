@@ -54,21 +54,21 @@ func applying(document string) string { return `{"document":` + document + `,"pr
 func TestTheMainFlow(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
 		d := open(t, s)
-		d.want(d.as(store.RoleEditor, "GET", acme+"/config", ""), 404)
+		d.want(d.as("editor", "GET", acme+"/config", ""), 404)
 		p := d.join()
-		diff := d.want(d.as(store.RoleViewer, "POST", acme+"/diff", applying(d.document(p, "http://127.0.0.1:9/"))), 200)
+		diff := d.want(d.as("viewer", "POST", acme+"/diff", applying(d.document(p, "http://127.0.0.1:9/"))), 200)
 		if n := len(diff.field(t, "changes").([]any)); n != 4 || diff.field(t, "number") != 0.0 {
 			t.Errorf("diff = %s, want 4 changes on number 0", diff.text)
 		}
-		first := d.want(d.as(store.RoleEditor, "PUT", acme+"/config", applying(d.document(p, "http://127.0.0.1:9/"))), 200)
+		first := d.want(d.as("editor", "PUT", acme+"/config", applying(d.document(p, "http://127.0.0.1:9/"))), 200)
 		if first.field(t, "workspace") != "ws_acme" || first.field(t, "number") != 1.0 || first.header.Get("ETag") != `"1"` {
 			t.Errorf("apply = %s with ETag %s, want number 1 of ws_acme", first.text, first.header.Get("ETag"))
 		}
 		d.follow(p, 1)
 		until(t, "applied", func() bool {
-			return d.want(d.as(store.RoleViewer, "GET", acme, ""), 200).field(t, "state") == "applied"
+			return d.want(d.as("viewer", "GET", acme, ""), 200).field(t, "state") == "applied"
 		})
-		got := d.as(store.RoleViewer, "GET", acme, "")
+		got := d.as("viewer", "GET", acme, "")
 		if got.field(t, "applied") != 1.0 || got.field(t, "running") != 1.0 || got.field(t, "destinations", "0", "parked") != 7.0 || got.field(t, "sources", "0", "writeKey") != "wk_web" {
 			t.Errorf("workspace = %s, want 1 applied and running, 7 parked", got.text)
 		}
@@ -132,8 +132,8 @@ func (d *harness) follow(p plane, number uint64) {
 		}
 		d.goOn(beat)
 		until(d.t, "beat folded", func() bool {
-			return d.as(store.RoleViewer, "GET", "/api/v1/planes?region=eu", "").field(d.t, "planes", "0", "healthy") == true &&
-				len(d.as(store.RoleViewer, "GET", "/api/v1/planes", "").field(d.t, "planes", "0", "counts").([]any)) == 1
+			return d.as("viewer", "GET", "/api/v1/planes?region=eu", "").field(d.t, "planes", "0", "healthy") == true &&
+				len(d.as("viewer", "GET", "/api/v1/planes", "").field(d.t, "planes", "0", "counts").([]any)) == 1
 		})
 		return
 	}
@@ -161,46 +161,46 @@ func (d *harness) goOn(beat func(context.Context) error) {
 func (d *harness) edit(p plane) {
 	t := d.t
 	t.Helper()
-	same := d.want(d.as(store.RoleEditor, "PUT", acme+"/config", applying(d.document(p, "http://127.0.0.1:9/")), "If-Match", `"1"`), 200)
+	same := d.want(d.as("editor", "PUT", acme+"/config", applying(d.document(p, "http://127.0.0.1:9/")), "If-Match", `"1"`), 200)
 	if same.field(t, "number") != 1.0 || len(same.field(t, "changes").([]any)) != 0 {
 		t.Errorf("a repeated apply = %s, want number 1 without changes", same.text)
 	}
-	d.want(d.as(store.RoleEditor, "PUT", acme+"/config", applying(d.document(p, "http://127.0.0.1:9/8")), "If-Match", `"7"`), 412)
-	d.want(d.as(store.RoleEditor, "PUT", acme+"/config", applying(d.document(p, "http://127.0.0.1:9/8")), "If-Match", `seven`), 400)
-	bad := d.want(d.as(store.RoleEditor, "PUT", acme+"/config", applying(strings.Replace(d.document(p, "http://127.0.0.1:9/"+strings.Repeat("x", 2048)), `"type":"http"`, `"type":"telnet"`, 1))), 422)
+	d.want(d.as("editor", "PUT", acme+"/config", applying(d.document(p, "http://127.0.0.1:9/8")), "If-Match", `"7"`), 412)
+	d.want(d.as("editor", "PUT", acme+"/config", applying(d.document(p, "http://127.0.0.1:9/8")), "If-Match", `seven`), 400)
+	bad := d.want(d.as("editor", "PUT", acme+"/config", applying(strings.Replace(d.document(p, "http://127.0.0.1:9/"+strings.Repeat("x", 2048)), `"type":"http"`, `"type":"telnet"`, 1))), 422)
 	if n := len(bad.field(t, "problems").([]any)); n != 2 || bad.header.Get("Content-Type") != "application/problem+json" {
 		t.Errorf("problems = %s (%s), want 2", bad.text, bad.header.Get("Content-Type"))
 	}
-	parked := d.want(d.as(store.RoleEditor, "PUT", acme+"/config", applying(`{"workspace":"acme","region":"eu"}`)), 422)
+	parked := d.want(d.as("editor", "PUT", acme+"/config", applying(`{"workspace":"acme","region":"eu"}`)), 422)
 	if parked.field(t, "problems", "0", "code") != "parked_deliveries" {
 		t.Errorf("removing a destination with parked deliveries = %s", parked.text)
 	}
 	change := applying(d.document(p, "http://127.0.0.1:9/8"))
-	second := d.want(d.as(store.RoleEditor, "PUT", acme+"/config", change, "Idempotency-Key", "k1"), 200)
-	third := d.want(d.as(store.RoleEditor, "PUT", acme+"/config", applying(d.document(p, "http://127.0.0.1:9/7"))), 200)
-	again := d.want(d.as(store.RoleEditor, "PUT", acme+"/config", change, "Idempotency-Key", "k1"), 200)
+	second := d.want(d.as("editor", "PUT", acme+"/config", change, "Idempotency-Key", "k1"), 200)
+	third := d.want(d.as("editor", "PUT", acme+"/config", applying(d.document(p, "http://127.0.0.1:9/7"))), 200)
+	again := d.want(d.as("editor", "PUT", acme+"/config", change, "Idempotency-Key", "k1"), 200)
 	if second.field(t, "number") != 2.0 || third.field(t, "number") != 3.0 || !bytes.Equal(again.text, second.text) || again.header.Get("ETag") != `"2"` {
 		t.Errorf("numbers %s, %s, and repeated with its key %s; want 2, 3 and the first answer", second.text, third.text, again.text)
 	}
-	d.want(d.as(store.RoleEditor, "PUT", acme+"/config", applying(d.document(p, "http://127.0.0.1:9/6")), "Idempotency-Key", "k1"), 422)
+	d.want(d.as("editor", "PUT", acme+"/config", applying(d.document(p, "http://127.0.0.1:9/6")), "Idempotency-Key", "k1"), 422)
 
-	page := d.want(d.as(store.RoleViewer, "GET", acme+"/revisions?limit=2", ""), 200)
-	rest := d.want(d.as(store.RoleViewer, "GET", acme+"/revisions?limit=2&cursor="+page.field(t, "next").(string), ""), 200)
+	page := d.want(d.as("viewer", "GET", acme+"/revisions?limit=2", ""), 200)
+	rest := d.want(d.as("viewer", "GET", acme+"/revisions?limit=2&cursor="+page.field(t, "next").(string), ""), 200)
 	if page.field(t, "revisions", "0", "number") != 3.0 || rest.field(t, "revisions", "0", "number") != 1.0 || rest.field(t, "next") != "" {
 		t.Errorf("revisions = %s then %s, want 3, 2 then 1", page.text, rest.text)
 	}
-	config := d.want(d.as(store.RoleViewer, "GET", acme+"/config", ""), 200)
+	config := d.want(d.as("viewer", "GET", acme+"/config", ""), 200)
 	var exported struct{ Document json.RawMessage }
 	exported.Document = config.text
 	body, err := json.Marshal(map[string]any{"document": exported.Document, "prune": true})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if back := d.want(d.as(store.RoleEditor, "PUT", acme+"/config", string(body), "If-Match", config.header.Get("ETag")), 200); back.field(t, "number") != 3.0 {
+	if back := d.want(d.as("editor", "PUT", acme+"/config", string(body), "If-Match", config.header.Get("ETag")), 200); back.field(t, "number") != 3.0 {
 		t.Errorf("applying the export = %s, want number 3", back.text)
 	}
 	until(t, "pending", func() bool {
-		return d.want(d.as(store.RoleViewer, "GET", acme, ""), 200).field(t, "state") == "pending"
+		return d.want(d.as("viewer", "GET", acme, ""), 200).field(t, "state") == "pending"
 	})
 }
 
@@ -208,31 +208,31 @@ func (d *harness) edit(p plane) {
 func (d *harness) ends(p plane) {
 	t := d.t
 	t.Helper()
-	granted := d.want(d.as(store.RoleEditor, "POST", "/api/v1/capabilities", `{"workspace":"acme","action":"dead:redrive"}`), 200)
+	granted := d.want(d.as("editor", "POST", "/api/v1/capabilities", `{"workspace":"acme","action":"dead:redrive"}`), 200)
 	if granted.field(t, "viewUrl") != "http://127.0.0.1:8091" || id.Plane(granted.field(t, "plane").(string)) != p.id {
 		t.Errorf("capability = %s, want one for %s", granted.text, p.id)
 	}
-	d.want(d.as(store.RoleViewer, "POST", "/api/v1/capabilities", `{"workspace":"acme","action":"ledger:read"}`), 200)
-	d.want(d.as(store.RoleViewer, "POST", "/api/v1/capabilities", `{"workspace":"acme","action":"dead:read"}`), 403)
-	d.want(d.as(store.RoleEditor, "POST", "/api/v1/capabilities", `{"workspace":"acme","action":"everything","origin":"null"}`), 422)
+	d.want(d.as("viewer", "POST", "/api/v1/capabilities", `{"workspace":"acme","action":"ledger:read"}`), 200)
+	d.want(d.as("viewer", "POST", "/api/v1/capabilities", `{"workspace":"acme","action":"dead:read"}`), 403)
+	d.want(d.as("editor", "POST", "/api/v1/capabilities", `{"workspace":"acme","action":"everything","origin":"null"}`), 422)
 	for _, action := range capability.Actions() {
 		wish := fmt.Sprintf(`{"workspace":"acme","action":%q,"origin":"https://console.example.com"}`, action)
-		d.want(d.as(store.RoleEditor, "POST", "/api/v1/capabilities", wish), 200)
+		d.want(d.as("editor", "POST", "/api/v1/capabilities", wish), 200)
 		if action != capability.ReadLedger { // viewers see counts, no events
-			d.want(d.as(store.RoleViewer, "POST", "/api/v1/capabilities", wish), 403)
+			d.want(d.as("viewer", "POST", "/api/v1/capabilities", wish), 403)
 		}
 	}
-	d.want(d.as(store.RoleEditor, "POST", "/api/v1/capabilities", `{"workspace":"acme","action":"live:read","sources":["web"]}`), 200)
-	d.want(d.as(store.RoleEditor, "POST", "/api/v1/capabilities", `{"workspace":"acme","action":"live:read","sources":["web","none"]}`), 422)
-	d.want(d.as(store.RoleEditor, "POST", "/api/v1/capabilities", `{"workspace":"acme","action":"live:read","destinations":["none"]}`), 422)
-	status := d.want(d.as(store.RoleViewer, "GET", "/api/v1/status", ""), 200)
+	d.want(d.as("editor", "POST", "/api/v1/capabilities", `{"workspace":"acme","action":"live:read","sources":["web"]}`), 200)
+	d.want(d.as("editor", "POST", "/api/v1/capabilities", `{"workspace":"acme","action":"live:read","sources":["web","none"]}`), 422)
+	d.want(d.as("editor", "POST", "/api/v1/capabilities", `{"workspace":"acme","action":"live:read","destinations":["none"]}`), 422)
+	status := d.want(d.as("viewer", "GET", "/api/v1/status", ""), 200)
 	if status.field(t, "workspaces", "0", "number") != 3.0 || status.field(t, "planes", "0", "workspaces", "0", "applied") != 1.0 {
 		t.Errorf("status = %s, want 3 wanted, 1 applied", status.text)
 	}
-	d.want(d.as(store.RoleAdmin, "DELETE", acme, ""), 422)
-	d.want(d.as(store.RoleAdmin, "DELETE", acme+"?discardParked=true", "", "If-Match", `"1"`), 412)
-	d.want(d.as(store.RoleAdmin, "DELETE", acme+"?discardParked=true", ""), 204)
-	d.want(d.as(store.RoleAdmin, "GET", acme, ""), 404)
+	d.want(d.as("admin", "DELETE", acme, ""), 422)
+	d.want(d.as("admin", "DELETE", acme+"?discardParked=true", "", "If-Match", `"1"`), 412)
+	d.want(d.as("admin", "DELETE", acme+"?discardParked=true", ""), 204)
+	d.want(d.as("admin", "GET", acme, ""), 404)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	for pointer, err := range p.edge.Pointers(ctx) {
@@ -244,18 +244,20 @@ func (d *harness) ends(p plane) {
 		}
 	}
 	actions := map[string]bool{}
-	for path := "/api/v1/audit?limit=5"; path != ""; {
-		page := d.want(d.as(store.RoleAdmin, "GET", path, ""), 200)
-		for i := range page.field(t, "entries").([]any) {
-			e := page.field(t, "entries", fmt.Sprint(i)).(map[string]any)
-			actions[e["actor"].(string)+" "+e["action"].(string)] = true
-		}
-		path = ""
-		if cursor := page.field(t, "next").(string); cursor != "" {
-			path = "/api/v1/audit?limit=5&cursor=" + cursor
+	for _, who := range []string{"admin", "operator"} { // of the organization, of the installation
+		for path := "/api/v1/audit?limit=5"; path != ""; {
+			page := d.want(d.as(who, "GET", path, ""), 200)
+			for i := range page.field(t, "entries").([]any) {
+				e := page.field(t, "entries", fmt.Sprint(i)).(map[string]any)
+				actions[e["actor"].(string)+" "+e["action"].(string)] = true
+			}
+			path = ""
+			if cursor := page.field(t, "next").(string); cursor != "" {
+				path = "/api/v1/audit?limit=5&cursor=" + cursor
+			}
 		}
 	}
-	for _, want := range []string{"token:editor workspace.commit", "token:editor capability.issue", "token:admin workspace.delete", "token:admin plane.invite", "plane:" + string(p.id) + " plane.join"} {
+	for _, want := range []string{"token:editor workspace.commit", "token:editor capability.issue", "token:admin workspace.delete", "token:operator plane.invite", "plane:" + string(p.id) + " plane.join"} {
 		if !actions[want] {
 			t.Errorf("audit has no row of %q; it has %v", want, actions)
 		}

@@ -1,7 +1,6 @@
 package api
 
 import (
-	"context"
 	"net/http"
 	"strings"
 	"time"
@@ -21,39 +20,63 @@ const (
 	deviceName = "weir_device" // the cookie of a device that signed in before
 	devicePath = "/api/v1/login"
 	csrfHeader = "X-Weir-CSRF"
-	actorKey   = "weir.actor" // in echo's context
 )
 
-// actor is who calls a guarded route.
-func actor(c echo.Context) store.Actor {
-	who, _ := c.Get(actorKey).(store.Actor) // set by guard on every guarded route
-	return who
-}
+func actor(c echo.Context) store.Actor { return web.Actor(c) }
 
-// subject is what policy decides about a caller by.
-func subject(who store.Actor) policy.Subject {
-	return policy.Subject{Role: policy.Role(who.Role), Workspace: who.Workspace}
-}
-
-// readable reports whether who may read a workspace, for lists.
-func (a *API) readable(ctx context.Context, who store.Actor) func(id.Workspace) bool {
-	return func(ws id.Workspace) bool {
-		return who.Workspace == "" || a.cfg.Policy.Allow(ctx, subject(who), policy.ReadWorkspace, policy.Resource{Workspace: ws}) == nil
+// readable reports for lists whether the caller may read a workspace of org. Of all
+// others it may not, whatever is granted there.
+func (a *API) readable(c echo.Context, org store.OrganizationID) (func(id.Workspace) bool, error) {
+	ctx, who := c.Request().Context(), web.Subject(c)
+	all, err := a.cfg.Store.Workspaces(ctx, org)
+	if err != nil {
+		return nil, err
 	}
+	may := map[id.Workspace]bool{}
+	for _, ws := range all {
+		may[ws.ID] = a.cfg.Policy.Allow(ctx, who, policy.ReadWorkspace, policy.Resource{Organization: string(org), Workspace: string(ws.ID)}) == nil
+	}
+	return func(ws id.Workspace) bool { return may[ws] }, nil
 }
 
-// resource is what a route's path names: a workspace, or the installation, also
-// where there is no workspace of the name.
+// resource is what a route's path names: a workspace, also where there is none of the
+// name, or an organization.
 func (a *API) resource(c echo.Context) (policy.Resource, error) {
-	name := c.Param("name")
-	if name == "" {
-		return policy.Resource{}, nil
-	}
-	ws, err := a.cfg.Store.WorkspaceByName(c.Request().Context(), name)
-	if err != nil && fault.KindOf(err) != fault.Missing {
+	org, err := web.Organization(c)
+	if err != nil {
 		return policy.Resource{}, err
 	}
-	return policy.Resource{Workspace: ws.ID}, nil
+	on := policy.Resource{Organization: string(org)}
+	if name := c.Param("name"); name != "" {
+		ws, err := a.cfg.Store.WorkspaceByName(c.Request().Context(), org, name)
+		if err != nil && fault.KindOf(err) != fault.Missing {
+			return policy.Resource{}, err
+		}
+		on.Workspace = string(ws.ID)
+	}
+	return on, nil
+}
+
+// allow says whether the caller may do what the route is for. The path's organization
+// becomes that of the request.
+func (a *API) allow(c echo.Context, who store.Actor, action policy.Action) error {
+	ctx := c.Request().Context()
+	web.SetCaller(c, who, "")
+	if name := c.Param("org"); name != "" {
+		org, err := web.Named(ctx, a.cfg.Store.Tenancy(), who, name)
+		if err != nil {
+			return err
+		}
+		web.SetCaller(c, who, org)
+	}
+	if a.cfg.Policy.Anywhere(action) {
+		return a.cfg.Policy.Allow(ctx, web.SubjectOf(who), action, policy.Resource{})
+	}
+	on, err := a.resource(c)
+	if err != nil {
+		return err
+	}
+	return a.cfg.Policy.Allow(ctx, web.SubjectOf(who), action, on)
 }
 
 // guard lets a request through to a route when its caller is known and policy
@@ -74,14 +97,9 @@ func (a *API) guard(r route) echo.MiddlewareFunc {
 			if err != nil {
 				return err
 			}
-			on, err := a.resource(c)
-			if err != nil {
+			if err := a.allow(c, who, r.action); err != nil {
 				return err
 			}
-			if err := a.cfg.Policy.Allow(req.Context(), subject(who), r.action, on); err != nil {
-				return err
-			}
-			c.Set(actorKey, who)
 			return next(c)
 		}
 	}

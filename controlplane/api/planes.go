@@ -1,7 +1,6 @@
 package api
 
 import (
-	"context"
 	"net/http"
 	"time"
 
@@ -66,13 +65,20 @@ func stand(wanted uint64, ack wire.Ack) standing {
 }
 
 // listPlanes returns the planes of a region, or all when region is empty, with
-// what they report of the workspaces that who may read and of none in particular.
-func (a *API) listPlanes(ctx context.Context, who store.Actor, region string) ([]planeView, error) {
-	list, err := a.cfg.Fleet.List(ctx, region)
+// what they report of the workspaces that the caller may read and of none in particular.
+func (a *API) listPlanes(c echo.Context, region string) ([]planeView, error) {
+	list, err := a.cfg.Fleet.List(c.Request().Context(), region)
 	if err != nil {
 		return nil, err
 	}
-	readable := a.readable(ctx, who)
+	org, err := web.Organization(c)
+	if err != nil {
+		return nil, err
+	}
+	readable, err := a.readable(c, org)
+	if err != nil {
+		return nil, err
+	}
 	out := make([]planeView, len(list))
 	for i, p := range list {
 		v := planeView{
@@ -105,7 +111,7 @@ func (a *API) listPlanes(ctx context.Context, who store.Actor, region string) ([
 }
 
 func (a *API) planes(c echo.Context) error {
-	planes, err := a.listPlanes(c.Request().Context(), actor(c), c.QueryParam("region"))
+	planes, err := a.listPlanes(c, c.QueryParam("region"))
 	if err != nil {
 		return err
 	}

@@ -115,13 +115,21 @@ func (a *API) view(ctx context.Context, ws store.Workspace, at *place, acks []wi
 	return v, nil
 }
 
-// listWorkspaces shows the workspaces that who may read.
-func (a *API) listWorkspaces(ctx context.Context, who store.Actor) ([]workspaceView, error) {
-	list, err := a.cfg.Store.Workspaces(ctx)
+// listWorkspaces shows the workspaces of the request's organization that the caller may read.
+func (a *API) listWorkspaces(c echo.Context) ([]workspaceView, error) {
+	ctx := c.Request().Context()
+	org, err := web.Organization(c)
 	if err != nil {
 		return nil, err
 	}
-	readable := a.readable(ctx, who)
+	readable, err := a.readable(c, org)
+	if err != nil {
+		return nil, err
+	}
+	list, err := a.cfg.Store.Workspaces(ctx, org)
+	if err != nil {
+		return nil, err
+	}
 	list = slices.DeleteFunc(list, func(ws store.Workspace) bool { return !readable(ws.ID) })
 	acks, err := a.cfg.Store.Acks(ctx, "")
 	if err != nil {
@@ -148,7 +156,7 @@ func (a *API) listWorkspaces(ctx context.Context, who store.Actor) ([]workspaceV
 }
 
 func (a *API) workspaces(c echo.Context) error {
-	list, err := a.listWorkspaces(c.Request().Context(), actor(c))
+	list, err := a.listWorkspaces(c)
 	if err != nil {
 		return err
 	}
@@ -156,11 +164,11 @@ func (a *API) workspaces(c echo.Context) error {
 }
 
 func (a *API) status(c echo.Context) error {
-	planes, err := a.listPlanes(c.Request().Context(), actor(c), "")
+	planes, err := a.listPlanes(c, "")
 	if err != nil {
 		return err
 	}
-	list, err := a.listWorkspaces(c.Request().Context(), actor(c))
+	list, err := a.listWorkspaces(c)
 	if err != nil {
 		return err
 	}
@@ -169,7 +177,11 @@ func (a *API) status(c echo.Context) error {
 
 func (a *API) workspace(c echo.Context) error {
 	ctx := c.Request().Context()
-	ws, err := a.cfg.Store.WorkspaceByName(ctx, c.Param("name"))
+	org, err := web.Organization(c)
+	if err != nil {
+		return err
+	}
+	ws, err := a.cfg.Store.WorkspaceByName(ctx, org, c.Param("name"))
 	if err != nil {
 		return err
 	}
@@ -199,7 +211,11 @@ func (a *API) deleteWorkspace(c echo.Context) error {
 			return web.Reject(http.StatusBadRequest, "discardParked is true or false")
 		}
 	}
-	if err := a.cfg.Draft.Delete(c.Request().Context(), actor(c), c.Param("name"), base, discard); err != nil {
+	org, err := web.Organization(c)
+	if err != nil {
+		return err
+	}
+	if err := a.cfg.Draft.Delete(c.Request().Context(), actor(c), org, c.Param("name"), base, discard); err != nil {
 		return web.Matched(base, err)
 	}
 	a.cfg.Changed()
@@ -207,7 +223,11 @@ func (a *API) deleteWorkspace(c echo.Context) error {
 }
 
 func (a *API) config(c echo.Context) error {
-	doc, number, err := a.cfg.Draft.Export(c.Request().Context(), c.Param("name"))
+	org, err := web.Organization(c)
+	if err != nil {
+		return err
+	}
+	doc, number, err := a.cfg.Draft.Export(c.Request().Context(), org, c.Param("name"))
 	if err != nil {
 		return err
 	}
@@ -216,7 +236,7 @@ func (a *API) config(c echo.Context) error {
 }
 
 // proposal reads the body of diff and apply.
-func proposal(name string, body []byte) (draft.Proposal, error) {
+func proposal(c echo.Context, body []byte) (draft.Proposal, error) {
 	var in struct {
 		Document      jsontext.Value `json:"document"`
 		Prune         bool           `json:"prune"`
@@ -232,7 +252,8 @@ func proposal(name string, body []byte) (draft.Proposal, error) {
 	if err != nil {
 		return draft.Proposal{}, err
 	}
-	return draft.Proposal{Name: name, Document: doc, Prune: in.Prune, DiscardParked: in.DiscardParked}, nil
+	org, err := web.Organization(c)
+	return draft.Proposal{Organization: org, Name: c.Param("name"), Document: doc, Prune: in.Prune, DiscardParked: in.DiscardParked}, err
 }
 
 func (a *API) diff(c echo.Context) error {
@@ -240,7 +261,7 @@ func (a *API) diff(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	p, err := proposal(c.Param("name"), body)
+	p, err := proposal(c, body)
 	if err != nil {
 		return err
 	}
@@ -268,7 +289,7 @@ func (a *API) apply(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	p, err := proposal(c.Param("name"), body)
+	p, err := proposal(c, body)
 	if err != nil {
 		return err
 	}
@@ -277,7 +298,7 @@ func (a *API) apply(c echo.Context) error {
 		return web.Reject(http.StatusBadRequest, "an Idempotency-Key has at most %d bytes", longestKey)
 	}
 	if key != "" {
-		request := sha256.Sum256([]byte("apply\x00" + p.Name + "\x00" + web.ETag(base) + "\x00" + string(body)))
+		request := sha256.Sum256([]byte("apply\x00" + string(p.Organization) + "\x00" + p.Name + "\x00" + web.ETag(base) + "\x00" + string(body)))
 		former, answered, err := a.cfg.Store.ClaimKey(ctx, actor(c), key, request)
 		if err != nil {
 			return err
@@ -329,7 +350,11 @@ func (a *API) revisions(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	ws, err := a.cfg.Store.WorkspaceByName(ctx, c.Param("name"))
+	org, err := web.Organization(c)
+	if err != nil {
+		return err
+	}
+	ws, err := a.cfg.Store.WorkspaceByName(ctx, org, c.Param("name"))
 	if err != nil {
 		return err
 	}

@@ -68,7 +68,7 @@ func TestFirstStartMakesOneAdministrator(t *testing.T) {
 	if err != nil {
 		t.Fatalf("Login with the first password: %v", err)
 	}
-	if session.Actor.Role != store.RoleAdmin || session.Actor.Name != login.Email {
+	if len(session.Actor.Grants) != 2 || session.Actor.Name != login.Email {
 		t.Errorf("session's actor = %+v, want the administrator %s", session.Actor, login.Email)
 	}
 	again, err := a.ResetFirst(t.Context())
@@ -151,7 +151,7 @@ func TestGuessingIsLimitedByAddressNotByAccount(t *testing.T) {
 	if _, err := a.Login(t.Context(), login.Email, login.Password, from("192.0.2.66")); err != nil {
 		t.Errorf("after the window: %v", err)
 	}
-	entries, err := s.Audit(t.Context(), 0, 100)
+	entries, err := s.Audit(t.Context(), []store.OrganizationID{"", store.DefaultOrganization}, 0, 100)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -259,31 +259,32 @@ func TestADeviceIsKnownForItsAccountAndGuessesLittle(t *testing.T) {
 
 func TestTokensAreGoodUntilRevoked(t *testing.T) {
 	t.Parallel()
-	a, _, _, path := harness(t)
-	admin := store.Actor{Kind: store.ByPerson, ID: "usr_1", Name: "ann@example.com", Role: store.RoleAdmin}
-	_, _, err := a.IssueToken(t.Context(), admin, " \n", "owner", "")
+	a, s, at, path := harness(t)
+	admin := store.Actor{Kind: store.ByPerson, ID: "usr_1", Name: "ann@example.com"}
+	_, _, err := a.IssueToken(t.Context(), admin, store.APIToken{Name: " \n", ExpiresAt: at.Now().Add(-time.Second)})
 	if got := len(fault.ProblemsOf(err)); got != 2 {
-		t.Errorf("IssueToken(blank, owner) has %d problems (%v), want 2", got, err)
+		t.Errorf("IssueToken(blank, expired) has %d problems (%v), want 2", got, err)
 	}
-	made, value, err := a.IssueToken(t.Context(), admin, "ci", store.RoleEditor, "ws_a")
+	made, value, err := a.IssueToken(t.Context(), admin, store.APIToken{
+		Organization: store.DefaultOrganization, Name: "ci", Grants: []store.Grant{{Organization: store.DefaultOrganization, Workspace: "ws_a", Role: "editor"}}})
 	if err != nil || !strings.HasPrefix(value, "weir_") {
 		t.Fatalf("IssueToken() = %q, %v", value, err)
 	}
 	who, err := a.Token(t.Context(), value)
-	if err != nil || who.Role != store.RoleEditor || who.Kind != store.ByToken || who.Name != "ci" || who.Workspace != "ws_a" {
+	if err != nil || len(who.Grants) != 1 || who.Kind != store.ByToken || who.Name != "ci" || who.Grants[0].Workspace != "ws_a" || who.Grants[0].Role != "editor" {
 		t.Errorf("Token() = %+v, %v; want the editor ci", who, err)
 	}
-	replaced, err := a.ReplaceToken(t.Context(), "ci", store.RoleViewer)
+	replaced, err := a.ReplaceToken(t.Context(), "ci")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if _, err := a.Token(t.Context(), value); err != authn.ErrUnknown {
 		t.Errorf("the former value: %v, want %v", err, authn.ErrUnknown)
 	}
-	if who, err := a.Token(t.Context(), replaced); err != nil || who.Role != store.RoleViewer || who.ID == string(made.ID) {
+	if who, err := a.Token(t.Context(), replaced); err != nil || len(who.Grants) != 2 || who.ID == string(made.ID) {
 		t.Errorf("the new value: %+v, %v", who, err)
 	}
-	if err := a.RevokeToken(t.Context(), admin, store.TokenID(who.ID)); err == nil || fault.KindOf(err) != fault.Missing {
+	if err := s.DeleteToken(t.Context(), admin, store.DefaultOrganization, "", store.TokenID(who.ID)); err == nil || fault.KindOf(err) != fault.Missing {
 		t.Errorf("revoking what is gone: %v, want missing", err)
 	}
 	for _, file := range []string{path, path + "-wal"} { // what was shown once is nowhere on disk
@@ -300,7 +301,7 @@ func TestTokensAreGoodUntilRevoked(t *testing.T) {
 func TestCapabilitiesAreForOnePlaneWorkspaceAndAction(t *testing.T) {
 	t.Parallel()
 	a, s, at, _ := harness(t)
-	who := store.Actor{Kind: store.ByToken, ID: "tok_1", Name: "ci", Role: store.RoleEditor}
+	who := store.Actor{Kind: store.ByToken, ID: "tok_1", Name: "ci"}
 	token, expires, err := a.Capability(t.Context(), who, capability.Grant{Plane: "pl_a", Workspace: "ws_a", Action: capability.ReadDead, Destinations: []id.Destination{"dst_a"}})
 	if err != nil {
 		t.Fatal(err)
@@ -320,7 +321,7 @@ func TestCapabilitiesAreForOnePlaneWorkspaceAndAction(t *testing.T) {
 			t.Errorf("Verify for %s is good", name)
 		}
 	}
-	entries, err := s.Audit(t.Context(), 0, 1)
+	entries, err := s.Audit(t.Context(), []store.OrganizationID{"", store.DefaultOrganization}, 0, 1)
 	if err != nil || len(entries) != 1 || entries[0].Action != "capability.issue" || entries[0].Actor != "token:ci" || entries[0].Detail != "dead:read dst_a" {
 		t.Errorf("audit = %+v, %v; want the capability's row", entries, err)
 	}

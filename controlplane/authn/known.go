@@ -3,8 +3,6 @@ package authn
 import (
 	"context"
 	"fmt"
-
-	"weir/controlplane/store"
 )
 
 // FirstLogin returns how the first administrator signs in, and changes nothing of
@@ -32,14 +30,4 @@ func (s *Service) FirstLogin(ctx context.Context, known Login) (Login, error) {
 		login.Password = known.Password
 	}
 	return login, err
-}
-
-// KeepToken returns known while it is a token of that name and role, and else
-// replaces that token.
-func (s *Service) KeepToken(ctx context.Context, name string, role store.Role, known string) (string, error) {
-	who, err := s.Token(ctx, known)
-	if err == nil && who.Name == name && who.Role == role && who.Workspace == "" {
-		return known, nil
-	}
-	return s.ReplaceToken(ctx, name, role)
 }

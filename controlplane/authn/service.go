@@ -11,8 +11,8 @@ import (
 	"time"
 
 	"weir/controlplane/store"
+	"weir/controlplane/store/tenancy"
 	"weir/shared/fault"
-	"weir/shared/id"
 )
 
 // SessionLifetime is how long a session lives after it was last renewed. One
@@ -57,6 +57,7 @@ type Config struct {
 // Service knows people and programs. It is safe for concurrent use.
 type Service struct {
 	store     *store.Store
+	tenancy   *tenancy.Tenancy
 	key       ed25519.PrivateKey
 	log       *slog.Logger
 	now       func() time.Time
@@ -84,7 +85,7 @@ func New(cfg Config) (*Service, error) {
 		return nil, err
 	}
 	return &Service{
-		store: cfg.Store, key: cfg.Key, log: cfg.Log, now: cfg.Now, devices: known,
+		store: cfg.Store, tenancy: cfg.Store.Tenancy(), key: cfg.Key, log: cfg.Log, now: cfg.Now, devices: known,
 		limit: newLimiter(cfg.Now, window), signedIn: newLimiter(cfg.Now, acquainted),
 		strangers: newHashing(mostHashing), familiar: newHashing(mostFamiliar), nobody: hashPassword(random(32)),
 	}, nil
@@ -108,7 +109,7 @@ type Login struct {
 func (s *Service) Bootstrap(ctx context.Context) (login Login, made bool, err error) {
 	login = Login{Email: firstEmail, Password: random(15)}
 	made, err = s.store.CreateFirstUser(ctx, system(), store.User{
-		Email: login.Email, PasswordHash: hashPassword(login.Password), Role: store.RoleAdmin,
+		Email: login.Email, PasswordHash: hashPassword(login.Password),
 	})
 	if err != nil {
 		return Login{}, false, fmt.Errorf("make the first administrator: %w", err)
@@ -129,7 +130,7 @@ func (s *Service) ResetFirst(ctx context.Context) (Login, error) {
 	login = Login{Email: firstEmail, Password: random(15)}
 	user, err := s.store.UserByEmail(ctx, firstEmail)
 	if missing(err) {
-		_, err = s.store.CreateUser(ctx, system(), store.User{Email: firstEmail, PasswordHash: hashPassword(login.Password), Role: store.RoleAdmin})
+		err = s.recreate(ctx, login)
 	} else if err == nil {
 		err = s.store.SetPassword(ctx, system(), user.ID, hashPassword(login.Password))
 	}
@@ -137,6 +138,26 @@ func (s *Service) ResetFirst(ctx context.Context) (Login, error) {
 		return Login{}, fmt.Errorf("reset the first administrator: %w", err)
 	}
 	return login, nil
+}
+
+// recreate makes the first administrator anew with the grants that it had at first.
+func (s *Service) recreate(ctx context.Context, login Login) error {
+	user, err := s.store.CreateUser(ctx, system(), store.User{Email: login.Email, PasswordHash: hashPassword(login.Password)})
+	if err != nil {
+		return err
+	}
+	for _, g := range administrator() {
+		g.Subject = string(user.ID)
+		if err := s.tenancy.SetGrant(ctx, system().String(), g); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// administrator is what is granted to the first administrator, and to its token.
+func administrator() []store.Grant {
+	return []store.Grant{{Organization: tenancy.Default, Role: "owner"}, {Role: "operator"}}
 }
 
 // Session is a sign-in. Token is in clear and goes into the person's cookie. Device
@@ -266,16 +287,24 @@ func (h *hashing) compare(ctx context.Context, hash, password string) (bool, err
 // open makes a session for user.
 func (s *Service) open(ctx context.Context, user store.User) (Session, error) {
 	now := s.now()
-	made := Session{Token: random(32), Actor: person(user), Expires: now.Add(SessionLifetime)}
-	err := s.store.CreateSession(ctx, made.Actor, store.Session{Hash: hash(made.Token), User: user.ID, CreatedAt: now, ExpiresAt: made.Expires})
+	who, err := s.person(ctx, user)
+	if err != nil {
+		return Session{}, err
+	}
+	made := Session{Token: random(32), Actor: who, Expires: now.Add(SessionLifetime)}
+	err = s.store.CreateSession(ctx, made.Actor, store.Session{Hash: hash(made.Token), User: user.ID, CreatedAt: now, ExpiresAt: made.Expires})
 	if err != nil {
 		return Session{}, fmt.Errorf("open a session: %w", err)
 	}
 	return made, nil
 }
 
-func person(user store.User) store.Actor {
-	return store.Actor{Kind: store.ByPerson, ID: string(user.ID), Name: user.Email, Role: user.Role}
+func (s *Service) person(ctx context.Context, user store.User) (store.Actor, error) {
+	grants, err := s.tenancy.Grants(ctx, string(user.ID))
+	if err != nil {
+		return store.Actor{}, fmt.Errorf("find what is granted to the user: %w", err)
+	}
+	return store.Actor{Kind: store.ByPerson, ID: string(user.ID), Name: user.Email, Grants: grants}, nil
 }
 
 // Session returns who holds a session's token. When the session is in its
@@ -291,97 +320,23 @@ func (s *Service) Session(ctx context.Context, token string) (who store.Actor, r
 	if err != nil {
 		return store.Actor{}, nil, fmt.Errorf("find the session: %w", err)
 	}
+	if who, err = s.person(ctx, user); err != nil {
+		return store.Actor{}, nil, err
+	}
 	if session.ExpiresAt.Sub(s.now()) > SessionLifetime/2 {
-		return person(user), nil, nil
+		return who, nil, nil
 	}
 	next, err := s.open(ctx, user)
 	if err != nil {
 		return store.Actor{}, nil, err
 	}
-	return person(user), &next, nil
+	return who, &next, nil
 }
 
 // Logout ends the session of token. Ending one that is gone is no error.
 func (s *Service) Logout(ctx context.Context, who store.Actor, token string) error {
 	if err := s.store.DeleteSession(ctx, who, hash(token)); err != nil {
 		return fmt.Errorf("end the session: %w", err)
-	}
-	return nil
-}
-
-// Token returns the program that holds an API token.
-//
-// ErrUnknown: the token is unknown or was revoked.
-func (s *Service) Token(ctx context.Context, token string) (store.Actor, error) {
-	if !strings.HasPrefix(token, tokenPrefix) {
-		return store.Actor{}, ErrUnknown
-	}
-	found, err := s.store.TokenByHash(ctx, hash(token))
-	if missing(err) {
-		return store.Actor{}, ErrUnknown
-	}
-	if err != nil {
-		return store.Actor{}, fmt.Errorf("find the token: %w", err)
-	}
-	return store.Actor{Kind: store.ByToken, ID: string(found.ID), Name: found.Name, Role: found.Role, Workspace: found.Workspace}, nil
-}
-
-// Tokens returns all API tokens, by name.
-func (s *Service) Tokens(ctx context.Context) ([]store.APIToken, error) {
-	tokens, err := s.store.Tokens(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("list the tokens: %w", err)
-	}
-	return tokens, nil
-}
-
-// IssueToken makes an API token and returns it with its value, which nobody
-// can show again. A token with a workspace is good in that one alone.
-//
-// fault.Invalid: the name is empty, too long or has control characters, or the
-// role is unknown. fault.Conflict: the name is taken.
-func (s *Service) IssueToken(ctx context.Context, who store.Actor, name string, role store.Role, ws id.Workspace) (store.APIToken, string, error) {
-	var problems []fault.Problem
-	name = strings.TrimSpace(name)
-	if name == "" || len(name) > longestName || strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f }) {
-		problems = append(problems, fault.Problem{Path: "name", Code: "bad_name", Text: "A name has 1 to 100 bytes and no control characters."})
-	}
-	if role != store.RoleAdmin && role != store.RoleEditor && role != store.RoleViewer {
-		problems = append(problems, fault.Problem{Path: "role", Code: "bad_role", Text: "A role is admin, editor or viewer."})
-	}
-	if err := fault.Problems("the token cannot be made", problems); err != nil {
-		return store.APIToken{}, "", err
-	}
-	value := tokenPrefix + random(32)
-	made, err := s.store.CreateToken(ctx, who, store.APIToken{Name: name, Role: role, Workspace: ws, Hash: hash(value), CreatedAt: s.now()})
-	if err != nil {
-		return store.APIToken{}, "", fmt.Errorf("issue the token: %w", err)
-	}
-	return made, value, nil
-}
-
-// ReplaceToken revokes the token of that name, if there is one, and issues it
-// anew: for a program that starts and has forgotten the former value.
-func (s *Service) ReplaceToken(ctx context.Context, name string, role store.Role) (string, error) {
-	tokens, err := s.Tokens(ctx)
-	if err != nil {
-		return "", err
-	}
-	for _, t := range tokens {
-		if t.Name == name {
-			if err := s.RevokeToken(ctx, system(), t.ID); err != nil && !missing(err) {
-				return "", err
-			}
-		}
-	}
-	_, value, err := s.IssueToken(ctx, system(), name, role, "")
-	return value, err
-}
-
-// RevokeToken ends a token at once. fault.Missing: there is none.
-func (s *Service) RevokeToken(ctx context.Context, who store.Actor, token store.TokenID) error {
-	if err := s.store.DeleteToken(ctx, who, token); err != nil {
-		return fmt.Errorf("revoke the token: %w", err)
 	}
 	return nil
 }

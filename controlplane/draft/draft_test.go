@@ -24,7 +24,7 @@ import (
 	"weir/shared/workspace"
 )
 
-var ann = store.Actor{Kind: store.ByPerson, ID: "usr_1", Name: "ann@example.com", Role: store.RoleAdmin}
+var ann = store.Actor{Kind: store.ByPerson, ID: "usr_1", Name: "ann@example.com"}
 
 // specs are kinds of the tests' own, so that they do not move with the real ones.
 var specs = []catalog.Spec{
@@ -105,7 +105,7 @@ func decode(t *testing.T, text string) draft.Document {
 
 func (d *harness) apply(t *testing.T, text string) draft.Committed {
 	t.Helper()
-	done, err := d.Commit(t.Context(), ann, draft.Proposal{Name: "acme", Document: decode(t, text), Prune: true}, draft.Unconditional)
+	done, err := d.Commit(t.Context(), ann, draft.Proposal{Organization: store.DefaultOrganization, Name: "acme", Document: decode(t, text), Prune: true}, draft.Unconditional)
 	if err != nil {
 		t.Fatalf("Commit(%s): %v", text, err)
 	}
@@ -114,7 +114,7 @@ func (d *harness) apply(t *testing.T, text string) draft.Committed {
 
 func (d *harness) config(t *testing.T) workspace.Config {
 	t.Helper()
-	ws, err := d.store.WorkspaceByName(t.Context(), "acme")
+	ws, err := d.store.WorkspaceByName(t.Context(), store.DefaultOrganization, "acme")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -189,7 +189,7 @@ func TestExportAppliesAsUnchanged(t *testing.T) {
 	t.Parallel()
 	d := open(t)
 	d.apply(t, first)
-	doc, number, err := d.Export(t.Context(), "acme")
+	doc, number, err := d.Export(t.Context(), store.DefaultOrganization, "acme")
 	if err != nil || number != 1 {
 		t.Fatalf("Export() = number %d, %v", number, err)
 	}
@@ -206,7 +206,7 @@ func TestWithoutPruneNothingIsRemoved(t *testing.T) {
 	t.Parallel()
 	d := open(t)
 	d.apply(t, first)
-	_, err := d.Commit(t.Context(), ann, draft.Proposal{Name: "acme", Document: decode(t,
+	_, err := d.Commit(t.Context(), ann, draft.Proposal{Organization: store.DefaultOrganization, Name: "acme", Document: decode(t,
 		`{"workspace":"acme","region":"eu","sources":[{"name":"app","type":"http"}],"connections":[{"source":"app","destination":"a"}]}`)}, 1)
 	if err != nil {
 		t.Fatal(err)
@@ -240,20 +240,20 @@ func TestEveryProblemIsNamedAtOnce(t *testing.T) {
 			[]string{"destinations[0].secrets.password unknown_plane", "destinations[0].secrets.password secret_not_sealed"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			diff, err := d.Diff(t.Context(), draft.Proposal{Name: "acme", Document: decode(t, tc.doc), Prune: true})
+			diff, err := d.Diff(t.Context(), draft.Proposal{Organization: store.DefaultOrganization, Name: "acme", Document: decode(t, tc.doc), Prune: true})
 			if err != nil {
 				t.Fatal(err)
 			}
 			if d := cmp.Diff(tc.want, codes(diff.Problems)); d != "" {
 				t.Errorf("problems differ (-want +got):\n%s", d)
 			}
-			_, err = d.Commit(t.Context(), ann, draft.Proposal{Name: "acme", Document: decode(t, tc.doc), Prune: true}, draft.Unconditional)
+			_, err = d.Commit(t.Context(), ann, draft.Proposal{Organization: store.DefaultOrganization, Name: "acme", Document: decode(t, tc.doc), Prune: true}, draft.Unconditional)
 			if d := cmp.Diff(diff.Problems, fault.ProblemsOf(err)); d != "" || err == nil {
 				t.Errorf("Commit's problems are not Diff's (%v):\n%s", err, d)
 			}
 		})
 	}
-	if list, err := d.store.Workspaces(t.Context()); err != nil || len(list) != 0 {
+	if list, err := d.store.Workspaces(t.Context(), store.DefaultOrganization); err != nil || len(list) != 0 {
 		t.Errorf("refused commits left %+v, %v", list, err)
 	}
 }
@@ -263,7 +263,7 @@ func TestRegionNeverChanges(t *testing.T) {
 	d := open(t)
 	join(t, d.store, "us", 2)
 	d.apply(t, first)
-	_, err := d.Commit(t.Context(), ann, draft.Proposal{Name: "acme", Document: decode(t, strings.Replace(first, `"eu"`, `"us"`, 1)), Prune: true}, draft.Unconditional)
+	_, err := d.Commit(t.Context(), ann, draft.Proposal{Organization: store.DefaultOrganization, Name: "acme", Document: decode(t, strings.Replace(first, `"eu"`, `"us"`, 1)), Prune: true}, draft.Unconditional)
 	want := []string{"region region_changed", "region region_mismatch"}
 	if d := cmp.Diff(want, codes(fault.ProblemsOf(err))); d != "" {
 		t.Errorf("problems differ (-want +got):\n%s", d)
@@ -274,11 +274,11 @@ func TestSomeoneElseWasFaster(t *testing.T) {
 	t.Parallel()
 	d := open(t)
 	d.apply(t, first)
-	_, err := d.Commit(t.Context(), ann, draft.Proposal{Name: "acme", Document: decode(t, `{"workspace":"acme","region":"eu"}`), Prune: true}, 0)
+	_, err := d.Commit(t.Context(), ann, draft.Proposal{Organization: store.DefaultOrganization, Name: "acme", Document: decode(t, `{"workspace":"acme","region":"eu"}`), Prune: true}, 0)
 	if err == nil || fault.KindOf(err) != fault.Conflict {
 		t.Errorf("Commit on base 0 = %v, want conflict", err)
 	}
-	if err := d.Delete(t.Context(), ann, "acme", 7, false); err == nil || fault.KindOf(err) != fault.Conflict {
+	if err := d.Delete(t.Context(), ann, store.DefaultOrganization, "acme", 7, false); err == nil || fault.KindOf(err) != fault.Conflict {
 		t.Errorf("Delete on base 7 = %v, want conflict", err)
 	}
 }
@@ -323,7 +323,7 @@ func TestSecretsHaveVersions(t *testing.T) {
 		"an unknown version without a value":  {secretive(2, f2, ""), "secret_missing"},
 		"an envelope that is none":            {secretive(2, f2, fmt.Sprintf(`%q:"AAAA"`, d.plane)), "bad_envelope"},
 	} {
-		diff, err := d.Diff(t.Context(), draft.Proposal{Name: "acme", Document: decode(t, tc.doc), Prune: true})
+		diff, err := d.Diff(t.Context(), draft.Proposal{Organization: store.DefaultOrganization, Name: "acme", Document: decode(t, tc.doc), Prune: true})
 		if err != nil || len(diff.Problems) != 1 || diff.Problems[0].Code != tc.want {
 			t.Errorf("%s: problems %+v, %v; want %s", name, diff.Problems, err, tc.want)
 		}
@@ -332,7 +332,7 @@ func TestSecretsHaveVersions(t *testing.T) {
 	if want := []draft.Change{{Op: draft.Alter, Kind: "destination", Name: "a", Fields: []string{"secrets.password"}}}; two.Number != 2 || cmp.Diff(want, two.Changes) != "" {
 		t.Errorf("a changed secret made %+v, want number 2 with %+v", two, want)
 	}
-	doc, _, err := d.Export(t.Context(), "acme")
+	doc, _, err := d.Export(t.Context(), store.DefaultOrganization, "acme")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -348,7 +348,7 @@ func TestASecretIsGivenAgainWhenItIsSentElsewhere(t *testing.T) {
 	d.apply(t, secretive(1, at127("one"), envelope))
 	problems := func(doc string) []string {
 		t.Helper()
-		diff, err := d.Diff(t.Context(), draft.Proposal{Name: "acme", Document: decode(t, doc), Prune: true})
+		diff, err := d.Diff(t.Context(), draft.Proposal{Organization: store.DefaultOrganization, Name: "acme", Document: decode(t, doc), Prune: true})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -386,7 +386,7 @@ func TestASecretOfTheReleaseBeforeStaysWhereItIs(t *testing.T) {
 	t.Parallel()
 	d := open(t)
 	d.apply(t, secretive(1, at127("one"), fmt.Sprintf(`%q:"%s"`, d.plane, strings.Repeat("AAAA", 20))))
-	ws, err := d.store.WorkspaceByName(t.Context(), "acme")
+	ws, err := d.store.WorkspaceByName(t.Context(), store.DefaultOrganization, "acme")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -407,7 +407,7 @@ func TestASecretOfTheReleaseBeforeStaysWhereItIs(t *testing.T) {
 		secretiveAt("http://evil.example/", 2, "f2", ""): {"destinations[0].secrets.password secret_elsewhere"},
 		strings.Replace(secretiveAt("http://evil.example/", 2, "f2", fmt.Sprintf(`%q:"%s"`, d.plane, strings.Repeat("AAAA", 20))), `{"name":"a"`, `{"name":"b"`, 1): {"destinations[0].secrets.password secret_unbound"},
 	} {
-		diff, err := d.Diff(t.Context(), draft.Proposal{Name: "acme", Document: decode(t, doc), Prune: true})
+		diff, err := d.Diff(t.Context(), draft.Proposal{Organization: store.DefaultOrganization, Name: "acme", Document: decode(t, doc), Prune: true})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -440,7 +440,7 @@ func TestWhatWaitsIsNotLostByAccident(t *testing.T) {
 			other := tc.count
 			other.Workspace, other.Parked = "ws_other", 99
 			d.counts = func(int) ([]wire.Count, error) { return []wire.Count{tc.count, other}, tc.err }
-			p := draft.Proposal{Name: "acme", Document: decode(t, `{"workspace":"acme","region":"eu","sources":[{"name":"web","type":"http"}]}`), Prune: true}
+			p := draft.Proposal{Organization: store.DefaultOrganization, Name: "acme", Document: decode(t, `{"workspace":"acme","region":"eu","sources":[{"name":"web","type":"http"}]}`), Prune: true}
 			diff, err := d.Diff(t.Context(), p)
 			if got := strings.Join(codes(diff.Problems), ","); err != nil || got != tc.diff {
 				t.Errorf("difference: problems %q, %v; want %q", got, err, tc.diff)
@@ -454,8 +454,8 @@ func TestWhatWaitsIsNotLostByAccident(t *testing.T) {
 			}
 			_, err = d.Commit(t.Context(), ann, p, draft.Unconditional)
 			refused("removing the destination", err)
-			refused("deleting the workspace", d.Delete(t.Context(), ann, "acme", draft.Unconditional, false))
-			keep := draft.Proposal{Name: "acme", Document: p.Document}
+			refused("deleting the workspace", d.Delete(t.Context(), ann, store.DefaultOrganization, "acme", draft.Unconditional, false))
+			keep := draft.Proposal{Organization: store.DefaultOrganization, Name: "acme", Document: p.Document}
 			if _, err := d.Commit(t.Context(), ann, keep, draft.Unconditional); err != nil {
 				t.Errorf("a change that removes nothing: %v", err)
 			}
@@ -463,10 +463,10 @@ func TestWhatWaitsIsNotLostByAccident(t *testing.T) {
 			if done, err := d.Commit(t.Context(), ann, p, draft.Unconditional); err != nil || done.Number != 2 {
 				t.Errorf("discarding on purpose = %+v, %v; want number 2", done, err)
 			}
-			if err := d.Delete(t.Context(), ann, "acme", 2, false); err != nil {
+			if err := d.Delete(t.Context(), ann, store.DefaultOrganization, "acme", 2, false); err != nil {
 				t.Errorf("deleting without destinations: %v", err)
 			}
-			if _, _, err := d.Export(t.Context(), "acme"); err == nil || fault.KindOf(err) != fault.Missing {
+			if _, _, err := d.Export(t.Context(), store.DefaultOrganization, "acme"); err == nil || fault.KindOf(err) != fault.Missing {
 				t.Errorf("Export of a deleted workspace = %v, want missing", err)
 			}
 		})
@@ -481,7 +481,7 @@ func TestARemovalWaitsForWhatIsUnderWay(t *testing.T) {
 	d.counts = func(call int) ([]wire.Count, error) {
 		return []wire.Count{{Workspace: done.Workspace, Source: c.Sources[0].ID, Destination: c.Destinations[0].ID, InFlight: uint64(max(0, 2-call))}}, nil
 	}
-	p := draft.Proposal{Name: "acme", Document: decode(t, `{"workspace":"acme","region":"eu"}`), Prune: true}
+	p := draft.Proposal{Organization: store.DefaultOrganization, Name: "acme", Document: decode(t, `{"workspace":"acme","region":"eu"}`), Prune: true}
 	if done, err := d.Commit(t.Context(), ann, p, draft.Unconditional); err != nil || done.Number != 2 {
 		t.Errorf("a removal while two deliveries are under way = %+v, %v; want number 2", done, err)
 	}
@@ -530,7 +530,7 @@ func TestLibrariesAreKnownByName(t *testing.T) {
 	if got := d.config(t).Libraries; len(got) != 1 || got[0].Name != "text" {
 		t.Fatalf("libraries = %v, want text", got)
 	}
-	proposal := draft.Proposal{Name: "acme", Document: decode(t, `{"workspace":"acme","region":"eu","libraries":[{"name":"text","language":"javascript","code":"export {};"},{"name":"more","language":"javascript","code":"export {};"}]}`)}
+	proposal := draft.Proposal{Organization: store.DefaultOrganization, Name: "acme", Document: decode(t, `{"workspace":"acme","region":"eu","libraries":[{"name":"text","language":"javascript","code":"export {};"},{"name":"more","language":"javascript","code":"export {};"}]}`)}
 	diff, err := d.Diff(t.Context(), proposal)
 	if err != nil {
 		t.Fatal(err)

@@ -38,8 +38,10 @@ func New(cfg Config) (*Service, error) {
 	return &Service{cfg: cfg}, nil
 }
 
-// Proposal is a configuration that somebody wants for the workspace Name.
+// Proposal is a configuration that somebody wants for the workspace Name of
+// Organization.
 type Proposal struct {
+	Organization  store.OrganizationID
 	Name          string
 	Document      Document
 	Prune         bool // remove what the document does not name
@@ -126,8 +128,8 @@ func (s *Service) Commit(ctx context.Context, who store.Actor, p Proposal, base 
 
 // Export returns the newest configuration of a workspace, ordered by name, and
 // its number. fault.Missing: there is none.
-func (s *Service) Export(ctx context.Context, name string) (Document, uint64, error) {
-	ws, err := s.cfg.Store.WorkspaceByName(ctx, name)
+func (s *Service) Export(ctx context.Context, org store.OrganizationID, name string) (Document, uint64, error) {
+	ws, err := s.cfg.Store.WorkspaceByName(ctx, org, name)
 	if err != nil {
 		return Document{}, 0, fmt.Errorf("export %s: %w", name, err)
 	}
@@ -144,8 +146,8 @@ func (s *Service) Export(ctx context.Context, name string) (Document, uint64, er
 // fault.Missing: there is none. fault.Conflict: the newest number is not base.
 // fault.Invalid: deliveries wait for a destination, or the plane does not say, and
 // discardParked is false.
-func (s *Service) Delete(ctx context.Context, who store.Actor, name string, base uint64, discardParked bool) error {
-	ws, err := s.cfg.Store.WorkspaceByName(ctx, name)
+func (s *Service) Delete(ctx context.Context, who store.Actor, org store.OrganizationID, name string, base uint64, discardParked bool) error {
+	ws, err := s.cfg.Store.WorkspaceByName(ctx, org, name)
 	if err != nil {
 		return fmt.Errorf("delete %s: %w", name, err)
 	}
@@ -190,7 +192,7 @@ type plan struct {
 
 func (s *Service) plan(ctx context.Context, p Proposal) (plan, error) {
 	var out plan
-	ws, err := s.cfg.Store.WorkspaceByName(ctx, p.Name)
+	ws, err := s.cfg.Store.WorkspaceByName(ctx, p.Organization, p.Name)
 	switch {
 	case err == nil:
 		rev, err := s.cfg.Store.Latest(ctx, ws.ID)
@@ -218,7 +220,7 @@ func (s *Service) plan(ctx context.Context, p Proposal) (plan, error) {
 		out.problems = append(out.problems, fault.Problem{Path: "workspace", Code: "wrong_workspace", Text: "The document is about another workspace than the address."})
 	}
 	if out.former == nil {
-		out.workspace = store.Workspace{ID: r.config.Workspace, Name: p.Name, Region: r.config.Region}
+		out.workspace = store.Workspace{ID: r.config.Workspace, Organization: p.Organization, Name: p.Name, Region: r.config.Region}
 	}
 	if err := s.reviewPlace(ctx, &out); err != nil {
 		return plan{}, err

@@ -27,7 +27,7 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(storetest.Main(m)) }
 
-var admin = store.Actor{Kind: store.ByPerson, ID: "usr_1", Name: "ann@example.com", Role: store.RoleAdmin}
+var admin = store.Actor{Kind: store.ByPerson, ID: "usr_1", Name: "ann@example.com"}
 
 // harness is a fleet with a hub that records whom it enrolled.
 type harness struct {
@@ -392,7 +392,7 @@ func TestAListShowsWhatAPlaneHasToRunAndSaidOfIt(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, err = d.store.AppendRevision(t.Context(), admin, store.Commit{
-			Workspace: store.Workspace{ID: c.Workspace, Name: name, Region: "eu", Plane: p.Plane}, Config: c, Digest: digest, Body: body,
+			Workspace: store.Workspace{Organization: store.DefaultOrganization, ID: c.Workspace, Name: name, Region: "eu", Plane: p.Plane}, Config: c, Digest: digest, Body: body,
 		})
 		if err != nil {
 			t.Fatal(err)

@@ -1,71 +1,71 @@
-# Who may do what. An action that no role names is refused to everyone, so a
-# route whose action was forgotten here is closed, not open.
+# Who may do what. The table actions.json says at which level an action happens and
+# which roles have it: an action that it does not name is refused to everyone.
+#
+# A grant gives a role in the installation (no organization), in an organization, in one
+# workspace of it, or on one object of that. It reaches what it names and what is below.
 package weir.access
-
-viewer := {
-	"self:read",
-	"catalog:read",
-	"plane:read",
-	"workspace:list",
-	"workspace:read",
-	"workspace:diff",
-	"status:read",
-	"capability:ledger:read",
-}
-
-# Editors change configuration and see events, which viewers do not: neither as
-# they pass nor as rows, nor in a warehouse's error texts, which quote values.
-editor := viewer | {
-	"workspace:write",
-	"capability:dead:read",
-	"capability:dead:redrive",
-	"capability:dead:discard",
-	"capability:live:read",
-	"capability:parked:read",
-	"capability:quarantine:read",
-	"capability:quarantine:replay",
-	"capability:quarantine:discard",
-	"capability:loads:read",
-	"capability:query",
-	"capability:preview",
-	"capability:destination:test",
-	"capability:jobs:read",
-	"capability:jobs:stop",
-}
-
-# Admins decide about people, programs and planes.
-admin := editor | {
-	"workspace:delete",
-	"token:read",
-	"token:write",
-	"plane:invite",
-	"audit:read",
-}
-
-grants := {"viewer": viewer, "editor": editor, "admin": admin}
-
-# What a caller that is bound to one workspace may do beside it: what it answers
-# holds nothing of other workspaces.
-shared := {
-	"self:read",
-	"catalog:read",
-	"plane:read",
-	"workspace:list",
-	"status:read",
-}
 
 default allow := false
 
-allow if {
-	input.action in grants[input.subject.role]
-	reaches
+allow if may(input.action, input.resource)
+
+may(action, resource) if {
+	rule := data.weir.actions[action]
+	scoped(action)
+	some grant in input.subject.grants
+	has(grant, action, rule)
+	reaches(grant, rule.at, resource)
 }
 
-reaches if input.subject.workspace == ""
+# A token may be limited to some actions.
+scoped(_) if not input.subject.scopes
 
-reaches if {
-	input.subject.workspace != ""
-	input.subject.workspace == input.resource.workspace
+scoped(action) if action in input.subject.scopes
+
+has(grant, _, rule) if rule.roles[grant.role]
+
+# A role that an organization made names its actions in the grant.
+has(grant, action, _) if action in grant.actions
+
+# What is allowed anywhere answers with what the caller may read, and nothing else.
+reaches(_, "any", _)
+
+reaches(grant, "installation", _) if grant.organization == ""
+
+reaches(grant, "organization", resource) if {
+	resource.organization != ""
+	grant.organization == resource.organization
+	grant.workspace == ""
 }
 
-reaches if input.action in shared
+reaches(grant, "workspace", resource) if {
+	resource.organization != ""
+	grant.organization == resource.organization
+	covers(grant.workspace, resource.workspace)
+	covers(grant.object, resource.object)
+}
+
+covers("", _)
+
+covers(granted, wanted) if {
+	granted != ""
+	granted == wanted
+}
+
+# What somebody who is given input.role there could do and the subject cannot: nobody
+# gives more than he has. The role of an operator reaches the installation.
+beyond contains action if {
+	some action, rule in data.weir.actions
+	has(input.given, action, rule)
+	matters(rule.at, input.given)
+	not may(action, input.given)
+}
+
+matters("installation", given) if given.organization == ""
+
+matters("organization", given) if {
+	given.organization != ""
+	given.workspace == ""
+}
+
+matters("workspace", given) if given.organization != ""

@@ -191,7 +191,7 @@ func (p *Publisher) catchUp(ctx context.Context, ws store.Workspace, rev store.R
 		return nil
 	}
 	_, err = p.cfg.Store.AppendRevision(ctx, system(), store.Commit{
-		Workspace: store.Workspace{ID: ws.ID}, Expected: ws.Number, Config: rev.Config, Digest: rev.Digest, Body: rev.Body,
+		Workspace: store.Workspace{ID: ws.ID, Organization: ws.Organization}, Expected: ws.Number, Config: rev.Config, Digest: rev.Digest, Body: rev.Body,
 	})
 	if err != nil && fault.KindOf(err) != fault.Conflict { // somebody committed meanwhile: that is above, too
 		return fmt.Errorf("give the newest revision a higher number: %w", err)

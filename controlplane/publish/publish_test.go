@@ -148,7 +148,7 @@ func TestACommitReachesItsPlaneSealedAndItsAnswerComesBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	rev, err := r.store.AppendRevision(t.Context(), admin, store.Commit{
-		Workspace: store.Workspace{ID: c.Workspace, Name: "acme", Region: "eu", Plane: r.plane.ID}, Config: c, Digest: digest, Body: body,
+		Workspace: store.Workspace{Organization: store.DefaultOrganization, ID: c.Workspace, Name: "acme", Region: "eu", Plane: r.plane.ID}, Config: c, Digest: digest, Body: body,
 		Secrets: []store.Secret{{Name: name, Fingerprint: "f", Sealed: map[id.Plane]secret.Sealed{r.plane.ID: sealed}}},
 	})
 	if err != nil {

@@ -27,7 +27,7 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(storetest.Main(m)) }
 
-var admin = store.Actor{Kind: store.ByPerson, ID: "usr_1", Name: "ann@example.com", Role: store.RoleAdmin}
+var admin = store.Actor{Kind: store.ByPerson, ID: "usr_1", Name: "ann@example.com"}
 
 // place is a workspace on a plane.
 type place struct {
@@ -286,7 +286,7 @@ func (w *harness) commit(ws id.Workspace, plane store.Plane, expected uint64) {
 		w.t.Fatal(err)
 	}
 	_, err = w.store.AppendRevision(w.t.Context(), admin, store.Commit{
-		Workspace: store.Workspace{ID: ws, Name: c.Name, Region: "eu", Plane: plane.ID}, Expected: expected, Config: c, Digest: digest, Body: body,
+		Workspace: store.Workspace{Organization: store.DefaultOrganization, ID: ws, Name: c.Name, Region: "eu", Plane: plane.ID}, Expected: expected, Config: c, Digest: digest, Body: body,
 		Secrets: []store.Secret{{
 			Name:        secret.OfDestination(ws, dst.ID, "headers", version),
 			Fingerprint: fmt.Sprint("f", version), Sealed: map[id.Plane]secret.Sealed{plane.ID: secret.Sealed(envelope(plane.ID))},

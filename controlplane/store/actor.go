@@ -1,16 +1,15 @@
 package store
 
-import "weir/shared/id"
+import "weir/controlplane/store/tenancy"
 
-// Role is what a user or an API token may do; policy gives it a meaning.
-type Role string
+// OrganizationID identifies an organization: "org_" and random characters.
+type OrganizationID = tenancy.OrganizationID
 
-// The roles.
-const (
-	RoleAdmin  Role = "admin"  // everything, accounts and planes too
-	RoleEditor Role = "editor" // workspaces
-	RoleViewer Role = "viewer" // reads
-)
+// DefaultOrganization is the organization that every installation has.
+const DefaultOrganization = tenancy.Default
+
+// Grant gives a role to somebody: see tenancy.Grant.
+type Grant = tenancy.Grant
 
 // ActorKind says what kind of thing an Actor is.
 type ActorKind string
@@ -28,10 +27,13 @@ type Actor struct {
 	Kind ActorKind
 	ID   string // the UserID, TokenID or id.Plane; empty for BySystem
 	Name string // e-mail, token name, plane id or room
-	Role Role   // empty for planes and the system
 
-	// Workspace is the only one in which the Role counts, empty for all.
-	Workspace id.Workspace
+	Owner string // of a token: the user or service account that it acts for, empty for none
+
+	// Grants are what it may do; none for planes and the system. Scopes are the actions
+	// that its token is limited to, nil for no limit.
+	Grants []Grant
+	Scopes []string
 }
 
 func (a Actor) String() string { return string(a.Kind) + ":" + a.Name }

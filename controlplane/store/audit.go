@@ -31,11 +31,16 @@ func (s *Store) Record(ctx context.Context, who Actor, action, object, detail st
 // page is how many rows a list gives when its caller does not say.
 const page = 100
 
-// Audit returns at most limit entries below a Seq (0: from the newest), newest
+// Audit returns at most limit entries of some organizations, "" for what is about none in
+// particular, below a Seq (0: from the newest), newest
 // first. A limit of 0 is 100.
-func (s *Store) Audit(ctx context.Context, below uint64, limit int) ([]Entry, error) {
+func (s *Store) Audit(ctx context.Context, of []OrganizationID, below uint64, limit int) ([]Entry, error) {
 	return database.Read(ctx, func(ctx context.Context) ([]Entry, error) {
-		q := s.ent.Audit.Query().Order(ent.Desc(audit.FieldID)).Limit(or(limit, page))
+		orgs := make([]string, len(of))
+		for i, o := range of {
+			orgs[i] = string(o)
+		}
+		q := s.ent.Audit.Query().Where(audit.OrganizationIDIn(orgs...)).Order(ent.Desc(audit.FieldID)).Limit(or(limit, page))
 		if below > 0 {
 			q = q.Where(audit.IDLT(below))
 		}

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -23,6 +24,9 @@ const (
 	keepClaim  = time.Minute
 )
 
+// keyOwner is whose keys are told apart: names of tokens are not unique.
+func keyOwner(who Actor) string { return string(who.Kind) + ":" + cmp.Or(who.ID, who.Name) }
+
 // ClaimKey says that a request with this idempotency key begins. When the same
 // request of the same actor was answered in the last 24 hours it returns that
 // answer and true: the caller gives it again and does nothing else. Otherwise
@@ -41,7 +45,7 @@ func (s *Store) ClaimKey(ctx context.Context, who Actor, key string, request Has
 		if _, err := tx.IdempotencyKey.Delete().Where(idempotencykey.CreatedAtLTE(now.Add(-keepAnswer))).Exec(ctx); err != nil {
 			return trail{}, err
 		}
-		row, err := tx.IdempotencyKey.Query().Where(idempotencykey.Actor(who.String()), idempotencykey.Key(key)).Only(ctx)
+		row, err := tx.IdempotencyKey.Query().Where(idempotencykey.Actor(keyOwner(who)), idempotencykey.Key(key)).Only(ctx)
 		switch {
 		case err == nil && row.Status == 0 && row.CreatedAt.After(now.Add(-keepClaim)):
 			return trail{}, fault.New(fault.Conflict, "a request with this idempotency key is being worked on")
@@ -60,7 +64,7 @@ func (s *Store) ClaimKey(ctx context.Context, who Actor, key string, request Has
 		case !ent.IsNotFound(err):
 			return trail{}, err
 		}
-		return trail{}, tx.IdempotencyKey.Create().SetActor(who.String()).SetKey(key).
+		return trail{}, tx.IdempotencyKey.Create().SetActor(keyOwner(who)).SetKey(key).
 			SetRequest(request.column()).SetCreatedAt(now).Exec(ctx)
 	})
 	if err != nil {
@@ -73,7 +77,7 @@ func (s *Store) ClaimKey(ctx context.Context, who Actor, key string, request Has
 // that the request may be tried again.
 func (s *Store) AnswerKey(ctx context.Context, who Actor, key string, r Response) error {
 	err := s.write(ctx, who, func(ctx context.Context, tx *ent.Tx) (trail, error) {
-		mine := idempotencykey.And(idempotencykey.Actor(who.String()), idempotencykey.Key(key), idempotencykey.Status(0))
+		mine := idempotencykey.And(idempotencykey.Actor(keyOwner(who)), idempotencykey.Key(key), idempotencykey.Status(0))
 		if r.Status == 0 {
 			_, err := tx.IdempotencyKey.Delete().Where(mine).Exec(ctx)
 			return trail{}, err

@@ -36,7 +36,7 @@ type Secret struct {
 // Commit is a revision to be appended.
 type Commit struct {
 	// Workspace names the workspace by ID. When Expected is 0 and it does not
-	// exist, it is made with this Name, Region and Plane.
+	// exist, it is made with this Organization, Name, Region and Plane.
 	Workspace Workspace
 	Expected  uint64           // the newest number that the caller has seen, 0 for none
 	Config    workspace.Config // what Body encodes
@@ -48,7 +48,7 @@ type Commit struct {
 // placed is c as the room of placement takes it.
 func (c Commit) placed() placement.Commit {
 	out := placement.Commit{
-		Workspace: c.Workspace.ID, Name: c.Workspace.Name, Region: c.Workspace.Region, Plane: c.Workspace.Plane,
+		Workspace: c.Workspace.ID, Organization: string(c.Workspace.Organization), Name: c.Workspace.Name, Region: c.Workspace.Region, Plane: c.Workspace.Plane,
 		Expected: c.Expected, Config: c.Config, Digest: c.Digest,
 	}
 	for _, s := range c.Secrets {

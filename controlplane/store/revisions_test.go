@@ -34,7 +34,7 @@ func of(t *testing.T, p store.Plane, expected uint64, c workspace.Config, secret
 		t.Fatal(err)
 	}
 	return store.Commit{
-		Workspace: store.Workspace{ID: c.Workspace, Name: c.Name, Region: c.Region, Plane: p.ID}, Expected: expected,
+		Workspace: store.Workspace{Organization: store.DefaultOrganization, ID: c.Workspace, Name: c.Name, Region: c.Region, Plane: p.ID}, Expected: expected,
 		Config: c, Digest: digest, Body: body, Secrets: secrets,
 	}
 }
@@ -213,7 +213,7 @@ func TestAWorkspaceKeepsItsNameAndRegion(t *testing.T) {
 		if diff := cmp.Diff([]string{"region wrong_region", "workspace name_fixed"}, codes(err)); diff != "" {
 			t.Errorf("%v (-want +got)\n%s", err, diff)
 		}
-		named := must[store.Workspace](t)(s.WorkspaceByName(t.Context(), "acme"))
+		named := must[store.Workspace](t)(s.WorkspaceByName(t.Context(), store.DefaultOrganization, "acme"))
 		if named.ID != first.Workspace || named.Number != 1 || named.Plane != eu.ID || named.Digest != first.Digest {
 			t.Errorf("got %+v", named)
 		}
@@ -284,7 +284,7 @@ func TestWantedHasTombstonesAndWorkspacesHasNot(t *testing.T) {
 		if _, err := s.DeleteWorkspace(t.Context(), admin, a.Workspace); err != nil {
 			t.Fatal(err)
 		}
-		if all := must[[]store.Workspace](t)(s.Workspaces(t.Context())); len(all) != 1 || all[0].ID != b.Workspace {
+		if all := must[[]store.Workspace](t)(s.Workspaces(t.Context(), store.DefaultOrganization)); len(all) != 1 || all[0].ID != b.Workspace {
 			t.Errorf("got %+v, want b", all)
 		}
 		if all := must[[]store.Workspace](t)(s.Wanted(t.Context())); len(all) != 2 {

@@ -7,6 +7,7 @@ import (
 
 	"weir/controlplane/store/database"
 	"weir/controlplane/store/ent"
+	"weir/controlplane/store/tenancy"
 	"weir/shared/fault"
 )
 
@@ -49,6 +50,9 @@ func (s *Store) Close() error { return s.db.Close() }
 // now returns the time as the database keeps it.
 func (s *Store) now() time.Time { return s.db.Now() }
 
+// Tenancy returns organizations, members and grants, in the same database.
+func (s *Store) Tenancy() *tenancy.Tenancy { return tenancy.New(s.db) }
+
 // trail is what a write wants in the audit log: see database.Trail.
 type trail struct{ Action, Object, Detail string }
 
@@ -59,6 +63,6 @@ func (s *Store) write(ctx context.Context, who Actor, fn func(ctx context.Contex
 	}
 	return s.db.Write(ctx, who.String(), func(ctx context.Context, tx *ent.Tx) (database.Trail, error) {
 		t, err := fn(ctx, tx)
-		return database.Trail(t), err
+		return database.Trail{Action: t.Action, Object: t.Object, Detail: t.Detail}, err
 	})
 }

@@ -19,7 +19,7 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(storetest.Main(m)) }
 
-var admin = store.Actor{Kind: store.ByPerson, ID: "usr_1", Name: "ann@example.com", Role: store.RoleAdmin}
+var admin = store.Actor{Kind: store.ByPerson, ID: "usr_1", Name: "ann@example.com"}
 
 // databases makes databases without tables.
 func databases(t *testing.T) map[string]func(testing.TB) string {
@@ -61,7 +61,7 @@ func TestManyProcessesMayOpenAnEmptyDatabaseAtOnce(t *testing.T) {
 						return
 					}
 					defer func() { _ = s.Close() }()
-					made, err := s.CreateFirstUser(t.Context(), admin, store.User{Email: "ann@example.com", PasswordHash: "x", Role: store.RoleAdmin})
+					made, err := s.CreateFirstUser(t.Context(), admin, store.User{Email: "ann@example.com", PasswordHash: "x"})
 					if err != nil {
 						t.Errorf("create the first user: %v", err)
 					}
@@ -166,11 +166,11 @@ func TestTheAuditLogReadsPageByPage(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		first := must[[]store.Entry](t)(s.Audit(t.Context(), 0, 2))
+		first := must[[]store.Entry](t)(s.Audit(t.Context(), []store.OrganizationID{"", store.DefaultOrganization}, 0, 2))
 		if len(first) != 2 || first[0].Action != "three" || first[1].Action != "two" || first[0].Actor != "person:ann@example.com" {
 			t.Fatalf("got %+v, want three and two by person:ann@example.com", first)
 		}
-		rest := must[[]store.Entry](t)(s.Audit(t.Context(), first[1].Seq, 2))
+		rest := must[[]store.Entry](t)(s.Audit(t.Context(), []store.OrganizationID{"", store.DefaultOrganization}, first[1].Seq, 2))
 		if len(rest) != 1 || rest[0].Action != "one" {
 			t.Errorf("got %+v, want one", rest)
 		}
@@ -179,7 +179,7 @@ func TestTheAuditLogReadsPageByPage(t *testing.T) {
 
 func TestEveryWriteNeedsAnActor(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
-		_, err := s.CreateUser(t.Context(), store.Actor{}, store.User{Email: "a@b.c", Role: store.RoleViewer})
+		_, err := s.CreateUser(t.Context(), store.Actor{}, store.User{Email: "a@b.c"})
 		wantKind(t, err, fault.Internal)
 	})
 }

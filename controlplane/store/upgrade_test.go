@@ -25,7 +25,7 @@ const rebuild = "PRAGMA foreign_keys = off;\n" +
 func TestARebuiltTableKeepsWhatRefersToIt(t *testing.T) {
 	t.Parallel()
 	s := storetest.Open(t, store.Config{Database: storetest.SQLite(t)})
-	u := must[store.User](t)(s.CreateUser(t.Context(), admin, store.User{Email: "a@b.c", PasswordHash: "x", Role: store.RoleViewer}))
+	u := must[store.User](t)(s.CreateUser(t.Context(), admin, store.User{Email: "a@b.c", PasswordHash: "x"}))
 	if err := s.CreateSession(t.Context(), admin, store.Session{Hash: store.Hash{1}, User: u.ID, ExpiresAt: u.CreatedAt.AddDate(9, 0, 0)}); err != nil {
 		t.Fatal(err)
 	}
@@ -124,6 +124,47 @@ values ('dst_a', 'headers', $1, 'f', '{"pl_a":"AAEC"}', '2026-01-01', 'ws_a')`, 
 			for i, s := range got {
 				if s.Name != secret.OfDestination("ws_a", "dst_a", "headers", uint64(i+1)) || s.Fingerprint != "f" || string(s.Sealed[id.Plane("pl_a")]) != "\x00\x01\x02" {
 					t.Errorf("after the upgrade secret %d is %+v", i, s)
+				}
+			}
+		})
+	}
+}
+
+func TestWhatThereIsBelongsToTheFirstOrganization(t *testing.T) {
+	for name, database := range databases(t) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			at := database(t)
+			db := release1(t, at)
+			for _, statement := range []string{
+				`insert into users (id, email, password_hash, role, created_at) values ('usr_a', 'a@example.com', 'x', 'admin', '2026-01-01'), ('usr_e', 'e@example.com', 'x', 'editor', '2026-01-01'), ('usr_v', 'v@example.com', 'x', 'viewer', '2026-01-01')`,
+				`insert into api_tokens (id, name, role, hash, created_at, created_by) values ('tok_a', 'a', 'admin', 'a', '2026-01-01', 'x'), ('tok_e', 'e', 'editor', 'e', '2026-01-01', 'x')`,
+				`insert into audit (at, actor, action, object, detail) values ('2026-01-01', 'person:a', 'workspace.commit', 'workspace ws_a', ''), ('2026-01-01', 'person:a', 'plane.invite', 'invitation x', '')`,
+			} {
+				if _, err := db.Exec(statement); err != nil {
+					t.Fatalf("%s: %v", statement, err)
+				}
+			}
+			s := storetest.Open(t, store.Config{Database: at})
+			ws := must[store.Workspace](t)(s.WorkspaceByName(t.Context(), store.DefaultOrganization, "acme"))
+			if ws.ID != "ws_a" || ws.Organization != store.DefaultOrganization || ws.Number != 1 {
+				t.Errorf("after the upgrade the workspace is %+v", ws)
+			}
+			for subject, want := range map[string]string{"usr_a": "owner operator", "usr_e": "editor", "usr_v": "viewer", "tok_a": "owner operator", "tok_e": "editor"} {
+				var roles []string
+				for _, g := range must[[]store.Grant](t)(s.Tenancy().Grants(t.Context(), subject)) {
+					roles = append(roles, g.Role)
+					if wanted := g.Role != "operator"; wanted != (g.Organization == store.DefaultOrganization) {
+						t.Errorf("after the upgrade %s has the grant %+v", subject, g)
+					}
+				}
+				if got := strings.Join(roles, " "); got != want {
+					t.Errorf("after the upgrade %s is %q, want %q", subject, got, want)
+				}
+			}
+			for of, want := range map[store.OrganizationID]string{store.DefaultOrganization: "workspace.commit", "": "plane.invite"} {
+				if log := must[[]store.Entry](t)(s.Audit(t.Context(), []store.OrganizationID{of}, 0, 0)); len(log) != 1 || log[0].Action != want {
+					t.Errorf("after the upgrade the audit of %q is %+v, want %s", of, log, want)
 				}
 			}
 		})

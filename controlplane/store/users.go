@@ -12,6 +12,7 @@ import (
 	"weir/controlplane/store/ent"
 	"weir/controlplane/store/ent/session"
 	"weir/controlplane/store/ent/user"
+	"weir/controlplane/store/tenancy"
 	"weir/shared/fault"
 )
 
@@ -23,7 +24,6 @@ type User struct {
 	ID           UserID
 	Email        string // unique, kept in lower case
 	PasswordHash string // as authn encoded it; never the password
-	Role         Role
 	CreatedAt    time.Time
 }
 
@@ -46,7 +46,12 @@ type Session struct {
 // firstUser is the setting that marks that the first user was made.
 const firstUser = "first_user"
 
-// CreateFirstUser creates u if no first user was ever created here, and reports
+// formerRole is what a release without grants reads as the role of whoever was made
+// since: the least.
+const formerRole = "viewer"
+
+// CreateFirstUser creates u, an operator of the installation and owner of its first
+// organization, if no first user was ever created here, and reports
 // whether it did. The marker outlives the user, so deleting everyone does not
 // let anyone in again. Of several processes that start at once one gets true.
 func (s *Store) CreateFirstUser(ctx context.Context, who Actor, u User) (bool, error) {
@@ -66,8 +71,14 @@ func (s *Store) CreateFirstUser(ctx context.Context, who Actor, u User) (bool, e
 		if err != nil {
 			return trail{}, err
 		}
+		for _, g := range []Grant{{Organization: tenancy.Default, Role: "owner"}, {Role: "operator"}} {
+			g.Subject = row.ID
+			if err := tenancy.Give(ctx, tx, g, who.String(), s.now()); err != nil {
+				return trail{}, err
+			}
+		}
 		made = true
-		return trail{"user.create", "user " + row.ID, "first user, role " + row.Role}, nil
+		return trail{"user.create", "user " + row.ID, "first user"}, nil
 	})
 	return made && err == nil, wrap(err, "create the first user")
 }
@@ -82,7 +93,7 @@ func (s *Store) CreateUser(ctx context.Context, who Actor, u User) (User, error)
 			return trail{}, err
 		}
 		out = userOf(row)
-		return trail{"user.create", "user " + row.ID, "role " + row.Role}, nil
+		return trail{"user.create", "user " + row.ID, ""}, nil
 	})
 	return out, wrap(err, "create a user")
 }
@@ -97,7 +108,7 @@ func createUser(ctx context.Context, tx *ent.Tx, u User, now time.Time) (*ent.Us
 		return nil, fault.New(fault.Conflict, "there is a user with this e-mail")
 	}
 	return tx.User.Create().SetID(newID("usr_")).SetEmail(email).SetPasswordHash(u.PasswordHash).
-		SetRole(string(u.Role)).SetCreatedAt(now).Save(ctx)
+		SetRole(formerRole).SetCreatedAt(now).Save(ctx)
 }
 
 // UserByEmail returns the user with that e-mail, in any case of letters.
@@ -205,7 +216,7 @@ func (s *Store) DeleteSession(ctx context.Context, who Actor, token Hash) error 
 func userOf(row *ent.User) User {
 	return User{
 		ID: UserID(row.ID), Email: row.Email, PasswordHash: row.PasswordHash,
-		Role: Role(row.Role), CreatedAt: row.CreatedAt.UTC(),
+		CreatedAt: row.CreatedAt.UTC(),
 	}
 }
 

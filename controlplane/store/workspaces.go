@@ -19,14 +19,15 @@ import (
 
 // Workspace is one workspace and the revision that its plane has to run.
 type Workspace struct {
-	ID        id.Workspace
-	Name      string // unique among those that are not deleted
-	Region    string // fixed when it is made
-	Plane     id.Plane
-	Number    uint64           // newest revision; of a deleted workspace, the tombstone's number
-	Digest    workspace.Digest // empty when deleted
-	Deleted   bool
-	CreatedAt time.Time
+	ID           id.Workspace
+	Organization OrganizationID // fixed when it is made
+	Name         string         // unique in its organization among those that are not deleted
+	Region       string         // fixed when it is made
+	Plane        id.Plane
+	Number       uint64           // newest revision; of a deleted workspace, the tombstone's number
+	Digest       workspace.Digest // empty when deleted
+	Deleted      bool
+	CreatedAt    time.Time
 }
 
 // Workspace returns one workspace, deleted or not. fault.Missing: there is none.
@@ -34,10 +35,10 @@ func (s *Store) Workspace(ctx context.Context, ws id.Workspace) (Workspace, erro
 	return s.oneWorkspace(ctx, "there is no workspace "+string(ws), entworkspace.ID(string(ws)))
 }
 
-// WorkspaceByName returns the workspace of that name that is not deleted.
-// fault.Missing: there is none.
-func (s *Store) WorkspaceByName(ctx context.Context, name string) (Workspace, error) {
-	return s.oneWorkspace(ctx, "there is no workspace of this name", entworkspace.Name(name), entworkspace.DeletedAtIsNil())
+// WorkspaceByName returns the workspace of that name in an organization that is not
+// deleted. fault.Missing: there is none.
+func (s *Store) WorkspaceByName(ctx context.Context, org OrganizationID, name string) (Workspace, error) {
+	return s.oneWorkspace(ctx, "there is no workspace of this name", entworkspace.OrganizationID(string(org)), entworkspace.Name(name), entworkspace.DeletedAtIsNil())
 }
 
 func (s *Store) oneWorkspace(ctx context.Context, missing string, where ...predicate.Workspace) (Workspace, error) {
@@ -53,10 +54,10 @@ func (s *Store) oneWorkspace(ctx context.Context, missing string, where ...predi
 	})
 }
 
-// Workspaces returns those that are not deleted, by name.
-func (s *Store) Workspaces(ctx context.Context) ([]Workspace, error) {
+// Workspaces returns those of an organization that are not deleted, by name.
+func (s *Store) Workspaces(ctx context.Context, org OrganizationID) ([]Workspace, error) {
 	return database.Read(ctx, func(ctx context.Context) ([]Workspace, error) {
-		rows, err := s.ent.Workspace.Query().Where(entworkspace.DeletedAtIsNil()).Order(ent.Asc(entworkspace.FieldName)).All(ctx)
+		rows, err := s.ent.Workspace.Query().Where(entworkspace.OrganizationID(string(org)), entworkspace.DeletedAtIsNil()).Order(ent.Asc(entworkspace.FieldName)).All(ctx)
 		return each(rows, workspaceOf), err
 	})
 }
@@ -150,7 +151,7 @@ func (s *Store) Raise(ctx context.Context, who Actor, ws id.Workspace, seen uint
 
 func workspaceOf(row *ent.Workspace) Workspace {
 	return Workspace{
-		ID: id.Workspace(row.ID), Name: row.Name, Region: row.Region, Plane: id.Plane(row.PlaneID), Number: row.Number,
+		ID: id.Workspace(row.ID), Organization: OrganizationID(row.OrganizationID), Name: row.Name, Region: row.Region, Plane: id.Plane(row.PlaneID), Number: row.Number,
 		Digest: workspace.Digest(row.Digest), Deleted: row.DeletedAt != nil, CreatedAt: row.CreatedAt.UTC(),
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"time"
 
 	"entgo.io/ent/dialect"
@@ -30,6 +31,9 @@ type Trail struct {
 	Action string // "workspace.commit"
 	Object string // "workspace ws_…"
 	Detail string
+	// Organization is the one that the write is about, empty for none in particular. Where
+	// Object is a workspace it is set here.
+	Organization string
 }
 
 // Write runs fn in one serializable transaction and adds the audit row that fn
@@ -58,6 +62,18 @@ func (d *DB) Write(ctx context.Context, actor string, fn func(ctx context.Contex
 	}
 }
 
+// organizationOf returns the organization of a workspace, "" for one that is not there.
+func organizationOf(ctx context.Context, tx *ent.Tx, ws string) (string, error) {
+	row, err := tx.Workspace.Get(ctx, ws)
+	if ent.IsNotFound(err) {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	return row.OrganizationID, nil
+}
+
 func (d *DB) try(ctx context.Context, actor string, fn func(ctx context.Context, tx *ent.Tx) (Trail, error)) error {
 	var options *entsql.TxOptions
 	if d.dialect == dialect.Postgres {
@@ -68,8 +84,11 @@ func (d *DB) try(ctx context.Context, actor string, fn func(ctx context.Context,
 		return fmt.Errorf("begin: %w", err)
 	}
 	left, err := fn(ctx, tx)
+	if name, ok := strings.CutPrefix(left.Object, "workspace "); ok && err == nil && left.Action != "" {
+		left.Organization, err = organizationOf(ctx, tx, name)
+	}
 	if err == nil && left.Action != "" {
-		err = tx.Audit.Create().SetAt(d.Now()).SetActor(actor).
+		err = tx.Audit.Create().SetOrganizationID(left.Organization).SetAt(d.Now()).SetActor(actor).
 			SetAction(left.Action).SetObject(left.Object).SetDetail(left.Detail).Exec(ctx)
 	}
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 	"weir/controlplane/store/ent/ack"
 	"weir/controlplane/store/ent/apitoken"
 	"weir/controlplane/store/ent/audit"
+	"weir/controlplane/store/ent/customrole"
 	"weir/controlplane/store/ent/grant"
 	"weir/controlplane/store/ent/idempotencykey"
 	"weir/controlplane/store/ent/invitation"
@@ -94,6 +95,7 @@ func checkColumn(t, c string) error {
 			apitoken.Table:       apitoken.ValidColumn,
 			ack.Table:            ack.ValidColumn,
 			audit.Table:          audit.ValidColumn,
+			customrole.Table:     customrole.ValidColumn,
 			grant.Table:          grant.ValidColumn,
 			idempotencykey.Table: idempotencykey.ValidColumn,
 			invitation.Table:     invitation.ValidColumn,

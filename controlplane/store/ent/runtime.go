@@ -5,6 +5,7 @@ package ent
 import (
 	"weir/controlplane/store/ent/apitoken"
 	"weir/controlplane/store/ent/audit"
+	"weir/controlplane/store/ent/customrole"
 	"weir/controlplane/store/ent/idempotencykey"
 	"weir/controlplane/store/ent/invitation"
 	"weir/controlplane/store/ent/memberlink"
@@ -56,6 +57,12 @@ func init() {
 	auditDescOrganizationID := auditFields[6].Descriptor()
 	// audit.DefaultOrganizationID holds the default value on creation for the organization_id field.
 	audit.DefaultOrganizationID = auditDescOrganizationID.Default.(string)
+	customroleFields := schema.CustomRole{}.Fields()
+	_ = customroleFields
+	// customroleDescName is the schema descriptor for name field.
+	customroleDescName := customroleFields[1].Descriptor()
+	// customrole.NameValidator is a validator for the "name" field. It is called by the builders before save.
+	customrole.NameValidator = customroleDescName.Validators[0].(func(string) error)
 	idempotencykeyFields := schema.IdempotencyKey{}.Fields()
 	_ = idempotencykeyFields
 	// idempotencykeyDescStatus is the schema descriptor for status field.

@@ -18,6 +18,8 @@ type Tx struct {
 	Ack *AckClient
 	// Audit is the client for interacting with the Audit builders.
 	Audit *AuditClient
+	// CustomRole is the client for interacting with the CustomRole builders.
+	CustomRole *CustomRoleClient
 	// Grant is the client for interacting with the Grant builders.
 	Grant *GrantClient
 	// IdempotencyKey is the client for interacting with the IdempotencyKey builders.
@@ -184,6 +186,7 @@ func (tx *Tx) init() {
 	tx.APIToken = NewAPITokenClient(tx.config)
 	tx.Ack = NewAckClient(tx.config)
 	tx.Audit = NewAuditClient(tx.config)
+	tx.CustomRole = NewCustomRoleClient(tx.config)
 	tx.Grant = NewGrantClient(tx.config)
 	tx.IdempotencyKey = NewIdempotencyKeyClient(tx.config)
 	tx.Invitation = NewInvitationClient(tx.config)

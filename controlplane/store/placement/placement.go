@@ -26,14 +26,15 @@ import (
 
 // Commit is a revision that is to get its place.
 type Commit struct {
-	Workspace id.Workspace
-	Name      string // of a workspace that is to be made, like Region and Plane
-	Region    string
-	Plane     id.Plane
-	Expected  uint64 // the newest number that the caller has seen, 0 for none
-	Config    workspace.Config
-	Digest    workspace.Digest
-	Secrets   []Secret // new ones; what Config refers to beyond them is stored already
+	Workspace    id.Workspace
+	Organization string // of a workspace that is to be made, like Name, Region and Plane
+	Name         string
+	Region       string
+	Plane        id.Plane
+	Expected     uint64 // the newest number that the caller has seen, 0 for none
+	Config       workspace.Config
+	Digest       workspace.Digest
+	Secrets      []Secret // new ones; what Config refers to beyond them is stored already
 }
 
 // Secret is one version of one secret field, sealed for each plane that may
@@ -100,6 +101,9 @@ func (p *placement) workspace(ctx context.Context) (*ent.Workspace, error) {
 		return nil, fault.New(fault.Missing, "there is no workspace %s", ws)
 	case err != nil:
 		return nil, err
+	case row.OrganizationID != p.commit.Organization:
+		return nil, fault.Problems("the configuration cannot be committed", []fault.Problem{{Path: "id", Code: "id_taken",
+			Text: "The identifier belongs to another object. Leave it out to get a new one."}})
 	case row.DeletedAt != nil:
 		return nil, fault.New(fault.Missing, "workspace %s was deleted", ws)
 	case row.Number != p.commit.Expected:
@@ -120,7 +124,7 @@ func (p *placement) workspace(ctx context.Context) (*ent.Workspace, error) {
 
 func (p *placement) create(ctx context.Context) (*ent.Workspace, error) {
 	c, before := p.commit, len(p.problems)
-	taken, err := p.tx.Workspace.Query().Where(entworkspace.Name(c.Name), entworkspace.DeletedAtIsNil()).Exist(ctx)
+	taken, err := p.tx.Workspace.Query().Where(entworkspace.OrganizationID(c.Organization), entworkspace.Name(c.Name), entworkspace.DeletedAtIsNil()).Exist(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -143,7 +147,7 @@ func (p *placement) create(ctx context.Context) (*ent.Workspace, error) {
 	if len(p.problems) > before {
 		return nil, nil
 	}
-	return p.tx.Workspace.Create().SetID(string(c.Workspace)).SetName(c.Name).SetRegion(c.Region).SetPlaneID(string(c.Plane)).
+	return p.tx.Workspace.Create().SetID(string(c.Workspace)).SetOrganizationID(c.Organization).SetName(c.Name).SetRegion(c.Region).SetPlaneID(string(c.Plane)).
 		SetNumber(1).SetDigest(string(c.Digest)).SetCreatedAt(p.now).Save(ctx)
 }
 

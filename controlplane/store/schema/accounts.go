@@ -56,7 +56,8 @@ func (Session) Indexes() []ent.Index {
 type APIToken struct{ ent.Schema }
 
 // Fields of APIToken. The hash is in hex. A token with an owner, a user or a service
-// account, may what its owner may, and one without has grants of its own. Scopes are the
+// account, may what its owner may, and one without has grants of its own. It has no
+// organization when its owner is a user. Scopes are the
 // actions that it is limited to, separated by spaces; none is no limit. Role and
 // workspace_id are what a release without grants reads.
 func (APIToken) Fields() []ent.Field {
@@ -78,7 +79,7 @@ func (APIToken) Fields() []ent.Field {
 
 // Indexes of APIToken.
 func (APIToken) Indexes() []ent.Index {
-	return []ent.Index{index.Fields("organization_id", "name").Unique(), index.Fields("owner_id")}
+	return []ent.Index{index.Fields("organization_id", "owner_id", "name").Unique(), index.Fields("owner_id")}
 }
 
 // Annotations of APIToken.

@@ -67,6 +67,26 @@ func (Grant) Annotations() []schema.Annotation {
 	})}
 }
 
+// CustomRole is a role that an organization made; actions are separated by spaces.
+type CustomRole struct{ ent.Schema }
+
+// Fields of CustomRole.
+func (CustomRole) Fields() []ent.Field {
+	return []ent.Field{
+		fixed("organization_id"), field.String("name").SchemaType(asText).NotEmpty().Immutable(), text("actions"), at("created_at"),
+	}
+}
+
+// Edges of CustomRole.
+func (CustomRole) Edges() []ent.Edge {
+	return []ent.Edge{belongs("organization", Organization.Type, "organization_id")}
+}
+
+// Indexes of CustomRole.
+func (CustomRole) Indexes() []ent.Index {
+	return []ent.Index{index.Fields("organization_id", "name").Unique()}
+}
+
 // MemberLink lets whoever holds it do one thing once: become a member with a role, or
 // choose a new password. Its id is the hash of its token, in hex.
 type MemberLink struct{ ent.Schema }

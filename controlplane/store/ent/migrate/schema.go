@@ -31,9 +31,9 @@ var (
 		PrimaryKey: []*schema.Column{APITokensColumns[0]},
 		Indexes: []*schema.Index{
 			{
-				Name:    "apitoken_organization_id_name",
+				Name:    "apitoken_organization_id_owner_id_name",
 				Unique:  true,
-				Columns: []*schema.Column{APITokensColumns[2], APITokensColumns[1]},
+				Columns: []*schema.Column{APITokensColumns[2], APITokensColumns[3], APITokensColumns[1]},
 			},
 			{
 				Name:    "apitoken_owner_id",
@@ -107,6 +107,35 @@ var (
 				Name:    "audit_organization_id_id",
 				Unique:  false,
 				Columns: []*schema.Column{AuditColumns[6], AuditColumns[0]},
+			},
+		},
+	}
+	// CustomRolesColumns holds the columns for the "custom_roles" table.
+	CustomRolesColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeInt, Increment: true},
+		{Name: "name", Type: field.TypeString, SchemaType: map[string]string{"postgres": "text", "sqlite3": "text"}},
+		{Name: "actions", Type: field.TypeString, SchemaType: map[string]string{"postgres": "text", "sqlite3": "text"}},
+		{Name: "created_at", Type: field.TypeTime, SchemaType: map[string]string{"postgres": "timestamptz"}},
+		{Name: "organization_id", Type: field.TypeString, SchemaType: map[string]string{"postgres": "text", "sqlite3": "text"}},
+	}
+	// CustomRolesTable holds the schema information for the "custom_roles" table.
+	CustomRolesTable = &schema.Table{
+		Name:       "custom_roles",
+		Columns:    CustomRolesColumns,
+		PrimaryKey: []*schema.Column{CustomRolesColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "custom_roles_organizations_organization",
+				Columns:    []*schema.Column{CustomRolesColumns[4]},
+				RefColumns: []*schema.Column{OrganizationsColumns[0]},
+				OnDelete:   schema.Cascade,
+			},
+		},
+		Indexes: []*schema.Index{
+			{
+				Name:    "customrole_organization_id_name",
+				Unique:  true,
+				Columns: []*schema.Column{CustomRolesColumns[4], CustomRolesColumns[1]},
 			},
 		},
 	}
@@ -572,6 +601,7 @@ var (
 		APITokensTable,
 		AcksTable,
 		AuditTable,
+		CustomRolesTable,
 		GrantsTable,
 		IdempotencyKeysTable,
 		InvitationsTable,
@@ -606,6 +636,7 @@ func init() {
 	AuditTable.Annotation = &entsql.Annotation{
 		Table: "audit",
 	}
+	CustomRolesTable.ForeignKeys[0].RefTable = OrganizationsTable
 	GrantsTable.Annotation = &entsql.Annotation{}
 	GrantsTable.Annotation.Checks = map[string]string{
 		"grants_object":    "object_id = '' or workspace_id <> ''",

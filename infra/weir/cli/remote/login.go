@@ -19,8 +19,8 @@ type Token struct {
 	CreatedAt time.Time `json:"createdAt"`
 }
 
-// SignIn exchanges a person's password for an API token with that person's role,
-// of the given name. fault.Denied: the e-mail address or the password is wrong.
+// SignIn exchanges a person's password for an API token of the given name that may what
+// the person may, and returns the person's role too. fault.Denied: the e-mail address or the password is wrong.
 func SignIn(ctx context.Context, address, email, password, name string) (token, role string, err error) {
 	e, err := newEnd("the control plane", address, "")
 	if err != nil {
@@ -40,7 +40,7 @@ func SignIn(ctx context.Context, address, email, password, name string) (token, 
 	}
 	session := http.Header{"Cookie": {cookies.Name + "=" + cookies.Value}, "X-Weir-Csrf": {"1"}}
 	var made struct{ Token string }
-	if _, err := e.call(ctx, http.MethodPost, "/api/v1/tokens", session, map[string]string{"name": name, "role": who.Role}, &made); err != nil {
+	if _, err := e.call(ctx, http.MethodPost, "/api/v1/me/tokens", session, map[string]string{"name": name}, &made); err != nil {
 		return "", "", err
 	}
 	_, err = e.call(ctx, http.MethodPost, "/api/v1/logout", session, nil, nil)
