@@ -35,6 +35,9 @@ var segmentSpec []byte
 //go:embed slack/spec.yaml
 var slackSpec []byte
 
+//go:embed snapchat-conversions/spec.yaml
+var snapchatconversionsSpec []byte
+
 // All returns the kinds in the order of their names.
 func All() []destination.Kind {
 	return []destination.Kind{
@@ -52,6 +55,7 @@ func All() []destination.Kind {
 		s3.Kind,
 		mapping.Define(segmentSpec),
 		mapping.Define(slackSpec),
+		mapping.Define(snapchatconversionsSpec),
 		webhook.Kind,
 	}
 }
