@@ -71,6 +71,7 @@ type DataPlane struct {
 	detours    []*detour.Log                // of EVENTS, by partition; none without a cluster
 	partitions []*partition.Partition
 	health     *health.Monitor
+	writer     *queue.Writer
 	gateway    *ingest.Gateway
 	view       *view.View
 	moves      *moves.Board
@@ -181,13 +182,13 @@ func (d *DataPlane) run(ctx context.Context, k enrol.Keys, g *guard.Guard, l lis
 		return err
 	}
 	defer edge.Close()
-	writer := queue.NewWriter(d.openDetours(ctx), d.store.Slots())
-	writer.Trace = d.trace
-	handlers, err := d.handlers(writer, g)
+	d.writer = queue.NewWriter(d.openDetours(ctx), d.store.Slots())
+	d.writer.Trace = d.trace
+	handlers, err := d.handlers(g)
 	if err != nil {
 		return err
 	}
-	defer d.startEngines(ctx, writer)()
+	defer d.startEngines(ctx)()
 
 	serving, sctx := errgroup.WithContext(ctx)
 	serving.Go(func() error {
@@ -206,11 +207,11 @@ func (d *DataPlane) run(ctx context.Context, k enrol.Keys, g *guard.Guard, l lis
 
 // startEngines runs the writer and what works on its log, and returns a function
 // that stops them: the writer first, once the gateway gives it nothing more.
-func (d *DataPlane) startEngines(ctx context.Context, writer *queue.Writer) (stop func()) {
+func (d *DataPlane) startEngines(ctx context.Context) (stop func()) {
 	ctx, stopEngines := context.WithCancel(context.WithoutCancel(ctx)) // they outlive the gateway
 	writerCtx, stopWriter := context.WithCancel(ctx)
 	var engines, writing sync.WaitGroup
-	writing.Go(func() { _ = writer.Run(writerCtx) }) // it gives no errors: appends do
+	writing.Go(func() { _ = d.writer.Run(writerCtx) }) // it gives no errors: appends do
 	engines.Go(func() {
 		if err := d.code.Run(ctx); err != nil {
 			d.cfg.Log.ErrorContext(ctx, "transformations ended", "error", err)
@@ -330,16 +331,16 @@ func (d *DataPlane) ready() error {
 type handlers struct{ view, metrics http.Handler }
 
 // handlers makes the gateway and the handlers.
-func (d *DataPlane) handlers(writer *queue.Writer, g *guard.Guard) (handlers, error) {
+func (d *DataPlane) handlers(g *guard.Guard) (handlers, error) {
 	var err error
 	d.gateway, err = ingest.New(ingest.Config{
-		Kinds: Kinds().Sources, Source: d.plans.Source, Waits: d.plans.Waits, Append: d.showLive(d.health.RefuseOnLowDisk(d.health.RefuseFeedersOfFullLogs(d.aside.Refuse(writer.Append)))), Ready: d.ready, Version: d.cfg.Version,
+		Kinds: Kinds().Sources, Source: d.plans.Source, Waits: d.plans.Waits, Append: d.showLive(d.health.RefuseOnLowDisk(d.health.RefuseFeedersOfFullLogs(d.aside.Refuse(d.writer.Append)))), Ready: d.ready, Version: d.cfg.Version,
 		TrustedProxies: d.trusted, Log: d.cfg.Log,
 	})
 	if err != nil {
 		return handlers{}, fmt.Errorf("gateway: %w", err)
 	}
-	if d.moves, err = d.board(d.health.RefuseOnLowDisk(writer.Append)); err != nil {
+	if d.moves, err = d.board(d.health.RefuseOnLowDisk(d.writer.Append)); err != nil {
 		return handlers{}, fmt.Errorf("jobs: %w", err)
 	}
 	d.view, err = view.New(d.viewConfig(g))
@@ -348,7 +349,7 @@ func (d *DataPlane) handlers(writer *queue.Writer, g *guard.Guard) (handlers, er
 	}
 	registry := telemetry.NewRegistry()
 	if err := registry.Register(health.NewCollector(d.plane.Plane, d.health, health.Meters{
-		Requests: d.gateway.Counts, Latency: d.gateway.Latency, Written: writer.Written, BacklogBound: d.yield.Bound,
+		Requests: d.gateway.Counts, Latency: d.gateway.Latency, Written: d.writer.Written, BacklogBound: d.yield.Bound,
 		Merged: d.loading.Merged, Discarded: d.loading.Discarded,
 	})); err != nil {
 		return handlers{}, fmt.Errorf("metrics: %w", err)

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"weir/dataplane/blob"
@@ -18,6 +19,7 @@ import (
 	"weir/dataplane/queue"
 	"weir/dataplane/view"
 	"weir/dataplane/warehouse"
+	"weir/shared/delay"
 	"weir/shared/durable"
 	"weir/shared/fault"
 	"weir/shared/id"
@@ -40,7 +42,7 @@ func (d *DataPlane) loader(g *guard.Guard) (*load.Engine, error) {
 	}
 	deps := warehouse.Deps{Dial: d.dialer(g), Blobs: blobs, DataDir: d.cfg.DataDir, Owners: &d.files, Now: time.Now, Log: d.cfg.Log}
 	return load.New(load.Config{
-		Dir: dir, Blobs: blobs, Stages: stages, Jobs: func() []load.Job { return d.jobs(deps) }, Refused: d.unloadable, Log: d.cfg.Log,
+		Dir: dir, Blobs: blobs, Stages: stages, Jobs: func() []load.Job { return d.jobs(deps) }, Refused: d.takeBack, Log: d.cfg.Log,
 		Removed: func(ws id.Workspace, dest id.Destination) bool {
 			_, presence := d.plans.Target(ws, dest)
 			return presence == destination.Removed
@@ -82,41 +84,38 @@ func (d *DataPlane) jobs(deps warehouse.Deps) []load.Job {
 	return jobs
 }
 
-// keptBytes is how much of events one record of QUARANTINE has, about.
-const keptBytes = 256 << 10
+// takenBytes is how much of events that a load takes back goes into EVENTS at once,
+// about.
+const takenBytes = 256 << 10
 
-// unloadable keeps events that have no row in QUARANTINE, from where they can be
-// replayed.
-func (d *DataPlane) unloadable(ctx context.Context, dest id.Destination, events []event.Event) error {
-	type key struct {
-		partition int
-		source    id.Source
-	}
-	kept, size := map[key][]event.Event{}, map[key]int{}
-	flush := func(k key) error {
-		_, err := d.shared[queue.Quarantine][k.partition].Append(ctx, string(k.source), queue.EncodeFrame(kept[k]))
-		kept[k], size[k] = nil, 0
-		return err
-	}
-	slots := d.store.Slots()
-	for _, e := range events {
-		k := key{slots.Partition(e.User), e.Source}
-		e.Destination = dest
-		kept[k], size[k] = append(kept[k], e), size[k]+len(e.JSON)+len(e.Detail)
-		if size[k] >= keptBytes {
-			if err := flush(k); err != nil {
-				return err
-			}
+// takeBack gives deliveries of which a load makes no row to the loop of their
+// partition, by EVENTS: whichever process runs that books each of them once, and keeps
+// it in QUARANTINE, from where it can be replayed.
+func (d *DataPlane) takeBack(ctx context.Context, partition int, events []event.Event) error {
+	for from, to, size := 0, 0, 0; to < len(events); {
+		size += len(events[to].JSON) + len(events[to].Detail)
+		if to++; to < len(events) && size < takenBytes && to-from < 1000 {
+			continue
 		}
-	}
-	for k, all := range kept {
-		if len(all) > 0 {
-			if err := flush(k); err != nil {
-				return err
-			}
+		if err := d.appendTaken(ctx, partition, events[from:to:to]); err != nil {
+			return fmt.Errorf("give back what has no row: %w", err)
 		}
+		from, size = to, 0
 	}
 	return nil
+}
+
+// appendTaken appends to EVENTS, for a while also when that does not take it at once.
+func (d *DataPlane) appendTaken(ctx context.Context, partition int, events []event.Event) error {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	for {
+		err := d.writer.AppendTo(ctx, partition, slices.Clone(events))
+		kind := fault.KindOf(err)
+		if err == nil || kind != fault.Limited && kind != fault.Unavailable || !delay.For(ctx, time.Second) {
+			return err
+		}
+	}
 }
 
 // loads is what the view may ask of the loads.

@@ -184,7 +184,7 @@ func (ln *lane) send(ctx context.Context, j *job) {
 	default:
 		b := destination.Batch{Items: make([]destination.Item, len(j.entries)), Now: ln.l.cfg.Deps.Now()}
 		for i, e := range j.entries {
-			b.Items[i] = destination.Item{Event: e.d.Event, Attempt: e.attempt}
+			b.Items[i] = destination.Item{Event: e.d.Event, Attempt: e.attempt, Ref: e.d.Ref}
 		}
 		ln.l.inFlight.Add(1)
 		defer ln.l.inFlight.Add(-1)

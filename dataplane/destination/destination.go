@@ -15,6 +15,7 @@ import (
 	"net/http"
 	"time"
 
+	"weir/dataplane/delivery"
 	"weir/dataplane/destination/fields"
 	"weir/dataplane/event"
 	"weir/shared/catalog"
@@ -26,6 +27,7 @@ import (
 type Item struct {
 	Event   event.Event
 	Attempt int
+	Ref     delivery.Ref // which delivery of its partition this is
 	fields  *fields.Event
 }
 
@@ -127,8 +129,8 @@ type Sink interface {
 // Deps is what a Sink may use of the world.
 type Deps struct {
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error) // egress
-	// Stage puts events into the plane's STAGE log, from where the load of a
-	// warehouse takes them, and returns when they are durable.
+	// Stage puts events, with Delivery, into the plane's STAGE log, from where the load
+	// of a warehouse takes them, and returns when they are durable.
 	Stage func(ctx context.Context, d id.Destination, events []event.Event) error
 	Now   func() time.Time
 	Log   *slog.Logger

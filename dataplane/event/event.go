@@ -42,4 +42,5 @@ type Event struct {
 	Destination id.Destination
 	Detail      string // with Quarantine, local to the plane: what the customer's code said
 	Replayed    bool   // it was accepted before and is sent again: dedupe does not see it
+	Delivery    string // in STAGE, and from there back: the delivery's name in its partition
 }

@@ -92,6 +92,9 @@ func (b *Book) Rows(inFlight map[Key]int64) []Row {
 	for k, n := range inFlight {
 		at(k).InFlight += n
 	}
+	for _, r := range rows {
+		r.settleEarly()
+	}
 	all := make([]Row, 0, len(rows))
 	for _, r := range rows {
 		r.Balanced = Check(*r)
@@ -99,6 +102,17 @@ func (b *Book) Rows(inFlight map[Key]int64) []Row {
 	}
 	slices.SortFunc(all, compareRows)
 	return all
+}
+
+// settleEarly takes what Delivered is below zero from what is in flight or parked: a
+// load may take back what it found in STAGE before its delivery is booked, after a
+// death of the process in between.
+func (r *Row) settleEarly() {
+	for _, from := range []*int64{&r.InFlight, &r.Parked} {
+		if n := min(-r.Delivered, *from); n > 0 {
+			r.Delivered, *from = r.Delivered+n, *from-n
+		}
+	}
 }
 
 // field returns where r keeps account a; nil for Dropped and unknown ones.

@@ -16,7 +16,8 @@ type Account uint8
 //	Routed + Added = Delivered + Dropped + Quarantined + Parked + Dead + in flight
 //
 // Delivered is what a destination took. A warehouse takes what is staged for it: Stage
-// shows that apart.
+// shows that apart. What a load cannot make a row of, or finds its warehouse removed
+// for, goes from Delivered to Quarantined or Dropped.
 const (
 	Accepted Account = iota + 1
 	Replayed

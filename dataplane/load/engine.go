@@ -4,6 +4,7 @@ import (
 	"context"
 	"iter"
 	"log/slog"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -12,10 +13,12 @@ import (
 	"weir/dataplane/event"
 	"weir/dataplane/layout"
 	"weir/dataplane/ledger"
+	"weir/dataplane/load/disk"
 	"weir/dataplane/load/staged"
 	"weir/dataplane/queue"
 	"weir/dataplane/share"
 	"weir/dataplane/warehouse"
+	"weir/shared/durable"
 	"weir/shared/fault"
 	"weir/shared/id"
 )
@@ -70,11 +73,13 @@ type Config struct {
 	// Removed says whether a destination is gone for ever, not only without a job:
 	// what is staged for it is discarded. nil: none is.
 	Removed func(id.Workspace, id.Destination) bool
-	// Refused is told of events of a destination that have no row, before their record
-	// is purged: Quarantine of each is unsupported_event, bad_event, row_refused or
-	// table_refused, Detail what the warehouse says, which may quote values. An error
-	// repeats the load. Repeated after a crash. Nil: they are counted only.
-	Refused   func(ctx context.Context, d id.Destination, events []event.Event) error
+	// Refused is told of events of a partition that have no row at their Destination,
+	// before their record is purged: Quarantine of each is unsupported_event, bad_event,
+	// row_refused, table_refused or, without JSON, destination_removed; Detail is what the
+	// warehouse says, which may quote values. An error repeats the load. It may be told
+	// of an event several times, each time with the same Delivery. Nil: they are counted
+	// only.
+	Refused   func(ctx context.Context, partition int, events []event.Event) error
 	Reach     func(Step) error // tests: an error ends the load there as a crash does
 	Log       *slog.Logger
 	Now       func() time.Time
@@ -279,4 +284,11 @@ func (e *Engine) with(ctx context.Context, d id.Destination, do func(context.Con
 	}
 	defer func() { _ = w.Close() }() // it only read
 	return do(ctx, w)
+}
+
+// next returns the first record of each partition that no closed load of d has.
+func (e *Engine) next(d id.Destination) ([]uint64, error) {
+	var c disk.Cursor
+	_, err := durable.GetJSON(filepath.Join(e.c.Dir, string(d), "cursor.json"), &c)
+	return c.Next, err
 }

@@ -14,6 +14,7 @@ import (
 	"weir/dataplane/event"
 	"weir/dataplane/layout"
 	"weir/dataplane/load/batches"
+	"weir/dataplane/load/disk"
 	"weir/dataplane/load/pace"
 	"weir/dataplane/load/stage"
 	"weir/dataplane/queue"
@@ -60,17 +61,17 @@ func (l *loader) loadOnce(ctx context.Context) (did, more bool, err error) {
 }
 
 // openManifest returns the open load, else makes one, else nil: nothing is staged.
-func (l *loader) openManifest(ctx context.Context) (*manifest, error) {
+func (l *loader) openManifest(ctx context.Context) (*disk.Manifest, error) {
 	ctx, cancel := context.WithTimeout(ctx, pace.Longest)
 	defer cancel()
-	var c cursor
+	var c disk.Cursor
 	if _, err := durable.GetJSON(l.path("cursor.json"), &c); err != nil {
 		return nil, err
 	}
 	for len(c.Next) < len(l.e.c.Stages) {
 		c.Next = append(c.Next, 0)
 	}
-	var m manifest
+	var m disk.Manifest
 	there, err := durable.GetJSON(l.path("manifest.json"), &m)
 	if err != nil {
 		return nil, err
@@ -82,13 +83,13 @@ func (l *loader) openManifest(ctx context.Context) (*manifest, error) {
 		there = false
 	}
 	if there {
-		if m.Format < manifestFormat {
+		if m.Format < disk.ManifestFormat {
 			m.Staged, m.Tables = false, nil
 		}
 		return &m, nil
 	}
 	now := l.e.c.Now().UTC()
-	m = manifest{ID: now.Format("20060102T150405.000000000"), At: now, From: c.Next, To: slices.Clone(c.Next)}
+	m = disk.Manifest{ID: now.Format("20060102T150405.000000000"), At: now, From: c.Next, To: slices.Clone(c.Next)}
 	if m.ID == c.Last { // a clock that stands still, or jumped back
 		m.ID += ".1"
 	}
@@ -127,7 +128,7 @@ func hasRecords(ctx context.Context, s Stage, from uint64, key string) (bool, er
 }
 
 // load brings a manifest to its end.
-func (l *loader) load(ctx context.Context, job Job, m *manifest) error {
+func (l *loader) load(ctx context.Context, job Job, m *disk.Manifest) error {
 	if err := l.reach(StepManifest); err != nil {
 		return err
 	}
@@ -161,7 +162,7 @@ func (l *loader) load(ctx context.Context, job Job, m *manifest) error {
 }
 
 // end closes a manifest and removes what it needed.
-func (l *loader) end(ctx context.Context, m *manifest) error {
+func (l *loader) end(ctx context.Context, m *disk.Manifest) error {
 	if err := l.close(ctx, m); err != nil {
 		return warehouse.Fail(warehouse.CodeStage, err)
 	}
@@ -172,8 +173,8 @@ func (l *loader) end(ctx context.Context, m *manifest) error {
 }
 
 // close moves the cursor behind a manifest.
-func (l *loader) close(ctx context.Context, m *manifest) error {
-	if err := durable.PutJSON(l.path("cursor.json"), cursor{Next: m.To, Last: m.ID, Workspace: l.job.Load().Workspace}); err != nil {
+func (l *loader) close(ctx context.Context, m *disk.Manifest) error {
+	if err := durable.PutJSON(l.path("cursor.json"), disk.Cursor{Next: m.To, Last: m.ID, Workspace: l.job.Load().Workspace}); err != nil {
 		return err
 	}
 	l.e.staged.Pass(ctx, l.dest, m.To)
@@ -182,7 +183,7 @@ func (l *loader) close(ctx context.Context, m *manifest) error {
 
 // stage reads records into files, at most MaxEvents events, and lets the manifest
 // name the files and the records that are in them.
-func (l *loader) stage(ctx context.Context, job Job, m *manifest) error {
+func (l *loader) stage(ctx context.Context, job Job, m *disk.Manifest) error {
 	ctx, cancel := context.WithTimeout(ctx, pace.Longest)
 	defer cancel()
 	dialect := job.Layout
@@ -204,7 +205,7 @@ func (l *loader) stage(ctx context.Context, job Job, m *manifest) error {
 			return true, nil
 		}
 		count += len(frame.Events)
-		return true, l.rows(ctx, job, dialect, m, s, frame.Events, refused)
+		return true, l.rows(ctx, job, dialect, m, s, p, frame.Events, refused)
 	})
 	if err != nil {
 		return err
@@ -217,7 +218,7 @@ func (l *loader) stage(ctx context.Context, job Job, m *manifest) error {
 		return err
 	}
 	l.change(func(x *Load) { x.Refused = refused })
-	m.Tables, m.Staged, m.Format = tables, true, manifestFormat
+	m.Tables, m.Staged, m.Format = tables, true, disk.ManifestFormat
 	return durable.PutJSON(l.path("manifest.json"), m)
 }
 
@@ -232,8 +233,8 @@ func (l *loader) damaged(ctx context.Context, partition int, r queue.Record) {
 	l.e.c.Log.Error("A record of STAGE is damaged and was left out of a load.", "destination", string(l.dest), "partition", partition, "number", r.Seq, "kept", err == nil)
 }
 
-// rows stages the rows of a frame's events.
-func (l *loader) rows(ctx context.Context, job Job, d *layout.Dialect, m *manifest, s *stage.Writer, events []event.Event, refused map[string]int) error {
+// rows stages the rows of the events of a frame of partition p.
+func (l *loader) rows(ctx context.Context, job Job, d *layout.Dialect, m *disk.Manifest, s *stage.Writer, p int, events []event.Event, refused map[string]int) error {
 	var without []event.Event // rows
 	for i := range events {
 		e := &events[i]
@@ -252,7 +253,7 @@ func (l *loader) rows(ctx context.Context, job Job, d *layout.Dialect, m *manife
 		if code != "" {
 			refused[code]++
 			kept := *e
-			kept.Quarantine = code
+			kept.Quarantine, kept.Destination = code, job.Destination
 			if err != nil {
 				kept.Detail = err.Error() // it never quotes the event
 			}
@@ -268,14 +269,14 @@ func (l *loader) rows(ctx context.Context, job Job, d *layout.Dialect, m *manife
 	if len(without) == 0 || l.e.c.Refused == nil {
 		return nil
 	}
-	if err := l.e.c.Refused(ctx, job.Destination, without); err != nil {
+	if err := l.e.c.Refused(ctx, p, without); err != nil {
 		return fmt.Errorf("keep refused events: %w", err)
 	}
 	return nil
 }
 
 // clean removes what a closed manifest needed.
-func (l *loader) clean(ctx context.Context, m *manifest) error {
+func (l *loader) clean(ctx context.Context, m *disk.Manifest) error {
 	ctx, cancel := context.WithTimeout(ctx, pace.Longest)
 	defer cancel()
 	for p, log := range l.e.c.Stages {

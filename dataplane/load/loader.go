@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"weir/dataplane/load/disk"
 	"weir/dataplane/load/pace"
 	"weir/dataplane/load/reading"
 	"weir/dataplane/warehouse"
@@ -147,7 +148,7 @@ func backoff(failures int) time.Duration {
 }
 
 // begin shows a load, or counts a further attempt of it.
-func (l *loader) begin(m *manifest) {
+func (l *loader) begin(m *disk.Manifest) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if n := len(l.loads); n > 0 && l.loads[n-1].ID == m.ID {

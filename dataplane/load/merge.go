@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"weir/dataplane/load/columns"
+	"weir/dataplane/load/disk"
 	"weir/dataplane/load/pace"
 	"weir/dataplane/load/stage"
 	"weir/dataplane/warehouse"
@@ -29,7 +30,7 @@ type merging struct {
 // merge brings every staged table into the warehouse. A table that refuses its rows
 // holds up none of the others: they are merged first, and then it is seen which rows
 // it refuses.
-func (l *loader) merge(ctx context.Context, job Job, m *manifest) (err error) {
+func (l *loader) merge(ctx context.Context, job Job, m *disk.Manifest) (err error) {
 	w, err := l.pace.Open(ctx, job.Open)
 	if err != nil {
 		return err
@@ -62,7 +63,7 @@ func (l *loader) merge(ctx context.Context, job Job, m *manifest) (err error) {
 }
 
 // try evolves a table and merges what is left of it.
-func (l *loader) try(ctx context.Context, w *pace.Warehouse, job Job, m *manifest, i int) (a merging) {
+func (l *loader) try(ctx context.Context, w *pace.Warehouse, job Job, m *disk.Manifest, i int) (a merging) {
 	t := m.Tables[i]
 	staged := t.Name
 	a.at, w.Rows = i, t.Rows
@@ -97,14 +98,14 @@ func (l *loader) try(ctx context.Context, w *pace.Warehouse, job Job, m *manifes
 
 // refused ends a load in which tables refused their rows. One that refuses them
 // whatever they are is tried again first, a few times: somebody may be changing it.
-func (l *loader) refused(ctx context.Context, w *pace.Warehouse, job Job, m *manifest, refused []merging) error {
+func (l *loader) refused(ctx context.Context, w *pace.Warehouse, job Job, m *disk.Manifest, refused []merging) error {
 	left := map[int]bool{}
 	for _, a := range refused {
 		left[a.at] = true
 	}
 	for i := range m.Tables {
 		if !left[i] {
-			m.progress(m.Tables[i].Name, settled)
+			m.Progress(m.Tables[i].Name, settled)
 		}
 	}
 	if err := durable.PutJSON(l.path("manifest.json"), m); err != nil {
@@ -139,7 +140,7 @@ func (l *loader) refused(ctx context.Context, w *pace.Warehouse, job Job, m *man
 // What is merged or refused is noted in the manifest before the next rows are
 // merged, and so is each part before it is merged, so that a repetition, which begins
 // with that part, brings no row over a newer one.
-func (l *loader) sift(ctx context.Context, w *pace.Warehouse, job Job, m *manifest, a merging) error {
+func (l *loader) sift(ctx context.Context, w *pace.Warehouse, job Job, m *disk.Manifest, a merging) error {
 	t := &m.Tables[a.at]
 	seqs, err := t.Seqs(ctx, l.e.c.Blobs, m.Merged[t.Name])
 	if err != nil {
@@ -197,7 +198,7 @@ func halves(parts [][]int64, part []int64) [][]int64 {
 }
 
 // refuseRest refuses what is left of a table.
-func (l *loader) refuseRest(ctx context.Context, job Job, m *manifest, a merging) error {
+func (l *loader) refuseRest(ctx context.Context, job Job, m *disk.Manifest, a merging) error {
 	t := &m.Tables[a.at]
 	seqs, err := t.Seqs(ctx, l.e.c.Blobs, m.Merged[t.Name])
 	if err != nil {
@@ -210,16 +211,16 @@ func (l *loader) refuseRest(ctx context.Context, job Job, m *manifest, a merging
 }
 
 // note keeps that the rows of a table before next are merged or refused.
-func (l *loader) note(m *manifest, table string, next int64) error {
+func (l *loader) note(m *disk.Manifest, table string, next int64) error {
 	if err := l.reach(stepPart); err != nil {
 		return err
 	}
-	m.progress(table, next)
+	m.Progress(table, next)
 	return warehouse.Fail(warehouse.CodeStage, durable.PutJSON(l.path("manifest.json"), m))
 }
 
 // plan keeps that the rows of a table before end may be merged.
-func (l *loader) plan(m *manifest, table string, end int64) error {
+func (l *loader) plan(m *disk.Manifest, table string, end int64) error {
 	if m.Part == nil {
 		m.Part = map[string]int64{}
 	}
@@ -229,7 +230,7 @@ func (l *loader) plan(m *manifest, table string, end int64) error {
 
 // refuse keeps the events of rows of a table with the reason, once for each event of
 // a load.
-func (l *loader) refuse(ctx context.Context, job Job, m *manifest, a merging, seqs []int64, code string) error {
+func (l *loader) refuse(ctx context.Context, job Job, m *disk.Manifest, a merging, seqs []int64, code string) error {
 	l.table(a.at, func(x *TableLoad) {
 		x.Refused, x.Code, x.Detail = x.Refused+int64(len(seqs)), code, reason(a.err)
 	})

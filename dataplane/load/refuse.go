@@ -9,6 +9,7 @@ import (
 
 	"weir/dataplane/event"
 	"weir/dataplane/layout"
+	"weir/dataplane/load/disk"
 	"weir/dataplane/load/pace"
 	"weir/dataplane/load/reading"
 	"weir/dataplane/warehouse"
@@ -87,7 +88,7 @@ func reason(err error) string {
 }
 
 // keep tells Refused of events of a manifest, by their numbers in order.
-func (l *loader) keep(ctx context.Context, job Job, m *manifest, events []int64, code, detail string) error {
+func (l *loader) keep(ctx context.Context, job Job, m *disk.Manifest, events []int64, code, detail string) error {
 	if len(events) == 0 || l.e.c.Refused == nil {
 		return nil
 	}
@@ -101,15 +102,15 @@ func (l *loader) keep(ctx context.Context, job Job, m *manifest, events []int64,
 		l.index = index
 	}
 	for len(events) > 0 {
-		refused, rest, err := l.reading(m).Take(ctx, l.index, events)
+		p, refused, rest, err := l.reading(m).Take(ctx, l.index, events)
 		if err != nil {
 			return err
 		}
 		events = rest
 		for i := range refused {
-			refused[i].Quarantine, refused[i].Detail = code, detail
+			refused[i].Quarantine, refused[i].Detail, refused[i].Destination = code, detail, job.Destination
 		}
-		if err := l.e.c.Refused(ctx, job.Destination, refused); err != nil {
+		if err := l.e.c.Refused(ctx, p, refused); err != nil {
 			return fmt.Errorf("keep refused events: %w", err)
 		}
 	}
@@ -117,7 +118,7 @@ func (l *loader) keep(ctx context.Context, job Job, m *manifest, events []int64,
 }
 
 // reading is what a manifest has of STAGE.
-func (l *loader) reading(m *manifest) *reading.Load {
+func (l *loader) reading(m *disk.Manifest) *reading.Load {
 	logs := make([]reading.Log, len(l.e.c.Stages))
 	for i, s := range l.e.c.Stages {
 		logs[i] = s

@@ -10,6 +10,9 @@ import (
 	"time"
 
 	"weir/dataplane/blob"
+	"weir/dataplane/delivery"
+	"weir/dataplane/event"
+	"weir/dataplane/load/disk"
 	"weir/dataplane/load/pace"
 	"weir/dataplane/queue"
 	"weir/shared/durable"
@@ -74,7 +77,7 @@ func (e *Engine) known(ctx context.Context) (map[id.Destination]bool, error) {
 		return nil, fmt.Errorf("list the folders of loads: %w", err)
 	}
 	for _, x := range entries {
-		if there, err := durable.GetJSON(filepath.Join(e.c.Dir, x.Name(), "cursor.json"), &cursor{}); err == nil && there {
+		if there, err := durable.GetJSON(filepath.Join(e.c.Dir, x.Name(), "cursor.json"), &disk.Cursor{}); err == nil && there {
 			found[id.Destination(x.Name())] = true
 		}
 	}
@@ -90,7 +93,7 @@ func (e *Engine) discard(ctx context.Context, d id.Destination) error {
 		return nil
 	}
 	defer l.work.Unlock()
-	var c cursor
+	var c disk.Cursor
 	if _, err := durable.GetJSON(l.path("cursor.json"), &c); err != nil {
 		return err
 	}
@@ -98,7 +101,7 @@ func (e *Engine) discard(ctx context.Context, d id.Destination) error {
 	if err != nil || ws == "" || !e.c.Removed(ws, d) {
 		return err
 	}
-	ends, events, err := l.waiting(ctx, c)
+	ends, events, err := l.drop(ctx, c)
 	if err != nil {
 		return err
 	}
@@ -126,7 +129,7 @@ func (e *Engine) discard(ctx context.Context, d id.Destination) error {
 }
 
 // workspace returns whose a destination is, empty when nothing here tells.
-func (l *loader) workspace(ctx context.Context, c cursor) (id.Workspace, error) {
+func (l *loader) workspace(ctx context.Context, c disk.Cursor) (id.Workspace, error) {
 	if c.Workspace != "" {
 		return c.Workspace, nil
 	}
@@ -143,32 +146,33 @@ func (l *loader) workspace(ctx context.Context, c cursor) (id.Workspace, error) 
 	return "", nil
 }
 
-// waiting returns the end of each partition's STAGE and how many events of a
-// destination are before it and in no closed load.
-func (l *loader) waiting(ctx context.Context, c cursor) (ends []uint64, events int64, err error) {
-	for p, s := range l.e.c.Stages {
+// mostDropped is of how many events Refused is told at once, about.
+const mostDropped = 1000
+
+// drop tells Refused of the events of a destination that are in no closed load, and
+// returns how many these are, and the end of each partition's STAGE behind them.
+func (l *loader) drop(ctx context.Context, c disk.Cursor) (ends []uint64, events int64, err error) {
+	for _, s := range l.e.c.Stages {
 		st, err := s.State(ctx)
 		if err != nil {
 			return nil, 0, fmt.Errorf("read the state of STAGE: %w", err)
 		}
 		ends = append(ends, st.Last+1)
-		from := uint64(0)
-		if p < len(c.Next) {
-			from = c.Next[p]
-		}
-		for r, err := range s.ReadTo(ctx, from, string(l.dest)) {
-			if err != nil {
-				return nil, 0, fmt.Errorf("read STAGE: %w", err)
-			}
-			if r.Seq >= ends[p] {
-				break
-			}
-			if f, err := queue.DecodeFrame(r.Data); err == nil {
-				events += int64(len(f.Events))
-			}
-		}
 	}
-	return ends, events, nil
+	for len(c.Next) < len(ends) {
+		c.Next = append(c.Next, 0)
+	}
+	err = l.reading(&disk.Manifest{From: c.Next, To: ends}).Events(ctx, mostDropped, func(p int, some []event.Event) error {
+		events += int64(len(some))
+		if l.e.c.Refused == nil {
+			return nil
+		}
+		for i := range some {
+			some[i].Destination, some[i].Quarantine, some[i].JSON = l.dest, delivery.CodeRemoved, nil
+		}
+		return l.e.c.Refused(ctx, p, some)
+	})
+	return ends, events, err
 }
 
 // Discarded returns how many events that waited for a load were discarded, their

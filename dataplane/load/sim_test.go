@@ -22,6 +22,7 @@ import (
 	"github.com/parquet-go/parquet-go"
 
 	"weir/dataplane/blob"
+	"weir/dataplane/delivery"
 	"weir/dataplane/event"
 	"weir/dataplane/layout"
 	"weir/dataplane/ledger"
@@ -45,7 +46,8 @@ const stageBytes = 6000
 // removed for ever. In half of the seeds STAGE takes little: what is more moves to
 // objects, and a warehouse that has too much there is refused. In the end each that is not removed has the newest row of
 // every id that is not refused, it never had an older one after a newer, each refused
-// event was told, with its own reason, what waited in STAGE was counted as staged,
+// event was told, with its own reason, each delivery was a row or was taken back under
+// its own name, also those to a removed warehouse, what waited in STAGE was counted as staged,
 // and nothing is left in STAGE, in objects, nor of a removed one in a folder.
 //
 // A seed has at least 500 events and ten faults.
@@ -74,15 +76,16 @@ func TestSimulationFindsMutants(t *testing.T) {
 
 // sea is a warehouse that outlives processes: the newest row of each id.
 type sea struct {
-	w     *harness
-	rows  map[string]int // version by id
-	away  bool
-	hang  bool
-	fails int              // of 100 merges, before they did anything
-	lost  int              // of 100 merges, done without an answer
-	load  string           // the newest one
-	seqs  map[string]int64 // of its newest row of each id
-	shut  bool             // the table refuses every row
+	w      *harness
+	rows   map[string]int // version by id
+	merged map[int]bool   // versions that were rows at a time, or older than the row
+	away   bool
+	hang   bool
+	fails  int              // of 100 merges, before they did anything
+	lost   int              // of 100 merges, done without an answer
+	load   string           // the newest one
+	seqs   map[string]int64 // of its newest row of each id
+	shut   bool             // the table refuses every row
 }
 
 func (s *sea) open(ctx context.Context) (warehouse.Warehouse, error) {
@@ -137,6 +140,7 @@ func (s *sea) Merge(ctx context.Context, t warehouse.Table, files []warehouse.St
 	}
 	newest := map[string]row{}
 	for _, r := range rows {
+		s.merged[r.version] = true
 		newest[r.id] = r
 	}
 	for id, r := range newest {
@@ -191,6 +195,12 @@ func rowsOf(ctx context.Context, blobs blob.Store, ref blob.Ref) (rows []row, er
 	}
 }
 
+// place is where a delivery goes.
+type place struct {
+	partition   int
+	destination id.Destination
+}
+
 // version is a version of a name.
 type version struct {
 	name string
@@ -220,6 +230,12 @@ type harness struct {
 	unsure  map[int]string    // names by version, of what was refused after a lost answer
 	refused map[string]string // codes by event
 
+	// The books: where each delivery was staged, which of them count as delivered, and
+	// the codes of those that a load took back.
+	deliveries map[string]place
+	delivered  map[string]version
+	taken      map[string]string
+
 	staged  map[id.Destination]map[string]version // by event
 	refuses map[string]id.Destination
 	version int
@@ -232,10 +248,10 @@ func newHarness(t testing.TB, seed uint64) *harness {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &harness{t: t, seed: seed, rng: rand.New(rand.NewPCG(seed, 3)), removed: map[id.Destination]bool{}, unsure: map[int]string{}, refused: map[string]string{}, refuses: map[string]id.Destination{},
+	w := &harness{t: t, seed: seed, rng: rand.New(rand.NewPCG(seed, 3)), removed: map[id.Destination]bool{}, unsure: map[int]string{}, refused: map[string]string{}, deliveries: map[string]place{}, delivered: map[string]version{}, taken: map[string]string{}, refuses: map[string]id.Destination{},
 		seas: map[id.Destination]*sea{}, staged: map[id.Destination]map[string]version{}}
 	for _, d := range []id.Destination{"dst_a", "dst_b", "dst_c"} {
-		w.seas[d], w.staged[d] = &sea{w: w, rows: map[string]int{}}, map[string]version{}
+		w.seas[d], w.staged[d] = &sea{w: w, rows: map[string]int{}, merged: map[int]bool{}}, map[string]version{}
 	}
 	w.c = load.Config{Dir: dir, Blobs: blobs, MaxEvents: 20 + int(seed%30), Parallel: 2, Jobs: w.jobs, Removed: w.isRemoved, Refused: w.refuse}
 	w.full = seed%2 == 0
@@ -267,7 +283,8 @@ func (w *harness) isRemoved(ws id.Workspace, d id.Destination) bool {
 	return ws == "ws" && w.removed[d]
 }
 
-func (w *harness) refuse(_ context.Context, _ id.Destination, events []event.Event) error {
+// refuse is told what a load takes back, and books each delivery once.
+func (w *harness) refuse(_ context.Context, partition int, events []event.Event) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.dead || w.rng.IntN(10) == 0 {
@@ -277,7 +294,17 @@ func (w *harness) refuse(_ context.Context, _ id.Destination, events []event.Eve
 		if e.Quarantine == "" || strings.HasSuffix(e.Quarantine, "_refused") != (e.Detail != "") {
 			w.t.Errorf("seed %d: kept without a reason: %+v", w.seed, e)
 		}
-		w.refused[string(e.JSON)] = e.Quarantine
+		if of, ok := w.deliveries[e.Delivery]; !ok || of != (place{partition, e.Destination}) {
+			w.t.Errorf("seed %d: delivery %q to %s of partition %d was taken back, which is %+v", w.seed, e.Delivery, e.Destination, partition, of)
+		}
+		if _, again := w.taken[e.Delivery]; !again {
+			w.taken[e.Delivery] = e.Quarantine
+		}
+		if e.Quarantine != delivery.CodeRemoved {
+			w.refused[string(e.JSON)] = e.Quarantine
+		} else if !w.removed[e.Destination] || e.JSON != nil {
+			w.t.Errorf("seed %d: dropped as of a removed warehouse: %+v", w.seed, e)
+		}
 	}
 	return nil
 }
@@ -364,7 +391,7 @@ func (w *harness) die() {
 func (w *harness) stage(d id.Destination, n int) {
 	p := 0
 	var es []event.Event
-	staged, refuses := map[string]version{}, map[string]id.Destination{}
+	staged, booked, refuses := map[string]version{}, map[string]version{}, map[string]id.Destination{}
 	w.mu.Lock()
 	for i := range n {
 		w.version++
@@ -375,7 +402,7 @@ func (w *harness) stage(d id.Destination, n int) {
 		} else if at != p {
 			continue
 		}
-		e := event.Event{Workspace: "ws", Source: "src", JSON: fmt.Appendf(nil,
+		e := event.Event{Workspace: "ws", Source: "src", Delivery: fmt.Sprint("v", w.version), JSON: fmt.Appendf(nil,
 			`{"type":"track","event":"Order Done","messageId":%q,"receivedAt":"2026-01-02T03:04:05.678Z","properties":{"secret":"%d"}}`, name, w.version)}
 		if w.rng.IntN(30) == 0 {
 			e.JSON = fmt.Appendf(nil, `{"type":"merge","messageId":%q,"v":"%d"}`, name, w.version)
@@ -383,6 +410,8 @@ func (w *harness) stage(d id.Destination, n int) {
 		} else {
 			staged[string(e.JSON)] = version{name, w.version}
 		}
+		w.deliveries[e.Delivery] = place{p, d}
+		booked[e.Delivery] = version{name, w.version}
 		es = append(es, e)
 	}
 	w.mu.Unlock()
@@ -401,6 +430,7 @@ func (w *harness) stage(d id.Destination, n int) {
 			return
 		}
 	}
+	maps.Copy(w.delivered, booked)
 	maps.Copy(w.refuses, refuses)
 	maps.Copy(w.staged[d], staged)
 }
@@ -509,6 +539,7 @@ func (w *harness) live() {
 		}
 		w.check(d, want)
 	}
+	w.books()
 	for e, d := range w.refuses {
 		if w.refused[e] == "" && !w.removed[d] {
 			w.t.Errorf("seed %d: %s was refused and nobody was told", w.seed, e)
@@ -566,6 +597,17 @@ func (w *harness) waits() map[ledger.Key]int64 {
 		}
 	}
 	return sums
+}
+
+// books wants each delivery to be taken back, or to be a row, or to be no newer than
+// one, and those of a removed warehouse, too.
+func (w *harness) books() {
+	for name, v := range w.delivered {
+		d := w.deliveries[name].destination
+		if code := w.taken[name]; code == "" && !w.seas[d].merged[v.n] {
+			w.t.Errorf("seed %d: delivery %s to %s (removed: %v) counts as delivered, and no load had it", w.seed, name, d, w.removed[d])
+		}
+	}
 }
 
 // check wants the newest row of every name, and each row that is refused told. While

@@ -7,6 +7,7 @@ import (
 
 	"weir/dataplane/event"
 	"weir/dataplane/load/batches"
+	"weir/dataplane/load/disk"
 	"weir/dataplane/warehouse"
 	"weir/shared/durable"
 )
@@ -15,24 +16,27 @@ import (
 const writtenBatches = "batches"
 
 // write brings the events of a manifest to a destination without tables, in batches.
-func (l *loader) write(ctx context.Context, job Job, m *manifest) (err error) {
+func (l *loader) write(ctx context.Context, job Job, m *disk.Manifest) (err error) {
 	put := func() error { return durable.PutJSON(l.path("manifest.json"), m) }
 	b := batches.Load{
 		Reading: l.reading(m), Name: m.ID + "-" + string(l.dest), At: m.At, Most: l.e.c.MaxEvents, Damaged: l.damaged,
 		Note: func(next int64) error {
-			m.progress(writtenBatches, next)
+			m.Progress(writtenBatches, next)
 			return warehouse.Fail(warehouse.CodeStage, put())
 		},
-		Refused: func(ctx context.Context, events []event.Event) error {
+		Refused: func(ctx context.Context, partition int, events []event.Event) error {
 			if l.e.c.Refused == nil {
 				return nil
 			}
-			return l.e.c.Refused(ctx, job.Destination, events)
+			for i := range events {
+				events[i].Destination = job.Destination
+			}
+			return l.e.c.Refused(ctx, partition, events)
 		},
 	}
 	if !m.Staged {
 		if m.Full, err = b.Bound(ctx); err == nil {
-			m.Staged, m.Format = true, manifestFormat
+			m.Staged, m.Format = true, disk.ManifestFormat
 			err = put()
 		}
 		if err != nil {

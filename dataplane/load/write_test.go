@@ -71,7 +71,7 @@ func TestBatchesAreTheSameInEachAttempt(t *testing.T) {
 		e, err := load.New(load.Config{
 			Dir: filepath.Join(dir, "loads"), Blobs: blobs, Stages: []load.Stage{logs[0], logs[1]}, Jobs: func() []load.Job { return []load.Job{job} }, MaxEvents: 40,
 			Reach: func(s load.Step) error { return reach(s) },
-			Refused: func(_ context.Context, _ id.Destination, events []event.Event) error {
+			Refused: func(_ context.Context, _ int, events []event.Event) error {
 				for _, e := range events {
 					refused[e.MessageID] = true
 				}

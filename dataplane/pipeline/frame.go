@@ -43,6 +43,10 @@ type frame struct {
 	aside     map[id.Workspace]*aside.Pile
 }
 
+// takenBack reports whether e is a delivery to a warehouse that a load took back:
+// there is no row of it, and Quarantine is the reason.
+func takenBack(e *event.Event) bool { return e.Delivery != "" && e.Quarantine != "" }
+
 // fate is what became of an event at its source; without an account it goes on.
 type fate struct {
 	account ledger.Account
@@ -94,14 +98,15 @@ func (o *owner) decode(ctx context.Context, rec queue.Record) (*frame, error) {
 	for i := range f.events {
 		bytes += int64(len(f.events[i].JSON)) + 256 // and what describes it
 	}
-	o.budget.add(rec.Seq, bytes)
+	o.budget.Add(rec.Seq, bytes)
 	f.fates = make([]fate, len(f.events))
 	return f, nil
 }
 
 // dedupe finds the events that were accepted before. Those without an id of
 // their sender's have no such protection. Neither have those that broke a rule
-// at the gateway: a corrected one may come under the same id.
+// at the gateway: a corrected one may come under the same id. What a load took back
+// counts once, however often it says so.
 func (o *owner) dedupe(f *frame) error {
 	var owner dedupe.Owner
 	var of id.Workspace
@@ -110,10 +115,13 @@ func (o *owner) dedupe(f *frame) error {
 		if e.Workspace != of {
 			of, owner = e.Workspace, dedupe.OwnerOf(e.Workspace)
 		}
-		if e.Generated || e.Replayed || e.Quarantine != "" {
+		message := e.MessageID
+		if takenBack(e) {
+			message = id.Event("\x00" + string(e.Destination) + "\x00" + e.Delivery + "\x00" + string(e.MessageID))
+		} else if e.Generated || e.Replayed || e.Quarantine != "" {
 			continue
 		}
-		k := o.cfg.Key(e.Source, e.User, e.MessageID)
+		k := o.cfg.Key(e.Source, e.User, message)
 		pos := dedupe.Pos{Frame: f.rec.Seq, Index: uint32(i)}
 		first, err := o.cfg.Seen.First(owner, k, pos, f.rec.At)
 		if err != nil {
@@ -134,11 +142,17 @@ func (o *owner) dedupe(f *frame) error {
 }
 
 // check ends the events that may not go on. Those that broke a rule at the gateway
-// go to QUARANTINE before the opening that counts them.
+// go to QUARANTINE before the opening that counts them, and so do those that a load
+// took back, unless their warehouse was removed.
 func (o *owner) check(ctx context.Context, f *frame) error {
 	var sources record.Groups[id.Source]
 	for i := range f.events {
-		if e := &f.events[i]; e.Quarantine != "" {
+		e := &f.events[i]
+		switch {
+		case e.Quarantine == "" || f.fates[i].account != 0:
+		case takenBack(e) && e.Quarantine == delivery.CodeRemoved:
+			f.fates[i] = fate{ledger.Dropped, delivery.CodeRemoved}
+		default:
 			f.fates[i] = fate{ledger.Quarantined, e.Quarantine[:min(len(e.Quarantine), record.MaxCode)]}
 			sources.Add(e.Source, uint32(i))
 		}
@@ -146,7 +160,9 @@ func (o *owner) check(ctx context.Context, f *frame) error {
 	for source, which := range sources.Each {
 		var refused []event.Event
 		for i := range which.Each {
-			refused = append(refused, f.events[i])
+			e := f.events[i]
+			e.Delivery = "" // it is settled, whatever becomes of the event
+			refused = append(refused, e)
 		}
 		if err := o.keepQuarantined(ctx, source, refused); err != nil {
 			return fmt.Errorf("quarantine events of frame %d: %w", f.rec.Seq, err)
@@ -306,7 +322,11 @@ func (o *owner) booked(f *frame) {
 func (f *frame) opening() record.Opening {
 	for i, ft := range f.fates {
 		e := &f.events[i]
-		f.decisions.End(uint32(i), ledger.Key{Workspace: e.Workspace, Source: e.Source}, ft.account, ft.code, e.Replayed)
+		entry := ledger.Key{Workspace: e.Workspace, Source: e.Source}
+		if takenBack(e) {
+			entry.Destination = e.Destination
+		}
+		f.decisions.End(uint32(i), entry, ft.account, ft.code, e.Replayed)
 	}
 	return f.decisions.Opening(f.rec.Seq, f.rec.At, uint32(len(f.events)), f.bad)
 }
@@ -316,7 +336,7 @@ func (f *frame) opening() record.Opening {
 func (o *owner) resume(ctx context.Context, f *frame) error {
 	left := o.journal.Left(f.rec.Seq, "")
 	if len(left) == 0 {
-		o.budget.release([]uint64{f.rec.Seq})
+		o.budget.Release([]uint64{f.rec.Seq})
 		return nil
 	}
 	return o.takeUp(ctx, f, left)

@@ -202,7 +202,7 @@ func (w *harness) append(events []event.Event) {
 	}
 	w.copies += len(events)
 	for i := range events {
-		if !events[i].Replayed {
+		if !events[i].Replayed && events[i].Delivery == "" {
 			w.fresh++
 		}
 	}

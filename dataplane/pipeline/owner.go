@@ -13,6 +13,7 @@ import (
 	"weir/dataplane/event"
 	"weir/dataplane/journal"
 	"weir/dataplane/pipeline/aside"
+	"weir/dataplane/pipeline/budget"
 	"weir/dataplane/pipeline/unread"
 	"weir/dataplane/quarantine"
 	"weir/dataplane/retention"
@@ -37,7 +38,7 @@ type owner struct {
 	lease      Lease
 	lanes      Lanes
 	journal    *journal.Journal
-	budget     *budget
+	budget     *budget.Budget
 	rewriter   *rewrite.Rewriter
 	clock      *retention.Clock
 	unread     *unread.Counter
@@ -205,7 +206,7 @@ func (o *owner) framesDone(frames []uint64) {
 	if o.journal.Written()-o.coveredAt.Load() > o.coverBytes() {
 		signal(o.grown)
 	}
-	o.budget.release(frames)
+	o.budget.Release(frames)
 	if len(frames) > 0 {
 		signal(o.moved)
 	}
@@ -271,54 +272,4 @@ func (o *owner) lag(last uint64) Lag {
 		l.Age = max(0, time.Since(oldest))
 	}
 	return l
-}
-
-// budget bounds the frames that are read and not settled.
-type budget struct {
-	frames int
-	bytes  int64
-
-	mu   sync.Mutex
-	open map[uint64]int64
-	used int64
-	free chan struct{} // something was released
-}
-
-func newBudget(frames int, bytes int64) *budget {
-	return &budget{frames: frames, bytes: bytes, open: map[uint64]int64{}, free: make(chan struct{}, 1)}
-}
-
-// wait returns when another frame may be read. It always comes to that: what
-// lanes cannot deliver they park.
-func (b *budget) wait(ctx context.Context) error {
-	for {
-		b.mu.Lock()
-		room := len(b.open) < b.frames && b.used < b.bytes
-		b.mu.Unlock()
-		if room {
-			return nil
-		}
-		select {
-		case <-b.free:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-}
-
-func (b *budget) add(frame uint64, bytes int64) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.open[frame] = bytes
-	b.used += bytes
-}
-
-func (b *budget) release(frames []uint64) {
-	b.mu.Lock()
-	for _, f := range frames {
-		b.used -= b.open[f]
-		delete(b.open, f)
-	}
-	b.mu.Unlock()
-	signal(b.free)
 }

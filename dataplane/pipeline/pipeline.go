@@ -185,7 +185,7 @@ func (p *Pipeline) Run(ctx context.Context) error {
 			if err != nil {
 				return fmt.Errorf("read events: %w", err)
 			}
-			if err := o.budget.wait(ctx); err != nil {
+			if err := o.budget.Wait(ctx); err != nil {
 				return err
 			}
 			begun := time.Now()
@@ -226,7 +226,7 @@ func (p *Pipeline) Run(ctx context.Context) error {
 func (o *owner) handOver(ctx context.Context, f *frame) error {
 	direct, all := o.rewriter.Take(ctx, &f.outputs)
 	if !all {
-		o.budget.release([]uint64{f.rec.Seq})
+		o.budget.Release([]uint64{f.rec.Seq})
 	}
 	if len(direct) == 0 {
 		return nil

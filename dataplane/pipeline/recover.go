@@ -9,6 +9,7 @@ import (
 	"weir/dataplane/journal"
 	"weir/dataplane/parked/record"
 	"weir/dataplane/pipeline/aside"
+	"weir/dataplane/pipeline/budget"
 	"weir/dataplane/pipeline/unread"
 	"weir/dataplane/retention"
 	"weir/dataplane/rewrite"
@@ -55,7 +56,7 @@ func (o *owner) recover(ctx context.Context, epoch uint64) error {
 	}
 	o.confirm, o.moved = make(chan struct{}, 1), make(chan struct{}, 1)
 	o.rewriter = o.newRewriter()
-	o.budget = newBudget(o.cfg.OpenFrames, o.cfg.OpenBytes)
+	o.budget = budget.New(o.cfg.OpenFrames, o.cfg.OpenBytes)
 	lanes, err := o.cfg.Lanes(Reports{Settle: j.Settle, Drained: j.Drain, Held: o.held})
 	if err != nil {
 		return fmt.Errorf("make lanes: %w", err)

@@ -19,7 +19,11 @@ var outcomes = map[ledger.Account]live.Outcome{
 func (o *owner) show(f *frame) {
 	for i := range f.events {
 		if e := &f.events[i]; o.cfg.Live.Watching(e.Workspace) {
-			o.see(e, "", live.Pipeline, outcomes[f.fates[i].account], f.fates[i].code)
+			to, stage := id.Destination(""), live.Pipeline
+			if takenBack(e) {
+				to, stage = e.Destination, live.Load
+			}
+			o.see(e, to, stage, outcomes[f.fates[i].account], f.fates[i].code)
 		}
 	}
 }

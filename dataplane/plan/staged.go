@@ -3,6 +3,7 @@ package plan
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"time"
 
 	"weir/dataplane/destination"
@@ -38,11 +39,13 @@ type stage struct {
 func (s stage) Write(ctx context.Context, b destination.Batch) ([]destination.Verdict, error) {
 	events := make([]event.Event, 0, len(b.Items))
 	verdicts := make([]destination.Verdict, len(b.Items))
+	names := deliveries(b.Items)
 	for i, it := range b.Items {
 		if code := s.refuses(it.Event); code != "" {
 			verdicts[i] = destination.Verdict{Item: i, Outcome: destination.Dropped, Code: code}
 			continue
 		}
+		it.Event.Delivery = names[i]
 		events = append(events, it.Event)
 		verdicts[i] = destination.Verdict{Item: i, Outcome: destination.Delivered}
 	}
@@ -56,3 +59,22 @@ func (s stage) Write(ctx context.Context, b destination.Batch) ([]destination.Ve
 }
 
 func (s stage) Close() error { return nil }
+
+// deliveries returns the names of items' deliveries in their partition, the same each
+// time. All are parts of one text.
+func deliveries(items []destination.Item) []string {
+	var all []byte
+	ends := make([]int, len(items))
+	for i := range items {
+		r := &items[i].Ref
+		all = strconv.AppendUint(all, r.Frame, 36)
+		all = strconv.AppendUint(append(all, '.'), uint64(r.Index), 36)
+		all = strconv.AppendUint(append(all, '.'), uint64(r.Output), 36)
+		ends[i] = len(all)
+	}
+	text, names, from := string(all), make([]string, len(items)), 0
+	for i, end := range ends {
+		names[i], from = text[from:end], end
+	}
+	return names
+}

@@ -3,7 +3,6 @@ package quarantine
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"weir/dataplane/delivery"
@@ -98,9 +97,6 @@ func expiries(rec queue.Record) []delivery.Settled {
 	all := make([]delivery.Settled, 0, len(frame.Events))
 	for i := range frame.Events {
 		e := &frame.Events[i]
-		if e.Destination != "" && slices.Contains(loadCodes, e.Quarantine) {
-			continue
-		}
 		all = append(all, delivery.Settled{
 			Workspace: e.Workspace, Source: e.Source, Destination: e.Destination,
 			Stage: delivery.FromQuarantine, From: delivery.Place{Seq: rec.Seq, Item: uint32(i)},
@@ -109,7 +105,3 @@ func expiries(rec queue.Record) []delivery.Settled {
 	}
 	return all
 }
-
-// loadCodes are those with which the load of a warehouse quarantines events that have
-// no row. They are booked as delivered, since they were in STAGE, and stay so.
-var loadCodes = []string{"unsupported_event", "bad_event", "row_refused", "table_refused"}

@@ -1,7 +1,7 @@
 // Package quarantine keeps the events of one partition that broke a rule, under
 // their source, until somebody replays or removes them. A rule is broken at the
 // gateway, or on the way to one destination, where the customer's code refused
-// the event.
+// the event or the load of a warehouse makes no row of it.
 //
 // It guarantees that an event leaves only after it is durable where it was sent
 // to: a death in between repeats it and loses nothing. It refuses to send what

@@ -34,7 +34,7 @@ const (
 
 // A frame is
 //
-//	0      version, 1
+//	0      version, 2
 //	1      flags: 1 = the body is compressed with s2 (block format)
 //	2-5    CRC-32C of bytes 0 and 1 and of all after byte 5
 //	6-9    number of events
@@ -44,10 +44,10 @@ const (
 // with integers in little endian. The body is a table with, for each event, the
 // end of its head and the end of its JSON (4 bytes each, counted from the start
 // of the heads and of the JSON); then all heads; then all JSON. A head is a byte
-// of flags (1 = Generated, 2 = Replayed, 4 = destination and detail follow),
-// ReceivedAt as a varint of Unix milliseconds, then workspace, source, messageId,
-// type, user, quarantine and perhaps destination and detail, each with its length
-// as an uvarint before it.
+// of flags (1 = Generated, 2 = Replayed, 4 = destination and detail follow, 8 =
+// delivery follows), ReceivedAt as a varint of Unix milliseconds, then workspace,
+// source, messageId, type, user, quarantine and perhaps destination and detail and
+// delivery, each with its length as an uvarint before it. Version 1 has no delivery.
 const (
 	flagS2     = 1
 	flagsKnown = flagS2
@@ -58,10 +58,11 @@ const (
 	eventGenerated = 1
 	eventReplayed  = 2
 	eventConcerns  = 4
-	eventFlags     = eventGenerated | eventReplayed | eventConcerns
+	eventDelivery  = 8
+	eventFlags     = eventGenerated | eventReplayed | eventConcerns | eventDelivery
 )
 
-var format = frames.Format{Name: "frame", Oldest: 1, Newest: 1, Sum: 2, Order: binary.LittleEndian, Head: headerSize, Unknown: fault.Invalid}
+var format = frames.Format{Name: "frame", Oldest: 1, Newest: 2, Sum: 2, Order: binary.LittleEndian, Head: headerSize, Unknown: fault.Invalid}
 
 // bodies holds bodies before compression.
 var bodies = frames.Buffers{Most: 4 * FrameBytes}
@@ -108,6 +109,9 @@ func appendBody(dst []byte, events []event.Event) []byte {
 		if concerns {
 			flags |= eventConcerns
 		}
+		if e.Delivery != "" {
+			flags |= eventDelivery
+		}
 		dst = append(dst, flags)
 		dst = binary.AppendVarint(dst, e.ReceivedAt.UnixMilli())
 		dst = frames.AppendBytes(dst, e.Workspace)
@@ -119,6 +123,9 @@ func appendBody(dst []byte, events []event.Event) []byte {
 		if concerns {
 			dst = frames.AppendBytes(dst, e.Destination)
 			dst = frames.AppendBytes(dst, e.Detail)
+		}
+		if e.Delivery != "" {
+			dst = frames.AppendBytes(dst, e.Delivery)
 		}
 		binary.LittleEndian.PutUint32(dst[i*tableEntry:], uint32(len(dst)-table))
 	}
@@ -132,8 +139,8 @@ func appendBody(dst []byte, events []event.Event) []byte {
 
 // eventSize returns how many bytes e takes in a frame at most, before compression.
 func eventSize(e *event.Event) int {
-	return tableEntry + 1 + binary.MaxVarintLen64 + 8*binary.MaxVarintLen32 +
-		len(e.Workspace) + len(e.Source) + len(e.MessageID) + len(e.Type) + len(e.User) + len(e.Quarantine) + len(e.Destination) + len(e.Detail) + len(e.JSON)
+	return tableEntry + 1 + binary.MaxVarintLen64 + 9*binary.MaxVarintLen32 +
+		len(e.Workspace) + len(e.Source) + len(e.MessageID) + len(e.Type) + len(e.User) + len(e.Quarantine) + len(e.Destination) + len(e.Detail) + len(e.Delivery) + len(e.JSON)
 }
 
 // DecodeFrame reads what EncodeFrame wrote. The JSON of all events share one
@@ -214,6 +221,9 @@ func decodeHead(head frames.Cursor, e *event.Event) bool {
 	e.Quarantine = head.Text()
 	if flags&eventConcerns != 0 {
 		e.Destination, e.Detail = id.Destination(head.Text()), head.Text()
+	}
+	if flags&eventDelivery != 0 {
+		e.Delivery = head.Text()
 	}
 	return flags&^eventFlags == 0 && head.Done()
 }

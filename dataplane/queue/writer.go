@@ -116,6 +116,32 @@ func (w *Writer) Append(ctx context.Context, events []event.Event) error {
 	if err != nil {
 		return err
 	}
+	return w.commit(ctx, shares)
+}
+
+// AppendTo is Append of events that all go to one partition, whatever their users.
+func (w *Writer) AppendTo(ctx context.Context, partition int, events []event.Event) error {
+	s := share{to: w.parts[partition], events: events}
+	for i := range events {
+		size := eventSize(&events[i])
+		if size > maxRecord-headerSize {
+			return tooLarge(size)
+		}
+		s.bytes += size
+	}
+	if len(events) == 0 {
+		return nil
+	}
+	return w.commit(ctx, []share{s})
+}
+
+// tooLarge is the error about an event of so many bytes.
+func tooLarge(size int) error {
+	return fault.New(fault.Invalid, "An event of %d bytes is larger than the log takes.", size)
+}
+
+// commit waits until shares are written.
+func (w *Writer) commit(ctx context.Context, shares []share) error {
 	req := &request{done: make(chan struct{})}
 	req.open.Store(int32(len(shares)))
 	for i := range shares {
@@ -149,7 +175,7 @@ func (w *Writer) split(events []event.Event) ([]share, error) {
 	for i := range events {
 		size := eventSize(&events[i])
 		if size > maxRecord-headerSize {
-			return nil, fault.New(fault.Invalid, "An event of %d bytes is larger than the log takes.", size)
+			return nil, tooLarge(size)
 		}
 		p := w.slots.Partition(events[i].User)
 		if counts[p] == 0 {

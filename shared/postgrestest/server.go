@@ -159,7 +159,7 @@ func (s *Server) run(who *syscall.Credential, host string) error {
 
 // await asks until the server answers.
 func (s *Server) await(ctx context.Context) error {
-	for s.psql(ctx, "select 1") != nil {
+	for s.Exec(ctx, "postgres", "select 1") != nil {
 		select {
 		case <-s.gone:
 			text, _ := os.ReadFile(filepath.Join(s.dir, "log"))
@@ -173,9 +173,9 @@ func (s *Server) await(ctx context.Context) error {
 	return nil
 }
 
-// psql runs a statement as the superuser.
-func (s *Server) psql(ctx context.Context, sql string) error {
-	cmd := exec.CommandContext(ctx, filepath.Join(s.bin, "psql"), "-X", "-h", s.dir, "-p", s.port, "-U", "postgres", "-d", "postgres", "-c", sql)
+// Exec runs a statement in a database as the superuser.
+func (s *Server) Exec(ctx context.Context, database, sql string) error {
+	cmd := exec.CommandContext(ctx, filepath.Join(s.bin, "psql"), "-X", "-h", s.dir, "-p", s.port, "-U", "postgres", "-v", "ON_ERROR_STOP=1", "-d", database, "-c", sql)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("psql: %w: %s", err, bytes.TrimSpace(out))
 	}
@@ -190,7 +190,7 @@ func (s *Server) Dial(ctx context.Context, _, _ string) (net.Conn, error) {
 
 // Database makes an empty database. Its name is made of letters and digits.
 func (s *Server) Database(ctx context.Context, name string) error {
-	return s.psql(ctx, `create database "`+name+`"`)
+	return s.Exec(ctx, "postgres", `create database "`+name+`"`)
 }
 
 // Loopback is an address of this machine alone, on which no other test listens.
@@ -220,12 +220,12 @@ func (s *Server) Secure(ctx context.Context, cert, key, authority, withCert stri
 		"alter system set ssl_cert_file = 'server.crt'", "alter system set ssl_key_file = 'server.key'", "alter system set ssl_ca_file = 'ca.crt'",
 		"alter system set ssl = on", "select pg_reload_conf()",
 	} {
-		if err := s.psql(ctx, q); err != nil {
+		if err := s.Exec(ctx, "postgres", q); err != nil {
 			return err
 		}
 	}
 	// The server reads its files between two connections: a new one tells.
-	for s.psql(ctx, "select 1 / (current_setting('ssl') = 'on')::int") != nil {
+	for s.Exec(ctx, "postgres", "select 1 / (current_setting('ssl') = 'on')::int") != nil {
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("postgres takes no TLS: %w", ctx.Err())

@@ -14,7 +14,7 @@ import (
 
 // A journal record is
 //
-//	0     version, 3
+//	0     version, 4
 //	1-4   CRC-32C, little endian, of the version and of all after byte 4
 //	5-    epoch, counter, base, floor, parked, dead
 //	      dictionary: texts, each with its length; entries of the ledger, each as three texts
@@ -23,9 +23,10 @@ import (
 // with all numbers as varints and each list behind its length. Entries and texts
 // are named by their number in the dictionary, so that a settlement costs a
 // bit or two, and an event hardly more than its dedupe key. Older versions are
-// read too: nothing leaves QUARANTINE in version 2, and version 1 has no fans.
+// read too: no load refuses anything in version 3, nothing leaves QUARANTINE in
+// version 2, and version 1 has no fans.
 var format = frames.Format{
-	Name: "journal", Oldest: 1, Newest: 3, Sum: 1, Order: binary.LittleEndian, Head: 5, Unknown: fault.Unavailable,
+	Name: "journal", Oldest: 1, Newest: 4, Sum: 1, Order: binary.LittleEndian, Head: 5, Unknown: fault.Unavailable,
 }
 
 const (

@@ -40,9 +40,9 @@ func (d *Decisions) Key(index uint32, k dedupe.Key) {
 // Route notes that an event goes to a destination.
 func (d *Decisions) Route(index uint32, entry ledger.Key) { d.routed.Add(entry, index) }
 
-// End notes what became of an event at its source; of every event once. entry is
-// without destination. code goes with Quarantined and Dropped. replayed: it was
-// accepted before and sent again.
+// End notes what became of an event at its source; of every event once. entry has a
+// destination when it is a delivery there that a load took back, see EndSet. code goes
+// with Quarantined and Dropped. replayed: it was accepted before and sent again.
 func (d *Decisions) End(index uint32, entry ledger.Key, account ledger.Account, code string, replayed bool) {
 	d.ends.Add(endKey{entry, account, code, replayed}, index)
 }

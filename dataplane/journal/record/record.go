@@ -68,9 +68,11 @@ func (o *Opening) Owners() []dedupe.Owner {
 }
 
 // EndSet is what became of events at their source: Duplicate, Quarantined or
-// Dropped with a code, Unrouted, SourceRouted.
+// Dropped with a code, Unrouted, SourceRouted. With a destination they are deliveries
+// to it that a load took back: Quarantined or Dropped and no longer Delivered, or
+// Duplicate, which counts nothing.
 type EndSet struct {
-	Entry    ledger.Key // without destination
+	Entry    ledger.Key
 	Account  ledger.Account
 	Code     string
 	Replayed bool // they were accepted before and sent again
@@ -225,6 +227,13 @@ func (c *counts) opening(o *Opening) {
 		c.add(ledger.Key{}, ledger.Quarantined, BadFrame, 1)
 	}
 	for _, e := range o.Ends {
+		if e.Entry.Destination != "" {
+			if e.Account != ledger.Duplicate {
+				c.add(e.Entry, ledger.Delivered, "", -e.Set.Len())
+				c.add(e.Entry, e.Account, e.Code, e.Set.Len())
+			}
+			continue
+		}
 		from := ledger.Accepted
 		if e.Replayed {
 			from = ledger.Replayed

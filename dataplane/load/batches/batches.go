@@ -9,6 +9,7 @@ package batches
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"weir/dataplane/event"
@@ -34,7 +35,7 @@ type Load struct {
 	Most    int       // events of the load, about; a record is not divided
 	Step    func(ctx context.Context, rows int64, do func(context.Context) error) error
 	Damaged func(ctx context.Context, partition int, r queue.Record) // is told of a record that cannot be read
-	Refused func(ctx context.Context, events []event.Event) error
+	Refused func(ctx context.Context, partition int, events []event.Event) error
 	Note    func(next int64) error // batches before next are written
 }
 
@@ -75,7 +76,7 @@ func (l *Load) Write(ctx context.Context, w Writer, next int64) (Result, error) 
 			return true, nil
 		}
 		for _, e := range frame.Events {
-			if err := c.add(ctx, e); err != nil {
+			if err := c.add(ctx, p, e); err != nil {
 				return false, err
 			}
 		}
@@ -94,25 +95,26 @@ type cutting struct {
 	next   int64 // the first batch that is not written
 	number int64 // of the last batch that was full
 	events []event.Event
+	of     []int // their partitions
 	bytes  int64
 	result Result
 }
 
-func (c *cutting) add(ctx context.Context, e event.Event) error {
+func (c *cutting) add(ctx context.Context, partition int, e event.Event) error {
 	size := int64(len(e.JSON))
 	if len(c.events) > 0 && c.bytes+size > c.to.MostBytes() {
 		if err := c.flush(ctx); err != nil {
 			return err
 		}
 	}
-	c.events, c.bytes = append(c.events, e), c.bytes+size
+	c.events, c.of, c.bytes = append(c.events, e), append(c.of, partition), c.bytes+size
 	return nil
 }
 
 // flush writes the batch, unless an attempt before did.
 func (c *cutting) flush(ctx context.Context) error {
-	events := c.events
-	c.events, c.bytes = c.events[:0], 0
+	events, of := c.events, c.of
+	c.events, c.of, c.bytes = c.events[:0], c.of[:0], 0
 	if len(events) == 0 {
 		return nil
 	}
@@ -130,14 +132,29 @@ func (c *cutting) flush(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := c.refuse(ctx, events, of, refused); err != nil {
+		return fmt.Errorf("keep refused events: %w", err)
+	}
+	return c.Note(c.number + 1)
+}
+
+// refuse counts what a destination refuses of events, and tells Refused of it by
+// partition.
+func (c *cutting) refuse(ctx context.Context, events []event.Event, of []int, refused []event.Event) error {
+	parts := map[int][]event.Event{}
 	for _, e := range refused {
 		c.result.Refused[e.Quarantine]++
 		c.result.Events--
-	}
-	if len(refused) > 0 {
-		if err := c.Refused(ctx, refused); err != nil {
-			return fmt.Errorf("keep refused events: %w", err)
+		if i := slices.IndexFunc(events, func(x event.Event) bool {
+			return x.Delivery == e.Delivery && x.MessageID == e.MessageID && x.User == e.User
+		}); i >= 0 {
+			parts[of[i]] = append(parts[of[i]], e)
 		}
 	}
-	return c.Note(c.number + 1)
+	for p, some := range parts {
+		if err := c.Refused(ctx, p, some); err != nil {
+			return err
+		}
+	}
+	return nil
 }

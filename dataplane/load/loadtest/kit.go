@@ -76,7 +76,7 @@ func (w *harness) restart() {
 		SourceOf: func(id.Source) (string, string) { return "web", "http" },
 		Open:     func(ctx context.Context) (warehouse.Warehouse, error) { return w.opened.Open(ctx, w.deps) }}
 	w.engine, err = load.New(load.Config{Dir: w.dir + "/loads", Blobs: blobs, Stages: []load.Stage{w.log}, Jobs: func() []load.Job { return []load.Job{job} },
-		Refused: func(_ context.Context, _ id.Destination, events []event.Event) error {
+		Refused: func(_ context.Context, _ int, events []event.Event) error {
 			w.kept = append(w.kept, events...)
 			return nil
 		},

@@ -40,7 +40,7 @@ func (l *Load) Each(ctx context.Context, do func(p int, r queue.Record, frame *q
 				break
 			}
 			var frame *queue.Frame
-			if f, err := queue.DecodeFrame(r.Data); err == nil {
+			if f, err := decode(r); err == nil {
 				frame = &f
 			}
 			if more, err := do(p, r, frame); err != nil {
@@ -51,6 +51,46 @@ func (l *Load) Each(ctx context.Context, do func(p int, r queue.Record, frame *q
 		}
 	}
 	return nil
+}
+
+// Events reads the events in order, about most at a time, each time those of one
+// partition. What cannot be read it leaves out.
+func (l *Load) Events(ctx context.Context, most int, do func(p int, events []event.Event) error) error {
+	of, some := 0, []event.Event(nil)
+	flush := func() error {
+		all := some
+		if some = nil; len(all) == 0 {
+			return nil
+		}
+		return do(of, all)
+	}
+	err := l.Each(ctx, func(p int, _ queue.Record, frame *queue.Frame) (bool, error) {
+		if p != of || len(some) >= most {
+			if err := flush(); err != nil {
+				return false, err
+			}
+		}
+		if of = p; frame != nil {
+			some = append(some, frame.Events...)
+		}
+		return true, nil
+	})
+	if err != nil {
+		return err
+	}
+	return flush()
+}
+
+// decode reads a record. Deliveries of which it has no name, as those that a version
+// before staged, are named by their place.
+func decode(r queue.Record) (queue.Frame, error) {
+	f, err := queue.DecodeFrame(r.Data)
+	for i := range f.Events {
+		if e := &f.Events[i]; e.Delivery == "" {
+			e.Delivery = fmt.Sprintf("-%d.%d", r.Seq, i)
+		}
+	}
+	return f, err
 }
 
 // Index is where the events of a Load lie.
@@ -77,18 +117,18 @@ func (l *Load) Index(ctx context.Context) (all Index, err error) {
 }
 
 // Take reads, of events by their numbers in order, those that lie in one record with
-// the first of them, and returns the numbers of the rest.
-func (l *Load) Take(ctx context.Context, index Index, events []int64) (taken []event.Event, rest []int64, err error) {
+// the first of them, and returns their partition and the numbers of the rest.
+func (l *Load) Take(ctx context.Context, index Index, events []int64) (p int, taken []event.Event, rest []int64, err error) {
 	after := sort.Search(len(index), func(i int) bool { return index[i].first > events[0] })
 	if after == 0 {
-		return nil, nil, fmt.Errorf("event %d is not in STAGE", events[0])
+		return 0, nil, nil, fmt.Errorf("event %d is not in STAGE", events[0])
 	}
 	at := index[after-1]
 	for r, err := range l.Logs[at.p].ReadTo(ctx, at.seq, l.Key) {
 		if err != nil {
-			return nil, nil, fmt.Errorf("read STAGE: %w", err)
+			return 0, nil, nil, fmt.Errorf("read STAGE: %w", err)
 		}
-		frame, err := queue.DecodeFrame(r.Data)
+		frame, err := decode(r)
 		if err != nil || r.Seq != at.seq {
 			break
 		}
@@ -99,7 +139,7 @@ func (l *Load) Take(ctx context.Context, index Index, events []int64) (taken []e
 		if len(taken) == 0 {
 			break
 		}
-		return taken, events, nil
+		return at.p, taken, events, nil
 	}
-	return nil, nil, fmt.Errorf("record %d of STAGE is not there any more", at.seq)
+	return 0, nil, nil, fmt.Errorf("record %d of STAGE is not there any more", at.seq)
 }

@@ -90,6 +90,9 @@ func (c *Counter) count(ctx context.Context) {
 		}
 		for i := range frame.Events {
 			e := &frame.Events[i]
+			if e.Delivery != "" && e.Quarantine != "" { // a load took it back: it was accepted before
+				continue
+			}
 			key := ledger.Key{Workspace: e.Workspace, Source: e.Source}
 			n, counted := c.total[key]
 			if !counted { // it would keep the whole frame's texts in memory

@@ -1,16 +1,16 @@
-package load
+// Package disk has what the loads of a destination keep in their folder: the manifest of
+// the load under way, and how far closed ones came.
+package disk
 
 import (
-	"path/filepath"
 	"time"
 
 	"weir/dataplane/load/stage"
-	"weir/shared/durable"
 	"weir/shared/id"
 )
 
-// manifest is one load as it lies on disk until it is closed.
-type manifest struct {
+// Manifest is one load as it lies on disk until it is closed.
+type Manifest struct {
 	ID     string        `json:"id"`
 	At     time.Time     `json:"at"` // uuid_ts of its rows
 	From   []uint64      `json:"from"`
@@ -18,7 +18,7 @@ type manifest struct {
 	Staged bool          `json:"staged"`
 	Full   bool          `json:"full"` // there was more than one load takes
 	Tables []stage.Table `json:"tables,omitempty"`
-	// Format is manifestFormat when it was staged by this version or a newer one. What
+	// Format is ManifestFormat when it was staged by this version or a newer one. What
 	// an older one staged is staged again: its rows do not tell their events.
 	Format int `json:"format,omitempty"`
 	// Merged has, for tables that refused rows or stood beside one that did, the number
@@ -29,27 +29,21 @@ type manifest struct {
 	Part map[string]int64 `json:"part,omitempty"`
 }
 
-const manifestFormat = 1
+// ManifestFormat is Manifest.Format of what this version stages.
+const ManifestFormat = 1
 
-// progress notes that rows of a table are merged or refused.
-func (m *manifest) progress(table string, next int64) {
+// Progress notes that rows of a table are merged or refused.
+func (m *Manifest) Progress(table string, next int64) {
 	if m.Merged == nil {
 		m.Merged = map[string]int64{}
 	}
 	m.Merged[table] = next
 }
 
-// cursor is the first record of each partition that is in no closed manifest.
-type cursor struct {
+// Cursor is the first record of each partition that is in no closed manifest.
+type Cursor struct {
 	Next []uint64 `json:"next"`
 	Last string   `json:"last"` // the closed manifest's ID
 	// Workspace is the destination's, by which its removal is known.
 	Workspace id.Workspace `json:"workspace,omitempty"`
-}
-
-// next returns the first record of each partition that no closed load of d has.
-func (e *Engine) next(d id.Destination) ([]uint64, error) {
-	var c cursor
-	_, err := durable.GetJSON(filepath.Join(e.c.Dir, string(d), "cursor.json"), &c)
-	return c.Next, err
 }
