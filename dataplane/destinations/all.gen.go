@@ -38,6 +38,9 @@ var slackSpec []byte
 //go:embed snapchat-conversions/spec.yaml
 var snapchatconversionsSpec []byte
 
+//go:embed zendesk/spec.yaml
+var zendeskSpec []byte
+
 // All returns the kinds in the order of their names.
 func All() []destination.Kind {
 	return []destination.Kind{
@@ -57,5 +60,6 @@ func All() []destination.Kind {
 		mapping.Define(slackSpec),
 		mapping.Define(snapchatconversionsSpec),
 		webhook.Kind,
+		mapping.Define(zendeskSpec),
 	}
 }

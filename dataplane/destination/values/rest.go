@@ -28,6 +28,12 @@ type rest struct {
 func (c *Compiler) rest(v *calls.Value) Value {
 	r := &rest{of: c.Sources(v.From), except: c.set(v.Except), only: c.set(v.Only), rename: v.Rename, flatten: v.Flatten,
 		keys: convert.Compile(v.Keys), as: convert.Compile(v.As), max: v.Max, keep: v.KeepEmpty}
+	if len(v.RenameBy) > 0 {
+		r.rename = map[string]string{}
+		for name, to := range c.setting(v.RenameBy).Members() {
+			r.rename[name] = to.Text()
+		}
+	}
 	r.careful = len(r.rename) > 0 || r.flatten != "" || r.keys != nil
 	if len(v.Only.Names)+len(v.Only.Settings) == 0 {
 		r.only = nil

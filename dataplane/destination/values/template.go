@@ -237,7 +237,23 @@ func (t *Template) Get(s *Scope) convert.Value {
 	case len(t.pieces) == 1 && t.pieces[0].text == "":
 		return t.pieces[0].Get(s)
 	}
+	if !t.some(s) {
+		return convert.Value{}
+	}
 	return convert.Text(t.Text(s, nil))
+}
+
+// some reports whether a reference stands for something, or there is none.
+func (t *Template) some(s *Scope) bool {
+	refs := false
+	for i := range t.pieces {
+		if p := &t.pieces[i]; p.refs != nil {
+			if refs = true; p.Get(s).There() {
+				return true
+			}
+		}
+	}
+	return !refs
 }
 
 // Text is the template as text. escape writes what references stand for; nil: as it is.

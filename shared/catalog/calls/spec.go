@@ -114,6 +114,7 @@ type Value struct {
 
 	Except, Only Set // Rest
 	Rename       map[string]string
+	RenameBy     []Template // settings of names by names
 	Flatten      string
 	Keys         []Conversion
 	Go           string // GoValue: its name

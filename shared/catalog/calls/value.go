@@ -135,6 +135,10 @@ func (p *parser) modify(v *Value, m document.Pair, s scope) {
 	case "only":
 		v.Only = p.set(m)
 	case "rename":
+		if m.Node.Kind == yaml.ScalarNode {
+			v.RenameBy = p.settingIn(p.Text(m), m.At, "map")
+			break
+		}
 		v.Rename = map[string]string{}
 		for _, r := range p.Mapping(m.Node, m.At) {
 			v.Rename[r.Key] = p.Text(r)
