@@ -197,6 +197,9 @@ func (c *ControlPlane) connect(ctx context.Context, r *running, signing ed25519.
 	}
 	r.hub, err = hub.New(hub.Config{
 		Address: address, Files: c.cfg.HubFiles, Operator: operator, Key: signing, Accounts: accounts, Log: c.cfg.Log,
+		Revoked: func(ctx context.Context, a hub.Account) (map[string]time.Time, error) {
+			return fleet.Revoked(ctx, r.store, a)
+		},
 		PlaneKey: func(p id.Plane) (ed25519.PublicKey, bool) { return r.fleet.Key(p) }, // asked only once the fleet is there
 		Placed: func(p id.Plane, ws id.Workspace) bool {
 			row, err := r.store.Workspace(ctx, ws)
@@ -210,7 +213,7 @@ func (c *ControlPlane) connect(ctx context.Context, r *running, signing ed25519.
 		return err
 	}
 	r.fleet, err = fleet.New(fleet.Config{
-		Store: r.store, Enrol: r.hub.Enrol, Ask: r.hub.Ask, Beats: r.hub.Beats, HubAddress: r.told,
+		Store: r.store, Enrol: r.hub.Enrol, Expel: r.hub.Expel, Ask: r.hub.Ask, Beats: r.hub.Beats, HubAddress: r.told,
 		ControlKey: publicKey(signing), CapabilityKey: granting, Origins: c.cfg.origins(r.listener.Addr()), Log: c.cfg.Log,
 	})
 	return err

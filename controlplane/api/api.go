@@ -130,6 +130,7 @@ func (a *API) routes() []route {
 		{"GET", v1 + "/catalog", policy.ReadCatalog, a.catalog},
 		{"GET", v1 + "/planes", policy.ReadPlanes, a.planes},
 		{"POST", v1 + "/planes/invitations", policy.InvitePlane, a.invite},
+		{"DELETE", v1 + "/planes/:plane", policy.RemovePlane, a.removePlane},
 	}
 	return slices.Concat(all, a.scoped(v1), a.scoped(v1+"/orgs/:org"))
 }

@@ -74,10 +74,13 @@ func open(t *testing.T, s *store.Store) *harness {
 	t.Cleanup(server.Close)
 	var planes *fleet.Service
 	hub, err := hub.New(hub.Config{Address: server.Address(), Operator: server.Operator(), Key: control,
+		Revoked: func(ctx context.Context, a hub.Account) (map[string]time.Time, error) {
+			return fleet.Revoked(ctx, s, a)
+		},
 		PlaneKey: func(p id.Plane) (ed25519.PublicKey, bool) { return planes.Key(p) }})
 	must(err)
 	t.Cleanup(hub.Close)
-	planes, err = fleet.New(fleet.Config{Store: s, Enrol: hub.Enrol, Ask: hub.Ask, Beats: hub.Beats, HubAddress: server.Address(),
+	planes, err = fleet.New(fleet.Config{Store: s, Enrol: hub.Enrol, Expel: hub.Expel, Ask: hub.Ask, Beats: hub.Beats, HubAddress: server.Address(),
 		ControlKey: control.Public().(ed25519.PublicKey), CapabilityKey: granting.Public().(ed25519.PublicKey), Origins: []string{"http://127.0.0.1:8080"}})
 	must(err)
 	publisher, err := publish.New(publish.Config{Store: s, Hub: hub})

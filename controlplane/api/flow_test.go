@@ -243,6 +243,13 @@ func (d *harness) ends(p plane) {
 			break
 		}
 	}
+	d.want(d.as("admin", "DELETE", "/api/v1/planes/"+string(p.id), ""), 403)
+	d.want(d.as("operator", "DELETE", "/api/v1/planes/none", ""), 404)
+	d.want(d.as("operator", "DELETE", "/api/v1/planes/"+string(p.id), ""), 204)
+	d.want(d.as("operator", "DELETE", "/api/v1/planes/"+string(p.id), ""), 204)
+	if left := d.want(d.as("admin", "GET", "/api/v1/planes", ""), 200); len(left.field(t, "planes").([]any)) != 0 {
+		t.Errorf("planes after the removal of the only one: %s", left.text)
+	}
 	actions := map[string]bool{}
 	for _, who := range []string{"admin", "operator"} { // of the organization, of the installation
 		for path := "/api/v1/audit?limit=5"; path != ""; {
@@ -257,7 +264,7 @@ func (d *harness) ends(p plane) {
 			}
 		}
 	}
-	for _, want := range []string{"token:editor workspace.commit", "token:editor capability.issue", "token:admin workspace.delete", "token:operator plane.invite", "plane:" + string(p.id) + " plane.join"} {
+	for _, want := range []string{"token:editor workspace.commit", "token:editor capability.issue", "token:admin workspace.delete", "token:operator plane.invite", "token:operator plane.remove", "plane:" + string(p.id) + " plane.join"} {
 		if !actions[want] {
 			t.Errorf("audit has no row of %q; it has %v", want, actions)
 		}

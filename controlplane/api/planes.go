@@ -133,6 +133,13 @@ func (a *API) invite(c echo.Context) error {
 	return c.JSON(http.StatusOK, map[string]any{"token": token, "region": made.Region, "expiresAt": made.ExpiresAt.UTC()})
 }
 
+func (a *API) removePlane(c echo.Context) error {
+	if err := a.cfg.Fleet.Remove(c.Request().Context(), actor(c), c.Param("plane")); err != nil {
+		return err
+	}
+	return c.NoContent(http.StatusNoContent)
+}
+
 func (a *API) join(c echo.Context) error {
 	var in struct {
 		Token               string      `json:"token"`

@@ -40,6 +40,7 @@ type harness struct {
 	enrolled []hub.Account
 	beats    chan wire.Beat
 	asks     chan uint64
+	expelled []id.Plane
 }
 
 func (d *harness) clock() time.Time {
@@ -68,6 +69,16 @@ func (d *harness) enrol(_ context.Context, a hub.Account, userKey string, p id.P
 	}
 	d.enrolled = append(d.enrolled, a)
 	return "jwt of " + userKey + " as " + string(p), nil
+}
+
+func (d *harness) expel(_ context.Context, _ hub.Account, p id.Plane) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.away {
+		return fault.New(fault.Unavailable, "the hub is away")
+	}
+	d.expelled = append(d.expelled, p)
+	return nil
 }
 
 func (d *harness) ask(_ context.Context, _ hub.Account, _ id.Plane, ask uint64) error {
@@ -107,7 +118,7 @@ func open(t *testing.T) *harness {
 	d.store = storetest.Open(t, store.Config{Database: storetest.SQLite(t), Now: d.clock})
 	var err error
 	d.Service, err = fleet.New(fleet.Config{
-		Store: d.store, Enrol: d.enrol, Ask: d.ask, Beats: d.follow, HubAddress: "nats://hub:4222", ControlKey: controlKey,
+		Store: d.store, Enrol: d.enrol, Expel: d.expel, Ask: d.ask, Beats: d.follow, HubAddress: "nats://hub:4222", ControlKey: controlKey,
 		CapabilityKey: controlKey, Origins: []string{"https://console"}, Now: d.clock,
 	})
 	if err != nil {
@@ -378,6 +389,43 @@ func TestCountsAreOfAfterTheyWereAskedFor(t *testing.T) {
 	d.pass(time.Minute)
 	_, err = d.Counts(t.Context(), p.Plane)
 	wantKind(t, err, fault.Unavailable)
+}
+
+func TestARemovedPlaneIsExpelled(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	p := d.admit(t, "eu", "a", store.Regional)
+	if _, known := d.Key(p.Plane); !known {
+		t.Fatal("the plane has no key")
+	}
+	key := d.planeKey(t, p.Plane)
+	d.setAway(true)
+	wantKind(t, d.Remove(t.Context(), admin, "a"), fault.Unavailable)
+	d.setAway(false)
+	if err := d.Remove(t.Context(), admin, "a"); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]id.Plane{p.Plane}, d.expelled); diff != "" {
+		t.Errorf("expelled (-want +got)\n%s", diff)
+	}
+	if _, known := d.Key(p.Plane); known {
+		t.Error("the key of a removed plane is good")
+	}
+	for a, want := range map[hub.Account]int{{Region: "eu"}: 1, {Region: "us"}: 0} {
+		revoked, err := fleet.Revoked(t.Context(), d.store, a)
+		if err != nil || len(revoked) != want || want == 1 && revoked[key].IsZero() {
+			t.Errorf("revoked in %v: %v, %v", a, revoked, err)
+		}
+	}
+}
+
+func (d *harness) planeKey(t *testing.T, p id.Plane) string {
+	t.Helper()
+	row, err := d.store.Plane(t.Context(), p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return row.NATSKey
 }
 
 func TestAListShowsWhatAPlaneHasToRunAndSaidOfIt(t *testing.T) {

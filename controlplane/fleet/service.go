@@ -27,6 +27,9 @@ type Config struct {
 	Store *store.Store
 	// Enrol returns the admission of a plane to the hub: hub.Hub.Enrol.
 	Enrol func(ctx context.Context, a hub.Account, userKey string, p id.Plane) (string, error)
+	// Expel ends the admission of a plane to the hub, and removes what the hub has of it:
+	// hub.Hub.Expel.
+	Expel func(ctx context.Context, a hub.Account, p id.Plane) error
 	// Ask wants a beat of a plane at once, which names ask: hub.Hub.Ask.
 	Ask func(ctx context.Context, a hub.Account, p id.Plane, ask uint64) error
 	// Beats gives the verified beats of all planes: hub.Hub.Beats.
@@ -60,6 +63,7 @@ func New(cfg Config) (*Service, error) {
 	}
 	need(cfg.Store != nil, "a store")
 	need(cfg.Enrol != nil, "a way to enrol planes at the hub")
+	need(cfg.Expel != nil, "a way to expel planes from the hub")
 	need(cfg.Ask != nil, "a way to ask planes for a beat")
 	need(cfg.Beats != nil, "the planes' beats")
 	need(cfg.HubAddress != "", "the hub's address")

@@ -27,6 +27,7 @@ const (
 	ReadCatalog           Action = "catalog:read"
 	ReadPlanes            Action = "plane:read"
 	InvitePlane           Action = "plane:invite"
+	RemovePlane           Action = "plane:remove"
 	WriteOrganizations    Action = "org:write"
 	ListWorkspaces        Action = "workspace:list" // those that the caller may read
 	ReadWorkspace         Action = "workspace:read"

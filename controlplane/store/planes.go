@@ -11,6 +11,7 @@ import (
 	"weir/controlplane/store/ent"
 	"weir/controlplane/store/ent/invitation"
 	"weir/controlplane/store/ent/plane"
+	"weir/controlplane/store/placement"
 	"weir/shared/fault"
 	"weir/shared/id"
 	"weir/shared/wire"
@@ -151,6 +152,9 @@ func (s *Store) JoinPlane(ctx context.Context, who Actor, token Hash, p Plane) (
 // joined returns the plane that used the invitation if p has its keys.
 func joined(ctx context.Context, tx *ent.Tx, by string, p Plane) (Plane, error) {
 	row, err := tx.Plane.Get(ctx, by)
+	if ent.IsNotFound(err) {
+		return Plane{}, fault.New(fault.Denied, "the plane that the invitation let in was removed: ask for a new one")
+	}
 	if err != nil {
 		return Plane{}, err
 	}
@@ -194,6 +198,34 @@ func (s *Store) Planes(ctx context.Context, region string) ([]Plane, error) {
 		}
 		return out, nil
 	})
+}
+
+// RemovedPlane is what is kept of a plane that was removed.
+type RemovedPlane = placement.RemovedPlane
+
+// RemovePlane removes the plane with that name or id; see placement.RemovePlane for what
+// goes with it. Of one that was removed before it returns what was kept, and changes nothing.
+// fault.Missing: there is and was none. fault.Conflict: workspaces are on it.
+func (s *Store) RemovePlane(ctx context.Context, who Actor, named string) (RemovedPlane, error) {
+	var out RemovedPlane
+	err := s.write(ctx, who, func(ctx context.Context, tx *ent.Tx) (trail, error) {
+		var again bool
+		var err error
+		out, again, err = placement.RemovePlane(ctx, tx, s.now(), named)
+		if err != nil || again {
+			return trail{}, err
+		}
+		return trail{"plane.remove", "plane " + string(out.ID), "name " + out.Name}, nil
+	})
+	if err != nil {
+		return RemovedPlane{}, wrap(err, "remove plane %s", named)
+	}
+	return out, nil
+}
+
+// RemovedPlanes returns the planes that were removed.
+func (s *Store) RemovedPlanes(ctx context.Context) ([]RemovedPlane, error) {
+	return database.Read(ctx, func(ctx context.Context) ([]RemovedPlane, error) { return placement.RemovedPlanes(ctx, s.ent) })
 }
 
 func planeOf(row *ent.Plane) (Plane, error) {

@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -254,5 +255,51 @@ func TestAlarmsAboutWhatIsRemovedGoWithTheAck(t *testing.T) {
 		fold(rev.Workspace, 2, digest, wire.Applied, "disk_low", "quarantine_full", "destination_down", "code_slow")
 		tombstone := must[store.Workspace](t)(s.DeleteWorkspace(t.Context(), admin, other.Workspace))
 		fold(other.Workspace, tombstone.Number, "", wire.Applied, "disk_low", "quarantine_full")
+	})
+}
+
+func TestAPlaneIsRemovedOnceNoWorkspaceIsOnIt(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		p, other := join(t, s, "a", "eu"), join(t, s, "b", "eu")
+		rev, gone := commit(t, s, p, "acme", 0, nil), commit(t, s, p, "gone", 0, nil)
+		must[store.Workspace](t)(s.DeleteWorkspace(t.Context(), admin, gone.Workspace))
+		_, err := s.RemovePlane(t.Context(), admin, "a")
+		wantKind(t, err, fault.Conflict)
+		if !strings.Contains(err.Error(), "acme") || strings.Contains(err.Error(), "gone") {
+			t.Errorf("%v names other workspaces than acme", err)
+		}
+		_, err = s.RemovePlane(t.Context(), admin, "none")
+		wantKind(t, err, fault.Missing)
+		must[store.Workspace](t)(s.DeleteWorkspace(t.Context(), admin, rev.Workspace))
+		first := must[store.RemovedPlane](t)(s.RemovePlane(t.Context(), admin, "a"))
+		if first.ID != p.ID || first.NATSKey != p.NATSKey || first.Region != "eu" {
+			t.Errorf("removed %+v, want %+v", first, p)
+		}
+		for _, named := range []string{"a", string(p.ID)} {
+			if again := must[store.RemovedPlane](t)(s.RemovePlane(t.Context(), admin, named)); again != first {
+				t.Errorf("removing %s again = %+v, want %+v", named, again, first)
+			}
+		}
+		if left := must[[]store.Plane](t)(s.Planes(t.Context(), "")); len(left) != 1 || left[0].ID != other.ID {
+			t.Errorf("left are %v, want b", left)
+		}
+		if wanted := must[[]store.Workspace](t)(s.Wanted(t.Context())); len(wanted) != 0 {
+			t.Errorf("workspaces %v are wanted on a removed plane", wanted)
+		}
+		wantKind(t, s.FoldBeat(t.Context(), admin, wire.Beat{Plane: p.ID, At: time.Now(), Version: "1.2.3"}), fault.Missing)
+		_, err = s.JoinPlane(t.Context(), admin, store.Hash([]byte(("a" + strings.Repeat(" ", 32))[:32])), keyed("a"))
+		wantKind(t, err, fault.Denied)
+		removals := 0
+		for _, e := range must[[]store.Entry](t)(s.Audit(t.Context(), []store.OrganizationID{"", store.DefaultOrganization}, 0, 100)) {
+			if e.Action == "plane.remove" {
+				removals++
+			}
+		}
+		if removals != 1 {
+			t.Errorf("the audit log has %d removals, want 1", removals)
+		}
+		if back := join(t, s, "a2", "eu"); back.ID == p.ID {
+			t.Error("a plane got the identifier of a removed one")
+		}
 	})
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -42,6 +43,8 @@ type site struct {
 	keys   map[id.Plane]ed25519.PublicKey
 	forged []wire.Code
 	placed func(id.Plane, id.Workspace) bool // nil: all are
+
+	revoked map[string]time.Time
 }
 
 func newSite(t *testing.T) *site {
@@ -65,6 +68,11 @@ func newSite(t *testing.T) *site {
 			defer s.mu.Unlock()
 			k, ok := s.keys[p]
 			return k, ok
+		},
+		Revoked: func(context.Context, hub.Account) (map[string]time.Time, error) {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			return s.revoked, nil
 		},
 		Placed: func(p id.Plane, ws id.Workspace) bool {
 			s.mu.Lock()
@@ -503,5 +511,68 @@ func TestABeatThatIsTooLongGoesUpWithoutCounts(t *testing.T) {
 			t.Errorf("beat with %d counts, healthy %v, that answers %d", len(got.Counts), got.Healthy, got.Asked)
 		}
 		break
+	}
+}
+
+// TestAnExpelledPlaneIsOutAndLeavesNothing expels one of two planes, which is connected:
+// the other goes on, and a plane that comes back with its keys is another one.
+func TestAnExpelledPlaneIsOutAndLeavesNothing(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	a := hub.Account{Region: "eu"}
+	p, other := s.plane(a), s.plane(a)
+	for _, one := range []*plane{p, other} {
+		one.follow()
+		one.point("ws_a", 1)
+		one.next(1)
+		if err := one.edge.Beat(t.Context(), wire.Beat{Version: "1.0.0", Healthy: true}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	user, err := nkeys.FromSeed([]byte(p.creds.Seed.Reveal()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := user.PublicKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.mu.Lock()
+	s.revoked = map[string]time.Time{key: time.Now()}
+	s.mu.Unlock()
+	for range 2 { // it may be repeated
+		if err := s.hub.Expel(t.Context(), a, p.id); err != nil {
+			t.Fatal(err)
+		}
+	}
+	eventually(t, "the plane is out", func() bool { return !p.edge.Connected() })
+	if !other.edge.Connected() {
+		t.Error("another plane is out, too")
+	}
+	nc := s.admin(a)
+	js, err := jetstream.New(nc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, bucket := range []string{"POINTERS", "BODIES", "SECRETS", "ACKS", "BEATS"} {
+		stream, err := js.Stream(t.Context(), "KV_"+bucket)
+		if err != nil {
+			t.Fatal(err)
+		}
+		info, err := stream.Info(t.Context(), jetstream.WithSubjectFilter(">"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for subject := range info.State.Subjects {
+			if strings.Contains(subject, string(p.id)) {
+				t.Errorf("%s is left of the expelled plane", subject)
+			}
+		}
+	}
+	other.point("ws_a", 2)
+	other.next(2)
+	_, err = p.dial(s.server.Address()).Body(t.Context(), "ws_a", workspace.DigestOf([]byte("x")))
+	if fault.KindOf(err) != fault.Unavailable {
+		t.Errorf("the expelled plane is answered: %v", err)
 	}
 }

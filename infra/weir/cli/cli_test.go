@@ -67,7 +67,7 @@ func TestWrongQuestionsExitWithTwo(t *testing.T) {
 func TestEveryCommandHelps(t *testing.T) {
 	t.Parallel()
 	s := newShell(t, newFake(t))
-	for _, args := range []string{"", "apply", "diff", "export", "status", "ledger", "tail", "query", "dlq", "dlq list", "dlq redrive", "dlq discard", "replay", "jobs", "jobs list", "jobs show", "jobs stop", "plane", "plane invite", "preview", "preview destination", "preview transform", "login", "context", "context list", "context use", "token", "token create", "token revoke", "version"} {
+	for _, args := range []string{"", "apply", "diff", "export", "status", "ledger", "tail", "query", "dlq", "dlq list", "dlq redrive", "dlq discard", "replay", "jobs", "jobs list", "jobs show", "jobs stop", "plane", "plane invite", "plane list", "plane remove", "preview", "preview destination", "preview transform", "login", "context", "context list", "context use", "token", "token create", "token revoke", "version"} {
 		out := s.must(append(strings.Fields(args), "--help")...)
 		if !strings.Contains(out, "Usage:") {
 			t.Errorf("weir %s --help: %s", args, out)
@@ -300,6 +300,24 @@ func TestPlaneInvitePrintsTheJoinLine(t *testing.T) {
 		t.Error(out)
 	}
 	if out := s.must("plane", "invite", "--region", "eu", "--kind", "private", "--output", "json"); out != `{"token":"inv_private","region":"eu","expiresAt":"2026-01-02T03:04:05Z"}`+"\n" {
+		t.Error(out)
+	}
+}
+
+func TestPlanesAreListedAndRemoved(t *testing.T) {
+	t.Parallel()
+	f := newFake(t)
+	s := newShell(t, f)
+	s.must("apply", "-f", s.file("weir.yaml", plain))
+	name := f.planes[0].Name
+	if out := s.must("plane", "list"); !strings.Contains(out, name) || !strings.Contains(out, "regional") {
+		t.Error(out)
+	}
+	s.fails(command.ExitFailed, []string{"no plane nope"}, "plane", "remove", "nope")
+	if out := s.must("plane", "remove", name); out != "removed "+name+"\n" || len(f.planes) != 0 {
+		t.Errorf("%q, and %d planes are left", out, len(f.planes))
+	}
+	if out := s.must("plane", "list"); !strings.Contains(out, "weir plane invite") {
 		t.Error(out)
 	}
 }

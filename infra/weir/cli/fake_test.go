@@ -71,6 +71,7 @@ func newFake(t *testing.T) *fake {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /api/v1/planes", f.listPlanes)
 	mux.HandleFunc("POST /api/v1/planes/invitations", f.invite)
+	mux.HandleFunc("DELETE /api/v1/planes/{plane}", f.removePlane)
 	mux.HandleFunc("GET /api/v1/workspaces", f.listWorkspaces)
 	mux.HandleFunc("GET /api/v1/workspaces/{name}", f.workspace)
 	mux.HandleFunc("GET /api/v1/workspaces/{name}/config", f.config)
@@ -123,7 +124,7 @@ func (f *fake) guard(authorization string, next http.Handler) http.Handler {
 			refuse(w, http.StatusUnauthorized, "denied", "This token is not known.")
 			return
 		}
-		if r.Method != http.MethodGet && r.Header.Get("Content-Type") != "application/json" {
+		if r.Method != http.MethodGet && r.Method != http.MethodDelete && r.Header.Get("Content-Type") != "application/json" {
 			refuse(w, http.StatusUnsupportedMediaType, "invalid", "Send JSON.")
 			return
 		}
@@ -204,6 +205,16 @@ func (f *fake) config(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("ETag", fmt.Sprintf(`"%d"`, ws.Number))
 		reply(w, ws.doc)
 	}
+}
+
+func (f *fake) removePlane(w http.ResponseWriter, r *http.Request) {
+	i := slices.IndexFunc(f.planes, func(p *fakePlane) bool { return p.Name == r.PathValue("plane") })
+	if i < 0 {
+		refuse(w, http.StatusNotFound, "missing", "There is no plane "+r.PathValue("plane")+".")
+		return
+	}
+	f.planes = slices.Delete(f.planes, i, i+1)
+	w.WriteHeader(http.StatusNoContent)
 }
 
 func (f *fake) status(w http.ResponseWriter, _ *http.Request) {

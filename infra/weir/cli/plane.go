@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -43,5 +44,58 @@ belongs to one organization.`,
 	invite.Flags().StringVar(&region, "region", "", "the region, such as eu")
 	invite.Flags().StringVar(&kind, "kind", "regional", "regional or private")
 	_ = invite.MarkFlagRequired("region")
-	return console.Group("plane", "Let data planes join", invite)
+	list := k.RemoteFlags(&cobra.Command{
+		Use: "list", Short: "Show the data planes that have joined",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			control, err := k.Connect()
+			if err != nil {
+				return err
+			}
+			all, err := control.Planes(cmd.Context(), "")
+			if err != nil {
+				return err
+			}
+			if k.Output != console.AsTable {
+				return console.PrintEach(k.Console, all)
+			}
+			if len(all) == 0 {
+				k.Say("No data plane has joined. Invite one:\n  weir plane invite --region REGION")
+				return nil
+			}
+			now := time.Now()
+			table := console.Table{Head: []string{"NAME", "REGION", "KIND", "VERSION", "LAST BEAT", "WORKSPACES"}}
+			for _, p := range all {
+				var names []string
+				for _, w := range p.Workspaces {
+					names = append(names, w.Workspace)
+				}
+				table.Add(p.Name, p.Region, p.Kind, console.Dash(p.Version), console.Since(p.LastBeat, now), console.Dash(strings.Join(names, ", ")))
+			}
+			return table.Write(k.Out)
+		},
+	})
+	remove := k.RemoteFlags(&cobra.Command{
+		Use: "remove NAME", Short: "Remove a data plane on which no workspace is",
+		Long: `Removes a data plane: one that never started, or is gone for good. Its admission to
+the hub ends at once, and nothing of it stays there. A plane with workspaces is not
+removed: delete them first. One that runs goes on with what it has, and is not admitted
+when it comes back; to return it joins anew, in an empty data directory.`,
+		Example: `  weir plane list
+  weir plane remove eu-2`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			control, err := k.Connect()
+			if err != nil {
+				return err
+			}
+			if err := control.RemovePlane(cmd.Context(), args[0]); err != nil {
+				return err
+			}
+			if k.Output != console.AsTable {
+				return k.Print(map[string]string{"removed": args[0]})
+			}
+			k.Say("removed %s", command.Clean(args[0]))
+			return nil
+		},
+	})
+	return console.Group("plane", "Let data planes join, and remove them", list, invite, remove)
 }

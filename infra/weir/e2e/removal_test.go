@@ -80,4 +80,25 @@ func TestARemovalIsDecidedByWhatThePlaneSaysNow(t *testing.T) {
 	if code, answer := remove(true); code != 200 {
 		t.Errorf("the removal on purpose while the plane is away: %d %s", code, answer)
 	}
+
+	plane := func(want int, args ...string) string {
+		t.Helper()
+		return run(t, want, "", append(append([]string{"plane"}, args...), "--control", "http://"+r.http, "--token", r.token)...)
+	}
+	var planes struct{ ID, Name string }
+	if err := json.Unmarshal([]byte(plane(0, "list", "--output", "json")), &planes); err != nil {
+		t.Fatal(err)
+	}
+	if out := runCommand(t, 1, "", binary, "plane", "remove", planes.Name, "--control", "http://"+r.http, "--token", r.token); !contains(out, "acme") {
+		t.Errorf("the removal of a plane with a workspace: %s", out)
+	}
+	if code, answer := r.asks("DELETE", "/api/v1/workspaces/acme", ""); code != 204 {
+		t.Errorf("the removal of a workspace without destinations: %d %s", code, answer)
+	}
+	plane(0, "remove", planes.Name)
+	if out := plane(0, "list"); contains(out, planes.Name) {
+		t.Errorf("planes after a removal:\n%s", out)
+	}
+	r.startPlane() // it comes back
+	until(t, "the plane says that it is not admitted", func() bool { return contains(r.plane.output(), "does not admit this plane any more") })
 }

@@ -47,6 +47,7 @@ type Edge struct {
 	link  *link.Link
 	heard atomic.Int64 // unix nanoseconds
 	asked atomic.Uint64
+	said  atomic.Int64 // unix nanoseconds: that the hub does not admit this plane
 
 	mu   sync.Mutex
 	seen map[id.Workspace]wire.Pointer // the newest given out since the start
@@ -66,12 +67,25 @@ func Dial(cfg Config) (*Edge, error) {
 	var err error
 	e.link, err = link.Connect(link.Config{
 		Address: cfg.Address, Credentials: cfg.Credentials, Inbox: bucket.Inbox(cfg.Plane), Name: "weir plane " + string(cfg.Plane),
-		Files: cfg.Files, Log: e.log, Denied: func() { e.alarm(wire.HubDenied, "") },
+		Files: cfg.Files, Log: e.log, Denied: func() { e.alarm(wire.HubDenied, "") }, Refused: e.refused,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("dial the hub: %w", err)
 	}
 	return e, nil
+}
+
+// refusedEvery is how often a plane says that the hub does not admit it.
+const refusedEvery = time.Minute
+
+// refused says that the hub does not admit this plane, now and then.
+func (e *Edge) refused() {
+	now, said := time.Now().UnixNano(), e.said.Load()
+	if now-said < int64(refusedEvery) || !e.said.CompareAndSwap(said, now) {
+		return
+	}
+	e.log.Error("The hub does not admit this plane any more: it was removed from its control plane, or its admission is over. "+
+		"It goes on with what it runs. To come back it joins anew, in an empty data directory: weir plane invite, weir dataplane join.", "plane", e.cfg.Plane)
 }
 
 // Close ends the connection; calls under way fail.

@@ -98,7 +98,14 @@ func (h *Hub) dial(ctx context.Context, creds wire.Credentials, name string) (*l
 // admit tells the hub of an account, through the system account; telling it
 // again changes nothing.
 func (h *Hub) admit(ctx context.Context, a Account) error {
-	_, token, err := h.cfg.Operator.accountJWT(a.String())
+	var revoked map[string]time.Time
+	if h.cfg.Revoked != nil {
+		var err error
+		if revoked, err = h.cfg.Revoked(ctx, a); err != nil {
+			return fmt.Errorf("find who is refused in hub account %s: %w", a, err)
+		}
+	}
+	_, token, err := h.cfg.Operator.accountJWT(a.String(), revoked)
 	if err != nil {
 		return err
 	}
@@ -213,6 +220,25 @@ func (e *end) know(p id.Plane) {
 	if _, known := e.planes[p]; !known {
 		e.planes[p] = 0
 	}
+}
+
+// expel removes everything of a plane. What is not removed is only a waste of disk, which
+// trying again removes.
+func (e *end) expel(ctx context.Context, p id.Plane) error {
+	e.mu.Lock()
+	delete(e.planes, p)
+	e.mu.Unlock()
+	var failed error
+	for _, b := range limits(e.account) {
+		s, err := e.link.JS.Stream(ctx, b.bucket.Stream())
+		for _, key := range []string{string(p), string(p) + ".>"} {
+			if err == nil {
+				err = s.Purge(ctx, jetstream.WithPurgeSubject(b.bucket.Subject(key)))
+			}
+		}
+		failed = errors.Join(failed, link.Unreachable(err))
+	}
+	return failed
 }
 
 // ask keeps the newest ask of a plane for its heartbeats, and sends one.

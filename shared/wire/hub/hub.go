@@ -34,6 +34,9 @@ type Config struct {
 	Files    access.Files       // for TLS; who the control end is follows from Operator
 	Operator Operator           // root of the hub's keys; Server.Operator of an embedded hub
 	Key      ed25519.PrivateKey // signs pointers and secrets
+	// Revoked returns, for an account, the NATS user keys of planes that were removed, and
+	// when: admissions up to then are good no more. nil: no plane was.
+	Revoked func(ctx context.Context, a Account) (map[string]time.Time, error)
 	// PlaneKey returns the identity key of an enrolled plane. It is asked for
 	// every ack and beat and must be quick.
 	PlaneKey func(id.Plane) (ed25519.PublicKey, bool)
@@ -161,6 +164,22 @@ func (h *Hub) Enrol(ctx context.Context, a Account, userKey string, p id.Plane) 
 	}
 	e.know(p)
 	return token, nil
+}
+
+// Expel ends the admission of a plane that Config.Revoked names, with its connections, and
+// removes everything of it from the hub. It may be repeated. fault.Unavailable: the hub
+// is away.
+func (h *Hub) Expel(ctx context.Context, a Account, p id.Plane) error {
+	err := h.call(ctx, a, func(ctx context.Context, e *end) error {
+		if err := h.admit(ctx, a); err != nil {
+			return err
+		}
+		return e.expel(ctx, p)
+	})
+	if err != nil {
+		return fmt.Errorf("expel %s: %w", p, err)
+	}
+	return nil
 }
 
 // Ask wants a beat of plane p at once, which names ask. Of several asks the plane may

@@ -127,8 +127,9 @@ func (o Operator) account(name string) (nkeys.KeyPair, error) {
 const systemAccount = "system"
 
 // accountJWT returns the public key of an account and the claims that the
-// operator signs for it.
-func (o Operator) accountJWT(name string) (public, token string, err error) {
+// operator signs for it. revoked are the NATS user keys whose admissions up to a time
+// are good no more.
+func (o Operator) accountJWT(name string, revoked map[string]time.Time) (public, token string, err error) {
 	root, err := o.root()
 	if err != nil {
 		return "", "", err
@@ -142,6 +143,9 @@ func (o Operator) accountJWT(name string) (public, token string, err error) {
 	}
 	claims := jwt.NewAccountClaims(public)
 	claims.Name = name
+	for key, at := range revoked {
+		claims.RevokeAt(key, at)
+	}
 	if name != systemAccount {
 		claims.Limits.JetStreamLimits = jwt.JetStreamLimits{MemoryStorage: -1, DiskStorage: -1, Streams: -1, Consumer: -1}
 	}

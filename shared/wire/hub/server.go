@@ -128,7 +128,7 @@ func (s *Server) options(cfg ServerConfig) (*server.Options, error) {
 	if err != nil {
 		return nil, fmt.Errorf("operator key: %w", err)
 	}
-	system, systemToken, err := s.operator.accountJWT(systemAccount)
+	system, systemToken, err := s.operator.accountJWT(systemAccount, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -50,6 +50,7 @@ type Config struct {
 	Files       access.Files
 	Log         *slog.Logger
 	Denied      func() // the hub refused a subject
+	Refused     func() // the hub refused the credentials, at each attempt; may be nil
 }
 
 // Connect returns after one attempt, whether the hub is there or not; the link
@@ -77,6 +78,11 @@ func Connect(cfg Config) (*Link, error) {
 			cfg.Log.Warn("hub connection met an error", "error", err)
 		}),
 	}
+	opts = append(opts, nats.ReconnectErrHandler(func(_ *nats.Conn, err error) {
+		if cfg.Refused != nil && (errors.Is(err, nats.ErrAuthorization) || errors.Is(err, nats.ErrAuthRevoked) || errors.Is(err, nats.ErrAuthExpired)) {
+			cfg.Refused()
+		}
+	}))
 	if cfg.Inbox != "" {
 		opts = append(opts, nats.CustomInboxPrefix(cfg.Inbox))
 	}

@@ -167,6 +167,12 @@ func (c *Control) Invite(ctx context.Context, region, kind string) (Invitation, 
 	return out, err
 }
 
+// RemovePlane removes the plane with that name or identifier. fault.Conflict: workspaces
+// are on it.
+func (c *Control) RemovePlane(ctx context.Context, named string) error {
+	return c.ask(ctx, http.MethodDelete, "/planes/"+url.PathEscape(named), nil, nil)
+}
+
 // Workspaces returns all workspaces.
 func (c *Control) Workspaces(ctx context.Context) ([]Workspace, error) {
 	var out struct{ Workspaces []Workspace }
