@@ -32,6 +32,7 @@ var specs = []catalog.Spec{
 	{Family: catalog.Destinations, Name: "hook", Title: "Hook",
 		Fields:  []catalog.Field{{Name: "url", Type: catalog.TypeURL, Required: true}, {Name: "batch", Type: catalog.TypeObject, Fields: []catalog.Field{{Name: "size", Type: catalog.TypeInteger}}}},
 		Secrets: []catalog.Field{{Name: "password", Type: catalog.TypeString}}, SentTo: []string{"url"}},
+	{Family: catalog.Destinations, Name: "hook-2", Title: "Hook 2"},
 	{Family: catalog.Destinations, Name: "new", Title: "Newer than the plane"},
 }
 
@@ -86,7 +87,7 @@ func join(t *testing.T, s *store.Store, region string, n byte) store.Plane {
 	p, err := s.JoinPlane(t.Context(), ann, token, store.Plane{
 		ID: id.New[id.Plane](), Name: fmt.Sprintf("%s-%d", region, n), IdentityKey: fill(100), SealingKey: fill(120), SealingKeySignature: fill(140),
 		NATSKey: fmt.Sprintf("U%055d", n), GatewayURL: "http://127.0.0.1:8090", ViewURL: "http://127.0.0.1:8091", Version: "1.2.3",
-		Kinds: []wire.Kind{{Family: "source", Name: "http"}, {Family: "destination", Name: "hook"}, {Family: "transformation", Name: "javascript"}, wire.BoundSecrets()},
+		Kinds: []wire.Kind{{Family: "source", Name: "http"}, {Family: "destination", Name: "hook"}, wire.Kind{Family: "destination"}.Named("hook-2"), {Family: "transformation", Name: "javascript"}, wire.BoundSecrets()},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -230,7 +231,7 @@ func TestEveryProblemIsNamedAtOnce(t *testing.T) {
 			"destinations":[{"name":"a","type":"hook","settings":{"uri":1}}],
 			"connections":[{"source":"wep","destination":"a"},{"source":"web","destination":"b"}]}`,
 			[]string{"sources[1].name duplicate_name", "sources[1].type unknown_type", "destinations[0].settings.url required", "destinations[0].settings.uri unknown_field", "connections[0].source unknown_source", "connections[1].destination unknown_destination"}},
-		"a kind that the plane lacks": {`{"workspace":"acme","region":"eu","destinations":[{"name":"n","type":"new"}]}`,
+		"a kind that the plane lacks": {`{"workspace":"acme","region":"eu","destinations":[{"name":"n","type":"new"},{"name":"h","type":"hook-2"}]}`,
 			[]string{"destinations[0].type too_old"}},
 		"a region without a plane": {`{"workspace":"acme","region":"ap"}`, []string{"region no_plane"}},
 		"another address":          {`{"workspace":"other","region":"eu"}`, []string{"workspace wrong_workspace"}},

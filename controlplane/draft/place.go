@@ -10,6 +10,7 @@ import (
 	"weir/shared/catalog"
 	"weir/shared/fault"
 	"weir/shared/secret"
+	"weir/shared/wire"
 	"weir/shared/workspace"
 )
 
@@ -90,7 +91,7 @@ func tooOld(c workspace.Config, plane store.Plane, specs []catalog.Spec) []fault
 	var problems []fault.Problem
 	need := func(path, name string, families ...string) {
 		for _, k := range plane.Kinds {
-			if k.Name == name && slices.Contains(families, k.Family) {
+			if k.Name == (wire.Kind{}).Named(name).Name && slices.Contains(families, k.Family) {
 				return
 			}
 		}

@@ -356,7 +356,7 @@ func (a *Agent) beat(ctx context.Context, edge *edge.Edge, asked uint64) bool {
 func KindsOf(k plan.Kinds) []wire.Kind {
 	kinds := []wire.Kind{}
 	for _, s := range k.Specs() {
-		kinds = append(kinds, wire.Kind{Family: string(s.Family), Name: s.Name, Digest: catalog.Digest(s)})
+		kinds = append(kinds, wire.Kind{Family: string(s.Family), Digest: catalog.Digest(s)}.Named(s.Name))
 	}
 	const language = "javascript"
 	return append(kinds, wire.BoundSecrets(), wire.Kind{Family: "transformation", Name: language, Digest: catalog.Digest(catalog.Spec{Name: language})})

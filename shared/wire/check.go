@@ -28,7 +28,7 @@ const (
 var (
 	softwareVersion = regexp.MustCompile(`^v?[0-9]+\.[0-9]+\.[0-9]+(-[0-9A-Za-z.-]{1,40})?(\+[0-9A-Za-z.-]{1,40})?$`)
 	serverName      = regexp.MustCompile(`^[0-9A-Za-z][0-9A-Za-z._-]{0,63}$`)
-	kindName        = regexp.MustCompile(`^[a-z][a-z0-9-]{0,31}$`)
+	kindName        = regexp.MustCompile(`^[a-z][a-z0-9]{0,31}$`)
 )
 
 // Check refuses a pointer that does not say all it has to.

@@ -11,6 +11,7 @@
 package wire
 
 import (
+	"strings"
 	"time"
 
 	"weir/shared/catalog"
@@ -121,8 +122,15 @@ func BoundSecrets() Kind {
 // Kind is a source, destination or warehouse kind that a plane can run.
 type Kind struct {
 	Family string `json:"family"`
-	Name   string `json:"name"`
+	Name   string `json:"name"`   // see Named
 	Digest string `json:"digest"` // of its Spec
+}
+
+// Named returns k with the name of a kind as planes tell it: without hyphens, for which
+// earlier releases refuse a whole beat.
+func (k Kind) Named(name string) Kind {
+	k.Name = strings.ReplaceAll(name, "-", "")
+	return k
 }
 
 // Count is the book of one source and destination since the plane's first day.
