@@ -227,7 +227,7 @@ func TestATokenOfOneWorkspaceReachesNoOther(t *testing.T) {
 	d := sqlite(t)
 	d.join()
 	d.want(d.as("editor", "PUT", acme+"/config", applying(`{"workspace":"acme","region":"eu"}`)), 200)
-	d.want(d.as("editor", "PUT", "/api/v1/workspaces/other/config", applying(`{"workspace":"other","region":"eu"}`)), 200)
+	d.want(d.as("editor", "PUT", "/api/v1/workspaces/neighbour/config", applying(`{"workspace":"neighbour","region":"eu"}`)), 200)
 	unknown := d.want(d.as("admin", "POST", "/api/v1/tokens", `{"name":"t","role":"admin","workspace":"nothing"}`), 422)
 	if unknown.field(t, "problems", "0", "path") != "workspace" {
 		t.Errorf("a token for a workspace that is not there = %s", unknown.text)
@@ -245,14 +245,17 @@ func TestATokenOfOneWorkspaceReachesNoOther(t *testing.T) {
 		}
 		body := ""
 		if strings.HasSuffix(path, "/capabilities") {
-			body = `{"workspace":"other","action":"ledger:read"}`
+			body = `{"workspace":"neighbour","action":"ledger:read"}`
+		}
+		if path == "/api/v1/me/password" {
+			body = `{"former":"a","password":"b"}`
 		}
 		if path == "/api/v1/me/tokens" {
 			body = `{"name":"mine"}` // the token is nobody's
 		}
-		for _, name := range []string{"other", "nothing"} {
+		for _, name := range []string{"neighbour", "nothing"} {
 			concrete := strings.NewReplacer("{org}", "default", "{name}", name, "{id}", made.field(t, "id").(string)).Replace(path)
-			if a := bound(method, concrete, strings.ReplaceAll(body, "other", name)); a.status != http.StatusForbidden {
+			if a := bound(method, concrete, strings.ReplaceAll(body, "neighbour", name)); a.status != http.StatusForbidden {
 				t.Errorf("%s %s with a token of acme = %d %s, want 403", method, concrete, a.status, a.text)
 			}
 		}
@@ -260,7 +263,7 @@ func TestATokenOfOneWorkspaceReachesNoOther(t *testing.T) {
 	for path := range shared {
 		method, path, _ := strings.Cut(path, " ")
 		list := bound(method, strings.ReplaceAll(path, "{org}", "default"), "")
-		if list.status >= 300 || strings.Contains(string(list.text), `"other"`) || strings.HasSuffix(path, "s") && path != "/api/v1/orgs" && !strings.Contains(string(list.text), `"acme"`) {
+		if list.status >= 300 || strings.Contains(string(list.text), `"neighbour"`) || strings.HasSuffix(path, "s") && path != "/api/v1/orgs" && !strings.Contains(string(list.text), `"acme"`) {
 			t.Errorf("%s with a token of acme = %d %s, want acme alone", path, list.status, list.text)
 		}
 	}
@@ -310,6 +313,10 @@ func TestNoOrganizationReachesAnother(t *testing.T) {
 			body = `{"workspace":"shop","action":"ledger:read"}`
 		case strings.HasSuffix(path, "/config") || strings.HasSuffix(path, "/diff"):
 			body = applying(`{"workspace":"shop","region":"eu"}`)
+		case strings.HasSuffix(path, "/invitations"):
+			body = `{"email":"spy@example.com","role":"viewer"}`
+		case strings.HasSuffix(path, "/members") || strings.HasSuffix(path, "/role"):
+			body = `{"role":"viewer"}`
 		case strings.HasSuffix(path, "/tokens"):
 			body = `{"name":"spy","role":"owner"}`
 		}
@@ -319,7 +326,7 @@ func TestNoOrganizationReachesAnother(t *testing.T) {
 			if strings.Contains(path, "{org}") && a.status != http.StatusForbidden {
 				t.Errorf("%s %s as an owner of north = %d %s, want 403", method, concrete, a.status, a.text)
 			}
-			if strings.Contains(path, "{id}") && a.status != http.StatusForbidden && a.status != http.StatusNotFound {
+			if strings.Contains(path, "{id}") && a.status/100 == 2 {
 				t.Errorf("%s %s as an owner of north = %d %s, want a refusal", method, concrete, a.status, a.text)
 			}
 			for _, foreign := range []string{south, source, "of-south", token} {
@@ -379,4 +386,72 @@ func TestNobodyGivesMoreThanHeHas(t *testing.T) {
 	}
 	d.want(d.send("DELETE", "/api/v1/me/tokens/"+own.field(t, "id").(string), "", as...), 204)
 	d.want(d.send("GET", "/api/v1/me", "", as...), 401)
+}
+
+// TestPeopleBecomeMembersByInvitation goes from an invitation to a member that is removed.
+func TestPeopleBecomeMembersByInvitation(t *testing.T) {
+	t.Parallel()
+	d := sqlite(t)
+	d.want(d.as("admin", "POST", "/api/v1/invitations", `{"email":"bob@example.com","role":"owner"}`), 403)
+	d.want(d.as("admin", "POST", "/api/v1/invitations", `{"email":"nobody","role":"viewer"}`), 422)
+	d.want(d.as("owner", "POST", "/api/v1/invitations", `{"email":"bob@example.com","role":"operator"}`), 403)
+	back := d.want(d.as("admin", "POST", "/api/v1/invitations", `{"email":"eve@example.com","role":"viewer"}`), 200)
+	d.want(d.as("admin", "DELETE", "/api/v1/invitations/"+back.field(t, "id").(string), ""), 204)
+	use := func(a answer, password string) string {
+		return fmt.Sprintf(`{"token":%q,"password":%q}`, a.field(t, "token"), password)
+	}
+	d.want(d.send("POST", "/api/v1/invitations/accept", use(back, "a long password")), 404)
+	made := d.want(d.as("admin", "POST", "/api/v1/invitations", `{"email":"Bob@example.com","role":"editor"}`), 200)
+	if list := d.want(d.as("auditor", "GET", "/api/v1/invitations", ""), 200); !strings.Contains(string(list.text), "bob@example.com") || strings.Contains(string(list.text), made.field(t, "token").(string)) {
+		t.Errorf("invitations = %s, want bob's without its token", list.text)
+	}
+	d.want(d.send("POST", "/api/v1/invitations/accept", use(made, "short")), 422)
+	in := d.want(d.send("POST", "/api/v1/invitations/accept", use(made, "a long password")), 200)
+	if in.field(t, "email") != "bob@example.com" || in.field(t, "role") != "editor" {
+		t.Errorf("accepted = %s, want bob as an editor", in.text)
+	}
+	d.want(d.send("POST", "/api/v1/invitations/accept", use(made, "a long password")), 404) // once
+	bob, _, _ := strings.Cut(in.header.Get("Set-Cookie"), ";")
+	as := []string{"Cookie", bob, "X-Weir-CSRF", "1"}
+	own := d.want(d.send("POST", "/api/v1/me/tokens", `{"name":"laptop"}`, as...), 200).field(t, "token").(string)
+	d.want(d.send("GET", "/api/v1/members", "", as...), 403)
+	members := d.want(d.as("admin", "GET", "/api/v1/members", ""), 200)
+	if members.field(t, "members", "1", "name") != "bob@example.com" || members.field(t, "members", "1", "roles", "0", "role") != "editor" {
+		t.Errorf("members = %s, want the first administrator and bob", members.text)
+	}
+	d.want(d.as("admin", "PUT", "/api/v1/members/bob@example.com/role", `{"role":"owner"}`), 403)
+	d.want(d.as("admin", "PUT", "/api/v1/members/admin@localhost/role", `{"role":"viewer"}`), 403) // an owner's
+	d.want(d.as("owner", "PUT", "/api/v1/members/admin@localhost/role", `{"role":"viewer"}`), 409) // the last one
+	d.want(d.as("owner", "DELETE", "/api/v1/members/admin@localhost", ""), 409)
+	d.want(d.as("owner", "PUT", "/api/v1/members/usr_none/role", `{"role":"viewer"}`), 404)
+
+	// Passwords: by the person, and by a link of somebody who has all that the person has.
+	d.want(d.send("POST", "/api/v1/me/password", `{"former":"wrong","password":"another password"}`, as...), 403)
+	d.want(d.as("admin", "POST", "/api/v1/members/admin@localhost/password", ""), 403)
+	d.want(d.as("owner", "POST", "/api/v1/members/admin@localhost/password", ""), 403) // an operator too
+	link := d.want(d.as("admin", "POST", "/api/v1/members/bob@example.com/password", ""), 200)
+	d.want(d.send("POST", "/api/v1/invitations/accept", use(link, "another password")), 404)
+	d.want(d.send("POST", "/api/v1/password/reset", use(link, "another password")), 204)
+	d.want(d.send("POST", "/api/v1/password/reset", use(link, "another password")), 404)
+	d.want(d.send("GET", "/api/v1/me", "", as...), 401) // the sessions ended
+	d.want(d.send("POST", "/api/v1/login", `{"email":"bob@example.com","password":"another password"}`), 200)
+
+	d.want(d.as("admin", "DELETE", "/api/v1/members/bob@example.com", ""), 204)
+	d.want(d.send("GET", "/api/v1/workspaces", "", "Authorization", "Bearer "+own), 403)
+}
+
+// TestAServiceAccountHasItsRoleAndTokens.
+func TestAServiceAccountHasItsRoleAndTokens(t *testing.T) {
+	t.Parallel()
+	d := sqlite(t)
+	d.want(d.as("admin", "POST", "/api/v1/members", `{"name":"deploy","role":"owner"}`), 403)
+	d.want(d.as("admin", "POST", "/api/v1/members", `{"name":"deploy","role":"editor"}`), 200)
+	made := d.want(d.as("admin", "POST", "/api/v1/members/deploy/tokens", `{"name":"ci","scopes":["workspace:read","workspace:write"]}`), 200)
+	as := []string{"Authorization", "Bearer " + made.field(t, "token").(string)}
+	d.want(d.send("GET", acme, "", as...), 404)
+	d.want(d.send("GET", "/api/v1/me", "", as...), 403) // beyond its scopes
+	d.want(d.as("owner", "PUT", "/api/v1/members/deploy/role", `{"role":"owner"}`), 204)
+	d.want(d.as("admin", "POST", "/api/v1/members/deploy/tokens", `{"name":"more"}`), 403) // it would be an owner's
+	d.want(d.as("owner", "DELETE", "/api/v1/members/deploy", ""), 204)
+	d.want(d.send("GET", acme, "", as...), 401)
 }

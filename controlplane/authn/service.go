@@ -269,20 +269,31 @@ func newHashing(most int) *hashing {
 // compare hashes a password when there is room, and waits for room until ctx
 // ends, unless too many wait already.
 func (h *hashing) compare(ctx context.Context, hash, password string) (bool, error) {
+	if err := h.enter(ctx); err != nil {
+		return false, err
+	}
+	defer h.leave()
+	return samePassword(hash, password), nil
+}
+
+// enter waits for room to hash one password; leave gives it back.
+func (h *hashing) enter(ctx context.Context) error {
+	busy := fault.New(fault.Limited, "too many sign-ins at this moment; try again")
 	select {
 	case h.waiting <- struct{}{}:
 	default:
-		return false, fault.New(fault.Limited, "too many sign-ins at this moment; try again")
+		return busy
 	}
-	defer func() { <-h.waiting }()
 	select {
 	case h.busy <- struct{}{}:
+		return nil
 	case <-ctx.Done():
-		return false, fault.New(fault.Limited, "too many sign-ins at this moment; try again")
+		<-h.waiting
+		return busy
 	}
-	defer func() { <-h.busy }()
-	return samePassword(hash, password), nil
 }
+
+func (h *hashing) leave() { <-h.busy; <-h.waiting }
 
 // open makes a session for user.
 func (s *Service) open(ctx context.Context, user store.User) (Session, error) {
