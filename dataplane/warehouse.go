@@ -121,13 +121,25 @@ func (d *DataPlane) appendTaken(ctx context.Context, partition int, events []eve
 // loads is what the view may ask of the loads.
 type loads struct{ *DataPlane }
 
-// Loads lists loads, newest first.
-func (l loads) Loads(_ context.Context, ws id.Workspace, only id.Destination) ([]view.Loaded, error) {
+// Hasten lets a warehouse be loaded without delay.
+func (l loads) Hasten(_ context.Context, _ id.Workspace, d id.Destination) error {
+	return l.loading.Hasten(d)
+}
+
+// Loads lists loads, newest first, and what waits.
+func (l loads) Loads(_ context.Context, ws id.Workspace, only id.Destination) ([]view.Loaded, []view.Waiting, error) {
 	var all []view.Loaded
+	var waits []view.Waiting
+	staged := map[id.Destination]int64{}
+	counted, _ := l.loading.Staged()
+	for k, n := range counted {
+		staged[k.Destination] += n
+	}
 	for _, w := range l.plans.Warehouses() {
 		if w.Workspace != ws || only != "" && w.ID != only {
 			continue
 		}
+		waits = append(waits, view.Waiting{Destination: w.ID, Events: staged[w.ID], Next: l.loading.Next(w.ID)})
 		for _, x := range l.loading.Loads(w.ID) {
 			one := view.Loaded{
 				ID: x.ID, Destination: w.ID, At: x.At, State: string(x.State), Rows: x.Rows, Attempt: x.Attempt, Next: x.Next, Code: x.Code, Detail: x.Detail,
@@ -144,7 +156,7 @@ func (l loads) Loads(_ context.Context, ws id.Workspace, only id.Destination) ([
 			all = append(all, one)
 		}
 	}
-	return all, nil
+	return all, waits, nil
 }
 
 // Query runs a reading statement. What the warehouse says against it is shown to

@@ -181,7 +181,7 @@ func (e *Engine) loaderOf(d id.Destination) *loader {
 	defer e.mu.Unlock()
 	l := e.loaders[d]
 	if l == nil {
-		l = &loader{e: e, dest: d, names: map[string]string{}}
+		l = &loader{e: e, dest: d, names: map[string]string{}, wake: make(chan struct{}, 1)}
 		e.loaders[d] = l
 	}
 	return l
@@ -210,6 +210,27 @@ func (e *Engine) LoadNow(ctx context.Context, d id.Destination) error {
 			return err
 		}
 	}
+}
+
+// Hasten lets a destination be loaded without delay: after the load under way, and
+// however long it is to wait because its warehouse failed. fault.Missing: no such job.
+func (e *Engine) Hasten(d id.Destination) error {
+	if _, err := e.job(d); err != nil {
+		return err
+	}
+	select {
+	case e.loaderOf(d).wake <- struct{}{}:
+	default: // it is going to
+	}
+	return nil
+}
+
+// Next returns when a destination is loaded next; zero: it is being loaded, or is not.
+func (e *Engine) Next(d id.Destination) time.Time {
+	l := e.loaderOf(d)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.next
 }
 
 // Appended counts what an append of events to a partition's STAGE gave: the number of

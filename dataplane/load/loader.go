@@ -97,7 +97,10 @@ type loader struct {
 
 	merged atomic.Int64 // rows of all loads that were closed
 
+	wake chan struct{} // has a token when it is to be loaded without delay
+
 	mu       sync.Mutex
+	next     time.Time      // when it is loaded next; zero: it is being loaded, or is not at all
 	loads    []Load         // newest last
 	refusing map[string]int // tables that refuse rows, see refuses
 }
@@ -119,10 +122,25 @@ func (l *loader) run(ctx context.Context) {
 		default:
 			failures = 0
 		}
-		select {
-		case <-time.After(wait):
-		case <-ctx.Done():
-		}
+		l.rest(ctx, wait)
+	}
+}
+
+// rest waits until it is time for the next load, or somebody wants one.
+func (l *loader) rest(ctx context.Context, wait time.Duration) {
+	set := func(at time.Time) {
+		l.mu.Lock()
+		l.next = at
+		l.mu.Unlock()
+	}
+	if wait > 0 {
+		set(l.e.c.Now().Add(wait))
+	}
+	defer set(time.Time{})
+	select {
+	case <-time.After(wait):
+	case <-l.wake:
+	case <-ctx.Done():
 	}
 }
 

@@ -31,6 +31,7 @@
 //	GET  /v1/jobs, GET /v1/jobs/{job}                                   jobs:read
 //	POST /v1/jobs/{job}/stop                                            jobs:stop
 //	GET  /v1/loads?destination=                                         loads:read
+//	POST /v1/loads             {"destination"}                          loads:start
 //	POST /v1/query             {"destination","sql"}                    query
 //	POST /v1/preview/transformation {"code","libraries":[{"name","code"}],"events":[...]}  preview
 //	POST /v1/preview/destination    {"type","settings","events":[...]}  preview
@@ -87,11 +88,12 @@
 // sources. A capability for some objects needs one of them named, and sees the jobs
 // about these.
 //
-// loads answers {"loads":[...]}, newest first:
+// loads answers {"loads":[...],"waiting":[{"destination","events","next"}]}, newest first:
 //
 //	{"id","destination","at","state","rows","tables":[name],"events":{table:event},"attempt","next","code","detail"}
 //
-// next is when it is tried again, or null; code and detail are "" unless it failed; events has
+// next is when it is tried again, or null; in waiting when the next load begins, null during
+// one. POST loads begins it and answers {"at"}: loads from then on have what waited. code and detail are "" unless it failed; events has
 // those whose names their tables' names do not tell whole, and may be missing.
 //
 // query answers a stream of rows, objects whose keys are the columns in their

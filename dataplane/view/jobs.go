@@ -50,9 +50,7 @@ func (v *View) shownJob(ws id.Workspace, j moves.Job) shownJob {
 	if j.Total >= 0 {
 		s.Total = &j.Total
 	}
-	if !j.Ended.IsZero() {
-		s.Ended = &j.Ended
-	}
+	s.Ended = moment(j.Ended)
 	return s
 }
 

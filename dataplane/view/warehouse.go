@@ -44,11 +44,21 @@ type Loaded struct {
 	Detail      string
 }
 
+// Waiting is what waits for the load of a warehouse.
+type Waiting struct {
+	Destination id.Destination
+	Events      int64
+	Next        time.Time // when it is loaded next; zero: it is being loaded
+}
+
 // Warehouses is the destinations that this plane loads: those whose target is
 // staged.
 type Warehouses interface {
-	// Loads returns the recent loads, newest first, of all warehouses of ws for "".
-	Loads(ctx context.Context, ws id.Workspace, d id.Destination) ([]Loaded, error)
+	// Loads returns the recent loads, newest first, of all warehouses of ws for "", and
+	// what waits for the next ones.
+	Loads(ctx context.Context, ws id.Workspace, d id.Destination) ([]Loaded, []Waiting, error)
+	// Hasten lets d be loaded without delay.
+	Hasten(ctx context.Context, ws id.Workspace, d id.Destination) error
 	// Query runs sql and hands over row after row; row's error ends it and comes
 	// back. values are what JSON can be made of: strings, numbers, booleans, nil,
 	// times, json.RawMessage and what has a text. Errors of kind fault.Invalid,
@@ -85,7 +95,7 @@ func (v *View) loads(c *endpoint.Call) (any, error) {
 			return nil, err
 		}
 	}
-	found, err := v.cfg.Warehouses.Loads(c.Context(), c.Grant.Workspace, only)
+	found, waits, err := v.cfg.Warehouses.Loads(c.Context(), c.Grant.Workspace, only)
 	if err != nil {
 		return nil, fmt.Errorf("list loads: %w", endpoint.Quoted(err))
 	}
@@ -96,15 +106,41 @@ func (v *View) loads(c *endpoint.Call) (any, error) {
 		}
 		i := loadItem{
 			ID: l.ID, Destination: v.destinationName(c.Grant.Workspace, l.Destination), At: l.At.UTC(), State: l.State, Rows: l.Rows,
-			Tables: append([]string{}, l.Tables...), Events: l.Events, Attempt: l.Attempt, Code: l.Code, Detail: l.Detail,
-		}
-		if !l.Next.IsZero() {
-			next := l.Next.UTC()
-			i.Next = &next
+			Tables: append([]string{}, l.Tables...), Events: l.Events, Attempt: l.Attempt, Next: moment(l.Next), Code: l.Code, Detail: l.Detail,
 		}
 		items = append(items, i)
 	}
-	return map[string]any{"loads": items}, nil
+	waiting := []map[string]any{}
+	for _, w := range waits {
+		if c.CoversDestination(w.Destination) {
+			waiting = append(waiting, map[string]any{"destination": v.destinationName(c.Grant.Workspace, w.Destination), "events": w.Events, "next": moment(w.Next)})
+		}
+	}
+	return map[string]any{"loads": items, "waiting": waiting}, nil
+}
+
+// moment is a time as it is shown, null for zero.
+func moment(t time.Time) *time.Time {
+	if t = t.UTC(); t.IsZero() {
+		return nil
+	}
+	return &t
+}
+
+func (v *View) loadNow(c *endpoint.Call) (any, error) {
+	var in struct{ Destination string }
+	err := errors.Join(offers(v.cfg.Warehouses != nil, "warehouses"), c.Whole())
+	if err == nil {
+		err = c.Decode(&in, endpoint.MaxBody)
+	}
+	if err != nil {
+		return nil, err
+	}
+	d, err := v.warehouse(c, in.Destination)
+	if err != nil {
+		return nil, err
+	}
+	return map[string]time.Time{"at": v.cfg.Now().UTC()}, v.cfg.Warehouses.Hasten(c.Context(), c.Grant.Workspace, d)
 }
 
 // warehouse finds a warehouse that a call may see; errors as destination's.

@@ -41,9 +41,14 @@ func (w *warehouse) note(parts ...any) {
 	w.asked = append(w.asked, fmt.Sprint(parts...))
 }
 
-func (w *warehouse) Loads(_ context.Context, ws id.Workspace, d id.Destination) ([]view.Loaded, error) {
+func (w *warehouse) Loads(_ context.Context, ws id.Workspace, d id.Destination) ([]view.Loaded, []view.Waiting, error) {
 	w.note("loads ", ws, " ", d)
-	return w.loads, nil
+	return w.loads, []view.Waiting{{Destination: "dst_b", Events: 5, Next: now.Add(time.Second)}, {Destination: "dst_gone"}}, nil
+}
+
+func (w *warehouse) Hasten(_ context.Context, ws id.Workspace, d id.Destination) error {
+	w.note("hasten ", ws, " ", d)
+	return nil
 }
 
 func (w *warehouse) Query(ctx context.Context, ws id.Workspace, d id.Destination, sql string, row func([]string, []any) error) error {
@@ -81,15 +86,16 @@ func TestLoadsAreListedWithinTheGrant(t *testing.T) {
 	f := withWarehouse(t, w, nil)
 	first := `{"id":"l2","destination":"lake","at":"2026-03-01T12:00:00Z","state":"failed","rows":7,"tables":["tracks"],"attempt":3,"next":"2026-03-01T12:01:00Z","code":"refused","detail":"value 'x'"}`
 	second := `{"id":"l1","destination":"dst_gone","at":"2026-03-01T12:00:00Z","state":"done","rows":0,"tables":[],"attempt":0,"next":null,"code":"","detail":""}`
+	waits, none := `"waiting":[{"destination":"lake","events":5,"next":"2026-03-01T12:00:01Z"}`, `{"destination":"dst_gone","events":0,"next":null}`
 	for name, tc := range map[string]struct {
 		query  string
 		change func(*capability.Grant)
 		code   int
 		want   string
 	}{
-		"all":              {"", nil, 200, `{"loads":[` + first + "," + second + "]}"},
-		"some":             {"", func(g *capability.Grant) { g.Destinations = []id.Destination{"dst_b"} }, 200, `{"loads":[` + first + "]}"},
-		"of one":           {"?destination=lake", nil, 200, `{"loads":[` + first + "," + second + "]}"}, // the fake does not choose
+		"all":              {"", nil, 200, `{"loads":[` + first + "," + second + "]," + waits + "," + none + "]}"},
+		"some":             {"", func(g *capability.Grant) { g.Destinations = []id.Destination{"dst_b"} }, 200, `{"loads":[` + first + "]," + waits + "]}"},
+		"of one":           {"?destination=lake", nil, 200, `{"loads":[` + first + "," + second + "]," + waits + "," + none + "]}"}, // the fake does not choose
 		"of another":       {"?destination=lake", func(g *capability.Grant) { g.Destinations = []id.Destination{"dst_a"} }, 403, ""},
 		"of no warehouse":  {"?destination=hook", nil, 400, ""},
 		"of a stranger's":  {"?destination=dst_z", nil, 404, ""},
@@ -104,6 +110,31 @@ func TestLoadsAreListedWithinTheGrant(t *testing.T) {
 		if asked != "loads ws_a " && asked != "loads ws_a dst_b" {
 			t.Errorf("the warehouse was asked %q", asked)
 		}
+	}
+}
+
+func TestALoadIsHastenedWithinTheGrant(t *testing.T) {
+	t.Parallel()
+	w := &warehouse{}
+	f := withWarehouse(t, w, nil)
+	for name, tc := range map[string]struct {
+		destination string
+		change      func(*capability.Grant)
+		code        int
+	}{
+		"of one":           {"lake", nil, 200},
+		"of another":       {"lake", func(g *capability.Grant) { g.Destinations = []id.Destination{"dst_a"} }, 403},
+		"of no warehouse":  {"hook", nil, 400},
+		"of a stranger's":  {"dst_z", nil, 404},
+		"for some sources": {"lake", func(g *capability.Grant) { g.Sources = []id.Source{"src_a"} }, 403},
+	} {
+		got := f.do("POST", "/v1/loads", f.token(tc.change, capability.StartLoads), fmt.Sprintf(`{"destination":%q}`, tc.destination))
+		if got.Code != tc.code || tc.code == 200 && strings.TrimSpace(got.Body.String()) != `{"at":"2026-03-01T12:00:00Z"}` {
+			t.Errorf("%s: %d %s, want %d", name, got.Code, got.Body, tc.code)
+		}
+	}
+	if d := cmp.Diff([]string{"hasten ws_a dst_b"}, w.asked); d != "" {
+		t.Errorf("asked (-want +got):\n%s", d)
 	}
 }
 

@@ -26,6 +26,7 @@ const (
 	ReplayQuarantine  Action = "quarantine:replay"  // sending them through the pipeline again
 	DiscardQuarantine Action = "quarantine:discard" // removing them for good
 	ReadLoads         Action = "loads:read"         // loads of a warehouse, with its own error texts
+	StartLoads        Action = "loads:start"        // loading a warehouse without delay
 	Query             Action = "query"              // SQL on a warehouse
 	Preview           Action = "preview"            // trying transformations and destinations on given events
 	TestDestination   Action = "destination:test"   // connecting to a destination
@@ -35,7 +36,7 @@ const (
 
 // Actions lists every action.
 func Actions() []Action {
-	return []Action{ReadLedger, ReadDead, RedriveDead, DiscardDead, ReadLive, ReadParked, ReadQuarantine, ReplayQuarantine, DiscardQuarantine, ReadLoads, Query, Preview, TestDestination, ReadJobs, StopJobs}
+	return []Action{ReadLedger, ReadDead, RedriveDead, DiscardDead, ReadLive, ReadParked, ReadQuarantine, ReplayQuarantine, DiscardQuarantine, ReadLoads, StartLoads, Query, Preview, TestDestination, ReadJobs, StopJobs}
 }
 
 // Grant is the content of a capability: one plane, one workspace, one action.

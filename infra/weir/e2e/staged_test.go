@@ -8,6 +8,44 @@ import (
 	"testing"
 )
 
+// TestAWarehouseIsLoadedNow loads what waits for a warehouse that is loaded once an hour.
+func TestAWarehouseIsLoadedNow(t *testing.T) {
+	t.Parallel()
+	_, in := dev(t, t.TempDir(), `workspace: acme
+region: eu
+sources:
+  - { name: web, type: http, writeKey: wk_web }
+destinations:
+  - { name: lake, type: duckdb, settings: { path: "./acme.duckdb", syncEvery: 1h } }
+connections:
+  - { source: web, destination: lake }
+`)
+	weir := func(args ...string) string { t.Helper(); return run(t, 0, "", append(args, "--data-dir", in.Dir)...) }
+	stand := func(waiting int, state string) {
+		t.Helper()
+		until(t, fmt.Sprintf("%d events wait", waiting), func() bool {
+			out := weir("load", "status", "lake", "--output", "json")
+			return contains(out, fmt.Sprintf(`"destination":"lake","waiting":%d,`, waiting)) && contains(out, state)
+		})
+	}
+	for n := range 2 { // the first load may be the one after the start
+		accept(t, in.Gateway, "/v1/track", "wk_web", fmt.Sprintf(`{"userId":"u","event":"Paid","messageId":"m%d"}`, n))
+		until(t, "it is staged or loaded", func() bool { b := bookOf(t, in, "web", "lake"); return b.Staged+b.Delivered == int64(n+1) })
+		weir("load", "now", "lake")
+		stand(0, `"state":"done"`)
+		if got := rowCount(t, in, "paid"); got != int64(n+1) {
+			t.Errorf("%d rows after load now, want %d", got, n+1)
+		}
+	}
+	accept(t, in.Gateway, "/v1/track", "wk_web", `{"userId":"u","event":"Paid","messageId":"m"}`)
+	stand(1, `"rows":`)
+	weir("load", "now", "lake", "--detach")
+	until(t, "it is loaded", func() bool { return rowCount(t, in, "paid") == 3 })
+	if out := run(t, 1, "", "load", "now", "nowhere", "--data-dir", in.Dir); !contains(out, "nowhere") {
+		t.Errorf("load now of what there is not says %s", out)
+	}
+}
+
 // TestWhatWaitsForAWarehouseIsStaged has a warehouse that nobody answers for: what it
 // has been handed is staged in the books and not delivered, also after the process was
 // killed, and the warehouse is not removed without a word.

@@ -174,3 +174,44 @@ func (v *View) Stop(ctx context.Context, job string) (Job, error) {
 	_, err := v.call(ctx, http.MethodPost, "/v1/jobs/"+url.PathEscape(job)+"/stop", nil, struct{}{}, &out)
 	return out, err
 }
+
+// Load is one load of a warehouse. Code and Detail are empty unless it failed.
+type Load struct {
+	ID          string     `json:"id"`
+	Destination string     `json:"destination"`
+	At          time.Time  `json:"at"`
+	State       string     `json:"state"` // staging, merging, done, failing
+	Rows        int64      `json:"rows"`
+	Attempt     int        `json:"attempt"`
+	Next        *time.Time `json:"next"` // when it is tried again
+	Code        string     `json:"code"`
+	Detail      string     `json:"detail"`
+}
+
+// Waiting is what waits for the load of a warehouse; Next is nil during one.
+type Waiting struct {
+	Destination string     `json:"destination"`
+	Events      int64      `json:"events"`
+	Next        *time.Time `json:"next"`
+}
+
+// Loads returns the loads of a destination, or of all for "", newest first, and what waits.
+func (v *View) Loads(ctx context.Context, destination string) ([]Load, []Waiting, error) {
+	path := "/v1/loads"
+	if destination != "" {
+		path += "?" + url.Values{"destination": {destination}}.Encode()
+	}
+	var out struct {
+		Loads   []Load
+		Waiting []Waiting
+	}
+	_, err := v.call(ctx, http.MethodGet, path, nil, nil, &out)
+	return out.Loads, out.Waiting, err
+}
+
+// LoadNow lets a destination be loaded without delay. Loads from at on have what waited.
+func (v *View) LoadNow(ctx context.Context, destination string) (at time.Time, err error) {
+	var out struct{ At time.Time }
+	_, err = v.call(ctx, http.MethodPost, "/v1/loads", nil, map[string]string{"destination": destination}, &out)
+	return out.At, err
+}
