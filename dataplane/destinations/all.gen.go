@@ -38,6 +38,9 @@ var slackSpec []byte
 //go:embed snapchat-conversions/spec.yaml
 var snapchatconversionsSpec []byte
 
+//go:embed tiktok-events/spec.yaml
+var tiktokeventsSpec []byte
+
 //go:embed zendesk/spec.yaml
 var zendeskSpec []byte
 
@@ -59,6 +62,7 @@ func All() []destination.Kind {
 		mapping.Define(segmentSpec),
 		mapping.Define(slackSpec),
 		mapping.Define(snapchatconversionsSpec),
+		mapping.Define(tiktokeventsSpec),
 		webhook.Kind,
 		mapping.Define(zendeskSpec),
 	}
