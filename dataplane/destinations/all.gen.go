@@ -26,6 +26,9 @@ var facebookconversionsSpec []byte
 //go:embed klaviyo/spec.yaml
 var klaviyoSpec []byte
 
+//go:embed pinterest-conversions/spec.yaml
+var pinterestconversionsSpec []byte
+
 //go:embed posthog/spec.yaml
 var posthogSpec []byte
 
@@ -56,6 +59,7 @@ func All() []destination.Kind {
 		kafka.Kind,
 		mapping.Define(klaviyoSpec),
 		mixpanel.Kind,
+		mapping.Define(pinterestconversionsSpec),
 		mapping.Define(posthogSpec),
 		redis.Kind,
 		s3.Kind,
