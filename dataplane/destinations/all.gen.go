@@ -9,6 +9,7 @@ import (
 	"weir/dataplane/destination"
 	"weir/dataplane/destination/mapping"
 	"weir/dataplane/destinations/amplitude"
+	"weir/dataplane/destinations/amqp"
 	awskinesis "weir/dataplane/destinations/aws-kinesis"
 	"weir/dataplane/destinations/customerio"
 	googleanalytics4 "weir/dataplane/destinations/google-analytics-4"
@@ -51,6 +52,7 @@ var zendeskSpec []byte
 func All() []destination.Kind {
 	return []destination.Kind{
 		amplitude.Kind,
+		amqp.Kind,
 		awskinesis.Kind,
 		customerio.Kind,
 		mapping.Define(facebookconversionsSpec),
