@@ -50,7 +50,7 @@ func (d *DataPlane) previewDestination(_ context.Context, draft view.Destination
 func (d *DataPlane) previewTransformation(ctx context.Context, ws id.Workspace, draft view.TransformationDraft) ([]any, error) {
 	libraries := make([]script.File, len(draft.Libraries))
 	for i, l := range draft.Libraries {
-		libraries[i] = script.File(l)
+		libraries[i] = script.File{Name: l.Name, Code: l.Code}
 	}
 	return preview.DraftCode(ctx, d.compiler, d.code, ws, draft.Code, libraries, draft.Events)
 }

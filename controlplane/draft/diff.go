@@ -5,6 +5,7 @@ import (
 	stdjson "encoding/json"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/go-json-experiment/json"
@@ -128,7 +129,11 @@ func libraryParts(libraries []workspace.Library) []part {
 func transformationParts(transformations []workspace.Transformation) []part {
 	parts := make([]part, len(transformations))
 	for i, t := range transformations {
-		parts[i] = part{string(t.ID), t.Name, map[string]string{"language": t.Language, "code": t.Code}}
+		fields := map[string]string{"language": t.Language, "code": t.Code}
+		if t.MaxOutputs > 0 {
+			fields["maxOutputs"] = strconv.Itoa(t.MaxOutputs)
+		}
+		parts[i] = part{string(t.ID), t.Name, fields}
 	}
 	return parts
 }

@@ -52,6 +52,8 @@ type Transformation struct {
 	Was      string            `json:"was,omitzero"`
 	Language string            `json:"language"`
 	Code     string            `json:"code"`
+	// MaxOutputs is how many events it makes of one at most; 0: 1,000.
+	MaxOutputs int `json:"maxOutputs,omitzero"`
 }
 
 // Destination is one receiver of events.

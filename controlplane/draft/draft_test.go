@@ -76,8 +76,13 @@ func open(t *testing.T) *harness {
 	return h
 }
 
+// join lets a plane join; one in the region us is of a release before limits of outputs.
 func join(t *testing.T, s *store.Store, region string, n byte) store.Plane {
 	t.Helper()
+	kinds := []wire.Kind{{Family: "source", Name: "http"}, {Family: "destination", Name: "hook"}, wire.Kind{Family: "destination"}.Named("hook-2"), {Family: "transformation", Name: "javascript"}, wire.BoundSecrets()}
+	if region != "us" {
+		kinds = append(kinds, wire.Kind{Family: "transformation", Name: workspace.LimitsOutputs})
+	}
 	token := store.Hash{n}
 	now := time.Now()
 	if err := s.CreateInvitation(t.Context(), ann, store.Invitation{Token: token, Region: region, Kind: store.Regional, CreatedAt: now, ExpiresAt: now.Add(time.Hour)}); err != nil {
@@ -87,7 +92,7 @@ func join(t *testing.T, s *store.Store, region string, n byte) store.Plane {
 	p, err := s.JoinPlane(t.Context(), ann, token, store.Plane{
 		ID: id.New[id.Plane](), Name: fmt.Sprintf("%s-%d", region, n), IdentityKey: fill(100), SealingKey: fill(120), SealingKeySignature: fill(140),
 		NATSKey: fmt.Sprintf("U%055d", n), GatewayURL: "http://127.0.0.1:8090", ViewURL: "http://127.0.0.1:8091", Version: "1.2.3",
-		Kinds: []wire.Kind{{Family: "source", Name: "http"}, {Family: "destination", Name: "hook"}, wire.Kind{Family: "destination"}.Named("hook-2"), {Family: "transformation", Name: "javascript"}, wire.BoundSecrets()},
+		Kinds: kinds,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -203,6 +208,25 @@ func TestExportAppliesAsUnchanged(t *testing.T) {
 	}
 }
 
+func TestALimitOfOutputsIsKeptAndShown(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	limited := func(limit string) string {
+		return `{"workspace":"acme","region":"eu","transformations":[{"name":"t","language":"javascript","code":"export const transformEvent = e => e"` + limit + `}]}`
+	}
+	d.apply(t, limited(`,"maxOutputs":5`))
+	doc, _, err := d.Export(t.Context(), store.DefaultOrganization, "acme")
+	if err != nil || doc.Transformations[0].MaxOutputs != 5 || d.config(t).Transformations[0].MaxOutputs != 5 {
+		t.Errorf("exported %+v, error %v, want the limit 5", doc.Transformations, err)
+	}
+	for _, limit := range []string{`,"maxOutputs":6`, ""} {
+		changes := d.apply(t, limited(limit)).Changes
+		if len(changes) != 1 || !slices.Equal(changes[0].Fields, []string{"maxOutputs"}) {
+			t.Errorf("with %q changes are %+v, want maxOutputs", limit, changes)
+		}
+	}
+}
+
 func TestWithoutPruneNothingIsRemoved(t *testing.T) {
 	t.Parallel()
 	d := open(t)
@@ -233,6 +257,8 @@ func TestEveryProblemIsNamedAtOnce(t *testing.T) {
 			[]string{"sources[1].name duplicate_name", "sources[1].type unknown_type", "destinations[0].settings.url required", "destinations[0].settings.uri unknown_field", "connections[0].source unknown_source", "connections[1].destination unknown_destination"}},
 		"a kind that the plane lacks": {`{"workspace":"acme","region":"eu","destinations":[{"name":"n","type":"new"},{"name":"h","type":"hook-2"}]}`,
 			[]string{"destinations[0].type too_old"}},
+		"a limit that the plane lacks": {`{"workspace":"acme","region":"us","transformations":[{"name":"t","language":"javascript","code":"export const transformEvent = e => e","maxOutputs":5}]}`,
+			[]string{"transformations[0].maxOutputs too_old"}},
 		"a region without a plane": {`{"workspace":"acme","region":"ap"}`, []string{"region no_plane"}},
 		"another address":          {`{"workspace":"other","region":"eu"}`, []string{"workspace wrong_workspace"}},
 		"a secret without a value": {`{"workspace":"acme","region":"eu","destinations":[{"name":"a","type":"hook","settings":{"url":"http://127.0.0.1/"},"secrets":{"password":{"version":1,"fingerprint":"` + at127("f") + `"}}}]}`,

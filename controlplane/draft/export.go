@@ -26,7 +26,7 @@ func export(c workspace.Config) Document {
 	}
 	for _, t := range c.Transformations {
 		transformations[t.ID] = t.Name
-		doc.Transformations = append(doc.Transformations, Transformation{ID: t.ID, Name: t.Name, Language: t.Language, Code: t.Code})
+		doc.Transformations = append(doc.Transformations, Transformation{ID: t.ID, Name: t.Name, Language: t.Language, Code: t.Code, MaxOutputs: t.MaxOutputs})
 	}
 	for _, d := range c.Destinations {
 		destinations[d.ID] = d.Name

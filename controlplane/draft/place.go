@@ -107,6 +107,9 @@ func tooOld(c workspace.Config, plane store.Plane, specs []catalog.Spec) []fault
 		if t.Language == "javascript" {
 			need(fmt.Sprintf("transformations[%d].language", i), t.Language, "transformation")
 		}
+		if t.MaxOutputs > 0 {
+			need(fmt.Sprintf("transformations[%d].maxOutputs", i), workspace.LimitsOutputs, "transformation")
+		}
 	}
 	for i, d := range c.Destinations {
 		if _, ok := catalog.Find(specs, d.Type, catalog.Destinations, catalog.Warehouses); ok {

@@ -107,7 +107,7 @@ func (r *resolved) transformations(doc Document, former *workspace.Config, prune
 	}
 	ids := claim(r, known, "transformations", doc.Transformations, func(t Transformation) (id.Transformation, string, string) { return t.ID, t.Name, t.Was })
 	for i, t := range doc.Transformations {
-		r.config.Transformations = append(r.config.Transformations, workspace.Transformation{ID: ids[i], Name: t.Name, Language: t.Language, Code: t.Code})
+		r.config.Transformations = append(r.config.Transformations, workspace.Transformation{ID: ids[i], Name: t.Name, Language: t.Language, Code: t.Code, MaxOutputs: t.MaxOutputs})
 	}
 	if !prune {
 		for _, f := range former.Transformations {

@@ -21,6 +21,7 @@ import (
 	"weir/shared/secret"
 	"weir/shared/wire"
 	"weir/shared/wire/edge"
+	"weir/shared/workspace"
 )
 
 // Config is what an agent needs; all but Status, Version, Log and the times are
@@ -358,8 +359,10 @@ func KindsOf(k plan.Kinds) []wire.Kind {
 	for _, s := range k.Specs() {
 		kinds = append(kinds, wire.Kind{Family: string(s.Family), Digest: catalog.Digest(s)}.Named(s.Name))
 	}
-	const language = "javascript"
-	return append(kinds, wire.BoundSecrets(), wire.Kind{Family: "transformation", Name: language, Digest: catalog.Digest(catalog.Spec{Name: language})})
+	for _, name := range []string{"javascript", workspace.LimitsOutputs} {
+		kinds = append(kinds, wire.Kind{Family: "transformation", Name: name, Digest: catalog.Digest(catalog.Spec{Name: name})})
+	}
+	return append(kinds, wire.BoundSecrets())
 }
 
 // ring wakes whoever listens on c, which has room for one.

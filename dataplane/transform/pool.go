@@ -13,6 +13,7 @@ import (
 	"weir/dataplane/transform/engine"
 	"weir/dataplane/transform/worker"
 	"weir/shared/fault"
+	"weir/shared/script"
 	child "weir/shared/worker"
 )
 
@@ -86,7 +87,7 @@ func New(c Config) (*Pool, error) {
 		c.Timeout = 500 * time.Millisecond
 	}
 	if c.MaxOutputs == 0 {
-		c.MaxOutputs = 1000
+		c.MaxOutputs = script.MaxOutputs
 	}
 	if c.MaxBytes == 0 {
 		c.MaxBytes = event.MaxBytes

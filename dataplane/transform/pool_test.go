@@ -3,6 +3,7 @@ package transform_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -186,4 +187,60 @@ func TestAnEventBecomesAThousand(t *testing.T) {
 	if len(r.Ends) != 1 || r.Ends[0].From != 1 || r.Ends[0].Code != transform.CodeOutput || !strings.Contains(r.Ends[0].Text, "more than 1000 events, the most") {
 		t.Errorf("ended %+v", r.Ends)
 	}
+}
+
+// TestATransformationHasItsOwnMostOutputs: of each event that one gets it makes at most
+// its own number, whatever others of its chain make, and never more than the plane's.
+func TestATransformationHasItsOwnMostOutputs(t *testing.T) {
+	t.Parallel()
+	e := run(t, transform.Config{Workers: 2, MaxOutputs: 20, Timeout: 10 * time.Second})
+	const each = `export const transformEvent = e => Array.from({ length: e.properties.n }, () => ({ ...e }))`
+	const batch = `export const transformBatch = all => all.flatMap(e => Array.from({ length: e.properties.n }, () => ({ ...e })))`
+	for name, tc := range map[string]struct {
+		steps []script.Step
+		n     []int // outputs that the code makes of each event
+		want  []int // outputs; negative: the limit that the refusal names
+	}{
+		"within":               {codes(t, 3, each), []int{3, 1}, []int{3, 1}},
+		"past it":              {codes(t, 3, each), []int{4, 3}, []int{-3, 3}},
+		"batch":                {codes(t, 3, batch), []int{3, 4, 1}, []int{3, -3, 1}},
+		"batch of one":         {codes(t, 3, batch), []int{100}, []int{-3}},
+		"none of its own":      {codes(t, 0, each), []int{20, 21}, []int{20, -20}},
+		"above the plane's":    {codes(t, 1000, each), []int{20, 21}, []int{20, -20}},
+		"each event of a fan":  {codes(t, 3, each, `export const transformEvent = e => [e, e, e]`), []int{3}, []int{9}},
+		"together too many":    {codes(t, 5, each, each), []int{5}, []int{-20}},
+		"the second one's own": {append(codes(t, 0, each), codes(t, 2, `export const transformEvent = e => [e, e, e]`)...), []int{3}, []int{-2}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var texts []string
+			for i, n := range tc.n {
+				texts = append(texts, fmt.Sprintf(`{"userId":"u","messageId":"m%d","properties":{"n":%d}}`, i, n))
+			}
+			r := apply(t, e, transform.NewChain(tc.steps), parsed(t, texts...))
+			got := make([]int, len(tc.n))
+			for _, o := range r.Outs {
+				got[o.From]++
+			}
+			for _, d := range r.Ends {
+				if _, err := fmt.Sscanf(strings.TrimPrefix(strings.TrimPrefix(d.Text, "t0: "), "t1: "), "the event became more than %d events", &got[d.From]); err != nil || d.Code != transform.CodeOutput {
+					t.Errorf("event %d ended with %s %s", d.From, d.Code, d.Text)
+				}
+				got[d.From] *= -1
+			}
+			if !slices.Equal(got, tc.want) {
+				t.Errorf("outputs %v, want %v", got, tc.want)
+			}
+		})
+	}
+}
+
+// codes compiles codes, each of which makes most events of one.
+func codes(t *testing.T, most int, codes ...string) []script.Step {
+	t.Helper()
+	var files []script.File
+	for i, code := range codes {
+		files = append(files, script.File{Name: fmt.Sprint("t", i), Code: code, MaxOutputs: most})
+	}
+	return scripttest.Compile(t, files, nil)
 }

@@ -79,7 +79,7 @@ func (c *Compiler) Compile(ctx context.Context, tenant string, scripts, librarie
 			break
 		}
 		if f.library < 0 {
-			steps = append(steps, Step{Name: f.text.Name, Code: f.answer.Code, Batch: f.answer.Batch, Map: f.answer.Map})
+			steps = append(steps, Step{Name: f.text.Name, Code: f.answer.Code, Batch: f.answer.Batch, Map: f.answer.Map, MaxOutputs: scripts[len(steps)].MaxOutputs})
 		}
 	}
 	if len(l.problems) > 0 {

@@ -30,9 +30,15 @@ const (
 	maxProblems = 50      // problems that one Compile lists
 )
 
+// MaxOutputs is how many events a transformation makes of one at most.
+const MaxOutputs = 1000
+
 // File is an ES module. Of a transformation the name is for people; a library
 // is imported by its name.
-type File struct{ Name, Code string }
+type File struct {
+	Name, Code string
+	MaxOutputs int // of a transformation; 0: MaxOutputs
+}
 
 // Step is one transformation, bundled: the text of a CommonJS module that
 // exports transformEvent or, with Batch, transformBatch, and needs nothing.
@@ -41,12 +47,17 @@ type Step struct {
 	Code  string
 	Batch bool
 	Map   []byte // source map of Code, JSON
+	// MaxOutputs is how many events it makes of one; 0: as many as its plane lets it.
+	MaxOutputs int
 }
 
 // Key returns the SHA-256, in hex, of what steps do: equal keys, equal work.
 func Key(steps []Step) string {
 	h := sha256.New()
 	for _, s := range steps {
+		if s.MaxOutputs > 0 {
+			fmt.Fprintf(h, "most %d\n", s.MaxOutputs)
+		}
 		fmt.Fprintf(h, "%d %t %s\n", len(s.Code), s.Batch, s.Code)
 	}
 	return hex.EncodeToString(h.Sum(nil))

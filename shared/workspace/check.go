@@ -187,6 +187,12 @@ func (k *check) transformations(list []Transformation) map[string]bool {
 		at := fmt.Sprintf("transformations[%d]", i)
 		k.names(at, string(t.ID), t.Name, id.Valid(t.ID), ids, names)
 		k.code(at, t.Language, t.Code)
+		switch {
+		case t.MaxOutputs > script.MaxOutputs:
+			k.add(at+".maxOutputs", "too_large", "A transformation makes at most %d events of one; maxOutputs is 1 to %[1]d.", script.MaxOutputs)
+		case t.MaxOutputs < 0:
+			k.add(at+".maxOutputs", "malformed", "maxOutputs is 1 to %d; leave it out for %[1]d.", script.MaxOutputs)
+		}
 	}
 	return ids
 }

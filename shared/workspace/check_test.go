@@ -78,7 +78,9 @@ func TestCheckFindsEveryMistake(t *testing.T) {
 		"library": {func(c *workspace.Config) {
 			c.Libraries = []workspace.Library{{Name: "text", Language: "javascript", Code: "x"}, {Name: "../x", Language: "javascript", Code: "x"}, {Name: "text", Language: "lua"}}
 		}, []string{"libraries[1].name bad_name", "libraries[2].name duplicate_name", "libraries[2].language unknown_language", "libraries[2].code required"}},
-		"long code": {func(c *workspace.Config) { c.Transformations[0].Code = strings.Repeat("x", 300_000) }, []string{"transformations[0].code too_large"}},
+		"long code":        {func(c *workspace.Config) { c.Transformations[0].Code = strings.Repeat("x", 300_000) }, []string{"transformations[0].code too_large"}},
+		"too many outputs": {func(c *workspace.Config) { c.Transformations[0].MaxOutputs = 1001 }, []string{"transformations[0].maxOutputs too_large"}},
+		"less than none":   {func(c *workspace.Config) { c.Transformations[0].MaxOutputs = -1 }, []string{"transformations[0].maxOutputs malformed"}},
 		"chain": {func(c *workspace.Config) {
 			c.Connections[0].Transformations = []id.Transformation{"tf_a", "tf_b", "tf_a"}
 		}, []string{

@@ -21,7 +21,7 @@ func Compile(ctx context.Context, with *script.Compiler, c Config) ([]script.Ste
 	}
 	transformations, libraries := make([]script.File, len(c.Transformations)), make([]script.File, len(c.Libraries))
 	for i, t := range c.Transformations {
-		transformations[i] = script.File{Name: t.Name, Code: t.Code}
+		transformations[i] = script.File{Name: t.Name, Code: t.Code, MaxOutputs: t.MaxOutputs}
 	}
 	for i, l := range c.Libraries {
 		libraries[i] = script.File{Name: l.Name, Code: l.Code}

@@ -49,7 +49,13 @@ type Transformation struct {
 	Name     string            `json:"name"`
 	Language string            `json:"language"`
 	Code     string            `json:"code"`
+	// MaxOutputs is how many events it makes of one at most; 0: script.MaxOutputs.
+	MaxOutputs int `json:"maxOutputs,omitempty"`
 }
+
+// LimitsOutputs is the name that planes list among the languages of transformations
+// when they know MaxOutputs.
+const LimitsOutputs = "maxoutputs"
 
 // Destination is one receiver of events.
 type Destination struct {

@@ -106,7 +106,7 @@
       while (position < list.length) {
         const each = list[position++];
         if (each === null || each === undefined) continue;
-        if (++total > count * maxOutputs) { thrown = true; refuse(0, "transformation_output", "the batch became too many events"); break; }
+        if (++total > count * maxOutputs) { thrown = true; refuse(0, "transformation_output", (count === 1 ? "the event" : "the batch") + " became more than " + count * maxOutputs + " events, the most that a transformation may make of " + (count === 1 ? "one" : count)); break; }
         let i;
         if (typeof each === "object") {
           const id = each.messageId;

@@ -65,6 +65,14 @@ type Limits struct {
 	MaxBytes   int           // of one output
 }
 
+// Outputs is how many events a step makes of one.
+func (l Limits) Outputs(of script.Step) int {
+	if of.MaxOutputs > 0 {
+		return min(of.MaxOutputs, l.MaxOutputs)
+	}
+	return l.MaxOutputs
+}
+
 // Meta is what metadata(event) gives to the code besides the messageId.
 type Meta struct {
 	Workspace       id.Workspace

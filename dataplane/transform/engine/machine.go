@@ -79,7 +79,7 @@ func (m *Machine) load(e *Engine, step script.Step) error {
 	if err != nil {
 		return err
 	}
-	driver, err := boot.CallValue(quickjs.UndefinedValue, global, e.limits.MaxOutputs, e.limits.MaxBytes, maxLogLines, maxLogChars, m.direct != nil)
+	driver, err := boot.CallValue(quickjs.UndefinedValue, global, e.limits.Outputs(step), e.limits.MaxBytes, maxLogLines, maxLogChars, m.direct != nil)
 	if err != nil {
 		return err
 	}

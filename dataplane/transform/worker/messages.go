@@ -184,6 +184,7 @@ func defineFrame(key string, steps []script.Step) *writer {
 	w.int(len(steps))
 	for _, s := range steps {
 		w.flag(s.Batch)
+		w.int(s.MaxOutputs)
 		w.text(s.Code)
 	}
 	return w
@@ -193,7 +194,7 @@ func readDefine(body []byte) (key string, steps []script.Step, err error) {
 	r := reader{b: body}
 	key = r.text()
 	for n := r.count(); n > 0; n-- {
-		steps = append(steps, script.Step{Batch: r.flag(), Code: r.text()})
+		steps = append(steps, script.Step{Batch: r.flag(), MaxOutputs: r.int(), Code: r.text()})
 	}
 	return key, steps, r.end()
 }

@@ -33,6 +33,9 @@ func (p *part) collect(s int, items []item, a engine.Answer) []item {
 		if len(made[i]) == 0 && len(a.Unknown) > 0 {
 			p.end(it.from, s, engine.Problem{Code: engine.CodeFailed, Text: "transformBatch returned an event with a messageId that is not of this batch: " + a.Unknown[0]})
 		}
+		if most := p.limits.Outputs(p.steps[s]); len(made[i]) > most {
+			p.end(it.from, s, tooMany(most))
+		}
 		for n, text := range made[i] {
 			out, ok := p.identified(it, text, n+1)
 			res := &p.results[it.from]
@@ -49,7 +52,6 @@ func (p *part) collect(s int, items []item, a engine.Answer) []item {
 			next = append(next, out)
 		}
 	}
-	p.count(s, next)
 	return next
 }
 
@@ -58,14 +60,19 @@ func (p *part) large() engine.Problem {
 	return engine.Problem{Code: engine.CodeOutput, Text: fmt.Sprintf("an output has more than %d KiB", p.limits.MaxBytes>>10)}
 }
 
-// count ends inputs that became too many.
+// count ends inputs of which a step has made too many items, so far.
 func (p *part) count(s int, items []item) {
 	n := make(map[int]int)
 	for _, it := range items {
 		if n[it.from]++; n[it.from] > p.limits.MaxOutputs {
-			p.end(it.from, s, engine.Problem{Code: engine.CodeOutput, Text: "the event became more than " + strconv.Itoa(p.limits.MaxOutputs) + " events, the most that a transformation may make of one"})
+			p.end(it.from, s, tooMany(p.limits.MaxOutputs))
 		}
 	}
+}
+
+// tooMany is the problem of an event of which more than most came.
+func tooMany(most int) engine.Problem {
+	return engine.Problem{Code: engine.CodeOutput, Text: "the event became more than " + strconv.Itoa(most) + " events, the most that a transformation may make of one"}
 }
 
 // identified gives the nth output of it, from 1, its id: one that lost it or

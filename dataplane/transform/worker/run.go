@@ -123,6 +123,7 @@ func (p *part) through(left time.Duration) (int, error) {
 				return 0, err
 			}
 			next = append(next, more...)
+			p.count(s, next)
 			if s == 0 { // the slice's end cuts here and nowhere else
 				done = n
 				break

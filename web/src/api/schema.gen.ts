@@ -1439,6 +1439,8 @@ export interface components {
             was?: string;
             language: string;
             code: string;
+            /** @description How many events it makes of one at most; 1000 when absent */
+            maxOutputs?: number;
         };
         Destination: {
             id?: string;

@@ -143,6 +143,9 @@ func document(d Document) (*yaml.Node, error) {
 		m := newObject(0)
 		m.addText("name", t.Name)
 		m.addText("language", t.Language)
+		if t.MaxOutputs > 0 {
+			m.add("maxOutputs", &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!int", Value: fmt.Sprint(t.MaxOutputs)})
+		}
 		m.addText("code", t.Code)
 		transformations = append(transformations, &m.Node)
 	}

@@ -55,6 +55,8 @@ type Transformation struct {
 	Was      string            `json:"was,omitempty"`
 	Language string            `json:"language"`
 	Code     string            `json:"code"`
+	// MaxOutputs is how many events it makes of one at most; 0: script.MaxOutputs.
+	MaxOutputs uint64 `json:"maxOutputs,omitempty"`
 }
 
 // Destination is one receiver of events.

@@ -184,7 +184,7 @@ func TestWhatIsFormattedIsReadBackEqual(t *testing.T) {
 		ID: "ws_x", Workspace: "yes", Region: "eu",
 		Sources:         []manifest.Source{{ID: "src_x", Name: "12", Type: "http", WriteKey: "wk: # 'odd'", Settings: json.RawMessage(`{"z":1,"a":{"n":12345678901234567890,"f":1.50,"e":"😀\n line","empty":{},"none":null,"list":[],"t":true,"s":"true","d":"2026-01-02","x":"~"}}`)}},
 		Libraries:       []manifest.Library{{Name: "text", Language: "javascript", Code: "export const cut = (s) => s.slice(0, 3);\n"}},
-		Transformations: []manifest.Transformation{{Name: "t", Language: "javascript", Code: "a();\n\n  b(); // trailing  \n\tc()"}},
+		Transformations: []manifest.Transformation{{Name: "t", Language: "javascript", Code: "a();\n\n  b(); // trailing  \n\tc()", MaxOutputs: 100}},
 		Destinations: []manifest.Destination{{Name: "hook", Type: "webhook", Disabled: true,
 			Secrets: map[string]manifest.Secret{"headers": {Version: 2, Fingerprint: "00012345"}}}},
 		Connections: []manifest.Connection{{Source: "12", Destination: "hook", Transformations: []string{"t"}}},

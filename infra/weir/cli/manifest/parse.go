@@ -158,7 +158,7 @@ func (r *reader) transformation(f *File, n *yaml.Node, path string) Transformati
 	var key string
 	r.object(n, path,
 		field{"name", r.text(&t.Name)}, field{"language", r.text(&t.Language)}, field{"code", r.text(&t.Code)},
-		field{"was", r.text(&t.Was)}, field{"id", r.text(&key)},
+		field{"maxOutputs", r.count(&t.MaxOutputs)}, field{"was", r.text(&t.Was)}, field{"id", r.text(&key)},
 		field{"tests", func(n *yaml.Node, path string) {
 			r.list(n, path, func(n *yaml.Node, path string) {
 				f.Tests = append(f.Tests, r.test(len(f.Document.Transformations), n, path))

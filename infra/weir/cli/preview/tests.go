@@ -54,7 +54,7 @@ func try(ctx context.Context, compiler *script.Compiler, f *manifest.File, at in
 	for _, l := range f.Document.Libraries {
 		libraries = append(libraries, script.File{Name: l.Name, Code: l.Code})
 	}
-	opened, err := preview.OpenTransformation(ctx, compiler, []script.File{{Name: t.Name, Code: t.Code}}, libraries)
+	opened, err := preview.OpenTransformation(ctx, compiler, []script.File{{Name: t.Name, Code: t.Code, MaxOutputs: int(min(t.MaxOutputs, script.MaxOutputs))}}, libraries)
 	if fault.KindOf(err) == fault.Invalid {
 		return nil, nil
 	}
