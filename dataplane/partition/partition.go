@@ -124,13 +124,17 @@ func (p *Partition) once(ctx context.Context) error {
 	defer func() { _ = seen.Close() }()
 	p.seen.Store(seen)
 	log := func(k queue.Kind) queue.Log { return p.cfg.Store.Log(k, p.cfg.Number) }
+	var side queue.Log
+	if len(p.cfg.Store.Logs(queue.Detour)) > 0 {
+		side = log(queue.Detour)
+	}
 	keep := time.Duration(0)
 	if p.cfg.Moves {
 		keep = keyWindow
 	}
 	made, err := pipeline.New(pipeline.Config{
 		Partition: p.cfg.Number,
-		Events:    log(queue.Events), Journal: log(queue.Journal), Bad: log(queue.Bad), Quarantine: p.cfg.Quarantine,
+		Events:    log(queue.Events), Detour: side, Journal: log(queue.Journal), Bad: log(queue.Bad), Quarantine: p.cfg.Quarantine,
 		Parked: p.cfg.Parked, Dead: p.cfg.Dead,
 		Lease: func(ctx context.Context) (pipeline.Lease, uint64, error) {
 			held, err := p.cfg.Store.Lease(ctx, p.cfg.Number)

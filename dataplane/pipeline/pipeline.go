@@ -63,6 +63,7 @@ type Reports struct {
 type Config struct {
 	Partition                                      int // only for logs and errors
 	Events, Journal, Parked, Dead, Quarantine, Bad queue.Log
+	Detour                                         queue.Log // from where frames are moved to Events; nil: from nowhere
 
 	// Lease takes the partition's lease and returns its epoch, which is greater
 	// than that of every earlier owner.

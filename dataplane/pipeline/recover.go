@@ -36,7 +36,7 @@ func (o *owner) recover(ctx context.Context, epoch uint64) error {
 		return err
 	}
 	o.journal = j
-	o.unread = unread.New(o.cfg.Events, j.Booked)
+	o.unread = unread.New(o.cfg.Events, o.cfg.Detour, j.Booked)
 	if o.aside, err = aside.Open(ctx, aside.Config{
 		Partition: o.cfg.Partition, Events: o.cfg.Events, Quarantine: o.cfg.Quarantine, Read: o.readAt.Load, Barrier: j.Barrier, Board: o.cfg.Aside, Log: o.cfg.Log,
 		Known: func(ws id.Workspace) bool { _, known := o.cfg.Route(ws, ""); return known },

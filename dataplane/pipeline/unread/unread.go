@@ -1,5 +1,6 @@
-// Package unread counts the events of one partition that are durable in EVENTS
-// and that its loop has not read: the column waiting of the ledger.
+// Package unread counts the events of one partition that are durable in EVENTS, or in
+// DETOUR on their way there, and that its loop has not read: the column waiting of the
+// ledger.
 //
 // The count comes from the frames themselves, whoever appended them. Each frame is
 // decoded for it at most once, and only when it is still unread while somebody
@@ -9,6 +10,7 @@ package unread
 
 import (
 	"context"
+	"maps"
 	"strings"
 	"sync"
 	"time"
@@ -26,20 +28,29 @@ const patience = time.Second
 // Counter counts for one owner of a partition. It is safe for concurrent use.
 type Counter struct {
 	events queue.Log
+	detour queue.Log // nil: there is none
 	booked func() (entries []ledger.Row, through uint64)
 
 	mu      sync.Mutex
 	through uint64                  // the newest frame that was counted
 	total   map[ledger.Key]accepted // of all frames up to through, by source
+	aside   tally                   // of the detour
+}
+
+// tally is how many events are in the frames of the detour from first through last.
+type tally struct {
+	first, last uint64
+	total       map[ledger.Key]accepted
 }
 
 // accepted is how many events were accepted, and accepted again.
 type accepted struct{ accepted, replayed int64 }
 
-// New returns a counter of the frames in events. booked returns the ledger, and
+// New returns a counter of the frames in events and, unless it is nil, detour, from
+// where frames are moved to events. booked returns the ledger, and
 // the newest frame whose events are in it: all frames up to that one are.
-func New(events queue.Log, booked func() (entries []ledger.Row, through uint64)) *Counter {
-	return &Counter{events: events, booked: booked}
+func New(events, detour queue.Log, booked func() (entries []ledger.Row, through uint64)) *Counter {
+	return &Counter{events: events, detour: detour, booked: booked}
 }
 
 // Entries returns the ledger with the events that wait: they are accepted or
@@ -47,13 +58,62 @@ func New(events queue.Log, booked func() (entries []ledger.Row, through uint64))
 func (c *Counter) Entries() []ledger.Row {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	for range 3 { // a frame that is moved meanwhile was counted in both logs
+		c.look()
+		c.read()
+		if !c.moved() {
+			break
+		}
+	}
+	return c.fill(c.catchUp())
+}
+
+// read counts what is in EVENTS.
+func (c *Counter) read() {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	c.catchUp()
 	if extent, err := c.events.State(ctx); err == nil && extent.Last > c.through {
 		c.count(ctx)
 	}
-	return c.add(c.catchUp())
+}
+
+// look counts what is on the detour. Frames that were moved to EVENTS are removed there,
+// from the first on.
+func (c *Counter) look() {
+	if c.detour == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	st, err := c.detour.State(ctx)
+	if err != nil || st.First != c.aside.first || st.Last < c.aside.last {
+		c.aside = tally{first: st.First}
+	}
+	if err != nil || st.Records == 0 || st.Last == c.aside.last {
+		return
+	}
+	if c.aside.total == nil {
+		c.aside.total = map[ledger.Key]accepted{}
+	}
+	for rec, err := range c.detour.ReadTo(ctx, max(st.First, c.aside.last+1), "") {
+		if err != nil {
+			return
+		}
+		add(c.aside.total, rec.Data)
+		c.aside.last = rec.Seq
+	}
+}
+
+// moved reports whether frames left the detour after look.
+func (c *Counter) moved() bool {
+	if len(c.aside.total) == 0 {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	st, err := c.detour.State(ctx)
+	return err == nil && st.First != c.aside.first
 }
 
 // catchUp begins anew where the loop is, when the loop is as far as the count.
@@ -84,36 +144,45 @@ func (c *Counter) count(ctx context.Context) {
 			continue
 		}
 		c.through = rec.Seq
-		frame, err := queue.DecodeFrame(rec.Data)
-		if err != nil { // the journal counts it as one event without a source
-			frame.Events = []event.Event{{}}
-		}
-		for i := range frame.Events {
-			e := &frame.Events[i]
-			if e.Delivery != "" && e.Quarantine != "" { // a load took it back: it was accepted before
-				continue
-			}
-			key := ledger.Key{Workspace: e.Workspace, Source: e.Source}
-			n, counted := c.total[key]
-			if !counted { // it would keep the whole frame's texts in memory
-				key = ledger.Key{Workspace: id.Workspace(strings.Clone(string(key.Workspace))), Source: id.Source(strings.Clone(string(key.Source)))}
-			}
-			if e.Replayed {
-				n.replayed++
-			} else {
-				n.accepted++
-			}
-			c.total[key] = n
-		}
+		add(c.total, rec.Data)
 	}
 }
 
-// add puts the totals into the rows of the sources.
-func (c *Counter) add(rows []ledger.Row) []ledger.Row {
-	had := make(map[ledger.Key]bool, len(c.total))
+// add counts the events of a frame by source.
+func add(total map[ledger.Key]accepted, data []byte) {
+	frame, err := queue.DecodeFrame(data)
+	if err != nil { // the journal counts it as one event without a source
+		frame.Events = []event.Event{{}}
+	}
+	for i := range frame.Events {
+		e := &frame.Events[i]
+		if e.Delivery != "" && e.Quarantine != "" { // a load took it back: it was accepted before
+			continue
+		}
+		key := ledger.Key{Workspace: e.Workspace, Source: e.Source}
+		n, counted := total[key]
+		if !counted { // it would keep the whole frame's texts in memory
+			key = ledger.Key{Workspace: id.Workspace(strings.Clone(string(key.Workspace))), Source: id.Source(strings.Clone(string(key.Source)))}
+		}
+		if e.Replayed {
+			n.replayed++
+		} else {
+			n.accepted++
+		}
+		total[key] = n
+	}
+}
+
+// fill puts the totals into the rows of the sources.
+func (c *Counter) fill(rows []ledger.Row) []ledger.Row {
+	all := maps.Clone(c.total)
+	for key, n := range c.aside.total {
+		all[key] = accepted{all[key].accepted + n.accepted, all[key].replayed + n.replayed}
+	}
+	had := make(map[ledger.Key]bool, len(all))
 	for i := range rows {
 		r := &rows[i]
-		n, counted := c.total[keyOf(*r)]
+		n, counted := all[keyOf(*r)]
 		if r.Destination != "" || !counted {
 			continue
 		}
@@ -123,7 +192,7 @@ func (c *Counter) add(rows []ledger.Row) []ledger.Row {
 		r.Balanced = r.Balanced && ledger.Check(*r)
 	}
 	var fresh []ledger.Row
-	for key, n := range c.total {
+	for key, n := range all {
 		if had[key] {
 			continue
 		}

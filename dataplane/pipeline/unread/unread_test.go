@@ -75,7 +75,7 @@ func (l *loop) want(c *unread.Counter, want map[id.Source][3]int64) {
 func TestFramesAreCountedUntilTheyAreRead(t *testing.T) {
 	t.Parallel()
 	l := &loop{t: t, log: queuetest.NewLog(1, queuetest.Faults{})}
-	c := unread.New(l.log, l.entries)
+	c := unread.New(l.log, nil, l.entries)
 	l.want(c, map[id.Source][3]int64{})
 	l.append("src_a", "src_a", "src_b")
 	l.append("src_a", "again")
@@ -83,7 +83,7 @@ func TestFramesAreCountedUntilTheyAreRead(t *testing.T) {
 	l.next("src_a", 2, 0)
 	l.book.Apply([]ledger.Delta{{Workspace: "ws_a", Source: "src_b", Account: ledger.Accepted, N: 1}, {Workspace: "ws_a", Source: "src_b", Account: ledger.Unrouted, N: 1}})
 	l.want(c, map[id.Source][3]int64{"src_a": {3, 1, 2}, "src_b": {1, 0, 0}})
-	l.want(unread.New(l.log, l.entries), map[id.Source][3]int64{"src_a": {3, 1, 2}, "src_b": {1, 0, 0}}) // another owner
+	l.want(unread.New(l.log, nil, l.entries), map[id.Source][3]int64{"src_a": {3, 1, 2}, "src_b": {1, 0, 0}}) // another owner
 	l.next("src_a", 1, 1)
 	l.purge()
 	l.want(c, map[id.Source][3]int64{"src_a": {3, 1, 0}, "src_b": {1, 0, 0}})
@@ -103,7 +103,7 @@ func TestWhatTheLoopReadsMeanwhileIsCountedOnce(t *testing.T) {
 		l.append("src_a")
 	}
 	asked := 0
-	c := unread.New(l.log, func() ([]ledger.Row, uint64) {
+	c := unread.New(l.log, nil, func() ([]ledger.Row, uint64) {
 		if asked++; asked%2 == 0 && l.read < 5 {
 			l.next("src_a", 1, 0)
 			l.purge()
@@ -124,7 +124,7 @@ func TestAFrameThatNobodyCanReadCountsAsOneEvent(t *testing.T) {
 	if _, err := l.log.Append(t.Context(), "", []byte("damaged")); err != nil {
 		t.Fatal(err)
 	}
-	l.want(unread.New(l.log, l.entries), map[id.Source][3]int64{"": {1, 0, 1}})
+	l.want(unread.New(l.log, nil, l.entries), map[id.Source][3]int64{"": {1, 0, 1}})
 }
 
 func TestAnUnreachableLogLeavesTheLedgerAsItIs(t *testing.T) {
@@ -134,5 +134,38 @@ func TestAnUnreachableLogLeavesTheLedgerAsItIs(t *testing.T) {
 	l.next("src_a", 1, 0)
 	l.append("src_a")
 	l.log.Crash()
-	l.want(unread.New(l.log, l.entries), map[id.Source][3]int64{"src_a": {1, 0, 0}})
+	l.want(unread.New(l.log, nil, l.entries), map[id.Source][3]int64{"src_a": {1, 0, 0}})
+}
+
+// TestWhatIsOnTheDetourWaitsToo counts frames of the detour, and each once while they
+// are moved.
+func TestWhatIsOnTheDetourWaitsToo(t *testing.T) {
+	t.Parallel()
+	l := &loop{t: t, log: queuetest.NewLog(1, queuetest.Faults{})}
+	side := &loop{t: t, log: queuetest.NewLog(2, queuetest.Faults{})}
+	asked := func() {}
+	c := unread.New(l.log, side.log, func() ([]ledger.Row, uint64) {
+		asked()
+		return l.entries()
+	})
+	l.append("src_a")
+	side.append("src_a", "src_b")
+	l.want(c, map[id.Source][3]int64{"src_a": {2, 0, 2}, "src_b": {1, 0, 1}})
+	side.append("src_b", "again")
+	l.want(c, map[id.Source][3]int64{"src_a": {2, 1, 3}, "src_b": {2, 0, 2}})
+	l.next("src_a", 1, 0)
+	l.want(c, map[id.Source][3]int64{"src_a": {2, 1, 2}, "src_b": {2, 0, 2}})
+	asked = func() { // the first frame of the detour is moved while frames are counted
+		asked = func() {}
+		l.append("src_a", "src_b")
+		side.read = 1
+		side.purge()
+	}
+	l.want(c, map[id.Source][3]int64{"src_a": {2, 1, 2}, "src_b": {2, 0, 2}})
+	l.append("src_b", "again")
+	side.read = 2
+	side.purge()
+	l.want(c, map[id.Source][3]int64{"src_a": {2, 1, 2}, "src_b": {2, 0, 2}})
+	side.log.Crash()
+	l.want(c, map[id.Source][3]int64{"src_a": {2, 1, 2}, "src_b": {2, 0, 2}})
 }

@@ -196,7 +196,8 @@ func (l *Log) goBack(ctx context.Context) {
 	l.log.InfoContext(ctx, "events go directly to the event log again")
 }
 
-// move appends the frames of the detour to the log, many in one, and removes them.
+// move appends the frames of the detour to the log, many in one, and removes them at
+// once: what is in both logs counts twice.
 func (l *Log) move(ctx context.Context) error {
 	var events []event.Event // of the frame to come
 	size, last := 0, uint64(0)
@@ -206,7 +207,7 @@ func (l *Log) move(ctx context.Context) error {
 		}
 		frame := queue.EncodeFrame(events)
 		events, size = events[:0], 0
-		return l.put(ctx, frame)
+		return l.put(ctx, frame, last)
 	}
 	for rec, err := range l.side.ReadTo(ctx, 1, "") {
 		if err != nil {
@@ -223,7 +224,7 @@ func (l *Log) move(ctx context.Context) error {
 			}
 		}
 		if err != nil { // it ends as every damaged frame does
-			if err := l.put(ctx, rec.Data); err != nil {
+			if err := l.put(ctx, rec.Data, rec.Seq); err != nil {
 				return err
 			}
 		}
@@ -232,19 +233,27 @@ func (l *Log) move(ctx context.Context) error {
 	if err := flush(); err != nil {
 		return err
 	}
-	// Without it all of them would come again.
+	return l.remove(ctx, last) // of frames without events, too
+}
+
+// remove takes frames through last off the detour: otherwise they would come again.
+func (l *Log) remove(ctx context.Context, last uint64) error {
 	return l.insist(ctx, func() error { return l.side.Purge(ctx, last+1, "") })
 }
 
-// put appends a frame to the log until it has it.
-func (l *Log) put(ctx context.Context, frame []byte) error {
-	return l.insist(ctx, func() error {
+// put appends a frame to the log until it has it, and removes what it was made of from
+// the detour, through last.
+func (l *Log) put(ctx context.Context, frame []byte, last uint64) error {
+	if err := l.insist(ctx, func() error {
 		_, err := try(ctx, l.Log, "", frame)
 		l.mu.Lock()
 		l.moving = err == nil
 		l.mu.Unlock()
 		return err
-	})
+	}); err != nil {
+		return err
+	}
+	return l.remove(ctx, last)
 }
 
 // insist repeats do while a log is away or full.
