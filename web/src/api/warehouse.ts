@@ -25,6 +25,14 @@ export async function loads(workspace: string, destination: string, signal: Abor
   return ((await answer.json()) as { loads: Load[] }).loads;
 }
 
+/** Lets a warehouse be loaded without delay, and returns when the plane heard of it. */
+export async function loadNow(workspace: string, destination: string): Promise<string> {
+  const signal = AbortSignal.timeout(60_000);
+  const call = { path: "/v1/loads", body: { destination }, signal };
+  const answer = await ask({ workspace, action: "loads:start" }, call);
+  return ((await answer.json()) as { at: string }).at;
+}
+
 /** Whether a plane reaches a destination; code says why not. */
 export type Test = { ok: boolean; code: string; detail: string };
 

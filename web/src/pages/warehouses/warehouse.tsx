@@ -9,6 +9,7 @@ import { Waiting } from "../../parts/waiting";
 import { keys } from "../../queries";
 import { PlaneTrouble, quoted } from "../plane-trouble";
 import { ConnectionTest } from "./connection-test";
+import { LoadNow } from "./load-now";
 import { Loads } from "./loads";
 import { SqlBox } from "./sql-box";
 
@@ -33,6 +34,7 @@ export function Warehouse({ workspace, destination: d }: { workspace: string; de
         ) : null}
       </div>
       <ConnectionTest workspace={workspace} destination={d.name} />
+      {d.disabled ? null : <LoadNow workspace={workspace} destination={d.name} />}
       {all.isPending ? <Waiting what={`the loads of ${d.name}`} /> : null}
       {all.error ? (
         <PlaneTrouble

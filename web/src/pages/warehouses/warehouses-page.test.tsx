@@ -79,6 +79,22 @@ test("a connection test says what to do", async () => {
   expect(await screen.findByText("The plane signs in to it.")).toBeTruthy();
 });
 
+test("a warehouse is loaded without delay", async () => {
+  const server = started();
+  server.plane.answers["POST /v1/loads"] = { status: 200, body: { at: new Date().toISOString() } };
+  const { user } = open(path);
+  await user.click(await screen.findByRole("button", { name: "Load now into lake" }));
+  expect(await screen.findByText(/The plane loads what waits/)).toBeTruthy();
+  expect(server.plane.bodies).toContainEqual({ destination: "lake" });
+});
+
+test("a load that may not be asked for says why", async () => {
+  started().plane.answers["POST /v1/loads"] = refusal(403, "Your role may not load it.");
+  const { user } = open(path);
+  await user.click(await screen.findByRole("button", { name: "Load now into lake" }));
+  expect((await screen.findByRole("alert")).textContent).toContain("Your role may not load it.");
+});
+
 test("rows of a query are a table, also when they end early", async () => {
   const server = started();
   server.plane.answers["POST /v1/query"] =
