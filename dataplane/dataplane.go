@@ -37,6 +37,7 @@ import (
 	"weir/dataplane/transform"
 	"weir/dataplane/view"
 	"weir/dataplane/warehouse"
+	"weir/shared/capability"
 	"weir/shared/fault"
 	"weir/shared/id"
 	"weir/shared/proxy"
@@ -126,6 +127,9 @@ func (d *DataPlane) Run(ctx context.Context) error {
 	g, err := guard.Load(filepath.Join(d.cfg.DataDir, guardFile))
 	if err != nil {
 		return err
+	}
+	if odd := g.Unknown(); len(odd) > 0 {
+		d.cfg.Log.WarnContext(ctx, "guard.yaml allows actions that do not exist", "unknown", odd, "known", capability.Actions())
 	}
 	l, err := d.listen(ctx)
 	if err != nil {

@@ -101,10 +101,17 @@ func (g *Guard) Host(host string) error {
 	return fault.New(fault.Denied, "the guard of this data plane does not allow calls to this host")
 }
 
+// Unknown lists the actions that the rules name and that this version does not know: of
+// another version, or misspelt.
+func (g *Guard) Unknown() []capability.Action {
+	known := capability.Actions()
+	return slices.DeleteFunc(slices.Clone(deref(g.rules.View.Actions)), func(a capability.Action) bool { return slices.Contains(known, a) })
+}
+
 // Action reports whether a capability may open a view.
 func (g *Guard) Action(a capability.Action) error {
 	if allows(g.rules.View.Actions, a) {
 		return nil
 	}
-	return fault.New(fault.Denied, "the guard of this data plane does not allow %s", a)
+	return fault.New(fault.Denied, "the guard of this data plane does not allow %s; its owner allows it by adding the line \"- '%s'\" below view, actions in guard.yaml, and starting the plane anew", a, a)
 }

@@ -3,6 +3,7 @@ package guard_test
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -59,8 +60,12 @@ func TestWhatTheOwnerForbids(t *testing.T) {
 		}
 	}
 	for action, ok := range map[capability.Action]bool{capability.ReadLedger: true, capability.ReadDead: false} {
-		if err := g.Action(action); (err == nil) != ok {
+		err := g.Action(action)
+		if (err == nil) != ok {
 			t.Errorf("Action(%s) = %v, want allowed %v", action, err, ok)
+		}
+		if err != nil && !strings.Contains(err.Error(), "- '"+string(action)+"'") {
+			t.Errorf("Action(%s) = %v, want the line to add", action, err)
 		}
 	}
 }
@@ -81,5 +86,12 @@ func TestAFileThatCannotBeUnderstoodStopsThePlane(t *testing.T) {
 		if _, err := guard.Load(file); err == nil || fault.KindOf(err) != fault.Invalid {
 			t.Errorf("%s: Load = %v, want Invalid", name, err)
 		}
+	}
+}
+
+func TestActionsThatNobodyKnowsAreListed(t *testing.T) {
+	g := load(t, "view:\n  actions: ['ledger:read', 'job:read', 'jobs:read']\n")
+	if got := g.Unknown(); len(got) != 1 || got[0] != "job:read" {
+		t.Errorf("unknown actions are %v, want job:read", got)
 	}
 }
