@@ -2,6 +2,9 @@ package cli
 
 import (
 	"bufio"
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"maps"
 	"net/url"
@@ -28,7 +31,8 @@ func newLogin(shell *console.Console) *cobra.Command {
 		Long: `Asks for e-mail address and password, exchanges them for an API token with the
 same role, and keeps that as a context in weir/contexts.json of your configuration
 folder (mode 0600; WEIR_CONTEXTS names another file). Commands use the current
-context where nothing else names a control plane. Where the input is no terminal
+context where nothing else names a control plane. The token is good for 90 days;
+signing in again replaces it, 'weir logout' ends it. Where the input is no terminal
 the password is its first line.`,
 		Example: `  weir login --control https://weir.example.com
   weir login --control http://127.0.0.1:8080 --email admin@localhost < password.txt`,
@@ -48,17 +52,17 @@ the password is its first line.`,
 			if err != nil {
 				return err
 			}
-			host, _ := os.Hostname() // the token's name only helps to know it again
-			token, role, err := remote.SignIn(cmd.Context(), control, email, password, fmt.Sprintf("login from %s, %s", host, time.Now().Format(time.DateTime)))
+			signed, err := remote.SignIn(cmd.Context(), control, email, password, k.tokenName(email, name))
 			if err != nil {
 				return err
 			}
-			contexts.Contexts[name] = console.Context{Control: strings.TrimRight(control, "/"), Token: token}
+			contexts.Contexts[name] = console.Context{Control: strings.TrimRight(control, "/"), Token: signed.Token, TokenID: signed.ID}
 			contexts.Current = name
 			if err := contexts.Write(); err != nil {
 				return err
 			}
-			k.Say("signed in to %s as %s (%s); context %s", command.Clean(control), command.Clean(email), command.Clean(role), command.Clean(name))
+			k.Say("signed in to %s as %s (%s) until %s; context %s", command.Clean(control), command.Clean(email), command.Clean(signed.Role),
+				time.Now().Add(remote.SignedInFor).Format(time.DateOnly), command.Clean(name))
 			return nil
 		},
 	}
@@ -66,6 +70,67 @@ the password is its first line.`,
 	cmd.Flags().StringVar(&email, "email", "", "e-mail address (else it is asked for)")
 	cmd.Flags().StringVar(&name, "name", "", "name of the context (default: the control plane's host)")
 	_ = cmd.MarkFlagRequired("control")
+	return cmd
+}
+
+// longestToken is how many bytes the name of an API token may have.
+const longestToken = 100
+
+// tokenName names the token of a sign-in, the same whenever it is repeated: by person,
+// user, host and context.
+func (k invocation) tokenName(email, context string) string {
+	user, _ := k.Env("USER")
+	host, _ := os.Hostname()
+	name := fmt.Sprintf("login of %s by %s@%s, context %s", email, cmp.Or(user, "unknown"), cmp.Or(host, "unknown"), context)
+	if len(name) > longestToken {
+		sum := sha256.Sum256([]byte(name))
+		name = strings.ToValidUTF8(name[:longestToken-9], "") + " " + hex.EncodeToString(sum[:4])
+	}
+	return name
+}
+
+func newLogout(shell *console.Console) *cobra.Command {
+	k := invocation{shell}
+	var name string
+	cmd := &cobra.Command{
+		Use:   "logout",
+		Short: "Sign out: revoke the token of a context, and forget it",
+		Example: `  weir logout
+  weir logout --name weir.example.com`,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			contexts, err := k.Contexts()
+			if err != nil {
+				return err
+			}
+			name = cmp.Or(name, contexts.Current)
+			c, there := contexts.Contexts[name]
+			switch {
+			case name == "":
+				return fault.New(fault.Missing, "there is no current context; name one with --name, %s", console.ThereAre("contexts", slices.Sorted(maps.Keys(contexts.Contexts)), func(s string) string { return s }))
+			case !there:
+				return fault.New(fault.Missing, "there is no context %s; %s", name, console.ThereAre("contexts", slices.Sorted(maps.Keys(contexts.Contexts)), func(s string) string { return s }))
+			case c.TokenID == "":
+				return fault.New(fault.Invalid, "context %s is of an older version, which did not note its token; see weir token list, then weir token revoke and weir context remove %s", name, name)
+			}
+			control, err := remote.NewControl(c.Control, c.Token)
+			if err != nil {
+				return err
+			}
+			if err := control.SignOut(cmd.Context(), c.TokenID); err != nil {
+				return fmt.Errorf("sign out of %s: %w", c.Control, err)
+			}
+			delete(contexts.Contexts, name)
+			if contexts.Current == name {
+				contexts.Current = ""
+			}
+			if err := contexts.Write(); err != nil {
+				return err
+			}
+			k.Say("signed out of %s; context %s is removed", command.Clean(c.Control), command.Clean(name))
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&name, "name", "", "name of the context (default: the current one)")
 	return cmd
 }
 
@@ -164,7 +229,7 @@ func newContext(shell *console.Console) *cobra.Command {
 	}
 	return console.Group("context", "Choose among control planes that were signed in to", list,
 		change("use", "Make a context the current one", "commands use %s now", func(c *console.Contexts, name string) { c.Current = name }),
-		change("remove", "Forget a context; its token stays good until it is revoked", "removed %s", func(c *console.Contexts, name string) {
+		change("remove", "Forget a context; its token stays good until it is revoked (weir logout does both)", "removed %s", func(c *console.Contexts, name string) {
 			delete(c.Contexts, name)
 			if c.Current == name {
 				c.Current = ""

@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
@@ -25,6 +26,7 @@ func TestAFreshControlPlaneLeadsToTheFirstEvent(t *testing.T) {
 	if st, err := os.Stat(contexts); err != nil || st.Mode().Perm() != 0o600 {
 		t.Errorf("the file of the contexts: %v %v, want mode 0600", st, err)
 	}
+	run(t, 0, printed[2]+"\n", "login", "--control", "http://"+r.http, "--email", printed[1], "--name", "home") // in place of the first
 	nowhere := filepath.Join(r.dir, "nowhere")
 	if out := run(t, 0, "", "status", "--data-dir", nowhere); !strings.Contains(out, "weir plane invite") {
 		t.Errorf("status without a plane does not say how one joins:\n%s", out)
@@ -51,6 +53,28 @@ func TestAFreshControlPlaneLeadsToTheFirstEvent(t *testing.T) {
 		t.Errorf("tokens:\n%s", out)
 	}
 	run(t, 0, "", "token", "revoke", "ci", "--data-dir", nowhere)
+	signed, err := os.ReadFile(contexts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var kept struct {
+		Contexts map[string]struct{ Token string }
+	}
+	if err := json.Unmarshal(signed, &kept); err != nil {
+		t.Fatal(err)
+	}
+	r.token = kept.Contexts["home"].Token
+	if code, own := r.asks("GET", "/api/v1/me/tokens", ""); code != 200 || strings.Count(own, "login of ") != 1 || !strings.Contains(own, "context home") || !strings.Contains(own, "expiresAt") {
+		t.Errorf("after two sign-ins from one place the tokens are %d %s", code, own)
+	}
+	run(t, 0, "", "logout")
+	if code, answer := r.asks("GET", "/api/v1/me", ""); code != 401 {
+		t.Errorf("the token after signing out: %d %s", code, answer)
+	}
+	write(t, contexts, string(signed))
+	if out := run(t, 1, "", "status", "--data-dir", nowhere); !strings.Contains(out, "token") {
+		t.Errorf("status with the token that was signed out: %s", out)
+	}
 	run(t, 0, "", "context", "remove", "home")
 	if out := run(t, 1, "", "status", "--data-dir", nowhere); !strings.Contains(out, "weir login") {
 		t.Errorf("status without a context:\n%s", out)

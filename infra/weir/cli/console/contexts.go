@@ -26,6 +26,7 @@ type Contexts struct {
 type Context struct {
 	Control string `json:"control"`
 	Token   string `json:"token"`
+	TokenID string `json:"tokenId,omitempty"` // empty in contexts of older versions
 }
 
 // Contexts reads the file that WEIR_CONTEXTS names, else weir/contexts.json in the

@@ -19,32 +19,61 @@ type Token struct {
 	CreatedAt time.Time `json:"createdAt"`
 }
 
+// SignedInFor is how long the token of a sign-in is good.
+const SignedInFor = 90 * 24 * time.Hour
+
+// Signed is a sign-in: a token, its identifier, and the person's role.
+type Signed struct{ Token, ID, Role string }
+
 // SignIn exchanges a person's password for an API token of the given name that may what
-// the person may, and returns the person's role too. fault.Denied: the e-mail address or the password is wrong.
-func SignIn(ctx context.Context, address, email, password, name string) (token, role string, err error) {
+// the person may, for SignedInFor. It takes the place of a token of the person's that has this
+// name. fault.Denied: the e-mail address or the password is wrong.
+func SignIn(ctx context.Context, address, email, password, name string) (Signed, error) {
 	e, err := newEnd("the control plane", address, "")
 	if err != nil {
-		return "", "", err
+		return Signed{}, err
 	}
 	var who struct{ Role string }
 	answer, err := e.call(ctx, http.MethodPost, "/api/v1/login", nil, map[string]string{"email": email, "password": password}, &who)
 	if err != nil && fault.KindOf(err) == fault.Denied {
-		return "", "", fault.New(fault.Denied, "the e-mail address or the password is wrong, or the control plane at %s does not know them", address)
+		return Signed{}, fault.New(fault.Denied, "the e-mail address or the password is wrong, or the control plane at %s does not know them", address)
 	}
 	if err != nil {
-		return "", "", err
+		return Signed{}, err
 	}
 	cookies, err := http.ParseSetCookie(answer.Get("Set-Cookie"))
 	if err != nil {
-		return "", "", fault.New(fault.Unavailable, "the control plane at %s signed nobody in; check that no proxy removes its cookie", address)
+		return Signed{}, fault.New(fault.Unavailable, "the control plane at %s signed nobody in; check that no proxy removes its cookie", address)
 	}
 	session := http.Header{"Cookie": {cookies.Name + "=" + cookies.Value}, "X-Weir-Csrf": {"1"}}
-	var made struct{ Token string }
-	if _, err := e.call(ctx, http.MethodPost, "/api/v1/me/tokens", session, map[string]string{"name": name}, &made); err != nil {
-		return "", "", err
+	var own struct{ Tokens []Token }
+	if _, err := e.call(ctx, http.MethodGet, "/api/v1/me/tokens", session, nil, &own); err != nil {
+		return Signed{}, err
+	}
+	for _, t := range own.Tokens {
+		if t.Name != name {
+			continue
+		}
+		if _, err := e.call(ctx, http.MethodDelete, "/api/v1/me/tokens/"+url.PathEscape(t.ID), session, nil, nil); err != nil && fault.KindOf(err) != fault.Missing {
+			return Signed{}, err
+		}
+	}
+	var made struct{ Token, ID string }
+	wish := map[string]any{"name": name, "expiresAt": time.Now().Add(SignedInFor).UTC()}
+	if _, err := e.call(ctx, http.MethodPost, "/api/v1/me/tokens", session, wish, &made); err != nil {
+		return Signed{}, err
 	}
 	_, err = e.call(ctx, http.MethodPost, "/api/v1/logout", session, nil, nil)
-	return made.Token, who.Role, err
+	return Signed{made.Token, made.ID, who.Role}, err
+}
+
+// SignOut revokes a token of a sign-in. One that is not good any more is no error.
+func (c *Control) SignOut(ctx context.Context, id string) error {
+	err := c.ask(ctx, http.MethodDelete, "/me/tokens/"+url.PathEscape(id), nil, nil)
+	if kind := fault.KindOf(err); err != nil && (kind == fault.Missing || kind == fault.Denied) {
+		return nil
+	}
+	return err
 }
 
 // Tokens returns all API tokens, by name.
