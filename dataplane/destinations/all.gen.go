@@ -21,6 +21,9 @@ import (
 	"weir/dataplane/destinations/webhook"
 )
 
+//go:embed braze/spec.yaml
+var brazeSpec []byte
+
 //go:embed facebook-conversions/spec.yaml
 var facebookconversionsSpec []byte
 
@@ -54,6 +57,7 @@ func All() []destination.Kind {
 		amplitude.Kind,
 		amqp.Kind,
 		awskinesis.Kind,
+		mapping.Define(brazeSpec),
 		customerio.Kind,
 		mapping.Define(facebookconversionsSpec),
 		googleanalytics4.Kind,
