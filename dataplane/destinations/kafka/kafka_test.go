@@ -263,7 +263,7 @@ func TestTopicsThatDoNotExist(t *testing.T) {
 // for the first time, each user's events come in order.
 func TestOrder(t *testing.T) {
 	t.Parallel()
-	const events, each = 700, 7
+	const events, each = 210, 7
 	c := newCluster(t, kfake.SeedTopics(4, "ordered"))
 	topics := []string{"ordered"}
 	c.ControlKey(int16(kmsg.Produce), func(kmsg.Request) (kmsg.Response, error, bool) {
@@ -275,8 +275,8 @@ func TestOrder(t *testing.T) {
 	})
 	s := sink(t, settings("ordered", ""), nil, c.deps())
 	for from := 0; from < events; from += each {
-		if from%100 == 0 {
-			if err := c.MoveTopicPartition("ordered", int32(from/100%4), int32(from/100%3)); err != nil {
+		if from%70 == 0 {
+			if err := c.MoveTopicPartition("ordered", int32(from/70%4), int32(from/70%3)); err != nil {
 				t.Fatal(err)
 			}
 		}
