@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"strings"
 	"sync"
@@ -86,7 +87,10 @@ func hangQueries(ctx context.Context, s *site) error {
 	})
 }
 
-const clients = 2400
+const (
+	clients   = 2400
+	dropEvery = 5 * time.Second
+)
 
 // drips opens connections from two addresses that announce much, name no write key
 // and send a byte now and then, until the site is closed.
@@ -126,7 +130,7 @@ func drip(ctx context.Context, address, from string, ready chan<- error) {
 			said = true
 			ready <- err
 		}
-		for err == nil && pause(ctx, 5*time.Second) {
+		for wait := rand.N(dropEvery); err == nil && pause(ctx, wait); wait = dropEvery { // not all at once
 			_, err = io.WriteString(conn, " ")
 		}
 		if conn != nil {
