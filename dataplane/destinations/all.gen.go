@@ -27,14 +27,23 @@ var brazeSpec []byte
 //go:embed facebook-conversions/spec.yaml
 var facebookconversionsSpec []byte
 
+//go:embed google-ads-conversions/spec.yaml
+var googleadsconversionsSpec []byte
+
 //go:embed klaviyo/spec.yaml
 var klaviyoSpec []byte
+
+//go:embed linkedin-conversions/spec.yaml
+var linkedinconversionsSpec []byte
 
 //go:embed pinterest-conversions/spec.yaml
 var pinterestconversionsSpec []byte
 
 //go:embed posthog/spec.yaml
 var posthogSpec []byte
+
+//go:embed reddit-conversions/spec.yaml
+var redditconversionsSpec []byte
 
 //go:embed segment/spec.yaml
 var segmentSpec []byte
@@ -60,13 +69,16 @@ func All() []destination.Kind {
 		mapping.Define(brazeSpec),
 		customerio.Kind,
 		mapping.Define(facebookconversionsSpec),
+		mapping.Define(googleadsconversionsSpec),
 		googleanalytics4.Kind,
 		iterable.Kind,
 		kafka.Kind,
 		mapping.Define(klaviyoSpec),
+		mapping.Define(linkedinconversionsSpec),
 		mixpanel.Kind,
 		mapping.Define(pinterestconversionsSpec),
 		mapping.Define(posthogSpec),
+		mapping.Define(redditconversionsSpec),
 		redis.Kind,
 		s3.Kind,
 		mapping.Define(segmentSpec),

@@ -125,12 +125,23 @@ func (v Value) Scan(yield func(key, member Value) bool) {
 // Elements returns the values of a list, in order, without its nulls.
 func (v Value) Elements() iter.Seq[Value] {
 	return func(yield func(Value) bool) {
+		for _, e := range v.Indexed() {
+			if !yield(e) {
+				return
+			}
+		}
+	}
+}
+
+// Indexed returns the places, from 0, and values of a list, in order, without its nulls.
+func (v Value) Indexed() iter.Seq2[int, Value] {
+	return func(yield func(int, Value) bool) {
 		if !v.IsList() {
 			return
 		}
-		for at := space(v, 1); at < len(v) && v[at] != ']'; {
+		for at, n := space(v, 1), 0; at < len(v) && v[at] != ']'; n++ {
 			i := end(v, at)
-			if i <= at || v[at] != 'n' && !yield(v[at:i:i]) {
+			if i <= at || v[at] != 'n' && !yield(n, v[at:i:i]) {
 				return
 			}
 			at = next(v, i)

@@ -130,7 +130,7 @@ func (m *mapped) parts(a *answer, req destination.Request, res destination.Respo
 				if names == nil {
 					names = m.ids(req, a.Part)
 				}
-				if found, there := names[e.Get(a.ID...).Text()]; there {
+				if found, there := names[follow(e, a.ID).Text()]; there {
 					item = found
 				}
 			} else {
@@ -142,7 +142,7 @@ func (m *mapped) parts(a *answer, req destination.Request, res destination.Respo
 			}
 			refused[item] = true
 			is, code := a.Is, a.Code
-			if r, known := a.Reasons[e.Get(a.Reason...).Text()]; known && a.Reason != nil {
+			if r, known := a.Reasons[follow(e, a.Reason).Text()]; known && a.Reason != nil {
 				if r.Is != "" {
 					is = r.Is
 				}

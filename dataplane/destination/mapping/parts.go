@@ -27,18 +27,37 @@ func reachSome(v fields.Value, path []string, at int, f func(fields.Value, int),
 		return
 	}
 	if path[0] != "*" {
-		reachSome(v.Get(path[0]), path[1:], at, f, left)
+		reachSome(follow(v, path[:1]), path[1:], at, f, left)
 		return
 	}
-	n := 0
-	for e := range v.Elements() {
+	for n, e := range v.Indexed() {
 		reachSome(e, path[1:], n, f, left)
-		n++
 	}
+	n := 0
 	for _, e := range v.Members() {
 		reachSome(e, path[1:], n, f, left)
 		n++
 	}
+}
+
+// follow returns the value at the end of a path; a number leads into a list.
+func follow(v fields.Value, path []string) fields.Value {
+	for _, name := range path {
+		place, err := strconv.Atoi(name)
+		if err != nil || !v.IsList() {
+			v = v.Get(name)
+			continue
+		}
+		var found fields.Value
+		for n, e := range v.Indexed() {
+			if n == place {
+				found = e
+				break
+			}
+		}
+		v = found
+	}
+	return v
 }
 
 // position is which part an element is of; -1: it does not say.
@@ -46,7 +65,7 @@ func (a *answer) position(e fields.Value, at int) int {
 	if a.Position {
 		return at
 	}
-	n, err := strconv.Atoi(e.Get(a.Index...).Text())
+	n, err := strconv.Atoi(follow(e, a.Index).Text())
 	if err != nil {
 		return -1
 	}

@@ -27,7 +27,7 @@ type rest struct {
 
 func (c *Compiler) rest(v *calls.Value) Value {
 	r := &rest{of: c.Sources(v.From), except: c.set(v.Except), only: c.set(v.Only), rename: v.Rename, flatten: v.Flatten,
-		keys: convert.Compile(v.Keys), as: convert.Compile(v.As), max: v.Max, keep: v.KeepEmpty}
+		keys: c.conversion(v.Keys), as: c.conversion(v.As), max: v.Max, keep: v.KeepEmpty}
 	if len(v.RenameBy) > 0 {
 		r.rename = map[string]string{}
 		for name, to := range c.setting(v.RenameBy).Members() {

@@ -1,6 +1,8 @@
 package values
 
 import (
+	"slices"
+
 	"github.com/go-json-experiment/json/jsontext"
 
 	"weir/dataplane/destination"
@@ -123,7 +125,7 @@ type table struct {
 }
 
 func (c *Compiler) from(v *calls.Value) Value {
-	f := &from{sources: c.Sources(v.From), onlyNamed: v.OnlyNamed, as: convert.Compile(v.As)}
+	f := &from{sources: c.Sources(v.From), onlyNamed: v.OnlyNamed, as: c.conversion(v.As)}
 	for _, t := range v.Names {
 		names := t.Names
 		if len(t.Setting) > 0 {
@@ -138,6 +140,17 @@ func (c *Compiler) from(v *calls.Value) Value {
 		f.or = c.Value(v.Or)
 	}
 	return f
+}
+
+// conversion compiles conversions; what they put before and behind a value is known now.
+func (c *Compiler) conversion(as []calls.Conversion) convert.Conversion {
+	all := slices.Clone(as)
+	for i := range all {
+		if t := c.Template(all[i].Template); len(all[i].Template) > 0 {
+			all[i].Text = t.Text(Still(), nil)
+		}
+	}
+	return convert.Compile(all)
 }
 
 // setting is the JSON of a setting.

@@ -34,7 +34,7 @@ func (c *Compiler) written(v *calls.Value) Value {
 			}
 		}
 	}
-	if as := convert.Compile(v.As); as != nil {
+	if as := c.conversion(v.As); as != nil {
 		w.escape = func(text string) string {
 			if text == "" {
 				return ""

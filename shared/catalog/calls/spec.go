@@ -167,6 +167,8 @@ type Conversion struct {
 	Number int
 	Pairs  [][2]string
 	Path   []string
+
+	Template Template // of prefix and suffix, in the place of Text: it refers to settings alone
 }
 
 // Condition holds when all its tests do.

@@ -242,6 +242,15 @@ func (p *parser) conversion(m document.Pair) Conversion {
 	switch {
 	case m.Key == "truncate":
 		c.Number = p.Number(m, 1, 1_000_000)
+	case slices.Contains([]string{"prefix", "suffix"}, m.Key):
+		c.Template = p.templateAt(m, scope{})
+		for _, piece := range c.Template {
+			for _, r := range piece.Refs {
+				if r.Root != "settings" {
+					p.Add(m.At, "not_allowed", "What is put before or behind a value is a text, with settings in braces.")
+				}
+			}
+		}
 	case slices.Contains(withText, m.Key):
 		c.Text = p.Text(m)
 		if c.Text == "" && m.Key == "split" {
