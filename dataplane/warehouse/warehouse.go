@@ -77,9 +77,9 @@ const (
 	// MoreColumn has a number behind it where a column of this name is no text. A
 	// property of this name goes into it.
 	MoreColumn = "__more"
-	// SeqColumn is the order of rows in staged files, a 64-bit integer. No
-	// layout makes such a name.
-	SeqColumn = "$seq"
+	// SeqColumn is the order of rows in staged files, a 64-bit integer. No layout keeps
+	// a '#' in a name.
+	SeqColumn = "#seq"
 )
 
 // Merged is what a merge did.

@@ -19,7 +19,8 @@ type Manifest struct {
 	Full   bool          `json:"full"` // there was more than one load takes
 	Tables []stage.Table `json:"tables,omitempty"`
 	// Format is ManifestFormat when it was staged by this version or a newer one. What
-	// an older one staged is staged again: its rows do not tell their events.
+	// an older one staged is staged again: its rows do not tell their events, or share
+	// the name of the column of their numbers with a property.
 	Format int `json:"format,omitempty"`
 	// Merged has, for tables that refused rows or stood beside one that did, the number
 	// before which every row is merged or refused.
@@ -30,7 +31,7 @@ type Manifest struct {
 }
 
 // ManifestFormat is Manifest.Format of what this version stages.
-const ManifestFormat = 1
+const ManifestFormat = 2
 
 // Progress notes that rows of a table are merged or refused.
 func (m *Manifest) Progress(table string, next int64) {

@@ -150,7 +150,7 @@ func track(id, props string) string {
 // checks are the contract.
 var checks = map[string]func(*harness){
 	"calls": calls, "repeat": repeat, "evolve": evolve, "crash": crash, "values": values, "any": anything, "wide": wide, "query": queries, "foreign": foreign, "view": viewed,
-	"ids": ids, "users": users, "taken": taken, "exact": exactly, "mixed": mixed, "exec": execs, "outside": outside, "preview": previewed, "fits": fits, "names": names, "former": former, "refused": refused, "shut": shut, "broad": broad, "kept names": keptNames, "traits": traits,
+	"ids": ids, "users": users, "taken": taken, "exact": exactly, "mixed": mixed, "exec": execs, "outside": outside, "preview": previewed, "fits": fits, "names": names, "former": former, "refused": refused, "shut": shut, "broad": broad, "kept names": keptNames, "own names": ownNames, "traits": traits,
 }
 
 // Check holds a kind to the contract, or to those parts of it that only names.

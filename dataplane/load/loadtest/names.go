@@ -82,3 +82,14 @@ func former(w *harness) {
 	w.want(fmt.Sprintf(`select count(*) as c from %s`, shared), `[{"c":4}]`)
 	w.want(fmt.Sprintf(`select id from %s`, w.opened.Layout.Table(long+"third", &w.opened.Options).Out), `[{"id":"5"}]`)
 }
+
+// ownNames has properties with the names of columns that staged files have for
+// themselves, as far as a casing keeps them.
+func ownNames(w *harness) {
+	w.opened.Options.UseBlendoCasing = true
+	w.restart()
+	w.load(track("1", `{"$seq":"a","#seq":"b","n#sent":"c","n":1e2}`), track("2", `{"$seq":2}`), track("1", `{"$seq":"newest"}`),
+		`{"type":"identify","messageId":"3","userId":"u","traits":{"$seq":"t","plan":"pro"}}`, `{"type":"identify","messageId":"4","userId":"u","traits":{"$seq":"newer"}}`)
+	w.want(`select id, "$seq" from order_done order by id`, `[{"$seq":"newest","id":"1"},{"$seq":"2","id":"2"}]`)
+	w.want(`select id, "$seq", plan from users`, `[{"$seq":"newer","id":"u","plan":"pro"}]`)
+}
