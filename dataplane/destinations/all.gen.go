@@ -13,6 +13,7 @@ import (
 	awskinesis "weir/dataplane/destinations/aws-kinesis"
 	"weir/dataplane/destinations/customerio"
 	googleanalytics4 "weir/dataplane/destinations/google-analytics-4"
+	"weir/dataplane/destinations/http"
 	"weir/dataplane/destinations/iterable"
 	"weir/dataplane/destinations/kafka"
 	"weir/dataplane/destinations/mixpanel"
@@ -71,6 +72,7 @@ func All() []destination.Kind {
 		mapping.Define(facebookconversionsSpec),
 		mapping.Define(googleadsconversionsSpec),
 		googleanalytics4.Kind,
+		http.Kind,
 		iterable.Kind,
 		kafka.Kind,
 		mapping.Define(klaviyoSpec),
