@@ -68,6 +68,14 @@ export async function status(signal?: AbortSignal): Promise<Status> {
   return await settle(http.GET("/api/v1/status", signal ? { signal } : {}));
 }
 
+/** Removes a data plane on which no workspace is. Its hub admits it no more. */
+export async function removePlane(plane: string): Promise<void> {
+  const answer = await http.DELETE("/api/v1/planes/{plane}", { params: { path: { plane } } }).catch(() => {
+    throw unreachable();
+  });
+  if (!answer.response.ok) throw problemOf(answer.response.status, answer.error);
+}
+
 /** A fresh capability for one action on a workspace's plane. */
 export async function createCapability(wanted: NewCapability): Promise<Capability> {
   return await settle(http.POST("/api/v1/capabilities", { body: wanted }));

@@ -24,6 +24,7 @@ export class Server {
   /** Configurations that were applied. */
   readonly applied: { document: WorkspaceDocument; prune?: boolean }[] = [];
   readonly plane = new FakePlane();
+  removal: Response = new Response(null, { status: 204 });
 
   constructor() {
     forgetCapabilities();
@@ -56,6 +57,8 @@ export class Server {
         return new Response(null, { status: 204 });
       case "GET /api/v1/status":
         return reply(this.status);
+      case "DELETE /api/v1/planes/pl_two":
+        return this.removal;
       case "POST /api/v1/capabilities":
         return reply(this.capability ?? issue(await request.json()));
       case "GET /api/v1/workspaces/acme/config":
@@ -79,6 +82,11 @@ function issue(asked: NewCapability): Reply {
     status: 200,
     body: { token: `cap ${asked.workspace} ${asked.action}`, viewUrl, plane: "pl_one", expiresAt },
   };
+}
+
+/** An answer that says what is wrong. */
+export function answered(status: number, detail: string): Promise<Response> {
+  return reply(refusal(status, detail));
 }
 
 function problem(status: number, detail: string): Promise<Response> {

@@ -5,6 +5,7 @@ import { Card } from "../../parts/section";
 import { ago } from "../../parts/time";
 import { reason } from "../live/reasons";
 import { alarmText } from "./alarms";
+import { PlaneRemoval } from "./plane-removal";
 
 const late = 30_000; // ms without a beat after which a plane counts as silent
 
@@ -63,6 +64,7 @@ export function PlaneCard({ plane, chosen, now }: { plane: Plane; chosen: Worksp
         </dl>
       </div>
       <Revisions plane={plane} chosen={chosen?.name} />
+      {plane.workspaces.length === 0 ? <PlaneRemoval plane={plane} /> : null}
     </Card>
   );
 }

@@ -1,6 +1,6 @@
-import { screen, within } from "@testing-library/react";
+import { screen, waitFor, within } from "@testing-library/react";
 import { expect, test } from "vitest";
-import { expectAccessible, open, plane, refusal, Server, workspace } from "../../fake/server";
+import { answered, expectAccessible, open, plane, refusal, Server, workspace } from "../../fake/server";
 
 test("while it loads it says so", async () => {
   const server = new Server();
@@ -171,4 +171,32 @@ test("an address of no workspace says so", async () => {
   server.show({ workspaces: [workspace()] });
   open("/workspaces/nope");
   expect(await screen.findByText("There is no workspace nope.")).toBeTruthy();
+});
+
+test("a plane that runs nothing is removed once it was asked for twice", async () => {
+  const server = new Server();
+  const two = plane({ id: "pl_two", name: "us-1", region: "us", lastBeat: null, workspaces: [] });
+  server.show({ planes: [plane(), two], workspaces: [workspace()] });
+  const { user, page } = open();
+  expect(screen.queryByRole("button", { name: "Remove eu-1…" })).toBeNull();
+  await user.click(await screen.findByRole("button", { name: "Remove us-1…" }));
+  await expectAccessible(page);
+  await user.click(screen.getByRole("button", { name: "Keep it" }));
+  expect(server.calls).not.toContain("DELETE /api/v1/planes/pl_two");
+  await user.click(screen.getByRole("button", { name: "Remove us-1…" }));
+  server.show({ planes: [plane()], workspaces: [workspace()] });
+  await user.click(screen.getByRole("button", { name: "Remove for good" }));
+  await waitFor(() => expect(screen.queryByText("us-1")).toBeNull());
+  expect(server.calls).toContain("DELETE /api/v1/planes/pl_two");
+});
+
+test("a removal that is refused says why", async () => {
+  const server = new Server();
+  server.removal = await answered(409, "Plane us-1 has workspaces: other.");
+  const two = plane({ id: "pl_two", name: "us-1", region: "us", lastBeat: null, workspaces: [] });
+  server.show({ planes: [two], workspaces: [] });
+  const { user } = open();
+  await user.click(await screen.findByRole("button", { name: "Remove us-1…" }));
+  await user.click(screen.getByRole("button", { name: "Remove for good" }));
+  expect((await screen.findByRole("alert")).textContent).toContain("has workspaces: other");
 });
