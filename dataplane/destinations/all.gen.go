@@ -31,6 +31,9 @@ var facebookconversionsSpec []byte
 //go:embed google-ads-conversions/spec.yaml
 var googleadsconversionsSpec []byte
 
+//go:embed intercom/spec.yaml
+var intercomSpec []byte
+
 //go:embed klaviyo/spec.yaml
 var klaviyoSpec []byte
 
@@ -73,6 +76,7 @@ func All() []destination.Kind {
 		mapping.Define(googleadsconversionsSpec),
 		googleanalytics4.Kind,
 		http.Kind,
+		mapping.Define(intercomSpec),
 		iterable.Kind,
 		kafka.Kind,
 		mapping.Define(klaviyoSpec),
