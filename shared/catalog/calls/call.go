@@ -11,6 +11,9 @@ import (
 	"weir/shared/catalog/ecommerce"
 )
 
+// maxThen is how many requests may follow one; the engine sends 16 of one event at most.
+const maxThen = 8
+
 // call reads a call; one of then has the call that it follows.
 func (p *parser) call(n *yaml.Node, at string, before *Call) Call {
 	c := Call{At: at, Request: Request{Method: http.MethodPost, Format: "json"}}
@@ -33,7 +36,12 @@ func (p *parser) call(n *yaml.Node, at string, before *Call) Call {
 	if before == nil {
 		more["on"] = func(m document.Pair) { p.on(m, &c) }
 		more["then"] = func(m document.Pair) {
-			for i, e := range p.Sequence(m.Node, m.At) {
+			all := p.Sequence(m.Node, m.At)
+			if len(all) > maxThen {
+				p.Add(m.At, "too_many", "At most %d requests follow a call.", maxThen)
+				return
+			}
+			for i, e := range all {
 				c.Then = append(c.Then, p.call(e, document.Index(m.At, i), &c))
 			}
 		}
