@@ -248,7 +248,7 @@ func joining(t *testing.T, token string) (plane, nkeys.KeyPair, map[string]any) 
 func kinds() []wire.Kind {
 	all := []wire.Kind{wire.BoundSecrets()}
 	for _, s := range catalog.All() {
-		all = append(all, wire.Kind{Family: string(s.Family), Name: s.Name, Digest: catalog.Digest(s)})
+		all = append(all, wire.Kind{Family: string(s.Family), Digest: catalog.Digest(s)}.Named(s.Name))
 	}
 	return all
 }

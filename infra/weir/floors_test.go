@@ -147,6 +147,7 @@ var floors = []floor{
 	{[]string{"weir/infra/weir/cli"}, []string{"weir/shared/*", "weir/controlplane/command", "weir/dataplane/command", "weir/infra/weir/cli/*"}},
 	{[]string{"weir/infra/weir/cli/manifest"}, []string{"weir/shared/*"}},
 	{[]string{"weir/infra/weir/cli/remote"}, []string{"weir/shared/*", "weir/infra/weir/cli/manifest"}},
+	{[]string{"weir/infra/weir/cli/remote/tenants"}, []string{"weir/infra/weir/cli/remote"}},
 	{[]string{"weir/infra/weir/cli/seal", "weir/infra/weir/cli/console"}, []string{"weir/shared/*", "weir/infra/weir/cli/manifest", "weir/infra/weir/cli/remote"}},
 	{[]string{"weir/infra/weir/cli/events"}, []string{"weir/shared/*", "weir/infra/weir/cli/console", "weir/infra/weir/cli/manifest", "weir/infra/weir/cli/remote"}},
 	{[]string{"weir/infra/weir/cli/preview"}, []string{"weir/shared/*", "weir/infra/weir/cli/console", "weir/infra/weir/cli/manifest", "weir/dataplane", "weir/dataplane/preview"}},

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"weir/infra/weir/cli/remote"
+	"weir/infra/weir/cli/remote/tenants"
 )
 
 // completeTimeout is how long a shell waits for names.
@@ -24,19 +25,44 @@ func (k invocation) completeNames(cmd *cobra.Command) {
 	}
 	for flag, names := range map[string]func(remote.Workspace) []string{"workspace": workspaceNames, "source": sourceNames, "destination": destinationNames} {
 		if cmd.Flags().Lookup(flag) != nil {
-			_ = cmd.RegisterFlagCompletionFunc(flag, k.complete(names)) // the flag is there, and has none
+			_ = cmd.RegisterFlagCompletionFunc(flag, k.complete(ofWorkspaces(names))) // the flag is there, and has none
 		}
 	}
+	_ = cmd.RegisterFlagCompletionFunc("org", k.complete(organizationNames)) // those that find a control plane have the flag
 	switch cmd.Name() {
 	case "export":
-		cmd.ValidArgsFunction = k.complete(workspaceNames)
+		cmd.ValidArgsFunction = k.complete(ofWorkspaces(workspaceNames))
 	case "query":
-		cmd.ValidArgsFunction = k.complete(destinationNames)
+		cmd.ValidArgsFunction = k.complete(ofWorkspaces(destinationNames))
 	}
 }
 
-// complete returns what gives the names that workspaces have.
-func (k invocation) complete(names func(remote.Workspace) []string) cobra.CompletionFunc {
+// listing asks a control plane for names.
+type listing func(ctx context.Context, control *remote.Control) ([]string, error)
+
+// ofWorkspaces lists the names that workspaces have.
+func ofWorkspaces(names func(remote.Workspace) []string) listing {
+	return func(ctx context.Context, control *remote.Control) ([]string, error) {
+		all, err := control.Workspaces(ctx)
+		var found []string
+		for _, w := range all {
+			found = append(found, names(w)...)
+		}
+		return found, err
+	}
+}
+
+func organizationNames(ctx context.Context, control *remote.Control) ([]string, error) {
+	all, err := tenants.Organizations(ctx, control)
+	var found []string
+	for _, o := range all {
+		found = append(found, o.Name)
+	}
+	return found, err
+}
+
+// complete returns what gives the names of a listing.
+func (k invocation) complete(names listing) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 		if len(args) > 0 {
 			return nil, cobra.ShellCompDirectiveNoFileComp
@@ -51,13 +77,9 @@ func (k invocation) complete(names func(remote.Workspace) []string) cobra.Comple
 		}
 		ctx, cancel := context.WithTimeout(ctx, completeTimeout)
 		defer cancel()
-		all, err := control.Workspaces(ctx)
+		found, err := names(ctx, control)
 		if err != nil {
 			return nil, cobra.ShellCompDirectiveError
-		}
-		var found []string
-		for _, w := range all {
-			found = append(found, names(w)...)
 		}
 		slices.Sort(found)
 		return slices.Compact(found), cobra.ShellCompDirectiveNoFileComp

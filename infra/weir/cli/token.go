@@ -2,6 +2,7 @@ package cli
 
 import (
 	"slices"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -27,14 +28,15 @@ func newToken(shell *console.Console) *cobra.Command {
 			if k.Output != console.AsTable {
 				return console.PrintEach(k.Console, all)
 			}
-			table := console.Table{Head: []string{"NAME", "ROLE", "WORKSPACE", "MADE"}}
+			table := console.Table{Head: []string{"NAME", "ROLE", "WORKSPACE", "MADE", "EXPIRES", "USED"}}
 			for _, t := range all {
-				table.Add(t.Name, t.Role, console.Dash(t.Workspace), t.CreatedAt.Local().Format("2006-01-02 15:04"))
+				table.Add(t.Name, console.Dash(t.Role), console.Dash(t.Workspace), timeText(&t.CreatedAt), timeText(t.ExpiresAt), timeText(t.LastUsedAt))
 			}
 			return table.Write(k.Out)
 		},
 	})
-	var role, workspace string
+	var t remote.Token
+	var expires time.Duration
 	create := k.RemoteFlags(&cobra.Command{
 		Use: "create NAME", Short: "Make an API token and print its value, this once",
 		Example: `  weir token create ci --role editor --workspace acme > ci.token`,
@@ -43,7 +45,12 @@ func newToken(shell *console.Console) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			value, err := control.IssueToken(cmd.Context(), args[0], role, workspace)
+			t.Name = args[0]
+			if expires > 0 {
+				end := time.Now().Add(expires)
+				t.ExpiresAt = &end
+			}
+			value, err := control.IssueToken(cmd.Context(), t)
 			if err != nil {
 				return err
 			}
@@ -54,8 +61,10 @@ func newToken(shell *console.Console) *cobra.Command {
 			return nil
 		},
 	})
-	create.Flags().StringVar(&role, "role", "viewer", "admin, editor or viewer")
-	create.Flags().StringVar(&workspace, "workspace", "", "the one workspace in which the token is good (default: all)")
+	create.Flags().StringVar(&t.Role, "role", "viewer", roleUsage)
+	create.Flags().StringSliceVar(&t.Scopes, "scope", nil, "an action that the token is limited to, such as workspace:read (default: all of its role)")
+	create.Flags().DurationVar(&expires, "expires", 0, "how long the token is good, such as 720h (default: for ever)")
+	create.Flags().StringVar(&t.Workspace, "workspace", "", "the one workspace in which the token is good (default: all)")
 	revoke := k.RemoteFlags(&cobra.Command{
 		Use: "revoke NAME", Short: "End an API token at once",
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -79,4 +88,12 @@ func newToken(shell *console.Console) *cobra.Command {
 		},
 	})
 	return console.Group("token", "API tokens, for programs", list, create, revoke)
+}
+
+// timeText is a time for people, a dash for none.
+func timeText(t *time.Time) string {
+	if t == nil {
+		return console.Dash("")
+	}
+	return t.Local().Format("2006-01-02 15:04")
 }

@@ -53,6 +53,30 @@ func TestAFreshControlPlaneLeadsToTheFirstEvent(t *testing.T) {
 		t.Errorf("tokens:\n%s", out)
 	}
 	run(t, 0, "", "token", "revoke", "ci", "--data-dir", nowhere)
+	// A second organization, its first member, and a workspace of the same name in it.
+	run(t, 0, "", "org", "create", "north", "--data-dir", nowhere)
+	if out := run(t, 0, "", "org", "list", "--data-dir", nowhere); !strings.Contains(out, "default") || !strings.Contains(out, "north") {
+		t.Errorf("organizations:\n%s", out)
+	}
+	invited := run(t, 0, "", "member", "invite", "ann@example.com", "--role", "editor", "--org", "north", "--output", "json", "--data-dir", nowhere)
+	run(t, 0, "a long password\n", "member", "accept", field(t, invited, "token"), "--control", "http://"+r.http)
+	run(t, 0, "a long password\n", "login", "--control", "http://"+r.http, "--email", "ann@example.com", "--name", "ann")
+	if out := run(t, 0, "", "status", "--data-dir", nowhere); strings.Contains(out, "acme") {
+		t.Errorf("a member of north sees what is in default:\n%s", out)
+	}
+	run(t, 1, "", "export", "acme", "--org", "default", "--data-dir", nowhere)
+	run(t, 1, "", "member", "list", "--data-dir", nowhere) // not an editor's
+	write(t, yaml, hookConfig("acme", "eu", "wk_north", map[string]string{"hook": hook.URL}))
+	run(t, 0, "", "apply", "-f", yaml, "--data-dir", nowhere)
+	run(t, 0, "", "context", "use", "home")
+	if out := run(t, 0, "", "member", "list", "--org", "north", "--data-dir", nowhere); !strings.Contains(out, "ann@example.com") {
+		t.Errorf("members of north:\n%s", out)
+	}
+	run(t, 0, "", "member", "remove", "ann@example.com", "--org", "north", "--data-dir", nowhere)
+	run(t, 0, "", "context", "use", "ann")
+	run(t, 1, "", "export", "acme", "--data-dir", nowhere)
+	run(t, 0, "", "context", "remove", "ann")
+	run(t, 0, "", "context", "use", "home")
 	signed, err := os.ReadFile(contexts)
 	if err != nil {
 		t.Fatal(err)

@@ -45,6 +45,7 @@ func (k *Console) Use(dir string, d Dev) {
 func (k *Console) RemoteFlags(cmd *cobra.Command) *cobra.Command {
 	cmd.Flags().StringVar(&k.control, "control", "", "URL of the control plane (else WEIR_CONTROL, else dev.json)")
 	cmd.Flags().StringVar(&k.token, "token", "", "API token (else WEIR_TOKEN, else dev.json)")
+	cmd.Flags().StringVar(&k.org, "org", "", "the organization (else WEIR_ORG, else your only one or default)")
 	cmd.Flags().StringVar(&k.dataDir, "data-dir", ".weir", "where 'weir dev' keeps its data, with dev.json")
 	return cmd
 }
@@ -96,6 +97,11 @@ func (k *Console) Connect() (*remote.Control, error) {
 	if err != nil {
 		return nil, err
 	}
+	org := k.org
+	if org == "" {
+		org, _ = k.Env("WEIR_ORG")
+	}
+	control.In(org)
 	if u, err := url.Parse(address); err == nil && u.Scheme == "http" && !loopback(u.Hostname()) {
 		k.Note("weir: warning: the token goes to %s without TLS; use https", command.Clean(u.Host))
 	}

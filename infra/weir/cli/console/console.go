@@ -23,7 +23,7 @@ type Console struct {
 	command.Process
 	Output Format // of --output
 
-	control, token, dataDir string // of RemoteFlags
+	control, token, org, dataDir string // of RemoteFlags
 }
 
 // Group returns a noun, which does nothing without one of its verbs.

@@ -129,7 +129,10 @@ type Invitation struct {
 }
 
 // Control is a control plane.
-type Control struct{ end }
+type Control struct {
+	end
+	org string // the organization in which calls name what they name; empty for the caller's own
+}
 
 // NewControl returns the control plane at address, asked with token.
 // fault.Invalid: the address is none.
@@ -138,14 +141,34 @@ func NewControl(address, token string) (*Control, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Control{e}, nil
+	return &Control{end: e}, nil
 }
 
 // Address is where the control plane is.
 func (c *Control) Address() string { return c.url }
 
-func (c *Control) ask(ctx context.Context, method, path string, in, out any) error {
+// In makes every call be about what an organization has, by its name; "" is the caller's
+// only one, or default.
+func (c *Control) In(org string) { c.org = org }
+
+// at is the path of what an organization has.
+func (c *Control) at(path string) string {
+	if c.org == "" {
+		return "/api/v1" + path
+	}
+	return "/api/v1/orgs/" + url.PathEscape(c.org) + path
+}
+
+// Ask sends in (nil for no body) to a path below /api/v1 that is about no organization,
+// and reads the answer into out (nil to ignore it).
+func (c *Control) Ask(ctx context.Context, method, path string, in, out any) error {
 	_, err := c.call(ctx, method, "/api/v1"+path, nil, in, out)
+	return err
+}
+
+// Within is Ask about what the organization has.
+func (c *Control) Within(ctx context.Context, method, path string, in, out any) error {
+	_, err := c.call(ctx, method, c.at(path), nil, in, out)
 	return err
 }
 
@@ -156,34 +179,34 @@ func (c *Control) Planes(ctx context.Context, region string) ([]Plane, error) {
 		path += "?region=" + url.QueryEscape(region)
 	}
 	var out struct{ Planes []Plane }
-	err := c.ask(ctx, http.MethodGet, path, nil, &out)
+	err := c.Ask(ctx, http.MethodGet, path, nil, &out)
 	return out.Planes, err
 }
 
 // Invite lets a plane of kind regional or private join a region.
 func (c *Control) Invite(ctx context.Context, region, kind string) (Invitation, error) {
 	var out Invitation
-	err := c.ask(ctx, http.MethodPost, "/planes/invitations", map[string]string{"region": region, "kind": kind}, &out)
+	err := c.Ask(ctx, http.MethodPost, "/planes/invitations", map[string]string{"region": region, "kind": kind}, &out)
 	return out, err
 }
 
 // RemovePlane removes the plane with that name or identifier. fault.Conflict: workspaces
 // are on it.
 func (c *Control) RemovePlane(ctx context.Context, named string) error {
-	return c.ask(ctx, http.MethodDelete, "/planes/"+url.PathEscape(named), nil, nil)
+	return c.Ask(ctx, http.MethodDelete, "/planes/"+url.PathEscape(named), nil, nil)
 }
 
 // Workspaces returns all workspaces.
 func (c *Control) Workspaces(ctx context.Context) ([]Workspace, error) {
 	var out struct{ Workspaces []Workspace }
-	err := c.ask(ctx, http.MethodGet, "/workspaces", nil, &out)
+	err := c.Within(ctx, http.MethodGet, "/workspaces", nil, &out)
 	return out.Workspaces, err
 }
 
 // Workspace returns one workspace; fault.Missing when there is none.
 func (c *Control) Workspace(ctx context.Context, name string) (Workspace, error) {
 	var out Workspace
-	err := c.ask(ctx, http.MethodGet, "/workspaces/"+url.PathEscape(name), nil, &out)
+	err := c.Within(ctx, http.MethodGet, "/workspaces/"+url.PathEscape(name), nil, &out)
 	return out, err
 }
 
@@ -191,7 +214,7 @@ func (c *Control) Workspace(ctx context.Context, name string) (Workspace, error)
 // fault.Missing when it has none.
 func (c *Control) Document(ctx context.Context, name string) (manifest.Document, uint64, error) {
 	var out manifest.Document
-	path := "/api/v1/workspaces/" + url.PathEscape(name) + "/config"
+	path := c.at("/workspaces/" + url.PathEscape(name) + "/config")
 	h, err := c.call(ctx, http.MethodGet, path, nil, nil, &out)
 	if err != nil {
 		return manifest.Document{}, 0, err
@@ -216,7 +239,7 @@ type Proposal struct {
 // Diff says what applying p would do.
 func (c *Control) Diff(ctx context.Context, p Proposal) (Difference, error) {
 	var out Difference
-	err := c.ask(ctx, http.MethodPost, "/workspaces/"+url.PathEscape(p.Document.Workspace)+"/diff", p, &out)
+	err := c.Within(ctx, http.MethodPost, "/workspaces/"+url.PathEscape(p.Document.Workspace)+"/diff", p, &out)
 	return out, err
 }
 
@@ -232,14 +255,14 @@ func (c *Control) Apply(ctx context.Context, p Proposal, number uint64) (uint64,
 		Number  uint64
 		Changes []Change
 	}
-	_, err := c.call(ctx, http.MethodPut, "/api/v1/workspaces/"+url.PathEscape(p.Document.Workspace)+"/config", header, p, &out)
+	_, err := c.call(ctx, http.MethodPut, c.at("/workspaces/"+url.PathEscape(p.Document.Workspace)+"/config"), header, p, &out)
 	return out.Number, out.Changes, err
 }
 
 // Status returns everything that is to be seen.
 func (c *Control) Status(ctx context.Context) (Status, error) {
 	var out Status
-	err := c.ask(ctx, http.MethodGet, "/status", nil, &out)
+	err := c.Within(ctx, http.MethodGet, "/status", nil, &out)
 	return out, err
 }
 
@@ -248,7 +271,7 @@ func (c *Control) Status(ctx context.Context) (Status, error) {
 func (c *Control) View(ctx context.Context, workspace string, action capability.Action) (*View, error) {
 	var out struct{ Token, ViewURL string }
 	in := map[string]string{"workspace": workspace, "action": string(action), "origin": ""}
-	if err := c.ask(ctx, http.MethodPost, "/capabilities", in, &out); err != nil {
+	if err := c.Within(ctx, http.MethodPost, "/capabilities", in, &out); err != nil {
 		return nil, fmt.Errorf("ask for %s of workspace %s: %w", action, workspace, err)
 	}
 	if out.ViewURL == "" {

@@ -12,11 +12,14 @@ import (
 // Token is an API token without its value. Workspace is empty when it is good in
 // all.
 type Token struct {
-	ID        string    `json:"id"`
-	Name      string    `json:"name"`
-	Role      string    `json:"role"`
-	Workspace string    `json:"workspace,omitempty"`
-	CreatedAt time.Time `json:"createdAt"`
+	ID         string     `json:"id"`
+	Name       string     `json:"name"`
+	Role       string     `json:"role"`
+	Workspace  string     `json:"workspace,omitempty"`
+	Scopes     []string   `json:"scopes,omitempty"`
+	CreatedAt  time.Time  `json:"createdAt"`
+	ExpiresAt  *time.Time `json:"expiresAt,omitempty"`  // nil: never
+	LastUsedAt *time.Time `json:"lastUsedAt,omitempty"` // to some minutes; nil: never
 }
 
 // SignedInFor is how long the token of a sign-in is good.
@@ -69,7 +72,7 @@ func SignIn(ctx context.Context, address, email, password, name string) (Signed,
 
 // SignOut revokes a token of a sign-in. One that is not good any more is no error.
 func (c *Control) SignOut(ctx context.Context, id string) error {
-	err := c.ask(ctx, http.MethodDelete, "/me/tokens/"+url.PathEscape(id), nil, nil)
+	err := c.Ask(ctx, http.MethodDelete, "/me/tokens/"+url.PathEscape(id), nil, nil)
 	if kind := fault.KindOf(err); err != nil && (kind == fault.Missing || kind == fault.Denied) {
 		return nil
 	}
@@ -79,23 +82,30 @@ func (c *Control) SignOut(ctx context.Context, id string) error {
 // Tokens returns all API tokens, by name.
 func (c *Control) Tokens(ctx context.Context) ([]Token, error) {
 	var out struct{ Tokens []Token }
-	err := c.ask(ctx, http.MethodGet, "/tokens", nil, &out)
+	err := c.Within(ctx, http.MethodGet, "/tokens", nil, &out)
 	return out.Tokens, err
 }
 
 // IssueToken makes an API token and returns its value, which is shown this once.
-// An empty workspace makes it good in all.
-func (c *Control) IssueToken(ctx context.Context, name, role, workspace string) (string, error) {
-	in := map[string]string{"name": name, "role": role}
-	if workspace != "" {
-		in["workspace"] = workspace
+// Without a workspace it is good in all of its organization, without scopes for all that its
+// role allows, without an end for ever.
+func (c *Control) IssueToken(ctx context.Context, t Token) (string, error) {
+	in := map[string]any{"name": t.Name, "role": t.Role}
+	if t.Workspace != "" {
+		in["workspace"] = t.Workspace
+	}
+	if len(t.Scopes) > 0 {
+		in["scopes"] = t.Scopes
+	}
+	if t.ExpiresAt != nil {
+		in["expiresAt"] = t.ExpiresAt.UTC()
 	}
 	var out struct{ Token string }
-	err := c.ask(ctx, http.MethodPost, "/tokens", in, &out)
+	err := c.Within(ctx, http.MethodPost, "/tokens", in, &out)
 	return out.Token, err
 }
 
 // RevokeToken ends a token at once. fault.Missing: there is none.
 func (c *Control) RevokeToken(ctx context.Context, id string) error {
-	return c.ask(ctx, http.MethodDelete, "/tokens/"+url.PathEscape(id), nil, nil)
+	return c.Within(ctx, http.MethodDelete, "/tokens/"+url.PathEscape(id), nil, nil)
 }
