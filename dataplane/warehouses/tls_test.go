@@ -85,15 +85,16 @@ func block(typ string, der []byte) string {
 func TestPostgresTLS(t *testing.T) {
 	t.Parallel()
 	own, other := newAuthority(t), newAuthority(t)
-	cert, key := own.issue("db.example")
-	if err := server.Secure(t.Context(), cert, key, own.text, "certified"); err != nil {
-		t.Fatal(err)
-	}
 	s := ofPostgres(t)
 	name := strings.Split(strings.Split(s.Settings, `"database":"`)[1], `"`)[0]
-	execPostgres(t, name, "create role certified login; grant create on database "+name+" to certified")
-	mine, myKey := own.issue("certified")
-	foreign, foreignKey := other.issue("certified")
+	certified := "certified_" + name
+	cert, key := own.issue("db.example")
+	if err := server.Secure(t.Context(), cert, key, own.text, certified); err != nil {
+		t.Fatal(err)
+	}
+	execPostgres(t, name, "create role "+certified+" login; grant create on database "+name+" to "+certified)
+	mine, myKey := own.issue(certified)
+	foreign, foreignKey := other.issue(certified)
 	tcp := func(ctx context.Context, network, _ string) (net.Conn, error) {
 		var d net.Dialer
 		return d.DialContext(ctx, network, address)
@@ -110,10 +111,10 @@ func TestPostgresTLS(t *testing.T) {
 		"another authority":                 {host: "x", mode: "verify-ca", root: other.text, want: warehouse.CodeUnreachable},
 		"another authority, full":           {host: "db.example", mode: "verify-full", root: other.text, want: warehouse.CodeUnreachable},
 		"another authority, require":        {host: "x", mode: "require", root: other.text, want: warehouse.CodeUnreachable},
-		"a certificate":                     {user: "certified", host: "db.example", mode: "verify-full", root: own.text, cert: mine, key: myKey},
-		"a certificate, nothing checked":    {user: "certified", host: "x", mode: "require", cert: mine, key: myKey},
-		"no certificate":                    {user: "certified", host: "db.example", mode: "verify-full", root: own.text, want: warehouse.CodeAuth},
-		"a certificate of another":          {user: "certified", host: "x", mode: "verify-ca", root: own.text, cert: foreign, key: foreignKey, want: warehouse.CodeUnreachable},
+		"a certificate":                     {user: certified, host: "db.example", mode: "verify-full", root: own.text, cert: mine, key: myKey},
+		"a certificate, nothing checked":    {user: certified, host: "x", mode: "require", cert: mine, key: myKey},
+		"no certificate":                    {user: certified, host: "db.example", mode: "verify-full", root: own.text, want: warehouse.CodeAuth},
+		"a certificate of another":          {user: certified, host: "x", mode: "verify-ca", root: own.text, cert: foreign, key: foreignKey, want: warehouse.CodeUnreachable},
 	} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
