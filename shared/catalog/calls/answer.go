@@ -19,7 +19,9 @@ func (p *parser) answer(n *yaml.Node, at string) Answer {
 	whole, element := scope{answer: true}, scope{answer: true, element: true}
 	path := func(to *[]string) func(document.Pair) {
 		return func(m document.Pair) {
-			if text := p.Text(m); text != "." {
+			if text := p.Text(m); text == "." {
+				*to = []string{} // the element itself
+			} else {
 				*to = split(text)
 			}
 		}
