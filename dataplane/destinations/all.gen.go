@@ -31,6 +31,9 @@ var facebookconversionsSpec []byte
 //go:embed google-ads-conversions/spec.yaml
 var googleadsconversionsSpec []byte
 
+//go:embed hubspot/spec.yaml
+var hubspotSpec []byte
+
 //go:embed intercom/spec.yaml
 var intercomSpec []byte
 
@@ -76,6 +79,7 @@ func All() []destination.Kind {
 		mapping.Define(googleadsconversionsSpec),
 		googleanalytics4.Kind,
 		http.Kind,
+		mapping.Define(hubspotSpec),
 		mapping.Define(intercomSpec),
 		iterable.Kind,
 		kafka.Kind,
