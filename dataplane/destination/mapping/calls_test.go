@@ -136,6 +136,7 @@ answers:
   - { status: [200, 400], items: [failed.*, more.*.*], index: at, reason: code, reasons: { slow: { is: retry, code: busy }, gone: acme_b }, is: dead, code: acme_a }
   - { status: 200, items: results.*, index: $index, where: { status: { not: ok } }, is: dead, code: acme_b }
   - { status: 201, items: bad.*, id: event.id, part: id, is: dropped, code: acme_a }
+  - { status: 207, items: bad.*.ids.*, id: ., part: id, reason: ., reasons: { m3: acme_b }, is: dead, code: acme_a }
   - { status: 4xx, contains: quota, is: retry, code: acme_b }
   - { status: 5xx, contains: weird, is: retry, code: acme_b }
   - { status: 422, is: delivered }
@@ -156,6 +157,7 @@ answers:
 		"by index, of lists":   {400, `{"more":{"a":[{"at":0,"code":"gone"}]}}`, "0 4 acme_b\n1 5 rejected_400\n2 5 rejected_400"},
 		"nothing is refused":   {400, `{}`, "0 5 rejected_400\n1 5 rejected_400\n2 5 rejected_400"},
 		"by id":                {201, `{"bad":[{"event":{"id":"m2-2"}},{"event":{"id":"other"}}]}`, "0 1 \n1 2 acme_a\n2 1 "},
+		"by id, of texts":      {207, `{"bad":[{"ids":["m2-2","m3"]},{"ids":["other"]}]}`, "0 1 \n1 4 acme_a\n2 4 acme_b"},
 		"by text":              {403, `no quota left`, "0 3 acme_b\n1 3 acme_b\n2 3 acme_b"},
 		"a 5xx is repeated":    {503, `weird`, "0 3 acme_b\n1 3 acme_b\n2 3 acme_b"},
 		"a 5xx of its own":     {503, ``, "0 3 server_error\n1 3 server_error\n2 3 server_error"},
