@@ -18,7 +18,7 @@ import (
 // are a JSON object that Check has nothing against.
 //
 // Browsers compute the same text (web/src/api/sent-to.ts); testdata/sentto.json
-// holds both to it. A change of the form closes every secret that was sealed before.
+// in the folders of kinds holds both to it. A change of the form closes every secret that was sealed before.
 func SentTo(s Spec, settings []byte) string {
 	text := s.Name
 	sent, _ := members(Fill(s, settings)) // Check refuses what is no object

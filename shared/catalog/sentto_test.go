@@ -5,42 +5,38 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"weir/shared/catalog"
 )
 
-// The same file holds the console's code to it. A line that changes closes secrets
-// that were sealed before.
+// The same files, in the kinds' folders, hold the console's code to it. A line that
+// changes closes secrets that were sealed before.
 func TestWhereSecretsAreSentHasOneFormInAllReleases(t *testing.T) {
 	t.Parallel()
-	b, err := os.ReadFile("testdata/sentto.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var vectors []struct {
-		Kind     string
-		Settings json.RawMessage
-		SentTo   string
-	}
-	if err := json.Unmarshal(b, &vectors); err != nil {
-		t.Fatal(err)
-	}
-	seen := map[string]bool{}
-	for _, v := range vectors {
-		spec, ok := catalog.Find(catalog.All(), v.Kind, catalog.Destinations, catalog.Warehouses)
-		if !ok {
-			t.Fatalf("no kind %s", v.Kind)
-		}
-		seen[v.Kind] = true
-		if got := catalog.SentTo(spec, v.Settings); got != v.SentTo {
-			t.Errorf("%s %s: %s, want %s", v.Kind, v.Settings, got, v.SentTo)
-		}
-	}
 	for _, s := range catalog.All() {
-		if s.Family != catalog.Sources && len(s.Secrets) > 0 && !seen[s.Name] {
-			t.Errorf("%s has secrets and no line in testdata/sentto.json", s.Name)
+		name := filepath.Join("..", "..", "dataplane", string(s.Family)+"s", s.Name, "testdata", "sentto.json")
+		b, err := os.ReadFile(name)
+		if os.IsNotExist(err) && (s.Family == catalog.Sources || len(s.Secrets) == 0) {
+			continue
+		}
+		if err != nil {
+			t.Errorf("%s has secrets, so its folder needs examples of where they are sent: %v", s.Name, err)
+			continue
+		}
+		var vectors []struct {
+			Settings json.RawMessage
+			SentTo   string
+		}
+		if err := json.Unmarshal(b, &vectors); err != nil || len(vectors) == 0 {
+			t.Errorf("%s holds %d examples: %v", name, len(vectors), err)
+		}
+		for _, v := range vectors {
+			if got := catalog.SentTo(s, v.Settings); got != v.SentTo {
+				t.Errorf("%s %s: %s, want %s", s.Name, v.Settings, got, v.SentTo)
+			}
 		}
 	}
 }

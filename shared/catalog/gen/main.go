@@ -2,7 +2,7 @@
 // into typed settings beside it (settings.gen.go), each family into a list of
 // its kinds (all.gen.go), and all of them into shared/catalog/catalog.gen.json,
 // which the catalog embeds. A destination that says its calls itself and has no Go
-// file is embedded by the list. Run it from the root of the repository:
+// file is embedded by the list. docs/destinations has a page of each. Run it from the root of the repository:
 //
 //	go run ./shared/catalog/gen
 //
@@ -78,6 +78,9 @@ func run(root string) error {
 			}
 		}
 	}
+	for name, text := range pages(root, all) {
+		files[name] = text
+	}
 	b, err := json.MarshalIndent(all, "", "  ")
 	if err != nil {
 		return fmt.Errorf("catalog: %w", err)
@@ -138,6 +141,9 @@ func put(name string, content []byte) error {
 		return nil
 	}
 	fmt.Println(strings.TrimPrefix(name, "./"))
+	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		return fmt.Errorf("make the folder of a generated file: %w", err)
+	}
 	if err := os.WriteFile(name, content, 0o644); err != nil {
 		return fmt.Errorf("write a generated file: %w", err)
 	}

@@ -1,11 +1,16 @@
 import { expect, test } from "vitest";
 import catalog from "../../../shared/catalog/catalog.gen.json";
-import vectors from "../../../shared/catalog/testdata/sentto.json";
 import type { components } from "./schema.gen";
 import { sentTo } from "./sent-to";
 
 const specs = catalog as unknown as components["schemas"]["Spec"][];
-const cases = vectors as unknown as { kind: string; settings: Record<string, unknown>; sentTo: string }[];
+type Vector = { settings: Record<string, unknown>; sentTo: string };
+const files = import.meta.glob<{ default: Vector[] }>("../../../dataplane/*/*/testdata/sentto.json", { eager: true });
+const cases = Object.entries(files).flatMap(([name, file]) => file.default.map((v) => ({ ...v, kind: name.split("/").at(-3) ?? "" })));
+
+test("kinds with secrets have examples of where they are sent", () => {
+  expect(cases.length).toBeGreaterThan(specs.filter((s) => s.family !== "source" && (s.secrets ?? []).length > 0).length);
+});
 
 test.each(cases)("$kind sends secrets to $sentTo", ({ kind, settings, sentTo: want }) => {
   const spec = specs.find((s) => s.name === kind && s.family !== "source");

@@ -4,7 +4,7 @@ type Spec = components["schemas"]["Spec"];
 
 /**
  * Where the secrets of an object with these settings are sent, in one form: the text that secrets are sealed for.
- * It is what catalog.SentTo in shared/catalog gives; shared/catalog/testdata/sentto.json holds both to it.
+ * It is what catalog.SentTo in shared/catalog gives; testdata/sentto.json in the folders of kinds holds both to it.
  */
 export function sentTo(spec: Spec, settings: Readonly<Record<string, unknown>>): string {
   let text = spec.name;
