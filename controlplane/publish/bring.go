@@ -143,6 +143,7 @@ func (p *Publisher) point(ctx context.Context, to hub.Recipient, ws store.Worksp
 	return nil
 }
 
+// secrets puts what the revision refers to. fault.Conflict: some of that is stored no more.
 func (p *Publisher) secrets(ctx context.Context, to hub.Recipient, rev store.Revision) error {
 	named := map[secret.Name]bool{}
 	for ref := range rev.Config.Secrets() {
@@ -157,12 +158,20 @@ func (p *Publisher) secrets(ctx context.Context, to hub.Recipient, rev store.Rev
 	}
 	for _, s := range stored {
 		envelope := s.Sealed[to.Plane]
-		if !named[s.Name] || len(envelope) == 0 { // what the plane cannot open it will nack
+		if !named[s.Name] {
+			continue
+		}
+		delete(named, s.Name)
+		if len(envelope) == 0 { // what the plane cannot open it will nack
 			continue
 		}
 		if err := p.cfg.Hub.PutSecret(ctx, to, s.Name, envelope); err != nil {
 			return fmt.Errorf("put a secret: %w", err)
 		}
+	}
+	if len(named) > 0 { // the workspace was deleted after its revision was read: the plane hears of that next
+		p.Nudge()
+		return fault.New(fault.Conflict, "secrets of revision %d of workspace %s are not stored any more", rev.Number, rev.Workspace)
 	}
 	return nil
 }
