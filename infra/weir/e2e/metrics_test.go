@@ -23,6 +23,7 @@ func TestTheDashboardAndTheRulesFindTheirMetrics(t *testing.T) {
 	accept(t, in.Gateway, "/v1/track", "wk_web", fmt.Sprintf(`{"userId":%q,"event":%q,"messageId":%q,"properties":{"x":%q}}`, secret, secret, secret, secret))
 	until(t, "the event", func() bool { return len(hook.ids()) == 1 })
 	var text string
+	delivered := regexp.MustCompile(`weir_ledger_destination_events\{[^}]*kind="delivered"\} 1\n`)
 	until(t, "metrics of the destination", func() bool {
 		res, err := http.Get(in.Metrics + "/metrics")
 		if err != nil {
@@ -31,7 +32,7 @@ func TestTheDashboardAndTheRulesFindTheirMetrics(t *testing.T) {
 		defer func() { _ = res.Body.Close() }()
 		b, err := io.ReadAll(res.Body)
 		text = string(b)
-		return err == nil && strings.Contains(text, `kind="delivered"`)
+		return err == nil && delivered.MatchString(text)
 	})
 	if strings.Contains(text, secret) {
 		t.Error("a metric holds something of an event")
