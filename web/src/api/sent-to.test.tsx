@@ -6,10 +6,14 @@ import { sentTo } from "./sent-to";
 const specs = catalog as unknown as components["schemas"]["Spec"][];
 type Vector = { settings: Record<string, unknown>; sentTo: string };
 const files = import.meta.glob<{ default: Vector[] }>("../../../dataplane/*/*/testdata/sentto.json", { eager: true });
-const cases = Object.entries(files).flatMap(([name, file]) => file.default.map((v) => ({ ...v, kind: name.split("/").at(-3) ?? "" })));
+const cases = Object.entries(files).flatMap(([name, file]) =>
+  file.default.map((v) => ({ ...v, kind: name.split("/").at(-3) ?? "" })),
+);
 
 test("kinds with secrets have examples of where they are sent", () => {
-  expect(cases.length).toBeGreaterThan(specs.filter((s) => s.family !== "source" && (s.secrets ?? []).length > 0).length);
+  expect(cases.length).toBeGreaterThan(
+    specs.filter((s) => s.family !== "source" && (s.secrets ?? []).length > 0).length,
+  );
 });
 
 test.each(cases)("$kind sends secrets to $sentTo", ({ kind, settings, sentTo: want }) => {
