@@ -23,7 +23,7 @@ func TestTheDashboardAndTheRulesFindTheirMetrics(t *testing.T) {
 	accept(t, in.Gateway, "/v1/track", "wk_web", fmt.Sprintf(`{"userId":%q,"event":%q,"messageId":%q,"properties":{"x":%q}}`, secret, secret, secret, secret))
 	until(t, "the event", func() bool { return len(hook.ids()) == 1 })
 	var text string
-	delivered := regexp.MustCompile(`weir_ledger_destination_events\{[^}]*kind="delivered"\} 1\n`)
+	delivered := regexp.MustCompile(`weir_ledger_destination_events\{[^}]*kind="delivered"[^}]*\} 1\n`)
 	until(t, "metrics of the destination", func() bool {
 		res, err := http.Get(in.Metrics + "/metrics")
 		if err != nil {
