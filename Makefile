@@ -90,7 +90,7 @@ e2e: need-test web/dist/index.html infra/weir/e2e/node_modules bin/gotestsum ## 
 	$(gotestsum) testname -- -count=1 -timeout 30m -parallel $$(($$(nproc) * 2)) ./infra/weir/e2e/... -kills $(KILLS)
 
 test: need-test ## everything: check, unit, simulate, console, e2e
-	@infra/tools/steps.sh check='under a minute' unit='about two minutes' simulate='a minute or two' console='half a minute' e2e='about two minutes'
+	@infra/tools/steps.sh check='under a minute' unit='about four minutes' simulate='a minute or two' console='half a minute' e2e='about four minutes'
 
 kills: need-test bin/gotestsum ## black-box tests of processes that die under load, KILLS times
 	$(gotestsum) standard-verbose -- -count=1 -timeout 0 -run '^TestKilled' ./infra/weir/e2e -kills $(KILLS)
