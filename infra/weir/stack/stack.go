@@ -146,7 +146,7 @@ func (r *Running) planes(ctx context.Context, g *errgroup.Group, cfg Config) err
 		select {
 		case <-plane.Ready():
 		case <-ctx.Done():
-			return nil
+			return context.Cause(ctx) // what stopped the others is told by the group
 		}
 		r.Planes = append(r.Planes, p)
 	}
