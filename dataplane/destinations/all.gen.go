@@ -13,6 +13,7 @@ import (
 	awskinesis "weir/dataplane/destinations/aws-kinesis"
 	"weir/dataplane/destinations/customerio"
 	googleanalytics4 "weir/dataplane/destinations/google-analytics-4"
+	googlepubsub "weir/dataplane/destinations/google-pubsub"
 	"weir/dataplane/destinations/http"
 	"weir/dataplane/destinations/iterable"
 	"weir/dataplane/destinations/kafka"
@@ -78,6 +79,7 @@ func All() []destination.Kind {
 		mapping.Define(facebookconversionsSpec),
 		mapping.Define(googleadsconversionsSpec),
 		googleanalytics4.Kind,
+		googlepubsub.Kind,
 		http.Kind,
 		mapping.Define(hubspotSpec),
 		mapping.Define(intercomSpec),

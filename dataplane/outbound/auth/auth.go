@@ -73,7 +73,7 @@ func (k *Keyring) Request(ctx context.Context, o destination.Opened, r destinati
 	}
 	for _, a := range o.Auth {
 		var err error
-		if a.Type == "oauth2" {
+		if a.Type == "oauth2" || a.Type == "serviceAccount" {
 			used, err = k.tokens.of(ctx, a, now)
 			if err == nil {
 				r.Header["Authorization"] = []string{"Bearer " + used.access}

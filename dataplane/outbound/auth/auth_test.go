@@ -4,6 +4,11 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/json"
+	"encoding/pem"
 	"fmt"
 	"io"
 	"net/http"
@@ -14,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/golang-jwt/jwt/v5"
 	"github.com/google/go-cmp/cmp"
 
 	"weir/dataplane/destination"
@@ -206,6 +212,42 @@ func TestLanesShareOneRefresh(t *testing.T) {
 	want := url.Values{"grant_type": {"refresh_token"}, "client_id": {"client"}, "client_secret": {"word"}, "refresh_token": {"r0"}}
 	if diff := cmp.Diff(want, e.forms[0]); diff != "" || e.forms[1].Get("refresh_token") != "r1" {
 		t.Errorf("asked with %v", e.forms)
+	}
+}
+
+// TestAServiceAccountAsksWithAnAssertion: sixteen lanes ask for one token.
+func TestAServiceAccountAsksWithAnAssertion(t *testing.T) {
+	t.Parallel()
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, err := json.Marshal(map[string]string{
+		"type": "service_account", "client_email": "weir@example.com", "token_uri": "https://tokens.example/token",
+		"private_key": string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)})),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var e endpoint
+	keys, o := auth.New(e.do), open(t, `auth: [{ type: serviceAccount, key: "{secrets.a}", scope: s1 }]`, string(file))
+	var lanes sync.WaitGroup
+	for range 16 {
+		lanes.Go(func() {
+			if r, _, err := keys.Request(t.Context(), o, destination.Request{}, now); err != nil || r.Header.Get("Authorization") != "Bearer t1" {
+				t.Errorf("%v, %v", r.Header, err)
+			}
+		})
+	}
+	lanes.Wait()
+	claims := jwt.MapClaims{}
+	_, err = jwt.ParseWithClaims(e.forms[0].Get("assertion"), claims, func(*jwt.Token) (any, error) { return key.Public(), nil }, jwt.WithTimeFunc(func() time.Time { return now }))
+	want := jwt.MapClaims{"iss": "weir@example.com", "scope": "s1", "aud": "https://tokens.example/token", "iat": float64(now.Unix()), "exp": float64(now.Unix() + 3600)}
+	if diff := cmp.Diff(want, claims); err != nil || diff != "" || e.asked.Load() != 1 || e.forms[0].Get("grant_type") != "urn:ietf:params:oauth:grant-type:jwt-bearer" || len(e.forms[0]) != 2 {
+		t.Errorf("asked %d times, %v: %s", e.asked.Load(), err, diff)
+	}
+	if _, _, err := keys.Request(t.Context(), open(t, `auth: [{ type: serviceAccount, key: "{secrets.a}", scope: s1 }]`, "no file"), destination.Request{}, now); fault.KindOf(err) != fault.Unavailable {
+		t.Errorf("a file that is none: %v, want Unavailable", err)
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"weir/dataplane/destination"
+	"weir/dataplane/destination/serviceaccount"
 	"weir/shared/catalog/requests"
 	"weir/shared/fault"
 )
@@ -49,7 +50,8 @@ type tokens struct {
 // grant is what a token is asked for with.
 type grant struct {
 	key, url, id, secret, refresh, scope string
-	inHeader                             bool // the client's id and secret
+	inHeader                             bool   // the client's id and secret
+	account                              string // of a service account: its file
 }
 
 func grantOf(a destination.Auth) grant {
@@ -61,7 +63,10 @@ func grantOf(a destination.Auth) grant {
 		scope:    a.Value(func(t requests.Auth) string { return t.Scope }),
 		inHeader: a.Value(func(t requests.Auth) string { return t.ClientIn }) == "header",
 	}
-	sum := sha256.Sum256([]byte(strings.Join([]string{g.url, g.id, g.secret, g.refresh, g.scope}, "\x00")))
+	if a.Type == "serviceAccount" {
+		g.account = a.Value(func(t requests.Auth) string { return t.Key })
+	}
+	sum := sha256.Sum256([]byte(strings.Join([]string{g.url, g.id, g.secret, g.refresh, g.scope, g.account}, "\x00")))
 	g.key = string(sum[:])
 	return g
 }
@@ -119,7 +124,11 @@ func (t *tokens) ask(ctx context.Context, g grant, now time.Time) (Used, error) 
 		g.refresh = kept.refresh
 	}
 	t.mu.Unlock()
-	res, err := t.do(ctx, g.request(), tokenTimeout)
+	r, err := g.request(now)
+	if err != nil {
+		return Used{}, err
+	}
+	res, err := t.do(ctx, r, tokenTimeout)
 	if err != nil {
 		return Used{}, err
 	}
@@ -173,10 +182,22 @@ func (t *tokens) forget(used Used) {
 	}
 }
 
-// request is that of RFC 6749, sections 4.4 and 6.
-func (g grant) request() destination.Request {
+// request is that of RFC 6749, sections 4.4 and 6, or of RFC 7523, section 2.1.
+func (g grant) request(now time.Time) (destination.Request, error) {
 	form := url.Values{"grant_type": {"client_credentials"}}
-	if g.refresh != "" {
+	switch {
+	case g.account != "":
+		account, err := serviceaccount.Parse(g.account)
+		if err != nil {
+			return destination.Request{}, refused()
+		}
+		assertion, err := account.Assertion(g.scope, now)
+		if err != nil {
+			return destination.Request{}, refused()
+		}
+		g.url, g.scope = account.TokenURL, "" // the assertion says it
+		form = url.Values{"grant_type": {serviceaccount.Grant}, "assertion": {assertion}}
+	case g.refresh != "":
 		form = url.Values{"grant_type": {"refresh_token"}, "refresh_token": {g.refresh}}
 	}
 	if g.scope != "" {
@@ -194,5 +215,5 @@ func (g grant) request() destination.Request {
 			form.Set("client_secret", g.secret)
 		}
 	}
-	return destination.Request{Method: http.MethodPost, URL: g.url, Header: h, Body: []byte(form.Encode())}
+	return destination.Request{Method: http.MethodPost, URL: g.url, Header: h, Body: []byte(form.Encode())}, nil
 }

@@ -21,7 +21,7 @@ type Auth struct {
 	User     string `json:"user,omitempty" yaml:"user"` // basic
 	Password string `json:"password,omitempty" yaml:"password"`
 
-	Key      string `json:"key,omitempty" yaml:"key"`           // hmac: of the body as it is sent; Name is the header, Value what stands before the signature
+	Key      string `json:"key,omitempty" yaml:"key"`           // hmac: of the body as it is sent; Name is the header, Value what stands before the signature; serviceAccount: its JSON file
 	Hash     string `json:"hash,omitempty" yaml:"hash"`         // sha1, sha256 (when none is said) or sha512
 	Encoding string `json:"encoding,omitempty" yaml:"encoding"` // hex (when none is said) or base64
 
@@ -55,6 +55,8 @@ func (a Auth) Texts() (required, optional []string) {
 			return []string{a.TokenURL, a.RefreshToken}, []string{a.ClientID, a.ClientSecret, a.Scope}
 		}
 		return []string{a.TokenURL, a.ClientID, a.ClientSecret}, []string{a.Scope}
+	case "serviceAccount":
+		return []string{a.Key, a.Scope}, nil
 	case "sigv4":
 		return []string{a.Service, a.Region, a.AccessKey, a.SecretKey}, []string{a.SessionToken}
 	}
@@ -63,7 +65,7 @@ func (a Auth) Texts() (required, optional []string) {
 
 // AuthTypes are the ways of authorising a request.
 func AuthTypes() []string {
-	return []string{"header", "bearer", "basic", "query", "body", "hmac", "oauth2", "sigv4", "url"}
+	return []string{"header", "bearer", "basic", "query", "body", "hmac", "oauth2", "serviceAccount", "sigv4", "url"}
 }
 
 // Limits is what a vendor allows. Settings may ask for less: fields called batch
