@@ -60,10 +60,14 @@ func (s *sending) find(ctx context.Context, kind destination.Chained, b destinat
 			return kept, nil, 0, true
 		}
 	}
-	if s.outcome.Pause > 0 || s.link.Held != nil && !s.link.Held() || !s.mayGo(ctx, b, at, r) {
+	if s.outcome.Pause > 0 || s.link.Held != nil && !s.link.Held() {
 		return "", nil, 0, false
 	}
-	res, err := s.link.do(ctx, s.target, r, s.limits)
+	turn, ok := s.mayGo(ctx, b, at, r)
+	if !ok {
+		return "", nil, 0, false
+	}
+	res, err := s.link.do(ctx, s.target, r, s.limits, turn)
 	now = s.link.Deps.Now()
 	f := &finder{Chained: kind}
 	verdicts = destination.Judge(f, r, res, err, now)

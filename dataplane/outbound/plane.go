@@ -22,32 +22,52 @@ type Plane struct {
 // NewPlane returns a Plane that gets access tokens by do; see Client.Do.
 func NewPlane(do auth.Do) *Plane { return &Plane{keys: auth.New(do)} }
 
-// wait returns after how long the next request may go, 0 for now.
-func (p *Plane) wait(d id.Destination, l destination.Limits, now time.Time) time.Duration {
+// take lets a request go, or returns after how long to ask again.
+func (p *Plane) take(d id.Destination, l destination.Limits, now time.Time) (rate.Turn, time.Duration) {
 	if p == nil {
-		return 0
+		return rate.Turn{}, 0
 	}
 	return p.rates.Take(d, l, now)
 }
 
-// do authorises a request and sends it, and once more when the token of the first
-// was refused.
-func (l *Link) do(ctx context.Context, t *destination.Target, r destination.Request, limits destination.Limits) (destination.Response, error) {
+// do authorises a request whose turn it is and sends it, and once more, in a turn of its
+// own, when the token of the first was refused.
+func (l *Link) do(ctx context.Context, t *destination.Target, r destination.Request, limits destination.Limits, turn rate.Turn) (destination.Response, error) {
 	if l.Plane == nil {
 		return l.Do(ctx, r, limits.Timeout)
 	}
 	for first := true; ; first = false {
 		authorised, used, err := l.Plane.keys.Request(ctx, t.Opened, r, l.Deps.Now())
 		if err != nil {
+			turn.Learn(destination.Response{}, l.Deps.Now())
 			return destination.Response{}, err
 		}
 		res, err := l.Do(ctx, authorised, limits.Timeout)
-		if err != nil {
+		turn.Learn(res, l.Deps.Now())
+		if err != nil || res.Status != 401 || !first || !l.Plane.keys.Refused(used, l.Deps.Now()) {
 			return res, err
 		}
-		l.Plane.rates.Learn(t.ID, res, l.Deps.Now())
-		if res.Status != 401 || !first || !l.Plane.keys.Refused(used) {
-			return res, nil
+		if turn, err = l.await(ctx, t.ID, limits); err != nil {
+			return destination.Response{}, err
+		}
+	}
+}
+
+// await returns the next turn. One that does not come for a while is a timeout.
+func (l *Link) await(ctx context.Context, d id.Destination, limits destination.Limits) (rate.Turn, error) {
+	for until := l.Deps.Now().Add(maxWait); ; {
+		now := l.Deps.Now()
+		turn, wait := l.Plane.take(d, limits, now)
+		if wait == 0 {
+			return turn, nil
+		}
+		if now.Add(wait).After(until) {
+			return turn, context.DeadlineExceeded
+		}
+		select {
+		case <-ctx.Done():
+			return turn, ctx.Err()
+		case <-time.After(wait):
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"weir/dataplane/destination"
+	"weir/dataplane/outbound/rate"
 )
 
 // Send sends a batch to the target of this moment and sets results, by item. A request
@@ -65,10 +66,11 @@ func (s *sending) request(ctx context.Context, b destination.Batch, at []int, r 
 		s.link.tooLarge(b, r.Items, now)
 		return s.halves(ctx, b, at, r.Items)
 	}
-	if !s.mayGo(ctx, b, at, r) {
+	turn, ok := s.mayGo(ctx, b, at, r)
+	if !ok {
 		return false
 	}
-	res, err := s.link.do(ctx, s.target, r, s.limits)
+	res, err := s.link.do(ctx, s.target, r, s.limits, turn)
 	now = s.link.Deps.Now()
 	verdicts := destination.Judge(s.target.HTTP, r, res, err, now)
 	again, split := false, []int(nil)
@@ -128,23 +130,23 @@ func part(b destination.Batch, items []int, stage int) destination.Batch {
 // maxWait is how long a half waits for its turn.
 const maxWait = time.Minute
 
-// mayGo reports whether the rate lets a request go now. A half, and what follows a
-// look-up, waits for its turn, so that what came before it is not done again and again;
-// one that would wait for long makes the next batches smaller.
-func (s *sending) mayGo(ctx context.Context, b destination.Batch, at []int, r destination.Request) bool {
+// mayGo returns the turn of a request, where the rate lets it go now. A half, and what
+// follows a look-up, waits for its turn, so that what came before it is not done again
+// and again; one that would wait for long makes the next batches smaller.
+func (s *sending) mayGo(ctx context.Context, b destination.Batch, at []int, r destination.Request) (turn rate.Turn, ok bool) {
 	for {
 		now := s.link.Deps.Now()
-		wait := s.link.Plane.wait(s.target.ID, s.limits, now)
+		turn, wait := s.link.Plane.take(s.target.ID, s.limits, now)
 		if s.outcome.Pause = wait; wait == 0 || at == nil {
-			return wait == 0
+			return turn, wait == 0
 		}
 		if wait > maxWait {
 			s.link.tooLarge(b, r.Items, now)
-			return false
+			return turn, false
 		}
 		select {
 		case <-ctx.Done():
-			return false
+			return turn, false
 		case <-time.After(wait):
 		}
 	}

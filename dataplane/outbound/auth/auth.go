@@ -89,13 +89,10 @@ func (k *Keyring) Request(ctx context.Context, o destination.Opened, r destinati
 }
 
 // Refused forgets the token of a request that was answered 401, and reports whether
-// it is worth to authorise and send the request again.
-func (k *Keyring) Refused(used Used) (again bool) {
-	if used.key == "" {
-		return false
-	}
-	k.tokens.forget(used)
-	return true
+// it is worth to authorise and send the request again. A destination that refuses the
+// new token, too, has another reason: its tokens are not renewed for a while.
+func (k *Keyring) Refused(used Used, now time.Time) (again bool) {
+	return used.key != "" && k.tokens.forget(used, now)
 }
 
 func name(a destination.Auth) string { return a.Value(func(t requests.Auth) string { return t.Name }) }

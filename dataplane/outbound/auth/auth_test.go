@@ -187,7 +187,7 @@ func TestLanesShareOneRefresh(t *testing.T) {
 				if got := r.Header.Get("Authorization"); err != nil || got != "Bearer "+want {
 					t.Errorf("Authorization %q, %v, want %s", got, err, want)
 				}
-				if refuse && !keys.Refused(used) {
+				if refuse && !keys.Refused(used, now) {
 					t.Error("a refused token is not worth another one")
 				}
 			})
@@ -195,7 +195,7 @@ func TestLanesShareOneRefresh(t *testing.T) {
 		lanes.Wait()
 	}
 	all("t1", false)
-	if r, used, _ := keys.Request(t.Context(), o, destination.Request{}, now); r.Header.Get("Authorization") != "Bearer t1" || !keys.Refused(used) {
+	if r, used, _ := keys.Request(t.Context(), o, destination.Request{}, now); r.Header.Get("Authorization") != "Bearer t1" || !keys.Refused(used, now) {
 		t.Error("the token is not kept")
 	}
 	all("t2", false)
@@ -203,7 +203,7 @@ func TestLanesShareOneRefresh(t *testing.T) {
 		t.Errorf("the endpoint was asked %d times, want 2", n)
 	}
 	late := auth.Used{} // that of a request without a token
-	if keys.Refused(late) {
+	if keys.Refused(late, now) {
 		t.Error("a request without a token is worth another try")
 	}
 	if r, _, err := keys.Request(t.Context(), o, destination.Request{}, now.Add(59*time.Minute+time.Second)); err != nil || r.Header.Get("Authorization") != "Bearer t3" {
@@ -272,7 +272,12 @@ func TestATokenThatIsRefusedIsNotAskedForAgainAtOnce(t *testing.T) {
 		t.Errorf("an endpoint that is down: %v, want Unavailable", err)
 	}
 	e.status.Store(0)
-	if _, _, err := keys.Request(t.Context(), o, destination.Request{}, now.Add(time.Minute)); err != nil {
+	for range 5 {
+		if _, _, err := keys.Request(t.Context(), o, destination.Request{}, now.Add(time.Minute)); fault.KindOf(err) != fault.Unavailable || e.asked.Load() != 2 {
+			t.Errorf("at once after a failure: %v after %d requests, want Unavailable and no request", err, e.asked.Load())
+		}
+	}
+	if _, _, err := keys.Request(t.Context(), o, destination.Request{}, now.Add(time.Minute+time.Second)); err != nil {
 		t.Errorf("an endpoint that is up again: %v", err)
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"weir/dataplane/destination"
+	"weir/dataplane/destination/answer"
 	"weir/dataplane/destination/serviceaccount"
 	"weir/shared/catalog/requests"
 	"weir/shared/fault"
@@ -27,7 +28,8 @@ type token struct {
 	access  string
 	refresh string    // the newest, where the endpoint gives another with each access token
 	until   time.Time // when another one is due
-	refused bool      // the endpoint gave none; it is asked again after until
+	anew    time.Time // until then another one is not asked for because this one was refused
+	err     error     // the endpoint gave none; it is asked again after until
 }
 
 // Times of tokens.
@@ -36,6 +38,7 @@ const (
 	tokenLife     = 50 * time.Minute // of one whose life is not said
 	tokenEarly    = time.Minute      // so long before its end another one is asked for
 	afterARefusal = 10 * time.Second // so long the endpoint is not asked again
+	afterAFailure = time.Second      // and so long when it did not answer, or said no time
 	maxTokens     = 10_000
 )
 
@@ -105,8 +108,8 @@ func (t *tokens) have(key string, now time.Time) (used Used, known bool, err err
 	switch {
 	case kept == nil || !now.Before(kept.until):
 		return Used{}, false, nil
-	case kept.refused:
-		return Used{}, true, refused()
+	case kept.err != nil:
+		return Used{}, true, kept.err
 	}
 	return Used{key: key, access: kept.access}, true, nil
 }
@@ -116,12 +119,16 @@ func refused() error {
 	return &fault.Error{Kind: fault.Unavailable, Problems: []fault.Problem{{Code: "token_refused", Text: "The destination gives no access token for these credentials."}}}
 }
 
-// ask gets a token from the endpoint and keeps it. An endpoint that refuses is left
-// alone for a while.
+// ask gets a token from the endpoint and keeps it. An endpoint that gives none is left
+// alone for a while, by all.
 func (t *tokens) ask(ctx context.Context, g grant, now time.Time) (Used, error) {
 	t.mu.Lock()
-	if kept := t.kept[g.key]; kept != nil && kept.refresh != "" {
-		g.refresh = kept.refresh
+	renews := false
+	if kept := t.kept[g.key]; kept != nil {
+		renews = kept.until.IsZero() || now.Before(kept.anew)
+		if kept.refresh != "" {
+			g.refresh = kept.refresh
+		}
 	}
 	t.mu.Unlock()
 	r, err := g.request(now)
@@ -129,34 +136,40 @@ func (t *tokens) ask(ctx context.Context, g grant, now time.Time) (Used, error) 
 		return Used{}, err
 	}
 	res, err := t.do(ctx, r, tokenTimeout)
-	if err != nil {
-		return Used{}, err
+	fresh := answered(g, res, err, now)
+	if renews {
+		fresh.anew = now.Add(afterARefusal)
 	}
+	t.keep(g.key, fresh, now)
+	return Used{key: g.key, access: fresh.access}, fresh.err
+}
+
+// answered is what an answer of the endpoint, or none, says.
+func answered(g grant, res destination.Response, err error, now time.Time) *token {
 	var got struct {
 		AccessToken  string      `json:"access_token"`
 		RefreshToken string      `json:"refresh_token"`
 		ExpiresIn    json.Number `json:"expires_in"`
 	}
-	fresh := &token{refresh: g.refresh, until: now.Add(afterARefusal), refused: true}
 	switch {
+	case err != nil:
+		return &token{refresh: g.refresh, until: now.Add(afterAFailure), err: err}
 	case res.Status == 429 || res.Status >= 500:
-		return Used{}, fault.New(fault.Unavailable, "The token endpoint does not answer.")
-	case res.Status < 300 && json.Unmarshal(res.Body, &got) == nil && got.AccessToken != "":
-		life := tokenLife
-		if seconds, err := got.ExpiresIn.Int64(); err == nil && seconds > 0 {
-			life = time.Duration(min(seconds, 366*24*3600)) * time.Second
-		}
-		life -= min(tokenEarly, life/4)
-		fresh = &token{access: got.AccessToken, refresh: got.RefreshToken, until: now.Add(life)}
-		if fresh.refresh == "" {
-			fresh.refresh = g.refresh
-		}
+		wait := min(max(answer.RetryAfter(res.Header, now), afterAFailure), time.Hour)
+		return &token{refresh: g.refresh, until: now.Add(wait), err: fault.New(fault.Unavailable, "The token endpoint does not answer.")}
+	case res.Status >= 300 || json.Unmarshal(res.Body, &got) != nil || got.AccessToken == "":
+		return &token{refresh: g.refresh, until: now.Add(afterARefusal), err: refused()}
 	}
-	t.keep(g.key, fresh, now)
-	if fresh.refused {
-		return Used{}, refused()
+	life := tokenLife
+	if seconds, err := got.ExpiresIn.Int64(); err == nil && seconds > 0 {
+		life = time.Duration(min(seconds, 366*24*3600)) * time.Second
 	}
-	return Used{key: g.key, access: fresh.access}, nil
+	life -= min(tokenEarly, life/4)
+	fresh := &token{access: got.AccessToken, refresh: got.RefreshToken, until: now.Add(life)}
+	if fresh.refresh == "" {
+		fresh.refresh = g.refresh
+	}
+	return fresh
 }
 
 // keep keeps a token; those that are over make room.
@@ -173,13 +186,19 @@ func (t *tokens) keep(key string, fresh *token, now time.Time) {
 	t.kept[key] = fresh
 }
 
-// forget makes another token due, unless there is one already.
-func (t *tokens) forget(used Used) {
+// forget makes another token due, unless there is one already, and reports whether a
+// request with it is worth to be sent: not when the refused one is new itself, because
+// another was refused before.
+func (t *tokens) forget(used Used, now time.Time) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if kept := t.kept[used.key]; kept != nil && kept.access == used.access {
+		if now.Before(kept.anew) {
+			return false
+		}
 		kept.until = time.Time{}
 	}
+	return true
 }
 
 // request is that of RFC 6749, sections 4.4 and 6, or of RFC 7523, section 2.1.

@@ -1,7 +1,8 @@
 // Package rate decides when a destination gets its next request, for all lanes of a
 // plane together: by the rate that its limits name, and by what its answers say of
 // how much is left. In no time of the length that the limits name do more requests
-// go than they allow.
+// go than they allow, and no more are under way than an answer said are left. When the
+// time is over of which answers said something, one request goes first and brings more.
 //
 // It has no goroutine or timer: who may not send now is told for how long.
 package rate
@@ -30,6 +31,17 @@ type bucket struct {
 	tokens float64
 	filled time.Time
 	paused time.Time // until then the destination asked for none
+
+	away int       // requests that went and have no answer
+	left int       // how many may be away until told, by what answers said
+	told time.Time // zero: they said nothing
+	seen uint64    // how often left changed
+}
+
+// Turn is the permission for one request, which ends with Learn. The zero Turn is none.
+type Turn struct {
+	bucket *bucket
+	seen   uint64 // what was known when the request went
 }
 
 func (r *Rates) of(d id.Destination) *bucket {
@@ -40,19 +52,36 @@ func (r *Rates) of(d id.Destination) *bucket {
 	return b.(*bucket)
 }
 
-// Take lets a request go, and returns 0, or after how long to ask again.
-func (r *Rates) Take(d id.Destination, l destination.Limits, now time.Time) time.Duration {
-	if l.Rate <= 0 {
-		if _, known := r.buckets.Load(d); !known {
-			return 0 // the usual case
-		}
-	}
+// Times to wait for answers that say how much is left.
+const (
+	someTime  = 20 * time.Millisecond // until who waits asks again
+	firstTime = time.Second           // for the answer of one that goes first
+)
+
+// Take lets a request go and returns its turn, or after how long to ask again.
+func (r *Rates) Take(d id.Destination, l destination.Limits, now time.Time) (Turn, time.Duration) {
 	b := r.of(d)
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if wait := b.paused.Sub(now); wait > 0 {
-		return wait
+		return Turn{}, wait
 	}
+	switch wait := b.told.Sub(now); {
+	case b.told.IsZero():
+	case wait > 0 && b.away >= b.left:
+		return Turn{}, min(wait, someTime)
+	case wait <= 0:
+		b.learn(b.away+1, now.Add(firstTime))
+	}
+	if wait := b.spend(l, now); wait > 0 {
+		return Turn{}, wait
+	}
+	b.away++
+	return Turn{b, b.seen}, 0
+}
+
+// spend takes a token of the rate of l, or returns when there is one.
+func (b *bucket) spend(l destination.Limits, now time.Time) time.Duration {
 	if l.Rate <= 0 || l.RatePer <= 0 {
 		return 0
 	}
@@ -88,11 +117,12 @@ const (
 	maxForesight = 5 * time.Minute // of one that says that nothing is left
 )
 
-// Learn takes in what an answer says: Retry-After of one that asks to come again, and
-// that nothing is left until some time, by RateLimit-Remaining and RateLimit-Reset,
-// their forms with X-, or RateLimit.
+// Learn ends a turn and takes in what the answer says, the zero Response where there is
+// none: Retry-After of one that asks to come again, and how many requests are left
+// until some time, by RateLimit-Remaining and RateLimit-Reset, their forms with X-, or
+// RateLimit.
 // Source: https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/
-func (r *Rates) Learn(d id.Destination, res destination.Response, now time.Time) {
+func (t Turn) Learn(res destination.Response, now time.Time) {
 	var pause time.Duration
 	if res.Status == 429 || res.Status == 503 {
 		pause = min(answer.RetryAfter(res.Header, now), maxPause)
@@ -101,18 +131,35 @@ func (r *Rates) Learn(d id.Destination, res destination.Response, now time.Time)
 	if res.Status == 429 {
 		most = maxPause
 	}
-	if left, reset := remaining(res.Header, now); left == 0 {
+	left, reset := remaining(res.Header, now)
+	if left == 0 {
 		pause = max(pause, min(reset, most))
 	}
-	if pause <= 0 {
+	b := t.bucket
+	if b == nil {
 		return
 	}
-	b := r.of(d)
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if until := now.Add(pause); until.After(b.paused) {
+	b.away--
+	latest := t.seen == b.seen // answers that overlap come in any order; this one's request went after all that was learned
+	switch until := now.Add(pause); {
+	case pause > 0 && until.After(b.paused):
 		b.paused = until
+		b.learn(0, until)
+	case pause > 0:
+	case left > 0 && reset > 0 && reset <= maxForesight:
+		if latest || left < b.left || !now.Before(b.told) {
+			b.learn(left, now.Add(reset))
+		}
+	case latest && res.Status != 0:
+		b.told = time.Time{} // it says nothing of what is left
 	}
+}
+
+func (b *bucket) learn(left int, until time.Time) {
+	b.left, b.told = left, until
+	b.seen++
 }
 
 // names are the headers of how many requests are left and when there are more.

@@ -21,9 +21,10 @@ func TestNoTimeHasMoreThanTheRate(t *testing.T) {
 		var went []time.Time
 		now, end := start, start.Add(10*l.RatePer)
 		for now.Before(end) {
-			wait := rates.Take("dst_a", l, now)
+			turn, wait := rates.Take("dst_a", l, now)
 			if wait == 0 {
 				went = append(went, now)
+				turn.Learn(destination.Response{Status: 200}, now)
 			} else if r.IntN(2) == 0 {
 				now = now.Add(wait)
 			}
@@ -63,11 +64,12 @@ func TestAnswersPauseAllLanes(t *testing.T) {
 		"garbage":                  {429, http.Header{"Ratelimit-Remaining": {"0"}, "Ratelimit-Reset": {"soon"}, "Retry-After": {"NaN"}}, 0},
 	} {
 		var rates rate.Rates
-		rates.Learn("dst_a", destination.Response{Status: tc.status, Header: tc.header}, start)
-		if got := rates.Take("dst_a", destination.Limits{}, start); got != tc.want {
+		turn, _ := rates.Take("dst_a", destination.Limits{}, start)
+		turn.Learn(destination.Response{Status: tc.status, Header: tc.header}, start)
+		if _, got := rates.Take("dst_a", destination.Limits{}, start); got != tc.want {
 			t.Errorf("%s: asked to wait %v, want %v", name, got, tc.want)
 		}
-		if got := rates.Take("dst_b", destination.Limits{}, start); got != 0 {
+		if _, got := rates.Take("dst_b", destination.Limits{}, start); got != 0 {
 			t.Errorf("%s: another destination waits %v", name, got)
 		}
 	}
