@@ -35,11 +35,12 @@ type Config struct {
 	Warehouses func() []Warehouse
 	// Removed reports whether a workspace has a source or destination no more, or is
 	// removed itself; with an empty object only the latter.
-	Removed   func(ws id.Workspace, object string) bool
-	SlowCalls func() []id.Workspace // whose calls of the view take long while those of others wait
-	Unloaded  func() []id.Workspace // workspaces that cannot be loaded, or were not until now
-	Lazy      func() []string       // names of those that are seen to sync only now and then
-	Away      func() []string       // names of servers of the event cluster that are away
+	Removed    func(ws id.Workspace, object string) bool
+	SlowCalls  func() []id.Workspace // whose calls of the view take long, or much of its time
+	SlowBodies func() int            // of requests that did not come in time lately
+	Unloaded   func() []id.Workspace // workspaces that cannot be loaded, or were not until now
+	Lazy       func() []string       // names of those that are seen to sync only now and then
+	Away       func() []string       // names of servers of the event cluster that are away
 }
 
 // Warehouse is how the loads of a warehouse do. Failure is empty unless the
@@ -164,6 +165,9 @@ func (m *Monitor) alarms(states []partition.State) (alarms []wire.Alarm) {
 		if w.Failure != "" {
 			on = append(on, concern{code: w.Failure, workspace: w.Workspace, destination: w.ID, count: 1})
 		}
+	}
+	if n := m.cfg.SlowBodies(); n >= slowBodies {
+		plane("senders_slow", uint64(n))
 	}
 	for _, ws := range m.cfg.SlowCalls() {
 		on = append(on, concern{code: "view_slow", workspace: ws, count: 1})

@@ -15,8 +15,9 @@ import (
 
 // What makes a part of a plane the one that the others wait for.
 const (
-	slowAge = 2 * time.Second // the oldest event that waits for a destination
-	busyCPU = 0.9             // of the processors, since the last look
+	slowAge    = 2 * time.Second // the oldest event that waits for a destination
+	busyCPU    = 0.9             // of the processors, since the last look
+	slowBodies = 50              // in a minute or two: mobile networks cut some
 )
 
 // limits names the limits: destinations that do not answer or may not be asked, those

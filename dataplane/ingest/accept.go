@@ -3,8 +3,8 @@ package ingest
 import (
 	"bytes"
 	"context"
+	"errors"
 	"net/http"
-	"sync/atomic"
 	"time"
 
 	"weir/dataplane/event"
@@ -125,6 +125,9 @@ func (g *Gateway) open(r *http.Request, b *body.Body) (entry Entry, o outcome, o
 		}
 	}
 	if err := b.Read(r); err != nil {
+		if errors.Is(err, body.ErrSlow) && g.slow.Now() {
+			g.config.Log.Warn("bodies do not come in time", "peer", r.RemoteAddr)
+		}
 		return entry, refused(bodyFailure(err)), false
 	}
 	if key == "" {
@@ -259,13 +262,7 @@ func (g *Gateway) appendFailure(ctx context.Context, err error) failure {
 // broke logs that a step ended as only a mistake of ours can end it: it may be every
 // request.
 func (g *Gateway) broke(ctx context.Context, step string, err error) {
-	if rarely(&g.logged) {
+	if g.logged.Now() {
 		g.config.Log.ErrorContext(ctx, "request broke", "step", step, "error", err.Error())
 	}
-}
-
-// rarely reports true at most every 10 s; last is when it did, in Unix seconds.
-func rarely(last *atomic.Int64) bool {
-	now, then := time.Now().Unix(), last.Load()
-	return now-then >= 10 && last.CompareAndSwap(then, now)
 }

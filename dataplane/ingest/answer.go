@@ -122,19 +122,16 @@ func parseFailure(err error) failure {
 
 // bodyFailure returns the answer to a request whose body was refused.
 func bodyFailure(err error) failure {
-	switch {
-	case errors.Is(err, body.ErrTooLarge):
-		return failTooLarge
-	case errors.Is(err, body.ErrBroken):
-		return failBody
-	case errors.Is(err, body.ErrSlow):
-		return failSlow
-	case errors.Is(err, body.ErrZip):
-		return failZip
-	case errors.Is(err, body.ErrEncoding):
-		return failEncoding
-	case errors.Is(err, body.ErrOverloaded):
-		return failBusy
+	for _, known := range []struct {
+		err    error
+		answer failure
+	}{
+		{body.ErrTooLarge, failTooLarge}, {body.ErrBroken, failBody}, {body.ErrSlow, failSlow},
+		{body.ErrZip, failZip}, {body.ErrEncoding, failEncoding}, {body.ErrOverloaded, failBusy},
+	} {
+		if errors.Is(err, known.err) {
+			return known.answer
+		}
 	}
 	return failInternal
 }

@@ -89,9 +89,9 @@ type Gateway struct {
 	unwritten body.Budget // bytes of events
 	draining  atomic.Bool
 	parsing   *semaphore.Weighted // a turn for each request that is being parsed
-	logged    atomic.Int64        // when a broken request was logged last, Unix seconds
 
-	turnedAway atomic.Int64 // the same for a connection that was closed at once
+	// When was logged that a request broke, a connection was closed at once, a body was late.
+	logged, turnedAway, slow ratelimit.Rarely
 }
 
 // New returns a Gateway. fault.Invalid: required fields of c are missing.

@@ -55,9 +55,12 @@ func (g *Gateway) Serve(ctx context.Context, ln net.Listener, c ServeConfig) err
 	return nil
 }
 
-// crowded logs that a connection was closed at once, at most every 10 s.
+// SlowSenders returns how many bodies did not come in time in the last minute or two.
+func (g *Gateway) SlowSenders() int { return g.bodies.Slow() }
+
+// crowded says that a connection was closed at once.
 func (g *Gateway) crowded() {
-	if rarely(&g.turnedAway) {
+	if g.turnedAway.Now() {
 		g.config.Log.Warn("connections are closed at once: there are too many, or one address has too many; a proxy has to be a trusted one")
 	}
 }

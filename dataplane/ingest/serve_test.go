@@ -246,6 +246,9 @@ func TestSlowClientsAreAnsweredOrCutInTime(t *testing.T) {
 				case tc.status > 0 && res.StatusCode != tc.status:
 					t.Errorf("%d, want %d", res.StatusCode, tc.status)
 				}
+				if slow := g.SlowSenders(); (slow == 1) != (tc.status == 408) {
+					t.Errorf("%d bodies were slow", slow)
+				}
 				if took > tc.most {
 					t.Errorf("after %v", took)
 				}

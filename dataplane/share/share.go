@@ -164,6 +164,21 @@ func (s *Slots) Slow() []id.Workspace {
 	return slow
 }
 
+// Busy returns the workspaces that used at least so much time of slots in the last
+// minute: that of two slots counts twice, and what is past fades.
+func (s *Slots) Busy(least time.Duration) []id.Workspace {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var busy []id.Workspace
+	for ws, t := range s.tenants {
+		if t.use.settle(time.Now(), t.held()) >= least.Seconds() {
+			busy = append(busy, ws)
+		}
+	}
+	slices.Sort(busy)
+	return busy
+}
+
 // within reports whether at is remembered.
 func within(at, now time.Time) bool { return !at.IsZero() && now.Sub(at) < remembered }
 

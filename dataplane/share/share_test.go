@@ -208,3 +208,29 @@ func TestCallsThatWaitAreBounded(t *testing.T) {
 		}
 	})
 }
+
+// TestBusyNamesWhoKeepsASlotMostOfTheTime: one workspace keeps a slot half of the time with
+// nobody else waiting, another one has a call every ten seconds. The first is busy by the
+// bound of a third of the minute, and no more once it did nothing for three minutes.
+func TestBusyNamesWhoKeepsASlotMostOfTheTime(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := share.New(share.Config{Slots: 4, Aside: 4})
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+		defer cancel()
+		var all sync.WaitGroup
+		all.Go(func() { use(ctx, s, "heavy", always(5*time.Second), always(5*time.Second)) })
+		all.Go(func() { use(ctx, s, "light", always(time.Second), always(9*time.Second)) })
+		all.Wait()
+		if busy := s.Busy(20 * time.Second); !slices.Equal(busy, []id.Workspace{"heavy"}) {
+			t.Errorf("busy is %q, want heavy alone", busy)
+		}
+		if slow := s.Slow(); len(slow) > 0 {
+			t.Errorf("slow is %q, though nobody waited", slow)
+		}
+		time.Sleep(3 * time.Minute)
+		if busy := s.Busy(20 * time.Second); len(busy) > 0 {
+			t.Errorf("busy is %q three minutes later, want nobody", busy)
+		}
+	})
+}

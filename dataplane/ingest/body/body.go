@@ -54,6 +54,7 @@ type Pool struct {
 	buffers   [len(classes)]sync.Pool // *buffer, by class
 	zips      sync.Pool               // *gzip.Reader
 	zstds     sync.Pool               // *zstd.Decoder
+	slow      lately                  // bodies that did not come in time
 }
 
 // NewPool returns a pool that holds nothing.
@@ -63,6 +64,9 @@ func NewPool(c Config) *Pool {
 		expanding: [2]*semaphore.Weighted{semaphore.NewWeighted(maxStrange), semaphore.NewWeighted(maxExpanding)},
 	}
 }
+
+// Slow returns how many bodies did not come in time in the last minute or two.
+func (p *Pool) Slow() int { return p.slow.count(time.Now()) }
 
 // Strangers is the memory of bodies whose sender is not known; others may take of it.
 func (p *Pool) Strangers() *Budget { return &p.strangers }
@@ -104,7 +108,7 @@ func (p *Pool) Open(w http.ResponseWriter, r *http.Request) *Body {
 		b = &Body{pool: p}
 	}
 	now := time.Now()
-	b.from = stallReader{src: r.Body, conn: http.NewResponseController(w), config: &p.config, begun: now}
+	b.from = stallReader{src: r.Body, conn: http.NewResponseController(w), pool: p, begun: now}
 	return b
 }
 

@@ -15,22 +15,22 @@ import (
 // stallReader reads a body from its client, as long as that goes on: each second of
 // reading moves the deadline of the connection.
 type stallReader struct {
-	src    io.Reader
-	conn   *http.ResponseController
-	config *Config
-	begun  time.Time
-	moved  time.Time
-	came   int64 // bytes
-	err    error // how reading ended
+	src   io.Reader
+	conn  *http.ResponseController
+	pool  *Pool
+	begun time.Time
+	moved time.Time
+	came  int64 // bytes
+	err   error // how reading ended
 }
 
 // deadline is when reading ends if nothing comes from now on.
 func (s *stallReader) deadline(now time.Time) time.Time {
-	until := now.Add(s.config.StallTimeout)
-	if end := s.begun.Add(s.config.Timeout); end.Before(until) {
+	until := now.Add(s.pool.config.StallTimeout)
+	if end := s.begun.Add(s.pool.config.Timeout); end.Before(until) {
 		until = end
 	}
-	lasts := s.config.Grace + time.Duration(s.came)*time.Second/time.Duration(s.config.MinRate)
+	lasts := s.pool.config.Grace + time.Duration(s.came)*time.Second/time.Duration(s.pool.config.MinRate)
 	if end := s.begun.Add(lasts); end.Before(until) {
 		until = end
 	}
@@ -57,6 +57,7 @@ func (s *stallReader) failure(otherwise error) error {
 	case s.err == nil:
 		return otherwise
 	case errors.Is(s.err, os.ErrDeadlineExceeded):
+		s.pool.slow.note(time.Now())
 		return ErrSlow
 	}
 	return ErrBroken

@@ -2,6 +2,7 @@ package endpoint
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"weir/dataplane/share"
@@ -15,6 +16,7 @@ const (
 	aside       = 4 // further ones, that take long
 	mostWaiting = 8 // of one workspace
 	longestWait = 10 * time.Second
+	mostUse     = 20 * time.Second // of slots in a minute; who uses more is slow
 )
 
 // Slots bounds how many calls of a kind that costs much run at once. Workspaces
@@ -35,8 +37,13 @@ func (s Slots) Take(c *Call) (func(), error) {
 	return s.shared.Acquire(ctx, c.Grant.Workspace)
 }
 
-// Slow returns the workspaces whose calls take long while others wait.
-func (s Slots) Slow() []id.Workspace { return s.shared.Slow() }
+// Slow returns the workspaces whose calls take long while others wait, or keep a slot
+// most of the time.
+func (s Slots) Slow() []id.Workspace {
+	slow := slices.Concat(s.shared.Slow(), s.shared.Busy(mostUse))
+	slices.Sort(slow)
+	return slices.Compact(slow)
+}
 
 // In answers calls with f, each in a slot.
 func In(s Slots, f func(*Call) (answer any, err error)) func(*Call) (any, error) {

@@ -21,6 +21,9 @@ type harm struct {
 	alarm string                             // what weir status says of it; "": nothing
 }
 
+// strangers is the alarm of those who are no tenant, so that status names none.
+const strangers = "senders_slow"
+
 func harms() []harm {
 	return []harm{
 		{name: "dead letters at quota", small: true, objects: refusing, begin: fill("dead_full", `"userId":"u",`), goOn: flood(`"userId":"u",`), alarm: "dead_full"},
@@ -29,11 +32,11 @@ func harms() []harm {
 		{name: "dedupe window at quota", small: true, objects: bare, begin: forget, goOn: keys, alarm: "dedupe_window_short"},
 		{name: "an unloadable workspace", objects: hangingWebhook, begin: unload, goOn: knock, alarm: "workspace_unloaded"},
 		{name: "hanging warehouses", objects: hangingWarehouses, begin: hangLoads, goOn: hangQueries, alarm: "warehouse_slow"},
-		{name: "slow bodies without a key", objects: bare, begin: drips, goOn: nil},
+		{name: "slow bodies without a key", objects: bare, begin: drips, goOn: nil, alarm: strangers},
 		{name: "heavy chains", objects: heavyChains, begin: spin, goOn: spinOn, alarm: "code_slow"},
-		{name: "wide queries", objects: lake, begin: row, goOn: wideQueries},
+		{name: "wide queries", objects: lake, begin: row, goOn: wideQueries, alarm: "view_slow"},
 		{name: "hostile code at save", objects: lake, begin: nothing, goOn: saves},
-		{name: "hostile code at preview", objects: lake, begin: nothing, goOn: previews},
+		{name: "hostile code at preview", objects: lake, begin: nothing, goOn: previews, alarm: "view_slow"},
 	}
 }
 

@@ -87,7 +87,7 @@ func (c *Config) one(ctx context.Context, h harm, r *report.Report) (err error) 
 	switch {
 	case h.alarm == "":
 	case named:
-		note += "; status names evil: " + h.alarm
+		note += "; status says " + h.alarm
 	default:
 		r.Note("beside %s: weir status does not say %s of evil", h.name, h.alarm)
 	}

@@ -126,7 +126,7 @@ func (s *site) names(ctx context.Context, alarm string) bool {
 func (s *site) until(ctx context.Context, alarm string) error {
 	for {
 		for l := range strings.Lines(s.run(ctx, "status")) {
-			if strings.Contains(l, alarm) && strings.Contains(l, "evil") {
+			if strings.Contains(l, alarm) && (strings.Contains(l, "evil") || alarm == strangers) {
 				return nil
 			}
 		}

@@ -50,13 +50,14 @@ const texts: Record<string, string> = {
     "A source has more events in quarantine than its share, so it is refused. Mend what it sends, then replay or discard them.",
   queue_unavailable: "Its event log does not take events. Look into the plane's log.",
   secret_damaged: "A secret arrived damaged and was refused. Apply with --reseal.",
+  senders_slow: "Many requests come so slowly that the gateway ends them. Its log names their addresses.",
   stage_full:
     "More events wait for a warehouse than its share, so the sources that feed it are refused. Bring it back, or remove it.",
   state_damaged: "Files of its state could not be read. Check the disk.",
   table_refused:
     "A table of a warehouse refuses rows; others are loaded. The page of warehouses names it; its events are in quarantine and can be replayed when it is mended.",
   view_slow:
-    "A workspace's queries, previews, connection tests or lists take so long that others had to wait. They go on beside the others.",
+    "A workspace's queries, previews, connection tests or lists take so long that others have to wait. They go on beside the others.",
   warehouse_slow:
     "A warehouse takes too long to answer; its events wait, and it gets more time at the next attempt. Check that it is not overloaded.",
   workspace_unloaded:
