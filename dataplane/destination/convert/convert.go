@@ -120,7 +120,7 @@ var plain = map[string]Conversion{
 	"json":     func(v Value) Value { return Text(string(v.Raw())) },
 	"language": text(language), "region": text(region), "host": text(host), "url_path": text(path),
 	"sha256": text(digest("sha256")), "md5": text(digest("md5")), "sha1": text(digest("sha1")),
-	"email": text(unlessHashed(email)), "gmail": text(unlessHashed(gmail)),
+	"email": text(unlessHashed(email)), "gmail": text(unlessHashed(gmail)), "canonical_email": text(unlessHashed(canonicalEmail)),
 	"phone": text(unlessHashed(phone)), "phone_digits": text(unlessHashed(phoneDigits)),
 	"name": text(unlessHashed(name)), "city": text(unlessHashed(letters)), "state": text(unlessHashed(letters)),
 	"zip": text(unlessHashed(zip)), "country": text(unlessHashed(country)), "gender": text(unlessHashed(gender)), "birthday": text(unlessHashed(birthday)),

@@ -12,7 +12,8 @@ import (
 
 // The forms below are those that ads platforms ask for before a value is hashed.
 // Sources: https://developers.facebook.com/docs/marketing-api/conversions-api/parameters/customer-information-parameters,
-// https://developers.google.com/google-ads/api/docs/conversions/enhanced-conversions/web
+// https://developers.google.com/data-manager/api/devguides/concepts/formatting,
+// https://business.reddithelp.com/s/article/match-keys
 
 // digest hashes a text in hex. A text that is such a hash already stays, in lower case.
 func digest(hash string) func(string) string {
@@ -74,6 +75,16 @@ func gmail(s string) string {
 		return local + "@" + domain
 	}
 	return s
+}
+
+// canonicalEmail is email as Reddit asks for it: whatever the domain, letters and digits alone before the first + or the @.
+func canonicalEmail(s string) string {
+	local, domain, _ := strings.Cut(email(s), "@")
+	local, _, _ = strings.Cut(local, "+")
+	if local = kept(local, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }); local == "" {
+		return ""
+	}
+	return local + "@" + domain
 }
 
 // phone is E.164: +, the country code and 15 digits at most in all.
