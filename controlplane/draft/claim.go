@@ -2,34 +2,38 @@ package draft
 
 import (
 	"fmt"
+	"reflect"
 
-	"weir/shared/id"
+	"weir/shared/workspace/document"
 )
 
-// identifier is an id that a document may give or leave out.
-type identifier interface {
-	id.Source | id.Destination | id.Transformation
-}
-
-// claim returns the id of each item: the one that it gives, else that of the
-// former object of its name, else that of the former object that it `was`,
-// else a new one. No former object is claimed twice; two items of one name or id are
-// reported by the whole-config check. describe gives an item's id, name and
-// former name.
-func claim[ID identifier, T any](r *resolved, known objects[ID], path string, items []T, describe func(T) (ID, string, string)) []ID {
-	ids := make([]ID, len(items))
-	taken := map[ID]bool{}
-	for i, item := range items { // first those that say who they are
-		given, name, was := describe(item)
-		at := fmt.Sprintf("%s[%d]", path, i)
-		switch former, there := known.byName[name]; {
+// claim returns the id of each item of a document's list: the one that it gives, else
+// that of the former object of its name, else that of the former object that it
+// `was`, else a new one; nil for a kind without identifiers. No former object is
+// claimed twice; two items of one name or id are reported by the whole-config check.
+func (r *resolved) claim(k document.Kind, items, former reflect.Value) []string {
+	own, ok := former.Type().Elem().FieldByName("ID")
+	if !ok {
+		return nil
+	}
+	ids := make([]string, items.Len())
+	names, byName, taken := map[string]string{}, map[string]string{}, map[string]bool{}
+	for i := range former.Len() {
+		f := former.Index(i)
+		name, object := f.FieldByName("Name").String(), idOf(f).String()
+		names[object], byName[name] = name, object
+	}
+	for i := range ids { // first those that say who they are
+		item := items.Index(i)
+		given, name, was := idOf(item).String(), item.FieldByName("Name").String(), item.FieldByName("Was").String()
+		switch former, there := byName[name]; {
 		case given != "":
 			ids[i] = given
-			if _, kept := known.names[given]; !kept && there {
-				r.problem(at+".id", "id_mismatch", "The %s of this name has the id %s; leave the id out.", known.kind, former)
+			if _, kept := names[given]; !kept && there {
+				r.problem(fmt.Sprintf("%s[%d].id", k.List, i), "id_mismatch", "The %s of this name has the id %s; leave the id out.", k.Name, former)
 			}
 		case !there && was != "":
-			if former, there := known.byName[was]; there && !taken[former] {
+			if former, there := byName[was]; there && !taken[former] {
 				ids[i] = former
 			}
 		}
@@ -37,15 +41,14 @@ func claim[ID identifier, T any](r *resolved, known objects[ID], path string, it
 			taken[ids[i]] = true
 		}
 	}
-	for i, item := range items {
+	for i := range ids {
 		if ids[i] != "" {
 			continue
 		}
-		_, name, _ := describe(item)
-		if former, there := known.byName[name]; there && !taken[former] {
+		if former, there := byName[items.Index(i).FieldByName("Name").String()]; there && !taken[former] {
 			ids[i] = former
 		} else {
-			ids[i] = id.New[ID]()
+			ids[i] = newID(own.Type)
 		}
 		taken[ids[i]] = true
 	}

@@ -4,16 +4,14 @@ import (
 	"bytes"
 	stdjson "encoding/json"
 	"maps"
+	"reflect"
 	"slices"
-	"strconv"
-	"strings"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
-	"weir/shared/id"
-	"weir/shared/secret"
 	"weir/shared/workspace"
+	"weir/shared/workspace/document"
 )
 
 // Op is what happens to an object.
@@ -32,15 +30,14 @@ const (
 // as "settings.url"; values are never shown.
 type Change struct {
 	Op     Op       `json:"op"`
-	Kind   string   `json:"kind"` // source, library, destination, connection, transformation or workspace
+	Kind   string   `json:"kind"` // workspace, or the name of a document.Kind
 	Name   string   `json:"name"` // of a connection: "source -> destination"
 	Was    string   `json:"was,omitempty"`
 	Fields []string `json:"fields,omitempty"`
 }
 
-// compare lists what leads from former (nil: nothing) to next: the workspace,
-// sources, libraries, transformations, destinations, connections; in each removed ones
-// last. It is never nil.
+// compare lists what leads from former (nil: nothing) to next: the workspace, then the
+// kinds in their order; in each removed ones last. It is never nil.
 func compare(former *workspace.Config, next workspace.Config) []Change {
 	changes := []Change{}
 	if former == nil {
@@ -49,18 +46,19 @@ func compare(former *workspace.Config, next workspace.Config) []Change {
 	} else if former.Region != next.Region {
 		changes = append(changes, Change{Op: Alter, Kind: "workspace", Name: next.Name, Fields: []string{"region"}})
 	}
-	changes = append(changes, differ("source", sourceParts(former.Sources), sourceParts(next.Sources))...)
-	changes = append(changes, differ("library", libraryParts(former.Libraries), libraryParts(next.Libraries))...)
-	changes = append(changes, differ("transformation", transformationParts(former.Transformations), transformationParts(next.Transformations))...)
-	changes = append(changes, differ("destination", destinationParts(former.Destinations), destinationParts(next.Destinations))...)
-	return append(changes, differ("connection", connectionParts(*former), connectionParts(next))...)
+	were, are := namesOf(*former), namesOf(next)
+	for _, k := range document.Kinds() {
+		changes = append(changes, differ(k.Name, partsOf(listOf(former, k), were), partsOf(listOf(&next, k), are))...)
+	}
+	return changes
 }
 
-// part is an object as the comparison sees it: what it is known by, its name,
-// and its fields as text.
+// part is an object as the comparison sees it: what it is known by, what it is called
+// and whether that is a name of its own, and its fields as text.
 type part struct {
 	key    string
 	name   string
+	named  bool
 	fields map[string]string
 }
 
@@ -77,7 +75,7 @@ func differ(kind string, former, next []part) []Change {
 		switch {
 		case !there:
 			changes = append(changes, Change{Op: Add, Kind: kind, Name: p.name})
-		case f.name != p.name && kind != "connection": // a connection is named by its ends
+		case f.name != p.name && p.named:
 			changes = append(changes, Change{Op: Rename, Kind: kind, Name: p.name, Was: f.name, Fields: fields})
 		case len(fields) > 0:
 			changes = append(changes, Change{Op: Alter, Kind: kind, Name: p.name, Fields: fields})
@@ -109,106 +107,42 @@ func changed(former, next map[string]string) []string {
 	return fields
 }
 
-func sourceParts(sources []workspace.Source) []part {
-	parts := make([]part, len(sources))
-	for i, s := range sources {
-		fields := withSettings(map[string]string{"type": s.Type, "writeKey": s.WriteKey, "disabled": truth(s.Disabled)}, s.Settings)
-		parts[i] = part{string(s.ID), s.Name, withSecrets(fields, s.Secrets)}
-	}
-	return parts
-}
-
-func libraryParts(libraries []workspace.Library) []part {
-	parts := make([]part, len(libraries))
-	for i, l := range libraries {
-		parts[i] = part{l.Name, l.Name, map[string]string{"language": l.Language, "code": l.Code}}
-	}
-	return parts
-}
-
-func transformationParts(transformations []workspace.Transformation) []part {
-	parts := make([]part, len(transformations))
-	for i, t := range transformations {
-		fields := map[string]string{"language": t.Language, "code": t.Code}
-		if t.MaxOutputs > 0 {
-			fields["maxOutputs"] = strconv.Itoa(t.MaxOutputs)
+// partsOf returns the objects of a list; names are those of the configuration.
+func partsOf(list reflect.Value, names table) []part {
+	parts := make([]part, list.Len())
+	for i := range parts {
+		object, fields := list.Index(i), map[string]string{}
+		for _, f := range document.Fields(object.Type()) {
+			if f.Name != "id" && f.Name != "name" {
+				leaves(fields, f.Name, object.Field(f.Index))
+			}
 		}
-		parts[i] = part{string(t.ID), t.Name, fields}
+		parts[i] = part{keyOf(object), called(object, names), object.FieldByName("Name").IsValid(), fields}
 	}
 	return parts
 }
 
-func destinationParts(destinations []workspace.Destination) []part {
-	parts := make([]part, len(destinations))
-	for i, d := range destinations {
-		fields := withSettings(map[string]string{"type": d.Type, "disabled": truth(d.Disabled)}, d.Settings)
-		parts[i] = part{string(d.ID), d.Name, withSecrets(fields, d.Secrets)}
-	}
-	return parts
-}
-
-func withSecrets(fields map[string]string, refs map[string]secret.Ref) map[string]string {
-	for field, ref := range refs {
-		fields["secrets."+field] = text(ref)
-	}
-	return fields
-}
-
-func connectionParts(c workspace.Config) []part {
-	sources, destinations := map[id.Source]string{}, map[id.Destination]string{}
-	for _, s := range c.Sources {
-		sources[s.ID] = s.Name
-	}
-	for _, d := range c.Destinations {
-		destinations[d.ID] = d.Name
-	}
-	parts := make([]part, len(c.Connections))
-	for i, conn := range c.Connections {
-		parts[i] = part{
-			key:    string(conn.Source) + " " + string(conn.Destination),
-			name:   named(sources, conn.Source) + " -> " + named(destinations, conn.Destination),
-			fields: map[string]string{"transformations": chain(conn.Transformations)},
+// leaves adds a value to fields as JSON: of an object each leaf by its dotted path, of
+// secrets each one, and everything else whole.
+func leaves(fields map[string]string, path string, value reflect.Value) {
+	depth := 0
+	switch value.Kind() {
+	case reflect.Slice, reflect.Map:
+		if value.Len() == 0 {
+			return // the empty list and the absent one are the same
+		}
+		if value.Kind() == reflect.Map {
+			depth = deepest
+		}
+	case reflect.Pointer:
+		if value.IsNil() {
+			return
 		}
 	}
-	return parts
-}
-
-// named returns an object's name; of one that is not there, the name under
-// which it was looked for.
-func named[ID ~string](names map[ID]string, object ID) string {
-	if name, ok := names[object]; ok {
-		return name
+	text, _ := stdjson.Marshal(value.Interface()) // it was read from JSON
+	if !flattenInto(fields, path, text, depth) {
+		fields[path] = string(text)
 	}
-	return strings.TrimPrefix(string(object), unknown)
-}
-
-func truth(b bool) string {
-	if b {
-		return "true"
-	}
-	return "false"
-}
-
-func text(ref secret.Ref) string {
-	b, _ := stdjson.Marshal(ref) // a number and a string always encode
-	return string(b)
-}
-
-func chain(ids []id.Transformation) string {
-	b, _ := stdjson.Marshal(append([]id.Transformation{}, ids...)) // strings always encode
-	return string(b)
-}
-
-// withSettings adds the leaves of settings to fields, under "settings.".
-func withSettings(fields map[string]string, settings stdjson.RawMessage) map[string]string {
-	members, ok := flatten(settings)
-	if !ok {
-		fields["settings"] = string(settings)
-	}
-	for path, value := range members {
-		fields["settings."+path] = value
-	}
-	return fields
 }
 
 // deepest is how many objects deep flatten looks; what lies deeper is one leaf.

@@ -22,6 +22,7 @@ import (
 	"weir/shared/secret"
 	"weir/shared/wire"
 	"weir/shared/workspace"
+	"weir/shared/workspace/document"
 )
 
 var ann = store.Actor{Kind: store.ByPerson, ID: "usr_1", Name: "ann@example.com"}
@@ -100,7 +101,7 @@ func join(t *testing.T, s *store.Store, region string, n byte) store.Plane {
 	return p
 }
 
-func decode(t *testing.T, text string) draft.Document {
+func decode(t *testing.T, text string) document.Document {
 	t.Helper()
 	doc, err := draft.Decode([]byte(text))
 	if err != nil {
@@ -363,7 +364,7 @@ func TestSecretsHaveVersions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, want := doc.Destinations[0].Secrets["password"], (draft.Secret{Version: 2, Fingerprint: f2}); cmp.Diff(want, got) != "" {
+	if got, want := doc.Destinations[0].Secrets["password"], (document.Secret{Version: 2, Fingerprint: f2}); cmp.Diff(want, got) != "" {
 		t.Errorf("export has %+v, want %+v", got, want)
 	}
 }

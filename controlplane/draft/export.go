@@ -2,62 +2,73 @@ package draft
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
 
 	"weir/shared/fault"
-	"weir/shared/id"
 	"weir/shared/secret"
 	"weir/shared/wire"
 	"weir/shared/workspace"
+	"weir/shared/workspace/document"
 )
 
-// export writes a configuration as a Document, ordered by name.
-func export(c workspace.Config) Document {
-	doc := Document{ID: c.Workspace, Workspace: c.Name, Region: c.Region}
-	sources, destinations, transformations := map[id.Source]string{}, map[id.Destination]string{}, map[id.Transformation]string{}
-	for _, s := range c.Sources {
-		sources[s.ID] = s.Name
-		doc.Sources = append(doc.Sources, Source{ID: s.ID, Name: s.Name, Type: s.Type, WriteKey: s.WriteKey, Disabled: s.Disabled, Settings: s.Settings, Secrets: references(s.Secrets)})
-	}
-	for _, l := range c.Libraries {
-		doc.Libraries = append(doc.Libraries, Library(l))
-	}
-	for _, t := range c.Transformations {
-		transformations[t.ID] = t.Name
-		doc.Transformations = append(doc.Transformations, Transformation{ID: t.ID, Name: t.Name, Language: t.Language, Code: t.Code, MaxOutputs: t.MaxOutputs})
-	}
-	for _, d := range c.Destinations {
-		destinations[d.ID] = d.Name
-		doc.Destinations = append(doc.Destinations, Destination{ID: d.ID, Name: d.Name, Type: d.Type, Disabled: d.Disabled, Settings: d.Settings, Secrets: references(d.Secrets)})
-	}
-	for _, conn := range c.Connections {
-		out := Connection{Source: sources[conn.Source], Destination: destinations[conn.Destination]}
-		for _, t := range conn.Transformations {
-			out.Transformations = append(out.Transformations, transformations[t])
+// export writes a configuration as a document, ordered by name. order gives, for each
+// list, the position in c of each object of the document.
+func export(c workspace.Config) (doc document.Document, order map[string][]int) {
+	doc, order = document.Document{ID: c.Workspace, Workspace: c.Name, Region: c.Region}, map[string][]int{}
+	names := namesOf(c)
+	for _, k := range document.Kinds() {
+		from, to := listOf(&c, k), listOf(&doc, k)
+		titles, at := make([]string, from.Len()), make([]int, from.Len())
+		for i := range at {
+			titles[i], at[i] = called(from.Index(i), names), i
 		}
-		doc.Connections = append(doc.Connections, out)
+		slices.SortStableFunc(at, func(a, b int) int { return strings.Compare(titles[a], titles[b]) })
+		for _, i := range at {
+			item := reflect.New(to.Type().Elem()).Elem()
+			write(item, from.Index(i), names)
+			to.Set(reflect.Append(to, item))
+		}
+		order[k.List] = at
 	}
-	slices.SortFunc(doc.Sources, func(a, b Source) int { return strings.Compare(a.Name, b.Name) })
-	slices.SortFunc(doc.Libraries, func(a, b Library) int { return strings.Compare(a.Name, b.Name) })
-	slices.SortFunc(doc.Transformations, func(a, b Transformation) int { return strings.Compare(a.Name, b.Name) })
-	slices.SortFunc(doc.Destinations, func(a, b Destination) int { return strings.Compare(a.Name, b.Name) })
-	slices.SortFunc(doc.Connections, func(a, b Connection) int {
-		return strings.Compare(a.Source+"\x00"+a.Destination, b.Source+"\x00"+b.Destination)
-	})
-	return doc
+	return doc, order
+}
+
+// write writes a revision's object as a document's: identifiers of others become names.
+func write(to, from reflect.Value, names table) {
+	if to.Type() == from.Type() {
+		to.Set(from)
+		return
+	}
+	for i := range from.NumField() {
+		field, value := from.Type().Field(i), from.Field(i)
+		target := to.FieldByName(field.Name)
+		switch {
+		case target.Type() == value.Type():
+			target.Set(value)
+		case target.Kind() == reflect.String:
+			target.SetString(names.named(value))
+		case target.Kind() == reflect.Slice:
+			for i := range value.Len() {
+				target.Set(reflect.Append(target, reflect.ValueOf(names.named(value.Index(i)))))
+			}
+		default:
+			target.Set(reflect.ValueOf(references(value.Interface().(map[string]secret.Ref))))
+		}
+	}
 }
 
 // references writes what the control plane knows of an object's secrets, nil for
 // none.
-func references(refs map[string]secret.Ref) map[string]Secret {
-	var out map[string]Secret
+func references(refs map[string]secret.Ref) map[string]document.Secret {
+	var out map[string]document.Secret
 	for field, ref := range refs {
 		if out == nil {
-			out = map[string]Secret{}
+			out = map[string]document.Secret{}
 		}
-		out[field] = Secret{Version: ref.Version, Fingerprint: ref.Fingerprint}
+		out[field] = document.Secret{Version: ref.Version, Fingerprint: ref.Fingerprint}
 	}
 	return out
 }
@@ -66,10 +77,10 @@ func references(refs map[string]secret.Ref) map[string]Secret {
 // encoding, into problems of the document that Export gives: objects stand
 // there in another order, and the text names the one that is meant.
 func Explain(c workspace.Config, rejected []wire.Problem) []fault.Problem {
-	doc := export(c)
+	_, order := export(c)
 	problems := make([]fault.Problem, 0, len(rejected))
 	for _, p := range rejected {
-		path, name := documentPath(c, doc, p.Path)
+		path, name := documentPath(c, order, p.Path)
 		text := fmt.Sprintf("The plane refuses this: %s.", p.Code)
 		if name != "" {
 			text = fmt.Sprintf("The plane refuses this in %s: %s.", name, p.Code)
@@ -79,38 +90,19 @@ func Explain(c workspace.Config, rejected []wire.Problem) []fault.Problem {
 	return problems
 }
 
-// documentPath gives "destinations[0].type" of c the place that it has in doc,
-// and the object's name. A path about no object of c comes back as it is.
-func documentPath(c workspace.Config, doc Document, path string) (there, name string) {
-	list, rest, ok := strings.Cut(path, "[")
-	if !ok {
-		return path, ""
-	}
+// documentPath gives "destinations[0].type" of c the place that it has in the document
+// of that order, and the object's name. A path about no object of c comes back as it is.
+func documentPath(c workspace.Config, order map[string][]int, path string) (there, name string) {
+	list, rest, _ := strings.Cut(path, "[")
 	digits, rest, ok := strings.Cut(rest, "]")
 	i, err := strconv.Atoi(digits)
-	if !ok || err != nil || i < 0 {
+	if !ok || err != nil {
 		return path, ""
 	}
-	at := -1
-	switch {
-	case list == "sources" && i < len(c.Sources):
-		at = slices.IndexFunc(doc.Sources, func(s Source) bool { return s.ID == c.Sources[i].ID })
-		name = c.Sources[i].Name
-	case list == "libraries" && i < len(c.Libraries):
-		name = c.Libraries[i].Name
-		at = slices.IndexFunc(doc.Libraries, func(l Library) bool { return l.Name == name })
-	case list == "transformations" && i < len(c.Transformations):
-		at = slices.IndexFunc(doc.Transformations, func(t Transformation) bool { return t.ID == c.Transformations[i].ID })
-		name = c.Transformations[i].Name
-	case list == "destinations" && i < len(c.Destinations):
-		at = slices.IndexFunc(doc.Destinations, func(d Destination) bool { return d.ID == c.Destinations[i].ID })
-		name = c.Destinations[i].Name
-	case list == "connections" && i < len(c.Connections):
-		name = connectionParts(c)[i].name
-		at = slices.IndexFunc(doc.Connections, func(d Connection) bool { return d.Source+" -> "+d.Destination == name })
-	}
+	at := slices.Index(order[list], i)
 	if at < 0 {
 		return path, ""
 	}
-	return fmt.Sprintf("%s[%d]%s", list, at, rest), name
+	k := document.Kinds()[slices.IndexFunc(document.Kinds(), func(k document.Kind) bool { return k.List == list })]
+	return fmt.Sprintf("%s[%d]%s", list, at, rest), called(listOf(&c, k).Index(i), namesOf(c))
 }

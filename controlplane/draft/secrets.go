@@ -3,11 +3,13 @@ package draft
 import (
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 
 	"weir/controlplane/store"
 	"weir/shared/id"
 	"weir/shared/secret"
+	"weir/shared/workspace/document"
 )
 
 // Bounds of one envelope, in bytes.
@@ -16,9 +18,18 @@ const (
 	longestEnvelope  = 128 << 10
 )
 
+// secretsOf returns the secrets of a document's object; ok is false for a kind without.
+func secretsOf(item reflect.Value) (sent map[string]document.Secret, ok bool) {
+	if f := item.FieldByName("Secrets"); f.IsValid() {
+		sent, ok = f.Interface().(map[string]document.Secret)
+	}
+	return sent, ok
+}
+
 // refs decides, field by field, whether a secret is the former one or a new
-// version, and keeps the new ones' envelopes for the store.
-func (r *resolved) refs(path string, name func(field string, version uint64) secret.Name, sent map[string]Secret, former map[string]secret.Ref) map[string]secret.Ref {
+// version, and keeps the new ones' envelopes for the store; of is their
+// name, all but field and version.
+func (r *resolved) refs(path string, of secret.Name, sent map[string]document.Secret, former map[string]secret.Ref) map[string]secret.Ref {
 	if len(sent) == 0 {
 		return nil
 	}
@@ -38,11 +49,8 @@ func (r *resolved) refs(path string, name func(field string, version uint64) sec
 		case len(s.Sealed) == 0:
 			r.problem(at, "secret_missing", "This version of the secret is not known here; give the value, from: env or from: file, to seal it.")
 		default:
-			r.keep(at, store.Secret{
-				Name:        name(field, s.Version),
-				Fingerprint: s.Fingerprint,
-				Sealed:      envelopes(s.Sealed),
-			})
+			of.Field, of.Version = field, s.Version
+			r.keep(at, store.Secret{Name: of, Fingerprint: s.Fingerprint, Sealed: envelopes(s.Sealed)})
 		}
 	}
 	return refs

@@ -12,6 +12,7 @@ import (
 	"weir/shared/script"
 	"weir/shared/wire"
 	"weir/shared/workspace"
+	"weir/shared/workspace/document"
 )
 
 // Config is what a Service needs. All is required.
@@ -43,7 +44,7 @@ func New(cfg Config) (*Service, error) {
 type Proposal struct {
 	Organization  store.OrganizationID
 	Name          string
-	Document      Document
+	Document      document.Document
 	Prune         bool // remove what the document does not name
 	DiscardParked bool // remove destinations although deliveries wait for them
 }
@@ -128,16 +129,17 @@ func (s *Service) Commit(ctx context.Context, who store.Actor, p Proposal, base 
 
 // Export returns the newest configuration of a workspace, ordered by name, and
 // its number. fault.Missing: there is none.
-func (s *Service) Export(ctx context.Context, org store.OrganizationID, name string) (Document, uint64, error) {
+func (s *Service) Export(ctx context.Context, org store.OrganizationID, name string) (document.Document, uint64, error) {
 	ws, err := s.cfg.Store.WorkspaceByName(ctx, org, name)
 	if err != nil {
-		return Document{}, 0, fmt.Errorf("export %s: %w", name, err)
+		return document.Document{}, 0, fmt.Errorf("export %s: %w", name, err)
 	}
 	rev, err := s.cfg.Store.Latest(ctx, ws.ID)
 	if err != nil {
-		return Document{}, 0, fmt.Errorf("export %s: %w", name, err)
+		return document.Document{}, 0, fmt.Errorf("export %s: %w", name, err)
 	}
-	return export(rev.Config), rev.Number, nil
+	doc, _ := export(rev.Config)
+	return doc, rev.Number, nil
 }
 
 // Delete removes a workspace from its plane by a signed tombstone under the

@@ -5,6 +5,8 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"strconv"
+	"strings"
 	"unicode/utf8"
 
 	"weir/shared/catalog"
@@ -14,18 +16,13 @@ import (
 	"weir/shared/secret"
 )
 
-// Limits of one workspace. They keep a revision small enough to be pushed,
-// compiled and rolled back in seconds.
+// Limits of one workspace, beside those of its lists in Config. They keep a revision
+// small enough to be pushed, compiled and rolled back in seconds.
 const (
-	maxSources         = 1_000
-	maxTransformations = 1_000
-	maxLibraries       = 100
-	maxDestinations    = 1_000
-	maxConnections     = 10_000
-	maxChain           = 20        // transformations of one connection
-	maxSettings        = 64 << 10  // bytes of one object's settings
-	maxVersion         = 1<<53 - 1 // of a secret; above it JavaScript rounds
-	maxListed          = 200       // problems that one check lists
+	maxChain    = 20        // transformations of one connection
+	maxSettings = 64 << 10  // bytes of one object's settings
+	maxVersion  = 1<<53 - 1 // of a secret; above it JavaScript rounds
+	maxListed   = 200       // problems that one check lists
 )
 
 var (
@@ -113,18 +110,11 @@ func ValidRegion(s string) bool { return slug.MatchString(s) }
 // counts reports whether c is small enough to be looked at in detail.
 func (k *check) counts(c Config) bool {
 	before := len(k.problems)
-	for _, l := range []struct {
-		path    string
-		n, most int
-	}{
-		{"sources", len(c.Sources), maxSources},
-		{"libraries", len(c.Libraries), maxLibraries},
-		{"transformations", len(c.Transformations), maxTransformations},
-		{"destinations", len(c.Destinations), maxDestinations},
-		{"connections", len(c.Connections), maxConnections},
-	} {
-		if l.n > l.most {
-			k.add(l.path, "too_many", "There are %d %s; a workspace has at most %d.", l.n, l.path, l.most)
+	for field, list := range lists(&c) {
+		path, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+		most, _ := strconv.Atoi(field.Tag.Get("most")) // of every list, which a test holds
+		if list.Len() > most {
+			k.add(path, "too_many", "There are %d %s; a workspace has at most %d.", list.Len(), path, most)
 		}
 	}
 	return len(k.problems) == before

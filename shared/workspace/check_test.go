@@ -3,6 +3,7 @@ package workspace_test
 import (
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -108,6 +109,21 @@ func TestCheckFindsEveryMistake(t *testing.T) {
 		}
 		if d := cmp.Diff(tc.want, short); d != "" {
 			t.Errorf("%s (-want +got):\n%s", name, d)
+		}
+	}
+}
+
+func TestEveryListIsBounded(t *testing.T) {
+	t.Parallel()
+	for i := range reflect.TypeFor[workspace.Config]().NumField() {
+		f := reflect.TypeFor[workspace.Config]().Field(i)
+		if f.Type.Kind() != reflect.Slice {
+			continue
+		}
+		c := good()
+		reflect.ValueOf(&c).Elem().Field(i).Set(reflect.MakeSlice(f.Type, 10_001, 10_001))
+		if got := workspace.Check(c, specs); len(got) != 1 || got[0].Code != "too_many" {
+			t.Errorf("10,001 of %s have %d problems, want too_many alone", f.Name, len(got))
 		}
 	}
 }

@@ -11,18 +11,40 @@ import (
 const Format = 1
 
 // Config is the whole configuration of one workspace at one moment. References
-// between objects are by id; names are for people and unique per kind.
+// between objects are by id; names are for people and unique per kind. A list is a
+// kind of object; most is how many there may be.
 type Config struct {
 	Format          int              `json:"format"`
 	Workspace       id.Workspace     `json:"workspace"`
 	Name            string           `json:"name"`
 	Region          string           `json:"region"`
-	Sources         []Source         `json:"sources,omitempty"`
-	Libraries       []Library        `json:"libraries,omitempty"`
-	Transformations []Transformation `json:"transformations,omitempty"`
-	Destinations    []Destination    `json:"destinations,omitempty"`
-	Connections     []Connection     `json:"connections,omitempty"`
+	Sources         []Source         `json:"sources,omitempty" most:"1000"`
+	Libraries       []Library        `json:"libraries,omitempty" most:"100"`
+	Transformations []Transformation `json:"transformations,omitempty" most:"1000"`
+	Destinations    []Destination    `json:"destinations,omitempty" most:"1000"`
+	Connections     []Connection     `json:"connections,omitempty" most:"10000"`
 }
+
+// Object is one object of a configuration.
+type Object interface {
+	// Key is what the object is known by among those of its kind, in every revision.
+	Key() string
+}
+
+// Key is the identifier.
+func (s Source) Key() string { return string(s.ID) }
+
+// Key is the name.
+func (l Library) Key() string { return l.Name }
+
+// Key is the identifier.
+func (t Transformation) Key() string { return string(t.ID) }
+
+// Key is the identifier.
+func (d Destination) Key() string { return string(d.ID) }
+
+// Key is made of the identifiers of both ends.
+func (c Connection) Key() string { return string(c.Source) + " " + string(c.Destination) }
 
 // Source is one origin of events.
 type Source struct {
@@ -38,9 +60,9 @@ type Source struct {
 // Library is code that transformations import by its name, such as
 // import { cut } from "text". Nothing else refers to it, so it has no id.
 type Library struct {
-	Name     string `json:"name"`
-	Language string `json:"language"`
-	Code     string `json:"code"`
+	Name     string `json:"name" doc:"1 to 63 of A-Z, a-z, 0-9, '_', '-' and '.', a letter first"`
+	Language string `json:"language" doc:"javascript"`
+	Code     string `json:"code" doc:"A module"`
 }
 
 // Transformation is customers' code.

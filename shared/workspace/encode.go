@@ -5,6 +5,8 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"iter"
+	"reflect"
 	"slices"
 
 	"github.com/go-json-experiment/json"
@@ -90,30 +92,40 @@ func refuse(path, code, text string) error {
 	return fault.Problems("The configuration cannot be used:", []fault.Problem{{Path: path, Code: code, Text: text}})
 }
 
-// sorted returns a copy of c in canonical order.
+// sorted returns a copy of c in canonical order: of each kind by key, which is
+// the order of what the key is made of, since no identifier has a space.
 func sorted(c Config) Config {
 	if c.Format == 0 {
 		c.Format = Format
 	}
-	c.Sources = slices.Clone(c.Sources)
-	slices.SortStableFunc(c.Sources, func(a, b Source) int { return cmp.Compare(a.ID, b.ID) })
-	for i := range c.Sources {
-		c.Sources[i].Settings = given(c.Sources[i].Settings)
+	for _, list := range lists(&c) {
+		keys, order := make([]string, list.Len()), make([]int, list.Len())
+		for i := range order {
+			keys[i], order[i] = list.Index(i).Interface().(Object).Key(), i
+		}
+		slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(keys[a], keys[b]) })
+		all := reflect.MakeSlice(list.Type(), len(order), len(order))
+		for i, from := range order {
+			all.Index(i).Set(list.Index(from))
+			if settings := all.Index(i).FieldByName("Settings"); settings.IsValid() {
+				settings.SetBytes(given(settings.Bytes()))
+			}
+		}
+		list.Set(all)
 	}
-	c.Libraries = slices.Clone(c.Libraries)
-	slices.SortStableFunc(c.Libraries, func(a, b Library) int { return cmp.Compare(a.Name, b.Name) })
-	c.Transformations = slices.Clone(c.Transformations)
-	slices.SortStableFunc(c.Transformations, func(a, b Transformation) int { return cmp.Compare(a.ID, b.ID) })
-	c.Destinations = slices.Clone(c.Destinations)
-	slices.SortStableFunc(c.Destinations, func(a, b Destination) int { return cmp.Compare(a.ID, b.ID) })
-	for i := range c.Destinations {
-		c.Destinations[i].Settings = given(c.Destinations[i].Settings)
-	}
-	c.Connections = slices.Clone(c.Connections)
-	slices.SortStableFunc(c.Connections, func(a, b Connection) int {
-		return cmp.Or(cmp.Compare(a.Source, b.Source), cmp.Compare(a.Destination, b.Destination))
-	})
 	return c
+}
+
+// lists yields the list of each kind of object and its field in Config.
+func lists(c *Config) iter.Seq2[reflect.StructField, reflect.Value] {
+	return func(yield func(reflect.StructField, reflect.Value) bool) {
+		v := reflect.ValueOf(c).Elem()
+		for i := range v.NumField() {
+			if v.Field(i).Kind() == reflect.Slice && !yield(v.Type().Field(i), v.Field(i)) {
+				return
+			}
+		}
+	}
 }
 
 // given returns settings, nil when they say nothing.

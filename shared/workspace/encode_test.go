@@ -106,6 +106,27 @@ func TestEncodingIsOneTextForOneMeaning(t *testing.T) {
 	}
 }
 
+// TestTheEncodingStaysWhatInstallationsHave holds the text and the digest of a
+// configuration that has every kind: stores and planes keep both.
+func TestTheEncodingStaysWhatInstallationsHave(t *testing.T) {
+	t.Parallel()
+	c := good()
+	c.Sources[0].Disabled, c.Transformations[0].MaxOutputs = true, 7
+	c.Libraries = []workspace.Library{{Name: "text", Language: "javascript", Code: "export {}"}}
+	body, digest, err := workspace.Encode(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = `{"connections":[{"destination":"dst_a","source":"src_a","transformations":["tf_a"]},{"destination":"dst_b","source":"src_a"}],` +
+		`"destinations":[{"id":"dst_a","name":"Hook of Ünal","secrets":{"token":{"fingerprint":"ab12","version":1}},"settings":{"url":"http://127.0.0.1:9999/events"},"type":"webhook"},{"id":"dst_b","name":"lake","type":"duckdb"}],` +
+		`"format":1,"libraries":[{"code":"export {}","language":"javascript","name":"text"}],"name":"acme-2","region":"eu",` +
+		`"sources":[{"disabled":true,"id":"src_a","name":"web","type":"http","writeKey":"wk_dev_web"}],` +
+		`"transformations":[{"code":"export const transformEvent = (e) => e;","id":"tf_a","language":"javascript","maxOutputs":7,"name":"mask-pii"}],"workspace":"ws_a"}`
+	if d := cmp.Diff(want, string(body)); d != "" || digest != "33d4c6f641623cd55cbe0a9e7a2849d7658d58aeaba4283ab4896e12e97acf9c" {
+		t.Errorf("digest %s (-want +got):\n%s", digest, d)
+	}
+}
+
 func TestADifferentMeaningHasADifferentDigest(t *testing.T) {
 	t.Parallel()
 	c := workspace.Config{Format: 1, Workspace: "ws_a", Name: "acme", Region: "eu", Connections: []workspace.Connection{{Source: "src_a", Destination: "dst_a", Transformations: []id.Transformation{"tf_a", "tf_b"}}}}

@@ -10,7 +10,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"weir/infra/weir/cli/manifest"
 	"weir/infra/weir/cli/remote"
 	"weir/shared/catalog"
 	"weir/shared/command"
@@ -18,6 +17,7 @@ import (
 	"weir/shared/id"
 	"weir/shared/secret"
 	"weir/shared/wire/envelope"
+	"weir/shared/workspace/document"
 )
 
 const plain = `workspace: acme
@@ -244,7 +244,7 @@ func TestAPlaneThatDoesNotAnswerIsNamed(t *testing.T) {
 func TestProblemsPointIntoTheFile(t *testing.T) {
 	t.Parallel()
 	f := newFake(t)
-	f.judge = func(d manifest.Document) []fault.Problem {
+	f.judge = func(d document.Document) []fault.Problem {
 		if d.Workspace != "acme" {
 			return nil
 		}
@@ -317,8 +317,8 @@ func TestNewObjectsGetIdentifiersOnlyForSecrets(t *testing.T) {
 	t.Parallel()
 	f := newFake(t)
 	s := newShell(t, f)
-	var seen []manifest.Document
-	f.judge = func(d manifest.Document) []fault.Problem { seen = append(seen, d); return nil }
+	var seen []document.Document
+	f.judge = func(d document.Document) []fault.Problem { seen = append(seen, d); return nil }
 	s.must("diff", "-f", s.file("weir.yaml", plain))
 	s.env["WEIR_SECRET_H"], _ = "x", s.file("token.txt", "y")
 	s.must("diff", "-f", s.file("weir.yaml", secretive))

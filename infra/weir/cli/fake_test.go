@@ -14,12 +14,12 @@ import (
 	"testing"
 	"time"
 
-	"weir/infra/weir/cli/manifest"
 	"weir/infra/weir/cli/remote"
 	"weir/shared/fault"
 	"weir/shared/id"
 	"weir/shared/secret"
 	"weir/shared/wire/envelope"
+	"weir/shared/workspace/document"
 )
 
 const token = "weir_test"
@@ -39,7 +39,7 @@ type fake struct {
 	dead       []map[string]any
 	calls      []string
 	answer     func(ws *fakeWorkspace) // the plane's word after each apply; nil: applied
-	judge      func(manifest.Document) []fault.Problem
+	judge      func(document.Document) []fault.Problem
 	selections []remote.Selection
 	jobs       []*fakeJob
 	looks      int // at a job before it has ended
@@ -59,7 +59,7 @@ type fakePlane struct {
 
 type fakeWorkspace struct {
 	remote.Workspace
-	doc       manifest.Document
+	doc       document.Document
 	envelopes map[string]map[id.Plane][]byte // destination id, field, version
 	wait      int                            // answers before the plane's word is seen
 	after     remote.Workspace
@@ -290,7 +290,7 @@ func (f *fake) keepParked(name string, changes []remote.Change, discard bool) []
 }
 
 // store makes the document the workspace's next revision.
-func (f *fake) store(ws *fakeWorkspace, doc manifest.Document) {
+func (f *fake) store(ws *fakeWorkspace, doc document.Document) {
 	former := ws.doc
 	ws.Number++
 	ws.State, ws.Problems = remote.Pending, nil
@@ -334,22 +334,22 @@ func (f *fake) store(ws *fakeWorkspace, doc manifest.Document) {
 
 // keep stores the envelopes of an object's new secrets, and leaves what the
 // control plane shows of all of them.
-func (ws *fakeWorkspace) keep(object string, secrets map[string]manifest.Secret) {
+func (ws *fakeWorkspace) keep(object string, secrets map[string]document.Secret) {
 	for field, s := range secrets {
 		if len(s.Sealed) > 0 {
 			ws.envelopes[fmt.Sprintf("%s %s %d", object, field, s.Version)] = s.Sealed
 		}
-		secrets[field] = manifest.Secret{Version: s.Version, Fingerprint: s.Fingerprint}
+		secrets[field] = document.Secret{Version: s.Version, Fingerprint: s.Fingerprint}
 	}
 }
 
 // compare is a small difference: by name, over what JSON shows.
-func (f *fake) compare(doc manifest.Document, prune bool) ([]remote.Change, []fault.Problem) {
+func (f *fake) compare(doc document.Document, prune bool) ([]remote.Change, []fault.Problem) {
 	problems := []fault.Problem{}
 	if f.judge != nil {
 		problems = append(problems, f.judge(doc)...)
 	}
-	var former manifest.Document
+	var former document.Document
 	changes := []remote.Change{}
 	if ws := f.workspaces[doc.Workspace]; ws != nil {
 		former = ws.doc
@@ -391,7 +391,7 @@ func compare(kind string, former, now map[string]string, prune bool) []remote.Ch
 	return out
 }
 
-func sources(d manifest.Document) map[string]string {
+func sources(d document.Document) map[string]string {
 	out := map[string]string{}
 	for _, s := range d.Sources {
 		out[s.Name] = s.Type + references(s.Secrets)
@@ -399,14 +399,14 @@ func sources(d manifest.Document) map[string]string {
 	return out
 }
 
-func references(secrets map[string]manifest.Secret) (out string) {
+func references(secrets map[string]document.Secret) (out string) {
 	for _, field := range slices.Sorted(maps.Keys(secrets)) {
 		out += fmt.Sprint(field, secrets[field].Version, secrets[field].Fingerprint)
 	}
 	return out
 }
 
-func destinations(d manifest.Document) map[string]string {
+func destinations(d document.Document) map[string]string {
 	out := map[string]string{}
 	for _, s := range d.Destinations {
 		out[s.Name] = s.Type + string(s.Settings) + references(s.Secrets)
@@ -414,7 +414,7 @@ func destinations(d manifest.Document) map[string]string {
 	return out
 }
 
-func connections(d manifest.Document) map[string]string {
+func connections(d document.Document) map[string]string {
 	out := map[string]string{}
 	for _, c := range d.Connections {
 		out[c.Source+" -> "+c.Destination] = ""

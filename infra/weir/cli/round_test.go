@@ -4,9 +4,9 @@ import (
 	"strings"
 	"testing"
 
-	"weir/infra/weir/cli/manifest"
 	"weir/shared/command"
 	"weir/shared/fault"
+	"weir/shared/workspace/document"
 )
 
 func TestOneRoundNamesAllProblems(t *testing.T) {
@@ -28,7 +28,7 @@ destinations:
 connections:
   - { source: web, destination: nowhere }
 `)
-	f.judge = func(manifest.Document) []fault.Problem {
+	f.judge = func(document.Document) []fault.Problem {
 		return []fault.Problem{
 			{Path: "connections[0].destination", Code: "unknown_destination", Text: "There is no destination nowhere."},
 			{Path: "sources[0].type", Code: "missing", Text: "A source needs a type."},

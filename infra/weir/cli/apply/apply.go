@@ -22,6 +22,7 @@ import (
 	"weir/shared/command"
 	"weir/shared/fault"
 	"weir/shared/id"
+	"weir/shared/workspace/document"
 )
 
 // invocation is one execution of a command.
@@ -282,7 +283,7 @@ func (k invocation) compare(ctx context.Context, control *remote.Control, seals 
 	case fault.KindOf(err) != fault.Missing:
 		return fmt.Errorf("look at workspace %s: %w", p.name(), err)
 	}
-	var current manifest.Document
+	var current document.Document
 	if p.existing != nil {
 		current, _, err = control.Document(ctx, p.name())
 		if err != nil && fault.KindOf(err) != fault.Missing {
@@ -304,7 +305,7 @@ func (k invocation) compare(ctx context.Context, control *remote.Control, seals 
 }
 
 // identify gives current the identifiers that the workspace's summary knows.
-func identify(current *manifest.Document, ws remote.Workspace) {
+func identify(current *document.Document, ws remote.Workspace) {
 	current.ID = ws.ID
 	known := map[string]id.Destination{}
 	for _, d := range ws.Destinations {

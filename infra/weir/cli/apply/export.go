@@ -9,6 +9,7 @@ import (
 	"weir/infra/weir/cli/manifest"
 	"weir/infra/weir/cli/remote"
 	"weir/shared/fault"
+	"weir/shared/workspace/document"
 )
 
 // NewExport returns the command `weir export`.
@@ -37,7 +38,7 @@ which apply takes as unchanged; its value is known to its plane alone.`,
 					names = append(names, w.Name)
 				}
 			}
-			docs := []manifest.Document{}
+			docs := []document.Document{}
 			for _, name := range names {
 				doc, _, err := control.Document(cmd.Context(), name)
 				if err != nil && fault.KindOf(err) == fault.Missing && len(args) == 0 {

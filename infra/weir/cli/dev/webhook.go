@@ -15,11 +15,11 @@ import (
 	"sync/atomic"
 	"time"
 
-	"weir/infra/weir/cli/manifest"
 	"weir/infra/weir/cli/remote"
 	"weir/infra/weir/stack"
 	"weir/shared/command"
 	"weir/shared/fault"
+	"weir/shared/workspace/document"
 )
 
 // makeWebhook starts the built-in webhook on a free port and returns its URL.
@@ -48,7 +48,7 @@ func (k invocation) resumeWebhook(ctx context.Context, f devFlags, control *remo
 	if err != nil {
 		return err
 	}
-	i := slices.IndexFunc(doc.Destinations, func(d manifest.Destination) bool { return d.Name == firstDestination })
+	i := slices.IndexFunc(doc.Destinations, func(d document.Destination) bool { return d.Name == firstDestination })
 	if i < 0 {
 		return nil
 	}

@@ -6,22 +6,26 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 
 	"gopkg.in/yaml.v3"
+
+	"weir/shared/workspace/document"
 )
 
 // Format writes docs as a file that Parse reads, without identifiers; secrets
 // become { sealed: <fingerprint>, version: n }.
-func Format(out io.Writer, docs ...Document) error {
+func Format(out io.Writer, docs ...document.Document) error {
 	enc := yaml.NewEncoder(out)
 	enc.SetIndent(2)
 	for _, d := range docs {
-		n, err := document(d)
+		n, err := record(reflect.ValueOf(d))
 		if err != nil {
 			return fmt.Errorf("write workspace %s as YAML: %w", d.Workspace, err)
 		}
+		n.Style = 0
 		if err := enc.Encode(n); err != nil {
 			return fmt.Errorf("write workspace %s as YAML: %w", d.Workspace, err)
 		}
@@ -49,64 +53,6 @@ func WriteYAML(out io.Writer, v any) error {
 	return enc.Close()
 }
 
-// object is a YAML mapping that leaves out what is absent.
-type object struct{ yaml.Node }
-
-func newObject(style yaml.Style) *object {
-	return &object{yaml.Node{Kind: yaml.MappingNode, Style: style}}
-}
-
-func (o *object) add(key string, value *yaml.Node) {
-	o.Content = append(o.Content, text(key), value)
-}
-
-func (o *object) addText(key, value string) {
-	if value != "" {
-		o.add(key, text(value))
-	}
-}
-
-func (o *object) addYes(key string, value bool) {
-	if value {
-		o.add(key, &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!bool", Value: "true"})
-	}
-}
-
-func (o *object) addJSON(key string, raw json.RawMessage) error {
-	if len(raw) == 0 || string(raw) == "null" || string(raw) == "{}" {
-		return nil
-	}
-	dec := json.NewDecoder(bytes.NewReader(raw))
-	dec.UseNumber()
-	n, err := value(dec)
-	if err != nil {
-		return fmt.Errorf("read %s: %w", key, err)
-	}
-	o.add(key, n)
-	return nil
-}
-
-func (o *object) addList(key string, members []*yaml.Node) {
-	if len(members) > 0 {
-		o.add(key, &yaml.Node{Kind: yaml.SequenceNode, Content: members})
-	}
-}
-
-// addSecrets adds the versions and fingerprints of an object's secrets.
-func (o *object) addSecrets(of map[string]Secret) {
-	if len(of) == 0 {
-		return
-	}
-	secrets := newObject(0)
-	for _, field := range slices.Sorted(maps.Keys(of)) {
-		s := newObject(yaml.FlowStyle)
-		s.add("sealed", text(of[field].Fingerprint))
-		s.add("version", &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!int", Value: fmt.Sprint(of[field].Version)})
-		secrets.add(field, &s.Node)
-	}
-	o.add("secrets", &secrets.Node)
-}
-
 func text(s string) *yaml.Node {
 	n := &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: s}
 	if strings.Contains(s, "\n") {
@@ -115,76 +61,80 @@ func text(s string) *yaml.Node {
 	return n
 }
 
-func document(d Document) (*yaml.Node, error) {
-	o := newObject(0)
-	o.addText("workspace", d.Workspace)
-	o.addText("region", d.Region)
-	var sources, libraries, transformations, destinations, connections []*yaml.Node
-	for _, s := range d.Sources {
-		m := newObject(0)
-		m.addText("name", s.Name)
-		m.addText("type", s.Type)
-		m.addText("writeKey", s.WriteKey)
-		m.addYes("disabled", s.Disabled)
-		if err := m.addJSON("settings", s.Settings); err != nil {
-			return nil, fmt.Errorf("source %s: %w", s.Name, err)
+// record writes the object that a struct stands for, without identifiers. One of
+// scalars and lists of them that has no name fits on a line.
+func record(v reflect.Value) (*yaml.Node, error) {
+	n, short := &yaml.Node{Kind: yaml.MappingNode}, true
+	for _, f := range document.Fields(v.Type()) {
+		if f.Name == "id" || v.Field(f.Index).IsZero() {
+			continue
 		}
-		m.addSecrets(s.Secrets)
-		sources = append(sources, &m.Node)
-	}
-	for _, l := range d.Libraries {
-		m := newObject(0)
-		m.addText("name", l.Name)
-		m.addText("language", l.Language)
-		m.addText("code", l.Code)
-		libraries = append(libraries, &m.Node)
-	}
-	for _, t := range d.Transformations {
-		m := newObject(0)
-		m.addText("name", t.Name)
-		m.addText("language", t.Language)
-		if t.MaxOutputs > 0 {
-			m.add("maxOutputs", &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!int", Value: fmt.Sprint(t.MaxOutputs)})
-		}
-		m.addText("code", t.Code)
-		transformations = append(transformations, &m.Node)
-	}
-	for _, dst := range d.Destinations {
-		m, err := destination(dst)
+		value, err := written(v.Field(f.Index))
 		if err != nil {
-			return nil, fmt.Errorf("destination %s: %w", dst.Name, err)
+			return nil, fmt.Errorf("%s: %w", f.Name, err)
 		}
-		destinations = append(destinations, m)
-	}
-	for _, c := range d.Connections {
-		m := newObject(yaml.FlowStyle)
-		m.addText("source", c.Source)
-		m.addText("destination", c.Destination)
-		var names []*yaml.Node
-		for _, t := range c.Transformations {
-			names = append(names, text(t))
+		if len(value.Content) == 0 && value.Kind != yaml.ScalarNode {
+			continue // the empty list or object is the same as none
 		}
-		m.addList("transformations", names)
-		connections = append(connections, &m.Node)
+		short = short && f.Name != "name" && value.Kind != yaml.MappingNode && (len(value.Content) == 0 || value.Content[0].Kind == yaml.ScalarNode)
+		n.Content = append(n.Content, text(f.Name), value)
 	}
-	o.addList("sources", sources)
-	o.addList("libraries", libraries)
-	o.addList("transformations", transformations)
-	o.addList("destinations", destinations)
-	o.addList("connections", connections)
-	return &o.Node, nil
+	if short {
+		n.Style = yaml.FlowStyle
+	}
+	return n, nil
 }
 
-func destination(d Destination) (*yaml.Node, error) {
-	m := newObject(0)
-	m.addText("name", d.Name)
-	m.addText("type", d.Type)
-	m.addYes("disabled", d.Disabled)
-	if err := m.addJSON("settings", d.Settings); err != nil {
-		return nil, err
+// written writes a value by its type.
+func written(v reflect.Value) (*yaml.Node, error) {
+	switch of := v.Interface().(type) {
+	case json.RawMessage:
+		if string(of) == "null" {
+			return &yaml.Node{Kind: yaml.MappingNode}, nil
+		}
+		dec := json.NewDecoder(bytes.NewReader(of))
+		dec.UseNumber()
+		return value(dec)
+	case map[string]document.Secret:
+		return secrets(of), nil
 	}
-	m.addSecrets(d.Secrets)
-	return &m.Node, nil
+	switch v.Kind() {
+	case reflect.String:
+		return text(v.String()), nil
+	case reflect.Bool:
+		return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!bool", Value: fmt.Sprint(v)}, nil
+	case reflect.Slice:
+		n := &yaml.Node{Kind: yaml.SequenceNode}
+		for i := range v.Len() {
+			one, err := written(v.Index(i))
+			if err != nil {
+				return nil, fmt.Errorf("[%d]: %w", i, err)
+			}
+			n.Content = append(n.Content, one)
+		}
+		return n, nil
+	case reflect.Pointer:
+		return written(v.Elem())
+	case reflect.Struct:
+		return record(v)
+	default:
+		return number(fmt.Sprint(v)), nil
+	}
+}
+
+func number(digits string) *yaml.Node {
+	return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!int", Value: digits}
+}
+
+// secrets writes the versions and fingerprints of an object's secrets.
+func secrets(of map[string]document.Secret) *yaml.Node {
+	n := &yaml.Node{Kind: yaml.MappingNode}
+	for _, field := range slices.Sorted(maps.Keys(of)) {
+		n.Content = append(n.Content, text(field), &yaml.Node{Kind: yaml.MappingNode, Style: yaml.FlowStyle, Content: []*yaml.Node{
+			text("sealed"), text(of[field].Fingerprint), text("version"), number(fmt.Sprint(of[field].Version)),
+		}})
+	}
+	return n
 }
 
 // value reads one JSON value as a YAML node, keeping order and digits.

@@ -11,6 +11,7 @@ import (
 	"weir/infra/weir/cli/manifest"
 	"weir/shared/fault"
 	"weir/shared/secret"
+	"weir/shared/workspace/document"
 )
 
 const whole = `
@@ -50,16 +51,16 @@ func TestAFileIsReadWhole(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := manifest.Document{
+	want := document.Document{
 		Workspace: "acme", Region: "eu",
-		Sources: []manifest.Source{{Name: "web", Type: "http", WriteKey: "wk_dev_web"}},
-		Transformations: []manifest.Transformation{{Name: "mask-pii", Language: "javascript",
+		Sources: []document.Source{{Name: "web", Type: "http", WriteKey: "wk_dev_web"}},
+		Transformations: []document.Transformation{{Name: "mask-pii", Language: "javascript",
 			Code: "export function transformEvent(event, metadata) {\n  return event;\n}\n"}},
-		Destinations: []manifest.Destination{
+		Destinations: []document.Destination{
 			{Name: "hook", Type: "webhook", Settings: json.RawMessage(`{"url":"http://127.0.0.1:9999/events","z":12345678901234567890,"a":[1,2.50,null,"yes",16,"2026-01-02"]}`)},
 			{Name: "lake", Type: "duckdb", Disabled: true, Settings: json.RawMessage(`{"path":"./acme.duckdb","syncEvery":"5s"}`)},
 		},
-		Connections: []manifest.Connection{
+		Connections: []document.Connection{
 			{Source: "web", Destination: "hook", Transformations: []string{"mask-pii"}},
 			{Source: "web", Destination: "lake"},
 		},
@@ -180,17 +181,17 @@ func TestHostileFilesAreRefused(t *testing.T) {
 }
 
 func TestWhatIsFormattedIsReadBackEqual(t *testing.T) {
-	doc := manifest.Document{
+	doc := document.Document{
 		ID: "ws_x", Workspace: "yes", Region: "eu",
-		Sources:         []manifest.Source{{ID: "src_x", Name: "12", Type: "http", WriteKey: "wk: # 'odd'", Settings: json.RawMessage(`{"z":1,"a":{"n":12345678901234567890,"f":1.50,"e":"😀\n line","empty":{},"none":null,"list":[],"t":true,"s":"true","d":"2026-01-02","x":"~"}}`)}},
-		Libraries:       []manifest.Library{{Name: "text", Language: "javascript", Code: "export const cut = (s) => s.slice(0, 3);\n"}},
-		Transformations: []manifest.Transformation{{Name: "t", Language: "javascript", Code: "a();\n\n  b(); // trailing  \n\tc()", MaxOutputs: 100}},
-		Destinations: []manifest.Destination{{Name: "hook", Type: "webhook", Disabled: true,
-			Secrets: map[string]manifest.Secret{"headers": {Version: 2, Fingerprint: "00012345"}}}},
-		Connections: []manifest.Connection{{Source: "12", Destination: "hook", Transformations: []string{"t"}}},
+		Sources:         []document.Source{{ID: "src_x", Name: "12", Type: "http", WriteKey: "wk: # 'odd'", Settings: json.RawMessage(`{"z":1,"a":{"n":12345678901234567890,"f":1.50,"e":"😀\n line","empty":{},"none":null,"list":[],"t":true,"s":"true","d":"2026-01-02","x":"~"}}`)}},
+		Libraries:       []document.Library{{Name: "text", Language: "javascript", Code: "export const cut = (s) => s.slice(0, 3);\n"}},
+		Transformations: []document.Transformation{{Name: "t", Language: "javascript", Code: "a();\n\n  b(); // trailing  \n\tc()", MaxOutputs: 100}},
+		Destinations: []document.Destination{{Name: "hook", Type: "webhook", Disabled: true,
+			Secrets: map[string]document.Secret{"headers": {Version: 2, Fingerprint: "00012345"}}}},
+		Connections: []document.Connection{{Source: "12", Destination: "hook", Transformations: []string{"t"}}},
 	}
 	var b bytes.Buffer
-	if err := manifest.Format(&b, doc, manifest.Document{Workspace: "b", Region: "us"}); err != nil {
+	if err := manifest.Format(&b, doc, document.Document{Workspace: "b", Region: "us"}); err != nil {
 		t.Fatal(err)
 	}
 	files, err := manifest.Parse("out", bytes.NewReader(b.Bytes()))

@@ -4,13 +4,15 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"reflect"
+	"slices"
 	"strings"
 
 	"gopkg.in/yaml.v3"
 
 	"weir/shared/fault"
-	"weir/shared/id"
 	"weir/shared/secret"
+	"weir/shared/workspace/document"
 )
 
 // MaxSize is the largest file that is read, in bytes.
@@ -100,75 +102,79 @@ func syntax(name string, err error) error {
 func (r *reader) document(n *yaml.Node) *File {
 	r.lines = map[string]int{}
 	f := &File{name: r.file, lines: r.lines}
-	d := &f.Document
-	var key string
-	r.object(n, "",
-		field{"workspace", r.text(&d.Workspace)},
-		field{"region", r.text(&d.Region)},
-		field{"id", r.text(&key)},
-		field{"sources", func(n *yaml.Node, path string) {
-			r.list(n, path, func(n *yaml.Node, path string) { r.source(f, n, path) })
-		}},
-		field{"libraries", func(n *yaml.Node, path string) {
-			r.list(n, path, func(n *yaml.Node, path string) { d.Libraries = append(d.Libraries, r.library(n, path)) })
-		}},
-		field{"transformations", func(n *yaml.Node, path string) {
-			r.list(n, path, func(n *yaml.Node, path string) {
-				d.Transformations = append(d.Transformations, r.transformation(f, n, path))
-			})
-		}},
-		field{"destinations", func(n *yaml.Node, path string) {
-			r.list(n, path, func(n *yaml.Node, path string) { r.destination(f, n, path) })
-		}},
-		field{"connections", func(n *yaml.Node, path string) {
-			r.list(n, path, func(n *yaml.Node, path string) { d.Connections = append(d.Connections, r.connection(n, path)) })
-		}},
-	)
-	d.ID = id.Workspace(key)
-	r.need(n, "workspace", d.Workspace)
-	r.need(n, "region", d.Region)
+	r.record(f, reflect.ValueOf(&f.Document).Elem(), n, "", Wanted{})
 	return f
 }
 
-func (r *reader) source(f *File, n *yaml.Node, path string) {
-	var s Source
-	var key string
-	r.object(n, path,
-		field{"name", r.text(&s.Name)}, field{"type", r.text(&s.Type)}, field{"writeKey", r.text(&s.WriteKey)},
-		field{"disabled", r.yes(&s.Disabled)}, field{"settings", r.settings(&s.Settings)},
-		r.secrets(f, secret.Source, len(f.Document.Sources)),
-		field{"was", r.text(&s.Was)}, field{"id", r.text(&key)})
-	s.ID = id.Source(key)
-	r.need(n, join(path, "name"), s.Name)
-	r.need(n, join(path, "type"), s.Type)
-	f.Document.Sources = append(f.Document.Sources, s)
-}
-
-func (r *reader) library(n *yaml.Node, path string) Library {
-	var l Library
-	r.object(n, path, field{"name", r.text(&l.Name)}, field{"language", r.text(&l.Language)}, field{"code", r.text(&l.Code)})
-	r.need(n, join(path, "name"), l.Name)
-	r.need(n, join(path, "language"), l.Language)
-	r.need(n, join(path, "code"), l.Code)
-	return l
-}
-
-func (r *reader) transformation(f *File, n *yaml.Node, path string) Transformation {
-	var t Transformation
-	var key string
-	r.object(n, path,
-		field{"name", r.text(&t.Name)}, field{"language", r.text(&t.Language)}, field{"code", r.text(&t.Code)},
-		field{"maxOutputs", r.count(&t.MaxOutputs)}, field{"was", r.text(&t.Was)}, field{"id", r.text(&key)},
-		field{"tests", func(n *yaml.Node, path string) {
-			r.list(n, path, func(n *yaml.Node, path string) {
-				f.Tests = append(f.Tests, r.test(len(f.Document.Transformations), n, path))
-			})
+// record reads an object into a struct, and wants what its fields require. of says
+// which object's secrets stand in it.
+func (r *reader) record(f *File, to reflect.Value, n *yaml.Node, path string, of Wanted) {
+	declared := document.Fields(to.Type())
+	fields := make([]field, len(declared))
+	for i, d := range declared {
+		fields[i] = field{d.Name, r.value(f, to.Field(d.Index), of)}
+	}
+	if to.Type() == reflect.TypeFor[document.Transformation]() {
+		fields = append(fields, field{"tests", func(n *yaml.Node, path string) {
+			r.list(n, path, func(n *yaml.Node, path string) { f.Tests = append(f.Tests, r.test(of.Index, n, path)) })
 		}})
-	t.ID = id.Transformation(key)
-	r.need(n, join(path, "name"), t.Name)
-	r.need(n, join(path, "language"), t.Language)
-	r.need(n, join(path, "code"), t.Code)
-	return t
+	}
+	r.object(n, path, fields...)
+	for _, d := range declared {
+		if d.Required && to.Field(d.Index).Kind() == reflect.String {
+			r.need(n, join(path, d.Name), to.Field(d.Index).String())
+		}
+	}
+}
+
+// value returns a reader into to, by its type.
+func (r *reader) value(f *File, to reflect.Value, of Wanted) func(*yaml.Node, string) {
+	switch to.Interface().(type) {
+	case json.RawMessage:
+		return r.settings(to.Addr().Interface().(*json.RawMessage))
+	case map[string]document.Secret:
+		return r.secrets(f, of)
+	}
+	switch to.Kind() {
+	case reflect.String:
+		return func(n *yaml.Node, path string) {
+			var s string
+			r.text(&s)(n, path)
+			to.SetString(s)
+		}
+	case reflect.Bool:
+		return r.yes(to.Addr().Interface().(*bool))
+	case reflect.Int:
+		return func(n *yaml.Node, path string) {
+			var v uint64
+			r.count(&v)(n, path)
+			to.SetInt(int64(v))
+		}
+	case reflect.Slice:
+		return func(n *yaml.Node, path string) { r.members(f, to, n, path, of) }
+	case reflect.Pointer:
+		return func(n *yaml.Node, path string) {
+			to.Set(reflect.New(to.Type().Elem()))
+			r.value(f, to.Elem(), of)(n, path)
+		}
+	default:
+		return func(n *yaml.Node, path string) { r.record(f, to, n, path, of) }
+	}
+}
+
+// members reads a list. An object of a list of the document is whose secrets and tests
+// follow.
+func (r *reader) members(f *File, to reflect.Value, n *yaml.Node, path string, of Wanted) {
+	kinds := document.Kinds()
+	kind := slices.IndexFunc(kinds, func(k document.Kind) bool { return k.List == path })
+	r.list(n, path, func(n *yaml.Node, at string) {
+		if kind >= 0 {
+			of = Wanted{Family: secret.Family(kinds[kind].Name), Index: to.Len()}
+		}
+		one := reflect.New(to.Type().Elem()).Elem()
+		r.value(f, one, of)(n, at)
+		to.Set(reflect.Append(to, one))
+	})
 }
 
 func (r *reader) test(of int, n *yaml.Node, path string) Test {
@@ -192,44 +198,14 @@ func (r *reader) test(of int, n *yaml.Node, path string) Test {
 	return t
 }
 
-func (r *reader) destination(f *File, n *yaml.Node, path string) {
-	var d Destination
-	var key string
-	r.object(n, path,
-		field{"name", r.text(&d.Name)}, field{"type", r.text(&d.Type)},
-		field{"disabled", r.yes(&d.Disabled)}, field{"settings", r.settings(&d.Settings)},
-		r.secrets(f, secret.Destination, len(f.Document.Destinations)),
-		field{"was", r.text(&d.Was)}, field{"id", r.text(&key)})
-	d.ID = id.Destination(key)
-	r.need(n, join(path, "name"), d.Name)
-	r.need(n, join(path, "type"), d.Type)
-	f.Document.Destinations = append(f.Document.Destinations, d)
-}
-
-func (r *reader) connection(n *yaml.Node, path string) Connection {
-	var c Connection
-	r.object(n, path,
-		field{"source", r.text(&c.Source)}, field{"destination", r.text(&c.Destination)},
-		field{"transformations", func(n *yaml.Node, path string) {
-			r.list(n, path, func(n *yaml.Node, path string) {
-				var name string
-				r.text(&name)(n, path)
-				c.Transformations = append(c.Transformations, name)
-			})
-		}})
-	r.need(n, join(path, "source"), c.Source)
-	r.need(n, join(path, "destination"), c.Destination)
-	return c
-}
-
-// secrets is the member that lists the secrets of an object, which is number
-// index of its family.
-func (r *reader) secrets(f *File, family secret.Family, index int) field {
-	return field{"secrets", func(n *yaml.Node, path string) {
+// secrets returns a reader of the secrets of an object.
+func (r *reader) secrets(f *File, of Wanted) func(*yaml.Node, string) {
+	return func(n *yaml.Node, path string) {
 		r.each(n, path, func(key string, v *yaml.Node, at string) {
-			f.Secrets = append(f.Secrets, r.secret(Wanted{Family: family, Index: index, Field: key, Path: at}, v))
+			of.Field, of.Path = key, at
+			f.Secrets = append(f.Secrets, r.secret(of, v))
 		})
-	}}
+	}
 }
 
 // secret reads where the secret w comes from: {from: env, name}, {from: file,

@@ -10,11 +10,11 @@ import (
 	"strings"
 	"time"
 
-	"weir/infra/weir/cli/manifest"
 	"weir/shared/capability"
 	"weir/shared/fault"
 	"weir/shared/id"
 	"weir/shared/wire"
+	"weir/shared/workspace/document"
 )
 
 // State is how far a workspace's wanted revision is: a plane's word, or that
@@ -212,17 +212,17 @@ func (c *Control) Workspace(ctx context.Context, name string) (Workspace, error)
 
 // Document returns the newest configuration of a workspace and its number;
 // fault.Missing when it has none.
-func (c *Control) Document(ctx context.Context, name string) (manifest.Document, uint64, error) {
-	var out manifest.Document
+func (c *Control) Document(ctx context.Context, name string) (document.Document, uint64, error) {
+	var out document.Document
 	path := c.at("/workspaces/" + url.PathEscape(name) + "/config")
 	h, err := c.call(ctx, http.MethodGet, path, nil, nil, &out)
 	if err != nil {
-		return manifest.Document{}, 0, err
+		return document.Document{}, 0, err
 	}
 	tag := strings.Trim(strings.TrimPrefix(h.Get("ETag"), "W/"), `"`)
 	number, err := strconv.ParseUint(tag, 10, 64)
 	if err != nil {
-		return manifest.Document{}, 0, fault.New(fault.Unavailable, "the control plane at %s sent workspace %s without its revision number; check that no proxy removes the ETag header", c.url, name)
+		return document.Document{}, 0, fault.New(fault.Unavailable, "the control plane at %s sent workspace %s without its revision number; check that no proxy removes the ETag header", c.url, name)
 	}
 	return out, number, nil
 }
@@ -231,7 +231,7 @@ func (c *Control) Document(ctx context.Context, name string) (manifest.Document,
 // does not name; DiscardParked removes destinations with their waiting
 // deliveries.
 type Proposal struct {
-	Document      manifest.Document `json:"document"`
+	Document      document.Document `json:"document"`
 	Prune         bool              `json:"prune"`
 	DiscardParked bool              `json:"discardParked"`
 }

@@ -27,6 +27,7 @@ import (
 	"weir/shared/id"
 	"weir/shared/secret"
 	"weir/shared/wire/envelope"
+	"weir/shared/workspace/document"
 )
 
 // envPrefix is what the names of variables begin with that secrets are read
@@ -161,7 +162,7 @@ func (s *Sealer) fetch(w manifest.Wanted) ([]byte, error) {
 // document on its way: version and fingerprint of unchanged ones, envelopes of
 // the others, and identifiers of new objects that hold some. current is the
 // newest configuration with its identifiers, zero for none.
-func (s *Sealer) Seal(ctx context.Context, control *remote.Control, file *manifest.File, doc, current *manifest.Document) error {
+func (s *Sealer) Seal(ctx context.Context, control *remote.Control, file *manifest.File, doc, current *document.Document) error {
 	if len(file.Secrets) == 0 {
 		return nil
 	}
@@ -177,7 +178,7 @@ func (s *Sealer) Seal(ctx context.Context, control *remote.Control, file *manife
 	for _, w := range file.Secrets {
 		o := holder(w, doc, current)
 		if *o.secrets == nil {
-			*o.secrets = map[string]manifest.Secret{}
+			*o.secrets = map[string]document.Secret{}
 		}
 		had := o.former[w.Field]
 		if w.From == manifest.Kept {
@@ -185,7 +186,7 @@ func (s *Sealer) Seal(ctx context.Context, control *remote.Control, file *manife
 				problems = append(problems, fault.Problem{Path: file.At(w.Path), Code: "secret_unknown",
 					Text: "the control plane does not hold this version of the secret; give its value by { from: env, name: WEIR_SECRET_... } or { from: file, path: ... }"})
 			}
-			(*o.secrets)[w.Field] = manifest.Secret{Version: w.Version, Fingerprint: w.Fingerprint}
+			(*o.secrets)[w.Field] = document.Secret{Version: w.Version, Fingerprint: w.Fingerprint}
 			continue
 		}
 		value, there := s.values[file][w.Path]
@@ -205,18 +206,18 @@ func (s *Sealer) Seal(ctx context.Context, control *remote.Control, file *manife
 // object is a source or destination that holds secrets.
 type object struct {
 	id      func() string // its identifier; a new object gets one
-	secrets *map[string]manifest.Secret
-	former  map[string]manifest.Secret // what the newest configuration has, nil for a new object
+	secrets *map[string]document.Secret
+	former  map[string]document.Secret // what the newest configuration has, nil for a new object
 	to      secret.Binding             // where its secrets are sent
 }
 
 // holder finds the object of doc that holds w, and what it continues.
-func holder(w manifest.Wanted, doc, current *manifest.Document) object {
+func holder(w manifest.Wanted, doc, current *document.Document) object {
 	if w.Family == secret.Source {
 		s := &doc.Sources[w.Index]
 		o := object{secrets: &s.Secrets, to: binding(s.Type, s.Settings, catalog.Sources)}
 		var known id.Source
-		byID := func(f manifest.Source) bool { return s.ID != "" && f.ID == s.ID }
+		byID := func(f document.Source) bool { return s.ID != "" && f.ID == s.ID }
 		if former := match(current.Sources, byID, current.Source, s.Name, s.Was); former != nil {
 			o.former, known = former.Secrets, former.ID
 		}
@@ -226,7 +227,7 @@ func holder(w manifest.Wanted, doc, current *manifest.Document) object {
 	d := &doc.Destinations[w.Index]
 	o := object{secrets: &d.Secrets, to: binding(d.Type, d.Settings, catalog.Destinations, catalog.Warehouses)}
 	var known id.Destination
-	byID := func(f manifest.Destination) bool { return d.ID != "" && f.ID == d.ID }
+	byID := func(f document.Destination) bool { return d.ID != "" && f.ID == d.ID }
 	if former := match(current.Destinations, byID, current.Destination, d.Name, d.Was); former != nil {
 		o.former, known = former.Secrets, former.ID
 	}
@@ -268,20 +269,20 @@ func match[T any](current []T, byID func(T) bool, byName func(string) *T, name, 
 }
 
 // one returns a secret's new state, sealed only when it changed.
-func (s *Sealer) one(ctx context.Context, control *remote.Control, region string, name secret.Name, to secret.Binding, had manifest.Secret, value []byte) (manifest.Secret, error) {
+func (s *Sealer) one(ctx context.Context, control *remote.Control, region string, name secret.Name, to secret.Binding, had document.Secret, value []byte) (document.Secret, error) {
 	mark := secret.Fingerprint(name, to, value)
 	if mark == had.Fingerprint && !s.cfg.Reseal {
-		return manifest.Secret{Version: had.Version, Fingerprint: had.Fingerprint}, nil
+		return document.Secret{Version: had.Version, Fingerprint: had.Fingerprint}, nil
 	}
 	planes, err := s.region(ctx, control, region)
 	if err != nil {
-		return manifest.Secret{}, err
+		return document.Secret{}, err
 	}
-	out := manifest.Secret{Version: name.Version, Fingerprint: mark, Sealed: map[id.Plane][]byte{}}
+	out := document.Secret{Version: name.Version, Fingerprint: mark, Sealed: map[id.Plane][]byte{}}
 	for _, p := range planes {
 		envelope, err := secret.Seal(secret.PublicKey(p.SealingKey), name, to, value)
 		if err != nil {
-			return manifest.Secret{}, fmt.Errorf("for plane %s: %w", p.Name, err)
+			return document.Secret{}, fmt.Errorf("for plane %s: %w", p.Name, err)
 		}
 		out.Sealed[p.ID] = envelope
 	}

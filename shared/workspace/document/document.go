@@ -1,0 +1,104 @@
+// Package document is a workspace's configuration as code: what people write in
+// YAML, and what the control plane's API takes and gives. Objects are known by
+// name there; package workspace has the form with identifiers, which planes run.
+//
+// The types of this package are the declaration of the kinds of configuration
+// objects. A list of Document is a kind; the fields of its type are the keys of an
+// object, and their tags say what a reader has to know: json its name, and with
+// omitempty or omitzero that it may be left out; doc what it is; least and most the
+// bounds of a number. Kinds and Fields give them to what reads YAML, writes an
+// export, compares revisions, resolves names, and describes the API (Schemas) and
+// the language (Page). None of those knows a kind by name.
+package document
+
+import (
+	"encoding/json"
+
+	"weir/shared/id"
+	"weir/shared/workspace"
+)
+
+// Document is the configuration of one workspace. A kind refers only to kinds that
+// stand before it.
+type Document struct {
+	Workspace       string           `json:"workspace" doc:"The name, 1 to 63 of a-z, 0-9 and '-', a letter first"`
+	Region          string           `json:"region" doc:"Where its data plane is; it never changes"`
+	ID              id.Workspace     `json:"id,omitempty" doc:"For a new workspace, when its maker sealed secrets for it already"`
+	Sources         []Source         `json:"sources,omitempty" doc:"Where events come from"`
+	Libraries       []Library        `json:"libraries,omitempty" doc:"Code that transformations import by its name"`
+	Transformations []Transformation `json:"transformations,omitempty" doc:"Customers' code over events"`
+	Destinations    []Destination    `json:"destinations,omitempty" doc:"Where events go, warehouses among them"`
+	Connections     []Connection     `json:"connections,omitempty" doc:"Each joins one source to one destination"`
+}
+
+// Source is one origin of events.
+type Source struct {
+	Name     string            `json:"name" doc:"1 to 64 letters, digits, spaces, '_', '-' and '.', a letter or digit first and last"`
+	Type     string            `json:"type" doc:"A kind of source, such as http"`
+	WriteKey string            `json:"writeKey,omitempty" doc:"What senders name it by; made when absent, kept when there is one"`
+	Disabled bool              `json:"disabled,omitempty" doc:"Refuses its events"`
+	Settings json.RawMessage   `json:"settings,omitempty" doc:"The settings of its kind"`
+	Secrets  map[string]Secret `json:"secrets,omitempty" doc:"The secrets of its kind"`
+	Was      string            `json:"was,omitempty" doc:"The former name, which renames; without effect once the name exists"`
+	ID       id.Source         `json:"id,omitempty" doc:"For a new object, when its maker sealed secrets for it already"`
+}
+
+// Library is code that transformations import by its name.
+type Library = workspace.Library
+
+// Transformation is customers' code.
+type Transformation struct {
+	Name       string            `json:"name" doc:"1 to 64 letters, digits, spaces, '_', '-' and '.', a letter or digit first and last"`
+	Language   string            `json:"language" doc:"javascript"`
+	MaxOutputs int               `json:"maxOutputs,omitempty" least:"1" most:"1000" doc:"How many events it makes of one at most; 1000 when absent"`
+	Code       string            `json:"code" doc:"A module that exports transformEvent or transformBatch"`
+	Was        string            `json:"was,omitempty" doc:"The former name, which renames; without effect once the name exists"`
+	ID         id.Transformation `json:"id,omitempty" doc:"For a new object, when its maker chose it already"`
+}
+
+// Destination is one receiver of events.
+type Destination struct {
+	Name     string            `json:"name" doc:"1 to 64 letters, digits, spaces, '_', '-' and '.', a letter or digit first and last"`
+	Type     string            `json:"type" doc:"A kind of destination or warehouse, such as webhook"`
+	Disabled bool              `json:"disabled,omitempty" doc:"Parks its deliveries"`
+	Settings json.RawMessage   `json:"settings,omitempty" doc:"The settings of its kind"`
+	Secrets  map[string]Secret `json:"secrets,omitempty" doc:"The secrets of its kind"`
+	Was      string            `json:"was,omitempty" doc:"The former name, which renames; without effect once the name exists"`
+	ID       id.Destination    `json:"id,omitempty" doc:"For a new object, when its maker sealed secrets for it already"`
+}
+
+// Connection joins a source to a destination, all by name.
+type Connection struct {
+	Source          string   `json:"source" doc:"The source's name"`
+	Destination     string   `json:"destination" doc:"The destination's name"`
+	Transformations []string `json:"transformations,omitempty" doc:"Names of transformations, in the order of their application"`
+}
+
+// Secret is one version of one secret, as far as the control plane may know it.
+// Sealed holds the envelope for each plane of the region when the version is new; it
+// is never given back.
+type Secret struct {
+	Version     uint64              `json:"version" least:"1" doc:"1 for the first value, one more for each new one"`
+	Fingerprint string              `json:"fingerprint" doc:"Argon2id of the value, and a digest of where the settings send it"`
+	Sealed      map[id.Plane][]byte `json:"sealed,omitempty" doc:"An HPKE envelope for every plane of the region, by the plane's id, when the version is new; never in an answer"`
+}
+
+// Source returns the source of that name, or nil.
+func (d *Document) Source(name string) *Source {
+	for i := range d.Sources {
+		if d.Sources[i].Name == name {
+			return &d.Sources[i]
+		}
+	}
+	return nil
+}
+
+// Destination returns the destination of that name, or nil.
+func (d *Document) Destination(name string) *Destination {
+	for i := range d.Destinations {
+		if d.Destinations[i].Name == name {
+			return &d.Destinations[i]
+		}
+	}
+	return nil
+}

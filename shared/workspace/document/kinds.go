@@ -1,0 +1,64 @@
+package document
+
+import (
+	"reflect"
+	"strconv"
+	"strings"
+	"unicode"
+)
+
+// Kind is one kind of configuration object: a list of Document.
+type Kind struct {
+	Name   string // of one object, as changes call it: source
+	List   string // the key of the list: sources
+	Field  string // the list's field in Document, and in workspace.Config
+	Doc    string
+	Fields []Field // of an object, in the order in which people write them
+}
+
+// Field is one key of an object.
+type Field struct {
+	Name     string // the key
+	Doc      string
+	Required bool
+	Least    int // of a number; 0 for no bound
+	Most     int // of a number; 0 for no bound
+	Type     reflect.Type
+	Index    int // in the Go type
+}
+
+// Kinds lists the kinds in the order of Document.
+func Kinds() []Kind {
+	var kinds []Kind
+	for _, f := range Fields(reflect.TypeFor[Document]()) {
+		if f.Type.Kind() == reflect.Slice {
+			kinds = append(kinds, Kind{
+				Name: lower(f.Type.Elem().Name()), List: f.Name, Field: reflect.TypeFor[Document]().Field(f.Index).Name,
+				Doc: f.Doc, Fields: Fields(f.Type.Elem()),
+			})
+		}
+	}
+	return kinds
+}
+
+// Fields lists the keys of the object that a struct of this package or of package
+// workspace stands for.
+func Fields(of reflect.Type) []Field {
+	fields := make([]Field, of.NumField())
+	for i := range fields {
+		f := of.Field(i)
+		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
+		least, _ := strconv.Atoi(f.Tag.Get("least")) // absent: 0
+		most, _ := strconv.Atoi(f.Tag.Get("most"))
+		fields[i] = Field{Name: name, Doc: f.Tag.Get("doc"), Required: options == "", Least: least, Most: most, Type: f.Type, Index: i}
+	}
+	return fields
+}
+
+// lower returns a Go name as a key: Source is source.
+func lower(name string) string {
+	for i, r := range name {
+		return string(unicode.ToLower(r)) + name[i+len(string(r)):]
+	}
+	return name
+}
