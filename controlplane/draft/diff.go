@@ -114,7 +114,7 @@ func partsOf(list reflect.Value, names table) []part {
 		object, fields := list.Index(i), map[string]string{}
 		for _, f := range document.Fields(object.Type()) {
 			if f.Name != "id" && f.Name != "name" {
-				leaves(fields, f.Name, object.Field(f.Index))
+				leaves(fields, f.Name, object.FieldByIndex(f.Index))
 			}
 		}
 		parts[i] = part{keyOf(object), called(object, names), object.FieldByName("Name").IsValid(), fields}

@@ -51,7 +51,7 @@ func called(object reflect.Value, names table) string {
 	}
 	var ends []string
 	for i := range object.NumField() {
-		if f := object.Field(i); f.Kind() == reflect.String {
+		if f := object.Field(i); f.Kind() == reflect.String && f.Type() != reflect.TypeFor[string]() {
 			ends = append(ends, names.named(f))
 		}
 	}

@@ -33,13 +33,13 @@ func TestEveryKindHasBothForms(t *testing.T) {
 		}
 		keys := map[string]string{}
 		for _, f := range document.Fields(stored.Type.Elem()) {
-			keys[f.Name] = stored.Type.Elem().Field(f.Index).Name
+			keys[f.Name] = stored.Type.Elem().FieldByIndex(f.Index).Name
 		}
 		if k.Doc == "" {
 			t.Errorf("%s lacks doc", k.List)
 		}
 		for _, f := range k.Fields {
-			name := named.Type.Elem().Field(f.Index).Name
+			name := named.Type.Elem().FieldByIndex(f.Index).Name
 			if f.Doc == "" || f.Name == "" {
 				t.Errorf("%s.%s lacks json or doc", k.List, name)
 			}

@@ -24,7 +24,7 @@ type Field struct {
 	Least    int // of a number; 0 for no bound
 	Most     int // of a number; 0 for no bound
 	Type     reflect.Type
-	Index    int // in the Go type
+	Index    []int // in the Go type
 }
 
 // Kinds lists the kinds in the order of Document.
@@ -33,7 +33,7 @@ func Kinds() []Kind {
 	for _, f := range Fields(reflect.TypeFor[Document]()) {
 		if f.Type.Kind() == reflect.Slice {
 			kinds = append(kinds, Kind{
-				Name: lower(f.Type.Elem().Name()), List: f.Name, Field: reflect.TypeFor[Document]().Field(f.Index).Name,
+				Name: lower(f.Type.Elem().Name()), List: f.Name, Field: reflect.TypeFor[Document]().FieldByIndex(f.Index).Name,
 				Doc: f.Doc, Fields: Fields(f.Type.Elem()),
 			})
 		}
@@ -42,15 +42,17 @@ func Kinds() []Kind {
 }
 
 // Fields lists the keys of the object that a struct of this package or of package
-// workspace stands for.
+// workspace stands for. Those of an embedded struct are its own.
 func Fields(of reflect.Type) []Field {
-	fields := make([]Field, of.NumField())
-	for i := range fields {
-		f := of.Field(i)
+	var fields []Field
+	for _, f := range reflect.VisibleFields(of) {
 		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
+		if f.Anonymous && name == "" {
+			continue
+		}
 		least, _ := strconv.Atoi(f.Tag.Get("least")) // absent: 0
 		most, _ := strconv.Atoi(f.Tag.Get("most"))
-		fields[i] = Field{Name: name, Doc: f.Tag.Get("doc"), Required: options == "", Least: least, Most: most, Type: f.Type, Index: i}
+		fields = append(fields, Field{Name: name, Doc: f.Tag.Get("doc"), Required: options == "", Least: least, Most: most, Type: f.Type, Index: f.Index})
 	}
 	return fields
 }

@@ -66,10 +66,10 @@ func text(s string) *yaml.Node {
 func record(v reflect.Value) (*yaml.Node, error) {
 	n, short := &yaml.Node{Kind: yaml.MappingNode}, true
 	for _, f := range document.Fields(v.Type()) {
-		if f.Name == "id" || v.Field(f.Index).IsZero() {
+		if f.Name == "id" || v.FieldByIndex(f.Index).IsZero() {
 			continue
 		}
-		value, err := written(v.Field(f.Index))
+		value, err := written(v.FieldByIndex(f.Index))
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", f.Name, err)
 		}

@@ -112,7 +112,7 @@ func (r *reader) record(f *File, to reflect.Value, n *yaml.Node, path string, of
 	declared := document.Fields(to.Type())
 	fields := make([]field, len(declared))
 	for i, d := range declared {
-		fields[i] = field{d.Name, r.value(f, to.Field(d.Index), of)}
+		fields[i] = field{d.Name, r.value(f, to.FieldByIndex(d.Index), of)}
 	}
 	if to.Type() == reflect.TypeFor[document.Transformation]() {
 		fields = append(fields, field{"tests", func(n *yaml.Node, path string) {
@@ -121,8 +121,8 @@ func (r *reader) record(f *File, to reflect.Value, n *yaml.Node, path string, of
 	}
 	r.object(n, path, fields...)
 	for _, d := range declared {
-		if d.Required && to.Field(d.Index).Kind() == reflect.String {
-			r.need(n, join(path, d.Name), to.Field(d.Index).String())
+		if d.Required && to.FieldByIndex(d.Index).Kind() == reflect.String {
+			r.need(n, join(path, d.Name), to.FieldByIndex(d.Index).String())
 		}
 	}
 }
