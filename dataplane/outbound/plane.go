@@ -44,7 +44,10 @@ func (l *Link) do(ctx context.Context, t *destination.Target, r destination.Requ
 		}
 		res, err := l.Do(ctx, authorised, limits.Timeout)
 		turn.Learn(res, l.Deps.Now())
-		if err != nil || res.Status != 401 || !first || !l.Plane.keys.Refused(used, l.Deps.Now()) {
+		if err != nil || res.Status != 401 || !first {
+			return res, err
+		}
+		if again, err := l.Plane.keys.Refused(used, l.Deps.Now()); err != nil || !again {
 			return res, err
 		}
 		if turn, err = l.await(ctx, t.ID, limits); err != nil {

@@ -89,10 +89,14 @@ func (k *Keyring) Request(ctx context.Context, o destination.Opened, r destinati
 }
 
 // Refused forgets the token of a request that was answered 401, and reports whether
-// it is worth to authorise and send the request again. A destination that refuses the
-// new token, too, has another reason: its tokens are not renewed for a while.
-func (k *Keyring) Refused(used Used, now time.Time) (again bool) {
-	return used.key != "" && k.tokens.forget(used, now)
+// there was one, so that it is worth to authorise and send the request again. The error is
+// that of Request: the token was new, and there is no other for a moment, so that a
+// destination that refuses all of them is not asked for one with each request.
+func (k *Keyring) Refused(used Used, now time.Time) (again bool, err error) {
+	if used.key == "" {
+		return false, nil
+	}
+	return true, k.tokens.forget(used, now)
 }
 
 func name(a destination.Auth) string { return a.Value(func(t requests.Auth) string { return t.Name }) }

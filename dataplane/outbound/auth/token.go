@@ -28,7 +28,7 @@ type token struct {
 	access  string
 	refresh string    // the newest, where the endpoint gives another with each access token
 	until   time.Time // when another one is due
-	anew    time.Time // until then another one is not asked for because this one was refused
+	anew    time.Time // until then another one is not asked for when this one is refused
 	err     error     // the endpoint gave none; it is asked again after until
 }
 
@@ -125,7 +125,7 @@ func (t *tokens) ask(ctx context.Context, g grant, now time.Time) (Used, error) 
 	t.mu.Lock()
 	renews := false
 	if kept := t.kept[g.key]; kept != nil {
-		renews = kept.until.IsZero() || now.Before(kept.anew)
+		renews = kept.until.IsZero()
 		if kept.refresh != "" {
 			g.refresh = kept.refresh
 		}
@@ -138,7 +138,7 @@ func (t *tokens) ask(ctx context.Context, g grant, now time.Time) (Used, error) 
 	res, err := t.do(ctx, r, tokenTimeout)
 	fresh := answered(g, res, err, now)
 	if renews {
-		fresh.anew = now.Add(afterARefusal)
+		fresh.anew = now.Add(afterAFailure)
 	}
 	t.keep(g.key, fresh, now)
 	return Used{key: g.key, access: fresh.access}, fresh.err
@@ -186,19 +186,18 @@ func (t *tokens) keep(key string, fresh *token, now time.Time) {
 	t.kept[key] = fresh
 }
 
-// forget makes another token due, unless there is one already, and reports whether a
-// request with it is worth to be sent: not when the refused one is new itself, because
-// another was refused before.
-func (t *tokens) forget(used Used, now time.Time) bool {
+// forget makes another token due, unless there is one already. One that was got a moment
+// ago, because another was refused, stays: the error says so.
+func (t *tokens) forget(used Used, now time.Time) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if kept := t.kept[used.key]; kept != nil && kept.access == used.access {
 		if now.Before(kept.anew) {
-			return false
+			return refused()
 		}
 		kept.until = time.Time{}
 	}
-	return true
+	return nil
 }
 
 // request is that of RFC 6749, sections 4.4 and 6, or of RFC 7523, section 2.1.

@@ -25,19 +25,28 @@ type load struct {
 
 // startLoad starts a load that tells each acknowledgement to acked.
 func startLoad(gateway func() string, key string, users int, pause time.Duration, acked ...func(user int)) *load {
+	return startLoadOf(gateway, key, users, pause, func(user, n int) string {
+		return fmt.Sprintf(`{"userId":"u%d","event":"Load","messageId":%q,"properties":{"user":%d,"n":%d,"at":%d}}`, user, messageID(user, n), user, n, time.Now().UnixMilli())
+	}, acked...)
+}
+
+// messageID is that of the n-th event of a user of a load.
+func messageID(user, n int) string { return fmt.Sprintf("u%d-%06d", user, n) }
+
+// startLoadOf starts a load of track calls with these bodies.
+func startLoadOf(gateway func() string, key string, users int, pause time.Duration, body func(user, n int) string, acked ...func(user int)) *load {
 	l := &load{acked: map[string]bool{}, quit: make(chan struct{})}
 	for u := range users {
 		l.wg.Go(func() {
 			for n := 0; ; n++ {
-				mid := fmt.Sprintf("u%d-%06d", u, n)
+				mid := messageID(u, n)
 				for {
 					select {
 					case <-l.quit:
 						return
 					case <-time.After(pause):
 					}
-					body := fmt.Sprintf(`{"userId":"u%d","event":"Load","messageId":%q,"properties":{"user":%d,"n":%d,"at":%d}}`, u, mid, u, n, time.Now().UnixMilli())
-					if code, _ := post(gateway(), "/v1/track", key, body); code == http.StatusOK {
+					if code, _ := post(gateway(), "/v1/track", key, body(u, n)); code == http.StatusOK {
 						l.mu.Lock()
 						l.acked[mid] = true
 						l.mu.Unlock()
