@@ -82,7 +82,7 @@ func join(t *testing.T, s *store.Store, region string, n byte) store.Plane {
 	t.Helper()
 	kinds := []wire.Kind{{Family: "source", Name: "http"}, {Family: "destination", Name: "hook"}, wire.Kind{Family: "destination"}.Named("hook-2"), {Family: "transformation", Name: "javascript"}, wire.BoundSecrets()}
 	if region != "us" {
-		kinds = append(kinds, wire.Kind{Family: "transformation", Name: workspace.LimitsOutputs})
+		kinds = append(kinds, wire.Kind{Family: "transformation", Name: workspace.LimitsOutputs}, wire.Kind{Family: "transformation", Name: workspace.FiltersConnections})
 	}
 	token := store.Hash{n}
 	now := time.Now()
@@ -225,6 +225,36 @@ func TestALimitOfOutputsIsKeptAndShown(t *testing.T) {
 		if len(changes) != 1 || !slices.Equal(changes[0].Fields, []string{"maxOutputs"}) {
 			t.Errorf("with %q changes are %+v, want maxOutputs", limit, changes)
 		}
+	}
+}
+
+func TestRulesOfConnectionsAreKeptAndShown(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	ruled := func(rules string) string {
+		return strings.Replace(first, `"destination":"a"}`, `"destination":"a"`+rules+`}`, 1)
+	}
+	d.apply(t, ruled(`,"events":{"allow":["A*"]},"filter":"event.type == 'track'","consent":{"categories":["ads"]}`))
+	doc, _, err := d.Export(t.Context(), store.DefaultOrganization, "acme")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c := doc.Connections[0]; c.Events == nil || c.Filter != "event.type == 'track'" || c.Consent == nil || !slices.Equal(c.Events.Allow, []string{"A*"}) {
+		t.Errorf("exported %+v", c)
+	}
+	for rules, want := range map[string][]string{
+		`,"events":{"allow":["A*"]},"filter":"true","consent":{"categories":["ads"]}`:                                 {"filter"},
+		`,"events":{"deny":["A*"]},"filter":"event.type == 'track'","consent":{"categories":["ads"],"require":"any"}`: {"consent.require", "events.allow", "events.deny"},
+	} {
+		changes, err := d.Diff(t.Context(), draft.Proposal{Organization: store.DefaultOrganization, Name: "acme", Document: decode(t, ruled(rules)), Prune: true})
+		if err != nil || len(changes.Changes) != 1 || changes.Changes[0].Name != "web -> a" || !slices.Equal(changes.Changes[0].Fields, want) {
+			t.Errorf("with %s: %+v, %v, want %q", rules, changes.Changes, err, want)
+		}
+	}
+	_, err = d.Commit(t.Context(), ann, draft.Proposal{Organization: store.DefaultOrganization, Name: "acme", Document: decode(t, ruled(`,"events":{"deny":[""]},"filter":"event.","consent":{"categories":[]}`))}, 1)
+	want := []string{"connections[0].events.deny[0] required", "connections[0].filter bad_expression", "connections[0].consent.categories required"}
+	if got := codes(fault.ProblemsOf(err)); !slices.Equal(got, want) {
+		t.Errorf("problems %q, want %q", got, want)
 	}
 }
 

@@ -111,6 +111,11 @@ func tooOld(c workspace.Config, plane store.Plane, specs []catalog.Spec) []fault
 			need(fmt.Sprintf("transformations[%d].maxOutputs", i), workspace.LimitsOutputs, "transformation")
 		}
 	}
+	for i, conn := range c.Connections {
+		if !conn.Rules().Zero() {
+			need(fmt.Sprintf("connections[%d]", i), workspace.FiltersConnections, "transformation")
+		}
+	}
 	for i, d := range c.Destinations {
 		if _, ok := catalog.Find(specs, d.Type, catalog.Destinations, catalog.Warehouses); ok {
 			need(fmt.Sprintf("destinations[%d].type", i), d.Type, string(catalog.Destinations), string(catalog.Warehouses))

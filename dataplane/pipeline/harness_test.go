@@ -20,6 +20,7 @@ import (
 	"weir/dataplane/deliver"
 	"weir/dataplane/destination"
 	"weir/dataplane/event"
+	"weir/dataplane/filter"
 	"weir/dataplane/overflow"
 	"weir/dataplane/pipeline"
 	"weir/dataplane/pipeline/aside"
@@ -29,6 +30,7 @@ import (
 	"weir/dataplane/route"
 	"weir/dataplane/transform"
 	"weir/shared/fault"
+	rules "weir/shared/filter"
 	"weir/shared/id"
 	"weir/shared/workspace"
 )
@@ -142,7 +144,8 @@ func revision(n uint64, before ...id.Destination) map[id.Source]*plan.Routing {
 		}
 		c.Connections = append(c.Connections, to)
 	}
-	return map[id.Source]*plan.Routing{source: {Revision: n, Table: route.Compile(c)[source], Chains: chains}}
+	noPages, _ := filter.New(rules.Rules{Events: &rules.Events{Deny: []string{"type:page"}}}, &rules.Compiler{})
+	return map[id.Source]*plan.Routing{source: {Revision: n, Table: route.Compile(c)[source], Chains: chains, Filters: map[id.Destination]*filter.Filter{coded: noPages}}}
 }
 
 // revise lets the revision change at any moment from now on.
@@ -165,8 +168,12 @@ func (w *harness) accept(n int) {
 	for range n {
 		w.serial++
 		user := fmt.Sprint("u", w.rng.IntN(4))
+		typ := "track"
+		if w.serial%13 == 0 {
+			typ = "page" // which coded does not take
+		}
 		e := event.Event{
-			Workspace: ws, Source: source, MessageID: id.Event(fmt.Sprint("m", w.serial)), Type: "track", User: user,
+			Workspace: ws, Source: source, MessageID: id.Event(fmt.Sprint("m", w.serial)), Type: typ, User: user,
 			ReceivedAt: time.Now().UTC(), JSON: fmt.Appendf(nil, `"%s %d"`, user, w.serial),
 		}
 		if w.rng.IntN(30) == 0 {
@@ -366,6 +373,13 @@ func (pr *process) shared(k queue.Kind) *overflow.Log {
 	return o
 }
 
+// filtered reports whether the connection to coded does not take an event.
+func filtered(e string) bool {
+	_, number, _ := strings.Cut(strings.Trim(e, `"`), " ")
+	n, err := strconv.Atoi(number)
+	return err == nil && n%13 == 0
+}
+
 // rewritten is what the code on the way to coded makes of an event: nothing, a
 // refusal, several, or one.
 func rewritten(e string) (outs []string, refused bool) {
@@ -376,7 +390,7 @@ func rewritten(e string) (outs []string, refused bool) {
 	}
 	text := strings.TrimSuffix(e, `"`)
 	switch {
-	case n%7 == 0:
+	case filtered(e), n%7 == 0:
 		return nil, false
 	case n%11 == 0:
 		return nil, true
@@ -411,6 +425,9 @@ func (pr *process) transform(ctx context.Context, _ *transform.Chain, m transfor
 	}
 	var r transform.Result
 	for i, e := range in {
+		if e.Type == "page" {
+			w.t.Errorf("seed %d: the code is given %s, which its connection does not take", w.seed, e.JSON)
+		}
 		outs, refused := rewritten(string(e.JSON))
 		if refused && w.fixed.Load() {
 			outs, refused = []string{string(e.JSON)}, false

@@ -225,7 +225,10 @@ func (p *Pipeline) Run(ctx context.Context) error {
 // handOver gives the frame's outputs to the lanes, or to the transformations on the
 // way there, which bound their memory themselves.
 func (o *owner) handOver(ctx context.Context, f *frame) error {
-	direct, all := o.rewriter.Take(ctx, &f.outputs)
+	direct, all, err := o.rewriter.Take(ctx, &f.outputs)
+	if err != nil {
+		return err
+	}
 	if !all {
 		o.budget.Release([]uint64{f.rec.Seq})
 	}

@@ -220,7 +220,7 @@ func (w *harness) unique() (n int) {
 // refused is kept as it was.
 func (w *harness) rewrote(pr *process) {
 	r := row(pr, coded)
-	var routed, dropped, refused int64
+	var routed, dropped, refused, untaken int64
 	kept := map[string]bool{}
 	for _, e := range pr.kept() {
 		if e.Quarantine == aside.Code {
@@ -235,6 +235,8 @@ func (w *harness) rewrote(pr *process) {
 			outs, no := rewritten(e)
 			routed++
 			switch {
+			case filtered(e):
+				untaken++
 			case no:
 				refused++
 				if !kept[e] {
@@ -246,12 +248,12 @@ func (w *harness) rewrote(pr *process) {
 		}
 	}
 	if more := r.Routed - routed; more > 0 && w.unloads { // some went there again
-		if r.Quarantined < refused || r.Dropped["transformation_dropped"] < dropped {
-			w.t.Errorf("seed %d: the entry of coded is %+v, want at least %d routed, %d refused, %d dropped", w.seed, r, routed, refused, dropped)
+		if r.Quarantined < refused || r.Dropped["transformation_dropped"] < dropped || r.Dropped["event_filtered"] < untaken {
+			w.t.Errorf("seed %d: the entry of coded is %+v, want at least %d routed, %d refused, %d dropped, %d not taken", w.seed, r, routed, refused, dropped, untaken)
 		}
 		return
 	}
-	if r.Routed != routed || r.Quarantined != refused || r.Dropped["transformation_dropped"] != dropped || r.Delivered-r.Added != routed-dropped-refused {
-		w.t.Errorf("seed %d: the entry of coded is %+v, want %d routed, %d refused, %d dropped", w.seed, r, routed, refused, dropped)
+	if r.Routed != routed || r.Quarantined != refused || r.Dropped["transformation_dropped"] != dropped || r.Dropped["event_filtered"] != untaken || r.Delivered-r.Added != routed-dropped-refused-untaken {
+		w.t.Errorf("seed %d: the entry of coded is %+v, want %d routed, %d refused, %d dropped, %d not taken", w.seed, r, routed, refused, dropped, untaken)
 	}
 }

@@ -5,9 +5,11 @@ import (
 	"slices"
 
 	"weir/dataplane/event"
+	"weir/dataplane/filter"
 	"weir/dataplane/route"
 	"weir/dataplane/transform"
 	"weir/shared/fault"
+	rules "weir/shared/filter"
 	"weir/shared/id"
 	"weir/shared/script"
 	"weir/shared/workspace"
@@ -20,9 +22,19 @@ type Routing struct {
 	Revision   uint64
 	SourceName string
 	SourceType string
-	Checks     *transform.Checks  // nil: none
-	Table      *route.Table       // never nil
-	Chains     []*transform.Chain // by route.Destination.ChainIndex; nil where nothing is done
+	Checks     *transform.Checks                 // nil: none
+	Table      *route.Table                      // never nil
+	Chains     []*transform.Chain                // by route.Destination.ChainIndex; nil where nothing is done
+	Filters    map[id.Destination]*filter.Filter // of connections that do not take every event; nil: all do
+}
+
+// Refuses returns the code for which the connection to d does not take the event of v,
+// "" when it does.
+func (r *Routing) Refuses(d id.Destination, v *filter.View) (code string) {
+	if f := r.Filters[d]; f != nil {
+		return f.Judge(v)
+	}
+	return ""
 }
 
 // Destination returns the connection to d, false when there is none.
@@ -49,9 +61,9 @@ func (r *Routing) Meta(ws id.Workspace, s id.Source, d route.Destination) transf
 // routings makes checks and chains of every source; equal chains once. steps are
 // those of the transformations.
 func routings(c workspace.Config, steps []script.Step, revision uint64) (map[id.Source]*Routing, []fault.Problem) {
-	var problems []fault.Problem
 	chains := chainSet{config: c, steps: steps, made: map[string]*transform.Chain{}}
 	tables := route.Compile(c)
+	filters, problems := filtersOf(c)
 	all := make(map[id.Source]*Routing, len(c.Sources))
 	for i, s := range c.Sources {
 		checks, ps := transform.CompileChecks(s.Settings)
@@ -59,11 +71,34 @@ func routings(c workspace.Config, steps []script.Step, revision uint64) (map[id.
 			ps[j].Path = fmt.Sprintf("sources[%d].%s", i, ps[j].Path)
 		}
 		problems = append(problems, ps...)
-		r := &Routing{Revision: revision, SourceName: s.Name, SourceType: s.Type, Checks: checks, Table: tables[s.ID]}
+		r := &Routing{Revision: revision, SourceName: s.Name, SourceType: s.Type, Checks: checks, Table: tables[s.ID], Filters: filters[s.ID]}
 		for _, chain := range r.Table.Chains() {
 			r.Chains = append(r.Chains, chains.of(chain))
 		}
 		all[s.ID] = r
+	}
+	return all, problems
+}
+
+// filtersOf compiles the rules of connections, by source. Of two connections between the
+// same ends the first counts, as in a route.Table.
+func filtersOf(c workspace.Config) (all map[id.Source]map[id.Destination]*filter.Filter, problems []fault.Problem) {
+	all = map[id.Source]map[id.Destination]*filter.Filter{}
+	var expressions rules.Compiler
+	for i, conn := range c.Connections {
+		made, problem := filter.New(conn.Rules(), &expressions)
+		if problem != nil { // workspace.Check finds it before
+			problems = append(problems, fault.Problem{Path: fmt.Sprintf("connections[%d].filter", i), Code: problem.Code, Text: problem.Text})
+		}
+		if made == nil {
+			continue
+		}
+		if all[conn.Source] == nil {
+			all[conn.Source] = map[id.Destination]*filter.Filter{}
+		}
+		if all[conn.Source][conn.Destination] == nil {
+			all[conn.Source][conn.Destination] = made
+		}
 	}
 	return all, problems
 }

@@ -10,7 +10,9 @@ import (
 
 	"weir/dataplane/delivery"
 	"weir/dataplane/event"
+	"weir/dataplane/filter"
 	"weir/dataplane/journal/record"
+	"weir/dataplane/ledger"
 	"weir/dataplane/live"
 	"weir/shared/id"
 )
@@ -23,9 +25,27 @@ func (w *Rewriter) handOver(ctx context.Context, of []*share) error {
 		h.add(s)
 		w.show(s)
 	}
+	return w.finish(ctx, &h)
+}
+
+// end settles outputs that their connections do not take.
+func (w *Rewriter) end(ctx context.Context, all []ended) error {
+	var h handover
+	for i := range all {
+		e := &all[i]
+		t := newTask(e.Frame, e.Revision, nil)
+		s := &share{task: t, entry: ledger.Key{Workspace: e.Event.Workspace, Source: e.Event.Source, Destination: e.Destination}}
+		h.end(s, open{e.Index, e.Output, e.code}, e.Event)
+		w.showEnd(&e.Event, e.Destination, e.code)
+	}
+	return w.finish(ctx, &h)
+}
+
+// finish keeps what is quarantined, settles what ended and offers what goes on.
+func (w *Rewriter) finish(ctx context.Context, h *handover) error {
 	for source, refused := range h.refused {
 		if err := w.cfg.Quarantine(ctx, source, refused); err != nil {
-			return fmt.Errorf("quarantine what code refused of frame %d: %w", of[0].frame, err)
+			return fmt.Errorf("quarantine what was refused on the way to a destination: %w", err)
 		}
 	}
 	if len(h.settled) > 0 {
@@ -49,10 +69,15 @@ func (w *Rewriter) handOver(ctx context.Context, of []*share) error {
 
 // show shows what code made of a share's events.
 func (w *Rewriter) show(s *share) {
+	to := s.entry.Destination
 	if s.chain == nil {
+		for _, o := range s.open {
+			if o.code != "" {
+				w.showEnd(&s.events[s.at[o.index]], to, o.code)
+			}
+		}
 		return
 	}
-	to := s.entry.Destination
 	for _, o := range s.open {
 		at := s.at[o.index]
 		if end, ended := s.ends[at]; ended {
@@ -68,6 +93,15 @@ func (w *Rewriter) show(s *share) {
 	}
 }
 
+// showEnd shows an event that its connection to d does not take.
+func (w *Rewriter) showEnd(e *event.Event, d id.Destination, code string) {
+	outcome := live.Dropped
+	if code == filter.CodeFailed {
+		outcome = live.Quarantined
+	}
+	w.cfg.See(e, d, live.Pipeline, outcome, code)
+}
+
 // handover is what one frame gives one destination after its code ran.
 type handover struct {
 	deliveries []delivery.Delivery
@@ -81,6 +115,10 @@ func (h *handover) add(s *share) {
 	fan := record.Fan{Frame: s.frame, Entry: s.entry}
 	for _, o := range s.open {
 		at := s.at[o.index]
+		if o.code != "" {
+			h.end(s, o, s.events[at])
+			continue
+		}
 		if s.chain == nil {
 			h.deliver(s, o, s.events[at], nil)
 			continue
@@ -101,13 +139,24 @@ func (h *handover) add(s *share) {
 		default:
 			fan.Split(o.index, len(outs))
 			for i, e := range outs {
-				h.deliver(s, open{o.index, uint32(i) + 1}, e, s.events[at].JSON)
+				h.deliver(s, open{index: o.index, output: uint32(i) + 1}, e, s.events[at].JSON)
 			}
 		}
 	}
 	if len(fan.Outs) > 0 {
 		h.fans = append(h.fans, fan)
 	}
+}
+
+// end settles an output that its connection does not take. One of which an expression
+// has no answer is kept, to be replayed when the expression is mended.
+func (h *handover) end(s *share, o open, e event.Event) {
+	if o.code == filter.CodeFailed {
+		h.refuse(e, s.entry.Destination, o.code, "The filter of the connection has no answer for this event: something that it asks for is missing or of another type, or it costs too much.")
+		h.settle(s, o, delivery.EndQuarantined, o.code)
+		return
+	}
+	h.settle(s, o, delivery.EndDropped, o.code)
 }
 
 // refuse adds an event that code refused on the way to d.

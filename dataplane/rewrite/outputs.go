@@ -7,6 +7,7 @@ import (
 
 	"weir/dataplane/delivery"
 	"weir/dataplane/event"
+	"weir/dataplane/filter"
 	"weir/dataplane/ledger"
 	"weir/dataplane/plan"
 	"weir/dataplane/route"
@@ -20,26 +21,47 @@ type Outputs struct {
 	Read   time.Time           // when the loop read the frame
 	Direct []delivery.Delivery // those that need no code, in the order in which they were added
 	tasks  map[taskKey]*task
+	ended  []ended
+	view   filter.View
+}
+
+// ended is an output that its connection does not take.
+type ended struct {
+	delivery.Delivery
+	code string
 }
 
 // Add adds an output of the event at index to a destination of r: output 0 for the
 // event as it was routed, the others as a record.Fan numbers them. What needs code
-// is copied from e; the rest shares e's memory.
+// is copied from e; the rest shares e's memory. The rules of the connection are asked
+// about the event as it was routed: code sees none that they refuse.
 func (o *Outputs) Add(e *event.Event, index, output uint32, r *plan.Routing, d route.Destination) {
+	if r.Filters != nil {
+		if code := r.Refuses(d.ID, o.view.Of(e)); code != "" {
+			o.ended = append(o.ended, ended{o.direct(e, index, output, r, d), code})
+			return
+		}
+	}
 	if r.Chains[d.ChainIndex] != nil {
-		o.share(e.Workspace, e.Source, r, d).add(open{index, output}, e)
+		o.share(e.Workspace, e.Source, r, d).add(open{index: index, output: output}, e)
 		return
 	}
-	o.Direct = append(o.Direct, delivery.Delivery{
-		Ref:         delivery.Ref{Frame: o.Frame, Index: index, Output: output},
-		Destination: d.ID, Revision: r.Revision, Read: o.Read, Event: *e,
-	})
+	o.Direct = append(o.Direct, o.direct(e, index, output, r, d))
 }
 
-// open is one output that is not settled.
+// direct is the delivery of an output without code.
+func (o *Outputs) direct(e *event.Event, index, output uint32, r *plan.Routing, d route.Destination) delivery.Delivery {
+	return delivery.Delivery{
+		Ref:         delivery.Ref{Frame: o.Frame, Index: index, Output: output},
+		Destination: d.ID, Revision: r.Revision, Read: o.Read, Event: *e,
+	}
+}
+
+// open is one output that is not settled. code is why its connection does not take it.
 type open struct {
 	index  uint32
 	output uint32
+	code   string
 }
 
 // task is one run of a chain: the events of one frame and source that go
@@ -119,8 +141,8 @@ func clone(e *event.Event) event.Event {
 }
 
 // addUnchanged adds to shares a delivery that needs no code but has to wait in a
-// queue.
-func addUnchanged(shares []*share, d *delivery.Delivery) []*share {
+// queue, or with a code one that ends.
+func addUnchanged(shares []*share, d *delivery.Delivery, code string) []*share {
 	var s *share
 	for _, x := range shares {
 		if x.chain == nil && x.entry.Source == d.Event.Source && x.entry.Workspace == d.Event.Workspace {
@@ -133,7 +155,7 @@ func addUnchanged(shares []*share, d *delivery.Delivery) []*share {
 		t.shares = []*share{s}
 		shares = append(shares, s)
 	}
-	s.add(open{d.Index, d.Output}, &d.Event)
+	s.add(open{d.Index, d.Output, code}, &d.Event)
 	return shares
 }
 

@@ -174,7 +174,10 @@ func (w *Rewriter) readAgain(ctx context.Context, q *codeQueue, rec queue.Record
 		of = append(of, t.shares...)
 	}
 	for i := range left.Direct {
-		of = addUnchanged(of, &left.Direct[i])
+		of = addUnchanged(of, &left.Direct[i], "")
+	}
+	for i := range left.ended {
+		of = addUnchanged(of, &left.ended[i].Delivery, left.ended[i].code)
 	}
 	if len(of) > 0 {
 		q.push(w, of)

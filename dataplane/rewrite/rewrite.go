@@ -80,12 +80,23 @@ func New(cfg Config) *Rewriter {
 // Take takes the outputs of a frame that need code, and those to a destination
 // for which outputs before them still do. It returns the others, which may go to
 // the lanes at once; all reports whether they are the whole frame. What was taken
-// ends by the callbacks of Config, until ctx ends. Frames come in ascending order.
-func (w *Rewriter) Take(ctx context.Context, o *Outputs) (direct []delivery.Delivery, all bool) {
+// ends by the callbacks of Config, until ctx ends; what connections do not take ends
+// so before Take returns, or behind what waits. The error is that of Quarantine. Frames
+// come in ascending order.
+func (w *Rewriter) Take(ctx context.Context, o *Outputs) (direct []delivery.Delivery, all bool, err error) {
+	direct, ended, all := w.take(ctx, o)
+	if len(ended) > 0 {
+		err = w.end(ctx, ended)
+	}
+	return direct, all, err
+}
+
+// take is Take that returns what connections do not take and nothing waits for.
+func (w *Rewriter) take(ctx context.Context, o *Outputs) (direct []delivery.Delivery, ended []ended, all bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if len(o.tasks) == 0 && len(w.queues) == 0 {
-		return o.Direct, true
+		return o.Direct, o.ended, true
 	}
 	shares := map[id.Destination][]*share{}
 	for _, t := range o.tasks {
@@ -100,7 +111,16 @@ func (w *Rewriter) Take(ctx context.Context, o *Outputs) (direct []delivery.Deli
 			direct = append(direct, *d)
 			continue
 		}
-		shares[d.Destination] = addUnchanged(shares[d.Destination], d)
+		shares[d.Destination] = addUnchanged(shares[d.Destination], d, "")
+	}
+	for i := range o.ended { // one that is behind reads the whole frame again, with what ended
+		e := &o.ended[i]
+		q := w.queues[e.Destination]
+		if len(shares[e.Destination]) == 0 && (q == nil || !q.occupied()) {
+			ended = append(ended, *e)
+			continue
+		}
+		shares[e.Destination] = addUnchanged(shares[e.Destination], &e.Delivery, e.code)
 	}
 	admitted := map[*task]bool{}
 	for dest, of := range shares {
@@ -117,7 +137,7 @@ func (w *Rewriter) Take(ctx context.Context, o *Outputs) (direct []delivery.Deli
 	for t := range admitted {
 		w.submit(ctx, t)
 	}
-	return direct, len(shares) == 0
+	return direct, ended, len(shares) == 0
 }
 
 // queue returns the queue to a destination; mu is held.

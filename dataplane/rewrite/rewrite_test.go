@@ -12,6 +12,7 @@ import (
 
 	"weir/dataplane/delivery"
 	"weir/dataplane/event"
+	"weir/dataplane/filter"
 	"weir/dataplane/journal/record"
 	"weir/dataplane/live"
 	"weir/dataplane/plan"
@@ -21,6 +22,7 @@ import (
 	"weir/dataplane/route"
 	"weir/dataplane/transform"
 	"weir/shared/fault"
+	rules "weir/shared/filter"
 	"weir/shared/id"
 	"weir/shared/telemetry"
 )
@@ -126,7 +128,17 @@ func (p *partition) take(frame uint64, text string, to ...route.Destination) (di
 	if _, err := p.events.Append(p.ctx, "", []byte(text)); err != nil {
 		p.t.Fatal(err)
 	}
-	return p.w.Take(p.ctx, outputs(frame, text, to...))
+	return p.give(outputs(frame, text, to...))
+}
+
+// give gives outputs to the Rewriter.
+func (p *partition) give(o *rewrite.Outputs) (direct []delivery.Delivery, all bool) {
+	p.t.Helper()
+	direct, all, err := p.w.Take(p.ctx, o)
+	if err != nil {
+		p.t.Error(err)
+	}
+	return direct, all
 }
 
 // left says that a destination got nothing of a frame.
@@ -195,6 +207,48 @@ func TestWhatCodeRefusesIsKeptBeforeItIsCounted(t *testing.T) {
 		}
 		p.take(2, "b", coded)
 		p.expect("settled 2.0.0 dropped")
+	})
+}
+
+// TestWhatAConnectionDoesNotTakeEndsWithoutItsCode: at once, or behind what waits for
+// its destination.
+func TestWhatAConnectionDoesNotTakeEndsWithoutItsCode(t *testing.T) {
+	in(t, 2000, func(t *testing.T, p *partition) {
+		p.code = func(m transform.Meta, in []event.Event) transform.Result {
+			time.Sleep(time.Second)
+			return same(m, in)
+		}
+		compiled := func(r rules.Rules) *filter.Filter {
+			f, problem := filter.New(r, &rules.Compiler{})
+			if problem != nil {
+				t.Fatal(problem)
+			}
+			return f
+		}
+		ruled := &plan.Routing{Chains: routing.Chains, Filters: map[id.Destination]*filter.Filter{
+			coded.ID: compiled(rules.Rules{Events: &rules.Events{Deny: []string{"B"}}}),
+			plain.ID: compiled(rules.Rules{Filter: "event.x > 1"}),
+		}}
+		of := func(frame uint64, json string, to ...route.Destination) *rewrite.Outputs {
+			o := &rewrite.Outputs{Frame: frame}
+			e := event.Event{Workspace: "ws_test", Source: "src_test", Type: "track", JSON: []byte(json)}
+			for _, d := range to {
+				o.Add(&e, 0, 0, ruled, d)
+			}
+			return o
+		}
+		if direct, all := p.give(of(1, `{"event":"B"}`, coded, plain)); len(direct) != 0 || !all {
+			t.Errorf("%d at once, all %t, want none, true", len(direct), all)
+		}
+		p.expect(`quarantined {"event":"B"} filter_failed`, "settled 1.0.0 event_filtered", "settled 1.0.0 filter_failed")
+		if direct, all := p.give(of(2, `{"event":"A","x":1}`, coded, plain)); len(direct) != 0 || all {
+			t.Errorf("%d at once, all %t, want none, false", len(direct), all)
+		}
+		p.expect("settled 2.0.0 event_filtered")
+		p.give(of(3, `{"event":"B"}`, coded))
+		p.expect() // its destination is still busy with frame 2
+		time.Sleep(time.Second)
+		p.expect(`offered 2.0.0 dst_coded {"event":"A","x":1}`, "settled 3.0.0 event_filtered")
 	})
 }
 
@@ -279,7 +333,7 @@ func TestSlowCodeOfAWorkspaceLeavesMemoryToAnother(t *testing.T) {
 			if _, err := p.events.Append(p.ctx, "", []byte(text)); err != nil {
 				t.Fatal(err)
 			}
-			p.w.Take(p.ctx, o)
+			p.give(o)
 			if frame%4 == 3 {
 				time.Sleep(10 * time.Millisecond)
 			}
@@ -304,7 +358,9 @@ func TestCodeThatCannotRunEndsTheRewriter(t *testing.T) {
 			Trace: func(uint64) *telemetry.Trace { return nil },
 		})
 		ctx, cancel := context.WithCancel(t.Context())
-		w.Take(ctx, outputs(1, "a", coded))
+		if _, _, err := w.Take(ctx, outputs(1, "a", coded)); err != nil {
+			t.Error(err)
+		}
 		if err := w.Wait(ctx); fault.KindOf(err) != fault.Internal {
 			t.Errorf("Wait = %v, want the error of the code", err)
 		}

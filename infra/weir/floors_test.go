@@ -23,7 +23,7 @@ type floor struct {
 
 var floors = []floor{
 	{[]string{"weir/shared/delay", "weir/shared/id", "weir/shared/fault", "weir/shared/script/builtin", "weir/migrations", "weir/web"}, nil},
-	{[]string{"weir/shared/durable", "weir/shared/proxy"}, []string{"weir/shared/fault"}},
+	{[]string{"weir/shared/durable", "weir/shared/filter", "weir/shared/proxy"}, []string{"weir/shared/fault"}},
 	{[]string{"weir/shared/catalog"}, []string{"weir/shared/id", "weir/shared/fault", "weir/shared/catalog/calls", "weir/shared/catalog/duration", "weir/shared/catalog/requests"}},
 	{[]string{"weir/shared/catalog/calls"}, []string{"weir/shared/fault", "weir/shared/catalog/document", "weir/shared/catalog/ecommerce"}},
 	{[]string{"weir/shared/catalog/document"}, []string{"weir/shared/fault", "weir/shared/catalog/duration"}},
@@ -37,8 +37,8 @@ var floors = []floor{
 	{[]string{"weir/shared/script/scripttest"}, []string{"weir/shared/script", "weir/shared/script/bundle"}},
 	{[]string{"weir/shared/catalog/page"}, []string{"weir/shared/catalog", "weir/shared/catalog/calls"}},
 	{[]string{"weir/shared/catalog/gen"}, []string{"weir/shared/catalog", "weir/shared/catalog/page", "weir/shared/fault"}},
-	{[]string{"weir/shared/workspace"}, []string{"weir/shared/id", "weir/shared/fault", "weir/shared/catalog", "weir/shared/secret", "weir/shared/script"}},
-	{[]string{"weir/shared/workspace/document"}, []string{"weir/shared/id", "weir/shared/workspace"}},
+	{[]string{"weir/shared/workspace"}, []string{"weir/shared/id", "weir/shared/fault", "weir/shared/filter", "weir/shared/catalog", "weir/shared/secret", "weir/shared/script"}},
+	{[]string{"weir/shared/workspace/document"}, []string{"weir/shared/id", "weir/shared/filter", "weir/shared/workspace"}},
 	{[]string{"weir/shared/wire/envelope", "weir/shared/wire/bucket"}, []string{"weir/shared/id", "weir/shared/fault", "weir/shared/secret", "weir/shared/workspace", "weir/shared/wire"}},
 	{[]string{"weir/shared/wire/access"}, []string{"weir/shared/fault"}},
 	{[]string{"weir/shared/wire/access/accesstest"}, []string{"weir/shared/wire/access"}},
@@ -75,7 +75,7 @@ var floors = []floor{
 	{[]string{"weir/dataplane/layout"}, []string{"weir/shared/*", "weir/dataplane/event", "weir/dataplane/layout/*"}},
 	{[]string{"weir/dataplane/dedupe/filter"}, []string{"weir/shared/fault"}},
 	{[]string{"weir/dataplane/dedupe"}, []string{"weir/shared/*", "weir/dataplane/dedupe/filter", "weir/dataplane/frames"}},
-	{[]string{"weir/dataplane/blob", "weir/dataplane/queue", "weir/dataplane/ledger", "weir/dataplane/route", "weir/dataplane/guard", "weir/dataplane/egress", "weir/dataplane/live", "weir/dataplane/delivery"},
+	{[]string{"weir/dataplane/blob", "weir/dataplane/filter", "weir/dataplane/queue", "weir/dataplane/ledger", "weir/dataplane/route", "weir/dataplane/guard", "weir/dataplane/egress", "weir/dataplane/live", "weir/dataplane/delivery"},
 		[]string{"weir/shared/*", "weir/dataplane/event", "weir/dataplane/frames"}},
 	{[]string{"weir/dataplane/share"}, []string{"weir/shared/fault", "weir/shared/id"}},
 	{[]string{"weir/dataplane/transform/heap", "weir/dataplane/transform/host"}, nil},
@@ -162,7 +162,7 @@ var floors = []floor{
 }
 
 var d1 = []string{"weir/shared/*", "weir/dataplane/event", "weir/dataplane/frames", "weir/dataplane/blob", "weir/dataplane/queue", "weir/dataplane/dedupe", "weir/dataplane/ledger",
-	"weir/dataplane/layout", "weir/dataplane/transform", "weir/dataplane/route", "weir/dataplane/guard", "weir/dataplane/egress", "weir/dataplane/live", "weir/dataplane/delivery"}
+	"weir/dataplane/layout", "weir/dataplane/transform", "weir/dataplane/route", "weir/dataplane/guard", "weir/dataplane/egress", "weir/dataplane/live", "weir/dataplane/delivery", "weir/dataplane/filter"}
 
 // wireEnd is what either end of the road between the planes stands on.
 var wireEnd = []string{"weir/shared/id", "weir/shared/fault", "weir/shared/secret", "weir/shared/workspace", "weir/shared/wire", "weir/shared/wire/access", "weir/shared/wire/bucket", "weir/shared/wire/envelope", "weir/shared/wire/link"}
@@ -182,6 +182,7 @@ var keepers = map[string][]string{
 	"go.temporal.io/":                 {"weir/controlplane/jobs", "weir/dataplane/jobs"},
 	"github.com/labstack/echo/v4":     {"weir/controlplane/api*", "weir/dataplane/ingest"},
 	"github.com/spf13/cobra":          {"weir/shared/command", "weir/controlplane/command", "weir/dataplane/command", "weir/infra/weir/cli*"},
+	"cel.dev/":                        {"weir/shared/filter"},
 	"github.com/evanw/esbuild/":       {"weir/shared/script/bundle"},
 	"weir/shared/script/bundle":       {"weir/controlplane/command", "weir/dataplane", "weir/shared/script/scripttest"}, // what they run it in is a worker
 	"modernc.org/quickjs":             {"weir/dataplane/transform/engine", "weir/dataplane/transform/heap", "weir/dataplane/transform/host"},

@@ -55,7 +55,7 @@ func ownCodes() []Code {
 
 // configCodes are the problems of catalog.Check, workspace.Check and workspace.Compile.
 var configCodes = []Code{
-	"bad_duration", "bad_fingerprint", "bad_id", "bad_name", "bad_pattern", "bad_region", "bad_url", "bad_version", "bad_write_key",
+	"bad_duration", "bad_expression", "bad_fingerprint", "bad_id", "bad_name", "bad_pattern", "bad_region", "bad_url", "bad_version", "bad_write_key",
 	"code_too_complex", "missing_export", "syntax_error", "too_nested", "two_exports", "unknown_import",
 	"duplicate_connection", "duplicate_id", "duplicate_name", "duplicate_transformation", "duplicate_write_key", "malformed",
 	"not_in_enum", "required", "too_large", "too_many", "too_many_problems", "too_new", "too_old", "too_small", "unknown_destination",
@@ -80,7 +80,7 @@ var doorCodes = []Code{
 // settlementCodes are the reasons of a drop, a dead letter or a wait at a destination;
 // rejected_400 to rejected_499 are added to them.
 var settlementCodes = []Code{
-	"bad_json", "bad_request", "batch_limit", "busy", "connection_removed", "destination_disabled", "destination_removed", "dns", "egress_denied", "event_too_old", "event_type", "kind_fault", "missing_field", "network", "redirected", "refused",
+	"bad_json", "bad_request", "batch_limit", "busy", "connection_removed", "consent_missing", "destination_disabled", "destination_removed", "dns", "egress_denied", "event_filtered", "event_too_old", "event_type", "filter_failed", "kind_fault", "missing_field", "network", "redirected", "refused",
 	"rejected_4xx", "retransformed", "server_error", "timeout", "tls", "token_refused", "transformation_changed", "transformation_dropped", "transformation_failed", "transformation_killed",
 	"transformation_memory", "transformation_output", "transformation_suspended", "transformation_timeout", "unexpected_status", "unsupported_event",
 }

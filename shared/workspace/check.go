@@ -11,6 +11,7 @@ import (
 
 	"weir/shared/catalog"
 	"weir/shared/fault"
+	"weir/shared/filter"
 	"weir/shared/id"
 	"weir/shared/script"
 	"weir/shared/secret"
@@ -38,13 +39,13 @@ var (
 
 // Codes lists every code that Check, Compile and Decode give beside the catalog's own.
 func Codes() []string {
-	return []string{
+	return slices.Concat(filter.Codes(), []string{
 		"malformed", "too_new", "too_many", "too_large", "bad_id", "bad_name", "bad_region", "bad_write_key", "bad_version",
 		"bad_fingerprint", "duplicate_id", "duplicate_name", "duplicate_write_key", "duplicate_connection",
 		"duplicate_transformation", "unknown_type", "unknown_language", "unknown_source", "unknown_destination",
 		"unknown_transformation", "required", "too_many_problems",
 		script.CodeSyntax, script.CodeImport, script.CodeExport, script.CodeExports, script.CodeTooComplex,
-	}
+	})
 }
 
 // Check lists every problem of c at once, each with its path, in the order of
@@ -266,6 +267,7 @@ func (k *check) connections(list []Connection, sources, destinations, transforma
 		destination id.Destination
 	}
 	seen := map[pair]bool{}
+	var expressions filter.Compiler
 	for i, c := range list {
 		at := fmt.Sprintf("connections[%d]", i)
 		if !sources[string(c.Source)] {
@@ -280,6 +282,9 @@ func (k *check) connections(list []Connection, sources, destinations, transforma
 		}
 		seen[p] = true
 		k.chain(at+".transformations", c.Transformations, transformations)
+		if problems := c.Rules().Check(at, &expressions); len(k.problems) <= maxListed {
+			k.problems = append(k.problems, problems...)
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package workspace
 import (
 	"encoding/json"
 
+	"weir/shared/filter"
 	"weir/shared/id"
 	"weir/shared/secret"
 )
@@ -89,11 +90,24 @@ type Destination struct {
 	Secrets  map[string]secret.Ref `json:"secrets,omitempty"` // by the Spec's secret field
 }
 
-// Connection joins one source to one destination.
+// FiltersConnections is the name that planes list among the languages of transformations
+// when they know Events, Filter and Consent of connections.
+const FiltersConnections = "connectionrules"
+
+// Connection joins one source to one destination. Events, Filter and Consent say which
+// events it takes.
 type Connection struct {
 	Source          id.Source           `json:"source"`
 	Destination     id.Destination      `json:"destination"`
 	Transformations []id.Transformation `json:"transformations,omitempty"` // applied in this order
+	Events          *filter.Events      `json:"events,omitempty"`
+	Filter          string              `json:"filter,omitempty"`
+	Consent         *filter.Consent     `json:"consent,omitempty"`
+}
+
+// Rules are what events have to fulfil that the connection takes.
+func (c Connection) Rules() filter.Rules {
+	return filter.Rules{Events: c.Events, Filter: c.Filter, Consent: c.Consent}
 }
 
 // Digest is the SHA-256 of a canonical encoding, as 64 lower-case hex digits.

@@ -14,6 +14,7 @@ package document
 import (
 	"encoding/json"
 
+	"weir/shared/filter"
 	"weir/shared/id"
 	"weir/shared/workspace"
 )
@@ -69,9 +70,12 @@ type Destination struct {
 
 // Connection joins a source to a destination, all by name.
 type Connection struct {
-	Source          string   `json:"source" doc:"The source's name"`
-	Destination     string   `json:"destination" doc:"The destination's name"`
-	Transformations []string `json:"transformations,omitempty" doc:"Names of transformations, in the order of their application"`
+	Source          string          `json:"source" doc:"The source's name"`
+	Destination     string          `json:"destination" doc:"The destination's name"`
+	Transformations []string        `json:"transformations,omitempty" doc:"Names of transformations, in the order of their application"`
+	Events          *filter.Events  `json:"events,omitempty" doc:"Which events it takes, by name"`
+	Filter          string          `json:"filter,omitempty" doc:"An expression in CEL over the variable event; events for which it is false are dropped"`
+	Consent         *filter.Consent `json:"consent,omitempty" doc:"What users have to have consented to; events that say nothing of consent are taken"`
 }
 
 // Secret is one version of one secret, as far as the control plane may know it.

@@ -1470,6 +1470,24 @@ export interface components {
             source: string;
             destination: string;
             transformations?: string[];
+            events?: components["schemas"]["Events"];
+            /** @description An expression in CEL over the variable event; events for which it is false are dropped */
+            filter?: string;
+            consent?: components["schemas"]["Consent"];
+        };
+        /** @description Which events are taken, by the name of a track call, page or screen, which may end in *, or by type:identify and the like; deny wins */
+        Events: {
+            allow?: string[];
+            deny?: string[];
+        };
+        /** @description The categories that a user has to have consented to; events that say nothing of consent are taken */
+        Consent: {
+            categories: string[];
+            /**
+             * @default all
+             * @enum {string}
+             */
+            require: "all" | "any";
         };
         Propose: {
             document: components["schemas"]["Document"];

@@ -10,6 +10,7 @@ import (
 
 	"weir/infra/weir/cli/manifest"
 	"weir/shared/fault"
+	"weir/shared/filter"
 	"weir/shared/secret"
 	"weir/shared/workspace/document"
 )
@@ -39,7 +40,12 @@ destinations:
     disabled: true
     settings: { path: "./acme.duckdb", syncEvery: 5s }
 connections:
-  - { source: web, destination: hook, transformations: [mask-pii] }
+  - source: web
+    destination: hook
+    transformations: [mask-pii]
+    events: { allow: ["Order *", "type:identify"], deny: [Order Refunded] }
+    filter: event.type == "identify" || event.properties.revenue > 10
+    consent: { categories: [ads], require: any }
   - { source: web, destination: lake }
 ---
 workspace: second
@@ -61,7 +67,9 @@ func TestAFileIsReadWhole(t *testing.T) {
 			{Name: "lake", Type: "duckdb", Disabled: true, Settings: json.RawMessage(`{"path":"./acme.duckdb","syncEvery":"5s"}`)},
 		},
 		Connections: []document.Connection{
-			{Source: "web", Destination: "hook", Transformations: []string{"mask-pii"}},
+			{Source: "web", Destination: "hook", Transformations: []string{"mask-pii"},
+				Events: &filter.Events{Allow: []string{"Order *", "type:identify"}, Deny: []string{"Order Refunded"}},
+				Filter: `event.type == "identify" || event.properties.revenue > 10`, Consent: &filter.Consent{Categories: []string{"ads"}, Require: "any"}},
 			{Source: "web", Destination: "lake"},
 		},
 	}
@@ -188,7 +196,8 @@ func TestWhatIsFormattedIsReadBackEqual(t *testing.T) {
 		Transformations: []document.Transformation{{Name: "t", Language: "javascript", Code: "a();\n\n  b(); // trailing  \n\tc()", MaxOutputs: 100}},
 		Destinations: []document.Destination{{Name: "hook", Type: "webhook", Disabled: true,
 			Secrets: map[string]document.Secret{"headers": {Version: 2, Fingerprint: "00012345"}}}},
-		Connections: []document.Connection{{Source: "12", Destination: "hook", Transformations: []string{"t"}}},
+		Connections: []document.Connection{{Source: "12", Destination: "hook", Transformations: []string{"t"},
+			Events: &filter.Events{Deny: []string{"yes", "a: b*"}}, Filter: "event.a == \"#'\" ||\n  true", Consent: &filter.Consent{Categories: []string{"12"}}}},
 	}
 	var b bytes.Buffer
 	if err := manifest.Format(&b, doc, document.Document{Workspace: "b", Region: "us"}); err != nil {
