@@ -76,6 +76,7 @@ type DataPlane struct {
 	gateway    *ingest.Gateway
 	view       *view.View
 	moves      *moves.Board
+	client     *outbound.Client
 }
 
 // Addresses is where a plane listens, as host:port, or is reached, as URLs; empty
@@ -148,6 +149,7 @@ func (d *DataPlane) Run(ctx context.Context) error {
 // run runs everything on an open log.
 func (d *DataPlane) run(ctx context.Context, k enrol.Keys, g *guard.Guard, l listeners) error {
 	client := outbound.New(outbound.Config{Dial: d.dialer(g), StandardHTTP: d.cfg.StandardHTTP})
+	d.client = client
 	defer client.Close()
 	defer d.live.Close()
 	var err error

@@ -30,6 +30,17 @@ func (p *Plane) take(d id.Destination, l destination.Limits, now time.Time) (rat
 	return p.rates.Take(d, l, now)
 }
 
+// Try sends one request to t as its lanes do, authorised and in a turn of its own, and
+// returns the answer; see Do.
+func (c *Client) Try(ctx context.Context, t *destination.Target, r destination.Request) (destination.Response, error) {
+	l, limits := Link{Do: c.Do, Plane: c.plane, Deps: destination.Deps{Now: time.Now}}, t.Limits.WithDefaults()
+	turn, err := l.await(ctx, t.ID, limits)
+	if err != nil {
+		return destination.Response{}, err
+	}
+	return l.do(ctx, t, r, limits, turn)
+}
+
 // do authorises a request whose turn it is and sends it, and once more, in a turn of its
 // own, when the token of the first was refused.
 func (l *Link) do(ctx context.Context, t *destination.Target, r destination.Request, limits destination.Limits, turn rate.Turn) (destination.Response, error) {

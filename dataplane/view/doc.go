@@ -114,9 +114,11 @@
 // For a warehouse's type the lines are {"messageId","rows":[...]}. Up to 100
 // events a call, 4 MiB.
 //
-// destinations/test answers {"ok":bool,"code","detail"}. Of a destination on
-// HTTP it resolves the host and connects, with TLS where the address says so,
-// and sends no request; of a warehouse it signs in. Codes: "" (ok), resolve_failed,
-// connect_failed, tls_failed, timeout,
-// egress_denied, guard_denied, no_address, sign_in_failed.
+// destinations/test answers {"ok":bool,"code","detail","tried","ms"}. tried is what was done:
+// request, of a kind on HTTP that declares a request which changes nothing: its answer tells
+// whether credentials are accepted; connection, of others on HTTP: the host is resolved and
+// connected, with TLS where the address says so, and nothing is sent; session, of all else: it
+// signs in. ms is how long it took, 15 s at most. Codes: "" (ok), resolve_failed,
+// connect_failed, tls_failed, timeout, egress_denied, guard_denied, no_address,
+// sign_in_failed, no_answer, test_refused.
 package view

@@ -1,6 +1,7 @@
 package view_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -10,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -115,6 +117,71 @@ func TestWhyADestinationCannotBeReached(t *testing.T) {
 		f := newFixtureWith(t, "", func(c *view.Config) { c.Plans, c.Dial = plans(t, opens(hook(tc.url))), tc.dial })
 		if code, a, body := f.test(nil, "hook"); code != 200 || a.OK || a.Code != tc.code || a.Detail == "" {
 			t.Errorf("%s: %d %s, want %s with a sentence", name, code, body, tc.code)
+		}
+	}
+}
+
+// asked is a kind that declares a request for tests.
+type asked struct{ hook }
+
+func (a asked) Test(time.Time) (destination.Request, bool) {
+	if a.hook == "panic" {
+		panic("a kind with a bug")
+	}
+	return destination.Request{Method: "GET", URL: string(a.hook) + "/me", Items: []int{0}}, a.hook != ""
+}
+func (asked) Accepted(r destination.Response) bool {
+	return r.Status == 200 && string(r.Body) != "nobody"
+}
+
+func TestTheRequestOfAKindTellsWhetherCredentialsAreAccepted(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		res   destination.Response
+		err   error
+		code  string
+		tells string
+	}{
+		"good":             {destination.Response{Status: 200, Body: []byte("ada")}, nil, "", ""},
+		"200 of a refusal": {destination.Response{Status: 200, Body: []byte("nobody")}, nil, "sign_in_failed", "nobody"},
+		"401":              {destination.Response{Status: 401, Body: []byte("who?")}, nil, "sign_in_failed", "401"},
+		"404":              {destination.Response{Status: 404}, nil, "test_refused", "404"},
+		"429":              {destination.Response{Status: 429}, nil, "no_answer", "429"},
+		"503":              {destination.Response{Status: 503, Body: bytes.Repeat([]byte("x"), 60<<10)}, nil, "no_answer", "xxx"},
+		"no host":          {destination.Response{}, &net.DNSError{Name: "a.example", IsNotFound: true}, "resolve_failed", "a.example"},
+		"nobody listens":   {destination.Response{}, syscall.ECONNREFUSED, "connect_failed", "accepts"},
+		"TLS":              {destination.Response{}, errors.New("tls: bad"), "tls_failed", "handshake"},
+		"no token":         {destination.Response{}, &fault.Error{Kind: fault.Unavailable, Problems: []fault.Problem{{Code: "token_refused", Text: "No token."}}}, "sign_in_failed", "No token."},
+		"not allowed":      {destination.Response{}, fault.Problems("", []fault.Problem{{Code: "egress_denied", Text: "private"}}), "egress_denied", "private"},
+		"forbidden":        {destination.Response{}, fault.New(fault.Denied, "Not this host."), "guard_denied", "Not this host."},
+		"time":             {destination.Response{}, context.DeadlineExceeded, "timeout", "answer"},
+	} {
+		sent := ""
+		f := newFixtureWith(t, "", func(c *view.Config) {
+			c.Plans, c.Dial = plans(t, opens(asked{"http://a.example"})), (&net.Dialer{}).DialContext
+			c.Try = func(_ context.Context, _ *destination.Target, r destination.Request) (destination.Response, error) {
+				sent = r.Method + " " + r.URL
+				return tc.res, tc.err
+			}
+		})
+		code, a, body := f.test(nil, "hook")
+		if code != 200 || a.OK != (tc.code == "") || a.Code != tc.code || !strings.Contains(a.Detail, tc.tells) || !strings.Contains(body, `"tried":"request"`) || len(body) > 8<<10 {
+			t.Errorf("%s: %d %.300s, want %s and %s", name, code, body, tc.code, tc.tells)
+		}
+		if sent != "GET http://a.example/me" {
+			t.Errorf("%s: %q was sent", name, sent)
+		}
+	}
+	for _, kind := range []hook{"", "panic"} { // a kind without a request, or with a mistake: no request is sent
+		f := newFixtureWith(t, "", func(c *view.Config) {
+			c.Plans, c.Dial = plans(t, opens(asked{kind})), (&net.Dialer{}).DialContext
+			c.Try = func(context.Context, *destination.Target, destination.Request) (destination.Response, error) {
+				t.Errorf("of %q a request was sent", kind)
+				return destination.Response{}, nil
+			}
+		})
+		if code, a, body := f.test(nil, "hook"); code != 200 || a.Code != "no_address" || !strings.Contains(body, `"tried":"connection"`) {
+			t.Errorf("%q: %d %s", kind, code, body)
 		}
 	}
 }

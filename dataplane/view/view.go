@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/ed25519"
 	"log/slog"
-	"net"
 	"net/http"
 	"slices"
 	"time"
@@ -17,6 +16,7 @@ import (
 	"weir/dataplane/parked"
 	"weir/dataplane/plan"
 	"weir/dataplane/view/endpoint"
+	"weir/dataplane/view/probe"
 	"weir/shared/capability"
 	"weir/shared/fault"
 	"weir/shared/id"
@@ -39,10 +39,11 @@ type Config struct {
 	Warehouses Warehouses
 	Query      QueryLimits
 	Previews   Previews
-	Dial       func(ctx context.Context, network, addr string) (net.Conn, error) // as lanes dial: guard, then egress
-	Healthy    func() error                                                      // nil: the plane is well
-	Now        func() time.Time                                                  // nil: time.Now
-	Log        *slog.Logger                                                      // nil: none
+	Dial       probe.Dial
+	Try        probe.Try
+	Healthy    func() error     // nil: the plane is well
+	Now        func() time.Time // nil: time.Now
+	Log        *slog.Logger     // nil: none
 }
 
 // Dead is the dead letters of one partition; *parked.Store is one.

@@ -60,6 +60,7 @@ func Parse(text []byte) (Spec, error) {
 		Calls   yaml.Node `yaml:"calls"` // see docs/destination-format.md
 		Lookups yaml.Node `yaml:"lookups"`
 		Answers yaml.Node `yaml:"answers"`
+		Test    yaml.Node `yaml:"test"`
 	}
 	dec := yaml.NewDecoder(bytes.NewReader(text))
 	dec.KnownFields(true)
@@ -79,8 +80,8 @@ func Parse(text []byte) (Spec, error) {
 	}
 	s = withBase(s)
 	problems := checkSpec(s)
-	if !file.Calls.IsZero() || !file.Answers.IsZero() || !file.Lookups.IsZero() {
-		read, more := calls.Parse(&file.Calls, &file.Lookups, &file.Answers, known(s))
+	if !file.Calls.IsZero() || !file.Answers.IsZero() || !file.Lookups.IsZero() || !file.Test.IsZero() {
+		read, more := calls.Parse(&file.Calls, &file.Lookups, &file.Answers, &file.Test, known(s))
 		s.Calls, problems = &read, append(problems, more...)
 	}
 	if err := fault.Problems(fmt.Sprintf("The spec of %q has problems:", s.Name), problems); err != nil {

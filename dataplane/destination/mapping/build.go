@@ -18,6 +18,7 @@ type mapped struct {
 	calls   []call
 	lookups []lookup
 	answers []answer
+	trial   *trial // nil: the file declares none
 	judge   func(destination.Request, destination.Response) []destination.Verdict
 	reads   *values.Reads
 	event   int        // the slot of the event's name

@@ -112,6 +112,9 @@ func open(spec calls.Spec, s catalog.Spec, o opened, h Hooks) (destination.Desti
 	for i := range spec.Lookups {
 		m.lookups = append(m.lookups, c.lookup(&spec.Lookups[i]))
 	}
+	if spec.Test != nil {
+		m.trial = c.trial(spec.Test, spec.Good)
+	}
 	m.lists = c.lists
 	if err := fault.Problems("The settings of this "+s.Title+" destination have problems:", c.Problems()); err != nil {
 		return nil, err

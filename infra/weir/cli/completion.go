@@ -32,7 +32,7 @@ func (k invocation) completeNames(cmd *cobra.Command) {
 	switch cmd.Name() {
 	case "export":
 		cmd.ValidArgsFunction = k.complete(ofWorkspaces(workspaceNames))
-	case "query":
+	case "query", "test":
 		cmd.ValidArgsFunction = k.complete(ofWorkspaces(destinationNames))
 	}
 }

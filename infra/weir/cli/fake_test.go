@@ -93,6 +93,7 @@ func newFake(t *testing.T) *fake {
 	view.HandleFunc("GET /v1/quarantine", f.listBroken)
 	view.HandleFunc("GET /v1/live", f.stream("live:read"))
 	view.HandleFunc("POST /v1/query", f.stream("query"))
+	view.HandleFunc("POST /v1/destinations/test", f.stream("destination:test"))
 	f.view = httptest.NewServer(view)
 	t.Cleanup(f.view.Close)
 	f.addPlane("pl_one", "eu-1", "eu")

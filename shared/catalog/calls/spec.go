@@ -19,11 +19,13 @@ import (
 	"weir/shared/fault"
 )
 
-// Spec is what a file says of calls, lookups and answers.
+// Spec is what a file says of calls, lookups, answers and the test of a connection.
 type Spec struct {
 	Calls   []Call
 	Lookups []Lookup
 	Answers []Answer
+	Test    *Request // changes nothing, and tells whether a connection is good; nil: the file declares none
+	Good    Answer   // of Test: Status and When alone
 	Go      []string // names of values that the folder's Go file makes
 }
 
@@ -220,8 +222,8 @@ type Known struct {
 	Destination bool // the kind is a destination
 }
 
-// Parse reads the three parts of a file. Nodes that are zero are absent.
-func Parse(calls, lookups, answers *yaml.Node, known Known) (Spec, []fault.Problem) {
+// Parse reads the four parts of a file. Nodes that are zero are absent.
+func Parse(calls, lookups, answers, test *yaml.Node, known Known) (Spec, []fault.Problem) {
 	p := &parser{known: known, lookups: map[string]bool{}}
 	var s Spec
 	if !known.Destination {
@@ -244,6 +246,9 @@ func Parse(calls, lookups, answers *yaml.Node, known Known) (Spec, []fault.Probl
 		for i, n := range p.Sequence(answers, "answers") {
 			s.Answers = append(s.Answers, p.answer(n, document.Index("answers", i)))
 		}
+	}
+	if !test.IsZero() {
+		s.Test, s.Good = p.trial(test, "test")
 	}
 	s.Go = p.goNames
 	return s, p.Problems

@@ -215,3 +215,9 @@ func (v *View) LoadNow(ctx context.Context, destination string) (at time.Time, e
 	_, err = v.call(ctx, http.MethodPost, "/v1/loads", nil, map[string]string{"destination": destination}, &out)
 	return out.At, err
 }
+
+// Test lets the plane try a destination, and reads its answer, a JSON object, into out.
+func (v *View) Test(ctx context.Context, destination string, out any) error {
+	_, err := v.call(ctx, http.MethodPost, "/v1/destinations/test", nil, map[string]string{"destination": destination}, out)
+	return err
+}
