@@ -20,6 +20,7 @@ import (
 	"weir/dataplane/destinations/mixpanel"
 	"weir/dataplane/destinations/redis"
 	"weir/dataplane/destinations/s3"
+	"weir/dataplane/destinations/salesforce"
 	"weir/dataplane/destinations/webhook"
 )
 
@@ -93,6 +94,7 @@ func All() []destination.Kind {
 		mapping.Define(redditconversionsSpec),
 		redis.Kind,
 		s3.Kind,
+		salesforce.Kind,
 		mapping.Define(segmentSpec),
 		mapping.Define(slackSpec),
 		mapping.Define(snapchatconversionsSpec),

@@ -47,6 +47,12 @@ func (s *sending) batch(ctx context.Context, b destination.Batch, at []int) bool
 		}
 	}
 	reqs, verdicts := destination.Build(s.target.HTTP, b)
+	if s.limits.Ordered {
+		if end := firstRetry(verdicts, len(b.Items)); end < len(b.Items) { // what is behind it must not overtake
+			b.Items, all = b.Items[:end], false
+			reqs, verdicts = destination.Build(s.target.HTTP, b)
+		}
+	}
 	s.record(verdicts, at, 0)
 	for i, r := range reqs {
 		if (i > 0 || at != nil) && s.link.Held != nil && !s.link.Held() {
@@ -57,6 +63,17 @@ func (s *sending) batch(ctx context.Context, b destination.Batch, at []int) bool
 		}
 	}
 	return all
+}
+
+// firstRetry is how many items of a batch end with the first that has to be repeated; most
+// when there is none.
+func firstRetry(verdicts []destination.Verdict, most int) int {
+	for _, v := range verdicts {
+		if v.Outcome == destination.Retry {
+			most = min(most, v.Item+1)
+		}
+	}
+	return most
 }
 
 // request sends one request of b, and its halves where that is needed.

@@ -87,6 +87,9 @@ func (c *checker) specBase(s Spec) {
 		if key != "any" && (i < 0 || !slices.Contains(s.Fields[i].Enum, key)) {
 			c.add(at, "not_in_enum", "Addresses stand under any, or under the values of the enum region.")
 		}
+		if s.wholeBase(s.Base[key]) {
+			continue
+		}
 		example, _ := requests.Expand(s.Base[key], func(string, string) string { return "x" })
 		u, err := url.Parse(example)
 		if err != nil || u.Scheme != "https" || u.Host == "" || strings.HasSuffix(s.Base[key], "/") {
@@ -103,6 +106,16 @@ func (c *checker) specBase(s Spec) {
 	if _, any := s.Base["any"]; len(s.Base) > 0 && !any && (i < 0 || s.Fields[i].Default == nil && !s.Fields[i].Required || len(s.Base) < len(s.Fields[i].Enum)) {
 		c.add("base", "required", "There is no address for every region, or region may be missing: add one under any.")
 	}
+}
+
+// wholeBase reports whether an address is a setting: required, an address with a pattern,
+// and one that secrets are sealed for.
+func (s Spec) wholeBase(address string) bool {
+	refs := requests.References(address)
+	return len(refs) == 1 && refs[0][0] == "settings" && address == "{settings."+refs[0][1]+"}" && slices.Contains(s.SentTo, refs[0][1]) &&
+		slices.ContainsFunc(s.Fields, func(f Field) bool {
+			return f.Name == refs[0][1] && f.Type == TypeURL && f.Required && f.Pattern != ""
+		})
 }
 
 func (c *checker) specAuth(s Spec, a requests.Auth, at string) {

@@ -49,6 +49,7 @@ type making struct {
 	call   *call
 	wrap   wrap
 	closed bool
+	keys   map[string]bool // of its parts, where they are distinct
 	destination.Request
 }
 
@@ -58,7 +59,8 @@ type building struct {
 	*scratch
 	batch    destination.Batch
 	requests []making
-	last     map[string]int // the last request with an event of a user
+	last     map[string]int  // the last request with an event of a user
+	made     map[string]bool // keys of look-ups that found nothing, of events that are sent
 	verdicts []destination.Verdict
 }
 
@@ -88,7 +90,8 @@ func (m *mapped) Build(b destination.Batch) ([]destination.Request, []destinatio
 func (w *building) item(i int) *destination.Verdict {
 	it := &w.batch.Items[i]
 	s := w.Read(w.reads, it, w.batch.Now)
-	s.Found(w.found(it, s, &w.batch))
+	found, nothing := w.found(it, s, &w.batch)
+	s.Found(found)
 	c := w.pick(it, s)
 	if c == nil {
 		return &destination.Verdict{Outcome: destination.Dropped, Code: "unsupported_event"}
@@ -114,6 +117,17 @@ func (w *building) item(i int) *destination.Verdict {
 		return &destination.Verdict{Outcome: destination.Dead, Code: "event_too_large", Detail: "What would be sent for this event is too large."}
 	case len(c.parts) > 0 && len(w.ends) == 0:
 		return dropped("missing_field")
+	}
+	for _, key := range nothing {
+		if w.made[key] {
+			return &destination.Verdict{Outcome: destination.Retry, Code: "busy", After: time.Millisecond}
+		}
+	}
+	for _, key := range nothing {
+		if w.made == nil {
+			w.made = map[string]bool{}
+		}
+		w.made[key] = true
 	}
 	w.join(i, c, s, then)
 	return nil
@@ -224,8 +238,15 @@ func (w *building) join(i int, c *call, s *values.Scope, then bool) {
 	if !c.batch.whole {
 		around = c.batch.around(s)
 	}
-	at := w.place(i, c, target, header, around, then)
+	key := c.batch.distinct.Get(s).Whole()
+	at := w.place(i, c, target, header, around, then, key)
 	r := &w.requests[at]
+	if key != "" {
+		if r.keys == nil {
+			r.keys = map[string]bool{}
+		}
+		r.keys[key] = true
+	}
 	begin := 0
 	for n, end := range w.ends {
 		switch {
@@ -255,8 +276,9 @@ func (w *building) note(i, at int) {
 }
 
 // place is the request that the parts of item i join. An event never goes before an
-// earlier one of its user, where order is kept.
-func (w *building) place(i int, c *call, target string, header http.Header, around wrap, then bool) int {
+// earlier one of its user, where order is kept, nor into or before a request that has its
+// key.
+func (w *building) place(i int, c *call, target string, header http.Header, around wrap, then bool, key string) int {
 	first := 0
 	if last, there := w.last[w.batch.Items[i].Event.User]; there {
 		if first = last; w.requests[last].Then || then {
@@ -265,6 +287,9 @@ func (w *building) place(i int, c *call, target string, header http.Header, arou
 	}
 	for at := len(w.requests) - 1; at >= first; at-- {
 		r := &w.requests[at]
+		if r.keys[key] {
+			break
+		}
 		if r.closed || !r.call.shares(c) || r.URL != target || r.Then != then || !sameHeader(r.Header, header) ||
 			!bytes.Equal(r.wrap.before, around.before) || !bytes.Equal(r.wrap.after, around.after) {
 			continue
@@ -289,17 +314,20 @@ func sameHeader(a, b http.Header) bool {
 	return maps.EqualFunc(a, b, slices.Equal[[]string])
 }
 
-// found is what the look-ups found for an event.
-func (m *mapped) found(it *destination.Item, s *values.Scope, b *destination.Batch) map[string]string {
+// found is what the look-ups found for an event, and the keys by which those that say
+// once found nothing.
+func (m *mapped) found(it *destination.Item, s *values.Scope, b *destination.Batch) (all map[string]string, nothing []string) {
 	if len(m.lookups) == 0 {
-		return nil
+		return nil, nil
 	}
-	all := map[string]string{}
+	all = map[string]string{}
 	for i := range m.lookups {
 		l := &m.lookups[i]
 		if key := l.keyOf(it, s); key != "" {
-			all[l.name] = b.Found[key]
+			if all[l.name] = b.Found[key]; l.once && b.Found[key] == "" {
+				nothing = append(nothing, key)
+			}
 		}
 	}
-	return all
+	return all, nothing
 }

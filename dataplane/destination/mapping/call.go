@@ -53,6 +53,8 @@ type batch struct {
 	whole bool         // wrap is the same for all events
 	fixed wrap
 	max   int
+	// distinct is what no two events of a request share.
+	distinct values.Sources
 }
 
 // wrap is what stands around the parts of a batch.
@@ -177,7 +179,7 @@ func (c *compiler) content(in *calls.Value) values.Value {
 }
 
 func (c *compiler) batch(in *calls.Batch) *batch {
-	out := &batch{max: in.Max, whole: true, fixed: wrap{[]byte("["), []byte("]")}}
+	out := &batch{max: in.Max, whole: true, fixed: wrap{[]byte("["), []byte("]")}, distinct: c.Sources(in.Distinct)}
 	if in.Wrap == nil {
 		c.list(nil)
 		return out

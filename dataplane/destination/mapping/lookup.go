@@ -18,6 +18,7 @@ type lookup struct {
 	never   bool
 	key     values.Sources
 	missing []int
+	once    bool
 	answers *values.Reads
 	found   values.Sources
 	request
@@ -25,7 +26,7 @@ type lookup struct {
 }
 
 func (c *compiler) lookup(in *calls.Lookup) lookup {
-	l := lookup{name: in.Name, types: in.Types, key: c.Sources(in.Key), missing: in.Missing, request: c.request(&in.Request), body: c.content(in.Body), answers: values.NewReads()}
+	l := lookup{name: in.Name, types: in.Types, key: c.Sources(in.Key), missing: in.Missing, once: in.Once, request: c.request(&in.Request), body: c.content(in.Body), answers: values.NewReads()}
 	l.when, l.never = c.Condition(in.When)
 	l.found = c.Below(l.answers).Sources(in.Found)
 	return l

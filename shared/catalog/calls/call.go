@@ -223,7 +223,8 @@ func (p *parser) batch(m document.Pair) *Batch {
 		return b
 	}
 	p.Words(m.Node, m.At, map[string]func(document.Pair){
-		"max": func(m document.Pair) { b.Max = p.Number(m, 1, 100_000) },
+		"max":      func(m document.Pair) { b.Max = p.Number(m, 1, 100_000) },
+		"distinct": func(m document.Pair) { b.Distinct = p.sources(m.Node, m.At, scope{}) },
 		"wrap": func(m document.Pair) {
 			v := p.value(m.Node, m.At, scope{items: true})
 			b.Wrap = &v
@@ -260,6 +261,7 @@ func (p *parser) lookup(m document.Pair) Lookup {
 	}
 	words["when"] = func(m document.Pair) { l.When = p.condition(m.Node, m.At, scope{}) }
 	words["key"] = func(m document.Pair) { l.Key = p.sources(m.Node, m.At, scope{}) }
+	words["once"] = func(m document.Pair) { l.Once = p.Boolean(m) }
 	words["found"] = func(m document.Pair) { l.Found = p.sources(m.Node, m.At, scope{answer: true}) }
 	words["missing"] = func(m document.Pair) {
 		for i, n := range p.Sequence(m.Node, m.At) {

@@ -69,6 +69,9 @@ type Age struct {
 type Batch struct {
 	Wrap *Value // with Items somewhere; nil: the list alone
 	Max  int    // parts of a request; 0: any number
+	// Distinct is a value of the event that no two events of a request share; nil: any may
+	// be in one.
+	Distinct []Template
 }
 
 // Lookup is what is asked before something is written.
@@ -80,6 +83,7 @@ type Lookup struct {
 	Request
 	Found   []Template // of the answer
 	Missing []int
+	Once    bool // of events of a batch that found nothing by one key the first alone is sent, the others look up again
 }
 
 // Op is what kind of value a Value is.

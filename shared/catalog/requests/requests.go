@@ -28,7 +28,7 @@ type Auth struct {
 	TokenURL     string `json:"tokenUrl,omitempty" yaml:"tokenUrl"` // oauth2; {base} stands for the kind's address
 	ClientID     string `json:"clientId,omitempty" yaml:"clientId"`
 	ClientSecret string `json:"clientSecret,omitempty" yaml:"clientSecret"`
-	RefreshToken string `json:"refreshToken,omitempty" yaml:"refreshToken"` // without one, the grant is client_credentials
+	RefreshToken string `json:"refreshToken,omitempty" yaml:"refreshToken"` // without one, or where its secret is not given, the grant is client_credentials
 	Scope        string `json:"scope,omitempty" yaml:"scope"`
 	ClientIn     string `json:"clientIn,omitempty" yaml:"clientIn"` // where clientId and clientSecret stand: body (when none is said) or header
 
@@ -51,8 +51,11 @@ func (a Auth) Texts() (required, optional []string) {
 	case "hmac":
 		return []string{a.Name, a.Key}, []string{a.Value}
 	case "oauth2":
-		if a.RefreshToken != "" {
-			return []string{a.TokenURL, a.RefreshToken}, []string{a.ClientID, a.ClientSecret, a.Scope}
+		switch {
+		case a.RefreshToken != "" && a.ClientID != "":
+			return []string{a.TokenURL, a.ClientID}, []string{a.ClientSecret, a.RefreshToken, a.Scope}
+		case a.RefreshToken != "":
+			return []string{a.TokenURL, a.RefreshToken}, []string{a.Scope}
 		}
 		return []string{a.TokenURL, a.ClientID, a.ClientSecret}, []string{a.Scope}
 	case "serviceAccount":
