@@ -1182,7 +1182,7 @@ export interface components {
         /** @description One way of authorising a request; texts are templates in which {settings.NAME} and {secrets.NAME} stand for a field's value */
         Auth: {
             /** @enum {string} */
-            type: "header" | "bearer" | "basic" | "query" | "body" | "hmac" | "oauth2" | "sigv4" | "url";
+            type: "header" | "bearer" | "basic" | "query" | "body" | "hmac" | "oauth2" | "sigv4" | "serviceAccount" | "url";
             name?: string;
             value?: string;
             user?: string;
