@@ -23,6 +23,10 @@ var sharedKinds = [...]queue.Kind{queue.Parked, queue.Dead, queue.Quarantine, qu
 // and QUARANTINE less.
 const storedTimes = 2
 
+// sharedPart is the part of a log's limit in a cluster that keys share where what is
+// appended has no other place: past its limit the cluster refuses everybody's appends.
+const sharedPart = 2
+
 // openShared opens the logs that keys share. In a cluster partitions move between
 // processes, so what is past the shares cannot be on this disk.
 func (d *DataPlane) openShared(ctx context.Context) error {
@@ -36,10 +40,20 @@ func (d *DataPlane) openShared(ctx context.Context) error {
 			blobs = dir
 		}
 		for n := range d.store.Partitions() {
-			c := overflow.Config{Log: d.store.Log(k, n), Limit: d.store.Limit(k), Low: d.health.DiskLow, Out: d.cfg.Log}
+			c := overflow.Config{Log: d.store.Log(k, n), Low: d.health.DiskLow, Out: d.cfg.Log}
 			c.Insist = k == queue.Quarantine // what broke a rule was acknowledged, and the loop waits for it
-			if blobs != nil {
-				c.Blobs, c.Folder, c.Stored = blobs, blob.Ref(strconv.Itoa(n)), storedTimes*c.Limit
+			c.Bounds = func() (limit, stored int64) {
+				switch limit = d.store.Limit(k); {
+				case blobs != nil:
+					return limit, storedTimes * limit
+				case k == queue.Parked || k == queue.Quarantine:
+					return limit / sharedPart, 0
+				default:
+					return limit, 0
+				}
+			}
+			if c.Limit, c.Stored = c.Bounds(); blobs != nil {
+				c.Blobs, c.Folder = blobs, blob.Ref(strconv.Itoa(n))
 			}
 			o, err := overflow.New(ctx, c)
 			if err != nil {

@@ -175,7 +175,7 @@ func (ln *lane) offer(e *entry, now time.Time, most int64) offered {
 	waiting, unknown := ln.backlog.Parked(e.user)
 	park := unknown || ln.parksAll(now) && !ln.mayProbe(now) || ordered && waiting > 0
 	over := ln.liveBytes+e.size > most || !ln.tenant.Fits(e.size)
-	if (park || over) && ln.l.store.Full(ln) {
+	if (park || over) && ln.l.store.Full() {
 		return full
 	}
 	ln.seen++

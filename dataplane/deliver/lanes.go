@@ -273,7 +273,7 @@ func (l *Lanes) Offer(ctx context.Context, ds []delivery.Delivery) error {
 				settle = append(settle, e.d.Settlement(delivery.Live, delivery.Place{}, delivery.EndDropped, delivery.CodeRemoved))
 				break
 			}
-			if err := l.store.Room(ctx, ln); err != nil {
+			if err := l.store.Room(ctx); err != nil {
 				return fmt.Errorf("offer to %s: %w", ln.id, err)
 			}
 			now = time.Now()

@@ -3,10 +3,15 @@ package overflow
 import (
 	"context"
 	"slices"
+	"time"
 
 	"weir/dataplane/queue"
 	"weir/shared/fault"
 )
+
+// moveTimeout is how long a blob store may take for an object: while it does not
+// answer, nothing is removed from the log.
+const moveTimeout = time.Minute
 
 // move writes the oldest records of key, about size bytes, to one object, then
 // takes them out of the log. It returns how many bytes that were.
@@ -35,7 +40,9 @@ func (o *Log) move(ctx context.Context, key string, size int64) (int64, error) {
 	if s.records == 0 || ctx.Err() != nil {
 		return 0, ctx.Err()
 	}
-	if err := s.write(ctx, o.c.Blobs, data); err != nil {
+	writing, cancel := context.WithTimeout(ctx, moveTimeout)
+	defer cancel()
+	if err := s.write(writing, o.c.Blobs, data); err != nil {
 		return 0, fault.New(fault.Unavailable, "The blob store took nothing: %v.", err)
 	}
 	o.mu.Lock()

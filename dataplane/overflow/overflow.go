@@ -3,11 +3,11 @@
 // as if they had stayed. A record is in the blob store, with fsync, before it leaves
 // the log, so no moment is without it. It does not know what records hold.
 //
-// While the blob store takes objects, the log stays at about half of its limit, so
-// that an append of nobody meets a full log. Full names the keys that hold more than
-// their share of both: whoever feeds them has to be refused. Where that is not
-// enough, appends of those keys alone are refused, and a last tenth of the log takes
-// only what AppendReserved writes: records by which others can leave.
+// While the blob store takes objects, the log stays at about half of its limit. Full
+// names the keys that hold more than their share of both: whoever feeds them has to be
+// refused at its source. Of what comes all the same only that is refused which has
+// another place. What has none is taken past the limit, also beside a blob store that
+// takes nothing: the log's bytes are then those that another log loses.
 package overflow
 
 import (
@@ -31,13 +31,14 @@ import (
 // defaults named beside them.
 type Config struct {
 	Log    queue.Log // nobody else writes, purges or deletes
-	Limit  int64     // bytes that Log takes; 0: as many as there are, and nothing moves or is refused
+	Limit  int64     // bytes that keys share of Log, which takes more; 0: as many as there are, and nothing moves or is refused
 	Blobs  blob.Store
 	Folder blob.Ref // in Blobs, of this log alone
 	Stored int64    // bytes that Blobs takes of this log; 0: nothing moves, and Blobs may be nil
-	// Insist says that what is appended has no other place: nothing is refused
-	// because of shares, and where the log is full its oldest records move at once,
-	// past Stored and on a disk that is almost full.
+	// Bounds returns Limit and Stored anew at each look, neither 0 unless it was; nil:
+	// they stay.
+	Bounds func() (limit, stored int64)
+	// Insist says that what Append writes has no other place, and is never refused.
 	Insist bool
 	// Low reports whether the disk has no room for moves, which free theirs late;
 	// nil means never.
@@ -50,9 +51,9 @@ type Config struct {
 }
 
 // Log is a log with a share for each key. It keeps the contract of queue.Log, but
-// that Purge leaves moved records whose object has later ones, and that Append and
-// AppendAfter refuse keys past their share, as fault.Limited, before the log is
-// full. One Log at a time may use a folder.
+// that Purge leaves moved records whose object has later ones, and that Append refuses
+// keys past their share, as fault.Limited, unless Config.Insist. One Log at a time may
+// use a folder.
 type Log struct {
 	queue.Log
 	c       Config
@@ -172,18 +173,9 @@ func (o *Log) Run(ctx context.Context) {
 	}
 }
 
-// AppendAfter is the log's. fault.Limited: the key has more than its share and there
-// is no room for more, or the log is full.
+// AppendAfter is the log's: it refuses nothing because of shares. Who writes what has
+// another place asks Takes before.
 func (o *Log) AppendAfter(ctx context.Context, last uint64, key string, data []byte) (uint64, error) {
-	if err := o.admit(ctx, key, len(data)); err != nil {
-		return 0, err
-	}
-	return o.AppendReserved(ctx, last, key, data)
-}
-
-// AppendReserved is AppendAfter that may take the last tenth of the log: for what is
-// written so that other records can be removed.
-func (o *Log) AppendReserved(ctx context.Context, last uint64, key string, data []byte) (uint64, error) {
 	seq, err := o.Log.AppendAfter(ctx, last, key, data)
 	if err == nil {
 		o.weigh(key, len(data))
@@ -191,13 +183,13 @@ func (o *Log) AppendReserved(ctx context.Context, last uint64, key string, data 
 	return seq, err
 }
 
-// Append is AppendAfter without a number to follow.
+// Append is the log's. fault.Limited, unless Config.Insist: the key has more than its
+// share and there is little room for more, or the limit is reached.
 func (o *Log) Append(ctx context.Context, key string, data []byte) (uint64, error) {
-	if o.c.Insist {
-		return o.insist(ctx, key, data)
-	}
-	if err := o.admit(ctx, key, len(data)); err != nil {
-		return 0, err
+	if !o.c.Insist {
+		if err := o.admit(ctx, key, len(data)); err != nil {
+			return 0, err
+		}
 	}
 	seq, err := o.Log.Append(ctx, key, data)
 	if err == nil {

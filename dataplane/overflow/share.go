@@ -18,7 +18,7 @@ const (
 	halfFull = 1.0 / 2   // past it the largest keys move
 	nearFull = 15.0 / 16 // what keys share of a log from which nothing moves
 	closed   = 4.0 / 5   // past it keys that hold more than their share are refused
-	reserved = 9.0 / 10  // past it only AppendReserved writes
+	reserved = 9.0 / 10  // past it all are
 
 	mostOfKey    = 1.0 / 2 // share of one key in all that may be held
 	mostStored   = 3.0 / 4 // what one key may have in the blob store
@@ -86,6 +86,11 @@ func (o *Log) refusal(key string, size int) error {
 
 // look moves what is past the shares and decides anew which keys are full.
 func (o *Log) look(ctx context.Context) error {
+	if o.c.Bounds != nil {
+		o.mu.Lock()
+		o.c.Limit, o.c.Stored = o.c.Bounds() // Run alone reads them without the mutex
+		o.mu.Unlock()
+	}
 	if err := o.end(ctx); err != nil || o.c.Limit == 0 {
 		return err
 	}
@@ -266,6 +271,6 @@ func (o *Log) judge(held map[string]float64) {
 	o.full = slices.Sorted(maps.Keys(full))
 }
 
-// Takes reports whether records of key of so many bytes would be taken now, as far as
+// Takes reports whether records of key of so many bytes are within its share now, as far as
 // is known without asking the log.
 func (o *Log) Takes(key string, bytes int64) bool { return o.refusal(key, int(bytes)) == nil }

@@ -160,10 +160,13 @@ func TestWithoutABlobStoreOnlyTheLargestAreRefused(t *testing.T) {
 		if err := fill(t, o, "third", 1024, limit); fault.KindOf(err) != fault.Limited {
 			t.Fatalf("third fills the log: %v, want Limited", err)
 		}
+		if o.Takes("good", 1024) {
+			t.Error("the log has room for more, and refuses it")
+		}
 		st := insist(t, func() (queue.State, error) { return o.State(t.Context()) })
-		seq, err := o.AppendReserved(t.Context(), st.Last, "evil", make([]byte, limit/20))
+		seq, err := o.AppendAfter(t.Context(), st.Last, "evil", make([]byte, limit/20))
 		if err != nil {
-			t.Errorf("the last tenth is not for what lets others leave: %v", err)
+			t.Errorf("what lets others leave is refused: %v", err)
 		}
 		if err := o.Purge(t.Context(), seq, "evil"); err != nil {
 			t.Fatal(err)

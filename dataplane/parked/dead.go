@@ -232,7 +232,7 @@ func (s *Store) move(ctx context.Context, f Filter, fn func([]pick) (int, error)
 // run here, or stopped before all were moved.
 func (s *Store) Redrive(ctx context.Context, f Filter) (moved int, err error) {
 	return s.move(ctx, f, func(batch []pick) (n int, err error) {
-		if err := s.parked.room(ctx, nil); err != nil {
+		if err := s.parked.room(ctx); err != nil {
 			return 0, err
 		}
 		var items []Item

@@ -65,14 +65,11 @@ type Lane interface {
 	Settled() (floor uint64, places map[delivery.Place]struct{})
 }
 
-// Log is a log of which each destination has a share; *overflow.Log is one. Append and
-// AppendAfter are fault.Limited for a destination that has more.
+// Log is a log of which each destination has a share; *overflow.Log is one. What is
+// appended is never refused because of shares.
 type Log interface {
 	queue.Log
-	// AppendReserved is AppendAfter that may take the part of the log which is kept for
-	// records by which others leave it.
-	AppendReserved(ctx context.Context, last uint64, key string, data []byte) (uint64, error)
-	// Takes reports whether so many bytes of a destination would be taken now.
+	// Takes reports whether so many bytes of a destination are within its share.
 	Takes(key string, bytes int64) bool
 }
 
@@ -131,7 +128,6 @@ func New(cfg Config) (*Store, error) {
 	s.parked = newWriter(record.Parked, "PARKED", cfg.Parked, cfg.Backlog, instance, cfg.Log)
 	s.dead = newWriter(record.Dead, "DEAD", cfg.Dead, cfg.Backlog, instance, cfg.Log)
 	s.parked.pace = parkPace
-	s.dead.reserved = true // lanes ask TakesDead; what says that letters left has to be written in any case
 	s.parked.claim, s.parked.done = Lane.Claim, s.parkedDone
 	s.dead.claim, s.dead.done = func(_ Lane, es []Entry) []Entry { return es }, s.deadDone
 	return s, nil
@@ -214,18 +210,17 @@ func (s *Store) Park(ln Lane, entries ...Entry) { s.parked.push(ln, entries...) 
 // Bury is Park for DEAD; its callers ask RoomDead where they can wait.
 func (s *Store) Bury(ln Lane, entries ...Entry) { s.dead.push(ln, entries...) }
 
-// Full reports whether more of a lane should not be parked now.
-func (s *Store) Full(ln Lane) bool { return s.parked.full(ln) }
+// Full reports whether more should not be parked now: PARKED's writer does not keep up.
+func (s *Store) Full() bool { return s.parked.full() }
 
-// Room waits until there is room to park more of a lane. The error is ctx's, or
-// fault.Unavailable after Close.
-func (s *Store) Room(ctx context.Context, ln Lane) error { return s.parked.room(ctx, ln) }
+// Room waits until more can be parked. The error is ctx's, or fault.Unavailable after Close.
+func (s *Store) Room(ctx context.Context) error { return s.parked.room(ctx) }
 
 // RoomDead is Room for Bury.
-func (s *Store) RoomDead(ctx context.Context) error { return s.dead.room(ctx, nil) }
+func (s *Store) RoomDead(ctx context.Context) error { return s.dead.room(ctx) }
 
-// TakesDead reports whether DEAD takes so many bytes of a destination now. What it does
-// not take stays where it is.
+// TakesDead reports whether DEAD should take so many bytes of a destination now. Lanes
+// leave what it should not where it is.
 func (s *Store) TakesDead(d id.Destination, bytes int64) bool {
 	return s.cfg.Dead.Takes(string(d), s.dead.queued()+bytes)
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -28,7 +27,6 @@ type writer struct {
 	out      *slog.Logger
 	name     string
 	kind     record.Kind
-	reserved bool // records may take the last part of the log: who pushes asked Takes before
 	instance uint64
 	// claim chooses, right before they are written, which entries still have to be.
 	claim func(Lane, []Entry) []Entry
@@ -43,9 +41,8 @@ type writer struct {
 	mu      sync.Mutex
 	changed sync.Cond // bytes went down, or something is waiting
 	waiting map[Lane][]Entry
-	turns   []Lane          // those with entries that are not refused, each once
-	bytes   int64           // of what waits or is being written, refused lanes' aside
-	refused map[Lane]*batch // what the log did not take, because its key has more than its share
+	turns   []Lane // those with entries, each once
+	bytes   int64  // of what waits or is being written
 	limit   int64
 	pace    time.Duration // from round to round, each a record of every lane; 0: none
 	closed  bool
@@ -54,22 +51,17 @@ type writer struct {
 
 // batch is entries of a lane that go with one record.
 type batch struct {
-	ln    Lane
-	es    []Entry
-	items []Item
-	size  int64     // of the entries, in memory
-	again time.Time // when it is tried again, after a refusal
+	ln   Lane
+	es   []Entry
+	size int64 // of the entries, in memory
 }
-
-// refusedPause is how long what the log refused waits.
-const refusedPause = time.Second
 
 // parkPace is how long deliveries to PARKED gather unless there are many: each
 // record costs a sync of the disk that the gateway waits for too.
 const parkPace = 200 * time.Millisecond
 
 func newWriter(kind record.Kind, name string, log Log, limit int64, instance uint64, out *slog.Logger) *writer {
-	w := &writer{log: log, out: out, name: name, kind: kind, instance: instance, limit: limit, waiting: map[Lane][]Entry{}, refused: map[Lane]*batch{}, turn: semaphore.NewWeighted(1)}
+	w := &writer{log: log, out: out, name: name, kind: kind, instance: instance, limit: limit, waiting: map[Lane][]Entry{}, turn: semaphore.NewWeighted(1)}
 	w.changed.L = &w.mu
 	return w
 }
@@ -78,14 +70,11 @@ func newWriter(kind record.Kind, name string, log Log, limit int64, instance uin
 func (w *writer) push(ln Lane, es ...Entry) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	refused := w.refused[ln] != nil
-	if len(w.waiting[ln]) == 0 && !refused {
+	if len(w.waiting[ln]) == 0 {
 		w.turns = append(w.turns, ln)
 	}
 	w.waiting[ln] = append(w.waiting[ln], es...)
-	if !refused {
-		w.bytes += sizeOf(es)
-	}
+	w.bytes += sizeOf(es)
 	w.changed.Broadcast()
 }
 
@@ -95,24 +84,18 @@ func (w *writer) queued() int64 {
 	return w.bytes
 }
 
-// full reports whether more of a lane, nil for any, should not wait.
-func (w *writer) full(ln Lane) bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.isFull(ln)
-}
+// full reports whether more should not wait.
+func (w *writer) full() bool { return w.queued() >= w.limit }
 
-func (w *writer) isFull(ln Lane) bool { return w.bytes >= w.limit || ln != nil && w.refused[ln] != nil }
-
-// room waits until there is room for more of a lane, nil for any, or ctx ends.
-func (w *writer) room(ctx context.Context, ln Lane) error {
-	if !w.full(ln) {
+// room waits until there is room for more, or ctx ends.
+func (w *writer) room(ctx context.Context) error {
+	if !w.full() {
 		return nil
 	}
 	defer context.AfterFunc(ctx, w.wake)()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for w.isFull(ln) && ctx.Err() == nil && !w.closed {
+	for w.bytes >= w.limit && ctx.Err() == nil && !w.closed {
 		w.changed.Wait()
 	}
 	if w.closed {
@@ -156,21 +139,12 @@ func (w *writer) run(ctx context.Context) error {
 		if left == 0 {
 			began, left = time.Now(), 1+w.others(t.ln)
 		}
-		if t.items == nil { // it was not refused before
-			t.es = w.claim(t.ln, t.es)
-			t.items = make([]Item, len(t.es))
-			for i, e := range t.es {
-				t.items[i] = e.Item()
+		if es := w.claim(t.ln, t.es); len(es) > 0 {
+			r := record.Record{Kind: w.kind, Items: make([]Item, len(es))}
+			for i, e := range es {
+				r.Items[i] = e.Item()
 			}
-		}
-		if len(t.es) > 0 {
-			r := record.Record{Kind: w.kind, Items: t.items}
-			err := w.write(ctx, t.ln.Destination(), &r, func(seq uint64) { w.done(ctx, t.ln, t.es, r.Items, seq) })
-			if fault.KindOf(err) == fault.Limited {
-				w.putAside(ctx, t)
-				continue
-			}
-			if err != nil {
+			if err := w.write(ctx, t.ln.Destination(), &r, func(seq uint64) { w.done(ctx, t.ln, es, r.Items, seq) }); err != nil {
 				if ctx.Err() != nil {
 					return nil
 				}
@@ -181,33 +155,11 @@ func (w *writer) run(ctx context.Context) error {
 	}
 }
 
-// putAside lets the lane of a batch wait that the log does not take, and no other.
-func (w *writer) putAside(ctx context.Context, t *batch) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if t.again.IsZero() {
-		w.out.WarnContext(ctx, "no more is taken of a destination, which has more than its share", "log", w.name, "destination", t.ln.Destination())
-		w.bytes -= t.size + sizeOf(w.waiting[t.ln])
-		w.turns = slices.DeleteFunc(w.turns, func(ln Lane) bool { return ln == t.ln })
-	}
-	t.again = time.Now().Add(refusedPause)
-	w.refused[t.ln] = t
-	w.changed.Broadcast()
-}
-
-// settle notes that a batch is written: its lane goes on.
+// settle notes that a batch is written.
 func (w *writer) settle(t *batch) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.refused[t.ln] == t {
-		delete(w.refused, t.ln)
-		if rest := w.waiting[t.ln]; len(rest) > 0 {
-			w.turns = append(w.turns, t.ln)
-			w.bytes += sizeOf(rest)
-		}
-	} else {
-		w.bytes -= t.size
-	}
+	w.bytes -= t.size
 	w.changed.Broadcast()
 }
 
@@ -230,50 +182,24 @@ func (w *writer) others(ln Lane) int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	n := len(w.turns)
-	if len(w.waiting[ln]) > 0 && w.refused[ln] == nil {
+	if len(w.waiting[ln]) > 0 {
 		n--
 	}
 	return n
 }
 
-// next waits for entries and takes those of one destination that fit a record, first
-// those that were refused long enough ago; nil when ctx ended, or with an error when
-// the log was lost to another writer.
+// next waits for entries and takes those of one destination that fit a record; nil
+// when ctx ended, or with an error when the log was lost to another writer.
 func (w *writer) next(ctx context.Context) (*batch, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for ctx.Err() == nil && w.lost == nil {
-		due, wait := w.due(time.Now())
-		if due != nil {
-			return due, nil
-		}
 		if len(w.turns) > 0 {
 			return w.take(), nil
-		}
-		if wait > 0 {
-			alarm := time.AfterFunc(wait, w.wake)
-			w.changed.Wait()
-			alarm.Stop()
-			continue
 		}
 		w.changed.Wait()
 	}
 	return nil, w.lost
-}
-
-// due returns what was refused and is to be tried again now, or how long it is until
-// something is; 0: nothing was refused.
-func (w *writer) due(now time.Time) (due *batch, wait time.Duration) {
-	for _, t := range w.refused {
-		left := t.again.Sub(now)
-		if left <= 0 {
-			return t, 0
-		}
-		if wait == 0 || left < wait {
-			wait = left
-		}
-	}
-	return nil, wait
 }
 
 // take takes entries of the lane whose turn it is; the caller holds the mutex.
@@ -304,9 +230,8 @@ func (w *writer) lose(err error) {
 }
 
 // write appends one record, tries until it is known to be durable, and calls
-// then before any later record is written. fault.Limited: nothing was written, because
-// the key has more than its share; never of a reserved writer. fault.Conflict: the log
-// has another writer, and run ends.
+// then before any later record is written. fault.Conflict: the log has another
+// writer, and run ends.
 func (w *writer) write(ctx context.Context, key id.Destination, r *record.Record, then func(seq uint64)) error {
 	if err := w.turn.Acquire(ctx, 1); err != nil {
 		return err
@@ -315,34 +240,20 @@ func (w *writer) write(ctx context.Context, key id.Destination, r *record.Record
 	w.counter++
 	r.Mark = record.Mark{Instance: w.instance, Counter: w.counter}
 	data := r.Encode()
-	add := w.log.AppendAfter
-	if w.reserved {
-		add = w.log.AppendReserved
-	}
 	for n := 1; ; n++ {
-		seq, err := add(ctx, w.last, string(key), data)
-		if fault.KindOf(err) == fault.Limited && n == 1 && !w.reserved {
-			return w.fenced(ctx, err)
+		seq, err := w.log.AppendAfter(ctx, w.last, string(key), data)
+		if err != nil && w.passed(ctx, err) {
+			if seq, err = w.own(ctx, r.Mark); fault.KindOf(err) == fault.Conflict {
+				err = fmt.Errorf("append to %s: %w", w.name, err)
+				w.lose(err)
+				return err
+			}
 		}
-		add = w.log.AppendReserved // it may be there already: nothing else may be written before that is known
 		if err == nil {
 			w.last = seq
 			then(seq)
 			w.reported.Store(seq)
 			return nil
-		}
-		if fault.KindOf(err) == fault.Conflict {
-			if seq, err = w.own(ctx, r.Mark); err == nil {
-				w.last = seq
-				then(seq)
-				w.reported.Store(seq)
-				return nil
-			}
-			if fault.KindOf(err) == fault.Conflict {
-				err = fmt.Errorf("append to %s: %w", w.name, err)
-				w.lose(err)
-				return err
-			}
 		}
 		if n == 1 || n%20 == 0 {
 			w.out.WarnContext(ctx, "append retried", "log", w.name, "attempt", n, "kind", fault.KindOf(err).String())
@@ -353,17 +264,15 @@ func (w *writer) write(ctx context.Context, key id.Destination, r *record.Record
 	}
 }
 
-// fenced returns err, which says that the log takes no more, or fault.Conflict when
-// another owner wrote to the log meanwhile: what fills it may be that record, which
-// only an owner that starts anew reads.
-func (w *writer) fenced(ctx context.Context, err error) error {
-	st, failed := w.log.State(ctx)
-	if failed != nil || st.Last <= w.last {
-		return err
+// passed reports whether, as far as err says, the log has a record behind the last
+// one: the one that was to be written, after a lost answer, or another writer's. What
+// fills a log may be that record.
+func (w *writer) passed(ctx context.Context, err error) bool {
+	if fault.KindOf(err) != fault.Limited {
+		return fault.KindOf(err) == fault.Conflict
 	}
-	err = fault.New(fault.Conflict, "The log has another writer.")
-	w.lose(err)
-	return err
+	st, failed := w.log.State(ctx)
+	return failed == nil && st.Last > w.last
 }
 
 // own returns the number of the newest record when it carries m.

@@ -108,8 +108,9 @@ type harness struct {
 	code       func(events int) (wait time.Duration, down bool) // how the workers do; nil: by chance
 	forgets    bool                                             // the dedupe index keeps nothing
 	jumped     atomic.Bool                                      // the dedupe index says that the clock did
-	full       int64                                            // bytes that QUARANTINE takes, where it moves to objects what is more; 0: all
+	full       int64                                            // bytes that keys share of QUARANTINE, which moves to objects what is more; 0: all
 	objects    string                                           // their folder
+	away       atomic.Pointer[string]                           // the blob store takes nothing of this key, "" for all; nil: it takes everything
 	ahead      time.Duration                                    // of the clock for what is kept for days
 	board      aside.Board
 	unloads    bool        // the workspace is not loaded after a restart
@@ -153,11 +154,7 @@ func (w *harness) revise() { w.other = revision(2, fleet) }
 
 func (w *harness) faults(f queuetest.Faults, which ...queue.Kind) {
 	for _, k := range which {
-		of := f
-		if k == queue.Quarantine && of.MaxBytes == 0 {
-			of.MaxBytes = w.full
-		}
-		w.disk[k].SetFaults(of)
+		w.disk[k].SetFaults(f)
 	}
 }
 
@@ -215,25 +212,51 @@ func (w *harness) append(events []event.Event) {
 	}
 }
 
-// fill lets QUARANTINE take little, from now on and in every life.
-func (w *harness) fill() {
-	w.full, w.objects = 4000, w.t.TempDir()
-	w.faults(queuetest.Faults{}, queue.Quarantine)
+// fill lets keys share little of QUARANTINE, from now on and in every life, with
+// objects for what the logs have too much of.
+func (w *harness) fill() { w.full, w.objects = 4000, w.t.TempDir() }
+
+// blobs is the blob store, which may take nothing of one key or of all.
+type blobs struct {
+	blob.Store
+	w *harness
 }
 
-// overflow is what a life makes of a QUARANTINE that takes little.
-func (pr *process) overflow() *overflow.Log {
-	blobs, err := blob.Open(pr.w.objects)
+func (b blobs) Put(ctx context.Context, r blob.Ref, write func(io.Writer) error) error {
+	if key := b.w.away.Load(); key != nil && strings.Contains(string(r), "/"+*key) {
+		return fault.New(fault.Unavailable, "the blob store takes nothing")
+	}
+	return b.Store.Put(ctx, r, write)
+}
+
+// fail lets the blob store take nothing of a key from now on, "" for all.
+func (w *harness) fail(key string) { w.away.Store(&key) }
+
+// overflow is what a life makes of a log of which keys share so many bytes.
+func (pr *process) overflow(k queue.Kind, limit int64) *overflow.Log {
+	c := overflow.Config{Log: pr.logs[k], Limit: limit, Every: 100 * time.Millisecond, Insist: k == queue.Quarantine}
+	if pr.w.objects != "" && limit > 0 {
+		dir, err := blob.Open(pr.w.objects)
+		if err != nil {
+			pr.w.t.Fatal(err)
+		}
+		c.Blobs, c.Folder, c.Stored, c.Segment = blobs{dir, pr.w}, blob.Ref(k.String()), limit/4, 1500
+	}
+	o, err := overflow.New(context.Background(), c)
 	if err != nil {
 		pr.w.t.Fatal(err)
 	}
-	o, err := overflow.New(context.Background(), overflow.Config{
-		Log: pr.logs[queue.Quarantine], Limit: pr.w.full, Blobs: blobs, Folder: "0", Stored: pr.w.full / 4, Segment: 1500, Every: 100 * time.Millisecond, Insist: true,
-	})
-	if err != nil {
-		pr.w.t.Fatal(err)
-	}
+	pr.beside.Go(func() { o.Run(pr.life) })
 	return o
+}
+
+// open opens the logs of which keys have shares.
+func (pr *process) open() {
+	pr.parked, pr.buried = pr.overflow(queue.Parked, pr.w.limits[queue.Parked]), pr.overflow(queue.Dead, pr.w.limits[queue.Dead])
+	pr.quarantine = pr.logs[queue.Quarantine]
+	if pr.w.full > 0 {
+		pr.quarantine = pr.overflow(queue.Quarantine, pr.w.full)
+	}
 }
 
 // kept returns the events in QUARANTINE.
@@ -257,9 +280,10 @@ type process struct {
 	logs [kinds]*queuetest.Log
 	p    *pipeline.Pipeline
 
-	quarantine queue.Log
-	end        func()
-	ended      chan struct{}
+	quarantine     queue.Log
+	parked, buried *overflow.Log
+	end            func()
+	ended          chan struct{}
 
 	life   context.Context
 	beside sync.WaitGroup // until life ends
@@ -301,15 +325,10 @@ func (w *harness) start() *process {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	pr.life = ctx
-	pr.quarantine = pr.logs[queue.Quarantine]
-	if w.full > 0 {
-		o := pr.overflow()
-		pr.quarantine = o
-		pr.beside.Go(func() { o.Run(ctx) })
-	}
+	pr.open()
 	hasher := dedupe.NewHasher([32]byte{})
 	cfg := pipeline.Config{
-		Events: pr.logs[queue.Events], Journal: pr.logs[queue.Journal], Parked: pr.logs[queue.Parked], Dead: pr.logs[queue.Dead],
+		Events: pr.logs[queue.Events], Journal: pr.logs[queue.Journal], Parked: pr.parked, Dead: pr.buried,
 		Quarantine: pr.quarantine, Bad: pr.logs[queue.Bad],
 		Lease: func(context.Context) (pipeline.Lease, uint64, error) {
 			w.mu.Lock()
@@ -357,20 +376,10 @@ func (pr *process) lanes(r pipeline.Reports) (pipeline.Lanes, error) {
 		}}, destination.Present
 	}
 	l, err := deliver.New(deliver.Config{
-		Parked: pr.shared(queue.Parked), Dead: pr.shared(queue.Dead), Lookup: lookup, Settle: r.Settle, Drained: r.Drained, Held: r.Held,
+		Parked: pr.parked, Dead: pr.buried, Lookup: lookup, Settle: r.Settle, Drained: r.Drained, Held: r.Held,
 		Do: pr.do, Seed: pr.w.seed + 1, Grace: pr.w.grace, Owners: 1,
 	})
 	return l, err
-}
-
-// shared is a log with the harness's limit, of which each destination has a share.
-func (pr *process) shared(k queue.Kind) *overflow.Log {
-	o, err := overflow.New(context.Background(), overflow.Config{Log: pr.logs[k], Limit: pr.w.limits[k], Every: 100 * time.Millisecond})
-	if err != nil {
-		pr.w.t.Fatal(err)
-	}
-	pr.beside.Go(func() { o.Run(pr.life) })
-	return o
 }
 
 // filtered reports whether the connection to coded does not take an event.

@@ -34,6 +34,7 @@ func (w *harness) formerly(events []event.Event) {
 	for k := range pr.logs {
 		pr.logs[k] = w.disk[k].Restart()
 	}
+	pr.open()
 	made, err := pr.lanes(pipeline.Reports{
 		Settle: func([]delivery.Settled) {}, Drained: func(id.Destination, uint64) {}, Held: func() bool { return false },
 	})

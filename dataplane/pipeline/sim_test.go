@@ -16,7 +16,7 @@ import (
 // hang, are full, whose answers are lost or whose clock jumps, a workspace that cannot
 // be loaded after a restart and can be later, revisions that change while frames are
 // decided, code whose workers are slow or away, and destinations that fail, and with a
-// QUARANTINE that is always at its limit. Nothing accepted is lost, order per user holds,
+// QUARANTINE that is always past its shares, beside a blob store that fails. Nothing accepted is lost, order per user holds,
 // repetitions are bounded, and the ledger balances after every start and at the end.
 //
 // A seed has at least 500 events, three destinations and ten faults. One that
@@ -85,6 +85,9 @@ func simulate(t testing.TB, seed uint64) {
 	defer func() { pr.stop() }()
 	troubles := 0
 	for round := 0; round < 12 || w.serial < 500 || troubles < 10; round++ {
+		if w.away.Store(nil); round%4 == 1 {
+			w.fail([]string{"", string(source), string(shaky)}[seed%3])
+		}
 		trouble := w.rng.IntN(8)
 		if trouble < 3 || trouble > 5 && hard {
 			troubles++
@@ -165,6 +168,7 @@ func simulate(t testing.TB, seed uint64) {
 		pr = w.start()
 	}
 	pr.fuse.Store(0)
+	w.away.Store(nil)
 	if removed { // with what it has parked
 		w.removed.Store(true)
 	}

@@ -280,10 +280,12 @@ func (s *Store) Logs(k queue.Kind) []queue.Log {
 }
 
 // Limit returns how many bytes each log of kind k may hold at least; 0 without limits.
+// With the embedded server it grows when the disk gets room, and logs that take what
+// leaves EVENTS refuse nothing past it.
 func (s *Store) Limit(k queue.Kind) int64 {
-	least := s.logs[k][0].limit
+	least := s.logs[k][0].limit.Load()
 	for _, l := range s.logs[k] {
-		least = min(least, l.limit)
+		least = min(least, l.limit.Load())
 	}
 	return max(0, least)
 }

@@ -170,7 +170,7 @@ func TestAFullLogIsLimitedAndTakesMoreAfterAPurge(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	s := open(t, natsstore.Config{Dir: dir, Partitions: 1, MaxBytes: 1})
-	log := s.Log(queue.Bad, 0)
+	log := s.Log(queue.Stage, 0)
 	data := make([]byte, 7<<20)
 	var err error
 	n := 0
@@ -186,6 +186,13 @@ func TestAFullLogIsLimitedAndTakesMoreAfterAPurge(t *testing.T) {
 		t.Errorf("Healthy = %v, want nil: a full log is not a broken one", err)
 	}
 	mustAppend(t, s.Log(queue.Journal, 0), "", "the journal has a limit of its own")
+	for _, k := range []queue.Kind{queue.Parked, queue.Dead, queue.Quarantine, queue.Bad} {
+		for range n + 1 {
+			if _, err := s.Log(k, 0).Append(t.Context(), "", data); err != nil {
+				t.Fatalf("Append to %s past its limit of %d bytes: %v, want it taken: it has no other place", k, s.Limit(k), err)
+			}
+		}
+	}
 	if err := log.Purge(t.Context(), 3, ""); err != nil {
 		t.Fatal(err)
 	}

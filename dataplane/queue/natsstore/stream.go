@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
 	"weir/dataplane/queue"
 	"weir/dataplane/queue/natsstore/cluster"
+	"weir/dataplane/queue/natsstore/quota"
 	"weir/dataplane/queue/natsstore/refusal"
 	"weir/shared/fault"
 )
@@ -21,29 +23,17 @@ type stream struct {
 	kind  queue.Kind
 	part  int
 	name  string
-	limit int64 // bytes; -1: none
+	limit atomic.Int64 // bytes; -1: none
 	js    jetstream.Stream
 }
 
 var _ queue.Log = (*stream)(nil)
-
-// percent is the share of MaxBytes that all logs of a kind have together. Each
-// kind has its own, because a full EVENTS log must not keep the journal from
-// growing: only the journal's progress empties it.
-var percent = [queue.Kinds]int64{queue.Events: 32, queue.Journal: 4, queue.Parked: 20, queue.Dead: 6, queue.Quarantine: 4, queue.Bad: 2, queue.Stage: 20, queue.Detour: 8}
-
-// leastLimit is the smallest limit of one log, in bytes: a few of the largest records.
-const leastLimit = 4 * queue.MaxPayload
 
 // leastCluster is how many servers have to keep a log that goes on without one of them.
 const leastCluster = 3
 
 // keepsAll says of which kinds single records are never removed.
 var keepsAll = [queue.Kinds]bool{queue.Events: true, queue.Journal: true}
-
-// keyedJournal is the journal's share in a cluster, where it keeps the dedupe keys of
-// a week for owners on other disks.
-const keyedJournal = 8
 
 // mostReaders is how many readers a log has at a time at most: a loop or lanes, a
 // recovery, and lists that people ask for.
@@ -52,10 +42,9 @@ const mostReaders = 16
 // openLogs makes the streams that are missing and brings the others to today's
 // limits.
 func (s *Store) openLogs(ctx context.Context) error {
-	total, shares := s.cfg.MaxBytes, percent
+	total := s.cfg.MaxBytes
 	switch {
 	case s.group != nil:
-		shares[queue.Journal] = keyedJournal
 		if err := s.checkAccount(ctx); err != nil {
 			return err
 		}
@@ -65,12 +54,13 @@ func (s *Store) openLogs(ctx context.Context) error {
 	case total == 0:
 		total = s.embed.Room()
 	}
+	limits := quota.Of(total, s.slots.Partitions, s.group != nil)
 	for k := range queue.Kinds {
 		if k == queue.Detour && s.logs[queue.Events][0].js.CachedInfo().Config.Replicas < leastCluster && (s.group == nil || !s.group.Has(ctx, streamName(k, 0))) {
 			continue // there is no other leader
 		}
 		for p := len(s.logs[k]); p < s.slots.Partitions; p++ {
-			l, err := s.openStream(ctx, k, p, max(total/100*shares[k]/int64(s.slots.Partitions), leastLimit))
+			l, err := s.openStream(ctx, k, p, limits[k])
 			if err != nil {
 				return fmt.Errorf("open log %s: %w", streamName(k, p), err)
 			}
@@ -82,7 +72,7 @@ func (s *Store) openLogs(ctx context.Context) error {
 
 // checkAccount asks whether the account of the cluster may have all logs.
 func (s *Store) checkAccount(ctx context.Context) error {
-	need := cluster.Need{Consumers: mostReaders, Least: leastLimit}
+	need := cluster.Need{Consumers: mostReaders, Least: quota.Least}
 	for k := range queue.Kinds {
 		if k == queue.Detour && s.group.Wanted() < leastCluster {
 			continue
@@ -102,9 +92,8 @@ func making(ctx context.Context) (context.Context, context.CancelFunc) {
 func (s *Store) openStream(ctx context.Context, k queue.Kind, p int, limit int64) (*stream, error) {
 	ctx, cancel := making(ctx)
 	defer cancel()
-	name := streamName(k, p)
 	cfg := jetstream.StreamConfig{
-		Name:       name,
+		Name:       streamName(k, p),
 		Subjects:   []string{subjectOf(k, p, "*")},
 		Retention:  jetstream.LimitsPolicy,
 		Discard:    jetstream.DiscardNew, // with it, a limit below what is there removes nothing
@@ -116,15 +105,18 @@ func (s *Store) openStream(ctx context.Context, k queue.Kind, p int, limit int64
 		DenyDelete: keepsAll[k],
 		Duplicates: time.Second, // message ids are not used
 	}
-	ensure := s.js.CreateOrUpdateStream
+	l := &stream{store: s, kind: k, part: p, name: cfg.Name}
+	var err error
 	if s.group != nil {
-		ensure = s.group.Ensure
+		if l.js, err = s.group.Ensure(ctx, cfg); err == nil {
+			limit = l.js.CachedInfo().Config.MaxBytes
+		}
+	} else {
+		cfg.MaxBytes = quota.Wall(k, limit)
+		l.js, err = s.js.CreateOrUpdateStream(ctx, cfg)
 	}
-	js, err := ensure(ctx, cfg)
-	if err != nil {
-		return nil, refusal.Of(err)
-	}
-	return &stream{store: s, kind: k, part: p, name: name, limit: js.CachedInfo().Config.MaxBytes, js: js}, nil
+	l.limit.Store(limit)
+	return l, refusal.Of(err)
 }
 
 func (l *stream) Append(ctx context.Context, key string, data []byte) (uint64, error) {
