@@ -39,6 +39,7 @@ var floors = []floor{
 	{[]string{"weir/shared/catalog/gen"}, []string{"weir/shared/catalog", "weir/shared/catalog/page", "weir/shared/fault"}},
 	{[]string{"weir/shared/workspace"}, []string{"weir/shared/id", "weir/shared/fault", "weir/shared/filter", "weir/shared/catalog", "weir/shared/secret", "weir/shared/script"}},
 	{[]string{"weir/shared/workspace/document"}, []string{"weir/shared/id", "weir/shared/filter", "weir/shared/workspace"}},
+	{[]string{"weir/shared/workspace/document/gen"}, []string{"weir/shared/workspace/document"}},
 	{[]string{"weir/shared/wire/envelope", "weir/shared/wire/bucket"}, []string{"weir/shared/id", "weir/shared/fault", "weir/shared/secret", "weir/shared/workspace", "weir/shared/wire"}},
 	{[]string{"weir/shared/wire/access"}, []string{"weir/shared/fault"}},
 	{[]string{"weir/shared/wire/access/accesstest"}, []string{"weir/shared/wire/access"}},

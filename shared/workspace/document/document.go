@@ -7,8 +7,8 @@
 // object, and their tags say what a reader has to know: json its name, and with
 // omitempty or omitzero that it may be left out; doc what it is; least and most the
 // bounds of a number. Kinds and Fields give them to what reads YAML, writes an
-// export, compares revisions, resolves names, and describes the API (Schemas) and
-// the language (Page). None of those knows a kind by name.
+// export, compares revisions and resolves names; gen writes from them the schemas of
+// the API and docs/configuration.md. None of those knows a kind by name.
 package document
 
 import (

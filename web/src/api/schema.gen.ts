@@ -1399,95 +1399,125 @@ export interface components {
             parked: number;
             dead: number;
         };
-        /** @description A workspace's configuration as code; objects are known by name */
+        /** @enum {string} */
+        ObjectKind: "workspace" | "source" | "library" | "transformation" | "destination" | "connection";
         Document: {
-            /** @description For a new workspace */
-            id?: string;
+            /** @description The name, 1 to 63 of a-z, 0-9 and '-', a letter first */
             workspace: string;
+            /** @description Where its data plane is; it never changes */
             region: string;
+            /** @description For a new workspace, when its maker sealed secrets for it already */
+            id?: string;
+            /** @description Where events come from */
             sources?: components["schemas"]["Source"][];
+            /** @description Code that transformations import by its name */
             libraries?: components["schemas"]["Library"][];
+            /** @description Customers' code over events */
             transformations?: components["schemas"]["Transformation"][];
+            /** @description Where events go, warehouses among them */
             destinations?: components["schemas"]["Destination"][];
+            /** @description Each joins one source to one destination */
             connections?: components["schemas"]["Connection"][];
         };
         Source: {
-            id?: string;
+            /** @description 1 to 64 letters, digits, spaces, '_', '-' and '.', a letter or digit first and last */
             name: string;
-            /** @description The former name; renames */
-            was?: string;
+            /** @description A kind of source, such as http */
             type: string;
-            /** @description Made when absent */
+            /** @description What senders name it by; made when absent, kept when there is one */
             writeKey?: string;
+            /** @description Refuses its events */
             disabled?: boolean;
+            /** @description The settings of its kind */
             settings?: {
                 [key: string]: unknown;
             };
+            /** @description The secrets of its kind */
             secrets?: {
                 [key: string]: components["schemas"]["Secret"];
             };
-        };
-        /** @description Code that transformations import by its name */
-        Library: {
-            name: string;
-            language: string;
-            code: string;
-        };
-        Transformation: {
-            id?: string;
-            name: string;
+            /** @description The former name, which renames; without effect once the name exists */
             was?: string;
-            language: string;
-            code: string;
-            /** @description How many events it makes of one at most; 1000 when absent */
-            maxOutputs?: number;
-        };
-        Destination: {
+            /** @description For a new object, when its maker sealed secrets for it already */
             id?: string;
-            name: string;
-            was?: string;
-            type: string;
-            /** @description Parks its deliveries */
-            disabled?: boolean;
-            settings?: {
-                [key: string]: unknown;
-            };
-            secrets?: {
-                [key: string]: components["schemas"]["Secret"];
-            };
         };
-        /** @description A version and its fingerprint; with sealed when it is new or changed, never in an answer */
         Secret: {
+            /** @description 1 for the first value, one more for each new one */
             version: number;
             /** @description Argon2id of the value, and a digest of where the settings send it */
             fingerprint: string;
-            /** @description An HPKE envelope for every plane of the region, by the plane's id */
+            /** @description An HPKE envelope for every plane of the region, by the plane's id, when the version is new; never in an answer */
             sealed?: {
                 [key: string]: string;
             };
         };
+        Library: {
+            /** @description 1 to 63 of A-Z, a-z, 0-9, '_', '-' and '.', a letter first */
+            name: string;
+            /** @description javascript */
+            language: string;
+            /** @description A module */
+            code: string;
+        };
+        Transformation: {
+            /** @description 1 to 64 letters, digits, spaces, '_', '-' and '.', a letter or digit first and last */
+            name: string;
+            /** @description javascript */
+            language: string;
+            /** @description How many events it makes of one at most; 1000 when absent */
+            maxOutputs?: number;
+            /** @description A module that exports transformEvent or transformBatch */
+            code: string;
+            /** @description The former name, which renames; without effect once the name exists */
+            was?: string;
+            /** @description For a new object, when its maker chose it already */
+            id?: string;
+        };
+        Destination: {
+            /** @description 1 to 64 letters, digits, spaces, '_', '-' and '.', a letter or digit first and last */
+            name: string;
+            /** @description A kind of destination or warehouse, such as webhook */
+            type: string;
+            /** @description Parks its deliveries */
+            disabled?: boolean;
+            /** @description The settings of its kind */
+            settings?: {
+                [key: string]: unknown;
+            };
+            /** @description The secrets of its kind */
+            secrets?: {
+                [key: string]: components["schemas"]["Secret"];
+            };
+            /** @description The former name, which renames; without effect once the name exists */
+            was?: string;
+            /** @description For a new object, when its maker sealed secrets for it already */
+            id?: string;
+        };
         Connection: {
+            /** @description The source's name */
             source: string;
+            /** @description The destination's name */
             destination: string;
+            /** @description Names of transformations, in the order of their application */
             transformations?: string[];
+            /** @description Which events it takes, by name */
             events?: components["schemas"]["Events"];
             /** @description An expression in CEL over the variable event; events for which it is false are dropped */
             filter?: string;
+            /** @description What users have to have consented to; events that say nothing of consent are taken */
             consent?: components["schemas"]["Consent"];
         };
-        /** @description Which events are taken, by the name of a track call, page or screen, which may end in *, or by type:identify and the like; deny wins */
         Events: {
+            /** @description Only these are taken: names of track calls, pages and screens, which may end in *, and types such as type:identify */
             allow?: string[];
+            /** @description These are not taken, also when they are allowed */
             deny?: string[];
         };
-        /** @description The categories that a user has to have consented to; events that say nothing of consent are taken */
         Consent: {
+            /** @description Names of categories of consent */
             categories: string[];
-            /**
-             * @default all
-             * @enum {string}
-             */
-            require: "all" | "any";
+            /** @description all, when it is absent, or any */
+            require?: string;
         };
         Propose: {
             document: components["schemas"]["Document"];
@@ -1530,8 +1560,7 @@ export interface components {
         Change: {
             /** @enum {string} */
             op: "add" | "change" | "remove" | "rename";
-            /** @enum {string} */
-            kind: "source" | "destination" | "connection" | "library" | "transformation" | "workspace";
+            kind: components["schemas"]["ObjectKind"];
             /** @description A connection's name is `source -> destination` */
             name: string;
             was?: string;
