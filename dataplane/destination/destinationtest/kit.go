@@ -1,7 +1,8 @@
 // Package destinationtest holds every kind of destination to the contract of
 // package destination: Check runs a kind over its case files and over generated
 // batches, CheckSink runs a sink against a fake of its other side, and Server is an
-// endpoint that refuses requests that are not good HTTP and good JSON.
+// endpoint that refuses requests that are not good HTTP and good JSON. Exchanges and
+// ExchangeGenerated run a kind against a stand-in of its vendor's API.
 //
 // A case file is a txtar archive: settings.json, secrets.json (clear, made up, 6
 // characters or more), events.jsonl, one event a line, found.json, what look-ups found

@@ -160,15 +160,21 @@ func (c *Compiler) setting(t []calls.Template) fields.Value {
 }
 
 func (f *from) Get(s *Scope) convert.Value {
+	v := f.own(s)
+	if !v.There() && f.or != nil {
+		return Get(f.or, s)
+	}
+	return v
+}
+
+// own is the value without what stands in when it is absent.
+func (f *from) own(s *Scope) convert.Value {
 	v := f.sources.Get(s)
 	if v.There() && len(f.names) > 0 {
 		v = f.named(v)
 	}
 	if v.There() && f.as != nil {
 		v = f.as(v)
-	}
-	if !v.There() && f.or != nil {
-		return Get(f.or, s)
 	}
 	return v
 }
@@ -188,11 +194,14 @@ func (f *from) named(v convert.Value) convert.Value {
 }
 
 func (f *from) Append(b []byte, s *Scope) ([]byte, bool) {
-	v := f.Get(s)
-	if !v.There() {
-		return b, false
+	v := f.own(s)
+	switch {
+	case v.There():
+		return v.Append(b), true
+	case f.or != nil:
+		return f.or.Append(b, s) // "" is written too
 	}
-	return v.Append(b), true
+	return b, false
 }
 
 // list is a list of those values that are there.
