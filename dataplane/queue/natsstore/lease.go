@@ -10,6 +10,7 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"weir/dataplane/queue/natsstore/names"
 	"weir/dataplane/queue/natsstore/refusal"
 	"weir/shared/fault"
 )
@@ -139,7 +140,7 @@ func (l *Lease) read(ctx context.Context) (leaseRecord, uint64, error) {
 	ctx, cancel := l.store.call(ctx, l.store.open)
 	defer cancel()
 	var rec leaseRecord
-	entry, err := l.store.meta.Get(ctx, leaseKey(l.part))
+	entry, err := l.store.meta.Get(ctx, names.Lease(l.part))
 	if errors.Is(err, jetstream.ErrKeyNotFound) {
 		return rec, 0, nil
 	}
@@ -161,7 +162,7 @@ func (l *Lease) write(ctx context.Context, rec leaseRecord, revision uint64) err
 	}
 	ctx, cancel := l.store.call(ctx, l.store.writable())
 	defer cancel()
-	written, err := l.store.meta.Update(ctx, leaseKey(l.part), value, revision) // revision 0: only when there is none
+	written, err := l.store.meta.Update(ctx, names.Lease(l.part), value, revision) // revision 0: only when there is none
 	if err != nil {
 		if errors.Is(err, jetstream.ErrKeyExists) {
 			return fault.New(fault.Conflict, "The lease has changed.")

@@ -12,6 +12,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"weir/dataplane/queue"
+	"weir/dataplane/queue/natsstore/names"
 	"weir/dataplane/queue/natsstore/refusal"
 	"weir/dataplane/queue/natsstore/table"
 	"weir/shared/fault"
@@ -42,13 +43,13 @@ func (s *Store) openMeta(ctx context.Context) error {
 	if s.group != nil {
 		ensure = s.group.EnsureBucket
 	}
-	s.meta, err = ensure(ctx, jetstream.KeyValueConfig{Bucket: metaBucket, Storage: jetstream.FileStorage, Replicas: 1})
+	s.meta, err = ensure(ctx, jetstream.KeyValueConfig{Bucket: names.Meta, Storage: jetstream.FileStorage, Replicas: 1})
 	if err != nil {
-		return fmt.Errorf("open bucket %s: %w", metaBucket, refusal.Of(err))
+		return fmt.Errorf("open bucket %s: %w", names.Meta, refusal.Of(err))
 	}
-	entry, err := s.meta.Get(ctx, slotsKey)
+	entry, err := s.meta.Get(ctx, names.Slots)
 	for errors.Is(err, nats.ErrNoResponders) && ctx.Err() == nil && s.pause(50*time.Millisecond) { // servers elect who answers for it
-		entry, err = s.meta.Get(ctx, slotsKey)
+		entry, err = s.meta.Get(ctx, names.Slots)
 	}
 	if errors.Is(err, jetstream.ErrKeyNotFound) {
 		return s.makeSlots(ctx)
@@ -83,9 +84,9 @@ func (s *Store) makeSlots(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("encode the slot table: %w", err)
 	}
-	_, err = s.meta.Create(ctx, slotsKey, value)
+	_, err = s.meta.Create(ctx, names.Slots, value)
 	if errors.Is(err, jetstream.ErrKeyExists) { // another process of the plane was faster
-		entry, err := s.meta.Get(ctx, slotsKey)
+		entry, err := s.meta.Get(ctx, names.Slots)
 		if err != nil {
 			return fmt.Errorf("read the slot table: %w", refusal.Of(err))
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/nats-io/nuid"
 
 	"weir/dataplane/queue"
+	"weir/dataplane/queue/natsstore/names"
 	"weir/dataplane/queue/natsstore/refusal"
 	"weir/shared/fault"
 )
@@ -191,7 +192,7 @@ func (r *reader) drain(ctx context.Context, msgs <-chan jetstream.Msg, odd <-cha
 			return errEnd
 		}
 		r.next = seq + 1
-		if !r.yield(queue.Record{Seq: seq, Key: keyOf(msg.Subject()), Data: msg.Data(), At: meta.Timestamp.UTC()}, nil) {
+		if !r.yield(queue.Record{Seq: seq, Key: names.Key(msg.Subject()), Data: msg.Data(), At: meta.Timestamp.UTC()}, nil) {
 			return errEnd
 		}
 		r.since = time.Now() // who takes the records may have taken its time
@@ -213,9 +214,9 @@ func (r *reader) more(ctx context.Context) (bool, error) {
 	}
 	ctx, cancel := r.log.store.call(ctx, r.log.store.open)
 	defer cancel()
-	subject := subjectOf(r.log.kind, r.log.part, "*")
+	subject := names.Subject(r.log.kind, r.log.part, "*")
 	if r.key != "" {
-		subject = subjectOf(r.log.kind, r.log.part, r.key)
+		subject = names.Subject(r.log.kind, r.log.part, r.key)
 	}
 	msg, err := r.log.js.GetMsg(ctx, r.next, jetstream.WithGetMsgSubject(subject))
 	switch {
@@ -242,7 +243,7 @@ func (r *reader) consumer(ctx context.Context) (jetstream.Consumer, error) {
 		InactiveThreshold: consumerLife,
 	}
 	if r.key != "" {
-		cfg.FilterSubject = subjectOf(r.log.kind, r.log.part, r.key)
+		cfg.FilterSubject = names.Subject(r.log.kind, r.log.part, r.key)
 	}
 	return r.log.js.CreateConsumer(ctx, cfg)
 }

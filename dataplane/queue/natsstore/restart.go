@@ -2,9 +2,14 @@ package natsstore
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"time"
 
+	"weir/dataplane/queue"
 	"weir/dataplane/queue/natsstore/embedded"
+	"weir/dataplane/queue/natsstore/quota"
+	"weir/dataplane/queue/natsstore/refusal"
 	"weir/shared/fault"
 )
 
@@ -123,6 +128,41 @@ func (s *Store) replace() {
 	}
 	s.log.Error("event server cannot be restarted: the process starts anew")
 	s.cfg.Replace()
+}
+
+// growEvery is how often it is looked whether the disk has more room for the logs.
+const growEvery = time.Minute
+
+// grow raises the limits of the logs with the room that the disk gets, until the store
+// is closed.
+func (s *Store) grow() {
+	for s.pause(growEvery) {
+		if err := errors.Join(s.embed.Measure(), s.raise(s.embed.Room())); err != nil && s.open.Err() == nil {
+			s.log.Warn("limits of the logs are not looked at", "error", err)
+		}
+	}
+}
+
+// raise raises the limits of logs that may hold total together; none falls.
+func (s *Store) raise(total int64) error {
+	limits := quota.Of(total, s.slots.Partitions, false)
+	for k, logs := range s.logs {
+		for _, l := range logs {
+			if limits[k] <= l.limit.Load() {
+				continue
+			}
+			ctx, cancel := s.call(s.open, s.open)
+			cfg := l.js.CachedInfo().Config
+			cfg.MaxBytes = quota.Wall(queue.Kind(k), limits[k])
+			_, err := s.js.UpdateStream(ctx, cfg)
+			cancel()
+			if err != nil {
+				return fmt.Errorf("raise the limit of %s: %w", l.name, refusal.Of(err))
+			}
+			l.limit.Store(limits[k])
+		}
+	}
+	return nil
 }
 
 // pause waits for d; false: the store is closed.

@@ -30,6 +30,7 @@ import (
 	"weir/dataplane/queue"
 	"weir/dataplane/queue/natsstore/cluster"
 	"weir/dataplane/queue/natsstore/embedded"
+	"weir/dataplane/queue/natsstore/names"
 	"weir/dataplane/queue/natsstore/peers"
 	"weir/dataplane/queue/natsstore/refusal"
 	"weir/shared/durable"
@@ -59,8 +60,8 @@ type Config struct {
 	// 0 means what the logs have already, 2 for new ones.
 	Partitions int
 	// MaxBytes is the most that all logs together may hold, on each server that keeps
-	// them. 0 means 60 % of the disk of Dir with the embedded server, less where that
-	// much is not free; with Address the limits that the logs have, and for new ones
+	// them. 0 means 60 % of the disk of Dir with the embedded server, less until that
+	// much is free; with Address the limits that the logs have, and for new ones
 	// what the servers and the account allow. Each kind of log has a share of its own,
 	// so that full EVENTS leave room for the journal, whose progress empties them.
 	MaxBytes int64
@@ -187,6 +188,9 @@ func (s *Store) start(ctx context.Context) error {
 	}
 	if s.embed != nil {
 		s.beside.Go(s.keepWriting)
+		if s.cfg.MaxBytes == 0 {
+			s.beside.Go(s.grow)
+		}
 		return nil
 	}
 	s.group.Settle(ctx)
@@ -292,16 +296,16 @@ func (s *Store) Limit(k queue.Kind) int64 {
 
 // newWatch returns a watch of the servers that keep the logs of each partition.
 func (s *Store) newWatch() *peers.Watch {
-	names := []string{"KV_" + metaBucket}
+	streams := []string{"KV_" + names.Meta}
 	var apart []peers.Pair
 	for _, l := range s.logs[queue.Events] {
-		names = append(names, l.name)
+		streams = append(streams, l.name)
 	}
 	for p, l := range s.logs[queue.Detour] {
-		names = append(names, l.name)
+		streams = append(streams, l.name)
 		apart = append(apart, peers.Pair{s.logs[queue.Events][p].name, l.name})
 	}
-	return peers.New(s.nc, s.js, names, apart, s.log)
+	return peers.New(s.nc, s.js, streams, apart, s.log)
 }
 
 // ServersAway returns the names of servers of a cluster that are away, while others

@@ -201,6 +201,33 @@ func TestAFullLogIsLimitedAndTakesMoreAfterAPurge(t *testing.T) {
 	}
 }
 
+// TestLimitsRiseWithoutARestart: logs that were opened on a full disk are not small for long.
+func TestLimitsRiseWithoutARestart(t *testing.T) {
+	t.Parallel()
+	s := open(t, natsstore.Config{Dir: t.TempDir(), Partitions: 1, MaxBytes: 1})
+	before := s.Limit(queue.Stage)
+	data := make([]byte, 7<<20)
+	for n := range 2 { // before and after
+		for range 10 {
+			_, err := s.Log(queue.Stage, 0).Append(t.Context(), "dst", data)
+			if full := err != nil; full && (n == 1 || fault.KindOf(err) != fault.Limited) {
+				t.Fatalf("Append = %v", err)
+			} else if full {
+				break
+			}
+		}
+		if err := s.Raise(100 * 8 * before); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if after := s.Limit(queue.Stage); after <= 10*before || s.Limit(queue.Parked) <= 10*before {
+		t.Errorf("STAGE may hold %d bytes, and could hold %d", after, before)
+	}
+	if err := s.Raise(1); err != nil || s.Limit(queue.Stage) <= before {
+		t.Errorf("limits fell to %d, %v", s.Limit(queue.Stage), err)
+	}
+}
+
 func TestAfterAWriteErrorTheServerIsRestarted(t *testing.T) {
 	t.Parallel()
 	if _, err := os.Stat("/dev/full"); err != nil {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -12,6 +11,7 @@ import (
 
 	"weir/dataplane/queue"
 	"weir/dataplane/queue/natsstore/cluster"
+	"weir/dataplane/queue/natsstore/names"
 	"weir/dataplane/queue/natsstore/quota"
 	"weir/dataplane/queue/natsstore/refusal"
 	"weir/shared/fault"
@@ -56,13 +56,13 @@ func (s *Store) openLogs(ctx context.Context) error {
 	}
 	limits := quota.Of(total, s.slots.Partitions, s.group != nil)
 	for k := range queue.Kinds {
-		if k == queue.Detour && s.logs[queue.Events][0].js.CachedInfo().Config.Replicas < leastCluster && (s.group == nil || !s.group.Has(ctx, streamName(k, 0))) {
+		if k == queue.Detour && s.logs[queue.Events][0].js.CachedInfo().Config.Replicas < leastCluster && (s.group == nil || !s.group.Has(ctx, names.Stream(k, 0))) {
 			continue // there is no other leader
 		}
 		for p := len(s.logs[k]); p < s.slots.Partitions; p++ {
 			l, err := s.openStream(ctx, k, p, limits[k])
 			if err != nil {
-				return fmt.Errorf("open log %s: %w", streamName(k, p), err)
+				return fmt.Errorf("open log %s: %w", names.Stream(k, p), err)
 			}
 			s.logs[k] = append(s.logs[k], l)
 		}
@@ -78,7 +78,7 @@ func (s *Store) checkAccount(ctx context.Context) error {
 			continue
 		}
 		for p := range s.slots.Partitions {
-			need.Streams = append(need.Streams, streamName(k, p))
+			need.Streams = append(need.Streams, names.Stream(k, p))
 		}
 	}
 	return refusal.Of(s.group.Check(ctx, need))
@@ -93,8 +93,8 @@ func (s *Store) openStream(ctx context.Context, k queue.Kind, p int, limit int64
 	ctx, cancel := making(ctx)
 	defer cancel()
 	cfg := jetstream.StreamConfig{
-		Name:       streamName(k, p),
-		Subjects:   []string{subjectOf(k, p, "*")},
+		Name:       names.Stream(k, p),
+		Subjects:   []string{names.Subject(k, p, "*")},
 		Retention:  jetstream.LimitsPolicy,
 		Discard:    jetstream.DiscardNew, // with it, a limit below what is there removes nothing
 		MaxBytes:   limit,
@@ -135,7 +135,7 @@ func (l *stream) append(ctx context.Context, key string, data []byte, opts ...je
 	ctx, cancel := l.store.call(ctx, writable)
 	defer cancel()
 	begun := time.Now()
-	ack, err := l.store.js.Publish(ctx, subjectOf(l.kind, l.part, key), data, opts...)
+	ack, err := l.store.js.Publish(ctx, names.Subject(l.kind, l.part, key), data, opts...)
 	if err != nil {
 		return 0, fmt.Errorf("append to %s: %w", l.name, l.appendFault(writable, begun, err))
 	}
@@ -162,23 +162,14 @@ func (l *stream) appendFault(writable context.Context, begun time.Time, err erro
 func (l *stream) Last(ctx context.Context) (queue.Record, error) {
 	ctx, cancel := l.store.call(ctx, l.store.open)
 	defer cancel()
-	msg, err := l.js.GetLastMsgForSubject(ctx, subjectOf(l.kind, l.part, "*"))
+	msg, err := l.js.GetLastMsgForSubject(ctx, names.Subject(l.kind, l.part, "*"))
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
 		return queue.Record{}, fault.New(fault.Missing, "The log %s is empty.", l.name)
 	}
 	if err != nil {
 		return queue.Record{}, fmt.Errorf("read the last record of %s: %w", l.name, l.callFault(err))
 	}
-	return queue.Record{Seq: msg.Sequence, Key: keyOf(msg.Subject), Data: msg.Data, At: msg.Time.UTC()}, nil
-}
-
-// keyOf returns the key in a record's subject.
-func keyOf(subject string) string {
-	key := subject[strings.LastIndexByte(subject, '.')+1:]
-	if key == noKey {
-		return ""
-	}
-	return key
+	return queue.Record{Seq: msg.Sequence, Key: names.Key(msg.Subject), Data: msg.Data, At: msg.Time.UTC()}, nil
 }
 
 func (l *stream) Purge(ctx context.Context, before uint64, key string) error {
@@ -199,7 +190,7 @@ func (l *stream) Purge(ctx context.Context, before uint64, key string) error {
 	}
 	opts := []jetstream.StreamPurgeOpt{jetstream.WithPurgeSequence(before)}
 	if key != "" {
-		opts = append(opts, jetstream.WithPurgeSubject(subjectOf(l.kind, l.part, key)))
+		opts = append(opts, jetstream.WithPurgeSubject(names.Subject(l.kind, l.part, key)))
 	}
 	if err := l.js.Purge(ctx, opts...); err != nil {
 		return fmt.Errorf("purge %s: %w", l.name, l.callFault(err))
@@ -251,13 +242,13 @@ func (l *stream) State(ctx context.Context) (queue.State, error) {
 func (l *stream) Keys(ctx context.Context) (map[string]uint64, error) {
 	ctx, cancel := l.store.call(ctx, l.store.open)
 	defer cancel()
-	info, err := l.js.Info(ctx, jetstream.WithSubjectFilter(subjectOf(l.kind, l.part, "*")))
+	info, err := l.js.Info(ctx, jetstream.WithSubjectFilter(names.Subject(l.kind, l.part, "*")))
 	if err != nil {
 		return nil, fmt.Errorf("ask for the keys of %s: %w", l.name, l.callFault(err))
 	}
 	keys := make(map[string]uint64, len(info.State.Subjects))
 	for subject, n := range info.State.Subjects {
-		keys[keyOf(subject)] = n
+		keys[names.Key(subject)] = n
 	}
 	return keys, nil
 }

@@ -3,6 +3,7 @@
 package embedded
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
@@ -27,9 +28,8 @@ import (
 // concurrent use, except that Stop and Restart follow each other.
 type Server struct {
 	dir string
-	// room is how far all logs may grow, in bytes. It is measured before the
-	// start, while no file comes and goes.
-	room int64
+	// room is how far all logs may grow, in bytes.
+	room atomic.Int64
 	now  atomic.Pointer[server.Server]
 	log  *serverLog
 }
@@ -50,19 +50,17 @@ func Start(dir string, log *slog.Logger, fail func(error)) (*Server, error) {
 	if err := os.MkdirAll(s.dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make the directory of the logs: %w", err)
 	}
-	room, err := s.measure(dir)
-	if err != nil {
+	if err := s.Measure(); err != nil {
 		return nil, err
 	}
-	s.room = room
 	return s, s.Restart()
 }
 
 // Room returns how many bytes all logs may have together, as far as the disk goes:
 // 60 % of it, but not more than 95 % of what they have and what is free, as of the
-// start at which that was most: a disk that is full at one start does not leave the
-// logs small for good.
-func (s *Server) Room() int64 { return s.room }
+// measurement at which that was most: a disk that is full at one start does not leave
+// the logs small for good.
+func (s *Server) Room() int64 { return s.room.Load() }
 
 // Restart starts the server again after Stop returned true.
 //
@@ -176,24 +174,33 @@ const firstRoom = 64 << 20
 // roomFile keeps, beside the logs, the largest Room so far, as a decimal number.
 const roomFile = "queue.room"
 
-// measure returns Server.Room and keeps it.
-func (s *Server) measure(dir string) (int64, error) {
+// leastGrowth is the part of Room by which it grows at least, unless to the most there
+// may be: what is free changes all the time.
+const leastGrowth = 20
+
+// Measure looks at the disk, and lets Room be what there is now if that is clearly more.
+func (s *Server) Measure() error {
+	dir := filepath.Dir(s.dir)
 	most, now, err := diskRoom(dir)
 	if err != nil {
-		return 0, err
+		return err
 	}
-	path := filepath.Join(dir, roomFile)
-	kept := int64(0)
-	if text, err := os.ReadFile(path); err == nil {
-		kept, _ = strconv.ParseInt(string(text), 10, 64) // else as if there were none
+	path, kept := filepath.Join(dir, roomFile), s.room.Load()
+	if kept == 0 {
+		if text, err := os.ReadFile(path); err == nil {
+			kept, _ = strconv.ParseInt(string(text), 10, 64) // else as if there were none
+		}
+		kept = min(kept, most)
 	}
-	if kept = min(kept, most); kept >= now {
-		return kept, nil
+	if now <= kept || now < kept+kept/leastGrowth && now < most {
+		s.room.Store(kept)
+		return nil
 	}
+	s.room.Store(now)
 	if err := durable.WriteFile(path, strconv.AppendInt(nil, now, 10), 0o600); err != nil {
 		s.log.log.Warn("size of the event store not kept", "error", err)
 	}
-	return now, nil
+	return nil
 }
 
 // diskRoom returns 60 % of the disk and the smaller one of that and 95 % of what there is for the logs under dir.
@@ -204,10 +211,16 @@ func diskRoom(dir string) (most, now int64, err error) {
 	}
 	used := int64(0)
 	err = filepath.WalkDir(filepath.Join(dir, "queue"), func(_ string, d fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) { // it was removed meanwhile
+			return nil
+		}
 		if err != nil || !d.Type().IsRegular() {
 			return err
 		}
 		info, err := d.Info()
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
 		if err != nil {
 			return err
 		}

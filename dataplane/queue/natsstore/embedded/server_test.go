@@ -45,3 +45,22 @@ func TestRoomIsTheMostThatAStartFound(t *testing.T) {
 		t.Errorf("%d bytes of room after a damaged file, want about %d", again, first)
 	}
 }
+
+// What others freed since the start is measured without another one.
+func TestRoomGrowsWhenTheDiskGetsSome(t *testing.T) {
+	t.Parallel()
+	s, err := embedded.Start(t.TempDir(), slog.New(slog.DiscardHandler), func(error) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Stop()
+	first := s.Room()
+	s.Shrink(first / 10)
+	if err := s.Measure(); err != nil || s.Room() < first/2 {
+		t.Errorf("%d bytes of room, %v; want about %d", s.Room(), err, first)
+	}
+	s.Shrink(1 << 60)
+	if err := s.Measure(); err != nil || s.Room() != 1<<60 {
+		t.Errorf("%d bytes of room, %v; want as many as before", s.Room(), err)
+	}
+}

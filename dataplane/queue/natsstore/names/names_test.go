@@ -1,4 +1,4 @@
-package natsstore
+package names
 
 import (
 	"strings"
@@ -17,12 +17,12 @@ func TestEveryIdentifierIsAKeyOfItsOwn(t *testing.T) {
 	for _, key := range []string{"", "a", "-", "_", "0", "files", "none", "deleted", "events", strings.Repeat("x", 64)} {
 		for partition := range 12 {
 			for _, kind := range []queue.Kind{queue.Events, queue.Stage, queue.Parked, queue.Dead, queue.Quarantine} {
-				subject := subjectOf(kind, partition, key)
+				subject := Subject(kind, partition, key)
 				if was, there := seen[subject]; there {
 					t.Errorf("%q has the subject %s of %q", key, subject, was)
 				}
 				seen[subject] = key
-				if got := keyOf(subject); got != key || strings.Count(subject, ".") != 2 || strings.ContainsAny(subject, "*> ") {
+				if got := Key(subject); got != key || strings.Count(subject, ".") != 2 || strings.ContainsAny(subject, "*> ") {
 					t.Errorf("%q has the subject %s, whose key is %q", key, subject, got)
 				}
 			}
