@@ -82,7 +82,9 @@ func join(t *testing.T, s *store.Store, region string, n byte) store.Plane {
 	t.Helper()
 	kinds := []wire.Kind{{Family: "source", Name: "http"}, {Family: "destination", Name: "hook"}, wire.Kind{Family: "destination"}.Named("hook-2"), {Family: "transformation", Name: "javascript"}, wire.BoundSecrets()}
 	if region != "us" {
-		kinds = append(kinds, wire.Kind{Family: "transformation", Name: workspace.LimitsOutputs}, wire.Kind{Family: "transformation", Name: workspace.FiltersConnections})
+		for _, name := range workspace.Additions() {
+			kinds = append(kinds, wire.Kind{Family: "transformation", Name: name})
+		}
 	}
 	token := store.Hash{n}
 	now := time.Now()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"weir/controlplane/policy"
 	"weir/controlplane/store"
@@ -85,41 +86,36 @@ func (s *Service) sealedFor(ctx context.Context, plane store.Plane, p *plan) ([]
 	return problems, nil
 }
 
-// tooOld lists the kinds and languages that the plane's version lacks. Types
-// that nobody knows are the whole-config check's.
+// tooOld lists the kinds, languages and additions to configurations that the plane's
+// version lacks. Types that nobody knows are the whole-config check's.
 func tooOld(c workspace.Config, plane store.Plane, specs []catalog.Spec) []fault.Problem {
 	var problems []fault.Problem
-	need := func(path, name string, families ...string) {
+	need := func(path, what, name string, families ...string) {
 		for _, k := range plane.Kinds {
 			if k.Name == (wire.Kind{}).Named(name).Name && slices.Contains(families, k.Family) {
 				return
 			}
 		}
 		problems = append(problems, fault.Problem{Path: path, Code: "too_old",
-			Text: fmt.Sprintf("Plane %s (%s) runs version %s, which has no %s %s; upgrade the plane first.", plane.Name, plane.ID, version(plane), families[0], name)})
+			Text: fmt.Sprintf("Plane %s (%s) runs version %s, which has no %s; upgrade the plane first.", plane.Name, plane.ID, version(plane), what)})
 	}
 	for i, source := range c.Sources {
 		if _, ok := catalog.Find(specs, source.Type, catalog.Sources); ok {
-			need(fmt.Sprintf("sources[%d].type", i), source.Type, string(catalog.Sources))
+			need(fmt.Sprintf("sources[%d].type", i), "source "+source.Type, source.Type, string(catalog.Sources))
 		}
 	}
 	for i, t := range c.Transformations {
 		if t.Language == "javascript" {
-			need(fmt.Sprintf("transformations[%d].language", i), t.Language, "transformation")
-		}
-		if t.MaxOutputs > 0 {
-			need(fmt.Sprintf("transformations[%d].maxOutputs", i), workspace.LimitsOutputs, "transformation")
-		}
-	}
-	for i, conn := range c.Connections {
-		if !conn.Rules().Zero() {
-			need(fmt.Sprintf("connections[%d]", i), workspace.FiltersConnections, "transformation")
+			need(fmt.Sprintf("transformations[%d].language", i), "transformation in "+t.Language, t.Language, "transformation")
 		}
 	}
 	for i, d := range c.Destinations {
 		if _, ok := catalog.Find(specs, d.Type, catalog.Destinations, catalog.Warehouses); ok {
-			need(fmt.Sprintf("destinations[%d].type", i), d.Type, string(catalog.Destinations), string(catalog.Warehouses))
+			need(fmt.Sprintf("destinations[%d].type", i), "destination "+d.Type, d.Type, string(catalog.Destinations), string(catalog.Warehouses))
 		}
+	}
+	for path, name := range c.Added() {
+		need(path, path[strings.LastIndex(path, ".")+1:], name, "transformation")
 	}
 	return problems
 }

@@ -359,7 +359,7 @@ func KindsOf(k plan.Kinds) []wire.Kind {
 	for _, s := range k.Specs() {
 		kinds = append(kinds, wire.Kind{Family: string(s.Family), Digest: catalog.Digest(s)}.Named(s.Name))
 	}
-	for _, name := range []string{"javascript", workspace.LimitsOutputs, workspace.FiltersConnections} {
+	for _, name := range append(workspace.Additions(), "javascript") {
 		kinds = append(kinds, wire.Kind{Family: "transformation", Name: name, Digest: catalog.Digest(catalog.Spec{Name: name})})
 	}
 	return append(kinds, wire.BoundSecrets())

@@ -21,7 +21,7 @@ const (
 // is empty, or Any.
 type Consent struct {
 	Categories []string `json:"categories" doc:"Names of categories of consent"`
-	Require    string   `json:"require,omitempty" doc:"all, when it is absent, or any"`
+	Require    string   `json:"require,omitempty" one:"all,any" doc:"How many of the categories; all when absent"`
 }
 
 // Check lists what is wrong with c, under path. Codes: required, too_many, too_large,

@@ -6,7 +6,6 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
-	"strings"
 	"unicode/utf8"
 
 	"weir/shared/catalog"
@@ -112,7 +111,7 @@ func ValidRegion(s string) bool { return slug.MatchString(s) }
 func (k *check) counts(c Config) bool {
 	before := len(k.problems)
 	for field, list := range lists(&c) {
-		path, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+		path := key(field)
 		most, _ := strconv.Atoi(field.Tag.Get("most")) // of every list, which a test holds
 		if list.Len() > most {
 			k.add(path, "too_many", "There are %d %s; a workspace has at most %d.", list.Len(), path, most)

@@ -13,7 +13,8 @@ const Format = 1
 
 // Config is the whole configuration of one workspace at one moment. References
 // between objects are by id; names are for people and unique per kind. A list is a
-// kind of object; most is how many there may be.
+// kind of object; most is how many there may be. Of a kind or a field that planes of an
+// older release do not know, added is the name by which planes say that they do.
 type Config struct {
 	Format          int              `json:"format"`
 	Workspace       id.Workspace     `json:"workspace"`
@@ -73,12 +74,8 @@ type Transformation struct {
 	Language string            `json:"language"`
 	Code     string            `json:"code"`
 	// MaxOutputs is how many events it makes of one at most; 0: script.MaxOutputs.
-	MaxOutputs int `json:"maxOutputs,omitempty"`
+	MaxOutputs int `json:"maxOutputs,omitempty" added:"maxoutputs"`
 }
-
-// LimitsOutputs is the name that planes list among the languages of transformations
-// when they know MaxOutputs.
-const LimitsOutputs = "maxoutputs"
 
 // Destination is one receiver of events.
 type Destination struct {
@@ -90,19 +87,15 @@ type Destination struct {
 	Secrets  map[string]secret.Ref `json:"secrets,omitempty"` // by the Spec's secret field
 }
 
-// FiltersConnections is the name that planes list among the languages of transformations
-// when they know Events, Filter and Consent of connections.
-const FiltersConnections = "connectionrules"
-
 // Connection joins one source to one destination. Events, Filter and Consent say which
 // events it takes.
 type Connection struct {
 	Source          id.Source           `json:"source"`
 	Destination     id.Destination      `json:"destination"`
 	Transformations []id.Transformation `json:"transformations,omitempty"` // applied in this order
-	Events          *filter.Events      `json:"events,omitempty"`
-	Filter          string              `json:"filter,omitempty"`
-	Consent         *filter.Consent     `json:"consent,omitempty"`
+	Events          *filter.Events      `json:"events,omitempty" added:"connectionrules"`
+	Filter          string              `json:"filter,omitempty" added:"connectionrules"`
+	Consent         *filter.Consent     `json:"consent,omitempty" added:"connectionrules"`
 }
 
 // Rules are what events have to fulfil that the connection takes.

@@ -8,6 +8,7 @@ import (
 	"iter"
 	"reflect"
 	"slices"
+	"strings"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -126,6 +127,12 @@ func lists(c *Config) iter.Seq2[reflect.StructField, reflect.Value] {
 			}
 		}
 	}
+}
+
+// key is a field's name in the encoding.
+func key(f reflect.StructField) string {
+	name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+	return name
 }
 
 // given returns settings, nil when they say nothing.

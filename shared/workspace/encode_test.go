@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"weir/shared/fault"
+	"weir/shared/filter"
 	"weir/shared/id"
 	"weir/shared/secret"
 	"weir/shared/workspace"
@@ -124,6 +125,25 @@ func TestTheEncodingStaysWhatInstallationsHave(t *testing.T) {
 		`"transformations":[{"code":"export const transformEvent = (e) => e;","id":"tf_a","language":"javascript","maxOutputs":7,"name":"mask-pii"}],"workspace":"ws_a"}`
 	if d := cmp.Diff(want, string(body)); d != "" || digest != "33d4c6f641623cd55cbe0a9e7a2849d7658d58aeaba4283ab4896e12e97acf9c" {
 		t.Errorf("digest %s (-want +got):\n%s", digest, d)
+	}
+}
+
+// TestAdditionsAreNamed holds what a plane lists to what a configuration needs.
+func TestAdditionsAreNamed(t *testing.T) {
+	t.Parallel()
+	c := good()
+	c.Transformations[0].MaxOutputs = 7
+	c.Connections[1].Filter, c.Connections[1].Events = "true", &filter.Events{}
+	var got []string
+	for path, name := range c.Added() {
+		got = append(got, path+" "+name)
+		if !slices.Contains(workspace.Additions(), name) {
+			t.Errorf("%s is no addition", name)
+		}
+	}
+	want := []string{"transformations[0].maxOutputs maxoutputs", "connections[1].events connectionrules", "connections[1].filter connectionrules"}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
 	}
 }
 

@@ -6,9 +6,10 @@
 // objects. A list of Document is a kind; the fields of its type are the keys of an
 // object, and their tags say what a reader has to know: json its name, and with
 // omitempty or omitzero that it may be left out; doc what it is; least and most the
-// bounds of a number. Kinds and Fields give them to what reads YAML, writes an
-// export, compares revisions and resolves names; gen writes from them the schemas of
-// the API and docs/configuration.md. None of those knows a kind by name.
+// bounds of a number; one the values of a text. Kinds and Fields give them to what
+// reads YAML, writes an export, compares revisions and resolves names; gen writes from
+// them the schemas of the API and docs/configuration.md. None of those knows a kind by
+// name.
 package document
 
 import (

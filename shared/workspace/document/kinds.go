@@ -21,8 +21,9 @@ type Field struct {
 	Name     string // the key
 	Doc      string
 	Required bool
-	Least    int // of a number; 0 for no bound
-	Most     int // of a number; 0 for no bound
+	Least    int    // of a number; 0 for no bound
+	Most     int    // of a number; 0 for no bound
+	One      string // of a text: what it is one of, between commas; empty for any
 	Type     reflect.Type
 	Index    []int // in the Go type
 }
@@ -52,7 +53,7 @@ func Fields(of reflect.Type) []Field {
 		}
 		least, _ := strconv.Atoi(f.Tag.Get("least")) // absent: 0
 		most, _ := strconv.Atoi(f.Tag.Get("most"))
-		fields = append(fields, Field{Name: name, Doc: f.Tag.Get("doc"), Required: options == "", Least: least, Most: most, Type: f.Type, Index: f.Index})
+		fields = append(fields, Field{Name: name, Doc: f.Tag.Get("doc"), Required: options == "", Least: least, Most: most, One: f.Tag.Get("one"), Type: f.Type, Index: f.Index})
 	}
 	return fields
 }

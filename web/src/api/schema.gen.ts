@@ -1516,8 +1516,11 @@ export interface components {
         Consent: {
             /** @description Names of categories of consent */
             categories: string[];
-            /** @description all, when it is absent, or any */
-            require?: string;
+            /**
+             * @description How many of the categories; all when absent
+             * @enum {string}
+             */
+            require?: "all" | "any";
         };
         Propose: {
             document: components["schemas"]["Document"];

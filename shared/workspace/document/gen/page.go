@@ -87,6 +87,9 @@ func value(f document.Field, t reflect.Type) string {
 		}
 		return "list of " + value(f, t.Elem())
 	case reflect.String:
+		if f.One != "" {
+			return strings.ReplaceAll(f.One, ",", " or ")
+		}
 		return "text"
 	case reflect.Bool:
 		return "true or false"

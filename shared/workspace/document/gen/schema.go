@@ -81,6 +81,9 @@ func shape(f document.Field, t reflect.Type) string {
 	case reflect.Map:
 		return "type: object, additionalProperties: { " + shape(f, t.Elem()) + " }"
 	case reflect.String:
+		if f.One != "" {
+			return "type: string, enum: [" + strings.ReplaceAll(f.One, ",", ", ") + "]"
+		}
 		return "type: string"
 	case reflect.Bool:
 		return "type: boolean"
