@@ -64,11 +64,12 @@ type Request struct {
 	Parts  []int  // for Judge, of a kind that makes several parts of one item: the item of each part of the body
 }
 
-// Response is the answer to a Request. Body is cut at 64 KiB.
+// Response is the answer to a Request.
 type Response struct {
 	Status int
 	Header http.Header
 	Body   []byte
+	Cut    bool // Body is only the beginning: 64 KiB, and a KiB for each item of the request
 }
 
 // Outcome is what happened to an item.

@@ -67,10 +67,13 @@ func (s *sending) find(ctx context.Context, kind destination.Chained, b destinat
 	if !ok {
 		return "", nil, 0, false
 	}
-	res, err := s.link.do(ctx, s.target, r, s.limits, turn)
+	res, refused, err := s.link.do(ctx, s.target, r, s.limits, turn)
 	now = s.link.Deps.Now()
 	f := &finder{Chained: kind}
 	verdicts = destination.Judge(f, r, res, err, now)
+	if refused {
+		renew(b, verdicts)
+	}
 	answered := verdicts[0].Outcome != destination.Retry
 	s.outcome.Answered = s.outcome.Answered || answered
 	s.outcome.Failed = s.outcome.Failed || !answered

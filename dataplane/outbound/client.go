@@ -44,8 +44,8 @@ func New(c Config) *Client {
 // Plane returns what all links that use the client share.
 func (c *Client) Plane() *Plane { return c.plane }
 
-// Do sends one request and returns the answer, of which it reads at most 64 KiB;
-// all of it lasts timeout at most. With an error the status is 0, or that of a 2xx
+// Do sends one request and returns the answer, of which it reads at most 64 KiB, and a
+// KiB for each item of the request; all of it lasts timeout at most. With an error the status is 0, or that of a 2xx
 // whose body broke off: it may not have been one.
 //
 // fault.Invalid: HTTP cannot carry the request. fault.Denied: dial refused the
@@ -62,11 +62,12 @@ func (c *Client) Do(ctx context.Context, r destination.Request, timeout time.Dur
 		return destination.Response{}, endOf(ctx, err)
 	}
 	defer res.Body.Close()
-	body, err := readAnswer(res.Body)
+	most := maxAnswer + maxOfItem*len(r.Items)
+	body, err := readAnswer(res.Body, most)
 	if err != nil && res.StatusCode < 300 {
 		return destination.Response{Status: res.StatusCode}, endOf(ctx, err)
 	}
-	return destination.Response{Status: res.StatusCode, Header: res.Header, Body: body}, nil
+	return destination.Response{Status: res.StatusCode, Header: res.Header, Body: body, Cut: len(body) == most}, nil
 }
 
 // endOf is ctx's error when it has ended, else err.
@@ -82,21 +83,22 @@ func (c *Client) Close() { c.transport.CloseIdleConnections() }
 
 // Sizes of answers, in bytes.
 const (
-	maxAnswer = 64 << 10  // what a kind gets to see
+	maxAnswer = 64 << 10  // what a kind gets to see,
+	maxOfItem = 1 << 10   // and so much more for each item of the request
 	maxDrain  = 256 << 10 // what is read and thrown away to keep the connection
 )
 
-// readAnswer reads the first maxAnswer bytes and drains some more, so that the
-// connection can be used again.
-func readAnswer(r io.ReadCloser) ([]byte, error) {
+// readAnswer reads the first most bytes and drains some more, so that the connection can
+// be used again.
+func readAnswer(r io.ReadCloser, most int) ([]byte, error) {
 	if all, ok := httpsend.Whole(r); ok {
-		return all, nil
+		return all[:min(len(all), most)], nil
 	}
-	body, err := io.ReadAll(io.LimitReader(r, maxAnswer))
+	body, err := io.ReadAll(io.LimitReader(r, int64(most)))
 	if err != nil {
 		return nil, err
 	}
-	if len(body) == maxAnswer {
+	if len(body) == most {
 		_, _ = io.CopyN(io.Discard, r, maxDrain) // what is left closes the connection, no more
 	}
 	return body, nil

@@ -38,31 +38,46 @@ func (c *Client) Try(ctx context.Context, t *destination.Target, r destination.R
 	if err != nil {
 		return destination.Response{}, err
 	}
-	return l.do(ctx, t, r, limits, turn)
+	res, _, err := l.do(ctx, t, r, limits, turn)
+	return res, err
 }
 
 // do authorises a request whose turn it is and sends it, and once more, in a turn of its
-// own, when the token of the first was refused.
-func (l *Link) do(ctx context.Context, t *destination.Target, r destination.Request, limits destination.Limits, turn rate.Turn) (destination.Response, error) {
+// own, when the token of the first was refused. refused: the answer refuses a new token.
+func (l *Link) do(ctx context.Context, t *destination.Target, r destination.Request, limits destination.Limits, turn rate.Turn) (res destination.Response, refused bool, err error) {
 	if l.Plane == nil {
-		return l.Do(ctx, r, limits.Timeout)
+		res, err = l.Do(ctx, r, limits.Timeout)
+		return res, false, err
 	}
 	for first := true; ; first = false {
 		authorised, used, err := l.Plane.keys.Request(ctx, t.Opened, r, l.Deps.Now())
 		if err != nil {
 			turn.Learn(destination.Response{}, l.Deps.Now())
-			return destination.Response{}, err
+			return destination.Response{}, false, err
 		}
 		res, err := l.Do(ctx, authorised, limits.Timeout)
 		turn.Learn(res, l.Deps.Now())
-		if err != nil || res.Status != 401 || !first {
-			return res, err
+		if err != nil || res.Status != 401 {
+			return res, false, err
 		}
-		if again, err := l.Plane.keys.Refused(used, l.Deps.Now()); err != nil || !again {
-			return res, err
+		if again, err := l.Plane.keys.Refused(used, l.Deps.Now()); !again || err != nil || !first {
+			return res, again, nil
 		}
 		if turn, err = l.await(ctx, t.ID, limits); err != nil {
-			return destination.Response{}, err
+			return destination.Response{}, false, err
+		}
+	}
+}
+
+// renewals is how often a delivery waits for a token that is not refused.
+const renewals = 10
+
+// renew makes those of verdicts on items of b that are dead because a new token was
+// refused wait for the next one, unless they did so many times.
+func renew(b destination.Batch, verdicts []destination.Verdict) {
+	for i, v := range verdicts {
+		if v.Outcome == destination.Dead && b.Items[v.Item].Attempt < renewals {
+			verdicts[i] = destination.Verdict{Item: v.Item, Outcome: destination.Retry, Code: "token_refused", Detail: v.Detail}
 		}
 	}
 }

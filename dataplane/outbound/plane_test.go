@@ -33,11 +33,15 @@ func target(t *testing.T, d destination.Destination) *destination.Target {
 	return &destination.Target{ID: "dst_acme", Opened: o}
 }
 
-// TestATokenThatIsRefusedIsRenewedOnce: the request goes again with the next one; a
-// second refusal is an answer.
+// TestATokenThatIsRefusedIsRenewedOnce: the request goes again with the next one. When
+// that is refused, too, the event waits; in the end that is an answer.
 func TestATokenThatIsRefusedIsRenewedOnce(t *testing.T) {
 	t.Parallel()
-	for good, want := range map[string]string{"t2": "", "none": "rejected_401"} {
+	for _, tc := range []struct {
+		good    string
+		attempt int
+		want    string
+	}{{"t2", 1, ""}, {"none", 1, "token_refused"}, {"none", 10, "rejected_401"}} {
 		tokens, requests := 0, 0
 		do := func(_ context.Context, r destination.Request, _ time.Duration) (destination.Response, error) {
 			if r.URL == "https://api.example/token" {
@@ -45,16 +49,18 @@ func TestATokenThatIsRefusedIsRenewedOnce(t *testing.T) {
 				return destination.Response{Status: 200, Body: fmt.Appendf(nil, `{"access_token":"t%d"}`, tokens)}, nil
 			}
 			requests++
-			if r.Header.Get("Authorization") != "Bearer "+good {
+			if r.Header.Get("Authorization") != "Bearer "+tc.good {
 				return destination.Response{Status: 401}, nil
 			}
 			return destination.Response{Status: 200}, nil
 		}
 		link := outbound.Link{Do: do, Plane: outbound.NewPlane(do), Deps: destination.Deps{Now: time.Now}}
 		results := make([]outbound.Result, 1)
-		link.Send(t.Context(), target(t, each{}), batch("a"), results)
-		if results[0].Code != want || tokens != 2 || requests != 2 {
-			t.Errorf("%s: %+v after %d tokens and %d requests, want code %q after 2 and 2", good, results[0], tokens, requests, want)
+		b := batch("a")
+		b.Items[0].Attempt = tc.attempt
+		link.Send(t.Context(), target(t, each{}), b, results)
+		if results[0].Code != tc.want || tokens != 2 || requests != 2 {
+			t.Errorf("%+v: %+v after %d tokens and %d requests, want code %q after 2 and 2", tc, results[0], tokens, requests, tc.want)
 		}
 	}
 }

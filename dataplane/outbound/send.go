@@ -87,9 +87,12 @@ func (s *sending) request(ctx context.Context, b destination.Batch, at []int, r 
 	if !ok {
 		return false
 	}
-	res, err := s.link.do(ctx, s.target, r, s.limits, turn)
+	res, refused, err := s.link.do(ctx, s.target, r, s.limits, turn)
 	now = s.link.Deps.Now()
 	verdicts := destination.Judge(s.target.HTTP, r, res, err, now)
+	if refused {
+		renew(b, verdicts)
+	}
 	again, split := false, []int(nil)
 	for _, v := range verdicts {
 		s.outcome.Answered = s.outcome.Answered || v.Outcome != destination.Retry

@@ -162,6 +162,9 @@ func (m *mapped) parts(a *answer, req destination.Request, res destination.Respo
 			others = "delivered"
 		}
 	}
+	if others == "delivered" && res.Cut && len(all) > 1 {
+		others = "split" // what was cut off may have refused any of them
+	}
 	for n := range all {
 		if !refused[all[n].Item] {
 			a.set(&all[n], res, others, "", s)

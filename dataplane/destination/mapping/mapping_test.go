@@ -2,6 +2,7 @@ package mapping_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -108,5 +109,30 @@ func TestBodies(t *testing.T) {
 				t.Errorf("%s\ngot  %s\nwant %s", tc.body, got, want)
 			}
 		})
+	}
+}
+
+// TestAnAnswerThatIsCutSaysNothingOfTheRest: what was not read may refuse any of them. One
+// that is alone has no rest.
+func TestAnAnswerThatIsCutSaysNothingOfTheRest(t *testing.T) {
+	t.Parallel()
+	d := open(t, `calls:
+  - on: { type: [track] }
+    path: /x
+    batch: { wrap: { events: "{items}" } }
+    body: { id: messageId }
+answers:
+  - { status: 200, items: errors.*, index: at, is: dead, code: acme_a }
+`, "{}")
+	res := destination.Response{Status: 200, Body: []byte(`{"errors":[{"at":1},{"at`), Cut: true}
+	var got []destination.Outcome
+	for _, v := range d.Judge(destination.Request{Items: []int{0, 1, 2}}, res) {
+		got = append(got, v.Outcome)
+	}
+	if want := []destination.Outcome{destination.Split, destination.Split, destination.Split}; !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+	if v := d.Judge(destination.Request{Items: []int{0}}, res); v[0].Outcome != destination.Delivered {
+		t.Errorf("alone: %+v", v)
 	}
 }
