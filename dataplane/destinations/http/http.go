@@ -146,12 +146,15 @@ func (a *api) address(s *values.Scope) string {
 	return text + "?" + parameters.Encode()
 }
 
+// parameter escapes what is allowed in a path and parts a parameter.
+var parameter = strings.NewReplacer("&", "%26", "=", "%3D", "+", "%2B")
+
 // segment escapes a text in a path or a parameter. One that is . or .. would lead elsewhere.
 func segment(text string) string {
 	if text == "." || text == ".." {
 		return strings.ReplaceAll(text, ".", "%2E")
 	}
-	return strings.NewReplacer("&", "%26", "=", "%3D", "+", "%2B").Replace(url.PathEscape(text))
+	return parameter.Replace(url.PathEscape(text))
 }
 
 func (a *api) header(s *values.Scope) nethttp.Header {
