@@ -20,6 +20,7 @@ import (
 	"weir/controlplane/policy"
 	"weir/controlplane/publish"
 	"weir/controlplane/store"
+	"weir/controlplane/store/audit"
 	"weir/shared/catalog"
 	"weir/shared/durable"
 	"weir/shared/fault"
@@ -90,6 +91,7 @@ type running struct {
 	fleet     *fleet.Service
 	publisher *publish.Publisher
 	authn     *authn.Service
+	signer    *audit.Signer
 	http      *http.Server
 	told      string // where planes reach the hub
 }
@@ -122,6 +124,7 @@ func (c *ControlPlane) Run(ctx context.Context) (err error) {
 	g.Go(func() error { return r.hub.Run(ctx) })
 	g.Go(func() error { return r.fleet.Run(ctx) })
 	g.Go(func() error { return r.publisher.Run(ctx) })
+	g.Go(func() error { return r.signer.Run(ctx) })
 	g.Go(func() error { return r.serve(ctx) })
 	c.cfg.Log.InfoContext(ctx, "control plane started", "http", c.addresses.HTTP, "hub", r.told)
 	close(c.ready)
@@ -157,6 +160,10 @@ func (c *ControlPlane) assemble(ctx context.Context, r *running) error {
 		return err
 	}
 	if r.authn, err = authn.New(authn.Config{Store: r.store, Key: granting, Log: c.cfg.Log}); err != nil {
+		return err
+	}
+	r.signer, err = audit.NewSigner(audit.SignerConfig{Log: r.store.Audit(), Key: signing, File: filepath.Join(c.cfg.DataDir, "audit-heads.json"), Logger: c.cfg.Log})
+	if err != nil {
 		return err
 	}
 	handler, err := c.handler(ctx, r)
@@ -230,7 +237,7 @@ func (c *ControlPlane) handler(ctx context.Context, r *running) (http.Handler, e
 		return nil, err
 	}
 	return api.New(api.Config{
-		Store: r.store, Policy: rules, Authn: r.authn, Draft: drafts, Fleet: r.fleet, Catalog: catalog.All(),
+		Store: r.store, Policy: rules, Authn: r.authn, Draft: drafts, Fleet: r.fleet, Signer: r.signer, Catalog: catalog.All(),
 		Changed: r.publisher.Nudge, Secure: c.cfg.secure(), TrustedProxies: c.trusted, Log: c.cfg.Log,
 	})
 }

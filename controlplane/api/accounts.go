@@ -9,7 +9,6 @@ import (
 	"weir/controlplane/api/tenants"
 	"weir/controlplane/api/web"
 	"weir/controlplane/authn"
-	"weir/controlplane/policy"
 	"weir/controlplane/store"
 )
 
@@ -109,57 +108,4 @@ func (a *API) logout(c echo.Context) error {
 	}
 	a.setCookie(c, "", time.Unix(1, 0))
 	return c.NoContent(http.StatusNoContent)
-}
-
-// audited lists the organizations whose audit rows the caller reads here: the request's,
-// and "" for those about none, which are the operator's.
-func (a *API) audited(c echo.Context) ([]store.OrganizationID, error) {
-	ctx, who := c.Request().Context(), web.Subject(c)
-	org, err := web.Organization(c)
-	if err != nil {
-		return nil, err
-	}
-	var of []store.OrganizationID
-	denied := a.cfg.Policy.Allow(ctx, who, policy.ReadAudit, policy.Resource{Organization: string(org)})
-	if denied == nil {
-		of = append(of, org)
-	}
-	if c.Param("org") == "" && a.cfg.Policy.Allow(ctx, who, policy.ReadInstallationAudit, policy.Resource{}) == nil {
-		of = append(of, "")
-	}
-	if len(of) == 0 {
-		return nil, denied
-	}
-	return of, nil
-}
-
-func (a *API) audit(c echo.Context) error {
-	below, limit, err := web.Page(c)
-	if err != nil {
-		return err
-	}
-	of, err := a.audited(c)
-	if err != nil {
-		return err
-	}
-	entries, err := a.cfg.Store.Audit(c.Request().Context(), of, below, limit)
-	if err != nil {
-		return err
-	}
-	type entry struct {
-		At     time.Time `json:"at"`
-		Actor  string    `json:"actor"`
-		Action string    `json:"action"`
-		Object string    `json:"object"`
-		Detail string    `json:"detail"`
-	}
-	out := struct {
-		Entries []entry `json:"entries"`
-		Next    string  `json:"next"`
-	}{Entries: make([]entry, len(entries))}
-	for i, e := range entries {
-		out.Entries[i] = entry{e.At, e.Actor, e.Action, e.Object, e.Detail}
-		out.Next = web.Next(len(entries), limit, e.Seq)
-	}
-	return c.JSON(http.StatusOK, out)
 }

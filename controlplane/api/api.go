@@ -9,6 +9,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"weir/controlplane/api/history"
 	"weir/controlplane/api/site"
 	"weir/controlplane/api/tenants"
 	"weir/controlplane/api/web"
@@ -17,6 +18,7 @@ import (
 	"weir/controlplane/fleet"
 	"weir/controlplane/policy"
 	"weir/controlplane/store"
+	"weir/controlplane/store/audit"
 	"weir/shared/catalog"
 	"weir/shared/fault"
 	"weir/shared/proxy"
@@ -31,6 +33,7 @@ type Config struct {
 	Authn   *authn.Service
 	Draft   *draft.Service
 	Fleet   *fleet.Service
+	Signer  *audit.Signer
 	Catalog []catalog.Spec
 	Console fs.FS  // the built console with index.html at its top; nil means the embedded one
 	Changed func() // called after a commit or a removal; must not block
@@ -48,6 +51,7 @@ type API struct {
 	document []byte // openapi.yaml as JSON
 	cross    *http.CrossOriginProtection
 	tenants  *tenants.Handlers
+	history  *history.Handlers
 }
 
 // New checks cfg and builds the routes. Nothing runs.
@@ -63,6 +67,7 @@ func New(cfg Config) (*API, error) {
 	need(cfg.Authn != nil, "a way to know callers")
 	need(cfg.Draft != nil, "drafts")
 	need(cfg.Fleet != nil, "the fleet")
+	need(cfg.Signer != nil, "a signer of the audit log")
 	need(len(cfg.Catalog) > 0, "a catalog")
 	if err := errors.Join(missing...); err != nil {
 		return nil, err
@@ -85,7 +90,8 @@ func New(cfg Config) (*API, error) {
 		return nil, err
 	}
 	a := &API{cfg: cfg, log: cfg.Log, document: document, cross: http.NewCrossOriginProtection(),
-		tenants: tenants.New(tenants.Config{Store: cfg.Store, Policy: cfg.Policy, Authn: cfg.Authn})}
+		tenants: tenants.New(tenants.Config{Store: cfg.Store, Policy: cfg.Policy, Authn: cfg.Authn}),
+		history: history.New(history.Config{Store: cfg.Store, Policy: cfg.Policy, Signer: cfg.Signer})}
 	a.echo = echo.New()
 	failures := web.Failures{Log: cfg.Log}
 	a.echo.HTTPErrorHandler = failures.Answer
@@ -162,7 +168,8 @@ func (a *API) scoped(at string) []route {
 		{"POST", at + "/workspaces/:name/diff", policy.DiffWorkspace, a.diff},
 		{"GET", at + "/workspaces/:name/revisions", policy.ReadWorkspace, a.revisions},
 		{"GET", at + "/status", policy.ReadStatus, a.status},
-		{"POST", at + "/capabilities", policy.ReadSelf, a.capability}, // the handler asks for what is wanted
-		{"GET", at + "/audit", policy.ReadSelf, a.audit},              // the handler asks for what is wanted
+		{"POST", at + "/capabilities", policy.ReadSelf, a.capability},    // the handler asks for what is wanted
+		{"GET", at + "/audit", policy.ReadSelf, a.history.Audit},         // the handler asks for what is wanted
+		{"GET", at + "/audit/verify", policy.ReadSelf, a.history.Verify}, // the same
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -27,6 +28,7 @@ import (
 	"weir/controlplane/policy"
 	"weir/controlplane/publish"
 	"weir/controlplane/store"
+	"weir/controlplane/store/audit"
 	"weir/controlplane/store/storetest"
 	"weir/controlplane/store/tenancy"
 	"weir/shared/catalog"
@@ -92,7 +94,9 @@ func open(t *testing.T, s *store.Store) *harness {
 	specs := catalog.All()
 	drafts, err := draft.New(draft.Config{Store: s, Policy: rules, Catalog: specs, Place: planes.Place, Counts: planes.Counts, Code: scripttest.Compiler()})
 	must(err)
-	handler, err := api.New(api.Config{Store: s, Policy: rules, Authn: accounts, Draft: drafts, Fleet: planes, Catalog: specs, Changed: publisher.Nudge,
+	signer, err := audit.NewSigner(audit.SignerConfig{Log: s.Audit(), Key: control, File: filepath.Join(t.TempDir(), "heads.json")})
+	must(err)
+	handler, err := api.New(api.Config{Store: s, Policy: rules, Authn: accounts, Draft: drafts, Fleet: planes, Signer: signer, Catalog: specs, Changed: publisher.Nudge,
 		TrustedProxies: proxy.Trusted{netip.MustParsePrefix("127.0.0.0/8")},
 		Console:        fstest.MapFS{"index.html": {Data: []byte("<!doctype html>console")}, "assets/app-1.js": {Data: []byte("app()")}}})
 	must(err)

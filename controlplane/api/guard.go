@@ -90,6 +90,7 @@ func (a *API) guard(r route) echo.MiddlewareFunc {
 				return fault.New(fault.Denied, "a page of another origin may not ask for this")
 			}
 			if r.action == "" {
+				web.SetOrigin(c, a.cfg.TrustedProxies.Client(req))
 				web.BoundStranger(c)
 				return next(c)
 			}
@@ -100,6 +101,7 @@ func (a *API) guard(r route) echo.MiddlewareFunc {
 			if err := a.allow(c, who, r.action); err != nil {
 				return err
 			}
+			web.SetOrigin(c, a.cfg.TrustedProxies.Client(req))
 			return next(c)
 		}
 	}

@@ -13,6 +13,7 @@ import (
 
 	"weir/controlplane/authn"
 	"weir/controlplane/store"
+	"weir/controlplane/store/audit"
 	"weir/controlplane/store/storetest"
 	"weir/shared/capability"
 	"weir/shared/fault"
@@ -151,7 +152,7 @@ func TestGuessingIsLimitedByAddressNotByAccount(t *testing.T) {
 	if _, err := a.Login(t.Context(), login.Email, login.Password, from("192.0.2.66")); err != nil {
 		t.Errorf("after the window: %v", err)
 	}
-	entries, err := s.Audit(t.Context(), []store.OrganizationID{"", store.DefaultOrganization}, 0, 100)
+	entries, err := s.Audit().List(t.Context(), audit.Filter{Organizations: []string{"", string(store.DefaultOrganization)}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -321,8 +322,8 @@ func TestCapabilitiesAreForOnePlaneWorkspaceAndAction(t *testing.T) {
 			t.Errorf("Verify for %s is good", name)
 		}
 	}
-	entries, err := s.Audit(t.Context(), []store.OrganizationID{"", store.DefaultOrganization}, 0, 1)
-	if err != nil || len(entries) != 1 || entries[0].Action != "capability.issue" || entries[0].Actor != "token:ci" || entries[0].Detail != "dead:read dst_a" {
+	entries, err := s.Audit().List(t.Context(), audit.Filter{Organizations: []string{"", string(store.DefaultOrganization)}})
+	if err != nil || len(entries) == 0 || entries[0].Action != "capability.issue" || entries[0].Actor != "token:ci" || entries[0].Detail != "dead:read dst_a" {
 		t.Errorf("audit = %+v, %v; want the capability's row", entries, err)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"weir/controlplane/store"
+	"weir/controlplane/store/audit"
 	"weir/controlplane/store/storetest"
 	"weir/shared/fault"
 )
@@ -24,7 +25,7 @@ func TestUsersAreFoundByEmailInAnyCase(t *testing.T) {
 		wantKind(t, err, fault.Conflict)
 		_, err = s.UserByEmail(t.Context(), "nobody@example.com")
 		wantKind(t, err, fault.Missing)
-		log := must[[]store.Entry](t)(s.Audit(t.Context(), []store.OrganizationID{"", store.DefaultOrganization}, 0, 0))
+		log := must[[]audit.Entry](t)(s.Audit().List(t.Context(), everything))
 		if len(log) != 1 || log[0].Action != "user.create" || log[0].Object != "user "+string(made.ID) {
 			t.Errorf("audit has %+v, want the one user.create", log)
 		}

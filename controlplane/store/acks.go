@@ -55,8 +55,7 @@ func (s *Store) FoldAck(ctx context.Context, who Actor, a wire.Ack) (bool, error
 		if err := beats.Applied(ctx, tx, a); err != nil {
 			return trail{}, err
 		}
-		told := trail{"plane.ack", "workspace " + string(a.Workspace),
-			fmt.Sprintf("plane %s, number %d, %s, running %d, %d problems", a.Plane, a.Number, a.State, a.Running, len(a.Problems))}
+		told := trail{Action: "plane.ack", Object: "workspace " + string(a.Workspace), Detail: fmt.Sprintf("plane %s, number %d, %s, running %d, %d problems", a.Plane, a.Number, a.State, a.Running, len(a.Problems))}
 		if kept == nil {
 			return told, tx.Ack.Create().SetPlaneID(string(a.Plane)).SetWorkspaceID(string(a.Workspace)).SetNumber(a.Number).
 				SetRunning(a.Running).SetHighest(highest).SetDigest(string(a.Digest)).SetState(string(a.State)).

@@ -21,7 +21,7 @@ func (s *Store) FoldBeat(ctx context.Context, who Actor, b wire.Beat) error {
 		if err != nil || change == "" {
 			return trail{}, err
 		}
-		return trail{"plane.change", "plane " + string(b.Plane), change}, nil
+		return trail{Action: "plane.change", Object: "plane " + string(b.Plane), Detail: change}, nil
 	})
 	return wrap(err, "fold a beat of plane %s", b.Plane)
 }

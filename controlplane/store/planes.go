@@ -74,7 +74,8 @@ func (s *Store) CreateInvitation(ctx context.Context, who Actor, inv Invitation)
 		}
 		err := tx.Invitation.Create().SetID(inv.Token.column()).SetRegion(inv.Region).SetKind(string(inv.Kind)).
 			SetOrganization(string(inv.Organization)).SetCreatedAt(now).SetExpiresAt(database.Stored(inv.ExpiresAt)).SetUsedBy("").Exec(ctx)
-		return trail{"plane.invite", "region " + inv.Region, "kind " + string(inv.Kind)}, err
+		return trail{Action: "plane.invite", Object: "region " + inv.Region, Detail: "kind " + string(inv.Kind),
+			After: fields{"region": inv.Region, "kind": inv.Kind, "organization": inv.Organization, "expiresAt": inv.ExpiresAt}}, err
 	})
 	return wrap(err, "invite a plane")
 }
@@ -141,7 +142,8 @@ func (s *Store) JoinPlane(ctx context.Context, who Actor, token Hash, p Plane) (
 		if out, err = planeOf(row); err != nil {
 			return trail{}, err
 		}
-		return trail{"plane.join", "plane " + row.ID, "region " + row.Region}, tx.Invitation.UpdateOne(inv).SetUsedBy(row.ID).Exec(ctx)
+		return trail{Action: "plane.join", Object: "plane " + row.ID, Detail: "region " + row.Region,
+			After: fields{"name": row.Name, "region": row.Region, "kind": row.Kind, "gatewayUrl": row.GatewayURL, "viewUrl": row.ViewURL}}, tx.Invitation.UpdateOne(inv).SetUsedBy(row.ID).Exec(ctx)
 	})
 	if err != nil {
 		return Plane{}, wrap(err, "join a plane")
@@ -215,7 +217,7 @@ func (s *Store) RemovePlane(ctx context.Context, who Actor, named string) (Remov
 		if err != nil || again {
 			return trail{}, err
 		}
-		return trail{"plane.remove", "plane " + string(out.ID), "name " + out.Name}, nil
+		return trail{Action: "plane.remove", Object: "plane " + string(out.ID), Detail: "name " + out.Name, Before: fields{"name": out.Name}}, nil
 	})
 	if err != nil {
 		return RemovedPlane{}, wrap(err, "remove plane %s", named)

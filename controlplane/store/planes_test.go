@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"weir/controlplane/store"
+	"weir/controlplane/store/audit"
 	"weir/controlplane/store/storetest"
 	"weir/shared/fault"
 	"weir/shared/id"
@@ -290,7 +291,7 @@ func TestAPlaneIsRemovedOnceNoWorkspaceIsOnIt(t *testing.T) {
 		_, err = s.JoinPlane(t.Context(), admin, store.Hash([]byte(("a" + strings.Repeat(" ", 32))[:32])), keyed("a"))
 		wantKind(t, err, fault.Denied)
 		removals := 0
-		for _, e := range must[[]store.Entry](t)(s.Audit(t.Context(), []store.OrganizationID{"", store.DefaultOrganization}, 0, 100)) {
+		for _, e := range must[[]audit.Entry](t)(s.Audit().List(t.Context(), everything)) {
 			if e.Action == "plane.remove" {
 				removals++
 			}

@@ -89,7 +89,7 @@ func (s *Store) AppendRevision(ctx context.Context, who Actor, c Commit) (Revisi
 			Revision: workspace.Revision{Workspace: ws, Number: number, Digest: c.Digest, Config: c.Config},
 			Body:     c.Body, At: now, By: who.String(),
 		}
-		return trail{"workspace.commit", "workspace " + string(ws), fmt.Sprintf("number %d, digest %s", number, c.Digest)}, nil
+		return trail{Action: "workspace.commit", Object: "workspace " + string(ws), Detail: fmt.Sprintf("number %d, digest %s", number, c.Digest)}, nil
 	})
 	if err != nil {
 		return Revision{}, wrap(err, "append a revision of %s", ws)

@@ -37,7 +37,7 @@ func (s *Store) EnsureSetting(ctx context.Context, who Actor, key string, value 
 			return trail{}, err
 		}
 		out = value
-		return trail{"setting.set", "setting " + key, ""}, tx.Setting.Create().SetID(key).SetValue(value).Exec(ctx)
+		return trail{Action: "setting.set", Object: "setting " + key}, tx.Setting.Create().SetID(key).SetValue(value).Exec(ctx)
 	})
 	if err != nil {
 		return nil, wrap(err, "set %s", key)

@@ -5,6 +5,8 @@ import (
 	"log/slog"
 	"time"
 
+	"weir/controlplane/store/audit"
+	"weir/controlplane/store/chain"
 	"weir/controlplane/store/database"
 	"weir/controlplane/store/ent"
 	"weir/controlplane/store/tenancy"
@@ -47,6 +49,28 @@ func (s *Store) Healthy(ctx context.Context) error { return s.db.Healthy(ctx) }
 // Close ends the connections. Calls that run get an error.
 func (s *Store) Close() error { return s.db.Close() }
 
+// Audit returns the audit log, in the same database.
+func (s *Store) Audit() *audit.Log { return audit.New(s.db) }
+
+// Record writes an audit row for something that changes no other row, such as a
+// refused sign-in.
+func (s *Store) Record(ctx context.Context, who Actor, action, object, detail string) error {
+	err := s.write(ctx, who, func(context.Context, *ent.Tx) (trail, error) {
+		return trail{Action: action, Object: object, Detail: detail}, nil
+	})
+	return wrap(err, "record %s", action)
+}
+
+// page is how many rows a list gives when its caller does not say.
+const page = 100
+
+func or(n, otherwise int) int {
+	if n <= 0 {
+		return otherwise
+	}
+	return n
+}
+
 // now returns the time as the database keeps it.
 func (s *Store) now() time.Time { return s.db.Now() }
 
@@ -54,15 +78,19 @@ func (s *Store) now() time.Time { return s.db.Now() }
 func (s *Store) Tenancy() *tenancy.Tenancy { return tenancy.New(s.db) }
 
 // trail is what a write wants in the audit log: see database.Trail.
-type trail struct{ Action, Object, Detail string }
+type trail = database.Trail
+
+// fields are what is before or after a write, for the audit log.
+type fields = map[string]any
 
 // write is database.DB.Write in the name of an actor.
 func (s *Store) write(ctx context.Context, who Actor, fn func(ctx context.Context, tx *ent.Tx) (trail, error)) error {
 	if who.Kind == "" || who.Name == "" {
 		return fault.New(fault.Internal, "a write without an actor")
 	}
-	return s.db.Write(ctx, who.String(), func(ctx context.Context, tx *ent.Tx) (database.Trail, error) {
-		t, err := fn(ctx, tx)
-		return database.Trail{Action: t.Action, Object: t.Object, Detail: t.Detail}, err
-	})
+	if origin := chain.OriginOf(ctx); who.ID != origin.ActorID {
+		origin.ActorID = who.ID
+		ctx = chain.With(ctx, origin)
+	}
+	return s.db.Write(ctx, who.String(), fn)
 }

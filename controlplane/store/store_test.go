@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"weir/controlplane/store"
+	"weir/controlplane/store/audit"
 	"weir/controlplane/store/storetest"
 	"weir/migrations"
 	"weir/shared/fault"
@@ -20,6 +21,9 @@ import (
 func TestMain(m *testing.M) { os.Exit(storetest.Main(m)) }
 
 var admin = store.Actor{Kind: store.ByPerson, ID: "usr_1", Name: "ann@example.com"}
+
+// everything lists the rows of the first organization and of the installation.
+var everything = audit.Filter{Organizations: []string{"", string(store.DefaultOrganization)}}
 
 // databases makes databases without tables.
 func databases(t *testing.T) map[string]func(testing.TB) string {
@@ -166,11 +170,14 @@ func TestTheAuditLogReadsPageByPage(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		first := must[[]store.Entry](t)(s.Audit(t.Context(), []store.OrganizationID{"", store.DefaultOrganization}, 0, 2))
+		f := everything
+		f.Limit = 2
+		first := must[[]audit.Entry](t)(s.Audit().List(t.Context(), f))
 		if len(first) != 2 || first[0].Action != "three" || first[1].Action != "two" || first[0].Actor != "person:ann@example.com" {
 			t.Fatalf("got %+v, want three and two by person:ann@example.com", first)
 		}
-		rest := must[[]store.Entry](t)(s.Audit(t.Context(), []store.OrganizationID{"", store.DefaultOrganization}, first[1].Seq, 2))
+		f.Below = first[1].Seq
+		rest := must[[]audit.Entry](t)(s.Audit().List(t.Context(), f))
 		if len(rest) != 1 || rest[0].Action != "one" {
 			t.Errorf("got %+v, want one", rest)
 		}

@@ -37,7 +37,7 @@ type APIToken struct {
 // it. fault.Conflict: the name is taken.
 func (s *Store) CreateToken(ctx context.Context, who Actor, t APIToken) (APIToken, error) {
 	var out APIToken
-	err := s.db.Write(ctx, who.String(), func(ctx context.Context, tx *ent.Tx) (database.Trail, error) {
+	err := s.write(ctx, who, func(ctx context.Context, tx *ent.Tx) (database.Trail, error) {
 		taken, err := tx.APIToken.Query().Where(apitoken.OrganizationID(string(t.Organization)), apitoken.OwnerID(t.Owner), apitoken.Name(t.Name)).Exist(ctx)
 		if err != nil {
 			return database.Trail{}, err
@@ -69,7 +69,7 @@ func (s *Store) CreateToken(ctx context.Context, who Actor, t APIToken) (APIToke
 				}
 			}
 		}
-		return database.Trail{Action: "token.create", Object: "token " + row.ID, Detail: detail, Organization: row.OrganizationID}, nil
+		return database.Trail{Action: "token.create", Object: "token " + row.ID, Detail: detail, Organization: row.OrganizationID, After: tokenFields(out)}, nil
 	})
 	return out, wrap(err, "create an API token")
 }
@@ -132,7 +132,7 @@ func (s *Store) Tokens(ctx context.Context, org OrganizationID, owner string) ([
 // DeleteToken revokes a token of an organization, or, where owner is not empty, of that
 // owner, at once. fault.Missing: there is none.
 func (s *Store) DeleteToken(ctx context.Context, who Actor, org OrganizationID, owner string, token TokenID) error {
-	err := s.db.Write(ctx, who.String(), func(ctx context.Context, tx *ent.Tx) (database.Trail, error) {
+	err := s.write(ctx, who, func(ctx context.Context, tx *ent.Tx) (database.Trail, error) {
 		of := apitoken.OrganizationID(string(org))
 		if owner != "" {
 			of = apitoken.OwnerID(owner)
@@ -147,9 +147,21 @@ func (s *Store) DeleteToken(ctx context.Context, who Actor, org OrganizationID, 
 		if _, err := tx.Grant.Delete().Where(entgrant.SubjectID(row.ID)).Exec(ctx); err != nil {
 			return database.Trail{}, err
 		}
-		return database.Trail{Action: "token.delete", Object: "token " + row.ID, Organization: row.OrganizationID}, tx.APIToken.DeleteOne(row).Exec(ctx)
+		return database.Trail{Action: "token.delete", Object: "token " + row.ID, Organization: row.OrganizationID, Before: tokenFields(tokenOf(row))}, tx.APIToken.DeleteOne(row).Exec(ctx)
 	})
 	return wrap(err, "revoke an API token")
+}
+
+// tokenFields is a token as the audit log shows it.
+func tokenFields(t APIToken) fields {
+	out := fields{"name": t.Name, "owner": t.Owner, "scopes": t.Scopes, "fingerprint": t.Hash.column()[:16]}
+	if !t.ExpiresAt.IsZero() {
+		out["expiresAt"] = t.ExpiresAt
+	}
+	if len(t.Grants) > 0 {
+		out["role"], out["workspace"] = t.Grants[0].Role, t.Grants[0].Workspace
+	}
+	return out
 }
 
 func tokenOf(row *ent.APIToken) APIToken {

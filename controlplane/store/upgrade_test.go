@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"weir/controlplane/store"
+	"weir/controlplane/store/audit"
 	"weir/controlplane/store/storetest"
 	"weir/migrations"
 	"weir/shared/fault"
@@ -163,7 +164,7 @@ func TestWhatThereIsBelongsToTheFirstOrganization(t *testing.T) {
 				}
 			}
 			for of, want := range map[store.OrganizationID]string{store.DefaultOrganization: "workspace.commit", "": "plane.invite"} {
-				if log := must[[]store.Entry](t)(s.Audit(t.Context(), []store.OrganizationID{of}, 0, 0)); len(log) != 1 || log[0].Action != want {
+				if log := must[[]audit.Entry](t)(s.Audit().List(t.Context(), audit.Filter{Organizations: []string{string(of)}})); len(log) != 1 || log[0].Action != want {
 					t.Errorf("after the upgrade the audit of %q is %+v, want %s", of, log, want)
 				}
 			}

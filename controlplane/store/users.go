@@ -78,7 +78,7 @@ func (s *Store) CreateFirstUser(ctx context.Context, who Actor, u User) (bool, e
 			}
 		}
 		made = true
-		return trail{"user.create", "user " + row.ID, "first user"}, nil
+		return trail{Action: "user.create", Object: "user " + row.ID, Detail: "first user", After: fields{"email": row.Email}}, nil
 	})
 	return made && err == nil, wrap(err, "create the first user")
 }
@@ -93,7 +93,7 @@ func (s *Store) CreateUser(ctx context.Context, who Actor, u User) (User, error)
 			return trail{}, err
 		}
 		out = userOf(row)
-		return trail{"user.create", "user " + row.ID, ""}, nil
+		return trail{Action: "user.create", Object: "user " + row.ID, After: fields{"email": row.Email}}, nil
 	})
 	return out, wrap(err, "create a user")
 }
@@ -148,7 +148,7 @@ func (s *Store) SetPassword(ctx context.Context, who Actor, id UserID, hash stri
 		if _, err := tx.Session.Delete().Where(session.UserID(string(id))).Exec(ctx); err != nil {
 			return trail{}, err
 		}
-		return trail{"user.password", "user " + string(id), ""}, nil
+		return trail{Action: "user.password", Object: "user " + string(id)}, nil
 	})
 	return wrap(err, "set the password of %s", id)
 }
@@ -170,7 +170,7 @@ func (s *Store) CreateSession(ctx context.Context, who Actor, in Session) error 
 		}
 		err = tx.Session.Create().SetID(in.Hash.column()).SetUserID(string(in.User)).
 			SetCreatedAt(now).SetExpiresAt(database.Stored(in.ExpiresAt)).Exec(ctx)
-		return trail{"session.create", "user " + string(in.User), ""}, err
+		return trail{Action: "session.create", Object: "user " + string(in.User), After: fields{"expiresAt": in.ExpiresAt}}, err
 	})
 	return wrap(err, "create a session")
 }
@@ -208,7 +208,7 @@ func (s *Store) DeleteSession(ctx context.Context, who Actor, token Hash) error 
 		if err != nil {
 			return trail{}, err
 		}
-		return trail{"session.delete", "user " + row.UserID, ""}, tx.Session.DeleteOne(row).Exec(ctx)
+		return trail{Action: "session.delete", Object: "user " + row.UserID}, tx.Session.DeleteOne(row).Exec(ctx)
 	})
 	return wrap(err, "end a session")
 }

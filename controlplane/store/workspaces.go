@@ -93,6 +93,7 @@ func (s *Store) DeleteWorkspace(ctx context.Context, who Actor, ws id.Workspace)
 		if err != nil {
 			return trail{}, err
 		}
+		before := fields{"name": row.Name, "region": row.Region, "number": row.Number, "digest": row.Digest}
 		row, err = tx.Workspace.UpdateOne(row).SetNumber(number).SetDigest("").SetDeletedAt(s.now()).Save(ctx)
 		if err != nil {
 			return trail{}, err
@@ -104,7 +105,7 @@ func (s *Store) DeleteWorkspace(ctx context.Context, who Actor, ws id.Workspace)
 			return trail{}, err
 		}
 		out = workspaceOf(row)
-		return trail{"workspace.delete", "workspace " + row.ID, fmt.Sprintf("number %d", number)}, nil
+		return trail{Action: "workspace.delete", Object: "workspace " + row.ID, Detail: fmt.Sprintf("number %d", number), Before: before}, nil
 	})
 	if err != nil {
 		return Workspace{}, wrap(err, "delete workspace %s", ws)
@@ -144,7 +145,8 @@ func (s *Store) Raise(ctx context.Context, who Actor, ws id.Workspace, seen uint
 		case row.DeletedAt != nil:
 			update.SetNumber(next)
 		}
-		return trail{"workspace.raise", "workspace " + row.ID, fmt.Sprintf("number %d was seen, %d is the newest", next-1, row.Number)}, update.Exec(ctx)
+		return trail{Action: "workspace.raise", Object: "workspace " + row.ID, Detail: fmt.Sprintf("number %d was seen, %d is the newest", next-1, row.Number),
+			Before: fields{"seen": before}, After: fields{"seen": row.Seen}}, update.Exec(ctx)
 	})
 	return wrap(err, "raise the numbers of %s", ws)
 }

@@ -2,11 +2,13 @@ package web
 
 import (
 	"context"
+	"net/netip"
 
 	"github.com/labstack/echo/v4"
 
 	"weir/controlplane/policy"
 	"weir/controlplane/store"
+	"weir/controlplane/store/chain"
 	"weir/controlplane/store/tenancy"
 	"weir/shared/fault"
 )
@@ -27,6 +29,20 @@ func SetCaller(c echo.Context, who store.Actor, org store.OrganizationID) {
 func Actor(c echo.Context) store.Actor {
 	who, _ := c.Get(actorKey).(store.Actor) // set on every guarded route
 	return who
+}
+
+// requestID, in answers, names the request as the audit log does.
+const requestID = "X-Request-Id"
+
+// SetOrigin says of what the request writes where it comes from: who calls, from which
+// address, and about which organization.
+func SetOrigin(c echo.Context, address netip.Addr) {
+	who := Actor(c)
+	o := chain.Origin{ActorID: who.ID, Address: address.String(), Request: c.Response().Header().Get(requestID)}
+	if org, err := Organization(c); err == nil && who.Kind != "" {
+		o.Organization = string(org)
+	}
+	c.SetRequest(c.Request().WithContext(chain.With(c.Request().Context(), o)))
 }
 
 // Subject is what policy decides about the caller by.

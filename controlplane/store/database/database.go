@@ -45,6 +45,7 @@ type DB struct {
 	dialect string // dialect.SQLite or dialect.Postgres
 	log     *slog.Logger
 	clock   func() time.Time
+	turns   turns // of organizations, among the writes of this process
 }
 
 // callDeadline bounds one call of the database, its repetitions included.

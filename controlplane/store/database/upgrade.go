@@ -7,9 +7,12 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"time"
 
 	"entgo.io/ent/dialect"
+	"modernc.org/sqlite"
+	sqlitecode "modernc.org/sqlite/lib"
 
 	"weir/migrations"
 	"weir/shared/fault"
@@ -29,7 +32,7 @@ const upgradeLock = 0x77656972
 func (d *DB) Migrate(ctx context.Context, list []migrations.Migration) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, upgradeDeadline)
 	defer cancel()
-	conn, err := d.pool.Conn(ctx)
+	conn, err := d.connect(ctx)
 	if err != nil {
 		return fmt.Errorf("connect: %w", err)
 	}
@@ -50,6 +53,28 @@ func (d *DB) Migrate(ctx context.Context, list []migrations.Migration) (err erro
 		return fault.New(fault.Conflict, "the database is at migration %d and this program knows %d: start a newer program", newest, len(list))
 	}
 	return nil
+}
+
+// connectDeadline is how long processes that open one new SQLite file wait for each other.
+const connectDeadline = 10 * time.Second
+
+// connect returns a connection. A new SQLite file is given its journal with the first one:
+// SQLite answers others that do so at the same moment that it is busy, at once.
+func (d *DB) connect(ctx context.Context) (*sql.Conn, error) {
+	wait, cancel := context.WithTimeout(ctx, connectDeadline)
+	defer cancel()
+	for {
+		conn, err := d.pool.Conn(ctx)
+		var lite *sqlite.Error
+		if !errors.As(err, &lite) || lite.Code()&0xff != sqlitecode.SQLITE_BUSY {
+			return conn, err
+		}
+		select {
+		case <-wait.Done():
+			return nil, err
+		case <-time.After(rand.N(50 * time.Millisecond)):
+		}
+	}
 }
 
 // record makes the table of the migrations that ran.

@@ -2,6 +2,7 @@ package database
 
 import (
 	"context"
+	"crypto/sha256"
 	"database/sql"
 	"encoding/json"
 	"errors"
@@ -14,6 +15,7 @@ import (
 	entsql "entgo.io/ent/dialect/sql"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"weir/controlplane/store/chain"
 	"weir/controlplane/store/ent"
 	"weir/shared/fault"
 )
@@ -21,9 +23,13 @@ import (
 // Batch is how many values one statement gets: databases bound its parameters.
 const Batch = 500
 
-// attempts is how often a write is begun when others are faster. Each loser
-// lost to a winner, so someone always gets on.
-const attempts = 12
+// How often a write is begun when others are faster. Each loser lost to a winner, so
+// someone always gets on. A write that has the turn of its organization competes with one
+// write of each other process alone, and loses before it did any work.
+const (
+	attempts     = 12
+	attemptsTurn = 200
+)
 
 // Trail is what a write wants in the audit log; without an action it leaves no
 // row, which only writes that changed nothing may do.
@@ -31,35 +37,80 @@ type Trail struct {
 	Action string // "workspace.commit"
 	Object string // "workspace ws_…"
 	Detail string
-	// Organization is the one that the write is about, empty for none in particular. Where
-	// Object is a workspace it is set here.
+	// Organization and Workspace are what the write is about, empty for none in particular.
+	// Where Object is a workspace they are set here.
 	Organization string
+	Workspace    string
+	// Before and After are what differs, as JSON objects; nil for nothing. They hold no
+	// secret, but its fingerprint.
+	Before, After any
 }
 
 // Write runs fn in one serializable transaction and adds the audit row that fn
-// returns, in the name of actor. It begins anew when the database says that another transaction was
+// returns, in the name of actor, to the chain of its organization. It begins anew when the
+// database says that another transaction was
 // faster, so fn must not keep anything of an earlier run. An error whose kind is
 // Unavailable may mean that the commit happened and its answer was lost.
 func (d *DB) Write(ctx context.Context, actor string, fn func(ctx context.Context, tx *ent.Tx) (Trail, error)) error {
 	ctx, cancel := context.WithTimeout(ctx, callDeadline)
 	defer cancel()
+	a := attempt{actor: actor, origin: chain.OriginOf(ctx), fn: fn}
+	defer func() {
+		if a.release != nil {
+			a.release()
+		}
+	}()
+	if a.origin.Organization != "" {
+		if err := d.queue(ctx, &a, a.origin.Organization); err != nil {
+			return translate(err)
+		}
+	}
 	for n := 1; ; n++ {
-		err := d.try(ctx, actor, fn)
+		about, err := d.try(ctx, a)
 		if err == nil {
 			return nil
 		}
 		if !overtaken(err) {
 			return translate(err)
 		}
-		if n == attempts {
+		most, wait := attempts, time.Duration(n)*10*time.Millisecond
+		if about != nil && a.release == nil {
+			if err := d.queue(ctx, &a, *about); err != nil {
+				return translate(err)
+			}
+		}
+		if a.release != nil {
+			most, wait = attemptsTurn, 5*time.Millisecond
+		}
+		if n >= most {
 			return fault.New(fault.Conflict, "others changed the same rows %d times: try again", n)
 		}
 		select {
 		case <-ctx.Done():
 			return translate(ctx.Err())
-		case <-time.After(rand.N(time.Duration(n) * 10 * time.Millisecond)):
+		case <-time.After(rand.N(wait)):
 		}
 	}
+}
+
+// attempt is a write that may be begun several times.
+type attempt struct {
+	actor   string
+	origin  chain.Origin
+	fn      func(ctx context.Context, tx *ent.Tx) (Trail, error)
+	release func() // gives back the turn of organization; nil without one
+	// organization is the one whose turn the write has.
+	organization string
+}
+
+// queue waits for the turn of an organization among the writes of this process.
+func (d *DB) queue(ctx context.Context, a *attempt, organization string) error {
+	release, err := d.turns.take(ctx, chain.Name(organization))
+	if err != nil {
+		return err
+	}
+	a.release, a.organization = release, organization
+	return nil
 }
 
 // organizationOf returns the organization of a workspace, "" for one that is not there.
@@ -74,32 +125,79 @@ func organizationOf(ctx context.Context, tx *ent.Tx, ws string) (string, error) 
 	return row.OrganizationID, nil
 }
 
-func (d *DB) try(ctx context.Context, actor string, fn func(ctx context.Context, tx *ent.Tx) (Trail, error)) error {
+// try runs a once. Of a write that failed it returns the organization that it is about,
+// nil when that is not known.
+func (d *DB) try(ctx context.Context, a attempt) (about *string, err error) {
 	var options *entsql.TxOptions
 	if d.dialect == dialect.Postgres {
 		options = &entsql.TxOptions{Isolation: sql.LevelSerializable}
 	}
 	tx, err := d.ent.BeginTx(ctx, options)
 	if err != nil {
-		return fmt.Errorf("begin: %w", err)
+		return nil, fmt.Errorf("begin: %w", err)
 	}
-	left, err := fn(ctx, tx)
-	if name, ok := strings.CutPrefix(left.Object, "workspace "); ok && err == nil && left.Action != "" {
-		left.Organization, err = organizationOf(ctx, tx, name)
+	if a.release != nil {
+		err = chain.Lock(ctx, tx, d.dialect, a.organization)
 	}
-	if err == nil && left.Action != "" {
-		err = tx.Audit.Create().SetOrganizationID(left.Organization).SetAt(d.Now()).SetActor(actor).
-			SetAction(left.Action).SetObject(left.Object).SetDetail(left.Detail).Exec(ctx)
+	if err == nil {
+		about, err = d.act(ctx, tx, a)
 	}
 	if err != nil {
 		// After a failed statement the rollback can only fail with the connection.
 		_ = tx.Rollback()
-		return err
+		return about, err
 	}
 	if err := tx.Commit(); err != nil {
-		return fmt.Errorf("commit: %w", err)
+		return about, fmt.Errorf("commit: %w", err)
 	}
-	return nil
+	return about, nil
+}
+
+// act does the write and adds its row to the log.
+func (d *DB) act(ctx context.Context, tx *ent.Tx, a attempt) (about *string, err error) {
+	left, err := a.fn(ctx, tx)
+	if err != nil && left.Organization != "" {
+		return &left.Organization, err
+	}
+	if err != nil || left.Action == "" {
+		return nil, err
+	}
+	if name, ok := strings.CutPrefix(left.Object, "workspace "); ok {
+		left.Workspace = name
+		if left.Organization, err = organizationOf(ctx, tx, name); err != nil {
+			return nil, err
+		}
+	}
+	e := chain.Entry{
+		Organization: left.Organization, Workspace: left.Workspace, At: d.Now(), Actor: a.actor, ActorID: a.origin.ActorID,
+		Action: left.Action, Object: left.Object, Detail: left.Detail, Address: a.origin.Address, Request: a.origin.Request,
+	}
+	if e.Before, err = side(left.Before); err == nil {
+		e.After, err = side(left.After)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &left.Organization, chain.Append(ctx, tx, e)
+}
+
+// longestSide is how long what was before or after a write may be in the log, in bytes. Of
+// what is longer the digest is kept.
+const longestSide = 64 << 10
+
+// side is what was before or after a write as the log keeps it.
+func side(v any) (string, error) {
+	if v == nil {
+		return "", nil
+	}
+	text, err := json.Marshal(v)
+	if err != nil {
+		return "", fmt.Errorf("encode what changed: %w", err)
+	}
+	if len(text) > longestSide {
+		text, err = json.Marshal(map[string]any{"bytes": len(text), "sha256": fmt.Sprintf("%x", sha256.Sum256(text))})
+	}
+	return string(text), err
 }
 
 // Read runs fn, which may make several queries, within the deadline of a call.

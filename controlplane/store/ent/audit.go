@@ -29,7 +29,23 @@ type Audit struct {
 	Detail string `json:"detail,omitempty"`
 	// OrganizationID holds the value of the "organization_id" field.
 	OrganizationID string `json:"organization_id,omitempty"`
-	selectValues   sql.SelectValues
+	// ActorID holds the value of the "actor_id" field.
+	ActorID string `json:"actor_id,omitempty"`
+	// WorkspaceID holds the value of the "workspace_id" field.
+	WorkspaceID string `json:"workspace_id,omitempty"`
+	// Address holds the value of the "address" field.
+	Address string `json:"address,omitempty"`
+	// RequestID holds the value of the "request_id" field.
+	RequestID string `json:"request_id,omitempty"`
+	// Before holds the value of the "before" field.
+	Before string `json:"before,omitempty"`
+	// After holds the value of the "after" field.
+	After string `json:"after,omitempty"`
+	// Number holds the value of the "number" field.
+	Number uint64 `json:"number,omitempty"`
+	// Digest holds the value of the "digest" field.
+	Digest       string `json:"digest,omitempty"`
+	selectValues sql.SelectValues
 }
 
 // scanValues returns the types for scanning values from sql.Rows.
@@ -37,9 +53,9 @@ func (*Audit) scanValues(columns []string) ([]any, error) {
 	values := make([]any, len(columns))
 	for i := range columns {
 		switch columns[i] {
-		case audit.FieldID:
+		case audit.FieldID, audit.FieldNumber:
 			values[i] = new(sql.NullInt64)
-		case audit.FieldActor, audit.FieldAction, audit.FieldObject, audit.FieldDetail, audit.FieldOrganizationID:
+		case audit.FieldActor, audit.FieldAction, audit.FieldObject, audit.FieldDetail, audit.FieldOrganizationID, audit.FieldActorID, audit.FieldWorkspaceID, audit.FieldAddress, audit.FieldRequestID, audit.FieldBefore, audit.FieldAfter, audit.FieldDigest:
 			values[i] = new(sql.NullString)
 		case audit.FieldAt:
 			values[i] = new(sql.NullTime)
@@ -100,6 +116,54 @@ func (_m *Audit) assignValues(columns []string, values []any) error {
 			} else if value.Valid {
 				_m.OrganizationID = value.String
 			}
+		case audit.FieldActorID:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field actor_id", values[i])
+			} else if value.Valid {
+				_m.ActorID = value.String
+			}
+		case audit.FieldWorkspaceID:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field workspace_id", values[i])
+			} else if value.Valid {
+				_m.WorkspaceID = value.String
+			}
+		case audit.FieldAddress:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field address", values[i])
+			} else if value.Valid {
+				_m.Address = value.String
+			}
+		case audit.FieldRequestID:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field request_id", values[i])
+			} else if value.Valid {
+				_m.RequestID = value.String
+			}
+		case audit.FieldBefore:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field before", values[i])
+			} else if value.Valid {
+				_m.Before = value.String
+			}
+		case audit.FieldAfter:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field after", values[i])
+			} else if value.Valid {
+				_m.After = value.String
+			}
+		case audit.FieldNumber:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field number", values[i])
+			} else if value.Valid {
+				_m.Number = uint64(value.Int64)
+			}
+		case audit.FieldDigest:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field digest", values[i])
+			} else if value.Valid {
+				_m.Digest = value.String
+			}
 		default:
 			_m.selectValues.Set(columns[i], values[i])
 		}
@@ -153,6 +217,30 @@ func (_m *Audit) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("organization_id=")
 	builder.WriteString(_m.OrganizationID)
+	builder.WriteString(", ")
+	builder.WriteString("actor_id=")
+	builder.WriteString(_m.ActorID)
+	builder.WriteString(", ")
+	builder.WriteString("workspace_id=")
+	builder.WriteString(_m.WorkspaceID)
+	builder.WriteString(", ")
+	builder.WriteString("address=")
+	builder.WriteString(_m.Address)
+	builder.WriteString(", ")
+	builder.WriteString("request_id=")
+	builder.WriteString(_m.RequestID)
+	builder.WriteString(", ")
+	builder.WriteString("before=")
+	builder.WriteString(_m.Before)
+	builder.WriteString(", ")
+	builder.WriteString("after=")
+	builder.WriteString(_m.After)
+	builder.WriteString(", ")
+	builder.WriteString("number=")
+	builder.WriteString(fmt.Sprintf("%v", _m.Number))
+	builder.WriteString(", ")
+	builder.WriteString("digest=")
+	builder.WriteString(_m.Digest)
 	builder.WriteByte(')')
 	return builder.String()
 }

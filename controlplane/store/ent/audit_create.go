@@ -66,6 +66,118 @@ func (_c *AuditCreate) SetNillableOrganizationID(v *string) *AuditCreate {
 	return _c
 }
 
+// SetActorID sets the "actor_id" field.
+func (_c *AuditCreate) SetActorID(v string) *AuditCreate {
+	_c.mutation.SetActorID(v)
+	return _c
+}
+
+// SetNillableActorID sets the "actor_id" field if the given value is not nil.
+func (_c *AuditCreate) SetNillableActorID(v *string) *AuditCreate {
+	if v != nil {
+		_c.SetActorID(*v)
+	}
+	return _c
+}
+
+// SetWorkspaceID sets the "workspace_id" field.
+func (_c *AuditCreate) SetWorkspaceID(v string) *AuditCreate {
+	_c.mutation.SetWorkspaceID(v)
+	return _c
+}
+
+// SetNillableWorkspaceID sets the "workspace_id" field if the given value is not nil.
+func (_c *AuditCreate) SetNillableWorkspaceID(v *string) *AuditCreate {
+	if v != nil {
+		_c.SetWorkspaceID(*v)
+	}
+	return _c
+}
+
+// SetAddress sets the "address" field.
+func (_c *AuditCreate) SetAddress(v string) *AuditCreate {
+	_c.mutation.SetAddress(v)
+	return _c
+}
+
+// SetNillableAddress sets the "address" field if the given value is not nil.
+func (_c *AuditCreate) SetNillableAddress(v *string) *AuditCreate {
+	if v != nil {
+		_c.SetAddress(*v)
+	}
+	return _c
+}
+
+// SetRequestID sets the "request_id" field.
+func (_c *AuditCreate) SetRequestID(v string) *AuditCreate {
+	_c.mutation.SetRequestID(v)
+	return _c
+}
+
+// SetNillableRequestID sets the "request_id" field if the given value is not nil.
+func (_c *AuditCreate) SetNillableRequestID(v *string) *AuditCreate {
+	if v != nil {
+		_c.SetRequestID(*v)
+	}
+	return _c
+}
+
+// SetBefore sets the "before" field.
+func (_c *AuditCreate) SetBefore(v string) *AuditCreate {
+	_c.mutation.SetBefore(v)
+	return _c
+}
+
+// SetNillableBefore sets the "before" field if the given value is not nil.
+func (_c *AuditCreate) SetNillableBefore(v *string) *AuditCreate {
+	if v != nil {
+		_c.SetBefore(*v)
+	}
+	return _c
+}
+
+// SetAfter sets the "after" field.
+func (_c *AuditCreate) SetAfter(v string) *AuditCreate {
+	_c.mutation.SetAfter(v)
+	return _c
+}
+
+// SetNillableAfter sets the "after" field if the given value is not nil.
+func (_c *AuditCreate) SetNillableAfter(v *string) *AuditCreate {
+	if v != nil {
+		_c.SetAfter(*v)
+	}
+	return _c
+}
+
+// SetNumber sets the "number" field.
+func (_c *AuditCreate) SetNumber(v uint64) *AuditCreate {
+	_c.mutation.SetNumber(v)
+	return _c
+}
+
+// SetNillableNumber sets the "number" field if the given value is not nil.
+func (_c *AuditCreate) SetNillableNumber(v *uint64) *AuditCreate {
+	if v != nil {
+		_c.SetNumber(*v)
+	}
+	return _c
+}
+
+// SetDigest sets the "digest" field.
+func (_c *AuditCreate) SetDigest(v string) *AuditCreate {
+	_c.mutation.SetDigest(v)
+	return _c
+}
+
+// SetNillableDigest sets the "digest" field if the given value is not nil.
+func (_c *AuditCreate) SetNillableDigest(v *string) *AuditCreate {
+	if v != nil {
+		_c.SetDigest(*v)
+	}
+	return _c
+}
+
 // SetID sets the "id" field.
 func (_c *AuditCreate) SetID(v uint64) *AuditCreate {
 	_c.mutation.SetID(v)
@@ -111,6 +223,38 @@ func (_c *AuditCreate) defaults() {
 		v := audit.DefaultOrganizationID
 		_c.mutation.SetOrganizationID(v)
 	}
+	if _, ok := _c.mutation.ActorID(); !ok {
+		v := audit.DefaultActorID
+		_c.mutation.SetActorID(v)
+	}
+	if _, ok := _c.mutation.WorkspaceID(); !ok {
+		v := audit.DefaultWorkspaceID
+		_c.mutation.SetWorkspaceID(v)
+	}
+	if _, ok := _c.mutation.Address(); !ok {
+		v := audit.DefaultAddress
+		_c.mutation.SetAddress(v)
+	}
+	if _, ok := _c.mutation.RequestID(); !ok {
+		v := audit.DefaultRequestID
+		_c.mutation.SetRequestID(v)
+	}
+	if _, ok := _c.mutation.Before(); !ok {
+		v := audit.DefaultBefore
+		_c.mutation.SetBefore(v)
+	}
+	if _, ok := _c.mutation.After(); !ok {
+		v := audit.DefaultAfter
+		_c.mutation.SetAfter(v)
+	}
+	if _, ok := _c.mutation.Number(); !ok {
+		v := audit.DefaultNumber
+		_c.mutation.SetNumber(v)
+	}
+	if _, ok := _c.mutation.Digest(); !ok {
+		v := audit.DefaultDigest
+		_c.mutation.SetDigest(v)
+	}
 }
 
 // check runs all checks and user-defined validators on the builder.
@@ -132,6 +276,30 @@ func (_c *AuditCreate) check() error {
 	}
 	if _, ok := _c.mutation.OrganizationID(); !ok {
 		return &ValidationError{Name: "organization_id", err: errors.New(`ent: missing required field "Audit.organization_id"`)}
+	}
+	if _, ok := _c.mutation.ActorID(); !ok {
+		return &ValidationError{Name: "actor_id", err: errors.New(`ent: missing required field "Audit.actor_id"`)}
+	}
+	if _, ok := _c.mutation.WorkspaceID(); !ok {
+		return &ValidationError{Name: "workspace_id", err: errors.New(`ent: missing required field "Audit.workspace_id"`)}
+	}
+	if _, ok := _c.mutation.Address(); !ok {
+		return &ValidationError{Name: "address", err: errors.New(`ent: missing required field "Audit.address"`)}
+	}
+	if _, ok := _c.mutation.RequestID(); !ok {
+		return &ValidationError{Name: "request_id", err: errors.New(`ent: missing required field "Audit.request_id"`)}
+	}
+	if _, ok := _c.mutation.Before(); !ok {
+		return &ValidationError{Name: "before", err: errors.New(`ent: missing required field "Audit.before"`)}
+	}
+	if _, ok := _c.mutation.After(); !ok {
+		return &ValidationError{Name: "after", err: errors.New(`ent: missing required field "Audit.after"`)}
+	}
+	if _, ok := _c.mutation.Number(); !ok {
+		return &ValidationError{Name: "number", err: errors.New(`ent: missing required field "Audit.number"`)}
+	}
+	if _, ok := _c.mutation.Digest(); !ok {
+		return &ValidationError{Name: "digest", err: errors.New(`ent: missing required field "Audit.digest"`)}
 	}
 	return nil
 }
@@ -190,6 +358,38 @@ func (_c *AuditCreate) createSpec() (*Audit, *sqlgraph.CreateSpec) {
 		_spec.SetField(audit.FieldOrganizationID, field.TypeString, value)
 		_node.OrganizationID = value
 	}
+	if value, ok := _c.mutation.ActorID(); ok {
+		_spec.SetField(audit.FieldActorID, field.TypeString, value)
+		_node.ActorID = value
+	}
+	if value, ok := _c.mutation.WorkspaceID(); ok {
+		_spec.SetField(audit.FieldWorkspaceID, field.TypeString, value)
+		_node.WorkspaceID = value
+	}
+	if value, ok := _c.mutation.Address(); ok {
+		_spec.SetField(audit.FieldAddress, field.TypeString, value)
+		_node.Address = value
+	}
+	if value, ok := _c.mutation.RequestID(); ok {
+		_spec.SetField(audit.FieldRequestID, field.TypeString, value)
+		_node.RequestID = value
+	}
+	if value, ok := _c.mutation.Before(); ok {
+		_spec.SetField(audit.FieldBefore, field.TypeString, value)
+		_node.Before = value
+	}
+	if value, ok := _c.mutation.After(); ok {
+		_spec.SetField(audit.FieldAfter, field.TypeString, value)
+		_node.After = value
+	}
+	if value, ok := _c.mutation.Number(); ok {
+		_spec.SetField(audit.FieldNumber, field.TypeUint64, value)
+		_node.Number = value
+	}
+	if value, ok := _c.mutation.Digest(); ok {
+		_spec.SetField(audit.FieldDigest, field.TypeString, value)
+		_node.Digest = value
+	}
 	return _node, _spec
 }
 
@@ -242,6 +442,36 @@ type (
 	}
 )
 
+// SetNumber sets the "number" field.
+func (u *AuditUpsert) SetNumber(v uint64) *AuditUpsert {
+	u.Set(audit.FieldNumber, v)
+	return u
+}
+
+// UpdateNumber sets the "number" field to the value that was provided on create.
+func (u *AuditUpsert) UpdateNumber() *AuditUpsert {
+	u.SetExcluded(audit.FieldNumber)
+	return u
+}
+
+// AddNumber adds v to the "number" field.
+func (u *AuditUpsert) AddNumber(v uint64) *AuditUpsert {
+	u.Add(audit.FieldNumber, v)
+	return u
+}
+
+// SetDigest sets the "digest" field.
+func (u *AuditUpsert) SetDigest(v string) *AuditUpsert {
+	u.Set(audit.FieldDigest, v)
+	return u
+}
+
+// UpdateDigest sets the "digest" field to the value that was provided on create.
+func (u *AuditUpsert) UpdateDigest() *AuditUpsert {
+	u.SetExcluded(audit.FieldDigest)
+	return u
+}
+
 // UpdateNewValues updates the mutable fields using the new values that were set on create except the ID field.
 // Using this option is equivalent to using:
 //
@@ -277,6 +507,24 @@ func (u *AuditUpsertOne) UpdateNewValues() *AuditUpsertOne {
 		if _, exists := u.create.mutation.OrganizationID(); exists {
 			s.SetIgnore(audit.FieldOrganizationID)
 		}
+		if _, exists := u.create.mutation.ActorID(); exists {
+			s.SetIgnore(audit.FieldActorID)
+		}
+		if _, exists := u.create.mutation.WorkspaceID(); exists {
+			s.SetIgnore(audit.FieldWorkspaceID)
+		}
+		if _, exists := u.create.mutation.Address(); exists {
+			s.SetIgnore(audit.FieldAddress)
+		}
+		if _, exists := u.create.mutation.RequestID(); exists {
+			s.SetIgnore(audit.FieldRequestID)
+		}
+		if _, exists := u.create.mutation.Before(); exists {
+			s.SetIgnore(audit.FieldBefore)
+		}
+		if _, exists := u.create.mutation.After(); exists {
+			s.SetIgnore(audit.FieldAfter)
+		}
 	}))
 	return u
 }
@@ -306,6 +554,41 @@ func (u *AuditUpsertOne) Update(set func(*AuditUpsert)) *AuditUpsertOne {
 		set(&AuditUpsert{UpdateSet: update})
 	}))
 	return u
+}
+
+// SetNumber sets the "number" field.
+func (u *AuditUpsertOne) SetNumber(v uint64) *AuditUpsertOne {
+	return u.Update(func(s *AuditUpsert) {
+		s.SetNumber(v)
+	})
+}
+
+// AddNumber adds v to the "number" field.
+func (u *AuditUpsertOne) AddNumber(v uint64) *AuditUpsertOne {
+	return u.Update(func(s *AuditUpsert) {
+		s.AddNumber(v)
+	})
+}
+
+// UpdateNumber sets the "number" field to the value that was provided on create.
+func (u *AuditUpsertOne) UpdateNumber() *AuditUpsertOne {
+	return u.Update(func(s *AuditUpsert) {
+		s.UpdateNumber()
+	})
+}
+
+// SetDigest sets the "digest" field.
+func (u *AuditUpsertOne) SetDigest(v string) *AuditUpsertOne {
+	return u.Update(func(s *AuditUpsert) {
+		s.SetDigest(v)
+	})
+}
+
+// UpdateDigest sets the "digest" field to the value that was provided on create.
+func (u *AuditUpsertOne) UpdateDigest() *AuditUpsertOne {
+	return u.Update(func(s *AuditUpsert) {
+		s.UpdateDigest()
+	})
 }
 
 // Exec executes the query.
@@ -508,6 +791,24 @@ func (u *AuditUpsertBulk) UpdateNewValues() *AuditUpsertBulk {
 			if _, exists := b.mutation.OrganizationID(); exists {
 				s.SetIgnore(audit.FieldOrganizationID)
 			}
+			if _, exists := b.mutation.ActorID(); exists {
+				s.SetIgnore(audit.FieldActorID)
+			}
+			if _, exists := b.mutation.WorkspaceID(); exists {
+				s.SetIgnore(audit.FieldWorkspaceID)
+			}
+			if _, exists := b.mutation.Address(); exists {
+				s.SetIgnore(audit.FieldAddress)
+			}
+			if _, exists := b.mutation.RequestID(); exists {
+				s.SetIgnore(audit.FieldRequestID)
+			}
+			if _, exists := b.mutation.Before(); exists {
+				s.SetIgnore(audit.FieldBefore)
+			}
+			if _, exists := b.mutation.After(); exists {
+				s.SetIgnore(audit.FieldAfter)
+			}
 		}
 	}))
 	return u
@@ -538,6 +839,41 @@ func (u *AuditUpsertBulk) Update(set func(*AuditUpsert)) *AuditUpsertBulk {
 		set(&AuditUpsert{UpdateSet: update})
 	}))
 	return u
+}
+
+// SetNumber sets the "number" field.
+func (u *AuditUpsertBulk) SetNumber(v uint64) *AuditUpsertBulk {
+	return u.Update(func(s *AuditUpsert) {
+		s.SetNumber(v)
+	})
+}
+
+// AddNumber adds v to the "number" field.
+func (u *AuditUpsertBulk) AddNumber(v uint64) *AuditUpsertBulk {
+	return u.Update(func(s *AuditUpsert) {
+		s.AddNumber(v)
+	})
+}
+
+// UpdateNumber sets the "number" field to the value that was provided on create.
+func (u *AuditUpsertBulk) UpdateNumber() *AuditUpsertBulk {
+	return u.Update(func(s *AuditUpsert) {
+		s.UpdateNumber()
+	})
+}
+
+// SetDigest sets the "digest" field.
+func (u *AuditUpsertBulk) SetDigest(v string) *AuditUpsertBulk {
+	return u.Update(func(s *AuditUpsert) {
+		s.SetDigest(v)
+	})
+}
+
+// UpdateDigest sets the "digest" field to the value that was provided on create.
+func (u *AuditUpsertBulk) UpdateDigest() *AuditUpsertBulk {
+	return u.Update(func(s *AuditUpsert) {
+		s.UpdateDigest()
+	})
 }
 
 // Exec executes the query.

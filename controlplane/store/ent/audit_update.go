@@ -27,6 +27,41 @@ func (_u *AuditUpdate) Where(ps ...predicate.Audit) *AuditUpdate {
 	return _u
 }
 
+// SetNumber sets the "number" field.
+func (_u *AuditUpdate) SetNumber(v uint64) *AuditUpdate {
+	_u.mutation.ResetNumber()
+	_u.mutation.SetNumber(v)
+	return _u
+}
+
+// SetNillableNumber sets the "number" field if the given value is not nil.
+func (_u *AuditUpdate) SetNillableNumber(v *uint64) *AuditUpdate {
+	if v != nil {
+		_u.SetNumber(*v)
+	}
+	return _u
+}
+
+// AddNumber adds value to the "number" field.
+func (_u *AuditUpdate) AddNumber(v int64) *AuditUpdate {
+	_u.mutation.AddNumber(v)
+	return _u
+}
+
+// SetDigest sets the "digest" field.
+func (_u *AuditUpdate) SetDigest(v string) *AuditUpdate {
+	_u.mutation.SetDigest(v)
+	return _u
+}
+
+// SetNillableDigest sets the "digest" field if the given value is not nil.
+func (_u *AuditUpdate) SetNillableDigest(v *string) *AuditUpdate {
+	if v != nil {
+		_u.SetDigest(*v)
+	}
+	return _u
+}
+
 // Mutation returns the AuditMutation object of the builder.
 func (_u *AuditUpdate) Mutation() *AuditMutation {
 	return _u.mutation
@@ -68,6 +103,15 @@ func (_u *AuditUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 			}
 		}
 	}
+	if value, ok := _u.mutation.Number(); ok {
+		_spec.SetField(audit.FieldNumber, field.TypeUint64, value)
+	}
+	if value, ok := _u.mutation.AddedNumber(); ok {
+		_spec.AddField(audit.FieldNumber, field.TypeUint64, value)
+	}
+	if value, ok := _u.mutation.Digest(); ok {
+		_spec.SetField(audit.FieldDigest, field.TypeString, value)
+	}
 	if _node, err = sqlgraph.UpdateNodes(ctx, _u.driver, _spec); err != nil {
 		if _, ok := err.(*sqlgraph.NotFoundError); ok {
 			err = &NotFoundError{audit.Label}
@@ -86,6 +130,41 @@ type AuditUpdateOne struct {
 	fields   []string
 	hooks    []Hook
 	mutation *AuditMutation
+}
+
+// SetNumber sets the "number" field.
+func (_u *AuditUpdateOne) SetNumber(v uint64) *AuditUpdateOne {
+	_u.mutation.ResetNumber()
+	_u.mutation.SetNumber(v)
+	return _u
+}
+
+// SetNillableNumber sets the "number" field if the given value is not nil.
+func (_u *AuditUpdateOne) SetNillableNumber(v *uint64) *AuditUpdateOne {
+	if v != nil {
+		_u.SetNumber(*v)
+	}
+	return _u
+}
+
+// AddNumber adds value to the "number" field.
+func (_u *AuditUpdateOne) AddNumber(v int64) *AuditUpdateOne {
+	_u.mutation.AddNumber(v)
+	return _u
+}
+
+// SetDigest sets the "digest" field.
+func (_u *AuditUpdateOne) SetDigest(v string) *AuditUpdateOne {
+	_u.mutation.SetDigest(v)
+	return _u
+}
+
+// SetNillableDigest sets the "digest" field if the given value is not nil.
+func (_u *AuditUpdateOne) SetNillableDigest(v *string) *AuditUpdateOne {
+	if v != nil {
+		_u.SetDigest(*v)
+	}
+	return _u
 }
 
 // Mutation returns the AuditMutation object of the builder.
@@ -158,6 +237,15 @@ func (_u *AuditUpdateOne) sqlSave(ctx context.Context) (_node *Audit, err error)
 				ps[i](selector)
 			}
 		}
+	}
+	if value, ok := _u.mutation.Number(); ok {
+		_spec.SetField(audit.FieldNumber, field.TypeUint64, value)
+	}
+	if value, ok := _u.mutation.AddedNumber(); ok {
+		_spec.AddField(audit.FieldNumber, field.TypeUint64, value)
+	}
+	if value, ok := _u.mutation.Digest(); ok {
+		_spec.SetField(audit.FieldDigest, field.TypeString, value)
 	}
 	_node = &Audit{config: _u.config}
 	_spec.Assign = _node.assignValues

@@ -11,6 +11,8 @@ import (
 	"weir/controlplane/store/ent/ack"
 	"weir/controlplane/store/ent/apitoken"
 	"weir/controlplane/store/ent/audit"
+	"weir/controlplane/store/ent/auditchain"
+	"weir/controlplane/store/ent/audithead"
 	"weir/controlplane/store/ent/customrole"
 	"weir/controlplane/store/ent/grant"
 	"weir/controlplane/store/ent/idempotencykey"
@@ -95,6 +97,8 @@ func checkColumn(t, c string) error {
 			apitoken.Table:       apitoken.ValidColumn,
 			ack.Table:            ack.ValidColumn,
 			audit.Table:          audit.ValidColumn,
+			auditchain.Table:     auditchain.ValidColumn,
+			audithead.Table:      audithead.ValidColumn,
 			customrole.Table:     customrole.ValidColumn,
 			grant.Table:          grant.ValidColumn,
 			idempotencykey.Table: idempotencykey.ValidColumn,

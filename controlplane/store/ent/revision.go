@@ -30,6 +30,10 @@ type Revision struct {
 	CreatedAt time.Time `json:"created_at,omitempty"`
 	// CreatedBy holds the value of the "created_by" field.
 	CreatedBy string `json:"created_by,omitempty"`
+	// Reason holds the value of the "reason" field.
+	Reason string `json:"reason,omitempty"`
+	// Changes holds the value of the "changes" field.
+	Changes string `json:"changes,omitempty"`
 	// Edges holds the relations/edges for other nodes in the graph.
 	// The values are being populated by the RevisionQuery when eager-loading is set.
 	Edges        RevisionEdges `json:"edges"`
@@ -65,7 +69,7 @@ func (*Revision) scanValues(columns []string) ([]any, error) {
 			values[i] = new([]byte)
 		case revision.FieldID, revision.FieldNumber:
 			values[i] = new(sql.NullInt64)
-		case revision.FieldWorkspaceID, revision.FieldDigest, revision.FieldCreatedBy:
+		case revision.FieldWorkspaceID, revision.FieldDigest, revision.FieldCreatedBy, revision.FieldReason, revision.FieldChanges:
 			values[i] = new(sql.NullString)
 		case revision.FieldCreatedAt:
 			values[i] = new(sql.NullTime)
@@ -126,6 +130,18 @@ func (_m *Revision) assignValues(columns []string, values []any) error {
 			} else if value.Valid {
 				_m.CreatedBy = value.String
 			}
+		case revision.FieldReason:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field reason", values[i])
+			} else if value.Valid {
+				_m.Reason = value.String
+			}
+		case revision.FieldChanges:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field changes", values[i])
+			} else if value.Valid {
+				_m.Changes = value.String
+			}
 		default:
 			_m.selectValues.Set(columns[i], values[i])
 		}
@@ -184,6 +200,12 @@ func (_m *Revision) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("created_by=")
 	builder.WriteString(_m.CreatedBy)
+	builder.WriteString(", ")
+	builder.WriteString("reason=")
+	builder.WriteString(_m.Reason)
+	builder.WriteString(", ")
+	builder.WriteString("changes=")
+	builder.WriteString(_m.Changes)
 	builder.WriteByte(')')
 	return builder.String()
 }

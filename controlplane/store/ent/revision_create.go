@@ -59,6 +59,34 @@ func (_c *RevisionCreate) SetCreatedBy(v string) *RevisionCreate {
 	return _c
 }
 
+// SetReason sets the "reason" field.
+func (_c *RevisionCreate) SetReason(v string) *RevisionCreate {
+	_c.mutation.SetReason(v)
+	return _c
+}
+
+// SetNillableReason sets the "reason" field if the given value is not nil.
+func (_c *RevisionCreate) SetNillableReason(v *string) *RevisionCreate {
+	if v != nil {
+		_c.SetReason(*v)
+	}
+	return _c
+}
+
+// SetChanges sets the "changes" field.
+func (_c *RevisionCreate) SetChanges(v string) *RevisionCreate {
+	_c.mutation.SetChanges(v)
+	return _c
+}
+
+// SetNillableChanges sets the "changes" field if the given value is not nil.
+func (_c *RevisionCreate) SetNillableChanges(v *string) *RevisionCreate {
+	if v != nil {
+		_c.SetChanges(*v)
+	}
+	return _c
+}
+
 // SetWorkspace sets the "workspace" edge to the Workspace entity.
 func (_c *RevisionCreate) SetWorkspace(v *Workspace) *RevisionCreate {
 	return _c.SetWorkspaceID(v.ID)
@@ -71,6 +99,7 @@ func (_c *RevisionCreate) Mutation() *RevisionMutation {
 
 // Save creates the Revision in the database.
 func (_c *RevisionCreate) Save(ctx context.Context) (*Revision, error) {
+	_c.defaults()
 	return withHooks(ctx, _c.sqlSave, _c.mutation, _c.hooks)
 }
 
@@ -96,6 +125,18 @@ func (_c *RevisionCreate) ExecX(ctx context.Context) {
 	}
 }
 
+// defaults sets the default values of the builder before save.
+func (_c *RevisionCreate) defaults() {
+	if _, ok := _c.mutation.Reason(); !ok {
+		v := revision.DefaultReason
+		_c.mutation.SetReason(v)
+	}
+	if _, ok := _c.mutation.Changes(); !ok {
+		v := revision.DefaultChanges
+		_c.mutation.SetChanges(v)
+	}
+}
+
 // check runs all checks and user-defined validators on the builder.
 func (_c *RevisionCreate) check() error {
 	if _, ok := _c.mutation.WorkspaceID(); !ok {
@@ -115,6 +156,12 @@ func (_c *RevisionCreate) check() error {
 	}
 	if _, ok := _c.mutation.CreatedBy(); !ok {
 		return &ValidationError{Name: "created_by", err: errors.New(`ent: missing required field "Revision.created_by"`)}
+	}
+	if _, ok := _c.mutation.Reason(); !ok {
+		return &ValidationError{Name: "reason", err: errors.New(`ent: missing required field "Revision.reason"`)}
+	}
+	if _, ok := _c.mutation.Changes(); !ok {
+		return &ValidationError{Name: "changes", err: errors.New(`ent: missing required field "Revision.changes"`)}
 	}
 	if len(_c.mutation.WorkspaceIDs()) == 0 {
 		return &ValidationError{Name: "workspace", err: errors.New(`ent: missing required edge "Revision.workspace"`)}
@@ -165,6 +212,14 @@ func (_c *RevisionCreate) createSpec() (*Revision, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.CreatedBy(); ok {
 		_spec.SetField(revision.FieldCreatedBy, field.TypeString, value)
 		_node.CreatedBy = value
+	}
+	if value, ok := _c.mutation.Reason(); ok {
+		_spec.SetField(revision.FieldReason, field.TypeString, value)
+		_node.Reason = value
+	}
+	if value, ok := _c.mutation.Changes(); ok {
+		_spec.SetField(revision.FieldChanges, field.TypeString, value)
+		_node.Changes = value
 	}
 	if nodes := _c.mutation.WorkspaceIDs(); len(nodes) > 0 {
 		edge := &sqlgraph.EdgeSpec{
@@ -264,6 +319,12 @@ func (u *RevisionUpsertOne) UpdateNewValues() *RevisionUpsertOne {
 		if _, exists := u.create.mutation.CreatedBy(); exists {
 			s.SetIgnore(revision.FieldCreatedBy)
 		}
+		if _, exists := u.create.mutation.Reason(); exists {
+			s.SetIgnore(revision.FieldReason)
+		}
+		if _, exists := u.create.mutation.Changes(); exists {
+			s.SetIgnore(revision.FieldChanges)
+		}
 	}))
 	return u
 }
@@ -347,6 +408,7 @@ func (_c *RevisionCreateBulk) Save(ctx context.Context) ([]*Revision, error) {
 	for i := range _c.builders {
 		func(i int, root context.Context) {
 			builder := _c.builders[i]
+			builder.defaults()
 			var mut Mutator = MutateFunc(func(ctx context.Context, m Mutation) (Value, error) {
 				mutation, ok := m.(*RevisionMutation)
 				if !ok {
@@ -487,6 +549,12 @@ func (u *RevisionUpsertBulk) UpdateNewValues() *RevisionUpsertBulk {
 			}
 			if _, exists := b.mutation.CreatedBy(); exists {
 				s.SetIgnore(revision.FieldCreatedBy)
+			}
+			if _, exists := b.mutation.Reason(); exists {
+				s.SetIgnore(revision.FieldReason)
+			}
+			if _, exists := b.mutation.Changes(); exists {
+				s.SetIgnore(revision.FieldChanges)
 			}
 		}
 	}))

@@ -5,6 +5,8 @@ package ent
 import (
 	"weir/controlplane/store/ent/apitoken"
 	"weir/controlplane/store/ent/audit"
+	"weir/controlplane/store/ent/auditchain"
+	"weir/controlplane/store/ent/audithead"
 	"weir/controlplane/store/ent/customrole"
 	"weir/controlplane/store/ent/idempotencykey"
 	"weir/controlplane/store/ent/invitation"
@@ -12,6 +14,7 @@ import (
 	"weir/controlplane/store/ent/object"
 	"weir/controlplane/store/ent/organization"
 	"weir/controlplane/store/ent/plane"
+	"weir/controlplane/store/ent/revision"
 	"weir/controlplane/store/ent/serviceaccount"
 	"weir/controlplane/store/ent/session"
 	"weir/controlplane/store/ent/setting"
@@ -57,6 +60,50 @@ func init() {
 	auditDescOrganizationID := auditFields[6].Descriptor()
 	// audit.DefaultOrganizationID holds the default value on creation for the organization_id field.
 	audit.DefaultOrganizationID = auditDescOrganizationID.Default.(string)
+	// auditDescActorID is the schema descriptor for actor_id field.
+	auditDescActorID := auditFields[7].Descriptor()
+	// audit.DefaultActorID holds the default value on creation for the actor_id field.
+	audit.DefaultActorID = auditDescActorID.Default.(string)
+	// auditDescWorkspaceID is the schema descriptor for workspace_id field.
+	auditDescWorkspaceID := auditFields[8].Descriptor()
+	// audit.DefaultWorkspaceID holds the default value on creation for the workspace_id field.
+	audit.DefaultWorkspaceID = auditDescWorkspaceID.Default.(string)
+	// auditDescAddress is the schema descriptor for address field.
+	auditDescAddress := auditFields[9].Descriptor()
+	// audit.DefaultAddress holds the default value on creation for the address field.
+	audit.DefaultAddress = auditDescAddress.Default.(string)
+	// auditDescRequestID is the schema descriptor for request_id field.
+	auditDescRequestID := auditFields[10].Descriptor()
+	// audit.DefaultRequestID holds the default value on creation for the request_id field.
+	audit.DefaultRequestID = auditDescRequestID.Default.(string)
+	// auditDescBefore is the schema descriptor for before field.
+	auditDescBefore := auditFields[11].Descriptor()
+	// audit.DefaultBefore holds the default value on creation for the before field.
+	audit.DefaultBefore = auditDescBefore.Default.(string)
+	// auditDescAfter is the schema descriptor for after field.
+	auditDescAfter := auditFields[12].Descriptor()
+	// audit.DefaultAfter holds the default value on creation for the after field.
+	audit.DefaultAfter = auditDescAfter.Default.(string)
+	// auditDescNumber is the schema descriptor for number field.
+	auditDescNumber := auditFields[13].Descriptor()
+	// audit.DefaultNumber holds the default value on creation for the number field.
+	audit.DefaultNumber = auditDescNumber.Default.(uint64)
+	// auditDescDigest is the schema descriptor for digest field.
+	auditDescDigest := auditFields[14].Descriptor()
+	// audit.DefaultDigest holds the default value on creation for the digest field.
+	audit.DefaultDigest = auditDescDigest.Default.(string)
+	auditchainFields := schema.AuditChain{}.Fields()
+	_ = auditchainFields
+	// auditchainDescID is the schema descriptor for id field.
+	auditchainDescID := auditchainFields[0].Descriptor()
+	// auditchain.IDValidator is a validator for the "id" field. It is called by the builders before save.
+	auditchain.IDValidator = auditchainDescID.Validators[0].(func(string) error)
+	auditheadFields := schema.AuditHead{}.Fields()
+	_ = auditheadFields
+	// auditheadDescID is the schema descriptor for id field.
+	auditheadDescID := auditheadFields[0].Descriptor()
+	// audithead.IDValidator is a validator for the "id" field. It is called by the builders before save.
+	audithead.IDValidator = auditheadDescID.Validators[0].(func(string) error)
 	customroleFields := schema.CustomRole{}.Fields()
 	_ = customroleFields
 	// customroleDescName is the schema descriptor for name field.
@@ -115,6 +162,16 @@ func init() {
 	planeDescID := planeFields[0].Descriptor()
 	// plane.IDValidator is a validator for the "id" field. It is called by the builders before save.
 	plane.IDValidator = planeDescID.Validators[0].(func(string) error)
+	revisionFields := schema.Revision{}.Fields()
+	_ = revisionFields
+	// revisionDescReason is the schema descriptor for reason field.
+	revisionDescReason := revisionFields[6].Descriptor()
+	// revision.DefaultReason holds the default value on creation for the reason field.
+	revision.DefaultReason = revisionDescReason.Default.(string)
+	// revisionDescChanges is the schema descriptor for changes field.
+	revisionDescChanges := revisionFields[7].Descriptor()
+	// revision.DefaultChanges holds the default value on creation for the changes field.
+	revision.DefaultChanges = revisionDescChanges.Default.(string)
 	serviceaccountFields := schema.ServiceAccount{}.Fields()
 	_ = serviceaccountFields
 	// serviceaccountDescName is the schema descriptor for name field.

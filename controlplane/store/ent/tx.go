@@ -18,6 +18,10 @@ type Tx struct {
 	Ack *AckClient
 	// Audit is the client for interacting with the Audit builders.
 	Audit *AuditClient
+	// AuditChain is the client for interacting with the AuditChain builders.
+	AuditChain *AuditChainClient
+	// AuditHead is the client for interacting with the AuditHead builders.
+	AuditHead *AuditHeadClient
 	// CustomRole is the client for interacting with the CustomRole builders.
 	CustomRole *CustomRoleClient
 	// Grant is the client for interacting with the Grant builders.
@@ -186,6 +190,8 @@ func (tx *Tx) init() {
 	tx.APIToken = NewAPITokenClient(tx.config)
 	tx.Ack = NewAckClient(tx.config)
 	tx.Audit = NewAuditClient(tx.config)
+	tx.AuditChain = NewAuditChainClient(tx.config)
+	tx.AuditHead = NewAuditHeadClient(tx.config)
 	tx.CustomRole = NewCustomRoleClient(tx.config)
 	tx.Grant = NewGrantClient(tx.config)
 	tx.IdempotencyKey = NewIdempotencyKeyClient(tx.config)

@@ -15,7 +15,7 @@ func main() {
 	err := entc.Generate("./store/schema", &gen.Config{
 		Target:  "store/ent",
 		Package: "weir/controlplane/store/ent",
-	}, entc.FeatureNames("sql/versioned-migration", "sql/upsert"))
+	}, entc.FeatureNames("sql/versioned-migration", "sql/upsert", "sql/lock"))
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "generate:", err)
 		os.Exit(1)

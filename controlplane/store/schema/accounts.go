@@ -87,26 +87,6 @@ func (APIToken) Annotations() []schema.Annotation {
 	return []schema.Annotation{entsql.Checks(map[string]string{"api_tokens_role": roles})}
 }
 
-// Audit is one act of one actor. Its id grows with time. An act that concerns no
-// organization in particular has none.
-type Audit struct{ ent.Schema }
-
-// Fields of Audit.
-func (Audit) Fields() []ent.Field {
-	return []ent.Field{
-		field.Uint64("id").Immutable(), at("at"), fixed("actor"), fixed("action"), fixed("object"), fixed("detail"),
-		field.String("organization_id").SchemaType(asText).Default("").Immutable(),
-	}
-}
-
-// Indexes of Audit.
-func (Audit) Indexes() []ent.Index { return []ent.Index{index.Fields("organization_id", "id")} }
-
-// Annotations of Audit.
-func (Audit) Annotations() []schema.Annotation {
-	return []schema.Annotation{entsql.Annotation{Table: "audit"}}
-}
-
 // IdempotencyKey remembers the answer to one request of one actor. A status of
 // 0 is a claim: the request is being worked on.
 type IdempotencyKey struct{ ent.Schema }

@@ -60,7 +60,8 @@ func (Workspace) Annotations() []schema.Annotation {
 // Revision is an immutable state of a workspace.
 type Revision struct{ ent.Schema }
 
-// Fields of Revision. Body is the canonical encoding.
+// Fields of Revision. Body is the canonical encoding. Reason is what its author said, and
+// changes a JSON list of what differs from the former one, empty where it was not kept.
 func (Revision) Fields() []ent.Field {
 	return []ent.Field{
 		fixed("workspace_id"),
@@ -69,6 +70,8 @@ func (Revision) Fields() []ent.Field {
 		field.Bytes("body").Immutable(),
 		at("created_at"),
 		fixed("created_by"),
+		lately("reason"),
+		lately("changes"),
 	}
 }
 

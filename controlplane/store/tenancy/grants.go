@@ -90,8 +90,13 @@ func grantOf(r *ent.Grant) Grant {
 // fault.Conflict: the organization would have no owner.
 func (t *Tenancy) SetGrant(ctx context.Context, actor string, g Grant) error {
 	err := t.db.Write(ctx, actor, func(ctx context.Context, tx *ent.Tx) (database.Trail, error) {
-		err := keepOwner(ctx, tx, g.Organization, func() error { return Give(ctx, tx, g, actor, t.db.Now()) })
-		return database.Trail{Action: "grant.set", Object: "member " + g.Subject, Detail: "role " + g.Role + " in " + g.place(), Organization: string(g.Organization)}, err
+		before, err := had(ctx, tx, g)
+		if err != nil {
+			return database.Trail{}, err
+		}
+		err = keepOwner(ctx, tx, g.Organization, func() error { return Give(ctx, tx, g, actor, t.db.Now()) })
+		return database.Trail{Action: "grant.set", Object: "member " + g.Subject, Detail: "role " + g.Role + " in " + g.place(), Organization: string(g.Organization),
+			Workspace: string(g.Workspace), Before: before, After: map[string]any{"role": g.Role, "object": g.Object}}, err
 	})
 	return wrap(err, "grant a role")
 }
@@ -101,7 +106,11 @@ func (t *Tenancy) SetGrant(ctx context.Context, actor string, g Grant) error {
 // fault.Missing: it has none. fault.Conflict: the organization would have no owner.
 func (t *Tenancy) RemoveGrant(ctx context.Context, actor string, g Grant) error {
 	err := t.db.Write(ctx, actor, func(ctx context.Context, tx *ent.Tx) (database.Trail, error) {
-		err := keepOwner(ctx, tx, g.Organization, func() error {
+		before, err := had(ctx, tx, g)
+		if err != nil {
+			return database.Trail{}, err
+		}
+		err = keepOwner(ctx, tx, g.Organization, func() error {
 			n, err := tx.Grant.Delete().Where(entgrant.SubjectID(g.Subject), entgrant.OrganizationID(string(g.Organization)),
 				entgrant.WorkspaceID(string(g.Workspace)), entgrant.ObjectID(g.Object)).Exec(ctx)
 			if err == nil && n == 0 {
@@ -109,7 +118,8 @@ func (t *Tenancy) RemoveGrant(ctx context.Context, actor string, g Grant) error 
 			}
 			return err
 		})
-		return database.Trail{Action: "grant.remove", Object: "member " + g.Subject, Detail: "in " + g.place(), Organization: string(g.Organization)}, err
+		return database.Trail{Action: "grant.remove", Object: "member " + g.Subject, Detail: "in " + g.place(), Organization: string(g.Organization),
+			Workspace: string(g.Workspace), Before: before}, err
 	})
 	return wrap(err, "take a role")
 }
@@ -124,6 +134,28 @@ func Give(ctx context.Context, tx *ent.Tx, g Grant, actor string, now time.Time)
 	}
 	return tx.Grant.Create().SetSubjectID(g.Subject).SetOrganizationID(string(g.Organization)).SetWorkspaceID(string(g.Workspace)).
 		SetObjectID(g.Object).SetRole(g.Role).SetCreatedAt(now).SetCreatedBy(actor).Exec(ctx)
+}
+
+// had is the role that a subject has where g is good, for the audit; nil for none.
+func had(ctx context.Context, tx *ent.Tx, g Grant) (any, error) {
+	row, err := tx.Grant.Query().Where(entgrant.SubjectID(g.Subject), entgrant.OrganizationID(string(g.Organization)),
+		entgrant.WorkspaceID(string(g.Workspace)), entgrant.ObjectID(g.Object)).Only(ctx)
+	if ent.IsNotFound(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return map[string]any{"role": row.Role, "object": row.ObjectID}, nil
+}
+
+// placesOf lists roles and where they are good, for the audit.
+func placesOf(rows []*ent.Grant) []string {
+	out := make([]string, len(rows))
+	for i, r := range rows {
+		out[i] = r.Role + " in " + grantOf(r).place()
+	}
+	return out
 }
 
 // keepOwner does change unless it takes the last owner, a person, from an organization.

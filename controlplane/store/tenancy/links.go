@@ -58,7 +58,8 @@ func (t *Tenancy) CreateLink(ctx context.Context, actor string, l Link) error {
 		if l.Grant.Subject != "" {
 			detail = "member " + l.Grant.Subject
 		}
-		return database.Trail{Action: l.what() + ".create", Object: "link " + l.ID(), Detail: detail, Organization: string(l.Grant.Organization)}, err
+		return database.Trail{Action: l.what() + ".create", Object: "link " + l.ID(), Detail: detail, Organization: string(l.Grant.Organization),
+			Workspace: string(l.Grant.Workspace), After: map[string]any{"email": l.Email, "role": l.Grant.Role, "expiresAt": l.ExpiresAt}}, err
 	})
 	return wrap(err, "make a link")
 }
@@ -142,7 +143,8 @@ func (t *Tenancy) Accept(ctx context.Context, hash [32]byte, passwordHash string
 		if err := Give(ctx, tx, l.Grant, l.CreatedBy, t.db.Now()); err != nil {
 			return database.Trail{}, err
 		}
-		return database.Trail{Action: "invitation.accept", Object: "member " + who, Detail: "role " + l.Grant.Role + " in " + l.Grant.place(), Organization: string(l.Grant.Organization)},
+		return database.Trail{Action: "invitation.accept", Object: "member " + who, Detail: "role " + l.Grant.Role + " in " + l.Grant.place(), Organization: string(l.Grant.Organization),
+				Workspace: string(l.Grant.Workspace), After: map[string]any{"role": l.Grant.Role}},
 			tx.MemberLink.UpdateOne(row).SetUsedBy(who).Exec(ctx)
 	})
 	return who, wrap(err, "accept an invitation")

@@ -85,7 +85,8 @@ func (t *Tenancy) CreateServiceAccount(ctx context.Context, actor, name string, 
 			return database.Trail{}, err
 		}
 		out = Member{ID: row.ID, Name: name, Grants: []Grant{g}, CreatedAt: row.CreatedAt.UTC()}
-		return database.Trail{Action: "member.create", Object: "member " + row.ID, Detail: "role " + g.Role + " in " + g.place(), Organization: string(g.Organization)}, nil
+		return database.Trail{Action: "member.create", Object: "member " + row.ID, Detail: "role " + g.Role + " in " + g.place(), Organization: string(g.Organization),
+			Workspace: string(g.Workspace), After: map[string]any{"name": name, "role": g.Role, "workspace": g.Workspace}}, nil
 	})
 	return out, wrap(err, "make a service account")
 }
@@ -98,7 +99,11 @@ func (t *Tenancy) CreateServiceAccount(ctx context.Context, actor, name string, 
 func (t *Tenancy) RemoveMember(ctx context.Context, actor string, org OrganizationID, member string) error {
 	err := t.db.Write(ctx, actor, func(ctx context.Context, tx *ent.Tx) (database.Trail, error) {
 		gone := 0
-		err := keepOwner(ctx, tx, org, func() (err error) {
+		had, err := tx.Grant.Query().Where(entgrant.SubjectID(member), entgrant.OrganizationID(string(org))).Order(ent.Asc(entgrant.FieldID)).All(ctx)
+		if err != nil {
+			return database.Trail{}, err
+		}
+		err = keepOwner(ctx, tx, org, func() (err error) {
 			gone, err = tx.Grant.Delete().Where(entgrant.SubjectID(member), entgrant.OrganizationID(string(org))).Exec(ctx)
 			return err
 		})
@@ -117,7 +122,7 @@ func (t *Tenancy) RemoveMember(ctx context.Context, actor string, org Organizati
 		if gone+services == 0 {
 			return database.Trail{}, fault.New(fault.Missing, "there is no member %s", member)
 		}
-		return database.Trail{Action: "member.remove", Object: "member " + member, Organization: string(org)}, nil
+		return database.Trail{Action: "member.remove", Object: "member " + member, Organization: string(org), Before: map[string]any{"roles": placesOf(had)}}, nil
 	})
 	return wrap(err, "remove a member")
 }

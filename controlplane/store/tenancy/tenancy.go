@@ -97,7 +97,7 @@ func (t *Tenancy) CreateOrganization(ctx context.Context, actor, name, owner str
 		if err := Give(ctx, tx, g, actor, t.db.Now()); err != nil {
 			return database.Trail{}, err
 		}
-		return database.Trail{Action: "organization.create", Object: "organization " + row.ID, Detail: "owner " + owner, Organization: row.ID}, nil
+		return database.Trail{Action: "organization.create", Object: "organization " + row.ID, Detail: "owner " + owner, Organization: row.ID, After: map[string]any{"name": row.Name, "owner": owner}}, nil
 	})
 	return out, wrap(err, "make the organization")
 }

@@ -412,6 +412,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/audit/verify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Look for what was done to the audit log by hand, a part of its chain at a time, the oldest first */
+        get: operations["verifyAudit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/orgs/{org}/tokens": {
         parameters: {
             query?: never;
@@ -615,6 +632,26 @@ export interface paths {
         };
         /** Who wrote what, newest first */
         get: operations["auditOfOrganization"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/orgs/{org}/audit/verify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The organization's name; the same paths without it are about the caller's only organization, or default */
+                org: components["parameters"]["Organization"];
+            };
+            cookie?: never;
+        };
+        /** Look for what was done to the audit log by hand, a part of its chain at a time, the oldest first */
+        get: operations["verifyAuditOfOrganization"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1608,6 +1645,26 @@ export interface components {
             /** Format: date-time */
             expiresAt: string;
         };
+        AuditReport: {
+            /** @description Number of the first row looked at */
+            from: number;
+            /** @description Number of the last row looked at */
+            through: number;
+            /** @description Of the chain up to there */
+            digest: string;
+            /** @description Number up to which the control plane signed the chain, 0 for not yet; looked at in the last part */
+            signed: number;
+            /** Format: date-time */
+            signedAt?: string;
+            problems: {
+                /** @description The row's */
+                number: number;
+                code: string;
+                text: string;
+            }[];
+            /** @description The next part's cursor, empty at the end */
+            next: string;
+        };
         Audit: {
             entries: {
                 /** Format: date-time */
@@ -1616,6 +1673,24 @@ export interface components {
                 action: string;
                 object: string;
                 detail: string;
+                /** @description Identifier, empty for what is about no organization */
+                organization: string;
+                /** @description Identifier, empty for what is about no workspace */
+                workspace: string;
+                /** @description Identifier of the user, token or service account, empty for none */
+                actorId: string;
+                /** @description What differs, as it was: an object, or null */
+                before: Record<string, never> | null;
+                /** @description What differs, as it is since: an object, or null. Secrets are fingerprints */
+                after: Record<string, never> | null;
+                /** @description The caller's address, empty for the control plane's own acts */
+                address: string;
+                /** @description The answer's X-Request-Id, empty for the control plane's own acts */
+                request: string;
+                /** @description Place in the organization's chain, from 1; 0 before it has one */
+                number: number;
+                /** @description SHA-256 of the chain up to this row, in hex */
+                digest: string;
             }[];
             /** @description The next page's cursor */
             next: string;
@@ -2299,6 +2374,16 @@ export interface operations {
                 /** @description The former page's `next` */
                 cursor?: components["parameters"]["Cursor"];
                 limit?: components["parameters"]["Limit"];
+                /** @description A workspace's name, or its identifier, also of one that was deleted */
+                workspace?: string;
+                /** @description An actor as rows have it, or its name or identifier alone */
+                actor?: string;
+                /** @description An action, such as workspace.commit, or the first part of several */
+                action?: string;
+                /** @description An object as rows have it, or an identifier or name in it or in what changed */
+                object?: string;
+                since?: string;
+                until?: string;
             };
             header?: never;
             path?: never;
@@ -2313,6 +2398,32 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Audit"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    verifyAudit: {
+        parameters: {
+            query?: {
+                /** @description The former part's `next` */
+                cursor?: string;
+                /** @description The chain of what is about no organization; else that of the caller's organization */
+                scope?: "installation";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What was found */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditReport"];
                 };
             };
             default: components["responses"]["Problem"];
@@ -2659,6 +2770,16 @@ export interface operations {
                 /** @description The former page's `next` */
                 cursor?: components["parameters"]["Cursor"];
                 limit?: components["parameters"]["Limit"];
+                /** @description A workspace's name, or its identifier, also of one that was deleted */
+                workspace?: string;
+                /** @description An actor as rows have it, or its name or identifier alone */
+                actor?: string;
+                /** @description An action, such as workspace.commit, or the first part of several */
+                action?: string;
+                /** @description An object as rows have it, or an identifier or name in it or in what changed */
+                object?: string;
+                since?: string;
+                until?: string;
             };
             header?: never;
             path: {
@@ -2676,6 +2797,33 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Audit"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    verifyAuditOfOrganization: {
+        parameters: {
+            query?: {
+                /** @description The former part's `next` */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The organization's name; the same paths without it are about the caller's only organization, or default */
+                org: components["parameters"]["Organization"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What was found */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditReport"];
                 };
             };
             default: components["responses"]["Problem"];

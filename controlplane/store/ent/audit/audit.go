@@ -23,6 +23,22 @@ const (
 	FieldDetail = "detail"
 	// FieldOrganizationID holds the string denoting the organization_id field in the database.
 	FieldOrganizationID = "organization_id"
+	// FieldActorID holds the string denoting the actor_id field in the database.
+	FieldActorID = "actor_id"
+	// FieldWorkspaceID holds the string denoting the workspace_id field in the database.
+	FieldWorkspaceID = "workspace_id"
+	// FieldAddress holds the string denoting the address field in the database.
+	FieldAddress = "address"
+	// FieldRequestID holds the string denoting the request_id field in the database.
+	FieldRequestID = "request_id"
+	// FieldBefore holds the string denoting the before field in the database.
+	FieldBefore = "before"
+	// FieldAfter holds the string denoting the after field in the database.
+	FieldAfter = "after"
+	// FieldNumber holds the string denoting the number field in the database.
+	FieldNumber = "number"
+	// FieldDigest holds the string denoting the digest field in the database.
+	FieldDigest = "digest"
 	// Table holds the table name of the audit in the database.
 	Table = "audit"
 )
@@ -36,6 +52,14 @@ var Columns = []string{
 	FieldObject,
 	FieldDetail,
 	FieldOrganizationID,
+	FieldActorID,
+	FieldWorkspaceID,
+	FieldAddress,
+	FieldRequestID,
+	FieldBefore,
+	FieldAfter,
+	FieldNumber,
+	FieldDigest,
 }
 
 // ValidColumn reports if the column name is valid (part of the table columns).
@@ -51,6 +75,22 @@ func ValidColumn(column string) bool {
 var (
 	// DefaultOrganizationID holds the default value on creation for the "organization_id" field.
 	DefaultOrganizationID string
+	// DefaultActorID holds the default value on creation for the "actor_id" field.
+	DefaultActorID string
+	// DefaultWorkspaceID holds the default value on creation for the "workspace_id" field.
+	DefaultWorkspaceID string
+	// DefaultAddress holds the default value on creation for the "address" field.
+	DefaultAddress string
+	// DefaultRequestID holds the default value on creation for the "request_id" field.
+	DefaultRequestID string
+	// DefaultBefore holds the default value on creation for the "before" field.
+	DefaultBefore string
+	// DefaultAfter holds the default value on creation for the "after" field.
+	DefaultAfter string
+	// DefaultNumber holds the default value on creation for the "number" field.
+	DefaultNumber uint64
+	// DefaultDigest holds the default value on creation for the "digest" field.
+	DefaultDigest string
 )
 
 // OrderOption defines the ordering options for the Audit queries.
@@ -89,4 +129,44 @@ func ByDetail(opts ...sql.OrderTermOption) OrderOption {
 // ByOrganizationID orders the results by the organization_id field.
 func ByOrganizationID(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldOrganizationID, opts...).ToFunc()
+}
+
+// ByActorID orders the results by the actor_id field.
+func ByActorID(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldActorID, opts...).ToFunc()
+}
+
+// ByWorkspaceID orders the results by the workspace_id field.
+func ByWorkspaceID(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldWorkspaceID, opts...).ToFunc()
+}
+
+// ByAddress orders the results by the address field.
+func ByAddress(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldAddress, opts...).ToFunc()
+}
+
+// ByRequestID orders the results by the request_id field.
+func ByRequestID(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldRequestID, opts...).ToFunc()
+}
+
+// ByBefore orders the results by the before field.
+func ByBefore(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldBefore, opts...).ToFunc()
+}
+
+// ByAfter orders the results by the after field.
+func ByAfter(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldAfter, opts...).ToFunc()
+}
+
+// ByNumber orders the results by the number field.
+func ByNumber(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldNumber, opts...).ToFunc()
+}
+
+// ByDigest orders the results by the digest field.
+func ByDigest(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldDigest, opts...).ToFunc()
 }

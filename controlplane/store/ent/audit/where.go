@@ -84,6 +84,46 @@ func OrganizationID(v string) predicate.Audit {
 	return predicate.Audit(sql.FieldEQ(FieldOrganizationID, v))
 }
 
+// ActorID applies equality check predicate on the "actor_id" field. It's identical to ActorIDEQ.
+func ActorID(v string) predicate.Audit {
+	return predicate.Audit(sql.FieldEQ(FieldActorID, v))
+}
+
+// WorkspaceID applies equality check predicate on the "workspace_id" field. It's identical to WorkspaceIDEQ.
+func WorkspaceID(v string) predicate.Audit {
+	return predicate.Audit(sql.FieldEQ(FieldWorkspaceID, v))
+}
+
+// Address applies equality check predicate on the "address" field. It's identical to AddressEQ.
+func Address(v string) predicate.Audit {
+	return predicate.Audit(sql.FieldEQ(FieldAddress, v))
+}
+
+// RequestID applies equality check predicate on the "request_id" field. It's identical to RequestIDEQ.
+func RequestID(v string) predicate.Audit {
+	return predicate.Audit(sql.FieldEQ(FieldRequestID, v))
+}
+
+// Before applies equality check predicate on the "before" field. It's identical to BeforeEQ.
+func Before(v string) predicate.Audit {
+	return predicate.Audit(sql.FieldEQ(FieldBefore, v))
+}
+
+// After applies equality check predicate on the "after" field. It's identical to AfterEQ.
+func After(v string) predicate.Audit {
+	return predicate.Audit(sql.FieldEQ(FieldAfter, v))
+}
+
+// Number applies equality check predicate on the "number" field. It's identical to NumberEQ.
+func Number(v uint64) predicate.Audit {
+	return predicate.Audit(sql.FieldEQ(FieldNumber, v))
+}
+
+// Digest applies equality check predicate on the "digest" field. It's identical to DigestEQ.
+func Digest(v string) predicate.Audit {
+	return predicate.Audit(sql.FieldEQ(FieldDigest, v))
+}
+
 // AtEQ applies the EQ predicate on the "at" field.
 func AtEQ(v time.Time) predicate.Audit {
 	return predicate.Audit(sql.FieldEQ(FieldAt, v))
@@ -447,6 +487,501 @@ func OrganizationIDEqualFold(v string) predicate.Audit {
 // OrganizationIDContainsFold applies the ContainsFold predicate on the "organization_id" field.
 func OrganizationIDContainsFold(v string) predicate.Audit {
 	return predicate.Audit(sql.FieldContainsFold(FieldOrganizationID, v))
+}
+
+// ActorIDEQ applies the EQ predicate on the "actor_id" field.
+func ActorIDEQ(v string) predicate.Audit {
+	return predicate.Audit(sql.FieldEQ(FieldActorID, v))
+}
+
+// ActorIDNEQ applies the NEQ predicate on the "actor_id" field.
+func ActorIDNEQ(v string) predicate.Audit {
+	return predicate.Audit(sql.FieldNEQ(FieldActorID, v))
+}
+
+// ActorIDIn applies the In predicate on the "actor_id" field.
+func ActorIDIn(vs ...string) predicate.Audit {
+	return predicate.Audit(sql.FieldIn(FieldActorID, vs...))
+}
+
+// ActorIDNotIn applies the NotIn predicate on the "actor_id" field.
+func ActorIDNotIn(vs ...string) predicate.Audit {
+	return predicate.Audit(sql.FieldNotIn(FieldActorID, vs...))
+}
+
+// ActorIDGT applies the GT predicate on the "actor_id" field.
+func ActorIDGT(v string) predicate.Audit {
+	return predicate.Audit(sql.FieldGT(FieldActorID, v))
+}
+
+// ActorIDGTE applies the GTE predicate on the "actor_id" field.
+func ActorIDGTE(v string) predicate.Audit {
+	return predicate.Audit(sql.FieldGTE(FieldActorID, v))
+}
+
+// ActorIDLT applies the LT predicate on the "actor_id" field.
+func ActorIDLT(v string) predicate.Audit {
+	return predicate.Audit(sql.FieldLT(FieldActorID, v))
+}
+
+// ActorIDLTE applies the LTE predicate on the "actor_id" field.
+func ActorIDLTE(v string) predicate.Audit {
+	return predicate.Audit(sql.FieldLTE(FieldActorID, v))
+}
+
+// ActorIDContains applies the Contains predicate on the "actor_id" field.
+func ActorIDContains(v string) predicate.Audit {
+	return predicate.Audit(sql.FieldContains(FieldActorID, v))
+}
+
+// ActorIDHasPrefix applies the HasPrefix predicate on the "actor_id" field.
+func ActorIDHasPrefix(v string) predicate.Audit {
+	return predicate.Audit(sql.FieldHasPrefix(FieldActorID, v))
+}
+
+// ActorIDHasSuffix applies the HasSuffix predicate on the "actor_id" field.
+func ActorIDHasSuffix(v string) predicate.Audit {
+	return predicate.Audit(sql.FieldHasSuffix(FieldActorID, v))
+}
+
+// ActorIDEqualFold applies the EqualFold predicate on the "actor_id" field.
+func ActorIDEqualFold(v string) predicate.Audit {
+	return predicate.Audit(sql.FieldEqualFold(FieldActorID, v))
+}
+
+// ActorIDContainsFold applies the ContainsFold predicate on the "actor_id" field.
+func ActorIDContainsFold(v string) predicate.Audit {
+	return predicate.Audit(sql.FieldContainsFold(FieldActorID, v))
+}
+
+// WorkspaceIDEQ applies the EQ predicate on the "workspace_id" field.
+func WorkspaceIDEQ(v string) predicate.Audit {
+	return predicate.Audit(sql.FieldEQ(FieldWorkspaceID, v))
+}
+
+// WorkspaceIDNEQ applies the NEQ predicate on the "workspace_id" field.
+func WorkspaceIDNEQ(v string) predicate.Audit {
+	return predicate.Audit(sql.FieldNEQ(FieldWorkspaceID, v))
+}
+
+// WorkspaceIDIn applies the In predicate on the "workspace_id" field.
+func WorkspaceIDIn(vs ...string) predicate.Audit {
+	return predicate.Audit(sql.FieldIn(FieldWorkspaceID, vs...))
+}
+
+// WorkspaceIDNotIn applies the NotIn predicate on the "workspace_id" field.
+func WorkspaceIDNotIn(vs ...string) predicate.Audit {
+	return predicate.Audit(sql.FieldNotIn(FieldWorkspaceID, vs...))
+}
+
+// WorkspaceIDGT applies the GT predicate on the "workspace_id" field.
+func WorkspaceIDGT(v string) predicate.Audit {
+	return predicate.Audit(sql.FieldGT(FieldWorkspaceID, v))
+}
+
+// WorkspaceIDGTE applies the GTE predicate on the "workspace_id" field.
+func WorkspaceIDGTE(v string) predicate.Audit {
+	return predicate.Audit(sql.FieldGTE(FieldWorkspaceID, v))
+}
+
+// WorkspaceIDLT applies the LT predicate on the "workspace_id" field.
+func WorkspaceIDLT(v string) predicate.Audit {
+	return predicate.Audit(sql.FieldLT(FieldWorkspaceID, v))
+}
+
+// WorkspaceIDLTE applies the LTE predicate on the "workspace_id" field.
+func WorkspaceIDLTE(v string) predicate.Audit {
+	return predicate.Audit(sql.FieldLTE(FieldWorkspaceID, v))
+}
+
+// WorkspaceIDContains applies the Contains predicate on the "workspace_id" field.
+func WorkspaceIDContains(v string) predicate.Audit {
+	return predicate.Audit(sql.FieldContains(FieldWorkspaceID, v))
+}
+
+// WorkspaceIDHasPrefix applies the HasPrefix predicate on the "workspace_id" field.
+func WorkspaceIDHasPrefix(v string) predicate.Audit {
+	return predicate.Audit(sql.FieldHasPrefix(FieldWorkspaceID, v))
+}
+
+// WorkspaceIDHasSuffix applies the HasSuffix predicate on the "workspace_id" field.
+func WorkspaceIDHasSuffix(v string) predicate.Audit {
+	return predicate.Audit(sql.FieldHasSuffix(FieldWorkspaceID, v))
+}
+
+// WorkspaceIDEqualFold applies the EqualFold predicate on the "workspace_id" field.
+func WorkspaceIDEqualFold(v string) predicate.Audit {
+	return predicate.Audit(sql.FieldEqualFold(FieldWorkspaceID, v))
+}
+
+// WorkspaceIDContainsFold applies the ContainsFold predicate on the "workspace_id" field.
+func WorkspaceIDContainsFold(v string) predicate.Audit {
+	return predicate.Audit(sql.FieldContainsFold(FieldWorkspaceID, v))
+}
+
+// AddressEQ applies the EQ predicate on the "address" field.
+func AddressEQ(v string) predicate.Audit {
+	return predicate.Audit(sql.FieldEQ(FieldAddress, v))
+}
+
+// AddressNEQ applies the NEQ predicate on the "address" field.
+func AddressNEQ(v string) predicate.Audit {
+	return predicate.Audit(sql.FieldNEQ(FieldAddress, v))
+}
+
+// AddressIn applies the In predicate on the "address" field.
+func AddressIn(vs ...string) predicate.Audit {
+	return predicate.Audit(sql.FieldIn(FieldAddress, vs...))
+}
+
+// AddressNotIn applies the NotIn predicate on the "address" field.
+func AddressNotIn(vs ...string) predicate.Audit {
+	return predicate.Audit(sql.FieldNotIn(FieldAddress, vs...))
+}
+
+// AddressGT applies the GT predicate on the "address" field.
+func AddressGT(v string) predicate.Audit {
+	return predicate.Audit(sql.FieldGT(FieldAddress, v))
+}
+
+// AddressGTE applies the GTE predicate on the "address" field.
+func AddressGTE(v string) predicate.Audit {
+	return predicate.Audit(sql.FieldGTE(FieldAddress, v))
+}
+
+// AddressLT applies the LT predicate on the "address" field.
+func AddressLT(v string) predicate.Audit {
+	return predicate.Audit(sql.FieldLT(FieldAddress, v))
+}
+
+// AddressLTE applies the LTE predicate on the "address" field.
+func AddressLTE(v string) predicate.Audit {
+	return predicate.Audit(sql.FieldLTE(FieldAddress, v))
+}
+
+// AddressContains applies the Contains predicate on the "address" field.
+func AddressContains(v string) predicate.Audit {
+	return predicate.Audit(sql.FieldContains(FieldAddress, v))
+}
+
+// AddressHasPrefix applies the HasPrefix predicate on the "address" field.
+func AddressHasPrefix(v string) predicate.Audit {
+	return predicate.Audit(sql.FieldHasPrefix(FieldAddress, v))
+}
+
+// AddressHasSuffix applies the HasSuffix predicate on the "address" field.
+func AddressHasSuffix(v string) predicate.Audit {
+	return predicate.Audit(sql.FieldHasSuffix(FieldAddress, v))
+}
+
+// AddressEqualFold applies the EqualFold predicate on the "address" field.
+func AddressEqualFold(v string) predicate.Audit {
+	return predicate.Audit(sql.FieldEqualFold(FieldAddress, v))
+}
+
+// AddressContainsFold applies the ContainsFold predicate on the "address" field.
+func AddressContainsFold(v string) predicate.Audit {
+	return predicate.Audit(sql.FieldContainsFold(FieldAddress, v))
+}
+
+// RequestIDEQ applies the EQ predicate on the "request_id" field.
+func RequestIDEQ(v string) predicate.Audit {
+	return predicate.Audit(sql.FieldEQ(FieldRequestID, v))
+}
+
+// RequestIDNEQ applies the NEQ predicate on the "request_id" field.
+func RequestIDNEQ(v string) predicate.Audit {
+	return predicate.Audit(sql.FieldNEQ(FieldRequestID, v))
+}
+
+// RequestIDIn applies the In predicate on the "request_id" field.
+func RequestIDIn(vs ...string) predicate.Audit {
+	return predicate.Audit(sql.FieldIn(FieldRequestID, vs...))
+}
+
+// RequestIDNotIn applies the NotIn predicate on the "request_id" field.
+func RequestIDNotIn(vs ...string) predicate.Audit {
+	return predicate.Audit(sql.FieldNotIn(FieldRequestID, vs...))
+}
+
+// RequestIDGT applies the GT predicate on the "request_id" field.
+func RequestIDGT(v string) predicate.Audit {
+	return predicate.Audit(sql.FieldGT(FieldRequestID, v))
+}
+
+// RequestIDGTE applies the GTE predicate on the "request_id" field.
+func RequestIDGTE(v string) predicate.Audit {
+	return predicate.Audit(sql.FieldGTE(FieldRequestID, v))
+}
+
+// RequestIDLT applies the LT predicate on the "request_id" field.
+func RequestIDLT(v string) predicate.Audit {
+	return predicate.Audit(sql.FieldLT(FieldRequestID, v))
+}
+
+// RequestIDLTE applies the LTE predicate on the "request_id" field.
+func RequestIDLTE(v string) predicate.Audit {
+	return predicate.Audit(sql.FieldLTE(FieldRequestID, v))
+}
+
+// RequestIDContains applies the Contains predicate on the "request_id" field.
+func RequestIDContains(v string) predicate.Audit {
+	return predicate.Audit(sql.FieldContains(FieldRequestID, v))
+}
+
+// RequestIDHasPrefix applies the HasPrefix predicate on the "request_id" field.
+func RequestIDHasPrefix(v string) predicate.Audit {
+	return predicate.Audit(sql.FieldHasPrefix(FieldRequestID, v))
+}
+
+// RequestIDHasSuffix applies the HasSuffix predicate on the "request_id" field.
+func RequestIDHasSuffix(v string) predicate.Audit {
+	return predicate.Audit(sql.FieldHasSuffix(FieldRequestID, v))
+}
+
+// RequestIDEqualFold applies the EqualFold predicate on the "request_id" field.
+func RequestIDEqualFold(v string) predicate.Audit {
+	return predicate.Audit(sql.FieldEqualFold(FieldRequestID, v))
+}
+
+// RequestIDContainsFold applies the ContainsFold predicate on the "request_id" field.
+func RequestIDContainsFold(v string) predicate.Audit {
+	return predicate.Audit(sql.FieldContainsFold(FieldRequestID, v))
+}
+
+// BeforeEQ applies the EQ predicate on the "before" field.
+func BeforeEQ(v string) predicate.Audit {
+	return predicate.Audit(sql.FieldEQ(FieldBefore, v))
+}
+
+// BeforeNEQ applies the NEQ predicate on the "before" field.
+func BeforeNEQ(v string) predicate.Audit {
+	return predicate.Audit(sql.FieldNEQ(FieldBefore, v))
+}
+
+// BeforeIn applies the In predicate on the "before" field.
+func BeforeIn(vs ...string) predicate.Audit {
+	return predicate.Audit(sql.FieldIn(FieldBefore, vs...))
+}
+
+// BeforeNotIn applies the NotIn predicate on the "before" field.
+func BeforeNotIn(vs ...string) predicate.Audit {
+	return predicate.Audit(sql.FieldNotIn(FieldBefore, vs...))
+}
+
+// BeforeGT applies the GT predicate on the "before" field.
+func BeforeGT(v string) predicate.Audit {
+	return predicate.Audit(sql.FieldGT(FieldBefore, v))
+}
+
+// BeforeGTE applies the GTE predicate on the "before" field.
+func BeforeGTE(v string) predicate.Audit {
+	return predicate.Audit(sql.FieldGTE(FieldBefore, v))
+}
+
+// BeforeLT applies the LT predicate on the "before" field.
+func BeforeLT(v string) predicate.Audit {
+	return predicate.Audit(sql.FieldLT(FieldBefore, v))
+}
+
+// BeforeLTE applies the LTE predicate on the "before" field.
+func BeforeLTE(v string) predicate.Audit {
+	return predicate.Audit(sql.FieldLTE(FieldBefore, v))
+}
+
+// BeforeContains applies the Contains predicate on the "before" field.
+func BeforeContains(v string) predicate.Audit {
+	return predicate.Audit(sql.FieldContains(FieldBefore, v))
+}
+
+// BeforeHasPrefix applies the HasPrefix predicate on the "before" field.
+func BeforeHasPrefix(v string) predicate.Audit {
+	return predicate.Audit(sql.FieldHasPrefix(FieldBefore, v))
+}
+
+// BeforeHasSuffix applies the HasSuffix predicate on the "before" field.
+func BeforeHasSuffix(v string) predicate.Audit {
+	return predicate.Audit(sql.FieldHasSuffix(FieldBefore, v))
+}
+
+// BeforeEqualFold applies the EqualFold predicate on the "before" field.
+func BeforeEqualFold(v string) predicate.Audit {
+	return predicate.Audit(sql.FieldEqualFold(FieldBefore, v))
+}
+
+// BeforeContainsFold applies the ContainsFold predicate on the "before" field.
+func BeforeContainsFold(v string) predicate.Audit {
+	return predicate.Audit(sql.FieldContainsFold(FieldBefore, v))
+}
+
+// AfterEQ applies the EQ predicate on the "after" field.
+func AfterEQ(v string) predicate.Audit {
+	return predicate.Audit(sql.FieldEQ(FieldAfter, v))
+}
+
+// AfterNEQ applies the NEQ predicate on the "after" field.
+func AfterNEQ(v string) predicate.Audit {
+	return predicate.Audit(sql.FieldNEQ(FieldAfter, v))
+}
+
+// AfterIn applies the In predicate on the "after" field.
+func AfterIn(vs ...string) predicate.Audit {
+	return predicate.Audit(sql.FieldIn(FieldAfter, vs...))
+}
+
+// AfterNotIn applies the NotIn predicate on the "after" field.
+func AfterNotIn(vs ...string) predicate.Audit {
+	return predicate.Audit(sql.FieldNotIn(FieldAfter, vs...))
+}
+
+// AfterGT applies the GT predicate on the "after" field.
+func AfterGT(v string) predicate.Audit {
+	return predicate.Audit(sql.FieldGT(FieldAfter, v))
+}
+
+// AfterGTE applies the GTE predicate on the "after" field.
+func AfterGTE(v string) predicate.Audit {
+	return predicate.Audit(sql.FieldGTE(FieldAfter, v))
+}
+
+// AfterLT applies the LT predicate on the "after" field.
+func AfterLT(v string) predicate.Audit {
+	return predicate.Audit(sql.FieldLT(FieldAfter, v))
+}
+
+// AfterLTE applies the LTE predicate on the "after" field.
+func AfterLTE(v string) predicate.Audit {
+	return predicate.Audit(sql.FieldLTE(FieldAfter, v))
+}
+
+// AfterContains applies the Contains predicate on the "after" field.
+func AfterContains(v string) predicate.Audit {
+	return predicate.Audit(sql.FieldContains(FieldAfter, v))
+}
+
+// AfterHasPrefix applies the HasPrefix predicate on the "after" field.
+func AfterHasPrefix(v string) predicate.Audit {
+	return predicate.Audit(sql.FieldHasPrefix(FieldAfter, v))
+}
+
+// AfterHasSuffix applies the HasSuffix predicate on the "after" field.
+func AfterHasSuffix(v string) predicate.Audit {
+	return predicate.Audit(sql.FieldHasSuffix(FieldAfter, v))
+}
+
+// AfterEqualFold applies the EqualFold predicate on the "after" field.
+func AfterEqualFold(v string) predicate.Audit {
+	return predicate.Audit(sql.FieldEqualFold(FieldAfter, v))
+}
+
+// AfterContainsFold applies the ContainsFold predicate on the "after" field.
+func AfterContainsFold(v string) predicate.Audit {
+	return predicate.Audit(sql.FieldContainsFold(FieldAfter, v))
+}
+
+// NumberEQ applies the EQ predicate on the "number" field.
+func NumberEQ(v uint64) predicate.Audit {
+	return predicate.Audit(sql.FieldEQ(FieldNumber, v))
+}
+
+// NumberNEQ applies the NEQ predicate on the "number" field.
+func NumberNEQ(v uint64) predicate.Audit {
+	return predicate.Audit(sql.FieldNEQ(FieldNumber, v))
+}
+
+// NumberIn applies the In predicate on the "number" field.
+func NumberIn(vs ...uint64) predicate.Audit {
+	return predicate.Audit(sql.FieldIn(FieldNumber, vs...))
+}
+
+// NumberNotIn applies the NotIn predicate on the "number" field.
+func NumberNotIn(vs ...uint64) predicate.Audit {
+	return predicate.Audit(sql.FieldNotIn(FieldNumber, vs...))
+}
+
+// NumberGT applies the GT predicate on the "number" field.
+func NumberGT(v uint64) predicate.Audit {
+	return predicate.Audit(sql.FieldGT(FieldNumber, v))
+}
+
+// NumberGTE applies the GTE predicate on the "number" field.
+func NumberGTE(v uint64) predicate.Audit {
+	return predicate.Audit(sql.FieldGTE(FieldNumber, v))
+}
+
+// NumberLT applies the LT predicate on the "number" field.
+func NumberLT(v uint64) predicate.Audit {
+	return predicate.Audit(sql.FieldLT(FieldNumber, v))
+}
+
+// NumberLTE applies the LTE predicate on the "number" field.
+func NumberLTE(v uint64) predicate.Audit {
+	return predicate.Audit(sql.FieldLTE(FieldNumber, v))
+}
+
+// DigestEQ applies the EQ predicate on the "digest" field.
+func DigestEQ(v string) predicate.Audit {
+	return predicate.Audit(sql.FieldEQ(FieldDigest, v))
+}
+
+// DigestNEQ applies the NEQ predicate on the "digest" field.
+func DigestNEQ(v string) predicate.Audit {
+	return predicate.Audit(sql.FieldNEQ(FieldDigest, v))
+}
+
+// DigestIn applies the In predicate on the "digest" field.
+func DigestIn(vs ...string) predicate.Audit {
+	return predicate.Audit(sql.FieldIn(FieldDigest, vs...))
+}
+
+// DigestNotIn applies the NotIn predicate on the "digest" field.
+func DigestNotIn(vs ...string) predicate.Audit {
+	return predicate.Audit(sql.FieldNotIn(FieldDigest, vs...))
+}
+
+// DigestGT applies the GT predicate on the "digest" field.
+func DigestGT(v string) predicate.Audit {
+	return predicate.Audit(sql.FieldGT(FieldDigest, v))
+}
+
+// DigestGTE applies the GTE predicate on the "digest" field.
+func DigestGTE(v string) predicate.Audit {
+	return predicate.Audit(sql.FieldGTE(FieldDigest, v))
+}
+
+// DigestLT applies the LT predicate on the "digest" field.
+func DigestLT(v string) predicate.Audit {
+	return predicate.Audit(sql.FieldLT(FieldDigest, v))
+}
+
+// DigestLTE applies the LTE predicate on the "digest" field.
+func DigestLTE(v string) predicate.Audit {
+	return predicate.Audit(sql.FieldLTE(FieldDigest, v))
+}
+
+// DigestContains applies the Contains predicate on the "digest" field.
+func DigestContains(v string) predicate.Audit {
+	return predicate.Audit(sql.FieldContains(FieldDigest, v))
+}
+
+// DigestHasPrefix applies the HasPrefix predicate on the "digest" field.
+func DigestHasPrefix(v string) predicate.Audit {
+	return predicate.Audit(sql.FieldHasPrefix(FieldDigest, v))
+}
+
+// DigestHasSuffix applies the HasSuffix predicate on the "digest" field.
+func DigestHasSuffix(v string) predicate.Audit {
+	return predicate.Audit(sql.FieldHasSuffix(FieldDigest, v))
+}
+
+// DigestEqualFold applies the EqualFold predicate on the "digest" field.
+func DigestEqualFold(v string) predicate.Audit {
+	return predicate.Audit(sql.FieldEqualFold(FieldDigest, v))
+}
+
+// DigestContainsFold applies the ContainsFold predicate on the "digest" field.
+func DigestContainsFold(v string) predicate.Audit {
+	return predicate.Audit(sql.FieldContainsFold(FieldDigest, v))
 }
 
 // And groups predicates with the AND operator between them.

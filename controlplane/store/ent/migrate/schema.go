@@ -96,6 +96,14 @@ var (
 		{Name: "object", Type: field.TypeString, SchemaType: map[string]string{"postgres": "text", "sqlite3": "text"}},
 		{Name: "detail", Type: field.TypeString, SchemaType: map[string]string{"postgres": "text", "sqlite3": "text"}},
 		{Name: "organization_id", Type: field.TypeString, Default: "", SchemaType: map[string]string{"postgres": "text", "sqlite3": "text"}},
+		{Name: "actor_id", Type: field.TypeString, Default: "", SchemaType: map[string]string{"postgres": "text", "sqlite3": "text"}},
+		{Name: "workspace_id", Type: field.TypeString, Default: "", SchemaType: map[string]string{"postgres": "text", "sqlite3": "text"}},
+		{Name: "address", Type: field.TypeString, Default: "", SchemaType: map[string]string{"postgres": "text", "sqlite3": "text"}},
+		{Name: "request_id", Type: field.TypeString, Default: "", SchemaType: map[string]string{"postgres": "text", "sqlite3": "text"}},
+		{Name: "before", Type: field.TypeString, Default: "", SchemaType: map[string]string{"postgres": "text", "sqlite3": "text"}},
+		{Name: "after", Type: field.TypeString, Default: "", SchemaType: map[string]string{"postgres": "text", "sqlite3": "text"}},
+		{Name: "number", Type: field.TypeUint64, Default: 0},
+		{Name: "digest", Type: field.TypeString, Default: "", SchemaType: map[string]string{"postgres": "text", "sqlite3": "text"}},
 	}
 	// AuditTable holds the schema information for the "audit" table.
 	AuditTable = &schema.Table{
@@ -108,7 +116,54 @@ var (
 				Unique:  false,
 				Columns: []*schema.Column{AuditColumns[6], AuditColumns[0]},
 			},
+			{
+				Name:    "audit_organization_id_workspace_id_id",
+				Unique:  false,
+				Columns: []*schema.Column{AuditColumns[6], AuditColumns[8], AuditColumns[0]},
+			},
+			{
+				Name:    "audit_organization_id_number",
+				Unique:  true,
+				Columns: []*schema.Column{AuditColumns[6], AuditColumns[13]},
+				Annotation: &entsql.IndexAnnotation{
+					Where: "number > 0",
+				},
+			},
+			{
+				Name:    "audit_number",
+				Unique:  false,
+				Columns: []*schema.Column{AuditColumns[13]},
+				Annotation: &entsql.IndexAnnotation{
+					Where: "number = 0",
+				},
+			},
 		},
+	}
+	// AuditChainsColumns holds the columns for the "audit_chains" table.
+	AuditChainsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeString, SchemaType: map[string]string{"postgres": "text", "sqlite3": "text"}},
+		{Name: "number", Type: field.TypeUint64},
+		{Name: "digest", Type: field.TypeString, SchemaType: map[string]string{"postgres": "text", "sqlite3": "text"}},
+	}
+	// AuditChainsTable holds the schema information for the "audit_chains" table.
+	AuditChainsTable = &schema.Table{
+		Name:       "audit_chains",
+		Columns:    AuditChainsColumns,
+		PrimaryKey: []*schema.Column{AuditChainsColumns[0]},
+	}
+	// AuditHeadsColumns holds the columns for the "audit_heads" table.
+	AuditHeadsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeString, SchemaType: map[string]string{"postgres": "text", "sqlite3": "text"}},
+		{Name: "number", Type: field.TypeUint64},
+		{Name: "digest", Type: field.TypeString, SchemaType: map[string]string{"postgres": "text", "sqlite3": "text"}},
+		{Name: "signed_at", Type: field.TypeTime, SchemaType: map[string]string{"postgres": "timestamptz"}},
+		{Name: "signature", Type: field.TypeBytes},
+	}
+	// AuditHeadsTable holds the schema information for the "audit_heads" table.
+	AuditHeadsTable = &schema.Table{
+		Name:       "audit_heads",
+		Columns:    AuditHeadsColumns,
+		PrimaryKey: []*schema.Column{AuditHeadsColumns[0]},
 	}
 	// CustomRolesColumns holds the columns for the "custom_roles" table.
 	CustomRolesColumns = []*schema.Column{
@@ -331,6 +386,8 @@ var (
 		{Name: "body", Type: field.TypeBytes},
 		{Name: "created_at", Type: field.TypeTime, SchemaType: map[string]string{"postgres": "timestamptz"}},
 		{Name: "created_by", Type: field.TypeString, SchemaType: map[string]string{"postgres": "text", "sqlite3": "text"}},
+		{Name: "reason", Type: field.TypeString, Default: "", SchemaType: map[string]string{"postgres": "text", "sqlite3": "text"}},
+		{Name: "changes", Type: field.TypeString, Default: "", SchemaType: map[string]string{"postgres": "text", "sqlite3": "text"}},
 		{Name: "workspace_id", Type: field.TypeString, SchemaType: map[string]string{"postgres": "text", "sqlite3": "text"}},
 	}
 	// RevisionsTable holds the schema information for the "revisions" table.
@@ -341,7 +398,7 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "revisions_workspaces_workspace",
-				Columns:    []*schema.Column{RevisionsColumns[6]},
+				Columns:    []*schema.Column{RevisionsColumns[8]},
 				RefColumns: []*schema.Column{WorkspacesColumns[0]},
 				OnDelete:   schema.Cascade,
 			},
@@ -350,7 +407,7 @@ var (
 			{
 				Name:    "revision_workspace_id_number",
 				Unique:  true,
-				Columns: []*schema.Column{RevisionsColumns[6], RevisionsColumns[1]},
+				Columns: []*schema.Column{RevisionsColumns[8], RevisionsColumns[1]},
 			},
 		},
 	}
@@ -601,6 +658,8 @@ var (
 		APITokensTable,
 		AcksTable,
 		AuditTable,
+		AuditChainsTable,
+		AuditHeadsTable,
 		CustomRolesTable,
 		GrantsTable,
 		IdempotencyKeysTable,

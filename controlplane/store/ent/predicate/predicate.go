@@ -15,6 +15,12 @@ type Ack func(*sql.Selector)
 // Audit is the predicate function for audit builders.
 type Audit func(*sql.Selector)
 
+// AuditChain is the predicate function for auditchain builders.
+type AuditChain func(*sql.Selector)
+
+// AuditHead is the predicate function for audithead builders.
+type AuditHead func(*sql.Selector)
+
 // CustomRole is the predicate function for customrole builders.
 type CustomRole func(*sql.Selector)
 

@@ -24,6 +24,10 @@ const (
 	FieldCreatedAt = "created_at"
 	// FieldCreatedBy holds the string denoting the created_by field in the database.
 	FieldCreatedBy = "created_by"
+	// FieldReason holds the string denoting the reason field in the database.
+	FieldReason = "reason"
+	// FieldChanges holds the string denoting the changes field in the database.
+	FieldChanges = "changes"
 	// EdgeWorkspace holds the string denoting the workspace edge name in mutations.
 	EdgeWorkspace = "workspace"
 	// Table holds the table name of the revision in the database.
@@ -46,6 +50,8 @@ var Columns = []string{
 	FieldBody,
 	FieldCreatedAt,
 	FieldCreatedBy,
+	FieldReason,
+	FieldChanges,
 }
 
 // ValidColumn reports if the column name is valid (part of the table columns).
@@ -57,6 +63,13 @@ func ValidColumn(column string) bool {
 	}
 	return false
 }
+
+var (
+	// DefaultReason holds the default value on creation for the "reason" field.
+	DefaultReason string
+	// DefaultChanges holds the default value on creation for the "changes" field.
+	DefaultChanges string
+)
 
 // OrderOption defines the ordering options for the Revision queries.
 type OrderOption func(*sql.Selector)
@@ -89,6 +102,16 @@ func ByCreatedAt(opts ...sql.OrderTermOption) OrderOption {
 // ByCreatedBy orders the results by the created_by field.
 func ByCreatedBy(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldCreatedBy, opts...).ToFunc()
+}
+
+// ByReason orders the results by the reason field.
+func ByReason(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldReason, opts...).ToFunc()
+}
+
+// ByChanges orders the results by the changes field.
+func ByChanges(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldChanges, opts...).ToFunc()
 }
 
 // ByWorkspaceField orders the results by workspace field.

@@ -85,6 +85,16 @@ func CreatedBy(v string) predicate.Revision {
 	return predicate.Revision(sql.FieldEQ(FieldCreatedBy, v))
 }
 
+// Reason applies equality check predicate on the "reason" field. It's identical to ReasonEQ.
+func Reason(v string) predicate.Revision {
+	return predicate.Revision(sql.FieldEQ(FieldReason, v))
+}
+
+// Changes applies equality check predicate on the "changes" field. It's identical to ChangesEQ.
+func Changes(v string) predicate.Revision {
+	return predicate.Revision(sql.FieldEQ(FieldChanges, v))
+}
+
 // WorkspaceIDEQ applies the EQ predicate on the "workspace_id" field.
 func WorkspaceIDEQ(v string) predicate.Revision {
 	return predicate.Revision(sql.FieldEQ(FieldWorkspaceID, v))
@@ -398,6 +408,136 @@ func CreatedByEqualFold(v string) predicate.Revision {
 // CreatedByContainsFold applies the ContainsFold predicate on the "created_by" field.
 func CreatedByContainsFold(v string) predicate.Revision {
 	return predicate.Revision(sql.FieldContainsFold(FieldCreatedBy, v))
+}
+
+// ReasonEQ applies the EQ predicate on the "reason" field.
+func ReasonEQ(v string) predicate.Revision {
+	return predicate.Revision(sql.FieldEQ(FieldReason, v))
+}
+
+// ReasonNEQ applies the NEQ predicate on the "reason" field.
+func ReasonNEQ(v string) predicate.Revision {
+	return predicate.Revision(sql.FieldNEQ(FieldReason, v))
+}
+
+// ReasonIn applies the In predicate on the "reason" field.
+func ReasonIn(vs ...string) predicate.Revision {
+	return predicate.Revision(sql.FieldIn(FieldReason, vs...))
+}
+
+// ReasonNotIn applies the NotIn predicate on the "reason" field.
+func ReasonNotIn(vs ...string) predicate.Revision {
+	return predicate.Revision(sql.FieldNotIn(FieldReason, vs...))
+}
+
+// ReasonGT applies the GT predicate on the "reason" field.
+func ReasonGT(v string) predicate.Revision {
+	return predicate.Revision(sql.FieldGT(FieldReason, v))
+}
+
+// ReasonGTE applies the GTE predicate on the "reason" field.
+func ReasonGTE(v string) predicate.Revision {
+	return predicate.Revision(sql.FieldGTE(FieldReason, v))
+}
+
+// ReasonLT applies the LT predicate on the "reason" field.
+func ReasonLT(v string) predicate.Revision {
+	return predicate.Revision(sql.FieldLT(FieldReason, v))
+}
+
+// ReasonLTE applies the LTE predicate on the "reason" field.
+func ReasonLTE(v string) predicate.Revision {
+	return predicate.Revision(sql.FieldLTE(FieldReason, v))
+}
+
+// ReasonContains applies the Contains predicate on the "reason" field.
+func ReasonContains(v string) predicate.Revision {
+	return predicate.Revision(sql.FieldContains(FieldReason, v))
+}
+
+// ReasonHasPrefix applies the HasPrefix predicate on the "reason" field.
+func ReasonHasPrefix(v string) predicate.Revision {
+	return predicate.Revision(sql.FieldHasPrefix(FieldReason, v))
+}
+
+// ReasonHasSuffix applies the HasSuffix predicate on the "reason" field.
+func ReasonHasSuffix(v string) predicate.Revision {
+	return predicate.Revision(sql.FieldHasSuffix(FieldReason, v))
+}
+
+// ReasonEqualFold applies the EqualFold predicate on the "reason" field.
+func ReasonEqualFold(v string) predicate.Revision {
+	return predicate.Revision(sql.FieldEqualFold(FieldReason, v))
+}
+
+// ReasonContainsFold applies the ContainsFold predicate on the "reason" field.
+func ReasonContainsFold(v string) predicate.Revision {
+	return predicate.Revision(sql.FieldContainsFold(FieldReason, v))
+}
+
+// ChangesEQ applies the EQ predicate on the "changes" field.
+func ChangesEQ(v string) predicate.Revision {
+	return predicate.Revision(sql.FieldEQ(FieldChanges, v))
+}
+
+// ChangesNEQ applies the NEQ predicate on the "changes" field.
+func ChangesNEQ(v string) predicate.Revision {
+	return predicate.Revision(sql.FieldNEQ(FieldChanges, v))
+}
+
+// ChangesIn applies the In predicate on the "changes" field.
+func ChangesIn(vs ...string) predicate.Revision {
+	return predicate.Revision(sql.FieldIn(FieldChanges, vs...))
+}
+
+// ChangesNotIn applies the NotIn predicate on the "changes" field.
+func ChangesNotIn(vs ...string) predicate.Revision {
+	return predicate.Revision(sql.FieldNotIn(FieldChanges, vs...))
+}
+
+// ChangesGT applies the GT predicate on the "changes" field.
+func ChangesGT(v string) predicate.Revision {
+	return predicate.Revision(sql.FieldGT(FieldChanges, v))
+}
+
+// ChangesGTE applies the GTE predicate on the "changes" field.
+func ChangesGTE(v string) predicate.Revision {
+	return predicate.Revision(sql.FieldGTE(FieldChanges, v))
+}
+
+// ChangesLT applies the LT predicate on the "changes" field.
+func ChangesLT(v string) predicate.Revision {
+	return predicate.Revision(sql.FieldLT(FieldChanges, v))
+}
+
+// ChangesLTE applies the LTE predicate on the "changes" field.
+func ChangesLTE(v string) predicate.Revision {
+	return predicate.Revision(sql.FieldLTE(FieldChanges, v))
+}
+
+// ChangesContains applies the Contains predicate on the "changes" field.
+func ChangesContains(v string) predicate.Revision {
+	return predicate.Revision(sql.FieldContains(FieldChanges, v))
+}
+
+// ChangesHasPrefix applies the HasPrefix predicate on the "changes" field.
+func ChangesHasPrefix(v string) predicate.Revision {
+	return predicate.Revision(sql.FieldHasPrefix(FieldChanges, v))
+}
+
+// ChangesHasSuffix applies the HasSuffix predicate on the "changes" field.
+func ChangesHasSuffix(v string) predicate.Revision {
+	return predicate.Revision(sql.FieldHasSuffix(FieldChanges, v))
+}
+
+// ChangesEqualFold applies the EqualFold predicate on the "changes" field.
+func ChangesEqualFold(v string) predicate.Revision {
+	return predicate.Revision(sql.FieldEqualFold(FieldChanges, v))
+}
+
+// ChangesContainsFold applies the ContainsFold predicate on the "changes" field.
+func ChangesContainsFold(v string) predicate.Revision {
+	return predicate.Revision(sql.FieldContainsFold(FieldChanges, v))
 }
 
 // HasWorkspace applies the HasEdge predicate on the "workspace" edge.
