@@ -2,6 +2,7 @@ package draft
 
 import (
 	"context"
+	stdjson "encoding/json"
 	"fmt"
 
 	"weir/controlplane/policy"
@@ -45,8 +46,9 @@ type Proposal struct {
 	Organization  store.OrganizationID
 	Name          string
 	Document      document.Document
-	Prune         bool // remove what the document does not name
-	DiscardParked bool // remove destinations although deliveries wait for them
+	Prune         bool   // remove what the document does not name
+	DiscardParked bool   // remove destinations although deliveries wait for them
+	Reason        string // why, in the author's words; may be empty
 }
 
 // Difference is what a proposal would change, everything that stands against
@@ -64,6 +66,9 @@ type Committed struct {
 	Number    uint64
 	Changes   []Change
 }
+
+// longestReason is how long a reason may be, in bytes.
+const longestReason = 2000
 
 // Unconditional is the base of a Commit or Delete that takes any newest number.
 const Unconditional = ^uint64(0)
@@ -96,6 +101,9 @@ func (s *Service) Commit(ctx context.Context, who store.Actor, p Proposal, base 
 	if err != nil {
 		return Committed{}, fmt.Errorf("commit %s: %w", p.Name, err)
 	}
+	if len(p.Reason) > longestReason {
+		plan.problems = append(plan.problems, fault.Problem{Path: "reason", Code: "too_long", Text: fmt.Sprintf("A reason has at most %d bytes.", longestReason)})
+	}
 	if err := stale(plan.workspace, base); err != nil {
 		return Committed{}, err
 	}
@@ -116,9 +124,15 @@ func (s *Service) Commit(ctx context.Context, who store.Actor, p Proposal, base 
 		done.Changes = []Change{}
 		return done, nil
 	}
+	changes, err := stdjson.Marshal(plan.changes)
+	if err != nil {
+		return Committed{}, fmt.Errorf("commit %s: %w", p.Name, err)
+	}
+	before, after := sides(plan.former, plan.config)
 	rev, err := s.cfg.Store.AppendRevision(ctx, who, store.Commit{
 		Workspace: plan.workspace, Expected: plan.workspace.Number,
 		Config: plan.config, Digest: digest, Body: body, Secrets: plan.secrets,
+		Reason: p.Reason, Changes: changes, Before: before, After: after,
 	})
 	if err != nil {
 		return Committed{}, fmt.Errorf("commit %s: %w", p.Name, err)

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"time"
 
@@ -22,6 +23,10 @@ type Revision struct {
 	Body []byte // canonical encoding of Config, Digest is over it
 	At   time.Time
 	By   string // the Actor, as the audit log shows it
+	// Reason is why, in the author's words, and Changes a JSON list of what differs from the
+	// former revision; empty where they were not kept.
+	Reason  string
+	Changes json.RawMessage
 }
 
 // Secret is one version of one secret field, sealed for each plane that may
@@ -43,6 +48,11 @@ type Commit struct {
 	Digest    workspace.Digest
 	Body      []byte
 	Secrets   []Secret // new ones; what Config refers to beyond them is stored already
+
+	Reason  string          // why, in the author's words; may be empty
+	Changes json.RawMessage // what differs from the former revision, as Revision has it
+	// Before and After are what differs, for the audit log: see database.Trail.
+	Before, After any
 }
 
 // placed is c as the room of placement takes it.
@@ -81,15 +91,15 @@ func (s *Store) AppendRevision(ctx context.Context, who Actor, c Commit) (Revisi
 			return trail{}, err
 		}
 		err = tx.Revision.Create().SetWorkspaceID(string(ws)).SetNumber(number).SetDigest(string(c.Digest)).
-			SetBody(c.Body).SetCreatedAt(now).SetCreatedBy(who.String()).Exec(ctx)
+			SetBody(c.Body).SetCreatedAt(now).SetCreatedBy(who.String()).SetReason(c.Reason).SetChanges(string(c.Changes)).Exec(ctx)
 		if err != nil {
 			return trail{}, err
 		}
 		out = Revision{
 			Revision: workspace.Revision{Workspace: ws, Number: number, Digest: c.Digest, Config: c.Config},
-			Body:     c.Body, At: now, By: who.String(),
+			Body:     c.Body, At: now, By: who.String(), Reason: c.Reason, Changes: c.Changes,
 		}
-		return trail{Action: "workspace.commit", Object: "workspace " + string(ws), Detail: fmt.Sprintf("number %d, digest %s", number, c.Digest)}, nil
+		return trail{Action: "workspace.commit", Object: "workspace " + string(ws), Detail: fmt.Sprintf("number %d, digest %s", number, c.Digest), Before: c.Before, After: c.After}, nil
 	})
 	if err != nil {
 		return Revision{}, wrap(err, "append a revision of %s", ws)
@@ -141,7 +151,7 @@ func revisionOf(row *ent.Revision) (Revision, error) {
 func bare(row *ent.Revision) Revision {
 	return Revision{
 		Revision: workspace.Revision{Workspace: id.Workspace(row.WorkspaceID), Number: row.Number, Digest: workspace.Digest(row.Digest)},
-		At:       row.CreatedAt.UTC(), By: row.CreatedBy,
+		At:       row.CreatedAt.UTC(), By: row.CreatedBy, Reason: row.Reason, Changes: json.RawMessage(row.Changes),
 	}
 }
 
@@ -154,7 +164,7 @@ func (s *Store) Revisions(ctx context.Context, ws id.Workspace, below uint64, li
 			q = q.Where(revision.NumberLT(below))
 		}
 		rows, err := q.Select(revision.FieldWorkspaceID, revision.FieldNumber, revision.FieldDigest,
-			revision.FieldCreatedAt, revision.FieldCreatedBy).All(ctx)
+			revision.FieldCreatedAt, revision.FieldCreatedBy, revision.FieldReason, revision.FieldChanges).All(ctx)
 		return each(rows, bare), err
 	})
 }
