@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"weir/shared/certificate"
 	"weir/shared/fault"
 	"weir/shared/proxy"
 	"weir/shared/wire/access"
@@ -32,7 +33,10 @@ type Config struct {
 	// none is embedded; its operator key is then expected in DataDir/hub.
 	HubListen  string
 	HubAddress string
-	HubFiles   access.Files // for TLS with a hub outside; Creds and NKey stay empty
+	// HubFiles are for TLS: with a hub outside what the control plane connects with;
+	// with the embedded one Cert and Key are what it shows, read again when they change,
+	// and CA stays empty. Creds and NKey stay empty.
+	HubFiles access.Files
 
 	HTTPListen string   // API and console, empty for 127.0.0.1:8080
 	Origins    []string // where people open the console, such as https://weir.example.com; loopback needs none
@@ -93,8 +97,8 @@ func (c *Config) check() (proxy.Trusted, error) {
 			refuse("the hub listens on every address: say where planes reach it, nats://host:port")
 		}
 	}
-	if c.HubListen != "" && c.HubFiles != (access.Files{}) {
-		refuse("authorities and certificates for the hub are for one outside: give its address, nats:// or tls://")
+	if c.HubListen != "" {
+		c.secureHub(refuse)
 	}
 	if c.HubListen == "" {
 		if s, err := access.Open("hub", c.HubAddress, c.HubFiles); err != nil {
@@ -120,6 +124,24 @@ func (c *Config) check() (proxy.Trusted, error) {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	return trusted, errors.Join(wrong...)
+}
+
+// secureHub checks what the embedded hub shows of itself, and lets planes reach it by
+// TLS when that is something.
+func (c *Config) secureHub(refuse func(format string, args ...any)) {
+	if c.HubFiles.CA != "" {
+		refuse("--hub-ca is for a hub outside: give its address, nats:// or tls://; what the embedded hub shows of itself is --hub-cert and --hub-key")
+	}
+	if (c.HubFiles.Cert == "") != (c.HubFiles.Key == "") {
+		refuse("--hub-cert and --hub-key belong together: the certificate of the hub and its key")
+		return
+	}
+	if _, err := certificate.TLS(c.HubFiles.Cert, c.HubFiles.Key, slog.New(slog.DiscardHandler)); err != nil {
+		refuse("%v", err)
+	}
+	if host, plain := strings.CutPrefix(c.HubAddress, "nats://"); plain && c.HubFiles.Cert != "" {
+		c.HubAddress = "tls://" + host
+	}
 }
 
 // everywhere reports whether a listening host means all of the machine's

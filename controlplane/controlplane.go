@@ -22,6 +22,7 @@ import (
 	"weir/controlplane/store"
 	"weir/controlplane/store/audit"
 	"weir/shared/catalog"
+	"weir/shared/certificate"
 	"weir/shared/durable"
 	"weir/shared/fault"
 	"weir/shared/id"
@@ -186,8 +187,11 @@ func (c *ControlPlane) connect(ctx context.Context, r *running, signing ed25519.
 	address, operator := c.cfg.HubAddress, hub.Operator{}
 	var err error
 	if c.cfg.HubListen != "" {
-		r.server, err = hub.Serve(ctx, hub.ServerConfig{Dir: dir, Listen: c.cfg.HubListen, Log: c.cfg.Log})
+		secure, err := certificate.TLS(c.cfg.HubFiles.Cert, c.cfg.HubFiles.Key, c.cfg.Log)
 		if err != nil {
+			return err
+		}
+		if r.server, err = hub.Serve(ctx, hub.ServerConfig{Dir: dir, Listen: c.cfg.HubListen, TLS: secure, Log: c.cfg.Log}); err != nil {
 			return err
 		}
 		address, operator = r.server.Address(), r.server.Operator()
@@ -203,7 +207,7 @@ func (c *ControlPlane) connect(ctx context.Context, r *running, signing ed25519.
 		return err
 	}
 	r.hub, err = hub.New(hub.Config{
-		Address: address, Files: c.cfg.HubFiles, Operator: operator, Key: signing, Accounts: accounts, Log: c.cfg.Log,
+		Address: address, Files: c.cfg.HubFiles, Embedded: r.server, Operator: operator, Key: signing, Accounts: accounts, Log: c.cfg.Log,
 		Revoked: func(ctx context.Context, a hub.Account) (map[string]time.Time, error) {
 			return fleet.Revoked(ctx, r.store, a)
 		},

@@ -1,9 +1,13 @@
 package controlplane_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"fmt"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -16,6 +20,8 @@ import (
 	"weir/controlplane"
 	"weir/shared/fault"
 	"weir/shared/telemetry"
+	"weir/shared/wire/access"
+	"weir/shared/wire/access/accesstest"
 )
 
 // page collects what is printed.
@@ -220,5 +226,61 @@ func TestTheHubFlag(t *testing.T) {
 		if got.HubListen != want.HubListen || got.HubAddress != want.HubAddress {
 			t.Errorf("Hub(%q) gives %q, %q; want %q, %q", text, got.HubListen, got.HubAddress, want.HubListen, want.HubAddress)
 		}
+	}
+}
+
+// TestTheEmbeddedHubSpeaksTLS from outside, with the certificate of its flags, and tells
+// planes so; the control plane itself needs no authority for it.
+func TestTheEmbeddedHubSpeaksTLS(t *testing.T) {
+	t.Parallel()
+	authority := accesstest.NewAuthority(t)
+	cert, key := authority.Issue("hub")
+	c, _ := start(t, controlplane.Config{DataDir: t.TempDir(), Out: &page{}, HubFiles: access.Files{Cert: cert, Key: key}})
+	address := c.Addresses().Hub
+	if !strings.HasPrefix(address, "tls://127.0.0.1:") {
+		t.Errorf("planes reach the hub at %q, want by TLS", address)
+	}
+	trusted := x509.NewCertPool()
+	if text, err := os.ReadFile(authority.File); err != nil || !trusted.AppendCertsFromPEM(text) {
+		t.Fatal("the authority has no certificate", err)
+	}
+	for name, roots := range map[string]*x509.CertPool{"": trusted, "x509": x509.NewCertPool()} {
+		conn, err := net.Dial("tcp", strings.TrimPrefix(address, "tls://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = conn.Close() }()
+		info, err := bufio.NewReader(conn).ReadString('\n') // nothing follows before the handshake
+		if err != nil || !strings.Contains(info, `"tls_required":true`) {
+			t.Errorf("the hub says %q, %v, want that it speaks TLS alone", info, err)
+		}
+		err = tls.Client(conn, &tls.Config{RootCAs: roots, ServerName: "127.0.0.1"}).HandshakeContext(t.Context())
+		if name == "" && err != nil || name != "" && (err == nil || !strings.Contains(err.Error(), name)) {
+			t.Errorf("handshake: %v, want %q", err, name)
+		}
+	}
+	for part, files := range map[string]access.Files{"belong together": {Cert: cert}, "--hub-ca is for": {CA: authority.File}, "cannot be used": {Cert: key, Key: cert}} {
+		if _, err := controlplane.New(controlplane.Config{DataDir: t.TempDir(), HubFiles: files}); err == nil || !strings.Contains(err.Error(), part) {
+			t.Errorf("New = %v, want it to say %q", err, part)
+		}
+	}
+	behind, err := controlplane.New(controlplane.Config{DataDir: t.TempDir(), HubListen: "127.0.0.1:0", HubAddress: "nats://hub.example:4222", HTTPListen: "127.0.0.1:0", Out: &page{}, HubFiles: access.Files{Cert: cert, Key: key}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- behind.Run(ctx) }()
+	select {
+	case <-behind.Ready():
+		if got := behind.Addresses().Hub; got != "tls://hub.example:4222" {
+			t.Errorf("planes reach the hub at %q, want by TLS", got)
+		}
+	case err := <-ended:
+		t.Fatal(err)
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
 	}
 }

@@ -8,7 +8,7 @@ import (
 	"os"
 
 	"weir/dataplane/enrol"
-	"weir/dataplane/listen"
+	"weir/shared/certificate"
 	"weir/shared/fault"
 )
 
@@ -29,10 +29,10 @@ func (l listeners) close() {
 }
 
 func (d *DataPlane) listen(ctx context.Context) (l listeners, err error) {
-	if l.gatewayTLS, err = listen.TLS(d.cfg.GatewayCert, d.cfg.GatewayKey, d.cfg.Log); err != nil {
+	if l.gatewayTLS, err = certificate.TLS(d.cfg.GatewayCert, d.cfg.GatewayKey, d.cfg.Log); err != nil {
 		return listeners{}, err
 	}
-	if l.viewTLS, err = listen.TLS(d.cfg.ViewCert, d.cfg.ViewKey, d.cfg.Log); err != nil {
+	if l.viewTLS, err = certificate.TLS(d.cfg.ViewCert, d.cfg.ViewKey, d.cfg.Log); err != nil {
 		return listeners{}, err
 	}
 	var lc net.ListenConfig

@@ -1,6 +1,5 @@
-// Package listen answers HTTP on a plane's addresses: over TLS with certificates
-// that may be replaced while it runs, and with an end that lets requests under
-// way finish.
+// Package listen answers HTTP on a plane's addresses, with an end that lets requests
+// under way finish.
 package listen
 
 import (
@@ -10,27 +9,12 @@ import (
 	"fmt"
 	"io"
 	"log"
-	"log/slog"
 	"net"
 	"net/http"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 )
-
-// TLS is how connections are secured with a certificate and its key in PEM
-// files, which are read again when they change; nil without files. fault.Invalid:
-// they cannot be used.
-func TLS(cert, key string, log *slog.Logger) (*tls.Config, error) {
-	if cert == "" {
-		return nil, nil //nolint:nilnil // nil is no TLS
-	}
-	p, err := newPair(cert, key, log)
-	if err != nil {
-		return nil, err
-	}
-	return &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: p.certificate}, nil
-}
 
 // Serve answers requests on ln, over TLS if secure is set, until ctx ends, then
 // those under way for some seconds more.

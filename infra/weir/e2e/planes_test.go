@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"weir/shared/wire/access/accesstest"
 )
 
 func contains(text, part string) bool { return strings.Contains(text, part) }
@@ -21,6 +23,9 @@ type roles struct {
 	recorded               *recorder // between plane and hub; nil: nothing is
 	events                 string    // addresses of an event cluster; empty: the plane embeds a server
 	images                 string    // folder of the images' binaries; empty: weir runs the roles
+
+	authority       *accesstest.Authority // vouches for the hub; nil: the hub speaks no TLS
+	hubCert, hubKey string
 }
 
 func newRoles(t *testing.T) *roles {
@@ -65,7 +70,11 @@ func (r *roles) startRole(name string, args ...string) *process {
 }
 
 func (r *roles) startControl() {
-	r.control = r.startRole("controlplane", "--data-dir", filepath.Join(r.dir, "control"), "--http", r.http, "--hub", r.hub)
+	args := []string{"--data-dir", filepath.Join(r.dir, "control"), "--http", r.http, "--hub", r.hub}
+	if r.authority != nil {
+		args = append(args, "--hub-cert", r.hubCert, "--hub-key", r.hubKey)
+	}
+	r.control = r.startRole("controlplane", args...)
 	until(r.t, "a control plane that answers", func() bool {
 		resp, err := client.Get("http://" + r.http + "/api/v1/health")
 		if err != nil {
@@ -80,6 +89,9 @@ func (r *roles) startPlane() {
 	args := []string{"--data-dir", filepath.Join(r.dir, "plane"), "--gateway", r.gateway, "--view", r.view, "--metrics", r.metrics, "--allow-private"}
 	if r.recorded != nil {
 		args = append(args, "--hub", "nats://"+r.recorded.Addr)
+	}
+	if r.authority != nil {
+		args = append(args, "--hub-ca", r.authority.File)
 	}
 	if r.events != "" {
 		args = append(args, "--events", r.events)
@@ -96,11 +108,14 @@ func (r *roles) apply(want int, config string) string {
 }
 
 // TestEventsFlowWithoutTheControlPlane kills control plane and hub, then starts
-// the data plane cold.
+// the data plane cold. The hub shows a certificate of an authority of its own.
 func TestEventsFlowWithoutTheControlPlane(t *testing.T) {
 	t.Parallel()
 	hook := newSink(t)
-	r := startRoles(t)
+	r := newRoles(t)
+	r.authority = accesstest.NewAuthority(t)
+	r.hubCert, r.hubKey = r.authority.Issue("hub")
+	r.start()
 	r.apply(0, hookConfig("acme", "eu", "wk_web", map[string]string{"hook": hook.URL}))
 	gateway := "http://" + r.gateway
 	send := func(id string) {

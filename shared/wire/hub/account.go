@@ -82,7 +82,11 @@ func (h *Hub) end(ctx context.Context, a Account) (*end, error) {
 
 // dial connects and waits until the connection stands.
 func (h *Hub) dial(ctx context.Context, creds wire.Credentials, name string) (*link.Link, error) {
-	l, err := link.Connect(link.Config{Address: h.cfg.Address, Credentials: creds, Name: name, Files: h.cfg.Files, Log: h.log})
+	cfg := link.Config{Address: h.cfg.Address, Credentials: creds, Name: name, Files: h.cfg.Files, Log: h.log}
+	if h.cfg.Embedded != nil {
+		cfg.InProcess = h.cfg.Embedded
+	}
+	l, err := link.Connect(cfg)
 	if err != nil {
 		return nil, err
 	}

@@ -32,6 +32,7 @@ const heartbeatEvery = 5 * time.Second
 type Config struct {
 	Address  string             // nats://host:port or tls://host:port, several with commas; Server.Address of an embedded hub
 	Files    access.Files       // for TLS; who the control end is follows from Operator
+	Embedded *Server            // a hub in this process, which is reached directly; nil: at Address with Files
 	Operator Operator           // root of the hub's keys; Server.Operator of an embedded hub
 	Key      ed25519.PrivateKey // signs pointers and secrets
 	// Revoked returns, for an account, the NATS user keys of planes that were removed, and

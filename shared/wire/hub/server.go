@@ -23,7 +23,7 @@ import (
 type ServerConfig struct {
 	Dir    string      // everything it keeps; made when absent
 	Listen string      // host:port, port 0 for any; empty means 127.0.0.1:4222
-	TLS    *tls.Config // nil: no TLS, for loopback and behind a proxy that adds it
+	TLS    *tls.Config // of connections from outside; nil: no TLS, for loopback and behind a proxy that adds it
 	Log    *slog.Logger
 }
 
@@ -33,6 +33,7 @@ type ServerConfig struct {
 type Server struct {
 	operator Operator
 	nats     *server.Server
+	scheme   string
 	lock     io.Closer
 	once     sync.Once
 }
@@ -48,7 +49,10 @@ func Serve(ctx context.Context, cfg ServerConfig) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start a hub: %w", err)
 	}
-	s := &Server{lock: lock}
+	s := &Server{lock: lock, scheme: "nats"}
+	if cfg.TLS != nil {
+		s.scheme = "tls"
+	}
 	if err := s.start(ctx, cfg); err != nil {
 		s.Close()
 		return nil, err
@@ -157,8 +161,11 @@ func (s *Server) options(cfg ServerConfig) (*server.Options, error) {
 	return opts, nil
 }
 
-// Address is where planes and the control end connect: nats://host:port.
-func (s *Server) Address() string { return "nats://" + s.nats.Addr().String() }
+// Address is where planes connect: nats://host:port, with TLS tls://host:port.
+func (s *Server) Address() string { return s.scheme + "://" + s.nats.Addr().String() }
+
+// InProcessConn gives a control end in this process a connection, without TLS.
+func (s *Server) InProcessConn() (net.Conn, error) { return s.nats.InProcessConn() }
 
 // Operator is the hub's root key, for Config.
 func (s *Server) Operator() Operator { return s.operator }

@@ -48,6 +48,7 @@ type Config struct {
 	Inbox       string // prefix of answers; empty for the usual one
 	Name        string // for the hub's operator to tell connections apart
 	Files       access.Files
+	InProcess   nats.InProcessConnProvider // a hub in this process, in place of Address and Files; nil: none
 	Log         *slog.Logger
 	Denied      func() // the hub refused a subject
 	Refused     func() // the hub refused the credentials, at each attempt; may be nil
@@ -56,8 +57,11 @@ type Config struct {
 // Connect returns after one attempt, whether the hub is there or not; the link
 // goes on trying.
 func Connect(cfg Config) (*Link, error) {
-	server, err := access.Open("hub", cfg.Address, cfg.Files)
-	if err != nil {
+	var server access.Server
+	var err error
+	if cfg.InProcess != nil {
+		server.Options = append(server.Options, nats.InProcessServer(cfg.InProcess))
+	} else if server, err = access.Open("hub", cfg.Address, cfg.Files); err != nil {
 		return nil, err
 	}
 	l := &Link{wakes: map[int]func(){}}

@@ -1,4 +1,6 @@
-package listen
+// Package certificate reads what a server shows of itself over TLS from files, which
+// whoever renews them may replace while it runs.
+package certificate
 
 import (
 	"crypto/tls"
@@ -31,6 +33,20 @@ type pair struct {
 type stamp struct {
 	at   time.Time
 	size int64
+}
+
+// TLS is how a server's connections are secured with a certificate and its key in PEM
+// files, which are read again when they change; nil without files. fault.Invalid:
+// they cannot be used.
+func TLS(cert, key string, log *slog.Logger) (*tls.Config, error) {
+	if cert == "" {
+		return nil, nil //nolint:nilnil // nil is no TLS
+	}
+	p, err := newPair(cert, key, log)
+	if err != nil {
+		return nil, err
+	}
+	return &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: p.certificate}, nil
 }
 
 // newPair reads both files. fault.Invalid: they cannot be used.
