@@ -9,6 +9,8 @@ import (
 	"slices"
 	"time"
 
+	"weir/dataplane/destination/fields"
+	"weir/dataplane/destination/trust"
 	"weir/shared/catalog"
 	"weir/shared/catalog/requests"
 	"weir/shared/fault"
@@ -64,6 +66,10 @@ func define[S any](text []byte, open func(S) (Opened, error)) Kind {
 		o, err := open(s)
 		if err != nil {
 			return Opened{}, invalid(err)
+		}
+		given := fields.Value(filled)
+		if o.Trust, err = trust.Of(given.Get("sslRootCert").Text(), given.Get("sslCert").Text(), secrets["sslKey"]); err != nil {
+			return Opened{}, err
 		}
 		o.Limits, o.Auth = limits, authOf(spec, filled, secrets)
 		return o, nil

@@ -17,6 +17,7 @@ import (
 
 	"weir/dataplane/delivery"
 	"weir/dataplane/destination/fields"
+	"weir/dataplane/destination/trust"
 	"weir/dataplane/event"
 	"weir/shared/catalog"
 	"weir/shared/id"
@@ -61,7 +62,9 @@ type Request struct {
 	Items  []int
 	Key    string // of a look-up: what its answer is kept by; "" of all others
 	Then   bool   // more follows: those of its items that are delivered are built again, at the next Stage
-	Parts  []int  // for Judge, of a kind that makes several parts of one item: the item of each part of the body
+	// Trust is how the connection is secured; nil: as all are. The engine sets it.
+	Trust *trust.HTTP
+	Parts []int // for Judge, of a kind that makes several parts of one item: the item of each part of the body
 }
 
 // Response is the answer to a Request.
@@ -165,7 +168,8 @@ type Opened struct {
 	Sink   func(ctx context.Context, d Deps) (Sink, error) // and Sink is set
 	Staged bool                                            // what it delivers waits in STAGE to be loaded
 	Limits Limits
-	Auth   []Auth // of HTTP's requests, in the order in which it is applied
+	Trust  *trust.HTTP // of HTTP's connections; nil: as all are
+	Auth   []Auth      // of HTTP's requests, in the order in which it is applied
 }
 
 // Target is an opened destination of a workspace as lanes see it. A Target is

@@ -14,6 +14,7 @@ package httpsend
 
 import (
 	"context"
+	"crypto/tls"
 	"io"
 	"net"
 	"net/http"
@@ -34,6 +35,8 @@ type Config struct {
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
 	// Standard sends every request by http.Transport, without the fast path.
 	Standard bool
+	// TLS is how connections are secured; nil: by the certificates that the machine trusts.
+	TLS *tls.Config
 }
 
 // Transport is an http.RoundTripper. It is safe for concurrent use.
@@ -46,6 +49,7 @@ type Transport struct {
 func New(c Config) *Transport {
 	t := &Transport{standard: &http.Transport{
 		DialContext:            c.Dial,
+		TLSClientConfig:        c.TLS.Clone(),
 		ForceAttemptHTTP2:      true,
 		MaxIdleConns:           maxIdle,
 		MaxIdleConnsPerHost:    maxIdlePerHost,

@@ -30,13 +30,14 @@ type Config struct {
 // by all lanes of a plane.
 type Client struct {
 	transport *httpsend.Transport
+	pools     pools // of requests with a Trust
 	urls      urls
 	plane     *Plane
 }
 
 // New returns a client without connections.
 func New(c Config) *Client {
-	client := &Client{transport: httpsend.New(httpsend.Config{Dial: c.Dial, Standard: c.StandardHTTP})}
+	client := &Client{transport: httpsend.New(httpsend.Config{Dial: c.Dial, Standard: c.StandardHTTP}), pools: pools{dial: c.Dial}}
 	client.plane = NewPlane(client.Do)
 	return client
 }
@@ -57,7 +58,11 @@ func (c *Client) Do(ctx context.Context, r destination.Request, timeout time.Dur
 	if err != nil {
 		return destination.Response{}, fault.New(fault.Invalid, "HTTP cannot carry the request.")
 	}
-	res, err := c.transport.RoundTrip(hr)
+	transport := c.transport
+	if r.Trust != nil {
+		transport = c.pools.of(r.Trust)
+	}
+	res, err := transport.RoundTrip(hr)
 	if err != nil {
 		return destination.Response{}, endOf(ctx, err)
 	}
@@ -79,7 +84,10 @@ func endOf(ctx context.Context, err error) error {
 }
 
 // Close closes idle connections.
-func (c *Client) Close() { c.transport.CloseIdleConnections() }
+func (c *Client) Close() {
+	c.transport.CloseIdleConnections()
+	c.pools.close()
+}
 
 // Sizes of answers, in bytes.
 const (

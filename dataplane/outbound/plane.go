@@ -45,6 +45,7 @@ func (c *Client) Try(ctx context.Context, t *destination.Target, r destination.R
 // do authorises a request whose turn it is and sends it, and once more, in a turn of its
 // own, when the token of the first was refused. refused: the answer refuses a new token.
 func (l *Link) do(ctx context.Context, t *destination.Target, r destination.Request, limits destination.Limits, turn rate.Turn) (res destination.Response, refused bool, err error) {
+	r.Trust = t.Trust
 	if l.Plane == nil {
 		res, err = l.Do(ctx, r, limits.Timeout)
 		return res, false, err

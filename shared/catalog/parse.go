@@ -78,7 +78,7 @@ func Parse(text []byte) (Spec, error) {
 	if err := json.Unmarshal(b, &s); err != nil {
 		return Spec{}, fault.New(fault.Invalid, "The spec is not readable: %v.", err)
 	}
-	s = withBase(s)
+	s = withTLS(withBase(s), !file.Calls.IsZero())
 	problems := checkSpec(s)
 	if !file.Calls.IsZero() || !file.Answers.IsZero() || !file.Lookups.IsZero() || !file.Test.IsZero() {
 		read, more := calls.Parse(&file.Calls, &file.Lookups, &file.Answers, &file.Test, known(s))

@@ -29,6 +29,12 @@ type Settings struct {
 	// BaseURL: Where requests go instead of to the vendor: a proxy, a test, an address of a region.
 	BaseURL string `json:"baseUrl"`
 
+	// SSLRootCert: Certificates in PEM of the authorities that may sign the server's. Without it those that the plane's system trusts.
+	SSLRootCert string `json:"sslRootCert"`
+
+	// SSLCert: A certificate in PEM, with those between it and its authority, that the plane shows to the server. Its key is the secret sslKey.
+	SSLCert string `json:"sslCert"`
+
 	// Base is where requests go, without a slash at its end.
 	Base string `json:"-"`
 
@@ -47,6 +53,8 @@ type Secrets struct {
 	SecretKey secret.String
 	// SessionToken: Of keys that are valid for a while.
 	SessionToken secret.String
+	// SSLKey: The private key in PEM, without a passphrase.
+	SSLKey secret.String
 }
 
 // SetSecrets takes the opened secrets by the name of their field.
@@ -55,6 +63,7 @@ func (s *Settings) SetSecrets(opened map[string]secret.String) {
 		AccessKey:    opened["accessKey"],
 		SecretKey:    opened["secretKey"],
 		SessionToken: opened["sessionToken"],
+		SSLKey:       opened["sslKey"],
 	}
 }
 

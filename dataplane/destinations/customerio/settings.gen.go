@@ -26,6 +26,12 @@ type Settings struct {
 	// BaseURL: Where requests go instead of to the vendor: a proxy, a test, an address of a region.
 	BaseURL string `json:"baseUrl"`
 
+	// SSLRootCert: Certificates in PEM of the authorities that may sign the server's. Without it those that the plane's system trusts.
+	SSLRootCert string `json:"sslRootCert"`
+
+	// SSLCert: A certificate in PEM, with those between it and its authority, that the plane shows to the server. Its key is the secret sslKey.
+	SSLCert string `json:"sslCert"`
+
 	// Base is where requests go, without a slash at its end.
 	Base string `json:"-"`
 
@@ -40,12 +46,15 @@ func (s *Settings) SetBase(address string) { s.Base = address }
 type Secrets struct {
 	// APIKey: The Track API key that belongs to the site ID.
 	APIKey secret.String
+	// SSLKey: The private key in PEM, without a passphrase.
+	SSLKey secret.String
 }
 
 // SetSecrets takes the opened secrets by the name of their field.
 func (s *Settings) SetSecrets(opened map[string]secret.String) {
 	s.Secrets = Secrets{
 		APIKey: opened["apiKey"],
+		SSLKey: opened["sslKey"],
 	}
 }
 

@@ -57,6 +57,12 @@ type Settings struct {
 	// Batch: Send a JSON array of several events. Then the address, parameters and headers refer to no event.
 	Batch *SettingsBatch `json:"batch"`
 
+	// SSLRootCert: Certificates in PEM of the authorities that may sign the server's. Without it those that the plane's system trusts.
+	SSLRootCert string `json:"sslRootCert"`
+
+	// SSLCert: A certificate in PEM, with those between it and its authority, that the plane shows to the server. Its key is the secret sslKey.
+	SSLCert string `json:"sslCert"`
+
 	// Secrets are the opened secrets; see SetSecrets.
 	Secrets Secrets `json:"-"`
 }
@@ -80,6 +86,8 @@ type Secrets struct {
 	APIKey secret.String
 	// ClientSecret: The client secret of OAuth 2.
 	ClientSecret secret.String
+	// SSLKey: The private key in PEM, without a passphrase.
+	SSLKey secret.String
 }
 
 // SetSecrets takes the opened secrets by the name of their field.
@@ -89,5 +97,6 @@ func (s *Settings) SetSecrets(opened map[string]secret.String) {
 		Token:        opened["token"],
 		APIKey:       opened["apiKey"],
 		ClientSecret: opened["clientSecret"],
+		SSLKey:       opened["sslKey"],
 	}
 }

@@ -38,6 +38,12 @@ type Settings struct {
 	// BaseURL: Where requests go instead of to the vendor: a proxy, a test, an address of a region.
 	BaseURL string `json:"baseUrl"`
 
+	// SSLRootCert: Certificates in PEM of the authorities that may sign the server's. Without it those that the plane's system trusts.
+	SSLRootCert string `json:"sslRootCert"`
+
+	// SSLCert: A certificate in PEM, with those between it and its authority, that the plane shows to the server. Its key is the secret sslKey.
+	SSLCert string `json:"sslCert"`
+
 	// Base is where requests go, without a slash at its end.
 	Base string `json:"-"`
 
@@ -52,12 +58,15 @@ func (s *Settings) SetBase(address string) { s.Base = address }
 type Secrets struct {
 	// APISecret: The project's API secret, from Mixpanel's project settings. Without it, imports of events are authorised by the token.
 	APISecret secret.String
+	// SSLKey: The private key in PEM, without a passphrase.
+	SSLKey secret.String
 }
 
 // SetSecrets takes the opened secrets by the name of their field.
 func (s *Settings) SetSecrets(opened map[string]secret.String) {
 	s.Secrets = Secrets{
 		APISecret: opened["apiSecret"],
+		SSLKey:    opened["sslKey"],
 	}
 }
 

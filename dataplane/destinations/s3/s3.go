@@ -10,6 +10,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"crypto/tls"
 	_ "embed"
 	"encoding/hex"
 	"errors"
@@ -25,6 +26,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"weir/dataplane/destination"
+	"weir/dataplane/destination/trust"
 	"weir/dataplane/httpsend"
 )
 
@@ -53,10 +55,18 @@ func open(_ context.Context, s Settings, d destination.Deps) (destination.Sink, 
 	} else {
 		address.Host = s.Bucket + "." + address.Host
 	}
+	secured, err := trust.Of(s.SSLRootCert, s.SSLCert, s.Secrets.SSLKey)
+	if err != nil {
+		return nil, err
+	}
+	var config *tls.Config
+	if secured != nil {
+		config = secured.Config
+	}
 	return &bucket{
 		settings: s, address: address, now: d.Now,
 		signer: v4.NewSigner(func(o *v4.SignerOptions) { o.DisableURIPathEscaping = true }),
-		client: httpsend.New(httpsend.Config{Dial: d.Dial, Standard: true}),
+		client: httpsend.New(httpsend.Config{Dial: d.Dial, Standard: true, TLS: config}),
 	}, nil
 }
 

@@ -62,6 +62,12 @@ type Settings struct {
 	// BaseURL: Where requests go instead of to the vendor: a proxy, a test, an address of a region.
 	BaseURL string `json:"baseUrl"`
 
+	// SSLRootCert: Certificates in PEM of the authorities that may sign the server's. Without it those that the plane's system trusts.
+	SSLRootCert string `json:"sslRootCert"`
+
+	// SSLCert: A certificate in PEM, with those between it and its authority, that the plane shows to the server. Its key is the secret sslKey.
+	SSLCert string `json:"sslCert"`
+
 	// Base is where requests go, without a slash at its end.
 	Base string `json:"-"`
 
@@ -80,6 +86,8 @@ type Secrets struct {
 	ClientSecret secret.String
 	// RefreshToken: Of a person who may write the objects, with the scopes api and refresh_token. Without one, tokens are those of the user whom the app's client credentials flow runs as.
 	RefreshToken secret.String
+	// SSLKey: The private key in PEM, without a passphrase.
+	SSLKey secret.String
 }
 
 // SetSecrets takes the opened secrets by the name of their field.
@@ -88,6 +96,7 @@ func (s *Settings) SetSecrets(opened map[string]secret.String) {
 		ClientID:     opened["clientId"],
 		ClientSecret: opened["clientSecret"],
 		RefreshToken: opened["refreshToken"],
+		SSLKey:       opened["sslKey"],
 	}
 }
 

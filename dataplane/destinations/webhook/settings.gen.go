@@ -27,6 +27,12 @@ type Settings struct {
 	// Batch: Send a JSON array of several events instead of one event.
 	Batch *SettingsBatch `json:"batch"`
 
+	// SSLRootCert: Certificates in PEM of the authorities that may sign the server's. Without it those that the plane's system trusts.
+	SSLRootCert string `json:"sslRootCert"`
+
+	// SSLCert: A certificate in PEM, with those between it and its authority, that the plane shows to the server. Its key is the secret sslKey.
+	SSLCert string `json:"sslCert"`
+
 	// Secrets are the opened secrets; see SetSecrets.
 	Secrets Secrets `json:"-"`
 }
@@ -44,11 +50,14 @@ type SettingsBatch struct {
 type Secrets struct {
 	// Headers: A JSON object of header names and values that go with every request.
 	Headers secret.String
+	// SSLKey: The private key in PEM, without a passphrase.
+	SSLKey secret.String
 }
 
 // SetSecrets takes the opened secrets by the name of their field.
 func (s *Settings) SetSecrets(opened map[string]secret.String) {
 	s.Secrets = Secrets{
 		Headers: opened["headers"],
+		SSLKey:  opened["sslKey"],
 	}
 }

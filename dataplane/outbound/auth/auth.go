@@ -74,7 +74,7 @@ func (k *Keyring) Request(ctx context.Context, o destination.Opened, r destinati
 	for _, a := range o.Auth {
 		var err error
 		if a.Type == "oauth2" || a.Type == "serviceAccount" {
-			used, err = k.tokens.of(ctx, a, now)
+			used, err = k.tokens.of(ctx, a, o.Trust, now)
 			if err == nil {
 				r.Header["Authorization"] = []string{"Bearer " + used.access}
 			}

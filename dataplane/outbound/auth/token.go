@@ -16,6 +16,7 @@ import (
 	"weir/dataplane/destination"
 	"weir/dataplane/destination/answer"
 	"weir/dataplane/destination/serviceaccount"
+	"weir/dataplane/destination/trust"
 	"weir/shared/catalog/requests"
 	"weir/shared/fault"
 )
@@ -55,9 +56,10 @@ type grant struct {
 	key, url, id, secret, refresh, scope string
 	inHeader                             bool   // the client's id and secret
 	account                              string // of a service account: its file
+	trust                                *trust.HTTP
 }
 
-func grantOf(a destination.Auth) grant {
+func grantOf(a destination.Auth, t *trust.HTTP) grant {
 	g := grant{
 		url:      a.Value(func(t requests.Auth) string { return t.TokenURL }),
 		id:       a.Value(func(t requests.Auth) string { return t.ClientID }),
@@ -69,15 +71,21 @@ func grantOf(a destination.Auth) grant {
 	if a.Type == "serviceAccount" {
 		g.account = a.Value(func(t requests.Auth) string { return t.Key })
 	}
-	sum := sha256.Sum256([]byte(strings.Join([]string{g.url, g.id, g.secret, g.refresh, g.scope, g.account}, "\x00")))
+	by := ""
+	if g.trust = t; t != nil {
+		if by = t.Key; t.Beside != nil {
+			g.trust = t.Beside
+		}
+	}
+	sum := sha256.Sum256([]byte(strings.Join([]string{g.url, g.id, g.secret, g.refresh, g.scope, g.account, by}, "\x00")))
 	g.key = string(sum[:])
 	return g
 }
 
 // of returns a token that is good at now. Those who ask for one at once share one
 // answer of the endpoint.
-func (t *tokens) of(ctx context.Context, a destination.Auth, now time.Time) (Used, error) {
-	g := grantOf(a)
+func (t *tokens) of(ctx context.Context, a destination.Auth, by *trust.HTTP, now time.Time) (Used, error) {
+	g := grantOf(a, by)
 	if used, known, err := t.have(g.key, now); known {
 		return used, err
 	}
@@ -233,5 +241,5 @@ func (g grant) request(now time.Time) (destination.Request, error) {
 			form.Set("client_secret", g.secret)
 		}
 	}
-	return destination.Request{Method: http.MethodPost, URL: g.url, Header: h, Body: []byte(form.Encode())}, nil
+	return destination.Request{Method: http.MethodPost, URL: g.url, Header: h, Body: []byte(form.Encode()), Trust: g.trust}, nil
 }
