@@ -34,8 +34,9 @@ type entry struct {
 	hold    bool // from PARKED, and an earlier request for it is still in flight
 
 	park  parking
-	place delivery.Place  // with park written
-	end   outbound.Result // what ended it, or with park writing what the answer said
+	why   *outbound.Result // the lane's refusal when it was parked
+	place delivery.Place   // with park written
+	end   outbound.Result  // what ended it, or with park writing what the answer said
 }
 
 // parking is how far the way into PARKED an entry is.
@@ -82,8 +83,8 @@ type lane struct {
 	sendingLate int // of them, those with late deliveries from PARKED
 	link        outbound.Link
 
-	circuit circuit.Circuit // open: the destination is down, what comes is parked
-	refusal outbound.Result // the last for which a delivery had to wait
+	circuit circuit.Circuit  // open: the destination is down, what comes is parked
+	refusal *outbound.Result // the last for which a delivery had to wait, never changed; nil: none
 
 	// Parked while their request was in flight: by their place, the requests'
 	// entries, those read back from PARKED that wait for the answer, and those that
@@ -228,7 +229,7 @@ func (ln *lane) see(ws id.Workspace) bool {
 
 // parkEntry hands e to the writer of PARKED.
 func (ln *lane) parkEntry(e *entry) {
-	e.gone, e.chain, e.park = true, nil, pending
+	e.gone, e.chain, e.park, e.why = true, nil, pending, ln.refusal
 	ln.backlog.Add(e.user)
 	ln.l.store.Park(ln, e)
 }

@@ -112,11 +112,12 @@ func (l *Lanes) Recover(ctx context.Context, r delivery.Recovery) error {
 
 // recoverLane makes the lane of a destination that may have parked records.
 func (l *Lanes) recoverLane(ctx context.Context, dest id.Destination, d delivery.Drained) error {
-	more, err := l.store.Resume(ctx, dest, d.Floor)
+	oldest, more, err := l.store.Resume(ctx, dest, d.Floor)
 	if err != nil {
 		return err
 	}
 	ln := l.lane(dest)
+	ln.remember(&oldest)
 	ln.backlog.Resume(d, more)
 	if more {
 		ln.mu.Lock()

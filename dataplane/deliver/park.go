@@ -19,7 +19,20 @@ func (ln *lane) Destination() id.Destination { return ln.id }
 
 // Item implements parked.Entry.
 func (e *entry) Item() parked.Item {
-	return parked.Item{Delivery: e.d, Stage: e.stage, From: e.from}
+	it := parked.Item{Delivery: e.d, Stage: e.stage, From: e.from}
+	if e.why != nil {
+		it.Code, it.Status, it.Detail = e.why.Code, e.why.Status, e.why.Detail
+	}
+	return it
+}
+
+// remember takes from a parked delivery of an earlier owner why it is parked.
+func (ln *lane) remember(it *parked.Item) {
+	ln.mu.Lock()
+	defer ln.mu.Unlock()
+	if ln.refusal == nil && it.Code != "" {
+		ln.refusal = &outbound.Result{Outcome: destination.Retry, Code: it.Code, Status: it.Status, Detail: it.Detail}
+	}
 }
 
 // Size implements parked.Entry.

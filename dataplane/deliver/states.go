@@ -43,7 +43,10 @@ func (ln *lane) state(now time.Time) State {
 	defer ln.mu.Unlock()
 	s := State{
 		Destination: ln.id, Sending: ln.sending, Most: ln.circuit.Most(ln.share()), Allowed: ln.share(), Down: ln.circuit.Open(),
-		Reason: ln.refusal.Code, Detail: ln.refusal.Detail, Paused: ln.circuit.Paused(now), Bytes: ln.liveBytes,
+		Paused: ln.circuit.Paused(now), Bytes: ln.liveBytes,
+	}
+	if ln.refusal != nil {
+		s.Reason, s.Detail = ln.refusal.Code, ln.refusal.Detail
 	}
 	for _, e := range ln.fifo {
 		if e != nil && !e.gone {

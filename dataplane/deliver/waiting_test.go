@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"weir/dataplane/deliver"
 	"weir/dataplane/delivery"
 	"weir/dataplane/destination"
 	"weir/shared/fault"
@@ -82,5 +83,44 @@ func TestWhatIsParkedIsListedUntilItIsDelivered(t *testing.T) {
 		if got := w.waiting(ws, hook, 1000, 1<<20); len(got) != 0 {
 			t.Errorf("all are delivered, and %v is listed", got)
 		}
+	})
+}
+
+// TestWhyDeliveriesAreParkedOutlivesARestart: also of a destination that is disabled, so
+// that nothing is tried again.
+func TestWhyDeliveriesAreParkedOutlivesARestart(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newHarness(t, 31, hook)
+		w.start()
+		defer func() { w.stop() }()
+		w.server.set(hook, always(503, time.Millisecond))
+		for range 20 {
+			w.offer("u", hook)
+		}
+		w.wait("all are parked", func() bool { return w.settledAs(hook, delivery.EndParked) == 20 })
+		state := func() deliver.State {
+			all := w.lanes.States(time.Now())
+			if len(all) != 1 {
+				t.Fatalf("%d destinations have a state, want 1", len(all))
+			}
+			return all[0]
+		}
+		before := state()
+		if before.Reason == "" {
+			t.Fatalf("the state is %+v, want a reason", before)
+		}
+		w.change(hook, func(d *destination.Target) { d.Disabled = true })
+		for range 2 {
+			w.stop()
+			w.start()
+			if now := state(); now.Reason != before.Reason || now.Detail != before.Detail {
+				t.Errorf("after a restart the reason is %q, %q; want %q, %q", now.Reason, now.Detail, before.Reason, before.Detail)
+			}
+		}
+		w.server.set(hook, nil)
+		w.change(hook, func(d *destination.Target) { d.Disabled = false })
+		w.delivered(hook)
+		w.check(hook, 0)
 	})
 }

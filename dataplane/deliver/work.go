@@ -283,7 +283,8 @@ func (ln *lane) health(j *job, now time.Time) {
 	for _, r := range j.results {
 		if r.Outcome == destination.Retry {
 			a.Pause = max(a.Pause, r.After)
-			ln.refusal = r
+			refused := r
+			ln.refusal = &refused
 		}
 	}
 	closed, opened := ln.circuit.Learn(a, now, ln.sending, ln.share())

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"weir/dataplane/parked/record"
 	"weir/shared/delay"
 	"weir/shared/fault"
 	"weir/shared/id"
@@ -28,17 +29,21 @@ type report struct{ floor, dead uint64 }
 const maxReports = 64
 
 // Resume begins with a destination of which an earlier owner settled everything up
-// to and including floor. It reports whether PARKED has more of it.
-func (s *Store) Resume(ctx context.Context, dest id.Destination, floor uint64) (more bool, err error) {
-	for _, err := range s.cfg.Parked.ReadTo(ctx, floor+1, string(dest)) {
+// to and including floor. It reports whether PARKED has more of it, and the oldest
+// delivery of that; a zero one when it cannot be read.
+func (s *Store) Resume(ctx context.Context, dest id.Destination, floor uint64) (oldest Item, more bool, err error) {
+	for rec, err := range s.cfg.Parked.ReadTo(ctx, floor+1, string(dest)) {
 		if err != nil {
-			return false, fmt.Errorf("look for parked deliveries of %s: %w", dest, err)
+			return Item{}, false, fmt.Errorf("look for parked deliveries of %s: %w", dest, err)
+		}
+		if r, err := record.Decode(rec); err == nil && len(r.Items) > 0 {
+			oldest = r.Items[0]
 		}
 		more = true
 		break
 	}
 	if err := ctx.Err(); err != nil {
-		return false, err
+		return Item{}, false, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -47,7 +52,7 @@ func (s *Store) Resume(ctx context.Context, dest id.Destination, floor uint64) (
 	if floor > 0 {
 		s.purgeLater(dest) // the former owner may not have come to it
 	}
-	return more, nil
+	return oldest, more, nil
 }
 
 // drainedOf returns a destination's; the caller holds the mutex.

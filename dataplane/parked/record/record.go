@@ -66,9 +66,9 @@ type Item struct {
 	Delivery delivery.Delivery // read from a log, its Read is zero
 	Stage    delivery.Stage    // where it was before: in PARKED Live or FromDead, in DEAD Live or FromParked
 	From     delivery.Place    // of Stage FromParked and FromDead
-	Code     string            // in DEAD: why
-	Status   int               // in DEAD: of the answer, 0 when there was none
-	Detail   string            // in DEAD: local to the plane, may hold a vendor's text
+	Code     string            // why it is there; empty in PARKED when nothing failed, and in that of older versions
+	Status   int               // of the answer, 0 when there was none
+	Detail   string            // local to the plane, may hold a vendor's text
 
 	old bool // of format 1: whether the event was rewritten is not known
 }
