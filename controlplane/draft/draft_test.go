@@ -260,6 +260,25 @@ func TestRulesOfConnectionsAreKeptAndShown(t *testing.T) {
 	}
 }
 
+func TestCategoriesOfConsentAreKeptAndShown(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	categories := func(list string) []draft.Change {
+		return d.apply(t, `{"workspace":"acme","region":"eu","consentCategories":[`+list+`]}`).Changes
+	}
+	categories(`{"name":"sales"},{"name":"ads"}`)
+	doc, _, err := d.Export(t.Context(), store.DefaultOrganization, "acme")
+	if want := []document.ConsentCategory{{Name: "ads"}, {Name: "sales"}}; err != nil || !slices.Equal(doc.ConsentCategories, want) {
+		t.Errorf("exported %+v, error %v, want %+v", doc.ConsentCategories, err, want)
+	}
+	got := categories(`{"name":"ads","description":"Advertising"},{"name":"stats"}`)
+	want := []draft.Change{{Op: draft.Alter, Kind: "consentCategory", Name: "ads", Fields: []string{"description"}},
+		{Op: draft.Add, Kind: "consentCategory", Name: "stats"}, {Op: draft.Remove, Kind: "consentCategory", Name: "sales"}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("changes (-want +got):\n%s", diff)
+	}
+}
+
 func TestWithoutPruneNothingIsRemoved(t *testing.T) {
 	t.Parallel()
 	d := open(t)
@@ -292,8 +311,11 @@ func TestEveryProblemIsNamedAtOnce(t *testing.T) {
 			[]string{"destinations[0].type too_old"}},
 		"a limit that the plane lacks": {`{"workspace":"acme","region":"us","transformations":[{"name":"t","language":"javascript","code":"export const transformEvent = e => e","maxOutputs":5}]}`,
 			[]string{"transformations[0].maxOutputs too_old"}},
-		"a region without a plane": {`{"workspace":"acme","region":"ap"}`, []string{"region no_plane"}},
-		"another address":          {`{"workspace":"other","region":"eu"}`, []string{"workspace wrong_workspace"}},
+		"consent that is not known": {`{"workspace":"acme","region":"eu","consentCategories":[{"name":"ads"}],"sources":[{"name":"web","type":"http"}],"destinations":[{"name":"a","type":"hook","settings":{"url":"http://127.0.0.1/"}}],
+			"connections":[{"source":"web","destination":"a","consent":{"categories":["ads","sales"]}}]}`, []string{"connections[0].consent.categories[1] unknown_category"}},
+		"categories that the plane lacks": {`{"workspace":"acme","region":"us","consentCategories":[{"name":"ads"}]}`, []string{"consentCategories too_old"}},
+		"a region without a plane":        {`{"workspace":"acme","region":"ap"}`, []string{"region no_plane"}},
+		"another address":                 {`{"workspace":"other","region":"eu"}`, []string{"workspace wrong_workspace"}},
 		"a secret without a value": {`{"workspace":"acme","region":"eu","destinations":[{"name":"a","type":"hook","settings":{"url":"http://127.0.0.1/"},"secrets":{"password":{"version":1,"fingerprint":"` + at127("f") + `"}}}]}`,
 			[]string{"destinations[0].secrets.password secret_missing"}},
 		"a secret for a stranger": {`{"workspace":"acme","region":"eu","destinations":[{"name":"a","type":"hook","settings":{"url":"http://127.0.0.1/"},"secrets":{"password":{"version":1,"fingerprint":"` + at127("f") + `","sealed":{"pl_x":"` + strings.Repeat("AAAA", 20) + `"}}}}]}`,

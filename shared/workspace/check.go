@@ -42,7 +42,7 @@ func Codes() []string {
 		"malformed", "too_new", "too_many", "too_large", "bad_id", "bad_name", "bad_region", "bad_write_key", "bad_version",
 		"bad_fingerprint", "duplicate_id", "duplicate_name", "duplicate_write_key", "duplicate_connection",
 		"duplicate_transformation", "unknown_type", "unknown_language", "unknown_source", "unknown_destination",
-		"unknown_transformation", "required", "too_many_problems",
+		"unknown_transformation", "unknown_category", "required", "too_many_problems",
 		script.CodeSyntax, script.CodeImport, script.CodeExport, script.CodeExports, script.CodeTooComplex,
 	})
 }
@@ -61,7 +61,8 @@ func Check(c Config, specs []catalog.Spec) []fault.Problem {
 	k.libraries(c.Libraries)
 	transformations := k.transformations(c.Transformations)
 	destinations := k.destinations(c.Destinations)
-	k.connections(c.Connections, sources, destinations, transformations)
+	categories := k.consentCategories(c.ConsentCategories)
+	k.connections(c.Connections, sources, destinations, transformations, categories)
 	if len(k.problems) == 0 {
 		if _, _, err := Encode(c); err != nil {
 			k.problems = fault.ProblemsOf(err)
@@ -260,7 +261,7 @@ func (k *check) settings(at string, spec catalog.Spec, settings []byte) {
 	k.problems = append(k.problems, catalog.Check(spec, settings, at+".settings")...)
 }
 
-func (k *check) connections(list []Connection, sources, destinations, transformations map[string]bool) {
+func (k *check) connections(list []Connection, sources, destinations, transformations, categories map[string]bool) {
 	type pair struct {
 		source      id.Source
 		destination id.Destination
@@ -281,6 +282,7 @@ func (k *check) connections(list []Connection, sources, destinations, transforma
 		}
 		seen[p] = true
 		k.chain(at+".transformations", c.Transformations, transformations)
+		k.consent(at, c, categories)
 		if problems := c.Rules().Check(at, &expressions); len(k.problems) <= maxListed {
 			k.problems = append(k.problems, problems...)
 		}

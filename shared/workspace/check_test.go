@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"weir/shared/catalog"
+	"weir/shared/filter"
 	"weir/shared/id"
 	"weir/shared/script/scripttest"
 	"weir/shared/secret"
@@ -79,6 +80,10 @@ func TestCheckFindsEveryMistake(t *testing.T) {
 		"library": {func(c *workspace.Config) {
 			c.Libraries = []workspace.Library{{Name: "text", Language: "javascript", Code: "x"}, {Name: "../x", Language: "javascript", Code: "x"}, {Name: "text", Language: "lua"}}
 		}, []string{"libraries[1].name bad_name", "libraries[2].name duplicate_name", "libraries[2].language unknown_language", "libraries[2].code required"}},
+		"consent": {func(c *workspace.Config) {
+			c.ConsentCategories = []workspace.ConsentCategory{{Name: "ads"}, {Name: "ads", Description: strings.Repeat("x", 1001)}, {Name: "a\nb"}}
+			c.Connections[1].Consent = &filter.Consent{Categories: []string{"ads", "sales"}}
+		}, []string{"consentCategories[1].name duplicate_name", "consentCategories[1].description too_large", "consentCategories[2].name bad_name", "connections[1].consent.categories[1] unknown_category"}},
 		"long code":        {func(c *workspace.Config) { c.Transformations[0].Code = strings.Repeat("x", 300_000) }, []string{"transformations[0].code too_large"}},
 		"too many outputs": {func(c *workspace.Config) { c.Transformations[0].MaxOutputs = 1001 }, []string{"transformations[0].maxOutputs too_large"}},
 		"less than none":   {func(c *workspace.Config) { c.Transformations[0].MaxOutputs = -1 }, []string{"transformations[0].maxOutputs malformed"}},

@@ -23,14 +23,15 @@ import (
 // Document is the configuration of one workspace. A kind refers only to kinds that
 // stand before it.
 type Document struct {
-	Workspace       string           `json:"workspace" doc:"The name, 1 to 63 of a-z, 0-9 and '-', a letter first"`
-	Region          string           `json:"region" doc:"Where its data plane is; it never changes"`
-	ID              id.Workspace     `json:"id,omitempty" doc:"For a new workspace, when its maker sealed secrets for it already"`
-	Sources         []Source         `json:"sources,omitempty" doc:"Where events come from"`
-	Libraries       []Library        `json:"libraries,omitempty" doc:"Code that transformations import by its name"`
-	Transformations []Transformation `json:"transformations,omitempty" doc:"Customers' code over events"`
-	Destinations    []Destination    `json:"destinations,omitempty" doc:"Where events go, warehouses among them"`
-	Connections     []Connection     `json:"connections,omitempty" doc:"Each joins one source to one destination"`
+	Workspace         string            `json:"workspace" doc:"The name, 1 to 63 of a-z, 0-9 and '-', a letter first"`
+	Region            string            `json:"region" doc:"Where its data plane is; it never changes"`
+	ID                id.Workspace      `json:"id,omitempty" doc:"For a new workspace, when its maker sealed secrets for it already"`
+	Sources           []Source          `json:"sources,omitempty" doc:"Where events come from"`
+	Libraries         []Library         `json:"libraries,omitempty" doc:"Code that transformations import by its name"`
+	Transformations   []Transformation  `json:"transformations,omitempty" doc:"Customers' code over events"`
+	Destinations      []Destination     `json:"destinations,omitempty" doc:"Where events go, warehouses among them"`
+	ConsentCategories []ConsentCategory `json:"consentCategories,omitempty" doc:"What users can consent to; when it is not empty, connections require no other categories"`
+	Connections       []Connection      `json:"connections,omitempty" doc:"Each joins one source to one destination"`
 }
 
 // Source is one origin of events.
@@ -47,6 +48,9 @@ type Source struct {
 
 // Library is code that transformations import by its name.
 type Library = workspace.Library
+
+// ConsentCategory is one category of consent that users give.
+type ConsentCategory = workspace.ConsentCategory
 
 // Transformation is customers' code.
 type Transformation struct {

@@ -1437,7 +1437,7 @@ export interface components {
             dead: number;
         };
         /** @enum {string} */
-        ObjectKind: "workspace" | "source" | "library" | "transformation" | "destination" | "connection";
+        ObjectKind: "workspace" | "source" | "library" | "transformation" | "destination" | "consentCategory" | "connection";
         Document: {
             /** @description The name, 1 to 63 of a-z, 0-9 and '-', a letter first */
             workspace: string;
@@ -1453,6 +1453,8 @@ export interface components {
             transformations?: components["schemas"]["Transformation"][];
             /** @description Where events go, warehouses among them */
             destinations?: components["schemas"]["Destination"][];
+            /** @description What users can consent to; when it is not empty, connections require no other categories */
+            consentCategories?: components["schemas"]["ConsentCategory"][];
             /** @description Each joins one source to one destination */
             connections?: components["schemas"]["Connection"][];
         };
@@ -1529,6 +1531,12 @@ export interface components {
             was?: string;
             /** @description For a new object, when its maker sealed secrets for it already */
             id?: string;
+        };
+        ConsentCategory: {
+            /** @description What events call it: 1 to 64 letters, digits, spaces, '_', '-' and '.', a letter or digit first and last */
+            name: string;
+            /** @description What users consent to, for those who read the configuration */
+            description?: string;
         };
         Connection: {
             /** @description The source's name */

@@ -39,6 +39,7 @@ destinations:
     type: duckdb
     disabled: true
     settings: { path: "./acme.duckdb", syncEvery: 5s }
+consentCategories: [{ name: ads, description: "Advertising" }]
 connections:
   - source: web
     destination: hook
@@ -66,6 +67,7 @@ func TestAFileIsReadWhole(t *testing.T) {
 			{Name: "hook", Type: "webhook", Settings: json.RawMessage(`{"url":"http://127.0.0.1:9999/events","z":12345678901234567890,"a":[1,2.50,null,"yes",16,"2026-01-02"]}`)},
 			{Name: "lake", Type: "duckdb", Disabled: true, Settings: json.RawMessage(`{"path":"./acme.duckdb","syncEvery":"5s"}`)},
 		},
+		ConsentCategories: []document.ConsentCategory{{Name: "ads", Description: "Advertising"}},
 		Connections: []document.Connection{
 			{Source: "web", Destination: "hook", Transformations: []string{"mask-pii"},
 				Events: &filter.Events{Allow: []string{"Order *", "type:identify"}, Deny: []string{"Order Refunded"}},
@@ -147,7 +149,7 @@ sources:
 		`weir.yaml:17 destinations[0].secrets.c: a secret is { from: env, name: WEIR_SECRET_... }, { from: file, path: ... } or, as export writes it, { sealed: ..., version: ... }`,
 		`weir.yaml:18 connections: here stands an object, not a list; begin each member with "- "`,
 		`weir.yaml:1 region: region is missing; add a line "region: ..."`,
-		`weir.yaml:22 colour: there is no key "colour" here; known are workspace, region, id, sources, libraries, transformations, destinations, connections`,
+		`weir.yaml:22 colour: there is no key "colour" here; known are workspace, region, id, sources, libraries, transformations, destinations, consentCategories, connections`,
 		`weir.yaml:24 sources[0]: merge keys (<<) are not understood; write the keys out`,
 		`weir.yaml:25 sources[0].settings.a: .inf is not a number that can be sent`,
 		`weir.yaml:25 sources[0].settings.b: values of YAML type !!binary are not understood`,
@@ -196,6 +198,7 @@ func TestWhatIsFormattedIsReadBackEqual(t *testing.T) {
 		Transformations: []document.Transformation{{Name: "t", Language: "javascript", Code: "a();\n\n  b(); // trailing  \n\tc()", MaxOutputs: 100}},
 		Destinations: []document.Destination{{Name: "hook", Type: "webhook", Disabled: true,
 			Secrets: map[string]document.Secret{"headers": {Version: 2, Fingerprint: "00012345"}}}},
+		ConsentCategories: []document.ConsentCategory{{Name: "12", Description: "yes: #"}},
 		Connections: []document.Connection{{Source: "12", Destination: "hook", Transformations: []string{"t"},
 			Events: &filter.Events{Deny: []string{"yes", "a: b*"}}, Filter: "event.a == \"#'\" ||\n  true", Consent: &filter.Consent{Categories: []string{"12"}}}},
 	}
