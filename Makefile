@@ -104,6 +104,7 @@ soak: ## what takes long: 10,000 seeds of each simulation, then 100 kills (later
 bench: build ## speed and memory, with ratios against baselines of the same run
 	go test -run '^$$' -bench . -benchmem $$(go list work | grep -v -e /store/ent -e /e2e)
 	go run ./infra/weir/bench -weir bin/weir
+	go run ./infra/weir/bench -weir bin/weir -only kinds
 	go run ./infra/weir/bench -weir bin/weir -only neighbours
 
 endure: build ## the load run's soak: half an hour beside webhooks that fall ill and get well (SOAK=30m)

@@ -31,6 +31,9 @@
 // code, wide queries, and hostile code to judge and to try. Here -seconds is the time
 // of each load, and -kind chooses.
 //
+// With -only kinds it measures a destination that takes batches, and the memory of a
+// plane with a thousand destinations of twenty kinds.
+//
 // With -only soak it sends for half an hour (-soak) at 70 % of what weir bears, while
 // five webhooks beside the one that works fail and recover in turn. Memory,
 // goroutines and descriptors are compared between the second quarter and the last,
