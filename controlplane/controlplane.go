@@ -160,6 +160,7 @@ func (c *ControlPlane) assemble(ctx context.Context, r *running) error {
 	if r.publisher, err = publish.New(publish.Config{Store: r.store, Hub: r.hub, Log: c.cfg.Log}); err != nil {
 		return err
 	}
+	r.store.OnChange(r.publisher.Nudge)
 	if r.authn, err = authn.New(authn.Config{Store: r.store, Key: granting, Log: c.cfg.Log}); err != nil {
 		return err
 	}
@@ -242,7 +243,7 @@ func (c *ControlPlane) handler(ctx context.Context, r *running) (http.Handler, e
 	}
 	return api.New(api.Config{
 		Store: r.store, Policy: rules, Authn: r.authn, Draft: drafts, Fleet: r.fleet, Signer: r.signer, Catalog: catalog.All(),
-		Changed: r.publisher.Nudge, Secure: c.cfg.secure(), TrustedProxies: c.trusted, Log: c.cfg.Log,
+		Secure: c.cfg.secure(), TrustedProxies: c.trusted, Log: c.cfg.Log,
 	})
 }
 

@@ -27,7 +27,7 @@ func TestEveryRouteHasALineOfAccess(t *testing.T) {
 	var lines []string
 	for _, key := range slices.Sorted(maps.Keys(d.schema.operations(t))) {
 		method, path, _ := strings.Cut(key, " ")
-		concrete := strings.NewReplacer("{org}", "default", "{name}", "nothing", "{id}", "tok_nothing").Replace(path)
+		concrete := strings.NewReplacer("{org}", "default", "{number}", "1", "{name}", "nothing", "{id}", "tok_nothing").Replace(path)
 		line := fmt.Sprintf("%-6s %s", method, path)
 		line = fmt.Sprintf("%-56s", line)
 		for _, role := range append([]string{""}, roles...) {
@@ -73,7 +73,7 @@ func TestSecurityOfTheDocumentIsThatOfTheRoutes(t *testing.T) {
 	d := sqlite(t)
 	for key, op := range d.schema.operations(t) {
 		method, path, _ := strings.Cut(key, " ")
-		a := d.send(method, strings.NewReplacer("{org}", "default", "{name}", "nothing", "{id}", "x").Replace(path), "")
+		a := d.send(method, strings.NewReplacer("{org}", "default", "{number}", "1", "{name}", "nothing", "{id}", "x").Replace(path), "")
 		open := op.Security != nil && len(*op.Security) == 0
 		if guarded := a.status == http.StatusUnauthorized && op.OperationID != "login"; guarded == open {
 			t.Errorf("%s without a caller answers %d, but the document says open=%v", key, a.status, open)
@@ -254,7 +254,7 @@ func TestATokenOfOneWorkspaceReachesNoOther(t *testing.T) {
 			body = `{"name":"mine"}` // the token is nobody's
 		}
 		for _, name := range []string{"neighbour", "nothing"} {
-			concrete := strings.NewReplacer("{org}", "default", "{name}", name, "{id}", made.field(t, "id").(string)).Replace(path)
+			concrete := strings.NewReplacer("{org}", "default", "{number}", "1", "{name}", name, "{id}", made.field(t, "id").(string)).Replace(path)
 			if a := bound(method, concrete, strings.ReplaceAll(body, "neighbour", name)); a.status != http.StatusForbidden {
 				t.Errorf("%s %s with a token of acme = %d %s, want 403", method, concrete, a.status, a.text)
 			}
@@ -313,6 +313,8 @@ func TestNoOrganizationReachesAnother(t *testing.T) {
 			body = `{"workspace":"shop","action":"ledger:read"}`
 		case strings.HasSuffix(path, "/config") || strings.HasSuffix(path, "/diff"):
 			body = applying(`{"workspace":"shop","region":"eu"}`)
+		case strings.HasSuffix(path, "/rollback"):
+			body = `{"to":1}`
 		case strings.HasSuffix(path, "/invitations"):
 			body = `{"email":"spy@example.com","role":"viewer"}`
 		case strings.HasSuffix(path, "/members") || strings.HasSuffix(path, "/role"):
@@ -321,7 +323,7 @@ func TestNoOrganizationReachesAnother(t *testing.T) {
 			body = `{"name":"spy","role":"owner"}`
 		}
 		for _, org := range []string{"south", "default", "none"} {
-			concrete := strings.NewReplacer("{org}", org, "{name}", "shop", "{id}", token).Replace(path)
+			concrete := strings.NewReplacer("{org}", org, "{number}", "1", "{name}", "shop", "{id}", token).Replace(path)
 			a := d.as("north", method, concrete, body)
 			if strings.Contains(path, "{org}") && a.status != http.StatusForbidden {
 				t.Errorf("%s %s as an owner of north = %d %s, want 403", method, concrete, a.status, a.text)

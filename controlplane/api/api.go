@@ -25,7 +25,7 @@ import (
 	console "weir/web"
 )
 
-// Config is what an API stands on. All but Console, Changed, Secure,
+// Config is what an API stands on. All but Console, Secure,
 // TrustedProxies and Log is required.
 type Config struct {
 	Store   *store.Store
@@ -35,9 +35,8 @@ type Config struct {
 	Fleet   *fleet.Service
 	Signer  *audit.Signer
 	Catalog []catalog.Spec
-	Console fs.FS  // the built console with index.html at its top; nil means the embedded one
-	Changed func() // called after a commit or a removal; must not block
-	Secure  bool   // people reach the console by https only, so cookies are for https only
+	Console fs.FS // the built console with index.html at its top; nil means the embedded one
+	Secure  bool  // people reach the console by https only, so cookies are for https only
 	// TrustedProxies are the peers whose X-Forwarded-For counts where sign-ins are limited.
 	TrustedProxies proxy.Trusted
 	Log            *slog.Logger
@@ -74,9 +73,6 @@ func New(cfg Config) (*API, error) {
 	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
-	}
-	if cfg.Changed == nil {
-		cfg.Changed = func() {}
 	}
 	if cfg.Console == nil {
 		dist, err := fs.Sub(console.Dist, "dist")
@@ -167,6 +163,8 @@ func (a *API) scoped(at string) []route {
 		{"PUT", at + "/workspaces/:name/config", policy.WriteWorkspace, a.apply},
 		{"POST", at + "/workspaces/:name/diff", policy.DiffWorkspace, a.diff},
 		{"GET", at + "/workspaces/:name/revisions", policy.ReadWorkspace, a.revisions},
+		{"GET", at + "/workspaces/:name/revisions/:number", policy.ReadWorkspace, a.revision},
+		{"POST", at + "/workspaces/:name/rollback", policy.WriteWorkspace, a.rollback},
 		{"GET", at + "/status", policy.ReadStatus, a.status},
 		{"POST", at + "/capabilities", policy.ReadSelf, a.capability},    // the handler asks for what is wanted
 		{"GET", at + "/audit", policy.ReadSelf, a.history.Audit},         // the handler asks for what is wanted

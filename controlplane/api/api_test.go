@@ -87,6 +87,7 @@ func open(t *testing.T, s *store.Store) *harness {
 	must(err)
 	publisher, err := publish.New(publish.Config{Store: s, Hub: hub})
 	must(err)
+	s.OnChange(publisher.Nudge)
 	accounts, err := authn.New(authn.Config{Store: s, Key: granting})
 	must(err)
 	rules, err := policy.New(t.Context())
@@ -96,7 +97,7 @@ func open(t *testing.T, s *store.Store) *harness {
 	must(err)
 	signer, err := audit.NewSigner(audit.SignerConfig{Log: s.Audit(), Key: control, File: filepath.Join(t.TempDir(), "heads.json")})
 	must(err)
-	handler, err := api.New(api.Config{Store: s, Policy: rules, Authn: accounts, Draft: drafts, Fleet: planes, Signer: signer, Catalog: specs, Changed: publisher.Nudge,
+	handler, err := api.New(api.Config{Store: s, Policy: rules, Authn: accounts, Draft: drafts, Fleet: planes, Signer: signer, Catalog: specs,
 		TrustedProxies: proxy.Trusted{netip.MustParsePrefix("127.0.0.0/8")},
 		Console:        fstest.MapFS{"index.html": {Data: []byte("<!doctype html>console")}, "assets/app-1.js": {Data: []byte("app()")}}})
 	must(err)

@@ -88,3 +88,41 @@ func TestTheAuditLogIsVerified(t *testing.T) {
 		t.Errorf("the audit log of north has rows of default: %s", mine.text)
 	}
 }
+
+func TestARevisionComesBackUnderTheNextNumber(t *testing.T) {
+	t.Parallel()
+	d := sqlite(t)
+	d.join()
+	put := func(url, reason string) {
+		d.want(d.as("editor", "PUT", acme+"/config", fmt.Sprintf(`{"document":{"workspace":"acme","region":"eu","destinations":[{"name":"hook","type":"webhook","settings":{"url":%q}}]},"prune":true,"reason":%q}`, url, reason)), 200)
+	}
+	put("https://one.example/", "the first")
+	put("https://two.example/", "")
+	listed := d.want(d.as("viewer", "GET", acme+"/revisions", ""), 200)
+	if listed.field(t, "revisions", "0", "reason") != "" || listed.field(t, "revisions", "1", "reason") != "the first" || listed.field(t, "revisions", "0", "changes", "0", "fields", "0") != "settings.url" {
+		t.Errorf("revisions = %s, want reasons and changes", listed.text)
+	}
+	shown := d.want(d.as("viewer", "GET", acme+"/revisions/2", ""), 200)
+	if shown.field(t, "former") != 1.0 || !strings.Contains(fmt.Sprint(shown.field(t, "before")), "one.example") || !strings.Contains(fmt.Sprint(shown.field(t, "after")), "two.example") {
+		t.Errorf("revision 2 = %s, want both addresses", shown.text)
+	}
+	d.want(d.as("viewer", "GET", acme+"/revisions/9", ""), 404)
+	d.want(d.as("viewer", "GET", acme+"/revisions/x", ""), 400)
+	d.want(d.as("viewer", "POST", acme+"/rollback", `{"to":1}`), 403)
+	d.want(d.as("editor", "POST", acme+"/rollback", `{"to":1}`, "If-Match", `"1"`), 412)
+	d.want(d.as("editor", "POST", acme+"/rollback", `{"to":9}`), 404)
+	d.want(d.as("editor", "POST", "/api/v1/workspaces/nothing/rollback", `{"to":1}`), 404)
+	back := d.want(d.as("editor", "POST", acme+"/rollback", `{"to":1}`, "If-Match", `"2"`, "Idempotency-Key", "k"), 200)
+	again := d.want(d.as("editor", "POST", acme+"/rollback", `{"to":1}`, "If-Match", `"2"`, "Idempotency-Key", "k"), 200)
+	if back.field(t, "number") != 3.0 || again.field(t, "number") != 3.0 {
+		t.Errorf("the rollback is number %v, repeated %v; want 3 both times", back.field(t, "number"), again.field(t, "number"))
+	}
+	config := d.want(d.as("viewer", "GET", acme+"/config", ""), 200)
+	if !strings.Contains(string(config.text), "one.example") {
+		t.Errorf("after the rollback the configuration is %s", config.text)
+	}
+	if shown = d.want(d.as("viewer", "GET", acme+"/revisions/3", ""), 200); shown.field(t, "reason") != "Rollback to revision 1" {
+		t.Errorf("revision 3 = %s, want its reason", shown.text)
+	}
+	d.want(d.as("editor", "PUT", acme+"/config", fmt.Sprintf(`{"document":{"workspace":"acme","region":"eu","sources":[{"name":"a","type":"http"}]},"reason":%q}`, strings.Repeat("x", 3000))), 422)
+}

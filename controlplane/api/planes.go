@@ -165,7 +165,6 @@ func (a *API) join(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	a.cfg.Changed()
 	return c.JSON(http.StatusOK, struct {
 		Plane         id.Plane `json:"plane"`
 		Region        string   `json:"region"`

@@ -2,13 +2,10 @@ package api
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/json"
 	"net/http"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/labstack/echo/v4"
@@ -218,7 +215,6 @@ func (a *API) deleteWorkspace(c echo.Context) error {
 	if err := a.cfg.Draft.Delete(c.Request().Context(), actor(c), org, c.Param("name"), base, discard); err != nil {
 		return web.Matched(base, err)
 	}
-	a.cfg.Changed()
 	return c.NoContent(http.StatusNoContent)
 }
 
@@ -241,6 +237,7 @@ func proposal(c echo.Context, body []byte) (draft.Proposal, error) {
 		Document      jsontext.Value `json:"document"`
 		Prune         bool           `json:"prune"`
 		DiscardParked bool           `json:"discardParked"`
+		Reason        string         `json:"reason"`
 	}
 	if err := web.Parse(body, &in); err != nil {
 		return draft.Proposal{}, err
@@ -253,7 +250,7 @@ func proposal(c echo.Context, body []byte) (draft.Proposal, error) {
 		return draft.Proposal{}, err
 	}
 	org, err := web.Organization(c)
-	return draft.Proposal{Organization: org, Name: c.Param("name"), Document: doc, Prune: in.Prune, DiscardParked: in.DiscardParked}, err
+	return draft.Proposal{Organization: org, Name: c.Param("name"), Document: doc, Prune: in.Prune, DiscardParked: in.DiscardParked, Reason: in.Reason}, err
 }
 
 func (a *API) diff(c echo.Context) error {
@@ -274,109 +271,6 @@ func (a *API) diff(c echo.Context) error {
 		Problems []fault.Problem `json:"problems"`
 		Number   uint64          `json:"number"`
 	}{d.Changes, append([]fault.Problem{}, d.Problems...), d.Number})
-}
-
-// longestKey is the longest idempotency key, in bytes.
-const longestKey = 200
-
-func (a *API) apply(c echo.Context) error {
-	ctx := c.Request().Context()
-	base, err := web.IfMatch(c)
-	if err != nil {
-		return err
-	}
-	body, err := web.Read(c)
-	if err != nil {
-		return err
-	}
-	p, err := proposal(c, body)
-	if err != nil {
-		return err
-	}
-	key := c.Request().Header.Get("Idempotency-Key")
-	if len(key) > longestKey {
-		return web.Reject(http.StatusBadRequest, "an Idempotency-Key has at most %d bytes", longestKey)
-	}
-	if key != "" {
-		request := sha256.Sum256([]byte("apply\x00" + string(p.Organization) + "\x00" + p.Name + "\x00" + web.ETag(base) + "\x00" + string(body)))
-		former, answered, err := a.cfg.Store.ClaimKey(ctx, actor(c), key, request)
-		if err != nil {
-			return err
-		}
-		if answered {
-			c.Response().Header().Set("ETag", former.ETag)
-			return c.JSONBlob(former.Status, former.Body)
-		}
-	}
-	answer, err := a.commit(c, p, base)
-	if key != "" {
-		// The answer is kept also when the caller has gone, or the key stays taken
-		// for a minute. A failure leaves the key free to be tried again.
-		keep, cancel := context.WithTimeout(context.WithoutCancel(ctx), web.Deadline)
-		defer cancel()
-		if err := a.cfg.Store.AnswerKey(keep, actor(c), key, answer); err != nil {
-			a.log.WarnContext(ctx, "answer not kept under its idempotency key", "error", err)
-		}
-	}
-	if err != nil {
-		return web.Matched(base, err)
-	}
-	c.Response().Header().Set("ETag", answer.ETag)
-	return c.JSONBlob(answer.Status, answer.Body)
-}
-
-// commit makes the proposal a revision and returns the answer; the zero
-// Response with an error.
-func (a *API) commit(c echo.Context, p draft.Proposal, base uint64) (store.Response, error) {
-	done, err := a.cfg.Draft.Commit(c.Request().Context(), actor(c), p, base)
-	if err != nil {
-		return store.Response{}, err
-	}
-	a.cfg.Changed()
-	body, err := json.Marshal(struct {
-		Workspace id.Workspace   `json:"workspace"`
-		Number    uint64         `json:"number"`
-		Changes   []draft.Change `json:"changes"`
-	}{done.Workspace, done.Number, done.Changes})
-	if err != nil {
-		return store.Response{}, err
-	}
-	return store.Response{Status: http.StatusOK, ETag: web.ETag(done.Number), Body: body}, nil
-}
-
-func (a *API) revisions(c echo.Context) error {
-	ctx := c.Request().Context()
-	below, limit, err := web.Page(c)
-	if err != nil {
-		return err
-	}
-	org, err := web.Organization(c)
-	if err != nil {
-		return err
-	}
-	ws, err := a.cfg.Store.WorkspaceByName(ctx, org, c.Param("name"))
-	if err != nil {
-		return err
-	}
-	list, err := a.cfg.Store.Revisions(ctx, ws.ID, below, limit)
-	if err != nil {
-		return err
-	}
-	type revision struct {
-		Number uint64           `json:"number"`
-		Digest workspace.Digest `json:"digest"`
-		At     time.Time        `json:"at"`
-		By     string           `json:"by"`
-	}
-	out := struct {
-		Revisions []revision `json:"revisions"`
-		Next      string     `json:"next"`
-	}{Revisions: make([]revision, len(list))}
-	for i, r := range list {
-		out.Revisions[i] = revision{r.Number, r.Digest, r.At, r.By}
-		out.Next = web.Next(len(list), limit, r.Number)
-	}
-	return c.JSON(http.StatusOK, out)
 }
 
 func sortByName[T any](list []T, name func(T) string) {

@@ -101,6 +101,11 @@ func (s *Service) Commit(ctx context.Context, who store.Actor, p Proposal, base 
 	if err != nil {
 		return Committed{}, fmt.Errorf("commit %s: %w", p.Name, err)
 	}
+	return s.commit(ctx, who, p, plan, base)
+}
+
+// commit makes what was planned for p the next revision.
+func (s *Service) commit(ctx context.Context, who store.Actor, p Proposal, plan plan, base uint64) (_ Committed, err error) {
 	if len(p.Reason) > longestReason {
 		plan.problems = append(plan.problems, fault.Problem{Path: "reason", Code: "too_long", Text: fmt.Sprintf("A reason has at most %d bytes.", longestReason)})
 	}
@@ -206,9 +211,10 @@ type plan struct {
 	problems  []fault.Problem
 }
 
-func (s *Service) plan(ctx context.Context, p Proposal) (plan, error) {
+// standing is a plan with the workspace as it is, which changes nothing yet.
+func (s *Service) standing(ctx context.Context, org store.OrganizationID, name string) (plan, error) {
 	var out plan
-	ws, err := s.cfg.Store.WorkspaceByName(ctx, p.Organization, p.Name)
+	ws, err := s.cfg.Store.WorkspaceByName(ctx, org, name)
 	switch {
 	case err == nil:
 		rev, err := s.cfg.Store.Latest(ctx, ws.ID)
@@ -221,27 +227,39 @@ func (s *Service) plan(ctx context.Context, p Proposal) (plan, error) {
 	case fault.KindOf(err) != fault.Missing:
 		return plan{}, err
 	}
-	r := resolve(p.Document, out.former, p.Prune)
-	out.config, out.secrets = r.config, r.secrets
-	out.changes = compare(out.former, r.config)
-	found := workspace.Check(r.config, s.cfg.Catalog)
-	if len(found) == 0 {
-		if _, found, err = workspace.Compile(ctx, s.cfg.Code, r.config); err != nil {
-			return plan{}, err
-		}
+	return out, nil
+}
+
+func (s *Service) plan(ctx context.Context, p Proposal) (plan, error) {
+	out, err := s.standing(ctx, p.Organization, p.Name)
+	if err != nil {
+		return plan{}, err
 	}
-	out.problems = append(r.problems, documentPaths(found)...)
-	out.problems = append(out.problems, boundElsewhere(out.former, r.config, r.secrets, s.cfg.Catalog)...)
+	r := resolve(p.Document, out.former, p.Prune)
+	out.config, out.secrets, out.problems = r.config, r.secrets, r.problems
 	if p.Document.Workspace != p.Name {
 		out.problems = append(out.problems, fault.Problem{Path: "workspace", Code: "wrong_workspace", Text: "The document is about another workspace than the address."})
 	}
 	if out.former == nil {
 		out.workspace = store.Workspace{ID: r.config.Workspace, Organization: p.Organization, Name: p.Name, Region: r.config.Region}
 	}
-	if err := s.reviewPlace(ctx, &out); err != nil {
-		return plan{}, err
+	return out, s.judge(ctx, &out)
+}
+
+// judge compares what is planned with what is there, and adds everything that stands
+// against it.
+func (s *Service) judge(ctx context.Context, out *plan) error {
+	out.changes = compare(out.former, out.config)
+	found := workspace.Check(out.config, s.cfg.Catalog)
+	if len(found) == 0 {
+		var err error
+		if _, found, err = workspace.Compile(ctx, s.cfg.Code, out.config); err != nil {
+			return err
+		}
 	}
-	return out, nil
+	out.problems = append(out.problems, documentPaths(found)...)
+	out.problems = append(out.problems, boundElsewhere(out.former, out.config, out.secrets, s.cfg.Catalog)...)
+	return s.reviewPlace(ctx, out)
 }
 
 // documentPaths gives problems of a Config the paths of its Document: what a

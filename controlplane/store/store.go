@@ -46,6 +46,10 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 // Healthy asks the database for a sign of life.
 func (s *Store) Healthy(ctx context.Context) error { return s.db.Healthy(ctx) }
 
+// OnChange has fn called after each write that changes what planes have to run. It
+// must not block, and replaces a former one.
+func (s *Store) OnChange(fn func()) { s.db.OnChange(fn) }
+
 // Close ends the connections. Calls that run get an error.
 func (s *Store) Close() error { return s.db.Close() }
 

@@ -160,7 +160,7 @@ var floors = []floor{
 	{[]string{"weir/infra/weir/cli/events"}, []string{"weir/shared/*", "weir/infra/weir/cli/console", "weir/infra/weir/cli/manifest", "weir/infra/weir/cli/remote"}},
 	{[]string{"weir/infra/weir/cli/preview"}, []string{"weir/shared/*", "weir/infra/weir/cli/console", "weir/infra/weir/cli/manifest", "weir/dataplane", "weir/dataplane/preview"}},
 	{[]string{"weir/infra/weir/cli/destination"}, []string{"weir/shared/*", "weir/infra/weir/cli/console", "weir/infra/weir/cli/manifest", "weir/infra/weir/cli/remote", "weir/dataplane", "weir/dataplane/destination/cases"}},
-	{[]string{"weir/infra/weir/cli/apply"}, []string{"weir/shared/*", "weir/infra/weir/cli/console", "weir/infra/weir/cli/manifest", "weir/infra/weir/cli/preview", "weir/infra/weir/cli/remote", "weir/infra/weir/cli/seal"}},
+	{[]string{"weir/infra/weir/cli/apply"}, []string{"weir/shared/*", "weir/infra/weir/cli/console", "weir/infra/weir/cli/manifest", "weir/infra/weir/cli/preview", "weir/infra/weir/cli/remote", "weir/infra/weir/cli/remote/tenants", "weir/infra/weir/cli/seal"}},
 	{[]string{"weir/infra/weir/cli/dev"}, []string{"weir/shared/*", "weir/infra/weir/cli/apply", "weir/infra/weir/cli/console", "weir/infra/weir/cli/manifest", "weir/infra/weir/cli/remote", "weir/infra/weir/stack"}},
 	{[]string{"weir/infra/weir/stack"}, []string{"weir/shared/*", "weir/controlplane", "weir/dataplane", "weir/dataplane/enrol"}},
 	{[]string{"weir/infra/weir/bench", "weir/infra/weir/bench/*"}, []string{"weir/infra/weir/bench/*"}},

@@ -16,6 +16,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"entgo.io/ent/dialect"
@@ -46,6 +47,7 @@ type DB struct {
 	log     *slog.Logger
 	clock   func() time.Time
 	turns   turns // of organizations, among the writes of this process
+	changed atomic.Pointer[func()]
 }
 
 // callDeadline bounds one call of the database, its repetitions included.
@@ -147,6 +149,9 @@ func openPostgres(url string) (*sql.DB, error) {
 	db.SetConnMaxLifetime(30 * time.Minute)
 	return db, nil
 }
+
+// OnChange has fn called after each write that changes a workspace or removes a plane. It must not block, and replaces a former one.
+func (d *DB) OnChange(fn func()) { d.changed.Store(&fn) }
 
 // Healthy asks the database for a sign of life.
 func (d *DB) Healthy(ctx context.Context) error {

@@ -66,8 +66,9 @@ func (d *DB) Write(ctx context.Context, actor string, fn func(ctx context.Contex
 		}
 	}
 	for n := 1; ; n++ {
-		about, err := d.try(ctx, a)
+		about, err := d.try(ctx, &a)
 		if err == nil {
+			d.tell(a.action)
 			return nil
 		}
 		if !overtaken(err) {
@@ -101,6 +102,16 @@ type attempt struct {
 	release func() // gives back the turn of organization; nil without one
 	// organization is the one whose turn the write has.
 	organization string
+	action       string // of the last try
+}
+
+// tell says that a write with an action was made.
+func (d *DB) tell(action string) {
+	fn := d.changed.Load()
+	if fn == nil || !strings.HasPrefix(action, "workspace.") && action != "plane.remove" {
+		return
+	}
+	(*fn)()
 }
 
 // queue waits for the turn of an organization among the writes of this process.
@@ -127,7 +138,7 @@ func organizationOf(ctx context.Context, tx *ent.Tx, ws string) (string, error) 
 
 // try runs a once. Of a write that failed it returns the organization that it is about,
 // nil when that is not known.
-func (d *DB) try(ctx context.Context, a attempt) (about *string, err error) {
+func (d *DB) try(ctx context.Context, a *attempt) (about *string, err error) {
 	var options *entsql.TxOptions
 	if d.dialect == dialect.Postgres {
 		options = &entsql.TxOptions{Isolation: sql.LevelSerializable}
@@ -154,8 +165,9 @@ func (d *DB) try(ctx context.Context, a attempt) (about *string, err error) {
 }
 
 // act does the write and adds its row to the log.
-func (d *DB) act(ctx context.Context, tx *ent.Tx, a attempt) (about *string, err error) {
+func (d *DB) act(ctx context.Context, tx *ent.Tx, a *attempt) (about *string, err error) {
 	left, err := a.fn(ctx, tx)
+	a.action = left.Action
 	if err != nil && left.Organization != "" {
 		return &left.Organization, err
 	}

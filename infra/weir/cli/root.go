@@ -57,7 +57,7 @@ which 'weir dev' writes, else by the context of 'weir login'.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.PersistentFlags().Var(&k.Output, "output", "how to print results: table, json or yaml")
-	root.AddCommand(apply.New(k), apply.NewDiff(k), apply.NewExport(k), newStatus(k), events.NewLedger(k), events.NewTail(k), events.NewQuery(k),
+	root.AddCommand(apply.New(k), apply.NewDiff(k), apply.NewExport(k), apply.NewHistory(k), apply.NewRollback(k), newStatus(k), events.NewLedger(k), events.NewTail(k), events.NewQuery(k),
 		events.NewDLQ(k), events.NewReplay(k), events.NewJobs(k), events.NewLoad(k), newPlane(k), newLogin(k), newLogout(k), newContext(k), newOrg(k), newMember(k), newToken(k), newAudit(k), newCatalog(k), destination.New(k), newVersion(k), preview.New(k), dev.New(k), controlplane.New(p), dataplane.New(p), dataplane.TransformWorker())
 	invocation{k}.completeNames(root)
 	return root

@@ -361,6 +361,48 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/workspaces/{name}/revisions/{number}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The workspace's name */
+                name: components["parameters"]["Workspace"];
+                /** @description The revision's number */
+                number: number;
+            };
+            cookie?: never;
+        };
+        /** One revision and what it changed */
+        get: operations["revision"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/workspaces/{name}/rollback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The workspace's name */
+                name: components["parameters"]["Workspace"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Make the configuration of a former revision the next revision, by the same checks as a change */
+        post: operations["rollback"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/status": {
         parameters: {
             query?: never;
@@ -574,6 +616,52 @@ export interface paths {
         get: operations["revisionsOfOrganization"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/orgs/{org}/workspaces/{name}/revisions/{number}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The organization's name; the same paths without it are about the caller's only organization, or default */
+                org: components["parameters"]["Organization"];
+                /** @description The workspace's name */
+                name: components["parameters"]["Workspace"];
+                /** @description The revision's number */
+                number: number;
+            };
+            cookie?: never;
+        };
+        /** One revision and what it changed */
+        get: operations["revisionOfOrganization"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/orgs/{org}/workspaces/{name}/rollback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The organization's name; the same paths without it are about the caller's only organization, or default */
+                org: components["parameters"]["Organization"];
+                /** @description The workspace's name */
+                name: components["parameters"]["Workspace"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Make the configuration of a former revision the next revision, by the same checks as a change */
+        post: operations["rollbackOfOrganization"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1579,6 +1667,8 @@ export interface components {
              * @default false
              */
             discardParked: boolean;
+            /** @description Why, in the author's words; kept with the revision */
+            reason?: string;
         };
         Apply: {
             document: components["schemas"]["Document"];
@@ -1592,6 +1682,8 @@ export interface components {
              * @default false
              */
             discardParked: boolean;
+            /** @description Why, in the author's words; kept with the revision */
+            reason?: string;
         };
         Applied: {
             /** @description The workspace's id */
@@ -1620,15 +1712,34 @@ export interface components {
             fields?: string[];
         };
         Revisions: {
-            revisions: {
-                number: number;
-                digest: string;
-                /** Format: date-time */
-                at: string;
-                by: string;
-            }[];
+            revisions: components["schemas"]["Revision"][];
             /** @description The next page's cursor */
             next: string;
+        };
+        Revision: {
+            number: number;
+            digest: string;
+            /** Format: date-time */
+            at: string;
+            by: string;
+            /** @description Why, in the author's words; may be empty */
+            reason: string;
+            /** @description What differs from the former revision; null where that was not kept */
+            changes: components["schemas"]["Change"][] | null;
+            /** @description Of one revision: the number of the one before, 0 for none */
+            former?: number;
+            /** @description Of one revision: what differs, as it was, by kind and identifier. Secrets are fingerprints */
+            before?: Record<string, never>;
+            /** @description Of one revision: what differs, as it is since */
+            after?: Record<string, never>;
+        };
+        Rollback: {
+            /** @description The number of the revision whose configuration comes back */
+            to: number;
+            /** @description Why, in the author's words */
+            reason?: string;
+            /** @description Remove destinations although deliveries wait for them */
+            discardParked?: boolean;
         };
         Status: {
             planes: components["schemas"]["Plane"][];
@@ -2330,6 +2441,70 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
+    revision: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The workspace's name */
+                name: components["parameters"]["Workspace"];
+                /** @description The revision's number */
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The revision */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Revision"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    rollback: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The number that is expected to be current */
+                "If-Match"?: string;
+                /** @description A repeated call with the same key and body gets the first answer */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description The workspace's name */
+                name: components["parameters"]["Workspace"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Rollback"];
+            };
+        };
+        responses: {
+            /** @description The revision that is now wanted */
+            200: {
+                headers: {
+                    /** @description The revision's number in double quotes */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Applied"];
+                };
+            };
+            409: components["responses"]["Problem"];
+            412: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
     status: {
         parameters: {
             query?: never;
@@ -2717,6 +2892,74 @@ export interface operations {
                     "application/json": components["schemas"]["Revisions"];
                 };
             };
+            default: components["responses"]["Problem"];
+        };
+    };
+    revisionOfOrganization: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The organization's name; the same paths without it are about the caller's only organization, or default */
+                org: components["parameters"]["Organization"];
+                /** @description The workspace's name */
+                name: components["parameters"]["Workspace"];
+                /** @description The revision's number */
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The revision */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Revision"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    rollbackOfOrganization: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The number that is expected to be current */
+                "If-Match"?: string;
+                /** @description A repeated call with the same key and body gets the first answer */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description The organization's name; the same paths without it are about the caller's only organization, or default */
+                org: components["parameters"]["Organization"];
+                /** @description The workspace's name */
+                name: components["parameters"]["Workspace"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Rollback"];
+            };
+        };
+        responses: {
+            /** @description The revision that is now wanted */
+            200: {
+                headers: {
+                    /** @description The revision's number in double quotes */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Applied"];
+                };
+            };
+            409: components["responses"]["Problem"];
+            412: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
             default: components["responses"]["Problem"];
         };
     };

@@ -38,6 +38,7 @@ type Flags struct {
 
 	NoWait        bool
 	DiscardParked bool
+	Message       string // why; kept with the revision
 	Timeout       time.Duration // of waiting for the plane
 }
 
@@ -87,6 +88,7 @@ anything is asked, and stay here:
 	f.bind(cmd)
 	cmd.Flags().BoolVar(&f.NoWait, "no-wait", false, "do not wait until the plane applied the revision")
 	cmd.Flags().BoolVar(&f.DiscardParked, "discard-parked", false, "remove destinations also while deliveries wait for them")
+	cmd.Flags().StringVarP(&f.Message, "message", "m", "", "why; kept with the revision")
 	cmd.Flags().DurationVar(&f.Timeout, "timeout", time.Minute, "how long to wait for the plane")
 	return cmd
 }
@@ -245,7 +247,7 @@ func (k invocation) propose(ctx context.Context, f Flags) (*remote.Control, []*p
 		if file.Document.Workspace == "" {
 			continue // that is a problem by itself
 		}
-		p := &proposal{file: file, Proposal: remote.Proposal{Document: file.Document, Prune: !f.NoPrune, DiscardParked: f.DiscardParked}}
+		p := &proposal{file: file, Proposal: remote.Proposal{Document: file.Document, Prune: !f.NoPrune, DiscardParked: f.DiscardParked, Reason: f.Message}}
 		err := k.compare(ctx, control, seals, p, &found)
 		if answer := fault.ProblemsOf(err); len(answer) > 0 {
 			found.answered(answer)

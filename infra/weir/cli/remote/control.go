@@ -234,6 +234,7 @@ type Proposal struct {
 	Document      document.Document `json:"document"`
 	Prune         bool              `json:"prune"`
 	DiscardParked bool              `json:"discardParked"`
+	Reason        string            `json:"reason,omitempty"` // why, in the author's words
 }
 
 // Diff says what applying p would do.

@@ -1,0 +1,200 @@
+package api
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"weir/controlplane/api/web"
+	"weir/controlplane/draft"
+	"weir/controlplane/store"
+	"weir/shared/id"
+	"weir/shared/workspace"
+)
+
+func (a *API) apply(c echo.Context) error {
+	base, err := web.IfMatch(c)
+	if err != nil {
+		return err
+	}
+	body, err := web.Read(c)
+	if err != nil {
+		return err
+	}
+	p, err := proposal(c, body)
+	if err != nil {
+		return err
+	}
+	return a.once(c, "apply", p, base, body, func() (draft.Committed, error) {
+		return a.cfg.Draft.Commit(c.Request().Context(), actor(c), p, base)
+	})
+}
+
+// rollback makes a former revision the next one.
+func (a *API) rollback(c echo.Context) error {
+	base, err := web.IfMatch(c)
+	if err != nil {
+		return err
+	}
+	body, err := web.Read(c)
+	if err != nil {
+		return err
+	}
+	var in struct {
+		To            uint64 `json:"to"`
+		Reason        string `json:"reason"`
+		DiscardParked bool   `json:"discardParked"`
+	}
+	if err := web.Parse(body, &in); err != nil {
+		return err
+	}
+	org, err := web.Organization(c)
+	if err != nil {
+		return err
+	}
+	p := draft.Proposal{Organization: org, Name: c.Param("name"), DiscardParked: in.DiscardParked, Reason: in.Reason}
+	return a.once(c, "rollback", p, base, body, func() (draft.Committed, error) {
+		return a.cfg.Draft.Rollback(c.Request().Context(), actor(c), p, in.To, base)
+	})
+}
+
+// longestKey is the longest idempotency key, in bytes.
+const longestKey = 200
+
+// once commits and answers, or gives the former answer to a request with the same
+// idempotency key again. What and body tell requests apart.
+func (a *API) once(c echo.Context, what string, p draft.Proposal, base uint64, body []byte, commit func() (draft.Committed, error)) error {
+	ctx := c.Request().Context()
+	key := c.Request().Header.Get("Idempotency-Key")
+	if len(key) > longestKey {
+		return web.Reject(http.StatusBadRequest, "an Idempotency-Key has at most %d bytes", longestKey)
+	}
+	if key != "" {
+		request := sha256.Sum256([]byte(what + "\x00" + string(p.Organization) + "\x00" + p.Name + "\x00" + web.ETag(base) + "\x00" + string(body)))
+		former, answered, err := a.cfg.Store.ClaimKey(ctx, actor(c), key, request)
+		if err != nil {
+			return err
+		}
+		if answered {
+			c.Response().Header().Set("ETag", former.ETag)
+			return c.JSONBlob(former.Status, former.Body)
+		}
+	}
+	answer, err := committed(commit())
+	if key != "" {
+		// The answer is kept also when the caller has gone, or the key stays taken
+		// for a minute. A failure leaves the key free to be tried again.
+		keep, cancel := context.WithTimeout(context.WithoutCancel(ctx), web.Deadline)
+		defer cancel()
+		if err := a.cfg.Store.AnswerKey(keep, actor(c), key, answer); err != nil {
+			a.log.WarnContext(ctx, "answer not kept under its idempotency key", "error", err)
+		}
+	}
+	if err != nil {
+		return web.Matched(base, err)
+	}
+	c.Response().Header().Set("ETag", answer.ETag)
+	return c.JSONBlob(answer.Status, answer.Body)
+}
+
+// committed is the answer to a commit; the zero Response with an error.
+func committed(done draft.Committed, err error) (store.Response, error) {
+	if err != nil {
+		return store.Response{}, err
+	}
+	body, err := json.Marshal(struct {
+		Workspace id.Workspace   `json:"workspace"`
+		Number    uint64         `json:"number"`
+		Changes   []draft.Change `json:"changes"`
+	}{done.Workspace, done.Number, done.Changes})
+	if err != nil {
+		return store.Response{}, err
+	}
+	return store.Response{Status: http.StatusOK, ETag: web.ETag(done.Number), Body: body}, nil
+}
+
+// revision is a revision as a list shows it.
+type revision struct {
+	Number  uint64           `json:"number"`
+	Digest  workspace.Digest `json:"digest"`
+	At      time.Time        `json:"at"`
+	By      string           `json:"by"`
+	Reason  string           `json:"reason"`
+	Changes json.RawMessage  `json:"changes"` // null where it was not kept
+}
+
+func revisionOf(r store.Revision) revision {
+	out := revision{r.Number, r.Digest, r.At, r.By, r.Reason, r.Changes}
+	if len(out.Changes) == 0 {
+		out.Changes = json.RawMessage("null")
+	}
+	return out
+}
+
+func (a *API) revisions(c echo.Context) error {
+	ctx := c.Request().Context()
+	below, limit, err := web.Page(c)
+	if err != nil {
+		return err
+	}
+	org, err := web.Organization(c)
+	if err != nil {
+		return err
+	}
+	ws, err := a.cfg.Store.WorkspaceByName(ctx, org, c.Param("name"))
+	if err != nil {
+		return err
+	}
+	list, err := a.cfg.Store.Revisions(ctx, ws.ID, below, limit)
+	if err != nil {
+		return err
+	}
+	out := struct {
+		Revisions []revision `json:"revisions"`
+		Next      string     `json:"next"`
+	}{Revisions: make([]revision, len(list))}
+	for i, r := range list {
+		out.Revisions[i] = revisionOf(r)
+		out.Next = web.Next(len(list), limit, r.Number)
+	}
+	return c.JSON(http.StatusOK, out)
+}
+
+// revision shows one revision and what it changed.
+func (a *API) revision(c echo.Context) error {
+	ctx := c.Request().Context()
+	number, err := strconv.ParseUint(c.Param("number"), 10, 63)
+	if err != nil {
+		return web.Reject(http.StatusBadRequest, "a revision is named by its number")
+	}
+	org, err := web.Organization(c)
+	if err != nil {
+		return err
+	}
+	ws, err := a.cfg.Store.WorkspaceByName(ctx, org, c.Param("name"))
+	if err != nil {
+		return err
+	}
+	past, err := a.cfg.Draft.Past(ctx, ws.ID, number)
+	if err != nil {
+		return err
+	}
+	changes, err := json.Marshal(past.Changes)
+	if err != nil {
+		return fmt.Errorf("encode what changed: %w", err)
+	}
+	out := struct {
+		revision
+		Former uint64 `json:"former"`
+		Before any    `json:"before"`
+		After  any    `json:"after"`
+	}{revisionOf(past.Revision), past.Former, past.Before, past.After}
+	out.Changes = changes
+	return c.JSON(http.StatusOK, out)
+}
