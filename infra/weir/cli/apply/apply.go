@@ -38,7 +38,7 @@ type Flags struct {
 
 	NoWait        bool
 	DiscardParked bool
-	Message       string // why; kept with the revision
+	Message       string        // why; kept with the revision
 	Timeout       time.Duration // of waiting for the plane
 }
 
