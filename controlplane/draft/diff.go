@@ -109,10 +109,10 @@ func changed(former, next map[string]string) []string {
 
 // partsOf returns the objects of a list; names are those of the configuration.
 func partsOf(list reflect.Value, names table) []part {
-	parts := make([]part, list.Len())
+	parts, declared := make([]part, list.Len()), document.Fields(list.Type().Elem())
 	for i := range parts {
 		object, fields := list.Index(i), map[string]string{}
-		for _, f := range document.Fields(object.Type()) {
+		for _, f := range declared {
 			if f.Name != "id" && f.Name != "name" {
 				leaves(fields, f.Name, object.FieldByIndex(f.Index))
 			}
@@ -140,6 +140,10 @@ func leaves(fields map[string]string, path string, value reflect.Value) {
 		}
 	}
 	text, _ := stdjson.Marshal(value.Interface()) // it was read from JSON
+	if k := value.Kind(); k == reflect.String || k == reflect.Bool {
+		fields[path] = string(text)
+		return
+	}
 	if !flattenInto(fields, path, text, depth) {
 		fields[path] = string(text)
 	}
