@@ -25,6 +25,7 @@ import (
 	"weir/dataplane/listen"
 	"weir/dataplane/live"
 	"weir/dataplane/load"
+	"weir/dataplane/machine"
 	"weir/dataplane/moves"
 	"weir/dataplane/outbound"
 	"weir/dataplane/overflow"
@@ -65,6 +66,7 @@ type DataPlane struct {
 	aside      aside.Board
 	code       *transform.Pool
 	files      warehouse.Owners // of warehouses
+	machine    machine.Role
 	loading    *load.Engine
 	yield      *backlog.Yield
 	store      *natsstore.Store
@@ -148,7 +150,7 @@ func (d *DataPlane) Run(ctx context.Context) error {
 
 // run runs everything on an open log.
 func (d *DataPlane) run(ctx context.Context, k enrol.Keys, g *guard.Guard, l listeners) error {
-	client := outbound.New(outbound.Config{Dial: d.dialer(g), StandardHTTP: d.cfg.StandardHTTP})
+	client := outbound.New(outbound.Config{Dial: d.dialer(g), StandardHTTP: d.cfg.StandardHTTP, Machine: d.machine.Keys})
 	d.client = client
 	defer client.Close()
 	defer d.live.Close()

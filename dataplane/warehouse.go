@@ -40,7 +40,7 @@ func (d *DataPlane) loader(g *guard.Guard) (*load.Engine, error) {
 	for p := range stages {
 		stages[p] = d.shared[queue.Stage][p]
 	}
-	deps := warehouse.Deps{Dial: d.dialer(g), Blobs: blobs, DataDir: d.cfg.DataDir, Owners: &d.files, Now: time.Now, Log: d.cfg.Log}
+	deps := warehouse.Deps{Dial: d.dialer(g), Blobs: blobs, DataDir: d.cfg.DataDir, Owners: &d.files, Machine: d.machine.Keys, Now: time.Now, Log: d.cfg.Log}
 	return load.New(load.Config{
 		Dir: dir, Blobs: blobs, Stages: stages, Jobs: func() []load.Job { return d.jobs(deps) }, Refused: d.takeBack, Log: d.cfg.Log,
 		Removed: func(ws id.Workspace, dest id.Destination) bool {

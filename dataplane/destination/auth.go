@@ -12,10 +12,12 @@ import (
 
 // Auth is a requests.Auth of a destination with its values. What prints it shows none.
 type Auth struct {
-	Type   string
-	Base   string // of url: where requests are built to
-	texts  requests.Auth
-	filled map[string]secret.String // by template
+	Type string
+	Base string // of url: where requests are built to
+	// Machine is of sigv4: the keys are those of the plane's machine.
+	Machine bool
+	texts   requests.Auth
+	filled  map[string]secret.String // by template
 }
 
 // Value is what the text that of returns stands for.
@@ -29,7 +31,10 @@ func (a Auth) Value(of func(requests.Auth) string) string {
 
 // authOf fills in what the spec says of authorising requests. What needs a value that
 // is not given is left out.
-func authOf(spec catalog.Spec, settings []byte, secrets map[string]secret.String) []Auth {
+//
+// Only settings that are said, not a default, choose the machine's role: the guard looks at
+// those.
+func authOf(spec catalog.Spec, given, settings []byte, secrets map[string]secret.String) []Auth {
 	var all []Auth
 	for _, texts := range spec.Auth {
 		a, complete := Auth{Type: texts.Type, texts: texts, filled: map[string]secret.String{}}, true
@@ -52,6 +57,9 @@ func authOf(spec catalog.Spec, settings []byte, secrets map[string]secret.String
 				a.filled[text] = secret.NewString(value)
 			}
 			complete = complete && (ok || i >= len(required))
+		}
+		if texts.Machine != "" && fields.Value(given).Get("machineRole").Text() == "true" {
+			a.Machine, complete = true, true
 		}
 		if complete {
 			all = append(all, a)

@@ -24,7 +24,8 @@ import (
 // Fields called ordered, concurrency, timeout, batch {size, wait} and rate {requests,
 // per} become the kind's Limits, within those of its spec; absent ones mean true, 16,
 // 30 s, single events and any rate, or what the spec says. So do interval and fileSize, in
-// MiB, of a kind that writes files.
+// MiB, of a kind that writes files. Where *S has a method Check() []fault.Problem, it lists
+// what the spec cannot refuse.
 func Define[S any](spec []byte, build func(S) (Destination, error)) Kind {
 	return define(spec, func(s S) (Opened, error) {
 		d, err := build(s)
@@ -63,6 +64,11 @@ func define[S any](text []byte, open func(S) (Opened, error)) Kind {
 		}); ok {
 			with.SetSecrets(secrets)
 		}
+		if with, ok := any(&s).(interface{ Check() []fault.Problem }); ok {
+			if err := fault.Problems("The settings of this "+spec.Title+" destination have problems:", with.Check()); err != nil {
+				return Opened{}, err
+			}
+		}
 		o, err := open(s)
 		if err != nil {
 			return Opened{}, invalid(err)
@@ -71,7 +77,7 @@ func define[S any](text []byte, open func(S) (Opened, error)) Kind {
 		if o.Trust, err = trust.Of(given.Get("sslRootCert").Text(), given.Get("sslCert").Text(), secrets["sslKey"]); err != nil {
 			return Opened{}, err
 		}
-		o.Limits, o.Auth = limits, authOf(spec, filled, secrets)
+		o.Limits, o.Auth = limits, authOf(spec, settings, filled, secrets)
 		return o, nil
 	}}
 }

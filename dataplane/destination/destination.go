@@ -136,8 +136,11 @@ type Deps struct {
 	// Stage puts events, with Delivery, into the plane's STAGE log, from where the load
 	// of a warehouse takes them, and returns when they are durable.
 	Stage func(ctx context.Context, d id.Destination, events []event.Event) error
-	Now   func() time.Time
-	Log   *slog.Logger
+	// Machine returns keys of AWS for the machine's role; nil: there are none. The guard says
+	// whose settings may ask for it.
+	Machine func(ctx context.Context) (accessKey, secretKey, sessionToken string, err error)
+	Now     func() time.Time
+	Log     *slog.Logger
 }
 
 // Limits is how a lane treats a destination.

@@ -5,6 +5,7 @@ package guard
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -26,6 +27,9 @@ type Rules struct {
 	Destinations struct {
 		Types *[]string `yaml:"types"` // kinds of destinations that may run
 		Hosts *[]string `yaml:"hosts"` // hosts that may be called, as patterns: "*.example.com"
+		// MachineRole are kinds of destinations that may sign in as the plane's machine. Absent,
+		// unlike other lists, it allows none: every workspace of the plane has that role then.
+		MachineRole []string `yaml:"machineRole"`
 	} `yaml:"destinations"`
 	View struct {
 		Actions *[]capability.Action `yaml:"actions"` // what a capability may open
@@ -37,6 +41,10 @@ type Guard struct{ rules Rules }
 
 // CodeType is the code of Review's problem with a destination's type.
 const CodeType = "guard_destination_type"
+
+// CodeMachineRole is the code of Review's problem with a destination that asks for the
+// machine's role.
+const CodeMachineRole = "guard_machine_role"
 
 // Load reads the rules at file; a file that does not exist allows everything.
 // fault.Invalid: it cannot be understood, and then nothing may run.
@@ -79,6 +87,16 @@ func (g *Guard) Review(c workspace.Config) []fault.Problem {
 			ps = append(ps, fault.Problem{
 				Path: fmt.Sprintf("destinations[%d].type", i), Code: CodeType,
 				Text: fmt.Sprintf("The guard of this data plane does not allow destinations of type %s.", d.Type),
+			})
+		}
+		var s struct {
+			MachineRole any `json:"machineRole"`
+		}
+		_ = json.Unmarshal(d.Settings, &s) // what is no object opens no destination
+		if s.MachineRole != nil && s.MachineRole != false && !slices.Contains(g.rules.Destinations.MachineRole, d.Type) {
+			ps = append(ps, fault.Problem{
+				Path: fmt.Sprintf("destinations[%d].settings.machineRole", i), Code: CodeMachineRole,
+				Text: fmt.Sprintf("The guard of this data plane does not allow destinations of type %s to sign in as its machine; its owner allows it by adding the line \"- %s\" below destinations, machineRole in guard.yaml, and starting the plane anew.", d.Type, d.Type),
 			})
 		}
 	}

@@ -70,6 +70,33 @@ func TestWhatTheOwnerForbids(t *testing.T) {
 	}
 }
 
+// TestTheMachinesRole is nobody's until the owner says whose, however a setting asks for it.
+func TestTheMachinesRole(t *testing.T) {
+	const line = "destinations: { machineRole: [s3] }\n"
+	for _, tc := range []struct {
+		rules, kind, settings string
+		problems              int
+	}{
+		{"", "s3", `{"machineRole": true}`, 1},
+		{"destinations: { types: [s3] }\n", "s3", `{"machineRole": true}`, 1},
+		{"", "s3", `{"machineRole": false}`, 0},
+		{"", "s3", `{"bucket": "b"}`, 0},
+		{"", "s3", `{"machine\u0052ole": "true"}`, 1},
+		{line, "s3", `{"machineRole": true}`, 0},
+		{line, "aws-kinesis", `{"machineRole": true}`, 1},
+		{line, "custom", `{"machineRole": true}`, 1},
+	} {
+		g := load(t, tc.rules)
+		ps := g.Review(workspace.Config{Destinations: []workspace.Destination{{Type: tc.kind, Settings: []byte(tc.settings)}}})
+		if len(ps) != tc.problems {
+			t.Errorf("%q, %s %s: %v", tc.rules, tc.kind, tc.settings, ps)
+		}
+		if len(ps) > 0 && (ps[0].Path != "destinations[0].settings.machineRole" || ps[0].Code != guard.CodeMachineRole || !strings.Contains(ps[0].Text, `"- `+tc.kind+`" below destinations, machineRole in guard.yaml`)) {
+			t.Errorf("%+v, want the line to add", ps[0])
+		}
+	}
+}
+
 func TestAnEmptyListAllowsNothing(t *testing.T) {
 	g := load(t, "destinations: { hosts: [] }\n")
 	if err := g.Host("example.com"); err == nil || fault.KindOf(err) != fault.Denied {

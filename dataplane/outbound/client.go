@@ -24,6 +24,8 @@ type Config struct {
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error) // egress's
 	// StandardHTTP leaves all requests to net/http: see httpsend.Config.
 	StandardHTTP bool
+	// Machine returns keys of AWS for the machine's role; nil: there are none.
+	Machine func(ctx context.Context) (accessKey, secretKey, sessionToken string, err error)
 }
 
 // Client sends requests of destinations. It is safe for concurrent use and shared
@@ -39,6 +41,7 @@ type Client struct {
 func New(c Config) *Client {
 	client := &Client{transport: httpsend.New(httpsend.Config{Dial: c.Dial, Standard: c.StandardHTTP}), pools: pools{dial: c.Dial}}
 	client.plane = NewPlane(client.Do)
+	client.plane.keys.Machine = c.Machine
 	return client
 }
 

@@ -17,7 +17,7 @@ func nothing(event.Event) string { return "" }
 // is time to write them.
 func written(o destination.Opened) warehouse.Opened {
 	return warehouse.Opened{SyncEvery: o.Limits.Interval, Open: func(ctx context.Context, d warehouse.Deps) (warehouse.Warehouse, error) {
-		sink, err := o.Sink(ctx, destination.Deps{Dial: d.Dial, Now: d.Now, Log: d.Log})
+		sink, err := o.Sink(ctx, destination.Deps{Dial: d.Dial, Machine: d.Machine, Now: d.Now, Log: d.Log})
 		if err != nil {
 			return nil, failed(destination.Wrote(1, nil, err)[0])
 		}

@@ -192,8 +192,10 @@ type Deps struct {
 	Owners  *Owners                                                           // of File, one for a plane
 	// Workspace is whose warehouse is opened; File needs it.
 	Workspace id.Workspace
-	Now       func() time.Time
-	Log       *slog.Logger
+	// Machine returns keys of AWS for the machine's role; nil: there are none.
+	Machine func(ctx context.Context) (accessKey, secretKey, sessionToken string, err error)
+	Now     func() time.Time
+	Log     *slog.Logger
 }
 
 // Opened is a configured warehouse.

@@ -102,6 +102,7 @@ var floors = []floor{
 	{[]string{"weir/dataplane/destination/answer", "weir/dataplane/destination/fields"}, nil},
 	{[]string{"weir/dataplane/destination/trust"}, []string{"weir/shared/fault", "weir/shared/secret"}},
 	{[]string{"weir/dataplane/destination/serviceaccount"}, nil},
+	{[]string{"weir/dataplane/machine"}, []string{"weir/shared/fault"}},
 	{[]string{"weir/dataplane/destination/body"}, []string{"weir/dataplane/destination/fields"}},
 	{[]string{"weir/dataplane/load"}, append([]string{"weir/dataplane/share", "weir/dataplane/warehouse", "weir/dataplane/load/batches", "weir/dataplane/load/columns", "weir/dataplane/load/disk", "weir/dataplane/load/pace", "weir/dataplane/load/reading", "weir/dataplane/warehouse/refusal", "weir/dataplane/load/stage", "weir/dataplane/load/staged"}, d1...)},
 	{[]string{"weir/dataplane/destination/convert"}, []string{"weir/shared/catalog/calls", "weir/dataplane/destination/fields"}},

@@ -64,7 +64,7 @@ var configCodes = []Code{
 
 // planCodes are the further problems of a plane that cannot run a revision.
 var planCodes = []Code{
-	"body_missing", "body_damaged", "compile_failed", "guard_destination_type", "guard_host", "guard_signer", "guard_view",
+	"body_missing", "body_damaged", "compile_failed", "guard_destination_type", "guard_host", "guard_machine_role", "guard_signer", "guard_view",
 	"internal", "key_mismatch", "not_supported", "open_failed", "region_mismatch", "secret_damaged", "secret_elsewhere", "secret_missing", "secret_unopened",
 	"unavailable", "workspace_mismatch", "write_key_taken",
 }

@@ -17,6 +17,7 @@ import (
 
 	"weir/dataplane/destination"
 	"weir/dataplane/destination/fields"
+	"weir/shared/fault"
 )
 
 //go:embed spec.yaml
@@ -32,6 +33,20 @@ const (
 )
 
 type stream struct{ settings Settings }
+
+// Check wants keys, or the machine's role in their place.
+func (s *Settings) Check() (all []fault.Problem) {
+	given := map[string]bool{"accessKey": s.Secrets.AccessKey.Reveal() != "", "secretKey": s.Secrets.SecretKey.Reveal() != ""}
+	for _, name := range []string{"accessKey", "secretKey"} {
+		switch {
+		case !s.MachineRole && !given[name]:
+			all = append(all, fault.Problem{Path: "secrets." + name, Code: "required", Text: "Give the secret " + name + ", or set machineRole where the plane's owner allows it."})
+		case s.MachineRole && given[name]:
+			all = append(all, fault.Problem{Path: "secrets." + name, Code: "not_allowed", Text: "With machineRole the plane signs in as its machine: leave " + name + " out, or machineRole."})
+		}
+	}
+	return all
+}
 
 // New takes what the spec checked.
 func New(s Settings) (destination.Destination, error) { return &stream{s}, nil }

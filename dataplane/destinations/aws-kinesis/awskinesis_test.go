@@ -1,6 +1,7 @@
 package awskinesis_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -10,9 +11,14 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
+	"weir/dataplane/destination"
 	"weir/dataplane/destination/destinationtest"
 	awskinesis "weir/dataplane/destinations/aws-kinesis"
+	"weir/dataplane/outbound/auth"
+	"weir/shared/fault"
+	"weir/shared/secret"
 )
 
 // stream is a stream that refuses what Kinesis refuses, and takes as it is told.
@@ -169,5 +175,47 @@ func TestARecordThatIsTooLarge(t *testing.T) {
 	large := fmt.Sprintf(`{"messageId":"m1","userId":"ada","properties":{"x":%q}}`, strings.Repeat("x", 1<<20))
 	if got, want := s.send("events", large, event(2, "ada")), []string{"dead aws_kinesis_too_large", "delivered"}; !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+// TestTheRoleOfTheMachine takes the place of keys, which are wanted without it.
+func TestTheRoleOfTheMachine(t *testing.T) {
+	t.Parallel()
+	keys := map[string]secret.String{"accessKey": secret.NewString("made-up-key"), "secretKey": secret.NewString("made-up-secret")}
+	for name, tc := range map[string]struct {
+		settings string
+		secrets  map[string]secret.String
+		problems []string
+	}{
+		"nothing": {`{"stream":"events","region":"eu-central-1"}`, nil, []string{"secrets.accessKey", "secrets.secretKey"}},
+		"both":    {`{"stream":"events","region":"eu-central-1","machineRole":true}`, keys, []string{"secrets.accessKey", "secrets.secretKey"}},
+		"keys":    {`{"stream":"events","region":"eu-central-1"}`, keys, nil},
+		"a role":  {`{"stream":"events","region":"eu-central-1","machineRole":true}`, nil, nil},
+	} {
+		_, err := awskinesis.Kind.Open([]byte(tc.settings), tc.secrets)
+		var got []string
+		for _, p := range fault.ProblemsOf(err) {
+			got = append(got, p.Path)
+		}
+		if !slices.Equal(got, tc.problems) {
+			t.Errorf("%s: problems of %q, want %q", name, got, tc.problems)
+		}
+	}
+	s := newStream(t)
+	o, err := awskinesis.Kind.Open(fmt.Appendf(nil, `{"stream":"events","region":"eu-central-1","machineRole":true,"baseUrl":%q}`, s.URL), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ring := auth.New(nil)
+	r := destination.Request{Method: "POST", URL: s.URL + "/", Body: []byte("{}")}
+	if _, _, err := ring.Request(t.Context(), o, r, time.Now()); fault.KindOf(err) != fault.Unavailable {
+		t.Errorf("without a role: %v, want Unavailable", err)
+	}
+	ring.Machine = func(context.Context) (string, string, string, error) {
+		return "role-key", "role-secret", "role-session", nil
+	}
+	signed, _, err := ring.Request(t.Context(), o, r, time.Now())
+	if err != nil || !strings.HasPrefix(signed.Header.Get("Authorization"), "AWS4-HMAC-SHA256 Credential=role-key/") || signed.Header.Get("X-Amz-Security-Token") != "role-session" {
+		t.Errorf("%v, %v, want it signed by the role", signed.Header, err)
 	}
 }

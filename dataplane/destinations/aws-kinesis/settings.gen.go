@@ -14,6 +14,9 @@ type Settings struct {
 	// Region: The stream's region, such as eu-central-1.
 	Region string `json:"region"`
 
+	// MachineRole: The data plane signs in as its machine, by the role that AWS gives it, and no keys are needed. The plane's owner has to allow it in guard.yaml.
+	MachineRole bool `json:"machineRole"`
+
 	// Key: What the records' shard is chosen by: user, which keeps the order of each user's events; messageId; or a path into the event, such as properties.orderId.
 	Key string `json:"key"`
 
@@ -47,7 +50,7 @@ func (s *Settings) SetBase(address string) { s.Base = address }
 
 // Secrets are the secrets of one object, opened; an absent one is zero.
 type Secrets struct {
-	// AccessKey: The ID of an access key that may put records into the stream.
+	// AccessKey: The ID of an access key that may put records into the stream; with machineRole none is needed.
 	AccessKey secret.String
 	// SecretKey: The secret of the access key.
 	SecretKey secret.String

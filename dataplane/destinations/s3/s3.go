@@ -28,6 +28,7 @@ import (
 	"weir/dataplane/destination"
 	"weir/dataplane/destination/trust"
 	"weir/dataplane/httpsend"
+	"weir/shared/fault"
 )
 
 //go:embed spec.yaml
@@ -43,6 +44,21 @@ type bucket struct {
 	client   *httpsend.Transport
 	signer   *v4.Signer
 	now      func() time.Time
+	machine  func(ctx context.Context) (accessKey, secretKey, sessionToken string, err error)
+}
+
+// Check wants keys, or the machine's role in their place.
+func (s *Settings) Check() (all []fault.Problem) {
+	given := map[string]bool{"accessKey": s.Secrets.AccessKey.Reveal() != "", "secretKey": s.Secrets.SecretKey.Reveal() != ""}
+	for _, name := range []string{"accessKey", "secretKey"} {
+		switch {
+		case !s.MachineRole && !given[name]:
+			all = append(all, fault.Problem{Path: "secrets." + name, Code: "required", Text: "Give the secret " + name + ", or set machineRole where the plane's owner allows it."})
+		case s.MachineRole && given[name]:
+			all = append(all, fault.Problem{Path: "secrets." + name, Code: "not_allowed", Text: "With machineRole the plane signs in as its machine: leave " + name + " out, or machineRole."})
+		}
+	}
+	return all
 }
 
 func open(_ context.Context, s Settings, d destination.Deps) (destination.Sink, error) {
@@ -63,8 +79,11 @@ func open(_ context.Context, s Settings, d destination.Deps) (destination.Sink, 
 	if secured != nil {
 		config = secured.Config
 	}
+	if s.MachineRole && d.Machine == nil {
+		return nil, errors.New("there is no role of a machine here")
+	}
 	return &bucket{
-		settings: s, address: address, now: d.Now,
+		settings: s, address: address, now: d.Now, machine: d.Machine,
 		signer: v4.NewSigner(func(o *v4.SignerOptions) { o.DisableURIPathEscaping = true }),
 		client: httpsend.New(httpsend.Config{Dial: d.Dial, Standard: true, TLS: config}),
 	}, nil
@@ -148,6 +167,11 @@ func (b *bucket) request(ctx context.Context, method, key string, body []byte) (
 	req.Header.Set("X-Amz-Content-Sha256", digest)
 	req.Header.Set("User-Agent", "Weir/1")
 	keys := aws.Credentials{AccessKeyID: b.settings.Secrets.AccessKey.Reveal(), SecretAccessKey: b.settings.Secrets.SecretKey.Reveal()}
+	if b.settings.MachineRole {
+		if keys.AccessKeyID, keys.SecretAccessKey, keys.SessionToken, err = b.machine(ctx); err != nil {
+			return nil, err
+		}
+	}
 	if err := b.signer.SignHTTP(ctx, keys, req, digest, "s3", b.settings.Region, b.now()); err != nil {
 		return nil, errors.New("the request could not be signed")
 	}

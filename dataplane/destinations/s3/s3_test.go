@@ -29,6 +29,7 @@ import (
 	"weir/dataplane/destinations/s3"
 	"weir/dataplane/egress"
 	"weir/dataplane/event"
+	"weir/shared/fault"
 	"weir/shared/id"
 	"weir/shared/secret"
 )
@@ -313,5 +314,37 @@ func TestAStoreThatHangs(t *testing.T) {
 	defer cancel()
 	if _, err := sink.Write(ctx, batch("b", 1)); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("Write = %v, want its deadline", err)
+	}
+}
+
+// TestTheRoleOfTheMachine signs files by it.
+func TestTheRoleOfTheMachine(t *testing.T) {
+	t.Parallel()
+	s := newStore(t)
+	o, err := s3.Kind.Open([]byte(settings(`,"machineRole":true`)), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	deps := s.deps()
+	if _, err := o.Sink(t.Context(), deps); err == nil {
+		t.Error("it opens where there is no role")
+	}
+	role := errors.New("no role for now")
+	deps.Machine = func(context.Context) (string, string, string, error) { return accessKey, secretKey, "", role }
+	sink, err := o.Sink(t.Context(), deps)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = sink.Close() }()
+	test := sink.(interface{ Test(context.Context) error })
+	if err := test.Test(t.Context()); !errors.Is(err, role) {
+		t.Errorf("without keys: %v, want %v", err, role)
+	}
+	role = nil
+	if err := test.Test(t.Context()); err != nil {
+		t.Errorf("with keys: %v", err)
+	}
+	if _, err := s3.Kind.Open([]byte(settings("")), nil); len(fault.ProblemsOf(err)) != 2 {
+		t.Errorf("without keys and role: %v, want both secrets named", err)
 	}
 }

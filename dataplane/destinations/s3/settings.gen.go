@@ -15,6 +15,9 @@ type Settings struct {
 	// Region: The bucket's region, such as eu-central-1; of stores without regions us-east-1 or auto.
 	Region string `json:"region"`
 
+	// MachineRole: The data plane signs in as its machine, by the role that AWS gives it, and no keys are needed. The plane's owner has to allow it in guard.yaml.
+	MachineRole bool `json:"machineRole"`
+
 	// PathStyle: The bucket stands in the path of addresses. Without it, it stands before the host's name.
 	PathStyle bool `json:"pathStyle"`
 
@@ -54,7 +57,7 @@ func (s *Settings) SetBase(address string) { s.Base = address }
 
 // Secrets are the secrets of one object, opened; an absent one is zero.
 type Secrets struct {
-	// AccessKey: The ID of an access key that may put objects into the bucket.
+	// AccessKey: The ID of an access key that may put objects into the bucket; with machineRole none is needed.
 	AccessKey secret.String
 	// SecretKey: The secret of the access key.
 	SecretKey secret.String

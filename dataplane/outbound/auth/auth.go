@@ -35,7 +35,11 @@ import (
 
 // Keyring authorises requests and keeps the access tokens of a plane. It is safe for
 // concurrent use.
-type Keyring struct{ tokens tokens }
+type Keyring struct {
+	// Machine returns keys of AWS for the machine's role; nil: there are none.
+	Machine func(ctx context.Context) (accessKey, secretKey, sessionToken string, err error)
+	tokens  tokens
+}
 
 // New returns a Keyring that gets tokens by do, which sends one request.
 func New(do Do) *Keyring { return &Keyring{tokens: tokens{do: do, kept: map[string]*token{}}} }
@@ -79,7 +83,7 @@ func (k *Keyring) Request(ctx context.Context, o destination.Opened, r destinati
 				r.Header["Authorization"] = []string{"Bearer " + used.access}
 			}
 		} else {
-			err = apply(ctx, a, &r, now)
+			err = k.apply(ctx, a, &r, now)
 		}
 		if err != nil {
 			return r, used, err
@@ -105,7 +109,7 @@ func value(a destination.Auth) string {
 }
 
 // apply does what needs no token. The header of r is its own.
-func apply(ctx context.Context, a destination.Auth, r *destination.Request, now time.Time) error {
+func (k *Keyring) apply(ctx context.Context, a destination.Auth, r *destination.Request, now time.Time) error {
 	set := func(name, value string) { r.Header[http.CanonicalHeaderKey(name)] = []string{value} }
 	switch a.Type {
 	case "header":
@@ -130,7 +134,7 @@ func apply(ctx context.Context, a destination.Auth, r *destination.Request, now 
 		}
 		r.URL = behind(value(a), rest)
 	case "sigv4":
-		return signV4(ctx, a, r, now)
+		return k.signV4(ctx, a, r, now)
 	}
 	return nil
 }
@@ -188,7 +192,7 @@ func compressed(body []byte) []byte {
 }
 
 // signV4 signs r as AWS asks for it, as it is sent: the host comes from the URL.
-func signV4(ctx context.Context, a destination.Auth, r *destination.Request, now time.Time) error {
+func (k *Keyring) signV4(ctx context.Context, a destination.Auth, r *destination.Request, now time.Time) error {
 	hr, err := http.NewRequestWithContext(ctx, r.Method, r.URL, nil)
 	if err != nil {
 		return fault.New(fault.Invalid, "HTTP cannot carry the request.")
@@ -199,6 +203,14 @@ func signV4(ctx context.Context, a destination.Auth, r *destination.Request, now
 		AccessKeyID:     a.Value(func(t requests.Auth) string { return t.AccessKey }),
 		SecretAccessKey: a.Value(func(t requests.Auth) string { return t.SecretKey }),
 		SessionToken:    a.Value(func(t requests.Auth) string { return t.SessionToken }),
+	}
+	if a.Machine {
+		if k.Machine == nil {
+			return &fault.Error{Kind: fault.Unavailable, Problems: []fault.Problem{{Code: "token_refused", Text: "There is no role of a machine here."}}}
+		}
+		if keys.AccessKeyID, keys.SecretAccessKey, keys.SessionToken, err = k.Machine(ctx); err != nil {
+			return err
+		}
 	}
 	service, region := a.Value(func(t requests.Auth) string { return t.Service }), a.Value(func(t requests.Auth) string { return t.Region })
 	payload := hex.EncodeToString(sum[:])

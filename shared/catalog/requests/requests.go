@@ -37,6 +37,7 @@ type Auth struct {
 	AccessKey    string `json:"accessKey,omitempty" yaml:"accessKey"`
 	SecretKey    string `json:"secretKey,omitempty" yaml:"secretKey"`
 	SessionToken string `json:"sessionToken,omitempty" yaml:"sessionToken"`
+	Machine      string `json:"machine,omitempty" yaml:"machine"` // the setting machineRole: true in the place of keys for those of the plane's machine
 }
 
 // Texts returns the templates of a, those that have to be there first.
@@ -61,7 +62,7 @@ func (a Auth) Texts() (required, optional []string) {
 	case "serviceAccount":
 		return []string{a.Key, a.Scope}, nil
 	case "sigv4":
-		return []string{a.Service, a.Region, a.AccessKey, a.SecretKey}, []string{a.SessionToken}
+		return []string{a.Service, a.Region, a.AccessKey, a.SecretKey}, []string{a.SessionToken, a.Machine}
 	}
 	return nil, nil
 }
