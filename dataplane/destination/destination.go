@@ -40,6 +40,9 @@ func (it *Item) Fields() *fields.Event {
 	return it.fields
 }
 
+// MaxStages bounds the Stage of a Batch, so that no event keeps its lane for ever.
+const MaxStages = 128
+
 // Batch is what one Build call has to turn into requests: at least one item, in
 // the order in which they have to arrive.
 type Batch struct {
@@ -47,7 +50,7 @@ type Batch struct {
 	Now   time.Time
 	Found map[string]string // by Key, what the look-ups of a Chained found; "" for nothing
 	Name  string            // of a batch from STAGE: the same batch has the same one after a crash, and no other has it
-	Stage int               // how many requests of each item were delivered before; see Request.Then
+	Stage int               // 0, or the Next of the request of each item that was delivered before
 }
 
 // Request is one HTTP request and the items, by index into the Batch, whose
@@ -61,7 +64,7 @@ type Request struct {
 	Body   []byte
 	Items  []int
 	Key    string // of a look-up: what its answer is kept by; "" of all others
-	Then   bool   // more follows: those of its items that are delivered are built again, at the next Stage
+	Next   int    // 0, or the Stage, below MaxStages, at which those of its items that are delivered are built again: more follows
 	// Trust is how the connection is secured; nil: as all are. The engine sets it.
 	Trust *trust.HTTP
 	Parts []int // for Judge, of a kind that makes several parts of one item: the item of each part of the body

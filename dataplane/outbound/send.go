@@ -109,7 +109,7 @@ func (s *sending) request(ctx context.Context, b destination.Batch, at []int, r 
 	if len(split) > 0 && res.Status == 413 {
 		s.link.tooLarge(b, r.Items, now)
 	}
-	if len(next) > 0 && !s.batch(ctx, part(b, next, b.Stage+1), places(at, next)) {
+	if len(next) > 0 && !s.batch(ctx, part(b, next, r.Next), places(at, next)) {
 		return false
 	}
 	if (again || stale) && s.limits.Ordered {
@@ -118,13 +118,10 @@ func (s *sending) request(ctx context.Context, b destination.Batch, at []int, r 
 	return s.halves(ctx, b, at, split)
 }
 
-// maxStages is how many requests of one item follow each other.
-const maxStages = 16
-
 // followed takes from verdicts the items that another request follows: they have no
 // result before that has one.
 func followed(r destination.Request, b destination.Batch, verdicts []destination.Verdict) (left []destination.Verdict, next []int) {
-	if !r.Then || b.Stage+1 >= maxStages {
+	if r.Next <= b.Stage || r.Next >= destination.MaxStages {
 		return verdicts, nil
 	}
 	for _, v := range verdicts {

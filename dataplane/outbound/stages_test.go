@@ -18,7 +18,9 @@ type staged struct{}
 func (staged) Build(b destination.Batch) ([]destination.Request, []destination.Verdict) {
 	reqs, _ := joined{}.Build(b)
 	reqs[0].Body = append([]byte(fmt.Sprintf("%d: ", b.Stage)), reqs[0].Body...)
-	reqs[0].Then = b.Stage < 2
+	if b.Stage < 2 {
+		reqs[0].Next = b.Stage + 1
+	}
 	return reqs, nil
 }
 
@@ -81,7 +83,7 @@ type endless struct{ joined }
 
 func (endless) Build(b destination.Batch) ([]destination.Request, []destination.Verdict) {
 	reqs, _ := joined{}.Build(b)
-	reqs[0].Then = true
+	reqs[0].Next = b.Stage + 1
 	return reqs, nil
 }
 
@@ -95,7 +97,7 @@ func TestStagesEnd(t *testing.T) {
 	}}
 	results := make([]outbound.Result, 1)
 	link.Send(t.Context(), &destination.Target{Opened: destination.Opened{HTTP: endless{}, Limits: destination.Limits{BatchSize: 1}}}, batch("a"), results)
-	if requests != 16 || results[0].Outcome != destination.Delivered {
-		t.Errorf("%d requests, result %+v; want 16 and delivered", requests, results[0])
+	if requests != destination.MaxStages || results[0].Outcome != destination.Delivered {
+		t.Errorf("%d requests, result %+v; want 128 and delivered", requests, results[0])
 	}
 }

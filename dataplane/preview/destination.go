@@ -71,11 +71,11 @@ func lineOf(o destination.Opened, e event.Event, now time.Time) Line {
 	}
 	b := destination.Batch{Items: []destination.Item{{Event: e, Attempt: 1}}, Now: now}
 	reqs, verdicts := destination.Build(o.HTTP, b)
-	for more := len(reqs) == 1 && reqs[0].Then; more && b.Stage < maxStages; { // as if each were delivered
-		b.Stage++
-		next, said := destination.Build(o.HTTP, b)
-		more = len(next) == 1 && next[0].Then
-		reqs, verdicts = append(reqs, next...), append(verdicts, said...)
+	for last := reqs; len(last) == 1 && last[0].Next > b.Stage && last[0].Next < destination.MaxStages; { // as if each were delivered
+		b.Stage = last[0].Next
+		var said []destination.Verdict
+		last, said = destination.Build(o.HTTP, b)
+		reqs, verdicts = append(reqs, last...), append(verdicts, said...)
 	}
 	if kind, chained := o.HTTP.(destination.Chained); chained {
 		reqs = append(lookUps(kind, b), reqs...) // as if they found nothing
@@ -98,9 +98,6 @@ func lineOf(o destination.Opened, e event.Event, now time.Time) Line {
 	}
 	return line
 }
-
-// maxStages is how many requests of one event may follow each other.
-const maxStages = 16
 
 // lookUps returns what a kind asks first; nothing of one that panics.
 func lookUps(kind destination.Chained, b destination.Batch) (reqs []destination.Request) {

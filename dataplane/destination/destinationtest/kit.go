@@ -146,9 +146,6 @@ func (k *caseCheck) build(all []event.Event, seed uint64) {
 	}
 }
 
-// maxStages is how many requests of one item may follow each other.
-const maxStages = 16
-
 // stage wants that of one stage of a batch, and of what follows once it is delivered.
 func (k *caseCheck) stage(b destination.Batch, seed uint64) {
 	reqs, verdicts := k.opened.HTTP.Build(b)
@@ -197,22 +194,40 @@ func (k *caseCheck) stage(b destination.Batch, seed uint64) {
 			k.once("fate", "seed %d: event %d of a batch of %d ends %d times, want once", seed, i, len(fate), times)
 		}
 	}
-	if next := following(b, reqs); len(next.Items) > 0 && b.Stage < maxStages && !k.lost {
+	for _, r := range reqs {
+		if r.Next != 0 && (r.Next <= b.Stage || r.Next >= destination.MaxStages) {
+			k.once("next", "seed %d: stage %d follows stage %d", seed, r.Next, b.Stage)
+			return
+		}
+	}
+	if k.lost {
+		return
+	}
+	for _, next := range following(b, reqs) {
 		k.stage(next, seed)
 	}
 }
 
-// following is the batch of the items that more follows for.
-func following(b destination.Batch, reqs []destination.Request) destination.Batch {
-	next := destination.Batch{Now: b.Now, Found: b.Found, Stage: b.Stage + 1}
+// following are the batches of the items that more follows for, by their stage.
+func following(b destination.Batch, reqs []destination.Request) []destination.Batch {
+	var all []destination.Batch
 	for _, r := range reqs {
+		if r.Next <= b.Stage || r.Next >= destination.MaxStages {
+			continue
+		}
+		at := slices.IndexFunc(all, func(next destination.Batch) bool { return next.Stage == r.Next })
+		if at < 0 {
+			at = len(all)
+			all = append(all, destination.Batch{Now: b.Now, Found: b.Found, Stage: r.Next})
+		}
 		for _, i := range r.Items {
-			if r.Then && i >= 0 && i < len(b.Items) {
-				next.Items = append(next.Items, b.Items[i])
+			if i >= 0 && i < len(b.Items) {
+				all[at].Items = append(all[at].Items, b.Items[i])
 			}
 		}
 	}
-	return next
+	slices.SortFunc(all, func(a, b destination.Batch) int { return a.Stage - b.Stage })
+	return all
 }
 
 // lookUps wants good look-ups of a kind that makes any, and a verdict on any answer;
@@ -413,10 +428,11 @@ func (c *caseFile) compare(m *mistakes, o destination.Opened) {
 			all = append(all, show(&got, b, kind.LookUps(b), nil)...)
 			b.Found = c.found
 		}
-		for len(b.Items) > 0 && b.Stage <= maxStages {
+		for todo := []destination.Batch{b}; len(todo) > 0; {
+			b, todo = todo[0], todo[1:]
 			reqs, verdicts := o.HTTP.Build(b)
 			all = append(all, show(&got, b, reqs, verdicts)...)
-			b = following(b, reqs)
+			todo = append(todo, following(b, reqs)...)
 		}
 	}
 	judged := c.judge(m, o, all)

@@ -148,6 +148,9 @@ func shopEvents(seed uint64) []string {
 		if e["type"] == "track" {
 			e["event"] = pick("Order Completed", "Product Added", "Checkout Started", "Products Searched", "Signed Up", "Something Else", "")
 		}
+		if e["type"] == "group" {
+			e["groupId"] = pick("g-1", "g/2", "")
+		}
 		text, _ := json.Marshal(e) // maps, texts and numbers
 		events[i] = string(text)
 	}

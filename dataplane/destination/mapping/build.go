@@ -96,15 +96,26 @@ func (w *building) item(i int) *destination.Verdict {
 	if c == nil {
 		return &destination.Verdict{Outcome: destination.Dropped, Code: "unsupported_event"}
 	}
-	then, done := false, false
-	if len(c.then) > 0 {
-		if c, then, done = c.stage(s, w.batch.Stage); done {
-			return &destination.Verdict{Outcome: destination.Delivered}
+	at := step{call: c}
+	if c.each != nil || len(c.then) > 0 {
+		var v *destination.Verdict
+		if at, v = c.stage(s, w.batch.Stage); v != nil {
+			return v
 		}
 	}
-	if v := c.refuses(s, w.batch.Now); v != nil {
+	if v := at.refuses(s, w.batch.Now); v != nil {
 		return v
 	}
+	if at.each == nil {
+		return w.request(i, at, s, nothing)
+	}
+	v := tooLarge()
+	at.each.At(s, at.element, func(inner *values.Scope) { v = w.request(i, at, inner, nothing) })
+	return v
+}
+
+// request puts item i into a request of a step; what is built for an element begins there.
+func (w *building) request(i int, c step, s *values.Scope, nothing []string) *destination.Verdict {
 	if !c.address.Whole(s) {
 		return dropped("missing_field")
 	}
@@ -114,7 +125,7 @@ func (w *building) item(i int) *destination.Verdict {
 	}
 	switch {
 	case s.Over():
-		return &destination.Verdict{Outcome: destination.Dead, Code: "event_too_large", Detail: "What would be sent for this event is too large."}
+		return tooLarge()
 	case len(c.parts) > 0 && len(w.ends) == 0:
 		return dropped("missing_field")
 	}
@@ -129,8 +140,12 @@ func (w *building) item(i int) *destination.Verdict {
 		}
 		w.made[key] = true
 	}
-	w.join(i, c, s, then)
+	w.join(i, c, s)
 	return nil
+}
+
+func tooLarge() *destination.Verdict {
+	return &destination.Verdict{Outcome: destination.Dead, Code: "event_too_large", Detail: "What would be sent for this event is too large."}
 }
 
 func dropped(code string) *destination.Verdict {
@@ -182,19 +197,49 @@ func (m *mapped) pick(it *destination.Item, s *values.Scope) *call {
 	return nil
 }
 
-// stage returns the call of a stage: the call itself, then those of then whose condition
-// holds. then: another one follows; done: there is none.
-func (c *call) stage(s *values.Scope, n int) (at *call, then, done bool) {
-	all := []*call{c}
-	for i := range c.then {
-		if c.then[i].when.Holds(s) {
-			all = append(all, &c.then[i])
+// step is one request of an event: of a call, or of one of its elements.
+type step struct {
+	*call
+	element int
+	next    int // the stage of the one behind it; 0: there is none
+}
+
+// stage returns the step of a stage. A call takes one stage, or one for each of its
+// elements, whether its condition holds or not, so that what look-ups find on the way
+// moves none; a stage whose call is left out is that of the next.
+func (c *call) stage(s *values.Scope, n int) (at step, v *destination.Verdict) {
+	begin, behind := 0, 0
+	for i := -1; i < len(c.then); i++ {
+		one := c
+		if i >= 0 {
+			one = &c.then[i]
 		}
+		span := 1
+		if one.each != nil {
+			span = one.each.Count(s)
+		}
+		if begin+span > destination.MaxStages {
+			return step{}, tooLarge()
+		}
+		holds := span > 0 && (i < 0 || one.when.Holds(s))
+		switch {
+		case at.call == nil && holds && begin+span > n:
+			at = step{call: one, element: max(n-begin, 0)}
+			if behind = begin + at.element + 1; behind < begin+span {
+				at.next = behind
+			}
+		case at.call != nil && holds:
+			at.next = behind
+		}
+		begin += span
 	}
-	if n >= len(all) {
-		return nil, false, true
+	switch {
+	case at.call != nil:
+		return at, nil
+	case n == 0:
+		return step{}, dropped("missing_field")
 	}
-	return all[n], n+1 < len(all), false
+	return step{}, &destination.Verdict{Outcome: destination.Delivered}
 }
 
 // refuses says why an event that matches is not sent.
@@ -220,17 +265,17 @@ func (c *call) refuses(s *values.Scope, now time.Time) *destination.Verdict {
 
 // join puts the parts of item i into a request: into one that others began, where it
 // may, else into a new one.
-func (w *building) join(i int, c *call, s *values.Scope, then bool) {
+func (w *building) join(i int, c step, s *values.Scope) {
 	target, header := c.url, c.header
 	if !c.still {
 		target, header = c.target(s), c.head(s)
 	}
 	if c.batch == nil {
-		r := destination.Request{Method: c.method, URL: target, Header: maps.Clone(header), Items: []int{i}, Then: then}
+		r := destination.Request{Method: c.method, URL: target, Header: maps.Clone(header), Items: []int{i}, Next: c.next}
 		if len(w.ends) > 0 {
 			r.Body = c.written(w.part)
 		}
-		w.requests = append(w.requests, making{call: c, Request: r, closed: true})
+		w.requests = append(w.requests, making{call: c.call, Request: r, closed: true})
 		w.note(i, len(w.requests)-1)
 		return
 	}
@@ -239,7 +284,7 @@ func (w *building) join(i int, c *call, s *values.Scope, then bool) {
 		around = c.batch.around(s)
 	}
 	key := c.batch.distinct.Get(s).Whole()
-	at := w.place(i, c, target, header, around, then, key)
+	at := w.place(i, c, target, header, around, key)
 	r := &w.requests[at]
 	if key != "" {
 		if r.keys == nil {
@@ -278,10 +323,10 @@ func (w *building) note(i, at int) {
 // place is the request that the parts of item i join. An event never goes before an
 // earlier one of its user, where order is kept, nor into or before a request that has its
 // key.
-func (w *building) place(i int, c *call, target string, header http.Header, around wrap, then bool, key string) int {
+func (w *building) place(i int, c step, target string, header http.Header, around wrap, key string) int {
 	first := 0
 	if last, there := w.last[w.batch.Items[i].Event.User]; there {
-		if first = last; w.requests[last].Then || then {
+		if first = last; w.requests[last].Next != 0 || c.next != 0 {
 			first++
 		}
 	}
@@ -290,7 +335,7 @@ func (w *building) place(i int, c *call, target string, header http.Header, arou
 		if r.keys[key] {
 			break
 		}
-		if r.closed || !r.call.shares(c) || r.URL != target || r.Then != then || !sameHeader(r.Header, header) ||
+		if r.closed || !r.call.shares(c.call) || r.URL != target || r.Next != c.next || !sameHeader(r.Header, header) ||
 			!bytes.Equal(r.wrap.before, around.before) || !bytes.Equal(r.wrap.after, around.after) {
 			continue
 		}
@@ -300,8 +345,8 @@ func (w *building) place(i int, c *call, target string, header http.Header, arou
 		}
 		return at
 	}
-	r := making{call: c, wrap: around}
-	r.Request = destination.Request{Method: c.method, URL: target, Header: maps.Clone(header), Then: then}
+	r := making{call: c.call, wrap: around}
+	r.Request = destination.Request{Method: c.method, URL: target, Header: maps.Clone(header), Next: c.next}
 	if c.format == "json" {
 		left := len(w.batch.Items) - i
 		r.Body = append(make([]byte, 0, len(around.before)+len(around.after)+min(left*(len(w.part)+16), 1<<20)), around.before...)

@@ -26,6 +26,7 @@ type call struct {
 	end     *destination.Verdict // nothing is sent
 	request
 	parts []part
+	each  *values.Each // one request for each element; nil: one
 	batch *batch
 	then  []call
 }
@@ -110,8 +111,12 @@ func (c *compiler) call(in *calls.Call) (out call, ever bool) {
 		out.end = &destination.Verdict{Outcome: destination.Retry, Code: in.Retry, After: in.After}
 		return out, true
 	}
-	out.request = c.request(&in.Request)
-	out.parts = c.parts(in)
+	build := func() { out.request, out.parts = c.request(&in.Request), c.parts(in) }
+	if in.Each != nil {
+		out.each = c.Within(in.Each, in.Max, build)
+	} else {
+		build()
+	}
 	if in.Batch != nil {
 		out.batch = c.batch(in.Batch)
 	}

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"weir/dataplane/destination"
 )
 
@@ -97,6 +99,48 @@ func TestBatches(t *testing.T) {
 	}
 }
 
+// TestRequestsOfElements: a call with each is a request for each element, at stages of its own.
+func TestRequestsOfElements(t *testing.T) {
+	t.Parallel()
+	d := open(t, `calls:
+  - on: { event: Y }
+    each: properties.l
+    path: "/y/{.}"
+    query: { u: $user }
+    format: none
+  - path: /x
+    format: none
+    then:
+      - { when: { properties.on: true }, each: $products, max: 2, path: /p, headers: { X-N: $index }, body: { id: "{$event.messageId}-{$position}", s: sku, u: $event.userId } }
+      - { path: /end, format: none }
+`, `{}`)
+	three := `,"properties":{"on":true,"products":[{"sku":"a"},{"sku":"b"},{"sku":"c"}]}`
+	for name, tc := range map[string]struct {
+		event string
+		want  []string
+	}{
+		"in turn":       {track("ada", "X", three), []string{`POST /x [0] `, `POST /p [0] {"id":"m1-1","s":"a","u":"ada"}`, `POST /p [0] {"id":"m1-2","s":"b","u":"ada"}`, `POST /end [0] `}},
+		"none":          {track("ada", "X", `,"properties":{"on":true}`), []string{`POST /x [0] `, `POST /end [0] `}},
+		"left out":      {track("ada", "X", strings.Replace(three, "true", "false", 1)), []string{`POST /x [0] `, `POST /end [0] `}},
+		"first":         {track("ada", "Y", `,"properties":{"l":["a","b"]}`), []string{`POST /y/a?u=ada [0] `, `POST /y/b?u=ada [0] `}},
+		"first of none": {track("ada", "Y", ""), []string{`0 2 missing_field`}},
+		"too many":      {track("ada", "Y", `,"properties":{"l":[`+strings.Repeat("1,", 128)+`1]}`), []string{`0 4 event_too_large`}},
+	} {
+		b, got := batchOf(tc.event), []string(nil)
+		for {
+			reqs, verdicts := d.Build(b)
+			got = append(got, lines(reqs, verdicts))
+			if len(reqs) == 0 || reqs[0].Next == 0 {
+				break
+			}
+			b.Stage = reqs[0].Next
+		}
+		if diff := cmp.Diff(tc.want, got); diff != "" {
+			t.Errorf("%s: -want +got\n%s", name, diff)
+		}
+	}
+}
+
 // TestWhatFollows: requests of one event that go one after the other, by stage.
 func TestWhatFollows(t *testing.T) {
 	t.Parallel()
@@ -111,15 +155,22 @@ func TestWhatFollows(t *testing.T) {
 	b := batchOf(track("a", "X", `,"properties":{"list":"l1"}`), track("b", "Y", ""), track("a", "Z", ""))
 	want := []string{"POST /users [0 1] [{\"u\":\"a\"},{\"u\":\"b\"}]\nPOST /users [2] [{\"u\":\"a\"}]",
 		"POST /lists/l1 [0] {\"u\":\"a\"}\nPOST /events [1 2] [{\"e\":\"Y\"},{\"e\":\"Z\"}]",
-		"POST /events [0] [{\"e\":\"X\"}]\n1 1 \n2 1 "}
+		"POST /events [0] [{\"e\":\"X\"}]"}
 	for b.Stage = 0; b.Stage < 3; b.Stage++ {
+		if b.Stage == 2 {
+			b.Items = b.Items[:1] // those of the other two were built
+		}
 		reqs, verdicts := d.Build(b)
 		if got := lines(reqs, verdicts); got != want[b.Stage] {
 			t.Errorf("stage %d: got\n%s\nwant\n%s", b.Stage, got, want[b.Stage])
 		}
 		for _, r := range reqs {
-			if last := b.Stage == 2 || b.Stage == 1 && r.Items[0] > 0; r.Then == last {
-				t.Errorf("stage %d: %v says that more follows: %v", b.Stage, r.Items, r.Then)
+			next := b.Stage + 1
+			if b.Stage == 2 || b.Stage == 1 && r.Items[0] > 0 {
+				next = 0
+			}
+			if r.Next != next {
+				t.Errorf("stage %d: stage %d follows for %v, want %d", b.Stage, r.Next, r.Items, next)
 			}
 		}
 	}

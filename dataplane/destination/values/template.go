@@ -175,12 +175,28 @@ func (r *ref) Get(s *Scope) convert.Value {
 	return convert.Value{}
 }
 
-// products is the list of products, or the one that the properties name.
+// products is the list of those products that are objects, or the one that the properties name.
 func (r *ref) products(s *Scope) convert.Value {
-	for e := range s.Event.slots[r.slot].Elements() {
+	list, objects, others := s.Event.slots[r.slot], 0, 0
+	for e := range list.Elements() {
 		if e.IsObject() {
-			return convert.JSON(s.Event.slots[r.slot])
+			objects++
+		} else {
+			others++
 		}
+	}
+	switch {
+	case objects > 0 && others == 0:
+		return convert.JSON(list)
+	case objects > 0:
+		only := []byte{'['}
+		for e := range list.Elements() {
+			if e.IsObject() {
+				only = append(append(only, e...), ',')
+			}
+		}
+		only[len(only)-1] = ']'
+		return convert.JSON(only)
 	}
 	properties := s.Event.slots[r.more]
 	if fields.First(properties.Get("product_id"), properties.Get("sku")) == nil {

@@ -251,6 +251,34 @@ func (c *Compiler) each(v *calls.Value) Value {
 	return e
 }
 
+// Within compiles, by f, what is built for each element of what is at of, of which most
+// count.
+func (c *Compiler) Within(of []calls.Template, most int, f func()) *Each {
+	e := &Each{of: c.Sources(of), reads: NewReads(), max: most}
+	outer := c.reads
+	c.reads = e.reads
+	c.varies = true
+	f()
+	c.reads = outer
+	return e
+}
+
+// Count is how many elements there are.
+func (e *Each) Count(s *Scope) (n int) {
+	e.Run(s, func(*Scope) bool { n++; return true })
+	return n
+}
+
+// At calls f with element n, if there is one.
+func (e *Each) At(s *Scope, n int, f func(*Scope)) {
+	e.Run(s, func(inner *Scope) bool {
+		if n--; n == -1 {
+			f(inner)
+		}
+		return true
+	})
+}
+
 func (e *Each) Append(b []byte, s *Scope) ([]byte, bool) {
 	b = append(b, '[')
 	some := false

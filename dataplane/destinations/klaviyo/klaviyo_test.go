@@ -108,7 +108,7 @@ func (s *standIn) answer(r *http.Request) (status int, problem, body string) {
 		return 400, "missing_revision", ""
 	case r.Header.Get("Content-Type") != "application/vnd.api+json":
 		return 415, "unsupported_media_type", ""
-	case strings.Contains(string(text), "loud"):
+	case strings.Contains(string(text), "loud"), strings.Contains(string(text), `"ProductName":"late"`):
 		return 429, "throttled", ""
 	case strings.Contains(string(text), "down"):
 		return 503, "service_unavailable", ""
@@ -206,6 +206,9 @@ func TestAnswersOfKlaviyo(t *testing.T) {
 	track := func(n int, more string) string {
 		return fmt.Sprintf(`{"messageId":"m%d","type":"track","userId":"ada","event":"E","properties":{"n":%d%s}}`, n, n, more)
 	}
+	order := func(products ...string) string {
+		return `{"messageId":"m1","type":"track","userId":"ada","event":"Order Completed","properties":{"products":[{"name":"` + strings.Join(products, `"},{"name":"`) + `"}]}}`
+	}
 	consent := `{"messageId":"m1","type":"identify","userId":"ada","traits":{"email":"ada@example.com","phone":"+41441234567","consent":true}}`
 	for name, tc := range map[string]struct {
 		settings string // further ones
@@ -225,6 +228,8 @@ func TestAnswersOfKlaviyo(t *testing.T) {
 		"no consent without a channel": {`,"listId":"l1"`, key, []string{consent}, []string{"delivered"}, []string{"profile ada"}, []string{"profile-import 201"}},
 		"consent that is refused":      {`,"listId":"loud","consent":"email"`, key, []string{consent}, []string{"retry busy"}, []string{"profile ada"}, []string{"profile-import 201", "profile-subscription-bulk-create-jobs 429"}},
 		"a number that is none":        {"", key, []string{`{"messageId":"m1","type":"identify","userId":"ada","traits":{"phone":"044 123","email":"nobody"}}`}, []string{"delivered"}, []string{"profile ada"}, []string{"profile-import 201"}},
+		"an order and its products":    {"", key, []string{order("loaf", "tin")}, []string{"delivered"}, []string{"Placed Order m1", "Ordered Product m1-1", "Ordered Product m1-2"}, []string{"events 202", "events 202", "events 202"}},
+		"a product has to wait":        {"", key, []string{order("loaf", "late", "tin"), track(2, "")}, []string{"retry busy", "untried"}, []string{"Placed Order m1", "Ordered Product m1-1"}, []string{"events 202", "events 202", "events 429"}},
 		"what is none for Klaviyo":     {"", key, []string{`{"messageId":"m1","type":"group","userId":"ada","groupId":"g"}`, track(2, "")}, []string{"dropped unsupported_event", "delivered"}, []string{"E m2"}, []string{"events 202"}},
 	} {
 		t.Run(name, func(t *testing.T) {

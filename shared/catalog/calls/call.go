@@ -11,14 +11,15 @@ import (
 	"weir/shared/catalog/ecommerce"
 )
 
-// maxThen is how many requests may follow one; the engine sends 16 of one event at most.
+// maxThen is how many calls may follow one.
 const maxThen = 8
 
 // call reads a call; one of then has the call that it follows.
 func (p *parser) call(n *yaml.Node, at string, before *Call) Call {
 	c := Call{At: at, Request: Request{Method: http.MethodPost, Format: "json"}}
 	var addressed, body bool
-	words := p.request(&c.Request, scope{}, &addressed, &body)
+	inner := scope{element: hasWord(n, "each")}
+	words := p.request(&c.Request, inner, &addressed, &body)
 	more := map[string]func(document.Pair){
 		"when":    func(m document.Pair) { c.When = p.condition(m.Node, m.At, scope{}) },
 		"require": func(m document.Pair) { c.Require = p.require(m) },
@@ -27,6 +28,12 @@ func (p *parser) call(n *yaml.Node, at string, before *Call) Call {
 		"after":   func(m document.Pair) { c.After = p.Duration(m) },
 		"age":     func(m document.Pair) { c.Age = p.age(m) },
 		"batch":   func(m document.Pair) { c.Batch = p.batch(m) },
+		"each": func(m document.Pair) {
+			if c.Each = p.sources(m.Node, m.At, scope{}); !inner.element {
+				p.Add(m.At, "not_allowed", "Each stands in the call itself.")
+			}
+		},
+		"max": func(m document.Pair) { c.Max = p.Number(m, 1, 100) },
 		"parts": func(m document.Pair) {
 			for i, e := range p.Sequence(m.Node, m.At) {
 				c.Parts = append(c.Parts, p.value(e, document.Index(m.At, i), scope{}))
@@ -54,10 +61,19 @@ func (p *parser) call(n *yaml.Node, at string, before *Call) Call {
 	return c
 }
 
+func hasWord(n *yaml.Node, word string) bool {
+	for i := 0; n.Kind == yaml.MappingNode && i < len(n.Content)-1; i += 2 {
+		if n.Content[i].Value == word {
+			return true
+		}
+	}
+	return false
+}
+
 // whole reports what does not go together in a call.
 func (p *parser) whole(c *Call, given map[string]bool, addressed, body bool) {
 	if c.Drop != "" || c.Retry != "" {
-		for _, word := range []string{"path", "url", "body", "parts", "batch", "then", "query", "headers"} {
+		for _, word := range []string{"path", "url", "body", "parts", "each", "batch", "then", "query", "headers"} {
 			if given[word] || c.Drop != "" && c.Retry != "" {
 				p.Add(c.At, "not_allowed", "A call that says drop or retry sends nothing: it has no %s, and one of the two.", word)
 				break
@@ -78,6 +94,10 @@ func (p *parser) whole(c *Call, given map[string]bool, addressed, body bool) {
 		p.Add(c.At+".after", "not_allowed", "Only a call that says retry has after.")
 	}
 	switch {
+	case given["each"] && c.Batch != nil:
+		p.Add(c.At+".each", "not_allowed", "A call of each element is one request each; in a batch parts have each.")
+	case given["max"] && !given["each"]:
+		p.Add(c.At+".max", "not_allowed", "Only a call that says each has max.")
 	case c.Batch == nil && c.Parts != nil:
 		p.Add(c.At+".parts", "not_allowed", "Parts stand in a batch: add batch.")
 	case c.Batch != nil && !p.known.Batch:

@@ -65,6 +65,10 @@ func TestMistakesAreRefusedWithTheirPlace(t *testing.T) {
 		"items without *":            {"answers:\n  - { status: 200, items: failed, is: dead, code: acme_a }", "answers[0].items", "malformed"},
 		"an id without its part":     {"answers:\n  - { status: 200, items: failed.*, id: id, is: dead, code: acme_a }", "answers[0]", "not_allowed"},
 		"an event path in an answer": {"answers:\n  - { status: 200, when: { $user: a }, is: dead, code: acme_a }", "answers[0].when.$user", "not_allowed"},
+		"each in a batch":            {"calls:\n  - { each: $products, path: /x, batch: true, body: { a: sku } }", "calls[0].each", "not_allowed"},
+		"max without each":           {"calls:\n  - { max: 3, path: /x, format: none }", "calls[0].max", "not_allowed"},
+		"each and drop":              {"calls:\n  - { each: $products, drop: acme_a }", "calls[0]", "not_allowed"},
+		"an element in when":         {"calls:\n  - { each: $products, when: { sku: a }, path: /x, format: none }", "calls[0].when.sku", "unknown_field"},
 		"no duration":                {"calls:\n  - { age: { max: 7d }, drop: acme_a }", "calls[0].age.max", "bad_duration"},
 		"more of a thing than fits":  {"calls: &c\n  - { path: /x, body: { a: &a { constant: [1,1,1,1,1,1,1,1,1,1] }, b: &b [*a,*a] } }", "calls[0].body.b[0]", "wrong_type"},
 	} {

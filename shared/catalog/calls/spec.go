@@ -53,7 +53,9 @@ type Call struct {
 	Retry   string
 	After   time.Duration
 	Request
-	Parts []Value // of a batch: several parts of one event, in the place of Body
+	Each  []Template // one request for each element of it; nil: one
+	Max   int        // elements; 0: any number
+	Parts []Value    // of a batch: several parts of one event, in the place of Body
 	Batch *Batch
 	Then  []Call
 }

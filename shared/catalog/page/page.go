@@ -105,14 +105,21 @@ func whatBecomes(b *bytes.Buffer, all []calls.Call) {
 		case c.Retry != "":
 			what = "tried again later: `" + c.Retry + "`"
 		case c.Drop == "":
-			what = request(&c.Request)
+			what = request(&c.Request) + each(c)
 			for j := range c.Then {
-				what += ", then " + request(&c.Then[j].Request)
+				what += ", then " + request(&c.Then[j].Request) + each(&c.Then[j])
 			}
 		}
 		fmt.Fprintf(b, "| %s | %s |\n", cell(which(c)), cell(what))
 	}
 	b.WriteString("\n")
+}
+
+func each(c *calls.Call) string {
+	if c.Each == nil {
+		return ""
+	}
+	return " for each of its elements"
 }
 
 // named writes what the names of events are called there.
