@@ -74,7 +74,8 @@ func newID(of reflect.Type) string {
 		return string(id.New[id.Source]())
 	case reflect.TypeFor[id.Destination]():
 		return string(id.New[id.Destination]())
-	default:
+	case reflect.TypeFor[id.Transformation]():
 		return string(id.New[id.Transformation]())
 	}
+	panic("no identifiers are made of type " + of.String()) // a kind was declared without a case here
 }
