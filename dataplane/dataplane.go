@@ -266,6 +266,7 @@ func (d *DataPlane) divide(client *outbound.Client, g *guard.Guard) error {
 			Staged: func(dest id.Destination, events []event.Event, seq uint64, err error) {
 				d.loading.Appended(n, dest, events, seq, err)
 			},
+			Taken: func() { d.loading.Taken(n) },
 			Trace: func(frame uint64) *telemetry.Trace { return d.trace(n, frame) },
 		}))
 	}

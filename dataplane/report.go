@@ -34,6 +34,21 @@ func (d *DataPlane) books() (rows []ledger.Row, whole bool) {
 	return rows, whole
 }
 
+// part returns the ledger of the partitions that run in this process, and which these are.
+// whole is false when what is staged is not counted yet.
+func (d *DataPlane) part() (rows []ledger.Row, here []int, whole bool) {
+	staged, whole := d.loading.Staged() // before what is delivered: that only grows
+	var parts [][]ledger.Row
+	for n, p := range d.partitions {
+		if _, err := p.Store(); err == nil { // before its ledger: that of one which stops is the newest there is
+			here, parts = append(here, n), append(parts, p.Ledger())
+		}
+	}
+	rows = ledger.Merge(parts...)
+	ledger.Stage(rows, staged)
+	return rows, here, whole
+}
+
 // unloaded lists the workspaces that cannot be loaded, or of which events that were
 // set aside because of that have not come back.
 func (d *DataPlane) unloaded() []id.Workspace {
@@ -78,7 +93,11 @@ func (d *DataPlane) status() agent.Status {
 	running, alarms := d.health.Status()
 	s := agent.Status{Healthy: running && d.ready() == nil, Alarms: alarms}
 	rows, whole := d.books()
-	s.Partial = !whole
+	if s.Partial = !whole; s.Partial && d.cfg.Events != "" {
+		if rows, s.Partitions, whole = d.part(); whole {
+			s.Of = len(d.partitions)
+		}
+	}
 	for _, r := range rows {
 		s.Counts = append(s.Counts, count(r))
 	}

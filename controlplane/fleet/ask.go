@@ -18,8 +18,9 @@ const answering = 21 * time.Second
 // waiter waits for a beat that was made after its ask.
 type waiter struct {
 	ask    uint64
-	after  time.Time // the newest beat that came before, in microseconds as the store keeps it
-	beats  int       // that came since
+	after  time.Time   // the newest beat that came before, in microseconds as the store keeps it
+	beats  int         // that came since
+	parts  []wire.Beat // of processes of which each knows a part, that answer the ask
 	answer chan []wire.Count
 }
 
@@ -76,9 +77,10 @@ func (s *Service) forget(pl id.Plane, w *waiter) {
 
 // answered hands the counts of a beat to those whose ask came before it was made: it
 // names their ask or a later one, or it is the second one since, and a plane makes a
-// beat when it has sent the former. Counts that lack something are no answer.
+// beat when it has sent the former. Counts that lack something are no answer, unless
+// those of other processes of the plane have it.
 func (s *Service) answered(b wire.Beat) {
-	if b.Partial {
+	if b.Partial && b.Process == "" {
 		return
 	}
 	s.mu.Lock()
@@ -89,12 +91,36 @@ func (s *Service) answered(b wire.Beat) {
 			w.after = at
 			w.beats++
 		}
-		if i > named && (w.beats < 2 || b.Counts == nil) {
+		if i > named && (w.beats < 2 || b.Counts == nil || b.Partial) {
+			continue
+		}
+		counts, whole := b.Counts, true
+		if b.Partial {
+			counts, whole = w.merge(b)
+		}
+		if !whole {
 			continue
 		}
 		select {
-		case w.answer <- b.Counts:
+		case w.answer <- counts:
 		default: // it has one
 		}
 	}
+}
+
+// merge adds the counts of a part of a plane to those of the others. A beat takes the
+// place of older ones of the same process or about the same partitions: of one that
+// moved, its new process says it all. whole: the parts are the plane's.
+func (w *waiter) merge(b wire.Beat) (counts []wire.Count, whole bool) {
+	w.parts = slices.DeleteFunc(w.parts, func(old wire.Beat) bool {
+		return old.Process == b.Process || old.Of != b.Of ||
+			slices.ContainsFunc(old.Partitions, func(n int) bool { return slices.Contains(b.Partitions, n) })
+	})
+	w.parts = append(w.parts, b)
+	known := 0
+	for _, p := range w.parts {
+		known += len(p.Partitions)
+		counts = append(counts, p.Counts...)
+	}
+	return counts, known == b.Of
 }

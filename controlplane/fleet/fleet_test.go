@@ -377,6 +377,36 @@ func TestCountsAreOfAfterTheyWereAskedFor(t *testing.T) {
 	want(one, 3)
 	want(two, 3)
 
+	part := func(process string, parked, ask uint64, of int, partitions ...int) {
+		d.pass(time.Second)
+		d.beats <- wire.Beat{
+			Plane: p.Plane, At: d.clock(), Version: "1.1.0", Asked: ask, Partial: true, Process: process, Partitions: partitions, Of: of,
+			Counts: []wire.Count{{Workspace: "ws_a", Source: "src_a", Destination: "dst_a", Parked: parked}},
+		}
+		d.beats <- wire.Beat{Plane: "pl_unknown", At: d.clock(), Version: "1.0.0"}
+	}
+	third, several := ask() // a plane of several processes
+	part("A", 100, second, 3, 0, 1, 2)
+	part("A", 1, third, 3, 0, 1)
+	part("A", 2, third, 3, 0, 1)  // once more
+	part("B", 30, third, 3, 1)    // a partition moved to another process
+	part("C", 400, third, 3)      // which has none yet
+	part("A", 5, second, 3, 0, 2) // before it heard the ask
+	select {
+	case a := <-several:
+		t.Errorf("counts = %+v, and partitions are missing", a)
+	default:
+	}
+	part("A", 6, third, 3, 0, 2)
+	sum := uint64(0)
+	a := <-several
+	for _, c := range a.counts {
+		sum += c.Parked
+	}
+	if a.err != nil || sum != 436 {
+		t.Errorf("counts = %+v, want 436 parked", a)
+	}
+
 	_, old := ask() // a plane that knows no asks
 	beat(4, second)
 	beat(5, second)

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -53,12 +54,16 @@ type Status struct {
 	Alarms  []wire.Alarm
 	Counts  []wire.Count
 	Partial bool // Counts lack what is not known in this process now
+	// Counts have then, if Of is not 0, all of the Partitions that run in this process.
+	Partitions []int
+	Of         int // so many that the plane has
 }
 
 // Agent keeps a plane's plans as the control plane wants them.
 type Agent struct {
 	cfg     Config
 	log     *slog.Logger
+	process string // tells it from other processes of the plane
 	started time.Time
 	wake    chan struct{} // something to reconcile
 	nudge   chan struct{} // something to tell at once
@@ -106,7 +111,7 @@ func New(cfg Config) (*Agent, error) {
 		cfg.Patience = 30 * time.Second
 	}
 	return &Agent{
-		cfg: cfg, log: cfg.Log, started: time.Now().UTC(), wake: make(chan struct{}, 1), nudge: make(chan struct{}, 1),
+		cfg: cfg, log: cfg.Log, process: rand.Text(), started: time.Now().UTC(), wake: make(chan struct{}, 1), nudge: make(chan struct{}, 1),
 		wants: map[id.Workspace]*want{}, alarms: map[wire.Code]uint64{}, acks: map[id.Workspace]ackState{}, unloaded: map[id.Workspace]bool{},
 	}, nil
 }
@@ -339,6 +344,9 @@ func (a *Agent) sendAcks(ctx context.Context, edge *edge.Edge) {
 func (a *Agent) beat(ctx context.Context, edge *edge.Edge, asked uint64) bool {
 	status := a.cfg.Status()
 	b := wire.Beat{Started: a.started, Version: a.cfg.Version, Healthy: status.Healthy, Gateway: a.cfg.GatewayURL, View: a.cfg.ViewURL, Alarms: slices.Clone(status.Alarms), Counts: status.Counts, Partial: status.Partial, Asked: asked}
+	if status.Of > 0 {
+		b.Process, b.Partitions, b.Of = a.process, status.Partitions, status.Of
+	}
 	b.Kinds = KindsOf(a.cfg.Kinds)
 	a.mu.Lock()
 	for _, c := range slices.Sorted(maps.Keys(a.alarms)) {

@@ -239,6 +239,10 @@ func (e *Engine) Appended(partition int, d id.Destination, events []event.Event,
 	e.staged.Add(partition, d, events, seq, err)
 }
 
+// Taken says that a partition runs in this process from now on: what another process
+// appended to its STAGE is counted before Staged is whole again.
+func (e *Engine) Taken(partition int) { e.staged.Again(partition) }
+
 // Staged returns how many events wait in STAGE to be loaded, for each source and
 // destination that has any. Just after a start it may be too few.
 func (e *Engine) Staged() (map[ledger.Key]int64, bool) { return e.staged.Counts() }

@@ -61,6 +61,7 @@ type Config struct {
 	Parked, Dead, Quarantine, Stage *overflow.Log
 	// Staged is told what each append to Stage gave: its number, or an error.
 	Staged func(d id.Destination, events []event.Event, seq uint64, err error)
+	Taken  func() // hears that the partition runs in this process from now on
 	Log    *slog.Logger
 	Trace  func(frame uint64) *telemetry.Trace // nil: no traces
 }
@@ -151,6 +152,7 @@ func (p *Partition) once(ctx context.Context) error {
 				LaneBytes: int64(share(openMemory, parts) / 4), MemoryBytes: int64(share(laneMemory, parts)),
 			})
 			p.lanes.Store(lanes)
+			p.cfg.Taken()
 			return lanes, err
 		},
 		KeepKeys: keep, JournalMax: p.cfg.Store.Limit(queue.Journal),

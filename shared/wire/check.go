@@ -116,10 +116,23 @@ func (b Beat) Cleaned() (Beat, int) {
 	return b, replaced
 }
 
+// mostPartitions is how many partitions a plane has at most.
+const mostPartitions = 256
+
+// soundPart reports whether a process of ours would name such partitions.
+func (b Beat) soundPart() bool {
+	ok := serverName.MatchString(b.Process) && b.Of > 0 && b.Of <= mostPartitions && len(b.Partitions) <= b.Of
+	for i, n := range b.Partitions {
+		ok = ok && n >= 0 && n < b.Of && (i == 0 || n > b.Partitions[i-1])
+	}
+	return ok
+}
+
 // Check refuses a beat that a plane of ours would not send.
 func (b Beat) Check() error {
 	ok := b.Format == Version && id.Valid(b.Plane) && softwareVersion.MatchString(b.Version) &&
 		webURL(b.Gateway) && webURL(b.View) && len(b.Alarms) <= maxAlarms && len(b.Kinds) <= maxKinds && len(b.Counts) <= MaxCounts
+	ok = ok && (b.Process == "" || b.soundPart())
 	for _, a := range b.Alarms {
 		ok = ok && a.Code.Known() && (a.Reason == "" || a.Reason.Known()) && (a.Workspace == "" || id.Valid(a.Workspace)) && len(a.Objects) <= MaxObjects && len(a.Servers) <= MaxObjects
 		for _, o := range a.Objects {

@@ -84,6 +84,12 @@ type Beat struct {
 	// Partial: the Counts lack what the plane did not know at the moment, since it starts,
 	// or other processes of it do.
 	Partial bool `json:"partial,omitempty"`
+	// Process tells the processes of a plane apart, in a partial beat whose Counts have all
+	// of the Partitions that run in this one, rising, Of so many that the plane has. Empty:
+	// that is not known, also from planes of older versions.
+	Process    string `json:"process,omitempty"`
+	Partitions []int  `json:"partitions,omitempty"`
+	Of         int    `json:"of,omitempty"`
 	// Asked is the newest ask that the plane had heard when it made the Counts; 0 for
 	// none, in a beat that leaves its counts out, and from planes of older versions.
 	Asked uint64 `json:"asked,omitempty"`

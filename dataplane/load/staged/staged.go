@@ -52,7 +52,8 @@ type Counter struct {
 
 	mu     sync.Mutex
 	counts map[place]*count
-	sought int // of the logs, whose destinations are not known yet
+	sought int   // of the logs, whose destinations are not known yet
+	again  []int // of them, those that Run does not look at yet
 }
 
 // New returns a Counter of the STAGE logs, by partition. It reads nothing.
@@ -72,6 +73,9 @@ func (c *Counter) Run(ctx context.Context, next func(id.Destination) ([]uint64, 
 		reading.Go(func() { c.find(ctx, p, next) })
 	}
 	for {
+		for _, p := range c.due() {
+			reading.Go(func() { c.find(ctx, p, next) })
+		}
 		for p, n := range c.unread() {
 			reading.Go(func() { c.inTurn(ctx, p, n) })
 		}
@@ -138,6 +142,29 @@ func (c *Counter) unread() map[place]*count {
 			all[p] = n
 		}
 	}
+	return all
+}
+
+// Again has a log looked at anew: somebody else may have appended to it.
+func (c *Counter) Again(partition int) {
+	c.mu.Lock()
+	for p, n := range c.counts {
+		if p.partition == partition {
+			n.doubt(n.end())
+		}
+	}
+	c.sought++
+	c.again = append(c.again, partition)
+	c.mu.Unlock()
+	c.stir()
+}
+
+// due returns the logs that are to be looked at anew.
+func (c *Counter) due() []int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	all := c.again
+	c.again = nil
 	return all
 }
 

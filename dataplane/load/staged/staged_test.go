@@ -213,3 +213,35 @@ func (away) State(ctx context.Context) (queue.State, error) {
 	<-ctx.Done()
 	return queue.State{}, errors.New("away")
 }
+
+// TestWhatAnotherProcessStagedIsCountedOnceItIsTakenOver: of destinations that are known
+// and of new ones, and nothing twice.
+func TestWhatAnotherProcessStagedIsCountedOnceItIsTakenOver(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := &stage{t: t, log: queuetest.NewLog(1, queuetest.Faults{}), next: map[id.Destination]uint64{}}
+		s.start()
+		defer s.stop()
+		if err := s.add("known", "src", 3); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		for round := range 3 {
+			for _, d := range []id.Destination{"known", "new"} {
+				events := []event.Event{{Workspace: "ws", Source: "src", JSON: []byte(`{}`)}}
+				if _, err := s.log.Append(t.Context(), string(d), queue.EncodeFrame(events)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			s.c.Again(0)
+			if _, whole := s.c.Counts(); whole {
+				t.Errorf("round %d: the counts are whole before the log was looked at", round)
+			}
+			time.Sleep(time.Minute)
+			got, whole := s.c.Counts()
+			if d := cmp.Diff(s.truth(), got); d != "" || !whole {
+				t.Errorf("round %d: whole %v, counts (-want +got)\n%s", round, whole, d)
+			}
+		}
+	})
+}

@@ -278,7 +278,7 @@ func (e *Edge) signBeat(b wire.Beat) (data []byte, tooLong bool, err error) {
 			return data, false, err
 		}
 	}
-	b.Counts, b.Asked = nil, 0
+	b.Counts, b.Asked, b.Process = nil, 0, ""
 	if err := b.Check(); err != nil {
 		return nil, false, err
 	}
