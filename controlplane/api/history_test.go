@@ -109,7 +109,10 @@ func TestARevisionComesBackUnderTheNextNumber(t *testing.T) {
 	d.want(d.as("viewer", "GET", acme+"/revisions/9", ""), 404)
 	d.want(d.as("viewer", "GET", acme+"/revisions/x", ""), 400)
 	d.want(d.as("viewer", "POST", acme+"/rollback", `{"to":1}`), 403)
-	d.want(d.as("editor", "POST", acme+"/rollback", `{"to":1}`, "If-Match", `"1"`), 412)
+	late := d.want(d.as("editor", "POST", acme+"/rollback", `{"to":1}`, "If-Match", `"1"`), 412)
+	if late.field(t, "revisions", "0", "number") != 2.0 || !strings.Contains(late.field(t, "detail").(string), "revision 2 by token:editor: change destination hook (settings.url)") {
+		t.Errorf("who was too late is told %s, want what revision 2 changed", late.text)
+	}
 	d.want(d.as("editor", "POST", acme+"/rollback", `{"to":9}`), 404)
 	d.want(d.as("editor", "POST", "/api/v1/workspaces/nothing/rollback", `{"to":1}`), 404)
 	back := d.want(d.as("editor", "POST", acme+"/rollback", `{"to":1}`, "If-Match", `"2"`, "Idempotency-Key", "k"), 200)

@@ -4,9 +4,11 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -14,6 +16,7 @@ import (
 	"weir/controlplane/api/web"
 	"weir/controlplane/draft"
 	"weir/controlplane/store"
+	"weir/shared/fault"
 	"weir/shared/id"
 	"weir/shared/workspace"
 )
@@ -97,10 +100,63 @@ func (a *API) once(c echo.Context, what string, p draft.Proposal, base uint64, b
 		}
 	}
 	if err != nil {
-		return web.Matched(base, err)
+		return web.Matched(base, a.meanwhile(ctx, p, base, err))
 	}
 	c.Response().Header().Set("ETag", answer.ETag)
 	return c.JSONBlob(answer.Status, answer.Body)
+}
+
+// mostMeanwhile is how many revisions of others an answer tells of.
+const mostMeanwhile = 20
+
+// meanwhile adds to a Conflict what others committed after base: in words, for who reads
+// the sentence alone, and as revisions.
+func (a *API) meanwhile(ctx context.Context, p draft.Proposal, base uint64, err error) error {
+	var known *fault.Error
+	if base == draft.Unconditional || !errors.As(err, &known) || known.Kind != fault.Conflict {
+		return err
+	}
+	var list []store.Revision
+	ws, failed := a.cfg.Store.WorkspaceByName(ctx, p.Organization, p.Name)
+	if failed == nil {
+		list, failed = a.cfg.Store.Revisions(ctx, ws.ID, 0, mostMeanwhile)
+	}
+	var others []revision
+	text := known.Text
+	for _, r := range list {
+		if r.Number > base {
+			others = append(others, revisionOf(r))
+			text += fmt.Sprintf("; revision %d by %s: %s", r.Number, r.By, described(r))
+		}
+	}
+	if failed != nil || len(others) == 0 {
+		return err // it says enough
+	}
+	return web.Overtaken(fault.New(fault.Conflict, "%s", text), others)
+}
+
+// described is what a revision changed and why, in words.
+func described(r store.Revision) string {
+	var changes []draft.Change
+	if len(r.Changes) == 0 || json.Unmarshal(r.Changes, &changes) != nil {
+		return "changes were not kept"
+	}
+	words := make([]string, 0, len(changes))
+	for _, c := range changes {
+		word := fmt.Sprintf("%s %s %s", c.Op, c.Kind, c.Name)
+		if len(c.Fields) > 0 {
+			word += " (" + strings.Join(c.Fields, ", ") + ")"
+		}
+		words = append(words, word)
+	}
+	const most = 5
+	if more := len(words) - most; more > 0 {
+		words = append(words[:most], fmt.Sprintf("and %d more", more))
+	}
+	if r.Reason != "" {
+		words = append(words, strconv.Quote(r.Reason))
+	}
+	return strings.Join(words, ", ")
 }
 
 // committed is the answer to a commit; the zero Response with an error.

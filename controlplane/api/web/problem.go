@@ -23,7 +23,20 @@ type problem struct {
 	Detail   string          `json:"detail"`
 	Kind     string          `json:"kind"`
 	Problems []fault.Problem `json:"problems,omitempty"`
+	// Revisions are what others committed meanwhile, the newest first.
+	Revisions any `json:"revisions,omitempty"`
 }
+
+// overtaken is a Conflict with what others did meanwhile.
+type overtaken struct {
+	error
+	revisions any
+}
+
+func (o *overtaken) Unwrap() error { return o.error }
+
+// Overtaken returns err, a Conflict, with the revisions that others committed meanwhile.
+func Overtaken(err error, revisions any) error { return &overtaken{err, revisions} }
 
 // rejected is a fault that HTTP itself has a status for, such as a body that is
 // no JSON.
@@ -86,6 +99,9 @@ func describe(err error) problem {
 	}
 	p := problem{Type: "about:blank", Status: status(err), Kind: fault.KindOf(err).String(), Problems: fault.ProblemsOf(err)}
 	p.Title = http.StatusText(p.Status)
+	if others := (*overtaken)(nil); errors.As(err, &others) {
+		p.Revisions = others.revisions
+	}
 	p.Detail = "something broke here; the control plane's log says what"
 	if errors.As(err, &known) && known.Kind != fault.Internal {
 		p.Detail = known.Text

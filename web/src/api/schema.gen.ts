@@ -1124,6 +1124,8 @@ export interface components {
             /** @enum {string} */
             kind: "internal" | "invalid" | "denied" | "missing" | "conflict" | "limited" | "unavailable";
             problems?: components["schemas"]["FieldProblem"][];
+            /** @description Of 412: what others committed meanwhile, the newest first, 20 at most */
+            revisions?: components["schemas"]["Revision"][];
         };
         FieldProblem: {
             /** @example destinations[2].settings.url */
