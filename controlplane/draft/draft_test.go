@@ -592,12 +592,12 @@ func TestARefusalSpeaksOfTheDocument(t *testing.T) {
 		Destinations: []workspace.Destination{{ID: "dst_1", Name: "b"}},
 		Connections:  []workspace.Connection{{Source: "src_1", Destination: "dst_1"}, {Source: "src_2", Destination: "dst_1"}},
 	}
-	got := draft.Explain(c, []wire.Problem{{Path: "sources[0].type", Code: "unknown_type"}, {Path: "connections[1]", Code: "x"}, {Path: "sources[9]", Code: "y"}, {Path: "", Code: "z"}})
+	got := draft.Explain(c, []wire.Problem{{Path: "sources[0].type", Code: "unknown_type"}, {Path: "connections[1]", Code: "x"}, {Path: "sources[9]", Code: "y"}, {Path: "destinations[0].settings.machineRole", Code: "guard_machine_role"}})
 	want := []fault.Problem{
 		{Path: "sources[1].type", Code: "unknown_type", Text: "The plane refuses this in zoo: unknown_type."},
 		{Path: "connections[0]", Code: "x", Text: "The plane refuses this in app -> b: x."},
 		{Path: "sources[9]", Code: "y", Text: "The plane refuses this: y."},
-		{Path: "", Code: "z", Text: "The plane refuses this: z."},
+		{Path: "destinations[0].settings.machineRole", Code: "guard_machine_role", Text: "The plane refuses this in b: guard_machine_role (the plane's owner allows it by naming this type below destinations, machineRole in guard.yaml, and starting the plane anew)."},
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("Explain differs (-want +got):\n%s", d)

@@ -81,9 +81,9 @@ func Explain(c workspace.Config, rejected []wire.Problem) []fault.Problem {
 	problems := make([]fault.Problem, 0, len(rejected))
 	for _, p := range rejected {
 		path, name := documentPath(c, order, p.Path)
-		text := fmt.Sprintf("The plane refuses this: %s.", p.Code)
+		text := fmt.Sprintf("The plane refuses this: %s.", p.Code.Explained())
 		if name != "" {
-			text = fmt.Sprintf("The plane refuses this in %s: %s.", name, p.Code)
+			text = fmt.Sprintf("The plane refuses this in %s: %s.", name, p.Code.Explained())
 		}
 		problems = append(problems, fault.Problem{Path: path, Code: string(p.Code), Text: text})
 	}

@@ -69,6 +69,18 @@ var planCodes = []Code{
 	"unavailable", "workspace_mismatch", "write_key_taken",
 }
 
+// Explained returns the code, with what helps in parentheses where the plane's owner alone
+// can help.
+func (c Code) Explained() string {
+	switch c {
+	case "guard_destination_type":
+		return "guard_destination_type (the plane's owner allows it by naming this type below destinations, types in guard.yaml, and starting the plane anew)"
+	case "guard_machine_role":
+		return "guard_machine_role (the plane's owner allows it by naming this type below destinations, machineRole in guard.yaml, and starting the plane anew)"
+	}
+	return string(c)
+}
+
 // doorCodes are the reasons for which an event is quarantined or dropped before
 // it is routed.
 var doorCodes = []Code{
