@@ -33,8 +33,14 @@ export async function loadNow(workspace: string, destination: string): Promise<s
   return ((await answer.json()) as { at: string }).at;
 }
 
-/** Whether a plane reaches a destination; code says why not. */
-export type Test = { ok: boolean; code: string; detail: string };
+/** Whether a plane can use a destination; code says why not. tried is what it did, ms how long it took. */
+export type Test = {
+  ok: boolean;
+  code: string;
+  detail: string;
+  tried?: "connection" | "request" | "session";
+  ms?: number;
+};
 
 /** Tests a destination from where the plane is. */
 export async function testDestination(workspace: string, destination: string): Promise<Test> {

@@ -10,10 +10,13 @@ const remedies: Record<string, string> = {
   load_unreachable: "Check host, port and firewall, and that the warehouse runs. It is tried again.",
   load_unsupported: "The warehouse cannot hold such a value; a transformation can change it.",
   no_address: "It has no address to test.",
+  no_answer: "It answers, but takes no requests now; deliveries wait. Test again in a while.",
   resolve_failed: "Check the host's name in its settings: the plane finds no address for it.",
-  sign_in_failed: "Check user, password and database in its settings, then apply them again.",
+  sign_in_failed: "Check its user, secrets and what they belong to in its settings, then apply them again.",
+  test_refused:
+    "Its address answers, but not as expected: check the settings that say which account and address are meant.",
   timeout: "It did not answer in time: check the firewall, and that it is not overloaded.",
-  tls_failed: "Check its certificate, and sslMode in its settings.",
+  tls_failed: "Check its certificate, and what its settings say of TLS, such as sslMode.",
   table_refused:
     "Other tables are loaded. Mend the table, such as a constraint, a trigger or a right, and replay its events from quarantine.",
   warehouse_slow:

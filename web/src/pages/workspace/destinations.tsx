@@ -3,6 +3,7 @@ import { Badge } from "../../parts/badge";
 import { Command } from "../../parts/command";
 import { Empty } from "../../parts/empty";
 import { Card, Section } from "../../parts/section";
+import { ConnectionTest } from "../warehouses/connection-test";
 
 /** Where a workspace's events go, and what waits or failed on the way. */
 export function Destinations({ workspace }: { workspace: Workspace }) {
@@ -30,6 +31,7 @@ export function Destinations({ workspace }: { workspace: Workspace }) {
                 <States destination={d} />
               </span>
               <Advice destination={d} />
+              <ConnectionTest workspace={workspace.name} destination={d.name} />
             </li>
           ))}
         </ul>

@@ -1,0 +1,9 @@
+/** A turning ring beside words that say what goes on. */
+export function Spinner() {
+  return (
+    <span
+      aria-hidden="true"
+      className="size-3.5 rounded-full border-2 border-line border-t-accent motion-safe:animate-spin"
+    />
+  );
+}
