@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"weir/dataplane/destination/mapping"
 	"weir/dataplane/destinations"
 	"weir/dataplane/plan"
 	"weir/dataplane/queue/natsstore"
@@ -160,5 +161,5 @@ func Kinds() plan.Kinds {
 	if !duckdb.Supported {
 		loads = slices.DeleteFunc(loads, func(k warehouse.Kind) bool { return k.Spec.Name == duckdb.Kind.Spec.Name })
 	}
-	return plan.Kinds{Sources: sources.All(), Destinations: destinations.All(), Warehouses: loads, Layouts: warehouses.Layouts()}
+	return plan.Kinds{Sources: sources.All(), Destinations: destinations.All(), Custom: mapping.Custom, Warehouses: loads, Layouts: warehouses.Layouts()}
 }

@@ -10,6 +10,7 @@ import (
 	"weir/dataplane/plan"
 	"weir/dataplane/preview"
 	"weir/dataplane/view"
+	"weir/shared/catalog/private"
 	"weir/shared/id"
 	"weir/shared/script"
 )
@@ -44,6 +45,13 @@ func (d *DataPlane) viewConfig(g *guard.Guard) view.Config {
 
 func (d *DataPlane) previewDestination(_ context.Context, draft view.DestinationDraft) ([]any, error) {
 	kinds := Kinds()
+	if draft.Type == private.Type {
+		kind, err := kinds.Custom(draft.Spec)
+		if err != nil {
+			return nil, err
+		}
+		return preview.DraftOf(kind, draft.Settings, draft.Events)
+	}
 	return preview.Draft(kinds.Destinations, kinds.Layouts, draft.Type, draft.Settings, draft.Events)
 }
 

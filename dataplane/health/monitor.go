@@ -36,11 +36,12 @@ type Config struct {
 	// Removed reports whether a workspace has a source or destination no more, or is
 	// removed itself; with an empty object only the latter.
 	Removed    func(ws id.Workspace, object string) bool
-	SlowCalls  func() []id.Workspace // whose calls of the view take long, or much of its time
-	SlowBodies func() int            // of requests that did not come in time lately
-	Unloaded   func() []id.Workspace // workspaces that cannot be loaded, or were not until now
-	Lazy       func() []string       // names of those that are seen to sync only now and then
-	Away       func() []string       // names of servers of the event cluster that are away
+	SlowCalls  func() []id.Workspace                  // whose calls of the view take long, or much of its time
+	SlowBodies func() int                             // of requests that did not come in time lately
+	Unloaded   func() []id.Workspace                  // workspaces that cannot be loaded, or were not until now
+	Unopened   func() map[id.Destination]id.Workspace // those whose own spec this build cannot read; nil: none
+	Lazy       func() []string                        // names of those that are seen to sync only now and then
+	Away       func() []string                        // names of servers of the event cluster that are away
 }
 
 // Warehouse is how the loads of a warehouse do. Failure is empty unless the
@@ -181,6 +182,11 @@ func (m *Monitor) alarms(states []partition.State) (alarms []wire.Alarm) {
 	}
 	for _, ws := range m.cfg.Unloaded() {
 		on = append(on, concern{code: "workspace_unloaded", workspace: ws, count: 1})
+	}
+	if m.cfg.Unopened != nil {
+		for d, ws := range m.cfg.Unopened() {
+			on = append(on, concern{code: "destination_unloaded", workspace: ws, destination: d, count: 1})
+		}
 	}
 	on = slices.DeleteFunc(on, func(c concern) bool { return c.workspace != "" && m.cfg.Removed(c.workspace, string(c.destination)) })
 	alarms = append(alarmsOf(on), m.quota.alarms()...)

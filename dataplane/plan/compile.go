@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 
 	"weir/dataplane/destination"
@@ -13,6 +14,7 @@ import (
 	"weir/dataplane/load"
 	"weir/dataplane/warehouse"
 	"weir/shared/catalog"
+	"weir/shared/catalog/private"
 	"weir/shared/fault"
 	"weir/shared/id"
 	"weir/shared/script"
@@ -34,6 +36,7 @@ const (
 type Kinds struct {
 	Sources      []ingest.Kind
 	Destinations []destination.Kind
+	Custom       func(spec string) (destination.Kind, error) // of destinations with a spec of their own; nil: there are none
 	Warehouses   []warehouse.Kind
 	Layouts      []*layout.Dialect // of kinds of warehouses, also of those that cannot be loaded yet
 	Code         *script.Compiler  // of transformations; nil: a configuration with code is an error
@@ -47,6 +50,11 @@ func (k Kinds) Specs() []catalog.Spec {
 	}
 	for _, d := range k.Destinations {
 		specs = append(specs, d.Spec)
+	}
+	if k.Custom != nil {
+		if s, ok := catalog.Find(catalog.All(), private.Type, catalog.Destinations); ok {
+			specs = append(specs, s)
+		}
 	}
 	for _, w := range k.Warehouses {
 		specs = append(specs, w.Spec)
@@ -114,6 +122,8 @@ type Plan struct {
 type target struct {
 	*destination.Target
 	warehouse warehouse.Opened // of a warehouse
+	spec      string           // its own
+	unopened  bool             // this build cannot read its spec: deliveries are parked
 	settings  []byte
 	secrets   map[string]secret.String
 }
@@ -181,9 +191,15 @@ func (p *Plan) Next(ctx context.Context, r workspace.Revision, k Kinds, s Secret
 	return next, nil, nil
 }
 
-// check lists what is wrong with the configuration as such.
+// unopened are the places of specs that destinations have themselves.
+var unopened = regexp.MustCompile(`^destinations\[[0-9]+\]\.spec(\.|$)`)
+
+// check lists what is wrong with the configuration as such. A destination with a spec of its
+// own that this build cannot read stops no other: see Holder.Unopened.
 func check(r workspace.Revision, k Kinds) []fault.Problem {
-	problems := workspace.Check(r.Config, k.Specs())
+	problems := slices.DeleteFunc(workspace.Check(r.Config, k.Specs()), func(p fault.Problem) bool {
+		return unopened.MatchString(p.Path) && k.Custom != nil
+	})
 	if r.Workspace != r.Config.Workspace {
 		problems = append(problems, fault.Problem{Path: "workspace", Code: CodeWorkspace, Text: "The configuration belongs to another workspace than its revision."})
 	}
@@ -192,7 +208,12 @@ func check(r workspace.Revision, k Kinds) []fault.Problem {
 
 // target opens one destination, or takes it over from p.
 func (p *Plan) target(ws id.Workspace, d workspace.Destination, k Kinds, s Secrets, at string) (target, []fault.Problem) {
+	made := destination.Target{Workspace: ws, ID: d.ID, Name: d.Name, Type: d.Type, Disabled: d.Disabled}
 	spec, opener, ok := k.opener(d)
+	if !ok && d.Type == private.Type && k.Custom != nil {
+		made.Disabled = true
+		return target{Target: &made, spec: d.Spec, unopened: true}, nil
+	}
 	if !ok {
 		return target{}, []fault.Problem{{Path: at + ".type", Code: "unknown_type", Text: "This plane has no destination of this type."}}
 	}
@@ -202,8 +223,7 @@ func (p *Plan) target(ws id.Workspace, d workspace.Destination, k Kinds, s Secre
 	if len(problems) > 0 {
 		return target{}, problems
 	}
-	t := target{settings: catalog.Fill(spec, d.Settings), secrets: secrets}
-	made := destination.Target{Workspace: ws, ID: d.ID, Name: d.Name, Type: d.Type, Disabled: d.Disabled}
+	t := target{spec: d.Spec, settings: catalog.Fill(spec, d.Settings), secrets: secrets}
 	if p != nil {
 		if old, ok := p.targets[d.ID]; ok && old.equal(t, d.Type) {
 			t.warehouse = old.warehouse
@@ -223,7 +243,7 @@ func (p *Plan) target(ws id.Workspace, d workspace.Destination, k Kinds, s Secre
 
 // equal reports whether t was opened with the same type, settings and secrets.
 func (t target) equal(o target, kind string) bool {
-	return t.Type == kind && bytes.Equal(t.settings, o.settings) &&
+	return t.Type == kind && t.spec == o.spec && !t.unopened && bytes.Equal(t.settings, o.settings) &&
 		maps.EqualFunc(t.secrets, o.secrets, func(a, b secret.String) bool { return a.Reveal() == b.Reveal() })
 }
 
@@ -232,6 +252,13 @@ type opener func(settings []byte, secrets map[string]secret.String) (destination
 
 // opener finds the kind of a destination.
 func (k Kinds) opener(d workspace.Destination) (catalog.Spec, opener, bool) {
+	if d.Type == private.Type && k.Custom != nil {
+		kind, err := k.Custom(d.Spec)
+		return kind.Spec, func(settings []byte, secrets map[string]secret.String) (destination.Opened, warehouse.Opened, error) {
+			opened, err := kind.Open(settings, secrets)
+			return opened, warehouse.Opened{}, err
+		}, err == nil
+	}
 	for _, kind := range k.Destinations {
 		if kind.Spec.Name == d.Type {
 			return kind.Spec, func(settings []byte, secrets map[string]secret.String) (destination.Opened, warehouse.Opened, error) {

@@ -98,6 +98,23 @@ func (h *Holder) Removed(ws id.Workspace, object string) bool {
 	return !destination && !source
 }
 
+// Unopened returns the destinations whose own spec this build cannot read, with their
+// workspaces: deliveries to them are parked.
+func (h *Holder) Unopened() map[id.Destination]id.Workspace {
+	all := map[id.Destination]id.Workspace{}
+	for ws, p := range h.now().plans {
+		if p == nil {
+			continue
+		}
+		for d, t := range p.targets {
+			if t.unopened {
+				all[d] = ws
+			}
+		}
+	}
+	return all
+}
+
 // Warehouse is one warehouse destination as it is configured now.
 type Warehouse struct {
 	*destination.Target

@@ -43,7 +43,12 @@ func OpenDestination(kinds []destination.Kind, typ string, settings []byte, secr
 		}
 		return nil, fault.New(fault.Missing, "There is no destination of type %q; there are: %s.", typ, strings.Join(names, ", "))
 	}
-	opened, err := kinds[i].Open(settings, secrets)
+	return Open(kinds[i], settings, secrets, now)
+}
+
+// Open is OpenDestination of a kind that is at hand.
+func Open(kind destination.Kind, settings []byte, secrets map[string]secret.String, now time.Time) (func(event []byte) Line, error) {
+	opened, err := kind.Open(settings, secrets)
 	if err != nil {
 		return nil, err
 	}

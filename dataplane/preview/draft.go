@@ -27,15 +27,22 @@ func Draft(kinds []destination.Kind, layouts []*layout.Dialect, typ string, sett
 		}
 		return each(events, preview), nil
 	}
-	secrets := map[string]secret.String{}
 	if i := slices.IndexFunc(kinds, func(k destination.Kind) bool { return k.Spec.Name == typ }); i >= 0 {
-		for _, f := range kinds[i].Spec.Secrets {
-			if f.Required {
-				secrets[f.Name] = secret.NewString("secret")
-			}
+		return DraftOf(kinds[i], settings, events)
+	}
+	_, err := OpenDestination(kinds, typ, settings, nil, time.Now())
+	return nil, err
+}
+
+// DraftOf is Draft of a kind of destination that is at hand.
+func DraftOf(kind destination.Kind, settings []byte, events []json.RawMessage) ([]any, error) {
+	secrets := map[string]secret.String{}
+	for _, f := range kind.Spec.Secrets {
+		if f.Required {
+			secrets[f.Name] = secret.NewString("secret")
 		}
 	}
-	preview, err := OpenDestination(kinds, typ, settings, secrets, time.Now())
+	preview, err := Open(kind, settings, secrets, time.Now())
 	if err != nil {
 		return nil, err
 	}

@@ -34,7 +34,7 @@
 //	POST /v1/loads             {"destination"}                          loads:start
 //	POST /v1/query             {"destination","sql"}                    query
 //	POST /v1/preview/transformation {"code","libraries":[{"name","code"}],"events":[...]}  preview
-//	POST /v1/preview/destination    {"type","settings","events":[...]}  preview
+//	POST /v1/preview/destination    {"type","spec","settings","events":[...]}  preview
 //	POST /v1/destinations/test {"destination"}                          destination:test
 //
 // live is a stream of what happens from now on, a line for each sighting:

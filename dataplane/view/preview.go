@@ -35,6 +35,7 @@ type LibraryDraft struct {
 // on. There are no secrets.
 type DestinationDraft struct {
 	Type     string            `json:"type"`
+	Spec     string            `json:"spec"` // of the type custom
 	Settings json.RawMessage   `json:"settings"`
 	Events   []json.RawMessage `json:"events"`
 }

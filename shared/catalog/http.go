@@ -3,6 +3,7 @@ package catalog
 import (
 	"fmt"
 	"maps"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -125,6 +126,9 @@ func (c *checker) specAuth(s Spec, a requests.Auth, at string) {
 	}
 	if !slices.Contains([]string{"", "sha1", "sha256", "sha512"}, a.Hash) || !slices.Contains([]string{"", "hex", "base64"}, a.Encoding) || !slices.Contains([]string{"", "body", "header"}, a.ClientIn) {
 		c.add(at, "not_in_enum", "The hash is sha1, sha256 or sha512, the encoding hex or base64, and clientIn body or header.")
+	}
+	if slices.Contains([]string{"Host", "Content-Length", "Content-Encoding", "Transfer-Encoding", "Connection"}, http.CanonicalHeaderKey(a.Name)) && (a.Type == "header" || a.Type == "hmac") {
+		c.add(at+".name", "not_allowed", "The engine sets this header.")
 	}
 	if refs := requests.References(a.Value); a.Type == "url" && (len(s.Base) == 0 || len(refs) != 1 || refs[0][0] != "secrets" || a.Value != "{secrets."+refs[0][1]+"}" ||
 		!slices.ContainsFunc(s.Secrets, func(f Field) bool { return f.Name == refs[0][1] && f.Type == TypeURL })) {

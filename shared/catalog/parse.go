@@ -30,6 +30,14 @@ var (
 	codeName  = regexp.MustCompile(`^[a-z][a-z0-9_]{0,39}$`)
 )
 
+// customType is the type of destinations whose spec stands in their workspace; see private.
+const customType = "custom"
+
+// custom is what the catalog says of all of these: a plane that lists it takes them.
+func custom() Spec {
+	return Spec{Family: Destinations, Name: customType, Title: "Custom", Doc: "Sends events to any HTTP API, as the destination's own spec says."}
+}
+
 // All returns the Spec of every kind of this build, by family and name. Each
 // call decodes anew; the caller owns the result and keeps it.
 func All() []Spec {
@@ -37,7 +45,7 @@ func All() []Spec {
 	if err := json.Unmarshal(embedded, &all); err != nil {
 		panic("catalog.gen.json is damaged: " + err.Error()) // written by gen, compiled in
 	}
-	return all
+	return append(all, custom())
 }
 
 // Find returns the Spec called name that belongs to one of the families.
@@ -64,7 +72,8 @@ func Parse(text []byte) (Spec, error) {
 	}
 	dec := yaml.NewDecoder(bytes.NewReader(text))
 	dec.KnownFields(true)
-	if err := dec.Decode(&file); err != nil {
+	var odd *yaml.TypeError
+	if err := dec.Decode(&file); err != nil && !errors.As(err, &odd) {
 		return Spec{}, fault.New(fault.Invalid, "The spec is not readable: %v.", err)
 	}
 	if err := dec.Decode(new(any)); !errors.Is(err, io.EOF) {
@@ -79,7 +88,7 @@ func Parse(text []byte) (Spec, error) {
 		return Spec{}, fault.New(fault.Invalid, "The spec is not readable: %v.", err)
 	}
 	s = withTLS(withBase(s), !file.Calls.IsZero())
-	problems := checkSpec(s)
+	problems := append(misread(odd), checkSpec(s)...)
 	if !file.Calls.IsZero() || !file.Answers.IsZero() || !file.Lookups.IsZero() || !file.Test.IsZero() {
 		read, more := calls.Parse(&file.Calls, &file.Lookups, &file.Answers, &file.Test, known(s))
 		s.Calls, problems = &read, append(problems, more...)
@@ -88,6 +97,23 @@ func Parse(text []byte) (Spec, error) {
 		return Spec{}, err
 	}
 	return s, nil
+}
+
+// unknownKey is what the YAML library says of a key that a spec does not have.
+var unknownKey = regexp.MustCompile(`^line (\d+): field (.*) not found in type `)
+
+// misread lists what does not fit the form of a spec, which err says by line.
+func misread(err *yaml.TypeError) []fault.Problem {
+	var c checker
+	for i := 0; err != nil && i < len(err.Errors); i++ {
+		line, _, _ := strings.Cut(err.Errors[i], ":")
+		if m := unknownKey.FindStringSubmatch(err.Errors[i]); m != nil {
+			c.add(m[2], "unknown_field", fmt.Sprintf("%s: %q is no word of this place.", line, m[2]))
+		} else {
+			c.add("", "wrong_type", line+": This is not of the type that belongs here.")
+		}
+	}
+	return c.problems
 }
 
 // known is what calls may refer to.

@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"maps"
 	"regexp"
 	"slices"
 	"strconv"
@@ -14,13 +15,17 @@ import (
 // Two settings with one text send to one place. It is the kind's name, then for each
 // field that the Spec names in its SentTo, in that order, a space, the field's name,
 // '=' and its value; with the default when settings lack the field, and nothing for
-// one that has none. Of an address only scheme, host and port count. The settings
+// one that has none. The addresses that a private spec names stand before the fields, with
+// the name custom: whoever may change them would receive the secrets. Of an address only scheme, host and port count. The settings
 // are a JSON object that Check has nothing against.
 //
 // Browsers compute the same text (web/src/api/sent-to.ts); testdata/sentto.json
 // in the folders of kinds holds both to it. A change of the form closes every secret that was sealed before.
 func SentTo(s Spec, settings []byte) string {
 	text := s.Name
+	if s.Private {
+		text = customType + places(s)
+	}
 	sent, _ := members(Fill(s, settings)) // Check refuses what is no object
 	for _, name := range s.SentTo {
 		value, there := sent[name]
@@ -86,4 +91,18 @@ func escaped(s string) string {
 		b.WriteString(strings.ToUpper(strconv.FormatUint(uint64(c), 16)))
 	}
 	return b.String()
+}
+
+// places is where the secrets of a private spec are sent beside what its settings say.
+func places(s Spec) string {
+	text := ""
+	for _, key := range slices.Sorted(maps.Keys(s.Base)) {
+		text += " base." + key + "=" + escaped(s.Base[key])
+	}
+	for _, a := range s.Auth {
+		if a.TokenURL != "" {
+			text += " tokenUrl=" + escaped(a.TokenURL)
+		}
+	}
+	return text
 }

@@ -41,6 +41,9 @@ type Spec struct {
 	Auth   []requests.Auth   `json:"auth,omitempty" yaml:"auth"` // applied one after the other to each request
 	Limits *requests.Limits  `json:"limits,omitempty" yaml:"limits"`
 
+	// Private is true of the spec of one destination, which stands in its workspace.
+	Private bool `json:"private,omitempty" yaml:"-"`
+
 	// Calls is what becomes of events, of a destination without code. It stands in the
 	// file alone: no form or check of settings needs it.
 	Calls *calls.Spec `json:"-" yaml:"-"`

@@ -106,6 +106,6 @@ var loadCodes = []Code{
 
 // alarmCodes are what a plane says about its own health.
 var alarmCodes = []Code{
-	"ack_failed", "bad_full", "clock_jump", "code_slow", "dead_full", "dead_letters", "dedupe_blocked", "dedupe_damaged", "dedupe_window_short", "destination_down", "destination_slow", "disk_full", "disk_low", "events_degraded", "events_unsynced", "frame_damaged", "journal_damaged", "journal_full", "lease_lost",
+	"ack_failed", "bad_full", "clock_jump", "code_slow", "dead_full", "dead_letters", "dedupe_blocked", "dedupe_damaged", "dedupe_window_short", "destination_down", "destination_slow", "destination_unloaded", "disk_full", "disk_low", "events_degraded", "events_unsynced", "frame_damaged", "journal_damaged", "journal_full", "lease_lost",
 	"ledger_unbalanced", "parked_full", "partition_stopped", "processor_busy", "quarantine_full", "queue_unavailable", "senders_slow", "stage_full", "state_damaged", "view_slow", "workspace_unloaded",
 }

@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"weir/shared/catalog"
+	"weir/shared/catalog/private"
 	"weir/shared/fault"
 	"weir/shared/filter"
 	"weir/shared/id"
@@ -224,6 +225,9 @@ func (k *check) destinations(list []Destination) map[string]bool {
 		at := fmt.Sprintf("destinations[%d]", i)
 		k.names(at, string(d.ID), d.Name, id.Valid(d.ID), ids, names)
 		spec, ok := k.spec(at, d.Type, catalog.Destinations, catalog.Warehouses)
+		if ok {
+			spec, ok = k.own(at, spec, d)
+		}
 		if !ok {
 			continue
 		}
@@ -240,6 +244,26 @@ func (k *check) spec(at, kind string, families ...catalog.Family) (catalog.Spec,
 		k.add(at+".type", "unknown_type", "There is no %s of this type%s.", families[0], k.known(families))
 	}
 	return s, ok
+}
+
+// own returns the kind that a destination of private.Type declares itself, and spec of
+// all others.
+func (k *check) own(at string, spec catalog.Spec, d Destination) (catalog.Spec, bool) {
+	if d.Type != private.Type {
+		if d.Spec != "" {
+			k.add(at+".spec", "not_allowed", "Only destinations of the type %s have a spec of their own.", private.Type)
+		}
+		return spec, true
+	}
+	if d.Spec == "" {
+		k.add(at+".spec", "required", "Say what the destination does: a spec in the format of destinations.")
+		return spec, false
+	}
+	spec, err := private.Parse(d.Spec)
+	for _, p := range fault.ProblemsOf(err) {
+		k.add(strings.TrimSuffix(at+".spec."+p.Path, "."), p.Code, "%s", p.Text)
+	}
+	return spec, err == nil
 }
 
 // known lists the types that there are, for the text of a problem.

@@ -82,7 +82,8 @@ type Transformation struct {
 type Destination struct {
 	ID       id.Destination        `json:"id"`
 	Name     string                `json:"name"`
-	Type     string                `json:"type"` // a destination or warehouse kind of the catalog
+	Type     string                `json:"type"`           // a destination or warehouse kind of the catalog
+	Spec     string                `json:"spec,omitempty"` // YAML, of the type private.Type alone: its own kind
 	Disabled bool                  `json:"disabled,omitempty"`
 	Settings json.RawMessage       `json:"settings,omitempty"`
 	Secrets  map[string]secret.Ref `json:"secrets,omitempty"` // by the Spec's secret field

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"weir/shared/catalog"
+	"weir/shared/catalog/private"
 	"weir/shared/secret"
 )
 
@@ -55,7 +56,7 @@ func (c Config) Bindings(specs []catalog.Spec) map[secret.Name]secret.Binding {
 		}
 	}
 	for _, d := range c.Destinations {
-		if spec, ok := catalog.Find(specs, d.Type, catalog.Destinations, catalog.Warehouses); ok {
+		if spec, ok := private.Find(specs, d.Type, d.Spec, catalog.Destinations, catalog.Warehouses); ok {
 			for field, ref := range d.Secrets {
 				all[secret.OfDestination(c.Workspace, d.ID, field, ref.Version)] = secret.Binding(catalog.SentTo(spec, d.Settings))
 			}

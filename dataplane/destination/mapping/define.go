@@ -14,6 +14,7 @@ import (
 	"weir/dataplane/destination/values"
 	"weir/shared/catalog"
 	"weir/shared/catalog/calls"
+	"weir/shared/catalog/private"
 	"weir/shared/fault"
 )
 
@@ -54,6 +55,18 @@ func Define(spec []byte, hooks ...Hooks) destination.Kind {
 		}
 		return open(*s.Calls, s, o, h)
 	})
+}
+
+// Custom makes a Kind of the spec that stands in a workspace. fault.Invalid: the spec is not
+// right, or says what this build does not know.
+func Custom(text string) (destination.Kind, error) {
+	s, err := private.Parse(text)
+	if err != nil {
+		return destination.Kind{}, err
+	}
+	kind := Define([]byte(text))
+	kind.Spec = s
+	return kind, nil
 }
 
 // New opens the destination of a spec with these settings, which the spec checked and

@@ -28,6 +28,7 @@ var bottlenecks = [...]struct {
 	{"stage_full", "too many events wait to be loaded into %s, so the sources that feed it are refused. Bring the warehouse back, or remove it"},
 	{"dedupe_blocked", "dedupe keys cannot be written, so a partition waits. Make room on its disk, or repair it"},
 	{"workspace_unloaded", "the plane cannot load workspace %s, so its sources are refused and events that it had accepted wait. See why in the plane's log, and apply a revision that it takes"},
+	{"destination_unloaded", "the plane cannot read the spec of a custom destination (%s), so its events wait in order. Upgrade the plane, or apply a spec that weir destination lint of its version takes"},
 	{"processor_busy", "the processors are busy all the time. Give the plane more cores, or lower what it does with transformations"},
 	{"code_slow", "transformations are slower than the events that come (%s); they wait in order. Make their code cheaper, or give the plane more cores"},
 	{"destination_slow", "a destination takes events more slowly than they come (%s). Raise its concurrency if it bears more; what waits is kept"},

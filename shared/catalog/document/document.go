@@ -273,3 +273,41 @@ func Quoted(text string) []byte {
 	_ = e.Encode(text) // a text
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 }
+
+// Line is the line of what stands at a place of a document, such as calls[0].body.user, or
+// of the nearest thing around it that is there.
+func Line(n *yaml.Node, at string) int {
+	n = Resolved(n)
+	line := n.Line
+	for at != "" {
+		step, rest := at, ""
+		if i := strings.IndexAny(at[1:], ".["); i >= 0 {
+			step, rest = at[:i+1], at[i+1:]
+		}
+		at = strings.TrimPrefix(rest, ".")
+		next := child(n, strings.Trim(step, "[]."), step[0] == '[')
+		if next == nil {
+			break
+		}
+		line, n = max(line, next.Line), Resolved(next)
+	}
+	return line
+}
+
+// child is an element of a list, or a member; nil when it is not there. Names with dots are
+// not found.
+func child(n *yaml.Node, step string, element bool) *yaml.Node {
+	if element {
+		i, err := strconv.Atoi(step)
+		if n.Kind != yaml.SequenceNode || err != nil || i < 0 || i >= len(n.Content) {
+			return nil
+		}
+		return n.Content[i]
+	}
+	for i := 0; n.Kind == yaml.MappingNode && i+1 < len(n.Content); i += 2 {
+		if n.Content[i].Value == step {
+			return &yaml.Node{Kind: yaml.AliasNode, Alias: n.Content[i+1], Line: n.Content[i].Line}
+		}
+	}
+	return nil
+}

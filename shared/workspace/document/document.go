@@ -65,7 +65,8 @@ type Transformation struct {
 // Destination is one receiver of events.
 type Destination struct {
 	Name     string            `json:"name" doc:"1 to 64 letters, digits, spaces, '_', '-' and '.', a letter or digit first and last"`
-	Type     string            `json:"type" doc:"A kind of destination or warehouse, such as webhook"`
+	Type     string            `json:"type" doc:"A kind of destination or warehouse, such as webhook, or custom"`
+	Spec     string            `json:"spec,omitempty" doc:"Of the type custom: its kind, in the format of destinations; YAML of at most 256 KiB"`
 	Disabled bool              `json:"disabled,omitempty" doc:"Parks its deliveries"`
 	Settings json.RawMessage   `json:"settings,omitempty" doc:"The settings of its kind"`
 	Secrets  map[string]Secret `json:"secrets,omitempty" doc:"The secrets of its kind"`

@@ -1605,8 +1605,10 @@ export interface components {
         Destination: {
             /** @description 1 to 64 letters, digits, spaces, '_', '-' and '.', a letter or digit first and last */
             name: string;
-            /** @description A kind of destination or warehouse, such as webhook */
+            /** @description A kind of destination or warehouse, such as webhook, or custom */
             type: string;
+            /** @description Of the type custom: its kind, in the format of destinations; YAML of at most 256 KiB */
+            spec?: string;
             /** @description Parks its deliveries */
             disabled?: boolean;
             /** @description The settings of its kind */

@@ -3,13 +3,17 @@ package manifest
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
 
 	"gopkg.in/yaml.v3"
 
+	"weir/shared/catalog/private"
 	"weir/shared/fault"
 	"weir/shared/secret"
 	"weir/shared/workspace/document"
@@ -113,6 +117,9 @@ func (r *reader) record(f *File, to reflect.Value, n *yaml.Node, path string, of
 	fields := make([]field, len(declared))
 	for i, d := range declared {
 		fields[i] = field{d.Name, r.value(f, to.FieldByIndex(d.Index), of)}
+		if d.Name == "spec" && to.Type() == reflect.TypeFor[document.Destination]() {
+			fields[i].read = r.spec(to.FieldByIndex(d.Index))
+		}
 	}
 	if to.Type() == reflect.TypeFor[document.Transformation]() {
 		fields = append(fields, field{"tests", func(n *yaml.Node, path string) {
@@ -236,6 +243,58 @@ func (r *reader) secret(w Wanted, n *yaml.Node) Wanted {
 		r.wrong(n, path, "wrong_secret", "a secret is { from: env, name: WEIR_SECRET_... }, { from: file, path: ... } or, as export writes it, { sealed: ..., version: ... }")
 	}
 	return w
+}
+
+// spec returns a reader of a kind of one's own: its text, or { from: file, path }, a path
+// from where the file is that is read.
+func (r *reader) spec(to reflect.Value) func(*yaml.Node, string) {
+	return func(n *yaml.Node, path string) {
+		at, ok := r.follow(n, path)
+		if !ok {
+			return
+		}
+		if at.Kind != yaml.MappingNode {
+			var s string
+			r.text(&s)(n, path)
+			to.SetString(s)
+			return
+		}
+		var from, file string
+		before := len(r.problems)
+		r.object(n, path, field{"from", r.text(&from)}, field{"path", r.text(&file)})
+		if len(r.problems) > before {
+			return
+		}
+		if from != "file" || file == "" {
+			r.wrong(n, path, "wrong_spec", "a spec is its text, or { from: file, path: ./crm.yaml }")
+			return
+		}
+		if !filepath.IsAbs(file) {
+			file = filepath.Join(filepath.Dir(r.file), file)
+		}
+		text, err := ReadSpec(file)
+		if err != nil {
+			r.wrong(n, path, "unreadable_spec", "%s", err)
+		}
+		to.SetString(text)
+	}
+}
+
+// ReadSpec reads a file with a kind of one's own.
+func ReadSpec(file string) (string, error) {
+	in, err := os.Open(file)
+	if err != nil {
+		return "", fmt.Errorf("the spec cannot be read: %w", err)
+	}
+	defer func() { _ = in.Close() }()
+	text, err := io.ReadAll(io.LimitReader(in, private.MaxBytes+1))
+	if err != nil {
+		return "", fmt.Errorf("the spec cannot be read: %w", err)
+	}
+	if len(text) > private.MaxBytes {
+		return "", fmt.Errorf("the spec %s is over %d KiB", file, private.MaxBytes>>10)
+	}
+	return string(text), nil
 }
 
 // each reads a mapping of any keys.

@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -18,6 +19,7 @@ import (
 	"weir/dataplane/preview"
 	"weir/infra/weir/cli/console"
 	"weir/infra/weir/cli/manifest"
+	"weir/shared/catalog/private"
 	"weir/shared/command"
 	"weir/shared/fault"
 	"weir/shared/secret"
@@ -43,7 +45,7 @@ func New(shell *console.Console) *cobra.Command {
 
 func newDestination(shell *console.Console) *cobra.Command {
 	k := invocation{shell}
-	var file, now string
+	var file, now, spec string
 	cmd := &cobra.Command{
 		Use:   "destination TYPE",
 		Short: "Print the requests that a destination would be sent",
@@ -53,25 +55,29 @@ the requests that would be sent:
   {"messageId","requests":[{"method","url","headers","body"}],"dropped","error"}
 
 Nothing is sent, and no server is asked. The settings file is YAML or JSON with
-the keys settings and secrets; here only, secrets stand in clear.`,
+the keys settings and secrets; here only, secrets stand in clear.
+
+TYPE may be the file of a kind of one's own, such as ./crm.yaml; so is it with
+the type custom and --spec.`,
 		Example: `  weir preview destination webhook --settings hook.yaml < events.jsonl
   echo '{"type":"track","event":"Hi","userId":"u"}' |
     weir preview destination webhook --settings hook.yaml --now 2026-01-02T03:04:05Z`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return k.destination(cmd.Context(), args[0], file, now, k.Lines(cmd))
+			return k.destination(cmd.Context(), args[0], spec, file, now, k.Lines(cmd))
 		},
 	}
 	cmd.Flags().StringVar(&file, "settings", "", "file with settings and secrets (none: no settings)")
+	cmd.Flags().StringVar(&spec, "spec", "", "of the type custom: `FILE` with its spec")
 	cmd.Flags().StringVar(&now, "now", "", "the time to take for now, RFC 3339 (default the clock's)")
 	return cmd
 }
 
-func (k invocation) destination(ctx context.Context, typ, file, now string, out *console.Lines) error {
+func (k invocation) destination(ctx context.Context, typ, spec, file, now string, out *console.Lines) error {
 	with, err := readSettings(file, now)
 	if err != nil {
 		return err
 	}
-	build, err := preview.OpenDestination(dataplane.Kinds().Destinations, typ, with.settings, with.secrets, with.now)
+	build, err := opened(typ, spec, with)
 	if err != nil {
 		return fmt.Errorf("preview destination %s: %w", typ, err)
 	}
@@ -95,6 +101,28 @@ func (k invocation) destination(ctx context.Context, typ, file, now string, out 
 		return fmt.Errorf("read stdin after line %d: %w", n, lines.Err())
 	}
 	return nil
+}
+
+// opened opens a destination of the type typ, or of the spec in a file.
+func opened(typ, spec string, with settings) (func(event []byte) preview.Line, error) {
+	if spec == "" && strings.ContainsAny(typ, "./\\") {
+		spec, typ = typ, private.Type
+	}
+	if (spec == "") != (typ != private.Type) {
+		return nil, command.Usage("--spec FILE goes with the type custom")
+	}
+	if spec == "" {
+		return preview.OpenDestination(dataplane.Kinds().Destinations, typ, with.settings, with.secrets, with.now)
+	}
+	text, err := manifest.ReadSpec(spec)
+	if err != nil {
+		return nil, err
+	}
+	kind, err := dataplane.Kinds().Custom(text)
+	if err != nil {
+		return nil, err
+	}
+	return preview.Open(kind, with.settings, with.secrets, with.now)
 }
 
 // readSettings reads the file, "" for none, and the time, "" for the clock's.

@@ -23,6 +23,7 @@ import (
 	"weir/infra/weir/cli/manifest"
 	"weir/infra/weir/cli/remote"
 	"weir/shared/catalog"
+	"weir/shared/catalog/private"
 	"weir/shared/fault"
 	"weir/shared/id"
 	"weir/shared/secret"
@@ -102,7 +103,8 @@ func check(f *manifest.File, w manifest.Wanted, value []byte) (problems []fault.
 	if w.Family == secret.Source {
 		spec, known = catalog.Find(catalog.All(), f.Document.Sources[w.Index].Type, catalog.Sources)
 	} else {
-		spec, known = catalog.Find(catalog.All(), f.Document.Destinations[w.Index].Type, catalog.Destinations, catalog.Warehouses)
+		d := f.Document.Destinations[w.Index]
+		spec, known = private.Find(catalog.All(), d.Type, d.Spec, catalog.Destinations, catalog.Warehouses)
 	}
 	if !known {
 		return nil
@@ -215,7 +217,7 @@ type object struct {
 func holder(w manifest.Wanted, doc, current *document.Document) object {
 	if w.Family == secret.Source {
 		s := &doc.Sources[w.Index]
-		o := object{secrets: &s.Secrets, to: binding(s.Type, s.Settings, catalog.Sources)}
+		o := object{secrets: &s.Secrets, to: binding(s.Type, "", s.Settings, catalog.Sources)}
 		var known id.Source
 		byID := func(f document.Source) bool { return s.ID != "" && f.ID == s.ID }
 		if former := match(current.Sources, byID, current.Source, s.Name, s.Was); former != nil {
@@ -225,7 +227,7 @@ func holder(w manifest.Wanted, doc, current *document.Document) object {
 		return o
 	}
 	d := &doc.Destinations[w.Index]
-	o := object{secrets: &d.Secrets, to: binding(d.Type, d.Settings, catalog.Destinations, catalog.Warehouses)}
+	o := object{secrets: &d.Secrets, to: binding(d.Type, d.Spec, d.Settings, catalog.Destinations, catalog.Warehouses)}
 	var known id.Destination
 	byID := func(f document.Destination) bool { return d.ID != "" && f.ID == d.ID }
 	if former := match(current.Destinations, byID, current.Destination, d.Name, d.Was); former != nil {
@@ -237,8 +239,8 @@ func holder(w manifest.Wanted, doc, current *document.Document) object {
 
 // binding is where the secrets of an object are sent. Of a kind that this build does
 // not know it is empty; the control plane refuses what does not fit.
-func binding(kind string, settings []byte, families ...catalog.Family) secret.Binding {
-	spec, ok := catalog.Find(catalog.All(), kind, families...)
+func binding(kind, own string, settings []byte, families ...catalog.Family) secret.Binding {
+	spec, ok := private.Find(catalog.All(), kind, own, families...)
 	if !ok {
 		return ""
 	}

@@ -20,6 +20,8 @@ const texts: Record<string, string> = {
     "A destination takes events more slowly than they come. Raise its concurrency if it bears more; what waits is kept.",
   egress_denied:
     "A destination's name leads to addresses that the plane may not talk to; its deliveries wait in order. Check its name in DNS; the plane's operator allows private addresses with --allow-private.",
+  destination_unloaded:
+    "It cannot read the spec of a custom destination, so its events wait in order. Upgrade the plane, or apply a spec that it takes.",
   disk_full: "Its disk is full, so new events are refused. Make room now.",
   disk_low: "Its disk is nearly full. Make room before events are refused.",
   events_unsynced:
