@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"weir/dataplane/destination"
+	"weir/dataplane/destination/cases"
 	"weir/dataplane/event"
 	"weir/shared/id"
 )
@@ -26,7 +27,7 @@ func Bench(b *testing.B, kind destination.Kind, dir string) {
 	if err != nil || len(files) == 0 {
 		b.Fatalf("no case files in %s/testdata: %v", dir, err)
 	}
-	one, err := eventOf([]byte(order))
+	one, err := cases.Event([]byte(order))
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -37,15 +38,15 @@ func Bench(b *testing.B, kind destination.Kind, dir string) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		opened, err := kind.Open(c.settings, c.opened)
+		opened, err := kind.Open(c.Settings, c.Secrets)
 		if err != nil || opened.HTTP == nil {
 			return
 		}
-		own := batchOf(slices.Repeat(c.events, (99+len(c.events))/len(c.events)), c.found)
+		own := batchOf(slices.Repeat(c.Events, (99+len(c.Events))/len(c.Events)), c.Found)
 		if sent(opened.HTTP, own) > sent(o.HTTP, batch) {
 			o, batch = opened, own
 		}
-		if all := batchOf(slices.Repeat([]event.Event{one}, 100), c.found); sent(opened.HTTP, all) == len(all.Items) {
+		if all := batchOf(slices.Repeat([]event.Event{one}, 100), c.Found); sent(opened.HTTP, all) == len(all.Items) {
 			o, batch = opened, all
 			break
 		}

@@ -11,7 +11,6 @@
 package destinationtest
 
 import (
-	"bytes"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -30,6 +29,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"weir/dataplane/destination"
+	"weir/dataplane/destination/cases"
 	"weir/dataplane/event"
 	"weir/shared/catalog"
 	"weir/shared/id"
@@ -40,7 +40,7 @@ import (
 var update = flag.Bool("update", false, "rewrite want.jsonl of the case files")
 
 // now is the clock of every case.
-var now = time.Date(2026, 1, 2, 3, 4, 5, 678e6, time.UTC)
+var now = cases.Now()
 
 // Check holds kind, whose folder is dir, to the contract.
 func Check(t *testing.T, kind destination.Kind, dir string) {
@@ -56,7 +56,7 @@ func Check(t *testing.T, kind destination.Kind, dir string) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			with := string(c.settings) + string(c.archive.get("secrets.json"))
+			with := string(c.Settings) + string(c.Part("secrets.json"))
 			c.alone, generated[with] = generated[with], true
 			for _, mistake := range c.check(kind) {
 				t.Error(mistake)
@@ -98,7 +98,7 @@ func checkSpec(t *testing.T, s catalog.Spec, dir string) {
 // check opens kind with the settings of the case and returns what is wrong with
 // what it builds.
 func (c *caseFile) check(kind destination.Kind) []string {
-	o, err := kind.Open(c.settings, c.opened)
+	o, err := kind.Open(c.Settings, c.Secrets)
 	switch {
 	case err != nil:
 		return []string{fmt.Sprintf("Open: %v", err)}
@@ -115,7 +115,7 @@ func (c *caseFile) check(kind destination.Kind) []string {
 			k.foreign[code.Name] = other.Family != kind.Spec.Family || other.Name != kind.Spec.Name
 		}
 	}
-	k.build(c.events, 0)
+	k.build(c.Events, 0)
 	for seed := range uint64(20) {
 		if !c.alone {
 			k.build(generate(seed, o.Limits.BatchSize), seed)
@@ -140,7 +140,7 @@ type caseCheck struct {
 // events, limits kept, and a good Judge.
 func (k *caseCheck) build(all []event.Event, seed uint64) {
 	for events := range slices.Chunk(all, k.opened.Limits.BatchSize) {
-		b := batch(events)
+		b := cases.Batch(events)
 		k.lookUps(&b, seed)
 		k.stage(b, seed)
 	}
@@ -203,31 +203,9 @@ func (k *caseCheck) stage(b destination.Batch, seed uint64) {
 	if k.lost {
 		return
 	}
-	for _, next := range following(b, reqs) {
+	for _, next := range cases.Following(b, reqs) {
 		k.stage(next, seed)
 	}
-}
-
-// following are the batches of the items that more follows for, by their stage.
-func following(b destination.Batch, reqs []destination.Request) []destination.Batch {
-	var all []destination.Batch
-	for _, r := range reqs {
-		if r.Next <= b.Stage || r.Next >= destination.MaxStages {
-			continue
-		}
-		at := slices.IndexFunc(all, func(next destination.Batch) bool { return next.Stage == r.Next })
-		if at < 0 {
-			at = len(all)
-			all = append(all, destination.Batch{Now: b.Now, Found: b.Found, Stage: r.Next})
-		}
-		for _, i := range r.Items {
-			if i >= 0 && i < len(b.Items) {
-				all[at].Items = append(all[at].Items, b.Items[i])
-			}
-		}
-	}
-	slices.SortFunc(all, func(a, b destination.Batch) int { return a.Stage - b.Stage })
-	return all
 }
 
 // lookUps wants good look-ups of a kind that makes any, and a verdict on any answer;
@@ -346,17 +324,17 @@ func checkRefusals(t *testing.T, kind destination.Kind, files []string) {
 		bad[f.Name] = secret.NewString(mark)
 	}
 	for name, open := range map[string]func() error{
-		"settings that are no object": func() error { _, err := kind.Open([]byte(`[]`), c.opened); return err },
-		"an unknown field":            func() error { _, err := kind.Open([]byte(`{"noSuchField":1}`), c.opened); return err },
+		"settings that are no object": func() error { _, err := kind.Open([]byte(`[]`), c.Secrets); return err },
+		"an unknown field":            func() error { _, err := kind.Open([]byte(`{"noSuchField":1}`), c.Secrets); return err },
 		"an unknown secret": func() error {
-			_, err := kind.Open(c.settings, map[string]secret.String{"noSuchSecret": secret.NewString(mark)})
+			_, err := kind.Open(c.Settings, map[string]secret.String{"noSuchSecret": secret.NewString(mark)})
 			return err
 		},
 		"garbled secrets": func() error {
 			if len(bad) == 0 {
 				return nil
 			}
-			_, err := kind.Open(c.settings, bad)
+			_, err := kind.Open(c.Settings, bad)
 			if err == nil {
 				return nil // a kind may take any text
 			}
@@ -393,84 +371,24 @@ func generate(seed uint64, size int) []event.Event {
 	return events
 }
 
-func batch(events []event.Event) destination.Batch {
-	b := destination.Batch{Now: now}
-	for _, e := range events {
-		b.Items = append(b.Items, destination.Item{Event: e, Attempt: 1})
-	}
-	return b
-}
-
-// line is one line of want.jsonl.
-type line struct {
-	Events  []id.Event          `json:"events"`
-	LookUp  string              `json:"lookUp,omitempty"` // its Key
-	Method  string              `json:"method,omitempty"`
-	URL     string              `json:"url,omitempty"`
-	Headers map[string][]string `json:"headers,omitempty"`
-	Body    string              `json:"body,omitempty"`
-	Outcome string              `json:"outcome,omitempty"`
-	Code    string              `json:"code,omitempty"`
-}
-
-var outcomes = map[destination.Outcome]string{
-	destination.Delivered: "delivered", destination.Dropped: "dropped", destination.Retry: "retry", destination.Dead: "dead",
-}
-
 // compare holds the case's requests against want.jsonl, and what its answers mean against
 // verdicts.jsonl, or rewrites both.
 func (c *caseFile) compare(m *mistakes, o destination.Opened) {
-	var got bytes.Buffer
-	var all []built
-	for at := 0; at < len(c.events); at += o.Limits.BatchSize {
-		b := batch(c.events[at:min(at+o.Limits.BatchSize, len(c.events))])
-		if kind, chained := o.HTTP.(destination.Chained); chained {
-			all = append(all, show(&got, b, kind.LookUps(b), nil)...)
-			b.Found = c.found
-		}
-		for todo := []destination.Batch{b}; len(todo) > 0; {
-			b, todo = todo[0], todo[1:]
-			reqs, verdicts := o.HTTP.Build(b)
-			all = append(all, show(&got, b, reqs, verdicts)...)
-			todo = append(todo, following(b, reqs)...)
-		}
+	got, judged, wrong := c.Run(o)
+	for _, text := range wrong {
+		m.add("%s", text)
 	}
-	judged := c.judge(m, o, all)
 	if *update {
-		c.archive.set("want.jsonl", got.Bytes())
+		c.Set("want.jsonl", got)
 		if len(judged) > 0 {
-			c.archive.set("verdicts.jsonl", judged)
+			c.Set("verdicts.jsonl", judged)
 		}
-		if err := os.WriteFile(c.path, c.archive.format(), 0o644); err != nil {
+		if err := c.Write(); err != nil {
 			m.add("%v", err)
 		}
 		return
 	}
-	if diff := cmp.Diff(string(c.archive.get("want.jsonl")), got.String()) + cmp.Diff(string(c.archive.get("verdicts.jsonl")), string(judged)); diff != "" {
-		m.add("%s: -want +got (rewrite with -update, and read the difference):\n%s", c.path, diff)
+	if diff := cmp.Diff(string(c.Part("want.jsonl")), string(got)) + cmp.Diff(string(c.Part("verdicts.jsonl")), string(judged)); diff != "" {
+		m.add("%s: -want +got (rewrite with -update, and read the difference):\n%s", c.Path, diff)
 	}
-}
-
-// show writes a line for each request and verdict on b.
-func show(to *bytes.Buffer, b destination.Batch, reqs []destination.Request, verdicts []destination.Verdict) (all []built) {
-	enc := json.NewEncoder(to)
-	enc.SetEscapeHTML(false)
-	events := make([]event.Event, len(b.Items))
-	for i := range events {
-		events[i] = b.Items[i].Event
-	}
-	for _, r := range reqs {
-		l := line{LookUp: r.Key, Method: r.Method, URL: r.URL, Headers: r.Header, Body: string(r.Body)}
-		for _, i := range r.Items {
-			if i >= 0 && i < len(events) { // lookUps says so
-				l.Events = append(l.Events, events[i].MessageID)
-			}
-		}
-		_ = enc.Encode(l) // a buffer
-		all = append(all, built{r, events})
-	}
-	for _, v := range verdicts {
-		_ = enc.Encode(line{Events: []id.Event{events[v.Item].MessageID}, Outcome: outcomes[v.Outcome], Code: v.Code})
-	}
-	return all
 }

@@ -1,17 +1,13 @@
 package destinationtest
 
 import (
-	"cmp"
-	"encoding/json"
-	"errors"
 	"testing"
 	"time"
 
 	"weir/dataplane/destination"
+	"weir/dataplane/destination/cases"
 	"weir/dataplane/egress"
-	"weir/dataplane/event"
 	"weir/dataplane/outbound"
-	"weir/shared/id"
 	"weir/shared/secret"
 )
 
@@ -34,7 +30,7 @@ func Send(t testing.TB, kind destination.Kind, settings string, secrets map[stri
 	defer link.Close()
 	b := destination.Batch{Now: now}
 	for i, text := range events {
-		e, err := eventOf([]byte(text))
+		e, err := cases.Event([]byte(text))
 		if err != nil {
 			t.Fatalf("event %d: %v", i, err)
 		}
@@ -46,25 +42,11 @@ func Send(t testing.TB, kind destination.Kind, settings string, secrets map[stri
 	for i, r := range results {
 		lines[i] = "untried"
 		if r.Outcome != 0 {
-			lines[i] = outcomes[r.Outcome]
+			lines[i] = cases.Outcome(r.Outcome)
 		}
 		if r.Code != "" {
 			lines[i] += " " + r.Code
 		}
 	}
 	return lines
-}
-
-// eventOf reads an event as a line of events.jsonl holds it.
-func eventOf(l []byte) (event.Event, error) {
-	var head struct{ MessageID, Type, UserID, AnonymousID string }
-	if err := json.Unmarshal(l, &head); err != nil {
-		return event.Event{}, err
-	}
-	if head.MessageID == "" {
-		return event.Event{}, errors.New("there is no messageId")
-	}
-	return event.Event{
-		Workspace: "ws_kit", Source: "src_kit", MessageID: id.Event(head.MessageID), Type: head.Type, User: cmp.Or(head.UserID, head.AnonymousID), ReceivedAt: now, JSON: l,
-	}, nil
 }

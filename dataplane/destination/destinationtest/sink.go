@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"weir/dataplane/destination"
+	"weir/dataplane/destination/cases"
 	"weir/dataplane/event"
 	"weir/shared/id"
 )
@@ -118,7 +119,7 @@ func (c *sinkCheck) verdicts(ctx context.Context, name string, events []event.Ev
 		e.JSON = slices.Clone(e.JSON)
 		given[i] = e
 	}
-	b := batch(given)
+	b := cases.Batch(given)
 	b.Name = nameOf(given)
 	verdicts, err := c.sink.Write(ctx, b)
 	for i := range given {

@@ -3,7 +3,6 @@ package destinationtest
 import (
 	"bytes"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -11,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"weir/dataplane/destination"
+	"weir/dataplane/destination/cases"
 )
 
 // Side is the other side of a sink in a case.
@@ -42,13 +42,13 @@ func SinkCases(t *testing.T, kind destination.Kind, dir string, start func(testi
 				}
 			}
 			if *update {
-				c.archive.set("want.jsonl", []byte(got))
-				if err := os.WriteFile(c.path, c.archive.format(), 0o644); err != nil {
+				c.Set("want.jsonl", []byte(got))
+				if err := c.Write(); err != nil {
 					t.Fatal(err)
 				}
 				return
 			}
-			if diff := cmp.Diff(string(bytes.TrimSpace(c.archive.get("want.jsonl"))), strings.TrimSpace(got)); diff != "" {
+			if diff := cmp.Diff(string(bytes.TrimSpace(c.Part("want.jsonl"))), strings.TrimSpace(got)); diff != "" {
 				t.Errorf("what arrived differs: -want +got\n%s", diff)
 			}
 		})
@@ -57,7 +57,7 @@ func SinkCases(t *testing.T, kind destination.Kind, dir string, start func(testi
 
 // written writes the events of a case and returns what arrived and what did not.
 func (c *caseFile) written(t *testing.T, kind destination.Kind, other Side) string {
-	o, err := kind.Open(c.settings, c.opened)
+	o, err := kind.Open(c.Settings, c.Secrets)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,7 +65,7 @@ func (c *caseFile) written(t *testing.T, kind destination.Kind, other Side) stri
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := batch(c.events)
+	b := cases.Batch(c.Events)
 	b.Name = "batch"
 	verdicts, err := sink.Write(t.Context(), b)
 	if err != nil {
@@ -78,12 +78,12 @@ func (c *caseFile) written(t *testing.T, kind destination.Kind, other Side) stri
 	for _, line := range other.Arrived() {
 		out.WriteString(line + "\n")
 	}
-	for _, v := range destination.Wrote(len(c.events), verdicts, nil) {
+	for _, v := range destination.Wrote(len(c.Events), verdicts, nil) {
 		if why := badVerdict(v); why != "" {
 			t.Error(why)
 		}
 		if v.Outcome != destination.Delivered {
-			fmt.Fprintf(&out, "{\"messageId\":%q,%q:%q}\n", c.events[v.Item].MessageID, outcomes[v.Outcome], v.Code)
+			fmt.Fprintf(&out, "{\"messageId\":%q,%q:%q}\n", c.Events[v.Item].MessageID, cases.Outcome(v.Outcome), v.Code)
 		}
 	}
 	return out.String()

@@ -20,7 +20,7 @@ type invocation struct{ *console.Console }
 
 // New returns the command `weir destination`.
 func New(shell *console.Console) *cobra.Command {
-	return console.Group("destination", "Try destinations, and check kinds of your own", newTest(shell))
+	return console.Group("destination", "Try destinations, and check kinds of your own", newTest(shell), newLint(shell))
 }
 
 func newTest(shell *console.Console) *cobra.Command {
