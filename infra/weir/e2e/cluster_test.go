@@ -268,7 +268,8 @@ func TestKilledMajorityOfEventServers(t *testing.T) {
 }
 
 // TestKilledPlaneBesideAnother kills a plane, and an event server before that, while a
-// second process of the same plane waits: it takes the partitions over.
+// second process of the same plane waits: it takes the partitions over. Before and after,
+// a destination for which nothing waits is removed without further ado.
 func TestKilledPlaneBesideAnother(t *testing.T) {
 	t.Parallel()
 	tr := newTrial(t)
@@ -278,6 +279,15 @@ func TestKilledPlaneBesideAnother(t *testing.T) {
 	copyKeys(t, filepath.Join(tr.dir, "plane"), filepath.Join(other.dir, "plane"))
 	other.startPlane()
 	tr.flows("load with two processes")
+	removes := func() {
+		t.Helper()
+		tr.apply(0, hookConfig("beta", "eu", "wk_beta", map[string]string{"idle": tr.hook.URL}))
+		const without = `{"document":{"workspace":"beta","region":"eu","sources":[{"name":"web","type":"http","writeKey":"wk_beta"}]},"prune":true}`
+		if code, answer := tr.asks("PUT", "/api/v1/workspaces/beta/config", without); code != 200 {
+			t.Errorf("the removal of a destination for which nothing waits: %d %s", code, answer)
+		}
+	}
+	removes()
 	tr.servers[0].process.kill()
 	tr.flows("load without an event server")
 	tr.target.Store("http://" + other.gateway)
@@ -285,6 +295,7 @@ func TestKilledPlaneBesideAnother(t *testing.T) {
 	tr.gaps.report(t, "before the takeover")
 	tr.flows("load after the takeover")
 	tr.gaps.report(t, "takeover")
+	removes()
 	tr.servers[0].start()
 	tr.finish()
 }
