@@ -50,7 +50,7 @@ func define[S any](text []byte, open func(S) (Opened, error)) Kind {
 		if err := check(spec, settings, secrets); err != nil {
 			return Opened{}, err
 		}
-		filled := catalog.Fill(spec, settings)
+		names, filled := spec.Events(catalog.Fill(spec, settings))
 		var s S
 		limits, err := settingsOf(spec, filled, &s)
 		if err != nil {
@@ -77,7 +77,7 @@ func define[S any](text []byte, open func(S) (Opened, error)) Kind {
 		if o.Trust, err = trust.Of(given.Get("sslRootCert").Text(), given.Get("sslCert").Text(), secrets["sslKey"]); err != nil {
 			return Opened{}, err
 		}
-		o.Limits, o.Auth = limits, authOf(spec, settings, filled, secrets)
+		o.Limits, o.Auth, o.Names = limits, authOf(spec, settings, filled, secrets), names
 		return o, nil
 	}}
 }

@@ -19,7 +19,9 @@ import (
 	"weir/dataplane/destination/fields"
 	"weir/dataplane/destination/trust"
 	"weir/dataplane/event"
+	names "weir/dataplane/filter"
 	"weir/shared/catalog"
+	"weir/shared/filter"
 	"weir/shared/id"
 	"weir/shared/secret"
 )
@@ -174,8 +176,18 @@ type Opened struct {
 	Sink   func(ctx context.Context, d Deps) (Sink, error) // and Sink is set
 	Staged bool                                            // what it delivers waits in STAGE to be loaded
 	Limits Limits
-	Trust  *trust.HTTP // of HTTP's connections; nil: as all are
-	Auth   []Auth      // of HTTP's requests, in the order in which it is applied
+	Trust  *trust.HTTP   // of HTTP's connections; nil: as all are
+	Auth   []Auth        // of HTTP's requests, in the order in which it is applied
+	Names  *filter.Names // of the events that it takes; nil: all
+}
+
+// Refuses returns the code with which an event is dropped that o does not take, "" when it
+// does.
+func (o *Opened) Refuses(e *event.Event) (code string) {
+	if o.Names == nil || o.Names.Admits(e.Type, names.NameOf(e)) {
+		return ""
+	}
+	return names.CodeFiltered
 }
 
 // Target is an opened destination of a workspace as lanes see it. A Target is

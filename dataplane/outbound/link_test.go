@@ -3,6 +3,7 @@ package outbound_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"weir/dataplane/destination"
 	"weir/dataplane/event"
 	"weir/dataplane/outbound"
+	"weir/shared/filter"
 )
 
 // each makes a request of every event.
@@ -85,6 +87,46 @@ func TestWhatBecameOfABatch(t *testing.T) {
 		if diff := cmp.Diff(tc.want, got) + cmp.Diff(tc.results, results); diff != "" {
 			t.Errorf("%s: -want +got\n%s", name, diff)
 		}
+	}
+}
+
+// TestEventsThatATargetDoesNotTakeAreDroppedFromItsBatch: the results of the others stand
+// in their places, of requests and of a sink.
+func TestEventsThatATargetDoesNotTakeAreDroppedFromItsBatch(t *testing.T) {
+	t.Parallel()
+	var bodies []string
+	closed := 0
+	link := outbound.Link{Deps: destination.Deps{Now: time.Now}, Do: func(_ context.Context, r destination.Request, _ time.Duration) (destination.Response, error) {
+		bodies = append(bodies, string(r.Body))
+		return destination.Response{Status: 200}, nil
+	}}
+	defer link.Close()
+	names := filter.Events{Deny: []string{"B*"}}.Names()
+	named := func(name string) string { return `{"event":"` + name + `"}` }
+	for kind, opened := range map[string]destination.Opened{
+		"requests": {HTTP: each{}, Names: names},
+		"a sink":   {Sink: func(context.Context, destination.Deps) (destination.Sink, error) { return pipe{closed: &closed}, nil }, Names: names},
+	} {
+		b := batch(named("B1"), named("A"), named("B2"), named("C"))
+		for i := range b.Items {
+			b.Items[i].Event.Type = "track"
+		}
+		results := make([]outbound.Result, 4)
+		if got := link.Send(t.Context(), &destination.Target{Opened: opened}, b, results); !got.Answered || got.Failed {
+			t.Errorf("%s: %+v", kind, got)
+		}
+		for i, want := range []destination.Outcome{destination.Dropped, destination.Delivered, destination.Dropped, destination.Delivered} {
+			if got := results[i]; got.Outcome != want || (got.Code == "event_filtered") != (want == destination.Dropped) {
+				t.Errorf("%s: item %d: %+v, want outcome %d", kind, i, got, want)
+			}
+		}
+		some := destination.Batch{Items: b.Items[:1]}
+		if got := link.Send(t.Context(), &destination.Target{Opened: opened}, some, results[:1]); got != (outbound.Outcome{}) {
+			t.Errorf("%s: a batch of which nothing is sent says %+v", kind, got)
+		}
+	}
+	if want := []string{named("A"), named("C")}; !slices.Equal(bodies, want) {
+		t.Errorf("sent %q, want %q", bodies, want)
 	}
 }
 

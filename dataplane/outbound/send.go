@@ -12,8 +12,38 @@ import (
 // Send sends a batch to the target of this moment and sets results, by item. A request
 // that its answer splits is sent again in halves, in order. Where the target is
 // ordered, requests behind one that has to be repeated are not tried; and none is
-// behind very many halves, or once Held says no.
+// behind very many halves, or once Held says no. Events that the target does not take by
+// name are dropped, and take no part in a request.
 func (l *Link) Send(ctx context.Context, t *destination.Target, b destination.Batch, results []Result) Outcome {
+	if t.Names == nil {
+		return l.send(ctx, t, b, results)
+	}
+	taken := make([]int, 0, len(b.Items))
+	for i := range b.Items {
+		if code := t.Refuses(&b.Items[i].Event); code != "" {
+			results[i] = Result{Outcome: destination.Dropped, Code: code}
+		} else {
+			taken = append(taken, i)
+		}
+	}
+	if len(taken) == 0 {
+		return Outcome{}
+	}
+	some := part(b, taken, b.Stage)
+	some.Found, some.Name = b.Found, b.Name
+	of := make([]Result, len(taken))
+	for i, item := range taken {
+		of[i] = results[item]
+	}
+	outcome := l.send(ctx, t, some, of)
+	for i, item := range taken {
+		results[item] = of[i]
+	}
+	return outcome
+}
+
+// send is Send of events that the target takes.
+func (l *Link) send(ctx context.Context, t *destination.Target, b destination.Batch, results []Result) Outcome {
 	if t.HTTP == nil {
 		return l.sendSink(ctx, t, b, results)
 	}

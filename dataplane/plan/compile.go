@@ -264,7 +264,9 @@ func (k Kinds) opener(d workspace.Destination) (catalog.Spec, opener, bool) {
 			return kind.Spec, func(settings []byte, secrets map[string]secret.String) (destination.Opened, warehouse.Opened, error) {
 				opened, err := kind.Open(settings, secrets)
 				if err == nil && opened.Limits.Interval > 0 {
-					return staged(d.ID, nothing), written(opened), nil
+					stage := staged(d.ID, nothing)
+					stage.Names = opened.Names
+					return stage, written(opened), nil
 				}
 				return opened, warehouse.Opened{}, err
 			}, true

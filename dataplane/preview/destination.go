@@ -71,6 +71,10 @@ func failed(messageID, text string) Line {
 // has no requests to show.
 func lineOf(o destination.Opened, e event.Event, now time.Time) Line {
 	line := Line{MessageID: string(e.MessageID), Requests: []Request{}}
+	if code := o.Refuses(&e); code != "" {
+		line.Dropped = &code
+		return line
+	}
 	if o.HTTP == nil {
 		return line
 	}

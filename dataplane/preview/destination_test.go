@@ -43,6 +43,23 @@ func TestPreviewShowsWhatWouldBeSent(t *testing.T) {
 	}
 }
 
+func TestPreviewTellsWhatADestinationDoesNotTake(t *testing.T) {
+	t.Parallel()
+	show, err := preview.OpenDestination([]destination.Kind{webhook.Kind}, "webhook", []byte(`{"url":"http://127.0.0.1:1/x","events":{"allow":["A*","type:identify"],"deny":["AB"]}}`), nil, time.Time{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for event, want := range map[string]bool{
+		`{"type":"track","userId":"u","event":"A1"}`: true, `{"type":"track","userId":"u","event":"AB"}`: false,
+		`{"type":"page","userId":"u","name":"B"}`: false, `{"type":"identify","userId":"u"}`: true,
+	} {
+		line := show([]byte(event))
+		if filtered := line.Dropped != nil && *line.Dropped == "event_filtered"; filtered == want || len(line.Requests) > 0 != want {
+			t.Errorf("%s: %+v, want sent %t", event, line, want)
+		}
+	}
+}
+
 // The first event has the name that the layout defines, the others names of their own.
 func TestPreviewTellsEventsOfOneNameApart(t *testing.T) {
 	t.Parallel()

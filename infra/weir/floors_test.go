@@ -24,8 +24,9 @@ type floor struct {
 var floors = []floor{
 	{[]string{"weir/shared/delay", "weir/shared/id", "weir/shared/fault", "weir/shared/script/builtin", "weir/migrations", "weir/web"}, nil},
 	{[]string{"weir/shared/certificate", "weir/shared/durable", "weir/shared/filter", "weir/shared/proxy"}, []string{"weir/shared/fault"}},
-	{[]string{"weir/shared/catalog"}, []string{"weir/shared/id", "weir/shared/fault", "weir/shared/catalog/calls", "weir/shared/catalog/duration", "weir/shared/catalog/requests"}},
-	{[]string{"weir/shared/catalog/calls"}, []string{"weir/shared/fault", "weir/shared/catalog/document", "weir/shared/catalog/ecommerce"}},
+	{[]string{"weir/shared/catalog"}, []string{"weir/shared/id", "weir/shared/fault", "weir/shared/filter", "weir/shared/catalog/calls", "weir/shared/catalog/duration", "weir/shared/catalog/requests"}},
+	{[]string{"weir/shared/catalog/calls/reference"}, nil},
+	{[]string{"weir/shared/catalog/calls"}, []string{"weir/shared/fault", "weir/shared/catalog/calls/reference", "weir/shared/catalog/document", "weir/shared/catalog/ecommerce"}},
 	{[]string{"weir/shared/catalog/document"}, []string{"weir/shared/fault", "weir/shared/catalog/duration"}},
 	{[]string{"weir/shared/catalog/ecommerce"}, nil},
 	{[]string{"weir/shared/catalog/requests"}, []string{"weir/shared/catalog/duration"}},

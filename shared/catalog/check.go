@@ -26,9 +26,9 @@ const maxProblems = 100
 // s. Paths begin with path. A null counts as absent. Texts name fields and
 // limits, never the values that were sent. Codes: malformed, unknown_field,
 // required, wrong_type, too_small, too_large, not_in_enum, bad_pattern,
-// bad_url, bad_duration.
+// bad_url, bad_duration, too_many, duplicate_name, not_allowed.
 func Check(s Spec, settings []byte, path string) []fault.Problem {
-	var c checker
+	c := checker{spec: s}
 	c.object(s.Fields, settings, path)
 	return c.problems
 }
@@ -124,7 +124,10 @@ func members(data []byte) (m map[string]jsontext.Value, ok bool) {
 }
 
 // checker gathers problems.
-type checker struct{ problems []fault.Problem }
+type checker struct {
+	spec     Spec // of settings
+	problems []fault.Problem
+}
 
 func (c *checker) add(path, code, text string) {
 	if len(c.problems) < maxProblems {
@@ -167,11 +170,19 @@ func (c *checker) object(fields []Field, data []byte, path string) {
 
 // value checks one value against its field.
 func (c *checker) value(f Field, v jsontext.Value, path string) {
+	if f.Lists {
+		var own bool
+		if v, own = c.events(f, v, path); !own {
+			return
+		}
+	}
 	switch f.Type {
 	case TypeObject:
 		c.object(f.Fields, v, path)
 	case TypeMap:
 		c.texts(f, v, path)
+	case typeValues:
+		c.overrides(v, path)
 	case TypeStrings:
 		c.list(f, v, path)
 	case TypeBoolean:
@@ -321,6 +332,7 @@ func edits(a, b string) int {
 func Codes() []string {
 	return []string{
 		"malformed", "unknown_field", "required", "wrong_type", "too_small", "too_large",
-		"not_in_enum", "bad_pattern", "bad_url", "bad_duration",
+		"not_in_enum", "bad_pattern", "bad_url", "bad_duration", "too_many",
+		"duplicate_name", "not_allowed",
 	}
 }

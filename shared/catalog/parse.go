@@ -96,7 +96,7 @@ func Parse(text []byte) (Spec, error) {
 	if err := fault.Problems(fmt.Sprintf("The spec of %q has problems:", s.Name), problems); err != nil {
 		return Spec{}, err
 	}
-	return s, nil
+	return withEvents(withOverrides(s)), nil
 }
 
 // unknownKey is what the YAML library says of a key that a spec does not have.
@@ -182,6 +182,7 @@ func checkSpec(s Spec) []fault.Problem {
 			c.add(fmt.Sprintf("secrets[%d].default", i), "not_allowed", "A secret has no default.")
 		}
 	}
+	c.specEvents(s)
 	c.specSentTo(s)
 	c.specCodes(s)
 	c.specHTTP(s)

@@ -8,7 +8,8 @@ type schema struct {
 	Schema               string            `json:"$schema,omitempty"`
 	Title                string            `json:"title,omitempty"`
 	Description          string            `json:"description,omitempty"`
-	Type                 string            `json:"type"`
+	Type                 string            `json:"type,omitempty"`
+	AnyOf                []schema          `json:"anyOf,omitempty"`
 	Format               string            `json:"format,omitempty"`
 	Default              any               `json:"default,omitempty"`
 	Enum                 []string          `json:"enum,omitempty"`
@@ -51,6 +52,20 @@ func objectSchema(fields []Field) schema {
 	return out
 }
 
+// withLists adds the lists of events to the schema of a field of a kind's own; text is
+// that of its texts.
+func withLists(f Field, own, text schema) schema {
+	of := objectSchema(lists())
+	if f.Type != TypeMap {
+		return schema{AnyOf: []schema{own, of}}
+	}
+	own.Properties = map[string]schema{}
+	for name, list := range of.Properties {
+		own.Properties[name] = schema{AnyOf: []schema{text, list}}
+	}
+	return own
+}
+
 func fieldSchema(f Field) schema {
 	text := schema{Type: "string", MinLength: f.Min, MaxLength: f.Max}
 	if f.Pattern != "" {
@@ -72,8 +87,13 @@ func fieldSchema(f Field) schema {
 		out = schema{Type: "array", Items: &text}
 	case TypeMap:
 		out = schema{Type: "object", AdditionalProperties: text}
+	case typeValues:
+		out = schema{Type: "object", AdditionalProperties: true}
 	case TypeObject:
 		out = objectSchema(f.Fields)
+	}
+	if f.Lists && f.Type != TypeObject {
+		out = withLists(f, out, text)
 	}
 	out.Title, out.Description, out.Default = f.Title, f.Doc, f.Default
 	return out

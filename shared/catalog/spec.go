@@ -88,4 +88,5 @@ type Field struct {
 	Max      *int64   `json:"max,omitempty" yaml:"max"`
 	Pattern  string   `json:"pattern,omitempty" yaml:"pattern"` // RE2, whole value
 	Fields   []Field  `json:"fields,omitempty" yaml:"fields"`
+	Lists    bool     `json:"lists,omitempty" yaml:"-"` // it holds lists of events, see Spec.Events
 }

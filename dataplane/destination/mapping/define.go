@@ -13,7 +13,6 @@ import (
 	"weir/dataplane/destination"
 	"weir/dataplane/destination/values"
 	"weir/shared/catalog"
-	"weir/shared/catalog/calls"
 	"weir/shared/catalog/private"
 	"weir/shared/fault"
 )
@@ -53,7 +52,7 @@ func Define(spec []byte, hooks ...Hooks) destination.Kind {
 				return nil, err
 			}
 		}
-		return open(*s.Calls, s, o, h)
+		return open(s, o, h)
 	})
 }
 
@@ -75,7 +74,7 @@ func New(s catalog.Spec, settings []byte) (destination.Destination, error) {
 	if s.Calls == nil || len(s.Calls.Go) > 0 {
 		return nil, fault.New(fault.Invalid, "The spec has no calls, or names values that a Go file makes.")
 	}
-	return open(*s.Calls, s, opened{settings: settings, base: catalog.BaseURL(s, settings)}, Hooks{})
+	return open(s, opened{settings: settings, base: catalog.BaseURL(s, settings)}, Hooks{})
 }
 
 // opened is what destination.Define reads settings into.
@@ -101,7 +100,7 @@ type compiler struct {
 }
 
 // open compiles what a file says for these settings.
-func open(spec calls.Spec, s catalog.Spec, o opened, h Hooks) (destination.Destination, error) {
+func open(s catalog.Spec, o opened, h Hooks) (destination.Destination, error) {
 	c := &compiler{Compiler: values.NewCompiler(o.settings, h.Values), base: o.base}
 	m := &mapped{judge: h.Judge, ordered: true, reads: c.Reads()}
 	m.event = m.reads.Slot([]string{"event"})
@@ -113,6 +112,10 @@ func open(spec calls.Spec, s catalog.Spec, o opened, h Hooks) (destination.Desti
 	}
 	if l := s.Limits; l != nil && l.Batch != nil {
 		m.bytes = int(l.Batch.Bytes)
+	}
+	spec, problems := s.Overridden(o.settings)
+	if err := fault.Problems("The settings of this "+s.Title+" destination have problems:", problems); err != nil {
+		return nil, err
 	}
 	for i := range spec.Calls {
 		if compiled, ever := c.call(&spec.Calls[i]); ever {

@@ -21,6 +21,7 @@ func FuzzFiles(f *testing.F) {
 		"calls:\n  - { path: /x, format: lines, batch: true, body: { each: properties.l, value: { each: $event.properties.l, value: { list: [., $index] } } } }\nanswers:\n  - { status: 200, items: e.*, id: id, part: id, where: { c: { above: 3 } }, is: split }\n",
 	} {
 		f.Add(lines, `{"flag":true,"word":"w","events":{"X":"y"}}`, usual, `{"type":"track","userId":"ada","event":"A","properties":{"l":[1,[2],{"a":"b"}],"":1}}`, `{"a":{"b":[{"i":0,"r":"x"}]},"e":[{"id":"1"}]}`)
+		f.Add(lines, `{"flag":true,"overrides":{"a":"event","items.x":{"when":{"type":"track"},"value":{"each":"$products","value":"."}},"a.b":1}}`, usual, `{"type":"page"}`, `{}`)
 	}
 	f.Fuzz(func(t *testing.T, lines, settings, one, two, answer string) {
 		spec, err := catalog.Parse([]byte(head + lines))

@@ -16,6 +16,7 @@ type Compiler struct {
 	goValues map[string]func(*destination.Item) []byte
 	top      *Reads // of the event
 	reads    *Reads // of the event, or the element
+	inside   bool   // of each, although reads is of the event
 	problems *problems
 	varies   bool // what was compiled since this was cleared depends on the event
 }
@@ -77,7 +78,7 @@ type ref struct {
 // ref compiles a reference, which may be several.
 func (c *Compiler) ref(r calls.Ref) []ref {
 	at := func(path ...string) ref {
-		if c.reads == c.top {
+		if c.reads == c.top && !c.inside {
 			return ref{kind: slot, slot: c.top.Slot(path)}
 		}
 		return ref{kind: ofEvent, slot: c.top.Slot(path)}

@@ -64,6 +64,9 @@ func (c *Compiler) Value(v *calls.Value) Value {
 		out = items{}
 	default:
 		out = fixed(nil)
+		if v.Changed() {
+			out = c.changed(v)
+		}
 	}
 	when, never := c.Condition(v.When)
 	switch {
@@ -92,6 +95,38 @@ func (g *guarded) Append(b []byte, s *Scope) ([]byte, bool) {
 		return b, false
 	}
 	return g.Value.Append(b, s)
+}
+
+// changed is one value while a condition holds, and another one else.
+type changed struct {
+	when         Condition
+	value, other Value
+}
+
+func (c *Compiler) changed(v *calls.Value) Value {
+	ch := &changed{other: fixed(nil)}
+	never := false
+	c.atEvent(func() {
+		ch.when, never = c.Condition(v.Where)
+		ch.value = c.Value(&v.List[0])
+	})
+	if len(v.List) > 1 {
+		ch.other = c.Value(&v.List[1])
+	}
+	switch {
+	case never:
+		return ch.other
+	case ch.when == nil:
+		return ch.value
+	}
+	return ch
+}
+
+func (ch *changed) Append(b []byte, s *Scope) ([]byte, bool) {
+	if ch.when.Holds(s) {
+		return ch.value.Append(b, s)
+	}
+	return ch.other.Append(b, s)
 }
 
 // goValue is a value that Go makes.

@@ -58,10 +58,18 @@ func (c *Compiler) UserTemplate(text, at string) Template {
 	if len(problems) > 0 {
 		return Template{}
 	}
-	outer := c.reads
-	c.reads = c.top // it begins at the event, also inside of each
-	defer func() { c.reads = outer }()
-	return c.Template(t)
+	var out Template
+	c.atEvent(func() { out = c.Template(t) })
+	return out
+}
+
+// atEvent compiles what begins at the event, also inside of each.
+func (c *Compiler) atEvent(compile func()) {
+	reads, inside := c.reads, c.inside
+	c.inside = inside || reads != c.top
+	c.reads = c.top
+	compile()
+	c.reads, c.inside = reads, inside
 }
 
 // problems are those of what settings hold, shared by Compilers of one destination.

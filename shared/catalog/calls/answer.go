@@ -7,6 +7,7 @@ import (
 
 	"gopkg.in/yaml.v3"
 
+	"weir/shared/catalog/calls/reference"
 	"weir/shared/catalog/document"
 )
 
@@ -22,7 +23,7 @@ func (p *parser) answer(n *yaml.Node, at string) Answer {
 			if text := p.Text(m); text == "." {
 				*to = []string{} // the element itself
 			} else {
-				*to = split(text)
+				*to = reference.Split(text)
 			}
 		}
 	}
@@ -36,7 +37,7 @@ func (p *parser) answer(n *yaml.Node, at string) Answer {
 		"after":    func(m document.Pair) { p.after(&a, m) },
 		"items": func(m document.Pair) {
 			for _, text := range p.Texts(m) {
-				a.Items = append(a.Items, split(text))
+				a.Items = append(a.Items, reference.Split(text))
 				if !strings.Contains(text, "*") {
 					p.Add(m.At, "malformed", "A path to refused items has * for each element of a list, such as failed.*.")
 				}

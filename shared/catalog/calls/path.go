@@ -7,6 +7,7 @@ import (
 
 	"gopkg.in/yaml.v3"
 
+	"weir/shared/catalog/calls/reference"
 	"weir/shared/catalog/document"
 )
 
@@ -80,7 +81,7 @@ func (p *parser) template(text, at string, s scope) Template {
 			plain.WriteByte(c)
 			continue
 		}
-		end := closing(text, i)
+		end := reference.Closing(text, i)
 		if end < 0 {
 			p.Add(at, "malformed", "The brace at %d has no other; a brace in a text is written twice.", i+1)
 			return t
@@ -93,24 +94,10 @@ func (p *parser) template(text, at string, s scope) Template {
 	return t
 }
 
-// closing is where the reference that begins at i ends; braces in quotes do not count.
-func closing(text string, i int) int {
-	quote := false
-	for ; i < len(text); i++ {
-		switch {
-		case text[i] == '\'':
-			quote = !quote
-		case text[i] == '}' && !quote:
-			return i
-		}
-	}
-	return -1
-}
-
 // refs reads alternatives.
 func (p *parser) refs(text, at string, s scope) []Ref {
 	var all []Ref
-	for part := range strings.SplitSeq(guarded(text), "|") {
+	for part := range strings.SplitSeq(reference.Guarded(text), "|") {
 		part = strings.TrimSpace(strings.ReplaceAll(part, "\x00", "|"))
 		if len(part) >= 2 && part[0] == '\'' && part[len(part)-1] == '\'' {
 			all = append(all, Ref{Root: "text", Text: part[1 : len(part)-1]})
@@ -123,22 +110,6 @@ func (p *parser) refs(text, at string, s scope) []Ref {
 		all = append(all, p.ref(part, at, s))
 	}
 	return all
-}
-
-// guarded hides | in quotes.
-func guarded(text string) string {
-	if !strings.Contains(text, "'") {
-		return text
-	}
-	out, quote := []byte(text), false
-	for i, c := range out {
-		if c == '\'' {
-			quote = !quote
-		} else if c == '|' && quote {
-			out[i] = 0
-		}
-	}
-	return string(out)
 }
 
 var plainName = regexp.MustCompile(`^[^{}|']*$`)
@@ -155,7 +126,7 @@ func (p *parser) ref(text, at string, s scope) Ref {
 		}
 		return Ref{Path: []string{}}
 	}
-	path := split(text)
+	path := reference.Split(text)
 	if slices.Contains(path, "") {
 		p.Add(at, "malformed", "A name is missing in the path %q.", text)
 		return Ref{}
@@ -208,15 +179,6 @@ func (p *parser) setting(path []string, at string) Ref {
 		p.Add(at, "unknown_field", "There is no setting %q.", name)
 	}
 	return Ref{Root: "settings", Path: path[1:]}
-}
-
-// split cuts a path at its dots; \. is a dot within a name.
-func split(text string) []string {
-	path := strings.Split(strings.ReplaceAll(text, `\.`, "\x00"), ".")
-	for i := range path {
-		path[i] = strings.ReplaceAll(path[i], "\x00", ".")
-	}
-	return path
 }
 
 // settingIn reads a template that is one setting of one of these types, such as

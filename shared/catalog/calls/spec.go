@@ -102,6 +102,7 @@ const (
 	GoValue  Op = "go"
 	Text     Op = "template" // a template that a setting gives
 	Items    Op = "items"    // of a batch's wrap: the list of parts
+	changed  Op = "changed"  // see Value.Changed
 )
 
 // Value is a value of a body.
@@ -116,9 +117,10 @@ type Value struct {
 	Or        *Value // Constant or From
 	Max       int    // Each and Rest: so many; Text: characters; 0: all
 	KeepEmpty bool
-	Body      *Value   // Each: of an element
-	List      []Value  // List
-	Members   []Member // Object
+	Body      *Value    // Each: of an element
+	List      []Value   // List; of what is changed the new and the former value
+	Where     Condition // of what is changed
+	Members   []Member  // Object
 
 	Except, Only Set // Rest
 	Rename       map[string]string
@@ -131,6 +133,10 @@ type Value struct {
 	By       []Template // Text: of a setting that is a map, which one; names are in the form of ecommerce.Canonical
 	Code     string     // of a value that is required
 }
+
+// Changed reports whether v is the first of List while Where holds, and else the second,
+// if there is one. Paths of the first, and of Where, begin at the event.
+func (v *Value) Changed() bool { return v.Op == changed }
 
 // Member is a member of an object.
 type Member struct {

@@ -6,6 +6,7 @@ import (
 
 	"gopkg.in/yaml.v3"
 
+	"weir/shared/catalog/calls/reference"
 	"weir/shared/catalog/document"
 	"weir/shared/catalog/ecommerce"
 )
@@ -264,7 +265,7 @@ func (p *parser) conversion(m document.Pair) Conversion {
 			c.Pairs = append(c.Pairs, [2]string{r.Key, p.Text(r)})
 		}
 	case m.Key == "sum":
-		c.Path = split(p.Text(m))
+		c.Path = reference.Split(p.Text(m))
 	default:
 		p.Add(m.At, "unknown_field", "%q takes nothing, or is no conversion. Those that take something are truncate, replace, sum, %s.", m.Key, strings.Join(withText, ", "))
 	}

@@ -68,7 +68,7 @@ func packageName(s catalog.Spec) string { return strings.ReplaceAll(s.Name, "-",
 func settingsFile(s catalog.Spec) ([]byte, error) {
 	var types bytes.Buffer
 	fmt.Fprintf(&types, "// Settings are the settings of %s with defaults filled in (catalog.Fill).\n", s.Title)
-	structType(&types, "Settings", s.Fields, extra(s))
+	structType(&types, "Settings", own(s.Fields), extra(s))
 	if len(s.Base) > 0 {
 		types.WriteString("// SetBase takes the address without a slash at its end; see catalog.BaseURL.\nfunc (s *Settings) SetBase(address string) { s.Base = address }\n\n")
 	}
@@ -121,6 +121,11 @@ func extra(s catalog.Spec) string {
 		text += "\n\t// Secrets are the opened secrets; see SetSecrets.\n\tSecrets Secrets `json:\"-\"`\n"
 	}
 	return text
+}
+
+// own leaves out the fields that kinds do not see.
+func own(fields []catalog.Field) []catalog.Field {
+	return slices.DeleteFunc(slices.Clone(fields), catalog.Field.Common)
 }
 
 // structType writes the struct called name, with extra members, then those of its objects.

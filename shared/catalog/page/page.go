@@ -239,6 +239,13 @@ func rows(b *bytes.Buffer, fields []catalog.Field, before string) {
 		if doc == "" {
 			doc = f.Title
 		}
+		if f.Common() && !f.Lists {
+			doc += " See [the format](../destination-format.md#overrides)."
+		} else if f.Lists && f.Type == catalog.TypeMap {
+			doc += " With lists as their values, `allow` and `deny` say which events are sent, see [filters](../filters.md)."
+		} else if f.Lists && f.Type == catalog.TypeBoolean {
+			doc += " As an object with the lists `allow` and `deny` it says which events are sent, see [filters](../filters.md)."
+		}
 		fmt.Fprintf(b, "| `%s%s` | %s | %s | %s |\n", before, f.Name, cell(typ), cell(value), cell(doc))
 		rows(b, f.Fields, before+f.Name+".")
 	}

@@ -1,0 +1,44 @@
+// Package reference reads the text of references to events: where one ends, what its
+// alternatives are, and the names on its way.
+package reference
+
+import "strings"
+
+// Closing is where the reference that begins at i ends; braces in quotes do not count.
+func Closing(text string, i int) int {
+	quote := false
+	for ; i < len(text); i++ {
+		switch {
+		case text[i] == '\'':
+			quote = !quote
+		case text[i] == '}' && !quote:
+			return i
+		}
+	}
+	return -1
+}
+
+// Guarded hides | in quotes, as a zero byte.
+func Guarded(text string) string {
+	if !strings.Contains(text, "'") {
+		return text
+	}
+	out, quote := []byte(text), false
+	for i, c := range out {
+		if c == '\'' {
+			quote = !quote
+		} else if c == '|' && quote {
+			out[i] = 0
+		}
+	}
+	return string(out)
+}
+
+// Split cuts a path at its dots; \. is a dot within a name.
+func Split(text string) []string {
+	path := strings.Split(strings.ReplaceAll(text, `\.`, "\x00"), ".")
+	for i := range path {
+		path[i] = strings.ReplaceAll(path[i], "\x00", ".")
+	}
+	return path
+}
