@@ -2,12 +2,17 @@ package preview_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
 	"time"
 
 	"weir/dataplane/destination"
+	"weir/dataplane/destinations/amqp"
+	"weir/dataplane/destinations/kafka"
+	"weir/dataplane/destinations/redis"
+	"weir/dataplane/destinations/s3"
 	"weir/dataplane/destinations/webhook"
 	"weir/dataplane/layout"
 	"weir/dataplane/preview"
@@ -56,6 +61,39 @@ func TestPreviewTellsWhatADestinationDoesNotTake(t *testing.T) {
 		line := show([]byte(event))
 		if filtered := line.Dropped != nil && *line.Dropped == "event_filtered"; filtered == want || len(line.Requests) > 0 != want {
 			t.Errorf("%s: %+v, want sent %t", event, line, want)
+		}
+	}
+}
+
+// TestPreviewShowsWhatSinksWrite: in the words of their protocols, without a connection.
+func TestPreviewShowsWhatSinksWrite(t *testing.T) {
+	t.Parallel()
+	const event = `{"type":"track","messageId":"m1","userId":"ada","event":"Signed Up"}`
+	for typ, tc := range map[string]struct {
+		kind     destination.Kind
+		settings string
+		secrets  map[string]secret.String
+		want     string
+		inside   bool // the body has the event in it
+	}{
+		"kafka": {kafka.Kind, `{"brokers":"broker:9092","topic":"of-{event}","headers":{"source":"weir"},"sasl":"none"}`, nil, "PRODUCE kafka://of-Signed_Up map[key:ada source:weir]", true},
+		"redis": {redis.Kind, `{"address":"127.0.0.1:6379","mode":"list","key":"events"}`, nil, "RPUSH redis://127.0.0.1:6379/0 map[]", false},
+		"amqp":  {amqp.Kind, `{"address":"mq.example:5672","exchange":"x","routingKey":"k.{type}"}`, map[string]secret.String{"username": secret.NewString("u"), "password": secret.NewString("p")}, "PUBLISH amqp://x/k.track map[content-type:application/json delivery-mode:persistent message-id:m1 type:track]", true},
+		"s3":    {s3.Kind, `{"bucket":"lake","prefix":"e/{type}/","compression":"none"}`, map[string]secret.String{"accessKey": secret.NewString("a"), "secretKey": secret.NewString("s")}, "PUT s3://lake/e/track/preview.json map[]", true},
+	} {
+		show, err := preview.OpenDestination([]destination.Kind{tc.kind}, typ, []byte(tc.settings), tc.secrets, time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC))
+		if err != nil {
+			t.Errorf("%s: %v %+v", typ, err, fault.ProblemsOf(err))
+			continue
+		}
+		line := show([]byte(event))
+		if len(line.Requests) != 1 || line.Dropped != nil || line.Error != nil {
+			t.Errorf("%s: %+v", typ, line)
+			continue
+		}
+		r := line.Requests[0]
+		if got := fmt.Sprint(r.Method, " ", r.URL, " ", r.Headers); got != tc.want || !strings.Contains(r.Body, "Signed Up") || tc.inside && !strings.Contains(r.Body, `"event":"Signed Up"`) {
+			t.Errorf("%s: %s %s, want %s", typ, got, r.Body, tc.want)
 		}
 	}
 }

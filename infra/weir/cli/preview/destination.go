@@ -54,7 +54,10 @@ the requests that would be sent:
 
   {"messageId","requests":[{"method","url","headers","body"}],"dropped","error"}
 
-Nothing is sent, and no server is asked. The settings file is YAML or JSON with
+Nothing is sent, and no server is asked. Of what speaks another protocol than HTTP
+the requests have its words: PRODUCE kafka://topic, RPUSH redis://address/database,
+PUBLISH amqp://exchange/key, PUT s3://bucket/key. A body that is no text stands as a
+data URL, data:;base64,... The settings file is YAML or JSON with
 the keys settings and secrets; here only, secrets stand in clear.
 
 TYPE may be the file of a kind of one's own, such as ./crm.yaml; so is it with
