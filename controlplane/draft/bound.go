@@ -1,6 +1,7 @@
 package draft
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
@@ -68,7 +69,7 @@ func canOpen(plane store.Plane, c workspace.Config) []fault.Problem {
 	for ref := range c.Secrets() {
 		if is, _ := secret.BoundTo(ref.Fingerprint, ""); is {
 			problems = append(problems, fault.Problem{Path: ref.Path, Code: "too_old",
-				Text: fmt.Sprintf("Plane %s (%s) runs version %s, which cannot open secrets that are sealed for a place; upgrade the plane first.", plane.Name, plane.ID, version(plane))})
+				Text: fmt.Sprintf("Plane %s (%s) runs version %s, which cannot open secrets that are sealed for a place; upgrade the plane first.", plane.Name, plane.ID, cmp.Or(plane.Version, "unknown"))})
 		}
 	}
 	return problems

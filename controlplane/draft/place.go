@@ -1,6 +1,7 @@
 package draft
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -97,7 +98,7 @@ func tooOld(c workspace.Config, plane store.Plane, specs []catalog.Spec) []fault
 			}
 		}
 		problems = append(problems, fault.Problem{Path: path, Code: "too_old",
-			Text: fmt.Sprintf("Plane %s (%s) runs version %s, which has no %s; upgrade the plane first.", plane.Name, plane.ID, version(plane), what)})
+			Text: fmt.Sprintf("Plane %s (%s) runs version %s, which has no %s; upgrade the plane first.", plane.Name, plane.ID, cmp.Or(plane.Version, "unknown"), what)})
 	}
 	for i, source := range c.Sources {
 		if _, ok := catalog.Find(specs, source.Type, catalog.Sources); ok {
@@ -118,11 +119,4 @@ func tooOld(c workspace.Config, plane store.Plane, specs []catalog.Spec) []fault
 		need(path, path[strings.LastIndex(path, ".")+1:], name, "transformation")
 	}
 	return problems
-}
-
-func version(plane store.Plane) string {
-	if plane.Version == "" {
-		return "unknown"
-	}
-	return plane.Version
 }

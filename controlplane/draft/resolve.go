@@ -3,10 +3,10 @@ package draft
 import (
 	"bytes"
 	"crypto/rand"
-	"encoding/base32"
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"strings"
 
 	"weir/controlplane/store"
 	"weir/shared/fault"
@@ -158,11 +158,5 @@ func settings(sent json.RawMessage) json.RawMessage {
 	return trimmed
 }
 
-var letters = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
-
-// newWriteKey returns a write key with 120 random bits.
-func newWriteKey() string {
-	var b [15]byte
-	_, _ = rand.Read(b[:]) // never fails: crypto/rand ends the process instead
-	return "wk_" + letters.EncodeToString(b[:])
-}
+// newWriteKey returns a write key with 128 random bits or more.
+func newWriteKey() string { return "wk_" + strings.ToLower(rand.Text()) }
