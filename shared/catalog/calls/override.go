@@ -3,8 +3,6 @@ package calls
 import (
 	"slices"
 
-	"gopkg.in/yaml.v3"
-
 	"weir/shared/catalog/calls/reference"
 	"weir/shared/catalog/document"
 	"weir/shared/fault"
@@ -58,7 +56,7 @@ func changesOf(text []byte, at string, known Known) ([]change, []fault.Problem) 
 			p.Add(m.At, "bad_pattern", "A field is a name, or names of objects and a name with dots between, at most %d; a dot within a name is written \\.", maxLevels)
 		}
 		value := m
-		if conditional(m.Node) {
+		if document.Exactly(m.Node, "value", "when") {
 			for _, part := range p.Mapping(m.Node, m.At) {
 				if part.Key == "when" {
 					c.When = p.condition(part.Node, part.At, scope{})
@@ -76,15 +74,6 @@ func changesOf(text []byte, at string, known Known) ([]change, []fault.Problem) 
 	}
 	slices.SortStableFunc(all, func(a, b change) int { return slices.Compare(a.Field, b.Field) }) // objects before what is in them
 	return all, p.Problems
-}
-
-// conditional reports whether n is a mapping of when and value, and of nothing else.
-func conditional(n *yaml.Node) bool {
-	if n.Kind != yaml.MappingNode || len(n.Content) != 4 {
-		return false
-	}
-	a, b := n.Content[0].Value, n.Content[2].Value
-	return a == "when" && b == "value" || a == "value" && b == "when"
 }
 
 func with(all []Call, changes []change) []Call {

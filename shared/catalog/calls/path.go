@@ -19,17 +19,6 @@ type scope struct {
 	fixed   bool // settings alone
 }
 
-// roots are the members at the top of an event that a path may begin with; others are
-// reached by $event.
-var roots = []string{"type", "event", "name", "category", "userId", "anonymousId", "previousId", "groupId", "messageId", "timestamp", "originalTimestamp", "sentAt", "request_ip",
-	"receivedAt", "properties", "traits", "context", "integrations", "channel", "version", "objects", "rowId", "recordId", "projectId"}
-
-var (
-	// computed are the paths that begin with $, and whether a path goes on behind them.
-	computed = map[string]bool{"$user": false, "$name": false, "$trait": true, "$email": false, "$time": false, "$received": false, "$now": false, "$products": false, "$event": true}
-	ofEach   = []string{"$index", "$position", "$key"}
-)
-
 // sources reads paths and templates: a text, or a list of them.
 func (p *parser) sources(n *yaml.Node, at string, s scope) []Template {
 	var all []Template
@@ -148,7 +137,7 @@ func (p *parser) ref(text, at string, s scope) Ref {
 		return Ref{Root: "found", Path: path[1:]}
 	case strings.HasPrefix(root, "$"):
 		return p.computed(path, at, s)
-	case !s.element && !s.answer && !slices.Contains(roots, root):
+	case !s.element && !s.answer && !slices.Contains(reference.Roots, root):
 		p.Add(at, "unknown_field", "Events have no member %q; one of your own is $event.%s. A constant text is written { constant: %s }.", root, text, text)
 	default:
 		return Ref{Path: path}
@@ -157,8 +146,8 @@ func (p *parser) ref(text, at string, s scope) Ref {
 }
 
 func (p *parser) computed(path []string, at string, s scope) Ref {
-	more, known := computed[path[0]]
-	each := slices.Contains(ofEach, path[0])
+	more, known := reference.Computed[path[0]]
+	each := slices.Contains(reference.OfEach, path[0])
 	switch {
 	case s.answer && path[0] != "$now":
 		p.Add(at, "not_allowed", "%s is of events; here paths lead into the answer.", path[0])

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"slices"
 
 	"gopkg.in/yaml.v3"
 )
@@ -70,4 +71,17 @@ func fromJSON(dec *json.Decoder, depth int) (*yaml.Node, error) {
 		return nil, errJSON
 	}
 	return n, nil
+}
+
+// Exactly reports whether n is a mapping of these names, which are sorted, and of no other.
+func Exactly(n *yaml.Node, names ...string) bool {
+	if n.Kind != yaml.MappingNode {
+		return false
+	}
+	var has []string
+	for i := 0; i < len(n.Content); i += 2 {
+		has = append(has, n.Content[i].Value)
+	}
+	slices.Sort(has)
+	return slices.Equal(has, names)
 }

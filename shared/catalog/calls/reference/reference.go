@@ -4,6 +4,18 @@ package reference
 
 import "strings"
 
+// Roots are the members at the top of an event that a path may begin with; others are
+// reached by $event.
+var Roots = []string{"type", "event", "name", "category", "userId", "anonymousId", "previousId", "groupId", "messageId", "timestamp", "originalTimestamp", "sentAt", "request_ip",
+	"receivedAt", "properties", "traits", "context", "integrations", "channel", "version", "objects", "rowId", "recordId", "projectId"}
+
+var (
+	// Computed are the paths that begin with $, and whether a path goes on behind them.
+	Computed = map[string]bool{"$user": false, "$name": false, "$trait": true, "$email": false, "$time": false, "$received": false, "$now": false, "$products": false, "$event": true}
+	// OfEach are those of elements.
+	OfEach = []string{"$index", "$position", "$key"}
+)
+
 // Closing is where the reference that begins at i ends; braces in quotes do not count.
 func Closing(text string, i int) int {
 	quote := false
