@@ -43,7 +43,7 @@ func (it *Item) Fields() *fields.Event {
 }
 
 // MaxStages bounds the Stage of a Batch, so that no event keeps its lane for ever.
-const MaxStages = 128
+func (Request) MaxStages() int { return 128 }
 
 // Batch is what one Build call has to turn into requests: at least one item, in
 // the order in which they have to arrive.

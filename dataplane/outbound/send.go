@@ -151,7 +151,7 @@ func (s *sending) request(ctx context.Context, b destination.Batch, at []int, r 
 // followed takes from verdicts the items that another request follows: they have no
 // result before that has one.
 func followed(r destination.Request, b destination.Batch, verdicts []destination.Verdict) (left []destination.Verdict, next []int) {
-	if r.Next <= b.Stage || r.Next >= destination.MaxStages {
+	if r.Next <= b.Stage || r.Next >= r.MaxStages() {
 		return verdicts, nil
 	}
 	for _, v := range verdicts {

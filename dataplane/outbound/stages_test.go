@@ -97,7 +97,7 @@ func TestStagesEnd(t *testing.T) {
 	}}
 	results := make([]outbound.Result, 1)
 	link.Send(t.Context(), &destination.Target{Opened: destination.Opened{HTTP: endless{}, Limits: destination.Limits{BatchSize: 1}}}, batch("a"), results)
-	if requests != destination.MaxStages || results[0].Outcome != destination.Delivered {
+	if requests != (destination.Request{}).MaxStages() || results[0].Outcome != destination.Delivered {
 		t.Errorf("%d requests, result %+v; want 128 and delivered", requests, results[0])
 	}
 }

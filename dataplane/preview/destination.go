@@ -88,7 +88,7 @@ func lineOf(o destination.Opened, e event.Event, now time.Time) Line {
 		return line
 	}
 	reqs, verdicts := destination.Build(o.HTTP, b)
-	for last := reqs; len(last) == 1 && last[0].Next > b.Stage && last[0].Next < destination.MaxStages; { // as if each were delivered
+	for last := reqs; len(last) == 1 && last[0].Next > b.Stage && last[0].Next < last[0].MaxStages(); { // as if each were delivered
 		b.Stage = last[0].Next
 		var said []destination.Verdict
 		last, said = destination.Build(o.HTTP, b)

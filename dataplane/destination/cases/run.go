@@ -66,7 +66,7 @@ func Batch(events []event.Event) destination.Batch {
 func Following(b destination.Batch, reqs []destination.Request) []destination.Batch {
 	var all []destination.Batch
 	for _, r := range reqs {
-		if r.Next <= b.Stage || r.Next >= destination.MaxStages {
+		if r.Next <= b.Stage || r.Next >= r.MaxStages() {
 			continue
 		}
 		at := slices.IndexFunc(all, func(next destination.Batch) bool { return next.Stage == r.Next })

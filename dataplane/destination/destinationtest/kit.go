@@ -195,7 +195,7 @@ func (k *caseCheck) stage(b destination.Batch, seed uint64) {
 		}
 	}
 	for _, r := range reqs {
-		if r.Next != 0 && (r.Next <= b.Stage || r.Next >= destination.MaxStages) {
+		if r.Next != 0 && (r.Next <= b.Stage || r.Next >= r.MaxStages()) {
 			k.once("next", "seed %d: stage %d follows stage %d", seed, r.Next, b.Stage)
 			return
 		}

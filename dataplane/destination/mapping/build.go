@@ -218,7 +218,7 @@ func (c *call) stage(s *values.Scope, n int) (at step, v *destination.Verdict) {
 		if one.each != nil {
 			span = one.each.Count(s)
 		}
-		if begin+span > destination.MaxStages {
+		if begin+span > (destination.Request{}).MaxStages() {
 			return step{}, tooLarge()
 		}
 		holds := span > 0 && (i < 0 || one.when.Holds(s))
