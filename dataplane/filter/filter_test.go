@@ -72,7 +72,10 @@ func TestRulesDecideWhichEventsGoOn(t *testing.T) {
 
 		{expression(`event.properties.n > 2`), `{"type":"track","event":"A","userId":"u","properties":{"n":3}}`, ""},
 		{expression(`event.properties.n > 2`), `{"type":"track","event":"A","userId":"u","properties":{"n":1}}`, "event_filtered"},
-		{expression(`event.properties.n > 2`), `{"type":"track","event":"A","userId":"u"}`, "filter_failed"},
+		{expression(`event.properties.n > 2`), `{"type":"track","event":"A","userId":"u"}`, "event_filtered"},
+		{expression(`!(event.properties.n > 2)`), `{"type":"track","event":"A","userId":"u","properties":{}}`, "event_filtered"},
+		{expression(`event.properties.n > 2`), `{"type":"track","event":"A","userId":"u","properties":{"n":"no such key: "}}`, "filter_failed"},
+		{expression(`event.properties.n > 2 || event.userId == "u"`), `{"type":"track","event":"A","userId":"u"}`, ""},
 		{expression(`event.?properties.n.orValue(9) > 2`), `{"type":"track","event":"A","userId":"u"}`, ""},
 		{expression(`event.userId == "u" && size(event) > 2`), `{"type":"track","event":"A","userId":"u"}`, ""},
 

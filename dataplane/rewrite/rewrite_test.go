@@ -237,10 +237,10 @@ func TestWhatAConnectionDoesNotTakeEndsWithoutItsCode(t *testing.T) {
 			}
 			return o
 		}
-		if direct, all := p.give(of(1, `{"event":"B"}`, coded, plain)); len(direct) != 0 || !all {
+		if direct, all := p.give(of(1, `{"event":"B","x":"y"}`, coded, plain)); len(direct) != 0 || !all {
 			t.Errorf("%d at once, all %t, want none, true", len(direct), all)
 		}
-		p.expect(`quarantined {"event":"B"} filter_failed`, "settled 1.0.0 event_filtered", "settled 1.0.0 filter_failed")
+		p.expect(`quarantined {"event":"B","x":"y"} filter_failed`, "settled 1.0.0 event_filtered", "settled 1.0.0 filter_failed")
 		if direct, all := p.give(of(2, `{"event":"A","x":1}`, coded, plain)); len(direct) != 0 || all {
 			t.Errorf("%d at once, all %t, want none, false", len(direct), all)
 		}

@@ -143,14 +143,21 @@ func members(a *ast.AST) []string {
 	return slices.Compact(names)
 }
 
+// noSuchKey is how CEL's errors say that something is not there; they have no type.
+const noSuchKey = "no such key: "
+
 // errNoTruth is why an event is not judged whose expression gives another value.
 var errNoTruth = errors.New("the expression gives neither true nor false")
 
 // Holds evaluates the expression over an event: what encoding/json makes of its Members.
-// An error says that there is no answer: something is missing or of another type, or the
-// evaluation costs too much. Its text may hold parts of the event.
+// It is false where its answer depends on something that is not there. An error says that
+// there is no answer: something is of another type, or the evaluation costs too much. Its
+// text may hold parts of the event.
 func (x *Expression) Holds(event map[string]any) (bool, error) {
 	out, _, err := x.program.Eval(map[string]any{variable: event})
+	if err != nil && strings.Contains(err.Error(), noSuchKey) {
+		return false, nil
+	}
 	if err != nil {
 		return false, err
 	}

@@ -92,7 +92,7 @@ func (k invocation) test(ctx context.Context, workspace, name string) error {
 	}
 	detail := ""
 	if t.Detail != "" {
-		detail = ": " + command.Clean(t.Detail)
+		detail = ": " + strings.TrimSuffix(command.Clean(t.Detail), ".")
 	}
 	return fault.New(fault.Unavailable, "%s cannot be used (%s)%s. %s", name, command.Clean(t.Code), detail, remedy(t.Code))
 }
