@@ -1331,6 +1331,8 @@ export interface components {
             accessKey?: string;
             secretKey?: string;
             sessionToken?: string;
+            /** @description True: by the role of the machine of the plane, without keys */
+            machine?: string;
         };
         /** @description What the vendor allows */
         Limits: {
@@ -1357,7 +1359,7 @@ export interface components {
         Field: {
             name: string;
             /** @enum {string} */
-            type: "string" | "url" | "integer" | "boolean" | "duration" | "enum" | "strings" | "map" | "object";
+            type: "string" | "url" | "integer" | "boolean" | "duration" | "enum" | "strings" | "map" | "object" | "values";
             title: string;
             doc?: string;
             required?: boolean;
@@ -1367,6 +1369,8 @@ export interface components {
             max?: number;
             pattern?: string;
             fields?: components["schemas"]["Field"][];
+            /** @description Its value may be an object of allow and deny, lists of names of events */
+            lists?: boolean;
         };
         /** @enum {string} */
         PlaneKind: "regional" | "private";

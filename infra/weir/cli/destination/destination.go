@@ -5,6 +5,7 @@ package destination
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
