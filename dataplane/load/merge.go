@@ -99,12 +99,8 @@ func (l *loader) try(ctx context.Context, w *pace.Warehouse, job Job, m *disk.Ma
 // refused ends a load in which tables refused their rows. One that refuses them
 // whatever they are is tried again first, a few times: somebody may be changing it.
 func (l *loader) refused(ctx context.Context, w *pace.Warehouse, job Job, m *disk.Manifest, refused []merging) error {
-	left := map[int]bool{}
-	for _, a := range refused {
-		left[a.at] = true
-	}
 	for i := range m.Tables {
-		if !left[i] {
+		if !slices.ContainsFunc(refused, func(a merging) bool { return a.at == i }) {
 			m.Progress(m.Tables[i].Name, settled)
 		}
 	}
@@ -125,7 +121,11 @@ func (l *loader) refused(ctx context.Context, w *pace.Warehouse, job Job, m *dis
 			l.refuses(name, 0)
 			err = l.sift(ctx, w, job, m, a)
 		}
-		if err != nil {
+		switch {
+		case refusal.Of(err) == refusal.Table:
+			errs = append(errs, err)
+			continue
+		case err != nil:
 			return err
 		}
 		l.table(a.at, func(x *TableLoad) { x.State = Done })
@@ -135,7 +135,8 @@ func (l *loader) refused(ctx context.Context, w *pace.Warehouse, job Job, m *dis
 
 // sift merges the rows of a table that refuses some of them: in halves of halves, in
 // order, until each row that is refused is alone. The rest counts as refused past
-// mostMerges, and when the first mostAlone rows are.
+// mostMerges, and when the first mostAlone rows are. A table that refuses all rows
+// meanwhile is tried again first, as in refused.
 //
 // What is merged or refused is noted in the manifest before the next rows are
 // merged, and so is each part before it is merged, so that a repetition, which begins
@@ -167,7 +168,7 @@ func (l *loader) sift(ctx context.Context, w *pace.Warehouse, job Job, m *disk.M
 		}
 		_, err := w.Merge(ctx, a.into, a.files)
 		switch scope := refusal.Of(err); {
-		case err != nil && scope != refusal.Rows && scope != refusal.Table:
+		case err != nil && scope != refusal.Rows && (scope != refusal.Table || l.refuses(t.Name, 1) < tableTries):
 			return fmt.Errorf("merge a part of table %s: %w", t.Name, err)
 		case err != nil && len(part) > 1:
 			parts = halves(parts, part)
@@ -175,7 +176,11 @@ func (l *loader) sift(ctx context.Context, w *pace.Warehouse, job Job, m *disk.M
 		case err != nil:
 			a.err = err
 			alone++
-			if err := l.refuse(ctx, job, m, a, part, rowRefused); err != nil {
+			code := rowRefused
+			if scope == refusal.Table {
+				code = tableRefused
+			}
+			if err := l.refuse(ctx, job, m, a, part, code); err != nil {
 				return err
 			}
 		}
