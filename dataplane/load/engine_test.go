@@ -25,6 +25,7 @@ import (
 	"weir/dataplane/queue"
 	"weir/dataplane/queue/queuetest"
 	"weir/dataplane/warehouse"
+	"weir/dataplane/warehouse/refusal"
 	"weir/shared/id"
 )
 
@@ -271,6 +272,41 @@ func TestFailuresBackOffAndKeepValuesLocal(t *testing.T) {
 		}
 		if s := p.logged.String(); strings.Contains(s, "hush") || !strings.Contains(s, warehouse.CodeSchema) {
 			t.Errorf("logged %s", s)
+		}
+		p.empty()
+	})
+}
+
+// TestATableThatShutsWhileRefusedRowsAreSoughtLosesNoRow: the first merge says that rows
+// are refused, the next two, of a part and of the next attempt, that the table takes none.
+// Then it takes all, and no row was refused.
+func TestATableThatShutsWhileRefusedRowsAreSoughtLosesNoRow(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := &lake{fail: func(_ context.Context, n int) error {
+			scopes := map[int]refusal.Scope{1: refusal.Rows, 2: refusal.Table, 3: refusal.Table}
+			if scope, refused := scopes[n]; refused {
+				return warehouse.Fail(warehouse.CodeFailed, refusal.Wrap(scope, errors.New("refused")))
+			}
+			return nil
+		}}
+		p := newPlane(t, 1, map[id.Destination]*lake{"lake": l})
+		var kept []event.Event
+		p.c.Refused = func(_ context.Context, _ int, events []event.Event) error {
+			kept = append(kept, events...)
+			return nil
+		}
+		p.stage(0, "lake", "1", "2", "3", "4")
+		e := p.engine()
+		p.run(e, func() { pass(time.Hour) })
+		if len(kept) > 0 {
+			t.Errorf("%d events were refused, the first as %s", len(kept), kept[0].Quarantine)
+		}
+		if x := e.Loads("lake"); len(x) != 1 || x[0].State != load.Done || x[0].Code != "" {
+			t.Errorf("loads %+v", x)
+		}
+		if got := l.sorted(); got != "1,2,3,4" {
+			t.Errorf("merged %s, want each row once", got)
 		}
 		p.empty()
 	})

@@ -152,7 +152,7 @@ func (h *handover) add(s *share) {
 // has no answer is kept, to be replayed when the expression is mended.
 func (h *handover) end(s *share, o open, e event.Event) {
 	if o.code == filter.CodeFailed {
-		h.refuse(e, s.entry.Destination, o.code, "The filter of the connection has no answer for this event: something that it asks for is missing or of another type, or it costs too much.")
+		h.refuse(e, s.entry.Destination, o.code, "The filter of the connection has no answer for this event: something that it asks for is of another type, or it costs too much.")
 		h.settle(s, o, delivery.EndQuarantined, o.code)
 		return
 	}
