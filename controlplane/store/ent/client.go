@@ -16,6 +16,7 @@ import (
 	"weir/controlplane/store/ent/audit"
 	"weir/controlplane/store/ent/auditchain"
 	"weir/controlplane/store/ent/audithead"
+	"weir/controlplane/store/ent/changerequest"
 	"weir/controlplane/store/ent/customrole"
 	"weir/controlplane/store/ent/grant"
 	"weir/controlplane/store/ent/idempotencykey"
@@ -23,6 +24,7 @@ import (
 	"weir/controlplane/store/ent/memberlink"
 	"weir/controlplane/store/ent/object"
 	"weir/controlplane/store/ent/organization"
+	"weir/controlplane/store/ent/organizationpolicy"
 	"weir/controlplane/store/ent/plane"
 	"weir/controlplane/store/ent/revision"
 	"weir/controlplane/store/ent/secret"
@@ -55,6 +57,8 @@ type Client struct {
 	AuditChain *AuditChainClient
 	// AuditHead is the client for interacting with the AuditHead builders.
 	AuditHead *AuditHeadClient
+	// ChangeRequest is the client for interacting with the ChangeRequest builders.
+	ChangeRequest *ChangeRequestClient
 	// CustomRole is the client for interacting with the CustomRole builders.
 	CustomRole *CustomRoleClient
 	// Grant is the client for interacting with the Grant builders.
@@ -69,6 +73,8 @@ type Client struct {
 	Object *ObjectClient
 	// Organization is the client for interacting with the Organization builders.
 	Organization *OrganizationClient
+	// OrganizationPolicy is the client for interacting with the OrganizationPolicy builders.
+	OrganizationPolicy *OrganizationPolicyClient
 	// Plane is the client for interacting with the Plane builders.
 	Plane *PlaneClient
 	// Revision is the client for interacting with the Revision builders.
@@ -105,6 +111,7 @@ func (c *Client) init() {
 	c.Audit = NewAuditClient(c.config)
 	c.AuditChain = NewAuditChainClient(c.config)
 	c.AuditHead = NewAuditHeadClient(c.config)
+	c.ChangeRequest = NewChangeRequestClient(c.config)
 	c.CustomRole = NewCustomRoleClient(c.config)
 	c.Grant = NewGrantClient(c.config)
 	c.IdempotencyKey = NewIdempotencyKeyClient(c.config)
@@ -112,6 +119,7 @@ func (c *Client) init() {
 	c.MemberLink = NewMemberLinkClient(c.config)
 	c.Object = NewObjectClient(c.config)
 	c.Organization = NewOrganizationClient(c.config)
+	c.OrganizationPolicy = NewOrganizationPolicyClient(c.config)
 	c.Plane = NewPlaneClient(c.config)
 	c.Revision = NewRevisionClient(c.config)
 	c.Secret = NewSecretClient(c.config)
@@ -212,30 +220,32 @@ func (c *Client) Tx(ctx context.Context) (*Tx, error) {
 	cfg := c.config
 	cfg.driver = tx
 	return &Tx{
-		ctx:            ctx,
-		config:         cfg,
-		APIToken:       NewAPITokenClient(cfg),
-		Ack:            NewAckClient(cfg),
-		Audit:          NewAuditClient(cfg),
-		AuditChain:     NewAuditChainClient(cfg),
-		AuditHead:      NewAuditHeadClient(cfg),
-		CustomRole:     NewCustomRoleClient(cfg),
-		Grant:          NewGrantClient(cfg),
-		IdempotencyKey: NewIdempotencyKeyClient(cfg),
-		Invitation:     NewInvitationClient(cfg),
-		MemberLink:     NewMemberLinkClient(cfg),
-		Object:         NewObjectClient(cfg),
-		Organization:   NewOrganizationClient(cfg),
-		Plane:          NewPlaneClient(cfg),
-		Revision:       NewRevisionClient(cfg),
-		Secret:         NewSecretClient(cfg),
-		ServiceAccount: NewServiceAccountClient(cfg),
-		Session:        NewSessionClient(cfg),
-		Setting:        NewSettingClient(cfg),
-		Tally:          NewTallyClient(cfg),
-		User:           NewUserClient(cfg),
-		Workspace:      NewWorkspaceClient(cfg),
-		WriteKey:       NewWriteKeyClient(cfg),
+		ctx:                ctx,
+		config:             cfg,
+		APIToken:           NewAPITokenClient(cfg),
+		Ack:                NewAckClient(cfg),
+		Audit:              NewAuditClient(cfg),
+		AuditChain:         NewAuditChainClient(cfg),
+		AuditHead:          NewAuditHeadClient(cfg),
+		ChangeRequest:      NewChangeRequestClient(cfg),
+		CustomRole:         NewCustomRoleClient(cfg),
+		Grant:              NewGrantClient(cfg),
+		IdempotencyKey:     NewIdempotencyKeyClient(cfg),
+		Invitation:         NewInvitationClient(cfg),
+		MemberLink:         NewMemberLinkClient(cfg),
+		Object:             NewObjectClient(cfg),
+		Organization:       NewOrganizationClient(cfg),
+		OrganizationPolicy: NewOrganizationPolicyClient(cfg),
+		Plane:              NewPlaneClient(cfg),
+		Revision:           NewRevisionClient(cfg),
+		Secret:             NewSecretClient(cfg),
+		ServiceAccount:     NewServiceAccountClient(cfg),
+		Session:            NewSessionClient(cfg),
+		Setting:            NewSettingClient(cfg),
+		Tally:              NewTallyClient(cfg),
+		User:               NewUserClient(cfg),
+		Workspace:          NewWorkspaceClient(cfg),
+		WriteKey:           NewWriteKeyClient(cfg),
 	}, nil
 }
 
@@ -253,30 +263,32 @@ func (c *Client) BeginTx(ctx context.Context, opts *sql.TxOptions) (*Tx, error) 
 	cfg := c.config
 	cfg.driver = &txDriver{tx: tx, drv: c.driver}
 	return &Tx{
-		ctx:            ctx,
-		config:         cfg,
-		APIToken:       NewAPITokenClient(cfg),
-		Ack:            NewAckClient(cfg),
-		Audit:          NewAuditClient(cfg),
-		AuditChain:     NewAuditChainClient(cfg),
-		AuditHead:      NewAuditHeadClient(cfg),
-		CustomRole:     NewCustomRoleClient(cfg),
-		Grant:          NewGrantClient(cfg),
-		IdempotencyKey: NewIdempotencyKeyClient(cfg),
-		Invitation:     NewInvitationClient(cfg),
-		MemberLink:     NewMemberLinkClient(cfg),
-		Object:         NewObjectClient(cfg),
-		Organization:   NewOrganizationClient(cfg),
-		Plane:          NewPlaneClient(cfg),
-		Revision:       NewRevisionClient(cfg),
-		Secret:         NewSecretClient(cfg),
-		ServiceAccount: NewServiceAccountClient(cfg),
-		Session:        NewSessionClient(cfg),
-		Setting:        NewSettingClient(cfg),
-		Tally:          NewTallyClient(cfg),
-		User:           NewUserClient(cfg),
-		Workspace:      NewWorkspaceClient(cfg),
-		WriteKey:       NewWriteKeyClient(cfg),
+		ctx:                ctx,
+		config:             cfg,
+		APIToken:           NewAPITokenClient(cfg),
+		Ack:                NewAckClient(cfg),
+		Audit:              NewAuditClient(cfg),
+		AuditChain:         NewAuditChainClient(cfg),
+		AuditHead:          NewAuditHeadClient(cfg),
+		ChangeRequest:      NewChangeRequestClient(cfg),
+		CustomRole:         NewCustomRoleClient(cfg),
+		Grant:              NewGrantClient(cfg),
+		IdempotencyKey:     NewIdempotencyKeyClient(cfg),
+		Invitation:         NewInvitationClient(cfg),
+		MemberLink:         NewMemberLinkClient(cfg),
+		Object:             NewObjectClient(cfg),
+		Organization:       NewOrganizationClient(cfg),
+		OrganizationPolicy: NewOrganizationPolicyClient(cfg),
+		Plane:              NewPlaneClient(cfg),
+		Revision:           NewRevisionClient(cfg),
+		Secret:             NewSecretClient(cfg),
+		ServiceAccount:     NewServiceAccountClient(cfg),
+		Session:            NewSessionClient(cfg),
+		Setting:            NewSettingClient(cfg),
+		Tally:              NewTallyClient(cfg),
+		User:               NewUserClient(cfg),
+		Workspace:          NewWorkspaceClient(cfg),
+		WriteKey:           NewWriteKeyClient(cfg),
 	}, nil
 }
 
@@ -306,10 +318,11 @@ func (c *Client) Close() error {
 // In order to add hooks to a specific client, call: `client.Node.Use(...)`.
 func (c *Client) Use(hooks ...Hook) {
 	for _, n := range []interface{ Use(...Hook) }{
-		c.APIToken, c.Ack, c.Audit, c.AuditChain, c.AuditHead, c.CustomRole, c.Grant,
-		c.IdempotencyKey, c.Invitation, c.MemberLink, c.Object, c.Organization,
-		c.Plane, c.Revision, c.Secret, c.ServiceAccount, c.Session, c.Setting, c.Tally,
-		c.User, c.Workspace, c.WriteKey,
+		c.APIToken, c.Ack, c.Audit, c.AuditChain, c.AuditHead, c.ChangeRequest,
+		c.CustomRole, c.Grant, c.IdempotencyKey, c.Invitation, c.MemberLink, c.Object,
+		c.Organization, c.OrganizationPolicy, c.Plane, c.Revision, c.Secret,
+		c.ServiceAccount, c.Session, c.Setting, c.Tally, c.User, c.Workspace,
+		c.WriteKey,
 	} {
 		n.Use(hooks...)
 	}
@@ -319,10 +332,11 @@ func (c *Client) Use(hooks ...Hook) {
 // In order to add interceptors to a specific client, call: `client.Node.Intercept(...)`.
 func (c *Client) Intercept(interceptors ...Interceptor) {
 	for _, n := range []interface{ Intercept(...Interceptor) }{
-		c.APIToken, c.Ack, c.Audit, c.AuditChain, c.AuditHead, c.CustomRole, c.Grant,
-		c.IdempotencyKey, c.Invitation, c.MemberLink, c.Object, c.Organization,
-		c.Plane, c.Revision, c.Secret, c.ServiceAccount, c.Session, c.Setting, c.Tally,
-		c.User, c.Workspace, c.WriteKey,
+		c.APIToken, c.Ack, c.Audit, c.AuditChain, c.AuditHead, c.ChangeRequest,
+		c.CustomRole, c.Grant, c.IdempotencyKey, c.Invitation, c.MemberLink, c.Object,
+		c.Organization, c.OrganizationPolicy, c.Plane, c.Revision, c.Secret,
+		c.ServiceAccount, c.Session, c.Setting, c.Tally, c.User, c.Workspace,
+		c.WriteKey,
 	} {
 		n.Intercept(interceptors...)
 	}
@@ -341,6 +355,8 @@ func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 		return c.AuditChain.mutate(ctx, m)
 	case *AuditHeadMutation:
 		return c.AuditHead.mutate(ctx, m)
+	case *ChangeRequestMutation:
+		return c.ChangeRequest.mutate(ctx, m)
 	case *CustomRoleMutation:
 		return c.CustomRole.mutate(ctx, m)
 	case *GrantMutation:
@@ -355,6 +371,8 @@ func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 		return c.Object.mutate(ctx, m)
 	case *OrganizationMutation:
 		return c.Organization.mutate(ctx, m)
+	case *OrganizationPolicyMutation:
+		return c.OrganizationPolicy.mutate(ctx, m)
 	case *PlaneMutation:
 		return c.Plane.mutate(ctx, m)
 	case *RevisionMutation:
@@ -1074,6 +1092,155 @@ func (c *AuditHeadClient) mutate(ctx context.Context, m *AuditHeadMutation) (Val
 		return (&AuditHeadDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
 	default:
 		return nil, fmt.Errorf("ent: unknown AuditHead mutation op: %q", m.Op())
+	}
+}
+
+// ChangeRequestClient is a client for the ChangeRequest schema.
+type ChangeRequestClient struct {
+	config
+}
+
+// NewChangeRequestClient returns a client for the ChangeRequest from the given config.
+func NewChangeRequestClient(c config) *ChangeRequestClient {
+	return &ChangeRequestClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `changerequest.Hooks(f(g(h())))`.
+func (c *ChangeRequestClient) Use(hooks ...Hook) {
+	c.hooks.ChangeRequest = append(c.hooks.ChangeRequest, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `changerequest.Intercept(f(g(h())))`.
+func (c *ChangeRequestClient) Intercept(interceptors ...Interceptor) {
+	c.inters.ChangeRequest = append(c.inters.ChangeRequest, interceptors...)
+}
+
+// Create returns a builder for creating a ChangeRequest entity.
+func (c *ChangeRequestClient) Create() *ChangeRequestCreate {
+	mutation := newChangeRequestMutation(c.config, OpCreate)
+	return &ChangeRequestCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of ChangeRequest entities.
+func (c *ChangeRequestClient) CreateBulk(builders ...*ChangeRequestCreate) *ChangeRequestCreateBulk {
+	return &ChangeRequestCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *ChangeRequestClient) MapCreateBulk(slice any, setFunc func(*ChangeRequestCreate, int)) *ChangeRequestCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &ChangeRequestCreateBulk{err: fmt.Errorf("calling to ChangeRequestClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*ChangeRequestCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &ChangeRequestCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for ChangeRequest.
+func (c *ChangeRequestClient) Update() *ChangeRequestUpdate {
+	mutation := newChangeRequestMutation(c.config, OpUpdate)
+	return &ChangeRequestUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *ChangeRequestClient) UpdateOne(_m *ChangeRequest) *ChangeRequestUpdateOne {
+	mutation := newChangeRequestMutation(c.config, OpUpdateOne, withChangeRequest(_m))
+	return &ChangeRequestUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *ChangeRequestClient) UpdateOneID(id int) *ChangeRequestUpdateOne {
+	mutation := newChangeRequestMutation(c.config, OpUpdateOne, withChangeRequestID(id))
+	return &ChangeRequestUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for ChangeRequest.
+func (c *ChangeRequestClient) Delete() *ChangeRequestDelete {
+	mutation := newChangeRequestMutation(c.config, OpDelete)
+	return &ChangeRequestDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *ChangeRequestClient) DeleteOne(_m *ChangeRequest) *ChangeRequestDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *ChangeRequestClient) DeleteOneID(id int) *ChangeRequestDeleteOne {
+	builder := c.Delete().Where(changerequest.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &ChangeRequestDeleteOne{builder}
+}
+
+// Query returns a query builder for ChangeRequest.
+func (c *ChangeRequestClient) Query() *ChangeRequestQuery {
+	return &ChangeRequestQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeChangeRequest},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a ChangeRequest entity by its id.
+func (c *ChangeRequestClient) Get(ctx context.Context, id int) (*ChangeRequest, error) {
+	return c.Query().Where(changerequest.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *ChangeRequestClient) GetX(ctx context.Context, id int) *ChangeRequest {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// QueryOrganization queries the organization edge of a ChangeRequest.
+func (c *ChangeRequestClient) QueryOrganization(_m *ChangeRequest) *OrganizationQuery {
+	query := (&OrganizationClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(changerequest.Table, changerequest.FieldID, id),
+			sqlgraph.To(organization.Table, organization.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, changerequest.OrganizationTable, changerequest.OrganizationColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// Hooks returns the client hooks.
+func (c *ChangeRequestClient) Hooks() []Hook {
+	return c.hooks.ChangeRequest
+}
+
+// Interceptors returns the client interceptors.
+func (c *ChangeRequestClient) Interceptors() []Interceptor {
+	return c.inters.ChangeRequest
+}
+
+func (c *ChangeRequestClient) mutate(ctx context.Context, m *ChangeRequestMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&ChangeRequestCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&ChangeRequestUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&ChangeRequestUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&ChangeRequestDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown ChangeRequest mutation op: %q", m.Op())
 	}
 }
 
@@ -2037,6 +2204,155 @@ func (c *OrganizationClient) mutate(ctx context.Context, m *OrganizationMutation
 		return (&OrganizationDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
 	default:
 		return nil, fmt.Errorf("ent: unknown Organization mutation op: %q", m.Op())
+	}
+}
+
+// OrganizationPolicyClient is a client for the OrganizationPolicy schema.
+type OrganizationPolicyClient struct {
+	config
+}
+
+// NewOrganizationPolicyClient returns a client for the OrganizationPolicy from the given config.
+func NewOrganizationPolicyClient(c config) *OrganizationPolicyClient {
+	return &OrganizationPolicyClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `organizationpolicy.Hooks(f(g(h())))`.
+func (c *OrganizationPolicyClient) Use(hooks ...Hook) {
+	c.hooks.OrganizationPolicy = append(c.hooks.OrganizationPolicy, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `organizationpolicy.Intercept(f(g(h())))`.
+func (c *OrganizationPolicyClient) Intercept(interceptors ...Interceptor) {
+	c.inters.OrganizationPolicy = append(c.inters.OrganizationPolicy, interceptors...)
+}
+
+// Create returns a builder for creating a OrganizationPolicy entity.
+func (c *OrganizationPolicyClient) Create() *OrganizationPolicyCreate {
+	mutation := newOrganizationPolicyMutation(c.config, OpCreate)
+	return &OrganizationPolicyCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of OrganizationPolicy entities.
+func (c *OrganizationPolicyClient) CreateBulk(builders ...*OrganizationPolicyCreate) *OrganizationPolicyCreateBulk {
+	return &OrganizationPolicyCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *OrganizationPolicyClient) MapCreateBulk(slice any, setFunc func(*OrganizationPolicyCreate, int)) *OrganizationPolicyCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &OrganizationPolicyCreateBulk{err: fmt.Errorf("calling to OrganizationPolicyClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*OrganizationPolicyCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &OrganizationPolicyCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for OrganizationPolicy.
+func (c *OrganizationPolicyClient) Update() *OrganizationPolicyUpdate {
+	mutation := newOrganizationPolicyMutation(c.config, OpUpdate)
+	return &OrganizationPolicyUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *OrganizationPolicyClient) UpdateOne(_m *OrganizationPolicy) *OrganizationPolicyUpdateOne {
+	mutation := newOrganizationPolicyMutation(c.config, OpUpdateOne, withOrganizationPolicy(_m))
+	return &OrganizationPolicyUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *OrganizationPolicyClient) UpdateOneID(id int) *OrganizationPolicyUpdateOne {
+	mutation := newOrganizationPolicyMutation(c.config, OpUpdateOne, withOrganizationPolicyID(id))
+	return &OrganizationPolicyUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for OrganizationPolicy.
+func (c *OrganizationPolicyClient) Delete() *OrganizationPolicyDelete {
+	mutation := newOrganizationPolicyMutation(c.config, OpDelete)
+	return &OrganizationPolicyDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *OrganizationPolicyClient) DeleteOne(_m *OrganizationPolicy) *OrganizationPolicyDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *OrganizationPolicyClient) DeleteOneID(id int) *OrganizationPolicyDeleteOne {
+	builder := c.Delete().Where(organizationpolicy.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &OrganizationPolicyDeleteOne{builder}
+}
+
+// Query returns a query builder for OrganizationPolicy.
+func (c *OrganizationPolicyClient) Query() *OrganizationPolicyQuery {
+	return &OrganizationPolicyQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeOrganizationPolicy},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a OrganizationPolicy entity by its id.
+func (c *OrganizationPolicyClient) Get(ctx context.Context, id int) (*OrganizationPolicy, error) {
+	return c.Query().Where(organizationpolicy.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *OrganizationPolicyClient) GetX(ctx context.Context, id int) *OrganizationPolicy {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// QueryOrganization queries the organization edge of a OrganizationPolicy.
+func (c *OrganizationPolicyClient) QueryOrganization(_m *OrganizationPolicy) *OrganizationQuery {
+	query := (&OrganizationClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(organizationpolicy.Table, organizationpolicy.FieldID, id),
+			sqlgraph.To(organization.Table, organization.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, organizationpolicy.OrganizationTable, organizationpolicy.OrganizationColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// Hooks returns the client hooks.
+func (c *OrganizationPolicyClient) Hooks() []Hook {
+	return c.hooks.OrganizationPolicy
+}
+
+// Interceptors returns the client interceptors.
+func (c *OrganizationPolicyClient) Interceptors() []Interceptor {
+	return c.inters.OrganizationPolicy
+}
+
+func (c *OrganizationPolicyClient) mutate(ctx context.Context, m *OrganizationPolicyMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&OrganizationPolicyCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&OrganizationPolicyUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&OrganizationPolicyUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&OrganizationPolicyDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown OrganizationPolicy mutation op: %q", m.Op())
 	}
 }
 
@@ -3517,14 +3833,15 @@ func (c *WriteKeyClient) mutate(ctx context.Context, m *WriteKeyMutation) (Value
 // hooks and interceptors per client, for fast access.
 type (
 	hooks struct {
-		APIToken, Ack, Audit, AuditChain, AuditHead, CustomRole, Grant, IdempotencyKey,
-		Invitation, MemberLink, Object, Organization, Plane, Revision, Secret,
-		ServiceAccount, Session, Setting, Tally, User, Workspace, WriteKey []ent.Hook
+		APIToken, Ack, Audit, AuditChain, AuditHead, ChangeRequest, CustomRole, Grant,
+		IdempotencyKey, Invitation, MemberLink, Object, Organization,
+		OrganizationPolicy, Plane, Revision, Secret, ServiceAccount, Session, Setting,
+		Tally, User, Workspace, WriteKey []ent.Hook
 	}
 	inters struct {
-		APIToken, Ack, Audit, AuditChain, AuditHead, CustomRole, Grant, IdempotencyKey,
-		Invitation, MemberLink, Object, Organization, Plane, Revision, Secret,
-		ServiceAccount, Session, Setting, Tally, User, Workspace,
-		WriteKey []ent.Interceptor
+		APIToken, Ack, Audit, AuditChain, AuditHead, ChangeRequest, CustomRole, Grant,
+		IdempotencyKey, Invitation, MemberLink, Object, Organization,
+		OrganizationPolicy, Plane, Revision, Secret, ServiceAccount, Session, Setting,
+		Tally, User, Workspace, WriteKey []ent.Interceptor
 	}
 )

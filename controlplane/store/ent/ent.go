@@ -13,6 +13,7 @@ import (
 	"weir/controlplane/store/ent/audit"
 	"weir/controlplane/store/ent/auditchain"
 	"weir/controlplane/store/ent/audithead"
+	"weir/controlplane/store/ent/changerequest"
 	"weir/controlplane/store/ent/customrole"
 	"weir/controlplane/store/ent/grant"
 	"weir/controlplane/store/ent/idempotencykey"
@@ -20,6 +21,7 @@ import (
 	"weir/controlplane/store/ent/memberlink"
 	"weir/controlplane/store/ent/object"
 	"weir/controlplane/store/ent/organization"
+	"weir/controlplane/store/ent/organizationpolicy"
 	"weir/controlplane/store/ent/plane"
 	"weir/controlplane/store/ent/revision"
 	"weir/controlplane/store/ent/secret"
@@ -94,28 +96,30 @@ var (
 func checkColumn(t, c string) error {
 	initCheck.Do(func() {
 		columnCheck = sql.NewColumnCheck(map[string]func(string) bool{
-			apitoken.Table:       apitoken.ValidColumn,
-			ack.Table:            ack.ValidColumn,
-			audit.Table:          audit.ValidColumn,
-			auditchain.Table:     auditchain.ValidColumn,
-			audithead.Table:      audithead.ValidColumn,
-			customrole.Table:     customrole.ValidColumn,
-			grant.Table:          grant.ValidColumn,
-			idempotencykey.Table: idempotencykey.ValidColumn,
-			invitation.Table:     invitation.ValidColumn,
-			memberlink.Table:     memberlink.ValidColumn,
-			object.Table:         object.ValidColumn,
-			organization.Table:   organization.ValidColumn,
-			plane.Table:          plane.ValidColumn,
-			revision.Table:       revision.ValidColumn,
-			secret.Table:         secret.ValidColumn,
-			serviceaccount.Table: serviceaccount.ValidColumn,
-			session.Table:        session.ValidColumn,
-			setting.Table:        setting.ValidColumn,
-			tally.Table:          tally.ValidColumn,
-			user.Table:           user.ValidColumn,
-			workspace.Table:      workspace.ValidColumn,
-			writekey.Table:       writekey.ValidColumn,
+			apitoken.Table:           apitoken.ValidColumn,
+			ack.Table:                ack.ValidColumn,
+			audit.Table:              audit.ValidColumn,
+			auditchain.Table:         auditchain.ValidColumn,
+			audithead.Table:          audithead.ValidColumn,
+			changerequest.Table:      changerequest.ValidColumn,
+			customrole.Table:         customrole.ValidColumn,
+			grant.Table:              grant.ValidColumn,
+			idempotencykey.Table:     idempotencykey.ValidColumn,
+			invitation.Table:         invitation.ValidColumn,
+			memberlink.Table:         memberlink.ValidColumn,
+			object.Table:             object.ValidColumn,
+			organization.Table:       organization.ValidColumn,
+			organizationpolicy.Table: organizationpolicy.ValidColumn,
+			plane.Table:              plane.ValidColumn,
+			revision.Table:           revision.ValidColumn,
+			secret.Table:             secret.ValidColumn,
+			serviceaccount.Table:     serviceaccount.ValidColumn,
+			session.Table:            session.ValidColumn,
+			setting.Table:            setting.ValidColumn,
+			tally.Table:              tally.ValidColumn,
+			user.Table:               user.ValidColumn,
+			workspace.Table:          workspace.ValidColumn,
+			writekey.Table:           writekey.ValidColumn,
 		})
 	})
 	return columnCheck(t, c)

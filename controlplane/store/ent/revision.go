@@ -34,6 +34,8 @@ type Revision struct {
 	Reason string `json:"reason,omitempty"`
 	// Changes holds the value of the "changes" field.
 	Changes string `json:"changes,omitempty"`
+	// ApprovedBy holds the value of the "approved_by" field.
+	ApprovedBy string `json:"approved_by,omitempty"`
 	// Edges holds the relations/edges for other nodes in the graph.
 	// The values are being populated by the RevisionQuery when eager-loading is set.
 	Edges        RevisionEdges `json:"edges"`
@@ -69,7 +71,7 @@ func (*Revision) scanValues(columns []string) ([]any, error) {
 			values[i] = new([]byte)
 		case revision.FieldID, revision.FieldNumber:
 			values[i] = new(sql.NullInt64)
-		case revision.FieldWorkspaceID, revision.FieldDigest, revision.FieldCreatedBy, revision.FieldReason, revision.FieldChanges:
+		case revision.FieldWorkspaceID, revision.FieldDigest, revision.FieldCreatedBy, revision.FieldReason, revision.FieldChanges, revision.FieldApprovedBy:
 			values[i] = new(sql.NullString)
 		case revision.FieldCreatedAt:
 			values[i] = new(sql.NullTime)
@@ -142,6 +144,12 @@ func (_m *Revision) assignValues(columns []string, values []any) error {
 			} else if value.Valid {
 				_m.Changes = value.String
 			}
+		case revision.FieldApprovedBy:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field approved_by", values[i])
+			} else if value.Valid {
+				_m.ApprovedBy = value.String
+			}
 		default:
 			_m.selectValues.Set(columns[i], values[i])
 		}
@@ -206,6 +214,9 @@ func (_m *Revision) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("changes=")
 	builder.WriteString(_m.Changes)
+	builder.WriteString(", ")
+	builder.WriteString("approved_by=")
+	builder.WriteString(_m.ApprovedBy)
 	builder.WriteByte(')')
 	return builder.String()
 }

@@ -87,6 +87,20 @@ func (_c *RevisionCreate) SetNillableChanges(v *string) *RevisionCreate {
 	return _c
 }
 
+// SetApprovedBy sets the "approved_by" field.
+func (_c *RevisionCreate) SetApprovedBy(v string) *RevisionCreate {
+	_c.mutation.SetApprovedBy(v)
+	return _c
+}
+
+// SetNillableApprovedBy sets the "approved_by" field if the given value is not nil.
+func (_c *RevisionCreate) SetNillableApprovedBy(v *string) *RevisionCreate {
+	if v != nil {
+		_c.SetApprovedBy(*v)
+	}
+	return _c
+}
+
 // SetWorkspace sets the "workspace" edge to the Workspace entity.
 func (_c *RevisionCreate) SetWorkspace(v *Workspace) *RevisionCreate {
 	return _c.SetWorkspaceID(v.ID)
@@ -135,6 +149,10 @@ func (_c *RevisionCreate) defaults() {
 		v := revision.DefaultChanges
 		_c.mutation.SetChanges(v)
 	}
+	if _, ok := _c.mutation.ApprovedBy(); !ok {
+		v := revision.DefaultApprovedBy
+		_c.mutation.SetApprovedBy(v)
+	}
 }
 
 // check runs all checks and user-defined validators on the builder.
@@ -162,6 +180,9 @@ func (_c *RevisionCreate) check() error {
 	}
 	if _, ok := _c.mutation.Changes(); !ok {
 		return &ValidationError{Name: "changes", err: errors.New(`ent: missing required field "Revision.changes"`)}
+	}
+	if _, ok := _c.mutation.ApprovedBy(); !ok {
+		return &ValidationError{Name: "approved_by", err: errors.New(`ent: missing required field "Revision.approved_by"`)}
 	}
 	if len(_c.mutation.WorkspaceIDs()) == 0 {
 		return &ValidationError{Name: "workspace", err: errors.New(`ent: missing required edge "Revision.workspace"`)}
@@ -220,6 +241,10 @@ func (_c *RevisionCreate) createSpec() (*Revision, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.Changes(); ok {
 		_spec.SetField(revision.FieldChanges, field.TypeString, value)
 		_node.Changes = value
+	}
+	if value, ok := _c.mutation.ApprovedBy(); ok {
+		_spec.SetField(revision.FieldApprovedBy, field.TypeString, value)
+		_node.ApprovedBy = value
 	}
 	if nodes := _c.mutation.WorkspaceIDs(); len(nodes) > 0 {
 		edge := &sqlgraph.EdgeSpec{
@@ -324,6 +349,9 @@ func (u *RevisionUpsertOne) UpdateNewValues() *RevisionUpsertOne {
 		}
 		if _, exists := u.create.mutation.Changes(); exists {
 			s.SetIgnore(revision.FieldChanges)
+		}
+		if _, exists := u.create.mutation.ApprovedBy(); exists {
+			s.SetIgnore(revision.FieldApprovedBy)
 		}
 	}))
 	return u
@@ -555,6 +583,9 @@ func (u *RevisionUpsertBulk) UpdateNewValues() *RevisionUpsertBulk {
 			}
 			if _, exists := b.mutation.Changes(); exists {
 				s.SetIgnore(revision.FieldChanges)
+			}
+			if _, exists := b.mutation.ApprovedBy(); exists {
+				s.SetIgnore(revision.FieldApprovedBy)
 			}
 		}
 	}))

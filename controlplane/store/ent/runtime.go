@@ -13,6 +13,7 @@ import (
 	"weir/controlplane/store/ent/memberlink"
 	"weir/controlplane/store/ent/object"
 	"weir/controlplane/store/ent/organization"
+	"weir/controlplane/store/ent/organizationpolicy"
 	"weir/controlplane/store/ent/plane"
 	"weir/controlplane/store/ent/revision"
 	"weir/controlplane/store/ent/serviceaccount"
@@ -148,6 +149,12 @@ func init() {
 	organizationDescID := organizationFields[0].Descriptor()
 	// organization.IDValidator is a validator for the "id" field. It is called by the builders before save.
 	organization.IDValidator = organizationDescID.Validators[0].(func(string) error)
+	organizationpolicyFields := schema.OrganizationPolicy{}.Fields()
+	_ = organizationpolicyFields
+	// organizationpolicyDescName is the schema descriptor for name field.
+	organizationpolicyDescName := organizationpolicyFields[1].Descriptor()
+	// organizationpolicy.NameValidator is a validator for the "name" field. It is called by the builders before save.
+	organizationpolicy.NameValidator = organizationpolicyDescName.Validators[0].(func(string) error)
 	planeFields := schema.Plane{}.Fields()
 	_ = planeFields
 	// planeDescName is the schema descriptor for name field.
@@ -172,6 +179,10 @@ func init() {
 	revisionDescChanges := revisionFields[7].Descriptor()
 	// revision.DefaultChanges holds the default value on creation for the changes field.
 	revision.DefaultChanges = revisionDescChanges.Default.(string)
+	// revisionDescApprovedBy is the schema descriptor for approved_by field.
+	revisionDescApprovedBy := revisionFields[8].Descriptor()
+	// revision.DefaultApprovedBy holds the default value on creation for the approved_by field.
+	revision.DefaultApprovedBy = revisionDescApprovedBy.Default.(string)
 	serviceaccountFields := schema.ServiceAccount{}.Fields()
 	_ = serviceaccountFields
 	// serviceaccountDescName is the schema descriptor for name field.

@@ -22,6 +22,8 @@ type Tx struct {
 	AuditChain *AuditChainClient
 	// AuditHead is the client for interacting with the AuditHead builders.
 	AuditHead *AuditHeadClient
+	// ChangeRequest is the client for interacting with the ChangeRequest builders.
+	ChangeRequest *ChangeRequestClient
 	// CustomRole is the client for interacting with the CustomRole builders.
 	CustomRole *CustomRoleClient
 	// Grant is the client for interacting with the Grant builders.
@@ -36,6 +38,8 @@ type Tx struct {
 	Object *ObjectClient
 	// Organization is the client for interacting with the Organization builders.
 	Organization *OrganizationClient
+	// OrganizationPolicy is the client for interacting with the OrganizationPolicy builders.
+	OrganizationPolicy *OrganizationPolicyClient
 	// Plane is the client for interacting with the Plane builders.
 	Plane *PlaneClient
 	// Revision is the client for interacting with the Revision builders.
@@ -192,6 +196,7 @@ func (tx *Tx) init() {
 	tx.Audit = NewAuditClient(tx.config)
 	tx.AuditChain = NewAuditChainClient(tx.config)
 	tx.AuditHead = NewAuditHeadClient(tx.config)
+	tx.ChangeRequest = NewChangeRequestClient(tx.config)
 	tx.CustomRole = NewCustomRoleClient(tx.config)
 	tx.Grant = NewGrantClient(tx.config)
 	tx.IdempotencyKey = NewIdempotencyKeyClient(tx.config)
@@ -199,6 +204,7 @@ func (tx *Tx) init() {
 	tx.MemberLink = NewMemberLinkClient(tx.config)
 	tx.Object = NewObjectClient(tx.config)
 	tx.Organization = NewOrganizationClient(tx.config)
+	tx.OrganizationPolicy = NewOrganizationPolicyClient(tx.config)
 	tx.Plane = NewPlaneClient(tx.config)
 	tx.Revision = NewRevisionClient(tx.config)
 	tx.Secret = NewSecretClient(tx.config)

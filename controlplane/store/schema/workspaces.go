@@ -62,6 +62,7 @@ type Revision struct{ ent.Schema }
 
 // Fields of Revision. Body is the canonical encoding. Reason is what its author said, and
 // changes a JSON list of what differs from the former one, empty where it was not kept.
+// Approved_by is the second person of a commit that needed one.
 func (Revision) Fields() []ent.Field {
 	return []ent.Field{
 		fixed("workspace_id"),
@@ -72,6 +73,7 @@ func (Revision) Fields() []ent.Field {
 		fixed("created_by"),
 		lately("reason"),
 		lately("changes"),
+		lately("approved_by"),
 	}
 }
 

@@ -165,6 +165,59 @@ var (
 		Columns:    AuditHeadsColumns,
 		PrimaryKey: []*schema.Column{AuditHeadsColumns[0]},
 	}
+	// ChangeRequestsColumns holds the columns for the "change_requests" table.
+	ChangeRequestsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeInt, Increment: true},
+		{Name: "number", Type: field.TypeUint64},
+		{Name: "workspace_id", Type: field.TypeString, SchemaType: map[string]string{"postgres": "text", "sqlite3": "text"}},
+		{Name: "workspace_name", Type: field.TypeString, SchemaType: map[string]string{"postgres": "text", "sqlite3": "text"}},
+		{Name: "base", Type: field.TypeUint64},
+		{Name: "digest", Type: field.TypeString, SchemaType: map[string]string{"postgres": "text", "sqlite3": "text"}},
+		{Name: "body", Type: field.TypeBytes},
+		{Name: "secrets", Type: field.TypeString, SchemaType: map[string]string{"postgres": "text", "sqlite3": "text"}},
+		{Name: "changes", Type: field.TypeString, SchemaType: map[string]string{"postgres": "text", "sqlite3": "text"}},
+		{Name: "before", Type: field.TypeString, SchemaType: map[string]string{"postgres": "text", "sqlite3": "text"}},
+		{Name: "after", Type: field.TypeString, SchemaType: map[string]string{"postgres": "text", "sqlite3": "text"}},
+		{Name: "needs", Type: field.TypeString, SchemaType: map[string]string{"postgres": "text", "sqlite3": "text"}},
+		{Name: "reason", Type: field.TypeString, SchemaType: map[string]string{"postgres": "text", "sqlite3": "text"}},
+		{Name: "discard_parked", Type: field.TypeBool},
+		{Name: "author", Type: field.TypeString, SchemaType: map[string]string{"postgres": "text", "sqlite3": "text"}},
+		{Name: "author_id", Type: field.TypeString, SchemaType: map[string]string{"postgres": "text", "sqlite3": "text"}},
+		{Name: "author_person", Type: field.TypeString, SchemaType: map[string]string{"postgres": "text", "sqlite3": "text"}},
+		{Name: "created_at", Type: field.TypeTime, SchemaType: map[string]string{"postgres": "timestamptz"}},
+		{Name: "state", Type: field.TypeString, SchemaType: map[string]string{"postgres": "text", "sqlite3": "text"}},
+		{Name: "decided_by", Type: field.TypeString, SchemaType: map[string]string{"postgres": "text", "sqlite3": "text"}},
+		{Name: "note", Type: field.TypeString, SchemaType: map[string]string{"postgres": "text", "sqlite3": "text"}},
+		{Name: "decided_at", Type: field.TypeTime, Nullable: true, SchemaType: map[string]string{"postgres": "timestamptz"}},
+		{Name: "revision", Type: field.TypeUint64},
+		{Name: "organization_id", Type: field.TypeString, SchemaType: map[string]string{"postgres": "text", "sqlite3": "text"}},
+	}
+	// ChangeRequestsTable holds the schema information for the "change_requests" table.
+	ChangeRequestsTable = &schema.Table{
+		Name:       "change_requests",
+		Columns:    ChangeRequestsColumns,
+		PrimaryKey: []*schema.Column{ChangeRequestsColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "change_requests_organizations_organization",
+				Columns:    []*schema.Column{ChangeRequestsColumns[23]},
+				RefColumns: []*schema.Column{OrganizationsColumns[0]},
+				OnDelete:   schema.Cascade,
+			},
+		},
+		Indexes: []*schema.Index{
+			{
+				Name:    "changerequest_organization_id_number",
+				Unique:  true,
+				Columns: []*schema.Column{ChangeRequestsColumns[23], ChangeRequestsColumns[1]},
+			},
+			{
+				Name:    "changerequest_workspace_id_state",
+				Unique:  false,
+				Columns: []*schema.Column{ChangeRequestsColumns[2], ChangeRequestsColumns[18]},
+			},
+		},
+	}
 	// CustomRolesColumns holds the columns for the "custom_roles" table.
 	CustomRolesColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeInt, Increment: true},
@@ -345,6 +398,38 @@ var (
 		Columns:    OrganizationsColumns,
 		PrimaryKey: []*schema.Column{OrganizationsColumns[0]},
 	}
+	// OrganizationPoliciesColumns holds the columns for the "organization_policies" table.
+	OrganizationPoliciesColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeInt, Increment: true},
+		{Name: "name", Type: field.TypeString, SchemaType: map[string]string{"postgres": "text", "sqlite3": "text"}},
+		{Name: "language", Type: field.TypeString, SchemaType: map[string]string{"postgres": "text", "sqlite3": "text"}},
+		{Name: "text", Type: field.TypeString, SchemaType: map[string]string{"postgres": "text", "sqlite3": "text"}},
+		{Name: "enabled", Type: field.TypeBool},
+		{Name: "updated_at", Type: field.TypeTime, SchemaType: map[string]string{"postgres": "timestamptz"}},
+		{Name: "updated_by", Type: field.TypeString, SchemaType: map[string]string{"postgres": "text", "sqlite3": "text"}},
+		{Name: "organization_id", Type: field.TypeString, SchemaType: map[string]string{"postgres": "text", "sqlite3": "text"}},
+	}
+	// OrganizationPoliciesTable holds the schema information for the "organization_policies" table.
+	OrganizationPoliciesTable = &schema.Table{
+		Name:       "organization_policies",
+		Columns:    OrganizationPoliciesColumns,
+		PrimaryKey: []*schema.Column{OrganizationPoliciesColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "organization_policies_organizations_organization",
+				Columns:    []*schema.Column{OrganizationPoliciesColumns[7]},
+				RefColumns: []*schema.Column{OrganizationsColumns[0]},
+				OnDelete:   schema.Cascade,
+			},
+		},
+		Indexes: []*schema.Index{
+			{
+				Name:    "organizationpolicy_organization_id_name",
+				Unique:  true,
+				Columns: []*schema.Column{OrganizationPoliciesColumns[7], OrganizationPoliciesColumns[1]},
+			},
+		},
+	}
 	// PlanesColumns holds the columns for the "planes" table.
 	PlanesColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeString, SchemaType: map[string]string{"postgres": "text", "sqlite3": "text"}},
@@ -388,6 +473,7 @@ var (
 		{Name: "created_by", Type: field.TypeString, SchemaType: map[string]string{"postgres": "text", "sqlite3": "text"}},
 		{Name: "reason", Type: field.TypeString, Default: "", SchemaType: map[string]string{"postgres": "text", "sqlite3": "text"}},
 		{Name: "changes", Type: field.TypeString, Default: "", SchemaType: map[string]string{"postgres": "text", "sqlite3": "text"}},
+		{Name: "approved_by", Type: field.TypeString, Default: "", SchemaType: map[string]string{"postgres": "text", "sqlite3": "text"}},
 		{Name: "workspace_id", Type: field.TypeString, SchemaType: map[string]string{"postgres": "text", "sqlite3": "text"}},
 	}
 	// RevisionsTable holds the schema information for the "revisions" table.
@@ -398,7 +484,7 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "revisions_workspaces_workspace",
-				Columns:    []*schema.Column{RevisionsColumns[8]},
+				Columns:    []*schema.Column{RevisionsColumns[9]},
 				RefColumns: []*schema.Column{WorkspacesColumns[0]},
 				OnDelete:   schema.Cascade,
 			},
@@ -407,7 +493,7 @@ var (
 			{
 				Name:    "revision_workspace_id_number",
 				Unique:  true,
-				Columns: []*schema.Column{RevisionsColumns[8], RevisionsColumns[1]},
+				Columns: []*schema.Column{RevisionsColumns[9], RevisionsColumns[1]},
 			},
 		},
 	}
@@ -660,6 +746,7 @@ var (
 		AuditTable,
 		AuditChainsTable,
 		AuditHeadsTable,
+		ChangeRequestsTable,
 		CustomRolesTable,
 		GrantsTable,
 		IdempotencyKeysTable,
@@ -667,6 +754,7 @@ var (
 		MemberLinksTable,
 		ObjectsTable,
 		OrganizationsTable,
+		OrganizationPoliciesTable,
 		PlanesTable,
 		RevisionsTable,
 		SecretsTable,
@@ -695,6 +783,12 @@ func init() {
 	AuditTable.Annotation = &entsql.Annotation{
 		Table: "audit",
 	}
+	ChangeRequestsTable.ForeignKeys[0].RefTable = OrganizationsTable
+	ChangeRequestsTable.Annotation = &entsql.Annotation{}
+	ChangeRequestsTable.Annotation.Checks = map[string]string{
+		"change_requests_number": "number > 0",
+		"change_requests_state":  "state in ('waiting', 'approved', 'rejected', 'withdrawn')",
+	}
 	CustomRolesTable.ForeignKeys[0].RefTable = OrganizationsTable
 	GrantsTable.Annotation = &entsql.Annotation{}
 	GrantsTable.Annotation.Checks = map[string]string{
@@ -710,6 +804,11 @@ func init() {
 	ObjectsTable.Annotation = &entsql.Annotation{}
 	ObjectsTable.Annotation.Checks = map[string]string{
 		"objects_kind": "kind in ('source', 'destination', 'transformation')",
+	}
+	OrganizationPoliciesTable.ForeignKeys[0].RefTable = OrganizationsTable
+	OrganizationPoliciesTable.Annotation = &entsql.Annotation{}
+	OrganizationPoliciesTable.Annotation.Checks = map[string]string{
+		"organization_policies_language": "language in ('rego', 'rules')",
 	}
 	PlanesTable.Annotation = &entsql.Annotation{}
 	PlanesTable.Annotation.Checks = map[string]string{

@@ -21,6 +21,9 @@ type AuditChain func(*sql.Selector)
 // AuditHead is the predicate function for audithead builders.
 type AuditHead func(*sql.Selector)
 
+// ChangeRequest is the predicate function for changerequest builders.
+type ChangeRequest func(*sql.Selector)
+
 // CustomRole is the predicate function for customrole builders.
 type CustomRole func(*sql.Selector)
 
@@ -41,6 +44,9 @@ type Object func(*sql.Selector)
 
 // Organization is the predicate function for organization builders.
 type Organization func(*sql.Selector)
+
+// OrganizationPolicy is the predicate function for organizationpolicy builders.
+type OrganizationPolicy func(*sql.Selector)
 
 // Plane is the predicate function for plane builders.
 type Plane func(*sql.Selector)

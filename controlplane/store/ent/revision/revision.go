@@ -28,6 +28,8 @@ const (
 	FieldReason = "reason"
 	// FieldChanges holds the string denoting the changes field in the database.
 	FieldChanges = "changes"
+	// FieldApprovedBy holds the string denoting the approved_by field in the database.
+	FieldApprovedBy = "approved_by"
 	// EdgeWorkspace holds the string denoting the workspace edge name in mutations.
 	EdgeWorkspace = "workspace"
 	// Table holds the table name of the revision in the database.
@@ -52,6 +54,7 @@ var Columns = []string{
 	FieldCreatedBy,
 	FieldReason,
 	FieldChanges,
+	FieldApprovedBy,
 }
 
 // ValidColumn reports if the column name is valid (part of the table columns).
@@ -69,6 +72,8 @@ var (
 	DefaultReason string
 	// DefaultChanges holds the default value on creation for the "changes" field.
 	DefaultChanges string
+	// DefaultApprovedBy holds the default value on creation for the "approved_by" field.
+	DefaultApprovedBy string
 )
 
 // OrderOption defines the ordering options for the Revision queries.
@@ -112,6 +117,11 @@ func ByReason(opts ...sql.OrderTermOption) OrderOption {
 // ByChanges orders the results by the changes field.
 func ByChanges(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldChanges, opts...).ToFunc()
+}
+
+// ByApprovedBy orders the results by the approved_by field.
+func ByApprovedBy(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldApprovedBy, opts...).ToFunc()
 }
 
 // ByWorkspaceField orders the results by workspace field.
