@@ -242,7 +242,7 @@ func (c *ControlPlane) handler(ctx context.Context, r *running) (http.Handler, e
 		return nil, err
 	}
 	return api.New(api.Config{
-		Store: r.store, Policy: rules, Authn: r.authn, Draft: drafts, Fleet: r.fleet, Signer: r.signer, Catalog: catalog.All(),
+		Store: r.store, Policy: rules, Authn: r.authn, Draft: drafts, Fleet: r.fleet, Signer: r.signer, Catalog: catalog.All(), Code: c.code,
 		Secure: c.cfg.secure(), TrustedProxies: c.trusted, Log: c.cfg.Log,
 	})
 }

@@ -22,6 +22,7 @@ import (
 	"weir/shared/catalog"
 	"weir/shared/fault"
 	"weir/shared/proxy"
+	"weir/shared/script"
 	console "weir/web"
 )
 
@@ -35,8 +36,9 @@ type Config struct {
 	Fleet   *fleet.Service
 	Signer  *audit.Signer
 	Catalog []catalog.Spec
-	Console fs.FS // the built console with index.html at its top; nil means the embedded one
-	Secure  bool  // people reach the console by https only, so cookies are for https only
+	Code    *script.Compiler // which knows whose code is costly
+	Console fs.FS            // the built console with index.html at its top; nil means the embedded one
+	Secure  bool             // people reach the console by https only, so cookies are for https only
 	// TrustedProxies are the peers whose X-Forwarded-For counts where sign-ins are limited.
 	TrustedProxies proxy.Trusted
 	Log            *slog.Logger
@@ -68,6 +70,7 @@ func New(cfg Config) (*API, error) {
 	need(cfg.Fleet != nil, "the fleet")
 	need(cfg.Signer != nil, "a signer of the audit log")
 	need(len(cfg.Catalog) > 0, "a catalog")
+	need(cfg.Code != nil, "a compiler of code")
 	if err := errors.Join(missing...); err != nil {
 		return nil, err
 	}

@@ -97,7 +97,7 @@ func open(t *testing.T, s *store.Store) *harness {
 	must(err)
 	signer, err := audit.NewSigner(audit.SignerConfig{Log: s.Audit(), Key: control, File: filepath.Join(t.TempDir(), "heads.json")})
 	must(err)
-	handler, err := api.New(api.Config{Store: s, Policy: rules, Authn: accounts, Draft: drafts, Fleet: planes, Signer: signer, Catalog: specs,
+	handler, err := api.New(api.Config{Store: s, Policy: rules, Authn: accounts, Draft: drafts, Fleet: planes, Signer: signer, Catalog: specs, Code: scripttest.Compiler(),
 		TrustedProxies: proxy.Trusted{netip.MustParsePrefix("127.0.0.0/8")},
 		Console:        fstest.MapFS{"index.html": {Data: []byte("<!doctype html>console")}, "assets/app-1.js": {Data: []byte("app()")}}})
 	must(err)

@@ -27,6 +27,7 @@ type workspaceView struct {
 	Number       uint64            `json:"number"`
 	Digest       workspace.Digest  `json:"digest"`
 	Problems     []fault.Problem   `json:"problems"`
+	Alarms       []wire.Alarm      `json:"alarms"`
 	Sources      []sourceView      `json:"sources"`
 	Destinations []destinationView `json:"destinations"`
 	GatewayURL   string            `json:"gatewayUrl"`
@@ -50,6 +51,10 @@ type destinationView struct {
 	Parked   uint64         `json:"parked"`
 	Dead     uint64         `json:"dead"`
 }
+
+// codeCostly is the alarm that this process takes long to check the code of a workspace, or
+// refused it as too complex, within the last minute.
+const codeCostly wire.Code = "code_costly"
 
 // place is what several workspaces of one plane share while they are listed.
 type place struct {
@@ -88,7 +93,10 @@ func (a *API) view(ctx context.Context, ws store.Workspace, at *place, acks []wi
 	}
 	v := workspaceView{
 		ID: ws.ID, Name: ws.Name, Region: ws.Region, Plane: ws.Plane, Number: rev.Number, Digest: rev.Digest, GatewayURL: at.plane.GatewayURL,
-		Problems: []fault.Problem{}, Sources: []sourceView{}, Destinations: []destinationView{}, standing: stand(rev.Number, ack),
+		Problems: []fault.Problem{}, Alarms: []wire.Alarm{}, Sources: []sourceView{}, Destinations: []destinationView{}, standing: stand(rev.Number, ack),
+	}
+	if a.cfg.Code.Costly(string(ws.ID)) {
+		v.Alarms = append(v.Alarms, wire.Alarm{Code: codeCostly, Workspace: ws.ID, Count: 1})
 	}
 	if ack.State == wire.Rejected {
 		about := rev

@@ -36,6 +36,7 @@ type Compiler struct {
 	cfg   Config
 	turns *worker.Turns
 	known cache
+	costs costs
 }
 
 // NewCompiler returns a Compiler that knows nothing yet.
@@ -178,6 +179,7 @@ func (c *Compiler) answer(ctx context.Context, tenant string, w *work) error {
 		if blamed || w.cpu > callCPU && answered < len(at) {
 			f := &w.files[at[answered]]
 			f.answer, f.done = c.tooComplex(f, blamed), true
+			c.costs.add(tenant, costOfDeath, time.Now())
 			if blamed && death != worker.DeathOutside {
 				c.known.put(f.key, f.answer)
 			}
@@ -219,6 +221,7 @@ func (c *Compiler) run(ctx context.Context, tenant string, w *work, q Request, n
 	defer func() {
 		p.Stop()
 		w.cpu += p.CPU()
+		c.costs.add(tenant, p.CPU(), time.Now())
 	}()
 	err = ask(p, q, n, took)
 	if err == nil {

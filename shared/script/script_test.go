@@ -106,6 +106,9 @@ func TestHostileCodeIsRefusedAndHoldsNobodyUp(t *testing.T) {
 	default:
 	}
 	<-over
+	if !c.Costly("evil") || c.Costly("good") {
+		t.Errorf("costly: evil %t, good %t; want the evil one alone", c.Costly("evil"), c.Costly("good"))
+	}
 }
 
 // TestTooMuchCodeIsRefusedBeforeItIsRead lets no process start.

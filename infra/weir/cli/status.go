@@ -78,11 +78,19 @@ func (k invocation) status(s remote.Status, now time.Time) error {
 	if err := workspaces.Write(k.Out); err != nil {
 		return err
 	}
+	for _, w := range s.Workspaces {
+		for _, a := range w.Alarms {
+			k.Say("\n%s: %s. %s", command.Clean(w.Name), a.Code, costly)
+		}
+	}
 	if len(problems) > 0 {
 		k.Say("\nRejected, so the former revision goes on:\n%s", strings.Join(problems, "\n"))
 	}
 	return nil
 }
+
+// costly explains the one alarm that the control plane itself raises of a workspace.
+const costly = "The control plane takes long to check its code, or refused it as too complex; others do not wait for it. Make the code simpler."
 
 func health(p remote.Plane) string {
 	switch {

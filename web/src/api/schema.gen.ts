@@ -1509,6 +1509,8 @@ export interface components {
             state: components["schemas"]["State"];
             /** @description Why the plane rejected it */
             problems: components["schemas"]["FieldProblem"][];
+            /** @description What the control plane has to say of it: code_costly when its code takes long to check or is refused as too complex */
+            alarms: components["schemas"]["Alarm"][];
             sources: components["schemas"]["SourceSummary"][];
             destinations: components["schemas"]["DestinationSummary"][];
             gatewayUrl: string;

@@ -35,7 +35,7 @@ func harms() []harm {
 		{name: "slow bodies without a key", objects: bare, begin: drips, goOn: nil, alarm: strangers},
 		{name: "heavy chains", objects: heavyChains, begin: spin, goOn: spinOn, alarm: "code_slow"},
 		{name: "wide queries", objects: lake, begin: row, goOn: wideQueries, alarm: "view_slow"},
-		{name: "hostile code at save", objects: lake, begin: nothing, goOn: saves},
+		{name: "hostile code at save", objects: lake, begin: nothing, goOn: saves, alarm: "code_costly"},
 		{name: "hostile code at preview", objects: lake, begin: nothing, goOn: previews, alarm: "view_slow"},
 	}
 }

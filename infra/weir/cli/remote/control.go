@@ -71,6 +71,7 @@ type Workspace struct {
 	Applied      uint64          `json:"applied"`
 	State        State           `json:"state"`
 	Problems     []fault.Problem `json:"problems"`
+	Alarms       []wire.Alarm    `json:"alarms"`
 	Sources      []Source        `json:"sources"`
 	Destinations []Destination   `json:"destinations"`
 	GatewayURL   string          `json:"gatewayUrl"`

@@ -5,6 +5,8 @@ const texts: Record<string, string> = {
   ack_forged: "Somebody reported in this plane's name without its key. Find out who can reach the hub.",
   body_damaged: "A configuration arrived damaged and was refused; the former one goes on.",
   clock_jump: "Its clock jumped, so old dedupe keys are kept. Check the machine's time.",
+  code_costly:
+    "The control plane takes long to check its code, or refused it as too complex; others do not wait for it. Make the code simpler.",
   code_slow:
     "Transformations are slower than the events that come; they wait in order. Make their code cheaper, or give the plane more cores.",
   dead_full:
