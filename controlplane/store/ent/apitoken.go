@@ -38,7 +38,9 @@ type APIToken struct {
 	// CreatedAt holds the value of the "created_at" field.
 	CreatedAt time.Time `json:"created_at,omitempty"`
 	// CreatedBy holds the value of the "created_by" field.
-	CreatedBy    string `json:"created_by,omitempty"`
+	CreatedBy string `json:"created_by,omitempty"`
+	// Proof holds the value of the "proof" field.
+	Proof        string `json:"proof,omitempty"`
 	selectValues sql.SelectValues
 }
 
@@ -47,7 +49,7 @@ func (*APIToken) scanValues(columns []string) ([]any, error) {
 	values := make([]any, len(columns))
 	for i := range columns {
 		switch columns[i] {
-		case apitoken.FieldID, apitoken.FieldName, apitoken.FieldOrganizationID, apitoken.FieldOwnerID, apitoken.FieldScopes, apitoken.FieldRole, apitoken.FieldWorkspaceID, apitoken.FieldHash, apitoken.FieldCreatedBy:
+		case apitoken.FieldID, apitoken.FieldName, apitoken.FieldOrganizationID, apitoken.FieldOwnerID, apitoken.FieldScopes, apitoken.FieldRole, apitoken.FieldWorkspaceID, apitoken.FieldHash, apitoken.FieldCreatedBy, apitoken.FieldProof:
 			values[i] = new(sql.NullString)
 		case apitoken.FieldExpiresAt, apitoken.FieldLastUsedAt, apitoken.FieldCreatedAt:
 			values[i] = new(sql.NullTime)
@@ -140,6 +142,12 @@ func (_m *APIToken) assignValues(columns []string, values []any) error {
 			} else if value.Valid {
 				_m.CreatedBy = value.String
 			}
+		case apitoken.FieldProof:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field proof", values[i])
+			} else if value.Valid {
+				_m.Proof = value.String
+			}
 		default:
 			_m.selectValues.Set(columns[i], values[i])
 		}
@@ -211,6 +219,9 @@ func (_m *APIToken) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("created_by=")
 	builder.WriteString(_m.CreatedBy)
+	builder.WriteString(", ")
+	builder.WriteString("proof=")
+	builder.WriteString(_m.Proof)
 	builder.WriteByte(')')
 	return builder.String()
 }

@@ -137,6 +137,20 @@ func (_c *APITokenCreate) SetCreatedBy(v string) *APITokenCreate {
 	return _c
 }
 
+// SetProof sets the "proof" field.
+func (_c *APITokenCreate) SetProof(v string) *APITokenCreate {
+	_c.mutation.SetProof(v)
+	return _c
+}
+
+// SetNillableProof sets the "proof" field if the given value is not nil.
+func (_c *APITokenCreate) SetNillableProof(v *string) *APITokenCreate {
+	if v != nil {
+		_c.SetProof(*v)
+	}
+	return _c
+}
+
 // SetID sets the "id" field.
 func (_c *APITokenCreate) SetID(v string) *APITokenCreate {
 	_c.mutation.SetID(v)
@@ -194,6 +208,10 @@ func (_c *APITokenCreate) defaults() {
 		v := apitoken.DefaultWorkspaceID
 		_c.mutation.SetWorkspaceID(v)
 	}
+	if _, ok := _c.mutation.Proof(); !ok {
+		v := apitoken.DefaultProof
+		_c.mutation.SetProof(v)
+	}
 }
 
 // check runs all checks and user-defined validators on the builder.
@@ -229,6 +247,9 @@ func (_c *APITokenCreate) check() error {
 	}
 	if _, ok := _c.mutation.CreatedBy(); !ok {
 		return &ValidationError{Name: "created_by", err: errors.New(`ent: missing required field "APIToken.created_by"`)}
+	}
+	if _, ok := _c.mutation.Proof(); !ok {
+		return &ValidationError{Name: "proof", err: errors.New(`ent: missing required field "APIToken.proof"`)}
 	}
 	if v, ok := _c.mutation.ID(); ok {
 		if err := apitoken.IDValidator(v); err != nil {
@@ -314,6 +335,10 @@ func (_c *APITokenCreate) createSpec() (*APIToken, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.CreatedBy(); ok {
 		_spec.SetField(apitoken.FieldCreatedBy, field.TypeString, value)
 		_node.CreatedBy = value
+	}
+	if value, ok := _c.mutation.Proof(); ok {
+		_spec.SetField(apitoken.FieldProof, field.TypeString, value)
+		_node.Proof = value
 	}
 	return _node, _spec
 }
@@ -431,6 +456,9 @@ func (u *APITokenUpsertOne) UpdateNewValues() *APITokenUpsertOne {
 		}
 		if _, exists := u.create.mutation.CreatedBy(); exists {
 			s.SetIgnore(apitoken.FieldCreatedBy)
+		}
+		if _, exists := u.create.mutation.Proof(); exists {
+			s.SetIgnore(apitoken.FieldProof)
 		}
 	}))
 	return u
@@ -696,6 +724,9 @@ func (u *APITokenUpsertBulk) UpdateNewValues() *APITokenUpsertBulk {
 			}
 			if _, exists := b.mutation.CreatedBy(); exists {
 				s.SetIgnore(apitoken.FieldCreatedBy)
+			}
+			if _, exists := b.mutation.Proof(); exists {
+				s.SetIgnore(apitoken.FieldProof)
 			}
 		}
 	}))

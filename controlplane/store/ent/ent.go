@@ -13,16 +13,21 @@ import (
 	"weir/controlplane/store/ent/audit"
 	"weir/controlplane/store/ent/auditchain"
 	"weir/controlplane/store/ent/audithead"
+	"weir/controlplane/store/ent/authenticator"
 	"weir/controlplane/store/ent/changerequest"
 	"weir/controlplane/store/ent/customrole"
 	"weir/controlplane/store/ent/grant"
 	"weir/controlplane/store/ent/idempotencykey"
+	"weir/controlplane/store/ent/identity"
+	"weir/controlplane/store/ent/identityprovider"
 	"weir/controlplane/store/ent/invitation"
+	"weir/controlplane/store/ent/logincode"
 	"weir/controlplane/store/ent/memberlink"
 	"weir/controlplane/store/ent/object"
 	"weir/controlplane/store/ent/organization"
 	"weir/controlplane/store/ent/organizationpolicy"
 	"weir/controlplane/store/ent/plane"
+	"weir/controlplane/store/ent/recoverycode"
 	"weir/controlplane/store/ent/revision"
 	"weir/controlplane/store/ent/secret"
 	"weir/controlplane/store/ent/serviceaccount"
@@ -101,16 +106,21 @@ func checkColumn(t, c string) error {
 			audit.Table:              audit.ValidColumn,
 			auditchain.Table:         auditchain.ValidColumn,
 			audithead.Table:          audithead.ValidColumn,
+			authenticator.Table:      authenticator.ValidColumn,
 			changerequest.Table:      changerequest.ValidColumn,
 			customrole.Table:         customrole.ValidColumn,
 			grant.Table:              grant.ValidColumn,
 			idempotencykey.Table:     idempotencykey.ValidColumn,
+			identity.Table:           identity.ValidColumn,
+			identityprovider.Table:   identityprovider.ValidColumn,
 			invitation.Table:         invitation.ValidColumn,
+			logincode.Table:          logincode.ValidColumn,
 			memberlink.Table:         memberlink.ValidColumn,
 			object.Table:             object.ValidColumn,
 			organization.Table:       organization.ValidColumn,
 			organizationpolicy.Table: organizationpolicy.ValidColumn,
 			plane.Table:              plane.ValidColumn,
+			recoverycode.Table:       recoverycode.ValidColumn,
 			revision.Table:           revision.ValidColumn,
 			secret.Table:             secret.ValidColumn,
 			serviceaccount.Table:     serviceaccount.ValidColumn,

@@ -20,7 +20,9 @@ type Organization struct {
 	// Name holds the value of the "name" field.
 	Name string `json:"name,omitempty"`
 	// CreatedAt holds the value of the "created_at" field.
-	CreatedAt    time.Time `json:"created_at,omitempty"`
+	CreatedAt time.Time `json:"created_at,omitempty"`
+	// RequireCode holds the value of the "require_code" field.
+	RequireCode  bool `json:"require_code,omitempty"`
 	selectValues sql.SelectValues
 }
 
@@ -29,6 +31,8 @@ func (*Organization) scanValues(columns []string) ([]any, error) {
 	values := make([]any, len(columns))
 	for i := range columns {
 		switch columns[i] {
+		case organization.FieldRequireCode:
+			values[i] = new(sql.NullBool)
 		case organization.FieldID, organization.FieldName:
 			values[i] = new(sql.NullString)
 		case organization.FieldCreatedAt:
@@ -65,6 +69,12 @@ func (_m *Organization) assignValues(columns []string, values []any) error {
 				return fmt.Errorf("unexpected type %T for field created_at", values[i])
 			} else if value.Valid {
 				_m.CreatedAt = value.Time
+			}
+		case organization.FieldRequireCode:
+			if value, ok := values[i].(*sql.NullBool); !ok {
+				return fmt.Errorf("unexpected type %T for field require_code", values[i])
+			} else if value.Valid {
+				_m.RequireCode = value.Bool
 			}
 		default:
 			_m.selectValues.Set(columns[i], values[i])
@@ -107,6 +117,9 @@ func (_m *Organization) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("created_at=")
 	builder.WriteString(_m.CreatedAt.Format(time.ANSIC))
+	builder.WriteString(", ")
+	builder.WriteString("require_code=")
+	builder.WriteString(fmt.Sprintf("%v", _m.RequireCode))
 	builder.WriteByte(')')
 	return builder.String()
 }

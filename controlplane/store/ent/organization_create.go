@@ -35,6 +35,20 @@ func (_c *OrganizationCreate) SetCreatedAt(v time.Time) *OrganizationCreate {
 	return _c
 }
 
+// SetRequireCode sets the "require_code" field.
+func (_c *OrganizationCreate) SetRequireCode(v bool) *OrganizationCreate {
+	_c.mutation.SetRequireCode(v)
+	return _c
+}
+
+// SetNillableRequireCode sets the "require_code" field if the given value is not nil.
+func (_c *OrganizationCreate) SetNillableRequireCode(v *bool) *OrganizationCreate {
+	if v != nil {
+		_c.SetRequireCode(*v)
+	}
+	return _c
+}
+
 // SetID sets the "id" field.
 func (_c *OrganizationCreate) SetID(v string) *OrganizationCreate {
 	_c.mutation.SetID(v)
@@ -48,6 +62,7 @@ func (_c *OrganizationCreate) Mutation() *OrganizationMutation {
 
 // Save creates the Organization in the database.
 func (_c *OrganizationCreate) Save(ctx context.Context) (*Organization, error) {
+	_c.defaults()
 	return withHooks(ctx, _c.sqlSave, _c.mutation, _c.hooks)
 }
 
@@ -73,6 +88,14 @@ func (_c *OrganizationCreate) ExecX(ctx context.Context) {
 	}
 }
 
+// defaults sets the default values of the builder before save.
+func (_c *OrganizationCreate) defaults() {
+	if _, ok := _c.mutation.RequireCode(); !ok {
+		v := organization.DefaultRequireCode
+		_c.mutation.SetRequireCode(v)
+	}
+}
+
 // check runs all checks and user-defined validators on the builder.
 func (_c *OrganizationCreate) check() error {
 	if _, ok := _c.mutation.Name(); !ok {
@@ -85,6 +108,9 @@ func (_c *OrganizationCreate) check() error {
 	}
 	if _, ok := _c.mutation.CreatedAt(); !ok {
 		return &ValidationError{Name: "created_at", err: errors.New(`ent: missing required field "Organization.created_at"`)}
+	}
+	if _, ok := _c.mutation.RequireCode(); !ok {
+		return &ValidationError{Name: "require_code", err: errors.New(`ent: missing required field "Organization.require_code"`)}
 	}
 	if v, ok := _c.mutation.ID(); ok {
 		if err := organization.IDValidator(v); err != nil {
@@ -134,6 +160,10 @@ func (_c *OrganizationCreate) createSpec() (*Organization, *sqlgraph.CreateSpec)
 	if value, ok := _c.mutation.CreatedAt(); ok {
 		_spec.SetField(organization.FieldCreatedAt, field.TypeTime, value)
 		_node.CreatedAt = value
+	}
+	if value, ok := _c.mutation.RequireCode(); ok {
+		_spec.SetField(organization.FieldRequireCode, field.TypeBool, value)
+		_node.RequireCode = value
 	}
 	return _node, _spec
 }
@@ -196,6 +226,18 @@ func (u *OrganizationUpsert) SetName(v string) *OrganizationUpsert {
 // UpdateName sets the "name" field to the value that was provided on create.
 func (u *OrganizationUpsert) UpdateName() *OrganizationUpsert {
 	u.SetExcluded(organization.FieldName)
+	return u
+}
+
+// SetRequireCode sets the "require_code" field.
+func (u *OrganizationUpsert) SetRequireCode(v bool) *OrganizationUpsert {
+	u.Set(organization.FieldRequireCode, v)
+	return u
+}
+
+// UpdateRequireCode sets the "require_code" field to the value that was provided on create.
+func (u *OrganizationUpsert) UpdateRequireCode() *OrganizationUpsert {
+	u.SetExcluded(organization.FieldRequireCode)
 	return u
 }
 
@@ -264,6 +306,20 @@ func (u *OrganizationUpsertOne) UpdateName() *OrganizationUpsertOne {
 	})
 }
 
+// SetRequireCode sets the "require_code" field.
+func (u *OrganizationUpsertOne) SetRequireCode(v bool) *OrganizationUpsertOne {
+	return u.Update(func(s *OrganizationUpsert) {
+		s.SetRequireCode(v)
+	})
+}
+
+// UpdateRequireCode sets the "require_code" field to the value that was provided on create.
+func (u *OrganizationUpsertOne) UpdateRequireCode() *OrganizationUpsertOne {
+	return u.Update(func(s *OrganizationUpsert) {
+		s.UpdateRequireCode()
+	})
+}
+
 // Exec executes the query.
 func (u *OrganizationUpsertOne) Exec(ctx context.Context) error {
 	if len(u.create.conflict) == 0 {
@@ -321,6 +377,7 @@ func (_c *OrganizationCreateBulk) Save(ctx context.Context) ([]*Organization, er
 	for i := range _c.builders {
 		func(i int, root context.Context) {
 			builder := _c.builders[i]
+			builder.defaults()
 			var mut Mutator = MutateFunc(func(ctx context.Context, m Mutation) (Value, error) {
 				mutation, ok := m.(*OrganizationMutation)
 				if !ok {
@@ -492,6 +549,20 @@ func (u *OrganizationUpsertBulk) SetName(v string) *OrganizationUpsertBulk {
 func (u *OrganizationUpsertBulk) UpdateName() *OrganizationUpsertBulk {
 	return u.Update(func(s *OrganizationUpsert) {
 		s.UpdateName()
+	})
+}
+
+// SetRequireCode sets the "require_code" field.
+func (u *OrganizationUpsertBulk) SetRequireCode(v bool) *OrganizationUpsertBulk {
+	return u.Update(func(s *OrganizationUpsert) {
+		s.SetRequireCode(v)
+	})
+}
+
+// UpdateRequireCode sets the "require_code" field to the value that was provided on create.
+func (u *OrganizationUpsertBulk) UpdateRequireCode() *OrganizationUpsertBulk {
+	return u.Update(func(s *OrganizationUpsert) {
+		s.UpdateRequireCode()
 	})
 }
 

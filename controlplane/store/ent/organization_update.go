@@ -41,6 +41,20 @@ func (_u *OrganizationUpdate) SetNillableName(v *string) *OrganizationUpdate {
 	return _u
 }
 
+// SetRequireCode sets the "require_code" field.
+func (_u *OrganizationUpdate) SetRequireCode(v bool) *OrganizationUpdate {
+	_u.mutation.SetRequireCode(v)
+	return _u
+}
+
+// SetNillableRequireCode sets the "require_code" field if the given value is not nil.
+func (_u *OrganizationUpdate) SetNillableRequireCode(v *bool) *OrganizationUpdate {
+	if v != nil {
+		_u.SetRequireCode(*v)
+	}
+	return _u
+}
+
 // Mutation returns the OrganizationMutation object of the builder.
 func (_u *OrganizationUpdate) Mutation() *OrganizationMutation {
 	return _u.mutation
@@ -98,6 +112,9 @@ func (_u *OrganizationUpdate) sqlSave(ctx context.Context) (_node int, err error
 	if value, ok := _u.mutation.Name(); ok {
 		_spec.SetField(organization.FieldName, field.TypeString, value)
 	}
+	if value, ok := _u.mutation.RequireCode(); ok {
+		_spec.SetField(organization.FieldRequireCode, field.TypeBool, value)
+	}
 	if _node, err = sqlgraph.UpdateNodes(ctx, _u.driver, _spec); err != nil {
 		if _, ok := err.(*sqlgraph.NotFoundError); ok {
 			err = &NotFoundError{organization.Label}
@@ -128,6 +145,20 @@ func (_u *OrganizationUpdateOne) SetName(v string) *OrganizationUpdateOne {
 func (_u *OrganizationUpdateOne) SetNillableName(v *string) *OrganizationUpdateOne {
 	if v != nil {
 		_u.SetName(*v)
+	}
+	return _u
+}
+
+// SetRequireCode sets the "require_code" field.
+func (_u *OrganizationUpdateOne) SetRequireCode(v bool) *OrganizationUpdateOne {
+	_u.mutation.SetRequireCode(v)
+	return _u
+}
+
+// SetNillableRequireCode sets the "require_code" field if the given value is not nil.
+func (_u *OrganizationUpdateOne) SetNillableRequireCode(v *bool) *OrganizationUpdateOne {
+	if v != nil {
+		_u.SetRequireCode(*v)
 	}
 	return _u
 }
@@ -218,6 +249,9 @@ func (_u *OrganizationUpdateOne) sqlSave(ctx context.Context) (_node *Organizati
 	}
 	if value, ok := _u.mutation.Name(); ok {
 		_spec.SetField(organization.FieldName, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.RequireCode(); ok {
+		_spec.SetField(organization.FieldRequireCode, field.TypeBool, value)
 	}
 	_node = &Organization{config: _u.config}
 	_spec.Assign = _node.assignValues

@@ -7,14 +7,18 @@ import (
 	"weir/controlplane/store/ent/audit"
 	"weir/controlplane/store/ent/auditchain"
 	"weir/controlplane/store/ent/audithead"
+	"weir/controlplane/store/ent/authenticator"
 	"weir/controlplane/store/ent/customrole"
 	"weir/controlplane/store/ent/idempotencykey"
+	"weir/controlplane/store/ent/identityprovider"
 	"weir/controlplane/store/ent/invitation"
+	"weir/controlplane/store/ent/logincode"
 	"weir/controlplane/store/ent/memberlink"
 	"weir/controlplane/store/ent/object"
 	"weir/controlplane/store/ent/organization"
 	"weir/controlplane/store/ent/organizationpolicy"
 	"weir/controlplane/store/ent/plane"
+	"weir/controlplane/store/ent/recoverycode"
 	"weir/controlplane/store/ent/revision"
 	"weir/controlplane/store/ent/serviceaccount"
 	"weir/controlplane/store/ent/session"
@@ -51,6 +55,10 @@ func init() {
 	apitokenDescWorkspaceID := apitokenFields[8].Descriptor()
 	// apitoken.DefaultWorkspaceID holds the default value on creation for the workspace_id field.
 	apitoken.DefaultWorkspaceID = apitokenDescWorkspaceID.Default.(string)
+	// apitokenDescProof is the schema descriptor for proof field.
+	apitokenDescProof := apitokenFields[12].Descriptor()
+	// apitoken.DefaultProof holds the default value on creation for the proof field.
+	apitoken.DefaultProof = apitokenDescProof.Default.(string)
 	// apitokenDescID is the schema descriptor for id field.
 	apitokenDescID := apitokenFields[0].Descriptor()
 	// apitoken.IDValidator is a validator for the "id" field. It is called by the builders before save.
@@ -105,6 +113,16 @@ func init() {
 	auditheadDescID := auditheadFields[0].Descriptor()
 	// audithead.IDValidator is a validator for the "id" field. It is called by the builders before save.
 	audithead.IDValidator = auditheadDescID.Validators[0].(func(string) error)
+	authenticatorFields := schema.Authenticator{}.Fields()
+	_ = authenticatorFields
+	// authenticatorDescLastStep is the schema descriptor for last_step field.
+	authenticatorDescLastStep := authenticatorFields[3].Descriptor()
+	// authenticator.DefaultLastStep holds the default value on creation for the last_step field.
+	authenticator.DefaultLastStep = authenticatorDescLastStep.Default.(int64)
+	// authenticatorDescID is the schema descriptor for id field.
+	authenticatorDescID := authenticatorFields[0].Descriptor()
+	// authenticator.IDValidator is a validator for the "id" field. It is called by the builders before save.
+	authenticator.IDValidator = authenticatorDescID.Validators[0].(func(string) error)
 	customroleFields := schema.CustomRole{}.Fields()
 	_ = customroleFields
 	// customroleDescName is the schema descriptor for name field.
@@ -121,12 +139,32 @@ func init() {
 	idempotencykeyDescEtag := idempotencykeyFields[4].Descriptor()
 	// idempotencykey.DefaultEtag holds the default value on creation for the etag field.
 	idempotencykey.DefaultEtag = idempotencykeyDescEtag.Default.(string)
+	identityproviderFields := schema.IdentityProvider{}.Fields()
+	_ = identityproviderFields
+	// identityproviderDescRequired is the schema descriptor for required field.
+	identityproviderDescRequired := identityproviderFields[6].Descriptor()
+	// identityprovider.DefaultRequired holds the default value on creation for the required field.
+	identityprovider.DefaultRequired = identityproviderDescRequired.Default.(bool)
+	// identityproviderDescID is the schema descriptor for id field.
+	identityproviderDescID := identityproviderFields[0].Descriptor()
+	// identityprovider.IDValidator is a validator for the "id" field. It is called by the builders before save.
+	identityprovider.IDValidator = identityproviderDescID.Validators[0].(func(string) error)
 	invitationFields := schema.Invitation{}.Fields()
 	_ = invitationFields
 	// invitationDescID is the schema descriptor for id field.
 	invitationDescID := invitationFields[0].Descriptor()
 	// invitation.IDValidator is a validator for the "id" field. It is called by the builders before save.
 	invitation.IDValidator = invitationDescID.Validators[0].(func(string) error)
+	logincodeFields := schema.LoginCode{}.Fields()
+	_ = logincodeFields
+	// logincodeDescProof is the schema descriptor for proof field.
+	logincodeDescProof := logincodeFields[4].Descriptor()
+	// logincode.DefaultProof holds the default value on creation for the proof field.
+	logincode.DefaultProof = logincodeDescProof.Default.(string)
+	// logincodeDescID is the schema descriptor for id field.
+	logincodeDescID := logincodeFields[0].Descriptor()
+	// logincode.IDValidator is a validator for the "id" field. It is called by the builders before save.
+	logincode.IDValidator = logincodeDescID.Validators[0].(func(string) error)
 	memberlinkFields := schema.MemberLink{}.Fields()
 	_ = memberlinkFields
 	// memberlinkDescID is the schema descriptor for id field.
@@ -145,6 +183,10 @@ func init() {
 	organizationDescName := organizationFields[1].Descriptor()
 	// organization.NameValidator is a validator for the "name" field. It is called by the builders before save.
 	organization.NameValidator = organizationDescName.Validators[0].(func(string) error)
+	// organizationDescRequireCode is the schema descriptor for require_code field.
+	organizationDescRequireCode := organizationFields[3].Descriptor()
+	// organization.DefaultRequireCode holds the default value on creation for the require_code field.
+	organization.DefaultRequireCode = organizationDescRequireCode.Default.(bool)
 	// organizationDescID is the schema descriptor for id field.
 	organizationDescID := organizationFields[0].Descriptor()
 	// organization.IDValidator is a validator for the "id" field. It is called by the builders before save.
@@ -169,6 +211,12 @@ func init() {
 	planeDescID := planeFields[0].Descriptor()
 	// plane.IDValidator is a validator for the "id" field. It is called by the builders before save.
 	plane.IDValidator = planeDescID.Validators[0].(func(string) error)
+	recoverycodeFields := schema.RecoveryCode{}.Fields()
+	_ = recoverycodeFields
+	// recoverycodeDescID is the schema descriptor for id field.
+	recoverycodeDescID := recoverycodeFields[0].Descriptor()
+	// recoverycode.IDValidator is a validator for the "id" field. It is called by the builders before save.
+	recoverycode.IDValidator = recoverycodeDescID.Validators[0].(func(string) error)
 	revisionFields := schema.Revision{}.Fields()
 	_ = revisionFields
 	// revisionDescReason is the schema descriptor for reason field.
@@ -207,6 +255,10 @@ func init() {
 	sessionDescAgent := sessionFields[6].Descriptor()
 	// session.DefaultAgent holds the default value on creation for the agent field.
 	session.DefaultAgent = sessionDescAgent.Default.(string)
+	// sessionDescProof is the schema descriptor for proof field.
+	sessionDescProof := sessionFields[7].Descriptor()
+	// session.DefaultProof holds the default value on creation for the proof field.
+	session.DefaultProof = sessionDescProof.Default.(string)
 	// sessionDescID is the schema descriptor for id field.
 	sessionDescID := sessionFields[0].Descriptor()
 	// session.IDValidator is a validator for the "id" field. It is called by the builders before save.

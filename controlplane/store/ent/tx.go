@@ -22,6 +22,8 @@ type Tx struct {
 	AuditChain *AuditChainClient
 	// AuditHead is the client for interacting with the AuditHead builders.
 	AuditHead *AuditHeadClient
+	// Authenticator is the client for interacting with the Authenticator builders.
+	Authenticator *AuthenticatorClient
 	// ChangeRequest is the client for interacting with the ChangeRequest builders.
 	ChangeRequest *ChangeRequestClient
 	// CustomRole is the client for interacting with the CustomRole builders.
@@ -30,8 +32,14 @@ type Tx struct {
 	Grant *GrantClient
 	// IdempotencyKey is the client for interacting with the IdempotencyKey builders.
 	IdempotencyKey *IdempotencyKeyClient
+	// Identity is the client for interacting with the Identity builders.
+	Identity *IdentityClient
+	// IdentityProvider is the client for interacting with the IdentityProvider builders.
+	IdentityProvider *IdentityProviderClient
 	// Invitation is the client for interacting with the Invitation builders.
 	Invitation *InvitationClient
+	// LoginCode is the client for interacting with the LoginCode builders.
+	LoginCode *LoginCodeClient
 	// MemberLink is the client for interacting with the MemberLink builders.
 	MemberLink *MemberLinkClient
 	// Object is the client for interacting with the Object builders.
@@ -42,6 +50,8 @@ type Tx struct {
 	OrganizationPolicy *OrganizationPolicyClient
 	// Plane is the client for interacting with the Plane builders.
 	Plane *PlaneClient
+	// RecoveryCode is the client for interacting with the RecoveryCode builders.
+	RecoveryCode *RecoveryCodeClient
 	// Revision is the client for interacting with the Revision builders.
 	Revision *RevisionClient
 	// Secret is the client for interacting with the Secret builders.
@@ -196,16 +206,21 @@ func (tx *Tx) init() {
 	tx.Audit = NewAuditClient(tx.config)
 	tx.AuditChain = NewAuditChainClient(tx.config)
 	tx.AuditHead = NewAuditHeadClient(tx.config)
+	tx.Authenticator = NewAuthenticatorClient(tx.config)
 	tx.ChangeRequest = NewChangeRequestClient(tx.config)
 	tx.CustomRole = NewCustomRoleClient(tx.config)
 	tx.Grant = NewGrantClient(tx.config)
 	tx.IdempotencyKey = NewIdempotencyKeyClient(tx.config)
+	tx.Identity = NewIdentityClient(tx.config)
+	tx.IdentityProvider = NewIdentityProviderClient(tx.config)
 	tx.Invitation = NewInvitationClient(tx.config)
+	tx.LoginCode = NewLoginCodeClient(tx.config)
 	tx.MemberLink = NewMemberLinkClient(tx.config)
 	tx.Object = NewObjectClient(tx.config)
 	tx.Organization = NewOrganizationClient(tx.config)
 	tx.OrganizationPolicy = NewOrganizationPolicyClient(tx.config)
 	tx.Plane = NewPlaneClient(tx.config)
+	tx.RecoveryCode = NewRecoveryCodeClient(tx.config)
 	tx.Revision = NewRevisionClient(tx.config)
 	tx.Secret = NewSecretClient(tx.config)
 	tx.ServiceAccount = NewServiceAccountClient(tx.config)

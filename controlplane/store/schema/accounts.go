@@ -34,15 +34,21 @@ func (User) Annotations() []schema.Annotation {
 type Session struct{ ent.Schema }
 
 // Fields of Session. A session that was renewed and the one that came of it share
-// sign_in; it is empty in those from before it was kept.
+// sign_in; it is empty in those from before it was kept. Proof is by what the person
+// signed in, empty for a password alone.
 func (Session) Fields() []ent.Field {
 	return []ent.Field{
 		key(), fixed("user_id"), at("created_at"), at("expires_at"),
 		field.String("sign_in").SchemaType(asText).Default("").Immutable(),
 		field.String("address").SchemaType(asText).Default("").Immutable(),
 		field.String("agent").SchemaType(asText).Default("").Immutable(),
+		proof(),
+		field.Time("last_seen_at").SchemaType(asTimestamptz).Optional().Nillable(),
 	}
 }
+
+// proof is by what somebody signed in.
+func proof() ent.Field { return field.String("proof").SchemaType(asText).Default("").Immutable() }
 
 // Edges of Session.
 func (Session) Edges() []ent.Edge { return []ent.Edge{belongs("user", User.Type, "user_id")} }
@@ -58,8 +64,9 @@ type APIToken struct{ ent.Schema }
 // Fields of APIToken. The hash is in hex. A token with an owner, a user or a service
 // account, may what its owner may, and one without has grants of its own. It has no
 // organization when its owner is a user. Scopes are the
-// actions that it is limited to, separated by spaces; none is no limit. Role and
-// workspace_id are what a release without grants reads.
+// actions that it is limited to, separated by spaces; none is no limit. Proof is that of
+// the sign-in by which a person made it. Role and workspace_id are what a release without
+// grants reads.
 func (APIToken) Fields() []ent.Field {
 	return []ent.Field{
 		key(),
@@ -74,6 +81,7 @@ func (APIToken) Fields() []ent.Field {
 		field.String("hash").SchemaType(asText).Unique().Immutable().Sensitive(),
 		at("created_at"),
 		fixed("created_by"),
+		proof(),
 	}
 }
 

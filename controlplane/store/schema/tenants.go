@@ -14,9 +14,13 @@ const FirstOrganization = "org_default"
 // Organization is one tenant: it has workspaces, members and tokens.
 type Organization struct{ ent.Schema }
 
-// Fields of Organization.
+// Fields of Organization. Where require_code is set, what is granted to a person in it
+// counts only after a sign-in with a one-time code.
 func (Organization) Fields() []ent.Field {
-	return []ent.Field{key(), field.String("name").SchemaType(asText).NotEmpty().Unique(), at("created_at")}
+	return []ent.Field{
+		key(), field.String("name").SchemaType(asText).NotEmpty().Unique(), at("created_at"),
+		field.Bool("require_code").Default(false),
+	}
 }
 
 // ServiceAccount is a member of an organization that is a program.

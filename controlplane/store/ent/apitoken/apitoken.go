@@ -33,6 +33,8 @@ const (
 	FieldCreatedAt = "created_at"
 	// FieldCreatedBy holds the string denoting the created_by field in the database.
 	FieldCreatedBy = "created_by"
+	// FieldProof holds the string denoting the proof field in the database.
+	FieldProof = "proof"
 	// Table holds the table name of the apitoken in the database.
 	Table = "api_tokens"
 )
@@ -51,6 +53,7 @@ var Columns = []string{
 	FieldHash,
 	FieldCreatedAt,
 	FieldCreatedBy,
+	FieldProof,
 }
 
 // ValidColumn reports if the column name is valid (part of the table columns).
@@ -74,6 +77,8 @@ var (
 	DefaultScopes string
 	// DefaultWorkspaceID holds the default value on creation for the "workspace_id" field.
 	DefaultWorkspaceID string
+	// DefaultProof holds the default value on creation for the "proof" field.
+	DefaultProof string
 	// IDValidator is a validator for the "id" field. It is called by the builders before save.
 	IDValidator func(string) error
 )
@@ -139,4 +144,9 @@ func ByCreatedAt(opts ...sql.OrderTermOption) OrderOption {
 // ByCreatedBy orders the results by the created_by field.
 func ByCreatedBy(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldCreatedBy, opts...).ToFunc()
+}
+
+// ByProof orders the results by the proof field.
+func ByProof(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldProof, opts...).ToFunc()
 }

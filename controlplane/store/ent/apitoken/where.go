@@ -119,6 +119,11 @@ func CreatedBy(v string) predicate.APIToken {
 	return predicate.APIToken(sql.FieldEQ(FieldCreatedBy, v))
 }
 
+// Proof applies equality check predicate on the "proof" field. It's identical to ProofEQ.
+func Proof(v string) predicate.APIToken {
+	return predicate.APIToken(sql.FieldEQ(FieldProof, v))
+}
+
 // NameEQ applies the EQ predicate on the "name" field.
 func NameEQ(v string) predicate.APIToken {
 	return predicate.APIToken(sql.FieldEQ(FieldName, v))
@@ -777,6 +782,71 @@ func CreatedByEqualFold(v string) predicate.APIToken {
 // CreatedByContainsFold applies the ContainsFold predicate on the "created_by" field.
 func CreatedByContainsFold(v string) predicate.APIToken {
 	return predicate.APIToken(sql.FieldContainsFold(FieldCreatedBy, v))
+}
+
+// ProofEQ applies the EQ predicate on the "proof" field.
+func ProofEQ(v string) predicate.APIToken {
+	return predicate.APIToken(sql.FieldEQ(FieldProof, v))
+}
+
+// ProofNEQ applies the NEQ predicate on the "proof" field.
+func ProofNEQ(v string) predicate.APIToken {
+	return predicate.APIToken(sql.FieldNEQ(FieldProof, v))
+}
+
+// ProofIn applies the In predicate on the "proof" field.
+func ProofIn(vs ...string) predicate.APIToken {
+	return predicate.APIToken(sql.FieldIn(FieldProof, vs...))
+}
+
+// ProofNotIn applies the NotIn predicate on the "proof" field.
+func ProofNotIn(vs ...string) predicate.APIToken {
+	return predicate.APIToken(sql.FieldNotIn(FieldProof, vs...))
+}
+
+// ProofGT applies the GT predicate on the "proof" field.
+func ProofGT(v string) predicate.APIToken {
+	return predicate.APIToken(sql.FieldGT(FieldProof, v))
+}
+
+// ProofGTE applies the GTE predicate on the "proof" field.
+func ProofGTE(v string) predicate.APIToken {
+	return predicate.APIToken(sql.FieldGTE(FieldProof, v))
+}
+
+// ProofLT applies the LT predicate on the "proof" field.
+func ProofLT(v string) predicate.APIToken {
+	return predicate.APIToken(sql.FieldLT(FieldProof, v))
+}
+
+// ProofLTE applies the LTE predicate on the "proof" field.
+func ProofLTE(v string) predicate.APIToken {
+	return predicate.APIToken(sql.FieldLTE(FieldProof, v))
+}
+
+// ProofContains applies the Contains predicate on the "proof" field.
+func ProofContains(v string) predicate.APIToken {
+	return predicate.APIToken(sql.FieldContains(FieldProof, v))
+}
+
+// ProofHasPrefix applies the HasPrefix predicate on the "proof" field.
+func ProofHasPrefix(v string) predicate.APIToken {
+	return predicate.APIToken(sql.FieldHasPrefix(FieldProof, v))
+}
+
+// ProofHasSuffix applies the HasSuffix predicate on the "proof" field.
+func ProofHasSuffix(v string) predicate.APIToken {
+	return predicate.APIToken(sql.FieldHasSuffix(FieldProof, v))
+}
+
+// ProofEqualFold applies the EqualFold predicate on the "proof" field.
+func ProofEqualFold(v string) predicate.APIToken {
+	return predicate.APIToken(sql.FieldEqualFold(FieldProof, v))
+}
+
+// ProofContainsFold applies the ContainsFold predicate on the "proof" field.
+func ProofContainsFold(v string) predicate.APIToken {
+	return predicate.APIToken(sql.FieldContainsFold(FieldProof, v))
 }
 
 // And groups predicates with the AND operator between them.

@@ -15,6 +15,8 @@ const (
 	FieldName = "name"
 	// FieldCreatedAt holds the string denoting the created_at field in the database.
 	FieldCreatedAt = "created_at"
+	// FieldRequireCode holds the string denoting the require_code field in the database.
+	FieldRequireCode = "require_code"
 	// Table holds the table name of the organization in the database.
 	Table = "organizations"
 )
@@ -24,6 +26,7 @@ var Columns = []string{
 	FieldID,
 	FieldName,
 	FieldCreatedAt,
+	FieldRequireCode,
 }
 
 // ValidColumn reports if the column name is valid (part of the table columns).
@@ -39,6 +42,8 @@ func ValidColumn(column string) bool {
 var (
 	// NameValidator is a validator for the "name" field. It is called by the builders before save.
 	NameValidator func(string) error
+	// DefaultRequireCode holds the default value on creation for the "require_code" field.
+	DefaultRequireCode bool
 	// IDValidator is a validator for the "id" field. It is called by the builders before save.
 	IDValidator func(string) error
 )
@@ -59,4 +64,9 @@ func ByName(opts ...sql.OrderTermOption) OrderOption {
 // ByCreatedAt orders the results by the created_at field.
 func ByCreatedAt(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldCreatedAt, opts...).ToFunc()
+}
+
+// ByRequireCode orders the results by the require_code field.
+func ByRequireCode(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldRequireCode, opts...).ToFunc()
 }

@@ -74,6 +74,11 @@ func CreatedAt(v time.Time) predicate.Organization {
 	return predicate.Organization(sql.FieldEQ(FieldCreatedAt, v))
 }
 
+// RequireCode applies equality check predicate on the "require_code" field. It's identical to RequireCodeEQ.
+func RequireCode(v bool) predicate.Organization {
+	return predicate.Organization(sql.FieldEQ(FieldRequireCode, v))
+}
+
 // NameEQ applies the EQ predicate on the "name" field.
 func NameEQ(v string) predicate.Organization {
 	return predicate.Organization(sql.FieldEQ(FieldName, v))
@@ -177,6 +182,16 @@ func CreatedAtLT(v time.Time) predicate.Organization {
 // CreatedAtLTE applies the LTE predicate on the "created_at" field.
 func CreatedAtLTE(v time.Time) predicate.Organization {
 	return predicate.Organization(sql.FieldLTE(FieldCreatedAt, v))
+}
+
+// RequireCodeEQ applies the EQ predicate on the "require_code" field.
+func RequireCodeEQ(v bool) predicate.Organization {
+	return predicate.Organization(sql.FieldEQ(FieldRequireCode, v))
+}
+
+// RequireCodeNEQ applies the NEQ predicate on the "require_code" field.
+func RequireCodeNEQ(v bool) predicate.Organization {
+	return predicate.Organization(sql.FieldNEQ(FieldRequireCode, v))
 }
 
 // And groups predicates with the AND operator between them.

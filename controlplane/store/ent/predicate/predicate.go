@@ -21,6 +21,9 @@ type AuditChain func(*sql.Selector)
 // AuditHead is the predicate function for audithead builders.
 type AuditHead func(*sql.Selector)
 
+// Authenticator is the predicate function for authenticator builders.
+type Authenticator func(*sql.Selector)
+
 // ChangeRequest is the predicate function for changerequest builders.
 type ChangeRequest func(*sql.Selector)
 
@@ -33,8 +36,17 @@ type Grant func(*sql.Selector)
 // IdempotencyKey is the predicate function for idempotencykey builders.
 type IdempotencyKey func(*sql.Selector)
 
+// Identity is the predicate function for identity builders.
+type Identity func(*sql.Selector)
+
+// IdentityProvider is the predicate function for identityprovider builders.
+type IdentityProvider func(*sql.Selector)
+
 // Invitation is the predicate function for invitation builders.
 type Invitation func(*sql.Selector)
+
+// LoginCode is the predicate function for logincode builders.
+type LoginCode func(*sql.Selector)
 
 // MemberLink is the predicate function for memberlink builders.
 type MemberLink func(*sql.Selector)
@@ -50,6 +62,9 @@ type OrganizationPolicy func(*sql.Selector)
 
 // Plane is the predicate function for plane builders.
 type Plane func(*sql.Selector)
+
+// RecoveryCode is the predicate function for recoverycode builders.
+type RecoveryCode func(*sql.Selector)
 
 // Revision is the predicate function for revision builders.
 type Revision func(*sql.Selector)
