@@ -154,6 +154,7 @@ export function workspace(w: Partial<Workspace> = {}): Workspace {
     applied: 4,
     state: "applied",
     problems: [],
+    alarms: [],
     sources: [{ id: "src_one", name: "web", type: "http", writeKey: "wk_verysecret", disabled: false }],
     destinations: [{ id: "dst_one", name: "hook", type: "webhook", disabled: false, parked: 0, dead: 0 }],
     gatewayUrl: "http://127.0.0.1:8090",
