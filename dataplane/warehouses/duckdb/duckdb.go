@@ -50,7 +50,7 @@ const (
 // statement builds beside them. Whoever opens a file after a load of a wide table
 // replays its log, which takes as much as the load.
 func memoryOf(m mode) string {
-	if m == loading {
+	if m == loading || m == building {
 		return "1GB"
 	}
 	return "1GB&max_temp_directory_size=1GB"

@@ -1,5 +1,6 @@
 // Package duckdb loads into a DuckDB file in the workspace's own folder of the plane.
-// The file is open only while a load, a query or a test runs, by one of them at a time.
+// The file is open only while a load, a query, a session or a test runs, by one of them
+// at a time.
 //
 // It refuses paths that leave that folder, and statements that write or read
 // files in queries. Names are matched without regard to case, as DuckDB does.

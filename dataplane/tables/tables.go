@@ -1,0 +1,164 @@
+// Package tables is how the plane works on tables of a customer's warehouse beside
+// loads: sessions that read and write, what differs between the dialects of SQL, and
+// steps that may be repeated.
+//
+// A session is one user's. What it makes and does not drop is there for the next
+// session, work tables of DuckDB apart. Errors of sessions are warehouse.Failures;
+// their text may quote values, and stays in the plane.
+package tables
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+)
+
+// Warehouse is a warehouse in which tables can be worked on. Kinds without it are not
+// fit for it.
+type Warehouse interface {
+	// Session begins a session in a schema, which is made when it is not there: names
+	// without a schema are those in it. Until the session is closed the warehouse is
+	// used for nothing else, and a file has no other user, a load or a query neither: so
+	// it is short. After the end of ctx the session is of no use.
+	Session(ctx context.Context, schema string) (Session, error)
+	Dialect() Dialect
+	// Home is the schema of the tables that loads fill.
+	Home() string
+}
+
+// Session runs statements, one at a time, by one goroutine. Outside of Tx each
+// statement is a transaction. A text with several statements is refused, and so are
+// statements that begin or end a transaction.
+type Session interface {
+	// Exec returns how many rows the statement changed.
+	Exec(ctx context.Context, sql string) (rows int64, err error)
+	// Rows gives each row of a statement. Values are nil, bool, int64, float64, string or
+	// time.Time in UTC: exact numbers that are whole and fit are int64, others and all other
+	// types their text. row keeps nothing of the slice and does not use the session.
+	Rows(ctx context.Context, sql string, row func(values []any) error) error
+	// Tx runs do in one transaction, which counts when do returns nil. do uses the session
+	// that it is given, which has no Tx and no Close.
+	Tx(ctx context.Context, do func(Session) error) error
+	Close() error
+}
+
+// Dialect is what differs between kinds. It is pure. Both kinds have text, bigint,
+// double precision, boolean, date, timestamptz, coalesce, row_number() over, >> and %.
+type Dialect interface {
+	// Quote is a name, exactly as given.
+	Quote(name string) string
+	// Text is a text's literal. It has no NUL.
+	Text(s string) string
+	// Work is the statements that make the work table of a name from a query, anew when it
+	// is there. Names of work tables begin with an underscore and are of one user at a
+	// time; a work table is dropped with "drop table if exists".
+	Work(name, query string) []string
+	// Analyze is the statements that follow many inserts into a table before it is joined.
+	Analyze(table string) []string
+	// Index is the statements that make an index of an own table where one is of use.
+	Index(name, table string, unique bool, columns ...string) []string
+	// Latest is the aggregate of the value x of the last row by time and id, among those
+	// with cond; Earliest of the first. id is a text.
+	Latest(x, at, id, cond string) string
+	Earliest(x, at, id, cond string) string
+	// Binary is a text that is ordered by its bytes.
+	Binary(x string) string
+	// Number is a text, or any value, as double precision; null when it is none.
+	Number(x string) string
+}
+
+// Time is a moment's literal, to the microsecond.
+func Time(t time.Time) string {
+	return "timestamptz '" + t.UTC().Format("2006-01-02 15:04:05.000000") + "+00'"
+}
+
+// Step is a part of a job on a warehouse. It may be repeated, from the begin and after
+// a death within it.
+type Step struct {
+	Name string // a code
+	Do   func(ctx context.Context, s Session) error
+}
+
+// Run runs statements in turn, and returns how many rows the last one changed.
+func Run(ctx context.Context, s Session, statements ...string) (rows int64, err error) {
+	for _, q := range statements {
+		if rows, err = s.Exec(ctx, q); err != nil {
+			return 0, err
+		}
+	}
+	return rows, nil
+}
+
+// One is the value in the first column of a statement's first row, nil without a row.
+func One(ctx context.Context, s Session, sql string) (value any, err error) {
+	found := false
+	err = s.Rows(ctx, sql, func(values []any) error {
+		if !found && len(values) > 0 {
+			value, found = values[0], true
+		}
+		return nil
+	})
+	return value, err
+}
+
+// Int is One of a whole number; null is 0.
+func Int(ctx context.Context, s Session, sql string) (int64, error) {
+	v, err := One(ctx, s, sql)
+	if err != nil {
+		return 0, err
+	}
+	switch v := v.(type) {
+	case nil:
+		return 0, nil
+	case int64:
+		return v, nil
+	case float64:
+		return int64(v), nil
+	}
+	return strconv.ParseInt(fmt.Sprint(v), 10, 64)
+}
+
+// Type is what a column can be used for.
+type Type string
+
+// Types of columns.
+const (
+	Text    Type = "text"
+	Number  Type = "number"
+	Moment  Type = "time"
+	Boolean Type = "boolean"
+	Other   Type = "other"
+)
+
+// Columns returns the columns of a table or view, empty when it is not there.
+func Columns(ctx context.Context, s Session, d Dialect, schema, table string) (map[string]Type, error) {
+	all := map[string]Type{}
+	err := s.Rows(ctx, "select column_name, lower(data_type) from information_schema.columns where table_schema = "+d.Text(schema)+" and table_name = "+d.Text(table), func(v []any) error {
+		name, native := fmt.Sprint(v[0]), fmt.Sprint(v[1])
+		all[name] = typeOf(native)
+		return nil
+	})
+	return all, err
+}
+
+// typeOf is what a native type, in lower case, can be used for.
+func typeOf(native string) Type {
+	for i, c := range native {
+		if c == '(' || c == ' ' {
+			native = native[:i]
+			break
+		}
+	}
+	switch native {
+	case "text", "varchar", "character", "uuid", "citext":
+		return Text
+	case "tinyint", "smallint", "integer", "bigint", "hugeint", "utinyint", "usmallint", "uinteger", "ubigint", "uhugeint", "real", "float", "double", "numeric", "decimal":
+		return Number
+	case "timestamp", "timestamptz", "date", "timestamp_s", "timestamp_ms", "timestamp_ns":
+		return Moment
+	case "boolean":
+		return Boolean
+	}
+	return Other
+}
