@@ -93,6 +93,7 @@ type running struct {
 	publisher *publish.Publisher
 	authn     *authn.Service
 	signer    *audit.Signer
+	api       *api.API
 	http      *http.Server
 	told      string // where planes reach the hub
 }
@@ -126,6 +127,7 @@ func (c *ControlPlane) Run(ctx context.Context) (err error) {
 	g.Go(func() error { return r.fleet.Run(ctx) })
 	g.Go(func() error { return r.publisher.Run(ctx) })
 	g.Go(func() error { return r.signer.Run(ctx) })
+	g.Go(func() error { return r.api.Run(ctx) })
 	g.Go(func() error { return r.serve(ctx) })
 	c.cfg.Log.InfoContext(ctx, "control plane started", "http", c.addresses.HTTP, "hub", r.told)
 	close(c.ready)
@@ -168,12 +170,11 @@ func (c *ControlPlane) assemble(ctx context.Context, r *running) error {
 	if err != nil {
 		return err
 	}
-	handler, err := c.handler(ctx, r)
-	if err != nil {
+	if r.api, err = c.handler(ctx, r); err != nil {
 		return err
 	}
 	r.http = &http.Server{
-		Handler:           handler,
+		Handler:           r.api,
 		ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, WriteTimeout: time.Minute, IdleTimeout: 2 * time.Minute,
 		MaxHeaderBytes: 64 << 10,
 		ErrorLog:       slog.NewLogLogger(c.cfg.Log.Handler(), slog.LevelDebug), // strangers' broken connections
@@ -232,7 +233,7 @@ func (c *ControlPlane) connect(ctx context.Context, r *running, signing ed25519.
 }
 
 // handler builds the API on what is there.
-func (c *ControlPlane) handler(ctx context.Context, r *running) (http.Handler, error) {
+func (c *ControlPlane) handler(ctx context.Context, r *running) (*api.API, error) {
 	rules, err := policy.New(ctx)
 	if err != nil {
 		return nil, err

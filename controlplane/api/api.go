@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"log/slog"
@@ -10,6 +11,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"weir/controlplane/api/history"
+	"weir/controlplane/api/notices"
 	"weir/controlplane/api/site"
 	"weir/controlplane/api/tenants"
 	"weir/controlplane/api/web"
@@ -53,7 +55,11 @@ type API struct {
 	cross    *http.CrossOriginProtection
 	tenants  *tenants.Handlers
 	history  *history.Handlers
+	notices  *notices.Handlers
 }
+
+// Run tells callers of what changes until ctx ends; then their streams end too.
+func (a *API) Run(ctx context.Context) error { return a.notices.Run(ctx) }
 
 // New checks cfg and builds the routes. Nothing runs.
 func New(cfg Config) (*API, error) {
@@ -91,6 +97,7 @@ func New(cfg Config) (*API, error) {
 	a := &API{cfg: cfg, log: cfg.Log, document: document, cross: http.NewCrossOriginProtection(),
 		tenants: tenants.New(tenants.Config{Store: cfg.Store, Policy: cfg.Policy, Authn: cfg.Authn}),
 		history: history.New(history.Config{Store: cfg.Store, Policy: cfg.Policy, Signer: cfg.Signer})}
+	a.notices = notices.New(notices.Config{Store: cfg.Store, Policy: cfg.Policy, Known: a.known, Healthy: cfg.Fleet.Healthy, Log: cfg.Log})
 	a.echo = echo.New()
 	failures := web.Failures{Log: cfg.Log}
 	a.echo.HTTPErrorHandler = failures.Answer
@@ -169,6 +176,7 @@ func (a *API) scoped(at string) []route {
 		{"GET", at + "/workspaces/:name/revisions/:number", policy.ReadWorkspace, a.revision},
 		{"POST", at + "/workspaces/:name/rollback", policy.WriteWorkspace, a.rollback},
 		{"GET", at + "/status", policy.ReadStatus, a.status},
+		{"GET", at + "/notices", policy.ReadStatus, a.notices.Stream},
 		{"POST", at + "/capabilities", policy.ReadSelf, a.capability},    // the handler asks for what is wanted
 		{"GET", at + "/audit", policy.ReadSelf, a.history.Audit},         // the handler asks for what is wanted
 		{"GET", at + "/audit/verify", policy.ReadSelf, a.history.Verify}, // the same

@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"crypto/ed25519"
@@ -105,6 +106,7 @@ func open(t *testing.T, s *store.Store) *harness {
 	var work sync.WaitGroup
 	work.Go(func() { _ = publisher.Run(ctx) }) // ends with the test; what it could not do shows in the test
 	work.Go(func() { _ = planes.Run(ctx) })
+	work.Go(func() { _ = handler.Run(ctx) })
 	t.Cleanup(func() { cancel(); work.Wait() })
 	front := httptest.NewServer(handler)
 	t.Cleanup(front.Close)
@@ -187,8 +189,12 @@ func (d *harness) send(method, path, body string, header ...string) answer {
 		d.t.Fatal(err)
 	}
 	defer resp.Body.Close()
-	text, err := io.ReadAll(resp.Body)
-	if err != nil {
+	var text []byte
+	if resp.Header.Get("Content-Type") == "text/event-stream" { // it has no end: its first event
+		for text == nil {
+			text = first(d.t, bufio.NewReader(resp.Body))
+		}
+	} else if text, err = io.ReadAll(resp.Body); err != nil {
 		d.t.Fatal(err)
 	}
 	d.mu.Lock()
@@ -197,6 +203,23 @@ func (d *harness) send(method, path, body string, header ...string) answer {
 	a := answer{resp.StatusCode, resp.Header, text}
 	d.schema.check(d.t, method, req.URL.Path, a)
 	return a
+}
+
+// first reads the data of the next server-sent event, nil for one that has none.
+func first(t *testing.T, from *bufio.Reader) (data []byte) {
+	t.Helper()
+	for {
+		line, err := from.ReadString('\n')
+		if err != nil {
+			t.Fatalf("the stream ended: %v", err)
+		}
+		if text, ok := strings.CutPrefix(line, "data: "); ok {
+			data = []byte(strings.TrimSpace(text))
+		}
+		if line == "\n" {
+			return data
+		}
+	}
 }
 
 // as makes a request with the token of a role.

@@ -135,6 +135,19 @@ func (a *API) identify(c echo.Context) (store.Actor, error) {
 	return who, nil
 }
 
+// known says who calls, anew, while an answer lasts. A session is not renewed.
+func (a *API) known(c echo.Context) (store.Actor, error) {
+	ctx := web.Lasting(c)
+	if _, token, found := strings.Cut(c.Request().Header.Get("Authorization"), " "); found {
+		return a.cfg.Authn.Token(ctx, strings.TrimSpace(token))
+	}
+	cookie, err := c.Cookie(cookieName)
+	if err != nil {
+		return store.Actor{}, authn.ErrUnknown
+	}
+	return a.cfg.Authn.Holder(ctx, cookie.Value)
+}
+
 // setCookie gives the browser a session; an empty token takes it away.
 func (a *API) setCookie(c echo.Context, token string, expires time.Time) {
 	a.keepCookie(c, http.Cookie{Name: cookieName, Value: token, Path: "/", Expires: expires})

@@ -324,14 +324,8 @@ func (s *Service) person(ctx context.Context, user store.User) (store.Actor, err
 //
 // ErrUnknown: the token is unknown or expired.
 func (s *Service) Session(ctx context.Context, token string) (who store.Actor, renewed *Session, err error) {
-	session, user, err := s.store.Session(ctx, hash(token))
-	if missing(err) {
-		return store.Actor{}, nil, ErrUnknown
-	}
+	who, session, user, err := s.holder(ctx, token)
 	if err != nil {
-		return store.Actor{}, nil, fmt.Errorf("find the session: %w", err)
-	}
-	if who, err = s.person(ctx, user); err != nil {
 		return store.Actor{}, nil, err
 	}
 	if session.ExpiresAt.Sub(s.now()) > SessionLifetime/2 {
@@ -342,6 +336,24 @@ func (s *Service) Session(ctx context.Context, token string) (who store.Actor, r
 		return store.Actor{}, nil, err
 	}
 	return who, &next, nil
+}
+
+// Holder returns who holds a session's token, as Session does, and renews nothing.
+func (s *Service) Holder(ctx context.Context, token string) (store.Actor, error) {
+	who, _, _, err := s.holder(ctx, token)
+	return who, err
+}
+
+func (s *Service) holder(ctx context.Context, token string) (who store.Actor, session store.Session, user store.User, err error) {
+	session, user, err = s.store.Session(ctx, hash(token))
+	if missing(err) {
+		return who, session, user, ErrUnknown
+	}
+	if err != nil {
+		return who, session, user, fmt.Errorf("find the session: %w", err)
+	}
+	who, err = s.person(ctx, user)
+	return who, session, user, err
 }
 
 // Logout ends the session of token. Ending one that is gone is no error.

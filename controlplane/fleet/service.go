@@ -149,6 +149,12 @@ type Standing struct {
 	Ack             wire.Ack // the plane's newest word, zero when there is none
 }
 
+// Healthy reports whether a plane said that it is well, and lately: a beat of the future is
+// from before a clock stepped back.
+func (s *Service) Healthy(p store.Plane) bool {
+	return p.Healthy && s.cfg.Now().Sub(p.LastBeat).Abs() < silence
+}
+
 // List returns the planes of a region, or all when region is empty, in the order
 // in which they joined.
 func (s *Service) List(ctx context.Context, region string) ([]Status, error) {
@@ -179,14 +185,13 @@ func (s *Service) List(ctx context.Context, region string) ([]Status, error) {
 			standing[w.Plane] = append(standing[w.Plane], Standing{w, a})
 		}
 	}
-	now := s.cfg.Now()
 	out := make([]Status, len(planes))
 	for i, p := range planes {
 		counts, err := s.cfg.Store.Counts(ctx, p.ID)
 		if err != nil {
 			return nil, fmt.Errorf("list planes: %w", err)
 		}
-		p.Healthy = p.Healthy && now.Sub(p.LastBeat).Abs() < silence // one of the future is from before a clock stepped back
+		p.Healthy = s.Healthy(p)
 		out[i] = Status{Plane: p, Fingerprint: Fingerprint(p.IdentityKey), Workspaces: standing[p.ID], Counts: counts}
 	}
 	return out, nil

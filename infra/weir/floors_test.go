@@ -62,6 +62,7 @@ var floors = []floor{
 		[]string{"weir/shared/*", "weir/controlplane/store", "weir/controlplane/store/tenancy", "weir/controlplane/policy"}},
 	{[]string{"weir/controlplane/api/web"}, []string{"weir/shared/*", "weir/controlplane/authn", "weir/controlplane/draft", "weir/controlplane/policy", "weir/controlplane/store", "weir/controlplane/store/chain", "weir/controlplane/store/tenancy"}},
 	{[]string{"weir/controlplane/api/history"}, []string{"weir/shared/*", "weir/controlplane/api/web", "weir/controlplane/draft", "weir/controlplane/policy", "weir/controlplane/store", "weir/controlplane/store/audit"}},
+	{[]string{"weir/controlplane/api/notices"}, []string{"weir/shared/*", "weir/controlplane/api/web", "weir/controlplane/policy", "weir/controlplane/store", "weir/controlplane/store/audit"}},
 	{[]string{"weir/controlplane/api/tenants"}, []string{"weir/shared/*", "weir/controlplane/api/web", "weir/controlplane/authn", "weir/controlplane/policy", "weir/controlplane/store", "weir/controlplane/store/tenancy"}},
 	{[]string{"weir/controlplane/api/site"}, []string{"weir/shared/*", "weir/controlplane/store"}},
 	{[]string{"weir/controlplane/api", "weir/controlplane/jobs"}, []string{"weir/shared/*", "weir/web", "weir/controlplane/api/*", "weir/controlplane/store", "weir/controlplane/store/audit", "weir/controlplane/policy",

@@ -32,9 +32,21 @@ func Headers(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
+// lastingKey is the key, in echo's context, of the context of a request whose answer lasts.
+const lastingKey = "weir.lasting"
+
+// Lasting is the context of a request that takes as long as its caller waits.
+func Lasting(c echo.Context) context.Context {
+	if ctx, ok := c.Get(lastingKey).(context.Context); ok {
+		return ctx
+	}
+	return c.Request().Context()
+}
+
 // Bounded limits the body and the time of a request.
 func Bounded(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
+		c.Set(lastingKey, c.Request().Context())
 		ctx, cancel := context.WithTimeout(c.Request().Context(), Deadline)
 		defer cancel()
 		r := c.Request().WithContext(ctx)

@@ -48,6 +48,8 @@ type DB struct {
 	clock   func() time.Time
 	turns   turns // of organizations, among the writes of this process
 	changed atomic.Pointer[func()]
+	// appended is called after each write that left a row in the audit log.
+	appended atomic.Pointer[func()]
 }
 
 // callDeadline bounds one call of the database, its repetitions included.
@@ -152,6 +154,10 @@ func openPostgres(url string) (*sql.DB, error) {
 
 // OnChange has fn called after each write that changes a workspace or removes a plane. It must not block, and replaces a former one.
 func (d *DB) OnChange(fn func()) { d.changed.Store(&fn) }
+
+// OnAppend has fn called after each write of this process that left a row in the audit
+// log. It must not block, and replaces a former one.
+func (d *DB) OnAppend(fn func()) { d.appended.Store(&fn) }
 
 // Healthy asks the database for a sign of life.
 func (d *DB) Healthy(ctx context.Context) error {

@@ -107,6 +107,9 @@ type attempt struct {
 
 // tell says that a write with an action was made.
 func (d *DB) tell(action string) {
+	if fn := d.appended.Load(); fn != nil && action != "" {
+		(*fn)()
+	}
 	fn := d.changed.Load()
 	if fn == nil || !strings.HasPrefix(action, "workspace.") && action != "plane.remove" {
 		return

@@ -420,6 +420,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/notices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What changes while the caller listens, as server-sent events
+         * @description The data of each event is a Notice. The first is a sync unless Last-Event-ID tells where a former stream broke off; then it goes on from there. The stream ends when the session or token does, and after an hour: ask again.
+         */
+        get: operations["notices"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/capabilities": {
         parameters: {
             query?: never;
@@ -680,6 +700,29 @@ export interface paths {
         };
         /** Planes and workspaces in one answer */
         get: operations["statusOfOrganization"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/orgs/{org}/notices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The organization's name; the same paths without it are about the caller's only organization, or default */
+                org: components["parameters"]["Organization"];
+            };
+            cookie?: never;
+        };
+        /**
+         * What changes while the caller listens, as server-sent events
+         * @description The data of each event is a Notice. The first is a sync unless Last-Event-ID tells where a former stream broke off; then it goes on from there. The stream ends when the session or token does, and after an hour: ask again.
+         */
+        get: operations["noticesOfOrganization"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1755,6 +1798,28 @@ export interface components {
             planes: components["schemas"]["Plane"][];
             workspaces: components["schemas"]["Workspace"][];
         };
+        /** @description That something changed. It holds nothing of it but what a plane says about itself. */
+        Notice: {
+            /**
+             * @description sync: something may have been missed, so ask for everything anew. workspace: it has a revision or was deleted. status: what its plane runs or counts of it; without a workspace, of any. plane: what a plane says of itself; without a state it joined or went. members, tokens, audit: there is something new in that list. me: what the caller may do.
+             * @enum {string}
+             */
+            kind: "sync" | "workspace" | "status" | "plane" | "members" | "tokens" | "me" | "audit";
+            /** @description Its name */
+            workspace?: string;
+            workspaceId?: string;
+            /** @description The newest revision */
+            number?: number;
+            deleted?: boolean;
+            plane?: string;
+            state?: components["schemas"]["PlaneState"];
+        };
+        PlaneState: {
+            healthy: boolean;
+            /** Format: date-time */
+            lastBeat: string | null;
+            alarms: components["schemas"]["Alarm"][];
+        };
         NewCapability: {
             /** @description The workspace's name */
             workspace: string;
@@ -2536,6 +2601,31 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
+    notices: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The id of the last event of a former stream */
+                "Last-Event-ID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Notices, as they come */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": components["schemas"]["Notice"];
+                };
+            };
+            429: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
     createCapability: {
         parameters: {
             query?: never;
@@ -2994,6 +3084,34 @@ export interface operations {
                     "application/json": components["schemas"]["Status"];
                 };
             };
+            default: components["responses"]["Problem"];
+        };
+    };
+    noticesOfOrganization: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The id of the last event of a former stream */
+                "Last-Event-ID"?: string;
+            };
+            path: {
+                /** @description The organization's name; the same paths without it are about the caller's only organization, or default */
+                org: components["parameters"]["Organization"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Notices, as they come */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": components["schemas"]["Notice"];
+                };
+            };
+            429: components["responses"]["Problem"];
             default: components["responses"]["Problem"];
         };
     };

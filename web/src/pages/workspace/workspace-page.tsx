@@ -1,5 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { type Me, type Status, status, type Workspace } from "../../api/client";
+import { useNotices } from "../../notices";
 import { Notice } from "../../parts/notice";
 import { usePath } from "../../parts/path";
 import { ago } from "../../parts/time";
@@ -18,14 +19,16 @@ import { Planes } from "./planes";
 import { Revision } from "./revision";
 import { Sources } from "./sources";
 
-const refreshEvery = 3000; // ms
+const refreshEvery = 3000; // ms, while nobody says what changes
+const refreshLive = 60_000; // ms, while the control plane does
 
 /** One workspace: where its events come from, where they go, and the planes that carry them. */
 export function WorkspacePage({ me }: { me: Me }) {
+  const live = useNotices();
   const all = useQuery({
     queryKey: keys.status,
     queryFn: ({ signal }) => status(signal),
-    refetchInterval: refreshEvery,
+    refetchInterval: live ? refreshLive : refreshEvery,
   });
   const { name: wanted, area } = placeIn(usePath());
   const workspaces = all.data?.workspaces ?? [];
