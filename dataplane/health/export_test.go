@@ -22,7 +22,7 @@ func Looks(removed func(ws id.Workspace, object string) bool) func(logs []Log, r
 	if removed == nil {
 		removed = func(id.Workspace, string) bool { return false }
 	}
-	q := quota{removed: removed}
+	q := quota{removed: removed, outside: true}
 	return func(logs []Log, rows []ledger.Row) ([]wire.Alarm, Appending) {
 		q.look(logs, func() []ledger.Row { return rows })
 		return q.alarms(), q.before(func(context.Context, []event.Event) error { return nil })

@@ -62,7 +62,7 @@ type Monitor struct {
 
 // New returns a monitor that has looked at the disk once.
 func New(cfg Config) *Monitor {
-	m := &Monitor{cfg: cfg, disk: disk{dir: cfg.DataDir}, quota: quota{removed: cfg.Removed}}
+	m := &Monitor{cfg: cfg, disk: disk{dir: cfg.DataDir}, quota: quota{removed: cfg.Removed, outside: !cfg.Embedded}}
 	m.disk.look()
 	return m
 }

@@ -68,12 +68,20 @@ const (
 	logMost  = 0.8
 	logAgain = 0.7
 
+	// What was acknowledged may fill logs past their limits. On servers whose disks are
+	// not watched it is so much of a limit at most before everybody is refused.
+	overMost = 2
+
 	quotaEvery = time.Second
 )
+
+// overText is what senders read while event servers hold too much.
+const overText = "The event servers of this plane hold more than was planned for them; events are taken again when there is room."
 
 // quota knows which logs are full, and which sources feed what fills them.
 type quota struct {
 	removed func(ws id.Workspace, object string) bool // see Config.Removed
+	outside bool                                      // the logs are on servers whose disks are not watched
 
 	now atomic.Pointer[fullness] // nil: nothing is full
 }
@@ -83,6 +91,7 @@ type fullness struct {
 	refused map[feed]queue.Kind
 	alarms  []wire.Alarm
 	plain   map[queue.Kind]bool // logs without keys that are full
+	over    bool                // event servers hold far more than was planned
 }
 
 // feed is a source.
@@ -120,6 +129,10 @@ func (q *quota) look(logs []Log, rows func() []ledger.Row) {
 				now.alarms = append(now.alarms, wire.Alarm{Code: full.code, Count: 1})
 			}
 			continue
+		}
+		if q.outside && l.Limit > 0 && l.Bytes >= overMost*l.Limit && !now.over {
+			now.over = true
+			now.alarms = append(now.alarms, wire.Alarm{Code: "disk_low", Count: 1})
 		}
 		if len(l.Full) == 0 {
 			continue
@@ -192,8 +205,13 @@ func (q *quota) gone(ws id.Workspace, key string) bool {
 
 // check is fault.Limited when a log is full that takes something of every event.
 func (q *quota) check() error {
-	if now := q.now.Load(); now != nil && now.plain[queue.Journal] {
+	now := q.now.Load()
+	switch {
+	case now == nil:
+	case now.plain[queue.Journal]:
 		return noRoom("journal_full", "The journal of this plane is almost full; events are taken again when there is room.")
+	case now.over:
+		return noRoom("disk_low", overText)
 	}
 	return nil
 }
@@ -203,6 +221,9 @@ func (q *quota) check() error {
 func (q *quota) before(append func(context.Context, []event.Event) error) func(context.Context, []event.Event) error {
 	return func(ctx context.Context, events []event.Event) error {
 		if now := q.now.Load(); now != nil && len(events) > 0 {
+			if now.over {
+				return noRoom("disk_low", overText)
+			}
 			if k, refused := now.refused[feed{events[0].Workspace, events[0].Source}]; refused {
 				return noRoom(string(logsFull[k].code), logsFull[k].text)
 			}

@@ -120,3 +120,16 @@ type feed struct {
 	workspace id.Workspace
 	source    id.Source
 }
+
+// TestServersThatHoldFarMoreThanPlannedTakeNothing: what was acknowledged may fill a log
+// past its limit, and nobody watches the disks of servers outside.
+func TestServersThatHoldFarMoreThanPlannedTakeNothing(t *testing.T) {
+	t.Parallel()
+	look := health.Looks(nil)
+	for bytes, want := range map[int64]string{199: "", 200: "disk_low"} {
+		alarms, take := look([]health.Log{{Kind: queue.Quarantine, Bytes: bytes, Limit: 100, Fill: 3}}, nil)
+		if got := refusal(take(t.Context(), []event.Event{{Workspace: "ws", Source: "src"}})); got != want || len(alarms) != len(want)/8 {
+			t.Errorf("%d bytes of 100: refused with %q, want %q; alarms %v", bytes, got, want, alarms)
+		}
+	}
+}

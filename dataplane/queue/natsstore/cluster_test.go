@@ -307,6 +307,40 @@ func TestWhatServersDoNotOfferIsSaidAtTheStart(t *testing.T) {
 	})
 }
 
+// TestAClusterTakesWhatWasAcknowledgedPastALimit in the logs that take what leaves
+// EVENTS, and refuses it elsewhere; the next start gives the log a limit again.
+func TestAClusterTakesWhatWasAcknowledgedPastALimit(t *testing.T) {
+	t.Parallel()
+	demanding := unlimited
+	demanding.MaxBytesRequired = true
+	servers := startServers(t, 1, func(o *server.Options) { o.JetStreamMaxStore = 60 << 30 }, tenant{name: "free", limits: &unlimited}, tenant{name: "bound", limits: &demanding})
+	record := bytes.Repeat([]byte("x"), 7<<20)
+	for _, name := range []string{"free", "bound"} {
+		cfg := natsstore.Config{Address: addressOf(servers, name), Partitions: 1, MaxBytes: 1 << 20} // so that each log has the least limit
+		s := open(t, cfg)
+		fill := func(k queue.Kind) (n int, err error) {
+			for ; n < 12 && err == nil; n++ { // the limit is four records and some
+				_, err = s.Log(k, 0).Append(t.Context(), "k", record)
+			}
+			return n, err
+		}
+		if n, err := fill(queue.Quarantine); err != nil || n != 12 {
+			t.Errorf("%s: QUARANTINE took %d records, then %v", name, n, err)
+		}
+		if n, err := fill(queue.Stage); fault.KindOf(err) != fault.Limited || n > 5 {
+			t.Errorf("%s: STAGE took %d records past its limit: %v", name, n, err)
+		}
+		limit := s.Limit(queue.Quarantine)
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		cfg.MaxBytes = 0
+		if s = open(t, cfg); s.Limit(queue.Quarantine) < limit {
+			t.Errorf("%s: after the next start the limit is %d, which was %d", name, s.Limit(queue.Quarantine), limit)
+		}
+	}
+}
+
 // TestLogsLeaveATenthOfWhatServersPromise: what is promised to others may not be known
 // yet where a log is to be made.
 func TestLogsLeaveATenthOfWhatServersPromise(t *testing.T) {

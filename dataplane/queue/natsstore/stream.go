@@ -42,15 +42,15 @@ const mostReaders = 16
 // openLogs makes the streams that are missing and brings the others to today's
 // limits.
 func (s *Store) openLogs(ctx context.Context) error {
-	total := s.cfg.MaxBytes
-	switch {
-	case s.group != nil:
+	if s.group != nil {
 		if err := s.checkAccount(ctx); err != nil {
 			return err
 		}
-		if total == 0 {
-			total = s.group.Room(ctx)
-		}
+	}
+	total := s.cfg.MaxBytes
+	switch {
+	case total == 0 && s.group != nil:
+		total = s.group.Room(ctx)
 	case total == 0:
 		total = s.embed.Room()
 	}
@@ -93,13 +93,11 @@ func (s *Store) openStream(ctx context.Context, k queue.Kind, p int, limit int64
 	ctx, cancel := making(ctx)
 	defer cancel()
 	cfg := jetstream.StreamConfig{
-		Name:       names.Stream(k, p),
-		Subjects:   []string{names.Subject(k, p, "*")},
-		Retention:  jetstream.LimitsPolicy,
-		Discard:    jetstream.DiscardNew, // with it, a limit below what is there removes nothing
-		MaxBytes:   limit,
-		MaxMsgs:    -1,
-		MaxMsgSize: queue.MaxPayload,
+		Name:      names.Stream(k, p),
+		Subjects:  []string{names.Subject(k, p, "*")},
+		Retention: jetstream.LimitsPolicy,
+		Discard:   jetstream.DiscardNew, // with it, a limit below what is there removes nothing
+		MaxBytes:  limit, MaxMsgs: -1, MaxMsgSize: queue.MaxPayload,
 		Storage:    jetstream.FileStorage,
 		Replicas:   1,
 		DenyDelete: keepsAll[k],
@@ -134,8 +132,11 @@ func (l *stream) append(ctx context.Context, key string, data []byte, opts ...je
 	writable := l.store.writable()
 	ctx, cancel := l.store.call(ctx, writable)
 	defer cancel()
-	begun := time.Now()
-	ack, err := l.store.js.Publish(ctx, names.Subject(l.kind, l.part, key), data, opts...)
+	begun, subject := time.Now(), names.Subject(l.kind, l.part, key)
+	ack, err := l.store.js.Publish(ctx, subject, data, opts...)
+	if refusal.Full(err) && quota.Wall(l.kind, 1) < 0 && l.store.group.Widen(ctx, l.name) == nil {
+		ack, err = l.store.js.Publish(ctx, subject, data, opts...)
+	}
 	if err != nil {
 		return 0, fmt.Errorf("append to %s: %w", l.name, l.appendFault(writable, begun, err))
 	}

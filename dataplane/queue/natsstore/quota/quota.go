@@ -35,7 +35,8 @@ func Of(total int64, partitions int, cluster bool) (limits [queue.Kinds]int64) {
 }
 
 // Wall returns past how many bytes the embedded server refuses appends to a log of
-// kind k with a limit; -1: past none.
+// kind k with a limit; -1: past none. A cluster has a limit for each log, as a promise
+// of its servers, and those without a wall are widened when they meet it.
 func Wall(k queue.Kind, limit int64) int64 {
 	if refuses[k] {
 		return limit

@@ -25,6 +25,12 @@ const (
 	StreamAbsent    = 10059
 )
 
+// Full reports whether a log took no more because of its own limit.
+func Full(err error) bool {
+	var api *jetstream.APIError
+	return errors.As(err, &api) && api.ErrorCode == codeStoreFailed && (api.Description == server.ErrMaxBytes.Error() || api.Description == server.ErrMaxMsgs.Error())
+}
+
 // Of gives an error of the client or the server its kind: Unavailable for
 // all that is not known to be another one.
 func Of(err error) error {
@@ -46,7 +52,7 @@ func Of(err error) error {
 	case codeWrongLast, codeNotLast:
 		return fault.New(fault.Conflict, "Another record was appended before.")
 	case codeStoreFailed:
-		if api.Description == server.ErrMaxBytes.Error() || api.Description == server.ErrMaxMsgs.Error() {
+		if Full(err) {
 			return fault.New(fault.Limited, "The event log is full.")
 		}
 		return fault.New(fault.Unavailable, "The event log could not store the record: %s.", api.Description)
