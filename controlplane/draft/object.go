@@ -69,13 +69,9 @@ func (t table) named(object reflect.Value) string {
 
 // newID makes an identifier of a type.
 func newID(of reflect.Type) string {
-	switch of {
-	case reflect.TypeFor[id.Source]():
-		return string(id.New[id.Source]())
-	case reflect.TypeFor[id.Destination]():
-		return string(id.New[id.Destination]())
-	case reflect.TypeFor[id.Transformation]():
-		return string(id.New[id.Transformation]())
+	made, ok := id.NewLike(reflect.Zero(of).Interface())
+	if !ok {
+		panic("no identifiers are made of type " + of.String()) // a kind was declared without a prefix
 	}
-	panic("no identifiers are made of type " + of.String()) // a kind was declared without a case here
+	return made
 }

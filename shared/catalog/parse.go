@@ -88,11 +88,12 @@ func Parse(text []byte) (Spec, error) {
 		return Spec{}, fault.New(fault.Invalid, "The spec is not readable: %v.", err)
 	}
 	s = withTLS(withBase(s), !file.Calls.IsZero())
-	problems := append(misread(odd), checkSpec(s)...)
+	problems := misread(odd)
 	if !file.Calls.IsZero() || !file.Answers.IsZero() || !file.Lookups.IsZero() || !file.Test.IsZero() {
 		read, more := calls.Parse(&file.Calls, &file.Lookups, &file.Answers, &file.Test, known(s))
 		s.Calls, problems = &read, append(problems, more...)
 	}
+	problems = append(problems, checkSpec(s)...)
 	if err := fault.Problems(fmt.Sprintf("The spec of %q has problems:", s.Name), problems); err != nil {
 		return Spec{}, err
 	}
@@ -138,7 +139,7 @@ func known(s Spec) calls.Known {
 func Digest(s Spec) string {
 	s.Title, s.Doc = "", ""
 	s.Fields, s.Secrets, s.Codes = bare(s.Fields), bare(s.Secrets), nil
-	s.Base, s.Auth, s.Limits = nil, nil, nil
+	s.Base, s.Auth, s.Limits, s.Objects, s.Models = nil, nil, nil, nil, false
 	b, err := json.Marshal(s) // maps within defaults are written in the order of their keys
 	if err != nil {
 		panic("a spec that cannot be JSON: " + err.Error()) // Parse and All give none
@@ -186,6 +187,7 @@ func checkSpec(s Spec) []fault.Problem {
 	c.specSentTo(s)
 	c.specCodes(s)
 	c.specHTTP(s)
+	c.specObjects(s)
 	return c.problems
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"weir/shared/catalog/calls"
 	"weir/shared/catalog/duration"
+	"weir/shared/catalog/objects"
 	"weir/shared/catalog/requests"
 )
 
@@ -40,6 +41,9 @@ type Spec struct {
 	Base   map[string]string `json:"base,omitempty" yaml:"base"` // the vendor's address by the value of the field region, or under any; see BaseURL
 	Auth   []requests.Auth   `json:"auth,omitempty" yaml:"auth"` // applied one after the other to each request
 	Limits *requests.Limits  `json:"limits,omitempty" yaml:"limits"`
+
+	Objects []objects.Object `json:"objects,omitempty" yaml:"objects"` // of destinations: what syncs keep in them
+	Models  bool             `json:"models,omitempty" yaml:"models"`   // of warehouses: their tables and queries may be models
 
 	// Private is true of the spec of one destination, which stands in its workspace.
 	Private bool `json:"private,omitempty" yaml:"-"`

@@ -23,13 +23,17 @@ type (
 	Destination string
 	// Transformation is one piece of customers' code in a workspace.
 	Transformation string
+	// Model is rows of a warehouse that syncs send.
+	Model string
+	// Sync is what keeps the rows of a model in a destination.
+	Sync string
 	// Event is the messageId of an event, as its sender chose it.
 	Event string
 )
 
 // kind is any identifier that this installation makes itself.
 type kind interface {
-	Organization | Workspace | Plane | Source | Destination | Transformation
+	Organization | Workspace | Plane | Source | Destination | Transformation | Model | Sync
 }
 
 // maxLength is the longest accepted identifier, in bytes.
@@ -38,13 +42,17 @@ const maxLength = 64
 var encoding = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
 
 // New returns an identifier with 80 random bits behind a prefix that tells its
-// kind to a reader: org_, ws_, pl_, src_, dst_ or tf_.
+// kind to a reader: org_, ws_, pl_, src_, dst_, tf_, mdl_ or sync_.
 func New[T kind]() T {
-	var b [10]byte
-	_, _ = rand.Read(b[:]) // never fails: crypto/rand ends the process instead
 	var t T
+	made, _ := NewLike(t)
+	return T(made)
+}
+
+// NewLike is New of the type that like has; ok is false when that is no identifier.
+func NewLike(like any) (made string, ok bool) {
 	prefix := ""
-	switch any(t).(type) {
+	switch like.(type) {
 	case Organization:
 		prefix = "org_"
 	case Workspace:
@@ -57,8 +65,14 @@ func New[T kind]() T {
 		prefix = "dst_"
 	case Transformation:
 		prefix = "tf_"
+	case Model:
+		prefix = "mdl_"
+	case Sync:
+		prefix = "sync_"
 	}
-	return T(prefix + encoding.EncodeToString(b[:]))
+	var b [10]byte
+	_, _ = rand.Read(b[:]) // never fails: crypto/rand ends the process instead
+	return prefix + encoding.EncodeToString(b[:]), prefix != ""
 }
 
 // Valid reports whether s may be an identifier: 1 to 64 of a-z, 0-9, '_', '-'.

@@ -6,6 +6,7 @@ import (
 	"weir/shared/filter"
 	"weir/shared/id"
 	"weir/shared/secret"
+	"weir/shared/workspace/activation"
 )
 
 // Format is the version of the encoding of Config. A plane refuses a newer one.
@@ -16,16 +17,18 @@ const Format = 1
 // kind of object; most is how many there may be. Of a kind or a field that planes of an
 // older release do not know, added is the name by which planes say that they do.
 type Config struct {
-	Format            int               `json:"format"`
-	Workspace         id.Workspace      `json:"workspace"`
-	Name              string            `json:"name"`
-	Region            string            `json:"region"`
-	Sources           []Source          `json:"sources,omitempty" most:"1000"`
-	Libraries         []Library         `json:"libraries,omitempty" most:"100"`
-	Transformations   []Transformation  `json:"transformations,omitempty" most:"1000"`
-	Destinations      []Destination     `json:"destinations,omitempty" most:"1000"`
-	ConsentCategories []ConsentCategory `json:"consentCategories,omitempty" most:"100" added:"consentcategories"`
-	Connections       []Connection      `json:"connections,omitempty" most:"10000"`
+	Format            int                `json:"format"`
+	Workspace         id.Workspace       `json:"workspace"`
+	Name              string             `json:"name"`
+	Region            string             `json:"region"`
+	Sources           []Source           `json:"sources,omitempty" most:"1000"`
+	Libraries         []Library          `json:"libraries,omitempty" most:"100"`
+	Transformations   []Transformation   `json:"transformations,omitempty" most:"1000"`
+	Destinations      []Destination      `json:"destinations,omitempty" most:"1000"`
+	ConsentCategories []ConsentCategory  `json:"consentCategories,omitempty" most:"100" added:"consentcategories"`
+	Models            []activation.Model `json:"models,omitempty" most:"200" added:"models"`
+	Syncs             []activation.Sync  `json:"syncs,omitempty" most:"200" added:"syncs"`
+	Connections       []Connection       `json:"connections,omitempty" most:"10000"`
 }
 
 // Object is one object of a configuration.

@@ -22,6 +22,7 @@ type mapped struct {
 	judge   func(destination.Request, destination.Response) []destination.Verdict
 	reads   *values.Reads
 	event   int        // the slot of the event's name
+	object  int        // of the object of a record
 	lists   [][]string // where batches have their parts
 	ordered bool
 	bytes   int // of a batch's body; 0: no limit
@@ -174,12 +175,19 @@ func (w *building) parts(p *part, s *values.Scope) {
 	p.each.Run(s, func(inner *values.Scope) bool { return add(p.each.Body, inner) })
 }
 
+// recordType is the type of the records of syncs; a call that says no type is not for them.
+const recordType = "record"
+
 // pick returns the first call that matches; nil: none.
 func (m *mapped) pick(it *destination.Item, s *values.Scope) *call {
 	name, known := "", false
+	record := it.Event.Type == recordType
 	for i := range m.calls {
 		c := &m.calls[i]
-		if len(c.types) > 0 && !slices.Contains(c.types, it.Event.Type) {
+		if (len(c.types) > 0 || record) && !slices.Contains(c.types, it.Event.Type) {
+			continue
+		}
+		if len(c.objects) > 0 && !slices.Contains(c.objects, s.At(m.object)) {
 			continue
 		}
 		if c.named {

@@ -18,6 +18,7 @@ import (
 // call is a compiled call.
 type call struct {
 	types   []string
+	objects []string        // of records; nil: any
 	named   bool            // events have to be in names
 	names   map[string]bool // by ecommerce.Canonical
 	when    values.Condition
@@ -82,7 +83,7 @@ type header struct {
 
 // call compiles a call. ever: the settings do not exclude it.
 func (c *compiler) call(in *calls.Call) (out call, ever bool) {
-	out.types = in.Types
+	out.types, out.objects = in.Types, in.Objects
 	out.named = len(in.Events)+len(in.EventIn) > 0
 	out.names = map[string]bool{}
 	for _, name := range in.Events {

@@ -103,7 +103,7 @@ type compiler struct {
 func open(s catalog.Spec, o opened, h Hooks) (destination.Destination, error) {
 	c := &compiler{Compiler: values.NewCompiler(o.settings, h.Values), base: o.base}
 	m := &mapped{judge: h.Judge, ordered: true, reads: c.Reads()}
-	m.event = m.reads.Slot([]string{"event"})
+	m.event, m.object = m.reads.Slot([]string{"event"}), m.reads.Slot([]string{"object"})
 	var common struct {
 		Ordered *bool `json:"ordered"`
 	}

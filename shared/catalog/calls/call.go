@@ -172,7 +172,8 @@ func (p *parser) headers(m document.Pair, s scope) []Member {
 // on reads the types and names of events.
 func (p *parser) on(m document.Pair, c *Call) {
 	p.Words(m.Node, m.At, map[string]func(document.Pair){
-		"type": func(m document.Pair) { c.Types = p.types(m) },
+		"type":   func(m document.Pair) { c.Types = p.types(m) },
+		"object": func(m document.Pair) { c.Objects = p.Texts(m) },
 		"event": func(m document.Pair) {
 			for _, text := range p.Texts(m) {
 				if strings.HasPrefix(text, "{") {
@@ -186,7 +187,7 @@ func (p *parser) on(m document.Pair, c *Call) {
 }
 
 func (p *parser) types(m document.Pair) []string {
-	known := []string{"track", "page", "screen", "identify", "group", "alias", "merge"}
+	known := []string{"track", "page", "screen", "identify", "group", "alias", "merge", "record"}
 	var all []string
 	for _, typ := range p.Texts(m) {
 		if !slices.Contains(known, typ) {

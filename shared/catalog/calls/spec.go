@@ -44,6 +44,7 @@ type Request struct {
 type Call struct {
 	At      string // its place in the file
 	Types   []string
+	Objects []string   // of records; nil: any
 	Events  []string   // names, in the form of Canonical
 	EventIn []Template // settings that name events
 	When    Condition

@@ -18,6 +18,7 @@ import (
 	"weir/shared/filter"
 	"weir/shared/id"
 	"weir/shared/workspace"
+	"weir/shared/workspace/activation"
 )
 
 // Document is the configuration of one workspace. A kind refers only to kinds that
@@ -31,6 +32,8 @@ type Document struct {
 	Transformations   []Transformation  `json:"transformations,omitempty" doc:"Customers' code over events"`
 	Destinations      []Destination     `json:"destinations,omitempty" doc:"Where events go, warehouses among them"`
 	ConsentCategories []ConsentCategory `json:"consentCategories,omitempty" doc:"What users can consent to; when it is not empty, connections require no other categories"`
+	Models            []Model           `json:"models,omitempty" doc:"Rows of a warehouse that syncs send"`
+	Syncs             []Sync            `json:"syncs,omitempty" doc:"Each keeps the rows of a model in a destination"`
 	Connections       []Connection      `json:"connections,omitempty" doc:"Each joins one source to one destination"`
 }
 
@@ -72,6 +75,34 @@ type Destination struct {
 	Secrets  map[string]Secret `json:"secrets,omitempty" doc:"The secrets of its kind"`
 	Was      string            `json:"was,omitempty" doc:"The former name, which renames; without effect once the name exists"`
 	ID       id.Destination    `json:"id,omitempty" doc:"For a new object, when its maker sealed secrets for it already"`
+}
+
+// Model is rows of a warehouse.
+type Model struct {
+	Name      string   `json:"name" doc:"1 to 64 letters, digits, spaces, '_', '-' and '.', a letter or digit first and last"`
+	Warehouse string   `json:"warehouse" doc:"The name of the warehouse; its kind has to have models: duckdb or postgres"`
+	Table     string   `json:"table,omitempty" doc:"A table or view, such as users or crm.customers; or sql"`
+	SQL       string   `json:"sql,omitempty" doc:"One statement that reads, in the warehouse's SQL"`
+	Column    string   `json:"key" doc:"The column whose value is another one in each row and stays the row's; rows where it is null or stands twice are not sent"`
+	Was       string   `json:"was,omitempty" doc:"The former name, which renames; without effect once the name exists"`
+	ID        id.Model `json:"id,omitempty" doc:"For a new object, when its maker chose it already"`
+}
+
+// Sync keeps the rows of a model in a destination.
+type Sync struct {
+	Name        string               `json:"name" doc:"1 to 64 letters, digits, spaces, '_', '-' and '.', a letter or digit first and last"`
+	Model       string               `json:"model" doc:"The model's name"`
+	Destination string               `json:"destination" doc:"The destination's name"`
+	Object      string               `json:"object" doc:"What the rows are there, of the objects of the destination's kind, such as contact"`
+	Mode        string               `json:"mode,omitempty" one:"upsert,update,insert,mirror,append" doc:"upsert makes and changes records, update and insert do one of both, mirror also deletes what the model has no more, append sends each new or changed row as a new record; upsert when absent"`
+	Identifiers map[string]string    `json:"identifiers,omitempty" doc:"The column for each field by which the destination knows a record"`
+	Mapping     map[string]string    `json:"mapping,omitempty" doc:"The column for each field that is written; other columns are not sent"`
+	Removed     string               `json:"removed,omitempty" one:"nothing,delete,clear" doc:"What becomes of records whose row the model has no more: clear writes null into the mapped fields; nothing when absent, delete in mode mirror"`
+	First       string               `json:"first,omitempty" one:"send,assume" doc:"What the first run does: send all rows, or assume that the destination has them; send when absent"`
+	Schedule    *activation.Schedule `json:"schedule,omitempty" doc:"When it runs; without one when somebody asks"`
+	Disabled    bool                 `json:"disabled,omitempty" doc:"Does not run"`
+	Was         string               `json:"was,omitempty" doc:"The former name, which renames; without effect once the name exists"`
+	ID          id.Sync              `json:"id,omitempty" doc:"For a new object, when its maker chose it already"`
 }
 
 // Connection joins a source to a destination, all by name.

@@ -1576,7 +1576,7 @@ export interface components {
             dead: number;
         };
         /** @enum {string} */
-        ObjectKind: "workspace" | "source" | "library" | "transformation" | "destination" | "consentCategory" | "connection";
+        ObjectKind: "workspace" | "source" | "library" | "transformation" | "destination" | "consentCategory" | "model" | "sync" | "connection";
         Document: {
             /** @description The name, 1 to 63 of a-z, 0-9 and '-', a letter first */
             workspace: string;
@@ -1594,6 +1594,10 @@ export interface components {
             destinations?: components["schemas"]["Destination"][];
             /** @description What users can consent to; when it is not empty, connections require no other categories */
             consentCategories?: components["schemas"]["ConsentCategory"][];
+            /** @description Rows of a warehouse that syncs send */
+            models?: components["schemas"]["Model"][];
+            /** @description Each keeps the rows of a model in a destination */
+            syncs?: components["schemas"]["Sync"][];
             /** @description Each joins one source to one destination */
             connections?: components["schemas"]["Connection"][];
         };
@@ -1678,6 +1682,71 @@ export interface components {
             name: string;
             /** @description What users consent to, for those who read the configuration */
             description?: string;
+        };
+        Model: {
+            /** @description 1 to 64 letters, digits, spaces, '_', '-' and '.', a letter or digit first and last */
+            name: string;
+            /** @description The name of the warehouse; its kind has to have models: duckdb or postgres */
+            warehouse: string;
+            /** @description A table or view, such as users or crm.customers; or sql */
+            table?: string;
+            /** @description One statement that reads, in the warehouse's SQL */
+            sql?: string;
+            /** @description The column whose value is another one in each row and stays the row's; rows where it is null or stands twice are not sent */
+            key: string;
+            /** @description The former name, which renames; without effect once the name exists */
+            was?: string;
+            /** @description For a new object, when its maker chose it already */
+            id?: string;
+        };
+        Sync: {
+            /** @description 1 to 64 letters, digits, spaces, '_', '-' and '.', a letter or digit first and last */
+            name: string;
+            /** @description The model's name */
+            model: string;
+            /** @description The destination's name */
+            destination: string;
+            /** @description What the rows are there, of the objects of the destination's kind, such as contact */
+            object: string;
+            /**
+             * @description upsert makes and changes records, update and insert do one of both, mirror also deletes what the model has no more, append sends each new or changed row as a new record; upsert when absent
+             * @enum {string}
+             */
+            mode?: "upsert" | "update" | "insert" | "mirror" | "append";
+            /** @description The column for each field by which the destination knows a record */
+            identifiers?: {
+                [key: string]: string;
+            };
+            /** @description The column for each field that is written; other columns are not sent */
+            mapping?: {
+                [key: string]: string;
+            };
+            /**
+             * @description What becomes of records whose row the model has no more: clear writes null into the mapped fields; nothing when absent, delete in mode mirror
+             * @enum {string}
+             */
+            removed?: "nothing" | "delete" | "clear";
+            /**
+             * @description What the first run does: send all rows, or assume that the destination has them; send when absent
+             * @enum {string}
+             */
+            first?: "send" | "assume";
+            /** @description When it runs; without one when somebody asks */
+            schedule?: components["schemas"]["Schedule"];
+            /** @description Does not run */
+            disabled?: boolean;
+            /** @description The former name, which renames; without effect once the name exists */
+            was?: string;
+            /** @description For a new object, when its maker chose it already */
+            id?: string;
+        };
+        Schedule: {
+            /** @description How long after a run began the next one begins, such as 15m; a minute at least */
+            every?: string;
+            /** @description When runs begin, in UTC, by the five fields of cron, such as 0 6 * * 1-5 */
+            cron?: string;
+            /** @description A run follows each load of the model's warehouse that brought rows */
+            afterLoad?: boolean;
         };
         Connection: {
             /** @description The source's name */

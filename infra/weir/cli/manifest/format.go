@@ -97,6 +97,12 @@ func written(v reflect.Value) (*yaml.Node, error) {
 		return value(dec)
 	case map[string]document.Secret:
 		return secrets(of), nil
+	case map[string]string:
+		n := &yaml.Node{Kind: yaml.MappingNode}
+		for _, name := range slices.Sorted(maps.Keys(of)) {
+			n.Content = append(n.Content, text(name), text(of[name]))
+		}
+		return n, nil
 	}
 	switch v.Kind() {
 	case reflect.String:

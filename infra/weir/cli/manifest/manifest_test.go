@@ -12,6 +12,7 @@ import (
 	"weir/shared/fault"
 	"weir/shared/filter"
 	"weir/shared/secret"
+	"weir/shared/workspace/activation"
 	"weir/shared/workspace/document"
 )
 
@@ -40,6 +41,9 @@ destinations:
     disabled: true
     settings: { path: "./acme.duckdb", syncEvery: 5s }
 consentCategories: [{ name: ads, description: "Advertising" }]
+models: [{ name: customers, warehouse: lake, sql: "select * from users", key: id }]
+syncs:
+  - { name: crm, model: customers, destination: hook, object: record, mapping: { "plan name": plan, a: b }, schedule: { every: 1h, afterLoad: true } }
 connections:
   - source: web
     destination: hook
@@ -68,6 +72,9 @@ func TestAFileIsReadWhole(t *testing.T) {
 			{Name: "lake", Type: "duckdb", Disabled: true, Settings: json.RawMessage(`{"path":"./acme.duckdb","syncEvery":"5s"}`)},
 		},
 		ConsentCategories: []document.ConsentCategory{{Name: "ads", Description: "Advertising"}},
+		Models:            []document.Model{{Name: "customers", Warehouse: "lake", SQL: "select * from users", Column: "id"}},
+		Syncs: []document.Sync{{Name: "crm", Model: "customers", Destination: "hook", Object: "record", Mapping: map[string]string{"plan name": "plan", "a": "b"},
+			Schedule: &activation.Schedule{Every: "1h", AfterLoad: true}}},
 		Connections: []document.Connection{
 			{Source: "web", Destination: "hook", Transformations: []string{"mask-pii"},
 				Events: &filter.Events{Allow: []string{"Order *", "type:identify"}, Deny: []string{"Order Refunded"}},
@@ -149,7 +156,7 @@ sources:
 		`weir.yaml:17 destinations[0].secrets.c: a secret is { from: env, name: WEIR_SECRET_... }, { from: file, path: ... } or, as export writes it, { sealed: ..., version: ... }`,
 		`weir.yaml:18 connections: here stands an object, not a list; begin each member with "- "`,
 		`weir.yaml:1 region: region is missing; add a line "region: ..."`,
-		`weir.yaml:22 colour: there is no key "colour" here; known are workspace, region, id, sources, libraries, transformations, destinations, consentCategories, connections`,
+		`weir.yaml:22 colour: there is no key "colour" here; known are workspace, region, id, sources, libraries, transformations, destinations, consentCategories, models, syncs, connections`,
 		`weir.yaml:24 sources[0]: merge keys (<<) are not understood; write the keys out`,
 		`weir.yaml:25 sources[0].settings.a: .inf is not a number that can be sent`,
 		`weir.yaml:25 sources[0].settings.b: values of YAML type !!binary are not understood`,
@@ -199,6 +206,9 @@ func TestWhatIsFormattedIsReadBackEqual(t *testing.T) {
 		Destinations: []document.Destination{{Name: "hook", Type: "webhook", Disabled: true,
 			Secrets: map[string]document.Secret{"headers": {Version: 2, Fingerprint: "00012345"}}}},
 		ConsentCategories: []document.ConsentCategory{{Name: "12", Description: "yes: #"}},
+		Models:            []document.Model{{Name: "m", Warehouse: "hook", SQL: "select 1 -- a: b\nfrom t", Column: "#id"}},
+		Syncs: []document.Sync{{Name: "s", Model: "m", Destination: "hook", Object: "o", Mode: "mirror", Identifiers: map[string]string{"12": "true"}, Mapping: map[string]string{"b: c": "#d", "a": "~"},
+			Schedule: &activation.Schedule{Cron: "0 6 * * *"}}},
 		Connections: []document.Connection{{Source: "12", Destination: "hook", Transformations: []string{"t"},
 			Events: &filter.Events{Deny: []string{"yes", "a: b*"}}, Filter: "event.a == \"#'\" ||\n  true", Consent: &filter.Consent{Categories: []string{"12"}}}},
 	}

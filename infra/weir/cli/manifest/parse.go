@@ -141,6 +141,8 @@ func (r *reader) value(f *File, to reflect.Value, of Wanted) func(*yaml.Node, st
 		return r.settings(to.Addr().Interface().(*json.RawMessage))
 	case map[string]document.Secret:
 		return r.secrets(f, of)
+	case map[string]string:
+		return r.texts(to.Addr().Interface().(*map[string]string))
 	}
 	switch to.Kind() {
 	case reflect.String:
@@ -243,6 +245,19 @@ func (r *reader) secret(w Wanted, n *yaml.Node) Wanted {
 		r.wrong(n, path, "wrong_secret", "a secret is { from: env, name: WEIR_SECRET_... }, { from: file, path: ... } or, as export writes it, { sealed: ..., version: ... }")
 	}
 	return w
+}
+
+// texts returns a reader of texts by name.
+func (r *reader) texts(to *map[string]string) func(*yaml.Node, string) {
+	return func(n *yaml.Node, path string) {
+		all := map[string]string{}
+		r.each(n, path, func(key string, v *yaml.Node, at string) {
+			var s string
+			r.text(&s)(v, at)
+			all[key] = s
+		})
+		*to = all
+	}
 }
 
 // spec returns a reader of a kind of one's own: its text, or { from: file, path }, a path

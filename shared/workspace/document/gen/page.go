@@ -75,6 +75,8 @@ func value(f document.Field, t reflect.Type) string {
 		return "object"
 	case reflect.TypeFor[map[string]document.Secret]():
 		return "[secrets](#secrets) by name"
+	case reflect.TypeFor[map[string]string]():
+		return "texts by name"
 	}
 	switch t.Kind() {
 	case reflect.Pointer:
