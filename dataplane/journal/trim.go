@@ -10,7 +10,7 @@ import (
 // Trim purges what neither a recovery nor the index needs. A recovery needs what
 // follows the newest checkpoint but one: one of its records may be damaged. The
 // index needs the keys that it does not have durably. With Config.Keep also what
-// is not older stays.
+// is not older stays, as far as it fits into half of the log, well before it is full.
 func (j *Journal) Trim(ctx context.Context) error {
 	j.mu.Lock()
 	limit := j.unneeded(j.st.former)
@@ -20,9 +20,14 @@ func (j *Journal) Trim(ctx context.Context) error {
 		return fmt.Errorf("trim the journal: %w", err)
 	}
 	if j.cfg.Keep > 0 {
-		if limit, err = queue.Since(ctx, j.cfg.Log, st.First, limit, j.cfg.Keep); err != nil {
+		young, err := queue.Since(ctx, j.cfg.Log, st.First, limit, j.cfg.Keep)
+		if err != nil {
 			return fmt.Errorf("trim the journal: %w", err)
 		}
+		if over := int64(st.Bytes) - j.cfg.Limit/2; j.cfg.Limit > 0 && over > 0 {
+			young = max(young, st.First+uint64(float64(st.Records)*float64(over)/float64(st.Bytes)))
+		}
+		limit = min(limit, young)
 	}
 	if limit <= st.First {
 		return nil

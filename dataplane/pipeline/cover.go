@@ -7,7 +7,7 @@ import (
 
 const (
 	mostUncovered = 16 << 20  // bytes of journal between two snapshots of the dedupe index; less with a small log
-	trimKeptEvery = time.Hour // where the journal keeps keys for owners elsewhere
+	trimKeptEvery = time.Hour // where the journal keeps keys for owners elsewhere; sooner when much was added
 )
 
 // coverBytes is how long the journal becomes between two snapshots.
@@ -27,6 +27,7 @@ func (o *owner) covering(ctx context.Context) {
 	tick := time.NewTicker(o.cfg.Snapshot)
 	defer tick.Stop()
 	var trimmed time.Time
+	var trimmedAt int64 // of what was written
 	for {
 		select {
 		case <-ctx.Done():
@@ -41,10 +42,10 @@ func (o *owner) covering(ctx context.Context) {
 			}
 		}
 		o.coveredAt.Store(written)
-		if o.cfg.KeepKeys > 0 && time.Since(trimmed) < trimKeptEvery {
+		if o.cfg.KeepKeys > 0 && time.Since(trimmed) < trimKeptEvery && (o.cfg.JournalMax == 0 || written-trimmedAt < o.coverBytes()) {
 			continue
 		}
-		trimmed = time.Now()
+		trimmed, trimmedAt = time.Now(), written
 		if err := o.journal.Trim(ctx); err != nil && ctx.Err() == nil {
 			o.cfg.Log.WarnContext(ctx, "journal not trimmed", "partition", o.cfg.Partition, "error", err)
 		}
