@@ -32,6 +32,22 @@ type Item struct {
 	Attempt int
 	Ref     delivery.Ref // which delivery of its partition this is
 	fields  *fields.Event
+	body    []byte
+}
+
+// Body is what a Sink writes of the event: its JSON, unless settings replace or add fields
+// of that. Keys, topics and other names are those of Event.
+func (it *Item) Body() []byte {
+	if it.body != nil {
+		return it.body
+	}
+	return it.Event.JSON
+}
+
+// WithBody returns the item with another Body.
+func (it Item) WithBody(body []byte) Item {
+	it.body = body
+	return it
 }
 
 // Fields returns the fields of the event, which are looked for at the first call.

@@ -8,6 +8,7 @@ import (
 
 	"weir/dataplane/destination"
 	"weir/dataplane/destination/mapping"
+	"weir/dataplane/destination/override"
 	"weir/dataplane/destinations/amplitude"
 	"weir/dataplane/destinations/amqp"
 	awskinesis "weir/dataplane/destinations/aws-kinesis"
@@ -71,7 +72,7 @@ var zendeskSpec []byte
 
 // All returns the kinds in the order of their names.
 func All() []destination.Kind {
-	return []destination.Kind{
+	return override.All([]destination.Kind{
 		amplitude.Kind,
 		amqp.Kind,
 		awskinesis.Kind,
@@ -101,5 +102,5 @@ func All() []destination.Kind {
 		mapping.Define(tiktokeventsSpec),
 		webhook.Kind,
 		mapping.Define(zendeskSpec),
-	}
+	})
 }

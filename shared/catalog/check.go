@@ -30,6 +30,7 @@ const maxProblems = 100
 func Check(s Spec, settings []byte, path string) []fault.Problem {
 	c := checker{spec: s}
 	c.object(s.Fields, settings, path)
+	c.reached(settings, path)
 	return c.problems
 }
 

@@ -188,6 +188,7 @@ func checkSpec(s Spec) []fault.Problem {
 	c.specCodes(s)
 	c.specHTTP(s)
 	c.specObjects(s)
+	c.specOverrides(s)
 	return c.problems
 }
 

@@ -45,6 +45,10 @@ type Spec struct {
 	Objects []objects.Object `json:"objects,omitempty" yaml:"objects"` // of destinations: what syncs keep in them
 	Models  bool             `json:"models,omitempty" yaml:"models"`   // of warehouses: their tables and queries may be models
 
+	// Overrides is where the setting overrides reaches, of destinations that Go code builds
+	// requests of; nil: in a body that is of one event, or each element of one that is a list.
+	Overrides *requests.Overrides `json:"overrides,omitempty" yaml:"overrides"`
+
 	// Private is true of the spec of one destination, which stands in its workspace.
 	Private bool `json:"private,omitempty" yaml:"-"`
 

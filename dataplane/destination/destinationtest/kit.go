@@ -30,6 +30,7 @@ import (
 
 	"weir/dataplane/destination"
 	"weir/dataplane/destination/cases"
+	"weir/dataplane/destination/override"
 	"weir/dataplane/event"
 	"weir/shared/catalog"
 	"weir/shared/id"
@@ -44,6 +45,7 @@ var now = cases.Now()
 
 // Check holds kind, whose folder is dir, to the contract.
 func Check(t *testing.T, kind destination.Kind, dir string) {
+	kind = override.Kind(kind)
 	t.Run("spec", func(t *testing.T) { checkSpec(t, kind.Spec, dir) })
 	files, err := filepath.Glob(filepath.Join(dir, "testdata", "*.txtar"))
 	if err != nil || len(files) == 0 {

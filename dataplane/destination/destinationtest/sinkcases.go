@@ -11,6 +11,7 @@ import (
 
 	"weir/dataplane/destination"
 	"weir/dataplane/destination/cases"
+	"weir/dataplane/destination/override"
 )
 
 // Side is the other side of a sink in a case.
@@ -57,7 +58,7 @@ func SinkCases(t *testing.T, kind destination.Kind, dir string, start func(testi
 
 // written writes the events of a case and returns what arrived and what did not.
 func (c *caseFile) written(t *testing.T, kind destination.Kind, other Side) string {
-	o, err := kind.Open(c.Settings, c.Secrets)
+	o, err := override.Kind(kind).Open(c.Settings, c.Secrets)
 	if err != nil {
 		t.Fatal(err)
 	}

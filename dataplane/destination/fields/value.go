@@ -98,7 +98,24 @@ func (v Value) Members() iter.Seq2[string, Value] {
 }
 
 // Scan is Members with names as they stand, as JSON strings. It ends where the object is no JSON.
-func (v Value) Scan(yield func(key, member Value) bool) {
+func (v Value) Scan(yield func(key, member Value) bool) { v.scan(false, yield) }
+
+// Every calls yield with each member of an object, or each element of a list, whose key is
+// nil: nulls too.
+func (v Value) Every(yield func(key, value Value) bool) {
+	v.scan(true, yield)
+	if v.IsList() {
+		for at := space(v, 1); at < len(v) && v[at] != ']'; {
+			i := end(v, at)
+			if i <= at || !yield(nil, v[at:i:i]) {
+				return
+			}
+			at = next(v, i)
+		}
+	}
+}
+
+func (v Value) scan(nulls bool, yield func(key, member Value) bool) {
 	if !v.IsObject() {
 		return
 	}
@@ -116,7 +133,7 @@ func (v Value) Scan(yield func(key, member Value) bool) {
 		if i = end(v, at); i <= at {
 			return
 		}
-		if v[at] != 'n' && !yield(key, v[at:i:i]) {
+		if (nulls || v[at] != 'n') && !yield(key, v[at:i:i]) {
 			return
 		}
 	}

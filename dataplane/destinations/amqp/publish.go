@@ -113,7 +113,7 @@ func rounds(b destination.Batch) (all [][]int) {
 // message is the message of an event.
 func (s *server) message(item *destination.Item) driver.Publishing {
 	m := driver.Publishing{
-		ContentType: "application/json", DeliveryMode: driver.Transient, Body: item.Event.JSON, Timestamp: item.Event.ReceivedAt, MessageId: short(string(item.Event.MessageID)), Type: short(item.Event.Type),
+		ContentType: "application/json", DeliveryMode: driver.Transient, Body: item.Body(), Timestamp: item.Event.ReceivedAt, MessageId: short(string(item.Event.MessageID)), Type: short(item.Event.Type),
 	}
 	if s.settings.Persistent {
 		m.DeliveryMode = driver.Persistent

@@ -63,7 +63,7 @@ func (s *stream) Build(b destination.Batch) (reqs []destination.Request, verdict
 	var items [][]int
 	next := map[string]int{} // by key, the request that its next record goes into
 	for i := range b.Items {
-		r := record{Data: b.Items[i].Event.JSON, PartitionKey: s.key(&b.Items[i])}
+		r := record{Data: b.Items[i].Body(), PartitionKey: s.key(&b.Items[i])}
 		if s.settings.Newline {
 			r.Data = append(append(make([]byte, 0, len(r.Data)+1), r.Data...), '\n')
 		}

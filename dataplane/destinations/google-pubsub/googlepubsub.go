@@ -91,7 +91,7 @@ func (t *topics) Build(b destination.Batch) (reqs []destination.Request, verdict
 
 // message appends the message of an event. Its data is the event, to the byte.
 func (t *topics) message(body []byte, item *destination.Item) []byte {
-	body = append(base64.StdEncoding.AppendEncode(append(body, `{"data":"`...), item.Event.JSON), '"')
+	body = append(base64.StdEncoding.AppendEncode(append(body, `{"data":"`...), item.Body()), '"')
 	var values *strings.Replacer
 	first := true
 	for _, name := range t.names {

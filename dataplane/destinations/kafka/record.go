@@ -15,7 +15,7 @@ import (
 
 // record is the record of an event. Equal events give equal records.
 func (p *producer) record(item *destination.Item) *kgo.Record {
-	r := &kgo.Record{Topic: topic(p.settings.Topic, item), Key: p.key(item), Value: item.Event.JSON, Timestamp: item.Event.ReceivedAt}
+	r := &kgo.Record{Topic: topic(p.settings.Topic, item), Key: p.key(item), Value: item.Body(), Timestamp: item.Event.ReceivedAt}
 	for _, name := range slices.Sorted(maps.Keys(p.settings.Headers)) {
 		r.Headers = append(r.Headers, kgo.RecordHeader{Key: name, Value: []byte(fill(p.settings.Headers[name], item, func(s string) string { return s }))})
 	}

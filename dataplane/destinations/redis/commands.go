@@ -23,17 +23,17 @@ func (s *server) add(ctx context.Context, tx redis.Pipeliner, item *destination.
 	done := func(c redis.Cmder) { *commands = append(*commands, c) }
 	switch s.settings.Mode {
 	case "list":
-		done(tx.RPush(ctx, key, e.JSON))
+		done(tx.RPush(ctx, key, item.Body()))
 		if most := s.settings.MaxLength; most > 0 {
 			done(tx.LTrim(ctx, key, -most, -1))
 		}
 	case "channel":
-		done(tx.Publish(ctx, key, e.JSON))
+		done(tx.Publish(ctx, key, item.Body()))
 	case "hash":
 		return s.traits(ctx, tx, item, done)
 	default:
 		done(tx.XAdd(ctx, &redis.XAddArgs{Stream: key, MaxLen: s.settings.MaxLength, Approx: s.settings.MaxLength > 0, Values: []any{
-			"messageId", string(e.MessageID), "type", e.Type, "user", e.User, "event", e.JSON,
+			"messageId", string(e.MessageID), "type", e.Type, "user", e.User, "event", item.Body(),
 		}}))
 	}
 	return ""

@@ -136,7 +136,7 @@ func (b *bucket) lines(out io.Writer, f *file) error {
 	}
 	var line bytes.Buffer
 	for _, item := range f.events {
-		text := item.Event.JSON
+		text := item.Body()
 		if bytes.ContainsAny(text, "\n\r") {
 			line.Reset()
 			if err := json.Compact(&line, text); err != nil {
@@ -188,7 +188,7 @@ func (b *bucket) parquet(out io.Writer, f *file) error {
 		e, given := &item.Event, item.Fields()
 		rows = append(rows, row{
 			MessageID: string(e.MessageID), Type: e.Type, Event: text(given.Name), UserID: text(given.UserID), AnonymousID: text(given.AnonymousID),
-			ReceivedAt: e.ReceivedAt, SourceID: string(e.Source), JSON: string(e.JSON),
+			ReceivedAt: e.ReceivedAt, SourceID: string(e.Source), JSON: string(item.Body()),
 		})
 		if len(rows) == mostRows || i == len(f.events)-1 {
 			if _, err := w.Write(rows); err != nil {

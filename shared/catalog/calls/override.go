@@ -14,8 +14,7 @@ const (
 	maxLevels    = 10 // of a field
 )
 
-// change is a field of the body of requests that a setting replaces or adds. Paths of its
-// Value begin at the event.
+// change is a field of a body that a setting replaces or adds.
 type change struct {
 	Field []string
 	When  Condition // nil: always
@@ -29,25 +28,25 @@ type change struct {
 // at a place. None of it reaches look-ups, secrets, or what Go files make. Bodies that are
 // texts stay as they are; others become objects.
 func (s Spec) With(overrides []byte, at string, known Known) (Spec, []fault.Problem) {
-	changes, problems := changesOf(overrides, at, known)
-	if len(changes) > 0 {
-		s.Calls = with(s.Calls, changes)
-	}
+	problems := s.Changes(overrides, at, known, func(field []string, when Condition, v *Value) {
+		s.Calls = with(s.Calls, &change{field, when, *v})
+	})
 	return s, problems
 }
 
-// changesOf reads overrides.
-func changesOf(text []byte, at string, known Known) ([]change, []fault.Problem) {
+// Changes gives each what overrides say, as With reads them: a field, the condition under
+// which it is meant, and its value, whose paths begin at the event. Objects are before what is in them.
+func (Spec) Changes(overrides []byte, at string, known Known, each func(field []string, when Condition, v *Value)) []fault.Problem {
 	p := &parser{known: known}
-	n, err := document.FromJSON(text)
+	n, err := document.FromJSON(overrides)
 	if err != nil {
 		p.Add(at, "malformed", "This is not a JSON object in which each name stands once.")
-		return nil, p.Problems
+		return p.Problems
 	}
 	members := p.Mapping(n, at)
 	if len(members) > maxOverrides {
 		p.Add(at, "too_many", "At most %d fields can be replaced or added.", maxOverrides)
-		return nil, p.Problems
+		return p.Problems
 	}
 	var all []change
 	for _, m := range members {
@@ -72,26 +71,27 @@ func changesOf(text []byte, at string, known Known) ([]change, []fault.Problem) 
 		}
 		all = append(all, c)
 	}
-	slices.SortStableFunc(all, func(a, b change) int { return slices.Compare(a.Field, b.Field) }) // objects before what is in them
-	return all, p.Problems
+	slices.SortStableFunc(all, func(a, b change) int { return slices.Compare(a.Field, b.Field) })
+	for i := range all {
+		each(all[i].Field, all[i].When, &all[i].Value)
+	}
+	return p.Problems
 }
 
-func with(all []Call, changes []change) []Call {
+func with(all []Call, change *change) []Call {
 	all = slices.Clone(all)
 	for i := range all {
 		c := &all[i]
-		c.Parts, c.Then = slices.Clone(c.Parts), with(c.Then, changes)
+		c.Parts, c.Then = slices.Clone(c.Parts), with(c.Then, change)
 		if c.Format == "text" {
 			continue
 		}
-		for n := range changes {
-			for p := range c.Parts {
-				c.Parts[p] = put(c.Parts[p], changes[n].Field, &changes[n])
-			}
-			if c.Body != nil {
-				body := put(*c.Body, changes[n].Field, &changes[n])
-				c.Body = &body
-			}
+		for p := range c.Parts {
+			c.Parts[p] = put(c.Parts[p], change.Field, change)
+		}
+		if c.Body != nil {
+			body := put(*c.Body, change.Field, change)
+			c.Body = &body
 		}
 	}
 	return all

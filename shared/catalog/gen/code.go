@@ -28,6 +28,9 @@ var goTypes = map[catalog.Type]string{
 func listFile(f family, specs []catalog.Spec, plain map[string]bool) ([]byte, error) {
 	var b, embedded, kinds bytes.Buffer
 	imports := []string{`"weir/dataplane/` + f.contract + `"`}
+	if f.family == catalog.Destinations {
+		imports = append(imports, `"weir/dataplane/destination/override"`)
+	}
 	for _, s := range specs {
 		if !plain[s.Name] {
 			alias := ""
@@ -55,9 +58,13 @@ func listFile(f family, specs []catalog.Spec, plain map[string]bool) ([]byte, er
 	}
 	b.WriteString(")\n\n")
 	b.Write(embedded.Bytes())
-	fmt.Fprintf(&b, "// All returns the kinds in the order of their names.\nfunc All() []%s.Kind {\n\treturn []%s.Kind{\n", f.contract, f.contract)
+	before, behind := "", ""
+	if f.family == catalog.Destinations {
+		before, behind = "override.All(", ")"
+	}
+	fmt.Fprintf(&b, "// All returns the kinds in the order of their names.\nfunc All() []%s.Kind {\n\treturn %s[]%s.Kind{\n", f.contract, before, f.contract)
 	b.Write(kinds.Bytes())
-	b.WriteString("\t}\n}\n")
+	b.WriteString("\t}" + behind + "\n}\n")
 	return format.Source(b.Bytes())
 }
 

@@ -122,3 +122,18 @@ func Expand(template string, value func(family, name string) string) (text strin
 	})
 	return text, all
 }
+
+// Overrides is where in the body of requests the setting overrides reaches.
+type Overrides struct {
+	// Parts is the list in the body whose elements are made of events, such as events; ""
+	// for a body that is a list.
+	Parts string `json:"parts,omitempty" yaml:"parts"`
+	// Whole says that fields begin at the body, not at a part: what stands beside the parts
+	// can be replaced too.
+	Whole bool `json:"whole,omitempty" yaml:"whole"`
+	// Event says that the event is what is changed, within whatever carries it. So it is of
+	// each Sink.
+	Event bool `json:"event,omitempty" yaml:"event"`
+	// Only are the values of settings with which there is a body that has fields.
+	Only map[string][]string `json:"only,omitempty" yaml:"only"`
+}

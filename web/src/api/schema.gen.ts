@@ -1348,6 +1348,19 @@ export interface components {
             /** @description How requests are authorised, one way after the other */
             auth?: components["schemas"]["Auth"][];
             limits?: components["schemas"]["Limits"];
+            /** @description Where in the body of requests the setting overrides reaches, of destinations that Go code builds requests of */
+            overrides?: {
+                /** @description The list in the body whose elements are made of events */
+                parts?: string;
+                /** @description True: fields begin at the body, not at a part */
+                whole?: boolean;
+                /** @description True: the event is what is changed, within whatever carries it */
+                event?: boolean;
+                /** @description Values of settings with which there are fields */
+                only?: {
+                    [key: string]: string[];
+                };
+            };
         };
         /** @description One way of authorising a request; texts are templates in which {settings.NAME} and {secrets.NAME} stand for a field's value */
         Auth: {
