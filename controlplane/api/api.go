@@ -10,6 +10,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"weir/controlplane/api/accounts"
 	"weir/controlplane/api/history"
 	"weir/controlplane/api/notices"
 	"weir/controlplane/api/site"
@@ -53,6 +54,7 @@ type API struct {
 	echo     *echo.Echo
 	document []byte // openapi.yaml as JSON
 	cross    *http.CrossOriginProtection
+	accounts *accounts.Handlers
 	tenants  *tenants.Handlers
 	history  *history.Handlers
 	notices  *notices.Handlers
@@ -98,6 +100,7 @@ func New(cfg Config) (*API, error) {
 		tenants: tenants.New(tenants.Config{Store: cfg.Store, Policy: cfg.Policy, Authn: cfg.Authn}),
 		history: history.New(history.Config{Store: cfg.Store, Policy: cfg.Policy, Signer: cfg.Signer})}
 	a.notices = notices.New(notices.Config{Store: cfg.Store, Policy: cfg.Policy, Known: a.known, Healthy: cfg.Fleet.Healthy, Log: cfg.Log})
+	a.accounts = accounts.New(accounts.Config{Store: cfg.Store, Authn: cfg.Authn, Tenants: a.tenants, Secure: cfg.Secure, TrustedProxies: cfg.TrustedProxies})
 	a.echo = echo.New()
 	failures := web.Failures{Log: cfg.Log}
 	a.echo.HTTPErrorHandler = failures.Answer
@@ -122,20 +125,31 @@ type route struct {
 	handle echo.HandlerFunc
 }
 
+// writeOwners is what only owners give and set.
+const writeOwners policy.Action = "owner:write"
+
 // routes is every route but the console's.
 func (a *API) routes() []route {
 	const v1 = "/api/v1"
 	all := []route{
 		{"GET", "/api/openapi.json", "", a.openapi},
 		{"GET", v1 + "/health", "", a.health},
-		{"POST", v1 + "/login", "", a.login},
-		{"POST", v1 + "/invitations/accept", "", a.accept},
-		{"POST", v1 + "/password/reset", "", a.reset},
+		{"POST", v1 + "/login", "", a.accounts.Login},
+		{"POST", v1 + "/invitations/accept", "", a.accounts.Accept},
+		{"POST", v1 + "/password/reset", "", a.accounts.ResetPassword},
 		{"POST", v1 + "/planes/join", "", a.join},
 
-		{"POST", v1 + "/logout", policy.ReadSelf, a.logout},
+		{"POST", v1 + "/logout", policy.ReadSelf, a.accounts.Logout},
 		{"GET", v1 + "/me", policy.ReadSelf, a.tenants.Me},
-		{"POST", v1 + "/me/password", policy.WriteSelf, a.changePassword},
+		{"POST", v1 + "/me/password", policy.WriteSelf, a.accounts.ChangePassword},
+		{"GET", v1 + "/me/sessions", policy.ReadSelf, a.accounts.Sessions},
+		{"DELETE", v1 + "/me/sessions", policy.WriteSelf, a.accounts.EndSessions},
+		{"DELETE", v1 + "/me/sessions/:id", policy.WriteSelf, a.accounts.EndSession},
+		{"GET", v1 + "/me/authenticator", policy.ReadSelf, a.accounts.Authenticator},
+		{"POST", v1 + "/me/authenticator", policy.WriteSelf, a.accounts.Enrol},
+		{"POST", v1 + "/me/authenticator/confirm", policy.WriteSelf, a.accounts.Confirm},
+		{"POST", v1 + "/me/authenticator/recovery-codes", policy.WriteSelf, a.accounts.NewRecoveryCodes},
+		{"POST", v1 + "/me/authenticator/remove", policy.WriteSelf, a.accounts.RemoveAuthenticator},
 		{"GET", v1 + "/me/tokens", policy.ReadSelf, a.tenants.MyTokens},
 		{"POST", v1 + "/me/tokens", policy.WriteSelf, a.tenants.CreateMyToken},
 		{"DELETE", v1 + "/me/tokens/:id", policy.WriteSelf, a.tenants.DeleteMyToken},
@@ -163,6 +177,9 @@ func (a *API) scoped(at string) []route {
 		{"DELETE", at + "/members/:id", policy.WriteMembers, a.tenants.RemoveMember},
 		{"POST", at + "/members/:id/tokens", policy.WriteTokens, a.tenants.CreateMemberToken},
 		{"POST", at + "/members/:id/password", policy.WriteMembers, a.tenants.CreatePasswordLink},
+		{"DELETE", at + "/members/:id/authenticator", policy.WriteMembers, a.accounts.ResetAuthenticator},
+		{"GET", at + "/sign-in", policy.ReadMembers, a.accounts.SignIn},
+		{"PUT", at + "/sign-in", writeOwners, a.accounts.SetSignIn},
 		{"GET", at + "/invitations", policy.ReadMembers, a.tenants.Invitations},
 		{"POST", at + "/invitations", policy.WriteMembers, a.tenants.Invite},
 		{"DELETE", at + "/invitations/:id", policy.WriteMembers, a.tenants.DeleteInvitation},

@@ -27,3 +27,10 @@ func documentJSON() ([]byte, error) {
 }
 
 func (a *API) openapi(c echo.Context) error { return c.JSONBlob(http.StatusOK, a.document) }
+
+func (a *API) health(c echo.Context) error {
+	if err := a.cfg.Store.Healthy(c.Request().Context()); err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, map[string]string{"status": "ok"})
+}

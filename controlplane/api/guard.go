@@ -3,10 +3,10 @@ package api
 import (
 	"net/http"
 	"strings"
-	"time"
 
 	"github.com/labstack/echo/v4"
 
+	"weir/controlplane/api/accounts"
 	"weir/controlplane/api/web"
 	"weir/controlplane/authn"
 	"weir/controlplane/policy"
@@ -15,12 +15,7 @@ import (
 	"weir/shared/id"
 )
 
-const (
-	cookieName = "weir_session"
-	deviceName = "weir_device" // the cookie of a device that signed in before
-	devicePath = "/api/v1/login"
-	csrfHeader = "X-Weir-CSRF"
-)
+const csrfHeader = "X-Weir-CSRF"
 
 func actor(c echo.Context) store.Actor { return web.Actor(c) }
 
@@ -76,7 +71,16 @@ func (a *API) allow(c echo.Context, who store.Actor, action policy.Action) error
 	if err != nil {
 		return err
 	}
-	return a.cfg.Policy.Allow(ctx, web.SubjectOf(who), action, on)
+	err = a.cfg.Policy.Allow(ctx, web.SubjectOf(who), action, on)
+	if err != nil && fault.KindOf(err) == fault.Denied {
+		switch web.Needs(who, store.OrganizationID(on.Organization)) {
+		case "code":
+			return fault.New(fault.Denied, "the organization asks for a sign-in with a one-time code: enrol an authenticator, or sign in with its code")
+		case "provider":
+			return fault.New(fault.Denied, "the organization asks for a sign-in at its identity provider")
+		}
+	}
+	return err
 }
 
 // guard lets a request through to a route when its caller is known and policy
@@ -118,7 +122,7 @@ func (a *API) identify(c echo.Context) (store.Actor, error) {
 		}
 		return a.cfg.Authn.Token(req.Context(), strings.TrimSpace(token))
 	}
-	cookie, err := req.Cookie(cookieName)
+	cookie, err := req.Cookie(accounts.SessionCookie)
 	if err != nil {
 		return store.Actor{}, authn.ErrUnknown
 	}
@@ -130,7 +134,7 @@ func (a *API) identify(c echo.Context) (store.Actor, error) {
 		return store.Actor{}, fault.New(fault.Denied, "with a session this needs the header %s: 1", csrfHeader)
 	}
 	if renewed != nil {
-		a.setCookie(c, renewed.Token, renewed.Expires)
+		a.accounts.SetSession(c, renewed.Token, renewed.Expires)
 	}
 	return who, nil
 }
@@ -141,24 +145,9 @@ func (a *API) known(c echo.Context) (store.Actor, error) {
 	if _, token, found := strings.Cut(c.Request().Header.Get("Authorization"), " "); found {
 		return a.cfg.Authn.Token(ctx, strings.TrimSpace(token))
 	}
-	cookie, err := c.Cookie(cookieName)
+	cookie, err := c.Cookie(accounts.SessionCookie)
 	if err != nil {
 		return store.Actor{}, authn.ErrUnknown
 	}
 	return a.cfg.Authn.Holder(ctx, cookie.Value)
-}
-
-// setCookie gives the browser a session; an empty token takes it away.
-func (a *API) setCookie(c echo.Context, token string, expires time.Time) {
-	a.keepCookie(c, http.Cookie{Name: cookieName, Value: token, Path: "/", Expires: expires})
-}
-
-// keepCookie gives the browser a cookie that scripts do not see; one without a value
-// is taken away.
-func (a *API) keepCookie(c echo.Context, cookie http.Cookie) {
-	cookie.HttpOnly, cookie.SameSite, cookie.Secure = true, http.SameSiteLaxMode, a.cfg.Secure || c.Request().TLS != nil
-	if cookie.Value == "" {
-		cookie.MaxAge = -1
-	}
-	c.SetCookie(&cookie)
 }

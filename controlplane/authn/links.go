@@ -2,6 +2,7 @@ package authn
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/mail"
 	"strings"
@@ -58,14 +59,26 @@ func (s *Service) Accept(ctx context.Context, token, password string, from Calle
 		return Session{}, err
 	}
 	made := ""
-	if _, err := s.store.UserByEmail(ctx, l.Email); missing(err) {
+	known, err := s.store.UserByEmail(ctx, l.Email)
+	switch {
+	case missing(err) || err == nil && known.PasswordHash == "":
 		if made, err = s.choose(ctx, password); err != nil {
 			return Session{}, err
 		}
-	} else if err != nil {
+	case err != nil:
 		return Session{}, fmt.Errorf("accept an invitation: %w", err)
-	} else if _, err := s.Login(ctx, l.Email, password, from); err != nil {
-		return Session{}, err
+	default:
+		session, err := s.Login(ctx, l.Email, password, from)
+		if err != nil {
+			return Session{}, err
+		}
+		if _, err := s.tenancy.Accept(ctx, hash(token), ""); err != nil {
+			return Session{}, errors.Join(err, s.Logout(ctx, session.Actor))
+		}
+		signIn := session.Actor.SignIn
+		session.Actor, err = s.person(ctx, session.Actor.ID, l.Email, session.Actor.Proof)
+		session.Actor.SignIn = signIn
+		return session, err
 	}
 	if _, err := s.tenancy.Accept(ctx, hash(token), made); err != nil {
 		return Session{}, err
@@ -87,35 +100,22 @@ func (s *Service) Reset(ctx context.Context, token, password string) error {
 	return s.tenancy.Reset(ctx, hash(token), hashed)
 }
 
-// ChangePassword gives the person who calls a new password, and ends every session of the
-// account. ErrLogin: former is not the password. fault.Limited: as for Login.
+// ChangePassword gives the account of the caller a new password, and ends every session of
+// it but that of the caller. An account with an authenticator asks for a code too.
+// fault.Denied: former is not the password, or the code is wrong. fault.Limited: as for Login.
 func (s *Service) ChangePassword(ctx context.Context, who store.Actor, former, password string, from Caller) error {
-	if who.Kind != store.ByPerson {
-		return fault.New(fault.Denied, "a password is changed by the person: sign in")
-	}
-	at := s.attempt(who.Name, from)
-	if !at.open {
-		return fault.New(fault.Limited, "too many failed sign-ins; try again in a few minutes")
-	}
-	user, err := s.store.UserByEmail(ctx, who.Name)
-	if err != nil {
-		return fmt.Errorf("change the password: %w", err)
-	}
-	same, err := at.through.compare(ctx, user.PasswordHash, former)
+	user, how, at, err := s.own(ctx, who, former, from)
 	if err != nil {
 		return err
-	}
-	if !same {
-		for _, key := range at.counted {
-			s.limit.count(key)
-		}
-		return fault.New(fault.Denied, "the former password is wrong")
 	}
 	hashed, err := s.choose(ctx, password)
 	if err != nil {
 		return err
 	}
-	return s.store.SetPassword(ctx, who, user.ID, hashed)
+	if err := s.accounts.SetPassword(ctx, who.By(), string(user.ID), hashed, who.SignIn, how.used); err != nil {
+		return denied(s.spent(ctx, string(user.ID), at, err))
+	}
+	return nil
 }
 
 // choose hashes a password that somebody chose, when there is room for that.

@@ -6,11 +6,11 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"log/slog"
-	"net/netip"
-	"strings"
 	"time"
 
+	"weir/controlplane/authn/atrest"
 	"weir/controlplane/store"
+	"weir/controlplane/store/accounts"
 	"weir/controlplane/store/tenancy"
 	"weir/shared/fault"
 )
@@ -58,11 +58,14 @@ type Config struct {
 type Service struct {
 	store     *store.Store
 	tenancy   *tenancy.Tenancy
+	accounts  *accounts.Accounts
+	atrest    atrest.Key
 	key       ed25519.PrivateKey
 	log       *slog.Logger
 	now       func() time.Time
 	devices   devices
 	limit     *limiter // failed sign-ins
+	codes     *limiter // codes that were wrong after the right password
 	signedIn  *limiter // successful ones
 	strangers *hashing
 	familiar  *hashing // for devices that are known, so that strangers never keep them waiting
@@ -84,8 +87,12 @@ func New(cfg Config) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
+	kept, err := atrest.New(cfg.Key.Seed())
+	if err != nil {
+		return nil, err
+	}
 	return &Service{
-		store: cfg.Store, tenancy: cfg.Store.Tenancy(), key: cfg.Key, log: cfg.Log, now: cfg.Now, devices: known,
+		store: cfg.Store, tenancy: cfg.Store.Tenancy(), accounts: cfg.Store.Accounts(), atrest: kept, codes: newLimiter(cfg.Now, codeWindow), key: cfg.Key, log: cfg.Log, now: cfg.Now, devices: known,
 		limit: newLimiter(cfg.Now, window), signedIn: newLimiter(cfg.Now, acquainted),
 		strangers: newHashing(mostHashing), familiar: newHashing(mostFamiliar), nobody: hashPassword(random(32)),
 	}, nil
@@ -121,7 +128,8 @@ func (s *Service) Bootstrap(ctx context.Context) (login Login, made bool, err er
 }
 
 // ResetFirst gives the first administrator a new password and returns it; every
-// session of that account ends. It makes the account when there is none.
+// session of that account ends, and it has no authenticator any more. It makes the account
+// when there is none.
 func (s *Service) ResetFirst(ctx context.Context) (Login, error) {
 	login, made, err := s.Bootstrap(ctx)
 	if err != nil || made {
@@ -132,7 +140,10 @@ func (s *Service) ResetFirst(ctx context.Context) (Login, error) {
 	if missing(err) {
 		err = s.recreate(ctx, login)
 	} else if err == nil {
-		err = s.store.SetPassword(ctx, system(), user.ID, hashPassword(login.Password))
+		err = s.accounts.SetPassword(ctx, system().By(), string(user.ID), hashPassword(login.Password), "", accounts.Used{})
+	}
+	if err == nil {
+		err = s.forgetAuthenticator(ctx, string(user.ID))
 	}
 	if err != nil {
 		return Login{}, fmt.Errorf("reset the first administrator: %w", err)
@@ -158,208 +169,4 @@ func (s *Service) recreate(ctx context.Context, login Login) error {
 // administrator is what is granted to the first administrator, and to its token.
 func administrator() []store.Grant {
 	return []store.Grant{{Organization: tenancy.Default, Role: "owner"}, {Role: "operator"}}
-}
-
-// Session is a sign-in. Token is in clear and goes into the person's cookie. Device
-// is set by Login alone: it goes into another, which is sent with the next sign-in.
-type Session struct {
-	Token   string
-	Actor   store.Actor
-	Expires time.Time
-	Device  string
-}
-
-// Caller is who wants to sign in, as far as that is known before.
-type Caller struct {
-	Address netip.Addr // invalid: unknown
-	Device  string     // Session.Device of an earlier sign-in, "" for none
-}
-
-// Login signs a person in.
-//
-// Too many failures from an address, and of an account from an address, refuse further
-// ones for some minutes, but never a device on which the account signed in before: its
-// failures are counted apart. From an address where it signed in before, only failures
-// of the account itself count.
-//
-// ErrLogin: the address or the password is wrong.
-// fault.Limited: too many failures, or too many sign-ins at this moment.
-func (s *Service) Login(ctx context.Context, email, password string, from Caller) (Session, error) {
-	email = strings.ToLower(strings.TrimSpace(email))
-	if len(email) > longestEmail || len(password) > longestPassword {
-		return Session{}, ErrLogin
-	}
-	at := s.attempt(email, from)
-	if !at.open {
-		return Session{}, fault.New(fault.Limited, "too many failed sign-ins; try again in a few minutes")
-	}
-	user, err := s.store.UserByEmail(ctx, email)
-	known := err == nil
-	if !known {
-		if !missing(err) {
-			return Session{}, fmt.Errorf("sign in: %w", err)
-		}
-		user = store.User{PasswordHash: s.nobody}
-	}
-	same, err := at.through.compare(ctx, user.PasswordHash, password)
-	if err != nil {
-		return Session{}, err
-	}
-	if !same || !known {
-		for _, key := range at.counted {
-			s.limit.count(key)
-		}
-		if known {
-			if err := s.store.Record(ctx, system(), "session.refuse", "user "+string(user.ID), ""); err != nil {
-				return Session{}, fmt.Errorf("sign in: %w", err)
-			}
-		}
-		return Session{}, ErrLogin
-	}
-	s.limit.forget(at.person)
-	s.limit.forget(deviceKey(at.device))
-	s.signedIn.count(at.person)
-	if at.device == "" {
-		at.device = random(16)
-	}
-	session, err := s.open(ctx, user)
-	if err != nil {
-		return Session{}, err
-	}
-	session.Device = s.devices.token(at.device, email, s.now())
-	return session, nil
-}
-
-// attempt is what is known of a sign-in before its password is compared.
-type attempt struct {
-	open    bool     // it may be tried
-	device  string   // that is known, "" for none
-	person  string   // the account and where it is tried from
-	counted []string // what a failure counts for
-	through *hashing
-}
-
-// attempt finds out by which limits a sign-in goes.
-func (s *Service) attempt(email string, from Caller) attempt {
-	peer := peerKey(from.Address)
-	at := attempt{person: peer + " " + email, device: s.devices.known(from.Device, email, s.now())}
-	if at.device != "" && s.limit.open(deviceKey(at.device), mostPerDevice) {
-		at.open, at.counted, at.through = true, []string{deviceKey(at.device)}, s.familiar
-		return at
-	}
-	acquainted := !s.signedIn.open(at.person, 1)
-	at.open = s.limit.open(at.person, mostPerPerson) && (acquainted || s.limit.open(peer, mostPerPeer))
-	at.counted, at.through = []string{peer, at.person}, s.strangers
-	return at
-}
-
-func deviceKey(device string) string { return "device " + device }
-
-// hashing bounds how many passwords are hashed at once, each taking 19 MiB, and how
-// many sign-ins wait for that.
-type hashing struct {
-	busy    chan struct{} // one entry for each password that is hashed now
-	waiting chan struct{} // one for each sign-in that wants that or has it
-}
-
-func newHashing(most int) *hashing {
-	return &hashing{busy: make(chan struct{}, most), waiting: make(chan struct{}, most+mostWaiting)}
-}
-
-// compare hashes a password when there is room, and waits for room until ctx
-// ends, unless too many wait already.
-func (h *hashing) compare(ctx context.Context, hash, password string) (bool, error) {
-	if err := h.enter(ctx); err != nil {
-		return false, err
-	}
-	defer h.leave()
-	return samePassword(hash, password), nil
-}
-
-// enter waits for room to hash one password; leave gives it back.
-func (h *hashing) enter(ctx context.Context) error {
-	busy := fault.New(fault.Limited, "too many sign-ins at this moment; try again")
-	select {
-	case h.waiting <- struct{}{}:
-	default:
-		return busy
-	}
-	select {
-	case h.busy <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		<-h.waiting
-		return busy
-	}
-}
-
-func (h *hashing) leave() { <-h.busy; <-h.waiting }
-
-// open makes a session for user.
-func (s *Service) open(ctx context.Context, user store.User) (Session, error) {
-	now := s.now()
-	who, err := s.person(ctx, user)
-	if err != nil {
-		return Session{}, err
-	}
-	made := Session{Token: random(32), Actor: who, Expires: now.Add(SessionLifetime)}
-	err = s.store.CreateSession(ctx, made.Actor, store.Session{Hash: hash(made.Token), User: user.ID, CreatedAt: now, ExpiresAt: made.Expires})
-	if err != nil {
-		return Session{}, fmt.Errorf("open a session: %w", err)
-	}
-	return made, nil
-}
-
-func (s *Service) person(ctx context.Context, user store.User) (store.Actor, error) {
-	grants, err := s.tenancy.Grants(ctx, string(user.ID))
-	if err != nil {
-		return store.Actor{}, fmt.Errorf("find what is granted to the user: %w", err)
-	}
-	return store.Actor{Kind: store.ByPerson, ID: string(user.ID), Name: user.Email, Grants: grants}, nil
-}
-
-// Session returns who holds a session's token. When the session is in its
-// second half it opens the next one and returns it as renewed, for a new
-// cookie; the former stays good until it expires, for requests under way.
-//
-// ErrUnknown: the token is unknown or expired.
-func (s *Service) Session(ctx context.Context, token string) (who store.Actor, renewed *Session, err error) {
-	who, session, user, err := s.holder(ctx, token)
-	if err != nil {
-		return store.Actor{}, nil, err
-	}
-	if session.ExpiresAt.Sub(s.now()) > SessionLifetime/2 {
-		return who, nil, nil
-	}
-	next, err := s.open(ctx, user)
-	if err != nil {
-		return store.Actor{}, nil, err
-	}
-	return who, &next, nil
-}
-
-// Holder returns who holds a session's token, as Session does, and renews nothing.
-func (s *Service) Holder(ctx context.Context, token string) (store.Actor, error) {
-	who, _, _, err := s.holder(ctx, token)
-	return who, err
-}
-
-func (s *Service) holder(ctx context.Context, token string) (who store.Actor, session store.Session, user store.User, err error) {
-	session, user, err = s.store.Session(ctx, hash(token))
-	if missing(err) {
-		return who, session, user, ErrUnknown
-	}
-	if err != nil {
-		return who, session, user, fmt.Errorf("find the session: %w", err)
-	}
-	who, err = s.person(ctx, user)
-	return who, session, user, err
-}
-
-// Logout ends the session of token. Ending one that is gone is no error.
-func (s *Service) Logout(ctx context.Context, who store.Actor, token string) error {
-	if err := s.store.DeleteSession(ctx, who, hash(token)); err != nil {
-		return fmt.Errorf("end the session: %w", err)
-	}
-	return nil
 }

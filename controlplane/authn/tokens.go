@@ -33,7 +33,12 @@ func (s *Service) Token(ctx context.Context, token string) (store.Actor, error) 
 	if err := s.store.TokenUsed(ctx, found); err != nil {
 		s.log.DebugContext(ctx, "last use of a token not noted", "token", found.ID)
 	}
-	return store.Actor{Kind: store.ByToken, ID: string(found.ID), Name: found.Name, Owner: found.Owner, Grants: grants, Scopes: found.Scopes}, nil
+	who := store.Actor{Kind: store.ByToken, ID: string(found.ID), Name: found.Name, Owner: found.Owner, Scopes: found.Scopes, Proof: found.Proof}
+	if _, err := Account(who); err != nil { // no person signed in for it
+		who.Grants = grants
+		return who, nil
+	}
+	return s.within(ctx, who, grants)
 }
 
 // IssueToken makes t and returns it with its value, which nobody can show again. Hash and

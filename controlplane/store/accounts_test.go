@@ -32,51 +32,6 @@ func TestUsersAreFoundByEmailInAnyCase(t *testing.T) {
 	})
 }
 
-func TestSessionsEndInTimeAndWithThePassword(t *testing.T) {
-	for name, database := range databases(t) {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			var mu sync.Mutex
-			now := time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
-			s := storetest.Open(t, store.Config{Database: database(t), Now: func() time.Time {
-				mu.Lock()
-				defer mu.Unlock()
-				return now
-			}})
-			u := must[store.User](t)(s.CreateUser(t.Context(), admin, store.User{Email: "a@b.c", PasswordHash: "old"}))
-			for i := range 3 {
-				session := store.Session{Hash: store.Hash{byte(i + 1)}, User: u.ID, ExpiresAt: now.Add(time.Duration(i+1) * time.Hour)}
-				if err := s.CreateSession(t.Context(), admin, session); err != nil {
-					t.Fatal(err)
-				}
-			}
-			if got, who, err := s.Session(t.Context(), store.Hash{1}); err != nil || who.ID != u.ID || got.User != u.ID {
-				t.Fatalf("got %+v of %+v, %v; want the first session", got, who, err)
-			}
-			mu.Lock()
-			now = now.Add(time.Hour)
-			mu.Unlock()
-			_, _, err := s.Session(t.Context(), store.Hash{1})
-			wantKind(t, err, fault.Missing)
-			if err := s.DeleteSession(t.Context(), admin, store.Hash{2}); err != nil {
-				t.Fatal(err)
-			}
-			if err := s.DeleteSession(t.Context(), admin, store.Hash{2}); err != nil {
-				t.Fatalf("ending a session twice: %v", err)
-			}
-			_, _, err = s.Session(t.Context(), store.Hash{2})
-			wantKind(t, err, fault.Missing)
-			if err := s.SetPassword(t.Context(), admin, u.ID, "new"); err != nil {
-				t.Fatal(err)
-			}
-			_, _, err = s.Session(t.Context(), store.Hash{3})
-			wantKind(t, err, fault.Missing)
-			wantKind(t, s.CreateSession(t.Context(), admin, store.Session{Hash: store.Hash{9}, User: "usr_none"}), fault.Missing)
-			wantKind(t, s.SetPassword(t.Context(), admin, "usr_none", "x"), fault.Missing)
-		})
-	}
-}
-
 func TestTokensAreKnownByHashUntilRevoked(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
 		made := must[store.APIToken](t)(s.CreateToken(t.Context(), admin, store.APIToken{Name: "ci", Hash: store.Hash{7}}))

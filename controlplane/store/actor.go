@@ -1,6 +1,9 @@
 package store
 
-import "weir/controlplane/store/tenancy"
+import (
+	"weir/controlplane/store/accounts"
+	"weir/controlplane/store/tenancy"
+)
 
 // OrganizationID identifies an organization: "org_" and random characters.
 type OrganizationID = tenancy.OrganizationID
@@ -34,6 +37,15 @@ type Actor struct {
 	// that its token is limited to, nil for no limit.
 	Grants []Grant
 	Scopes []string
+
+	SignIn string         // of a person: names the sessions of this sign-in
+	Proof  accounts.Proof // by what the person signed in who calls or made the token
+	// Missing are the organizations in which what is granted does not count, since the
+	// sign-in was not as they ask for: the Rule is what is missing.
+	Missing map[OrganizationID]accounts.Rule
 }
+
+// By is a as rooms of the store take it.
+func (a Actor) By() accounts.By { return accounts.By{ID: a.ID, Name: a.String()} }
 
 func (a Actor) String() string { return string(a.Kind) + ":" + a.Name }

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"time"
 
+	"weir/controlplane/store/accounts"
 	"weir/controlplane/store/audit"
 	"weir/controlplane/store/chain"
 	"weir/controlplane/store/database"
@@ -80,6 +81,9 @@ func (s *Store) now() time.Time { return s.db.Now() }
 
 // Tenancy returns organizations, members and grants, in the same database.
 func (s *Store) Tenancy() *tenancy.Tenancy { return tenancy.New(s.db) }
+
+// Accounts returns sessions and what people sign in with, in the same database.
+func (s *Store) Accounts() *accounts.Accounts { return accounts.New(s.db) }
 
 // trail is what a write wants in the audit log: see database.Trail.
 type trail = database.Trail

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"weir/controlplane/store/accounts"
 	"weir/controlplane/store/database"
 	"weir/controlplane/store/ent"
 	"weir/controlplane/store/ent/apitoken"
@@ -26,6 +27,7 @@ type APIToken struct {
 	Name         string         // unique in its organization with its owner
 	Grants       []Grant        // of a token without an owner
 	Scopes       []string       // the actions that it is limited to, nil for no limit
+	Proof        accounts.Proof // of the sign-in by which its owner made it
 	Hash         Hash
 	CreatedAt    time.Time
 	CreatedBy    string    // the Actor, as the audit log shows it
@@ -46,7 +48,7 @@ func (s *Store) CreateToken(ctx context.Context, who Actor, t APIToken) (APIToke
 			return database.Trail{}, fault.New(fault.Conflict, "there is an API token of this name")
 		}
 		create := tx.APIToken.Create().SetID(newID("tok_")).SetOrganizationID(string(t.Organization)).SetOwnerID(t.Owner).SetName(t.Name).
-			SetRole(formerRole).SetScopes(strings.Join(t.Scopes, " ")).SetHash(t.Hash.column()).SetCreatedAt(s.now()).SetCreatedBy(who.String())
+			SetRole(formerRole).SetScopes(strings.Join(t.Scopes, " ")).SetHash(t.Hash.column()).SetCreatedAt(s.now()).SetCreatedBy(who.String()).SetProof(string(t.Proof))
 		if !t.ExpiresAt.IsZero() {
 			create.SetExpiresAt(database.Stored(t.ExpiresAt))
 		}
@@ -167,7 +169,7 @@ func tokenFields(t APIToken) fields {
 func tokenOf(row *ent.APIToken) APIToken {
 	t := APIToken{
 		ID: TokenID(row.ID), Organization: OrganizationID(row.OrganizationID), Owner: row.OwnerID, Name: row.Name,
-		CreatedAt: row.CreatedAt.UTC(), CreatedBy: row.CreatedBy,
+		CreatedAt: row.CreatedAt.UTC(), CreatedBy: row.CreatedBy, Proof: accounts.Proof(row.Proof),
 	}
 	if row.Scopes != "" {
 		t.Scopes = strings.Fields(row.Scopes)

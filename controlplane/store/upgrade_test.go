@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"weir/controlplane/store"
+	"weir/controlplane/store/accounts"
 	"weir/controlplane/store/audit"
 	"weir/controlplane/store/storetest"
 	"weir/migrations"
@@ -27,7 +28,7 @@ func TestARebuiltTableKeepsWhatRefersToIt(t *testing.T) {
 	t.Parallel()
 	s := storetest.Open(t, store.Config{Database: storetest.SQLite(t)})
 	u := must[store.User](t)(s.CreateUser(t.Context(), admin, store.User{Email: "a@b.c", PasswordHash: "x"}))
-	if err := s.CreateSession(t.Context(), admin, store.Session{Hash: store.Hash{1}, User: u.ID, ExpiresAt: u.CreatedAt.AddDate(9, 0, 0)}); err != nil {
+	if err := s.Accounts().Open(t.Context(), admin.By(), accounts.Session{Hash: store.Hash{1}, User: string(u.ID), ExpiresAt: u.CreatedAt.AddDate(9, 0, 0)}, accounts.Used{}); err != nil {
 		t.Fatal(err)
 	}
 	list := must[[]migrations.Migration](t)(migrations.SQLite())
@@ -35,10 +36,10 @@ func TestARebuiltTableKeepsWhatRefersToIt(t *testing.T) {
 	if err := s.Migrate(t.Context(), list); err != nil {
 		t.Fatal(err)
 	}
-	if _, who, err := s.Session(t.Context(), store.Hash{1}); err != nil || who.ID != u.ID {
+	if who, err := s.Accounts().Session(t.Context(), store.Hash{1}); err != nil || who.User != string(u.ID) {
 		t.Errorf("after the rebuild the session is %+v, %v; want it kept", who, err)
 	}
-	wantKind(t, s.CreateSession(t.Context(), admin, store.Session{Hash: store.Hash{2}, User: "usr_none"}), fault.Missing)
+	wantKind(t, s.Accounts().Open(t.Context(), admin.By(), accounts.Session{Hash: store.Hash{2}, User: "usr_none"}, accounts.Used{}), fault.Missing)
 }
 
 func TestAMigrationThatFailsLeavesNothing(t *testing.T) {

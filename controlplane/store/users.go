@@ -10,7 +10,6 @@ import (
 
 	"weir/controlplane/store/database"
 	"weir/controlplane/store/ent"
-	"weir/controlplane/store/ent/session"
 	"weir/controlplane/store/ent/user"
 	"weir/controlplane/store/tenancy"
 	"weir/shared/fault"
@@ -34,14 +33,6 @@ type Hash [32]byte
 // column is the form of h in the database. The zero Hash is no token's, and
 // matches nothing.
 func (h Hash) column() string { return hex.EncodeToString(h[:]) }
-
-// Session is one sign-in of a user, known by the hash of its token.
-type Session struct {
-	Hash      Hash
-	User      UserID
-	CreatedAt time.Time
-	ExpiresAt time.Time
-}
 
 // firstUser is the setting that marks that the first user was made.
 const firstUser = "first_user"
@@ -126,91 +117,26 @@ func (s *Store) UserByEmail(ctx context.Context, email string) (User, error) {
 	})
 }
 
+// UserEmail returns the e-mail of a user. fault.Missing: there is none.
+func (s *Store) UserEmail(ctx context.Context, id UserID) (string, error) {
+	return database.Read(ctx, func(ctx context.Context) (string, error) {
+		row, err := s.ent.User.Get(ctx, string(id))
+		if ent.IsNotFound(err) {
+			return "", fault.New(fault.Missing, "there is no user %s", id)
+		}
+		if err != nil {
+			return "", err
+		}
+		return row.Email, nil
+	})
+}
+
 // Users returns everyone, by e-mail.
 func (s *Store) Users(ctx context.Context) ([]User, error) {
 	return database.Read(ctx, func(ctx context.Context) ([]User, error) {
 		rows, err := s.ent.User.Query().Order(ent.Asc(user.FieldEmail)).All(ctx)
 		return each(rows, userOf), err
 	})
-}
-
-// SetPassword replaces the password hash of a user and ends every session of
-// that user. fault.Missing: there is no such user.
-func (s *Store) SetPassword(ctx context.Context, who Actor, id UserID, hash string) error {
-	err := s.write(ctx, who, func(ctx context.Context, tx *ent.Tx) (trail, error) {
-		n, err := tx.User.Update().Where(user.ID(string(id))).SetPasswordHash(hash).Save(ctx)
-		if err != nil {
-			return trail{}, err
-		}
-		if n == 0 {
-			return trail{}, fault.New(fault.Missing, "there is no user %s", id)
-		}
-		if _, err := tx.Session.Delete().Where(session.UserID(string(id))).Exec(ctx); err != nil {
-			return trail{}, err
-		}
-		return trail{Action: "user.password", Object: "user " + string(id)}, nil
-	})
-	return wrap(err, "set the password of %s", id)
-}
-
-// CreateSession records a sign-in and drops sessions that have expired.
-// fault.Missing: there is no such user.
-func (s *Store) CreateSession(ctx context.Context, who Actor, in Session) error {
-	err := s.write(ctx, who, func(ctx context.Context, tx *ent.Tx) (trail, error) {
-		known, err := tx.User.Query().Where(user.ID(string(in.User))).Exist(ctx)
-		if err != nil {
-			return trail{}, err
-		}
-		if !known {
-			return trail{}, fault.New(fault.Missing, "there is no user %s", in.User)
-		}
-		now := s.now()
-		if _, err := tx.Session.Delete().Where(session.ExpiresAtLTE(now)).Exec(ctx); err != nil {
-			return trail{}, err
-		}
-		err = tx.Session.Create().SetID(in.Hash.column()).SetUserID(string(in.User)).
-			SetCreatedAt(now).SetExpiresAt(database.Stored(in.ExpiresAt)).Exec(ctx)
-		return trail{Action: "session.create", Object: "user " + string(in.User), After: fields{"expiresAt": in.ExpiresAt}}, err
-	})
-	return wrap(err, "create a session")
-}
-
-// Session returns the session with that token hash and its user.
-// fault.Missing: unknown or expired.
-func (s *Store) Session(ctx context.Context, token Hash) (Session, User, error) {
-	type pair struct {
-		session Session
-		user    User
-	}
-	p, err := database.Read(ctx, func(ctx context.Context) (pair, error) {
-		row, err := s.ent.Session.Query().Where(session.ID(token.column())).WithUser().Only(ctx)
-		if ent.IsNotFound(err) || err == nil && !s.now().Before(row.ExpiresAt) {
-			return pair{}, fault.New(fault.Missing, "the session is unknown or has expired")
-		}
-		if err != nil {
-			return pair{}, err
-		}
-		return pair{
-			Session{Hash: token, User: UserID(row.UserID), CreatedAt: row.CreatedAt.UTC(), ExpiresAt: row.ExpiresAt.UTC()},
-			userOf(row.Edges.User),
-		}, nil
-	})
-	return p.session, p.user, err
-}
-
-// DeleteSession ends a session. Ending one that is gone is not an error.
-func (s *Store) DeleteSession(ctx context.Context, who Actor, token Hash) error {
-	err := s.write(ctx, who, func(ctx context.Context, tx *ent.Tx) (trail, error) {
-		row, err := tx.Session.Get(ctx, token.column())
-		if ent.IsNotFound(err) {
-			return trail{}, nil
-		}
-		if err != nil {
-			return trail{}, err
-		}
-		return trail{Action: "session.delete", Object: "user " + row.UserID}, tx.Session.DeleteOne(row).Exec(ctx)
-	})
-	return wrap(err, "end a session")
 }
 
 func userOf(row *ent.User) User {

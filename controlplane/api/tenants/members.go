@@ -201,27 +201,36 @@ func (h *Handlers) CreateMemberToken(c echo.Context) error {
 	return h.issue(c, t)
 }
 
-// CreatePasswordLink makes a link by which a member chooses a new password. Whoever makes
-// it could sign in as the member, and so has all that the member has anywhere.
-func (h *Handlers) CreatePasswordLink(c echo.Context) error {
-	ctx := c.Request().Context()
+// Wholly finds the person that a path names, for whoever has all that the person has
+// anywhere: what he does could let him sign in as the person.
+func (h *Handlers) Wholly(c echo.Context) (user string, org store.OrganizationID, err error) {
 	m, org, err := h.member(c)
 	if err != nil {
-		return err
+		return "", "", err
 	}
 	if !m.Person {
-		return fault.New(fault.Denied, "a service account has no password")
+		return "", "", fault.New(fault.Denied, "a service account does not sign in")
 	}
-	all, err := h.tenancy.Grants(ctx, m.ID)
+	all, err := h.tenancy.Grants(c.Request().Context(), m.ID)
 	if err != nil {
-		return err
+		return "", "", err
 	}
 	for _, g := range all {
 		if err := h.within(c, g); err != nil {
-			return fault.New(fault.Denied, "the member has roles that you do not have: whoever has them makes the link")
+			return "", "", fault.New(fault.Denied, "the member has roles that you do not have: somebody who has them can do this")
 		}
 	}
-	token, made, err := h.Authn.ResetLink(ctx, web.Actor(c), org, m.ID)
+	return m.ID, org, nil
+}
+
+// CreatePasswordLink makes a link by which a member chooses a new password. Whoever makes
+// it could sign in as the member, and so has all that the member has anywhere.
+func (h *Handlers) CreatePasswordLink(c echo.Context) error {
+	user, org, err := h.Wholly(c)
+	if err != nil {
+		return err
+	}
+	token, made, err := h.Authn.ResetLink(c.Request().Context(), web.Actor(c), org, user)
 	if err != nil {
 		return err
 	}

@@ -82,6 +82,9 @@ func roleIn(grants []store.Grant, org store.OrganizationID) string {
 type membership struct {
 	Organization string `json:"organization"`
 	Role         string `json:"role"`
+	// Needs is what the organization asks of a sign-in that this one was not: code or
+	// provider; empty for nothing.
+	Needs string `json:"needs,omitempty"`
 }
 
 // Me answers who is calling.
@@ -99,7 +102,11 @@ func (h *Handlers) Me(c echo.Context) error {
 		Organizations []membership    `json:"organizations"`
 	}{who.Name, Widest(who), who.Kind, operates(who), []membership{}}
 	for _, o := range mine {
-		out.Organizations = append(out.Organizations, membership{o.Name, roleIn(who.Grants, o.ID)})
+		m := membership{Organization: o.Name, Needs: web.Needs(who, o.ID)}
+		if m.Needs == "" {
+			m.Role = roleIn(who.Grants, o.ID)
+		}
+		out.Organizations = append(out.Organizations, m)
 	}
 	return c.JSON(http.StatusOK, out)
 }

@@ -209,7 +209,7 @@ func (h *Handlers) CreateMyToken(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	t := store.APIToken{Owner: me, Name: in.Name}
+	t := store.APIToken{Owner: me, Name: in.Name, Proof: web.Actor(c).Proof}
 	if strings.HasPrefix(me, "sva_") { // its organization lists its tokens
 		if t.Organization, err = web.Organization(c); err != nil {
 			return err

@@ -45,6 +45,18 @@ func SetOrigin(c echo.Context, address netip.Addr) {
 	c.SetRequest(c.Request().WithContext(chain.With(c.Request().Context(), o)))
 }
 
+// Needs is what an organization asks of a sign-in that who's was not, code or provider;
+// empty for nothing.
+func Needs(who store.Actor, org store.OrganizationID) string {
+	switch rule := who.Missing[org]; {
+	case rule.Provider:
+		return "provider"
+	case rule.Code:
+		return "code"
+	}
+	return ""
+}
+
 // Subject is what policy decides about the caller by.
 func Subject(c echo.Context) policy.Subject { return SubjectOf(Actor(c)) }
 

@@ -59,7 +59,7 @@ func status(err error) int {
 	if errors.As(err, &r) {
 		return r.status
 	}
-	if errors.Is(err, authn.ErrUnknown) || errors.Is(err, authn.ErrLogin) {
+	if errors.Is(err, authn.ErrUnknown) || errors.Is(err, authn.ErrLogin) || errors.Is(err, authn.ErrCodeNeeded) || errors.Is(err, authn.ErrCode) {
 		return http.StatusUnauthorized
 	}
 	switch fault.KindOf(err) {

@@ -108,8 +108,8 @@ func (t *Tenancy) DeleteInvitation(ctx context.Context, actor string, org Organi
 }
 
 // Accept uses an invitation: it gives its role to the user of its address, who is made
-// with passwordHash when there is none, and returns the user's identifier. An empty
-// passwordHash is for a user that is known to be there.
+// with passwordHash when there is none or it has no password yet, and returns the user's
+// identifier. An empty passwordHash is for a user that is known to have one.
 //
 // fault.Missing: the link is not good. fault.Conflict: the user has a role there already.
 func (t *Tenancy) Accept(ctx context.Context, hash [32]byte, passwordHash string) (string, error) {
@@ -124,6 +124,8 @@ func (t *Tenancy) Accept(ctx context.Context, hash [32]byte, passwordHash string
 		switch {
 		case ent.IsNotFound(err) && passwordHash != "":
 			known, err = tx.User.Create().SetID(newID(personPrefix)).SetEmail(l.Email).SetPasswordHash(passwordHash).SetRole("viewer").SetCreatedAt(t.db.Now()).Save(ctx)
+		case err == nil && passwordHash != "" && known.PasswordHash == "": // made by an identity provider
+			err = tx.User.UpdateOne(known).SetPasswordHash(passwordHash).Exec(ctx)
 		case err == nil && passwordHash != "":
 			return database.Trail{}, fault.New(fault.Conflict, "the account was made meanwhile: accept again with its password")
 		}

@@ -834,8 +834,114 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Change the caller's password; ends every session of the account */
+        /** Change the caller's password; ends every other session of the account */
         post: operations["changePassword"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The sign-ins of the caller's account */
+        get: operations["mySessions"];
+        put?: never;
+        post?: never;
+        /** End every sign-in of the caller's account; tokens stay good */
+        delete: operations["endMySessions"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/sessions/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** End one sign-in of the caller's account */
+        delete: operations["endMySession"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/authenticator": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Whether sign-ins of the caller's account ask for one-time codes */
+        get: operations["myAuthenticator"];
+        put?: never;
+        /** Make an authenticator, in place of one that was not confirmed; its secret is shown once */
+        post: operations["enrolAuthenticator"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/authenticator/confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Have sign-ins ask for codes from now on; ends every session of the account, and sets another cookie weir_session for a session */
+        post: operations["confirmAuthenticator"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/authenticator/recovery-codes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Make recovery codes in place of those that are left */
+        post: operations["createRecoveryCodes"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/authenticator/remove": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Have sign-ins ask for no code any more */
+        post: operations["removeAuthenticator"];
         delete?: never;
         options?: never;
         head?: never;
@@ -934,6 +1040,44 @@ export interface paths {
         put?: never;
         /** Make a link by which a member chooses a new password within a day */
         post: operations["createPasswordLink"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/members/{id}/authenticator": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The member's identifier, or address or name */
+                id: string;
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Take the authenticator of a member who lost it; ends the member's sessions */
+        delete: operations["resetAuthenticator"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sign-in": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What the organization asks of the sign-ins of its people */
+        get: operations["signIn"];
+        /** Set what the organization asks of the sign-ins of its people */
+        put: operations["setSignIn"];
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1087,6 +1231,49 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/orgs/{org}/members/{id}/authenticator": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The organization's name; the same paths without it are about the caller's only organization, or default */
+                org: components["parameters"]["Organization"];
+                /** @description The member's identifier, or address or name */
+                id: string;
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Take the authenticator of a member who lost it; ends the member's sessions */
+        delete: operations["resetAuthenticatorOfOrganization"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/orgs/{org}/sign-in": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The organization's name; the same paths without it are about the caller's only organization, or default */
+                org: components["parameters"]["Organization"];
+            };
+            cookie?: never;
+        };
+        /** What the organization asks of the sign-ins of its people */
+        get: operations["signInOfOrganization"];
+        /** Set what the organization asks of the sign-ins of its people */
+        put: operations["setSignInOfOrganization"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/orgs/{org}/invitations": {
         parameters: {
             query?: never;
@@ -1153,6 +1340,11 @@ export interface components {
             /** @description The organization's name */
             organization: string;
             role: components["schemas"]["Role"];
+            /**
+             * @description What the organization asks of a sign-in that this one was not: until then nothing that is granted in it counts
+             * @enum {string}
+             */
+            needs?: "code" | "provider";
         };
         Health: {
             /** @constant */
@@ -1180,6 +1372,73 @@ export interface components {
         Login: {
             email: string;
             password: string;
+            /** @description A one-time or recovery code; a problem code_needed asks for it */
+            code?: string;
+        };
+        Sessions: {
+            sessions: components["schemas"]["Session"][];
+        };
+        Session: {
+            /** @description Names the sign-in; it opens nothing */
+            id: string;
+            /** @description That the person signed in from */
+            address?: string;
+            /** @description The program, as it names itself */
+            agent?: string;
+            /**
+             * @description A password, a password and a one-time code, or an organization's identity provider
+             * @enum {string}
+             */
+            by: "password" | "code" | "provider";
+            /** Format: date-time */
+            createdAt: string;
+            /**
+             * Format: date-time
+             * @description To some minutes
+             */
+            lastSeenAt: string;
+            /**
+             * Format: date-time
+             * @description When it ends if it is not used
+             */
+            expiresAt: string;
+            /** @description Whether it is that of this request */
+            current: boolean;
+        };
+        Ended: {
+            ended: number;
+        };
+        Authenticator: {
+            /** @description Whether sign-ins ask for codes */
+            enrolled: boolean;
+            /** @description How many are left */
+            recoveryCodes: number;
+        };
+        AccountProof: {
+            /** @description The account's */
+            password: string;
+            /** @description A one-time or recovery code, where the account has an authenticator */
+            code?: string;
+        };
+        OneTimeCode: {
+            /** @description Six digits of the authenticator app */
+            code: string;
+        };
+        Enrolment: {
+            /** @description Base32, to be typed in */
+            secret: string;
+            /** @description otpauth:// */
+            uri: string;
+            /** @description The URI as a QR code: a data URL of a PNG */
+            qr: string;
+        };
+        RecoveryCodes: {
+            /** @description Each stands in for one code once */
+            recoveryCodes: string[];
+        };
+        SignIn: {
+            /** @description Whether roles of people count only after a sign-in with a one-time code */
+            requireCode?: boolean;
         };
         Person: {
             email: string;
@@ -1260,10 +1519,20 @@ export interface components {
             /** @description 12 bytes at least where it is new */
             password: string;
         };
+        InvitationUse: {
+            /** @description The invitation's */
+            token: string;
+            /** @description The account's; where there is none yet, 12 bytes at least */
+            password: string;
+            /** @description A one-time or recovery code, where the account has an authenticator */
+            code?: string;
+        };
         NewPassword: {
             former: string;
             /** @description 12 bytes at least */
             password: string;
+            /** @description A one-time or recovery code, where the account has an authenticator */
+            code?: string;
         };
         GrantedRole: {
             role: components["schemas"]["Role"];
@@ -3299,7 +3568,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["LinkUse"];
+                "application/json": components["schemas"]["InvitationUse"];
             };
         };
         responses: {
@@ -3348,6 +3617,191 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["NewPassword"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    mySessions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The newest first */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Sessions"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    endMySessions: {
+        parameters: {
+            query?: {
+                /** @description But the one of this request */
+                others?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description How many ended */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Ended"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    endMySession: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    myAuthenticator: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Authenticator"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    enrolAuthenticator: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AccountProof"];
+            };
+        };
+        responses: {
+            /** @description What an authenticator app is told */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Enrolment"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    confirmAuthenticator: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OneTimeCode"];
+            };
+        };
+        responses: {
+            /** @description Shown once */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecoveryCodes"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    createRecoveryCodes: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AccountProof"];
+            };
+        };
+        responses: {
+            /** @description Shown once */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecoveryCodes"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    removeAuthenticator: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AccountProof"];
             };
         };
         responses: {
@@ -3507,6 +3961,74 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PasswordLink"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    resetAuthenticator: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The member's identifier, or address or name */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    signIn: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignIn"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    setSignIn: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SignIn"];
+            };
+        };
+        responses: {
+            /** @description It */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignIn"];
                 };
             };
             default: components["responses"]["Problem"];
@@ -3740,6 +4262,82 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PasswordLink"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    resetAuthenticatorOfOrganization: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The organization's name; the same paths without it are about the caller's only organization, or default */
+                org: components["parameters"]["Organization"];
+                /** @description The member's identifier, or address or name */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    signInOfOrganization: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The organization's name; the same paths without it are about the caller's only organization, or default */
+                org: components["parameters"]["Organization"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignIn"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    setSignInOfOrganization: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The organization's name; the same paths without it are about the caller's only organization, or default */
+                org: components["parameters"]["Organization"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SignIn"];
+            };
+        };
+        responses: {
+            /** @description It */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignIn"];
                 };
             };
             default: components["responses"]["Problem"];
