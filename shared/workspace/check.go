@@ -16,6 +16,7 @@ import (
 	"weir/shared/id"
 	"weir/shared/script"
 	"weir/shared/secret"
+	"weir/shared/workspace/profiles"
 )
 
 // Limits of one workspace, beside those of its lists in Config. They keep a revision
@@ -40,7 +41,7 @@ var (
 
 // Codes lists every code that Check, Compile and Decode give beside the catalog's own.
 func Codes() []string {
-	return slices.Concat(filter.Codes(), []string{
+	return slices.Concat(filter.Codes(), profiles.Codes(), []string{
 		"malformed", "too_new", "too_many", "too_large", "bad_id", "bad_name", "bad_region", "bad_write_key", "bad_version",
 		"bad_fingerprint", "duplicate_id", "duplicate_name", "duplicate_write_key", "duplicate_connection",
 		"duplicate_transformation", "unknown_type", "unknown_language", "unknown_source", "unknown_destination",
@@ -64,6 +65,7 @@ func Check(c Config, specs []catalog.Spec) []fault.Problem {
 	transformations := k.transformations(c.Transformations)
 	destinations := k.destinations(c.Destinations)
 	categories := k.consentCategories(c.ConsentCategories)
+	k.profiles(c.Profiles, c.Destinations)
 	k.syncs(c.Syncs, k.models(c.Models, c.Destinations), c.Destinations)
 	k.connections(c.Connections, sources, destinations, transformations, categories)
 	if len(k.problems) == 0 {

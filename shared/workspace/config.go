@@ -27,6 +27,7 @@ type Config struct {
 	Destinations      []Destination      `json:"destinations,omitempty" most:"1000"`
 	ConsentCategories []ConsentCategory  `json:"consentCategories,omitempty" most:"100" added:"consentcategories"`
 	Models            []activation.Model `json:"models,omitempty" most:"200" added:"models"`
+	Profiles          []Profile          `json:"profiles,omitempty" most:"10" added:"profiles"`
 	Syncs             []activation.Sync  `json:"syncs,omitempty" most:"200" added:"syncs"`
 	Connections       []Connection       `json:"connections,omitempty" most:"10000"`
 }

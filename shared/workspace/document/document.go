@@ -19,6 +19,7 @@ import (
 	"weir/shared/id"
 	"weir/shared/workspace"
 	"weir/shared/workspace/activation"
+	"weir/shared/workspace/profiles"
 )
 
 // Document is the configuration of one workspace. A kind refers only to kinds that
@@ -33,6 +34,7 @@ type Document struct {
 	Destinations      []Destination     `json:"destinations,omitempty" doc:"Where events go, warehouses among them"`
 	ConsentCategories []ConsentCategory `json:"consentCategories,omitempty" doc:"What users can consent to; when it is not empty, connections require no other categories"`
 	Models            []Model           `json:"models,omitempty" doc:"Rows of a warehouse that syncs send"`
+	Profiles          []Profile         `json:"profiles,omitempty" doc:"Persons of a warehouse, with their features and audiences"`
 	Syncs             []Sync            `json:"syncs,omitempty" doc:"Each keeps the rows of a model in a destination"`
 	Connections       []Connection      `json:"connections,omitempty" doc:"Each joins one source to one destination"`
 }
@@ -113,6 +115,13 @@ type Connection struct {
 	Events          *filter.Events  `json:"events,omitempty" doc:"Which events it takes, by name"`
 	Filter          string          `json:"filter,omitempty" doc:"An expression in CEL over the variable event; events for which it is false are dropped"`
 	Consent         *filter.Consent `json:"consent,omitempty" doc:"What users have to have consented to; events that say nothing of consent are taken"`
+}
+
+// Profile is the persons of a warehouse, with their features and audiences.
+type Profile struct {
+	Name      string `json:"name" doc:"1 to 64 letters, digits, spaces, '_', '-' and '.', a letter or digit first and last"`
+	Warehouse string `json:"warehouse" doc:"The name of the warehouse, which has one set of profiles; its tables go into its schema profiles; duckdb or postgres"`
+	profiles.Plan
 }
 
 // Secret is one version of one secret, as far as the control plane may know it.

@@ -1858,7 +1858,7 @@ export interface components {
             dead: number;
         };
         /** @enum {string} */
-        ObjectKind: "workspace" | "source" | "library" | "transformation" | "destination" | "consentCategory" | "model" | "sync" | "connection";
+        ObjectKind: "workspace" | "source" | "library" | "transformation" | "destination" | "consentCategory" | "model" | "profile" | "sync" | "connection";
         Document: {
             /** @description The name, 1 to 63 of a-z, 0-9 and '-', a letter first */
             workspace: string;
@@ -1878,6 +1878,8 @@ export interface components {
             consentCategories?: components["schemas"]["ConsentCategory"][];
             /** @description Rows of a warehouse that syncs send */
             models?: components["schemas"]["Model"][];
+            /** @description Persons of a warehouse, with their features and audiences */
+            profiles?: components["schemas"]["Profile"][];
             /** @description Each keeps the rows of a model in a destination */
             syncs?: components["schemas"]["Sync"][];
             /** @description Each joins one source to one destination */
@@ -1980,6 +1982,129 @@ export interface components {
             was?: string;
             /** @description For a new object, when its maker chose it already */
             id?: string;
+        };
+        Profile: {
+            /** @description 1 to 64 letters, digits, spaces, '_', '-' and '.', a letter or digit first and last */
+            name: string;
+            /** @description The name of the warehouse, which has one set of profiles; its tables go into its schema profiles; duckdb or postgres */
+            warehouse: string;
+            /** @description How long it rests between runs at least, such as 5m; 5m when absent */
+            every?: string;
+            /** @description Who identifiers belong to; features and audiences are of the first one unless they say otherwise */
+            entities: components["schemas"]["Entity"][];
+            /** @description Rows: evidence for identity and what features are made of alike */
+            inputs: components["schemas"]["Input"][];
+            /** @description One value for each person */
+            features?: components["schemas"]["Feature"][];
+            /** @description Sets of persons */
+            audiences?: components["schemas"]["Audience"][];
+        };
+        Entity: {
+            /** @description Such as user; 1 to 30 of a-z, 0-9 and '_', a letter first */
+            name: string;
+            /** @description Its types of identifiers, strongest first: a row belongs to its first identifier that has a person */
+            ids: components["schemas"]["Identifier"][];
+            /** @description What a run may change before it is held */
+            gate?: components["schemas"]["Gate"];
+        };
+        Identifier: {
+            /** @description Such as user_id or email; 1 to 40 of a-z, 0-9 and '_', a letter first */
+            name: string;
+            /** @description Two values never become one person */
+            unique?: boolean;
+            /**
+             * @description How values are written alike
+             * @enum {string}
+             */
+            clean?: "email" | "text" | "domain" | "phone";
+            /** @description Of phones without one: its calling code, such as 49 */
+            country?: string;
+            /** @description What values look like, with * for any text; others are none */
+            match?: string;
+            /** @description Values that are nobody's, with * for any text */
+            block?: string[];
+            /** @description How many identifiers of another type one may be seen with before it belongs to nobody, by the name of the type */
+            limit?: {
+                [key: string]: unknown;
+            };
+            /** @description After how long without being seen again a link does not count, such as 400d */
+            expire?: string;
+        };
+        Gate: {
+            /** @description How many identifiers a person may have */
+            largest?: number;
+            /** @description Which share of identifiers may leave their person, such as 2% */
+            moved?: string;
+            /** @description Which share of persons may be no more, such as 1% */
+            gone?: string;
+        };
+        Input: {
+            /** @description 1 to 40 of a-z, 0-9 and '_', a letter first */
+            name: string;
+            /** @description The name of an event, or identify, page, screen, group or alias, or * for all events */
+            events?: string;
+            /** @description A table, as schema.table */
+            from?: string;
+            /** @description The column of when it was; for tables */
+            at?: string;
+            /** @description The column of when a row last changed; without one all rows are read each time */
+            changed?: string;
+            /** @description The column of a row's identifier; id when absent */
+            row?: string;
+            /** @description The column of an identifier by the name of its type; when absent columns with the names of types */
+            ids?: {
+                [key: string]: unknown;
+            };
+        };
+        Feature: {
+            /** @description 1 to 60 of a-z, 0-9 and '_', a letter first */
+            name: string;
+            /** @description Whose feature it is; the first entity's when absent */
+            entity?: string;
+            /** @description How many rows of an input */
+            count?: string;
+            /** @description The sum of input.column */
+            sum?: string;
+            /** @description The mean of input.column */
+            average?: string;
+            /** @description The least value of input.column */
+            min?: string;
+            /** @description The greatest value of input.column */
+            max?: string;
+            /** @description The value of input.column in the first row that has one */
+            first?: string;
+            /** @description The value in the last row that has one, of the first of these input.column that has any */
+            latest?: string[];
+            /** @description The most frequent value of input.column */
+            mostFrequent?: string;
+            /** @description How many different values of input.column */
+            distinct?: string;
+            /** @description On how many days (UTC) there are rows of an input */
+            days?: string;
+            /** @description Whether there is a row of an input */
+            exists?: string;
+            /** @description How many days ago the last row of an input was */
+            since?: string;
+            /** @description Two features, the first divided by the second */
+            ratio?: string[];
+            /** @description An expression of other features: numbers, texts, + - * /, comparisons, case, coalesce, abs, round, lower and the like */
+            sql?: string;
+            /** @description Conditions on columns that rows have to fulfil */
+            where?: {
+                [key: string]: unknown;
+            };
+            /** @description How far back rows count, such as 7d */
+            last?: string;
+        };
+        Audience: {
+            /** @description 1 to 60 of a-z, 0-9 and '_', a letter first */
+            name: string;
+            /** @description Whose persons; the first entity's when absent */
+            entity?: string;
+            /** @description Conditions on features, with not, any, all and did */
+            where: {
+                [key: string]: unknown;
+            };
         };
         Sync: {
             /** @description 1 to 64 letters, digits, spaces, '_', '-' and '.', a letter or digit first and last */

@@ -156,7 +156,7 @@ sources:
 		`weir.yaml:17 destinations[0].secrets.c: a secret is { from: env, name: WEIR_SECRET_... }, { from: file, path: ... } or, as export writes it, { sealed: ..., version: ... }`,
 		`weir.yaml:18 connections: here stands an object, not a list; begin each member with "- "`,
 		`weir.yaml:1 region: region is missing; add a line "region: ..."`,
-		`weir.yaml:22 colour: there is no key "colour" here; known are workspace, region, id, sources, libraries, transformations, destinations, consentCategories, models, syncs, connections`,
+		`weir.yaml:22 colour: there is no key "colour" here; known are workspace, region, id, sources, libraries, transformations, destinations, consentCategories, models, profiles, syncs, connections`,
 		`weir.yaml:24 sources[0]: merge keys (<<) are not understood; write the keys out`,
 		`weir.yaml:25 sources[0].settings.a: .inf is not a number that can be sent`,
 		`weir.yaml:25 sources[0].settings.b: values of YAML type !!binary are not understood`,

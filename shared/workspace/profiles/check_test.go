@@ -1,0 +1,128 @@
+package profiles_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"weir/shared/workspace/profiles"
+)
+
+func raw(s string) json.RawMessage { return json.RawMessage(s) }
+
+// good is a plan without problems.
+func good() profiles.Plan {
+	return profiles.Plan{
+		Every: "5m",
+		Entities: []profiles.Entity{{Name: "user", IDs: []profiles.Identifier{
+			{Name: "user_id", Unique: true}, {Name: "email", Clean: "email", Block: []string{"*@example.com"}, Limit: raw(`{"user_id":3}`)}, {Name: "anonymous_id", Expire: "400d"},
+		}, Gate: &profiles.Gate{Largest: 200, Moved: "2%", Gone: "1%"}}},
+		Inputs: []profiles.Input{{Name: "events", Events: "*"}, {Name: "tickets", From: "zendesk.tickets", At: "created_at", IDs: raw(`{"email":"requester"}`)}},
+		Features: []profiles.Feature{
+			{Name: "tickets_7d", Count: "tickets", Last: "7d", Where: raw(`{"status":["open","new"],"priority":{"atLeast":2}}`)},
+			{Name: "mood", Average: "tickets.sentiment"}, {Name: "weighed", SQL: "tickets_7d * 2 / coalesce(mood, 1)"}, {Name: "share", Ratio: []string{"tickets_7d", "weighed"}},
+			{Name: "mail", Latest: []string{"events.email", "tickets.requester"}},
+		},
+		Audiences: []profiles.Audience{{Name: "at_risk", Where: raw(`{"tickets_7d":{"over":1},"not":{"did":"events","where":{"event":"login"},"last":"14d"},"any":[{"mail":{"known":true}},{"mood":{"under":0}}]}`)}},
+	}
+}
+
+func TestAPlanWithoutProblems(t *testing.T) {
+	t.Parallel()
+	if got := profiles.Check(good(), "profiles[0]"); len(got) > 0 {
+		t.Errorf("got %v", got)
+	}
+	var order []string
+	p := good()
+	slices.Reverse(p.Features)
+	for _, f := range p.Order() {
+		order = append(order, f.Name)
+	}
+	if !(slices.Index(order, "mood") < slices.Index(order, "weighed") && slices.Index(order, "weighed") < slices.Index(order, "share")) {
+		t.Errorf("the order is %v", order)
+	}
+}
+
+func TestEveryProblemAtOnce(t *testing.T) {
+	t.Parallel()
+	p := good()
+	p.Every = "soon"
+	p.Entities[0].IDs[1].Limit = raw(`{"phone":3,"user_id":0}`)
+	p.Entities[0].IDs[0].Expire = "400 days"
+	p.Entities[0].IDs[2].Unique = true
+	p.Entities[0].Gate.Moved = "2"
+	p.Inputs = append(p.Inputs, profiles.Input{Name: "events", From: "a.b"}, profiles.Input{Name: "Bad", Events: "x", From: "y", At: "t"}, profiles.Input{Name: "z", Events: "*", IDs: raw(`{"nothing":"x"}`)})
+	p.Features = append(p.Features,
+		profiles.Feature{Name: "two", Count: "events", Days: "events"}, profiles.Feature{Name: "none"}, profiles.Feature{Name: "lost", Sum: "orders.total"},
+		profiles.Feature{Name: "whole", Sum: "tickets"}, profiles.Feature{Name: "a", SQL: "b + 1"}, profiles.Feature{Name: "b", SQL: "a"}, profiles.Feature{Name: "missing", SQL: "nowhere"},
+		profiles.Feature{Name: "evil", SQL: "1; drop table x"}, profiles.Feature{Name: "call", SQL: "pg_sleep(1)"}, profiles.Feature{Name: "mood", Count: "events"}, profiles.Feature{Name: "as_of", Count: "events"},
+		profiles.Feature{Name: "cond", Count: "events", Where: raw(`{"x":{"almost":1}}`)}, profiles.Feature{Name: "foreign", Count: "events", Entity: "cat"})
+	p.Audiences = append(p.Audiences, profiles.Audience{Name: "empty", Where: raw(`{}`)}, profiles.Audience{Name: "unknown", Where: raw(`{"height":1,"did":"nowhere"}`)})
+	var got []string
+	for _, x := range profiles.Check(p, "p") {
+		got = append(got, strings.TrimPrefix(x.Path, "p.")+" "+x.Code)
+	}
+	want := strings.Fields(strings.ReplaceAll(`every/bad_duration entities[0].ids[2].unique/not_allowed entities[0].ids[0].expire/bad_duration entities[0].ids[1].limit.phone/unknown_identifier entities[0].ids[1].limit.user_id/too_small
+		entities[0].gate.moved/bad_share inputs[2].name/duplicate_name inputs[2].at/required inputs[3].name/bad_name inputs[3]/required inputs[4].ids.nothing/unknown_identifier features[14].name/duplicate_name features[15].name/bad_name
+		features[5]/bad_aggregate features[6]/bad_aggregate features[7].sum/unknown_input features[8].sum/bad_aggregate features[11].sql/unknown_feature features[12].sql/bad_expression features[13].sql/bad_expression
+		features[16].where/bad_condition features[17].entity/unknown_entity features[9]/cycle audiences[1].where/required audiences[2].where/unknown_input audiences[2].where/unknown_feature`, "\n", " "))
+	for i := range want {
+		want[i] = strings.Replace(want[i], "/", " ", 1)
+	}
+	slices.Sort(got)
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		t.Errorf("got  %v\nwant %v", got, want)
+	}
+}
+
+func TestExpressions(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"a + b * 2":                              "({{a}} + ({{b}} * 2))",
+		"a / b / c":                              "(({{a}} * 1.0 / nullif({{b}}, 0)) * 1.0 / nullif({{c}}, 0))",
+		"case when a > 0 then 'x''y' else b end": "(case when ({{a}} > 0) then 'x''y' else {{b}} end)",
+		"not a is null and (b or c = -1)":        "((not ({{a}} is null)) and ({{b}} or ({{c}} = (- 1))))",
+		"Coalesce(a, lower(b))":                  "coalesce({{a}}, lower({{b}}))",
+	} {
+		if got, err := profiles.ParseExpression(text); err != nil || got.SQL != want {
+			t.Errorf("%s: %s, %v, want %s", text, got.SQL, err, want)
+		}
+	}
+	for _, text := range []string{"", "a b", "a +", "(a", "a)", "a; b", "select 1", `"a"`, "$1", "f(a)", "case end", "'a", `'a\'`, "a::text", "{{a}}", strings.Repeat("(", 300) + "a" + strings.Repeat(")", 300), "current_user()", "case when a then b"} {
+		if got, err := profiles.ParseExpression(text); err == nil {
+			t.Errorf("%q is %s", text, got.SQL)
+		}
+	}
+}
+
+func FuzzExpression(f *testing.F) {
+	for _, s := range []string{"a + b", "case when a then 'b' end", "coalesce(a, 1.5)"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		e, err := profiles.ParseExpression(s)
+		if err != nil {
+			return
+		}
+		if strings.ContainsAny(strings.NewReplacer("''", "").Replace(e.SQL), ";\\\"\x00") && !strings.Contains(s, "'") {
+			t.Errorf("%q became %q", s, e.SQL)
+		}
+	})
+}
+
+func TestConditions(t *testing.T) {
+	t.Parallel()
+	for _, s := range []string{`[]`, `{"a":[]}`, `{"a":{}}`, `{"a":{"over":"x"}}`, `{"any":{}}`, `{"did":""}`, `{"did":"x","last":"7"}`, `{"did":"x","times":0}`, `{"a":[[1]]}`, `{"not":1}`,
+		strings.Repeat(`{"not":`, 20) + `{"a":1}` + strings.Repeat(`}`, 20)} {
+		if c, err := profiles.ParseCondition(raw(s)); err == nil {
+			t.Errorf("%s is %+v", s, c)
+		}
+	}
+	c, err := profiles.ParseCondition(raw(`{"a":{"not":["x"]},"b":null,"c":{"known":false}}`))
+	if err != nil || len(c.All) != 3 || fmt.Sprint(c.All[1].Not.Op) != "known" {
+		t.Errorf("%+v, %v", c, err)
+	}
+}
