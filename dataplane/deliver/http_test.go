@@ -15,11 +15,11 @@ import (
 	"weir/dataplane/delivery"
 	"weir/dataplane/destination"
 	"weir/dataplane/destination/destinationtest"
-	"weir/dataplane/egress"
 	"weir/dataplane/event"
 	"weir/dataplane/outbound"
 	"weir/dataplane/parked"
 	"weir/dataplane/queue/queuetest"
+	"weir/shared/egress"
 	"weir/shared/id"
 )
 

@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"weir/dataplane/deliver"
-	"weir/dataplane/egress"
 	"weir/dataplane/transform"
+	"weir/shared/egress"
 	"weir/shared/wire"
 )
 

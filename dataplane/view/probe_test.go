@@ -19,9 +19,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"weir/dataplane/destination"
-	"weir/dataplane/egress"
 	"weir/dataplane/view"
 	"weir/shared/capability"
+	"weir/shared/egress"
 	"weir/shared/fault"
 	"weir/shared/id"
 	"weir/shared/secret"

@@ -23,7 +23,7 @@ type floor struct {
 
 var floors = []floor{
 	{[]string{"weir/shared/delay", "weir/shared/id", "weir/shared/fault", "weir/shared/script/builtin", "weir/migrations", "weir/web"}, nil},
-	{[]string{"weir/shared/certificate", "weir/shared/durable", "weir/shared/filter", "weir/shared/proxy"}, []string{"weir/shared/fault"}},
+	{[]string{"weir/shared/certificate", "weir/shared/durable", "weir/shared/egress", "weir/shared/filter", "weir/shared/proxy"}, []string{"weir/shared/fault"}},
 	{[]string{"weir/shared/catalog"}, []string{"weir/shared/id", "weir/shared/fault", "weir/shared/filter", "weir/shared/catalog/calls", "weir/shared/catalog/duration", "weir/shared/catalog/objects", "weir/shared/catalog/requests"}},
 	{[]string{"weir/shared/catalog/calls/reference"}, nil},
 	{[]string{"weir/shared/catalog/objects"}, []string{"weir/shared/fault"}},
@@ -89,7 +89,7 @@ var floors = []floor{
 	{[]string{"weir/dataplane/layout"}, []string{"weir/shared/*", "weir/dataplane/event", "weir/dataplane/layout/*"}},
 	{[]string{"weir/dataplane/dedupe/filter"}, []string{"weir/shared/fault"}},
 	{[]string{"weir/dataplane/dedupe"}, []string{"weir/shared/*", "weir/dataplane/dedupe/filter", "weir/dataplane/frames"}},
-	{[]string{"weir/dataplane/blob", "weir/dataplane/filter", "weir/dataplane/queue", "weir/dataplane/ledger", "weir/dataplane/route", "weir/dataplane/guard", "weir/dataplane/egress", "weir/dataplane/live", "weir/dataplane/delivery"},
+	{[]string{"weir/dataplane/blob", "weir/dataplane/filter", "weir/dataplane/queue", "weir/dataplane/ledger", "weir/dataplane/route", "weir/dataplane/guard", "weir/dataplane/live", "weir/dataplane/delivery"},
 		[]string{"weir/shared/*", "weir/dataplane/event", "weir/dataplane/frames"}},
 	{[]string{"weir/dataplane/share"}, []string{"weir/shared/fault", "weir/shared/id"}},
 	{[]string{"weir/dataplane/transform/heap", "weir/dataplane/transform/host"}, nil},
@@ -187,7 +187,7 @@ var floors = []floor{
 }
 
 var d1 = []string{"weir/shared/*", "weir/dataplane/event", "weir/dataplane/frames", "weir/dataplane/blob", "weir/dataplane/queue", "weir/dataplane/dedupe", "weir/dataplane/ledger",
-	"weir/dataplane/layout", "weir/dataplane/transform", "weir/dataplane/route", "weir/dataplane/guard", "weir/dataplane/egress", "weir/dataplane/live", "weir/dataplane/delivery", "weir/dataplane/filter"}
+	"weir/dataplane/layout", "weir/dataplane/transform", "weir/dataplane/route", "weir/dataplane/guard", "weir/dataplane/live", "weir/dataplane/delivery", "weir/dataplane/filter"}
 
 // wireEnd is what either end of the road between the planes stands on.
 var wireEnd = []string{"weir/shared/id", "weir/shared/fault", "weir/shared/secret", "weir/shared/workspace", "weir/shared/wire", "weir/shared/wire/access", "weir/shared/wire/bucket", "weir/shared/wire/envelope", "weir/shared/wire/link"}

@@ -6,8 +6,8 @@ import (
 
 	"weir/dataplane/destination"
 	"weir/dataplane/destination/cases"
-	"weir/dataplane/egress"
 	"weir/dataplane/outbound"
+	"weir/shared/egress"
 	"weir/shared/secret"
 )
 

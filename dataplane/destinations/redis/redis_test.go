@@ -21,8 +21,8 @@ import (
 	"weir/dataplane/destination"
 	"weir/dataplane/destination/destinationtest"
 	"weir/dataplane/destinations/redis"
-	"weir/dataplane/egress"
 	"weir/dataplane/event"
+	"weir/shared/egress"
 	"weir/shared/id"
 	"weir/shared/secret"
 )

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"weir/dataplane/egress"
+	"weir/shared/egress"
 	"weir/shared/fault"
 )
 
