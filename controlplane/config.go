@@ -45,6 +45,10 @@ type Config struct {
 	// 10.0.0.0/8: limits of sign-ins go by the address that it names.
 	TrustedProxies []string
 
+	// Policies is a file or a folder of policies in Rego (*.rego, without *_test.rego) that
+	// every commit of every organization has to pass; empty for none.
+	Policies string
+
 	// Dev gives DevAccess a login and an API token, and prints no login. What is
 	// Known from an earlier start stays as it is.
 	Dev   bool

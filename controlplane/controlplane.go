@@ -18,7 +18,10 @@ import (
 	"weir/controlplane/draft"
 	"weir/controlplane/fleet"
 	"weir/controlplane/policy"
+	"weir/controlplane/policy/own"
+	"weir/controlplane/policy/rules"
 	"weir/controlplane/publish"
+	"weir/controlplane/review"
 	"weir/controlplane/store"
 	"weir/controlplane/store/audit"
 	"weir/shared/catalog"
@@ -94,6 +97,7 @@ type running struct {
 	authn     *authn.Service
 	signer    *audit.Signer
 	api       *api.API
+	judge     *own.Judge // of policies
 	http      *http.Server
 	told      string // where planes reach the hub
 }
@@ -170,6 +174,7 @@ func (c *ControlPlane) assemble(ctx context.Context, r *running) error {
 	if err != nil {
 		return err
 	}
+	r.judge = own.NewJudge(own.Config{})
 	if r.api, err = c.handler(ctx, r); err != nil {
 		return err
 	}
@@ -234,16 +239,28 @@ func (c *ControlPlane) connect(ctx context.Context, r *running, signing ed25519.
 
 // handler builds the API on what is there.
 func (c *ControlPlane) handler(ctx context.Context, r *running) (*api.API, error) {
-	rules, err := policy.New(ctx)
+	access, err := policy.New(ctx)
 	if err != nil {
 		return nil, err
 	}
-	drafts, err := draft.New(draft.Config{Store: r.store, Policy: rules, Catalog: catalog.All(), Place: r.fleet.Place, Counts: r.fleet.Counts, Code: c.code})
+	book, err := rules.New(ctx)
+	if err != nil {
+		return nil, err
+	}
+	operators, err := own.Load(ctx, r.judge, c.cfg.Policies)
+	if err != nil {
+		return nil, err
+	}
+	reviews, err := review.New(review.Config{Store: r.store, Rules: book, Judge: r.judge, Operator: operators})
+	if err != nil {
+		return nil, err
+	}
+	drafts, err := draft.New(draft.Config{Store: r.store, Review: reviews, Catalog: catalog.All(), Place: r.fleet.Place, Counts: r.fleet.Counts, Code: c.code})
 	if err != nil {
 		return nil, err
 	}
 	return api.New(api.Config{
-		Store: r.store, Policy: rules, Authn: r.authn, Draft: drafts, Fleet: r.fleet, Signer: r.signer, Catalog: catalog.All(), Code: c.code,
+		Store: r.store, Policy: access, Authn: r.authn, Draft: drafts, Review: reviews, Fleet: r.fleet, Signer: r.signer, Catalog: catalog.All(), Code: c.code,
 		Secure: c.cfg.secure(), TrustedProxies: c.trusted, Log: c.cfg.Log,
 	})
 }
@@ -336,6 +353,9 @@ func (r *running) close() error {
 	}
 	if r.server != nil {
 		r.server.Close()
+	}
+	if r.judge != nil {
+		r.judge.Close()
 	}
 	var err error
 	if r.store != nil {

@@ -13,6 +13,7 @@ import (
 	"weir/controlplane/api/accounts"
 	"weir/controlplane/api/history"
 	"weir/controlplane/api/notices"
+	"weir/controlplane/api/policies"
 	"weir/controlplane/api/site"
 	"weir/controlplane/api/tenants"
 	"weir/controlplane/api/web"
@@ -20,6 +21,8 @@ import (
 	"weir/controlplane/draft"
 	"weir/controlplane/fleet"
 	"weir/controlplane/policy"
+	"weir/controlplane/policy/action"
+	"weir/controlplane/review"
 	"weir/controlplane/store"
 	"weir/controlplane/store/audit"
 	"weir/shared/catalog"
@@ -36,6 +39,7 @@ type Config struct {
 	Policy  *policy.Policy
 	Authn   *authn.Service
 	Draft   *draft.Service
+	Review  *review.Service
 	Fleet   *fleet.Service
 	Signer  *audit.Signer
 	Catalog []catalog.Spec
@@ -58,6 +62,7 @@ type API struct {
 	tenants  *tenants.Handlers
 	history  *history.Handlers
 	notices  *notices.Handlers
+	policies *policies.Handlers
 }
 
 // Run tells callers of what changes until ctx ends; then their streams end too.
@@ -75,6 +80,7 @@ func New(cfg Config) (*API, error) {
 	need(cfg.Policy != nil, "a policy")
 	need(cfg.Authn != nil, "a way to know callers")
 	need(cfg.Draft != nil, "drafts")
+	need(cfg.Review != nil, "a review")
 	need(cfg.Fleet != nil, "the fleet")
 	need(cfg.Signer != nil, "a signer of the audit log")
 	need(len(cfg.Catalog) > 0, "a catalog")
@@ -97,8 +103,9 @@ func New(cfg Config) (*API, error) {
 		return nil, err
 	}
 	a := &API{cfg: cfg, log: cfg.Log, document: document, cross: http.NewCrossOriginProtection(),
-		tenants: tenants.New(tenants.Config{Store: cfg.Store, Policy: cfg.Policy, Authn: cfg.Authn}),
-		history: history.New(history.Config{Store: cfg.Store, Policy: cfg.Policy, Signer: cfg.Signer})}
+		tenants:  tenants.New(tenants.Config{Store: cfg.Store, Policy: cfg.Policy, Authn: cfg.Authn}),
+		history:  history.New(history.Config{Store: cfg.Store, Policy: cfg.Policy, Signer: cfg.Signer}),
+		policies: policies.New(policies.Config{Store: cfg.Store, Policy: cfg.Policy, Review: cfg.Review, Draft: cfg.Draft})}
 	a.notices = notices.New(notices.Config{Store: cfg.Store, Policy: cfg.Policy, Known: a.known, Healthy: cfg.Fleet.Healthy, Log: cfg.Log})
 	a.accounts = accounts.New(accounts.Config{Store: cfg.Store, Authn: cfg.Authn, Tenants: a.tenants, Secure: cfg.Secure, TrustedProxies: cfg.TrustedProxies})
 	a.echo = echo.New()
@@ -139,27 +146,27 @@ func (a *API) routes() []route {
 		{"POST", v1 + "/password/reset", "", a.accounts.ResetPassword},
 		{"POST", v1 + "/planes/join", "", a.join},
 
-		{"POST", v1 + "/logout", policy.ReadSelf, a.accounts.Logout},
-		{"GET", v1 + "/me", policy.ReadSelf, a.tenants.Me},
-		{"POST", v1 + "/me/password", policy.WriteSelf, a.accounts.ChangePassword},
-		{"GET", v1 + "/me/sessions", policy.ReadSelf, a.accounts.Sessions},
-		{"DELETE", v1 + "/me/sessions", policy.WriteSelf, a.accounts.EndSessions},
-		{"DELETE", v1 + "/me/sessions/:id", policy.WriteSelf, a.accounts.EndSession},
-		{"GET", v1 + "/me/authenticator", policy.ReadSelf, a.accounts.Authenticator},
-		{"POST", v1 + "/me/authenticator", policy.WriteSelf, a.accounts.Enrol},
-		{"POST", v1 + "/me/authenticator/confirm", policy.WriteSelf, a.accounts.Confirm},
-		{"POST", v1 + "/me/authenticator/recovery-codes", policy.WriteSelf, a.accounts.NewRecoveryCodes},
-		{"POST", v1 + "/me/authenticator/remove", policy.WriteSelf, a.accounts.RemoveAuthenticator},
-		{"GET", v1 + "/me/tokens", policy.ReadSelf, a.tenants.MyTokens},
-		{"POST", v1 + "/me/tokens", policy.WriteSelf, a.tenants.CreateMyToken},
-		{"DELETE", v1 + "/me/tokens/:id", policy.WriteSelf, a.tenants.DeleteMyToken},
-		{"GET", v1 + "/orgs", policy.ReadSelf, a.tenants.Organizations},
-		{"POST", v1 + "/orgs", policy.WriteOrganizations, a.tenants.CreateOrganization},
+		{"POST", v1 + "/logout", action.ReadSelf, a.accounts.Logout},
+		{"GET", v1 + "/me", action.ReadSelf, a.tenants.Me},
+		{"POST", v1 + "/me/password", action.WriteSelf, a.accounts.ChangePassword},
+		{"GET", v1 + "/me/sessions", action.ReadSelf, a.accounts.Sessions},
+		{"DELETE", v1 + "/me/sessions", action.WriteSelf, a.accounts.EndSessions},
+		{"DELETE", v1 + "/me/sessions/:id", action.WriteSelf, a.accounts.EndSession},
+		{"GET", v1 + "/me/authenticator", action.ReadSelf, a.accounts.Authenticator},
+		{"POST", v1 + "/me/authenticator", action.WriteSelf, a.accounts.Enrol},
+		{"POST", v1 + "/me/authenticator/confirm", action.WriteSelf, a.accounts.Confirm},
+		{"POST", v1 + "/me/authenticator/recovery-codes", action.WriteSelf, a.accounts.NewRecoveryCodes},
+		{"POST", v1 + "/me/authenticator/remove", action.WriteSelf, a.accounts.RemoveAuthenticator},
+		{"GET", v1 + "/me/tokens", action.ReadSelf, a.tenants.MyTokens},
+		{"POST", v1 + "/me/tokens", action.WriteSelf, a.tenants.CreateMyToken},
+		{"DELETE", v1 + "/me/tokens/:id", action.WriteSelf, a.tenants.DeleteMyToken},
+		{"GET", v1 + "/orgs", action.ReadSelf, a.tenants.Organizations},
+		{"POST", v1 + "/orgs", action.WriteOrganizations, a.tenants.CreateOrganization},
 
-		{"GET", v1 + "/catalog", policy.ReadCatalog, a.catalog},
-		{"GET", v1 + "/planes", policy.ReadPlanes, a.planes},
-		{"POST", v1 + "/planes/invitations", policy.InvitePlane, a.invite},
-		{"DELETE", v1 + "/planes/:plane", policy.RemovePlane, a.removePlane},
+		{"GET", v1 + "/catalog", action.ReadCatalog, a.catalog},
+		{"GET", v1 + "/planes", action.ReadPlanes, a.planes},
+		{"POST", v1 + "/planes/invitations", action.InvitePlane, a.invite},
+		{"DELETE", v1 + "/planes/:plane", action.RemovePlane, a.removePlane},
 	}
 	return slices.Concat(all, a.scoped(v1), a.scoped(v1+"/orgs/:org"))
 }
@@ -168,34 +175,46 @@ func (a *API) routes() []route {
 // caller's only one or default.
 func (a *API) scoped(at string) []route {
 	return []route{
-		{"GET", at + "/tokens", policy.ReadTokens, a.tenants.Tokens},
-		{"POST", at + "/tokens", policy.WriteTokens, a.tenants.CreateToken},
-		{"DELETE", at + "/tokens/:id", policy.WriteTokens, a.tenants.DeleteToken},
-		{"GET", at + "/members", policy.ReadMembers, a.tenants.Members},
-		{"POST", at + "/members", policy.WriteMembers, a.tenants.CreateServiceAccount},
-		{"PUT", at + "/members/:id/role", policy.WriteMembers, a.tenants.SetRole},
-		{"DELETE", at + "/members/:id", policy.WriteMembers, a.tenants.RemoveMember},
-		{"POST", at + "/members/:id/tokens", policy.WriteTokens, a.tenants.CreateMemberToken},
-		{"POST", at + "/members/:id/password", policy.WriteMembers, a.tenants.CreatePasswordLink},
-		{"DELETE", at + "/members/:id/authenticator", policy.WriteMembers, a.accounts.ResetAuthenticator},
-		{"GET", at + "/sign-in", policy.ReadMembers, a.accounts.SignIn},
+		{"GET", at + "/tokens", action.ReadTokens, a.tenants.Tokens},
+		{"POST", at + "/tokens", action.WriteTokens, a.tenants.CreateToken},
+		{"DELETE", at + "/tokens/:id", action.WriteTokens, a.tenants.DeleteToken},
+		{"GET", at + "/members", action.ReadMembers, a.tenants.Members},
+		{"POST", at + "/members", action.WriteMembers, a.tenants.CreateServiceAccount},
+		{"PUT", at + "/members/:id/role", action.WriteMembers, a.tenants.SetRole},
+		{"DELETE", at + "/members/:id", action.WriteMembers, a.tenants.RemoveMember},
+		{"POST", at + "/members/:id/tokens", action.WriteTokens, a.tenants.CreateMemberToken},
+		{"POST", at + "/members/:id/password", action.WriteMembers, a.tenants.CreatePasswordLink},
+		{"DELETE", at + "/members/:id/authenticator", action.WriteMembers, a.accounts.ResetAuthenticator},
+		{"GET", at + "/sign-in", action.ReadMembers, a.accounts.SignIn},
 		{"PUT", at + "/sign-in", writeOwners, a.accounts.SetSignIn},
-		{"GET", at + "/invitations", policy.ReadMembers, a.tenants.Invitations},
-		{"POST", at + "/invitations", policy.WriteMembers, a.tenants.Invite},
-		{"DELETE", at + "/invitations/:id", policy.WriteMembers, a.tenants.DeleteInvitation},
-		{"GET", at + "/workspaces", policy.ListWorkspaces, a.workspaces},
-		{"GET", at + "/workspaces/:name", policy.ReadWorkspace, a.workspace},
-		{"DELETE", at + "/workspaces/:name", policy.DeleteWorkspace, a.deleteWorkspace},
-		{"GET", at + "/workspaces/:name/config", policy.ReadWorkspace, a.config},
-		{"PUT", at + "/workspaces/:name/config", policy.WriteWorkspace, a.apply},
-		{"POST", at + "/workspaces/:name/diff", policy.DiffWorkspace, a.diff},
-		{"GET", at + "/workspaces/:name/revisions", policy.ReadWorkspace, a.revisions},
-		{"GET", at + "/workspaces/:name/revisions/:number", policy.ReadWorkspace, a.revision},
-		{"POST", at + "/workspaces/:name/rollback", policy.WriteWorkspace, a.rollback},
-		{"GET", at + "/status", policy.ReadStatus, a.status},
-		{"GET", at + "/notices", policy.ReadStatus, a.notices.Stream},
-		{"POST", at + "/capabilities", policy.ReadSelf, a.capability},    // the handler asks for what is wanted
-		{"GET", at + "/audit", policy.ReadSelf, a.history.Audit},         // the handler asks for what is wanted
-		{"GET", at + "/audit/verify", policy.ReadSelf, a.history.Verify}, // the same
+		{"GET", at + "/invitations", action.ReadMembers, a.tenants.Invitations},
+		{"POST", at + "/invitations", action.WriteMembers, a.tenants.Invite},
+		{"DELETE", at + "/invitations/:id", action.WriteMembers, a.tenants.DeleteInvitation},
+		{"GET", at + "/roles", action.ReadMembers, a.tenants.Roles},
+		{"PUT", at + "/roles/:id", action.WriteRoles, a.tenants.WriteRole},
+		{"DELETE", at + "/roles/:id", action.WriteRoles, a.tenants.RemoveRole},
+		{"GET", at + "/policies", action.ReadPolicies, a.policies.Policies},
+		{"GET", at + "/policies/:id", action.ReadPolicies, a.policies.ShowPolicy},
+		{"PUT", at + "/policies/:id", action.WritePolicies, a.policies.SetPolicy},
+		{"DELETE", at + "/policies/:id", action.WritePolicies, a.policies.RemovePolicy},
+		{"GET", at + "/changes", action.ListWorkspaces, a.policies.Changes},
+		{"GET", at + "/workspaces/:name/changes/:number", action.ReadWorkspace, a.policies.Change},
+		{"POST", at + "/workspaces/:name/changes/:number/approve", action.ApproveChanges, a.policies.Approve},
+		{"POST", at + "/workspaces/:name/changes/:number/reject", action.ApproveChanges, a.policies.Reject},
+		{"POST", at + "/workspaces/:name/changes/:number/withdraw", action.ReadWorkspace, a.policies.Withdraw}, // the handler asks for the author
+		{"GET", at + "/workspaces", action.ListWorkspaces, a.workspaces},
+		{"GET", at + "/workspaces/:name", action.ReadWorkspace, a.workspace},
+		{"DELETE", at + "/workspaces/:name", action.DeleteWorkspace, a.deleteWorkspace},
+		{"GET", at + "/workspaces/:name/config", action.ReadWorkspace, a.config},
+		{"PUT", at + "/workspaces/:name/config", action.WriteWorkspace, a.apply},
+		{"POST", at + "/workspaces/:name/diff", action.DiffWorkspace, a.diff},
+		{"GET", at + "/workspaces/:name/revisions", action.ReadWorkspace, a.revisions},
+		{"GET", at + "/workspaces/:name/revisions/:number", action.ReadWorkspace, a.revision},
+		{"POST", at + "/workspaces/:name/rollback", action.WriteWorkspace, a.rollback},
+		{"GET", at + "/status", action.ReadStatus, a.status},
+		{"GET", at + "/notices", action.ReadStatus, a.notices.Stream},
+		{"POST", at + "/capabilities", action.ReadSelf, a.capability},    // the handler asks for what is wanted
+		{"GET", at + "/audit", action.ReadSelf, a.history.Audit},         // the handler asks for what is wanted
+		{"GET", at + "/audit/verify", action.ReadSelf, a.history.Verify}, // the same
 	}
 }

@@ -27,7 +27,10 @@ import (
 	"weir/controlplane/draft"
 	"weir/controlplane/fleet"
 	"weir/controlplane/policy"
+	"weir/controlplane/policy/own"
+	"weir/controlplane/policy/rules"
 	"weir/controlplane/publish"
+	"weir/controlplane/review"
 	"weir/controlplane/store"
 	"weir/controlplane/store/audit"
 	"weir/controlplane/store/storetest"
@@ -41,9 +44,18 @@ import (
 	"weir/shared/wire/edge"
 	"weir/shared/wire/envelope"
 	"weir/shared/wire/hub"
+	"weir/shared/worker"
 )
 
-func TestMain(m *testing.M) { os.Exit(storetest.Main(m)) }
+// TestMain makes the test binary a worker when it is started as one.
+func TestMain(m *testing.M) {
+	worker.Tasks{own.Task: own.Serve}.Divert()
+	os.Exit(storetest.Main(m))
+}
+
+// operatorPolicy is a policy of the operator's, which no other test offends.
+const operatorPolicy = `package operator
+deny contains {"path": "workspace", "message": "this name is taken by the operator"} if input.workspace == "reserved"`
 
 // harness is an API over a real store, a real hub and a running publisher.
 type harness struct {
@@ -91,14 +103,20 @@ func open(t *testing.T, s *store.Store) *harness {
 	s.OnChange(publisher.Nudge)
 	accounts, err := authn.New(authn.Config{Store: s, Key: granting})
 	must(err)
-	rules, err := policy.New(t.Context())
+	access, err := policy.New(t.Context())
+	must(err)
+	book, err := rules.New(t.Context())
 	must(err)
 	specs := catalog.All()
-	drafts, err := draft.New(draft.Config{Store: s, Policy: rules, Catalog: specs, Place: planes.Place, Counts: planes.Counts, Code: scripttest.Compiler()})
+	judge := own.NewJudge(own.Config{})
+	t.Cleanup(judge.Close)
+	reviews, err := review.New(review.Config{Store: s, Rules: book, Judge: judge, Operator: []own.Policy{{Name: "operator", Text: operatorPolicy}}})
+	must(err)
+	drafts, err := draft.New(draft.Config{Store: s, Review: reviews, Catalog: specs, Place: planes.Place, Counts: planes.Counts, Code: scripttest.Compiler()})
 	must(err)
 	signer, err := audit.NewSigner(audit.SignerConfig{Log: s.Audit(), Key: control, File: filepath.Join(t.TempDir(), "heads.json")})
 	must(err)
-	handler, err := api.New(api.Config{Store: s, Policy: rules, Authn: accounts, Draft: drafts, Fleet: planes, Signer: signer, Catalog: specs, Code: scripttest.Compiler(),
+	handler, err := api.New(api.Config{Store: s, Policy: access, Authn: accounts, Draft: drafts, Review: reviews, Fleet: planes, Signer: signer, Catalog: specs, Code: scripttest.Compiler(),
 		TrustedProxies: proxy.Trusted{netip.MustParsePrefix("127.0.0.0/8")},
 		Console:        fstest.MapFS{"index.html": {Data: []byte("<!doctype html>console")}, "assets/app-1.js": {Data: []byte("app()")}}})
 	must(err)

@@ -12,6 +12,7 @@ import (
 
 	"weir/controlplane/api/web"
 	"weir/controlplane/policy"
+	"weir/controlplane/policy/action"
 	"weir/shared/capability"
 	"weir/shared/fault"
 	"weir/shared/id"
@@ -70,7 +71,7 @@ func (a *API) capability(c echo.Context) error {
 	}
 	// Before what is missing: who has no role in a workspace hears nothing of it.
 	on := policy.Resource{Organization: string(org), Workspace: string(ws.ID)}
-	denied := a.cfg.Policy.Allow(ctx, web.Subject(c), policy.Capability(string(in.Action)), on)
+	denied := a.cfg.Policy.Allow(ctx, web.Subject(c), action.Capability(string(in.Action)), on)
 	if denied != nil && (missing != nil || fault.KindOf(denied) != fault.Denied || len(in.Sources)+len(in.Destinations) == 0) {
 		return denied
 	}
@@ -115,7 +116,7 @@ func (a *API) onEach(c echo.Context, g capability.Grant, on policy.Resource) err
 		objects = append(objects, string(d))
 	}
 	for _, on.Object = range objects {
-		if err := a.cfg.Policy.Allow(c.Request().Context(), web.Subject(c), policy.Capability(string(g.Action)), on); err != nil {
+		if err := a.cfg.Policy.Allow(c.Request().Context(), web.Subject(c), action.Capability(string(g.Action)), on); err != nil {
 			return err
 		}
 	}

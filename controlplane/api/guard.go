@@ -10,6 +10,7 @@ import (
 	"weir/controlplane/api/web"
 	"weir/controlplane/authn"
 	"weir/controlplane/policy"
+	"weir/controlplane/policy/action"
 	"weir/controlplane/store"
 	"weir/shared/fault"
 	"weir/shared/id"
@@ -29,7 +30,7 @@ func (a *API) readable(c echo.Context, org store.OrganizationID) (func(id.Worksp
 	}
 	may := map[id.Workspace]bool{}
 	for _, ws := range all {
-		may[ws.ID] = a.cfg.Policy.Allow(ctx, who, policy.ReadWorkspace, policy.Resource{Organization: string(org), Workspace: string(ws.ID)}) == nil
+		may[ws.ID] = a.cfg.Policy.Allow(ctx, who, action.ReadWorkspace, policy.Resource{Organization: string(org), Workspace: string(ws.ID)}) == nil
 	}
 	return func(ws id.Workspace) bool { return may[ws] }, nil
 }
@@ -54,7 +55,8 @@ func (a *API) resource(c echo.Context) (policy.Resource, error) {
 
 // allow says whether the caller may do what the route is for. The path's organization
 // becomes that of the request.
-func (a *API) allow(c echo.Context, who store.Actor, action policy.Action) error {
+func (a *API) allow(c echo.Context, who store.Actor, r route) error {
+	action := r.action
 	ctx := c.Request().Context()
 	web.SetCaller(c, who, "")
 	if name := c.Param("org"); name != "" {
@@ -73,6 +75,10 @@ func (a *API) allow(c echo.Context, who store.Actor, action policy.Action) error
 	}
 	err = a.cfg.Policy.Allow(ctx, web.SubjectOf(who), action, on)
 	if err != nil && fault.KindOf(err) == fault.Denied {
+		if only := a.objects(c, who, action, on); len(only) > 0 && byObject(r) {
+			web.SetOnly(c, only)
+			return nil
+		}
 		switch web.Needs(who, store.OrganizationID(on.Organization)) {
 		case "code":
 			return fault.New(fault.Denied, "the organization asks for a sign-in with a one-time code: enrol an authenticator, or sign in with its code")
@@ -81,6 +87,28 @@ func (a *API) allow(c echo.Context, who store.Actor, action policy.Action) error
 		}
 	}
 	return err
+}
+
+// byObject reports whether a route lets through who may do its action to single objects of
+// the workspace alone, and its handler keeps to these: see web.Only.
+func byObject(r route) bool {
+	return r.method == http.MethodPut && strings.HasSuffix(r.path, "/workspaces/:name/config") ||
+		r.method == http.MethodPost && strings.HasSuffix(r.path, "/workspaces/:name/diff")
+}
+
+// objects lists the objects of a workspace to which the caller may do action.
+func (a *API) objects(c echo.Context, who store.Actor, action policy.Action, on policy.Resource) []string {
+	var only []string
+	for _, g := range who.Grants {
+		if g.Object == "" || on.Workspace == "" || string(g.Workspace) != on.Workspace {
+			continue
+		}
+		on.Object = g.Object
+		if a.cfg.Policy.Allow(c.Request().Context(), web.SubjectOf(who), action, on) == nil {
+			only = append(only, g.Object)
+		}
+	}
+	return only
 }
 
 // guard lets a request through to a route when its caller is known and policy
@@ -102,7 +130,7 @@ func (a *API) guard(r route) echo.MiddlewareFunc {
 			if err != nil {
 				return err
 			}
-			if err := a.allow(c, who, r.action); err != nil {
+			if err := a.allow(c, who, r); err != nil {
 				return err
 			}
 			web.SetOrigin(c, a.cfg.TrustedProxies.Client(req))

@@ -168,11 +168,28 @@ func committed(done draft.Committed, err error) (store.Response, error) {
 		Workspace id.Workspace   `json:"workspace"`
 		Number    uint64         `json:"number"`
 		Changes   []draft.Change `json:"changes"`
-	}{done.Workspace, done.Number, done.Changes})
+		Waits     *waits         `json:"waits,omitempty"`
+	}{done.Workspace, done.Number, done.Changes, waitsOf(done)})
 	if err != nil {
 		return store.Response{}, err
 	}
+	if done.Waits != nil {
+		return store.Response{Status: http.StatusAccepted, ETag: web.ETag(done.Number), Body: body}, nil
+	}
 	return store.Response{Status: http.StatusOK, ETag: web.ETag(done.Number), Body: body}, nil
+}
+
+// waits is a change request that a commit became.
+type waits struct {
+	Change uint64          `json:"change"`
+	Needs  json.RawMessage `json:"needs"`
+}
+
+func waitsOf(done draft.Committed) *waits {
+	if done.Waits == nil {
+		return nil
+	}
+	return &waits{done.Waits.Number, done.Waits.Needs}
 }
 
 // revision is a revision as a list shows it.
@@ -181,12 +198,13 @@ type revision struct {
 	Digest  workspace.Digest `json:"digest"`
 	At      time.Time        `json:"at"`
 	By      string           `json:"by"`
+	Second  string           `json:"approvedBy,omitempty"`
 	Reason  string           `json:"reason"`
 	Changes json.RawMessage  `json:"changes"` // null where it was not kept
 }
 
 func revisionOf(r store.Revision) revision {
-	out := revision{r.Number, r.Digest, r.At, r.By, r.Reason, r.Changes}
+	out := revision{r.Number, r.Digest, r.At, r.By, r.ApprovedBy, r.Reason, r.Changes}
 	if len(out.Changes) == 0 {
 		out.Changes = json.RawMessage("null")
 	}

@@ -12,6 +12,7 @@ import (
 
 	"weir/controlplane/api/web"
 	"weir/controlplane/draft"
+	"weir/controlplane/review"
 	"weir/controlplane/store"
 	"weir/shared/fault"
 	"weir/shared/id"
@@ -258,7 +259,7 @@ func proposal(c echo.Context, body []byte) (draft.Proposal, error) {
 		return draft.Proposal{}, err
 	}
 	org, err := web.Organization(c)
-	return draft.Proposal{Organization: org, Name: c.Param("name"), Document: doc, Prune: in.Prune, DiscardParked: in.DiscardParked, Reason: in.Reason}, err
+	return draft.Proposal{Organization: org, Name: c.Param("name"), Document: doc, Prune: in.Prune, DiscardParked: in.DiscardParked, Reason: in.Reason, Author: web.Actor(c), Only: web.Only(c)}, err
 }
 
 func (a *API) diff(c echo.Context) error {
@@ -278,7 +279,8 @@ func (a *API) diff(c echo.Context) error {
 		Changes  []draft.Change  `json:"changes"`
 		Problems []fault.Problem `json:"problems"`
 		Number   uint64          `json:"number"`
-	}{d.Changes, append([]fault.Problem{}, d.Problems...), d.Number})
+		Needs    []review.Need   `json:"needs"`
+	}{d.Changes, append([]fault.Problem{}, d.Problems...), d.Number, append([]review.Need{}, d.Needs...)})
 }
 
 func sortByName[T any](list []T, name func(T) string) {

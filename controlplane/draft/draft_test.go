@@ -12,7 +12,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"weir/controlplane/draft"
-	"weir/controlplane/policy"
+	"weir/controlplane/policy/own"
+	"weir/controlplane/policy/rules"
+	"weir/controlplane/review"
 	"weir/controlplane/store"
 	"weir/controlplane/store/storetest"
 	"weir/shared/catalog"
@@ -52,11 +54,17 @@ func open(t *testing.T) *harness {
 	h := &harness{counts: func(int) ([]wire.Count, error) { return nil, nil }}
 	calls := 0
 	s := storetest.Open(t, store.Config{Database: storetest.SQLite(t)})
-	rules, err := policy.New(t.Context())
+	book, err := rules.New(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	d, err := draft.New(draft.Config{Store: s, Policy: rules, Catalog: specs, Code: scripttest.Compiler(), Counts: func(context.Context, id.Plane) ([]wire.Count, error) {
+	judge := own.NewJudge(own.Config{})
+	t.Cleanup(judge.Close)
+	reviews, err := review.New(review.Config{Store: s, Rules: book, Judge: judge})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := draft.New(draft.Config{Store: s, Review: reviews, Catalog: specs, Code: scripttest.Compiler(), Counts: func(context.Context, id.Plane) ([]wire.Count, error) {
 		calls++
 		return h.counts(calls - 1)
 	}, Place: func(ctx context.Context, region string) (store.Plane, error) {

@@ -66,7 +66,8 @@ func (s *Service) Rollback(ctx context.Context, who store.Actor, p Proposal, to,
 		p.Reason = fmt.Sprintf("Rollback to revision %d", to)
 	}
 	out.config = rev.Config
-	if err := s.judge(ctx, &out); err != nil {
+	p.Author = who
+	if err := s.judge(ctx, p, &out); err != nil {
 		return Committed{}, fmt.Errorf("roll back %s: %w", p.Name, err)
 	}
 	done, err := s.commit(ctx, who, p, out, base)

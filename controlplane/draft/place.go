@@ -1,29 +1,26 @@
 package draft
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 
-	"weir/controlplane/policy"
+	"weir/controlplane/draft/fit"
+	"weir/controlplane/policy/rules"
 	"weir/controlplane/store"
-	"weir/shared/catalog"
 	"weir/shared/fault"
 	"weir/shared/secret"
-	"weir/shared/wire"
 	"weir/shared/workspace"
 )
 
 // reviewPlace finds the plane, places a new workspace on it, and adds what
 // policy and the plane's version have against it.
-func (s *Service) reviewPlace(ctx context.Context, p *plan) error {
+func (s *Service) reviewPlace(ctx context.Context, by Proposal, p *plan) error {
 	var plane store.Plane
 	var err error
-	review := policy.Placement{Config: p.config}
+	place := rules.Placement{Config: p.config}
 	if p.former != nil {
-		review.Former = p.workspace.Region
+		place.Former = p.workspace.Region
 		plane, err = s.cfg.Store.Plane(ctx, p.workspace.Plane)
 	} else {
 		if !workspace.ValidRegion(p.config.Region) {
@@ -40,15 +37,15 @@ func (s *Service) reviewPlace(ctx context.Context, p *plan) error {
 	if err != nil {
 		return fmt.Errorf("find the plane: %w", err)
 	}
-	review.Plane, review.PlaneRegion = plane.ID, plane.Region
-	problems, err := s.cfg.Policy.Review(ctx, review)
+	place.Plane, place.PlaneRegion = plane.ID, plane.Region
+	found, err := s.cfg.Review.Review(ctx, s.reviewed(by, p, place))
 	if err != nil {
 		return err
 	}
-	p.problems = append(p.problems, problems...)
-	p.problems = append(p.problems, tooOld(p.config, plane, s.cfg.Catalog)...)
-	p.problems = append(p.problems, canOpen(plane, p.config)...)
-	problems, err = s.sealedFor(ctx, plane, p)
+	p.problems, p.needs = append(p.problems, found.Problems...), found.Needs
+	p.problems = append(p.problems, fit.TooOld(p.config, plane, s.cfg.Catalog)...)
+	p.problems = append(p.problems, fit.CanOpen(plane, p.config)...)
+	problems, err := s.sealedFor(ctx, plane, p)
 	if err != nil {
 		return err
 	}
@@ -85,38 +82,4 @@ func (s *Service) sealedFor(ctx context.Context, plane store.Plane, p *plan) ([]
 		}
 	}
 	return problems, nil
-}
-
-// tooOld lists the kinds, languages and additions to configurations that the plane's
-// version lacks. Types that nobody knows are the whole-config check's.
-func tooOld(c workspace.Config, plane store.Plane, specs []catalog.Spec) []fault.Problem {
-	var problems []fault.Problem
-	need := func(path, what, name string, families ...string) {
-		for _, k := range plane.Kinds {
-			if k.Name == (wire.Kind{}).Named(name).Name && slices.Contains(families, k.Family) {
-				return
-			}
-		}
-		problems = append(problems, fault.Problem{Path: path, Code: "too_old",
-			Text: fmt.Sprintf("Plane %s (%s) runs version %s, which has no %s; upgrade the plane first.", plane.Name, plane.ID, cmp.Or(plane.Version, "unknown"), what)})
-	}
-	for i, source := range c.Sources {
-		if _, ok := catalog.Find(specs, source.Type, catalog.Sources); ok {
-			need(fmt.Sprintf("sources[%d].type", i), "source "+source.Type, source.Type, string(catalog.Sources))
-		}
-	}
-	for i, t := range c.Transformations {
-		if t.Language == "javascript" {
-			need(fmt.Sprintf("transformations[%d].language", i), "transformation in "+t.Language, t.Language, "transformation")
-		}
-	}
-	for i, d := range c.Destinations {
-		if _, ok := catalog.Find(specs, d.Type, catalog.Destinations, catalog.Warehouses); ok {
-			need(fmt.Sprintf("destinations[%d].type", i), "destination "+d.Type, d.Type, string(catalog.Destinations), string(catalog.Warehouses))
-		}
-	}
-	for path, name := range c.Added() {
-		need(path, path[strings.LastIndex(path, ".")+1:], name, "transformation")
-	}
-	return problems
 }

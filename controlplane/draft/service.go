@@ -5,13 +5,15 @@ import (
 	stdjson "encoding/json"
 	"fmt"
 
-	"weir/controlplane/policy"
+	"weir/controlplane/draft/fit"
+	"weir/controlplane/draft/removal"
+	"weir/controlplane/review"
 	"weir/controlplane/store"
+	"weir/controlplane/store/changes"
 	"weir/shared/catalog"
 	"weir/shared/fault"
 	"weir/shared/id"
 	"weir/shared/script"
-	"weir/shared/wire"
 	"weir/shared/workspace"
 	"weir/shared/workspace/document"
 )
@@ -19,13 +21,12 @@ import (
 // Config is what a Service needs. All is required.
 type Config struct {
 	Store   *store.Store
-	Policy  *policy.Policy
+	Review  *review.Service
 	Catalog []catalog.Spec
 	// Place chooses the plane of a new workspace. fault.Missing: no plane of the
 	// region takes workspaces.
-	Place func(ctx context.Context, region string) (store.Plane, error)
-	// Counts asks a plane for its counts of now. fault.Unavailable: it does not answer.
-	Counts func(ctx context.Context, p id.Plane) ([]wire.Count, error)
+	Place  func(ctx context.Context, region string) (store.Plane, error)
+	Counts removal.Counts
 	Code   *script.Compiler
 }
 
@@ -34,8 +35,8 @@ type Service struct{ cfg Config }
 
 // New checks cfg.
 func New(cfg Config) (*Service, error) {
-	if cfg.Store == nil || cfg.Policy == nil || len(cfg.Catalog) == 0 || cfg.Place == nil || cfg.Counts == nil || cfg.Code == nil {
-		return nil, fault.New(fault.Invalid, "draft needs a store, a policy, a catalog, a way to place workspaces, the counts of planes and a compiler of code")
+	if cfg.Store == nil || cfg.Review == nil || len(cfg.Catalog) == 0 || cfg.Place == nil || cfg.Counts == nil || cfg.Code == nil {
+		return nil, fault.New(fault.Invalid, "draft needs a store, a review, a catalog, a way to place workspaces, the counts of planes and a compiler of code")
 	}
 	return &Service{cfg: cfg}, nil
 }
@@ -49,6 +50,10 @@ type Proposal struct {
 	Prune         bool   // remove what the document does not name
 	DiscardParked bool   // remove destinations although deliveries wait for them
 	Reason        string // why, in the author's words; may be empty
+
+	Author store.Actor // who proposes: policies may ask for it
+	// Only are the identifiers of the objects that the author may change; nil for all.
+	Only []string
 }
 
 // Difference is what a proposal would change, everything that stands against
@@ -57,6 +62,7 @@ type Difference struct {
 	Changes  []Change
 	Problems []fault.Problem
 	Number   uint64
+	Needs    []review.Need // why it needs another person
 }
 
 // Committed is what a proposal became. Number is the former one when nothing
@@ -65,6 +71,7 @@ type Committed struct {
 	Workspace id.Workspace
 	Number    uint64
 	Changes   []Change
+	Waits     *changes.Request // where it needs another person and is no revision yet
 }
 
 // longestReason is how long a reason may be, in bytes.
@@ -80,13 +87,16 @@ func (s *Service) Diff(ctx context.Context, p Proposal) (Difference, error) {
 		return Difference{}, fmt.Errorf("diff %s: %w", p.Name, err)
 	}
 	if !p.DiscardParked && plan.former != nil {
-		_, parked, err := s.waiting(ctx, plan.workspace, removed(*plan.former, plan.config))
+		_, parked, err := s.cfg.Counts.Waiting(ctx, plan.workspace, removal.Gone(*plan.former, plan.config))
 		if err != nil {
 			return Difference{}, fmt.Errorf("diff %s: %w", p.Name, err)
 		}
 		plan.problems = append(plan.problems, parked...)
 	}
-	return Difference{Changes: plan.changes, Problems: plan.problems, Number: plan.workspace.Number}, nil
+	if err := within(p.Only, plan); err != nil {
+		plan.problems = append(plan.problems, fault.Problem{Code: "denied", Text: err.Error()})
+	}
+	return Difference{Changes: plan.changes, Problems: plan.problems, Number: plan.workspace.Number, Needs: plan.needs}, nil
 }
 
 // Commit makes a proposal the next revision of its workspace, and makes the
@@ -97,6 +107,7 @@ func (s *Service) Diff(ctx context.Context, p Proposal) (Difference, error) {
 // fault.Invalid: fault.ProblemsOf(err) lists every problem. fault.Conflict:
 // the newest number is not base, or someone committed at the same moment.
 func (s *Service) Commit(ctx context.Context, who store.Actor, p Proposal, base uint64) (Committed, error) {
+	p.Author = who
 	plan, err := s.plan(ctx, p)
 	if err != nil {
 		return Committed{}, fmt.Errorf("commit %s: %w", p.Name, err)
@@ -113,11 +124,14 @@ func (s *Service) commit(ctx context.Context, who store.Actor, p Proposal, plan 
 		return Committed{}, err
 	}
 	if !p.DiscardParked && plan.former != nil && len(plan.problems) == 0 {
-		if plan.problems, err = s.settled(ctx, plan.workspace, removed(*plan.former, plan.config)); err != nil {
+		if plan.problems, err = s.cfg.Counts.Settled(ctx, plan.workspace, removal.Gone(*plan.former, plan.config)); err != nil {
 			return Committed{}, fmt.Errorf("commit %s: %w", p.Name, err)
 		}
 	}
 	if err := fault.Problems("the configuration has problems", plan.problems); err != nil {
+		return Committed{}, err
+	}
+	if err := within(p.Only, plan); err != nil {
 		return Committed{}, err
 	}
 	body, digest, err := workspace.Encode(plan.config)
@@ -129,16 +143,24 @@ func (s *Service) commit(ctx context.Context, who store.Actor, p Proposal, plan 
 		done.Changes = []Change{}
 		return done, nil
 	}
-	changes, err := stdjson.Marshal(plan.changes)
+	changed, err := stdjson.Marshal(plan.changes)
 	if err != nil {
 		return Committed{}, fmt.Errorf("commit %s: %w", p.Name, err)
 	}
 	before, after := sides(plan.former, plan.config)
-	rev, err := s.cfg.Store.AppendRevision(ctx, who, store.Commit{
+	next := store.Commit{
 		Workspace: plan.workspace, Expected: plan.workspace.Number,
 		Config: plan.config, Digest: digest, Body: body, Secrets: plan.secrets,
-		Reason: p.Reason, Changes: changes, Before: before, After: after,
-	})
+		Reason: p.Reason, Changes: changed, Before: before, After: after,
+	}
+	switch {
+	case plan.approved != nil:
+		next.Author, next.Approval = plan.approved.author, plan.approved.settle
+	case len(plan.needs) > 0:
+		done.Waits, err = s.propose(ctx, who, p, plan, next)
+		return done, err
+	}
+	rev, err := s.cfg.Store.AppendRevision(ctx, who, next)
 	if err != nil {
 		return Committed{}, fmt.Errorf("commit %s: %w", p.Name, err)
 	}
@@ -180,7 +202,7 @@ func (s *Service) Delete(ctx context.Context, who store.Actor, org store.Organiz
 		if err != nil {
 			return fmt.Errorf("delete %s: %w", name, err)
 		}
-		problems, err := s.settled(ctx, ws, rev.Config.Destinations)
+		problems, err := s.cfg.Counts.Settled(ctx, ws, rev.Config.Destinations)
 		if err != nil {
 			return fmt.Errorf("delete %s: %w", name, err)
 		}
@@ -209,6 +231,9 @@ type plan struct {
 	secrets   []store.Secret
 	changes   []Change
 	problems  []fault.Problem
+	needs     []review.Need // of another person
+
+	approved *approval // of a change request, nil for another commit
 }
 
 // standing is a plan with the workspace as it is, which changes nothing yet.
@@ -243,12 +268,12 @@ func (s *Service) plan(ctx context.Context, p Proposal) (plan, error) {
 	if out.former == nil {
 		out.workspace = store.Workspace{ID: r.config.Workspace, Organization: p.Organization, Name: p.Name, Region: r.config.Region}
 	}
-	return out, s.judge(ctx, &out)
+	return out, s.judge(ctx, p, &out)
 }
 
 // judge compares what is planned with what is there, and adds everything that stands
 // against it.
-func (s *Service) judge(ctx context.Context, out *plan) error {
+func (s *Service) judge(ctx context.Context, p Proposal, out *plan) error {
 	out.changes = compare(out.former, out.config)
 	found := workspace.Check(out.config, s.cfg.Catalog)
 	if len(found) == 0 {
@@ -258,8 +283,8 @@ func (s *Service) judge(ctx context.Context, out *plan) error {
 		}
 	}
 	out.problems = append(out.problems, documentPaths(found)...)
-	out.problems = append(out.problems, boundElsewhere(out.former, out.config, out.secrets, s.cfg.Catalog)...)
-	return s.reviewPlace(ctx, out)
+	out.problems = append(out.problems, fit.BoundElsewhere(out.former, out.config, out.secrets, s.cfg.Catalog)...)
+	return s.reviewPlace(ctx, p, out)
 }
 
 // documentPaths gives problems of a Config the paths of its Document: what a

@@ -27,6 +27,12 @@ has(grant, _, rule) if rule.roles[grant.role]
 # A role that an organization made names its actions in the grant.
 has(grant, action, _) if action in grant.actions
 
+# It has what is allowed anywhere, too.
+has(grant, _, rule) if {
+	rule.at == "any"
+	count(grant.actions) > 0
+}
+
 # What is allowed anywhere answers with what the caller may read, and nothing else.
 reaches(_, "any", _)
 

@@ -149,6 +149,7 @@ test_scopes_only_take_away if {
 test_a_role_of_an_organization_has_its_actions if {
 	own := object.union(in_a("deployer"), {"actions": ["workspace:write"]})
 	access.allow with input as ask([own], "workspace:write", "org_a", "ws_a", "")
+	access.allow with input as ask([own], "self:read", "", "", "")
 	not access.allow with input as ask([own], "workspace:read", "org_a", "ws_a", "")
 	not access.allow with input as ask([own], "workspace:write", "org_b", "ws_a", "")
 }
@@ -184,7 +185,13 @@ test_an_owner_gives_every_role_of_an_organization if {
 	}
 }
 
-test_an_admin_gives_no_owner if beyond([in_a("admin")], in_a("owner")) == {"owner:write"}
+test_an_admin_gives_no_owner if beyond([in_a("admin")], in_a("owner")) == {"owner:write", "policy:write"}
+
+test_nobody_gives_a_role_with_more_than_he_has if {
+	own := object.union(in_a("deployer"), {"actions": ["workspace:write", "policy:write"]})
+	beyond([in_a("admin")], own) == {"policy:write"}
+	beyond([in_a("owner")], own) == set()
+}
 
 test_an_admin_gives_what_he_has if beyond([in_a("admin")], in_a("admin")) == set()
 

@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"cmp"
 	"context"
 	_ "embed"
 	"fmt"
@@ -13,22 +12,16 @@ import (
 	"github.com/open-policy-agent/opa/v1/storage/inmem"
 
 	"weir/shared/fault"
-	"weir/shared/id"
-	"weir/shared/workspace"
 )
 
 //go:embed access.rego
 var accessRules string
-
-//go:embed review.rego
-var reviewRules string
 
 // Policy holds the compiled rules. It is safe for concurrent use.
 type Policy struct {
 	actions map[Action]rule
 	allow   rego.PreparedEvalQuery
 	beyond  rego.PreparedEvalQuery
-	review  rego.PreparedEvalQuery
 	answers *cache // of allow
 }
 
@@ -43,9 +36,6 @@ func New(ctx context.Context) (*Policy, error) {
 		return nil, err
 	}
 	if p.beyond, err = prepare(ctx, p.actions, "access.rego", accessRules, "data.weir.access.beyond"); err != nil {
-		return nil, err
-	}
-	if p.review, err = prepare(ctx, p.actions, "review.rego", reviewRules, "data.weir.review.problems"); err != nil {
 		return nil, err
 	}
 	return p, nil
@@ -147,6 +137,22 @@ func (p *Policy) Beyond(ctx context.Context, who Subject, given Grant) ([]Action
 // Actions lists all actions, ordered: what a token's scopes choose from.
 func (p *Policy) Actions() []Action { return slices.Sorted(maps.Keys(p.actions)) }
 
+// OfInstallation reports whether an action is done to the installation, which no role of an
+// organization reaches.
+func (p *Policy) OfInstallation(action Action) bool { return p.actions[action].At == "installation" }
+
+// ActionsOf lists the actions of a role, ordered.
+func (p *Policy) ActionsOf(role Role) []Action {
+	var out []Action
+	for action, r := range p.actions {
+		if slices.Contains(r.Roles, role) {
+			out = append(out, action)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
 // Roles lists the roles that are granted in an organization, ordered.
 func (p *Policy) Roles() []Role {
 	all := map[Role]bool{}
@@ -193,49 +199,4 @@ func resourceTerm(on Resource) *ast.Term {
 		ast.Item(ast.InternedTerm("organization"), ast.StringTerm(on.Organization)),
 		ast.Item(ast.InternedTerm("workspace"), ast.StringTerm(on.Workspace)),
 		ast.Item(ast.InternedTerm("object"), ast.StringTerm(on.Object)))
-}
-
-// Placement is a configuration and the plane it is about to run on. Former is
-// the region of the revision before, empty for a new workspace.
-type Placement struct {
-	Config      workspace.Config
-	Former      string
-	Plane       id.Plane
-	PlaneRegion string
-}
-
-// Review returns every reason why the configuration may not exist there,
-// ordered by path and code; none means that it may.
-func (p *Policy) Review(ctx context.Context, at Placement) ([]fault.Problem, error) {
-	input := map[string]any{
-		"region": at.Config.Region,
-		"former": at.Former,
-		"plane":  map[string]any{"id": string(at.Plane), "region": at.PlaneRegion},
-	}
-	results, err := p.review.Eval(ctx, rego.EvalInput(input))
-	if err != nil {
-		return nil, fmt.Errorf("evaluate review: %w", err)
-	}
-	if len(results) != 1 || len(results[0].Expressions) != 1 {
-		return nil, fault.New(fault.Internal, "the review rules gave no answer")
-	}
-	list, ok := results[0].Expressions[0].Value.([]any)
-	if !ok {
-		return nil, fault.New(fault.Internal, "the review rules gave no list")
-	}
-	problems := make([]fault.Problem, 0, len(list))
-	for _, item := range list {
-		problem, ok := item.(map[string]any)
-		if !ok {
-			return nil, fault.New(fault.Internal, "the review rules gave no problem")
-		}
-		path, _ := problem["path"].(string)
-		code, _ := problem["code"].(string)
-		text, _ := problem["text"].(string)
-		problems = append(problems, fault.Problem{Path: path, Code: code, Text: text})
-	}
-	slices.SortFunc(problems, func(a, b fault.Problem) int {
-		return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Code, b.Code))
-	})
-	return problems, nil
 }

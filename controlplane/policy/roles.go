@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"weir/controlplane/policy/action"
 )
 
 // Role is a set of actions that is granted under one name.
@@ -18,33 +20,7 @@ const (
 )
 
 // Action is one thing that an actor may be allowed to do, a line of actions.json.
-type Action string
-
-// The actions. A capability's action is its plane's action behind "capability:".
-const (
-	ReadSelf              Action = "self:read"
-	WriteSelf             Action = "self:write" // the caller's own password, sessions and tokens
-	ReadCatalog           Action = "catalog:read"
-	ReadPlanes            Action = "plane:read"
-	InvitePlane           Action = "plane:invite"
-	RemovePlane           Action = "plane:remove"
-	WriteOrganizations    Action = "org:write"
-	ListWorkspaces        Action = "workspace:list" // those that the caller may read
-	ReadWorkspace         Action = "workspace:read"
-	DiffWorkspace         Action = "workspace:diff"
-	WriteWorkspace        Action = "workspace:write"
-	DeleteWorkspace       Action = "workspace:delete"
-	ReadStatus            Action = "status:read"
-	ReadMembers           Action = "member:read"
-	WriteMembers          Action = "member:write"
-	ReadTokens            Action = "token:read"
-	WriteTokens           Action = "token:write"
-	ReadAudit             Action = "audit:read"
-	ReadInstallationAudit Action = "audit:installation"
-)
-
-// Capability names the action of asking for a capability to do what on a plane.
-func Capability(what string) Action { return Action("capability:" + what) }
+type Action = action.Action
 
 // rule is a line of actions.json: where an action happens, and which roles have it.
 type rule struct {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"weir/controlplane/store/changes"
 	"weir/controlplane/store/database"
 	"weir/controlplane/store/ent"
 	"weir/controlplane/store/ent/revision"
@@ -20,9 +21,10 @@ import (
 // Revision is a stored revision: who made it, when, and its canonical bytes.
 type Revision struct {
 	workspace.Revision
-	Body []byte // canonical encoding of Config, Digest is over it
-	At   time.Time
-	By   string // the Actor, as the audit log shows it
+	Body       []byte // canonical encoding of Config, Digest is over it
+	At         time.Time
+	By         string // the Actor, as the audit log shows it
+	ApprovedBy string // the second person of a commit that needed one, as By; else empty
 	// Reason is why, in the author's words, and Changes a JSON list of what differs from the
 	// former revision; empty where they were not kept.
 	Reason  string
@@ -53,6 +55,9 @@ type Commit struct {
 	Changes json.RawMessage // what differs from the former revision, as Revision has it
 	// Before and After are what differs, for the audit log: see database.Trail.
 	Before, After any
+
+	Author   string           // who proposed what the actor of the write approves
+	Approval changes.Approval // nil without such
 }
 
 // placed is c as the room of placement takes it.
@@ -90,21 +95,25 @@ func (s *Store) AppendRevision(ctx context.Context, who Actor, c Commit) (Revisi
 		if err != nil {
 			return trail{}, err
 		}
+		by, approved, detail := who.String(), "", ""
+		if c.Approval != nil {
+			by, approved, detail = c.Author, who.String(), ", of "+c.Author
+			if err := c.Approval(ctx, tx, number); err != nil {
+				return trail{}, err
+			}
+		}
 		err = tx.Revision.Create().SetWorkspaceID(string(ws)).SetNumber(number).SetDigest(string(c.Digest)).
-			SetBody(c.Body).SetCreatedAt(now).SetCreatedBy(who.String()).SetReason(c.Reason).SetChanges(string(c.Changes)).Exec(ctx)
+			SetBody(c.Body).SetCreatedAt(now).SetCreatedBy(by).SetApprovedBy(approved).SetReason(c.Reason).SetChanges(string(c.Changes)).Exec(ctx)
 		if err != nil {
 			return trail{}, err
 		}
 		out = Revision{
 			Revision: workspace.Revision{Workspace: ws, Number: number, Digest: c.Digest, Config: c.Config},
-			Body:     c.Body, At: now, By: who.String(), Reason: c.Reason, Changes: c.Changes,
+			Body:     c.Body, At: now, By: by, ApprovedBy: approved, Reason: c.Reason, Changes: c.Changes,
 		}
-		return trail{Action: "workspace.commit", Object: "workspace " + string(ws), Detail: fmt.Sprintf("number %d, digest %s", number, c.Digest), Before: c.Before, After: c.After}, nil
+		return trail{Action: "workspace.commit", Object: "workspace " + string(ws), Detail: fmt.Sprintf("number %d, digest %s%s", number, c.Digest, detail), Before: c.Before, After: c.After}, nil
 	})
-	if err != nil {
-		return Revision{}, wrap(err, "append a revision of %s", ws)
-	}
-	return out, nil
+	return out, wrap(err, "append a revision of %s", ws)
 }
 
 // Latest returns the newest revision of a workspace. fault.Missing: there is
@@ -151,7 +160,7 @@ func revisionOf(row *ent.Revision) (Revision, error) {
 func bare(row *ent.Revision) Revision {
 	return Revision{
 		Revision: workspace.Revision{Workspace: id.Workspace(row.WorkspaceID), Number: row.Number, Digest: workspace.Digest(row.Digest)},
-		At:       row.CreatedAt.UTC(), By: row.CreatedBy, Reason: row.Reason, Changes: json.RawMessage(row.Changes),
+		At:       row.CreatedAt.UTC(), By: row.CreatedBy, ApprovedBy: row.ApprovedBy, Reason: row.Reason, Changes: json.RawMessage(row.Changes),
 	}
 }
 
@@ -164,7 +173,7 @@ func (s *Store) Revisions(ctx context.Context, ws id.Workspace, below uint64, li
 			q = q.Where(revision.NumberLT(below))
 		}
 		rows, err := q.Select(revision.FieldWorkspaceID, revision.FieldNumber, revision.FieldDigest,
-			revision.FieldCreatedAt, revision.FieldCreatedBy, revision.FieldReason, revision.FieldChanges).All(ctx)
+			revision.FieldCreatedAt, revision.FieldCreatedBy, revision.FieldReason, revision.FieldChanges, revision.FieldApprovedBy).All(ctx)
 		return each(rows, bare), err
 	})
 }

@@ -3,24 +3,8 @@ package store
 import (
 	"context"
 
-	"weir/controlplane/store/database"
 	"weir/controlplane/store/ent"
-	"weir/shared/fault"
 )
-
-// Setting returns a value of the installation. fault.Missing: it was never set.
-func (s *Store) Setting(ctx context.Context, key string) ([]byte, error) {
-	return database.Read(ctx, func(ctx context.Context) ([]byte, error) {
-		row, err := s.ent.Setting.Get(ctx, key)
-		if ent.IsNotFound(err) {
-			return nil, fault.New(fault.Missing, "the setting %s was never set", key)
-		}
-		if err != nil {
-			return nil, err
-		}
-		return row.Value, nil
-	})
-}
 
 // EnsureSetting returns the value of key, and sets it to value first when there
 // is none: of several processes that start at once all get the same one. The

@@ -8,8 +8,10 @@ import (
 	"weir/controlplane/store/accounts"
 	"weir/controlplane/store/audit"
 	"weir/controlplane/store/chain"
+	"weir/controlplane/store/changes"
 	"weir/controlplane/store/database"
 	"weir/controlplane/store/ent"
+	"weir/controlplane/store/policies"
 	"weir/controlplane/store/tenancy"
 	"weir/shared/fault"
 )
@@ -84,6 +86,12 @@ func (s *Store) Tenancy() *tenancy.Tenancy { return tenancy.New(s.db) }
 
 // Accounts returns sessions and what people sign in with, in the same database.
 func (s *Store) Accounts() *accounts.Accounts { return accounts.New(s.db) }
+
+// Policies returns what organizations decided about configurations, in the same database.
+func (s *Store) Policies() *policies.Policies { return policies.New(s.db) }
+
+// Changes returns the commits that wait for another person, in the same database.
+func (s *Store) Changes() *changes.Changes { return changes.New(s.db) }
 
 // trail is what a write wants in the audit log: see database.Trail.
 type trail = database.Trail

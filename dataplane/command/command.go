@@ -7,6 +7,7 @@ import (
 
 	"weir/dataplane"
 	"weir/shared/command"
+	"weir/shared/worker"
 )
 
 // Role is the name of the command.
@@ -95,4 +96,7 @@ func bindConfig(cmd *cobra.Command, cfg *dataplane.Config) {
 // TransformWorker returns the hidden command of the processes that run what may not run in
 // a data plane, a control plane or a preview itself. It stands directly below a
 // program's root.
-func TransformWorker() *cobra.Command { return command.Worker(dataplane.Tasks()) }
+func TransformWorker() *cobra.Command { return command.Worker(Tasks()) }
+
+// Tasks are what these processes run.
+func Tasks() worker.Tasks { return dataplane.Tasks() }

@@ -11,6 +11,7 @@ import (
 
 	"weir/controlplane/api/web"
 	"weir/controlplane/policy"
+	"weir/controlplane/policy/action"
 	"weir/controlplane/store"
 	"weir/controlplane/store/audit"
 	"weir/shared/fault"
@@ -25,11 +26,11 @@ func (h *Handlers) audited(c echo.Context) ([]string, error) {
 		return nil, err
 	}
 	var of []string
-	denied := h.Policy.Allow(ctx, who, policy.ReadAudit, policy.Resource{Organization: string(org)})
+	denied := h.Policy.Allow(ctx, who, action.ReadAudit, policy.Resource{Organization: string(org)})
 	if denied == nil {
 		of = append(of, string(org))
 	}
-	if c.Param("org") == "" && h.Policy.Allow(ctx, who, policy.ReadInstallationAudit, policy.Resource{}) == nil {
+	if c.Param("org") == "" && h.Policy.Allow(ctx, who, action.ReadInstallationAudit, policy.Resource{}) == nil {
 		of = append(of, "")
 	}
 	if len(of) == 0 {
@@ -169,7 +170,7 @@ func (h *Handlers) scope(c echo.Context) (store.OrganizationID, error) {
 	ctx, who := c.Request().Context(), web.Subject(c)
 	switch scope := c.QueryParam("scope"); {
 	case scope == "installation" && c.Param("org") == "":
-		return "", h.Policy.Allow(ctx, who, policy.ReadInstallationAudit, policy.Resource{})
+		return "", h.Policy.Allow(ctx, who, action.ReadInstallationAudit, policy.Resource{})
 	case scope != "":
 		return "", fault.Problems("the query cannot be read", []fault.Problem{{
 			Path: "scope", Code: "unknown_scope", Text: "The scope is installation, on a path without an organization, or left out.",
@@ -179,5 +180,5 @@ func (h *Handlers) scope(c echo.Context) (store.OrganizationID, error) {
 	if err != nil {
 		return "", err
 	}
-	return org, h.Policy.Allow(ctx, who, policy.ReadAudit, policy.Resource{Organization: string(org)})
+	return org, h.Policy.Allow(ctx, who, action.ReadAudit, policy.Resource{Organization: string(org)})
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"weir/controlplane/policy"
+	"weir/controlplane/policy/action"
 	"weir/controlplane/store/audit"
 	"weir/shared/id"
 	"weir/shared/wire"
@@ -90,9 +91,9 @@ func changeOf(e audit.Entry) change {
 	case noun == "plane":
 		c.kind, c.plane = Plane, id.Plane(c.object)
 	case noun == "member", noun == "grant", noun == "invitation":
-		c.kind, c.action, c.subject = Members, policy.ReadMembers, c.object
+		c.kind, c.action, c.subject = Members, action.ReadMembers, c.object
 	case noun == "token":
-		c.kind, c.action = Tokens, policy.ReadTokens
+		c.kind, c.action = Tokens, action.ReadTokens
 		var token struct {
 			Owner string `json:"owner"`
 		}

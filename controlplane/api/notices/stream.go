@@ -14,6 +14,7 @@ import (
 
 	"weir/controlplane/api/web"
 	"weir/controlplane/policy"
+	"weir/controlplane/policy/action"
 	"weir/controlplane/store"
 	"weir/shared/id"
 )
@@ -114,7 +115,7 @@ func (s *stream) follow() {
 		if err != nil {
 			return
 		}
-		if s.Policy.Allow(s.ctx, web.SubjectOf(who), policy.ReadStatus, policy.Resource{}) != nil {
+		if s.Policy.Allow(s.ctx, web.SubjectOf(who), action.ReadStatus, policy.Resource{}) != nil {
 			return
 		}
 		list, missed := s.l.take()
@@ -201,7 +202,7 @@ func (s *stream) notices(who store.Actor, list []change) []Notice {
 		if n, ok := s.notice(c, who, may); ok {
 			add(n)
 		}
-		if c.number > 0 && c.organization != "" && c.kind != Audit && may(policy.ReadAudit, "") {
+		if c.number > 0 && c.organization != "" && c.kind != Audit && may(action.ReadAudit, "") {
 			add(Notice{Kind: Audit})
 		}
 	}
@@ -226,26 +227,26 @@ func (s *stream) notice(c change, who store.Actor, may func(policy.Action, id.Wo
 	mine := c.subject != "" && (c.subject == who.ID || c.subject == who.Owner)
 	switch c.kind {
 	case Workspace:
-		return Notice{Kind: c.kind, Workspace: c.name, WorkspaceID: c.workspace, Number: c.revision, Deleted: c.deleted}, may(policy.ReadWorkspace, c.workspace)
+		return Notice{Kind: c.kind, Workspace: c.name, WorkspaceID: c.workspace, Number: c.revision, Deleted: c.deleted}, may(action.ReadWorkspace, c.workspace)
 	case Status:
-		return Notice{Kind: c.kind, Workspace: c.name, WorkspaceID: c.workspace}, c.workspace == "" || may(policy.ReadWorkspace, c.workspace)
+		return Notice{Kind: c.kind, Workspace: c.name, WorkspaceID: c.workspace}, c.workspace == "" || may(action.ReadWorkspace, c.workspace)
 	case Plane:
 		n := Notice{Kind: c.kind, Plane: c.plane}
 		if c.state != nil {
 			state := *c.state
 			for _, a := range c.alarms {
-				if a.Workspace == "" || a.organization == s.l.organization && may(policy.ReadWorkspace, a.Workspace) {
+				if a.Workspace == "" || a.organization == s.l.organization && may(action.ReadWorkspace, a.Workspace) {
 					state.Alarms = append(state.Alarms, a.Alarm)
 				}
 			}
 			n.State = &state
 		}
-		return n, (c.owner == "" || c.owner == s.l.organization) && s.Policy.Allow(s.ctx, web.SubjectOf(who), policy.ReadPlanes, policy.Resource{}) == nil
+		return n, (c.owner == "" || c.owner == s.l.organization) && s.Policy.Allow(s.ctx, web.SubjectOf(who), action.ReadPlanes, policy.Resource{}) == nil
 	case Members, Tokens:
 		if c.kind == Members && mine {
 			return Notice{Kind: Me}, true
 		}
 		return Notice{Kind: c.kind}, mine || c.organization != "" && may(c.action, "")
 	}
-	return Notice{Kind: Audit}, c.organization != "" && may(policy.ReadAudit, "")
+	return Notice{Kind: Audit}, c.organization != "" && may(action.ReadAudit, "")
 }

@@ -17,6 +17,7 @@ import (
 	"weir/controlplane/api/web"
 	"weir/controlplane/authn"
 	"weir/controlplane/policy"
+	"weir/controlplane/policy/action"
 	"weir/controlplane/store"
 	"weir/controlplane/store/tenancy"
 	"weir/shared/fault"
@@ -140,7 +141,7 @@ func (h *Handlers) Organizations(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	everything := h.Policy.Allow(ctx, web.Subject(c), policy.WriteOrganizations, policy.Resource{}) == nil
+	everything := h.Policy.Allow(ctx, web.Subject(c), action.WriteOrganizations, policy.Resource{}) == nil
 	out := []organizationView{}
 	for _, o := range all {
 		in := web.Subject(c).In(string(o.ID))
@@ -203,7 +204,13 @@ func (h *Handlers) grant(c echo.Context, in giving) (store.Grant, error) {
 	if in.Role == string(policy.Operator) {
 		g.Organization = ""
 	} else if !slices.Contains(h.Policy.Roles(), policy.Role(in.Role)) {
-		problems = append(problems, fault.Problem{Path: "role", Code: "bad_role", Text: "A role is owner, admin, editor, marketer, auditor or viewer."})
+		own, ok, err := h.made(ctx, org, in.Role)
+		if err != nil {
+			return store.Grant{}, err
+		}
+		if g.Actions = own.Actions; !ok {
+			problems = append(problems, fault.Problem{Path: "role", Code: "bad_role", Text: "A role is owner, admin, editor, marketer, auditor or viewer, or one that the organization made."})
+		}
 	}
 	if in.Workspace != "" {
 		ws, err := h.Store.WorkspaceByName(ctx, org, in.Workspace)

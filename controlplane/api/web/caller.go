@@ -16,6 +16,7 @@ import (
 const (
 	actorKey        = "weir.actor"        // in echo's context
 	organizationKey = "weir.organization" // in echo's context
+	onlyKey         = "weir.only"         // in echo's context
 )
 
 // SetCaller says who calls, and in which organization the path names what it names:
@@ -29,6 +30,16 @@ func SetCaller(c echo.Context, who store.Actor, org store.OrganizationID) {
 func Actor(c echo.Context) store.Actor {
 	who, _ := c.Get(actorKey).(store.Actor) // set on every guarded route
 	return who
+}
+
+// SetOnly says which objects of the path's workspace the caller may change, by identifier,
+// who may not change all of it.
+func SetOnly(c echo.Context, objects []string) { c.Set(onlyKey, objects) }
+
+// Only is what SetOnly said, nil where the caller may change all.
+func Only(c echo.Context) []string {
+	objects, _ := c.Get(onlyKey).([]string) // not set: all
+	return objects
 }
 
 // requestID, in answers, names the request as the audit log does.

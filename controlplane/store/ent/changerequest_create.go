@@ -461,6 +461,18 @@ type (
 	}
 )
 
+// SetBody sets the "body" field.
+func (u *ChangeRequestUpsert) SetBody(v []byte) *ChangeRequestUpsert {
+	u.Set(changerequest.FieldBody, v)
+	return u
+}
+
+// UpdateBody sets the "body" field to the value that was provided on create.
+func (u *ChangeRequestUpsert) UpdateBody() *ChangeRequestUpsert {
+	u.SetExcluded(changerequest.FieldBody)
+	return u
+}
+
 // SetSecrets sets the "secrets" field.
 func (u *ChangeRequestUpsert) SetSecrets(v string) *ChangeRequestUpsert {
 	u.Set(changerequest.FieldSecrets, v)
@@ -574,9 +586,6 @@ func (u *ChangeRequestUpsertOne) UpdateNewValues() *ChangeRequestUpsertOne {
 		if _, exists := u.create.mutation.Digest(); exists {
 			s.SetIgnore(changerequest.FieldDigest)
 		}
-		if _, exists := u.create.mutation.Body(); exists {
-			s.SetIgnore(changerequest.FieldBody)
-		}
 		if _, exists := u.create.mutation.Changes(); exists {
 			s.SetIgnore(changerequest.FieldChanges)
 		}
@@ -636,6 +645,20 @@ func (u *ChangeRequestUpsertOne) Update(set func(*ChangeRequestUpsert)) *ChangeR
 		set(&ChangeRequestUpsert{UpdateSet: update})
 	}))
 	return u
+}
+
+// SetBody sets the "body" field.
+func (u *ChangeRequestUpsertOne) SetBody(v []byte) *ChangeRequestUpsertOne {
+	return u.Update(func(s *ChangeRequestUpsert) {
+		s.SetBody(v)
+	})
+}
+
+// UpdateBody sets the "body" field to the value that was provided on create.
+func (u *ChangeRequestUpsertOne) UpdateBody() *ChangeRequestUpsertOne {
+	return u.Update(func(s *ChangeRequestUpsert) {
+		s.UpdateBody()
+	})
 }
 
 // SetSecrets sets the "secrets" field.
@@ -929,9 +952,6 @@ func (u *ChangeRequestUpsertBulk) UpdateNewValues() *ChangeRequestUpsertBulk {
 			if _, exists := b.mutation.Digest(); exists {
 				s.SetIgnore(changerequest.FieldDigest)
 			}
-			if _, exists := b.mutation.Body(); exists {
-				s.SetIgnore(changerequest.FieldBody)
-			}
 			if _, exists := b.mutation.Changes(); exists {
 				s.SetIgnore(changerequest.FieldChanges)
 			}
@@ -992,6 +1012,20 @@ func (u *ChangeRequestUpsertBulk) Update(set func(*ChangeRequestUpsert)) *Change
 		set(&ChangeRequestUpsert{UpdateSet: update})
 	}))
 	return u
+}
+
+// SetBody sets the "body" field.
+func (u *ChangeRequestUpsertBulk) SetBody(v []byte) *ChangeRequestUpsertBulk {
+	return u.Update(func(s *ChangeRequestUpsert) {
+		s.SetBody(v)
+	})
+}
+
+// UpdateBody sets the "body" field to the value that was provided on create.
+func (u *ChangeRequestUpsertBulk) UpdateBody() *ChangeRequestUpsertBulk {
+	return u.Update(func(s *ChangeRequestUpsert) {
+		s.UpdateBody()
+	})
 }
 
 // SetSecrets sets the "secrets" field.

@@ -28,6 +28,12 @@ func (_u *ChangeRequestUpdate) Where(ps ...predicate.ChangeRequest) *ChangeReque
 	return _u
 }
 
+// SetBody sets the "body" field.
+func (_u *ChangeRequestUpdate) SetBody(v []byte) *ChangeRequestUpdate {
+	_u.mutation.SetBody(v)
+	return _u
+}
+
 // SetSecrets sets the "secrets" field.
 func (_u *ChangeRequestUpdate) SetSecrets(v string) *ChangeRequestUpdate {
 	_u.mutation.SetSecrets(v)
@@ -177,6 +183,9 @@ func (_u *ChangeRequestUpdate) sqlSave(ctx context.Context) (_node int, err erro
 			}
 		}
 	}
+	if value, ok := _u.mutation.Body(); ok {
+		_spec.SetField(changerequest.FieldBody, field.TypeBytes, value)
+	}
 	if value, ok := _u.mutation.Secrets(); ok {
 		_spec.SetField(changerequest.FieldSecrets, field.TypeString, value)
 	}
@@ -219,6 +228,12 @@ type ChangeRequestUpdateOne struct {
 	fields   []string
 	hooks    []Hook
 	mutation *ChangeRequestMutation
+}
+
+// SetBody sets the "body" field.
+func (_u *ChangeRequestUpdateOne) SetBody(v []byte) *ChangeRequestUpdateOne {
+	_u.mutation.SetBody(v)
+	return _u
 }
 
 // SetSecrets sets the "secrets" field.
@@ -399,6 +414,9 @@ func (_u *ChangeRequestUpdateOne) sqlSave(ctx context.Context) (_node *ChangeReq
 				ps[i](selector)
 			}
 		}
+	}
+	if value, ok := _u.mutation.Body(); ok {
+		_spec.SetField(changerequest.FieldBody, field.TypeBytes, value)
 	}
 	if value, ok := _u.mutation.Secrets(); ok {
 		_spec.SetField(changerequest.FieldSecrets, field.TypeString, value)

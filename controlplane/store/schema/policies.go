@@ -37,7 +37,7 @@ func (OrganizationPolicy) Annotations() []schema.Annotation {
 
 // ChangeRequest is a commit that waits for another person, numbered in its organization.
 // Body is the canonical encoding of the configuration; base is the workspace's number that
-// it was made on, 0 for a new workspace. Secrets, changes, before, after and needs are
+// it was made on, 0 for a new workspace. Body and secrets are empty once it is decided. Secrets, changes, before, after and needs are
 // JSON. Revision is the number that it became.
 type ChangeRequest struct{ ent.Schema }
 
@@ -45,7 +45,7 @@ type ChangeRequest struct{ ent.Schema }
 func (ChangeRequest) Fields() []ent.Field {
 	return []ent.Field{
 		fixed("organization_id"), field.Uint64("number").Immutable(), fixed("workspace_id"), fixed("workspace_name"),
-		field.Uint64("base").Immutable(), fixed("digest"), field.Bytes("body").Immutable(), text("secrets"), fixed("changes"), fixed("before"), fixed("after"),
+		field.Uint64("base").Immutable(), fixed("digest"), field.Bytes("body"), text("secrets"), fixed("changes"), fixed("before"), fixed("after"),
 		fixed("needs"), fixed("reason"), field.Bool("discard_parked").Immutable(),
 		fixed("author"), fixed("author_id"), fixed("author_person"), at("created_at"),
 		text("state"), text("decided_by"), text("note"), field.Time("decided_at").SchemaType(asTimestamptz).Optional().Nillable(),

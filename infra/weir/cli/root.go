@@ -9,6 +9,7 @@ package cli
 
 import (
 	"context"
+	"maps"
 
 	"github.com/spf13/cobra"
 
@@ -21,6 +22,7 @@ import (
 	"weir/infra/weir/cli/events"
 	"weir/infra/weir/cli/preview"
 	"weir/shared/command"
+	"weir/shared/worker"
 )
 
 // Run executes args (without the program's name) and returns the exit code. The
@@ -58,7 +60,14 @@ which 'weir dev' writes, else by the context of 'weir login'.`,
 	}
 	root.PersistentFlags().Var(&k.Output, "output", "how to print results: table, json or yaml")
 	root.AddCommand(apply.New(k), apply.NewDiff(k), apply.NewExport(k), apply.NewHistory(k), apply.NewRollback(k), newStatus(k), events.NewLedger(k), events.NewTail(k), events.NewQuery(k),
-		events.NewDLQ(k), events.NewReplay(k), events.NewJobs(k), events.NewLoad(k), newPlane(k), newLogin(k), newLogout(k), newContext(k), newOrg(k), newMember(k), newToken(k), newAudit(k), newCatalog(k), destination.New(k), newVersion(k), preview.New(k), dev.New(k), controlplane.New(p), dataplane.New(p), dataplane.TransformWorker())
+		events.NewDLQ(k), events.NewReplay(k), events.NewJobs(k), events.NewLoad(k), newPlane(k), newLogin(k), newLogout(k), newContext(k), newOrg(k), newMember(k), newToken(k), newAudit(k), newCatalog(k), destination.New(k), newVersion(k), preview.New(k), dev.New(k), controlplane.New(p), dataplane.New(p), command.Worker(tasks()))
 	invocation{k}.completeNames(root)
 	return root
+}
+
+// tasks are what worker processes of this program run, of either plane.
+func tasks() worker.Tasks {
+	all := controlplane.Tasks()
+	maps.Copy(all, dataplane.Tasks())
+	return all
 }

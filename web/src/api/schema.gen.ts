@@ -1317,6 +1317,391 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/roles": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What can be granted in the organization; fixed ones first */
+        get: operations["roles"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/roles/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The role's name */
+                id: string;
+            };
+            cookie?: never;
+        };
+        get?: never;
+        /** Make a role, or give one other actions, of which the caller has all */
+        put: operations["setCustomRole"];
+        post?: never;
+        /** Forget a role that nobody has */
+        delete: operations["removeCustomRole"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/policies": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The organization's policies, and the names of the operator's */
+        get: operations["policies"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/policies/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The policy's name */
+                id: string;
+            };
+            cookie?: never;
+        };
+        /** A policy with its text */
+        get: operations["policy"];
+        /** Make a policy, or put it in the place of the one of its name; without a text, enable or disable that. One that is broken is refused */
+        put: operations["setPolicy"];
+        post?: never;
+        /** Forget a policy */
+        delete: operations["removePolicy"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/changes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Change requests of the workspaces that the caller may read, newest first */
+        get: operations["changes"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/workspaces/{name}/changes/{number}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The workspace's name */
+                name: components["parameters"]["Workspace"];
+                /** @description The change's number in its organization */
+                number: number;
+            };
+            cookie?: never;
+        };
+        /** A change request with what differs */
+        get: operations["change"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/workspaces/{name}/changes/{number}/approve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The workspace's name */
+                name: components["parameters"]["Workspace"];
+                /** @description The change's number in its organization */
+                number: number;
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Make another one's change request the next revision, by the same checks as a change */
+        post: operations["approveChange"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/workspaces/{name}/changes/{number}/reject": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The workspace's name */
+                name: components["parameters"]["Workspace"];
+                /** @description The change's number in its organization */
+                number: number;
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** End a change request */
+        post: operations["rejectChange"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/workspaces/{name}/changes/{number}/withdraw": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The workspace's name */
+                name: components["parameters"]["Workspace"];
+                /** @description The change's number in its organization */
+                number: number;
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take the caller's own change request back */
+        post: operations["withdrawChange"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/orgs/{org}/roles": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The organization's name; the same paths without it are about the caller's only organization, or default */
+                org: components["parameters"]["Organization"];
+            };
+            cookie?: never;
+        };
+        /** What can be granted in the organization; fixed ones first */
+        get: operations["rolesOfOrganization"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/orgs/{org}/roles/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The organization's name; the same paths without it are about the caller's only organization, or default */
+                org: components["parameters"]["Organization"];
+                /** @description The role's name */
+                id: string;
+            };
+            cookie?: never;
+        };
+        get?: never;
+        /** Make a role, or give one other actions, of which the caller has all */
+        put: operations["setCustomRoleOfOrganization"];
+        post?: never;
+        /** Forget a role that nobody has */
+        delete: operations["removeCustomRoleOfOrganization"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/orgs/{org}/policies": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The organization's name; the same paths without it are about the caller's only organization, or default */
+                org: components["parameters"]["Organization"];
+            };
+            cookie?: never;
+        };
+        /** The organization's policies, and the names of the operator's */
+        get: operations["policiesOfOrganization"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/orgs/{org}/policies/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The organization's name; the same paths without it are about the caller's only organization, or default */
+                org: components["parameters"]["Organization"];
+                /** @description The policy's name */
+                id: string;
+            };
+            cookie?: never;
+        };
+        /** A policy with its text */
+        get: operations["policyOfOrganization"];
+        /** Make a policy, or put it in the place of the one of its name; without a text, enable or disable that. One that is broken is refused */
+        put: operations["setPolicyOfOrganization"];
+        post?: never;
+        /** Forget a policy */
+        delete: operations["removePolicyOfOrganization"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/orgs/{org}/changes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The organization's name; the same paths without it are about the caller's only organization, or default */
+                org: components["parameters"]["Organization"];
+            };
+            cookie?: never;
+        };
+        /** Change requests of the workspaces that the caller may read, newest first */
+        get: operations["changesOfOrganization"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/orgs/{org}/workspaces/{name}/changes/{number}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The organization's name; the same paths without it are about the caller's only organization, or default */
+                org: components["parameters"]["Organization"];
+                /** @description The workspace's name */
+                name: components["parameters"]["Workspace"];
+                /** @description The change's number in its organization */
+                number: number;
+            };
+            cookie?: never;
+        };
+        /** A change request with what differs */
+        get: operations["changeOfOrganization"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/orgs/{org}/workspaces/{name}/changes/{number}/approve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The organization's name; the same paths without it are about the caller's only organization, or default */
+                org: components["parameters"]["Organization"];
+                /** @description The workspace's name */
+                name: components["parameters"]["Workspace"];
+                /** @description The change's number in its organization */
+                number: number;
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Make another one's change request the next revision, by the same checks as a change */
+        post: operations["approveChangeOfOrganization"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/orgs/{org}/workspaces/{name}/changes/{number}/reject": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The organization's name; the same paths without it are about the caller's only organization, or default */
+                org: components["parameters"]["Organization"];
+                /** @description The workspace's name */
+                name: components["parameters"]["Workspace"];
+                /** @description The change's number in its organization */
+                number: number;
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** End a change request */
+        post: operations["rejectChangeOfOrganization"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/orgs/{org}/workspaces/{name}/changes/{number}/withdraw": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The organization's name; the same paths without it are about the caller's only organization, or default */
+                org: components["parameters"]["Organization"];
+                /** @description The workspace's name */
+                name: components["parameters"]["Workspace"];
+                /** @description The change's number in its organization */
+                number: number;
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take the caller's own change request back */
+        post: operations["withdrawChangeOfOrganization"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -2219,12 +2604,19 @@ export interface components {
             workspace: string;
             number: number;
             changes: components["schemas"]["Change"][];
+            /** @description The change request that it became, where it needs another person */
+            waits?: {
+                change: number;
+                needs: components["schemas"]["Need"][];
+            };
         };
         Difference: {
             changes: components["schemas"]["Change"][];
             problems: components["schemas"]["FieldProblem"][];
             /** @description The current revision; 0 for none */
             number: number;
+            /** @description Why it would need another person */
+            needs: components["schemas"]["Need"][];
         };
         Change: {
             /** @enum {string} */
@@ -2245,12 +2637,87 @@ export interface components {
             /** @description The next page's cursor */
             next: string;
         };
+        Roles: {
+            roles: {
+                name: string;
+                actions: string[];
+                /** @description Every organization has it */
+                fixed: boolean;
+            }[];
+        };
+        NewCustomRole: {
+            /** @description What is allowed anywhere, such as self:read, every role has */
+            actions: string[];
+        };
+        Policies: {
+            policies: components["schemas"]["Policy"][];
+            /** @description Names of the operator's policies, which are for all organizations */
+            operator: string[];
+        };
+        Policy: {
+            name: string;
+            /** @enum {string} */
+            language: "rego" | "rules";
+            enabled: boolean;
+            /** Format: date-time */
+            updatedAt: string;
+            updatedBy: string;
+            /** @description Of one that was asked for */
+            text?: string;
+        };
+        NewPolicy: {
+            /** @enum {string} */
+            language?: "rego" | "rules";
+            /** @description A module of Rego v1, or rules as YAML or JSON */
+            text?: string;
+            /** @default true */
+            enabled: boolean;
+        };
+        ChangeRequests: {
+            changes: components["schemas"]["ChangeRequest"][];
+            next: string;
+        };
+        ChangeRequest: {
+            /** @description Its number in the organization */
+            number: number;
+            workspace: string;
+            /** @description The workspace's revision that it was made on, 0 for a new workspace */
+            base: number;
+            /** @enum {string} */
+            state: "waiting" | "approved" | "rejected" | "withdrawn";
+            author: string;
+            /** Format: date-time */
+            at: string;
+            reason: string;
+            needs: components["schemas"]["Need"][];
+            changes: components["schemas"]["Change"][];
+            decidedBy?: string;
+            /** Format: date-time */
+            decidedAt?: string;
+            note?: string;
+            /** @description What it became */
+            revision?: number;
+            /** @description Of one: what differs, as it was. Secrets are fingerprints */
+            before?: Record<string, never>;
+            /** @description Of one: what differs, as it would be */
+            after?: Record<string, never>;
+        };
+        Need: {
+            /** @description The policy that asks for another person */
+            policy: string;
+            text: string;
+        };
+        Decision: {
+            note?: string;
+        };
         Revision: {
             number: number;
             digest: string;
             /** Format: date-time */
             at: string;
             by: string;
+            /** @description The second person of a commit that needed one */
+            approvedBy?: string;
             /** @description Why, in the author's words; may be empty */
             reason: string;
             /** @description What differs from the former revision; null where that was not kept */
@@ -2930,6 +3397,15 @@ export interface operations {
                     "application/json": components["schemas"]["Applied"];
                 };
             };
+            /** @description It needs another person and waits as a change request; the revision is the former one */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Applied"];
+                };
+            };
             409: components["responses"]["Problem"];
             412: components["responses"]["Problem"];
             422: components["responses"]["Problem"];
@@ -3044,6 +3520,15 @@ export interface operations {
                 headers: {
                     /** @description The revision's number in double quotes */
                     ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Applied"];
+                };
+            };
+            /** @description It needs another person and waits as a change request; the revision is the former one */
+            202: {
+                headers: {
                     [name: string]: unknown;
                 };
                 content: {
@@ -3405,6 +3890,15 @@ export interface operations {
                     "application/json": components["schemas"]["Applied"];
                 };
             };
+            /** @description It needs another person and waits as a change request; the revision is the former one */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Applied"];
+                };
+            };
             409: components["responses"]["Problem"];
             412: components["responses"]["Problem"];
             422: components["responses"]["Problem"];
@@ -3527,6 +4021,15 @@ export interface operations {
                 headers: {
                     /** @description The revision's number in double quotes */
                     ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Applied"];
+                };
+            };
+            /** @description It needs another person and waits as a change request; the revision is the former one */
+            202: {
+                headers: {
                     [name: string]: unknown;
                 };
                 content: {
@@ -4533,6 +5036,643 @@ export interface operations {
             cookie?: never;
         };
         requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    roles: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The roles */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Roles"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    setCustomRole: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The role's name */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewCustomRole"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    removeCustomRole: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The role's name */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    policies: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The policies */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Policies"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    policy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The policy's name */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The policy */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Policy"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    setPolicy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The policy's name */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewPolicy"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            422: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    removePolicy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The policy's name */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    changes: {
+        parameters: {
+            query?: {
+                /** @description The former page's `next` */
+                cursor?: components["parameters"]["Cursor"];
+                limit?: components["parameters"]["Limit"];
+                /** @description A workspace's name */
+                workspace?: string;
+                state?: "waiting" | "approved" | "rejected" | "withdrawn";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChangeRequests"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    change: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The workspace's name */
+                name: components["parameters"]["Workspace"];
+                /** @description The change's number in its organization */
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The change request */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChangeRequest"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    approveChange: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The workspace's name */
+                name: components["parameters"]["Workspace"];
+                /** @description The change's number in its organization */
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Decision"];
+            };
+        };
+        responses: {
+            /** @description The revision that is now wanted */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Applied"];
+                };
+            };
+            409: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    rejectChange: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The workspace's name */
+                name: components["parameters"]["Workspace"];
+                /** @description The change's number in its organization */
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Decision"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    withdrawChange: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The workspace's name */
+                name: components["parameters"]["Workspace"];
+                /** @description The change's number in its organization */
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Decision"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    rolesOfOrganization: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The organization's name; the same paths without it are about the caller's only organization, or default */
+                org: components["parameters"]["Organization"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The roles */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Roles"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    setCustomRoleOfOrganization: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The organization's name; the same paths without it are about the caller's only organization, or default */
+                org: components["parameters"]["Organization"];
+                /** @description The role's name */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewCustomRole"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    removeCustomRoleOfOrganization: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The organization's name; the same paths without it are about the caller's only organization, or default */
+                org: components["parameters"]["Organization"];
+                /** @description The role's name */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    policiesOfOrganization: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The organization's name; the same paths without it are about the caller's only organization, or default */
+                org: components["parameters"]["Organization"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The policies */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Policies"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    policyOfOrganization: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The organization's name; the same paths without it are about the caller's only organization, or default */
+                org: components["parameters"]["Organization"];
+                /** @description The policy's name */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The policy */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Policy"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    setPolicyOfOrganization: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The organization's name; the same paths without it are about the caller's only organization, or default */
+                org: components["parameters"]["Organization"];
+                /** @description The policy's name */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewPolicy"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            422: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    removePolicyOfOrganization: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The organization's name; the same paths without it are about the caller's only organization, or default */
+                org: components["parameters"]["Organization"];
+                /** @description The policy's name */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    changesOfOrganization: {
+        parameters: {
+            query?: {
+                /** @description The former page's `next` */
+                cursor?: components["parameters"]["Cursor"];
+                limit?: components["parameters"]["Limit"];
+                /** @description A workspace's name */
+                workspace?: string;
+                state?: "waiting" | "approved" | "rejected" | "withdrawn";
+            };
+            header?: never;
+            path: {
+                /** @description The organization's name; the same paths without it are about the caller's only organization, or default */
+                org: components["parameters"]["Organization"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChangeRequests"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    changeOfOrganization: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The organization's name; the same paths without it are about the caller's only organization, or default */
+                org: components["parameters"]["Organization"];
+                /** @description The workspace's name */
+                name: components["parameters"]["Workspace"];
+                /** @description The change's number in its organization */
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The change request */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChangeRequest"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    approveChangeOfOrganization: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The organization's name; the same paths without it are about the caller's only organization, or default */
+                org: components["parameters"]["Organization"];
+                /** @description The workspace's name */
+                name: components["parameters"]["Workspace"];
+                /** @description The change's number in its organization */
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Decision"];
+            };
+        };
+        responses: {
+            /** @description The revision that is now wanted */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Applied"];
+                };
+            };
+            409: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    rejectChangeOfOrganization: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The organization's name; the same paths without it are about the caller's only organization, or default */
+                org: components["parameters"]["Organization"];
+                /** @description The workspace's name */
+                name: components["parameters"]["Workspace"];
+                /** @description The change's number in its organization */
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Decision"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    withdrawChangeOfOrganization: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The organization's name; the same paths without it are about the caller's only organization, or default */
+                org: components["parameters"]["Organization"];
+                /** @description The workspace's name */
+                name: components["parameters"]["Workspace"];
+                /** @description The change's number in its organization */
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Decision"];
+            };
+        };
         responses: {
             /** @description Done */
             204: {

@@ -1,4 +1,6 @@
-package draft
+// Package removal asks the plane what waits for destinations that a commit removes. It
+// waits a moment for what is under way, and a plane that does not answer is a problem.
+package removal
 
 import (
 	"context"
@@ -10,11 +12,12 @@ import (
 	"weir/controlplane/store"
 	"weir/shared/fault"
 	"weir/shared/id"
+	"weir/shared/wire"
 	"weir/shared/workspace"
 )
 
-// removed lists the destinations of former that next has no more.
-func removed(former, next workspace.Config) []workspace.Destination {
+// Gone lists the destinations of former that next has no more.
+func Gone(former, next workspace.Config) []workspace.Destination {
 	var gone []workspace.Destination
 	for _, f := range former.Destinations {
 		if !slices.ContainsFunc(next.Destinations, func(d workspace.Destination) bool { return d.ID == f.ID }) {
@@ -32,11 +35,14 @@ const (
 	discardWays = "give it up with discardParked (weir apply --discard-parked), or keep the destination"
 )
 
-// settled has a problem for each destination for which deliveries wait, and for a plane
+// Counts asks a plane for its counts of now. fault.Unavailable: it does not answer.
+type Counts func(ctx context.Context, p id.Plane) ([]wire.Count, error)
+
+// Settled has a problem for each destination for which deliveries wait, and for a plane
 // that does not say whether some do. What is under way is waited for, for a few seconds.
-func (s *Service) settled(ctx context.Context, ws store.Workspace, destinations []workspace.Destination) ([]fault.Problem, error) {
+func (counts Counts) Settled(ctx context.Context, ws store.Workspace, destinations []workspace.Destination) ([]fault.Problem, error) {
 	for until := time.Now().Add(settling); ; {
-		lost, parked, err := s.waiting(ctx, ws, destinations)
+		lost, parked, err := counts.Waiting(ctx, ws, destinations)
 		if err != nil || len(lost) == 0 || len(parked) > 0 || time.Now().After(until) {
 			return lost, err
 		}
@@ -48,14 +54,14 @@ func (s *Service) settled(ctx context.Context, ws store.Workspace, destinations 
 	}
 }
 
-// waiting asks the plane what would be lost with destinations, a problem for each of
+// Waiting asks the plane what would be lost with destinations, a problem for each of
 // them. parked are those problems that do not pass by waiting a moment: something is
 // parked, or the plane does not answer.
-func (s *Service) waiting(ctx context.Context, ws store.Workspace, destinations []workspace.Destination) (lost, parked []fault.Problem, err error) {
+func (counts Counts) Waiting(ctx context.Context, ws store.Workspace, destinations []workspace.Destination) (lost, parked []fault.Problem, err error) {
 	if len(destinations) == 0 {
 		return nil, nil, nil
 	}
-	counts, err := s.cfg.Counts(ctx, ws.Plane)
+	now, err := counts(ctx, ws.Plane)
 	if err != nil && fault.KindOf(err) == fault.Unavailable && ctx.Err() == nil {
 		away := []fault.Problem{{Path: "destinations", Code: "plane_away",
 			Text: fmt.Sprintf("What waits for %s cannot be asked: %v Try again when the plane is reached, or %s.", names(destinations), err, discardWays)}}
@@ -66,7 +72,7 @@ func (s *Service) waiting(ctx context.Context, ws store.Workspace, destinations 
 	}
 	type sum struct{ parked, staged, inFlight uint64 }
 	of := map[id.Destination]sum{}
-	for _, c := range counts {
+	for _, c := range now {
 		if c.Workspace == ws.ID {
 			n := of[c.Destination]
 			of[c.Destination] = sum{n.parked + c.Parked, n.staged + c.Staged, n.inFlight + c.InFlight}
