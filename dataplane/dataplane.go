@@ -34,6 +34,7 @@ import (
 	"weir/dataplane/queue"
 	"weir/dataplane/queue/detour"
 	"weir/dataplane/queue/natsstore"
+	"weir/dataplane/syncs"
 	"weir/dataplane/transform"
 	"weir/dataplane/view"
 	"weir/dataplane/warehouse"
@@ -78,6 +79,7 @@ type DataPlane struct {
 	gateway    *ingest.Gateway
 	view       *view.View
 	moves      *moves.Board
+	syncs      *syncs.Engine
 	client     *outbound.Client
 }
 
@@ -231,6 +233,7 @@ func (d *DataPlane) startEngines(ctx context.Context) (stop func()) {
 		}
 	})
 	engines.Go(func() { d.moves.Run(ctx) })
+	engines.Go(func() { d.syncs.Run(ctx) })
 	for _, p := range d.partitions {
 		engines.Go(func() { p.Run(ctx) })
 	}
@@ -351,6 +354,9 @@ func (d *DataPlane) handlers(g *guard.Guard) (handlers, error) {
 	}
 	if d.moves, err = d.board(d.health.RefuseOnLowDisk(d.writer.Append)); err != nil {
 		return handlers{}, fmt.Errorf("jobs: %w", err)
+	}
+	if d.syncs, err = d.syncing(g); err != nil {
+		return handlers{}, fmt.Errorf("syncs: %w", err)
 	}
 	d.view, err = view.New(d.viewConfig(g))
 	if err != nil {

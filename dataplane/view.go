@@ -10,6 +10,8 @@ import (
 	"weir/dataplane/plan"
 	"weir/dataplane/preview"
 	"weir/dataplane/view"
+	"weir/dataplane/view/activation"
+	"weir/dataplane/view/endpoint"
 	"weir/shared/catalog/private"
 	"weir/shared/id"
 	"weir/shared/script"
@@ -33,6 +35,7 @@ func (d *DataPlane) viewConfig(g *guard.Guard) view.Config {
 	cfg := view.Config{
 		Plane: d.plane.Plane, Key: d.plane.CapabilityKey, Origins: d.plane.Origins, Guard: g, Plans: &d.plans, Rows: d.rows,
 		Live: &d.live, Jobs: d.moves, Previews: view.Previews{Destination: d.previewDestination, Transformation: d.previewTransformation}, Warehouses: loads{d},
+		More: []func(*endpoint.Mux){activation.New(d.syncs, d.destinationName).Register},
 		Dial: d.dialer(g), Try: d.client.Try, Healthy: d.ready, Log: d.cfg.Log,
 	}
 	for _, p := range d.partitions {
@@ -41,6 +44,14 @@ func (d *DataPlane) viewConfig(g *guard.Guard) view.Config {
 		cfg.Quarantine = append(cfg.Quarantine, p.Quarantine(nil)) // which only lists
 	}
 	return cfg
+}
+
+// destinationName is the name of a destination, else its identifier.
+func (d *DataPlane) destinationName(ws id.Workspace, dest id.Destination) string {
+	if p := d.plans.Plan(ws); p != nil && p.DestinationName(dest) != "" {
+		return p.DestinationName(dest)
+	}
+	return string(dest)
 }
 
 func (d *DataPlane) previewDestination(_ context.Context, draft view.DestinationDraft) ([]any, error) {

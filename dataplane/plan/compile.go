@@ -21,6 +21,7 @@ import (
 	"weir/shared/secret"
 	"weir/shared/wire"
 	"weir/shared/workspace"
+	"weir/shared/workspace/activation"
 )
 
 // Codes of Compile's own problems; the others are those of workspace.Check and
@@ -116,6 +117,8 @@ type Plan struct {
 	paths   map[string]string       // by write key: where it stands in the configuration
 	sources map[id.Source]*Routing
 	targets map[id.Destination]target
+	models  []activation.Model
+	syncs   []activation.Sync
 }
 
 // target is an opened destination and what it was opened with.
@@ -171,7 +174,7 @@ func (p *Plan) Next(ctx context.Context, r workspace.Revision, k Kinds, s Secret
 	next := &Plan{
 		Workspace: r.Workspace, Name: c.Name, Number: r.Number, Digest: r.Digest,
 		entries: make(map[string]ingest.Entry, len(c.Sources)), paths: make(map[string]string, len(c.Sources)),
-		targets: make(map[id.Destination]target, len(c.Destinations)),
+		targets: make(map[id.Destination]target, len(c.Destinations)), models: c.Models, syncs: c.Syncs,
 	}
 	next.sources, problems = routings(c, steps, r.Number)
 	for i, src := range c.Sources {

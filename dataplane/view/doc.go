@@ -12,6 +12,8 @@
 //
 // # The calls
 //
+// Those about syncs are in package activation below.
+//
 // Objects are given by name or identifier and come back by name (an identifier
 // where the object is gone). Errors are problem details (RFC 9457) with the
 // kind of the fault: 400 invalid, 401 no capability, 403 denied, 404 missing,

@@ -41,9 +41,10 @@ type Config struct {
 	Previews   Previews
 	Dial       probe.Dial
 	Try        probe.Try
-	Healthy    func() error     // nil: the plane is well
-	Now        func() time.Time // nil: time.Now
-	Log        *slog.Logger     // nil: none
+	More       []func(*endpoint.Mux) // further calls
+	Healthy    func() error          // nil: the plane is well
+	Now        func() time.Time      // nil: time.Now
+	Log        *slog.Logger          // nil: none
 }
 
 // Dead is the dead letters of one partition; *parked.Store is one.
@@ -96,6 +97,9 @@ func New(cfg Config) (*View, error) {
 	v.mux.Stream("POST /v1/preview/transformation", capability.Preview, v.previewTransformation)
 	v.mux.Stream("POST /v1/preview/destination", capability.Preview, v.previewDestination)
 	v.mux.Handle("POST /v1/destinations/test", capability.TestDestination, v.test)
+	for _, register := range cfg.More {
+		register(v.mux)
+	}
 	return v, nil
 }
 

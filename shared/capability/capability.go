@@ -32,11 +32,13 @@ const (
 	TestDestination   Action = "destination:test"   // connecting to a destination
 	ReadJobs          Action = "jobs:read"          // redrives, replays and discards: what they choose and how far they are
 	StopJobs          Action = "jobs:stop"          // stopping one
+	ReadSyncs         Action = "syncs:read"         // syncs and their runs: states and counts, no rows
+	RunSyncs          Action = "syncs:run"          // letting syncs run, pausing them, agreeing to what holds them
 )
 
 // Actions lists every action.
 func Actions() []Action {
-	return []Action{ReadLedger, ReadDead, RedriveDead, DiscardDead, ReadLive, ReadParked, ReadQuarantine, ReplayQuarantine, DiscardQuarantine, ReadLoads, StartLoads, Query, Preview, TestDestination, ReadJobs, StopJobs}
+	return []Action{ReadLedger, ReadDead, RedriveDead, DiscardDead, ReadLive, ReadParked, ReadQuarantine, ReplayQuarantine, DiscardQuarantine, ReadLoads, StartLoads, Query, Preview, TestDestination, ReadJobs, StopJobs, ReadSyncs, RunSyncs}
 }
 
 // Grant is the content of a capability: one plane, one workspace, one action.

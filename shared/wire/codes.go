@@ -36,7 +36,7 @@ var declared = sync.OnceValue(func() []Code { return codesOf(catalog.All()) })
 // codesOf returns the codes that all kinds share and those of the given kinds'
 // own, sorted.
 func codesOf(kinds []catalog.Spec) []Code {
-	all := slices.Concat(ownCodes(), configCodes, planCodes, doorCodes, settlementCodes, loadCodes, alarmCodes)
+	all := slices.Concat(ownCodes(), configCodes, planCodes, doorCodes, settlementCodes, loadCodes, syncCodes, alarmCodes)
 	for status := 400; status < 500; status++ {
 		all = append(all, Code("rejected_"+strconv.Itoa(status))) // dead: that answer of a destination
 	}
@@ -103,6 +103,10 @@ var settlementCodes = []Code{
 var loadCodes = []Code{
 	"bad_event", "load_auth", "load_failed", "load_schema", "load_stage", "load_unreachable", "load_unsupported", "row_refused", "table_refused", "warehouse_slow",
 }
+
+// syncCodes are why a run of a sync is held, waits or failed, beside what its warehouse and
+// its destination say.
+var syncCodes = []Code{"sync_gone", "sync_mapping", "sync_model", "sync_removals", "sync_unexplained"}
 
 // alarmCodes are what a plane says about its own health.
 var alarmCodes = []Code{

@@ -15,6 +15,7 @@ import (
 
 	controlplane "weir/controlplane/command"
 	dataplane "weir/dataplane/command"
+	"weir/infra/weir/cli/activate"
 	"weir/infra/weir/cli/apply"
 	"weir/infra/weir/cli/console"
 	"weir/infra/weir/cli/destination"
@@ -55,12 +56,14 @@ which 'weir dev' writes, else by the context of 'weir login'.`,
   weir dlq list               what did not arrive, and why
   weir replay --all           what broke a rule, after it is corrected
   weir jobs list              redrives and replays, and how far they are
+  weir sync list              rows of models that are kept in destinations
   weir query lake 'select 1'  rows of a warehouse`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.PersistentFlags().Var(&k.Output, "output", "how to print results: table, json or yaml")
 	root.AddCommand(apply.New(k), apply.NewDiff(k), apply.NewExport(k), apply.NewHistory(k), apply.NewRollback(k), newStatus(k), events.NewLedger(k), events.NewTail(k), events.NewQuery(k),
-		events.NewDLQ(k), events.NewReplay(k), events.NewJobs(k), events.NewLoad(k), newPlane(k), newLogin(k), newLogout(k), newContext(k), newOrg(k), newMember(k), newToken(k), newAudit(k), newCatalog(k), destination.New(k), newVersion(k), preview.New(k), dev.New(k), controlplane.New(p), dataplane.New(p), command.Worker(tasks()))
+		events.NewDLQ(k), events.NewReplay(k), events.NewJobs(k), events.NewLoad(k),
+		activate.NewSync(k), activate.NewModel(k), newPlane(k), newLogin(k), newLogout(k), newContext(k), newOrg(k), newMember(k), newToken(k), newAudit(k), newCatalog(k), destination.New(k), newVersion(k), preview.New(k), dev.New(k), controlplane.New(p), dataplane.New(p), command.Worker(tasks()))
 	invocation{k}.completeNames(root)
 	return root
 }
