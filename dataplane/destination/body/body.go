@@ -3,7 +3,10 @@
 package body
 
 import (
+	"bytes"
+	"slices"
 	"strconv"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -50,7 +53,21 @@ func (w *Writer) Name(name string) {
 // String writes a text as a value, also an empty one.
 func (w *Writer) String(text string) {
 	w.separate()
+	if plain(text) {
+		w.Buf = append(append(append(w.Buf, '"'), text...), '"')
+		return
+	}
 	w.Buf, _ = jsontext.AppendQuote(w.Buf, text) // invalid UTF-8 becomes U+FFFD
+}
+
+// plain reports whether a text stands in JSON as it is.
+func plain(text string) bool {
+	for i := range len(text) {
+		if c := text[i]; c < ' ' || c >= 0x7f || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return true
 }
 
 // Value writes a value as it stands in an event, null for an absent one.
@@ -70,6 +87,33 @@ func (w *Writer) Text(name, text string) {
 	}
 }
 
+// TextOf writes a member that is the text of a value, unless that is empty.
+func (w *Writer) TextOf(name string, v fields.Value) {
+	switch {
+	case len(v) == 0 || string(v) == `""`:
+	case v.IsText() && bytes.IndexByte(v, '\\') < 0 && utf8.Valid(v): // as it would be quoted
+		w.Raw(name, v)
+	default:
+		w.Text(name, v.Text())
+	}
+}
+
+// Except writes the members of an object as they stand, without those that names lists and
+// one without a name.
+func (w *Writer) Except(object fields.Value, names ...string) {
+	object.Scan(func(key, v fields.Value) bool {
+		name := key[1 : len(key)-1]
+		if bytes.IndexByte(name, '\\') >= 0 {
+			name = []byte(key.Text())
+		}
+		if len(name) > 0 && !slices.ContainsFunc(names, func(n string) bool { return n == string(name) }) {
+			w.separate()
+			w.Buf = append(append(append(w.Buf, key...), ':'), v...)
+		}
+		return true
+	})
+}
+
 // Raw writes a member as it stands in the event, unless it is absent.
 func (w *Writer) Raw(name string, v fields.Value) {
 	if len(v) > 0 {
@@ -80,11 +124,9 @@ func (w *Writer) Raw(name string, v fields.Value) {
 
 // Number writes a member unless it is no number; a text that holds one is.
 func (w *Writer) Number(name string, v fields.Value) {
-	n, ok := v.Number()
-	switch {
-	case v.IsNumber():
+	if v.IsNumber() {
 		w.Raw(name, v)
-	case ok:
+	} else if n, ok := v.Number(); ok {
 		w.Float(name, n)
 	}
 }

@@ -38,12 +38,30 @@ func (v Value) Text() string {
 
 // Number is a number's value, also of a string that holds one.
 func (v Value) Number() (n float64, ok bool) {
+	if n, ok := v.small(); ok {
+		return n, true
+	}
 	text := v.Text()
 	if text == "" || v.kind() == 't' {
 		return 0, false
 	}
 	n, err := strconv.ParseFloat(strings.TrimSpace(text), 64)
 	return n, err == nil && n-n == 0 // neither infinite nor NaN
+}
+
+// small is the value of a whole number of a few digits.
+func (v Value) small() (n float64, ok bool) {
+	if len(v) == 0 || len(v) > 15 {
+		return 0, false
+	}
+	whole := 0
+	for _, c := range v {
+		if c < '0' || c > '9' {
+			return 0, false
+		}
+		whole = 10*whole + int(c-'0')
+	}
+	return float64(whole), true
 }
 
 // IsText, IsNumber, IsObject and IsList report the type.
@@ -80,6 +98,23 @@ func (v Value) Get(path ...string) Value {
 		v = found
 	}
 	return v
+}
+
+// Pick puts the members of an object that are called names, without its nulls, into the
+// same places of into, and nil where there is none. It goes through the object once.
+func (v Value) Pick(names []string, into []Value) {
+	clear(into)
+	left := len(names)
+	v.Scan(func(key, member Value) bool {
+		for i, name := range names {
+			if into[i] == nil && is(key, name) {
+				into[i] = member
+				left--
+				break
+			}
+		}
+		return left > 0
+	})
 }
 
 // is reports whether key, a JSON string, is name.
@@ -210,15 +245,29 @@ func end(v []byte, i int) int {
 		}
 		return i
 	}
-	at := i
-	for at < len(v) && bytes.IndexByte([]byte(",]} \n\r\t:"), v[at]) < 0 {
-		at++
+	for at := i; at < len(v); at++ {
+		switch v[at] {
+		case ',', ']', '}', ' ', '\n', '\r', '\t', ':':
+			return at
+		}
 	}
-	return at
+	return len(v)
 }
+
+// short is how many bytes of a string are looked at one by one: most strings end within.
+const short = 24
 
 // quoted is where the string that begins at i ends; i when it does not.
 func quoted(v []byte, i int) int {
+	near := v[i+1 : min(i+1+short, len(v))]
+	for n, c := range near {
+		if c == '"' {
+			return i + n + 2
+		}
+		if c == '\\' {
+			break
+		}
+	}
 	for at := i + 1; ; {
 		n := bytes.IndexByte(v[at:], '"')
 		if n < 0 {

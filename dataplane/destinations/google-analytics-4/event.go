@@ -234,32 +234,38 @@ func eventName(name string) string {
 // cleanName makes other characters of a name underscores, and cuts it off; "" for a
 // name that does not begin with a letter or is reserved.
 func cleanName(name string, most int) string {
-	out := make([]byte, 0, len(name))
-	for i := 0; i < len(name); i++ {
-		switch c := name[i]; {
-		case c >= '0' && c <= '9' || c|0x20 >= 'a' && c|0x20 <= 'z':
-			out = append(out, c)
-		case c < utf8.RuneSelf || utf8.RuneStart(c):
-			out = append(out, '_') // one for a character of several bytes
+	text := name
+	if len(name) > most || strings.ContainsFunc(name, odd) {
+		out := make([]byte, 0, len(name))
+		for i := range len(name) {
+			switch c := name[i]; {
+			case !odd(rune(c)):
+				out = append(out, c)
+			case c < utf8.RuneSelf || utf8.RuneStart(c):
+				out = append(out, '_') // one for a character of several bytes
+			}
 		}
+		text = string(out[:min(len(out), most)])
 	}
-	out = out[:min(len(out), most)]
-	text := string(out)
-	if text == "" || out[0]|0x20 < 'a' || out[0]|0x20 > 'z' {
+	if text == "" || text[0]|0x20 < 'a' || text[0]|0x20 > 'z' || strings.HasPrefix(text, "ga_") || strings.HasPrefix(text, "google_") || strings.HasPrefix(text, "firebase_") {
 		return ""
 	}
-	for _, prefix := range []string{"ga_", "google_", "firebase_"} {
-		if strings.HasPrefix(text, prefix) {
-			return ""
-		}
-	}
 	return text
+}
+
+// odd reports whether names have no such character.
+func odd(c rune) bool {
+	return !(c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '_')
 }
 
 // scalar writes a member that is a number as it stands, or a text of most characters.
 func scalar(w *body.Writer, name string, v fields.Value, most int) {
 	if v.IsNumber() {
 		w.Raw(name, v)
+		return
+	}
+	if v.IsText() && len(v) > 2 && len(v) <= most {
+		w.TextOf(name, v)
 		return
 	}
 	w.Name(name)

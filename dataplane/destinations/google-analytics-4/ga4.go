@@ -87,7 +87,7 @@ func (g *ga4) Build(b destination.Batch) ([]destination.Request, []destination.V
 		}
 		r := open[string(head.Buf)]
 		if r == nil || len(r.items) == maxEvents {
-			r = &request{Writer: body.Writer{Buf: append([]byte(nil), head.Buf...)}}
+			r = &request{Writer: body.Writer{Buf: append(make([]byte, 0, len(head.Buf)+min(len(b.Items)-i, maxEvents)*len(b.Items[i].Event.JSON)), head.Buf...)}}
 			open[string(head.Buf)], all = r, append(all, r)
 		}
 		g.event(&r.Writer, &b.Items[i], name)

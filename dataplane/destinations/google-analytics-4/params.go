@@ -1,8 +1,8 @@
 package googleanalytics4
 
 import (
-	"regexp"
 	"slices"
+	"strings"
 
 	"weir/dataplane/destination"
 	"weir/dataplane/destination/body"
@@ -19,12 +19,16 @@ const (
 // Source: https://support.google.com/analytics/answer/9267744
 var maxLong = map[string]int{"page_location": 1000, "page_referrer": 420, "page_title": 300}
 
-var currency = regexp.MustCompile(`^[A-Z]{3}$`)
+// currency reports whether a text is a code of ISO 4217: three capital letters.
+func currency(text string) bool {
+	return len(text) == 3 && strings.Trim(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == ""
+}
 
 // params are the parameters of an event that is being written.
 type params struct {
 	*body.Writer
 	names []string
+	of    [11]fields.Value // what is asked of the properties
 }
 
 // add writes a parameter unless it is absent, no scalar, there already, or too much.
@@ -48,6 +52,41 @@ func (p *params) number(name string, v fields.Value) {
 	}
 }
 
+// ofPage are the members of a page.
+var ofPage = []string{"url", "title", "referrer"}
+
+// asked are the properties that are asked for by name, besides those of a page.
+var asked = []string{"session_id", "engagement_time_msec", "currency", "value", "revenue", "total", "price", "quantity", "products", "product_id", "sku"}
+
+// The places of asked.
+const (
+	session = iota
+	engagement
+	currencyCode
+	worth
+	revenue
+	total
+	price
+	quantity
+	list
+	productID
+	sku
+)
+
+// products are those of an ecommerce event, see fields.Event.Products; single: it is the
+// properties themselves.
+func (p *params) products(properties fields.Value) (all []fields.Value, single bool) {
+	for product := range p.of[list].Elements() {
+		if product.IsObject() {
+			all = append(all, product)
+		}
+	}
+	if all == nil && fields.First(p.of[productID], p.of[sku]) != nil {
+		return []fields.Value{properties}, true
+	}
+	return all, false
+}
+
 // event writes an event.
 func (g *ga4) event(w *body.Writer, it *destination.Item, name string) {
 	e := it.Fields()
@@ -56,17 +95,20 @@ func (g *ga4) event(w *body.Writer, it *destination.Item, name string) {
 	w.Name("params")
 	w.Open()
 	p := &params{Writer: w, names: make([]string, 0, maxParams)}
-	p.add("session_id", fields.First(e.Properties.Get("session_id"), integration(e, "sessionId"), e.Context.Get("sessionId")))
-	p.add("engagement_time_msec", fields.First(e.Properties.Get("engagement_time_msec"), fields.Value("1")))
+	e.Properties.Pick(asked, p.of[:])
+	p.add("session_id", fields.First(p.of[session], integration(e, "sessionId"), e.Context.Get("sessionId")))
+	p.add("engagement_time_msec", fields.First(p.of[engagement], fields.Value("1")))
 	page := e.Context.Get("page")
 	if it.Event.Type == "page" {
 		p.add("page_location", e.Properties.Get("url"))
 		p.add("page_title", e.Properties.Get("title"))
 		p.add("page_referrer", e.Properties.Get("referrer"))
 	}
-	p.add("page_location", page.Get("url"))
-	p.add("page_title", page.Get("title"))
-	p.add("page_referrer", page.Get("referrer"))
+	var of [3]fields.Value
+	page.Pick(ofPage, of[:])
+	p.add("page_location", of[0])
+	p.add("page_title", of[1])
+	p.add("page_referrer", of[2])
 	switch it.Event.Type {
 	case "group":
 		p.add("group_id", e.GroupID)
@@ -108,12 +150,11 @@ func (p *params) track(e *fields.Event, name string) {
 	gone := []string{"products", "session_id", "engagement_time_msec"}
 	if slices.Contains(withItems, name) {
 		gone = append(gone, "currency", "value", "revenue", "total")
-		if text := props.Get("currency"); currency.MatchString(text.Text()) {
+		if text := p.of[currencyCode]; currency(text.Text()) {
 			p.add("currency", text)
 		}
-		products := e.Products()
-		single := len(products) == 1 && &products[0][0] == &props[0]
-		p.value(name, props, single)
+		products, single := p.products(props)
+		p.value(name, single)
 		if single {
 			gone = append(gone, "product_id", "sku", "name", "brand", "category", "variant", "price", "quantity", "position")
 		}
@@ -130,8 +171,8 @@ func (p *params) track(e *fields.Event, name string) {
 
 // value writes what an event is worth: of a product, its price times the quantity,
 // when nothing else says it.
-func (p *params) value(name string, props fields.Value, single bool) {
-	all := []fields.Value{props.Get("value"), props.Get("revenue"), props.Get("total")}
+func (p *params) value(name string, single bool) {
+	all := [...]fields.Value{p.of[worth], p.of[revenue], p.of[total]}
 	if name == "purchase" || name == "refund" {
 		all[0], all[1] = all[1], all[0]
 	}
@@ -141,8 +182,8 @@ func (p *params) value(name string, props fields.Value, single bool) {
 			return
 		}
 	}
-	if price, ok := props.Get("price").Number(); ok && single {
-		quantity, ok := props.Get("quantity").Number()
+	if price, ok := p.of[price].Number(); ok && single {
+		quantity, ok := p.of[quantity].Number()
 		if !ok {
 			quantity = 1
 		}
@@ -151,11 +192,16 @@ func (p *params) value(name string, props fields.Value, single bool) {
 	}
 }
 
+// members are what an item is made of: numbers, texts, and where its id and name stand.
+var members = []string{"discount", "position", "price", "quantity", "affiliation", "coupon", "brand", "category", "variant", "product_id", "sku", "name"}
+
 // items writes the products that have an id or a name.
 func (p *params) items(products []fields.Value) {
 	count := 0
+	var m [12]fields.Value
 	for _, product := range products {
-		id, name := fields.First(product.Get("product_id"), product.Get("sku")), product.Get("name")
+		product.Pick(members, m[:])
+		id, name := fields.First(m[9], m[10]), m[11]
 		if id.Text() == "" && name.Text() == "" || count == maxItems {
 			continue
 		}
@@ -165,19 +211,24 @@ func (p *params) items(products []fields.Value) {
 			p.OpenList()
 		}
 		p.Open()
-		for _, member := range []struct {
-			name string
-			v    fields.Value
-		}{{"item_id", id}, {"item_name", name}, {"affiliation", product.Get("affiliation")}, {"coupon", product.Get("coupon")}, {"item_brand", product.Get("brand")}, {"item_category", product.Get("category")}, {"item_variant", product.Get("variant")}} {
-			p.Text(member.name, cut(member.v.Text(), maxText))
+		for i, v := range [...]fields.Value{id, name, m[4], m[5], m[6], m[7], m[8]} {
+			p.short([...]string{"item_id", "item_name", "affiliation", "coupon", "item_brand", "item_category", "item_variant"}[i], v)
 		}
-		p.Number("discount", product.Get("discount"))
-		p.Number("index", product.Get("position"))
-		p.Number("price", product.Get("price"))
-		p.Number("quantity", product.Get("quantity"))
+		for i, name := range [...]string{"discount", "index", "price", "quantity"} {
+			p.Number(name, m[i])
+		}
 		p.Close()
 	}
 	if count > 0 {
 		p.CloseList()
 	}
+}
+
+// short writes a member that is a text of maxText characters at most, unless it is empty.
+func (p *params) short(name string, v fields.Value) {
+	if len(v) <= maxText {
+		p.TextOf(name, v)
+		return
+	}
+	p.Text(name, cut(v.Text(), maxText))
 }

@@ -182,36 +182,43 @@ func (m *mixpanel) event(w *body.Writer, it *destination.Item, name string) {
 		w.Text("$user_id", user)
 	}
 	m.context(w, e)
-	w.Members(e.Properties, func(name string) string {
-		switch name {
-		case "time", "distinct_id", "$insert_id", "$device_id", "$user_id", "token", "ip":
-			return "" // what the event itself says counts
-		}
-		return name
-	})
+	w.Except(e.Properties, "time", "distinct_id", "$insert_id", "$device_id", "$user_id", "token", "ip") // what the event itself says counts
 	w.Close()
 	w.Close()
 }
 
 // defaults are Mixpanel's own properties, by where they stand in the context.
 // Source: https://docs.mixpanel.com/docs/data-structure/property-reference/default-properties
-var defaults = map[string][][2]string{
-	"page":     {{"url", "$current_url"}, {"referrer", "$referrer"}, {"referring_domain", "$referring_domain"}},
-	"os":       {{"name", "$os"}, {"version", "$os_version"}},
-	"device":   {{"manufacturer", "$manufacturer"}, {"brand", "$brand"}, {"model", "$model"}},
-	"app":      {{"version", "$app_version_string"}, {"build", "$app_build_number"}},
-	"network":  {{"carrier", "$carrier"}, {"wifi", "$wifi"}, {"bluetooth", "$bluetooth_enabled"}},
-	"screen":   {{"width", "$screen_width"}, {"height", "$screen_height"}, {"density", "$screen_dpi"}},
-	"campaign": {{"source", "utm_source"}, {"medium", "utm_medium"}, {"name", "utm_campaign"}, {"term", "utm_term"}, {"content", "utm_content"}},
-	"location": {{"city", "$city"}, {"region", "$region"}},
-	"library":  {{"name", "mp_lib"}, {"version", "$lib_version"}},
+var defaults = map[string]struct{ from, to []string }{
+	"page":     {[]string{"url", "referrer", "referring_domain"}, []string{"$current_url", "$referrer", "$referring_domain"}},
+	"os":       {[]string{"name", "version"}, []string{"$os", "$os_version"}},
+	"device":   {[]string{"manufacturer", "brand", "model"}, []string{"$manufacturer", "$brand", "$model"}},
+	"app":      {[]string{"version", "build"}, []string{"$app_version_string", "$app_build_number"}},
+	"network":  {[]string{"carrier", "wifi", "bluetooth"}, []string{"$carrier", "$wifi", "$bluetooth_enabled"}},
+	"screen":   {[]string{"width", "height", "density"}, []string{"$screen_width", "$screen_height", "$screen_dpi"}},
+	"campaign": {[]string{"source", "medium", "name", "term", "content"}, []string{"utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content"}},
+	"location": {[]string{"city", "region"}, []string{"$city", "$region"}},
+	"library":  {[]string{"name", "version"}, []string{"mp_lib", "$lib_version"}},
+}
+
+// mostDefaults is how many properties one of defaults has at most.
+const mostDefaults = 5
+
+// hasDefaults reports whether properties may have one of defaults, by how their names begin.
+func hasDefaults(properties fields.Value) (some bool) {
+	properties.Scan(func(key, _ fields.Value) bool {
+		name := string(key[1 : len(key)-1])
+		some = strings.HasPrefix(name, "$") || strings.HasPrefix(name, "utm_") || strings.HasPrefix(name, "mp_") || strings.Contains(name, `\`)
+		return !some
+	})
+	return some
 }
 
 // context writes what the context says, as Mixpanel's own properties. Those that the
 // event has itself count before them. Without an ip, the place is unknown.
 func (m *mixpanel) context(w *body.Writer, e *fields.Event) {
-	if ip := e.Context.Get("ip").Text(); ip != "" {
-		w.Text("ip", ip)
+	if ip := e.Context.Get("ip"); ip.Text() != "" {
+		w.TextOf("ip", ip)
 	} else {
 		w.Int("ip", 0)
 	}
@@ -220,13 +227,22 @@ func (m *mixpanel) context(w *body.Writer, e *fields.Event) {
 			w.Text(key, e.Context.Get("groupId").Text())
 		}
 	}
-	for where, object := range e.Context.Members() {
-		for _, names := range defaults[where] {
-			if v := fields.First(object.Get(names[0])); v != nil && len(e.Properties.Get(names[1])) == 0 {
-				w.Raw(names[1], v)
+	own := hasDefaults(e.Properties)
+	var found [mostDefaults]fields.Value
+	e.Context.Scan(func(key, object fields.Value) bool {
+		of, known := defaults[string(key[1:len(key)-1])]
+		if !known {
+			of = defaults[key.Text()]
+		}
+		values := found[:len(of.from)]
+		object.Pick(of.from, values)
+		for i, v := range values {
+			if v = fields.First(v); v != nil && (!own || len(e.Properties.Get(of.to[i])) == 0) {
+				w.Raw(of.to[i], v)
 			}
 		}
-	}
+		return true
+	})
 }
 
 // group is a group call's key and which group it is; "" when it does not say.
