@@ -195,20 +195,38 @@ func TestFingerprintsTellUnchangedAndNothingElse(t *testing.T) {
 			t.Errorf("%s has the same fingerprint", what)
 		}
 	}
-	for of, want := range map[string][2]bool{first: {true, true}, secret.Fingerprint(name, "hook", []byte("hunter2")): {true, false}, "b0e5bb44e7b6fc9131d6e002b5a885a2": {false, false}, "": {false, false}, "2-": {true, false}} {
+	for of, want := range map[string][2]bool{first: {true, true}, secret.Fingerprint(name, "hook", []byte("hunter2")): {true, false}, keptFingerprint2: {true, true}, "b0e5bb44e7b6fc9131d6e002b5a885a2": {false, false}, "": {false, false}, "2-": {true, false}, "3-": {true, false}} {
 		if is, same := secret.BoundTo(of, place); is != want[0] || same != want[1] {
 			t.Errorf("BoundTo(%q) = %v, %v, want %v", of, is, same, want)
 		}
 	}
 }
 
+func TestFingerprintsOfReleasesBeforeAreRead(t *testing.T) {
+	t.Parallel()
+	for _, kept := range []string{keptFingerprint, keptFingerprint2} {
+		for value, want := range map[string]bool{"hunter2": true, "hunter3": false} {
+			if got := secret.Same(kept, name, place, []byte(value)); got != want {
+				t.Errorf("Same(%s, %s) = %v", kept, value, got)
+			}
+		}
+		if secret.Same(kept, name, "webhook url=https://b.example:443", []byte("hunter2")) {
+			t.Errorf("%s is that of another place", kept)
+		}
+	}
+	if secret.Same("b0e5bb44e7b6fc9131d6e002b5a885a2", name, place, []byte("hunter2")) || secret.Same("", name, place, []byte("hunter2")) {
+		t.Error("a fingerprint without a place is that of one")
+	}
+}
+
 // Envelopes, before bindings and with one, their key and a fingerprint that were made
 // once.
 const (
-	keptKey         = "08f4e55edb68972aa5270ce4ea19a529a63e074bbd068b6568ba62f60b4e777d"
-	keptEnvelope    = "b2bcfdcd82e73fc52beb13a9883dc801af7b1bc429cb3540b68220798f9f2d0e3150d79e661fe83d9baf9cf96e0e207aa9ce054b5911fd27d701702d2ce8a8d5e8b2c84c8faf35a541088a"
-	keptBound       = "bb80d33c7dd659a5e078fafa329397b10d2e874c9f8152323f2788b24eec57301bdb95b7ed1a08e55cc3303de2e81af399dfecb29a20251dace7c19593a6afa76a4bfba07a686143d6a152"
-	keptFingerprint = "2-d9a0b32eca1f113f0a4350682b3911d2-f17473cbbd4f69f2edf60dd31c326b71"
+	keptKey          = "08f4e55edb68972aa5270ce4ea19a529a63e074bbd068b6568ba62f60b4e777d"
+	keptEnvelope     = "b2bcfdcd82e73fc52beb13a9883dc801af7b1bc429cb3540b68220798f9f2d0e3150d79e661fe83d9baf9cf96e0e207aa9ce054b5911fd27d701702d2ce8a8d5e8b2c84c8faf35a541088a"
+	keptBound        = "bb80d33c7dd659a5e078fafa329397b10d2e874c9f8152323f2788b24eec57301bdb95b7ed1a08e55cc3303de2e81af399dfecb29a20251dace7c19593a6afa76a4bfba07a686143d6a152"
+	keptFingerprint  = "3-a7405d2137f756a11a59d9fef742364c-f17473cbbd4f69f2edf60dd31c326b71"
+	keptFingerprint2 = "2-d9a0b32eca1f113f0a4350682b3911d2-f17473cbbd4f69f2edf60dd31c326b71"
 )
 
 func TestASecretSealedBeforeThereWereFamiliesOpensAsADestinationsAlone(t *testing.T) {

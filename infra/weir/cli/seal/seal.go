@@ -17,8 +17,11 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
+
+	"golang.org/x/sync/errgroup"
 
 	"weir/infra/weir/cli/manifest"
 	"weir/infra/weir/cli/remote"
@@ -54,6 +57,7 @@ type Sealer struct {
 	pins   *pins
 	values map[*manifest.File]map[string][]byte // by Wanted.Path
 	planes map[string][]remote.Plane            // checked ones, by region
+	specs  []catalog.Spec
 }
 
 // New returns a Sealer with the pins of the folder. fault.Invalid: weir.pins is
@@ -63,7 +67,7 @@ func New(cfg Config) (*Sealer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Sealer{cfg: cfg, pins: p, values: map[*manifest.File]map[string][]byte{}, planes: map[string][]remote.Plane{}}, nil
+	return &Sealer{cfg: cfg, pins: p, values: map[*manifest.File]map[string][]byte{}, planes: map[string][]remote.Plane{}, specs: catalog.All()}, nil
 }
 
 // SavePins keeps the identities of planes that were new, and is to be called
@@ -85,7 +89,7 @@ func (s *Sealer) Read(files []*manifest.File) error {
 				problems = append(problems, fault.Problem{Path: f.At(w.Path), Code: "secret_unreadable", Text: err.Error()})
 				continue
 			}
-			if wrong := check(f, w, value); len(wrong) > 0 {
+			if wrong := s.check(f, w, value); len(wrong) > 0 {
 				problems = append(problems, wrong...)
 				continue
 			}
@@ -97,14 +101,14 @@ func (s *Sealer) Read(files []*manifest.File) error {
 
 // check lists what is wrong with a value, which nobody sees any more once it is sealed.
 // An object of a kind that is not known here is left to the control plane.
-func check(f *manifest.File, w manifest.Wanted, value []byte) (problems []fault.Problem) {
+func (s *Sealer) check(f *manifest.File, w manifest.Wanted, value []byte) (problems []fault.Problem) {
 	var spec catalog.Spec
 	known := false
 	if w.Family == secret.Source {
-		spec, known = catalog.Find(catalog.All(), f.Document.Sources[w.Index].Type, catalog.Sources)
+		spec, known = catalog.Find(s.specs, f.Document.Sources[w.Index].Type, catalog.Sources)
 	} else {
 		d := f.Document.Destinations[w.Index]
-		spec, known = private.Find(catalog.All(), d.Type, d.Spec, catalog.Destinations, catalog.Warehouses)
+		spec, known = private.Find(s.specs, d.Type, d.Spec, catalog.Destinations, catalog.Warehouses)
 	}
 	if !known {
 		return nil
@@ -177,8 +181,9 @@ func (s *Sealer) Seal(ctx context.Context, control *remote.Control, file *manife
 	}
 	doc.Sources, doc.Destinations = slices.Clone(doc.Sources), slices.Clone(doc.Destinations)
 	var problems []fault.Problem
+	var all []*given
 	for _, w := range file.Secrets {
-		o := holder(w, doc, current)
+		o := s.holder(w, doc, current)
 		if *o.secrets == nil {
 			*o.secrets = map[string]document.Secret{}
 		}
@@ -196,13 +201,49 @@ func (s *Sealer) Seal(ctx context.Context, control *remote.Control, file *manife
 			continue // Read reported it
 		}
 		name := secret.Name{Workspace: ws, Family: w.Family, Object: o.id(), Field: w.Field, Version: had.Version + 1}
-		sealed, err := s.one(ctx, control, doc.Region, name, o.to, had, value)
+		all = append(all, &given{at: file.At(w.Path), name: name, to: o.to, had: had, value: value, into: *o.secrets})
+	}
+	if err := s.compare(ctx, all); err != nil {
+		return err
+	}
+	for _, g := range all {
+		sealed, err := s.one(ctx, control, doc.Region, g)
 		if err != nil {
-			return fmt.Errorf("seal %s: %w", file.At(w.Path), err)
+			return fmt.Errorf("seal %s: %w", g.at, err)
 		}
-		(*o.secrets)[w.Field] = sealed
+		g.into[g.name.Field] = sealed
 	}
 	return fault.Problems("secrets cannot be sealed, and nothing was changed", problems)
+}
+
+// given is a secret whose value is at hand, and what there was before.
+type given struct {
+	at    string
+	name  secret.Name
+	to    secret.Binding
+	had   document.Secret
+	value []byte
+	into  map[string]document.Secret
+	mark  string // its new fingerprint; "": it is unchanged
+}
+
+// atOnce is how many fingerprints are made at once at most: each takes 19 MiB, those of
+// releases before 64.
+const atOnce = 8
+
+// compare makes the fingerprints of what may have changed, on all processors.
+func (s *Sealer) compare(ctx context.Context, all []*given) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(min(runtime.GOMAXPROCS(0), atOnce))
+	for _, one := range all {
+		g.Go(func() error {
+			if ctx.Err() == nil && (s.cfg.Reseal || !secret.Same(one.had.Fingerprint, one.name, one.to, one.value)) {
+				one.mark = secret.Fingerprint(one.name, one.to, one.value)
+			}
+			return ctx.Err()
+		})
+	}
+	return g.Wait()
 }
 
 // object is a source or destination that holds secrets.
@@ -214,10 +255,10 @@ type object struct {
 }
 
 // holder finds the object of doc that holds w, and what it continues.
-func holder(w manifest.Wanted, doc, current *document.Document) object {
+func (sealer *Sealer) holder(w manifest.Wanted, doc, current *document.Document) object {
 	if w.Family == secret.Source {
 		s := &doc.Sources[w.Index]
-		o := object{secrets: &s.Secrets, to: binding(s.Type, "", s.Settings, catalog.Sources)}
+		o := object{secrets: &s.Secrets, to: sealer.binding(s.Type, "", s.Settings, catalog.Sources)}
 		var known id.Source
 		byID := func(f document.Source) bool { return s.ID != "" && f.ID == s.ID }
 		if former := match(current.Sources, byID, current.Source, s.Name, s.Was); former != nil {
@@ -227,7 +268,7 @@ func holder(w manifest.Wanted, doc, current *document.Document) object {
 		return o
 	}
 	d := &doc.Destinations[w.Index]
-	o := object{secrets: &d.Secrets, to: binding(d.Type, d.Spec, d.Settings, catalog.Destinations, catalog.Warehouses)}
+	o := object{secrets: &d.Secrets, to: sealer.binding(d.Type, d.Spec, d.Settings, catalog.Destinations, catalog.Warehouses)}
 	var known id.Destination
 	byID := func(f document.Destination) bool { return d.ID != "" && f.ID == d.ID }
 	if former := match(current.Destinations, byID, current.Destination, d.Name, d.Was); former != nil {
@@ -239,8 +280,8 @@ func holder(w manifest.Wanted, doc, current *document.Document) object {
 
 // binding is where the secrets of an object are sent. Of a kind that this build does
 // not know it is empty; the control plane refuses what does not fit.
-func binding(kind, own string, settings []byte, families ...catalog.Family) secret.Binding {
-	spec, ok := private.Find(catalog.All(), kind, own, families...)
+func (s *Sealer) binding(kind, own string, settings []byte, families ...catalog.Family) secret.Binding {
+	spec, ok := private.Find(s.specs, kind, own, families...)
 	if !ok {
 		return ""
 	}
@@ -271,18 +312,17 @@ func match[T any](current []T, byID func(T) bool, byName func(string) *T, name, 
 }
 
 // one returns a secret's new state, sealed only when it changed.
-func (s *Sealer) one(ctx context.Context, control *remote.Control, region string, name secret.Name, to secret.Binding, had document.Secret, value []byte) (document.Secret, error) {
-	mark := secret.Fingerprint(name, to, value)
-	if mark == had.Fingerprint && !s.cfg.Reseal {
-		return document.Secret{Version: had.Version, Fingerprint: had.Fingerprint}, nil
+func (s *Sealer) one(ctx context.Context, control *remote.Control, region string, g *given) (document.Secret, error) {
+	if g.mark == "" {
+		return document.Secret{Version: g.had.Version, Fingerprint: g.had.Fingerprint}, nil
 	}
 	planes, err := s.region(ctx, control, region)
 	if err != nil {
 		return document.Secret{}, err
 	}
-	out := document.Secret{Version: name.Version, Fingerprint: mark, Sealed: map[id.Plane][]byte{}}
+	out := document.Secret{Version: g.name.Version, Fingerprint: g.mark, Sealed: map[id.Plane][]byte{}}
 	for _, p := range planes {
-		envelope, err := secret.Seal(secret.PublicKey(p.SealingKey), name, to, value)
+		envelope, err := secret.Seal(secret.PublicKey(p.SealingKey), g.name, g.to, g.value)
 		if err != nil {
 			return document.Secret{}, fmt.Errorf("for plane %s: %w", p.Name, err)
 		}
