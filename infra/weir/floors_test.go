@@ -175,7 +175,7 @@ var floors = []floor{
 	{[]string{"weir/dataplane/moves"}, append([]string{"weir/dataplane/jobs", "weir/dataplane/parked", "weir/dataplane/quarantine", "weir/dataplane/queue/natsstore/table"}, d1...)},
 	{[]string{"weir/dataplane/view"}, append([]string{"weir/dataplane/destination", "weir/dataplane/moves", "weir/dataplane/parked", "weir/dataplane/quarantine", "weir/dataplane/plan", "weir/dataplane/view/endpoint", "weir/dataplane/view/probe"}, d1...)},
 	{[]string{"weir/dataplane/view/endpoint"}, []string{"weir/shared/*", "weir/dataplane/guard", "weir/dataplane/share"}},
-	{[]string{"weir/dataplane/view/probe"}, []string{"weir/shared/*", "weir/dataplane/event", "weir/dataplane/destination"}},
+	{[]string{"weir/dataplane/view/probe"}, []string{"weir/shared/*", "weir/dataplane/event", "weir/dataplane/destination", "weir/dataplane/destination/trust"}},
 	{[]string{"weir/dataplane/enrol", "weir/dataplane/listen"}, []string{"weir/shared/*"}},
 	{[]string{"weir/dataplane/preview"}, append([]string{"weir/dataplane/destination"}, d1...)},
 	{[]string{"weir/dataplane/partition"}, append([]string{"weir/dataplane/backlog", "weir/dataplane/overflow", "weir/dataplane/queue/natsstore", "weir/dataplane/destination", "weir/dataplane/outbound", "weir/dataplane/parked", "weir/dataplane/quarantine", "weir/dataplane/deliver", "weir/dataplane/plan", "weir/dataplane/pipeline*", "weir/dataplane/moves", "weir/dataplane/view"}, d1...)},

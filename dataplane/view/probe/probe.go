@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"weir/dataplane/destination"
+	"weir/dataplane/destination/trust"
 	"weir/dataplane/event"
 	"weir/shared/fault"
 )
@@ -96,7 +97,7 @@ func (w Ways) reach(ctx context.Context, t *destination.Target) (tried, code str
 	if !ok {
 		return Connection, "no_address", fault.New(fault.Invalid, "The destination builds no request for the events that were tried, so its address is not known.")
 	}
-	code, err = connect(ctx, w.Deps.Dial, u)
+	code, err = connect(ctx, w.Deps.Dial, u, t.Trust)
 	return Connection, code, err
 }
 
@@ -219,8 +220,8 @@ func address(t *destination.Target) (u *url.URL, ok bool) {
 	return nil, false
 }
 
-// connect dials the host of u, with TLS for https.
-func connect(ctx context.Context, dial Dial, u *url.URL) (code string, err error) {
+// connect dials the host of u, with TLS for https, secured as requests there are.
+func connect(ctx context.Context, dial Dial, u *url.URL, secured *trust.HTTP) (code string, err error) {
 	port := u.Port()
 	if port == "" {
 		port = map[bool]string{true: "443", false: "80"}[u.Scheme == "https"]
@@ -241,8 +242,43 @@ func connect(ctx context.Context, dial Dial, u *url.URL) (code string, err error
 	if u.Scheme != "https" {
 		return "", nil
 	}
-	if err := tls.Client(conn, &tls.Config{ServerName: u.Hostname(), MinVersion: tls.VersionTLS12}).HandshakeContext(ctx); err != nil {
+	if err := shake(ctx, conn, u.Hostname(), secured); err != nil {
 		return "tls_failed", err
 	}
 	return "", nil
+}
+
+// verdictOnUs is how long a server that asked for a client's certificate is given to refuse
+// it: with TLS 1.3 it does so after the client's end of the handshake.
+const verdictOnUs = time.Second
+
+// shake secures a connection as requests to the destination are.
+func shake(ctx context.Context, conn net.Conn, host string, secured *trust.HTTP) error {
+	config := &tls.Config{MinVersion: tls.VersionTLS12}
+	if secured != nil {
+		config = secured.Config.Clone()
+	}
+	config.ServerName = host
+	own, asked := config.Certificates, false
+	config.GetClientCertificate = func(by *tls.CertificateRequestInfo) (*tls.Certificate, error) {
+		asked = true
+		for i := range own {
+			if by.SupportsCertificate(&own[i]) == nil {
+				return &own[i], nil
+			}
+		}
+		return new(tls.Certificate), nil
+	}
+	secure := tls.Client(conn, config)
+	if err := secure.HandshakeContext(ctx); err != nil || !asked {
+		return err
+	}
+	if err := secure.SetReadDeadline(time.Now().Add(verdictOnUs)); err != nil {
+		return err
+	}
+	var alert *net.OpError
+	if _, err := secure.Read(make([]byte, 1)); errors.As(err, &alert) && alert.Op == "remote error" {
+		return err
+	}
+	return nil
 }
