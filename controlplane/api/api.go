@@ -13,6 +13,7 @@ import (
 	"weir/controlplane/api/accounts"
 	"weir/controlplane/api/history"
 	"weir/controlplane/api/notices"
+	"weir/controlplane/api/overview"
 	"weir/controlplane/api/policies"
 	"weir/controlplane/api/site"
 	"weir/controlplane/api/tenants"
@@ -62,6 +63,7 @@ type API struct {
 	tenants  *tenants.Handlers
 	history  *history.Handlers
 	notices  *notices.Handlers
+	overview *overview.Handlers
 	policies *policies.Handlers
 }
 
@@ -106,6 +108,7 @@ func New(cfg Config) (*API, error) {
 		tenants:  tenants.New(tenants.Config{Store: cfg.Store, Policy: cfg.Policy, Authn: cfg.Authn}),
 		history:  history.New(history.Config{Store: cfg.Store, Policy: cfg.Policy, Signer: cfg.Signer}),
 		policies: policies.New(policies.Config{Store: cfg.Store, Policy: cfg.Policy, Review: cfg.Review, Draft: cfg.Draft})}
+	a.overview = overview.New(overview.Config{Store: cfg.Store, Policy: cfg.Policy, Fleet: cfg.Fleet, Code: cfg.Code})
 	a.notices = notices.New(notices.Config{Store: cfg.Store, Policy: cfg.Policy, Known: a.known, Healthy: cfg.Fleet.Healthy, Log: cfg.Log})
 	a.accounts = accounts.New(accounts.Config{Store: cfg.Store, Authn: cfg.Authn, Tenants: a.tenants, Secure: cfg.Secure, TrustedProxies: cfg.TrustedProxies})
 	a.echo = echo.New()
@@ -164,7 +167,7 @@ func (a *API) routes() []route {
 		{"POST", v1 + "/orgs", action.WriteOrganizations, a.tenants.CreateOrganization},
 
 		{"GET", v1 + "/catalog", action.ReadCatalog, a.catalog},
-		{"GET", v1 + "/planes", action.ReadPlanes, a.planes},
+		{"GET", v1 + "/planes", action.ReadPlanes, a.overview.Planes},
 		{"POST", v1 + "/planes/invitations", action.InvitePlane, a.invite},
 		{"DELETE", v1 + "/planes/:plane", action.RemovePlane, a.removePlane},
 	}
@@ -202,8 +205,8 @@ func (a *API) scoped(at string) []route {
 		{"POST", at + "/workspaces/:name/changes/:number/approve", action.ApproveChanges, a.policies.Approve},
 		{"POST", at + "/workspaces/:name/changes/:number/reject", action.ApproveChanges, a.policies.Reject},
 		{"POST", at + "/workspaces/:name/changes/:number/withdraw", action.ReadWorkspace, a.policies.Withdraw}, // the handler asks for the author
-		{"GET", at + "/workspaces", action.ListWorkspaces, a.workspaces},
-		{"GET", at + "/workspaces/:name", action.ReadWorkspace, a.workspace},
+		{"GET", at + "/workspaces", action.ListWorkspaces, a.overview.Workspaces},
+		{"GET", at + "/workspaces/:name", action.ReadWorkspace, a.overview.Workspace},
 		{"DELETE", at + "/workspaces/:name", action.DeleteWorkspace, a.deleteWorkspace},
 		{"GET", at + "/workspaces/:name/config", action.ReadWorkspace, a.config},
 		{"PUT", at + "/workspaces/:name/config", action.WriteWorkspace, a.apply},
@@ -211,7 +214,7 @@ func (a *API) scoped(at string) []route {
 		{"GET", at + "/workspaces/:name/revisions", action.ReadWorkspace, a.revisions},
 		{"GET", at + "/workspaces/:name/revisions/:number", action.ReadWorkspace, a.revision},
 		{"POST", at + "/workspaces/:name/rollback", action.WriteWorkspace, a.rollback},
-		{"GET", at + "/status", action.ReadStatus, a.status},
+		{"GET", at + "/status", action.ReadStatus, a.overview.Status},
 		{"GET", at + "/notices", action.ReadStatus, a.notices.Stream},
 		{"POST", at + "/capabilities", action.ReadSelf, a.capability},    // the handler asks for what is wanted
 		{"GET", at + "/audit", action.ReadSelf, a.history.Audit},         // the handler asks for what is wanted

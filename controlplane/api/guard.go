@@ -10,30 +10,13 @@ import (
 	"weir/controlplane/api/web"
 	"weir/controlplane/authn"
 	"weir/controlplane/policy"
-	"weir/controlplane/policy/action"
 	"weir/controlplane/store"
 	"weir/shared/fault"
-	"weir/shared/id"
 )
 
 const csrfHeader = "X-Weir-CSRF"
 
 func actor(c echo.Context) store.Actor { return web.Actor(c) }
-
-// readable reports for lists whether the caller may read a workspace of org. Of all
-// others it may not, whatever is granted there.
-func (a *API) readable(c echo.Context, org store.OrganizationID) (func(id.Workspace) bool, error) {
-	ctx, who := c.Request().Context(), web.Subject(c)
-	all, err := a.cfg.Store.Workspaces(ctx, org)
-	if err != nil {
-		return nil, err
-	}
-	may := map[id.Workspace]bool{}
-	for _, ws := range all {
-		may[ws.ID] = a.cfg.Policy.Allow(ctx, who, action.ReadWorkspace, policy.Resource{Organization: string(org), Workspace: string(ws.ID)}) == nil
-	}
-	return func(ws id.Workspace) bool { return may[ws] }, nil
-}
 
 // resource is what a route's path names: a workspace, also where there is none of the
 // name, or an organization.

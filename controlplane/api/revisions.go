@@ -16,6 +16,7 @@ import (
 	"weir/controlplane/api/web"
 	"weir/controlplane/draft"
 	"weir/controlplane/store"
+	"weir/controlplane/store/idempotency"
 	"weir/shared/fault"
 	"weir/shared/id"
 	"weir/shared/workspace"
@@ -80,7 +81,7 @@ func (a *API) once(c echo.Context, what string, p draft.Proposal, base uint64, b
 	}
 	if key != "" {
 		request := sha256.Sum256([]byte(what + "\x00" + string(p.Organization) + "\x00" + p.Name + "\x00" + web.ETag(base) + "\x00" + string(body)))
-		former, answered, err := a.cfg.Store.ClaimKey(ctx, actor(c), key, request)
+		former, answered, err := a.cfg.Store.Keys().Claim(ctx, actor(c).KeyOwner(), key, request)
 		if err != nil {
 			return err
 		}
@@ -95,7 +96,7 @@ func (a *API) once(c echo.Context, what string, p draft.Proposal, base uint64, b
 		// for a minute. A failure leaves the key free to be tried again.
 		keep, cancel := context.WithTimeout(context.WithoutCancel(ctx), web.Deadline)
 		defer cancel()
-		if err := a.cfg.Store.AnswerKey(keep, actor(c), key, answer); err != nil {
+		if err := a.cfg.Store.Keys().Answer(keep, actor(c).KeyOwner(), key, answer); err != nil {
 			a.log.WarnContext(ctx, "answer not kept under its idempotency key", "error", err)
 		}
 	}
@@ -160,9 +161,9 @@ func described(r store.Revision) string {
 }
 
 // committed is the answer to a commit; the zero Response with an error.
-func committed(done draft.Committed, err error) (store.Response, error) {
+func committed(done draft.Committed, err error) (idempotency.Response, error) {
 	if err != nil {
-		return store.Response{}, err
+		return idempotency.Response{}, err
 	}
 	body, err := json.Marshal(struct {
 		Workspace id.Workspace   `json:"workspace"`
@@ -171,12 +172,12 @@ func committed(done draft.Committed, err error) (store.Response, error) {
 		Waits     *waits         `json:"waits,omitempty"`
 	}{done.Workspace, done.Number, done.Changes, waitsOf(done)})
 	if err != nil {
-		return store.Response{}, err
+		return idempotency.Response{}, err
 	}
 	if done.Waits != nil {
-		return store.Response{Status: http.StatusAccepted, ETag: web.ETag(done.Number), Body: body}, nil
+		return idempotency.Response{Status: http.StatusAccepted, ETag: web.ETag(done.Number), Body: body}, nil
 	}
-	return store.Response{Status: http.StatusOK, ETag: web.ETag(done.Number), Body: body}, nil
+	return idempotency.Response{Status: http.StatusOK, ETag: web.ETag(done.Number), Body: body}, nil
 }
 
 // waits is a change request that a commit became.

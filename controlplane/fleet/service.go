@@ -134,67 +134,10 @@ func (s *Service) Place(ctx context.Context, region string) (store.Plane, error)
 // unhealthy: three beats and a bit.
 const silence = 45 * time.Second
 
-// Status is one plane as people see it.
-type Status struct {
-	store.Plane        // Healthy also needs a beat of the last 45 seconds
-	Fingerprint string // of the identity key
-	Workspaces  []Standing
-	Counts      []wire.Count
-}
-
-// Standing is one workspace on a plane. Deleted workspaces are in it until the
-// plane has acknowledged the tombstone.
-type Standing struct {
-	store.Workspace          // Number is the wanted one
-	Ack             wire.Ack // the plane's newest word, zero when there is none
-}
-
 // Healthy reports whether a plane said that it is well, and lately: a beat of the future is
 // from before a clock stepped back.
 func (s *Service) Healthy(p store.Plane) bool {
 	return p.Healthy && s.cfg.Now().Sub(p.LastBeat).Abs() < silence
-}
-
-// List returns the planes of a region, or all when region is empty, in the order
-// in which they joined.
-func (s *Service) List(ctx context.Context, region string) ([]Status, error) {
-	planes, err := s.cfg.Store.Planes(ctx, region)
-	if err != nil {
-		return nil, fmt.Errorf("list planes: %w", err)
-	}
-	wanted, err := s.cfg.Store.Wanted(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("list planes: %w", err)
-	}
-	acks, err := s.cfg.Store.Acks(ctx, "")
-	if err != nil {
-		return nil, fmt.Errorf("list planes: %w", err)
-	}
-	type key struct {
-		plane     id.Plane
-		workspace id.Workspace
-	}
-	said := make(map[key]wire.Ack, len(acks))
-	for _, a := range acks {
-		said[key{a.Plane, a.Workspace}] = a
-	}
-	standing := map[id.Plane][]Standing{}
-	for _, w := range wanted {
-		a := said[key{w.Plane, w.ID}]
-		if !w.Deleted || a.Number < w.Number {
-			standing[w.Plane] = append(standing[w.Plane], Standing{w, a})
-		}
-	}
-	out := make([]Status, len(planes))
-	for i, p := range planes {
-		counts, err := s.cfg.Store.Counts(ctx, p.ID)
-		if err != nil {
-			return nil, fmt.Errorf("list planes: %w", err)
-		}
-		p.Healthy = s.Healthy(p)
-		out[i] = Status{Plane: p, Fingerprint: Fingerprint(p.IdentityKey), Workspaces: standing[p.ID], Counts: counts}
-	}
-	return out, nil
 }
 
 // Bounds of Key's memory of planes that do not exist, and how long it keeps one.

@@ -10,6 +10,7 @@ import (
 
 	"weir/controlplane/store"
 	"weir/controlplane/store/audit"
+	"weir/controlplane/store/idempotency"
 	"weir/controlplane/store/storetest"
 	"weir/shared/fault"
 )
@@ -81,8 +82,8 @@ func TestAnIdempotencyKeyGivesItsAnswerAgain(t *testing.T) {
 			t.Parallel()
 			now := time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
 			s := storetest.Open(t, store.Config{Database: database(t), Now: func() time.Time { return now }})
-			claim := func(key string, request byte) (store.Response, bool, error) {
-				return s.ClaimKey(t.Context(), admin, key, store.Hash{request})
+			claim := func(key string, request byte) (idempotency.Response, bool, error) {
+				return s.Keys().Claim(t.Context(), admin.KeyOwner(), key, store.Hash{request})
 			}
 			if _, done, err := claim("k", 1); done || err != nil {
 				t.Fatalf("first claim: done %t, %v", done, err)
@@ -93,8 +94,8 @@ func TestAnIdempotencyKeyGivesItsAnswerAgain(t *testing.T) {
 			if _, done, err := claim("k", 1); done || err != nil {
 				t.Fatalf("claim of one whose owner died: done %t, %v", done, err)
 			}
-			answer := store.Response{Status: 200, ETag: `"3"`, Body: []byte(`{"number":3}`)}
-			if err := s.AnswerKey(t.Context(), admin, "k", answer); err != nil {
+			answer := idempotency.Response{Status: 200, ETag: `"3"`, Body: []byte(`{"number":3}`)}
+			if err := s.Keys().Answer(t.Context(), admin.KeyOwner(), "k", answer); err != nil {
 				t.Fatal(err)
 			}
 			got, done, err := claim("k", 1)
@@ -103,14 +104,14 @@ func TestAnIdempotencyKeyGivesItsAnswerAgain(t *testing.T) {
 			}
 			_, _, err = claim("k", 2)
 			wantKind(t, err, fault.Invalid)
-			if _, done, err := s.ClaimKey(t.Context(), store.Actor{Kind: store.ByToken, Name: "ci"}, "k", store.Hash{2}); done || err != nil {
+			if _, done, err := s.Keys().Claim(t.Context(), store.Actor{Kind: store.ByToken, Name: "ci"}.KeyOwner(), "k", store.Hash{2}); done || err != nil {
 				t.Errorf("another actor's key: done %t, %v", done, err)
 			}
 			now = now.Add(25 * time.Hour)
 			if _, done, err := claim("k", 2); done || err != nil {
 				t.Errorf("a key a day later: done %t, %v", done, err)
 			}
-			if err := s.AnswerKey(t.Context(), admin, "k", store.Response{}); err != nil {
+			if err := s.Keys().Answer(t.Context(), admin.KeyOwner(), "k", idempotency.Response{}); err != nil {
 				t.Fatal(err)
 			}
 			if _, done, err := claim("k", 3); done || err != nil {

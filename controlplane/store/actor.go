@@ -1,7 +1,10 @@
 package store
 
 import (
+	"cmp"
+
 	"weir/controlplane/store/accounts"
+	"weir/controlplane/store/idempotency"
 	"weir/controlplane/store/tenancy"
 )
 
@@ -47,5 +50,10 @@ type Actor struct {
 
 // By is a as rooms of the store take it.
 func (a Actor) By() accounts.By { return accounts.By{ID: a.ID, Name: a.String()} }
+
+// KeyOwner is whose idempotency keys are told apart: names of tokens are not unique.
+func (a Actor) KeyOwner() idempotency.Owner {
+	return idempotency.Owner{ID: string(a.Kind) + ":" + cmp.Or(a.ID, a.Name), Name: a.String()}
+}
 
 func (a Actor) String() string { return string(a.Kind) + ":" + a.Name }

@@ -11,6 +11,8 @@ import (
 	"weir/controlplane/store/changes"
 	"weir/controlplane/store/database"
 	"weir/controlplane/store/ent"
+	"weir/controlplane/store/idempotency"
+	"weir/controlplane/store/listing"
 	"weir/controlplane/store/policies"
 	"weir/controlplane/store/tenancy"
 	"weir/shared/fault"
@@ -92,6 +94,12 @@ func (s *Store) Policies() *policies.Policies { return policies.New(s.db) }
 
 // Changes returns the commits that wait for another person, in the same database.
 func (s *Store) Changes() *changes.Changes { return changes.New(s.db) }
+
+// Keys returns the idempotency keys, in the same database.
+func (s *Store) Keys() *idempotency.Keys { return idempotency.New(s.db) }
+
+// Listing returns what lists of workspaces show, in the same database.
+func (s *Store) Listing() *listing.Listing { return listing.New(s.db) }
 
 // trail is what a write wants in the audit log: see database.Trail.
 type trail = database.Trail

@@ -8,6 +8,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"weir/controlplane/api/pages"
 	"weir/controlplane/api/web"
 	"weir/controlplane/store"
 	"weir/controlplane/store/tenancy"
@@ -62,7 +63,10 @@ func (h *Handlers) Members(c echo.Context) error {
 	for i, m := range members {
 		out[i] = viewMember(m, workspaces)
 	}
-	return c.JSON(http.StatusOK, map[string]any{"members": out})
+	if kind := c.QueryParam("kind"); kind != "" {
+		out = slices.DeleteFunc(out, func(m memberView) bool { return m.Kind != kind })
+	}
+	return pages.Answer(c, "members", out, func(m memberView) string { return m.Name }, func(m memberView) string { return m.ID })
 }
 
 // CreateServiceAccount makes a member that is a program.
@@ -264,7 +268,7 @@ func (h *Handlers) Invitations(c echo.Context) error {
 	for i, l := range list {
 		out[i] = invitationView{l.ID(), l.Email, l.Grant.Role, workspaces[l.Grant.Workspace], l.CreatedBy, l.ExpiresAt}
 	}
-	return c.JSON(http.StatusOK, map[string]any{"invitations": out})
+	return pages.Answer(c, "invitations", out, func(i invitationView) string { return i.Email }, func(i invitationView) string { return i.ID })
 }
 
 // Invite makes an invitation. Its token is shown once.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"weir/controlplane/api/pages"
 	"weir/controlplane/api/web"
 	"weir/controlplane/authn"
 	"weir/controlplane/policy"
@@ -153,7 +154,7 @@ func (h *Handlers) Organizations(c echo.Context) error {
 			out = append(out, v)
 		}
 	}
-	return c.JSON(http.StatusOK, map[string]any{"organizations": out})
+	return pages.Answer(c, "organizations", out, func(o organizationView) string { return o.Name }, func(o organizationView) string { return string(o.ID) })
 }
 
 // validOrganization is the form of an organization's name, which stands in addresses.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"weir/controlplane/api/pages"
 	"weir/controlplane/api/web"
 	"weir/controlplane/policy"
 	"weir/controlplane/store"
@@ -72,7 +73,7 @@ func (h *Handlers) listTokens(c echo.Context, org store.OrganizationID, owner st
 	for i, t := range tokens {
 		out[i] = viewToken(t, workspaces)
 	}
-	return c.JSON(http.StatusOK, map[string]any{"tokens": out})
+	return pages.Answer(c, "tokens", out, func(t tokenView) string { return t.Name }, func(t tokenView) string { return string(t.ID) })
 }
 
 // names are those of the workspaces of an organization.

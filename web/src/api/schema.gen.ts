@@ -1710,6 +1710,8 @@ export interface components {
         Role: string;
         Organizations: {
             organizations: components["schemas"]["Organization"][];
+            /** @description The next page's cursor */
+            next: string;
         };
         Organization: {
             id: string;
@@ -1883,6 +1885,8 @@ export interface components {
         };
         Tokens: {
             tokens: components["schemas"]["Token"][];
+            /** @description The next page's cursor */
+            next: string;
         };
         IssuedToken: {
             id: string;
@@ -1938,6 +1942,8 @@ export interface components {
         };
         Members: {
             members: components["schemas"]["Member"][];
+            /** @description The next page's cursor */
+            next: string;
         };
         NewRole: {
             role: components["schemas"]["Role"];
@@ -1980,6 +1986,8 @@ export interface components {
         };
         MemberInvitations: {
             invitations: components["schemas"]["MemberInvitation"][];
+            /** @description The next page's cursor */
+            next: string;
         };
         Catalog: {
             kinds: components["schemas"]["Spec"][];
@@ -2002,6 +2010,10 @@ export interface components {
             /** @description How requests are authorised, one way after the other */
             auth?: components["schemas"]["Auth"][];
             limits?: components["schemas"]["Limits"];
+            /** @description Of a destination: what syncs keep in it, with its fields */
+            objects?: Record<string, never>[];
+            /** @description Of a warehouse: its tables and queries may be models */
+            models?: boolean;
             /** @description Where in the body of requests the setting overrides reaches, of destinations that Go code builds requests of */
             overrides?: {
                 /** @description The list in the body whose elements are made of events */
@@ -2131,6 +2143,8 @@ export interface components {
         };
         Planes: {
             planes: components["schemas"]["Plane"][];
+            /** @description The next page's cursor */
+            next: string;
         };
         Plane: {
             id: string;
@@ -2202,6 +2216,8 @@ export interface components {
         };
         Workspaces: {
             workspaces: components["schemas"]["Workspace"][];
+            /** @description The next page's cursor */
+            next: string;
         };
         Workspace: {
             id: string;
@@ -2738,8 +2754,11 @@ export interface components {
             discardParked?: boolean;
         };
         Status: {
+            /** @description With what they report of the workspaces of the page */
             planes: components["schemas"]["Plane"][];
             workspaces: components["schemas"]["Workspace"][];
+            /** @description The next page's cursor */
+            next: string;
         };
         /** @description That something changed. It holds nothing of it but what a plane says about itself. */
         Notice: {
@@ -2852,6 +2871,10 @@ export interface components {
         /** @description The former page's `next` */
         Cursor: string;
         Limit: number;
+        /** @description What a name has in it, whatever the case */
+        Query: string;
+        Sort: "name" | "-name";
+        ListLimit: number;
     };
     requestBodies: never;
     headers: never;
@@ -2971,7 +2994,14 @@ export interface operations {
     };
     myTokens: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description What a name has in it, whatever the case */
+                q?: components["parameters"]["Query"];
+                sort?: components["parameters"]["Sort"];
+                /** @description The former page's `next` */
+                cursor?: components["parameters"]["Cursor"];
+                limit?: components["parameters"]["ListLimit"];
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -3038,7 +3068,14 @@ export interface operations {
     };
     organizations: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description What a name has in it, whatever the case */
+                q?: components["parameters"]["Query"];
+                sort?: components["parameters"]["Sort"];
+                /** @description The former page's `next` */
+                cursor?: components["parameters"]["Cursor"];
+                limit?: components["parameters"]["ListLimit"];
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -3084,7 +3121,14 @@ export interface operations {
     };
     tokens: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description What a name has in it, whatever the case */
+                q?: components["parameters"]["Query"];
+                sort?: components["parameters"]["Sort"];
+                /** @description The former page's `next` */
+                cursor?: components["parameters"]["Cursor"];
+                limit?: components["parameters"]["ListLimit"];
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -3173,6 +3217,13 @@ export interface operations {
     planes: {
         parameters: {
             query?: {
+                /** @description What a name has in it, whatever the case */
+                q?: components["parameters"]["Query"];
+                sort?: components["parameters"]["Sort"];
+                /** @description The former page's `next` */
+                cursor?: components["parameters"]["Cursor"];
+                limit?: components["parameters"]["ListLimit"];
+                kind?: "regional" | "private";
                 /** @description Only planes of this region */
                 region?: string;
             };
@@ -3268,7 +3319,18 @@ export interface operations {
     };
     workspaces: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description What a name has in it, whatever the case */
+                q?: components["parameters"]["Query"];
+                sort?: components["parameters"]["Sort"];
+                /** @description The former page's `next` */
+                cursor?: components["parameters"]["Cursor"];
+                limit?: components["parameters"]["ListLimit"];
+                region?: string;
+                /** @description Its name or identifier */
+                plane?: string;
+                state?: components["schemas"]["State"];
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -3543,7 +3605,18 @@ export interface operations {
     };
     status: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description What a name has in it, whatever the case */
+                q?: components["parameters"]["Query"];
+                sort?: components["parameters"]["Sort"];
+                /** @description The former page's `next` */
+                cursor?: components["parameters"]["Cursor"];
+                limit?: components["parameters"]["ListLimit"];
+                region?: string;
+                /** @description Its name or identifier */
+                plane?: string;
+                state?: components["schemas"]["State"];
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -3675,7 +3748,14 @@ export interface operations {
     };
     tokensOfOrganization: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description What a name has in it, whatever the case */
+                q?: components["parameters"]["Query"];
+                sort?: components["parameters"]["Sort"];
+                /** @description The former page's `next` */
+                cursor?: components["parameters"]["Cursor"];
+                limit?: components["parameters"]["ListLimit"];
+            };
             header?: never;
             path: {
                 /** @description The organization's name; the same paths without it are about the caller's only organization, or default */
@@ -3750,7 +3830,18 @@ export interface operations {
     };
     workspacesOfOrganization: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description What a name has in it, whatever the case */
+                q?: components["parameters"]["Query"];
+                sort?: components["parameters"]["Sort"];
+                /** @description The former page's `next` */
+                cursor?: components["parameters"]["Cursor"];
+                limit?: components["parameters"]["ListLimit"];
+                region?: string;
+                /** @description Its name or identifier */
+                plane?: string;
+                state?: components["schemas"]["State"];
+            };
             header?: never;
             path: {
                 /** @description The organization's name; the same paths without it are about the caller's only organization, or default */
@@ -4044,7 +4135,18 @@ export interface operations {
     };
     statusOfOrganization: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description What a name has in it, whatever the case */
+                q?: components["parameters"]["Query"];
+                sort?: components["parameters"]["Sort"];
+                /** @description The former page's `next` */
+                cursor?: components["parameters"]["Cursor"];
+                limit?: components["parameters"]["ListLimit"];
+                region?: string;
+                /** @description Its name or identifier */
+                plane?: string;
+                state?: components["schemas"]["State"];
+            };
             header?: never;
             path: {
                 /** @description The organization's name; the same paths without it are about the caller's only organization, or default */
@@ -4445,7 +4547,15 @@ export interface operations {
     };
     members: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description What a name has in it, whatever the case */
+                q?: components["parameters"]["Query"];
+                sort?: components["parameters"]["Sort"];
+                /** @description The former page's `next` */
+                cursor?: components["parameters"]["Cursor"];
+                limit?: components["parameters"]["ListLimit"];
+                kind?: "person" | "service";
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -4664,7 +4774,14 @@ export interface operations {
     };
     memberInvitations: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description What a name has in it, whatever the case */
+                q?: components["parameters"]["Query"];
+                sort?: components["parameters"]["Sort"];
+                /** @description The former page's `next` */
+                cursor?: components["parameters"]["Cursor"];
+                limit?: components["parameters"]["ListLimit"];
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -4732,7 +4849,15 @@ export interface operations {
     };
     membersOfOrganization: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description What a name has in it, whatever the case */
+                q?: components["parameters"]["Query"];
+                sort?: components["parameters"]["Sort"];
+                /** @description The former page's `next` */
+                cursor?: components["parameters"]["Cursor"];
+                limit?: components["parameters"]["ListLimit"];
+                kind?: "person" | "service";
+            };
             header?: never;
             path: {
                 /** @description The organization's name; the same paths without it are about the caller's only organization, or default */
@@ -4973,7 +5098,14 @@ export interface operations {
     };
     memberInvitationsOfOrganization: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description What a name has in it, whatever the case */
+                q?: components["parameters"]["Query"];
+                sort?: components["parameters"]["Sort"];
+                /** @description The former page's `next` */
+                cursor?: components["parameters"]["Cursor"];
+                limit?: components["parameters"]["ListLimit"];
+            };
             header?: never;
             path: {
                 /** @description The organization's name; the same paths without it are about the caller's only organization, or default */

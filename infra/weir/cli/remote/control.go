@@ -175,13 +175,35 @@ func (c *Control) Within(ctx context.Context, method, path string, in, out any) 
 
 // Planes returns the planes of a region, of all for "".
 func (c *Control) Planes(ctx context.Context, region string) ([]Plane, error) {
-	path := "/planes"
-	if region != "" {
-		path += "?region=" + url.QueryEscape(region)
+	return pages(ctx, url.Values{"region": {region}}, func(ctx context.Context, query string) (list []Plane, next string, err error) {
+		var out struct {
+			Planes []Plane
+			Next   string
+		}
+		err = c.Ask(ctx, http.MethodGet, "/planes?"+query, nil, &out)
+		return out.Planes, out.Next, err
+	})
+}
+
+// pages reads all pages of a list. Query is what limits it; values that are empty do not.
+func pages[T any](ctx context.Context, query url.Values, read func(ctx context.Context, query string) (list []T, next string, err error)) ([]T, error) {
+	for name := range query {
+		if query.Get(name) == "" {
+			query.Del(name)
+		}
 	}
-	var out struct{ Planes []Plane }
-	err := c.Ask(ctx, http.MethodGet, path, nil, &out)
-	return out.Planes, err
+	all := []T{}
+	for {
+		list, next, err := read(ctx, query.Encode())
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, list...)
+		if next == "" || next == query.Get("cursor") {
+			return all, nil
+		}
+		query.Set("cursor", next)
+	}
 }
 
 // Invite lets a plane of kind regional or private join a region.
@@ -199,9 +221,14 @@ func (c *Control) RemovePlane(ctx context.Context, named string) error {
 
 // Workspaces returns all workspaces.
 func (c *Control) Workspaces(ctx context.Context) ([]Workspace, error) {
-	var out struct{ Workspaces []Workspace }
-	err := c.Within(ctx, http.MethodGet, "/workspaces", nil, &out)
-	return out.Workspaces, err
+	return pages(ctx, url.Values{}, func(ctx context.Context, query string) (list []Workspace, next string, err error) {
+		var out struct {
+			Workspaces []Workspace
+			Next       string
+		}
+		err = c.Within(ctx, http.MethodGet, "/workspaces?"+query, nil, &out)
+		return out.Workspaces, out.Next, err
+	})
 }
 
 // Workspace returns one workspace; fault.Missing when there is none.
@@ -263,9 +290,33 @@ func (c *Control) Apply(ctx context.Context, p Proposal, number uint64) (uint64,
 
 // Status returns everything that is to be seen.
 func (c *Control) Status(ctx context.Context) (Status, error) {
-	var out Status
-	err := c.Within(ctx, http.MethodGet, "/status", nil, &out)
-	return out, err
+	var all Status
+	workspaces, err := pages(ctx, url.Values{}, func(ctx context.Context, query string) ([]Workspace, string, error) {
+		var out struct {
+			Status
+			Next string
+		}
+		err := c.Within(ctx, http.MethodGet, "/status?"+query, nil, &out)
+		all.join(out.Planes)
+		return out.Workspaces, out.Next, err
+	})
+	all.Workspaces = workspaces
+	return all, err
+}
+
+// join adds what planes say of the workspaces of one more page.
+func (s *Status) join(page []Plane) {
+	if s.Planes == nil {
+		s.Planes = page
+		return
+	}
+	for i := range s.Planes {
+		for _, p := range page {
+			if p.ID == s.Planes[i].ID {
+				s.Planes[i].Workspaces = append(s.Planes[i].Workspaces, p.Workspaces...)
+			}
+		}
+	}
 }
 
 // View asks for a capability and returns the plane's view that takes it.

@@ -1,0 +1,109 @@
+package overview
+
+import (
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"weir/controlplane/fleet"
+	"weir/controlplane/store"
+	"weir/controlplane/store/listing"
+	"weir/shared/id"
+	"weir/shared/wire"
+)
+
+// mostReported is of how many workspaces a list of planes shows what they report; a status
+// shows it page by page.
+const mostReported = 1000
+
+type planeView struct {
+	ID                  id.Plane        `json:"id"`
+	Name                string          `json:"name"`
+	Region              string          `json:"region"`
+	Kind                store.PlaneKind `json:"kind"`
+	Version             string          `json:"version"`
+	SealingKey          []byte          `json:"sealingKey"`
+	SealingKeySignature []byte          `json:"sealingKeySignature"`
+	IdentityKey         []byte          `json:"identityKey"`
+	Fingerprint         string          `json:"fingerprint"`
+	GatewayURL          string          `json:"gatewayUrl"`
+	ViewURL             string          `json:"viewUrl"`
+	LastBeat            *time.Time      `json:"lastBeat"`
+	Healthy             bool            `json:"healthy"`
+	Alarms              []wire.Alarm    `json:"alarms"`
+	Workspaces          []standingView  `json:"workspaces"`
+	Counts              []wire.Count    `json:"counts"`
+}
+
+type standingView struct {
+	Workspace string `json:"workspace"`
+	Wanted    uint64 `json:"wanted"`
+	standing
+}
+
+// planes shows the planes of a region, or all when region is empty, with what they report
+// of rows, and their alarms of what the caller may read.
+func (h *Handlers) planes(c echo.Context, org store.OrganizationID, region string, rows []listing.Row, counts map[id.Plane][]wire.Count) ([]planeView, error) {
+	list, err := h.Store.Planes(c.Request().Context(), region)
+	if err != nil {
+		return nil, err
+	}
+	mine, err := h.alarmed(c, org, list)
+	if err != nil {
+		return nil, err
+	}
+	standings := map[id.Plane][]standingView{}
+	for _, row := range rows {
+		standings[row.Plane] = append(standings[row.Plane], standingView{row.Name, row.Number, stand(row.Number, row.Ack)})
+	}
+	out := make([]planeView, len(list))
+	for i, p := range list {
+		v := planeView{
+			ID: p.ID, Name: p.Name, Region: p.Region, Kind: p.Kind, Version: p.Version,
+			SealingKey: p.SealingKey, SealingKeySignature: p.SealingKeySignature, IdentityKey: p.IdentityKey, Fingerprint: fleet.Fingerprint(p.IdentityKey),
+			GatewayURL: p.GatewayURL, ViewURL: p.ViewURL, Healthy: h.Fleet.Healthy(p),
+			Alarms: []wire.Alarm{}, Counts: counts[p.ID], Workspaces: standings[p.ID],
+		}
+		if !p.LastBeat.IsZero() {
+			v.LastBeat = &p.LastBeat
+		}
+		if v.Counts == nil {
+			v.Counts = []wire.Count{}
+		}
+		if v.Workspaces == nil {
+			v.Workspaces = []standingView{}
+		}
+		for _, alarm := range p.Alarms {
+			if alarm.Workspace == "" || mine[alarm.Workspace] {
+				v.Alarms = append(v.Alarms, alarm)
+			}
+		}
+		out[i] = v
+	}
+	return out, nil
+}
+
+// alarmed returns which of the workspaces that alarms are about the caller may read.
+func (h *Handlers) alarmed(c echo.Context, org store.OrganizationID, planes []store.Plane) (map[id.Workspace]bool, error) {
+	named := map[id.Workspace]bool{}
+	for _, p := range planes {
+		for _, a := range p.Alarms {
+			if a.Workspace != "" && org != "" && h.readable(c, org, a.Workspace) {
+				named[a.Workspace] = true
+			}
+		}
+	}
+	if len(named) == 0 {
+		return nil, nil
+	}
+	of := make([]id.Workspace, 0, len(named))
+	for ws := range named {
+		of = append(of, ws)
+	}
+	there, err := h.Store.Listing().Workspaces(c.Request().Context(), listing.Filter{Organization: string(org), Of: of, Limit: len(of)})
+	mine := map[id.Workspace]bool{} // a grant for all of org says nothing of what is elsewhere
+	for _, row := range there {
+		mine[row.ID] = true
+	}
+	return mine, err
+}
