@@ -16,6 +16,7 @@ import (
 
 	"weir/dataplane/destination"
 	"weir/dataplane/httpsend"
+	"weir/dataplane/outbound/auth"
 	"weir/shared/fault"
 )
 
@@ -26,6 +27,7 @@ type Config struct {
 	StandardHTTP bool
 	// Machine returns keys of AWS for the machine's role; nil: there are none.
 	Machine func(ctx context.Context) (accessKey, secretKey, sessionToken string, err error)
+	Tokens  *auth.Shared // what processes of the plane share of access tokens; nil: there is one
 }
 
 // Client sends requests of destinations. It is safe for concurrent use and shared
@@ -42,6 +44,7 @@ func New(c Config) *Client {
 	client := &Client{transport: httpsend.New(httpsend.Config{Dial: c.Dial, Standard: c.StandardHTTP}), pools: pools{dial: c.Dial}}
 	client.plane = NewPlane(client.Do)
 	client.plane.keys.Machine = c.Machine
+	client.plane.keys.Share(c.Tokens)
 	return client
 }
 

@@ -44,6 +44,9 @@ type Keyring struct {
 // New returns a Keyring that gets tokens by do, which sends one request.
 func New(do Do) *Keyring { return &Keyring{tokens: tokens{do: do, kept: map[string]*token{}}} }
 
+// Share lets the processes of a plane share tokens; it is called before the first Request.
+func (k *Keyring) Share(with *Shared) { k.tokens.shared = with }
+
 // Do sends one request and takes timeout at most; see outbound.Client.Do.
 type Do = func(ctx context.Context, r destination.Request, timeout time.Duration) (destination.Response, error)
 

@@ -31,6 +31,15 @@ type token struct {
 	until   time.Time // when another one is due
 	anew    time.Time // until then another one is not asked for when this one is refused
 	err     error     // the endpoint gave none; it is asked again after until
+	unsaved *token    // what the endpoint gave, which is not durable yet
+}
+
+// refusedAccess is the access token that a destination refused, "" for none.
+func (t *token) refusedAccess() string {
+	if t.until.IsZero() {
+		return t.access
+	}
+	return ""
 }
 
 // Times of tokens.
@@ -45,10 +54,11 @@ const (
 
 // tokens are the access tokens of a plane by credentials.
 type tokens struct {
-	do    Do
-	group singleflight.Group
-	mu    sync.Mutex
-	kept  map[string]*token
+	do     Do
+	shared *Shared // nil: there is one process
+	group  singleflight.Group
+	mu     sync.Mutex
+	kept   map[string]*token
 }
 
 // grant is what a token is asked for with.
@@ -127,29 +137,40 @@ func refused() error {
 	return &fault.Error{Kind: fault.Unavailable, Problems: []fault.Problem{{Code: "token_refused", Text: "The destination gives no access token for these credentials."}}}
 }
 
-// ask gets a token from the endpoint and keeps it. An endpoint that gives none is left
-// alone for a while, by all.
+// ask gets a token and keeps it. An endpoint that gives none is left alone for a while, by
+// all.
 func (t *tokens) ask(ctx context.Context, g grant, now time.Time) (Used, error) {
+	var last token
 	t.mu.Lock()
-	renews := false
-	if kept := t.kept[g.key]; kept != nil {
-		renews = kept.until.IsZero()
-		if kept.refresh != "" {
-			g.refresh = kept.refresh
-		}
+	kept := t.kept[g.key]
+	if kept != nil {
+		last = *kept
 	}
 	t.mu.Unlock()
-	r, err := g.request(now)
-	if err != nil {
-		return Used{}, err
+	if last.refresh != "" {
+		g.refresh = last.refresh
 	}
-	res, err := t.do(ctx, r, tokenTimeout)
-	fresh := answered(g, res, err, now)
-	if renews {
+	var fresh *token
+	if t.shared != nil {
+		fresh = t.askShared(ctx, g, last, now)
+	} else {
+		fresh = t.alone(ctx, g, now)
+	}
+	if kept != nil && last.until.IsZero() {
 		fresh.anew = now.Add(afterAFailure)
 	}
 	t.keep(g.key, fresh, now)
 	return Used{key: g.key, access: fresh.access}, fresh.err
+}
+
+// alone gets a token from the endpoint.
+func (t *tokens) alone(ctx context.Context, g grant, now time.Time) *token {
+	r, err := g.request(now)
+	if err != nil {
+		return &token{refresh: g.refresh, until: now.Add(afterARefusal), err: err}
+	}
+	res, err := t.do(ctx, r, tokenTimeout)
+	return answered(g, res, err, now)
 }
 
 // answered is what an answer of the endpoint, or none, says.
