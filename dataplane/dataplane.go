@@ -31,6 +31,7 @@ import (
 	"weir/dataplane/partition"
 	"weir/dataplane/pipeline/aside"
 	"weir/dataplane/plan"
+	"weir/dataplane/profile/runs"
 	"weir/dataplane/queue"
 	"weir/dataplane/queue/detour"
 	"weir/dataplane/queue/natsstore"
@@ -80,6 +81,7 @@ type DataPlane struct {
 	view       *view.View
 	moves      *moves.Board
 	syncs      *syncs.Engine
+	profiles   *runs.Board
 	client     *outbound.Client
 }
 
@@ -174,6 +176,7 @@ func (d *DataPlane) run(ctx context.Context, k enrol.Keys, g *guard.Guard, l lis
 	if d.loading, err = d.loader(g); err != nil {
 		return err
 	}
+	d.profiles = d.profileRuns(g)
 	kinds := Kinds()
 	kinds.Code = d.compiler
 	follower, err := agent.New(agent.Config{
@@ -234,6 +237,7 @@ func (d *DataPlane) startEngines(ctx context.Context) (stop func()) {
 	})
 	engines.Go(func() { d.moves.Run(ctx) })
 	engines.Go(func() { d.syncs.Run(ctx) })
+	engines.Go(func() { d.profiles.Run(ctx) })
 	for _, p := range d.partitions {
 		engines.Go(func() { p.Run(ctx) })
 	}

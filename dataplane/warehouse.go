@@ -40,7 +40,8 @@ func (d *DataPlane) loader(g *guard.Guard) (*load.Engine, error) {
 	for p := range stages {
 		stages[p] = d.shared[queue.Stage][p]
 	}
-	deps := warehouse.Deps{Dial: d.dialer(g), Blobs: blobs, DataDir: d.cfg.DataDir, Owners: &d.files, Machine: d.machine.Keys, Now: time.Now, Log: d.cfg.Log}
+	deps := d.warehouseDeps(g)
+	deps.Blobs = blobs
 	return load.New(load.Config{
 		Dir: dir, Blobs: blobs, Stages: stages, Jobs: func() []load.Job { return d.jobs(deps) }, Refused: d.takeBack, Log: d.cfg.Log,
 		Removed: func(ws id.Workspace, dest id.Destination) bool {
@@ -48,6 +49,11 @@ func (d *DataPlane) loader(g *guard.Guard) (*load.Engine, error) {
 			return presence == destination.Removed
 		},
 	})
+}
+
+// warehouseDeps is what warehouses may use, but for staged files.
+func (d *DataPlane) warehouseDeps(g *guard.Guard) warehouse.Deps {
+	return warehouse.Deps{Dial: d.dialer(g), DataDir: d.cfg.DataDir, Owners: &d.files, Machine: d.machine.Keys, Now: time.Now, Log: d.cfg.Log}
 }
 
 // adoptStaged moves the staged files from where the release before kept them: among

@@ -20,18 +20,19 @@ var always = []string{
 // Value is the expression of a column as an identifier of a type: cleaned, and null when it
 // is none.
 func (g *Graph) Value(t Type, column string) string {
-	clean := t.Clean
-	if clean == "" {
-		clean = "trim(%s)"
+	text := "cast(" + column + " as varchar)"
+	if t.Clean == nil {
+		text = "trim(" + text + ")"
+	} else {
+		text = t.Clean(text)
 	}
-	text := strings.ReplaceAll(clean, "%s", "cast("+column+" as varchar)")
 	quoted := make([]string, len(always))
 	for i, v := range always {
 		quoted[i] = g.SQL.Text(v)
 	}
 	none := []string{"lower(" + text + ") in (" + strings.Join(quoted, ", ") + ")"}
 	for _, b := range t.Blocks {
-		none = append(none, strings.ReplaceAll(b, "%s", text))
+		none = append(none, b(text))
 	}
 	return "case when " + strings.Join(none, " or ") + " then null else " + text + " end"
 }

@@ -29,14 +29,14 @@ const (
 	maxTypes = 1<<typeBits - 1
 )
 
-// Type is one type of identifier of an entity. Expressions are SQL over %s.
+// Type is one type of identifier of an entity.
 type Type struct {
 	Name   string
-	Clean  string         // the expression of the cleaned text; empty: trimmed
-	Blocks []string       // conditions over the cleaned text; a value for which one is true is none
-	Limits map[string]int // how many identifiers of another type one may be linked with before it is set apart
-	Unique bool           // two of them are never one person
-	Expire time.Duration  // a link that was not seen again for so long does not count; 0: for ever
+	Clean  func(text string) string   // makes the expression of the cleaned text of one; nil: trimmed
+	Blocks []func(text string) string // make conditions over the cleaned text; a value for which one is true is none
+	Limits map[string]int             // how many identifiers of another type one may be linked with before it is set apart
+	Unique bool                       // two of them are never one person
+	Expire time.Duration              // a link that was not seen again for so long does not count; 0: for ever
 }
 
 // Input is rows with identifiers.

@@ -126,10 +126,11 @@ func graph(w tables.Warehouse, entity, where string) *identity.Graph {
 		case "user_id":
 			one.Unique = true
 		case "email":
-			one.Clean, one.Blocks = "lower(trim(%s))", []string{"%s like 'noreply@%%'"}
+			one.Clean = func(x string) string { return "lower(trim(" + x + "))" }
+			one.Blocks = []func(string) string{func(x string) string { return x + " like 'noreply@%'" }}
 			one.Limits = map[string]int{"user_id": 3}
 		case "phone":
-			one.Blocks = []string{"%s = '+490000000000'"}
+			one.Blocks = []func(string) string{func(x string) string { return x + " = '+490000000000'" }}
 			one.Limits = map[string]int{"user_id": 3}
 		case "anonymous_id":
 			one.Limits = map[string]int{"user_id": 3}

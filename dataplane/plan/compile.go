@@ -113,6 +113,8 @@ type Plan struct {
 	Digest    workspace.Digest
 	Removed   map[string]string // what sources and destinations were called that are no more, by id; set before anybody reads the plan
 
+	Profiles []workspace.Profile
+
 	entries map[string]ingest.Entry // by write key
 	paths   map[string]string       // by write key: where it stands in the configuration
 	sources map[id.Source]*Routing
@@ -172,7 +174,7 @@ func (p *Plan) Next(ctx context.Context, r workspace.Revision, k Kinds, s Secret
 		return nil, declared(problems), err
 	}
 	next := &Plan{
-		Workspace: r.Workspace, Name: c.Name, Number: r.Number, Digest: r.Digest,
+		Workspace: r.Workspace, Name: c.Name, Number: r.Number, Digest: r.Digest, Profiles: c.Profiles,
 		entries: make(map[string]ingest.Entry, len(c.Sources)), paths: make(map[string]string, len(c.Sources)),
 		targets: make(map[id.Destination]target, len(c.Destinations)), models: c.Models, syncs: c.Syncs,
 	}

@@ -34,6 +34,13 @@
 //	POST /v1/jobs/{job}/stop                                            jobs:stop
 //	GET  /v1/loads?destination=                                         loads:read
 //	POST /v1/loads             {"destination"}                          loads:start
+//	GET  /v1/profiles                                                   profiles:read
+//	POST /v1/profiles/preview  {"profile","name"}                       profiles:read
+//	POST /v1/profiles/explain  {"profile","a","b"}                      profiles:read
+//	POST /v1/profiles/run      {"profile","full"}                       profiles:run
+//	POST /v1/profiles/decide   {"profile","kind","a","b","undo"}        profiles:decide
+//	POST /v1/profiles/publish  {"profile"}                              profiles:decide
+//	POST /v1/profiles/erase    {"profile","a"}                          profiles:decide
 //	POST /v1/query             {"destination","sql"}                    query
 //	POST /v1/preview/transformation {"code","libraries":[{"name","code"}],"events":[...]}  preview
 //	POST /v1/preview/destination    {"type","spec","settings","events":[...]}  preview

@@ -34,11 +34,14 @@ const (
 	StopJobs          Action = "jobs:stop"          // stopping one
 	ReadSyncs         Action = "syncs:read"         // syncs and their runs: states and counts, no rows
 	RunSyncs          Action = "syncs:run"          // letting syncs run, pausing them, agreeing to what holds them
+	ReadProfiles      Action = "profiles:read"      // how runs of profiles stand, previews, and why identifiers belong together
+	RunProfiles       Action = "profiles:run"       // running profiles without delay
+	DecideProfiles    Action = "profiles:decide"    // deciding about persons: blocking, linking, erasing, publishing what was held
 )
 
 // Actions lists every action.
 func Actions() []Action {
-	return []Action{ReadLedger, ReadDead, RedriveDead, DiscardDead, ReadLive, ReadParked, ReadQuarantine, ReplayQuarantine, DiscardQuarantine, ReadLoads, StartLoads, Query, Preview, TestDestination, ReadJobs, StopJobs, ReadSyncs, RunSyncs}
+	return []Action{ReadLedger, ReadDead, RedriveDead, DiscardDead, ReadLive, ReadParked, ReadQuarantine, ReplayQuarantine, DiscardQuarantine, ReadLoads, StartLoads, Query, Preview, TestDestination, ReadJobs, StopJobs, ReadSyncs, RunSyncs, ReadProfiles, RunProfiles, DecideProfiles}
 }
 
 // Grant is the content of a capability: one plane, one workspace, one action.

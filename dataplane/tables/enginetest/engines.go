@@ -44,14 +44,14 @@ func (e *Engines) Main(m *testing.M) {
 // Names are the engines.
 var names = []string{"duckdb", "postgres"}
 
-// Each runs a test on every engine, with a session in an empty schema "unit".
+// Each runs a test on every engine, with a session in an empty schema profiles.
 func (e *Engines) Each(t *testing.T, test func(t *testing.T, w tables.Warehouse, s tables.Session)) {
 	t.Helper()
 	for _, name := range names {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := e.Open(t, name)
-			s, err := w.Session(t.Context(), "unit")
+			s, err := w.Session(t.Context(), "profiles")
 			if err != nil {
 				t.Fatal(err)
 			}

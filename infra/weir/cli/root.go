@@ -22,6 +22,7 @@ import (
 	"weir/infra/weir/cli/dev"
 	"weir/infra/weir/cli/events"
 	"weir/infra/weir/cli/preview"
+	"weir/infra/weir/cli/profiles"
 	"weir/shared/command"
 	"weir/shared/worker"
 )
@@ -63,7 +64,7 @@ which 'weir dev' writes, else by the context of 'weir login'.`,
 	root.PersistentFlags().Var(&k.Output, "output", "how to print results: table, json or yaml")
 	root.AddCommand(apply.New(k), apply.NewDiff(k), apply.NewExport(k), apply.NewHistory(k), apply.NewRollback(k), newStatus(k), events.NewLedger(k), events.NewTail(k), events.NewQuery(k),
 		events.NewDLQ(k), events.NewReplay(k), events.NewJobs(k), events.NewLoad(k),
-		activate.NewSync(k), activate.NewModel(k), newPlane(k), newLogin(k), newLogout(k), newContext(k), newOrg(k), newMember(k), newToken(k), newAudit(k), newCatalog(k), destination.New(k), newVersion(k), preview.New(k), dev.New(k), controlplane.New(p), dataplane.New(p), command.Worker(tasks()))
+		activate.NewSync(k), activate.NewModel(k), newPlane(k), newLogin(k), newLogout(k), newContext(k), newOrg(k), newMember(k), newToken(k), newAudit(k), newCatalog(k), destination.New(k), newVersion(k), profiles.New(k), profiles.NewAudience(k), preview.New(k), dev.New(k), controlplane.New(p), dataplane.New(p), command.Worker(tasks()))
 	invocation{k}.completeNames(root)
 	return root
 }

@@ -2786,7 +2786,7 @@ export interface components {
             /** @description The workspace's name */
             workspace: string;
             /** @enum {string} */
-            action: "ledger:read" | "dead:read" | "dead:redrive" | "dead:discard" | "live:read" | "parked:read" | "quarantine:read" | "quarantine:replay" | "quarantine:discard" | "loads:read" | "loads:start" | "query" | "preview" | "destination:test" | "jobs:read" | "jobs:stop" | "syncs:read" | "syncs:run";
+            action: "ledger:read" | "dead:read" | "dead:redrive" | "dead:discard" | "live:read" | "parked:read" | "quarantine:read" | "quarantine:replay" | "quarantine:discard" | "loads:read" | "loads:start" | "query" | "preview" | "destination:test" | "jobs:read" | "jobs:stop" | "syncs:read" | "syncs:run" | "profiles:read" | "profiles:run" | "profiles:decide";
             /** @description Only for these, by name; absent or empty means all */
             sources?: string[];
             /** @description Only for these, by name; absent or empty means all */

@@ -1,0 +1,70 @@
+package identity
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"weir/dataplane/tables"
+)
+
+// Link is a link between two identifiers, each as type:value.
+type Link struct {
+	A, B        string
+	First, Last time.Time
+}
+
+// Links returns the links among the nodes of the hull of an identifier, at most most of
+// them, and those that somebody made.
+func (g *Graph) Links(ctx context.Context, s tables.Session, id string, most int) (links []Link, err error) {
+	typ, value, _ := strings.Cut(id, ":")
+	q := `select %s || ':' || x.value, %s || ':' || y.value, l.first_seen, l.last_seen from %s l join %s ga on ga.node = l.a join %[4]s gb on gb.node = l.b and gb.hull = ga.hull
+		join %[5]s x on x.node = l.a join %[5]s y on y.node = l.b where ga.hull in (select g.hull from %[4]s g join %[5]s n on n.node = g.node where n.value = %[6]s and %[7]s = %[8]s) limit %[9]d`
+	err = s.Rows(ctx, fmt.Sprintf(q, g.typeName("l.a"), g.typeName("l.b"), g.t("links"), g.t("graph"), g.t("nodes"), g.SQL.Text(value), g.typeName("n.node"), g.SQL.Text(typ), most), func(v []any) error {
+		l := Link{A: fmt.Sprint(v[0]), B: fmt.Sprint(v[1])}
+		l.First, _ = v[2].(time.Time)
+		l.Last, _ = v[3].(time.Time)
+		links = append(links, l)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	err = s.Rows(ctx, "select a, b from "+g.Table("rules")+" where kind = 'link'", func(v []any) error {
+		links = append(links, Link{A: fmt.Sprint(v[0]), B: fmt.Sprint(v[1])})
+		return nil
+	})
+	return links, err
+}
+
+// Forget removes a person by the public identifier, and the rows of inputs that name one of
+// the person's identifiers; tables are those that an input reads. It returns how many
+// identifiers there were.
+func (g *Graph) Forget(ctx context.Context, s tables.Session, person string, tables func(Input) []string) (ids int64, err error) {
+	r := g.run(ctx, s)
+	r.make("_w_gone_ids", "select n.node, n.type, n.value from %s n join %s g on g.node = n.node where %s = %s", g.t("nodes"), g.t("graph"), g.id("g.person"), g.SQL.Text(person))
+	ids = r.int("select count(*) from _w_gone_ids")
+	for _, in := range g.Inputs {
+		for _, t := range g.Types {
+			column, ok := in.IDs[t.Name]
+			if !ok {
+				continue
+			}
+			for _, table := range tables(in) {
+				r.exec("delete from %s where %s in (select value from _w_gone_ids where type = %d)", table, g.Value(t, column), g.numbers[t.Name])
+			}
+		}
+	}
+	r.exec("delete from %s where a in (select node from _w_gone_ids) or b in (select node from _w_gone_ids)", g.t("links"))
+	for _, table := range []string{"graph", "apart", "past"} {
+		r.exec("delete from %s where node in (select node from _w_gone_ids)", g.t(table))
+	}
+	named := g.typeName("node") + " || ':' || value"
+	r.exec("delete from %s where a in (select %s from _w_gone_ids) or b in (select %[2]s from _w_gone_ids)", g.Table("rules"), named)
+	r.exec("delete from %s where a in (select %s from _w_gone_ids) or b in (select %[2]s from _w_gone_ids)", g.t("ruled"), named)
+	r.exec("delete from %s where node in (select node from _w_gone_ids)", g.t("nodes"))
+	r.exec("insert into %s select coalesce(max(published), 0), 'erased', %s, null, %d from _entities where entity = %s", g.Table("ledger"), g.SQL.Text(person), ids, g.SQL.Text(g.Entity))
+	r.drop("_w_gone_ids")
+	return ids, r.err
+}

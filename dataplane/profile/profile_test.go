@@ -1,0 +1,311 @@
+package profile_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"weir/dataplane/profile"
+	"weir/dataplane/tables"
+	"weir/dataplane/tables/enginetest"
+	"weir/shared/fault"
+	"weir/shared/workspace/profiles"
+)
+
+var engines enginetest.Engines
+
+func TestMain(m *testing.M) { engines.Main(m) }
+
+func raw(s string) json.RawMessage { return json.RawMessage(s) }
+
+var now = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
+const day = 24 * time.Hour
+
+// shop is a plan that uses every aggregate.
+func shop(w tables.Warehouse) profile.Config {
+	return profile.Config{
+		Name: "customers", SQL: w.Dialect(), Home: "events", Table: func(event string) string { return strings.ReplaceAll(strings.ToLower(event), " ", "_") },
+		Plan: profiles.Plan{
+			Entities: []profiles.Entity{{Name: "user", IDs: []profiles.Identifier{
+				{Name: "user_id", Unique: true}, {Name: "email", Clean: "email", Block: []string{"*@example.com", "*support@acme.org"}, Limit: raw(`{"user_id":3}`)},
+				{Name: "phone", Clean: "phone", Country: "49"}, {Name: "anonymous_id"},
+			}}},
+			Inputs: []profiles.Input{
+				{Name: "events", Events: "*"}, {Name: "traits", Events: "identify"}, {Name: "orders", Events: "Order Completed"}, {Name: "never", Events: "Never Seen"},
+				{Name: "tickets", From: "desk.tickets", At: "created_at", IDs: raw(`{"email":"requester"}`)},
+			},
+			Features: []profiles.Feature{
+				{Name: "logins_30d", Count: "events", Where: raw(`{"event":"login"}`), Last: "30d"}, {Name: "revenue", Sum: "orders.total"}, {Name: "mean_order", Average: "orders.total"},
+				{Name: "least", Min: "orders.total"}, {Name: "most", Max: "orders.total"}, {Name: "first_product", First: "orders.product"}, {Name: "last_product", Latest: []string{"orders.product"}},
+				{Name: "mail", Latest: []string{"never.email", "traits.email", "tickets.requester"}}, {Name: "favourite", MostFrequent: "orders.product"}, {Name: "products", Distinct: "orders.product"},
+				{Name: "active_days", Days: "events"}, {Name: "buyer", Exists: "orders"}, {Name: "days_away", Since: "events"}, {Name: "tickets_7d", Count: "tickets", Last: "7d"},
+				{Name: "absent", Count: "never"}, {Name: "per_login", Ratio: []string{"revenue", "logins_30d"}}, {Name: "worth", SQL: "revenue * 2 + case when buyer then 1 else 0 end"},
+			},
+			Audiences: []profiles.Audience{
+				{Name: "buyers", Where: raw(`{"buyer":true,"revenue":{"over":10}}`)}, {Name: "quiet", Where: raw(`{"not":{"did":"events","where":{"event":"login"},"last":"7d"}}`)},
+				{Name: "upset", Where: raw(`{"tickets_7d":{"atLeast":1}}`)},
+			},
+		},
+	}
+}
+
+// rows makes the tables of events; each row is a list of literals.
+func rows(t testing.TB, s tables.Session, d tables.Dialect, table string, all ...[]any) {
+	t.Helper()
+	lines := make([]string, len(all))
+	for i, row := range all {
+		cells := make([]string, len(row))
+		for j, v := range row {
+			switch v := v.(type) {
+			case nil:
+				cells[j] = "null"
+			case string:
+				cells[j] = d.Text(v)
+			case time.Time:
+				cells[j] = tables.Time(v)
+			default:
+				cells[j] = fmt.Sprint(v)
+			}
+		}
+		lines[i] = strings.Join(cells, ", ")
+	}
+	enginetest.Insert(t, s, table, lines)
+}
+
+func makeTables(t testing.TB, s tables.Session) {
+	t.Helper()
+	if _, err := tables.Run(context.Background(), s, "create schema if not exists events", "create schema if not exists desk",
+		`create table events.tracks (id text, anonymous_id text, user_id text, event text, "timestamp" timestamptz, uuid_ts timestamptz)`,
+		`create table events.identifies (id text, anonymous_id text, user_id text, email text, phone text, "timestamp" timestamptz, uuid_ts timestamptz)`,
+		`create table events.order_completed (id text, user_id text, total double precision, product text, "timestamp" timestamptz, uuid_ts timestamptz)`,
+		`create table desk.tickets (id text, requester text, created_at timestamptz)`); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func do(t testing.TB, s tables.Session, c profile.Config, at time.Time) profile.Run {
+	t.Helper()
+	r, err := profile.Do(context.Background(), s, c, at, profile.Options{})
+	if err != nil || r.State != profile.Published {
+		t.Fatalf("the run at %s: %+v, %v", r.Step, r, err)
+	}
+	return r
+}
+
+func all(t testing.TB, s tables.Session, sql string) string {
+	t.Helper()
+	var lines []string
+	if err := s.Rows(context.Background(), sql, func(v []any) error { lines = append(lines, strings.TrimSuffix(fmt.Sprintln(v...), "\n")); return nil }); err != nil {
+		t.Fatalf("%v\n%s", err, sql)
+	}
+	return strings.Join(lines, "; ")
+}
+
+func TestOnePersonWithFeaturesAndAudiences(t *testing.T) {
+	t.Parallel()
+	engines.Each(t, func(t *testing.T, w tables.Warehouse, s tables.Session) {
+		d := w.Dialect()
+		makeTables(t, s)
+		rows(t, s, d, "events.tracks", []any{"t1", "a1", nil, "login", now.Add(-40 * day), now}, []any{"t2", "a1", nil, "login", now.Add(-2 * day), now},
+			[]any{"t3", nil, "u1", "login", now.Add(-3 * day), now}, []any{"t4", "a9", nil, "login", now.Add(-20 * day), now}, []any{"t5", "a1", nil, "login", now, now})
+		rows(t, s, d, "events.identifies", []any{"i1", "a1", "u1", " Ann@Home.org", "0170 123", now.Add(-5 * day), now}, []any{"i2", nil, "u2", "x@example.com", nil, now.Add(-5 * day), now}, []any{"i3", nil, "u3", "x@example.com", "+49 30/1", now.Add(-5 * day), now})
+		rows(t, s, d, "events.order_completed", []any{"o1", "u1", 10.5, "tea", now.Add(-9 * day), now}, []any{"o2", "u1", 4.5, "cup", now.Add(-8 * day), now}, []any{"o3", "u1", 6.0, "tea", now.Add(-7 * day), now})
+		rows(t, s, d, "desk.tickets", []any{"k1", "ann@home.org", now.Add(-1 * day)})
+		c := shop(w)
+		do(t, s, c, now)
+		golden := "select logins_30d, revenue, mean_order, least, most, first_product, last_product, mail, favourite, products, active_days, buyer, days_away, tickets_7d, absent, per_login, worth from user_golden where weir_id = (select weir_id from user_ids where id_type = 'email' and value = 'ann@home.org')"
+		want := "2 21 7 4.5 10.5 tea tea  Ann@Home.org tea 2 4 true 2 1 0 10.5 43"
+		if got := all(t, s, golden); strings.Join(strings.Fields(got), " ") != strings.Join(strings.Fields(want), " ") {
+			t.Errorf("the record is\n%s, want\n%s", got, want)
+		}
+		if got := all(t, s, "select count(distinct weir_id) from user_ids where value in ('a1', 'u1', 'ann@home.org', '+49170123')"); got != "1" {
+			t.Errorf("they are %s persons", got)
+		}
+		if got := all(t, s, "select audience, count(*) from user_audiences group by audience order by audience"); got != "buyers 1; quiet 3; upset 1" {
+			t.Errorf("audiences: %s", got)
+		}
+		if r := do(t, s, c, now); r.Built["user"].Changed != 0 || r.Built["user"].Moves != 0 || r.Identity["user"].Moved != 0 {
+			t.Errorf("the same again changed %+v", r)
+		}
+		later := now.Add(9 * day)
+		if r := do(t, s, c, later); r.Built["user"].Moves == 0 {
+			t.Errorf("time passed, and nobody left an audience: %+v", r)
+		}
+		if got := all(t, s, "select audience, move from user_moves where audience = 'upset' order by run"); got != "upset enter; upset exit" {
+			t.Errorf("moves: %s", got)
+		}
+		decisions(t, s, c, later)
+	})
+}
+
+// decisions blocks, explains and erases.
+func decisions(t *testing.T, s tables.Session, c profile.Config, at time.Time) {
+	t.Helper()
+	ctx := t.Context()
+	x, err := profile.Explain(ctx, s, c, "", "anonymous_id:a1", "email:ann@home.org")
+	if err != nil || len(x.Path) != 1 || x.Person != x.Other || len(x.IDs) != 4 {
+		t.Errorf("explained as %+v, %v", x, err)
+	}
+	if err := profile.Decide(ctx, s, c, "", profile.Decision{Kind: "block", A: "anonymous_id:none"}, at); fault.KindOf(err) != fault.Missing {
+		t.Errorf("an identifier that is not there was blocked: %v", err)
+	}
+	apart := "select count(distinct weir_id) from user_ids where value in ('a1', 'u1', 'ann@home.org')"
+	for _, step := range []struct {
+		d    profile.Decision
+		want string
+	}{
+		{profile.Decision{Kind: "block", A: "user_id:u1", By: "me"}, "1"}, {profile.Decision{Kind: "block", A: "user_id:u1", Undo: true}, "1"},
+		{profile.Decision{Kind: "link", A: "anonymous_id:a9", B: "email:ann@home.org"}, "1"}, {profile.Decision{Kind: "link", A: "anonymous_id:a9", B: "email:ann@home.org", Undo: true}, "1"},
+	} {
+		if err := profile.Decide(ctx, s, c, "", step.d, at); err != nil {
+			t.Fatal(err)
+		}
+		do(t, s, c, at)
+		if got := all(t, s, apart); got != step.want {
+			t.Errorf("after %+v they are %s persons, want %s", step.d, got, step.want)
+		}
+		linked := all(t, s, "select count(distinct weir_id) from user_ids where value in ('a9', 'ann@home.org')") == "1"
+		if want := step.d.Kind == "link" && !step.d.Undo; linked != want {
+			t.Errorf("after %+v they are linked: %v", step.d, linked)
+		}
+	}
+	for _, b := range []string{"user_id:u1", "email:ann@home.org", "phone:+49170123"} {
+		if err := profile.Decide(ctx, s, c, "", profile.Decision{Kind: "unlink", A: "anonymous_id:a1", B: b}, at); err != nil {
+			t.Fatal(err)
+		}
+	}
+	do(t, s, c, at)
+	if got := all(t, s, apart); got != "2" {
+		t.Errorf("unlinked they are %s persons", got)
+	}
+	v, err := c.Preview(ctx, s, "revenue", at)
+	if err != nil || v.Persons == 0 || len(v.Rows) == 0 || !slices.Contains(v.Lineage, "events.order_completed.total") {
+		t.Errorf("the preview is %+v, %v", v, err)
+	}
+	if v, err = c.Preview(ctx, s, "buyers", at); err != nil || v.Known != 1 {
+		t.Errorf("the preview of an audience is %+v, %v", v, err)
+	}
+	others := all(t, s, "select value, weir_id from user_ids where value in ('a9', 'u2', 'u3') order by value")
+	if n, err := profile.Erase(ctx, s, c, "", "email:ann@home.org", at); err != nil || n != 3 {
+		t.Errorf("erased %d identifiers, %v", n, err)
+	}
+	if _, err := profile.Do(ctx, s, c, at, profile.Options{Full: true}); err != nil {
+		t.Fatal(err)
+	}
+	if got := all(t, s, "select value, weir_id from user_ids where value in ('a9', 'u2', 'u3') order by value"); got != others {
+		t.Errorf("others were %s, and are %s", others, got)
+	}
+	traces(t, s, "ann@home.org")
+}
+
+// traces looks for a text in every table.
+func traces(t *testing.T, s tables.Session, text string) {
+	t.Helper()
+	var found [][2]string
+	err := s.Rows(t.Context(), "select table_schema, table_name from information_schema.tables where table_schema in ('events', 'desk', 'profiles', 'unit', 'main')", func(v []any) error {
+		found = append(found, [2]string{fmt.Sprint(v[0]), fmt.Sprint(v[1])})
+		return nil
+	})
+	if err != nil || len(found) < 10 {
+		t.Fatalf("there are %d tables, %v", len(found), err)
+	}
+	for _, table := range found {
+		err := s.Rows(t.Context(), fmt.Sprintf(`select * from "%s"."%s"`, table[0], table[1]), func(v []any) error {
+			if strings.Contains(strings.ToLower(fmt.Sprint(v...)), text) {
+				t.Errorf("%s.%s still has %v", table[0], table[1], v)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// TestClosedForm: cells that are known by arithmetic, over customers whose rows come late,
+// early and on the edges of windows.
+func TestClosedForm(t *testing.T) {
+	t.Parallel()
+	engines.Each(t, func(t *testing.T, w tables.Warehouse, s tables.Session) {
+		makeTables(t, s)
+		r := rand.New(rand.NewPCG(3, 4))
+		type cell struct {
+			logins, days int
+			revenue      float64
+		}
+		want := map[string]cell{}
+		var tracks, orders [][]any
+		for i := range 200 {
+			user, c, days := fmt.Sprintf("u%d", i), cell{}, map[string]bool{}
+			for k := range i % 9 {
+				at := now.Add(-time.Duration(r.IntN(60*24*3600)) * time.Second)
+				switch r.IntN(5) {
+				case 0:
+					at = now.Add(-30 * day)
+				case 1:
+					at = now.Add(time.Duration(r.IntN(3)-1) * time.Second)
+				}
+				name := []string{"login", "view"}[r.IntN(2)]
+				tracks = append(tracks, []any{fmt.Sprintf("t%d-%d", i, k), nil, user, name, at, now})
+				if at.Before(now) {
+					days[at.Format(time.DateOnly)] = true
+					if name == "login" && !at.Before(now.Add(-30*day)) {
+						c.logins++
+					}
+				}
+			}
+			for k := range i % 4 {
+				orders = append(orders, []any{fmt.Sprintf("o%d-%d", i, k), user, float64(i) / 4, "tea", now.Add(-time.Hour), now})
+				c.revenue += float64(i) / 4
+			}
+			if c.days = len(days); i%9 > 0 || i%4 > 0 {
+				want[user] = c
+			}
+		}
+		rows(t, s, w.Dialect(), "events.tracks", tracks...)
+		rows(t, s, w.Dialect(), "events.order_completed", orders...)
+		do(t, s, shop(w), now)
+		got := map[string]cell{}
+		err := s.Rows(t.Context(), "select i.value, g.logins_30d, g.active_days, g.revenue from user_golden g join user_ids i on i.weir_id = g.weir_id where i.id_type = 'user_id'", func(v []any) error {
+			got[fmt.Sprint(v[0])] = cell{int(v[1].(int64)), int(v[2].(int64)), v[3].(float64)}
+			return nil
+		})
+		if err != nil || !maps.Equal(got, want) {
+			t.Errorf("%d customers, want %d, %v", len(got), len(want), err)
+			for k, x := range want {
+				if got[k] != x {
+					t.Errorf("%s has %+v, want %+v", k, got[k], x)
+				}
+			}
+		}
+	})
+}
+
+// TestFeaturesComeAndGo: columns of golden records follow the plan.
+func TestFeaturesComeAndGo(t *testing.T) {
+	t.Parallel()
+	engines.Each(t, func(t *testing.T, w tables.Warehouse, s tables.Session) {
+		makeTables(t, s)
+		rows(t, s, w.Dialect(), "events.order_completed", []any{"o1", "u1", 10.5, "tea", now.Add(-9 * day), now})
+		c := shop(w)
+		c.Plan.Audiences = nil
+		c.Plan.Features = []profiles.Feature{{Name: "a", Count: "orders"}, {Name: "b", Max: "orders.total"}}
+		do(t, s, c, now)
+		c.Plan.Features = []profiles.Feature{{Name: "b", Max: "orders.product"}, {Name: "c", Sum: "orders.total"}}
+		do(t, s, c, now)
+		if got := all(t, s, "select b, c from user_golden"); got != "tea 10.5" {
+			t.Errorf("the record is %s", got)
+		}
+		columns, err := tables.Columns(t.Context(), s, w.Dialect(), profile.Schema, "user_golden")
+		if _, there := columns["a"]; err != nil || there {
+			t.Errorf("the columns are %v, %v", columns, err)
+		}
+	})
+}

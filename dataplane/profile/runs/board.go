@@ -1,0 +1,280 @@
+// Package runs runs profiles: each after loads of its warehouse, at most as often as its
+// plan says, and when somebody asks. Of one profile one thing is done at a time, be it a
+// run, a preview or a decision. Runs that ended early are begun again, and give what one
+// that did not would have given. What is kept of them here is counts, codes and durations.
+package runs
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"weir/dataplane/profile"
+	"weir/dataplane/tables"
+	"weir/dataplane/warehouse"
+	"weir/shared/fault"
+	"weir/shared/id"
+	"weir/shared/workspace"
+)
+
+// Job is a profile as it is configured now.
+type Job struct {
+	Workspace id.Workspace
+	workspace.Profile
+	Open  func(ctx context.Context) (warehouse.Warehouse, error)
+	Table func(event string) string // the table of an event's name
+}
+
+// Config is what a Board needs.
+type Config struct {
+	Jobs   func() []Job
+	Owner  func() bool                // whether this process of the plane runs them
+	Merged func(id.Destination) int64 // rows that were loaded since the plane began
+	Now    func() time.Time
+	Log    *slog.Logger
+}
+
+// Status is how a profile stands.
+type Status struct {
+	Name    string       `json:"name"`
+	Running bool         `json:"running"`
+	Waits   bool         `json:"waits"` // somebody asked for a run that has not begun
+	Ended   int64        `json:"ended"` // runs since the plane began
+	Last    *profile.Run `json:"last,omitempty"`
+	Next    *time.Time   `json:"next,omitempty"` // at the earliest, when rows are loaded by then
+}
+
+// Board runs profiles.
+type Board struct {
+	c    Config
+	wake chan struct{}
+
+	mu    sync.Mutex
+	state map[key]*state
+}
+
+type key struct {
+	ws   id.Workspace
+	name string
+}
+
+type state struct {
+	busy    chan struct{} // has one in it while something is done
+	asked   *profile.Options
+	running bool
+	ended   int64
+	last    *profile.Run
+	due     time.Time // not before
+	merged  int64     // when the last run began
+	failed  int       // in a row
+}
+
+// New returns a board without profiles.
+func New(c Config) *Board {
+	return &Board{c: c, wake: make(chan struct{}, 1), state: map[key]*state{}}
+}
+
+// Times.
+const (
+	look     = time.Second      // how often the board looks what is due
+	mostTime = 30 * time.Minute // of a run
+	callTime = 50 * time.Second // of what somebody waits for
+	idle     = time.Hour        // without loads: windows roll
+	longest  = 10 * time.Minute // between tries of a run that fails
+)
+
+// of returns the state of a profile.
+func (b *Board) of(ws id.Workspace, name string) *state {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	k := key{ws, name}
+	if b.state[k] == nil {
+		b.state[k] = &state{busy: make(chan struct{}, 1), merged: -1}
+	}
+	return b.state[k]
+}
+
+// Run runs what is due until ctx ends.
+func (b *Board) Run(ctx context.Context) {
+	for ctx.Err() == nil {
+		if b.c.Owner() {
+			jobs := b.c.Jobs()
+			b.forget(jobs)
+			for _, j := range jobs {
+				if o, due := b.due(j); due && ctx.Err() == nil {
+					b.do(ctx, j, o)
+				}
+			}
+		}
+		timer := time.NewTimer(look)
+		select {
+		case <-timer.C:
+		case <-b.wake:
+		case <-ctx.Done():
+		}
+		timer.Stop()
+	}
+}
+
+// forget drops the states of profiles that are no more.
+func (b *Board) forget(jobs []Job) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for k := range b.state {
+		if !slices.ContainsFunc(jobs, func(j Job) bool { return j.Workspace == k.ws && j.Name == k.name }) {
+			delete(b.state, k)
+		}
+	}
+}
+
+// due reports whether a profile has its turn.
+func (b *Board) due(j Job) (o profile.Options, due bool) {
+	s, now, merged := b.of(j.Workspace, j.Name), b.c.Now(), b.c.Merged(j.Warehouse)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch {
+	case s.asked != nil:
+		o, s.asked = *s.asked, nil
+		return o, true
+	case now.Before(s.due):
+		return o, false
+	}
+	return o, s.failed > 0 || merged > max(s.merged, 0) || s.last == nil && s.merged < 0 && merged > 0 || s.last != nil && now.Sub(s.last.Started) >= idle
+}
+
+// do does a run.
+func (b *Board) do(ctx context.Context, j Job, o profile.Options) {
+	s := b.of(j.Workspace, j.Name)
+	began, merged := b.c.Now(), b.c.Merged(j.Warehouse)
+	b.mu.Lock()
+	s.running = true
+	b.mu.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, mostTime)
+	defer cancel()
+	var r profile.Run
+	err := b.with(ctx, j, func(ctx context.Context, session tables.Session, c profile.Config) (err error) {
+		r, err = profile.Do(ctx, session, c, began, o)
+		return err
+	})
+	if r.Started.IsZero() {
+		r = profile.Run{Started: began, State: profile.Failed, Step: "open"}
+	}
+	r.Took = b.c.Now().Sub(began).Seconds()
+	if err != nil {
+		r.State, r.Code = profile.Failed, warehouse.CodeOf(err)
+		b.c.Log.WarnContext(ctx, "run of profiles failed", "workspace", j.Workspace, "profiles", j.Name, "step", r.Step, "code", r.Code, "error", err)
+	} else {
+		b.c.Log.InfoContext(ctx, "profiles ran", "workspace", j.Workspace, "profiles", j.Name, "state", r.State, "code", r.Code, "seconds", r.Took)
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	s.running, s.last, s.merged = false, &r, merged
+	s.ended++
+	if s.due = b.c.Now().Add(j.Rest()); err != nil {
+		s.failed++
+		s.due = b.c.Now().Add(min(longest, 5*time.Second<<min(s.failed, 10)))
+	} else {
+		s.failed = 0
+	}
+}
+
+// with gives do a session on a profile's warehouse, when nothing else is done with it.
+func (b *Board) with(ctx context.Context, j Job, do func(context.Context, tables.Session, profile.Config) error) error {
+	s := b.of(j.Workspace, j.Name)
+	select {
+	case s.busy <- struct{}{}:
+		defer func() { <-s.busy }()
+	case <-ctx.Done():
+		return fault.New(fault.Unavailable, "The profiles are being run; try again later.")
+	}
+	w, err := j.Open(ctx)
+	if err != nil {
+		return warehouse.Fail(warehouse.CodeUnreachable, err)
+	}
+	defer func() { _ = w.Close() }() // what counts is committed
+	on, ok := w.(tables.Warehouse)
+	if !ok {
+		return warehouse.Fail(warehouse.CodeUnsupported, fault.New(fault.Invalid, "This kind of warehouse has no profiles."))
+	}
+	session, err := on.Session(ctx, profile.Schema)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = session.Close() }() // the same
+	return do(ctx, session, profile.Config{Name: j.Name, Plan: j.Plan, SQL: on.Dialect(), Home: on.Home(), Table: j.Table})
+}
+
+// find returns a workspace's profile by name, the only one for "".
+func (b *Board) find(ws id.Workspace, name string) (Job, error) {
+	var found []Job
+	for _, j := range b.c.Jobs() {
+		if j.Workspace == ws && (name == "" || j.Name == name) {
+			found = append(found, j)
+		}
+	}
+	switch len(found) {
+	case 0:
+		return Job{}, fault.New(fault.Missing, "This plane runs no profiles of this name in the workspace.")
+	case 1:
+		return found[0], nil
+	}
+	return Job{}, fault.New(fault.Invalid, "The workspace has several profiles; name one.")
+}
+
+// With gives do a session on a profile of a workspace, for as long as somebody waits.
+// fault.Missing: there is none of this name. fault.Unavailable: it is in use.
+func (b *Board) With(ctx context.Context, ws id.Workspace, name string, do func(context.Context, tables.Session, profile.Config) error) error {
+	j, err := b.find(ws, name)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, callTime)
+	defer cancel()
+	return b.with(ctx, j, do)
+}
+
+// Ask lets a profile run without delay, and returns how many of its runs had ended: the
+// asked one is the next to begin.
+func (b *Board) Ask(ws id.Workspace, name string, o profile.Options) (ended int64, err error) {
+	j, err := b.find(ws, name)
+	if err != nil {
+		return 0, err
+	}
+	s := b.of(j.Workspace, j.Name)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if s.asked != nil {
+		o.Full, o.Force = o.Full || s.asked.Full, o.Force || s.asked.Force
+	}
+	s.asked = &o
+	select {
+	case b.wake <- struct{}{}:
+	default: // Run will look
+	}
+	if s.running { // that run began before somebody asked
+		return s.ended + 1, nil
+	}
+	return s.ended, nil
+}
+
+// Statuses lists the profiles of a workspace.
+func (b *Board) Statuses(ws id.Workspace) []Status {
+	var all []Status
+	for _, j := range b.c.Jobs() {
+		if j.Workspace != ws {
+			continue
+		}
+		s := b.of(j.Workspace, j.Name)
+		b.mu.Lock()
+		one := Status{Name: j.Name, Running: s.running, Waits: s.asked != nil, Ended: s.ended, Last: s.last}
+		if !s.due.IsZero() {
+			next := s.due
+			one.Next = &next
+		}
+		b.mu.Unlock()
+		all = append(all, one)
+	}
+	return all
+}

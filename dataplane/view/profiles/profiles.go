@@ -1,0 +1,165 @@
+// Package profiles is what the view answers of profiles: how their runs stand, previews,
+// why identifiers belong together, and decisions about them. What a warehouse says against
+// a statement is shown to whoever asked.
+package profiles
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"weir/dataplane/profile"
+	"weir/dataplane/profile/runs"
+	"weir/dataplane/tables"
+	"weir/dataplane/view/endpoint"
+	"weir/dataplane/warehouse"
+	"weir/shared/capability"
+	"weir/shared/fault"
+)
+
+// in is what a call says.
+type in struct {
+	Profile string `json:"profile"` // its name; empty for the only one
+	Entity  string `json:"entity"`  // empty for the first one
+	Name    string `json:"name"`    // of a feature or an audience
+	Kind    string `json:"kind"`    // of a decision
+	A       string `json:"a"`       // an identifier, type:value
+	B       string `json:"b"`
+	Undo    bool   `json:"undo"`
+	Full    bool   `json:"full"`
+	Force   bool   `json:"force"`
+}
+
+type calls struct {
+	board *runs.Board
+	now   func() time.Time
+}
+
+// Add adds the calls to a view's.
+func Add(m *endpoint.Mux, board *runs.Board, now func() time.Time) {
+	v := calls{board, now}
+	m.Handle("GET /v1/profiles", capability.ReadProfiles, v.list)
+	m.Handle("POST /v1/profiles/preview", capability.ReadProfiles, v.preview)
+	m.Handle("POST /v1/profiles/explain", capability.ReadProfiles, v.explain)
+	m.Handle("POST /v1/profiles/run", capability.RunProfiles, v.run)
+	m.Handle("POST /v1/profiles/decide", capability.DecideProfiles, v.decide)
+	m.Handle("POST /v1/profiles/publish", capability.DecideProfiles, v.publish)
+	m.Handle("POST /v1/profiles/erase", capability.DecideProfiles, v.erase)
+}
+
+func (v calls) list(c *endpoint.Call) (any, error) {
+	if err := c.Whole(); err != nil {
+		return nil, err
+	}
+	all := v.board.Statuses(c.Grant.Workspace)
+	if all == nil {
+		all = []runs.Status{}
+	}
+	return map[string]any{"profiles": all}, nil
+}
+
+// read reads what a call says.
+func read(c *endpoint.Call) (i in, err error) {
+	if err := c.Whole(); err != nil {
+		return i, err
+	}
+	return i, c.Decode(&i, endpoint.MaxBody)
+}
+
+// with does something on the warehouse of the call's profile.
+func (v calls) with(c *endpoint.Call, i in, do func(context.Context, tables.Session, profile.Config) error) error {
+	return spoken(v.board.With(c.Context(), c.Grant.Workspace, i.Profile, func(ctx context.Context, s tables.Session, config profile.Config) error {
+		known := i.Entity == ""
+		for _, e := range config.Plan.Entities {
+			known = known || e.Name == i.Entity
+		}
+		if !known {
+			return fault.New(fault.Missing, "There is no entity %s.", i.Entity)
+		}
+		return do(ctx, s, config)
+	}))
+}
+
+// spoken gives a warehouse's failure the kind with which it is shown.
+func spoken(err error) error {
+	var known *fault.Error
+	var failure *warehouse.Failure
+	switch {
+	case err == nil || errors.As(err, &known) && known.Kind != fault.Internal:
+		return err
+	case errors.As(err, &failure):
+		return fault.New(fault.Unavailable, "The warehouse failed with %s: %v.", failure.Code, failure.Err)
+	}
+	return err
+}
+
+func (v calls) preview(c *endpoint.Call) (any, error) {
+	i, err := read(c)
+	if err != nil {
+		return nil, err
+	}
+	var p profile.Preview
+	err = v.with(c, i, func(ctx context.Context, s tables.Session, config profile.Config) (err error) {
+		p, err = config.Preview(ctx, s, i.Name, v.now())
+		return err
+	})
+	return p, err
+}
+
+func (v calls) explain(c *endpoint.Call) (any, error) {
+	i, err := read(c)
+	if err != nil {
+		return nil, err
+	}
+	var x profile.Explained
+	err = v.with(c, i, func(ctx context.Context, s tables.Session, config profile.Config) (err error) {
+		x, err = profile.Explain(ctx, s, config, i.Entity, i.A, i.B)
+		return err
+	})
+	return x, err
+}
+
+func (v calls) run(c *endpoint.Call) (any, error) {
+	i, err := read(c)
+	if err != nil {
+		return nil, err
+	}
+	return v.ask(c, i, profile.Options{Full: i.Full})
+}
+
+func (v calls) publish(c *endpoint.Call) (any, error) {
+	i, err := read(c)
+	if err != nil {
+		return nil, err
+	}
+	return v.ask(c, i, profile.Options{Full: i.Full, Force: true})
+}
+
+func (v calls) ask(c *endpoint.Call, i in, o profile.Options) (any, error) {
+	ended, err := v.board.Ask(c.Grant.Workspace, i.Profile, o)
+	return map[string]int64{"ended": ended}, err
+}
+
+func (v calls) decide(c *endpoint.Call) (any, error) {
+	i, err := read(c)
+	if err != nil {
+		return nil, err
+	}
+	err = v.with(c, i, func(ctx context.Context, s tables.Session, config profile.Config) error {
+		return profile.Decide(ctx, s, config, i.Entity, profile.Decision{Kind: i.Kind, A: i.A, B: i.B, Undo: i.Undo}, v.now())
+	})
+	return map[string]bool{"done": err == nil}, err
+}
+
+func (v calls) erase(c *endpoint.Call) (any, error) {
+	i, err := read(c)
+	if err != nil {
+		return nil, err
+	}
+	var ids int64
+	err = v.with(c, i, func(ctx context.Context, s tables.Session, config profile.Config) (err error) {
+		ids, err = profile.Erase(ctx, s, config, i.Entity, i.A, v.now())
+		return err
+	})
+	return map[string]int64{"ids": ids}, err
+}

@@ -1,0 +1,293 @@
+// Package profiles is the commands about profiles and audiences. They ask the view of
+// the workspace's data plane: identifiers and features never pass the control plane.
+package profiles
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"weir/infra/weir/cli/console"
+	"weir/infra/weir/cli/remote"
+	"weir/shared/capability"
+	"weir/shared/command"
+	"weir/shared/delay"
+	"weir/shared/fault"
+)
+
+// invocation is one execution of a command.
+type invocation struct {
+	*console.Console
+	workspace, profile, entity string
+}
+
+// New returns the command `weir profiles`.
+func New(shell *console.Console) *cobra.Command {
+	cmd := console.Group("profiles", "Persons of a warehouse: their identifiers, features and audiences",
+		newRun(shell, "run", "Run profiles without delay", false), newRun(shell, "publish", "Run profiles, whatever their gate holds", true), newStatus(shell), newPreview(shell, "preview", "feature or audience"),
+		newExplain(shell), newDecide(shell, "block", 1, "An identifier is nobody's"), newDecide(shell, "link", 2, "Two identifiers are one person's"),
+		newDecide(shell, "unlink", 2, "The link between two identifiers does not count"), newErase(shell))
+	cmd.Aliases = []string{"profile"}
+	return cmd
+}
+
+func (k *invocation) flags(cmd *cobra.Command) *cobra.Command {
+	cmd = k.RemoteFlags(cmd)
+	cmd.Flags().StringVar(&k.workspace, "workspace", "", "of this workspace, where there are several")
+	cmd.Flags().StringVar(&k.profile, "profiles", "", "these, where the workspace has several")
+	cmd.Flags().StringVar(&k.entity, "entity", "", "of this entity, instead of the first")
+	return cmd
+}
+
+// view returns the view of the chosen workspace.
+func (k *invocation) view(ctx context.Context, action capability.Action) (*remote.View, remote.Workspace, error) {
+	control, err := k.Connect()
+	if err != nil {
+		return nil, remote.Workspace{}, err
+	}
+	chosen, err := console.Choose(ctx, control, k.workspace)
+	if err != nil {
+		return nil, remote.Workspace{}, err
+	}
+	if len(chosen) != 1 {
+		return nil, remote.Workspace{}, command.Usage("name the workspace with --workspace; %s", console.ThereAre("workspaces", chosen, func(w remote.Workspace) string { return w.Name }))
+	}
+	view, err := control.View(ctx, chosen[0].Name, action)
+	return view, chosen[0], err
+}
+
+// ask asks the view, and returns its answer.
+func (k *invocation) ask(ctx context.Context, action capability.Action, verb string, in map[string]any) (answer json.RawMessage, err error) {
+	view, w, err := k.view(ctx, action)
+	if err != nil {
+		return nil, err
+	}
+	in["profile"], in["entity"] = k.profile, k.entity
+	if err := view.Ask(ctx, http.MethodPost, "/v1/profiles/"+verb, in, &answer); err != nil {
+		return nil, fmt.Errorf("%s profiles of workspace %s: %w", verb, w.Name, err)
+	}
+	return answer, nil
+}
+
+// status is how a profile stands.
+type status struct {
+	Name    string     `json:"name"`
+	Running bool       `json:"running"`
+	Waits   bool       `json:"waits"`
+	Ended   int64      `json:"ended"`
+	Next    *time.Time `json:"next,omitempty"`
+	Last    *struct {
+		Run      int64           `json:"run"`
+		Started  time.Time       `json:"startedAt"`
+		Seconds  float64         `json:"seconds"`
+		State    string          `json:"state"`
+		Code     string          `json:"code,omitempty"`
+		Step     string          `json:"step,omitempty"`
+		Identity json.RawMessage `json:"identity"`
+		Built    map[string]struct {
+			Persons int64 `json:"persons"`
+			Changed int64 `json:"changed"`
+			Moves   int64 `json:"moves"`
+		} `json:"built"`
+	} `json:"last,omitempty"`
+}
+
+func (k *invocation) statuses(ctx context.Context) ([]status, error) {
+	view, _, err := k.view(ctx, capability.ReadProfiles)
+	if err != nil {
+		return nil, err
+	}
+	var out struct{ Profiles []status }
+	err = view.Ask(ctx, http.MethodGet, "/v1/profiles", nil, &out)
+	return out.Profiles, err
+}
+
+func newStatus(shell *console.Console) *cobra.Command {
+	k := &invocation{Console: shell}
+	return k.flags(&cobra.Command{
+		Use: "status", Short: "Say how the runs of profiles stand", Args: cobra.NoArgs,
+		Long: `Says of each of the workspace's profiles how its last run went, how many persons there
+are, and when the next one can begin.`,
+		Example: "  weir profiles status",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			all, err := k.statuses(cmd.Context())
+			if err != nil {
+				return err
+			}
+			return k.print(all)
+		},
+	})
+}
+
+// print shows how profiles stand.
+func (k *invocation) print(all []status) error {
+	if k.Output != console.AsTable {
+		return k.Print(all)
+	}
+	t := console.Table{Head: []string{"PROFILES", "STATE", "CODE", "STEP", "PERSONS", "CHANGED", "MOVES", "SECONDS", "AT"}}
+	for _, s := range all {
+		state, code, step, persons, changed, moves, seconds, at := "not run", "", "", int64(0), int64(0), int64(0), "", ""
+		if l := s.Last; l != nil {
+			state, code, step, seconds, at = l.State, l.Code, l.Step, fmt.Sprintf("%.1f", l.Seconds), l.Started.UTC().Format(time.RFC3339)
+			for _, b := range l.Built {
+				persons, changed, moves = persons+b.Persons, changed+b.Changed, moves+b.Moves
+			}
+		}
+		if s.Running {
+			state = "running"
+		}
+		t.Add(s.Name, state, code, step, fmt.Sprint(persons), fmt.Sprint(changed), fmt.Sprint(moves), seconds, at)
+	}
+	return t.Write(k.Out)
+}
+
+func newRun(shell *console.Console, verb, short string, force bool) *cobra.Command {
+	k := &invocation{Console: shell}
+	full, detach := false, false
+	cmd := k.flags(&cobra.Command{
+		Use: verb, Short: short, Args: cobra.NoArgs,
+		Long: `Stitches identifiers, computes features and audiences, and writes what changed into the
+warehouse's schema profiles. It waits until that is done, and fails when the run fails or
+is held by a gate; --detach only begins.`,
+		Example: "  weir profiles " + verb,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return k.run(cmd.Context(), verb, full, force, detach)
+		},
+	})
+	cmd.Flags().BoolVar(&full, "full", false, "look at all links again; it renames nobody")
+	cmd.Flags().BoolVar(&detach, "detach", false, "do not wait until it is done")
+	return cmd
+}
+
+// Pauses between looks at a run.
+const (
+	firstLook = 50 * time.Millisecond
+	lastLook  = time.Second
+	mayBeAway = 2 * time.Minute
+)
+
+func (k *invocation) run(ctx context.Context, verb string, full, force, detach bool) error {
+	action := capability.RunProfiles
+	if force {
+		action = capability.DecideProfiles
+	}
+	answer, err := k.ask(ctx, action, verb, map[string]any{"full": full})
+	if err != nil || detach {
+		return err
+	}
+	var asked struct{ Ended int64 }
+	if err := json.Unmarshal(answer, &asked); err != nil {
+		return fault.New(fault.Unavailable, "the plane's answer cannot be read")
+	}
+	bar := k.Progress("profiles")
+	defer bar.End()
+	answered := time.Now()
+	for look := firstLook; ; look = min(2*look, lastLook) {
+		if !delay.For(ctx, look) {
+			return fault.New(fault.Unavailable, "detached; 'weir profiles status' says how the run fares")
+		}
+		all, err := k.statuses(ctx)
+		if err != nil && fault.KindOf(err) == fault.Unavailable && time.Since(answered) < mayBeAway {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		answered = time.Now()
+		for _, s := range all {
+			if k.profile != "" && s.Name != k.profile || s.Ended <= asked.Ended || s.Last == nil {
+				continue
+			}
+			bar.End()
+			return errors.Join(k.print([]status{s}), failed(s))
+		}
+	}
+}
+
+// failed is an error unless the run was published.
+func failed(s status) error {
+	switch s.Last.State {
+	case "published":
+		return nil
+	case "held":
+		return fault.New(fault.Conflict, "the run is held, because it changes too much (%s); persons and features are those of before. 'weir profiles publish' publishes it all the same", command.Clean(s.Last.Code))
+	}
+	return fault.New(fault.Unavailable, "the run failed at %s with code %s; the plane tries again, and its log says why", command.Clean(s.Last.Step), command.Clean(s.Last.Code))
+}
+
+func newPreview(shell *console.Console, verb, what string) *cobra.Command {
+	k := &invocation{Console: shell}
+	return k.flags(&cobra.Command{
+		Use: verb + " NAME", Short: "Show what a " + what + " is without writing it", Args: cobra.ExactArgs(1),
+		Long:    `Computes it now, for all persons or some tens of thousands, and shows how many have which value, ten of them, and the columns that it reads.`,
+		Example: "  weir profiles preview revenue",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return k.answer(k.ask(cmd.Context(), capability.ReadProfiles, "preview", map[string]any{"name": args[0]}))
+		},
+	})
+}
+
+// answer prints the view's answer.
+func (k *invocation) answer(raw json.RawMessage, err error) error {
+	if err != nil {
+		return err
+	}
+	var v any
+	if err := json.Unmarshal(raw, &v); err != nil {
+		return fault.New(fault.Unavailable, "the plane's answer cannot be read")
+	}
+	if k.Output == console.AsTable {
+		k.Output = console.AsYAML
+	}
+	return k.Print(v)
+}
+
+func newExplain(shell *console.Console) *cobra.Command {
+	k := &invocation{Console: shell}
+	return k.flags(&cobra.Command{
+		Use: "explain TYPE:VALUE [TYPE:VALUE]", Short: "Say who has an identifier, or why two are one person's", Args: cobra.RangeArgs(1, 2),
+		Long:    `Shows the person of an identifier with the other ones, and of two identifiers the links that join them, with when each was seen.`,
+		Example: "  weir profiles explain email:ann@example.org anonymous_id:a1",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return k.answer(k.ask(cmd.Context(), capability.ReadProfiles, "explain", map[string]any{"a": args[0], "b": append(args, "")[1]}))
+		},
+	})
+}
+
+func newDecide(shell *console.Console, kind string, ends int, short string) *cobra.Command {
+	k := &invocation{Console: shell}
+	undo := false
+	cmd := k.flags(&cobra.Command{
+		Use: kind + strings.Repeat(" TYPE:VALUE", ends), Short: short, Args: cobra.ExactArgs(ends),
+		Long:    `The decision is kept in the warehouse and counts from the next run on; --undo takes it back.`,
+		Example: "  weir profiles " + kind + strings.Repeat(" email:ann@example.org", 1) + strings.Repeat(" anonymous_id:a1", ends-1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if _, err := k.ask(cmd.Context(), capability.DecideProfiles, "decide", map[string]any{"kind": kind, "a": args[0], "b": append(args, "")[1], "undo": undo}); err != nil {
+				return err
+			}
+			k.Note("weir: it counts from the next run on: 'weir profiles run'")
+			return nil
+		},
+	})
+	cmd.Flags().BoolVar(&undo, "undo", false, "take the decision back")
+	return cmd
+}
+
+func newErase(shell *console.Console) *cobra.Command {
+	k := &invocation{Console: shell}
+	return k.flags(&cobra.Command{
+		Use: "erase TYPE:VALUE", Short: "Remove a person and their rows from the warehouse for good", Args: cobra.ExactArgs(1),
+		Long: `Deletes the rows of the inputs that name an identifier of the person, and what identity,
+features and audiences keep. Events that are still on their way are not held up.`,
+		Example: "  weir profiles erase email:ann@example.org",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return k.answer(k.ask(cmd.Context(), capability.DecideProfiles, "erase", map[string]any{"a": args[0]}))
+		},
+	})
+}
