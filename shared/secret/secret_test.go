@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -83,16 +85,17 @@ func TestAnEnvelopeOfAnEarlierReleaseOpens(t *testing.T) {
 	t.Parallel()
 	// Made by the same code once and kept: what was sealed by one release opens
 	// in the next. Key, then envelope.
-	raw, _ := hex.DecodeString(keptKey)
+	v := kept(t)
+	raw, _ := hex.DecodeString(v.Key)
 	key, err := secret.ParsePrivate(raw)
 	if err != nil {
 		t.Fatal(err)
 	}
-	sealed, _ := hex.DecodeString(keptEnvelope)
+	sealed, _ := hex.DecodeString(v.Envelope)
 	if got, err := secret.OpenUnbound(key, name, sealed); err != nil || got.Reveal() != `{"Authorization":"hunter2"}` {
 		t.Errorf("opened %q, %v", got.Reveal(), err)
 	}
-	sealed, _ = hex.DecodeString(keptBound)
+	sealed, _ = hex.DecodeString(v.Bound)
 	if got, err := secret.Open(key, name, place, sealed); err != nil || got.Reveal() != `{"Authorization":"hunter2"}` {
 		t.Errorf("bound: opened %q, %v", got.Reveal(), err)
 	}
@@ -181,7 +184,7 @@ func TestFingerprintsTellUnchangedAndNothingElse(t *testing.T) {
 	if got := secret.Fingerprint(later, place, []byte("hunter2")); got != first {
 		t.Errorf("the same value in another version: %s, want %s", got, first)
 	}
-	if want := keptFingerprint; first != want {
+	if want := kept(t).Fingerprint; first != want {
 		t.Errorf("Fingerprint = %s, want %s as in all releases", first, want)
 	}
 	elsewhere := name
@@ -195,7 +198,7 @@ func TestFingerprintsTellUnchangedAndNothingElse(t *testing.T) {
 			t.Errorf("%s has the same fingerprint", what)
 		}
 	}
-	for of, want := range map[string][2]bool{first: {true, true}, secret.Fingerprint(name, "hook", []byte("hunter2")): {true, false}, keptFingerprint2: {true, true}, "b0e5bb44e7b6fc9131d6e002b5a885a2": {false, false}, "": {false, false}, "2-": {true, false}, "3-": {true, false}} {
+	for of, want := range map[string][2]bool{first: {true, true}, secret.Fingerprint(name, "hook", []byte("hunter2")): {true, false}, kept(t).Fingerprint2: {true, true}, "b0e5bb44e7b6fc9131d6e002b5a885a2": {false, false}, "": {false, false}, "2-": {true, false}, "3-": {true, false}} {
 		if is, same := secret.BoundTo(of, place); is != want[0] || same != want[1] {
 			t.Errorf("BoundTo(%q) = %v, %v, want %v", of, is, same, want)
 		}
@@ -204,14 +207,14 @@ func TestFingerprintsTellUnchangedAndNothingElse(t *testing.T) {
 
 func TestFingerprintsOfReleasesBeforeAreRead(t *testing.T) {
 	t.Parallel()
-	for _, kept := range []string{keptFingerprint, keptFingerprint2} {
+	for _, mark := range []string{kept(t).Fingerprint, kept(t).Fingerprint2} {
 		for value, want := range map[string]bool{"hunter2": true, "hunter3": false} {
-			if got := secret.Same(kept, name, place, []byte(value)); got != want {
-				t.Errorf("Same(%s, %s) = %v", kept, value, got)
+			if got := secret.Same(mark, name, place, []byte(value)); got != want {
+				t.Errorf("Same(%s, %s) = %v", mark, value, got)
 			}
 		}
-		if secret.Same(kept, name, "webhook url=https://b.example:443", []byte("hunter2")) {
-			t.Errorf("%s is that of another place", kept)
+		if secret.Same(mark, name, "webhook url=https://b.example:443", []byte("hunter2")) {
+			t.Errorf("%s is that of another place", mark)
 		}
 	}
 	if secret.Same("b0e5bb44e7b6fc9131d6e002b5a885a2", name, place, []byte("hunter2")) || secret.Same("", name, place, []byte("hunter2")) {
@@ -219,15 +222,19 @@ func TestFingerprintsOfReleasesBeforeAreRead(t *testing.T) {
 	}
 }
 
-// Envelopes, before bindings and with one, their key and a fingerprint that were made
-// once.
-const (
-	keptKey          = "08f4e55edb68972aa5270ce4ea19a529a63e074bbd068b6568ba62f60b4e777d"
-	keptEnvelope     = "b2bcfdcd82e73fc52beb13a9883dc801af7b1bc429cb3540b68220798f9f2d0e3150d79e661fe83d9baf9cf96e0e207aa9ce054b5911fd27d701702d2ce8a8d5e8b2c84c8faf35a541088a"
-	keptBound        = "bb80d33c7dd659a5e078fafa329397b10d2e874c9f8152323f2788b24eec57301bdb95b7ed1a08e55cc3303de2e81af399dfecb29a20251dace7c19593a6afa76a4bfba07a686143d6a152"
-	keptFingerprint  = "3-a7405d2137f756a11a59d9fef742364c-f17473cbbd4f69f2edf60dd31c326b71"
-	keptFingerprint2 = "2-d9a0b32eca1f113f0a4350682b3911d2-f17473cbbd4f69f2edf60dd31c326b71"
-)
+// kept holds envelopes, before bindings and with one, their key and a fingerprint that
+// were made once, and one of the form before. The console's test reads the same file.
+func kept(t *testing.T) (v struct{ Key, Envelope, Bound, Fingerprint, Fingerprint2 string }) {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join("testdata", "kept.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(b, &v); err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
 
 func TestASecretSealedBeforeThereWereFamiliesOpensAsADestinationsAlone(t *testing.T) {
 	key := newKey(t)

@@ -1,14 +1,16 @@
 import { useQuery } from "@tanstack/react-query";
-import { me } from "./api/client";
+import { RouterProvider } from "@tanstack/react-router";
+import { useState } from "react";
+import { type Me, me } from "./api/client";
+import { newRouter } from "./frame/router";
 import { Login } from "./pages/login/login";
 import { Trouble } from "./pages/trouble";
-import { WorkspacePage } from "./pages/workspace/workspace-page";
 import { Waiting } from "./parts/waiting";
 import { keys } from "./queries";
 
 const retryEvery = 3000; // ms, while the control plane does not answer
 
-/** The console: a login, then the workspaces. */
+/** The console: a login, then its pages. */
 export function App() {
   const session = useQuery({
     queryKey: keys.me,
@@ -16,7 +18,7 @@ export function App() {
     staleTime: Number.POSITIVE_INFINITY,
     refetchInterval: (q) => (q.state.status === "error" ? retryEvery : false),
   });
-  if (session.data) return <WorkspacePage me={session.data} />;
+  if (session.data) return <SignedIn me={session.data} />;
   if (session.data === null) return <Login />;
   return (
     <main className="mx-auto max-w-5xl px-4 py-16">
@@ -28,4 +30,9 @@ export function App() {
       )}
     </main>
   );
+}
+
+function SignedIn({ me: who }: { me: Me }) {
+  const [router] = useState(() => newRouter(who));
+  return <RouterProvider router={router} />;
 }

@@ -1,14 +1,31 @@
 import { QueryCache, QueryClient } from "@tanstack/react-query";
+import { chosenOrganization } from "./api/organization";
 import { Problem } from "./api/problem";
 
 /** Keys of what is kept of the server's state. */
 export const keys = {
   me: ["me"],
-  status: ["status"],
-  config: (workspace: string) => ["config", workspace],
-  held: (workspace: string, shelf: string, only: string, ended: number) => ["held", workspace, shelf, only, ended],
-  jobs: (workspace: string) => ["jobs", workspace],
-  loads: (workspace: string, destination: string) => ["loads", workspace, destination],
+  status: (organization = chosenOrganization()) => ["status", organization],
+  organizations: ["organizations"],
+  catalog: ["catalog"],
+  members: () => ["members", chosenOrganization()],
+  invitations: () => ["invitations", chosenOrganization()],
+  tokens: () => ["tokens", chosenOrganization()],
+  audit: (filter: string) => ["audit", chosenOrganization(), filter],
+  revisions: (workspace: string) => ["revisions", chosenOrganization(), workspace],
+  revision: (workspace: string, number: number) => ["revision", chosenOrganization(), workspace, number],
+  ledger: (workspace: string) => ["ledger", chosenOrganization(), workspace],
+  config: (workspace: string) => ["config", chosenOrganization(), workspace],
+  held: (workspace: string, shelf: string, only: string, ended: number) => [
+    "held",
+    chosenOrganization(),
+    workspace,
+    shelf,
+    only,
+    ended,
+  ],
+  jobs: (workspace: string) => ["jobs", chosenOrganization(), workspace],
+  loads: (workspace: string, destination: string) => ["loads", chosenOrganization(), workspace, destination],
 };
 
 /** A cache that asks again only where it may help, and that notices an ended session. */

@@ -1,4 +1,5 @@
 import createClient from "openapi-fetch";
+import { scoped } from "./organization";
 import { Problem, problemOf, unreachable } from "./problem";
 import type { components, paths } from "./schema.gen";
 
@@ -17,16 +18,24 @@ export type Capability = components["schemas"]["Capability"];
 export type State = components["schemas"]["State"];
 
 // The header makes unsafe calls impossible for other sites' pages. fetch is looked up at each call.
-const http = createClient<paths>({
+export const http = createClient<paths>({
   baseUrl: globalThis.location.origin,
   headers: { "X-Weir-CSRF": "1" },
-  fetch: (request) => globalThis.fetch(request),
+  fetch: (request) => globalThis.fetch(scoped(request)),
 });
 
 type Answer<T> = { data?: T; error?: unknown; response: Response };
 
+/** Waits for a call whose answer is empty; throws a Problem when it failed. */
+export async function done(call: Promise<Answer<unknown>>): Promise<void> {
+  const answer = await call.catch(() => {
+    throw unreachable();
+  });
+  if (!answer.response.ok) throw problemOf(answer.response.status, answer.error);
+}
+
 /** Returns the answer's data, or throws a Problem. */
-async function settle<T>(call: Promise<Answer<T>>): Promise<T> {
+export async function settle<T>(call: Promise<Answer<T>>): Promise<T> {
   const answer = await call.catch((e: unknown) => {
     throw e instanceof Problem ? e : unreachable();
   });
@@ -70,10 +79,7 @@ export async function status(signal?: AbortSignal): Promise<Status> {
 
 /** Removes a data plane on which no workspace is. Its hub admits it no more. */
 export async function removePlane(plane: string): Promise<void> {
-  const answer = await http.DELETE("/api/v1/planes/{plane}", { params: { path: { plane } } }).catch(() => {
-    throw unreachable();
-  });
-  if (!answer.response.ok) throw problemOf(answer.response.status, answer.error);
+  await done(http.DELETE("/api/v1/planes/{plane}", { params: { path: { plane } } }));
 }
 
 /** A fresh capability for one action on a workspace's plane. */

@@ -72,8 +72,9 @@ export async function heldEvents(
   filter: { source?: string; destination?: string },
   cursor: string,
   signal: AbortSignal,
+  limit = 100,
 ): Promise<HeldPage> {
-  const query = queryOf({ ...filter, limit: "100", cursor });
+  const query = queryOf({ ...filter, limit: String(limit), cursor });
   const answer = await ask({ workspace, action: `${shelf}:read` }, { path: `/v1/${shelf}`, query, signal });
   return (await answer.json()) as HeldPage;
 }

@@ -33,6 +33,7 @@ export type Verb = keyof typeof verbs;
 export type Selection = {
   source?: string;
   destination?: string;
+  code?: string;
   all: boolean;
   rate: number;
   retransform?: boolean;
@@ -57,4 +58,13 @@ export async function stopJob(workspace: string, job: string): Promise<Job> {
     { path: `/v1/jobs/${encodeURIComponent(job)}/stop`, body: {} },
   );
   return (await answer.json()) as Job;
+}
+
+/** How many dead letters a job would be about; of quarantined events a plane does not say before. */
+export async function countFor(workspace: string, verb: "redrive" | "discard", body: Selection): Promise<number> {
+  const answer = await ask(
+    { workspace, action: verbs[verb] },
+    { path: `/v1/jobs/${verb}`, body: { ...body, preview: true } },
+  );
+  return ((await answer.json()) as { chosen: number }).chosen;
 }

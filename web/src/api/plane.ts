@@ -1,4 +1,5 @@
 import { type Capability, createCapability, type NewCapability } from "./client";
+import { chosenOrganization } from "./organization";
 import { Problem, problemOf } from "./problem";
 import { whyUnreachable } from "./reach";
 
@@ -16,9 +17,13 @@ export function forgetCapabilities(): void {
   held.clear();
 }
 
+function keyOf(scope: Scope): string {
+  return `${scope.action} ${chosenOrganization()}/${scope.workspace}`;
+}
+
 /** A capability that is good for half a minute at least, asked for once and shared. */
 export async function capability(scope: Scope): Promise<Capability> {
-  const key = `${scope.action} ${scope.workspace}`;
+  const key = keyOf(scope);
   const known = await held.get(key)?.catch(() => undefined);
   if (known && Date.parse(known.expiresAt) - Date.now() > renewBefore) return known;
   const asked = createCapability({ ...scope, origin: location.origin });
@@ -36,7 +41,7 @@ export type Call = { path: string; query?: URLSearchParams; body?: unknown; sign
 export async function ask(scope: Scope, call: Call): Promise<Response> {
   const first = await send(await capability(scope), call);
   if (first.status !== 401) return settled(first);
-  held.delete(`${scope.action} ${scope.workspace}`); // the plane's clock is ahead, or its keys are new
+  held.delete(keyOf(scope)); // the plane's clock is ahead, or its keys are new
   return settled(await send(await capability(scope), call));
 }
 

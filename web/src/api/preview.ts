@@ -28,3 +28,27 @@ export async function previewTransformation(workspace: string, trial: Trial): Pr
   }
   return outcomes;
 }
+
+/** What a destination would be sent for one event: requests, or why none. */
+export type Sent = {
+  messageId: string;
+  requests?: { method: string; url: string; headers?: Record<string, unknown>; body: unknown }[];
+  dropped?: string | null;
+  error?: string | null;
+};
+
+export type DestinationTrial = { type: string; settings: Record<string, unknown>; events: unknown[] };
+
+/** Works out on a workspace's plane what a destination would be sent, without its secrets and without sending it. */
+export async function previewDestination(workspace: string, trial: DestinationTrial): Promise<Sent[]> {
+  const signal = AbortSignal.timeout(60_000);
+  const answer = await ask({ workspace, action: "preview" }, { path: "/v1/preview/destination", body: trial, signal });
+  const out: Sent[] = [];
+  if (!answer.body) return out;
+  for await (const line of lines(answer.body)) {
+    if (!isRecord(line)) continue;
+    if (!("messageId" in line) && isRecord(line.error)) throw streamProblem(line.error);
+    out.push(line as Sent);
+  }
+  return out;
+}

@@ -7,6 +7,8 @@ export const viewUrl = "http://127.0.0.1:8091";
 /** Every call of a plane's view, with the action that its capability must have. */
 const calls: Record<string, string> = {
   "GET /v1/live": "live:read",
+  "GET /v1/ledger": "ledger:read",
+  "POST /v1/preview/destination": "preview",
   "GET /v1/parked": "parked:read",
   "GET /v1/dead": "dead:read",
   "GET /v1/quarantine": "quarantine:read",
@@ -29,13 +31,14 @@ const fields: Record<string, string[]> = {
   "GET /v1/parked": ["destination", "limit", "cursor"],
   "GET /v1/dead": ["destination", "code", "limit", "cursor"],
   "GET /v1/quarantine": ["source", "limit", "cursor"],
-  "POST /v1/jobs/redrive": ["destination", "places", "code", "all", "rate", "retransform"],
-  "POST /v1/jobs/discard": ["destination", "places", "code", "all", "rate"],
+  "POST /v1/jobs/redrive": ["destination", "places", "code", "all", "rate", "retransform", "preview"],
+  "POST /v1/jobs/discard": ["destination", "places", "code", "all", "rate", "preview"],
   "POST /v1/jobs/replay": ["source", "destination", "places", "code", "all", "rate"],
   "POST /v1/jobs/discard-quarantined": ["source", "destination", "places", "code", "all", "rate"],
   "GET /v1/loads": ["destination"],
   "POST /v1/loads": ["destination"],
   "POST /v1/query": ["destination", "sql"],
+  "POST /v1/preview/destination": ["type", "settings", "events"],
   "POST /v1/preview/transformation": ["code", "libraries", "events"],
   "POST /v1/destinations/test": ["destination"],
 };
@@ -87,7 +90,9 @@ export class Plane {
     const set = this.answers[call];
     if (set !== undefined) return reply(set);
     if (call === "GET /v1/live") return this.stream();
-    const empty = { "GET /v1/loads": { loads: [] }, "GET /v1/jobs": { jobs: [] } }[call];
+    const empty = { "GET /v1/loads": { loads: [] }, "GET /v1/jobs": { jobs: [] }, "GET /v1/ledger": { rows: [] } }[
+      call
+    ];
     return reply({ status: 200, body: empty ?? { items: [], next: "" } });
   }
 

@@ -3,7 +3,9 @@ import { cleanup, configure, render } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import axe from "axe-core";
 import { afterEach, expect, vi } from "vitest";
+import catalog from "../../../shared/catalog/catalog.gen.json";
 import type { NewCapability, Plane, Status, Workspace, WorkspaceDocument } from "../api/client";
+import { chooseOrganization } from "../api/organization";
 import { forgetCapabilities } from "../api/plane";
 import { App } from "../app";
 import { newQueries } from "../queries";
@@ -24,10 +26,19 @@ export class Server {
   /** Configurations that were applied. */
   readonly applied: { document: WorkspaceDocument; prune?: boolean }[] = [];
   readonly plane = new FakePlane();
+  /** What diff answers, and the configurations that it was asked about. */
+  difference: Reply = { status: 200, body: { changes: [], problems: [], number: 4 } };
+  readonly proposed: { document: WorkspaceDocument; prune?: boolean }[] = [];
+  revisions: Reply = { status: 200, body: { revisions: [], next: "" } };
+  members: Reply = { status: 200, body: { members: [] } };
+  tokens: Reply = { status: 200, body: { tokens: [] } };
+  audit: Reply = { status: 200, body: { entries: [], next: "" } };
   removal: Response = new Response(null, { status: 204 });
 
   constructor() {
     forgetCapabilities();
+    chooseOrganization("");
+    localStorage.clear();
     vi.stubGlobal("fetch", (request: Request) =>
       request.url.startsWith(viewUrl) ? this.plane.answer(request) : this.answer(request),
     );
@@ -45,7 +56,16 @@ export class Server {
     switch (call) {
       case "GET /api/v1/me":
         if (!this.signedIn) return problem(401, "Nobody is signed in.");
-        return reply({ status: 200, body: { email: "ada@example.com", role: "admin", kind: "person" } });
+        return reply({
+          status: 200,
+          body: {
+            email: "ada@example.com",
+            role: "admin",
+            kind: "person",
+            operator: true,
+            organizations: [{ organization: "default", role: "admin" }],
+          },
+        });
       case "POST /api/v1/login": {
         const got: unknown = await request.json();
         expect(got).toEqual({ email: "ada@example.com", password: "  secret " });
@@ -64,9 +84,31 @@ export class Server {
       case "GET /api/v1/workspaces/acme/config":
         return reply(this.config);
       case "PUT /api/v1/workspaces/acme/config":
-        expect(request.headers.get("If-Match")).toBe('"4"');
+        expect(request.headers.get("If-Match")).toMatch(/^"\d+"$/);
         this.applied.push(await request.json());
         return reply(this.apply);
+      case "POST /api/v1/workspaces/acme/diff":
+        this.proposed.push(await request.json());
+        return reply(this.difference);
+      case "GET /api/v1/workspaces/acme/revisions":
+        return reply(this.revisions);
+      case "GET /api/v1/catalog":
+        return reply({ status: 200, body: { kinds: catalog } });
+      case "GET /api/v1/orgs":
+        return reply({
+          status: 200,
+          body: {
+            organizations: [{ id: "org_default", name: "default", role: "admin", createdAt: "2026-01-01T00:00:00Z" }],
+          },
+        });
+      case "GET /api/v1/members":
+        return reply(this.members);
+      case "GET /api/v1/invitations":
+        return reply({ status: 200, body: { invitations: [] } });
+      case "GET /api/v1/tokens":
+        return reply(this.tokens);
+      case "GET /api/v1/audit":
+        return reply(this.audit);
       default:
         return problem(404, `There is no ${call}.`);
     }

@@ -5,18 +5,52 @@ const shapes = {
   copy: "M9 9h10v11H9zM15 9V4H5v11h4",
   check: "M5 12.500l4.5 4.500L19 7.5",
   alert: "M12 8v5m0 3.500v.1M12 3 2.5 20h19Z",
+  home: "M4 10.500 12 4l8 6.500V20h-5.500v-5.500h-5V20H4Z",
+  connections:
+    "M6 8.500a2.500 2.500 0 1 0 0-5 2.500 2.500 0 0 0 0 5Zm12 12a2.500 2.500 0 1 0 0-5 2.500 2.500 0 0 0 0 5ZM8.500 6H13a3 3 0 0 1 3 3v0a3 3 0 0 1-3 3h-2a3 3 0 0 0-3 3v0a3 3 0 0 0 3 3h4.500",
+  sources:
+    "M4 12h11m-4-4.500 4.500 4.500L11 16.500M13 4h5.500A1.500 1.500 0 0 1 20 5.500v13a1.500 1.500 0 0 1-1.500 1.500H13",
+  destinations:
+    "M9 12h11m-4-4.500 4.500 4.500L16 16.500M11 4H5.500A1.500 1.500 0 0 0 4 5.500v13A1.500 1.500 0 0 0 5.500 20H11",
+  code: "m8.500 7-5 5 5 5m7-10 5 5-5 5",
+  events: "M3 12h4l3-7.500 4 15 3-7.500h4",
+  warehouses:
+    "M4 6.500C4 5.100 7.600 4 12 4s8 1.100 8 2.500S16.400 9 12 9 4 7.900 4 6.500Zm0 0v11C4 18.900 7.600 20 12 20s8-1.100 8-2.500v-11M4 12c0 1.400 3.600 2.500 8 2.500s8-1.100 8-2.500",
+  history: "M4 12a8 8 0 1 0 2.500-5.800L4 8.500M4 4v4.500h4.500M12 8v4.500l3 1.500",
+  settings:
+    "M4 7h9m4 0h3M4 17h3m4 0h9M15 9.500a2.500 2.500 0 1 0 0-5 2.500 2.500 0 0 0 0 5Zm-6 10a2.500 2.500 0 1 0 0-5 2.500 2.500 0 0 0 0 5Z",
+  members:
+    "M9 11.500a3.500 3.500 0 1 0 0-7 3.500 3.500 0 0 0 0 7ZM2.500 19.500a6.500 6.500 0 0 1 13 0M16 5a3.500 3.500 0 0 1 0 6.500m2 2.500a6.500 6.500 0 0 1 3.500 5.500",
+  key: "M15 13.500a5 5 0 1 0-4.500-2.800L3.500 17.500v3h3.500v-2.500h2.500v-2.500l1.800-1.700A5 5 0 0 0 15 13.500Zm1.500-6v.1",
+  audit: "M6 3.500h9l4 4v13H6ZM9.500 12h6m-6 4h6M14.500 3.500V8H19",
+  planes:
+    "M5 4h14a1 1 0 0 1 1 1v4.500a1 1 0 0 1-1 1H5a1 1 0 0 1-1-1V5a1 1 0 0 1 1-1Zm0 9.500h14a1 1 0 0 1 1 1V19a1 1 0 0 1-1 1H5a1 1 0 0 1-1-1v-4.500a1 1 0 0 1 1-1ZM7.500 7.200v.1m0 9.400v.1",
+  search: "M10.500 17.500a7 7 0 1 0 0-14 7 7 0 0 0 0 14ZM20.500 20.500l-5-5",
+  plus: "M12 5v14M5 12h14",
+  close: "M6 6l12 12M18 6 6 18",
+  menu: "M4 7h16M4 12h16M4 17h16",
+  down: "m6 9.500 6 6 6-6",
+  right: "m9.500 6 6 6-6 6",
+  back: "m14.500 6-6 6 6 6",
+  theme: "M12 20a8 8 0 1 0 0-16 8 8 0 0 0 0 16Zm0-16v16a8 8 0 0 0 0-16Z",
+  user: "M12 12a4 4 0 1 0 0-8 4 4 0 0 0 0 8ZM4.500 20.500a7.500 7.500 0 0 1 15 0",
+  leave: "M14 4H6a1 1 0 0 0-1 1v14a1 1 0 0 0 1 1h8m2-11.500 3.500 3.500-3.500 3.500M19 12h-9",
+  workspace: "M4 5h7v6H4Zm9 0h7v6h-7ZM4 13h7v6H4Zm9 0h7v6h-7Z",
+  bell: "M6 16.500V11a6 6 0 1 1 12 0v5.500l1.500 1.500h-15Zm4 3.500a2.200 2.200 0 0 0 4 0",
 } as const;
 
+export type IconName = keyof typeof shapes;
+
 /** A line drawing beside text that says the same; it is hidden from assistive technology. */
-export function Icon({ name }: { name: keyof typeof shapes }) {
+export function Icon({ name, large = false }: { name: IconName; large?: boolean }) {
   return (
     <svg
       aria-hidden="true"
       viewBox="0 0 24 24"
-      className="size-4 shrink-0"
+      className={`${large ? "size-5" : "size-4"} shrink-0`}
       fill="none"
       stroke="currentColor"
-      strokeWidth="1.8"
+      strokeWidth="1.7"
       strokeLinecap="round"
       strokeLinejoin="round"
     >

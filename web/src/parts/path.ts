@@ -38,3 +38,9 @@ export function putQuery(name: string, value: string): void {
   history.replaceState(null, "", text === "" ? location.pathname : `${location.pathname}?${text}`);
   dispatchEvent(new Event(moved));
 }
+
+/** Goes to another page of the console. */
+export function go(path: string): void {
+  history.pushState(null, "", path);
+  dispatchEvent(new Event(moved));
+}

@@ -79,7 +79,7 @@ test("the list is bounded, the counts are not", async () => {
   await connected();
   server.plane.send(...Array.from({ length: 1700 }, (_, i) => sighting({ messageId: `m${i}`, event: null })));
   expect(await screen.findByText("1,700 accepted")).toBeTruthy();
-  expect(screen.getAllByRole("button", { expanded: false })).toHaveLength(500);
+  expect(within(screen.getByRole("list", { name: "Events that passed" })).getAllByRole("listitem")).toHaveLength(500);
   expect(screen.getByText("m1699")).toBeTruthy();
   expect(screen.queryByText("m1199")).toBeNull();
 });
@@ -173,7 +173,9 @@ test("what failed for good is listed with its reason, page by page", async () =>
     body: { items: [{ ...item, place: "0/8/1", detail: "" }], next: "" },
   };
   await user.click(screen.getByRole("button", { name: "Show more" }));
-  await expect.poll(() => screen.getAllByRole("listitem").length).toBe(2);
+  await expect
+    .poll(() => within(screen.getByRole("list", { name: "Events that are kept" })).getAllByRole("listitem").length)
+    .toBe(2);
   expect(server.plane.calls.at(-1)).toBe("GET /v1/dead?limit=100&cursor=c2");
 });
 

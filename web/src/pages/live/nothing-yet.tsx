@@ -1,9 +1,10 @@
 import type { Workspace } from "../../api/client";
+import { chosenOrganization } from "../../api/organization";
+import { inOrganization } from "../../frame/place";
 import { Command } from "../../parts/command";
 import { Empty } from "../../parts/empty";
 import { mask } from "../../parts/masked";
 import { follow } from "../../parts/path";
-import { pathOf } from "../place";
 
 /** What to do while no event passes. */
 export function NothingYet({ workspace, filtered }: { workspace: Workspace; filtered: boolean }) {
@@ -18,10 +19,14 @@ export function NothingYet({ workspace, filtered }: { workspace: Workspace; filt
     return (
       <Empty title="No events can pass: the workspace has no source that is enabled.">
         <p>
-          <a href={pathOf(workspace.name, "overview")} onClick={follow} className="text-accent underline">
-            The overview
-          </a>{" "}
-          says how to add one.
+          <a
+            href={inOrganization(chosenOrganization(), "workspaces", workspace.name, "sources", "new")}
+            onClick={follow}
+            className="text-accent underline"
+          >
+            Make one
+          </a>
+          .
         </p>
       </Empty>
     );

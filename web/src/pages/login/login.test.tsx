@@ -36,7 +36,8 @@ test("signing in leads to the workspaces, signing out back", async () => {
   server.show({ workspaces: [workspace()] });
   const { user } = open();
   await enter(user);
-  await screen.findByRole("heading", { name: "acme" });
+  await screen.findByRole("heading", { level: 1, name: "acme" });
+  await user.click(screen.getByRole("button", { name: "Signed in as ada@example.com" }));
   await user.click(screen.getByRole("button", { name: "Sign out" }));
   await screen.findByRole("heading", { name: "Sign in" });
   expect(screen.queryByText("acme")).toBeNull();

@@ -1,0 +1,90 @@
+import { done, http, settle } from "./client";
+import type { components } from "./schema.gen";
+
+export type Spec = components["schemas"]["Spec"];
+export type Field = components["schemas"]["Field"];
+export type Organization = components["schemas"]["Organization"];
+export type Member = components["schemas"]["Member"];
+export type MemberInvitation = components["schemas"]["MemberInvitation"];
+export type MadeInvitation = components["schemas"]["MadeInvitation"];
+export type Token = components["schemas"]["Token"];
+export type IssuedToken = components["schemas"]["IssuedToken"];
+export type NewToken = components["schemas"]["NewToken"];
+export type AuditPage = components["schemas"]["Audit"];
+export type AuditEntry = AuditPage["entries"][number];
+export type Invitation = components["schemas"]["Invitation"];
+
+/** Every kind of source, destination and warehouse. */
+export async function catalog(signal: AbortSignal): Promise<Spec[]> {
+  return (await settle(http.GET("/api/v1/catalog", { signal }))).kinds;
+}
+
+/** The organizations that the caller sees. */
+export async function organizations(signal: AbortSignal): Promise<Organization[]> {
+  return (await settle(http.GET("/api/v1/orgs", { signal }))).organizations;
+}
+
+export async function createOrganization(name: string): Promise<Organization> {
+  return await settle(http.POST("/api/v1/orgs", { body: { name } }));
+}
+
+export async function members(signal: AbortSignal): Promise<Member[]> {
+  return (await settle(http.GET("/api/v1/members", { signal }))).members;
+}
+
+export async function memberInvitations(signal: AbortSignal): Promise<MemberInvitation[]> {
+  return (await settle(http.GET("/api/v1/invitations", { signal }))).invitations;
+}
+
+/** Invites a person; the token of the answer is shown this once. workspace "" is all of the organization. */
+export async function inviteMember(email: string, role: string, workspace: string): Promise<MadeInvitation> {
+  return await settle(http.POST("/api/v1/invitations", { body: { email, role, ...(workspace ? { workspace } : {}) } }));
+}
+
+export async function takeBack(id: string): Promise<void> {
+  await done(http.DELETE("/api/v1/invitations/{id}", { params: { path: { id } } }));
+}
+
+/** Gives a member a role in place of the one that it has there. */
+export async function setRole(id: string, role: string, workspace: string): Promise<void> {
+  const body = { role, ...(workspace ? { workspace } : {}) };
+  await done(http.PUT("/api/v1/members/{id}/role", { params: { path: { id } }, body }));
+}
+
+/** Takes a member's role in one workspace, or all of them with "". */
+export async function removeMember(id: string, workspace: string): Promise<void> {
+  const query = workspace ? { workspace } : {};
+  await done(http.DELETE("/api/v1/members/{id}", { params: { path: { id }, query } }));
+}
+
+export async function tokens(signal: AbortSignal): Promise<Token[]> {
+  return (await settle(http.GET("/api/v1/tokens", { signal }))).tokens;
+}
+
+/** Makes a token; its value is shown this once. */
+export async function createToken(wanted: NewToken): Promise<IssuedToken> {
+  return await settle(http.POST("/api/v1/tokens", { body: wanted }));
+}
+
+export async function revokeToken(id: string): Promise<void> {
+  await done(http.DELETE("/api/v1/tokens/{id}", { params: { path: { id } } }));
+}
+
+export type AuditFilter = { workspace?: string; actor?: string; action?: string; object?: string };
+
+/** A page of who wrote what, the newest first. */
+export async function audit(filter: AuditFilter, cursor: string, signal: AbortSignal): Promise<AuditPage> {
+  const query = { ...filter, limit: 50, ...(cursor ? { cursor } : {}) };
+  return await settle(http.GET("/api/v1/audit", { params: { query }, signal }));
+}
+
+/** Invites a data plane; the token is good once, for an hour. */
+export async function invitePlane(region: string, kind: "regional" | "private"): Promise<Invitation> {
+  return await settle(http.POST("/api/v1/planes/invitations", { body: { region, kind } }));
+}
+
+/** Removes a workspace from its plane. */
+export async function deleteWorkspace(name: string, number: number, discardParked: boolean): Promise<void> {
+  const params = { path: { name }, header: { "If-Match": `"${number}"` }, query: { discardParked } };
+  await done(http.DELETE("/api/v1/workspaces/{name}", { params }));
+}

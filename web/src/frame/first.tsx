@@ -1,0 +1,38 @@
+import { useEffect } from "react";
+import { FirstWorkspace } from "../pages/workspace/first-workspace";
+import { Link } from "../parts/link";
+import { Page } from "../parts/page";
+import { inOrganization, useHere } from "./place";
+
+const kept = "weir workspace";
+
+/** Keeps which workspace a person was in last. */
+export function remember(workspace: string): void {
+  localStorage.setItem(kept, workspace);
+}
+
+/** The first page of an organization: the workspace that one was in last, or how to make one. */
+export function First() {
+  const { all, organization } = useHere();
+  const last = localStorage.getItem(kept);
+  const to = (all.workspaces.find((w) => w.name === last) ?? all.workspaces[0])?.name;
+  useEffect(() => {
+    if (to === undefined) return;
+    history.replaceState(null, "", inOrganization(organization, "workspaces", to));
+    dispatchEvent(new Event("weir:moved"));
+  }, [to, organization]);
+  if (to !== undefined) return null;
+  return (
+    <Page
+      title="Make your first workspace"
+      hint="A workspace holds sources, destinations and what lies between, in one region."
+      actions={
+        <Link href={inOrganization(organization, "new-workspace")} look="strong">
+          New workspace
+        </Link>
+      }
+    >
+      <FirstWorkspace planes={all.planes} />
+    </Page>
+  );
+}

@@ -1,0 +1,20 @@
+import type { IconName } from "../parts/icon";
+
+export type Entry = { page: string; title: string; icon: IconName; of: "workspace" | "organization" | "installation" };
+
+/** What the sidebar leads to. */
+export const entries: Entry[] = [
+  { page: "", title: "Home", icon: "home", of: "workspace" },
+  { page: "connections", title: "Connections", icon: "connections", of: "workspace" },
+  { page: "sources", title: "Sources", icon: "sources", of: "workspace" },
+  { page: "destinations", title: "Destinations", icon: "destinations", of: "workspace" },
+  { page: "transformations", title: "Transformations", icon: "code", of: "workspace" },
+  { page: "events", title: "Events", icon: "events", of: "workspace" },
+  { page: "warehouses", title: "Warehouses", icon: "warehouses", of: "workspace" },
+  { page: "history", title: "History", icon: "history", of: "workspace" },
+  { page: "settings", title: "Settings", icon: "settings", of: "workspace" },
+  { page: "members", title: "Members", icon: "members", of: "organization" },
+  { page: "tokens", title: "Tokens", icon: "key", of: "organization" },
+  { page: "audit", title: "Audit log", icon: "audit", of: "organization" },
+  { page: "planes", title: "Data planes", icon: "planes", of: "installation" },
+];

@@ -1,0 +1,94 @@
+import {
+  type AnyRoute,
+  createBrowserHistory,
+  createRootRoute,
+  createRoute,
+  createRouter,
+  lazyRouteComponent,
+} from "@tanstack/react-router";
+import type { Me } from "../api/client";
+import { First } from "./first";
+import { Frame } from "./frame";
+import { Lost } from "./lost";
+
+const home = lazyRouteComponent(() => import("../pages/home/home-page"), "HomePage");
+const sources = lazyRouteComponent(() => import("../pages/sources/sources-page"), "SourcesPage");
+const newSource = lazyRouteComponent(() => import("../pages/sources/new-source-page"), "NewSourcePage");
+const source = lazyRouteComponent(() => import("../pages/sources/source-page"), "SourcePage");
+const destinations = lazyRouteComponent(() => import("../pages/destinations/destinations-page"), "DestinationsPage");
+const catalogue = lazyRouteComponent(() => import("../pages/destinations/catalogue-page"), "CataloguePage");
+const newDestination = lazyRouteComponent(
+  () => import("../pages/destinations/new-destination-page"),
+  "NewDestinationPage",
+);
+const destination = lazyRouteComponent(() => import("../pages/destinations/destination-page"), "DestinationPage");
+const connections = lazyRouteComponent(() => import("../pages/connections/connections-page"), "ConnectionsPage");
+const connection = lazyRouteComponent(() => import("../pages/connections/connection-page"), "ConnectionPage");
+const transformations = lazyRouteComponent(() => import("../pages/transformations/route"), "TransformationsRoute");
+const events = lazyRouteComponent(() => import("../pages/live/route"), "EventsRoute");
+const warehouses = lazyRouteComponent(() => import("../pages/warehouses/route"), "WarehousesRoute");
+const review = lazyRouteComponent(() => import("../pages/review/review-page"), "ReviewPage");
+const past = lazyRouteComponent(() => import("../pages/history/history-page"), "HistoryPage");
+const revision = lazyRouteComponent(() => import("../pages/history/revision-page"), "RevisionPage");
+const settings = lazyRouteComponent(() => import("../pages/settings/settings-page"), "SettingsPage");
+const newWorkspace = lazyRouteComponent(() => import("../pages/new-workspace/new-workspace-page"), "NewWorkspacePage");
+const members = lazyRouteComponent(() => import("../pages/members/members-page"), "MembersPage");
+const tokens = lazyRouteComponent(() => import("../pages/tokens/tokens-page"), "TokensPage");
+const audit = lazyRouteComponent(() => import("../pages/audit/audit-page"), "AuditPage");
+const planes = lazyRouteComponent(() => import("../pages/planes/planes-page"), "PlanesPage");
+
+/** The pages of an organization and of its workspaces below a parent. */
+function pages(parent: AnyRoute): AnyRoute[] {
+  const page = (path: string, component: ReturnType<typeof lazyRouteComponent> | typeof First) =>
+    createRoute({ getParentRoute: () => parent, path, component });
+  const of = (path: string, component: ReturnType<typeof lazyRouteComponent>) =>
+    page(`workspaces/$workspace/${path}`, component);
+  return [
+    page("/", First),
+    page("new-workspace", newWorkspace),
+    page("members", members),
+    page("tokens", tokens),
+    page("audit", audit),
+    page("workspaces/$workspace", home),
+    of("sources", sources),
+    of("sources/new", newSource),
+    of("sources/$name", source),
+    of("destinations", destinations),
+    of("destinations/new", catalogue),
+    of("destinations/new/$type", newDestination),
+    of("destinations/$name", destination),
+    of("connections", connections),
+    of("connections/$source/$destination", connection),
+    of("transformations", transformations),
+    of("events", events),
+    of("live", events),
+    of("warehouses", warehouses),
+    of("review", review),
+    of("history", past),
+    of("history/$number", revision),
+    of("settings", settings),
+  ];
+}
+
+/** The console's addresses, for one person. */
+export function newRouter(me: Me) {
+  const root = createRootRoute({ component: () => <Frame me={me} />, notFoundComponent: Lost });
+  const alone = createRoute({ getParentRoute: () => root, id: "alone" });
+  const organization = createRoute({ getParentRoute: () => root, path: "orgs/$organization" });
+  const routeTree = root.addChildren([
+    alone.addChildren(pages(alone)),
+    organization.addChildren(pages(organization)),
+    createRoute({ getParentRoute: () => root, path: "planes", component: planes }),
+  ]);
+  return createRouter({
+    routeTree,
+    history: createBrowserHistory(),
+    parseSearch: (text) => Object.fromEntries(new URLSearchParams(text)), // texts stay texts: pages read them
+    stringifySearch: (search) => {
+      const text = new URLSearchParams(search as Record<string, string>).toString();
+      return text === "" ? "" : `?${text}`;
+    },
+    scrollRestoration: true,
+    defaultNotFoundComponent: Lost,
+  });
+}

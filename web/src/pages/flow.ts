@@ -1,0 +1,88 @@
+import { useQuery } from "@tanstack/react-query";
+import { type LedgerRow, ledger } from "../api/ledger";
+import { keys } from "../queries";
+
+const refreshEvery = 2000; // ms
+
+/** The rows of a workspace's ledger with the time when the plane gave them, in ms. */
+export type Flow = { at: number; rows: LedgerRow[]; before: { at: number; rows: LedgerRow[] } | undefined };
+
+const former = new Map<string, Flow>();
+
+/** What became of a workspace's events, from its plane every two seconds. */
+export function useFlow(workspace: string, enabled = true) {
+  return useQuery({
+    queryKey: keys.ledger(workspace),
+    queryFn: async ({ signal }): Promise<Flow> => {
+      const rows = await ledger(workspace, signal);
+      const at = Date.now();
+      const was = former.get(workspace);
+      const flow: Flow = { at, rows, before: was && { at: was.at, rows: was.rows } };
+      former.set(workspace, flow);
+      return flow;
+    },
+    refetchInterval: refreshEvery,
+    enabled,
+  });
+}
+
+export type Numbers = Omit<LedgerRow, "source" | "destination" | "dropped" | "balanced"> & {
+  dropped: number;
+  rate: number;
+};
+
+const fields = [
+  "accepted",
+  "replayed",
+  "waiting",
+  "duplicate",
+  "quarantined",
+  "routed",
+  "unrouted",
+  "added",
+  "delivered",
+  "staged",
+  "parked",
+  "dead",
+  "inFlight",
+] as const;
+
+/** The sums of some rows; rate is events a second since the look before, by what those rows count first. */
+export function sum(flow: Flow | undefined, mine: (r: LedgerRow) => boolean, by: "accepted" | "routed"): Numbers {
+  const out: Numbers = { dropped: 0, rate: 0, ...zero() };
+  for (const r of flow?.rows ?? []) {
+    if (!mine(r)) continue;
+    for (const f of fields) out[f] += r[f] ?? 0;
+    out.dropped += Object.values(r.dropped).reduce((a, b) => a + b, 0);
+  }
+  if (flow?.before) {
+    const was = flow.before.rows.filter(mine).reduce((n, r) => n + (r[by] ?? 0), 0);
+    const seconds = (flow.at - flow.before.at) / 1000;
+    if (seconds > 0) out.rate = Math.max(0, out[by] - was) / seconds;
+  }
+  return out;
+}
+
+function zero() {
+  return Object.fromEntries(fields.map((f) => [f, 0])) as Record<(typeof fields)[number], number>;
+}
+
+/** Of a source: its own row. */
+export const ofSource = (source: string) => (r: LedgerRow) => r.source === source && r.destination === "";
+/** Of a destination: its rows with every source. */
+export const ofDestination = (destination: string) => (r: LedgerRow) => r.destination === destination;
+export const ofConnection = (source: string, destination: string) => (r: LedgerRow) =>
+  r.source === source && r.destination === destination;
+
+const number = new Intl.NumberFormat("en");
+
+/** A count for people. */
+export function count(n: number): string {
+  return number.format(n);
+}
+
+/** Events a second for people. */
+export function perSecond(rate: number): string {
+  if (rate === 0) return "0/s";
+  return rate < 10 ? `${rate.toFixed(1)}/s` : `${number.format(Math.round(rate))}/s`;
+}

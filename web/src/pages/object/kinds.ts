@@ -1,0 +1,86 @@
+import { useQuery } from "@tanstack/react-query";
+import { catalog, type Field, type Spec } from "../../api/tenants";
+import { keys } from "../../queries";
+
+/** Every kind of source, destination and warehouse. */
+export function useCatalog() {
+  return useQuery({
+    queryKey: keys.catalog,
+    queryFn: ({ signal }) => catalog(signal),
+    staleTime: 600_000,
+  });
+}
+
+/** The kind of an object; warehouses are destinations of a workspace. */
+export function specOf(all: Spec[] | undefined, family: "source" | "destination", type: string): Spec | undefined {
+  return all?.find((s) => s.name === type && (s.family === "source") === (family === "source"));
+}
+
+const groups: [title: string, words: RegExp][] = [
+  [
+    "Warehouses and files",
+    /^(duckdb|postgres|snowflake|bigquery|clickhouse|redshift|databricks|s3|gcs|azure-?blob|.*storage)$/,
+  ],
+  ["Analytics", /(analytics|amplitude|mixpanel|posthog|heap|matomo|segment)/],
+  ["Advertising", /(-conversions|-ads|tiktok|floodlight|-capi)/],
+  ["Engagement", /(braze|customerio|iterable|klaviyo|onesignal|sendgrid|mailchimp|twilio|airship|moengage)/],
+  ["CRM and support", /(hubspot|salesforce|intercom|zendesk|pipedrive|slack|teams)/],
+  [
+    "Streams and stores",
+    /(kafka|amqp|rabbit|kinesis|pubsub|redis|nats|sqs|mqtt|event-?hubs?|eventbridge|mongodb|elastic|dynamo)/,
+  ],
+  ["Your own", /^(http|webhook|custom)$/],
+];
+
+/** The category in which a catalogue shows a kind. */
+export function categoryOf(spec: Spec): string {
+  if (spec.family === "warehouse") return "Warehouses and files";
+  return groups.find(([, words]) => words.test(spec.name))?.[0] ?? "Others";
+}
+
+export const categories = [...groups.map(([title]) => title), "Others"];
+
+/** What is wrong with a value of a field that can be told here; "" for nothing. The control plane checks all of it. */
+export function wrong(field: Field, value: unknown): string {
+  const absent = value === undefined || value === "" || (Array.isArray(value) && value.length === 0);
+  if (absent) return field.required && field.default === undefined ? `${field.title} is needed.` : "";
+  if (field.type === "integer") {
+    if (typeof value !== "number" || !Number.isInteger(value)) return "Give a whole number.";
+    if (field.min !== undefined && value < field.min) return `Give ${field.min} at least.`;
+    if (field.max !== undefined && value > field.max) return `Give ${field.max} at most.`;
+  }
+  if (field.type === "url" && typeof value === "string" && !/^https?:\/\/[^/\s]+/.test(value))
+    return "Give an address that begins with https:// or http://.";
+  if (field.type === "duration" && typeof value === "string" && !/^(\d+(\.\d+)?(ms|s|m|h))+$/.test(value))
+    return "Give a time such as 200ms, 30s or 5m.";
+  if (field.type === "string" && typeof value === "string") {
+    if (field.pattern !== undefined && !matches(field.pattern, value))
+      return "It is not of the form that is expected here.";
+    if (field.min !== undefined && value.length < field.min) return `Give ${field.min} characters at least.`;
+  }
+  return "";
+}
+
+function matches(pattern: string, value: string): boolean {
+  try {
+    return new RegExp(`^(?:${pattern})$`, "su").test(value);
+  } catch {
+    return true; // a form that browsers do not know is left to the control plane
+  }
+}
+
+export const nameForm = /^[A-Za-z0-9](?:[A-Za-z0-9 _.-]{0,62}[A-Za-z0-9])?$/;
+
+/** What is wrong with a name of a source or destination; "" for nothing. */
+export function wrongName(name: string, taken: readonly string[]): string {
+  if (name === "") return "Give it a name.";
+  if (!nameForm.test(name))
+    return "Use 1 to 64 letters, digits, spaces, '_', '-' and '.', a letter or digit first and last.";
+  return taken.includes(name) ? "There is one of this name already." : "";
+}
+
+/** A name that is free, such as webhook-2. */
+export function freeName(base: string, taken: readonly string[]): string {
+  if (!taken.includes(base)) return base;
+  for (let n = 2; ; n++) if (!taken.includes(`${base}-${n}`)) return `${base}-${n}`;
+}

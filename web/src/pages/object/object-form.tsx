@@ -1,0 +1,235 @@
+import { useMutation } from "@tanstack/react-query";
+import { type ReactNode, useState } from "react";
+import { difference } from "../../api/drafts";
+import type { Spec } from "../../api/tenants";
+import type { Configured } from "../../draft/configured";
+import { merge, type Objects, objectsOf, same, withEdit } from "../../draft/edits";
+import { useHere, useWorkspace } from "../../frame/place";
+import { Button } from "../../parts/button";
+import { Check, Input } from "../../parts/input";
+import { Notice } from "../../parts/notice";
+import { Spinner } from "../../parts/spinner";
+import { ForeignPlane, trust } from "../../seal/pins";
+import { placeOf } from "../review/problems";
+import { Trouble } from "../trouble";
+import { FieldInput, put } from "./field-input";
+import { wrong, wrongName } from "./kinds";
+import { movedSecrets, sealed } from "./sealing";
+import { SecretInput } from "./secret-input";
+
+type Holder = Objects["source"] | Objects["destination"];
+
+type Props = {
+  kind: "source" | "destination";
+  spec: Spec;
+  /** The object as the draft has it, or as a new one begins. */
+  opened: Holder;
+  isNew: boolean;
+  configured: Configured;
+  /** What the button says, and what happens with the object when it is whole; it is in the draft then. */
+  act: string;
+  onDone: (object: Holder, configured: Configured) => void;
+  beside?: ReactNode;
+};
+
+/** A source or destination of any kind, to make or to change. What is done goes into the draft, its secrets sealed. */
+export function ObjectForm({ kind, spec, opened, isNew, configured, act, onDone, beside }: Props) {
+  const { all } = useHere();
+  const workspace = useWorkspace();
+  const [name, setName] = useState(opened.name);
+  const [settings, setSettings] = useState<Record<string, unknown>>(opened.settings ?? {});
+  const [typed, setTyped] = useState<Record<string, string>>({});
+  const [disabled, setDisabled] = useState(opened.disabled ?? false);
+  const [problems, setProblems] = useState<Record<string, string>>({});
+  const published = objectsOf(configured.published, kind).find((o) =>
+    opened.id ? o.id === opened.id : o.name === opened.name,
+  ) as Holder | undefined;
+  const taken = objectsOf(configured.document, kind)
+    .map((o) => o.name)
+    .filter((n) => isNew || n !== opened.name);
+  const make = useMutation({
+    mutationFn: async (): Promise<Holder | undefined> => {
+      const found = check();
+      if (Object.keys(found).length > 0) return void setProblems(found);
+      const secrets = await sealed({ kind, spec, workspace, planes: all.planes, opened, published, settings, typed });
+      const object = clean({ ...opened, ...secrets, name, settings, disabled });
+      const edits = withEdit(configured.draft.edits, {
+        kind,
+        key: opened.name,
+        base: isNew ? null : (published ?? null),
+        next: object,
+      });
+      const { document } = merge(configured.published, edits);
+      const said = await difference({ document, discardParked: true });
+      const mine: Record<string, string> = {};
+      for (const p of said.problems) {
+        const at = placeOf(p.path, document);
+        if (at?.kind === kind && at.key === name) mine[at.field.replace(/^settings\./, "")] ??= p.text;
+      }
+      if (Object.keys(mine).length > 0) return void setProblems(mine);
+      setProblems({});
+      setTyped({});
+      configured.edit(kind, opened.name, isNew ? null : (published ?? null), object);
+      return object;
+    },
+    onSuccess: (object) => {
+      if (object) onDone(object, configured);
+    },
+  });
+  const check = (): Record<string, string> => {
+    const found: Record<string, string> = {};
+    const bad = wrongName(name, taken);
+    if (bad) found.name = bad;
+    for (const f of spec.fields ?? []) {
+      const text = wrong(f, settings[f.name]);
+      if (text) found[f.name] = text;
+    }
+    for (const f of spec.secrets ?? [])
+      if (f.required && typed[f.name] === undefined && !opened.secrets?.[f.name])
+        found[`secrets.${f.name}`] = `${f.title} is needed.`;
+    for (const field of movedSecrets(spec, opened, settings))
+      if (typed[field] === undefined)
+        found[`secrets.${field}`] =
+          "It would be sent to another place now. Give it again, so that nobody can lead it astray.";
+    return found;
+  };
+  const fields = spec.fields ?? [];
+  const first = fields.filter((f) => f.required || fields.length < 6);
+  const rest = fields.filter((f) => !first.includes(f));
+  const secrets = [...(spec.secrets ?? [])].sort((a, b) => Number(b.required ?? false) - Number(a.required ?? false));
+  const firstSecrets = secrets.filter((f) => f.required || secrets.length === 1 || !/^ssl/.test(f.name));
+  const restSecrets = secrets.filter((f) => !firstSecrets.includes(f));
+  const restOpen = rest.some(
+    (f) =>
+      settings[f.name] !== undefined || Object.keys(problems).some((p) => p === f.name || p.startsWith(`${f.name}.`)),
+  );
+  const known = new Set(["name", ...fields.map((f) => f.name), ...secrets.map((f) => `secrets.${f.name}`)]);
+  const others = Object.entries(problems).filter(([path]) => !known.has(path) && !known.has(path.split(".")[0] ?? ""));
+  const changed =
+    isNew ||
+    name !== opened.name ||
+    disabled !== (opened.disabled ?? false) ||
+    Object.keys(typed).length > 0 ||
+    !same(settings, opened.settings ?? {});
+  const secretOf = (f: NonNullable<Spec["secrets"]>[number]) => (
+    <SecretInput
+      key={f.name}
+      field={f}
+      held={heldOf(opened, f.name)}
+      typed={typed[f.name]}
+      problem={problems[`secrets.${f.name}`]}
+      onChange={(v) => setTyped((t) => put(t, f.name, v) as Record<string, string>)}
+    />
+  );
+  const fieldOf = (f: NonNullable<Spec["fields"]>[number]) => (
+    <FieldInput
+      key={f.name}
+      field={f}
+      value={settings[f.name]}
+      problems={problems}
+      path={f.name}
+      onChange={(v) => setSettings((s) => put(s, f.name, v))}
+    />
+  );
+  return (
+    <form
+      noValidate
+      className="max-w-2xl space-y-6"
+      onSubmit={(e) => {
+        e.preventDefault();
+        make.mutate();
+      }}
+    >
+      <Input
+        label="Name"
+        value={name}
+        onChange={(e) => setName(e.target.value)}
+        {...(problems.name ? { problem: problems.name } : {})}
+      />
+      {first.map(fieldOf)}
+      {firstSecrets.length > 0 ? (
+        <section aria-label="Secrets" className="space-y-5 rounded-xl border border-line bg-card p-4">
+          <p className="text-sm text-soft">
+            Secrets are sealed in this browser for the data planes of region {workspace.region}; nobody else can open
+            them.
+          </p>
+          {firstSecrets.map(secretOf)}
+        </section>
+      ) : null}
+      {rest.length > 0 || restSecrets.length > 0 ? (
+        <details open={restOpen} className="group rounded-xl border border-line">
+          <summary className="cursor-pointer rounded-xl px-4 py-3 text-sm font-medium hover:bg-sunken">
+            More settings{" "}
+            <span className="font-normal text-soft">({rest.length + restSecrets.length}, none of them needed)</span>
+          </summary>
+          <div className="space-y-6 border-t border-line p-4">
+            {rest.map(fieldOf)}
+            {restSecrets.map(secretOf)}
+          </div>
+        </details>
+      ) : null}
+      {isNew ? null : (
+        <Check
+          label="Disabled"
+          hint={
+            kind === "source"
+              ? "Its events are refused."
+              : "Its deliveries wait, and are sent when it is enabled again."
+          }
+          checked={disabled}
+          onChange={setDisabled}
+        />
+      )}
+      {others.length > 0 ? (
+        <Notice tone="bad" title={others[0]?.[1] ?? ""}>
+          {others.slice(1).map(([path, text]) => (
+            <p key={path}>{text}</p>
+          ))}
+        </Notice>
+      ) : null}
+      {make.error ? <Failed error={make.error} onTrusted={() => make.mutate()} /> : null}
+      <div className="flex flex-wrap items-center gap-3">
+        <Button look="strong" type="submit" disabled={make.isPending || !changed}>
+          {make.isPending ? <Spinner /> : null}
+          {make.isPending ? (Object.keys(typed).length > 0 ? "Sealing…" : "Checking…") : act}
+        </Button>
+        {beside}
+      </div>
+    </form>
+  );
+}
+
+function Failed({ error, onTrusted }: { error: Error; onTrusted: () => void }) {
+  return (
+    <div className="space-y-2">
+      <Trouble error={error} />
+      {error instanceof ForeignPlane ? (
+        <Button
+          onClick={() => {
+            trust(error.plane);
+            onTrusted();
+          }}
+        >
+          I compared them: trust {error.plane.name}
+        </Button>
+      ) : null}
+    </div>
+  );
+}
+
+function heldOf(o: Holder, field: string): "published" | "drafted" | undefined {
+  const secret = o.secrets?.[field];
+  if (!secret) return undefined;
+  return secret.sealed ? "drafted" : "published";
+}
+
+/** Without members that say nothing. */
+function clean(o: Holder): Holder {
+  const { settings, secrets, disabled, ...rest } = o;
+  return {
+    ...rest,
+    ...(settings && Object.keys(settings).length > 0 ? { settings } : {}),
+    ...(secrets && Object.keys(secrets).length > 0 ? { secrets } : {}),
+    ...(disabled ? { disabled } : {}),
+  } as Holder;
+}

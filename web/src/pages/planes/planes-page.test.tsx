@@ -1,0 +1,58 @@
+import { screen, waitFor, within } from "@testing-library/react";
+import { expect, test } from "vitest";
+import { answered, expectAccessible, open, plane, Server, workspace } from "../../fake/server";
+
+test("a plane shows its health, its alarms and the revisions that it runs", async () => {
+  const server = new Server();
+  const long = new Date(Date.now() - 120_000).toISOString();
+  server.show({
+    planes: [
+      plane({ id: "pl_two", name: "us-1", region: "us", healthy: false, lastBeat: null, workspaces: [] }),
+      plane({
+        alarms: [
+          { code: "disk_low", count: 2 },
+          { code: "destination_down", count: 1, objects: ["dst_one"], reason: "tls" },
+        ],
+        lastBeat: long,
+      }),
+    ],
+    workspaces: [workspace()],
+  });
+  const { page } = open("/planes");
+  for (const text of ["2 min ago", "Not heard yet", "disk_low ×2"]) expect(await screen.findByText(text)).toBeTruthy();
+  expect(page.textContent).toContain("hook: there is no trusted TLS connection to the destination.");
+  const row = within(screen.getByRole("table", { name: "Revisions on eu-1" })).getByRole("row", { name: /acme/ });
+  expect(
+    within(row)
+      .getAllByRole("cell")
+      .map((c) => c.textContent),
+  ).toEqual(["4", "4", "Applied"]);
+  await expectAccessible(page);
+});
+
+test("a plane that runs nothing is removed once it was asked for twice", async () => {
+  const server = new Server();
+  const two = plane({ id: "pl_two", name: "us-1", region: "us", lastBeat: null, workspaces: [] });
+  server.show({ planes: [plane(), two], workspaces: [workspace()] });
+  const { user, page } = open("/planes");
+  await user.click(await screen.findByRole("button", { name: "Remove us-1…" }));
+  await expectAccessible(page);
+  await user.click(screen.getByRole("button", { name: "Keep it" }));
+  expect(server.calls).not.toContain("DELETE /api/v1/planes/pl_two");
+  await user.click(screen.getByRole("button", { name: "Remove us-1…" }));
+  server.show({ planes: [plane()], workspaces: [workspace()] });
+  await user.click(screen.getByRole("button", { name: "Remove for good" }));
+  await waitFor(() => expect(screen.queryByText("us-1")).toBeNull());
+  expect(server.calls).toContain("DELETE /api/v1/planes/pl_two");
+});
+
+test("a removal that is refused says why", async () => {
+  const server = new Server();
+  server.removal = await answered(409, "Plane us-1 has workspaces: other.");
+  const two = plane({ id: "pl_two", name: "us-1", region: "us", lastBeat: null, workspaces: [] });
+  server.show({ planes: [two], workspaces: [] });
+  const { user } = open("/planes");
+  await user.click(await screen.findByRole("button", { name: "Remove us-1…" }));
+  await user.click(screen.getByRole("button", { name: "Remove for good" }));
+  expect((await screen.findByRole("alert")).textContent).toContain("has workspaces: other");
+});

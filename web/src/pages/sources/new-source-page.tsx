@@ -1,0 +1,79 @@
+import { useState } from "react";
+import { useConfigured } from "../../draft/configured";
+import { useWorkspace } from "../../frame/place";
+import { Page } from "../../parts/page";
+import { go } from "../../parts/path";
+import { Loaded } from "../loaded";
+import { freeName, useCatalog } from "../object/kinds";
+import { ObjectForm } from "../object/object-form";
+
+/** Makes a source: which kind it is, then its name and settings. */
+export function NewSourcePage() {
+  const workspace = useWorkspace();
+  const configured = useConfigured(workspace.name);
+  const kinds = useCatalog();
+  const [type, setType] = useState("");
+  return (
+    <Page
+      title="New source"
+      of={workspace.name}
+      up={{ href: workspace.path("sources"), title: "Sources" }}
+      hint="Choose what sends the events. You get a write key and code to paste when it is published."
+    >
+      <Loaded query={kinds} what="the kinds of sources">
+        {(all) => (
+          <fieldset>
+            <legend className="sr-only">Kind of source</legend>
+            <div className="grid gap-3 sm:grid-cols-2 lg:grid-cols-3">
+              {all
+                .filter((s) => s.family === "source")
+                .map((s) => (
+                  <label
+                    key={s.name}
+                    className="flex cursor-pointer gap-3 rounded-xl border border-line bg-card p-4 shadow-xs hover:border-edge has-checked:border-accent has-checked:bg-accent-wash"
+                  >
+                    <input
+                      type="radio"
+                      name="type"
+                      value={s.name}
+                      checked={type === s.name}
+                      onChange={() => setType(s.name)}
+                      className="mt-1 accent-accent"
+                    />
+                    <span>
+                      <span className="block text-sm font-medium">{s.title}</span>
+                      <span className="block text-sm text-soft">{s.doc}</span>
+                    </span>
+                  </label>
+                ))}
+            </div>
+          </fieldset>
+        )}
+      </Loaded>
+      {type === "" ? null : (
+        <Loaded query={configured} what="the workspace">
+          {(c) => {
+            const spec = kinds.data?.find((s) => s.family === "source" && s.name === type);
+            if (!spec) return null;
+            const taken = (c.document.sources ?? []).map((s) => s.name);
+            return (
+              <ObjectForm
+                key={type}
+                kind="source"
+                spec={spec}
+                isNew
+                opened={{
+                  name: freeName(type === "webhook" ? "webhook" : type === "javascript" ? "web" : "server", taken),
+                  type,
+                }}
+                configured={c}
+                act="Add to the draft"
+                onDone={(o) => go(workspace.path("sources", o.name))}
+              />
+            );
+          }}
+        </Loaded>
+      )}
+    </Page>
+  );
+}

@@ -1,0 +1,185 @@
+import { useParams } from "@tanstack/react-router";
+import { type Configured, useConfigured } from "../../draft/configured";
+import { find } from "../../draft/edits";
+import { useWorkspace } from "../../frame/place";
+import { Badge } from "../../parts/badge";
+import { Empty } from "../../parts/empty";
+import { Link } from "../../parts/link";
+import { Notice } from "../../parts/notice";
+import { Page } from "../../parts/page";
+import { Section } from "../../parts/section";
+import { Spinner } from "../../parts/spinner";
+import { UrlTabs } from "../../parts/url-tabs";
+import { count, ofSource, perSecond, sum, useFlow } from "../flow";
+import { HistoryOf } from "../history/history-of";
+import { Loaded } from "../loaded";
+import { Drafted, draftOf } from "../object/drafted";
+import { specOf, useCatalog } from "../object/kinds";
+import { ObjectForm } from "../object/object-form";
+import { Removal } from "../object/removal";
+import { Stats } from "../object/stats";
+import { KeyRotation } from "./key-rotation";
+import { SourceSetup } from "./source-setup";
+
+/** One source: how to send to it, what came, its settings. */
+export function SourcePage() {
+  const { name = "" } = useParams({ strict: false });
+  const workspace = useWorkspace();
+  const configured = useConfigured(workspace.name);
+  const up = { href: workspace.path("sources"), title: "Sources" };
+  return (
+    <Loaded query={configured} what="the source">
+      {(c) => {
+        const source = find(c.document, "source", name);
+        if (!source)
+          return (
+            <Page title={name} up={up}>
+              <Notice tone="warn" title={`There is no source ${name} in ${workspace.name}.`}>
+                <p>It may have been renamed or removed; the history says when.</p>
+              </Notice>
+            </Page>
+          );
+        return <Source key={source.id ?? source.name} configured={c} name={name} up={up} />;
+      }}
+    </Loaded>
+  );
+}
+
+function Source({
+  configured,
+  name,
+  up,
+}: {
+  configured: Configured;
+  name: string;
+  up: { href: string; title: string };
+}) {
+  const workspace = useWorkspace();
+  const kinds = useCatalog();
+  const source = find(configured.document, "source", name);
+  const live = workspace.sources.find((s) => s.id === source?.id || s.name === name);
+  const isNew = draftOf(configured, "source", name) === "new";
+  const spec = source && specOf(kinds.data, "source", source.type);
+  if (!source) return null;
+  const connections = (configured.document.connections ?? []).filter((c) => c.source === name);
+  return (
+    <Page
+      title={name}
+      up={up}
+      of={`Sources · ${workspace.name}`}
+      hint={spec?.title ?? source.type}
+      beside={
+        <>
+          <Drafted configured={configured} kind="source" name={name} />
+          {source.disabled ? <Badge tone="quiet">Disabled: its events are refused</Badge> : null}
+        </>
+      }
+      actions={<Removal kind="source" name={name} configured={configured} after={up.href} />}
+    >
+      {isNew ? (
+        <Notice tone="calm" title="This source is a draft. Publish it to get its write key.">
+          <Link href={workspace.path("review")} look="strong">
+            Review and publish
+          </Link>
+        </Notice>
+      ) : null}
+      <UrlTabs
+        label={`Parts of ${name}`}
+        tabs={[
+          {
+            name: "Set-up",
+            panel: (
+              <div className="space-y-8">
+                {live ? (
+                  <Arrival name={live.name} workspace={workspace.name} events={workspace.path("events")} />
+                ) : null}
+                {live ? (
+                  <SourceSetup source={live} gateway={workspace.gatewayUrl} />
+                ) : (
+                  <Empty title="It has no write key yet.">
+                    <p>The key and code to paste appear here when it is published.</p>
+                  </Empty>
+                )}
+                <Section title="Goes to">
+                  {connections.length === 0 ? (
+                    <p className="text-sm text-soft">
+                      Nowhere yet: its events are counted and kept nowhere.{" "}
+                      <Link href={workspace.path("destinations", "new")}>Add a destination</Link> or{" "}
+                      <Link href={workspace.path("connections")}>connect one</Link>.
+                    </p>
+                  ) : (
+                    <ul className="flex flex-wrap gap-2 text-sm">
+                      {connections.map((c) => (
+                        <li key={c.destination}>
+                          <Link href={workspace.path("connections", c.source, c.destination)} look="button">
+                            {c.destination}
+                          </Link>
+                        </li>
+                      ))}
+                    </ul>
+                  )}
+                </Section>
+              </div>
+            ),
+          },
+          {
+            name: "Settings",
+            panel: (
+              <div className="space-y-8">
+                <Loaded query={kinds} what="its settings">
+                  {() =>
+                    spec ? (
+                      <ObjectForm
+                        kind="source"
+                        spec={spec}
+                        opened={source}
+                        isNew={isNew}
+                        configured={configured}
+                        act="Add to the draft"
+                        onDone={() => {}}
+                      />
+                    ) : (
+                      <p className="text-sm text-soft">This console does not know the kind {source.type}.</p>
+                    )
+                  }
+                </Loaded>
+                {isNew ? null : <KeyRotation source={source} configured={configured} />}
+              </div>
+            ),
+          },
+          { name: "History", panel: <HistoryOf kind="source" name={name} /> },
+        ]}
+      />
+    </Page>
+  );
+}
+
+/** What came from a source; while nothing did, it waits for the first event. */
+function Arrival({ name, workspace, events }: { name: string; workspace: string; events: string }) {
+  const flow = useFlow(workspace);
+  if (flow.error) return <p className="text-sm text-soft">Its plane does not say what came: {flow.error.message}</p>;
+  const n = sum(flow.data, ofSource(name), "accepted");
+  if (!flow.data) return null;
+  if (n.accepted === 0)
+    return (
+      <p role="status" className="flex items-center gap-2.5 rounded-xl border border-line bg-card px-4 py-3 text-sm">
+        <Spinner /> Waiting for the first event. Send one with the code below; it shows here by itself.
+      </p>
+    );
+  return (
+    <div className="space-y-2">
+      <Stats
+        stats={[
+          { title: "Now", value: perSecond(n.rate) },
+          { title: "Accepted", value: count(n.accepted) },
+          { title: "Duplicates", value: count(n.duplicate) },
+          { title: "Quarantined", value: count(n.quarantined), tone: n.quarantined > 0 ? "bad" : "plain" },
+          { title: "Dropped", value: count(n.dropped) },
+        ]}
+      />
+      <p className="text-sm">
+        <Link href={`${events}?source=${encodeURIComponent(name)}`}>Watch its events</Link>
+      </p>
+    </div>
+  );
+}

@@ -1,0 +1,122 @@
+import type { ReactNode } from "react";
+import { Icon } from "./icon";
+import { putQuery, useQueryText } from "./path";
+
+export type Column<T> = {
+  title: string;
+  cell: (row: T) => ReactNode;
+  /** What rows are sorted by; without it the column sorts nothing. */
+  by?: (row: T) => string | number;
+  right?: boolean;
+  /** Left out where the window is narrow. */
+  wide?: boolean;
+};
+
+type Props<T> = {
+  label: string;
+  rows: readonly T[];
+  keyOf: (row: T) => string;
+  columns: Column<T>[];
+  /** What a search looks at; without it there is no search. */
+  text?: (row: T) => string;
+  empty: ReactNode;
+};
+
+const shownAtMost = 200;
+
+/** Rows to search and sort; both stand in the address. */
+export function Table<T>({ label, rows, keyOf, columns, text, empty }: Props<T>) {
+  const query = new URLSearchParams(useQueryText());
+  const wanted = query.get("q")?.toLowerCase() ?? "";
+  const sort = query.get("sort") ?? "";
+  const down = sort.startsWith("-");
+  const by = columns.find((c) => c.title === sort.replace(/^-/, ""))?.by;
+  if (rows.length === 0) return empty;
+  const words = wanted.split(/\s+/).filter((w) => w !== "");
+  const found = text ? rows.filter((r) => words.every((w) => text(r).toLowerCase().includes(w))) : [...rows];
+  if (by) found.sort((a, b) => (down ? -1 : 1) * compare(by(a), by(b)));
+  return (
+    <div className="space-y-3">
+      {text && (rows.length > 5 || wanted !== "") ? (
+        <div className="flex items-center gap-3">
+          <Search label={`Search ${label.toLowerCase()}`} value={query.get("q") ?? ""} />
+          <span className="text-sm text-soft" aria-live="polite">
+            {found.length === rows.length ? `${rows.length}` : `${found.length} of ${rows.length}`}
+          </span>
+        </div>
+      ) : null}
+      <div className="overflow-x-auto rounded-xl border border-line bg-card shadow-xs">
+        <table className="w-full text-left text-sm">
+          <caption className="sr-only">{label}</caption>
+          <thead>
+            <tr className="text-xs text-soft">
+              {columns.map((c) => (
+                <th
+                  key={c.title}
+                  scope="col"
+                  aria-sort={sort.replace(/^-/, "") === c.title ? (down ? "descending" : "ascending") : undefined}
+                  className={`px-4 py-2 font-medium whitespace-nowrap ${c.right ? "text-right" : ""} ${c.wide ? "max-md:hidden" : ""}`}
+                >
+                  {c.by ? (
+                    <button
+                      type="button"
+                      onClick={() => putQuery("sort", sort === c.title ? `-${c.title}` : c.title)}
+                      className="hover:text-ink"
+                    >
+                      {c.title}
+                      {sort.replace(/^-/, "") === c.title ? (down ? " ↓" : " ↑") : ""}
+                    </button>
+                  ) : (
+                    c.title
+                  )}
+                </th>
+              ))}
+            </tr>
+          </thead>
+          <tbody>
+            {found.slice(0, shownAtMost).map((r) => (
+              <tr key={keyOf(r)} className="border-t border-line hover:bg-sunken/60">
+                {columns.map((c) => (
+                  <td
+                    key={c.title}
+                    className={`px-4 py-2.5 align-middle ${c.right ? "text-right tabular-nums" : ""} ${c.wide ? "max-md:hidden" : ""}`}
+                  >
+                    {c.cell(r)}
+                  </td>
+                ))}
+              </tr>
+            ))}
+          </tbody>
+        </table>
+        {found.length === 0 ? <p className="border-t border-line px-4 py-6 text-sm text-soft">Nothing fits.</p> : null}
+      </div>
+      {found.length > shownAtMost ? (
+        <p className="text-sm text-soft">The first {shownAtMost} are shown; search for the others.</p>
+      ) : null}
+    </div>
+  );
+}
+
+function compare(a: string | number, b: string | number): number {
+  if (typeof a === "number" && typeof b === "number") return a - b;
+  return String(a).localeCompare(String(b));
+}
+
+/** A search whose text stands in the address. */
+export function Search({ label, value }: { label: string; value: string }) {
+  return (
+    <div className="relative w-full max-w-xs">
+      <span className="pointer-events-none absolute inset-y-0 left-2.5 flex items-center text-soft">
+        <Icon name="search" />
+      </span>
+      <input
+        type="search"
+        aria-label={label}
+        placeholder={label}
+        value={value}
+        onChange={(e) => putQuery("q", e.target.value)}
+        className="h-9 w-full rounded-lg border border-edge bg-card pr-3 pl-8.5 text-sm text-ink placeholder:text-soft"
+      />
+    </div>
+  );
+}
