@@ -39,12 +39,12 @@ function changedBy(n: Notice): QueryKey[] {
   switch (n.kind) {
     case "sync":
     case "me":
-      return [keys.me, keys.status, ["config"], ["revisions"], ["members"], ["invitations"], ["tokens"], ["audit"]];
+      return [keys.me, ["status"], ["config"], ["revisions"], ["members"], ["invitations"], ["tokens"], ["audit"]];
     case "workspace":
-      return [keys.status, ...(n.workspace ? [keys.config(n.workspace), ["revisions", n.workspace]] : [])];
+      return [["status"], ...(n.workspace ? [keys.config(n.workspace), keys.revisions(n.workspace)] : [])];
     case "status":
     case "plane":
-      return [keys.status];
+      return [["status"]];
     case "members":
       return [["members"], ["invitations"]];
     default:
@@ -55,9 +55,9 @@ function changedBy(n: Notice): QueryKey[] {
 /** Puts what a plane says of itself where it is shown. False: it has to be asked for. */
 function patched(queries: QueryClient, n: Notice): boolean {
   const { plane, state } = n;
-  const now = queries.getQueryData<Status>(keys.status);
+  const now = queries.getQueryData<Status>(keys.status());
   if (!plane || !state || !now?.planes.some((p) => p.id === plane)) return false;
   const planes = now.planes.map((p) => (p.id === plane ? { ...p, ...state } : p));
-  queries.setQueryData<Status>(keys.status, { ...now, planes });
+  queries.setQueryData<Status>(keys.status(), { ...now, planes });
   return true;
 }

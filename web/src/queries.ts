@@ -33,7 +33,7 @@ export function newQueries(): QueryClient {
   const client: QueryClient = new QueryClient({
     queryCache: new QueryCache({
       onError: (e) => {
-        if (e instanceof Problem && e.status === 401) client.setQueryData(keys.me, null);
+        if (e instanceof Problem && e.status === 401 && !e.ofPlane) client.setQueryData(keys.me, null);
       },
     }),
     defaultOptions: {

@@ -6,6 +6,8 @@ export class Problem extends Error {
   readonly status: number;
   readonly remedy: string;
   readonly fields: FieldProblem[];
+  /** Whether it is an answer of a data plane; else of the control plane, or of nobody. */
+  ofPlane = false;
 
   constructor(status: number, text: string, remedy: string, fields: FieldProblem[] = []) {
     super(text);
@@ -29,12 +31,14 @@ const remedies: Record<number, string> = {
 export function problemOf(status: number, body: unknown, who = "control plane"): Problem {
   const detail = textIn(body, "detail") ?? textIn(body, "title");
   const remedy = remedies[status] ?? (status >= 500 ? `Try again; if it stays, look into the ${who}'s log.` : "");
-  return new Problem(
+  const problem = new Problem(
     status,
     detail ? sentence(detail) : `The ${who} answered with status ${status} and no explanation.`,
     remedy,
     fieldsIn(body),
   );
+  problem.ofPlane = who === "data plane";
+  return problem;
 }
 
 /** The problems that an answer lists; what does not look like one is left out. */

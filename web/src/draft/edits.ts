@@ -10,6 +10,9 @@ export type Objects = {
   transformation: Schemas["Transformation"];
   library: Schemas["Library"];
   consentCategory: Schemas["ConsentCategory"];
+  model: Schemas["Model"];
+  profile: Schemas["Profile"];
+  sync: Schemas["Sync"];
   connection: Schemas["Connection"];
 };
 export type Kind = keyof Objects;
@@ -22,6 +25,9 @@ export const lists = {
   transformation: "transformations",
   library: "libraries",
   consentCategory: "consentCategories",
+  model: "models",
+  profile: "profiles",
+  sync: "syncs",
   connection: "connections",
 } as const satisfies Record<Kind, keyof WorkspaceDocument>;
 

@@ -7,6 +7,9 @@ export const kinds: Record<Change["kind"], string> = {
   transformation: "Transformation",
   destination: "Destination",
   consentCategory: "Consent category",
+  model: "Model",
+  profile: "Profile",
+  sync: "Sync",
   connection: "Connection",
 };
 

@@ -5,9 +5,7 @@ type Secret = { version: number; fingerprint: string; sealed?: unknown };
 
 /** A configuration as a file for `weir apply`. Secrets that are not published yet are read from variables there. */
 export function asYaml(document: WorkspaceDocument): string {
-  const { workspace, region, sources, libraries, transformations, destinations, consentCategories, connections } =
-    document;
-  const file = { workspace, region, sources, libraries, transformations, destinations, consentCategories, connections };
+  const { id: _, ...file } = document;
   const plain = JSON.parse(JSON.stringify(file)) as Record<string, unknown>;
   for (const list of Object.values(plain)) {
     if (!Array.isArray(list)) continue;

@@ -76,7 +76,7 @@ export class Plane {
     this.calls.push(`${call}${url.search}`);
     const action = calls[call];
     if (action === undefined) return reply(refusal(404, `There is no ${call}.`));
-    if (this.refuseOnce || request.headers.get("Authorization") !== `Bearer cap acme ${action}`) {
+    if (this.refuseOnce || !request.headers.get("Authorization")?.match(new RegExp(`^Bearer cap [^ ]+ ${action}$`))) {
       this.refuseOnce = false;
       return reply(refusal(401, "The capability is not good for this."));
     }

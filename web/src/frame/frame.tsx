@@ -4,6 +4,7 @@ import { type ReactNode, Suspense, useEffect, useState } from "react";
 import { type Me, status } from "../api/client";
 import { chooseOrganization, chosenOrganization } from "../api/organization";
 import { DraftBar } from "../draft/bar";
+import { useNotices } from "../notices";
 import { Trouble } from "../pages/trouble";
 import { Notice } from "../parts/notice";
 import { usePath } from "../parts/path";
@@ -15,27 +16,29 @@ import { type Here, HereContext, type Place, placeIn } from "./place";
 import { Sidebar } from "./sidebar";
 import { TopBar } from "./top-bar";
 
-const refreshEvery = 3000; // ms
+const refreshEvery = 3000; // ms, while nobody says what changes
+const refreshLive = 60_000; // ms, while the control plane does
 
 /** What stands around every page: the bar above, the pages at the left, the draft below. */
 export function Frame({ me }: { me: Me }) {
+  const live = useNotices();
   const place = placeIn(usePath());
   if (place.organization !== chosenOrganization()) chooseOrganization(place.organization);
-  return <Organization key={place.organization} me={me} place={place} />;
+  return <Organization key={place.organization} me={me} place={place} live={live} />;
 }
 
-function Organization({ me, place }: { me: Me; place: Place }) {
+function Organization({ me, place, live }: { me: Me; place: Place; live: boolean }) {
   const all = useQuery({
     queryKey: keys.status(place.organization),
     queryFn: ({ signal }) => status(signal),
-    refetchInterval: refreshEvery,
+    refetchInterval: live ? refreshLive : refreshEvery,
   });
   const workspace = all.data?.workspaces.find((w) => w.name === place.workspace);
   const role =
     me.organizations?.find((o) => place.organization === "" || o.organization === place.organization)?.role ?? me.role;
   const here: Here = {
     me,
-    all: all.data ?? { planes: [], workspaces: [] },
+    all: all.data ?? { planes: [], workspaces: [], next: "" },
     organization: place.organization,
     workspace,
     role,
