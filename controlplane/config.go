@@ -45,6 +45,9 @@ type Config struct {
 	// 10.0.0.0/8: limits of sign-ins go by the address that it names.
 	TrustedProxies []string
 
+	// AllowPrivate lets identity providers of organizations be at private addresses.
+	AllowPrivate bool
+
 	// Policies is a file or a folder of policies in Rego (*.rego, without *_test.rego) that
 	// every commit of every organization has to pass; empty for none.
 	Policies string

@@ -167,7 +167,7 @@ func (c *ControlPlane) assemble(ctx context.Context, r *running) error {
 		return err
 	}
 	r.store.OnChange(r.publisher.Nudge)
-	if r.authn, err = authn.New(authn.Config{Store: r.store, Key: granting, Log: c.cfg.Log}); err != nil {
+	if r.authn, err = authn.New(authn.Config{Store: r.store, Key: granting, Log: c.cfg.Log, Private: c.cfg.AllowPrivate}); err != nil {
 		return err
 	}
 	r.signer, err = audit.NewSigner(audit.SignerConfig{Log: r.store.Audit(), Key: signing, File: filepath.Join(c.cfg.DataDir, "audit-heads.json"), Logger: c.cfg.Log})
@@ -261,7 +261,7 @@ func (c *ControlPlane) handler(ctx context.Context, r *running) (*api.API, error
 	}
 	return api.New(api.Config{
 		Store: r.store, Policy: access, Authn: r.authn, Draft: drafts, Review: reviews, Fleet: r.fleet, Signer: r.signer, Catalog: catalog.All(), Code: c.code,
-		Secure: c.cfg.secure(), TrustedProxies: c.trusted, Log: c.cfg.Log,
+		Origins: c.cfg.origins(r.listener.Addr()), Secure: c.cfg.secure(), TrustedProxies: c.trusted, Log: c.cfg.Log,
 	})
 }
 

@@ -46,6 +46,7 @@ type Config struct {
 	Catalog []catalog.Spec
 	Code    *script.Compiler // which knows whose code is costly
 	Console fs.FS            // the built console with index.html at its top; nil means the embedded one
+	Origins []string         // where people open the console, for identity providers to send them back
 	Secure  bool             // people reach the console by https only, so cookies are for https only
 	// TrustedProxies are the peers whose X-Forwarded-For counts where sign-ins are limited.
 	TrustedProxies proxy.Trusted
@@ -110,7 +111,7 @@ func New(cfg Config) (*API, error) {
 		policies: policies.New(policies.Config{Store: cfg.Store, Policy: cfg.Policy, Review: cfg.Review, Draft: cfg.Draft})}
 	a.overview = overview.New(overview.Config{Store: cfg.Store, Policy: cfg.Policy, Fleet: cfg.Fleet, Code: cfg.Code})
 	a.notices = notices.New(notices.Config{Store: cfg.Store, Policy: cfg.Policy, Known: a.known, Healthy: cfg.Fleet.Healthy, Log: cfg.Log})
-	a.accounts = accounts.New(accounts.Config{Store: cfg.Store, Authn: cfg.Authn, Tenants: a.tenants, Secure: cfg.Secure, TrustedProxies: cfg.TrustedProxies})
+	a.accounts = accounts.New(accounts.Config{Store: cfg.Store, Authn: cfg.Authn, Policy: cfg.Policy, Origins: cfg.Origins, Tenants: a.tenants, Secure: cfg.Secure, TrustedProxies: cfg.TrustedProxies})
 	a.echo = echo.New()
 	failures := web.Failures{Log: cfg.Log}
 	a.echo.HTTPErrorHandler = failures.Answer
@@ -145,6 +146,8 @@ func (a *API) routes() []route {
 		{"GET", "/api/openapi.json", "", a.openapi},
 		{"GET", v1 + "/health", "", a.health},
 		{"POST", v1 + "/login", "", a.accounts.Login},
+		{"POST", v1 + "/login/oidc", "", a.accounts.BeginProvider},
+		{"GET", v1 + "/login/oidc/callback", "", a.accounts.FinishProvider},
 		{"POST", v1 + "/invitations/accept", "", a.accounts.Accept},
 		{"POST", v1 + "/password/reset", "", a.accounts.ResetPassword},
 		{"POST", v1 + "/planes/join", "", a.join},
@@ -190,6 +193,9 @@ func (a *API) scoped(at string) []route {
 		{"DELETE", at + "/members/:id/authenticator", action.WriteMembers, a.accounts.ResetAuthenticator},
 		{"GET", at + "/sign-in", action.ReadMembers, a.accounts.SignIn},
 		{"PUT", at + "/sign-in", writeOwners, a.accounts.SetSignIn},
+		{"GET", at + "/identity-provider", action.ReadMembers, a.accounts.Provider},
+		{"PUT", at + "/identity-provider", writeOwners, a.accounts.SetProvider},
+		{"DELETE", at + "/identity-provider", writeOwners, a.accounts.RemoveProvider},
 		{"GET", at + "/invitations", action.ReadMembers, a.tenants.Invitations},
 		{"POST", at + "/invitations", action.WriteMembers, a.tenants.Invite},
 		{"DELETE", at + "/invitations/:id", action.WriteMembers, a.tenants.DeleteInvitation},

@@ -101,7 +101,7 @@ func open(t *testing.T, s *store.Store) *harness {
 	publisher, err := publish.New(publish.Config{Store: s, Hub: hub})
 	must(err)
 	s.OnChange(publisher.Nudge)
-	accounts, err := authn.New(authn.Config{Store: s, Key: granting})
+	accounts, err := authn.New(authn.Config{Store: s, Key: granting, Private: true})
 	must(err)
 	access, err := policy.New(t.Context())
 	must(err)
@@ -116,7 +116,9 @@ func open(t *testing.T, s *store.Store) *harness {
 	must(err)
 	signer, err := audit.NewSigner(audit.SignerConfig{Log: s.Audit(), Key: control, File: filepath.Join(t.TempDir(), "heads.json")})
 	must(err)
-	handler, err := api.New(api.Config{Store: s, Policy: access, Authn: accounts, Draft: drafts, Review: reviews, Fleet: planes, Signer: signer, Catalog: specs, Code: scripttest.Compiler(),
+	front := httptest.NewUnstartedServer(nil)
+	t.Cleanup(front.Close)
+	handler, err := api.New(api.Config{Origins: []string{"http://" + front.Listener.Addr().String()}, Store: s, Policy: access, Authn: accounts, Draft: drafts, Review: reviews, Fleet: planes, Signer: signer, Catalog: specs, Code: scripttest.Compiler(),
 		TrustedProxies: proxy.Trusted{netip.MustParsePrefix("127.0.0.0/8")},
 		Console:        fstest.MapFS{"index.html": {Data: []byte("<!doctype html>console")}, "assets/app-1.js": {Data: []byte("app()")}}})
 	must(err)
@@ -126,8 +128,8 @@ func open(t *testing.T, s *store.Store) *harness {
 	work.Go(func() { _ = planes.Run(ctx) })
 	work.Go(func() { _ = handler.Run(ctx) })
 	t.Cleanup(func() { cancel(); work.Wait() })
-	front := httptest.NewServer(handler)
-	t.Cleanup(front.Close)
+	front.Config.Handler = handler
+	front.Start()
 
 	d := &harness{t: t, url: front.URL, accounts: accounts, store: s, tokens: map[string]string{}, schema: readSchema(t, handler)}
 	login, _, err := accounts.Bootstrap(t.Context())
@@ -192,6 +194,9 @@ func (a answer) field(t *testing.T, path ...string) any {
 	return v
 }
 
+// client follows no redirect.
+var client = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+
 // send makes a request and holds its answer to the document.
 func (d *harness) send(method, path, body string, header ...string) answer {
 	d.t.Helper()
@@ -202,7 +207,7 @@ func (d *harness) send(method, path, body string, header ...string) answer {
 	for i := 0; i+1 < len(header); i += 2 {
 		req.Header.Set(header[i], header[i+1])
 	}
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := client.Do(req)
 	if err != nil {
 		d.t.Fatal(err)
 	}

@@ -25,7 +25,7 @@ func (s *Service) FirstLogin(ctx context.Context, known Login) (Login, error) {
 	if known.Email != firstEmail || known.Password == "" || len(known.Password) > longestPassword {
 		return login, nil
 	}
-	same, err := s.familiar.compare(ctx, user.PasswordHash, known.Password)
+	same, err := s.familiar.Compare(ctx, user.PasswordHash, known.Password)
 	if same {
 		login.Password = known.Password
 	}

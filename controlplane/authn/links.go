@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	hashing "weir/controlplane/authn/password"
 	"weir/controlplane/store"
 	"weir/controlplane/store/tenancy"
 	"weir/shared/fault"
@@ -123,9 +124,9 @@ func (s *Service) choose(ctx context.Context, password string) (string, error) {
 	if len(password) < shortestPassword || len(password) > longestPassword {
 		return "", fault.Problems("the password cannot be used", []fault.Problem{{Path: "password", Code: "bad_password", Text: "A password has 12 bytes at least and 1024 at most."}})
 	}
-	if err := s.strangers.enter(ctx); err != nil {
+	if err := s.strangers.Enter(ctx); err != nil {
 		return "", err
 	}
-	defer s.strangers.leave()
-	return hashPassword(password), nil
+	defer s.strangers.Leave()
+	return hashing.Hash(password), nil
 }

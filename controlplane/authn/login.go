@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"weir/controlplane/authn/limit"
+	"weir/controlplane/authn/password"
 	"weir/controlplane/store"
 	"weir/shared/fault"
 )
@@ -42,7 +44,7 @@ type Caller struct {
 // fault.Limited: too many failures, or too many sign-ins at this moment.
 func (s *Service) Login(ctx context.Context, email, password string, from Caller) (Session, error) {
 	email = strings.ToLower(strings.TrimSpace(email))
-	user, at, err := s.password(ctx, email, password, from)
+	user, at, err := s.holds(ctx, email, password, from)
 	if err != nil {
 		return Session{}, err
 	}
@@ -54,9 +56,9 @@ func (s *Service) Login(ctx context.Context, email, password string, from Caller
 	if err != nil {
 		return Session{}, s.spent(ctx, string(user.ID), at, err)
 	}
-	s.limit.forget(at.person)
-	s.limit.forget(deviceKey(at.device))
-	s.signedIn.count(at.person)
+	s.limit.Forget(at.person)
+	s.limit.Forget(deviceKey(at.device))
+	s.signedIn.Count(at.person)
 	if at.device == "" {
 		at.device = random(16)
 	}
@@ -64,9 +66,9 @@ func (s *Service) Login(ctx context.Context, email, password string, from Caller
 	return session, nil
 }
 
-// password finds the account that an address and a password belong to, within the limits
+// holds finds the account that an address and a password belong to, within the limits
 // of failures. Its errors are those of Login.
-func (s *Service) password(ctx context.Context, email, password string, from Caller) (store.User, attempt, error) {
+func (s *Service) holds(ctx context.Context, email, password string, from Caller) (store.User, attempt, error) {
 	if len(email) > longestEmail || len(password) > longestPassword {
 		return store.User{}, attempt{}, ErrLogin
 	}
@@ -82,7 +84,7 @@ func (s *Service) password(ctx context.Context, email, password string, from Cal
 	if user.PasswordHash == "" { // also an account that an identity provider made: it takes as long as any
 		user.PasswordHash = s.nobody
 	}
-	same, err := at.through.compare(ctx, user.PasswordHash, password)
+	same, err := at.through.Compare(ctx, user.PasswordHash, password)
 	if err != nil {
 		return store.User{}, at, err
 	}
@@ -101,7 +103,7 @@ func (s *Service) password(ctx context.Context, email, password string, from Cal
 // failed counts a failure.
 func (s *Service) failed(at attempt) {
 	for _, key := range at.counted {
-		s.limit.count(key)
+		s.limit.Count(key)
 	}
 }
 
@@ -119,61 +121,21 @@ type attempt struct {
 	device  string   // that is known, "" for none
 	person  string   // the account and where it is tried from
 	counted []string // what a failure counts for
-	through *hashing
+	through *password.Gate
 }
 
 // attempt finds out by which limits a sign-in goes.
 func (s *Service) attempt(email string, from Caller) attempt {
-	peer := peerKey(from.Address)
+	peer := limit.Peer(from.Address)
 	at := attempt{person: peer + " " + email, device: s.devices.known(from.Device, email, s.now())}
-	if at.device != "" && s.limit.open(deviceKey(at.device), mostPerDevice) {
+	if at.device != "" && s.limit.Open(deviceKey(at.device), mostPerDevice) {
 		at.open, at.counted, at.through = true, []string{deviceKey(at.device)}, s.familiar
 		return at
 	}
-	acquainted := !s.signedIn.open(at.person, 1)
-	at.open = s.limit.open(at.person, mostPerPerson) && (acquainted || s.limit.open(peer, mostPerPeer))
+	acquainted := !s.signedIn.Open(at.person, 1)
+	at.open = s.limit.Open(at.person, mostPerPerson) && (acquainted || s.limit.Open(peer, mostPerPeer))
 	at.counted, at.through = []string{peer, at.person}, s.strangers
 	return at
 }
 
 func deviceKey(device string) string { return "device " + device }
-
-// hashing bounds how many passwords are hashed at once, each taking 19 MiB, and how
-// many sign-ins wait for that.
-type hashing struct {
-	busy    chan struct{} // one entry for each password that is hashed now
-	waiting chan struct{} // one for each sign-in that wants that or has it
-}
-
-func newHashing(most int) *hashing {
-	return &hashing{busy: make(chan struct{}, most), waiting: make(chan struct{}, most+mostWaiting)}
-}
-
-// compare hashes a password when there is room, and waits for room until ctx
-// ends, unless too many wait already.
-func (h *hashing) compare(ctx context.Context, hash, password string) (bool, error) {
-	if err := h.enter(ctx); err != nil {
-		return false, err
-	}
-	defer h.leave()
-	return samePassword(hash, password), nil
-}
-
-// enter waits for room to hash one password; leave gives it back.
-func (h *hashing) enter(ctx context.Context) error {
-	busy := fault.New(fault.Limited, "too many sign-ins at this moment; try again")
-	select {
-	case h.waiting <- struct{}{}:
-	default:
-		return busy
-	}
-	select {
-	case h.busy <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		<-h.waiting
-		return busy
-	}
-}
-
-func (h *hashing) leave() { <-h.busy; <-h.waiting }

@@ -71,7 +71,7 @@ func (s *Service) judge(ctx context.Context, kept accounts.Authenticator, code s
 		ok, err := s.accounts.HasRecoveryCode(ctx, kept.User, of)
 		return accounts.Used{Recovery: of}, ok, err
 	}
-	if !s.codes.open(kept.User, mostCodes) {
+	if !s.codes.Open(kept.User, mostCodes) {
 		return accounts.Used{}, false, fault.New(fault.Limited, "too many wrong codes; use a recovery code, or try again in an hour")
 	}
 	clear, err := s.atrest.Decrypt(authenticatorOf(kept.User), kept.Secret)
@@ -88,7 +88,7 @@ func (s *Service) spent(ctx context.Context, user string, at attempt, err error)
 		return err
 	}
 	s.failed(at)
-	s.codes.count(user)
+	s.codes.Count(user)
 	if err := s.refused(ctx, user, "one-time code"); err != nil {
 		return err
 	}
@@ -126,7 +126,7 @@ func (s *Service) own(ctx context.Context, who store.Actor, password string, fro
 	if err != nil {
 		return store.User{}, second{}, attempt{}, err
 	}
-	user, at, err := s.password(ctx, email, password, from)
+	user, at, err := s.holds(ctx, email, password, from)
 	if errors.Is(err, ErrLogin) {
 		err = fault.New(fault.Denied, "the password is wrong")
 	}
@@ -182,7 +182,7 @@ func (s *Service) Confirm(ctx context.Context, who store.Actor, from Caller) ([]
 		return nil, Session{}, err
 	}
 	if !ok || used.Step == 0 {
-		s.codes.count(user)
+		s.codes.Count(user)
 		return nil, Session{}, denied(ErrCode)
 	}
 	codes, hashes := totp.Recovery(recoveryCodes, user)

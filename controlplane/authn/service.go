@@ -9,9 +9,13 @@ import (
 	"time"
 
 	"weir/controlplane/authn/atrest"
+	"weir/controlplane/authn/limit"
+	"weir/controlplane/authn/oidc"
+	"weir/controlplane/authn/password"
 	"weir/controlplane/store"
 	"weir/controlplane/store/accounts"
 	"weir/controlplane/store/tenancy"
+	"weir/shared/egress"
 	"weir/shared/fault"
 )
 
@@ -22,12 +26,10 @@ const SessionLifetime = 12 * time.Hour
 // tokenPrefix marks API tokens, so that secret scanners find leaked ones.
 const tokenPrefix = "weir_"
 
-// How many passwords are hashed at once, each taking 19 MiB, and how many
-// sign-ins wait for that; more are sent away.
+// How many passwords are hashed at once, each taking 19 MiB.
 const (
 	mostHashing  = 2
 	mostFamiliar = 1 // of devices that are known
-	mostWaiting  = 64
 )
 
 // Lengths in bytes of what a caller may send.
@@ -52,6 +54,8 @@ type Config struct {
 	Key   ed25519.PrivateKey // signs capabilities; required
 	Log   *slog.Logger       // nil discards
 	Now   func() time.Time   // nil means time.Now
+	// Private lets identity providers be at private addresses and on loopback.
+	Private bool
 }
 
 // Service knows people and programs. It is safe for concurrent use.
@@ -60,16 +64,17 @@ type Service struct {
 	tenancy   *tenancy.Tenancy
 	accounts  *accounts.Accounts
 	atrest    atrest.Key
+	oidc      *oidc.Client
 	key       ed25519.PrivateKey
 	log       *slog.Logger
 	now       func() time.Time
 	devices   devices
-	limit     *limiter // failed sign-ins
-	codes     *limiter // codes that were wrong after the right password
-	signedIn  *limiter // successful ones
-	strangers *hashing
-	familiar  *hashing // for devices that are known, so that strangers never keep them waiting
-	nobody    string   // a hash that no password has, for accounts that do not exist
+	limit     *limit.Limiter // failed sign-ins
+	codes     *limit.Limiter // codes that were wrong after the right password
+	signedIn  *limit.Limiter // successful ones
+	strangers *password.Gate
+	familiar  *password.Gate // for devices that are known, so that strangers never keep them waiting
+	nobody    string         // a hash that no password has, for accounts that do not exist
 }
 
 // New checks cfg.
@@ -92,9 +97,9 @@ func New(cfg Config) (*Service, error) {
 		return nil, err
 	}
 	return &Service{
-		store: cfg.Store, tenancy: cfg.Store.Tenancy(), accounts: cfg.Store.Accounts(), atrest: kept, codes: newLimiter(cfg.Now, codeWindow), key: cfg.Key, log: cfg.Log, now: cfg.Now, devices: known,
-		limit: newLimiter(cfg.Now, window), signedIn: newLimiter(cfg.Now, acquainted),
-		strangers: newHashing(mostHashing), familiar: newHashing(mostFamiliar), nobody: hashPassword(random(32)),
+		store: cfg.Store, tenancy: cfg.Store.Tenancy(), accounts: cfg.Store.Accounts(), atrest: kept, oidc: oidc.New(egress.New(egress.Policy{Private: cfg.Private}).DialContext), codes: limit.New(cfg.Now, codeWindow), key: cfg.Key, log: cfg.Log, now: cfg.Now, devices: known,
+		limit: limit.New(cfg.Now, window), signedIn: limit.New(cfg.Now, acquainted),
+		strangers: password.NewGate(mostHashing), familiar: password.NewGate(mostFamiliar), nobody: password.Hash(random(32)),
 	}, nil
 }
 
@@ -116,7 +121,7 @@ type Login struct {
 func (s *Service) Bootstrap(ctx context.Context) (login Login, made bool, err error) {
 	login = Login{Email: firstEmail, Password: random(15)}
 	made, err = s.store.CreateFirstUser(ctx, system(), store.User{
-		Email: login.Email, PasswordHash: hashPassword(login.Password),
+		Email: login.Email, PasswordHash: password.Hash(login.Password),
 	})
 	if err != nil {
 		return Login{}, false, fmt.Errorf("make the first administrator: %w", err)
@@ -140,7 +145,7 @@ func (s *Service) ResetFirst(ctx context.Context) (Login, error) {
 	if missing(err) {
 		err = s.recreate(ctx, login)
 	} else if err == nil {
-		err = s.accounts.SetPassword(ctx, system().By(), string(user.ID), hashPassword(login.Password), "", accounts.Used{})
+		err = s.accounts.SetPassword(ctx, system().By(), string(user.ID), password.Hash(login.Password), "", accounts.Used{})
 	}
 	if err == nil {
 		err = s.forgetAuthenticator(ctx, string(user.ID))
@@ -153,7 +158,7 @@ func (s *Service) ResetFirst(ctx context.Context) (Login, error) {
 
 // recreate makes the first administrator anew with the grants that it had at first.
 func (s *Service) recreate(ctx context.Context, login Login) error {
-	user, err := s.store.CreateUser(ctx, system(), store.User{Email: login.Email, PasswordHash: hashPassword(login.Password)})
+	user, err := s.store.CreateUser(ctx, system(), store.User{Email: login.Email, PasswordHash: password.Hash(login.Password)})
 	if err != nil {
 		return err
 	}

@@ -14,6 +14,7 @@ import (
 	"weir/controlplane/api/tenants"
 	"weir/controlplane/api/web"
 	"weir/controlplane/authn"
+	"weir/controlplane/policy"
 	"weir/controlplane/store"
 	"weir/shared/proxy"
 )
@@ -25,12 +26,15 @@ const (
 	devicePath    = "/api/v1/login"
 )
 
-// Config is what Handlers stand on. Store, Authn and Tenants are required.
+// Config is what Handlers stand on. All but Origins, Secure and TrustedProxies
+// is required.
 type Config struct {
 	Store   *store.Store
 	Authn   *authn.Service
+	Policy  *policy.Policy
 	Tenants *tenants.Handlers
-	Secure  bool // people reach the console by https only, so cookies are for https only
+	Origins []string // where people open the console, such as https://weir.example.com
+	Secure  bool     // people reach the console by https only, so cookies are for https only
 	// TrustedProxies are the peers whose X-Forwarded-For counts where sign-ins are limited.
 	TrustedProxies proxy.Trusted
 }

@@ -1,5 +1,6 @@
 // Package accounts keeps what people sign in with and what came of it: sessions, what
-// makes one-time codes, recovery codes, and what organizations ask of a sign-in.
+// makes one-time codes, recovery codes, identity providers of organizations and how they
+// name people, and what organizations ask of a sign-in.
 //
 // It guarantees that ending a session ends every one that it was renewed to, that a code
 // is good once also when two requests bring it at once, and that a write leaves an audit
@@ -15,6 +16,7 @@ import (
 	"weir/controlplane/store/chain"
 	"weir/controlplane/store/database"
 	"weir/controlplane/store/ent"
+	"weir/controlplane/store/ent/identityprovider"
 	"weir/controlplane/store/ent/organization"
 	"weir/controlplane/store/ent/session"
 	"weir/controlplane/store/ent/user"
@@ -91,6 +93,15 @@ func (a *Accounts) Rules(ctx context.Context, orgs []string) (map[tenancy.Organi
 		rows, err := a.db.Ent().Organization.Query().Where(organization.IDIn(orgs...), organization.RequireCode(true)).IDs(ctx)
 		for _, org := range rows {
 			out[tenancy.OrganizationID(org)] = Rule{Code: true}
+		}
+		if err != nil {
+			return nil, err
+		}
+		rows, err = a.db.Ent().IdentityProvider.Query().Where(identityprovider.IDIn(orgs...), identityprovider.Required(true)).IDs(ctx)
+		for _, org := range rows {
+			rule := out[tenancy.OrganizationID(org)]
+			rule.Provider = true
+			out[tenancy.OrganizationID(org)] = rule
 		}
 		return out, err
 	})

@@ -69,7 +69,7 @@ func Run(ctx context.Context, cfg Config, up func(context.Context, Running) erro
 	}
 	control, err := controlplane.New(controlplane.Config{
 		DataDir: filepath.Join(cfg.DataDir, "control"), HTTPListen: addresses["http"], HubListen: addresses["hub"],
-		TrustedProxies: cfg.TrustedProxies, Dev: true, Known: cfg.Known, ResetLogin: cfg.ResetLogin, Out: io.Discard, Log: cfg.Log.With("plane", "control"),
+		TrustedProxies: cfg.TrustedProxies, AllowPrivate: true, Dev: true, Known: cfg.Known, ResetLogin: cfg.ResetLogin, Out: io.Discard, Log: cfg.Log.With("plane", "control"),
 	})
 	if err != nil {
 		return err

@@ -55,6 +55,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/login/oidc": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Begin a sign-in at an organization's identity provider; sets the cookie weir_sign_in, which the way back needs within ten minutes */
+        post: operations["beginProvider"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/login/oidc/callback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Where the identity provider sends the browser back */
+        get: operations["finishProvider"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/logout": {
         parameters: {
             query?: never;
@@ -1084,6 +1118,25 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/identity-provider": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The OpenID Connect provider at which people of the organization sign in, without the client's secret */
+        get: operations["identityProvider"];
+        /** Set the organization's identity provider; who signed in at another is signed out */
+        put: operations["setIdentityProvider"];
+        post?: never;
+        /** Remove the organization's identity provider; who signed in there is signed out */
+        delete: operations["removeIdentityProvider"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/invitations": {
         parameters: {
             query?: never;
@@ -1269,6 +1322,28 @@ export interface paths {
         put: operations["setSignInOfOrganization"];
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/orgs/{org}/identity-provider": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The organization's name; the same paths without it are about the caller's only organization, or default */
+                org: components["parameters"]["Organization"];
+            };
+            cookie?: never;
+        };
+        /** The OpenID Connect provider at which people of the organization sign in, without the client's secret */
+        get: operations["identityProviderOfOrganization"];
+        /** Set the organization's identity provider; who signed in at another is signed out */
+        put: operations["setIdentityProviderOfOrganization"];
+        post?: never;
+        /** Remove the organization's identity provider; who signed in there is signed out */
+        delete: operations["removeIdentityProviderOfOrganization"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1822,6 +1897,39 @@ export interface components {
         RecoveryCodes: {
             /** @description Each stands in for one code once */
             recoveryCodes: string[];
+        };
+        ProviderLogin: {
+            /** @description Its name */
+            organization: string;
+            /** @description The page of the console to go on with, such as /; of the same origin */
+            back?: string;
+        };
+        ProviderAddress: {
+            url: string;
+        };
+        IdentityProvider: {
+            issuer: string;
+            clientId: string;
+            /** @description Whether the client has a secret */
+            hasSecret: boolean;
+            domains: string[];
+            role: string;
+            required: boolean;
+            /** @description What the provider has to allow for the client */
+            redirectUris: string[];
+        };
+        NewIdentityProvider: {
+            /** @description An https URL, as the provider names itself */
+            issuer: string;
+            clientId: string;
+            /** @description Empty for a public client; without it, the one that is kept for the same issuer and client */
+            clientSecret?: string;
+            /** @description The ends of e-mail addresses that may sign in, such as example.com */
+            domains: string[];
+            /** @description What somebody gets who signs in for the first time and was not invited: any role but owner; empty: nobody gets in */
+            role?: string;
+            /** @description Whether roles in the organization count only after a sign-in at the provider; owners may sign in by password */
+            required?: boolean;
         };
         SignIn: {
             /** @description Whether roles of people count only after a sign-in with a one-time code */
@@ -2949,6 +3057,57 @@ export interface operations {
             };
             401: components["responses"]["Problem"];
             429: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    beginProvider: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProviderLogin"];
+            };
+        };
+        responses: {
+            /** @description Where the browser goes */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProviderAddress"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    finishProvider: {
+        parameters: {
+            query?: {
+                state?: string;
+                code?: string;
+                iss?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Signed in, to the console; or to /?sign-in=CODE: not_member, address_refused, sign_in_refused or provider_away */
+            303: {
+                headers: {
+                    /** @description weir_session, HttpOnly and SameSite=Lax */
+                    "Set-Cookie"?: string;
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             default: components["responses"]["Problem"];
         };
     };
@@ -4772,6 +4931,71 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
+    identityProvider: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IdentityProvider"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    setIdentityProvider: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewIdentityProvider"];
+            };
+        };
+        responses: {
+            /** @description It */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IdentityProvider"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    removeIdentityProvider: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
     memberInvitations: {
         parameters: {
             query?: {
@@ -5092,6 +5316,80 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["SignIn"];
                 };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    identityProviderOfOrganization: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The organization's name; the same paths without it are about the caller's only organization, or default */
+                org: components["parameters"]["Organization"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IdentityProvider"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    setIdentityProviderOfOrganization: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The organization's name; the same paths without it are about the caller's only organization, or default */
+                org: components["parameters"]["Organization"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewIdentityProvider"];
+            };
+        };
+        responses: {
+            /** @description It */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IdentityProvider"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    removeIdentityProviderOfOrganization: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The organization's name; the same paths without it are about the caller's only organization, or default */
+                org: components["parameters"]["Organization"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             default: components["responses"]["Problem"];
         };

@@ -1,9 +1,10 @@
-package authn
+// Package password hashes passwords with Argon2id as PHC strings, and bounds how many are
+// hashed at once.
+package password
 
 import (
 	"crypto/rand"
 	"crypto/subtle"
-	"encoding/base32"
 	"encoding/base64"
 	"fmt"
 	"strings"
@@ -28,8 +29,8 @@ const (
 	mostPasses = 16
 )
 
-// hashPassword returns password as a PHC string.
-func hashPassword(password string) string {
+// Hash returns password as a PHC string.
+func Hash(password string) string {
 	var salt [saltLength]byte
 	_, _ = rand.Read(salt[:]) // never fails: crypto/rand ends the process instead
 	key := argon2.IDKey([]byte(password), salt[:], argonPasses, argonMemory, argonLanes, keyLength)
@@ -37,9 +38,9 @@ func hashPassword(password string) string {
 		base64.RawStdEncoding.EncodeToString(salt[:]), base64.RawStdEncoding.EncodeToString(key))
 }
 
-// samePassword reports whether hash was made from password. A hash that cannot
+// Same reports whether hash was made from password. A hash that cannot
 // be read matches nothing.
-func samePassword(hash, password string) bool {
+func Same(hash, password string) bool {
 	parts := strings.Split(hash, "$")
 	if len(parts) != 6 || parts[0] != "" || parts[1] != "argon2id" {
 		return false
@@ -64,13 +65,4 @@ func samePassword(hash, password string) bool {
 	}
 	got := argon2.IDKey([]byte(password), salt, passes, memory, uint8(lanes), keyLength)
 	return subtle.ConstantTimeCompare(got, want) == 1
-}
-
-var letters = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
-
-// random returns n random bytes as lower-case letters and digits.
-func random(n int) string {
-	b := make([]byte, n)
-	_, _ = rand.Read(b) // never fails: crypto/rand ends the process instead
-	return letters.EncodeToString(b)
 }
