@@ -154,7 +154,7 @@ func (d *DataPlane) Run(ctx context.Context) error {
 
 // run runs everything on an open log.
 func (d *DataPlane) run(ctx context.Context, k enrol.Keys, g *guard.Guard, l listeners) error {
-	client := outbound.New(outbound.Config{Dial: d.dialer(g), StandardHTTP: d.cfg.StandardHTTP, Machine: d.machine.Keys, Tokens: d.tokens(k)})
+	client := outbound.New(outbound.Config{Dial: d.dialer(g), StandardHTTP: d.cfg.StandardHTTP, Machine: d.machine.Keys, MachineToken: d.machine.Token, Tokens: d.tokens(k)})
 	d.client = client
 	defer client.Close()
 	defer d.live.Close()

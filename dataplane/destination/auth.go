@@ -14,7 +14,7 @@ import (
 type Auth struct {
 	Type string
 	Base string // of url: where requests are built to
-	// Machine is of sigv4: the keys are those of the plane's machine.
+	// Machine is of sigv4 and serviceAccount: the plane's machine signs in, without keys.
 	Machine bool
 	texts   requests.Auth
 	filled  map[string]secret.String // by template

@@ -18,6 +18,7 @@ import (
 
 	"weir/shared/capability"
 	"weir/shared/fault"
+	"weir/shared/id"
 	"weir/shared/workspace"
 )
 
@@ -28,12 +29,51 @@ type Rules struct {
 		Types *[]string `yaml:"types"` // kinds of destinations that may run
 		Hosts *[]string `yaml:"hosts"` // hosts that may be called, as patterns: "*.example.com"
 		// MachineRole are kinds of destinations that may sign in as the plane's machine. Absent,
-		// unlike other lists, it allows none: every workspace of the plane has that role then.
-		MachineRole []string `yaml:"machineRole"`
+		// unlike other lists, it allows none.
+		MachineRole []Role `yaml:"machineRole"`
 	} `yaml:"destinations"`
 	View struct {
 		Actions *[]capability.Action `yaml:"actions"` // what a capability may open
 	} `yaml:"view"`
+}
+
+// Role is a kind of destinations that may sign in as the plane's machine: a name, or with the
+// workspaces that may, {type: s3, workspaces: [ws_...]}; without them, all of the plane may.
+type Role struct {
+	Type       string          `yaml:"type"`
+	Workspaces *[]id.Workspace `yaml:"workspaces"`
+}
+
+// UnmarshalYAML reads either form.
+func (r *Role) UnmarshalYAML(n *yaml.Node) error {
+	if n.Kind == yaml.ScalarNode {
+		return n.Decode(&r.Type)
+	}
+	for i := 0; n.Kind == yaml.MappingNode && i < len(n.Content); i += 2 {
+		if key := n.Content[i].Value; key != "type" && key != "workspaces" {
+			return fmt.Errorf("line %d: field %s not found in destinations.machineRole: type, workspaces", n.Content[i].Line, key)
+		}
+	}
+	type plain Role
+	if err := n.Decode((*plain)(r)); err != nil {
+		return err
+	}
+	if r.Type == "" {
+		return fmt.Errorf("line %d: destinations.machineRole needs the type of a destination", n.Line)
+	}
+	for _, ws := range deref(r.Workspaces) {
+		if !id.Valid(ws) || !strings.HasPrefix(string(ws), "ws_") {
+			return fmt.Errorf("line %d: destinations.machineRole: %q is no identifier of a workspace, such as ws_...; weir export shows it", n.Line, ws)
+		}
+	}
+	return nil
+}
+
+// machine reports whether destinations of a kind may have the machine's role in a workspace.
+func (g *Guard) machine(ws id.Workspace, kind string) bool {
+	return slices.ContainsFunc(g.rules.Destinations.MachineRole, func(r Role) bool {
+		return r.Type == kind && allows(r.Workspaces, ws)
+	})
 }
 
 // Guard decides by Rules. It is immutable and safe for concurrent use.
@@ -93,10 +133,10 @@ func (g *Guard) Review(c workspace.Config) []fault.Problem {
 			MachineRole any `json:"machineRole"`
 		}
 		_ = json.Unmarshal(d.Settings, &s) // what is no object opens no destination
-		if s.MachineRole != nil && s.MachineRole != false && !slices.Contains(g.rules.Destinations.MachineRole, d.Type) {
+		if s.MachineRole != nil && s.MachineRole != false && !g.machine(c.Workspace, d.Type) {
 			ps = append(ps, fault.Problem{
 				Path: fmt.Sprintf("destinations[%d].settings.machineRole", i), Code: CodeMachineRole,
-				Text: fmt.Sprintf("The guard of this data plane does not allow destinations of type %s to sign in as its machine; its owner allows it by adding the line \"- %s\" below destinations, machineRole in guard.yaml, and starting the plane anew.", d.Type, d.Type),
+				Text: fmt.Sprintf("The guard of this data plane does not allow destinations of type %s to sign in as its machine; its owner allows it by adding the line \"- %s\" below destinations, machineRole in guard.yaml, or \"- {type: %s, workspaces: [%s]}\", and starting the plane anew.", d.Type, d.Type, d.Type, c.Workspace),
 			})
 		}
 	}

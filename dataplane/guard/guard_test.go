@@ -85,9 +85,13 @@ func TestTheMachinesRole(t *testing.T) {
 		{line, "s3", `{"machineRole": true}`, 0},
 		{line, "aws-kinesis", `{"machineRole": true}`, 1},
 		{line, "custom", `{"machineRole": true}`, 1},
+		{"destinations: { machineRole: [{type: s3, workspaces: [ws_abcdefghijklmnop]}] }\n", "s3", `{"machineRole": true}`, 0},
+		{"destinations: { machineRole: [{type: s3, workspaces: [ws_aaaaaaaaaaaaaaaa]}, google-pubsub] }\n", "s3", `{"machineRole": true}`, 1},
+		{"destinations: { machineRole: [{type: s3, workspaces: []}] }\n", "s3", `{"machineRole": true}`, 1},
+		{"destinations: { machineRole: [{type: s3}] }\n", "s3", `{"machineRole": true}`, 0},
 	} {
 		g := load(t, tc.rules)
-		ps := g.Review(workspace.Config{Destinations: []workspace.Destination{{Type: tc.kind, Settings: []byte(tc.settings)}}})
+		ps := g.Review(workspace.Config{Workspace: "ws_abcdefghijklmnop", Destinations: []workspace.Destination{{Type: tc.kind, Settings: []byte(tc.settings)}}})
 		if len(ps) != tc.problems {
 			t.Errorf("%q, %s %s: %v", tc.rules, tc.kind, tc.settings, ps)
 		}
@@ -105,7 +109,8 @@ func TestAnEmptyListAllowsNothing(t *testing.T) {
 }
 
 func TestAFileThatCannotBeUnderstoodStopsThePlane(t *testing.T) {
-	for name, text := range map[string]string{"unknown key": "destination: {}\n", "no yaml": "\t{", "bad pattern": "destinations: { hosts: ['['] }\n"} {
+	for name, text := range map[string]string{"unknown key": "destination: {}\n", "no yaml": "\t{", "bad pattern": "destinations: { hosts: ['['] }\n",
+		"no type": "destinations: { machineRole: [{workspaces: []}] }\n", "a name": "destinations: { machineRole: [{type: s3, workspaces: [shop]}] }\n", "a misspelt key": "destinations: { machineRole: [{type: s3, workspace: []}] }\n"} {
 		file := filepath.Join(t.TempDir(), "guard.yaml")
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			t.Fatal(err)

@@ -1,6 +1,6 @@
-// Package machine signs in to AWS as the machine that a plane runs on: by the role of an
+// Package machine signs in to AWS as the machine that a plane runs on, by the role of an
 // instance, a container or a Kubernetes service account, or by keys in the environment of the
-// process. It keeps what it gets in memory, and renews it before it ends.
+// process; and to Google by the service account of an instance or of a workload of GKE. It keeps what it gets in memory, and renews it before it ends.
 //
 // It knows no configuration of tenants: whose destinations may use the machine's role says
 // the guard. It refuses to show a driver's text, and reads no files of a person's profile.
@@ -18,8 +18,12 @@ import (
 
 // Role is the machine's role. The zero Role is ready; it is safe for concurrent use.
 type Role struct {
-	mu   sync.Mutex
-	keys aws.CredentialsProvider
+	Metadata string // the host of Google's metadata server; "": metadata.google.internal
+
+	mu     sync.Mutex
+	keys   aws.CredentialsProvider
+	asking sync.Mutex
+	tokens map[string]googleToken // by scope
 }
 
 // Keys returns keys that are good now. fault.Unavailable, with a problem of code

@@ -28,6 +28,9 @@ type Config struct {
 	// Machine returns keys of AWS for the machine's role; nil: there are none.
 	Machine func(ctx context.Context) (accessKey, secretKey, sessionToken string, err error)
 	Tokens  *auth.Shared // what processes of the plane share of access tokens; nil: there is one
+	// MachineToken returns an access token of the machine's service account at Google; nil:
+	// there is none.
+	MachineToken func(ctx context.Context, scope string) (string, error)
 }
 
 // Client sends requests of destinations. It is safe for concurrent use and shared
@@ -43,8 +46,8 @@ type Client struct {
 func New(c Config) *Client {
 	client := &Client{transport: httpsend.New(httpsend.Config{Dial: c.Dial, Standard: c.StandardHTTP}), pools: pools{dial: c.Dial}}
 	client.plane = NewPlane(client.Do)
-	client.plane.keys.Machine = c.Machine
 	client.plane.keys.Share(c.Tokens)
+	client.plane.keys.Machine, client.plane.keys.MachineToken = c.Machine, c.MachineToken
 	return client
 }
 

@@ -17,6 +17,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"weir/dataplane/destination"
@@ -52,6 +53,9 @@ func New(s Settings) (destination.Destination, error) {
 			problems = append(problems, fault.Problem{Path: "secrets.credentials", Code: "malformed", Text: "The secret credentials " + err.Error() + "."})
 		}
 	}
+	if s.MachineRole && s.Secrets.Credentials.Reveal() != "" {
+		problems = append(problems, fault.Problem{Path: "secrets.credentials", Code: "not_allowed", Text: "With machineRole the plane signs in as its machine: leave credentials out, or machineRole."})
+	}
 	names := slices.Sorted(maps.Keys(s.Attributes))
 	for _, name := range names {
 		if name == "" || len(name) > mostName || strings.HasPrefix(name, "goog") {
@@ -62,6 +66,30 @@ func New(s Settings) (destination.Destination, error) {
 		problems = append(problems, fault.Problem{Path: "settings.topic", Code: "bad_name", Text: "A topic's id does not begin with goog."})
 	}
 	return &topics{s, names}, fault.Problems("The settings cannot be used:", problems)
+}
+
+// publish is the permission that is needed.
+const publish = "pubsub.topics.publish"
+
+// Test asks which permissions there are for the topic. There is no such request without
+// credentials, as of an emulator, nor for a topic that events name.
+// Source: https://cloud.google.com/pubsub/docs/reference/rest/v1/projects.topics/testIamPermissions
+func (t *topics) Test(time.Time) (r destination.Request, ok bool) {
+	if strings.Contains(t.settings.Topic, "{") || !t.settings.MachineRole && t.settings.Secrets.Credentials.Reveal() == "" {
+		return r, false
+	}
+	return destination.Request{
+		Method: http.MethodPost, URL: t.settings.Base + "/v1/projects/" + t.settings.Project + "/topics/" + t.settings.Topic + ":testIamPermissions",
+		Header: http.Header{"Content-Type": {"application/json"}}, Body: []byte(`{"permissions":["` + publish + `"]}`), Items: []int{0},
+	}, true
+}
+
+// Accepted wants the permission: without it, or the topic, the list is empty.
+func (t *topics) Accepted(res destination.Response) bool {
+	var answer struct {
+		Permissions []string `json:"permissions"`
+	}
+	return res.Status == http.StatusOK && json.Unmarshal(res.Body, &answer) == nil && slices.Contains(answer.Permissions, publish)
 }
 
 // Build makes a request for each topic that the batch has messages of.

@@ -14,9 +14,11 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/golang-jwt/jwt/v5"
 
+	"weir/dataplane/destination"
 	"weir/dataplane/destination/destinationtest"
 	googlepubsub "weir/dataplane/destinations/google-pubsub"
 	"weir/shared/fault"
@@ -192,6 +194,45 @@ func TestATopicThatIsNotThere(t *testing.T) {
 	}
 }
 
+// TestTheTestAsksForThePermission, where there are credentials and one topic.
+func TestTheTestAsksForThePermission(t *testing.T) {
+	t.Parallel()
+	p := newProject(t)
+	for name, tc := range map[string]struct {
+		settings, credentials, url string
+	}{
+		"credentials":     {`{"project":"acme-events","topic":"weir"}`, p.credentials(), "https://pubsub.googleapis.com/v1/projects/acme-events/topics/weir:testIamPermissions"},
+		"the machine":     {`{"project":"acme-events","topic":"weir","machineRole":true}`, "", "https://pubsub.googleapis.com/v1/projects/acme-events/topics/weir:testIamPermissions"},
+		"an emulator":     {`{"project":"acme-events","topic":"weir"}`, "", ""},
+		"topics of their": {`{"project":"acme-events","topic":"{event}"}`, p.credentials(), ""},
+	} {
+		secrets := map[string]secret.String{}
+		if tc.credentials != "" {
+			secrets["credentials"] = secret.NewString(tc.credentials)
+		}
+		o, err := googlepubsub.Kind.Open([]byte(tc.settings), secrets)
+		if err != nil {
+			t.Fatal(err)
+		}
+		kind, _ := o.HTTP.(interface {
+			Test(time.Time) (destination.Request, bool)
+			Accepted(destination.Response) bool
+		})
+		r, ok := kind.Test(time.Now())
+		if ok != (tc.url != "") || r.URL != tc.url || ok && string(r.Body) != `{"permissions":["pubsub.topics.publish"]}` {
+			t.Errorf("%s: %v %s %s, want %s", name, ok, r.URL, r.Body, tc.url)
+		}
+		if machine := name == "the machine"; machine != (len(o.Auth) > 0 && o.Auth[0].Machine) {
+			t.Errorf("%s: authorised by %+v", name, o.Auth)
+		}
+		for body, want := range map[string]bool{`{"permissions":["pubsub.topics.publish"]}`: true, `{}`: false, `x`: false} {
+			if got := kind.Accepted(destination.Response{Status: 200, Body: []byte(body)}); got != want {
+				t.Errorf("Accepted(%s) = %v", body, got)
+			}
+		}
+	}
+}
+
 // TestWhatIsRefused names the setting or secret that is wrong, and quotes no secret.
 func TestWhatIsRefused(t *testing.T) {
 	t.Parallel()
@@ -205,6 +246,7 @@ func TestWhatIsRefused(t *testing.T) {
 		"a topic":        {`{"project":"acme-events","topic":"google"}`, good, "settings.topic"},
 		"an attribute":   {`{"project":"acme-events","topic":"weir","attributes":{"googleX":"y"}}`, good, "settings.attributes.googleX"},
 		"a topic's path": {`{"project":"acme-events","topic":"a/../b"}`, good, "settings.topic"},
+		"both":           {`{"project":"acme-events","topic":"b","machineRole":true}`, good, "secrets.credentials"},
 		"the project":    {`{"project":"acme/events","topic":"b"}`, good, "settings.project"},
 	} {
 		_, err := googlepubsub.Kind.Open([]byte(tc.settings), map[string]secret.String{"credentials": secret.NewString(tc.credentials)})

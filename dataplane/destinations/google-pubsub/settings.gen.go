@@ -17,6 +17,9 @@ type Settings struct {
 	// OrderingKey: The messages' ordering key: user, which keeps the order of each user's events in subscriptions that ask for order; none; or a path into the event, such as properties.orderId.
 	OrderingKey string `json:"orderingKey"`
 
+	// MachineRole: The data plane signs in as its machine, by the service account that Google gives it, and no credentials are needed. The plane's owner has to allow it in guard.yaml.
+	MachineRole bool `json:"machineRole"`
+
 	// Attributes: Attributes of every message, by which subscriptions can filter. In values, {event}, {type}, {messageId}, {source} and {workspace} stand for those of the event.
 	Attributes map[string]string `json:"attributes"`
 
@@ -47,7 +50,7 @@ func (s *Settings) SetBase(address string) { s.Base = address }
 
 // Secrets are the secrets of one object, opened; an absent one is zero.
 type Secrets struct {
-	// Credentials: The JSON file of the key of a service account with the role Pub/Sub Publisher. An emulator needs none.
+	// Credentials: The JSON file of the key of a service account with the role Pub/Sub Publisher. With machineRole none are needed, nor by an emulator.
 	Credentials secret.String
 	// SSLKey: The private key in PEM, without a passphrase.
 	SSLKey secret.String

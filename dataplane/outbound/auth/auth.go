@@ -38,7 +38,10 @@ import (
 type Keyring struct {
 	// Machine returns keys of AWS for the machine's role; nil: there are none.
 	Machine func(ctx context.Context) (accessKey, secretKey, sessionToken string, err error)
-	tokens  tokens
+	// MachineToken returns an access token of the machine's service account at Google; nil:
+	// there is none.
+	MachineToken func(ctx context.Context, scope string) (string, error)
+	tokens       tokens
 }
 
 // New returns a Keyring that gets tokens by do, which sends one request.
@@ -80,7 +83,9 @@ func (k *Keyring) Request(ctx context.Context, o destination.Opened, r destinati
 	}
 	for _, a := range o.Auth {
 		var err error
-		if a.Type == "oauth2" || a.Type == "serviceAccount" {
+		if a.Type == "serviceAccount" && a.Machine {
+			err = k.asMachine(ctx, a, &r)
+		} else if a.Type == "oauth2" || a.Type == "serviceAccount" {
 			used, err = k.tokens.of(ctx, a, o.Trust, now)
 			if err == nil {
 				r.Header["Authorization"] = []string{"Bearer " + used.access}
@@ -104,6 +109,22 @@ func (k *Keyring) Refused(used Used, now time.Time) (again bool, err error) {
 		return false, nil
 	}
 	return true, k.tokens.forget(used, now)
+}
+
+// asMachine authorises r as the machine's service account.
+func (k *Keyring) asMachine(ctx context.Context, a destination.Auth, r *destination.Request) error {
+	if k.MachineToken == nil {
+		return noRole()
+	}
+	access, err := k.MachineToken(ctx, a.Value(func(t requests.Auth) string { return t.Scope }))
+	if err == nil {
+		r.Header["Authorization"] = []string{"Bearer " + access}
+	}
+	return err
+}
+
+func noRole() error {
+	return &fault.Error{Kind: fault.Unavailable, Problems: []fault.Problem{{Code: "token_refused", Text: "There is no role of a machine here."}}}
 }
 
 func name(a destination.Auth) string { return a.Value(func(t requests.Auth) string { return t.Name }) }
@@ -209,7 +230,7 @@ func (k *Keyring) signV4(ctx context.Context, a destination.Auth, r *destination
 	}
 	if a.Machine {
 		if k.Machine == nil {
-			return &fault.Error{Kind: fault.Unavailable, Problems: []fault.Problem{{Code: "token_refused", Text: "There is no role of a machine here."}}}
+			return noRole()
 		}
 		if keys.AccessKeyID, keys.SecretAccessKey, keys.SessionToken, err = k.Machine(ctx); err != nil {
 			return err

@@ -60,7 +60,7 @@ func (a Auth) Texts() (required, optional []string) {
 		}
 		return []string{a.TokenURL, a.ClientID, a.ClientSecret}, []string{a.Scope}
 	case "serviceAccount":
-		return []string{a.Key, a.Scope}, nil
+		return []string{a.Key, a.Scope}, []string{a.Machine}
 	case "sigv4":
 		return []string{a.Service, a.Region, a.AccessKey, a.SecretKey}, []string{a.SessionToken, a.Machine}
 	}

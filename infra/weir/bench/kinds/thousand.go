@@ -38,7 +38,7 @@ func twenty() []kind {
 		{"braze", "endpoint: rest.example.com", "apiKey"},
 		{"customerio", "siteId: s", "apiKey"},
 		{"facebook-conversions", `pixelId: "1"`, "accessToken"},
-		{"google-analytics-4", "measurementId: G-1", "apiSecret"},
+		{"google-analytics-4", "measurementId: G-12345ABCDE", "apiSecret"},
 		{"http", "", ""},
 		{"hubspot", "", "accessToken"},
 		{"intercom", "", "accessToken"},
