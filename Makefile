@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help dev build web generate migration check unit simulate console e2e kills test soak bench endure fuzz need need-test clean
+.PHONY: help dev build web generate migration check unit simulate console e2e kills equalities test soak bench endure fuzz need need-test clean
 
 # Node and Chromium from npm, where setup had to put them; one build cache for products and tests.
 export PATH    := $(CURDIR)/bin/tools:$(PATH)
@@ -98,8 +98,11 @@ kills: need-test bin/gotestsum ## black-box tests of processes that die under lo
 
 soak: export SEEDS = 10000
 soak: export KILLS = 100
-soak: ## what takes long: 10,000 seeds of each simulation, then 100 kills (later: FROM=4001 goes on from a seed; other amounts: SEEDS, KILLS)
-	@infra/tools/steps.sh simulate='about ten minutes' kills='about two minutes'
+soak: ## what takes long: 10,000 seeds of each simulation, 100 kills, then 60 seeds of identity's equalities (later: FROM=4001 goes on from a seed; other amounts: SEEDS, KILLS)
+	@infra/tools/steps.sh simulate='about ten minutes' kills='about two minutes' equalities='about ten minutes'
+
+equalities: need-test ## identity on both engines for 60 seeds: batches, deaths and expiry against full builds, SQL against breadth first and union-find
+	cd dataplane/identity && go test -count 1 -timeout 0 . -seeds 60
 
 bench: build ## speed and memory, with ratios against baselines of the same run
 	go test -run '^$$' -bench . -benchmem $$(go list work | grep -v -e /store/ent -e /e2e)

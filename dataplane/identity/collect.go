@@ -70,13 +70,14 @@ func (g *Graph) cursor(r *run, in Input) (upto time.Time) {
 	return upto
 }
 
-// Collect brings the rows that are new since the last published run into nodes and links.
-func (g *Graph) Collect(ctx context.Context, s tables.Session) error {
+// Collect brings the rows that are new since the last published run into nodes and links,
+// all rows with full.
+func (g *Graph) Collect(ctx context.Context, s tables.Session, full bool) error {
 	r := g.run(ctx, s)
 	var parts, upto []string
 	for _, in := range g.Inputs {
 		since := ""
-		if at := g.cursor(r, in); !at.IsZero() {
+		if at := g.cursor(r, in); !at.IsZero() && !full {
 			since = tables.Time(at.Add(-g.Overlap))
 		}
 		parts = append(parts, g.rows(in, since))

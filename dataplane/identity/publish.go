@@ -89,13 +89,13 @@ func (g *Graph) ledger(t *run, number int64) {
 	t.exec("insert into %s select %d, 'apart', %s, null, count(*) from _w_moved where was is not null and person is null group by was", table, number, g.id("was"))
 }
 
-// Run does all steps. With full every hull is recomputed; with force the gate forbids
+// Run does all steps. With full all rows are read and every hull is recomputed; with force the gate forbids
 // nothing. held are the codes of what the gate forbids: nothing was published then.
 func (g *Graph) Run(ctx context.Context, s tables.Session, now time.Time, full, force bool) (m Measures, held []string, err error) {
 	if err := g.Prepare(ctx, s); err != nil {
 		return m, nil, fmt.Errorf("prepare %s: %w", g.Entity, err)
 	}
-	if err := g.Collect(ctx, s); err != nil {
+	if err := g.Collect(ctx, s, full); err != nil {
 		return m, nil, fmt.Errorf("collect %s: %w", g.Entity, err)
 	}
 	if err := g.Guard(ctx, s); err != nil {

@@ -50,7 +50,7 @@ type input struct {
 }
 
 // overlap is how far a cursor steps back.
-const overlap = 10 * time.Minute
+const overlap = time.Hour
 
 // calls are the tables of calls, by what an input of events says.
 var calls = map[string]string{"track": "tracks", "identify": "identifies", "page": "pages", "screen": "screens", "group": "groups", "alias": "aliases"}

@@ -19,21 +19,22 @@ const (
 	Failed    = "failed"
 )
 
-// Run is what a run did: counts and codes alone, nothing of persons.
+// Run is what a run did: counts and codes, and but for Detail nothing of persons.
 type Run struct {
 	Number   int64                        `json:"run"`
 	Started  time.Time                    `json:"startedAt"`
 	Took     float64                      `json:"seconds"`
 	State    string                       `json:"state"`
 	Code     string                       `json:"code,omitempty"`
-	Step     string                       `json:"step,omitempty"` // at which it ended early
+	Step     string                       `json:"step,omitempty"`   // at which it ended early
+	Detail   string                       `json:"detail,omitempty"` // what the warehouse says; it may quote values, and stays in the plane
 	Identity map[string]identity.Measures `json:"identity"`
 	Built    map[string]Built             `json:"built"`
 }
 
 // Options of a run.
 type Options struct {
-	Full  bool // recompute every hull
+	Full  bool // read all rows again, and recompute every hull
 	Force bool // whatever the gate forbids
 }
 

@@ -8,6 +8,7 @@ import (
 	"context"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -69,6 +70,7 @@ type state struct {
 	due     time.Time // not before
 	merged  int64     // when the last run began
 	failed  int       // in a row
+	full    time.Time // when the last run that read all rows began
 }
 
 // New returns a board without profiles.
@@ -83,7 +85,11 @@ const (
 	callTime = 50 * time.Second // of what somebody waits for
 	idle     = time.Hour        // without loads: windows roll
 	longest  = 10 * time.Minute // between tries of a run that fails
+	whole    = 24 * time.Hour   // between runs that read all rows again: some come later than any cursor steps back
 )
+
+// mostDetail is how many bytes of what a warehouse says are kept.
+const mostDetail = 2 << 10
 
 // of returns the state of a profile.
 func (b *Board) of(ws id.Workspace, name string) *state {
@@ -150,6 +156,7 @@ func (b *Board) do(ctx context.Context, j Job, o profile.Options) {
 	began, merged := b.c.Now(), b.c.Merged(j.Warehouse)
 	b.mu.Lock()
 	s.running = true
+	o.Full = o.Full || began.Sub(s.full) >= whole
 	b.mu.Unlock()
 	ctx, cancel := context.WithTimeout(ctx, mostTime)
 	defer cancel()
@@ -163,8 +170,9 @@ func (b *Board) do(ctx context.Context, j Job, o profile.Options) {
 	}
 	r.Took = b.c.Now().Sub(began).Seconds()
 	if err != nil {
-		r.State, r.Code = profile.Failed, warehouse.CodeOf(err)
-		b.c.Log.WarnContext(ctx, "run of profiles failed", "workspace", j.Workspace, "profiles", j.Name, "step", r.Step, "code", r.Code, "error", err)
+		r.State, r.Code, r.Detail = profile.Failed, warehouse.CodeOf(err), err.Error()
+		r.Detail = strings.ToValidUTF8(r.Detail[:min(len(r.Detail), mostDetail)], "")
+		b.c.Log.WarnContext(ctx, "run of profiles failed", "workspace", j.Workspace, "profiles", j.Name, "step", r.Step, "code", r.Code)
 	} else {
 		b.c.Log.InfoContext(ctx, "profiles ran", "workspace", j.Workspace, "profiles", j.Name, "state", r.State, "code", r.Code, "seconds", r.Took)
 	}
@@ -175,8 +183,8 @@ func (b *Board) do(ctx context.Context, j Job, o profile.Options) {
 	if s.due = b.c.Now().Add(j.Rest()); err != nil {
 		s.failed++
 		s.due = b.c.Now().Add(min(longest, 5*time.Second<<min(s.failed, 10)))
-	} else {
-		s.failed = 0
+	} else if s.failed = 0; o.Full {
+		s.full = began
 	}
 }
 

@@ -89,6 +89,7 @@ type status struct {
 		State    string          `json:"state"`
 		Code     string          `json:"code,omitempty"`
 		Step     string          `json:"step,omitempty"`
+		Detail   string          `json:"detail,omitempty"`
 		Identity json.RawMessage `json:"identity"`
 		Built    map[string]struct {
 			Persons int64 `json:"persons"`
@@ -160,7 +161,7 @@ is held by a gate; --detach only begins.`,
 			return k.run(cmd.Context(), verb, full, force, detach)
 		},
 	})
-	cmd.Flags().BoolVar(&full, "full", false, "look at all links again; it renames nobody")
+	cmd.Flags().BoolVar(&full, "full", false, "read all rows and look at all links again; it renames nobody")
 	cmd.Flags().BoolVar(&detach, "detach", false, "do not wait until it is done")
 	return cmd
 }
@@ -218,7 +219,7 @@ func failed(s status) error {
 	case "held":
 		return fault.New(fault.Conflict, "the run is held, because it changes too much (%s); persons and features are those of before. 'weir profiles publish' publishes it all the same", command.Clean(s.Last.Code))
 	}
-	return fault.New(fault.Unavailable, "the run failed at %s with code %s; the plane tries again, and its log says why", command.Clean(s.Last.Step), command.Clean(s.Last.Code))
+	return fault.New(fault.Unavailable, "the run failed at %s with code %s, and the plane tries again: %s", command.Clean(s.Last.Step), command.Clean(s.Last.Code), command.Clean(s.Last.Detail))
 }
 
 func newPreview(shell *console.Console, verb, what string) *cobra.Command {

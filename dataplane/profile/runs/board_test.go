@@ -1,0 +1,98 @@
+package runs_test
+
+import (
+	"context"
+	"log/slog"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"weir/dataplane/profile"
+	"weir/dataplane/profile/runs"
+	"weir/dataplane/tables"
+	"weir/dataplane/tables/enginetest"
+	"weir/dataplane/warehouse"
+	"weir/shared/fault"
+	"weir/shared/id"
+	"weir/shared/workspace"
+	"weir/shared/workspace/profiles"
+)
+
+var engines enginetest.Engines
+
+func TestMain(m *testing.M) { engines.Main(m) }
+
+// open is a warehouse that stays open.
+type open struct{ warehouse.Warehouse }
+
+func (o open) Close() error { return nil }
+
+func (o open) Session(ctx context.Context, schema string) (tables.Session, error) {
+	return o.Warehouse.(tables.Warehouse).Session(ctx, schema)
+}
+func (o open) Dialect() tables.Dialect { return o.Warehouse.(tables.Warehouse).Dialect() }
+func (o open) Home() string            { return o.Warehouse.(tables.Warehouse).Home() }
+
+// until waits for something that the board does.
+func until(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for end := time.Now().Add(time.Minute); !ok(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("waited a minute for " + what)
+		}
+	}
+}
+
+func TestProfilesRunAfterLoadsAndWhenAsked(t *testing.T) {
+	t.Parallel()
+	w := engines.Open(t, "duckdb")
+	var merged atomic.Int64
+	var down atomic.Bool
+	plan := profiles.Plan{
+		Entities: []profiles.Entity{{Name: "user", IDs: []profiles.Identifier{{Name: "user_id"}}}},
+		Inputs:   []profiles.Input{{Name: "events", Events: "*"}}, Features: []profiles.Feature{{Name: "n", Count: "events"}},
+	}
+	job := runs.Job{
+		Workspace: "ws_a", Profile: workspace.Profile{Name: "customers", Warehouse: "dst_a", Plan: plan}, Table: func(event string) string { return event },
+		Open: func(context.Context) (warehouse.Warehouse, error) {
+			if down.Load() {
+				return nil, fault.New(fault.Unavailable, "down")
+			}
+			return open{w.(warehouse.Warehouse)}, nil
+		},
+	}
+	board := runs.New(runs.Config{
+		Jobs: func() []runs.Job { return []runs.Job{job} }, Owner: func() bool { return true }, Now: time.Now, Log: slog.New(slog.DiscardHandler),
+		Merged: func(id.Destination) int64 { return merged.Load() },
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() { board.Run(ctx); close(done) }()
+	defer func() { cancel(); <-done }()
+	stands := func() runs.Status { return board.Statuses("ws_a")[0] }
+	merged.Store(1)
+	until(t, "a run after a load", func() bool { return stands().Ended == 1 })
+	if s := stands(); s.Last.State != profile.Published || s.Last.Number != 1 {
+		t.Fatalf("the run after a load: %+v", s.Last)
+	}
+	down.Store(true)
+	ended, err := board.Ask("ws_a", "", profile.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	until(t, "a run that fails", func() bool { return stands().Ended > ended })
+	if s := stands(); s.Last.State != profile.Failed || s.Last.Code != warehouse.CodeUnreachable {
+		t.Errorf("a run while the warehouse is down: %+v", s.Last)
+	}
+	down.Store(false)
+	if ended, err = board.Ask("ws_a", "customers", profile.Options{Full: true}); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "a run that was asked for", func() bool { return stands().Ended > ended && stands().Last.State == profile.Published })
+	if _, err := board.Ask("ws_b", "customers", profile.Options{}); fault.KindOf(err) != fault.Missing {
+		t.Errorf("another workspace's profiles were run: %v", err)
+	}
+	if err := board.With(t.Context(), "ws_a", "", func(context.Context, tables.Session, profile.Config) error { return nil }); err != nil {
+		t.Error(err)
+	}
+}
