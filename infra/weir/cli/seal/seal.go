@@ -255,20 +255,20 @@ type object struct {
 }
 
 // holder finds the object of doc that holds w, and what it continues.
-func (sealer *Sealer) holder(w manifest.Wanted, doc, current *document.Document) object {
+func (s *Sealer) holder(w manifest.Wanted, doc, current *document.Document) object {
 	if w.Family == secret.Source {
-		s := &doc.Sources[w.Index]
-		o := object{secrets: &s.Secrets, to: sealer.binding(s.Type, "", s.Settings, catalog.Sources)}
+		source := &doc.Sources[w.Index]
+		o := object{secrets: &source.Secrets, to: s.binding(source.Type, "", source.Settings, catalog.Sources)}
 		var known id.Source
-		byID := func(f document.Source) bool { return s.ID != "" && f.ID == s.ID }
-		if former := match(current.Sources, byID, current.Source, s.Name, s.Was); former != nil {
+		byID := func(f document.Source) bool { return source.ID != "" && f.ID == source.ID }
+		if former := match(current.Sources, byID, current.Source, source.Name, source.Was); former != nil {
 			o.former, known = former.Secrets, former.ID
 		}
-		o.id = func() string { return string(identify(known, &s.ID, id.New[id.Source])) }
+		o.id = func() string { return string(identify(known, &source.ID, id.New[id.Source])) }
 		return o
 	}
 	d := &doc.Destinations[w.Index]
-	o := object{secrets: &d.Secrets, to: sealer.binding(d.Type, d.Spec, d.Settings, catalog.Destinations, catalog.Warehouses)}
+	o := object{secrets: &d.Secrets, to: s.binding(d.Type, d.Spec, d.Settings, catalog.Destinations, catalog.Warehouses)}
 	var known id.Destination
 	byID := func(f document.Destination) bool { return d.ID != "" && f.ID == d.ID }
 	if former := match(current.Destinations, byID, current.Destination, d.Name, d.Was); former != nil {
