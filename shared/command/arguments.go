@@ -12,7 +12,7 @@ import (
 )
 
 // checkArguments lets cmd, and all below it, take as many arguments as its Use names
-// in capitals, those in brackets being optional, and say in a sentence what is wrong
+// in capitals, those in brackets being optional and the last with ... repeated, and say in a sentence what is wrong
 // with others.
 func checkArguments(cmd *cobra.Command) {
 	cmd.Args = arguments
@@ -29,7 +29,7 @@ func arguments(cmd *cobra.Command, args []string) error {
 	switch {
 	case len(args) < len(needed):
 		return Usage("%s needs %s: %s", cmd.CommandPath(), needed[len(args)], cmd.UseLine())
-	case len(args) <= len(needed)+optional:
+	case len(args) <= len(needed)+optional, len(needed) > 0 && strings.HasSuffix(needed[len(needed)-1], "..."):
 		return nil
 	case cmd.HasAvailableSubCommands():
 		return Usage("%s has no command %q%s", cmd.CommandPath(), args[0], didYouMean(cmd.SuggestionsFor(args[0])))

@@ -74,6 +74,17 @@ func TestFlagsComeFromTheCommandLineElseFromTheEnvironment(t *testing.T) {
 	}
 }
 
+func TestTheLastArgumentMayBeRepeated(t *testing.T) {
+	t.Parallel()
+	for args, code := range map[string]int{"put a b": command.ExitDone, "put a b c d": command.ExitDone, "put a": command.ExitUsage} {
+		p, root, _, complaints := program(nil, nil)
+		root.AddCommand(&cobra.Command{Use: "put NAME VALUE...", RunE: func(*cobra.Command, []string) error { return nil }})
+		if got := p.Run(context.Background(), root, strings.Fields(args)); got != code {
+			t.Errorf("%s: exit %d, want %d: %s", args, got, code, complaints)
+		}
+	}
+}
+
 func TestTheExitCodeSaysWhoseFaultItIs(t *testing.T) {
 	t.Parallel()
 	problems := &fault.Error{Kind: fault.Invalid, Text: "two things are wrong", Problems: []fault.Problem{{Path: "a[0]", Text: "no \x1b[31m such"}, {Code: "bare"}}}

@@ -47,7 +47,7 @@ func roleText(r tenants.GrantedRole) string {
 	return strings.TrimSpace(r.Role + " in " + r.Workspace + " " + r.Object)
 }
 
-const roleUsage = "owner, admin, editor, marketer, auditor or viewer"
+const roleUsage = "owner, admin, editor, marketer, auditor or viewer, or one of weir role list"
 
 func (k invocation) inviteMember() *cobra.Command {
 	var r tenants.GrantedRole

@@ -34,6 +34,7 @@ type Config struct {
 	Regions                           []string // one data plane each
 	HTTP, Hub, Gateway, View, Metrics Address
 	TrustedProxies                    []string // networks whose X-Forwarded-For both planes believe
+	Policies                          string   // the operator's: a file or folder of Rego; empty for none
 	Version                           string
 	Log                               *slog.Logger
 	Traces                            *telemetry.Traces             // of the planes; nil: none
@@ -69,7 +70,7 @@ func Run(ctx context.Context, cfg Config, up func(context.Context, Running) erro
 	}
 	control, err := controlplane.New(controlplane.Config{
 		DataDir: filepath.Join(cfg.DataDir, "control"), HTTPListen: addresses["http"], HubListen: addresses["hub"],
-		TrustedProxies: cfg.TrustedProxies, AllowPrivate: true, Dev: true, Known: cfg.Known, ResetLogin: cfg.ResetLogin, Out: io.Discard, Log: cfg.Log.With("plane", "control"),
+		TrustedProxies: cfg.TrustedProxies, AllowPrivate: true, Dev: true, Known: cfg.Known, ResetLogin: cfg.ResetLogin, Policies: cfg.Policies, Out: io.Discard, Log: cfg.Log.With("plane", "control"),
 	})
 	if err != nil {
 		return err

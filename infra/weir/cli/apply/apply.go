@@ -18,6 +18,7 @@ import (
 	"weir/infra/weir/cli/manifest"
 	"weir/infra/weir/cli/preview"
 	"weir/infra/weir/cli/remote"
+	"weir/infra/weir/cli/remote/approval"
 	"weir/infra/weir/cli/seal"
 	"weir/shared/command"
 	"weir/shared/fault"
@@ -40,6 +41,7 @@ type Flags struct {
 	DiscardParked bool
 	Message       string        // why; kept with the revision
 	Timeout       time.Duration // of waiting for the plane
+	Wait          time.Duration // for another person, where one is needed
 }
 
 func (f *Flags) bind(cmd *cobra.Command) {
@@ -61,6 +63,10 @@ func New(shell *console.Console) *cobra.Command {
 difference, makes the new revision and waits until the data plane has applied
 it. What the file does not name is removed. Applying a file twice changes
 nothing the second time.
+
+Where a policy asks for another person, the commit waits as a change, and apply says so
+and ends with success; with --wait it ends when somebody decided, and fails when that was
+no approval. See 'weir change'.
 
 Secrets are read from the environment (only WEIR_SECRET_*, or --allow-env) or
 from files, and sealed to the keys of the region's planes before they leave this
@@ -90,6 +96,7 @@ anything is asked, and stay here:
 	cmd.Flags().BoolVar(&f.DiscardParked, "discard-parked", false, "remove destinations also while deliveries wait for them")
 	cmd.Flags().StringVarP(&f.Message, "message", "m", "", "why; kept with the revision")
 	cmd.Flags().DurationVar(&f.Timeout, "timeout", time.Minute, "how long to wait for the plane")
+	cmd.Flags().DurationVar(&f.Wait, "wait", 0, "how long to wait for another person, where one has to approve (default: not at all)")
 	return cmd
 }
 
@@ -135,11 +142,12 @@ func (p *proposal) name() string { return p.Document.Workspace }
 
 // outcome is what a command reports about one workspace.
 type outcome struct {
-	Workspace string          `json:"workspace"`
-	Number    uint64          `json:"number"`
-	Changes   []remote.Change `json:"changes"`
-	State     remote.State    `json:"state,omitempty"`
-	Problems  []fault.Problem `json:"problems"`
+	Workspace string            `json:"workspace"`
+	Number    uint64            `json:"number"`
+	Changes   []remote.Change   `json:"changes"`
+	State     remote.State      `json:"state,omitempty"`
+	Problems  []fault.Problem   `json:"problems"`
+	Waits     *approval.Request `json:"waits,omitempty"` // for another person; Number is the former one
 }
 
 func newOutcome(name string, number uint64, changes []remote.Change, problems []fault.Problem) outcome {
@@ -347,12 +355,14 @@ func (k invocation) commit(ctx context.Context, control *remote.Control, p *prop
 	if len(p.diff.Changes) == 0 && p.diff.Number > 0 {
 		return newOutcome(p.name(), p.diff.Number, nil, nil), nil
 	}
-	number, changes, err := control.Apply(ctx, p.Proposal, p.diff.Number)
+	number, changes, request, err := control.Apply(ctx, p.Proposal, p.diff.Number)
 	if err != nil {
 		return outcome{}, placed(p, fmt.Errorf("apply workspace %s: %w", p.name(), err))
 	}
 	if changes == nil {
 		changes = p.diff.Changes
 	}
-	return newOutcome(p.name(), number, changes, nil), nil
+	o := newOutcome(p.name(), number, changes, nil)
+	o.Waits = request
+	return o, nil
 }

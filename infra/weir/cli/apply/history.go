@@ -62,7 +62,7 @@ func NewHistory(shell *console.Console) *cobra.Command {
 			}
 			table := console.Table{Head: []string{"NUMBER", "AT", "BY", "CHANGES", "REASON"}}
 			for _, r := range all {
-				table.Add(strconv.FormatUint(r.Number, 10), r.At.Local().Format("2006-01-02 15:04:05"), r.By, console.Dash(summary(r.Changes)), console.Dash(console.OneLine(r.Reason, 60)))
+				table.Add(strconv.FormatUint(r.Number, 10), r.At.Local().Format("2006-01-02 15:04:05"), by(r), console.Dash(Summary(r.Changes)), console.Dash(console.OneLine(r.Reason, 60)))
 			}
 			return table.Write(k.Out)
 		},
@@ -73,8 +73,16 @@ func NewHistory(shell *console.Console) *cobra.Command {
 	return cmd
 }
 
-// summary counts changes: +1 source, ~2 destination.
-func summary(changes []remote.Change) string {
+// by says who made a revision, and who approved it.
+func by(r tenants.Revision) string {
+	if r.Second == "" {
+		return r.By
+	}
+	return r.By + ", approved by " + r.Second
+}
+
+// Summary counts changes: +1 source, ~2 destination.
+func Summary(changes []remote.Change) string {
 	counts := map[string]int{}
 	for _, c := range changes {
 		counts[marks[c.Op].sign+" "+c.Kind]++
@@ -112,22 +120,25 @@ func (k invocation) showRevision() *cobra.Command {
 				return k.Print(r)
 			}
 			k.Say("revision %d of %s, by %s at %s", r.Number, command.Clean(ws.Name), command.Clean(r.By), r.At.Local().Format("2006-01-02 15:04:05"))
+			if r.Second != "" {
+				k.Say("approved by %s", command.Clean(r.Second))
+			}
 			if r.Reason != "" {
 				k.Say("%s", command.Clean(r.Reason))
 			}
-			return k.sides(r)
+			return Sides(k.Console, r.Before, r.After)
 		},
 	})
 	cmd.Flags().StringVar(&workspace, "workspace", "", "the workspace (default: the only one)")
 	return cmd
 }
 
-// sides prints each object that a revision changed, and of it each field as it was and as
-// it is since.
-func (k invocation) sides(r tenants.Revision) error {
+// Sides prints each object that a revision or a change changes, and of it each field as it
+// was and as it is since; both sides are JSON of the API.
+func Sides(k *console.Console, was, is json.RawMessage) error {
 	type objects map[string]map[string]map[string]json.RawMessage
 	var before, after objects
-	for text, into := range map[*json.RawMessage]*objects{&r.Before: &before, &r.After: &after} {
+	for text, into := range map[*json.RawMessage]*objects{&was: &before, &is: &after} {
 		if err := json.Unmarshal(*text, into); err != nil {
 			return fault.New(fault.Unavailable, "the control plane sent what this program cannot read; use one of its release")
 		}
@@ -144,7 +155,9 @@ func (k invocation) sides(r tenants.Revision) error {
 		if name == nil {
 			name = was["name"]
 		}
-		k.Say("  %s %s %s", sign, command.Clean(kind), command.Clean(strings.Trim(string(name), `"`)))
+		var called string
+		_ = json.Unmarshal(name, &called) // absent: nothing
+		k.Say("  %s %s %s", sign, command.Clean(kind), command.Clean(called))
 		fields := maps.Clone(was)
 		if fields == nil {
 			fields = map[string]json.RawMessage{}
@@ -199,16 +212,20 @@ not kept any more is refused.`,
 			if err != nil {
 				return err
 			}
-			number, changes, err := tenants.RollBack(cmd.Context(), control, ws.Name, in)
+			number, changes, request, err := tenants.RollBack(cmd.Context(), control, ws.Name, in)
 			if err != nil {
 				return err
 			}
 			p := &proposal{existing: &ws, diff: remote.Difference{Changes: changes, Number: ws.Number}}
+			if request != nil {
+				p.diff.Needs = request.Needs
+			}
 			p.Document.Workspace, p.Document.Region = ws.Name, ws.Region
 			if k.Output == console.AsTable {
 				k.changes(p)
 			}
 			o := newOutcome(ws.Name, number, changes, nil)
+			o.Waits = request
 			err = k.settle(cmd.Context(), control, p, &o, f)
 			if k.Output != console.AsTable {
 				if printed := k.Print(o); err == nil {

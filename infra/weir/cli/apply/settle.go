@@ -8,6 +8,7 @@ import (
 
 	"weir/infra/weir/cli/console"
 	"weir/infra/weir/cli/remote"
+	"weir/infra/weir/cli/remote/policies"
 	"weir/shared/command"
 	"weir/shared/fault"
 )
@@ -54,10 +55,18 @@ func (k invocation) changes(p *proposal) {
 		}
 		k.Say("  %s", line)
 	}
+	for _, n := range p.diff.Needs {
+		k.Say("  policy %s: %s", command.Clean(n.Policy), command.Clean(n.Text))
+	}
 }
 
 // settle waits until the plane took or refused the revision, and says which.
 func (k invocation) settle(ctx context.Context, control *remote.Control, p *proposal, o *outcome, f Flags) error {
+	if o.Waits != nil {
+		if decided, err := k.decided(ctx, control, o, f.Wait); err != nil || !decided {
+			return err
+		}
+	}
 	changed := len(o.Changes) > 0 || o.Number != p.diff.Number
 	if f.NoWait {
 		if k.Output == console.AsTable {
@@ -85,6 +94,37 @@ func (k invocation) settle(ctx context.Context, control *remote.Control, p *prop
 	k.Say("workspace %s: revision %d applied in %.1f s", command.Clean(p.name()), o.Number, time.Since(start).Seconds())
 	k.writeKeys(p, ws)
 	return nil
+}
+
+// decided waits at most so long until another person decided about o, and gives it the
+// number that it became. It says where nobody did.
+func (k invocation) decided(ctx context.Context, control *remote.Control, o *outcome, most time.Duration) (bool, error) {
+	n := o.Waits.Change
+	if k.Output == console.AsTable {
+		k.Say("workspace %s: change %d waits for the approval of another person, an admin or owner, or whoever has change:approve: weir change approve %d", command.Clean(o.Workspace), n, n)
+	}
+	if most <= 0 {
+		return false, nil
+	}
+	for end := time.Now().Add(most); ; {
+		r, err := policies.ChangeOf(ctx, control, n)
+		switch {
+		case err != nil:
+			return false, fmt.Errorf("change %d waits, but whether somebody decided is not known: %w", n, err)
+		case r.State == "approved":
+			o.Number, o.Waits = r.Revision, nil
+			return true, nil
+		case r.State != "waiting":
+			return false, fault.New(fault.Denied, "change %d was %s by %s: %s", n, r.State, r.DecidedBy, console.Dash(r.Note))
+		case time.Now().After(end):
+			return false, fault.New(fault.Unavailable, "nobody decided about change %d within %s; it goes on waiting", n, most)
+		}
+		select {
+		case <-ctx.Done():
+			return false, fault.New(fault.Unavailable, "stopped while change %d waits; it goes on waiting", n)
+		case <-time.After(min(pollMost, max(time.Until(end), time.Millisecond))):
+		}
+	}
 }
 
 func noWaitLine(name string, number uint64, changed bool) string {

@@ -51,7 +51,7 @@ type devFlags struct {
 	regions, trustedProxies           []string
 	http, hub, gateway, view, metrics string
 	noTemporal, resetLogin            bool
-	logLevel                          string
+	logLevel, policies                string
 }
 
 // New returns the command `weir dev`.
@@ -86,6 +86,7 @@ and printed.`,
 	fl.StringSliceVar(&f.trustedProxies, "trusted-proxies", nil, "networks whose X-Forwarded-For is believed, such as 10.0.0.0/8")
 	fl.BoolVar(&f.noTemporal, "no-temporal", false, "run without Temporal (nothing in this version needs it)")
 	fl.BoolVar(&f.resetLogin, "reset-login", false, "give the first administrator a new password and print it")
+	fl.StringVar(&f.policies, "policies", "", "a policy in Rego, or a folder of them, that every commit has to pass")
 	fl.StringVar(&f.logLevel, "log-level", "warn", "debug, info, warn or error")
 	return cmd
 }
@@ -124,7 +125,7 @@ func (k invocation) runDev(cmd *cobra.Command, f devFlags) error {
 	k.BoundMemory(cmd.Context())
 	return stack.Run(cmd.Context(), stack.Config{
 		DataDir: f.dataDir, Regions: f.regions, TrustedProxies: f.trustedProxies, Version: k.Version, Log: log, Traces: traces, Note: k.Note,
-		Known: stack.Access{Email: known.Email, Password: known.Password, Token: known.Token}, ResetLogin: f.resetLogin,
+		Known: stack.Access{Email: known.Email, Password: known.Password, Token: known.Token}, ResetLogin: f.resetLogin, Policies: f.policies,
 		HTTP: at("http", f.http), Hub: at("hub", f.hub), Gateway: at("gateway", f.gateway), View: at("view", f.view), Metrics: at("metrics", f.metrics),
 	}, func(ctx context.Context, r stack.Running) error { return k.devUp(ctx, f, r) })
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"weir/infra/weir/cli/remote/approval"
 	"weir/shared/capability"
 	"weir/shared/fault"
 	"weir/shared/id"
@@ -114,6 +115,7 @@ type Difference struct {
 	Changes  []Change        `json:"changes"`
 	Problems []fault.Problem `json:"problems"`
 	Number   uint64          `json:"number"`
+	Needs    []approval.Need `json:"needs"`
 }
 
 // Status is all planes and workspaces that the caller may see.
@@ -274,8 +276,9 @@ func (c *Control) Diff(ctx context.Context, p Proposal) (Difference, error) {
 
 // Apply makes p the next revision, provided that the current one is number (0:
 // there is none yet), and returns the new number; it is number when nothing
-// changed. fault.Conflict: somebody else was faster.
-func (c *Control) Apply(ctx context.Context, p Proposal, number uint64) (uint64, []Change, error) {
+// changed, and when another person has to approve: then it is the request that waits.
+// fault.Conflict: somebody else was faster.
+func (c *Control) Apply(ctx context.Context, p Proposal, number uint64) (uint64, []Change, *approval.Request, error) {
 	header := http.Header{}
 	if number > 0 {
 		header.Set("If-Match", fmt.Sprintf("%q", strconv.FormatUint(number, 10)))
@@ -283,9 +286,10 @@ func (c *Control) Apply(ctx context.Context, p Proposal, number uint64) (uint64,
 	var out struct {
 		Number  uint64
 		Changes []Change
+		Waits   *approval.Request
 	}
 	_, err := c.call(ctx, http.MethodPut, c.at("/workspaces/"+url.PathEscape(p.Document.Workspace)+"/config"), header, p, &out)
-	return out.Number, out.Changes, err
+	return out.Number, out.Changes, out.Waits, err
 }
 
 // Status returns everything that is to be seen.

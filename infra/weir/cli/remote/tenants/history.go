@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"weir/infra/weir/cli/remote"
+	"weir/infra/weir/cli/remote/approval"
 )
 
 // Revision is a revision of a workspace. Changes are nil where they were not kept. Former,
@@ -18,6 +19,7 @@ type Revision struct {
 	Digest  string          `json:"digest"`
 	At      time.Time       `json:"at"`
 	By      string          `json:"by"`
+	Second  string          `json:"approvedBy,omitempty"`
 	Reason  string          `json:"reason"`
 	Changes []remote.Change `json:"changes"`
 	Former  uint64          `json:"former,omitempty"`
@@ -47,12 +49,13 @@ type Rollback struct {
 }
 
 // RollBack makes the configuration of a former revision the next one and returns its
-// number, which is the newest one's when nothing changed.
-func RollBack(ctx context.Context, c *remote.Control, workspace string, in Rollback) (uint64, []remote.Change, error) {
+// number and what it changes, as remote.Control.Apply does.
+func RollBack(ctx context.Context, c *remote.Control, workspace string, in Rollback) (uint64, []remote.Change, *approval.Request, error) {
 	var out struct {
 		Number  uint64
 		Changes []remote.Change
+		Waits   *approval.Request
 	}
 	err := c.Within(ctx, http.MethodPost, "/workspaces/"+url.PathEscape(workspace)+"/rollback", in, &out)
-	return out.Number, out.Changes, err
+	return out.Number, out.Changes, out.Waits, err
 }
