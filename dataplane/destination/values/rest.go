@@ -23,6 +23,7 @@ type rest struct {
 	max     int
 	keep    bool
 	careful bool // names may come out twice
+	nulls   bool // of the fields of a record: null says that the field has no value
 }
 
 func (c *Compiler) rest(v *calls.Value) Value {
@@ -33,6 +34,9 @@ func (c *Compiler) rest(v *calls.Value) Value {
 		for name, to := range c.setting(v.RenameBy).Members() {
 			r.rename[name] = to.Text()
 		}
+	}
+	for _, t := range v.From {
+		r.nulls = r.nulls || len(t) == 1 && len(t[0].Refs) == 1 && t[0].Refs[0].Root == "" && slices.Equal(t[0].Refs[0].Path, []string{"fields"})
 	}
 	r.careful = len(r.rename) > 0 || r.flatten != "" || r.keys != nil
 	if len(v.Only.Names)+len(v.Only.Settings) == 0 {
@@ -86,7 +90,11 @@ const maxFlat = 16
 
 // members copies the members of v. prefix stands in front of their names.
 func (c *copying) members(v fields.Value, prefix string, depth int) {
-	v.Scan(func(key, m fields.Value) bool {
+	scan := v.Scan
+	if c.nulls && depth == 0 {
+		scan = v.Every
+	}
+	scan(func(key, m fields.Value) bool {
 		if !c.s.step() || len(c.b) > maxPart || c.max > 0 && c.count >= c.max {
 			c.s.over = c.s.over || len(c.b) > maxPart
 			return false
@@ -138,7 +146,9 @@ func (c *copying) member(key, m fields.Value, prefix string) {
 		c.b = append(c.b, key...)
 	}
 	c.b = append(c.b, ':')
-	if c.as != nil {
+	if c.as != nil && m[0] == 'n' {
+		c.b = append(c.b, '"', '"') // what is sent as text has no other way to say it
+	} else if c.as != nil {
 		v := c.as(convert.JSON(m))
 		if !v.There() {
 			c.b = c.b[:before]

@@ -461,7 +461,11 @@ func (w *names) spread(b []byte, v Value, s *Scope, some bool) ([]byte, bool) {
 	s.spare = nil // a value inside may spread too
 	built, ok := v.Append(spare[:0], s)
 	if ok {
-		fields.Value(built).Scan(func(key, m fields.Value) bool {
+		scan := fields.Value(built).Scan
+		if r, copies := v.(*rest); copies && r.nulls {
+			scan = fields.Value(built).Every
+		}
+		scan(func(key, m fields.Value) bool {
 			if !s.step() || !w.free(key.Text()) {
 				return !s.over
 			}

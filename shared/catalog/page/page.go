@@ -12,6 +12,7 @@ import (
 
 	"weir/shared/catalog"
 	"weir/shared/catalog/calls"
+	"weir/shared/catalog/objects"
 )
 
 // Example is an event and what is sent of it; its zero value stands for none.
@@ -29,6 +30,7 @@ func Write(s catalog.Spec, e Example) []byte {
 		whatBecomes(&b, s.Calls.Calls)
 		named(&b, s.Calls.Calls)
 	}
+	records(&b, s.Objects)
 	table(&b, "Settings", s.Fields, "")
 	table(&b, "Secrets", s.Secrets, "Sealed for the data plane before they leave your machine; the control plane cannot read them.\n\n")
 	limits(&b, s)
@@ -43,6 +45,33 @@ func Write(s catalog.Spec, e Example) []byte {
 		fmt.Fprintf(&b, "## Example\nThis event\n```json\n%s\n```\nis sent as\n```\n%s\n```\n", e.Event, e.Request)
 	}
 	return append(bytes.TrimRight(b.Bytes(), "\n"), '\n')
+}
+
+// records writes what syncs can keep in the kind.
+func records(b *bytes.Buffer, all []objects.Object) {
+	if len(all) == 0 {
+		return
+	}
+	b.WriteString("## Objects\n[Syncs](../activation.md) keep rows of models as records of these:\n\n| object | is | can be | known by | fields |\n|---|---|---|---|---|\n")
+	list := func(fields []objects.Field) string {
+		var names []string
+		for _, f := range fields {
+			names = append(names, "`"+f.Name+"`")
+		}
+		return strings.Join(names, ", ")
+	}
+	for _, o := range all {
+		fields := list(o.Fields)
+		if !o.Closed {
+			fields = strings.TrimPrefix(fields+", others", ", ")
+		}
+		known := list(o.Identifiers)
+		if known == "" {
+			known = "what the sync says"
+		}
+		fmt.Fprintf(b, "| `%s` | %s: %s | %s | %s | %s |\n", o.Name, cell(o.Title), cell(o.Doc), strings.Join(o.Actions, ", "), known, fields)
+	}
+	b.WriteString("\n")
 }
 
 // configuration writes an object of the kind as `weir apply` takes it.

@@ -7,7 +7,8 @@ import "strings"
 // Roots are the members at the top of an event that a path may begin with; others are
 // reached by $event.
 var Roots = []string{"type", "event", "name", "category", "userId", "anonymousId", "previousId", "groupId", "messageId", "timestamp", "originalTimestamp", "sentAt", "request_ip",
-	"receivedAt", "properties", "traits", "context", "integrations", "channel", "version", "objects", "rowId", "recordId", "projectId"}
+	"receivedAt", "properties", "traits", "context", "integrations", "channel", "version", "objects", "rowId", "recordId", "projectId",
+	"action", "mode", "object", "key", "identifiers", "fields", "changed"}
 
 var (
 	// Computed are the paths that begin with $, and whether a path goes on behind them.
