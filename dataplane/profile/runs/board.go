@@ -1,4 +1,4 @@
-// Package runs runs profiles: each after loads of its warehouse, at most as often as its
+// Package runs runs profiles: each when the plane begins, after loads of its warehouse, at most as often as its
 // plan says, and when somebody asks. Of one profile one thing is done at a time, be it a
 // run, a preview or a decision. Runs that ended early are begun again, and give what one
 // that did not would have given. What is kept of them here is counts, codes and durations.
@@ -97,7 +97,7 @@ func (b *Board) of(ws id.Workspace, name string) *state {
 	defer b.mu.Unlock()
 	k := key{ws, name}
 	if b.state[k] == nil {
-		b.state[k] = &state{busy: make(chan struct{}, 1), merged: -1}
+		b.state[k] = &state{busy: make(chan struct{}, 1)}
 	}
 	return b.state[k]
 }
@@ -147,7 +147,7 @@ func (b *Board) due(j Job) (o profile.Options, due bool) {
 	case now.Before(s.due):
 		return o, false
 	}
-	return o, s.failed > 0 || merged > max(s.merged, 0) || s.last == nil && s.merged < 0 && merged > 0 || s.last != nil && now.Sub(s.last.Started) >= idle
+	return o, s.failed > 0 || s.last == nil || merged > s.merged || now.Sub(s.last.Started) >= idle
 }
 
 // do does a run.
@@ -214,8 +214,12 @@ func (b *Board) with(ctx context.Context, j Job, do func(context.Context, tables
 	return do(ctx, session, profile.Config{Name: j.Name, Plan: j.Plan, SQL: on.Dialect(), Home: on.Home(), Table: j.Table})
 }
 
-// find returns a workspace's profile by name, the only one for "".
+// find returns a workspace's profile by name, the only one for "". fault.Unavailable:
+// another process of the plane runs them, and only there one thing is done at a time.
 func (b *Board) find(ws id.Workspace, name string) (Job, error) {
+	if !b.c.Owner() {
+		return Job{}, fault.New(fault.Unavailable, "Another process of this plane runs the profiles; ask again.")
+	}
 	var found []Job
 	for _, j := range b.c.Jobs() {
 		if j.Workspace == ws && (name == "" || j.Name == name) {
