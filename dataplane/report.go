@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"weir/dataplane/agent"
+	"weir/dataplane/destination"
 	"weir/dataplane/health"
 	"weir/dataplane/ledger"
 	"weir/dataplane/load"
@@ -91,6 +92,11 @@ func (d *DataPlane) warehouses() []health.Warehouse {
 // status is what a beat says.
 func (d *DataPlane) status() agent.Status {
 	running, alarms := d.health.Status()
+	for i, a := range alarms {
+		if len(a.Objects) > 0 && a.Reason != "" {
+			alarms[i].Reason = d.upward(a.Workspace, id.Destination(a.Objects[0]), string(a.Reason))
+		}
+	}
 	s := agent.Status{Healthy: running && d.ready() == nil, Alarms: alarms}
 	rows, whole := d.books()
 	if s.Partial = !whole; s.Partial && d.cfg.Events != "" {
@@ -99,13 +105,23 @@ func (d *DataPlane) status() agent.Status {
 		}
 	}
 	for _, r := range rows {
-		s.Counts = append(s.Counts, count(r))
+		s.Counts = append(s.Counts, d.count(r))
 	}
 	return s
 }
 
+// upward is a code of a destination as it goes up: one that its own spec in the workspace
+// declares by its place there.
+func (d *DataPlane) upward(ws id.Workspace, dest id.Destination, code string) wire.Code {
+	place := -1
+	if t, there := d.plans.Target(ws, dest); there == destination.Present {
+		place = slices.Index(t.Codes, code)
+	}
+	return wire.Code(code).Placed(place)
+}
+
 // count is a row of the ledger as it goes up.
-func count(r ledger.Row) wire.Count {
+func (d *DataPlane) count(r ledger.Row) wire.Count {
 	c := wire.Count{
 		Workspace: r.Workspace, Source: r.Source, Destination: r.Destination,
 		Accepted: above(r.Accepted), Replayed: above(r.Replayed), Waiting: above(r.Waiting), Duplicate: above(r.Duplicate), Quarantined: above(r.Quarantined),
@@ -120,7 +136,7 @@ func count(r ledger.Row) wire.Count {
 			if c.Dropped == nil {
 				c.Dropped = map[wire.Code]uint64{}
 			}
-			c.Dropped[wire.Code(code)] += uint64(n)
+			c.Dropped[d.upward(r.Workspace, r.Destination, code)] += uint64(n)
 		}
 	}
 	return c

@@ -28,9 +28,10 @@ func (s *Service) Run(ctx context.Context) error {
 	return nil
 }
 
-// FoldBeat keeps a verified beat. A time after now counts as now: the clock of a hub
+// FoldBeat keeps a verified beat, with all codes by their names. A time after now counts as now: the clock of a hub
 // outside may be ahead, and a plane must not look alive after it died.
 func (s *Service) FoldBeat(ctx context.Context, b wire.Beat) error {
+	b = s.named(ctx, b)
 	if now := s.cfg.Now(); b.At.After(now) {
 		b.At = now
 	}

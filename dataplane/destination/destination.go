@@ -213,7 +213,8 @@ type Target struct {
 	ID        id.Destination
 	Name      string
 	Type      string
-	Disabled  bool // deliveries are parked until it is enabled again
+	Disabled  bool     // deliveries are parked until it is enabled again
+	Codes     []string // of one whose spec stands in its workspace: those that it declares, in that order
 	Opened
 }
 

@@ -228,6 +228,11 @@ func (p *Plan) target(ws id.Workspace, d workspace.Destination, k Kinds, s Secre
 	if len(problems) > 0 {
 		return target{}, problems
 	}
+	if d.Type == private.Type {
+		for _, code := range spec.Codes {
+			made.Codes = append(made.Codes, code.Name)
+		}
+	}
 	t := target{spec: d.Spec, settings: catalog.Fill(spec, d.Settings), secrets: secrets}
 	if p != nil {
 		if old, ok := p.targets[d.ID]; ok && old.equal(t, d.Type) {

@@ -1,6 +1,7 @@
 package plan_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -16,6 +17,7 @@ name: crm
 title: CRM
 doc: Ours.
 base: { any: "https://crm.example" }
+codes: [{ name: crm_full, doc: the list is full }, { name: crm_away, doc: it sleeps }]
 calls: [{ on: { type: [track] }, path: /events, body: { name: event } }]
 `
 
@@ -56,6 +58,9 @@ func TestASpecThatThisBuildCannotReadStopsNoOtherDestination(t *testing.T) {
 		return p, got
 	}
 	first, target := put(nil, own)
+	if !slices.Equal(target.Codes, []string{"crm_full", "crm_away"}) {
+		t.Errorf("its codes are %q", target.Codes)
+	}
 	if target.Disabled || target.Limits.Concurrency != 1 || len(h.Unopened()) > 0 {
 		t.Errorf("it is %+v, unopened %v", target, h.Unopened())
 	}

@@ -3,6 +3,7 @@ package wire
 import (
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 
 	"weir/shared/catalog"
@@ -22,6 +23,35 @@ const (
 	Undeclared      Code = "undeclared"       // stands for a code that is not in this list
 )
 
+// maxOwn is how many codes of its own a destination's own spec may go up with.
+const maxOwn = 100
+
+// ownCode begins the codes that stand for those which the spec of a destination in its
+// workspace declares: they go up by their place there, and the control plane, which has the
+// spec, knows their names. So the list of what may go up stays closed.
+const ownCode = "custom_code_"
+
+// Placed returns what goes up for c: c itself when it is declared here, else what stands for
+// the code at place i, from 0, of a destination's own spec. i is -1 for none.
+func (c Code) Placed(i int) Code {
+	switch {
+	case c.Known():
+		return c
+	case i < 0 || i >= maxOwn:
+		return Undeclared
+	}
+	return ownAt(i)
+}
+
+func ownAt(i int) Code { return Code(ownCode + strconv.Itoa(i+1)) }
+
+// Own returns the place, from 0, of the code that c stands for in a destination's own spec.
+func (c Code) Own() (i int, ok bool) {
+	rest, ok := strings.CutPrefix(string(c), ownCode)
+	n, err := strconv.Atoi(rest)
+	return n - 1, ok && err == nil && n > 0 && n <= maxOwn
+}
+
 // Codes returns every Code there is, sorted. Nothing else goes up.
 func Codes() []Code { return slices.Clone(declared()) }
 
@@ -39,6 +69,9 @@ func codesOf(kinds []catalog.Spec) []Code {
 	all := slices.Concat(ownCodes(), configCodes, planCodes, doorCodes, settlementCodes, loadCodes, syncCodes, alarmCodes)
 	for status := 400; status < 500; status++ {
 		all = append(all, Code("rejected_"+strconv.Itoa(status))) // dead: that answer of a destination
+	}
+	for i := range maxOwn {
+		all = append(all, ownAt(i))
 	}
 	for _, kind := range kinds {
 		for _, own := range kind.Codes {

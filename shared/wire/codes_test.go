@@ -33,3 +33,26 @@ func TestEveryCodeOfAConfigurationCheckIsDeclared(t *testing.T) {
 		}
 	}
 }
+
+func TestCodesOfAnOwnSpecGoUpByTheirPlaces(t *testing.T) {
+	t.Parallel()
+	for _, i := range []int{0, 9, 99} {
+		c := wire.Code("crm_full").Placed(i)
+		if got, ok := c.Own(); !ok || got != i || !c.Known() {
+			t.Errorf("place %d goes up as %s, which is place %d", i, c, got)
+		}
+	}
+	for _, i := range []int{-1, 100} {
+		if c := wire.Code("crm_full").Placed(i); c != wire.Undeclared {
+			t.Errorf("place %d goes up as %s", i, c)
+		}
+	}
+	if c := wire.Code("expired").Placed(3); c != "expired" {
+		t.Errorf("a code of all goes up as %s", c)
+	}
+	for _, c := range []wire.Code{"custom_code_0", "custom_code_101", "custom_code_x", "custom_code_", "crm_full", ""} {
+		if i, ok := c.Own(); ok {
+			t.Errorf("%s stands for place %d", c, i)
+		}
+	}
+}

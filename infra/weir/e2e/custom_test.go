@@ -19,7 +19,9 @@ fields:
 secrets:
   - { name: key, type: string, title: Key, required: true }
 test: { path: /me, when: { id: { exists: true } } }
+codes: [{ name: crm_loud, doc: it is loud }, { name: crm_quiet, doc: it says nothing }]
 calls:
+  - { on: { type: [track], event: [Quiet] }, drop: crm_quiet }
   - on: { type: [track] }
     path: /events
     body: { messageId: messageId, name: "{settings.prefix}{event}" }
@@ -62,6 +64,10 @@ connections:
 	_, in := dev(t, dir, config("made-up-key"))
 	accept(t, in.Gateway, "/v1/track", "wk_web", `{"userId":"u","event":"Hello","messageId":"m1"}`)
 	until(t, "it is delivered", func() bool { return bookOf(t, in, "web", "crm").Delivered == 1 })
+	accept(t, in.Gateway, "/v1/track", "wk_web", `{"userId":"u","event":"Quiet","messageId":"m2"}`)
+	until(t, "the control plane knows why an event was dropped, by the name that the spec has for it", func() bool {
+		return strings.Contains(fetch(t, in.Control+"/api/v1/status", in.Token), `"crm_quiet":1`)
+	})
 	all := vendor.all()
 	if len(all) != 1 || !strings.Contains(string(all[0].Body), `{"messageId":"m1","name":"crm:Hello"}`) {
 		t.Errorf("arrived: %+v", all)
