@@ -1,12 +1,14 @@
 import { useQuery } from "@tanstack/react-query";
 import { RouterProvider } from "@tanstack/react-router";
-import { useState } from "react";
+import { lazy, Suspense, useState } from "react";
 import { type Me, me } from "./api/client";
 import { newRouter } from "./frame/router";
 import { Login } from "./pages/login/login";
 import { Trouble } from "./pages/trouble";
 import { Waiting } from "./parts/waiting";
 import { keys } from "./queries";
+
+const AcceptPage = lazy(() => import("./pages/invitation/accept-page").then((m) => ({ default: m.AcceptPage })));
 
 const retryEvery = 3000; // ms, while the control plane does not answer
 
@@ -18,6 +20,12 @@ export function App() {
     staleTime: Number.POSITIVE_INFINITY,
     refetchInterval: (q) => (q.state.status === "error" ? retryEvery : false),
   });
+  if (location.pathname === "/invitations/accept")
+    return (
+      <Suspense fallback={null}>
+        <AcceptPage />
+      </Suspense>
+    );
   if (session.data) return <SignedIn me={session.data} />;
   if (session.data === null) return <Login />;
   return (

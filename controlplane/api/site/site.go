@@ -1,11 +1,15 @@
 // Package site serves the console: the files of its build, and index.html for every
 // address that is a page of it. The page may load its own files and talk to this
-// address and to the planes' views, and nothing else.
+// address and to the planes' views, and nothing else. Files whose names hold a digest
+// are kept by browsers for a year, and sent compressed.
 package site
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"log/slog"
 	"net/http"
@@ -13,6 +17,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/labstack/echo/v4"
 
@@ -26,6 +31,8 @@ type Site struct {
 	// Planes lists the data planes, whose views the page may talk to.
 	Planes func(ctx context.Context, region string) ([]store.Plane, error)
 	Log    *slog.Logger
+
+	zipped sync.Map // of assets, whose content never changes: name to []byte
 }
 
 // Serve answers with a file. An address that is no file is one of the console's
@@ -59,7 +66,52 @@ func (s *Site) Serve(c echo.Context) error {
 	if name == "index.html" {
 		h.Set("Content-Security-Policy", s.contentPolicy(c.Request().Context()))
 	}
+	if strings.HasPrefix(name, "assets/") && isText(name) {
+		h.Set("Vary", "Accept-Encoding")
+		if takesGzip(c.Request()) {
+			if text, err = s.compressed(name, text); err != nil {
+				return fmt.Errorf("compress %s: %w", name, err)
+			}
+			h.Set("Content-Encoding", "gzip")
+		}
+	}
 	return c.Blob(http.StatusOK, contentType(name), text)
+}
+
+func isText(name string) bool {
+	return slices.Contains([]string{".js", ".css", ".svg", ".json"}, path.Ext(name))
+}
+
+// takesGzip reports whether a caller lists gzip without refusing it by a weight of zero.
+func takesGzip(r *http.Request) bool {
+	for part := range strings.SplitSeq(strings.Join(r.Header.Values("Accept-Encoding"), ","), ",") {
+		name, weight, _ := strings.Cut(part, ";")
+		if strings.EqualFold(strings.TrimSpace(name), "gzip") {
+			_, q, said := strings.Cut(weight, "=")
+			return !said || strings.Trim(q, "0. ") != ""
+		}
+	}
+	return false
+}
+
+// compressed is an asset in gzip, which is made once.
+func (s *Site) compressed(name string, text []byte) ([]byte, error) {
+	if known, ok := s.zipped.Load(name); ok {
+		return known.([]byte), nil
+	}
+	var b bytes.Buffer
+	w, err := gzip.NewWriterLevel(&b, gzip.BestCompression)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := w.Write(text); err != nil {
+		return nil, err
+	}
+	if err := w.Close(); err != nil {
+		return nil, err
+	}
+	s.zipped.Store(name, b.Bytes())
+	return b.Bytes(), nil
 }
 
 // contentType is fixed here because the system's own list differs between

@@ -74,7 +74,15 @@ export async function logout(): Promise<void> {
 
 /** Every plane and workspace, with what the planes report. */
 export async function status(signal?: AbortSignal): Promise<Status> {
-  return await settle(http.GET("/api/v1/status", signal ? { signal } : {}));
+  const all: Status = { planes: [], workspaces: [], next: "" };
+  do {
+    const params = { query: all.next === "" ? {} : { cursor: all.next } };
+    const page = await settle(http.GET("/api/v1/status", { params, ...(signal ? { signal } : {}) }));
+    if (all.next === "") all.planes = page.planes;
+    all.workspaces.push(...page.workspaces);
+    all.next = page.next ?? "";
+  } while (all.next !== "");
+  return all;
 }
 
 /** Removes a data plane on which no workspace is. Its hub admits it no more. */

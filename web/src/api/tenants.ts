@@ -88,3 +88,8 @@ export async function deleteWorkspace(name: string, number: number, discardParke
   const params = { path: { name }, header: { "If-Match": `"${number}"` }, query: { discardParked } };
   await done(http.DELETE("/api/v1/workspaces/{name}", { params }));
 }
+
+/** Uses an invitation, and signs in. */
+export async function acceptInvitation(token: string, password: string): Promise<void> {
+  await done(http.POST("/api/v1/invitations/accept", { body: { token, password } }));
+}

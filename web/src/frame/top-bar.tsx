@@ -23,7 +23,7 @@ export function TopBar({ here, place, onMenu, onSwitch, onFind }: Props) {
       >
         <Icon name="menu" large />
       </button>
-      <Link href="/" look="plain" aria-label="Weir, to the first page" className="px-1 max-sm:hidden">
+      <Link href="/" look="plain" aria-label="Weir, to the first page" className="flex px-1 max-sm:hidden">
         <Mark />
       </Link>
       <button
@@ -41,7 +41,11 @@ export function TopBar({ here, place, onMenu, onSwitch, onFind }: Props) {
       {workspace ? (
         <span className="flex items-center gap-2 max-lg:hidden">
           <span className="rounded-md bg-sunken px-1.5 py-0.5 text-xs text-soft">{workspace.region}</span>
-          <Link href={inOrganization(place.organization, "workspaces", workspace.name, "history")} look="plain">
+          <Link
+            href={inOrganization(place.organization, "workspaces", workspace.name, "history")}
+            look="plain"
+            className="flex"
+          >
             <RevisionBadge state={workspace.state} number={workspace.number} />
           </Link>
         </span>
@@ -50,7 +54,7 @@ export function TopBar({ here, place, onMenu, onSwitch, onFind }: Props) {
         <button
           type="button"
           onClick={onFind}
-          aria-label="Find anything"
+          title="Find anything (Ctrl K)"
           className="inline-flex h-8 items-center gap-2 rounded-lg border border-line px-2.5 text-sm text-soft hover:border-edge hover:text-ink"
         >
           <Icon name="search" />

@@ -2,7 +2,7 @@ import type { AnchorHTMLAttributes } from "react";
 import { follow } from "./path";
 
 const looks = {
-  text: "text-accent underline-offset-2 hover:underline",
+  text: "text-accent underline decoration-accent/40 underline-offset-2 hover:decoration-accent",
   name: "font-medium text-ink underline-offset-2 hover:text-accent hover:underline break-all",
   plain: "",
   strong:

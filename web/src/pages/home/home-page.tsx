@@ -33,7 +33,9 @@ export function HomePage() {
       of="Home"
       beside={
         <>
-          <RevisionBadge state={workspace.state} number={workspace.number} />
+          <span className="lg:hidden">
+            <RevisionBadge state={workspace.state} number={workspace.number} />
+          </span>
           <span className="text-sm text-soft">Region {workspace.region}</span>
         </>
       }

@@ -94,7 +94,7 @@ export function ObjectForm({ kind, spec, opened, isNew, configured, act, onDone,
     return found;
   };
   const fields = spec.fields ?? [];
-  const first = fields.filter((f) => f.required || fields.length < 6);
+  const first = fields.filter((f) => f.required);
   const rest = fields.filter((f) => !first.includes(f));
   const secrets = [...(spec.secrets ?? [])].sort((a, b) => Number(b.required ?? false) - Number(a.required ?? false));
   const firstSecrets = secrets.filter((f) => f.required || secrets.length === 1 || !/^ssl/.test(f.name));

@@ -30,7 +30,7 @@ export function NewSourcePage() {
                 .map((s) => (
                   <label
                     key={s.name}
-                    className="flex cursor-pointer gap-3 rounded-xl border border-line bg-card p-4 shadow-xs hover:border-edge has-checked:border-accent has-checked:bg-accent-wash"
+                    className="flex cursor-pointer items-start gap-3 rounded-xl border border-line bg-card p-4 shadow-xs hover:border-edge has-checked:border-accent has-checked:bg-accent-wash"
                   >
                     <input
                       type="radio"
