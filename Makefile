@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help dev build web generate migration check unit simulate console e2e kills equalities test soak bench endure fuzz need need-test clean
+.PHONY: help dev build web generate migration check unit simulate console e2e kills equalities syncs test soak bench endure fuzz need need-test clean
 
 # Node and Chromium from npm, where setup had to put them; one build cache for products and tests.
 export PATH    := $(CURDIR)/bin/tools:$(PATH)
@@ -99,10 +99,13 @@ kills: need-test bin/gotestsum ## black-box tests of processes that die under lo
 soak: export SEEDS = 10000
 soak: export KILLS = 100
 soak: ## what takes long: 10,000 seeds of each simulation, 100 kills, then 60 seeds of identity's equalities (later: FROM=4001 goes on from a seed; other amounts: SEEDS, KILLS)
-	@infra/tools/steps.sh simulate='about ten minutes' kills='about two minutes' equalities='about ten minutes'
+	@infra/tools/steps.sh simulate='about ten minutes' kills='about two minutes' equalities='about ten minutes' syncs='about five minutes'
 
 equalities: need-test ## identity on both engines for 60 seeds: batches, deaths and expiry against full builds, SQL against breadth first and union-find
 	cd dataplane/identity && go test -count 1 -timeout 0 . -seeds 60
+
+syncs: need-test ## syncs on DuckDB and Postgres for 200 random steps: rejects, lost answers and deaths against a model of the tool
+	cd dataplane && go test -count 1 -timeout 0 ./warehouses -run TestSyncs -syncsteps 200
 
 bench: build ## speed and memory, with ratios against baselines of the same run
 	go test -run '^$$' -bench . -benchmem $$(go list work | grep -v -e /store/ent -e /e2e)

@@ -26,6 +26,8 @@ const (
 	pageRows  = 1000
 	flushRows = 5000 // that were sent and are not written down
 	maxTries  = 6    // of a row that its destination fails at while it takes others
+
+	maxRefusals = 5 // in a row, by a warehouse, of what a run writes there
 )
 
 // run is one run of a sync in this process.
@@ -206,10 +208,10 @@ func (r *run) trouble(ctx context.Context, err error) (jobs.Next, error) {
 	if ctx.Err() != nil {
 		return jobs.Next{}, ctx.Err()
 	}
-	switch fault.KindOf(err) {
-	case fault.Missing:
+	switch kind := fault.KindOf(err); {
+	case kind == fault.Missing:
 		return r.wait(ctx, CodeGone, time.Minute), nil
-	case fault.Invalid:
+	case kind == fault.Invalid && (!r.planned || r.failures >= maxRefusals): // what was planned is refused for a lock, too
 		r.books.State, r.books.Code, r.detail = Failed, CodeModel, err.Error()
 		return jobs.Next{}, nil
 	}

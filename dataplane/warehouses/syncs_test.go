@@ -2,6 +2,7 @@ package warehouses_test
 
 import (
 	"context"
+	"flag"
 	"testing"
 
 	"weir/dataplane/load/loadtest"
@@ -10,12 +11,21 @@ import (
 	"weir/dataplane/warehouses"
 )
 
+// syncSteps is how many random steps the kit of syncs does; make soak does more.
+var syncSteps = flag.Int("syncsteps", 2, "random steps of the kit of syncs")
+
 func TestSyncs(t *testing.T) {
 	t.Parallel()
 	for kind, setup := range map[string]func(testing.TB) loadtest.Setup{"duckdb": duckDB, "postgres": ofPostgres} {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
-			syncstest.Run(t, func(t *testing.T) syncstest.Open { return opening(t, kind, setup(t)) }, 2)
+			if kind == "postgres" || *syncSteps > 2 { // their SQL is the same, and each use of a DuckDB file is a process
+				t.Run("modes", func(t *testing.T) {
+					t.Parallel()
+					syncstest.Modes(t, func(t *testing.T) syncstest.Open { return opening(t, kind, setup(t)) })
+				})
+			}
+			syncstest.Run(t, func(t *testing.T) syncstest.Open { return opening(t, kind, setup(t)) }, *syncSteps)
 		})
 	}
 }

@@ -12,12 +12,11 @@ import (
 	"weir/shared/workspace/activation"
 )
 
-// Run runs the kit on a warehouse; steps is how many random steps it does.
+// Run runs the kit on a warehouse, but for Modes; steps is how many random steps it does.
 func Run(t *testing.T, open func(t *testing.T) Open, steps int) {
 	t.Run("calm", func(t *testing.T) { t.Parallel(); calm(t, open(t)) })
 	t.Run("held", func(t *testing.T) { t.Parallel(); held(t, open(t)) })
 	t.Run("rejects", func(t *testing.T) { t.Parallel(); rejects(t, open(t)) })
-	t.Run("modes", func(t *testing.T) { t.Parallel(); modes(t, open) })
 	t.Run("random", func(t *testing.T) { t.Parallel(); random(t, open(t), steps) })
 }
 
@@ -125,8 +124,8 @@ func (w *World) again(waive bool) books.Run {
 	})
 }
 
-// modes: what becomes of new, changed and removed rows.
-func modes(t *testing.T, open func(t *testing.T) Open) {
+// Modes holds each mode to what becomes of new, changed and removed rows there.
+func Modes(t *testing.T, open func(t *testing.T) Open) {
 	for mode, tc := range map[string]struct {
 		change func(*activation.Sync)
 		want   []string // writes after a new, a changed and a removed row
