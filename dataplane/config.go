@@ -161,5 +161,5 @@ func Kinds() plan.Kinds {
 	if !duckdb.Supported {
 		loads = slices.DeleteFunc(loads, func(k warehouse.Kind) bool { return k.Spec.Name == duckdb.Kind.Spec.Name })
 	}
-	return plan.Kinds{Sources: sources.All(), Destinations: destinations.All(), Custom: mapping.Custom, Warehouses: loads, Layouts: warehouses.Layouts()}
+	return plan.Kinds{Sources: sources.All(), Pulled: sources.Pulled(), Destinations: destinations.All(), Custom: mapping.Custom, Warehouses: loads, Layouts: warehouses.Layouts()}
 }

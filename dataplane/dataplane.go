@@ -32,6 +32,7 @@ import (
 	"weir/dataplane/pipeline/aside"
 	"weir/dataplane/plan"
 	"weir/dataplane/profile/runs"
+	"weir/dataplane/pull"
 	"weir/dataplane/queue"
 	"weir/dataplane/queue/detour"
 	"weir/dataplane/queue/natsstore"
@@ -82,6 +83,7 @@ type DataPlane struct {
 	moves      *moves.Board
 	syncs      *syncs.Engine
 	profiles   *runs.Board
+	pulls      *pull.Board
 	client     *outbound.Client
 }
 
@@ -238,6 +240,7 @@ func (d *DataPlane) startEngines(ctx context.Context) (stop func()) {
 	engines.Go(func() { d.moves.Run(ctx) })
 	engines.Go(func() { d.syncs.Run(ctx) })
 	engines.Go(func() { d.profiles.Run(ctx) })
+	engines.Go(func() { d.pulls.Run(ctx) })
 	for _, p := range d.partitions {
 		engines.Go(func() { p.Run(ctx) })
 	}
@@ -349,8 +352,9 @@ type handlers struct{ view, metrics http.Handler }
 // handlers makes the gateway and the handlers.
 func (d *DataPlane) handlers(g *guard.Guard) (handlers, error) {
 	var err error
+	take := d.showLive(d.health.RefuseOnLowDisk(d.health.RefuseFeedersOfFullLogs(d.aside.Refuse(d.writer.Append))))
 	d.gateway, err = ingest.New(ingest.Config{
-		Kinds: Kinds().Sources, Source: d.plans.Source, Waits: d.plans.Waits, Append: d.showLive(d.health.RefuseOnLowDisk(d.health.RefuseFeedersOfFullLogs(d.aside.Refuse(d.writer.Append)))), Ready: d.ready, Version: d.cfg.Version,
+		Kinds: Kinds().Sources, Source: d.plans.Source, Waits: d.plans.Waits, Append: take, Ready: d.ready, Version: d.cfg.Version,
 		TrustedProxies: d.trusted, Log: d.cfg.Log,
 	})
 	if err != nil {
@@ -361,6 +365,9 @@ func (d *DataPlane) handlers(g *guard.Guard) (handlers, error) {
 	}
 	if d.syncs, err = d.syncing(g); err != nil {
 		return handlers{}, fmt.Errorf("syncs: %w", err)
+	}
+	if d.pulls, err = d.pulling(take); err != nil {
+		return handlers{}, fmt.Errorf("pulls: %w", err)
 	}
 	d.view, err = view.New(d.viewConfig(g))
 	if err != nil {

@@ -76,3 +76,10 @@ func instead(address, of string) string {
 	}
 	return strings.TrimRight(of, "/") + u.RequestURI()
 }
+
+// Authorised is o with what a spec says of authorising requests, for settings as they were
+// given and with defaults filled in.
+func (o Opened) Authorised(spec catalog.Spec, given, filled []byte, secrets map[string]secret.String) Opened {
+	o.Auth = authOf(spec, given, filled, secrets)
+	return o
+}

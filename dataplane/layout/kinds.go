@@ -11,7 +11,7 @@ import (
 // "" for a type with rows. Case does not count.
 func Refuses(typ string) (code string) {
 	switch strings.ToLower(typ) {
-	case "track", "identify", "page", "screen", "group", "alias", "extract":
+	case "track", "identify", "page", "screen", "group", "alias", "extract", "record":
 		return ""
 	}
 	return "unsupported_event"
@@ -27,6 +27,9 @@ func (r *maker) kinds(kind string) {
 	case "extract":
 		r.calls = callExtract
 		r.extract()
+	case "record":
+		r.calls = callExtract
+		r.pulled()
 	case "identify":
 		r.calls = callIdentify
 		r.identify()
@@ -155,6 +158,30 @@ func (r *maker) extract() {
 		r.flat(b, "", r.Get(0, "properties"), fromProperties, "properties")
 		r.own(table, b)
 	}
+}
+
+// pulled adds the row of a record that was pulled from a tool, in the table of its source
+// and stream. Its id is the record's key, so that the newest state is the row, or with
+// history that of the state. What was deleted says when.
+func (r *maker) pulled() {
+	table := r.names.Table(r.word(r.Get(0, "event")))
+	key := r.Get(0, "key")
+	if r.word(key) == "" || table.Out == "" {
+		r.err = errKey
+		return
+	}
+	b := r.base(baseRecord)
+	if r.word(r.Get(0, "history")) == "true" {
+		r.id(b)
+		r.text(b, stdRecordID, key)
+	} else {
+		r.text(b, stdID, key)
+	}
+	if r.word(r.Get(0, "action")) == "delete" {
+		b.add(Column{Name: r.d.names.Fold("__deleted_at"), Type: Datetime, Raw: r.received()}, fromLayout)
+	}
+	r.flat(b, "", r.Get(0, "fields"), fromProperties, "fields")
+	r.own(table, b)
 }
 
 func (r *maker) traits(b *block) {

@@ -14,7 +14,10 @@ import (
 
 const maxColumns = 200
 
-var errRecord = fault.New(fault.Invalid, "an extract needs a recordId")
+var (
+	errRecord = fault.New(fault.Invalid, "an extract needs a recordId")
+	errKey    = fault.New(fault.Invalid, "a record needs an event and a key")
+)
 
 // Indexes of the standard columns in Dialect.std.
 const (

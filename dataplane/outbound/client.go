@@ -61,6 +61,11 @@ func (c *Client) Plane() *Plane { return c.plane }
 // fault.Invalid: HTTP cannot carry the request. fault.Denied: dial refused the
 // address. When ctx or the timeout has ended, the error is theirs.
 func (c *Client) Do(ctx context.Context, r destination.Request, timeout time.Duration) (destination.Response, error) {
+	return c.Read(ctx, r, timeout, maxAnswer+maxOfItem*len(r.Items))
+}
+
+// Read is Do that reads so many bytes of the answer at most.
+func (c *Client) Read(ctx context.Context, r destination.Request, timeout time.Duration, most int) (destination.Response, error) {
 	ctx, release := httpsend.WithTimeout(ctx, timeout)
 	defer release()
 	hr, err := c.urls.newRequest(ctx, r)
@@ -76,7 +81,6 @@ func (c *Client) Do(ctx context.Context, r destination.Request, timeout time.Dur
 		return destination.Response{}, endOf(ctx, err)
 	}
 	defer res.Body.Close()
-	most := maxAnswer + maxOfItem*len(r.Items)
 	body, err := readAnswer(res.Body, most)
 	if err != nil && res.StatusCode < 300 {
 		return destination.Response{Status: res.StatusCode}, endOf(ctx, err)

@@ -12,6 +12,7 @@ import (
 	"weir/dataplane/ingest"
 	"weir/dataplane/layout"
 	"weir/dataplane/load"
+	"weir/dataplane/pull"
 	"weir/dataplane/warehouse"
 	"weir/shared/catalog"
 	"weir/shared/catalog/private"
@@ -36,6 +37,7 @@ const (
 // Kinds is what this build can run.
 type Kinds struct {
 	Sources      []ingest.Kind
+	Pulled       []pull.Kind // sources whose rows are pulled
 	Destinations []destination.Kind
 	Custom       func(spec string) (destination.Kind, error) // of destinations with a spec of their own; nil: there are none
 	Warehouses   []warehouse.Kind
@@ -48,6 +50,9 @@ func (k Kinds) Specs() []catalog.Spec {
 	specs := make([]catalog.Spec, 0, len(k.Sources)+len(k.Destinations)+len(k.Warehouses))
 	for _, s := range k.Sources {
 		specs = append(specs, s.Spec)
+	}
+	for _, p := range k.Pulled {
+		specs = append(specs, p.Spec)
 	}
 	for _, d := range k.Destinations {
 		specs = append(specs, d.Spec)
@@ -118,6 +123,7 @@ type Plan struct {
 	entries map[string]ingest.Entry // by write key
 	paths   map[string]string       // by write key: where it stands in the configuration
 	sources map[id.Source]*Routing
+	pulls   map[id.Source]pulled
 	targets map[id.Destination]target
 	models  []activation.Model
 	syncs   []activation.Sync
@@ -176,10 +182,15 @@ func (p *Plan) Next(ctx context.Context, r workspace.Revision, k Kinds, s Secret
 	next := &Plan{
 		Workspace: r.Workspace, Name: c.Name, Number: r.Number, Digest: r.Digest, Profiles: c.Profiles,
 		entries: make(map[string]ingest.Entry, len(c.Sources)), paths: make(map[string]string, len(c.Sources)),
-		targets: make(map[id.Destination]target, len(c.Destinations)), models: c.Models, syncs: c.Syncs,
+		targets: make(map[id.Destination]target, len(c.Destinations)), models: c.Models, syncs: c.Syncs, pulls: map[id.Source]pulled{},
 	}
 	next.sources, problems = routings(c, steps, r.Number)
 	for i, src := range c.Sources {
+		if x, ok, ps := p.pulledOf(c.Workspace, src, k, s, r.Number, fmt.Sprintf("sources[%d]", i)); ok { // its write key opens nothing
+			problems = append(problems, ps...)
+			next.pulls[src.ID] = x
+			continue
+		}
 		next.paths[src.WriteKey] = fmt.Sprintf("sources[%d].writeKey", i)
 		entry, ps := k.entry(c.Workspace, src, s, fmt.Sprintf("sources[%d]", i))
 		problems = append(problems, ps...)

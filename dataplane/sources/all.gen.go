@@ -4,11 +4,18 @@
 package sources
 
 import (
+	_ "embed"
+
 	"weir/dataplane/ingest"
+	"weir/dataplane/pull"
+	"weir/dataplane/pull/api"
 	"weir/dataplane/sources/http"
 	"weir/dataplane/sources/javascript"
 	"weir/dataplane/sources/webhook"
 )
+
+//go:embed zendesk/spec.yaml
+var zendeskSpec []byte
 
 // All returns the kinds in the order of their names.
 func All() []ingest.Kind {
@@ -16,5 +23,12 @@ func All() []ingest.Kind {
 		http.Kind,
 		javascript.Kind,
 		webhook.Kind,
+	}
+}
+
+// Pulled returns the kinds whose rows are pulled, in the order of their names.
+func Pulled() []pull.Kind {
+	return []pull.Kind{
+		api.Define(zendeskSpec),
 	}
 }

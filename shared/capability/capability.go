@@ -37,11 +37,13 @@ const (
 	ReadProfiles      Action = "profiles:read"      // how runs of profiles stand, previews, and why identifiers belong together
 	RunProfiles       Action = "profiles:run"       // running profiles without delay
 	DecideProfiles    Action = "profiles:decide"    // deciding about persons: blocking, linking, erasing, publishing what was held
+	ReadPulls         Action = "pulls:read"         // how far the streams of pulled sources are
+	ChangePulls       Action = "pulls:change"       // running, pausing, resetting them; shows cursors, which hold values
 )
 
 // Actions lists every action.
 func Actions() []Action {
-	return []Action{ReadLedger, ReadDead, RedriveDead, DiscardDead, ReadLive, ReadParked, ReadQuarantine, ReplayQuarantine, DiscardQuarantine, ReadLoads, StartLoads, Query, Preview, TestDestination, ReadJobs, StopJobs, ReadSyncs, RunSyncs, ReadProfiles, RunProfiles, DecideProfiles}
+	return []Action{ReadLedger, ReadDead, RedriveDead, DiscardDead, ReadLive, ReadParked, ReadQuarantine, ReplayQuarantine, DiscardQuarantine, ReadLoads, StartLoads, Query, Preview, TestDestination, ReadJobs, StopJobs, ReadSyncs, RunSyncs, ReadProfiles, RunProfiles, DecideProfiles, ReadPulls, ChangePulls}
 }
 
 // Grant is the content of a capability: one plane, one workspace, one action.

@@ -16,6 +16,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"weir/shared/catalog/calls"
+	"weir/shared/catalog/streams"
 	"weir/shared/fault"
 )
 
@@ -69,6 +70,8 @@ func Parse(text []byte) (Spec, error) {
 		Lookups yaml.Node `yaml:"lookups"`
 		Answers yaml.Node `yaml:"answers"`
 		Test    yaml.Node `yaml:"test"`
+		Streams yaml.Node `yaml:"streams"` // see docs/source-format.md
+		Errors  yaml.Node `yaml:"errors"`
 	}
 	dec := yaml.NewDecoder(bytes.NewReader(text))
 	dec.KnownFields(true)
@@ -89,6 +92,10 @@ func Parse(text []byte) (Spec, error) {
 	}
 	s = withTLS(withBase(s), !file.Calls.IsZero())
 	problems := misread(odd)
+	if !file.Streams.IsZero() || !file.Errors.IsZero() {
+		read, more := streams.Parse(&file.Streams, &file.Errors, streamsKnown(s))
+		s.Pull, s.Streams, problems = &read, read.Outlines(), append(problems, more...)
+	}
 	if !file.Calls.IsZero() || !file.Answers.IsZero() || !file.Lookups.IsZero() || !file.Test.IsZero() {
 		read, more := calls.Parse(&file.Calls, &file.Lookups, &file.Answers, &file.Test, known(s))
 		s.Calls, problems = &read, append(problems, more...)
@@ -117,6 +124,15 @@ func misread(err *yaml.TypeError) []fault.Problem {
 	return c.problems
 }
 
+// streamsKnown is what streams may refer to.
+func streamsKnown(s Spec) streams.Known {
+	k := streams.Known{Base: len(s.Base) > 0}
+	for _, f := range s.Fields {
+		k.Settings = append(k.Settings, f.Name)
+	}
+	return k
+}
+
 // known is what calls may refer to.
 func known(s Spec) calls.Known {
 	k := calls.Known{Settings: map[string]string{}, Base: len(s.Base) > 0, Batch: s.Limits != nil && s.Limits.Batch != nil, Destination: s.Family == Destinations}
@@ -139,6 +155,10 @@ func known(s Spec) calls.Known {
 func Digest(s Spec) string {
 	s.Title, s.Doc = "", ""
 	s.Fields, s.Secrets, s.Codes = bare(s.Fields), bare(s.Secrets), nil
+	s.Streams = slices.Clone(s.Streams)
+	for i := range s.Streams {
+		s.Streams[i] = streams.Outline{Name: s.Streams[i].Name}
+	}
 	s.Base, s.Auth, s.Limits, s.Objects, s.Models = nil, nil, nil, nil, false
 	b, err := json.Marshal(s) // maps within defaults are written in the order of their keys
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 	"weir/shared/catalog/duration"
 	"weir/shared/catalog/objects"
 	"weir/shared/catalog/requests"
+	"weir/shared/catalog/streams"
 )
 
 // Duration is the value of a field of TypeDuration.
@@ -37,7 +38,7 @@ type Spec struct {
 	SentTo  []string `json:"sentTo,omitempty" yaml:"sentTo"`   // fields that say where the secrets are sent; see the function SentTo
 	Codes   []Code   `json:"codes,omitempty" yaml:"codes"`     // that only this kind gives
 
-	// Of destinations that speak HTTP.
+	// Of destinations that speak HTTP, and of sources that are pulled.
 	Base   map[string]string `json:"base,omitempty" yaml:"base"` // the vendor's address by the value of the field region, or under any; see BaseURL
 	Auth   []requests.Auth   `json:"auth,omitempty" yaml:"auth"` // applied one after the other to each request
 	Limits *requests.Limits  `json:"limits,omitempty" yaml:"limits"`
@@ -55,6 +56,11 @@ type Spec struct {
 	// Calls is what becomes of events, of a destination without code. It stands in the
 	// file alone: no form or check of settings needs it.
 	Calls *calls.Spec `json:"-" yaml:"-"`
+
+	// Streams are what a source has whose rows are pulled; others take what is sent to
+	// them. Pull is how they are read, which stands in the file alone.
+	Streams []streams.Outline `json:"streams,omitempty" yaml:"-"`
+	Pull    *streams.Spec     `json:"-" yaml:"-"`
 }
 
 // CodePrefix is what the kind's own codes begin with: its name with "_" for "-", and "_".

@@ -158,6 +158,7 @@ func (k *check) sources(list []Source) map[string]bool {
 		if spec, ok := k.spec(at, s.Type, catalog.Sources); ok {
 			k.settings(at, spec, s.Settings)
 			k.secrets(at, spec, s.Secrets)
+			k.pull(at+".pull", spec, s.Pull)
 		}
 	}
 	return ids

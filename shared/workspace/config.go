@@ -62,6 +62,7 @@ type Source struct {
 	Disabled bool                  `json:"disabled,omitempty"`
 	Settings json.RawMessage       `json:"settings,omitempty"`
 	Secrets  map[string]secret.Ref `json:"secrets,omitempty"` // by the Spec's secret field
+	Pull     *Pull                 `json:"pull,omitempty" added:"pull"`
 }
 
 // Library is code that transformations import by its name, such as

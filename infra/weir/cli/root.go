@@ -24,6 +24,7 @@ import (
 	"weir/infra/weir/cli/policies"
 	"weir/infra/weir/cli/preview"
 	"weir/infra/weir/cli/profiles"
+	"weir/infra/weir/cli/pull"
 	"weir/shared/command"
 	"weir/shared/worker"
 )
@@ -64,7 +65,7 @@ which 'weir dev' writes, else by the context of 'weir login'.`,
 	}
 	root.PersistentFlags().Var(&k.Output, "output", "how to print results: table, json or yaml")
 	root.AddCommand(apply.New(k), apply.NewDiff(k), apply.NewExport(k), apply.NewHistory(k), apply.NewRollback(k), newStatus(k), events.NewLedger(k), events.NewTail(k), events.NewQuery(k),
-		events.NewDLQ(k), events.NewReplay(k), events.NewJobs(k), events.NewLoad(k),
+		events.NewDLQ(k), events.NewReplay(k), events.NewJobs(k), events.NewLoad(k), pull.New(k),
 		activate.NewSync(k), activate.NewModel(k), newPlane(k), newLogin(k), newLogout(k), newContext(k), newOrg(k), newMember(k), newToken(k), newAudit(k), newCatalog(k), destination.New(k), newVersion(k), profiles.New(k), profiles.NewAudience(k), preview.New(k), dev.New(k), controlplane.New(p), dataplane.New(p), command.Worker(tasks()))
 	root.AddCommand(policies.New(k), policies.NewChange(k), policies.NewRole(k))
 	invocation{k}.completeNames(root)

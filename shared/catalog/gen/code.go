@@ -26,12 +26,17 @@ var goTypes = map[catalog.Type]string{
 
 // listFile writes the list of a family's kinds. Those of plain are their spec.yaml alone.
 func listFile(f family, specs []catalog.Spec, plain map[string]bool) ([]byte, error) {
-	var b, embedded, kinds bytes.Buffer
+	var b, embedded, kinds, pulled bytes.Buffer
 	imports := []string{`"weir/dataplane/` + f.contract + `"`}
 	if f.family == catalog.Destinations {
 		imports = append(imports, `"weir/dataplane/destination/override"`)
 	}
 	for _, s := range specs {
+		if s.Pull != nil && plain[s.Name] {
+			fmt.Fprintf(&embedded, "//go:embed %s/spec.yaml\nvar %sSpec []byte\n\n", s.Name, packageName(s))
+			fmt.Fprintf(&pulled, "\t\tapi.Define(%sSpec),\n", packageName(s))
+			continue
+		}
 		if !plain[s.Name] {
 			alias := ""
 			if packageName(s) != s.Name {
@@ -47,8 +52,13 @@ func listFile(f family, specs []catalog.Spec, plain map[string]bool) ([]byte, er
 	b.WriteString(header)
 	fmt.Fprintf(&b, "// Package %s lists every kind of %s of this build.\npackage %s\n\nimport (\n", f.folder, f.family, f.folder)
 	if embedded.Len() > 0 {
-		imports = append(imports, `"weir/dataplane/`+f.contract+`/mapping"`)
+		if f.family == catalog.Destinations {
+			imports = append(imports, `"weir/dataplane/`+f.contract+`/mapping"`)
+		}
 		b.WriteString("\t_ \"embed\"\n\n")
+	}
+	if pulled.Len() > 0 {
+		imports = append(imports, `"weir/dataplane/pull"`, `"weir/dataplane/pull/api"`)
 	}
 	slices.SortFunc(imports, func(a, b string) int {
 		return strings.Compare(a[strings.Index(a, `"`):], b[strings.Index(b, `"`):])
@@ -65,6 +75,11 @@ func listFile(f family, specs []catalog.Spec, plain map[string]bool) ([]byte, er
 	fmt.Fprintf(&b, "// All returns the kinds in the order of their names.\nfunc All() []%s.Kind {\n\treturn %s[]%s.Kind{\n", f.contract, before, f.contract)
 	b.Write(kinds.Bytes())
 	b.WriteString("\t}" + behind + "\n}\n")
+	if pulled.Len() > 0 {
+		b.WriteString("\n// Pulled returns the kinds whose rows are pulled, in the order of their names.\nfunc Pulled() []pull.Kind {\n\treturn []pull.Kind{\n")
+		b.Write(pulled.Bytes())
+		b.WriteString("\t}\n}\n")
+	}
 	return format.Source(b.Bytes())
 }
 

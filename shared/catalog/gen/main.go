@@ -58,9 +58,9 @@ func run(root string) error {
 		all = append(all, specs...)
 		plain := map[string]bool{}
 		for _, s := range specs {
-			plain[s.Name] = s.Calls != nil && !written(filepath.Join(root, "dataplane", f.folder, s.Name))
+			plain[s.Name] = (s.Calls != nil || s.Pull != nil) && !written(filepath.Join(root, "dataplane", f.folder, s.Name))
 			if plain[s.Name] {
-				if len(s.Calls.Go) > 0 {
+				if s.Calls != nil && len(s.Calls.Go) > 0 {
 					return fmt.Errorf("dataplane/%s/%s: the spec names a value by go, but there is no Go file", f.folder, s.Name)
 				}
 				files[filepath.Join("dataplane", f.folder, s.Name, "settings.gen.go")] = nil

@@ -47,12 +47,16 @@ type Source struct {
 	Disabled bool              `json:"disabled,omitempty" doc:"Refuses its events"`
 	Settings json.RawMessage   `json:"settings,omitempty" doc:"The settings of its kind"`
 	Secrets  map[string]Secret `json:"secrets,omitempty" doc:"The secrets of its kind"`
+	Pull     *Pull             `json:"pull,omitempty" doc:"Of a kind whose rows are pulled: which of them, and when"`
 	Was      string            `json:"was,omitempty" doc:"The former name, which renames; without effect once the name exists"`
 	ID       id.Source         `json:"id,omitempty" doc:"For a new object, when its maker sealed secrets for it already"`
 }
 
 // Library is code that transformations import by its name.
 type Library = workspace.Library
+
+// Pull says which rows of a source are pulled, and when.
+type Pull = workspace.Pull
 
 // ConsentCategory is one category of consent that users give.
 type ConsentCategory = workspace.ConsentCategory

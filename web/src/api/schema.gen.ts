@@ -2411,6 +2411,8 @@ export interface components {
             secrets?: {
                 [key: string]: components["schemas"]["Secret"];
             };
+            /** @description Of a kind whose rows are pulled: which of them, and when */
+            pull?: components["schemas"]["Pull"];
             /** @description The former name, which renames; without effect once the name exists */
             was?: string;
             /** @description For a new object, when its maker sealed secrets for it already */
@@ -2425,6 +2427,18 @@ export interface components {
             sealed?: {
                 [key: string]: string;
             };
+        };
+        Pull: {
+            /** @description Which streams of the kind are pulled; absent: all but those that the kind leaves off */
+            streams?: string[];
+            /** @description How often, such as 15m, 1m to 168h; absent: every 15m, and every 24h what is read whole each time */
+            every?: string;
+            /** @description When, in place of every: minute, hour, day of the month, month and day of the week, in UTC */
+            cron?: string;
+            /** @description Rows that changed before this day, such as 2025-01-31, are not pulled; absent: all are */
+            from?: string;
+            /** @description Warehouses keep each state of a row that was pulled, in place of the newest alone */
+            history?: boolean;
         };
         Library: {
             /** @description 1 to 63 of A-Z, a-z, 0-9, '_', '-' and '.', a letter first */
@@ -2894,7 +2908,7 @@ export interface components {
             /** @description The workspace's name */
             workspace: string;
             /** @enum {string} */
-            action: "ledger:read" | "dead:read" | "dead:redrive" | "dead:discard" | "live:read" | "parked:read" | "quarantine:read" | "quarantine:replay" | "quarantine:discard" | "loads:read" | "loads:start" | "query" | "preview" | "destination:test" | "jobs:read" | "jobs:stop" | "syncs:read" | "syncs:run" | "profiles:read" | "profiles:run" | "profiles:decide";
+            action: "ledger:read" | "dead:read" | "dead:redrive" | "dead:discard" | "live:read" | "parked:read" | "quarantine:read" | "quarantine:replay" | "quarantine:discard" | "loads:read" | "loads:start" | "query" | "preview" | "destination:test" | "jobs:read" | "jobs:stop" | "syncs:read" | "syncs:run" | "profiles:read" | "profiles:run" | "profiles:decide" | "pulls:read" | "pulls:change";
             /** @description Only for these, by name; absent or empty means all */
             sources?: string[];
             /** @description Only for these, by name; absent or empty means all */

@@ -1,0 +1,225 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"weir/dataplane/pull"
+	"weir/shared/catalog/streams"
+	"weir/shared/catalog/streams/word"
+)
+
+// How pages overlap, and how often a list begins again where nothing is met again.
+const (
+	overlap     = 10
+	maxRestarts = 20
+)
+
+// Pull reads a stream.
+func (s *source) Pull(ctx context.Context, name string, from pull.Cursor, b pull.Budget, emit func([]pull.Record, pull.Cursor) error) (pull.Next, error) {
+	stream := s.spec.Stream(name)
+	if stream == nil {
+		return pull.Next{}, &pull.Failure{Code: pull.CodeNoStream, Text: "The kind has no such stream any more."}
+	}
+	p, err := read(from)
+	if err != nil {
+		return pull.Next{}, &pull.Failure{Code: pull.CodeAnswer, Text: "The state of the stream is unreadable: reset it."}
+	}
+	r := &run{source: s, ctx: ctx, stream: stream, listed: stream, p: p, budget: b, emit: emit}
+	if stream.For != "" {
+		r.listed = s.spec.Stream(stream.For)
+	}
+	more, err := r.do()
+	var wait waits
+	if errors.As(err, &wait) {
+		return pull.Next{Wait: max(wait.Duration, time.Millisecond)}, nil
+	}
+	return pull.Next{More: more}, err
+}
+
+// run is one step of one stream.
+type run struct {
+	*source
+	ctx    context.Context
+	stream *streams.Stream
+	listed *streams.Stream // whose list is read: the stream, or the one for whose rows it is
+	p      position
+	budget pull.Budget
+	emit   func([]pull.Record, pull.Cursor) error
+}
+
+// whole is the cursor of lists that are read whole: its value is when that began.
+var whole = streams.Cursor{Type: word.RFC3339}
+
+// cursor is the list's cursor.
+func (r *run) cursor() *streams.Cursor {
+	if r.listed.Cursor != nil {
+		return r.listed.Cursor
+	}
+	return &whole
+}
+
+// do reads pages until the window ends or the budget does.
+func (r *run) do() (more bool, err error) {
+	for {
+		switch {
+		case !r.p.Open:
+			if !r.begin() {
+				return false, nil
+			}
+		case r.deps.Now().After(r.budget.Until):
+			return true, nil
+		}
+		if r.listed.Changes != nil && r.p.Listed {
+			err = r.changes()
+		} else {
+			err = r.page()
+		}
+		if errors.Is(err, errExpired) {
+			if !r.p.Begun && r.p.Page == "" || r.p.Restarts >= maxRestarts {
+				return false, &pull.Failure{Code: pull.CodeRefused, Text: "The vendor refuses the position, and the beginning of the list."}
+			}
+			r.p.Restarts++
+			r.p.list()
+			err = r.emit(nil, r.p.cursor())
+		}
+		if err != nil || !r.p.Open {
+			return err == nil && r.behind(), err
+		}
+	}
+}
+
+// behind reports whether the next window is due now: the one that ended was not up to now.
+func (r *run) behind() bool {
+	c := r.cursor()
+	if ch := r.listed.Changes; ch != nil {
+		c = &ch.Cursor
+	} else if c == &whole || c.Type == word.Integer {
+		return false
+	}
+	return parse(c, r.p.From) < r.now()-c.Lag.Milliseconds()-time.Minute.Milliseconds()
+}
+
+// begin opens a window; false: there is none yet.
+func (r *run) begin() bool {
+	p, now := &r.p, r.now()
+	if c := r.listed.Changes; c != nil {
+		return r.beginChanges(c, now)
+	}
+	c := r.cursor()
+	from := r.first(c)
+	p.list()
+	p.Restarts = 0
+	if c == &whole || c.Type == word.Integer {
+		p.To = write(&whole, now)
+	} else {
+		to := floor(c, now-c.Lag.Milliseconds())
+		if from >= to && p.From != "" {
+			return false
+		}
+		p.To = write(c, max(to, from))
+		if p.From != "" {
+			from = min(from, max(0, to-c.Restate.Milliseconds()))
+		}
+	}
+	p.Open, p.At = true, write(c, floor(c, from))
+	return true
+}
+
+// first is where a window begins.
+func (r *run) first(c *streams.Cursor) reading {
+	if r.p.From == "" && c.Type != word.Integer {
+		return parse(&whole, r.budget.From)
+	}
+	return parse(c, r.p.From)
+}
+
+// close ends the window.
+func (r *run) close() {
+	p, c := &r.p, r.cursor()
+	p.Open = false
+	switch {
+	case r.listed.Changes != nil: // its list was read
+		p.Listed, p.From = true, p.Changed
+	case c == &whole:
+		p.From = p.To
+	case c.Type == word.Integer:
+		p.From = p.At
+	default:
+		p.From = p.To
+	}
+	p.list()
+	p.To, p.At = "", ""
+}
+
+// page reads one page and goes on behind it.
+func (r *run) page() error {
+	p, c := &r.p, r.cursor()
+	a := asking{from: parse(c, p.At), to: parse(c, p.To), page: p.Page}
+	if p.Back != nil {
+		a.page = p.Former
+	}
+	got, err := r.fetch(&r.listed.Request, a)
+	if err != nil {
+		return err
+	}
+	next := *p
+	next.Done = nil
+	keys := make([]string, len(got.rows))
+	for i, row := range got.rows {
+		if keys[i] = keyOf(split(r.listed.Key), row); keys[i] == "" {
+			return &pull.Failure{Code: pull.CodeAnswer, Text: "A row has no key."}
+		}
+	}
+	closes := advance(&next, r.listed, c, got, keys)
+	former := r.p
+	if r.p = next; closes {
+		r.close()
+	}
+	if r.stream.For != "" {
+		behind := r.p
+		r.p = former
+		return r.children(got, keys, behind)
+	}
+	return r.emit(r.records(got.rows, keys, former.To), r.p.cursor())
+}
+
+// fetch asks for one page.
+func (r *run) fetch(q *streams.Request, a asking) (page, error) {
+	request, err := r.request(q, a)
+	if err != nil {
+		return page{}, err
+	}
+	res, err := r.send(r.ctx, request)
+	if err != nil {
+		return page{}, err
+	}
+	return pageOf(q, res)
+}
+
+func split(keys []string) [][]string {
+	paths := make([][]string, len(keys))
+	for i, k := range keys {
+		paths[i] = strings.Split(k, ".")
+	}
+	return paths
+}
+
+// records makes records of the rows of a list. began is when the list was begun, the
+// version of rows without a cursor.
+func (r *run) records(rows [][]byte, keys []string, began string) []pull.Record {
+	all := make([]pull.Record, 0, len(rows))
+	for i, row := range rows {
+		rec := pull.Record{Key: keys[i], Version: began, Row: row, Deleted: holds(r.listed.Deletes.When, row)}
+		if c := r.listed.Cursor; c != nil {
+			rec.Version = at(row, c.Field).Text()
+			if v, ok := valueOf(c, row); ok && c.Type != word.Integer {
+				rec.At = time.UnixMilli(v).UTC()
+			}
+		}
+		all = append(all, rec)
+	}
+	return all
+}

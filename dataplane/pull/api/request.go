@@ -1,0 +1,263 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"weir/dataplane/destination"
+	"weir/dataplane/pull"
+	"weir/shared/catalog/streams"
+	"weir/shared/catalog/streams/word"
+	"weir/shared/delay"
+	"weir/shared/fault"
+)
+
+// Bounds of requests.
+const (
+	timeout   = 60 * time.Second
+	maxAnswer = 16 << 20
+	shortWait = 5 * time.Second // a longer one ends the step
+)
+
+// errExpired is that what the pages went by has ended.
+var errExpired = errors.New("the position has ended")
+
+// waits ends a step: the account's limit is reached.
+type waits struct{ time.Duration }
+
+func (w waits) Error() string { return "the account's limit is reached" }
+
+// asking is what a request is made with.
+type asking struct {
+	from, to reading
+	parent   []byte // a row
+	page     string
+}
+
+// value fills in references of templates.
+func (s *source) value(a asking) func(root, name, as string) (string, bool) {
+	return func(root, name, as string) (string, bool) {
+		switch root {
+		case "settings":
+			v := s.settings.Get(name).Text()
+			return v, v != ""
+		case "parent":
+			v := at(a.parent, strings.Split(name, ".")).Text()
+			return v, v != ""
+		}
+		if name == "to" {
+			return format(a.to, as), true
+		}
+		return format(a.from, as), true
+	}
+}
+
+// request makes the request for a page.
+func (s *source) request(r *streams.Request, a asking) (destination.Request, error) {
+	out := destination.Request{Method: r.Method, Header: http.Header{"Accept": {"application/json"}}}
+	value := s.value(a)
+	for _, h := range r.Headers {
+		if text, ok := streams.Expand(h.Value, value); ok {
+			out.Header.Set(h.Name, text)
+		}
+	}
+	if a.page != "" && (r.Pages.By == word.Link || r.Pages.By == word.NextURL) {
+		if !sameOrigin(a.page, s.base) {
+			return out, &pull.Failure{Code: pull.CodeAnswer, Text: "The next page is at another address than the vendor's."}
+		}
+		out.URL = a.page
+		return out, nil
+	}
+	escaped := func(root, name, as string) (string, bool) {
+		text, ok := value(root, name, as)
+		return url.PathEscape(text), ok
+	}
+	path, ok := streams.Expand(r.Path, escaped)
+	if !ok {
+		return out, &pull.Failure{Code: pull.CodeAnswer, Text: "A row lacks what the next request names."}
+	}
+	q := url.Values{}
+	for _, m := range r.Query {
+		if text, ok := streams.Expand(m.Value, value); ok {
+			q.Add(m.Name, text)
+		}
+	}
+	body := r.Body
+	var err error
+	if body != nil {
+		if body, err = expandBody(body, value); err != nil {
+			return out, err
+		}
+	}
+	put := func(name, text string) {
+		switch {
+		case name == "":
+		case r.Pages.InBody && body != nil:
+			if with, err := streams.WithMember(body, name, text); err == nil {
+				body = with
+			}
+		default:
+			q.Set(name, text)
+		}
+	}
+	if r.Pages.SizeParam != "" {
+		put(r.Pages.SizeParam, strconv.Itoa(r.Pages.Size))
+	}
+	switch page := a.page; {
+	case page != "":
+		put(r.Pages.Param, page)
+	case r.Pages.By == word.Page:
+		put(r.Pages.Param, strconv.Itoa(r.Pages.First))
+	}
+	if body != nil {
+		out.Header.Set("Content-Type", "application/json")
+		out.Body = body
+	}
+	if out.URL = s.base + path; len(q) > 0 {
+		out.URL += "?" + q.Encode()
+	}
+	return out, nil
+}
+
+// sameOrigin reports whether an address is the base's: credentials go nowhere else.
+func sameOrigin(address, base string) bool {
+	u, err := url.Parse(address)
+	b, berr := url.Parse(base)
+	return err == nil && berr == nil && u.User == nil && strings.EqualFold(u.Scheme, b.Scheme) && strings.EqualFold(u.Host, b.Host)
+}
+
+// expandBody fills in the texts of a body.
+func expandBody(body []byte, value func(root, name, as string) (string, bool)) ([]byte, error) {
+	d := json.NewDecoder(bytes.NewReader(body))
+	d.UseNumber()
+	var v any
+	if err := d.Decode(&v); err != nil {
+		return nil, fmt.Errorf("read a body: %w", err)
+	}
+	var fill func(any) any
+	fill = func(v any) any {
+		switch x := v.(type) {
+		case string:
+			text, _ := streams.Expand(x, value)
+			if streams.Whole(x) {
+				return json.Number(text)
+			}
+			return text
+		case []any:
+			for i := range x {
+				x[i] = fill(x[i])
+			}
+		case map[string]any:
+			for k := range x {
+				x[k] = fill(x[k])
+			}
+		}
+		return v
+	}
+	return json.Marshal(fill(v))
+}
+
+// send sends a request in its account's turn and returns a successful answer.
+// waits, errExpired, *pull.Failure or the error of ctx say why there is none.
+func (s *source) send(ctx context.Context, r destination.Request) (destination.Response, error) {
+	for renewed := false; ; renewed = true {
+		turn, err := s.turn(ctx)
+		if err != nil {
+			return destination.Response{}, err
+		}
+		now := s.deps.Now()
+		authorised, used, err := s.deps.Keys.Request(ctx, s.opened, r, now)
+		if err != nil {
+			turn.Learn(destination.Response{}, now)
+			return destination.Response{}, unreached(ctx, err)
+		}
+		res, err := s.deps.Do(ctx, authorised, timeout, maxAnswer)
+		turn.Learn(res, s.deps.Now())
+		if err != nil {
+			return res, unreached(ctx, err)
+		}
+		s.heed(res)
+		if res.Status == http.StatusUnauthorized && !renewed {
+			if again, err := s.deps.Keys.Refused(used, s.deps.Now()); again && err == nil {
+				continue
+			}
+		}
+		return res, s.judge(res)
+	}
+}
+
+// turner is a turn of an account's rate.
+type turner interface {
+	Learn(destination.Response, time.Time)
+}
+
+// turn waits for the account's turn, or ends the step.
+func (s *source) turn(ctx context.Context) (turner, error) {
+	for {
+		turn, wait := s.deps.Rates.Take(s.account, s.limits, s.deps.Now())
+		if wait == 0 {
+			return turn, nil
+		}
+		if wait > shortWait {
+			return nil, waits{wait}
+		}
+		if !delay.For(ctx, wait) {
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// unreached is why there was no answer, without the texts of others.
+func unreached(ctx context.Context, err error) error {
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case fault.KindOf(err) == fault.Denied:
+		return &pull.Failure{Code: pull.CodeUnreachable, Text: "The plane's owner does not allow this address."}
+	case len(fault.ProblemsOf(err)) > 0 && fault.ProblemsOf(err)[0].Code == "token_refused":
+		return &pull.Failure{Code: pull.CodeReauthorize, Text: "The vendor gives no access token for the credentials."}
+	}
+	return &pull.Failure{Code: pull.CodeUnreachable, Text: "The vendor does not answer."}
+}
+
+// heed takes the vendor's clock from an answer: windows end by it where it is behind.
+func (s *source) heed(res destination.Response) {
+	if t, err := http.ParseTime(res.Header.Get("Date")); err == nil {
+		s.skew = min(t.Add(time.Second).UnixMilli()-s.deps.Now().UnixMilli(), 0)
+	}
+}
+
+// now is the time in milliseconds by the slower of both clocks.
+func (s *source) now() int64 { return s.deps.Now().UnixMilli() + s.skew }
+
+// judge says what an answer means.
+func (s *source) judge(res destination.Response) error {
+	text := fmt.Sprintf("The vendor answered %d.", res.Status)
+	switch meaning := s.spec.Errors[res.Status]; {
+	case res.Status < 300 && !res.Cut:
+		return nil
+	case res.Status < 300:
+		return &pull.Failure{Code: pull.CodeAnswer, Text: fmt.Sprintf("A page is larger than %d MiB.", maxAnswer>>20)}
+	case res.Status == http.StatusForbidden && res.Header.Get("X-Ratelimit-Remaining") == "0", res.Header.Get("Retry-After") != "" && res.Status == http.StatusForbidden:
+		return waits{limitedFor(res, s.deps.Now())}
+	case meaning == word.Reauthorize, meaning == "" && res.Status == http.StatusUnauthorized:
+		return &pull.Failure{Code: pull.CodeReauthorize, Text: text}
+	case meaning == word.Skip:
+		return &pull.Failure{Code: pull.CodeNoStream, Text: text}
+	case meaning == word.Expired:
+		return errExpired
+	case res.Status == http.StatusTooManyRequests:
+		return waits{limitedFor(res, s.deps.Now())}
+	case res.Status >= 500, meaning == word.Retry:
+		return &pull.Failure{Code: pull.CodeUnreachable, Text: text}
+	}
+	return &pull.Failure{Code: pull.CodeRefused, Text: text}
+}

@@ -1,0 +1,288 @@
+package api_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"log/slog"
+	"maps"
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"weir/dataplane/destination"
+	"weir/dataplane/outbound/auth"
+	"weir/dataplane/outbound/rate"
+	"weir/dataplane/pull"
+	"weir/dataplane/pull/api"
+)
+
+var seeds = flag.Int("seeds", 2, "how many runs of each kind of pages")
+
+// tool is a vendor's list in memory: rows get times of whole seconds, appear late, and
+// many get one time at once. Its clock goes on with each request.
+type tool struct {
+	r       *rand.Rand
+	now     time.Time
+	rows    map[int]*toolRow
+	pages   string // how it divides lists
+	size    int
+	expires bool // tokens end at times
+	limits  bool // and so does the account's rate
+	quiet   bool // nothing changes any more
+}
+
+type toolRow struct {
+	id, n       int
+	updated     time.Time
+	seen        time.Time // from when on it is in lists
+	was         time.Time // its time before
+	wasN        int
+	deletedFlag bool
+}
+
+// late is how long after its time a row may appear.
+const late = 3 * time.Second
+
+func newTool(seed uint64, pages string) *tool {
+	t := &tool{r: rand.New(rand.NewPCG(seed, 7)), now: time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC), rows: map[int]*toolRow{}, pages: pages, size: 20}
+	for range 60 {
+		t.change(len(t.rows) + 1)
+	}
+	t.now = t.now.Add(time.Minute)
+	return t
+}
+
+// change makes or changes a row.
+func (t *tool) change(id int) {
+	x := t.rows[id]
+	if x == nil {
+		x = &toolRow{id: id}
+		t.rows[id] = x
+	}
+	if t.now.Before(x.seen) {
+		return // one change is under way
+	}
+	x.was, x.wasN = x.updated, x.n
+	x.n++
+	x.updated = t.now.Truncate(time.Second)
+	x.seen = t.now.Add(time.Duration(t.r.Int64N(int64(late))))
+}
+
+// live lets some time pass.
+func (t *tool) live() {
+	t.now = t.now.Add(time.Duration(t.r.Int64N(int64(400 * time.Millisecond))))
+	switch n := t.r.IntN(20); {
+	case t.quiet:
+	case n < 6:
+		t.change(1 + t.r.IntN(len(t.rows)))
+	case n < 9:
+		t.change(len(t.rows) + 1)
+	case n == 9: // many at once
+		for range 30 + t.r.IntN(30) {
+			t.change(1 + t.r.IntN(len(t.rows)+3))
+		}
+	}
+}
+
+// as returns a row as lists show it, false when they do not.
+func (t *tool) as(x *toolRow) (n int, at time.Time, ok bool) {
+	if t.now.Before(x.seen) {
+		return x.wasN, x.was, x.wasN > 0
+	}
+	return x.n, x.updated, true
+}
+
+// answer answers a request.
+func (t *tool) answer(raw string) destination.Response {
+	t.live()
+	u, _ := url.Parse(raw)
+	q := u.Query()
+	if t.limits && t.r.IntN(12) == 0 {
+		return destination.Response{Status: 429, Header: http.Header{"Retry-After": {"7"}}}
+	}
+	type shown struct {
+		ID      int    `json:"id"`
+		N       int    `json:"n"`
+		Updated string `json:"updated"`
+	}
+	var all []shown
+	for _, id := range slices.Sorted(maps.Keys(t.rows)) {
+		if n, at, ok := t.as(t.rows[id]); ok {
+			all = append(all, shown{id, n, at.Format(time.RFC3339)})
+		}
+	}
+	from, to := q.Get("since"), q.Get("until")
+	all = slices.DeleteFunc(all, func(x shown) bool { return x.Updated < from || to != "" && x.Updated >= to })
+	slices.SortStableFunc(all, func(x, y shown) int {
+		if t.pages == "desc" {
+			return strings.Compare(y.Updated, x.Updated)
+		}
+		return strings.Compare(x.Updated, y.Updated)
+	})
+	out := map[string]any{}
+	start, h := 0, http.Header{"Date": {t.now.Format(http.TimeFormat)}}
+	switch t.pages {
+	case "offset":
+		start, _ = strconv.Atoi(q.Get("offset"))
+	case "page", "link", "moving token":
+		n, _ := strconv.Atoi(q.Get("page"))
+		start = max(n-1, 0) * t.size
+	case "token", "next_url": // stable: by time and id of the last row
+		if token := q.Get("page"); token != "" {
+			if t.expires && t.r.IntN(60) == 0 {
+				return destination.Response{Status: 410, Header: h}
+			}
+			for start < len(all) && fmt.Sprintf("%s %06d", all[start].Updated, all[start].ID) <= token {
+				start++
+			}
+		}
+	case "after_id", "desc":
+		if id, _ := strconv.Atoi(q.Get("after")); id > 0 {
+			slices.SortFunc(all, func(x, y shown) int { return x.ID - y.ID })
+			for start < len(all) && all[start].ID <= id {
+				start++
+			}
+		} else if t.pages == "after_id" {
+			slices.SortFunc(all, func(x, y shown) int { return x.ID - y.ID })
+		}
+	}
+	start = min(start, len(all))
+	some := all[start:min(start+t.size, len(all))]
+	more := start+t.size < len(all)
+	next := ""
+	if more {
+		last := some[len(some)-1]
+		switch t.pages {
+		case "token":
+			next = fmt.Sprintf("%s %06d", last.Updated, last.ID)
+		case "moving token":
+			n, _ := strconv.Atoi(q.Get("page"))
+			next = strconv.Itoa(max(n, 1) + 1)
+		case "link", "next_url":
+			n, _ := strconv.Atoi(q.Get("page"))
+			v := url.Values{"since": {from}, "page": {strconv.Itoa(max(n, 1) + 1)}}
+			if t.pages == "next_url" {
+				v.Set("page", fmt.Sprintf("%s %06d", last.Updated, last.ID))
+			}
+			next = "https://tool.example/rows?" + v.Encode()
+		}
+	}
+	out["rows"], out["next"], out["more"] = some, next, more
+	if t.pages == "link" && more {
+		h.Set("Link", `<https://tool.example/first>; rel="first", <`+next+`>; rel="next"`)
+	}
+	body, _ := json.Marshal(out)
+	return destination.Response{Status: 200, Header: h, Body: body}
+}
+
+// errDied is that the plane died at an emit.
+var errDied = errors.New("died")
+
+// simulate pulls a tool through changes and deaths, and returns what was lost or stale at
+// its end, and how many rows were read for each that there is.
+func simulate(t *testing.T, seed uint64, pages, spec string) (wrong []string, perRow float64) {
+	t.Helper()
+	tl := newTool(seed, pages)
+	tl.expires, tl.limits = seed%2 == 0, seed%3 == 0
+	kind := api.Define([]byte("family: source\nname: tool\ntitle: Tool\ndoc: A test.\nbase: { any: \"https://tool.example\" }\nerrors: { 410: expired }\nstreams:\n  rows:\n    doc: Rows.\n    rows: rows\n    key: id\n" + spec))
+	opened, err := kind.Open(nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	do := func(_ context.Context, r destination.Request, _ time.Duration, _ int) (destination.Response, error) {
+		return tl.answer(r.URL), nil
+	}
+	deps := func() pull.Deps { // a restart knows nothing of before
+		return pull.Deps{Do: do, Keys: auth.New(nil), Rates: &rate.Rates{}, Now: func() time.Time { return tl.now }, Log: slog.New(slog.DiscardHandler)}
+	}
+	puller := opened(deps())
+	have, had := map[string]int{}, 0
+	var cursor pull.Cursor
+	step := func() (pull.Next, error) {
+		return puller.Pull(t.Context(), "rows", cursor, pull.Budget{Until: tl.now.Add(3 * time.Second)}, func(all []pull.Record, c pull.Cursor) error {
+			if tl.r.IntN(25) == 0 {
+				return errDied // before the rows are durable
+			}
+			for _, rec := range all {
+				var x struct{ N int }
+				if err := json.Unmarshal(rec.Row, &x); err != nil {
+					t.Fatal(err)
+				}
+				have[rec.Key] = x.N
+				had++
+			}
+			if tl.r.IntN(25) == 0 {
+				return errDied // after they are, and before the cursor is
+			}
+			cursor = slices.Clone(c)
+			return nil
+		})
+	}
+	for calm, n := 0, 0; calm < 3; n++ {
+		if n > 3000 {
+			t.Fatalf("seed %d: it does not end", seed)
+		}
+		next, err := step()
+		switch {
+		case errors.Is(err, errDied):
+			puller = opened(deps())
+			continue
+		case err != nil:
+			t.Fatalf("seed %d: %v", seed, err)
+		case next.Wait > 0:
+			tl.now = tl.now.Add(next.Wait)
+			continue
+		case next.More:
+			continue
+		}
+		tl.now = tl.now.Add(10 * time.Second) // until the next run
+		if tl.quiet {
+			calm++
+		}
+		tl.quiet = n > 60
+		for range 40 {
+			tl.live()
+		}
+	}
+	for id, x := range tl.rows {
+		if got := have[strconv.Itoa(id)]; got != x.n {
+			wrong = append(wrong, fmt.Sprintf("row %d: %d, want %d", id, got, x.n))
+		}
+	}
+	return wrong, float64(had) / float64(max(len(tl.rows), 1))
+}
+
+func TestNoRowIsLostOrStaleWhateverThePages(t *testing.T) {
+	t.Parallel()
+	const filtered = "    get: /rows\n    query: { since: \"{window.from}\", until: \"{window.to}\" }\n    cursor: { field: updated, lag: 5s }\n"
+	const open = "    get: /rows\n    query: { since: \"{window.from}\" }\n    cursor: { field: updated, lag: 5s }\n"
+	for pages, spec := range map[string]string{
+		"token":        open + "    pages: { token: next, param: page }\n",
+		"moving token": filtered + "    pages: { token: next, param: page, moving: true }\n",
+		"next_url":     open + "    pages: { next_url: next }\n",
+		"link":         open + "    pages: { link: true }\n",
+		"offset":       filtered + "    pages: { offset: offset, size: 20 }\n",
+		"page":         filtered + "    pages: { page: page, size: 20 }\n",
+		"after_id":     filtered + "    pages: { after_id: after, more: more }\n",
+	} {
+		t.Run(pages, func(t *testing.T) {
+			t.Parallel()
+			total := 0.0
+			for seed := range *seeds {
+				wrong, perRow := simulate(t, uint64(seed), pages, spec)
+				if total += perRow; len(wrong) > 0 {
+					t.Fatalf("seed %d: %d rows are lost or stale: %v", seed, len(wrong), wrong[:min(len(wrong), 5)])
+				}
+			}
+			t.Logf("%.2f rows read for each that there is", total/float64(*seeds))
+		})
+	}
+}
