@@ -194,7 +194,7 @@ func (k invocation) do(ctx context.Context, workspace, verb string, args []strin
 	w := rows[0].Workspace
 	for _, r := range rows {
 		if r.Workspace != w {
-			return command.Usage("several workspaces have a source " + args[0] + ": name one with --workspace")
+			return command.Usage("several workspaces have a source %s: name one with --workspace", args[0])
 		}
 	}
 	control, err := k.Connect()
