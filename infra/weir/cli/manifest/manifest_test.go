@@ -232,3 +232,20 @@ func TestWhatIsFormattedIsReadBackEqual(t *testing.T) {
 		t.Errorf("%d documents, want 2", len(files))
 	}
 }
+
+// TestOneSetOfProfilesNeedsNoList, and no name.
+func TestOneSetOfProfilesNeedsNoList(t *testing.T) {
+	const alone, listed = "workspace: a\nregion: eu\nprofiles:\n  warehouse: lake\n  features: [{ name: n, count: events }]\n",
+		"workspace: a\nregion: eu\nprofiles:\n  - name: profiles\n    warehouse: lake\n    features: [{ name: n, count: events }]\n"
+	read := func(text string) document.Document {
+		files, err := manifest.Parse("weir.yaml", strings.NewReader(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return files[0].Document
+	}
+	got := read(alone)
+	if d := cmp.Diff(read(listed), got); d != "" || len(got.Profiles) != 1 || got.Profiles[0].Warehouse != "lake" {
+		t.Errorf("(-list +alone):\n%s", d)
+	}
+}

@@ -106,8 +106,31 @@ func syntax(name string, err error) error {
 func (r *reader) document(n *yaml.Node) *File {
 	r.lines = map[string]int{}
 	f := &File{name: r.file, lines: r.lines}
+	listProfiles(n)
 	r.record(f, reflect.ValueOf(&f.Document).Elem(), n, "", Wanted{})
 	return f
+}
+
+// listProfiles makes profiles that stand alone, as an object, a list of one. Without a
+// name they are called profiles.
+func listProfiles(n *yaml.Node) {
+	if n.Kind != yaml.MappingNode {
+		return
+	}
+	for i := 1; i < len(n.Content); i += 2 {
+		one := n.Content[i]
+		if n.Content[i-1].Value != "profiles" || one.Kind != yaml.MappingNode {
+			continue
+		}
+		named := false
+		for k := 0; k < len(one.Content); k += 2 {
+			named = named || one.Content[k].Value == "name"
+		}
+		if !named {
+			one.Content = append([]*yaml.Node{text("name"), text("profiles")}, one.Content...)
+		}
+		n.Content[i] = &yaml.Node{Kind: yaml.SequenceNode, Line: one.Line, Column: one.Column, Content: []*yaml.Node{one}}
+	}
 }
 
 // record reads an object into a struct, and wants what its fields require. of says
