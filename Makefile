@@ -65,6 +65,7 @@ check: need-test bin/staticcheck web/node_modules ## format, vet, staticcheck, t
 	@for m in $(MODULES); do (cd $$m && GOWORK=off go mod tidy -diff >/dev/null) || { echo "$$m: go mod tidy changes it"; exit 1; }; done
 	@infra/tools/generated.sh
 	cd controlplane && go run ./store/migrate -check
+	cd controlplane && go test -count=1 -run TestRulesPassTheirOwnTests ./policy ./policy/rules
 	cd web && npm run --silent check
 
 # Simulations have a step of their own. What tests every package's imports is never cached: no change of theirs voids its result.

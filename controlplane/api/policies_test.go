@@ -174,6 +174,11 @@ func TestACommitWaitsForAnotherPerson(t *testing.T) {
 		d.want(by["admin"]("POST", newest()+"/approve", `{}`), 422)
 		d.want(by["admin"]("POST", newest()+"/reject", `{"note":"no"}`), 204)
 
+		// A deletion is no way around another person.
+		d.want(by["admin"]("DELETE", acme+"?discardParked=true", ""), 403)
+		d.want(d.as("owner", "PUT", "/api/v1/policies/rules", `{"enabled":false}`), 204)
+		d.want(by["admin"]("DELETE", acme+"?discardParked=true", ""), 204)
+
 		left := rows(t, d.want(d.as("auditor", "GET", "/api/v1/audit?limit=500", ""), 200))
 		if len(left["change.propose"]) < 3 || len(left["change.withdraw"]) != 1 || len(left["change.reject"]) != 1 {
 			t.Errorf("the audit log has %d proposals, %d withdrawn, %d rejected", len(left["change.propose"]), len(left["change.withdraw"]), len(left["change.reject"]))

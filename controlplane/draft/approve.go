@@ -80,6 +80,18 @@ func (s *Service) propose(ctx context.Context, who store.Actor, p Proposal, plan
 	return &made, nil
 }
 
+// lone refuses the deletion of a workspace of which a commit that removes all would need
+// another person: a deletion is no way around that.
+func (s *Service) lone(ctx context.Context, who store.Actor, org store.OrganizationID, former workspace.Config) error {
+	p := plan{former: &former, config: workspace.Config{Format: former.Format, Workspace: former.Workspace, Name: former.Name, Region: former.Region}}
+	p.changes = compare(p.former, p.config)
+	needs, err := s.cfg.Review.Needs(ctx, s.reviewed(Proposal{Organization: org, Author: who}, &p, rules.Placement{}))
+	if err != nil || len(needs) == 0 {
+		return err
+	}
+	return fault.New(fault.Denied, "the policy %s says: %s; remove it by a commit that another person approves, then delete the workspace", needs[0].Policy, needs[0].Text)
+}
+
 // personPrefix begins the identifiers of people.
 const personPrefix = "usr_"
 

@@ -188,7 +188,7 @@ func (s *Service) Export(ctx context.Context, org store.OrganizationID, name str
 //
 // fault.Missing: there is none. fault.Conflict: the newest number is not base.
 // fault.Invalid: deliveries wait for a destination, or the plane does not say, and
-// discardParked is false.
+// discardParked is false. fault.Denied: what goes with it needs another person.
 func (s *Service) Delete(ctx context.Context, who store.Actor, org store.OrganizationID, name string, base uint64, discardParked bool) error {
 	ws, err := s.cfg.Store.WorkspaceByName(ctx, org, name)
 	if err != nil {
@@ -197,11 +197,14 @@ func (s *Service) Delete(ctx context.Context, who store.Actor, org store.Organiz
 	if err := stale(ws, base); err != nil {
 		return err
 	}
+	rev, err := s.cfg.Store.Latest(ctx, ws.ID)
+	if err != nil {
+		return fmt.Errorf("delete %s: %w", name, err)
+	}
+	if err := s.lone(ctx, who, org, rev.Config); err != nil {
+		return fmt.Errorf("delete %s: %w", name, err)
+	}
 	if !discardParked {
-		rev, err := s.cfg.Store.Latest(ctx, ws.ID)
-		if err != nil {
-			return fmt.Errorf("delete %s: %w", name, err)
-		}
 		problems, err := s.cfg.Counts.Settled(ctx, ws, rev.Config.Destinations)
 		if err != nil {
 			return fmt.Errorf("delete %s: %w", name, err)

@@ -140,6 +140,23 @@ func (s *Service) Review(ctx context.Context, c Commit) (Verdict, error) {
 	return out, nil
 }
 
+// Needs returns why a commit needs another person, and judges nothing else.
+func (s *Service) Needs(ctx context.Context, c Commit) ([]Need, error) {
+	set, err := s.cfg.Store.Policies().List(ctx, string(c.Organization))
+	if err != nil {
+		return nil, err
+	}
+	var out Verdict
+	for _, p := range set {
+		if p.Enabled && p.Language == policies.Rules {
+			if err := s.written(ctx, p, c, &out); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return out.Needs, nil
+}
+
 // written asks a document of rules.
 func (s *Service) written(ctx context.Context, p policies.Policy, c Commit, out *Verdict) error {
 	r, wrong := s.known.read(p.Text)
