@@ -1,8 +1,8 @@
 package cli
 
 import (
-	"bufio"
 	"cmp"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -14,10 +14,10 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"weir/infra/weir/cli/console"
 	"weir/infra/weir/cli/remote"
+	"weir/infra/weir/cli/remote/accounts"
 	"weir/shared/command"
 	"weir/shared/fault"
 )
@@ -33,7 +33,8 @@ same role, and keeps that as a context in weir/contexts.json of your configurati
 folder (mode 0600; WEIR_CONTEXTS names another file). Commands use the current
 context where nothing else names a control plane. The token is good for 90 days;
 signing in again replaces it, 'weir logout' ends it. Where the input is no terminal
-the password is its first line.`,
+the password is its first line, and a one-time code, where the account has an
+authenticator, its second.`,
 		Example: `  weir login --control https://weir.example.com
   weir login --control http://127.0.0.1:8080 --email admin@localhost < password.txt`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -52,7 +53,7 @@ the password is its first line.`,
 			if err != nil {
 				return err
 			}
-			signed, err := remote.SignIn(cmd.Context(), control, email, password, k.tokenName(email, name))
+			signed, err := k.signIn(cmd.Context(), control, email, password, k.tokenName(email, name))
 			if err != nil {
 				return err
 			}
@@ -137,34 +138,32 @@ func newLogout(shell *console.Console) *cobra.Command {
 // credentials asks on a terminal, else reads the password from the first line of
 // the input.
 func (k invocation) credentials(email string) (string, string, error) {
-	in := bufio.NewReader(k.In)
-	file, ok := k.In.(*os.File)
-	terminal := ok && term.IsTerminal(int(file.Fd()))
 	if email == "" {
-		if !terminal {
+		if !k.Asks() {
 			return "", "", command.Usage("--email is needed where the input is no terminal")
 		}
-		fmt.Fprint(k.Err, "e-mail: ")
-		line, err := in.ReadString('\n')
+		line, err := k.Line("e-mail address")
 		if err != nil {
-			return "", "", fault.New(fault.Invalid, "no e-mail address was given")
+			return "", "", err
 		}
 		email = strings.TrimSpace(line)
 	}
-	if terminal {
-		fmt.Fprint(k.Err, "password: ")
-		password, err := term.ReadPassword(int(file.Fd()))
-		fmt.Fprintln(k.Err)
-		if err != nil {
-			return "", "", fault.New(fault.Invalid, "no password was given")
-		}
-		return email, string(password), nil
+	password, err := k.Secret("password")
+	return email, password, err
+}
+
+// signIn signs a person in, and asks for a one-time code where the account has an
+// authenticator.
+func (k invocation) signIn(ctx context.Context, control, email, password, token string) (remote.Signed, error) {
+	signed, err := remote.SignIn(ctx, control, email, password, "", token)
+	if !accounts.AsksForCode(err) {
+		return signed, err
 	}
-	line, err := in.ReadString('\n')
-	if password := strings.TrimRight(line, "\r\n"); password != "" {
-		return email, password, nil
+	code, err := k.Secret("one-time or recovery code")
+	if err != nil {
+		return remote.Signed{}, err
 	}
-	return "", "", fault.New(fault.Invalid, "the input holds no password: %v", err)
+	return remote.SignIn(ctx, control, email, password, code, token)
 }
 
 func newContext(shell *console.Console) *cobra.Command {

@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"weir/infra/weir/cli/console"
+	"weir/infra/weir/cli/remote/accounts"
 	"weir/infra/weir/cli/remote/tenants"
 	"weir/shared/command"
 )
@@ -37,7 +38,7 @@ func newMember(shell *console.Console) *cobra.Command {
 			return table.Write(k.Out)
 		},
 	})
-	return console.Group("member", "Who has which role in an organization", list, k.inviteMember(), k.setRole(), k.removeMember(), k.acceptInvitation())
+	return console.Group("member", "Who has which role in an organization", list, k.inviteMember(), k.setRole(), k.removeMember(), k.acceptInvitation(), k.resetPassword(), k.resetAuthenticator())
 }
 
 func roleText(r tenants.GrantedRole) string {
@@ -134,7 +135,13 @@ input is no terminal the password is its first line.`,
 			if err != nil {
 				return err
 			}
-			email, err := tenants.Accept(cmd.Context(), control, args[0], password)
+			email, err := tenants.Accept(cmd.Context(), control, args[0], password, "")
+			if accounts.AsksForCode(err) {
+				code := ""
+				if code, err = k.Secret("one-time or recovery code"); err == nil {
+					email, err = tenants.Accept(cmd.Context(), control, args[0], password, code)
+				}
+			}
 			if err != nil {
 				return err
 			}
@@ -145,4 +152,43 @@ input is no terminal the password is its first line.`,
 	cmd.Flags().StringVar(&control, "control", "", "URL of the control plane")
 	_ = cmd.MarkFlagRequired("control")
 	return cmd
+}
+
+func (k invocation) resetPassword() *cobra.Command {
+	return k.RemoteFlags(&cobra.Command{
+		Use: "reset-password MEMBER", Short: "Print a token by which a member chooses a new password, once, within a day",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			control, err := k.Connect()
+			if err != nil {
+				return err
+			}
+			made, err := accounts.PasswordLink(cmd.Context(), control, args[0])
+			if err != nil {
+				return err
+			}
+			if k.Output != console.AsTable {
+				return k.Print(made)
+			}
+			k.Say("%s", command.Clean(made.Token))
+			k.Note("%s uses it until %s with: weir password --control %s --reset TOKEN", command.Clean(args[0]), made.ExpiresAt.Local().Format("2006-01-02 15:04"), command.Clean(control.Address()))
+			return nil
+		},
+	})
+}
+
+func (k invocation) resetAuthenticator() *cobra.Command {
+	return k.RemoteFlags(&cobra.Command{
+		Use: "reset-authenticator MEMBER", Short: "Take the authenticator of a member who lost it, and end the member's sessions",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			control, err := k.Connect()
+			if err != nil {
+				return err
+			}
+			if err := accounts.ResetAuthenticator(cmd.Context(), control, args[0]); err != nil {
+				return err
+			}
+			k.Say("sign-ins of %s ask for the password alone", command.Clean(args[0]))
+			return nil
+		},
+	})
 }

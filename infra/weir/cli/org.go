@@ -3,6 +3,7 @@ package cli
 import (
 	"github.com/spf13/cobra"
 
+	"weir/infra/weir/cli/account"
 	"weir/infra/weir/cli/console"
 	"weir/infra/weir/cli/remote/tenants"
 	"weir/shared/command"
@@ -47,5 +48,5 @@ func newOrg(shell *console.Console) *cobra.Command {
 			return nil
 		},
 	})
-	return console.Group("org", "Organizations: tenants with workspaces, members and tokens of their own", list, create)
+	return console.Group("org", "Organizations: tenants with workspaces, members and tokens of their own", list, create, account.NewSignIn(shell), account.NewOIDC(shell))
 }

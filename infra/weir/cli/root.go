@@ -15,6 +15,7 @@ import (
 
 	controlplane "weir/controlplane/command"
 	dataplane "weir/dataplane/command"
+	"weir/infra/weir/cli/account"
 	"weir/infra/weir/cli/activate"
 	"weir/infra/weir/cli/apply"
 	"weir/infra/weir/cli/console"
@@ -67,6 +68,7 @@ which 'weir dev' writes, else by the context of 'weir login'.`,
 	root.AddCommand(apply.New(k), apply.NewDiff(k), apply.NewExport(k), apply.NewHistory(k), apply.NewRollback(k), newStatus(k), events.NewLedger(k), events.NewTail(k), events.NewQuery(k),
 		events.NewDLQ(k), events.NewReplay(k), events.NewJobs(k), events.NewLoad(k), pull.New(k),
 		activate.NewSync(k), activate.NewModel(k), newPlane(k), newLogin(k), newLogout(k), newContext(k), newOrg(k), newMember(k), newToken(k), newAudit(k), newCatalog(k), destination.New(k), newVersion(k), profiles.New(k), profiles.NewAudience(k), preview.New(k), dev.New(k), controlplane.New(p), dataplane.New(p), command.Worker(tasks()))
+	root.AddCommand(account.NewPassword(k), account.NewSession(k), account.NewAuthenticator(k))
 	root.AddCommand(policies.New(k), policies.NewChange(k), policies.NewRole(k))
 	invocation{k}.completeNames(root)
 	return root

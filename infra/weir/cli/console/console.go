@@ -4,6 +4,7 @@
 package console
 
 import (
+	"bufio"
 	"fmt"
 	"io"
 	"os"
@@ -24,6 +25,8 @@ type Console struct {
 	Output Format // of --output
 
 	control, token, org, dataDir string // of RemoteFlags
+
+	lines *bufio.Reader // of the input, once Line or Secret read of it
 }
 
 // Group returns a noun, which does nothing without one of its verbs.

@@ -30,15 +30,20 @@ type Signed struct{ Token, ID, Role string }
 
 // SignIn exchanges a person's password for an API token of the given name that may what
 // the person may, for SignedInFor. It takes the place of a token of the person's that has this
-// name. fault.Denied: the e-mail address or the password is wrong.
-func SignIn(ctx context.Context, address, email, password, name string) (Signed, error) {
+// name. fault.Denied: the e-mail address, the password or the code is wrong, or the
+// account asks for a code and it is empty.
+func SignIn(ctx context.Context, address, email, password, code, name string) (Signed, error) {
 	e, err := newEnd("the control plane", address, "")
 	if err != nil {
 		return Signed{}, err
 	}
 	var who struct{ Role string }
-	answer, err := e.call(ctx, http.MethodPost, "/api/v1/login", nil, map[string]string{"email": email, "password": password}, &who)
-	if err != nil && fault.KindOf(err) == fault.Denied {
+	in := map[string]string{"email": email, "password": password}
+	if code != "" {
+		in["code"] = code
+	}
+	answer, err := e.call(ctx, http.MethodPost, "/api/v1/login", nil, in, &who)
+	if err != nil && fault.KindOf(err) == fault.Denied && len(fault.ProblemsOf(err)) == 0 {
 		return Signed{}, fault.New(fault.Denied, "the e-mail address or the password is wrong, or the control plane at %s does not know them", address)
 	}
 	if err != nil {

@@ -93,12 +93,16 @@ func Invite(ctx context.Context, c *remote.Control, email string, r GrantedRole)
 
 // Accept uses an invitation at the control plane at address, with the password
 // of the account of its e-mail address, or of one that is made.
-func Accept(ctx context.Context, address, token, password string) (email string, err error) {
+func Accept(ctx context.Context, address, token, password, code string) (email string, err error) {
 	c, err := remote.NewControl(address, "")
 	if err != nil {
 		return "", err
 	}
 	var who struct{ Email string }
-	err = c.Ask(ctx, http.MethodPost, "/invitations/accept", map[string]string{"token": token, "password": password}, &who)
+	in := map[string]string{"token": token, "password": password}
+	if code != "" {
+		in["code"] = code
+	}
+	err = c.Ask(ctx, http.MethodPost, "/invitations/accept", in, &who)
 	return who.Email, err
 }
