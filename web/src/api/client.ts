@@ -54,14 +54,25 @@ export async function me(signal?: AbortSignal): Promise<Me | null> {
   }
 }
 
-/** Signs in; a Problem of status 401 when email and password do not belong together. */
-export async function login(email: string, password: string): Promise<void> {
+/** Whether a Problem asks for a one-time code: the account has an authenticator. */
+export function asksForCode(e: unknown): boolean {
+  return e instanceof Problem && e.fields.some((f) => f.code === "code_needed" || f.code === "wrong_code");
+}
+
+/** Signs in; a Problem of status 401 when email and password do not belong together, or asksForCode. */
+export async function login(email: string, password: string, code?: string): Promise<void> {
   try {
-    await settle(http.POST("/api/v1/login", { body: { email, password } }));
+    await settle(http.POST("/api/v1/login", { body: { email, password, ...(code ? { code } : {}) } }));
   } catch (e) {
     if (!(e instanceof Problem) || e.status !== 401) throw e;
+    if (asksForCode(e)) throw new Problem(401, e.message, e.fields[0]?.text ?? "", e.fields);
     throw new Problem(401, e.message, "Check both, then try again. Capital letters count in the password.");
   }
+}
+
+/** Where to sign in at an organization's identity provider. It leads back to a page of the console. */
+export async function beginProvider(organization: string, back: string): Promise<string> {
+  return (await settle(http.POST("/api/v1/login/oidc", { body: { organization, back } }))).url;
 }
 
 /** Ends the session. One that is over already is no problem. */

@@ -19,6 +19,8 @@ export class Server {
   signedIn = true;
   status: Reply = { status: 200, body: { planes: [], workspaces: [] } };
   login: Reply = { status: 200, body: { email: "ada@example.com", role: "admin" } };
+  /** What a sign-in has to bring besides. */
+  code: { code?: string } = {};
   config: Reply = { status: 200, body: { workspace: "acme", region: "eu" }, etag: '"4"' };
   apply: Reply = { status: 200, body: { workspace: "ws_one", number: 5, changes: [] } };
   capability: Reply | undefined;
@@ -68,7 +70,7 @@ export class Server {
         });
       case "POST /api/v1/login": {
         const got: unknown = await request.json();
-        expect(got).toEqual({ email: "ada@example.com", password: "  secret " });
+        expect(got).toEqual({ email: "ada@example.com", password: "  secret ", ...this.code });
         this.signedIn = typeof this.login === "object" && this.login.status === 200;
         return reply(this.login);
       }

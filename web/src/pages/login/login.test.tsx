@@ -50,3 +50,29 @@ test("a session that ended asks to sign in", async () => {
   open();
   await screen.findByRole("heading", { name: "Sign in" });
 });
+
+test("an account with an authenticator asks for its code", async () => {
+  const server = new Server();
+  server.signedIn = false;
+  server.login = refusal(401, "this account asks for a one-time code too", [
+    { path: "code", code: "code_needed", text: "Send the six digits that the authenticator app shows." },
+  ]);
+  server.show({ workspaces: [workspace()] });
+  const { user, page } = open();
+  await enter(user);
+  const code = await screen.findByLabelText("One-time code");
+  expect((await screen.findByRole("alert")).textContent).toContain("This account asks for a one-time code too.");
+  await expectAccessible(page);
+  server.login = { status: 200, body: { email: "ada@example.com", role: "owner" } };
+  server.code = { code: "123456" };
+  await user.type(code, "123456{Enter}");
+  await screen.findByRole("heading", { level: 1, name: "acme" });
+});
+
+test("why a sign-in at a provider failed is said", async () => {
+  const server = new Server();
+  server.signedIn = false;
+  const { page } = open("/?sign-in=not_member");
+  expect((await screen.findByRole("alert")).textContent).toContain("You are no member of the organization.");
+  await expectAccessible(page);
+});
