@@ -50,27 +50,31 @@ export function Table<T>({ label, rows, keyOf, columns, text, empty }: Props<T>)
           <caption className="sr-only">{label}</caption>
           <thead>
             <tr className="text-xs text-soft">
-              {columns.map((c) => (
-                <th
-                  key={c.title}
-                  scope="col"
-                  aria-sort={sort.replace(/^-/, "") === c.title ? (down ? "descending" : "ascending") : undefined}
-                  className={`px-4 py-2 font-medium whitespace-nowrap ${c.right ? "text-right" : ""} ${c.wide ? "max-md:hidden" : ""}`}
-                >
-                  {c.by ? (
-                    <button
-                      type="button"
-                      onClick={() => putQuery("sort", sort === c.title ? `-${c.title}` : c.title)}
-                      className="hover:text-ink"
-                    >
-                      {c.title}
-                      {sort.replace(/^-/, "") === c.title ? (down ? " ↓" : " ↑") : ""}
-                    </button>
-                  ) : (
-                    c.title
-                  )}
-                </th>
-              ))}
+              {columns.map((c) =>
+                c.title === "" ? (
+                  <td key="acts" />
+                ) : (
+                  <th
+                    key={c.title}
+                    scope="col"
+                    aria-sort={sort.replace(/^-/, "") === c.title ? (down ? "descending" : "ascending") : undefined}
+                    className={`px-4 py-2 font-medium whitespace-nowrap ${c.right ? "text-right" : ""} ${c.wide ? "max-md:hidden" : ""}`}
+                  >
+                    {c.by ? (
+                      <button
+                        type="button"
+                        onClick={() => putQuery("sort", sort === c.title ? `-${c.title}` : c.title)}
+                        className="hover:text-ink"
+                      >
+                        {c.title}
+                        {sort.replace(/^-/, "") === c.title ? (down ? " ↓" : " ↑") : ""}
+                      </button>
+                    ) : (
+                      c.title
+                    )}
+                  </th>
+                ),
+              )}
             </tr>
           </thead>
           <tbody>

@@ -3,6 +3,7 @@ import { useState } from "react";
 import { type AuditEntry, type AuditFilter, audit } from "../../api/tenants";
 import { fieldText } from "../../draft/words";
 import { useHere } from "../../frame/place";
+import { actorText } from "../../parts/actor";
 import { Button } from "../../parts/button";
 import { Empty } from "../../parts/empty";
 import { Page } from "../../parts/page";
@@ -108,8 +109,8 @@ function Entry({ entry: e, workspace }: { entry: AuditEntry; workspace: string }
         onClick={() => setOpen(!open)}
         className="flex w-full flex-wrap items-baseline gap-x-4 gap-y-1 px-4 py-2.5 text-left text-sm hover:bg-sunken/60"
       >
-        <span className="w-44 shrink-0 truncate font-medium">{e.actor}</span>
-        <span className="min-w-0 flex-1 basis-60">
+        <span className="w-44 shrink-0 truncate font-medium">{actorText(e.actor)}</span>
+        <span className="min-w-0 flex-1 basis-60 break-words [overflow-wrap:anywhere]">
           {actionText(e.action)}
           {workspace ? <span className="text-soft"> in {workspace}</span> : null}
           {e.detail ? <span className="text-soft">: {e.detail}</span> : null}

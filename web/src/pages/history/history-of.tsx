@@ -3,6 +3,7 @@ import { revisions } from "../../api/drafts";
 import type { Kind } from "../../draft/edits";
 import { changeText } from "../../draft/words";
 import { useWorkspace } from "../../frame/place";
+import { actorText } from "../../parts/actor";
 import { Button } from "../../parts/button";
 import { Link } from "../../parts/link";
 import { When } from "../../parts/when";
@@ -48,7 +49,7 @@ export function HistoryOf({ kind, name }: { kind: Kind; name: string }) {
                     </Link>
                     <span className="min-w-0 flex-1">{r.changes.map(changeText).join("; ")}</span>
                     <span className="text-soft">
-                      {r.by}, <When at={r.at} />
+                      {actorText(r.by)}, <When at={r.at} />
                     </span>
                   </li>
                 ))}

@@ -1,5 +1,6 @@
 import { changeText } from "../../draft/words";
 import { useWorkspace } from "../../frame/place";
+import { actorText } from "../../parts/actor";
 import { Badge } from "../../parts/badge";
 import { Button } from "../../parts/button";
 import { Empty } from "../../parts/empty";
@@ -55,7 +56,7 @@ export function HistoryPage() {
                   ),
                 },
                 { title: "Why", wide: true, cell: (r) => <span className="text-soft">{r.reason || "–"}</span> },
-                { title: "Who", cell: (r) => <span className="break-all">{r.by}</span> },
+                { title: "Who", cell: (r) => <span className="break-all">{actorText(r.by)}</span> },
                 { title: "When", cell: (r) => <When at={r.at} /> },
               ]}
             />

@@ -5,6 +5,7 @@ import { type Change, type Revision, restore, revision } from "../../api/drafts"
 import { useFollowing } from "../../draft/publish";
 import { fieldText, kinds, ops } from "../../draft/words";
 import { useWorkspace } from "../../frame/place";
+import { actorText } from "../../parts/actor";
 import { Badge } from "../../parts/badge";
 import { Button } from "../../parts/button";
 import { Command } from "../../parts/command";
@@ -42,7 +43,7 @@ export function RevisionPage() {
         {(r) => (
           <>
             <p className="text-sm text-soft">
-              By {r.by}, <When at={r.at} whole />
+              By {actorText(r.by)}, <When at={r.at} whole />
               {r.reason ? `: ${r.reason}` : ""}
             </p>
             <Card>

@@ -10,6 +10,7 @@ import {
   takeBack,
 } from "../../api/tenants";
 import { useHere } from "../../frame/place";
+import { actorText } from "../../parts/actor";
 import { Badge } from "../../parts/badge";
 import { Button } from "../../parts/button";
 import { Command } from "../../parts/command";
@@ -120,7 +121,8 @@ function Invitations() {
               <span className="font-medium break-all">{i.email}</span>
               <span className="text-soft">
                 {i.role}
-                {i.workspace ? ` in ${i.workspace}` : ""}, by {i.createdBy}, good until <When at={i.expiresAt} whole />
+                {i.workspace ? ` in ${i.workspace}` : ""}, by {actorText(i.createdBy)}, good until{" "}
+                <When at={i.expiresAt} whole />
               </span>
               <span className="ml-auto">
                 <Button onClick={() => back.mutate(i.id)} disabled={back.isPending}>

@@ -1,6 +1,9 @@
 import type { Workspace } from "../../api/client";
+import { chosenOrganization } from "../../api/organization";
+import { inOrganization } from "../../frame/place";
 import { Command } from "../../parts/command";
 import { Empty } from "../../parts/empty";
+import { Link } from "../../parts/link";
 import { Warehouse } from "./warehouse";
 
 const types = ["duckdb", "postgres"];
@@ -13,7 +16,15 @@ export function WarehousesPage({ workspace }: { workspace: Workspace }) {
       <h1 className="text-2xl font-semibold tracking-tight">Warehouses</h1>
       {all.length === 0 ? (
         <Empty title="No warehouse yet.">
-          <p>A warehouse keeps a row of every event. Add one to the workspace's file; this one needs no server:</p>
+          <p>
+            A warehouse keeps a row of every event.{" "}
+            <Link
+              href={`${inOrganization(chosenOrganization(), "workspaces", workspace.name, "destinations", "new")}?category=Warehouses+and+files`}
+            >
+              Choose one from the catalogue
+            </Link>
+            , or add one to the workspace's file; this one needs no server:
+          </p>
           <Command text={example(workspace.sources[0]?.name ?? "web")} name="an example of a warehouse" />
           <p>Then apply it:</p>
           <Command text="weir apply -f weir.yaml" name="the command that applies the warehouse" />
