@@ -6,15 +6,21 @@ import (
 	"io/fs"
 	"log/slog"
 	"net/http"
+	"path"
 	"slices"
+	"strings"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
 	"weir/controlplane/api/accounts"
 	"weir/controlplane/api/history"
 	"weir/controlplane/api/notices"
+	"weir/controlplane/api/once"
 	"weir/controlplane/api/overview"
 	"weir/controlplane/api/policies"
+	"weir/controlplane/api/problems"
+	"weir/controlplane/api/quota"
 	"weir/controlplane/api/site"
 	"weir/controlplane/api/tenants"
 	"weir/controlplane/api/web"
@@ -48,10 +54,18 @@ type Config struct {
 	Console fs.FS            // the built console with index.html at its top; nil means the embedded one
 	Origins []string         // where people open the console, for identity providers to send them back
 	Secure  bool             // people reach the console by https only, so cookies are for https only
+	// Requests are how many a caller may make in 10 seconds, 0 for 10,000.
+	Requests int
 	// TrustedProxies are the peers whose X-Forwarded-For counts where sign-ins are limited.
 	TrustedProxies proxy.Trusted
 	Log            *slog.Logger
 }
+
+// What a caller may: more than any program needs, less than what keeps others waiting.
+const (
+	mostRequests   = 10_000
+	requestsWindow = 10 * time.Second
+)
 
 // API is an http.Handler for the whole of the control plane.
 type API struct {
@@ -64,6 +78,7 @@ type API struct {
 	tenants  *tenants.Handlers
 	history  *history.Handlers
 	notices  *notices.Handlers
+	quota    *quota.Quota
 	overview *overview.Handlers
 	policies *policies.Handlers
 }
@@ -91,6 +106,9 @@ func New(cfg Config) (*API, error) {
 	if err := errors.Join(missing...); err != nil {
 		return nil, err
 	}
+	if cfg.Requests == 0 {
+		cfg.Requests = mostRequests
+	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
@@ -112,17 +130,30 @@ func New(cfg Config) (*API, error) {
 	a.overview = overview.New(overview.Config{Store: cfg.Store, Policy: cfg.Policy, Fleet: cfg.Fleet, Code: cfg.Code})
 	a.notices = notices.New(notices.Config{Store: cfg.Store, Policy: cfg.Policy, Known: a.known, Healthy: cfg.Fleet.Healthy, Log: cfg.Log})
 	a.accounts = accounts.New(accounts.Config{Store: cfg.Store, Authn: cfg.Authn, Policy: cfg.Policy, Origins: cfg.Origins, Tenants: a.tenants, Secure: cfg.Secure, TrustedProxies: cfg.TrustedProxies})
+	a.quota = quota.New(cfg.Requests, requestsWindow, time.Now)
+	once := once.Guard{Config: once.Config{Keys: cfg.Store.Keys(), Encrypt: cfg.Authn.Encrypt, Decrypt: cfg.Authn.Decrypt, Log: cfg.Log}}
 	a.echo = echo.New()
 	failures := web.Failures{Log: cfg.Log}
 	a.echo.HTTPErrorHandler = failures.Answer
 	a.echo.Use(failures.Recovered, web.Headers, web.Bounded)
 	for _, r := range a.routes() {
-		a.echo.Add(r.method, r.path, r.handle, a.guard(r))
+		handle := r.handle
+		if r.makes() {
+			handle = once.Once(handle)
+		}
+		a.echo.Add(r.method, r.path, handle, a.guard(r))
 	}
 	pages := site.Site{Files: cfg.Console, Planes: cfg.Store.Planes, Log: cfg.Log}
 	a.echo.GET("/*", pages.Serve)
 	a.echo.HEAD("/*", pages.Serve)
 	return a, nil
+}
+
+// makes reports whether a request makes something that the path does not name.
+func (r route) makes() bool {
+	_, collection := path.Split(r.path)
+	return r.method == http.MethodPost && r.action != "" &&
+		(slices.Contains([]string{"orgs", "tokens", "members", "invitations"}, collection) || strings.HasSuffix(r.path, "/:id/password"))
 }
 
 // ServeHTTP answers one request.
@@ -144,6 +175,7 @@ func (a *API) routes() []route {
 	const v1 = "/api/v1"
 	all := []route{
 		{"GET", "/api/openapi.json", "", a.openapi},
+		{"GET", problems.Address, "", a.problems},
 		{"GET", v1 + "/health", "", a.health},
 		{"POST", v1 + "/login", "", a.accounts.Login},
 		{"POST", v1 + "/login/oidc", "", a.accounts.BeginProvider},

@@ -8,6 +8,8 @@ import (
 
 	"github.com/labstack/echo/v4"
 	"gopkg.in/yaml.v3"
+
+	"weir/controlplane/api/problems"
 )
 
 //go:embed openapi.yaml
@@ -33,4 +35,9 @@ func (a *API) health(c echo.Context) error {
 		return err
 	}
 	return c.JSON(http.StatusOK, map[string]string{"status": "ok"})
+}
+
+// problems answers with the page of every problem's cause and remedy.
+func (a *API) problems(c echo.Context) error {
+	return c.Blob(http.StatusOK, "text/markdown; charset=utf-8", []byte(problems.Page()))
 }

@@ -113,6 +113,9 @@ func (a *API) guard(r route) echo.MiddlewareFunc {
 			if err != nil {
 				return err
 			}
+			if err := a.quota.Take(caller(who), c.Response().Header()); err != nil {
+				return err
+			}
 			if err := a.allow(c, who, r); err != nil {
 				return err
 			}
@@ -121,6 +124,9 @@ func (a *API) guard(r route) echo.MiddlewareFunc {
 		}
 	}
 }
+
+// caller is whose requests are counted together: a token's, or all sessions' of a person.
+func caller(who store.Actor) string { return string(who.Kind) + ":" + who.ID }
 
 // identify finds the caller by bearer token, else by session. A session's
 // unsafe requests need the header that only our own pages can set.

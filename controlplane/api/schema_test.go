@@ -98,7 +98,7 @@ func (s *schema) check(t *testing.T, method, path string, a answer) {
 			t.Errorf("%s answered %d with %s, which its document does not know", key, a.status, kind)
 			return
 		}
-		if len(a.text) == 0 {
+		if len(a.text) == 0 || kind == "text/markdown" {
 			return
 		}
 		var v any

@@ -105,7 +105,7 @@ func TestAnAuthenticatorAsksForItsCodes(t *testing.T) {
 	if a := d.want(login(d.password, ""), http.StatusUnauthorized); problemCode(t, a) != "code_needed" {
 		t.Errorf("a password alone is answered %s", a.text)
 	}
-	if a := d.want(login("wrong", ahead(t, secret, 0)), http.StatusUnauthorized); strings.Contains(string(a.text), "code") {
+	if a := d.want(login("wrong", ahead(t, secret, 0)), http.StatusUnauthorized); a.field(t, "code") != "bad_login" || strings.Contains(string(a.text), "_code") {
 		t.Errorf("a wrong password with a right code is answered %s", a.text)
 	}
 	if a := d.want(login(d.password, ahead(t, secret, -1)), http.StatusUnauthorized); problemCode(t, a) != "wrong_code" {

@@ -37,3 +37,11 @@ func limits(g capability.Grant) string {
 	}
 	return b.String()
 }
+
+// Encrypt is clear as the database may keep it: Decrypt of the same what alone reads it.
+func (s *Service) Encrypt(what string, clear []byte) []byte { return s.atrest.Encrypt(what, clear) }
+
+// Decrypt reverses Encrypt. fault.Internal: it is damaged, or of another control plane.
+func (s *Service) Decrypt(what string, kept []byte) ([]byte, error) {
+	return s.atrest.Decrypt(what, kept)
+}

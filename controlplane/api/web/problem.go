@@ -11,6 +11,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"weir/controlplane/api/problems"
 	"weir/controlplane/authn"
 	"weir/shared/fault"
 )
@@ -22,6 +23,7 @@ type problem struct {
 	Status   int             `json:"status"`
 	Detail   string          `json:"detail"`
 	Kind     string          `json:"kind"`
+	Code     string          `json:"code"`
 	Problems []fault.Problem `json:"problems,omitempty"`
 	// Revisions are what others committed meanwhile, the newest first.
 	Revisions any `json:"revisions,omitempty"`
@@ -80,6 +82,19 @@ func status(err error) int {
 	}
 }
 
+// code is the stable name of what stood against a request.
+func code(err error, status int) string {
+	for _, known := range []struct {
+		err  error
+		code string
+	}{{authn.ErrLogin, "bad_login"}, {authn.ErrCodeNeeded, "code_needed"}, {authn.ErrCode, "wrong_code"}} {
+		if errors.Is(err, known.err) {
+			return known.code
+		}
+	}
+	return problems.Of(status)
+}
+
 // retryAfter is how long a caller is asked to wait, in seconds.
 const retryAfter = "5"
 
@@ -97,7 +112,9 @@ func describe(err error) problem {
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		err = fault.New(fault.Unavailable, "this took longer than a request may; try again")
 	}
-	p := problem{Type: "about:blank", Status: status(err), Kind: fault.KindOf(err).String(), Problems: fault.ProblemsOf(err)}
+	p := problem{Status: status(err), Kind: fault.KindOf(err).String(), Problems: fault.ProblemsOf(err)}
+	p.Code = code(err, p.Status)
+	p.Type = problems.Type(p.Code)
 	p.Title = http.StatusText(p.Status)
 	if others := (*overtaken)(nil); errors.As(err, &others) {
 		p.Revisions = others.revisions
@@ -139,7 +156,9 @@ func (f Failures) Answer(err error, c echo.Context) {
 	head.Set("Cache-Control", "no-store")
 	switch p.Status {
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
-		head.Set("Retry-After", retryAfter)
+		if head.Get("Retry-After") == "" {
+			head.Set("Retry-After", retryAfter)
+		}
 	case http.StatusUnauthorized:
 		head.Set("WWW-Authenticate", `Bearer realm="weir"`)
 	}

@@ -21,6 +21,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/problems": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Every code of a problem with its cause and remedy */
+        get: operations["problems"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/health": {
         parameters: {
             query?: never;
@@ -1813,13 +1830,18 @@ export interface components {
             status: "ok";
         };
         Problem: {
-            /** @constant */
-            type: "about:blank";
+            /**
+             * Format: uri-reference
+             * @description Where the code's cause and remedy are: /api/problems#CODE
+             */
+            type: string;
             title: string;
             status: number;
             detail: string;
             /** @enum {string} */
             kind: "internal" | "invalid" | "denied" | "missing" | "conflict" | "limited" | "unavailable";
+            /** @description Stable; /api/problems lists all */
+            code: string;
             problems?: components["schemas"]["FieldProblem"][];
             /** @description Of 412: what others committed meanwhile, the newest first, 20 at most */
             revisions?: components["schemas"]["Revision"][];
@@ -2993,6 +3015,8 @@ export interface components {
         /** @description The former page's `next` */
         Cursor: string;
         Limit: number;
+        /** @description The same answer comes again to the same request under the same key within 24 hours */
+        IdempotencyKey: string;
         /** @description What a name has in it, whatever the case */
         Query: string;
         Sort: "name" | "-name";
@@ -3020,6 +3044,26 @@ export interface operations {
                 };
                 content: {
                     "application/json": Record<string, never>;
+                };
+            };
+        };
+    };
+    problems: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The page, as Markdown */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/markdown": string;
                 };
             };
         };
@@ -3196,7 +3240,10 @@ export interface operations {
     createMyToken: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same answer comes again to the same request under the same key within 24 hours */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -3270,7 +3317,10 @@ export interface operations {
     createOrganization: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same answer comes again to the same request under the same key within 24 hours */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -3323,7 +3373,10 @@ export interface operations {
     createToken: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same answer comes again to the same request under the same key within 24 hours */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -3421,7 +3474,10 @@ export interface operations {
     invitePlane: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same answer comes again to the same request under the same key within 24 hours */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -3953,7 +4009,10 @@ export interface operations {
     createTokenOfOrganization: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same answer comes again to the same request under the same key within 24 hours */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
             path: {
                 /** @description The organization's name; the same paths without it are about the caller's only organization, or default */
                 org: components["parameters"]["Organization"];
@@ -4750,7 +4809,10 @@ export interface operations {
     createServiceAccount: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same answer comes again to the same request under the same key within 24 hours */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -4828,7 +4890,10 @@ export interface operations {
     createMemberToken: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same answer comes again to the same request under the same key within 24 hours */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
             path: {
                 /** @description The member's identifier, or address or name */
                 id: string;
@@ -4856,7 +4921,10 @@ export interface operations {
     createPasswordLink: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same answer comes again to the same request under the same key within 24 hours */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
             path: {
                 /** @description The member's identifier, or address or name */
                 id: string;
@@ -5041,7 +5109,10 @@ export interface operations {
     inviteMember: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same answer comes again to the same request under the same key within 24 hours */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -5120,7 +5191,10 @@ export interface operations {
     createServiceAccountOfOrganization: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same answer comes again to the same request under the same key within 24 hours */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
             path: {
                 /** @description The organization's name; the same paths without it are about the caller's only organization, or default */
                 org: components["parameters"]["Organization"];
@@ -5205,7 +5279,10 @@ export interface operations {
     createMemberTokenOfOrganization: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same answer comes again to the same request under the same key within 24 hours */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
             path: {
                 /** @description The organization's name; the same paths without it are about the caller's only organization, or default */
                 org: components["parameters"]["Organization"];
@@ -5235,7 +5312,10 @@ export interface operations {
     createPasswordLinkOfOrganization: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same answer comes again to the same request under the same key within 24 hours */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
             path: {
                 /** @description The organization's name; the same paths without it are about the caller's only organization, or default */
                 org: components["parameters"]["Organization"];
@@ -5442,7 +5522,10 @@ export interface operations {
     inviteMemberOfOrganization: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same answer comes again to the same request under the same key within 24 hours */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
             path: {
                 /** @description The organization's name; the same paths without it are about the caller's only organization, or default */
                 org: components["parameters"]["Organization"];
