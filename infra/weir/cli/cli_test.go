@@ -322,6 +322,28 @@ func TestPlanesAreListedAndRemoved(t *testing.T) {
 	}
 }
 
+func TestWorkspacesAreMadeShownAndDeleted(t *testing.T) {
+	t.Parallel()
+	f := newFake(t)
+	s := newShell(t, f)
+	if out := s.must("workspace", "list"); !strings.Contains(out, "weir workspace create") {
+		t.Error(out)
+	}
+	s.must("workspace", "create", "fresh", "--region", "eu")
+	s.fails(command.ExitFailed, []string{"there is a workspace fresh already"}, "workspace", "create", "fresh", "--region", "eu")
+	if out := s.must("workspace", "list"); !strings.Contains(out, "fresh") || !strings.Contains(out, "REVISION") {
+		t.Error(out)
+	}
+	if out := s.must("workspace", "show", "fresh"); !strings.Contains(out, "fresh in eu: revision 1") {
+		t.Error(out)
+	}
+	s.fails(command.ExitFailed, []string{"no workspace nope"}, "workspace", "delete", "nope")
+	s.fails(command.ExitFailed, []string{"Deliveries wait"}, "workspace", "delete", "fresh")
+	if out := s.must("workspace", "delete", "fresh", "--discard-parked"); out != "deleted workspace fresh\n" || len(f.workspaces) != 0 {
+		t.Errorf("%q, and %d workspaces are left", out, len(f.workspaces))
+	}
+}
+
 func TestPreviewPrintsALineForEachEvent(t *testing.T) {
 	t.Parallel()
 	s := newShell(t, newFake(t))

@@ -30,7 +30,10 @@ func (k invocation) completeNames(cmd *cobra.Command) {
 	}
 	_ = cmd.RegisterFlagCompletionFunc("org", k.complete(organizationNames)) // those that find a control plane have the flag
 	switch cmd.Name() {
-	case "export":
+	case "export", "show", "delete":
+		if cmd.Name() != "export" && cmd.Parent().Name() != "workspace" {
+			return
+		}
 		cmd.ValidArgsFunction = k.complete(ofWorkspaces(workspaceNames))
 	case "query", "test":
 		cmd.ValidArgsFunction = k.complete(ofWorkspaces(destinationNames))

@@ -77,6 +77,7 @@ func newFake(t *testing.T) *fake {
 	mux.HandleFunc("GET /api/v1/workspaces/{name}/config", f.config)
 	mux.HandleFunc("POST /api/v1/workspaces/{name}/diff", f.diff)
 	mux.HandleFunc("PUT /api/v1/workspaces/{name}/config", f.apply)
+	mux.HandleFunc("DELETE /api/v1/workspaces/{name}", f.deleteWorkspace)
 	mux.HandleFunc("GET /api/v1/status", f.status)
 	mux.HandleFunc("POST /api/v1/capabilities", f.capability)
 	f.server = httptest.NewServer(f.guard("Bearer "+token, mux))
@@ -216,6 +217,22 @@ func (f *fake) removePlane(w http.ResponseWriter, r *http.Request) {
 	}
 	f.planes = slices.Delete(f.planes, i, i+1)
 	w.WriteHeader(http.StatusNoContent)
+}
+
+func (f *fake) deleteWorkspace(w http.ResponseWriter, r *http.Request) {
+	name := r.PathValue("name")
+	switch ws := f.workspaces[name]; {
+	case ws == nil:
+		refuse(w, http.StatusNotFound, "missing", "There is no workspace "+name+".")
+	case r.Header.Get("If-Match") != fmt.Sprintf(`"%d"`, ws.Number):
+		refuse(w, http.StatusPreconditionFailed, "conflict", "Somebody changed workspace "+name+" meanwhile.")
+	case r.URL.Query().Get("discardParked") != "true":
+		refuse(w, http.StatusConflict, "conflict", "Deliveries wait in workspace "+name+".")
+	default:
+		delete(f.workspaces, name)
+		f.order = slices.DeleteFunc(f.order, func(n string) bool { return n == name })
+		w.WriteHeader(http.StatusNoContent)
+	}
 }
 
 func (f *fake) status(w http.ResponseWriter, _ *http.Request) {

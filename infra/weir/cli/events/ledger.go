@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
 
 	"weir/infra/weir/cli/console"
 	"weir/infra/weir/cli/remote"
@@ -59,16 +60,12 @@ func (k invocation) ledger(ctx context.Context, control *remote.Control, workspa
 	}
 	all := []remote.Row{}
 	t := console.Table{Head: []string{"WORKSPACE", "SOURCE", "DESTINATION", "ACCEPTED", "REPLAYED", "WAITING", "DUPLICATE", "QUARANTINED", "DROPPED", "ROUTED", "UNROUTED", "ADDED", "DELIVERED", "STAGED", "PARKED", "DEAD", "IN FLIGHT", "BALANCED"}}
-	for _, w := range chosen {
-		view, err := control.View(ctx, w.Name, capability.ReadLedger)
-		if err != nil {
-			return err
-		}
-		rows, err := view.Ledger(ctx)
-		if err != nil {
-			return fmt.Errorf("read the ledger of workspace %s: %w", w.Name, err)
-		}
-		for _, r := range rows {
+	books, err := ledgers(ctx, control, chosen)
+	if err != nil {
+		return err
+	}
+	for i, w := range chosen {
+		for _, r := range books[i] {
 			r = named(w, r)
 			all = append(all, r)
 			t.Add(w.Name, r.Source, console.Dash(r.Destination), fmt.Sprint(r.Accepted), fmt.Sprint(r.Replayed), fmt.Sprint(r.Waiting), fmt.Sprint(r.Duplicate), fmt.Sprint(r.Quarantined), reasons(r.Dropped), fmt.Sprint(r.Routed),
@@ -83,6 +80,29 @@ func (k invocation) ledger(ctx context.Context, control *remote.Control, workspa
 		return nil
 	}
 	return t.Write(k.Out)
+}
+
+// atOnce is how many ledgers are asked for at a time.
+const atOnce = 16
+
+// ledgers reads the books of workspaces, several at a time.
+func ledgers(ctx context.Context, control *remote.Control, of []remote.Workspace) ([][]remote.Row, error) {
+	books := make([][]remote.Row, len(of))
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(atOnce)
+	for i, w := range of {
+		g.Go(func() error {
+			view, err := control.View(ctx, w.Name, capability.ReadLedger)
+			if err != nil {
+				return err
+			}
+			if books[i], err = view.Ledger(ctx); err != nil {
+				return fmt.Errorf("read the ledger of workspace %s: %w", w.Name, err)
+			}
+			return nil
+		})
+	}
+	return books, g.Wait()
 }
 
 // named gives a row the names of its objects and writes absent maps as {}.

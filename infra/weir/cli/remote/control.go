@@ -240,6 +240,16 @@ func (c *Control) Workspace(ctx context.Context, name string) (Workspace, error)
 	return out, err
 }
 
+// DeleteWorkspace deletes a workspace whose newest revision is number. With discard it goes
+// also while deliveries wait for its destinations. fault.Conflict: something waits, or
+// somebody committed.
+func (c *Control) DeleteWorkspace(ctx context.Context, name string, number uint64, discard bool) error {
+	header := http.Header{"If-Match": {fmt.Sprintf("%q", strconv.FormatUint(number, 10))}}
+	path := "/workspaces/" + url.PathEscape(name) + "?discardParked=" + strconv.FormatBool(discard)
+	_, err := c.call(ctx, http.MethodDelete, c.at(path), header, nil, nil)
+	return err
+}
+
 // Document returns the newest configuration of a workspace and its number;
 // fault.Missing when it has none.
 func (c *Control) Document(ctx context.Context, name string) (document.Document, uint64, error) {
@@ -335,6 +345,9 @@ func (c *Control) View(ctx context.Context, workspace string, action capability.
 		return nil, fault.New(fault.Unavailable, "the plane that runs workspace %s has not said where its view is reached; start it with --view-url URL", workspace)
 	}
 	view, err := NewView(out.ViewURL, out.Token)
+	if err == nil {
+		view.http = c.http // connections are shared by what is asked of one plane
+	}
 	if err == nil && local(out.ViewURL) && !local(c.url) {
 		view.role = "the plane's view (on loopback, which only programs on the plane's own machine reach)"
 	}

@@ -43,13 +43,22 @@ type end struct {
 	http  *http.Client
 }
 
+// kept is how many connections stay open for the next questions.
+const kept = 16
+
 func newEnd(role, address, token string) (end, error) {
 	u, err := url.Parse(address)
 	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
 		return end{}, fault.New(fault.Invalid, "the address of %s is %q, which is no http or https URL; it looks like http://127.0.0.1:8080", role, address)
 	}
+	transport, ok := http.DefaultTransport.(*http.Transport)
+	if !ok {
+		return end{}, fault.New(fault.Internal, "HTTP is not the standard library's")
+	}
+	transport = transport.Clone()
+	transport.MaxIdleConnsPerHost = kept
 	client := &http.Client{
-		Timeout:       callTimeout,
+		Transport: transport, Timeout: callTimeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	return end{role: role, url: strings.TrimRight(address, "/"), token: token, http: client}, nil
