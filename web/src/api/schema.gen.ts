@@ -2130,6 +2130,16 @@ export interface components {
             doc: string;
             fields?: components["schemas"]["Field"][];
             secrets?: components["schemas"]["Field"][];
+            /** @description Of a source whose rows are pulled: what it has */
+            streams?: {
+                name: string;
+                doc: string;
+                parent?: string;
+                key: string[];
+                cursor?: string;
+                deletes: string;
+                off?: boolean;
+            }[];
             /** @description The fields that say where secrets are sent; secrets are sealed for their values */
             sentTo?: string[];
             codes?: components["schemas"]["Code"][];
