@@ -40,12 +40,11 @@ type tool struct {
 }
 
 type toolRow struct {
-	id, n       int
-	updated     time.Time
-	seen        time.Time // from when on it is in lists
-	was         time.Time // its time before
-	wasN        int
-	deletedFlag bool
+	id, n   int
+	updated time.Time
+	seen    time.Time // from when on it is in lists
+	was     time.Time // its time before
+	wasN    int
 }
 
 // late is how long after its time a row may appear.
