@@ -2154,8 +2154,6 @@ export interface components {
             objects?: Record<string, never>[];
             /** @description Of a warehouse: its tables and queries may be models */
             models?: boolean;
-            /** @description Of a source that is pulled: what it can pull */
-            streams?: Record<string, never>[];
             /** @description Where in the body of requests the setting overrides reaches, of destinations that Go code builds requests of */
             overrides?: {
                 /** @description The list in the body whose elements are made of events */
