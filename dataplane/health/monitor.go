@@ -40,6 +40,7 @@ type Config struct {
 	SlowBodies func() int                             // of requests that did not come in time lately
 	Unloaded   func() []id.Workspace                  // workspaces that cannot be loaded, or were not until now
 	Unopened   func() map[id.Destination]id.Workspace // those whose own spec this build cannot read; nil: none
+	Work       func() []Work                          // that does not go on
 	Lazy       func() []string                        // names of those that are seen to sync only now and then
 	Away       func() []string                        // names of servers of the event cluster that are away
 }
@@ -188,6 +189,7 @@ func (m *Monitor) alarms(states []partition.State) (alarms []wire.Alarm) {
 			on = append(on, concern{code: "destination_unloaded", workspace: ws, destination: d, count: 1})
 		}
 	}
+	on = append(on, m.undone()...)
 	on = slices.DeleteFunc(on, func(c concern) bool { return c.workspace != "" && m.cfg.Removed(c.workspace, string(c.destination)) })
 	alarms = append(alarmsOf(on), m.quota.alarms()...)
 	if away := m.cfg.Away(); len(away) > 0 {

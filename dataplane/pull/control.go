@@ -49,6 +49,9 @@ func compare(x, y string) int {
 
 // Failing lists the sources of which a stream is held up, with a code of each.
 func (b *Board) Failing() map[Key]string {
+	if b == nil { // the plane begins
+		return nil
+	}
 	targets := b.cfg.Targets()
 	b.mu.Lock()
 	defer b.mu.Unlock()

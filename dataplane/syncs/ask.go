@@ -50,6 +50,20 @@ func (e *Engine) Syncs(ws id.Workspace) ([]Status, error) {
 	return all, nil
 }
 
+// Troubled lists the syncs, of all workspaces, whose last run is held or failed.
+func (e *Engine) Troubled() (all []Status) {
+	if e == nil { // the plane begins
+		return nil
+	}
+	for _, t := range e.cfg.Tasks() {
+		s, _ := e.states.of(t.Workspace, t.Sync.ID)
+		if state := stateOf(t, s); state == Held || state == Failed {
+			all = append(all, Status{Task: t, State: state, Run: s.Run})
+		}
+	}
+	return all
+}
+
 func stateOf(t Task, s State) string {
 	switch {
 	case t.Sync.Disabled:

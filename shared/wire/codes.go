@@ -66,7 +66,7 @@ var declared = sync.OnceValue(func() []Code { return codesOf(catalog.All()) })
 // codesOf returns the codes that all kinds share and those of the given kinds'
 // own, sorted.
 func codesOf(kinds []catalog.Spec) []Code {
-	all := slices.Concat(ownCodes(), configCodes, planCodes, doorCodes, settlementCodes, loadCodes, syncCodes, alarmCodes)
+	all := slices.Concat(ownCodes(), configCodes, planCodes, doorCodes, settlementCodes, loadCodes, syncCodes, pullCodes, alarmCodes)
 	for status := 400; status < 500; status++ {
 		all = append(all, Code("rejected_"+strconv.Itoa(status))) // dead: that answer of a destination
 	}
@@ -141,8 +141,11 @@ var loadCodes = []Code{
 // its destination say.
 var syncCodes = []Code{"sync_gone", "sync_mapping", "sync_model", "sync_removals", "sync_unexplained"}
 
+// pullCodes are why a stream of a pulled source is held up.
+var pullCodes = []Code{"source_answer", "source_held", "source_no_stream", "source_reauthorize", "source_refused", "source_unreachable"}
+
 // alarmCodes are what a plane says about its own health.
 var alarmCodes = []Code{
 	"ack_failed", "bad_full", "clock_jump", "code_slow", "dead_full", "dead_letters", "dedupe_blocked", "dedupe_damaged", "dedupe_window_short", "destination_down", "destination_slow", "destination_unloaded", "disk_full", "disk_low", "events_degraded", "events_unsynced", "frame_damaged", "journal_damaged", "journal_full", "lease_lost",
-	"ledger_unbalanced", "parked_full", "partition_stopped", "processor_busy", "quarantine_full", "queue_unavailable", "senders_slow", "stage_full", "state_damaged", "view_slow", "workspace_unloaded",
+	"ledger_unbalanced", "parked_full", "partition_stopped", "processor_busy", "profiles_failed", "profiles_held", "pull_failed", "quarantine_full", "queue_unavailable", "senders_slow", "stage_full", "state_damaged", "sync_failed", "sync_held", "view_slow", "workspace_unloaded",
 }

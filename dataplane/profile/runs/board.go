@@ -271,6 +271,30 @@ func (b *Board) Ask(ws id.Workspace, name string, o profile.Options) (ended int6
 	return s.ended, nil
 }
 
+// Trouble is a profile whose last run is held or failed.
+type Trouble struct {
+	Workspace id.Workspace
+	Warehouse id.Destination
+	State     string
+}
+
+// Troubled lists the profiles, of all workspaces, whose last run is held or failed.
+func (b *Board) Troubled() (all []Trouble) {
+	if b == nil { // the plane begins
+		return nil
+	}
+	for _, j := range b.c.Jobs() {
+		s := b.of(j.Workspace, j.Name)
+		b.mu.Lock()
+		last := s.last
+		b.mu.Unlock()
+		if last != nil && (last.State == profile.Held || last.State == profile.Failed) {
+			all = append(all, Trouble{j.Workspace, j.Warehouse, last.State})
+		}
+	}
+	return all
+}
+
 // Statuses lists the profiles of a workspace.
 func (b *Board) Statuses(ws id.Workspace) []Status {
 	var all []Status

@@ -175,6 +175,9 @@ connections:
 		}
 		return status.State == "failing" && status.Code == "source_reauthorize"
 	})
+	until(t, "the alarm that names the source and why", func() bool {
+		return strings.Contains(weir(0, "status"), "pull_failed ×1 (acme/desk: source_reauthorize)")
+	})
 	if out := p.output(); strings.Contains(out, mark) {
 		t.Errorf("the logs hold something of a ticket or a credential")
 	}

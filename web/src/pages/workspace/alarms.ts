@@ -50,6 +50,11 @@ const texts: Record<string, string> = {
   pointer_too_new: "A configuration needs a newer version of Weir. Upgrade the plane.",
   pointer_unsigned: "A configuration without signature was refused. Find out who can reach the hub.",
   processor_busy: "Its processors are busy all the time, so everything takes longer. Give it more cores.",
+  profiles_failed: "A run of profiles failed; those of before stand. weir profiles status says why.",
+  profiles_held:
+    "A run of profiles changes more than its gate allows, so those of before stand. weir profiles status says what; weir profiles publish overrides it.",
+  pull_failed:
+    "Rows of a source cannot be pulled. weir pull status says why; where the vendor refuses to sign in, give the source credentials that it takes.",
   quarantine_full:
     "A source has more events in quarantine than its share, so it is refused. Mend what it sends, then replay or discard them.",
   queue_unavailable: "Its event log does not take events. Look into the plane's log.",
@@ -58,6 +63,8 @@ const texts: Record<string, string> = {
   stage_full:
     "More events wait for a warehouse than its share, so the sources that feed it are refused. Bring it back, or remove it.",
   state_damaged: "Files of its state could not be read. Check the disk.",
+  sync_failed: "A sync failed. weir sync list and weir sync rejects say why.",
+  sync_held: "A sync waits for a person to agree to what it would remove or send anew: weir sync approve.",
   table_refused:
     "A table of a warehouse refuses rows; others are loaded. The page of warehouses names it; its events are in quarantine and can be replayed when it is mended.",
   view_slow:
