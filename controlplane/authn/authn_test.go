@@ -326,4 +326,10 @@ func TestCapabilitiesAreForOnePlaneWorkspaceAndAction(t *testing.T) {
 	if err != nil || len(entries) == 0 || entries[0].Action != "capability.issue" || entries[0].Actor != "token:ci" || entries[0].Detail != "dead:read dst_a" {
 		t.Errorf("audit = %+v, %v; want the capability's row", entries, err)
 	}
+	if _, _, err := a.Capability(t.Context(), who, capability.Grant{Plane: "pl_a", Workspace: "ws_a", Action: capability.ReadLedger}); err != nil {
+		t.Fatal(err)
+	}
+	if more, err := s.Audit().List(t.Context(), audit.Filter{Organizations: []string{"", string(store.DefaultOrganization)}}); err != nil || len(more) != len(entries) {
+		t.Errorf("audit = %+v, %v; want no row of who reads counts", more, err)
+	}
 }

@@ -46,6 +46,12 @@ func Actions() []Action {
 	return []Action{ReadLedger, ReadDead, RedriveDead, DiscardDead, ReadLive, ReadParked, ReadQuarantine, ReplayQuarantine, DiscardQuarantine, ReadLoads, StartLoads, Query, Preview, TestDestination, ReadJobs, StopJobs, ReadSyncs, RunSyncs, ReadProfiles, RunProfiles, DecideProfiles, ReadPulls, ChangePulls}
 }
 
+// CountsOnly reports whether what is read has counts, states and codes alone, and nothing of
+// events or rows.
+func (a Action) CountsOnly() bool {
+	return a == ReadLedger || a == ReadJobs || a == ReadSyncs || a == ReadPulls
+}
+
 // Grant is the content of a capability: one plane, one workspace, one action.
 // Empty Sources or Destinations mean all of the workspace's, and no source or
 // destination at all is not one of some. Origin is the browser origin that may use it, empty for programs.
