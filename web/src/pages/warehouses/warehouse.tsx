@@ -33,8 +33,10 @@ export function Warehouse({ workspace, destination: d }: { workspace: string; de
           <Badge tone="quiet">Nothing loaded yet</Badge>
         ) : null}
       </div>
-      <ConnectionTest workspace={workspace} destination={d.name} />
-      {d.disabled ? null : <LoadNow workspace={workspace} destination={d.name} />}
+      <div className="flex flex-wrap items-start gap-3 *:w-auto">
+        <ConnectionTest workspace={workspace} destination={d.name} />
+        {d.disabled ? null : <LoadNow workspace={workspace} destination={d.name} />}
+      </div>
       {all.isPending ? <Waiting what={`the loads of ${d.name}`} /> : null}
       {all.error ? (
         <PlaneTrouble
