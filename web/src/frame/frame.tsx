@@ -1,6 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { Outlet } from "@tanstack/react-router";
-import { type ReactNode, Suspense, useEffect, useState } from "react";
+import { lazy, type ReactNode, Suspense, useEffect, useState } from "react";
 import { type Me, status } from "../api/client";
 import { chooseOrganization, chosenOrganization } from "../api/organization";
 import { DraftBar } from "../draft/bar";
@@ -11,10 +11,12 @@ import { usePath } from "../parts/path";
 import { ago } from "../parts/time";
 import { Waiting } from "../parts/waiting";
 import { keys } from "../queries";
-import { Palette } from "./palette";
 import { type Here, HereContext, type Place, placeIn } from "./place";
 import { Sidebar } from "./sidebar";
 import { TopBar } from "./top-bar";
+
+const palette = () => import("./palette").then((m) => ({ default: m.Palette }));
+const Palette = lazy(palette);
 
 const refreshEvery = 3000; // ms, while nobody says what changes
 const refreshLive = 60_000; // ms, while the control plane does
@@ -70,6 +72,7 @@ function Organization({ me, place, live }: { me: Me; place: Place; live: boolean
 function Shell({ here, place, children }: { here: Here; place: Place; children: ReactNode }) {
   const [drawer, setDrawer] = useState(false);
   const [finding, setFinding] = useState<"all" | "workspaces" | null>(null);
+  useEffect(() => void palette(), []); // it is there before it is asked for, and not in the way of the first page
   useEffect(() => {
     const key = (e: KeyboardEvent) => {
       if (e.key.toLowerCase() !== "k" || !(e.ctrlKey || e.metaKey) || e.altKey || e.shiftKey) return;
@@ -108,7 +111,11 @@ function Shell({ here, place, children }: { here: Here; place: Place; children: 
         </main>
       </div>
       {here.workspace ? <DraftBar key={here.workspace.id} here={here} workspace={here.workspace} /> : null}
-      {finding ? <Palette here={here} place={place} only={finding} onClose={() => setFinding(null)} /> : null}
+      {finding ? (
+        <Suspense fallback={null}>
+          <Palette here={here} place={place} only={finding} onClose={() => setFinding(null)} />
+        </Suspense>
+      ) : null}
     </div>
   );
 }

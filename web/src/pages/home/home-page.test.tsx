@@ -89,7 +89,7 @@ test("the workspace is in the address, and the switcher finds it by its name", a
   server.show({ workspaces: [workspace(), workspace({ id: "ws_two", name: "shop-eu", sources: [] })] });
   const { user } = open("/workspaces/acme");
   await user.click(await screen.findByRole("button", { name: /Switch workspace/ }));
-  await user.type(screen.getByRole("combobox", { name: /Find a workspace/ }), "p-eu{Enter}");
+  await user.type(await screen.findByRole("combobox", { name: /Find a workspace/ }), "p-eu{Enter}");
   await screen.findByRole("heading", { level: 1, name: "shop-eu" });
   expect(location.pathname).toBe("/workspaces/shop-eu");
   history.back();
