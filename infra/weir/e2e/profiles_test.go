@@ -57,10 +57,10 @@ func TestOnePersonOfManyIdentifiers(t *testing.T) {
 	}
 	one("select logins_30d, revenue, email from profiles.user_golden where weir_id = (select weir_id from profiles.user_ids where id_type = 'user_id' and value = 'u1')", `{"logins_30d":2,"revenue":12.5,"email":"Ann@Home.org"}`)
 	one("select count(*) as ids, count(distinct weir_id) as persons from profiles.user_ids where value in ('a1', 'u1', 'ann@home.org')", `{"ids":3,"persons":1}`)
-	if out := run(t, 0, "", "audience", "export", "lake", "buyers", "--data-dir", in.Dir); strings.Count(out, "\n") != 1 || !contains(out, `"revenue":12.5`) {
+	if out := run(t, 0, "", "audience", "export", "buyers", "--data-dir", in.Dir); strings.Count(out, "\n") != 1 || !contains(out, `"revenue":12.5`) {
 		t.Errorf("the audience is %s", out)
 	}
-	if out := run(t, 0, "", "audience", "list", "lake", "--data-dir", in.Dir); !contains(out, `"persons":1`) {
+	if out := run(t, 0, "", "audience", "list", "--data-dir", in.Dir); !contains(out, `"persons":1`) {
 		t.Errorf("the audiences are %s", out)
 	}
 	if out := run(t, 0, "", "profiles", "explain", "anonymous_id:a1", "email:ann@home.org", "--data-dir", in.Dir); !contains(out, "firstSeen") {
