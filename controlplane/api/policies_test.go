@@ -168,6 +168,15 @@ func TestACommitWaitsForAnotherPerson(t *testing.T) {
 		}
 		d.want(by["admin"]("POST", mine+"/withdraw", `{"note":"stale"}`), 204)
 
+		// Nor is somebody the second person of a token that he made, also when it is gone.
+		made := d.want(by["admin"]("POST", "/api/v1/tokens", `{"name":"ci","role":"editor"}`), 200)
+		d.want(d.send("PUT", acme+"/config", applying(with("one", "two", "four")), "Authorization", "Bearer "+made.field(t, "token").(string)), 202)
+		ofToken := newest()
+		d.want(by["admin"]("POST", ofToken+"/approve", `{}`), 403)
+		d.want(by["admin"]("DELETE", "/api/v1/tokens/"+made.field(t, "id").(string), ""), 204)
+		d.want(by["admin"]("POST", ofToken+"/approve", `{}`), 403)
+		d.want(second("POST", ofToken+"/reject", `{"note":"no"}`), 204)
+
 		// The policies of today hold at approval, too.
 		d.want(by["editor"]("PUT", acme+"/config", applying(strings.Replace(with("one"), `"web"`, `"site"`, -1))), 202)
 		d.want(d.as("owner", "PUT", "/api/v1/policies/never", setPolicy("rego", "package never\ndeny contains {\"message\": \"not now\"}")), 204)
@@ -180,7 +189,7 @@ func TestACommitWaitsForAnotherPerson(t *testing.T) {
 		d.want(by["admin"]("DELETE", acme+"?discardParked=true", ""), 204)
 
 		left := rows(t, d.want(d.as("auditor", "GET", "/api/v1/audit?limit=500", ""), 200))
-		if len(left["change.propose"]) < 3 || len(left["change.withdraw"]) != 1 || len(left["change.reject"]) != 1 {
+		if len(left["change.propose"]) < 3 || len(left["change.withdraw"]) != 1 || len(left["change.reject"]) != 2 {
 			t.Errorf("the audit log has %d proposals, %d withdrawn, %d rejected", len(left["change.propose"]), len(left["change.withdraw"]), len(left["change.reject"]))
 		}
 		for _, row := range left["workspace.commit"] {

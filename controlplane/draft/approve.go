@@ -179,7 +179,12 @@ func (s *Service) another(ctx context.Context, who store.Actor, org store.Organi
 		return err
 	}
 	made := slices.IndexFunc(tokens, func(t store.APIToken) bool { return string(t.ID) == r.AuthorID })
-	if made >= 0 && tokens[made].CreatedBy == who.String() {
+	switch {
+	case made < 0 || strings.HasPrefix(tokens[made].CreatedBy, string(store.ByToken)+":"):
+		return fault.New(fault.Denied, "change %d is of a token of which it is not known who made it: apply it again with a token that somebody made who was signed in", r.Number)
+	case who.Kind != store.ByPerson:
+		return fault.New(fault.Denied, "change %d is of a token: sign in to approve it", r.Number)
+	case tokens[made].CreatedBy == who.String():
 		return fault.New(fault.Denied, "change %d is of a token that you made: another person has to approve it", r.Number)
 	}
 	return nil
