@@ -39,7 +39,7 @@ var floors = []floor{
 	{[]string{"weir/shared/script"}, []string{"weir/shared/fault", "weir/shared/worker"}},
 	{[]string{"weir/shared/script/bundle"}, []string{"weir/shared/fault", "weir/shared/script", "weir/shared/script/builtin", "weir/shared/worker"}},
 	{[]string{"weir/shared/script/scripttest"}, []string{"weir/shared/script", "weir/shared/script/bundle"}},
-	{[]string{"weir/shared/catalog/page"}, []string{"weir/shared/catalog", "weir/shared/catalog/calls", "weir/shared/catalog/objects"}},
+	{[]string{"weir/shared/catalog/page"}, []string{"weir/shared/catalog", "weir/shared/catalog/calls", "weir/shared/catalog/objects", "weir/shared/catalog/streams"}},
 	{[]string{"weir/shared/catalog/private"}, []string{"weir/shared/catalog", "weir/shared/catalog/document", "weir/shared/catalog/requests", "weir/shared/fault"}},
 	{[]string{"weir/shared/catalog/gen"}, []string{"weir/shared/catalog", "weir/shared/catalog/page", "weir/shared/fault"}},
 	{[]string{"weir/shared/workspace"}, []string{"weir/shared/id", "weir/shared/fault", "weir/shared/filter", "weir/shared/catalog", "weir/shared/catalog/duration", "weir/shared/catalog/objects", "weir/shared/catalog/private", "weir/shared/catalog/streams", "weir/shared/secret", "weir/shared/script", "weir/shared/workspace/activation", "weir/shared/workspace/profiles"}},

@@ -13,6 +13,7 @@ import (
 	"weir/shared/catalog"
 	"weir/shared/catalog/calls"
 	"weir/shared/catalog/objects"
+	"weir/shared/catalog/streams"
 )
 
 // Example is an event and what is sent of it; its zero value stands for none.
@@ -31,6 +32,7 @@ func Write(s catalog.Spec, e Example) []byte {
 		named(&b, s.Calls.Calls)
 	}
 	records(&b, s.Objects)
+	pulled(&b, s.Streams)
 	table(&b, "Settings", s.Fields, "")
 	table(&b, "Secrets", s.Secrets, "Sealed for the data plane before they leave your machine; the control plane cannot read them.\n\n")
 	limits(&b, s)
@@ -70,6 +72,30 @@ func records(b *bytes.Buffer, all []objects.Object) {
 			known = "what the sync says"
 		}
 		fmt.Fprintf(b, "| `%s` | %s: %s | %s | %s | %s |\n", o.Name, cell(o.Title), cell(o.Doc), strings.Join(o.Actions, ", "), known, fields)
+	}
+	b.WriteString("\n")
+}
+
+// pulled writes what rows a source has.
+func pulled(b *bytes.Buffer, all []streams.Outline) {
+	if len(all) == 0 {
+		return
+	}
+	b.WriteString("## Streams\nRows are events of the type `record`; a warehouse keeps the newest state of each in the table `<source>_<stream>`.\n\n| stream | has | a row is known by | changes by | deleted rows |\n|---|---|---|---|---|\n")
+	deleted := map[string]string{"flag": "are marked", "feed": "are marked", "unseen": "stay: the vendor does not tell"}
+	for _, s := range all {
+		doc := s.Doc
+		if s.Parent != "" {
+			doc += " Asked for each row of `" + s.Parent + "`."
+		}
+		if s.Off {
+			doc += " Pulled only where a configuration names it."
+		}
+		changes := "reading all rows again"
+		if s.Cursor != "" {
+			changes = "`" + s.Cursor + "`"
+		}
+		fmt.Fprintf(b, "| `%s` | %s | `%s` | %s | %s |\n", s.Name, cell(doc), strings.Join(s.Key, "`, `"), changes, deleted[s.Deletes])
 	}
 	b.WriteString("\n")
 }
