@@ -24,6 +24,9 @@ export const keys = {
     only,
     ended,
   ],
+  pulls: (workspace: string) => ["pulls", chosenOrganization(), workspace],
+  profiles: (workspace: string) => ["profiles", chosenOrganization(), workspace],
+  syncs: (workspace: string) => ["syncs", chosenOrganization(), workspace],
   jobs: (workspace: string) => ["jobs", chosenOrganization(), workspace],
   loads: (workspace: string, destination: string) => ["loads", chosenOrganization(), workspace, destination],
 };

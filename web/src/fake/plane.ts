@@ -23,6 +23,12 @@ const calls: Record<string, string> = {
   "POST /v1/query": "query",
   "POST /v1/preview/transformation": "preview",
   "POST /v1/destinations/test": "destination:test",
+  "GET /v1/pulls": "pulls:read",
+  "POST /v1/pulls": "pulls:change",
+  "GET /v1/profiles": "profiles:read",
+  "POST /v1/profiles/run": "profiles:run",
+  "GET /v1/syncs": "syncs:read",
+  "POST /v1/syncs/to-crm/run": "syncs:run",
 };
 
 /** What a call may ask for: the names in its query, or in its body. */
@@ -41,6 +47,9 @@ const fields: Record<string, string[]> = {
   "POST /v1/preview/destination": ["type", "settings", "events"],
   "POST /v1/preview/transformation": ["code", "libraries", "events"],
   "POST /v1/destinations/test": ["destination"],
+  "POST /v1/pulls": ["verb", "source", "stream", "from"],
+  "POST /v1/profiles/run": ["profile", "entity", "full"],
+  "POST /v1/syncs/to-crm/run": [],
 };
 
 /** A data plane's view. It refuses calls without their capability, and those that the contract does not name. */

@@ -27,6 +27,7 @@ const connection = lazyRouteComponent(() => import("../pages/connections/connect
 const transformations = lazyRouteComponent(() => import("../pages/transformations/route"), "TransformationsRoute");
 const events = lazyRouteComponent(() => import("../pages/live/route"), "EventsRoute");
 const warehouses = lazyRouteComponent(() => import("../pages/warehouses/route"), "WarehousesRoute");
+const customers = lazyRouteComponent(() => import("../pages/customers/customers-page"), "CustomersPage");
 const review = lazyRouteComponent(() => import("../pages/review/review-page"), "ReviewPage");
 const past = lazyRouteComponent(() => import("../pages/history/history-page"), "HistoryPage");
 const revision = lazyRouteComponent(() => import("../pages/history/revision-page"), "RevisionPage");
@@ -63,6 +64,7 @@ function pages(parent: AnyRoute): AnyRoute[] {
     of("events", events),
     of("live", events),
     of("warehouses", warehouses),
+    of("customers", customers),
     of("review", review),
     of("history", past),
     of("history/$number", revision),
