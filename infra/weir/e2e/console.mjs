@@ -23,8 +23,10 @@ await page.getByLabel(/password/i).fill(password);
 await page.getByRole("button", { name: /sign in/i }).click();
 await page.getByRole("heading", { level: 1, name: "acme" }).waitFor();
 for (const text of ["web", "hook"]) await page.getByText(text, { exact: true }).first().waitFor();
-await page.getByRole("link", { name: "Sources" }).click();
+await page.getByRole("link", { name: "Sources", exact: true }).click();
+await page.getByRole("heading", { level: 1, name: "Sources" }).waitFor(); // the page before has links of the same names
 await page.getByRole("link", { name: "web", exact: true }).click();
+await page.getByRole("heading", { level: 1, name: "web" }).waitFor();
 await page.getByRole("button", { name: /reveal/i }).first().click();
 await page.getByText("wk_web").first().waitFor();
 await page.screenshot({ path: screenshot, fullPage: true });

@@ -29,6 +29,11 @@ page.on("request", (r) => {
   if (r.method() === "PUT" && said.includes('"sealed"')) sealed += 1;
 });
 page.setDefaultTimeout(120_000);
+// The page before may have links of the same names, until the next one is there.
+const follow = async (name) => {
+  await page.getByRole("link", { name, exact: true }).click();
+  await page.getByRole("heading", { level: 1, name }).waitFor();
+};
 const button = (name) => page.getByRole("button", { name, exact: true }).click();
 await page.goto(url);
 await page.getByLabel(/email/i).fill(email);
@@ -36,7 +41,7 @@ await page.getByLabel(/password/i).fill(password);
 await button("Sign in");
 await page.getByRole("heading", { level: 1, name: "acme" }).waitFor();
 
-await page.getByRole("link", { name: "Sources" }).click();
+await follow("Sources");
 await page.getByRole("link", { name: "New source" }).click();
 await page.getByLabel(/^HTTP/).check();
 await page.getByLabel("Name").fill("kiosk");
@@ -45,7 +50,7 @@ await page.getByText("This source is a draft").waitFor();
 await page.reload(); // a draft outlives the page
 await page.getByText("This source is a draft").waitFor();
 
-await page.getByRole("link", { name: "Destinations" }).click();
+await follow("Destinations");
 await page.getByRole("link", { name: "New destination" }).click();
 await page.getByRole("link", { name: /^Webhook/ }).click();
 await page.getByLabel("Name", { exact: true }).fill("story");
@@ -63,7 +68,7 @@ await page.getByRole("list", { name: "Changes" }).getByText("kiosk → story").w
 await button("Publish");
 await page.getByText(/^Revision \d+ runs on /).waitFor();
 
-await page.getByRole("link", { name: "Sources" }).click();
+await follow("Sources");
 await page.getByRole("link", { name: "kiosk", exact: true }).click();
 await page.getByText("Waiting for the first event").waitFor();
 await button("Reveal write key of kiosk");
@@ -79,7 +84,7 @@ const answer = await fetch(`${gateway}/v1/track`, {
 });
 if (!answer.ok) trouble.push(`the gateway answered ${answer.status}`);
 await page.getByText("Accepted").waitFor();
-await page.getByRole("link", { name: "Destinations" }).click();
+await follow("Destinations");
 const row = page.getByRole("row", { name: /story/ });
 await row.getByText("Healthy").waitFor();
 await row.getByRole("cell", { name: "1", exact: true }).waitFor();
