@@ -90,7 +90,7 @@ func (s *salvo) fire(span time.Duration, from, to float64) {
 func (s *salvo) wait() { s.under.Wait() }
 
 // closed is what a client says of a connection that was closed before an answer.
-var closed = regexp.MustCompile("(EOF|connection reset by peer|broken pipe)$")
+var closed = regexp.MustCompile("(EOF|connection reset by peer|broken pipe|server closed idle connection)$")
 
 func (s *salvo) send(n int) {
 	id := fmt.Sprintf("load-%d", n)
