@@ -14,7 +14,7 @@ import (
 // Compile makes a Step of each transformation of c, in their order, or lists what
 // is wrong with their code and that of the libraries, with line and column, and
 // with chains that are too long. Check has found nothing in c. None of the code is
-// run. Errors are those of script.Compiler.Compile; name is the workspace's turn.
+// run. Errors are those of script.Compiler.Compile, whose tenant is the workspace's identifier.
 func Compile(ctx context.Context, with *script.Compiler, c Config) ([]script.Step, []fault.Problem, error) {
 	if len(c.Transformations)+len(c.Libraries) == 0 {
 		return nil, nil, nil
@@ -26,7 +26,7 @@ func Compile(ctx context.Context, with *script.Compiler, c Config) ([]script.Ste
 	for i, l := range c.Libraries {
 		libraries[i] = script.File{Name: l.Name, Code: l.Code}
 	}
-	steps, problems, err := with.Compile(ctx, c.Name, transformations, libraries)
+	steps, problems, err := with.Compile(ctx, string(c.Workspace), transformations, libraries)
 	if err != nil {
 		return nil, nil, fmt.Errorf("compile the code of %s: %w", c.Name, err)
 	}
