@@ -38,6 +38,8 @@ import (
 	"weir/shared/catalog"
 	"weir/shared/id"
 	"weir/shared/proxy"
+	"weir/shared/script"
+	"weir/shared/script/bundle"
 	"weir/shared/script/scripttest"
 	"weir/shared/secret"
 	"weir/shared/wire"
@@ -49,7 +51,7 @@ import (
 
 // TestMain makes the test binary a worker when it is started as one.
 func TestMain(m *testing.M) {
-	worker.Tasks{own.Task: own.Serve}.Divert()
+	worker.Tasks{own.Task: own.Serve, script.Task: bundle.Serve}.Divert()
 	os.Exit(storetest.Main(m))
 }
 
@@ -72,7 +74,10 @@ type harness struct {
 	heard bytes.Buffer // every answer's body, to be searched for what must not be there
 }
 
-func open(t *testing.T, s *store.Store) *harness {
+func open(t *testing.T, s *store.Store) *harness { return openWith(t, s, scripttest.Compiler()) }
+
+// openWith opens an API that compiles code with this compiler.
+func openWith(t *testing.T, s *store.Store, code *script.Compiler) *harness {
 	t.Helper()
 	must := func(err error) {
 		t.Helper()
@@ -112,13 +117,13 @@ func open(t *testing.T, s *store.Store) *harness {
 	t.Cleanup(judge.Close)
 	reviews, err := review.New(review.Config{Store: s, Rules: book, Judge: judge, Operator: []own.Policy{{Name: "operator", Text: operatorPolicy}}})
 	must(err)
-	drafts, err := draft.New(draft.Config{Store: s, Review: reviews, Catalog: specs, Place: planes.Place, Counts: planes.Counts, Code: scripttest.Compiler()})
+	drafts, err := draft.New(draft.Config{Store: s, Review: reviews, Catalog: specs, Place: planes.Place, Counts: planes.Counts, Code: code})
 	must(err)
 	signer, err := audit.NewSigner(audit.SignerConfig{Log: s.Audit(), Key: control, File: filepath.Join(t.TempDir(), "heads.json")})
 	must(err)
 	front := httptest.NewUnstartedServer(nil)
 	t.Cleanup(front.Close)
-	handler, err := api.New(api.Config{Origins: []string{"http://" + front.Listener.Addr().String()}, Store: s, Policy: access, Authn: accounts, Draft: drafts, Review: reviews, Fleet: planes, Signer: signer, Catalog: specs, Code: scripttest.Compiler(),
+	handler, err := api.New(api.Config{Origins: []string{"http://" + front.Listener.Addr().String()}, Store: s, Policy: access, Authn: accounts, Draft: drafts, Review: reviews, Fleet: planes, Signer: signer, Catalog: specs, Code: code,
 		TrustedProxies: proxy.Trusted{netip.MustParsePrefix("127.0.0.0/8")},
 		Console:        fstest.MapFS{"index.html": {Data: []byte("<!doctype html>console")}, "assets/app-1.js": {Data: []byte("app()")}}})
 	must(err)
@@ -297,7 +302,7 @@ func joining(t *testing.T, token string) (plane, nkeys.KeyPair, map[string]any) 
 
 // kinds are what the tests' plane can run: all that there is.
 func kinds() []wire.Kind {
-	all := []wire.Kind{wire.BoundSecrets()}
+	all := []wire.Kind{wire.BoundSecrets(), {Family: "transformation", Name: "javascript", Digest: catalog.Digest(catalog.Spec{Name: "javascript"})}}
 	for _, s := range catalog.All() {
 		all = append(all, wire.Kind{Family: string(s.Family), Digest: catalog.Digest(s)}.Named(s.Name))
 	}
