@@ -35,6 +35,8 @@ export class Server {
   members: Reply = { status: 200, body: { members: [] } };
   tokens: Reply = { status: 200, body: { tokens: [] } };
   audit: Reply = { status: 200, body: { entries: [], next: "" } };
+  /** Answers of further calls, such as "GET /api/v1/workspaces/acme/revisions/3". */
+  readonly others: Record<string, Reply> = {};
   removal: Response = new Response(null, { status: 204 });
 
   constructor() {
@@ -55,6 +57,8 @@ export class Server {
     this.calls.push(call);
     if (request.method !== "GET" && request.headers.get("X-Weir-CSRF") !== "1")
       return problem(403, "The header is missing.");
+    const other = this.others[call];
+    if (other !== undefined) return reply(other);
     switch (call) {
       case "GET /api/v1/me":
         if (!this.signedIn) return problem(401, "Nobody is signed in.");

@@ -24,7 +24,10 @@ const newDestination = lazyRouteComponent(
 const destination = lazyRouteComponent(() => import("../pages/destinations/destination-page"), "DestinationPage");
 const connections = lazyRouteComponent(() => import("../pages/connections/connections-page"), "ConnectionsPage");
 const connection = lazyRouteComponent(() => import("../pages/connections/connection-page"), "ConnectionPage");
-const transformations = lazyRouteComponent(() => import("../pages/transformations/route"), "TransformationsRoute");
+const transformations = lazyRouteComponent(
+  () => import("../pages/transformations/transformations-page"),
+  "TransformationsPage",
+);
 const events = lazyRouteComponent(() => import("../pages/live/route"), "EventsRoute");
 const warehouses = lazyRouteComponent(() => import("../pages/warehouses/route"), "WarehousesRoute");
 const customers = lazyRouteComponent(() => import("../pages/customers/customers-page"), "CustomersPage");

@@ -1,5 +1,5 @@
 import { useInfiniteQuery } from "@tanstack/react-query";
-import { revisions } from "../../api/drafts";
+import { type Change, type Revision, revisions } from "../../api/drafts";
 import type { Kind } from "../../draft/edits";
 import { changeText } from "../../draft/words";
 import { useWorkspace } from "../../frame/place";
@@ -20,6 +20,16 @@ export function useRevisions(workspace: string) {
   });
 }
 
+/** Of revisions, the newest first, those that changed one object, each with what it did to it alone. */
+export function changesOf(all: readonly Revision[], kind: Kind, name: string): (Revision & { changes: Change[] })[] {
+  const names = new Set([name]);
+  return all.flatMap((r) => {
+    const found = (r.changes ?? []).filter((c) => c.kind === kind && names.has(c.name));
+    for (const c of found) if (c.was) names.add(c.was); // it had another name before
+    return found.length > 0 ? [{ ...r, changes: found }] : [];
+  });
+}
+
 /** The revisions that changed one object. */
 export function HistoryOf({ kind, name }: { kind: Kind; name: string }) {
   const workspace = useWorkspace();
@@ -27,14 +37,11 @@ export function HistoryOf({ kind, name }: { kind: Kind; name: string }) {
   return (
     <Loaded query={all} what="its history">
       {({ pages }) => {
-        const names = new Set([name]);
-        const mine = pages
-          .flatMap((p) => p.revisions)
-          .flatMap((r) => {
-            const found = (r.changes ?? []).filter((c) => c.kind === kind && names.has(c.name));
-            for (const c of found) if (c.was) names.add(c.was); // it had another name before
-            return found.length > 0 ? [{ ...r, changes: found }] : [];
-          });
+        const mine = changesOf(
+          pages.flatMap((p) => p.revisions),
+          kind,
+          name,
+        );
         return (
           <div className="space-y-3">
             {mine.length === 0 ? (

@@ -20,6 +20,7 @@ import { Loaded } from "../loaded";
 import { quoted } from "../plane-trouble";
 import { Values } from "../review/values";
 import { Trouble } from "../trouble";
+import { objectIn } from "./object-in";
 
 /** One revision: what it changed, and the way back to it. */
 export function RevisionPage() {
@@ -88,20 +89,6 @@ function ChangeItem({ change: c, revision: r }: { change: Change; revision: Revi
       )}
     </li>
   );
-}
-
-/** An object among what differs, which is kept by kind and identifier. */
-function objectIn(side: unknown, kind: string, name: string): unknown {
-  const found: unknown[] = [];
-  const look = (v: unknown, depth: number) => {
-    if (typeof v !== "object" || v === null || depth > 3) return;
-    const o = v as Record<string, unknown>;
-    if (o.name === name || `${String(o.source)} -> ${String(o.destination)}` === name) found.push(o);
-    else for (const x of Object.values(o)) look(x, depth + 1);
-  };
-  const all = (side ?? {}) as Record<string, unknown>;
-  look(all[kind] ?? all[`${kind}s`] ?? all, 0);
-  return found[0];
 }
 
 function differing(before: unknown, after: unknown): string[] {

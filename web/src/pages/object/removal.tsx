@@ -7,7 +7,7 @@ import { Dialog } from "../../parts/dialog";
 import { Input } from "../../parts/input";
 import { go } from "../../parts/path";
 import { Spinner } from "../../parts/spinner";
-import { count, ofDestination, ofSource, sum, useFlow } from "../flow";
+import { count, ofDestination, ofSource, perSecond, sum, useFlow } from "../flow";
 
 type Props = { kind: "source" | "destination" | "transformation"; name: string; configured: Configured; after: string };
 
@@ -50,6 +50,9 @@ function Asking({ kind, name, configured, after, onClose }: Props & { onClose: (
   return (
     <Dialog title={`Remove ${name}`} onClose={onClose}>
       {kind === "transformation" ? null : <Counts workspace={workspace.name} kind={kind} name={name} />}
+      {kind === "transformation" && joined.length > 0 ? (
+        <Passing workspace={workspace.name} keys={joined.map((c) => connectionKey(c.source, c.destination))} />
+      ) : null}
       {joined.length > 0 ? (
         <p>
           {kind === "transformation" ? "It runs on " : "With it goes "}
@@ -74,6 +77,20 @@ function Asking({ kind, name, configured, after, onClose }: Props & { onClose: (
         </div>
       </form>
     </Dialog>
+  );
+}
+
+/** What passes on the connections that run a transformation. */
+function Passing({ workspace, keys }: { workspace: string; keys: string[] }) {
+  const flow = useFlow(workspace);
+  if (flow.error) return <p className="text-warn">Its plane does not say what passes there: {flow.error.message}</p>;
+  if (!flow.data) return null;
+  const n = sum(flow.data, (r) => keys.includes(connectionKey(r.source, r.destination)), "routed");
+  return (
+    <p>
+      <strong>{count(n.routed)}</strong> events were routed there, {perSecond(n.rate)} now. Without it they arrive as
+      they were sent.
+    </p>
   );
 }
 

@@ -27,7 +27,7 @@ export function Problems({ problems, document }: { problems: FieldProblem[]; doc
               {place ? (
                 <>
                   {kinds[place.kind]}{" "}
-                  <Link href={workspace.path(...addressOf(place.kind, place.key))}>
+                  <Link href={addressOf(workspace.path, place.kind, place.key)}>
                     {place.key.replace(" -> ", " → ")}
                   </Link>
                   {place.field ? `, ${fieldText(place.field)}` : ""}:{" "}
@@ -54,17 +54,19 @@ export function placeOf(
 }
 
 /** Where an object's page is in its workspace. */
-export function addressOf(kind: Kind, key: string): string[] {
+export function addressOf(path: (...parts: string[]) => string, kind: Kind, key: string): string {
   switch (kind) {
     case "source":
-      return ["sources", key];
+      return path("sources", key);
     case "destination":
-      return ["destinations", key];
+      return path("destinations", key);
     case "connection":
-      return ["connections", ...key.split(" -> ")];
+      return path("connections", ...key.split(" -> "));
+    case "transformation":
+      return `${path("transformations")}?name=${encodeURIComponent(key)}`;
     case "consentCategory":
-      return ["settings"];
+      return path("settings");
     default:
-      return ["transformations"];
+      return path("transformations");
   }
 }

@@ -1,3 +1,5 @@
+import { Difference } from "../../parts/difference";
+
 type Props = { fields: readonly string[]; before: unknown; after: unknown; words: (field: string) => string };
 
 /** Fields as they were and as they are since. Secrets show that they changed, never what they are. */
@@ -11,6 +13,8 @@ export function Values({ fields, before, after, words }: Props) {
           <dd className="min-w-0">
             {f.startsWith("secrets") ? (
               "a new value"
+            ) : isText(at(before, f)) || isText(at(after, f)) ? (
+              <Difference before={shown(at(before, f))} after={shown(at(after, f))} name={words(f)} />
             ) : (
               <span className="flex flex-wrap items-baseline gap-x-2">
                 <Value of={at(before, f)} gone />
@@ -25,6 +29,11 @@ export function Values({ fields, before, after, words }: Props) {
       ))}
     </dl>
   );
+}
+
+/** Whether a value has several lines, such as code. */
+function isText(v: unknown): boolean {
+  return typeof v === "string" && v.includes("\n");
 }
 
 function Value({ of, gone = false }: { of: unknown; gone?: boolean }) {

@@ -1,11 +1,13 @@
-import type { Connection, Transformation, WorkspaceDocument } from "../../api/client";
+import type { Connection, WorkspaceDocument } from "../../api/client";
 import type { FieldProblem } from "../../api/problem";
+import { connectionKey } from "../../draft/edits";
+import type { Mark } from "../../parts/editor";
 
-/** What a person changed: the code, and on which connections it runs, by their keys. */
-export type Draft = { name: string; code: string; on: string[] };
+/** What a person changes: the name, the code, and on which connections it runs, by their keys. */
+export type Typed = { name: string; code: string; on: string[] };
 
 /** The name of a connection, as changes show it. */
-export const keyOf = (c: Connection) => `${c.source} -> ${c.destination}`;
+export const keyOf = (c: Connection) => connectionKey(c.source, c.destination);
 
 export const template = `// Gets each event; return it, several in a list, or nothing to drop it.
 export function transformEvent(event) {
@@ -13,28 +15,25 @@ export function transformEvent(event) {
 }
 `;
 
-/** The draft of what a document holds now. */
-export function draftOf(document: WorkspaceDocument, name: string): Draft {
+/** A transformation as a document holds it; name is "" for a new one. */
+export function typedOf(document: WorkspaceDocument, name: string): Typed {
   const code = document.transformations?.find((t) => t.name === name)?.code ?? template;
-  const on = (document.connections ?? []).filter((c) => c.transformations?.includes(name)).map(keyOf);
+  const on = (document.connections ?? [])
+    .filter((c) => name !== "" && c.transformations?.includes(name))
+    .map(keyOf)
+    .sort();
   return { name, code, on };
 }
 
-/** The document with the draft in it; a connection that it joins runs it last. */
-export function withDraft(document: WorkspaceDocument, draft: Draft): WorkspaceDocument {
-  const { name, code, on } = draft;
-  const before = document.transformations ?? [];
-  const added: Transformation[] = before.some((t) => t.name === name) ? [] : [{ name, language: "javascript", code }];
-  const connections = (document.connections ?? []).map((c) => {
+/** The connections whose chain changes when a transformation runs on those of keys; one that it joins runs it last. */
+export function rechained(document: WorkspaceDocument, former: string, { name, on }: Typed): Connection[] {
+  return (document.connections ?? []).flatMap((c) => {
     const chain = c.transformations ?? [];
-    if (on.includes(keyOf(c))) return chain.includes(name) ? c : { ...c, transformations: [...chain, name] };
-    return chain.includes(name) ? { ...c, transformations: chain.filter((t) => t !== name) } : c;
+    const has = former !== "" && chain.includes(former);
+    const wants = on.includes(keyOf(c));
+    if (has === wants) return [];
+    return [{ ...c, transformations: wants ? [...chain, name] : chain.filter((t) => t !== former) }];
   });
-  return {
-    ...document,
-    transformations: [...before.map((t) => (t.name === name ? { ...t, code } : t)), ...added],
-    connections,
-  };
 }
 
 /** A problem of code in words: where it is in the editor, or in what else of the workspace. */
@@ -42,6 +41,14 @@ export function placed({ path, text }: FieldProblem, own: string): string {
   const [, line, column, rest] = /^(\d+):(\d+): ?(.*)$/s.exec(text) ?? [];
   const said = rest === undefined ? text : `Line ${line}, column ${column}: ${rest}`;
   return path === "" || path === own || path.startsWith(`${own}.`) ? said : `${path}: ${said}`;
+}
+
+/** Where problems are in the code, of those that say so. */
+export function marksOf(problems: readonly FieldProblem[]): Mark[] {
+  return problems.flatMap(({ text }) => {
+    const [, line, column, rest] = /^(\d+):(\d+): ?(.*)$/s.exec(text) ?? [];
+    return rest === undefined ? [] : [{ line: Number(line), column: Number(column), text: rest }];
+  });
 }
 
 /** The events of a sample: one JSON object, a list of them, or one a line. A sentence when it is none of these. */

@@ -1,4 +1,4 @@
-import { screen, within } from "@testing-library/react";
+import { cleanup, screen, within } from "@testing-library/react";
 import { EditorView } from "codemirror";
 import { beforeEach, expect, test } from "vitest";
 import type { WorkspaceDocument } from "../../api/client";
@@ -56,26 +56,30 @@ test("a failure shows cause and remedy", async () => {
   expect(await screen.findByRole("list", { name: "Transformations" })).toBeTruthy();
 });
 
-test("the first one is written, attached and saved", async () => {
+const drafted = () => JSON.parse(localStorage.getItem("weir draft /acme") ?? "{}").edits;
+
+test("the first one is written, attached and put into the draft, published nowhere", async () => {
   const bare = { workspace: "acme", region: "eu", connections: [{ source: "web", destination: "hook" }] };
   const server = started(bare);
   const { user, page } = open(path);
   await expectAccessible(page);
   await user.click(await screen.findByRole("button", { name: "Write the first one" }));
-  expect(screen.getByRole("button", { name: "Save" })).toHaveProperty("disabled", true);
+  expect(await screen.findByRole("button", { name: "Add to the draft" })).toHaveProperty("disabled", true);
   await user.type(screen.getByLabelText("Name"), "mask");
   await write(page, "export function transformEvent(e) { return e }");
   await user.click(screen.getByRole("checkbox", { name: "web → hook" }));
   await expectAccessible(page);
-  server.config = { status: 200, body: document_, etag: '"5"' };
-  await user.click(screen.getByRole("button", { name: "Save" }));
-  expect(await screen.findByText(/mask is saved/)).toBeTruthy();
-  expect(server.applied[0]?.document).toEqual({
-    ...bare,
-    transformations: [{ name: "mask", language: "javascript", code: "export function transformEvent(e) { return e }" }],
-    connections: [{ source: "web", destination: "hook", transformations: ["mask"] }],
-  });
-  expect(location.search).toBe("?name=mask");
+  await user.click(screen.getByRole("button", { name: "Add to the draft" }));
+  expect(await screen.findByRole("link", { name: "Review" })).toBeTruthy();
+  const made = { name: "mask", language: "javascript", code: "export function transformEvent(e) { return e }" };
+  const connections = [{ source: "web", destination: "hook", transformations: ["mask"] }];
+  expect(server.proposed.at(-1)?.document).toEqual({ ...bare, transformations: [made], connections });
+  expect(drafted()).toEqual([
+    { kind: "transformation", key: "mask", base: null, next: made },
+    { kind: "connection", key: "web -> hook", base: bare.connections[0], next: connections[0] },
+  ]);
+  expect(server.applied).toEqual([]);
+  await expect.poll(() => location.search).toBe("?name=mask");
 });
 
 test("it is detached where it ran, and the others stay", async () => {
@@ -83,33 +87,92 @@ test("it is detached where it ran, and the others stay", async () => {
   const { user } = open(`${path}?name=mask`);
   await user.click(await screen.findByRole("checkbox", { name: "web → hook" }));
   await user.click(screen.getByRole("checkbox", { name: /web → lake/ }));
-  await user.click(screen.getByRole("button", { name: "Save" }));
-  await screen.findByText(/mask is saved/);
-  expect(server.applied[0]?.document.connections).toEqual([
+  await user.click(screen.getByRole("button", { name: "Add to the draft" }));
+  await screen.findByRole("link", { name: "Review" });
+  expect(server.proposed.at(-1)?.document.connections).toEqual([
     { source: "web", destination: "hook", transformations: [] },
     { source: "web", destination: "lake", transformations: ["other", "mask"] },
   ]);
 });
 
+test("it is renamed, and what runs it follows", async () => {
+  const server = started();
+  const { user } = open(`${path}?name=mask`);
+  const name = await screen.findByLabelText("Name");
+  await user.clear(name);
+  await user.type(name, "hide{Control>}s{/Control}");
+  await screen.findByRole("link", { name: "Review" });
+  const { document } = server.proposed.at(-1) ?? {};
+  expect(document?.transformations?.[0]).toMatchObject({ id: "tf_one", name: "hide", was: "mask" });
+  expect(document?.connections?.[0]?.transformations).toEqual(["hide"]);
+  expect(await screen.findByRole("region", { name: "Transformation hide" })).toBeTruthy();
+});
+
 test("a problem of the code is shown at its line and column, and nothing typed is lost", async () => {
   const server = started();
-  const problem = { path: "transformations[0]", code: "syntax_error", text: '2:5: Expected ";" but found "x".' };
-  server.apply = refusal(422, "The configuration has problems.", [problem]);
+  const problem = { path: "transformations[0].code", code: "syntax_error", text: '2:5: Expected ";" but found "x".' };
+  server.difference = { status: 200, body: { changes: [], problems: [problem], number: 4 } };
   const { user, page } = open(`${path}?name=mask`);
   await write(page, "let a x");
-  await user.click(screen.getByRole("button", { name: "Save" }));
+  await user.click(screen.getByRole("button", { name: "Add to the draft" }));
   expect((await screen.findByRole("alert")).textContent).toContain('Line 2, column 5: Expected ";" but found "x".');
-  expect(screen.getByRole("button", { name: "Save" })).toHaveProperty("disabled", false);
+  const find = () =>
+    [...page.querySelectorAll("*")].find((e) => e.shadowRoot)?.shadowRoot?.querySelector(".cm-lint-marker");
+  await expect.poll(find).toBeTruthy();
+  expect(screen.getByRole("button", { name: "Add to the draft" })).toHaveProperty("disabled", false);
+  expect(drafted()).toBeUndefined();
   await expectAccessible(page);
 });
 
-test("somebody who was faster is not overwritten", async () => {
-  const server = started();
-  server.apply = refusal(412, "The workspace is at revision 5 by now.");
+test("code that was left without adding it is offered again", async () => {
+  started();
+  const first = open(`${path}?name=mask`);
+  await write(first.page, "// mine");
+  cleanup();
   const { user, page } = open(`${path}?name=mask`);
-  await write(page, "// mine");
-  await user.click(screen.getByRole("button", { name: "Save" }));
-  expect((await screen.findByRole("alert")).textContent).toContain("Load the page again");
+  await user.click(await screen.findByRole("button", { name: "Bring it back" }));
+  const text = () =>
+    [...page.querySelectorAll("*")].find((e) => e.shadowRoot)?.shadowRoot?.querySelector(".cm-content")?.textContent;
+  await expect.poll(text).toBe("// mine");
+  expect(screen.queryByRole("button", { name: "Bring it back" })).toBeNull();
+  expect(screen.getByRole("button", { name: "Add to the draft" })).toHaveProperty("disabled", false);
+});
+
+test("a former version comes back from the history", async () => {
+  const server = started();
+  const changes = [{ op: "change", kind: "transformation", name: "mask", fields: ["code"] }];
+  const made = { number: 3, by: "person:ada@example.com", at: "2026-11-29T00:00:00Z", reason: "Hide phones", changes };
+  server.revisions = { status: 200, body: { revisions: [made], next: "" } };
+  server.others["GET /api/v1/workspaces/acme/revisions/3"] = {
+    status: 200,
+    body: { ...made, before: {}, after: { transformation: { tf_one: { name: "mask", code: "// former" } } } },
+  };
+  const { user, page } = open(`${path}?name=mask`);
+  await user.click(await screen.findByRole("button", { name: "Versions" }));
+  await user.click(await screen.findByRole("button", { name: /Revision 3/ }));
+  expect((await screen.findByRole("region", { name: "Revision 3 against the editor" })).textContent).toContain(
+    "// former",
+  );
+  await expectAccessible(page);
+  await user.click(screen.getByRole("button", { name: "Put it into the editor" }));
+  const text = () =>
+    [...page.querySelectorAll("*")].find((e) => e.shadowRoot)?.shadowRoot?.querySelector(".cm-content")?.textContent;
+  await expect.poll(text).toBe("// former");
+});
+
+test("it is removed once its name was typed, and told what passes where it runs", async () => {
+  const server = started();
+  server.plane.answers["GET /v1/ledger"] = {
+    status: 200,
+    body: { rows: [{ source: "web", destination: "hook", routed: 1200, dropped: {}, balanced: true }] },
+  };
+  const { user } = open(`${path}?name=mask`);
+  await user.click(await screen.findByRole("button", { name: "Remove…" }));
+  expect(await screen.findByText("1,200")).toBeTruthy();
+  await user.type(screen.getByLabelText("Type mask to remove it"), "mask");
+  await user.click(screen.getByRole("button", { name: "Remove" }));
+  await screen.findByRole("link", { name: "Review" });
+  expect(drafted()).toMatchObject([{ kind: "transformation", key: "mask", next: null }]);
 });
 
 test("a run shows outputs, drops, logs and errors of the sample", async () => {
@@ -165,6 +228,23 @@ test("the next live event becomes the sample", async () => {
   server.plane.send({ stage: "gateway", outcome: "accepted", event: { messageId: "live-1" } });
   await screen.findByRole("button", { name: "Take the next live event" });
   expect(screen.getByLabelText("Sample events")).toHaveProperty("value", '{\n  "messageId": "live-1"\n}');
+});
+
+test("dead letters become the sample, and a run is a key away", async () => {
+  const server = started();
+  server.plane.answers["GET /v1/dead"] = {
+    status: 200,
+    body: { items: [{ event: { messageId: "d1" } }, { event: { messageId: "d2" } }], next: "" },
+  };
+  server.plane.answers["POST /v1/preview/transformation"] = "";
+  const { user } = open(`${path}?name=mask`);
+  await user.click(await screen.findByRole("button", { name: "Take dead letters" }));
+  const sample = screen.getByLabelText("Sample events");
+  await expect.poll(() => (sample as HTMLTextAreaElement).value).toBe('{"messageId":"d1"}\n{"messageId":"d2"}');
+  await user.click(sample);
+  await user.keyboard("{Meta>}{Enter}{/Meta}");
+  await expect.poll(() => server.plane.bodies.length).toBe(1);
+  expect(server.plane.bodies[0]).toMatchObject({ events: [{ messageId: "d1" }, { messageId: "d2" }] });
 });
 
 test("without the plane the terminal can run it", async () => {
