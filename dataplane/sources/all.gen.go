@@ -14,6 +14,9 @@ import (
 	"weir/dataplane/sources/webhook"
 )
 
+//go:embed stripe/spec.yaml
+var stripeSpec []byte
+
 //go:embed zendesk/spec.yaml
 var zendeskSpec []byte
 
@@ -29,6 +32,7 @@ func All() []ingest.Kind {
 // Pulled returns the kinds whose rows are pulled, in the order of their names.
 func Pulled() []pull.Kind {
 	return []pull.Kind{
+		api.Define(stripeSpec),
 		api.Define(zendeskSpec),
 	}
 }

@@ -183,6 +183,7 @@ var floors = []floor{
 	{[]string{"weir/dataplane/jobs"}, []string{"weir/shared/*"}},
 	{[]string{"weir/dataplane/pull"}, []string{"weir/shared/*", "weir/dataplane/destination", "weir/dataplane/event", "weir/dataplane/event/instant", "weir/dataplane/jobs", "weir/dataplane/outbound/auth", "weir/dataplane/outbound/rate", "weir/dataplane/queue/natsstore/table", "weir/dataplane/share"}},
 	{[]string{"weir/dataplane/pull/api"}, []string{"weir/shared/*", "weir/dataplane/destination", "weir/dataplane/destination/answer", "weir/dataplane/destination/fields", "weir/dataplane/event", "weir/dataplane/outbound/rate", "weir/dataplane/pull"}},
+	{[]string{"weir/dataplane/pull/api/apitest"}, []string{"weir/shared/*", "weir/dataplane/destination", "weir/dataplane/outbound/auth", "weir/dataplane/outbound/rate", "weir/dataplane/pull"}},
 	{[]string{"weir/dataplane/moves"}, append([]string{"weir/dataplane/jobs", "weir/dataplane/parked", "weir/dataplane/quarantine", "weir/dataplane/queue/natsstore/table"}, d1...)},
 	{[]string{"weir/dataplane/view"}, append([]string{"weir/dataplane/destination", "weir/dataplane/moves", "weir/dataplane/parked", "weir/dataplane/quarantine", "weir/dataplane/plan", "weir/dataplane/view/endpoint", "weir/dataplane/view/probe"}, d1...)},
 	{[]string{"weir/dataplane/view/endpoint"}, []string{"weir/shared/*", "weir/dataplane/guard", "weir/dataplane/share"}},

@@ -12,6 +12,7 @@ import (
 const (
 	maxChanges     = 20_000
 	maxChangeBytes = 32 << 20
+	maxParents     = 1000 // of a window, of streams that are for each of its rows
 	leastWindow    = 1000 // milliseconds
 )
 
@@ -28,7 +29,7 @@ func (r *run) beginChanges(c *streams.Changes, now int64) bool {
 	p.Restarts = 0
 	if !p.Listed {
 		p.Changed = write(&c.Cursor, to)
-		p.Open, p.At, p.To = true, "", write(&whole, now)
+		p.Open, p.At, p.To = true, r.budget.From, write(&whole, now)
 		return true
 	}
 	if from >= to {
@@ -49,6 +50,10 @@ type change struct {
 // which they happened. A window with more than may be held is made shorter.
 func (r *run) changes() error {
 	c := r.listed.Changes
+	most := maxChanges
+	if r.stream.For != "" {
+		most = maxParents
+	}
 	from, to := parse(&c.Cursor, r.p.From), parse(&c.Cursor, r.p.To)
 	newest := map[string]change{}
 	size, n, page := 0, 0, ""
@@ -64,7 +69,7 @@ func (r *run) changes() error {
 		if err != nil {
 			return err
 		}
-		if len(newest) > maxChanges || size > maxChangeBytes {
+		if len(newest) > most || size > maxChangeBytes {
 			if to-from <= leastWindow {
 				return &pull.Failure{Code: pull.CodeAnswer, Text: "More rows change in a second than a window may hold."}
 			}
@@ -96,7 +101,19 @@ func (r *run) changes() error {
 	for i, x := range all {
 		records[i] = x.Record
 	}
-	r.p.Open, r.p.From, r.p.To, r.p.At = false, r.p.To, "", ""
+	behind := r.p
+	behind.list()
+	behind.Open, behind.From, behind.To, behind.At = false, r.p.To, "", ""
+	if r.stream.For != "" {
+		var parents []parent
+		for _, rec := range records {
+			if !rec.Deleted {
+				parents = append(parents, parent{rec.Key, rec.Row})
+			}
+		}
+		return r.children(parents, behind)
+	}
+	r.p = behind
 	return r.emit(records, r.p.cursor())
 }
 
@@ -116,7 +133,7 @@ func (r *run) fetchChanges(c *streams.Changes, a asking, each func(key string, x
 	if err != nil {
 		return page{}, err
 	}
-	res, err := r.send(r.ctx, request)
+	res, err := r.send(request)
 	if err != nil {
 		return page{}, err
 	}

@@ -11,22 +11,30 @@ import (
 // maxPages is how many pages one row's list has at most.
 const maxPages = 10_000
 
-// children reads the stream for each row of a page of the one that it is for, and goes on
-// behind the page when that is done.
-func (r *run) children(parents page, keys []string, behind position) error {
-	for i, row := range parents.rows {
-		if slices.Contains(r.p.Done, sum(keys[i])) {
+// parent is a row of the stream that another is for.
+type parent struct {
+	key string
+	row []byte
+}
+
+// children reads the stream for each of some rows of the one that it is for, and goes on
+// behind them when that is done.
+func (r *run) children(parents []parent, behind position) error {
+	read := false // one at least, however long it took to ask for them
+	for i, x := range parents {
+		if slices.Contains(r.p.Done, sum(x.key)) {
 			continue
 		}
-		if i > 0 && r.deps.Now().After(r.budget.Until) {
+		if read && r.deps.Now().After(r.budget.Until) {
 			return nil
 		}
-		records, err := r.of(row)
+		records, err := r.of(x.row)
 		if err != nil {
 			return err
 		}
-		r.p.Done = append(slices.Clip(r.p.Done), sum(keys[i]))
-		if len(records) == 0 && i < len(parents.rows)-1 {
+		read = true
+		r.p.Done = append(slices.Clip(r.p.Done), sum(x.key))
+		if len(records) == 0 && i < len(parents)-1 {
 			continue
 		}
 		if err := r.emit(records, r.p.cursor()); err != nil {
@@ -39,17 +47,24 @@ func (r *run) children(parents page, keys []string, behind position) error {
 
 // of reads the rows of one parent. A parent that is gone has none.
 func (r *run) of(parent []byte) ([]pull.Record, error) {
-	version := string(at(parent, []string{"updated_at"}))
+	version := at(parent, []string{"updated_at"}).Text()
 	if c := r.listed.Cursor; c != nil {
 		version = at(parent, c.Field).Text()
+	}
+	if version == "" {
+		version = r.p.To
 	}
 	var all []pull.Record
 	at := ""
 	for range maxPages {
-		got, err := r.fetch(&r.stream.Request, asking{parent: parent, page: at})
+		got, err := r.fetch(r.stream, asking{parent: parent, page: at})
 		var failure *pull.Failure
-		if errors.As(err, &failure) && failure.Code == pull.CodeNoStream {
+		switch {
+		case errors.As(err, &failure) && failure.Code == pull.CodeNoStream, errors.Is(err, errExpired) && at == "":
 			return all, nil
+		case errors.Is(err, errExpired):
+			all, at = nil, ""
+			continue
 		}
 		if err != nil {
 			return nil, err

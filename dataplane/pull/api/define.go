@@ -16,8 +16,12 @@
 package api
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 
 	"weir/dataplane/destination"
 	"weir/dataplane/destination/fields"
@@ -65,7 +69,7 @@ func open(spec catalog.Spec, settings, filled []byte, secrets map[string]secret.
 	s := &source{
 		spec: spec.Pull, base: catalog.BaseURL(spec, filled), settings: fields.Value(filled), deps: d,
 		opened:  destination.Opened{}.Authorised(spec, settings, filled, secrets),
-		account: id.Destination("pull " + catalog.SentTo(spec, settings)),
+		account: id.Destination("pull " + account(spec, settings, secrets)),
 	}
 	if spec.Limits != nil && spec.Limits.Rate != nil {
 		s.limits.Rate, s.limits.RatePer = spec.Limits.Rate.Requests, spec.Limits.Rate.Per.Std()
@@ -75,6 +79,20 @@ func open(spec catalog.Spec, settings, filled []byte, secrets map[string]secret.
 		s.limits.Rate, s.limits.RatePer = given.Rate.Requests, given.Rate.Per.Std()
 	}
 	return s
+}
+
+// account is what tells the account from others of its kind: its address, or, where all
+// have one, its secrets.
+func account(spec catalog.Spec, settings []byte, secrets map[string]secret.String) string {
+	text := catalog.SentTo(spec, settings)
+	if slices.ContainsFunc(spec.SentTo, func(name string) bool { return name != "baseUrl" && name != "region" }) {
+		return text
+	}
+	h := sha256.New()
+	for _, name := range slices.Sorted(maps.Keys(secrets)) {
+		_, _ = fmt.Fprintf(h, "%q=%q ", name, secrets[name].Reveal())
+	}
+	return text + " " + hex.EncodeToString(h.Sum(nil))
 }
 
 // position is how far a stream is, the JSON of its cursor. Times are texts of RFC 3339,

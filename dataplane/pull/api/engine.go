@@ -1,12 +1,14 @@
 package api
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"strings"
 	"time"
 
 	"weir/dataplane/pull"
+	"weir/shared/catalog/document"
 	"weir/shared/catalog/streams"
 	"weir/shared/catalog/streams/word"
 )
@@ -161,7 +163,7 @@ func (r *run) page() error {
 	if p.Back != nil {
 		a.page = p.Former
 	}
-	got, err := r.fetch(&r.listed.Request, a)
+	got, err := r.fetch(r.listed, a)
 	if err != nil {
 		return err
 	}
@@ -181,22 +183,59 @@ func (r *run) page() error {
 	if r.stream.For != "" {
 		behind := r.p
 		r.p = former
-		return r.children(got, keys, behind)
+		parents := make([]parent, len(keys))
+		for i, key := range keys {
+			parents[i] = parent{key, got.rows[i]}
+		}
+		return r.children(parents, behind)
 	}
 	return r.emit(r.records(got.rows, keys, former.To), r.p.cursor())
 }
 
-// fetch asks for one page.
-func (r *run) fetch(q *streams.Request, a asking) (page, error) {
+// fetch asks for one page of a stream.
+func (r *run) fetch(s *streams.Stream, a asking) (page, error) {
+	q := &s.Request
 	request, err := r.request(q, a)
 	if err != nil {
 		return page{}, err
 	}
-	res, err := r.send(r.ctx, request)
+	res, err := r.send(request)
 	if err != nil {
 		return page{}, err
 	}
-	return pageOf(q, res)
+	got, err := pageOf(q, res)
+	if len(s.Add) > 0 {
+		for i, row := range got.rows {
+			got.rows[i] = r.added(s.Add, row, a)
+		}
+	}
+	return got, err
+}
+
+// added is a row with more members. One that is a single reference is that value as it
+// stands.
+func (r *run) added(more []streams.Member, row []byte, a asking) []byte {
+	rest := bytes.TrimLeft(row, " \t\r\n")
+	if len(rest) < 2 || rest[0] != '{' {
+		return row // it has no key either
+	}
+	out := []byte("{")
+	for _, m := range more {
+		var value []byte
+		if path, whole := strings.CutPrefix(m.Value, "{parent."); whole && strings.Count(m.Value, "{") == 1 && strings.HasSuffix(path, "}") {
+			value = at(a.parent, strings.Split(strings.TrimSuffix(path, "}"), "."))
+		} else if text, ok := streams.Expand(m.Value, r.value(a)); ok {
+			value = document.Quoted(text)
+		}
+		if value != nil {
+			out = append(append(append(append(out, document.Quoted(m.Name)...), ':'), value...), ',')
+		}
+	}
+	rest = bytes.TrimLeft(rest[1:], " \t\r\n")
+	if rest[0] == '}' && len(out) > 1 {
+		out = out[:len(out)-1]
+	}
+	return append(out, rest...)
 }
 
 func split(keys []string) [][]string {

@@ -24,7 +24,8 @@ import (
 const (
 	timeout   = 60 * time.Second
 	maxAnswer = 16 << 20
-	shortWait = 5 * time.Second // a longer one ends the step
+	shortWait = 5 * time.Second  // a longer one ends the step
+	childWait = 30 * time.Second // where a step needs more than one request to come further
 )
 
 // errExpired is that what the pages went by has ended.
@@ -167,14 +168,18 @@ func expandBody(body []byte, value func(root, name, as string) (string, bool)) (
 
 // send sends a request in its account's turn and returns a successful answer.
 // waits, errExpired, *pull.Failure or the error of ctx say why there is none.
-func (s *source) send(ctx context.Context, r destination.Request) (destination.Response, error) {
+func (r *run) send(request destination.Request) (destination.Response, error) {
+	s, ctx, patience := r.source, r.ctx, shortWait
+	if r.stream.For != "" {
+		patience = childWait
+	}
 	for renewed := false; ; renewed = true {
-		turn, err := s.turn(ctx)
+		turn, err := s.turn(ctx, patience)
 		if err != nil {
 			return destination.Response{}, err
 		}
 		now := s.deps.Now()
-		authorised, used, err := s.deps.Keys.Request(ctx, s.opened, r, now)
+		authorised, used, err := s.deps.Keys.Request(ctx, s.opened, request, now)
 		if err != nil {
 			turn.Learn(destination.Response{}, now)
 			return destination.Response{}, unreached(ctx, err)
@@ -200,13 +205,13 @@ type turner interface {
 }
 
 // turn waits for the account's turn, or ends the step.
-func (s *source) turn(ctx context.Context) (turner, error) {
+func (s *source) turn(ctx context.Context, patience time.Duration) (turner, error) {
 	for {
 		turn, wait := s.deps.Rates.Take(s.account, s.limits, s.deps.Now())
 		if wait == 0 {
 			return turn, nil
 		}
-		if wait > shortWait {
+		if wait > patience {
 			return nil, waits{wait}
 		}
 		if !delay.For(ctx, wait) {

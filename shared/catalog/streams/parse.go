@@ -29,6 +29,7 @@ func (p *parser) stream(m document.Pair) Stream {
 		}
 	}
 	words["key"] = func(m document.Pair) { s.Key = p.Texts(m) }
+	words["add"] = func(m document.Pair) { s.Add = p.members(m) }
 	words["off"] = func(m document.Pair) { s.Off = p.Boolean(m) }
 	words["cursor"] = func(m document.Pair) { c := p.cursor(m); s.Cursor = &c }
 	words["deletes"] = func(m document.Pair) { s.Deletes = p.deletes(m) }
@@ -114,7 +115,14 @@ func (p *parser) request(r *Request) map[string]func(document.Pair) {
 func (p *parser) members(m document.Pair) []Member {
 	var all []Member
 	for _, e := range p.Mapping(m.Node, m.At) {
-		all = append(all, Member{e.Key, p.template(e)})
+		if document.Resolved(e.Node).Kind != yaml.SequenceNode {
+			all = append(all, Member{e.Key, p.template(e)})
+			continue
+		}
+		for _, text := range p.Texts(e) {
+			p.references(e.At, text)
+			all = append(all, Member{e.Key, text})
+		}
 	}
 	return all
 }

@@ -36,6 +36,7 @@ type Stream struct {
 	Cursor  *Cursor  // nil: all rows are read each time
 	Deletes Deletes
 	Changes *Changes // nil: the list itself tells of changes
+	Add     []Member // what each row gets beside its own members
 	Off     bool     // pulled only where a configuration names it
 }
 
