@@ -33,7 +33,22 @@ type Setup struct {
 	// Outside are statements that would write, or reach a file, a server or a tenant
 	// outside of the warehouse: a query refuses each as the customer's.
 	Outside []string
+	// SQL, when not nil, writes the kit's queries, which Postgres and DuckDB take, as the
+	// kind takes them.
+	SQL func(query string) string
+	// Undoes is what Exec takes back after an error.
+	Undoes Undoes
 }
+
+// Undoes is what a kind can take back of statements that ran.
+type Undoes uint8
+
+// What kinds take back. A kind refuses to run what it could not take back.
+const (
+	UndoesAll  Undoes = iota // tables that were made too
+	UndoesRows               // changes of rows
+	UndoesNone               // nothing: Exec is load_unsupported
+)
 
 const dest id.Destination = "dst_test"
 
@@ -113,9 +128,18 @@ func (w *harness) load(events ...string) {
 	}
 }
 
+// sql is a query of the kit as the kind takes it.
+func (w *harness) sql(query string) string {
+	if w.setup.SQL == nil {
+		return query
+	}
+	return w.setup.SQL(query)
+}
+
 func (w *harness) query(sql string) []map[string]any {
 	w.t.Helper()
 	var out []map[string]any
+	sql = w.sql(sql)
 	err := w.engine.Query(context.Background(), dest, sql, func(b []byte) error {
 		d := json.NewDecoder(strings.NewReader(string(b)))
 		d.UseNumber()

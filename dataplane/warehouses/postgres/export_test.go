@@ -13,7 +13,7 @@ var Alter = alter
 func Merge(table string, t warehouse.Table) []string {
 	l := shape(t)
 	if !t.Keep {
-		return []string{fmt.Sprintf("copy %s (%s) from stdin", table, joined(l.columns, "?"))}
+		return []string{fmt.Sprintf("copy %s (%s) from stdin", table, joined(l.Columns, "?"))}
 	}
 	return statements(table, t, l)
 }

@@ -17,6 +17,7 @@ import (
 
 	"weir/dataplane/warehouse"
 	"weir/dataplane/warehouse/refusal"
+	"weir/dataplane/warehouse/trust"
 	"weir/dataplane/warehouses/postgres/session"
 	"weir/shared/fault"
 )
@@ -49,8 +50,8 @@ func open(ctx context.Context, s Settings, d warehouse.Deps) (warehouse.Warehous
 	return &connection{conn: conn, schema: s.Schema, blobs: d.Blobs}, nil
 }
 
-func (s *Settings) tls() session.TLS {
-	return session.TLS{Mode: s.SSLMode, Host: s.Host, RootCert: s.SSLRootCert, Cert: s.SSLCert, Key: s.Secrets.SSLKey.Reveal()}
+func (s *Settings) tls() trust.TLS {
+	return trust.TLS{Mode: s.SSLMode, Host: s.Host, RootCert: s.SSLRootCert, Cert: s.SSLCert, Key: s.Secrets.SSLKey.Reveal()}
 }
 
 // Check lists what is wrong with the certificates.
@@ -59,7 +60,7 @@ func (s *Settings) Check() []fault.Problem {
 	switch {
 	case s.SSLCert != "" && s.Secrets.SSLKey.Reveal() == "":
 		return []fault.Problem{{Path: "secrets.sslKey", Code: "required", Text: "The client certificate sslCert needs its key; give the secret sslKey."}}
-	case errors.Is(err, session.ErrRootCert):
+	case errors.Is(err, trust.ErrRootCert):
 		return []fault.Problem{{Path: "settings.sslRootCert", Code: "malformed", Text: "In sslRootCert " + err.Error() + "."}}
 	case err != nil:
 		return []fault.Problem{{Path: "settings.sslCert", Code: "malformed", Text: "In sslCert and sslKey " + err.Error() + "."}}

@@ -279,9 +279,9 @@ func (w *connection) replace(ctx context.Context, tx pgx.Tx, t warehouse.Table, 
 	if err != nil {
 		return 0, err
 	}
-	return w.copy(ctx, fmt.Sprintf("copy %s (%s) from stdin", w.table(t.Name), joined(l.columns, "?")),
+	return w.copy(ctx, fmt.Sprintf("copy %s (%s) from stdin", w.table(t.Name), joined(l.Columns, "?")),
 		func(out *bufio.Writer) error {
-			return l.write(ctx, w.blobs, out, files, false, func(seq int64) bool { return t.Has(seq) && n.keep(seq) })
+			return l.write(ctx, w.blobs, out, files, false, func(seq int64) bool { return t.Has(seq) && n.Keep(seq) })
 		})
 }
 
@@ -301,9 +301,9 @@ func (w *connection) copy(ctx context.Context, q string, write func(*bufio.Write
 
 // keep brings files in through the temporary table weir_staged.
 func (w *connection) keep(ctx context.Context, tx pgx.Tx, t warehouse.Table, l *lines, files []warehouse.Staged) (int64, error) {
-	defs := make([]string, len(l.columns))
-	for i, c := range l.columns {
-		defs[i] = quote(c) + " " + l.natives[i]
+	defs := make([]string, len(l.Columns))
+	for i, c := range l.Columns {
+		defs[i] = quote(c) + " " + l.Natives[i]
 	}
 	create := fmt.Sprintf("create temporary table weir_staged (%s bigint, %s) on commit drop", quote(warehouse.SeqColumn), strings.Join(defs, ","))
 	if _, err := tx.Exec(ctx, create); err != nil {
@@ -330,20 +330,20 @@ func (w *connection) keep(ctx context.Context, tx pgx.Tx, t warehouse.Table, l *
 // does not have. Of each column the newest value counts, together with what its
 // sibling has then.
 func statements(table string, t warehouse.Table, l *lines) []string {
-	seq, all := quote(warehouse.SeqColumn), joined(l.columns, "?")
+	seq, all := quote(warehouse.SeqColumn), joined(l.Columns, "?")
 	sibling := map[string]string{}
 	for _, c := range t.Columns {
 		if c.Raw != "" && !c.Over {
 			sibling[c.Name] = c.Raw
-			if slices.Contains(l.columns, c.Raw) {
+			if slices.Contains(l.Columns, c.Raw) {
 				sibling[c.Raw] = c.Name
 			}
 		}
 	}
 	var best, set []string
-	for _, c := range l.columns {
+	for _, c := range l.Columns {
 		q, other := quote(c), sibling[c]
-		paired := slices.Contains(l.columns, other)
+		paired := slices.Contains(l.Columns, other)
 		switch {
 		case c == "id":
 			best = append(best, q)
@@ -366,7 +366,7 @@ func statements(table string, t warehouse.Table, l *lines) []string {
 	if len(set) > 0 {
 		out = append(out, fmt.Sprintf(`update %s t set %s from weir_best s where t."id" = s."id"`, table, strings.Join(set, ",")))
 	}
-	return append(out, fmt.Sprintf(`insert into %s (%s) select %s from weir_best s where not exists (select from %s t where t."id" = s."id")`, table, all, joined(l.columns, "s.?"), table))
+	return append(out, fmt.Sprintf(`insert into %s (%s) select %s from weir_best s where not exists (select from %s t where t."id" = s."id")`, table, all, joined(l.Columns, "s.?"), table))
 }
 
 // queryTime is how long a query may take.

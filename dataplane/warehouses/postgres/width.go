@@ -40,7 +40,7 @@ type column struct {
 
 // measure lets l keep rows within what the table takes, if they could be larger.
 func (l *lines) measure(ctx context.Context, tx pgx.Tx, table string) error {
-	if l.more < 0 || len(l.columns)*pointerBytes <= rowBytes {
+	if l.More < 0 || len(l.Columns)*pointerBytes <= rowBytes {
 		return nil
 	}
 	rows, err := tx.Query(ctx, `select attname, attlen, case attalign when 'c' then 1 when 's' then 2 when 'i' then 4 else 8 end
@@ -56,8 +56,9 @@ func (l *lines) measure(ctx context.Context, tx pgx.Tx, table string) error {
 		if err := rows.Scan(&name, &length, &align); err != nil {
 			return failure(warehouse.CodeFailed, err)
 		}
-		l.physical = append(l.physical, column{slices.Index(l.columns, name), int(length), int(align)})
+		l.physical = append(l.physical, column{slices.Index(l.Columns, name), int(length), int(align)})
 	}
+	l.Narrow = l.fit
 	return failure(warehouse.CodeFailed, rows.Err())
 }
 
@@ -83,14 +84,14 @@ func (l *lines) bytes(values [][]byte) (n int) {
 // returns more.
 func (l *lines) fit(values [][]byte, more map[string]string) map[string]string {
 	excess := l.bytes(values) - (rowBytes - pointerBytes)
-	for i := len(l.columns) - 1; i > 0 && excess > 0; i-- {
-		if values[i] == nil || i == l.more || slices.Contains(firstColumns, l.columns[i]) {
+	for i := len(l.Columns) - 1; i > 0 && excess > 0; i-- {
+		if values[i] == nil || i == l.More || slices.Contains(firstColumns, l.Columns[i]) {
 			continue
 		}
 		if more == nil {
 			more = map[string]string{}
 		}
-		more[l.columns[i]] = strings.ReplaceAll(string(values[i]), "\x00", "\uFFFD")
+		more[l.Columns[i]] = strings.ReplaceAll(string(values[i]), "\x00", "\uFFFD")
 		values[i] = nil
 		excess-- // a value takes a byte at least
 		if excess == 0 || i%16 == 0 {

@@ -1,4 +1,5 @@
-package session
+// Package trust says how the way to a warehouse is protected. It is pure.
+package trust
 
 import (
 	"crypto/tls"

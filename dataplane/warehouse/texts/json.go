@@ -1,4 +1,4 @@
-package postgres
+package texts
 
 import (
 	"bytes"
@@ -7,9 +7,10 @@ import (
 	"strings"
 )
 
-// jsonFits says whether jsonb takes a JSON text without losing anything of it:
-// no NUL, no lone surrogate, no key twice in an object, no number beyond its limits.
-func jsonFits(s string) bool {
+// JSONFits says whether a server that keeps JSON in a form of its own takes a text
+// without losing anything of it: no escaped character, as NUL and lone surrogates are,
+// no key twice in an object, and no number that it does not hold, which number says.
+func JSONFits(s string, number func(string) bool) bool {
 	if strings.Contains(s, `\u`) || !json.Valid([]byte(s)) {
 		return false
 	}
@@ -52,7 +53,7 @@ func jsonFits(s string) bool {
 				}
 			}
 		case json.Number:
-			if !(&guard{}).numeric(string(v)) {
+			if !number(string(v)) {
 				return false
 			}
 		}
