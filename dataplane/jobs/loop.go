@@ -1,100 +1,96 @@
-// Package jobs runs long work in steps. It decides when a step runs and whose turn it
-// is; what is left to do is for the step to know, which keeps it where a restart finds
-// it. So a job goes on after a death where its last step ended, and nothing of what it
-// works on is here.
-//
-// A Loop does one step at a time: what has to be done one after the other, such as
-// taking things out of one log, shares a loop. Groups take turns, then the jobs of a
-// group, so that one tenant's many jobs delay another's by one step each.
 package jobs
 
 import (
 	"context"
-	"log/slog"
 	"sync"
 	"time"
 
 	"weir/shared/fault"
 )
 
-// Key names a job. It is made of identifiers, never of what the job works on.
-type Key string
-
-// Next says when a job has its next step: at once, in its turn, with More; after Wait
-// when that is positive; else not before it is kicked.
-type Next struct {
-	More bool
-	Wait time.Duration
-}
-
-// Step does a bounded part of a job, a few seconds long, and can be done again: a
-// death may come before what it did is noted. After an error the job is due again
-// later. ctx ends when the job is not wanted any more.
-type Step func(ctx context.Context, k Key) (Next, error)
-
-// How long a job rests after an error; each further one in a row doubles it.
-const (
-	firstPause = 250 * time.Millisecond
-	lastPause  = 5 * time.Second
-)
-
-// Loop runs the steps of jobs. It is safe for concurrent use.
+// Loop is a Runner in this process: what it knows of jobs it forgets when it ends.
 type Loop struct {
-	step  Step
-	group func(Key) string
-	log   *slog.Logger
-	wake  chan struct{}
+	cfg  Config
+	wake chan struct{}
 
-	mu      sync.Mutex
-	jobs    map[Key]*job
-	served  map[string]uint64 // when each group had its last turn
-	turn    uint64
-	running Key
-	cancel  context.CancelFunc // of the step that runs
+	mu     sync.Mutex
+	jobs   map[Key]*job
+	served map[string]uint64 // when each group had its last turn
+	turn   uint64
+	busy   map[string]bool // lanes in which a step is done
+	held   bool
 }
 
 // job is what a loop knows of one.
 type job struct {
-	due    time.Time // zero: not before it is kicked
-	served uint64
-	pause  time.Duration
-	kicked bool // during its step
+	want     Want
+	due      time.Time // zero: not before it is kicked
+	began    time.Time // the run; zero: none goes on
+	served   uint64
+	failures int
+	kicked   bool               // during its step
+	cancel   context.CancelFunc // of its step
 }
 
-// NewLoop returns a loop without jobs. group says which jobs belong together, log is
-// where steps that failed are noted.
-func NewLoop(step Step, group func(Key) string, log *slog.Logger) *Loop {
-	return &Loop{step: step, group: group, log: log, wake: make(chan struct{}, 1), jobs: map[Key]*job{}, served: map[string]uint64{}}
+// NewLoop returns a loop without jobs.
+func NewLoop(cfg Config) *Loop {
+	return &Loop{cfg: cfg.WithDefaults(), wake: make(chan struct{}, 1), jobs: map[Key]*job{}, served: map[string]uint64{}, busy: map[string]bool{}}
 }
 
-// Set makes the loop have the wanted jobs and no others: new ones are due at once, and
-// the step of one that is not wanted any more ends.
-func (l *Loop) Set(wanted []Key) {
+// Set implements Runner.
+func (l *Loop) Set(wanted []Want) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	keep := make(map[Key]*job, len(wanted))
 	groups := make(map[string]uint64, len(wanted))
-	for _, k := range wanted {
-		if keep[k] = l.jobs[k]; keep[k] == nil {
-			keep[k] = &job{due: time.Now()}
+	for _, w := range wanted {
+		if w.Elsewhere {
+			continue
 		}
-		groups[l.group(k)] = l.served[l.group(k)]
+		j := l.jobs[w.Key]
+		switch {
+		case j == nil:
+			j = &job{due: time.Now()}
+		case (j.want.Every != w.Every || j.want.Cron != w.Cron) && j.began.IsZero():
+			j.due = time.Now() // its step knows when the last run was
+		}
+		j.want = w
+		keep[w.Key] = j
+		g := l.cfg.Group(w.Key)
+		groups[g] = l.served[g]
 	}
-	if l.cancel != nil && keep[l.running] == nil {
-		l.cancel()
+	for k, j := range l.jobs {
+		if keep[k] == nil && j.cancel != nil {
+			j.cancel()
+		}
 	}
 	l.jobs, l.served = keep, groups
 	l.look()
 }
 
-// Kick makes a job due at once.
+// Kick implements Runner.
 func (l *Loop) Kick(k Key) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if j := l.jobs[k]; j != nil {
-		j.due, j.pause, j.kicked = time.Now(), 0, true
+		j.due, j.failures, j.kicked = time.Now(), 0, true
 		l.look()
 	}
+}
+
+// Hold keeps the loop from beginning steps until it is called with false, after which
+// each job is due at once: another runner does them meanwhile.
+func (l *Loop) Hold(held bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.held == held {
+		return
+	}
+	l.held = held
+	for _, j := range l.jobs {
+		j.due = time.Now()
+	}
+	l.look()
 }
 
 func (l *Loop) look() {
@@ -104,15 +100,16 @@ func (l *Loop) look() {
 	}
 }
 
-// Run does steps until ctx ends.
+// Run implements Runner.
 func (l *Loop) Run(ctx context.Context) {
+	var steps sync.WaitGroup
+	defer steps.Wait()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for ctx.Err() == nil {
-		k, j, wait := l.next(time.Now())
-		if j != nil {
-			l.do(ctx, k, j)
-			continue
+		chosen, wait := l.next(ctx, time.Now())
+		for _, t := range chosen {
+			steps.Go(func() { l.do(ctx, t) })
 		}
 		timer.Reset(wait)
 		select {
@@ -123,26 +120,47 @@ func (l *Loop) Run(ctx context.Context) {
 	}
 }
 
-// next returns the job whose turn it is, or how long none is due.
-func (l *Loop) next(now time.Time) (k Key, chosen *job, wait time.Duration) {
+// turn is a job whose turn it is in its lane.
+type turn struct {
+	key  Key
+	lane string
+	job  *job
+	ctx  context.Context
+}
+
+// next begins the turns of jobs whose lanes are free, and returns how long no other is due.
+func (l *Loop) next(ctx context.Context, now time.Time) (chosen map[string]turn, wait time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	wait = time.Hour
+	wait, chosen = time.Hour, map[string]turn{}
+	if l.held {
+		return nil, wait
+	}
 	for key, j := range l.jobs {
-		switch {
+		lane := l.cfg.Lane(key)
+		switch best, there := chosen[lane]; {
 		case j.due.IsZero():
 		case j.due.After(now):
 			wait = min(wait, j.due.Sub(now))
-		case chosen == nil || l.before(key, j, k, chosen):
-			k, chosen = key, j
+		case l.busy[lane]:
+		case !there || l.before(key, j, best.key, best.job):
+			chosen[lane] = turn{key: key, lane: lane, job: j}
 		}
 	}
-	return k, chosen, wait
+	for lane, t := range chosen {
+		l.busy[lane] = true
+		l.turn++
+		l.served[l.cfg.Group(t.key)], t.job.served = l.turn, l.turn
+		t.ctx, t.job.cancel = context.WithCancel(ctx)
+		t.job.kicked = false
+		chosen[lane] = t
+	}
+	return chosen, wait
 }
 
 // before reports whether a has its turn before b.
 func (l *Loop) before(a Key, ja *job, b Key, jb *job) bool {
-	ga, gb := l.served[l.group(a)], l.served[l.group(b)]
+	ga, gb := l.served[l.cfg.Group(a)], l.served[l.cfg.Group(b)]
 	if ga != gb {
 		return ga < gb
 	}
@@ -150,39 +168,43 @@ func (l *Loop) before(a Key, ja *job, b Key, jb *job) bool {
 }
 
 // do does a step of a job.
-func (l *Loop) do(ctx context.Context, k Key, j *job) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	l.mu.Lock()
-	if l.jobs[k] != j {
-		l.mu.Unlock()
-		return
-	}
-	l.turn++
-	l.served[l.group(k)], j.served = l.turn, l.turn
-	l.running, l.cancel, j.kicked = k, cancel, false
-	l.mu.Unlock()
-	next, err := l.step(ctx, k)
+func (l *Loop) do(ctx context.Context, t turn) {
+	began := time.Now()
+	next, err := l.cfg.Step(t.ctx, t.key)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.running, l.cancel = "", nil
+	defer l.look()
+	j := t.job
+	j.cancel()
+	j.cancel = nil
+	delete(l.busy, t.lane)
 	now := time.Now()
+	if j.began.IsZero() {
+		j.began = began
+	}
+	begun := j.began
+	if err == nil && !next.More && next.Wait <= 0 {
+		j.began = time.Time{} // the run is over
+	}
 	switch {
 	case j.kicked:
 		j.due = now
 	case err != nil:
-		if j.pause == 0 && ctx.Err() == nil {
-			l.log.WarnContext(ctx, "step of a job put off", "job", string(k), "kind", fault.KindOf(err).String())
+		kind := fault.KindOf(err)
+		if j.failures == 0 && ctx.Err() == nil {
+			l.cfg.Log.WarnContext(ctx, "step of a job put off", "job", string(t.key), "kind", kind.String())
 		}
-		j.pause = min(max(2*j.pause, firstPause), lastPause)
-		j.due = now.Add(j.pause)
+		j.failures++
+		j.due = now.Add(Pause(kind, j.failures))
 		return
 	case next.More:
 		j.due = now
 	case next.Wait > 0:
 		j.due = now.Add(next.Wait)
 	default:
-		j.due = time.Time{}
+		if j.due = j.want.Next(begun); !j.due.IsZero() && j.due.Before(now) {
+			j.due = now // the run took longer than the time between two
+		}
 	}
-	j.pause = 0
+	j.failures = 0
 }

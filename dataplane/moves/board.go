@@ -106,7 +106,7 @@ func New(cfg Config) (*Board, error) {
 	}
 	b := &Board{cfg: cfg, due: make(chan struct{}, 1), docs: map[id.Workspace]stored{}, fresh: map[string]map[int]*news{}, works: map[string]*work{}}
 	for n := range cfg.Partitions {
-		b.loops = append(b.loops, jobs.NewLoop(b.step(n), workspaceOf, cfg.Log))
+		b.loops = append(b.loops, jobs.NewLoop(jobs.Config{Step: b.step(n), Group: workspaceOf, Log: cfg.Log}))
 	}
 	return b, nil
 }
@@ -300,7 +300,7 @@ func (b *Board) note(ws id.Workspace, d table.Document, settle func()) {
 func (b *Board) assign() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	keys := make([][]jobs.Key, len(b.loops))
+	wanted := make([][]jobs.Want, len(b.loops))
 	works := map[string]*work{}
 	for ws, d := range b.docs {
 		for _, j := range d.running() {
@@ -309,7 +309,7 @@ func (b *Board) assign() {
 			}
 			for n := range min(len(b.loops), len(j.Parts)) {
 				if !j.Parts[n].Done {
-					keys[n] = append(keys[n], keyOf(ws, j.ID))
+					wanted[n] = append(wanted[n], jobs.Want{Key: keyOf(ws, j.ID)})
 				}
 			}
 		}
@@ -323,7 +323,7 @@ func (b *Board) assign() {
 	}
 	b.works = works
 	for n, l := range b.loops {
-		l.Set(keys[n])
+		l.Set(wanted[n])
 	}
 }
 

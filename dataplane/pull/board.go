@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"hash/fnv"
 	"log/slog"
-	"maps"
-	"slices"
 	"sync"
 	"time"
 
@@ -40,7 +38,7 @@ type Table interface {
 	Watch(ctx context.Context, changed func(table.Document), known func()) error
 }
 
-// Config is what a Board works with. All fields are required.
+// Config is what a Board works with. All fields but Runner are required.
 type Config struct {
 	Table      Table
 	Partitions int
@@ -48,14 +46,16 @@ type Config struct {
 	Targets    func() []*Target         // as they are configured now
 	Append     func(ctx context.Context, events []event.Event) error
 	Deps       Deps
+	Runner     func(jobs.Config) jobs.Runner // nil: a jobs.Loop
 	Log        *slog.Logger
 }
 
 // Board pulls the sources of a plane. Its methods are safe for concurrent use.
 type Board struct {
-	cfg   Config
-	slots *share.Slots
-	wake  chan struct{}
+	cfg    Config
+	slots  *share.Slots
+	runner jobs.Runner
+	wake   chan struct{}
 
 	mu     sync.Mutex
 	known  bool // the states that there were are here
@@ -67,9 +67,9 @@ type Board struct {
 type work struct {
 	target *Target
 	puller Puller
-	loop   *jobs.Loop
+	ctx    context.Context
 	stop   context.CancelFunc
-	ended  chan struct{}
+	steps  int // that are done now
 }
 
 // New returns a Board that Run runs. fault.Internal: something in cfg is missing.
@@ -77,7 +77,14 @@ func New(cfg Config) (*Board, error) {
 	if cfg.Table == nil || cfg.Partitions < 1 || cfg.Owns == nil || cfg.Targets == nil || cfg.Append == nil || cfg.Deps.Do == nil || cfg.Deps.Now == nil || cfg.Log == nil {
 		return nil, fault.New(fault.Internal, "Pulls need a table, partitions, targets, a way for rows and one to ask, and a log.")
 	}
-	return &Board{cfg: cfg, slots: share.New(share.Config{Slots: slots, Aside: aside, Patience: stepTime}), wake: make(chan struct{}, 1), states: map[Key]kept{}, works: map[id.Source]*work{}}, nil
+	b := &Board{cfg: cfg, slots: share.New(share.Config{Slots: slots, Aside: aside, Patience: stepTime}), wake: make(chan struct{}, 1), states: map[Key]kept{}, works: map[id.Source]*work{}}
+	c := jobs.Config{Step: b.do, Lane: laneOf, Log: cfg.Log}
+	if cfg.Runner == nil {
+		b.runner = jobs.NewLoop(c)
+	} else {
+		b.runner = cfg.Runner(c)
+	}
+	return b, nil
 }
 
 // Run pulls until ctx ends.
@@ -92,6 +99,7 @@ func (b *Board) Run(ctx context.Context) {
 			delay.For(ctx, watchAgain)
 		}
 	})
+	all.Go(func() { b.runner.Run(ctx) })
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
 	for ctx.Err() == nil {
@@ -101,12 +109,6 @@ func (b *Board) Run(ctx context.Context) {
 		case <-b.wake:
 		case <-ctx.Done():
 		}
-	}
-	b.mu.Lock()
-	left := slices.Collect(maps.Values(b.works))
-	b.mu.Unlock()
-	for _, w := range left {
-		<-w.ended
 	}
 	all.Wait()
 }
@@ -133,46 +135,71 @@ func (b *Board) assign(ctx context.Context) {
 		return
 	}
 	wanted := map[id.Source]*Target{}
+	var all []jobs.Want
 	for _, t := range b.cfg.Targets() {
-		if !t.Disabled && len(t.Streams) > 0 && b.cfg.Owns(b.partition(t.ID)) {
+		mine := b.cfg.Owns(b.partition(t.ID))
+		if t.Disabled {
+			continue
+		}
+		if mine && len(t.Streams) > 0 {
 			wanted[t.ID] = t
 		}
+		for _, s := range t.Streams {
+			every, cron := t.Pull.Schedule(whole(t.Streams, s.Name))
+			all = append(all, jobs.Want{Key: Key{t.Workspace, t.ID, s.Name}.job(), Every: every, Cron: cron, Elsewhere: !mine})
+		}
 	}
+	var fresh []jobs.Key
 	for s, w := range b.works {
 		if t := wanted[s]; t == w.target {
 			continue
 		}
-		w.stop()
-		select {
-		case <-w.ended:
+		if w.stop(); w.steps == 0 { // else its step ends first: never two of one stream
 			delete(b.works, s)
-		default: // its step ends first: never two of one stream
 		}
 	}
 	for s, t := range wanted {
-		if b.works[s] == nil {
-			b.works[s] = b.begin(ctx, t)
+		if b.works[s] != nil {
+			continue
 		}
+		w := &work{target: t, puller: t.Opened(b.cfg.Deps)}
+		w.ctx, w.stop = context.WithCancel(ctx)
+		b.works[s] = w
+		for _, x := range t.Streams {
+			fresh = append(fresh, Key{t.Workspace, t.ID, x.Name}.job())
+		}
+	}
+	b.runner.Set(all)
+	for _, k := range fresh {
+		b.runner.Kick(k)
 	}
 }
 
-// begin begins to pull a source; mu is held.
-func (b *Board) begin(ctx context.Context, t *Target) *work {
-	ctx, stop := context.WithCancel(ctx)
-	w := &work{target: t, puller: t.Opened(b.cfg.Deps), stop: stop, ended: make(chan struct{})}
-	w.loop = jobs.NewLoop(func(ctx context.Context, k jobs.Key) (jobs.Next, error) { return b.step(ctx, w, string(k)) },
-		func(jobs.Key) string { return "" }, b.cfg.Log)
-	var keys []jobs.Key
-	for _, s := range t.Streams {
-		keys = append(keys, jobs.Key(s.Name))
+// do does a step of a job.
+func (b *Board) do(ctx context.Context, k jobs.Key) (jobs.Next, error) {
+	key, ok := keyOfJob(k)
+	if !ok {
+		return jobs.Next{Idle: true}, nil
 	}
-	w.loop.Set(keys)
-	go func() {
-		defer close(w.ended)
-		w.loop.Run(ctx)
-		b.look()
+	b.mu.Lock()
+	w := b.works[key.Source]
+	if w == nil || w.ctx.Err() != nil || w.target.Workspace != key.Workspace {
+		b.mu.Unlock()
+		return jobs.Next{Wait: lookEvery, Idle: true}, nil
+	}
+	w.steps++
+	b.mu.Unlock()
+	defer func() {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		if w.steps--; w.ctx.Err() != nil {
+			b.look()
+		}
 	}()
-	return w
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	defer context.AfterFunc(w.ctx, stop)()
+	return b.step(ctx, w, key.Stream)
 }
 
 // changed takes a state that somebody replaced.
@@ -194,7 +221,7 @@ func (b *Board) changed(d table.Document) {
 	}
 	b.states[k] = x
 	if w := b.works[k.Source]; w != nil && x.Epoch != former.Epoch {
-		w.loop.Kick(jobs.Key(k.Stream))
+		b.runner.Kick(k.job())
 	}
 }
 
@@ -261,6 +288,6 @@ func (b *Board) kick(k Key) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if w := b.works[k.Source]; w != nil {
-		w.loop.Kick(jobs.Key(k.Stream))
+		b.runner.Kick(k.job())
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"weir/dataplane/jobs"
 	"weir/dataplane/queue/natsstore/table"
 	"weir/shared/id"
 )
@@ -18,6 +19,26 @@ type Key struct {
 
 func (k Key) String() string {
 	return string(k.Workspace) + "." + string(k.Source) + "." + k.Stream
+}
+
+// job is the key of the stream's job.
+func (k Key) job() jobs.Key {
+	return jobs.Key("pull/" + string(k.Workspace) + "/" + string(k.Source) + "/" + k.Stream)
+}
+
+// keyOfJob reads the key of a job; laneOf is its source, whose streams are pulled one after
+// the other.
+func keyOfJob(k jobs.Key) (Key, bool) {
+	parts := strings.Split(string(k), "/")
+	if len(parts) != 4 || parts[0] != "pull" {
+		return Key{}, false
+	}
+	return Key{id.Workspace(parts[1]), id.Source(parts[2]), parts[3]}, true
+}
+
+func laneOf(k jobs.Key) string {
+	key, _ := keyOfJob(k)
+	return string(key.Source)
 }
 
 func parseKey(text string) (Key, bool) {

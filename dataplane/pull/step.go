@@ -24,6 +24,9 @@ const (
 	appendMost  = 1000
 )
 
+// codeLimited is of a stream whose account's limit is reached.
+const codeLimited = "source_limited"
+
 // errMoved ends a step whose state somebody else has replaced.
 var errMoved = errors.New("the state was changed")
 
@@ -31,24 +34,26 @@ var errMoved = errors.New("the state was changed")
 func (b *Board) step(ctx context.Context, w *work, stream string) (jobs.Next, error) {
 	k := Key{w.target.Workspace, w.target.ID, stream}
 	if !b.cfg.Owns(b.partition(k.Source)) {
-		return jobs.Next{Wait: lookEvery}, nil
+		return jobs.Next{Wait: lookEvery, Idle: true}, nil
 	}
 	now := b.cfg.Deps.Now()
 	s := b.state(k)
 	renewed := s.Failures > 0 && s.Revision != w.target.Revision
 	switch {
 	case s.Paused:
-		return jobs.Next{}, nil // kicked when it is resumed
+		return jobs.Next{Idle: true}, nil // kicked when it is resumed
 	case now.Before(s.Due) && !renewed:
-		return jobs.Next{Wait: s.Due.Sub(now)}, nil
+		return jobs.Next{Wait: s.Due.Sub(now), Idle: true, Code: s.Code}, nil
 	}
 	release, err := b.slots.Acquire(ctx, k.Workspace)
 	if err != nil {
-		return jobs.Next{Wait: lookEvery}, nil
+		return jobs.Next{Wait: lookEvery, Idle: true}, nil
 	}
 	defer release()
 	t := &turn{b: b, w: w, key: k, state: s, ctx: ctx}
-	return t.do()
+	next, err := t.do()
+	next.Rows = max(0, t.state.Rows-s.Rows)
+	return next, err
 }
 
 // turn is one step of one stream.
@@ -94,7 +99,7 @@ func (t *turn) do() (jobs.Next, error) {
 		if err := t.keep(func(s *State) { s.Limited, s.Due = until, until }); err != nil {
 			return moved(err)
 		}
-		return jobs.Next{Wait: next.Wait}, nil
+		return jobs.Next{Wait: next.Wait, Code: codeLimited}, nil
 	case next.More:
 		return jobs.Next{More: true}, nil
 	}
@@ -122,7 +127,7 @@ func (t *turn) end() (jobs.Next, error) {
 	}); err != nil {
 		return moved(err)
 	}
-	return jobs.Next{Wait: due.Sub(now)}, nil
+	return jobs.Next{}, nil
 }
 
 // whole reports whether a stream is read whole each time.
@@ -151,7 +156,7 @@ func (t *turn) fail(f *Failure) (jobs.Next, error) {
 	}); err != nil {
 		return moved(err)
 	}
-	return jobs.Next{Wait: pause}, nil
+	return jobs.Next{Wait: pause, Code: f.Code}, nil
 }
 
 // keep replaces the state. errMoved: a person changed it, or another process.

@@ -4,7 +4,7 @@ import (
 	"context"
 	"hash/fnv"
 	"log/slog"
-	"strings"
+	"strconv"
 	"sync"
 	"time"
 
@@ -36,7 +36,7 @@ type Table interface {
 	Watch(ctx context.Context, changed func(table.Document), known func()) error
 }
 
-// Config is what an engine works with. All fields but Backoff are required.
+// Config is what an engine works with. All fields but Runner and Backoff are required.
 type Config struct {
 	Table  Table
 	Tasks  func() []Task
@@ -45,6 +45,7 @@ type Config struct {
 	Merged func(id.Destination) int64 // rows that loads brought into a warehouse since the process began
 	Link   func(held func() bool) *outbound.Link
 	Log    *slog.Logger
+	Runner func(jobs.Config) jobs.Runner // nil: a jobs.Loop
 	// Backoff is how long to wait after so many failures in a row; nil: a second, which each
 	// further one doubles, a minute at most.
 	Backoff func(failures int) time.Duration
@@ -57,14 +58,14 @@ const (
 	lookEvery = 2 * time.Second  // for what is configured, and for loads
 	restAway  = 5 * time.Second  // of a sync that another process runs
 	lastFlush = 10 * time.Second // when the plane stops
-	loops     = 4
+	lanes     = 4                // steps that are done at once
 )
 
 // Engine runs the syncs of a plane. Its methods are safe for concurrent use.
 type Engine struct {
 	cfg    Config
 	states *states
-	loops  []*jobs.Loop
+	runner jobs.Runner
 
 	mu     sync.Mutex
 	tasks  map[jobs.Key]Task
@@ -83,39 +84,33 @@ func New(cfg Config) (*Engine, error) {
 	}
 	e := &Engine{cfg: cfg, tasks: map[jobs.Key]Task{}, runs: map[jobs.Key]*run{}, merged: map[jobs.Key]int64{}, detail: map[jobs.Key]string{}}
 	e.states = newStates(cfg.Table, cfg.Log, e.kick)
-	for range loops {
-		e.loops = append(e.loops, jobs.NewLoop(e.step, workspaceOf, cfg.Log))
+	c := jobs.Config{Step: e.step, Lane: laneOf, Log: cfg.Log}
+	if cfg.Runner == nil {
+		e.runner = jobs.NewLoop(c)
+	} else {
+		e.runner = cfg.Runner(c)
 	}
 	return e, nil
 }
 
-// keyOf is the key of a sync in the loops, workspaceOf the workspace of one.
-func keyOf(ws id.Workspace, s id.Sync) jobs.Key { return jobs.Key(string(ws) + "/" + string(s)) }
-
-func workspaceOf(k jobs.Key) string {
-	ws, _, _ := strings.Cut(string(k), "/")
-	return ws
+// keyOf is the key of a sync's job, laneOf the lane of one.
+func keyOf(ws id.Workspace, s id.Sync) jobs.Key {
+	return jobs.Key("sync/" + string(ws) + "/" + string(s))
 }
 
-// loop is the loop that does a sync's steps.
-func (e *Engine) loop(k jobs.Key) int {
+func laneOf(k jobs.Key) string {
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(k))
-	return int(h.Sum32() % uint32(len(e.loops)))
+	return strconv.Itoa(int(h.Sum32() % lanes))
 }
 
 // kick makes a sync look at what it has to do.
-func (e *Engine) kick(ws id.Workspace, s id.Sync) {
-	k := keyOf(ws, s)
-	e.loops[e.loop(k)].Kick(k)
-}
+func (e *Engine) kick(ws id.Workspace, s id.Sync) { e.runner.Kick(keyOf(ws, s)) }
 
 // Run runs syncs until ctx ends, and then writes down what was sent.
 func (e *Engine) Run(ctx context.Context) {
 	var all sync.WaitGroup
-	for _, l := range e.loops {
-		all.Go(func() { l.Run(ctx) })
-	}
+	all.Go(func() { e.runner.Run(ctx) })
 	all.Go(func() { e.states.follow(ctx) })
 	all.Go(func() {
 		for {
@@ -133,15 +128,19 @@ func (e *Engine) Run(ctx context.Context) {
 	}
 }
 
-// assign gives the loops the syncs that are configured, and wakes those whose warehouse
+// assign gives the runner the syncs that are configured, and wakes those whose warehouse
 // was loaded.
 func (e *Engine) assign() {
 	tasks := map[jobs.Key]Task{}
-	keys := make([][]jobs.Key, len(e.loops))
+	var wanted []jobs.Want
 	for _, t := range e.cfg.Tasks() {
 		k := keyOf(t.Workspace, t.Sync.ID)
 		tasks[k] = t
-		keys[e.loop(k)] = append(keys[e.loop(k)], k)
+		w := jobs.Want{Key: k, Elsewhere: !e.cfg.Mine(t.Sync.ID)}
+		if !t.Sync.Disabled {
+			w.Every, w.Cron = t.Sync.Schedule.Times()
+		}
+		wanted = append(wanted, w)
 	}
 	e.mu.Lock()
 	var wake []jobs.Key
@@ -152,11 +151,9 @@ func (e *Engine) assign() {
 	}
 	e.tasks = tasks
 	e.mu.Unlock()
-	for n, l := range e.loops {
-		l.Set(keys[n])
-	}
+	e.runner.Set(wanted)
 	for _, k := range wake {
-		e.loops[e.loop(k)].Kick(k)
+		e.runner.Kick(k)
 	}
 }
 
@@ -177,15 +174,15 @@ func (e *Engine) step(ctx context.Context, k jobs.Key) (jobs.Next, error) {
 	r := e.runs[k]
 	e.mu.Unlock()
 	if !there {
-		return jobs.Next{}, nil
+		return jobs.Next{Idle: true}, nil
 	}
 	state, known := e.states.of(t.Workspace, t.Sync.ID)
 	switch {
 	case !known:
-		return jobs.Next{Wait: lookEvery}, nil
+		return jobs.Next{Wait: lookEvery, Idle: true}, nil
 	case !e.cfg.Mine(t.Sync.ID):
 		e.drop(k)
-		return jobs.Next{Wait: restAway}, nil
+		return jobs.Next{Wait: restAway, Idle: true}, nil
 	case r != nil && (t.Sync.Disabled || state.Paused || r.task.Revision != t.Revision):
 		r.leave(ctx)
 		e.drop(k)
@@ -194,20 +191,26 @@ func (e *Engine) step(ctx context.Context, k jobs.Key) (jobs.Next, error) {
 		e.end(ctx, t, r, left)
 		return jobs.Next{More: true}, nil
 	case t.Sync.Disabled || state.Paused:
-		return jobs.Next{}, nil
+		return jobs.Next{Idle: true}, nil
 	case r == nil:
 		if wait, due := e.due(k, t, state); !due {
-			return jobs.Next{Wait: wait}, nil
+			return jobs.Next{Wait: wait, Idle: true}, nil
 		}
 		r = e.begin(ctx, k, t)
 	}
+	was := r.books.Accepted
 	next, err := r.step(ctx, state)
-	if r.done() {
-		e.drop(k)
-		e.end(ctx, t, r, r.books)
-		return jobs.Next{More: true}, nil
+	next.Rows, next.Code = r.books.Accepted-was, r.books.Code
+	if !r.done() {
+		return next, err
 	}
-	return next, err
+	e.drop(k)
+	e.end(ctx, t, r, r.books)
+	next.More, next.Wait = false, 0
+	if state, _ := e.states.of(t.Workspace, t.Sync.ID); state.Asked.After(state.Began) { // during the run
+		next.More = true
+	}
+	return next, nil
 }
 
 // due says whether a run begins now, or how long none does.

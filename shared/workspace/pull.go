@@ -29,23 +29,34 @@ const (
 	mostEvery  = 168 * time.Hour
 )
 
+// Schedule returns how often a stream is pulled, or by which cron; whole says that it is
+// read whole each time.
+func (p Pull) Schedule(whole bool) (every time.Duration, fields string) {
+	if _, err := cron.ParseStandard(p.Cron); p.Cron != "" && err == nil {
+		return 0, p.Cron
+	}
+	if every, ok := duration.Parse(p.Every); ok && every > 0 {
+		return every, ""
+	}
+	if whole {
+		return scanEvery, ""
+	}
+	return pullEvery, ""
+}
+
 // Next returns when a stream is due that was begun at a time; whole says that it is read
 // whole each time.
 func (p Pull) Next(after time.Time, whole bool) time.Time {
-	if p.Cron != "" {
-		if schedule, err := cron.ParseStandard(p.Cron); err == nil {
-			if next := schedule.Next(after.UTC()); !next.IsZero() {
-				return next
-			}
+	every, fields := p.Schedule(whole)
+	if schedule, err := cron.ParseStandard(fields); fields != "" && err == nil {
+		if next := schedule.Next(after.UTC()); !next.IsZero() {
+			return next
 		}
 	}
-	if every, ok := duration.Parse(p.Every); ok && every > 0 {
-		return after.Add(every)
+	if every == 0 { // the fields name a day that does not come
+		every = mostEvery
 	}
-	if whole {
-		return after.Add(scanEvery)
-	}
-	return after.Add(pullEvery)
+	return after.Add(every)
 }
 
 // Of returns those of a kind's streams that are pulled.

@@ -12,9 +12,11 @@ import (
 	"sync"
 	"time"
 
+	"weir/dataplane/jobs"
 	"weir/dataplane/profile"
 	"weir/dataplane/tables"
 	"weir/dataplane/warehouse"
+	"weir/shared/delay"
 	"weir/shared/fault"
 	"weir/shared/id"
 	"weir/shared/workspace"
@@ -35,6 +37,7 @@ type Config struct {
 	Merged func(id.Destination) int64 // rows that were loaded since the plane began
 	Now    func() time.Time
 	Log    *slog.Logger
+	Runner func(jobs.Config) jobs.Runner // nil: a jobs.Loop
 }
 
 // Status is how a profile stands.
@@ -49,8 +52,8 @@ type Status struct {
 
 // Board runs profiles.
 type Board struct {
-	c    Config
-	wake chan struct{}
+	c      Config
+	runner jobs.Runner
 
 	mu    sync.Mutex
 	state map[key]*state
@@ -65,6 +68,7 @@ type state struct {
 	busy    chan struct{} // has one in it while something is done
 	asked   *profile.Options
 	running bool
+	kicked  bool // since its last step
 	ended   int64
 	last    *profile.Run
 	due     time.Time // not before
@@ -75,8 +79,18 @@ type state struct {
 
 // New returns a board without profiles.
 func New(c Config) *Board {
-	return &Board{c: c, wake: make(chan struct{}, 1), state: map[key]*state{}}
+	b := &Board{c: c, state: map[key]*state{}}
+	job := jobs.Config{Step: b.step, Log: c.Log}
+	if c.Runner == nil {
+		b.runner = jobs.NewLoop(job)
+	} else {
+		b.runner = c.Runner(job)
+	}
+	return b
 }
+
+// keyOf is the key of a profile's job.
+func keyOf(j Job) jobs.Key { return jobs.Key("profile/" + string(j.Workspace) + "/" + j.Name) }
 
 // Times.
 const (
@@ -104,50 +118,90 @@ func (b *Board) of(ws id.Workspace, name string) *state {
 
 // Run runs what is due until ctx ends.
 func (b *Board) Run(ctx context.Context) {
-	for ctx.Err() == nil {
-		if b.c.Owner() {
-			jobs := b.c.Jobs()
-			b.forget(jobs)
-			for _, j := range jobs {
-				if o, due := b.due(j); due && ctx.Err() == nil {
-					b.do(ctx, j, o)
-				}
-			}
+	var all sync.WaitGroup
+	defer all.Wait()
+	all.Go(func() { b.runner.Run(ctx) })
+	for {
+		b.assign()
+		if !delay.For(ctx, look) {
+			return
 		}
-		timer := time.NewTimer(look)
-		select {
-		case <-timer.C:
-		case <-b.wake:
-		case <-ctx.Done():
-		}
-		timer.Stop()
 	}
 }
 
+// assign gives the runner the profiles that are configured, and wakes those whose warehouse
+// was loaded.
+func (b *Board) assign() {
+	all, mine := b.c.Jobs(), b.c.Owner()
+	b.forget(all)
+	wanted := make([]jobs.Want, 0, len(all))
+	for _, j := range all {
+		wanted = append(wanted, jobs.Want{Key: keyOf(j), Every: idle, Elsewhere: !mine})
+	}
+	b.runner.Set(wanted)
+	for _, j := range all {
+		s := b.of(j.Workspace, j.Name)
+		b.mu.Lock()
+		wake := mine && !s.kicked && !s.running && b.due(s, j) <= 0
+		s.kicked = s.kicked || wake
+		b.mu.Unlock()
+		if wake {
+			b.runner.Kick(keyOf(j))
+		}
+	}
+}
+
+// step does a run of a profile that is due.
+func (b *Board) step(ctx context.Context, k jobs.Key) (jobs.Next, error) {
+	all := b.c.Jobs()
+	at := slices.IndexFunc(all, func(j Job) bool { return keyOf(j) == k })
+	if at < 0 || !b.c.Owner() {
+		return jobs.Next{Idle: true}, nil
+	}
+	j := all[at]
+	s := b.of(j.Workspace, j.Name)
+	b.mu.Lock()
+	s.kicked = false
+	var o profile.Options
+	if s.asked != nil {
+		o, s.asked = *s.asked, nil
+	} else if wait := b.due(s, j); wait > 0 {
+		b.mu.Unlock()
+		return jobs.Next{Wait: wait, Idle: true}, nil
+	}
+	b.mu.Unlock()
+	b.do(ctx, j, o)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	next := jobs.Next{More: s.asked != nil, Code: s.last.Code}
+	if s.failed > 0 && !next.More {
+		next.Wait = max(s.due.Sub(b.c.Now()), time.Millisecond)
+	}
+	return next, nil
+}
+
 // forget drops the states of profiles that are no more.
-func (b *Board) forget(jobs []Job) {
+func (b *Board) forget(all []Job) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for k := range b.state {
-		if !slices.ContainsFunc(jobs, func(j Job) bool { return j.Workspace == k.ws && j.Name == k.name }) {
+		if !slices.ContainsFunc(all, func(j Job) bool { return j.Workspace == k.ws && j.Name == k.name }) {
 			delete(b.state, k)
 		}
 	}
 }
 
-// due reports whether a profile has its turn.
-func (b *Board) due(j Job) (o profile.Options, due bool) {
-	s, now, merged := b.of(j.Workspace, j.Name), b.c.Now(), b.c.Merged(j.Warehouse)
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	switch {
-	case s.asked != nil:
-		o, s.asked = *s.asked, nil
-		return o, true
-	case now.Before(s.due):
-		return o, false
+// due returns how long a profile has no turn; mu is held.
+func (b *Board) due(s *state, j Job) time.Duration {
+	now := b.c.Now()
+	wait := s.due.Sub(now)
+	if s.asked != nil || wait <= 0 && (s.failed > 0 || s.last == nil || b.c.Merged(j.Warehouse) > s.merged) {
+		return 0
 	}
-	return o, s.failed > 0 || s.last == nil || merged > s.merged || now.Sub(s.last.Started) >= idle
+	if s.last == nil {
+		return wait
+	}
+	return max(wait, s.last.Started.Add(idle).Sub(now))
 }
 
 // do does a run.
@@ -261,10 +315,7 @@ func (b *Board) Ask(ws id.Workspace, name string, o profile.Options) (ended int6
 		o.Full, o.Force = o.Full || s.asked.Full, o.Force || s.asked.Force
 	}
 	s.asked = &o
-	select {
-	case b.wake <- struct{}{}:
-	default: // Run will look
-	}
+	b.runner.Kick(keyOf(j))
 	if s.running { // that run began before somebody asked
 		return s.ended + 1, nil
 	}

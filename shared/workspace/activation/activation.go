@@ -95,6 +95,21 @@ func cronOf(text string) (cron.Schedule, error) {
 	return cron.ParseStandard(text)
 }
 
+// Times returns how often runs begin, and by which cron; a zero time and no cron: only a
+// load, or somebody who asks, begins one.
+func (s *Schedule) Times() (every time.Duration, fields string) {
+	if s == nil {
+		return 0, ""
+	}
+	if d, err := time.ParseDuration(s.Every); err == nil && d > 0 {
+		every = d
+	}
+	if Runs(s.Cron) {
+		fields = s.Cron
+	}
+	return every, fields
+}
+
 // Next returns when the next run begins by time after one that began at last; zero: only
 // a load, or somebody who asks, begins one. A zero last means that there was no run.
 func (s *Schedule) Next(last, now time.Time) time.Time {
