@@ -109,6 +109,9 @@ func changed(former, next map[string]string) []string {
 
 // partsOf returns the objects of a list; names are those of the configuration.
 func partsOf(list reflect.Value, names table) []part {
+	if list.Len() == 0 {
+		return nil // without looking at what the kind declares
+	}
 	parts, declared := make([]part, list.Len()), document.Fields(list.Type().Elem())
 	for i := range parts {
 		object, fields := list.Index(i), map[string]string{}

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"sync"
 
 	"weir/dataplane/destination"
 	"weir/dataplane/ingest"
@@ -45,6 +46,15 @@ type Kinds struct {
 	Code         *script.Compiler  // of transformations; nil: a configuration with code is an error
 }
 
+// custom is the Spec of destinations with a spec of their own. It is looked for once: all
+// kinds are decoded for it, and each revision asks.
+var custom = sync.OnceValue(func() []catalog.Spec {
+	if s, ok := catalog.Find(catalog.All(), private.Type, catalog.Destinations); ok {
+		return []catalog.Spec{s}
+	}
+	return nil
+})
+
 // Specs returns the Spec of every kind, sources first.
 func (k Kinds) Specs() []catalog.Spec {
 	specs := make([]catalog.Spec, 0, len(k.Sources)+len(k.Destinations)+len(k.Warehouses))
@@ -58,9 +68,7 @@ func (k Kinds) Specs() []catalog.Spec {
 		specs = append(specs, d.Spec)
 	}
 	if k.Custom != nil {
-		if s, ok := catalog.Find(catalog.All(), private.Type, catalog.Destinations); ok {
-			specs = append(specs, s)
-		}
+		specs = append(specs, custom()...)
 	}
 	for _, w := range k.Warehouses {
 		specs = append(specs, w.Spec)

@@ -4,6 +4,7 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode"
 )
 
@@ -28,8 +29,12 @@ type Field struct {
 	Index    []int // in the Go type
 }
 
-// Kinds lists the kinds in the order of Document.
-func Kinds() []Kind {
+// Kinds lists the kinds in the order of Document. Callers share the list and do not
+// change it.
+func Kinds() []Kind { return declared() }
+
+// declared reads the kinds once: each comparison of two configurations asks for them.
+var declared = sync.OnceValue(func() []Kind {
 	var kinds []Kind
 	for _, f := range Fields(reflect.TypeFor[Document]()) {
 		if f.Type.Kind() == reflect.Slice {
@@ -40,7 +45,7 @@ func Kinds() []Kind {
 		}
 	}
 	return kinds
-}
+})
 
 // Fields lists the keys of the object that a struct of this package or of package
 // workspace stands for. Those of an embedded struct are its own.

@@ -62,7 +62,9 @@ func New(shell *console.Console) *cobra.Command {
 		Long: `Compares each workspace in the file with its newest revision, prints the
 difference, makes the new revision and waits until the data plane has applied
 it. What the file does not name is removed. Applying a file twice changes
-nothing the second time.
+nothing the second time. Of a file with many workspaces several are made at a time; what
+is printed stands in the order of the file. When one fails no further one is begun, and
+applying the file again does the rest.
 
 Where a policy asks for another person, the commit waits as a change, and apply says so
 and ends with success; with --wait it ends when somebody decided, and fails when that was
@@ -191,10 +193,8 @@ func (k invocation) apply(ctx context.Context, f Flags) error {
 	if err != nil && len(fault.ProblemsOf(err)) == 0 {
 		return err
 	}
-	for _, p := range proposals {
-		if err := k.parked(ctx, control, p); err != nil {
-			return err
-		}
+	if err := first(many(len(proposals), false, func(i int) error { return k.parked(ctx, control, proposals[i]) })); err != nil {
+		return err
 	}
 	if err != nil {
 		return err
@@ -202,23 +202,11 @@ func (k invocation) apply(ctx context.Context, f Flags) error {
 	if err := seals.SavePins(); err != nil {
 		return err
 	}
-	var outcomes []outcome
-	for _, p := range proposals {
-		if k.Output == console.AsTable {
-			k.changes(p)
-		}
-		o, err := k.commit(ctx, control, p)
-		if err != nil {
-			return err
-		}
-		outcomes = append(outcomes, o)
+	outcomes, err := k.commitAll(ctx, control, proposals)
+	if err != nil {
+		return err
 	}
-	var failure error
-	for i := range outcomes {
-		if err := k.settle(ctx, control, proposals[i], &outcomes[i], f); err != nil && failure == nil {
-			failure = err
-		}
-	}
+	failure := k.settleAll(ctx, control, proposals, outcomes, f)
 	if k.Output != console.AsTable {
 		if err := k.Print(map[string]any{"workspaces": outcomes}); err != nil {
 			return err
@@ -255,15 +243,23 @@ func (k invocation) propose(ctx context.Context, f Flags) (*remote.Control, []*p
 		if file.Document.Workspace == "" {
 			continue // that is a problem by itself
 		}
-		p := &proposal{file: file, Proposal: remote.Proposal{Document: file.Document, Prune: !f.NoPrune, DiscardParked: f.DiscardParked, Reason: f.Message}}
-		err := k.compare(ctx, control, seals, p, &found)
-		if answer := fault.ProblemsOf(err); len(answer) > 0 {
-			found.answered(answer)
-		} else if err != nil {
-			return nil, nil, nil, found.unasked(k.Console, err)
+		proposals = append(proposals, &proposal{file: file, Proposal: remote.Proposal{Document: file.Document, Prune: !f.NoPrune, DiscardParked: f.DiscardParked, Reason: f.Message}})
+	}
+	sealed, answers := make([]problems, len(proposals)), make([][]fault.Problem, len(proposals))
+	err = first(many(len(proposals), false, func(i int) error {
+		err := k.compare(ctx, control, seals, proposals[i], &sealed[i])
+		if answers[i] = fault.ProblemsOf(err); len(answers[i]) > 0 {
+			return nil
 		}
+		return err
+	}))
+	for i, p := range proposals { // in the order of the file
+		found.local = append(found.local, sealed[i].local...)
+		found.answered(answers[i])
 		found.answered(p.diff.Problems)
-		proposals = append(proposals, p)
+	}
+	if err != nil {
+		return nil, nil, nil, found.unasked(k.Console, err)
 	}
 	return control, proposals, seals, found.err()
 }

@@ -62,6 +62,11 @@ func (k invocation) changes(p *proposal) {
 
 // settle waits until the plane took or refused the revision, and says which.
 func (k invocation) settle(ctx context.Context, control *remote.Control, p *proposal, o *outcome, f Flags) error {
+	return k.settleBy(ctx, control, p, o, f, newPatience(k.Console, f.Timeout, 1))
+}
+
+// settleBy is settle with a patience that others share.
+func (k invocation) settleBy(ctx context.Context, control *remote.Control, p *proposal, o *outcome, f Flags, patience *patience) error {
 	if o.Waits != nil {
 		if decided, err := k.decided(ctx, control, o, f.Wait); err != nil || !decided {
 			return err
@@ -75,7 +80,7 @@ func (k invocation) settle(ctx context.Context, control *remote.Control, p *prop
 		return nil
 	}
 	start := time.Now()
-	ws, err := k.await(ctx, control, p.name(), o.Number, f.Timeout)
+	ws, err := k.await(ctx, control, p.name(), o.Number, patience)
 	if err != nil {
 		return err
 	}
@@ -143,9 +148,8 @@ func rejection(ws remote.Workspace) string {
 }
 
 // await polls until number, or a newer one, was applied or rejected.
-func (k invocation) await(ctx context.Context, control *remote.Control, name string, number uint64, timeout time.Duration) (remote.Workspace, error) {
-	deadline := time.Now().Add(timeout)
-	mentioned, pause := false, pollFirst
+func (k invocation) await(ctx context.Context, control *remote.Control, name string, number uint64, patience *patience) (remote.Workspace, error) {
+	pause := pollFirst
 	var last remote.Workspace
 	var lost error
 	for start := time.Now(); ; pause = min(2*pause, pollMost) {
@@ -154,6 +158,7 @@ func (k invocation) await(ctx context.Context, control *remote.Control, name str
 		case err == nil:
 			last, lost = ws, nil
 			if done(ws, number) {
+				patience.renew()
 				return ws, nil
 			}
 		case fault.KindOf(err) == fault.Unavailable && ctx.Err() == nil:
@@ -161,12 +166,12 @@ func (k invocation) await(ctx context.Context, control *remote.Control, name str
 		default:
 			return last, fmt.Errorf("wait for workspace %s: %w", name, err)
 		}
+		deadline := patience.deadline()
 		if time.Now().After(deadline) {
 			break
 		}
-		if !mentioned && time.Since(start) > quiet {
-			mentioned = true
-			k.Note("waiting for the plane to apply revision %d of workspace %s ...", number, command.Clean(name))
+		if time.Since(start) > quiet {
+			patience.mention(number, name)
 		}
 		select {
 		case <-ctx.Done():
@@ -178,7 +183,7 @@ func (k invocation) await(ctx context.Context, control *remote.Control, name str
 		return last, fmt.Errorf("revision %d of workspace %s is made, but whether it is applied is not known: %w", number, name, lost)
 	}
 	return last, fault.New(fault.Unavailable, "revision %d of workspace %s is made, but %s has not answered within %s; it applies the revision as soon as it can (see 'weir status')",
-		number, name, k.who(ctx, control, last), timeout)
+		number, name, k.who(ctx, control, last), patience.most)
 }
 
 // done reports whether the plane's word is about number or a newer revision.

@@ -20,6 +20,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 
 	"golang.org/x/sync/errgroup"
 
@@ -51,13 +52,17 @@ type Config struct {
 	Note   func(line string)
 }
 
-// Sealer closes the secrets of one run of a command.
+// Sealer closes the secrets of one run of a command. Seal may be called by several
+// goroutines at once, after Read and before SavePins.
 type Sealer struct {
 	cfg    Config
 	pins   *pins
 	values map[*manifest.File]map[string][]byte // by Wanted.Path
 	planes map[string][]remote.Plane            // checked ones, by region
 	specs  []catalog.Spec
+
+	asking sync.Mutex    // over planes and pins
+	marks  chan struct{} // bounds the fingerprints that are made at once
 }
 
 // New returns a Sealer with the pins of the folder. fault.Invalid: weir.pins is
@@ -67,7 +72,8 @@ func New(cfg Config) (*Sealer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Sealer{cfg: cfg, pins: p, values: map[*manifest.File]map[string][]byte{}, planes: map[string][]remote.Plane{}, specs: catalog.All()}, nil
+	return &Sealer{cfg: cfg, pins: p, values: map[*manifest.File]map[string][]byte{}, planes: map[string][]remote.Plane{}, specs: catalog.All(),
+		marks: make(chan struct{}, min(runtime.GOMAXPROCS(0), atOnce))}, nil
 }
 
 // SavePins keeps the identities of planes that were new, and is to be called
@@ -231,12 +237,15 @@ type given struct {
 // releases before 64.
 const atOnce = 8
 
-// compare makes the fingerprints of what may have changed, on all processors.
+// compare makes the fingerprints of what may have changed, on all processors; those of all
+// workspaces together are atOnce at most.
 func (s *Sealer) compare(ctx context.Context, all []*given) error {
 	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(min(runtime.GOMAXPROCS(0), atOnce))
+	g.SetLimit(cap(s.marks))
 	for _, one := range all {
 		g.Go(func() error {
+			s.marks <- struct{}{}
+			defer func() { <-s.marks }()
 			if ctx.Err() == nil && (s.cfg.Reseal || !secret.Same(one.had.Fingerprint, one.name, one.to, one.value)) {
 				one.mark = secret.Fingerprint(one.name, one.to, one.value)
 			}
@@ -333,6 +342,8 @@ func (s *Sealer) one(ctx context.Context, control *remote.Control, region string
 
 // region returns the planes of a region whose keys are proven and pinned.
 func (s *Sealer) region(ctx context.Context, control *remote.Control, region string) ([]remote.Plane, error) {
+	s.asking.Lock()
+	defer s.asking.Unlock()
 	if planes, ok := s.planes[region]; ok {
 		return planes, nil
 	}
