@@ -283,6 +283,7 @@ func (f *fake) apply(w http.ResponseWriter, r *http.Request) {
 		ws = &fakeWorkspace{envelopes: map[string]map[id.Plane][]byte{}, Workspace: remote.Workspace{ID: in.Document.ID, Name: name, Region: in.Document.Region, Plane: "pl_one"}}
 		f.workspaces[name] = ws
 		f.order = append(f.order, name)
+		slices.Sort(f.order) // as the control plane lists them
 	}
 	if len(changes) > 0 || ws.Number == 0 {
 		f.store(ws, in.Document)
