@@ -10,6 +10,8 @@ import { keys } from "./queries";
 
 const AcceptPage = lazy(() => import("./pages/invitation/accept-page").then((m) => ({ default: m.AcceptPage })));
 
+const ResetPage = lazy(() => import("./pages/account/reset-page").then((m) => ({ default: m.ResetPage })));
+
 const retryEvery = 3000; // ms, while the control plane does not answer
 
 /** The console: a login, then its pages. */
@@ -24,6 +26,12 @@ export function App() {
     return (
       <Suspense fallback={null}>
         <AcceptPage />
+      </Suspense>
+    );
+  if (location.pathname === "/password/reset")
+    return (
+      <Suspense fallback={null}>
+        <ResetPage />
       </Suspense>
     );
   if (session.data) return <SignedIn me={session.data} />;

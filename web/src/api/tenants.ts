@@ -12,6 +12,7 @@ export type IssuedToken = components["schemas"]["IssuedToken"];
 export type NewToken = components["schemas"]["NewToken"];
 export type AuditPage = components["schemas"]["Audit"];
 export type AuditEntry = AuditPage["entries"][number];
+export type PasswordLink = components["schemas"]["PasswordLink"];
 export type Invitation = components["schemas"]["Invitation"];
 
 /** Every kind of source, destination and warehouse. */
@@ -90,6 +91,16 @@ export async function deleteWorkspace(name: string, number: number, discardParke
 }
 
 /** Uses an invitation, and signs in. */
-export async function acceptInvitation(token: string, password: string): Promise<void> {
-  await done(http.POST("/api/v1/invitations/accept", { body: { token, password } }));
+export async function acceptInvitation(token: string, password: string, code: string): Promise<void> {
+  await done(http.POST("/api/v1/invitations/accept", { body: { token, password, ...(code ? { code } : {}) } }));
+}
+
+/** Makes a link by which a member chooses a new password; its token is shown this once. */
+export async function createPasswordLink(id: string): Promise<PasswordLink> {
+  return await settle(http.POST("/api/v1/members/{id}/password", { params: { path: { id } } }));
+}
+
+/** Takes the authenticator of a member who lost it. */
+export async function resetAuthenticator(id: string): Promise<void> {
+  await done(http.DELETE("/api/v1/members/{id}/authenticator", { params: { path: { id } } }));
 }

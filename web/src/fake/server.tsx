@@ -38,6 +38,9 @@ export class Server {
   /** Answers of further calls, such as "GET /api/v1/workspaces/acme/revisions/3". */
   readonly others: Record<string, Reply> = {};
   removal: Response = new Response(null, { status: 204 });
+  /** What other calls are answered, such as "GET /api/v1/roles"; an empty body is 204. What was sent is in sent. */
+  readonly others: Record<string, Reply> = {};
+  readonly sent: { call: string; body: unknown }[] = [];
 
   constructor() {
     forgetCapabilities();
@@ -115,8 +118,13 @@ export class Server {
         return reply(this.tokens);
       case "GET /api/v1/audit":
         return reply(this.audit);
-      default:
-        return problem(404, `There is no ${call}.`);
+      default: {
+        const other = this.others[call];
+        if (other === undefined) return problem(404, `There is no ${call}.`);
+        if (request.method !== "GET") this.sent.push({ call, body: JSON.parse((await request.text()) || "null") });
+        const empty = typeof other === "object" && other.body === undefined;
+        return empty ? new Response(null, { status: 204 }) : reply(other);
+      }
     }
   }
 }

@@ -34,9 +34,12 @@ function useItems(here: Here, place: Place, only: "all" | "workspaces"): Item[] 
     .map((o) => ({ title: o.name, about: "Organization", icon: "members", href: inOrganization(o.name) }));
   const add: Item = { title: "New workspace", about: "", icon: "plus", href: to("new-workspace") };
   if (only === "workspaces") return [...workspaces, ...others, add];
-  const pages: Item[] = entries
-    .filter((e) => e.of !== "workspace" || workspace !== undefined)
-    .map((e) => ({ title: e.title, about: "Page", icon: e.icon, href: hrefOf(e, place, workspace) }));
+  const pages: Item[] = [
+    ...entries
+      .filter((e) => e.of !== "workspace" || workspace !== undefined)
+      .map((e): Item => ({ title: e.title, about: "Page", icon: e.icon, href: hrefOf(e, place, workspace) })),
+    { title: "Account", about: "Page", icon: "user", href: "/account" },
+  ];
   if (workspace === undefined) return [...pages, ...workspaces, ...others, add];
   const at = (...parts: string[]) => to("workspaces", workspace, ...parts);
   const doc = now.data?.document;

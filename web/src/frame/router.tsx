@@ -39,6 +39,7 @@ const newWorkspace = lazyRouteComponent(() => import("../pages/new-workspace/new
 const members = lazyRouteComponent(() => import("../pages/members/members-page"), "MembersPage");
 const tokens = lazyRouteComponent(() => import("../pages/tokens/tokens-page"), "TokensPage");
 const audit = lazyRouteComponent(() => import("../pages/audit/audit-page"), "AuditPage");
+const account = lazyRouteComponent(() => import("../pages/account/account-page"), "AccountPage");
 const planes = lazyRouteComponent(() => import("../pages/planes/planes-page"), "PlanesPage");
 
 /** The pages of an organization and of its workspaces below a parent. */
@@ -84,6 +85,7 @@ export function newRouter(me: Me) {
     alone.addChildren(pages(alone)),
     organization.addChildren(pages(organization)),
     createRoute({ getParentRoute: () => root, path: "planes", component: planes }),
+    createRoute({ getParentRoute: () => root, path: "account", component: account }),
   ]);
   return createRouter({
     routeTree,

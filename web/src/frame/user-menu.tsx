@@ -2,6 +2,7 @@ import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { logout, type Me } from "../api/client";
 import { forgetCapabilities } from "../api/plane";
 import { Icon } from "../parts/icon";
+import { Link } from "../parts/link";
 import { keys } from "../queries";
 import { Menu } from "./menu";
 import { type Theme, useTheme } from "./theme";
@@ -26,7 +27,7 @@ export function UserMenu({ me }: { me: Me }) {
   });
   return (
     <Menu label={<Icon name="user" large />} name={`Signed in as ${me.email}`}>
-      {() => (
+      {(close) => (
         <div className="space-y-2">
           <p className="px-2 pt-1 font-medium break-all">{me.email}</p>
           <fieldset className="border-t border-line px-2 pt-2">
@@ -45,6 +46,15 @@ export function UserMenu({ me }: { me: Me }) {
             ))}
           </fieldset>
           <div className="border-t border-line pt-1.5">
+            <Link
+              href="/account"
+              look="plain"
+              onClick={close}
+              className="flex h-8 items-center gap-2 rounded-lg px-2 hover:bg-sunken"
+            >
+              <Icon name="user" />
+              Account
+            </Link>
             <button
               type="button"
               onClick={() => leave.mutate()}

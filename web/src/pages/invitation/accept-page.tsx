@@ -1,5 +1,6 @@
 import { useMutation } from "@tanstack/react-query";
 import { useState } from "react";
+import { asksForCode } from "../../api/client";
 import { acceptInvitation } from "../../api/tenants";
 import { Button } from "../../parts/button";
 import { Input } from "../../parts/input";
@@ -12,9 +13,12 @@ const shortest = 12; // bytes of a new password
 export function AcceptPage() {
   const [password, setPassword] = useState("");
   const token = location.hash.slice(1);
+  const [code, setCode] = useState("");
+  const [asked, setAsked] = useState(false);
   const accept = useMutation({
-    mutationFn: () => acceptInvitation(token, password),
+    mutationFn: () => acceptInvitation(token, password, code.trim()),
     onSuccess: () => location.assign("/"),
+    onError: (e) => setAsked((before) => before || asksForCode(e)),
   });
   return (
     <main className="mx-auto max-w-sm space-y-6 px-4 py-16">
@@ -38,6 +42,14 @@ export function AcceptPage() {
             value={password}
             onChange={(e) => setPassword(e.target.value)}
           />
+          {asked ? (
+            <Input
+              label="One-time code"
+              autoComplete="one-time-code"
+              value={code}
+              onChange={(e) => setCode(e.target.value)}
+            />
+          ) : null}
           {accept.error ? <Trouble error={accept.error} /> : null}
           <Button look="strong" type="submit" disabled={password === "" || accept.isPending}>
             {accept.isPending ? "One moment…" : "Accept"}

@@ -26,6 +26,7 @@ import { When } from "../../parts/when";
 import { keys } from "../../queries";
 import { Loaded } from "../loaded";
 import { Trouble } from "../trouble";
+import { AccountHelp } from "./account-help";
 import { roleHint, roles } from "./roles";
 
 /** Who may do what in the organization, and who was invited. */
@@ -241,6 +242,7 @@ function Changing({ member: m, onClose }: { member: Member; onClose: () => void 
           Give the role
         </Button>
       </form>
+      {m.kind === "person" ? <AccountHelp member={m} /> : null}
       <form
         className="space-y-3 border-t border-line pt-4"
         onSubmit={(e) => {
