@@ -39,12 +39,24 @@ function changedBy(n: Notice): QueryKey[] {
   switch (n.kind) {
     case "sync":
     case "me":
-      return [keys.me, ["status"], ["config"], ["revisions"], ["members"], ["invitations"], ["tokens"], ["audit"]];
+      return [
+        keys.me,
+        ["status"],
+        ["config"],
+        ["revisions"],
+        ["members"],
+        ["invitations"],
+        ["tokens"],
+        ["audit"],
+        ["changes"],
+      ];
     case "workspace":
       return [["status"], ...(n.workspace ? [keys.config(n.workspace), keys.revisions(n.workspace)] : [])];
     case "status":
     case "plane":
       return [["status"]];
+    case "audit":
+      return [["audit"], ["changes"], ["policies"], ["roles"], ["sign-in"], ["identity-provider"]];
     case "members":
       return [["members"], ["invitations"]];
     default:

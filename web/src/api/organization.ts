@@ -11,7 +11,7 @@ export function chosenOrganization(): string {
 }
 
 const ofOrganizations =
-  /^\/api\/v1\/(?=(?:status|workspaces|capabilities|audit|tokens|members|invitations)(?:\/|$))(?!invitations\/accept$)/;
+  /^\/api\/v1\/(?=(?:status|workspaces|capabilities|audit|tokens|members|invitations|sign-in|identity-provider|roles|policies|changes)(?:\/|$))(?!invitations\/accept$)/;
 
 /** A request as it is made in the chosen organization. */
 export function scoped(request: Request): Request {

@@ -76,7 +76,8 @@ export function useFollowing(workspace: string) {
 
 /**
  * Publishes the draft over what it was shown against, and then shows how far the revision is. A Problem of status 412
- * when somebody published meanwhile; the draft stays, and is merged with that.
+ * when somebody published meanwhile; the draft stays, and is merged with that. What needs another person waits as a
+ * change, which the answer names.
  */
 export function usePublish(workspace: string) {
   const queries = useQueryClient();
@@ -87,7 +88,7 @@ export function usePublish(workspace: string) {
       const began = Date.now();
       const done = await publish(proposal, etag, keyFor(proposal, etag), draft.reason);
       clear();
-      following(done.number, began);
+      if (!done.waits) following(done.number, began);
       return done;
     },
     onSettled: () =>
@@ -95,6 +96,7 @@ export function usePublish(workspace: string) {
         queries.invalidateQueries({ queryKey: keys.config(workspace) }),
         queries.invalidateQueries({ queryKey: keys.revisions(workspace) }),
         queries.invalidateQueries({ queryKey: keys.status() }),
+        queries.invalidateQueries({ queryKey: keys.changes() }),
       ]),
   });
 }

@@ -35,8 +35,7 @@ export class Server {
   members: Reply = { status: 200, body: { members: [] } };
   tokens: Reply = { status: 200, body: { tokens: [] } };
   audit: Reply = { status: 200, body: { entries: [], next: "" } };
-  /** Answers of further calls, such as "GET /api/v1/workspaces/acme/revisions/3". */
-  readonly others: Record<string, Reply> = {};
+  changes: Reply = { status: 200, body: { changes: [], next: "" } };
   removal: Response = new Response(null, { status: 204 });
   /** What other calls are answered, such as "GET /api/v1/roles"; an empty body is 204. What was sent is in sent. */
   readonly others: Record<string, Reply> = {};
@@ -61,7 +60,11 @@ export class Server {
     if (request.method !== "GET" && request.headers.get("X-Weir-CSRF") !== "1")
       return problem(403, "The header is missing.");
     const other = this.others[call];
-    if (other !== undefined) return reply(other);
+    if (other !== undefined) {
+      if (request.method !== "GET") this.sent.push({ call, body: JSON.parse((await request.text()) || "null") });
+      const empty = typeof other === "object" && other.body === undefined;
+      return empty ? new Response(null, { status: 204 }) : reply(other);
+    }
     switch (call) {
       case "GET /api/v1/me":
         if (!this.signedIn) return problem(401, "Nobody is signed in.");
@@ -116,15 +119,12 @@ export class Server {
         return reply({ status: 200, body: { invitations: [] } });
       case "GET /api/v1/tokens":
         return reply(this.tokens);
+      case "GET /api/v1/changes":
+        return reply(this.changes);
       case "GET /api/v1/audit":
         return reply(this.audit);
-      default: {
-        const other = this.others[call];
-        if (other === undefined) return problem(404, `There is no ${call}.`);
-        if (request.method !== "GET") this.sent.push({ call, body: JSON.parse((await request.text()) || "null") });
-        const empty = typeof other === "object" && other.body === undefined;
-        return empty ? new Response(null, { status: 204 }) : reply(other);
-      }
+      default:
+        return problem(404, `There is no ${call}.`);
     }
   }
 }

@@ -1,8 +1,11 @@
-import { useEffect } from "react";
+import { lazy, Suspense, useEffect } from "react";
+import { failedSignIn } from "../pages/login/failures";
 import { FirstWorkspace } from "../pages/workspace/first-workspace";
 import { Link } from "../parts/link";
 import { Page } from "../parts/page";
 import { inOrganization, useHere } from "./place";
+
+const FailedPage = lazy(() => import("../pages/sign-in/failed-page").then((m) => ({ default: m.FailedPage })));
 
 const kept = "weir workspace";
 
@@ -14,13 +17,20 @@ export function remember(workspace: string): void {
 /** The first page of an organization: the workspace that one was in last, or how to make one. */
 export function First() {
   const { all, organization } = useHere();
+  const failed = failedSignIn();
   const last = localStorage.getItem(kept);
   const to = (all.workspaces.find((w) => w.name === last) ?? all.workspaces[0])?.name;
   useEffect(() => {
-    if (to === undefined) return;
+    if (to === undefined || failed) return;
     history.replaceState(null, "", inOrganization(organization, "workspaces", to));
     dispatchEvent(new Event("weir:moved"));
-  }, [to, organization]);
+  }, [to, organization, failed]);
+  if (failed)
+    return (
+      <Suspense fallback={null}>
+        <FailedPage problem={failed} />
+      </Suspense>
+    );
   if (to !== undefined) return null;
   return (
     <Page

@@ -14,8 +14,10 @@ export const entries: Entry[] = [
   { page: "customers", title: "Customers", icon: "user", of: "workspace" },
   { page: "history", title: "History", icon: "history", of: "workspace" },
   { page: "settings", title: "Settings", icon: "settings", of: "workspace" },
+  { page: "changes", title: "Changes", icon: "check", of: "organization" },
   { page: "members", title: "Members", icon: "members", of: "organization" },
   { page: "tokens", title: "Tokens", icon: "key", of: "organization" },
+  { page: "sign-in", title: "Sign-in", icon: "shield", of: "organization" },
   { page: "audit", title: "Audit log", icon: "audit", of: "organization" },
   { page: "planes", title: "Data planes", icon: "planes", of: "installation" },
 ];

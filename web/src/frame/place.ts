@@ -29,6 +29,11 @@ export function inOrganization(organization: string, ...parts: string[]): string
   return `/${all.map(encodeURIComponent).join("/")}`;
 }
 
+/** Where a change that waits for another person is shown. */
+export function changeAddress(organization: string, workspace: string, number: number): string {
+  return inOrganization(organization, "changes", workspace, String(number));
+}
+
 /** Where the console is, with what the control plane says of it. */
 export type Here = {
   me: Me;

@@ -38,6 +38,9 @@ const settings = lazyRouteComponent(() => import("../pages/settings/settings-pag
 const newWorkspace = lazyRouteComponent(() => import("../pages/new-workspace/new-workspace-page"), "NewWorkspacePage");
 const members = lazyRouteComponent(() => import("../pages/members/members-page"), "MembersPage");
 const tokens = lazyRouteComponent(() => import("../pages/tokens/tokens-page"), "TokensPage");
+const changes = lazyRouteComponent(() => import("../pages/changes/changes-page"), "ChangesPage");
+const change = lazyRouteComponent(() => import("../pages/changes/change-page"), "ChangePage");
+const signIn = lazyRouteComponent(() => import("../pages/sign-in/sign-in-page"), "SignInPage");
 const audit = lazyRouteComponent(() => import("../pages/audit/audit-page"), "AuditPage");
 const account = lazyRouteComponent(() => import("../pages/account/account-page"), "AccountPage");
 const planes = lazyRouteComponent(() => import("../pages/planes/planes-page"), "PlanesPage");
@@ -53,6 +56,9 @@ function pages(parent: AnyRoute): AnyRoute[] {
     page("new-workspace", newWorkspace),
     page("members", members),
     page("tokens", tokens),
+    page("changes", changes),
+    page("changes/$workspace/$number", change),
+    page("sign-in", signIn),
     page("audit", audit),
     page("workspaces/$workspace", home),
     of("sources", sources),

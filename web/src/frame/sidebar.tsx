@@ -1,5 +1,8 @@
+import { useQuery } from "@tanstack/react-query";
+import { changeRequests } from "../api/changes";
 import { Icon } from "../parts/icon";
 import { Link } from "../parts/link";
+import { keys } from "../queries";
 import { type Entry, entries } from "./pages";
 import { inOrganization, type Place } from "./place";
 
@@ -20,6 +23,7 @@ type Props = {
 
 /** The pages of the console. */
 export function Sidebar({ place, workspace, open, onFollow }: Props) {
+  const waiting = useWaiting();
   const words = open ? "" : "max-[1100px]:sr-only";
   return (
     <nav aria-label="Pages" className="space-y-5 px-2.5 py-3">
@@ -44,6 +48,12 @@ export function Sidebar({ place, workspace, open, onFollow }: Props) {
                   >
                     <Icon name={e.icon} />
                     <span className={words}>{e.title}</span>
+                    {e.page === "changes" && waiting > 0 ? (
+                      <span className="ml-auto rounded-full bg-warn-wash px-1.5 text-xs font-medium text-warn max-[1100px]:ml-0">
+                        {waiting}
+                        <span className="sr-only"> waiting</span>
+                      </span>
+                    ) : null}
                   </Link>
                 </li>
               ))}
@@ -53,6 +63,20 @@ export function Sidebar({ place, workspace, open, onFollow }: Props) {
       })}
     </nav>
   );
+}
+
+const lookEvery = 60_000; // ms; notices tell sooner
+
+/** How many changes wait for another person, as far as the first page of them shows. */
+function useWaiting(): number {
+  const filter = { state: "waiting" } as const;
+  const list = useQuery({
+    queryKey: keys.changes(`${JSON.stringify(filter)} first`),
+    queryFn: ({ signal }) => changeRequests(filter, "", signal),
+    staleTime: lookEvery / 2,
+    refetchInterval: lookEvery,
+  });
+  return list.data?.changes.length ?? 0;
 }
 
 /** The address of a page for who is at a place. */

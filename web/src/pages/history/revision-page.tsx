@@ -1,10 +1,9 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useParams } from "@tanstack/react-router";
 import { useState } from "react";
-import { type Change, type Revision, restore, revision } from "../../api/drafts";
+import { restore, revision } from "../../api/drafts";
 import { useFollowing } from "../../draft/publish";
-import { fieldText, kinds, ops } from "../../draft/words";
-import { useWorkspace } from "../../frame/place";
+import { changeAddress, useHere, useWorkspace } from "../../frame/place";
 import { actorText } from "../../parts/actor";
 import { Badge } from "../../parts/badge";
 import { Button } from "../../parts/button";
@@ -13,14 +12,12 @@ import { Dialog } from "../../parts/dialog";
 import { Input } from "../../parts/input";
 import { Page } from "../../parts/page";
 import { go } from "../../parts/path";
-import { Card } from "../../parts/section";
 import { When } from "../../parts/when";
 import { keys } from "../../queries";
 import { Loaded } from "../loaded";
 import { quoted } from "../plane-trouble";
-import { Values } from "../review/values";
+import { ChangeList } from "../review/change-list";
 import { Trouble } from "../trouble";
-import { objectIn } from "./object-in";
 
 /** One revision: what it changed, and the way back to it. */
 export function RevisionPage() {
@@ -44,19 +41,11 @@ export function RevisionPage() {
         {(r) => (
           <>
             <p className="text-sm text-soft">
-              By {actorText(r.by)}, <When at={r.at} whole />
+              By {actorText(r.by)}
+              {r.approvedBy ? `, approved by ${actorText(r.approvedBy)}` : ""}, <When at={r.at} whole />
               {r.reason ? `: ${r.reason}` : ""}
             </p>
-            <Card>
-              <ul aria-label="What it changed" className="divide-y divide-line">
-                {(r.changes ?? []).map((c) => (
-                  <ChangeItem key={`${c.kind} ${c.name}`} change={c} revision={r} />
-                ))}
-                {(r.changes ?? []).length === 0 ? (
-                  <li className="px-4 py-3 text-sm text-soft">It changed nothing that was kept.</li>
-                ) : null}
-              </ul>
-            </Card>
+            <ChangeList changes={r.changes ?? []} before={r.before} after={r.after} />
           </>
         )}
       </Loaded>
@@ -65,42 +54,9 @@ export function RevisionPage() {
   );
 }
 
-function ChangeItem({ change: c, revision: r }: { change: Change; revision: Revision }) {
-  const op = ops[c.op];
-  const before = objectIn(r.before, c.kind, c.was ?? c.name);
-  const after = objectIn(r.after, c.kind, c.name);
-  const fields = c.fields && c.fields.length > 0 ? c.fields : differing(before, after);
-  return (
-    <li className="space-y-2 px-4 py-3 text-sm">
-      <div className="flex flex-wrap items-center gap-x-3 gap-y-1">
-        <Badge tone={op.tone}>{op.word}</Badge>
-        <span className="text-soft">{kinds[c.kind]}</span>
-        <span className="font-medium break-all">
-          {c.was ? `${c.was} → ` : ""}
-          {c.name.replace(" -> ", " → ")}
-        </span>
-      </div>
-      {c.op === "add" || c.op === "remove" || !before || !after ? (
-        c.op === "change" && fields.length > 0 ? (
-          <p className="text-soft">{fields.map(fieldText).join(", ")}</p>
-        ) : null
-      ) : (
-        <Values fields={fields} before={before} after={after} words={fieldText} />
-      )}
-    </li>
-  );
-}
-
-function differing(before: unknown, after: unknown): string[] {
-  if (typeof before !== "object" || typeof after !== "object" || !before || !after) return [];
-  const [a, b] = [before as Record<string, unknown>, after as Record<string, unknown>];
-  return [...new Set([...Object.keys(a), ...Object.keys(b)])].filter(
-    (k) => JSON.stringify(a[k]) !== JSON.stringify(b[k]),
-  );
-}
-
 function Restoring({ number, onClose }: { number: number; onClose: () => void }) {
   const workspace = useWorkspace();
+  const { organization } = useHere();
   const queries = useQueryClient();
   const following = useFollowing(workspace.name);
   const [why, setWhy] = useState("");
@@ -108,16 +64,17 @@ function Restoring({ number, onClose }: { number: number; onClose: () => void })
     mutationFn: async () => {
       const began = Date.now();
       const done = await restore(workspace.name, number, workspace.number, why);
-      following(done.number, began);
+      if (!done.waits) following(done.number, began);
       return done;
     },
-    onSuccess: async () => {
+    onSuccess: async ({ waits }) => {
       await Promise.all([
+        queries.invalidateQueries({ queryKey: keys.changes() }),
         queries.invalidateQueries({ queryKey: keys.config(workspace.name) }),
         queries.invalidateQueries({ queryKey: keys.revisions(workspace.name) }),
       ]);
       onClose();
-      go(workspace.path("history"));
+      go(waits ? changeAddress(organization, workspace.name, waits.change) : workspace.path("history"));
     },
   });
   return (

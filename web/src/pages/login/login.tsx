@@ -1,28 +1,12 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { type FormEvent, useId, useState } from "react";
 import { asksForCode, beginProvider, login } from "../../api/client";
-import { Problem } from "../../api/problem";
+import { placeIn } from "../../frame/place";
 import { Button } from "../../parts/button";
 import { Mark } from "../../parts/mark";
 import { keys } from "../../queries";
 import { Trouble } from "../trouble";
-
-/** Why a sign-in at an identity provider failed, by the code in the address that it leads back to. */
-const failures: Record<string, [string, string]> = {
-  not_member: ["You are no member of the organization.", "Ask one of its administrators for an invitation."],
-  address_refused: [
-    "The identity provider names no verified email address of the organization's domains for you.",
-    "Ask an owner of the organization which domains may sign in.",
-  ],
-  sign_in_refused: ["The identity provider did not sign you in, or it took too long.", "Begin again."],
-  provider_away: ["The identity provider does not answer.", "Try again, or sign in with your password."],
-};
-
-function failure(): Problem | undefined {
-  const code = new URLSearchParams(globalThis.location.search).get("sign-in");
-  const [text, remedy] = failures[code ?? ""] ?? [];
-  return text === undefined ? undefined : new Problem(401, text, remedy ?? "");
-}
+import { failedSignIn } from "./failures";
 
 /** Asks for email and password, and for a one-time code where the account has an authenticator. */
 export function Login() {
@@ -42,7 +26,7 @@ export function Login() {
       code: String(form.get("code") ?? "").trim(),
     });
   };
-  const came = failure();
+  const came = failedSignIn();
   return (
     <main className="flex min-h-dvh items-center justify-center px-4 py-12">
       <div className="w-full max-w-sm space-y-6">
@@ -69,9 +53,16 @@ export function Login() {
   );
 }
 
+/** The organization that the address names: a member's way in, or a page of it. */
+function named(): string {
+  const { search, pathname } = globalThis.location;
+  return new URLSearchParams(search).get("organization") ?? placeIn(pathname).organization;
+}
+
 /** Leads to the identity provider of an organization. */
 function ByProvider() {
-  const [shown, setShown] = useState(false);
+  const [name] = useState(named);
+  const [shown, setShown] = useState(name !== "");
   const begin = useMutation({
     mutationFn: (organization: string) =>
       beginProvider(organization, globalThis.location.pathname === "/login" ? "/" : globalThis.location.pathname),
@@ -85,7 +76,7 @@ function ByProvider() {
   return (
     <form onSubmit={submit} className="space-y-4">
       {begin.error ? <Trouble error={begin.error} /> : null}
-      <Field label="Organization" name="organization" type="text" autoComplete="organization" />
+      <Field label="Organization" name="organization" type="text" autoComplete="organization" initial={name} />
       <Button type="submit" disabled={begin.isPending}>
         Go to its identity provider
       </Button>
@@ -98,11 +89,13 @@ function Field({
   name,
   type,
   autoComplete,
+  initial = "",
 }: {
   label: string;
   name: string;
   type: string;
   autoComplete: string;
+  initial?: string;
 }) {
   const id = useId();
   return (
@@ -115,6 +108,7 @@ function Field({
         name={name}
         type={type}
         autoComplete={autoComplete}
+        defaultValue={initial}
         required
         className="h-10 w-full rounded-lg border border-edge bg-card px-3 text-base text-ink"
       />

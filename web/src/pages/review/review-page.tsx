@@ -5,7 +5,7 @@ import { Problem } from "../../api/problem";
 import { type Configured, useConfigured } from "../../draft/configured";
 import { usePublish } from "../../draft/publish";
 import { asYaml } from "../../draft/yaml";
-import { useWorkspace } from "../../frame/place";
+import { changeAddress, useHere, useWorkspace } from "../../frame/place";
 import { Button } from "../../parts/button";
 import { Command } from "../../parts/command";
 import { Empty } from "../../parts/empty";
@@ -17,6 +17,7 @@ import { go } from "../../parts/path";
 import { Section } from "../../parts/section";
 import { Tabs } from "../../parts/tabs";
 import { Waiting } from "../../parts/waiting";
+import { Needs } from "../changes/needs";
 import { quoted } from "../plane-trouble";
 import { Trouble } from "../trouble";
 import { Changes } from "./changes";
@@ -42,6 +43,7 @@ export function ReviewPage() {
 
 function Review({ configured }: { configured: Configured }) {
   const workspace = useWorkspace();
+  const { organization } = useHere();
   const { draft, document, change, clear, etag } = configured;
   const [dropping, setDropping] = useState(false);
   const proposal = { document, discardParked: draft.discardParked };
@@ -64,6 +66,7 @@ function Review({ configured }: { configured: Configured }) {
       </Empty>
     );
   const problems = diff.data?.problems ?? [];
+  const needs = diff.data?.needs ?? [];
   const waiting = problems.some((p) => p.code === "parked_deliveries" || p.code === "plane_away");
   const overtaken = publishing.error instanceof Problem && publishing.error.status === 412;
   const file = `${workspace.name}.yaml`;
@@ -127,12 +130,21 @@ function Review({ configured }: { configured: Configured }) {
           onChange={(discardParked) => change({ discardParked })}
         />
       ) : null}
-      <Section title="Publish">
+      <Needs needs={needs} />
+      <Section
+        title={needs.length > 0 ? "Ask for approval" : "Publish"}
+        {...(needs.length > 0
+          ? { hint: "it waits on the page of changes, and runs once somebody else approved it" }
+          : {})}
+      >
         <form
           className="max-w-xl space-y-4"
           onSubmit={(e) => {
             e.preventDefault();
-            publishing.mutate(configured, { onSuccess: () => go(workspace.path()) });
+            publishing.mutate(configured, {
+              onSuccess: ({ waits }) =>
+                go(waits ? changeAddress(organization, workspace.name, waits.change) : workspace.path()),
+            });
           }}
         >
           <Input
@@ -151,7 +163,7 @@ function Review({ configured }: { configured: Configured }) {
                 publishing.isPending || diff.isPending || diff.data?.changes.length === 0 || problems.length > 0
               }
             >
-              {publishing.isPending ? "Publishing…" : "Publish"}
+              {publishing.isPending ? "Publishing…" : needs.length > 0 ? "Ask for approval" : "Publish"}
             </Button>
             {dropping ? (
               <>
