@@ -21,6 +21,7 @@ import (
 	"weir/dataplane/guard"
 	"weir/dataplane/health"
 	"weir/dataplane/ingest"
+	"weir/dataplane/jobs/record"
 	"weir/dataplane/listen"
 	"weir/dataplane/live"
 	"weir/dataplane/load"
@@ -84,6 +85,7 @@ type DataPlane struct {
 	syncs      *syncs.Engine
 	profiles   *runs.Board
 	pulls      *pull.Board
+	book       *record.Book // of the jobs of these
 	client     *outbound.Client
 }
 
@@ -178,6 +180,7 @@ func (d *DataPlane) run(ctx context.Context, k enrol.Keys, g *guard.Guard, l lis
 	if d.loading, err = d.loader(g); err != nil {
 		return err
 	}
+	d.book = record.New(d.store.Table("schedule"), d.cfg.Log)
 	d.profiles = d.profileRuns(g)
 	kinds := Kinds()
 	kinds.Code = d.compiler
@@ -241,6 +244,7 @@ func (d *DataPlane) startEngines(ctx context.Context) (stop func()) {
 	engines.Go(func() { d.syncs.Run(ctx) })
 	engines.Go(func() { d.profiles.Run(ctx) })
 	engines.Go(func() { d.pulls.Run(ctx) })
+	engines.Go(func() { d.book.Run(ctx) })
 	for _, p := range d.partitions {
 		engines.Go(func() { p.Run(ctx) })
 	}

@@ -21,7 +21,7 @@ func (d *DataPlane) profileRuns(g *guard.Guard) *runs.Board {
 			_, err := d.partitions[0].Store()
 			return err == nil
 		},
-		Merged: d.loading.Merged, Now: time.Now, Log: d.cfg.Log,
+		Merged: d.loading.Merged, Now: time.Now, Runner: d.runner("profile"), Log: d.cfg.Log,
 	})
 }
 

@@ -15,7 +15,7 @@ import (
 // what senders send.
 func (d *DataPlane) pulling(take health.Appending) (*pull.Board, error) {
 	return pull.New(pull.Config{
-		Table: d.store.Table("pulls"), Partitions: d.store.Partitions(), Targets: d.plans.Pulls, Append: take, Log: d.cfg.Log,
+		Table: d.store.Table("pulls"), Partitions: d.store.Partitions(), Targets: d.plans.Pulls, Append: take, Runner: d.runner("pull"), Log: d.cfg.Log,
 		Owns: func(n int) bool { _, err := d.partitions[n].Store(); return err == nil },
 		Deps: pull.Deps{
 			Do: func(ctx context.Context, r destination.Request, timeout time.Duration, most int) (destination.Response, error) {

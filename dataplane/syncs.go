@@ -17,7 +17,7 @@ import (
 func (d *DataPlane) syncing(g *guard.Guard) (*syncs.Engine, error) {
 	deps := warehouse.Deps{Dial: d.dialer(g), DataDir: d.cfg.DataDir, Owners: &d.files, Machine: d.machine.Keys, Now: time.Now, Log: d.cfg.Log}
 	return syncs.New(syncs.Config{
-		Table: d.store.Table("syncs"), Target: d.plans.Target, Mine: d.runsSync, Log: d.cfg.Log,
+		Table: d.store.Table("syncs"), Target: d.plans.Target, Mine: d.runsSync, Runner: d.runner("sync"), Log: d.cfg.Log,
 		Tasks:  func() []syncs.Task { return d.syncTasks(deps) },
 		Merged: func(w id.Destination) int64 { return d.loading.Merged(w) },
 		Link: func(held func() bool) *outbound.Link {

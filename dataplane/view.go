@@ -13,6 +13,7 @@ import (
 	"weir/dataplane/view/activation"
 	"weir/dataplane/view/endpoint"
 	"weir/dataplane/view/pulls"
+	"weir/dataplane/view/schedule"
 	"weir/shared/catalog/private"
 	"weir/shared/id"
 	"weir/shared/script"
@@ -36,7 +37,10 @@ func (d *DataPlane) viewConfig(g *guard.Guard) view.Config {
 	cfg := view.Config{
 		Plane: d.plane.Plane, Key: d.plane.CapabilityKey, Origins: d.plane.Origins, Guard: g, Plans: &d.plans, Rows: d.rows,
 		Live: &d.live, Jobs: d.moves, Previews: view.Previews{Destination: d.previewDestination, Transformation: d.previewTransformation}, Warehouses: loads{d},
-		More: []func(*endpoint.Mux){activation.New(d.syncs, d.destinationName).Register, d.profileCalls, func(mux *endpoint.Mux) { pulls.Register(mux, d.pulls) }},
+		More: []func(*endpoint.Mux){activation.New(d.syncs, d.destinationName).Register, d.profileCalls, func(mux *endpoint.Mux) {
+			pulls.Register(mux, d.pulls)
+			schedule.Register(mux, schedule.Config{Book: d.book, Pulls: d.pulls, Syncs: d.syncs, Profiles: d.profiles})
+		}},
 		Dial: d.dialer(g), Try: d.client.Try, Healthy: d.ready, Log: d.cfg.Log,
 	}
 	for _, p := range d.partitions {

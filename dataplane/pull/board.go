@@ -146,7 +146,7 @@ func (b *Board) assign(ctx context.Context) {
 		}
 		for _, s := range t.Streams {
 			every, cron := t.Pull.Schedule(whole(t.Streams, s.Name))
-			all = append(all, jobs.Want{Key: Key{t.Workspace, t.ID, s.Name}.job(), Every: every, Cron: cron, Elsewhere: !mine})
+			all = append(all, jobs.Want{Key: Key{t.Workspace, t.ID, s.Name}.Job(), Every: every, Cron: cron, Elsewhere: !mine})
 		}
 	}
 	var fresh []jobs.Key
@@ -166,7 +166,7 @@ func (b *Board) assign(ctx context.Context) {
 		w.ctx, w.stop = context.WithCancel(ctx)
 		b.works[s] = w
 		for _, x := range t.Streams {
-			fresh = append(fresh, Key{t.Workspace, t.ID, x.Name}.job())
+			fresh = append(fresh, Key{t.Workspace, t.ID, x.Name}.Job())
 		}
 	}
 	b.runner.Set(all)
@@ -221,7 +221,7 @@ func (b *Board) changed(d table.Document) {
 	}
 	b.states[k] = x
 	if w := b.works[k.Source]; w != nil && x.Epoch != former.Epoch {
-		b.runner.Kick(k.job())
+		b.runner.Kick(k.Job())
 	}
 }
 
@@ -288,6 +288,6 @@ func (b *Board) kick(k Key) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if w := b.works[k.Source]; w != nil {
-		b.runner.Kick(k.job())
+		b.runner.Kick(k.Job())
 	}
 }

@@ -21,8 +21,8 @@ func (k Key) String() string {
 	return string(k.Workspace) + "." + string(k.Source) + "." + k.Stream
 }
 
-// job is the key of the stream's job.
-func (k Key) job() jobs.Key {
+// Job is the key of the stream's job.
+func (k Key) Job() jobs.Key {
 	return jobs.Key("pull/" + string(k.Workspace) + "/" + string(k.Source) + "/" + k.Stream)
 }
 

@@ -93,6 +93,9 @@ func New(cfg Config) (*Engine, error) {
 	return e, nil
 }
 
+// Job is the key of the sync's job.
+func (t Task) Job() jobs.Key { return keyOf(t.Workspace, t.Sync.ID) }
+
 // keyOf is the key of a sync's job, laneOf the lane of one.
 func keyOf(ws id.Workspace, s id.Sync) jobs.Key {
 	return jobs.Key("sync/" + string(ws) + "/" + string(s))

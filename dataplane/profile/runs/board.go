@@ -6,6 +6,7 @@ package runs
 
 import (
 	"context"
+	"iter"
 	"log/slog"
 	"slices"
 	"strings"
@@ -91,6 +92,17 @@ func New(c Config) *Board {
 
 // keyOf is the key of a profile's job.
 func keyOf(j Job) jobs.Key { return jobs.Key("profile/" + string(j.Workspace) + "/" + j.Name) }
+
+// Keys returns the keys of the jobs of a workspace's profiles, by their names.
+func (b *Board) Keys(ws id.Workspace) iter.Seq2[string, jobs.Key] {
+	return func(yield func(string, jobs.Key) bool) {
+		for _, j := range b.c.Jobs() {
+			if j.Workspace == ws && !yield(j.Name, keyOf(j)) {
+				return
+			}
+		}
+	}
+}
 
 // Times.
 const (

@@ -67,7 +67,7 @@ func TestWrongQuestionsExitWithTwo(t *testing.T) {
 func TestEveryCommandHelps(t *testing.T) {
 	t.Parallel()
 	s := newShell(t, newFake(t))
-	for _, args := range []string{"", "apply", "diff", "export", "status", "ledger", "tail", "query", "dlq", "dlq list", "dlq redrive", "dlq discard", "replay", "jobs", "jobs list", "jobs show", "jobs stop", "plane", "plane invite", "plane list", "plane remove", "preview", "preview destination", "preview transform", "login", "logout", "context", "context list", "context use", "token", "token create", "token revoke", "catalog", "destination", "destination test", "destination lint", "version"} {
+	for _, args := range []string{"", "apply", "diff", "export", "status", "ledger", "tail", "query", "dlq", "dlq list", "dlq redrive", "dlq discard", "replay", "jobs", "jobs list", "jobs show", "jobs stop", "jobs kick", "jobs pause", "jobs resume", "jobs logs", "plane", "plane invite", "plane list", "plane remove", "preview", "preview destination", "preview transform", "login", "logout", "context", "context list", "context use", "token", "token create", "token revoke", "catalog", "destination", "destination test", "destination lint", "version"} {
 		out := s.must(append(strings.Fields(args), "--help")...)
 		if !strings.Contains(out, "Usage:") {
 			t.Errorf("weir %s --help: %s", args, out)

@@ -42,7 +42,8 @@ type fake struct {
 	judge      func(document.Document) []fault.Problem
 	selections []remote.Selection
 	jobs       []*fakeJob
-	looks      int // at a job before it has ended
+	scheduled  map[string]string // states of the job of a workspace that is due now and then
+	looks      int               // at a job before it has ended
 	broken     []map[string]any
 	underWay   func() int // deliveries in flight to each destination
 	stale      bool       // the control plane does not know what is parked
@@ -67,7 +68,7 @@ type fakeWorkspace struct {
 
 func newFake(t *testing.T) *fake {
 	t.Helper()
-	f := &fake{t: t, workspaces: map[string]*fakeWorkspace{}, underWay: func() int { return 0 }}
+	f := &fake{t: t, workspaces: map[string]*fakeWorkspace{}, scheduled: map[string]string{}, underWay: func() int { return 0 }}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /api/v1/planes", f.listPlanes)
 	mux.HandleFunc("POST /api/v1/planes/invitations", f.invite)
@@ -91,6 +92,9 @@ func newFake(t *testing.T) *fake {
 	view.HandleFunc("GET /v1/jobs", f.listJobs)
 	view.HandleFunc("GET /v1/jobs/{job}", f.showJob("jobs:read"))
 	view.HandleFunc("POST /v1/jobs/{job}/stop", f.showJob("jobs:stop"))
+	view.HandleFunc("GET /v1/schedule", f.schedule("jobs:read"))
+	view.HandleFunc("GET /v1/schedule/runs", f.schedule("jobs:read"))
+	view.HandleFunc("POST /v1/schedule/pull", f.schedule("pulls:change"))
 	view.HandleFunc("GET /v1/quarantine", f.listBroken)
 	view.HandleFunc("GET /v1/live", f.stream("live:read"))
 	view.HandleFunc("POST /v1/query", f.stream("query"))
@@ -576,6 +580,32 @@ func (f *fake) listJobs(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	reply(w, map[string]any{"jobs": all})
+}
+
+// schedule answers of the workspaces that have something due now and then.
+func (f *fake) schedule(action string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		ws := f.allowed(w, r, action)
+		if ws == nil {
+			return
+		}
+		if r.Method == http.MethodPost {
+			var in struct{ Verb, Job string }
+			_ = json.NewDecoder(r.Body).Decode(&in)
+			f.scheduled[ws.Name] = map[string]string{"kick": "running", "pause": "paused", "resume": "due"}[in.Verb]
+		}
+		if r.URL.Path == "/v1/schedule/runs" {
+			reply(w, map[string]any{"runs": []any{map[string]any{"began": "2026-03-01T12:00:00Z", "ended": "2026-03-01T12:00:02.5Z", "steps": 3, "errors": 1, "rows": 42, "code": "source_unreachable"}}})
+			return
+		}
+		all := []any{}
+		if state := f.scheduled[ws.Name]; state != "" {
+			all = append(all, map[string]any{"job": "pull/desk/tickets", "kind": "pull", "state": state, "steps": 7, "began": "2026-03-01T12:00:00Z", "took": 2.5})
+		}
+		reply(w, map[string]any{"jobs": all})
+	}
 }
 
 // showJob shows a job, which does a bit each time, or stops it.

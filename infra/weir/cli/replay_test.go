@@ -56,7 +56,7 @@ func TestQuarantinedEventsAreReplayedUntilNoneIsLeft(t *testing.T) {
 func TestJobsAreShownFollowedAndStopped(t *testing.T) {
 	t.Parallel()
 	f, s := filled(t)
-	if out := s.must("jobs", "list"); out != "No jobs: 'weir dlq redrive', 'weir dlq discard' and 'weir replay' begin one.\n" {
+	if out := s.must("jobs", "list"); out != "No jobs: pulled sources, syncs and profiles have some, and 'weir dlq redrive', 'weir dlq discard' and 'weir replay' begin one.\n" {
 		t.Error(out)
 	}
 	s.fails(command.ExitFailed, []string{"job_1 failed after 0 events: The plane could not go on"}, "dlq", "redrive", "--code", "bad", "--workspace", "acme")
@@ -133,5 +133,25 @@ func TestADryRunCountsByReasonAndSendsNothing(t *testing.T) {
 	}
 	if len(f.jobs) > 0 {
 		t.Errorf("a dry run replayed: %+v", f.jobs)
+	}
+}
+
+func TestWhatIsDueNowAndThenIsShownKickedAndPaused(t *testing.T) {
+	t.Parallel()
+	f, s := filled(t)
+	s.fails(command.ExitFailed, []string{"there is no job pull/desk/tickets", "'weir jobs list' shows what there is"}, "jobs", "kick", "pull/desk/tickets")
+	f.mu.Lock()
+	f.scheduled["acme"] = "waiting"
+	f.mu.Unlock()
+	if out := s.must("jobs", "list"); !strings.Contains(out, "pull/desk/tickets  waiting") || !strings.Contains(out, "2.5s") {
+		t.Errorf("list:\n%s", out)
+	}
+	for verb, state := range map[string]string{"kick": "running", "pause": "paused", "resume": "due"} {
+		if out := s.must("jobs", verb, "pull/desk/tickets", "--output", "json"); !strings.HasPrefix(out, `{"workspace":"acme","job":"pull/desk/tickets","kind":"pull","state":"`+state+`",`) {
+			t.Errorf("%s: %s", verb, out)
+		}
+	}
+	if out := s.must("jobs", "logs", "pull/desk/tickets"); !strings.Contains(out, "2.5s      3       1    42  source_unreachable") {
+		t.Errorf("logs:\n%s", out)
 	}
 }

@@ -22,6 +22,7 @@ import (
 	"weir/infra/weir/cli/destination"
 	"weir/infra/weir/cli/dev"
 	"weir/infra/weir/cli/events"
+	"weir/infra/weir/cli/jobs"
 	"weir/infra/weir/cli/policies"
 	"weir/infra/weir/cli/preview"
 	"weir/infra/weir/cli/profiles"
@@ -59,14 +60,17 @@ which 'weir dev' writes, else by the context of 'weir login'.`,
   weir tail                   events as they pass
   weir dlq list               what did not arrive, and why
   weir replay --all           what broke a rule, after it is corrected
-  weir jobs list              redrives and replays, and how far they are
+  weir jobs list              pulls, syncs, redrives and replays, and how far they are
   weir sync list              rows of models that are kept in destinations
   weir query lake 'select 1'  rows of a warehouse`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.PersistentFlags().Var(&k.Output, "output", "how to print results: table, json or yaml")
 	root.AddCommand(apply.New(k), apply.NewDiff(k), apply.NewExport(k), apply.NewHistory(k), apply.NewRollback(k), newStatus(k), events.NewLedger(k), events.NewTail(k), events.NewQuery(k),
-		events.NewDLQ(k), events.NewReplay(k), events.NewJobs(k), events.NewLoad(k), pull.New(k),
+		events.NewDLQ(k), events.NewReplay(k), events.NewJobs(k, events.Scheduled{
+			List:     func(ctx context.Context, workspace string) (int, error) { return jobs.List(ctx, k, workspace) },
+			Commands: jobs.Commands(k),
+		}), events.NewLoad(k), pull.New(k),
 		activate.NewSync(k), activate.NewModel(k), newPlane(k), newLogin(k), newLogout(k), newContext(k), newOrg(k), newMember(k), newToken(k), newAudit(k), newCatalog(k), destination.New(k), newVersion(k), profiles.New(k), profiles.NewAudience(k), preview.New(k), dev.New(k), controlplane.New(p), dataplane.New(p), command.Worker(tasks()))
 	root.AddCommand(account.NewPassword(k), account.NewSession(k), account.NewAuthenticator(k))
 	root.AddCommand(policies.New(k), policies.NewChange(k), policies.NewRole(k))

@@ -131,9 +131,16 @@ func totalOf(j remote.Job) int {
 	return *j.Total
 }
 
+// Scheduled is what `weir jobs` does about work that is due now and then.
+type Scheduled struct {
+	List     func(ctx context.Context, workspace string) (jobs int, err error) // prints them
+	Commands []*cobra.Command
+}
+
 // NewJobs returns the command `weir jobs`.
-func NewJobs(shell *console.Console) *cobra.Command {
-	return console.Group("jobs", "Redrives, replays and discards, which planes do by themselves", newJobList(shell), newJobShow(shell), newJobStop(shell))
+func NewJobs(shell *console.Console, s Scheduled) *cobra.Command {
+	all := append([]*cobra.Command{newJobList(shell, s), newJobShow(shell), newJobStop(shell)}, s.Commands...)
+	return console.Group("jobs", "What planes do by themselves: redrives, replays and discards; pulls, syncs and profiles", all...)
 }
 
 // jobRow is a job as it is printed, with the workspace it is in.
@@ -142,13 +149,15 @@ type jobRow struct {
 	remote.Job
 }
 
-func newJobList(shell *console.Console) *cobra.Command {
+func newJobList(shell *console.Console, s Scheduled) *cobra.Command {
 	k := invocation{shell}
 	workspace := ""
 	cmd := k.RemoteFlags(&cobra.Command{
 		Use:   "list",
-		Short: "List jobs, newest first",
-		Long:  "Lists the jobs that run, and of each workspace the last hundred that ended.",
+		Short: "List jobs",
+		Long: `Lists what is due now and then, pulls of streams, syncs and runs of profiles: its state,
+why it does not go on, and when its next step is due. Before it, newest first, redrives,
+replays and discards that run, and of each workspace the last hundred that ended.`,
 		Example: `  weir jobs list
   weir jobs list --workspace acme --output json`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -156,11 +165,16 @@ func newJobList(shell *console.Console) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if len(rows) == 0 && k.Output == console.AsTable {
-				k.Say("No jobs: 'weir dlq redrive', 'weir dlq discard' and 'weir replay' begin one.")
-				return nil
+			if len(rows) > 0 {
+				if err := k.printJobs(rows); err != nil {
+					return err
+				}
 			}
-			return k.printJobs(rows)
+			n, err := s.List(cmd.Context(), workspace)
+			if err == nil && n+len(rows) == 0 && k.Output == console.AsTable {
+				k.Say("No jobs: pulled sources, syncs and profiles have some, and 'weir dlq redrive', 'weir dlq discard' and 'weir replay' begin one.")
+			}
+			return err
 		},
 	})
 	cmd.Flags().StringVar(&workspace, "workspace", "", "only this workspace")
