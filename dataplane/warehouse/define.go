@@ -58,6 +58,9 @@ func Define[S any](folder fs.FS, open func(context.Context, S, Deps) (Warehouse,
 		}); ok {
 			with.SetSecrets(secrets)
 		}
+		if with, ok := any(&s).(interface{ SetBase(string) }); ok {
+			with.SetBase(catalog.BaseURL(spec, filled))
+		}
 		if with, ok := any(&s).(interface{ Check() []fault.Problem }); ok {
 			if problems := with.Check(); len(problems) > 0 {
 				return Opened{}, fault.Problems("The settings of this "+spec.Title+" destination have problems:", problems)

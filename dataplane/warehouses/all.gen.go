@@ -7,6 +7,7 @@ import (
 	"weir/dataplane/warehouse"
 	"weir/dataplane/warehouses/duckdb"
 	"weir/dataplane/warehouses/postgres"
+	"weir/dataplane/warehouses/rs"
 )
 
 // All returns the kinds in the order of their names.
@@ -14,5 +15,6 @@ func All() []warehouse.Kind {
 	return []warehouse.Kind{
 		duckdb.Kind,
 		postgres.Kind,
+		rs.Kind,
 	}
 }

@@ -159,7 +159,7 @@ func Digest(s Spec) string {
 	for i := range s.Streams {
 		s.Streams[i] = streams.Outline{Name: s.Streams[i].Name}
 	}
-	s.Base, s.Auth, s.Limits, s.Objects, s.Models = nil, nil, nil, nil, false
+	s.Base, s.Auth, s.Limits, s.Objects, s.Models, s.StandIn, s.Setup = nil, nil, nil, nil, false, "", nil
 	b, err := json.Marshal(s) // maps within defaults are written in the order of their keys
 	if err != nil {
 		panic("a spec that cannot be JSON: " + err.Error()) // Parse and All give none

@@ -45,6 +45,10 @@ type Spec struct {
 
 	Objects []objects.Object `json:"objects,omitempty" yaml:"objects"` // of destinations: what syncs keep in them
 	Models  bool             `json:"models,omitempty" yaml:"models"`   // of warehouses: their tables and queries may be models
+	// StandIn is what a kind was proven against where no server of the vendor's was there:
+	// pages say so. Empty: the vendor's own.
+	StandIn string   `json:"standIn,omitempty" yaml:"standIn"`
+	Setup   []string `json:"setup,omitempty" yaml:"setup"` // what people do before, each a sentence or statements
 
 	// Overrides is where the setting overrides reaches, of destinations that Go code builds
 	// requests of; nil: in a body that is of one event, or each element of one that is a list.

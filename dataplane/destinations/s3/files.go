@@ -28,7 +28,7 @@ type file struct {
 const mostFiles = 500
 
 // divide puts each item into the file of its prefix, in order.
-func (b *bucket) divide(batch destination.Batch) []*file {
+func (b *sink) divide(batch destination.Batch) []*file {
 	var files []*file
 	at := map[string]*file{}
 	for i, item := range batch.Items {
@@ -47,7 +47,7 @@ func (b *bucket) divide(batch destination.Batch) []*file {
 }
 
 // prefix is what the key of the item's file begins with.
-func (b *bucket) prefix(item *destination.Item) string {
+func (b *sink) prefix(item *destination.Item) string {
 	e, at := &item.Event, item.Event.ReceivedAt.UTC()
 	var s strings.Builder
 	rest := b.settings.Prefix
@@ -99,7 +99,7 @@ func plain(text string) string {
 }
 
 // end is how the names of files end.
-func (b *bucket) end() string {
+func (b *sink) end() string {
 	if b.settings.Format == "parquet" {
 		return ".parquet"
 	}
@@ -107,7 +107,7 @@ func (b *bucket) end() string {
 }
 
 // encode writes a file. Equal events give equal bytes.
-func (b *bucket) encode(f *file) ([]byte, error) {
+func (b *sink) encode(f *file) ([]byte, error) {
 	var out bytes.Buffer
 	var err error
 	if b.settings.Format == "parquet" {
@@ -122,7 +122,7 @@ func (b *bucket) encode(f *file) ([]byte, error) {
 }
 
 // lines writes each event as a line.
-func (b *bucket) lines(out io.Writer, f *file) error {
+func (b *sink) lines(out io.Writer, f *file) error {
 	to := io.WriteCloser(unclosed{out})
 	switch b.settings.Compression {
 	case "gzip":
@@ -173,7 +173,7 @@ type row struct {
 // mostRows is how many rows are made at once.
 const mostRows = 512
 
-func (b *bucket) parquet(out io.Writer, f *file) error {
+func (b *sink) parquet(out io.Writer, f *file) error {
 	codec := parquet.Compression(&parquet.Uncompressed)
 	switch b.settings.Compression {
 	case "gzip":

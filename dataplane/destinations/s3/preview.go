@@ -7,7 +7,7 @@ import (
 )
 
 // Preview returns the files of a batch as requests, with bucket and key as address.
-func (b *bucket) Preview(batch destination.Batch) (reqs []destination.Request, verdicts []destination.Verdict) {
+func (b *sink) Preview(batch destination.Batch) (reqs []destination.Request, verdicts []destination.Verdict) {
 	for _, f := range b.divide(batch) {
 		body, err := b.encode(f)
 		if err != nil {

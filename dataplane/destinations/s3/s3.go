@@ -7,27 +7,18 @@
 package s3
 
 import (
-	"bytes"
 	"context"
-	"crypto/sha256"
-	"crypto/tls"
 	_ "embed"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
-	"net/url"
 	"strings"
-	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"golang.org/x/sync/errgroup"
 
+	"weir/dataplane/bucket"
 	"weir/dataplane/destination"
 	"weir/dataplane/destination/trust"
-	"weir/dataplane/httpsend"
 	"weir/shared/fault"
 )
 
@@ -37,14 +28,10 @@ var spec []byte
 // Kind is the destination kind s3.
 var Kind = destination.DefineSink(spec, open)
 
-// bucket is an open destination.
-type bucket struct {
+// sink is an open destination.
+type sink struct {
 	settings Settings
-	address  *url.URL // of the bucket, without a slash at its end
-	client   *httpsend.Transport
-	signer   *v4.Signer
-	now      func() time.Time
-	machine  func(ctx context.Context) (accessKey, secretKey, sessionToken string, err error)
+	store    *bucket.Bucket
 }
 
 // Check wants keys, or the machine's role in their place.
@@ -62,31 +49,27 @@ func (s *Settings) Check() (all []fault.Problem) {
 }
 
 func open(_ context.Context, s Settings, d destination.Deps) (destination.Sink, error) {
-	address, err := url.Parse(s.Base)
-	if err != nil {
-		return nil, errors.New("the address is none")
-	}
-	if s.PathStyle {
-		address.Path += "/" + s.Bucket
-	} else {
-		address.Host = s.Bucket + "." + address.Host
-	}
 	secured, err := trust.Of(s.SSLRootCert, s.SSLCert, s.Secrets.SSLKey)
 	if err != nil {
 		return nil, err
 	}
-	var config *tls.Config
+	c := bucket.Config{
+		Base: s.Base, Bucket: s.Bucket, Region: s.Region, PathStyle: s.PathStyle,
+		AccessKey: s.Secrets.AccessKey.Reveal(), SecretKey: s.Secrets.SecretKey.Reveal(), Dial: d.Dial, Now: d.Now,
+	}
 	if secured != nil {
-		config = secured.Config
+		c.TLS = secured.Config
 	}
-	if s.MachineRole && d.Machine == nil {
-		return nil, errors.New("there is no role of a machine here")
+	if s.MachineRole {
+		if c.Machine = d.Machine; c.Machine == nil {
+			return nil, errors.New("there is no role of a machine here")
+		}
 	}
-	return &bucket{
-		settings: s, address: address, now: d.Now, machine: d.Machine,
-		signer: v4.NewSigner(func(o *v4.SignerOptions) { o.DisableURIPathEscaping = true }),
-		client: httpsend.New(httpsend.Config{Dial: d.Dial, Standard: true, TLS: config}),
-	}, nil
+	store, err := bucket.Open(c)
+	if err != nil {
+		return nil, err
+	}
+	return &sink{settings: s, store: store}, nil
 }
 
 // puts is how many files of a batch are sent at once.
@@ -94,7 +77,7 @@ const puts = 4
 
 // Write puts the batch into files, one for each prefix of its events. When one is not
 // taken, all of the batch is written again, under the same keys.
-func (b *bucket) Write(ctx context.Context, batch destination.Batch) ([]destination.Verdict, error) {
+func (b *sink) Write(ctx context.Context, batch destination.Batch) ([]destination.Verdict, error) {
 	files := b.divide(batch)
 	refusals := make([]*destination.Verdict, len(files))
 	group, ctx := errgroup.WithContext(ctx)
@@ -128,7 +111,7 @@ func (b *bucket) Write(ctx context.Context, batch destination.Batch) ([]destinat
 }
 
 // Test writes an empty file, and removes it where that is allowed.
-func (b *bucket) Test(ctx context.Context) error {
+func (b *sink) Test(ctx context.Context) error {
 	fixed, _, _ := strings.Cut(b.settings.Prefix, "{")
 	key := fixed + "weir-connection-test"
 	refusal, err := b.request(ctx, http.MethodPut, key, nil)
@@ -143,65 +126,22 @@ func (b *bucket) Test(ctx context.Context) error {
 }
 
 // Close closes idle connections.
-func (b *bucket) Close() error {
-	b.client.CloseIdleConnections()
+func (b *sink) Close() error {
+	b.store.Close()
 	return nil
 }
 
-// maxAnswer is how much is read of an answer, in bytes.
-const maxAnswer = 16 << 10
-
 // request sends one request about a file. Every refusal is to be tried again: it is about
 // the bucket or the access key, not about events.
-func (b *bucket) request(ctx context.Context, method, key string, body []byte) (*destination.Verdict, error) {
-	u := *b.address
-	path := u.Path + "/" + key
-	u.Path, u.RawPath = path, escaped(path)
-	req, err := http.NewRequestWithContext(ctx, method, u.String(), bytes.NewReader(body))
-	if err != nil {
-		return nil, errors.New("the address is none")
-	}
-	req.URL = &u
-	sum := sha256.Sum256(body)
-	digest := hex.EncodeToString(sum[:])
-	req.Header.Set("X-Amz-Content-Sha256", digest)
-	req.Header.Set("User-Agent", "Weir/1")
-	keys := aws.Credentials{AccessKeyID: b.settings.Secrets.AccessKey.Reveal(), SecretAccessKey: b.settings.Secrets.SecretKey.Reveal()}
-	if b.settings.MachineRole {
-		if keys.AccessKeyID, keys.SecretAccessKey, keys.SessionToken, err = b.machine(ctx); err != nil {
-			return nil, err
-		}
-	}
-	if err := b.signer.SignHTTP(ctx, keys, req, digest, "s3", b.settings.Region, b.now()); err != nil {
-		return nil, errors.New("the request could not be signed")
-	}
-	res, err := b.client.RoundTrip(req)
+func (b *sink) request(ctx context.Context, method, key string, body []byte) (*destination.Verdict, error) {
+	answer, err := b.store.Do(ctx, method, key, body)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = res.Body.Close() }() // what counts was read
-	answer, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
-	if err != nil {
-		return nil, err
-	}
-	v := destination.Classify(destination.Request{Items: []int{0}}, destination.Response{Status: res.StatusCode, Header: res.Header, Body: answer})[0]
+	v := destination.Classify(destination.Request{Items: []int{0}}, destination.Response{Status: answer.Status, Header: answer.Header, Body: answer.Body})[0]
 	if v.Outcome == destination.Delivered {
 		return nil, nil
 	}
 	v.Outcome = destination.Retry
 	return &v, nil
-}
-
-// escaped writes a path as S3 signs it: all but letters, digits, "-", ".", "_", "~" and
-// "/" as %XX.
-func escaped(path string) string {
-	var s strings.Builder
-	for _, c := range []byte(path) {
-		if c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte("-._~/", c) >= 0 {
-			s.WriteByte(c)
-		} else {
-			fmt.Fprintf(&s, "%%%02X", c)
-		}
-	}
-	return s.String()
 }

@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/big"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -86,6 +87,9 @@ func fits(w *harness) {
 	for table, keyed := range map[string]string{"order_done": "messageId", "users": "userId"} {
 		var columns, names, types []string
 		for typ := range theirs {
+			if slices.Contains(w.setup.Lacks, typ) {
+				continue
+			}
 			name := fmt.Sprintf("c%d", len(names))
 			names, types, columns = append(names, name), append(types, typ), append(columns, name+" "+typ, name+"__raw text")
 		}

@@ -79,11 +79,18 @@ func exactly(w *harness) {
 
 // mixed has a column with another type in each staged file.
 func mixed(w *harness) {
-	fill := strings.Repeat("x", 900_000)
+	fill := fmt.Sprintf("%q", strings.Repeat("x", 900_000))
+	if most := w.setup.MaxText; most > 0 { // in several columns
+		var parts []string
+		for i := 0; i < 900_000; i += most {
+			parts = append(parts, fmt.Sprintf(`"f%d":%q`, i, strings.Repeat("x", most)))
+		}
+		fill = "{" + strings.Join(parts, ",") + "}"
+	}
 	var events []string
 	values := []string{"7", "1.5", "true", `"2020-02-03T04:05:06.007Z"`, "9007199254740993"}
 	for i := range 40 * len(values) {
-		events = append(events, track(fmt.Sprint(i), fmt.Sprintf(`{"v":%s,"fill":%q}`, values[i/40], fill)))
+		events = append(events, track(fmt.Sprint(i), fmt.Sprintf(`{"v":%s,"fill":%s}`, values[i/40], fill)))
 		if len(events) == 5 {
 			w.stage(events...)
 			events = nil

@@ -10,7 +10,7 @@ import (
 // table of its own, in loads and restarts of any order, and rows of a table that is
 // older stay together.
 func names(w *harness) {
-	long := strings.Repeat("a very long name that goes on ", 3)
+	long := w.long()
 	events := []string{"注文完了", "支払い完了", long + "first", long + "second", "Größe M", "Grüße M", "注文 1", "支払い 1", "größe-m", long + "FIRST"}
 	same := map[string]string{"größe-m": "Größe M", long + "FIRST": long + "first"} // other spellings of one name
 	sent := map[string]int{}
@@ -73,7 +73,7 @@ func names(w *harness) {
 
 // former has a table from before names were told apart, with rows of two events.
 func former(w *harness) {
-	long := strings.Repeat("a very long name that goes on ", 3)
+	long := w.long()
 	shared := w.opened.Layout.Table(long+"first", &w.opened.Options).Shared
 	w.exec(fmt.Sprintf(`create table %s (id varchar, event_text varchar); insert into %[1]s values ('1', '%[2]sfirst'), ('2', '%[2]ssecond')`, shared, long))
 	for i, name := range []string{"first", "second", "third"} {
@@ -92,4 +92,10 @@ func ownNames(w *harness) {
 		`{"type":"identify","messageId":"3","userId":"u","traits":{"$seq":"t","plan":"pro"}}`, `{"type":"identify","messageId":"4","userId":"u","traits":{"$seq":"newer"}}`)
 	w.want(`select id, "$seq" from order_done order by id`, `[{"$seq":"newest","id":"1"},{"$seq":"2","id":"2"}]`)
 	w.want(`select id, "$seq", plan from users`, `[{"$seq":"newer","id":"u","plan":"pro"}]`)
+}
+
+// long is the beginning of names that are longer than the kind's may be.
+func (w *harness) long() string {
+	const some = "a very long name that goes on "
+	return strings.Repeat(some, w.opened.Layout.MaxName/len(some)+1)
 }

@@ -11,21 +11,21 @@ import (
 	"weir/shared/catalog/page"
 )
 
-// pages returns the pages of destinations and sources by file, nil for those of kinds that
+// pages returns the pages of all kinds by file, nil for those of kinds that
 // are gone.
 func pages(root string, all []catalog.Spec) map[string][]byte {
 	files := map[string][]byte{}
-	for _, family := range []string{"destinations", "sources"} {
+	for _, family := range []string{"destinations", "sources", "warehouses"} {
 		old, _ := filepath.Glob(filepath.Join(root, "docs", family, "*.md")) // the pattern is good
 		for _, name := range old {
 			files[filepath.Join("docs", family, filepath.Base(name))] = nil
 		}
 	}
 	var list bytes.Buffer
-	list.WriteString("# Destinations\nGenerated from each kind's `spec.yaml`. `weir catalog NAME` prints the same; warehouses are destinations too: `weir catalog --family warehouse`.\n\n| type | |\n|---|---|\n")
+	list.WriteString("# Destinations\nGenerated from each kind's `spec.yaml`. `weir catalog NAME` prints the same; [warehouses](../warehouses) are destinations too: `weir catalog --family warehouse`.\n\n| type | |\n|---|---|\n")
 	for _, s := range all {
-		if s.Family == catalog.Sources {
-			files[filepath.Join("docs", "sources", s.Name+".md")] = page.Write(s, page.Example{})
+		if s.Family != catalog.Destinations {
+			files[filepath.Join("docs", string(s.Family)+"s", s.Name+".md")] = page.Write(s, page.Example{})
 		}
 		if s.Family != catalog.Destinations {
 			continue

@@ -26,7 +26,17 @@ type Example struct {
 func Write(s catalog.Spec, e Example) []byte {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "# %s\n%s\n\n", s.Title, s.Doc)
+	if s.StandIn != "" {
+		fmt.Fprintf(&b, "**Proven against a stand-in:** %s\n\n", s.StandIn)
+	}
 	configuration(&b, s)
+	if len(s.Setup) > 0 {
+		b.WriteString("## Set-up\n")
+		for i, step := range s.Setup {
+			fmt.Fprintf(&b, "%d. %s\n", i+1, strings.ReplaceAll(strings.TrimSpace(step), "\n", "\n   "))
+		}
+		b.WriteString("\n")
+	}
 	if s.Calls != nil {
 		whatBecomes(&b, s.Calls.Calls)
 		named(&b, s.Calls.Calls)
