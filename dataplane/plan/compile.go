@@ -190,7 +190,7 @@ func (p *Plan) Next(ctx context.Context, r workspace.Revision, k Kinds, s Secret
 	next := &Plan{
 		Workspace: r.Workspace, Name: c.Name, Number: r.Number, Digest: r.Digest, Profiles: c.Profiles,
 		entries: make(map[string]ingest.Entry, len(c.Sources)), paths: make(map[string]string, len(c.Sources)),
-		targets: make(map[id.Destination]target, len(c.Destinations)), models: c.Models, syncs: c.Syncs, pulls: map[id.Source]pulled{},
+		targets: make(map[id.Destination]target, len(c.Destinations)), models: withMembers(c), syncs: c.Syncs, pulls: map[id.Source]pulled{},
 	}
 	next.sources, problems = routings(c, steps, r.Number)
 	for i, src := range c.Sources {

@@ -5,6 +5,7 @@ import (
 
 	"weir/dataplane/warehouse"
 	"weir/shared/id"
+	"weir/shared/workspace"
 	"weir/shared/workspace/activation"
 )
 
@@ -44,4 +45,19 @@ func (h *Holder) Models(ws id.Workspace) []activation.Model {
 		return p.models
 	}
 	return nil
+}
+
+// withMembers returns the models of a configuration; one of an audience has the statement
+// that reads its persons, for which the configuration was checked.
+func withMembers(c workspace.Config) []activation.Model {
+	models := slices.Clone(c.Models)
+	for i, m := range models {
+		if m.Audience == "" {
+			continue
+		}
+		if p := slices.IndexFunc(c.Profiles, func(p workspace.Profile) bool { return p.Warehouse == m.Warehouse }); p >= 0 {
+			models[i].SQL, _ = c.Profiles[p].Members(m.Audience)
+		}
+	}
+	return models
 }

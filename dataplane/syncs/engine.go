@@ -43,6 +43,7 @@ type Config struct {
 	Target func(id.Workspace, id.Destination) (*destination.Target, destination.Presence)
 	Mine   func(id.Sync) bool         // this process runs the sync
 	Merged func(id.Destination) int64 // rows that loads brought into a warehouse since the process began
+	Built  func(id.Destination) int64 // runs of a warehouse's profiles that published since the process began
 	Link   func(held func() bool) *outbound.Link
 	Log    *slog.Logger
 	Runner func(jobs.Config) jobs.Runner // nil: a jobs.Loop
@@ -71,18 +72,21 @@ type Engine struct {
 	tasks  map[jobs.Key]Task
 	runs   map[jobs.Key]*run
 	detail map[jobs.Key]string // of the last run here; it may quote values
-	merged map[jobs.Key]int64  // of the warehouse, when the last run began here
+	seen   map[jobs.Key]seen   // of the warehouse, when the last run began here
 }
+
+// seen is what was done in a warehouse since the process began.
+type seen struct{ merged, built int64 }
 
 // New returns an engine that Run runs. fault.Internal: something in cfg is missing.
 func New(cfg Config) (*Engine, error) {
-	if cfg.Table == nil || cfg.Tasks == nil || cfg.Target == nil || cfg.Mine == nil || cfg.Merged == nil || cfg.Link == nil || cfg.Log == nil {
+	if cfg.Table == nil || cfg.Tasks == nil || cfg.Target == nil || cfg.Mine == nil || cfg.Merged == nil || cfg.Built == nil || cfg.Link == nil || cfg.Log == nil {
 		return nil, fault.New(fault.Internal, "Syncs need a table, tasks, targets, an owner, loads, links and a log.")
 	}
 	if cfg.Backoff == nil {
 		cfg.Backoff = backoff
 	}
-	e := &Engine{cfg: cfg, tasks: map[jobs.Key]Task{}, runs: map[jobs.Key]*run{}, merged: map[jobs.Key]int64{}, detail: map[jobs.Key]string{}}
+	e := &Engine{cfg: cfg, tasks: map[jobs.Key]Task{}, runs: map[jobs.Key]*run{}, seen: map[jobs.Key]seen{}, detail: map[jobs.Key]string{}}
 	e.states = newStates(cfg.Table, cfg.Log, e.kick)
 	c := jobs.Config{Step: e.step, Lane: laneOf, Log: cfg.Log}
 	if cfg.Runner == nil {
@@ -132,7 +136,7 @@ func (e *Engine) Run(ctx context.Context) {
 }
 
 // assign gives the runner the syncs that are configured, and wakes those whose warehouse
-// was loaded.
+// was loaded, or has new profiles.
 func (e *Engine) assign() {
 	tasks := map[jobs.Key]Task{}
 	var wanted []jobs.Want
@@ -160,14 +164,15 @@ func (e *Engine) assign() {
 	}
 }
 
-// loaded reports whether a sync runs because its warehouse was loaded, which a process
-// that begins does not know and assumes; mu is held.
+// loaded reports whether a sync runs because its warehouse was loaded, or its profiles were
+// published, which a process that begins does not know and assumes; mu is held.
 func (e *Engine) loaded(k jobs.Key, t Task) bool {
-	if t.Sync.Schedule == nil || !t.Sync.Schedule.AfterLoad {
+	s := t.Sync.Schedule
+	if s == nil || !s.AfterLoad && !s.AfterProfiles {
 		return false
 	}
-	seen, known := e.merged[k]
-	return !known || e.cfg.Merged(t.Model.Warehouse) > seen
+	was, known := e.seen[k]
+	return !known || s.AfterLoad && e.cfg.Merged(t.Model.Warehouse) > was.merged || s.AfterProfiles && e.cfg.Built(t.Model.Warehouse) > was.built
 }
 
 // step does a part of a sync's run, or says when the next one begins.
@@ -237,7 +242,7 @@ func (e *Engine) begin(ctx context.Context, k jobs.Key, t Task) *run {
 	r := &run{e: e, task: t, books: books.Run{ID: "run_" + now.Format("20060102T150405.000000"), Began: now, State: Querying}, link: e.cfg.Link(func() bool { return e.cfg.Mine(t.Sync.ID) })}
 	e.mu.Lock()
 	e.runs[k] = r
-	e.merged[k] = e.cfg.Merged(t.Model.Warehouse)
+	e.seen[k] = seen{e.cfg.Merged(t.Model.Warehouse), e.cfg.Built(t.Model.Warehouse)}
 	e.mu.Unlock()
 	e.note(ctx, t, func(s *State) { s.Began, s.Run = now, r.books })
 	return r

@@ -92,7 +92,7 @@ var configCodes = []Code{
 	"code_too_complex", "cycle", "missing_export", "syntax_error", "too_nested", "two_exports", "unknown_import",
 	"duplicate_connection", "duplicate_id", "duplicate_name", "duplicate_transformation", "duplicate_write_key", "malformed",
 	"not_allowed", "not_in_enum", "required", "too_large", "too_many", "too_many_problems", "too_new", "too_old", "too_small", "unknown_category", "unknown_destination",
-	"unknown_entity", "unknown_feature", "unknown_field", "unknown_identifier", "unknown_input", "unknown_language", "unknown_model", "unknown_object", "unknown_source", "unknown_transformation", "unknown_type", "wrong_type",
+	"unknown_audience", "unknown_entity", "unknown_feature", "unknown_field", "unknown_identifier", "unknown_input", "unknown_language", "unknown_model", "unknown_object", "unknown_source", "unknown_transformation", "unknown_type", "wrong_type",
 }
 
 // planCodes are the further problems of a plane that cannot run a revision.

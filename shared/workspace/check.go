@@ -45,7 +45,7 @@ func Codes() []string {
 		"malformed", "too_new", "too_many", "too_large", "bad_id", "bad_name", "bad_region", "bad_write_key", "bad_version",
 		"bad_fingerprint", "duplicate_id", "duplicate_name", "duplicate_write_key", "duplicate_connection",
 		"duplicate_transformation", "unknown_type", "unknown_language", "unknown_source", "unknown_destination",
-		"unknown_transformation", "unknown_category", "unknown_model", "unknown_object", "bad_sql", "bad_cron", "required", "too_many_problems",
+		"unknown_transformation", "unknown_category", "unknown_model", "unknown_audience", "unknown_object", "bad_sql", "bad_cron", "required", "too_many_problems",
 		script.CodeSyntax, script.CodeImport, script.CodeExport, script.CodeExports, script.CodeTooComplex,
 	})
 }
@@ -66,7 +66,7 @@ func Check(c Config, specs []catalog.Spec) []fault.Problem {
 	destinations := k.destinations(c.Destinations)
 	categories := k.consentCategories(c.ConsentCategories)
 	k.profiles(c.Profiles, c.Destinations)
-	k.syncs(c.Syncs, k.models(c.Models, c.Destinations), c.Destinations)
+	k.syncs(c.Syncs, k.models(c.Models, c.Destinations, c.Profiles), c.Destinations, c.Profiles)
 	k.connections(c.Connections, sources, destinations, transformations, categories)
 	if len(k.problems) == 0 {
 		if _, _, err := Encode(c); err != nil {

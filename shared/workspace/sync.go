@@ -13,6 +13,7 @@ import (
 	"weir/shared/catalog/private"
 	"weir/shared/id"
 	"weir/shared/workspace/activation"
+	"weir/shared/workspace/profiles"
 )
 
 // Limits of models and syncs.
@@ -28,22 +29,30 @@ const (
 var column = regexp.MustCompile(`^[^\x00-\x1f"]{1,128}$`)
 
 // models checks the models, and returns them by identifier.
-func (k *check) models(list []activation.Model, destinations []Destination) map[id.Model]activation.Model {
+func (k *check) models(list []activation.Model, destinations []Destination, all []Profile) map[id.Model]activation.Model {
 	ids, names := map[string]bool{}, map[string]bool{}
-	all := map[id.Model]activation.Model{}
+	byID := map[id.Model]activation.Model{}
 	for i, m := range list {
 		at := fmt.Sprintf("models[%d]", i)
 		k.names(at, string(m.ID), m.Name, id.Valid(m.ID), ids, names)
-		all[m.ID] = m
+		byID[m.ID] = m
 		d := slices.IndexFunc(destinations, func(d Destination) bool { return d.ID == m.Warehouse })
 		if d < 0 {
 			k.add(at+".warehouse", "unknown_destination", "This warehouse is not in the workspace.")
 		} else if spec, ok := catalog.Find(k.specs, destinations[d].Type, catalog.Destinations, catalog.Warehouses); ok && !spec.Models {
 			k.add(at+".warehouse", "not_allowed", "A destination of the type %s has no models%s.", spec.Name, k.modelled())
 		}
+		given := 0
+		for _, rows := range []string{m.Table, m.SQL, m.Audience} {
+			if rows != "" {
+				given++
+			}
+		}
 		switch {
-		case (m.Table == "") == (m.SQL == ""):
-			k.add(at, "required", "A model has a table, or a statement in sql.")
+		case given != 1:
+			k.add(at, "required", "A model has one of a table, a statement in sql, and an audience.")
+		case m.Audience != "":
+			k.audience(at, m, all)
 		case m.Table != "" && !slices.ContainsFunc(strings.Split(m.Table, "."), func(part string) bool { return !column.MatchString(part) }) && strings.Count(m.Table, ".") < 3:
 		case m.Table != "":
 			k.add(at+".table", "bad_name", "A table is its name, or schema.name.")
@@ -58,7 +67,20 @@ func (k *check) models(list []activation.Model, destinations []Destination) map[
 			k.add(at+".key", "bad_name", "The key is the name of a column.")
 		}
 	}
-	return all
+	return byID
+}
+
+// audience checks a model of an audience.
+func (k *check) audience(at string, m activation.Model, all []Profile) {
+	p := slices.IndexFunc(all, func(p Profile) bool { return p.Warehouse == m.Warehouse })
+	if p < 0 {
+		k.add(at+".audience", "unknown_audience", "The warehouse has no profiles, so it has no audiences.")
+	} else if _, ok := all[p].Members(m.Audience); !ok {
+		k.add(at+".audience", "unknown_audience", "The profiles %s of the warehouse have no audience %s.", all[p].Name, m.Audience)
+	}
+	if m.Column != profiles.KeyColumn {
+		k.add(at+".key", "not_allowed", "The key of an audience's persons is %s.", profiles.KeyColumn)
+	}
 }
 
 // modelled lists the types of warehouses that have models, for the text of a problem.
@@ -76,7 +98,7 @@ func (k *check) modelled() string {
 }
 
 // syncs checks the syncs.
-func (k *check) syncs(list []activation.Sync, models map[id.Model]activation.Model, destinations []Destination) {
+func (k *check) syncs(list []activation.Sync, models map[id.Model]activation.Model, destinations []Destination, all []Profile) {
 	ids, names := map[string]bool{}, map[string]bool{}
 	for i, s := range list {
 		at := fmt.Sprintf("syncs[%d]", i)
@@ -103,6 +125,9 @@ func (k *check) syncs(list []activation.Sync, models map[id.Model]activation.Mod
 			k.add(at+".mapping", "required", "Say which column goes into which field.")
 		}
 		k.schedule(at+".schedule", s.Schedule)
+		if s.Schedule != nil && s.Schedule.AfterProfiles && !slices.ContainsFunc(all, func(p Profile) bool { return p.Warehouse == models[s.Model].Warehouse }) {
+			k.add(at+".schedule.afterProfiles", "not_allowed", "The model's warehouse has no profiles after whose runs the sync could run.")
+		}
 		d := slices.IndexFunc(destinations, func(d Destination) bool { return d.ID == s.Destination })
 		if d < 0 {
 			k.add(at+".destination", "unknown_destination", "This destination is not in the workspace.")
@@ -196,6 +221,6 @@ func (k *check) schedule(at string, s *activation.Schedule) {
 		}
 	}
 	if *s == (activation.Schedule{}) {
-		k.add(at, "required", "Say every, cron or afterLoad, or leave the schedule out.")
+		k.add(at, "required", "Say every, cron, afterLoad or afterProfiles, or leave the schedule out.")
 	}
 }

@@ -1,6 +1,7 @@
 package workspace_test
 
 import (
+	"encoding/json"
 	"slices"
 	"testing"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"weir/shared/catalog/objects"
 	"weir/shared/workspace"
 	"weir/shared/workspace/activation"
+	"weir/shared/workspace/profiles"
 )
 
 // synced is a configuration with a model and a sync that may be used.
@@ -29,6 +31,14 @@ func synced() (workspace.Config, []catalog.Spec) {
 	}, specs
 }
 
+// profiled are profiles with one audience.
+var profiled = profiles.Plan{
+	Entities:  []profiles.Entity{{Name: "user", IDs: []profiles.Identifier{{Name: "user_id"}}}},
+	Inputs:    []profiles.Input{{Name: "events", Events: "*"}},
+	Features:  []profiles.Feature{{Name: "n", Count: "events"}},
+	Audiences: []profiles.Audience{{Name: "few", Where: json.RawMessage(`{"n":{"atMost":2}}`)}},
+}
+
 func TestModelsAndSyncsAreCheckedAsAWhole(t *testing.T) {
 	t.Parallel()
 	model := func(f func(*activation.Model)) func(*workspace.Config) {
@@ -41,9 +51,25 @@ func TestModelsAndSyncsAreCheckedAsAWhole(t *testing.T) {
 		change func(*workspace.Config)
 		want   string
 	}{
-		"good":                     {func(*workspace.Config) {}, ""},
-		"a table":                  {model(func(m *activation.Model) { m.SQL, m.Table = "", "crm.users" }), ""},
-		"table and sql":            {model(func(m *activation.Model) { m.Table = "users" }), "models[0] required"},
+		"good":          {func(*workspace.Config) {}, ""},
+		"a table":       {model(func(m *activation.Model) { m.SQL, m.Table = "", "crm.users" }), ""},
+		"table and sql": {model(func(m *activation.Model) { m.Table = "users" }), "models[0] required"},
+		"an audience": {func(c *workspace.Config) {
+			c.Profiles = []workspace.Profile{{Name: "p", Warehouse: "lake", Plan: profiled}}
+			c.Models[0].SQL, c.Models[0].Audience, c.Models[0].Column = "", "few", "weir_id"
+			c.Syncs[0].Schedule.AfterProfiles = true
+		}, ""},
+		"an unknown audience": {func(c *workspace.Config) {
+			c.Profiles = []workspace.Profile{{Name: "p", Warehouse: "lake", Plan: profiled}}
+			c.Models[0].SQL, c.Models[0].Audience, c.Models[0].Column = "", "many", "weir_id"
+		}, "models[0].audience unknown_audience"},
+		"an audience without profiles": {model(func(m *activation.Model) { m.SQL, m.Audience, m.Column = "", "few", "weir_id" }), "models[0].audience unknown_audience"},
+		"another key of an audience": {func(c *workspace.Config) {
+			c.Profiles = []workspace.Profile{{Name: "p", Warehouse: "lake", Plan: profiled}}
+			c.Models[0].SQL, c.Models[0].Audience = "", "few"
+		}, "models[0].key not_allowed"},
+		"sql and audience":         {model(func(m *activation.Model) { m.Audience = "few" }), "models[0] required"},
+		"after no profiles":        {sync(func(s *activation.Sync) { s.Schedule.AfterProfiles = true }), "syncs[0].schedule.afterProfiles not_allowed"},
 		"neither":                  {model(func(m *activation.Model) { m.SQL = "" }), "models[0] required"},
 		"a table in quotes":        {model(func(m *activation.Model) { m.SQL, m.Table = "", `a"b` }), "models[0].table bad_name"},
 		"no key":                   {model(func(m *activation.Model) { m.Column = "" }), "models[0].key bad_name"},

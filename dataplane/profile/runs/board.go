@@ -56,8 +56,9 @@ type Board struct {
 	c      Config
 	runner jobs.Runner
 
-	mu    sync.Mutex
-	state map[key]*state
+	mu        sync.Mutex
+	state     map[key]*state
+	published map[id.Destination]int64 // runs, by warehouse
 }
 
 type key struct {
@@ -80,7 +81,7 @@ type state struct {
 
 // New returns a board without profiles.
 func New(c Config) *Board {
-	b := &Board{c: c, state: map[key]*state{}}
+	b := &Board{c: c, state: map[key]*state{}, published: map[id.Destination]int64{}}
 	job := jobs.Config{Step: b.step, Log: c.Log}
 	if c.Runner == nil {
 		b.runner = jobs.NewLoop(job)
@@ -246,6 +247,9 @@ func (b *Board) do(ctx context.Context, j Job, o profile.Options) {
 	defer b.mu.Unlock()
 	s.running, s.last, s.merged = false, &r, merged
 	s.ended++
+	if r.State == profile.Published {
+		b.published[j.Warehouse]++
+	}
 	if s.due = b.c.Now().Add(j.Rest()); err != nil {
 		s.failed++
 		s.due = b.c.Now().Add(min(longest, 5*time.Second<<min(s.failed, 10)))
@@ -356,6 +360,17 @@ func (b *Board) Troubled() (all []Trouble) {
 		}
 	}
 	return all
+}
+
+// Published returns how many runs of a warehouse's profiles published since the plane
+// began, as far as this process ran them.
+func (b *Board) Published(w id.Destination) int64 {
+	if b == nil { // the plane begins
+		return 0
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.published[w]
 }
 
 // Statuses lists the profiles of a workspace.

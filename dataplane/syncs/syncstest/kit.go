@@ -160,7 +160,7 @@ func (w *World) Start() {
 	target := &destination.Target{Workspace: task.Workspace, ID: "dst_crm", Name: "crm", Type: "tool", Opened: destination.Opened{HTTP: w.Tool, Limits: destination.Limits{BatchSize: 7, Concurrency: 3}}}
 	var err error
 	w.engine, err = syncs.New(syncs.Config{
-		Table: w.Memory, Tasks: func() []syncs.Task { return []syncs.Task{task} }, Mine: func(id.Sync) bool { return true }, Merged: func(id.Destination) int64 { return 0 },
+		Table: w.Memory, Tasks: func() []syncs.Task { return []syncs.Task{task} }, Mine: func(id.Sync) bool { return true }, Merged: func(id.Destination) int64 { return 0 }, Built: func(id.Destination) int64 { return 0 },
 		Target: func(id.Workspace, id.Destination) (*destination.Target, destination.Presence) {
 			return target, destination.Present
 		},

@@ -13,14 +13,16 @@ import (
 	"weir/shared/id"
 )
 
-// Model is rows of a warehouse that are known by a key: a table or a statement.
+// Model is rows of a warehouse that are known by a key: a table, a statement or the golden
+// records of an audience's persons.
 type Model struct {
 	ID        id.Model       `json:"id"`
 	Name      string         `json:"name"`
 	Warehouse id.Destination `json:"warehouse"`
-	Table     string         `json:"table,omitempty"` // or SQL
+	Table     string         `json:"table,omitempty"` // or SQL, or Audience
 	SQL       string         `json:"sql,omitempty"`
-	Column    string         `json:"key"` // whose value is another one in each row
+	Audience  string         `json:"audience,omitempty" added:"audiencemodels"` // of the warehouse's profiles
+	Column    string         `json:"key"`                                       // whose value is another one in each row
 }
 
 // Sync keeps the rows of a model as records of an object in a destination.
@@ -44,6 +46,8 @@ type Schedule struct {
 	Every     string `json:"every,omitempty" doc:"How long after a run began the next one begins, such as 15m; a minute at least"`
 	Cron      string `json:"cron,omitempty" doc:"When runs begin, in UTC, by the five fields of cron, such as 0 6 * * 1-5"`
 	AfterLoad bool   `json:"afterLoad,omitempty" doc:"A run follows each load of the model's warehouse that brought rows"`
+	// AfterProfiles is of a warehouse that has profiles.
+	AfterProfiles bool `json:"afterProfiles,omitempty" doc:"A run follows each run of the profiles of the model's warehouse that published"`
 }
 
 // Modes of syncs, and what becomes of removed rows.

@@ -87,8 +87,9 @@ type Destination struct {
 type Model struct {
 	Name      string   `json:"name" doc:"1 to 64 letters, digits, spaces, '_', '-' and '.', a letter or digit first and last"`
 	Warehouse string   `json:"warehouse" doc:"The name of the warehouse; its kind has to have models: duckdb or postgres"`
-	Table     string   `json:"table,omitempty" doc:"A table or view, such as users or crm.customers; or sql"`
+	Table     string   `json:"table,omitempty" doc:"A table or view, such as users or crm.customers; or sql, or audience"`
 	SQL       string   `json:"sql,omitempty" doc:"One statement that reads, in the warehouse's SQL"`
+	Audience  string   `json:"audience,omitempty" doc:"An audience of the warehouse's profiles: the golden records of its persons, whose key is weir_id"`
 	Column    string   `json:"key" doc:"The column whose value is another one in each row and stays the row's; rows where it is null or stands twice are not sent"`
 	Was       string   `json:"was,omitempty" doc:"The former name, which renames; without effect once the name exists"`
 	ID        id.Model `json:"id,omitempty" doc:"For a new object, when its maker chose it already"`

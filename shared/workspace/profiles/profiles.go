@@ -5,9 +5,11 @@
 package profiles
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -20,6 +22,24 @@ type Plan struct {
 	Inputs    []Input    `json:"inputs" doc:"Rows: evidence for identity and what features are made of alike"`
 	Features  []Feature  `json:"features,omitempty" doc:"One value for each person"`
 	Audiences []Audience `json:"audiences,omitempty" doc:"Sets of persons"`
+}
+
+// Schema is the schema of a warehouse that the tables of profiles are in.
+const Schema = "profiles"
+
+// KeyColumn is the column of golden records whose value is a person's.
+const KeyColumn = "weir_id"
+
+// Members returns the statement that reads the golden records of the persons of an audience,
+// for every kind of warehouse that has profiles. There is none when the plan has no audience
+// of this name.
+func (p Plan) Members(audience string) (statement string, ok bool) {
+	i := slices.IndexFunc(p.Audiences, func(a Audience) bool { return a.Name == audience })
+	if i < 0 || len(p.Entities) == 0 {
+		return "", false
+	}
+	entity := cmp.Or(p.Audiences[i].Entity, p.Entities[0].Name) // names are of a-z, 0-9 and '_'
+	return fmt.Sprintf("select g.* from %[1]s.%[2]s_golden g join %[1]s.%[2]s_audiences a on a.%[3]s = g.%[3]s where a.audience = '%[4]s'", Schema, entity, KeyColumn, audience), true
 }
 
 // Entity is what identifiers are stitched into.

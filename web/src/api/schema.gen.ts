@@ -2527,10 +2527,12 @@ export interface components {
             name: string;
             /** @description The name of the warehouse; its kind has to have models: duckdb or postgres */
             warehouse: string;
-            /** @description A table or view, such as users or crm.customers; or sql */
+            /** @description A table or view, such as users or crm.customers; or sql, or audience */
             table?: string;
             /** @description One statement that reads, in the warehouse's SQL */
             sql?: string;
+            /** @description An audience of the warehouse's profiles: the golden records of its persons, whose key is weir_id */
+            audience?: string;
             /** @description The column whose value is another one in each row and stays the row's; rows where it is null or stands twice are not sent */
             key: string;
             /** @description The former name, which renames; without effect once the name exists */
@@ -2709,6 +2711,8 @@ export interface components {
             cron?: string;
             /** @description A run follows each load of the model's warehouse that brought rows */
             afterLoad?: boolean;
+            /** @description A run follows each run of the profiles of the model's warehouse that published */
+            afterProfiles?: boolean;
         };
         Connection: {
             /** @description The source's name */

@@ -3,6 +3,7 @@ package activate
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -13,6 +14,7 @@ import (
 	"weir/shared/command"
 	"weir/shared/fault"
 	"weir/shared/workspace/activation"
+	"weir/shared/workspace/document"
 )
 
 // NewModel returns the command `weir model`.
@@ -28,6 +30,7 @@ type modelRow struct {
 	Warehouse string `json:"warehouse"`
 	Table     string `json:"table,omitempty"`
 	SQL       string `json:"sql,omitempty"`
+	Audience  string `json:"audience,omitempty"`
 	Key       string `json:"key"`
 }
 
@@ -43,7 +46,11 @@ func (k invocation) all(ctx context.Context, control *remote.Control, workspace 
 			return nil, nil, err
 		}
 		for _, m := range doc.Models {
-			rows, in = append(rows, modelRow{w.Name, m.Name, m.Warehouse, m.Table, m.SQL, m.Column}), append(in, w)
+			row := modelRow{w.Name, m.Name, m.Warehouse, m.Table, m.SQL, m.Audience, m.Column}
+			if p := slices.IndexFunc(doc.Profiles, func(p document.Profile) bool { return p.Warehouse == m.Warehouse }); m.Audience != "" && p >= 0 {
+				row.SQL, _ = doc.Profiles[p].Members(m.Audience)
+			}
+			rows, in = append(rows, row), append(in, w)
 		}
 	}
 	return rows, in, nil
@@ -74,7 +81,11 @@ func (k invocation) models() *cobra.Command {
 			}
 			t := console.Table{Head: []string{"WORKSPACE", "MODEL", "WAREHOUSE", "KEY", "ROWS"}}
 			for _, r := range rows {
-				t.Add(r.Workspace, r.Name, r.Warehouse, r.Key, console.OneLine(r.Table+strings.Join(strings.Fields(r.SQL), " "), 60))
+				rows := r.Table + strings.Join(strings.Fields(r.SQL), " ")
+				if r.Audience != "" {
+					rows = "audience " + r.Audience
+				}
+				t.Add(r.Workspace, r.Name, r.Warehouse, r.Key, console.OneLine(rows, 60))
 			}
 			return t.Write(k.Out)
 		},
