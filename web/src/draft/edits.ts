@@ -145,7 +145,7 @@ function mergeFields(
   return out;
 }
 
-/** What names other objects follows them: connections and code of what was renamed or removed. */
+/** What names other objects follows them: connections go with what is removed; they, models, profiles and syncs follow names. */
 function consistent(
   document: WorkspaceDocument,
   published: WorkspaceDocument,
@@ -178,6 +178,16 @@ function consistent(
   });
   const out = { ...document };
   if (connections.length > 0 || published.connections) out.connections = connections;
+  const models = names("model");
+  const to = (name: string) => follow(destinations, "destination", name) ?? name;
+  if (document.models) out.models = document.models.map((m) => ({ ...m, warehouse: to(m.warehouse) }));
+  if (document.profiles) out.profiles = document.profiles.map((p) => ({ ...p, warehouse: to(p.warehouse) }));
+  if (document.syncs)
+    out.syncs = document.syncs.map((s) => ({
+      ...s,
+      model: follow(models, "model", s.model) ?? s.model,
+      destination: to(s.destination),
+    }));
   return out;
 }
 

@@ -29,6 +29,15 @@ const calls: Record<string, string> = {
   "POST /v1/profiles/run": "profiles:run",
   "GET /v1/syncs": "syncs:read",
   "POST /v1/syncs/to-crm/run": "syncs:run",
+  "POST /v1/syncs/to-crm/pause": "syncs:run",
+  "POST /v1/syncs/to-crm/approve": "syncs:run",
+  "POST /v1/syncs/to-crm/retry": "syncs:run",
+  "GET /v1/syncs/to-crm/rejects": "query",
+  "GET /v1/syncs/to-crm/preview": "query",
+  "POST /v1/profiles/preview": "profiles:read",
+  "POST /v1/profiles/explain": "profiles:read",
+  "POST /v1/profiles/decide": "profiles:decide",
+  "POST /v1/profiles/publish": "profiles:decide",
 };
 
 /** What a call may ask for: the names in its query, or in its body. */
@@ -50,6 +59,15 @@ const fields: Record<string, string[]> = {
   "POST /v1/pulls": ["verb", "source", "stream", "from"],
   "POST /v1/profiles/run": ["profile", "entity", "full"],
   "POST /v1/syncs/to-crm/run": [],
+  "POST /v1/syncs/to-crm/pause": [],
+  "POST /v1/syncs/to-crm/approve": ["mapping"],
+  "POST /v1/syncs/to-crm/retry": ["code"],
+  "GET /v1/syncs/to-crm/rejects": ["limit"],
+  "GET /v1/syncs/to-crm/preview": ["limit"],
+  "POST /v1/profiles/preview": ["profile", "entity", "name"],
+  "POST /v1/profiles/explain": ["profile", "entity", "a", "b"],
+  "POST /v1/profiles/decide": ["profile", "entity", "kind", "a", "b", "undo"],
+  "POST /v1/profiles/publish": ["profile", "full"],
 };
 
 /** A data plane's view. It refuses calls without their capability, and those that the contract does not name. */

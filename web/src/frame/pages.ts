@@ -11,6 +11,8 @@ export const entries: Entry[] = [
   { page: "transformations", title: "Transformations", icon: "code", of: "workspace" },
   { page: "events", title: "Events", icon: "events", of: "workspace" },
   { page: "warehouses", title: "Warehouses", icon: "warehouses", of: "workspace" },
+  { page: "models", title: "Models", icon: "table", of: "workspace" },
+  { page: "syncs", title: "Syncs", icon: "sync", of: "workspace" },
   { page: "customers", title: "Customers", icon: "user", of: "workspace" },
   { page: "history", title: "History", icon: "history", of: "workspace" },
   { page: "settings", title: "Settings", icon: "settings", of: "workspace" },

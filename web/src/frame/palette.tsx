@@ -66,6 +66,12 @@ function useItems(here: Here, place: Place, only: "all" | "workspaces"): Item[] 
         href: `${at("transformations")}?name=${encodeURIComponent(t.name)}`,
       }),
     ),
+    ...(doc?.models ?? []).map(
+      (m): Item => ({ title: m.name, about: "Model", icon: "table", href: at("models", m.name) }),
+    ),
+    ...(doc?.syncs ?? []).map(
+      (s): Item => ({ title: s.name, about: `Sync to ${s.destination}`, icon: "sync", href: at("syncs", s.name) }),
+    ),
     ...(doc?.connections ?? []).map(
       (c): Item => ({
         title: `${c.source} → ${c.destination}`,

@@ -30,6 +30,10 @@ const transformations = lazyRouteComponent(
 );
 const events = lazyRouteComponent(() => import("../pages/live/route"), "EventsRoute");
 const warehouses = lazyRouteComponent(() => import("../pages/warehouses/route"), "WarehousesRoute");
+const models = lazyRouteComponent(() => import("../pages/models/models-page"), "ModelsPage");
+const model = lazyRouteComponent(() => import("../pages/models/model-page"), "ModelPage");
+const syncs = lazyRouteComponent(() => import("../pages/syncs/syncs-page"), "SyncsPage");
+const sync = lazyRouteComponent(() => import("../pages/syncs/sync-page"), "SyncPage");
 const customers = lazyRouteComponent(() => import("../pages/customers/customers-page"), "CustomersPage");
 const review = lazyRouteComponent(() => import("../pages/review/review-page"), "ReviewPage");
 const past = lazyRouteComponent(() => import("../pages/history/history-page"), "HistoryPage");
@@ -74,6 +78,12 @@ function pages(parent: AnyRoute): AnyRoute[] {
     of("events", events),
     of("live", events),
     of("warehouses", warehouses),
+    of("models", models),
+    of("models/new", model),
+    of("models/$name", model),
+    of("syncs", syncs),
+    of("syncs/new", sync),
+    of("syncs/$name", sync),
     of("customers", customers),
     of("review", review),
     of("history", past),

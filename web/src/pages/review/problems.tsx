@@ -66,6 +66,12 @@ export function addressOf(path: (...parts: string[]) => string, kind: Kind, key:
       return `${path("transformations")}?name=${encodeURIComponent(key)}`;
     case "consentCategory":
       return path("settings");
+    case "model":
+      return path("models", key);
+    case "sync":
+      return path("syncs", key);
+    case "profile":
+      return path("customers");
     default:
       return path("transformations");
   }

@@ -1,0 +1,124 @@
+import { useParams } from "@tanstack/react-router";
+import { type Configured, useConfigured } from "../../draft/configured";
+import { find, type Objects } from "../../draft/edits";
+import { useWorkspace } from "../../frame/place";
+import { Link } from "../../parts/link";
+import { Notice } from "../../parts/notice";
+import { Page } from "../../parts/page";
+import { go } from "../../parts/path";
+import { UrlTabs } from "../../parts/url-tabs";
+import { HistoryOf } from "../history/history-of";
+import { Loaded } from "../loaded";
+import { Drafted, draftOf } from "../object/drafted";
+import { freeName } from "../object/kinds";
+import { Taking } from "../object/taking";
+import { ModelForm } from "./model-form";
+
+/** One model, or a new one. */
+export function ModelPage() {
+  const { name } = useParams({ strict: false });
+  const workspace = useWorkspace();
+  const configured = useConfigured(workspace.name);
+  const up = { href: workspace.path("models"), title: "Models" };
+  return (
+    <Loaded query={configured} what="the model">
+      {(c) => {
+        if (name === undefined)
+          return (
+            <Page title="New model" of={workspace.name} up={up} hint="Where a sync reads its rows from.">
+              <ModelForm
+                isNew
+                configured={c}
+                opened={{
+                  name: freeName(
+                    "customers",
+                    (c.document.models ?? []).map((m) => m.name),
+                  ),
+                  warehouse: only(c),
+                  key: "",
+                }}
+                onDone={(m) => go(workspace.path("models", m.name))}
+              />
+            </Page>
+          );
+        const model = find(c.document, "model", name);
+        if (!model)
+          return (
+            <Page title={name} up={up}>
+              <Notice tone="warn" title={`There is no model ${name} in ${workspace.name}.`}>
+                <p>It may have been renamed or removed; the history says when.</p>
+              </Notice>
+            </Page>
+          );
+        return <Model key={model.id ?? model.name} configured={c} model={model} up={up} />;
+      }}
+    </Loaded>
+  );
+}
+
+/** The only warehouse of a workspace that has one, else none. */
+function only(c: Configured): string {
+  const all = (c.document.destinations ?? []).filter((d) => d.type === "duckdb" || d.type === "postgres");
+  return all.length === 1 ? (all[0]?.name ?? "") : "";
+}
+
+type Props = { configured: Configured; model: Objects["model"]; up: { href: string; title: string } };
+
+function Model({ configured, model, up }: Props) {
+  const workspace = useWorkspace();
+  const syncs = (configured.document.syncs ?? []).filter((s) => s.model === model.name);
+  return (
+    <Page
+      title={model.name}
+      up={up}
+      of={`Models · ${workspace.name}`}
+      hint={
+        syncs.length === 0 ? (
+          <>
+            No sync reads it yet.{" "}
+            <Link href={`${workspace.path("syncs", "new")}?model=${encodeURIComponent(model.name)}`}>Make one</Link>.
+          </>
+        ) : (
+          <>
+            Read by{" "}
+            {syncs.map((s, i) => (
+              <span key={s.name}>
+                {i > 0 ? ", " : ""}
+                <Link href={workspace.path("syncs", s.name)}>{s.name}</Link>
+              </span>
+            ))}
+            .
+          </>
+        )
+      }
+      beside={<Drafted configured={configured} kind="model" name={model.name} />}
+      actions={
+        <Taking
+          kind="model"
+          name={model.name}
+          configured={configured}
+          after={up.href}
+          held={syncs.map((s) => `the sync ${s.name}`)}
+        />
+      }
+    >
+      <UrlTabs
+        label={`Parts of ${model.name}`}
+        tabs={[
+          {
+            name: "Settings",
+            panel: (
+              <ModelForm
+                opened={model}
+                isNew={draftOf(configured, "model", model.name) === "new"}
+                configured={configured}
+                onDone={(m) => m.name === model.name || go(workspace.path("models", m.name))}
+              />
+            ),
+          },
+          { name: "History", panel: <HistoryOf kind="model" name={model.name} /> },
+        ]}
+      />
+    </Page>
+  );
+}
