@@ -28,6 +28,7 @@ import (
 	"weir/dataplane/machine"
 	"weir/dataplane/moves"
 	"weir/dataplane/outbound"
+	"weir/dataplane/outbound/auth"
 	"weir/dataplane/overflow"
 	"weir/dataplane/partition"
 	"weir/dataplane/pipeline/aside"
@@ -86,6 +87,7 @@ type DataPlane struct {
 	profiles   *runs.Board
 	pulls      *pull.Board
 	book       *record.Book // of the jobs of these
+	access     *auth.Shared // tokens of the processes of this plane
 	client     *outbound.Client
 }
 
@@ -158,7 +160,8 @@ func (d *DataPlane) Run(ctx context.Context) error {
 
 // run runs everything on an open log.
 func (d *DataPlane) run(ctx context.Context, k enrol.Keys, g *guard.Guard, l listeners) error {
-	client := outbound.New(outbound.Config{Dial: d.dialer(g), StandardHTTP: d.cfg.StandardHTTP, Machine: d.machine.Keys, MachineToken: d.machine.Token, Tokens: d.tokens(k)})
+	d.access = d.tokens(k)
+	client := outbound.New(outbound.Config{Dial: d.dialer(g), StandardHTTP: d.cfg.StandardHTTP, Machine: d.machine.Keys, MachineToken: d.machine.Token, Tokens: d.access})
 	d.client = client
 	defer client.Close()
 	defer d.live.Close()

@@ -19,6 +19,9 @@ const levels = 120
 // version and content, so that a row which is read again is a duplicate, and one that
 // goes back to a former state is not. User keeps the states of a row in order.
 func eventOf(t *Target, stream string, r Record, now time.Time) event.Event {
+	if r.Stream != "" {
+		stream = r.Stream
+	}
 	e := event.Event{
 		Workspace: t.Workspace, Source: t.ID, Type: "record", User: stream + "/" + r.Key,
 		MessageID: messageID(t.ID, stream, r), ReceivedAt: time.UnixMilli(now.UnixMilli()).UTC(),

@@ -28,6 +28,7 @@ import (
 // Record is one row as it was read.
 type Record struct {
 	Deleted bool
+	Stream  string    // whose row it is; "": of the stream that is pulled
 	Key     string    // what names the row in its stream
 	Version string    // with the content, what tells one state of the row from another
 	At      time.Time // when it changed; zero: not known

@@ -133,7 +133,7 @@ func (t *turn) end() (jobs.Next, error) {
 // whole reports whether a stream is read whole each time.
 func whole(all []streams.Outline, name string) bool {
 	i := slices.IndexFunc(all, func(s streams.Outline) bool { return s.Name == name })
-	return i >= 0 && all[i].Cursor == "" && all[i].Parent == ""
+	return i >= 0 && all[i].Cursor == "" && (all[i].Parent == "" || whole(all, all[i].Parent))
 }
 
 // fail notes a failure and when the stream is tried again.

@@ -14,6 +14,24 @@ import (
 	"weir/dataplane/sources/webhook"
 )
 
+//go:embed github/spec.yaml
+var githubSpec []byte
+
+//go:embed hubspot/spec.yaml
+var hubspotSpec []byte
+
+//go:embed intercom/spec.yaml
+var intercomSpec []byte
+
+//go:embed jira/spec.yaml
+var jiraSpec []byte
+
+//go:embed salesforce/spec.yaml
+var salesforceSpec []byte
+
+//go:embed shopify/spec.yaml
+var shopifySpec []byte
+
 //go:embed stripe/spec.yaml
 var stripeSpec []byte
 
@@ -32,6 +50,12 @@ func All() []ingest.Kind {
 // Pulled returns the kinds whose rows are pulled, in the order of their names.
 func Pulled() []pull.Kind {
 	return []pull.Kind{
+		api.Define(githubSpec),
+		api.Define(hubspotSpec),
+		api.Define(intercomSpec),
+		api.Define(jiraSpec),
+		api.Define(salesforceSpec),
+		api.Define(shopifySpec),
 		api.Define(stripeSpec),
 		api.Define(zendeskSpec),
 	}

@@ -151,7 +151,7 @@ func (r *run) fetchChanges(c *streams.Changes, a asking, each func(key string, x
 			continue // it is about something else
 		}
 		x := change{at: v, Record: pull.Record{
-			Key: key, Version: at(told, c.Cursor.Field).Text() + " " + ids[i], At: time.UnixMilli(v).UTC(), Row: row, Deleted: holds(c.Deletes, told),
+			Stream: r.stream.Into, Key: key, Version: at(told, c.Cursor.Field).Text() + " " + ids[i], At: time.UnixMilli(v).UTC(), Row: row, Deleted: holds(c.Deletes, told),
 		}}
 		each(key, x)
 	}

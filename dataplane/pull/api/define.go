@@ -115,6 +115,11 @@ type position struct {
 	Listed  bool     `json:"listed,omitempty"`  // of a stream with changes: its list was read whole
 	Changed string   `json:"changed,omitempty"` // from when on changes are read then
 	Done    []string `json:"done,omitempty"`    // sums of the keys of parents of this page that are read
+
+	// Of streams for each row of another that have a cursor of their own.
+	Known  []string  `json:"known,omitempty"`  // short sums of the keys of parents that were read once
+	Inside string    `json:"inside,omitempty"` // sum of the key of the parent that is read now
+	Inner  *position `json:"inner,omitempty"`  // how far its list is
 }
 
 func (p *position) cursor() pull.Cursor {
@@ -147,4 +152,5 @@ type behind struct {
 // list begins the list anew.
 func (p *position) list() {
 	p.Page, p.Begun, p.Tail, p.Former, p.Back, p.Done = "", false, nil, "", nil, nil
+	p.Inside, p.Inner = "", nil
 }

@@ -55,12 +55,27 @@ type run struct {
 // whole is the cursor of lists that are read whole: its value is when that began.
 var whole = streams.Cursor{Type: word.RFC3339}
 
-// cursor is the list's cursor.
+// cursor is that of windows: the list's, or of a stream for each row of another its own,
+// which the list of those rows has nothing to do with.
 func (r *run) cursor() *streams.Cursor {
-	if r.listed.Cursor != nil {
+	switch {
+	case r.stream.Cursor != nil:
+		return r.stream.Cursor
+	case r.listed.Cursor != nil:
 		return r.listed.Cursor
 	}
 	return &whole
+}
+
+// inner reports whether each row of another stream has a list with a cursor.
+func (r *run) inner() bool { return r.stream.For != "" && r.stream.Cursor != nil }
+
+// fed reports whether changes are told apart from the list, and read with it.
+func (r *run) fed() *streams.Changes {
+	if r.inner() {
+		return nil
+	}
+	return r.listed.Changes
 }
 
 // do reads pages until the window ends or the budget does.
@@ -74,7 +89,7 @@ func (r *run) do() (more bool, err error) {
 		case r.deps.Now().After(r.budget.Until):
 			return true, nil
 		}
-		if r.listed.Changes != nil && r.p.Listed {
+		if r.fed() != nil && r.p.Listed {
 			err = r.changes()
 		} else {
 			err = r.page()
@@ -96,7 +111,7 @@ func (r *run) do() (more bool, err error) {
 // behind reports whether the next window is due now: the one that ended was not up to now.
 func (r *run) behind() bool {
 	c := r.cursor()
-	if ch := r.listed.Changes; ch != nil {
+	if ch := r.fed(); ch != nil {
 		c = &ch.Cursor
 	} else if c == &whole || c.Type == word.Integer {
 		return false
@@ -107,7 +122,7 @@ func (r *run) behind() bool {
 // begin opens a window; false: there is none yet.
 func (r *run) begin() bool {
 	p, now := &r.p, r.now()
-	if c := r.listed.Changes; c != nil {
+	if c := r.fed(); c != nil {
 		return r.beginChanges(c, now)
 	}
 	c := r.cursor()
@@ -143,7 +158,7 @@ func (r *run) close() {
 	p, c := &r.p, r.cursor()
 	p.Open = false
 	switch {
-	case r.listed.Changes != nil: // its list was read
+	case r.fed() != nil: // its list was read
 		p.Listed, p.From = true, p.Changed
 	case c == &whole:
 		p.From = p.To
@@ -160,6 +175,9 @@ func (r *run) close() {
 func (r *run) page() error {
 	p, c := &r.p, r.cursor()
 	a := asking{from: parse(c, p.At), to: parse(c, p.To), page: p.Page}
+	if r.inner() { // its rows are all asked for, whenever they changed
+		c, a.from = &whole, 0
+	}
 	if p.Back != nil {
 		a.page = p.Former
 	}
@@ -168,12 +186,9 @@ func (r *run) page() error {
 		return err
 	}
 	next := *p
-	next.Done = nil
-	keys := make([]string, len(got.rows))
-	for i, row := range got.rows {
-		if keys[i] = keyOf(split(r.listed.Key), row); keys[i] == "" {
-			return &pull.Failure{Code: pull.CodeAnswer, Text: "A row has no key."}
-		}
+	keys, err := keysOf(r.listed, got.rows)
+	if err != nil {
+		return err
 	}
 	closes := advance(&next, r.listed, c, got, keys)
 	former := r.p
@@ -189,7 +204,34 @@ func (r *run) page() error {
 		}
 		return r.children(parents, behind)
 	}
-	return r.emit(r.records(got.rows, keys, former.To), r.p.cursor())
+	if c != &whole && c.Unfiltered {
+		got.rows, keys = since(c, parse(c, former.At), got.rows, keys)
+	}
+	return r.emit(r.records(r.listed, got.rows, keys, former.To), r.p.cursor())
+}
+
+// keysOf are what names rows.
+func keysOf(s *streams.Stream, rows [][]byte) ([]string, error) {
+	paths := split(s.Key)
+	keys := make([]string, len(rows))
+	for i, row := range rows {
+		if keys[i] = keyOf(paths, row); keys[i] == "" {
+			return nil, &pull.Failure{Code: pull.CodeAnswer, Text: "A row has no key."}
+		}
+	}
+	return keys, nil
+}
+
+// since leaves out the rows that changed before a window, of a list that does not.
+func since(c *streams.Cursor, from reading, rows [][]byte, keys []string) ([][]byte, []string) {
+	var some [][]byte
+	var their []string
+	for i, row := range rows {
+		if v, ok := valueOf(c, row); !ok || v >= from {
+			some, their = append(some, row), append(their, keys[i])
+		}
+	}
+	return some, their
 }
 
 // fetch asks for one page of a stream.
@@ -248,11 +290,11 @@ func split(keys []string) [][]string {
 
 // records makes records of the rows of a list. began is when the list was begun, the
 // version of rows without a cursor.
-func (r *run) records(rows [][]byte, keys []string, began string) []pull.Record {
+func (r *run) records(s *streams.Stream, rows [][]byte, keys []string, began string) []pull.Record {
 	all := make([]pull.Record, 0, len(rows))
 	for i, row := range rows {
-		rec := pull.Record{Key: keys[i], Version: began, Row: row, Deleted: holds(r.listed.Deletes.When, row)}
-		if c := r.listed.Cursor; c != nil {
+		rec := pull.Record{Stream: s.Into, Key: keys[i], Version: began, Row: row, Deleted: holds(s.Deletes.When, row)}
+		if c := s.Cursor; c != nil {
 			rec.Version = at(row, c.Field).Text()
 			if v, ok := valueOf(c, row); ok && c.Type != word.Integer {
 				rec.At = time.UnixMilli(v).UTC()

@@ -76,10 +76,12 @@ func format(v reading, as string) string {
 	switch as {
 	case word.Unix:
 		return strconv.FormatInt(t.Unix(), 10)
-	case word.UnixMS, word.Integer:
+	case word.UnixMS, word.Integer, "unix_ms_text":
 		return strconv.FormatInt(v, 10)
 	case word.Date:
 		return t.Format(time.DateOnly)
+	case "second":
+		return t.Format("2006-01-02T15:04:05Z")
 	case "minute":
 		return t.Format("2006-01-02 15:04")
 	}

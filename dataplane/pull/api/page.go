@@ -30,8 +30,27 @@ func limitedFor(res destination.Response, now time.Time) time.Duration {
 	return 10 * time.Second
 }
 
-// at returns what stands at a path of a JSON value, nil for nothing and null.
-func at(v []byte, path []string) fields.Value { return fields.Value(v).Get(path...) }
+// at returns what stands at a path of a JSON value, nil for nothing and null. A number
+// leads into a list.
+func at(v []byte, path []string) fields.Value {
+	value := fields.Value(v)
+	for _, name := range path {
+		n, err := strconv.Atoi(name)
+		if err != nil || !value.IsList() {
+			value = value.Get(name)
+			continue
+		}
+		list := value
+		value = nil
+		for e := range list.Elements() {
+			if n--; n < 0 {
+				value = e
+				break
+			}
+		}
+	}
+	return value
+}
 
 // page is one answer.
 type page struct {

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"weir/dataplane/destination"
+	"weir/dataplane/destination/fields"
+	"weir/dataplane/event"
 	"weir/dataplane/pull"
 	"weir/shared/catalog/streams"
 	"weir/shared/catalog/streams/word"
@@ -48,22 +50,42 @@ func (s *source) value(a asking) func(root, name, as string) (string, bool) {
 	return func(root, name, as string) (string, bool) {
 		switch root {
 		case "settings":
-			v := s.settings.Get(name).Text()
+			v := listed(s.settings.Get(name))
 			return v, v != ""
 		case "parent":
 			v := at(a.parent, strings.Split(name, ".")).Text()
 			return v, v != ""
 		}
+		v := a.from
 		if name == "to" {
-			return format(a.to, as), true
+			v = a.to
 		}
-		return format(a.from, as), true
+		if as == "ago" {
+			return strconv.FormatInt((s.now()-v+minute-1)/minute, 10), true
+		}
+		return format(v, as), true
 	}
+}
+
+// minute is one, in milliseconds.
+const minute = int64(time.Minute / time.Millisecond)
+
+// listed is a setting as text: a list with commas.
+func listed(v fields.Value) string {
+	if !v.IsList() {
+		return v.Text()
+	}
+	var all []string
+	for e := range v.Elements() {
+		all = append(all, e.Text())
+	}
+	return strings.Join(all, ",")
 }
 
 // request makes the request for a page.
 func (s *source) request(r *streams.Request, a asking) (destination.Request, error) {
 	out := destination.Request{Method: r.Method, Header: http.Header{"Accept": {"application/json"}}}
+	var err error
 	value := s.value(a)
 	for _, h := range r.Headers {
 		if text, ok := streams.Expand(h.Value, value); ok {
@@ -71,10 +93,9 @@ func (s *source) request(r *streams.Request, a asking) (destination.Request, err
 		}
 	}
 	if a.page != "" && (r.Pages.By == word.Link || r.Pages.By == word.NextURL) {
-		if !sameOrigin(a.page, s.base) {
-			return out, &pull.Failure{Code: pull.CodeAnswer, Text: "The next page is at another address than the vendor's."}
+		if out.URL, err = s.next(a.page); err != nil {
+			return out, err
 		}
-		out.URL = a.page
 		return out, nil
 	}
 	escaped := func(root, name, as string) (string, bool) {
@@ -92,9 +113,8 @@ func (s *source) request(r *streams.Request, a asking) (destination.Request, err
 		}
 	}
 	body := r.Body
-	var err error
 	if body != nil {
-		if body, err = expandBody(body, value); err != nil {
+		if body, err = expandBody(body, value, s.settings); err != nil {
 			return out, err
 		}
 	}
@@ -128,6 +148,17 @@ func (s *source) request(r *streams.Request, a asking) (destination.Request, err
 	return out, nil
 }
 
+// next is the address of a next page, which may be relative to the base.
+func (s *source) next(address string) (string, error) {
+	b, err := url.Parse(s.base)
+	if err == nil {
+		if u, bad := b.Parse(address); bad == nil && sameOrigin(u.String(), s.base) {
+			return u.String(), nil
+		}
+	}
+	return "", &pull.Failure{Code: pull.CodeAnswer, Text: "The next page is at another address than the vendor's."}
+}
+
 // sameOrigin reports whether an address is the base's: credentials go nowhere else.
 func sameOrigin(address, base string) bool {
 	u, err := url.Parse(address)
@@ -135,8 +166,9 @@ func sameOrigin(address, base string) bool {
 	return err == nil && berr == nil && u.User == nil && strings.EqualFold(u.Scheme, b.Scheme) && strings.EqualFold(u.Host, b.Host)
 }
 
-// expandBody fills in the texts of a body.
-func expandBody(body []byte, value func(root, name, as string) (string, bool)) ([]byte, error) {
+// expandBody fills in the texts of a body. One that is a single setting is its value as it
+// stands.
+func expandBody(body []byte, value func(root, name, as string) (string, bool), settings fields.Value) ([]byte, error) {
 	d := json.NewDecoder(bytes.NewReader(body))
 	d.UseNumber()
 	var v any
@@ -147,6 +179,11 @@ func expandBody(body []byte, value func(root, name, as string) (string, bool)) (
 	fill = func(v any) any {
 		switch x := v.(type) {
 		case string:
+			if name, ok := strings.CutPrefix(x, "{settings."); ok && strings.Count(x, "{") == 1 && strings.HasSuffix(x, "}") {
+				if v := settings.Get(strings.TrimSuffix(name, "}")); v != nil {
+					return json.RawMessage(v)
+				}
+			}
 			text, _ := streams.Expand(x, value)
 			if streams.Whole(x) {
 				return json.Number(text)
@@ -243,15 +280,31 @@ func (s *source) heed(res destination.Response) {
 // now is the time in milliseconds by the slower of both clocks.
 func (s *source) now() int64 { return s.deps.Now().UnixMilli() + s.skew }
 
+// meaning is what the spec says that an answer means, "" when it says nothing.
+func (s *source) meaning(res destination.Response) string {
+	for _, a := range s.spec.Answers {
+		if a.Status == res.Status && !res.Cut && event.Check(res.Body, 200) == "" && holds(a.When, bytes.TrimSpace(res.Body)) {
+			return a.Is
+		}
+	}
+	return s.spec.Errors[res.Status]
+}
+
 // judge says what an answer means.
 func (s *source) judge(res destination.Response) error {
 	text := fmt.Sprintf("The vendor answered %d.", res.Status)
-	switch meaning := s.spec.Errors[res.Status]; {
+	meaning := s.meaning(res)
+	switch {
+	case res.Status < 300 && meaning != "": // judged by its body
 	case res.Status < 300 && !res.Cut:
 		return nil
 	case res.Status < 300:
 		return &pull.Failure{Code: pull.CodeAnswer, Text: fmt.Sprintf("A page is larger than %d MiB.", maxAnswer>>20)}
 	case res.Status == http.StatusForbidden && res.Header.Get("X-Ratelimit-Remaining") == "0", res.Header.Get("Retry-After") != "" && res.Status == http.StatusForbidden:
+		return waits{limitedFor(res, s.deps.Now())}
+	}
+	switch {
+	case meaning == word.Wait:
 		return waits{limitedFor(res, s.deps.Now())}
 	case meaning == word.Reauthorize, meaning == "" && res.Status == http.StatusUnauthorized:
 		return &pull.Failure{Code: pull.CodeReauthorize, Text: text}

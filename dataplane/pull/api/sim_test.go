@@ -140,7 +140,13 @@ func (t *tool) answer(raw string) destination.Response {
 	if t.limits && t.r.IntN(12) == 0 {
 		return destination.Response{Status: 429, Header: http.Header{"Retry-After": {"7"}}}
 	}
+	group := -1
+	if g, of := strings.CutPrefix(u.Path, "/groups/"); of {
+		group, _ = strconv.Atoi(strings.TrimSuffix(g, "/rows"))
+	}
 	switch id, part := strings.CutPrefix(u.Path, "/rows/"); {
+	case u.Path == "/groups":
+		return t.groups()
 	case part:
 		return t.parts(strings.TrimSuffix(id, "/parts"), q)
 	case u.Path == "/changes":
@@ -153,7 +159,7 @@ func (t *tool) answer(raw string) destination.Response {
 	}
 	var all []shown
 	for _, id := range slices.Sorted(maps.Keys(t.rows)) {
-		if n, at, ok := t.as(t.rows[id]); ok {
+		if n, at, ok := t.as(t.rows[id]); ok && (group < 0 || id%groups == group) {
 			all = append(all, shown{id, n, at.Format(time.RFC3339)})
 		}
 	}
@@ -224,7 +230,9 @@ func (t *tool) answer(raw string) destination.Response {
 			if t.pages == "next_url" {
 				v.Set("page", fmt.Sprintf("%s %06d", last.Updated, last.ID))
 			}
-			next = "https://tool.example/rows?" + v.Encode()
+			if next = u.Path + "?" + v.Encode(); t.r.IntN(2) == 0 {
+				next = "https://tool.example" + next
+			}
 		}
 	}
 	out["rows"], out["next"], out["more"] = some, next, more
@@ -233,6 +241,22 @@ func (t *tool) answer(raw string) destination.Response {
 	}
 	body, _ := json.Marshal(out)
 	return destination.Response{Status: 200, Header: h, Body: body}
+}
+
+// groups is how many there are; some appear late, with rows that have been for long.
+const groups = 4
+
+func (t *tool) groups() destination.Response {
+	n := groups
+	if t.now.Before(time.Date(2026, 3, 1, 0, 2, 0, 0, time.UTC)) {
+		n = 2
+	}
+	var all []map[string]any
+	for id := range n {
+		all = append(all, map[string]any{"id": id})
+	}
+	body, _ := json.Marshal(map[string]any{"groups": all})
+	return destination.Response{Status: 200, Header: http.Header{"Date": {t.now.Format(http.TimeFormat)}}, Body: body}
 }
 
 // parts answers with those of a row: as many as its number says, which change with it.
@@ -287,6 +311,9 @@ func simulate(t *testing.T, seed uint64, pages, spec string) (wrong []string, pe
 	tl := newTool(seed, pages)
 	tl.expires, tl.limits = seed%2 == 0, seed%3 == 0
 	stream := "rows"
+	if strings.Contains(spec, "for: groups") {
+		stream, tl.calm = "items", 60
+	}
 	if strings.Contains(spec, "for: rows") {
 		stream, tl.often, tl.calm = "parts", 600, 600 // a request for each row: more changes than it can read otherwise
 	}
@@ -357,7 +384,7 @@ func simulate(t *testing.T, seed uint64, pages, spec string) (wrong []string, pe
 		if x.gone {
 			want = 0
 		}
-		if got := have[strconv.Itoa(id)]; stream == "rows" && got != want {
+		if got := have[strconv.Itoa(id)]; stream != "parts" && got != want {
 			wrong = append(wrong, fmt.Sprintf("row %d: %d, want %d", id, got, want))
 		}
 		for part := range id % 5 { // what was deleted with its row nobody tells
@@ -375,7 +402,8 @@ func TestNoRowIsLostOrStaleWhateverThePages(t *testing.T) {
 	const open = "    get: /rows\n    query: { since: \"{window.from}\" }\n    cursor: { field: updated, lag: 5s }\n"
 	const parts = "  parts:\n    doc: Parts.\n    for: rows\n    get: \"/rows/{parent.id}/parts\"\n    rows: parts\n    key: [row, id]\n    add: { row: \"{parent.id}\" }\n    pages: { offset: offset, size: 2 }\n"
 	const feed = "    get: /rows\n    pages: { after_id: after, more: more }\n    changes:\n      get: /changes\n      query: { since: \"{window.from}\", until: \"{window.to}\" }\n      pages: { after_id: after, more: more }\n      rows: changes\n      row: data.row\n      cursor: { field: at, lag: 5s, desc: true }\n      deletes: { when: { type: deleted } }\n"
-	for kind, spec := range map[string]string{
+	kinds := map[string]string{
+		"desc, unfiltered":  "    get: /rows\n    pages: { token: next, param: page }\n    cursor: { field: updated, lag: 5s }\n",
 		"desc":              "    get: /rows\n    pages: { token: next, param: page }\n    cursor: { field: updated, lag: 5s, desc: true }\n",
 		"desc page":         "    get: /rows\n    pages: { page: page, size: 20 }\n    cursor: { field: updated, lag: 5s, desc: true }\n",
 		"feed":              feed,
@@ -389,7 +417,14 @@ func TestNoRowIsLostOrStaleWhateverThePages(t *testing.T) {
 		"offset":            filtered + "    pages: { offset: offset, size: 20 }\n",
 		"page":              filtered + "    pages: { page: page, size: 20 }\n",
 		"after_id":          filtered + "    pages: { after_id: after, more: more }\n",
-	} {
+	}
+	for kind, spec := range maps.Clone(kinds) { // of each group of rows a list
+		if !strings.Contains(kind, ",") && kind != "feed" {
+			kinds[kind+", by group"] = "    get: /rows\n  groups:\n    doc: Groups.\n    get: /groups\n    rows: groups\n    key: id\n  items:\n    doc: Rows of a group.\n    for: groups\n    rows: rows\n    key: id\n" +
+				strings.Replace(spec, "get: /rows", "get: \"/groups/{parent.id}/rows\"", 1)
+		}
+	}
+	for kind, spec := range kinds {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
 			pages, _, _ := strings.Cut(kind, ",")

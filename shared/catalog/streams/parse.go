@@ -29,6 +29,12 @@ func (p *parser) stream(m document.Pair) Stream {
 		}
 	}
 	words["key"] = func(m document.Pair) { s.Key = p.Texts(m) }
+	words["into"] = func(m document.Pair) {
+		s.Into = p.Text(m)
+		if !slices.ContainsFunc(p.before, func(x Stream) bool { return x.Name == s.Into && x.Into == "" }) {
+			p.Add(m.At, "unknown_field", "There is no stream %q before this one that rows can go to.", s.Into)
+		}
+	}
 	words["add"] = func(m document.Pair) { s.Add = p.members(m) }
 	words["off"] = func(m document.Pair) { s.Off = p.Boolean(m) }
 	words["cursor"] = func(m document.Pair) { c := p.cursor(m); s.Cursor = &c }
@@ -41,8 +47,11 @@ func (p *parser) stream(m document.Pair) Stream {
 		}
 	}
 	p.whole(m.At, given, &s.Request, s.Cursor)
-	if s.For != "" && (s.Cursor != nil || s.Changes != nil) {
-		p.Add(m.At, "not_allowed", "A stream for each row of another is read when that row is: it has no cursor and no changes.")
+	if s.For != "" && s.Changes != nil {
+		p.Add(m.At, "not_allowed", "A stream for each row of another has no changes.")
+	}
+	if s.For != "" && s.Cursor != nil && s.Cursor.Type == word.Integer {
+		p.Add(m.At+".cursor", "not_allowed", "A stream for each row of another has no cursor, and is read when the row has changed; or one of time.")
 	}
 	if s.Changes != nil {
 		if s.Cursor != nil {
@@ -79,9 +88,6 @@ func (p *parser) whole(at string, given map[string]bool, r *Request, c *Cursor) 
 	window := func(text string) bool { return strings.Contains(text, "{window.from") }
 	asks := window(r.Path) || window(string(r.Body)) || slices.ContainsFunc(r.Query, func(m Member) bool { return window(m.Value) })
 	c.Unfiltered = !asks
-	if !asks && !c.Desc {
-		p.Add(at+".cursor", "required", "The request names no {window.from}, and the list does not begin with the newest (desc): leave the cursor out, or name the window.")
-	}
 }
 
 // request returns the words of a request.
@@ -151,8 +157,8 @@ func (p *parser) references(at, text string) {
 			p.Add(at, "unknown_field", "There is no settings.%s.", name)
 		case root == "window" && name != "from" && name != "to":
 			p.Add(at, "unknown_field", "A window has from and to.")
-		case root == "window" && !slices.Contains([]string{"", word.RFC3339, word.Unix, word.UnixMS, word.Date, word.Integer, "minute"}, format):
-			p.Add(at, "not_in_enum", "A time is written as rfc3339, unix, unix_ms, date, minute or integer.")
+		case root == "window" && !slices.Contains([]string{"", word.RFC3339, word.Unix, word.UnixMS, word.Date, word.Integer, "minute", "second", "ago", "unix_ms_text"}, format):
+			p.Add(at, "not_in_enum", "A time is written as rfc3339, unix, unix_ms, date, minute, second, integer, or ago, the minutes since then.")
 		case root == "parent" && !p.parent:
 			p.Add(at, "not_allowed", "Only a stream for each row of another has a parent.")
 		case root == "page":
@@ -255,6 +261,29 @@ func (p *parser) tests(m document.Pair) []Test {
 			p.Add(e.At, "not_allowed", "A test is a value, a list of values, or true for any.")
 		}
 		all = append(all, t)
+	}
+	return all
+}
+
+// meaning reads what an answer means.
+func (p *parser) meaning(m document.Pair) string {
+	return p.OneOf(m, word.Reauthorize, word.Skip, word.Expired, word.Retry, word.Wait)
+}
+
+// answers reads what answers of a status mean by their body.
+func (p *parser) answers(status int, m document.Pair) []Answer {
+	var all []Answer
+	for i, n := range p.Sequence(m.Node, m.At) {
+		a := Answer{Status: status}
+		at := document.Index(m.At, i)
+		given := p.Words(n, at, map[string]func(document.Pair){
+			"when": func(m document.Pair) { a.When = p.tests(m) },
+			"is":   func(m document.Pair) { a.Is = p.meaning(m) },
+		})
+		if !given["is"] || len(a.When) == 0 {
+			p.Add(at, "required", "Say when it is so, and what it is: { when: { error.code: 17 }, is: wait }.")
+		}
+		all = append(all, a)
 	}
 	return all
 }

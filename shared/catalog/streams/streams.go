@@ -25,6 +25,14 @@ import (
 type Spec struct {
 	Streams []Stream
 	Errors  map[int]string // by status: what it means
+	Answers []Answer       // what answers with something in their body mean: the first that fits, before Errors
+}
+
+// Answer is what an answer of a status means in whose body all tests hold.
+type Answer struct {
+	Status int
+	When   []Test
+	Is     string
 }
 
 // Stream is rows of one kind.
@@ -36,6 +44,7 @@ type Stream struct {
 	Cursor  *Cursor  // nil: all rows are read each time
 	Deletes Deletes
 	Changes *Changes // nil: the list itself tells of changes
+	Into    string   // the stream whose rows these are; "": this one
 	Add     []Member // what each row gets beside its own members
 	Off     bool     // pulled only where a configuration names it
 }
@@ -156,6 +165,7 @@ type Outline struct {
 	Name    string   `json:"name"`
 	Doc     string   `json:"doc"`              // a sentence
 	Parent  string   `json:"parent,omitempty"` // the stream for each of whose rows it is read
+	Into    string   `json:"into,omitempty"`   // the stream whose rows these are, where that is another
 	Key     []string `json:"key"`              // the fields that make its key, as paths with dots
 	Cursor  string   `json:"cursor,omitempty"` // the field that tells of changes; empty: all rows are read each time
 	Deletes string   `json:"deletes"`          // what is seen of deleted rows: flag, feed or unseen
@@ -166,8 +176,8 @@ type Outline struct {
 func (s *Spec) Outlines() []Outline {
 	var all []Outline
 	for _, x := range s.Streams {
-		of := Outline{Name: x.Name, Doc: x.Doc, Parent: x.For, Key: x.Key, Deletes: x.Deletes.See, Off: x.Off}
-		if x.Cursor != nil {
+		of := Outline{Name: x.Name, Doc: x.Doc, Parent: x.For, Into: x.Into, Key: x.Key, Deletes: x.Deletes.See, Off: x.Off}
+		if x.Cursor != nil && (!x.Cursor.Unfiltered || x.Cursor.Desc) { // others are read whole
 			of.Cursor = strings.Join(x.Cursor.Field, ".")
 		}
 		if x.Changes != nil {
@@ -194,10 +204,17 @@ func Parse(streams, errors *yaml.Node, known Known) (Spec, []fault.Problem) {
 		s.Errors = map[int]string{}
 		for _, m := range p.Mapping(errors, "errors") {
 			status, err := strconv.Atoi(m.Key)
-			if err != nil || status < 400 || status > 599 {
-				p.Add(m.At, "wrong_type", "Errors stand under their status, 400 to 599.")
+			if err != nil || status < 200 || status > 599 {
+				p.Add(m.At, "wrong_type", "Errors stand under their status, 200 to 599.")
 			}
-			s.Errors[status] = p.OneOf(m, word.Reauthorize, word.Skip, word.Expired, word.Retry)
+			if document.Resolved(m.Node).Kind == yaml.SequenceNode {
+				s.Answers = append(s.Answers, p.answers(status, m)...)
+				continue
+			}
+			if status < 400 {
+				p.Add(m.At, "required", "Say what of an answer of this status is no success: a list of when and is.")
+			}
+			s.Errors[status] = p.meaning(m)
 		}
 	}
 	return s, p.Problems

@@ -3,12 +3,13 @@ package word
 
 // Meanings of statuses that are no success: the credentials have to be renewed; the
 // account has no such stream; what the pages went by has ended, so that the window
-// begins again; later is better.
+// begins again; later is better; the account's limit is reached.
 const (
 	Reauthorize = "reauthorize"
 	Skip        = "skip"
 	Expired     = "expired"
 	Retry       = "retry"
+	Wait        = "wait"
 )
 
 // The ways in which lists are divided into pages.
