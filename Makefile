@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help dev build web generate migration check unit simulate console e2e kills equalities syncs test soak bench endure fuzz need need-test clean
+.PHONY: help dev build web generate migration check unit simulate console e2e story kills equalities syncs test soak bench endure fuzz need need-test clean
 
 # Node and Chromium from npm, where setup had to put them; one build cache for products and tests.
 export PATH    := $(CURDIR)/bin/tools:$(PATH)
@@ -93,6 +93,9 @@ e2e: need-test web/dist/index.html infra/weir/e2e/node_modules bin/gotestsum ## 
 
 test: need-test ## everything: check, unit, simulate, console, e2e
 	@infra/tools/steps.sh check='under a minute' unit='about four minutes' simulate='a minute or two' console='half a minute' e2e='about four minutes'
+
+story: need-test bin/gotestsum ## the founding story against stand-ins: events, tickets and subscriptions become persons, and a segment in a CRM (docs/story.md)
+	$(gotestsum) standard-verbose -- -count=1 -timeout 15m -run '^TestTheStory$$' ./infra/weir/e2e
 
 kills: need-test bin/gotestsum ## black-box tests of processes that die under load, KILLS times
 	$(gotestsum) standard-verbose -- -count=1 -timeout 0 -run '^TestKilled' ./infra/weir/e2e -kills $(KILLS)

@@ -25,6 +25,7 @@ type desk struct {
 
 	mu      sync.Mutex
 	tickets map[int]map[string]any
+	users   []map[string]any // set before the first request
 	asked   int
 	hold    chan struct{} // answers wait until it is closed; nil: they do not
 	refuse  int           // a status; 0: none
@@ -41,6 +42,15 @@ func (d *desk) set(id int, status, subject string, at time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.tickets[id] = map[string]any{"id": id, "status": status, "subject": subject, "updated_at": at.UTC().Format(time.RFC3339), "via": map[string]any{"channel": "web"}}
+}
+
+// ask is a ticket that a user of the desk opened.
+func (d *desk) ask(id, requester int, status string, at time.Time) {
+	d.set(id, status, "I cannot sign in", at)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.tickets[id]["requester_id"] = requester
+	d.tickets[id]["created_at"] = d.tickets[id]["updated_at"]
 }
 
 func (d *desk) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -62,6 +72,10 @@ func (d *desk) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	case user != "ada@acme.example/token" || password != d.token:
 		http.Error(w, `{"error":"Couldn't authenticate you"}`, http.StatusUnauthorized)
+		return
+	case r.URL.Path == "/api/v2/incremental/users/cursor.json":
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(map[string]any{"users": d.users, "end_of_stream": true, "after_cursor": nil})
 		return
 	case r.URL.Path != "/api/v2/incremental/tickets/cursor.json":
 		http.Error(w, "{}", http.StatusNotFound)

@@ -50,7 +50,14 @@ func query(t *testing.T, in installation, destination, sql string) []string {
 // name yet.
 func rowCount(t *testing.T, in installation, table string) int64 {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), binary, "query", "lake", "select count(*) as n from "+table, "--data-dir", in.Dir)
+	return rowsOf(t, in, "lake", table)
+}
+
+// rowsOf is how many rows a table of a warehouse holds, and 0 when there is none of that
+// name yet.
+func rowsOf(t *testing.T, in installation, warehouse, table string) int64 {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), binary, "query", warehouse, "select count(*) as n from "+table, "--data-dir", in.Dir)
 	out, err := cmd.Output()
 	var exit *exec.ExitError
 	if errors.As(err, &exit) && (contains(string(exit.Stderr), "nothing was loaded") || contains(string(exit.Stderr), "does not exist")) {
