@@ -83,6 +83,18 @@ func Read(folder fs.FS) (*Dialect, error) {
 	return d, nil
 }
 
+// Lower is the layout with its names in lower case: loads have those, and a kind whose
+// names are in upper case writes them so.
+func (d *Dialect) Lower() *Dialect {
+	if !d.UpperCase {
+		return d
+	}
+	l := &Dialect{rules: d.rules, names: d.names}
+	l.UpperCase, l.names.UpperCase = false, false
+	l.fillStandard()
+	return l
+}
+
 // Find finds the layout of a kind of warehouse by one of its names: see IsFor.
 func Find(layouts []*Dialect, kind string) (*Dialect, bool) {
 	i := slices.IndexFunc(layouts, func(d *Dialect) bool { return d.IsFor(kind) })

@@ -38,6 +38,7 @@ func Define[S any](folder fs.FS, open func(context.Context, S, Deps) (Warehouse,
 	if err != nil {
 		panic(fmt.Errorf("%s: %w", spec.Name, err))
 	}
+	loads := dialect.Lower()
 	return Kind{Spec: spec, Layout: dialect, Open: func(settings []byte, secrets map[string]secret.String) (Opened, error) {
 		if err := check(spec, settings, secrets); err != nil {
 			return Opened{}, err
@@ -70,7 +71,7 @@ func Define[S any](folder fs.FS, open func(context.Context, S, Deps) (Warehouse,
 		if with, ok := any(s).(interface{ File() string }); ok {
 			file = with.File()
 		}
-		return Opened{SyncEvery: max(c.SyncEvery.Std(), leastSync), Layout: dialect, Options: c.Options, File: file,
+		return Opened{SyncEvery: max(c.SyncEvery.Std(), leastSync), Layout: loads, Options: c.Options, File: file,
 			Open: func(ctx context.Context, d Deps) (Warehouse, error) { return open(ctx, s, d) }}, nil
 	}}
 }

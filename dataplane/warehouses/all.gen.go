@@ -8,6 +8,7 @@ import (
 	"weir/dataplane/warehouses/duckdb"
 	"weir/dataplane/warehouses/postgres"
 	"weir/dataplane/warehouses/rs"
+	"weir/dataplane/warehouses/snowflake"
 )
 
 // All returns the kinds in the order of their names.
@@ -16,5 +17,6 @@ func All() []warehouse.Kind {
 		duckdb.Kind,
 		postgres.Kind,
 		rs.Kind,
+		snowflake.Kind,
 	}
 }

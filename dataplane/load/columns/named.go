@@ -4,10 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"strings"
 
 	"weir/dataplane/load/stage"
 	"weir/dataplane/warehouse"
+	"weir/dataplane/warehouse/quoting"
 )
 
 // Named says into which table the rows staged for t go: t.Name, or t.Shared where
@@ -32,7 +32,7 @@ func Named(ctx context.Context, w warehouse.Warehouse, t stage.Table, of func(ev
 	if _, ok := have[t.Shared].Columns[column]; !ok {
 		return t.Shared, false, nil
 	}
-	some, err := eventIn(ctx, w, fmt.Sprintf(`select %s as event from "%s" where %[1]s is not null limit 1`, column, t.Shared))
+	some, err := eventIn(ctx, w, fmt.Sprintf(`select %s as event from %s where %[1]s is not null limit 1`, column, quoting.Name(w, t.Shared)))
 	switch {
 	case err != nil:
 		return "", false, err
@@ -42,8 +42,7 @@ func Named(ctx context.Context, w warehouse.Warehouse, t stage.Table, of func(ev
 		return t.Shared, true, nil
 	}
 	// Tables from before names were told apart may hold rows of several events.
-	text := strings.ReplaceAll(t.Event, "'", "''")
-	switch some, err = eventIn(ctx, w, fmt.Sprintf(`select %s as event from "%s" where %[1]s = '%[3]s' limit 1`, column, t.Shared, text)); {
+	switch some, err = eventIn(ctx, w, fmt.Sprintf(`select %s as event from %s where %[1]s = %[3]s limit 1`, column, quoting.Name(w, t.Shared), quoting.Text(w, t.Event))); {
 	case err != nil:
 		return "", false, err
 	case some != "":

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"weir/dataplane/warehouse"
+	"weir/dataplane/warehouse/quoting"
 )
 
 // Longest is how long any step may take at most.
@@ -104,3 +105,9 @@ func (w *Warehouse) Merge(ctx context.Context, t warehouse.Table, files []wareho
 	err = w.Step(ctx, func(ctx context.Context) error { m, err = w.Warehouse.Merge(ctx, t, files); return err })
 	return m, err
 }
+
+// Quote is that of the warehouse.
+func (w *Warehouse) Quote(name string) string { return quoting.Name(w.Warehouse, name) }
+
+// Text is that of the warehouse.
+func (w *Warehouse) Text(s string) string { return quoting.Text(w.Warehouse, s) }

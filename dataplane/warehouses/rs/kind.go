@@ -28,6 +28,7 @@ import (
 	"weir/dataplane/warehouse"
 	"weir/dataplane/warehouse/refusal"
 	"weir/dataplane/warehouse/trust"
+	"weir/dataplane/warehouse/upload"
 	"weir/shared/fault"
 )
 
@@ -93,7 +94,7 @@ func open(ctx context.Context, s Settings, d warehouse.Deps) (warehouse.Warehous
 	if err != nil {
 		return nil, failure(warehouse.CodeUnreachable, err)
 	}
-	w := &connection{conn: conn, settings: s, store: store, blobs: d.Blobs, now: d.Now}
+	w := &connection{conn: conn, settings: s, to: upload.To{Store: store, Bucket: s.Bucket, Prefix: s.Prefix, Now: d.Now}, blobs: d.Blobs}
 	if err := w.run(ctx, "set timezone to 'UTC'; set datestyle to 'ISO'; set search_path to "+quote(s.Schema)); err != nil {
 		_ = w.Close()
 		return nil, err

@@ -2,10 +2,8 @@ package rs
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
-	"net/http"
 	"regexp"
 	"strings"
 	"time"
@@ -13,23 +11,25 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"weir/dataplane/blob"
-	"weir/dataplane/bucket"
 	"weir/dataplane/warehouse"
 	"weir/dataplane/warehouse/refusal"
 	"weir/dataplane/warehouse/rows"
+	"weir/dataplane/warehouse/upload"
 	"weir/shared/fault"
 )
 
 type connection struct {
 	conn     *pgx.Conn
 	settings Settings
-	store    *bucket.Bucket
+	to       upload.To
 	blobs    blob.Store
-	now      func() time.Time
 	made     bool // the schema is there
 }
 
 func (w *connection) table(name string) string { return quote(w.settings.Schema) + "." + quote(name) }
+
+// Text writes a text as Redshift has it; see room quoting.
+func (w *connection) Text(s string) string { return text(s) }
 
 // run runs statements of Weir's own.
 func (w *connection) run(ctx context.Context, sql string) error {
@@ -215,32 +215,32 @@ func (w *connection) Merge(ctx context.Context, t warehouse.Table, files []wareh
 	}
 	var m warehouse.Merged
 	shape := rows.Of(t, ofRows)
-	f := upload{w: w}
-	defer f.remove(context.WithoutCancel(ctx))
+	f := upload.New(w.to)
+	defer f.Remove(ctx)
 	lock := "begin; lock " + w.table(t.Name)
 	if shape.Keep() { // what there is counts, so the lock comes first
 		err := w.transact(ctx, lock, statementTime, func() error {
 			return shape.Write(ctx, w.blobs, files, rows.Sink{
 				Former: func(ctx context.Context, ids []string) (map[string]string, error) { return w.former(ctx, t, ids) },
 				Put: func(ctx context.Context, file []byte) error {
-					f.next()
-					if err := f.put(ctx, file); err != nil {
+					f.Next()
+					if err := f.Put(ctx, file); err != nil {
 						return err
 					}
-					return w.bring(ctx, t.Name, shape, f.prefix, &m)
+					return w.bring(ctx, t.Name, shape, f.Prefix, &m)
 				},
 			})
 		})
 		return m, err
 	}
-	f.next()
-	if err := shape.Write(ctx, w.blobs, files, rows.Sink{Put: f.put}); err != nil {
+	f.Next()
+	if err := shape.Write(ctx, w.blobs, files, rows.Sink{Put: f.Put}); err != nil {
 		return m, err
 	}
-	if len(f.keys) == 0 {
+	if f.Empty() {
 		return m, nil
 	}
-	err := w.transact(ctx, lock, statementTime, func() error { return w.bring(ctx, t.Name, shape, f.prefix, &m) })
+	err := w.transact(ctx, lock, statementTime, func() error { return w.bring(ctx, t.Name, shape, f.Prefix, &m) })
 	return m, err
 }
 
@@ -282,52 +282,6 @@ func (w *connection) former(ctx context.Context, t warehouse.Table, ids []string
 		ids = ids[n:]
 	}
 	return all, nil
-}
-
-// upload is the objects of one merge in the bucket.
-type upload struct {
-	w      *connection
-	prefix string
-	keys   []string
-}
-
-// next begins a prefix that no other load has.
-func (f *upload) next() {
-	f.prefix = f.w.settings.Prefix + f.w.now().UTC().Format("20060102T150405") + "-" + rand.Text() + "/"
-}
-
-// put writes an object below the prefix.
-func (f *upload) put(ctx context.Context, file []byte) error {
-	key := fmt.Sprintf("%s%06d.parquet", f.prefix, len(f.keys))
-	f.keys = append(f.keys, key)
-	return f.w.object(ctx, http.MethodPut, key, file)
-}
-
-// remove removes the objects; the bucket's lifecycle removes what stays.
-func (f *upload) remove(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
-	defer cancel()
-	for _, key := range f.keys {
-		if f.w.object(ctx, http.MethodDelete, key, nil) != nil {
-			return
-		}
-	}
-}
-
-// object sends a request about an object.
-func (w *connection) object(ctx context.Context, method, key string, body []byte) error {
-	answer, err := w.store.Do(ctx, method, key, body)
-	switch {
-	case err != nil:
-		return warehouse.Fail(warehouse.CodeUnreachable, fmt.Errorf("reach the bucket %s: %w", w.settings.Bucket, err))
-	case answer.Status == http.StatusForbidden || answer.Status == http.StatusUnauthorized:
-		return warehouse.Fail(warehouse.CodeAuth, fmt.Errorf("the bucket %s refuses %s: the access key, or the machine's role, needs s3:PutObject and s3:DeleteObject below %s", w.settings.Bucket, method, w.settings.Prefix))
-	case answer.Status == http.StatusNotFound && method == http.MethodPut:
-		return warehouse.Fail(warehouse.CodeUnreachable, fmt.Errorf("there is no bucket %s in %s", w.settings.Bucket, w.settings.Region))
-	case answer.Status >= 300 && answer.Status != http.StatusNotFound:
-		return warehouse.Fail(warehouse.CodeUnreachable, fmt.Errorf("the bucket %s answers %s with status %d", w.settings.Bucket, method, answer.Status))
-	}
-	return nil
 }
 
 // leading is what may come before a statement.
@@ -435,20 +389,20 @@ func (w *connection) Test(ctx context.Context) error {
 			}
 		}
 	}
-	f := upload{w: w}
-	defer f.remove(context.WithoutCancel(ctx))
-	f.next()
+	f := upload.New(w.to)
+	defer f.Remove(ctx)
+	f.Next()
 	shape := rows.Of(warehouse.Table{Columns: []warehouse.Target{{Name: "id", Native: textType, Type: "string"}}}, ofRows)
 	empty, err := shape.Empty()
 	if err != nil {
 		return warehouse.Fail(warehouse.CodeFailed, err)
 	}
-	if err := f.put(ctx, empty); err != nil {
+	if err := f.Put(ctx, empty); err != nil {
 		return err
 	}
 	done := errors.New("tested")
 	err = w.transact(ctx, "begin", statementTime, func() error {
-		for _, q := range []string{create(shape), copyFrom(&w.settings, f.prefix)} {
+		for _, q := range []string{create(shape), copyFrom(&w.settings, f.Prefix)} {
 			if err := w.run(ctx, q); err != nil {
 				return err
 			}
@@ -469,6 +423,6 @@ func (w *connection) Close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), closeTime)
 	defer cancel()
 	_ = w.conn.Close(ctx) // everything was committed; the server ends the rest
-	w.store.Close()
+	w.to.Store.Close()
 	return nil
 }
