@@ -2,13 +2,13 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help dev build web generate migration check unit simulate console e2e story kills equalities syncs test soak bench endure fuzz need need-test clean
+.PHONY: help dev build temporal web generate migration check unit simulate console e2e story kills equalities syncs test soak bench endure fuzz need need-test clean
 
 # Node and Chromium from npm, where setup had to put them; one build cache for products and tests.
 export PATH    := $(CURDIR)/bin/tools:$(PATH)
 export GOFLAGS := $(shell go env GOFLAGS 2>/dev/null) -trimpath
 
-MODULES  := shared controlplane dataplane migrations web infra/weir
+MODULES  := shared controlplane dataplane migrations web infra/weir infra/temporal
 ARGS     ?=
 SEEDS    ?= 1000
 FROM     ?= 1
@@ -32,6 +32,11 @@ dev: need ## build what is stale and run both planes on this machine (ARGS="--re
 
 build: need ## build bin/weir
 	@infra/tools/build.sh
+
+bin/weir-temporal: infra/temporal/store/entry/main.go infra/temporal/go.mod infra/temporal/go.sum
+	@infra/tools/temporal.sh && touch $@
+
+temporal: need bin/weir-temporal ## build bin/weir-temporal, which weir dev uses when it is there: history of jobs (the first time five to ten minutes)
 
 web: need web/dist/index.html ## build the console into web/dist
 
@@ -69,7 +74,7 @@ check: need-test bin/staticcheck web/node_modules ## format, vet, staticcheck, t
 	cd web && npm run --silent check
 
 # Simulations have a step of their own. What tests every package's imports is never cached: no change of theirs voids its result.
-unit: need-test bin/gotestsum ## tests of every package but simulations and black-box tests
+unit: need-test bin/weir-temporal bin/gotestsum ## tests of every package but simulations and black-box tests
 	$(gotestsum) pkgname -- -skip '^TestSimulation$$' $$(go list work | grep -v -e /infra/weir/e2e -e '/infra/weir$$')
 	$(gotestsum) pkgname -- -count=1 ./infra/weir
 
@@ -88,11 +93,11 @@ infra/weir/e2e/node_modules: infra/weir/e2e/package-lock.json
 	cd infra/weir/e2e && npm ci --no-audit --no-fund --loglevel=error && touch node_modules
 
 # Its tests mostly wait: more of them at once than processors.
-e2e: need-test web/dist/index.html infra/weir/e2e/node_modules bin/gotestsum ## black-box tests: processes, public ports, real SDKs, KILLS of everything
+e2e: need-test bin/weir-temporal web/dist/index.html infra/weir/e2e/node_modules bin/gotestsum ## black-box tests: processes, public ports, real SDKs, KILLS of everything
 	$(gotestsum) testname -- -count=1 -timeout 30m -parallel $$(($$(nproc) * 2)) ./infra/weir/e2e/... -kills $(KILLS)
 
-test: need-test ## everything: check, unit, simulate, console, e2e
-	@infra/tools/steps.sh check='under a minute' unit='about four minutes' simulate='a minute or two' console='half a minute' e2e='about four minutes'
+test: need-test ## everything: check, temporal, unit, simulate, console, e2e
+	@infra/tools/steps.sh check='under a minute' temporal='seconds, the first time five to ten minutes' unit='about four minutes' simulate='a minute or two' console='half a minute' e2e='about four minutes'
 
 story: need-test bin/gotestsum ## the founding story against stand-ins: events, tickets and subscriptions become persons, and a segment in a CRM (docs/story.md)
 	$(gotestsum) standard-verbose -- -count=1 -timeout 15m -run '^TestTheStory$$' ./infra/weir/e2e

@@ -11,6 +11,7 @@ import (
 
 	"weir/dataplane/destination/mapping"
 	"weir/dataplane/destinations"
+	"weir/dataplane/jobs/temporal"
 	"weir/dataplane/plan"
 	"weir/dataplane/queue/natsstore"
 	"weir/dataplane/sources"
@@ -57,6 +58,9 @@ type Config struct {
 	Replicas      int
 	EventsBytes   int64
 	AllowLazySync bool
+
+	// Temporal keeps the histories of jobs. Without it nothing else is missing.
+	Temporal temporal.Server
 
 	Gateway, View, Metrics string // where it listens, host:port; empty for the defaults
 	// GatewayURL and ViewURL are where people and browsers reach it; empty: as
@@ -135,6 +139,9 @@ func (c *Config) check() (proxy.Trusted, error) {
 		if _, err := access.Open("hub", c.Hub, c.HubFiles); err != nil {
 			wrong = append(wrong, err)
 		}
+	}
+	if err := c.Temporal.Check(); err != nil {
+		wrong = append(wrong, err)
 	}
 	if c.Linger < 0 || c.Linger > time.Minute {
 		refuse("The gateway may linger up to a minute, not %v.", c.Linger)

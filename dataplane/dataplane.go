@@ -22,6 +22,7 @@ import (
 	"weir/dataplane/health"
 	"weir/dataplane/ingest"
 	"weir/dataplane/jobs/record"
+	"weir/dataplane/jobs/temporal"
 	"weir/dataplane/listen"
 	"weir/dataplane/live"
 	"weir/dataplane/load"
@@ -86,8 +87,9 @@ type DataPlane struct {
 	syncs      *syncs.Engine
 	profiles   *runs.Board
 	pulls      *pull.Board
-	book       *record.Book // of the jobs of these
-	access     *auth.Shared // tokens of the processes of this plane
+	book       *record.Book      // of the jobs of these
+	histories  *temporal.Service // nil: without Temporal
+	access     *auth.Shared      // tokens of the processes of this plane
 	client     *outbound.Client
 }
 
@@ -183,6 +185,9 @@ func (d *DataPlane) run(ctx context.Context, k enrol.Keys, g *guard.Guard, l lis
 	if d.loading, err = d.loader(g); err != nil {
 		return err
 	}
+	if err := d.openHistories(k); err != nil {
+		return err
+	}
 	d.book = record.New(d.store.Table("schedule"), d.cfg.Log)
 	d.profiles = d.profileRuns(g)
 	kinds := Kinds()
@@ -248,6 +253,9 @@ func (d *DataPlane) startEngines(ctx context.Context) (stop func()) {
 	engines.Go(func() { d.profiles.Run(ctx) })
 	engines.Go(func() { d.pulls.Run(ctx) })
 	engines.Go(func() { d.book.Run(ctx) })
+	if d.histories != nil {
+		engines.Go(func() { d.histories.Run(ctx) })
+	}
 	for _, p := range d.partitions {
 		engines.Go(func() { p.Run(ctx) })
 	}

@@ -1,8 +1,39 @@
 package dataplane
 
-import "weir/dataplane/jobs"
+import (
+	"crypto/hkdf"
+	"crypto/sha256"
+	"fmt"
+
+	"weir/dataplane/enrol"
+	"weir/dataplane/jobs"
+	"weir/dataplane/jobs/temporal"
+)
 
 // runner makes the runner of the jobs of a kind, which are in the plane's book.
 func (d *DataPlane) runner(kind string) func(jobs.Config) jobs.Runner {
-	return d.book.Runner(func(c jobs.Config) jobs.Runner { return jobs.NewLoop(c) })
+	return d.book.Runner(func(c jobs.Config) jobs.Runner {
+		if d.histories != nil {
+			return d.histories.Runner(kind, c)
+		}
+		return jobs.NewLoop(c)
+	})
+}
+
+// openHistories makes what runs jobs by a Temporal server, nil without one. All processes of
+// the plane seal histories with a key that they derive from the plane's.
+func (d *DataPlane) openHistories(k enrol.Keys) error {
+	if !d.cfg.Temporal.Given() {
+		return nil
+	}
+	raw, err := k.Sealing.Bytes()
+	if err != nil {
+		return fmt.Errorf("key of histories: %w", err)
+	}
+	key, err := hkdf.Key(sha256.New, raw, nil, "weir job histories 1", 32)
+	if err != nil {
+		return fmt.Errorf("key of histories: %w", err)
+	}
+	d.histories, err = temporal.New(temporal.Config{Server: d.cfg.Temporal, Plane: d.plane.Plane, Key: key, Log: d.cfg.Log})
+	return err
 }

@@ -20,6 +20,7 @@ import (
 	"weir/controlplane"
 	"weir/dataplane"
 	"weir/dataplane/enrol"
+	"weir/dataplane/jobs/temporal"
 	"weir/shared/command"
 	"weir/shared/fault"
 	"weir/shared/telemetry"
@@ -34,6 +35,7 @@ type Config struct {
 	Regions                           []string // one data plane each
 	HTTP, Hub, Gateway, View, Metrics Address
 	TrustedProxies                    []string // networks whose X-Forwarded-For both planes believe
+	Temporal                          string   // the program weir-temporal; empty for none
 	Policies                          string   // the operator's: a file or folder of Rego; empty for none
 	Version                           string
 	Log                               *slog.Logger
@@ -41,6 +43,8 @@ type Config struct {
 	Known                             controlplane.DevAccess        // of an earlier start; what is still good stays
 	ResetLogin                        bool                          // the first administrator gets a new password
 	Note                              func(format string, a ...any) // says what a person should know
+
+	temporal temporal.Server // of the planes
 }
 
 // Plane is where a data plane is reached, as URLs.
@@ -100,6 +104,13 @@ func Run(ctx context.Context, cfg Config, up func(context.Context, Running) erro
 			return nil
 		}
 	})
+	if cfg.Temporal != "" {
+		h := newHistories(cfg.Temporal, filepath.Join(cfg.DataDir, "temporal"), cfg.Log.With("part", "weir-temporal"), func(at string) {
+			cfg.Note("weir: Temporal at %s, namespace weir, keeps the histories of jobs", at)
+		})
+		cfg.temporal.Find = h.find
+		g.Go(func() error { h.run(gctx); return nil })
+	}
 	err = r.planes(gctx, g, cfg)
 	if err == nil {
 		err = up(gctx, r)
@@ -138,7 +149,7 @@ func (r *Running) planes(ctx context.Context, g *errgroup.Group, cfg Config) err
 			DataDir: dir, Hub: r.Hub, Gateway: at["gateway"], View: at["view"], Metrics: at["metrics"],
 			GatewayURL: p.Gateway, ViewURL: p.View,
 			TrustedProxies: cfg.TrustedProxies, AllowPrivate: true, Version: cfg.Version, Log: cfg.Log.With("plane", region), Traces: cfg.Traces,
-			Restart: func() { command.Restart(cfg.Log) },
+			Restart: func() { command.Restart(cfg.Log) }, Temporal: cfg.temporal,
 		})
 		if err != nil {
 			return err

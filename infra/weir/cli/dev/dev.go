@@ -68,7 +68,10 @@ defaults, and prints where they are reached, a login, a write key and a curl lin
 Without --config it makes the workspace dev with the source web and a built-in
 webhook as destination, and prints the first delivered event. Started again it
 changes nothing that exists. Where a default port is taken a free one is used
-and printed.`,
+and printed.
+
+Where the program weir-temporal is beside this one ('make temporal' builds it), it runs
+as a child and keeps the histories of jobs.`,
 		Example: `  weir dev
   weir dev --config weir.yaml
   weir dev --regions eu,us --data-dir /tmp/weir`,
@@ -84,7 +87,7 @@ and printed.`,
 	fl.StringVar(&f.metrics, "metrics", "127.0.0.1:9090", "metrics and pprof of the first plane; each further plane + 10")
 	fl.StringVar(&f.hub, "hub", "127.0.0.1:4222", "NATS of the hub")
 	fl.StringSliceVar(&f.trustedProxies, "trusted-proxies", nil, "networks whose X-Forwarded-For is believed, such as 10.0.0.0/8")
-	fl.BoolVar(&f.noTemporal, "no-temporal", false, "run without Temporal (nothing in this version needs it)")
+	fl.BoolVar(&f.noTemporal, "no-temporal", false, "run jobs without Temporal: all of them run, and no histories are kept")
 	fl.BoolVar(&f.resetLogin, "reset-login", false, "give the first administrator a new password and print it")
 	fl.StringVar(&f.policies, "policies", "", "a policy in Rego, or a folder of them, that every commit has to pass")
 	fl.StringVar(&f.logLevel, "log-level", "warn", "debug, info, warn or error")
@@ -124,10 +127,27 @@ func (k invocation) runDev(cmd *cobra.Command, f devFlags) error {
 	defer func() { _ = traces.Close() }() // what the collector did not take is lost
 	k.BoundMemory(cmd.Context())
 	return stack.Run(cmd.Context(), stack.Config{
-		DataDir: f.dataDir, Regions: f.regions, TrustedProxies: f.trustedProxies, Version: k.Version, Log: log, Traces: traces, Note: k.Note,
+		DataDir: f.dataDir, Regions: f.regions, Temporal: k.temporal(f), TrustedProxies: f.trustedProxies, Version: k.Version, Log: log, Traces: traces, Note: k.Note,
 		Known: stack.Access{Email: known.Email, Password: known.Password, Token: known.Token}, ResetLogin: f.resetLogin, Policies: f.policies,
 		HTTP: at("http", f.http), Hub: at("hub", f.hub), Gateway: at("gateway", f.gateway), View: at("view", f.view), Metrics: at("metrics", f.metrics),
 	}, func(ctx context.Context, r stack.Running) error { return k.devUp(ctx, f, r) })
+}
+
+// temporal is the program weir-temporal beside this one, "" without it.
+func (k invocation) temporal(f devFlags) string {
+	if f.noTemporal {
+		return ""
+	}
+	at, err := os.Executable()
+	if err == nil {
+		at = filepath.Join(filepath.Dir(at), "weir-temporal")
+		_, err = os.Stat(at)
+	}
+	if err != nil {
+		k.Note("weir: without Temporal, whose program is not built (make temporal): jobs run, and no histories are kept")
+		return ""
+	}
+	return at
 }
 
 // devUp applies the configuration, writes dev.json and tells how to go on.
