@@ -121,6 +121,7 @@ bench: build ## speed and memory, with ratios against baselines of the same run
 	go run ./infra/weir/bench -weir bin/weir
 	go run ./infra/weir/bench -weir bin/weir -only kinds
 	go run ./infra/weir/bench -weir bin/weir -only neighbours
+	go run ./infra/weir/bench -weir bin/weir -only api
 
 endure: build ## the load run's soak: half an hour beside webhooks that fall ill and get well (SOAK=30m)
 	go run ./infra/weir/bench -weir bin/weir -only soak -soak $(SOAK)

@@ -34,6 +34,10 @@
 // With -only kinds it measures a destination that takes batches, and the memory of a
 // plane with a thousand destinations of twenty kinds.
 //
+// With -only api it measures the control plane with a thousand workspaces: apply, ledger
+// and status of the command line, reads over HTTP, and decisions of the policy. Here
+// -seconds is the time of the reads.
+//
 // With -only soak it sends for half an hour (-soak) at 70 % of what weir bears, while
 // five webhooks beside the one that works fail and recover in turn. Memory,
 // goroutines and descriptors are compared between the second quarter and the last,

@@ -23,6 +23,7 @@ const (
 
 	partNeighbours = "neighbours"
 	partKinds      = "kinds"
+	partAPI        = "api"
 )
 
 // mostTime bounds a whole run, drains included. A soak adds its time twice: what
@@ -53,8 +54,8 @@ func run(ctx context.Context, args []string, out, errs io.Writer) int {
 	dir := fl.String("dir", "", "where the run's directory is made, on the disk to be measured (else the system's temporary directory)")
 	stall := fl.Duration("stall", 30*time.Second, "how long without an arrival until what is missing counts as lost")
 	profiles := fl.String("profile", "", "a directory for weir's CPU profile of every full load")
-	only := fl.String("only", "", "measure only this part: webhook, beside (rows and isolation), or kinds, neighbours or soak, which run only when asked for")
-	kind := fl.String("kind", "", "of neighbours and kinds: only what has this in its name")
+	only := fl.String("only", "", "measure only this part: webhook, beside (rows and isolation), or kinds, neighbours, api or soak, which run only when asked for")
+	kind := fl.String("kind", "", "of neighbours, kinds and api: only what has this in its name")
 	soak := fl.Duration("soak", 30*time.Minute, "how long the soak lasts")
 	if err := fl.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
@@ -66,8 +67,8 @@ func run(ctx context.Context, args []string, out, errs io.Writer) int {
 		_, _ = fmt.Fprintln(errs, "bench: -seconds, -stall and -soak are not negative, and there are no arguments beside the flags")
 		return 2
 	}
-	if !slices.Contains([]string{"", partWebhook, partBeside, partSoak, partNeighbours, partKinds}, *only) {
-		_, _ = fmt.Fprintf(errs, "bench: -only is %s, %s, %s, %s or %s\n", partWebhook, partBeside, partKinds, partNeighbours, partSoak)
+	if !slices.Contains([]string{"", partWebhook, partBeside, partSoak, partNeighbours, partKinds, partAPI}, *only) {
+		_, _ = fmt.Fprintf(errs, "bench: -only is %s, %s, %s, %s, %s or %s\n", partWebhook, partBeside, partKinds, partNeighbours, partAPI, partSoak)
 		return 2
 	}
 	ctx, cancel := context.WithTimeout(ctx, mostTime+2**soak)

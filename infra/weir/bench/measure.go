@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"time"
+	"weir/infra/weir/bench/api"
 	"weir/infra/weir/bench/kinds"
 	"weir/infra/weir/bench/load"
 	"weir/infra/weir/bench/neighbours"
@@ -115,6 +116,9 @@ func (b *bench) measure(ctx context.Context, dir string) (err error) {
 	}
 	if b.only == partNeighbours {
 		return neighbours.Run(ctx, neighbours.Config{Weir: b.weir, Dir: tmp, Sink: b.sink, Lasts: b.paced, Stall: b.stall, Kind: b.kind, Progress: b.progress}, &b.report)
+	}
+	if b.only == partAPI {
+		return api.Run(ctx, api.Config{Weir: b.weir, Dir: tmp, Lasts: b.paced, Kind: b.kind, Progress: b.progress}, &b.report)
 	}
 	if b.only == partKinds {
 		return kinds.Run(ctx, kinds.Config{Weir: b.weir, Dir: tmp, Sink: b.sink, Lasts: b.full, Stall: b.stall, Kind: b.kind, Progress: b.progress}, &b.report)
