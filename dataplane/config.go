@@ -13,6 +13,7 @@ import (
 	"weir/dataplane/destinations"
 	"weir/dataplane/jobs/temporal"
 	"weir/dataplane/plan"
+	"weir/dataplane/pull/api"
 	"weir/dataplane/queue/natsstore"
 	"weir/dataplane/sources"
 	"weir/dataplane/warehouse"
@@ -168,5 +169,5 @@ func Kinds() plan.Kinds {
 	if !duckdb.Supported {
 		loads = slices.DeleteFunc(loads, func(k warehouse.Kind) bool { return k.Spec.Name == duckdb.Kind.Spec.Name })
 	}
-	return plan.Kinds{Sources: sources.All(), Pulled: sources.Pulled(), Destinations: destinations.All(), Custom: mapping.Custom, Warehouses: loads, Layouts: warehouses.Layouts()}
+	return plan.Kinds{Sources: sources.All(), Pulled: sources.Pulled(), Destinations: destinations.All(), Custom: mapping.Custom, CustomSource: api.Custom, Warehouses: loads, Layouts: warehouses.Layouts()}
 }

@@ -41,6 +41,7 @@ type Kinds struct {
 	Pulled       []pull.Kind // sources whose rows are pulled
 	Destinations []destination.Kind
 	Custom       func(spec string) (destination.Kind, error) // of destinations with a spec of their own; nil: there are none
+	CustomSource func(spec string) (pull.Kind, error)        // of sources with a spec of their own; nil: there are none
 	Warehouses   []warehouse.Kind
 	Layouts      []*layout.Dialect // of kinds of warehouses, also of those that cannot be loaded yet
 	Code         *script.Compiler  // of transformations; nil: a configuration with code is an error
@@ -63,6 +64,11 @@ func (k Kinds) Specs() []catalog.Spec {
 	}
 	for _, p := range k.Pulled {
 		specs = append(specs, p.Spec)
+	}
+	if k.CustomSource != nil {
+		if s, ok := catalog.Find(catalog.All(), private.Type, catalog.Sources); ok {
+			specs = append(specs, s)
+		}
 	}
 	for _, d := range k.Destinations {
 		specs = append(specs, d.Spec)
@@ -215,11 +221,11 @@ func (p *Plan) Next(ctx context.Context, r workspace.Revision, k Kinds, s Secret
 	return next, nil, nil
 }
 
-// unopened are the places of specs that destinations have themselves.
-var unopened = regexp.MustCompile(`^destinations\[[0-9]+\]\.spec(\.|$)`)
+// unopened are the places of specs that destinations and sources have themselves.
+var unopened = regexp.MustCompile(`^(destinations|sources)\[[0-9]+\]\.spec(\.|$)`)
 
-// check lists what is wrong with the configuration as such. A destination with a spec of its
-// own that this build cannot read stops no other: see Holder.Unopened.
+// check lists what is wrong with the configuration as such. A destination or source with a
+// spec of its own that this build cannot read stops no other: see Holder.Unopened.
 func check(r workspace.Revision, k Kinds) []fault.Problem {
 	problems := slices.DeleteFunc(workspace.Check(r.Config, k.Specs()), func(p fault.Problem) bool {
 		return unopened.MatchString(p.Path) && k.Custom != nil

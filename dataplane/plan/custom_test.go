@@ -7,6 +7,7 @@ import (
 
 	"weir/dataplane/destination"
 	"weir/dataplane/plan"
+	"weir/dataplane/pull"
 	"weir/shared/catalog/private"
 	"weir/shared/secret"
 	"weir/shared/workspace"
@@ -90,5 +91,44 @@ func TestAPlaneWithoutKindsOfOnesOwnRefusesThem(t *testing.T) {
 	_, problems, err := plan.Compile(t.Context(), revision(withOwn(own), 1), kinds(&hooks), secrets("x"))
 	if err != nil || len(problems) != 1 || problems[0].Path != "destinations[1].type" || problems[0].Code != "unknown_type" {
 		t.Errorf("problems %v, %v", problems, err)
+	}
+}
+
+func TestASourceOfOnesOwnIsPulled(t *testing.T) {
+	t.Parallel()
+	const desk = "family: source\nname: desk\ntitle: Desk\ndoc: Ours.\nbase: { any: \"https://desk.example\" }\nstreams: { tickets: { doc: Tickets., get: /tickets, key: id } }\n"
+	var hooks, opened int
+	k := ownKinds(&hooks, &opened)
+	made := 0
+	k.CustomSource = func(text string) (pull.Kind, error) {
+		s, err := private.ParseSource(text)
+		return pull.Kind{Spec: s, Open: func([]byte, map[string]secret.String) (pull.Opened, error) { made++; return nil, nil }}, err
+	}
+	var h plan.Holder
+	put := func(former *plan.Plan, spec string) (*plan.Plan, *pull.Target) {
+		t.Helper()
+		c := config()
+		c.Sources = append(c.Sources, workspace.Source{ID: "src_own", Name: "desk", Type: "custom", Spec: spec, WriteKey: "desk"})
+		p := compile(t, former, c, k, "x")
+		if err := h.Put(p); err != nil {
+			t.Fatal(err)
+		}
+		i := slices.IndexFunc(h.Pulls(), func(x *pull.Target) bool { return x.ID == "src_own" })
+		return p, h.Pulls()[i]
+	}
+	p, first := put(nil, desk)
+	if len(first.Streams) != 1 || first.Disabled {
+		t.Fatalf("it is %+v", first)
+	}
+	p, same := put(p, desk)
+	if same != first || made != 1 {
+		t.Errorf("an equal one was opened again")
+	}
+	p, changed := put(p, strings.Replace(desk, "tickets: {", "cases: {", 1))
+	if changed.Streams[0].Name != "cases" || made != 2 {
+		t.Errorf("another spec: %+v", changed.Streams)
+	}
+	if _, unread := put(p, strings.Replace(desk, "key: id", "key: id, telepathy: true", 1)); !unread.Disabled || made != 2 {
+		t.Errorf("one of another release: %+v", unread)
 	}
 }

@@ -31,12 +31,16 @@ var (
 	codeName  = regexp.MustCompile(`^[a-z][a-z0-9_]{0,39}$`)
 )
 
-// customType is the type of destinations whose spec stands in their workspace; see private.
+// customType is the type of destinations and sources whose spec stands in their workspace;
+// see private.
 const customType = "custom"
 
 // custom is what the catalog says of all of these: a plane that lists it takes them.
-func custom() Spec {
-	return Spec{Family: Destinations, Name: customType, Title: "Custom", Doc: "Sends events to any HTTP API, as the destination's own spec says."}
+func custom() []Spec {
+	return []Spec{
+		{Family: Destinations, Name: customType, Title: "Custom", Doc: "Sends events to any HTTP API, as the destination's own spec says."},
+		{Family: Sources, Name: customType, Title: "Custom", Doc: "Pulls rows from any HTTP API, as the source's own spec says."},
+	}
 }
 
 // All returns the Spec of every kind of this build, by family and name. Each
@@ -46,7 +50,7 @@ func All() []Spec {
 	if err := json.Unmarshal(embedded, &all); err != nil {
 		panic("catalog.gen.json is damaged: " + err.Error()) // written by gen, compiled in
 	}
-	return append(all, custom())
+	return append(all, custom()...)
 }
 
 // Find returns the Spec called name that belongs to one of the families.

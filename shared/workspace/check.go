@@ -155,7 +155,11 @@ func (k *check) sources(list []Source) map[string]bool {
 			k.add(at+".writeKey", "duplicate_write_key", "Another source has this write key.")
 		}
 		keys[s.WriteKey] = true
-		if spec, ok := k.spec(at, s.Type, catalog.Sources); ok {
+		spec, ok := k.spec(at, s.Type, catalog.Sources)
+		if ok {
+			spec, ok = k.own(at, spec, s.Type, s.Spec, "source", private.ParseSource)
+		}
+		if ok {
 			k.settings(at, spec, s.Settings)
 			k.secrets(at, spec, s.Secrets)
 			k.pull(at+".pull", spec, s.Pull)
@@ -231,7 +235,7 @@ func (k *check) destinations(list []Destination) map[string]bool {
 		k.names(at, string(d.ID), d.Name, id.Valid(d.ID), ids, names)
 		spec, ok := k.spec(at, d.Type, catalog.Destinations, catalog.Warehouses)
 		if ok {
-			spec, ok = k.own(at, spec, d)
+			spec, ok = k.own(at, spec, d.Type, d.Spec, "destination", private.Parse)
 		}
 		if !ok {
 			continue
@@ -251,20 +255,20 @@ func (k *check) spec(at, kind string, families ...catalog.Family) (catalog.Spec,
 	return s, ok
 }
 
-// own returns the kind that a destination of private.Type declares itself, and spec of
-// all others.
-func (k *check) own(at string, spec catalog.Spec, d Destination) (catalog.Spec, bool) {
-	if d.Type != private.Type {
-		if d.Spec != "" {
-			k.add(at+".spec", "not_allowed", "Only destinations of the type %s have a spec of their own.", private.Type)
+// own returns the kind that a destination or source of private.Type declares itself, and
+// spec of all others.
+func (k *check) own(at string, spec catalog.Spec, kind, text, family string, parse func(string) (catalog.Spec, error)) (catalog.Spec, bool) {
+	if kind != private.Type {
+		if text != "" {
+			k.add(at+".spec", "not_allowed", "Only %ss of the type %s have a spec of their own.", family, private.Type)
 		}
 		return spec, true
 	}
-	if d.Spec == "" {
-		k.add(at+".spec", "required", "Say what the destination does: a spec in the format of destinations.")
+	if text == "" {
+		k.add(at+".spec", "required", "Say what the %s does: a spec in the format of %[1]ss.", family)
 		return spec, false
 	}
-	spec, err := private.Parse(d.Spec)
+	spec, err := parse(text)
 	for _, p := range fault.ProblemsOf(err) {
 		k.add(strings.TrimSuffix(at+".spec."+p.Path, "."), p.Code, "%s", p.Text)
 	}

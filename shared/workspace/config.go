@@ -57,7 +57,8 @@ func (c Connection) Key() string { return string(c.Source) + " " + string(c.Dest
 type Source struct {
 	ID       id.Source             `json:"id"`
 	Name     string                `json:"name"`
-	Type     string                `json:"type"` // a source kind of the catalog
+	Type     string                `json:"type"`                               // a source kind of the catalog
+	Spec     string                `json:"spec,omitempty" added:"sourcespecs"` // YAML, of the type private.Type alone: its own kind
 	WriteKey string                `json:"writeKey"`
 	Disabled bool                  `json:"disabled,omitempty"`
 	Settings json.RawMessage       `json:"settings,omitempty"`

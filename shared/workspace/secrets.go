@@ -49,7 +49,7 @@ func (c Config) Secrets() iter.Seq[SecretRef] {
 func (c Config) Bindings(specs []catalog.Spec) map[secret.Name]secret.Binding {
 	all := map[secret.Name]secret.Binding{}
 	for _, s := range c.Sources {
-		if spec, ok := catalog.Find(specs, s.Type, catalog.Sources); ok {
+		if spec, ok := private.Find(specs, s.Type, s.Spec, catalog.Sources); ok {
 			for field, ref := range s.Secrets {
 				all[secret.OfSource(c.Workspace, s.ID, field, ref.Version)] = secret.Binding(catalog.SentTo(spec, s.Settings))
 			}

@@ -27,6 +27,7 @@ import (
 	"weir/dataplane/destination/fields"
 	"weir/dataplane/pull"
 	"weir/shared/catalog"
+	"weir/shared/catalog/private"
 	"weir/shared/catalog/requests"
 	"weir/shared/catalog/streams"
 	"weir/shared/fault"
@@ -44,6 +45,20 @@ func Define(text []byte) pull.Kind {
 	if spec.Pull == nil {
 		panic("the spec of " + spec.Name + " has no streams")
 	}
+	return kindOf(spec)
+}
+
+// Custom makes a Kind of the spec that stands in a workspace. fault.Invalid: the spec is
+// not right, or says what this build does not know.
+func Custom(text string) (pull.Kind, error) {
+	spec, err := private.ParseSource(text)
+	if err != nil {
+		return pull.Kind{}, err
+	}
+	return kindOf(spec), nil
+}
+
+func kindOf(spec catalog.Spec) pull.Kind {
 	return pull.Kind{Spec: spec, Open: func(settings []byte, secrets map[string]secret.String) (pull.Opened, error) {
 		if err := fault.Problems("The settings of this "+spec.Title+" source have problems:", catalog.Check(spec, settings, "settings")); err != nil {
 			return nil, err

@@ -27,6 +27,7 @@ import (
 	"weir/infra/weir/cli/preview"
 	"weir/infra/weir/cli/profiles"
 	"weir/infra/weir/cli/pull"
+	"weir/infra/weir/cli/source"
 	"weir/shared/command"
 	"weir/shared/worker"
 )
@@ -71,7 +72,7 @@ which 'weir dev' writes, else by the context of 'weir login'.`,
 			List:     func(ctx context.Context, workspace string) (int, error) { return jobs.List(ctx, k, workspace) },
 			Commands: jobs.Commands(k),
 		}), events.NewLoad(k), pull.New(k),
-		activate.NewSync(k), activate.NewModel(k), newPlane(k), newLogin(k), newLogout(k), newContext(k), newOrg(k), newMember(k), newToken(k), newAudit(k), newCatalog(k), destination.New(k), newVersion(k), profiles.New(k), profiles.NewAudience(k), preview.New(k), dev.New(k), controlplane.New(p), dataplane.New(p), command.Worker(tasks()))
+		activate.NewSync(k), activate.NewModel(k), newPlane(k), newLogin(k), newLogout(k), newContext(k), newOrg(k), newMember(k), newToken(k), newAudit(k), newCatalog(k), destination.New(k), source.New(k), newVersion(k), profiles.New(k), profiles.NewAudience(k), preview.New(k), dev.New(k), controlplane.New(p), dataplane.New(p), command.Worker(tasks()))
 	root.AddCommand(account.NewPassword(k), account.NewSession(k), account.NewAuthenticator(k))
 	root.AddCommand(policies.New(k), policies.NewChange(k), policies.NewRole(k))
 	root.AddCommand(apply.NewWorkspace(k))

@@ -42,7 +42,8 @@ type Document struct {
 // Source is one origin of events.
 type Source struct {
 	Name     string            `json:"name" doc:"1 to 64 letters, digits, spaces, '_', '-' and '.', a letter or digit first and last"`
-	Type     string            `json:"type" doc:"A kind of source, such as http"`
+	Type     string            `json:"type" doc:"A kind of source, such as http, or custom"`
+	Spec     string            `json:"spec,omitempty" doc:"Of the type custom: its kind, in the format of sources; YAML of at most 256 KiB"`
 	WriteKey string            `json:"writeKey,omitempty" doc:"What senders name it by; made when absent, kept when there is one"`
 	Disabled bool              `json:"disabled,omitempty" doc:"Refuses its events"`
 	Settings json.RawMessage   `json:"settings,omitempty" doc:"The settings of its kind"`

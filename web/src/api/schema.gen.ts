@@ -2429,8 +2429,10 @@ export interface components {
         Source: {
             /** @description 1 to 64 letters, digits, spaces, '_', '-' and '.', a letter or digit first and last */
             name: string;
-            /** @description A kind of source, such as http */
+            /** @description A kind of source, such as http, or custom */
             type: string;
+            /** @description Of the type custom: its kind, in the format of sources; YAML of at most 256 KiB */
+            spec?: string;
             /** @description What senders name it by; made when absent, kept when there is one */
             writeKey?: string;
             /** @description Refuses its events */

@@ -140,7 +140,7 @@ func (r *reader) record(f *File, to reflect.Value, n *yaml.Node, path string, of
 	fields := make([]field, len(declared))
 	for i, d := range declared {
 		fields[i] = field{d.Name, r.value(f, to.FieldByIndex(d.Index), of)}
-		if d.Name == "spec" && to.Type() == reflect.TypeFor[document.Destination]() {
+		if d.Name == "spec" && (to.Type() == reflect.TypeFor[document.Destination]() || to.Type() == reflect.TypeFor[document.Source]()) {
 			fields[i].read = r.spec(to.FieldByIndex(d.Index))
 		}
 	}

@@ -111,7 +111,8 @@ func (s *Sealer) check(f *manifest.File, w manifest.Wanted, value []byte) (probl
 	var spec catalog.Spec
 	known := false
 	if w.Family == secret.Source {
-		spec, known = catalog.Find(s.specs, f.Document.Sources[w.Index].Type, catalog.Sources)
+		source := f.Document.Sources[w.Index]
+		spec, known = private.Find(s.specs, source.Type, source.Spec, catalog.Sources)
 	} else {
 		d := f.Document.Destinations[w.Index]
 		spec, known = private.Find(s.specs, d.Type, d.Spec, catalog.Destinations, catalog.Warehouses)
@@ -267,7 +268,7 @@ type object struct {
 func (s *Sealer) holder(w manifest.Wanted, doc, current *document.Document) object {
 	if w.Family == secret.Source {
 		source := &doc.Sources[w.Index]
-		o := object{secrets: &source.Secrets, to: s.binding(source.Type, "", source.Settings, catalog.Sources)}
+		o := object{secrets: &source.Secrets, to: s.binding(source.Type, source.Spec, source.Settings, catalog.Sources)}
 		var known id.Source
 		byID := func(f document.Source) bool { return source.ID != "" && f.ID == source.ID }
 		if former := match(current.Sources, byID, current.Source, source.Name, source.Was); former != nil {
