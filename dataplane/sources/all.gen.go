@@ -26,6 +26,9 @@ var intercomSpec []byte
 //go:embed jira/spec.yaml
 var jiraSpec []byte
 
+//go:embed mailchimp/spec.yaml
+var mailchimpSpec []byte
+
 //go:embed salesforce/spec.yaml
 var salesforceSpec []byte
 
@@ -54,6 +57,7 @@ func Pulled() []pull.Kind {
 		api.Define(hubspotSpec),
 		api.Define(intercomSpec),
 		api.Define(jiraSpec),
+		api.Define(mailchimpSpec),
 		api.Define(salesforceSpec),
 		api.Define(shopifySpec),
 		api.Define(stripeSpec),

@@ -82,6 +82,8 @@ func format(v reading, as string) string {
 		return t.Format(time.DateOnly)
 	case "second":
 		return t.Format("2006-01-02T15:04:05Z")
+	case "second_before":
+		return t.Add(-time.Second).Format("2006-01-02T15:04:05Z")
 	case "minute":
 		return t.Format("2006-01-02 15:04")
 	}

@@ -88,6 +88,9 @@ func (p *parser) whole(at string, given map[string]bool, r *Request, c *Cursor) 
 	window := func(text string) bool { return strings.Contains(text, "{window.from") }
 	asks := window(r.Path) || window(string(r.Body)) || slices.ContainsFunc(r.Query, func(m Member) bool { return window(m.Value) })
 	c.Unfiltered = !asks
+	if c.Desc && r.Pages.By == word.Offset {
+		p.Add(at+".pages", "not_allowed", "A list that begins with the newest is not read by offset, which loses rows that move: let it begin with the oldest.")
+	}
 }
 
 // request returns the words of a request.
@@ -157,8 +160,8 @@ func (p *parser) references(at, text string) {
 			p.Add(at, "unknown_field", "There is no settings.%s.", name)
 		case root == "window" && name != "from" && name != "to":
 			p.Add(at, "unknown_field", "A window has from and to.")
-		case root == "window" && !slices.Contains([]string{"", word.RFC3339, word.Unix, word.UnixMS, word.Date, word.Integer, "minute", "second", "ago", "unix_ms_text"}, format):
-			p.Add(at, "not_in_enum", "A time is written as rfc3339, unix, unix_ms, date, minute, second, integer, or ago, the minutes since then.")
+		case root == "window" && !slices.Contains([]string{"", word.RFC3339, word.Unix, word.UnixMS, word.Date, word.Integer, "minute", "second", "second_before", "ago", "unix_ms_text"}, format):
+			p.Add(at, "not_in_enum", "A time is written as rfc3339, unix, unix_ms, date, minute, second, second_before, integer, unix_ms_text, or ago, the minutes since then.")
 		case root == "parent" && !p.parent:
 			p.Add(at, "not_allowed", "Only a stream for each row of another has a parent.")
 		case root == "page":
