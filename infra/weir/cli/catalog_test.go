@@ -28,8 +28,10 @@ func TestTheCatalogIsShownWithoutAServer(t *testing.T) {
 		}
 		names = append(names, kind.Name)
 	}
-	if want := []string{"duckdb", "postgres"}; !slices.Equal(names, want) {
-		t.Errorf("warehouses %v, want %v", names, want)
+	for _, want := range []string{"duckdb", "postgres"} {
+		if !slices.Contains(names, want) {
+			t.Errorf("warehouses %v lack %s", names, want)
+		}
 	}
 	one := s.must("catalog", "klaviyo")
 	for _, want := range []string{"# Klaviyo", "privateApiKey", "listId"} {

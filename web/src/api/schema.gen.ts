@@ -2135,6 +2135,7 @@ export interface components {
                 name: string;
                 doc: string;
                 parent?: string;
+                into?: string;
                 key: string[];
                 cursor?: string;
                 deletes: string;
@@ -2154,6 +2155,10 @@ export interface components {
             objects?: Record<string, never>[];
             /** @description Of a warehouse: its tables and queries may be models */
             models?: boolean;
+            /** @description What the kind was proven against where no server of the vendor's was there */
+            standIn?: string;
+            /** @description What people do before they use it */
+            setup?: string[];
             /** @description Where in the body of requests the setting overrides reaches, of destinations that Go code builds requests of */
             overrides?: {
                 /** @description The list in the body whose elements are made of events */
