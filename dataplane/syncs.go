@@ -15,7 +15,7 @@ import (
 
 // syncing makes what runs the syncs of this plane.
 func (d *DataPlane) syncing(g *guard.Guard) (*syncs.Engine, error) {
-	deps := warehouse.Deps{Dial: d.dialer(g), DataDir: d.cfg.DataDir, Owners: &d.files, Machine: d.machine.Keys, Now: time.Now, Log: d.cfg.Log}
+	deps := warehouse.Deps{Dial: d.dialer(g), DataDir: d.cfg.DataDir, Owners: &d.files, Machine: d.machine.Keys, MachineToken: d.machine.Token, Now: time.Now, Log: d.cfg.Log}
 	return syncs.New(syncs.Config{
 		Table: d.store.Table("syncs"), Target: d.plans.Target, Mine: d.runsSync, Runner: d.runner("sync"), Log: d.cfg.Log,
 		Tasks:  func() []syncs.Task { return d.syncTasks(deps) },

@@ -53,7 +53,7 @@ func (d *DataPlane) loader(g *guard.Guard) (*load.Engine, error) {
 
 // warehouseDeps is what warehouses may use, but for staged files.
 func (d *DataPlane) warehouseDeps(g *guard.Guard) warehouse.Deps {
-	return warehouse.Deps{Dial: d.dialer(g), DataDir: d.cfg.DataDir, Owners: &d.files, Machine: d.machine.Keys, Now: time.Now, Log: d.cfg.Log}
+	return warehouse.Deps{Dial: d.dialer(g), DataDir: d.cfg.DataDir, Owners: &d.files, Machine: d.machine.Keys, MachineToken: d.machine.Token, Now: time.Now, Log: d.cfg.Log}
 }
 
 // adoptStaged moves the staged files from where the release before kept them: among

@@ -194,8 +194,11 @@ type Deps struct {
 	Workspace id.Workspace
 	// Machine returns keys of AWS for the machine's role; nil: there are none.
 	Machine func(ctx context.Context) (accessKey, secretKey, sessionToken string, err error)
-	Now     func() time.Time
-	Log     *slog.Logger
+	// MachineToken returns an access token of the machine's service account at Google, for a
+	// scope; nil: there is none.
+	MachineToken func(ctx context.Context, scope string) (string, error)
+	Now          func() time.Time
+	Log          *slog.Logger
 }
 
 // Opened is a configured warehouse.

@@ -5,6 +5,7 @@ package warehouses
 
 import (
 	"weir/dataplane/warehouse"
+	"weir/dataplane/warehouses/bq"
 	"weir/dataplane/warehouses/duckdb"
 	"weir/dataplane/warehouses/postgres"
 	"weir/dataplane/warehouses/rs"
@@ -14,6 +15,7 @@ import (
 // All returns the kinds in the order of their names.
 func All() []warehouse.Kind {
 	return []warehouse.Kind{
+		bq.Kind,
 		duckdb.Kind,
 		postgres.Kind,
 		rs.Kind,

@@ -48,7 +48,7 @@ func TestMain(m *testing.M) {
 var databases atomic.Int64
 
 // setups has one for every kind.
-var setups = map[string]func(testing.TB) loadtest.Setup{"duckdb": duckDB, "postgres": ofPostgres, "rs": ofRedshift, "snowflake": ofSnowflake}
+var setups = map[string]func(testing.TB) loadtest.Setup{"duckdb": duckDB, "postgres": ofPostgres, "bq": ofBigQuery, "rs": ofRedshift, "snowflake": ofSnowflake}
 
 func duckDB(t testing.TB) loadtest.Setup {
 	data := t.TempDir()
