@@ -249,6 +249,7 @@ func (a *API) scoped(at string) []route {
 		{"GET", at + "/workspaces/:name/config", action.ReadWorkspace, a.config},
 		{"PUT", at + "/workspaces/:name/config", action.WriteWorkspace, a.apply},
 		{"POST", at + "/workspaces/:name/diff", action.DiffWorkspace, a.diff},
+		{"POST", at + "/workspaces/:name/policy-test", action.DiffWorkspace, a.policies.TryPolicy},
 		{"GET", at + "/workspaces/:name/revisions", action.ReadWorkspace, a.revisions},
 		{"GET", at + "/workspaces/:name/revisions/:number", action.ReadWorkspace, a.revision},
 		{"POST", at + "/workspaces/:name/rollback", action.WriteWorkspace, a.rollback},

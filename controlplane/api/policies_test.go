@@ -21,6 +21,33 @@ func with(names ...string) string {
 		strings.Join(destinations, ","), strings.Join(connections, ","))
 }
 
+// TestAPolicyIsTriedOnAWorkspace asks policies that are not set what they have against what
+// is there, and leaves no trace.
+func TestAPolicyIsTriedOnAWorkspace(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		d := open(t, s)
+		d.join()
+		d.want(d.as("editor", "PUT", acme+"/config", applying(with("crm", "team-a"))), 200)
+		try := func(body string) answer { return d.as("viewer", "POST", acme+"/policy-test", body) }
+		denied := d.want(try(setPolicy("rego", teamNames)), 200)
+		if denied.field(t, "problems", "0", "path") != "destinations[0].name" || denied.field(t, "problems", "0", "text") != "Policy test: a name begins with team-" || strings.Count(string(denied.text), "bad_team") != 1 {
+			t.Errorf("the policy in Rego says %s", denied.text)
+		}
+		asks := d.want(try(setPolicy("rules", "approval: [{ kinds: [source] }]\nforbid: [webhook]")), 200)
+		if asks.field(t, "needs", "0", "policy") != "test" || asks.field(t, "problems", "1", "path") == nil {
+			t.Errorf("the rules say %s", asks.text)
+		}
+		broken := d.want(try(setPolicy("rego", "package x\nallow := 1")), 422)
+		if broken.field(t, "problems", "0", "code") != "no_deny" {
+			t.Errorf("a broken policy is told with %s", broken.text)
+		}
+		d.want(d.as("viewer", "POST", "/api/v1/workspaces/none/policy-test", setPolicy("rules", "")), 404)
+		if list := d.want(d.as("owner", "GET", "/api/v1/policies", ""), 200); strings.Contains(string(list.text), "names") || strings.Contains(string(list.text), "language") {
+			t.Errorf("trying sets a policy: %s", list.text)
+		}
+	})
+}
+
 // setPolicy is the body that sets a policy.
 func setPolicy(language, text string) string {
 	body, _ := json.Marshal(map[string]any{"language": language, "text": text}) // of texts

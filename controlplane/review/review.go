@@ -124,20 +124,25 @@ func (s *Service) Review(ctx context.Context, c Commit) (Verdict, error) {
 	if len(asked) == 0 {
 		return out, nil
 	}
-	org, err := s.cfg.Store.Tenancy().Organization(ctx, c.Organization)
-	if err != nil {
-		return Verdict{}, err
-	}
-	denied, err := s.cfg.Judge.Review(ctx, string(c.Organization), asked, input{
-		Version: InputVersion, Organization: org.Name, Workspace: c.After.Workspace, Region: c.After.Region,
-		Plane: plane{string(c.Placement.Plane), c.Placement.PlaneRegion}, Author: author{string(c.Author.Kind), c.Author.Name},
-		Before: c.Before, After: c.After, Changes: c.Changes,
-	})
+	denied, err := s.ask(ctx, c, asked)
 	if err != nil {
 		return Verdict{}, err
 	}
 	out.Problems = append(out.Problems, denied...)
 	return out, nil
+}
+
+// ask asks policies in Rego about a commit.
+func (s *Service) ask(ctx context.Context, c Commit, asked []own.Policy) ([]fault.Problem, error) {
+	org, err := s.cfg.Store.Tenancy().Organization(ctx, c.Organization)
+	if err != nil {
+		return nil, err
+	}
+	return s.cfg.Judge.Review(ctx, string(c.Organization), asked, input{
+		Version: InputVersion, Organization: org.Name, Workspace: c.After.Workspace, Region: c.After.Region,
+		Plane: plane{string(c.Placement.Plane), c.Placement.PlaneRegion}, Author: author{string(c.Author.Kind), c.Author.Name},
+		Before: c.Before, After: c.After, Changes: c.Changes,
+	})
 }
 
 // Needs returns why a commit needs another person, and judges nothing else.

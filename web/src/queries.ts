@@ -19,6 +19,8 @@ export const keys = {
   roles: () => ["roles", chosenOrganization()],
   changes: (filter?: string) => ["changes", chosenOrganization(), ...(filter === undefined ? [] : [filter])],
   change: (workspace: string, number: number) => ["changes", chosenOrganization(), workspace, number],
+  policies: () => ["policies", chosenOrganization()],
+  policy: (name: string) => ["policies", chosenOrganization(), name],
   audit: (filter: string) => ["audit", chosenOrganization(), filter],
   revisions: (workspace: string) => ["revisions", chosenOrganization(), workspace],
   revision: (workspace: string, number: number) => ["revision", chosenOrganization(), workspace, number],

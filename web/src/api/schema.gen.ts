@@ -392,6 +392,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/workspaces/{name}/policy-test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The workspace's name */
+                name: components["parameters"]["Workspace"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** What a policy, which need not be set, has against the newest configuration of the workspace as if that were committed anew; nothing is kept */
+        post: operations["testPolicy"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/workspaces/{name}/revisions": {
         parameters: {
             query?: never;
@@ -665,6 +685,28 @@ export interface paths {
         put?: never;
         /** What apply would change, and every problem that would stop it */
         post: operations["diffOfOrganization"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/orgs/{org}/workspaces/{name}/policy-test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The organization's name; the same paths without it are about the caller's only organization, or default */
+                org: components["parameters"]["Organization"];
+                /** @description The workspace's name */
+                name: components["parameters"]["Workspace"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** What a policy, which need not be set, has against the newest configuration of the workspace as if that were committed anew; nothing is kept */
+        post: operations["testPolicyOfOrganization"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2854,6 +2896,19 @@ export interface components {
             /** @default true */
             enabled: boolean;
         };
+        PolicyTest: {
+            /** @description By which the answer names it; test without one */
+            name?: string;
+            /** @enum {string} */
+            language: "rego" | "rules";
+            text: string;
+        };
+        PolicyVerdict: {
+            /** @description Why it would deny the configuration */
+            problems: components["schemas"]["FieldProblem"][];
+            /** @description Why it would ask for another person */
+            needs: components["schemas"]["Need"][];
+        };
         ChangeRequests: {
             changes: components["schemas"]["ChangeRequest"][];
             next: string;
@@ -3752,6 +3807,34 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
+    testPolicy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The workspace's name */
+                name: components["parameters"]["Workspace"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PolicyTest"];
+            };
+        };
+        responses: {
+            /** @description What it says */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PolicyVerdict"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
     revisions: {
         parameters: {
             query?: {
@@ -4274,6 +4357,36 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Difference"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    testPolicyOfOrganization: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The organization's name; the same paths without it are about the caller's only organization, or default */
+                org: components["parameters"]["Organization"];
+                /** @description The workspace's name */
+                name: components["parameters"]["Workspace"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PolicyTest"];
+            };
+        };
+        responses: {
+            /** @description What it says */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PolicyVerdict"];
                 };
             };
             default: components["responses"]["Problem"];

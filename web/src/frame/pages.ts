@@ -17,6 +17,7 @@ export const entries: Entry[] = [
   { page: "history", title: "History", icon: "history", of: "workspace" },
   { page: "settings", title: "Settings", icon: "settings", of: "workspace" },
   { page: "changes", title: "Changes", icon: "check", of: "organization" },
+  { page: "policies", title: "Policies", icon: "policy", of: "organization" },
   { page: "members", title: "Members", icon: "members", of: "organization" },
   { page: "tokens", title: "Tokens", icon: "key", of: "organization" },
   { page: "sign-in", title: "Sign-in", icon: "shield", of: "organization" },

@@ -44,6 +44,9 @@ const members = lazyRouteComponent(() => import("../pages/members/members-page")
 const tokens = lazyRouteComponent(() => import("../pages/tokens/tokens-page"), "TokensPage");
 const changes = lazyRouteComponent(() => import("../pages/changes/changes-page"), "ChangesPage");
 const change = lazyRouteComponent(() => import("../pages/changes/change-page"), "ChangePage");
+const policies = lazyRouteComponent(() => import("../pages/policies/policies-page"), "PoliciesPage");
+const policy = lazyRouteComponent(() => import("../pages/policies/policy-page"), "PolicyPage");
+const newPolicy = lazyRouteComponent(() => import("../pages/policies/new-policy-page"), "NewPolicyPage");
 const signIn = lazyRouteComponent(() => import("../pages/sign-in/sign-in-page"), "SignInPage");
 const audit = lazyRouteComponent(() => import("../pages/audit/audit-page"), "AuditPage");
 const account = lazyRouteComponent(() => import("../pages/account/account-page"), "AccountPage");
@@ -62,6 +65,9 @@ function pages(parent: AnyRoute): AnyRoute[] {
     page("tokens", tokens),
     page("changes", changes),
     page("changes/$workspace/$number", change),
+    page("policies", policies),
+    page("policies/$name", policy),
+    page("new-policy", newPolicy),
     page("sign-in", signIn),
     page("audit", audit),
     page("workspaces/$workspace", home),

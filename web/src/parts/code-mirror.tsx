@@ -9,6 +9,7 @@ import type { EditorProps, Mark } from "./editor";
 const languages: Record<NonNullable<EditorProps["language"]>, () => Promise<LanguageSupport>> = {
   javascript: () => import("@codemirror/lang-javascript").then((m) => m.javascript()),
   sql: () => import("@codemirror/lang-sql").then((m) => m.sql({ dialect: m.PostgreSQL })),
+  rego: () => import("./rego").then((m) => m.rego()),
   yaml: () => import("@codemirror/lang-yaml").then((m) => m.yaml()),
 };
 

@@ -10,7 +10,7 @@ export type EditorProps = {
   name: string;
   initial: string;
   onChange: (text: string) => void;
-  language?: "javascript" | "sql" | "yaml";
+  language?: "javascript" | "sql" | "yaml" | "rego";
   /** What is wrong with the text, shown at its place. */
   marks?: readonly Mark[];
   /** A box of a few lines, in place of a tall one. */

@@ -3,8 +3,6 @@
 package policies
 
 import (
-	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -51,7 +49,7 @@ func New(shell *console.Console) *cobra.Command {
 			return table.Write(k.Out)
 		},
 	})
-	return console.Group("policy", "What every commit of an organization has to pass", list, k.show(), k.set(), k.remove(), k.test())
+	return console.Group("policy", "What every commit of an organization has to pass", list, k.show(), k.set(), k.remove(), k.try(), k.test())
 }
 
 func (k invocation) show() *cobra.Command {
@@ -94,14 +92,11 @@ there stays.`,
 				return command.Usage("give the policy, -f FILE, or say --enable or --disable")
 			}
 			if file != "" {
-				text, err := os.ReadFile(file)
+				kept, err := read(file)
 				if err != nil {
-					return fault.New(fault.Invalid, "the policy cannot be read: %v", err)
+					return err
 				}
-				p.Text, p.Language = string(text), "rules"
-				if filepath.Ext(file) == ".rego" {
-					p.Language = "rego"
-				}
+				p.Text, p.Language = kept.Text, kept.Language
 			}
 			control, err := k.Connect()
 			if err != nil {

@@ -59,6 +59,22 @@ func RemovePolicy(ctx context.Context, c *remote.Control, name string) error {
 	return c.Within(ctx, http.MethodDelete, "/policies/"+url.PathEscape(name), nil, nil)
 }
 
+// Verdict is what a policy says of a configuration: why it denies it, and why it asks for
+// another person.
+type Verdict struct {
+	Problems []fault.Problem `json:"problems"`
+	Needs    []approval.Need `json:"needs"`
+}
+
+// TryPolicy asks a policy, which need not be set, about the newest configuration of a
+// workspace as if that were committed anew. fault.Invalid: the policy is broken.
+func TryPolicy(ctx context.Context, c *remote.Control, p Policy, workspace string) (Verdict, error) {
+	in := map[string]any{"name": p.Name, "language": p.Language, "text": p.Text}
+	var out Verdict
+	err := c.Within(ctx, http.MethodPost, "/workspaces/"+url.PathEscape(workspace)+"/policy-test", in, &out)
+	return out, err
+}
+
 // ChangeRequest is a commit that waits for another person, or waited. Before and After
 // are there of one that was asked for.
 type ChangeRequest struct {
