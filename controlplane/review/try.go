@@ -6,8 +6,10 @@ import (
 
 	"weir/controlplane/policy/own"
 	"weir/controlplane/policy/rules"
+	"weir/controlplane/store"
 	"weir/controlplane/store/policies"
 	"weir/shared/fault"
+	"weir/shared/id"
 	"weir/shared/workspace/document"
 )
 
@@ -18,17 +20,26 @@ type change struct {
 	Name string `json:"name"`
 }
 
-// Try asks a policy that is not set about c.After, as if it were committed as a new
-// workspace: Before is nil, and every object is added. Nothing is kept. broken is what is
+// Trial is a configuration that a policy is tried on, and the plane that runs it.
+type Trial struct {
+	Organization store.OrganizationID
+	Author       store.Actor
+	Plane        id.Plane
+	PlaneRegion  string
+	Document     document.Document
+}
+
+// Try asks a policy that is not set about a configuration as if it were committed as a new
+// workspace: nothing was before, and every object is added. Nothing is kept. broken is what is
 // wrong with the policy itself; then nothing was asked.
 //
 // fault.Unavailable and fault.Limited: it cannot be asked now.
-func (s *Service) Try(ctx context.Context, p policies.Policy, c Commit) (broken []fault.Problem, v Verdict, err error) {
+func (s *Service) Try(ctx context.Context, p policies.Policy, t Trial) (broken []fault.Problem, v Verdict, err error) {
 	if broken, err = s.Check(ctx, p); err != nil || len(broken) > 0 {
 		return broken, Verdict{}, err
 	}
-	added := []change{{"add", "workspace", c.After.Workspace}}
-	c.Before, c.Facts, c.Positions = nil, nil, map[string][]int{}
+	added := []change{{"add", "workspace", t.Document.Workspace}}
+	c := Commit{Organization: t.Organization, Author: t.Author, After: t.Document, Positions: map[string][]int{}, Placement: rules.Placement{Plane: t.Plane, PlaneRegion: t.PlaneRegion}}
 	doc := reflect.ValueOf(c.After)
 	for _, k := range document.Kinds() {
 		list := doc.FieldByName(k.Field)

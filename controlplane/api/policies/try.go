@@ -7,7 +7,6 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"weir/controlplane/api/web"
-	"weir/controlplane/policy/rules"
 	"weir/controlplane/review"
 	"weir/controlplane/store/policies"
 	"weir/shared/fault"
@@ -29,8 +28,8 @@ func (h *Handlers) TryPolicy(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	at := review.Commit{Organization: org, Author: web.Actor(c)}
-	if at.After, _, err = h.Draft.Export(ctx, org, c.Param("name")); err != nil {
+	at := review.Trial{Organization: org, Author: web.Actor(c)}
+	if at.Document, _, err = h.Draft.Export(ctx, org, c.Param("name")); err != nil {
 		return err
 	}
 	ws, err := h.Store.WorkspaceByName(ctx, org, c.Param("name"))
@@ -41,7 +40,7 @@ func (h *Handlers) TryPolicy(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	at.Placement = rules.Placement{Former: ws.Region, Plane: plane.ID, PlaneRegion: plane.Region}
+	at.Plane, at.PlaneRegion = plane.ID, plane.Region
 	broken, verdict, err := h.Review.Try(ctx, policies.Policy{Organization: string(org), Name: cmp.Or(in.Name, "test"), Language: in.Language, Text: in.Text}, at)
 	if err != nil {
 		return err

@@ -47,6 +47,9 @@ const change = lazyRouteComponent(() => import("../pages/changes/change-page"), 
 const policies = lazyRouteComponent(() => import("../pages/policies/policies-page"), "PoliciesPage");
 const policy = lazyRouteComponent(() => import("../pages/policies/policy-page"), "PolicyPage");
 const newPolicy = lazyRouteComponent(() => import("../pages/policies/new-policy-page"), "NewPolicyPage");
+const roles = lazyRouteComponent(() => import("../pages/roles/roles-page"), "RolesPage");
+const alerts = lazyRouteComponent(() => import("../pages/alerts/alerts-page"), "AlertsPage");
+const usage = lazyRouteComponent(() => import("../pages/usage/usage-page"), "UsagePage");
 const signIn = lazyRouteComponent(() => import("../pages/sign-in/sign-in-page"), "SignInPage");
 const audit = lazyRouteComponent(() => import("../pages/audit/audit-page"), "AuditPage");
 const account = lazyRouteComponent(() => import("../pages/account/account-page"), "AccountPage");
@@ -68,6 +71,9 @@ function pages(parent: AnyRoute): AnyRoute[] {
     page("policies", policies),
     page("policies/$name", policy),
     page("new-policy", newPolicy),
+    page("roles", roles),
+    page("alerts", alerts),
+    page("usage", usage),
     page("sign-in", signIn),
     page("audit", audit),
     page("workspaces/$workspace", home),

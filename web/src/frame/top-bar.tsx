@@ -61,7 +61,7 @@ export function TopBar({ here, place, onMenu, onSwitch, onFind }: Props) {
           <span className="max-md:sr-only">Find</span>
           <kbd className="text-xs max-md:hidden">Ctrl K</kbd>
         </button>
-        <Alarms planes={here.all.planes} />
+        <Alarms planes={here.all.planes} organization={place.organization} />
         <UserMenu me={here.me} />
       </div>
     </header>
@@ -75,7 +75,7 @@ export function RevisionBadge({ state, number }: { state: string; number: number
   return <Badge tone="quiet">No revision yet</Badge>;
 }
 
-function Alarms({ planes }: { planes: Plane[] }) {
+function Alarms({ planes, organization }: { planes: Plane[]; organization: string }) {
   const all = planes.flatMap((p) => p.alarms.map((a) => ({ ...a, plane: p.name })));
   return (
     <Menu
@@ -103,8 +103,8 @@ function Alarms({ planes }: { planes: Plane[] }) {
               </li>
             ))}
           </ul>
-          <Link href="/planes" onClick={close}>
-            All data planes
+          <Link href={inOrganization(organization, "alerts")} onClick={close}>
+            All alerts
           </Link>
         </div>
       )}

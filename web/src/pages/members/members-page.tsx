@@ -27,7 +27,7 @@ import { keys } from "../../queries";
 import { Loaded } from "../loaded";
 import { Trouble } from "../trouble";
 import { AccountHelp } from "./account-help";
-import { roleHint, roles } from "./roles";
+import { roleHint, useRoleChoices } from "./roles";
 
 /** Who may do what in the organization, and who was invited. */
 export function MembersPage() {
@@ -154,6 +154,7 @@ function WorkspaceChoice({ value, onChange }: { value: string; onChange: (v: str
 }
 
 function Inviting({ onClose }: { onClose: () => void }) {
+  const roles = useRoleChoices();
   const queries = useQueryClient();
   const [email, setEmail] = useState("");
   const [role, setTheRole] = useState("editor");
@@ -207,6 +208,7 @@ function Inviting({ onClose }: { onClose: () => void }) {
 }
 
 function Changing({ member: m, onClose }: { member: Member; onClose: () => void }) {
+  const roles = useRoleChoices();
   const queries = useQueryClient();
   const first = m.roles[0];
   const [role, setTheRole] = useState(first?.role ?? "viewer");
