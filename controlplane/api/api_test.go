@@ -313,7 +313,13 @@ func kinds() []wire.Kind {
 func (d *harness) join() plane {
 	d.t.Helper()
 	invited := d.want(d.as("operator", "POST", "/api/v1/planes/invitations", `{"region":"eu","kind":"regional"}`), 200)
-	p, user, ask := joining(d.t, invited.field(d.t, "token").(string))
+	return d.joinBy(invited.field(d.t, "token").(string))
+}
+
+// joinBy lets a plane join by an invitation.
+func (d *harness) joinBy(token string) plane {
+	d.t.Helper()
+	p, user, ask := joining(d.t, token)
 	body, err := json.Marshal(ask)
 	if err != nil {
 		d.t.Fatal(err)

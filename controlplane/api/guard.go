@@ -49,7 +49,7 @@ func (a *API) allow(c echo.Context, who store.Actor, r route) error {
 		}
 		web.SetCaller(c, who, org)
 	}
-	if a.cfg.Policy.Anywhere(action) {
+	if a.cfg.Policy.Anywhere(action) || a.cfg.Policy.OfInstallation(action) {
 		return a.cfg.Policy.Allow(ctx, web.SubjectOf(who), action, policy.Resource{})
 	}
 	on, err := a.resource(c)

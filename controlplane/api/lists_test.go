@@ -87,5 +87,64 @@ func TestListsHavePages(t *testing.T) {
 		if got := d.pages("operator", "/api/v1/planes?kind=private", "planes"); fmt.Sprint(got) != "[[]]" {
 			t.Errorf("private planes = %v, want none", got)
 		}
+		for _, role := range []string{"carrier", "reader"} {
+			d.want(d.as("owner", "PUT", "/api/v1/roles/"+role, `{"actions":["workspace:read"]}`), 204)
+			d.want(d.as("owner", "PUT", "/api/v1/policies/"+role, `{"language":"rules","text":"forbid: [duckdb]"}`), 204)
+		}
+		d.want(d.as("owner", "PUT", "/api/v1/policies/reader", `{"enabled":false}`), 204)
+		for path, want := range map[string]string{
+			"roles?fixed=false&limit=1":           "[[carrier] [reader]]",
+			"roles?sort=-name&q=R&limit=2":        "[[viewer reader] [owner marketer] [editor carrier] [auditor]]",
+			"roles?fixed=true&q=er&limit=2":       "[[marketer owner] [viewer]]",
+			"policies?limit=1":                    "[[carrier] [reader]]",
+			"policies?sort=-name":                 "[[reader carrier]]",
+			"policies?enabled=false":              "[[reader]]",
+			"policies?enabled=true&language=rego": "[[]]",
+			"policies?q=ARR&language=rules":       "[[carrier]]",
+		} {
+			member, _, _ := strings.Cut(path, "?")
+			if got := d.pages("admin", "/api/v1/"+path, member); fmt.Sprint(got) != want {
+				t.Errorf("%s = %v, want %s", path, got, want)
+			}
+		}
+		for _, path := range []string{"roles?fixed=yes", "roles?limit=0", "policies?language=lua", "policies?enabled=1", "policies?sort=age"} {
+			d.want(d.as("admin", "GET", "/api/v1/"+path, ""), 400)
+		}
 	})
+}
+
+// TestAPrivatePlaneIsOfItsOrganizationAlone: others neither see it nor put workspaces on it.
+func TestAPrivatePlaneIsOfItsOrganizationAlone(t *testing.T) {
+	t.Parallel()
+	d := sqlite(t)
+	for _, name := range []string{"north", "south"} {
+		made := d.want(d.as("operator", "POST", "/api/v1/orgs", fmt.Sprintf(`{"name":%q}`, name)), 200)
+		d.tokens[name] = d.token(d.accounts, store.OrganizationID(made.field(t, "id").(string)), "owner")
+	}
+	invite := func(body string) answer { return d.as("operator", "POST", "/api/v1/planes/invitations", body) }
+	d.want(invite(`{"region":"eu","kind":"private","organization":"nowhere"}`), 404)
+	d.want(invite(`{"region":"eu","kind":"regional","organization":"north"}`), 422)
+	private := d.joinBy(d.want(invite(`{"region":"eu","kind":"private","organization":"north"}`), 200).field(t, "token").(string))
+
+	place := func(org string) answer {
+		return d.as(org, "PUT", "/api/v1/orgs/"+org+"/workspaces/shop/config", applying(`{"workspace":"shop","region":"eu"}`))
+	}
+	if a := d.want(place("south"), 422); a.field(t, "problems", "0", "code") != "no_plane" {
+		t.Errorf("south's workspace with north's plane alone: %s, want the problem no_plane", a.text)
+	}
+	d.want(place("north"), 200)
+	for caller, sees := range map[string]bool{"north": true, "south": false, "viewer": false, "operator": true} {
+		for _, path := range []string{"/api/v1/planes", "/api/v1/planes?kind=private", "/api/v1/planes?region=eu"} {
+			a := d.want(d.as(caller, "GET", path, ""), 200)
+			if got := strings.Contains(string(a.text), string(private.id)); got != sees {
+				t.Errorf("%s as %s shows north's plane: %v, want %v", path, caller, got, sees)
+			}
+		}
+	}
+	if a := d.want(d.as("south", "GET", "/api/v1/status", ""), 200); strings.Contains(string(a.text), string(private.id)) {
+		t.Errorf("the status of south shows north's plane: %s", a.text)
+	}
+	if a := d.want(d.as("north", "GET", "/api/v1/status", ""), 200); !strings.Contains(string(a.text), string(private.id)) {
+		t.Errorf("the status of north lacks its plane: %s", a.text)
+	}
 }

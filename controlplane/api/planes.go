@@ -8,6 +8,7 @@ import (
 	"weir/controlplane/api/web"
 	"weir/controlplane/fleet"
 	"weir/controlplane/store"
+	"weir/shared/fault"
 	"weir/shared/id"
 	"weir/shared/secret"
 	"weir/shared/wire"
@@ -19,17 +20,40 @@ func (a *API) catalog(c echo.Context) error {
 
 func (a *API) invite(c echo.Context) error {
 	var in struct {
-		Region string          `json:"region"`
-		Kind   store.PlaneKind `json:"kind"`
+		Region       string          `json:"region"`
+		Kind         store.PlaneKind `json:"kind"`
+		Organization string          `json:"organization"`
 	}
 	if err := web.Decode(c, &in); err != nil {
 		return err
 	}
-	token, made, err := a.cfg.Fleet.Invite(c.Request().Context(), actor(c), in.Region, in.Kind, "")
+	owner, err := a.owner(c, in.Kind, in.Organization)
+	if err != nil {
+		return err
+	}
+	token, made, err := a.cfg.Fleet.Invite(c.Request().Context(), actor(c), in.Region, in.Kind, owner)
 	if err != nil {
 		return err
 	}
 	return c.JSON(http.StatusOK, map[string]any{"token": token, "region": made.Region, "expiresAt": made.ExpiresAt.UTC()})
+}
+
+// owner is the organization that a plane of this kind will belong to.
+//
+// fault.Missing: there is none of this name.
+func (a *API) owner(c echo.Context, kind store.PlaneKind, name string) (id.Organization, error) {
+	if name != "" { // a regional plane with one is refused later
+		org, err := a.cfg.Store.Tenancy().OrganizationByName(c.Request().Context(), name)
+		return id.Organization(org.ID), err
+	}
+	if kind != store.Private {
+		return "", nil
+	}
+	org, err := web.Organization(c)
+	if err != nil {
+		err = fault.New(fault.Invalid, "you are in several organizations: say in organization which of them the private plane belongs to")
+	}
+	return id.Organization(org), err
 }
 
 func (a *API) removePlane(c echo.Context) error {

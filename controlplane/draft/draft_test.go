@@ -67,7 +67,7 @@ func open(t *testing.T) *harness {
 	d, err := draft.New(draft.Config{Store: s, Review: reviews, Catalog: specs, Code: scripttest.Compiler(), Counts: func(context.Context, id.Plane) ([]wire.Count, error) {
 		calls++
 		return h.counts(calls - 1)
-	}, Place: func(ctx context.Context, region string) (store.Plane, error) {
+	}, Place: func(ctx context.Context, _ store.OrganizationID, region string) (store.Plane, error) {
 		planes, err := s.Planes(ctx, region)
 		if err == nil && len(planes) == 0 {
 			err = fault.New(fault.Missing, "no plane")

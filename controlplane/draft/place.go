@@ -26,7 +26,7 @@ func (s *Service) reviewPlace(ctx context.Context, by Proposal, p *plan) error {
 		if !workspace.ValidRegion(p.config.Region) {
 			return nil // the whole-config check says so
 		}
-		plane, err = s.cfg.Place(ctx, p.config.Region)
+		plane, err = s.cfg.Place(ctx, by.Organization, p.config.Region)
 		if err != nil && fault.KindOf(err) == fault.Missing {
 			p.problems = append(p.problems, fault.Problem{Path: "region", Code: "no_plane",
 				Text: "No data plane has joined the region " + p.config.Region + "; invite one first: weir plane invite --region " + p.config.Region + "."})

@@ -24,8 +24,8 @@ type Config struct {
 	Review  *review.Service
 	Catalog []catalog.Spec
 	// Place chooses the plane of a new workspace. fault.Missing: no plane of the
-	// region takes workspaces.
-	Place  func(ctx context.Context, region string) (store.Plane, error)
+	// region takes workspaces of the organization.
+	Place  func(ctx context.Context, org store.OrganizationID, region string) (store.Plane, error)
 	Counts removal.Counts
 	Code   *script.Compiler
 }

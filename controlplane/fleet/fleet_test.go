@@ -16,6 +16,7 @@ import (
 	"weir/controlplane/fleet"
 	"weir/controlplane/store"
 	"weir/controlplane/store/storetest"
+	"weir/controlplane/store/tenancy"
 	"weir/shared/fault"
 	"weir/shared/id"
 	"weir/shared/secret"
@@ -281,12 +282,12 @@ func TestPrivatePlanesHaveHubAccountsOfTheirOwn(t *testing.T) {
 func TestAWorkspaceIsPlacedInItsRegionOnTheFirstSharedPlane(t *testing.T) {
 	t.Parallel()
 	d := open(t)
-	_, err := d.Place(t.Context(), "eu")
+	_, err := d.Place(t.Context(), tenancy.Default, "eu")
 	wantKind(t, err, fault.Missing)
 	private := d.admit(t, "eu", "a", store.Private)
 	us := d.admit(t, "us", "b", store.Regional)
 	for region, want := range map[string]id.Plane{"eu": private.Plane, "us": us.Plane} {
-		if got, err := d.Place(t.Context(), region); err != nil || got.ID != want {
+		if got, err := d.Place(t.Context(), tenancy.Default, region); err != nil || got.ID != want {
 			t.Errorf("place in %s: got %s, %v; want %s", region, got.ID, err, want)
 		}
 	}
@@ -294,10 +295,10 @@ func TestAWorkspaceIsPlacedInItsRegionOnTheFirstSharedPlane(t *testing.T) {
 	shared := d.admit(t, "eu", "c", store.Regional)
 	d.pass(time.Second)
 	d.admit(t, "eu", "d", store.Regional)
-	if got, err := d.Place(t.Context(), "eu"); err != nil || got.ID != shared.Plane {
+	if got, err := d.Place(t.Context(), tenancy.Default, "eu"); err != nil || got.ID != shared.Plane {
 		t.Errorf("got %s, %v; want the first shared plane %s", got.ID, err, shared.Plane)
 	}
-	_, err = d.Place(t.Context(), "")
+	_, err = d.Place(t.Context(), tenancy.Default, "")
 	wantKind(t, err, fault.Missing)
 }
 

@@ -113,21 +113,45 @@ func account(region string, organization id.Organization) hub.Account {
 	return hub.Account{Region: region, Organization: organization}
 }
 
-// Place returns the plane that a new workspace of a region goes to: the regional
-// plane that joined first, or where there is none the private one that joined
-// first. fault.Missing: no plane has joined in this region.
-func (s *Service) Place(ctx context.Context, region string) (store.Plane, error) {
+// Place returns the plane that a new workspace of org in a region goes to: the regional
+// plane that joined first, or where there is none the private one of org that joined
+// first. fault.Missing: no such plane has joined in this region.
+func (s *Service) Place(ctx context.Context, org store.OrganizationID, region string) (store.Plane, error) {
 	planes, err := s.cfg.Store.Planes(ctx, region)
 	if err != nil {
 		return store.Plane{}, fmt.Errorf("place a workspace in %s: %w", region, err)
 	}
+	none := fault.New(fault.Missing, "no data plane has joined in region %q: invite one with weir plane invite --region", region)
 	if region == "" || len(planes) == 0 {
-		return store.Plane{}, fault.New(fault.Missing, "no data plane has joined in region %q: invite one with weir plane invite --region", region)
+		return store.Plane{}, none
 	}
 	if i := slices.IndexFunc(planes, func(p store.Plane) bool { return p.Kind == store.Regional }); i >= 0 {
 		return planes[i], nil
 	}
-	return planes[0], nil
+	for _, p := range planes {
+		takes, err := s.takes(ctx, p, org)
+		if err != nil {
+			return store.Plane{}, fmt.Errorf("place a workspace in %s: %w", region, err)
+		}
+		if takes {
+			return p, nil
+		}
+	}
+	return store.Plane{}, none
+}
+
+// takes reports whether a private plane takes workspaces of org. Of those that joined before
+// planes belonged to organizations, which are of none that there is, all do.
+func (s *Service) takes(ctx context.Context, p store.Plane, org store.OrganizationID) (bool, error) {
+	owner := store.OrganizationID(p.Organization)
+	if owner == org {
+		return true, nil
+	}
+	_, err := s.cfg.Store.Tenancy().Organization(ctx, owner)
+	if fault.KindOf(err) == fault.Missing {
+		return true, nil
+	}
+	return false, err
 }
 
 // silence is how old a plane's newest beat may be before it counts as

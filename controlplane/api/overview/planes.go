@@ -1,11 +1,15 @@
 package overview
 
 import (
+	"slices"
 	"time"
 
 	"github.com/labstack/echo/v4"
 
+	"weir/controlplane/api/web"
 	"weir/controlplane/fleet"
+	"weir/controlplane/policy"
+	"weir/controlplane/policy/action"
 	"weir/controlplane/store"
 	"weir/controlplane/store/listing"
 	"weir/shared/id"
@@ -48,6 +52,7 @@ func (h *Handlers) planes(c echo.Context, org store.OrganizationID, region strin
 	if err != nil {
 		return nil, err
 	}
+	list = slices.DeleteFunc(list, func(p store.Plane) bool { return !h.visible(c, p, rows) })
 	mine, err := h.alarmed(c, org, list)
 	if err != nil {
 		return nil, err
@@ -81,6 +86,21 @@ func (h *Handlers) planes(c echo.Context, org store.OrganizationID, region strin
 		out[i] = v
 	}
 	return out, nil
+}
+
+// visible reports whether the caller may know of a plane. A private one is for its own
+// organization, for whoever removes planes, and for who may read a workspace on it (rows).
+func (h *Handlers) visible(c echo.Context, p store.Plane, rows []listing.Row) bool {
+	if p.Kind != store.Private {
+		return true
+	}
+	for _, g := range web.Actor(c).Grants {
+		if g.Organization != "" && string(g.Organization) == string(p.Organization) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(rows, func(r listing.Row) bool { return r.Plane == p.ID }) ||
+		h.Policy.Allow(c.Request().Context(), web.Subject(c), action.RemovePlane, policy.Resource{}) == nil
 }
 
 // alarmed returns which of the workspaces that alarms are about the caller may read.

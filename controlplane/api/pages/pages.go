@@ -52,6 +52,14 @@ func Read(c echo.Context) (List, error) {
 	return l, nil
 }
 
+// OneOf refuses a parameter of the query that is there and none of values.
+func OneOf(c echo.Context, name string, values ...string) error {
+	if v := c.QueryParam(name); v != "" && !slices.Contains(values, v) {
+		return web.Reject(http.StatusBadRequest, "%s is %s", name, strings.Join(values, " or "))
+	}
+	return nil
+}
+
 // Cursor goes on behind the entry with a key, which is not empty.
 func Cursor(key string) string { return base64.RawURLEncoding.EncodeToString([]byte(key)) }
 

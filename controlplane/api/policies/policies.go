@@ -7,10 +7,12 @@ package policies
 
 import (
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/labstack/echo/v4"
 
+	"weir/controlplane/api/pages"
 	"weir/controlplane/api/web"
 	"weir/controlplane/draft"
 	"weir/controlplane/policy"
@@ -53,18 +55,34 @@ func (h *Handlers) Policies(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	l, err := pages.Read(c)
+	if err != nil {
+		return err
+	}
+	if err := pages.OneOf(c, "language", string(policies.Rego), string(policies.Rules)); err != nil {
+		return err
+	}
+	if err := pages.OneOf(c, "enabled", "true", "false"); err != nil {
+		return err
+	}
 	list, err := h.Store.Policies().List(c.Request().Context(), string(org))
 	if err != nil {
 		return err
 	}
-	out := struct {
+	all := []policyView{}
+	for _, p := range list {
+		language, enabled := c.QueryParam("language"), c.QueryParam("enabled")
+		if (language == "" || language == string(p.Language)) && (enabled == "" || enabled == strconv.FormatBool(p.Enabled)) {
+			all = append(all, viewPolicy(p))
+		}
+	}
+	name := func(p policyView) string { return p.Name }
+	page, next := pages.Paged(l, all, name, name)
+	return c.JSON(http.StatusOK, struct {
 		Policies []policyView `json:"policies"`
 		Operator []string     `json:"operator"`
-	}{make([]policyView, len(list)), h.Review.Operator()}
-	for i, p := range list {
-		out.Policies[i] = viewPolicy(p)
-	}
-	return c.JSON(http.StatusOK, out)
+		Next     string       `json:"next"`
+	}{page, h.Review.Operator(), next})
 }
 
 // ShowPolicy shows one with its text.

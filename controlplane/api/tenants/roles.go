@@ -8,6 +8,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"weir/controlplane/api/pages"
 	"weir/controlplane/api/web"
 	"weir/controlplane/policy"
 	"weir/controlplane/store"
@@ -28,18 +29,26 @@ func (h *Handlers) Roles(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := pages.OneOf(c, "fixed", "true", "false"); err != nil {
+		return err
+	}
 	own, err := h.tenancy.Roles(c.Request().Context(), org)
 	if err != nil {
 		return err
 	}
 	out := []roleView{}
-	for _, role := range h.Policy.Roles() {
-		out = append(out, roleView{string(role), texts(h.Policy.ActionsOf(role)), true})
+	if c.QueryParam("fixed") != "false" {
+		for _, role := range h.Policy.Roles() {
+			out = append(out, roleView{string(role), texts(h.Policy.ActionsOf(role)), true})
+		}
 	}
-	for _, r := range own {
-		out = append(out, roleView{r.Name, r.Actions, false})
+	if c.QueryParam("fixed") != "true" {
+		for _, r := range own {
+			out = append(out, roleView{r.Name, r.Actions, false})
+		}
 	}
-	return c.JSON(http.StatusOK, map[string]any{"roles": out})
+	name := func(r roleView) string { return r.Name }
+	return pages.Answer(c, "roles", out, name, name)
 }
 
 func texts(actions []policy.Action) []string {

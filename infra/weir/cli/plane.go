@@ -18,7 +18,7 @@ func newPlane(shell *console.Console) *cobra.Command {
 		Short: "Make a token with which one data plane may join",
 		Long: `Makes a token with which one data plane may join a region, once and within an
 hour. A regional plane is shared by all workspaces of its region; a private one
-belongs to one organization.`,
+belongs to one organization (--org, else your only one), which alone sees it.`,
 		Example: `  weir plane invite --region eu
   weir dataplane join --token TOKEN --control https://weir.example.com`,
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -1458,7 +1458,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** What can be granted in the organization; fixed ones first */
+        /** What can be granted in the organization */
         get: operations["roles"];
         put?: never;
         post?: never;
@@ -1643,7 +1643,7 @@ export interface paths {
             };
             cookie?: never;
         };
-        /** What can be granted in the organization; fixed ones first */
+        /** What can be granted in the organization */
         get: operations["rolesOfOrganization"];
         put?: never;
         post?: never;
@@ -2286,6 +2286,8 @@ export interface components {
         NewInvitation: {
             region: string;
             kind: components["schemas"]["PlaneKind"];
+            /** @description Of a private plane: the name of the organization that it belongs to, which alone sees it and puts workspaces on it; the caller's only organization, or default, when absent */
+            organization?: string;
         };
         Invitation: {
             token: string;
@@ -2861,6 +2863,8 @@ export interface components {
             next: string;
         };
         Roles: {
+            /** @description The next page's cursor */
+            next: string;
             roles: {
                 name: string;
                 actions: string[];
@@ -2873,6 +2877,8 @@ export interface components {
             actions: string[];
         };
         Policies: {
+            /** @description The next page's cursor */
+            next: string;
             policies: components["schemas"]["Policy"][];
             /** @description Names of the operator's policies, which are for all organizations */
             operator: string[];
@@ -5710,7 +5716,16 @@ export interface operations {
     };
     roles: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description What a name has in it, whatever the case */
+                q?: components["parameters"]["Query"];
+                sort?: components["parameters"]["Sort"];
+                /** @description The former page's `next` */
+                cursor?: components["parameters"]["Cursor"];
+                limit?: components["parameters"]["ListLimit"];
+                /** @description Only those that every organization has, or only those that this one made */
+                fixed?: boolean;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -5779,7 +5794,16 @@ export interface operations {
     };
     policies: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description What a name has in it, whatever the case */
+                q?: components["parameters"]["Query"];
+                sort?: components["parameters"]["Sort"];
+                /** @description The former page's `next` */
+                cursor?: components["parameters"]["Cursor"];
+                limit?: components["parameters"]["ListLimit"];
+                language?: "rego" | "rules";
+                enabled?: boolean;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -6015,7 +6039,16 @@ export interface operations {
     };
     rolesOfOrganization: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description What a name has in it, whatever the case */
+                q?: components["parameters"]["Query"];
+                sort?: components["parameters"]["Sort"];
+                /** @description The former page's `next` */
+                cursor?: components["parameters"]["Cursor"];
+                limit?: components["parameters"]["ListLimit"];
+                /** @description Only those that every organization has, or only those that this one made */
+                fixed?: boolean;
+            };
             header?: never;
             path: {
                 /** @description The organization's name; the same paths without it are about the caller's only organization, or default */
@@ -6091,7 +6124,16 @@ export interface operations {
     };
     policiesOfOrganization: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description What a name has in it, whatever the case */
+                q?: components["parameters"]["Query"];
+                sort?: components["parameters"]["Sort"];
+                /** @description The former page's `next` */
+                cursor?: components["parameters"]["Cursor"];
+                limit?: components["parameters"]["ListLimit"];
+                language?: "rego" | "rules";
+                enabled?: boolean;
+            };
             header?: never;
             path: {
                 /** @description The organization's name; the same paths without it are about the caller's only organization, or default */

@@ -208,10 +208,15 @@ func pages[T any](ctx context.Context, query url.Values, read func(ctx context.C
 	}
 }
 
-// Invite lets a plane of kind regional or private join a region.
+// Invite lets a plane of kind regional or private join a region. A private one will be of the
+// organization.
 func (c *Control) Invite(ctx context.Context, region, kind string) (Invitation, error) {
 	var out Invitation
-	err := c.Ask(ctx, http.MethodPost, "/planes/invitations", map[string]string{"region": region, "kind": kind}, &out)
+	in := map[string]string{"region": region, "kind": kind}
+	if kind == "private" && c.org != "" {
+		in["organization"] = c.org
+	}
+	err := c.Ask(ctx, http.MethodPost, "/planes/invitations", in, &out)
 	return out, err
 }
 
