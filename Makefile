@@ -51,6 +51,7 @@ web/dist/index.html: web/node_modules $(WEB_SOURCES)
 generate: web/node_modules ## write every generated file
 	go run ./shared/catalog/gen
 	go run ./shared/workspace/document/gen
+	go run ./infra/weir/cli/remote/openapi/gen
 	cd controlplane && go run ./store/generate
 	cd web && npm run --silent generate
 	gofmt -w shared/catalog controlplane/store/ent dataplane

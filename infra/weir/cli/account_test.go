@@ -72,7 +72,7 @@ func TestAccountsAreLookedAfter(t *testing.T) {
 		{"secret\na new password\n123456\n", "password", `POST /api/v1/me/password {"code":"123456","former":"secret","password":"a new password"}`, "the password is changed"},
 		{"a new password\n", "password --reset tok --control " + server.URL, `POST /api/v1/password/reset {"password":"a new password","token":"tok"}`, "the password is changed"},
 		{"secret\n123456\n654321\n", "authenticator enrol", `POST /api/v1/me/authenticator/confirm {"code":"654321"}`, "aaaa-bbbb"},
-		{"secret\n123456\n", "authenticator remove", `POST /api/v1/me/authenticator/remove {"password":"secret","code":"123456"}`, "the password alone"},
+		{"secret\n123456\n", "authenticator remove", `POST /api/v1/me/authenticator/remove {"code":"123456","password":"secret"}`, "the password alone"},
 		{"hush\n", "org oidc set --issuer https://idp.example --client-id weir --domain acme.example --secret", `"clientSecret":"hush"`, "https://idp.example as client weir"},
 		{"", "org sign-in --require-code", `PUT /api/v1/sign-in {"requireCode":true}`, "alone"},
 		{"", "member reset-authenticator bob@example.com", "DELETE /api/v1/members/bob@example.com/authenticator", "password alone"},

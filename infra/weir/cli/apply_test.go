@@ -83,7 +83,7 @@ source web: write key wk_made_web
 		t.Errorf("after two applies and a diff the revision is %d, want 1", n)
 	}
 	out := s.must("apply", "-f", file, "--output", "json")
-	if want := `{"workspaces":[{"workspace":"acme","number":2,"changes":[{"op":"change","kind":"destination","name":"hook","fields":["settings"]}],"state":"applied","problems":[]}]}` + "\n"; out != want {
+	if want := `{"workspaces":[{"workspace":"acme","number":2,"changes":[{"fields":["settings"],"kind":"destination","name":"hook","op":"change"}],"state":"applied","problems":[]}]}` + "\n"; out != want {
 		t.Errorf("json: %s, want %s", out, want)
 	}
 	s.file("weir.yaml", "workspace: acme\nregion: eu\n")

@@ -1,12 +1,12 @@
 package cli
 
 import (
-	"net/url"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"weir/infra/weir/cli/console"
+	"weir/infra/weir/cli/remote/openapi"
 	"weir/infra/weir/cli/remote/tenants"
 	"weir/shared/command"
 	"weir/shared/fault"
@@ -30,13 +30,8 @@ func (f *auditFilter) flags(cmd *cobra.Command) *cobra.Command {
 }
 
 // query is f as the API takes it. fault.Invalid: since is neither a duration nor a time.
-func (f *auditFilter) query(now time.Time) (url.Values, error) {
-	out := url.Values{}
-	for name, value := range map[string]string{"workspace": f.workspace, "actor": f.actor, "action": f.action, "object": f.object} {
-		if value != "" {
-			out.Set(name, value)
-		}
-	}
+func (f *auditFilter) query(now time.Time) (openapi.AuditParams, error) {
+	out := openapi.AuditParams{Workspace: f.workspace, Actor: f.actor, Action: f.action, Object: f.object}
 	if f.since == "" {
 		return out, nil
 	}
@@ -44,11 +39,11 @@ func (f *auditFilter) query(now time.Time) (url.Values, error) {
 	if err != nil {
 		ago, err := time.ParseDuration(f.since)
 		if err != nil || ago <= 0 {
-			return nil, fault.New(fault.Invalid, "--since takes a duration such as 24h, or a time such as 2026-01-31T12:00:00Z")
+			return out, fault.New(fault.Invalid, "--since takes a duration such as 24h, or a time such as 2026-01-31T12:00:00Z")
 		}
 		at = now.Add(-ago)
 	}
-	out.Set("since", at.UTC().Format(time.RFC3339))
+	out.Since = at.UTC().Truncate(time.Second)
 	return out, nil
 }
 

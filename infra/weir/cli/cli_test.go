@@ -299,7 +299,7 @@ func TestPlaneInvitePrintsTheJoinLine(t *testing.T) {
 	if out := s.must("plane", "invite", "--region", "eu"); !strings.Contains(out, "weir dataplane join --token inv_regional --control "+f.server.URL) {
 		t.Error(out)
 	}
-	if out := s.must("plane", "invite", "--region", "eu", "--kind", "private", "--output", "json"); out != `{"token":"inv_private","region":"eu","expiresAt":"2026-01-02T03:04:05Z"}`+"\n" {
+	if out := s.must("plane", "invite", "--region", "eu", "--kind", "private", "--output", "json"); out != `{"expiresAt":"2026-01-02T03:04:05Z","region":"eu","token":"inv_private"}`+"\n" {
 		t.Error(out)
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"weir/infra/weir/cli/remote"
+	"weir/infra/weir/cli/remote/openapi"
 	"weir/shared/fault"
 	"weir/shared/id"
 	"weir/shared/secret"
@@ -396,7 +397,7 @@ func (f *fake) compare(doc document.Document, prune bool) ([]remote.Change, []fa
 	return changes, problems
 }
 
-func compare(kind string, former, now map[string]string, prune bool) []remote.Change {
+func compare(kind openapi.ObjectKind, former, now map[string]string, prune bool) []remote.Change {
 	var out []remote.Change
 	for name, s := range now {
 		if was, ok := former[name]; !ok {
@@ -410,7 +411,7 @@ func compare(kind string, former, now map[string]string, prune bool) []remote.Ch
 			out = append(out, remote.Change{Op: "remove", Kind: kind, Name: name})
 		}
 	}
-	slices.SortFunc(out, func(a, b remote.Change) int { return strings.Compare(a.Op+a.Name, b.Op+b.Name) })
+	slices.SortFunc(out, func(a, b remote.Change) int { return strings.Compare(string(a.Op)+a.Name, string(b.Op)+b.Name) })
 	return out
 }
 

@@ -33,7 +33,7 @@ func newMember(shell *console.Console) *cobra.Command {
 				for _, r := range m.Roles {
 					roles = append(roles, roleText(r))
 				}
-				table.Add(m.Name, m.Kind, console.Dash(strings.Join(roles, ", ")))
+				table.Add(m.Name, string(m.Kind), console.Dash(strings.Join(roles, ", ")))
 			}
 			return table.Write(k.Out)
 		},

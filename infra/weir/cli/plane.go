@@ -69,7 +69,7 @@ belongs to one organization (--org, else your only one), which alone sees it.`,
 				for _, w := range p.Workspaces {
 					names = append(names, w.Workspace)
 				}
-				table.Add(p.Name, p.Region, p.Kind, console.Dash(p.Version), console.Since(p.LastBeat, now), console.Dash(strings.Join(names, ", ")))
+				table.Add(p.Name, p.Region, string(p.Kind), console.Dash(p.Version), console.Since(p.LastBeat, now), console.Dash(strings.Join(names, ", ")))
 			}
 			return table.Write(k.Out)
 		},

@@ -52,7 +52,7 @@ func NewSession(shell *console.Console) *cobra.Command {
 			}
 			table := console.Table{Head: []string{"SESSION", "ADDRESS", "PROGRAM", "BY", "SINCE", "SEEN"}}
 			for _, s := range all {
-				table.Add(s.ID, console.Dash(s.Address), console.Dash(s.Agent), s.By, s.CreatedAt.Local().Format("2006-01-02 15:04"), s.LastSeenAt.Local().Format("2006-01-02 15:04"))
+				table.Add(s.ID, console.Dash(s.Address), console.Dash(s.Agent), string(s.By), s.CreatedAt.Local().Format("2006-01-02 15:04"), s.LastSeenAt.Local().Format("2006-01-02 15:04"))
 			}
 			return table.Write(k.Out)
 		},

@@ -91,7 +91,7 @@ func (k invocation) provider(p accounts.KeptProvider) error {
 		joins += "; other sign-ins do not count, but an owner's"
 	}
 	k.Say("%s as client %s, for addresses of %s: %s", command.Clean(p.Issuer), command.Clean(p.ClientID), command.Clean(strings.Join(p.Domains, ", ")), command.Clean(joins))
-	k.Note("the provider has to allow these redirect URIs: %s", command.Clean(strings.Join(p.RedirectURIs, " ")))
+	k.Note("the provider has to allow these redirect URIs: %s", command.Clean(strings.Join(p.RedirectUris, " ")))
 	return nil
 }
 

@@ -75,17 +75,17 @@ func NewHistory(shell *console.Console) *cobra.Command {
 
 // by says who made a revision, and who approved it.
 func by(r tenants.Revision) string {
-	if r.Second == "" {
+	if r.ApprovedBy == "" {
 		return r.By
 	}
-	return r.By + ", approved by " + r.Second
+	return r.By + ", approved by " + r.ApprovedBy
 }
 
 // Summary counts changes: +1 source, ~2 destination.
 func Summary(changes []remote.Change) string {
 	counts := map[string]int{}
 	for _, c := range changes {
-		counts[marks[c.Op].sign+" "+c.Kind]++
+		counts[marks[string(c.Op)].sign+" "+string(c.Kind)]++
 	}
 	var out []string
 	for _, key := range slices.Sorted(maps.Keys(counts)) {
@@ -120,8 +120,8 @@ func (k invocation) showRevision() *cobra.Command {
 				return k.Print(r)
 			}
 			k.Say("revision %d of %s, by %s at %s", r.Number, command.Clean(ws.Name), command.Clean(r.By), r.At.Local().Format("2006-01-02 15:04:05"))
-			if r.Second != "" {
-				k.Say("approved by %s", command.Clean(r.Second))
+			if r.ApprovedBy != "" {
+				k.Say("approved by %s", command.Clean(r.ApprovedBy))
 			}
 			if r.Reason != "" {
 				k.Say("%s", command.Clean(r.Reason))

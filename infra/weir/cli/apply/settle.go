@@ -35,7 +35,7 @@ func (k invocation) changes(p *proposal) {
 	}
 	k.Say("workspace %s (%s)", command.Clean(p.name()), command.Clean(p.Document.Region))
 	for _, c := range p.diff.Changes {
-		m, ok := marks[c.Op]
+		m, ok := marks[string(c.Op)]
 		if !ok {
 			m.sign = "?"
 		}

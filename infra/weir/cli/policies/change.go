@@ -48,7 +48,7 @@ func (k invocation) listChanges() *cobra.Command {
 			}
 			table := console.Table{Head: []string{"CHANGE", "WORKSPACE", "STATE", "BY", "AT", "CHANGES", "DECIDED BY", "REASON"}}
 			for _, r := range all {
-				table.Add(strconv.FormatUint(r.Number, 10), r.Workspace, r.State, r.Author, r.At.Local().Format("2006-01-02 15:04:05"),
+				table.Add(strconv.FormatUint(r.Number, 10), r.Workspace, string(r.State), r.Author, r.At.Local().Format("2006-01-02 15:04:05"),
 					console.Dash(apply.Summary(r.Changes)), console.Dash(r.DecidedBy), console.Dash(console.OneLine(r.Reason, 60)))
 			}
 			return table.Write(k.Out)
@@ -85,7 +85,7 @@ func (k invocation) showChange() *cobra.Command {
 			if k.Output != console.AsTable {
 				return k.Print(r)
 			}
-			k.Say("change %d of %s on revision %d, by %s at %s: %s", r.Number, command.Clean(r.Workspace), r.Base, command.Clean(r.Author), r.At.Local().Format("2006-01-02 15:04:05"), command.Clean(r.State))
+			k.Say("change %d of %s on revision %d, by %s at %s: %s", r.Number, command.Clean(r.Workspace), r.Base, command.Clean(r.Author), r.At.Local().Format("2006-01-02 15:04:05"), command.Clean(string(r.State)))
 			if r.DecidedBy != "" {
 				k.Say("decided by %s", command.Clean(strings.TrimSpace(r.DecidedBy+" "+r.Note)))
 			}

@@ -44,7 +44,7 @@ func New(shell *console.Console) *cobra.Command {
 				if p.Enabled {
 					enabled = "yes"
 				}
-				table.Add(p.Name, p.Language, enabled, p.UpdatedAt.Local().Format("2006-01-02 15:04:05"), p.UpdatedBy)
+				table.Add(p.Name, string(p.Language), enabled, p.UpdatedAt.Local().Format("2006-01-02 15:04:05"), p.UpdatedBy)
 			}
 			return table.Write(k.Out)
 		},

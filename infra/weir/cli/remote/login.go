@@ -3,24 +3,11 @@ package remote
 import (
 	"context"
 	"net/http"
-	"net/url"
 	"time"
 
+	"weir/infra/weir/cli/remote/openapi"
 	"weir/shared/fault"
 )
-
-// Token is an API token without its value. Workspace is empty when it is good in
-// all.
-type Token struct {
-	ID         string     `json:"id"`
-	Name       string     `json:"name"`
-	Role       string     `json:"role"`
-	Workspace  string     `json:"workspace,omitempty"`
-	Scopes     []string   `json:"scopes,omitempty"`
-	CreatedAt  time.Time  `json:"createdAt"`
-	ExpiresAt  *time.Time `json:"expiresAt,omitempty"`  // nil: never
-	LastUsedAt *time.Time `json:"lastUsedAt,omitempty"` // to some minutes; nil: never
-}
 
 // SignedInFor is how long the token of a sign-in is good.
 const SignedInFor = 90 * 24 * time.Hour
@@ -33,16 +20,11 @@ type Signed struct{ Token, ID, Role string }
 // name. fault.Denied: the e-mail address, the password or the code is wrong, or the
 // account asks for a code and it is empty.
 func SignIn(ctx context.Context, address, email, password, code, name string) (Signed, error) {
-	e, err := newEnd("the control plane", address, "")
+	c, err := NewControl(address, "")
 	if err != nil {
 		return Signed{}, err
 	}
-	var who struct{ Role string }
-	in := map[string]string{"email": email, "password": password}
-	if code != "" {
-		in["code"] = code
-	}
-	answer, err := e.call(ctx, http.MethodPost, "/api/v1/login", nil, in, &who)
+	who, answer, err := exchange(ctx, c, api{}.Login(openapi.Login{Email: email, Password: password, Code: code}))
 	if err != nil && fault.KindOf(err) == fault.Denied && len(fault.ProblemsOf(err)) == 0 {
 		return Signed{}, fault.New(fault.Denied, "the e-mail address or the password is wrong, or the control plane at %s does not know them", address)
 	}
@@ -53,31 +35,31 @@ func SignIn(ctx context.Context, address, email, password, code, name string) (S
 	if err != nil {
 		return Signed{}, fault.New(fault.Unavailable, "the control plane at %s signed nobody in; check that no proxy removes its cookie", address)
 	}
-	session := http.Header{"Cookie": {cookies.Name + "=" + cookies.Value}, "X-Weir-Csrf": {"1"}}
-	var own struct{ Tokens []Token }
-	if _, err := e.call(ctx, http.MethodGet, "/api/v1/me/tokens", session, nil, &own); err != nil {
+	c.session = http.Header{"Cookie": {cookies.Name + "=" + cookies.Value}, "X-Weir-Csrf": {"1"}}
+	own, err := Do(ctx, c, api{}.MyTokens(openapi.MyTokensParams{Q: name}))
+	if err != nil {
 		return Signed{}, err
 	}
 	for _, t := range own.Tokens {
 		if t.Name != name {
 			continue
 		}
-		if _, err := e.call(ctx, http.MethodDelete, "/api/v1/me/tokens/"+url.PathEscape(t.ID), session, nil, nil); err != nil && fault.KindOf(err) != fault.Missing {
+		if _, err := Do(ctx, c, api{}.DeleteMyToken(t.ID)); err != nil && fault.KindOf(err) != fault.Missing {
 			return Signed{}, err
 		}
 	}
-	var made struct{ Token, ID string }
-	wish := map[string]any{"name": name, "expiresAt": time.Now().Add(SignedInFor).UTC()}
-	if _, err := e.call(ctx, http.MethodPost, "/api/v1/me/tokens", session, wish, &made); err != nil {
+	until := time.Now().Add(SignedInFor).UTC()
+	made, err := Do(ctx, c, api{}.CreateMyToken(openapi.CreateMyTokenParams{}, openapi.NewOwnToken{Name: name, ExpiresAt: &until}))
+	if err != nil {
 		return Signed{}, err
 	}
-	_, err = e.call(ctx, http.MethodPost, "/api/v1/logout", session, nil, nil)
-	return Signed{made.Token, made.ID, who.Role}, err
+	_, err = Do(ctx, c, api{}.Logout())
+	return Signed{made.Token, made.ID, string(who.Role)}, err
 }
 
 // SignOut revokes a token of a sign-in. One that is not good any more is no error.
 func (c *Control) SignOut(ctx context.Context, id string) error {
-	err := c.Ask(ctx, http.MethodDelete, "/me/tokens/"+url.PathEscape(id), nil, nil)
+	_, err := Do(ctx, c, api{}.DeleteMyToken(id))
 	if kind := fault.KindOf(err); err != nil && (kind == fault.Missing || kind == fault.Denied) {
 		return nil
 	}
@@ -86,31 +68,27 @@ func (c *Control) SignOut(ctx context.Context, id string) error {
 
 // Tokens returns all API tokens, by name.
 func (c *Control) Tokens(ctx context.Context) ([]Token, error) {
-	var out struct{ Tokens []Token }
-	err := c.Within(ctx, http.MethodGet, "/tokens", nil, &out)
-	return out.Tokens, err
+	return openapi.All(func(cursor string) ([]Token, string, error) {
+		page, err := Do(ctx, c, api{}.Tokens(openapi.TokensParams{Cursor: cursor}))
+		return page.Tokens, page.Next, err
+	})
 }
 
 // IssueToken makes an API token and returns its value, which is shown this once.
 // Without a workspace it is good in all of its organization, without scopes for all that its
 // role allows, without an end for ever.
 func (c *Control) IssueToken(ctx context.Context, t Token) (string, error) {
-	in := map[string]any{"name": t.Name, "role": t.Role}
-	if t.Workspace != "" {
-		in["workspace"] = t.Workspace
-	}
-	if len(t.Scopes) > 0 {
-		in["scopes"] = t.Scopes
-	}
+	in := openapi.NewToken{Name: t.Name, Role: t.Role, Workspace: t.Workspace, Scopes: t.Scopes}
 	if t.ExpiresAt != nil {
-		in["expiresAt"] = t.ExpiresAt.UTC()
+		until := t.ExpiresAt.UTC()
+		in.ExpiresAt = &until
 	}
-	var out struct{ Token string }
-	err := c.Within(ctx, http.MethodPost, "/tokens", in, &out)
+	out, err := Do(ctx, c, api{}.CreateToken(openapi.CreateTokenParams{}, in))
 	return out.Token, err
 }
 
 // RevokeToken ends a token at once. fault.Missing: there is none.
 func (c *Control) RevokeToken(ctx context.Context, id string) error {
-	return c.Within(ctx, http.MethodDelete, "/tokens/"+url.PathEscape(id), nil, nil)
+	_, err := Do(ctx, c, api{}.DeleteToken(id))
+	return err
 }

@@ -4,14 +4,15 @@ package accounts
 
 import (
 	"context"
-	"net/http"
-	"net/url"
 	"slices"
-	"time"
 
 	"weir/infra/weir/cli/remote"
+	"weir/infra/weir/cli/remote/openapi"
 	"weir/shared/fault"
 )
+
+// api makes the calls.
+type api = openapi.API
 
 // AsksForCode reports whether a refusal asks for a one-time code: the account has an
 // authenticator.
@@ -20,102 +21,78 @@ func AsksForCode(err error) bool {
 }
 
 // Session is a sign-in of the caller's account. By is password, code or provider.
-type Session struct {
-	ID         string    `json:"id"`
-	Address    string    `json:"address,omitempty"`
-	Agent      string    `json:"agent,omitempty"`
-	By         string    `json:"by"`
-	CreatedAt  time.Time `json:"createdAt"`
-	LastSeenAt time.Time `json:"lastSeenAt"`
-	ExpiresAt  time.Time `json:"expiresAt"`
-	Current    bool      `json:"current"`
-}
+type Session = openapi.Session
 
 // Sessions returns the sign-ins of the caller's account, the newest first.
 func Sessions(ctx context.Context, c *remote.Control) ([]Session, error) {
-	var out struct{ Sessions []Session }
-	err := c.Ask(ctx, http.MethodGet, "/me/sessions", nil, &out)
+	out, err := remote.Do(ctx, c, api{}.MySessions())
 	return out.Sessions, err
 }
 
 // EndSession ends one. fault.Missing: there is none.
 func EndSession(ctx context.Context, c *remote.Control, id string) error {
-	return c.Ask(ctx, http.MethodDelete, "/me/sessions/"+url.PathEscape(id), nil, nil)
+	_, err := remote.Do(ctx, c, api{}.EndMySession(id))
+	return err
 }
 
 // EndSessions ends all, and returns how many there were.
 func EndSessions(ctx context.Context, c *remote.Control) (int, error) {
-	var out struct{ Ended int }
-	err := c.Ask(ctx, http.MethodDelete, "/me/sessions", nil, &out)
-	return out.Ended, err
+	out, err := remote.Do(ctx, c, api{}.EndMySessions(openapi.EndMySessionsParams{}))
+	return int(out.Ended), err
 }
 
 // Authenticator says whether sign-ins of the caller's account ask for one-time codes.
-type Authenticator struct {
-	Enrolled      bool `json:"enrolled"`
-	RecoveryCodes int  `json:"recoveryCodes"` // that are left
-}
+type Authenticator = openapi.Authenticator
 
 // Enrolment is what an authenticator app is told.
-type Enrolment struct{ Secret, URI string }
+type Enrolment = openapi.Enrolment
 
 // Proof is what shows that the caller has the account.
-type Proof struct {
-	Password string `json:"password"`
-	Code     string `json:"code,omitempty"`
-}
+type Proof = openapi.AccountProof
 
 // TheAuthenticator returns that of the caller's account.
-func TheAuthenticator(ctx context.Context, c *remote.Control) (a Authenticator, err error) {
-	return a, c.Ask(ctx, http.MethodGet, "/me/authenticator", nil, &a)
+func TheAuthenticator(ctx context.Context, c *remote.Control) (Authenticator, error) {
+	return remote.Do(ctx, c, api{}.MyAuthenticator())
 }
 
 // Enrol makes an authenticator, which Confirm makes count.
-func Enrol(ctx context.Context, c *remote.Control, p Proof) (out Enrolment, err error) {
-	err = c.Ask(ctx, http.MethodPost, "/me/authenticator", p, &out)
-	return out, err
+func Enrol(ctx context.Context, c *remote.Control, p Proof) (Enrolment, error) {
+	return remote.Do(ctx, c, api{}.EnrolAuthenticator(p))
 }
 
 // Confirm has sign-ins ask for codes, and returns recovery codes.
 func Confirm(ctx context.Context, c *remote.Control, code string) ([]string, error) {
-	var out struct{ RecoveryCodes []string }
-	err := c.Ask(ctx, http.MethodPost, "/me/authenticator/confirm", map[string]string{"code": code}, &out)
+	out, err := remote.Do(ctx, c, api{}.ConfirmAuthenticator(openapi.OneTimeCode{Code: code}))
 	return out.RecoveryCodes, err
 }
 
 // NewRecoveryCodes returns others in place of those that are left.
 func NewRecoveryCodes(ctx context.Context, c *remote.Control, p Proof) ([]string, error) {
-	var out struct{ RecoveryCodes []string }
-	err := c.Ask(ctx, http.MethodPost, "/me/authenticator/recovery-codes", p, &out)
+	out, err := remote.Do(ctx, c, api{}.CreateRecoveryCodes(p))
 	return out.RecoveryCodes, err
 }
 
 // RemoveAuthenticator has sign-ins ask for no codes any more.
 func RemoveAuthenticator(ctx context.Context, c *remote.Control, p Proof) error {
-	return c.Ask(ctx, http.MethodPost, "/me/authenticator/remove", p, nil)
+	_, err := remote.Do(ctx, c, api{}.RemoveAuthenticator(p))
+	return err
 }
 
 // ChangePassword gives the caller's account another password.
 func ChangePassword(ctx context.Context, c *remote.Control, p Proof, password string) error {
-	in := map[string]string{"former": p.Password, "password": password}
-	if p.Code != "" {
-		in["code"] = p.Code
-	}
-	return c.Ask(ctx, http.MethodPost, "/me/password", in, nil)
+	_, err := remote.Do(ctx, c, api{}.ChangePassword(openapi.NewPassword{Former: p.Password, Password: password, Code: p.Code}))
+	return err
 }
 
 // ResetAuthenticator takes the authenticator of a member who lost it.
 func ResetAuthenticator(ctx context.Context, c *remote.Control, member string) error {
-	return c.Within(ctx, http.MethodDelete, "/members/"+url.PathEscape(member)+"/authenticator", nil, nil)
+	_, err := remote.Do(ctx, c, api{}.ResetAuthenticator(member))
+	return err
 }
 
 // PasswordLink makes a token by which a member chooses a new password.
-func PasswordLink(ctx context.Context, c *remote.Control, member string) (out struct {
-	Token     string    `json:"token"`
-	ExpiresAt time.Time `json:"expiresAt"`
-}, err error) {
-	err = c.Within(ctx, http.MethodPost, "/members/"+url.PathEscape(member)+"/password", nil, &out)
-	return out, err
+func PasswordLink(ctx context.Context, c *remote.Control, member string) (openapi.PasswordLink, error) {
+	return remote.Do(ctx, c, api{}.CreatePasswordLink(member, openapi.CreatePasswordLinkParams{}))
 }
 
 // ResetPassword uses such a token.
@@ -124,55 +101,39 @@ func ResetPassword(ctx context.Context, address, token, password string) error {
 	if err != nil {
 		return err
 	}
-	return c.Ask(ctx, http.MethodPost, "/password/reset", map[string]string{"token": token, "password": password}, nil)
+	_, err = remote.Do(ctx, c, api{}.ResetPassword(openapi.LinkUse{Token: token, Password: password}))
+	return err
 }
 
 // Provider is the identity provider of an organization. ClientSecret is sent where it is
 // not nil, and never shown.
-type Provider struct {
-	Issuer       string   `json:"issuer"`
-	ClientID     string   `json:"clientId"`
-	ClientSecret *string  `json:"clientSecret,omitempty"`
-	Domains      []string `json:"domains"`
-	Role         string   `json:"role"`
-	Required     bool     `json:"required"`
-}
+type Provider = openapi.NewIdentityProvider
 
 // KeptProvider is one as the control plane shows it.
-type KeptProvider struct {
-	Issuer       string   `json:"issuer"`
-	ClientID     string   `json:"clientId"`
-	HasSecret    bool     `json:"hasSecret"`
-	Domains      []string `json:"domains"`
-	Role         string   `json:"role"`
-	Required     bool     `json:"required"`
-	RedirectURIs []string `json:"redirectUris"`
-}
+type KeptProvider = openapi.IdentityProvider
 
 // TheProvider returns the organization's. fault.Missing: it has none.
-func TheProvider(ctx context.Context, c *remote.Control) (out KeptProvider, err error) {
-	err = c.Within(ctx, http.MethodGet, "/identity-provider", nil, &out)
-	return out, err
+func TheProvider(ctx context.Context, c *remote.Control) (KeptProvider, error) {
+	return remote.Do(ctx, c, api{}.IdentityProvider())
 }
 
 // SetProvider gives the organization its provider.
-func SetProvider(ctx context.Context, c *remote.Control, p Provider) (out KeptProvider, err error) {
-	err = c.Within(ctx, http.MethodPut, "/identity-provider", p, &out)
-	return out, err
+func SetProvider(ctx context.Context, c *remote.Control, p Provider) (KeptProvider, error) {
+	return remote.Do(ctx, c, api{}.SetIdentityProvider(p))
 }
 
 // RemoveProvider takes it. fault.Missing: there is none.
 func RemoveProvider(ctx context.Context, c *remote.Control) error {
-	return c.Within(ctx, http.MethodDelete, "/identity-provider", nil, nil)
+	_, err := remote.Do(ctx, c, api{}.RemoveIdentityProvider())
+	return err
 }
 
 // RequireCode says whether the organization asks for one-time codes; nil only asks.
 func RequireCode(ctx context.Context, c *remote.Control, required *bool) (bool, error) {
-	var out struct{ RequireCode bool }
-	if required == nil {
-		err := c.Within(ctx, http.MethodGet, "/sign-in", nil, &out)
-		return out.RequireCode, err
+	call := api{}.SignIn()
+	if required != nil {
+		call = api{}.SetSignIn(openapi.SignIn{RequireCode: *required})
 	}
-	err := c.Within(ctx, http.MethodPut, "/sign-in", map[string]bool{"requireCode": *required}, &out)
+	out, err := remote.Do(ctx, c, call)
 	return out.RequireCode, err
 }
