@@ -83,27 +83,15 @@ func (p *Publisher) Run(ctx context.Context) error {
 // up to the interval of complete comparisons, with jitter.
 const firstRetry = 250 * time.Millisecond
 
-// mostRest is the longest pause between comparisons that commits ask for.
-const mostRest = 250 * time.Millisecond
-
 func (p *Publisher) follow(ctx context.Context) error {
 	complete := time.NewTicker(p.cfg.Every)
 	defer complete.Stop()
 	failures := 0
 	all := true
 	for ctx.Err() == nil {
-		began := time.Now()
 		err := p.compare(ctx, all)
 		if ctx.Err() != nil {
 			return nil
-		}
-		// It reads all workspaces: while many are committed, no more than half of the time
-		// goes into that.
-		rest := time.After(min(time.Since(began), mostRest))
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-rest:
 		}
 		var again <-chan time.Time
 		if err != nil {
