@@ -1245,24 +1245,22 @@ type Spec struct {
 	// SentTo The fields that say where secrets are sent; secrets are sealed for their values
 	SentTo []string `json:"sentTo,omitempty"`
 
-	// Setup What people do before, each a sentence or statements
+	// Setup What people do before they use it
 	Setup []string `json:"setup,omitempty"`
 
-	// StandIn What the kind was proven against where there was no server of the vendor's; empty for the vendor's own
+	// StandIn What the kind was proven against where no server of the vendor's was there
 	StandIn string `json:"standIn,omitempty"`
 
 	// Streams Of a source whose rows are pulled: what it has
 	Streams []struct {
-		Cursor  string `json:"cursor,omitempty"`
-		Deletes string `json:"deletes"`
-		Doc     string `json:"doc"`
-
-		// Into The stream whose rows these are, where that is another
-		Into   string   `json:"into,omitempty"`
-		Key    []string `json:"key"`
-		Name   string   `json:"name"`
-		Off    bool     `json:"off,omitempty"`
-		Parent string   `json:"parent,omitempty"`
+		Cursor  string   `json:"cursor,omitempty"`
+		Deletes string   `json:"deletes"`
+		Doc     string   `json:"doc"`
+		Into    string   `json:"into,omitempty"`
+		Key     []string `json:"key"`
+		Name    string   `json:"name"`
+		Off     bool     `json:"off,omitempty"`
+		Parent  string   `json:"parent,omitempty"`
 	} `json:"streams,omitempty"`
 	Title string `json:"title"`
 }
