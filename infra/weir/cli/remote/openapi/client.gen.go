@@ -161,6 +161,12 @@ const (
 	PolicyLanguageRules PolicyLanguage = "rules"
 )
 
+// Defines values for PolicyTestLanguage.
+const (
+	PolicyTestLanguageRego  PolicyTestLanguage = "rego"
+	PolicyTestLanguageRules PolicyTestLanguage = "rules"
+)
+
 // Defines values for ProblemKind.
 const (
 	ProblemKindConflict    ProblemKind = "conflict"
@@ -1066,6 +1072,27 @@ type Policy struct {
 // PolicyLanguage defines model for Policy.Language.
 type PolicyLanguage string
 
+// PolicyTest defines model for PolicyTest.
+type PolicyTest struct {
+	Language PolicyTestLanguage `json:"language"`
+
+	// Name By which the answer names it; test without one
+	Name string `json:"name,omitempty"`
+	Text string `json:"text"`
+}
+
+// PolicyTestLanguage defines model for PolicyTest.Language.
+type PolicyTestLanguage string
+
+// PolicyVerdict defines model for PolicyVerdict.
+type PolicyVerdict struct {
+	// Needs Why it would ask for another person
+	Needs []Need `json:"needs"`
+
+	// Problems Why it would deny the configuration
+	Problems []FieldProblem `json:"problems"`
+}
+
 // Problem defines model for Problem.
 type Problem struct {
 	// Code Stable; /api/problems lists all
@@ -1764,6 +1791,9 @@ type ApplyJSONRequestBody = Apply
 // DiffJSONRequestBody defines body for Diff for application/json ContentType.
 type DiffJSONRequestBody = Propose
 
+// TestPolicyJSONRequestBody defines body for TestPolicy for application/json ContentType.
+type TestPolicyJSONRequestBody = PolicyTest
+
 // RollbackJSONRequestBody defines body for Rollback for application/json ContentType.
 type RollbackJSONRequestBody = Rollback
 
@@ -2280,6 +2310,13 @@ func (API) Apply(name WorkspaceParameter, params ApplyParams, body ApplyJSONRequ
 // Diff is POST /api/v1/workspaces/{name}/diff: What apply would change, and every problem that would stop it.
 func (API) Diff(name WorkspaceParameter, body DiffJSONRequestBody) Call[Difference] {
 	c := Call[Difference]{Method: "POST", Path: "/api/v1/workspaces/%s/diff", Scoped: true, Body: body}
+	c.Path = fmt.Sprintf(c.Path, url.PathEscape(fmt.Sprint(name)))
+	return c
+}
+
+// TestPolicy is POST /api/v1/workspaces/{name}/policy-test: What a policy, which need not be set, has against the newest configuration of the workspace as if that were committed anew; nothing is kept.
+func (API) TestPolicy(name WorkspaceParameter, body TestPolicyJSONRequestBody) Call[PolicyVerdict] {
+	c := Call[PolicyVerdict]{Method: "POST", Path: "/api/v1/workspaces/%s/policy-test", Scoped: true, Body: body}
 	c.Path = fmt.Sprintf(c.Path, url.PathEscape(fmt.Sprint(name)))
 	return c
 }

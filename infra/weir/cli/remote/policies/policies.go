@@ -53,18 +53,12 @@ func RemovePolicy(ctx context.Context, c *remote.Control, name string) error {
 
 // Verdict is what a policy says of a configuration: why it denies it, and why it asks for
 // another person.
-type Verdict struct {
-	Problems []fault.Problem `json:"problems"`
-	Needs    []approval.Need `json:"needs"`
-}
+type Verdict = openapi.PolicyVerdict
 
 // TryPolicy asks a policy, which need not be set, about the newest configuration of a
 // workspace as if that were committed anew. fault.Invalid: the policy is broken.
 func TryPolicy(ctx context.Context, c *remote.Control, p Policy, workspace string) (Verdict, error) {
-	in := map[string]any{"name": p.Name, "language": p.Language, "text": p.Text}
-	var out Verdict
-	err := c.Within(ctx, http.MethodPost, "/workspaces/"+url.PathEscape(workspace)+"/policy-test", in, &out)
-	return out, err
+	return remote.Do(ctx, c, api{}.TestPolicy(workspace, openapi.PolicyTest{Name: p.Name, Language: openapi.PolicyTestLanguage(p.Language), Text: p.Text}))
 }
 
 // ChangeRequest is a commit that waits for another person, or waited. Before and After
