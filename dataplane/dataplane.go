@@ -34,6 +34,7 @@ import (
 	"weir/dataplane/partition"
 	"weir/dataplane/pipeline/aside"
 	"weir/dataplane/plan"
+	"weir/dataplane/profile/lookup"
 	"weir/dataplane/profile/runs"
 	"weir/dataplane/pull"
 	"weir/dataplane/queue"
@@ -86,6 +87,7 @@ type DataPlane struct {
 	moves      *moves.Board
 	syncs      *syncs.Engine
 	profiles   *runs.Board
+	copies     *lookup.Store
 	pulls      *pull.Board
 	book       *record.Book      // of the jobs of these
 	histories  *temporal.Service // nil: without Temporal
@@ -189,6 +191,9 @@ func (d *DataPlane) run(ctx context.Context, k enrol.Keys, g *guard.Guard, l lis
 		return err
 	}
 	d.book = record.New(d.store.Table("schedule"), d.cfg.Log)
+	if d.copies, err = d.profileCopies(g); err != nil {
+		return err
+	}
 	d.profiles = d.profileRuns(g)
 	kinds := Kinds()
 	kinds.Code = d.compiler
@@ -251,6 +256,7 @@ func (d *DataPlane) startEngines(ctx context.Context) (stop func()) {
 	engines.Go(func() { d.moves.Run(ctx) })
 	engines.Go(func() { d.syncs.Run(ctx) })
 	engines.Go(func() { d.profiles.Run(ctx) })
+	engines.Go(func() { d.copies.Run(ctx) })
 	engines.Go(func() { d.pulls.Run(ctx) })
 	engines.Go(func() { d.book.Run(ctx) })
 	if d.histories != nil {

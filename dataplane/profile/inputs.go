@@ -55,7 +55,7 @@ const overlap = time.Hour
 // calls are the tables of calls, by what an input of events says.
 var calls = map[string]string{"track": "tracks", "identify": "identifies", "page": "pages", "screen": "screens", "group": "groups", "alias": "aliases"}
 
-// every are the columns that an input of all events has.
+// every are the columns that an input of all events has, beside call: what kind of call it was.
 var every = []string{"id", "user_id", "anonymous_id", "event", "timestamp", "received_at", "uuid_ts"}
 
 // Open looks at the warehouse's tables.
@@ -156,8 +156,8 @@ func (p *Profile) table(ctx context.Context, s tables.Session, in *input, schema
 func (p *Profile) all(ctx context.Context, s tables.Session, in *input) error {
 	var parts []string
 	in.columns = map[string]tables.Type{}
-	for _, table := range slices.Sorted(maps.Values(calls)) {
-		one := &input{}
+	for _, call := range slices.Sorted(maps.Keys(calls)) {
+		one, table := &input{}, calls[call]
 		var err error
 		if one.columns, err = tables.Columns(ctx, s, p.SQL, p.Home, table); err != nil {
 			return err
@@ -177,6 +177,8 @@ func (p *Profile) all(ctx context.Context, s tables.Session, in *input) error {
 			}
 			cols[i] += " as " + p.SQL.Quote(c)
 		}
+		cols = append(cols, "cast("+p.SQL.Text(call)+" as varchar) as call")
+		in.columns["call"] = tables.Text
 		name := p.SQL.Quote(p.Home) + "." + p.SQL.Quote(table)
 		in.tables = append(in.tables, name)
 		parts = append(parts, "select "+strings.Join(cols, ", ")+" from "+name)

@@ -193,7 +193,7 @@ func decisions(t *testing.T, s tables.Session, c profile.Config, at time.Time) {
 		t.Errorf("the preview of an audience is %+v, %v", v, err)
 	}
 	others := all(t, s, "select value, weir_id from user_ids where value in ('a9', 'u2', 'u3') order by value")
-	if n, err := profile.Erase(ctx, s, c, "", "email:ann@home.org", at); err != nil || n != 3 {
+	if _, n, err := profile.Erase(ctx, s, c, "", "email:ann@home.org", at); err != nil || n != 3 {
 		t.Errorf("erased %d identifiers, %v", n, err)
 	}
 	if _, err := profile.Do(ctx, s, c, at, profile.Options{Full: true}); err != nil {

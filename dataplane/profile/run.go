@@ -232,22 +232,22 @@ func way(links []identity.Link, a, b string) []Hop {
 
 // Erase removes a person: the rows of inputs that name an identifier of theirs, what
 // identity and profiles keep of them, and decisions about them. Numbers stay used. It says
-// how many identifiers they had. fault.Missing: nobody has the identifier.
-func Erase(ctx context.Context, s tables.Session, c Config, entity, id string, now time.Time) (ids int64, err error) {
+// who that was and how many identifiers they had. fault.Missing: nobody has the identifier.
+func Erase(ctx context.Context, s tables.Session, c Config, entity, id string, now time.Time) (person string, ids int64, err error) {
 	p, err := Open(ctx, s, c)
 	if err != nil {
-		return 0, err
+		return "", 0, err
 	}
 	x, err := Explain(ctx, s, c, entity, id, "")
 	if err != nil {
-		return 0, err
+		return "", 0, err
 	}
 	g := p.Graph(entity)
 	if err := g.Prepare(ctx, s); err != nil {
-		return 0, err
+		return "", 0, err
 	}
 	if err := p.Prepare(ctx, s); err != nil {
-		return 0, err
+		return "", 0, err
 	}
 	e := p.entity(entity)
 	err = s.Tx(ctx, func(in tables.Session) error {
@@ -260,5 +260,5 @@ func Erase(ctx context.Context, s tables.Session, c Config, entity, id string, n
 			"delete from "+c.SQL.Quote(e.Name+"_golden")+who, "delete from "+c.SQL.Quote(e.Name+"_audiences")+who, "delete from "+c.SQL.Quote(e.Name+"_moves")+who)
 		return err
 	})
-	return ids, err
+	return x.Person, ids, err
 }

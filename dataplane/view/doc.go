@@ -41,6 +41,7 @@
 //	POST /v1/profiles/decide   {"profile","kind","a","b","undo"}        profiles:decide
 //	POST /v1/profiles/publish  {"profile"}                              profiles:decide
 //	POST /v1/profiles/erase    {"profile","a"}                          profiles:decide
+//	GET  /v1/profiles/{type:value}/{traits|identifiers|events|audiences}?profiles=&entity=  profiles:lookup, or a key of a lookup
 //	POST /v1/query             {"destination","sql"}                    query
 //	POST /v1/preview/transformation {"code","libraries":[{"name","code"}],"events":[...]}  preview
 //	POST /v1/preview/destination    {"type","spec","settings","events":[...]}  preview

@@ -128,7 +128,8 @@ var floors = []floor{
 	{[]string{"weir/dataplane/identity/identitytest"}, nil},
 	{[]string{"weir/dataplane/profile"}, []string{"weir/shared/*", "weir/dataplane/tables", "weir/dataplane/identity"}},
 	{[]string{"weir/dataplane/profile/runs"}, []string{"weir/shared/*", "weir/dataplane/tables", "weir/dataplane/jobs", "weir/dataplane/profile", "weir/dataplane/warehouse"}},
-	{[]string{"weir/dataplane/view/profiles"}, []string{"weir/shared/*", "weir/dataplane/profile", "weir/dataplane/profile/runs", "weir/dataplane/tables", "weir/dataplane/view/endpoint", "weir/dataplane/warehouse"}},
+	{[]string{"weir/dataplane/profile/lookup"}, []string{"weir/shared/*", "weir/dataplane/tables", "weir/dataplane/profile"}},
+	{[]string{"weir/dataplane/view/profiles"}, []string{"weir/shared/*", "weir/dataplane/profile", "weir/dataplane/profile/lookup", "weir/dataplane/profile/runs", "weir/dataplane/tables", "weir/dataplane/view/endpoint", "weir/dataplane/warehouse"}},
 	{[]string{"weir/dataplane/warehouse"}, d1},
 	{[]string{"weir/dataplane/destination"}, append([]string{"weir/dataplane/destination/answer", "weir/dataplane/destination/fields", "weir/dataplane/destination/trust"}, d1...)},
 	{[]string{"weir/dataplane/destination/answer", "weir/dataplane/destination/fields"}, nil},
@@ -244,6 +245,7 @@ func family(contract, members string) []string {
 // keepers says who alone may import a library from outside.
 var keepers = map[string][]string{
 	"github.com/nats-io/nats.go":      {"weir/shared/wire/access", "weir/shared/wire/link", "weir/shared/wire/hub", "weir/dataplane/queue/natsstore*", "weir/infra/weir/stack"},
+	"go.etcd.io/bbolt":                {"weir/dataplane/profile/lookup"},
 	"github.com/nats-io/nats-server/": {"weir/shared/wire/hub", "weir/dataplane/queue/natsstore*", "weir/infra/weir/stack"},
 	"github.com/google/renameio/":     {"weir/shared/durable"},
 	"github.com/gofrs/flock":          {"weir/shared/durable"},

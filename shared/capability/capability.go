@@ -36,6 +36,7 @@ const (
 	RunSyncs          Action = "syncs:run"          // letting syncs run, pausing them, agreeing to what holds them
 	ReadProfiles      Action = "profiles:read"      // how runs of profiles stand, previews, and why identifiers belong together
 	RunProfiles       Action = "profiles:run"       // running profiles without delay
+	LookupProfiles    Action = "profiles:lookup"    // what is known of one person, for personalisation
 	DecideProfiles    Action = "profiles:decide"    // deciding about persons: blocking, linking, erasing, publishing what was held
 	ReadPulls         Action = "pulls:read"         // how far the streams of pulled sources are
 	ChangePulls       Action = "pulls:change"       // running, pausing, resetting them; shows cursors, which hold values
@@ -43,7 +44,7 @@ const (
 
 // Actions lists every action.
 func Actions() []Action {
-	return []Action{ReadLedger, ReadDead, RedriveDead, DiscardDead, ReadLive, ReadParked, ReadQuarantine, ReplayQuarantine, DiscardQuarantine, ReadLoads, StartLoads, Query, Preview, TestDestination, ReadJobs, StopJobs, ReadSyncs, RunSyncs, ReadProfiles, RunProfiles, DecideProfiles, ReadPulls, ChangePulls}
+	return []Action{ReadLedger, ReadDead, RedriveDead, DiscardDead, ReadLive, ReadParked, ReadQuarantine, ReplayQuarantine, DiscardQuarantine, ReadLoads, StartLoads, Query, Preview, TestDestination, ReadJobs, StopJobs, ReadSyncs, RunSyncs, ReadProfiles, RunProfiles, LookupProfiles, DecideProfiles, ReadPulls, ChangePulls}
 }
 
 // CountsOnly reports whether what is read has counts, states and codes alone, and nothing of

@@ -36,6 +36,8 @@ type Config struct {
 	Jobs   func() []Job
 	Owner  func() bool                // whether this process of the plane runs them
 	Merged func(id.Destination) int64 // rows that were loaded since the plane began
+	// Done is called after a run in the run's session. Its error is logged by its code alone.
+	Done   func(context.Context, id.Workspace, tables.Session, profile.Config) error
 	Now    func() time.Time
 	Log    *slog.Logger
 	Runner func(jobs.Config) jobs.Runner // nil: a jobs.Loop
@@ -229,7 +231,11 @@ func (b *Board) do(ctx context.Context, j Job, o profile.Options) {
 	defer cancel()
 	var r profile.Run
 	err := b.with(ctx, j, func(ctx context.Context, session tables.Session, c profile.Config) (err error) {
-		r, err = profile.Do(ctx, session, c, began, o)
+		if r, err = profile.Do(ctx, session, c, began, o); err == nil && b.c.Done != nil {
+			if err := b.c.Done(ctx, j.Workspace, session, c); err != nil {
+				b.c.Log.WarnContext(ctx, "copy of profiles not brought up to date", "workspace", j.Workspace, "profiles", j.Name, "code", warehouse.CodeOf(err))
+			}
+		}
 		return err
 	})
 	if r.Started.IsZero() {

@@ -66,7 +66,7 @@ func (e *Engines) Each(t *testing.T, test func(t *testing.T, w tables.Warehouse,
 }
 
 // Open opens an empty warehouse of an engine.
-func (e *Engines) Open(t *testing.T, name string) tables.Warehouse {
+func (e *Engines) Open(t testing.TB, name string) tables.Warehouse {
 	t.Helper()
 	deps := warehouse.Deps{DataDir: t.TempDir(), Owners: &warehouse.Owners{}, Workspace: "ws_test", Now: time.Now}
 	settings, secrets := `{"path":"lake","schema":"events"}`, map[string]secret.String{}
@@ -103,7 +103,7 @@ func (e *Engines) Open(t *testing.T, name string) tables.Warehouse {
 	return nil
 }
 
-func (e *Engines) postgres(t *testing.T) *postgrestest.Server {
+func (e *Engines) postgres(t testing.TB) *postgrestest.Server {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.server == nil {

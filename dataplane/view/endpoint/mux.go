@@ -74,8 +74,12 @@ func (m *Mux) HandleOpen(pattern string, f func(*http.Request) (answer any, err 
 // Handle admits requests to f by their capability and the guard. The answer becomes
 // JSON.
 func (m *Mux) Handle(pattern string, action capability.Action, f func(*Call) (answer any, err error)) {
+	m.handle(pattern, func(r *http.Request) (capability.Grant, error) { return m.admit(r, action) }, f)
+}
+
+func (m *Mux) handle(pattern string, admit func(*http.Request) (capability.Grant, error), f func(*Call) (answer any, err error)) {
 	m.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
-		grant, err := m.admit(r, action)
+		grant, err := admit(r)
 		if err != nil {
 			m.refuse(w, r, err)
 			return
@@ -87,6 +91,22 @@ func (m *Mux) Handle(pattern string, action capability.Action, f func(*Call) (an
 		}
 		write(w, http.StatusOK, "application/json", answer)
 	})
+}
+
+// HandleKeyed is Handle, and admits servers with a key too: workspace returns whose it is.
+// No page may use one.
+func (m *Mux) HandleKeyed(pattern string, action capability.Action, workspace func(token string) (id.Workspace, bool), f func(*Call) (answer any, err error)) {
+	m.handle(pattern, func(r *http.Request) (capability.Grant, error) {
+		token, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+		ws, ok := workspace(token)
+		switch {
+		case !ok:
+			return m.admit(r, action)
+		case r.Header.Get("Origin") != "":
+			return capability.Grant{}, fault.New(fault.Denied, "A key is for servers; a page asks with a capability.")
+		}
+		return capability.Grant{Plane: m.cfg.Plane, Workspace: ws, Action: action}, m.cfg.Guard.Action(action)
+	}, f)
 }
 
 // errNoCapability becomes 401; every other refusal of a capability is 403.

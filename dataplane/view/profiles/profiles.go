@@ -4,11 +4,13 @@
 package profiles
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
 
 	"weir/dataplane/profile"
+	"weir/dataplane/profile/lookup"
 	"weir/dataplane/profile/runs"
 	"weir/dataplane/tables"
 	"weir/dataplane/view/endpoint"
@@ -31,13 +33,14 @@ type in struct {
 }
 
 type calls struct {
-	board *runs.Board
-	now   func() time.Time
+	board  *runs.Board
+	copies *lookup.Store
+	now    func() time.Time
 }
 
 // Add adds the calls to a view's.
-func Add(m *endpoint.Mux, board *runs.Board, now func() time.Time) {
-	v := calls{board, now}
+func Add(m *endpoint.Mux, board *runs.Board, copies *lookup.Store, now func() time.Time) {
+	v := calls{board, copies, now}
 	m.Handle("GET /v1/profiles", capability.ReadProfiles, v.list)
 	m.Handle("POST /v1/profiles/preview", capability.ReadProfiles, v.preview)
 	m.Handle("POST /v1/profiles/explain", capability.ReadProfiles, v.explain)
@@ -45,15 +48,22 @@ func Add(m *endpoint.Mux, board *runs.Board, now func() time.Time) {
 	m.Handle("POST /v1/profiles/decide", capability.DecideProfiles, v.decide)
 	m.Handle("POST /v1/profiles/publish", capability.DecideProfiles, v.publish)
 	m.Handle("POST /v1/profiles/erase", capability.DecideProfiles, v.erase)
+	m.HandleKeyed("GET /v1/profiles/{identifier}/{part}", capability.LookupProfiles, v.workspace, v.lookup)
+}
+
+// status is how a profile stands, with its copy.
+type status struct {
+	runs.Status
+	Lookup *lookup.State `json:"lookup,omitempty"`
 }
 
 func (v calls) list(c *endpoint.Call) (any, error) {
 	if err := c.Whole(); err != nil {
 		return nil, err
 	}
-	all := v.board.Statuses(c.Grant.Workspace)
-	if all == nil {
-		all = []runs.Status{}
+	all := []status{}
+	for _, s := range v.board.Statuses(c.Grant.Workspace) {
+		all = append(all, status{s, v.copies.State(c.Grant.Workspace, s.Name)})
 	}
 	return map[string]any{"profiles": all}, nil
 }
@@ -158,8 +168,11 @@ func (v calls) erase(c *endpoint.Call) (any, error) {
 	}
 	var ids int64
 	err = v.with(c, i, func(ctx context.Context, s tables.Session, config profile.Config) (err error) {
-		ids, err = profile.Erase(ctx, s, config, i.Entity, i.A, v.now())
-		return err
+		var person string
+		if person, ids, err = profile.Erase(ctx, s, config, i.Entity, i.A, v.now()); err != nil {
+			return err
+		}
+		return v.copies.Forget(c.Grant.Workspace, config.Name, cmp.Or(i.Entity, config.Plan.Entities[0].Name), person)
 	})
 	return map[string]int64{"ids": ids}, err
 }

@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -33,6 +34,7 @@ profiles:
       - { name: email, latest: [traits.email] }
     audiences:
       - { name: buyers, where: { revenue: { over: 10 } } }
+    lookup: { events: 10, features: [revenue, email], keys: [{ name: shop, hash: "sha256:440e235cba057aa425c01b06bdd3727d62b910f5a13d4eeaa13a93515239ced9" }] }
 `
 
 // TestOnePersonOfManyIdentifiers is the profiles' job on one command: what a device, an
@@ -60,6 +62,27 @@ func TestOnePersonOfManyIdentifiers(t *testing.T) {
 	if out := run(t, 0, "", "audience", "export", "buyers", "--data-dir", in.Dir); strings.Count(out, "\n") != 1 || !contains(out, `"revenue":12.5`) {
 		t.Errorf("the audience is %s", out)
 	}
+	if out := run(t, 0, "", "profiles", "get", "email:Ann@home.org", "--data-dir", in.Dir); !contains(out, "revenue: 12.5") || !contains(out, "ageSeconds") {
+		t.Errorf("asked for, the person is %s", out)
+	}
+	if out := run(t, 0, "", "profiles", "get", "user_id:u1", "--part", "events", "--data-dir", in.Dir); !contains(out, "event: login") || !contains(out, "event: identify") {
+		t.Errorf("the last events are %s", out)
+	}
+	keyed := func(key, path string) string {
+		status, body := look(t, "GET", in.View+path, key, "", "")
+		return fmt.Sprint(status, " ", body)
+	}
+	if got := keyed("weirlookup_e2e", "/v1/profiles/anonymous_id:a1/audiences"); !strings.HasPrefix(got, "200") || !contains(got, `"buyers"`) {
+		t.Errorf("a server is answered %s", got)
+	}
+	for _, key := range []string{"weirlookup_other", ""} {
+		if got := keyed(key, "/v1/profiles/anonymous_id:a1/audiences"); !strings.HasPrefix(got, "401") && !strings.HasPrefix(got, "403") {
+			t.Errorf("the key %q is answered %s", key, got)
+		}
+	}
+	if got := keyed("weirlookup_e2e", "/v1/profiles"); strings.HasPrefix(got, "200") {
+		t.Errorf("a key opens more than persons: %s", got)
+	}
 	if out := run(t, 0, "", "audience", "list", "--data-dir", in.Dir); !contains(out, `"persons":1`) {
 		t.Errorf("the audiences are %s", out)
 	}
@@ -81,4 +104,7 @@ func TestOnePersonOfManyIdentifiers(t *testing.T) {
 	run(t, 0, "", "profiles", "erase", "email:ann@home.org", "--data-dir", in.Dir)
 	one("select count(*) as n from profiles.user_ids where value in ('u1', 'ann@home.org')", `{"n":0}`)
 	one("select count(*) as n from identifies", `{"n":0}`)
+	if got := keyed("weirlookup_e2e", "/v1/profiles/user_id:u1/traits"); !strings.HasPrefix(got, "404") {
+		t.Errorf("an erased person is answered %s", got)
+	}
 }

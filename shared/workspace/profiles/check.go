@@ -58,6 +58,7 @@ func Check(p Plan, at string) []fault.Problem {
 			k.condition(path+".where", c, k.features)
 		}
 	}
+	k.lookup(p.Lookup)
 	return k.problems
 }
 

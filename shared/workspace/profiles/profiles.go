@@ -22,6 +22,7 @@ type Plan struct {
 	Inputs    []Input    `json:"inputs" doc:"Rows: evidence for identity and what features are made of alike"`
 	Features  []Feature  `json:"features,omitempty" doc:"One value for each person"`
 	Audiences []Audience `json:"audiences,omitempty" doc:"Sets of persons"`
+	Lookup    *Lookup    `json:"lookup,omitempty" added:"lookup" doc:"A copy in the plane from which requests about one person are answered within milliseconds"`
 }
 
 // Schema is the schema of a warehouse that the tables of profiles are in.

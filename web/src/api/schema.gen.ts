@@ -2606,6 +2606,8 @@ export interface components {
             features?: components["schemas"]["Feature"][];
             /** @description Sets of persons */
             audiences?: components["schemas"]["Audience"][];
+            /** @description A copy in the plane from which requests about one person are answered within milliseconds */
+            lookup?: components["schemas"]["Lookup"];
         };
         Entity: {
             /** @description Such as user; 1 to 30 of a-z, 0-9 and '_', a letter first */
@@ -2713,6 +2715,20 @@ export interface components {
             where: {
                 [key: string]: unknown;
             };
+        };
+        Lookup: {
+            /** @description The features that are answered; all when absent */
+            features?: string[];
+            /** @description How many of a person's last events are answered; none when absent */
+            events?: number;
+            /** @description Who may ask without a capability, for servers: what 'weir profiles key' makes */
+            keys?: components["schemas"]["LookupKey"][];
+        };
+        LookupKey: {
+            /** @description Who has it; 1 to 40 of a-z, 0-9 and '_', a letter first */
+            name: string;
+            /** @description sha256: and the SHA-256 of the key in hexadecimal digits */
+            hash: string;
         };
         Sync: {
             /** @description 1 to 64 letters, digits, spaces, '_', '-' and '.', a letter or digit first and last */
@@ -3012,7 +3028,7 @@ export interface components {
             /** @description The workspace's name */
             workspace: string;
             /** @enum {string} */
-            action: "ledger:read" | "dead:read" | "dead:redrive" | "dead:discard" | "live:read" | "parked:read" | "quarantine:read" | "quarantine:replay" | "quarantine:discard" | "loads:read" | "loads:start" | "query" | "preview" | "destination:test" | "jobs:read" | "jobs:stop" | "syncs:read" | "syncs:run" | "profiles:read" | "profiles:run" | "profiles:decide" | "pulls:read" | "pulls:change";
+            action: "ledger:read" | "dead:read" | "dead:redrive" | "dead:discard" | "live:read" | "parked:read" | "quarantine:read" | "quarantine:replay" | "quarantine:discard" | "loads:read" | "loads:start" | "query" | "preview" | "destination:test" | "jobs:read" | "jobs:stop" | "syncs:read" | "syncs:run" | "profiles:read" | "profiles:run" | "profiles:lookup" | "profiles:decide" | "pulls:read" | "pulls:change";
             /** @description Only for these, by name; absent or empty means all */
             sources?: string[];
             /** @description Only for these, by name; absent or empty means all */

@@ -32,7 +32,7 @@ func New(shell *console.Console) *cobra.Command {
 	cmd := console.Group("profiles", "Persons of a warehouse: their identifiers, features and audiences",
 		newRun(shell, "run", "Run profiles without delay", false), newRun(shell, "publish", "Run profiles, whatever their gate holds", true), newStatus(shell), newPreview(shell, "preview", "feature or audience"),
 		newExplain(shell), newDecide(shell, "block", 1, "An identifier is nobody's"), newDecide(shell, "link", 2, "Two identifiers are one person's"),
-		newDecide(shell, "unlink", 2, "The link between two identifiers does not count"), newErase(shell))
+		newDecide(shell, "unlink", 2, "The link between two identifiers does not count"), newErase(shell), newGet(shell), newKey(shell))
 	cmd.Aliases = []string{"profile"}
 	return cmd
 }
@@ -82,7 +82,14 @@ type status struct {
 	Waits   bool       `json:"waits"`
 	Ended   int64      `json:"ended"`
 	Next    *time.Time `json:"next,omitempty"`
-	Last    *struct {
+	Lookup  *struct {
+		Persons int64     `json:"persons"`
+		Bytes   int64     `json:"bytes"`
+		Run     int64     `json:"run"`
+		AsOf    time.Time `json:"asOf"`
+		Code    string    `json:"code,omitempty"`
+	} `json:"lookup,omitempty"`
+	Last *struct {
 		Run      int64           `json:"run"`
 		Started  time.Time       `json:"startedAt"`
 		Seconds  float64         `json:"seconds"`
