@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"go.etcd.io/bbolt"
+	bbolterrors "go.etcd.io/bbolt/errors"
 
 	"weir/dataplane/profile"
 	"weir/shared/durable"
@@ -80,7 +81,7 @@ func buckets() [][]byte {
 // openFile opens a copy, anew when it is damaged.
 func openFile(path string) (*file, error) {
 	db, err := openDB(path)
-	if err != nil && !errors.Is(err, bbolt.ErrTimeout) && !errors.Is(err, os.ErrPermission) {
+	if err != nil && !errors.Is(err, bbolterrors.ErrTimeout) && !errors.Is(err, os.ErrPermission) {
 		if os.Remove(path) == nil { // the warehouse has what was in it
 			db, err = openDB(path)
 		}
