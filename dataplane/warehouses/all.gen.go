@@ -7,6 +7,7 @@ import (
 	"weir/dataplane/warehouse"
 	"weir/dataplane/warehouses/bq"
 	"weir/dataplane/warehouses/duckdb"
+	"weir/dataplane/warehouses/mysql"
 	"weir/dataplane/warehouses/postgres"
 	"weir/dataplane/warehouses/rs"
 	"weir/dataplane/warehouses/snowflake"
@@ -17,6 +18,7 @@ func All() []warehouse.Kind {
 	return []warehouse.Kind{
 		bq.Kind,
 		duckdb.Kind,
+		mysql.Kind,
 		postgres.Kind,
 		rs.Kind,
 		snowflake.Kind,

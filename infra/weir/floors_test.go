@@ -54,7 +54,8 @@ var floors = []floor{
 	{[]string{"weir/shared/wire/hub"}, append([]string{"weir/shared/durable"}, wireEnd...)},
 	{[]string{"weir/shared/wire/edge"}, wireEnd},
 	{[]string{"weir/shared/wire", "weir/shared/telemetry"}, []string{"weir/shared/id", "weir/shared/fault", "weir/shared/catalog", "weir/shared/secret", "weir/shared/capability", "weir/shared/workspace"}},
-	{[]string{"weir/shared/telemetry/telemetrytest", "weir/shared/postgrestest", "weir/shared/mutationtest"}, nil},
+	{[]string{"weir/shared/telemetry/telemetrytest", "weir/shared/servertest", "weir/shared/mutationtest"}, nil},
+	{[]string{"weir/shared/postgrestest"}, []string{"weir/shared/servertest"}},
 
 	{[]string{"weir/controlplane/store/chain"}, []string{"weir/controlplane/store/ent*"}},
 	{[]string{"weir/controlplane/store/database"}, []string{"weir/shared/fault", "weir/migrations", "weir/controlplane/store/chain", "weir/controlplane/store/ent*"}},
@@ -265,6 +266,7 @@ var keepers = map[string][]string{
 	"github.com/nats-io/jwt/":         {"weir/shared/wire*"},
 	"github.com/nats-io/nuid":         {"weir/dataplane/queue/natsstore*"},
 	"github.com/jackc/pgx/":           {"weir/controlplane/store*", "weir/dataplane/warehouses/*"},
+	"github.com/go-sql-driver/mysql":  {"weir/dataplane/warehouses/mysql"},
 }
 
 var forbiddenNames = []string{"util", "utils", "common", "helper", "helpers", "misc", "base", "core", "manager", "types", "models"}

@@ -285,7 +285,7 @@ func command(p pkg) bool {
 
 // dialers are who may open connections without egress, which keeps tenants'
 // addresses within what the plane's owner allows.
-var dialers = []string{"weir/shared/egress", "weir/shared/postgrestest", "weir/infra/weir/bench*"}
+var dialers = []string{"weir/shared/egress", "weir/shared/postgrestest", "weir/shared/servertest", "weir/infra/weir/bench*"}
 
 // uses returns those of names, given as "path.Name", that the file takes from
 // other packages, under whatever name it imports them.

@@ -11,12 +11,14 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"weir/shared/servertest"
 )
 
 // Pooler is a running PgBouncer before a Server.
 type Pooler struct {
 	dir string // socket, configuration and log
-	process
+	servertest.Process
 }
 
 // poolerPort is the port in the name of a pooler's socket.
@@ -80,7 +82,7 @@ max_client_conn = 500
 	if err != nil {
 		return err
 	}
-	return p.start(exec.Command(bin, name), p.dir, who, syscall.SIGTERM) // at once
+	return p.Process.Start(exec.Command(bin, name), p.dir, who, syscall.SIGTERM) // at once
 }
 
 // await asks until the pooler takes connections.
@@ -91,7 +93,7 @@ func (p *Pooler) await(ctx context.Context) error {
 			return conn.Close()
 		}
 		select {
-		case <-p.gone:
+		case <-p.Gone():
 			text, _ := os.ReadFile(filepath.Join(p.dir, "log"))
 			return fmt.Errorf("pgbouncer ended:\n%s", text)
 		case <-ctx.Done():
@@ -113,4 +115,4 @@ func (p *Pooler) URL(user, password, database string) string {
 }
 
 // Close stops the pooler and removes its folder.
-func (p *Pooler) Close() error { return errors.Join(p.end(), os.RemoveAll(p.dir)) }
+func (p *Pooler) Close() error { return errors.Join(p.End(), os.RemoveAll(p.dir)) }

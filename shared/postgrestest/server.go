@@ -19,6 +19,8 @@ import (
 	"strconv"
 	"syscall"
 	"time"
+
+	"weir/shared/servertest"
 )
 
 // startDeadline is how long initdb and the server's start may take together; a
@@ -31,7 +33,7 @@ type Server struct {
 	bin  string // the folder of its programs
 	dir  string // socket, data and log
 	port string // of the socket, and of 127.0.0.1 where it listens there
-	process
+	servertest.Process
 }
 
 // Start runs initdb and a server in a new folder under the system's temporary
@@ -84,7 +86,7 @@ func (s *Server) Dir() string { return s.dir }
 
 // Close stops the server at once and removes its folder.
 func (s *Server) Close() error {
-	return errors.Join(s.process.end(), os.RemoveAll(s.dir))
+	return errors.Join(s.End(), os.RemoveAll(s.dir))
 }
 
 // URL returns the address of a database of the server, without listen, whose
@@ -154,14 +156,14 @@ func (s *Server) init(ctx context.Context, who *syscall.Credential) error {
 func (s *Server) run(who *syscall.Credential, host string) error {
 	cmd := exec.Command(filepath.Join(s.bin, "postgres"), "-D", filepath.Join(s.dir, "data"), "-k", s.dir, "-p", s.port,
 		"-c", "listen_addresses="+host, "-c", "fsync=off", "-c", "full_page_writes=off", "-c", "max_connections=200")
-	return s.process.start(cmd, s.dir, who, syscall.SIGQUIT) // immediate shutdown, its children too
+	return s.Process.Start(cmd, s.dir, who, syscall.SIGQUIT) // immediate shutdown, its children too
 }
 
 // await asks until the server answers.
 func (s *Server) await(ctx context.Context) error {
 	for s.Exec(ctx, "postgres", "select 1") != nil {
 		select {
-		case <-s.gone:
+		case <-s.Gone():
 			text, _ := os.ReadFile(filepath.Join(s.dir, "log"))
 			return fmt.Errorf("postgres ended:\n%s", text)
 		case <-ctx.Done():

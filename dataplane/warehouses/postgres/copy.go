@@ -28,51 +28,12 @@ func (l *lines) write(ctx context.Context, blobs blob.Store, out *bufio.Writer, 
 			_, _ = out.Write(strconv.AppendInt(out.AvailableBuffer(), seq, 10)) // a failed write shows at Flush
 			_ = out.WriteByte('\t')
 		}
-		for i, v := range values {
-			if i > 0 {
-				_ = out.WriteByte('\t')
-			}
-			if v == nil {
-				_, _ = out.WriteString(`\N`)
-				continue
-			}
-			escape(out, v)
-		}
-		return out.WriteByte('\n')
+		return texts.Line(out, values)
 	})
 	if err != nil {
 		return err
 	}
 	return out.Flush()
-}
-
-// escape writes a text as COPY reads it; NUL, which it cannot hold, as U+FFFD.
-func escape(out *bufio.Writer, v []byte) {
-	start := 0
-	for i, c := range v {
-		if c > '\\' || c >= ' ' && c != '\\' {
-			continue
-		}
-		var by string
-		switch c {
-		case '\\':
-			by = `\\`
-		case '\n':
-			by = `\n`
-		case '\r':
-			by = `\r`
-		case '\t':
-			by = `\t`
-		case 0:
-			by = "\uFFFD"
-		default:
-			continue
-		}
-		_, _ = out.Write(v[start:i])
-		_, _ = out.WriteString(by)
-		start = i + 1
-	}
-	_, _ = out.Write(v[start:])
 }
 
 func joined(names []string, format string) string {

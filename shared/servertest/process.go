@@ -1,4 +1,7 @@
-package postgrestest
+// Package servertest runs real servers for tests, from the binaries that are installed.
+// Where there are none, it says what to install. Servers die with the process that
+// started them.
+package servertest
 
 import (
 	"fmt"
@@ -9,16 +12,19 @@ import (
 	"syscall"
 )
 
-// process is a running program, which dies with this one.
-type process struct {
+// Process is a running program, which dies with this one.
+type Process struct {
 	stop chan struct{}
 	gone chan struct{} // closed when it ended
 	done chan error
 }
 
-// start runs cmd in dir as who, with its output in the file log there. halt is the
+// Gone is closed when the program ended.
+func (p *Process) Gone() <-chan struct{} { return p.gone }
+
+// Start runs cmd in dir as who, with its output in the file log there. halt is the
 // signal that ends it.
-func (p *process) start(cmd *exec.Cmd, dir string, who *syscall.Credential, halt syscall.Signal) error {
+func (p *Process) Start(cmd *exec.Cmd, dir string, who *syscall.Credential, halt syscall.Signal) error {
 	p.stop, p.gone, p.done = make(chan struct{}), make(chan struct{}), make(chan error, 1)
 	cmd.Dir = dir
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: who, Pdeathsig: syscall.SIGKILL}
@@ -27,15 +33,15 @@ func (p *process) start(cmd *exec.Cmd, dir string, who *syscall.Credential, halt
 	return <-started
 }
 
-// end stops the program and waits for it; that it ended before is an error.
-func (p *process) end() error {
+// End stops the program and waits for it; that it ended before is an error.
+func (p *Process) End() error {
 	close(p.stop)
 	return <-p.done
 }
 
 // hold starts the program and waits for it. It holds its thread until the program
 // ended, because the program is killed when the thread that started it ends.
-func (p *process) hold(cmd *exec.Cmd, output string, halt syscall.Signal, started chan<- error) {
+func (p *Process) hold(cmd *exec.Cmd, output string, halt syscall.Signal, started chan<- error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	log, err := os.Create(output)
