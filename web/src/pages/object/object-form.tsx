@@ -14,6 +14,7 @@ import { placeOf } from "../review/problems";
 import { Trouble } from "../trouble";
 import { FieldInput, put } from "./field-input";
 import { wrong, wrongName } from "./kinds";
+import { PullInput } from "./pull-input";
 import { movedSecrets, sealed } from "./sealing";
 import { SecretInput } from "./secret-input";
 
@@ -40,6 +41,7 @@ export function ObjectForm({ kind, spec, opened, isNew, configured, act, onDone,
   const [settings, setSettings] = useState<Record<string, unknown>>(opened.settings ?? {});
   const [typed, setTyped] = useState<Record<string, string>>({});
   const [disabled, setDisabled] = useState(opened.disabled ?? false);
+  const [pull, setPull] = useState("pull" in opened ? opened.pull : undefined);
   const [problems, setProblems] = useState<Record<string, string>>({});
   const published = objectsOf(configured.published, kind).find((o) =>
     opened.id ? o.id === opened.id : o.name === opened.name,
@@ -52,7 +54,8 @@ export function ObjectForm({ kind, spec, opened, isNew, configured, act, onDone,
       const found = check();
       if (Object.keys(found).length > 0) return void setProblems(found);
       const secrets = await sealed({ kind, spec, workspace, planes: all.planes, opened, published, settings, typed });
-      const object = clean({ ...opened, ...secrets, name, settings, disabled });
+      const { pull: _, ...rest } = { pull: undefined, ...opened };
+      const object = clean({ ...rest, ...secrets, name, settings, disabled, ...(pull ? { pull } : {}) });
       const edits = withEdit(configured.draft.edits, {
         kind,
         key: opened.name,
@@ -104,11 +107,15 @@ export function ObjectForm({ kind, spec, opened, isNew, configured, act, onDone,
       settings[f.name] !== undefined || Object.keys(problems).some((p) => p === f.name || p.startsWith(`${f.name}.`)),
   );
   const known = new Set(["name", ...fields.map((f) => f.name), ...secrets.map((f) => `secrets.${f.name}`)]);
-  const others = Object.entries(problems).filter(([path]) => !known.has(path) && !known.has(path.split(".")[0] ?? ""));
+  const ofPull = Object.entries(problems).find(([path]) => path.startsWith("pull"));
+  const others = Object.entries(problems).filter(
+    ([path]) => !known.has(path) && !known.has(path.split(".")[0] ?? "") && !(spec.streams && path.startsWith("pull")),
+  );
   const changed =
     isNew ||
     name !== opened.name ||
     disabled !== (opened.disabled ?? false) ||
+    !same(pull, "pull" in opened ? opened.pull : undefined) ||
     Object.keys(typed).length > 0 ||
     !same(settings, opened.settings ?? {});
   const secretOf = (f: NonNullable<Spec["secrets"]>[number]) => (
@@ -156,6 +163,7 @@ export function ObjectForm({ kind, spec, opened, isNew, configured, act, onDone,
           {firstSecrets.map(secretOf)}
         </section>
       ) : null}
+      {spec.streams ? <PullInput streams={spec.streams} pull={pull} onChange={setPull} problem={ofPull?.[1]} /> : null}
       {rest.length > 0 || restSecrets.length > 0 ? (
         <details open={restOpen} className="group rounded-xl border border-line">
           <summary className="cursor-pointer rounded-xl px-4 py-3 text-sm font-medium hover:bg-sunken">

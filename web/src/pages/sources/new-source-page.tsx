@@ -18,7 +18,7 @@ export function NewSourcePage() {
       title="New source"
       of={workspace.name}
       up={{ href: workspace.path("sources"), title: "Sources" }}
-      hint="Choose what sends the events. You get a write key and code to paste when it is published."
+      hint="Choose what sends the events, or whose rows are pulled. What sends gets a write key and code to paste when it is published."
     >
       <Loaded query={kinds} what="the kinds of sources">
         {(all) => (
@@ -63,7 +63,10 @@ export function NewSourcePage() {
                 spec={spec}
                 isNew
                 opened={{
-                  name: freeName(type === "webhook" ? "webhook" : type === "javascript" ? "web" : "server", taken),
+                  name: freeName(
+                    spec.streams || type === "webhook" ? type : type === "javascript" ? "web" : "server",
+                    taken,
+                  ),
                   type,
                 }}
                 configured={c}

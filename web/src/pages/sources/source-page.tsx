@@ -20,6 +20,7 @@ import { Removal } from "../object/removal";
 import { Stats } from "../object/stats";
 import { KeyRotation } from "./key-rotation";
 import { SourceSetup } from "./source-setup";
+import { Streams } from "./streams";
 
 /** One source: how to send to it, what came, its settings. */
 export function SourcePage() {
@@ -77,7 +78,10 @@ function Source({
       actions={<Removal kind="source" name={name} configured={configured} after={up.href} />}
     >
       {isNew ? (
-        <Notice tone="calm" title="This source is a draft. Publish it to get its write key.">
+        <Notice
+          tone="calm"
+          title={`This source is a draft. Publish it ${spec?.streams ? "to have it pulled" : "to get its write key"}.`}
+        >
           <Link href={workspace.path("review")} look="strong">
             Review and publish
           </Link>
@@ -87,13 +91,19 @@ function Source({
         label={`Parts of ${name}`}
         tabs={[
           {
-            name: "Set-up",
+            name: spec?.streams ? "Streams" : "Set-up",
             panel: (
               <div className="space-y-8">
-                {live ? (
+                {live && !spec?.streams ? (
                   <Arrival name={live.name} workspace={workspace.name} events={workspace.path("events")} />
                 ) : null}
-                {live ? (
+                {spec?.streams ? (
+                  isNew ? (
+                    <p className="text-sm text-soft">It is pulled once it is published.</p>
+                  ) : (
+                    <Streams workspace={workspace.name} source={name} />
+                  )
+                ) : live ? (
                   <SourceSetup source={live} gateway={workspace.gatewayUrl} />
                 ) : (
                   <Empty title="It has no write key yet.">
@@ -143,7 +153,7 @@ function Source({
                     )
                   }
                 </Loaded>
-                {isNew ? null : <KeyRotation source={source} configured={configured} />}
+                {isNew || spec?.streams ? null : <KeyRotation source={source} configured={configured} />}
               </div>
             ),
           },
