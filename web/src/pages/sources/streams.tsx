@@ -58,7 +58,7 @@ function Stream({ workspace, pull: p }: { workspace: string; pull: Pull }) {
   return (
     <div className="space-y-3 px-4 py-3 text-sm">
       <div className="flex flex-wrap items-center gap-3">
-        <h3 className="font-medium">{p.stream}</h3>
+        <h2 className="font-medium">{p.stream}</h2>
         <State state={p.state} code={p.code} />
         <div className="ml-auto flex flex-wrap gap-2">
           <Act label="Pull now" of={p.stream} act={() => changePull(workspace, "run", p)} changed={changed} />
