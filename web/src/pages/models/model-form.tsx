@@ -19,14 +19,17 @@ import { complete, relation } from "./relation";
 type Model = Objects["model"];
 type Props = { opened: Model; isNew: boolean; configured: Configured; onDone?: (m: Model) => void };
 
+type By = "sql" | "table" | "audience";
+
 const rowsShown = 10;
+const titles: Record<By, string> = { sql: "a statement", table: "a table or view", audience: "an audience" };
 
 /** A model to make or to change, with ten of its rows from the plane. */
 export function ModelForm({ opened, isNew, configured, onDone }: Props) {
   const workspace = useWorkspace();
   const kinds = useCatalog();
   const [model, setModel] = useState(opened);
-  const [by, setBy] = useState<"sql" | "table">(opened.table ? "table" : "sql");
+  const [by, setBy] = useState<By>(opened.audience ? "audience" : opened.table ? "table" : "sql");
   const { add, problems } = useAdd({ kind: "model", configured, key: opened.name, isNew, onDone });
   const warehouses = (configured.document.destinations ?? []).filter(
     (d) => specOf(kinds.data, "destination", d.type)?.models,
@@ -43,8 +46,8 @@ export function ModelForm({ opened, isNew, configured, onDone }: Props) {
     const name = wrongName(model.name, taken);
     if (name) found.name = name;
     if (model.warehouse === "") found.warehouse = "Choose the warehouse that has the rows.";
-    if (!complete(now)) found[by] = by === "sql" ? "Write the statement that reads the rows." : "Name the table.";
-    if (model.key === "") found.key = "Say which column names a row.";
+    if (!complete(now)) found[by] = by === "sql" ? "Write the statement that reads the rows." : `Name the ${by}.`;
+    if (now.key === "") found.key = "Say which column names a row.";
     add.mutate({ object: now, found });
   };
   if (kinds.data && warehouses.length === 0)
@@ -56,7 +59,7 @@ export function ModelForm({ opened, isNew, configured, onDone }: Props) {
         </p>
       </Notice>
     );
-  const shown = ["name", "warehouse", "sql", "table", "key"];
+  const shown = ["name", "warehouse", "sql", "table", "audience", "key"];
   const problem = (field: string) => (problems[field] ? { problem: problems[field] } : {});
   return (
     <form
@@ -79,10 +82,19 @@ export function ModelForm({ opened, isNew, configured, onDone }: Props) {
       </div>
       <fieldset className="flex flex-wrap gap-x-6 gap-y-1 text-sm">
         <legend className="mb-1 text-sm font-medium">Its rows are those of</legend>
-        {(["sql", "table"] as const).map((v) => (
+        {(["sql", "table", "audience"] as const).map((v) => (
           <label key={v} className="flex min-h-8 items-center gap-2">
-            <input type="radio" name="by" checked={by === v} onChange={() => setBy(v)} className="accent-accent" />
-            {v === "sql" ? "a statement" : "a table or view"}
+            <input
+              type="radio"
+              name="by"
+              checked={by === v}
+              onChange={() => {
+                setBy(v);
+                if (v === "audience") put({ key: "weir_id" });
+              }}
+              className="accent-accent"
+            />
+            {titles[v]}
           </label>
         ))}
       </fieldset>
@@ -103,13 +115,23 @@ export function ModelForm({ opened, isNew, configured, onDone }: Props) {
         </div>
       ) : (
         <div className="max-w-md">
-          <Input
-            label="Table"
-            hint="Such as users, or crm.customers."
-            value={model.table ?? ""}
-            onChange={(e) => put({ table: e.target.value })}
-            {...problem("table")}
-          />
+          {by === "audience" ? (
+            <Input
+              label="Audience"
+              hint="Of the profiles on that warehouse. Its rows are the golden records of its persons, and their key is weir_id."
+              value={model.audience ?? ""}
+              onChange={(e) => put({ audience: e.target.value })}
+              {...problem("audience")}
+            />
+          ) : (
+            <Input
+              label="Table"
+              hint="Such as users, or crm.customers."
+              value={model.table ?? ""}
+              onChange={(e) => put({ table: e.target.value })}
+              {...problem("table")}
+            />
+          )}
         </div>
       )}
       <div className="max-w-md">
@@ -135,7 +157,7 @@ export function ModelForm({ opened, isNew, configured, onDone }: Props) {
           .filter(([at]) => !shown.includes(at))
           .map(([, text]) => text)}
         beside={
-          <Button disabled={!complete(now) || preview.isPending} onClick={() => preview.mutate()}>
+          <Button disabled={!complete(now) || by === "audience" || preview.isPending} onClick={() => preview.mutate()}>
             {preview.isPending ? "Asking the plane…" : "Preview ten rows"}
           </Button>
         }
@@ -169,6 +191,7 @@ function KeyAdvice({ rows, column }: { rows: Record<string, unknown>[]; column: 
   return null;
 }
 
-function clean({ table, sql, ...rest }: Model, by: "sql" | "table"): Model {
+function clean({ table, sql, audience, ...rest }: Model, by: By): Model {
+  if (by === "audience") return { ...rest, audience: (audience ?? "").trim() };
   return { ...rest, ...(by === "sql" ? { sql: sql ?? "" } : { table: (table ?? "").trim() }) };
 }

@@ -59,7 +59,7 @@ export function ModelsPage() {
                 wide: true,
                 cell: (m) => (
                   <code className="block max-w-md truncate text-xs text-soft">
-                    {m.table ?? (m.sql ?? "").replace(/\s+/g, " ")}
+                    {m.audience ? `audience ${m.audience}` : (m.table ?? (m.sql ?? "").replace(/\s+/g, " "))}
                   </code>
                 ),
               },

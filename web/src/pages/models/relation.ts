@@ -12,6 +12,6 @@ export function relation({ table, sql }: Pick<Model, "table" | "sql">): string {
 }
 
 /** Whether there is something to read. */
-export function complete(m: Pick<Model, "warehouse" | "table" | "sql">): boolean {
-  return m.warehouse !== "" && ((m.sql ?? "").trim() !== "" || (m.table ?? "") !== "");
+export function complete(m: Pick<Model, "warehouse" | "table" | "sql" | "audience">): boolean {
+  return m.warehouse !== "" && ((m.sql ?? "").trim() !== "" || (m.table ?? "") !== "" || (m.audience ?? "") !== "");
 }

@@ -15,11 +15,12 @@ const often = ["5m", "15m", "1h", "6h", "24h"];
 export function ScheduleInput({ schedule: s, onChange, problems }: Props) {
   const [by, setBy] = useState<"asked" | "every" | "cron">(s?.cron ? "cron" : s?.every ? "every" : "asked");
   const put = (change: Schedule) => {
-    const { every, cron, afterLoad } = { ...s, ...change };
+    const { every, cron, afterLoad, afterProfiles } = { ...s, ...change };
     const next: Schedule = {
       ...(every ? { every } : {}),
       ...(cron ? { cron } : {}),
       ...(afterLoad ? { afterLoad } : {}),
+      ...(afterProfiles ? { afterProfiles } : {}),
     };
     onChange(Object.keys(next).length === 0 ? undefined : next);
   };
@@ -74,6 +75,12 @@ export function ScheduleInput({ schedule: s, onChange, problems }: Props) {
         hint="Changed rows then reach the destination seconds after they are loaded."
         checked={s?.afterLoad ?? false}
         onChange={(afterLoad) => put({ afterLoad })}
+      />
+      <Check
+        label="Also after each run of the profiles"
+        hint="For a model that is an audience, or reads what profiles make."
+        checked={s?.afterProfiles ?? false}
+        onChange={(afterProfiles) => put({ afterProfiles })}
       />
     </div>
   );
