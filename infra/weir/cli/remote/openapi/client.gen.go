@@ -117,6 +117,7 @@ const (
 	NewCapabilityActionParkedRead        NewCapabilityAction = "parked:read"
 	NewCapabilityActionPreview           NewCapabilityAction = "preview"
 	NewCapabilityActionProfilesDecide    NewCapabilityAction = "profiles:decide"
+	NewCapabilityActionProfilesLookup    NewCapabilityAction = "profiles:lookup"
 	NewCapabilityActionProfilesRead      NewCapabilityAction = "profiles:read"
 	NewCapabilityActionProfilesRun       NewCapabilityAction = "profiles:run"
 	NewCapabilityActionPullsChange       NewCapabilityAction = "pulls:change"
