@@ -191,7 +191,7 @@ func (d *DataPlane) run(ctx context.Context, k enrol.Keys, g *guard.Guard, l lis
 		return err
 	}
 	d.book = record.New(d.store.Table("schedule"), d.cfg.Log)
-	if d.copies, err = d.profileCopies(g); err != nil {
+	if d.copies, err = d.profileCopies(); err != nil {
 		return err
 	}
 	d.profiles = d.profileRuns(g)

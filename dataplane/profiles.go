@@ -8,8 +8,6 @@ import (
 	"weir/dataplane/guard"
 	"weir/dataplane/profile/lookup"
 	"weir/dataplane/profile/runs"
-	"weir/dataplane/view/endpoint"
-	"weir/dataplane/view/profiles"
 	"weir/dataplane/warehouse"
 )
 
@@ -25,14 +23,12 @@ func (d *DataPlane) profileRuns(g *guard.Guard) *runs.Board {
 }
 
 // profileCopies makes the copies from which the view answers what is known of one person.
-func (d *DataPlane) profileCopies(g *guard.Guard) (*lookup.Store, error) {
-	deps := d.warehouseDeps(g)
+func (d *DataPlane) profileCopies() (*lookup.Store, error) {
 	return lookup.New(lookup.Config{
 		Dir: filepath.Join(d.cfg.DataDir, "profiles"), Owner: d.ownsProfiles, Log: d.cfg.Log,
-		Jobs: func() []lookup.Job {
-			var jobs []lookup.Job
-			for _, j := range d.profileJobs(deps) {
-				jobs = append(jobs, lookup.Job{Workspace: j.Workspace, Profile: j.Profile})
+		Jobs: func() (jobs []lookup.Job) {
+			for _, p := range d.plans.Profiles() {
+				jobs = append(jobs, lookup.Job{Workspace: p.In.Workspace, Profile: p.Profile})
 			}
 			return jobs
 		},
@@ -46,28 +42,15 @@ func (d *DataPlane) ownsProfiles() bool {
 }
 
 // profileJobs lists the profiles that are configured now.
-func (d *DataPlane) profileJobs(deps warehouse.Deps) []runs.Job {
-	var jobs []runs.Job
-	for _, w := range d.plans.Warehouses() {
-		p := d.plans.Plan(w.Workspace)
-		if p == nil {
-			continue
-		}
-		for _, one := range p.Profiles {
-			if one.Warehouse != w.ID {
-				continue
-			}
-			deps := deps
-			deps.Workspace = w.Workspace
-			jobs = append(jobs, runs.Job{
-				Workspace: w.Workspace, Profile: one,
-				Open:  func(ctx context.Context) (warehouse.Warehouse, error) { return w.Open(ctx, deps) },
-				Table: func(event string) string { return w.Layout.Table(event, &w.Options).Out },
-			})
-		}
+func (d *DataPlane) profileJobs(deps warehouse.Deps) (jobs []runs.Job) {
+	for _, p := range d.plans.Profiles() {
+		deps := deps
+		deps.Workspace = p.In.Workspace
+		jobs = append(jobs, runs.Job{
+			Workspace: deps.Workspace, Profile: p.Profile,
+			Open:  func(ctx context.Context) (warehouse.Warehouse, error) { return p.In.Open(ctx, deps) },
+			Table: func(event string) string { return p.In.Layout.Table(event, &p.In.Options).Out },
+		})
 	}
 	return jobs
 }
-
-// profileCalls adds what the view answers of profiles.
-func (d *DataPlane) profileCalls(m *endpoint.Mux) { profiles.Add(m, d.profiles, d.copies, time.Now) }

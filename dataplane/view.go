@@ -2,6 +2,7 @@ package dataplane
 
 import (
 	"context"
+	"time"
 
 	"weir/dataplane/event"
 	"weir/dataplane/guard"
@@ -12,6 +13,7 @@ import (
 	"weir/dataplane/view"
 	"weir/dataplane/view/activation"
 	"weir/dataplane/view/endpoint"
+	"weir/dataplane/view/profiles"
 	"weir/dataplane/view/pulls"
 	"weir/dataplane/view/schedule"
 	"weir/shared/catalog/private"
@@ -37,7 +39,8 @@ func (d *DataPlane) viewConfig(g *guard.Guard) view.Config {
 	cfg := view.Config{
 		Plane: d.plane.Plane, Key: d.plane.CapabilityKey, Origins: d.plane.Origins, Guard: g, Plans: &d.plans, Rows: d.rows,
 		Live: &d.live, Jobs: d.moves, Previews: view.Previews{Destination: d.previewDestination, Transformation: d.previewTransformation}, Warehouses: loads{d},
-		More: []func(*endpoint.Mux){activation.New(d.syncs, d.destinationName).Register, d.profileCalls, func(mux *endpoint.Mux) {
+		More: []func(*endpoint.Mux){activation.New(d.syncs, d.destinationName).Register, func(mux *endpoint.Mux) {
+			profiles.Add(mux, d.profiles, d.copies, time.Now)
 			pulls.Register(mux, d.pulls)
 			schedule.Register(mux, schedule.Config{Book: d.book, Pulls: d.pulls, Syncs: d.syncs, Profiles: d.profiles})
 		}},

@@ -12,6 +12,7 @@ import (
 	"weir/dataplane/warehouse"
 	"weir/shared/fault"
 	"weir/shared/id"
+	"weir/shared/workspace"
 )
 
 // Holder is the plans of all workspaces of a plane. Reading costs one atomic
@@ -133,6 +134,29 @@ func (h *Holder) Warehouses() []Warehouse {
 		for _, t := range p.targets {
 			if t.warehouse.Open != nil && !t.Disabled {
 				all = append(all, Warehouse{Target: t.Target, Opened: t.warehouse, SourceOf: p.sourceOf})
+			}
+		}
+	}
+	return all
+}
+
+// Profile is profiles as they are configured now, and the warehouse that they are in.
+type Profile struct {
+	workspace.Profile
+	In Warehouse
+}
+
+// Profiles lists the profiles of all workspaces whose warehouses are not disabled.
+func (h *Holder) Profiles() []Profile {
+	var all []Profile
+	for _, w := range h.Warehouses() {
+		p := h.Plan(w.Workspace)
+		if p == nil {
+			continue
+		}
+		for _, one := range p.Profiles {
+			if one.Warehouse == w.ID {
+				all = append(all, Profile{one, w})
 			}
 		}
 	}

@@ -21,7 +21,7 @@ import (
 )
 
 // Schema is where all tables of profiles are.
-const Schema = profiles.Schema
+const Schema = "profiles"
 
 // Config is what a Profile is made of.
 type Config struct {

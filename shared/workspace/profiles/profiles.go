@@ -25,8 +25,8 @@ type Plan struct {
 	Lookup    *Lookup    `json:"lookup,omitempty" added:"lookup" doc:"A copy in the plane from which requests about one person are answered within milliseconds"`
 }
 
-// Schema is the schema of a warehouse that the tables of profiles are in.
-const Schema = "profiles"
+// schema is the schema of a warehouse that the tables of profiles are in.
+const schema = "profiles"
 
 // KeyColumn is the column of golden records whose value is a person's.
 const KeyColumn = "weir_id"
@@ -40,7 +40,7 @@ func (p Plan) Members(audience string) (statement string, ok bool) {
 		return "", false
 	}
 	entity := cmp.Or(p.Audiences[i].Entity, p.Entities[0].Name) // names are of a-z, 0-9 and '_'
-	return fmt.Sprintf("select g.* from %[1]s.%[2]s_golden g join %[1]s.%[2]s_audiences a on a.%[3]s = g.%[3]s where a.audience = '%[4]s'", Schema, entity, KeyColumn, audience), true
+	return fmt.Sprintf("select g.* from %[1]s.%[2]s_golden g join %[1]s.%[2]s_audiences a on a.%[3]s = g.%[3]s where a.audience = '%[4]s'", schema, entity, KeyColumn, audience), true
 }
 
 // Entity is what identifiers are stitched into.
