@@ -7,12 +7,25 @@ import (
 	"time"
 
 	"weir/dataplane/tables"
+	"weir/shared/fault"
 )
 
 // Link is a link between two identifiers, each as type:value.
 type Link struct {
 	A, B        string
 	First, Last time.Time
+}
+
+// Person returns the public identifier of who has an identifier, type:value. fault.Missing:
+// nobody has it.
+func (g *Graph) Person(ctx context.Context, s tables.Session, id string) (string, error) {
+	typ, value, _ := strings.Cut(id, ":")
+	v, err := tables.One(ctx, s, fmt.Sprintf("select weir_id from %s where id_type = %s and value = %s", g.Table("ids"), g.SQL.Text(typ), g.SQL.Text(value)))
+	if err == nil && v == nil {
+		err = fault.New(fault.Missing, "Nobody has this identifier of the type %s.", typ)
+	}
+	person, _ := v.(string)
+	return person, err
 }
 
 // Links returns the links among the nodes of the hull of an identifier, at most most of

@@ -227,14 +227,17 @@ type Preview struct {
 	Rows    []map[string]any `json:"rows"`    // ten persons
 	Lineage []string         `json:"lineage"` // table.column that it reads
 	Sampled bool             `json:"sampled"` // not everybody was looked at
+	Numbers *Numbers         `json:"numbers,omitempty"`
+	Parts   []int64          `json:"parts,omitempty"` // how many persons fulfil each of the draft's conditions
 }
 
 // sampled is how many persons a preview looks at, about.
 const sampled = 50_000
 
 // preview computes a feature, or an audience, of the plan without writing anything.
-func (p *Profile) preview(ctx context.Context, s tables.Session, name string, asOf time.Time) (v Preview, err error) {
-	entity, cond, isAudience := "", profiles.Condition{}, false
+func (p *Profile) preview(ctx context.Context, s tables.Session, name string, parts int, asOf time.Time) (v Preview, err error) {
+	entity, isAudience := "", false
+	conditions := make([]profiles.Condition, parts+1) // those of the draft behind the audience's
 	for _, f := range p.Plan.Features {
 		if f.Name == name {
 			entity = p.entity(f.Entity).Name
@@ -243,7 +246,12 @@ func (p *Profile) preview(ctx context.Context, s tables.Session, name string, as
 	for _, a := range p.Plan.Audiences {
 		if a.Name == name && entity == "" {
 			entity, isAudience = p.entity(a.Entity).Name, true
-			cond, _ = profiles.ParseCondition(a.Where) // it was checked
+			conditions[0], _ = profiles.ParseCondition(a.Where) // it was checked
+		}
+		for i := range parts {
+			if a.Name == part(i) {
+				conditions[i+1], _ = profiles.ParseCondition(a.Where) // it was checked
+			}
 		}
 	}
 	persons, err := tables.Int(ctx, s, "select count(distinct person) from "+p.SQL.Quote("_"+entity+"_graph"))
@@ -252,6 +260,7 @@ func (p *Profile) preview(ctx context.Context, s tables.Session, name string, as
 	}
 	every := max(1, persons/sampled)
 	c := p.compiler(p.entity(entity), asOf)
+	c.only(name, conditions)
 	if err := p.people(ctx, s, entity, every); err != nil {
 		return v, err
 	}
@@ -261,11 +270,26 @@ func (p *Profile) preview(ctx context.Context, s tables.Session, name string, as
 	v.Sampled, v.Lineage = every > 1, c.lineage[name]
 	value := "cast(" + p.SQL.Quote(name) + " as varchar)"
 	if isAudience {
-		value = "case when " + c.audience(cond) + " then 'true' end"
+		value = "case when " + c.audience(conditions[0]) + " then 'true' end"
+		for _, f := range c.features {
+			v.Lineage = append(v.Lineage, c.lineage[f.Name]...)
+		}
+		slices.Sort(v.Lineage)
+		v.Lineage = slices.Compact(v.Lineage)
+	} else if v.Numbers, err = p.numbers(ctx, s, name); err != nil {
+		return v, err
 	}
-	err = s.Rows(ctx, "select count(*), count("+value+") from _w_fresh", func(x []any) error {
+	counts := "select count(*), count(" + value + ")"
+	for _, one := range conditions[1:] {
+		counts += ", count(case when " + c.audience(one) + " then 1 end)"
+	}
+	err = s.Rows(ctx, counts+" from _w_fresh", func(x []any) error {
 		v.Persons, _ = x[0].(int64)
 		v.Known, _ = x[1].(int64)
+		for _, n := range x[2:] {
+			n, _ := n.(int64)
+			v.Parts = append(v.Parts, n)
+		}
 		return nil
 	})
 	if err != nil {
@@ -288,9 +312,13 @@ func (p *Profile) preview(ctx context.Context, s tables.Session, name string, as
 	return v, p.clean(ctx, s, c)
 }
 
-// Preview computes a feature or an audience of a configuration without writing anything.
-// fault.Missing: there is none of this name.
-func (c Config) Preview(ctx context.Context, s tables.Session, name string, asOf time.Time) (Preview, error) {
+// Preview computes a feature or an audience of a configuration, or of a draft, without
+// writing anything. fault.Missing: there is none of this name. fault.Invalid: the draft has problems.
+func (c Config) Preview(ctx context.Context, s tables.Session, name string, d Draft, asOf time.Time) (Preview, error) {
+	c, err := c.drafted(name, d)
+	if err != nil {
+		return Preview{}, err
+	}
 	known := slices.ContainsFunc(c.Plan.Features, func(f profiles.Feature) bool { return f.Name == name }) ||
 		slices.ContainsFunc(c.Plan.Audiences, func(a profiles.Audience) bool { return a.Name == name })
 	if !known {
@@ -305,5 +333,5 @@ func (c Config) Preview(ctx context.Context, s tables.Session, name string, asOf
 			return Preview{}, err
 		}
 	}
-	return p.preview(ctx, s, name, asOf)
+	return p.preview(ctx, s, name, len(d.Conditions), asOf)
 }

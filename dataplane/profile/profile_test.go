@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"weir/dataplane/profile"
+	"weir/dataplane/profile/answers"
 	"weir/dataplane/tables"
 	"weir/dataplane/tables/enginetest"
 	"weir/shared/fault"
@@ -149,22 +150,22 @@ func TestOnePersonWithFeaturesAndAudiences(t *testing.T) {
 func decisions(t *testing.T, s tables.Session, c profile.Config, at time.Time) {
 	t.Helper()
 	ctx := t.Context()
-	x, err := profile.Explain(ctx, s, c, "", "anonymous_id:a1", "email:ann@home.org")
+	x, err := answers.Explain(ctx, s, c, "", "anonymous_id:a1", "email:ann@home.org")
 	if err != nil || len(x.Path) != 1 || x.Person != x.Other || len(x.IDs) != 4 {
 		t.Errorf("explained as %+v, %v", x, err)
 	}
-	if err := profile.Decide(ctx, s, c, "", profile.Decision{Kind: "block", A: "anonymous_id:none"}, at); fault.KindOf(err) != fault.Missing {
+	if err := answers.Decide(ctx, s, c, "", answers.Decision{Kind: "block", A: "anonymous_id:none"}, at); fault.KindOf(err) != fault.Missing {
 		t.Errorf("an identifier that is not there was blocked: %v", err)
 	}
 	apart := "select count(distinct weir_id) from user_ids where value in ('a1', 'u1', 'ann@home.org')"
 	for _, step := range []struct {
-		d    profile.Decision
+		d    answers.Decision
 		want string
 	}{
-		{profile.Decision{Kind: "block", A: "user_id:u1", By: "me"}, "1"}, {profile.Decision{Kind: "block", A: "user_id:u1", Undo: true}, "1"},
-		{profile.Decision{Kind: "link", A: "anonymous_id:a9", B: "email:ann@home.org"}, "1"}, {profile.Decision{Kind: "link", A: "anonymous_id:a9", B: "email:ann@home.org", Undo: true}, "1"},
+		{answers.Decision{Kind: "block", A: "user_id:u1", By: "me"}, "1"}, {answers.Decision{Kind: "block", A: "user_id:u1", Undo: true}, "1"},
+		{answers.Decision{Kind: "link", A: "anonymous_id:a9", B: "email:ann@home.org"}, "1"}, {answers.Decision{Kind: "link", A: "anonymous_id:a9", B: "email:ann@home.org", Undo: true}, "1"},
 	} {
-		if err := profile.Decide(ctx, s, c, "", step.d, at); err != nil {
+		if err := answers.Decide(ctx, s, c, "", step.d, at); err != nil {
 			t.Fatal(err)
 		}
 		do(t, s, c, at)
@@ -177,7 +178,7 @@ func decisions(t *testing.T, s tables.Session, c profile.Config, at time.Time) {
 		}
 	}
 	for _, b := range []string{"user_id:u1", "email:ann@home.org", "phone:+49170123"} {
-		if err := profile.Decide(ctx, s, c, "", profile.Decision{Kind: "unlink", A: "anonymous_id:a1", B: b}, at); err != nil {
+		if err := answers.Decide(ctx, s, c, "", answers.Decision{Kind: "unlink", A: "anonymous_id:a1", B: b}, at); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -185,12 +186,27 @@ func decisions(t *testing.T, s tables.Session, c profile.Config, at time.Time) {
 	if got := all(t, s, apart); got != "2" {
 		t.Errorf("unlinked they are %s persons", got)
 	}
-	v, err := c.Preview(ctx, s, "revenue", at)
+	v, err := c.Preview(ctx, s, "revenue", profile.Draft{}, at)
 	if err != nil || v.Persons == 0 || len(v.Rows) == 0 || !slices.Contains(v.Lineage, "events.order_completed.total") {
 		t.Errorf("the preview is %+v, %v", v, err)
 	}
-	if v, err = c.Preview(ctx, s, "buyers", at); err != nil || v.Known != 1 {
+	if v, err = c.Preview(ctx, s, "buyers", profile.Draft{}, at); err != nil || v.Known != 1 {
 		t.Errorf("the preview of an audience is %+v, %v", v, err)
+	}
+	draft := profile.Draft{
+		Features:   append(slices.Clone(c.Plan.Features), profiles.Feature{Name: "dear", Count: "orders", Where: raw(`{"total":{"over":5}}`)}),
+		Audiences:  []profiles.Audience{{Name: "new", Where: raw(`{"dear":{"atLeast":1},"did":"events"}`)}},
+		Conditions: []json.RawMessage{raw(`{"dear":{"atLeast":1}}`), raw(`{"did":"events"}`), raw(`{"dear":{"over":99}}`)},
+	}
+	if v, err = c.Preview(ctx, s, "dear", draft, at); err != nil || v.Numbers == nil || v.Numbers.Max != 2 || v.Numbers.Persons[0]+v.Numbers.Persons[11] != v.Persons {
+		t.Errorf("the preview of a feature that is not saved is %+v, %+v, %v", v, v.Numbers, err)
+	}
+	if v, err = c.Preview(ctx, s, "new", draft, at); err != nil || v.Known != 1 || len(v.Parts) != 3 || v.Parts[0] != 1 || v.Parts[1] < 1 || v.Parts[2] != 0 || !slices.Contains(v.Lineage, "events.order_completed.total") {
+		t.Errorf("the preview of an audience that is not saved is %+v, %v", v, err)
+	}
+	draft.Audiences[0].Where = raw(`{"nothing":1}`)
+	if _, err = c.Preview(ctx, s, "new", draft, at); fault.KindOf(err) != fault.Invalid || len(fault.ProblemsOf(err)) != 1 {
+		t.Errorf("a draft that names what is not there: %v", err)
 	}
 	others := all(t, s, "select value, weir_id from user_ids where value in ('a9', 'u2', 'u3') order by value")
 	if _, n, err := profile.Erase(ctx, s, c, "", "email:ann@home.org", at); err != nil || n != 3 {

@@ -35,7 +35,7 @@
 //	GET  /v1/loads?destination=                                         loads:read
 //	POST /v1/loads             {"destination"}                          loads:start
 //	GET  /v1/profiles                                                   profiles:read
-//	POST /v1/profiles/preview  {"profile","name"}                       profiles:read
+//	POST /v1/profiles/preview  {"profile","name","features","audiences","conditions"} profiles:read
 //	POST /v1/profiles/explain  {"profile","a","b"}                      profiles:read
 //	POST /v1/profiles/run      {"profile","full"}                       profiles:run
 //	POST /v1/profiles/decide   {"profile","kind","a","b","undo"}        profiles:decide

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"weir/dataplane/profile"
+	"weir/dataplane/profile/answers"
 	"weir/dataplane/profile/lookup"
 	"weir/dataplane/profile/runs"
 	"weir/dataplane/tables"
@@ -30,6 +31,7 @@ type in struct {
 	Undo    bool   `json:"undo"`
 	Full    bool   `json:"full"`
 	Force   bool   `json:"force"`
+	profile.Draft
 }
 
 type calls struct {
@@ -110,7 +112,7 @@ func (v calls) preview(c *endpoint.Call) (any, error) {
 	}
 	var p profile.Preview
 	err = v.with(c, i, func(ctx context.Context, s tables.Session, config profile.Config) (err error) {
-		p, err = config.Preview(ctx, s, i.Name, v.now())
+		p, err = config.Preview(ctx, s, i.Name, i.Draft, v.now())
 		return err
 	})
 	return p, err
@@ -121,9 +123,9 @@ func (v calls) explain(c *endpoint.Call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	var x profile.Explained
+	var x answers.Explained
 	err = v.with(c, i, func(ctx context.Context, s tables.Session, config profile.Config) (err error) {
-		x, err = profile.Explain(ctx, s, config, i.Entity, i.A, i.B)
+		x, err = answers.Explain(ctx, s, config, i.Entity, i.A, i.B)
 		return err
 	})
 	return x, err
@@ -156,7 +158,7 @@ func (v calls) decide(c *endpoint.Call) (any, error) {
 		return nil, err
 	}
 	err = v.with(c, i, func(ctx context.Context, s tables.Session, config profile.Config) error {
-		return profile.Decide(ctx, s, config, i.Entity, profile.Decision{Kind: i.Kind, A: i.A, B: i.B, Undo: i.Undo}, v.now())
+		return answers.Decide(ctx, s, config, i.Entity, answers.Decision{Kind: i.Kind, A: i.A, B: i.B, Undo: i.Undo}, v.now())
 	})
 	return map[string]bool{"done": err == nil}, err
 }

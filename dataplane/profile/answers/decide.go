@@ -1,0 +1,72 @@
+// Package answers says why identifiers belong together and what is known of one person, and
+// keeps what people decide about identifiers. It reads the tables of profiles in the
+// customer's warehouse, whose rows are for who asked and go nowhere else.
+package answers
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"weir/dataplane/profile"
+	"weir/dataplane/tables"
+	"weir/shared/fault"
+)
+
+// Kinds of decisions about identifiers.
+var kinds = []string{"block", "link", "unlink"}
+
+// Decision is what somebody decided of identifiers, each as type:value. b is empty for a
+// block.
+type Decision struct {
+	Kind string `json:"kind"`
+	A    string `json:"a"`
+	B    string `json:"b,omitempty"`
+	Undo bool   `json:"undo,omitempty"` // take the decision back
+	By   string `json:"-"`
+}
+
+// Decide keeps a decision, or takes it back. It counts from the next run on. fault.Invalid:
+// it is none. fault.Missing: there is no such identifier.
+func Decide(ctx context.Context, s tables.Session, c profile.Config, entity string, d Decision, now time.Time) error {
+	p, err := profile.Open(ctx, s, c)
+	if err != nil {
+		return err
+	}
+	g := p.Graph(entity)
+	if err := g.Prepare(ctx, s); err != nil {
+		return err
+	}
+	ends := []string{d.A, d.B}
+	if d.Kind == "block" {
+		ends = ends[:1]
+	} else if d.Kind != "link" && d.Kind != "unlink" {
+		return fault.New(fault.Invalid, "A decision is one of %s.", strings.Join(kinds, ", "))
+	}
+	for _, end := range ends {
+		typ, value, ok := strings.Cut(end, ":")
+		if !ok {
+			return fault.New(fault.Invalid, "Give identifiers as type:value, such as email:ann@example.org.")
+		}
+		n, err := tables.Int(ctx, s, fmt.Sprintf("select count(*) from %s where id_type = %s and value = %s", g.Table("ids"), c.SQL.Text(typ), c.SQL.Text(value)))
+		if err != nil {
+			return err
+		}
+		if n == 0 && !d.Undo {
+			return fault.New(fault.Missing, "No identifier of the type %s has this value, as it is written when it is cleaned.", typ)
+		}
+	}
+	second := "null"
+	if len(ends) > 1 {
+		second = c.SQL.Text(d.B)
+	}
+	return s.Tx(ctx, func(in tables.Session) error {
+		statements := []string{fmt.Sprintf("delete from %s where kind = %s and a = %s and coalesce(b, '') = %s", g.Table("rules"), c.SQL.Text(d.Kind), c.SQL.Text(d.A), c.SQL.Text(d.B))}
+		if !d.Undo {
+			statements = append(statements, fmt.Sprintf("insert into %s values (%s, %s, %s, %s, %s)", g.Table("rules"), c.SQL.Text(d.Kind), c.SQL.Text(d.A), second, c.SQL.Text(d.By), tables.Time(now)))
+		}
+		_, err := tables.Run(ctx, in, statements...)
+		return err
+	})
+}

@@ -1,0 +1,125 @@
+package profile
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"weir/dataplane/tables"
+	"weir/shared/fault"
+	"weir/shared/workspace/profiles"
+)
+
+// Draft is what a preview is of in place of what is configured: features and audiences that
+// somebody has not saved. Identifiers and inputs are those that are configured.
+type Draft struct {
+	Features   []profiles.Feature  `json:"features,omitempty"`   // nil: those that are configured
+	Audiences  []profiles.Audience `json:"audiences,omitempty"`  // the same
+	Conditions []json.RawMessage   `json:"conditions,omitempty"` // on persons, each counted by itself; at most maxConditions
+}
+
+// maxConditions is how many conditions a preview counts beside its audience.
+const maxConditions = 30
+
+// part names the audience that stands for a condition of a draft.
+func part(i int) string { return fmt.Sprintf("preview_part_%d", i) }
+
+// drafted is the configuration with a draft in it. fault.Invalid lists what is wrong with it.
+func (c Config) drafted(name string, d Draft) (Config, error) {
+	if len(d.Conditions) > maxConditions {
+		return c, fault.New(fault.Invalid, "A preview counts at most %d conditions.", maxConditions)
+	}
+	if d.Features != nil {
+		c.Plan.Features = d.Features
+	}
+	if d.Audiences != nil {
+		c.Plan.Audiences = d.Audiences
+	}
+	entity := ""
+	for _, a := range c.Plan.Audiences {
+		if a.Name == name {
+			entity = a.Entity
+		}
+	}
+	c.Plan.Audiences = slices.Clone(c.Plan.Audiences)
+	for i, where := range d.Conditions {
+		c.Plan.Audiences = append(c.Plan.Audiences, profiles.Audience{Name: part(i), Entity: entity, Where: where})
+	}
+	c.Plan.Lookup = nil // what it names may be gone
+	return c, fault.Problems("This cannot be previewed.", profiles.Check(c.Plan, "profiles"))
+}
+
+// only leaves of a compiler's features those that a feature or conditions need.
+func (c *compiler) only(name string, conditions []profiles.Condition) {
+	wanted := map[string]bool{name: true}
+	for _, one := range conditions {
+		one.Walk(func(x profiles.Condition) {
+			wanted[x.Name] = true
+			if x.Did != nil {
+				wanted[didName(x.Did)] = true
+			}
+		})
+	}
+	for _, f := range slices.Backward(c.features) { // each stands behind those that it uses
+		if !wanted[f.Name] {
+			continue
+		}
+		for _, used := range f.Ratio {
+			wanted[used] = true
+		}
+		if e, err := profiles.ParseExpression(f.SQL); err == nil {
+			for _, used := range e.Uses {
+				wanted[used] = true
+			}
+		}
+	}
+	c.features = slices.DeleteFunc(c.features, func(f feature) bool { return !wanted[f.Name] })
+}
+
+// Numbers is how a feature's numbers are spread.
+type Numbers struct {
+	Min     float64 `json:"min"`
+	Max     float64 `json:"max"`
+	Mean    float64 `json:"mean"`
+	Persons []int64 `json:"persons"` // in each of equally wide steps from Min to Max, which the last one includes
+}
+
+// steps is into how many steps numbers are divided.
+const steps = 12
+
+// numbers is how the numbers of a feature in the work table _w_fresh are spread; nil when it
+// has none.
+func (p *Profile) numbers(ctx context.Context, s tables.Session, name string) (n *Numbers, err error) {
+	types, err := tables.Columns(ctx, s, p.SQL, Schema, "_w_fresh")
+	if err == nil && len(types) == 0 { // work tables of a session
+		types, err = tables.Columns(ctx, s, p.SQL, "main", "_w_fresh")
+	}
+	if err != nil || types[name] != tables.Number {
+		return nil, err
+	}
+	x := "cast(" + p.SQL.Quote(name) + " as double precision)"
+	err = s.Rows(ctx, fmt.Sprintf("select min(%[1]s), max(%[1]s), avg(%[1]s) from _w_fresh", x), func(v []any) error {
+		low, known := v[0].(float64)
+		high, _ := v[1].(float64)
+		mean, _ := v[2].(float64)
+		if known {
+			n = &Numbers{Min: low, Max: high, Mean: mean, Persons: make([]int64, steps)}
+		}
+		return nil
+	})
+	if err != nil || n == nil {
+		return n, err
+	}
+	at := "0"
+	if n.Max > n.Min {
+		at = fmt.Sprintf("least(%d, cast(floor((%s - %s) / %s * %[1]d) as bigint))", steps, x, literal(n.Min), literal(n.Max-n.Min))
+	}
+	err = s.Rows(ctx, fmt.Sprintf("select %s as step, count(*) from _w_fresh where %s is not null group by 1", at, x), func(v []any) error {
+		i, _ := v[0].(int64)
+		count, _ := v[1].(int64)
+		n.Persons[min(max(i, 0), steps-1)] += count
+		return nil
+	})
+	return n, err
+}
