@@ -120,6 +120,7 @@ syncs: need-test ## syncs on DuckDB and Postgres for 200 random steps: rejects, 
 bench: build ## speed and memory, with ratios against baselines of the same run
 	go test -run '^$$' -bench . -benchmem $$(go list work | grep -v -e /store/ent -e /e2e)
 	go run ./infra/weir/bench -weir bin/weir
+	go run ./infra/weir/bench -weir bin/weir -only rows
 	go run ./infra/weir/bench -weir bin/weir -only kinds
 	go run ./infra/weir/bench -weir bin/weir -only neighbours
 	go run ./infra/weir/bench -weir bin/weir -only api

@@ -31,6 +31,9 @@
 // code, wide queries, and hostile code to judge and to try. Here -seconds is the time
 // of each load, and -kind chooses.
 //
+// With -only rows it sends a million events (-events) as fast as they are acknowledged and
+// waits until the ledger has all of them as delivered, and the warehouse as rows.
+//
 // With -only kinds it measures a destination that takes batches, and the memory of a
 // plane with a thousand destinations of twenty kinds.
 //

@@ -17,6 +17,7 @@ import (
 	"weir/infra/weir/bench/neighbours"
 	"weir/infra/weir/bench/process"
 	"weir/infra/weir/bench/report"
+	"weir/infra/weir/bench/rows"
 	"weir/infra/weir/bench/webhook"
 )
 
@@ -47,6 +48,7 @@ type bench struct {
 	profiles    string        // directory; "" is none
 	only        string        // a part; "" is all but neighbours and the soak
 	kind        string        // of harm, in neighbours
+	events      uint32        // of rows
 	soaks       time.Duration // how long
 	errs        io.Writer
 	report      report.Report
@@ -116,6 +118,9 @@ func (b *bench) measure(ctx context.Context, dir string) (err error) {
 	}
 	if b.only == partNeighbours {
 		return neighbours.Run(ctx, neighbours.Config{Weir: b.weir, Dir: tmp, Sink: b.sink, Lasts: b.paced, Stall: b.stall, Kind: b.kind, Progress: b.progress}, &b.report)
+	}
+	if b.only == partRows {
+		return rows.Run(ctx, rows.Config{Weir: b.weir, Dir: tmp, Events: b.events, Stall: b.stall, Progress: b.progress}, &b.report)
 	}
 	if b.only == partAPI {
 		return api.Run(ctx, api.Config{Weir: b.weir, Dir: tmp, Lasts: b.paced, Kind: b.kind, Progress: b.progress}, &b.report)

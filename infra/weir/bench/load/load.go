@@ -81,7 +81,8 @@ type Plan struct {
 	Number uint32  // in every messageId
 	Rate   float64 // events a second
 	Conns  int
-	Batch  int // events of a request
+	Batch  int    // events of a request
+	Events uint32 // of a closed loop, about; 0: as many as go in Lasts
 	Lasts  time.Duration
 }
 
@@ -190,6 +191,9 @@ func closedConn(ctx context.Context, t Target, p Plan, c *conn, next *atomic.Uin
 	var request, body []byte
 	for ctx.Err() == nil {
 		seq := next.Add(uint32(p.Batch)) - uint32(p.Batch)
+		if p.Events > 0 && seq >= p.Events {
+			return c
+		}
 		request, body = t.appendRequest(request[:0], body, p.Number, seq, p.Batch)
 		start := time.Now()
 		status, err := c.post(request)
