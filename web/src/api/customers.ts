@@ -27,26 +27,6 @@ export type Profiles = {
   };
 };
 
-/** A sync, with its last run. */
-export type Sync = {
-  name: string;
-  model: string;
-  destination: string;
-  object: string;
-  state: "disabled" | "paused" | "pending" | "running" | "healthy" | "warning" | "held" | "failed";
-  next: string | null;
-  run: {
-    code: string;
-    began: string;
-    ended: string | null;
-    planned: number;
-    accepted: number;
-    rejected: number;
-    invalid: number;
-    waiting: number;
-  } | null;
-};
-
 export async function pulls(workspace: string, signal: AbortSignal): Promise<Pull[]> {
   const answer = await ask({ workspace, action: "pulls:read" }, { path: "/v1/pulls", signal });
   return ((await answer.json()) as { pulls: Pull[] }).pulls;
@@ -57,11 +37,6 @@ export async function profiles(workspace: string, signal: AbortSignal): Promise<
   return ((await answer.json()) as { profiles: Profiles[] | null }).profiles ?? [];
 }
 
-export async function syncs(workspace: string, signal: AbortSignal): Promise<Sync[]> {
-  const answer = await ask({ workspace, action: "syncs:read" }, { path: "/v1/syncs", signal });
-  return ((await answer.json()) as { syncs: Sync[] }).syncs;
-}
-
 /** Pulls a stream now. */
 export async function pullNow(workspace: string, { source, stream }: Pull): Promise<void> {
   await ask({ workspace, action: "pulls:change" }, { path: "/v1/pulls", body: { verb: "run", source, stream } });
@@ -70,9 +45,4 @@ export async function pullNow(workspace: string, { source, stream }: Pull): Prom
 /** Runs profiles now. */
 export async function runProfiles(workspace: string, profile: string): Promise<void> {
   await ask({ workspace, action: "profiles:run" }, { path: "/v1/profiles/run", body: { profile } });
-}
-
-/** Runs a sync now. */
-export async function runSync(workspace: string, sync: string): Promise<void> {
-  await ask({ workspace, action: "syncs:run" }, { path: `/v1/syncs/${encodeURIComponent(sync)}/run`, body: {} });
 }

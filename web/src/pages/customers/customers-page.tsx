@@ -1,19 +1,8 @@
-import { type UseQueryResult, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { type UseQueryResult, useQuery } from "@tanstack/react-query";
 import type { ReactNode } from "react";
-import {
-  type Profiles,
-  type Pull,
-  profiles,
-  pullNow,
-  pulls,
-  runProfiles,
-  runSync,
-  type Sync,
-  syncs,
-} from "../../api/customers";
+import { type Profiles, type Pull, profiles, pullNow, pulls, runProfiles } from "../../api/customers";
+import { syncs } from "../../api/syncs";
 import { useWorkspace } from "../../frame/place";
-import { Badge, type Tone } from "../../parts/badge";
-import { Button } from "../../parts/button";
 import { Empty } from "../../parts/empty";
 import { Page } from "../../parts/page";
 import { Section } from "../../parts/section";
@@ -21,32 +10,12 @@ import { type Column, Table } from "../../parts/table";
 import { Waiting } from "../../parts/waiting";
 import { When } from "../../parts/when";
 import { keys } from "../../queries";
+import { Act } from "../object/act";
+import { State } from "../object/state";
 import { PlaneTrouble, quoted } from "../plane-trouble";
-import { Trouble } from "../trouble";
+import { SyncTable } from "../syncs/sync-table";
 
 const refreshEvery = 5000; // ms
-
-const tones: Record<string, Tone> = {
-  waiting: "good",
-  published: "good",
-  healthy: "good",
-  warning: "warn",
-  held: "warn",
-  limited: "warn",
-  failing: "bad",
-  failed: "bad",
-};
-
-function State({ state, code }: { state: string; code?: string | undefined }) {
-  return (
-    <span className="inline-flex flex-wrap items-center gap-2">
-      <Badge tone={tones[state] ?? "quiet"}>
-        {state === "waiting" ? "Up to date" : state.charAt(0).toUpperCase() + state.slice(1)}
-      </Badge>
-      {code ? <code className="text-xs text-soft">{code}</code> : null}
-    </span>
-  );
-}
 
 /** Rows that come from other systems, the persons that are made of them, and rows that go into tools. */
 export function CustomersPage() {
@@ -99,17 +68,12 @@ export function CustomersPage() {
       </Part>
       <Part title="Syncs" of={sent} command={`weir sync list --workspace ${quoted(name)}`}>
         {(rows) => (
-          <Table
-            label="Syncs"
+          <SyncTable
             rows={rows}
-            keyOf={(s) => s.name}
-            columns={syncColumns(name)}
+            live={rows}
             empty={
               <Empty title="No sync.">
-                <p>
-                  A sync keeps the rows of a table or query in a tool, and sends what changed. Add one to the
-                  workspace's file.
-                </p>
+                <p>A sync keeps the rows of a table or query in a tool, and sends what changed.</p>
               </Empty>
             }
           />
@@ -139,30 +103,6 @@ function Part<T>({
   );
 }
 
-/** A button that begins something, and says why it does not. */
-function Now({
-  label,
-  of,
-  act,
-  changed,
-}: {
-  label: string;
-  of: string;
-  act: () => Promise<void>;
-  changed: readonly unknown[];
-}) {
-  const client = useQueryClient();
-  const begin = useMutation({ mutationFn: act, onSuccess: () => client.invalidateQueries({ queryKey: changed }) });
-  return (
-    <div className="space-y-2 whitespace-nowrap">
-      <Button disabled={begin.isPending} onClick={() => begin.mutate()}>
-        {label} <span className="sr-only">{of}</span>
-      </Button>
-      {begin.error ? <Trouble error={begin.error} /> : null}
-    </div>
-  );
-}
-
 const number = new Intl.NumberFormat();
 const when = (at: string | null | undefined) => (at ? <When at={at} /> : "–");
 
@@ -175,7 +115,7 @@ const pullColumns = (workspace: string): Column<Pull>[] => [
   {
     title: "",
     cell: (p) => (
-      <Now
+      <Act
         label="Pull now"
         of={`${p.source} ${p.stream}`}
         act={() => pullNow(workspace, p)}
@@ -198,7 +138,7 @@ const profileColumns = (workspace: string): Column<Profiles>[] => [
   {
     title: "",
     cell: (p) => (
-      <Now label="Run now" of={p.name} act={() => runProfiles(workspace, p.name)} changed={keys.profiles(workspace)} />
+      <Act label="Run now" of={p.name} act={() => runProfiles(workspace, p.name)} changed={keys.profiles(workspace)} />
     ),
     right: true,
   },
@@ -206,25 +146,3 @@ const profileColumns = (workspace: string): Column<Profiles>[] => [
 
 const sum = (p: Profiles, what: "persons" | "changed") =>
   Object.values(p.last?.built ?? {}).reduce((n, of) => n + of[what], 0);
-
-const syncColumns = (workspace: string): Column<Sync>[] => [
-  { title: "Sync", cell: (s) => s.name, by: (s) => s.name },
-  { title: "From", cell: (s) => s.model, by: (s) => s.model, wide: true },
-  { title: "To", cell: (s) => `${s.destination}, ${s.object}`, by: (s) => s.destination },
-  { title: "State", cell: (s) => <State state={s.state} code={s.run?.code} /> },
-  { title: "Taken", cell: (s) => number.format(s.run?.accepted ?? 0), right: true, wide: true },
-  {
-    title: "Refused",
-    cell: (s) => number.format((s.run?.rejected ?? 0) + (s.run?.invalid ?? 0)),
-    right: true,
-    wide: true,
-  },
-  { title: "Last run", cell: (s) => when(s.run?.began), wide: true },
-  {
-    title: "",
-    cell: (s) => (
-      <Now label="Run now" of={s.name} act={() => runSync(workspace, s.name)} changed={keys.syncs(workspace)} />
-    ),
-    right: true,
-  },
-];
