@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"weir/dataplane/identity"
+	"weir/dataplane/profile/score"
 	"weir/dataplane/tables"
 	"weir/shared/workspace/profiles"
 )
@@ -18,6 +19,7 @@ type feature struct {
 	agg   profiles.Aggregate
 	where profiles.Condition
 	last  time.Duration
+	score *score.Formula // of a score that is one
 }
 
 // statement makes a work table.
@@ -46,6 +48,11 @@ func (p *Profile) compiler(e profiles.Entity, asOf time.Time) *compiler {
 			c.features = append(c.features, one)
 		}
 	}
+	for _, s := range p.Plan.Scores {
+		if of(s.Entity) {
+			c.features = append(c.features, scored(s)...)
+		}
+	}
 	for _, a := range p.Plan.Audiences {
 		if of(a.Entity) {
 			cond, _ := profiles.ParseCondition(a.Where) // it was checked
@@ -61,31 +68,7 @@ func (p *Profile) compiler(e profiles.Entity, asOf time.Time) *compiler {
 
 // hidden is the feature that counts the rows of a did.
 func hidden(d *profiles.Did) feature {
-	return feature{Feature: profiles.Feature{Name: didName(d), Count: d.Input}, agg: profiles.Aggregate{Kind: "count", Columns: []profiles.Column{{Input: d.Input}}}, where: d.Where, last: d.Last}
-}
-
-// didName names a did by what it asks.
-func didName(d *profiles.Did) string {
-	h := uint64(14695981039346656037)
-	for _, b := range []byte(fmt.Sprintf("%s|%v|%+v", d.Input, d.Last, whole(d.Where))) {
-		h = (h ^ uint64(b)) * 1099511628211
-	}
-	return "_did_" + strconv.FormatUint(h, 36)
-}
-
-// whole writes a condition out, what its pointers point at too.
-func whole(c profiles.Condition) string {
-	s := fmt.Sprintf("(%s %s %#v", c.Name, c.Op, c.Values)
-	for _, x := range c.All {
-		s += " and " + whole(x)
-	}
-	for _, x := range c.Any {
-		s += " or " + whole(x)
-	}
-	if c.Not != nil {
-		s += " not " + whole(*c.Not)
-	}
-	return s + ")"
+	return feature{Feature: profiles.Feature{Name: d.Key(), Count: d.Input}, agg: profiles.Aggregate{Kind: "count", Columns: []profiles.Column{{Input: d.Input}}}, where: d.Where, last: d.Last}
 }
 
 func (c *compiler) quote(name string) string { return c.p.SQL.Quote(name) }
@@ -152,7 +135,7 @@ func (c *compiler) condition(cond profiles.Condition, x func(name string) (expr 
 	case len(cond.All) > 0:
 		return join(cond.All, " and ")
 	case cond.Did != nil:
-		return fmt.Sprintf("(coalesce(%s, 0) >= %d)", c.quote(didName(cond.Did)), cond.Did.Times)
+		return fmt.Sprintf("(coalesce(%s, 0) >= %d)", c.quote(cond.Did.Key()), cond.Did.Times)
 	case cond.Name == "":
 		return "true"
 	}
@@ -379,8 +362,22 @@ func (c *compiler) most(f feature, in *input, column string) string {
 
 // derive puts features of features around a query, each one level above what it uses.
 func (c *compiler) derive(q string) string {
+	columns, has := []string{"person", "weir_id"}, map[string]bool{}
+	for _, f := range c.features {
+		if len(f.agg.Columns) > 0 && !has[f.Name] {
+			columns, has[f.Name] = append(columns, c.quote(f.Name)), true
+		}
+	}
 	for _, f := range c.features {
 		expr := ""
+		if f.score != nil {
+			q = f.score.Around(c.p.SQL, q, columns, f.Name)
+			columns = append(columns, c.quote(f.Name))
+			for _, u := range f.score.Uses {
+				c.lineage[f.Name] = append(c.lineage[f.Name], c.lineage[u]...)
+			}
+			continue
+		}
 		switch f.agg.Kind {
 		case "ratio":
 			expr = fmt.Sprintf("cast(%s as double precision) / nullif(cast(%s as double precision), 0)", c.quote(f.Ratio[0]), c.quote(f.Ratio[1]))
@@ -399,6 +396,7 @@ func (c *compiler) derive(q string) string {
 			continue
 		}
 		q = fmt.Sprintf("select s.*, %s as %s from (%s) s", expr, c.quote(f.Name), q)
+		columns = append(columns, c.quote(f.Name))
 	}
 	return q
 }

@@ -57,7 +57,7 @@ func (c *compiler) only(name string, conditions []profiles.Condition) {
 		one.Walk(func(x profiles.Condition) {
 			wanted[x.Name] = true
 			if x.Did != nil {
-				wanted[didName(x.Did)] = true
+				wanted[x.Did.Key()] = true
 			}
 		})
 	}
@@ -65,13 +65,15 @@ func (c *compiler) only(name string, conditions []profiles.Condition) {
 		if !wanted[f.Name] {
 			continue
 		}
-		for _, used := range f.Ratio {
-			wanted[used] = true
+		used := slices.Clone(f.Ratio)
+		if f.score != nil {
+			used = f.score.Uses
 		}
 		if e, err := profiles.ParseExpression(f.SQL); err == nil {
-			for _, used := range e.Uses {
-				wanted[used] = true
-			}
+			used = append(used, e.Uses...)
+		}
+		for _, name := range used {
+			wanted[name] = true
 		}
 	}
 	c.features = slices.DeleteFunc(c.features, func(f feature) bool { return !wanted[f.Name] })

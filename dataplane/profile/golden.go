@@ -11,6 +11,7 @@ import (
 	"weir/dataplane/tables"
 	"weir/shared/fault"
 	"weir/shared/workspace/profiles"
+	"weir/shared/workspace/profiles/scores"
 )
 
 // Built is what a build of golden records did.
@@ -243,6 +244,11 @@ func (p *Profile) preview(ctx context.Context, s tables.Session, name string, pa
 			entity = p.entity(f.Entity).Name
 		}
 	}
+	for _, x := range p.Plan.Scores {
+		if x.Name == name {
+			entity = p.entity(x.Entity).Name
+		}
+	}
 	for _, a := range p.Plan.Audiences {
 		if a.Name == name && entity == "" {
 			entity, isAudience = p.entity(a.Entity).Name, true
@@ -320,9 +326,10 @@ func (c Config) Preview(ctx context.Context, s tables.Session, name string, d Dr
 		return Preview{}, err
 	}
 	known := slices.ContainsFunc(c.Plan.Features, func(f profiles.Feature) bool { return f.Name == name }) ||
+		slices.ContainsFunc(c.Plan.Scores, func(s scores.Score) bool { return s.Name == name }) ||
 		slices.ContainsFunc(c.Plan.Audiences, func(a profiles.Audience) bool { return a.Name == name })
 	if !known {
-		return Preview{}, fault.New(fault.Missing, "There is no feature and no audience %s.", name)
+		return Preview{}, fault.New(fault.Missing, "There is no feature, no score and no audience %s.", name)
 	}
 	p, err := Open(ctx, s, c)
 	if err != nil {

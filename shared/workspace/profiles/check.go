@@ -41,6 +41,7 @@ func Check(p Plan, at string) []fault.Problem {
 		uses[f.Name] = k.feature(fmt.Sprintf(".features[%d]", i), f)
 	}
 	k.cycles(p.Features, uses)
+	k.scores(p.Scores)
 	k.count(".audiences", len(p.Audiences), 0, maxAudiences)
 	audiences := map[string]bool{}
 	for i, a := range p.Audiences {

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"weir/shared/workspace/profiles"
+	"weir/shared/workspace/profiles/scores"
 )
 
 func raw(s string) json.RawMessage { return json.RawMessage(s) }
@@ -25,7 +26,10 @@ func good() profiles.Plan {
 			{Name: "mood", Average: "tickets.sentiment"}, {Name: "weighed", SQL: "tickets_7d * 2 / coalesce(mood, 1)"}, {Name: "share", Ratio: []string{"tickets_7d", "weighed"}},
 			{Name: "mail", Latest: []string{"events.email", "tickets.requester"}},
 		},
-		Audiences: []profiles.Audience{{Name: "at_risk", Where: raw(`{"tickets_7d":{"over":1},"not":{"did":"events","where":{"event":"login"},"last":"14d"},"any":[{"mail":{"known":true}},{"mood":{"under":0}}]}`)}},
+		Scores: []scores.Score{
+			{Name: "churn", Model: scores.Logistic, Intercept: -1, Weights: raw(`{"tickets_7d":0.5,"mood":-2}`)}, {Name: "ready", Model: scores.SQL, SQL: "share / 2"}, {Name: "worth", Model: scores.Table, Table: "tickets.worth"},
+		},
+		Audiences: []profiles.Audience{{Name: "at_risk", Where: raw(`{"churn":{"over":0.7},"tickets_7d":{"over":1},"not":{"did":"events","where":{"event":"login"},"last":"14d"},"any":[{"mail":{"known":true}},{"mood":{"under":0}}]}`)}},
 	}
 }
 
@@ -60,6 +64,9 @@ func TestEveryProblemAtOnce(t *testing.T) {
 		profiles.Feature{Name: "evil", SQL: "1; drop table x"}, profiles.Feature{Name: "call", SQL: "pg_sleep(1)"}, profiles.Feature{Name: "mood", Count: "events"}, profiles.Feature{Name: "as_of", Count: "events"},
 		profiles.Feature{Name: "cond", Count: "events", Where: raw(`{"x":{"almost":1}}`)}, profiles.Feature{Name: "foreign", Count: "events", Entity: "cat"})
 	p.Audiences = append(p.Audiences, profiles.Audience{Name: "empty", Where: raw(`{}`)}, profiles.Audience{Name: "unknown", Where: raw(`{"height":1,"did":"nowhere"}`)})
+	p.Scores = append(p.Scores,
+		scores.Score{Name: "mood", Model: scores.SQL, SQL: "1 +"}, scores.Score{Name: "s1", Model: "guess"}, scores.Score{Name: "s2", Model: scores.Logistic, SQL: "mood"}, scores.Score{Name: "s3", Model: scores.Table, Table: "nowhere.x", Entity: "shop"},
+		scores.Score{Name: "s4", Model: scores.Logistic, Weights: raw(`{"churn":1,"height":1}`)}, scores.Score{Name: "s5", Model: scores.Logistic, Weights: raw(`{"mood":"1"}`)}, scores.Score{Name: "s6", Model: scores.Logistic, Weights: raw(`{"mood":1e300}`)}, scores.Score{Name: "churn", Model: scores.SQL, SQL: "nothing"})
 	var got []string
 	for _, x := range profiles.Check(p, "p") {
 		got = append(got, strings.TrimPrefix(x.Path, "p.")+" "+x.Code)
@@ -67,7 +74,9 @@ func TestEveryProblemAtOnce(t *testing.T) {
 	want := strings.Fields(strings.ReplaceAll(`every/bad_duration entities[0].ids[2].unique/not_allowed entities[0].ids[0].expire/bad_duration entities[0].ids[1].limit.phone/unknown_identifier entities[0].ids[1].limit.user_id/too_small
 		entities[0].gate.moved/bad_share inputs[2].name/duplicate_name inputs[2].at/required inputs[3].name/bad_name inputs[3]/required inputs[4].ids.nothing/unknown_identifier features[14].name/duplicate_name features[15].name/bad_name
 		features[5]/bad_aggregate features[6]/bad_aggregate features[7].sum/unknown_input features[8].sum/bad_aggregate features[11].sql/unknown_feature features[12].sql/bad_expression features[13].sql/bad_expression
-		features[16].where/bad_condition features[17].entity/unknown_entity features[9]/cycle audiences[1].where/required audiences[2].where/unknown_input audiences[2].where/unknown_feature`, "\n", " "))
+		features[16].where/bad_condition features[17].entity/unknown_entity features[9]/cycle
+		scores[3].name/duplicate_name scores[3].sql/bad_expression scores[4].model/not_in_enum scores[5].sql/not_allowed scores[5].weights/bad_expression scores[6].entity/unknown_entity scores[6].table/unknown_input
+		scores[7].weights/unknown_feature scores[7].weights/unknown_feature scores[8].weights/bad_expression scores[9].weights/bad_expression scores[10].name/duplicate_name scores[10].sql/unknown_feature audiences[1].where/required audiences[2].where/unknown_input audiences[2].where/unknown_feature`, "\n", " "))
 	for i := range want {
 		want[i] = strings.Replace(want[i], "/", " ", 1)
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"time"
 )
 
@@ -231,4 +232,28 @@ func (c Condition) Walk(each func(Condition)) {
 // Says reports whether the condition demands anything.
 func (c Condition) Says() bool {
 	return len(c.All) > 0 || len(c.Any) > 0 || c.Not != nil || c.Did != nil || c.Name != ""
+}
+
+// Key names a did by what it asks, as a column that begins with an underscore.
+func (d *Did) Key() string {
+	h := uint64(14695981039346656037)
+	for _, b := range []byte(fmt.Sprintf("%s|%v|%+v", d.Input, d.Last, written(d.Where))) {
+		h = (h ^ uint64(b)) * 1099511628211
+	}
+	return "_did_" + strconv.FormatUint(h, 36)
+}
+
+// written writes a condition out, what its pointers point at too.
+func written(c Condition) string {
+	s := fmt.Sprintf("(%s %s %#v", c.Name, c.Op, c.Values)
+	for _, x := range c.All {
+		s += " and " + written(x)
+	}
+	for _, x := range c.Any {
+		s += " or " + written(x)
+	}
+	if c.Not != nil {
+		s += " not " + written(*c.Not)
+	}
+	return s + ")"
 }

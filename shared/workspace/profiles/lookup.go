@@ -8,7 +8,7 @@ import (
 
 // Lookup is the copy of records from which the plane answers requests about one person.
 type Lookup struct {
-	Features []string    `json:"features,omitempty" doc:"The features that are answered; all when absent"`
+	Features []string    `json:"features,omitempty" doc:"The features and scores that are answered; all when absent"`
 	Events   int         `json:"events,omitempty" least:"1" most:"100" doc:"How many of a person's last events are answered; none when absent"`
 	Keys     []LookupKey `json:"keys,omitempty" doc:"Who may ask without a capability, for servers: what 'weir profiles key' makes"`
 }

@@ -13,16 +13,19 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"weir/shared/workspace/profiles/scores"
 )
 
 // Plan is what a profile declares beside its name and warehouse.
 type Plan struct {
-	Every     string     `json:"every,omitempty" doc:"How long it rests between runs at least, such as 5m; 5m when absent"`
-	Entities  []Entity   `json:"entities" doc:"Who identifiers belong to; features and audiences are of the first one unless they say otherwise"`
-	Inputs    []Input    `json:"inputs" doc:"Rows: evidence for identity and what features are made of alike"`
-	Features  []Feature  `json:"features,omitempty" doc:"One value for each person"`
-	Audiences []Audience `json:"audiences,omitempty" doc:"Sets of persons"`
-	Lookup    *Lookup    `json:"lookup,omitempty" added:"lookup" doc:"A copy in the plane from which requests about one person are answered within milliseconds"`
+	Every     string         `json:"every,omitempty" doc:"How long it rests between runs at least, such as 5m; 5m when absent"`
+	Entities  []Entity       `json:"entities" doc:"Who identifiers belong to; features and audiences are of the first one unless they say otherwise"`
+	Inputs    []Input        `json:"inputs" doc:"Rows: evidence for identity and what features are made of alike"`
+	Features  []Feature      `json:"features,omitempty" doc:"One value for each person"`
+	Scores    []scores.Score `json:"scores,omitempty" added:"scores" doc:"Numbers that say of a person what is likely, such as that they leave"`
+	Audiences []Audience     `json:"audiences,omitempty" doc:"Sets of persons"`
+	Lookup    *Lookup        `json:"lookup,omitempty" added:"lookup" doc:"A copy in the plane from which requests about one person are answered within milliseconds"`
 }
 
 // schema is the schema of a warehouse that the tables of profiles are in.
@@ -106,7 +109,7 @@ type Feature struct {
 type Audience struct {
 	Name   string          `json:"name" doc:"1 to 60 of a-z, 0-9 and '_', a letter first"`
 	Entity string          `json:"entity,omitempty" doc:"Whose persons; the first entity's when absent"`
-	Where  json.RawMessage `json:"where" doc:"Conditions on features, with not, any, all and did"`
+	Where  json.RawMessage `json:"where" doc:"Conditions on features and scores, with not, any, all and did"`
 }
 
 // Aggregate is what a feature computes over rows, or over features.

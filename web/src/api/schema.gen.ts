@@ -2604,6 +2604,8 @@ export interface components {
             inputs: components["schemas"]["Input"][];
             /** @description One value for each person */
             features?: components["schemas"]["Feature"][];
+            /** @description Numbers that say of a person what is likely, such as that they leave */
+            scores?: components["schemas"]["Score"][];
             /** @description Sets of persons */
             audiences?: components["schemas"]["Audience"][];
             /** @description A copy in the plane from which requests about one person are answered within milliseconds */
@@ -2706,18 +2708,39 @@ export interface components {
             /** @description How far back rows count, such as 7d */
             last?: string;
         };
+        Score: {
+            /** @description 1 to 50 of a-z, 0-9 and '_', a letter first; no feature has it */
+            name: string;
+            /** @description Whose score it is; the first entity's when absent */
+            entity?: string;
+            /**
+             * @description How it is computed: logistic from weights of features, sql by an expression of them, table is read from an input in which something else writes it
+             * @enum {string}
+             */
+            model: "logistic" | "sql" | "table";
+            /** @description Of logistic: what is added to the weighed features; 0 when absent */
+            intercept?: number;
+            /** @description Of logistic: a number by the name of a feature; true counts as 1, what is no number or not known as 0 */
+            weights?: {
+                [key: string]: unknown;
+            };
+            /** @description Of sql: an expression of features, as features have it */
+            sql?: string;
+            /** @description Of table: the input.column whose last value that is known is the score */
+            table?: string;
+        };
         Audience: {
             /** @description 1 to 60 of a-z, 0-9 and '_', a letter first */
             name: string;
             /** @description Whose persons; the first entity's when absent */
             entity?: string;
-            /** @description Conditions on features, with not, any, all and did */
+            /** @description Conditions on features and scores, with not, any, all and did */
             where: {
                 [key: string]: unknown;
             };
         };
         Lookup: {
-            /** @description The features that are answered; all when absent */
+            /** @description The features and scores that are answered; all when absent */
             features?: string[];
             /** @description How many of a person's last events are answered; none when absent */
             events?: number;

@@ -95,6 +95,8 @@ func value(f document.Field, t reflect.Type) string {
 		return "text"
 	case reflect.Bool:
 		return "true or false"
+	case reflect.Float64:
+		return "number"
 	}
 	if f.Most != 0 {
 		return fmt.Sprintf("whole number from %d to %d", f.Least, f.Most)

@@ -87,6 +87,8 @@ func shape(f document.Field, t reflect.Type) string {
 		return "type: string"
 	case reflect.Bool:
 		return "type: boolean"
+	case reflect.Float64:
+		return "type: number"
 	}
 	bounds := ""
 	if f.Least != 0 {

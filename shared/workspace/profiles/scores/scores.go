@@ -1,0 +1,89 @@
+// Package scores is the declaration of scores, numbers that say of a person what is likely,
+// and the models behind them, which it also computes: the measure of what a warehouse makes
+// of them.
+package scores
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+)
+
+// Score is a number for each person, computed from features. Audiences and syncs use it
+// like a feature.
+type Score struct {
+	Name      string          `json:"name" doc:"1 to 50 of a-z, 0-9 and '_', a letter first; no feature has it"`
+	Entity    string          `json:"entity,omitempty" doc:"Whose score it is; the first entity's when absent"`
+	Model     string          `json:"model" one:"logistic,sql,table" doc:"How it is computed: logistic from weights of features, sql by an expression of them, table is read from an input in which something else writes it"`
+	Intercept float64         `json:"intercept,omitempty" doc:"Of logistic: what is added to the weighed features; 0 when absent"`
+	Weights   json.RawMessage `json:"weights,omitempty" doc:"Of logistic: a number by the name of a feature; true counts as 1, what is no number or not known as 0"`
+	SQL       string          `json:"sql,omitempty" doc:"Of sql: an expression of features, as features have it"`
+	Table     string          `json:"table,omitempty" doc:"Of table: the input.column whose last value that is known is the score"`
+}
+
+// Models that a score can have.
+const (
+	Logistic = "logistic"
+	SQL      = "sql"
+	Table    = "table"
+)
+
+// Most is the greatest value, of either sign, that models take: greater ones count as this
+// one, and those nearer to 0 than Least as 0. So no product leaves a warehouse's numbers.
+// Numbers from Beyond, and those that are not 0 and nearer to it than Within, are not known:
+// not every warehouse reads their exponents of three digits.
+const (
+	Most   = 1e30
+	Least  = 1e-30
+	Beyond = 1e100
+	Within = 1e-99
+)
+
+// maxWeights is how many features a logistic score weighs.
+const maxWeights = 100
+
+// Weighed reads the weights. Its errors say what is wrong.
+func (s Score) Weighed() (weights map[string]float64, err error) {
+	if err := json.Unmarshal(s.Weights, &weights); err != nil {
+		return nil, fmt.Errorf("weights are numbers by the name of a feature, as { revenue: -0.02 }")
+	}
+	if len(weights) == 0 || len(weights) > maxWeights {
+		return nil, fmt.Errorf("a logistic score has 1 to %d weights", maxWeights)
+	}
+	for _, name := range slices.Sorted(maps.Keys(weights)) {
+		if w := math.Abs(weights[name]); w != 0 && (w < 1e-15 || w > 1e15) {
+			return nil, fmt.Errorf("the weight of %s is neither 0 nor, without its sign, from 1e-15 to 1e15", name)
+		}
+	}
+	return weights, nil
+}
+
+// Clean is a value as models take it.
+func Clean(x float64) (value float64, known bool) {
+	size := math.Abs(x)
+	switch {
+	case !(size < Beyond) || size < Within && size > 0: // NaN is neither
+		return 0, false
+	case size < Least:
+		return 0, true
+	}
+	return min(max(x, -Most), Most), true
+}
+
+// Probability is the logistic function of x, which counts as at most 700 of either sign.
+func Probability(x float64) float64 { return 1 / (1 + math.Exp(-min(max(x, -700), 700))) }
+
+// Weigh computes a logistic score from a person's features, by name; one that is missing
+// counts as 0. The score has no problems.
+func (s Score) Weigh(features map[string]float64) float64 {
+	weights, _ := s.Weighed() // it was checked
+	z := s.Intercept
+	for _, name := range slices.Sorted(maps.Keys(weights)) {
+		if x, known := Clean(features[name]); known {
+			z += weights[name] * x
+		}
+	}
+	return Probability(z)
+}
