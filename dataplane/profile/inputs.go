@@ -270,3 +270,11 @@ func (p *Profile) like(pattern string) string {
 	pattern = strings.NewReplacer(`!`, `!!`, `%`, `!%`, `_`, `!_`, `*`, `%`).Replace(pattern)
 	return p.SQL.Text(pattern) + " escape '!'"
 }
+
+// Rows is the relation of an input's rows, with its columns; none when its table is not there.
+func (p *Profile) Rows(input string) (relation string, columns map[string]tables.Type) {
+	if in := p.inputs[input]; in != nil {
+		return in.from, in.columns
+	}
+	return "", nil
+}

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"weir/dataplane/profile"
 	"weir/dataplane/profile/answers"
 	"weir/dataplane/tables"
@@ -153,6 +155,36 @@ func decisions(t *testing.T, s tables.Session, c profile.Config, at time.Time) {
 	x, err := answers.Explain(ctx, s, c, "", "anonymous_id:a1", "email:ann@home.org")
 	if err != nil || len(x.Path) != 1 || x.Person != x.Other || len(x.IDs) != 4 {
 		t.Errorf("explained as %+v, %v", x, err)
+	}
+	one, err := answers.Find(ctx, s, c, "", "email: ANN@home.org")
+	if err != nil || one.ID != x.Person || len(one.IDs) != 4 || len(one.Links) < 3 || one.Traits["revenue"] == nil || len(one.Past) == 0 || one.Past[0].Kind != "minted" || one.Past[0].At == nil {
+		t.Errorf("the person is %+v, %v", one, err)
+	}
+	names := ""
+	for _, e := range one.Events {
+		names += e.Input + "." + e.Event + " "
+	}
+	if !strings.Contains(names, "events.login") || !strings.Contains(names, "tickets.") || strings.Contains(names, "orders") || strings.Count(names, "events.login") != 4 {
+		t.Errorf("the events of the person are %s", names)
+	}
+	if again, err := answers.Find(ctx, s, c, "user", "weir_id:"+one.ID); err != nil || !cmp.Equal(again, one) {
+		t.Errorf("by the public identifier the person is %+v, %v", again, err)
+	}
+	if _, err := answers.Find(ctx, s, c, "", "user_id:nobody"); fault.KindOf(err) != fault.Missing {
+		t.Errorf("nobody is found with %v", err)
+	}
+	if in, err := answers.Inputs(ctx, s, c); err != nil || len(in) != 5 || len(in[3].Columns) != 0 || !slices.Contains(in[2].Columns, answers.Column{Name: "total", Type: tables.Number}) {
+		t.Errorf("the inputs are %+v, %v", in, err)
+	}
+	if v, err := answers.Values(ctx, s, c, "orders", "product"); err != nil || fmt.Sprint(v) != "[tea cup]" {
+		t.Errorf("the values are %v, %v", v, err)
+	}
+	if _, err := answers.Values(ctx, s, c, "orders", "nothing"); fault.KindOf(err) != fault.Missing {
+		t.Errorf("the values of no column: %v", err)
+	}
+	sizes, err := answers.Sizes(ctx, s, c)
+	if err != nil || len(sizes) != 3 || sizes[2].Name != "upset" || sizes[2].Persons != 0 || len(sizes[2].Moves) != 2 || sizes[2].Moves[0].Persons != 1 || sizes[2].Moves[1].Left != 1 || sizes[2].Moves[1].Persons != 0 {
+		t.Errorf("the sizes are %+v, %v", sizes, err)
 	}
 	if err := answers.Decide(ctx, s, c, "", answers.Decision{Kind: "block", A: "anonymous_id:none"}, at); fault.KindOf(err) != fault.Missing {
 		t.Errorf("an identifier that is not there was blocked: %v", err)

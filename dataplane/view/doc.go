@@ -36,6 +36,10 @@
 //	POST /v1/loads             {"destination"}                          loads:start
 //	GET  /v1/profiles                                                   profiles:read
 //	POST /v1/profiles/preview  {"profile","name","features","audiences","conditions"} profiles:read
+//	POST /v1/profiles/inputs   {"profile"}                              profiles:read
+//	POST /v1/profiles/values   {"profile","input","column"}             profiles:read
+//	POST /v1/profiles/sizes    {"profile"}                              profiles:read
+//	POST /v1/profiles/person   {"profile","entity","a"}                 profiles:lookup
 //	POST /v1/profiles/explain  {"profile","a","b"}                      profiles:read
 //	POST /v1/profiles/run      {"profile","full"}                       profiles:run
 //	POST /v1/profiles/decide   {"profile","kind","a","b","undo"}        profiles:decide

@@ -25,8 +25,10 @@ type in struct {
 	Profile string `json:"profile"` // its name; empty for the only one
 	Entity  string `json:"entity"`  // empty for the first one
 	Name    string `json:"name"`    // of a feature or an audience
-	Kind    string `json:"kind"`    // of a decision
-	A       string `json:"a"`       // an identifier, type:value
+	Input   string `json:"input"`   // of a column
+	Column  string `json:"column"`
+	Kind    string `json:"kind"` // of a decision
+	A       string `json:"a"`    // an identifier, type:value
 	B       string `json:"b"`
 	Undo    bool   `json:"undo"`
 	Full    bool   `json:"full"`
@@ -45,6 +47,10 @@ func Add(m *endpoint.Mux, board *runs.Board, copies *lookup.Store, now func() ti
 	v := calls{board, copies, now}
 	m.Handle("GET /v1/profiles", capability.ReadProfiles, v.list)
 	m.Handle("POST /v1/profiles/preview", capability.ReadProfiles, v.preview)
+	m.Handle("POST /v1/profiles/inputs", capability.ReadProfiles, v.inputs)
+	m.Handle("POST /v1/profiles/values", capability.ReadProfiles, v.values)
+	m.Handle("POST /v1/profiles/sizes", capability.ReadProfiles, v.sizes)
+	m.Handle("POST /v1/profiles/person", capability.LookupProfiles, v.person)
 	m.Handle("POST /v1/profiles/explain", capability.ReadProfiles, v.explain)
 	m.Handle("POST /v1/profiles/run", capability.RunProfiles, v.run)
 	m.Handle("POST /v1/profiles/decide", capability.DecideProfiles, v.decide)
@@ -116,6 +122,44 @@ func (v calls) preview(c *endpoint.Call) (any, error) {
 		return err
 	})
 	return p, err
+}
+
+func (v calls) inputs(c *endpoint.Call) (any, error) {
+	return answer(v, c, "inputs", func(ctx context.Context, s tables.Session, config profile.Config, _ in) ([]answers.Input, error) {
+		return answers.Inputs(ctx, s, config)
+	})
+}
+
+func (v calls) values(c *endpoint.Call) (any, error) {
+	return answer(v, c, "values", func(ctx context.Context, s tables.Session, config profile.Config, i in) ([]string, error) {
+		return answers.Values(ctx, s, config, i.Input, i.Column)
+	})
+}
+
+func (v calls) sizes(c *endpoint.Call) (any, error) {
+	return answer(v, c, "audiences", func(ctx context.Context, s tables.Session, config profile.Config, _ in) ([]answers.Size, error) {
+		return answers.Sizes(ctx, s, config)
+	})
+}
+
+func (v calls) person(c *endpoint.Call) (any, error) {
+	return answer(v, c, "person", func(ctx context.Context, s tables.Session, config profile.Config, i in) (answers.Person, error) {
+		return answers.Find(ctx, s, config, i.Entity, i.A)
+	})
+}
+
+// answer answers a call with what is found, under a name.
+func answer[T any](v calls, c *endpoint.Call, name string, find func(context.Context, tables.Session, profile.Config, in) (T, error)) (any, error) {
+	i, err := read(c)
+	if err != nil {
+		return nil, err
+	}
+	var found T
+	err = v.with(c, i, func(ctx context.Context, s tables.Session, config profile.Config) (err error) {
+		found, err = find(ctx, s, config, i)
+		return err
+	})
+	return map[string]T{name: found}, err
 }
 
 func (v calls) explain(c *endpoint.Call) (any, error) {
