@@ -64,3 +64,31 @@ test("what somebody removed meanwhile is made again, and told", () => {
   expect(document.sources).toEqual([{ ...web, disabled: true }]);
   expect(clashes).toHaveLength(1);
 });
+
+test("two people who change two features of one profile do not meet, and of the same one they do", () => {
+  const profile = (features: { name: string; count: string; last?: string }[]) => ({
+    name: "customers",
+    warehouse: "lake",
+    entities: [],
+    inputs: [],
+    features,
+  });
+  const [a, b] = [
+    { name: "a", count: "x" },
+    { name: "b", count: "x" },
+  ];
+  const base = profile([a, b]);
+  const next = profile([a, { ...b, last: "7d" }, { name: "mine", count: "x" }]);
+  const theirs = profile([{ ...a, last: "1d" }, b, { name: "theirs", count: "x" }]);
+  const edits: Edit[] = [{ kind: "profile", key: "customers", base, next }];
+  const merged = merge({ ...published, profiles: [theirs] }, edits);
+  expect(merged.clashes).toEqual([]);
+  expect(merged.document.profiles?.[0]?.features).toEqual([
+    { ...a, last: "1d" },
+    { ...b, last: "7d" },
+    { name: "theirs", count: "x" },
+    { name: "mine", count: "x" },
+  ]);
+  const met = merge({ ...published, profiles: [profile([a, { ...b, last: "9d" }])] }, edits);
+  expect(met.clashes.map((c) => c.field)).toEqual(["features.b"]);
+});

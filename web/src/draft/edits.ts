@@ -113,6 +113,13 @@ function renamed(o: Any, edit: Edit): Any {
 
 const nested = ["settings", "secrets", "events", "consent"];
 
+/** Lists of a profile whose members go by names: two people who change two of them do not meet. */
+const named = ["features", "audiences", "inputs"];
+
+function byName(list: unknown): Bag {
+  return Object.fromEntries((Array.isArray(list) ? list : []).map((m) => [String(record(m).name), m]));
+}
+
 function mergeObject(edit: Edit, current: Any, clashes: Clash[]): Any {
   const { base, next } = edit;
   return mergeFields(record(base), record(current), record(next), (field, mine, theirs) =>
@@ -136,6 +143,10 @@ function mergeFields(
     else if (same(b, t) || same(m, t)) value = m;
     else if (nested.includes(name) && isBag(t) && isBag(m))
       value = mergeFields(record(b), t, m, (field, x, y) => clash(`${name}.${field}`, x, y));
+    else if (named.includes(name) && Array.isArray(t) && Array.isArray(m))
+      value = Object.values(
+        mergeFields(byName(b), byName(t), byName(m), (field, x, y) => clash(`${name}.${field}`, x, y)),
+      );
     else {
       clash(name, m, t);
       value = m;

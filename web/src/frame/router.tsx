@@ -35,6 +35,8 @@ const model = lazyRouteComponent(() => import("../pages/models/model-page"), "Mo
 const syncs = lazyRouteComponent(() => import("../pages/syncs/syncs-page"), "SyncsPage");
 const sync = lazyRouteComponent(() => import("../pages/syncs/sync-page"), "SyncPage");
 const customers = lazyRouteComponent(() => import("../pages/customers/customers-page"), "CustomersPage");
+const features = lazyRouteComponent(() => import("../pages/features/features-page"), "FeaturesPage");
+const feature = lazyRouteComponent(() => import("../pages/features/feature-page"), "FeaturePage");
 const review = lazyRouteComponent(() => import("../pages/review/review-page"), "ReviewPage");
 const past = lazyRouteComponent(() => import("../pages/history/history-page"), "HistoryPage");
 const revision = lazyRouteComponent(() => import("../pages/history/revision-page"), "RevisionPage");
@@ -97,6 +99,9 @@ function pages(parent: AnyRoute): AnyRoute[] {
     of("syncs/new", sync),
     of("syncs/$name", sync),
     of("customers", customers),
+    of("features", features),
+    of("features/new", feature),
+    of("features/$name", feature),
     of("review", review),
     of("history", past),
     of("history/$number", revision),

@@ -1,0 +1,121 @@
+import { ask } from "./plane";
+import type { components } from "./schema.gen";
+
+type Schemas = components["schemas"];
+export type Feature = Schemas["Feature"];
+export type Audience = Schemas["Audience"];
+export type Where = Audience["where"];
+
+/** What a feature or an audience would be. */
+export type Preview = {
+  persons: number;
+  known: number;
+  values: { value: string | null; persons: number }[] | null;
+  rows: { weir_id: string; value: string }[] | null;
+  lineage: string[] | null;
+  sampled: boolean;
+  numbers?: { min: number; max: number; mean: number; persons: number[] };
+  /** How many persons fulfil each of the conditions that were given. */
+  parts?: number[];
+};
+
+/** What is previewed in place of what is published. */
+export type Unsaved = { features?: Feature[]; audiences?: Audience[]; conditions?: Where[] };
+
+export type ColumnType = "text" | "number" | "time" | "boolean" | "other";
+
+/** The columns of an input; none when its table is not there. */
+export type InputColumns = { name: string; columns: { name: string; type: ColumnType }[] };
+
+/** How large an audience is, and how it became so; moves are oldest first. */
+export type Size = {
+  name: string;
+  persons: number;
+  moves: { at: string; entered: number; left: number; persons: number }[];
+};
+
+/** What a warehouse knows of one person. */
+export type Person = {
+  weirId: string;
+  traits: Record<string, unknown>;
+  asOf: string | null;
+  identifiers: { type: string; value: string; firstSeen: string; lastSeen: string }[];
+  links: PersonLink[];
+  truncated: boolean;
+  audiences: { name: string; since: string }[];
+  events: { input: string; event: string; at: string }[];
+  past: { kind: string; weirId: string; other?: string; ids: number; at: string | null }[];
+  decisions: Decision[];
+};
+
+/** Two identifiers, type:value, that were seen together. */
+export type PersonLink = { from: string; to: string; firstSeen: string; lastSeen: string };
+
+export type Decision = { kind: "block" | "link" | "unlink"; a: string; b?: string };
+
+type Action = "profiles:read" | "profiles:lookup" | "profiles:decide";
+
+async function post<T>(workspace: string, action: Action, what: string, body: unknown, signal?: AbortSignal) {
+  const call = { path: `/v1/profiles/${what}`, body, ...(signal ? { signal } : {}) };
+  return (await (await ask({ workspace, action }, call)).json()) as T;
+}
+
+/** Computes a feature or an audience without writing anything. */
+export function previewOf(
+  workspace: string,
+  profile: string,
+  name: string,
+  unsaved: Unsaved,
+  signal: AbortSignal,
+): Promise<Preview> {
+  return post(workspace, "profiles:read", "preview", { profile, name, ...unsaved }, signal);
+}
+
+export async function inputColumns(workspace: string, profile: string, signal: AbortSignal): Promise<InputColumns[]> {
+  const answer = await post<{ inputs: InputColumns[] }>(workspace, "profiles:read", "inputs", { profile }, signal);
+  return answer.inputs;
+}
+
+/** The most frequent values of a column. */
+export async function valuesOf(
+  workspace: string,
+  profile: string,
+  input: string,
+  column: string,
+  signal: AbortSignal,
+): Promise<string[]> {
+  const body = { profile, input, column };
+  return (await post<{ values: string[] }>(workspace, "profiles:read", "values", body, signal)).values;
+}
+
+export async function sizes(workspace: string, profile: string, signal: AbortSignal): Promise<Size[]> {
+  const answer = await post<{ audiences: Size[] }>(workspace, "profiles:read", "sizes", { profile }, signal);
+  return answer.audiences;
+}
+
+/** What is known of who has an identifier, type:value. */
+export async function person(
+  workspace: string,
+  profile: string,
+  entity: string,
+  identifier: string,
+  signal: AbortSignal,
+): Promise<Person> {
+  const body = { profile, entity, a: identifier };
+  return (await post<{ person: Person }>(workspace, "profiles:lookup", "person", body, signal)).person;
+}
+
+/** Keeps a decision about identifiers, or takes it back; it counts from the next run on. */
+export async function decide(
+  workspace: string,
+  profile: string,
+  entity: string,
+  decision: Decision & { undo?: boolean },
+): Promise<void> {
+  await post(workspace, "profiles:decide", "decide", { profile, entity, ...decision });
+}
+
+/** Publishes what a gate holds. */
+export async function publishHeld(workspace: string, profile: string): Promise<void> {
+  await post(workspace, "profiles:decide", "publish", { profile });
+}

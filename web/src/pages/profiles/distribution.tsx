@@ -1,0 +1,64 @@
+import type { Preview } from "../../api/profiles";
+import { count } from "../flow";
+
+type Bar = { name: string; persons: number };
+
+const number = new Intl.NumberFormat(undefined, { maximumSignificantDigits: 4 });
+
+/** How the values of a feature are spread over persons, as bars that are numbers too. */
+export function Distribution({ preview }: { preview: Preview }) {
+  const bars = barsOf(preview);
+  if (bars.length === 0) return <p className="text-sm text-soft">Nobody has a value.</p>;
+  const most = Math.max(1, ...bars.map((b) => b.persons));
+  return (
+    <table className="w-full text-sm">
+      <caption className="sr-only">Values, and how many customers have them</caption>
+      <thead className="sr-only">
+        <tr>
+          <th scope="col">Value</th>
+          <th scope="col">Customers</th>
+        </tr>
+      </thead>
+      <tbody>
+        {bars.map((b) => (
+          <tr key={b.name}>
+            <th scope="row" className="w-px max-w-40 truncate py-1 pr-3 text-left font-normal whitespace-nowrap">
+              {b.name}
+            </th>
+            <td className="py-1">
+              <span className="flex items-center gap-2">
+                <span
+                  aria-hidden="true"
+                  className="h-4 rounded-sm bg-accent"
+                  style={{ width: `max(2px, calc((100% - 5rem) * ${b.persons / most}))` }}
+                />
+                <span className="text-soft tabular-nums">{count(b.persons)}</span>
+              </span>
+            </td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+}
+
+/** Bars of values where there are few, else of steps between the smallest and the largest number. */
+function barsOf({ values, numbers }: Preview): Bar[] {
+  const known = (values ?? []).filter((v) => v.value !== null);
+  if (numbers && known.length > 12) {
+    const step = (numbers.max - numbers.min) / numbers.persons.length;
+    return numbers.persons.map((persons, i) => ({
+      name: `${number.format(numbers.min + i * step)} – ${number.format(numbers.min + (i + 1) * step)}`,
+      persons,
+    }));
+  }
+  const bars = known.map((v) => ({ name: shown(v.value ?? "", numbers !== undefined), persons: v.persons }));
+  if (numbers) bars.sort((a, b) => Number(a.name) - Number(b.name));
+  return bars.slice(0, 12);
+}
+
+/** A value as people read it; numbers come as texts such as 2.0. */
+function shown(value: string, isNumber: boolean): string {
+  if (isNumber) return String(Number(value));
+  return { true: "yes", false: "no", "": "(empty)" }[value] ?? value;
+}
