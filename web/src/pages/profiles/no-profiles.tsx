@@ -4,9 +4,7 @@ import { Empty } from "../../parts/empty";
 export function NoProfiles() {
   return (
     <Empty title="No profiles yet.">
-      <p>
-        Profiles make one row for each customer out of ids, e-mails and devices. Add them to the workspace's file.
-      </p>
+      <p>Profiles make one row for each customer out of ids, e-mails and devices. Add them to the workspace's file.</p>
     </Empty>
   );
 }
