@@ -8,7 +8,7 @@ import (
 	"weir/dataplane/destination"
 	"weir/dataplane/health"
 	"weir/dataplane/ledger"
-	"weir/dataplane/load"
+	"weir/dataplane/load/history"
 	"weir/dataplane/warehouse"
 	"weir/shared/id"
 	"weir/shared/wire"
@@ -75,7 +75,7 @@ func (d *DataPlane) warehouses() []health.Warehouse {
 	slow := d.loading.Slow()
 	for _, w := range d.plans.Warehouses() {
 		one := health.Warehouse{Workspace: w.Workspace, ID: w.ID}
-		if newest := d.loading.Loads(w.ID); len(newest) > 0 && newest[0].State != load.Done {
+		if newest := d.loading.Loads(w.ID); len(newest) > 0 && newest[0].State != history.Done {
 			one.Failure = wire.Code(newest[0].Code) // of the last attempt, also while it is tried again
 			if one.Failure == "" && slices.Contains(slow, w.Workspace) {
 				one.Failure = warehouse.CodeSlow

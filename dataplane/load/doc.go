@@ -1,6 +1,8 @@
 // Package load brings events from the STAGE logs into warehouses, a load at a
 // time for each destination: manifest, Parquet files for each table, additive
 // evolution of the schema, merge by id, manifest closed, cursor moved, STAGE purged.
+// While a load is merged, the files of the next one are written: once there is more than
+// one load takes, or the next one is due.
 // To a destination without tables it writes the events as they are, in batches.
 //
 // It refuses to narrow or drop anything in a warehouse. It guarantees that a row

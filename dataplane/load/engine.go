@@ -14,6 +14,7 @@ import (
 	"weir/dataplane/layout"
 	"weir/dataplane/ledger"
 	"weir/dataplane/load/disk"
+	"weir/dataplane/load/history"
 	"weir/dataplane/load/staged"
 	"weir/dataplane/queue"
 	"weir/dataplane/share"
@@ -47,7 +48,7 @@ type Job struct {
 // Step is a place where a crash is tried.
 type Step string
 
-// The steps of a load, in order.
+// The steps of a load, in order, and those beside it.
 const (
 	StepManifest Step = "manifest" // it names its records
 	StepFile     Step = "file"     // files are written, the manifest does not name them
@@ -57,11 +58,16 @@ const (
 	StepCursor   Step = "cursor"   // the cursor is moved
 	StepPurged   Step = "purged"   // STAGE is purged
 	StepDeleted  Step = "deleted"  // the files are gone
+
+	// Beside the merge of a load that was full, or takes long.
+	StepAheadFile Step = "ahead-file" // files of the next load are written, no manifest names them
+	StepAhead     Step = "ahead"      // a manifest names the next load's files
+	StepPromoted  Step = "promoted"   // the next load is under way
 )
 
-// Steps lists every step in order.
+// Steps lists every step.
 func Steps() []Step {
-	return []Step{StepManifest, StepFile, StepStaged, StepAltered, StepMerged, StepCursor, StepPurged, StepDeleted}
+	return []Step{StepManifest, StepFile, StepStaged, StepAltered, StepMerged, StepCursor, StepPurged, StepDeleted, StepAheadFile, StepAhead, StepPromoted}
 }
 
 // Config is what an Engine works with.
@@ -77,14 +83,14 @@ type Config struct {
 	// before their record is purged: Quarantine of each is unsupported_event, bad_event,
 	// row_refused, table_refused or, without JSON, destination_removed; Detail is what the
 	// warehouse says, which may quote values. An error repeats the load. It may be told
-	// of an event several times, each time with the same Delivery. Nil: they are counted
-	// only.
+	// of an event several times, each time with the same Delivery, and of several
+	// partitions at once. Nil: they are counted only.
 	Refused   func(ctx context.Context, partition int, events []event.Event) error
 	Reach     func(Step) error // tests: an error ends the load there as a crash does
 	Log       *slog.Logger
 	Now       func() time.Time
 	Parallel  int // loads under way, 0 means 4; twice as many come on top of those that take long or failed before
-	MaxEvents int // events of one load, 0 means 250,000
+	MaxEvents int // events of the largest load, 0 means 400,000; a load has what the warehouse takes in about ten seconds
 }
 
 // Engine loads every destination. It is safe for concurrent use.
@@ -113,7 +119,7 @@ func New(c Config) (*Engine, error) {
 		c.Parallel = 4
 	}
 	if c.MaxEvents == 0 {
-		c.MaxEvents = 250_000
+		c.MaxEvents = 400_000
 	}
 	logs := make([]staged.Log, len(c.Stages))
 	for i, s := range c.Stages {
@@ -248,14 +254,14 @@ func (e *Engine) Taken(partition int) { e.staged.Again(partition) }
 func (e *Engine) Staged() (map[ledger.Key]int64, bool) { return e.staged.Counts() }
 
 // Loads returns the newest loads of a destination, newest first.
-func (e *Engine) Loads(d id.Destination) []Load {
+func (e *Engine) Loads(d id.Destination) []history.Load {
 	e.mu.Lock()
 	l := e.loaders[d]
 	e.mu.Unlock()
 	if l == nil {
 		return nil
 	}
-	return l.list()
+	return l.history.List()
 }
 
 // Merged returns how many rows of a destination were loaded since the engine began.

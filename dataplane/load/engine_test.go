@@ -22,6 +22,7 @@ import (
 	"weir/dataplane/event"
 	"weir/dataplane/layout"
 	"weir/dataplane/load"
+	"weir/dataplane/load/history"
 	"weir/dataplane/queue"
 	"weir/dataplane/queue/queuetest"
 	"weir/dataplane/warehouse"
@@ -255,7 +256,7 @@ func TestFailuresBackOffAndKeepValuesLocal(t *testing.T) {
 		p.run(e, func() {
 			pass(500 * time.Millisecond)
 			x := e.Loads("lake")[0]
-			if x.State != load.Failing || x.Code != warehouse.CodeSchema || !strings.Contains(x.Detail, "hush-1") || !x.Next.After(time.Now()) {
+			if x.State != history.Failing || x.Code != warehouse.CodeSchema || !strings.Contains(x.Detail, "hush-1") || !x.Next.After(time.Now()) {
 				t.Errorf("load %+v", x)
 			}
 			pass(2 * time.Hour)
@@ -267,7 +268,7 @@ func TestFailuresBackOffAndKeepValuesLocal(t *testing.T) {
 			}
 		}
 		x := e.Loads("lake")
-		if len(x) != 1 || x[0].State != load.Done || x[0].Attempt != failures+1 || x[0].Code != "" || x[0].Detail != "" || !x[0].Next.IsZero() {
+		if len(x) != 1 || x[0].State != history.Done || x[0].Attempt != failures+1 || x[0].Code != "" || x[0].Detail != "" || !x[0].Next.IsZero() {
 			t.Errorf("loads %+v", x)
 		}
 		if s := p.logged.String(); strings.Contains(s, "hush") || !strings.Contains(s, warehouse.CodeSchema) {
@@ -302,7 +303,7 @@ func TestATableThatShutsWhileRefusedRowsAreSoughtLosesNoRow(t *testing.T) {
 		if len(kept) > 0 {
 			t.Errorf("%d events were refused, the first as %s", len(kept), kept[0].Quarantine)
 		}
-		if x := e.Loads("lake"); len(x) != 1 || x[0].State != load.Done || x[0].Code != "" {
+		if x := e.Loads("lake"); len(x) != 1 || x[0].State != history.Done || x[0].Code != "" {
 			t.Errorf("loads %+v", x)
 		}
 		if got := l.sorted(); got != "1,2,3,4" {
@@ -354,7 +355,7 @@ func TestADamagedRecordIsLeftOut(t *testing.T) {
 		if got := l.sorted(); got != "1,2" {
 			t.Errorf("loaded %s", got)
 		}
-		if x := e.Loads("lake"); len(x) != 1 || x[0].State != load.Done || x[0].Refused["damaged_record"] != 1 {
+		if x := e.Loads("lake"); len(x) != 1 || x[0].State != history.Done || x[0].Refused["damaged_record"] != 1 {
 			t.Errorf("loads %+v", x)
 		}
 		if s := p.logged.String(); strings.Contains(s, "hush") || !strings.Contains(s, "level=ERROR") {

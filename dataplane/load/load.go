@@ -4,23 +4,21 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
+	"strings"
+	"time"
 
 	"weir/dataplane/blob"
-	"weir/dataplane/event"
-	"weir/dataplane/layout"
-	"weir/dataplane/load/batches"
 	"weir/dataplane/load/disk"
+	"weir/dataplane/load/history"
 	"weir/dataplane/load/pace"
-	"weir/dataplane/load/stage"
+	"weir/dataplane/load/reading"
+	"weir/dataplane/load/staging"
 	"weir/dataplane/queue"
 	"weir/dataplane/warehouse"
 	"weir/shared/durable"
-	"weir/shared/fault"
 )
 
 func (l *loader) path(name string) string { return filepath.Join(l.e.c.Dir, string(l.dest), name) }
@@ -31,8 +29,17 @@ func (l *loader) reach(s Step) error {
 	if l.e.c.Reach == nil {
 		return nil
 	}
-	return l.e.c.Reach(s)
+	if err := l.e.c.Reach(s); err != nil {
+		return crash{err}
+	}
+	return nil
 }
+
+// crash is an error of Config.Reach.
+type crash struct{ error }
+
+// Unwrap returns the error of Reach.
+func (c crash) Unwrap() error { return c.error }
 
 // loadOnce makes one load of what is staged: did says that there was something, more
 // that the load was full.
@@ -49,13 +56,13 @@ func (l *loader) loadOnce(ctx context.Context) (did, more bool, err error) {
 	}
 	l.begin(m)
 	if err := l.load(ctx, job, m); err != nil {
-		l.change(func(x *Load) { x.State, x.Code, x.Detail = Failing, warehouse.CodeOf(err), err.Error() })
+		l.history.Change(func(x *history.Load) { x.State, x.Code, x.Detail = history.Failing, warehouse.CodeOf(err), err.Error() })
 		return false, false, err
 	}
 	l.pace.Succeeded()
-	l.change(func(x *Load) {
-		x.State, x.Code, x.Detail = Done, "", ""
-		l.merged.Add(x.Rows - x.refused())
+	l.history.Change(func(x *history.Load) {
+		x.State, x.Code, x.Detail = history.Done, "", ""
+		l.merged.Add(x.Rows - x.Settle())
 	})
 	return true, m.Full, nil
 }
@@ -82,49 +89,38 @@ func (l *loader) openManifest(ctx context.Context) (*disk.Manifest, error) {
 		}
 		there = false
 	}
+	if !there {
+		if there, err = l.promote(ctx, &c, &m); err != nil {
+			return nil, err
+		}
+	}
 	if there {
 		if m.Format < disk.ManifestFormat {
 			m.Staged, m.Tables = false, nil
 		}
 		return &m, nil
 	}
-	now := l.e.c.Now().UTC()
-	m = disk.Manifest{ID: now.Format("20060102T150405.000000000"), At: now, From: c.Next, To: slices.Clone(c.Next)}
-	if m.ID == c.Last { // a clock that stands still, or jumped back
-		m.ID += ".1"
-	}
-	some := false
-	for p, log := range l.e.c.Stages {
-		st, err := log.State(ctx)
-		if err != nil {
-			return nil, fmt.Errorf("read the state of STAGE: %w", err)
-		}
-		if st.Last < c.Next[p] || st.Records == 0 {
-			continue
-		}
-		has, err := hasRecords(ctx, log, c.Next[p], string(l.dest))
-		if err != nil {
-			return nil, err
-		}
-		if has {
-			m.To[p], some = st.Last+1, true
-		}
-	}
-	if !some {
-		return nil, nil
-	}
-	if err := durable.PutJSON(l.path("manifest.json"), m); err != nil {
+	next, err := l.newManifest(ctx, c.Next, c.Last)
+	if next == nil || err != nil {
 		return nil, err
 	}
-	return &m, nil
+	return next, durable.PutJSON(l.path("manifest.json"), next)
 }
 
-// hasRecords says whether a destination has a record from a number on.
-func hasRecords(ctx context.Context, s Stage, from uint64, key string) (bool, error) {
-	for _, err := range s.ReadTo(ctx, from, key) {
-		return err == nil, err
+// newManifest makes a manifest of what there is from records on, for a load behind the
+// one of another ID; nil: nothing is.
+func (l *loader) newManifest(ctx context.Context, from []uint64, behind string) (*disk.Manifest, error) {
+	now := l.e.c.Now().UTC()
+	m := &disk.Manifest{ID: now.Format("20060102T150405.000000000"), At: now, From: from}
+	if strings.HasPrefix(behind, m.ID) { // a clock that stands still
+		m.ID = behind + ".1"
 	}
-	return false, nil
+	to, some, err := reading.Ends(ctx, l.reading(m).Logs, string(l.dest), from)
+	if err != nil || !some {
+		return nil, err
+	}
+	m.To = to
+	return m, nil
 }
 
 // load brings a manifest to its end.
@@ -146,17 +142,25 @@ func (l *loader) load(ctx context.Context, job Job, m *disk.Manifest) error {
 			return err
 		}
 	}
-	l.change(func(x *Load) {
-		x.State, x.Rows, x.Tables = Merging, 0, nil
+	l.history.Change(func(x *history.Load) {
+		x.State, x.Rows, x.Tables, x.Refused = history.Merging, 0, nil, m.Refused
 		for _, t := range m.Tables {
 			x.Rows += t.Rows
-			x.Tables = append(x.Tables, TableLoad{Name: t.Name, Rows: t.Rows, State: Staging})
+			x.Tables = append(x.Tables, history.Table{Name: t.Name, Rows: t.Rows, State: history.Staging})
 		}
 	})
+	ahead := l.ahead(ctx, job, m)
+	return errors.Join(l.bring(ctx, job, m), ahead())
+}
+
+// bring merges what is staged and ends the load.
+func (l *loader) bring(ctx context.Context, job Job, m *disk.Manifest) error {
 	if len(m.Tables) > 0 {
+		began := time.Now()
 		if err := l.merge(ctx, job, m); err != nil {
 			return warehouse.Fail(warehouse.CodeFailed, err)
 		}
+		l.pace.Size.Took(m.Events, time.Since(began))
 	}
 	return l.end(ctx, m)
 }
@@ -181,98 +185,37 @@ func (l *loader) close(ctx context.Context, m *disk.Manifest) error {
 	return nil
 }
 
-// stage reads records into files, at most MaxEvents events, and lets the manifest
-// name the files and the records that are in them.
+// stage reads records into files, and lets the manifest name the files and the records
+// that are in them.
 func (l *loader) stage(ctx context.Context, job Job, m *disk.Manifest) error {
 	ctx, cancel := context.WithTimeout(ctx, pace.Longest)
 	defer cancel()
-	dialect := job.Layout
+	if err := l.remove(nextFile); err != nil { // it begins where this one ended before
+		return err
+	}
 	if err := l.e.c.Blobs.Delete(ctx, blob.Ref(l.prefix())); err != nil { // of an attempt before
 		return err
 	}
-	s := stage.New(l.e.c.Blobs, blob.Ref(l.prefix()+"/"+m.ID))
-	refused := map[string]int{}
-	count := 0
-	err := l.reading(m).Each(ctx, func(p int, r queue.Record, frame *queue.Frame) (bool, error) {
-		if count >= l.e.c.MaxEvents {
-			m.Full = true
-			m.To[p] = r.Seq
-			return false, nil
-		}
-		if frame == nil {
-			l.damaged(ctx, p, r)
-			refused[batches.DamagedRecord]++
-			return true, nil
-		}
-		count += len(frame.Events)
-		return true, l.rows(ctx, job, dialect, m, s, p, frame.Events, refused)
-	})
-	if err != nil {
-		return err
-	}
-	tables, err := s.Finish(ctx)
-	if err != nil {
+	if err := l.fill(ctx, job, m); err != nil {
 		return err
 	}
 	if err := l.reach(StepFile); err != nil {
 		return err
 	}
-	l.change(func(x *Load) { x.Refused = refused })
-	m.Tables, m.Staged, m.Format = tables, true, disk.ManifestFormat
 	return durable.PutJSON(l.path("manifest.json"), m)
 }
 
-// damaged keeps a record that cannot be read as the blob damaged/<destination>-
-// <partition>-<number>, as well as it goes, and calls for somebody. It would stop
-// its destination for ever otherwise.
-func (l *loader) damaged(ctx context.Context, partition int, r queue.Record) {
-	err := l.e.c.Blobs.Put(ctx, blob.Ref(fmt.Sprintf("damaged/%s-%d-%d", l.dest, partition, r.Seq)), func(w io.Writer) error {
-		_, err := w.Write(r.Data)
-		return err
-	})
-	l.e.c.Log.Error("A record of STAGE is damaged and was left out of a load.", "destination", string(l.dest), "partition", partition, "number", r.Seq, "kept", err == nil)
+// fill writes the files of a manifest.
+func (l *loader) fill(ctx context.Context, job Job, m *disk.Manifest) error {
+	s := staging.Staging{
+		Blobs: l.e.c.Blobs, Prefix: blob.Ref(l.prefix() + "/" + m.ID), Reading: l.reading(m), Most: l.pace.Size.Events(l.e.c.MaxEvents), Refused: l.e.c.Refused, Damaged: l.damaged,
+		Layout: job.Layout, Options: job.Options, Destination: job.Destination, Type: job.Type, SourceOf: job.SourceOf,
+	}
+	return s.Run(ctx, m)
 }
 
-// rows stages the rows of the events of a frame of partition p.
-func (l *loader) rows(ctx context.Context, job Job, d *layout.Dialect, m *disk.Manifest, s *stage.Writer, p int, events []event.Event, refused map[string]int) error {
-	var without []event.Event // rows
-	for i := range events {
-		e := &events[i]
-		s.Event()
-		meta := layout.Meta{SourceID: string(e.Source), DestinationID: string(job.Destination), DestinationType: job.Type, Now: m.At}
-		if job.SourceOf != nil {
-			meta.SourceName, meta.SourceType = job.SourceOf(e.Source)
-		}
-		rows, code, err := d.Rows(&job.Options, meta, e.JSON)
-		if err != nil {
-			code = "bad_event"
-			if fault.KindOf(err) != fault.Invalid {
-				return err
-			}
-		}
-		if code != "" {
-			refused[code]++
-			kept := *e
-			kept.Quarantine, kept.Destination = code, job.Destination
-			if err != nil {
-				kept.Detail = err.Error() // it never quotes the event
-			}
-			without = append(without, kept)
-			continue
-		}
-		for _, r := range rows {
-			if err := s.Add(ctx, r); err != nil {
-				return err
-			}
-		}
-	}
-	if len(without) == 0 || l.e.c.Refused == nil {
-		return nil
-	}
-	if err := l.e.c.Refused(ctx, p, without); err != nil {
-		return fmt.Errorf("keep refused events: %w", err)
-	}
-	return nil
+func (l *loader) damaged(ctx context.Context, partition int, r queue.Record) {
+	staging.Keep(ctx, l.e.c.Blobs, l.e.c.Log, l.dest, partition, r)
 }
 
 // clean removes what a closed manifest needed.
@@ -289,13 +232,22 @@ func (l *loader) clean(ctx context.Context, m *disk.Manifest) error {
 	if err := l.reach(StepPurged); err != nil {
 		return err
 	}
-	if err := l.e.c.Blobs.Delete(ctx, blob.Ref(l.prefix())); err != nil {
+	if err := l.e.c.Blobs.Delete(ctx, blob.Ref(l.prefix()+"/"+m.ID)); err != nil {
 		return err
 	}
 	if err := l.reach(StepDeleted); err != nil {
 		return err
 	}
-	if err := os.Remove(l.path("manifest.json")); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	return l.remove("manifest.json")
+}
+
+// remove removes a file of the folder, which may not be there.
+func (l *loader) remove(name string) error {
+	err := os.Remove(l.path(name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
 		return fmt.Errorf("remove a manifest: %w", err)
 	}
 	return durable.SyncFolder(l.path(""))

@@ -9,6 +9,7 @@ import (
 
 	"weir/dataplane/load/columns"
 	"weir/dataplane/load/disk"
+	"weir/dataplane/load/history"
 	"weir/dataplane/load/pace"
 	"weir/dataplane/load/stage"
 	"weir/dataplane/warehouse"
@@ -40,19 +41,21 @@ func (l *loader) merge(ctx context.Context, job Job, m *disk.Manifest) (err erro
 	for i := range m.Tables {
 		t := &m.Tables[i]
 		if m.Merged[t.Name] == settled {
-			l.table(i, func(x *TableLoad) { x.State = Done })
+			l.history.Table(i, func(x *history.Table) { x.State = history.Done })
 			continue
 		}
-		l.table(i, func(x *TableLoad) { x.State = Merging })
+		l.history.Table(i, func(x *history.Table) { x.State = history.Merging })
 		a := l.try(ctx, w, job, m, i)
 		switch {
 		case a.err == nil:
-			l.table(i, func(x *TableLoad) { x.State, x.Code, x.Detail = Done, "", "" })
+			l.history.Table(i, func(x *history.Table) { x.State, x.Code, x.Detail = history.Done, "", "" })
 			l.refuses(t.Name, -1)
 		case refusal.Of(a.err) == refusal.Warehouse:
 			return a.err
 		default:
-			l.table(i, func(x *TableLoad) { x.State, x.Code, x.Detail = Failing, warehouse.CodeOf(a.err), reason(a.err) })
+			l.history.Table(i, func(x *history.Table) {
+				x.State, x.Code, x.Detail = history.Failing, warehouse.CodeOf(a.err), reason(a.err)
+			})
 			refused = append(refused, a)
 		}
 	}
@@ -77,7 +80,7 @@ func (l *loader) try(ctx context.Context, w *pace.Warehouse, job Job, m *disk.Ma
 		return a
 	}
 	if a.into.Name != t.Name {
-		l.table(i, func(x *TableLoad) { x.Name = a.into.Name + " (" + t.Name + " is no table)" })
+		l.history.Table(i, func(x *history.Table) { x.Name = a.into.Name + " (" + t.Name + " is no table)" })
 	}
 	if a.err = l.reach(StepAltered); a.err != nil {
 		return a
@@ -128,7 +131,7 @@ func (l *loader) refused(ctx context.Context, w *pace.Warehouse, job Job, m *dis
 		case err != nil:
 			return err
 		}
-		l.table(a.at, func(x *TableLoad) { x.State = Done })
+		l.history.Table(a.at, func(x *history.Table) { x.State = history.Done })
 	}
 	return errors.Join(errs...)
 }
@@ -236,7 +239,7 @@ func (l *loader) plan(m *disk.Manifest, table string, end int64) error {
 // refuse keeps the events of rows of a table with the reason, once for each event of
 // a load.
 func (l *loader) refuse(ctx context.Context, job Job, m *disk.Manifest, a merging, seqs []int64, code string) error {
-	l.table(a.at, func(x *TableLoad) {
+	l.history.Table(a.at, func(x *history.Table) {
 		x.Refused, x.Code, x.Detail = x.Refused+int64(len(seqs)), code, reason(a.err)
 	})
 	var events []int64
@@ -246,7 +249,7 @@ func (l *loader) refuse(ctx context.Context, job Job, m *disk.Manifest, a mergin
 			events = append(events, e)
 		}
 	}
-	err := l.keep(ctx, job, m, events, code, "table "+l.tableName(a.at)+": "+reason(a.err))
+	err := l.keep(ctx, job, m, events, code, "table "+l.history.Name(a.at)+": "+reason(a.err))
 	if err != nil {
 		for _, e := range events {
 			delete(l.told, e)
@@ -271,6 +274,6 @@ func (l *loader) named(ctx context.Context, w warehouse.Warehouse, job Job, i in
 		}
 	}
 	t.Name = name
-	l.change(func(x *Load) { x.Tables[i].Name, x.Tables[i].Event = name, t.Event })
+	l.history.Change(func(x *history.Load) { x.Tables[i].Name, x.Tables[i].Event = name, t.Event })
 	return nil
 }

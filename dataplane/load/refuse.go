@@ -10,6 +10,7 @@ import (
 	"weir/dataplane/event"
 	"weir/dataplane/layout"
 	"weir/dataplane/load/disk"
+	"weir/dataplane/load/history"
 	"weir/dataplane/load/pace"
 	"weir/dataplane/load/reading"
 	"weir/dataplane/warehouse"
@@ -18,8 +19,8 @@ import (
 
 // Codes of events that a table refused.
 const (
-	rowRefused   = "row_refused"   // its row
-	tableRefused = "table_refused" // every row
+	rowRefused   = "row_refused"        // its row
+	tableRefused = history.TableRefused // every row
 )
 
 const (

@@ -10,7 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"weir/dataplane/load"
+	"weir/dataplane/load/history"
 	"weir/dataplane/warehouse"
 	"weir/shared/id"
 )
@@ -96,12 +96,12 @@ func TestAStepHasMoreTimeAfterItWasCut(t *testing.T) {
 		e := p.engine()
 		p.run(e, func() {
 			pass(31 * time.Second)
-			if x := e.Loads("lake")[0]; x.State != load.Failing || x.Code != warehouse.CodeSlow {
+			if x := e.Loads("lake")[0]; x.State != history.Failing || x.Code != warehouse.CodeSlow {
 				t.Errorf("load %+v", x)
 			}
 			pass(10 * time.Minute)
 		})
-		if x := e.Loads("lake"); len(x) != 1 || x[0].State != load.Done || x[0].Attempt != 3 || l.sorted() != "1" {
+		if x := e.Loads("lake"); len(x) != 1 || x[0].State != history.Done || x[0].Attempt != 3 || l.sorted() != "1" {
 			t.Errorf("loads %+v of %s", x, l.sorted())
 		}
 		p.empty()

@@ -8,6 +8,7 @@ import (
 	"weir/dataplane/event"
 	"weir/dataplane/load/batches"
 	"weir/dataplane/load/disk"
+	"weir/dataplane/load/history"
 	"weir/dataplane/warehouse"
 	"weir/shared/durable"
 )
@@ -46,7 +47,7 @@ func (l *loader) write(ctx context.Context, job Job, m *disk.Manifest) (err erro
 	if err := l.reach(StepStaged); err != nil {
 		return err
 	}
-	l.change(func(x *Load) { x.State = Merging })
+	l.history.Change(func(x *history.Load) { x.State = history.Merging })
 	w, err := l.pace.Open(ctx, job.Open)
 	if err != nil {
 		return err
@@ -64,6 +65,6 @@ func (l *loader) write(ctx context.Context, job Job, m *disk.Manifest) (err erro
 		return l.reach(StepMerged)
 	}
 	done, err := b.Write(ctx, to, m.Merged[writtenBatches])
-	l.change(func(x *Load) { x.Rows, x.Refused = done.Events, done.Refused })
+	l.history.Change(func(x *history.Load) { x.Rows, x.Refused = done.Events, done.Refused })
 	return err
 }

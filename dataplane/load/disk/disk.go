@@ -18,9 +18,12 @@ type Manifest struct {
 	Staged bool          `json:"staged"`
 	Full   bool          `json:"full"` // there was more than one load takes
 	Tables []stage.Table `json:"tables,omitempty"`
+	Events int64         `json:"events,omitempty"`
+	// Refused has, by code, how many events have no row.
+	Refused map[string]int `json:"refused,omitempty"`
 	// Format is ManifestFormat when it was staged by this version or a newer one. What
-	// an older one staged is staged again: its rows do not tell their events, or share
-	// the name of the column of their numbers with a property.
+	// an older one staged is staged again: its rows do not tell their events, or number
+	// them otherwise.
 	Format int `json:"format,omitempty"`
 	// Merged has, for tables that refused rows or stood beside one that did, the number
 	// before which every row is merged or refused.
@@ -31,7 +34,7 @@ type Manifest struct {
 }
 
 // ManifestFormat is Manifest.Format of what this version stages.
-const ManifestFormat = 2
+const ManifestFormat = 3
 
 // Progress notes that rows of a table are merged or refused.
 func (m *Manifest) Progress(table string, next int64) {

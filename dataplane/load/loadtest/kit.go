@@ -11,12 +11,14 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"weir/dataplane/blob"
 	"weir/dataplane/event"
 	"weir/dataplane/load"
+	"weir/dataplane/load/history"
 	"weir/dataplane/queue"
 	"weir/dataplane/queue/queuetest"
 	"weir/dataplane/warehouse"
@@ -74,6 +76,7 @@ type harness struct {
 	setup  Setup
 	exec   func(sql string)
 	kept   []event.Event // refused
+	most   int           // events of a load, 0 for what the engine does by itself
 }
 
 func start(t testing.TB, kind warehouse.Kind, setup func(testing.TB) Setup) *harness {
@@ -99,7 +102,7 @@ func (w *harness) restart() {
 	job := load.Job{Workspace: "ws_test", Destination: dest, Name: "lake", Type: w.kind.Spec.Name, SyncEvery: w.opened.SyncEvery, Layout: w.opened.Layout, Options: w.opened.Options,
 		SourceOf: func(id.Source) (string, string) { return "web", "http" },
 		Open:     func(ctx context.Context) (warehouse.Warehouse, error) { return w.opened.Open(ctx, w.deps) }}
-	w.engine, err = load.New(load.Config{Dir: w.dir + "/loads", Blobs: blobs, Stages: []load.Stage{w.log}, Jobs: func() []load.Job { return []load.Job{job} },
+	w.engine, err = load.New(load.Config{Dir: w.dir + "/loads", Blobs: blobs, Stages: []load.Stage{w.log}, Jobs: func() []load.Job { return []load.Job{job} }, MaxEvents: w.most,
 		Refused: func(_ context.Context, _ int, events []event.Event) error {
 			w.kept = append(w.kept, events...)
 			return nil
@@ -222,7 +225,7 @@ func calls(w *harness) {
 	w.want(`select p.id as p, p.name as n, s.id as s, g.group_id as g, a.previous_id as a from pages p, screens s, "groups" g, aliases a`,
 		`[{"a":"u","g":"g","n":"home","p":"3","s":"4"}]`)
 	l := w.engine.Loads(dest)
-	if len(l) != 1 || l[0].State != load.Done || l[0].Refused["unsupported_event"] != 1 {
+	if len(l) != 1 || l[0].State != history.Done || l[0].Refused["unsupported_event"] != 1 {
 		w.t.Errorf("loads %+v", l)
 	}
 	if st, err := w.log.State(context.Background()); err != nil || st.Records != 0 {
@@ -251,21 +254,25 @@ func evolve(w *harness) {
 
 var errCrash = errors.New("crash")
 
+// crash ends loads at each step. Each time there are two, of which the second is staged
+// while the first is merged.
 func crash(w *harness) {
+	w.most = 2
+	w.restart()
 	n := 0
 	for _, step := range load.Steps() {
 		for at := 1; at <= 2; at++ {
-			seen := 0
+			var seen atomic.Int64
 			w.reach = func(s load.Step) error {
-				if s == step {
-					if seen++; seen == at {
-						return errCrash
-					}
+				if s == step && seen.Add(1) == int64(at) {
+					return errCrash
 				}
 				return nil
 			}
-			n++
-			w.stage(track(fmt.Sprint(n), `{"n":1}`), track("same", fmt.Sprintf(`{"n":%d}`, n)))
+			for range 2 {
+				n++
+				w.stage(track(fmt.Sprint(n), `{"n":1}`), track("same", fmt.Sprintf(`{"n":%d}`, n)))
+			}
 			if err := w.engine.LoadNow(context.Background(), dest); at == 1 && !errors.Is(err, errCrash) {
 				w.t.Errorf("step %s was not reached: %v", step, err)
 			}

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"weir/dataplane/load"
+	"weir/dataplane/load/history"
 )
 
 // refusals returns what was kept as refused since the last call, sorted: the code and
@@ -43,7 +43,7 @@ func refused(w *harness) {
 		w.t.Errorf("kept %s", got)
 	}
 	l := w.engine.Loads(dest)[0]
-	if l.State != load.Done || l.Code != "table_refused" || !strings.Contains(l.Detail, "table order_done refused 2 of 40 rows") || !slices.Equal(w.engine.Refusing(dest), []string{"order_done"}) {
+	if l.State != history.Done || l.Code != "table_refused" || !strings.Contains(l.Detail, "table order_done refused 2 of 40 rows") || !slices.Equal(w.engine.Refusing(dest), []string{"order_done"}) {
 		w.t.Errorf("load %+v, refusing %v", l, w.engine.Refusing(dest))
 	}
 	w.load(track("119", `{"mail":"new"}`)) // as a replay does once its row fits

@@ -28,6 +28,7 @@ var errCut = errors.New("the deadline of the step")
 // 16 times, until a load succeeds. It is for one load at a time.
 type Pace struct {
 	cuts int // steps that were cut since the last load that succeeded
+	Size Size
 }
 
 // Succeeded says that a load did.
@@ -81,6 +82,7 @@ func (p *Pace) cut(ctx context.Context, most time.Duration, err error) error {
 		return err
 	}
 	p.cuts++
+	p.Size.cut()
 	return &warehouse.Failure{Code: warehouse.CodeSlow, Err: fmt.Errorf("no answer within %s: %w", most, err)}
 }
 

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"slices"
 	"sort"
 
 	"weir/dataplane/event"
@@ -15,6 +16,38 @@ import (
 // Log is one partition's STAGE.
 type Log interface {
 	ReadTo(ctx context.Context, from uint64, key string) iter.Seq2[queue.Record, error]
+	State(ctx context.Context) (queue.State, error)
+}
+
+// Ends returns, by partition, where what the logs have of a key from records on ends now;
+// some says that they have any.
+func Ends(ctx context.Context, logs []Log, key string, from []uint64) (to []uint64, some bool, err error) {
+	to = slices.Clone(from)
+	for p, log := range logs {
+		st, err := log.State(ctx)
+		if err != nil {
+			return nil, false, fmt.Errorf("read the state of STAGE: %w", err)
+		}
+		if st.Last < from[p] || st.Records == 0 {
+			continue
+		}
+		has, err := hasRecords(ctx, log, from[p], key)
+		if err != nil {
+			return nil, false, err
+		}
+		if has {
+			to[p], some = st.Last+1, true
+		}
+	}
+	return to, some, nil
+}
+
+// hasRecords says whether a key has a record from a number on.
+func hasRecords(ctx context.Context, log Log, from uint64, key string) (bool, error) {
+	for _, err := range log.ReadTo(ctx, from, key) {
+		return err == nil, err
+	}
+	return false, nil
 }
 
 // Load is what a load has of the logs: by partition, the records of Key from From up
@@ -28,30 +61,44 @@ type Load struct {
 // Each reads the records in order; when do says that there is enough, it goes on with
 // the next partition. Of a record that cannot be read frame is nil.
 func (l *Load) Each(ctx context.Context, do func(p int, r queue.Record, frame *queue.Frame) (more bool, err error)) error {
-	for p, log := range l.Logs {
-		if l.To[p] <= l.From[p] {
-			continue
-		}
-		for r, err := range log.ReadTo(ctx, l.From[p], l.Key) {
-			if err != nil {
-				return fmt.Errorf("read STAGE: %w", err)
-			}
-			if r.Seq >= l.To[p] {
-				break
-			}
-			var frame *queue.Frame
-			if f, err := decode(r); err == nil {
-				frame = &f
-			}
-			if more, err := do(p, r, frame); err != nil {
-				return err
-			} else if !more {
-				break
-			}
+	for p := range l.Logs {
+		err := l.Partition(ctx, p, func(r queue.Record, frame *queue.Frame) (bool, error) { return do(p, r, frame) })
+		if err != nil {
+			return err
 		}
 	}
 	return nil
 }
+
+// Partition is Each for one partition.
+func (l *Load) Partition(ctx context.Context, p int, do func(r queue.Record, frame *queue.Frame) (more bool, err error)) error {
+	if l.To[p] <= l.From[p] {
+		return nil
+	}
+	for r, err := range l.Logs[p].ReadTo(ctx, l.From[p], l.Key) {
+		if err != nil {
+			return fmt.Errorf("read STAGE: %w", err)
+		}
+		if r.Seq >= l.To[p] {
+			return nil
+		}
+		var frame *queue.Frame
+		if f, err := decode(r); err == nil {
+			frame = &f
+		}
+		if more, err := do(r, frame); err != nil || !more {
+			return err
+		}
+	}
+	return nil
+}
+
+// eventBits is how many events of one load a partition can have, as a power of two.
+const eventBits = 32
+
+// Number is the number in a load of the nth event of a partition, from 1: partitions are
+// read beside each other.
+func Number(p int, n int64) int64 { return int64(p)<<eventBits + n }
 
 // Events reads the events in order, about most at a time, each time those of one
 // partition. What cannot be read it leaves out.
@@ -103,10 +150,11 @@ type record struct {
 	seq   uint64
 }
 
-// Index finds where the events lie; the first one has the number 1.
+// Index finds where the events lie, by their Numbers.
 func (l *Load) Index(ctx context.Context) (all Index, err error) {
 	first := int64(1)
 	err = l.Each(ctx, func(p int, r queue.Record, frame *queue.Frame) (bool, error) {
+		first = max(first, Number(p, 1))
 		if frame != nil {
 			all = append(all, record{first, p, r.Seq})
 			first += int64(len(frame.Events))

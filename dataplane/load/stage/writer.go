@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"unsafe"
 
 	"github.com/parquet-go/parquet-go"
@@ -21,15 +22,18 @@ import (
 
 // Sizes of staging.
 const (
-	heldBytes   = 32 << 20 // rows held in memory, of all tables together
+	heldBytes   = 24 << 20 // rows held in memory, of all tables together; as much again is being written
+	groupBytes  = 8 << 20  // of rows, after which a file goes on with a further group of rows
 	fileColumns = 1000
-	cellBytes   = 32 // what a value takes beside its text
+	cellBytes   = 16 // what a value takes beside its text
+	atOnce      = 4  // files being written
+	keptBuffers = 2  // for further rows
 )
 
 // eventRows is how many numbers of rows an event has; no layout makes as many.
 const eventRows = 64
 
-// EventOf returns the number of the event that a row comes from, see Writer.Event.
+// EventOf returns the number of the event that a row comes from, see Writer.Add.
 func EventOf(seq int64) int64 { return seq / eventRows }
 
 // Table is what was staged for one table.
@@ -51,9 +55,9 @@ type File struct {
 }
 
 type cell struct {
-	column   int
-	from, to int // in text
-	end      int // of its spelling in the event, which begins at to; to for none
+	column   uint32
+	from, to uint32 // in text
+	end      uint32 // of its spelling in the event, which begins at to; to for none
 }
 
 // column is one column of pending rows.
@@ -118,41 +122,56 @@ func (p *pending) find(n int, name string) int {
 	return i
 }
 
-// Writer stages the rows of one load. It is for one caller at a time.
+// Writer stages the rows of one load. It is safe for many callers. Files are written
+// beside further rows.
 type Writer struct {
 	blobs  blob.Store
 	prefix blob.Ref
-	tables map[string]*Table
-	rows   map[string]*pending
-	held   int
-	files  int
-	event  int64
-	row    int64 // of the event
+
+	mu      sync.Mutex
+	tables  map[string]*Table
+	rows    map[string]*pending
+	held    int
+	files   int
+	free    []*pending // buffers of rows that are written
+	ended   sync.Cond  // a file is written, or is not
+	writing int        // files
+	size    int        // of what is being written
+	err     error      // the first one of a file
 }
 
 // New returns a Writer whose objects have keys below prefix.
 func New(blobs blob.Store, prefix blob.Ref) *Writer {
-	return &Writer{blobs: blobs, prefix: prefix, tables: map[string]*Table{}, rows: map[string]*pending{}}
+	w := &Writer{blobs: blobs, prefix: prefix, tables: map[string]*Table{}, rows: map[string]*pending{}}
+	w.ended.L = &w.mu
+	return w
 }
 
-// Event begins the next event, from 1: what is added then are its rows.
-func (w *Writer) Event() { w.event, w.row = w.event+1, 0 }
+// Add takes the rows of an event, by its number from 1; when the memory for rows is full
+// the largest table goes to a file.
+func (w *Writer) Add(ctx context.Context, event int64, rows []layout.Row) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for i := range rows {
+		if err := w.add(ctx, event*eventRows+int64(i), &rows[i]); err != nil {
+			return err
+		}
+	}
+	return w.err
+}
 
-// Add takes a row of the event; when the memory for rows is full the largest table goes to a
-// file.
-func (w *Writer) Add(ctx context.Context, r layout.Row) error {
+// add takes a row. w.mu is held.
+func (w *Writer) add(ctx context.Context, seq int64, r *layout.Row) error {
 	p := w.rows[r.Table]
 	if r.Shared != "" && w.tables[r.Table] == nil {
 		w.tables[r.Table] = &Table{Name: r.Table, Columns: map[string]layout.Type{}, Shared: r.Shared, Event: eventOf(r)}
 	}
-	if p != nil && len(p.columns)+len(r.Columns) > fileColumns && p.grows(r) {
-		if err := w.flush(ctx, r.Table); err != nil {
-			return err
-		}
-		p = nil
+	for p != nil && len(p.columns)+len(r.Columns) > fileColumns && p.grows(r) {
+		w.flush(ctx, r.Table)
+		p = w.rows[r.Table] // of another caller, meanwhile
 	}
 	if p == nil {
-		p = &pending{at: map[string]int{}}
+		p = w.buffer()
 		w.rows[r.Table] = p
 	}
 	before := p.size()
@@ -168,22 +187,30 @@ func (w *Writer) Add(ctx context.Context, r layout.Row) error {
 			p.text = append(p.text, sent...)
 			p.columns[i].spells = true
 		}
-		p.cells = append(p.cells, cell{i, from, to, len(p.text)})
+		p.cells = append(p.cells, cell{uint32(i), uint32(from), uint32(to), uint32(len(p.text))})
 	}
-	p.ends, p.seqs = append(p.ends, len(p.cells)), append(p.seqs, w.event*eventRows+w.row)
-	w.row++
+	p.ends, p.seqs = append(p.ends, len(p.cells)), append(p.seqs, seq)
 	w.held += p.size() - before
 	for w.held > heldBytes {
 		largest := slices.MaxFunc(slices.Collect(maps.Keys(w.rows)), func(a, b string) int { return w.rows[a].size() - w.rows[b].size() })
-		if err := w.flush(ctx, largest); err != nil {
-			return err
-		}
+		w.flush(ctx, largest)
 	}
-	return nil
+	return w.err
+}
+
+// buffer is memory for rows of a table. w.mu is held.
+func (w *Writer) buffer() *pending {
+	p := &pending{at: map[string]int{}}
+	if n := len(w.free); n > 0 {
+		was := w.free[n-1]
+		w.free = w.free[:n-1]
+		p.cells, p.ends, p.seqs, p.text = was.cells[:0], was.ends[:0], was.seqs[:0], was.text[:0]
+	}
+	return p
 }
 
 // eventOf is the name of a row's event as it was sent.
-func eventOf(r layout.Row) (name string) {
+func eventOf(r *layout.Row) (name string) {
 	for _, c := range r.Columns {
 		if c.Name == "event_text" || c.Name == "event" && name == "" {
 			name = c.Raw
@@ -193,16 +220,25 @@ func eventOf(r layout.Row) (name string) {
 }
 
 // grows says whether a row has a column that is not there yet.
-func (p *pending) grows(r layout.Row) bool {
+func (p *pending) grows(r *layout.Row) bool {
 	return slices.ContainsFunc(r.Columns, func(c layout.Column) bool { _, ok := p.at[c.Name]; return !ok })
 }
 
-// Finish writes what is left and returns the tables in the order of their names.
+// Finish writes what is left, waits until nothing is being written, and returns the
+// tables in the order of their names. It has to be called, also after an error.
 func (w *Writer) Finish(ctx context.Context) ([]Table, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	for _, name := range slices.Sorted(maps.Keys(w.rows)) {
-		if err := w.flush(ctx, name); err != nil {
-			return nil, err
+		if w.err == nil {
+			w.flush(ctx, name)
 		}
+	}
+	for w.writing > 0 {
+		w.ended.Wait()
+	}
+	if w.err != nil {
+		return nil, w.err
 	}
 	var out []Table
 	for _, name := range slices.Sorted(maps.Keys(w.tables)) {
@@ -211,16 +247,18 @@ func (w *Writer) Finish(ctx context.Context) ([]Table, error) {
 	return out, nil
 }
 
-// flush writes the pending rows of a table as one file.
-func (w *Writer) flush(ctx context.Context, name string) error {
+// flush lets the pending rows of a table be written as one file, once there is room
+// beside others that are. w.mu is held, but not while it waits or writes.
+func (w *Writer) flush(ctx context.Context, name string) {
 	p := w.rows[name]
 	delete(w.rows, name)
-	w.held -= p.size()
+	size := p.size()
+	w.held -= size
+	for w.writing > 0 && (w.writing >= atOnce || w.size+size > heldBytes) {
+		w.ended.Wait()
+	}
 	w.files++
 	ref := blob.Ref(fmt.Sprintf("%s/%06d.parquet", w.prefix, w.files))
-	if err := w.blobs.Put(ctx, ref, p.write); err != nil {
-		return fmt.Errorf("write a staged file: %w", err)
-	}
 	t := w.tables[name]
 	if t == nil {
 		t = &Table{Name: name, Columns: map[string]layout.Type{}}
@@ -234,7 +272,23 @@ func (w *Writer) flush(ctx context.Context, name string) error {
 	slices.SortFunc(f.Columns, func(a, b warehouse.StagedColumn) int { return strings.Compare(a.Name, b.Name) })
 	t.Rows += int64(len(p.seqs))
 	t.Files = append(t.Files, f)
-	return nil
+	w.writing, w.size = w.writing+1, w.size+size
+	go w.write(ctx, ref, p, size)
+}
+
+// write writes one file.
+func (w *Writer) write(ctx context.Context, ref blob.Ref, p *pending, size int) {
+	err := w.blobs.Put(ctx, ref, p.write)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err != nil && w.err == nil {
+		w.err = fmt.Errorf("write a staged file: %w", err)
+	}
+	w.writing, w.size = w.writing-1, w.size-size
+	if len(w.free) < keptBuffers && size > groupBytes {
+		w.free = append(w.free, p)
+	}
+	w.ended.Broadcast()
 }
 
 // leaf is the Parquet type of a staged column.
@@ -303,7 +357,7 @@ func (p *pending) write(w io.Writer) error {
 	many := max(1, min(256, 65536/width))
 	rows := make([]parquet.Row, 0, many)
 	store := make([]parquet.Value, many*width)
-	start := 0
+	start, bytes := 0, 0
 	for i, end := range p.ends {
 		row := parquet.Row(store[len(rows)*width : (len(rows)+1)*width])
 		copy(row, empty)
@@ -315,12 +369,21 @@ func (p *pending) write(w io.Writer) error {
 			}
 		}
 		row[seqAt] = parquet.Int64Value(p.seqs[i]).Level(0, 0, seqAt)
+		if end > start {
+			bytes += int(p.cells[end-1].end-p.cells[start].from) + cellBytes*(end-start)
+		}
 		start = end
 		if rows = append(rows, row); len(rows) == many || i == len(p.ends)-1 {
 			if _, err := out.WriteRows(rows); err != nil {
 				return err
 			}
 			rows = rows[:0]
+			if bytes >= groupBytes && i < len(p.ends)-1 {
+				if err := out.Flush(); err != nil {
+					return err
+				}
+				bytes = 0
+			}
 		}
 	}
 	return out.Close()
