@@ -120,7 +120,8 @@ func New(c Config) (*Pool, error) {
 	}, nil
 }
 
-// Run starts the workers, keeps them running, and ends them when ctx ends.
+// Run starts the workers at the first call of Apply, keeps them running, and ends them
+// when ctx ends.
 func (p *Pool) Run(ctx context.Context) error {
 	defer p.jobs.close()
 	context.AfterFunc(ctx, p.jobs.close)

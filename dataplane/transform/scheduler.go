@@ -91,6 +91,7 @@ type scheduler struct {
 	clock   time.Duration // what the tenant had used that was served last
 	slow    int           // jobs of slow queues that run
 	rested  time.Time     // when the last job came that was not slow
+	used    bool          // a job came: workers are started
 	closed  bool
 	down    int // workers that cannot be started
 }
@@ -150,6 +151,10 @@ func (s *scheduler) put(jobs []*job) {
 	q.jobs = append(q.jobs, jobs...)
 	if !q.isSlow() {
 		s.rested = time.Now()
+	}
+	if !s.used {
+		s.used = true
+		s.wake.Broadcast()
 	}
 	for range min(len(jobs), s.workers) {
 		s.wake.Signal()
@@ -252,6 +257,17 @@ func (s *scheduler) probes(key queueKey) bool {
 	}
 	q.probing = true
 	return true
+}
+
+// await returns when jobs are there, or were: from then on workers are kept ready. False:
+// the scheduler is closed.
+func (s *scheduler) await() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for !s.used && !s.closed {
+		s.wake.Wait()
+	}
+	return !s.closed
 }
 
 // take returns the next job, nil when the scheduler is closed.

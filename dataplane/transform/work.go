@@ -25,8 +25,8 @@ const (
 	maxOutside = 20 // by somebody else: no fault of the event, but not for ever
 )
 
-// work is one worker's loop: a process, jobs for it, and a new process when it
-// died.
+// work is one worker's loop: a process once there are jobs, jobs for it, and a new
+// process when it died. A plane without customers' code has none.
 func (p *Pool) work(ctx context.Context) {
 	var w *worker.Process
 	defer func() {
@@ -36,6 +36,9 @@ func (p *Pool) work(ctx context.Context) {
 	}()
 	for {
 		if w == nil {
+			if !p.jobs.await() {
+				return
+			}
 			if w = p.start(ctx); w == nil {
 				return
 			}
