@@ -31,7 +31,7 @@ var hostile = map[string]struct {
 	"caught loop":              {`try { for (;;) {} } catch (x) { return e } finally { return e }`, []string{transform.CodeTimeout}},
 	"catastrophic regex":       {`return /^(a+)+$/.test("a".repeat(60) + "!") ? e : e`, []string{transform.CodeTimeout}},
 	"allocation":               {`const a = []; for (;;) a.push(new Array(1000).fill(1.5))`, []string{transform.CodeMemory, transform.CodeTimeout}},
-	"typed arrays":             {`const a = []; for (;;) a.push(new Uint8Array(1 << 20))`, []string{transform.CodeMemory}},
+	"typed arrays":             {`const a = []; for (;;) a.push(new Uint8Array(1 << 20))`, []string{transform.CodeMemory, transform.CodeTimeout}},
 	"one huge array buffer":    {`return { ...e, x: new ArrayBuffer(1e12) }`, []string{transform.CodeMemory, transform.CodeFailed}},
 	"strings":                  {`let s = "x"; for (;;) s += s`, []string{transform.CodeMemory, transform.CodeFailed}},
 	"flat strings":             {`const a = []; for (let i = 0; ; i++) a.push("x".repeat(1 << 20) + i)`, []string{transform.CodeMemory, transform.CodeFailed, transform.CodeTimeout}},
