@@ -78,7 +78,6 @@ func (p *Publisher) bring(ctx context.Context, to hub.Recipient, ws store.Worksp
 			if err := p.repair(ctx, to, ws, ack); err != nil {
 				return err
 			}
-			p.confirm(ws)
 			return nil
 		case raise, renew:
 			return p.catchUp(ctx, ws, rev, at, ack, next)
@@ -86,7 +85,6 @@ func (p *Publisher) bring(ctx context.Context, to hub.Recipient, ws store.Worksp
 		}
 		err = p.point(ctx, to, ws, rev)
 		if err == nil {
-			p.confirm(ws)
 			p.cfg.Log.InfoContext(ctx, "pointer moved", "plane", to.Plane, "workspace", ws.ID, "number", ws.Number, "tombstone", ws.Deleted)
 			return nil
 		}
@@ -170,7 +168,7 @@ func (p *Publisher) secrets(ctx context.Context, to hub.Recipient, rev store.Rev
 		}
 	}
 	if len(named) > 0 { // the workspace was deleted after its revision was read: the plane hears of that next
-		p.Nudge()
+		p.Nudge(rev.Workspace)
 		return fault.New(fault.Conflict, "secrets of revision %d of workspace %s are not stored any more", rev.Number, rev.Workspace)
 	}
 	return nil
@@ -191,12 +189,11 @@ func (p *Publisher) catchUp(ctx context.Context, ws store.Workspace, rev store.R
 		return fmt.Errorf("read again: %w", err)
 	}
 	if now.Number != ws.Number { // somebody committed meanwhile, or Raise moved the tombstone
-		p.Nudge()
+		p.Nudge(ws.ID)
 		return nil
 	}
 	if next == raise {
 		p.cfg.Log.WarnContext(ctx, "plane runs a revision that the store does not know", "workspace", ws.ID, "plane", ws.Plane, "seen", seen, "newest", ws.Number)
-		p.confirm(ws)
 		return nil
 	}
 	_, err = p.cfg.Store.AppendRevision(ctx, system(), store.Commit{
@@ -205,6 +202,6 @@ func (p *Publisher) catchUp(ctx context.Context, ws store.Workspace, rev store.R
 	if err != nil && fault.KindOf(err) != fault.Conflict { // somebody committed meanwhile: that is above, too
 		return fmt.Errorf("give the newest revision a higher number: %w", err)
 	}
-	p.Nudge()
+	p.Nudge(ws.ID)
 	return nil
 }

@@ -2,8 +2,10 @@
 // its workspaces, and folds what planes answer back into the store.
 //
 // It is level-triggered: it compares what the store wants with what the hub
-// holds, soon after each commit (Nudge) and completely every 30 seconds. A lost
-// nudge makes it slower, never wrong. Secrets go first, then the sealed body,
+// holds, soon after each commit about its workspace alone (Nudge), and at its start and every
+// 30 seconds about all, beside the former. What did not succeed stays due, and is tried again
+// with growing pauses. A lost nudge, or a process that ended between commit and pointer, makes
+// it slower, never wrong. Secrets go first, then the sealed body,
 // then the signed pointer by compare-and-set, so a plane never sees a pointer
 // whose parts are not there, and any number of publishers may run at once.
 //

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -154,7 +155,7 @@ func TestACommitReachesItsPlaneSealedAndItsAnswerComesBack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.publisher.Nudge()
+	r.publisher.Nudge(rev.Workspace)
 	p := r.pointer(t)
 	if p.Number != 1 || p.Digest != digest || p.Workspace != "ws_acme" || p.Tombstone {
 		t.Fatalf("got pointer %+v, want number 1 of %s", p, digest)
@@ -178,7 +179,7 @@ func TestACommitReachesItsPlaneSealedAndItsAnswerComesBack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.publisher.Nudge()
+	r.publisher.Nudge(rev.Workspace)
 	if p = r.pointer(t); !p.Tombstone || p.Number != gone.Number {
 		t.Errorf("got pointer %+v, want the tombstone %d", p, gone.Number)
 	}
@@ -301,6 +302,97 @@ func TestOnePlanesTroubleIsItsOwn(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestANudgeAsksTheHubAboutItsWorkspaceAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newHarness(t, 1, none)
+		for i := range 30 {
+			w.commit(id.Workspace(fmt.Sprint("ws_", i)), w.planes[i%3], 0)
+		}
+		asked := &asking{faultyHub: w.hub}
+		p, err := publish.New(publish.Config{Store: w.store, Hub: asked})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.store.OnChange(p.Nudge)
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- p.Run(ctx) }()
+		time.Sleep(10 * time.Second)
+		if got := asked.took(); len(got) < 30 {
+			t.Errorf("at its start the publisher asked about %d workspaces, want all 30", len(got))
+		}
+		w.commit("ws_7", w.planes[1], 1)
+		time.Sleep(time.Second)
+		if diff := cmp.Diff(map[id.Workspace]bool{"ws_7": true}, asked.took()); diff != "" {
+			t.Errorf("asked about after a commit (-want +got)\n%s", diff)
+		}
+		if got := w.hub.pointers[place{w.planes[1].ID, "ws_7"}].Number; got != 2 {
+			t.Errorf("the plane is pointed at %d, want 2", got)
+		}
+		time.Sleep(25 * time.Second)
+		if got := asked.took(); len(got) != 30 {
+			t.Errorf("after half a minute the publisher asked about %d workspaces, want all 30", len(got))
+		}
+		cancel()
+		if err := <-ended; err != nil {
+			t.Errorf("run: %v", err)
+		}
+	})
+}
+
+func TestWhatFailedIsTriedAgainWithoutANudge(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newHarness(t, 1, none)
+		p, err := publish.New(publish.Config{Store: w.store, Hub: w.hub, Every: time.Hour})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.store.OnChange(p.Nudge)
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- p.Run(ctx) }()
+		time.Sleep(time.Second)
+		w.hub.set(1)
+		w.commit("ws_x", w.planes[0], 0)
+		time.Sleep(10 * time.Second)
+		w.hub.set(0)
+		time.Sleep(time.Minute)
+		if got := w.hub.pointers[place{w.planes[0].ID, "ws_x"}].Number; got != 1 {
+			t.Errorf("the plane is pointed at %d, want 1", got)
+		}
+		cancel()
+		if err := <-ended; err != nil {
+			t.Errorf("run: %v", err)
+		}
+	})
+}
+
+// asking notes which workspaces its hub was asked about.
+type asking struct {
+	*faultyHub
+	mu   sync.Mutex
+	seen map[id.Workspace]bool
+}
+
+func (a *asking) Pointed(ctx context.Context, to hub.Recipient, ws id.Workspace) (wire.Pointer, error) {
+	a.mu.Lock()
+	if a.seen == nil {
+		a.seen = map[id.Workspace]bool{}
+	}
+	a.seen[ws] = true
+	a.mu.Unlock()
+	return a.faultyHub.Pointed(ctx, to, ws)
+}
+
+// took returns what was asked about since it was called last.
+func (a *asking) took() map[id.Workspace]bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	seen := a.seen
+	a.seen = nil
+	return seen
 }
 
 // awayFor is a hub that one plane's account cannot be reached on.

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -43,8 +45,8 @@ type Publisher struct {
 	cfg   Config
 	nudge chan struct{}
 
-	mu   sync.Mutex
-	done map[id.Workspace]uint64 // confirmed at the hub by this process; a complete comparison forgets it
+	mu  sync.Mutex
+	due map[id.Workspace]bool // to be compared soon
 }
 
 // New checks cfg. Nothing runs before Run.
@@ -58,22 +60,45 @@ func New(cfg Config) (*Publisher, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Publisher{cfg: cfg, nudge: make(chan struct{}, 1), done: map[id.Workspace]uint64{}}, nil
+	return &Publisher{cfg: cfg, nudge: make(chan struct{}, 1), due: map[id.Workspace]bool{}}, nil
 }
 
-// Nudge asks for a comparison soon. It never blocks; several nudges may count
-// as one.
-func (p *Publisher) Nudge() {
-	select {
-	case p.nudge <- struct{}{}:
-	default:
+// Nudge asks for a comparison of a workspace soon. It never blocks; several nudges may
+// count as one. An empty name asks for nothing.
+func (p *Publisher) Nudge(ws id.Workspace) { p.owe(ws) }
+
+// owe has workspaces compared soon.
+func (p *Publisher) owe(list ...id.Workspace) {
+	p.mu.Lock()
+	for _, ws := range list {
+		if ws != "" {
+			p.due[ws] = true
+		}
 	}
+	some := len(p.due) > 0
+	p.mu.Unlock()
+	if some {
+		select {
+		case p.nudge <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// owed takes what is to be compared.
+func (p *Publisher) owed() []id.Workspace {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	list := slices.Sorted(maps.Keys(p.due))
+	clear(p.due)
+	return list
 }
 
 // Run publishes and folds acks until ctx ends. A store or hub that is away is
 // waited for; it returns an error when the hub's end was closed.
 func (p *Publisher) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return p.sweep(ctx) })
 	g.Go(func() error { return p.follow(ctx) })
 	g.Go(func() error { return p.fold(ctx) })
 	return g.Wait()
@@ -83,19 +108,21 @@ func (p *Publisher) Run(ctx context.Context) error {
 // up to the interval of complete comparisons, with jitter.
 const firstRetry = 250 * time.Millisecond
 
-func (p *Publisher) follow(ctx context.Context) error {
+// sweep compares everything, at once and then at each interval, beside what follow does:
+// a commit does not wait for it. What did not succeed is due for follow.
+func (p *Publisher) sweep(ctx context.Context) error {
 	complete := time.NewTicker(p.cfg.Every)
 	defer complete.Stop()
-	failures := 0
-	all := true
-	for ctx.Err() == nil {
-		err := p.compare(ctx, all)
+	for failures := 0; ; {
+		left, err := p.compare(ctx)
 		if ctx.Err() != nil {
 			return nil
 		}
 		var again <-chan time.Time
 		if err != nil {
-			p.cfg.Log.WarnContext(ctx, "comparison with the hub not finished", "error", err)
+			p.cfg.Log.WarnContext(ctx, "complete comparison with the hub not finished", "workspaces", len(left), "error", err)
+		}
+		if p.owe(left...); err != nil && len(left) == 0 { // the store is away
 			again = time.After(backoff(failures, p.cfg.Every))
 			failures++
 		} else {
@@ -103,15 +130,53 @@ func (p *Publisher) follow(ctx context.Context) error {
 		}
 		select {
 		case <-ctx.Done():
-		case <-p.nudge:
-			all = false
+			return nil
 		case <-again:
-			all = false
 		case <-complete.C:
-			all = true
 		}
 	}
-	return nil
+}
+
+// follow compares what was asked for. What did not succeed stays due.
+func (p *Publisher) follow(ctx context.Context) error {
+	failures := 0
+	for {
+		var again <-chan time.Time
+		if failures > 0 {
+			again = time.After(backoff(failures-1, p.cfg.Every))
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-p.nudge:
+		case <-again:
+		}
+		failures++
+		if p.settle(ctx) {
+			failures = 0
+		}
+	}
+}
+
+// settle compares what is due and reports whether all of it succeeded.
+func (p *Publisher) settle(ctx context.Context) bool {
+	list := p.owed()
+	if len(list) == 0 {
+		return true
+	}
+	left, err := p.compare(ctx, list...)
+	if err == nil {
+		return true
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, ws := range left { // without a nudge: follow waits before it tries again
+		p.due[ws] = true
+	}
+	if ctx.Err() == nil {
+		p.cfg.Log.WarnContext(ctx, "comparison with the hub not finished", "workspaces", len(left), "error", err)
+	}
+	return false
 }
 
 func backoff(failures int, most time.Duration) time.Duration {
@@ -121,34 +186,24 @@ func backoff(failures int, most time.Duration) time.Duration {
 
 // Compare brings every pointer to the newest revision once, asking the hub about
 // all of them. It returns what could not be done; the rest is done.
-func (p *Publisher) Compare(ctx context.Context) error { return p.compare(ctx, true) }
+func (p *Publisher) Compare(ctx context.Context) error {
+	_, err := p.compare(ctx)
+	return err
+}
 
 // atOnce is how many planes are served at a time.
 const atOnce = 16
 
-// compare goes through the workspaces, plane by plane; unless all is set without
-// those that this process confirmed already.
-func (p *Publisher) compare(ctx context.Context, all bool) error {
-	if all {
-		p.mu.Lock()
-		clear(p.done)
-		p.mu.Unlock()
-	}
-	// The acks first: read the other way round, the ack of a revision committed in
-	// between would look like one that the store does not know.
-	acks, err := p.acks(ctx)
+// compare goes through some workspaces, or all when none is given, plane by plane. With an
+// error it returns those that are not known to be right, none when the store could not be read for all.
+func (p *Publisher) compare(ctx context.Context, of ...id.Workspace) (left []id.Workspace, err error) {
+	wanted, acks, err := p.read(ctx, of)
 	if err != nil {
-		return err
-	}
-	wanted, err := p.cfg.Store.Wanted(ctx)
-	if err != nil {
-		return fmt.Errorf("read what is wanted: %w", err)
+		return of, err
 	}
 	byPlane := map[id.Plane][]store.Workspace{}
 	for _, ws := range wanted {
-		if !p.confirmed(ws) {
-			byPlane[ws.Plane] = append(byPlane[ws.Plane], ws)
-		}
+		byPlane[ws.Plane] = append(byPlane[ws.Plane], ws)
 	}
 	var mu sync.Mutex
 	var failed []error
@@ -156,60 +211,74 @@ func (p *Publisher) compare(ctx context.Context, all bool) error {
 	g.SetLimit(atOnce)
 	for pl, list := range byPlane {
 		g.Go(func() error {
-			if err := p.serve(ctx, pl, list, acks); err != nil {
+			if rest, err := p.serve(ctx, pl, list, acks); err != nil {
 				mu.Lock()
 				defer mu.Unlock()
-				failed = append(failed, err)
+				left, failed = append(left, rest...), append(failed, err)
 			}
 			return nil
 		})
 	}
 	_ = g.Wait() // every error is in failed
-	return errors.Join(failed...)
+	return left, errors.Join(failed...)
 }
 
-func (p *Publisher) confirmed(ws store.Workspace) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.done[ws.ID] == ws.Number
-}
+// some is how many workspaces one query reads.
+const some = 200
 
-func (p *Publisher) confirm(ws store.Workspace) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.done[ws.ID] = ws.Number
-}
-
-func (p *Publisher) acks(ctx context.Context) (map[id.Workspace]wire.Ack, error) {
-	list, err := p.cfg.Store.Acks(ctx, "")
-	if err != nil {
-		return nil, fmt.Errorf("read acks: %w", err)
+// read returns what the store wants and what planes said.
+func (p *Publisher) read(ctx context.Context, of []id.Workspace) (wanted []store.Workspace, acks map[id.Workspace]wire.Ack, err error) {
+	parts := slices.Collect(slices.Chunk(of, some))
+	if len(of) == 0 {
+		parts = [][]id.Workspace{nil}
 	}
-	out := make(map[id.Workspace]wire.Ack, len(list))
-	for _, a := range list {
-		out[a.Workspace] = a
+	acks = map[id.Workspace]wire.Ack{}
+	for _, part := range parts {
+		// The acks first: read the other way round, the ack of a revision committed in
+		// between would look like one that the store does not know.
+		said, err := p.cfg.Store.Acks(ctx, part...)
+		if err != nil {
+			return nil, nil, fmt.Errorf("read acks: %w", err)
+		}
+		for _, a := range said {
+			acks[a.Workspace] = a
+		}
+		found, err := p.cfg.Store.Wanted(ctx, part...)
+		if err != nil {
+			return nil, nil, fmt.Errorf("read what is wanted: %w", err)
+		}
+		wanted = append(wanted, found...)
 	}
-	return out, nil
+	return wanted, acks, nil
 }
 
-// serve brings one plane's workspaces up to date. When the hub is away it leaves
-// the rest for the next time, since each call would wait for its deadline.
-func (p *Publisher) serve(ctx context.Context, pl id.Plane, list []store.Workspace, acks map[id.Workspace]wire.Ack) error {
+// serve brings one plane's workspaces up to date, and returns those that are not. When the
+// hub is away it leaves the rest for the next time, since each call would wait for its deadline.
+func (p *Publisher) serve(ctx context.Context, pl id.Plane, list []store.Workspace, acks map[id.Workspace]wire.Ack) (left []id.Workspace, err error) {
 	row, err := p.cfg.Store.Plane(ctx, pl)
 	if err != nil {
-		return fmt.Errorf("serve plane %s: %w", pl, err)
+		return namesOf(list), fmt.Errorf("serve plane %s: %w", pl, err)
 	}
 	to := hub.Recipient{
 		Plane: pl, Account: hub.Account{Region: row.Region, Organization: row.Organization}, Sealing: secret.PublicKey(row.SealingKey),
 	}
 	var failed []error
-	for _, ws := range list {
+	for i, ws := range list {
 		if err := p.bring(ctx, to, ws, acks[ws.ID]); err != nil {
 			failed = append(failed, fmt.Errorf("bring %s to plane %s: %w", ws.ID, pl, err))
 			if ctx.Err() != nil || fault.KindOf(err) == fault.Unavailable {
-				break
+				return append(left, namesOf(list[i:])...), errors.Join(failed...)
 			}
+			left = append(left, ws.ID)
 		}
 	}
-	return errors.Join(failed...)
+	return left, errors.Join(failed...)
+}
+
+func namesOf(list []store.Workspace) []id.Workspace {
+	names := make([]id.Workspace, len(list))
+	for i, ws := range list {
+		names[i] = ws.ID
+	}
+	return names
 }

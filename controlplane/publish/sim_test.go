@@ -299,22 +299,25 @@ func (w *harness) commit(ws id.Workspace, plane store.Plane, expected uint64) {
 
 // act does one thing that happens to a control plane.
 func (w *harness) act() {
+	var changed id.Workspace
 	switch n := w.rng.IntN(20); {
 	case n < 3 || len(w.alive) == 0:
 		ws := id.New[id.Workspace]()
 		w.commit(ws, w.planes[w.rng.IntN(len(w.planes))], 0)
-		w.alive = append(w.alive, ws)
+		w.alive, changed = append(w.alive, ws), ws
 	case n < 12:
 		row, err := w.store.Workspace(w.t.Context(), w.alive[w.rng.IntN(len(w.alive))])
 		if err != nil {
 			w.t.Fatal(err)
 		}
 		w.commit(row.ID, store.Plane{ID: row.Plane}, row.Number)
+		changed = row.ID
 	case n < 13:
 		i := w.rng.IntN(len(w.alive))
 		if _, err := w.store.DeleteWorkspace(w.t.Context(), admin, w.alive[i]); err != nil {
 			w.t.Fatal(err)
 		}
+		changed = w.alive[i]
 		w.alive = append(w.alive[:i], w.alive[i+1:]...)
 	case n < 14:
 		w.hub.empty()
@@ -327,7 +330,7 @@ func (w *harness) act() {
 		w.hub.set(w.rng.Float64() / 2)
 	}
 	if w.rng.IntN(3) > 0 { // some nudges are lost
-		w.publishers[w.rng.IntN(2)].Nudge()
+		w.publishers[w.rng.IntN(2)].Nudge(changed)
 	}
 }
 
@@ -338,7 +341,7 @@ func (w *harness) verdict() []string {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	acks, err := w.store.Acks(w.t.Context(), "")
+	acks, err := w.store.Acks(w.t.Context())
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -93,13 +93,13 @@ func mayAck(ctx context.Context, tx *ent.Tx, a wire.Ack) error {
 	return nil
 }
 
-// Acks returns the newest acks about a workspace, or about all of them when ws
-// is empty, by workspace and plane.
-func (s *Store) Acks(ctx context.Context, ws id.Workspace) ([]wire.Ack, error) {
+// Acks returns the newest acks about some workspaces, at most 500, or about
+// all of them when none is given, by workspace and plane.
+func (s *Store) Acks(ctx context.Context, of ...id.Workspace) ([]wire.Ack, error) {
 	return database.Read(ctx, func(ctx context.Context) ([]wire.Ack, error) {
 		q := s.ent.Ack.Query().Order(ent.Asc(ack.FieldWorkspaceID, ack.FieldPlaneID))
-		if ws != "" {
-			q = q.Where(ack.WorkspaceID(string(ws)))
+		if len(of) > 0 {
+			q = q.Where(ack.WorkspaceIDIn(texts(of)...))
 		}
 		rows, err := q.All(ctx)
 		if err != nil {

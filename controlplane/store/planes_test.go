@@ -206,7 +206,7 @@ func TestAnAckCountsOnlyForTheWorkspacesOfItsPlane(t *testing.T) {
 		huge.Number, huge.At = 1<<60, at.Add(time.Hour)
 		_, err = s.FoldAck(t.Context(), admin, huge)
 		wantKind(t, err, fault.Invalid)
-		if all := must[[]wire.Ack](t)(s.Acks(t.Context(), "")); len(all) != 1 {
+		if all := must[[]wire.Ack](t)(s.Acks(t.Context())); len(all) != 1 {
 			t.Errorf("got %d acks, want 1", len(all))
 		}
 	})

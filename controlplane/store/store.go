@@ -16,6 +16,7 @@ import (
 	"weir/controlplane/store/policies"
 	"weir/controlplane/store/tenancy"
 	"weir/shared/fault"
+	"weir/shared/id"
 )
 
 // Config says where the database is.
@@ -51,9 +52,12 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 // Healthy asks the database for a sign of life.
 func (s *Store) Healthy(ctx context.Context) error { return s.db.Healthy(ctx) }
 
-// OnChange has fn called after each write that changes what planes have to run. It
-// must not block, and replaces a former one.
-func (s *Store) OnChange(fn func()) { s.db.OnChange(fn) }
+// OnChange has fn called after each write of this process that changes what planes have to
+// run, with the workspace, or with none when it is about a plane. It must not block, and
+// replaces a former one.
+func (s *Store) OnChange(fn func(id.Workspace)) {
+	s.db.OnChange(func(ws string) { fn(id.Workspace(ws)) })
+}
 
 // Close ends the connections. Calls that run get an error.
 func (s *Store) Close() error { return s.db.Close() }

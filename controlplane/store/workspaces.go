@@ -62,11 +62,16 @@ func (s *Store) Workspaces(ctx context.Context, org OrganizationID) ([]Workspace
 	})
 }
 
-// Wanted returns every workspace that planes have to run or to remove, deleted
-// ones included: what publish compares with the hub. By ID.
-func (s *Store) Wanted(ctx context.Context) ([]Workspace, error) {
+// Wanted returns what planes have to run or to remove, deleted workspaces included: what
+// publish compares with the hub. It returns those of some workspaces, at most
+// 500, or of all when none is given. By ID.
+func (s *Store) Wanted(ctx context.Context, of ...id.Workspace) ([]Workspace, error) {
 	return database.Read(ctx, func(ctx context.Context) ([]Workspace, error) {
-		rows, err := s.ent.Workspace.Query().Order(ent.Asc(entworkspace.FieldID)).All(ctx)
+		q := s.ent.Workspace.Query().Order(ent.Asc(entworkspace.FieldID))
+		if len(of) > 0 {
+			q = q.Where(entworkspace.IDIn(texts(of)...))
+		}
+		rows, err := q.All(ctx)
 		return each(rows, workspaceOf), err
 	})
 }
@@ -149,6 +154,10 @@ func (s *Store) Raise(ctx context.Context, who Actor, ws id.Workspace, seen uint
 			Before: fields{"seen": before}, After: fields{"seen": row.Seen}}, update.Exec(ctx)
 	})
 	return wrap(err, "raise the numbers of %s", ws)
+}
+
+func texts(of []id.Workspace) []string {
+	return each(of, func(ws id.Workspace) string { return string(ws) })
 }
 
 func workspaceOf(row *ent.Workspace) Workspace {

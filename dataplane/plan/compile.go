@@ -47,14 +47,19 @@ type Kinds struct {
 	Code         *script.Compiler  // of transformations; nil: a configuration with code is an error
 }
 
-// custom is the Spec of destinations with a spec of their own. It is looked for once: all
-// kinds are decoded for it, and each revision asks.
-var custom = sync.OnceValue(func() []catalog.Spec {
-	if s, ok := catalog.Find(catalog.All(), private.Type, catalog.Destinations); ok {
+// custom and customSource are the Specs of destinations and of sources with a spec of their
+// own. They are looked for once: all kinds are decoded for them, and each revision asks.
+var (
+	custom       = sync.OnceValue(func() []catalog.Spec { return ownKind(catalog.Destinations) })
+	customSource = sync.OnceValue(func() []catalog.Spec { return ownKind(catalog.Sources) })
+)
+
+func ownKind(f catalog.Family) []catalog.Spec {
+	if s, ok := catalog.Find(catalog.All(), private.Type, f); ok {
 		return []catalog.Spec{s}
 	}
 	return nil
-})
+}
 
 // Specs returns the Spec of every kind, sources first.
 func (k Kinds) Specs() []catalog.Spec {
@@ -66,9 +71,7 @@ func (k Kinds) Specs() []catalog.Spec {
 		specs = append(specs, p.Spec)
 	}
 	if k.CustomSource != nil {
-		if s, ok := catalog.Find(catalog.All(), private.Type, catalog.Sources); ok {
-			specs = append(specs, s)
-		}
+		specs = append(specs, customSource()...)
 	}
 	for _, d := range k.Destinations {
 		specs = append(specs, d.Spec)

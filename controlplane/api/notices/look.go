@@ -166,16 +166,15 @@ func (h *Handlers) about(ctx context.Context, p store.Plane, changed []id.Worksp
 
 // find has the workspaces at hand that are named.
 func (h *Handlers) find(ctx context.Context, named []id.Workspace) error {
-	if !slices.ContainsFunc(named, func(ws id.Workspace) bool { _, ok := h.workspaces[ws]; return !ok }) {
-		return nil
-	}
-	all, err := h.Store.Wanted(ctx)
-	if err != nil {
-		return fmt.Errorf("find workspaces: %w", err)
-	}
-	clear(h.workspaces)
-	for _, ws := range all {
-		h.workspaces[ws.ID] = ws
+	unknown := slices.DeleteFunc(slices.Clone(named), func(ws id.Workspace) bool { _, ok := h.workspaces[ws]; return ok })
+	for some := range slices.Chunk(unknown, atOnce) {
+		found, err := h.Store.Wanted(ctx, some...)
+		if err != nil {
+			return fmt.Errorf("find workspaces: %w", err)
+		}
+		for _, ws := range found {
+			h.workspaces[ws.ID] = ws
+		}
 	}
 	return nil
 }

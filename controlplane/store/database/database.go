@@ -47,7 +47,7 @@ type DB struct {
 	log     *slog.Logger
 	clock   func() time.Time
 	turns   turns // of organizations, among the writes of this process
-	changed atomic.Pointer[func()]
+	changed atomic.Pointer[func(workspace string)]
 	// appended is called after each write that left a row in the audit log.
 	appended atomic.Pointer[func()]
 }
@@ -152,8 +152,9 @@ func openPostgres(url string) (*sql.DB, error) {
 	return db, nil
 }
 
-// OnChange has fn called after each write that changes a workspace or removes a plane. It must not block, and replaces a former one.
-func (d *DB) OnChange(fn func()) { d.changed.Store(&fn) }
+// OnChange has fn called after each write that changes a workspace, with its identifier, or
+// removes a plane, with none. It must not block, and replaces a former one.
+func (d *DB) OnChange(fn func(workspace string)) { d.changed.Store(&fn) }
 
 // OnAppend has fn called after each write of this process that left a row in the audit
 // log. It must not block, and replaces a former one.

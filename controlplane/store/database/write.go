@@ -68,7 +68,7 @@ func (d *DB) Write(ctx context.Context, actor string, fn func(ctx context.Contex
 	for n := 1; ; n++ {
 		about, err := d.try(ctx, &a)
 		if err == nil {
-			d.tell(a.action)
+			d.tell(a.action, a.workspace)
 			return nil
 		}
 		if !overtaken(err) {
@@ -103,10 +103,11 @@ type attempt struct {
 	// organization is the one whose turn the write has.
 	organization string
 	action       string // of the last try
+	workspace    string // that it is about
 }
 
-// tell says that a write with an action was made.
-func (d *DB) tell(action string) {
+// tell says that a write with an action was made about a workspace, or none.
+func (d *DB) tell(action string, ws string) {
 	if fn := d.appended.Load(); fn != nil && action != "" {
 		(*fn)()
 	}
@@ -114,7 +115,7 @@ func (d *DB) tell(action string) {
 	if fn == nil || !strings.HasPrefix(action, "workspace.") && action != "plane.remove" {
 		return
 	}
-	(*fn)()
+	(*fn)(ws)
 }
 
 // queue waits for the turn of an organization among the writes of this process.
@@ -170,7 +171,7 @@ func (d *DB) try(ctx context.Context, a *attempt) (about *string, err error) {
 // act does the write and adds its row to the log.
 func (d *DB) act(ctx context.Context, tx *ent.Tx, a *attempt) (about *string, err error) {
 	left, err := a.fn(ctx, tx)
-	a.action = left.Action
+	a.action, a.workspace = left.Action, ""
 	if err != nil && left.Organization != "" {
 		return &left.Organization, err
 	}
@@ -178,7 +179,7 @@ func (d *DB) act(ctx context.Context, tx *ent.Tx, a *attempt) (about *string, er
 		return nil, err
 	}
 	if name, ok := strings.CutPrefix(left.Object, "workspace "); ok {
-		left.Workspace = name
+		left.Workspace, a.workspace = name, name
 		if left.Organization, err = organizationOf(ctx, tx, name); err != nil {
 			return nil, err
 		}
