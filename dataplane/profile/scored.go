@@ -16,6 +16,10 @@ func scored(s scores.Score) (all []feature) {
 		of := profiles.Feature{Name: "_of_" + s.Name, Latest: []string{s.Table}}
 		all = append(all, feature{Feature: of, agg: of.Aggregates()[0]})
 		one.score = &score.Formula{SQL: "x0", Uses: []string{of.Name}}
+	case scores.Boosted:
+		m, features, _ := s.Imported() // it was checked
+		f := score.Boosted(m, features)
+		one.score = &f
 	default:
 		f := score.Logistic(s)
 		one.score = &f

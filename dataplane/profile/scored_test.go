@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -87,4 +89,86 @@ func number(v any) float64 {
 		}
 	}
 	return 0
+}
+
+// TestImportedModels: models of trees, in SQL, are what they are in Go.
+func TestImportedModels(t *testing.T) {
+	t.Parallel()
+	engines.Each(t, func(t *testing.T, w tables.Warehouse, s tables.Session) {
+		makeTables(t, s)
+		r := rand.New(rand.NewPCG(7, 8))
+		var orders [][]any
+		for i := range 80 {
+			for k := range 1 + r.IntN(3) {
+				orders = append(orders, []any{fmt.Sprintf("o%d-%d", i, k), fmt.Sprintf("u%d", i), []any{r.NormFloat64() * 5, float64(r.IntN(8)), 0.1, nil}[r.IntN(4)], []any{"tea", "30.5", "31"}[r.IntN(3)], now.Add(-day), now})
+			}
+		}
+		rows(t, s, w.Dialect(), "events.order_completed", orders...)
+		c := shop(w)
+		c.Plan.Audiences = nil
+		text := func(name string) string {
+			b, err := os.ReadFile("../../shared/workspace/profiles/scores/testdata/" + name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return string(b)
+		}
+		c.Plan.Scores = []scores.Score{
+			{Name: "light", Model: scores.Boosted, LightGBM: text("light.txt"), Features: []string{"last_product", "least", "buyer"}},
+			{Name: "xg", Model: scores.Boosted, XGBoost: text("xg.json"), Features: []string{"most", "least"}},
+			{Name: "many", Model: scores.Boosted, LightGBM: forest(r, 60), Features: []string{"least", "most", "products", "mail"}},
+		}
+		if problems := profiles.Check(c.Plan, "p"); len(problems) > 0 {
+			t.Fatal(problems)
+		}
+		do(t, s, c, now)
+		persons := 0
+		value := func(v any) float64 {
+			switch v := v.(type) {
+			case float64:
+				return v
+			case int64:
+				return float64(v)
+			case string:
+				if f, err := strconv.ParseFloat(v, 64); err == nil {
+					return f
+				}
+			}
+			return math.NaN()
+		}
+		err := s.Rows(t.Context(), "select last_product, least, most, products, light, xg, many from user_golden", func(v []any) error {
+			persons++
+			least, most := value(v[1]), value(v[2])
+			for i, x := range [][]float64{{value(v[0]), least, 1}, {most, least}, {least, most, value(v[3]), math.NaN()}} {
+				m, _, err := c.Plan.Scores[i].Imported()
+				if got, want := value(v[4+i]), m.Score(x); err != nil || !(math.Abs(got-want) < 1e-9) {
+					t.Errorf("%s of %v is %v, want %v, %v", c.Plan.Scores[i].Name, x, got, want, err)
+				}
+			}
+			return nil
+		})
+		if err != nil || persons != 80 {
+			t.Errorf("%d persons, %v", persons, err)
+		}
+	})
+}
+
+// forest is a model of LightGBM with random trees of seven leaves over four features.
+func forest(r *rand.Rand, trees int) string {
+	var b strings.Builder
+	b.WriteString("tree\nversion=v3\nnum_class=1\nnum_tree_per_iteration=1\nmax_feature_idx=3\nobjective=regression\nfeature_names=a b c d\n")
+	for i := range trees {
+		var features, thresholds, kinds, values []string
+		for range 6 {
+			features = append(features, strconv.Itoa(r.IntN(4)))
+			thresholds = append(thresholds, strconv.FormatFloat([]float64{r.NormFloat64() * 4, 0, 1.0000000180025095e-35, 0.1}[r.IntN(4)], 'g', -1, 64))
+			kinds = append(kinds, strconv.Itoa([]int{0, 2, 4, 6, 8, 10}[r.IntN(6)]))
+		}
+		for range 7 {
+			values = append(values, strconv.FormatFloat(r.NormFloat64(), 'g', -1, 64))
+		}
+		fmt.Fprintf(&b, "\nTree=%d\nnum_leaves=7\nnum_cat=0\nsplit_feature=%s\nthreshold=%s\ndecision_type=%s\nleft_child=1 3 -1 -3 -4 -6\nright_child=2 4 5 -2 -5 -7\nleaf_value=%s\n",
+			i, strings.Join(features, " "), strings.Join(thresholds, " "), strings.Join(kinds, " "), strings.Join(values, " "))
+	}
+	return b.String() + "\n\nend of trees\n"
 }

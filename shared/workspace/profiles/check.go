@@ -11,7 +11,7 @@ import (
 
 // Codes lists the codes of Check that no other object has.
 func Codes() []string {
-	return []string{"unknown_input", "unknown_feature", "unknown_identifier", "unknown_entity", "cycle", "bad_condition", "bad_share", "bad_aggregate"}
+	return []string{"unknown_input", "unknown_feature", "unknown_identifier", "unknown_entity", "cycle", "bad_condition", "bad_share", "bad_aggregate", "bad_model"}
 }
 
 // Limits of one plan.

@@ -66,7 +66,8 @@ func TestEveryProblemAtOnce(t *testing.T) {
 	p.Audiences = append(p.Audiences, profiles.Audience{Name: "empty", Where: raw(`{}`)}, profiles.Audience{Name: "unknown", Where: raw(`{"height":1,"did":"nowhere"}`)})
 	p.Scores = append(p.Scores,
 		scores.Score{Name: "mood", Model: scores.SQL, SQL: "1 +"}, scores.Score{Name: "s1", Model: "guess"}, scores.Score{Name: "s2", Model: scores.Logistic, SQL: "mood"}, scores.Score{Name: "s3", Model: scores.Table, Table: "nowhere.x", Entity: "shop"},
-		scores.Score{Name: "s4", Model: scores.Logistic, Weights: raw(`{"churn":1,"height":1}`)}, scores.Score{Name: "s5", Model: scores.Logistic, Weights: raw(`{"mood":"1"}`)}, scores.Score{Name: "s6", Model: scores.Logistic, Weights: raw(`{"mood":1e300}`)}, scores.Score{Name: "churn", Model: scores.SQL, SQL: "nothing"})
+		scores.Score{Name: "s4", Model: scores.Logistic, Weights: raw(`{"churn":1,"height":1}`)}, scores.Score{Name: "s5", Model: scores.Logistic, Weights: raw(`{"mood":"1"}`)}, scores.Score{Name: "s6", Model: scores.Logistic, Weights: raw(`{"mood":1e300}`)}, scores.Score{Name: "churn", Model: scores.SQL, SQL: "nothing"},
+		scores.Score{Name: "s7", Model: scores.Boosted, LightGBM: "tree"}, scores.Score{Name: "s8", Model: scores.Boosted, Features: []string{"height"}, Intercept: 1}, scores.Score{Name: "s9", Model: scores.SQL, SQL: "mood", XGBoost: "{}"})
 	var got []string
 	for _, x := range profiles.Check(p, "p") {
 		got = append(got, strings.TrimPrefix(x.Path, "p.")+" "+x.Code)
@@ -76,7 +77,8 @@ func TestEveryProblemAtOnce(t *testing.T) {
 		features[5]/bad_aggregate features[6]/bad_aggregate features[7].sum/unknown_input features[8].sum/bad_aggregate features[11].sql/unknown_feature features[12].sql/bad_expression features[13].sql/bad_expression
 		features[16].where/bad_condition features[17].entity/unknown_entity features[9]/cycle
 		scores[3].name/duplicate_name scores[3].sql/bad_expression scores[4].model/not_in_enum scores[5].sql/not_allowed scores[5].weights/bad_expression scores[6].entity/unknown_entity scores[6].table/unknown_input
-		scores[7].weights/unknown_feature scores[7].weights/unknown_feature scores[8].weights/bad_expression scores[9].weights/bad_expression scores[10].name/duplicate_name scores[10].sql/unknown_feature audiences[1].where/required audiences[2].where/unknown_input audiences[2].where/unknown_feature`, "\n", " "))
+		scores[7].weights/unknown_feature scores[7].weights/unknown_feature scores[8].weights/bad_expression scores[9].weights/bad_expression scores[10].name/duplicate_name scores[10].sql/unknown_feature
+		scores[11].lightgbm/bad_model scores[12].lightgbm/bad_model scores[12].lightgbm/unknown_feature scores[12].intercept/not_allowed scores[13].xgboost/not_allowed audiences[1].where/required audiences[2].where/unknown_input audiences[2].where/unknown_feature`, "\n", " "))
 	for i := range want {
 		want[i] = strings.Replace(want[i], "/", " ", 1)
 	}

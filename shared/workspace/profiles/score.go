@@ -32,7 +32,7 @@ func (k *check) score(path string, s scores.Score) {
 	given := []struct {
 		key, model string
 		there      bool
-	}{{"intercept", scores.Logistic, s.Intercept != 0}, {"weights", scores.Logistic, len(s.Weights) > 0}, {"sql", scores.SQL, s.SQL != ""}, {"table", scores.Table, s.Table != ""}}
+	}{{"lightgbm", scores.Boosted, s.LightGBM != ""}, {"xgboost", scores.Boosted, s.XGBoost != ""}, {"features", scores.Boosted, len(s.Features) > 0}, {"intercept", scores.Logistic, s.Intercept != 0}, {"weights", scores.Logistic, len(s.Weights) > 0}, {"sql", scores.SQL, s.SQL != ""}, {"table", scores.Table, s.Table != ""}}
 	for _, g := range given {
 		if g.there && g.model != s.Model {
 			k.add(path+"."+g.key, "not_allowed", "%s is for scores of the model %s.", g.key, g.model)
@@ -47,6 +47,13 @@ func (k *check) score(path string, s scores.Score) {
 		var weights map[string]float64
 		weights, err = s.Weighed()
 		uses = slices.Sorted(maps.Keys(weights))
+	case scores.Boosted:
+		if key = "lightgbm"; s.XGBoost != "" {
+			key = "xgboost"
+		}
+		if _, uses, err = s.Imported(); err != nil {
+			uses = s.Features
+		}
 	case scores.SQL:
 		var e Expression
 		e, err = ParseExpression(s.SQL)
@@ -57,11 +64,11 @@ func (k *check) score(path string, s scores.Score) {
 		}
 		return
 	default:
-		k.add(path+".model", "not_in_enum", "model is logistic, sql or table.")
+		k.add(path+".model", "not_in_enum", "model is boosted, logistic, sql or table.")
 		return
 	}
 	if err != nil {
-		k.add(path+"."+key, "bad_expression", "%s.", sentence(err))
+		k.add(path+"."+key, map[bool]string{true: "bad_model", false: "bad_expression"}[s.Model == scores.Boosted], "%s.", sentence(err))
 	}
 	for _, u := range uses {
 		if k.features[u] == 0 {

@@ -2714,16 +2714,22 @@ export interface components {
             /** @description Whose score it is; the first entity's when absent */
             entity?: string;
             /**
-             * @description How it is computed: logistic from weights of features, sql by an expression of them, table is read from an input in which something else writes it
+             * @description How it is computed: boosted by the trees of a model that LightGBM or XGBoost saved, logistic from weights of features, sql by an expression of them, table is read from an input in which something else writes it
              * @enum {string}
              */
-            model: "logistic" | "sql" | "table";
+            model: "boosted" | "logistic" | "sql" | "table";
             /** @description Of logistic: what is added to the weighed features; 0 when absent */
             intercept?: number;
             /** @description Of logistic: a number by the name of a feature; true counts as 1, what is no number or not known as 0 */
             weights?: {
                 [key: string]: unknown;
             };
+            /** @description Of boosted: the model, as LightGBM saves it as text */
+            lightgbm?: string;
+            /** @description Of boosted: the model, as XGBoost saves it as JSON */
+            xgboost?: string;
+            /** @description Of boosted: the features in the model's order; when absent those that the model names */
+            features?: string[];
             /** @description Of sql: an expression of features, as features have it */
             sql?: string;
             /** @description Of table: the input.column whose last value that is known is the score */

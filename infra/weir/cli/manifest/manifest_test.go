@@ -3,6 +3,8 @@ package manifest_test
 import (
 	"bytes"
 	"encoding/json"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -247,5 +249,39 @@ func TestOneSetOfProfilesNeedsNoList(t *testing.T) {
 	got := read(alone)
 	if d := cmp.Diff(read(listed), got); d != "" || len(got.Profiles) != 1 || got.Profiles[0].Warehouse != "lake" {
 		t.Errorf("(-list +alone):\n%s", d)
+	}
+}
+
+// TestScores: numbers with a sign and models in files are read, and what is written is read alike.
+func TestScores(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "churn.txt"), []byte("tree\nof: numbers\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	text := "workspace: a\nregion: eu\nprofiles:\n  warehouse: lake\n  scores:\n    - { name: one, model: logistic, intercept: -1.25, weights: { a: -0.5, b: 1e-3 } }\n    - { name: two, model: boosted, lightgbm: { from: file, path: ./churn.txt } }\n    - { name: three, model: boosted, xgboost: '{}', features: [a] }\n"
+	files, err := manifest.Parse(filepath.Join(dir, "weir.yaml"), strings.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := files[0].Document.Profiles[0].Scores
+	if len(got) != 3 || got[0].Intercept != -1.25 || string(got[0].Weights) != `{"a":-0.5,"b":1e-3}` || got[1].LightGBM != "tree\nof: numbers\n" || got[2].XGBoost != "{}" {
+		t.Errorf("the scores are %+v", got)
+	}
+	var b strings.Builder
+	if err := manifest.Format(&b, files[0].Document); err != nil {
+		t.Fatal(err)
+	}
+	again, err := manifest.Parse("weir.yaml", strings.NewReader(b.String()))
+	if err != nil {
+		t.Fatalf("%v\n%s", err, b.String())
+	}
+	if d := cmp.Diff(got, again[0].Document.Profiles[0].Scores); d != "" {
+		t.Errorf("written and read again:\n%s\n%s", d, b.String())
+	}
+	for _, bad := range []string{"intercept: much", "intercept: .inf", "lightgbm: { from: file, path: ./nowhere.txt }", "lightgbm: { from: env, name: X }", "xgboost: 1"} {
+		text := "workspace: a\nregion: eu\nprofiles:\n  warehouse: lake\n  scores:\n    - { name: one, model: boosted, " + bad + " }\n"
+		if _, err := manifest.Parse("weir.yaml", strings.NewReader(text)); err == nil {
+			t.Errorf("%s is read", bad)
+		}
 	}
 }

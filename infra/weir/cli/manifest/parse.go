@@ -17,6 +17,7 @@ import (
 	"weir/shared/fault"
 	"weir/shared/secret"
 	"weir/shared/workspace/document"
+	"weir/shared/workspace/profiles/scores"
 )
 
 // MaxSize is the largest file that is read, in bytes.
@@ -141,7 +142,10 @@ func (r *reader) record(f *File, to reflect.Value, n *yaml.Node, path string, of
 	for i, d := range declared {
 		fields[i] = field{d.Name, r.value(f, to.FieldByIndex(d.Index), of)}
 		if d.Name == "spec" && (to.Type() == reflect.TypeFor[document.Destination]() || to.Type() == reflect.TypeFor[document.Source]()) {
-			fields[i].read = r.spec(to.FieldByIndex(d.Index))
+			fields[i].read = r.spec(to.FieldByIndex(d.Index), "a spec", "./crm.yaml", ReadSpec)
+		}
+		if to.Type() == reflect.TypeFor[scores.Score]() && (d.Name == "lightgbm" || d.Name == "xgboost") {
+			fields[i].read = r.spec(to.FieldByIndex(d.Index), "a model", "./churn.txt", readModel)
 		}
 	}
 	if to.Type() == reflect.TypeFor[document.Transformation]() {
@@ -176,6 +180,8 @@ func (r *reader) value(f *File, to reflect.Value, of Wanted) func(*yaml.Node, st
 		}
 	case reflect.Bool:
 		return r.yes(to.Addr().Interface().(*bool))
+	case reflect.Float64:
+		return r.number(to.Addr().Interface().(*float64))
 	case reflect.Int:
 		return func(n *yaml.Node, path string) {
 			var v uint64
@@ -283,9 +289,9 @@ func (r *reader) texts(to *map[string]string) func(*yaml.Node, string) {
 	}
 }
 
-// spec returns a reader of a kind of one's own: its text, or { from: file, path }, a path
+// spec returns a reader of a kind of one's own, or a model: its text, or { from: file, path }, a path
 // from where the file is that is read.
-func (r *reader) spec(to reflect.Value) func(*yaml.Node, string) {
+func (r *reader) spec(to reflect.Value, what, such string, read func(file string) (string, error)) func(*yaml.Node, string) {
 	return func(n *yaml.Node, path string) {
 		at, ok := r.follow(n, path)
 		if !ok {
@@ -304,13 +310,13 @@ func (r *reader) spec(to reflect.Value) func(*yaml.Node, string) {
 			return
 		}
 		if from != "file" || file == "" {
-			r.wrong(n, path, "wrong_spec", "a spec is its text, or { from: file, path: ./crm.yaml }")
+			r.wrong(n, path, "wrong_spec", "%s is its text, or { from: file, path: %s }", what, such)
 			return
 		}
 		if !filepath.IsAbs(file) {
 			file = filepath.Join(filepath.Dir(r.file), file)
 		}
-		text, err := ReadSpec(file)
+		text, err := read(file)
 		if err != nil {
 			r.wrong(n, path, "unreadable_spec", "%s", err)
 		}
@@ -319,18 +325,24 @@ func (r *reader) spec(to reflect.Value) func(*yaml.Node, string) {
 }
 
 // ReadSpec reads a file with a kind of one's own.
-func ReadSpec(file string) (string, error) {
+func ReadSpec(file string) (string, error) { return include(file, "spec", private.MaxBytes) }
+
+// readModel reads a file with a model of a score.
+func readModel(file string) (string, error) { return include(file, "model", scores.MaxModel) }
+
+// include reads a file of at most so many bytes.
+func include(file, what string, most int) (string, error) {
 	in, err := os.Open(file)
 	if err != nil {
-		return "", fmt.Errorf("the spec cannot be read: %w", err)
+		return "", fmt.Errorf("the %s cannot be read: %w", what, err)
 	}
 	defer func() { _ = in.Close() }()
-	text, err := io.ReadAll(io.LimitReader(in, private.MaxBytes+1))
+	text, err := io.ReadAll(io.LimitReader(in, int64(most)+1))
 	if err != nil {
-		return "", fmt.Errorf("the spec cannot be read: %w", err)
+		return "", fmt.Errorf("the %s cannot be read: %w", what, err)
 	}
-	if len(text) > private.MaxBytes {
-		return "", fmt.Errorf("the spec %s is over %d KiB", file, private.MaxBytes>>10)
+	if len(text) > most {
+		return "", fmt.Errorf("the %s %s is over %d KiB", what, file, most>>10)
 	}
 	return string(text), nil
 }

@@ -175,6 +175,19 @@ func (r *reader) count(to *uint64) func(*yaml.Node, string) {
 	}
 }
 
+// number returns a reader of a number into to.
+func (r *reader) number(to *float64) func(*yaml.Node, string) {
+	return func(n *yaml.Node, path string) {
+		n, ok := r.follow(n, path)
+		if !ok {
+			return
+		}
+		if n.Kind != yaml.ScalarNode || n.ShortTag() != "!!int" && n.ShortTag() != "!!float" || n.Decode(to) != nil || math.IsInf(*to, 0) || math.IsNaN(*to) {
+			r.wrong(n, path, "wrong_type", "here stands %s; write a number", kindOf(n))
+		}
+	}
+}
+
 // variable is how shells and other tools write a variable of the environment.
 var variable = regexp.MustCompile(`\$\{[A-Z_][A-Z0-9_]*\}`)
 

@@ -16,15 +16,19 @@ import (
 type Score struct {
 	Name      string          `json:"name" doc:"1 to 50 of a-z, 0-9 and '_', a letter first; no feature has it"`
 	Entity    string          `json:"entity,omitempty" doc:"Whose score it is; the first entity's when absent"`
-	Model     string          `json:"model" one:"logistic,sql,table" doc:"How it is computed: logistic from weights of features, sql by an expression of them, table is read from an input in which something else writes it"`
+	Model     string          `json:"model" one:"boosted,logistic,sql,table" doc:"How it is computed: boosted by the trees of a model that LightGBM or XGBoost saved, logistic from weights of features, sql by an expression of them, table is read from an input in which something else writes it"`
 	Intercept float64         `json:"intercept,omitempty" doc:"Of logistic: what is added to the weighed features; 0 when absent"`
 	Weights   json.RawMessage `json:"weights,omitempty" doc:"Of logistic: a number by the name of a feature; true counts as 1, what is no number or not known as 0"`
+	LightGBM  string          `json:"lightgbm,omitempty" doc:"Of boosted: the model, as LightGBM saves it as text"`
+	XGBoost   string          `json:"xgboost,omitempty" doc:"Of boosted: the model, as XGBoost saves it as JSON"`
+	Features  []string        `json:"features,omitempty" doc:"Of boosted: the features in the model's order; when absent those that the model names"`
 	SQL       string          `json:"sql,omitempty" doc:"Of sql: an expression of features, as features have it"`
 	Table     string          `json:"table,omitempty" doc:"Of table: the input.column whose last value that is known is the score"`
 }
 
 // Models that a score can have.
 const (
+	Boosted  = "boosted"
 	Logistic = "logistic"
 	SQL      = "sql"
 	Table    = "table"
@@ -86,4 +90,29 @@ func (s Score) Weigh(features map[string]float64) float64 {
 		}
 	}
 	return Probability(z)
+}
+
+// Imported reads the model of a boosted score, and the features that it takes in the model's
+// order. Its errors say what is wrong.
+func (s Score) Imported() (m Model, features []string, err error) {
+	switch {
+	case (s.LightGBM == "") == (s.XGBoost == ""):
+		return m, nil, fmt.Errorf("a boosted score has a model, in lightgbm or in xgboost")
+	case s.LightGBM != "":
+		m, err = LightGBM(s.LightGBM)
+	default:
+		m, err = XGBoost(s.XGBoost)
+	}
+	features = s.Features
+	if len(features) == 0 {
+		features = m.Features
+	}
+	switch {
+	case err != nil:
+	case len(features) != len(m.Features):
+		err = fmt.Errorf("the model takes %d features, and features names %d", len(m.Features), len(features))
+	case slices.Contains(features, ""):
+		err = fmt.Errorf("the model does not name its features; say in features which ones they are, in its order")
+	}
+	return m, features, err
 }
