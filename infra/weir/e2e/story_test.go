@@ -117,7 +117,7 @@ func (c *crmContacts) all() (lines []string, written int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for address, p := range c.has {
-		lines = append(lines, fmt.Sprintf("%s open_tickets=%s subscription=%s trouble=%t", address, p["open_tickets"], p["subscription"], p["paying_with_trouble"] != ""))
+		lines = append(lines, fmt.Sprintf("%s open_tickets=%s subscription=%s churn=%.4s trouble=%t", address, p["open_tickets"], p["subscription"], p["churn"], p["paying_with_trouble"] != ""))
 	}
 	slices.Sort(lines)
 	return lines, len(c.written)
@@ -164,7 +164,7 @@ func (p page) commands(heading string, in installation) []string {
 }
 
 // TestTheStory does what docs/story.md says, with stand-ins of its tools and a real
-// Postgres: events, tickets and subscriptions become persons, whose features are in the CRM;
+// Postgres: events, tickets and subscriptions become persons, whose features and scores are in the CRM;
 // and when a ticket arrives, the contact of its requester alone is written.
 func TestTheStory(t *testing.T) {
 	t.Parallel()
@@ -231,9 +231,9 @@ func TestTheStory(t *testing.T) {
 		t.Errorf("the subscriptions are %s, want first %s", looked[2], want)
 	}
 	persons := doc.commands("One person of many identifiers", in)
-	const golden = `{"email":"ann@acme.example","days_active":1,"open_tickets":1,"subscription":"active"}
-{"email":"ben@acme.example","days_active":1,"open_tickets":0,"subscription":"active"}
-{"email":"cleo@acme.example","days_active":0,"open_tickets":0,"subscription":"past_due"}
+	const golden = `{"email":"ann@acme.example","days_active":1,"open_tickets":1,"subscription":"active","churn":0.4}
+{"email":"ben@acme.example","days_active":1,"open_tickets":0,"subscription":"active","churn":0.23}
+{"email":"cleo@acme.example","days_active":0,"open_tickets":0,"subscription":"past_due","churn":0.27}
 `
 	if persons[1] != golden {
 		t.Errorf("the persons are\n%swant\n%s", persons[1], golden)
@@ -242,8 +242,8 @@ func TestTheStory(t *testing.T) {
 		t.Errorf("Stripe's and Zendesk's identifiers are joined by %s", persons[2])
 	}
 	before := []string{
-		"ann@acme.example open_tickets=1 subscription=active trouble=false", "ben@acme.example open_tickets=0 subscription=active trouble=false",
-		"cleo@acme.example open_tickets=0 subscription=past_due trouble=false",
+		"ann@acme.example open_tickets=1 subscription=active churn=0.40 trouble=false", "ben@acme.example open_tickets=0 subscription=active churn=0.23 trouble=false",
+		"cleo@acme.example open_tickets=0 subscription=past_due churn=0.26 trouble=false",
 	}
 	written := 0
 	until(t, "three contacts", func() bool {
@@ -259,7 +259,7 @@ func TestTheStory(t *testing.T) {
 	zendesk.ask(3, 11, "open", time.Now())
 	run(t, 0, "", "pull", "run", "zendesk", "--wait", "--data-dir", in.Dir)
 	after := slices.Clone(before)
-	after[0] = "ann@acme.example open_tickets=2 subscription=active trouble=true"
+	after[0] = "ann@acme.example open_tickets=2 subscription=active churn=0.59 trouble=true"
 	until(t, "the contact of the ticket's requester", func() bool {
 		got, _ := crm.all()
 		return slices.Equal(got, after)
