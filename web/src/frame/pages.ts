@@ -15,6 +15,7 @@ export const entries: Entry[] = [
   { page: "syncs", title: "Syncs", icon: "sync", of: "workspace" },
   { page: "customers", title: "Customers", icon: "user", of: "workspace" },
   { page: "features", title: "Features", icon: "usage", of: "workspace" },
+  { page: "audiences", title: "Audiences", icon: "members", of: "workspace" },
   { page: "history", title: "History", icon: "history", of: "workspace" },
   { page: "settings", title: "Settings", icon: "settings", of: "workspace" },
   { page: "alerts", title: "Alerts", icon: "alert", of: "organization" },

@@ -37,6 +37,8 @@ const sync = lazyRouteComponent(() => import("../pages/syncs/sync-page"), "SyncP
 const customers = lazyRouteComponent(() => import("../pages/customers/customers-page"), "CustomersPage");
 const features = lazyRouteComponent(() => import("../pages/features/features-page"), "FeaturesPage");
 const feature = lazyRouteComponent(() => import("../pages/features/feature-page"), "FeaturePage");
+const audiences = lazyRouteComponent(() => import("../pages/audiences/audiences-page"), "AudiencesPage");
+const audience = lazyRouteComponent(() => import("../pages/audiences/audience-page"), "AudiencePage");
 const review = lazyRouteComponent(() => import("../pages/review/review-page"), "ReviewPage");
 const past = lazyRouteComponent(() => import("../pages/history/history-page"), "HistoryPage");
 const revision = lazyRouteComponent(() => import("../pages/history/revision-page"), "RevisionPage");
@@ -102,6 +104,9 @@ function pages(parent: AnyRoute): AnyRoute[] {
     of("features", features),
     of("features/new", feature),
     of("features/$name", feature),
+    of("audiences", audiences),
+    of("audiences/new", audience),
+    of("audiences/$name", audience),
     of("review", review),
     of("history", past),
     of("history/$number", revision),

@@ -25,9 +25,10 @@ export function ComparisonRow({ label, row, names, onChange, values }: Props) {
   const known = names.some((n) => n.name === row.name);
   const rename = (name: string) => {
     const next = names.find((n) => n.name === name)?.type ?? "other";
-    const op = ops.find((o) => o.op === row.op && o.of.includes(next))?.op ?? (next === "number" ? "atLeast" : "is");
+    const usual: Op = next === "number" ? "atLeast" : next === "time" ? "known" : "is";
+    const fitting = row.name !== "" && ops.some((o) => o.op === row.op && o.of.includes(next));
     const value = next === "boolean" ? "true" : type === "boolean" ? "" : row.value;
-    onChange({ ...row, name, op: next === "time" ? "known" : op, value });
+    onChange({ ...row, name, op: fitting ? row.op : usual, value });
   };
   return (
     <>

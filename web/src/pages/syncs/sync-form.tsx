@@ -35,10 +35,10 @@ export function SyncForm({ opened, isNew, configured, onDone }: Props) {
   const rows = useQuery({
     queryKey: ["columns", workspace.id, model],
     queryFn: () => sampleRows(workspace.name, model?.warehouse ?? "", relation(model ?? {}), 1),
-    enabled: model !== undefined,
+    enabled: model !== undefined && !model.audience,
     staleTime: 60_000,
   });
-  const columns = Object.keys(rows.data?.rows[0] ?? {});
+  const columns = model?.audience ? goldenColumns(configured, model) : Object.keys(rows.data?.rows[0] ?? {});
   const mode: Mode = sync.mode ?? "upsert";
   const now = clean({ ...sync, identifiers: recordOf(identifiers), mapping: recordOf(mapping) });
   const taken = (configured.document.syncs ?? []).map((s) => s.name).filter((n) => isNew || n !== opened.name);
@@ -209,6 +209,15 @@ export function SyncForm({ opened, isNew, configured, onDone }: Props) {
       />
     </form>
   );
+}
+
+/** The columns of an audience's rows: the features of its profile. */
+function goldenColumns(configured: Configured, model: Objects["model"]): string[] {
+  const profile = configured.document.profiles?.find((p) => p.warehouse === model.warehouse);
+  const entities = profile?.entities ?? [];
+  const entity = profile?.audiences?.find((a) => a.name === model.audience)?.entity ?? entities[0]?.name;
+  const own = (profile?.features ?? []).filter((f) => (f.entity ?? entities[0]?.name) === entity);
+  return ["weir_id", ...own.map((f) => f.name)];
 }
 
 function choices(names: string[]) {

@@ -33,7 +33,9 @@ export function SyncPage() {
   const { name } = useParams({ strict: false });
   const workspace = useWorkspace();
   const configured = useConfigured(workspace.name);
-  const model = new URLSearchParams(useQueryText()).get("model") ?? "";
+  const given = new URLSearchParams(useQueryText());
+  const model = given.get("model") ?? "";
+  const schedule = given.get("after") === "profiles" ? { schedule: { afterProfiles: true } } : {};
   const up = { href: workspace.path("syncs"), title: "Syncs" };
   return (
     <Loaded query={configured} what="the sync">
@@ -48,7 +50,7 @@ export function SyncPage() {
               <SyncForm
                 isNew
                 configured={c}
-                opened={{ name: free, model, destination: "", object: "" }}
+                opened={{ name: free, model, destination: "", object: "", ...schedule }}
                 onDone={(s) => go(workspace.path("syncs", s.name))}
               />
             </Page>

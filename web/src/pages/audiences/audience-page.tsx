@@ -1,0 +1,136 @@
+import { useParams } from "@tanstack/react-router";
+import type { Audience } from "../../api/profiles";
+import { type Configured, useConfigured } from "../../draft/configured";
+import { useWorkspace } from "../../frame/place";
+import { Notice } from "../../parts/notice";
+import { Page } from "../../parts/page";
+import { go } from "../../parts/path";
+import { UrlTabs } from "../../parts/url-tabs";
+import { count } from "../flow";
+import { Loaded } from "../loaded";
+import { MemberBadge } from "../profiles/member-badge";
+import { NoProfiles } from "../profiles/no-profiles";
+import { TakingMember } from "../profiles/taking-member";
+import { memberState } from "../profiles/use-member";
+import { type Profile, useSet } from "../profiles/use-set";
+import { UsedBy } from "../profiles/used-by";
+import { usesOfAudience } from "../profiles/uses";
+import { Activate } from "./activate";
+import { AudienceForm } from "./audience-form";
+import { SizeHistory } from "./size-history";
+import { useSizes } from "./use-sizes";
+
+/** One audience, or a new one. */
+export function AudiencePage() {
+  const workspace = useWorkspace();
+  const configured = useConfigured(workspace.name);
+  return (
+    <Loaded query={configured} what="the audience">
+      {(c) => <Choose configured={c} />}
+    </Loaded>
+  );
+}
+
+function Choose({ configured }: { configured: Configured }) {
+  const { name } = useParams({ strict: false });
+  const workspace = useWorkspace();
+  const { profile, query } = useSet(configured);
+  const up = { href: `${workspace.path("audiences")}${query()}`, title: "Audiences" };
+  if (!profile)
+    return (
+      <Page title={name ?? "New audience"} up={up}>
+        <NoProfiles />
+      </Page>
+    );
+  if (name === undefined)
+    return (
+      <Page title="New audience" of={workspace.name} up={up} hint="Say who is in it; the numbers follow while you do.">
+        <AudienceForm configured={configured} profile={profile} query={query()} onDone={() => go(up.href)} />
+      </Page>
+    );
+  const audience = profile.audiences?.find((a) => a.name === name);
+  if (!audience)
+    return (
+      <Page title={name} up={up}>
+        <Notice tone="warn" title={`There is no audience ${name} in ${profile.name}.`}>
+          <p>It may have been renamed or removed; the history says when.</p>
+        </Notice>
+      </Page>
+    );
+  return <One configured={configured} profile={profile} audience={audience} query={query()} up={up} />;
+}
+
+type Props = {
+  configured: Configured;
+  profile: Profile;
+  audience: Audience;
+  query: string;
+  up: { href: string; title: string };
+};
+
+function One({ configured, profile, audience, query, up }: Props) {
+  const { name } = audience;
+  const workspace = useWorkspace();
+  const isNew = memberState(configured, profile, "audiences", name) === "new";
+  const sizes = useSizes(isNew ? undefined : profile);
+  const size = sizes.data?.find((s) => s.name === name);
+  const uses = usesOfAudience(configured.document, profile, name);
+  return (
+    <Page
+      title={name}
+      up={up}
+      of={`Audiences · ${workspace.name}`}
+      hint={
+        <>
+          {size ? `${count(size.persons)} customers since the last run. ` : ""}
+          <UsedBy uses={uses} />
+        </>
+      }
+      beside={<MemberBadge configured={configured} profile={profile} list="audiences" name={name} />}
+      actions={
+        <>
+          <TakingMember
+            configured={configured}
+            profile={profile}
+            list="audiences"
+            name={name}
+            uses={uses}
+            after={up.href}
+          />
+          <Activate configured={configured} profile={profile} audience={name} />
+        </>
+      }
+    >
+      <UrlTabs
+        label={`Parts of ${name}`}
+        tabs={[
+          {
+            name: "Who is in it",
+            panel: (
+              <AudienceForm
+                key={name}
+                configured={configured}
+                profile={profile}
+                opened={audience}
+                query={query}
+                onDone={(next) => next === name || go(`${workspace.path("audiences", next)}${query}`)}
+              />
+            ),
+          },
+          {
+            name: "Size",
+            panel: isNew ? (
+              <p className="text-sm text-soft">It is counted from the first run after it is published.</p>
+            ) : (
+              <Loaded query={sizes} what="its size">
+                {() =>
+                  size ? <SizeHistory size={size} /> : <p className="text-sm text-soft">No run counted it yet.</p>
+                }
+              </Loaded>
+            ),
+          },
+        ]}
+      />
+    </Page>
+  );
+}
