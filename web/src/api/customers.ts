@@ -23,6 +23,9 @@ export type Profiles = {
     state: "published" | "held" | "failed";
     code?: string;
     startedAt: string;
+    /** What the warehouse says against a run that failed. */
+    detail?: string;
+    identity?: Record<string, { ids: number; persons: number; largest: number; moved: number; gone: number }>;
     built?: Record<string, { persons: number; changed: number; moves: number }>;
   };
 };

@@ -114,7 +114,7 @@ function renamed(o: Any, edit: Edit): Any {
 const nested = ["settings", "secrets", "events", "consent"];
 
 /** Lists of a profile whose members go by names: two people who change two of them do not meet. */
-const named = ["features", "audiences", "inputs"];
+const named = ["features", "scores", "audiences", "inputs"];
 
 function byName(list: unknown): Bag {
   return Object.fromEntries((Array.isArray(list) ? list : []).map((m) => [String(record(m).name), m]));

@@ -14,6 +14,7 @@ export const entries: Entry[] = [
   { page: "models", title: "Models", icon: "table", of: "workspace" },
   { page: "syncs", title: "Syncs", icon: "sync", of: "workspace" },
   { page: "customers", title: "Customers", icon: "user", of: "workspace" },
+  { page: "identity", title: "Identity", icon: "shield", of: "workspace" },
   { page: "features", title: "Features", icon: "usage", of: "workspace" },
   { page: "audiences", title: "Audiences", icon: "members", of: "workspace" },
   { page: "history", title: "History", icon: "history", of: "workspace" },

@@ -39,6 +39,8 @@ const features = lazyRouteComponent(() => import("../pages/features/features-pag
 const feature = lazyRouteComponent(() => import("../pages/features/feature-page"), "FeaturePage");
 const audiences = lazyRouteComponent(() => import("../pages/audiences/audiences-page"), "AudiencesPage");
 const audience = lazyRouteComponent(() => import("../pages/audiences/audience-page"), "AudiencePage");
+const identity = lazyRouteComponent(() => import("../pages/identity/identity-page"), "IdentityPage");
+const person = lazyRouteComponent(() => import("../pages/person/person-page"), "PersonPage");
 const review = lazyRouteComponent(() => import("../pages/review/review-page"), "ReviewPage");
 const past = lazyRouteComponent(() => import("../pages/history/history-page"), "HistoryPage");
 const revision = lazyRouteComponent(() => import("../pages/history/revision-page"), "RevisionPage");
@@ -101,12 +103,14 @@ function pages(parent: AnyRoute): AnyRoute[] {
     of("syncs/new", sync),
     of("syncs/$name", sync),
     of("customers", customers),
+    of("customers/$identifier", person),
     of("features", features),
     of("features/new", feature),
     of("features/$name", feature),
     of("audiences", audiences),
     of("audiences/new", audience),
     of("audiences/$name", audience),
+    of("identity", identity),
     of("review", review),
     of("history", past),
     of("history/$number", revision),

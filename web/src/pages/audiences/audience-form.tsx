@@ -37,8 +37,11 @@ export function AudienceForm({ configured, profile, opened, query, onDone }: Pro
   const { add, problems } = useMember({ list: "audiences", configured, profile, was: opened?.name, onDone });
   const first = profile.entities[0]?.name ?? "";
   const features = (profile.features ?? []).filter((f) => (f.entity ?? first) === (entity || first));
-  const typeOf = (of: string, input: string) =>
-    input === "" ? featureType(features, columns.data, of) : columnType(columns.data, input, of);
+  const scores = (profile.scores ?? []).filter((x) => (x.entity ?? first) === (entity || first));
+  const typeOf = (of: string, input: string) => {
+    if (input !== "") return columnType(columns.data, input, of);
+    return scores.some((x) => x.name === of) ? "number" : featureType(features, columns.data, of);
+  };
   const where = whereOf(conditions, typeOf);
   const audience: Audience = { name, ...(entity === "" ? {} : { entity }), where: where ?? {} };
   const needs = incomplete(conditions);
@@ -82,10 +85,10 @@ export function AudienceForm({ configured, profile, opened, query, onDone }: Pro
         <ConditionList
           profile={profile}
           columns={columns.data}
-          features={features.map((f) => ({
+          features={[...features, ...scores].map((f) => ({
             name: f.name,
             title: plain(f.name),
-            type: featureType(features, columns.data, f.name),
+            type: typeOf(f.name, ""),
           }))}
           conditions={conditions}
           sizes={needs === "" ? current?.parts : undefined}

@@ -14,6 +14,7 @@ import { Act } from "../object/act";
 import { State } from "../object/state";
 import { PlaneTrouble, quoted } from "../plane-trouble";
 import { SyncTable } from "../syncs/sync-table";
+import { FindPerson } from "./find-person";
 
 const refreshEvery = 5000; // ms
 
@@ -30,6 +31,7 @@ export function CustomersPage() {
       of={name}
       hint="Rows that are pulled from other systems, the persons that profiles make of them, and the syncs that keep rows in tools."
     >
+      <FindPerson />
       <Part title="Pulled sources" of={pulled} command={`weir pull status --workspace ${quoted(name)}`}>
         {(rows) => (
           <Table

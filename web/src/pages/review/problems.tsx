@@ -71,7 +71,7 @@ export function addressOf(path: (...parts: string[]) => string, kind: Kind, key:
     case "sync":
       return path("syncs", key);
     case "profile":
-      return path("customers");
+      return path("identity");
     default:
       return path("transformations");
   }

@@ -211,12 +211,13 @@ export function SyncForm({ opened, isNew, configured, onDone }: Props) {
   );
 }
 
-/** The columns of an audience's rows: the features of its profile. */
+/** The columns of an audience's rows: the features and scores of its profile. */
 function goldenColumns(configured: Configured, model: Objects["model"]): string[] {
   const profile = configured.document.profiles?.find((p) => p.warehouse === model.warehouse);
   const entities = profile?.entities ?? [];
   const entity = profile?.audiences?.find((a) => a.name === model.audience)?.entity ?? entities[0]?.name;
-  const own = (profile?.features ?? []).filter((f) => (f.entity ?? entities[0]?.name) === entity);
+  const all = [...(profile?.features ?? []), ...(profile?.scores ?? [])];
+  const own = all.filter((f) => (f.entity ?? entities[0]?.name) === entity);
   return ["weir_id", ...own.map((f) => f.name)];
 }
 

@@ -1,0 +1,47 @@
+import { type Configured, useConfigured } from "../../draft/configured";
+import { useWorkspace } from "../../frame/place";
+import { Page } from "../../parts/page";
+import { Section } from "../../parts/section";
+import { Loaded } from "../loaded";
+import { Drafted } from "../object/drafted";
+import { SetChoice } from "../profiles/set-choice";
+import { useSet } from "../profiles/use-set";
+import { Begin } from "./begin";
+import { IdentityForm } from "./identity-form";
+import { LastBuild } from "./last-build";
+
+/** How customers are recognized: the rules, and what the last build made of them. */
+export function IdentityPage() {
+  const workspace = useWorkspace();
+  const configured = useConfigured(workspace.name);
+  return (
+    <Loaded query={configured} what="how customers are recognized">
+      {(c) => <Identity configured={c} />}
+    </Loaded>
+  );
+}
+
+function Identity({ configured }: { configured: Configured }) {
+  const workspace = useWorkspace();
+  const { all, profile } = useSet(configured);
+  return (
+    <Page
+      title="Identity"
+      of={workspace.name}
+      hint="Which user ids, e-mails and devices are one customer. Changed rules reach the past: what they join or part is joined or parted with the next build."
+      beside={profile ? <Drafted configured={configured} kind="profile" name={profile.name} /> : null}
+    >
+      {profile ? (
+        <>
+          <SetChoice all={all} profile={profile} />
+          <Section title="Last build">
+            <LastBuild profile={profile} />
+          </Section>
+          <IdentityForm key={profile.name} configured={configured} opened={profile} />
+        </>
+      ) : (
+        <Begin configured={configured} />
+      )}
+    </Page>
+  );
+}
