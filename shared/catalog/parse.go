@@ -35,11 +35,14 @@ var (
 // see private.
 const customType = "custom"
 
+// categories is what catalogues show kinds under, in their order; web/src/pages/object/kinds.ts has their titles.
+var categories = []string{"warehouse", "analytics", "advertising", "engagement", "crm", "stream", "commerce", "development", "generic"}
+
 // custom is what the catalog says of all of these: a plane that lists it takes them.
 func custom() []Spec {
 	return []Spec{
-		{Family: Destinations, Name: customType, Title: "Custom", Doc: "Sends events to any HTTP API, as the destination's own spec says."},
-		{Family: Sources, Name: customType, Title: "Custom", Doc: "Pulls rows from any HTTP API, as the source's own spec says."},
+		{Family: Destinations, Name: customType, Title: "Your own (HTTP)", Category: "generic", Doc: "Sends events to any HTTP API, as the destination's own spec says."},
+		{Family: Sources, Name: customType, Title: "Your own (HTTP)", Category: "generic", Doc: "Pulls rows from any HTTP API, as the source's own spec says."},
 	}
 }
 
@@ -157,7 +160,7 @@ func known(s Spec) calls.Known {
 // Digest is the SHA-256, in hex, of what s accepts. Titles, docs, codes and what is
 // said of requests do not count: two builds whose digests are equal take the same settings.
 func Digest(s Spec) string {
-	s.Title, s.Doc = "", ""
+	s.Title, s.Doc, s.Category = "", "", ""
 	s.Fields, s.Secrets, s.Codes = bare(s.Fields), bare(s.Secrets), nil
 	s.Streams = slices.Clone(s.Streams)
 	for i := range s.Streams {
@@ -196,6 +199,9 @@ func checkSpec(s Spec) []fault.Problem {
 	}
 	if s.Doc == "" {
 		c.add("doc", "required", "Say in a sentence what the kind is.")
+	}
+	if s.Category != "" && !slices.Contains(categories, s.Category) {
+		c.add("category", "not_in_enum", "The category is one of "+strings.Join(categories, ", ")+".")
 	}
 	c.specFields(s.Fields, "fields")
 	c.specFields(s.Secrets, "secrets")

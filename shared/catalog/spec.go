@@ -29,10 +29,15 @@ const (
 
 // Spec describes one kind.
 type Spec struct {
-	Family  Family   `json:"family" yaml:"family"`
-	Name    string   `json:"name" yaml:"name"`   // the folder's name and a configuration's `type`
-	Title   string   `json:"title" yaml:"title"` // what people call it
-	Doc     string   `json:"doc" yaml:"doc"`     // a sentence
+	Family Family `json:"family" yaml:"family"`
+	Name   string `json:"name" yaml:"name"`   // the folder's name and a configuration's `type`
+	Title  string `json:"title" yaml:"title"` // what people call it
+	Doc    string `json:"doc" yaml:"doc"`     // a sentence
+
+	// Category is what people look for the kind under, one of those that checkSpec knows; ""
+	// of a kind that fits none.
+	Category string `json:"category,omitempty" yaml:"category"`
+
 	Fields  []Field  `json:"fields,omitempty" yaml:"fields"`
 	Secrets []Field  `json:"secrets,omitempty" yaml:"secrets"` // sealed fields; their values never stand in settings
 	SentTo  []string `json:"sentTo,omitempty" yaml:"sentTo"`   // fields that say where the secrets are sent; see the function SentTo

@@ -45,9 +45,9 @@ It needs no server. The kinds that a data plane of another release has may diffe
 			if k.Output != console.AsTable {
 				return console.PrintEach(k.Console, all)
 			}
-			table := console.Table{Head: []string{"TYPE", "FAMILY", "TITLE", "WHAT"}}
+			table := console.Table{Head: []string{"TYPE", "FAMILY", "CATEGORY", "TITLE", "WHAT"}}
 			for _, s := range all {
-				table.Add(s.Name, string(s.Family), s.Title, s.Doc)
+				table.Add(s.Name, string(s.Family), s.Category, s.Title, s.Doc)
 			}
 			return table.Write(k.Out)
 		},

@@ -2170,6 +2170,8 @@ export interface components {
             name: string;
             title: string;
             doc: string;
+            /** @description What people look for the kind under: warehouse, analytics, advertising, engagement, crm, stream, commerce, development or generic */
+            category?: string;
             fields?: components["schemas"]["Field"][];
             secrets?: components["schemas"]["Field"][];
             /** @description Of a source whose rows are pulled: what it has */

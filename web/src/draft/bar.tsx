@@ -39,6 +39,17 @@ export function DraftBar({ here, workspace }: { here: Here; workspace: Workspace
   );
 }
 
+/** What became of a revision that was published where no workspace is chosen, as by an approval. */
+export function AckBar() {
+  const ack = useAck();
+  if (!ack) return null;
+  return (
+    <div className="pointer-events-none fixed inset-x-0 bottom-0 z-30 flex flex-col items-center p-4">
+      <Acknowledged ack={ack} />
+    </div>
+  );
+}
+
 function Acknowledged({ ack }: { ack: Ack }) {
   const bad = ack.state === "rejected";
   return (

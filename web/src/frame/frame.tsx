@@ -3,7 +3,7 @@ import { Outlet } from "@tanstack/react-router";
 import { lazy, type ReactNode, Suspense, useEffect, useState } from "react";
 import { type Me, status } from "../api/client";
 import { chooseOrganization, chosenOrganization } from "../api/organization";
-import { DraftBar } from "../draft/bar";
+import { AckBar, DraftBar } from "../draft/bar";
 import { useNotices } from "../notices";
 import { Trouble } from "../pages/trouble";
 import { Notice } from "../parts/notice";
@@ -110,7 +110,7 @@ function Shell({ here, place, children }: { here: Here; place: Place; children: 
           <div className="mx-auto max-w-[1400px] space-y-6 px-4 pt-6 pb-28 sm:px-6 lg:px-8">{children}</div>
         </main>
       </div>
-      {here.workspace ? <DraftBar key={here.workspace.id} here={here} workspace={here.workspace} /> : null}
+      {here.workspace ? <DraftBar key={here.workspace.id} here={here} workspace={here.workspace} /> : <AckBar />}
       {finding ? (
         <Suspense fallback={null}>
           <Palette here={here} place={place} only={finding} onClose={() => setFinding(null)} />

@@ -5,7 +5,7 @@ import { Page } from "../../parts/page";
 import { putQuery, useQueryText } from "../../parts/path";
 import { Search } from "../../parts/table";
 import { Loaded } from "../loaded";
-import { categories, categoryOf, useCatalog } from "../object/kinds";
+import { categories, categoryOf, categoryTitle, useCatalog } from "../object/kinds";
 
 /** Every kind of destination and warehouse, to choose from. */
 export function CataloguePage() {
@@ -26,7 +26,7 @@ export function CataloguePage() {
           const found = mine.filter(
             (s) =>
               (category === "" || categoryOf(s) === category) &&
-              `${s.title} ${s.name} ${s.doc}`.toLowerCase().includes(wanted),
+              `${s.title} ${s.name} ${s.doc} ${categoryTitle(categoryOf(s))}`.toLowerCase().includes(wanted),
           );
           const shown = categories.filter((c) => mine.some((s) => categoryOf(s) === c));
           return (
@@ -42,7 +42,7 @@ export function CataloguePage() {
                       onClick={() => putQuery("category", c)}
                       className="rounded-full px-3 py-1 text-sm text-soft hover:bg-sunken hover:text-ink aria-pressed:bg-accent-wash aria-pressed:font-medium aria-pressed:text-accent"
                     >
-                      {c === "" ? "All" : c}
+                      {c === "" ? "All" : categoryTitle(c)}
                     </button>
                   ))}
                 </fieldset>
@@ -50,8 +50,8 @@ export function CataloguePage() {
               {shown
                 .filter((c) => found.some((s) => categoryOf(s) === c))
                 .map((c) => (
-                  <section key={c} aria-label={c} className="space-y-3">
-                    <h2 className="text-sm font-semibold text-soft">{c}</h2>
+                  <section key={c} aria-label={categoryTitle(c)} className="space-y-3">
+                    <h2 className="text-sm font-semibold text-soft">{categoryTitle(c)}</h2>
                     <ul className="grid gap-3 sm:grid-cols-2 xl:grid-cols-3 2xl:grid-cols-4">
                       {found
                         .filter((s) => categoryOf(s) === c)

@@ -16,29 +16,28 @@ export function specOf(all: Spec[] | undefined, family: "source" | "destination"
   return all?.find((s) => s.name === type && (s.family === "source") === (family === "source"));
 }
 
-const groups: [title: string, words: RegExp][] = [
-  [
-    "Warehouses and files",
-    /^(duckdb|postgres|snowflake|bigquery|clickhouse|redshift|databricks|s3|gcs|azure-?blob|.*storage)$/,
-  ],
-  ["Analytics", /(analytics|amplitude|mixpanel|posthog|heap|matomo|segment)/],
-  ["Advertising", /(-conversions|-ads|tiktok|floodlight|-capi)/],
-  ["Engagement", /(braze|customerio|iterable|klaviyo|onesignal|sendgrid|mailchimp|twilio|airship|moengage)/],
-  ["CRM and support", /(hubspot|salesforce|intercom|zendesk|pipedrive|slack|teams)/],
-  [
-    "Streams and stores",
-    /(kafka|amqp|rabbit|kinesis|pubsub|redis|nats|sqs|mqtt|event-?hubs?|eventbridge|mongodb|elastic|dynamo)/,
-  ],
-  ["Your own", /^(http|webhook|custom)$/],
-];
+/** The categories of shared/catalog in the order in which a catalogue shows them, with their titles. */
+const titles: Record<string, string> = {
+  warehouse: "Warehouses",
+  analytics: "Analytics",
+  advertising: "Advertising",
+  engagement: "Engagement",
+  crm: "CRM and support",
+  stream: "Streams and stores",
+  commerce: "Commerce and payments",
+  development: "Development",
+  generic: "Your own",
+  other: "Others",
+};
 
 /** The category in which a catalogue shows a kind. */
 export function categoryOf(spec: Spec): string {
-  if (spec.family === "warehouse") return "Warehouses and files";
-  return groups.find(([, words]) => words.test(spec.name))?.[0] ?? "Others";
+  const said = spec.category ?? "";
+  return said in titles ? said : "other"; // a plane's release may know more
 }
 
-export const categories = [...groups.map(([title]) => title), "Others"];
+export const categories = Object.keys(titles);
+export const categoryTitle = (category: string) => titles[category] ?? category;
 
 /** What is wrong with a value of a field that can be told here; "" for nothing. The control plane checks all of it. */
 export function wrong(field: Field, value: unknown): string {

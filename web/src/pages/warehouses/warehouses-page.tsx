@@ -19,7 +19,7 @@ export function WarehousesPage({ workspace }: { workspace: Workspace }) {
           <p>
             A warehouse keeps a row of every event.{" "}
             <Link
-              href={`${inOrganization(chosenOrganization(), "workspaces", workspace.name, "destinations", "new")}?category=Warehouses+and+files`}
+              href={`${inOrganization(chosenOrganization(), "workspaces", workspace.name, "destinations", "new")}?category=warehouse`}
             >
               Choose one from the catalogue
             </Link>

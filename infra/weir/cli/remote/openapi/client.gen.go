@@ -1238,11 +1238,14 @@ type Spec struct {
 	Auth []Auth `json:"auth,omitempty"`
 
 	// Base The vendor's address by region
-	Base   map[string]string `json:"base,omitempty"`
-	Codes  []Code            `json:"codes,omitempty"`
-	Doc    string            `json:"doc"`
-	Family SpecFamily        `json:"family"`
-	Fields []Field           `json:"fields,omitempty"`
+	Base map[string]string `json:"base,omitempty"`
+
+	// Category What people look for the kind under: warehouse, analytics, advertising, engagement, crm, stream, commerce, development or generic
+	Category string     `json:"category,omitempty"`
+	Codes    []Code     `json:"codes,omitempty"`
+	Doc      string     `json:"doc"`
+	Family   SpecFamily `json:"family"`
+	Fields   []Field    `json:"fields,omitempty"`
 
 	// Limits What the vendor allows
 	Limits Limits `json:"limits,omitempty"`
