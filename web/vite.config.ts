@@ -14,5 +14,5 @@ export default defineConfig({
     modulePreload: { polyfill: false },
   },
   server: { proxy: { "/api": "http://127.0.0.1:8080" } },
-  test: { environment: "jsdom", include: ["src/**/*.test.tsx"], restoreMocks: true, testTimeout: 60_000 },
+  test: { environment: "jsdom", include: ["src/**/*.test.tsx"], restoreMocks: true, testTimeout: 180_000 },
 });

@@ -167,7 +167,7 @@ export async function expectAccessible(page: Element): Promise<void> {
   expect(found.violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.html).join(" ")}`)).toEqual([]);
 }
 
-configure({ asyncUtilTimeout: 15_000 }); // ms; a busy machine is slow, not wrong
+configure({ asyncUtilTimeout: 60_000 }); // ms; a busy machine is slow, not wrong
 
 afterEach(() => {
   cleanup();
