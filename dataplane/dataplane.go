@@ -387,7 +387,7 @@ func (d *DataPlane) handlers(g *guard.Guard) (handlers, error) {
 	if d.syncs, err = d.syncing(g); err != nil {
 		return handlers{}, fmt.Errorf("syncs: %w", err)
 	}
-	if d.pulls, err = d.pulling(take); err != nil {
+	if d.pulls, err = d.pulling(g, take); err != nil {
 		return handlers{}, fmt.Errorf("pulls: %w", err)
 	}
 	d.view, err = view.New(d.viewConfig(g))

@@ -76,7 +76,28 @@ const maxAnswer = 16 << 10
 // Do sends one request about an object. Errors are those of the way there, or that the
 // request could not be signed.
 func (b *Bucket) Do(ctx context.Context, method, key string, body []byte) (*Answer, error) {
+	res, err := b.send(ctx, method, key, nil, body)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = res.Body.Close() }() // what counts was read
+	answer, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
+	if err != nil {
+		return nil, err
+	}
+	return &Answer{Status: res.StatusCode, Header: res.Header, Body: answer}, nil
+}
+
+// Get asks for an object, or without a key for what query says of the bucket, such as the
+// list of its objects. The caller reads the body while ctx lasts, and closes it. Errors
+// are those of Do.
+func (b *Bucket) Get(ctx context.Context, key string, query url.Values) (*http.Response, error) {
+	return b.send(ctx, http.MethodGet, key, query, nil)
+}
+
+func (b *Bucket) send(ctx context.Context, method, key string, query url.Values, body []byte) (*http.Response, error) {
 	u := *b.address
+	u.RawQuery = query.Encode()
 	path := u.Path + "/" + key
 	u.Path, u.RawPath = path, escaped(path)
 	req, err := http.NewRequestWithContext(ctx, method, u.String(), bytes.NewReader(body))
@@ -97,16 +118,7 @@ func (b *Bucket) Do(ctx context.Context, method, key string, body []byte) (*Answ
 	if err := b.signer.SignHTTP(ctx, keys, req, digest, "s3", b.config.Region, b.config.Now()); err != nil {
 		return nil, errors.New("the request could not be signed")
 	}
-	res, err := b.client.RoundTrip(req)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = res.Body.Close() }() // what counts was read
-	answer, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
-	if err != nil {
-		return nil, err
-	}
-	return &Answer{Status: res.StatusCode, Header: res.Header, Body: answer}, nil
+	return b.client.RoundTrip(req)
 }
 
 // Close closes idle connections.

@@ -49,7 +49,7 @@ func (p *Plan) pulledOf(ws id.Workspace, src workspace.Source, k Kinds, s Secret
 	if src.Pull != nil {
 		t.Pull = *src.Pull
 	}
-	t.Streams = t.Pull.Of(kind.Spec.Streams)
+	t.Streams = t.Pull.Of(kind.Spec.StreamsIn(src.Settings))
 	x = pulled{Target: t, spec: src.Spec, settings: catalog.Fill(kind.Spec, src.Settings), secrets: secrets}
 	if p != nil {
 		if old, there := p.pulls[src.ID]; there && old.equal(x) {

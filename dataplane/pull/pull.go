@@ -13,6 +13,7 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
+	"net"
 	"time"
 
 	"weir/dataplane/destination"
@@ -64,6 +65,7 @@ type Deps struct {
 	// Do sends one request and returns the answer, of which it reads so many bytes at
 	// most; see outbound.Client.
 	Do    func(ctx context.Context, r destination.Request, timeout time.Duration, most int) (destination.Response, error)
+	Dial  func(ctx context.Context, network, address string) (net.Conn, error) // of what does not speak HTTP
 	Keys  *auth.Keyring
 	Rates *rate.Rates // by account
 	Now   func() time.Time

@@ -11,6 +11,9 @@ import (
 	"weir/dataplane/pull/api"
 	"weir/dataplane/sources/http"
 	"weir/dataplane/sources/javascript"
+	"weir/dataplane/sources/mysql"
+	"weir/dataplane/sources/postgres"
+	s3files "weir/dataplane/sources/s3-files"
 	"weir/dataplane/sources/webhook"
 )
 
@@ -58,6 +61,9 @@ func Pulled() []pull.Kind {
 		api.Define(intercomSpec),
 		api.Define(jiraSpec),
 		api.Define(mailchimpSpec),
+		mysql.Kind,
+		postgres.Kind,
+		s3files.Kind,
 		api.Define(salesforceSpec),
 		api.Define(shopifySpec),
 		api.Define(stripeSpec),

@@ -15,6 +15,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"weir/shared/catalog/duration"
+	"weir/shared/catalog/streams"
 	"weir/shared/fault"
 )
 
@@ -31,6 +32,9 @@ func Check(s Spec, settings []byte, path string) []fault.Problem {
 	c := checker{spec: s}
 	c.object(s.Fields, settings, path)
 	c.reached(settings, path)
+	if s.StreamsOf != "" {
+		c.problems = append(c.problems, streams.CheckEntries(s.entries(settings), path+"."+s.StreamsOf)...)
+	}
 	return c.problems
 }
 

@@ -67,7 +67,7 @@ func (c *checker) specHTTP(s Spec) {
 	if len(s.Streams) > 0 && s.Family != Sources {
 		c.add("family", "not_allowed", "Only sources have streams.")
 	}
-	if (len(s.Auth) > 0 || s.Limits != nil) && s.Family != Destinations && len(s.Streams) == 0 || len(s.Base) > 0 && s.Family == Sources && len(s.Streams) == 0 {
+	if (len(s.Auth) > 0 || s.Limits != nil) && s.Family != Destinations && !s.Pulled() || len(s.Base) > 0 && s.Family == Sources && !s.Pulled() {
 		c.add("family", "not_allowed", "Only destinations, and sources with streams, have base, auth and limits; warehouses have base alone.")
 	}
 	c.specBase(s)

@@ -217,6 +217,7 @@ func checkSpec(s Spec) []fault.Problem {
 	c.specSentTo(s)
 	c.specCodes(s)
 	c.specHTTP(s)
+	c.specStreamsOf(s)
 	c.specObjects(s)
 	c.specOverrides(s)
 	return c.problems

@@ -69,7 +69,10 @@ type Spec struct {
 	// Streams are what a source has whose rows are pulled; others take what is sent to
 	// them. Pull is how they are read, which stands in the file alone.
 	Streams []streams.Outline `json:"streams,omitempty" yaml:"-"`
-	Pull    *streams.Spec     `json:"-" yaml:"-"`
+	// StreamsOf is the setting, a map, each of whose entries is a stream, of a source whose
+	// streams its settings name; see StreamsIn.
+	StreamsOf string        `json:"streamsOf,omitempty" yaml:"streamsOf"`
+	Pull      *streams.Spec `json:"-" yaml:"-"`
 }
 
 // CodePrefix is what the kind's own codes begin with: its name with "_" for "-", and "_".

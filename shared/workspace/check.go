@@ -162,7 +162,7 @@ func (k *check) sources(list []Source) map[string]bool {
 		if ok {
 			k.settings(at, spec, s.Settings)
 			k.secrets(at, spec, s.Secrets)
-			k.pull(at+".pull", spec, s.Pull)
+			k.pull(at+".pull", spec, s.Settings, s.Pull)
 		}
 	}
 	return ids

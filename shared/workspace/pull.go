@@ -70,14 +70,15 @@ func (p Pull) Of(all []streams.Outline) []streams.Outline {
 }
 
 // pull checks what a source says of its rows.
-func (k *check) pull(at string, spec catalog.Spec, p *Pull) {
+func (k *check) pull(at string, spec catalog.Spec, settings []byte, p *Pull) {
 	if p == nil {
 		return
 	}
-	if len(spec.Streams) == 0 {
+	if !spec.Pulled() {
 		k.add(at, "not_allowed", "Sources of the type %s take what is sent to them; nothing is pulled.", spec.Name)
 		return
 	}
+	spec.Streams = spec.StreamsIn(settings)
 	if len(p.Streams) > len(spec.Streams) {
 		k.add(at+".streams", "too_many", "The type %s has %d streams.", spec.Name, len(spec.Streams))
 		return

@@ -35,7 +35,7 @@ func Run(t *testing.T, kinds []ingest.Kind, root string) {
 	folders, err := filepath.Glob(filepath.Join(root, "*", "spec.yaml"))
 	folders = slices.DeleteFunc(folders, func(name string) bool {
 		text, err := os.ReadFile(name)
-		return err == nil && bytes.Contains(text, []byte("\nstreams:\n"))
+		return err == nil && (bytes.Contains(text, []byte("\nstreams:\n")) || bytes.Contains(text, []byte("\nstreamsOf:")))
 	})
 	if err != nil || len(folders) != len(kinds) {
 		t.Errorf("%d folders with a spec (%v), %d kinds", len(folders), err, len(kinds))

@@ -9,7 +9,6 @@ import (
 	"net"
 	"time"
 
-	"weir/dataplane/destination"
 	"weir/dataplane/outbound"
 	"weir/dataplane/outbound/auth"
 	"weir/dataplane/outbound/rate"
@@ -55,10 +54,7 @@ func Read(ctx context.Context, k pull.Kind, settings []byte, secrets map[string]
 	client := outbound.New(outbound.Config{Dial: cfg.Dial})
 	defer client.Close()
 	puller := open(pull.Deps{
-		Do: func(ctx context.Context, r destination.Request, timeout time.Duration, most int) (destination.Response, error) {
-			return client.Read(ctx, r, timeout, most)
-		},
-		Keys: auth.New(client.Do), Rates: &rate.Rates{}, Now: time.Now, Log: slog.New(slog.DiscardHandler),
+		Do: client.Read, Dial: cfg.Dial, Keys: auth.New(client.Do), Rates: &rate.Rates{}, Now: time.Now, Log: slog.New(slog.DiscardHandler),
 	})
 	for _, stream := range cfg.Streams {
 		if err := one(ctx, puller, stream, cfg, each); err != nil {

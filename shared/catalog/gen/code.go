@@ -38,12 +38,16 @@ func listFile(f family, specs []catalog.Spec, plain map[string]bool) ([]byte, er
 			continue
 		}
 		if !plain[s.Name] {
+			into := &kinds
+			if s.Pulled() {
+				into = &pulled
+			}
 			alias := ""
 			if packageName(s) != s.Name {
 				alias = packageName(s) + " "
 			}
 			imports = append(imports, alias+`"weir/dataplane/`+f.folder+"/"+s.Name+`"`)
-			fmt.Fprintf(&kinds, "\t\t%s.Kind,\n", packageName(s))
+			fmt.Fprintf(into, "\t\t%s.Kind,\n", packageName(s))
 			continue
 		}
 		fmt.Fprintf(&embedded, "//go:embed %s/spec.yaml\nvar %sSpec []byte\n\n", s.Name, packageName(s))
@@ -58,7 +62,10 @@ func listFile(f family, specs []catalog.Spec, plain map[string]bool) ([]byte, er
 		b.WriteString("\t_ \"embed\"\n\n")
 	}
 	if pulled.Len() > 0 {
-		imports = append(imports, `"weir/dataplane/pull"`, `"weir/dataplane/pull/api"`)
+		imports = append(imports, `"weir/dataplane/pull"`)
+	}
+	if bytes.Contains(pulled.Bytes(), []byte("api.Define")) {
+		imports = append(imports, `"weir/dataplane/pull/api"`)
 	}
 	slices.SortFunc(imports, func(a, b string) int {
 		return strings.Compare(a[strings.Index(a, `"`):], b[strings.Index(b, `"`):])

@@ -43,6 +43,9 @@ func Write(s catalog.Spec, e Example) []byte {
 	}
 	records(&b, s.Objects)
 	pulled(&b, s.Streams)
+	if s.StreamsOf != "" {
+		fmt.Fprintf(&b, "## Streams\nEach entry of the setting `%s` is a stream: its name is the entry's in lower case, with `_` for other signs. Rows are events of the type `record`; a warehouse keeps the newest state of each in the table `<source>_<stream>`.\n\n", s.StreamsOf)
+	}
 	table(&b, "Settings", s.Fields, "")
 	table(&b, "Secrets", s.Secrets, "Sealed for the data plane before they leave your machine; the control plane cannot read them.\n\n")
 	limits(&b, s)

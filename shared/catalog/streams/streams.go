@@ -160,6 +160,21 @@ func (s *Spec) Stream(name string) *Stream {
 	return &s.Streams[i]
 }
 
+// Named is the name of the stream of something with a name of its own, such as a table:
+// in lower case, with '_' for what a name does not hold. "": it makes none.
+func Named(text string) string {
+	name := strings.Map(func(c rune) rune {
+		if c >= 'a' && c <= 'z' || c >= '0' && c <= '9' {
+			return c
+		}
+		return '_'
+	}, strings.ToLower(text))
+	if !streamName.MatchString(name) || len(name) > maxName {
+		return ""
+	}
+	return name
+}
+
 // Outline is what forms and pages say of a stream.
 type Outline struct {
 	Name    string   `json:"name"`

@@ -2185,6 +2185,8 @@ export interface components {
                 deletes: string;
                 off?: boolean;
             }[];
+            /** @description Of a source whose streams its settings name: the setting, a map, each of whose entries is a stream */
+            streamsOf?: string;
             /** @description The fields that say where secrets are sent; secrets are sealed for their values */
             sentTo?: string[];
             codes?: components["schemas"]["Code"][];

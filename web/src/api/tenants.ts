@@ -2,6 +2,8 @@ import { done, http, settle } from "./client";
 import type { components } from "./schema.gen";
 
 export type Spec = components["schemas"]["Spec"];
+/** Whether the rows of a source of this kind are pulled; others take what is sent to them. */
+export const isPulled = (spec: Spec | undefined) => spec?.streams !== undefined || spec?.streamsOf !== undefined;
 export type Field = components["schemas"]["Field"];
 export type Organization = components["schemas"]["Organization"];
 export type Member = components["schemas"]["Member"];

@@ -1,7 +1,7 @@
 import { useMutation } from "@tanstack/react-query";
 import { type ReactNode, useState } from "react";
 import { difference } from "../../api/drafts";
-import type { Spec } from "../../api/tenants";
+import { isPulled, type Spec } from "../../api/tenants";
 import type { Configured } from "../../draft/configured";
 import { merge, type Objects, objectsOf, same, withEdit } from "../../draft/edits";
 import { useHere, useWorkspace } from "../../frame/place";
@@ -109,7 +109,8 @@ export function ObjectForm({ kind, spec, opened, isNew, configured, act, onDone,
   const known = new Set(["name", ...fields.map((f) => f.name), ...secrets.map((f) => `secrets.${f.name}`)]);
   const ofPull = Object.entries(problems).find(([path]) => path.startsWith("pull"));
   const others = Object.entries(problems).filter(
-    ([path]) => !known.has(path) && !known.has(path.split(".")[0] ?? "") && !(spec.streams && path.startsWith("pull")),
+    ([path]) =>
+      !known.has(path) && !known.has(path.split(".")[0] ?? "") && !(isPulled(spec) && path.startsWith("pull")),
   );
   const changed =
     isNew ||
@@ -163,7 +164,9 @@ export function ObjectForm({ kind, spec, opened, isNew, configured, act, onDone,
           {firstSecrets.map(secretOf)}
         </section>
       ) : null}
-      {spec.streams ? <PullInput streams={spec.streams} pull={pull} onChange={setPull} problem={ofPull?.[1]} /> : null}
+      {isPulled(spec) ? (
+        <PullInput streams={spec.streams ?? []} pull={pull} onChange={setPull} problem={ofPull?.[1]} />
+      ) : null}
       {rest.length > 0 || restSecrets.length > 0 ? (
         <details open={restOpen} className="group rounded-xl border border-line">
           <summary className="cursor-pointer rounded-xl px-4 py-3 text-sm font-medium hover:bg-sunken">

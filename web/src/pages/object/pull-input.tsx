@@ -27,18 +27,20 @@ export function PullInput({ streams, pull, onChange, problem }: Props) {
   };
   return (
     <section aria-label="What is pulled" className="space-y-5 rounded-xl border border-line p-4">
-      <fieldset className="space-y-2">
-        <legend className="text-sm font-medium">Streams</legend>
-        {streams.map((s) => (
-          <Check
-            key={s.name}
-            label={s.name}
-            hint={s.doc}
-            checked={chosen.includes(s.name)}
-            onChange={(on) => choose(s.name, on)}
-          />
-        ))}
-      </fieldset>
+      {streams.length > 0 ? (
+        <fieldset className="space-y-2">
+          <legend className="text-sm font-medium">Streams</legend>
+          {streams.map((s) => (
+            <Check
+              key={s.name}
+              label={s.name}
+              hint={s.doc}
+              checked={chosen.includes(s.name)}
+              onChange={(on) => choose(s.name, on)}
+            />
+          ))}
+        </fieldset>
+      ) : null}
       <div className="grid gap-4 sm:grid-cols-2">
         <Select
           label="How often"

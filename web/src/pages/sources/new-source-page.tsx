@@ -1,4 +1,5 @@
 import { useState } from "react";
+import { isPulled } from "../../api/tenants";
 import { useConfigured } from "../../draft/configured";
 import { useWorkspace } from "../../frame/place";
 import { Page } from "../../parts/page";
@@ -64,7 +65,7 @@ export function NewSourcePage() {
                 isNew
                 opened={{
                   name: freeName(
-                    spec.streams || type === "webhook" ? type : type === "javascript" ? "web" : "server",
+                    isPulled(spec) || type === "webhook" ? type : type === "javascript" ? "web" : "server",
                     taken,
                   ),
                   type,

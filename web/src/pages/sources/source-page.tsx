@@ -1,4 +1,5 @@
 import { useParams } from "@tanstack/react-router";
+import { isPulled } from "../../api/tenants";
 import { type Configured, useConfigured } from "../../draft/configured";
 import { find } from "../../draft/edits";
 import { useWorkspace } from "../../frame/place";
@@ -80,7 +81,7 @@ function Source({
       {isNew ? (
         <Notice
           tone="calm"
-          title={`This source is a draft. Publish it ${spec?.streams ? "to have it pulled" : "to get its write key"}.`}
+          title={`This source is a draft. Publish it ${isPulled(spec) ? "to have it pulled" : "to get its write key"}.`}
         >
           <Link href={workspace.path("review")} look="strong">
             Review and publish
@@ -91,13 +92,13 @@ function Source({
         label={`Parts of ${name}`}
         tabs={[
           {
-            name: spec?.streams ? "Streams" : "Set-up",
+            name: isPulled(spec) ? "Streams" : "Set-up",
             panel: (
               <div className="space-y-8">
-                {live && !spec?.streams ? (
+                {live && !isPulled(spec) ? (
                   <Arrival name={live.name} workspace={workspace.name} events={workspace.path("events")} />
                 ) : null}
-                {spec?.streams ? (
+                {isPulled(spec) ? (
                   isNew ? (
                     <p className="text-sm text-soft">It is pulled once it is published.</p>
                   ) : (
@@ -153,7 +154,7 @@ function Source({
                     )
                   }
                 </Loaded>
-                {isNew || spec?.streams ? null : <KeyRotation source={source} configured={configured} />}
+                {isNew || isPulled(spec) ? null : <KeyRotation source={source} configured={configured} />}
               </div>
             ),
           },

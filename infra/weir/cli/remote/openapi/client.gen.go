@@ -1293,7 +1293,10 @@ type Spec struct {
 		Off     bool     `json:"off,omitempty"`
 		Parent  string   `json:"parent,omitempty"`
 	} `json:"streams,omitempty"`
-	Title string `json:"title"`
+
+	// StreamsOf Of a source whose streams its settings name: the setting, a map, each of whose entries is a stream
+	StreamsOf string `json:"streamsOf,omitempty"`
+	Title     string `json:"title"`
 }
 
 // SpecFamily defines model for Spec.Family.
