@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"sync/atomic"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -61,5 +62,47 @@ func TestPostgresCodes(t *testing.T) {
 		if warehouse.CodeOf(err) != c.want || err == nil {
 			t.Errorf("%s: got %v, want %s", what, err, c.want)
 		}
+	}
+}
+
+// TestAbandonedStatement wants the server to end a statement whose client is gone also
+// when the request to cancel it is lost.
+func TestAbandonedStatement(t *testing.T) {
+	t.Parallel()
+	var dials atomic.Int64
+	s := postgresBehind(t, func(ctx context.Context, network, addr string) (net.Conn, error) {
+		if dials.Add(1) > 1 {
+			return nil, errors.New("no route")
+		}
+		return server.Dial(ctx, network, addr)
+	})
+	w, err := opened(t, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = w.Close() }() // its connection ended with the statement
+	look, err := pgx.Connect(t.Context(), server.URL("postgres"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = look.Close(context.WithoutCancel(t.Context())) }()
+	runs := func() (n int) {
+		if err := look.QueryRow(t.Context(), "select count(*) from pg_stat_activity where state = 'active' and query like '%abandoned' || '_statement%'").Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() {
+		ended <- w.Query(ctx, "select count(*) as abandoned_statement from generate_series(1, 100000) a, generate_series(1, 100000) b", func([]byte) error { return nil })
+	}()
+	for runs() == 0 { // ends with the test's own time limit
+	}
+	cancel()
+	if err := <-ended; err == nil {
+		t.Error("a query that was given up succeeded")
+	}
+	for runs() > 0 {
 	}
 }

@@ -47,8 +47,28 @@ func Open(ctx context.Context, c Config) (*pgx.Conn, error) {
 	p.RuntimeParams = map[string]string{"application_name": "weir", "client_encoding": "UTF8"}
 	p.DefaultQueryExecMode = pgx.QueryExecModeExec
 	p.StatementCacheCapacity, p.DescriptionCacheCapacity = 0, 0
-	return pgx.ConnectConfig(ctx, p)
+	conn, err := pgx.ConnectConfig(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := conn.Exec(ctx, "begin; "+watchClient+"; rollback"); err == nil {
+		conn.PgConn().CustomData()[watches] = true
+	} else if _, err := conn.Exec(ctx, "rollback"); err != nil {
+		_ = conn.Close(ctx) // the error before is what counts
+		return nil, err
+	}
+	return conn, nil
 }
+
+// watchClient makes the server end a statement whose client is gone. A request to
+// cancel that reaches the server before the statement does is lost, and without this
+// the server would work on it for nobody until its statement_timeout. Servers before
+// 14 and some systems do not have it. Source:
+// https://www.postgresql.org/docs/current/runtime-config-connection.html
+const (
+	watchClient = "set local client_connection_check_interval = '5s'"
+	watches     = "weir.watches" // of a connection's data: the server takes watchClient
+)
 
 // Times of a transaction.
 const (
@@ -76,6 +96,9 @@ func Begin(ctx context.Context, conn *pgx.Conn, t Transaction) (pgx.Tx, error) {
 	set := func(name, value string) { q += "; set local " + name + " = " + value }
 	set("statement_timeout", milliseconds(t.Statement))
 	set("lock_timeout", milliseconds(lockTime))
+	if conn.PgConn().CustomData()[watches] == true {
+		q += "; " + watchClient
+	}
 	set("timezone", "'UTC'")
 	set("datestyle", "'ISO'")
 	set("standard_conforming_strings", "on")
