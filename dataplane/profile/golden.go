@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"weir/dataplane/profile/score"
 	"weir/dataplane/tables"
 	"weir/shared/fault"
 	"weir/shared/workspace/profiles"
@@ -16,9 +17,10 @@ import (
 
 // Built is what a build of golden records did.
 type Built struct {
-	Persons int64 `json:"persons"` // that there are
-	Changed int64 `json:"changed"` // records that are new or differ
-	Moves   int64 `json:"moves"`   // persons who came into an audience, or left one
+	Persons int64            `json:"persons"` // that there are
+	Changed int64            `json:"changed"` // records that are new or differ
+	Moves   int64            `json:"moves"`   // persons who came into an audience, or left one
+	Scores  []score.Standing `json:"scores,omitempty"`
 }
 
 // exec runs statements, and says in its error which one failed. The text stays in the plane.
@@ -100,6 +102,9 @@ func (p *Profile) Build(ctx context.Context, s tables.Session, entity string, ru
 	}
 	err = s.Tx(ctx, func(in tables.Session) error { return p.publish(ctx, in, e, golden, list, run, asOf, &b) })
 	if err != nil {
+		return b, err
+	}
+	if b.Scores, err = score.Stand(ctx, s, p.SQL, golden, slices.DeleteFunc(slices.Clone(p.Plan.Scores), func(x scores.Score) bool { return p.entity(x.Entity).Name != e.Name }), asOf); err != nil {
 		return b, err
 	}
 	return b, p.clean(ctx, s, c)

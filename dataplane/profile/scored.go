@@ -18,11 +18,9 @@ func scored(s scores.Score) (all []feature) {
 		one.score = &score.Formula{SQL: "x0", Uses: []string{of.Name}}
 	case scores.Boosted:
 		m, features, _ := s.Imported() // it was checked
-		f := score.Boosted(m, features)
-		one.score = &f
+		one.score = score.Boosted(m, features)
 	default:
-		f := score.Logistic(s)
-		one.score = &f
+		one.score = score.Logistic(s)
 	}
 	return append(all, one)
 }

@@ -20,9 +20,9 @@ type Formula struct {
 }
 
 // Logistic is the formula of a logistic score without problems.
-func Logistic(s scores.Score) Formula {
+func Logistic(s scores.Score) *Formula {
 	weights, _ := s.Weighed() // it was checked
-	f := Formula{}
+	f := &Formula{}
 	z := Literal(s.Intercept)
 	for _, name := range slices.Sorted(maps.Keys(weights)) {
 		z += fmt.Sprintf(" + %s * coalesce(%s, 0)", Literal(weights[name]), column(len(f.Uses)))

@@ -8,8 +8,8 @@ import (
 )
 
 // Boosted is the formula of a model without problems, over features in the model's order.
-func Boosted(m scores.Model, features []string) Formula {
-	f := Formula{Uses: features}
+func Boosted(m scores.Model, features []string) *Formula {
+	f := &Formula{Uses: features}
 	trees := make([]string, len(m.Trees))
 	for i, t := range m.Trees {
 		trees[i] = tree(t, 0, m.Single)

@@ -102,6 +102,14 @@ type status struct {
 			Persons int64 `json:"persons"`
 			Changed int64 `json:"changed"`
 			Moves   int64 `json:"moves"`
+			Scores  []struct {
+				Name    string     `json:"name"`
+				Persons int64      `json:"persons"`
+				Mean    float64    `json:"mean"`
+				Drift   *float64   `json:"drift,omitempty"`
+				From    *time.Time `json:"from,omitempty"`
+				Code    string     `json:"code,omitempty"`
+			} `json:"scores,omitempty"`
 		} `json:"built"`
 	} `json:"last,omitempty"`
 }
@@ -139,12 +147,22 @@ func (k *invocation) print(all []status) error {
 		return k.Print(all)
 	}
 	t := console.Table{Head: []string{"PROFILES", "STATE", "CODE", "STEP", "PERSONS", "CHANGED", "MOVES", "SECONDS", "AT"}}
+	scores := console.Table{Head: []string{"PROFILES", "SCORE", "CODE", "PERSONS", "MEAN", "DRIFT", "SINCE"}}
+	scored := false
 	for _, s := range all {
 		state, code, step, persons, changed, moves, seconds, at := "not run", "", "", int64(0), int64(0), int64(0), "", ""
 		if l := s.Last; l != nil {
 			state, code, step, seconds, at = l.State, l.Code, l.Step, fmt.Sprintf("%.1f", l.Seconds), l.Started.UTC().Format(time.RFC3339)
 			for _, b := range l.Built {
 				persons, changed, moves = persons+b.Persons, changed+b.Changed, moves+b.Moves
+				for _, x := range b.Scores {
+					scored = true
+					drift, since := "", ""
+					if x.Drift != nil && x.From != nil {
+						drift, since = fmt.Sprintf("%.3f", *x.Drift), x.From.UTC().Format(time.RFC3339)
+					}
+					scores.Add(s.Name, x.Name, x.Code, fmt.Sprint(x.Persons), fmt.Sprintf("%.4g", x.Mean), drift, since)
+				}
 			}
 		}
 		if s.Running {
@@ -152,7 +170,13 @@ func (k *invocation) print(all []status) error {
 		}
 		t.Add(s.Name, state, code, step, fmt.Sprint(persons), fmt.Sprint(changed), fmt.Sprint(moves), seconds, at)
 	}
-	return t.Write(k.Out)
+	if err := t.Write(k.Out); err != nil || !scored {
+		return err
+	}
+	if _, err := fmt.Fprintln(k.Out); err != nil {
+		return err
+	}
+	return scores.Write(k.Out)
 }
 
 func newRun(shell *console.Console, verb, short string, force bool) *cobra.Command {
