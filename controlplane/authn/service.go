@@ -10,6 +10,7 @@ import (
 
 	"weir/controlplane/authn/atrest"
 	"weir/controlplane/authn/limit"
+	"weir/controlplane/authn/logincode"
 	"weir/controlplane/authn/oidc"
 	"weir/controlplane/authn/password"
 	"weir/controlplane/store"
@@ -65,6 +66,7 @@ type Service struct {
 	accounts  *accounts.Accounts
 	atrest    atrest.Key
 	oidc      *oidc.Client
+	programs  *logincode.Service
 	key       ed25519.PrivateKey
 	log       *slog.Logger
 	now       func() time.Time
@@ -96,12 +98,17 @@ func New(cfg Config) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Service{
+	s := &Service{
 		store: cfg.Store, tenancy: cfg.Store.Tenancy(), accounts: cfg.Store.Accounts(), atrest: kept, oidc: oidc.New(egress.New(egress.Policy{Private: cfg.Private}).DialContext), codes: limit.New(cfg.Now, codeWindow), key: cfg.Key, log: cfg.Log, now: cfg.Now, devices: known,
 		limit: limit.New(cfg.Now, window), signedIn: limit.New(cfg.Now, acquainted),
 		strangers: password.NewGate(mostHashing), familiar: password.NewGate(mostFamiliar), nobody: password.Hash(random(32)),
-	}, nil
+	}
+	s.programs, err = logincode.New(logincode.Config{Accounts: s.accounts, Replace: s.replaceOwn, Seed: cfg.Key.Seed(), Now: cfg.Now})
+	return s, err
 }
+
+// Programs lets programs sign in through a person's browser.
+func (s *Service) Programs() *logincode.Service { return s.programs }
 
 // system is the actor of what the control plane does by itself.
 func system() store.Actor { return store.Actor{Kind: store.BySystem, Name: "authn"} }

@@ -89,6 +89,23 @@ func (s *Service) ReplaceToken(ctx context.Context, name string) (string, error)
 	return value, err
 }
 
+// replaceOwn issues a token with an owner in place of the owner's of that name.
+func (s *Service) replaceOwn(ctx context.Context, who store.Actor, t store.APIToken) (store.APIToken, string, error) {
+	tokens, err := s.store.Tokens(ctx, "", t.Owner)
+	if err != nil {
+		return store.APIToken{}, "", fmt.Errorf("find the former token: %w", err)
+	}
+	for _, former := range tokens {
+		if former.Name != t.Name {
+			continue
+		}
+		if err := s.store.DeleteToken(ctx, who, "", t.Owner, former.ID); err != nil && !missing(err) {
+			return store.APIToken{}, "", err
+		}
+	}
+	return s.IssueToken(ctx, who, t)
+}
+
 // KeepToken returns known while it is the administrator's token of that name, and else
 // replaces that token.
 func (s *Service) KeepToken(ctx context.Context, name, known string) (string, error) {

@@ -36,6 +36,10 @@ func Of(status int) string {
 func All() []Problem {
 	return []Problem{
 		{"bad_request", http.StatusBadRequest, "The request cannot be read: a body that is no JSON, or a header or parameter of the wrong form.", "Send it as the document of the API says; the detail names what is wrong."},
+		{"authorization_pending", http.StatusBadRequest, "A program waits to be let in, and nobody has allowed or refused it yet.", "Ask again after the `interval` that the sign-in began with. `weir login` does."},
+		{"slow_down", http.StatusBadRequest, "A program that waits to be let in asked before its interval had passed.", "Wait five seconds longer between two questions from now on."},
+		{"access_denied", http.StatusBadRequest, "The person refused the sign-in in the browser.", "Begin again with `weir login`, if it was refused by mistake."},
+		{"expired_token", http.StatusBadRequest, "The code of a sign-in through the browser has expired, or was used.", "Begin again with `weir login`, and allow it within ten minutes."},
 		{"unauthenticated", http.StatusUnauthorized, "The token or session is missing, unknown, expired or was revoked.", "Sign in again, or send another token: `weir login`."},
 		{"bad_login", http.StatusUnauthorized, "E-mail address and password do not belong together.", "Check both. An administrator makes a link for a new password: `weir member password NAME`."},
 		{"code_needed", http.StatusUnauthorized, "The account asks for a one-time code at sign-in.", "Send the code of the authenticator, or a recovery code, with e-mail address and password."},

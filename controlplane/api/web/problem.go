@@ -8,11 +8,13 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
+	"slices"
 
 	"github.com/labstack/echo/v4"
 
 	"weir/controlplane/api/problems"
 	"weir/controlplane/authn"
+	"weir/controlplane/authn/logincode"
 	"weir/shared/fault"
 )
 
@@ -64,6 +66,11 @@ func status(err error) int {
 	if errors.Is(err, authn.ErrUnknown) || errors.Is(err, authn.ErrLogin) || errors.Is(err, authn.ErrCodeNeeded) || errors.Is(err, authn.ErrCode) {
 		return http.StatusUnauthorized
 	}
+	for _, waiting := range programs {
+		if errors.Is(err, waiting.err) {
+			return http.StatusBadRequest // RFC 8628, section 3.5
+		}
+	}
 	switch fault.KindOf(err) {
 	case fault.Invalid:
 		return http.StatusUnprocessableEntity
@@ -82,12 +89,21 @@ func status(err error) int {
 	}
 }
 
+// coded is an error with the stable name of its own.
+type coded struct {
+	err  error
+	code string
+}
+
+// programs are the answers to programs that wait for a person to let them in.
+var programs = []coded{
+	{logincode.ErrPending, "authorization_pending"}, {logincode.ErrEarly, "slow_down"},
+	{logincode.ErrRefused, "access_denied"}, {logincode.ErrExpired, "expired_token"},
+}
+
 // code is the stable name of what stood against a request.
 func code(err error, status int) string {
-	for _, known := range []struct {
-		err  error
-		code string
-	}{{authn.ErrLogin, "bad_login"}, {authn.ErrCodeNeeded, "code_needed"}, {authn.ErrCode, "wrong_code"}} {
+	for _, known := range slices.Concat(programs, []coded{{authn.ErrLogin, "bad_login"}, {authn.ErrCodeNeeded, "code_needed"}, {authn.ErrCode, "wrong_code"}}) {
 		if errors.Is(err, known.err) {
 			return known.code
 		}

@@ -219,7 +219,7 @@ func sessionOf(row *ent.Session) Session {
 	if s.SignIn == "" {
 		s.SignIn = signInPrefix + row.ID[:formerName]
 	}
-	_, _ = hex.Decode(s.Hash[:], []byte(row.ID)) // written by column
+	s.Hash = hashIn(row.ID)
 	return s
 }
 

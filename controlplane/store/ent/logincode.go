@@ -18,14 +18,24 @@ type LoginCode struct {
 	config `json:"-"`
 	// ID of the ent.
 	ID string `json:"id,omitempty"`
-	// UserID holds the value of the "user_id" field.
-	UserID string `json:"user_id,omitempty"`
 	// Challenge holds the value of the "challenge" field.
 	Challenge string `json:"challenge,omitempty"`
 	// Name holds the value of the "name" field.
 	Name string `json:"name,omitempty"`
+	// Address holds the value of the "address" field.
+	Address string `json:"address,omitempty"`
+	// Agent holds the value of the "agent" field.
+	Agent string `json:"agent,omitempty"`
+	// State holds the value of the "state" field.
+	State string `json:"state,omitempty"`
+	// UserID holds the value of the "user_id" field.
+	UserID *string `json:"user_id,omitempty"`
 	// Proof holds the value of the "proof" field.
 	Proof string `json:"proof,omitempty"`
+	// Seconds holds the value of the "seconds" field.
+	Seconds int `json:"seconds,omitempty"`
+	// PolledAt holds the value of the "polled_at" field.
+	PolledAt *time.Time `json:"polled_at,omitempty"`
 	// CreatedAt holds the value of the "created_at" field.
 	CreatedAt time.Time `json:"created_at,omitempty"`
 	// ExpiresAt holds the value of the "expires_at" field.
@@ -61,9 +71,11 @@ func (*LoginCode) scanValues(columns []string) ([]any, error) {
 	values := make([]any, len(columns))
 	for i := range columns {
 		switch columns[i] {
-		case logincode.FieldID, logincode.FieldUserID, logincode.FieldChallenge, logincode.FieldName, logincode.FieldProof:
+		case logincode.FieldSeconds:
+			values[i] = new(sql.NullInt64)
+		case logincode.FieldID, logincode.FieldChallenge, logincode.FieldName, logincode.FieldAddress, logincode.FieldAgent, logincode.FieldState, logincode.FieldUserID, logincode.FieldProof:
 			values[i] = new(sql.NullString)
-		case logincode.FieldCreatedAt, logincode.FieldExpiresAt:
+		case logincode.FieldPolledAt, logincode.FieldCreatedAt, logincode.FieldExpiresAt:
 			values[i] = new(sql.NullTime)
 		default:
 			values[i] = new(sql.UnknownType)
@@ -86,12 +98,6 @@ func (_m *LoginCode) assignValues(columns []string, values []any) error {
 			} else if value.Valid {
 				_m.ID = value.String
 			}
-		case logincode.FieldUserID:
-			if value, ok := values[i].(*sql.NullString); !ok {
-				return fmt.Errorf("unexpected type %T for field user_id", values[i])
-			} else if value.Valid {
-				_m.UserID = value.String
-			}
 		case logincode.FieldChallenge:
 			if value, ok := values[i].(*sql.NullString); !ok {
 				return fmt.Errorf("unexpected type %T for field challenge", values[i])
@@ -104,11 +110,49 @@ func (_m *LoginCode) assignValues(columns []string, values []any) error {
 			} else if value.Valid {
 				_m.Name = value.String
 			}
+		case logincode.FieldAddress:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field address", values[i])
+			} else if value.Valid {
+				_m.Address = value.String
+			}
+		case logincode.FieldAgent:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field agent", values[i])
+			} else if value.Valid {
+				_m.Agent = value.String
+			}
+		case logincode.FieldState:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field state", values[i])
+			} else if value.Valid {
+				_m.State = value.String
+			}
+		case logincode.FieldUserID:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field user_id", values[i])
+			} else if value.Valid {
+				_m.UserID = new(string)
+				*_m.UserID = value.String
+			}
 		case logincode.FieldProof:
 			if value, ok := values[i].(*sql.NullString); !ok {
 				return fmt.Errorf("unexpected type %T for field proof", values[i])
 			} else if value.Valid {
 				_m.Proof = value.String
+			}
+		case logincode.FieldSeconds:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field seconds", values[i])
+			} else if value.Valid {
+				_m.Seconds = int(value.Int64)
+			}
+		case logincode.FieldPolledAt:
+			if value, ok := values[i].(*sql.NullTime); !ok {
+				return fmt.Errorf("unexpected type %T for field polled_at", values[i])
+			} else if value.Valid {
+				_m.PolledAt = new(time.Time)
+				*_m.PolledAt = value.Time
 			}
 		case logincode.FieldCreatedAt:
 			if value, ok := values[i].(*sql.NullTime); !ok {
@@ -163,17 +207,36 @@ func (_m *LoginCode) String() string {
 	var builder strings.Builder
 	builder.WriteString("LoginCode(")
 	builder.WriteString(fmt.Sprintf("id=%v, ", _m.ID))
-	builder.WriteString("user_id=")
-	builder.WriteString(_m.UserID)
-	builder.WriteString(", ")
 	builder.WriteString("challenge=")
 	builder.WriteString(_m.Challenge)
 	builder.WriteString(", ")
 	builder.WriteString("name=")
 	builder.WriteString(_m.Name)
 	builder.WriteString(", ")
+	builder.WriteString("address=")
+	builder.WriteString(_m.Address)
+	builder.WriteString(", ")
+	builder.WriteString("agent=")
+	builder.WriteString(_m.Agent)
+	builder.WriteString(", ")
+	builder.WriteString("state=")
+	builder.WriteString(_m.State)
+	builder.WriteString(", ")
+	if v := _m.UserID; v != nil {
+		builder.WriteString("user_id=")
+		builder.WriteString(*v)
+	}
+	builder.WriteString(", ")
 	builder.WriteString("proof=")
 	builder.WriteString(_m.Proof)
+	builder.WriteString(", ")
+	builder.WriteString("seconds=")
+	builder.WriteString(fmt.Sprintf("%v", _m.Seconds))
+	builder.WriteString(", ")
+	if v := _m.PolledAt; v != nil {
+		builder.WriteString("polled_at=")
+		builder.WriteString(v.Format(time.ANSIC))
+	}
 	builder.WriteString(", ")
 	builder.WriteString("created_at=")
 	builder.WriteString(_m.CreatedAt.Format(time.ANSIC))

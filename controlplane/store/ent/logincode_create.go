@@ -24,12 +24,6 @@ type LoginCodeCreate struct {
 	conflict []sql.ConflictOption
 }
 
-// SetUserID sets the "user_id" field.
-func (_c *LoginCodeCreate) SetUserID(v string) *LoginCodeCreate {
-	_c.mutation.SetUserID(v)
-	return _c
-}
-
 // SetChallenge sets the "challenge" field.
 func (_c *LoginCodeCreate) SetChallenge(v string) *LoginCodeCreate {
 	_c.mutation.SetChallenge(v)
@@ -39,6 +33,46 @@ func (_c *LoginCodeCreate) SetChallenge(v string) *LoginCodeCreate {
 // SetName sets the "name" field.
 func (_c *LoginCodeCreate) SetName(v string) *LoginCodeCreate {
 	_c.mutation.SetName(v)
+	return _c
+}
+
+// SetAddress sets the "address" field.
+func (_c *LoginCodeCreate) SetAddress(v string) *LoginCodeCreate {
+	_c.mutation.SetAddress(v)
+	return _c
+}
+
+// SetAgent sets the "agent" field.
+func (_c *LoginCodeCreate) SetAgent(v string) *LoginCodeCreate {
+	_c.mutation.SetAgent(v)
+	return _c
+}
+
+// SetState sets the "state" field.
+func (_c *LoginCodeCreate) SetState(v string) *LoginCodeCreate {
+	_c.mutation.SetState(v)
+	return _c
+}
+
+// SetNillableState sets the "state" field if the given value is not nil.
+func (_c *LoginCodeCreate) SetNillableState(v *string) *LoginCodeCreate {
+	if v != nil {
+		_c.SetState(*v)
+	}
+	return _c
+}
+
+// SetUserID sets the "user_id" field.
+func (_c *LoginCodeCreate) SetUserID(v string) *LoginCodeCreate {
+	_c.mutation.SetUserID(v)
+	return _c
+}
+
+// SetNillableUserID sets the "user_id" field if the given value is not nil.
+func (_c *LoginCodeCreate) SetNillableUserID(v *string) *LoginCodeCreate {
+	if v != nil {
+		_c.SetUserID(*v)
+	}
 	return _c
 }
 
@@ -52,6 +86,26 @@ func (_c *LoginCodeCreate) SetProof(v string) *LoginCodeCreate {
 func (_c *LoginCodeCreate) SetNillableProof(v *string) *LoginCodeCreate {
 	if v != nil {
 		_c.SetProof(*v)
+	}
+	return _c
+}
+
+// SetSeconds sets the "seconds" field.
+func (_c *LoginCodeCreate) SetSeconds(v int) *LoginCodeCreate {
+	_c.mutation.SetSeconds(v)
+	return _c
+}
+
+// SetPolledAt sets the "polled_at" field.
+func (_c *LoginCodeCreate) SetPolledAt(v time.Time) *LoginCodeCreate {
+	_c.mutation.SetPolledAt(v)
+	return _c
+}
+
+// SetNillablePolledAt sets the "polled_at" field if the given value is not nil.
+func (_c *LoginCodeCreate) SetNillablePolledAt(v *time.Time) *LoginCodeCreate {
+	if v != nil {
+		_c.SetPolledAt(*v)
 	}
 	return _c
 }
@@ -114,6 +168,10 @@ func (_c *LoginCodeCreate) ExecX(ctx context.Context) {
 
 // defaults sets the default values of the builder before save.
 func (_c *LoginCodeCreate) defaults() {
+	if _, ok := _c.mutation.State(); !ok {
+		v := logincode.DefaultState
+		_c.mutation.SetState(v)
+	}
 	if _, ok := _c.mutation.Proof(); !ok {
 		v := logincode.DefaultProof
 		_c.mutation.SetProof(v)
@@ -122,17 +180,26 @@ func (_c *LoginCodeCreate) defaults() {
 
 // check runs all checks and user-defined validators on the builder.
 func (_c *LoginCodeCreate) check() error {
-	if _, ok := _c.mutation.UserID(); !ok {
-		return &ValidationError{Name: "user_id", err: errors.New(`ent: missing required field "LoginCode.user_id"`)}
-	}
 	if _, ok := _c.mutation.Challenge(); !ok {
 		return &ValidationError{Name: "challenge", err: errors.New(`ent: missing required field "LoginCode.challenge"`)}
 	}
 	if _, ok := _c.mutation.Name(); !ok {
 		return &ValidationError{Name: "name", err: errors.New(`ent: missing required field "LoginCode.name"`)}
 	}
+	if _, ok := _c.mutation.Address(); !ok {
+		return &ValidationError{Name: "address", err: errors.New(`ent: missing required field "LoginCode.address"`)}
+	}
+	if _, ok := _c.mutation.Agent(); !ok {
+		return &ValidationError{Name: "agent", err: errors.New(`ent: missing required field "LoginCode.agent"`)}
+	}
+	if _, ok := _c.mutation.State(); !ok {
+		return &ValidationError{Name: "state", err: errors.New(`ent: missing required field "LoginCode.state"`)}
+	}
 	if _, ok := _c.mutation.Proof(); !ok {
 		return &ValidationError{Name: "proof", err: errors.New(`ent: missing required field "LoginCode.proof"`)}
+	}
+	if _, ok := _c.mutation.Seconds(); !ok {
+		return &ValidationError{Name: "seconds", err: errors.New(`ent: missing required field "LoginCode.seconds"`)}
 	}
 	if _, ok := _c.mutation.CreatedAt(); !ok {
 		return &ValidationError{Name: "created_at", err: errors.New(`ent: missing required field "LoginCode.created_at"`)}
@@ -144,9 +211,6 @@ func (_c *LoginCodeCreate) check() error {
 		if err := logincode.IDValidator(v); err != nil {
 			return &ValidationError{Name: "id", err: fmt.Errorf(`ent: validator failed for field "LoginCode.id": %w`, err)}
 		}
-	}
-	if len(_c.mutation.UserIDs()) == 0 {
-		return &ValidationError{Name: "user", err: errors.New(`ent: missing required edge "LoginCode.user"`)}
 	}
 	return nil
 }
@@ -192,9 +256,29 @@ func (_c *LoginCodeCreate) createSpec() (*LoginCode, *sqlgraph.CreateSpec) {
 		_spec.SetField(logincode.FieldName, field.TypeString, value)
 		_node.Name = value
 	}
+	if value, ok := _c.mutation.Address(); ok {
+		_spec.SetField(logincode.FieldAddress, field.TypeString, value)
+		_node.Address = value
+	}
+	if value, ok := _c.mutation.Agent(); ok {
+		_spec.SetField(logincode.FieldAgent, field.TypeString, value)
+		_node.Agent = value
+	}
+	if value, ok := _c.mutation.State(); ok {
+		_spec.SetField(logincode.FieldState, field.TypeString, value)
+		_node.State = value
+	}
 	if value, ok := _c.mutation.Proof(); ok {
 		_spec.SetField(logincode.FieldProof, field.TypeString, value)
 		_node.Proof = value
+	}
+	if value, ok := _c.mutation.Seconds(); ok {
+		_spec.SetField(logincode.FieldSeconds, field.TypeInt, value)
+		_node.Seconds = value
+	}
+	if value, ok := _c.mutation.PolledAt(); ok {
+		_spec.SetField(logincode.FieldPolledAt, field.TypeTime, value)
+		_node.PolledAt = &value
 	}
 	if value, ok := _c.mutation.CreatedAt(); ok {
 		_spec.SetField(logincode.FieldCreatedAt, field.TypeTime, value)
@@ -218,7 +302,7 @@ func (_c *LoginCodeCreate) createSpec() (*LoginCode, *sqlgraph.CreateSpec) {
 		for _, k := range nodes {
 			edge.Target.Nodes = append(edge.Target.Nodes, k)
 		}
-		_node.UserID = nodes[0]
+		_node.UserID = &nodes[0]
 		_spec.Edges = append(_spec.Edges, edge)
 	}
 	return _node, _spec
@@ -228,7 +312,7 @@ func (_c *LoginCodeCreate) createSpec() (*LoginCode, *sqlgraph.CreateSpec) {
 // of the `INSERT` statement. For example:
 //
 //	client.LoginCode.Create().
-//		SetUserID(v).
+//		SetChallenge(v).
 //		OnConflict(
 //			// Update the row with the new values
 //			// the was proposed for insertion.
@@ -237,7 +321,7 @@ func (_c *LoginCodeCreate) createSpec() (*LoginCode, *sqlgraph.CreateSpec) {
 //		// Override some of the fields with custom
 //		// update values.
 //		Update(func(u *ent.LoginCodeUpsert) {
-//			SetUserID(v+v).
+//			SetChallenge(v+v).
 //		}).
 //		Exec(ctx)
 func (_c *LoginCodeCreate) OnConflict(opts ...sql.ConflictOption) *LoginCodeUpsertOne {
@@ -273,6 +357,84 @@ type (
 	}
 )
 
+// SetState sets the "state" field.
+func (u *LoginCodeUpsert) SetState(v string) *LoginCodeUpsert {
+	u.Set(logincode.FieldState, v)
+	return u
+}
+
+// UpdateState sets the "state" field to the value that was provided on create.
+func (u *LoginCodeUpsert) UpdateState() *LoginCodeUpsert {
+	u.SetExcluded(logincode.FieldState)
+	return u
+}
+
+// SetUserID sets the "user_id" field.
+func (u *LoginCodeUpsert) SetUserID(v string) *LoginCodeUpsert {
+	u.Set(logincode.FieldUserID, v)
+	return u
+}
+
+// UpdateUserID sets the "user_id" field to the value that was provided on create.
+func (u *LoginCodeUpsert) UpdateUserID() *LoginCodeUpsert {
+	u.SetExcluded(logincode.FieldUserID)
+	return u
+}
+
+// ClearUserID clears the value of the "user_id" field.
+func (u *LoginCodeUpsert) ClearUserID() *LoginCodeUpsert {
+	u.SetNull(logincode.FieldUserID)
+	return u
+}
+
+// SetProof sets the "proof" field.
+func (u *LoginCodeUpsert) SetProof(v string) *LoginCodeUpsert {
+	u.Set(logincode.FieldProof, v)
+	return u
+}
+
+// UpdateProof sets the "proof" field to the value that was provided on create.
+func (u *LoginCodeUpsert) UpdateProof() *LoginCodeUpsert {
+	u.SetExcluded(logincode.FieldProof)
+	return u
+}
+
+// SetSeconds sets the "seconds" field.
+func (u *LoginCodeUpsert) SetSeconds(v int) *LoginCodeUpsert {
+	u.Set(logincode.FieldSeconds, v)
+	return u
+}
+
+// UpdateSeconds sets the "seconds" field to the value that was provided on create.
+func (u *LoginCodeUpsert) UpdateSeconds() *LoginCodeUpsert {
+	u.SetExcluded(logincode.FieldSeconds)
+	return u
+}
+
+// AddSeconds adds v to the "seconds" field.
+func (u *LoginCodeUpsert) AddSeconds(v int) *LoginCodeUpsert {
+	u.Add(logincode.FieldSeconds, v)
+	return u
+}
+
+// SetPolledAt sets the "polled_at" field.
+func (u *LoginCodeUpsert) SetPolledAt(v time.Time) *LoginCodeUpsert {
+	u.Set(logincode.FieldPolledAt, v)
+	return u
+}
+
+// UpdatePolledAt sets the "polled_at" field to the value that was provided on create.
+func (u *LoginCodeUpsert) UpdatePolledAt() *LoginCodeUpsert {
+	u.SetExcluded(logincode.FieldPolledAt)
+	return u
+}
+
+// ClearPolledAt clears the value of the "polled_at" field.
+func (u *LoginCodeUpsert) ClearPolledAt() *LoginCodeUpsert {
+	u.SetNull(logincode.FieldPolledAt)
+	return u
+}
+
 // UpdateNewValues updates the mutable fields using the new values that were set on create except the ID field.
 // Using this option is equivalent to using:
 //
@@ -290,17 +452,17 @@ func (u *LoginCodeUpsertOne) UpdateNewValues() *LoginCodeUpsertOne {
 		if _, exists := u.create.mutation.ID(); exists {
 			s.SetIgnore(logincode.FieldID)
 		}
-		if _, exists := u.create.mutation.UserID(); exists {
-			s.SetIgnore(logincode.FieldUserID)
-		}
 		if _, exists := u.create.mutation.Challenge(); exists {
 			s.SetIgnore(logincode.FieldChallenge)
 		}
 		if _, exists := u.create.mutation.Name(); exists {
 			s.SetIgnore(logincode.FieldName)
 		}
-		if _, exists := u.create.mutation.Proof(); exists {
-			s.SetIgnore(logincode.FieldProof)
+		if _, exists := u.create.mutation.Address(); exists {
+			s.SetIgnore(logincode.FieldAddress)
+		}
+		if _, exists := u.create.mutation.Agent(); exists {
+			s.SetIgnore(logincode.FieldAgent)
 		}
 		if _, exists := u.create.mutation.CreatedAt(); exists {
 			s.SetIgnore(logincode.FieldCreatedAt)
@@ -337,6 +499,97 @@ func (u *LoginCodeUpsertOne) Update(set func(*LoginCodeUpsert)) *LoginCodeUpsert
 		set(&LoginCodeUpsert{UpdateSet: update})
 	}))
 	return u
+}
+
+// SetState sets the "state" field.
+func (u *LoginCodeUpsertOne) SetState(v string) *LoginCodeUpsertOne {
+	return u.Update(func(s *LoginCodeUpsert) {
+		s.SetState(v)
+	})
+}
+
+// UpdateState sets the "state" field to the value that was provided on create.
+func (u *LoginCodeUpsertOne) UpdateState() *LoginCodeUpsertOne {
+	return u.Update(func(s *LoginCodeUpsert) {
+		s.UpdateState()
+	})
+}
+
+// SetUserID sets the "user_id" field.
+func (u *LoginCodeUpsertOne) SetUserID(v string) *LoginCodeUpsertOne {
+	return u.Update(func(s *LoginCodeUpsert) {
+		s.SetUserID(v)
+	})
+}
+
+// UpdateUserID sets the "user_id" field to the value that was provided on create.
+func (u *LoginCodeUpsertOne) UpdateUserID() *LoginCodeUpsertOne {
+	return u.Update(func(s *LoginCodeUpsert) {
+		s.UpdateUserID()
+	})
+}
+
+// ClearUserID clears the value of the "user_id" field.
+func (u *LoginCodeUpsertOne) ClearUserID() *LoginCodeUpsertOne {
+	return u.Update(func(s *LoginCodeUpsert) {
+		s.ClearUserID()
+	})
+}
+
+// SetProof sets the "proof" field.
+func (u *LoginCodeUpsertOne) SetProof(v string) *LoginCodeUpsertOne {
+	return u.Update(func(s *LoginCodeUpsert) {
+		s.SetProof(v)
+	})
+}
+
+// UpdateProof sets the "proof" field to the value that was provided on create.
+func (u *LoginCodeUpsertOne) UpdateProof() *LoginCodeUpsertOne {
+	return u.Update(func(s *LoginCodeUpsert) {
+		s.UpdateProof()
+	})
+}
+
+// SetSeconds sets the "seconds" field.
+func (u *LoginCodeUpsertOne) SetSeconds(v int) *LoginCodeUpsertOne {
+	return u.Update(func(s *LoginCodeUpsert) {
+		s.SetSeconds(v)
+	})
+}
+
+// AddSeconds adds v to the "seconds" field.
+func (u *LoginCodeUpsertOne) AddSeconds(v int) *LoginCodeUpsertOne {
+	return u.Update(func(s *LoginCodeUpsert) {
+		s.AddSeconds(v)
+	})
+}
+
+// UpdateSeconds sets the "seconds" field to the value that was provided on create.
+func (u *LoginCodeUpsertOne) UpdateSeconds() *LoginCodeUpsertOne {
+	return u.Update(func(s *LoginCodeUpsert) {
+		s.UpdateSeconds()
+	})
+}
+
+// SetPolledAt sets the "polled_at" field.
+func (u *LoginCodeUpsertOne) SetPolledAt(v time.Time) *LoginCodeUpsertOne {
+	return u.Update(func(s *LoginCodeUpsert) {
+		s.SetPolledAt(v)
+	})
+}
+
+// UpdatePolledAt sets the "polled_at" field to the value that was provided on create.
+func (u *LoginCodeUpsertOne) UpdatePolledAt() *LoginCodeUpsertOne {
+	return u.Update(func(s *LoginCodeUpsert) {
+		s.UpdatePolledAt()
+	})
+}
+
+// ClearPolledAt clears the value of the "polled_at" field.
+func (u *LoginCodeUpsertOne) ClearPolledAt() *LoginCodeUpsertOne {
+	return u.Update(func(s *LoginCodeUpsert) {
+		s.ClearPolledAt()
+	})
 }
 
 // Exec executes the query.
@@ -475,7 +728,7 @@ func (_c *LoginCodeCreateBulk) ExecX(ctx context.Context) {
 //		// Override some of the fields with custom
 //		// update values.
 //		Update(func(u *ent.LoginCodeUpsert) {
-//			SetUserID(v+v).
+//			SetChallenge(v+v).
 //		}).
 //		Exec(ctx)
 func (_c *LoginCodeCreateBulk) OnConflict(opts ...sql.ConflictOption) *LoginCodeUpsertBulk {
@@ -522,17 +775,17 @@ func (u *LoginCodeUpsertBulk) UpdateNewValues() *LoginCodeUpsertBulk {
 			if _, exists := b.mutation.ID(); exists {
 				s.SetIgnore(logincode.FieldID)
 			}
-			if _, exists := b.mutation.UserID(); exists {
-				s.SetIgnore(logincode.FieldUserID)
-			}
 			if _, exists := b.mutation.Challenge(); exists {
 				s.SetIgnore(logincode.FieldChallenge)
 			}
 			if _, exists := b.mutation.Name(); exists {
 				s.SetIgnore(logincode.FieldName)
 			}
-			if _, exists := b.mutation.Proof(); exists {
-				s.SetIgnore(logincode.FieldProof)
+			if _, exists := b.mutation.Address(); exists {
+				s.SetIgnore(logincode.FieldAddress)
+			}
+			if _, exists := b.mutation.Agent(); exists {
+				s.SetIgnore(logincode.FieldAgent)
 			}
 			if _, exists := b.mutation.CreatedAt(); exists {
 				s.SetIgnore(logincode.FieldCreatedAt)
@@ -570,6 +823,97 @@ func (u *LoginCodeUpsertBulk) Update(set func(*LoginCodeUpsert)) *LoginCodeUpser
 		set(&LoginCodeUpsert{UpdateSet: update})
 	}))
 	return u
+}
+
+// SetState sets the "state" field.
+func (u *LoginCodeUpsertBulk) SetState(v string) *LoginCodeUpsertBulk {
+	return u.Update(func(s *LoginCodeUpsert) {
+		s.SetState(v)
+	})
+}
+
+// UpdateState sets the "state" field to the value that was provided on create.
+func (u *LoginCodeUpsertBulk) UpdateState() *LoginCodeUpsertBulk {
+	return u.Update(func(s *LoginCodeUpsert) {
+		s.UpdateState()
+	})
+}
+
+// SetUserID sets the "user_id" field.
+func (u *LoginCodeUpsertBulk) SetUserID(v string) *LoginCodeUpsertBulk {
+	return u.Update(func(s *LoginCodeUpsert) {
+		s.SetUserID(v)
+	})
+}
+
+// UpdateUserID sets the "user_id" field to the value that was provided on create.
+func (u *LoginCodeUpsertBulk) UpdateUserID() *LoginCodeUpsertBulk {
+	return u.Update(func(s *LoginCodeUpsert) {
+		s.UpdateUserID()
+	})
+}
+
+// ClearUserID clears the value of the "user_id" field.
+func (u *LoginCodeUpsertBulk) ClearUserID() *LoginCodeUpsertBulk {
+	return u.Update(func(s *LoginCodeUpsert) {
+		s.ClearUserID()
+	})
+}
+
+// SetProof sets the "proof" field.
+func (u *LoginCodeUpsertBulk) SetProof(v string) *LoginCodeUpsertBulk {
+	return u.Update(func(s *LoginCodeUpsert) {
+		s.SetProof(v)
+	})
+}
+
+// UpdateProof sets the "proof" field to the value that was provided on create.
+func (u *LoginCodeUpsertBulk) UpdateProof() *LoginCodeUpsertBulk {
+	return u.Update(func(s *LoginCodeUpsert) {
+		s.UpdateProof()
+	})
+}
+
+// SetSeconds sets the "seconds" field.
+func (u *LoginCodeUpsertBulk) SetSeconds(v int) *LoginCodeUpsertBulk {
+	return u.Update(func(s *LoginCodeUpsert) {
+		s.SetSeconds(v)
+	})
+}
+
+// AddSeconds adds v to the "seconds" field.
+func (u *LoginCodeUpsertBulk) AddSeconds(v int) *LoginCodeUpsertBulk {
+	return u.Update(func(s *LoginCodeUpsert) {
+		s.AddSeconds(v)
+	})
+}
+
+// UpdateSeconds sets the "seconds" field to the value that was provided on create.
+func (u *LoginCodeUpsertBulk) UpdateSeconds() *LoginCodeUpsertBulk {
+	return u.Update(func(s *LoginCodeUpsert) {
+		s.UpdateSeconds()
+	})
+}
+
+// SetPolledAt sets the "polled_at" field.
+func (u *LoginCodeUpsertBulk) SetPolledAt(v time.Time) *LoginCodeUpsertBulk {
+	return u.Update(func(s *LoginCodeUpsert) {
+		s.SetPolledAt(v)
+	})
+}
+
+// UpdatePolledAt sets the "polled_at" field to the value that was provided on create.
+func (u *LoginCodeUpsertBulk) UpdatePolledAt() *LoginCodeUpsertBulk {
+	return u.Update(func(s *LoginCodeUpsert) {
+		s.UpdatePolledAt()
+	})
+}
+
+// ClearPolledAt clears the value of the "polled_at" field.
+func (u *LoginCodeUpsertBulk) ClearPolledAt() *LoginCodeUpsertBulk {
+	return u.Update(func(s *LoginCodeUpsert) {
+		s.ClearPolledAt()
+	})
 }
 
 // Exec executes the query.

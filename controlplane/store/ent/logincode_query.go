@@ -300,12 +300,12 @@ func (_q *LoginCodeQuery) WithUser(opts ...func(*UserQuery)) *LoginCodeQuery {
 // Example:
 //
 //	var v []struct {
-//		UserID string `json:"user_id,omitempty"`
+//		Challenge string `json:"challenge,omitempty"`
 //		Count int `json:"count,omitempty"`
 //	}
 //
 //	client.LoginCode.Query().
-//		GroupBy(logincode.FieldUserID).
+//		GroupBy(logincode.FieldChallenge).
 //		Aggregate(ent.Count()).
 //		Scan(ctx, &v)
 func (_q *LoginCodeQuery) GroupBy(field string, fields ...string) *LoginCodeGroupBy {
@@ -323,11 +323,11 @@ func (_q *LoginCodeQuery) GroupBy(field string, fields ...string) *LoginCodeGrou
 // Example:
 //
 //	var v []struct {
-//		UserID string `json:"user_id,omitempty"`
+//		Challenge string `json:"challenge,omitempty"`
 //	}
 //
 //	client.LoginCode.Query().
-//		Select(logincode.FieldUserID).
+//		Select(logincode.FieldChallenge).
 //		Scan(ctx, &v)
 func (_q *LoginCodeQuery) Select(fields ...string) *LoginCodeSelect {
 	_q.ctx.Fields = append(_q.ctx.Fields, fields...)
@@ -410,7 +410,10 @@ func (_q *LoginCodeQuery) loadUser(ctx context.Context, query *UserQuery, nodes 
 	ids := make([]string, 0, len(nodes))
 	nodeids := make(map[string][]*LoginCode)
 	for i := range nodes {
-		fk := nodes[i].UserID
+		if nodes[i].UserID == nil {
+			continue
+		}
+		fk := *nodes[i].UserID
 		if _, ok := nodeids[fk]; !ok {
 			ids = append(ids, fk)
 		}

@@ -6,8 +6,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 	"weir/controlplane/store/ent/logincode"
 	"weir/controlplane/store/ent/predicate"
+	"weir/controlplane/store/ent/user"
 
 	"entgo.io/ent/dialect/sql"
 	"entgo.io/ent/dialect/sql/sqlgraph"
@@ -27,9 +29,109 @@ func (_u *LoginCodeUpdate) Where(ps ...predicate.LoginCode) *LoginCodeUpdate {
 	return _u
 }
 
+// SetState sets the "state" field.
+func (_u *LoginCodeUpdate) SetState(v string) *LoginCodeUpdate {
+	_u.mutation.SetState(v)
+	return _u
+}
+
+// SetNillableState sets the "state" field if the given value is not nil.
+func (_u *LoginCodeUpdate) SetNillableState(v *string) *LoginCodeUpdate {
+	if v != nil {
+		_u.SetState(*v)
+	}
+	return _u
+}
+
+// SetUserID sets the "user_id" field.
+func (_u *LoginCodeUpdate) SetUserID(v string) *LoginCodeUpdate {
+	_u.mutation.SetUserID(v)
+	return _u
+}
+
+// SetNillableUserID sets the "user_id" field if the given value is not nil.
+func (_u *LoginCodeUpdate) SetNillableUserID(v *string) *LoginCodeUpdate {
+	if v != nil {
+		_u.SetUserID(*v)
+	}
+	return _u
+}
+
+// ClearUserID clears the value of the "user_id" field.
+func (_u *LoginCodeUpdate) ClearUserID() *LoginCodeUpdate {
+	_u.mutation.ClearUserID()
+	return _u
+}
+
+// SetProof sets the "proof" field.
+func (_u *LoginCodeUpdate) SetProof(v string) *LoginCodeUpdate {
+	_u.mutation.SetProof(v)
+	return _u
+}
+
+// SetNillableProof sets the "proof" field if the given value is not nil.
+func (_u *LoginCodeUpdate) SetNillableProof(v *string) *LoginCodeUpdate {
+	if v != nil {
+		_u.SetProof(*v)
+	}
+	return _u
+}
+
+// SetSeconds sets the "seconds" field.
+func (_u *LoginCodeUpdate) SetSeconds(v int) *LoginCodeUpdate {
+	_u.mutation.ResetSeconds()
+	_u.mutation.SetSeconds(v)
+	return _u
+}
+
+// SetNillableSeconds sets the "seconds" field if the given value is not nil.
+func (_u *LoginCodeUpdate) SetNillableSeconds(v *int) *LoginCodeUpdate {
+	if v != nil {
+		_u.SetSeconds(*v)
+	}
+	return _u
+}
+
+// AddSeconds adds value to the "seconds" field.
+func (_u *LoginCodeUpdate) AddSeconds(v int) *LoginCodeUpdate {
+	_u.mutation.AddSeconds(v)
+	return _u
+}
+
+// SetPolledAt sets the "polled_at" field.
+func (_u *LoginCodeUpdate) SetPolledAt(v time.Time) *LoginCodeUpdate {
+	_u.mutation.SetPolledAt(v)
+	return _u
+}
+
+// SetNillablePolledAt sets the "polled_at" field if the given value is not nil.
+func (_u *LoginCodeUpdate) SetNillablePolledAt(v *time.Time) *LoginCodeUpdate {
+	if v != nil {
+		_u.SetPolledAt(*v)
+	}
+	return _u
+}
+
+// ClearPolledAt clears the value of the "polled_at" field.
+func (_u *LoginCodeUpdate) ClearPolledAt() *LoginCodeUpdate {
+	_u.mutation.ClearPolledAt()
+	return _u
+}
+
+// SetUser sets the "user" edge to the User entity.
+func (_u *LoginCodeUpdate) SetUser(v *User) *LoginCodeUpdate {
+	return _u.SetUserID(v.ID)
+}
+
 // Mutation returns the LoginCodeMutation object of the builder.
 func (_u *LoginCodeUpdate) Mutation() *LoginCodeMutation {
 	return _u.mutation
+}
+
+// ClearUser clears the "user" edge to the User entity.
+func (_u *LoginCodeUpdate) ClearUser() *LoginCodeUpdate {
+	_u.mutation.ClearUser()
+	return _u
 }
 
 // Save executes the query and returns the number of nodes affected by the update operation.
@@ -59,18 +161,7 @@ func (_u *LoginCodeUpdate) ExecX(ctx context.Context) {
 	}
 }
 
-// check runs all checks and user-defined validators on the builder.
-func (_u *LoginCodeUpdate) check() error {
-	if _u.mutation.UserCleared() && len(_u.mutation.UserIDs()) > 0 {
-		return errors.New(`ent: clearing a required unique edge "LoginCode.user"`)
-	}
-	return nil
-}
-
 func (_u *LoginCodeUpdate) sqlSave(ctx context.Context) (_node int, err error) {
-	if err := _u.check(); err != nil {
-		return _node, err
-	}
 	_spec := sqlgraph.NewUpdateSpec(logincode.Table, logincode.Columns, sqlgraph.NewFieldSpec(logincode.FieldID, field.TypeString))
 	if ps := _u.mutation.predicates; len(ps) > 0 {
 		_spec.Predicate = func(selector *sql.Selector) {
@@ -78,6 +169,53 @@ func (_u *LoginCodeUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 				ps[i](selector)
 			}
 		}
+	}
+	if value, ok := _u.mutation.State(); ok {
+		_spec.SetField(logincode.FieldState, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.Proof(); ok {
+		_spec.SetField(logincode.FieldProof, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.Seconds(); ok {
+		_spec.SetField(logincode.FieldSeconds, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.AddedSeconds(); ok {
+		_spec.AddField(logincode.FieldSeconds, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.PolledAt(); ok {
+		_spec.SetField(logincode.FieldPolledAt, field.TypeTime, value)
+	}
+	if _u.mutation.PolledAtCleared() {
+		_spec.ClearField(logincode.FieldPolledAt, field.TypeTime)
+	}
+	if _u.mutation.UserCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
+			Table:   logincode.UserTable,
+			Columns: []string{logincode.UserColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(user.FieldID, field.TypeString),
+			},
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.UserIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
+			Table:   logincode.UserTable,
+			Columns: []string{logincode.UserColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(user.FieldID, field.TypeString),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Add = append(_spec.Edges.Add, edge)
 	}
 	if _node, err = sqlgraph.UpdateNodes(ctx, _u.driver, _spec); err != nil {
 		if _, ok := err.(*sqlgraph.NotFoundError); ok {
@@ -99,9 +237,109 @@ type LoginCodeUpdateOne struct {
 	mutation *LoginCodeMutation
 }
 
+// SetState sets the "state" field.
+func (_u *LoginCodeUpdateOne) SetState(v string) *LoginCodeUpdateOne {
+	_u.mutation.SetState(v)
+	return _u
+}
+
+// SetNillableState sets the "state" field if the given value is not nil.
+func (_u *LoginCodeUpdateOne) SetNillableState(v *string) *LoginCodeUpdateOne {
+	if v != nil {
+		_u.SetState(*v)
+	}
+	return _u
+}
+
+// SetUserID sets the "user_id" field.
+func (_u *LoginCodeUpdateOne) SetUserID(v string) *LoginCodeUpdateOne {
+	_u.mutation.SetUserID(v)
+	return _u
+}
+
+// SetNillableUserID sets the "user_id" field if the given value is not nil.
+func (_u *LoginCodeUpdateOne) SetNillableUserID(v *string) *LoginCodeUpdateOne {
+	if v != nil {
+		_u.SetUserID(*v)
+	}
+	return _u
+}
+
+// ClearUserID clears the value of the "user_id" field.
+func (_u *LoginCodeUpdateOne) ClearUserID() *LoginCodeUpdateOne {
+	_u.mutation.ClearUserID()
+	return _u
+}
+
+// SetProof sets the "proof" field.
+func (_u *LoginCodeUpdateOne) SetProof(v string) *LoginCodeUpdateOne {
+	_u.mutation.SetProof(v)
+	return _u
+}
+
+// SetNillableProof sets the "proof" field if the given value is not nil.
+func (_u *LoginCodeUpdateOne) SetNillableProof(v *string) *LoginCodeUpdateOne {
+	if v != nil {
+		_u.SetProof(*v)
+	}
+	return _u
+}
+
+// SetSeconds sets the "seconds" field.
+func (_u *LoginCodeUpdateOne) SetSeconds(v int) *LoginCodeUpdateOne {
+	_u.mutation.ResetSeconds()
+	_u.mutation.SetSeconds(v)
+	return _u
+}
+
+// SetNillableSeconds sets the "seconds" field if the given value is not nil.
+func (_u *LoginCodeUpdateOne) SetNillableSeconds(v *int) *LoginCodeUpdateOne {
+	if v != nil {
+		_u.SetSeconds(*v)
+	}
+	return _u
+}
+
+// AddSeconds adds value to the "seconds" field.
+func (_u *LoginCodeUpdateOne) AddSeconds(v int) *LoginCodeUpdateOne {
+	_u.mutation.AddSeconds(v)
+	return _u
+}
+
+// SetPolledAt sets the "polled_at" field.
+func (_u *LoginCodeUpdateOne) SetPolledAt(v time.Time) *LoginCodeUpdateOne {
+	_u.mutation.SetPolledAt(v)
+	return _u
+}
+
+// SetNillablePolledAt sets the "polled_at" field if the given value is not nil.
+func (_u *LoginCodeUpdateOne) SetNillablePolledAt(v *time.Time) *LoginCodeUpdateOne {
+	if v != nil {
+		_u.SetPolledAt(*v)
+	}
+	return _u
+}
+
+// ClearPolledAt clears the value of the "polled_at" field.
+func (_u *LoginCodeUpdateOne) ClearPolledAt() *LoginCodeUpdateOne {
+	_u.mutation.ClearPolledAt()
+	return _u
+}
+
+// SetUser sets the "user" edge to the User entity.
+func (_u *LoginCodeUpdateOne) SetUser(v *User) *LoginCodeUpdateOne {
+	return _u.SetUserID(v.ID)
+}
+
 // Mutation returns the LoginCodeMutation object of the builder.
 func (_u *LoginCodeUpdateOne) Mutation() *LoginCodeMutation {
 	return _u.mutation
+}
+
+// ClearUser clears the "user" edge to the User entity.
+func (_u *LoginCodeUpdateOne) ClearUser() *LoginCodeUpdateOne {
+	_u.mutation.ClearUser()
+	return _u
 }
 
 // Where appends a list predicates to the LoginCodeUpdate builder.
@@ -144,18 +382,7 @@ func (_u *LoginCodeUpdateOne) ExecX(ctx context.Context) {
 	}
 }
 
-// check runs all checks and user-defined validators on the builder.
-func (_u *LoginCodeUpdateOne) check() error {
-	if _u.mutation.UserCleared() && len(_u.mutation.UserIDs()) > 0 {
-		return errors.New(`ent: clearing a required unique edge "LoginCode.user"`)
-	}
-	return nil
-}
-
 func (_u *LoginCodeUpdateOne) sqlSave(ctx context.Context) (_node *LoginCode, err error) {
-	if err := _u.check(); err != nil {
-		return _node, err
-	}
 	_spec := sqlgraph.NewUpdateSpec(logincode.Table, logincode.Columns, sqlgraph.NewFieldSpec(logincode.FieldID, field.TypeString))
 	id, ok := _u.mutation.ID()
 	if !ok {
@@ -180,6 +407,53 @@ func (_u *LoginCodeUpdateOne) sqlSave(ctx context.Context) (_node *LoginCode, er
 				ps[i](selector)
 			}
 		}
+	}
+	if value, ok := _u.mutation.State(); ok {
+		_spec.SetField(logincode.FieldState, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.Proof(); ok {
+		_spec.SetField(logincode.FieldProof, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.Seconds(); ok {
+		_spec.SetField(logincode.FieldSeconds, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.AddedSeconds(); ok {
+		_spec.AddField(logincode.FieldSeconds, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.PolledAt(); ok {
+		_spec.SetField(logincode.FieldPolledAt, field.TypeTime, value)
+	}
+	if _u.mutation.PolledAtCleared() {
+		_spec.ClearField(logincode.FieldPolledAt, field.TypeTime)
+	}
+	if _u.mutation.UserCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
+			Table:   logincode.UserTable,
+			Columns: []string{logincode.UserColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(user.FieldID, field.TypeString),
+			},
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.UserIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
+			Table:   logincode.UserTable,
+			Columns: []string{logincode.UserColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(user.FieldID, field.TypeString),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Add = append(_spec.Edges.Add, edge)
 	}
 	_node = &LoginCode{config: _u.config}
 	_spec.Assign = _node.assignValues

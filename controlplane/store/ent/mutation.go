@@ -10038,7 +10038,13 @@ type LoginCodeMutation struct {
 	id            *string
 	challenge     *string
 	name          *string
+	address       *string
+	agent         *string
+	state         *string
 	proof         *string
+	seconds       *int
+	addseconds    *int
+	polled_at     *time.Time
 	created_at    *time.Time
 	expires_at    *time.Time
 	clearedFields map[string]struct{}
@@ -10153,42 +10159,6 @@ func (m *LoginCodeMutation) IDs(ctx context.Context) ([]string, error) {
 	}
 }
 
-// SetUserID sets the "user_id" field.
-func (m *LoginCodeMutation) SetUserID(s string) {
-	m.user = &s
-}
-
-// UserID returns the value of the "user_id" field in the mutation.
-func (m *LoginCodeMutation) UserID() (r string, exists bool) {
-	v := m.user
-	if v == nil {
-		return
-	}
-	return *v, true
-}
-
-// OldUserID returns the old "user_id" field's value of the LoginCode entity.
-// If the LoginCode object wasn't provided to the builder, the object is fetched from the database.
-// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
-func (m *LoginCodeMutation) OldUserID(ctx context.Context) (v string, err error) {
-	if !m.op.Is(OpUpdateOne) {
-		return v, errors.New("OldUserID is only allowed on UpdateOne operations")
-	}
-	if m.id == nil || m.oldValue == nil {
-		return v, errors.New("OldUserID requires an ID field in the mutation")
-	}
-	oldValue, err := m.oldValue(ctx)
-	if err != nil {
-		return v, fmt.Errorf("querying old value for OldUserID: %w", err)
-	}
-	return oldValue.UserID, nil
-}
-
-// ResetUserID resets all changes to the "user_id" field.
-func (m *LoginCodeMutation) ResetUserID() {
-	m.user = nil
-}
-
 // SetChallenge sets the "challenge" field.
 func (m *LoginCodeMutation) SetChallenge(s string) {
 	m.challenge = &s
@@ -10261,6 +10231,163 @@ func (m *LoginCodeMutation) ResetName() {
 	m.name = nil
 }
 
+// SetAddress sets the "address" field.
+func (m *LoginCodeMutation) SetAddress(s string) {
+	m.address = &s
+}
+
+// Address returns the value of the "address" field in the mutation.
+func (m *LoginCodeMutation) Address() (r string, exists bool) {
+	v := m.address
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldAddress returns the old "address" field's value of the LoginCode entity.
+// If the LoginCode object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *LoginCodeMutation) OldAddress(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldAddress is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldAddress requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldAddress: %w", err)
+	}
+	return oldValue.Address, nil
+}
+
+// ResetAddress resets all changes to the "address" field.
+func (m *LoginCodeMutation) ResetAddress() {
+	m.address = nil
+}
+
+// SetAgent sets the "agent" field.
+func (m *LoginCodeMutation) SetAgent(s string) {
+	m.agent = &s
+}
+
+// Agent returns the value of the "agent" field in the mutation.
+func (m *LoginCodeMutation) Agent() (r string, exists bool) {
+	v := m.agent
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldAgent returns the old "agent" field's value of the LoginCode entity.
+// If the LoginCode object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *LoginCodeMutation) OldAgent(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldAgent is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldAgent requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldAgent: %w", err)
+	}
+	return oldValue.Agent, nil
+}
+
+// ResetAgent resets all changes to the "agent" field.
+func (m *LoginCodeMutation) ResetAgent() {
+	m.agent = nil
+}
+
+// SetState sets the "state" field.
+func (m *LoginCodeMutation) SetState(s string) {
+	m.state = &s
+}
+
+// State returns the value of the "state" field in the mutation.
+func (m *LoginCodeMutation) State() (r string, exists bool) {
+	v := m.state
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldState returns the old "state" field's value of the LoginCode entity.
+// If the LoginCode object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *LoginCodeMutation) OldState(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldState is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldState requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldState: %w", err)
+	}
+	return oldValue.State, nil
+}
+
+// ResetState resets all changes to the "state" field.
+func (m *LoginCodeMutation) ResetState() {
+	m.state = nil
+}
+
+// SetUserID sets the "user_id" field.
+func (m *LoginCodeMutation) SetUserID(s string) {
+	m.user = &s
+}
+
+// UserID returns the value of the "user_id" field in the mutation.
+func (m *LoginCodeMutation) UserID() (r string, exists bool) {
+	v := m.user
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldUserID returns the old "user_id" field's value of the LoginCode entity.
+// If the LoginCode object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *LoginCodeMutation) OldUserID(ctx context.Context) (v *string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldUserID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldUserID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldUserID: %w", err)
+	}
+	return oldValue.UserID, nil
+}
+
+// ClearUserID clears the value of the "user_id" field.
+func (m *LoginCodeMutation) ClearUserID() {
+	m.user = nil
+	m.clearedFields[logincode.FieldUserID] = struct{}{}
+}
+
+// UserIDCleared returns if the "user_id" field was cleared in this mutation.
+func (m *LoginCodeMutation) UserIDCleared() bool {
+	_, ok := m.clearedFields[logincode.FieldUserID]
+	return ok
+}
+
+// ResetUserID resets all changes to the "user_id" field.
+func (m *LoginCodeMutation) ResetUserID() {
+	m.user = nil
+	delete(m.clearedFields, logincode.FieldUserID)
+}
+
 // SetProof sets the "proof" field.
 func (m *LoginCodeMutation) SetProof(s string) {
 	m.proof = &s
@@ -10295,6 +10422,111 @@ func (m *LoginCodeMutation) OldProof(ctx context.Context) (v string, err error) 
 // ResetProof resets all changes to the "proof" field.
 func (m *LoginCodeMutation) ResetProof() {
 	m.proof = nil
+}
+
+// SetSeconds sets the "seconds" field.
+func (m *LoginCodeMutation) SetSeconds(i int) {
+	m.seconds = &i
+	m.addseconds = nil
+}
+
+// Seconds returns the value of the "seconds" field in the mutation.
+func (m *LoginCodeMutation) Seconds() (r int, exists bool) {
+	v := m.seconds
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldSeconds returns the old "seconds" field's value of the LoginCode entity.
+// If the LoginCode object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *LoginCodeMutation) OldSeconds(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldSeconds is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldSeconds requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldSeconds: %w", err)
+	}
+	return oldValue.Seconds, nil
+}
+
+// AddSeconds adds i to the "seconds" field.
+func (m *LoginCodeMutation) AddSeconds(i int) {
+	if m.addseconds != nil {
+		*m.addseconds += i
+	} else {
+		m.addseconds = &i
+	}
+}
+
+// AddedSeconds returns the value that was added to the "seconds" field in this mutation.
+func (m *LoginCodeMutation) AddedSeconds() (r int, exists bool) {
+	v := m.addseconds
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetSeconds resets all changes to the "seconds" field.
+func (m *LoginCodeMutation) ResetSeconds() {
+	m.seconds = nil
+	m.addseconds = nil
+}
+
+// SetPolledAt sets the "polled_at" field.
+func (m *LoginCodeMutation) SetPolledAt(t time.Time) {
+	m.polled_at = &t
+}
+
+// PolledAt returns the value of the "polled_at" field in the mutation.
+func (m *LoginCodeMutation) PolledAt() (r time.Time, exists bool) {
+	v := m.polled_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldPolledAt returns the old "polled_at" field's value of the LoginCode entity.
+// If the LoginCode object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *LoginCodeMutation) OldPolledAt(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldPolledAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldPolledAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldPolledAt: %w", err)
+	}
+	return oldValue.PolledAt, nil
+}
+
+// ClearPolledAt clears the value of the "polled_at" field.
+func (m *LoginCodeMutation) ClearPolledAt() {
+	m.polled_at = nil
+	m.clearedFields[logincode.FieldPolledAt] = struct{}{}
+}
+
+// PolledAtCleared returns if the "polled_at" field was cleared in this mutation.
+func (m *LoginCodeMutation) PolledAtCleared() bool {
+	_, ok := m.clearedFields[logincode.FieldPolledAt]
+	return ok
+}
+
+// ResetPolledAt resets all changes to the "polled_at" field.
+func (m *LoginCodeMutation) ResetPolledAt() {
+	m.polled_at = nil
+	delete(m.clearedFields, logincode.FieldPolledAt)
 }
 
 // SetCreatedAt sets the "created_at" field.
@@ -10377,7 +10609,7 @@ func (m *LoginCodeMutation) ClearUser() {
 
 // UserCleared reports if the "user" edge to the User entity was cleared.
 func (m *LoginCodeMutation) UserCleared() bool {
-	return m.cleareduser
+	return m.UserIDCleared() || m.cleareduser
 }
 
 // UserIDs returns the "user" edge IDs in the mutation.
@@ -10430,18 +10662,33 @@ func (m *LoginCodeMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *LoginCodeMutation) Fields() []string {
-	fields := make([]string, 0, 6)
-	if m.user != nil {
-		fields = append(fields, logincode.FieldUserID)
-	}
+	fields := make([]string, 0, 11)
 	if m.challenge != nil {
 		fields = append(fields, logincode.FieldChallenge)
 	}
 	if m.name != nil {
 		fields = append(fields, logincode.FieldName)
 	}
+	if m.address != nil {
+		fields = append(fields, logincode.FieldAddress)
+	}
+	if m.agent != nil {
+		fields = append(fields, logincode.FieldAgent)
+	}
+	if m.state != nil {
+		fields = append(fields, logincode.FieldState)
+	}
+	if m.user != nil {
+		fields = append(fields, logincode.FieldUserID)
+	}
 	if m.proof != nil {
 		fields = append(fields, logincode.FieldProof)
+	}
+	if m.seconds != nil {
+		fields = append(fields, logincode.FieldSeconds)
+	}
+	if m.polled_at != nil {
+		fields = append(fields, logincode.FieldPolledAt)
 	}
 	if m.created_at != nil {
 		fields = append(fields, logincode.FieldCreatedAt)
@@ -10457,14 +10704,24 @@ func (m *LoginCodeMutation) Fields() []string {
 // schema.
 func (m *LoginCodeMutation) Field(name string) (ent.Value, bool) {
 	switch name {
-	case logincode.FieldUserID:
-		return m.UserID()
 	case logincode.FieldChallenge:
 		return m.Challenge()
 	case logincode.FieldName:
 		return m.Name()
+	case logincode.FieldAddress:
+		return m.Address()
+	case logincode.FieldAgent:
+		return m.Agent()
+	case logincode.FieldState:
+		return m.State()
+	case logincode.FieldUserID:
+		return m.UserID()
 	case logincode.FieldProof:
 		return m.Proof()
+	case logincode.FieldSeconds:
+		return m.Seconds()
+	case logincode.FieldPolledAt:
+		return m.PolledAt()
 	case logincode.FieldCreatedAt:
 		return m.CreatedAt()
 	case logincode.FieldExpiresAt:
@@ -10478,14 +10735,24 @@ func (m *LoginCodeMutation) Field(name string) (ent.Value, bool) {
 // database failed.
 func (m *LoginCodeMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
 	switch name {
-	case logincode.FieldUserID:
-		return m.OldUserID(ctx)
 	case logincode.FieldChallenge:
 		return m.OldChallenge(ctx)
 	case logincode.FieldName:
 		return m.OldName(ctx)
+	case logincode.FieldAddress:
+		return m.OldAddress(ctx)
+	case logincode.FieldAgent:
+		return m.OldAgent(ctx)
+	case logincode.FieldState:
+		return m.OldState(ctx)
+	case logincode.FieldUserID:
+		return m.OldUserID(ctx)
 	case logincode.FieldProof:
 		return m.OldProof(ctx)
+	case logincode.FieldSeconds:
+		return m.OldSeconds(ctx)
+	case logincode.FieldPolledAt:
+		return m.OldPolledAt(ctx)
 	case logincode.FieldCreatedAt:
 		return m.OldCreatedAt(ctx)
 	case logincode.FieldExpiresAt:
@@ -10499,13 +10766,6 @@ func (m *LoginCodeMutation) OldField(ctx context.Context, name string) (ent.Valu
 // type.
 func (m *LoginCodeMutation) SetField(name string, value ent.Value) error {
 	switch name {
-	case logincode.FieldUserID:
-		v, ok := value.(string)
-		if !ok {
-			return fmt.Errorf("unexpected type %T for field %s", value, name)
-		}
-		m.SetUserID(v)
-		return nil
 	case logincode.FieldChallenge:
 		v, ok := value.(string)
 		if !ok {
@@ -10520,12 +10780,54 @@ func (m *LoginCodeMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetName(v)
 		return nil
+	case logincode.FieldAddress:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetAddress(v)
+		return nil
+	case logincode.FieldAgent:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetAgent(v)
+		return nil
+	case logincode.FieldState:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetState(v)
+		return nil
+	case logincode.FieldUserID:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetUserID(v)
+		return nil
 	case logincode.FieldProof:
 		v, ok := value.(string)
 		if !ok {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.SetProof(v)
+		return nil
+	case logincode.FieldSeconds:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetSeconds(v)
+		return nil
+	case logincode.FieldPolledAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetPolledAt(v)
 		return nil
 	case logincode.FieldCreatedAt:
 		v, ok := value.(time.Time)
@@ -10548,13 +10850,21 @@ func (m *LoginCodeMutation) SetField(name string, value ent.Value) error {
 // AddedFields returns all numeric fields that were incremented/decremented during
 // this mutation.
 func (m *LoginCodeMutation) AddedFields() []string {
-	return nil
+	var fields []string
+	if m.addseconds != nil {
+		fields = append(fields, logincode.FieldSeconds)
+	}
+	return fields
 }
 
 // AddedField returns the numeric value that was incremented/decremented on a field
 // with the given name. The second boolean return value indicates that this field
 // was not set, or was not defined in the schema.
 func (m *LoginCodeMutation) AddedField(name string) (ent.Value, bool) {
+	switch name {
+	case logincode.FieldSeconds:
+		return m.AddedSeconds()
+	}
 	return nil, false
 }
 
@@ -10563,6 +10873,13 @@ func (m *LoginCodeMutation) AddedField(name string) (ent.Value, bool) {
 // type.
 func (m *LoginCodeMutation) AddField(name string, value ent.Value) error {
 	switch name {
+	case logincode.FieldSeconds:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddSeconds(v)
+		return nil
 	}
 	return fmt.Errorf("unknown LoginCode numeric field %s", name)
 }
@@ -10570,7 +10887,14 @@ func (m *LoginCodeMutation) AddField(name string, value ent.Value) error {
 // ClearedFields returns all nullable fields that were cleared during this
 // mutation.
 func (m *LoginCodeMutation) ClearedFields() []string {
-	return nil
+	var fields []string
+	if m.FieldCleared(logincode.FieldUserID) {
+		fields = append(fields, logincode.FieldUserID)
+	}
+	if m.FieldCleared(logincode.FieldPolledAt) {
+		fields = append(fields, logincode.FieldPolledAt)
+	}
+	return fields
 }
 
 // FieldCleared returns a boolean indicating if a field with the given name was
@@ -10583,6 +10907,14 @@ func (m *LoginCodeMutation) FieldCleared(name string) bool {
 // ClearField clears the value of the field with the given name. It returns an
 // error if the field is not defined in the schema.
 func (m *LoginCodeMutation) ClearField(name string) error {
+	switch name {
+	case logincode.FieldUserID:
+		m.ClearUserID()
+		return nil
+	case logincode.FieldPolledAt:
+		m.ClearPolledAt()
+		return nil
+	}
 	return fmt.Errorf("unknown LoginCode nullable field %s", name)
 }
 
@@ -10590,17 +10922,32 @@ func (m *LoginCodeMutation) ClearField(name string) error {
 // It returns an error if the field is not defined in the schema.
 func (m *LoginCodeMutation) ResetField(name string) error {
 	switch name {
-	case logincode.FieldUserID:
-		m.ResetUserID()
-		return nil
 	case logincode.FieldChallenge:
 		m.ResetChallenge()
 		return nil
 	case logincode.FieldName:
 		m.ResetName()
 		return nil
+	case logincode.FieldAddress:
+		m.ResetAddress()
+		return nil
+	case logincode.FieldAgent:
+		m.ResetAgent()
+		return nil
+	case logincode.FieldState:
+		m.ResetState()
+		return nil
+	case logincode.FieldUserID:
+		m.ResetUserID()
+		return nil
 	case logincode.FieldProof:
 		m.ResetProof()
+		return nil
+	case logincode.FieldSeconds:
+		m.ResetSeconds()
+		return nil
+	case logincode.FieldPolledAt:
+		m.ResetPolledAt()
 		return nil
 	case logincode.FieldCreatedAt:
 		m.ResetCreatedAt()

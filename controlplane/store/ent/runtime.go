@@ -157,8 +157,12 @@ func init() {
 	invitation.IDValidator = invitationDescID.Validators[0].(func(string) error)
 	logincodeFields := schema.LoginCode{}.Fields()
 	_ = logincodeFields
+	// logincodeDescState is the schema descriptor for state field.
+	logincodeDescState := logincodeFields[5].Descriptor()
+	// logincode.DefaultState holds the default value on creation for the state field.
+	logincode.DefaultState = logincodeDescState.Default.(string)
 	// logincodeDescProof is the schema descriptor for proof field.
-	logincodeDescProof := logincodeFields[4].Descriptor()
+	logincodeDescProof := logincodeFields[7].Descriptor()
 	// logincode.DefaultProof holds the default value on creation for the proof field.
 	logincode.DefaultProof = logincodeDescProof.Default.(string)
 	// logincodeDescID is the schema descriptor for id field.

@@ -4,6 +4,7 @@ import (
 	"entgo.io/ent"
 	"entgo.io/ent/dialect/entsql"
 	"entgo.io/ent/schema"
+	"entgo.io/ent/schema/edge"
 	"entgo.io/ent/schema/field"
 	"entgo.io/ent/schema/index"
 )
@@ -36,24 +37,36 @@ func (RecoveryCode) Edges() []ent.Edge { return []ent.Edge{belongs("user", User.
 // Indexes of RecoveryCode.
 func (RecoveryCode) Indexes() []ent.Index { return []ent.Index{index.Fields("user_id")} }
 
-// LoginCode is what a program exchanges for a token once after a person let it in; its
+// LoginCode is what a program exchanges for a token once after a person allowed it; its
 // id is the hash of the code, in hex.
 type LoginCode struct{ ent.Schema }
 
-// Fields of LoginCode. The challenge is the SHA-256 of what the program alone knows, and
-// name is that of the token.
+// Fields of LoginCode. Challenge is a keyed hash of what the person types, name where
+// the program says that it runs, and address and agent where its request came from. Who
+// decided is empty while it waits. Seconds is how long the program waits between two
+// questions at least, the last of which was at polled_at.
 func (LoginCode) Fields() []ent.Field {
 	return []ent.Field{
-		key(), fixed("user_id"), fixed("challenge"), fixed("name"), proof(), at("created_at"), at("expires_at"),
+		key(), fixed("challenge"), fixed("name"), fixed("address"), fixed("agent"),
+		field.String("state").SchemaType(asText).Default("waiting"),
+		field.String("user_id").SchemaType(asText).Optional().Nillable(), field.String("proof").SchemaType(asText).Default(""),
+		field.Int("seconds"), field.Time("polled_at").SchemaType(asTimestamptz).Optional().Nillable(), at("created_at"), at("expires_at"),
 	}
 }
 
 // Edges of LoginCode.
-func (LoginCode) Edges() []ent.Edge { return []ent.Edge{belongs("user", User.Type, "user_id")} }
+func (LoginCode) Edges() []ent.Edge {
+	return []ent.Edge{edge.To("user", User.Type).Field("user_id").Unique().Annotations(entsql.OnDelete(entsql.Cascade))}
+}
 
 // Indexes of LoginCode.
 func (LoginCode) Indexes() []ent.Index {
-	return []ent.Index{index.Fields("expires_at"), index.Fields("user_id")}
+	return []ent.Index{index.Fields("challenge").Unique(), index.Fields("expires_at"), index.Fields("user_id")}
+}
+
+// Annotations of LoginCode.
+func (LoginCode) Annotations() []schema.Annotation {
+	return []schema.Annotation{entsql.Checks(map[string]string{"login_codes_state": "state in ('waiting', 'allowed', 'refused')"})}
 }
 
 // IdentityProvider is the OpenID Connect provider of an organization, whose id is its.

@@ -106,6 +106,100 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/login/device": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Begin the sign-in of a program through a person's browser (RFC 8628); the codes are good for ten minutes */
+        post: operations["beginDeviceLogin"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/login/device/token": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Get the token of a program that a person let in, once; before, a problem authorization_pending, slow_down, access_denied or expired_token */
+        post: operations["finishDeviceLogin"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/device-logins/{code}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The user code, such as WDJB-MJHT */
+                code: string;
+            };
+            cookie?: never;
+        };
+        /** The program that waits with a user code to be let in; for a person with a session, who may guess a few times */
+        get: operations["deviceLogin"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/device-logins/{code}/allow": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The user code, such as WDJB-MJHT */
+                code: string;
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Let a program in as the caller, with an API token of its own; for a person with a session */
+        post: operations["allowDeviceLogin"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/device-logins/{code}/refuse": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The user code, such as WDJB-MJHT */
+                code: string;
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Refuse a program that waits to be let in; for a person with a session */
+        post: operations["refuseDeviceLogin"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/logout": {
         parameters: {
             query?: never;
@@ -1901,6 +1995,52 @@ export interface components {
             /** @description A one-time or recovery code; a problem code_needed asks for it */
             code?: string;
         };
+        DeviceLoginBegin: {
+            /** @description Where the program runs, such as ann@laptop: printable ASCII, 80 bytes at most */
+            device: string;
+        };
+        DeviceLoginBegun: {
+            /** @description Secret: it opens the token */
+            deviceCode: string;
+            /** @description What the person compares or types, such as WDJB-MJHT */
+            userCode: string;
+            /** @description The page where the person types the user code */
+            verificationUri: string;
+            /** @description The same page with the user code */
+            verificationUriComplete: string;
+            /** @description Seconds */
+            expiresIn: number;
+            /** @description Seconds between two questions for the token, at least */
+            interval: number;
+        };
+        DeviceCode: {
+            deviceCode: string;
+        };
+        DeviceToken: {
+            id: string;
+            /** @description "login by" and the device; it takes the place of a token of the person's that has this name */
+            name: string;
+            /** @description Shown this once */
+            token: string;
+            /** Format: date-time */
+            expiresAt: string;
+            /** @description The person's */
+            email: string;
+        };
+        DeviceLogin: {
+            /** @description Where the program says that it runs */
+            device: string;
+            /** @description That it asked from */
+            address?: string;
+            /** @description The program, as it names itself */
+            agent?: string;
+            /** @description The name of the token that it will get */
+            token: string;
+            /** Format: date-time */
+            createdAt: string;
+            /** Format: date-time */
+            expiresAt: string;
+        };
         Sessions: {
             sessions: components["schemas"]["Session"][];
         };
@@ -3293,6 +3433,126 @@ export interface operations {
                     /** @description weir_session, HttpOnly and SameSite=Lax */
                     "Set-Cookie"?: string;
                     Location?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    beginDeviceLogin: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DeviceLoginBegin"];
+            };
+        };
+        responses: {
+            /** @description The codes, and where the person goes */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeviceLoginBegun"];
+                };
+            };
+            429: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    finishDeviceLogin: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DeviceCode"];
+            };
+        };
+        responses: {
+            /** @description The token, which may what the person may, for 90 days */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeviceToken"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    deviceLogin: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The user code, such as WDJB-MJHT */
+                code: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What it says of itself, and where it asked from */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeviceLogin"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    allowDeviceLogin: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The user code, such as WDJB-MJHT */
+                code: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Allowed */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    refuseDeviceLogin: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The user code, such as WDJB-MJHT */
+                code: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Refused */
+            204: {
+                headers: {
                     [name: string]: unknown;
                 };
                 content?: never;

@@ -12,14 +12,24 @@ const (
 	Label = "login_code"
 	// FieldID holds the string denoting the id field in the database.
 	FieldID = "id"
-	// FieldUserID holds the string denoting the user_id field in the database.
-	FieldUserID = "user_id"
 	// FieldChallenge holds the string denoting the challenge field in the database.
 	FieldChallenge = "challenge"
 	// FieldName holds the string denoting the name field in the database.
 	FieldName = "name"
+	// FieldAddress holds the string denoting the address field in the database.
+	FieldAddress = "address"
+	// FieldAgent holds the string denoting the agent field in the database.
+	FieldAgent = "agent"
+	// FieldState holds the string denoting the state field in the database.
+	FieldState = "state"
+	// FieldUserID holds the string denoting the user_id field in the database.
+	FieldUserID = "user_id"
 	// FieldProof holds the string denoting the proof field in the database.
 	FieldProof = "proof"
+	// FieldSeconds holds the string denoting the seconds field in the database.
+	FieldSeconds = "seconds"
+	// FieldPolledAt holds the string denoting the polled_at field in the database.
+	FieldPolledAt = "polled_at"
 	// FieldCreatedAt holds the string denoting the created_at field in the database.
 	FieldCreatedAt = "created_at"
 	// FieldExpiresAt holds the string denoting the expires_at field in the database.
@@ -40,10 +50,15 @@ const (
 // Columns holds all SQL columns for logincode fields.
 var Columns = []string{
 	FieldID,
-	FieldUserID,
 	FieldChallenge,
 	FieldName,
+	FieldAddress,
+	FieldAgent,
+	FieldState,
+	FieldUserID,
 	FieldProof,
+	FieldSeconds,
+	FieldPolledAt,
 	FieldCreatedAt,
 	FieldExpiresAt,
 }
@@ -59,6 +74,8 @@ func ValidColumn(column string) bool {
 }
 
 var (
+	// DefaultState holds the default value on creation for the "state" field.
+	DefaultState string
 	// DefaultProof holds the default value on creation for the "proof" field.
 	DefaultProof string
 	// IDValidator is a validator for the "id" field. It is called by the builders before save.
@@ -73,11 +90,6 @@ func ByID(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldID, opts...).ToFunc()
 }
 
-// ByUserID orders the results by the user_id field.
-func ByUserID(opts ...sql.OrderTermOption) OrderOption {
-	return sql.OrderByField(FieldUserID, opts...).ToFunc()
-}
-
 // ByChallenge orders the results by the challenge field.
 func ByChallenge(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldChallenge, opts...).ToFunc()
@@ -88,9 +100,39 @@ func ByName(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldName, opts...).ToFunc()
 }
 
+// ByAddress orders the results by the address field.
+func ByAddress(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldAddress, opts...).ToFunc()
+}
+
+// ByAgent orders the results by the agent field.
+func ByAgent(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldAgent, opts...).ToFunc()
+}
+
+// ByState orders the results by the state field.
+func ByState(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldState, opts...).ToFunc()
+}
+
+// ByUserID orders the results by the user_id field.
+func ByUserID(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldUserID, opts...).ToFunc()
+}
+
 // ByProof orders the results by the proof field.
 func ByProof(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldProof, opts...).ToFunc()
+}
+
+// BySeconds orders the results by the seconds field.
+func BySeconds(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldSeconds, opts...).ToFunc()
+}
+
+// ByPolledAt orders the results by the polled_at field.
+func ByPolledAt(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldPolledAt, opts...).ToFunc()
 }
 
 // ByCreatedAt orders the results by the created_at field.

@@ -65,11 +65,6 @@ func IDContainsFold(id string) predicate.LoginCode {
 	return predicate.LoginCode(sql.FieldContainsFold(FieldID, id))
 }
 
-// UserID applies equality check predicate on the "user_id" field. It's identical to UserIDEQ.
-func UserID(v string) predicate.LoginCode {
-	return predicate.LoginCode(sql.FieldEQ(FieldUserID, v))
-}
-
 // Challenge applies equality check predicate on the "challenge" field. It's identical to ChallengeEQ.
 func Challenge(v string) predicate.LoginCode {
 	return predicate.LoginCode(sql.FieldEQ(FieldChallenge, v))
@@ -80,9 +75,39 @@ func Name(v string) predicate.LoginCode {
 	return predicate.LoginCode(sql.FieldEQ(FieldName, v))
 }
 
+// Address applies equality check predicate on the "address" field. It's identical to AddressEQ.
+func Address(v string) predicate.LoginCode {
+	return predicate.LoginCode(sql.FieldEQ(FieldAddress, v))
+}
+
+// Agent applies equality check predicate on the "agent" field. It's identical to AgentEQ.
+func Agent(v string) predicate.LoginCode {
+	return predicate.LoginCode(sql.FieldEQ(FieldAgent, v))
+}
+
+// State applies equality check predicate on the "state" field. It's identical to StateEQ.
+func State(v string) predicate.LoginCode {
+	return predicate.LoginCode(sql.FieldEQ(FieldState, v))
+}
+
+// UserID applies equality check predicate on the "user_id" field. It's identical to UserIDEQ.
+func UserID(v string) predicate.LoginCode {
+	return predicate.LoginCode(sql.FieldEQ(FieldUserID, v))
+}
+
 // Proof applies equality check predicate on the "proof" field. It's identical to ProofEQ.
 func Proof(v string) predicate.LoginCode {
 	return predicate.LoginCode(sql.FieldEQ(FieldProof, v))
+}
+
+// Seconds applies equality check predicate on the "seconds" field. It's identical to SecondsEQ.
+func Seconds(v int) predicate.LoginCode {
+	return predicate.LoginCode(sql.FieldEQ(FieldSeconds, v))
+}
+
+// PolledAt applies equality check predicate on the "polled_at" field. It's identical to PolledAtEQ.
+func PolledAt(v time.Time) predicate.LoginCode {
+	return predicate.LoginCode(sql.FieldEQ(FieldPolledAt, v))
 }
 
 // CreatedAt applies equality check predicate on the "created_at" field. It's identical to CreatedAtEQ.
@@ -93,71 +118,6 @@ func CreatedAt(v time.Time) predicate.LoginCode {
 // ExpiresAt applies equality check predicate on the "expires_at" field. It's identical to ExpiresAtEQ.
 func ExpiresAt(v time.Time) predicate.LoginCode {
 	return predicate.LoginCode(sql.FieldEQ(FieldExpiresAt, v))
-}
-
-// UserIDEQ applies the EQ predicate on the "user_id" field.
-func UserIDEQ(v string) predicate.LoginCode {
-	return predicate.LoginCode(sql.FieldEQ(FieldUserID, v))
-}
-
-// UserIDNEQ applies the NEQ predicate on the "user_id" field.
-func UserIDNEQ(v string) predicate.LoginCode {
-	return predicate.LoginCode(sql.FieldNEQ(FieldUserID, v))
-}
-
-// UserIDIn applies the In predicate on the "user_id" field.
-func UserIDIn(vs ...string) predicate.LoginCode {
-	return predicate.LoginCode(sql.FieldIn(FieldUserID, vs...))
-}
-
-// UserIDNotIn applies the NotIn predicate on the "user_id" field.
-func UserIDNotIn(vs ...string) predicate.LoginCode {
-	return predicate.LoginCode(sql.FieldNotIn(FieldUserID, vs...))
-}
-
-// UserIDGT applies the GT predicate on the "user_id" field.
-func UserIDGT(v string) predicate.LoginCode {
-	return predicate.LoginCode(sql.FieldGT(FieldUserID, v))
-}
-
-// UserIDGTE applies the GTE predicate on the "user_id" field.
-func UserIDGTE(v string) predicate.LoginCode {
-	return predicate.LoginCode(sql.FieldGTE(FieldUserID, v))
-}
-
-// UserIDLT applies the LT predicate on the "user_id" field.
-func UserIDLT(v string) predicate.LoginCode {
-	return predicate.LoginCode(sql.FieldLT(FieldUserID, v))
-}
-
-// UserIDLTE applies the LTE predicate on the "user_id" field.
-func UserIDLTE(v string) predicate.LoginCode {
-	return predicate.LoginCode(sql.FieldLTE(FieldUserID, v))
-}
-
-// UserIDContains applies the Contains predicate on the "user_id" field.
-func UserIDContains(v string) predicate.LoginCode {
-	return predicate.LoginCode(sql.FieldContains(FieldUserID, v))
-}
-
-// UserIDHasPrefix applies the HasPrefix predicate on the "user_id" field.
-func UserIDHasPrefix(v string) predicate.LoginCode {
-	return predicate.LoginCode(sql.FieldHasPrefix(FieldUserID, v))
-}
-
-// UserIDHasSuffix applies the HasSuffix predicate on the "user_id" field.
-func UserIDHasSuffix(v string) predicate.LoginCode {
-	return predicate.LoginCode(sql.FieldHasSuffix(FieldUserID, v))
-}
-
-// UserIDEqualFold applies the EqualFold predicate on the "user_id" field.
-func UserIDEqualFold(v string) predicate.LoginCode {
-	return predicate.LoginCode(sql.FieldEqualFold(FieldUserID, v))
-}
-
-// UserIDContainsFold applies the ContainsFold predicate on the "user_id" field.
-func UserIDContainsFold(v string) predicate.LoginCode {
-	return predicate.LoginCode(sql.FieldContainsFold(FieldUserID, v))
 }
 
 // ChallengeEQ applies the EQ predicate on the "challenge" field.
@@ -290,6 +250,276 @@ func NameContainsFold(v string) predicate.LoginCode {
 	return predicate.LoginCode(sql.FieldContainsFold(FieldName, v))
 }
 
+// AddressEQ applies the EQ predicate on the "address" field.
+func AddressEQ(v string) predicate.LoginCode {
+	return predicate.LoginCode(sql.FieldEQ(FieldAddress, v))
+}
+
+// AddressNEQ applies the NEQ predicate on the "address" field.
+func AddressNEQ(v string) predicate.LoginCode {
+	return predicate.LoginCode(sql.FieldNEQ(FieldAddress, v))
+}
+
+// AddressIn applies the In predicate on the "address" field.
+func AddressIn(vs ...string) predicate.LoginCode {
+	return predicate.LoginCode(sql.FieldIn(FieldAddress, vs...))
+}
+
+// AddressNotIn applies the NotIn predicate on the "address" field.
+func AddressNotIn(vs ...string) predicate.LoginCode {
+	return predicate.LoginCode(sql.FieldNotIn(FieldAddress, vs...))
+}
+
+// AddressGT applies the GT predicate on the "address" field.
+func AddressGT(v string) predicate.LoginCode {
+	return predicate.LoginCode(sql.FieldGT(FieldAddress, v))
+}
+
+// AddressGTE applies the GTE predicate on the "address" field.
+func AddressGTE(v string) predicate.LoginCode {
+	return predicate.LoginCode(sql.FieldGTE(FieldAddress, v))
+}
+
+// AddressLT applies the LT predicate on the "address" field.
+func AddressLT(v string) predicate.LoginCode {
+	return predicate.LoginCode(sql.FieldLT(FieldAddress, v))
+}
+
+// AddressLTE applies the LTE predicate on the "address" field.
+func AddressLTE(v string) predicate.LoginCode {
+	return predicate.LoginCode(sql.FieldLTE(FieldAddress, v))
+}
+
+// AddressContains applies the Contains predicate on the "address" field.
+func AddressContains(v string) predicate.LoginCode {
+	return predicate.LoginCode(sql.FieldContains(FieldAddress, v))
+}
+
+// AddressHasPrefix applies the HasPrefix predicate on the "address" field.
+func AddressHasPrefix(v string) predicate.LoginCode {
+	return predicate.LoginCode(sql.FieldHasPrefix(FieldAddress, v))
+}
+
+// AddressHasSuffix applies the HasSuffix predicate on the "address" field.
+func AddressHasSuffix(v string) predicate.LoginCode {
+	return predicate.LoginCode(sql.FieldHasSuffix(FieldAddress, v))
+}
+
+// AddressEqualFold applies the EqualFold predicate on the "address" field.
+func AddressEqualFold(v string) predicate.LoginCode {
+	return predicate.LoginCode(sql.FieldEqualFold(FieldAddress, v))
+}
+
+// AddressContainsFold applies the ContainsFold predicate on the "address" field.
+func AddressContainsFold(v string) predicate.LoginCode {
+	return predicate.LoginCode(sql.FieldContainsFold(FieldAddress, v))
+}
+
+// AgentEQ applies the EQ predicate on the "agent" field.
+func AgentEQ(v string) predicate.LoginCode {
+	return predicate.LoginCode(sql.FieldEQ(FieldAgent, v))
+}
+
+// AgentNEQ applies the NEQ predicate on the "agent" field.
+func AgentNEQ(v string) predicate.LoginCode {
+	return predicate.LoginCode(sql.FieldNEQ(FieldAgent, v))
+}
+
+// AgentIn applies the In predicate on the "agent" field.
+func AgentIn(vs ...string) predicate.LoginCode {
+	return predicate.LoginCode(sql.FieldIn(FieldAgent, vs...))
+}
+
+// AgentNotIn applies the NotIn predicate on the "agent" field.
+func AgentNotIn(vs ...string) predicate.LoginCode {
+	return predicate.LoginCode(sql.FieldNotIn(FieldAgent, vs...))
+}
+
+// AgentGT applies the GT predicate on the "agent" field.
+func AgentGT(v string) predicate.LoginCode {
+	return predicate.LoginCode(sql.FieldGT(FieldAgent, v))
+}
+
+// AgentGTE applies the GTE predicate on the "agent" field.
+func AgentGTE(v string) predicate.LoginCode {
+	return predicate.LoginCode(sql.FieldGTE(FieldAgent, v))
+}
+
+// AgentLT applies the LT predicate on the "agent" field.
+func AgentLT(v string) predicate.LoginCode {
+	return predicate.LoginCode(sql.FieldLT(FieldAgent, v))
+}
+
+// AgentLTE applies the LTE predicate on the "agent" field.
+func AgentLTE(v string) predicate.LoginCode {
+	return predicate.LoginCode(sql.FieldLTE(FieldAgent, v))
+}
+
+// AgentContains applies the Contains predicate on the "agent" field.
+func AgentContains(v string) predicate.LoginCode {
+	return predicate.LoginCode(sql.FieldContains(FieldAgent, v))
+}
+
+// AgentHasPrefix applies the HasPrefix predicate on the "agent" field.
+func AgentHasPrefix(v string) predicate.LoginCode {
+	return predicate.LoginCode(sql.FieldHasPrefix(FieldAgent, v))
+}
+
+// AgentHasSuffix applies the HasSuffix predicate on the "agent" field.
+func AgentHasSuffix(v string) predicate.LoginCode {
+	return predicate.LoginCode(sql.FieldHasSuffix(FieldAgent, v))
+}
+
+// AgentEqualFold applies the EqualFold predicate on the "agent" field.
+func AgentEqualFold(v string) predicate.LoginCode {
+	return predicate.LoginCode(sql.FieldEqualFold(FieldAgent, v))
+}
+
+// AgentContainsFold applies the ContainsFold predicate on the "agent" field.
+func AgentContainsFold(v string) predicate.LoginCode {
+	return predicate.LoginCode(sql.FieldContainsFold(FieldAgent, v))
+}
+
+// StateEQ applies the EQ predicate on the "state" field.
+func StateEQ(v string) predicate.LoginCode {
+	return predicate.LoginCode(sql.FieldEQ(FieldState, v))
+}
+
+// StateNEQ applies the NEQ predicate on the "state" field.
+func StateNEQ(v string) predicate.LoginCode {
+	return predicate.LoginCode(sql.FieldNEQ(FieldState, v))
+}
+
+// StateIn applies the In predicate on the "state" field.
+func StateIn(vs ...string) predicate.LoginCode {
+	return predicate.LoginCode(sql.FieldIn(FieldState, vs...))
+}
+
+// StateNotIn applies the NotIn predicate on the "state" field.
+func StateNotIn(vs ...string) predicate.LoginCode {
+	return predicate.LoginCode(sql.FieldNotIn(FieldState, vs...))
+}
+
+// StateGT applies the GT predicate on the "state" field.
+func StateGT(v string) predicate.LoginCode {
+	return predicate.LoginCode(sql.FieldGT(FieldState, v))
+}
+
+// StateGTE applies the GTE predicate on the "state" field.
+func StateGTE(v string) predicate.LoginCode {
+	return predicate.LoginCode(sql.FieldGTE(FieldState, v))
+}
+
+// StateLT applies the LT predicate on the "state" field.
+func StateLT(v string) predicate.LoginCode {
+	return predicate.LoginCode(sql.FieldLT(FieldState, v))
+}
+
+// StateLTE applies the LTE predicate on the "state" field.
+func StateLTE(v string) predicate.LoginCode {
+	return predicate.LoginCode(sql.FieldLTE(FieldState, v))
+}
+
+// StateContains applies the Contains predicate on the "state" field.
+func StateContains(v string) predicate.LoginCode {
+	return predicate.LoginCode(sql.FieldContains(FieldState, v))
+}
+
+// StateHasPrefix applies the HasPrefix predicate on the "state" field.
+func StateHasPrefix(v string) predicate.LoginCode {
+	return predicate.LoginCode(sql.FieldHasPrefix(FieldState, v))
+}
+
+// StateHasSuffix applies the HasSuffix predicate on the "state" field.
+func StateHasSuffix(v string) predicate.LoginCode {
+	return predicate.LoginCode(sql.FieldHasSuffix(FieldState, v))
+}
+
+// StateEqualFold applies the EqualFold predicate on the "state" field.
+func StateEqualFold(v string) predicate.LoginCode {
+	return predicate.LoginCode(sql.FieldEqualFold(FieldState, v))
+}
+
+// StateContainsFold applies the ContainsFold predicate on the "state" field.
+func StateContainsFold(v string) predicate.LoginCode {
+	return predicate.LoginCode(sql.FieldContainsFold(FieldState, v))
+}
+
+// UserIDEQ applies the EQ predicate on the "user_id" field.
+func UserIDEQ(v string) predicate.LoginCode {
+	return predicate.LoginCode(sql.FieldEQ(FieldUserID, v))
+}
+
+// UserIDNEQ applies the NEQ predicate on the "user_id" field.
+func UserIDNEQ(v string) predicate.LoginCode {
+	return predicate.LoginCode(sql.FieldNEQ(FieldUserID, v))
+}
+
+// UserIDIn applies the In predicate on the "user_id" field.
+func UserIDIn(vs ...string) predicate.LoginCode {
+	return predicate.LoginCode(sql.FieldIn(FieldUserID, vs...))
+}
+
+// UserIDNotIn applies the NotIn predicate on the "user_id" field.
+func UserIDNotIn(vs ...string) predicate.LoginCode {
+	return predicate.LoginCode(sql.FieldNotIn(FieldUserID, vs...))
+}
+
+// UserIDGT applies the GT predicate on the "user_id" field.
+func UserIDGT(v string) predicate.LoginCode {
+	return predicate.LoginCode(sql.FieldGT(FieldUserID, v))
+}
+
+// UserIDGTE applies the GTE predicate on the "user_id" field.
+func UserIDGTE(v string) predicate.LoginCode {
+	return predicate.LoginCode(sql.FieldGTE(FieldUserID, v))
+}
+
+// UserIDLT applies the LT predicate on the "user_id" field.
+func UserIDLT(v string) predicate.LoginCode {
+	return predicate.LoginCode(sql.FieldLT(FieldUserID, v))
+}
+
+// UserIDLTE applies the LTE predicate on the "user_id" field.
+func UserIDLTE(v string) predicate.LoginCode {
+	return predicate.LoginCode(sql.FieldLTE(FieldUserID, v))
+}
+
+// UserIDContains applies the Contains predicate on the "user_id" field.
+func UserIDContains(v string) predicate.LoginCode {
+	return predicate.LoginCode(sql.FieldContains(FieldUserID, v))
+}
+
+// UserIDHasPrefix applies the HasPrefix predicate on the "user_id" field.
+func UserIDHasPrefix(v string) predicate.LoginCode {
+	return predicate.LoginCode(sql.FieldHasPrefix(FieldUserID, v))
+}
+
+// UserIDHasSuffix applies the HasSuffix predicate on the "user_id" field.
+func UserIDHasSuffix(v string) predicate.LoginCode {
+	return predicate.LoginCode(sql.FieldHasSuffix(FieldUserID, v))
+}
+
+// UserIDIsNil applies the IsNil predicate on the "user_id" field.
+func UserIDIsNil() predicate.LoginCode {
+	return predicate.LoginCode(sql.FieldIsNull(FieldUserID))
+}
+
+// UserIDNotNil applies the NotNil predicate on the "user_id" field.
+func UserIDNotNil() predicate.LoginCode {
+	return predicate.LoginCode(sql.FieldNotNull(FieldUserID))
+}
+
+// UserIDEqualFold applies the EqualFold predicate on the "user_id" field.
+func UserIDEqualFold(v string) predicate.LoginCode {
+	return predicate.LoginCode(sql.FieldEqualFold(FieldUserID, v))
+}
+
+// UserIDContainsFold applies the ContainsFold predicate on the "user_id" field.
+func UserIDContainsFold(v string) predicate.LoginCode {
+	return predicate.LoginCode(sql.FieldContainsFold(FieldUserID, v))
+}
+
 // ProofEQ applies the EQ predicate on the "proof" field.
 func ProofEQ(v string) predicate.LoginCode {
 	return predicate.LoginCode(sql.FieldEQ(FieldProof, v))
@@ -353,6 +583,96 @@ func ProofEqualFold(v string) predicate.LoginCode {
 // ProofContainsFold applies the ContainsFold predicate on the "proof" field.
 func ProofContainsFold(v string) predicate.LoginCode {
 	return predicate.LoginCode(sql.FieldContainsFold(FieldProof, v))
+}
+
+// SecondsEQ applies the EQ predicate on the "seconds" field.
+func SecondsEQ(v int) predicate.LoginCode {
+	return predicate.LoginCode(sql.FieldEQ(FieldSeconds, v))
+}
+
+// SecondsNEQ applies the NEQ predicate on the "seconds" field.
+func SecondsNEQ(v int) predicate.LoginCode {
+	return predicate.LoginCode(sql.FieldNEQ(FieldSeconds, v))
+}
+
+// SecondsIn applies the In predicate on the "seconds" field.
+func SecondsIn(vs ...int) predicate.LoginCode {
+	return predicate.LoginCode(sql.FieldIn(FieldSeconds, vs...))
+}
+
+// SecondsNotIn applies the NotIn predicate on the "seconds" field.
+func SecondsNotIn(vs ...int) predicate.LoginCode {
+	return predicate.LoginCode(sql.FieldNotIn(FieldSeconds, vs...))
+}
+
+// SecondsGT applies the GT predicate on the "seconds" field.
+func SecondsGT(v int) predicate.LoginCode {
+	return predicate.LoginCode(sql.FieldGT(FieldSeconds, v))
+}
+
+// SecondsGTE applies the GTE predicate on the "seconds" field.
+func SecondsGTE(v int) predicate.LoginCode {
+	return predicate.LoginCode(sql.FieldGTE(FieldSeconds, v))
+}
+
+// SecondsLT applies the LT predicate on the "seconds" field.
+func SecondsLT(v int) predicate.LoginCode {
+	return predicate.LoginCode(sql.FieldLT(FieldSeconds, v))
+}
+
+// SecondsLTE applies the LTE predicate on the "seconds" field.
+func SecondsLTE(v int) predicate.LoginCode {
+	return predicate.LoginCode(sql.FieldLTE(FieldSeconds, v))
+}
+
+// PolledAtEQ applies the EQ predicate on the "polled_at" field.
+func PolledAtEQ(v time.Time) predicate.LoginCode {
+	return predicate.LoginCode(sql.FieldEQ(FieldPolledAt, v))
+}
+
+// PolledAtNEQ applies the NEQ predicate on the "polled_at" field.
+func PolledAtNEQ(v time.Time) predicate.LoginCode {
+	return predicate.LoginCode(sql.FieldNEQ(FieldPolledAt, v))
+}
+
+// PolledAtIn applies the In predicate on the "polled_at" field.
+func PolledAtIn(vs ...time.Time) predicate.LoginCode {
+	return predicate.LoginCode(sql.FieldIn(FieldPolledAt, vs...))
+}
+
+// PolledAtNotIn applies the NotIn predicate on the "polled_at" field.
+func PolledAtNotIn(vs ...time.Time) predicate.LoginCode {
+	return predicate.LoginCode(sql.FieldNotIn(FieldPolledAt, vs...))
+}
+
+// PolledAtGT applies the GT predicate on the "polled_at" field.
+func PolledAtGT(v time.Time) predicate.LoginCode {
+	return predicate.LoginCode(sql.FieldGT(FieldPolledAt, v))
+}
+
+// PolledAtGTE applies the GTE predicate on the "polled_at" field.
+func PolledAtGTE(v time.Time) predicate.LoginCode {
+	return predicate.LoginCode(sql.FieldGTE(FieldPolledAt, v))
+}
+
+// PolledAtLT applies the LT predicate on the "polled_at" field.
+func PolledAtLT(v time.Time) predicate.LoginCode {
+	return predicate.LoginCode(sql.FieldLT(FieldPolledAt, v))
+}
+
+// PolledAtLTE applies the LTE predicate on the "polled_at" field.
+func PolledAtLTE(v time.Time) predicate.LoginCode {
+	return predicate.LoginCode(sql.FieldLTE(FieldPolledAt, v))
+}
+
+// PolledAtIsNil applies the IsNil predicate on the "polled_at" field.
+func PolledAtIsNil() predicate.LoginCode {
+	return predicate.LoginCode(sql.FieldIsNull(FieldPolledAt))
+}
+
+// PolledAtNotNil applies the NotNil predicate on the "polled_at" field.
+func PolledAtNotNil() predicate.LoginCode {
+	return predicate.LoginCode(sql.FieldNotNull(FieldPolledAt))
 }
 
 // CreatedAtEQ applies the EQ predicate on the "created_at" field.

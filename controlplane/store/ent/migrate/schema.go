@@ -400,10 +400,15 @@ var (
 		{Name: "id", Type: field.TypeString, SchemaType: map[string]string{"postgres": "text", "sqlite3": "text"}},
 		{Name: "challenge", Type: field.TypeString, SchemaType: map[string]string{"postgres": "text", "sqlite3": "text"}},
 		{Name: "name", Type: field.TypeString, SchemaType: map[string]string{"postgres": "text", "sqlite3": "text"}},
+		{Name: "address", Type: field.TypeString, SchemaType: map[string]string{"postgres": "text", "sqlite3": "text"}},
+		{Name: "agent", Type: field.TypeString, SchemaType: map[string]string{"postgres": "text", "sqlite3": "text"}},
+		{Name: "state", Type: field.TypeString, Default: "waiting", SchemaType: map[string]string{"postgres": "text", "sqlite3": "text"}},
 		{Name: "proof", Type: field.TypeString, Default: "", SchemaType: map[string]string{"postgres": "text", "sqlite3": "text"}},
+		{Name: "seconds", Type: field.TypeInt},
+		{Name: "polled_at", Type: field.TypeTime, Nullable: true, SchemaType: map[string]string{"postgres": "timestamptz"}},
 		{Name: "created_at", Type: field.TypeTime, SchemaType: map[string]string{"postgres": "timestamptz"}},
 		{Name: "expires_at", Type: field.TypeTime, SchemaType: map[string]string{"postgres": "timestamptz"}},
-		{Name: "user_id", Type: field.TypeString, SchemaType: map[string]string{"postgres": "text", "sqlite3": "text"}},
+		{Name: "user_id", Type: field.TypeString, Nullable: true, SchemaType: map[string]string{"postgres": "text", "sqlite3": "text"}},
 	}
 	// LoginCodesTable holds the schema information for the "login_codes" table.
 	LoginCodesTable = &schema.Table{
@@ -413,21 +418,26 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "login_codes_users_user",
-				Columns:    []*schema.Column{LoginCodesColumns[6]},
+				Columns:    []*schema.Column{LoginCodesColumns[11]},
 				RefColumns: []*schema.Column{UsersColumns[0]},
 				OnDelete:   schema.Cascade,
 			},
 		},
 		Indexes: []*schema.Index{
 			{
+				Name:    "logincode_challenge",
+				Unique:  true,
+				Columns: []*schema.Column{LoginCodesColumns[1]},
+			},
+			{
 				Name:    "logincode_expires_at",
 				Unique:  false,
-				Columns: []*schema.Column{LoginCodesColumns[5]},
+				Columns: []*schema.Column{LoginCodesColumns[10]},
 			},
 			{
 				Name:    "logincode_user_id",
 				Unique:  false,
-				Columns: []*schema.Column{LoginCodesColumns[6]},
+				Columns: []*schema.Column{LoginCodesColumns[11]},
 			},
 		},
 	}
@@ -944,6 +954,10 @@ func init() {
 		"invitations_kind": "kind in ('regional', 'private')",
 	}
 	LoginCodesTable.ForeignKeys[0].RefTable = UsersTable
+	LoginCodesTable.Annotation = &entsql.Annotation{}
+	LoginCodesTable.Annotation.Checks = map[string]string{
+		"login_codes_state": "state in ('waiting', 'allowed', 'refused')",
+	}
 	ObjectsTable.ForeignKeys[0].RefTable = WorkspacesTable
 	ObjectsTable.Annotation = &entsql.Annotation{}
 	ObjectsTable.Annotation.Checks = map[string]string{

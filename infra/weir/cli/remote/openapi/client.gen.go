@@ -562,6 +562,69 @@ type DestinationSummary struct {
 	Type   string `json:"type"`
 }
 
+// DeviceCode defines model for DeviceCode.
+type DeviceCode struct {
+	DeviceCode string `json:"deviceCode"`
+}
+
+// DeviceLogin defines model for DeviceLogin.
+type DeviceLogin struct {
+	// Address That it asked from
+	Address string `json:"address,omitempty"`
+
+	// Agent The program, as it names itself
+	Agent     string    `json:"agent,omitempty"`
+	CreatedAt time.Time `json:"createdAt"`
+
+	// Device Where the program says that it runs
+	Device    string    `json:"device"`
+	ExpiresAt time.Time `json:"expiresAt"`
+
+	// Token The name of the token that it will get
+	Token string `json:"token"`
+}
+
+// DeviceLoginBegin defines model for DeviceLoginBegin.
+type DeviceLoginBegin struct {
+	// Device Where the program runs, such as ann@laptop: printable ASCII, 80 bytes at most
+	Device string `json:"device"`
+}
+
+// DeviceLoginBegun defines model for DeviceLoginBegun.
+type DeviceLoginBegun struct {
+	// DeviceCode Secret: it opens the token
+	DeviceCode string `json:"deviceCode"`
+
+	// ExpiresIn Seconds
+	ExpiresIn uint64 `json:"expiresIn"`
+
+	// Interval Seconds between two questions for the token, at least
+	Interval uint64 `json:"interval"`
+
+	// UserCode What the person compares or types, such as WDJB-MJHT
+	UserCode string `json:"userCode"`
+
+	// VerificationURI The page where the person types the user code
+	VerificationURI string `json:"verificationUri"`
+
+	// VerificationURIComplete The same page with the user code
+	VerificationURIComplete string `json:"verificationUriComplete"`
+}
+
+// DeviceToken defines model for DeviceToken.
+type DeviceToken struct {
+	// Email The person's
+	Email     string    `json:"email"`
+	ExpiresAt time.Time `json:"expiresAt"`
+	ID        string    `json:"id"`
+
+	// Name "login by" and the device; it takes the place of a token of the person's that has this name
+	Name string `json:"name"`
+
+	// Token Shown this once
+	Token string `json:"token"`
+}
+
 // Difference defines model for Difference.
 type Difference struct {
 	Changes []Change `json:"changes"`
@@ -1735,6 +1798,12 @@ type AcceptInvitationJSONRequestBody = InvitationUse
 // LoginJSONRequestBody defines body for Login for application/json ContentType.
 type LoginJSONRequestBody = Login
 
+// BeginDeviceLoginJSONRequestBody defines body for BeginDeviceLogin for application/json ContentType.
+type BeginDeviceLoginJSONRequestBody = DeviceLoginBegin
+
+// FinishDeviceLoginJSONRequestBody defines body for FinishDeviceLogin for application/json ContentType.
+type FinishDeviceLoginJSONRequestBody = DeviceCode
+
 // EnrolAuthenticatorJSONRequestBody defines body for EnrolAuthenticator for application/json ContentType.
 type EnrolAuthenticatorJSONRequestBody = AccountProof
 
@@ -1916,6 +1985,18 @@ func (API) Login(body LoginJSONRequestBody) Call[Person] {
 	return c
 }
 
+// BeginDeviceLogin is POST /api/v1/login/device: Begin the sign-in of a program through a person's browser (RFC 8628); the codes are good for ten minutes.
+func (API) BeginDeviceLogin(body BeginDeviceLoginJSONRequestBody) Call[DeviceLoginBegun] {
+	c := Call[DeviceLoginBegun]{Method: "POST", Path: "/api/v1/login/device", Body: body}
+	return c
+}
+
+// FinishDeviceLogin is POST /api/v1/login/device/token: Get the token of a program that a person let in, once; before, a problem authorization_pending, slow_down, access_denied or expired_token.
+func (API) FinishDeviceLogin(body FinishDeviceLoginJSONRequestBody) Call[DeviceToken] {
+	c := Call[DeviceToken]{Method: "POST", Path: "/api/v1/login/device/token", Body: body}
+	return c
+}
+
 // Logout is POST /api/v1/logout: End the session.
 func (API) Logout() Call[None] {
 	c := Call[None]{Method: "POST", Path: "/api/v1/logout"}
@@ -1955,6 +2036,27 @@ func (API) CreateRecoveryCodes(body CreateRecoveryCodesJSONRequestBody) Call[Rec
 // RemoveAuthenticator is POST /api/v1/me/authenticator/remove: Have sign-ins ask for no code any more.
 func (API) RemoveAuthenticator(body RemoveAuthenticatorJSONRequestBody) Call[None] {
 	c := Call[None]{Method: "POST", Path: "/api/v1/me/authenticator/remove", Body: body}
+	return c
+}
+
+// DeviceLogin is GET /api/v1/me/device-logins/{code}: The program that waits with a user code to be let in; for a person with a session, who may guess a few times.
+func (API) DeviceLogin(code string) Call[DeviceLogin] {
+	c := Call[DeviceLogin]{Method: "GET", Path: "/api/v1/me/device-logins/%s"}
+	c.Path = fmt.Sprintf(c.Path, url.PathEscape(fmt.Sprint(code)))
+	return c
+}
+
+// AllowDeviceLogin is POST /api/v1/me/device-logins/{code}/allow: Let a program in as the caller, with an API token of its own; for a person with a session.
+func (API) AllowDeviceLogin(code string) Call[None] {
+	c := Call[None]{Method: "POST", Path: "/api/v1/me/device-logins/%s/allow"}
+	c.Path = fmt.Sprintf(c.Path, url.PathEscape(fmt.Sprint(code)))
+	return c
+}
+
+// RefuseDeviceLogin is POST /api/v1/me/device-logins/{code}/refuse: Refuse a program that waits to be let in; for a person with a session.
+func (API) RefuseDeviceLogin(code string) Call[None] {
+	c := Call[None]{Method: "POST", Path: "/api/v1/me/device-logins/%s/refuse"}
+	c.Path = fmt.Sprintf(c.Path, url.PathEscape(fmt.Sprint(code)))
 	return c
 }
 
