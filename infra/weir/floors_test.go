@@ -231,6 +231,7 @@ var floors = []floor{
 	{[]string{"weir/infra/weir/cli/source"}, []string{"weir/shared/*", "weir/infra/weir/cli/console", "weir/infra/weir/cli/manifest", "weir/dataplane/pull", "weir/dataplane/pull/api", "weir/dataplane/pull/try"}},
 	{[]string{"weir/infra/weir/cli/destination"}, []string{"weir/shared/*", "weir/infra/weir/cli/console", "weir/infra/weir/cli/manifest", "weir/infra/weir/cli/remote", "weir/dataplane", "weir/dataplane/destination/cases"}},
 	{[]string{"weir/infra/weir/cli/account"}, []string{"weir/shared/*", "weir/infra/weir/cli/console", "weir/infra/weir/cli/remote/accounts"}},
+	{[]string{"weir/infra/weir/cli/signin"}, []string{"weir/shared/*", "weir/infra/weir/cli/console", "weir/infra/weir/cli/remote", "weir/infra/weir/cli/remote/accounts"}},
 	{[]string{"weir/infra/weir/cli/remote/accounts"}, []string{"weir/shared/fault", "weir/infra/weir/cli/remote", "weir/infra/weir/cli/remote/openapi"}},
 	{[]string{"weir/infra/weir/cli/apply"}, []string{"weir/shared/*", "weir/infra/weir/cli/console", "weir/infra/weir/cli/manifest", "weir/infra/weir/cli/preview", "weir/infra/weir/cli/remote", "weir/infra/weir/cli/remote/policies", "weir/infra/weir/cli/remote/tenants", "weir/infra/weir/cli/remote/approval", "weir/infra/weir/cli/seal"}},
 	{[]string{"weir/infra/weir/cli/policies"}, []string{"weir/shared/*", "weir/controlplane/policy/own", "weir/infra/weir/cli/apply", "weir/infra/weir/cli/console", "weir/infra/weir/cli/remote", "weir/infra/weir/cli/remote/policies"}},

@@ -10,6 +10,8 @@ import { keys } from "./queries";
 
 const AcceptPage = lazy(() => import("./pages/invitation/accept-page").then((m) => ({ default: m.AcceptPage })));
 
+const DevicePage = lazy(() => import("./pages/device/device-page").then((m) => ({ default: m.DevicePage })));
+
 const ResetPage = lazy(() => import("./pages/account/reset-page").then((m) => ({ default: m.ResetPage })));
 
 const retryEvery = 3000; // ms, while the control plane does not answer
@@ -32,6 +34,12 @@ export function App() {
     return (
       <Suspense fallback={null}>
         <ResetPage />
+      </Suspense>
+    );
+  if (session.data && location.pathname === "/device")
+    return (
+      <Suspense fallback={null}>
+        <DevicePage email={session.data.email} />
       </Suspense>
     );
   if (session.data) return <SignedIn me={session.data} />;

@@ -5,9 +5,11 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 // accounts answers what commands about one's own account ask, of an account whose
@@ -33,6 +35,12 @@ func (a *accounts) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case r.URL.Path == "/api/v1/login":
 		http.SetCookie(w, &http.Cookie{Name: "weir_session", Value: "s"})
 		_, _ = io.WriteString(w, `{"email":"ann@example.com","role":"owner"}`)
+	case r.URL.Path == "/api/v1/login/device":
+		_, _ = fmt.Fprintf(w, `{"deviceCode":"secret code","userCode":"WDJB-MJHT","verificationUri":"http://%[1]s/device","verificationUriComplete":"http://%[1]s/device?code=WDJB-MJHT","expiresIn":600,"interval":1}`, r.Host)
+	case r.URL.Path == "/api/v1/login/device/token":
+		_, _ = io.WriteString(w, `{"id":"tok_b","name":"login by x","token":"weir_browser","expiresAt":"2026-05-01T00:00:00Z","email":"ann@example.com"}`)
+	case r.URL.Path == "/api/v1/me":
+		_, _ = io.WriteString(w, `{"email":"ci","role":"editor","kind":"token"}`)
 	case r.URL.Path == "/api/v1/me/tokens" && r.Method == http.MethodPost:
 		_, _ = io.WriteString(w, `{"token":"weir_x","id":"tok_x"}`)
 	case r.URL.Path == "/api/v1/me/authenticator" && r.Method == http.MethodPost:
@@ -85,4 +93,52 @@ func TestAccountsAreLookedAfter(t *testing.T) {
 	s.in = "wrong\n"
 	s.fails(1, []string{"the e-mail address or the password is wrong"}, "login", "--email", "ann@example.com", "--control", server.URL)
 	s.fails(2, []string{"--all"}, "session", "revoke")
+}
+
+func TestPeopleSignInThroughABrowser(t *testing.T) {
+	t.Parallel()
+	a := &accounts{}
+	server := httptest.NewServer(a)
+	t.Cleanup(server.Close)
+	s := &shell{t: t, dir: t.TempDir(), env: map[string]string{"USER": "ann"}}
+	opened := s.dir + "/opened"
+	browser := s.file("browser", "#!/bin/sh\nprintf %s \"$1\" > "+opened+".part && mv "+opened+".part "+opened+"\n")
+	if err := os.Chmod(browser, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	s.env["WEIR_CONTEXTS"], s.env["BROWSER"] = s.dir+"/contexts.json", browser
+	code, out, notes := s.run("login", "--control", server.URL, "--name", "here")
+	if code != 0 || !strings.Contains(out, "signed in to "+server.URL+" as ann@example.com until 2026-05-01; context here") {
+		t.Fatalf("exit %d\n%s%s", code, out, notes)
+	}
+	page := server.URL + "/device?code=WDJB-MJHT"
+	if !strings.Contains(notes, page) || !strings.Contains(notes, "WDJB-MJHT") || strings.Contains(out+notes, "secret code") || strings.Contains(out+notes, "weir_browser") {
+		t.Errorf("it says:\n%s%s", out, notes)
+	}
+	for n := 0; ; n++ { // the browser goes on by itself
+		if text, err := os.ReadFile(opened); err == nil {
+			if string(text) != page {
+				t.Errorf("the browser opens %s, want %s", text, page)
+			}
+			break
+		}
+		if n == 6000 {
+			t.Fatal("no browser was opened in a minute")
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	if !a.said(`POST /api/v1/login/device {"device":"ann@`) || !a.said(`POST /api/v1/login/device/token {"deviceCode":"secret code"}`) {
+		t.Errorf("the calls are %v", a.calls)
+	}
+	kept, err := os.ReadFile(s.env["WEIR_CONTEXTS"])
+	if err != nil || !strings.Contains(string(kept), "weir_browser") || !strings.Contains(string(kept), "tok_b") {
+		t.Errorf("the contexts are %s, %v", kept, err)
+	}
+
+	s.in = "weir_made_before\n"
+	if out := s.must("login", "--control", server.URL, "--name", "ci", "--with-token"); !strings.Contains(out, "as token ci; context ci") {
+		t.Errorf("with a token: %s", out)
+	}
+	s.fails(2, []string{"--with-token and --email"}, "login", "--control", server.URL, "--with-token", "--email", "a@b.c")
+	s.fails(1, []string{"'weir login' did not make"}, "logout")
 }

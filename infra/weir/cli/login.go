@@ -3,8 +3,6 @@ package cli
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"maps"
 	"net/url"
@@ -18,6 +16,7 @@ import (
 	"weir/infra/weir/cli/console"
 	"weir/infra/weir/cli/remote"
 	"weir/infra/weir/cli/remote/accounts"
+	"weir/infra/weir/cli/signin"
 	"weir/shared/command"
 	"weir/shared/fault"
 )
@@ -25,69 +24,113 @@ import (
 func newLogin(shell *console.Console) *cobra.Command {
 	k := invocation{shell}
 	var control, email, name string
+	var noOpen, withToken bool
 	cmd := &cobra.Command{
 		Use:   "login --control URL",
 		Short: "Sign in to a control plane, for the commands that follow",
-		Long: `Asks for e-mail address and password, exchanges them for an API token with the
-same role, and keeps that as a context in weir/contexts.json of your configuration
-folder (mode 0600; WEIR_CONTEXTS names another file). Commands use the current
-context where nothing else names a control plane. The token is good for 90 days;
-signing in again replaces it, 'weir logout' ends it. Where the input is no terminal
-the password is its first line, and a one-time code, where the account has an
-authenticator, its second.`,
+		Long: `Shows an address and a code, opens the address in a browser where there is one, and
+waits until somebody who is signed in there allows it. The browser may be on another
+machine. With --email it asks for a password instead: where the input is no terminal that
+is its first line, and a one-time code, where the account has an authenticator, its second.
+With --with-token it takes an API token from the first line of the input.
+
+What comes of it is an API token with the person's roles, which is kept as a context in
+weir/contexts.json of your configuration folder (mode 0600; WEIR_CONTEXTS names another
+file). Commands use the current context where nothing else names a control plane. The
+token is good for 90 days and stands among the person's tokens in the console; signing in
+again replaces it, 'weir logout' ends it. BROWSER names a browser to open.`,
 		Example: `  weir login --control https://weir.example.com
-  weir login --control http://127.0.0.1:8080 --email admin@localhost < password.txt`,
+  weir login --control http://127.0.0.1:8080 --email admin@localhost < password.txt
+  weir login --control https://weir.example.com --with-token < token.txt`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			u, err := url.Parse(control)
 			if err != nil || u.Host == "" {
 				return command.Usage("--control %q is no URL; it looks like https://weir.example.com", control)
 			}
-			if name == "" {
-				name = u.Host
+			if withToken && email != "" {
+				return command.Usage("--with-token and --email are two ways to sign in; give one")
 			}
+			name = cmp.Or(name, u.Host)
 			contexts, err := k.Contexts()
 			if err != nil {
 				return err
 			}
-			email, password, err := k.credentials(email)
+			var made console.Context
+			var as string
+			switch {
+			case withToken:
+				made, as, err = k.byToken(cmd.Context(), control)
+			case email != "":
+				made, as, err = k.byPassword(cmd.Context(), control, email, k.device(name))
+			default:
+				made, as, err = k.byBrowser(cmd.Context(), control, k.device(name), !noOpen)
+			}
 			if err != nil {
 				return err
 			}
-			signed, err := k.signIn(cmd.Context(), control, email, password, k.tokenName(email, name))
-			if err != nil {
-				return err
-			}
-			contexts.Contexts[name] = console.Context{Control: strings.TrimRight(control, "/"), Token: signed.Token, TokenID: signed.ID}
-			contexts.Current = name
+			made.Control = strings.TrimRight(control, "/")
+			contexts.Contexts[name], contexts.Current = made, name
 			if err := contexts.Write(); err != nil {
 				return err
 			}
-			k.Say("signed in to %s as %s (%s) until %s; context %s", command.Clean(control), command.Clean(email), command.Clean(signed.Role),
-				time.Now().Add(remote.SignedInFor).Format(time.DateOnly), command.Clean(name))
+			k.Say("signed in to %s as %s; context %s", command.Clean(control), command.Clean(as), command.Clean(name))
 			return nil
 		},
 	}
 	cmd.Flags().StringVar(&control, "control", "", "URL of the control plane")
-	cmd.Flags().StringVar(&email, "email", "", "e-mail address (else it is asked for)")
+	cmd.Flags().StringVar(&email, "email", "", "sign in with the password of this e-mail address, not in a browser")
+	cmd.Flags().BoolVar(&withToken, "with-token", false, "take an API token from the first line of the input")
+	cmd.Flags().BoolVar(&noOpen, "no-open", false, "open no browser, only show the address")
 	cmd.Flags().StringVar(&name, "name", "", "name of the context (default: the control plane's host)")
 	_ = cmd.MarkFlagRequired("control")
 	return cmd
 }
 
-// longestToken is how many bytes the name of an API token may have.
-const longestToken = 100
-
-// tokenName names the token of a sign-in, the same whenever it is repeated: by person,
-// user, host and context.
-func (k invocation) tokenName(email, context string) string {
+// device says where this program runs, for a context.
+func (k invocation) device(context string) string {
 	user, _ := k.Env("USER")
 	host, _ := os.Hostname()
-	name := fmt.Sprintf("login of %s by %s@%s, context %s", email, cmp.Or(user, "unknown"), cmp.Or(host, "unknown"), context)
-	if len(name) > longestToken {
-		sum := sha256.Sum256([]byte(name))
-		name = strings.ToValidUTF8(name[:longestToken-9], "") + " " + hex.EncodeToString(sum[:4])
+	return signin.Device(cmp.Or(user, "unknown"), cmp.Or(host, "unknown"), context)
+}
+
+// byBrowser signs in through a browser. as says who is signed in, and until when.
+func (k invocation) byBrowser(ctx context.Context, control, device string, open bool) (c console.Context, as string, err error) {
+	got, err := signin.Browser(ctx, k.Console, control, device, open)
+	return console.Context{Token: got.Token, TokenID: got.ID}, fmt.Sprintf("%s until %s", got.Email, got.ExpiresAt.Format(time.DateOnly)), err
+}
+
+// byPassword signs in with a password, and asks for a one-time code where the account has
+// an authenticator.
+func (k invocation) byPassword(ctx context.Context, control, email, device string) (c console.Context, as string, err error) {
+	password, err := k.Secret("password")
+	if err != nil {
+		return c, "", err
 	}
-	return name
+	token := "login by " + device // as that of a sign-in through a browser
+	signed, err := remote.SignIn(ctx, control, email, password, "", token)
+	if accounts.AsksForCode(err) {
+		code, wrong := k.Secret("one-time or recovery code")
+		if wrong != nil {
+			return c, "", wrong
+		}
+		signed, err = remote.SignIn(ctx, control, email, password, code, token)
+	}
+	return console.Context{Token: signed.Token, TokenID: signed.ID}, fmt.Sprintf("%s (%s) until %s", email, signed.Role, time.Now().Add(remote.SignedInFor).Format(time.DateOnly)), err
+}
+
+// byToken takes a token that somebody made, once the control plane knows it.
+func (k invocation) byToken(ctx context.Context, control string) (c console.Context, as string, err error) {
+	token, err := k.Secret("API token")
+	if err != nil {
+		return c, "", err
+	}
+	token = strings.TrimSpace(token)
+	asked, err := remote.NewControl(control, token)
+	if err != nil {
+		return c, "", err
+	}
+	me, err := accounts.Me(ctx, asked)
+	return console.Context{Token: token}, "token " + me.Email, err
 }
 
 func newLogout(shell *console.Console) *cobra.Command {
@@ -111,7 +154,7 @@ func newLogout(shell *console.Console) *cobra.Command {
 			case !there:
 				return fault.New(fault.Missing, "there is no context %s; %s", name, console.ThereAre("contexts", slices.Sorted(maps.Keys(contexts.Contexts)), func(s string) string { return s }))
 			case c.TokenID == "":
-				return fault.New(fault.Invalid, "context %s is of an older version, which did not note its token; see weir token list, then weir token revoke and weir context remove %s", name, name)
+				return fault.New(fault.Invalid, "context %s has a token that 'weir login' did not make; forget it with weir context remove %s, and revoke the token where it was made", name, name)
 			}
 			control, err := remote.NewControl(c.Control, c.Token)
 			if err != nil {
@@ -133,37 +176,6 @@ func newLogout(shell *console.Console) *cobra.Command {
 	}
 	cmd.Flags().StringVar(&name, "name", "", "name of the context (default: the current one)")
 	return cmd
-}
-
-// credentials asks on a terminal, else reads the password from the first line of
-// the input.
-func (k invocation) credentials(email string) (string, string, error) {
-	if email == "" {
-		if !k.Asks() {
-			return "", "", command.Usage("--email is needed where the input is no terminal")
-		}
-		line, err := k.Line("e-mail address")
-		if err != nil {
-			return "", "", err
-		}
-		email = strings.TrimSpace(line)
-	}
-	password, err := k.Secret("password")
-	return email, password, err
-}
-
-// signIn signs a person in, and asks for a one-time code where the account has an
-// authenticator.
-func (k invocation) signIn(ctx context.Context, control, email, password, token string) (remote.Signed, error) {
-	signed, err := remote.SignIn(ctx, control, email, password, "", token)
-	if !accounts.AsksForCode(err) {
-		return signed, err
-	}
-	code, err := k.Secret("one-time or recovery code")
-	if err != nil {
-		return remote.Signed{}, err
-	}
-	return remote.SignIn(ctx, control, email, password, code, token)
 }
 
 func newContext(shell *console.Console) *cobra.Command {

@@ -131,7 +131,7 @@ func (k invocation) acceptInvitation() *cobra.Command {
 there is none yet, the account is made with it, 12 characters at least. Where the
 input is no terminal the password is its first line.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			_, password, err := k.credentials("-")
+			password, err := k.Secret("password")
 			if err != nil {
 				return err
 			}

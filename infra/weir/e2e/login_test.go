@@ -88,7 +88,7 @@ func TestAFreshControlPlaneLeadsToTheFirstEvent(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.token = kept.Contexts["home"].Token
-	if code, own := r.asks("GET", "/api/v1/me/tokens", ""); code != 200 || strings.Count(own, "login of ") != 1 || !strings.Contains(own, "context home") || !strings.Contains(own, "expiresAt") {
+	if code, own := r.asks("GET", "/api/v1/me/tokens", ""); code != 200 || strings.Count(own, "login by ") != 1 || !strings.Contains(own, "context home") || !strings.Contains(own, "expiresAt") {
 		t.Errorf("after two sign-ins from one place the tokens are %d %s", code, own)
 	}
 	run(t, 0, "", "logout")

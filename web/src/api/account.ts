@@ -78,3 +78,21 @@ export async function ownTokens(signal: AbortSignal): Promise<OwnToken[]> {
 export async function revokeOwnToken(id: string): Promise<void> {
   await done(http.DELETE("/api/v1/me/tokens/{id}", { params: { path: { id } } }));
 }
+
+/** A program that waits for a person to let it in. */
+export type DeviceLogin = components["schemas"]["DeviceLogin"];
+
+/** The program that waits with a code; a Problem of status 404 when none does. */
+export async function deviceLogin(code: string): Promise<DeviceLogin> {
+  return await settle(http.GET("/api/v1/me/device-logins/{code}", { params: { path: { code } } }));
+}
+
+/** Lets the program that waits with a code in as the caller, or refuses it. */
+export async function decideDevice(code: string, allow: boolean): Promise<void> {
+  const params = { path: { code } };
+  await done(
+    allow
+      ? http.POST("/api/v1/me/device-logins/{code}/allow", { params })
+      : http.POST("/api/v1/me/device-logins/{code}/refuse", { params }),
+  );
+}

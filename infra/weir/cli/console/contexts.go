@@ -26,7 +26,7 @@ type Contexts struct {
 type Context struct {
 	Control string `json:"control"`
 	Token   string `json:"token"`
-	TokenID string `json:"tokenId,omitempty"` // empty in contexts of older versions
+	TokenID string `json:"tokenId,omitempty"` // empty of a token that 'weir login' did not make
 }
 
 // Contexts reads the file that WEIR_CONTEXTS names, else weir/contexts.json in the

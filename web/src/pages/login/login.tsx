@@ -59,13 +59,19 @@ function named(): string {
   return new URLSearchParams(search).get("organization") ?? placeIn(pathname).organization;
 }
 
+/** The page to go on with after the way to a provider and back. */
+function back(): string {
+  const { search, pathname } = globalThis.location;
+  if (pathname === "/device") return pathname + search; // the code of the program that waits
+  return pathname === "/login" ? "/" : pathname;
+}
+
 /** Leads to the identity provider of an organization. */
 function ByProvider() {
   const [name] = useState(named);
   const [shown, setShown] = useState(name !== "");
   const begin = useMutation({
-    mutationFn: (organization: string) =>
-      beginProvider(organization, globalThis.location.pathname === "/login" ? "/" : globalThis.location.pathname),
+    mutationFn: (organization: string) => beginProvider(organization, back()),
     onSuccess: (url) => globalThis.location.assign(url),
   });
   if (!shown) return <Button onClick={() => setShown(true)}>Use your organization’s identity provider</Button>;

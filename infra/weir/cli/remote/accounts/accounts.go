@@ -20,6 +20,11 @@ func AsksForCode(err error) bool {
 	return slices.ContainsFunc(fault.ProblemsOf(err), func(p fault.Problem) bool { return p.Code == "code_needed" })
 }
 
+// Me returns who calls.
+func Me(ctx context.Context, c *remote.Control) (openapi.Me, error) {
+	return remote.Do(ctx, c, api{}.Me())
+}
+
 // Session is a sign-in of the caller's account. By is password, code or provider.
 type Session = openapi.Session
 
