@@ -102,6 +102,7 @@ func (k *Console) Connect() (*remote.Control, error) {
 		org, _ = k.Env("WEIR_ORG")
 	}
 	control.In(org)
+	control.OnWait(func(text string) { k.Note("weir: %s", command.Clean(text)) })
 	if u, err := url.Parse(address); err == nil && u.Scheme == "http" && !loopback(u.Hostname()) {
 		k.Note("weir: warning: the token goes to %s without TLS; use https", command.Clean(u.Host))
 	}

@@ -6,7 +6,8 @@
 // the problem details; an answer that is none of ours is fault.Unavailable and
 // says what was asked. Calls that only read are tried again when the network
 // fails; calls that write are made once, because only the caller knows how to
-// learn whether they took effect.
+// learn whether they took effect. Where the answer says when to come back, and nothing
+// was done, every call waits that long, for two minutes in all.
 package remote
 
 import (
@@ -22,6 +23,7 @@ import (
 	"strings"
 	"time"
 
+	"weir/shared/delay"
 	"weir/shared/fault"
 )
 
@@ -41,6 +43,8 @@ type end struct {
 	url   string // without a trailing slash
 	token string
 	http  *http.Client
+
+	patience *patience
 }
 
 // kept is how many connections stay open for the next questions.
@@ -61,7 +65,7 @@ func newEnd(role, address, token string) (end, error) {
 		Transport: transport, Timeout: callTimeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
-	return end{role: role, url: strings.TrimRight(address, "/"), token: token, http: client}, nil
+	return end{role: role, url: strings.TrimRight(address, "/"), token: token, http: client, patience: &patience{}}, nil
 }
 
 // call sends in (nil for no body) as JSON and reads the answer into out (nil
@@ -81,15 +85,27 @@ func (e end) call(ctx context.Context, method, path string, header http.Header, 
 	if method == http.MethodGet {
 		tries = attempts
 	}
+	waits, waited := 0, time.Duration(0)
 	for n := 1; ; n++ {
 		h, err := e.once(ctx, method, path, header, body, out)
+		var busy busy
+		if errors.As(err, &busy) {
+			waited += busy.after
+			if waits++; waits > mostWaits || waited > longestWait {
+				return h, busy.error
+			}
+			n--
+			e.patience.say(fmt.Sprintf("%s at %s asks to wait: %v; again in %d s", e.role, e.url, busy.error, int(busy.after/time.Second)), busy.after)
+			if !delay.For(ctx, busy.after) {
+				return nil, busy.error
+			}
+			continue
+		}
 		if n == tries || !errors.Is(err, errLost) {
 			return h, err
 		}
-		select {
-		case <-ctx.Done():
+		if !delay.For(ctx, time.Duration(n)*200*time.Millisecond) {
 			return nil, err
-		case <-time.After(time.Duration(n) * 200 * time.Millisecond):
 		}
 	}
 }
@@ -130,7 +146,7 @@ func (e end) once(ctx context.Context, method, path string, header http.Header, 
 		return nil, fault.New(fault.Unavailable, "%s at %s answered %s %s with over %d MiB; ask for less", e.role, e.url, method, path, maxAnswer>>20)
 	}
 	if res.StatusCode < 200 || res.StatusCode > 299 {
-		return nil, e.refusal(method, path, res, answer)
+		return nil, e.again(e.refusal(method, path, res, answer), method, res)
 	}
 	if out == nil || res.StatusCode == http.StatusNoContent {
 		return res.Header, nil
