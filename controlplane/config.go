@@ -1,6 +1,7 @@
 package controlplane
 
 import (
+	"cmp"
 	"errors"
 	"io"
 	"log/slog"
@@ -9,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"weir/shared/certificate"
 	"weir/shared/fault"
@@ -44,6 +46,10 @@ type Config struct {
 	// TrustedProxies are networks whose X-Forwarded-For is believed, such as
 	// 10.0.0.0/8: limits of sign-ins go by the address that it names.
 	TrustedProxies []string
+
+	// SessionIdle and SessionLifetime are how long people stay signed in without use, and in
+	// all; 0 for 12 hours and 7 days.
+	SessionIdle, SessionLifetime time.Duration
 
 	// AllowPrivate lets identity providers of organizations be at private addresses.
 	AllowPrivate bool
@@ -119,6 +125,12 @@ func (c *Config) check() (proxy.Trusted, error) {
 		if scheme != "http" && scheme != "https" || host == "" || strings.ContainsAny(host, "/?#@ ") {
 			refuse("the origin %q is not a scheme and a host, such as https://weir.example.com", origin)
 		}
+	}
+	switch idle, all := cmp.Or(c.SessionIdle, 12*time.Hour), cmp.Or(c.SessionLifetime, 7*24*time.Hour); {
+	case idle < time.Minute:
+		refuse("--session-idle %v is too short to work in: give a minute at least", idle)
+	case all < idle:
+		refuse("--session-lifetime %v ends sessions before --session-idle %v does: give more for it, or less for that", all, idle)
 	}
 	trusted, err := proxy.Parse(c.TrustedProxies)
 	if err != nil {

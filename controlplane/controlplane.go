@@ -167,7 +167,7 @@ func (c *ControlPlane) assemble(ctx context.Context, r *running) error {
 		return err
 	}
 	r.store.OnChange(r.publisher.Nudge)
-	if r.authn, err = authn.New(authn.Config{Store: r.store, Key: granting, Log: c.cfg.Log, Private: c.cfg.AllowPrivate}); err != nil {
+	if r.authn, err = authn.New(authn.Config{Store: r.store, Key: granting, Log: c.cfg.Log, Private: c.cfg.AllowPrivate, SessionIdle: c.cfg.SessionIdle, SessionLifetime: c.cfg.SessionLifetime}); err != nil {
 		return err
 	}
 	r.signer, err = audit.NewSigner(audit.SignerConfig{Log: r.store.Audit(), Key: signing, File: filepath.Join(c.cfg.DataDir, "audit-heads.json"), Logger: c.cfg.Log})

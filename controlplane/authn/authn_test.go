@@ -107,7 +107,7 @@ func TestSessionsSlideAndEnd(t *testing.T) {
 	if err != nil || renewed == nil {
 		t.Fatalf("after 7 h: renewed %v, %v; want the next session", renewed, err)
 	}
-	if want := at.Now().Add(authn.SessionLifetime); !renewed.Expires.Equal(want) {
+	if want := at.Now().Add(12 * time.Hour); !renewed.Expires.Equal(want) {
 		t.Errorf("renewed until %v, want %v", renewed.Expires, want)
 	}
 	at.pass(6 * time.Hour)
@@ -123,6 +123,69 @@ func TestSessionsSlideAndEnd(t *testing.T) {
 	}
 	if _, _, err := a.Session(t.Context(), renewed.Token); err != authn.ErrUnknown {
 		t.Errorf("session after logout: %v, want %v", err, authn.ErrUnknown)
+	}
+}
+
+func TestSessionsEndHoweverMuchTheyAreUsed(t *testing.T) {
+	t.Parallel()
+	a, _, at, _ := harness(t)
+	login, _, err := a.Bootstrap(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	session, err := a.Login(t.Context(), login.Email, login.Password, from("192.0.2.1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	last := at.Now().Add(7 * 24 * time.Hour)
+	token, expires := session.Token, session.Expires
+	for at.Now().Before(last) {
+		_, renewed, err := a.Session(t.Context(), token)
+		if err != nil {
+			t.Fatalf("%v before its end: %v", last.Sub(at.Now()), err)
+		}
+		if renewed != nil {
+			token, expires = renewed.Token, renewed.Expires
+		}
+		at.pass(5 * time.Hour)
+	}
+	if !expires.Equal(last) {
+		t.Errorf("the last session ends at %v, want %v", expires, last)
+	}
+	if _, _, err := a.Session(t.Context(), token); err != authn.ErrUnknown {
+		t.Errorf("after a week: %v, want %v", err, authn.ErrUnknown)
+	}
+}
+
+func TestShorterSessionsEndThoseThatAreThere(t *testing.T) {
+	t.Parallel()
+	a, s, at, _ := harness(t)
+	login, _, err := a.Bootstrap(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	session, err := a.Login(t.Context(), login.Email, login.Password, from("192.0.2.1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := authn.Config{Store: s, Key: key, Now: at.Now, SessionIdle: 15 * time.Minute, SessionLifetime: time.Hour}
+	stricter, err := authn.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at.pass(14 * time.Minute)
+	if _, _, err := stricter.Session(t.Context(), session.Token); err != nil {
+		t.Errorf("after 14 minutes: %v", err)
+	}
+	at.pass(2 * time.Minute)
+	if _, _, err := stricter.Session(t.Context(), session.Token); err != authn.ErrUnknown {
+		t.Errorf("after 16 minutes: %v, want %v", err, authn.ErrUnknown)
+	}
+	for _, wrong := range []time.Duration{time.Second, 2 * time.Hour} {
+		cfg.SessionIdle = wrong
+		if _, err := authn.New(cfg); fault.KindOf(err) != fault.Invalid {
+			t.Errorf("sessions of %v in an hour: %v, want them refused", wrong, err)
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package authn
 
 import (
+	"cmp"
 	"context"
 	"crypto/ed25519"
 	"crypto/sha256"
@@ -20,9 +21,12 @@ import (
 	"weir/shared/fault"
 )
 
-// SessionLifetime is how long a session lives after it was last renewed. One
-// that is used in its second half is renewed.
-const SessionLifetime = 12 * time.Hour
+// How long sessions last where nobody says otherwise.
+const (
+	sessionIdle     = 12 * time.Hour
+	sessionLifetime = 7 * 24 * time.Hour
+	shortestSession = time.Minute
+)
 
 // tokenPrefix marks API tokens, so that secret scanners find leaked ones.
 const tokenPrefix = "weir_"
@@ -57,6 +61,10 @@ type Config struct {
 	Now   func() time.Time   // nil means time.Now
 	// Private lets identity providers be at private addresses and on loopback.
 	Private bool
+	// SessionIdle is how long a session lives after it was last renewed, 0 for 12 hours: one
+	// that is used in its second half is renewed, until SessionLifetime has passed since the
+	// person signed in, 0 for 7 days.
+	SessionIdle, SessionLifetime time.Duration
 }
 
 // Service knows people and programs. It is safe for concurrent use.
@@ -71,6 +79,8 @@ type Service struct {
 	log       *slog.Logger
 	now       func() time.Time
 	devices   devices
+	idle      time.Duration // see Config.SessionIdle
+	lifetime  time.Duration
 	limit     *limit.Limiter // failed sign-ins
 	codes     *limit.Limiter // codes that were wrong after the right password
 	signedIn  *limit.Limiter // successful ones
@@ -90,6 +100,10 @@ func New(cfg Config) (*Service, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
+	cfg.SessionIdle, cfg.SessionLifetime = cmp.Or(cfg.SessionIdle, sessionIdle), cmp.Or(cfg.SessionLifetime, sessionLifetime)
+	if cfg.SessionIdle < shortestSession || cfg.SessionLifetime < cfg.SessionIdle {
+		return nil, fault.New(fault.Invalid, "sessions of %v that end after %v without use cannot be: give a minute at least, and no less in all than without use", cfg.SessionLifetime, cfg.SessionIdle)
+	}
 	known, err := newDevices(cfg.Key)
 	if err != nil {
 		return nil, err
@@ -99,7 +113,7 @@ func New(cfg Config) (*Service, error) {
 		return nil, err
 	}
 	s := &Service{
-		store: cfg.Store, tenancy: cfg.Store.Tenancy(), accounts: cfg.Store.Accounts(), atrest: kept, oidc: oidc.New(egress.New(egress.Policy{Private: cfg.Private}).DialContext), codes: limit.New(cfg.Now, codeWindow), key: cfg.Key, log: cfg.Log, now: cfg.Now, devices: known,
+		store: cfg.Store, tenancy: cfg.Store.Tenancy(), accounts: cfg.Store.Accounts(), atrest: kept, oidc: oidc.New(egress.New(egress.Policy{Private: cfg.Private}).DialContext), codes: limit.New(cfg.Now, codeWindow), key: cfg.Key, log: cfg.Log, now: cfg.Now, devices: known, idle: cfg.SessionIdle, lifetime: cfg.SessionLifetime,
 		limit: limit.New(cfg.Now, window), signedIn: limit.New(cfg.Now, acquainted),
 		strangers: password.NewGate(mostHashing), familiar: password.NewGate(mostFamiliar), nobody: password.Hash(random(32)),
 	}

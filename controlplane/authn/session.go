@@ -15,7 +15,7 @@ const longestAgent = 200
 
 // open makes a session for a user.
 func (s *Service) open(ctx context.Context, user, email string, proof accounts.Proof, used accounts.Used, from Caller) (Session, error) {
-	made := Session{Token: random(32), Expires: s.now().Add(SessionLifetime)}
+	made := Session{Token: random(32), Expires: s.now().Add(s.idle)}
 	var err error
 	if made.Actor, err = s.person(ctx, user, email, proof); err != nil {
 		return Session{}, err
@@ -91,7 +91,8 @@ func (s *Service) within(ctx context.Context, who store.Actor, grants []store.Gr
 
 // Session returns who holds a session's token. When the session is in its
 // second half it opens the next one and returns it as renewed, for a new
-// cookie; the former stays good until it expires, for requests under way.
+// cookie; the former stays good until it expires, for requests under way. The last one
+// ends when the sign-in's lifetime has passed.
 //
 // ErrUnknown: the token is unknown or expired.
 func (s *Service) Session(ctx context.Context, token string) (who store.Actor, renewed *Session, err error) {
@@ -102,10 +103,13 @@ func (s *Service) Session(ctx context.Context, token string) (who store.Actor, r
 	if err := s.accounts.Seen(ctx, session); err != nil {
 		s.log.DebugContext(ctx, "last use of a session not noted", "session", session.SignIn)
 	}
-	if session.ExpiresAt.Sub(s.now()) > SessionLifetime/2 {
+	next := Session{Token: random(32), Actor: who, Expires: s.now().Add(s.idle)}
+	if last := session.StartedAt.Add(s.lifetime); next.Expires.After(last) {
+		next.Expires = last
+	}
+	if session.ExpiresAt.Sub(s.now()) > s.idle/2 || !next.Expires.After(session.ExpiresAt) {
 		return who, nil, nil
 	}
-	next := Session{Token: random(32), Actor: who, Expires: s.now().Add(SessionLifetime)}
 	err = s.accounts.Renew(ctx, who.By(), session.Hash, accounts.Session{Hash: hash(next.Token), ExpiresAt: next.Expires})
 	if missing(err) { // it was ended meanwhile
 		return store.Actor{}, nil, ErrUnknown
@@ -129,6 +133,10 @@ func (s *Service) holder(ctx context.Context, token string) (store.Actor, accoun
 	}
 	if err != nil {
 		return store.Actor{}, session, fmt.Errorf("find the session: %w", err)
+	}
+	// Both are asked anew: they may have become shorter since the session was made.
+	if now := s.now(); !now.Before(session.CreatedAt.Add(s.idle)) || !now.Before(session.StartedAt.Add(s.lifetime)) {
+		return store.Actor{}, session, ErrUnknown
 	}
 	who, err := s.person(ctx, session.User, session.Email, session.Proof)
 	who.SignIn = session.SignIn

@@ -3,6 +3,8 @@
 package command
 
 import (
+	"time"
+
 	"github.com/spf13/cobra"
 
 	"weir/controlplane"
@@ -47,6 +49,8 @@ WEIR_DATA_DIR; WEIR_DATABASE_FILE names a file that holds the database's URL.`,
 	flags.StringVar(&cfg.HTTPListen, "http", "", "where API and console listen, host:port (default 127.0.0.1:8080)")
 	flags.StringSliceVar(&cfg.Origins, "origin", nil, "address at which people open the console, such as https://weir.example.com; may be repeated")
 	flags.StringSliceVar(&cfg.TrustedProxies, "trusted-proxies", nil, "networks whose X-Forwarded-For is believed when sign-ins are limited, such as 10.0.0.0/8")
+	flags.DurationVar(&cfg.SessionIdle, "session-idle", 12*time.Hour, "how long people stay signed in to the console without using it")
+	flags.DurationVar(&cfg.SessionLifetime, "session-lifetime", 7*24*time.Hour, "how long people stay signed in to the console at most, however much they use it")
 	flags.BoolVar(&cfg.AllowPrivate, "allow-private", false, "let identity providers of organizations be at private and loopback addresses")
 	flags.StringVar(&cfg.Policies, "policies", "", "a policy in Rego, or a folder of them, that every commit of every organization has to pass")
 	flags.BoolVar(&cfg.ResetLogin, "reset-login", false, "give the first administrator a new password and token, and print them as the first start does")

@@ -25,8 +25,9 @@ type Session struct {
 	User      string
 	Email     string // the user's; set by reads
 	Proof     Proof
-	Address   string // that the person signed in from
-	Agent     string // the program, as it named itself
+	Address   string    // that the person signed in from
+	Agent     string    // the program, as it named itself
+	StartedAt time.Time // when the person signed in
 	CreatedAt time.Time
 	ExpiresAt time.Time
 	SeenAt    time.Time // to some minutes; CreatedAt where it was not noted
@@ -41,7 +42,7 @@ func NewSignIn() string { return signInPrefix + strings.ToLower(rand.Text()) }
 const mostSessions = 200
 
 // Open records a sign-in with what was used for it, and drops sessions that have expired.
-// CreatedAt is set here.
+// StartedAt and CreatedAt are set here.
 //
 // fault.Missing: there is no such user. ErrUsed: what was used is not good any more.
 func (a *Accounts) Open(ctx context.Context, by By, in Session, used Used) error {
@@ -59,6 +60,7 @@ func (a *Accounts) Open(ctx context.Context, by By, in Session, used Used) error
 		if err != nil {
 			return database.Trail{}, err
 		}
+		in.StartedAt = a.db.Now()
 		after := map[string]any{"session": in.SignIn, "expiresAt": in.ExpiresAt}
 		if in.Proof != ByPassword {
 			after["proof"] = in.Proof
@@ -71,7 +73,7 @@ func (a *Accounts) Open(ctx context.Context, by By, in Session, used Used) error
 func (a *Accounts) create(ctx context.Context, tx *ent.Tx, in Session) error {
 	now := a.db.Now()
 	return tx.Session.Create().SetID(column(in.Hash)).SetUserID(in.User).SetSignIn(in.SignIn).SetProof(string(in.Proof)).
-		SetAddress(in.Address).SetAgent(in.Agent).SetCreatedAt(now).SetExpiresAt(database.Stored(in.ExpiresAt)).SetLastSeenAt(now).Exec(ctx)
+		SetAddress(in.Address).SetAgent(in.Agent).SetStartedAt(in.StartedAt).SetCreatedAt(now).SetExpiresAt(database.Stored(in.ExpiresAt)).SetLastSeenAt(now).Exec(ctx)
 }
 
 // Renew adds a session with the token hash and end of next to the sign-in of former.
@@ -211,7 +213,10 @@ const formerName = 32
 func sessionOf(row *ent.Session) Session {
 	s := Session{
 		SignIn: row.SignIn, User: row.UserID, Proof: Proof(row.Proof), Address: row.Address, Agent: row.Agent,
-		CreatedAt: row.CreatedAt.UTC(), ExpiresAt: row.ExpiresAt.UTC(), SeenAt: row.CreatedAt.UTC(),
+		StartedAt: row.CreatedAt.UTC(), CreatedAt: row.CreatedAt.UTC(), ExpiresAt: row.ExpiresAt.UTC(), SeenAt: row.CreatedAt.UTC(),
+	}
+	if row.StartedAt != nil {
+		s.StartedAt = row.StartedAt.UTC()
 	}
 	if row.LastSeenAt != nil {
 		s.SeenAt = row.LastSeenAt.UTC()

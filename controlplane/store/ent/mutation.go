@@ -17134,6 +17134,7 @@ type SessionMutation struct {
 	agent         *string
 	proof         *string
 	last_seen_at  *time.Time
+	started_at    *time.Time
 	clearedFields map[string]struct{}
 	user          *string
 	cleareduser   bool
@@ -17547,6 +17548,55 @@ func (m *SessionMutation) ResetLastSeenAt() {
 	delete(m.clearedFields, session.FieldLastSeenAt)
 }
 
+// SetStartedAt sets the "started_at" field.
+func (m *SessionMutation) SetStartedAt(t time.Time) {
+	m.started_at = &t
+}
+
+// StartedAt returns the value of the "started_at" field in the mutation.
+func (m *SessionMutation) StartedAt() (r time.Time, exists bool) {
+	v := m.started_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldStartedAt returns the old "started_at" field's value of the Session entity.
+// If the Session object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *SessionMutation) OldStartedAt(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldStartedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldStartedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldStartedAt: %w", err)
+	}
+	return oldValue.StartedAt, nil
+}
+
+// ClearStartedAt clears the value of the "started_at" field.
+func (m *SessionMutation) ClearStartedAt() {
+	m.started_at = nil
+	m.clearedFields[session.FieldStartedAt] = struct{}{}
+}
+
+// StartedAtCleared returns if the "started_at" field was cleared in this mutation.
+func (m *SessionMutation) StartedAtCleared() bool {
+	_, ok := m.clearedFields[session.FieldStartedAt]
+	return ok
+}
+
+// ResetStartedAt resets all changes to the "started_at" field.
+func (m *SessionMutation) ResetStartedAt() {
+	m.started_at = nil
+	delete(m.clearedFields, session.FieldStartedAt)
+}
+
 // ClearUser clears the "user" edge to the User entity.
 func (m *SessionMutation) ClearUser() {
 	m.cleareduser = true
@@ -17608,7 +17658,7 @@ func (m *SessionMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *SessionMutation) Fields() []string {
-	fields := make([]string, 0, 8)
+	fields := make([]string, 0, 9)
 	if m.user != nil {
 		fields = append(fields, session.FieldUserID)
 	}
@@ -17632,6 +17682,9 @@ func (m *SessionMutation) Fields() []string {
 	}
 	if m.last_seen_at != nil {
 		fields = append(fields, session.FieldLastSeenAt)
+	}
+	if m.started_at != nil {
+		fields = append(fields, session.FieldStartedAt)
 	}
 	return fields
 }
@@ -17657,6 +17710,8 @@ func (m *SessionMutation) Field(name string) (ent.Value, bool) {
 		return m.Proof()
 	case session.FieldLastSeenAt:
 		return m.LastSeenAt()
+	case session.FieldStartedAt:
+		return m.StartedAt()
 	}
 	return nil, false
 }
@@ -17682,6 +17737,8 @@ func (m *SessionMutation) OldField(ctx context.Context, name string) (ent.Value,
 		return m.OldProof(ctx)
 	case session.FieldLastSeenAt:
 		return m.OldLastSeenAt(ctx)
+	case session.FieldStartedAt:
+		return m.OldStartedAt(ctx)
 	}
 	return nil, fmt.Errorf("unknown Session field %s", name)
 }
@@ -17747,6 +17804,13 @@ func (m *SessionMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetLastSeenAt(v)
 		return nil
+	case session.FieldStartedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetStartedAt(v)
+		return nil
 	}
 	return fmt.Errorf("unknown Session field %s", name)
 }
@@ -17780,6 +17844,9 @@ func (m *SessionMutation) ClearedFields() []string {
 	if m.FieldCleared(session.FieldLastSeenAt) {
 		fields = append(fields, session.FieldLastSeenAt)
 	}
+	if m.FieldCleared(session.FieldStartedAt) {
+		fields = append(fields, session.FieldStartedAt)
+	}
 	return fields
 }
 
@@ -17796,6 +17863,9 @@ func (m *SessionMutation) ClearField(name string) error {
 	switch name {
 	case session.FieldLastSeenAt:
 		m.ClearLastSeenAt()
+		return nil
+	case session.FieldStartedAt:
+		m.ClearStartedAt()
 		return nil
 	}
 	return fmt.Errorf("unknown Session nullable field %s", name)
@@ -17828,6 +17898,9 @@ func (m *SessionMutation) ResetField(name string) error {
 		return nil
 	case session.FieldLastSeenAt:
 		m.ResetLastSeenAt()
+		return nil
+	case session.FieldStartedAt:
+		m.ResetStartedAt()
 		return nil
 	}
 	return fmt.Errorf("unknown Session field %s", name)

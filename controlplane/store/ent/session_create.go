@@ -112,6 +112,20 @@ func (_c *SessionCreate) SetNillableLastSeenAt(v *time.Time) *SessionCreate {
 	return _c
 }
 
+// SetStartedAt sets the "started_at" field.
+func (_c *SessionCreate) SetStartedAt(v time.Time) *SessionCreate {
+	_c.mutation.SetStartedAt(v)
+	return _c
+}
+
+// SetNillableStartedAt sets the "started_at" field if the given value is not nil.
+func (_c *SessionCreate) SetNillableStartedAt(v *time.Time) *SessionCreate {
+	if v != nil {
+		_c.SetStartedAt(*v)
+	}
+	return _c
+}
+
 // SetID sets the "id" field.
 func (_c *SessionCreate) SetID(v string) *SessionCreate {
 	_c.mutation.SetID(v)
@@ -271,6 +285,10 @@ func (_c *SessionCreate) createSpec() (*Session, *sqlgraph.CreateSpec) {
 		_spec.SetField(session.FieldLastSeenAt, field.TypeTime, value)
 		_node.LastSeenAt = &value
 	}
+	if value, ok := _c.mutation.StartedAt(); ok {
+		_spec.SetField(session.FieldStartedAt, field.TypeTime, value)
+		_node.StartedAt = &value
+	}
 	if nodes := _c.mutation.UserIDs(); len(nodes) > 0 {
 		edge := &sqlgraph.EdgeSpec{
 			Rel:     sqlgraph.M2O,
@@ -395,6 +413,9 @@ func (u *SessionUpsertOne) UpdateNewValues() *SessionUpsertOne {
 		}
 		if _, exists := u.create.mutation.Proof(); exists {
 			s.SetIgnore(session.FieldProof)
+		}
+		if _, exists := u.create.mutation.StartedAt(); exists {
+			s.SetIgnore(session.FieldStartedAt)
 		}
 	}))
 	return u
@@ -651,6 +672,9 @@ func (u *SessionUpsertBulk) UpdateNewValues() *SessionUpsertBulk {
 			}
 			if _, exists := b.mutation.Proof(); exists {
 				s.SetIgnore(session.FieldProof)
+			}
+			if _, exists := b.mutation.StartedAt(); exists {
+				s.SetIgnore(session.FieldStartedAt)
 			}
 		}
 	}))

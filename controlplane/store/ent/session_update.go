@@ -106,6 +106,9 @@ func (_u *SessionUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	if _u.mutation.LastSeenAtCleared() {
 		_spec.ClearField(session.FieldLastSeenAt, field.TypeTime)
 	}
+	if _u.mutation.StartedAtCleared() {
+		_spec.ClearField(session.FieldStartedAt, field.TypeTime)
+	}
 	if _node, err = sqlgraph.UpdateNodes(ctx, _u.driver, _spec); err != nil {
 		if _, ok := err.(*sqlgraph.NotFoundError); ok {
 			err = &NotFoundError{session.Label}
@@ -233,6 +236,9 @@ func (_u *SessionUpdateOne) sqlSave(ctx context.Context) (_node *Session, err er
 	}
 	if _u.mutation.LastSeenAtCleared() {
 		_spec.ClearField(session.FieldLastSeenAt, field.TypeTime)
+	}
+	if _u.mutation.StartedAtCleared() {
+		_spec.ClearField(session.FieldStartedAt, field.TypeTime)
 	}
 	_node = &Session{config: _u.config}
 	_spec.Assign = _node.assignValues

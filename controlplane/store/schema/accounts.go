@@ -35,7 +35,8 @@ type Session struct{ ent.Schema }
 
 // Fields of Session. A session that was renewed and the one that came of it share
 // sign_in; it is empty in those from before it was kept. Proof is by what the person
-// signed in, empty for a password alone.
+// signed in, empty for a password alone. Started_at is when that was, empty in those from
+// before it was kept.
 func (Session) Fields() []ent.Field {
 	return []ent.Field{
 		key(), fixed("user_id"), at("created_at"), at("expires_at"),
@@ -44,6 +45,7 @@ func (Session) Fields() []ent.Field {
 		field.String("agent").SchemaType(asText).Default("").Immutable(),
 		proof(),
 		field.Time("last_seen_at").SchemaType(asTimestamptz).Optional().Nillable(),
+		field.Time("started_at").SchemaType(asTimestamptz).Optional().Nillable().Immutable(),
 	}
 }
 

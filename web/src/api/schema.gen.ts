@@ -3373,7 +3373,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Signed in for 12 hours since the last request */
+            /** @description Signed in: until nothing was asked for a time (--session-idle, 12 hours), and for 7 days at most (--session-lifetime) */
             200: {
                 headers: {
                     /** @description weir_session and weir_device */
