@@ -49,6 +49,7 @@ await page.locator("input[name=password]").press("Enter");
 await page.getByRole("heading", { level: 1, name: "Let a program in" }).waitFor();
 await page.getByText(code, { exact: true }).waitFor();
 await page.getByText("ann@acme.example").waitFor();
+await page.getByText("weir", { exact: true }).last().waitFor(); // the program's name
 await look("asks");
 await page.getByRole("button", { name: "Allow", exact: true }).click();
 await page.getByText("The program is in.").waitFor();

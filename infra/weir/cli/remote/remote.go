@@ -130,6 +130,7 @@ func (e end) once(ctx context.Context, method, path string, header http.Header, 
 		req.Header.Set("Authorization", "Bearer "+e.token)
 	}
 	req.Header.Set("Accept", "application/json")
+	req.Header.Set("User-Agent", "weir") // people read it where they let this program in
 	if len(body) > 0 {
 		req.Header.Set("Content-Type", "application/json")
 	}
