@@ -16,6 +16,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"weir/shared/catalog/calls"
+	"weir/shared/catalog/person"
 	"weir/shared/catalog/streams"
 	"weir/shared/fault"
 )
@@ -103,6 +104,7 @@ func Parse(text []byte) (Spec, error) {
 		read, more := streams.Parse(&file.Streams, &file.Errors, streamsKnown(s))
 		s.Pull, s.Streams, problems = &read, read.Outlines(), append(problems, more...)
 	}
+	problems = append(problems, person.Expand(&file.Calls, "calls")...)
 	if !file.Calls.IsZero() || !file.Answers.IsZero() || !file.Lookups.IsZero() || !file.Test.IsZero() {
 		read, more := calls.Parse(&file.Calls, &file.Lookups, &file.Answers, &file.Test, known(s))
 		s.Calls, problems = &read, append(problems, more...)
