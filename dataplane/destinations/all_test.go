@@ -2,7 +2,11 @@ package destinations_test
 
 import (
 	"os"
+	"path/filepath"
+	"strings"
 	"testing"
+
+	"golang.org/x/tools/txtar"
 
 	"weir/dataplane/destination/destinationtest"
 	"weir/dataplane/destinations"
@@ -35,5 +39,32 @@ func TestAll(t *testing.T) {
 func BenchmarkBuild(b *testing.B) {
 	for _, kind := range destinations.All() {
 		destinationtest.Bench(b, kind, kind.Spec.Name)
+	}
+}
+
+// TestEachKindHasCasesFromTheVendorsPages: twelve at least, and each says which page it was
+// written from. Two kinds send to no vendor.
+func TestEachKindHasCasesFromTheVendorsPages(t *testing.T) {
+	t.Parallel()
+	for _, kind := range destinations.All() {
+		cases, err := filepath.Glob(filepath.Join(kind.Spec.Name, "testdata", "*.txtar"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if kind.Spec.Name == "webhook" || kind.Spec.Name == "http" {
+			continue
+		}
+		if len(cases) < 12 {
+			t.Errorf("%s has %d cases, want 12", kind.Spec.Name, len(cases))
+		}
+		for _, name := range cases {
+			archive, err := txtar.ParseFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !strings.Contains(string(archive.Comment), "https://") {
+				t.Errorf("%s names no page of the vendor", name)
+			}
+		}
 	}
 }
