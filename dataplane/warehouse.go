@@ -132,6 +132,11 @@ func (l loads) Hasten(_ context.Context, _ id.Workspace, d id.Destination) error
 	return l.loading.Hasten(d)
 }
 
+// Pause pauses the loads of a warehouse, or resumes them.
+func (l loads) Pause(_ context.Context, _ id.Workspace, d id.Destination, paused bool) error {
+	return l.loading.Pause(d, paused)
+}
+
 // Loads lists loads, newest first, and what waits.
 func (l loads) Loads(_ context.Context, ws id.Workspace, only id.Destination) ([]view.Loaded, []view.Waiting, error) {
 	var all []view.Loaded
@@ -145,20 +150,12 @@ func (l loads) Loads(_ context.Context, ws id.Workspace, only id.Destination) ([
 		if w.Workspace != ws || only != "" && w.ID != only {
 			continue
 		}
-		waits = append(waits, view.Waiting{Destination: w.ID, Events: staged[w.ID], Next: l.loading.Next(w.ID)})
+		waits = append(waits, view.Waiting{Destination: w.ID, Events: staged[w.ID], Next: l.loading.Next(w.ID), Paused: l.loading.Paused(w.ID)})
 		for _, x := range l.loading.Loads(w.ID) {
 			one := view.Loaded{
-				ID: x.ID, Destination: w.ID, At: x.At, State: string(x.State), Rows: x.Rows, Attempt: x.Attempt, Next: x.Next, Code: x.Code, Detail: x.Detail,
+				ID: x.ID, Destination: w.ID, At: x.At, State: string(x.State), Rows: x.Rows, Took: x.Took, Attempt: x.Attempt, Next: x.Next, Code: x.Code, Detail: x.Detail,
 			}
-			for _, t := range x.Tables {
-				one.Tables = append(one.Tables, t.Name)
-				if t.Event != "" {
-					if one.Events == nil {
-						one.Events = map[string]string{}
-					}
-					one.Events[t.Name] = t.Event
-				}
-			}
+			one.Tables, one.Events = x.Names()
 			all = append(all, one)
 		}
 	}

@@ -63,7 +63,7 @@ func (l *loader) stageAhead(ctx context.Context, job Job, m *disk.Manifest) erro
 	if there, err := durable.GetJSON(l.path(nextFile), &next); err != nil || there && slices.Equal(next.From, m.To) {
 		return err
 	}
-	if err := l.remove(nextFile); err != nil {
+	if err := l.folder().Remove(nextFile); err != nil {
 		return err
 	}
 	if err := staging.Sweep(ctx, l.e.c.Blobs, blob.Ref(l.prefix()), m.ID); err != nil { // of an attempt before
@@ -94,7 +94,7 @@ func (l *loader) promote(ctx context.Context, c *disk.Cursor, m *disk.Manifest) 
 		return false, err
 	}
 	if next.Format != disk.ManifestFormat || next.ID == c.Last || !slices.Equal(next.From, c.Next) {
-		return false, errors.Join(l.remove(nextFile), staging.Sweep(ctx, l.e.c.Blobs, blob.Ref(l.prefix())))
+		return false, errors.Join(l.folder().Remove(nextFile), staging.Sweep(ctx, l.e.c.Blobs, blob.Ref(l.prefix())))
 	}
 	if err := durable.Rename(l.path(nextFile), l.path("manifest.json")); err != nil {
 		return false, err

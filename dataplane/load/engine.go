@@ -13,6 +13,7 @@ import (
 	"weir/dataplane/event"
 	"weir/dataplane/layout"
 	"weir/dataplane/ledger"
+	"weir/dataplane/load/ask"
 	"weir/dataplane/load/disk"
 	"weir/dataplane/load/history"
 	"weir/dataplane/load/staged"
@@ -219,9 +220,13 @@ func (e *Engine) LoadNow(ctx context.Context, d id.Destination) error {
 }
 
 // Hasten lets a destination be loaded without delay: after the load under way, and
-// however long it is to wait because its warehouse failed. fault.Missing: no such job.
+// however long it is to wait because its warehouse failed. fault.Missing: no such job;
+// fault.Conflict: its loads are paused.
 func (e *Engine) Hasten(d id.Destination) error {
 	if _, err := e.job(d); err != nil {
+		return err
+	}
+	if err := e.folder(d).Running(); err != nil {
 		return err
 	}
 	select {
@@ -277,44 +282,23 @@ func (e *Engine) Merged(d id.Destination) int64 {
 // Slow returns the workspaces whose loads take long while those of others wait.
 func (e *Engine) Slow() []id.Workspace { return e.slots.Slow() }
 
-// queryTime is how long a query or a connection test may take.
-const queryTime = 30 * time.Second
-
-// MostRows is how many rows a query gives at most.
-const MostRows = 10_000
-
-// Query runs a reading statement on a destination. Errors: fault.Missing,
-// fault.Limited past MostRows, Failures.
+// Query runs a reading statement on a destination. Errors: fault.Missing, and those of
+// ask.Query.
 func (e *Engine) Query(ctx context.Context, d id.Destination, sql string, row func([]byte) error) error {
-	n := 0
-	return e.with(ctx, d, func(ctx context.Context, w warehouse.Warehouse) error {
-		return w.Query(ctx, sql, func(b []byte) error {
-			if n++; n > MostRows {
-				return fault.New(fault.Limited, "The answer has more than %d rows; add a limit.", MostRows)
-			}
-			return row(b)
-		})
-	})
-}
-
-// Test says whether a destination could be loaded.
-func (e *Engine) Test(ctx context.Context, d id.Destination) error {
-	return e.with(ctx, d, func(ctx context.Context, w warehouse.Warehouse) error { return w.Test(ctx) })
-}
-
-func (e *Engine) with(ctx context.Context, d id.Destination, do func(context.Context, warehouse.Warehouse) error) error {
 	j, err := e.job(d)
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, queryTime)
-	defer cancel()
-	w, err := j.Open(ctx)
+	return ask.Query(ctx, j.Open, sql, row)
+}
+
+// Test says whether a destination could be loaded.
+func (e *Engine) Test(ctx context.Context, d id.Destination) error {
+	j, err := e.job(d)
 	if err != nil {
-		return warehouse.Fail(warehouse.CodeUnreachable, err)
+		return err
 	}
-	defer func() { _ = w.Close() }() // it only read
-	return do(ctx, w)
+	return ask.Test(ctx, j.Open)
 }
 
 // next returns the first record of each partition that no closed load of d has.

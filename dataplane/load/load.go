@@ -4,9 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -21,7 +18,9 @@ import (
 	"weir/shared/durable"
 )
 
-func (l *loader) path(name string) string { return filepath.Join(l.e.c.Dir, string(l.dest), name) }
+func (l *loader) folder() disk.Folder { return l.e.folder(l.dest) }
+
+func (l *loader) path(name string) string { return l.folder().Path(name) }
 
 func (l *loader) prefix() string { return "stage/" + string(l.dest) }
 
@@ -55,13 +54,14 @@ func (l *loader) loadOnce(ctx context.Context) (did, more bool, err error) {
 		return false, false, nil
 	}
 	l.begin(m)
+	began := time.Now()
 	if err := l.load(ctx, job, m); err != nil {
 		l.history.Change(func(x *history.Load) { x.State, x.Code, x.Detail = history.Failing, warehouse.CodeOf(err), err.Error() })
 		return false, false, err
 	}
 	l.pace.Succeeded()
 	l.history.Change(func(x *history.Load) {
-		x.State, x.Code, x.Detail = history.Done, "", ""
+		x.State, x.Code, x.Detail, x.Took = history.Done, "", "", time.Since(began)
 		l.merged.Add(x.Rows - x.Settle())
 	})
 	return true, m.Full, nil
@@ -190,7 +190,7 @@ func (l *loader) close(ctx context.Context, m *disk.Manifest) error {
 func (l *loader) stage(ctx context.Context, job Job, m *disk.Manifest) error {
 	ctx, cancel := context.WithTimeout(ctx, pace.Longest)
 	defer cancel()
-	if err := l.remove(nextFile); err != nil { // it begins where this one ended before
+	if err := l.folder().Remove(nextFile); err != nil { // it begins where this one ended before
 		return err
 	}
 	if err := l.e.c.Blobs.Delete(ctx, blob.Ref(l.prefix())); err != nil { // of an attempt before
@@ -238,17 +238,5 @@ func (l *loader) clean(ctx context.Context, m *disk.Manifest) error {
 	if err := l.reach(StepDeleted); err != nil {
 		return err
 	}
-	return l.remove("manifest.json")
-}
-
-// remove removes a file of the folder, which may not be there.
-func (l *loader) remove(name string) error {
-	err := os.Remove(l.path(name))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("remove a manifest: %w", err)
-	}
-	return durable.SyncFolder(l.path(""))
+	return l.folder().Remove("manifest.json")
 }

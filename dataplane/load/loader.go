@@ -51,7 +51,18 @@ func (l *loader) run(ctx context.Context) {
 	failures, wait := 0, time.Duration(0)
 	for ctx.Err() == nil {
 		began := l.e.c.Now()
-		more, err := l.inTurn(ctx, failures > 0)
+		paused, err := l.folder().Paused()
+		if err == nil && !paused.At.IsZero() {
+			select {
+			case <-l.wake:
+			case <-ctx.Done():
+			}
+			continue
+		}
+		more := false
+		if err == nil {
+			more, err = l.inTurn(ctx, failures > 0)
+		}
 		switch {
 		case err != nil && ctx.Err() == nil:
 			failures++

@@ -77,7 +77,8 @@ func (e *Engine) known(ctx context.Context) (map[id.Destination]bool, error) {
 		return nil, fmt.Errorf("list the folders of loads: %w", err)
 	}
 	for _, x := range entries {
-		if there, err := durable.GetJSON(filepath.Join(e.c.Dir, x.Name(), "cursor.json"), &disk.Cursor{}); err == nil && there {
+		there, err := durable.GetJSON(filepath.Join(e.c.Dir, x.Name(), "cursor.json"), &disk.Cursor{})
+		if err == nil && there || !e.Paused(id.Destination(x.Name())).IsZero() {
 			found[id.Destination(x.Name())] = true
 		}
 	}
@@ -96,6 +97,9 @@ func (e *Engine) discard(ctx context.Context, d id.Destination) error {
 	var c disk.Cursor
 	if _, err := durable.GetJSON(l.path("cursor.json"), &c); err != nil {
 		return err
+	}
+	if p, err := e.folder(d).Paused(); err == nil && c.Workspace == "" {
+		c.Workspace = p.Workspace
 	}
 	ws, err := l.workspace(ctx, c)
 	if err != nil || ws == "" || !e.c.Removed(ws, d) {

@@ -33,7 +33,7 @@
 //	GET  /v1/jobs, GET /v1/jobs/{job}                                   jobs:read
 //	POST /v1/jobs/{job}/stop                                            jobs:stop
 //	GET  /v1/loads?destination=                                         loads:read
-//	POST /v1/loads             {"destination"}                          loads:start
+//	POST /v1/loads, /v1/loads/pause, /v1/loads/resume {"destination"}   loads:start
 //	GET  /v1/profiles                                                   profiles:read
 //	POST /v1/profiles/preview  {"profile","name","features","audiences","conditions"} profiles:read
 //	POST /v1/profiles/inputs   {"profile"}                              profiles:read
@@ -102,12 +102,12 @@
 // sources. A capability for some objects needs one of them named, and sees the jobs
 // about these.
 //
-// loads answers {"loads":[...],"waiting":[{"destination","events","next"}]}, newest first:
+// loads answers {"loads":[...],"waiting":[{"destination","events","next","paused"}]}, newest first:
 //
-//	{"id","destination","at","state","rows","tables":[name],"events":{table:event},"attempt","next","code","detail"}
+//	{"id","destination","at","state","rows","ms","tables":[name],"events":{table:event},"attempt","next","code","detail"}
 //
 // next is when it is tried again, or null; in waiting when the next load begins, null during
-// one. POST loads begins it and answers {"at"}: loads from then on have what waited. code and detail are "" unless it failed; events has
+// one; paused since when no load begins, or null; ms how long it took, once done. POST loads begins it, 409 when paused, and answers {"at"}: loads from then on have what waited. code and detail are "" unless it failed; events has
 // those whose names their tables' names do not tell whole, and may be missing.
 //
 // query answers a stream of rows, objects whose keys are the columns in their

@@ -331,7 +331,7 @@ func TestNoCapabilityOpensMoreThanItSays(t *testing.T) {
 	t.Parallel()
 	calls := map[string]capability.Action{
 		"GET /v1/live": capability.ReadLive, "GET /v1/parked": capability.ReadParked, "GET /v1/quarantine": capability.ReadQuarantine,
-		"GET /v1/loads": capability.ReadLoads, "POST /v1/loads": capability.StartLoads, "POST /v1/query": capability.Query, "POST /v1/preview/transformation": capability.Preview,
+		"GET /v1/loads": capability.ReadLoads, "POST /v1/loads": capability.StartLoads, "POST /v1/loads/pause": capability.StartLoads, "POST /v1/loads/resume": capability.StartLoads, "POST /v1/query": capability.Query, "POST /v1/preview/transformation": capability.Preview,
 		"POST /v1/preview/destination": capability.Preview, "POST /v1/destinations/test": capability.TestDestination,
 		"GET /v1/ledger": capability.ReadLedger, "GET /v1/dead": capability.ReadDead,
 		"POST /v1/jobs/redrive": capability.RedriveDead, "POST /v1/jobs/discard": capability.DiscardDead,
@@ -373,7 +373,7 @@ func TestWhatAPlaneWasNotGivenIsUnavailable(t *testing.T) {
 	f := newFixture(t, "")
 	for call, action := range map[string]capability.Action{
 		"GET /v1/live": capability.ReadLive, "GET /v1/parked": capability.ReadParked, "GET /v1/quarantine": capability.ReadQuarantine, "GET /v1/loads": capability.ReadLoads,
-		"POST /v1/loads": capability.StartLoads, "POST /v1/query": capability.Query, "POST /v1/preview/transformation": capability.Preview, "POST /v1/preview/destination": capability.Preview,
+		"POST /v1/loads": capability.StartLoads, "POST /v1/loads/pause": capability.StartLoads, "POST /v1/loads/resume": capability.StartLoads, "POST /v1/query": capability.Query, "POST /v1/preview/transformation": capability.Preview, "POST /v1/preview/destination": capability.Preview,
 		"POST /v1/jobs/redrive": capability.RedriveDead, "POST /v1/jobs/replay": capability.ReplayQuarantine,
 		"GET /v1/jobs": capability.ReadJobs, "GET /v1/jobs/job_a": capability.ReadJobs, "POST /v1/jobs/job_a/stop": capability.StopJobs,
 	} {

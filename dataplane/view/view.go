@@ -93,6 +93,8 @@ func New(cfg Config) (*View, error) {
 	v.mux.Handle("POST /v1/jobs/{job}/stop", capability.StopJobs, v.stop)
 	v.mux.Handle("GET /v1/loads", capability.ReadLoads, v.loads)
 	v.mux.Handle("POST /v1/loads", capability.StartLoads, v.loadNow)
+	v.mux.Handle("POST /v1/loads/pause", capability.StartLoads, v.pauseLoads)
+	v.mux.Handle("POST /v1/loads/resume", capability.StartLoads, v.resumeLoads)
 	v.mux.Stream("POST /v1/query", capability.Query, v.query)
 	v.mux.Stream("POST /v1/preview/transformation", capability.Preview, v.previewTransformation)
 	v.mux.Stream("POST /v1/preview/destination", capability.Preview, v.previewDestination)

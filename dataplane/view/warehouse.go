@@ -36,6 +36,7 @@ type Loaded struct {
 	At          time.Time
 	State       string
 	Rows        int64
+	Took        time.Duration // of one that is done
 	Tables      []string
 	Events      map[string]string // by table, names of events that its name does not tell whole
 	Attempt     int
@@ -48,7 +49,8 @@ type Loaded struct {
 type Waiting struct {
 	Destination id.Destination
 	Events      int64
-	Next        time.Time // when it is loaded next; zero: it is being loaded
+	Next        time.Time // when it is loaded next; zero: it is being loaded, or paused
+	Paused      time.Time // since when; zero: it is not
 }
 
 // Warehouses is the destinations that this plane loads: those whose target is
@@ -59,6 +61,8 @@ type Warehouses interface {
 	Loads(ctx context.Context, ws id.Workspace, d id.Destination) ([]Loaded, []Waiting, error)
 	// Hasten lets d be loaded without delay.
 	Hasten(ctx context.Context, ws id.Workspace, d id.Destination) error
+	// Pause lets no load of d begin until it is called again without paused.
+	Pause(ctx context.Context, ws id.Workspace, d id.Destination, paused bool) error
 	// Query runs sql and hands over row after row; row's error ends it and comes
 	// back. values are what JSON can be made of: strings, numbers, booleans, nil,
 	// times, json.RawMessage and what has a text. Errors of kind fault.Invalid,
@@ -75,6 +79,7 @@ type loadItem struct {
 	At          time.Time `json:"at"`
 	State       string    `json:"state"`
 	Rows        int64     `json:"rows"`
+	Millis      int64     `json:"ms"`
 	Tables      []string  `json:"tables"`
 
 	Events  map[string]string `json:"events,omitempty"`
@@ -105,7 +110,7 @@ func (v *View) loads(c *endpoint.Call) (any, error) {
 			continue
 		}
 		i := loadItem{
-			ID: l.ID, Destination: v.destinationName(c.Grant.Workspace, l.Destination), At: l.At.UTC(), State: l.State, Rows: l.Rows,
+			ID: l.ID, Destination: v.destinationName(c.Grant.Workspace, l.Destination), At: l.At.UTC(), State: l.State, Rows: l.Rows, Millis: l.Took.Milliseconds(),
 			Tables: append([]string{}, l.Tables...), Events: l.Events, Attempt: l.Attempt, Next: moment(l.Next), Code: l.Code, Detail: l.Detail,
 		}
 		items = append(items, i)
@@ -113,7 +118,7 @@ func (v *View) loads(c *endpoint.Call) (any, error) {
 	waiting := []map[string]any{}
 	for _, w := range waits {
 		if c.CoversDestination(w.Destination) {
-			waiting = append(waiting, map[string]any{"destination": v.destinationName(c.Grant.Workspace, w.Destination), "events": w.Events, "next": moment(w.Next)})
+			waiting = append(waiting, map[string]any{"destination": v.destinationName(c.Grant.Workspace, w.Destination), "events": w.Events, "next": moment(w.Next), "paused": moment(w.Paused)})
 		}
 	}
 	return map[string]any{"loads": items, "waiting": waiting}, nil
@@ -127,7 +132,20 @@ func moment(t time.Time) *time.Time {
 	return &t
 }
 
-func (v *View) loadNow(c *endpoint.Call) (any, error) {
+func (v *View) loadNow(c *endpoint.Call) (any, error)     { return v.change(c, Warehouses.Hasten) }
+func (v *View) pauseLoads(c *endpoint.Call) (any, error)  { return v.change(c, pausing(true)) }
+func (v *View) resumeLoads(c *endpoint.Call) (any, error) { return v.change(c, pausing(false)) }
+
+type onLoads = func(w Warehouses, ctx context.Context, ws id.Workspace, d id.Destination) error
+
+func pausing(paused bool) onLoads {
+	return func(w Warehouses, ctx context.Context, ws id.Workspace, d id.Destination) error {
+		return w.Pause(ctx, ws, d, paused)
+	}
+}
+
+// change does something to the loads of the warehouse that a call names.
+func (v *View) change(c *endpoint.Call, do onLoads) (any, error) {
 	var in struct{ Destination string }
 	err := errors.Join(offers(v.cfg.Warehouses != nil, "warehouses"), c.Whole())
 	if err == nil {
@@ -140,7 +158,7 @@ func (v *View) loadNow(c *endpoint.Call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return map[string]time.Time{"at": v.cfg.Now().UTC()}, v.cfg.Warehouses.Hasten(c.Context(), c.Grant.Workspace, d)
+	return map[string]time.Time{"at": v.cfg.Now().UTC()}, do(v.cfg.Warehouses, c.Context(), c.Grant.Workspace, d)
 }
 
 // warehouse finds a warehouse that a call may see; errors as destination's.

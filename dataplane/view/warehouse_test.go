@@ -43,11 +43,16 @@ func (w *warehouse) note(parts ...any) {
 
 func (w *warehouse) Loads(_ context.Context, ws id.Workspace, d id.Destination) ([]view.Loaded, []view.Waiting, error) {
 	w.note("loads ", ws, " ", d)
-	return w.loads, []view.Waiting{{Destination: "dst_b", Events: 5, Next: now.Add(time.Second)}, {Destination: "dst_gone"}}, nil
+	return w.loads, []view.Waiting{{Destination: "dst_b", Events: 5, Next: now.Add(time.Second)}, {Destination: "dst_gone", Paused: now}}, nil
 }
 
 func (w *warehouse) Hasten(_ context.Context, ws id.Workspace, d id.Destination) error {
 	w.note("hasten ", ws, " ", d)
+	return nil
+}
+
+func (w *warehouse) Pause(_ context.Context, ws id.Workspace, d id.Destination, paused bool) error {
+	w.note("pause ", ws, " ", d, " ", paused)
 	return nil
 }
 
@@ -81,12 +86,12 @@ func TestLoadsAreListedWithinTheGrant(t *testing.T) {
 	t.Parallel()
 	w := &warehouse{loads: []view.Loaded{
 		{ID: "l2", Destination: "dst_b", At: now, State: "failed", Rows: 7, Tables: []string{"tracks"}, Attempt: 3, Next: now.Add(time.Minute), Code: "refused", Detail: "value 'x'"},
-		{ID: "l1", Destination: "dst_gone", At: now, State: "done"},
+		{ID: "l1", Destination: "dst_gone", At: now, State: "done", Took: 1500 * time.Millisecond},
 	}}
 	f := withWarehouse(t, w, nil)
-	first := `{"id":"l2","destination":"lake","at":"2026-03-01T12:00:00Z","state":"failed","rows":7,"tables":["tracks"],"attempt":3,"next":"2026-03-01T12:01:00Z","code":"refused","detail":"value 'x'"}`
-	second := `{"id":"l1","destination":"dst_gone","at":"2026-03-01T12:00:00Z","state":"done","rows":0,"tables":[],"attempt":0,"next":null,"code":"","detail":""}`
-	waits, none := `"waiting":[{"destination":"lake","events":5,"next":"2026-03-01T12:00:01Z"}`, `{"destination":"dst_gone","events":0,"next":null}`
+	first := `{"id":"l2","destination":"lake","at":"2026-03-01T12:00:00Z","state":"failed","rows":7,"ms":0,"tables":["tracks"],"attempt":3,"next":"2026-03-01T12:01:00Z","code":"refused","detail":"value 'x'"}`
+	second := `{"id":"l1","destination":"dst_gone","at":"2026-03-01T12:00:00Z","state":"done","rows":0,"ms":1500,"tables":[],"attempt":0,"next":null,"code":"","detail":""}`
+	waits, none := `"waiting":[{"destination":"lake","events":5,"next":"2026-03-01T12:00:01Z","paused":null}`, `{"destination":"dst_gone","events":0,"next":null,"paused":"2026-03-01T12:00:00Z"}`
 	for name, tc := range map[string]struct {
 		query  string
 		change func(*capability.Grant)
@@ -113,7 +118,7 @@ func TestLoadsAreListedWithinTheGrant(t *testing.T) {
 	}
 }
 
-func TestALoadIsHastenedWithinTheGrant(t *testing.T) {
+func TestLoadsAreHastenedAndPausedWithinTheGrant(t *testing.T) {
 	t.Parallel()
 	w := &warehouse{}
 	f := withWarehouse(t, w, nil)
@@ -128,12 +133,14 @@ func TestALoadIsHastenedWithinTheGrant(t *testing.T) {
 		"of a stranger's":  {"dst_z", nil, 404},
 		"for some sources": {"lake", func(g *capability.Grant) { g.Sources = []id.Source{"src_a"} }, 403},
 	} {
-		got := f.do("POST", "/v1/loads", f.token(tc.change, capability.StartLoads), fmt.Sprintf(`{"destination":%q}`, tc.destination))
-		if got.Code != tc.code || tc.code == 200 && strings.TrimSpace(got.Body.String()) != `{"at":"2026-03-01T12:00:00Z"}` {
-			t.Errorf("%s: %d %s, want %d", name, got.Code, got.Body, tc.code)
+		for _, path := range []string{"/v1/loads", "/v1/loads/pause", "/v1/loads/resume"} {
+			got := f.do("POST", path, f.token(tc.change, capability.StartLoads), fmt.Sprintf(`{"destination":%q}`, tc.destination))
+			if got.Code != tc.code || tc.code == 200 && strings.TrimSpace(got.Body.String()) != `{"at":"2026-03-01T12:00:00Z"}` {
+				t.Errorf("%s, %s: %d %s, want %d", path, name, got.Code, got.Body, tc.code)
+			}
 		}
 	}
-	if d := cmp.Diff([]string{"hasten ws_a dst_b"}, w.asked); d != "" {
+	if d := cmp.Diff([]string{"hasten ws_a dst_b", "pause ws_a dst_b true", "pause ws_a dst_b false"}, w.asked); d != "" {
 		t.Errorf("asked (-want +got):\n%s", d)
 	}
 }

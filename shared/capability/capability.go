@@ -26,7 +26,7 @@ const (
 	ReplayQuarantine  Action = "quarantine:replay"  // sending them through the pipeline again
 	DiscardQuarantine Action = "quarantine:discard" // removing them for good
 	ReadLoads         Action = "loads:read"         // loads of a warehouse, with its own error texts
-	StartLoads        Action = "loads:start"        // loading a warehouse without delay
+	StartLoads        Action = "loads:start"        // loading a warehouse without delay, pausing its loads
 	Query             Action = "query"              // SQL on a warehouse
 	Preview           Action = "preview"            // trying transformations and destinations on given events
 	TestDestination   Action = "destination:test"   // connecting to a destination

@@ -27,6 +27,7 @@ type Load struct {
 	At      time.Time      `json:"at"`
 	State   State          `json:"state"`
 	Rows    int64          `json:"rows"`
+	Took    time.Duration  `json:"took,omitzero"` // of the attempt that is done
 	Tables  []Table        `json:"tables"`
 	Refused map[string]int `json:"refused,omitempty"` // events without rows, by code
 	Attempt int            `json:"attempt"`
@@ -49,6 +50,21 @@ func (x *Load) Settle() (rows int64) {
 		x.Code, x.Detail = TableRefused, strings.Join(tables, "; ")
 	}
 	return rows
+}
+
+// Names returns the names of the tables and, by them, those of events that do not go into
+// a table's name whole.
+func (x *Load) Names() (tables []string, events map[string]string) {
+	for _, t := range x.Tables {
+		tables = append(tables, t.Name)
+		if t.Event != "" && events == nil {
+			events = map[string]string{}
+		}
+		if t.Event != "" {
+			events[t.Name] = t.Event
+		}
+	}
+	return tables, events
 }
 
 // Table is one table of a load.

@@ -189,6 +189,7 @@ type Load struct {
 	At          time.Time  `json:"at"`
 	State       string     `json:"state"` // staging, merging, done, failing
 	Rows        int64      `json:"rows"`
+	Millis      int64      `json:"ms"` // how long it took; 0: it is not done
 	Attempt     int        `json:"attempt"`
 	Next        *time.Time `json:"next"` // when it is tried again
 	Code        string     `json:"code"`
@@ -200,6 +201,7 @@ type Waiting struct {
 	Destination string     `json:"destination"`
 	Events      int64      `json:"events"`
 	Next        *time.Time `json:"next"`
+	Paused      *time.Time `json:"paused"` // since when no load begins
 }
 
 // Loads returns the loads of a destination, or of all for "", newest first, and what waits.
@@ -218,8 +220,24 @@ func (v *View) Loads(ctx context.Context, destination string) ([]Load, []Waiting
 
 // LoadNow lets a destination be loaded without delay. Loads from at on have what waited.
 func (v *View) LoadNow(ctx context.Context, destination string) (at time.Time, err error) {
+	return v.changeLoads(ctx, "", destination)
+}
+
+// PauseLoads lets no load of a destination begin; ResumeLoads ends that.
+func (v *View) PauseLoads(ctx context.Context, destination string) error {
+	_, err := v.changeLoads(ctx, "/pause", destination)
+	return err
+}
+
+// ResumeLoads ends what PauseLoads began.
+func (v *View) ResumeLoads(ctx context.Context, destination string) error {
+	_, err := v.changeLoads(ctx, "/resume", destination)
+	return err
+}
+
+func (v *View) changeLoads(ctx context.Context, act, destination string) (at time.Time, err error) {
 	var out struct{ At time.Time }
-	_, err = v.call(ctx, http.MethodPost, "/v1/loads", nil, map[string]string{"destination": destination}, &out)
+	_, err = v.call(ctx, http.MethodPost, "/v1/loads"+act, nil, map[string]string{"destination": destination}, &out)
 	return out.At, err
 }
 

@@ -1,4 +1,5 @@
-package events
+// Package loads has the commands about the loads of warehouses.
+package loads
 
 import (
 	"context"
@@ -16,9 +17,18 @@ import (
 	"weir/shared/fault"
 )
 
-// NewLoad returns the command `weir load`.
-func NewLoad(shell *console.Console) *cobra.Command {
-	return console.Group("load", "Loads of warehouses", newLoadNow(shell), newLoadStatus(shell))
+// Times between two looks at a load, and how long its plane may not answer meanwhile.
+const (
+	firstLook = 50 * time.Millisecond
+	lastLook  = 500 * time.Millisecond
+	mayBeAway = 2 * time.Minute
+)
+
+type invocation struct{ *console.Console }
+
+// New returns the command `weir load`.
+func New(shell *console.Console) *cobra.Command {
+	return console.Group("load", "Loads of warehouses", newLoadNow(shell), newLoadPause(shell), newLoadResume(shell), newLoadStatus(shell))
 }
 
 // loadRow is how a warehouse stands.
@@ -26,7 +36,8 @@ type loadRow struct {
 	Workspace   string       `json:"workspace"`
 	Destination string       `json:"destination"`
 	Waiting     int64        `json:"waiting"` // events that no load has brought into a row
-	Next        *time.Time   `json:"next"`    // null during a load
+	Next        *time.Time   `json:"next"`    // null during a load, and when paused
+	Paused      *time.Time   `json:"paused"`  // since when no load begins; null: they do
 	Last        *remote.Load `json:"last"`    // the newest load; null: none since the plane began
 }
 
@@ -57,7 +68,8 @@ func newLoadStatus(shell *console.Console) *cobra.Command {
 		Use:   "status [DESTINATION]",
 		Short: "Say what waits for warehouses, and how their loads fare",
 		Long: `Says of each warehouse, or of one, how many events wait for a load, when the last load
-began and how it stands, when the next one begins, and for which reason a load failed.`,
+began and how it stands, how long it took, when the next one begins, or that loads are paused, and for which
+reason a load failed.`,
 		Example: `  weir load status
   weir load status lake --output json`,
 		Args: cobra.MaximumNArgs(1),
@@ -73,22 +85,77 @@ began and how it stands, when the next one begins, and for which reason a load f
 	return cmd
 }
 
-func (k invocation) loadNow(ctx context.Context, workspace, destination string, detach bool) error {
+func newLoadPause(shell *console.Console) *cobra.Command {
+	return loadSwitch(shell, &cobra.Command{
+		Use:   "pause DESTINATION",
+		Short: "Let no load of a warehouse begin",
+		Long: `Lets no load of a warehouse begin until 'weir load resume', also after the plane was
+started again. The load under way ends. Events wait on the plane's disk meanwhile.`,
+		Example: `  weir load pause lake`,
+	}, (*remote.View).PauseLoads)
+}
+
+func newLoadResume(shell *console.Console) *cobra.Command {
+	return loadSwitch(shell, &cobra.Command{
+		Use:     "resume DESTINATION",
+		Short:   "Let loads of a warehouse begin again",
+		Long:    `Ends 'weir load pause': what waits is loaded without delay.`,
+		Example: `  weir load resume lake`,
+	}, (*remote.View).ResumeLoads)
+}
+
+// loadSwitch is a command that pauses or resumes the loads of one warehouse.
+func loadSwitch(shell *console.Console, cmd *cobra.Command, do func(*remote.View, context.Context, string) error) *cobra.Command {
+	k := invocation{shell}
+	workspace := ""
+	cmd = k.RemoteFlags(cmd)
+	cmd.Args = cobra.ExactArgs(1)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		control, w, err := k.loaded(cmd.Context(), workspace, args[0])
+		if err != nil {
+			return err
+		}
+		view, err := control.View(cmd.Context(), w.Name, capability.StartLoads)
+		if err != nil {
+			return err
+		}
+		if err := do(view, cmd.Context(), string(console.DestinationID(w, args[0]))); err != nil {
+			return fmt.Errorf("loads of %s of workspace %s: %w", args[0], w.Name, err)
+		}
+		rows, err := loadsOf(cmd.Context(), control, w, args[0])
+		if err != nil {
+			return err
+		}
+		return k.printLoads(rows)
+	}
+	cmd.Flags().StringVar(&workspace, "workspace", "", "of this workspace, where several have such a destination")
+	return cmd
+}
+
+// loaded returns the only workspace that has a destination of a name.
+func (k invocation) loaded(ctx context.Context, workspace, destination string) (*remote.Control, remote.Workspace, error) {
 	control, err := k.Connect()
 	if err != nil {
-		return err
+		return nil, remote.Workspace{}, err
 	}
 	chosen, err := console.Choose(ctx, control, workspace)
 	if err != nil {
-		return err
+		return nil, remote.Workspace{}, err
 	}
 	if chosen, err = console.Having(chosen, destination); err != nil {
-		return err
+		return nil, remote.Workspace{}, err
 	}
 	if len(chosen) > 1 {
-		return command.Usage("name the workspace with --workspace; %s", console.ThereAre("workspaces", chosen, func(w remote.Workspace) string { return w.Name }))
+		return nil, remote.Workspace{}, command.Usage("name the workspace with --workspace; %s", console.ThereAre("workspaces", chosen, func(w remote.Workspace) string { return w.Name }))
 	}
-	w := chosen[0]
+	return control, chosen[0], nil
+}
+
+func (k invocation) loadNow(ctx context.Context, workspace, destination string, detach bool) error {
+	control, w, err := k.loaded(ctx, workspace, destination)
+	if err != nil {
+		return err
+	}
 	before, err := loadsOf(ctx, control, w, destination)
 	if err != nil {
 		return err
@@ -177,7 +244,7 @@ func loadsOf(ctx context.Context, control *remote.Control, w remote.Workspace, d
 	}
 	var rows []loadRow
 	for _, x := range waiting {
-		row := loadRow{Workspace: w.Name, Destination: x.Destination, Waiting: x.Events, Next: x.Next}
+		row := loadRow{Workspace: w.Name, Destination: x.Destination, Waiting: x.Events, Next: x.Next, Paused: x.Paused}
 		for i := range loads {
 			if loads[i].Destination == x.Destination {
 				row.Last = &loads[i]
@@ -197,16 +264,22 @@ func (k invocation) printLoads(rows []loadRow) error {
 		k.Say("No warehouses.")
 		return nil
 	}
-	t := console.Table{Head: []string{"WORKSPACE", "DESTINATION", "WAITING", "LAST", "STATE", "ROWS", "NEXT", "CODE", "DETAIL"}}
+	t := console.Table{Head: []string{"WORKSPACE", "DESTINATION", "WAITING", "LAST", "STATE", "ROWS", "TOOK", "NEXT", "CODE", "DETAIL"}}
 	for _, r := range rows {
-		last, state, loaded, code, detail, next := "-", "-", "-", "", "", "now"
+		last, state, loaded, took, code, detail, next := "-", "-", "-", "-", "", "", "now"
 		if r.Next != nil {
 			next = r.Next.Format(time.RFC3339)
 		}
+		if r.Paused != nil {
+			next = "paused since " + r.Paused.Format(time.RFC3339)
+		}
 		if l := r.Last; l != nil {
 			last, state, loaded, code, detail = l.At.Format(time.RFC3339), l.State, strconv.FormatInt(l.Rows, 10), l.Code, l.Detail
+			if l.Millis > 0 {
+				took = (time.Duration(l.Millis) * time.Millisecond).String()
+			}
 		}
-		t.Add(r.Workspace, r.Destination, strconv.FormatInt(r.Waiting, 10), last, state, loaded, next, code, detail)
+		t.Add(r.Workspace, r.Destination, strconv.FormatInt(r.Waiting, 10), last, state, loaded, took, next, code, detail)
 	}
 	return t.Write(k.Out)
 }

@@ -1,0 +1,68 @@
+package disk
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"weir/shared/durable"
+	"weir/shared/fault"
+	"weir/shared/id"
+)
+
+// Folder is the path of a destination's folder.
+type Folder string
+
+// PausedFile is there while the loads of a destination are paused.
+const PausedFile = "paused.json"
+
+// Paused says that no load begins until somebody resumes them. At is zero where none are
+// paused.
+type Paused struct {
+	At        time.Time    `json:"at"`
+	Workspace id.Workspace `json:"workspace"`
+}
+
+// Path is that of a file of the folder.
+func (f Folder) Path(name string) string { return filepath.Join(string(f), name) }
+
+// Paused reads whether loads are paused.
+func (f Folder) Paused() (p Paused, err error) {
+	_, err = durable.GetJSON(f.Path(PausedFile), &p)
+	return p, err
+}
+
+// Running is fault.Conflict while loads are paused.
+func (f Folder) Running() error {
+	p, err := f.Paused()
+	if err == nil && !p.At.IsZero() {
+		err = fault.New(fault.Conflict, "Loads of this warehouse are paused since %s; resume them first.", p.At.Format(time.RFC3339))
+	}
+	return err
+}
+
+// Pause keeps that loads are paused, unless they are.
+func (f Folder) Pause(p Paused) error {
+	if was, err := f.Paused(); err != nil || !was.At.IsZero() {
+		return err
+	}
+	if err := durable.MakeFolder(string(f)); err != nil {
+		return err
+	}
+	return durable.PutJSON(f.Path(PausedFile), p)
+}
+
+// Remove removes a file, which may not be there.
+func (f Folder) Remove(name string) error {
+	err := os.Remove(f.Path(name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("remove a file of loads: %w", err)
+	}
+	return durable.SyncFolder(string(f))
+}
