@@ -248,6 +248,9 @@ func TestATokenOfOneWorkspaceReachesNoOther(t *testing.T) {
 		if strings.HasSuffix(path, "/capabilities") {
 			body = `{"workspace":"neighbour","action":"ledger:read"}`
 		}
+		if strings.HasSuffix(path, "/capabilities/batch") {
+			body = `{"workspaces":["acme","neighbour"],"action":"ledger:read"}`
+		}
 		if path == "/api/v1/me/password" {
 			body = `{"former":"a","password":"b"}`
 		}
@@ -270,6 +273,7 @@ func TestATokenOfOneWorkspaceReachesNoOther(t *testing.T) {
 	}
 	d.want(bound("PUT", acme+"/config", applying(`{"workspace":"acme","region":"eu","sources":[{"name":"web","type":"http"}]}`)), 200)
 	d.want(bound("POST", "/api/v1/capabilities", `{"workspace":"acme","action":"ledger:read"}`), 200)
+	d.want(bound("POST", "/api/v1/capabilities/batch", `{"workspaces":["acme"],"action":"ledger:read"}`), 200)
 	listed := d.want(d.as("admin", "GET", "/api/v1/tokens", ""), 200)
 	if !strings.Contains(string(listed.text), `"role":"admin","workspace":"acme"`) {
 		t.Errorf("the list of tokens does not name the workspace: %s", listed.text)
@@ -312,6 +316,8 @@ func TestNoOrganizationReachesAnother(t *testing.T) {
 		switch {
 		case strings.HasSuffix(path, "/capabilities"):
 			body = `{"workspace":"shop","action":"ledger:read"}`
+		case strings.HasSuffix(path, "/capabilities/batch"):
+			body = `{"workspaces":["shop"],"action":"ledger:read"}`
 		case strings.HasSuffix(path, "/config") || strings.HasSuffix(path, "/diff"):
 			body = applying(`{"workspace":"shop","region":"eu"}`)
 		case strings.HasSuffix(path, "/rollback"):

@@ -260,8 +260,9 @@ func (a *API) scoped(at string) []route {
 		{"POST", at + "/workspaces/:name/rollback", action.WriteWorkspace, a.rollback},
 		{"GET", at + "/status", action.ReadStatus, a.overview.Status},
 		{"GET", at + "/notices", action.ReadStatus, a.notices.Stream},
-		{"POST", at + "/capabilities", action.ReadSelf, a.capability},    // the handler asks for what is wanted
-		{"GET", at + "/audit", action.ReadSelf, a.history.Audit},         // the handler asks for what is wanted
-		{"GET", at + "/audit/verify", action.ReadSelf, a.history.Verify}, // the same
+		{"POST", at + "/capabilities", action.ReadSelf, a.capability},         // the handler asks for what is wanted
+		{"POST", at + "/capabilities/batch", action.ReadSelf, a.capabilities}, // the same
+		{"GET", at + "/audit", action.ReadSelf, a.history.Audit},              // the handler asks for what is wanted
+		{"GET", at + "/audit/verify", action.ReadSelf, a.history.Verify},      // the same
 	}
 }

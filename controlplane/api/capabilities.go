@@ -7,12 +7,14 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
 	"weir/controlplane/api/web"
 	"weir/controlplane/policy"
 	"weir/controlplane/policy/action"
+	"weir/controlplane/store/listing"
 	"weir/shared/capability"
 	"weir/shared/fault"
 	"weir/shared/id"
@@ -103,6 +105,105 @@ func (a *API) capability(c echo.Context) error {
 		return err
 	}
 	return c.JSON(http.StatusOK, map[string]any{"token": token, "viewUrl": plane.ViewURL, "plane": plane.ID, "expiresAt": expires})
+}
+
+// Bounds of a request for the capabilities of many workspaces.
+const (
+	mostWorkspaces = 1000
+	listed         = 500     // names of one query
+	mostNamed      = 8 << 10 // bytes of identifiers in one capability, which goes in a header
+)
+
+// capabilities issues capabilities for one action on many workspaces: one for each plane, or
+// several where that would be too long.
+func (a *API) capabilities(c echo.Context) error {
+	var in struct {
+		Workspaces []string          `json:"workspaces"`
+		Action     capability.Action `json:"action"`
+		Origin     string            `json:"origin"`
+	}
+	if err := web.Decode(c, &in); err != nil {
+		return err
+	}
+	if err := (wish{Action: in.Action, Origin: in.Origin}).check(); err != nil {
+		return err
+	}
+	var problems []fault.Problem
+	if !in.Action.OfMany() {
+		problems = append(problems, fault.Problem{Path: "action", Code: "unknown_action", Text: "One capability of several workspaces is for ledger:read alone; ask for others one by one."})
+	}
+	if n := len(in.Workspaces); n == 0 || n > mostWorkspaces {
+		problems = append(problems, fault.Problem{Path: "workspaces", Code: "bad_length", Text: fmt.Sprintf("Name from 1 to %d workspaces.", mostWorkspaces)})
+	}
+	if err := fault.Problems("the capabilities cannot be issued", problems); err != nil {
+		return err
+	}
+	org, err := web.Organization(c)
+	if err != nil {
+		return err
+	}
+	of, err := a.readable(c, string(org), in.Workspaces, action.Capability(string(in.Action)))
+	if err != nil {
+		return err
+	}
+	planes, err := a.cfg.Store.Planes(c.Request().Context(), "")
+	if err != nil {
+		return err
+	}
+	out := []issued{}
+	for _, plane := range planes {
+		mine := slices.DeleteFunc(slices.Clone(of), func(r listing.Row) bool { return r.Plane != plane.ID })
+		for len(mine) > 0 {
+			one := issued{Plane: plane.ID, ViewURL: plane.ViewURL}
+			grant := capability.Grant{Plane: plane.ID, Action: in.Action, Origin: in.Origin}
+			for size := 0; len(mine) > 0 && size < mostNamed; mine = mine[1:] {
+				grant.Workspaces, one.Workspaces = append(grant.Workspaces, mine[0].ID), append(one.Workspaces, mine[0].Name)
+				size += len(mine[0].ID) + len(`"",`)
+			}
+			if one.Token, one.ExpiresAt, err = a.cfg.Authn.Capability(c.Request().Context(), actor(c), grant); err != nil {
+				return err
+			}
+			out = append(out, one)
+		}
+	}
+	return c.JSON(http.StatusOK, map[string]any{"capabilities": out})
+}
+
+// issued is a capability of several workspaces, as it is shown.
+type issued struct {
+	Token      string    `json:"token"`
+	ViewURL    string    `json:"viewUrl"`
+	Plane      id.Plane  `json:"plane"`
+	ExpiresAt  time.Time `json:"expiresAt"`
+	Workspaces []string  `json:"workspaces"` // names
+}
+
+// readable returns the workspaces with these names in an organization. fault.Denied: the
+// caller may not do act to one of them. fault.Missing: one is not there.
+func (a *API) readable(c echo.Context, org string, names []string, act policy.Action) ([]listing.Row, error) {
+	ctx := c.Request().Context()
+	there := map[string]listing.Row{}
+	for some := range slices.Chunk(names, listed) {
+		rows, err := a.cfg.Store.Listing().Workspaces(ctx, listing.Filter{Organization: org, Names: some, Limit: len(some)})
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range rows {
+			there[r.Name] = r
+		}
+	}
+	var out []listing.Row
+	for _, name := range names {
+		row, ok := there[name]
+		if err := a.cfg.Policy.Allow(ctx, web.Subject(c), act, policy.Resource{Organization: org, Workspace: string(row.ID)}); err != nil {
+			return nil, err
+		}
+		if !ok {
+			return nil, fault.New(fault.Missing, "there is no workspace %s", name)
+		}
+		out = append(out, row)
+	}
+	return out, nil
 }
 
 // onEach says whether the caller, who may not in the whole workspace, may do a capability's

@@ -8,6 +8,7 @@ import (
 
 	"weir/controlplane/store"
 	"weir/controlplane/store/storetest"
+	"weir/shared/id"
 )
 
 // pages reads a list to its end, and returns the names of each page.
@@ -31,6 +32,24 @@ func (d *harness) pages(role, path, member string) (out [][]string) {
 		if len(out) > 50 {
 			d.t.Fatalf("%s has no end", path)
 		}
+	}
+}
+
+// capabilities asks for those of several workspaces at once; bound is a viewer's token of ba.
+func (d *harness) capabilities(p id.Plane, bound string) {
+	t := d.t
+	t.Helper()
+	const path = "/api/v1/capabilities/batch"
+	all := d.want(d.as("viewer", "POST", path, `{"workspaces":["bb-c","aa"],"action":"ledger:read"}`), 200)
+	if fmt.Sprint(all.field(t, "capabilities", "0", "workspaces")) != "[bb-c aa]" || all.field(t, "capabilities", "0", "plane") != string(p) || len(all.field(t, "capabilities").([]any)) != 1 {
+		t.Errorf("capabilities = %s, want one of %s for two workspaces", all.text, p)
+	}
+	d.want(d.as("viewer", "POST", path, `{"workspaces":["aa","none"],"action":"ledger:read"}`), 404)
+	d.want(d.as("viewer", "POST", path, `{"workspaces":["aa","ab"],"action":"dead:read"}`), 422)
+	d.want(d.as("viewer", "POST", path, `{"workspaces":[],"action":"ledger:read"}`), 422)
+	d.want(d.send("POST", path, `{"workspaces":["ba"],"action":"ledger:read"}`, bearer(bound)...), 200)
+	for _, other := range []string{"aa", "none"} {
+		d.want(d.send("POST", path, fmt.Sprintf(`{"workspaces":["ba",%q],"action":"ledger:read"}`, other), bearer(bound)...), 403)
 	}
 }
 
@@ -77,6 +96,14 @@ func TestListsHavePages(t *testing.T) {
 		if one := d.want(d.as("viewer", "GET", "/api/v1/status?limit=1&sort=-name", ""), 200); one.field(t, "planes", "0", "workspaces", "0", "workspace") != "bbxc" {
 			t.Errorf("planes show %s, want what they say of the page", one.text)
 		}
+		if got := d.pages("viewer", "/api/v1/workspaces?limit=2&name=bbxc&name=aa&name=none&name=ba", "workspaces"); fmt.Sprint(got) != "[[aa ba] [bbxc]]" {
+			t.Errorf("workspaces by their names = %v", got)
+		}
+		if got := d.want(d.send("GET", "/api/v1/workspaces?name=aa&name=ba", "", bearer(made.field(t, "token").(string))...), 200); strings.Contains(string(got.text), `"aa"`) || got.field(t, "workspaces", "0", "name") != "ba" {
+			t.Errorf("workspaces by their names for a token of ba = %s", got.text)
+		}
+		d.want(d.as("viewer", "GET", "/api/v1/workspaces?"+strings.Repeat("name=a&", 501), ""), 400)
+		d.capabilities(p.id, made.field(t, "token").(string))
 		members := d.pages("admin", "/api/v1/members?kind=service&limit=2", "members")
 		if all := slices.Concat(members...); len(members) != 3 || len(all) != 5 || !slices.IsSorted(all) {
 			t.Errorf("members = %v, want five in three pages", members)

@@ -10,6 +10,7 @@ import (
 // source and destination says also what the source accepted, replayed and found again, what of
 // that was not read so far, and what went nowhere.
 type row struct {
+	workspace   id.Workspace
 	Source      string           `json:"source"`
 	Destination string           `json:"destination"`
 	Accepted    int64            `json:"accepted"`
@@ -30,6 +31,24 @@ type row struct {
 }
 
 func (v *View) ledger(c *endpoint.Call) (any, error) {
+	return map[string]any{"rows": v.rows(c)}, nil
+}
+
+// ledgers is ledger of every workspace that the call is about, which its rows name.
+func (v *View) ledgers(c *endpoint.Call) (any, error) {
+	type named struct {
+		Workspace id.Workspace `json:"workspace"`
+		row
+	}
+	rows := v.rows(c)
+	out := make([]named, len(rows))
+	for i, r := range rows {
+		out[i] = named{r.workspace, r}
+	}
+	return map[string]any{"rows": out}, nil
+}
+
+func (v *View) rows(c *endpoint.Call) []row {
 	entries := v.entries(c)
 	sources := map[id.Source]ledger.Row{}
 	for _, b := range entries {
@@ -40,7 +59,8 @@ func (v *View) ledger(c *endpoint.Call) (any, error) {
 	rows := make([]row, 0, len(entries))
 	for _, b := range entries {
 		r := row{
-			Source: v.sourceName(b.Workspace, b.Source), Accepted: b.Accepted, Replayed: b.Replayed, Waiting: b.Waiting, Duplicate: b.Duplicate, Quarantined: b.Quarantined, Dropped: b.Dropped,
+			workspace: b.Workspace,
+			Source:    v.sourceName(b.Workspace, b.Source), Accepted: b.Accepted, Replayed: b.Replayed, Waiting: b.Waiting, Duplicate: b.Duplicate, Quarantined: b.Quarantined, Dropped: b.Dropped,
 			Routed: b.SourceRouted, Unrouted: b.Unrouted, Added: b.Added, Delivered: b.Delivered, Staged: b.Staged, Parked: b.Parked, Dead: b.Dead, InFlight: b.InFlight, Balanced: b.Balanced,
 		}
 		if b.Destination != "" {
@@ -54,14 +74,18 @@ func (v *View) ledger(c *endpoint.Call) (any, error) {
 		}
 		rows = append(rows, r)
 	}
-	return map[string]any{"rows": rows}, nil
+	return rows
 }
 
 // entries returns the entries of the ledger that a call may see.
 func (v *View) entries(c *endpoint.Call) []ledger.Row {
+	of := map[id.Workspace]bool{}
+	for _, ws := range c.Workspaces() {
+		of[ws] = true
+	}
 	var entries []ledger.Row
 	for _, b := range v.cfg.Rows() {
-		if b.Workspace == c.Grant.Workspace && c.CoversSource(b.Source) && (b.Destination == "" || c.CoversDestination(b.Destination)) {
+		if of[b.Workspace] && c.CoversSource(b.Source) && (b.Destination == "" || c.CoversDestination(b.Destination)) {
 			entries = append(entries, b)
 		}
 	}

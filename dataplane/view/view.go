@@ -80,6 +80,7 @@ func New(cfg Config) (*View, error) {
 	v.mux = endpoint.New(endpoint.Config{Plane: cfg.Plane, Key: cfg.Key, Origins: cfg.Origins, Guard: cfg.Guard, Now: cfg.Now, Log: cfg.Log})
 	v.mux.HandleOpen("GET /v1/health", v.health)
 	v.mux.Handle("GET /v1/ledger", capability.ReadLedger, v.ledger)
+	v.mux.HandleMany("GET /v1/ledgers", capability.ReadLedger, v.ledgers)
 	v.mux.Handle("GET /v1/dead", capability.ReadDead, endpoint.In(v.lists, v.list))
 	v.mux.Stream("GET /v1/live", capability.ReadLive, v.live)
 	v.mux.Handle("GET /v1/parked", capability.ReadParked, endpoint.In(v.lists, v.parked))

@@ -161,6 +161,41 @@ func TestTheLedgerShowsOnlyTheCapabilitysWorkspace(t *testing.T) {
 	}
 }
 
+func TestLedgersShowTheWorkspacesOfACapabilityOfSeveral(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, "")
+	several := func(list ...id.Workspace) string {
+		return f.token(func(g *capability.Grant) { g.Workspace, g.Workspaces = "", list }, capability.ReadLedger)
+	}
+	for name, tc := range map[string]struct {
+		path, token, want string
+		code              int
+	}{
+		"all":                  {"/v1/ledgers", several("ws_a", "ws_b"), "ws_a src_a- ws_a src_a-dst_a ws_a src_a-dst_b ws_b src_z-dst_z", 200},
+		"one of several":       {"/v1/ledgers", several("ws_b", "ws_c"), "ws_b src_z-dst_z", 200},
+		"one":                  {"/v1/ledgers", f.token(nil, capability.ReadLedger), "ws_a src_a- ws_a src_a-dst_a ws_a src_a-dst_b", 200},
+		"several, of one":      {"/v1/ledger", several("ws_a", "ws_b"), "", 403},
+		"several, in the list": {"/v1/dead", several("ws_a", "ws_b"), "", 403},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := f.do("GET", tc.path, tc.token, "")
+			var answer struct {
+				Rows []struct{ Workspace, Source, Destination string }
+			}
+			if err := json.Unmarshal(w.Body.Bytes(), &answer); err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, r := range answer.Rows {
+				got = append(got, r.Workspace+" "+r.Source+"-"+r.Destination)
+			}
+			if all := strings.Join(got, " "); w.Code != tc.code || all != tc.want {
+				t.Errorf("%d %s, want %d %s", w.Code, all, tc.code, tc.want)
+			}
+		})
+	}
+}
+
 func TestWhoMayAsk(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, "view: {actions: [\"ledger:read\"]}")

@@ -53,12 +53,17 @@ func (a Action) CountsOnly() bool {
 	return a == ReadLedger || a == ReadJobs || a == ReadSyncs || a == ReadPulls
 }
 
-// Grant is the content of a capability: one plane, one workspace, one action.
+// OfMany reports whether one capability may be about several workspaces.
+func (a Action) OfMany() bool { return a == ReadLedger }
+
+// Grant is the content of a capability: one plane, one workspace, one action. Of ReadLedger
+// alone it may name several Workspaces in place of the one.
 // Empty Sources or Destinations mean all of the workspace's, and no source or
 // destination at all is not one of some. Origin is the browser origin that may use it, empty for programs.
 type Grant struct {
 	Plane        id.Plane         `json:"plane"`
 	Workspace    id.Workspace     `json:"workspace"`
+	Workspaces   []id.Workspace   `json:"workspaces,omitempty"`
 	Action       Action           `json:"action"`
 	Sources      []id.Source      `json:"sources,omitempty"`
 	Destinations []id.Destination `json:"destinations,omitempty"`

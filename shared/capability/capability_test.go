@@ -116,6 +116,41 @@ func TestAGrantOfSomeWillDoForACallerThatKeepsToThem(t *testing.T) {
 	}
 }
 
+func TestAGrantOfSeveralWorkspacesIsForCallersThatKeepToThem(t *testing.T) {
+	t.Parallel()
+	public, private := keys(t)
+	several := capability.Grant{Plane: "pl_a", Workspaces: []id.Workspace{"ws_a", "ws_b"}, Action: capability.ReadLedger, Expires: now.Add(time.Minute)}
+	token, err := capability.Sign(private, several)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask := capability.Want{Plane: "pl_a", Action: capability.ReadLedger, Part: true}
+	if _, err := capability.Verify(public, token, now, ask); fault.KindOf(err) != fault.Denied {
+		t.Errorf("Verify for one workspace: %v, want Denied", err)
+	}
+	ask.Workspace, ask.Many = "ws_a", true
+	if _, err := capability.Verify(public, token, now, ask); fault.KindOf(err) != fault.Denied {
+		t.Errorf("Verify for ws_a by its name: %v, want Denied", err)
+	}
+	ask.Workspace = ""
+	got, err := capability.Verify(public, token, now, ask)
+	if d := cmp.Diff(several, got); d != "" || err != nil {
+		t.Errorf("grant (-want +got):\n%s, %v", d, err)
+	}
+	for name, change := range map[string]func(*capability.Grant){
+		"one beside":        func(g *capability.Grant) { g.Workspace = "ws_c" },
+		"no identifier":     func(g *capability.Grant) { g.Workspaces = []id.Workspace{"ws_a", ""} },
+		"of another action": func(g *capability.Grant) { g.Action = capability.ReadDead },
+		"of some sources":   func(g *capability.Grant) { g.Sources = []id.Source{"src_a"} },
+	} {
+		g := several
+		change(&g)
+		if _, err := capability.Sign(private, g); fault.KindOf(err) != fault.Invalid {
+			t.Errorf("Sign with %s: %v, want Invalid", name, err)
+		}
+	}
+}
+
 func TestForgedTokensAreDenied(t *testing.T) {
 	t.Parallel()
 	public, private := keys(t)

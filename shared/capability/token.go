@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -29,7 +30,8 @@ const (
 // about the whole workspace, Origin when no browser sent it. An empty Workspace
 // asks only whether the token is good for this plane and action. Part says that
 // the caller keeps to the grant's Sources and Destinations itself, so that a
-// grant of some will do.
+// grant of some will do. Many says that it keeps to the grant's Workspaces itself; a grant
+// of several is denied otherwise.
 type Want struct {
 	Plane       id.Plane
 	Workspace   id.Workspace
@@ -38,12 +40,14 @@ type Want struct {
 	Destination id.Destination
 	Origin      string
 	Part        bool
+	Many        bool
 }
 
 // Sign returns the token that carries g. fault.Invalid: g names no plane,
-// workspace, action or end, so it could be read as "all".
+// workspace, action or end, so it could be read as "all", or several workspaces where it
+// may not.
 func Sign(key ed25519.PrivateKey, g Grant) (string, error) {
-	if !id.Valid(g.Plane) || !id.Valid(g.Workspace) || g.Action == "" || g.Expires.IsZero() {
+	if !id.Valid(g.Plane) || !g.about() || g.Action == "" || g.Expires.IsZero() {
 		return "", fault.New(fault.Invalid, "A capability names a plane, a workspace, an action and when it ends.")
 	}
 	if len(key) != ed25519.PrivateKeySize {
@@ -57,6 +61,15 @@ func Sign(key ed25519.PrivateKey, g Grant) (string, error) {
 	sig := ed25519.Sign(key, append([]byte(domain), body...))
 	enc := base64.RawURLEncoding
 	return prefix + "." + enc.EncodeToString(body) + "." + enc.EncodeToString(sig), nil
+}
+
+// about reports whether g names one workspace, or several where it may.
+func (g Grant) about() bool {
+	if len(g.Workspaces) == 0 {
+		return id.Valid(g.Workspace)
+	}
+	return g.Workspace == "" && g.Action.OfMany() && len(g.Sources)+len(g.Destinations) == 0 &&
+		!slices.ContainsFunc(g.Workspaces, func(ws id.Workspace) bool { return !id.Valid(ws) })
 }
 
 // Verify returns the grant of token if it is signed by key's owner, not over at
@@ -115,6 +128,8 @@ func (g Grant) allows(w Want) error {
 	switch {
 	case g.Plane != w.Plane:
 		return fault.New(fault.Denied, "This capability is for the plane %s, not for %s.", g.Plane, w.Plane)
+	case len(g.Workspaces) > 0 && !w.Many:
+		return fault.New(fault.Denied, "This capability is for several workspaces; this needs one for its workspace alone.")
 	case w.Workspace != "" && g.Workspace != w.Workspace:
 		return fault.New(fault.Denied, "This capability is for another workspace.")
 	case g.Action != w.Action:

@@ -52,7 +52,11 @@ type query struct {
 	organization  store.OrganizationID
 	region, state string
 	plane         id.Plane
+	names         []string // none but these; nil for all
 }
+
+// mostNames is how many workspaces a list may be asked for by their names.
+const mostNames = 500
 
 var states = []string{"applied", "rejected", "pending", "none"}
 
@@ -63,7 +67,10 @@ func (h *Handlers) query(c echo.Context) (q query, err error) {
 	if q.organization, err = web.Organization(c); err != nil {
 		return q, err
 	}
-	q.region, q.state = c.QueryParam("region"), c.QueryParam("state")
+	q.region, q.state, q.names = c.QueryParam("region"), c.QueryParam("state"), c.QueryParams()["name"]
+	if len(q.names) > mostNames {
+		return q, web.Reject(http.StatusBadRequest, "name stands %d times at most", mostNames)
+	}
 	if q.state != "" && !slices.Contains(states, q.state) {
 		return q, web.Reject(http.StatusBadRequest, "state is one of %s", strings.Join(states, ", "))
 	}
@@ -84,7 +91,7 @@ func (h *Handlers) query(c echo.Context) (q query, err error) {
 
 // page reads the workspaces of q that the caller may read, and the cursor of the next page.
 func (h *Handlers) page(c echo.Context, q query) (rows []listing.Row, next string, err error) {
-	f := listing.Filter{Organization: string(q.organization), Like: q.Like, Region: q.region, Plane: q.plane, Descending: q.Descending, After: q.After}
+	f := listing.Filter{Organization: string(q.organization), Names: q.names, Like: q.Like, Region: q.region, Plane: q.plane, Descending: q.Descending, After: q.After}
 	var none bool
 	if f.Of, none = h.within(c, q.organization); none {
 		return nil, "", nil

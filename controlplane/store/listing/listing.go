@@ -35,6 +35,7 @@ func New(db *database.DB) *Listing { return &Listing{db} }
 type Filter struct {
 	Organization string         // identifier; always limits
 	Of           []id.Workspace // none but these; nil for all
+	Names        []string       // none but those with these names; nil for all
 	Like         string         // in the name, whatever the case
 	Region       string
 	Plane        id.Plane
@@ -91,6 +92,7 @@ func (f Filter) where() []predicate.Workspace {
 		}
 	}
 	add(f.Of != nil, entworkspace.IDIn(texts(f.Of)...))
+	add(f.Names != nil, entworkspace.NameIn(f.Names...))
 	add(f.Like != "", entworkspace.NameContainsFold(f.Like))
 	add(f.Region != "", entworkspace.Region(f.Region))
 	add(f.Plane != "", entworkspace.PlaneID(string(f.Plane)))

@@ -37,6 +37,14 @@ func (c *Call) Decode(v any, most int64) error {
 	return nil
 }
 
+// Workspaces are those that the grant is about.
+func (c *Call) Workspaces() []id.Workspace {
+	if len(c.Grant.Workspaces) > 0 {
+		return c.Grant.Workspaces
+	}
+	return []id.Workspace{c.Grant.Workspace}
+}
+
 // CoversSource reports whether the grant covers s.
 func (c *Call) CoversSource(s id.Source) bool {
 	return len(c.Grant.Sources) == 0 || slices.Contains(c.Grant.Sources, s)

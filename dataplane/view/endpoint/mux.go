@@ -77,6 +77,12 @@ func (m *Mux) Handle(pattern string, action capability.Action, f func(*Call) (an
 	m.handle(pattern, func(r *http.Request) (capability.Grant, error) { return m.admit(r, action) }, f)
 }
 
+// HandleMany is Handle, and admits capabilities of several workspaces too: f keeps to
+// Call.Workspaces.
+func (m *Mux) HandleMany(pattern string, action capability.Action, f func(*Call) (answer any, err error)) {
+	m.handle(pattern, func(r *http.Request) (capability.Grant, error) { return m.verify(r, action, true) }, f)
+}
+
 func (m *Mux) handle(pattern string, admit func(*http.Request) (capability.Grant, error), f func(*Call) (answer any, err error)) {
 	m.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 		grant, err := admit(r)
@@ -113,12 +119,16 @@ func (m *Mux) HandleKeyed(pattern string, action capability.Action, workspace fu
 var errNoCapability = fault.New(fault.Denied, "Give a capability of the control plane as a bearer token.")
 
 func (m *Mux) admit(r *http.Request, action capability.Action) (capability.Grant, error) {
+	return m.verify(r, action, false)
+}
+
+func (m *Mux) verify(r *http.Request, action capability.Action, many bool) (capability.Grant, error) {
 	token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 	if !ok {
 		return capability.Grant{}, errNoCapability
 	}
 	grant, err := capability.Verify(m.cfg.Key, token, m.cfg.Now(), capability.Want{
-		Plane: m.cfg.Plane, Action: action, Origin: r.Header.Get("Origin"), Part: true,
+		Plane: m.cfg.Plane, Action: action, Origin: r.Header.Get("Origin"), Part: true, Many: many,
 	})
 	if err != nil {
 		return capability.Grant{}, err

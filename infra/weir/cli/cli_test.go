@@ -219,6 +219,9 @@ func TestLedgerPrintsRowsByName(t *testing.T) {
 	if d := cmp.Diff(want, s.must("ledger", "--output", "json")); d != "" {
 		t.Errorf("json (-want +got):\n%s", d)
 	}
+	if f.oldPlane = true; s.must("ledger", "--output", "json") != want {
+		t.Error("of an older plane the ledger says something else")
+	}
 	want = `WORKSPACE  SOURCE  DESTINATION  ACCEPTED  REPLAYED  WAITING  DUPLICATE  QUARANTINED  DROPPED     ROUTED  UNROUTED  ADDED  DELIVERED  STAGED  PARKED  DEAD  IN FLIGHT  BALANCED
 acme       web     -                  10         1        3          1            0  0                0         7      0          0       0       0     0          0  yes
 acme       web     hook                0         0        0          0            0  filtered 1       9         0      0          6       0       0     1          1  yes

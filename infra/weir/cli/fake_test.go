@@ -47,6 +47,7 @@ type fake struct {
 	looks      int               // at a job before it has ended
 	broken     []map[string]any
 	underWay   func() int // deliveries in flight to each destination
+	oldPlane   bool       // whose view knows no capability of several workspaces
 	stale      bool       // the control plane does not know what is parked
 	race       func()     // runs between a diff and the apply that follows it
 	streams    func(n int, w http.ResponseWriter, r *http.Request)
@@ -82,10 +83,12 @@ func newFake(t *testing.T) *fake {
 	mux.HandleFunc("DELETE /api/v1/workspaces/{name}", f.deleteWorkspace)
 	mux.HandleFunc("GET /api/v1/status", f.status)
 	mux.HandleFunc("POST /api/v1/capabilities", f.capability)
+	mux.HandleFunc("POST /api/v1/capabilities/batch", f.capabilities)
 	f.server = httptest.NewServer(f.guard("Bearer "+token, mux))
 	t.Cleanup(f.server.Close)
 	view := http.NewServeMux()
 	view.HandleFunc("GET /v1/ledger", f.ledger)
+	view.HandleFunc("GET /v1/ledgers", f.ledgers)
 	view.HandleFunc("GET /v1/dead", f.listDead)
 	for verb, action := range map[string]string{"redrive": "dead:redrive", "discard": "dead:discard", "replay": "quarantine:replay", "discard-quarantined": "quarantine:discard"} {
 		view.HandleFunc("POST /v1/jobs/"+verb, f.begin(verb, action))
@@ -458,6 +461,38 @@ func (f *fake) capability(w http.ResponseWriter, r *http.Request) {
 	reply(w, map[string]any{"token": in.Workspace + " " + in.Action, "viewUrl": f.view.URL, "plane": "pl_one", "expiresAt": "2026-01-02T03:04:05Z"})
 }
 
+func (f *fake) capabilities(w http.ResponseWriter, r *http.Request) {
+	var in struct {
+		Workspaces     []string
+		Action, Origin string
+	}
+	if !read(w, r, &in) {
+		return
+	}
+	reply(w, map[string]any{"capabilities": []any{map[string]any{"token": strings.Join(in.Workspaces, ",") + " " + in.Action, "viewUrl": f.view.URL, "plane": "pl_one",
+		"expiresAt": "2026-01-02T03:04:05Z", "workspaces": in.Workspaces}}})
+}
+
+// ledgers are those of a plane that knows capabilities of several workspaces, unless it is old.
+func (f *fake) ledgers(w http.ResponseWriter, r *http.Request) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.calls = append(f.calls, "GET view /v1/ledgers"); f.oldPlane {
+		refuse(w, http.StatusForbidden, "denied", "This capability was not issued by the control plane of this plane.")
+		return
+	}
+	names, _, _ := strings.Cut(strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer "), " ")
+	rows := []map[string]any{}
+	for _, name := range strings.Split(names, ",") {
+		ws := f.workspaces[name]
+		for _, row := range f.rows(ws) {
+			row["workspace"] = ws.ID
+			rows = append(rows, row)
+		}
+	}
+	reply(w, map[string]any{"rows": rows})
+}
+
 // allowed checks the capability and returns its workspace.
 func (f *fake) allowed(w http.ResponseWriter, r *http.Request, action string) *fakeWorkspace {
 	f.calls = append(f.calls, r.Method+" view "+r.URL.Path)
@@ -492,6 +527,11 @@ func (f *fake) ledger(w http.ResponseWriter, r *http.Request) {
 	if ws == nil {
 		return
 	}
+	reply(w, map[string]any{"rows": f.rows(ws)})
+}
+
+// rows are the books of a workspace.
+func (f *fake) rows(ws *fakeWorkspace) []map[string]any {
 	rows := []map[string]any{}
 	for _, s := range ws.Sources {
 		rows = append(rows, map[string]any{"source": s.ID, "destination": "", "accepted": 10, "replayed": 1, "waiting": 3, "duplicate": 1, "unrouted": 7, "balanced": true})
@@ -499,7 +539,7 @@ func (f *fake) ledger(w http.ResponseWriter, r *http.Request) {
 			rows = append(rows, map[string]any{"source": s.ID, "destination": d.ID, "routed": 9, "delivered": 6, "dead": 1, "parked": d.Parked, "inFlight": f.underWay(), "dropped": map[string]int{"filtered": 1}, "balanced": true})
 		}
 	}
-	reply(w, map[string]any{"rows": rows})
+	return rows
 }
 
 func (f *fake) listDead(w http.ResponseWriter, r *http.Request) {

@@ -622,6 +622,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/capabilities/batch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Issue signed capabilities for one action on many workspaces, one or a few for each plane, good for 5 minutes */
+        post: operations["createCapabilities"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/audit": {
         parameters: {
             query?: never;
@@ -932,6 +949,26 @@ export interface paths {
         put?: never;
         /** Issue a signed capability for one action on a workspace's plane, good for 5 minutes */
         post: operations["createCapabilityOfOrganization"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/orgs/{org}/capabilities/batch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The organization's name; the same paths without it are about the caller's only organization, or default */
+                org: components["parameters"]["Organization"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Issue signed capabilities for one action on many workspaces, one or a few for each plane, good for 5 minutes */
+        post: operations["createCapabilitiesOfOrganization"];
         delete?: never;
         options?: never;
         head?: never;
@@ -3209,6 +3246,26 @@ export interface components {
             /** @description The browser origin that will use it, empty for programs */
             origin?: string;
         };
+        NewCapabilities: {
+            /** @description By name; all have to be ones on which the caller may do the action */
+            workspaces: string[];
+            /** @enum {string} */
+            action: "ledger:read";
+            /** @description The browser origin that will use them, empty for programs */
+            origin?: string;
+        };
+        Capabilities: {
+            capabilities: components["schemas"]["PlaneCapability"][];
+        };
+        PlaneCapability: {
+            token: string;
+            viewUrl: string;
+            plane: string;
+            /** Format: date-time */
+            expiresAt: string;
+            /** @description Names of those that it is for */
+            workspaces: string[];
+        };
         Capability: {
             token: string;
             viewUrl: string;
@@ -3950,6 +4007,8 @@ export interface operations {
                 /** @description Its name or identifier */
                 plane?: string;
                 state?: components["schemas"]["State"];
+                /** @description None but those of these names */
+                name?: string[];
             };
             header?: never;
             path?: never;
@@ -4264,6 +4323,8 @@ export interface operations {
                 /** @description Its name or identifier */
                 plane?: string;
                 state?: components["schemas"]["State"];
+                /** @description None but those of these names */
+                name?: string[];
             };
             header?: never;
             path?: never;
@@ -4328,6 +4389,31 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Capability"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    createCapabilities: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewCapabilities"];
+            };
+        };
+        responses: {
+            /** @description The capabilities */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Capabilities"];
                 };
             };
             default: components["responses"]["Problem"];
@@ -4492,6 +4578,8 @@ export interface operations {
                 /** @description Its name or identifier */
                 plane?: string;
                 state?: components["schemas"]["State"];
+                /** @description None but those of these names */
+                name?: string[];
             };
             header?: never;
             path: {
@@ -4827,6 +4915,8 @@ export interface operations {
                 /** @description Its name or identifier */
                 plane?: string;
                 state?: components["schemas"]["State"];
+                /** @description None but those of these names */
+                name?: string[];
             };
             header?: never;
             path: {
@@ -4900,6 +4990,34 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Capability"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    createCapabilitiesOfOrganization: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The organization's name; the same paths without it are about the caller's only organization, or default */
+                org: components["parameters"]["Organization"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewCapabilities"];
+            };
+        };
+        responses: {
+            /** @description The capabilities */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Capabilities"];
                 };
             };
             default: components["responses"]["Problem"];

@@ -16,6 +16,7 @@ import (
 	"weir/infra/weir/cli/console"
 	"weir/infra/weir/cli/remote"
 	"weir/shared/capability"
+	"weir/shared/fault"
 )
 
 // invocation is one execution of a command.
@@ -85,24 +86,53 @@ func (k invocation) ledger(ctx context.Context, control *remote.Control, workspa
 // atOnce is how many ledgers are asked for at a time.
 const atOnce = 16
 
-// ledgers reads the books of workspaces, several at a time.
+// ledgers reads the books of workspaces: of many in a few requests to each plane.
 func ledgers(ctx context.Context, control *remote.Control, of []remote.Workspace) ([][]remote.Row, error) {
 	books := make([][]remote.Row, len(of))
+	if len(of) == 1 {
+		return books, ledgerOf(ctx, control, of[0].Name, &books[0])
+	}
+	names, at, byID := make([]string, len(of)), map[string]int{}, map[string]int{}
+	for i, w := range of {
+		names[i], at[w.Name], byID[string(w.ID)] = w.Name, i, i
+	}
+	err := control.Views(ctx, names, func(v *remote.View, of []string) error {
+		rows, err := v.Ledgers(ctx)
+		if kind := fault.KindOf(err); err != nil && (kind == fault.Denied || kind == fault.Missing) { // an older plane knows no capability of several
+			return each(ctx, control, of, func(name string) *[]remote.Row { return &books[at[name]] })
+		}
+		if err != nil {
+			return fmt.Errorf("read the ledgers of %d workspaces: %w", len(of), err)
+		}
+		for _, r := range rows {
+			if i, ok := byID[r.Workspace]; ok {
+				books[i] = append(books[i], r)
+			}
+		}
+		return nil
+	})
+	return books, err
+}
+
+// each reads the books of workspaces one by one, several at a time.
+func each(ctx context.Context, control *remote.Control, of []string, to func(name string) *[]remote.Row) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(atOnce)
-	for i, w := range of {
-		g.Go(func() error {
-			view, err := control.View(ctx, w.Name, capability.ReadLedger)
-			if err != nil {
-				return err
-			}
-			if books[i], err = view.Ledger(ctx); err != nil {
-				return fmt.Errorf("read the ledger of workspace %s: %w", w.Name, err)
-			}
-			return nil
-		})
+	for _, name := range of {
+		g.Go(func() error { return ledgerOf(ctx, control, name, to(name)) })
 	}
-	return books, g.Wait()
+	return g.Wait()
+}
+
+func ledgerOf(ctx context.Context, control *remote.Control, name string, to *[]remote.Row) error {
+	view, err := control.View(ctx, name, capability.ReadLedger)
+	if err != nil {
+		return err
+	}
+	if *to, err = view.Ledger(ctx); err != nil {
+		return fmt.Errorf("read the ledger of workspace %s: %w", name, err)
+	}
+	return nil
 }
 
 // named gives a row the names of its objects and writes absent maps as {}.

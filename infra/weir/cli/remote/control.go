@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -227,17 +228,45 @@ func (c *Control) View(ctx context.Context, workspace string, action capability.
 	if err != nil {
 		return nil, fmt.Errorf("ask for %s of workspace %s: %w", action, workspace, err)
 	}
-	if out.ViewURL == "" {
-		return nil, fault.New(fault.Unavailable, "the plane that runs workspace %s has not said where its view is reached; start it with --view-url URL", workspace)
+	return c.view(out.ViewURL, out.Token, workspace)
+}
+
+// view returns the view at an address, for workspaces as a person is told of them.
+func (c *Control) view(address, token, of string) (*View, error) {
+	if address == "" {
+		return nil, fault.New(fault.Unavailable, "the plane that runs workspace %s has not said where its view is reached; start it with --view-url URL", of)
 	}
-	view, err := NewView(out.ViewURL, out.Token)
+	view, err := NewView(address, token)
 	if err == nil {
 		view.http = c.http // connections are shared by what is asked of one plane
 	}
-	if err == nil && local(out.ViewURL) && !local(c.url) {
+	if err == nil && local(address) && !local(c.url) {
 		view.role = "the plane's view (on loopback, which only programs on the plane's own machine reach)"
 	}
 	return view, err
+}
+
+// Views asks for capabilities to read the ledgers of workspaces, and calls do with each view
+// that takes one and the names of the workspaces that it is for.
+// fault.Missing, fault.Denied: one of them is not there, or not for the caller.
+func (c *Control) Views(ctx context.Context, workspaces []string, do func(v *View, of []string) error) error {
+	const most = 1000 // of one request
+	for some := range slices.Chunk(workspaces, most) {
+		out, err := Do(ctx, c, api{}.CreateCapabilities(openapi.NewCapabilities{Workspaces: some, Action: openapi.NewCapabilitiesAction(capability.ReadLedger)}))
+		if err != nil {
+			return fmt.Errorf("ask for the ledgers of workspaces: %w", err)
+		}
+		for _, one := range out.Capabilities {
+			view, err := c.view(one.ViewURL, one.Token, strings.Join(one.Workspaces[:min(1, len(one.Workspaces))], ""))
+			if err == nil {
+				err = do(view, one.Workspaces)
+			}
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // local reports whether a URL names this machine.

@@ -13,7 +13,7 @@ import (
 // destination. Source and Destination are names or identifiers as the plane
 // gives them.
 type Row struct {
-	Workspace   string            `json:"workspace"` // the plane says nothing of it
+	Workspace   string            `json:"workspace"` // its identifier in answers of Ledgers, else the plane says nothing of it
 	Source      string            `json:"source"`
 	Destination string            `json:"destination"`
 	Accepted    uint64            `json:"accepted"`
@@ -93,6 +93,14 @@ func NewView(address, token string) (*View, error) {
 func (v *View) Ledger(ctx context.Context) ([]Row, error) {
 	var out struct{ Rows []Row }
 	_, err := v.call(ctx, http.MethodGet, "/v1/ledger", nil, nil, &out)
+	return out.Rows, err
+}
+
+// Ledgers returns the books of the workspaces that the capability is for, whose identifiers
+// the rows have as Workspace. fault.Denied, fault.Missing: also of a plane that is older.
+func (v *View) Ledgers(ctx context.Context) ([]Row, error) {
+	var out struct{ Rows []Row }
+	_, err := v.call(ctx, http.MethodGet, "/v1/ledgers", nil, nil, &out)
 	return out.Rows, err
 }
 

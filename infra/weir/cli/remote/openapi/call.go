@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"reflect"
 	"time"
 )
 
@@ -39,15 +40,20 @@ func All[T any](read func(cursor string) (page []T, next string, err error)) ([]
 	}
 }
 
-// put adds a parameter unless it is its type's zero value, which is an absent one.
-func put[T comparable](add func(name, value string), name string, v T) {
-	var none T
-	if v == none {
+// put adds a parameter unless it is its type's zero value, which is an absent one. A list is
+// added value by value.
+func put(add func(name, value string), name string, v any) {
+	if reflect.ValueOf(v).IsZero() {
 		return
 	}
-	if at, ok := any(v).(time.Time); ok {
-		add(name, at.UTC().Format(time.RFC3339Nano))
-		return
+	switch v := v.(type) {
+	case time.Time:
+		add(name, v.UTC().Format(time.RFC3339Nano))
+	case []string:
+		for _, one := range v {
+			add(name, one)
+		}
+	default:
+		add(name, fmt.Sprint(v))
 	}
-	add(name, fmt.Sprint(v))
 }

@@ -102,6 +102,11 @@ const (
 	MembershipNeedsProvider MembershipNeeds = "provider"
 )
 
+// Defines values for NewCapabilitiesAction.
+const (
+	NewCapabilitiesActionLedgerRead NewCapabilitiesAction = "ledger:read"
+)
+
 // Defines values for NewCapabilityAction.
 const (
 	NewCapabilityActionDeadDiscard       NewCapabilityAction = "dead:discard"
@@ -449,6 +454,11 @@ type Authenticator struct {
 
 	// RecoveryCodes How many are left
 	RecoveryCodes uint64 `json:"recoveryCodes"`
+}
+
+// Capabilities defines model for Capabilities.
+type Capabilities struct {
+	Capabilities []PlaneCapability `json:"capabilities"`
 }
 
 // Capability defines model for Capability.
@@ -888,6 +898,20 @@ type Need struct {
 	Text   string `json:"text"`
 }
 
+// NewCapabilities defines model for NewCapabilities.
+type NewCapabilities struct {
+	Action NewCapabilitiesAction `json:"action"`
+
+	// Origin The browser origin that will use them, empty for programs
+	Origin string `json:"origin,omitempty"`
+
+	// Workspaces By name; all have to be ones on which the caller may do the action
+	Workspaces []string `json:"workspaces"`
+}
+
+// NewCapabilitiesAction defines model for NewCapabilities.Action.
+type NewCapabilitiesAction string
+
 // NewCapability defines model for NewCapability.
 type NewCapability struct {
 	Action NewCapabilityAction `json:"action"`
@@ -1088,6 +1112,17 @@ type Plane struct {
 	Version             string           `json:"version"`
 	ViewURL             string           `json:"viewUrl"`
 	Workspaces          []PlaneWorkspace `json:"workspaces"`
+}
+
+// PlaneCapability defines model for PlaneCapability.
+type PlaneCapability struct {
+	ExpiresAt time.Time `json:"expiresAt"`
+	Plane     string    `json:"plane"`
+	Token     string    `json:"token"`
+	ViewURL   string    `json:"viewUrl"`
+
+	// Workspaces Names of those that it is for
+	Workspaces []string `json:"workspaces"`
 }
 
 // PlaneKind defines model for PlaneKind.
@@ -1705,6 +1740,9 @@ type StatusParams struct {
 	// Plane Its name or identifier
 	Plane string `form:"plane,omitempty" json:"plane,omitempty"`
 	State State  `form:"state,omitempty" json:"state,omitempty"`
+
+	// Name None but those of these names
+	Name []string `form:"name,omitempty" json:"name,omitempty"`
 }
 
 // StatusParamsSort defines parameters for Status.
@@ -1744,6 +1782,9 @@ type WorkspacesParams struct {
 	// Plane Its name or identifier
 	Plane string `form:"plane,omitempty" json:"plane,omitempty"`
 	State State  `form:"state,omitempty" json:"state,omitempty"`
+
+	// Name None but those of these names
+	Name []string `form:"name,omitempty" json:"name,omitempty"`
 }
 
 // WorkspacesParamsSort defines parameters for Workspaces.
@@ -1785,6 +1826,9 @@ type RollbackParams struct {
 
 // CreateCapabilityJSONRequestBody defines body for CreateCapability for application/json ContentType.
 type CreateCapabilityJSONRequestBody = NewCapability
+
+// CreateCapabilitiesJSONRequestBody defines body for CreateCapabilities for application/json ContentType.
+type CreateCapabilitiesJSONRequestBody = NewCapabilities
 
 // SetIdentityProviderJSONRequestBody defines body for SetIdentityProvider for application/json ContentType.
 type SetIdentityProviderJSONRequestBody = NewIdentityProvider
@@ -1903,6 +1947,12 @@ func (API) VerifyAudit(params VerifyAuditParams) Call[AuditReport] {
 // CreateCapability is POST /api/v1/capabilities: Issue a signed capability for one action on a workspace's plane, good for 5 minutes.
 func (API) CreateCapability(body CreateCapabilityJSONRequestBody) Call[Capability] {
 	c := Call[Capability]{Method: "POST", Path: "/api/v1/capabilities", Scoped: true, Body: body}
+	return c
+}
+
+// CreateCapabilities is POST /api/v1/capabilities/batch: Issue signed capabilities for one action on many workspaces, one or a few for each plane, good for 5 minutes.
+func (API) CreateCapabilities(body CreateCapabilitiesJSONRequestBody) Call[Capabilities] {
+	c := Call[Capabilities]{Method: "POST", Path: "/api/v1/capabilities/batch", Scoped: true, Body: body}
 	return c
 }
 
@@ -2311,6 +2361,7 @@ func (API) Status(params StatusParams) Call[Status] {
 	put(c.Query.Add, "region", params.Region)
 	put(c.Query.Add, "plane", params.Plane)
 	put(c.Query.Add, "state", params.State)
+	put(c.Query.Add, "name", params.Name)
 	return c
 }
 
@@ -2351,6 +2402,7 @@ func (API) Workspaces(params WorkspacesParams) Call[Workspaces] {
 	put(c.Query.Add, "region", params.Region)
 	put(c.Query.Add, "plane", params.Plane)
 	put(c.Query.Add, "state", params.State)
+	put(c.Query.Add, "name", params.Name)
 	return c
 }
 
