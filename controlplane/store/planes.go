@@ -5,6 +5,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
+	"sync"
 	"time"
 
 	"weir/controlplane/store/database"
@@ -117,7 +119,7 @@ func (s *Store) JoinPlane(ctx context.Context, who Actor, token Hash, p Plane) (
 		case !s.now().Before(inv.ExpiresAt):
 			return trail{}, fault.New(fault.Denied, "the invitation has expired: ask for a new one")
 		case inv.UsedBy != "":
-			out, err = joined(ctx, tx, inv.UsedBy, p)
+			out, err = s.joined(ctx, tx, inv.UsedBy, p)
 			return trail{}, err
 		}
 		taken, err := tx.Plane.Query().Where(plane.Or(plane.ID(string(p.ID)), plane.Name(p.Name), plane.IdentityKey(p.IdentityKey),
@@ -139,7 +141,7 @@ func (s *Store) JoinPlane(ctx context.Context, who Actor, token Hash, p Plane) (
 		if err != nil {
 			return trail{}, err
 		}
-		if out, err = planeOf(row); err != nil {
+		if out, err = s.planeOf(row); err != nil {
 			return trail{}, err
 		}
 		return trail{Action: "plane.join", Object: "plane " + row.ID, Detail: "region " + row.Region,
@@ -152,7 +154,7 @@ func (s *Store) JoinPlane(ctx context.Context, who Actor, token Hash, p Plane) (
 }
 
 // joined returns the plane that used the invitation if p has its keys.
-func joined(ctx context.Context, tx *ent.Tx, by string, p Plane) (Plane, error) {
+func (s *Store) joined(ctx context.Context, tx *ent.Tx, by string, p Plane) (Plane, error) {
 	row, err := tx.Plane.Get(ctx, by)
 	if ent.IsNotFound(err) {
 		return Plane{}, fault.New(fault.Denied, "the plane that the invitation let in was removed: ask for a new one")
@@ -163,7 +165,7 @@ func joined(ctx context.Context, tx *ent.Tx, by string, p Plane) (Plane, error) 
 	if !bytes.Equal(row.IdentityKey, p.IdentityKey) || !bytes.Equal(row.SealingKey, p.SealingKey) || row.NatsKey != p.NATSKey {
 		return Plane{}, fault.New(fault.Denied, "the invitation was used by another plane: ask for a new one")
 	}
-	return planeOf(row)
+	return s.planeOf(row)
 }
 
 // Plane returns one plane. fault.Missing: there is none.
@@ -176,7 +178,7 @@ func (s *Store) Plane(ctx context.Context, pl id.Plane) (Plane, error) {
 		if err != nil {
 			return Plane{}, err
 		}
-		return planeOf(row)
+		return s.planeOf(row)
 	})
 }
 
@@ -194,7 +196,7 @@ func (s *Store) Planes(ctx context.Context, region string) ([]Plane, error) {
 		}
 		out := make([]Plane, len(rows))
 		for i, row := range rows {
-			if out[i], err = planeOf(row); err != nil {
+			if out[i], err = s.planeOf(row); err != nil {
 				return nil, err
 			}
 		}
@@ -230,7 +232,7 @@ func (s *Store) RemovedPlanes(ctx context.Context) ([]RemovedPlane, error) {
 	return database.Read(ctx, func(ctx context.Context) ([]RemovedPlane, error) { return placement.RemovedPlanes(ctx, s.ent) })
 }
 
-func planeOf(row *ent.Plane) (Plane, error) {
+func (s *Store) planeOf(row *ent.Plane) (Plane, error) {
 	p := Plane{
 		ID: id.Plane(row.ID), Name: row.Name, Region: row.Region, Kind: PlaneKind(row.Kind),
 		Organization: id.Organization(row.Organization), IdentityKey: row.IdentityKey, SealingKey: row.SealingKey,
@@ -240,11 +242,39 @@ func planeOf(row *ent.Plane) (Plane, error) {
 	if row.LastBeat != nil {
 		p.LastBeat = row.LastBeat.UTC()
 	}
-	if err := json.Unmarshal([]byte(row.Kinds), &p.Kinds); err != nil {
+	var err error
+	if p.Kinds, err = s.kinds.decode(row.Kinds); err != nil {
 		return Plane{}, fmt.Errorf("decode the kinds of plane %s: %w", row.ID, err)
 	}
 	if err := json.Unmarshal([]byte(row.Alarms), &p.Alarms); err != nil {
 		return Plane{}, fmt.Errorf("decode the alarms of plane %s: %w", row.ID, err)
 	}
 	return p, nil
+}
+
+// kindLists remembers lists of kinds by their text: each commit reads planes, and a list,
+// which is long, changes with a plane's version alone.
+type kindLists struct {
+	mu sync.Mutex
+	of map[string][]wire.Kind
+}
+
+// mostKindLists is how many are remembered: planes of one version have the same.
+const mostKindLists = 100
+
+// decode returns a list that is the caller's.
+func (k *kindLists) decode(text string) ([]wire.Kind, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	list, known := k.of[text]
+	if !known {
+		if err := json.Unmarshal([]byte(text), &list); err != nil {
+			return nil, err
+		}
+		if len(k.of) >= mostKindLists || k.of == nil {
+			k.of = map[string][]wire.Kind{}
+		}
+		k.of[text] = list
+	}
+	return slices.Clone(list), nil
 }

@@ -30,8 +30,9 @@ type Config struct {
 
 // Store is an open database. It is safe for concurrent use.
 type Store struct {
-	db  *database.DB
-	ent *ent.Client // of db
+	db    *database.DB
+	ent   *ent.Client // of db
+	kinds kindLists   // of planes
 }
 
 // Open connects to the database, brings its schema up to this program's

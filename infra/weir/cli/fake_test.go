@@ -189,8 +189,24 @@ func (f *fake) all() []remote.Workspace {
 	return out
 }
 
-func (f *fake) listWorkspaces(w http.ResponseWriter, _ *http.Request) {
-	reply(w, map[string]any{"workspaces": f.all()})
+func (f *fake) listWorkspaces(w http.ResponseWriter, r *http.Request) {
+	all := f.all()
+	if names := r.URL.Query()["name"]; names != nil {
+		for _, name := range names {
+			if ws := f.workspaces[name]; ws != nil {
+				f.hear(ws)
+			}
+		}
+		all = slices.DeleteFunc(f.all(), func(w remote.Workspace) bool { return !slices.Contains(names, w.Name) })
+	}
+	reply(w, map[string]any{"workspaces": all})
+}
+
+// hear has the plane's word about a workspace be seen, when it was asked for often enough.
+func (f *fake) hear(ws *fakeWorkspace) {
+	if ws.wait--; ws.wait == 0 {
+		ws.Workspace = ws.after
+	}
 }
 
 func (f *fake) find(w http.ResponseWriter, r *http.Request) *fakeWorkspace {
@@ -203,9 +219,7 @@ func (f *fake) find(w http.ResponseWriter, r *http.Request) *fakeWorkspace {
 
 func (f *fake) workspace(w http.ResponseWriter, r *http.Request) {
 	if ws := f.find(w, r); ws != nil {
-		if ws.wait--; ws.wait == 0 {
-			ws.Workspace = ws.after
-		}
+		f.hear(ws)
 		reply(w, ws.Workspace)
 	}
 }

@@ -245,6 +245,9 @@ func (k invocation) propose(ctx context.Context, f Flags) (*remote.Control, []*p
 		}
 		proposals = append(proposals, &proposal{file: file, Proposal: remote.Proposal{Document: file.Document, Prune: !f.NoPrune, DiscardParked: f.DiscardParked, Reason: f.Message}})
 	}
+	if err := look(ctx, control, proposals); err != nil {
+		return nil, nil, nil, found.unasked(k.Console, err)
+	}
 	sealed, answers := make([]problems, len(proposals)), make([][]fault.Problem, len(proposals))
 	err = first(many(len(proposals), false, func(i int) error {
 		err := k.compare(ctx, control, seals, proposals[i], &sealed[i])
@@ -279,23 +282,45 @@ func (k invocation) readManifest(name string) ([]*manifest.File, string, error) 
 	return files, filepath.Dir(name), err
 }
 
-// compare fills p with what is there and with the difference; found takes the problems
+// look fills proposals with the workspaces that are there.
+func look(ctx context.Context, control *remote.Control, proposals []*proposal) error {
+	if len(proposals) == 1 {
+		ws, err := control.Workspace(ctx, proposals[0].name())
+		switch {
+		case err == nil:
+			proposals[0].existing = &ws
+		case fault.KindOf(err) != fault.Missing:
+			return fmt.Errorf("look at workspace %s: %w", proposals[0].name(), err)
+		}
+		return nil
+	}
+	names := make([]string, len(proposals))
+	for i, p := range proposals {
+		names[i] = p.name()
+	}
+	there, err := control.Named(ctx, names)
+	if err != nil {
+		return fmt.Errorf("look at the workspaces of the file: %w", err)
+	}
+	for _, p := range proposals {
+		if ws, ok := there[p.name()]; ok {
+			p.existing = &ws
+		}
+	}
+	return nil
+}
+
+// compare fills p with the difference from what is there; found takes the problems
 // of secrets.
 func (k invocation) compare(ctx context.Context, control *remote.Control, seals *seal.Sealer, p *proposal, found *problems) error {
-	ws, err := control.Workspace(ctx, p.name())
-	switch {
-	case err == nil:
-		p.existing = &ws
-	case fault.KindOf(err) != fault.Missing:
-		return fmt.Errorf("look at workspace %s: %w", p.name(), err)
-	}
 	var current document.Document
+	var err error
 	if p.existing != nil {
 		current, _, err = control.Document(ctx, p.name())
 		if err != nil && fault.KindOf(err) != fault.Missing {
 			return fmt.Errorf("read the configuration of workspace %s: %w", p.name(), err)
 		}
-		identify(&current, ws)
+		identify(&current, *p.existing)
 	}
 	if err := found.add(seals.Seal(ctx, control, p.file, &p.Document, &current)); err != nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -140,13 +141,71 @@ func apart(proposals []*proposal) int {
 func (k invocation) settleAll(ctx context.Context, control *remote.Control, proposals []*proposal, outcomes []outcome, f Flags) error {
 	patience := newPatience(k.Console, f.Timeout, len(outcomes))
 	lines := newInOrder(k.Out)
-	return k.fail(many(len(outcomes), true, func(i int) error {
-		mine := *k.Console
-		mine.Out = line{lines, i}
-		err := invocation{&mine}.settleBy(ctx, control, proposals[i], &outcomes[i], f, patience)
-		lines.done(i, func() {})
-		return err
-	}))
+	var errs []error
+	for begin := 0; begin < len(outcomes); begin = len(errs) {
+		end := min(begin+together, len(outcomes))
+		seen := map[string]remote.Workspace{}
+		if end-begin > 1 && !f.NoWait {
+			seen = k.watch(ctx, control, proposals[begin:end], outcomes[begin:end], patience)
+		}
+		errs = append(errs, many(end-begin, true, func(i int) error {
+			at := begin + i
+			var known *remote.Workspace
+			if ws, ok := seen[proposals[at].name()]; ok {
+				known = &ws
+			}
+			mine := *k.Console
+			mine.Out = line{lines, at}
+			err := invocation{&mine}.settleBy(ctx, control, proposals[at], &outcomes[at], f, patience, known)
+			lines.done(at, func() {})
+			return err
+		})...)
+	}
+	return k.fail(errs)
+}
+
+// together is of how many workspaces is asked at a time whether their planes answered.
+const together = 100
+
+// watch asks for workspaces together until their planes took or refused the revisions, and
+// returns those of which they did. It gives up when patience ends, and when it cannot ask:
+// then each is asked for by itself, which says why.
+func (k invocation) watch(ctx context.Context, control *remote.Control, proposals []*proposal, outcomes []outcome, patience *patience) map[string]remote.Workspace {
+	wanted, seen := map[string]uint64{}, map[string]remote.Workspace{}
+	for i, p := range proposals {
+		if outcomes[i].Waits == nil { // for another person
+			wanted[p.name()] = outcomes[i].Number
+		}
+	}
+	for start, pause := time.Now(), pollFirst; len(wanted) > 0; pause = min(2*pause, pollMost) {
+		there, err := control.Named(ctx, slices.Sorted(maps.Keys(wanted)))
+		if err != nil {
+			return seen
+		}
+		for name, number := range wanted {
+			ws, found := there[name]
+			if found && done(ws, number) {
+				seen[name] = ws
+				patience.renew()
+			}
+			if !found || done(ws, number) {
+				delete(wanted, name)
+			}
+		}
+		deadline := patience.deadline()
+		if len(wanted) == 0 || time.Now().After(deadline) {
+			return seen
+		}
+		if time.Since(start) > quiet {
+			patience.mention(0, "") // of several none is named
+		}
+		select {
+		case <-ctx.Done():
+			return seen
+		case <-time.After(min(pause, max(time.Until(deadline), time.Millisecond))):
+		}
+	}
+	return seen
 }
 
 // inOrder passes on what is printed by number: what is first in the order at once, the rest
@@ -205,12 +264,13 @@ type patience struct {
 	of   int // workspaces
 
 	mu        sync.Mutex
+	begun     time.Time
 	last      time.Time // when one answered, or the wait began
 	mentioned bool
 }
 
 func newPatience(k *console.Console, most time.Duration, of int) *patience {
-	return &patience{k: k, most: most, of: of, last: time.Now()}
+	return &patience{k: k, most: most, of: of, begun: time.Now(), last: time.Now()}
 }
 
 // renew is called when a plane answered.

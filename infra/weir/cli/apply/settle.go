@@ -62,11 +62,12 @@ func (k invocation) changes(p *proposal) {
 
 // settle waits until the plane took or refused the revision, and says which.
 func (k invocation) settle(ctx context.Context, control *remote.Control, p *proposal, o *outcome, f Flags) error {
-	return k.settleBy(ctx, control, p, o, f, newPatience(k.Console, f.Timeout, 1))
+	return k.settleBy(ctx, control, p, o, f, newPatience(k.Console, f.Timeout, 1), nil)
 }
 
-// settleBy is settle with a patience that others share.
-func (k invocation) settleBy(ctx context.Context, control *remote.Control, p *proposal, o *outcome, f Flags, patience *patience) error {
+// settleBy is settle with a patience that others share. seen is the workspace whose plane
+// answered already, nil when that is not known.
+func (k invocation) settleBy(ctx context.Context, control *remote.Control, p *proposal, o *outcome, f Flags, patience *patience, seen *remote.Workspace) error {
 	if o.Waits != nil {
 		if decided, err := k.decided(ctx, control, o, f.Wait); err != nil || !decided {
 			return err
@@ -79,10 +80,15 @@ func (k invocation) settleBy(ctx context.Context, control *remote.Control, p *pr
 		}
 		return nil
 	}
-	start := time.Now()
-	ws, err := k.await(ctx, control, p.name(), o.Number, patience)
-	if err != nil {
-		return err
+	start := patience.begun
+	var ws remote.Workspace
+	if seen != nil && done(*seen, o.Number) {
+		ws = *seen
+	} else {
+		var err error
+		if ws, err = k.await(ctx, control, p.name(), o.Number, patience); err != nil {
+			return err
+		}
 	}
 	o.State = ws.State
 	if ws.State == remote.Rejected {

@@ -144,6 +144,29 @@ func (c *Control) Workspaces(ctx context.Context) ([]Workspace, error) {
 	})
 }
 
+// Named returns those of some workspaces that are there and that the caller may read, by name,
+// in a request for every hundred or so.
+func (c *Control) Named(ctx context.Context, names []string) (map[string]Workspace, error) {
+	const most, longest = 100, 4 << 10 // of one request's address, which proxies bound
+	there := map[string]Workspace{}
+	for len(names) > 0 {
+		n, size := 0, 0
+		for n < min(len(names), most) && (n == 0 || size+len(names[n]) < longest) {
+			size += 3*len(names[n]) + len("&name=") // escaped
+			n++
+		}
+		page, err := Do(ctx, c, api{}.Workspaces(openapi.WorkspacesParams{Name: names[:n]}))
+		if err != nil {
+			return nil, err
+		}
+		for _, w := range page.Workspaces {
+			there[w.Name] = w
+		}
+		names = names[n:]
+	}
+	return there, nil
+}
+
 // Workspace returns one workspace; fault.Missing when there is none.
 func (c *Control) Workspace(ctx context.Context, name string) (Workspace, error) {
 	return Do(ctx, c, api{}.Workspace(name))
