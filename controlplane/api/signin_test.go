@@ -94,7 +94,8 @@ func TestAnAuthenticatorAsksForItsCodes(t *testing.T) {
 	secret := enrolled.field(t, "secret").(string)
 	d.want(login(d.password, ""), 200) // it is not confirmed
 	d.want(d.send("POST", "/api/v1/me/authenticator/confirm", `{"code":"12345"}`, me...), 403)
-	confirmed := d.want(d.send("POST", "/api/v1/me/authenticator/confirm", fmt.Sprintf(`{"code":%q}`, ahead(t, secret, -1)), me...), 200)
+	used := ahead(t, secret, -1) // kept: half a minute later another code is the former one
+	confirmed := d.want(d.send("POST", "/api/v1/me/authenticator/confirm", fmt.Sprintf(`{"code":%q}`, used), me...), 200)
 	recovery := confirmed.field(t, "recoveryCodes").([]any)
 	d.want(d.send("GET", "/api/v1/me", "", before...), 401)
 	me[1] = sessionOf(confirmed)
@@ -108,7 +109,7 @@ func TestAnAuthenticatorAsksForItsCodes(t *testing.T) {
 	if a := d.want(login("wrong", ahead(t, secret, 0)), http.StatusUnauthorized); a.field(t, "code") != "bad_login" || strings.Contains(string(a.text), "_code") {
 		t.Errorf("a wrong password with a right code is answered %s", a.text)
 	}
-	if a := d.want(login(d.password, ahead(t, secret, -1)), http.StatusUnauthorized); problemCode(t, a) != "wrong_code" {
+	if a := d.want(login(d.password, used), http.StatusUnauthorized); problemCode(t, a) != "wrong_code" {
 		t.Errorf("a code that was used is answered %s", a.text)
 	}
 	now := ahead(t, secret, 1)
