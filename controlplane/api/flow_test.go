@@ -133,7 +133,7 @@ func (d *harness) follow(p plane, number uint64) {
 		d.goOn(beat)
 		until(d.t, "beat folded", func() bool {
 			return d.as("viewer", "GET", "/api/v1/planes?region=eu", "").field(d.t, "planes", "0", "healthy") == true &&
-				len(d.as("viewer", "GET", "/api/v1/planes", "").field(d.t, "planes", "0", "counts").([]any)) == 1
+				len(d.as("viewer", "GET", "/api/v1/status", "").field(d.t, "planes", "0", "counts").([]any)) == 1
 		})
 		return
 	}

@@ -96,6 +96,14 @@ func TestListsHavePages(t *testing.T) {
 		if one := d.want(d.as("viewer", "GET", "/api/v1/status?limit=1&sort=-name", ""), 200); one.field(t, "planes", "0", "workspaces", "0", "workspace") != "bbxc" {
 			t.Errorf("planes show %s, want what they say of the page", one.text)
 		}
+		for _, path := range []string{"/api/v1/planes", "/api/v1/status?limit=1"} {
+			if one := d.want(d.as("viewer", "GET", path, ""), 200); one.field(t, "planes", "0", "workspaceCount") != 5.0 {
+				t.Errorf("%s = %s, want five workspaces on the plane", path, one.text)
+			}
+			if one := d.want(d.send("GET", path, "", bearer(made.field(t, "token").(string))...), 200); one.field(t, "planes", "0", "workspaceCount") != 1.0 {
+				t.Errorf("%s for a token of ba = %s, want one workspace on the plane", path, one.text)
+			}
+		}
 		if got := d.pages("viewer", "/api/v1/workspaces?limit=2&name=bbxc&name=aa&name=none&name=ba", "workspaces"); fmt.Sprint(got) != "[[aa ba] [bbxc]]" {
 			t.Errorf("workspaces by their names = %v", got)
 		}

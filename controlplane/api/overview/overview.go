@@ -198,7 +198,8 @@ func (h *Handlers) counts(ctx context.Context, rows []listing.Row) (map[id.Plane
 	return h.Store.Listing().Counts(ctx, of)
 }
 
-// Planes answers with planes, and what they report of workspaces that the caller may read.
+// Planes answers with planes, and how many workspaces that the caller may read are on them;
+// what they report of these is in a status, page by page.
 func (h *Handlers) Planes(c echo.Context) error {
 	l, err := pages.Read(c)
 	if err != nil {
@@ -208,18 +209,7 @@ func (h *Handlers) Planes(c echo.Context) error {
 	if err != nil && fault.KindOf(err) != fault.Invalid {
 		return err
 	}
-	var rows []listing.Row // of several organizations none: planes alone are asked for
-	if org != "" {
-		q := query{List: pages.List{Limit: mostReported}, organization: org, region: c.QueryParam("region")}
-		if rows, _, err = h.page(c, q); err != nil {
-			return err
-		}
-	}
-	counts, err := h.counts(c.Request().Context(), rows)
-	if err != nil {
-		return err
-	}
-	all, err := h.planes(c, org, c.QueryParam("region"), rows, counts)
+	all, err := h.planes(c, org, c.QueryParam("region"), nil, nil)
 	if err != nil {
 		return err
 	}

@@ -16,10 +16,6 @@ import (
 	"weir/shared/wire"
 )
 
-// mostReported is of how many workspaces a list of planes shows what they report; a status
-// shows it page by page.
-const mostReported = 1000
-
 type planeView struct {
 	ID                  id.Plane        `json:"id"`
 	Name                string          `json:"name"`
@@ -37,6 +33,7 @@ type planeView struct {
 	Alarms              []wire.Alarm    `json:"alarms"`
 	Workspaces          []standingView  `json:"workspaces"`
 	Counts              []wire.Count    `json:"counts"`
+	WorkspaceCount      *int            `json:"workspaceCount,omitempty"` // nil where no organization is asked about
 }
 
 type standingView struct {
@@ -52,7 +49,11 @@ func (h *Handlers) planes(c echo.Context, org store.OrganizationID, region strin
 	if err != nil {
 		return nil, err
 	}
-	list = slices.DeleteFunc(list, func(p store.Plane) bool { return !h.visible(c, p, rows) })
+	placed, err := h.placed(c, org)
+	if err != nil {
+		return nil, err
+	}
+	list = slices.DeleteFunc(list, func(p store.Plane) bool { return !h.visible(c, p, placed[p.ID] > 0) })
 	mine, err := h.alarmed(c, org, list)
 	if err != nil {
 		return nil, err
@@ -68,6 +69,9 @@ func (h *Handlers) planes(c echo.Context, org store.OrganizationID, region strin
 			SealingKey: p.SealingKey, SealingKeySignature: p.SealingKeySignature, IdentityKey: p.IdentityKey, Fingerprint: fleet.Fingerprint(p.IdentityKey),
 			GatewayURL: p.GatewayURL, ViewURL: p.ViewURL, Healthy: h.Fleet.Healthy(p),
 			Alarms: []wire.Alarm{}, Counts: counts[p.ID], Workspaces: standings[p.ID],
+		}
+		if n := placed[p.ID]; org != "" {
+			v.WorkspaceCount = &n
 		}
 		if !p.LastBeat.IsZero() {
 			v.LastBeat = &p.LastBeat
@@ -88,9 +92,28 @@ func (h *Handlers) planes(c echo.Context, org store.OrganizationID, region strin
 	return out, nil
 }
 
+// placed returns how many workspaces of org that the caller may read are on each plane; of
+// several organizations (an empty org) none.
+func (h *Handlers) placed(c echo.Context, org store.OrganizationID) (map[id.Plane]int, error) {
+	if org == "" {
+		return nil, nil
+	}
+	of, none := h.within(c, org)
+	if of != nil {
+		of = slices.DeleteFunc(of, func(ws id.Workspace) bool { return !h.readable(c, org, ws) })
+		slices.Sort(of)
+		of = slices.Compact(of)
+		none = len(of) == 0
+	}
+	if none {
+		return nil, nil
+	}
+	return h.Store.Listing().Placed(c.Request().Context(), listing.Filter{Organization: string(org), Of: of})
+}
+
 // visible reports whether the caller may know of a plane. A private one is for its own
-// organization, for whoever removes planes, and for who may read a workspace on it (rows).
-func (h *Handlers) visible(c echo.Context, p store.Plane, rows []listing.Row) bool {
+// organization, for whoever removes planes, and for who may read a workspace that it runs.
+func (h *Handlers) visible(c echo.Context, p store.Plane, runs bool) bool {
 	if p.Kind != store.Private {
 		return true
 	}
@@ -99,8 +122,7 @@ func (h *Handlers) visible(c echo.Context, p store.Plane, rows []listing.Row) bo
 			return true
 		}
 	}
-	return slices.ContainsFunc(rows, func(r listing.Row) bool { return r.Plane == p.ID }) ||
-		h.Policy.Allow(c.Request().Context(), web.Subject(c), action.RemovePlane, policy.Resource{}) == nil
+	return runs || h.Policy.Allow(c.Request().Context(), web.Subject(c), action.RemovePlane, policy.Resource{}) == nil
 }
 
 // alarmed returns which of the workspaces that alarms are about the caller may read.

@@ -181,6 +181,27 @@ func newest(s *entsql.Selector) {
 	s.Where(entsql.And(entsql.ColumnsEQ(s.C(revision.FieldNumber), t.C(entworkspace.FieldNumber)), entsql.IsNull(t.C(entworkspace.FieldDeletedAt))))
 }
 
+// Placed returns how many of the workspaces that f limits are on each plane; page and order
+// count for nothing.
+func (l *Listing) Placed(ctx context.Context, f Filter) (map[id.Plane]int, error) {
+	out, err := database.Read(ctx, func(ctx context.Context) (map[id.Plane]int, error) {
+		var rows []struct {
+			Plane string `json:"plane_id"`
+			Count int    `json:"count"`
+		}
+		err := l.db.Ent().Workspace.Query().Where(f.where()...).GroupBy(entworkspace.FieldPlaneID).Aggregate(ent.Count()).Scan(ctx, &rows)
+		out := make(map[id.Plane]int, len(rows))
+		for _, r := range rows {
+			out[id.Plane(r.Plane)] = r.Count
+		}
+		return out, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("count workspaces: %w", err)
+	}
+	return out, nil
+}
+
 // Counts returns what the planes of workspaces counted of them, by plane, source and
 // destination.
 func (l *Listing) Counts(ctx context.Context, of []id.Workspace) (map[id.Plane][]wire.Count, error) {

@@ -1,7 +1,7 @@
 package cli
 
 import (
-	"strings"
+	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -65,11 +65,7 @@ belongs to one organization (--org, else your only one), which alone sees it.`,
 			now := time.Now()
 			table := console.Table{Head: []string{"NAME", "REGION", "KIND", "VERSION", "LAST BEAT", "WORKSPACES"}}
 			for _, p := range all {
-				var names []string
-				for _, w := range p.Workspaces {
-					names = append(names, w.Workspace)
-				}
-				table.Add(p.Name, p.Region, string(p.Kind), console.Dash(p.Version), console.Since(p.LastBeat, now), console.Dash(strings.Join(names, ", ")))
+				table.Add(p.Name, p.Region, string(p.Kind), console.Dash(p.Version), console.Since(p.LastBeat, now), number(p.WorkspaceCount))
 			}
 			return table.Write(k.Out)
 		},
@@ -98,4 +94,12 @@ when it comes back; to return it joins anew, in an empty data directory.`,
 		},
 	})
 	return console.Group("plane", "Let data planes join, and remove them", list, invite, remove)
+}
+
+// number is a count in a cell, a dash for none or one that is not known.
+func number(n uint64) string {
+	if n == 0 {
+		return "-"
+	}
+	return fmt.Sprint(n)
 }

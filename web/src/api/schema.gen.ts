@@ -2536,8 +2536,12 @@ export interface components {
             lastBeat: string | null;
             healthy: boolean;
             alarms: components["schemas"]["Alarm"][];
+            /** @description Of a status: those of its page. Empty in a list of planes */
             workspaces: components["schemas"]["PlaneWorkspace"][];
+            /** @description Of the same workspaces */
             counts: components["schemas"]["Count"][];
+            /** @description How many workspaces of the organization that the caller may read are on it; absent where no organization is asked about */
+            workspaceCount?: number;
         };
         Alarm: {
             code: string;

@@ -1093,6 +1093,8 @@ type Person struct {
 // Plane defines model for Plane.
 type Plane struct {
 	Alarms []Alarm `json:"alarms"`
+
+	// Counts Of the same workspaces
 	Counts []Count `json:"counts"`
 
 	// Fingerprint Of the identity key: SHA-256 as hex, for people to compare
@@ -1104,14 +1106,19 @@ type Plane struct {
 	Kind        PlaneKind `json:"kind"`
 
 	// LastBeat null before the first one
-	LastBeat            *time.Time       `json:"lastBeat"`
-	Name                string           `json:"name"`
-	Region              string           `json:"region"`
-	SealingKey          []byte           `json:"sealingKey"`
-	SealingKeySignature []byte           `json:"sealingKeySignature"`
-	Version             string           `json:"version"`
-	ViewURL             string           `json:"viewUrl"`
-	Workspaces          []PlaneWorkspace `json:"workspaces"`
+	LastBeat            *time.Time `json:"lastBeat"`
+	Name                string     `json:"name"`
+	Region              string     `json:"region"`
+	SealingKey          []byte     `json:"sealingKey"`
+	SealingKeySignature []byte     `json:"sealingKeySignature"`
+	Version             string     `json:"version"`
+	ViewURL             string     `json:"viewUrl"`
+
+	// WorkspaceCount How many workspaces of the organization that the caller may read are on it; absent where no organization is asked about
+	WorkspaceCount uint64 `json:"workspaceCount,omitempty"`
+
+	// Workspaces Of a status: those of its page. Empty in a list of planes
+	Workspaces []PlaneWorkspace `json:"workspaces"`
 }
 
 // PlaneCapability defines model for PlaneCapability.
