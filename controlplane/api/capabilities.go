@@ -14,7 +14,6 @@ import (
 	"weir/controlplane/api/web"
 	"weir/controlplane/policy"
 	"weir/controlplane/policy/action"
-	"weir/controlplane/store/listing"
 	"weir/shared/capability"
 	"weir/shared/fault"
 	"weir/shared/id"
@@ -110,7 +109,6 @@ func (a *API) capability(c echo.Context) error {
 // Bounds of a request for the capabilities of many workspaces.
 const (
 	mostWorkspaces = 1000
-	listed         = 500     // names of one query
 	mostNamed      = 8 << 10 // bytes of identifiers in one capability, which goes in a header
 )
 
@@ -142,7 +140,7 @@ func (a *API) capabilities(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	of, err := a.readable(c, string(org), in.Workspaces, action.Capability(string(in.Action)))
+	of, err := a.overview.Named(c, org, in.Workspaces, action.Capability(string(in.Action)))
 	if err != nil {
 		return err
 	}
@@ -152,7 +150,7 @@ func (a *API) capabilities(c echo.Context) error {
 	}
 	out := []issued{}
 	for _, plane := range planes {
-		mine := slices.DeleteFunc(slices.Clone(of), func(r listing.Row) bool { return r.Plane != plane.ID })
+		mine := of[plane.ID]
 		for len(mine) > 0 {
 			one := issued{Plane: plane.ID, ViewURL: plane.ViewURL}
 			grant := capability.Grant{Plane: plane.ID, Action: in.Action, Origin: in.Origin}
@@ -176,34 +174,6 @@ type issued struct {
 	Plane      id.Plane  `json:"plane"`
 	ExpiresAt  time.Time `json:"expiresAt"`
 	Workspaces []string  `json:"workspaces"` // names
-}
-
-// readable returns the workspaces with these names in an organization. fault.Denied: the
-// caller may not do act to one of them. fault.Missing: one is not there.
-func (a *API) readable(c echo.Context, org string, names []string, act policy.Action) ([]listing.Row, error) {
-	ctx := c.Request().Context()
-	there := map[string]listing.Row{}
-	for some := range slices.Chunk(names, listed) {
-		rows, err := a.cfg.Store.Listing().Workspaces(ctx, listing.Filter{Organization: org, Names: some, Limit: len(some)})
-		if err != nil {
-			return nil, err
-		}
-		for _, r := range rows {
-			there[r.Name] = r
-		}
-	}
-	var out []listing.Row
-	for _, name := range names {
-		row, ok := there[name]
-		if err := a.cfg.Policy.Allow(ctx, web.Subject(c), act, policy.Resource{Organization: org, Workspace: string(row.ID)}); err != nil {
-			return nil, err
-		}
-		if !ok {
-			return nil, fault.New(fault.Missing, "there is no workspace %s", name)
-		}
-		out = append(out, row)
-	}
-	return out, nil
 }
 
 // onEach says whether the caller, who may not in the whole workspace, may do a capability's

@@ -10,7 +10,7 @@ import (
 // source and destination says also what the source accepted, replayed and found again, what of
 // that was not read so far, and what went nowhere.
 type row struct {
-	workspace   id.Workspace
+	Workspace   id.Workspace     `json:"workspace,omitempty"` // in answers about several
 	Source      string           `json:"source"`
 	Destination string           `json:"destination"`
 	Accepted    int64            `json:"accepted"`
@@ -30,25 +30,8 @@ type row struct {
 	Balanced    bool             `json:"balanced"`
 }
 
-func (v *View) ledger(c *endpoint.Call) (any, error) {
-	return map[string]any{"rows": v.rows(c)}, nil
-}
-
-// ledgers is ledger of every workspace that the call is about, which its rows name.
-func (v *View) ledgers(c *endpoint.Call) (any, error) {
-	type named struct {
-		Workspace id.Workspace `json:"workspace"`
-		row
-	}
-	rows := v.rows(c)
-	out := make([]named, len(rows))
-	for i, r := range rows {
-		out[i] = named{r.workspace, r}
-	}
-	return map[string]any{"rows": out}, nil
-}
-
-func (v *View) rows(c *endpoint.Call) []row {
+// ledger answers with the rows of one workspace, or of all that a call is about: these name it.
+func (v *View) ledger(c *endpoint.Call, several bool) (any, error) {
 	entries := v.entries(c)
 	sources := map[id.Source]ledger.Row{}
 	for _, b := range entries {
@@ -59,8 +42,7 @@ func (v *View) rows(c *endpoint.Call) []row {
 	rows := make([]row, 0, len(entries))
 	for _, b := range entries {
 		r := row{
-			workspace: b.Workspace,
-			Source:    v.sourceName(b.Workspace, b.Source), Accepted: b.Accepted, Replayed: b.Replayed, Waiting: b.Waiting, Duplicate: b.Duplicate, Quarantined: b.Quarantined, Dropped: b.Dropped,
+			Source: v.sourceName(b.Workspace, b.Source), Accepted: b.Accepted, Replayed: b.Replayed, Waiting: b.Waiting, Duplicate: b.Duplicate, Quarantined: b.Quarantined, Dropped: b.Dropped,
 			Routed: b.SourceRouted, Unrouted: b.Unrouted, Added: b.Added, Delivered: b.Delivered, Staged: b.Staged, Parked: b.Parked, Dead: b.Dead, InFlight: b.InFlight, Balanced: b.Balanced,
 		}
 		if b.Destination != "" {
@@ -69,23 +51,23 @@ func (v *View) rows(c *endpoint.Call) []row {
 			r.Routed, r.Accepted, r.Replayed, r.Duplicate = b.Routed, of.Accepted, of.Replayed, of.Duplicate
 			r.Waiting, r.Unrouted = of.Waiting, of.Unrouted
 		}
+		if several {
+			r.Workspace = b.Workspace
+		}
 		if r.Dropped == nil {
 			r.Dropped = map[string]int64{}
 		}
 		rows = append(rows, r)
 	}
-	return rows
+	return map[string]any{"rows": rows}, nil
 }
 
 // entries returns the entries of the ledger that a call may see.
 func (v *View) entries(c *endpoint.Call) []ledger.Row {
-	of := map[id.Workspace]bool{}
-	for _, ws := range c.Workspaces() {
-		of[ws] = true
-	}
+	of := c.Workspaces()
 	var entries []ledger.Row
 	for _, b := range v.cfg.Rows() {
-		if of[b.Workspace] && c.CoversSource(b.Source) && (b.Destination == "" || c.CoversDestination(b.Destination)) {
+		if of(b.Workspace) && c.CoversSource(b.Source) && (b.Destination == "" || c.CoversDestination(b.Destination)) {
 			entries = append(entries, b)
 		}
 	}

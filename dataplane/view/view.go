@@ -79,8 +79,8 @@ func New(cfg Config) (*View, error) {
 	v := &View{cfg: cfg, queries: endpoint.NewSlots(), previews: endpoint.NewSlots(), probes: endpoint.NewSlots(), lists: endpoint.NewSlots()}
 	v.mux = endpoint.New(endpoint.Config{Plane: cfg.Plane, Key: cfg.Key, Origins: cfg.Origins, Guard: cfg.Guard, Now: cfg.Now, Log: cfg.Log})
 	v.mux.HandleOpen("GET /v1/health", v.health)
-	v.mux.Handle("GET /v1/ledger", capability.ReadLedger, v.ledger)
-	v.mux.HandleMany("GET /v1/ledgers", capability.ReadLedger, v.ledgers)
+	v.mux.Handle("GET /v1/ledger", capability.ReadLedger, func(c *endpoint.Call) (any, error) { return v.ledger(c, false) })
+	v.mux.HandleMany("GET /v1/ledgers", capability.ReadLedger, func(c *endpoint.Call) (any, error) { return v.ledger(c, true) })
 	v.mux.Handle("GET /v1/dead", capability.ReadDead, endpoint.In(v.lists, v.list))
 	v.mux.Stream("GET /v1/live", capability.ReadLive, v.live)
 	v.mux.Handle("GET /v1/parked", capability.ReadParked, endpoint.In(v.lists, v.parked))

@@ -12,6 +12,7 @@ import (
 	"weir/controlplane/policy/action"
 	"weir/controlplane/store"
 	"weir/controlplane/store/listing"
+	"weir/shared/fault"
 	"weir/shared/id"
 	"weir/shared/wire"
 )
@@ -148,4 +149,33 @@ func (h *Handlers) alarmed(c echo.Context, org store.OrganizationID, planes []st
 		mine[row.ID] = true
 	}
 	return mine, err
+}
+
+// Named returns the workspaces with these names in an organization, by plane. fault.Denied:
+// the caller may not do act to one of them. fault.Missing: one is not there.
+func (h *Handlers) Named(c echo.Context, org store.OrganizationID, names []string, act policy.Action) (map[id.Plane][]listing.Row, error) {
+	ctx := c.Request().Context()
+	there := map[string]listing.Row{}
+	for some := range slices.Chunk(names, mostNames) {
+		rows, err := h.Store.Listing().Workspaces(ctx, listing.Filter{Organization: string(org), Names: some, Limit: len(some)})
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range rows {
+			there[r.Name] = r
+		}
+	}
+	out := map[id.Plane][]listing.Row{}
+	for _, name := range names {
+		row, ok := there[name]
+		// Before what is missing: who has no role in a workspace hears nothing of it.
+		if err := h.Policy.Allow(ctx, web.Subject(c), act, policy.Resource{Organization: string(org), Workspace: string(row.ID)}); err != nil {
+			return nil, err
+		}
+		if !ok {
+			return nil, fault.New(fault.Missing, "there is no workspace %s", name)
+		}
+		out[row.Plane] = append(out[row.Plane], row)
+	}
+	return out, nil
 }

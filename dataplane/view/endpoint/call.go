@@ -37,12 +37,13 @@ func (c *Call) Decode(v any, most int64) error {
 	return nil
 }
 
-// Workspaces are those that the grant is about.
-func (c *Call) Workspaces() []id.Workspace {
-	if len(c.Grant.Workspaces) > 0 {
-		return c.Grant.Workspaces
+// Workspaces returns what reports whether the grant is about a workspace.
+func (c *Call) Workspaces() func(id.Workspace) bool {
+	about := map[id.Workspace]bool{c.Grant.Workspace: c.Grant.Workspace != ""}
+	for _, ws := range c.Grant.Workspaces {
+		about[ws] = true
 	}
-	return []id.Workspace{c.Grant.Workspace}
+	return func(ws id.Workspace) bool { return about[ws] }
 }
 
 // CoversSource reports whether the grant covers s.

@@ -1,9 +1,7 @@
 package apply
 
 import (
-	"bytes"
 	"context"
-	"io"
 	"maps"
 	"slices"
 	"sync"
@@ -82,13 +80,13 @@ func (k invocation) fail(errs []error) error {
 func (k invocation) commitAll(ctx context.Context, control *remote.Control, proposals []*proposal) ([]outcome, error) {
 	outcomes := make([]outcome, len(proposals))
 	var errs []error
-	lines := newInOrder(k.Out)
+	lines := console.NewInOrder(k.Out)
 	for len(errs) < len(proposals) && first(errs) == nil {
 		begin := len(errs)
 		errs = append(errs, many(apart(proposals[begin:]), false, func(i int) (err error) {
 			at := begin + i
 			outcomes[at], err = k.commit(ctx, control, proposals[at])
-			lines.done(at, func() {
+			lines.Done(at, func() {
 				if k.Output == console.AsTable {
 					k.changes(proposals[at])
 				}
@@ -140,7 +138,7 @@ func apart(proposals []*proposal) int {
 // order of the file.
 func (k invocation) settleAll(ctx context.Context, control *remote.Control, proposals []*proposal, outcomes []outcome, f Flags) error {
 	patience := newPatience(k.Console, f.Timeout, len(outcomes))
-	lines := newInOrder(k.Out)
+	lines := console.NewInOrder(k.Out)
 	var errs []error
 	for begin := 0; begin < len(outcomes); begin = len(errs) {
 		end := min(begin+together, len(outcomes))
@@ -155,9 +153,9 @@ func (k invocation) settleAll(ctx context.Context, control *remote.Control, prop
 				known = &ws
 			}
 			mine := *k.Console
-			mine.Out = line{lines, at}
+			mine.Out = lines.Line(at)
 			err := invocation{&mine}.settleBy(ctx, control, proposals[at], &outcomes[at], f, patience, known)
-			lines.done(at, func() {})
+			lines.Done(at, func() {})
 			return err
 		})...)
 	}
@@ -206,55 +204,6 @@ func (k invocation) watch(ctx context.Context, control *remote.Control, proposal
 		}
 	}
 	return seen
-}
-
-// inOrder passes on what is printed by number: what is first in the order at once, the rest
-// when everything before it is done.
-type inOrder struct {
-	out io.Writer
-
-	mu   sync.Mutex
-	next int
-	said map[int]*bytes.Buffer // after next
-	last map[int]func()        // of those that are done, from next on
-}
-
-func newInOrder(out io.Writer) *inOrder {
-	return &inOrder{out: out, said: map[int]*bytes.Buffer{}, last: map[int]func(){}}
-}
-
-// line is what prints for one number.
-type line struct {
-	of     *inOrder
-	number int
-}
-
-func (l line) Write(p []byte) (int, error) {
-	l.of.mu.Lock()
-	defer l.of.mu.Unlock()
-	if l.number == l.of.next {
-		return l.of.out.Write(p)
-	}
-	if l.of.said[l.number] == nil {
-		l.of.said[l.number] = &bytes.Buffer{}
-	}
-	return l.of.said[l.number].Write(p)
-}
-
-// done ends what is printed for a number; last prints when its turn is there.
-func (o *inOrder) done(i int, last func()) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.last[i] = last
-	for o.last[o.next] != nil {
-		o.last[o.next]()
-		delete(o.last, o.next)
-		o.next++
-		if said := o.said[o.next]; said != nil {
-			_, _ = o.out.Write(said.Bytes())
-			delete(o.said, o.next)
-		}
-	}
 }
 
 // patience is how long is waited for planes without any of them answering.

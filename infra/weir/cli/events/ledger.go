@@ -99,7 +99,12 @@ func ledgers(ctx context.Context, control *remote.Control, of []remote.Workspace
 	err := control.Views(ctx, names, func(v *remote.View, of []string) error {
 		rows, err := v.Ledgers(ctx)
 		if kind := fault.KindOf(err); err != nil && (kind == fault.Denied || kind == fault.Missing) { // an older plane knows no capability of several
-			return each(ctx, control, of, func(name string) *[]remote.Row { return &books[at[name]] })
+			g, ctx := errgroup.WithContext(ctx)
+			g.SetLimit(atOnce)
+			for _, name := range of {
+				g.Go(func() error { return ledgerOf(ctx, control, name, &books[at[name]]) })
+			}
+			return g.Wait()
 		}
 		if err != nil {
 			return fmt.Errorf("read the ledgers of %d workspaces: %w", len(of), err)
@@ -112,16 +117,6 @@ func ledgers(ctx context.Context, control *remote.Control, of []remote.Workspace
 		return nil
 	})
 	return books, err
-}
-
-// each reads the books of workspaces one by one, several at a time.
-func each(ctx context.Context, control *remote.Control, of []string, to func(name string) *[]remote.Row) error {
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(atOnce)
-	for _, name := range of {
-		g.Go(func() error { return ledgerOf(ctx, control, name, to(name)) })
-	}
-	return g.Wait()
 }
 
 func ledgerOf(ctx context.Context, control *remote.Control, name string, to *[]remote.Row) error {
