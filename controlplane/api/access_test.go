@@ -241,7 +241,7 @@ func TestATokenOfOneWorkspaceReachesNoOther(t *testing.T) {
 		"GET /api/v1/changes": true, "GET /api/v1/orgs/{org}/changes": true, "GET /api/v1/notices": true, "GET /api/v1/orgs/{org}/notices": true}
 	for key, op := range d.schema.operations(t) {
 		method, path, _ := strings.Cut(key, " ")
-		if op.Security != nil && len(*op.Security) == 0 || shared[key] {
+		if op.Security != nil && len(*op.Security) == 0 || shared[key] || key == "POST /api/v1/catalog/custom" { // which is about no workspace
 			continue
 		}
 		body := ""

@@ -15,6 +15,7 @@ import (
 
 	"weir/controlplane/api/accounts"
 	"weir/controlplane/api/history"
+	"weir/controlplane/api/kinds"
 	"weir/controlplane/api/notices"
 	"weir/controlplane/api/once"
 	"weir/controlplane/api/overview"
@@ -173,6 +174,7 @@ const writeOwners policy.Action = "owner:write"
 // routes is every route but the console's.
 func (a *API) routes() []route {
 	const v1 = "/api/v1"
+	known := kinds.Handlers{Catalog: a.cfg.Catalog}
 	all := []route{
 		{"GET", "/api/openapi.json", "", a.openapi},
 		{"GET", problems.Address, "", a.problems},
@@ -206,7 +208,8 @@ func (a *API) routes() []route {
 		{"GET", v1 + "/orgs", action.ReadSelf, a.tenants.Organizations},
 		{"POST", v1 + "/orgs", action.WriteOrganizations, a.tenants.CreateOrganization},
 
-		{"GET", v1 + "/catalog", action.ReadCatalog, a.catalog},
+		{"GET", v1 + "/catalog", action.ReadCatalog, known.List},
+		{"POST", v1 + "/catalog/custom", action.ReadCatalog, known.Read},
 		{"GET", v1 + "/planes", action.ReadPlanes, a.overview.Planes},
 		{"POST", v1 + "/planes/invitations", action.InvitePlane, a.invite},
 		{"DELETE", v1 + "/planes/:plane", action.RemovePlane, a.removePlane},

@@ -14,10 +14,6 @@ import (
 	"weir/shared/wire"
 )
 
-func (a *API) catalog(c echo.Context) error {
-	return c.JSON(http.StatusOK, map[string]any{"kinds": a.cfg.Catalog})
-}
-
 func (a *API) invite(c echo.Context) error {
 	var in struct {
 		Region       string          `json:"region"`

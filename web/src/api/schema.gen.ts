@@ -339,6 +339,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/catalog/custom": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Read the spec of a custom destination or source, as the catalogue shows kinds; nothing is kept */
+        post: operations["readSpec"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/planes": {
         parameters: {
             query?: never;
@@ -2395,6 +2412,14 @@ export interface components {
                     [key: string]: string[];
                 };
             };
+            /** @description True of a kind that stands in its workspace, of the type custom; its secrets are sealed for the addresses that it names, too */
+            private?: boolean;
+        };
+        CustomSpec: {
+            /** @enum {string} */
+            family: "destination" | "source";
+            /** @description A spec.yaml of at most 256 KiB, in the format of destinations or of sources */
+            spec: string;
         };
         /** @description One way of authorising a request; texts are templates in which {settings.NAME} and {secrets.NAME} stand for a field's value */
         Auth: {
@@ -3887,6 +3912,31 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Catalog"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    readSpec: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CustomSpec"];
+            };
+        };
+        responses: {
+            /** @description The kind that the spec declares */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Spec"];
                 };
             };
             default: components["responses"]["Problem"];

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import catalog from "../../../shared/catalog/catalog.gen.json";
+import own from "../../../shared/catalog/private/testdata/sentto.json";
 import type { components } from "./schema.gen";
 import { sentTo } from "./sent-to";
 
@@ -20,4 +21,8 @@ test.each(cases)("$kind sends secrets to $sentTo", ({ kind, settings, sentTo: wa
   const spec = specs.find((s) => s.name === kind && s.family !== "source");
   expect(spec).toBeDefined();
   if (spec !== undefined) expect(sentTo(spec, settings)).toBe(want);
+});
+
+test.each(own)("a spec of one's own sends secrets to $sentTo", ({ read, settings, sentTo: want }) => {
+  expect(sentTo(read as unknown as components["schemas"]["Spec"], settings)).toBe(want);
 });

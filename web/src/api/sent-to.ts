@@ -7,7 +7,7 @@ type Spec = components["schemas"]["Spec"];
  * It is what catalog.SentTo in shared/catalog gives; testdata/sentto.json in the folders of kinds holds both to it.
  */
 export function sentTo(spec: Spec, settings: Readonly<Record<string, unknown>>): string {
-  let text = spec.name;
+  let text = spec.private ? `custom${places(spec)}` : spec.name;
   for (const name of spec.sentTo ?? []) {
     const field = spec.fields?.find((f) => f.name === name);
     const value = settings[name] ?? field?.default;
@@ -16,6 +16,16 @@ export function sentTo(spec: Spec, settings: Readonly<Record<string, unknown>>):
     text += ` ${name}=${escaped(field.type === "url" ? origin(plain) : plain)}`;
   }
   return text;
+}
+
+/** Where the secrets of a private spec are sent beside what its settings say: whoever changes that would get them. */
+function places(spec: Spec): string {
+  const bases = Object.entries(spec.base ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
+  const tokens = (spec.auth ?? []).flatMap((a) => (a.tokenUrl ? [a.tokenUrl] : []));
+  return [
+    ...bases.map(([key, address]) => ` base.${key}=${escaped(address)}`),
+    ...tokens.map((address) => ` tokenUrl=${escaped(address)}`),
+  ].join("");
 }
 
 /** Scheme, host and port of an address, in lower case; URL would also write hosts in other ways than a plane does. */

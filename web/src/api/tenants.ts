@@ -22,6 +22,11 @@ export async function catalog(signal: AbortSignal): Promise<Spec[]> {
   return (await settle(http.GET("/api/v1/catalog", { signal }))).kinds;
 }
 
+/** The kind that the spec of a custom destination or source declares. A Problem whose fields are places in the spec. */
+export async function readSpec(family: "destination" | "source", spec: string, signal?: AbortSignal): Promise<Spec> {
+  return await settle(http.POST("/api/v1/catalog/custom", { body: { family, spec }, ...(signal ? { signal } : {}) }));
+}
+
 /** The organizations that the caller sees. */
 export async function organizations(signal: AbortSignal): Promise<Organization[]> {
   return (await settle(http.GET("/api/v1/orgs", { signal }))).organizations;

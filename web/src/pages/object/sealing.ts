@@ -33,9 +33,17 @@ export async function sealed(w: Wanted): Promise<{ id?: string; secrets?: NonNul
   return { id, secrets };
 }
 
-/** The secrets that would be sent elsewhere with these settings than they were sealed for. */
-export function movedSecrets(spec: Spec, opened: Holder, settings: Readonly<Record<string, unknown>>): string[] {
+/**
+ * The secrets that would be sent elsewhere with these settings than they were sealed for. former is the kind that a
+ * custom object had when it was opened: another spec may send them elsewhere, too.
+ */
+export function movedSecrets(
+  spec: Spec,
+  opened: Holder,
+  settings: Readonly<Record<string, unknown>>,
+  former: Spec = spec,
+): string[] {
   const held = Object.keys(opened.secrets ?? {});
-  if (held.length === 0 || sentTo(spec, opened.settings ?? {}) === sentTo(spec, settings)) return [];
+  if (held.length === 0 || sentTo(former, opened.settings ?? {}) === sentTo(spec, settings)) return [];
   return held;
 }

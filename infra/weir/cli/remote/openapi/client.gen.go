@@ -65,6 +65,12 @@ const (
 	ChangeRequestStateWithdrawn ChangeRequestState = "withdrawn"
 )
 
+// Defines values for CustomSpecFamily.
+const (
+	CustomSpecFamilyDestination CustomSpecFamily = "destination"
+	CustomSpecFamilySource      CustomSpecFamily = "source"
+)
+
 // Defines values for FieldType.
 const (
 	FieldTypeBoolean  FieldType = "boolean"
@@ -553,6 +559,17 @@ type Count struct {
 	Waiting   uint64 `json:"waiting,omitempty"`
 	Workspace string `json:"workspace"`
 }
+
+// CustomSpec defines model for CustomSpec.
+type CustomSpec struct {
+	Family CustomSpecFamily `json:"family"`
+
+	// Spec A spec.yaml of at most 256 KiB, in the format of destinations or of sources
+	Spec string `json:"spec"`
+}
+
+// CustomSpecFamily defines model for CustomSpec.Family.
+type CustomSpecFamily string
 
 // Decision defines model for Decision.
 type Decision struct {
@@ -1376,6 +1393,9 @@ type Spec struct {
 		// Whole True: fields begin at the body, not at a part
 		Whole bool `json:"whole,omitempty"`
 	} `json:"overrides,omitempty"`
+
+	// Private True of a kind that stands in its workspace, of the type custom; its secrets are sealed for the addresses that it names, too
+	Private bool    `json:"private,omitempty"`
 	Secrets []Field `json:"secrets,omitempty"`
 
 	// SentTo The fields that say where secrets are sent; secrets are sealed for their values
@@ -1837,6 +1857,9 @@ type CreateCapabilityJSONRequestBody = NewCapability
 // CreateCapabilitiesJSONRequestBody defines body for CreateCapabilities for application/json ContentType.
 type CreateCapabilitiesJSONRequestBody = NewCapabilities
 
+// ReadSpecJSONRequestBody defines body for ReadSpec for application/json ContentType.
+type ReadSpecJSONRequestBody = CustomSpec
+
 // SetIdentityProviderJSONRequestBody defines body for SetIdentityProvider for application/json ContentType.
 type SetIdentityProviderJSONRequestBody = NewIdentityProvider
 
@@ -1966,6 +1989,12 @@ func (API) CreateCapabilities(body CreateCapabilitiesJSONRequestBody) Call[Capab
 // Catalog is GET /api/v1/catalog: Every kind of source, destination and warehouse with its fields.
 func (API) Catalog() Call[Catalog] {
 	c := Call[Catalog]{Method: "GET", Path: "/api/v1/catalog"}
+	return c
+}
+
+// ReadSpec is POST /api/v1/catalog/custom: Read the spec of a custom destination or source, as the catalogue shows kinds; nothing is kept.
+func (API) ReadSpec(body ReadSpecJSONRequestBody) Call[Spec] {
+	c := Call[Spec]{Method: "POST", Path: "/api/v1/catalog/custom", Body: body}
 	return c
 }
 
