@@ -81,9 +81,12 @@ type Filter struct {
 	Destinations []id.Destination
 	Stages       []Stage
 	Outcomes     []Outcome
+	// Search chooses events whose messageId, userId, anonymousId, event or name contains
+	// it, case included, and what happens to them from then on. "" chooses all.
+	Search string
 }
 
-// matches reports whether f, of the same workspace, chooses s.
+// matches reports whether f, of the same workspace, chooses s, its Search aside.
 func (f *Filter) matches(s *Sighting) bool {
 	return chooses(f.Sources, s.Source) && chooses(f.Destinations, s.Destination) && chooses(f.Stages, s.Stage) && chooses(f.Outcomes, s.Outcome)
 }
@@ -121,7 +124,7 @@ func (h *Hub) See(s Sighting) {
 	}
 	owned := false
 	for _, w := range (*m)[s.Workspace] {
-		if !w.filter.matches(&s) || !w.reserve(&s) {
+		if !w.wants(&s) || !w.reserve(&s) {
 			continue
 		}
 		if !owned { // of the frame that it is a part of nothing is kept
@@ -135,11 +138,14 @@ func (h *Hub) See(s Sighting) {
 // MaxPlane watches already, the oldest one of the workspace with the most ends for
 // it, unless that workspace would have fewer than the new one's then.
 //
-// fault.Invalid: f names no workspace. fault.Limited: there are too many
+// fault.Invalid: f names no workspace, or searches for a text over MaxSearch. fault.Limited: there are too many
 // watches. fault.Unavailable: the hub was closed.
 func (h *Hub) Watch(f Filter) (*Watch, error) {
 	if f.Workspace == "" {
 		return nil, fault.New(fault.Invalid, "A watch is of one workspace.")
+	}
+	if len(f.Search) > MaxSearch {
+		return nil, fault.New(fault.Invalid, "search is longer than %d bytes; a part of the text is enough.", MaxSearch)
 	}
 	if h == nil {
 		return nil, fault.New(fault.Unavailable, "This plane shows no live events.")
@@ -157,7 +163,7 @@ func (h *Hub) Watch(f Filter) (*Watch, error) {
 		return nil, fault.New(fault.Limited, "Too many watch this plane's live events already; close another page or 'weir tail'.")
 	}
 	f.Sources, f.Destinations, f.Stages, f.Outcomes = slices.Clone(f.Sources), slices.Clone(f.Destinations), slices.Clone(f.Stages), slices.Clone(f.Outcomes)
-	w := &Watch{hub: h, filter: f, woken: make(chan struct{}, 1), ended: make(chan struct{})}
+	w := &Watch{hub: h, filter: f, search: search{text: f.Search}, woken: make(chan struct{}, 1), ended: make(chan struct{})}
 	h.set(f.Workspace, append(slices.Clone(h.current()[f.Workspace]), w))
 	return w, nil
 }

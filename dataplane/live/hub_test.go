@@ -90,6 +90,71 @@ func TestAWatchSeesWhatItsFilterChooses(t *testing.T) {
 	}
 }
 
+func TestASearchFollowsTheEventsThatItFound(t *testing.T) {
+	t.Parallel()
+	event := func(id id.Event, json string, d id.Destination, stage live.Stage) live.Sighting {
+		s := sighting("ws_a", "src_a", d, stage, live.Routed)
+		s.MessageID, s.Event = id, []byte(json)
+		return s
+	}
+	for name, tc := range map[string]struct {
+		filter live.Filter
+		want   []string
+	}{
+		"a message":                       {live.Filter{Search: "m1"}, []string{"src_a  gateway routed", "src_a dst_a deliver routed"}},
+		"a user, with what became of him": {live.Filter{Search: "ada"}, []string{"src_a  gateway routed", "src_a dst_a deliver routed"}},
+		"an anonymous user":               {live.Filter{Search: "anon-7"}, []string{"src_a  gateway routed"}},
+		"a name that is written in escapes, and outputs of a fan-out": {live.Filter{Search: "Café"}, []string{"src_a  gateway routed", "src_a dst_b deliver routed"}},
+		"a later step alone":             {live.Filter{Search: "ada", Stages: []live.Stage{live.Deliver}}, []string{"src_a dst_a deliver routed"}},
+		"what only stands in properties": {live.Filter{Search: "secret"}, []string{}},
+		"nobody":                         {live.Filter{Search: "bob"}, []string{}},
+	} {
+		var h live.Hub
+		tc.filter.Workspace = "ws_a"
+		w, err := h.Watch(tc.filter)
+		if err != nil {
+			t.Fatal(err)
+		}
+		h.See(event("m1", `{"type":"track","userId":"ada","event":"Paid","properties":{"userId":"secret"}}`, "", live.Gateway))
+		h.See(event("x2", `{"anonymousId":"anon-7","event":7}`, "", live.Gateway))
+		h.See(event("x3", `{"name":"Caf\u00e9"}`, "", live.Gateway))
+		h.See(event("x4", `no JSON`, "", live.Gateway))
+		h.See(event("m1", "", "dst_a", live.Deliver)) // nothing of the event is known there
+		h.See(event("x3:2", `{"event":"changed"}`, "dst_b", live.Deliver))
+		if d := cmp.Diff(tc.want, queued(w)); d != "" {
+			t.Errorf("%s (-want +got):\n%s", name, d)
+		}
+		w.Close()
+	}
+	if _, err := new(live.Hub).Watch(live.Filter{Workspace: "ws_a", Search: strings.Repeat("a", live.MaxSearch+1)}); fault.KindOf(err) != fault.Invalid {
+		t.Errorf("a search for a long text: %v, want Invalid", err)
+	}
+}
+
+func TestASearchFollowsABoundedNumberOfEvents(t *testing.T) {
+	t.Parallel()
+	var h live.Hub
+	w, err := h.Watch(live.Filter{Workspace: "ws_a", Search: "ada", Stages: []live.Stage{live.Deliver}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := sighting("ws_a", "src_a", "", live.Gateway, live.Accepted)
+	s.Event = []byte(`{"userId":"ada"}`)
+	const many = 3000
+	for n := range many {
+		s.MessageID = id.Event(fmt.Sprint(n))
+		h.See(s)
+	}
+	s.Event, s.Stage = nil, live.Deliver
+	for n := range many {
+		s.MessageID = id.Event(fmt.Sprint(n))
+		h.See(s)
+	}
+	if n := len(queued(w)); n != 1024 {
+		t.Errorf("%d of the oldest %d are followed still, want the newest 1024", n, many)
+	}
+}
+
 func TestASightingOutlivesTheBytesItWasMadeOf(t *testing.T) {
 	t.Parallel()
 	var h live.Hub

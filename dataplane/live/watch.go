@@ -31,6 +31,9 @@ type Watch struct {
 	why    error // set before ended is closed
 	once   sync.Once
 
+	searching sync.Mutex // held while search is used
+	search    search
+
 	mu       sync.Mutex
 	queue    []Sighting // from head on
 	head     int
@@ -40,6 +43,18 @@ type Watch struct {
 }
 
 func size(s *Sighting) int { return overhead + len(s.Event) + len(s.MessageID) }
+
+// wants reports whether the filter chooses s. A search sees every step of an event,
+// so that it knows the event again where the other choices take one.
+func (w *Watch) wants(s *Sighting) bool {
+	if w.filter.Search == "" {
+		return w.filter.matches(s)
+	}
+	w.searching.Lock()
+	found := w.search.chooses(s)
+	w.searching.Unlock()
+	return found && w.filter.matches(s)
+}
 
 // reserve makes room for s, or counts it as missed.
 func (w *Watch) reserve(s *Sighting) bool {

@@ -23,7 +23,7 @@
 //	GET  /v1/health                                                     no capability
 //	GET  /v1/ledger                                                     ledger:read
 //	GET  /v1/ledgers                                                    ledger:read, of several workspaces
-//	GET  /v1/live?source=&destination=&stage=&outcome=                  live:read
+//	GET  /v1/live?source=&destination=&stage=&outcome=&search=          live:read
 //	GET  /v1/parked?destination=&limit=&cursor=                         parked:read
 //	GET  /v1/quarantine?source=&limit=&cursor=                          quarantine:read
 //	GET  /v1/dead?destination=&code=&limit=&cursor=                     dead:read

@@ -156,6 +156,10 @@ func (v *View) filter(c *endpoint.Call) (live.Filter, error) {
 	if len(f.Destinations) == 0 {
 		f.Destinations = c.Grant.Destinations
 	}
+	if len(q["search"]) > 1 {
+		return f, fault.New(fault.Invalid, "There is one search at a time.")
+	}
+	f.Search = q.Get("search")
 	var err error
 	if f.Stages, err = choices(q["stage"], live.Stages(), "stage"); err != nil {
 		return f, err

@@ -31,8 +31,8 @@ export type Sighting = {
   event: unknown;
 };
 
-/** What narrows a live stream; absent means all. */
-export type Filter = { source?: string; destination?: string; stage?: string; outcome?: string };
+/** What narrows a live stream; absent means all. search is in the message id, user or name of an event. */
+export type Filter = { source?: string; destination?: string; stage?: string; outcome?: string; search?: string };
 
 export type LiveLine = { kind: "open" } | { kind: "sighting"; sighting: Sighting } | { kind: "missed"; count: number };
 

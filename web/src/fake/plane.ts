@@ -46,7 +46,7 @@ const calls: Record<string, string> = {
 
 /** What a call may ask for: the names in its query, or in its body. */
 const fields: Record<string, string[]> = {
-  "GET /v1/live": ["source", "destination", "stage", "outcome"],
+  "GET /v1/live": ["source", "destination", "stage", "outcome", "search"],
   "GET /v1/parked": ["destination", "limit", "cursor"],
   "GET /v1/dead": ["destination", "code", "limit", "cursor"],
   "GET /v1/quarantine": ["source", "limit", "cursor"],

@@ -54,6 +54,7 @@ The lines come from the workspace's data plane directly, and end with Ctrl-C.
 When events pass faster than they can be shown, some are left out and counted.`,
 		Example: `  weir tail
   weir tail --source web --stage gateway
+  weir tail --search ada@example.com
   weir tail --destination hook --outcome dead | jq .event`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if s.limit < 0 {
@@ -67,6 +68,7 @@ When events pass faster than they can be shown, some are left out and counted.`,
 	cmd.Flags().StringSliceVar(&s.Destinations, "destination", nil, "only on the way to this destination")
 	cmd.Flags().StringSliceVar(&s.Stages, "stage", nil, "only at this stage")
 	cmd.Flags().StringSliceVar(&s.Outcomes, "outcome", nil, "only with this outcome")
+	cmd.Flags().StringVar(&s.Search, "search", "", "only events whose message id, user or name contains this `text`, and what becomes of them")
 	cmd.Flags().IntVar(&s.limit, "limit", 0, "end after so many lines; 0 means never")
 	return cmd
 }

@@ -107,7 +107,10 @@ func (e end) open(ctx context.Context, method, path string, in any) (*http.Respo
 
 // Sight chooses live events; empty lists choose all. Sources and destinations
 // are names or identifiers.
-type Sight struct{ Sources, Destinations, Stages, Outcomes []string }
+type Sight struct {
+	Sources, Destinations, Stages, Outcomes []string
+	Search                                  string
+}
 
 // Live hands over live events, each the JSON of one sighting, until the plane
 // ends the stream, which it does when the capability ends. begun is called when
@@ -117,6 +120,9 @@ type Sight struct{ Sources, Destinations, Stages, Outcomes []string }
 // stops or the connection breaks, else a refusal or each's own.
 func (v *View) Live(ctx context.Context, s Sight, begun func(), missed func(n uint64), each func(line []byte) error) error {
 	q := url.Values{}
+	if s.Search != "" {
+		q.Set("search", s.Search)
+	}
 	for name, values := range map[string][]string{"source": s.Sources, "destination": s.Destinations, "stage": s.Stages, "outcome": s.Outcomes} {
 		if len(values) > 0 {
 			q[name] = values

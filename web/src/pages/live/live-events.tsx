@@ -4,6 +4,7 @@ import { type Filter, outcomes, stages } from "../../api/events";
 import { Badge } from "../../parts/badge";
 import { Button } from "../../parts/button";
 import { Choice } from "../../parts/choice";
+import { Input } from "../../parts/input";
 import { Notice } from "../../parts/notice";
 import { putQuery, useQueryText } from "../../parts/path";
 import { PlaneTrouble, quoted } from "../plane-trouble";
@@ -12,13 +13,16 @@ import { Sightings, toneOf } from "./sightings";
 import { type Stream, useLive } from "./use-live";
 
 const filters = ["source", "destination", "stage", "outcome"] as const;
+const searchAtMost = 200; // bytes, as planes have it
 const number = new Intl.NumberFormat("en");
 
 /** The stream of a workspace's events, with filters that stand in the address. */
 export function LiveEvents({ workspace }: { workspace: Workspace }) {
   const [running, setRunning] = useState(true);
   const query = new URLSearchParams(useQueryText());
-  const filter: Filter = Object.fromEntries(filters.flatMap((f) => (query.get(f) ? [[f, query.get(f)]] : [])));
+  const filter: Filter = Object.fromEntries(
+    [...filters, "search"].flatMap((f) => (query.get(f) ? [[f, query.get(f)]] : [])),
+  );
   const { stream, seen, clear, again } = useLive(workspace.name, filter, running);
   const values = {
     source: workspace.sources.map((s) => s.name),
@@ -33,6 +37,7 @@ export function LiveEvents({ workspace }: { workspace: Workspace }) {
   return (
     <div className="space-y-4 pt-2">
       <div className="flex flex-wrap items-end gap-3">
+        <SearchBox key={filter.search ?? ""} value={filter.search ?? ""} onSearch={(text) => choose("search", text)} />
         {filters.map((f) => (
           <Choice
             key={f}
@@ -45,7 +50,7 @@ export function LiveEvents({ workspace }: { workspace: Workspace }) {
         ))}
         <div className="flex h-9 items-center gap-2">
           <Button onClick={() => setRunning(!running)}>{running ? "Pause" : "Go on"}</Button>
-          <Button onClick={clear} disabled={seen.rows.length === 0}>
+          <Button onClick={clear} disabled={seen.journeys.length === 0}>
             Clear
           </Button>
         </div>
@@ -64,15 +69,41 @@ export function LiveEvents({ workspace }: { workspace: Workspace }) {
         <PlaneTrouble error={stream.error} command={tailOf(workspace.name, filter)} onRetry={again} />
       ) : null}
       {seen.missed > 0 ? (
-        <Notice tone="warn" title={`${number.format(seen.missed)} events passed without being shown.`}>
+        <Notice tone="warn" title={`${number.format(seen.missed)} steps of events passed without being shown.`}>
           <p>They pass faster than this page can read; nothing is lost. Narrow the filters to see every one.</p>
         </Notice>
       ) : null}
-      {seen.rows.length > 0 ? <Sightings rows={seen.rows} /> : null}
-      {seen.rows.length === 0 && stream.state !== "failed" ? (
+      {seen.journeys.length > 0 ? <Sightings journeys={seen.journeys} /> : null}
+      {seen.journeys.length === 0 && stream.state !== "failed" ? (
         <NothingYet workspace={workspace} filtered={Object.keys(filter).length > 0} />
       ) : null}
     </div>
+  );
+}
+
+/** Searches in the plane, when somebody says so: each search is a stream of its own. */
+function SearchBox({ value, onSearch }: { value: string; onSearch: (text: string) => void }) {
+  const [text, setText] = useState(value);
+  return (
+    <search>
+      <form
+        className="flex items-end gap-2"
+        onSubmit={(e) => {
+          e.preventDefault();
+          onSearch(text.trim());
+        }}
+      >
+        <Input
+          label="Message id, user or name"
+          value={text}
+          maxLength={searchAtMost}
+          onChange={(e) => setText(e.target.value)}
+        />
+        <Button type="submit" disabled={text.trim() === value}>
+          Search
+        </Button>
+      </form>
+    </search>
   );
 }
 

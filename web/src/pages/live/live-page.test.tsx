@@ -65,12 +65,65 @@ test("events appear as they pass, are counted, and open to their JSON", async ()
   expect(within(list).getByText("the destination rejected it with status 422")).toBeTruthy();
   expect(screen.getByText("1 accepted")).toBeTruthy();
   expect(screen.getByText("1 dead")).toBeTruthy();
-  expect(await screen.findByText("7 events passed without being shown.")).toBeTruthy();
+  expect(await screen.findByText("7 steps of events passed without being shown.")).toBeTruthy();
   await user.click(within(list).getByRole("button", { name: /Order Completed/ }));
   expect(screen.getByRole("region", { name: "Event m1" }).textContent).toContain('"total": 12');
   await user.click(within(list).getByRole("button", { name: /m2/ }));
   expect(screen.getByText("The event itself is not known at this stage.")).toBeTruthy();
   await expectAccessible(page);
+});
+
+test("an event has one row with how it stands, and opens to its way", async () => {
+  const server = started();
+  const { user, page } = open(path);
+  await connected();
+  const at = (ms: number) => `2026-03-01T10:11:12.${345 + ms}Z`;
+  const event = { type: "track", event: "Paid", userId: "ada" };
+  server.plane.send(
+    sighting({ event }),
+    sighting({ event, stage: "pipeline", outcome: "routed", at: at(2) }),
+    sighting({ event, stage: "pipeline", outcome: "dropped", destination: "lake", code: "filtered", at: at(2) }),
+    sighting({ event: { masked: true }, stage: "transform", outcome: "transformed", destination: "hook", at: at(9) }),
+    sighting({
+      event: null,
+      stage: "deliver",
+      outcome: "retrying",
+      destination: "hook",
+      code: "status_503",
+      at: at(20),
+    }),
+    sighting({ event: null, stage: "deliver", outcome: "delivered", destination: "hook", at: at(120) }),
+    sighting({
+      messageId: "m1:2",
+      event: null,
+      stage: "deliver",
+      outcome: "dead",
+      destination: "crm",
+      code: "rejected_422",
+    }),
+  );
+  const list = await screen.findByRole("list", { name: "Events that passed" });
+  expect(within(list).getAllByRole("listitem")).toHaveLength(1);
+  const row = within(list).getByRole("button", { name: /Paid/ });
+  for (const text of ["web · ada", "hook delivered120 ms", "lake dropped", "crm dead"])
+    expect(row.textContent?.replaceAll(/\s+/g, "")).toContain(text.replaceAll(/\s+/g, ""));
+  expect(row.textContent).not.toContain("accepted");
+  await user.click(row);
+  const way = within(screen.getByRole("list", { name: "The way of m1" })).getAllByRole("listitem");
+  expect(way).toHaveLength(7);
+  expect(way[5]?.textContent).toContain("+120 ms");
+  expect(screen.getByRole("region", { name: "Event m1 for hook" }).textContent).toContain('"masked": true');
+  await expectAccessible(page);
+});
+
+test("a search is the plane's, and stands in the address", async () => {
+  const server = started();
+  const { user } = open(path);
+  await connected();
+  await user.type(screen.getByLabelText("Message id, user or name"), "ada{Enter}");
+  await expect.poll(() => location.search).toBe("?search=ada");
+  await connected();
+  expect(server.plane.calls.at(-1)).toBe("GET /v1/live?search=ada");
 });
 
 test("the list is bounded, the counts are not", async () => {

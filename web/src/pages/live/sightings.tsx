@@ -1,9 +1,9 @@
-import { useId, useState } from "react";
+import { memo, useId, useState } from "react";
 import { Badge, type Tone } from "../../parts/badge";
 import { Code, pretty } from "../../parts/code";
 import { Card } from "../../parts/section";
+import { type Journey, type Stand, type Step, since, standsOf } from "./journeys";
 import { reason } from "./reasons";
-import type { Row } from "./use-live";
 
 const good = ["accepted", "routed", "transformed", "delivered", "staged", "loaded"];
 const bad = ["dead", "quarantined"];
@@ -15,24 +15,24 @@ export function toneOf(outcome: string): Tone {
   return outcome === "parked" || outcome === "retrying" ? "warn" : "quiet";
 }
 
-/** Sightings, newest first; each opens to its event. */
-export function Sightings({ rows }: { rows: Row[] }) {
+/** Events, newest first, each with how it stands at its destinations; each opens to its way. */
+export function Sightings({ journeys }: { journeys: Journey[] }) {
   return (
     <Card>
       <ul aria-label="Events that passed" className="divide-y divide-line">
-        {rows.map((r) => (
-          <Sighting key={r.row} row={r} />
+        {journeys.map((j) => (
+          <Event key={j.key} journey={j} />
         ))}
       </ul>
     </Card>
   );
 }
 
-function Sighting({ row }: { row: Row }) {
+const Event = memo(function Event({ journey: j }: { journey: Journey }) {
   const [open, setOpen] = useState(false);
   const id = useId();
   return (
-    <li>
+    <li className="[contain-intrinsic-size:auto_2.5rem] [content-visibility:auto]">
       <button
         type="button"
         aria-expanded={open}
@@ -40,40 +40,105 @@ function Sighting({ row }: { row: Row }) {
         onClick={() => setOpen(!open)}
         className="flex w-full flex-wrap items-center gap-x-3 gap-y-1 px-4 py-2 text-left text-sm hover:bg-sunken"
       >
-        <time dateTime={row.at} className="font-mono text-xs text-soft tabular-nums">
-          {row.at.slice(11, 23)}
+        <time dateTime={j.at} className="font-mono text-xs text-soft tabular-nums">
+          {j.at.slice(11, 23)}
         </time>
-        <Badge tone={toneOf(row.outcome)}>{row.outcome}</Badge>
-        <span>
-          {row.source}
-          {row.destination === "" ? "" : ` → ${row.destination}`}
+        <span className="max-w-64 truncate font-medium">{j.name || j.messageId}</span>
+        <span className="text-soft">
+          {j.source}
+          {j.user ? <span className="max-sm:sr-only"> · {j.user}</span> : null}
         </span>
-        <span className="text-soft">{row.stage}</span>
-        {row.code === "" ? null : <span className="text-soft">{reason(row.code)}</span>}
-        <span className="ml-auto max-w-64 truncate font-mono text-xs text-soft">
-          {nameOf(row.event) ?? row.messageId}
+        <span className="ml-auto flex flex-wrap items-center justify-end gap-x-3 gap-y-1">
+          {standsOf(j).map((s) => (
+            <Standing key={s.destination} stand={s} took={since(j, s.at)} />
+          ))}
         </span>
       </button>
-      {open ? (
-        <div id={id} className="space-y-2 px-4 pt-2 pb-3 text-sm">
-          <p className="font-mono text-xs break-all text-soft">
-            {row.messageId}
-            {row.code === "" ? "" : ` · ${row.code}`}
-          </p>
-          {row.event === null ? (
-            <p className="text-soft">The event itself is not known at this stage.</p>
-          ) : (
-            <Code text={pretty(row.event)} name={`Event ${row.messageId}`} />
-          )}
-        </div>
-      ) : null}
+      {open ? <Way id={id} journey={j} /> : null}
     </li>
+  );
+});
+
+function Standing({ stand: s, took }: { stand: Stand; took: number }) {
+  return (
+    <span className="inline-flex flex-wrap items-center gap-1.5">
+      {s.destination === "" ? null : <span className="text-soft">{s.destination}</span>}
+      <Badge tone={toneOf(s.outcome)}>{s.outcome}</Badge>
+      {s.code === "" ? (
+        took > 0 && s.destination !== "" ? (
+          <span className="font-mono text-xs text-soft tabular-nums">{duration(took)}</span>
+        ) : null
+      ) : (
+        <span className="text-soft">{reason(s.code)}</span>
+      )}
+    </span>
   );
 }
 
-/** What an event calls itself: its name, or its type. */
-function nameOf(event: unknown): string | undefined {
-  if (typeof event !== "object" || event === null) return undefined;
-  if ("event" in event && typeof event.event === "string") return event.event;
-  return "type" in event && typeof event.type === "string" ? event.type : undefined;
+/** Every step of an event with its time after the first, and the event as it was. */
+function Way({ id, journey: j }: { id: string; journey: Journey }) {
+  const known = j.steps.filter((s) => s.event !== null);
+  const first = known[0];
+  const forms = known.filter((s) => s === first || s.outcome === "transformed");
+  return (
+    <div id={id} className="space-y-3 border-t border-line bg-page px-4 py-3 text-sm">
+      <p className="font-mono text-xs break-all text-soft">
+        {j.messageId}
+        {j.user ? ` · ${j.user}` : ""}
+      </p>
+      <ol aria-label={`The way of ${j.messageId}`} className="space-y-1.5 border-l-2 border-line pl-4">
+        {j.steps.map((s) => (
+          <li key={s.row} className="flex flex-wrap items-center gap-x-3 gap-y-1">
+            <span className="w-16 font-mono text-xs text-soft tabular-nums" title={s.at}>
+              +{duration(since(j, s.at))}
+            </span>
+            <Badge tone={toneOf(s.outcome)}>{s.outcome}</Badge>
+            <span>{where(s)}</span>
+            {s.code === "" ? null : (
+              <span className="text-soft">
+                {reason(s.code)} <code className="text-xs">{s.code}</code>
+              </span>
+            )}
+            {s.messageId === j.messageId ? null : (
+              <span className="font-mono text-xs break-all text-soft">{s.messageId}</span>
+            )}
+          </li>
+        ))}
+      </ol>
+      {j.more > 0 ? <p className="text-soft">And {j.more} further steps, which are not shown.</p> : null}
+      {forms.length === 0 ? <p className="text-soft">The event itself is not known at this stage.</p> : null}
+      {forms.map((s) => (
+        <div key={s.row} className="space-y-1">
+          {forms.length > 1 ? (
+            <p className="text-xs font-medium text-soft">
+              {s === first ? "As it came" : `For ${s.destination}, after its transformations`}
+            </p>
+          ) : null}
+          <Code
+            text={pretty(s.event)}
+            name={s === first ? `Event ${j.messageId}` : `Event ${s.messageId} for ${s.destination}`}
+          />
+        </div>
+      ))}
+    </div>
+  );
+}
+
+const stages: Record<string, string> = {
+  gateway: "at the gateway",
+  pipeline: "after deduplication, checks and filters",
+  transform: "by transformations",
+  deliver: "at",
+  load: "in",
+};
+
+/** Where a step was, in words. */
+function where(s: Step): string {
+  const at = stages[s.stage] ?? s.stage;
+  if (s.destination === "") return at;
+  return s.stage === "deliver" || s.stage === "load" ? `${at} ${s.destination}` : `${at}, for ${s.destination}`;
+}
+
+function duration(ms: number): string {
+  return ms < 1000 ? `${ms} ms` : ms < 60_000 ? `${(ms / 1000).toFixed(1)} s` : `${Math.round(ms / 60_000)} min`;
 }
