@@ -1,10 +1,9 @@
-import { useState } from "react";
+import { useId, useState } from "react";
 import type { Workspace } from "../../api/client";
 import { type Filter, outcomes, stages } from "../../api/events";
 import { Badge } from "../../parts/badge";
 import { Button } from "../../parts/button";
 import { Choice } from "../../parts/choice";
-import { Input } from "../../parts/input";
 import { Notice } from "../../parts/notice";
 import { putQuery, useQueryText } from "../../parts/path";
 import { PlaneTrouble, quoted } from "../plane-trouble";
@@ -84,24 +83,32 @@ export function LiveEvents({ workspace }: { workspace: Workspace }) {
 /** Searches in the plane, when somebody says so: each search is a stream of its own. */
 function SearchBox({ value, onSearch }: { value: string; onSearch: (text: string) => void }) {
   const [text, setText] = useState(value);
+  const id = useId();
   return (
-    <search>
+    <search className="min-w-64 flex-1">
       <form
-        className="flex items-end gap-2"
+        className="space-y-1"
         onSubmit={(e) => {
           e.preventDefault();
           onSearch(text.trim());
         }}
       >
-        <Input
-          label="Message id, user or name"
-          value={text}
-          maxLength={searchAtMost}
-          onChange={(e) => setText(e.target.value)}
-        />
-        <Button type="submit" disabled={text.trim() === value}>
-          Search
-        </Button>
+        <label htmlFor={id} className="block text-xs font-medium text-soft">
+          Message id, user or name
+        </label>
+        <div className="flex h-9 items-center gap-2">
+          <input
+            id={id}
+            type="search"
+            value={text}
+            maxLength={searchAtMost}
+            onChange={(e) => setText(e.target.value)}
+            className="h-9 w-full min-w-0 rounded-lg border border-edge bg-card px-3 text-sm text-ink"
+          />
+          <Button type="submit" disabled={text.trim() === value}>
+            Search
+          </Button>
+        </div>
       </form>
     </search>
   );
