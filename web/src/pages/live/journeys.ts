@@ -80,6 +80,14 @@ function worse(a: Stand, b: Stand): Stand {
   return (ranks[a.outcome] ?? 0) > (ranks[b.outcome] ?? 0) ? a : b;
 }
 
+const order = ["gateway", "pipeline", "transform", "deliver"];
+
+/** Steps in the order of an event's way; two that follow at once may be told the other way round. */
+export function inOrder(steps: readonly Step[]): Step[] {
+  const rank = (s: Step) => (order.includes(s.stage) ? order.indexOf(s.stage) : order.length - 1);
+  return [...steps].sort((a, b) => rank(a) - rank(b) || Date.parse(a.at) - Date.parse(b.at) || a.row - b.row);
+}
+
 /** ms from the first step of a journey to a time of it. */
 export function since(j: Journey, at: string): number {
   return Math.max(0, Date.parse(at) - Date.parse(j.at));

@@ -111,7 +111,7 @@ test("an event has one row with how it stands, and opens to its way", async () =
   await user.click(row);
   const way = within(screen.getByRole("list", { name: "The way of m1" })).getAllByRole("listitem");
   expect(way).toHaveLength(7);
-  expect(way[5]?.textContent).toContain("+120 ms");
+  expect(way[6]?.textContent).toContain("+120 ms");
   expect(screen.getByRole("region", { name: "Event m1 for hook" }).textContent).toContain('"masked": true');
   await expectAccessible(page);
 });

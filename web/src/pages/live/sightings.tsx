@@ -2,7 +2,7 @@ import { memo, useId, useState } from "react";
 import { Badge, type Tone } from "../../parts/badge";
 import { Code, pretty } from "../../parts/code";
 import { Card } from "../../parts/section";
-import { type Journey, type Stand, type Step, since, standsOf } from "./journeys";
+import { inOrder, type Journey, type Stand, type Step, since, standsOf } from "./journeys";
 import { reason } from "./reasons";
 
 const good = ["accepted", "routed", "transformed", "delivered", "staged", "loaded"];
@@ -77,7 +77,8 @@ function Standing({ stand: s, took }: { stand: Stand; took: number }) {
 
 /** Every step of an event with its time after the first, and the event as it was. */
 function Way({ id, journey: j }: { id: string; journey: Journey }) {
-  const known = j.steps.filter((s) => s.event !== null);
+  const steps = inOrder(j.steps);
+  const known = steps.filter((s) => s.event !== null);
   const first = known[0];
   const forms = known.filter((s) => s === first || s.outcome === "transformed");
   return (
@@ -87,7 +88,7 @@ function Way({ id, journey: j }: { id: string; journey: Journey }) {
         {j.user ? ` · ${j.user}` : ""}
       </p>
       <ol aria-label={`The way of ${j.messageId}`} className="space-y-1.5 border-l-2 border-line pl-4">
-        {j.steps.map((s) => (
+        {steps.map((s) => (
           <li key={s.row} className="flex flex-wrap items-center gap-x-3 gap-y-1">
             <span className="w-16 font-mono text-xs text-soft tabular-nums" title={s.at}>
               +{duration(since(j, s.at))}
