@@ -13,6 +13,7 @@ import (
 	"weir/dataplane/view"
 	"weir/dataplane/view/activation"
 	"weir/dataplane/view/endpoint"
+	drafts "weir/dataplane/view/preview"
 	"weir/dataplane/view/profiles"
 	"weir/dataplane/view/pulls"
 	"weir/dataplane/view/schedule"
@@ -38,7 +39,7 @@ func (d *DataPlane) board(again health.Appending) (*moves.Board, error) {
 func (d *DataPlane) viewConfig(g *guard.Guard) view.Config {
 	cfg := view.Config{
 		Plane: d.plane.Plane, Key: d.plane.CapabilityKey, Origins: d.plane.Origins, Guard: g, Plans: &d.plans, Rows: d.rows,
-		Live: &d.live, Jobs: d.moves, Previews: view.Previews{Destination: d.previewDestination, Transformation: d.previewTransformation}, Warehouses: loads{d},
+		Live: &d.live, Jobs: d.moves, Previews: drafts.Previews{OfDestination: d.previewDestination, OfTransformation: d.previewTransformation}, Warehouses: loads{d},
 		More: []func(*endpoint.Mux){activation.New(d.syncs, d.destinationName).Register, func(mux *endpoint.Mux) {
 			profiles.Add(mux, d.profiles, d.copies, time.Now)
 			pulls.Register(mux, d.pulls)
@@ -62,7 +63,7 @@ func (d *DataPlane) destinationName(ws id.Workspace, dest id.Destination) string
 	return string(dest)
 }
 
-func (d *DataPlane) previewDestination(_ context.Context, draft view.DestinationDraft) ([]any, error) {
+func (d *DataPlane) previewDestination(_ context.Context, draft drafts.Destination) ([]any, error) {
 	kinds := Kinds()
 	if draft.Type == private.Type {
 		kind, err := kinds.Custom(draft.Spec)
@@ -74,7 +75,7 @@ func (d *DataPlane) previewDestination(_ context.Context, draft view.Destination
 	return preview.Draft(kinds.Destinations, kinds.Layouts, draft.Type, draft.Settings, draft.Events)
 }
 
-func (d *DataPlane) previewTransformation(ctx context.Context, ws id.Workspace, draft view.TransformationDraft) ([]any, error) {
+func (d *DataPlane) previewTransformation(ctx context.Context, ws id.Workspace, draft drafts.Transformation) ([]any, error) {
 	libraries := make([]script.File, len(draft.Libraries))
 	for i, l := range draft.Libraries {
 		libraries[i] = script.File{Name: l.Name, Code: l.Code}

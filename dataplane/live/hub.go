@@ -138,14 +138,14 @@ func (h *Hub) See(s Sighting) {
 // MaxPlane watches already, the oldest one of the workspace with the most ends for
 // it, unless that workspace would have fewer than the new one's then.
 //
-// fault.Invalid: f names no workspace, or searches for a text over MaxSearch. fault.Limited: there are too many
+// fault.Invalid: f names no workspace, or searches for a text over maxSearch. fault.Limited: there are too many
 // watches. fault.Unavailable: the hub was closed.
 func (h *Hub) Watch(f Filter) (*Watch, error) {
 	if f.Workspace == "" {
 		return nil, fault.New(fault.Invalid, "A watch is of one workspace.")
 	}
-	if len(f.Search) > MaxSearch {
-		return nil, fault.New(fault.Invalid, "search is longer than %d bytes; a part of the text is enough.", MaxSearch)
+	if len(f.Search) > maxSearch {
+		return nil, fault.New(fault.Invalid, "search is longer than %d bytes; a part of the text is enough.", maxSearch)
 	}
 	if h == nil {
 		return nil, fault.New(fault.Unavailable, "This plane shows no live events.")

@@ -126,7 +126,7 @@ func TestASearchFollowsTheEventsThatItFound(t *testing.T) {
 		}
 		w.Close()
 	}
-	if _, err := new(live.Hub).Watch(live.Filter{Workspace: "ws_a", Search: strings.Repeat("a", live.MaxSearch+1)}); fault.KindOf(err) != fault.Invalid {
+	if _, err := new(live.Hub).Watch(live.Filter{Workspace: "ws_a", Search: strings.Repeat("a", 201)}); fault.KindOf(err) != fault.Invalid {
 		t.Errorf("a search for a long text: %v, want Invalid", err)
 	}
 }

@@ -9,8 +9,8 @@ import (
 	"weir/shared/id"
 )
 
-// MaxSearch is the longest text that a Filter searches for, in bytes.
-const MaxSearch = 200
+// maxSearch is the longest text that a Filter searches for, in bytes.
+const maxSearch = 200
 
 // maxFollowed is how many events a watch that searches follows at once; the oldest
 // is given up for the next.

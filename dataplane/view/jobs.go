@@ -122,7 +122,7 @@ func (v *View) moveQuarantined(c *endpoint.Call, kind moves.Kind) (any, error) {
 
 // selection reads which events a call is about.
 func (v *View) selection(c *endpoint.Call) (s selection, err error) {
-	if err := offers(v.cfg.Jobs != nil, "jobs"); err != nil {
+	if err := endpoint.Offers(v.cfg.Jobs != nil, "jobs"); err != nil {
 		return s, err
 	}
 	if err := c.Decode(&s, endpoint.MaxBody); err != nil {
@@ -193,7 +193,7 @@ func sees(c *endpoint.Call, j moves.Job) bool {
 }
 
 func (v *View) jobs(c *endpoint.Call) (any, error) {
-	if err := offers(v.cfg.Jobs != nil, "jobs"); err != nil {
+	if err := endpoint.Offers(v.cfg.Jobs != nil, "jobs"); err != nil {
 		return nil, err
 	}
 	all, err := v.cfg.Jobs.Jobs(c.Grant.Workspace)
@@ -211,7 +211,7 @@ func (v *View) jobs(c *endpoint.Call) (any, error) {
 
 // seen is the job that a call names.
 func (v *View) seen(c *endpoint.Call) (moves.Job, error) {
-	if err := offers(v.cfg.Jobs != nil, "jobs"); err != nil {
+	if err := endpoint.Offers(v.cfg.Jobs != nil, "jobs"); err != nil {
 		return moves.Job{}, err
 	}
 	j, err := v.cfg.Jobs.Job(c.Grant.Workspace, c.PathValue("job"))

@@ -59,7 +59,7 @@ type listItem struct {
 }
 
 func (v *View) parked(c *endpoint.Call) (any, error) {
-	if err := offers(len(v.cfg.Parked) > 0, "parked events"); err != nil {
+	if err := endpoint.Offers(len(v.cfg.Parked) > 0, "parked events"); err != nil {
 		return nil, err
 	}
 	only, err := v.destinationOf(c)
@@ -74,7 +74,7 @@ func (v *View) parked(c *endpoint.Call) (any, error) {
 }
 
 func (v *View) quarantine(c *endpoint.Call) (any, error) {
-	if err := offers(len(v.cfg.Quarantine) > 0, "quarantined events"); err != nil {
+	if err := endpoint.Offers(len(v.cfg.Quarantine) > 0, "quarantined events"); err != nil {
 		return nil, err
 	}
 	only := id.Source("")

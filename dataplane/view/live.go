@@ -36,7 +36,7 @@ type sighting struct {
 
 // live streams sightings until the capability ends or the reader goes away.
 func (v *View) live(c *endpoint.Call, l *endpoint.Lines) error {
-	if err := offers(v.cfg.Live != nil, "live events"); err != nil {
+	if err := endpoint.Offers(v.cfg.Live != nil, "live events"); err != nil {
 		return err
 	}
 	filter, err := v.filter(c)

@@ -27,11 +27,11 @@ func (v *View) test(c *endpoint.Call) (any, error) {
 	}
 	ways := probe.Ways{Deps: destination.Deps{Dial: v.cfg.Dial, Now: v.cfg.Now, Log: v.cfg.Log}, Try: v.cfg.Try}
 	if target.Staged {
-		if err := offers(v.cfg.Warehouses != nil, "warehouses"); err != nil {
+		if err := endpoint.Offers(v.cfg.Warehouses != nil, "warehouses"); err != nil {
 			return nil, err
 		}
 		ways.SignIn = func(ctx context.Context) error { return v.cfg.Warehouses.Test(ctx, c.Grant.Workspace, d) }
-	} else if err := offers(v.cfg.Dial != nil, "connection tests"); err != nil {
+	} else if err := endpoint.Offers(v.cfg.Dial != nil, "connection tests"); err != nil {
 		return nil, err
 	}
 	free, err := v.probes.Take(c)

@@ -20,6 +20,7 @@ import (
 
 	"weir/dataplane/destination"
 	"weir/dataplane/view"
+	"weir/dataplane/view/preview"
 	"weir/shared/capability"
 	"weir/shared/egress"
 	"weir/shared/fault"
@@ -265,13 +266,13 @@ func TestPreviewsShowALineForEachEvent(t *testing.T) {
 		MessageID string `json:"messageId"`
 	}
 	f := newFixtureWith(t, "", func(c *view.Config) {
-		c.Previews.Transformation = func(_ context.Context, ws id.Workspace, d view.TransformationDraft) ([]any, error) {
+		c.Previews.OfTransformation = func(_ context.Context, ws id.Workspace, d preview.Transformation) ([]any, error) {
 			if ws != "ws_a" || d.Code == "bad" {
 				return nil, fault.Problems("The code has problems:", []fault.Problem{{Path: "code", Code: "syntax", Text: "Line 1."}})
 			}
 			return []any{line{d.Libraries[0].Name}, line{string(d.Events[1])}}, nil
 		}
-		c.Previews.Destination = func(_ context.Context, d view.DestinationDraft) ([]any, error) {
+		c.Previews.OfDestination = func(_ context.Context, d preview.Destination) ([]any, error) {
 			return []any{line{d.Type + " " + string(d.Settings) + " " + string(d.Events[0])}}, nil
 		}
 	})

@@ -13,6 +13,7 @@ import (
 	"weir/dataplane/destination"
 	"weir/dataplane/parked"
 	"weir/dataplane/view"
+	"weir/dataplane/view/preview"
 	"weir/shared/capability"
 	"weir/shared/id"
 	"weir/shared/secret"
@@ -67,7 +68,7 @@ func TestCallsThatHangDelayAnotherWorkspaceForMoments(t *testing.T) {
 						return destination.Opened{HTTP: mute{}, Staged: true}, nil
 					})
 					c.Dead = []func() (view.Dead, error){func() (view.Dead, error) { return hangingLetters{}, nil }}
-					c.Previews.Transformation = func(_ context.Context, ws id.Workspace, _ view.TransformationDraft) ([]any, error) {
+					c.Previews.OfTransformation = func(_ context.Context, ws id.Workspace, _ preview.Transformation) ([]any, error) {
 						return nil, hang(ws)
 					}
 				})

@@ -16,6 +16,7 @@ import (
 	"weir/dataplane/parked"
 	"weir/dataplane/plan"
 	"weir/dataplane/view/endpoint"
+	"weir/dataplane/view/preview"
 	"weir/dataplane/view/probe"
 	"weir/shared/capability"
 	"weir/shared/fault"
@@ -38,7 +39,7 @@ type Config struct {
 	Quarantine []Lister  // by partition
 	Warehouses Warehouses
 	Query      QueryLimits
-	Previews   Previews
+	Previews   preview.Previews
 	Dial       probe.Dial
 	Try        probe.Try
 	More       []func(*endpoint.Mux) // further calls
@@ -97,8 +98,8 @@ func New(cfg Config) (*View, error) {
 	v.mux.Handle("POST /v1/loads/pause", capability.StartLoads, v.pauseLoads)
 	v.mux.Handle("POST /v1/loads/resume", capability.StartLoads, v.resumeLoads)
 	v.mux.Stream("POST /v1/query", capability.Query, v.query)
-	v.mux.Stream("POST /v1/preview/transformation", capability.Preview, v.previewTransformation)
-	v.mux.Stream("POST /v1/preview/destination", capability.Preview, v.previewDestination)
+	v.mux.Stream("POST /v1/preview/transformation", capability.Preview, func(c *endpoint.Call, l *endpoint.Lines) error { return cfg.Previews.Transformation(v.previews, c, l) })
+	v.mux.Stream("POST /v1/preview/destination", capability.Preview, func(c *endpoint.Call, l *endpoint.Lines) error { return cfg.Previews.Destination(v.previews, c, l) })
 	v.mux.Handle("POST /v1/destinations/test", capability.TestDestination, v.test)
 	for _, register := range cfg.More {
 		register(v.mux)
@@ -137,12 +138,4 @@ func (v *View) destinationName(ws id.Workspace, d id.Destination) string {
 		return p.DestinationName(d)
 	}
 	return string(d)
-}
-
-// offers refuses what this plane was not given.
-func offers(ok bool, what string) error {
-	if ok {
-		return nil
-	}
-	return fault.New(fault.Unavailable, "This plane offers no %s.", what)
 }

@@ -90,7 +90,7 @@ type loadItem struct {
 }
 
 func (v *View) loads(c *endpoint.Call) (any, error) {
-	if err := errors.Join(offers(v.cfg.Warehouses != nil, "warehouses"), c.Whole()); err != nil {
+	if err := errors.Join(endpoint.Offers(v.cfg.Warehouses != nil, "warehouses"), c.Whole()); err != nil {
 		return nil, err
 	}
 	only := id.Destination("")
@@ -147,7 +147,7 @@ func pausing(paused bool) onLoads {
 // change does something to the loads of the warehouse that a call names.
 func (v *View) change(c *endpoint.Call, do onLoads) (any, error) {
 	var in struct{ Destination string }
-	err := errors.Join(offers(v.cfg.Warehouses != nil, "warehouses"), c.Whole())
+	err := errors.Join(endpoint.Offers(v.cfg.Warehouses != nil, "warehouses"), c.Whole())
 	if err == nil {
 		err = c.Decode(&in, endpoint.MaxBody)
 	}
@@ -175,7 +175,7 @@ func (v *View) warehouse(c *endpoint.Call, named string) (id.Destination, error)
 
 // query streams the rows of a statement.
 func (v *View) query(c *endpoint.Call, l *endpoint.Lines) error {
-	if err := errors.Join(offers(v.cfg.Warehouses != nil, "warehouses"), c.Whole()); err != nil {
+	if err := errors.Join(endpoint.Offers(v.cfg.Warehouses != nil, "warehouses"), c.Whole()); err != nil {
 		return err
 	}
 	var in struct {

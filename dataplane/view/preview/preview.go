@@ -1,4 +1,6 @@
-package view
+// Package preview tries transformations and destinations that were not committed on
+// given events, as the view serves it.
+package preview
 
 import (
 	"context"
@@ -18,22 +20,22 @@ const (
 	maxPreviewTime = 30 * time.Second
 )
 
-// TransformationDraft is code that was not committed, and events to try it on.
-type TransformationDraft struct {
+// Transformation is code that was not committed, and events to try it on.
+type Transformation struct {
 	Code      string            `json:"code"`
-	Libraries []LibraryDraft    `json:"libraries"`
+	Libraries []Library         `json:"libraries"`
 	Events    []json.RawMessage `json:"events"`
 }
 
-// LibraryDraft is a module that the code may import by its name.
-type LibraryDraft struct {
+// Library is a module that the code may import by its name.
+type Library struct {
 	Name string `json:"name"`
 	Code string `json:"code"`
 }
 
-// DestinationDraft is settings that were not committed, and events to try them
+// Destination is settings that were not committed, and events to try them
 // on. There are no secrets.
-type DestinationDraft struct {
+type Destination struct {
 	Type     string            `json:"type"`
 	Spec     string            `json:"spec"` // of the type custom
 	Settings json.RawMessage   `json:"settings"`
@@ -45,43 +47,45 @@ type DestinationDraft struct {
 // prints it. fault.Invalid with problems: the draft itself is wrong. A nil one
 // is not offered.
 type Previews struct {
-	Transformation func(ctx context.Context, ws id.Workspace, d TransformationDraft) ([]any, error)
-	Destination    func(ctx context.Context, d DestinationDraft) ([]any, error)
+	OfTransformation func(ctx context.Context, ws id.Workspace, d Transformation) ([]any, error)
+	OfDestination    func(ctx context.Context, d Destination) ([]any, error)
 }
 
-func (v *View) previewTransformation(c *endpoint.Call, l *endpoint.Lines) error {
-	if err := offers(v.cfg.Previews.Transformation != nil, "preview of transformations"); err != nil {
+// Transformation answers the route of drafts of code; each preview takes a slot.
+func (p Previews) Transformation(slots endpoint.Slots, c *endpoint.Call, l *endpoint.Lines) error {
+	if err := endpoint.Offers(p.OfTransformation != nil, "preview of transformations"); err != nil {
 		return err
 	}
-	var in TransformationDraft
+	var in Transformation
 	if err := c.Decode(&in, maxPreview); err != nil {
 		return err
 	}
-	return v.preview(c, l, len(in.Events), func(ctx context.Context) ([]any, error) {
-		return v.cfg.Previews.Transformation(ctx, c.Grant.Workspace, in)
+	return lines(slots, c, l, len(in.Events), func(ctx context.Context) ([]any, error) {
+		return p.OfTransformation(ctx, c.Grant.Workspace, in)
 	})
 }
 
-func (v *View) previewDestination(c *endpoint.Call, l *endpoint.Lines) error {
-	if err := offers(v.cfg.Previews.Destination != nil, "preview of destinations"); err != nil {
+// Destination answers the route of drafts of settings; each preview takes a slot.
+func (p Previews) Destination(slots endpoint.Slots, c *endpoint.Call, l *endpoint.Lines) error {
+	if err := endpoint.Offers(p.OfDestination != nil, "preview of destinations"); err != nil {
 		return err
 	}
-	var in DestinationDraft
+	var in Destination
 	if err := c.Decode(&in, maxPreview); err != nil {
 		return err
 	}
 	if len(in.Settings) == 0 {
 		in.Settings = json.RawMessage("{}")
 	}
-	return v.preview(c, l, len(in.Events), func(ctx context.Context) ([]any, error) { return v.cfg.Previews.Destination(ctx, in) })
+	return lines(slots, c, l, len(in.Events), func(ctx context.Context) ([]any, error) { return p.OfDestination(ctx, in) })
 }
 
-// preview runs one preview and writes its lines.
-func (v *View) preview(c *endpoint.Call, l *endpoint.Lines, events int, run func(context.Context) ([]any, error)) error {
+// lines runs one preview and writes its lines.
+func lines(slots endpoint.Slots, c *endpoint.Call, l *endpoint.Lines, events int, run func(context.Context) ([]any, error)) error {
 	if events == 0 || events > maxSamples {
 		return fault.New(fault.Invalid, "Give events to try it on, %d at most.", maxSamples)
 	}
-	free, err := v.previews.Take(c)
+	free, err := slots.Take(c)
 	if err != nil {
 		return err
 	}
