@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -34,6 +35,9 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
+// databases counts those of the tests: a test may run several times.
+var databases atomic.Int64
+
 // database makes a database with a role of the same name, and returns it.
 func database(t *testing.T) string {
 	t.Helper()
@@ -41,7 +45,7 @@ func database(t *testing.T) string {
 	if server.err != nil {
 		t.Fatal(server.err)
 	}
-	name := strings.ToLower(t.Name())
+	name := fmt.Sprintf("%s%d", strings.ToLower(t.Name()), databases.Add(1))
 	if err := server.s.Database(t.Context(), name); err != nil {
 		t.Fatal(err)
 	}
