@@ -77,7 +77,9 @@ func TestThePersonOfAProviderSignsInToTheCommandLine(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var signed struct{ Contexts map[string]struct{ Token string } }
+	var signed struct {
+		Contexts map[string]struct{ Token string }
+	}
 	if err := json.Unmarshal(kept, &signed); err != nil {
 		t.Fatal(err)
 	}
