@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help dev build temporal web generate migration check unit simulate console e2e story kills equalities syncs test soak bench endure fuzz need need-test clean
+.PHONY: help dev build temporal web generate migration check unit simulate console e2e story kills equalities syncs size test soak bench endure fuzz need need-test clean
 
 # Node and Chromium from npm, where setup had to put them; one build cache for products and tests.
 export PATH    := $(CURDIR)/bin/tools:$(PATH)
@@ -106,10 +106,13 @@ story: need-test bin/gotestsum ## the founding story against stand-ins: events, 
 kills: need-test bin/gotestsum ## black-box tests of processes that die under load, KILLS times
 	$(gotestsum) standard-verbose -- -count=1 -timeout 0 -run '^TestKilled' ./infra/weir/e2e -kills $(KILLS)
 
+size: need-test bin/gotestsum web/dist/index.html infra/weir/e2e/node_modules ## the console with 500 connections and 300 workspaces: finds one within 5 s, keeps the browser's main thread for 200 ms at most
+	$(gotestsum) standard-verbose -- -count=1 -timeout 0 -run '^TestOneAmongMany' ./infra/weir/e2e -connections 500 -workspaces 300
+
 soak: export SEEDS = 10000
 soak: export KILLS = 100
-soak: ## what takes long: 10,000 seeds of each simulation, 100 kills, then 60 seeds of identity's equalities (later: FROM=4001 goes on from a seed; other amounts: SEEDS, KILLS)
-	@infra/tools/steps.sh simulate='about ten minutes' kills='about two minutes' equalities='about ten minutes' syncs='about five minutes'
+soak: ## what takes long: 10,000 seeds of each simulation, 100 kills, then 60 seeds of identity's equalities, and the console at size (later: FROM=4001 goes on from a seed; other amounts: SEEDS, KILLS)
+	@infra/tools/steps.sh simulate='about ten minutes' kills='about two minutes' equalities='about ten minutes' syncs='about five minutes' size='a minute'
 
 equalities: need-test ## identity on both engines for 60 seeds: batches, deaths and expiry against full builds, SQL against breadth first and union-find
 	cd dataplane/identity && go test -count 1 -timeout 0 . -seeds 60

@@ -1,0 +1,63 @@
+package e2e_test
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+var (
+	sizeConnections = flag.Int("connections", 20, "how many connections the console finds one among; from 500 on it is held to its times")
+	sizeWorkspaces  = flag.Int("workspaces", 5, "how many workspaces the console finds one among")
+)
+
+// TestOneAmongManyIsFoundInTheConsole looks for a connection and a workspace in Chromium. With 500 connections each is
+// found within 5 s, and once a page is loaded no task keeps the browser's main thread for over 200 ms.
+func TestOneAmongManyIsFoundInTheConsole(t *testing.T) {
+	t.Parallel()
+	const tools = 20
+	sites := (*sizeConnections + tools - 1) / tools
+	var b strings.Builder
+	b.WriteString("workspace: acme\nregion: eu\nsources:\n")
+	for i := range sites {
+		fmt.Fprintf(&b, "  - { name: site-%03d, type: http, writeKey: wk_%d }\n", i, i)
+	}
+	b.WriteString("destinations:\n")
+	for i := range tools {
+		fmt.Fprintf(&b, "  - { name: tool-%02d, type: webhook, settings: { url: \"http://127.0.0.1:9/%d\" } }\n", i, i)
+	}
+	b.WriteString("connections:\n")
+	for i := range sites * tools {
+		fmt.Fprintf(&b, "  - { source: site-%03d, destination: tool-%02d }\n", i/tools, i%tools)
+	}
+	for i := 1; i < *sizeWorkspaces; i++ {
+		fmt.Fprintf(&b, "---\nworkspace: shop-%03d\nregion: eu\n", i)
+	}
+	dir := t.TempDir()
+	file := filepath.Join(dir, "many.yaml")
+	write(t, file, b.String())
+	_, in := dev(t, dir, hookConfig("first", "eu", "wk_first", map[string]string{"hook": "http://127.0.0.1:9/"}))
+	run(t, 0, "", "apply", "-f", file, "--no-wait", "--data-dir", in.Dir)
+	wanted := fmt.Sprintf("site-%03d tool-13", sites-1)
+	out, err := exec.Command("node", "size.mjs", chromium(t), in.Control, in.Email, in.Password, wanted, fmt.Sprintf("shop-%03d", *sizeWorkspaces-1)).CombinedOutput()
+	if err != nil {
+		t.Fatalf("size.mjs: %v\n%s", err, out)
+	}
+	t.Logf("ms: %s", out)
+	took := map[string]int{}
+	if err := json.Unmarshal(out, &took); err != nil {
+		t.Fatalf("%s: %v", out, err)
+	}
+	for _, what := range []string{"findConnection", "findWorkspace"} {
+		if _, told := took[what]; !told {
+			t.Errorf("%s is not told: %s", what, out)
+		}
+		if *sizeConnections >= 500 && (took[what] > 5000 || took[what+"Task"] > 200) {
+			t.Errorf("%s took %d ms with a task of %d ms, want at most 5000 and 200", what, took[what], took[what+"Task"])
+		}
+	}
+}
