@@ -88,7 +88,7 @@ func ownCodes() []Code {
 
 // configCodes are the problems of catalog.Check, workspace.Check and workspace.Compile.
 var configCodes = []Code{
-	"bad_aggregate", "bad_condition", "bad_cron", "bad_duration", "bad_expression", "bad_fingerprint", "bad_id", "bad_name", "bad_pattern", "bad_region", "bad_share", "bad_sql", "bad_url", "bad_version", "bad_write_key",
+	"bad_aggregate", "bad_condition", "bad_cron", "bad_duration", "bad_expression", "bad_fingerprint", "bad_id", "bad_model", "bad_name", "bad_pattern", "bad_region", "bad_share", "bad_sql", "bad_url", "bad_version", "bad_write_key",
 	"code_too_complex", "cycle", "missing_export", "syntax_error", "too_nested", "two_exports", "unknown_import",
 	"duplicate_connection", "duplicate_id", "duplicate_name", "duplicate_transformation", "duplicate_write_key", "malformed",
 	"not_allowed", "not_in_enum", "required", "too_large", "too_many", "too_many_problems", "too_new", "too_old", "too_small", "unknown_category", "unknown_destination",
