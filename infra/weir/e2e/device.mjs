@@ -22,12 +22,20 @@ const page = await browser.newPage({ viewport: { width: 1400, height: 900 } });
 const trouble = [];
 page.on("pageerror", (e) => trouble.push(String(e)));
 page.setDefaultTimeout(120_000);
+// Colours fade where the scheme changes: axe measures them when they have.
+const faded = () =>
+  page.evaluate(async () => {
+    await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+    const ending = document.getAnimations().filter((a) => a.effect?.getComputedTiming().endTime !== Infinity);
+    await Promise.allSettled(ending.map((a) => a.finished));
+  });
 const look = async (where) => {
   await page.evaluate(axe);
   for (const colorScheme of ["light", "dark"]) {
     for (const width of [1400, 400]) {
       await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
       await page.setViewportSize({ width, height: 900 });
+      await faded();
       const found = await page.evaluate(() => globalThis.axe.run(document));
       for (const v of found.violations)
         trouble.push(`${where}, ${colorScheme}, ${width}: ${v.id}: ${v.nodes.map((n) => n.html).join(" ")}`);
