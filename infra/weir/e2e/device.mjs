@@ -1,11 +1,10 @@
 // Lets a program in as a person who signs in at the identity provider of the organization default, looking at the
 // page with axe: node device.mjs CHROMIUM ADDRESS CODE [FOLDER]
 // Into FOLDER it takes pictures of the page, wide and narrow, light and dark.
-import { readFileSync } from "node:fs";
 import { chromium } from "playwright-core";
+import { findings } from "./session.mjs";
 
 const [executablePath, address, code, folder] = process.argv.slice(2);
-const axe = readFileSync(new URL("../../../web/node_modules/axe-core/axe.min.js", import.meta.url), "utf8");
 const browser = await chromium.launch({
   executablePath,
   args: [
@@ -22,23 +21,12 @@ const page = await browser.newPage({ viewport: { width: 1400, height: 900 } });
 const trouble = [];
 page.on("pageerror", (e) => trouble.push(String(e)));
 page.setDefaultTimeout(120_000);
-// Colours fade where the scheme changes: axe measures them when they have.
-const faded = () =>
-  page.evaluate(async () => {
-    await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
-    const ending = document.getAnimations().filter((a) => a.effect?.getComputedTiming().endTime !== Infinity);
-    await Promise.allSettled(ending.map((a) => a.finished));
-  });
 const look = async (where) => {
-  await page.evaluate(axe);
   for (const colorScheme of ["light", "dark"]) {
     for (const width of [1400, 400]) {
       await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
       await page.setViewportSize({ width, height: 900 });
-      await faded();
-      const found = await page.evaluate(() => globalThis.axe.run(document));
-      for (const v of found.violations)
-        trouble.push(`${where}, ${colorScheme}, ${width}: ${v.id}: ${v.nodes.map((n) => n.html).join(" ")}`);
+      for (const found of await findings(page)) trouble.push(`${where}, ${colorScheme}, ${width}: ${found}`);
       if (await page.evaluate(() => document.documentElement.scrollWidth > innerWidth))
         trouble.push(`${where}, ${width}: wider than the window`);
       if (folder) await page.screenshot({ path: `${folder}/${where}-${colorScheme}-${width}.png` });

@@ -1,11 +1,10 @@
 // Looks at the pages of an organization with axe, asks who changed a source, and restores what was before:
 // node organization.mjs CHROMIUM URL EMAIL PASSWORD
 // The workspace acme has two revisions, of which the second disabled the source web.
-import { readFileSync } from "node:fs";
 import { chromium } from "playwright-core";
+import { findings } from "./session.mjs";
 
 const [executablePath, url, email, password] = process.argv.slice(2);
-const axe = readFileSync(new URL("../../../web/node_modules/axe-core/axe.min.js", import.meta.url), "utf8");
 const browser = await chromium.launch({
   executablePath,
   args: [
@@ -27,9 +26,7 @@ page.on("console", (m) => {
 });
 page.setDefaultTimeout(120_000);
 const look = async (where) => {
-  await page.evaluate(axe);
-  const found = await page.evaluate(() => globalThis.axe.run(document));
-  for (const v of found.violations) trouble.push(`${where}: ${v.id}: ${v.nodes.map((n) => n.html).join(" ")}`);
+  for (const found of await findings(page)) trouble.push(`${where}: ${found}`);
 };
 const button = (name) => page.getByRole("button", { name, exact: true }).click();
 await page.goto(url);

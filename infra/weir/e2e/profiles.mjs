@@ -1,11 +1,10 @@
 // Adds a feature and an audience in the console as a marketer does, counting what she does, and sees who is in the
 // audience change with a ticket: node profiles.mjs CHROMIUM URL EMAIL PASSWORD GATEWAY
 // The workspace acme has profiles; u1 has two open tickets and u2 one.
-import { readFileSync } from "node:fs";
 import { chromium } from "playwright-core";
+import { findings } from "./session.mjs";
 
 const [executablePath, url, email, password, gateway] = process.argv.slice(2);
-const axe = readFileSync(new URL("../../../web/node_modules/axe-core/axe.min.js", import.meta.url), "utf8");
 const browser = await chromium.launch({
   executablePath,
   args: [
@@ -26,9 +25,7 @@ page.on("console", (m) => {
 });
 page.setDefaultTimeout(180_000);
 const look = async (where) => {
-  await page.evaluate(axe);
-  const found = await page.evaluate(() => globalThis.axe.run(document));
-  for (const v of found.violations) trouble.push(`${where}: ${v.id}: ${v.nodes.map((n) => n.html).join(" ")}`);
+  for (const found of await findings(page)) trouble.push(`${where}: ${found}`);
 };
 
 let acts = 0;

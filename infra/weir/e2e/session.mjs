@@ -48,8 +48,13 @@ export async function signIn(page, url, email, password) {
 
 export const press = (page, name) => page.getByRole("button", { name, exact: true }).click();
 
-/** What axe finds on the page as it is. */
+/** What axe finds on the page as it is, when colours that change have faded: on their way they have less contrast. */
 export async function findings(page) {
+  await page.evaluate(async () => {
+    await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+    const ending = document.getAnimations().filter((a) => a.effect?.getComputedTiming().endTime !== Infinity);
+    await Promise.allSettled(ending.map((a) => a.finished));
+  });
   await page.evaluate(readFileSync(axe, "utf8"));
   const { violations } = await page.evaluate(() => globalThis.axe.run(document));
   return violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.html).join(" ")}`);
