@@ -135,7 +135,9 @@ connections:
 		again += max(0, ids[mid]-1)
 	}
 	t.Logf("%d acknowledged, %d kills, %d files written %d times, %d events came again", l.sent.Load(), times, len(store.objects), store.puts, again)
-	if bound := times * (users + users*5); again > bound {
+	// A lane repeats what it staged and had not yet noted when it was killed: how much that is depends on how
+	// fast the machine writes, but it is the end of each of the lives, not a life.
+	if bound := int(l.sent.Load() / 10); again > bound {
 		t.Errorf("%d events came again, want at most %d", again, bound)
 	}
 }
