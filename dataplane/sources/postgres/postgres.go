@@ -47,18 +47,7 @@ func (s *Settings) tls() trust.TLS {
 }
 
 // Check lists what is wrong with the certificates.
-func (s *Settings) Check() []fault.Problem {
-	_, err := s.tls().Config()
-	switch {
-	case s.SSLCert != "" && s.Secrets.SSLKey.Reveal() == "":
-		return []fault.Problem{{Path: "secrets.sslKey", Code: "required", Text: "The client certificate sslCert needs its key; give the secret sslKey."}}
-	case errors.Is(err, trust.ErrRootCert):
-		return []fault.Problem{{Path: "settings.sslRootCert", Code: "malformed", Text: "In sslRootCert " + err.Error() + "."}}
-	case err != nil:
-		return []fault.Problem{{Path: "settings.sslCert", Code: "malformed", Text: "In sslCert and sslKey " + err.Error() + "."}}
-	}
-	return nil
-}
+func (s *Settings) Check() []fault.Problem { return s.tls().Problems() }
 
 // session is a connection in a transaction.
 type session struct {

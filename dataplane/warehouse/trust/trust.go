@@ -5,6 +5,8 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+
+	"weir/shared/fault"
 )
 
 // TLS says how the way to a server is protected. Certificates and keys are PEM texts.
@@ -48,6 +50,21 @@ func (t TLS) Config() (*tls.Config, error) {
 	}
 	c.InsecureSkipVerify = true
 	return c, nil
+}
+
+// Problems says what is wrong with the certificates, at the settings sslRootCert and
+// sslCert and the secret sslKey, which are what every kind calls them.
+func (t TLS) Problems() []fault.Problem {
+	_, err := t.Config()
+	switch {
+	case t.Cert != "" && t.Key == "":
+		return []fault.Problem{{Path: "secrets.sslKey", Code: "required", Text: "The client certificate sslCert needs its key; give the secret sslKey."}}
+	case errors.Is(err, ErrRootCert):
+		return []fault.Problem{{Path: "settings.sslRootCert", Code: "malformed", Text: "In sslRootCert " + err.Error() + "."}}
+	case err != nil:
+		return []fault.Problem{{Path: "settings.sslCert", Code: "malformed", Text: "In sslCert and sslKey " + err.Error() + "."}}
+	}
+	return nil
 }
 
 // chain checks who signed the certificate and not its name.

@@ -68,18 +68,7 @@ func (s *Settings) tls() trust.TLS {
 }
 
 // Check lists what is wrong with the certificates.
-func (s *Settings) Check() []fault.Problem {
-	_, err := s.tls().Config()
-	switch {
-	case s.SSLCert != "" && s.Secrets.SSLKey.Reveal() == "":
-		return []fault.Problem{{Path: "secrets.sslKey", Code: "required", Text: "The client certificate sslCert needs its key; give the secret sslKey."}}
-	case errors.Is(err, trust.ErrRootCert):
-		return []fault.Problem{{Path: "settings.sslRootCert", Code: "malformed", Text: "In sslRootCert " + err.Error() + "."}}
-	case err != nil:
-		return []fault.Problem{{Path: "settings.sslCert", Code: "malformed", Text: "In sslCert and sslKey " + err.Error() + "."}}
-	}
-	return nil
-}
+func (s *Settings) Check() []fault.Problem { return s.tls().Problems() }
 
 // Numbers of errors.
 // Source: https://dev.mysql.com/doc/mysql-errors/8.0/en/server-error-reference.html and
