@@ -134,9 +134,15 @@ func copies(t *testing.T, servers []*server.Server, tenant string) map[string]in
 		t.Fatal(err)
 	}
 	found := map[string]int{}
-	list := js.ListStreams(t.Context())
-	for info := range list.Info() {
-		found[info.Config.Name] = info.Config.Replicas
+	list := js.StreamNames(t.Context()) // a list of what they tell leaves out those that do not answer in time
+	for name := range list.Name() {
+		wait(t, name+" tells of itself", func() bool {
+			stream, err := js.Stream(t.Context(), name)
+			if err == nil {
+				found[name] = stream.CachedInfo().Config.Replicas
+			}
+			return err == nil
+		})
 	}
 	if err := list.Err(); err != nil {
 		t.Fatal(err)
