@@ -86,6 +86,7 @@ export function usePublish(workspace: string) {
     mutationFn: async ({ document, etag, draft, clear }: Configured) => {
       const proposal = { document, discardParked: draft.discardParked };
       const began = Date.now();
+      tell(null); // what became of the former revision would be taken for what becomes of this one
       const done = await publish(proposal, etag, keyFor(proposal, etag), draft.reason);
       clear();
       if (!done.waits) following(done.number, began);
