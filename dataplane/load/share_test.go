@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -26,20 +27,21 @@ func hang(ctx context.Context) error {
 func TestWarehousesThatHangDelayNobody(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		ill := true
+		var ill atomic.Bool
+		ill.Store(true)
 		lakes := map[id.Destination]*lake{"good": {owner: "good"}}
 		for n := range 20 {
 			l := &lake{owner: "evil"}
 			if n%2 == 0 {
 				l.opens = func(ctx context.Context) error {
-					if ill {
+					if ill.Load() {
 						return hang(ctx)
 					}
 					return nil
 				}
 			} else {
 				l.fail = func(ctx context.Context, _ int) error {
-					if ill {
+					if ill.Load() {
 						return hang(ctx)
 					}
 					return nil
@@ -66,7 +68,7 @@ func TestWarehousesThatHangDelayNobody(t *testing.T) {
 					t.Errorf("slow are %v", slow)
 				}
 			}
-			ill = false
+			ill.Store(false)
 			pass(20 * time.Minute)
 		})
 		for d, l := range lakes {

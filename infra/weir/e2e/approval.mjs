@@ -27,7 +27,7 @@ await heading(ben, "acme");
 await ann.goto(`${url}/workspaces/acme/destinations/hook?tab=settings`);
 await ann.getByLabel("Name", { exact: true }).fill("billing");
 await press(ann, "Add to the draft");
-await ann.goto(`${url}/workspaces/acme/review`);
+await ann.getByRole("link", { name: "Review", exact: true }).click(); // is there when the draft is kept
 await ann.getByText("It needs another person.").waitFor();
 await ann.getByLabel(/^Why/).fill("the bills moved");
 await press(ann, "Ask for approval");
