@@ -54,7 +54,7 @@ func run(ctx context.Context, args []string, out, errs io.Writer) int {
 	asJSON := fl.Bool("json", false, "print JSON instead of a table")
 	dir := fl.String("dir", "", "where the run's directory is made, on the disk to be measured (else the system's temporary directory)")
 	stall := fl.Duration("stall", 30*time.Second, "how long without an arrival until what is missing counts as lost")
-	profiles := fl.String("profile", "", "a directory for weir's CPU profile of every full load")
+	profiles := fl.String("profile", "", "a directory for weir's CPU profiles: of every full load, and of what part api measures")
 	only := fl.String("only", "", "measure only this part: webhook, beside (rows and isolation), or rows, kinds, neighbours, api or soak, which run only when asked for")
 	events := fl.Uint("events", 1_000_000, "of rows: how many events are sent")
 	kind := fl.String("kind", "", "of neighbours, kinds and api: only what has this in its name")

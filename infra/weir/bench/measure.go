@@ -123,7 +123,7 @@ func (b *bench) measure(ctx context.Context, dir string) (err error) {
 		return rows.Run(ctx, rows.Config{Weir: b.weir, Dir: tmp, Events: b.events, Stall: b.stall, Progress: b.progress}, &b.report)
 	}
 	if b.only == partAPI {
-		return api.Run(ctx, api.Config{Weir: b.weir, Dir: tmp, Lasts: b.paced, Kind: b.kind, Progress: b.progress}, &b.report)
+		return api.Run(ctx, api.Config{Weir: b.weir, Dir: tmp, Lasts: b.paced, Kind: b.kind, Profiles: b.profiles, Progress: b.progress}, &b.report)
 	}
 	if b.only == partKinds {
 		return kinds.Run(ctx, kinds.Config{Weir: b.weir, Dir: tmp, Sink: b.sink, Lasts: b.full, Stall: b.stall, Kind: b.kind, Progress: b.progress}, &b.report)

@@ -1,18 +1,14 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"fmt"
-	"io"
-	"net/http"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/google/pprof/profile"
+
+	"weir/infra/weir/bench/process"
 )
 
 // stage is a part of the way of an event. A sample of CPU time belongs to the
@@ -71,74 +67,18 @@ func stageOf(s *profile.Sample) string {
 	return "rest"
 }
 
-// profiling takes CPU profiles of weir, a second each, until stop, which returns them merged.
+// profiling takes CPU profiles of weir until stop, which returns them merged, and keeps
+// them where profiles are wanted.
 func (b *bench) profiling(ctx context.Context, p phase) (stop func() *cpuProfile) {
-	end, done := make(chan struct{}), make(chan *cpuProfile, 1)
-	go func() {
-		c := new(cpuProfile)
-		defer func() { done <- c }()
-		var all []*profile.Profile
-		for {
-			one, err := b.second(ctx)
-			if err != nil {
-				b.report.Note("%s: no profile: %v", p.name, err)
-				return
-			}
-			all = append(all, one)
-			select {
-			case <-end:
-				merged, err := profile.Merge(all)
-				if err != nil {
-					b.report.Note("%s: profiles do not merge: %v", p.name, err)
-					return
-				}
-				c.merged = merged
-				b.keep(p, merged)
-				return
-			default:
-			}
+	end := process.Profiling(ctx, b.metrics)
+	return func() *cpuProfile {
+		merged, err := end()
+		if err == nil && b.profiles != "" {
+			err = process.KeepProfile(b.profiles, p.name, merged)
 		}
-	}()
-	return func() *cpuProfile { close(end); return <-done }
-}
-
-// second takes the CPU profile of one second.
-func (b *bench) second(ctx context.Context) (*profile.Profile, error) {
-	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, b.metrics+"/debug/pprof/profile?seconds=1", nil)
-	if err != nil {
-		return nil, err
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = resp.Body.Close() }()
-	text, err := io.ReadAll(resp.Body)
-	if err != nil {
-		return nil, err
-	}
-	if resp.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("status %d", resp.StatusCode)
-	}
-	return profile.Parse(bytes.NewReader(text))
-}
-
-// keep writes the profile of a load where profiles are wanted.
-func (b *bench) keep(p phase, merged *profile.Profile) {
-	if b.profiles == "" {
-		return
-	}
-	name := strings.NewReplacer(" ", "-", ",", "").Replace(p.name) + ".pprof"
-	f, err := os.OpenFile(filepath.Join(b.profiles, name), os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
-	if err == nil {
-		err = merged.Write(f)
-		if shut := f.Close(); err == nil {
-			err = shut
+		if err != nil {
+			b.report.Note("%s: no profile: %v", p.name, err)
 		}
-	}
-	if err != nil {
-		b.report.Note("%s: keep the profile: %v", p.name, err)
+		return &cpuProfile{merged}
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"sync"
 	"time"
 
+	"weir/infra/weir/bench/process"
 	"weir/infra/weir/bench/report"
 )
 
@@ -41,6 +42,7 @@ type Config struct {
 	Dir      string        // of the run, on the disk to be measured
 	Lasts    time.Duration // the load of reads
 	Kind     string        // only figures with this in their name: apply, lists, reads, policy
+	Profiles string        // a directory for CPU profiles of weir while it is measured; "" is none
 	Progress func(format string, args ...any)
 }
 
@@ -95,13 +97,33 @@ func (c *Config) apply(ctx context.Context, s *site, r *report.Report) error {
 		if err != nil {
 			return err
 		}
+		profiled := c.profile(ctx, s, r, one.what)
 		took, cpu, err := s.run(ctx, "apply", "-f", file)
+		profiled()
 		if err != nil {
 			return fmt.Errorf("%s: %w", one.what, err)
 		}
-		r.Most(one.what, took.Seconds(), "s", one.most, 0, fmt.Sprintf("weir dev took %.3g s of CPU time", cpu.Seconds()))
+		r.Most(one.what, took.Seconds(), "s", one.most, 0, fmt.Sprintf("CPU time: weir dev %.3g s, weir apply %.3g s", cpu.server.Seconds(), cpu.command.Seconds()))
 	}
 	return nil
+}
+
+// profile takes CPU profiles of weir until the returned function is called, where they are
+// wanted.
+func (c *Config) profile(ctx context.Context, s *site, r *report.Report, what string) (stop func()) {
+	if c.Profiles == "" || s.in.Metrics == "" {
+		return func() {}
+	}
+	end := process.Profiling(ctx, s.in.Metrics)
+	return func() {
+		merged, err := end()
+		if err == nil {
+			err = process.KeepProfile(c.Profiles, what, merged)
+		}
+		if err != nil {
+			r.Note("%s: no profile: %v", what, err)
+		}
+	}
 }
 
 // lists measures commands that read of all workspaces.
@@ -140,7 +162,9 @@ func (c *Config) reads(ctx context.Context, s *site, r *report.Report) error {
 	if err != nil {
 		return err
 	}
+	profiled := c.profile(ctx, s, r, "API reads")
 	all, err := c.load(ctx, s, func(n int) string { return paths[n%len(paths)](n) })
+	profiled()
 	if err != nil {
 		return err
 	}

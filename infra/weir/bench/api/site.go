@@ -25,7 +25,7 @@ const (
 type site struct {
 	weir, dir string
 	product   *process.Process
-	in        struct{ Control, Token string }
+	in        struct{ Control, Token, Metrics string }
 }
 
 func start(ctx context.Context, weir, dir string) (*site, error) {
@@ -60,9 +60,12 @@ func (s *site) stop() string {
 	return s.product.Stop(endTime)
 }
 
+// cpuTime is what one run of a command took.
+type cpuTime struct{ server, command time.Duration }
+
 // run executes a command of the command line, and returns how long it took and the CPU
-// time that weir took meanwhile.
-func (s *site) run(ctx context.Context, args ...string) (took, cpu time.Duration, err error) {
+// time of both ends.
+func (s *site) run(ctx context.Context, args ...string) (took time.Duration, cpu cpuTime, err error) {
 	ctx, cancel := context.WithTimeout(ctx, commandTime)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, s.weir, append(args, "--data-dir", s.data())...)
@@ -75,17 +78,17 @@ func (s *site) run(ctx context.Context, args ...string) (took, cpu time.Duration
 	cmd.Stdout, cmd.Stderr = &said, &said
 	before, err := process.CPUTime(s.product.PID())
 	if err != nil {
-		return 0, 0, err
+		return 0, cpu, err
 	}
 	began := time.Now()
 	err = cmd.Run()
 	took = time.Since(began)
 	if err != nil {
 		last := said.String()
-		return took, 0, fmt.Errorf("weir %s: %w\n%s", strings.Join(args, " "), err, last[max(0, len(last)-1000):])
+		return took, cpu, fmt.Errorf("weir %s: %w\n%s", strings.Join(args, " "), err, last[max(0, len(last)-1000):])
 	}
 	after, err := process.CPUTime(s.product.PID())
-	return took, after - before, err
+	return took, cpuTime{server: after - before, command: cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()}, err
 }
 
 // file writes a configuration.
