@@ -47,29 +47,39 @@ type rule struct {
 // and of two connections between the same ends the first counts: the
 // workspace's check refuses both.
 func Compile(c workspace.Config) map[id.Source]*Table {
-	tables := make(map[id.Source]*Table, len(c.Sources))
-	for _, s := range c.Sources {
-		tables[s.ID] = New(c, s.ID)
+	destinations := make(map[id.Destination]workspace.Destination, len(c.Destinations))
+	for _, d := range slices.Backward(c.Destinations) { // of two with one identifier the first counts
+		destinations[d.ID] = d
 	}
-	return tables
-}
-
-// New makes the table of one source of c.
-func New(c workspace.Config, source id.Source) *Table {
-	t := &Table{named: map[string]rule{}}
+	tables, have := make(map[id.Source]*Table, len(c.Sources)), make(map[ends]bool, len(c.Connections))
+	for _, s := range c.Sources {
+		tables[s.ID] = &Table{named: map[string]rule{}}
+	}
 	for _, conn := range c.Connections {
-		i := slices.IndexFunc(c.Destinations, func(d workspace.Destination) bool { return d.ID == conn.Destination })
-		if conn.Source != source || i < 0 ||
-			slices.ContainsFunc(t.all, func(d Destination) bool { return d.ID == conn.Destination }) {
+		d, known := destinations[conn.Destination]
+		t, between := tables[conn.Source], ends{conn.Source, conn.Destination}
+		if !known || t == nil || have[between] {
 			continue
 		}
-		d := c.Destinations[i]
+		have[between] = true
 		t.add(Destination{
 			ID: d.ID, Name: d.Name, Type: d.Type, Disabled: d.Disabled,
 			Chain: slices.Clone(conn.Transformations),
 		})
 	}
-	return t
+	return tables
+}
+
+// ends are what a connection joins.
+type ends struct {
+	source      id.Source
+	destination id.Destination
+}
+
+// New makes the table of one source of c, which is empty when c does not have it.
+func New(c workspace.Config, source id.Source) *Table {
+	c.Sources = []workspace.Source{{ID: source}}
+	return Compile(c)[source]
 }
 
 // add appends d to the table.
