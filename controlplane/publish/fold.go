@@ -5,18 +5,30 @@ import (
 	"fmt"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"weir/controlplane/store"
 	"weir/shared/fault"
 	"weir/shared/wire"
 )
 
+// foldAtOnce is how many acks wait for the store at a time. Which of two about one
+// workspace comes first does not matter: the store keeps the newest.
+const foldAtOnce = 16
+
 // fold keeps every ack in the store until ctx ends.
 func (p *Publisher) fold(ctx context.Context) error {
+	var g errgroup.Group
+	g.SetLimit(foldAtOnce)
+	defer func() { _ = g.Wait() }() // keep gives no errors
 	for a, err := range p.cfg.Hub.Acks(ctx) {
 		if err != nil {
 			return fmt.Errorf("follow the planes' acks: %w", err)
 		}
-		p.keep(ctx, a)
+		g.Go(func() error {
+			p.keep(ctx, a)
+			return nil
+		})
 	}
 	return nil
 }

@@ -60,7 +60,8 @@ var floors = []floor{
 	{[]string{"weir/shared/postgrestest"}, []string{"weir/shared/servertest"}},
 
 	{[]string{"weir/controlplane/store/chain"}, []string{"weir/controlplane/store/ent*"}},
-	{[]string{"weir/controlplane/store/database"}, []string{"weir/shared/fault", "weir/migrations", "weir/controlplane/store/chain", "weir/controlplane/store/ent*"}},
+	{[]string{"weir/controlplane/store/database/statements"}, nil},
+	{[]string{"weir/controlplane/store/database"}, []string{"weir/shared/fault", "weir/migrations", "weir/controlplane/store/chain", "weir/controlplane/store/database/statements", "weir/controlplane/store/ent*"}},
 	{[]string{"weir/controlplane/store/audit", "weir/controlplane/store/idempotency"}, []string{"weir/shared/*", "weir/controlplane/store/chain", "weir/controlplane/store/database", "weir/controlplane/store/ent*"}},
 	{[]string{"weir/controlplane/store/beats", "weir/controlplane/store/changes", "weir/controlplane/store/listing", "weir/controlplane/store/placement", "weir/controlplane/store/policies", "weir/controlplane/store/tenancy"}, []string{"weir/shared/*", "weir/controlplane/store/database", "weir/controlplane/store/ent*"}},
 	{[]string{"weir/controlplane/store/accounts"}, []string{"weir/shared/*", "weir/controlplane/store/chain", "weir/controlplane/store/database", "weir/controlplane/store/tenancy", "weir/controlplane/store/ent*"}},

@@ -1,8 +1,8 @@
 // Package database opens the control plane's database, SQLite or Postgres, brings its
 // schema up to date, runs reads and writes on it, and gives its errors a kind.
 //
-// It guarantees that a write is one serializable transaction together with its row
-// in the audit log, repeated a few times when the database says that someone was
+// It guarantees that a write is serializable and made together with its row
+// in the audit log or not at all, repeated a few times when the database says that someone was
 // faster; that a call takes 30 s at most; that processes which open an empty
 // database at once migrate it once; and that no text of a driver, which may quote
 // values, gets into an error. It refuses a database that a newer program migrated.
@@ -23,8 +23,9 @@ import (
 	entsql "entgo.io/ent/dialect/sql"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
-	_ "modernc.org/sqlite" // the driver "sqlite"
+	"modernc.org/sqlite"
 
+	"weir/controlplane/store/database/statements"
 	"weir/controlplane/store/ent"
 	"weir/migrations"
 	"weir/shared/fault"
@@ -42,11 +43,13 @@ type Config struct {
 // DB is an open database. It is safe for concurrent use.
 type DB struct {
 	pool    *sql.DB
+	driver  nesting
 	ent     *ent.Client
 	dialect string // dialect.SQLite or dialect.Postgres
 	log     *slog.Logger
 	clock   func() time.Time
-	turns   turns // of organizations, among the writes of this process
+	turns   turns // of organizations, among the writes of this process; Postgres
+	group   group // of writes that go into one transaction; SQLite
 	changed atomic.Pointer[func(workspace string)]
 	// appended is called after each write that left a row in the audit log.
 	appended atomic.Pointer[func()]
@@ -73,7 +76,7 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 	if cfg.Database == "" {
 		return nil, fault.New(fault.Invalid, "the store needs a database: a file for SQLite or a postgres:// URL")
 	}
-	d := &DB{log: cfg.Log, clock: cfg.Now}
+	d := &DB{log: cfg.Log, clock: cfg.Now, group: group{lead: make(chan struct{}, 1)}}
 	if d.log == nil {
 		d.log = slog.New(slog.DiscardHandler)
 	}
@@ -102,7 +105,8 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 		_ = d.pool.Close()
 		return nil, fmt.Errorf("open the database: %w", translate(err))
 	}
-	d.ent = ent.NewClient(ent.Driver(entsql.OpenDB(d.dialect, d.pool)))
+	d.driver = nesting{entsql.OpenDB(d.dialect, d.pool)}
+	d.ent = ent.NewClient(ent.Driver(d.driver))
 	return d, nil
 }
 
@@ -122,11 +126,12 @@ func openSQLite(path string) (*sql.DB, error) {
 	if err := f.Close(); err != nil {
 		return nil, fault.New(fault.Unavailable, "cannot close the database file: %v", err)
 	}
-	db, err := sql.Open("sqlite", "file:"+path+"?_pragma=foreign_keys(1)&_pragma=busy_timeout(5000)&_pragma=journal_mode(wal)"+
+	connections, err := sqlite.NewConnector("file:" + path + "?_pragma=foreign_keys(1)&_pragma=busy_timeout(5000)&_pragma=journal_mode(wal)" +
 		"&_pragma=synchronous(full)&_txlock=immediate&_time_format=sqlite")
 	if err != nil {
 		return nil, err
 	}
+	db := sql.OpenDB(statements.Connector(connections))
 	db.SetMaxOpenConns(sqliteConnections)
 	db.SetMaxIdleConns(sqliteConnections)
 	return db, nil

@@ -50,11 +50,20 @@ type Trail struct {
 // returns, in the name of actor, to the chain of its organization. It begins anew when the
 // database says that another transaction was
 // faster, so fn must not keep anything of an earlier run. An error whose kind is
-// Unavailable may mean that the commit happened and its answer was lost.
+// Unavailable may mean that the commit happened and its answer was lost. On SQLite writes
+// that come at the same time are made one after the other in one transaction: fn may run
+// while another caller waits, and must not wait for another write.
 func (d *DB) Write(ctx context.Context, actor string, fn func(ctx context.Context, tx *ent.Tx) (Trail, error)) error {
 	ctx, cancel := context.WithTimeout(ctx, callDeadline)
 	defer cancel()
 	a := attempt{actor: actor, origin: chain.OriginOf(ctx), fn: fn}
+	if d.dialect == dialect.SQLite {
+		err := d.together(ctx, &a)
+		if err == nil {
+			d.tell(a.action, a.workspace)
+		}
+		return translate(err)
+	}
 	defer func() {
 		if a.release != nil {
 			a.release()
