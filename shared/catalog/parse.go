@@ -42,8 +42,8 @@ var categories = []string{"warehouse", "analytics", "advertising", "engagement",
 // custom is what the catalog says of all of these: a plane that lists it takes them.
 func custom() []Spec {
 	return []Spec{
-		{Family: Destinations, Name: customType, Title: "Your own (HTTP)", Category: "generic", Doc: "Sends events to any HTTP API, as the destination's own spec says."},
-		{Family: Sources, Name: customType, Title: "Your own (HTTP)", Category: "generic", Doc: "Pulls rows from any HTTP API, as the source's own spec says."},
+		{Family: Destinations, Name: customType, Title: "Your own (spec.yaml)", Category: "generic", Doc: "Sends events to any HTTP API, as the destination's own spec says."},
+		{Family: Sources, Name: customType, Title: "Your own (spec.yaml)", Category: "generic", Doc: "Pulls rows from any HTTP API, as the source's own spec says."},
 	}
 }
 

@@ -37,7 +37,13 @@ export type Sent = {
   error?: string | null;
 };
 
-export type DestinationTrial = { type: string; settings: Record<string, unknown>; events: unknown[] };
+/** spec is of the type custom alone. */
+export type DestinationTrial = {
+  type: string;
+  spec?: string;
+  settings: Record<string, unknown>;
+  events: unknown[];
+};
 
 /** Works out on a workspace's plane what a destination would be sent, without its secrets and without sending it. */
 export async function previewDestination(workspace: string, trial: DestinationTrial): Promise<Sent[]> {

@@ -57,7 +57,7 @@ const fields: Record<string, string[]> = {
   "GET /v1/loads": ["destination"],
   "POST /v1/loads": ["destination"],
   "POST /v1/query": ["destination", "sql"],
-  "POST /v1/preview/destination": ["type", "settings", "events"],
+  "POST /v1/preview/destination": ["type", "spec", "settings", "events"],
   "POST /v1/preview/transformation": ["code", "libraries", "events"],
   "POST /v1/destinations/test": ["destination"],
   "POST /v1/pulls": ["verb", "source", "stream", "from"],

@@ -12,8 +12,9 @@ import { HistoryOf } from "../history/history-of";
 import { Failures } from "../live/failures";
 import { Loaded } from "../loaded";
 import { Drafted, draftOf } from "../object/drafted";
-import { specOf, useCatalog } from "../object/kinds";
+import { ownType, specOf, useCatalog } from "../object/kinds";
 import { ObjectForm } from "../object/object-form";
+import { OwnForm } from "../object/own-form";
 import { Removal } from "../object/removal";
 import { Stats } from "../object/stats";
 import { ConnectionTest } from "../warehouses/connection-test";
@@ -172,7 +173,16 @@ function Destination({
             panel: (
               <Loaded query={kinds} what="its settings">
                 {() =>
-                  spec ? (
+                  d.type === ownType ? (
+                    <OwnForm
+                      kind="destination"
+                      opened={d}
+                      isNew={isNew}
+                      configured={configured}
+                      act="Add to the draft"
+                      onDone={() => {}}
+                    />
+                  ) : spec ? (
                     <ObjectForm
                       kind="destination"
                       spec={spec}
@@ -183,12 +193,7 @@ function Destination({
                       onDone={() => {}}
                     />
                   ) : (
-                    <Notice tone="calm" title="Its kind is declared in this workspace.">
-                      <p>
-                        Its settings are edited in the workspace's file, with the declaration; review shows the file as
-                        YAML.
-                      </p>
-                    </Notice>
+                    <p className="text-sm text-soft">This console does not know the kind {d.type}.</p>
                   )
                 }
               </Loaded>

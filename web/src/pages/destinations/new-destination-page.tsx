@@ -15,10 +15,12 @@ import { go, putQuery, useQueryText } from "../../parts/path";
 import { Section } from "../../parts/section";
 import { Spinner } from "../../parts/spinner";
 import { Loaded } from "../loaded";
-import { freeName, specOf, useCatalog } from "../object/kinds";
+import { freeName, ownType, specOf, useCatalog } from "../object/kinds";
 import { ObjectForm } from "../object/object-form";
+import { OwnForm } from "../object/own-form";
 import { Trouble } from "../trouble";
 import { ConnectionTest } from "../warehouses/connection-test";
+import { Preview } from "./preview";
 import { Steps } from "./steps";
 
 /** Makes a destination: its settings, a test from its plane, its sources; the review publishes it. */
@@ -33,7 +35,7 @@ export function NewDestinationPage() {
   const step = made ? 1 : 0;
   return (
     <Page
-      title={spec ? `New ${spec.title} destination` : "New destination"}
+      title={spec && type !== ownType ? `New ${spec.title} destination` : "New destination"}
       of={workspace.name}
       up={{ href: workspace.path("destinations", "new"), title: "Catalogue" }}
       hint={spec?.doc}
@@ -45,7 +47,7 @@ export function NewDestinationPage() {
             <Loaded query={configured} what="the workspace">
               {(c) =>
                 made ? (
-                  <Connect key={made.name} configured={c} destination={made} />
+                  <Connect key={made.name} configured={c} destination={made} spec={spec} />
                 ) : (
                   <Settings configured={c} spec={spec} />
                 )
@@ -64,22 +66,20 @@ export function NewDestinationPage() {
 
 function Settings({ configured, spec }: { configured: Configured; spec: Spec }) {
   const taken = (configured.document.destinations ?? []).map((d) => d.name);
-  return (
-    <ObjectForm
-      kind="destination"
-      spec={spec}
-      isNew
-      opened={{ name: freeName(spec.name, taken), type: spec.name }}
-      configured={configured}
-      act="Continue"
-      onDone={(o) => putQuery("name", o.name)}
-    />
-  );
+  const common = {
+    kind: "destination",
+    isNew: true,
+    configured,
+    act: "Continue",
+    onDone: (o: { name: string }) => putQuery("name", o.name),
+  } as const;
+  if (spec.name === ownType) return <OwnForm {...common} />;
+  return <ObjectForm {...common} spec={spec} opened={{ name: freeName(spec.name, taken), type: spec.name }} />;
 }
 
 type Step = { configured: Configured; destination: Objects["destination"] };
 
-function Connect({ configured, destination }: Step) {
+function Connect({ configured, destination, spec }: Step & { spec: Spec }) {
   const workspace = useWorkspace();
   const [chosen, setChosen] = useState<string[]>(() =>
     (configured.document.connections ?? []).filter((c) => c.destination === destination.name).map((c) => c.source),
@@ -97,9 +97,21 @@ function Connect({ configured, destination }: Step) {
     go(workspace.path("review"));
   };
   return (
-    <div className="max-w-2xl space-y-8">
+    <div className="space-y-8">
+      {spec.family === "destination" ? (
+        <details className="group rounded-xl border border-line">
+          <summary className="cursor-pointer rounded-xl px-4 py-3 text-sm font-medium hover:bg-sunken">
+            See what it would be sent
+          </summary>
+          <div className="border-t border-line p-4">
+            <Preview workspace={workspace} destination={destination} />
+          </div>
+        </details>
+      ) : null}
       <Section title="Test it">
-        <Testing configured={configured} destination={destination} />
+        <div className="max-w-2xl">
+          <Testing configured={configured} destination={destination} />
+        </div>
       </Section>
       <Section title="Sources">
         {sources.length === 0 ? (
@@ -130,7 +142,9 @@ function Connect({ configured, destination }: Step) {
         <Button look="strong" onClick={next}>
           Review and publish
         </Button>
-        <Button onClick={() => putQuery("name", "")}>Back to the settings</Button>
+        <Button onClick={() => go(`${workspace.path("destinations", destination.name)}?tab=settings`)}>
+          Back to the settings
+        </Button>
       </div>
     </div>
   );

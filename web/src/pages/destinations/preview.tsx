@@ -28,7 +28,12 @@ export function Preview({ workspace, destination }: Props) {
   const [wrong, setWrong] = useState("");
   const preview = useMutation({
     mutationFn: (events: unknown[]) =>
-      previewDestination(workspace.name, { type: destination.type, settings: destination.settings ?? {}, events }),
+      previewDestination(workspace.name, {
+        type: destination.type,
+        ...(destination.spec ? { spec: destination.spec } : {}),
+        settings: destination.settings ?? {},
+        events,
+      }),
   });
   const take = useMutation({
     mutationFn: () => nextEvent(workspace.name),

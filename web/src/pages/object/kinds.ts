@@ -1,5 +1,5 @@
 import { useQuery } from "@tanstack/react-query";
-import { catalog, type Field, type Spec } from "../../api/tenants";
+import { catalog, type Field, readSpec, type Spec } from "../../api/tenants";
 import { keys } from "../../queries";
 
 /** Every kind of source, destination and warehouse. */
@@ -14,6 +14,27 @@ export function useCatalog() {
 /** The kind of an object; warehouses are destinations of a workspace. */
 export function specOf(all: Spec[] | undefined, family: "source" | "destination", type: string): Spec | undefined {
   return all?.find((s) => s.name === type && (s.family === "source") === (family === "source"));
+}
+
+/** The type of objects whose kind stands beside them, in a spec of their own. */
+export const ownType = "custom";
+
+/** What a spec of one's own declares. An error whose fields are places in the spec; nothing is asked for "". */
+export function useOwnSpec(family: "source" | "destination", spec: string) {
+  return useQuery({
+    queryKey: [...keys.catalog, family, spec],
+    queryFn: ({ signal }) => readSpec(family, spec, signal),
+    enabled: spec.trim() !== "",
+    staleTime: Number.POSITIVE_INFINITY, // a text says the same for as long as a release runs
+  });
+}
+
+/** The kind of an object: the catalogue's, or what its own spec declares. */
+export function useKindOf(family: "source" | "destination", object: { type: string; spec?: string } | undefined) {
+  const kinds = useCatalog();
+  const isOwn = object?.type === ownType;
+  const own = useOwnSpec(family, isOwn ? (object.spec ?? "") : "");
+  return isOwn ? own : { ...kinds, data: object && specOf(kinds.data, family, object.type) };
 }
 
 /** The categories of shared/catalog in the order in which a catalogue shows them, with their titles. */

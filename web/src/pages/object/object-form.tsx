@@ -31,13 +31,19 @@ type Props = {
   act: string;
   onDone: (object: Holder, configured: Configured) => void;
   beside?: ReactNode;
+  /** Of an object whose spec stands beside it. */
+  own?: OwnSpec;
 };
 
+/** The text that declares spec, the kind that the object had when it was opened, and why it cannot be taken as it is. */
+export type OwnSpec = { text: string; former: Spec | undefined; hindrance: string };
+
 /** A source or destination of any kind, to make or to change. What is done goes into the draft, its secrets sealed. */
-export function ObjectForm({ kind, spec, opened, isNew, configured, act, onDone, beside }: Props) {
+export function ObjectForm({ kind, spec, opened, isNew, configured, act, onDone, beside, own }: Props) {
   const { all } = useHere();
   const workspace = useWorkspace();
-  const [name, setName] = useState(opened.name);
+  const [named, setName] = useState<string>();
+  const name = named ?? opened.name;
   const [settings, setSettings] = useState<Record<string, unknown>>(opened.settings ?? {});
   const [typed, setTyped] = useState<Record<string, string>>({});
   const [disabled, setDisabled] = useState(opened.disabled ?? false);
@@ -55,7 +61,8 @@ export function ObjectForm({ kind, spec, opened, isNew, configured, act, onDone,
       if (Object.keys(found).length > 0) return void setProblems(found);
       const secrets = await sealed({ kind, spec, workspace, planes: all.planes, opened, published, settings, typed });
       const { pull: _, ...rest } = { pull: undefined, ...opened };
-      const object = clean({ ...rest, ...secrets, name, settings, disabled, ...(pull ? { pull } : {}) });
+      const whole = clean({ ...rest, ...secrets, name, settings, disabled, ...(pull ? { pull } : {}) });
+      const object = own ? declared({ ...whole, spec: own.text }, spec) : whole;
       const edits = withEdit(configured.draft.edits, {
         kind,
         key: opened.name,
@@ -90,7 +97,7 @@ export function ObjectForm({ kind, spec, opened, isNew, configured, act, onDone,
     for (const f of spec.secrets ?? [])
       if (f.required && typed[f.name] === undefined && !opened.secrets?.[f.name])
         found[`secrets.${f.name}`] = `${f.title} is needed.`;
-    for (const field of movedSecrets(spec, opened, settings))
+    for (const field of movedSecrets(spec, opened, settings, own?.former))
       if (typed[field] === undefined)
         found[`secrets.${field}`] =
           "It would be sent to another place now. Give it again, so that nobody can lead it astray.";
@@ -118,6 +125,7 @@ export function ObjectForm({ kind, spec, opened, isNew, configured, act, onDone,
     disabled !== (opened.disabled ?? false) ||
     !same(pull, "pull" in opened ? opened.pull : undefined) ||
     Object.keys(typed).length > 0 ||
+    (own !== undefined && own.text !== opened.spec) ||
     !same(settings, opened.settings ?? {});
   const secretOf = (f: NonNullable<Spec["secrets"]>[number]) => (
     <SecretInput
@@ -200,10 +208,11 @@ export function ObjectForm({ kind, spec, opened, isNew, configured, act, onDone,
       ) : null}
       {make.error ? <Failed error={make.error} onTrusted={() => make.mutate()} /> : null}
       <div className="flex flex-wrap items-center gap-3">
-        <Button look="strong" type="submit" disabled={make.isPending || !changed}>
+        <Button look="strong" type="submit" disabled={make.isPending || !changed || Boolean(own?.hindrance)}>
           {make.isPending ? <Spinner /> : null}
           {make.isPending ? (Object.keys(typed).length > 0 ? "Sealing…" : "Checking…") : act}
         </Button>
+        {own?.hindrance ? <span className="text-sm text-soft">{own.hindrance}</span> : null}
         {beside}
       </div>
     </form>
@@ -232,6 +241,13 @@ function heldOf(o: Holder, field: string): "published" | "drafted" | undefined {
   const secret = o.secrets?.[field];
   if (!secret) return undefined;
   return secret.sealed ? "drafted" : "published";
+}
+
+/** Without settings and secrets that its spec no longer declares. */
+function declared(o: Holder, spec: Spec): Holder {
+  const only = <T,>(values: Readonly<Record<string, T>> | undefined, fields: Spec["fields"]) =>
+    Object.fromEntries(Object.entries(values ?? {}).filter(([name]) => fields?.some((f) => f.name === name)));
+  return clean({ ...o, settings: only(o.settings, spec.fields), secrets: only(o.secrets, spec.secrets) });
 }
 
 /** Without members that say nothing. */

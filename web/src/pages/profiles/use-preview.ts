@@ -1,10 +1,8 @@
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
-import { useEffect, useState } from "react";
 import { previewOf, type Unsaved } from "../../api/profiles";
 import { useWorkspace } from "../../frame/place";
+import { useSettled } from "../../parts/settled";
 import { keys } from "../../queries";
-
-const restsFor = 400; // ms after the last change of a form before the plane is asked
 
 /** What a feature or an audience would be, as the plane computes it from rows of today; what is absent is not asked for. */
 export function usePreview(profile: string, name: string, unsaved: Unsaved | undefined) {
@@ -20,14 +18,4 @@ export function usePreview(profile: string, name: string, unsaved: Unsaved | und
     placeholderData: keepPreviousData,
     staleTime: 30_000,
   });
-}
-
-/** A text once it stayed the same for a moment. */
-function useSettled(text: string): string {
-  const [settled, setSettled] = useState(text);
-  useEffect(() => {
-    const timer = setTimeout(() => setSettled(text), restsFor);
-    return () => clearTimeout(timer);
-  }, [text]);
-  return settled;
 }

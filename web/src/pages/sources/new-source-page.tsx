@@ -5,8 +5,9 @@ import { useWorkspace } from "../../frame/place";
 import { Page } from "../../parts/page";
 import { go } from "../../parts/path";
 import { Loaded } from "../loaded";
-import { freeName, useCatalog } from "../object/kinds";
+import { freeName, ownType, useCatalog } from "../object/kinds";
 import { ObjectForm } from "../object/object-form";
+import { OwnForm } from "../object/own-form";
 
 /** Makes a source: which kind it is, then its name and settings. */
 export function NewSourcePage() {
@@ -57,12 +58,19 @@ export function NewSourcePage() {
             const spec = kinds.data?.find((s) => s.family === "source" && s.name === type);
             if (!spec) return null;
             const taken = (c.document.sources ?? []).map((s) => s.name);
+            const common = {
+              kind: "source",
+              isNew: true,
+              configured: c,
+              act: "Add to the draft",
+              onDone: (o: { name: string }) => go(workspace.path("sources", o.name)),
+            } as const;
+            if (type === ownType) return <OwnForm {...common} />;
             return (
               <ObjectForm
+                {...common}
                 key={type}
-                kind="source"
                 spec={spec}
-                isNew
                 opened={{
                   name: freeName(
                     isPulled(spec) || type === "webhook" ? type : type === "javascript" ? "web" : "server",
@@ -70,9 +78,6 @@ export function NewSourcePage() {
                   ),
                   type,
                 }}
-                configured={c}
-                act="Add to the draft"
-                onDone={(o) => go(workspace.path("sources", o.name))}
               />
             );
           }}

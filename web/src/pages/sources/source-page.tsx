@@ -1,7 +1,7 @@
 import { useParams } from "@tanstack/react-router";
 import { isPulled } from "../../api/tenants";
 import { type Configured, useConfigured } from "../../draft/configured";
-import { find } from "../../draft/edits";
+import { find, type Objects } from "../../draft/edits";
 import { useWorkspace } from "../../frame/place";
 import { Badge } from "../../parts/badge";
 import { Empty } from "../../parts/empty";
@@ -15,8 +15,9 @@ import { count, ofSource, perSecond, sum, useFlow } from "../flow";
 import { HistoryOf } from "../history/history-of";
 import { Loaded } from "../loaded";
 import { Drafted, draftOf } from "../object/drafted";
-import { specOf, useCatalog } from "../object/kinds";
+import { ownType, useKindOf } from "../object/kinds";
 import { ObjectForm } from "../object/object-form";
+import { OwnForm } from "../object/own-form";
 import { Removal } from "../object/removal";
 import { Stats } from "../object/stats";
 import { KeyRotation } from "./key-rotation";
@@ -57,11 +58,11 @@ function Source({
   up: { href: string; title: string };
 }) {
   const workspace = useWorkspace();
-  const kinds = useCatalog();
   const source = find(configured.document, "source", name);
   const live = workspace.sources.find((s) => s.id === source?.id || s.name === name);
   const isNew = draftOf(configured, "source", name) === "new";
-  const spec = source && specOf(kinds.data, "source", source.type);
+  const kind = useKindOf("source", source);
+  const spec = kind.data;
   if (!source) return null;
   const connections = (configured.document.connections ?? []).filter((c) => c.source === name);
   return (
@@ -137,23 +138,7 @@ function Source({
             name: "Settings",
             panel: (
               <div className="space-y-8">
-                <Loaded query={kinds} what="its settings">
-                  {() =>
-                    spec ? (
-                      <ObjectForm
-                        kind="source"
-                        spec={spec}
-                        opened={source}
-                        isNew={isNew}
-                        configured={configured}
-                        act="Add to the draft"
-                        onDone={() => {}}
-                      />
-                    ) : (
-                      <p className="text-sm text-soft">This console does not know the kind {source.type}.</p>
-                    )
-                  }
-                </Loaded>
+                <Settings kind={kind} source={source} isNew={isNew} configured={configured} />
                 {isNew || isPulled(spec) ? null : <KeyRotation source={source} configured={configured} />}
               </div>
             ),
@@ -162,6 +147,23 @@ function Source({
         ]}
       />
     </Page>
+  );
+}
+
+type SettingsProps = {
+  kind: ReturnType<typeof useKindOf>;
+  source: Objects["source"];
+  isNew: boolean;
+  configured: Configured;
+};
+
+function Settings({ kind, source, isNew, configured }: SettingsProps) {
+  const common = { kind: "source", isNew, configured, act: "Add to the draft", onDone: () => {} } as const;
+  if (source.type === ownType) return <OwnForm {...common} opened={source} />;
+  return (
+    <Loaded query={kind} what="its settings">
+      {(spec) => <ObjectForm {...common} spec={spec} opened={source} />}
+    </Loaded>
   );
 }
 
