@@ -81,3 +81,19 @@ func (g *Graph) Forget(ctx context.Context, s tables.Session, person string, tab
 	r.drop("_w_gone_ids")
 	return ids, r.err
 }
+
+// Drop removes all that the graph's entity has, decisions too.
+func (g *Graph) Drop(ctx context.Context, s tables.Session) error {
+	r := g.run(ctx, s)
+	for _, view := range []string{"ids", "history", "apart"} {
+		r.exec("drop view if exists %s", g.Table(view))
+	}
+	for _, table := range []string{"nodes", "links", "graph", "apart", "ruled", "past"} {
+		r.drop(g.t(table))
+	}
+	r.drop(g.Table("rules"), g.Table("ledger"))
+	for _, table := range []string{"_types", "_entities", "_cursors"} {
+		r.exec("delete from %s where entity = %s", table, g.SQL.Text(g.Entity))
+	}
+	return r.err
+}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"weir/dataplane/profile/features"
 	"weir/dataplane/tables"
 )
 
@@ -56,10 +57,10 @@ func (c Config) Changes(ctx context.Context, s tables.Session, since Mark, featu
 		since = Mark{}
 	}
 	for _, in := range p.inputs {
-		if in.changed == "" || in.Input.Events == "" {
+		if in.Changed == "" || in.Input.Events == "" {
 			continue
 		}
-		v, err := tables.One(ctx, s, fmt.Sprintf("select max(cast(%s as timestamptz)) from %s", in.changed, in.from))
+		v, err := tables.One(ctx, s, fmt.Sprintf("select max(cast(%s as timestamptz)) from %s", in.Changed, in.From))
 		if err != nil {
 			return now, 0, err
 		}
@@ -85,8 +86,8 @@ func (c Config) Changes(ctx context.Context, s tables.Session, since Mark, featu
 
 // changes gives what changed of one entity's persons.
 func (p *Profile) changes(ctx context.Context, s tables.Session, entity string, since Mark, features []string, events int, each func(Row) error) error {
-	c := p.compiler(p.entity(entity), since.AsOf)
-	if err := p.people(ctx, s, entity, 1); err != nil {
+	c := p.Compiler(p.entity(entity), since.AsOf)
+	if err := p.People(ctx, s, entity, 1); err != nil {
 		return err
 	}
 	golden := p.SQL.Quote(entity + "_golden")
@@ -100,10 +101,10 @@ func (p *Profile) changes(ctx context.Context, s tables.Session, entity string, 
 		}
 		for _, name := range slices.Sorted(maps.Keys(since.Rows)) {
 			in := p.inputs[name]
-			if in == nil || in.changed == "" {
+			if in == nil || in.Changed == "" {
 				continue
 			}
-			if rows := c.attributed(in, []string{"cast(" + in.changed + " as timestamptz) as changed_"}, "changed_ > "+tables.Time(since.Rows[name].Add(-overlap))); rows != "" {
+			if rows := c.Attributed(in, []string{"cast(" + in.Changed + " as timestamptz) as changed_"}, "changed_ > "+tables.Time(since.Rows[name].Add(-overlap))); rows != "" {
 				parts = append(parts, "select p.weir_id from ("+rows+") r join _w_persons p on p.person = r.person")
 			}
 		}
@@ -112,7 +113,7 @@ func (p *Profile) changes(ctx context.Context, s tables.Session, entity string, 
 	if _, err := exec(ctx, s, p.SQL.Work("_w_copy", "select distinct weir_id from ("+q+") s where weir_id is not null")...); err != nil {
 		return err
 	}
-	types, err := p.types(ctx, s, entity+"_golden")
+	types, err := p.Types(ctx, s, entity+"_golden")
 	if err != nil {
 		return err
 	}
@@ -159,7 +160,7 @@ func (p *Profile) changes(ctx context.Context, s tables.Session, entity string, 
 
 // recent is the query of the last events of the persons in the work table _w_copy, from the
 // inputs of all events, else from those of single ones.
-func (p *Profile) recent(c *compiler, most int) string {
+func (p *Profile) recent(c *features.Compiler, most int) string {
 	var names []string
 	for _, in := range p.Plan.Inputs {
 		if in.Events == "*" {
@@ -173,8 +174,8 @@ func (p *Profile) recent(c *compiler, most int) string {
 	parts := []string{"select cast(null as bigint) as person, cast(null as timestamptz) as at_, cast(null as varchar) as row_, cast(null as varchar) as event where false"}
 	for _, name := range names {
 		in := p.inputs[name]
-		event := "coalesce(cast(" + in.column(p.SQL, "event") + " as varchar), " + in.column(p.SQL, "call") + ", " + p.SQL.Text(in.Input.Events) + ") as event_"
-		if rows := c.attributed(in, []string{event}, "true"); rows != "" {
+		event := "coalesce(cast(" + in.Column(p.SQL, "event") + " as varchar), " + in.Column(p.SQL, "call") + ", " + p.SQL.Text(in.Input.Events) + ") as event_"
+		if rows := c.Attributed(in, []string{event}, "true"); rows != "" {
 			parts = append(parts, "select person, at_, row_, event_ as event from ("+rows+") r")
 		}
 	}

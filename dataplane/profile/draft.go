@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"weir/dataplane/profile/score"
 	"weir/dataplane/tables"
 	"weir/shared/fault"
 	"weir/shared/workspace/profiles"
@@ -50,35 +51,6 @@ func (c Config) drafted(name string, d Draft) (Config, error) {
 	return c, fault.Problems("This cannot be previewed.", profiles.Check(c.Plan, "profiles"))
 }
 
-// only leaves of a compiler's features those that a feature or conditions need.
-func (c *compiler) only(name string, conditions []profiles.Condition) {
-	wanted := map[string]bool{name: true}
-	for _, one := range conditions {
-		one.Walk(func(x profiles.Condition) {
-			wanted[x.Name] = true
-			if x.Did != nil {
-				wanted[x.Did.Key()] = true
-			}
-		})
-	}
-	for _, f := range slices.Backward(c.features) { // each stands behind those that it uses
-		if !wanted[f.Name] {
-			continue
-		}
-		used := slices.Clone(f.Ratio)
-		if f.score != nil {
-			used = f.score.Uses
-		}
-		if e, err := profiles.ParseExpression(f.SQL); err == nil {
-			used = append(used, e.Uses...)
-		}
-		for _, name := range used {
-			wanted[name] = true
-		}
-	}
-	c.features = slices.DeleteFunc(c.features, func(f feature) bool { return !wanted[f.Name] })
-}
-
 // Numbers is how a feature's numbers are spread.
 type Numbers struct {
 	Min     float64 `json:"min"`
@@ -115,7 +87,7 @@ func (p *Profile) numbers(ctx context.Context, s tables.Session, name string) (n
 	}
 	at := "0"
 	if n.Max > n.Min {
-		at = fmt.Sprintf("least(%d, cast(floor((%s - %s) / %s * %[1]d) as bigint))", steps, x, literal(n.Min), literal(n.Max-n.Min))
+		at = fmt.Sprintf("least(%d, cast(floor((%s - %s) / %s * %[1]d) as bigint))", steps, x, score.Literal(n.Min), score.Literal(n.Max-n.Min))
 	}
 	err = s.Rows(ctx, fmt.Sprintf("select %s as step, count(*) from _w_fresh where %s is not null group by 1", at, x), func(v []any) error {
 		i, _ := v[0].(int64)

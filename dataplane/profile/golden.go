@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"weir/dataplane/profile/features"
 	"weir/dataplane/profile/score"
 	"weir/dataplane/tables"
 	"weir/shared/fault"
@@ -33,9 +34,9 @@ func exec(ctx context.Context, s tables.Session, statements ...string) (rows int
 	return rows, nil
 }
 
-// people makes the work tables of persons and of the map from identifiers to them; few of
+// People makes the work tables of persons and of the map from identifiers to them; few of
 // them, chosen by their number, when one in every is over 1.
-func (p *Profile) people(ctx context.Context, s tables.Session, entity string, every int64) error {
+func (p *Profile) People(ctx context.Context, s tables.Session, entity string, every int64) error {
 	d, graph, nodes := p.SQL, p.SQL.Quote("_"+entity+"_graph"), p.SQL.Quote("_"+entity+"_nodes")
 	some := ""
 	if every > 1 {
@@ -52,10 +53,10 @@ func (p *Profile) people(ctx context.Context, s tables.Session, entity string, e
 	return err
 }
 
-// compute makes the work table _w_fresh of an entity's features, hidden ones too.
-func (p *Profile) compute(ctx context.Context, s tables.Session, c *compiler) error {
-	for _, one := range c.compile("_w_fresh") {
-		if _, err := exec(ctx, s, p.SQL.Work(one.name, one.query)...); err != nil {
+// Compute makes the work table _w_fresh of an entity's features, hidden ones too.
+func (p *Profile) Compute(ctx context.Context, s tables.Session, c *features.Compiler) error {
+	for _, one := range c.Compile("_w_fresh") {
+		if _, err := exec(ctx, s, p.SQL.Work(one.Name, one.Query)...); err != nil {
 			return err
 		}
 	}
@@ -66,19 +67,14 @@ func (p *Profile) compute(ctx context.Context, s tables.Session, c *compiler) er
 // one transaction.
 func (p *Profile) Build(ctx context.Context, s tables.Session, entity string, run int64, asOf time.Time) (b Built, err error) {
 	e := p.entity(entity)
-	c := p.compiler(e, asOf)
-	if err := p.people(ctx, s, e.Name, 1); err != nil {
+	c := p.Compiler(e, asOf)
+	if err := p.People(ctx, s, e.Name, 1); err != nil {
 		return b, err
 	}
-	if err := p.compute(ctx, s, c); err != nil {
+	if err := p.Compute(ctx, s, c); err != nil {
 		return b, err
 	}
-	var names []string
-	for _, f := range c.features {
-		if !strings.HasPrefix(f.Name, "_") {
-			names = append(names, f.Name)
-		}
-	}
+	names := c.Names()
 	golden := p.SQL.Quote(e.Name + "_golden")
 	if err := p.shape(ctx, s, e.Name+"_golden", names); err != nil {
 		return b, err
@@ -104,10 +100,15 @@ func (p *Profile) Build(ctx context.Context, s tables.Session, entity string, ru
 	if err != nil {
 		return b, err
 	}
-	if b.Scores, err = score.Stand(ctx, s, p.SQL, golden, slices.DeleteFunc(slices.Clone(p.Plan.Scores), func(x scores.Score) bool { return p.entity(x.Entity).Name != e.Name }), asOf); err != nil {
+	if b.Scores, err = score.Stand(ctx, s, p.SQL, Schema, golden, p.scores(e), asOf); err != nil {
 		return b, err
 	}
 	return b, p.clean(ctx, s, c)
+}
+
+// scores are those of an entity.
+func (p *Profile) scores(e profiles.Entity) []scores.Score {
+	return slices.DeleteFunc(slices.Clone(p.Plan.Scores), func(x scores.Score) bool { return p.entity(x.Entity).Name != e.Name })
 }
 
 // publish writes what differs.
@@ -135,20 +136,15 @@ func (p *Profile) publish(ctx context.Context, in tables.Session, e profiles.Ent
 }
 
 // members is the query of who is in which audience.
-func (p *Profile) members(c *compiler, e profiles.Entity) string {
+func (p *Profile) members(c *features.Compiler, e profiles.Entity) string {
 	parts := []string{"select cast(null as varchar) as audience, cast(null as varchar) as weir_id where false"}
 	for _, a := range p.Plan.Audiences {
 		if a.Entity == e.Name || a.Entity == "" && e.Name == p.Plan.Entities[0].Name {
 			cond, _ := profiles.ParseCondition(a.Where) // it was checked
-			parts = append(parts, fmt.Sprintf("select %s, weir_id from _w_fresh where %s", p.SQL.Text(a.Name), c.audience(cond)))
+			parts = append(parts, fmt.Sprintf("select %s, weir_id from _w_fresh where %s", p.SQL.Text(a.Name), c.Audience(cond)))
 		}
 	}
 	return strings.Join(parts, " union all ")
-}
-
-// audience is a condition over features.
-func (c *compiler) audience(cond profiles.Condition) string {
-	return c.condition(cond, func(name string) (string, tables.Type) { return c.quote(name), tables.Other })
 }
 
 // Prepare makes the tables of an entity's golden records and audiences.
@@ -168,11 +164,11 @@ func (p *Profile) Prepare(ctx context.Context, s tables.Session) error {
 // shape gives golden records the columns of features: new ones are added, those of other
 // types made anew, and those that are no feature any more dropped.
 func (p *Profile) shape(ctx context.Context, s tables.Session, table string, names []string) error {
-	want, err := p.types(ctx, s, "_w_fresh")
+	want, err := p.Types(ctx, s, "_w_fresh")
 	if err != nil {
 		return err
 	}
-	have, err := p.types(ctx, s, table)
+	have, err := p.Types(ctx, s, table)
 	if err != nil {
 		return err
 	}
@@ -196,8 +192,8 @@ func (p *Profile) shape(ctx context.Context, s tables.Session, table string, nam
 	return nil
 }
 
-// types are the native types of a table's columns.
-func (p *Profile) types(ctx context.Context, s tables.Session, table string) (map[string]string, error) {
+// Types are the native types of a table's columns.
+func (p *Profile) Types(ctx context.Context, s tables.Session, table string) (map[string]string, error) {
 	all := map[string]string{}
 	err := s.Rows(ctx, "select column_name, data_type from information_schema.columns where table_name = "+p.SQL.Text(table)+" and table_schema in ('main', "+p.SQL.Text(Schema)+")", func(v []any) error {
 		all[fmt.Sprint(v[0])] = fmt.Sprint(v[1])
@@ -207,16 +203,9 @@ func (p *Profile) types(ctx context.Context, s tables.Session, table string) (ma
 }
 
 // clean drops the work tables of a build.
-func (p *Profile) clean(ctx context.Context, s tables.Session, c *compiler) error {
+func (p *Profile) clean(ctx context.Context, s tables.Session, c *features.Compiler) error {
 	names := []string{"_w_persons", "_w_map", "_w_fresh", "_w_differ", "_w_gone", "_w_members", "_w_moves"}
-	for _, in := range p.Plan.Inputs {
-		names = append(names, "_w_f_"+in.Name)
-	}
-	for _, f := range c.features {
-		if f.agg.Kind == "mostFrequent" {
-			names = append(names, "_w_m_"+f.Name)
-		}
-	}
+	names = append(names, c.Work()...)
 	for _, n := range names {
 		if _, err := exec(ctx, s, "drop table if exists "+p.SQL.Quote(n)); err != nil {
 			return err
@@ -270,20 +259,20 @@ func (p *Profile) preview(ctx context.Context, s tables.Session, name string, pa
 		return v, err
 	}
 	every := max(1, persons/sampled)
-	c := p.compiler(p.entity(entity), asOf)
-	c.only(name, conditions)
-	if err := p.people(ctx, s, entity, every); err != nil {
+	c := p.Compiler(p.entity(entity), asOf)
+	c.Only([]string{name}, conditions)
+	if err := p.People(ctx, s, entity, every); err != nil {
 		return v, err
 	}
-	if err := p.compute(ctx, s, c); err != nil {
+	if err := p.Compute(ctx, s, c); err != nil {
 		return v, err
 	}
-	v.Sampled, v.Lineage = every > 1, c.lineage[name]
+	v.Sampled, v.Lineage = every > 1, c.Lineage[name]
 	value := "cast(" + p.SQL.Quote(name) + " as varchar)"
 	if isAudience {
-		value = "case when " + c.audience(conditions[0]) + " then 'true' end"
-		for _, f := range c.features {
-			v.Lineage = append(v.Lineage, c.lineage[f.Name]...)
+		value = "case when " + c.Audience(conditions[0]) + " then 'true' end"
+		for _, of := range c.Lineage {
+			v.Lineage = append(v.Lineage, of...)
 		}
 		slices.Sort(v.Lineage)
 		v.Lineage = slices.Compact(v.Lineage)
@@ -292,7 +281,7 @@ func (p *Profile) preview(ctx context.Context, s tables.Session, name string, pa
 	}
 	counts := "select count(*), count(" + value + ")"
 	for _, one := range conditions[1:] {
-		counts += ", count(case when " + c.audience(one) + " then 1 end)"
+		counts += ", count(case when " + c.Audience(one) + " then 1 end)"
 	}
 	err = s.Rows(ctx, counts+" from _w_fresh", func(x []any) error {
 		v.Persons, _ = x[0].(int64)

@@ -16,8 +16,11 @@ import (
 	"time"
 
 	"weir/dataplane/identity"
+	"weir/dataplane/profile/features"
+	"weir/dataplane/profile/score"
 	"weir/dataplane/tables"
 	"weir/shared/workspace/profiles"
+	"weir/shared/workspace/profiles/scores"
 )
 
 // Schema is where all tables of profiles are.
@@ -35,18 +38,8 @@ type Config struct {
 // Profile is a plan in a warehouse.
 type Profile struct {
 	Config
-	inputs map[string]*input
-}
-
-// input is an input as the warehouse has it.
-type input struct {
-	profiles.Input
-	from    string                 // a relation
-	tables  []string               // those that it reads, quoted
-	columns map[string]tables.Type // empty: the table is not there
-	at, row string                 // expressions
-	changed string                 // empty: there is none
-	ids     map[string]string      // the column by the name of the type
+	inputs map[string]*features.Input
+	models map[string]score.Learned
 }
 
 // overlap is how far a cursor steps back.
@@ -60,7 +53,7 @@ var every = []string{"id", "user_id", "anonymous_id", "event", "timestamp", "rec
 
 // Open looks at the warehouse's tables.
 func Open(ctx context.Context, s tables.Session, c Config) (*Profile, error) {
-	p := &Profile{Config: c, inputs: map[string]*input{}}
+	p := &Profile{Config: c, inputs: map[string]*features.Input{}}
 	for _, in := range c.Plan.Inputs {
 		one, err := p.open(ctx, s, in)
 		if err != nil {
@@ -68,11 +61,17 @@ func Open(ctx context.Context, s tables.Session, c Config) (*Profile, error) {
 		}
 		p.inputs[in.Name] = one
 	}
+	if slices.ContainsFunc(c.Plan.Scores, scores.Score.Learned) {
+		var err error
+		if p.models, _, err = score.Models(ctx, s, c.SQL, Schema); err != nil {
+			return nil, fmt.Errorf("read what was learned: %w", err)
+		}
+	}
 	return p, nil
 }
 
-func (p *Profile) open(ctx context.Context, s tables.Session, in profiles.Input) (*input, error) {
-	one := &input{Input: in}
+func (p *Profile) open(ctx context.Context, s tables.Session, in profiles.Input) (*features.Input, error) {
+	one := &features.Input{Input: in}
 	var err error
 	switch {
 	case in.Events == "*":
@@ -93,21 +92,32 @@ func (p *Profile) open(ctx context.Context, s tables.Session, in profiles.Input)
 	if err != nil {
 		return nil, err
 	}
-	one.at, one.row, one.changed = one.column(p.SQL, in.At), one.column(p.SQL, "id"), ""
+	one.At, one.Row, one.Changed = one.Column(p.SQL, in.At), one.Column(p.SQL, "id"), ""
 	if in.Row != "" {
-		one.row = one.column(p.SQL, in.Row)
+		one.Row = one.Column(p.SQL, in.Row)
 	}
-	if in.Changed != "" && one.columns[in.Changed] == tables.Moment {
-		one.changed = p.SQL.Quote(in.Changed)
+	if in.Changed != "" && one.Columns[in.Changed] == tables.Moment {
+		one.Changed = p.SQL.Quote(in.Changed)
 	}
 	if in.Events != "" {
-		one.at = "coalesce(" + one.moment(p.SQL, "timestamp") + ", " + one.moment(p.SQL, "received_at") + ", " + one.moment(p.SQL, "uuid_ts") + ")"
-		if one.columns["uuid_ts"] == tables.Moment {
-			one.changed = p.SQL.Quote("uuid_ts")
+		one.At = "coalesce(" + one.Moment(p.SQL, "timestamp") + ", " + one.Moment(p.SQL, "received_at") + ", " + one.Moment(p.SQL, "uuid_ts") + ")"
+		if one.Columns["uuid_ts"] == tables.Moment {
+			one.Changed = p.SQL.Quote("uuid_ts")
 		}
 	}
+	switch {
+	case in.Known == "at":
+		one.Known = one.At
+	case one.Columns[in.Known] == tables.Moment:
+		one.Known = p.SQL.Quote(in.Known)
+	case in.Known != "":
+	case in.Events != "":
+		one.Known = "coalesce(" + one.Moment(p.SQL, "received_at") + ", " + one.Moment(p.SQL, "uuid_ts") + ")"
+	default:
+		one.Known = one.Changed
+	}
 	named, _ := in.Columns() // it was checked
-	one.ids = map[string]string{}
+	one.IDs = map[string]string{}
 	for _, e := range p.Plan.Entities {
 		for _, t := range e.IDs {
 			column, given := named[t.Name]
@@ -117,75 +127,59 @@ func (p *Profile) open(ctx context.Context, s tables.Session, in profiles.Input)
 			if !given {
 				column = t.Name
 			}
-			if _, there := one.columns[column]; there {
-				one.ids[t.Name] = p.SQL.Quote(column)
+			if _, there := one.Columns[column]; there {
+				one.IDs[t.Name] = p.SQL.Quote(column)
 			}
 		}
 	}
 	return one, nil
 }
 
-// column is the expression of a column, null when it is not there.
-func (in *input) column(d tables.Dialect, name string) string {
-	if _, ok := in.columns[name]; !ok {
-		return "cast(null as varchar)"
-	}
-	return d.Quote(name)
-}
-
-// moment is the expression of a time, null when it is none.
-func (in *input) moment(d tables.Dialect, name string) string {
-	if in.columns[name] != tables.Moment {
-		return "cast(null as timestamptz)"
-	}
-	return "cast(" + d.Quote(name) + " as timestamptz)"
-}
-
 // table makes an input of one table.
-func (p *Profile) table(ctx context.Context, s tables.Session, in *input, schema, table string) (err error) {
-	in.columns, err = tables.Columns(ctx, s, p.SQL, schema, table)
-	in.from = "(select 1 as nothing where false) " + p.SQL.Quote(in.Name)
-	if len(in.columns) > 0 {
+func (p *Profile) table(ctx context.Context, s tables.Session, in *features.Input, schema, table string) (err error) {
+	in.Columns, err = tables.Columns(ctx, s, p.SQL, schema, table)
+	in.From = "(select 1 as nothing where false) " + p.SQL.Quote(in.Name)
+	if len(in.Columns) > 0 {
 		name := p.SQL.Quote(schema) + "." + p.SQL.Quote(table)
-		in.from, in.tables = name+" "+p.SQL.Quote(in.Name), []string{name}
+		in.From, in.Tables = name+" "+p.SQL.Quote(in.Name), []string{name}
 	}
 	return err
 }
 
 // all makes an input of the tables of all calls.
-func (p *Profile) all(ctx context.Context, s tables.Session, in *input) error {
+func (p *Profile) all(ctx context.Context, s tables.Session, in *features.Input) error {
 	var parts []string
-	in.columns = map[string]tables.Type{}
+	in.Columns = map[string]tables.Type{}
 	for _, call := range slices.Sorted(maps.Keys(calls)) {
-		one, table := &input{}, calls[call]
+		one, table := &features.Input{}, calls[call]
 		var err error
-		if one.columns, err = tables.Columns(ctx, s, p.SQL, p.Home, table); err != nil {
+		if one.Columns, err = tables.Columns(ctx, s, p.SQL, p.Home, table); err != nil {
 			return err
 		}
-		if len(one.columns) == 0 {
+		if len(one.Columns) == 0 {
 			continue
 		}
 		cols := make([]string, len(every))
 		for i, c := range every {
 			switch c {
 			case "timestamp", "received_at", "uuid_ts":
-				cols[i] = one.moment(p.SQL, c)
-				in.columns[c] = tables.Moment
+				cols[i] = one.Moment(p.SQL, c)
+				in.Columns[c] = tables.Moment
 			default:
-				cols[i] = "cast(" + one.column(p.SQL, c) + " as varchar)"
-				in.columns[c] = tables.Text
+				cols[i] = "cast(" + one.Column(p.SQL, c) + " as varchar)"
+				in.Columns[c] = tables.Text
 			}
 			cols[i] += " as " + p.SQL.Quote(c)
 		}
 		cols = append(cols, "cast("+p.SQL.Text(call)+" as varchar) as call")
-		in.columns["call"] = tables.Text
+		in.Columns["call"] = tables.Text
 		name := p.SQL.Quote(p.Home) + "." + p.SQL.Quote(table)
-		in.tables = append(in.tables, name)
+		in.Tables = append(in.Tables, name)
 		parts = append(parts, "select "+strings.Join(cols, ", ")+" from "+name)
 	}
-	in.from = "(select 1 as nothing where false) " + p.SQL.Quote(in.Name)
+	in.From = "(select 1 as nothing where false) " + p.SQL.Quote(in.Name)
 	if len(parts) > 0 {
-		in.from = "(" + strings.Join(parts, " union all ") + ") " + p.SQL.Quote(in.Name)
+		in.From = "(" + strings.Join(parts, " union all ") + ") " + p.SQL.Quote(in.Name)
 	}
 	return nil
 }
@@ -198,6 +192,21 @@ func (p *Profile) entity(name string) profiles.Entity {
 		}
 	}
 	return p.Plan.Entities[0]
+}
+
+// Before is the profile as far as anybody could know the warehouse before a moment.
+func (p *Profile) Before(at time.Time) *Profile {
+	past := *p
+	past.inputs = map[string]*features.Input{}
+	for name, in := range p.inputs {
+		past.inputs[name] = in.Before(p.SQL, at)
+	}
+	return &past
+}
+
+// Compiler compiles an entity's features at a moment.
+func (p *Profile) Compiler(e profiles.Entity, asOf time.Time) *features.Compiler {
+	return features.New(features.Config{Plan: p.Plan, Entity: e, SQL: p.SQL, Graph: p.Graph(e.Name), Inputs: p.inputs, Models: p.models, AsOf: asOf})
 }
 
 // Graph is the identity of an entity, by name; "" is the first one's.
@@ -216,12 +225,12 @@ func (p *Profile) Graph(name string) *identity.Graph {
 		one := p.inputs[in.Name]
 		own := map[string]string{}
 		for _, t := range e.IDs {
-			if column, ok := one.ids[t.Name]; ok {
+			if column, ok := one.IDs[t.Name]; ok {
 				own[t.Name] = column
 			}
 		}
 		if len(own) > 0 {
-			g.Inputs = append(g.Inputs, identity.Input{Name: in.Name, From: one.from, At: one.at, Changed: one.changed, IDs: own})
+			g.Inputs = append(g.Inputs, identity.Input{Name: in.Name, From: one.From, At: one.At, Changed: one.Changed, IDs: own})
 		}
 	}
 	return g
@@ -274,7 +283,7 @@ func (p *Profile) like(pattern string) string {
 // Rows is the relation of an input's rows, with its columns; none when its table is not there.
 func (p *Profile) Rows(input string) (relation string, columns map[string]tables.Type) {
 	if in := p.inputs[input]; in != nil {
-		return in.from, in.columns
+		return in.From, in.Columns
 	}
 	return "", nil
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"weir/dataplane/identity"
+	"weir/dataplane/profile/score"
 	"weir/dataplane/tables"
 )
 
@@ -35,6 +36,7 @@ type Run struct {
 type Options struct {
 	Full  bool // read all rows again, and recompute every hull
 	Force bool // whatever the gate forbids
+	Learn bool // scores' models anew, which is not Do's
 }
 
 // Do does a whole run: identity, features and audiences of every entity. A run that died is
@@ -105,14 +107,17 @@ func Erase(ctx context.Context, s tables.Session, c Config, entity, id string, n
 	}
 	e := p.entity(entity)
 	err = s.Tx(ctx, func(in tables.Session) error {
-		if ids, err = g.Forget(ctx, in, person, func(one identity.Input) []string { return p.inputs[one.Name].tables }); err != nil {
+		if ids, err = g.Forget(ctx, in, person, func(one identity.Input) []string { return p.inputs[one.Name].Tables }); err != nil {
 			return err
 		}
 		who := " where weir_id = " + c.SQL.Text(person)
 		_, err := exec(ctx, in,
 			fmt.Sprintf("insert into %s select coalesce(max(run), 0), %s, 'gone', null, %s from runs", c.SQL.Quote(e.Name+"_changes"), c.SQL.Text(person), tables.Time(now)),
 			"delete from "+c.SQL.Quote(e.Name+"_golden")+who, "delete from "+c.SQL.Quote(e.Name+"_audiences")+who, "delete from "+c.SQL.Quote(e.Name+"_moves")+who)
-		return err
+		if err != nil {
+			return err
+		}
+		return score.Forget(ctx, in, c.SQL, Schema, e.Name, p.scores(e))
 	})
 	return person, ids, err
 }

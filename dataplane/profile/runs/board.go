@@ -15,12 +15,15 @@ import (
 
 	"weir/dataplane/jobs"
 	"weir/dataplane/profile"
+	"weir/dataplane/profile/score"
+	"weir/dataplane/profile/training"
 	"weir/dataplane/tables"
 	"weir/dataplane/warehouse"
 	"weir/shared/delay"
 	"weir/shared/fault"
 	"weir/shared/id"
 	"weir/shared/workspace"
+	"weir/shared/workspace/profiles/scores"
 )
 
 // Job is a profile as it is configured now.
@@ -79,6 +82,7 @@ type state struct {
 	merged  int64     // when the last run began
 	failed  int       // in a row
 	full    time.Time // when the last run that read all rows began
+	learn   time.Time // scores are not learned before
 }
 
 // New returns a board without profiles.
@@ -231,7 +235,12 @@ func (b *Board) do(ctx context.Context, j Job, o profile.Options) {
 	defer cancel()
 	var r profile.Run
 	err := b.with(ctx, j, func(ctx context.Context, session tables.Session, c profile.Config) (err error) {
-		if r, err = profile.Do(ctx, session, c, began, o); err == nil && b.c.Done != nil {
+		if r, err = profile.Do(ctx, session, c, began, o); err == nil && r.State == profile.Published {
+			if b.learn(ctx, j, s, session, c, began, o.Learn) { // scores have a new model
+				r, err = profile.Do(ctx, session, c, began, profile.Options{})
+			}
+		}
+		if err == nil && b.c.Done != nil {
 			if err := b.c.Done(ctx, j.Workspace, session, c); err != nil {
 				b.c.Log.WarnContext(ctx, "copy of profiles not brought up to date", "workspace", j.Workspace, "profiles", j.Name, "code", warehouse.CodeOf(err))
 			}
@@ -262,6 +271,38 @@ func (b *Board) do(ctx context.Context, j Job, o profile.Options) {
 	} else if s.failed = 0; o.Full {
 		s.full = began
 	}
+}
+
+// learn learns the models of scores that are due, of all with anew, and reports whether a score
+// has a new one. What fails is tried again in an hour; the run is not worse for it.
+func (b *Board) learn(ctx context.Context, j Job, s *state, session tables.Session, c profile.Config, now time.Time, anew bool) (changed bool) {
+	b.mu.Lock()
+	rests := now.Before(s.learn)
+	b.mu.Unlock()
+	if rests && !anew {
+		return false
+	}
+	due, err := training.Due(ctx, session, c, now)
+	if anew {
+		due = slices.DeleteFunc(slices.Clone(c.Plan.Scores), func(x scores.Score) bool { return !x.Learned() })
+	}
+	for _, one := range due {
+		if err != nil {
+			break
+		}
+		var l score.Learned
+		if l, err = training.Learn(ctx, session, c, one, now); err == nil {
+			changed = true // a standing, at least
+			b.c.Log.InfoContext(ctx, "score learned", "workspace", j.Workspace, "profiles", j.Name, "score", one.Name, "live", l.Live, "code", l.Code, "examples", l.Persons)
+		}
+	}
+	if err != nil {
+		b.c.Log.WarnContext(ctx, "scores not learned", "workspace", j.Workspace, "profiles", j.Name, "code", warehouse.CodeOf(err))
+		b.mu.Lock()
+		s.learn = now.Add(time.Hour)
+		b.mu.Unlock()
+	}
+	return changed
 }
 
 // with gives do a session on a profile's warehouse, when nothing else is done with it.
@@ -334,7 +375,7 @@ func (b *Board) Ask(ws id.Workspace, name string, o profile.Options) (ended int6
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if s.asked != nil {
-		o.Full, o.Force = o.Full || s.asked.Full, o.Force || s.asked.Force
+		o.Full, o.Force, o.Learn = o.Full || s.asked.Full, o.Force || s.asked.Force, o.Learn || s.asked.Learn
 	}
 	s.asked = &o
 	b.runner.Kick(keyOf(j))

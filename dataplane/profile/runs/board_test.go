@@ -2,6 +2,7 @@ package runs_test
 
 import (
 	"context"
+	"encoding/json"
 	"log/slog"
 	"sync/atomic"
 	"testing"
@@ -9,6 +10,7 @@ import (
 
 	"weir/dataplane/profile"
 	"weir/dataplane/profile/runs"
+	"weir/dataplane/profile/score"
 	"weir/dataplane/tables"
 	"weir/dataplane/tables/enginetest"
 	"weir/dataplane/warehouse"
@@ -16,6 +18,7 @@ import (
 	"weir/shared/id"
 	"weir/shared/workspace"
 	"weir/shared/workspace/profiles"
+	"weir/shared/workspace/profiles/scores"
 )
 
 var engines enginetest.Engines
@@ -51,6 +54,7 @@ func TestProfilesRunAfterLoadsAndWhenAsked(t *testing.T) {
 	plan := profiles.Plan{
 		Entities: []profiles.Entity{{Name: "user", IDs: []profiles.Identifier{{Name: "user_id"}}}},
 		Inputs:   []profiles.Input{{Name: "events", Events: "*"}}, Features: []profiles.Feature{{Name: "n", Count: "events"}},
+		Scores: []scores.Score{{Name: "churn", Model: scores.Boosted, Predict: json.RawMessage(`{"did":"events","next":"7d"}`)}},
 	}
 	job := runs.Job{
 		Workspace: "ws_a", Profile: workspace.Profile{Name: "customers", Warehouse: "dst_a", Plan: plan}, Table: func(event string) string { return event },
@@ -72,8 +76,11 @@ func TestProfilesRunAfterLoadsAndWhenAsked(t *testing.T) {
 	stands := func() runs.Status { return board.Statuses("ws_a")[0] }
 	merged.Store(1)
 	until(t, "a run after a load", func() bool { return stands().Ended == 1 })
-	if s := stands(); s.Last.State != profile.Published || s.Last.Number != 1 {
+	if s := stands(); s.Last.State != profile.Published || s.Last.Number != 2 { // a second one has what was learned
 		t.Fatalf("the run after a load: %+v", s.Last)
+	}
+	if all := stands().Last.Built["user"].Scores; len(all) != 1 || all[0].Code != score.CodeUnlearned || all[0].Last == nil {
+		t.Errorf("a score that nobody can be learned from: %+v", all)
 	}
 	down.Store(true)
 	ended, err := board.Ask("ws_a", "", profile.Options{})

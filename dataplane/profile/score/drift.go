@@ -25,6 +25,8 @@ type Standing struct {
 	Mean    float64    `json:"mean"`            // of theirs
 	Drift   *float64   `json:"drift,omitempty"` // since From, as a population stability index; nil before there were enough persons
 	From    *time.Time `json:"from,omitempty"`  // when it began as it is declared now
+	Live    *Learned   `json:"live,omitempty"`  // the learned model that it has
+	Last    *Learned   `json:"last,omitempty"`  // that was learned last
 	Code    string     `json:"code,omitempty"`
 }
 
@@ -46,17 +48,37 @@ type spread struct {
 
 // Stand measures scores in golden records, and how far each is from where it began. That is
 // kept in the table _scores, and begins anew when the score is declared otherwise.
-func Stand(ctx context.Context, s tables.Session, d tables.Dialect, golden string, list []scores.Score, now time.Time) (all []Standing, err error) {
+func Stand(ctx context.Context, s tables.Session, d tables.Dialect, schema, golden string, list []scores.Score, now time.Time) (all []Standing, err error) {
 	if len(list) == 0 {
 		return nil, nil
 	}
 	if _, err := s.Exec(ctx, "create table if not exists _scores (score text, declared text, began_at timestamptz, spread text)"); err != nil {
 		return nil, fmt.Errorf("keep where scores began: %w", err)
 	}
+	live, last, err := Models(ctx, s, d, schema)
+	if err != nil {
+		return nil, fmt.Errorf("read what was learned: %w", err)
+	}
 	for _, one := range list {
-		st, err := stand(ctx, s, d, golden, one, now)
+		var model *Learned
+		if l, there := live[one.Name]; there && one.Learned() {
+			model = &l
+		}
+		st, err := stand(ctx, s, d, golden, one, model, now)
 		if err != nil {
 			return nil, fmt.Errorf("measure the score %s: %w", one.Name, err)
+		}
+		if one.Learned() {
+			st.Live = model
+			if l, there := last[one.Name]; there {
+				st.Last = &l
+			}
+			switch {
+			case st.Last != nil && st.Last.Code != "":
+				st.Code = st.Last.Code
+			case model == nil:
+				st.Code = CodeUnlearned
+			}
 		}
 		all = append(all, st)
 	}
@@ -64,11 +86,14 @@ func Stand(ctx context.Context, s tables.Session, d tables.Dialect, golden strin
 }
 
 // stand is Stand of one.
-func stand(ctx context.Context, s tables.Session, d tables.Dialect, golden string, one scores.Score, now time.Time) (Standing, error) {
+func stand(ctx context.Context, s tables.Session, d tables.Dialect, golden string, one scores.Score, model *Learned, now time.Time) (Standing, error) {
 	st := Standing{Name: one.Name}
 	text, _ := json.Marshal(one) // texts and numbers always encode
 	h := fnv.New64a()
 	_, _ = h.Write(text) // it never fails
+	if model != nil {
+		_, _ = h.Write([]byte(model.At.String()))
+	}
 	declared := strconv.FormatUint(h.Sum64(), 36)
 	where := fmt.Sprintf(" where score = %s", d.Text(golden+"."+one.Name))
 	var was spread

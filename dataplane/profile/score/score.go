@@ -22,8 +22,13 @@ type Formula struct {
 // Logistic is the formula of a logistic score without problems.
 func Logistic(s scores.Score) *Formula {
 	weights, _ := s.Weighed() // it was checked
+	return weighed(s.Intercept, weights)
+}
+
+// weighed is the formula of a logistic score.
+func weighed(intercept float64, weights map[string]float64) *Formula {
 	f := &Formula{}
-	z := Literal(s.Intercept)
+	z := Literal(intercept)
 	for _, name := range slices.Sorted(maps.Keys(weights)) {
 		z += fmt.Sprintf(" + %s * coalesce(%s, 0)", Literal(weights[name]), column(len(f.Uses)))
 		f.Uses = append(f.Uses, name)

@@ -33,6 +33,7 @@ type in struct {
 	Undo    bool   `json:"undo"`
 	Full    bool   `json:"full"`
 	Force   bool   `json:"force"`
+	Learn   bool   `json:"learn"`
 	profile.Draft
 }
 
@@ -180,7 +181,7 @@ func (v calls) run(c *endpoint.Call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return v.ask(c, i, profile.Options{Full: i.Full})
+	return v.ask(c, i, profile.Options{Full: i.Full, Learn: i.Learn})
 }
 
 func (v calls) publish(c *endpoint.Call) (any, error) {

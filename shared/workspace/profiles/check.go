@@ -103,7 +103,7 @@ func (k *check) name(path, name string, most int, taken bool) {
 }
 
 // reserved are the columns of golden records, and the words of conditions.
-var reserved = []string{"weir_id", "person", "as_of", "changed_at", "changed_run", "not", "any", "all", "did", "where", "last", "times"}
+var reserved = []string{"weir_id", "person", "as_of", "changed_at", "changed_run", "not", "any", "all", "did", "where", "last", "next", "times"}
 
 func (k *check) time(path, s string) {
 	if _, err := Duration(s); err != nil {
@@ -195,7 +195,7 @@ func (k *check) allInputs(list []Input) {
 		case in.Events != "" && (in.At != "" || in.Changed != "" || in.Row != ""):
 			k.add(path, "not_allowed", "The columns at, changed and row are those of a table in from.")
 		}
-		for _, column := range []string{in.From, in.At, in.Changed, in.Row} {
+		for _, column := range []string{in.From, in.At, in.Changed, in.Row, in.Known} {
 			if len(column) > 200 || strings.ContainsAny(column, "\x00\"\n") {
 				k.add(path, "malformed", "Names of tables and columns have at most 200 bytes, and no quotes.")
 			}
@@ -267,6 +267,8 @@ func (k *check) condition(path string, c Condition, features map[string]int) {
 		switch {
 		case x.Did != nil && features == nil:
 			k.add(path, "bad_condition", "did stands in audiences alone.")
+		case x.Did != nil && x.Did.Next > 0:
+			k.add(path, "bad_condition", "next stands in what a score predicts alone.")
 		case x.Did != nil:
 			if !k.inputs[x.Did.Input] {
 				k.add(path, "unknown_input", "There is no input %s.", x.Did.Input)

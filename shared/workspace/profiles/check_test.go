@@ -67,7 +67,11 @@ func TestEveryProblemAtOnce(t *testing.T) {
 	p.Scores = append(p.Scores,
 		scores.Score{Name: "mood", Model: scores.SQL, SQL: "1 +"}, scores.Score{Name: "s1", Model: "guess"}, scores.Score{Name: "s2", Model: scores.Logistic, SQL: "mood"}, scores.Score{Name: "s3", Model: scores.Table, Table: "nowhere.x", Entity: "shop"},
 		scores.Score{Name: "s4", Model: scores.Logistic, Weights: raw(`{"churn":1,"height":1}`)}, scores.Score{Name: "s5", Model: scores.Logistic, Weights: raw(`{"mood":"1"}`)}, scores.Score{Name: "s6", Model: scores.Logistic, Weights: raw(`{"mood":1e300}`)}, scores.Score{Name: "churn", Model: scores.SQL, SQL: "nothing"},
-		scores.Score{Name: "s7", Model: scores.Boosted, LightGBM: "tree"}, scores.Score{Name: "s8", Model: scores.Boosted, Features: []string{"height"}, Intercept: 1}, scores.Score{Name: "s9", Model: scores.SQL, SQL: "mood", XGBoost: "{}"})
+		scores.Score{Name: "s7", Model: scores.Boosted, LightGBM: "tree"}, scores.Score{Name: "s8", Model: scores.Boosted, Features: []string{"height"}, Intercept: 1}, scores.Score{Name: "s9", Model: scores.SQL, SQL: "mood", XGBoost: "{}"},
+		scores.Score{Name: "l1", Model: scores.SQL, Predict: raw(`{"mood":1}`)}, scores.Score{Name: "l2", Model: scores.Logistic, Weights: raw(`{"mood":1}`), Predict: raw(`{"did":"nowhere","next":"3d"}`), Among: raw(`{"height":1}`), Features: []string{"height"}},
+		scores.Score{Name: "l3", Model: scores.Boosted, Predict: raw(`{"not":{"did":"events","last":"3d"}}`), Cuts: &scores.Cuts{Every: "x", Count: 99}, Gate: &scores.ModelGate{AUC: 0.4}},
+		scores.Score{Name: "l4", Model: scores.Logistic, Weights: raw(`{"mood":1}`), Among: raw(`{"mood":1}`), Cuts: &scores.Cuts{}, Gate: &scores.ModelGate{}, Features: []string{"mood"}},
+		scores.Score{Name: "l5", Model: scores.Boosted, Predict: raw(`{"any":[{"did":"events","next":"30d"},{"not":{"did":"tickets","where":{"status":"open"},"next":"2w"}}]}`), Among: raw(`{"did":"events","last":"90d"}`)})
 	var got []string
 	for _, x := range profiles.Check(p, "p") {
 		got = append(got, strings.TrimPrefix(x.Path, "p.")+" "+x.Code)
@@ -78,7 +82,10 @@ func TestEveryProblemAtOnce(t *testing.T) {
 		features[16].where/bad_condition features[17].entity/unknown_entity features[9]/cycle
 		scores[3].name/duplicate_name scores[3].sql/bad_expression scores[4].model/not_in_enum scores[5].sql/not_allowed scores[5].weights/bad_expression scores[6].entity/unknown_entity scores[6].table/unknown_input
 		scores[7].weights/unknown_feature scores[7].weights/unknown_feature scores[8].weights/bad_expression scores[9].weights/bad_expression scores[10].name/duplicate_name scores[10].sql/unknown_feature
-		scores[11].lightgbm/bad_model scores[12].lightgbm/bad_model scores[12].lightgbm/unknown_feature scores[12].intercept/not_allowed scores[13].xgboost/not_allowed audiences[1].where/required audiences[2].where/unknown_input audiences[2].where/unknown_feature`, "\n", " "))
+		scores[11].lightgbm/bad_model scores[12].lightgbm/bad_model scores[12].lightgbm/unknown_feature scores[12].intercept/not_allowed scores[13].xgboost/not_allowed
+		scores[14].predict/not_allowed scores[14].predict/bad_condition scores[14].predict/required scores[15].predict/not_allowed scores[15].predict/unknown_input scores[15].predict/required scores[15].among/unknown_feature
+		scores[15].features/unknown_feature scores[16].predict/bad_condition scores[16].predict/required scores[16].cuts.every/bad_duration scores[16].cuts.count/too_many scores[16].gate/bad_share
+		scores[17].among/not_allowed scores[17].cuts/not_allowed scores[17].gate/not_allowed scores[17].features/not_allowed audiences[1].where/required audiences[2].where/unknown_input audiences[2].where/unknown_feature`, "\n", " "))
 	for i := range want {
 		want[i] = strings.Replace(want[i], "/", " ", 1)
 	}

@@ -41,6 +41,7 @@ type Did struct {
 	Input string
 	Where Condition
 	Last  time.Duration // 0: ever
+	Next  time.Duration // how far ahead instead, for what scores predict
 	Times int           // at least
 }
 
@@ -72,7 +73,7 @@ func condition(raw json.RawMessage, depth int) (Condition, error) {
 			return c, err
 		}
 		all.All = append(all.All, c)
-		for _, k := range []string{"did", "where", "last", "times"} {
+		for _, k := range []string{"did", "where", "last", "next", "times"} {
 			delete(members, k)
 		}
 	}
@@ -134,6 +135,16 @@ func parseDid(did json.RawMessage, members map[string]json.RawMessage, depth int
 		}
 		if err != nil {
 			return Condition{}, errors.New("last is a time such as 7d")
+		}
+	}
+	if raw, ok := members["next"]; ok {
+		var next string
+		err := json.Unmarshal(raw, &next)
+		if err == nil {
+			d.Next, err = Duration(next)
+		}
+		if err != nil || d.Last > 0 {
+			return Condition{}, errors.New("next is a time such as 30d, without last")
 		}
 	}
 	if raw, ok := members["times"]; ok && (json.Unmarshal(raw, &d.Times) != nil || d.Times < 1) {
@@ -236,8 +247,11 @@ func (c Condition) Says() bool {
 
 // Key names a did by what it asks, as a column that begins with an underscore.
 func (d *Did) Key() string {
-	h := uint64(14695981039346656037)
-	for _, b := range []byte(fmt.Sprintf("%s|%v|%+v", d.Input, d.Last, written(d.Where))) {
+	h, ahead := uint64(14695981039346656037), ""
+	if d.Next > 0 {
+		ahead = "|" + d.Next.String()
+	}
+	for _, b := range []byte(fmt.Sprintf("%s|%v|%+v%s", d.Input, d.Last, written(d.Where), ahead)) {
 		h = (h ^ uint64(b)) * 1099511628211
 	}
 	return "_did_" + strconv.FormatUint(h, 36)

@@ -79,6 +79,7 @@ type Input struct {
 	From    string          `json:"from,omitempty" doc:"A table, as schema.table"`
 	At      string          `json:"at,omitempty" doc:"The column of when it was; for tables"`
 	Changed string          `json:"changed,omitempty" doc:"The column of when a row last changed; without one all rows are read each time"`
+	Known   string          `json:"known,omitempty" doc:"The column of when somebody could know a row, for what scores learn from the past; at for rows that were known when they happened, as those of a backfill. received_at of events and changed of tables when absent"`
 	Row     string          `json:"row,omitempty" doc:"The column of a row's identifier; id when absent"`
 	IDs     json.RawMessage `json:"ids,omitempty" doc:"The column of an identifier by the name of its type; when absent columns with the names of types"`
 }

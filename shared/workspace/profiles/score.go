@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"weir/shared/workspace/profiles/scores"
 )
@@ -32,11 +33,17 @@ func (k *check) score(path string, s scores.Score) {
 	given := []struct {
 		key, model string
 		there      bool
-	}{{"lightgbm", scores.Boosted, s.LightGBM != ""}, {"xgboost", scores.Boosted, s.XGBoost != ""}, {"features", scores.Boosted, len(s.Features) > 0}, {"intercept", scores.Logistic, s.Intercept != 0}, {"weights", scores.Logistic, len(s.Weights) > 0}, {"sql", scores.SQL, s.SQL != ""}, {"table", scores.Table, s.Table != ""}}
+	}{{"lightgbm", scores.Boosted, s.LightGBM != ""}, {"xgboost", scores.Boosted, s.XGBoost != ""}, {"intercept", scores.Logistic, s.Intercept != 0}, {"weights", scores.Logistic, len(s.Weights) > 0}, {"sql", scores.SQL, s.SQL != ""}, {"table", scores.Table, s.Table != ""}}
 	for _, g := range given {
 		if g.there && g.model != s.Model {
 			k.add(path+"."+g.key, "not_allowed", "%s is for scores of the model %s.", g.key, g.model)
 		}
+	}
+	if k.learned(path, s) {
+		return
+	}
+	if s.Model != scores.Boosted && len(s.Features) > 0 {
+		k.add(path+".features", "not_allowed", "features is for scores of the model boosted, and for those with predict.")
 	}
 	var uses []string
 	var err error
@@ -75,4 +82,83 @@ func (k *check) score(path string, s scores.Score) {
 			k.add(path+"."+key, "unknown_feature", "There is no feature %s.", u)
 		}
 	}
+}
+
+// maxLearned is from how many features a score is learned.
+const maxLearned = 100
+
+// learned checks what a score says of learning its model, and reports whether it is to be learned.
+func (k *check) learned(path string, s scores.Score) bool {
+	if !s.Learned() {
+		for _, x := range []struct {
+			key   string
+			there bool
+		}{{"among", len(s.Among) > 0}, {"cuts", s.Cuts != nil}, {"gate", s.Gate != nil}} {
+			if x.there {
+				k.add(path+"."+x.key, "not_allowed", "%s is for scores with predict.", x.key)
+			}
+		}
+		return false
+	}
+	switch {
+	case s.Model != scores.Boosted && s.Model != scores.Logistic:
+		k.add(path+".predict", "not_allowed", "A score with predict has the model boosted or logistic.")
+	case s.LightGBM != "" || s.XGBoost != "" || len(s.Weights) > 0 || s.Intercept != 0:
+		k.add(path+".predict", "not_allowed", "A score is learned, with predict, or has a model or weights that are given.")
+	}
+	k.count(path+".features", len(s.Features), 0, maxLearned)
+	for _, u := range s.Features {
+		if k.features[u] == 0 {
+			k.add(path+".features", "unknown_feature", "There is no feature %s.", u)
+		}
+	}
+	if c, err := ParseCondition(s.Among); err != nil {
+		k.add(path+".among", "bad_condition", "%s.", sentence(err))
+	} else {
+		k.condition(path+".among", c, k.features)
+	}
+	if c, err := ParseCondition(s.Predict); err != nil {
+		k.add(path+".predict", "bad_condition", "%s.", sentence(err))
+	} else {
+		k.predict(path+".predict", c)
+	}
+	if s.Cuts != nil && s.Cuts.Every != "" {
+		k.time(path+".cuts.every", s.Cuts.Every)
+	}
+	if n := s.Times(); n < 1 || n > 24 {
+		k.add(path+".cuts.count", "too_many", "There are 1 to 24 cuts.")
+	}
+	if g := s.Gated(); !(g.AUC > 0.5 && g.AUC < 1) || !(g.Calibration > 0 && g.Calibration <= 1) {
+		k.add(path+".gate", "bad_share", "auc is a number above 0.5 and below 1, and calibration one above 0 and at most 1.")
+	}
+	return true
+}
+
+// predict checks that a condition is one of what comes.
+func (k *check) predict(path string, c Condition) {
+	says := false
+	c.Walk(func(x Condition) {
+		switch {
+		case x.Name != "" || x.Did != nil && x.Did.Next == 0:
+			k.add(path, "bad_condition", "What a score predicts is did with next, such as { did: orders, next: 30d }; not, any and all may stand around it.")
+		case x.Did != nil && !k.inputs[x.Did.Input]:
+			k.add(path, "unknown_input", "There is no input %s.", x.Did.Input)
+		case x.Did != nil:
+			says = true
+			k.condition(path, x.Did.Where, nil)
+		}
+	})
+	if !says {
+		k.add(path, "required", "Say what the score predicts, such as { did: orders, next: 30d }.")
+	}
+}
+
+// Ahead is how far what a score predicts looks ahead at most.
+func (c Condition) Ahead() (most time.Duration) {
+	c.Walk(func(x Condition) {
+		if x.Did != nil {
+			most = max(most, x.Did.Next)
+		}
+	})
+	return most
 }

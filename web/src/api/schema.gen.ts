@@ -2871,6 +2871,8 @@ export interface components {
             at?: string;
             /** @description The column of when a row last changed; without one all rows are read each time */
             changed?: string;
+            /** @description The column of when somebody could know a row, for what scores learn from the past; at for rows that were known when they happened, as those of a backfill. received_at of events and changed of tables when absent */
+            known?: string;
             /** @description The column of a row's identifier; id when absent */
             row?: string;
             /** @description The column of an identifier by the name of its type; when absent columns with the names of types */
@@ -2924,7 +2926,7 @@ export interface components {
             /** @description Whose score it is; the first entity's when absent */
             entity?: string;
             /**
-             * @description How it is computed: boosted by the trees of a model that LightGBM or XGBoost saved, logistic from weights of features, sql by an expression of them, table is read from an input in which something else writes it
+             * @description How it is computed: boosted by the trees of a model that LightGBM or XGBoost saved or that the plane learned, logistic from weights of features that are given or learned, sql by an expression of them, table is read from an input in which something else writes it
              * @enum {string}
              */
             model: "boosted" | "logistic" | "sql" | "table";
@@ -2938,12 +2940,36 @@ export interface components {
             lightgbm?: string;
             /** @description Of boosted: the model, as XGBoost saves it as JSON */
             xgboost?: string;
-            /** @description Of boosted: the features in the model's order; when absent those that the model names */
+            /** @description Of boosted: the features in the model's order; when absent those that the model names. Of predict: the features from which it is learned; when absent all that are numbers */
             features?: string[];
+            /** @description Of boosted and logistic, in place of a model or weights: what the score is the probability of, which the plane learns from your rows; did with next, as { not: { did: orders, next: 30d } } */
+            predict?: {
+                [key: string]: unknown;
+            };
+            /** @description Of predict: conditions on features and did that persons fulfil from whom it is learned; everybody when absent */
+            among?: {
+                [key: string]: unknown;
+            };
+            /** @description Of predict: the moments at which persons are looked at */
+            cuts?: components["schemas"]["Cuts"];
+            /** @description Of predict: how good a model has to be before the score is its */
+            gate?: components["schemas"]["ModelGate"];
             /** @description Of sql: an expression of features, as features have it */
             sql?: string;
             /** @description Of table: the input.column whose last value that is known is the score */
             table?: string;
+        };
+        Cuts: {
+            /** @description From one cut to the next, and how often a model is learned anew; 30d when absent */
+            every?: string;
+            /** @description How many; 6 when absent. The newest one, whose future has just come, is what a model is measured with */
+            count?: number;
+        };
+        ModelGate: {
+            /** @description How likely somebody for whom it came has a higher score than somebody for whom it did not, at least; above 0.5, 0.6 when absent */
+            auc?: number;
+            /** @description How far the score may be from how often it came, at most, over ten groups of persons in the mean; 0.1 when absent */
+            calibration?: number;
         };
         Audience: {
             /** @description 1 to 60 of a-z, 0-9 and '_', a letter first */

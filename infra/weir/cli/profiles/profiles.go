@@ -108,10 +108,24 @@ type status struct {
 				Mean    float64    `json:"mean"`
 				Drift   *float64   `json:"drift,omitempty"`
 				From    *time.Time `json:"from,omitempty"`
+				Live    *learned   `json:"live,omitempty"`
+				Last    *learned   `json:"last,omitempty"`
 				Code    string     `json:"code,omitempty"`
 			} `json:"scores,omitempty"`
 		} `json:"built"`
 	} `json:"last,omitempty"`
+}
+
+// learned is a model that the plane learned.
+type learned struct {
+	At          time.Time `json:"at"`
+	AUC         float64   `json:"auc"`
+	Calibration float64   `json:"calibration"`
+	Persons     int64     `json:"persons"`
+	Came        int64     `json:"came"`
+	Measured    int64     `json:"measured"`
+	Live        bool      `json:"live"`
+	Code        string    `json:"code,omitempty"`
 }
 
 func (k *invocation) statuses(ctx context.Context) ([]status, error) {
@@ -147,7 +161,7 @@ func (k *invocation) print(all []status) error {
 		return k.Print(all)
 	}
 	t := console.Table{Head: []string{"PROFILES", "STATE", "CODE", "STEP", "PERSONS", "CHANGED", "MOVES", "SECONDS", "AT"}}
-	scores := console.Table{Head: []string{"PROFILES", "SCORE", "CODE", "PERSONS", "MEAN", "DRIFT", "SINCE"}}
+	scores := console.Table{Head: []string{"PROFILES", "SCORE", "CODE", "PERSONS", "MEAN", "DRIFT", "SINCE", "AUC", "CALIBRATION"}}
 	scored := false
 	for _, s := range all {
 		state, code, step, persons, changed, moves, seconds, at := "not run", "", "", int64(0), int64(0), int64(0), "", ""
@@ -161,7 +175,11 @@ func (k *invocation) print(all []status) error {
 					if x.Drift != nil && x.From != nil {
 						drift, since = fmt.Sprintf("%.3f", *x.Drift), x.From.UTC().Format(time.RFC3339)
 					}
-					scores.Add(s.Name, x.Name, x.Code, fmt.Sprint(x.Persons), fmt.Sprintf("%.4g", x.Mean), drift, since)
+					auc, calibration := "", ""
+					if x.Live != nil {
+						auc, calibration = fmt.Sprintf("%.3f", x.Live.AUC), fmt.Sprintf("%.3f", x.Live.Calibration)
+					}
+					scores.Add(s.Name, x.Name, x.Code, fmt.Sprint(x.Persons), fmt.Sprintf("%.4g", x.Mean), drift, since, auc, calibration)
 				}
 			}
 		}
@@ -181,7 +199,7 @@ func (k *invocation) print(all []status) error {
 
 func newRun(shell *console.Console, verb, short string, force bool) *cobra.Command {
 	k := &invocation{Console: shell}
-	full, detach := false, false
+	full, learn, detach := false, false, false
 	cmd := k.flags(&cobra.Command{
 		Use: verb, Short: short, Args: cobra.NoArgs,
 		Long: `Stitches identifiers, computes features and audiences, and writes what changed into the
@@ -189,10 +207,13 @@ warehouse's schema profiles. It waits until that is done, and fails when the run
 is held by a gate; --detach only begins.`,
 		Example: "  weir profiles " + verb,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return k.run(cmd.Context(), verb, full, force, detach)
+			return k.run(cmd.Context(), verb, full, learn, force, detach)
 		},
 	})
 	cmd.Flags().BoolVar(&full, "full", false, "read all rows and look at all links again; it renames nobody")
+	if !force {
+		cmd.Flags().BoolVar(&learn, "learn", false, "learn the models of scores with predict anew")
+	}
 	cmd.Flags().BoolVar(&detach, "detach", false, "do not wait until it is done")
 	return cmd
 }
@@ -204,12 +225,12 @@ const (
 	mayBeAway = 2 * time.Minute
 )
 
-func (k *invocation) run(ctx context.Context, verb string, full, force, detach bool) error {
+func (k *invocation) run(ctx context.Context, verb string, full, learn, force, detach bool) error {
 	action := capability.RunProfiles
 	if force {
 		action = capability.DecideProfiles
 	}
-	answer, err := k.ask(ctx, action, verb, map[string]any{"full": full})
+	answer, err := k.ask(ctx, action, verb, map[string]any{"full": full, "learn": learn})
 	if err != nil || detach {
 		return err
 	}

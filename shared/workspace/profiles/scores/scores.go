@@ -16,14 +16,53 @@ import (
 type Score struct {
 	Name      string          `json:"name" doc:"1 to 50 of a-z, 0-9 and '_', a letter first; no feature has it"`
 	Entity    string          `json:"entity,omitempty" doc:"Whose score it is; the first entity's when absent"`
-	Model     string          `json:"model" one:"boosted,logistic,sql,table" doc:"How it is computed: boosted by the trees of a model that LightGBM or XGBoost saved, logistic from weights of features, sql by an expression of them, table is read from an input in which something else writes it"`
+	Model     string          `json:"model" one:"boosted,logistic,sql,table" doc:"How it is computed: boosted by the trees of a model that LightGBM or XGBoost saved or that the plane learned, logistic from weights of features that are given or learned, sql by an expression of them, table is read from an input in which something else writes it"`
 	Intercept float64         `json:"intercept,omitempty" doc:"Of logistic: what is added to the weighed features; 0 when absent"`
 	Weights   json.RawMessage `json:"weights,omitempty" doc:"Of logistic: a number by the name of a feature; true counts as 1, what is no number or not known as 0"`
 	LightGBM  string          `json:"lightgbm,omitempty" doc:"Of boosted: the model, as LightGBM saves it as text"`
 	XGBoost   string          `json:"xgboost,omitempty" doc:"Of boosted: the model, as XGBoost saves it as JSON"`
-	Features  []string        `json:"features,omitempty" doc:"Of boosted: the features in the model's order; when absent those that the model names"`
+	Features  []string        `json:"features,omitempty" doc:"Of boosted: the features in the model's order; when absent those that the model names. Of predict: the features from which it is learned; when absent all that are numbers"`
+	Predict   json.RawMessage `json:"predict,omitempty" doc:"Of boosted and logistic, in place of a model or weights: what the score is the probability of, which the plane learns from your rows; did with next, as { not: { did: orders, next: 30d } }"`
+	Among     json.RawMessage `json:"among,omitempty" doc:"Of predict: conditions on features and did that persons fulfil from whom it is learned; everybody when absent"`
+	Cuts      *Cuts           `json:"cuts,omitempty" doc:"Of predict: the moments at which persons are looked at"`
+	Gate      *ModelGate      `json:"gate,omitempty" doc:"Of predict: how good a model has to be before the score is its"`
 	SQL       string          `json:"sql,omitempty" doc:"Of sql: an expression of features, as features have it"`
 	Table     string          `json:"table,omitempty" doc:"Of table: the input.column whose last value that is known is the score"`
+}
+
+// Cuts are the moments at which persons are looked at to learn what came of them.
+type Cuts struct {
+	Every string `json:"every,omitempty" doc:"From one cut to the next, and how often a model is learned anew; 30d when absent"`
+	Count int    `json:"count,omitempty" least:"1" most:"24" doc:"How many; 6 when absent. The newest one, whose future has just come, is what a model is measured with"`
+}
+
+// ModelGate is how good a model has to be before a score is its.
+type ModelGate struct {
+	AUC         float64 `json:"auc,omitempty" doc:"How likely somebody for whom it came has a higher score than somebody for whom it did not, at least; above 0.5, 0.6 when absent"`
+	Calibration float64 `json:"calibration,omitempty" doc:"How far the score may be from how often it came, at most, over ten groups of persons in the mean; 0.1 when absent"`
+}
+
+// Learned reports whether the plane learns the score's model.
+func (s Score) Learned() bool { return len(s.Predict) > 0 && string(s.Predict) != "null" }
+
+// Gated is the gate with what it has when nothing is said.
+func (s Score) Gated() ModelGate {
+	g := ModelGate{AUC: 0.6, Calibration: 0.1}
+	if s.Gate != nil && s.Gate.AUC != 0 {
+		g.AUC = s.Gate.AUC
+	}
+	if s.Gate != nil && s.Gate.Calibration != 0 {
+		g.Calibration = s.Gate.Calibration
+	}
+	return g
+}
+
+// Times is how many cuts there are.
+func (s Score) Times() int {
+	if s.Cuts == nil || s.Cuts.Count == 0 {
+		return 6
+	}
+	return s.Cuts.Count
 }
 
 // Models that a score can have.

@@ -1,4 +1,6 @@
-package profile
+// Package features compiles features of persons, and scores over them, to SQL over rows that
+// belong to persons. It runs nothing.
+package features
 
 import (
 	"fmt"
@@ -13,91 +15,204 @@ import (
 	"weir/shared/workspace/profiles"
 )
 
+// Input is an input as the warehouse has it.
+type Input struct {
+	profiles.Input
+	From    string                 // a relation
+	Tables  []string               // those that it reads, quoted
+	Columns map[string]tables.Type // empty: the table is not there
+	At, Row string                 // expressions
+	Changed string                 // when the row came or changed; empty: there is none
+	Known   string                 // when somebody could know the row; empty: At
+	IDs     map[string]string      // the column by the name of the type
+}
+
+// Column is the expression of a column, null when it is not there.
+func (in *Input) Column(d tables.Dialect, name string) string {
+	if _, ok := in.Columns[name]; !ok {
+		return "cast(null as varchar)"
+	}
+	return d.Quote(name)
+}
+
+// Moment is the expression of a time, null when it is none.
+func (in *Input) Moment(d tables.Dialect, name string) string {
+	if in.Columns[name] != tables.Moment {
+		return "cast(null as timestamptz)"
+	}
+	return "cast(" + d.Quote(name) + " as timestamptz)"
+}
+
+// Before is the input as far as anybody could know it before a moment.
+func (in *Input) Before(d tables.Dialect, at time.Time) *Input {
+	past := *in
+	known := in.Known
+	if known == "" {
+		known = in.At
+	}
+	past.From = fmt.Sprintf("(select * from %s where cast(%s as timestamptz) < %s) %s", in.From, known, tables.Time(at), d.Quote(in.Name))
+	return &past
+}
+
 // feature is a feature to compute, or the hidden one of a did.
 type feature struct {
 	profiles.Feature
 	agg   profiles.Aggregate
 	where profiles.Condition
 	last  time.Duration
+	next  time.Duration  // of a did that looks ahead
 	score *score.Formula // of a score that is one
 }
 
-// statement makes a work table.
-type statement struct{ name, query string }
+// Statement makes a work table.
+type Statement struct{ Name, Query string }
 
-// compiler writes the SQL of an entity's features at one moment.
-type compiler struct {
-	p        *Profile
-	g        *identity.Graph
-	asOf     time.Time
-	features []feature
-	lineage  map[string][]string // table.column by feature
+// Config is what a Compiler is made of.
+type Config struct {
+	Plan   profiles.Plan
+	Entity profiles.Entity
+	SQL    tables.Dialect
+	Graph  *identity.Graph
+	Inputs map[string]*Input
+	Models map[string]score.Learned // of scores that are learned
+	AsOf   time.Time
 }
 
-// compiler gathers an entity's features, in an order in which each stands behind those
+// Compiler writes the SQL of an entity's features at one moment. The rows' persons are those of
+// the work tables _w_persons(person, weir_id) and _w_map(id_type, value, person).
+type Compiler struct {
+	Config
+	Lineage  map[string][]string // table.column by feature, after Compile
+	features []feature
+}
+
+// New gathers an entity's features, in an order in which each stands behind those
 // that it uses, and the hidden ones of dids in its audiences.
-func (p *Profile) compiler(e profiles.Entity, asOf time.Time) *compiler {
-	c := &compiler{p: p, g: p.Graph(e.Name), asOf: asOf, lineage: map[string][]string{}}
-	first := p.Plan.Entities[0].Name
-	of := func(name string) bool { return name == e.Name || name == "" && e.Name == first }
-	for _, f := range p.Plan.Order() {
-		if all := f.Aggregates(); of(f.Entity) && len(all) == 1 {
+func New(config Config) *Compiler {
+	c := &Compiler{Config: config, Lineage: map[string][]string{}}
+	for _, f := range c.Plan.Order() {
+		if all := f.Aggregates(); c.Of(f.Entity) && len(all) == 1 {
 			one := feature{Feature: f, agg: all[0]}
 			one.where, _ = profiles.ParseCondition(f.Where) // they were checked
 			one.last, _ = profiles.Duration(f.Last)
 			c.features = append(c.features, one)
 		}
 	}
-	for _, s := range p.Plan.Scores {
-		if of(s.Entity) {
-			c.features = append(c.features, scored(s)...)
+	for _, s := range c.Plan.Scores {
+		if c.Of(s.Entity) {
+			c.features = append(c.features, c.scored(s)...)
 		}
 	}
-	for _, a := range p.Plan.Audiences {
-		if of(a.Entity) {
+	for _, a := range c.Plan.Audiences {
+		if c.Of(a.Entity) {
 			cond, _ := profiles.ParseCondition(a.Where) // it was checked
-			cond.Walk(func(x profiles.Condition) {
-				if x.Did != nil {
-					c.features = append(c.features, hidden(x.Did))
-				}
-			})
+			c.Add(cond)
 		}
 	}
 	return c
 }
 
-// hidden is the feature that counts the rows of a did.
-func hidden(d *profiles.Did) feature {
-	return feature{Feature: profiles.Feature{Name: d.Key(), Count: d.Input}, agg: profiles.Aggregate{Kind: "count", Columns: []profiles.Column{{Input: d.Input}}}, where: d.Where, last: d.Last}
+// Of reports whether something is of the compiler's entity by what it says of that.
+func (c *Compiler) Of(entity string) bool {
+	return entity == c.Entity.Name || entity == "" && c.Entity.Name == c.Plan.Entities[0].Name
 }
 
-func (c *compiler) quote(name string) string { return c.p.SQL.Quote(name) }
+// Add adds the hidden features of a condition's dids.
+func (c *Compiler) Add(cond profiles.Condition) {
+	cond.Walk(func(x profiles.Condition) {
+		if x.Did != nil {
+			c.features = append(c.features, hidden(x.Did))
+		}
+	})
+}
 
-// attributed is an input's rows with their person, from the work table _w_map.
-func (c *compiler) attributed(in *input, columns []string, where string) string {
+// Names lists the features that are not hidden.
+func (c *Compiler) Names() (names []string) {
+	for _, f := range c.features {
+		if !strings.HasPrefix(f.Name, "_") {
+			names = append(names, f.Name)
+		}
+	}
+	return names
+}
+
+// Work lists the work tables that Compile's statements make beside the last.
+func (c *Compiler) Work() (names []string) {
+	for _, in := range c.Plan.Inputs {
+		names = append(names, "_w_f_"+in.Name)
+	}
+	for _, f := range c.features {
+		if f.agg.Kind == "mostFrequent" {
+			names = append(names, "_w_m_"+f.Name)
+		}
+	}
+	return names
+}
+
+// Only leaves the features that a feature or conditions need.
+func (c *Compiler) Only(names []string, conditions []profiles.Condition) {
+	wanted := map[string]bool{}
+	for _, name := range names {
+		wanted[name] = true
+	}
+	for _, one := range conditions {
+		one.Walk(func(x profiles.Condition) {
+			wanted[x.Name] = true
+			if x.Did != nil {
+				wanted[x.Did.Key()] = true
+			}
+		})
+	}
+	for _, f := range slices.Backward(c.features) { // each stands behind those that it uses
+		if !wanted[f.Name] {
+			continue
+		}
+		used := slices.Clone(f.Ratio)
+		if f.score != nil {
+			used = f.score.Uses
+		}
+		if e, err := profiles.ParseExpression(f.SQL); err == nil {
+			used = append(used, e.Uses...)
+		}
+		for _, name := range used {
+			wanted[name] = true
+		}
+	}
+	c.features = slices.DeleteFunc(c.features, func(f feature) bool { return !wanted[f.Name] })
+}
+
+// hidden is the feature that counts the rows of a did.
+func hidden(d *profiles.Did) feature {
+	return feature{Feature: profiles.Feature{Name: d.Key(), Count: d.Input}, agg: profiles.Aggregate{Kind: "count", Columns: []profiles.Column{{Input: d.Input}}}, where: d.Where, last: d.Last, next: d.Next}
+}
+
+func (c *Compiler) quote(name string) string { return c.SQL.Quote(name) }
+
+// Attributed is an input's rows with their person, from the work table _w_map.
+func (c *Compiler) Attributed(in *Input, columns []string, where string) string {
 	var joins, who []string
 	k := 0
-	for _, t := range c.g.Types {
-		column, ok := in.ids[t.Name]
+	for _, t := range c.Graph.Types {
+		column, ok := in.IDs[t.Name]
 		if !ok {
 			continue
 		}
-		joins = append(joins, fmt.Sprintf("left join _w_map l%d on l%[1]d.id_type = %s and l%[1]d.value = r.i%[1]d", k, c.p.SQL.Text(t.Name)))
+		joins = append(joins, fmt.Sprintf("left join _w_map l%d on l%[1]d.id_type = %s and l%[1]d.value = r.i%[1]d", k, c.SQL.Text(t.Name)))
 		who = append(who, fmt.Sprintf("l%d.person", k))
-		columns = append(columns, fmt.Sprintf("%s as i%d", c.g.Value(t, column), k))
+		columns = append(columns, fmt.Sprintf("%s as i%d", c.Graph.Value(t, column), k))
 		k++
 	}
 	if k == 0 {
 		return ""
 	}
-	inner := fmt.Sprintf("select cast(%s as timestamptz) as at_, cast(%s as varchar) as row_, %s from %s", in.at, in.row, strings.Join(columns, ", "), in.from)
+	inner := fmt.Sprintf("select cast(%s as timestamptz) as at_, cast(%s as varchar) as row_, %s from %s", in.At, in.Row, strings.Join(columns, ", "), in.From)
 	return fmt.Sprintf("select * from (select coalesce(%s) as person, r.* from (%s) r %s where %s) s where person is not null", strings.Join(who, ", "), inner, strings.Join(joins, " "), where)
 }
 
 // value is a column of an input as a value of its type, and what that is in SQL.
-func (c *compiler) value(in *input, name string) (expr, native string) {
-	q := in.column(c.p.SQL, name)
-	switch in.columns[name] {
+func (c *Compiler) value(in *Input, name string) (expr, native string) {
+	q := in.Column(c.SQL, name)
+	switch in.Columns[name] {
 	case tables.Number:
 		return "cast(" + q + " as double precision)", "double precision"
 	case tables.Moment:
@@ -109,17 +224,17 @@ func (c *compiler) value(in *input, name string) (expr, native string) {
 }
 
 // number is a column as a number.
-func (c *compiler) number(in *input, name string) string {
-	q := in.column(c.p.SQL, name)
-	if in.columns[name] == tables.Number {
+func (c *Compiler) number(in *Input, name string) string {
+	q := in.Column(c.SQL, name)
+	if in.Columns[name] == tables.Number {
 		return "cast(" + q + " as double precision)"
 	}
-	return c.p.SQL.Number(q)
+	return c.SQL.Number(q)
 }
 
 // condition is a condition over columns, each by the expression that x gives it with its
 // type. It is never null.
-func (c *compiler) condition(cond profiles.Condition, x func(name string) (expr string, typ tables.Type)) string {
+func (c *Compiler) condition(cond profiles.Condition, x func(name string) (expr string, typ tables.Type)) string {
 	join := func(list []profiles.Condition, by string) string {
 		parts := make([]string, len(list))
 		for i, one := range list {
@@ -142,10 +257,10 @@ func (c *compiler) condition(cond profiles.Condition, x func(name string) (expr 
 	return "coalesce(" + c.comparison(cond, x) + ", false)"
 }
 
-func (c *compiler) comparison(cond profiles.Condition, x func(string) (string, tables.Type)) string {
+func (c *Compiler) comparison(cond profiles.Condition, x func(string) (string, tables.Type)) string {
 	q, typ := x(cond.Name)
 	text := "cast(" + q + " as varchar)"
-	number := c.p.SQL.Number(q)
+	number := c.SQL.Number(q)
 	if typ == tables.Number {
 		number = q
 	}
@@ -156,9 +271,9 @@ func (c *compiler) comparison(cond profiles.Condition, x func(string) (string, t
 		sign := map[profiles.Op]string{profiles.OpOver: ">", profiles.OpAtLeast: ">=", profiles.OpUnder: "<", profiles.OpAtMost: "<="}[cond.Op]
 		return fmt.Sprintf("(%s %s %s)", number, sign, literal(cond.Values[0]))
 	case profiles.OpContains:
-		return fmt.Sprintf("(strpos(%s, %s) > 0)", text, c.p.SQL.Text(fmt.Sprint(cond.Values[0])))
+		return fmt.Sprintf("(strpos(%s, %s) > 0)", text, c.SQL.Text(fmt.Sprint(cond.Values[0])))
 	case profiles.OpStartsWith:
-		return fmt.Sprintf("(strpos(%s, %s) = 1)", text, c.p.SQL.Text(fmt.Sprint(cond.Values[0])))
+		return fmt.Sprintf("(strpos(%s, %s) = 1)", text, c.SQL.Text(fmt.Sprint(cond.Values[0])))
 	}
 	var parts, texts []string
 	for _, v := range cond.Values {
@@ -172,7 +287,7 @@ func (c *compiler) comparison(cond profiles.Condition, x func(string) (string, t
 				parts = append(parts, "lower("+text+") = '"+strconv.FormatBool(v)+"'")
 			}
 		case string:
-			texts = append(texts, c.p.SQL.Text(strings.ReplaceAll(v, "\x00", "")))
+			texts = append(texts, c.SQL.Text(strings.ReplaceAll(v, "\x00", "")))
 		}
 	}
 	if len(texts) > 0 {
@@ -189,17 +304,20 @@ func literal(v any) string {
 
 // cond is when a row counts for a feature: by its time, its conditions, and value, where
 // that is not empty, which may not be null.
-func (c *compiler) cond(f feature, in *input, value string) string {
-	parts := []string{"at_ < " + tables.Time(c.asOf)}
+func (c *Compiler) cond(f feature, in *Input, value string) string {
+	parts := []string{"at_ < " + tables.Time(c.AsOf.Add(f.next))}
+	if f.next > 0 {
+		parts = append(parts, "at_ >= "+tables.Time(c.AsOf))
+	}
 	if f.last > 0 {
-		parts = append(parts, "at_ >= "+tables.Time(c.asOf.Add(-f.last)))
+		parts = append(parts, "at_ >= "+tables.Time(c.AsOf.Add(-f.last)))
 	}
 	if f.where.Says() {
 		parts = append(parts, c.condition(f.where, func(name string) (string, tables.Type) {
-			if _, there := in.columns[name]; !there {
+			if _, there := in.Columns[name]; !there {
 				return "cast(null as varchar)", tables.Text
 			}
-			return c.inner(name), in.columns[name]
+			return c.inner(name), in.Columns[name]
 		}))
 	}
 	if value != "" {
@@ -209,25 +327,25 @@ func (c *compiler) cond(f feature, in *input, value string) string {
 }
 
 // inner is a column in attributed rows.
-func (c *compiler) inner(name string) string { return c.quote("c_" + name) }
+func (c *Compiler) inner(name string) string { return c.quote("c_" + name) }
 
 // exact is the condition under which a number has a place in decimals, whose sums do not
 // depend on their order.
 const exact = "abs(%[1]s) < 1e20"
 
 // aggregate is a feature's aggregate over attributed rows of an input.
-func (c *compiler) aggregate(f feature, in *input, column string) string {
+func (c *Compiler) aggregate(f feature, in *Input, column string) string {
 	at := c.cond(f, in, "")
 	var value, native string
 	if column != "" {
-		value, native = c.value(&input{columns: map[string]tables.Type{"c_" + column: in.columns[column]}}, "c_"+column)
-		if _, there := in.columns[column]; !there {
+		value, native = c.value(&Input{Columns: map[string]tables.Type{"c_" + column: in.Columns[column]}}, "c_"+column)
+		if _, there := in.Columns[column]; !there {
 			return "cast(null as varchar)"
 		}
 	}
 	number := ""
 	if column != "" {
-		number = c.number(&input{columns: map[string]tables.Type{"c_" + column: in.columns[column]}}, "c_"+column)
+		number = c.number(&Input{Columns: map[string]tables.Type{"c_" + column: in.Columns[column]}}, "c_"+column)
 	}
 	with := c.cond(f, in, value)
 	switch f.agg.Kind {
@@ -238,7 +356,7 @@ func (c *compiler) aggregate(f feature, in *input, column string) string {
 	case "days":
 		return "cast(count(distinct case when " + at + " then cast(at_ as date) end) as bigint)"
 	case "since":
-		return fmt.Sprintf("cast(extract(epoch from (%s - max(case when %s then at_ end))) / 86400.0 as double precision)", tables.Time(c.asOf), at)
+		return fmt.Sprintf("cast(extract(epoch from (%s - max(case when %s then at_ end))) / 86400.0 as double precision)", tables.Time(c.AsOf), at)
 	case "sum":
 		return fmt.Sprintf("cast(sum(case when %s and "+fmt.Sprintf(exact, number)+" then cast(%s as decimal(38, 9)) end) as double precision)", c.cond(f, in, number), number)
 	case "average":
@@ -251,14 +369,14 @@ func (c *compiler) aggregate(f feature, in *input, column string) string {
 	case "distinct":
 		return "cast(count(distinct case when " + with + " then " + value + " end) as bigint)"
 	case "first":
-		return c.p.SQL.Earliest(value, "at_", "row_", with)
+		return c.SQL.Earliest(value, "at_", "row_", with)
 	}
-	return c.p.SQL.Latest(value, "at_", "row_", with)
+	return c.SQL.Latest(value, "at_", "row_", with)
 }
 
-// compile writes the statements that make the work table out(person, weir_id, features),
+// Compile writes the statements that make the work table out(person, weir_id, features),
 // one row for each person of _w_persons.
-func (c *compiler) compile(out string) (all []statement) {
+func (c *Compiler) Compile(out string) (all []Statement) {
 	type piece struct{ aggs []string }
 	scans, order := map[string]*piece{}, []string{}
 	columns := map[string][]string{}
@@ -271,19 +389,20 @@ func (c *compiler) compile(out string) (all []statement) {
 		return scans[name]
 	}
 	need := func(in, column string) {
-		if _, there := c.p.inputs[in].columns[column]; there && !slices.Contains(columns[in], column) {
+		if _, there := c.Inputs[in].Columns[column]; there && !slices.Contains(columns[in], column) {
 			columns[in] = append(columns[in], column)
 		}
 	}
-	seen := map[string]bool{}
+	seen, ahead := map[string]bool{}, time.Duration(0)
 	for _, f := range c.features {
+		ahead = max(ahead, f.next)
 		if seen[f.Name] || len(f.agg.Columns) == 0 {
 			continue
 		}
 		seen[f.Name] = true
 		var parts []string
 		for i, col := range f.agg.Columns {
-			in := c.p.inputs[col.Input]
+			in := c.Inputs[col.Input]
 			f.where.Walk(func(x profiles.Condition) {
 				if x.Name != "" {
 					need(col.Input, x.Name)
@@ -294,12 +413,12 @@ func (c *compiler) compile(out string) (all []statement) {
 				need(col.Input, col.Name)
 			}
 			c.note(f.Name, in, col.Name)
-			if len(in.ids) == 0 || c.attributed(in, nil, "true") == "" {
+			if len(in.IDs) == 0 || c.Attributed(in, nil, "true") == "" {
 				continue
 			}
 			name := c.quote(fmt.Sprintf("%s_%d", f.Name, i))
 			if f.agg.Kind == "mostFrequent" {
-				all = append(all, statement{"_w_m_" + f.Name, "%%" + col.Input + "%%" + c.most(f, in, col.Name)})
+				all = append(all, Statement{"_w_m_" + f.Name, "%%" + col.Input + "%%" + c.most(f, in, col.Name)})
 				joins = append(joins, fmt.Sprintf("left join %s on %[1]s.person = p.person", c.quote("_w_m_"+f.Name)))
 				parts = append(parts, c.quote("_w_m_"+f.Name)+".v")
 				continue
@@ -315,21 +434,21 @@ func (c *compiler) compile(out string) (all []statement) {
 		for i, x := range columns[in] {
 			cols[i] = c.quote(x) + " as " + c.inner(x)
 		}
-		return c.attributed(c.p.inputs[in], cols, "at_ < "+tables.Time(c.asOf))
+		return c.Attributed(c.Inputs[in], cols, "at_ < "+tables.Time(c.AsOf.Add(ahead)))
 	}
 	for i := range all { // of mostFrequent: columns are known now
-		parts := strings.SplitN(all[i].query, "%%", 3)
-		all[i].query = strings.ReplaceAll(parts[2], "{rows}", rows(parts[1]))
+		parts := strings.SplitN(all[i].Query, "%%", 3)
+		all[i].Query = strings.ReplaceAll(parts[2], "{rows}", rows(parts[1]))
 	}
 	for _, in := range order {
-		all = append(all, statement{"_w_f_" + in, "select person, " + strings.Join(scans[in].aggs, ", ") + " from (" + rows(in) + ") s group by person"})
+		all = append(all, Statement{"_w_f_" + in, "select person, " + strings.Join(scans[in].aggs, ", ") + " from (" + rows(in) + ") s group by person"})
 		joins = append(joins, fmt.Sprintf("left join %s on %[1]s.person = p.person", c.quote("_w_f_"+in)))
 	}
-	return append(all, statement{out, c.derive("select " + strings.Join(append([]string{"p.person", "p.weir_id"}, selects...), ", ") + " from _w_persons p " + strings.Join(joins, " "))})
+	return append(all, Statement{out, c.derive("select " + strings.Join(append([]string{"p.person", "p.weir_id"}, selects...), ", ") + " from _w_persons p " + strings.Join(joins, " "))})
 }
 
 // whole is a feature's value from those of its columns: the first one that has any.
-func (c *compiler) whole(f feature, parts []string) string {
+func (c *Compiler) whole(f feature, parts []string) string {
 	switch f.agg.Kind {
 	case "count", "distinct", "days":
 		return "coalesce(" + strings.Join(append(parts, "cast(0 as bigint)"), ", ") + ")"
@@ -351,17 +470,17 @@ func (c *compiler) whole(f feature, parts []string) string {
 }
 
 // most is the query of the most frequent value: the newest among equals, then the least.
-func (c *compiler) most(f feature, in *input, column string) string {
+func (c *Compiler) most(f feature, in *Input, column string) string {
 	value := "cast(null as varchar)"
-	if _, there := in.columns[column]; there {
-		value, _ = c.value(&input{columns: map[string]tables.Type{"c_" + column: in.columns[column]}}, "c_"+column)
+	if _, there := in.Columns[column]; there {
+		value, _ = c.value(&Input{Columns: map[string]tables.Type{"c_" + column: in.Columns[column]}}, "c_"+column)
 	}
 	return fmt.Sprintf("select person, v from (select person, v, row_number() over (partition by person order by n desc, l desc, v) as rn from (select person, %s as v, count(*) as n, max(at_) as l from ({rows}) s where %s group by person, %[1]s) q) r where rn = 1",
 		value, c.cond(f, in, value))
 }
 
 // derive puts features of features around a query, each one level above what it uses.
-func (c *compiler) derive(q string) string {
+func (c *Compiler) derive(q string) string {
 	columns, has := []string{"person", "weir_id"}, map[string]bool{}
 	for _, f := range c.features {
 		if len(f.agg.Columns) > 0 && !has[f.Name] {
@@ -371,17 +490,17 @@ func (c *compiler) derive(q string) string {
 	for _, f := range c.features {
 		expr := ""
 		if f.score != nil {
-			q = f.score.Around(c.p.SQL, q, columns, f.Name)
+			q = f.score.Around(c.SQL, q, columns, f.Name)
 			columns = append(columns, c.quote(f.Name))
 			for _, u := range f.score.Uses {
-				c.lineage[f.Name] = append(c.lineage[f.Name], c.lineage[u]...)
+				c.Lineage[f.Name] = append(c.Lineage[f.Name], c.Lineage[u]...)
 			}
 			continue
 		}
 		switch f.agg.Kind {
 		case "ratio":
 			expr = fmt.Sprintf("cast(%s as double precision) / nullif(cast(%s as double precision), 0)", c.quote(f.Ratio[0]), c.quote(f.Ratio[1]))
-			c.lineage[f.Name] = slices.Concat(c.lineage[f.Ratio[0]], c.lineage[f.Ratio[1]])
+			c.Lineage[f.Name] = slices.Concat(c.Lineage[f.Ratio[0]], c.Lineage[f.Ratio[1]])
 		case "sql":
 			e, err := profiles.ParseExpression(f.SQL)
 			if err != nil {
@@ -390,7 +509,7 @@ func (c *compiler) derive(q string) string {
 			expr = e.SQL
 			for _, u := range e.Uses {
 				expr = strings.ReplaceAll(expr, "{{"+u+"}}", c.quote(u))
-				c.lineage[f.Name] = append(c.lineage[f.Name], c.lineage[u]...)
+				c.Lineage[f.Name] = append(c.Lineage[f.Name], c.Lineage[u]...)
 			}
 		default:
 			continue
@@ -402,14 +521,19 @@ func (c *compiler) derive(q string) string {
 }
 
 // note says that a feature reads a column of an input; "" is its rows.
-func (c *compiler) note(name string, in *input, column string) {
-	for _, t := range in.tables {
+func (c *Compiler) note(name string, in *Input, column string) {
+	for _, t := range in.Tables {
 		at := strings.ReplaceAll(t, `"`, "")
 		if column != "" {
 			at += "." + column
 		}
-		if !slices.Contains(c.lineage[name], at) {
-			c.lineage[name] = append(c.lineage[name], at)
+		if !slices.Contains(c.Lineage[name], at) {
+			c.Lineage[name] = append(c.Lineage[name], at)
 		}
 	}
+}
+
+// Audience is a condition over features of the table that Compile makes.
+func (c *Compiler) Audience(cond profiles.Condition) string {
+	return c.condition(cond, func(name string) (string, tables.Type) { return c.quote(name), tables.Other })
 }
