@@ -56,6 +56,9 @@ func Self(task string) ([]string, error) {
 // Start starts a process, argv command. It is held to l before it is given
 // anything. Once ctx ends it is killed, and what speaks with it fails at once.
 func Start(ctx context.Context, command []string, l Limits) (*Process, error) {
+	if err := keep(); err != nil {
+		return nil, err
+	}
 	fds, err := socketpair()
 	if err != nil {
 		return nil, fmt.Errorf("socketpair: %w", err)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+	"sync"
 	"syscall"
 	"time"
 
@@ -19,6 +20,21 @@ func self() (string, error) { return "/proc/self/exe", nil }
 func socketpair() ([2]int, error) {
 	return unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 }
+
+// keep keeps files that this program was started with, and that it knows nothing of, from its
+// processes: all that it opens itself no child inherits.
+var keep = sync.OnceValue(func() error {
+	open, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		return fmt.Errorf("list the open files: %w", err)
+	}
+	for _, e := range open {
+		if fd, err := strconv.Atoi(e.Name()); err == nil && fd > 2 {
+			unix.CloseOnExec(fd)
+		}
+	}
+	return nil
+})
 
 // attributes let a process end with its parent, and keep a terminal's signals
 // from it.

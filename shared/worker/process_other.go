@@ -24,6 +24,9 @@ func socketpair() ([2]int, error) {
 	return fds, err
 }
 
+// keep has nothing here.
+func keep() error { return nil }
+
 // attributes keep a terminal's signals from a process, which ends with its socket.
 func attributes() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
 
