@@ -10,12 +10,14 @@ import (
 	"weir/dataplane/tables"
 	"weir/shared/fault"
 	"weir/shared/workspace/profiles"
+	"weir/shared/workspace/profiles/scores"
 )
 
-// Draft is what a preview is of in place of what is configured: features and audiences that
-// somebody has not saved. Identifiers and inputs are those that are configured.
+// Draft is what a preview is of in place of what is configured: features, scores and audiences
+// that somebody has not saved. Identifiers and inputs are those that are configured.
 type Draft struct {
 	Features   []profiles.Feature  `json:"features,omitempty"`   // nil: those that are configured
+	Scores     []scores.Score      `json:"scores,omitempty"`     // the same
 	Audiences  []profiles.Audience `json:"audiences,omitempty"`  // the same
 	Conditions []json.RawMessage   `json:"conditions,omitempty"` // on persons, each counted by itself; at most maxConditions
 }
@@ -33,6 +35,9 @@ func (c Config) drafted(name string, d Draft) (Config, error) {
 	}
 	if d.Features != nil {
 		c.Plan.Features = d.Features
+	}
+	if d.Scores != nil {
+		c.Plan.Scores = d.Scores
 	}
 	if d.Audiences != nil {
 		c.Plan.Audiences = d.Audiences
@@ -62,18 +67,33 @@ type Numbers struct {
 // steps is into how many steps numbers are divided.
 const steps = 12
 
-// numbers is how the numbers of a feature in the work table _w_fresh are spread; nil when it
-// has none.
-func (p *Profile) numbers(ctx context.Context, s tables.Session, name string) (n *Numbers, err error) {
-	types, err := tables.Columns(ctx, s, p.SQL, Schema, "_w_fresh")
+// Spread is how a feature or a score lies in the golden records as the last run left them: how
+// many persons there are and have it, and its numbers, nil when it has none yet.
+func (p *Profile) Spread(ctx context.Context, s tables.Session, entity, name string) (persons, known int64, n *Numbers, err error) {
+	golden := entity + "_golden"
+	if n, err = p.numbers(ctx, s, golden, name); err != nil || n == nil {
+		return 0, 0, nil, err
+	}
+	err = s.Rows(ctx, "select count(*), count("+p.SQL.Quote(name)+") from "+p.SQL.Quote(golden), func(v []any) error {
+		persons, _ = v[0].(int64)
+		known, _ = v[1].(int64)
+		return nil
+	})
+	return persons, known, n, err
+}
+
+// numbers is how the numbers of a feature in a table, of golden records or a work table, are
+// spread; nil when it has none.
+func (p *Profile) numbers(ctx context.Context, s tables.Session, table, name string) (n *Numbers, err error) {
+	types, err := tables.Columns(ctx, s, p.SQL, Schema, table)
 	if err == nil && len(types) == 0 { // work tables of a session
-		types, err = tables.Columns(ctx, s, p.SQL, "main", "_w_fresh")
+		types, err = tables.Columns(ctx, s, p.SQL, "main", table)
 	}
 	if err != nil || types[name] != tables.Number {
 		return nil, err
 	}
 	x := "cast(" + p.SQL.Quote(name) + " as double precision)"
-	err = s.Rows(ctx, fmt.Sprintf("select min(%[1]s), max(%[1]s), avg(%[1]s) from _w_fresh", x), func(v []any) error {
+	err = s.Rows(ctx, fmt.Sprintf("select min(%[1]s), max(%[1]s), avg(%[1]s) from %[2]s", x, p.SQL.Quote(table)), func(v []any) error {
 		low, known := v[0].(float64)
 		high, _ := v[1].(float64)
 		mean, _ := v[2].(float64)
@@ -89,7 +109,7 @@ func (p *Profile) numbers(ctx context.Context, s tables.Session, name string) (n
 	if n.Max > n.Min {
 		at = fmt.Sprintf("least(%d, cast(floor((%s - %s) / %s * %[1]d) as bigint))", steps, x, score.Literal(n.Min), score.Literal(n.Max-n.Min))
 	}
-	err = s.Rows(ctx, fmt.Sprintf("select %s as step, count(*) from _w_fresh where %s is not null group by 1", at, x), func(v []any) error {
+	err = s.Rows(ctx, fmt.Sprintf("select %s as step, count(*) from %s where %s is not null group by 1", at, p.SQL.Quote(table), x), func(v []any) error {
 		i, _ := v[0].(int64)
 		count, _ := v[1].(int64)
 		n.Persons[min(max(i, 0), steps-1)] += count

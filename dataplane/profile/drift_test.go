@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"weir/dataplane/profile"
+	"weir/dataplane/profile/answers"
 	"weir/dataplane/profile/score"
 	"weir/dataplane/tables"
 	"weir/shared/workspace/profiles"
@@ -45,6 +46,14 @@ func TestDrift(t *testing.T) {
 			if got := stand(); got[0].Persons != 200 || got[0].Drift == nil || *got[0].Drift != 0 || got[0].Code != "" || got[0].From == nil || got[1].Name != "churn" || *got[1].Drift != 0 {
 				t.Errorf("at first: %+v", got)
 			}
+		}
+		spread, err := answers.Scores(t.Context(), s, c)
+		if err != nil || len(spread) != 2 || spread[0].Name != "worth" || spread[0].Persons != 200 || spread[0].Known != 200 || spread[0].Numbers.Max != 99.5 || spread[0].Numbers.Persons[11] != 17 {
+			t.Errorf("they lie as %+v, %v", spread, err)
+		}
+		draft := profile.Draft{Scores: []scores.Score{{Name: "value", Model: scores.SQL, SQL: "revenue * 2"}}}
+		if v, err := c.Preview(t.Context(), s, "value", draft, now); err != nil || v.Known != 200 || v.Numbers.Max != 398 {
+			t.Errorf("one that is not saved is %+v, %v", v, err)
 		}
 		add(200, 400, func(i int) float64 { return float64(i - 200) })
 		if got := stand(); math.Abs(*got[0].Drift) > 1e-9 || got[0].Code != "" {

@@ -276,7 +276,7 @@ func (p *Profile) preview(ctx context.Context, s tables.Session, name string, pa
 		}
 		slices.Sort(v.Lineage)
 		v.Lineage = slices.Compact(v.Lineage)
-	} else if v.Numbers, err = p.numbers(ctx, s, name); err != nil {
+	} else if v.Numbers, err = p.numbers(ctx, s, "_w_fresh", name); err != nil {
 		return v, err
 	}
 	counts := "select count(*), count(" + value + ")"

@@ -36,10 +36,11 @@
 //	GET  /v1/loads?destination=                                         loads:read
 //	POST /v1/loads, /v1/loads/pause, /v1/loads/resume {"destination"}   loads:start
 //	GET  /v1/profiles                                                   profiles:read
-//	POST /v1/profiles/preview  {"profile","name","features","audiences","conditions"} profiles:read
+//	POST /v1/profiles/preview  {"profile","name","features","scores","audiences","conditions"} profiles:read
 //	POST /v1/profiles/inputs   {"profile"}                              profiles:read
 //	POST /v1/profiles/values   {"profile","input","column"}             profiles:read
 //	POST /v1/profiles/sizes    {"profile"}                              profiles:read
+//	POST /v1/profiles/scores   {"profile"}                              profiles:read
 //	POST /v1/profiles/person   {"profile","entity","a"}                 profiles:lookup
 //	POST /v1/profiles/explain  {"profile","a","b"}                      profiles:read
 //	POST /v1/profiles/run      {"profile","full"}                       profiles:run

@@ -51,6 +51,7 @@ func Add(m *endpoint.Mux, board *runs.Board, copies *lookup.Store, now func() ti
 	m.Handle("POST /v1/profiles/inputs", capability.ReadProfiles, v.inputs)
 	m.Handle("POST /v1/profiles/values", capability.ReadProfiles, v.values)
 	m.Handle("POST /v1/profiles/sizes", capability.ReadProfiles, v.sizes)
+	m.Handle("POST /v1/profiles/scores", capability.ReadProfiles, v.scores)
 	m.Handle("POST /v1/profiles/person", capability.LookupProfiles, v.person)
 	m.Handle("POST /v1/profiles/explain", capability.ReadProfiles, v.explain)
 	m.Handle("POST /v1/profiles/run", capability.RunProfiles, v.run)
@@ -140,6 +141,12 @@ func (v calls) values(c *endpoint.Call) (any, error) {
 func (v calls) sizes(c *endpoint.Call) (any, error) {
 	return answer(v, c, "audiences", func(ctx context.Context, s tables.Session, config profile.Config, _ in) ([]answers.Size, error) {
 		return answers.Sizes(ctx, s, config)
+	})
+}
+
+func (v calls) scores(c *endpoint.Call) (any, error) {
+	return answer(v, c, "scores", func(ctx context.Context, s tables.Session, config profile.Config, _ in) ([]answers.Score, error) {
+		return answers.Scores(ctx, s, config)
 	})
 }
 

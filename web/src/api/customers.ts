@@ -13,6 +13,9 @@ export type Pull = {
   next: string | null;
 };
 
+/** How a score stood after a run; drift is a population stability index since from, absent before there were enough persons. */
+export type Standing = { name: string; persons: number; mean: number; drift?: number; from?: string; code?: string };
+
 /** Profiles, with their last run. */
 export type Profiles = {
   name: string;
@@ -26,7 +29,7 @@ export type Profiles = {
     /** What the warehouse says against a run that failed. */
     detail?: string;
     identity?: Record<string, { ids: number; persons: number; largest: number; moved: number; gone: number }>;
-    built?: Record<string, { persons: number; changed: number; moves: number }>;
+    built?: Record<string, { persons: number; changed: number; moves: number; scores?: Standing[] | null }>;
   };
 };
 

@@ -3,10 +3,11 @@ import type { components } from "./schema.gen";
 
 type Schemas = components["schemas"];
 export type Feature = Schemas["Feature"];
+export type Score = Schemas["Score"];
 export type Audience = Schemas["Audience"];
 export type Where = Audience["where"];
 
-/** What a feature or an audience would be. */
+/** What a feature, a score or an audience would be. */
 export type Preview = {
   persons: number;
   known: number;
@@ -14,13 +15,19 @@ export type Preview = {
   rows: { weir_id: string; value: string }[] | null;
   lineage: string[] | null;
   sampled: boolean;
-  numbers?: { min: number; max: number; mean: number; persons: number[] };
+  numbers?: Numbers;
   /** How many persons fulfil each of the conditions that were given. */
   parts?: number[];
 };
 
+/** How numbers are spread: how many persons are in each of equally wide steps from the least to the greatest. */
+export type Numbers = { min: number; max: number; mean: number; persons: number[] };
+
+/** How a score lies over customers since the last run; numbers are null before one computed it. */
+export type Spread = { name: string; persons: number; known: number; numbers: Numbers | null };
+
 /** What is previewed in place of what is published. */
-export type Unsaved = { features?: Feature[]; audiences?: Audience[]; conditions?: Where[] };
+export type Unsaved = { features?: Feature[]; scores?: Score[]; audiences?: Audience[]; conditions?: Where[] };
 
 export type ColumnType = "text" | "number" | "time" | "boolean" | "other";
 
@@ -60,7 +67,7 @@ async function post<T>(workspace: string, action: Action, what: string, body: un
   return (await (await ask({ workspace, action }, call)).json()) as T;
 }
 
-/** Computes a feature or an audience without writing anything. */
+/** Computes a feature, a score or an audience without writing anything. */
 export function previewOf(
   workspace: string,
   profile: string,
@@ -91,6 +98,11 @@ export async function valuesOf(
 export async function sizes(workspace: string, profile: string, signal: AbortSignal): Promise<Size[]> {
   const answer = await post<{ audiences: Size[] }>(workspace, "profiles:read", "sizes", { profile }, signal);
   return answer.audiences;
+}
+
+export async function spreads(workspace: string, profile: string, signal: AbortSignal): Promise<Spread[]> {
+  const answer = await post<{ scores: Spread[] }>(workspace, "profiles:read", "scores", { profile }, signal);
+  return answer.scores;
 }
 
 /** What is known of who has an identifier, type:value. */

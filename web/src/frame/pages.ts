@@ -16,6 +16,7 @@ export const entries: Entry[] = [
   { page: "customers", title: "Customers", icon: "user", of: "workspace" },
   { page: "identity", title: "Identity", icon: "shield", of: "workspace" },
   { page: "features", title: "Features", icon: "usage", of: "workspace" },
+  { page: "scores", title: "Scores", icon: "gauge", of: "workspace" },
   { page: "audiences", title: "Audiences", icon: "members", of: "workspace" },
   { page: "history", title: "History", icon: "history", of: "workspace" },
   { page: "settings", title: "Settings", icon: "settings", of: "workspace" },

@@ -43,10 +43,18 @@ function useItems(here: Here, place: Place, only: "all" | "workspaces"): Item[] 
   if (workspace === undefined) return [...pages, ...workspaces, ...others, add];
   const at = (...parts: string[]) => to("workspaces", workspace, ...parts);
   const doc = now.data?.document;
+  const profiles = doc?.profiles ?? [];
   return [
     ...pages,
     { title: "New source", about: "", icon: "plus", href: at("sources", "new") },
     { title: "New destination", about: "", icon: "plus", href: at("destinations", "new") },
+    { title: "New transformation", about: "", icon: "plus", href: `${at("transformations")}?new=1` },
+    { title: "New model", about: "", icon: "plus", href: at("models", "new") },
+    { title: "New sync", about: "", icon: "plus", href: at("syncs", "new") },
+    { title: "New feature", about: "", icon: "plus", href: at("features", "new") },
+    { title: "New score", about: "", icon: "plus", href: at("scores", "new") },
+    { title: "New audience", about: "", icon: "plus", href: at("audiences", "new") },
+    { title: "Problems of events", about: "Page", icon: "alert", href: `${at("events")}?tab=problems` },
     ...(here.workspace?.sources ?? []).map(
       (s): Item => ({ title: s.name, about: `Source, ${s.type}`, icon: "sources", href: at("sources", s.name) }),
     ),
@@ -72,6 +80,16 @@ function useItems(here: Here, place: Place, only: "all" | "workspaces"): Item[] 
     ...(doc?.syncs ?? []).map(
       (s): Item => ({ title: s.name, about: `Sync to ${s.destination}`, icon: "sync", href: at("syncs", s.name) }),
     ),
+    ...profiles.flatMap((p) => {
+      const of = profiles.length > 1 ? `?of=${encodeURIComponent(p.name)}` : "";
+      const list = (page: string, about: string, icon: IconName, members: readonly { name: string }[] = []) =>
+        members.map((m): Item => ({ title: m.name, about, icon, href: `${at(page, m.name)}${of}` }));
+      return [
+        ...list("features", "Feature", "usage", p.features),
+        ...list("scores", "Score", "gauge", p.scores),
+        ...list("audiences", "Audience", "members", p.audiences),
+      ];
+    }),
     ...(doc?.connections ?? []).map(
       (c): Item => ({
         title: `${c.source} → ${c.destination}`,

@@ -37,6 +37,8 @@ const sync = lazyRouteComponent(() => import("../pages/syncs/sync-page"), "SyncP
 const customers = lazyRouteComponent(() => import("../pages/customers/customers-page"), "CustomersPage");
 const features = lazyRouteComponent(() => import("../pages/features/features-page"), "FeaturesPage");
 const feature = lazyRouteComponent(() => import("../pages/features/feature-page"), "FeaturePage");
+const scores = lazyRouteComponent(() => import("../pages/scores/scores-page"), "ScoresPage");
+const score = lazyRouteComponent(() => import("../pages/scores/score-page"), "ScorePage");
 const audiences = lazyRouteComponent(() => import("../pages/audiences/audiences-page"), "AudiencesPage");
 const audience = lazyRouteComponent(() => import("../pages/audiences/audience-page"), "AudiencePage");
 const identity = lazyRouteComponent(() => import("../pages/identity/identity-page"), "IdentityPage");
@@ -107,6 +109,9 @@ function pages(parent: AnyRoute): AnyRoute[] {
     of("features", features),
     of("features/new", feature),
     of("features/$name", feature),
+    of("scores", scores),
+    of("scores/new", score),
+    of("scores/$name", score),
     of("audiences", audiences),
     of("audiences/new", audience),
     of("audiences/$name", audience),

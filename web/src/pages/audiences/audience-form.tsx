@@ -48,6 +48,7 @@ export function AudienceForm({ configured, profile, opened, query, onDone }: Pro
   const shown = { ...audience, name: wrongMemberName(name, taken) === "" ? name : "this_audience" };
   const unsaved = {
     features: profile.features ?? [],
+    ...(profile.scores ? { scores: profile.scores } : {}),
     audiences: [shown],
     conditions: conditions.rows.map((r) => one(r, typeOf)),
   };

@@ -32,7 +32,8 @@ export function FeatureForm({ configured, profile, opened, query, onDone }: Prop
   const columns = useColumns(profile);
   const [form, setForm] = useState<Form>(() => formOf(opened, profile.inputs[0]?.name ?? ""));
   const { add, problems } = useMember({ list: "features", configured, profile, was: opened?.name, onDone });
-  const taken = (profile.features ?? []).map((f) => f.name).filter((n) => n !== opened?.name);
+  const others = (profile.features ?? []).map((f) => f.name).filter((n) => n !== opened?.name);
+  const taken = [...others, ...(profile.scores ?? []).map((s) => s.name)];
   const put = (change: Partial<Form>) =>
     setForm((f) => {
       const next = { ...f, ...change };
@@ -46,7 +47,7 @@ export function FeatureForm({ configured, profile, opened, query, onDone }: Prop
   };
   const unsaved = { features: withMember(profile, "features", opened?.name, shown).features ?? [] };
   const preview = usePreview(profile.name, shown.name, needs === "" ? { ...unsaved, audiences: [] } : undefined);
-  const others = Object.entries(problems).filter(([at]) => at !== "name");
+  const against = Object.entries(problems).filter(([at]) => at !== "name");
   return (
     <div className="grid items-start gap-6 lg:grid-cols-[minmax(0,3fr)_minmax(0,2fr)]">
       <form
@@ -57,7 +58,7 @@ export function FeatureForm({ configured, profile, opened, query, onDone }: Prop
           add.mutate({ object: feature, found: missing(form, taken) });
         }}
       >
-        <Sentence profile={profile} columns={columns.data} form={form} features={taken} put={put} />
+        <Sentence profile={profile} columns={columns.data} form={form} features={others} put={put} />
         {needs === "" ? (
           <p className="rounded-lg bg-sunken px-3.5 py-2.5 text-sm">
             <span className="sr-only">In words: </span>
@@ -73,7 +74,7 @@ export function FeatureForm({ configured, profile, opened, query, onDone }: Prop
             {...(problems.name ? { problem: problems.name } : {})}
           />
         </div>
-        <Adding pending={add.isPending} error={add.error} others={others.map(([, text]) => text)} />
+        <Adding pending={add.isPending} error={add.error} others={against.map(([, text]) => text)} />
       </form>
       <PreviewFrame
         preview={preview}

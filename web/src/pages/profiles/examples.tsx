@@ -30,10 +30,17 @@ export function Examples({ rows, name, query }: { rows: Preview["rows"]; name?: 
             <td className="py-1.5 pr-4">
               <Link href={`${workspace.path("customers", `weir_id:${r.weir_id}`)}${query}`}>{r.weir_id}</Link>
             </td>
-            {name === undefined ? null : <td className="max-w-60 truncate py-1.5">{r.value}</td>}
+            {name === undefined ? null : <td className="max-w-60 truncate py-1.5">{shown(r.value)}</td>}
           </tr>
         ))}
       </tbody>
     </table>
   );
+}
+
+const number = new Intl.NumberFormat(undefined, { maximumSignificantDigits: 6 });
+
+/** A value as people read it: a fraction without the digits that say nothing. */
+function shown(value: string): string {
+  return /^-?\d+\.\d+$/.test(value) ? number.format(Number(value)) : value;
 }

@@ -10,7 +10,7 @@ import type { Use } from "./uses";
 
 type Props = { configured: Configured; profile: Profile; list: List; name: string; uses: Use[]; after: string };
 
-/** Removes a feature or an audience once its name was typed; what is used cannot go. */
+/** Removes a feature, a score or an audience once its name was typed; what is used cannot go. */
 export function TakingMember({ configured, profile, list, name, uses, after }: Props) {
   const [open, setOpen] = useState(false);
   const [typed, setTyped] = useState("");

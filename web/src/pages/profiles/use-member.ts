@@ -7,7 +7,7 @@ import { publishedOf } from "../object/use-add";
 import type { Profile } from "./use-set";
 
 /** The lists of a profile whose members have pages. */
-export type List = "features" | "audiences";
+export type List = "features" | "scores" | "audiences";
 
 type Member<L extends List> = NonNullable<Profile[L]>[number];
 
@@ -21,7 +21,7 @@ type Wanted<L extends List> = {
 };
 
 /**
- * Puts a feature or an audience into the draft of its profile once the control plane finds nothing wrong; what it
+ * Puts a feature, a score or an audience into the draft of its profile once the control plane finds nothing wrong; what it
  * finds stands under the member's fields, "" for the whole.
  */
 export function useMember<L extends List>({ list, configured, profile, was, onDone }: Wanted<L>) {
@@ -84,7 +84,7 @@ export function memberState(configured: Configured, profile: Profile, list: List
   return JSON.stringify(then) === JSON.stringify(now) ? undefined : ("changed" as const);
 }
 
-/** What is wrong with the name of a feature, audience, identifier or input; "" for nothing. */
+/** What is wrong with the name of a feature, score, audience, identifier or input; "" for nothing. */
 export function wrongMemberName(name: string, taken: readonly string[]): string {
   if (name === "") return "Give it a name.";
   if (!/^[a-z][a-z0-9_]*$/.test(name) || name.length > 60)

@@ -1,15 +1,30 @@
 import type { WorkspaceDocument } from "../../api/client";
+import type { Score } from "../../api/profiles";
+import { gainsOf } from "./gains";
 import type { Profile } from "./use-set";
 
-/** Something that uses a feature or an audience, with where its page is below the workspace. */
+/** Something that uses a feature, a score or an audience, with where its page is below the workspace. */
 export type Use = { text: string; at: string[] };
 
-/** What uses a feature: others, audiences, and syncs that send its column. */
+/** The features that a score is made from, as far as its declaration names them; nothing of one that is read from a table. */
+export function inputsOf(s: Score, features: readonly string[]): string[] {
+  if (s.model === "logistic") return Object.keys(s.weights ?? {});
+  if (s.model === "sql") return features.filter((f) => word(f).test(s.sql ?? ""));
+  if (s.model === "boosted") return s.features ?? Object.keys(gainsOf(s));
+  return [];
+}
+
+function word(name: string): RegExp {
+  return new RegExp(`(^|[^a-z0-9_])${name}($|[^a-z0-9_(])`);
+}
+
+/** What uses a feature or a score: features, scores, audiences, and syncs that send its column. */
 export function usesOfFeature(document: WorkspaceDocument, profile: Profile, name: string): Use[] {
-  const word = new RegExp(`(^|[^a-z0-9_])${name}($|[^a-z0-9_(])`);
+  const names = word(name);
   const features = (profile.features ?? []).filter(
-    (f) => f.name !== name && (f.ratio?.includes(name) || word.test(f.sql ?? "")),
+    (f) => f.name !== name && (f.ratio?.includes(name) || names.test(f.sql ?? "")),
   );
+  const scores = (profile.scores ?? []).filter((s) => s.name !== name && inputsOf(s, [name]).includes(name));
   const audiences = (profile.audiences ?? []).filter((a) => named(a.where, name));
   const models = (document.models ?? []).filter(
     (m) => m.warehouse === profile.warehouse && (m.audience || (m.table ?? "").startsWith("profiles.")),
@@ -21,6 +36,7 @@ export function usesOfFeature(document: WorkspaceDocument, profile: Profile, nam
   );
   return [
     ...features.map((f) => ({ text: `the feature ${f.name}`, at: ["features", f.name] })),
+    ...scores.map((s) => ({ text: `the score ${s.name}`, at: ["scores", s.name] })),
     ...audiences.map((a) => ({ text: `the audience ${a.name}`, at: ["audiences", a.name] })),
     ...syncs.map((s) => ({ text: `the sync ${s.name}`, at: ["syncs", s.name] })),
   ];

@@ -1,0 +1,64 @@
+import { useWorkspace } from "../../frame/place";
+import { Notice } from "../../parts/notice";
+import { When } from "../../parts/when";
+import { count } from "../flow";
+import { Stats } from "../object/stats";
+import { PlaneTrouble, quoted } from "../plane-trouble";
+import type { useStanding } from "./use-scores";
+import { driftOf } from "./words";
+
+type Props = { standing: ReturnType<typeof useStanding>; name: string };
+
+/** How a score stands: on how many customers, its mean, and whether it still says what it said. */
+export function Quality({ standing, name }: Props) {
+  const workspace = useWorkspace();
+  const { query, last } = standing;
+  if (query.error)
+    return (
+      <PlaneTrouble
+        error={query.error}
+        command={`weir profiles status --workspace ${quoted(workspace.name)}`}
+        onRetry={() => query.refetch()}
+      />
+    );
+  const score = standing.of(name);
+  const drift = driftOf(score);
+  if (!score)
+    return query.data ? (
+      <Notice tone="calm" title="Not computed yet.">
+        <p>The next run of the profiles computes it, and measures from then on how it drifts.</p>
+      </Notice>
+    ) : null;
+  const all = Object.values(last?.built ?? {}).reduce((n, b) => n + b.persons, 0);
+  const mean = new Intl.NumberFormat("en", { maximumSignificantDigits: 4 }).format(score.mean);
+  return (
+    <div className="space-y-3">
+      <Stats
+        stats={[
+          { title: "Customers who have it", value: `${count(score.persons)} of ${count(all)}` },
+          { title: "Mean", value: mean },
+          {
+            title: "Drift",
+            value: drift.title,
+            tone: drift.tone === "quiet" ? "plain" : drift.tone,
+          },
+        ]}
+      />
+      <p className="max-w-3xl text-sm text-soft">
+        {drift.text}
+        {score.from ? (
+          <>
+            {" "}
+            It began <When at={score.from} />
+          </>
+        ) : null}
+        {last ? (
+          <>
+            {score.from ? " and was last computed " : " It was last computed "}
+            <When at={last.startedAt} />.
+          </>
+        ) : null}
+      </p>
+    </div>
+  );
+}
