@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help dev build temporal web generate migration check unit simulate console e2e story kills equalities syncs size test soak bench endure fuzz need need-test clean
+.PHONY: help dev build temporal web generate migration check unit simulate mutants console e2e story kills equalities syncs size test soak bench endure fuzz need need-test clean
 
 # Node and Chromium from npm, where setup had to put them; one build cache for products and tests.
 export PATH    := $(CURDIR)/bin/tools:$(PATH)
@@ -76,7 +76,7 @@ check: need-test bin/staticcheck web/node_modules ## format, vet, staticcheck, t
 
 # Simulations have a step of their own. What tests every package's imports is never cached: no change of theirs voids its result.
 unit: need-test bin/weir-temporal bin/gotestsum ## tests of every package but simulations and black-box tests
-	$(gotestsum) pkgname -- -skip '^TestSimulation$$' $$(go list work | grep -v -e /infra/weir/e2e -e '/infra/weir$$')
+	GOGC=400 $(gotestsum) pkgname -- -skip '^TestSimulation$$' $$(go list work | grep -v -e /infra/weir/e2e -e '/infra/weir$$')
 	$(gotestsum) pkgname -- -count=1 ./infra/weir
 
 # The folders of simulations are in memory where the system has that: none of their faults is a disk's own. The
@@ -87,6 +87,9 @@ simulate: need ## SEEDS of the simulation of each package that has one, from FRO
 		(cd $$dir && GOGC=400 GOMEMLIMIT=1GiB go test $(if $(wildcard /dev/shm),-exec 'env GOTMPDIR=/dev/shm') \
 			-run '^TestSimulation$$' -count 1 -timeout 0 -from $(FROM) -seeds $(SEEDS)) || exit; done
 
+mutants: need ## planted mistakes that few seeds of a simulation find
+	@for dir in $$(grep -rl --include='*_test.go' 'Rare: ' dataplane | xargs -n 1 dirname | sort); do (cd $$dir && go test -count 1 -timeout 0 -run Mutants . -rare) || exit; done
+
 console: need web/node_modules ## tests of the console's pages
 	cd web && npm test --silent
 
@@ -95,7 +98,7 @@ infra/weir/e2e/node_modules: infra/weir/e2e/package-lock.json
 
 # Its tests mostly wait: more of them at once than processors.
 e2e: need-test bin/weir-temporal web/dist/index.html infra/weir/e2e/node_modules bin/gotestsum ## black-box tests: processes, public ports, real SDKs, KILLS of everything
-	$(gotestsum) testname -- -count=1 -timeout 30m -parallel $$(($$(nproc) * 2)) ./infra/weir/e2e/... -kills $(KILLS)
+	$(gotestsum) testname -- -count=1 -timeout 30m -parallel $$(($$(nproc) * 3)) ./infra/weir/e2e/... -kills $(KILLS)
 
 test: need-test ## everything: check, temporal, unit, simulate, console, e2e
 	@infra/tools/steps.sh check='under a minute' temporal='seconds, the first time five to ten minutes' unit='about four minutes' simulate='a minute or two' console='half a minute' e2e='about four minutes'
@@ -111,8 +114,8 @@ size: need-test bin/gotestsum web/dist/index.html infra/weir/e2e/node_modules ##
 
 soak: export SEEDS = 10000
 soak: export KILLS = 100
-soak: ## what takes long: 10,000 seeds of each simulation, 100 kills, then 60 seeds of identity's equalities, and the console at size (later: FROM=4001 goes on from a seed; other amounts: SEEDS, KILLS)
-	@infra/tools/steps.sh simulate='about ten minutes' kills='about two minutes' equalities='about ten minutes' syncs='about five minutes' size='a minute'
+soak: ## what takes long: 10,000 seeds of each simulation, rare mutants, 100 kills, then 60 seeds of identity's equalities, and the console at size (later: FROM=4001 goes on from a seed; other amounts: SEEDS, KILLS)
+	@infra/tools/steps.sh simulate='about ten minutes' mutants='a minute' kills='about two minutes' equalities='about ten minutes' syncs='about five minutes' size='a minute'
 
 equalities: need-test ## identity on both engines for 60 seeds: batches, deaths and expiry against full builds, SQL against breadth first and union-find
 	cd dataplane/identity && go test -count 1 -timeout 0 . -seeds 60

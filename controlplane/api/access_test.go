@@ -25,7 +25,7 @@ func TestEveryRouteHasALineOfAccess(t *testing.T) {
 	t.Parallel()
 	d := sqlite(t)
 	var lines []string
-	for _, key := range slices.Sorted(maps.Keys(d.schema.operations(t))) {
+	for _, key := range slices.Sorted(maps.Keys(d.schema.operations)) {
 		method, path, _ := strings.Cut(key, " ")
 		concrete := strings.NewReplacer("{org}", "default", "{number}", "1", "{name}", "nothing", "{id}", "tok_nothing").Replace(path)
 		line := fmt.Sprintf("%-6s %s", method, path)
@@ -71,7 +71,7 @@ func TestEveryRouteHasALineOfAccess(t *testing.T) {
 func TestSecurityOfTheDocumentIsThatOfTheRoutes(t *testing.T) {
 	t.Parallel()
 	d := sqlite(t)
-	for key, op := range d.schema.operations(t) {
+	for key, op := range d.schema.operations {
 		method, path, _ := strings.Cut(key, " ")
 		a := d.send(method, strings.NewReplacer("{org}", "default", "{number}", "1", "{name}", "nothing", "{id}", "x").Replace(path), "")
 		open := op.Security != nil && len(*op.Security) == 0
@@ -239,7 +239,7 @@ func TestATokenOfOneWorkspaceReachesNoOther(t *testing.T) {
 	shared := map[string]bool{"GET /api/v1/me": true, "POST /api/v1/logout": true, "GET /api/v1/catalog": true, "GET /api/v1/planes": true, "GET /api/v1/workspaces": true, "GET /api/v1/status": true,
 		"GET /api/v1/orgs": true, "GET /api/v1/orgs/{org}/workspaces": true, "GET /api/v1/orgs/{org}/status": true,
 		"GET /api/v1/changes": true, "GET /api/v1/orgs/{org}/changes": true, "GET /api/v1/notices": true, "GET /api/v1/orgs/{org}/notices": true}
-	for key, op := range d.schema.operations(t) {
+	for key, op := range d.schema.operations {
 		method, path, _ := strings.Cut(key, " ")
 		if op.Security != nil && len(*op.Security) == 0 || shared[key] || key == "POST /api/v1/catalog/custom" { // which is about no workspace
 			continue
@@ -307,7 +307,7 @@ func TestNoOrganizationReachesAnother(t *testing.T) {
 	token := d.want(d.as("south", "POST", "/api/v1/tokens", `{"name":"ci","role":"viewer"}`), 200).field(t, "id").(string)
 	d.want(d.as("north", "POST", "/api/v1/tokens", `{"name":"ci","role":"viewer"}`), 200) // names are each organization's own
 
-	for key, op := range d.schema.operations(t) {
+	for key, op := range d.schema.operations {
 		method, path, _ := strings.Cut(key, " ")
 		if op.Security != nil && len(*op.Security) == 0 || key == "POST /api/v1/logout" {
 			continue

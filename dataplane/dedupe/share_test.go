@@ -45,6 +45,7 @@ func TestOneOwnerDoesNotShortenTheWindowOfAnother(t *testing.T) {
 			if err := x.Snapshot(t.Context(), n); err != nil {
 				t.Fatal(err)
 			}
+			merged(t, x, 100)
 		})
 		life(t, cfg, func(x *dedupe.Index) {
 			if got := known(t, x, 1<<40+1, goods); got != int(goods) {
@@ -79,6 +80,7 @@ func TestManySmallOwnersShareTheRoom(t *testing.T) {
 		if err := x.Snapshot(t.Context(), 1); err != nil {
 			t.Fatal(err)
 		}
+		merged(t, x, 100)
 		if s := x.State(); s.Keys > most*3/2 || len(s.Short) == 0 || s.Held < most/2*time.Second || s.Held > most*3/2*time.Second {
 			t.Errorf("%+v, want %d keys and half of their seconds at least", s, most)
 		}

@@ -294,7 +294,7 @@ func TestAWeirThatCannotStartIsAFailure(t *testing.T) {
 
 func TestRefusedEventsAreNotedAndNotLost(t *testing.T) {
 	t.Parallel()
-	code, r, _ := runBench(t, "refuses")
+	code, r, _ := runBench(t, "refuses", "-only", partWebhook)
 	if code != 0 || r.Lost != 0 {
 		t.Errorf("exit code %d, lost %d, want 0 and 0", code, r.Lost)
 	}
@@ -305,7 +305,7 @@ func TestRefusedEventsAreNotedAndNotLost(t *testing.T) {
 
 func TestAWeirThatForgetsAnEventIsAFailure(t *testing.T) {
 	t.Parallel()
-	code, r, errs := runBench(t, "forgets", "-stall", "1s")
+	code, r, errs := runBench(t, "forgets", "-only", partWebhook, "-stall", "1s")
 	if code != 1 || r.Lost == 0 || !strings.Contains(errs, "acknowledged events did not arrive") {
 		t.Errorf("exit code %d, lost %d, want 1 and more than 0\n%s", code, r.Lost, errs)
 	}
