@@ -80,6 +80,7 @@ type Config struct {
 	// httpserve and httpsend.
 	StandardHTTP bool
 
+	Connectors     string   // folder of connectors of others that pulled sources may name; empty: none
 	AllowPrivate   bool     // destinations may be on private and loopback addresses
 	Partitions     int      // of a new plane; 0: as it was, 2 for a new one
 	TrustedProxies []string // networks whose X-Forwarded-For is believed, such as 10.0.0.0/8

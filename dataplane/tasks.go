@@ -3,6 +3,7 @@ package dataplane
 import (
 	"maps"
 
+	"weir/dataplane/connector"
 	transform "weir/dataplane/transform/worker"
 	"weir/dataplane/warehouses"
 	"weir/shared/script"
@@ -12,7 +13,7 @@ import (
 
 // Tasks are what this plane, and a preview, run in processes of their own.
 func Tasks() worker.Tasks {
-	tasks := worker.Tasks{transform.Task: transform.Serve, script.Task: bundle.Serve}
+	tasks := worker.Tasks{transform.Task: transform.Serve, script.Task: bundle.Serve, connector.Task: connector.Serve}
 	for _, k := range warehouses.All() {
 		maps.Copy(tasks, k.Tasks)
 	}

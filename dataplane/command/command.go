@@ -90,6 +90,7 @@ func bindConfig(cmd *cobra.Command, cfg *dataplane.Config) {
 	flags.DurationVar(&cfg.Linger, "linger", 0, "how long the gateway still takes connections when told to stop, with /ready false, such as 5s")
 	flags.StringVar(&cfg.GatewayURL, "gateway-url", "", "URL under which people reach the gateway (default: as told at joining, else where it listens)")
 	flags.StringVar(&cfg.ViewURL, "view-url", "", "URL under which browsers reach the view API (default: as told at joining, else where it listens)")
+	flags.StringVar(&cfg.Connectors, "connectors", "", "folder of Singer taps and Airbyte connectors that pulled sources may name, one in a folder each (default: none may run)")
 	flags.BoolVar(&cfg.AllowPrivate, "allow-private", false, "let destinations be on private and loopback addresses (private planes)")
 	flags.IntVar(&cfg.Partitions, "partitions", 0, "partitions of a new plane (default 2)")
 	flags.BoolVar(&cfg.StandardHTTP, "standard-http", false, "serve events and send deliveries by Go's net/http alone, without the faster paths for small requests")

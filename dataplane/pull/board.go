@@ -111,6 +111,18 @@ func (b *Board) Run(ctx context.Context) {
 		}
 	}
 	all.Wait()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, w := range b.works {
+		w.close()
+	}
+}
+
+// close ends what a puller holds.
+func (w *work) close() {
+	if c, ok := w.puller.(interface{ Close() }); ok {
+		c.Close()
+	}
 }
 
 func (b *Board) look() {
@@ -155,6 +167,7 @@ func (b *Board) assign(ctx context.Context) {
 			continue
 		}
 		if w.stop(); w.steps == 0 { // else its step ends first: never two of one stream
+			w.close()
 			delete(b.works, s)
 		}
 	}

@@ -16,6 +16,7 @@ import (
 	"net"
 	"time"
 
+	"weir/dataplane/connector"
 	"weir/dataplane/destination"
 	"weir/dataplane/outbound/auth"
 	"weir/dataplane/outbound/rate"
@@ -52,7 +53,9 @@ type Next struct {
 	Wait time.Duration
 }
 
-// Puller reads the streams of one source. It is used by one step at a time.
+// Puller reads the streams of one source. It is used by one step at a time. One that holds
+// something between steps has the method Close() as well, which is called when the source
+// is not pulled here any more.
 type Puller interface {
 	// Pull reads on from a cursor, nil at first. emit makes records durable and then
 	// keeps the cursor: what it was given last is where a later call goes on. Pull
@@ -70,6 +73,8 @@ type Deps struct {
 	Rates *rate.Rates // by account
 	Now   func() time.Time
 	Log   *slog.Logger
+
+	Connectors *connector.Folder // programs of others that this plane runs; nil: none
 }
 
 // Kind is one kind of source whose rows are pulled.

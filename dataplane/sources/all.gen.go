@@ -9,11 +9,13 @@ import (
 	"weir/dataplane/ingest"
 	"weir/dataplane/pull"
 	"weir/dataplane/pull/api"
+	"weir/dataplane/sources/airbyte"
 	"weir/dataplane/sources/http"
 	"weir/dataplane/sources/javascript"
 	"weir/dataplane/sources/mysql"
 	"weir/dataplane/sources/postgres"
 	s3files "weir/dataplane/sources/s3-files"
+	"weir/dataplane/sources/singer"
 	"weir/dataplane/sources/webhook"
 )
 
@@ -56,6 +58,7 @@ func All() []ingest.Kind {
 // Pulled returns the kinds whose rows are pulled, in the order of their names.
 func Pulled() []pull.Kind {
 	return []pull.Kind{
+		airbyte.Kind,
 		api.Define(githubSpec),
 		api.Define(hubspotSpec),
 		api.Define(intercomSpec),
@@ -66,6 +69,7 @@ func Pulled() []pull.Kind {
 		s3files.Kind,
 		api.Define(salesforceSpec),
 		api.Define(shopifySpec),
+		singer.Kind,
 		api.Define(stripeSpec),
 		api.Define(zendeskSpec),
 	}

@@ -29,11 +29,12 @@ import (
 // Access is how the owner of this machine gets in.
 type Access = controlplane.DevAccess
 
-// Config is what to run. All fields but Log, Traces, Known and TrustedProxies are required.
+// Config is what to run. All fields but Log, Traces, Known, Connectors and TrustedProxies are required.
 type Config struct {
 	DataDir                           string
 	Regions                           []string // one data plane each
 	HTTP, Hub, Gateway, View, Metrics Address
+	Connectors                        string   // folder of connectors of the planes; empty: none
 	TrustedProxies                    []string // networks whose X-Forwarded-For both planes believe
 	Temporal                          string   // the program weir-temporal; empty for none
 	Policies                          string   // the operator's: a file or folder of Rego; empty for none
@@ -148,7 +149,7 @@ func (r *Running) planes(ctx context.Context, g *errgroup.Group, cfg Config) err
 		plane, err := dataplane.New(dataplane.Config{
 			DataDir: dir, Hub: r.Hub, Gateway: at["gateway"], View: at["view"], Metrics: at["metrics"],
 			GatewayURL: p.Gateway, ViewURL: p.View,
-			TrustedProxies: cfg.TrustedProxies, AllowPrivate: true, Version: cfg.Version, Log: cfg.Log.With("plane", region), Traces: cfg.Traces,
+			TrustedProxies: cfg.TrustedProxies, Connectors: cfg.Connectors, AllowPrivate: true, Version: cfg.Version, Log: cfg.Log.With("plane", region), Traces: cfg.Traces,
 			Restart: func() { command.Restart(cfg.Log) }, Temporal: cfg.temporal,
 		})
 		if err != nil {

@@ -49,6 +49,7 @@ type invocation struct{ *console.Console }
 type devFlags struct {
 	config, dataDir                   string
 	regions, trustedProxies           []string
+	connectors                        string
 	http, hub, gateway, view, metrics string
 	noTemporal, resetLogin            bool
 	logLevel, policies                string
@@ -86,6 +87,7 @@ as a child and keeps the histories of jobs.`,
 	fl.StringVar(&f.view, "view", "127.0.0.1:8091", "view API of the first plane; each further plane + 10")
 	fl.StringVar(&f.metrics, "metrics", "127.0.0.1:9090", "metrics and pprof of the first plane; each further plane + 10")
 	fl.StringVar(&f.hub, "hub", "127.0.0.1:4222", "NATS of the hub")
+	fl.StringVar(&f.connectors, "connectors", "", "folder of Singer taps and Airbyte connectors that pulled sources may name (default: none may run)")
 	fl.StringSliceVar(&f.trustedProxies, "trusted-proxies", nil, "networks whose X-Forwarded-For is believed, such as 10.0.0.0/8")
 	fl.BoolVar(&f.noTemporal, "no-temporal", false, "run jobs without Temporal: all of them run, and no histories are kept")
 	fl.BoolVar(&f.resetLogin, "reset-login", false, "give the first administrator a new password and print it")
@@ -127,7 +129,7 @@ func (k invocation) runDev(cmd *cobra.Command, f devFlags) error {
 	defer func() { _ = traces.Close() }() // what the collector did not take is lost
 	k.BoundMemory(cmd.Context())
 	return stack.Run(cmd.Context(), stack.Config{
-		DataDir: f.dataDir, Regions: f.regions, Temporal: k.temporal(f), TrustedProxies: f.trustedProxies, Version: k.Version, Log: log, Traces: traces, Note: k.Note,
+		DataDir: f.dataDir, Regions: f.regions, Temporal: k.temporal(f), TrustedProxies: f.trustedProxies, Connectors: f.connectors, Version: k.Version, Log: log, Traces: traces, Note: k.Note,
 		Known: stack.Access{Email: known.Email, Password: known.Password, Token: known.Token}, ResetLogin: f.resetLogin, Policies: f.policies,
 		HTTP: at("http", f.http), Hub: at("hub", f.hub), Gateway: at("gateway", f.gateway), View: at("view", f.view), Metrics: at("metrics", f.metrics),
 	}, func(ctx context.Context, r stack.Running) error { return k.devUp(ctx, f, r) })
