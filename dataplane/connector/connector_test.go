@@ -169,6 +169,7 @@ touch /x 2>/dev/null || echo no-root
 touch "$(dirname "$0")/x" 2>/dev/null || echo no-own
 touch /work/x && echo work
 mount -t tmpfs x /work 2>/dev/null || echo no-mount
+echo "open: $(ls /proc/self/fd | tr '\n' ' ')"
 echo "processes: $(ls -d /proc/[0-9]* | wc -l)"
 `})
 	other := filepath.Join(t.TempDir(), "identity.key")
@@ -176,7 +177,7 @@ echo "processes: $(ls -d /proc/[0-9]* | wc -l)"
 		t.Fatal(err)
 	}
 	got, e := said(t, connector.Config{Dir: dir}, connector.Run{Args: []string{other}, Files: map[string][]byte{"config.json": []byte(`{"token":"made-up"}`)}})
-	for _, want := range []string{"CapEff:\t0000000000000000\n", "files: 1\n", `{"token":"made-up"}`, "env: 0\n", "no-usr\nno-root\nno-own\nwork\nno-mount\n"} {
+	for _, want := range []string{"CapEff:\t0000000000000000\n", "files: 1\n", `{"token":"made-up"}`, "env: 0\n", "open: 0 1 2 3 \n", "no-usr\nno-root\nno-own\nwork\nno-mount\n"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("it said %q, want %q in it", got, want)
 		}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"os"
 	"os/exec"
@@ -27,6 +28,10 @@ type pipes struct{ out, err *os.File }
 // spawn starts the task in namespaces of its own, with the parent's end of a socket to it.
 func spawn(command []string) (*exec.Cmd, *net.UnixConn, pipes, error) {
 	var none pipes
+	// No file that this process inherited itself goes on to the connector.
+	if err := unix.CloseRange(3, math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC); err != nil {
+		return nil, nil, none, fmt.Errorf("keep open files from a connector: %w", err)
+	}
 	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return nil, nil, none, fmt.Errorf("socketpair: %w", err)
