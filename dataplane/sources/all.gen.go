@@ -19,8 +19,20 @@ import (
 	"weir/dataplane/sources/webhook"
 )
 
+//go:embed facebook-ads/spec.yaml
+var facebookadsSpec []byte
+
 //go:embed github/spec.yaml
 var githubSpec []byte
+
+//go:embed google-ads/spec.yaml
+var googleadsSpec []byte
+
+//go:embed google-analytics-4/spec.yaml
+var googleanalytics4Spec []byte
+
+//go:embed google-sheets/spec.yaml
+var googlesheetsSpec []byte
 
 //go:embed hubspot/spec.yaml
 var hubspotSpec []byte
@@ -59,7 +71,11 @@ func All() []ingest.Kind {
 func Pulled() []pull.Kind {
 	return []pull.Kind{
 		airbyte.Kind,
+		api.Define(facebookadsSpec),
 		api.Define(githubSpec),
+		api.Define(googleadsSpec),
+		api.Define(googleanalytics4Spec),
+		api.Define(googlesheetsSpec),
 		api.Define(hubspotSpec),
 		api.Define(intercomSpec),
 		api.Define(jiraSpec),

@@ -102,7 +102,10 @@ func Parse(text []byte) (Spec, error) {
 	problems := misread(odd)
 	if !file.Streams.IsZero() || !file.Errors.IsZero() {
 		read, more := streams.Parse(&file.Streams, &file.Errors, streamsKnown(s))
-		s.Pull, s.Streams, problems = &read, read.Outlines(), append(problems, more...)
+		s.Pull, problems = &read, append(problems, more...)
+		if s.StreamsOf == "" {
+			s.Streams = read.Outlines()
+		}
 	}
 	problems = append(problems, person.Expand(&file.Calls, "calls")...)
 	if !file.Calls.IsZero() || !file.Answers.IsZero() || !file.Lookups.IsZero() || !file.Test.IsZero() {
@@ -135,7 +138,7 @@ func misread(err *yaml.TypeError) []fault.Problem {
 
 // streamsKnown is what streams may refer to.
 func streamsKnown(s Spec) streams.Known {
-	k := streams.Known{Base: len(s.Base) > 0}
+	k := streams.Known{Base: len(s.Base) > 0, Each: s.StreamsOf != ""}
 	for _, f := range s.Fields {
 		k.Settings = append(k.Settings, f.Name)
 	}

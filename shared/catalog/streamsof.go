@@ -17,8 +17,14 @@ func (s Spec) StreamsIn(settings []byte) []streams.Outline {
 	if s.StreamsOf == "" {
 		return s.Streams
 	}
+	if s.Pull != nil {
+		return s.PullOf(settings).Outlines()
+	}
 	return streams.InEntries(s.entries(settings))
 }
+
+// PullOf is how the streams of a source with these settings are read.
+func (s Spec) PullOf(settings []byte) *streams.Spec { return s.Pull.Of(s.StreamsOf, settings) }
 
 // entries are those of the setting that names streams. What is no map of texts has none.
 func (s Spec) entries(settings []byte) (entries map[string]string) {

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strconv"
 
+	"weir/dataplane/pull/api/answers"
 	"weir/shared/catalog/streams"
 	"weir/shared/catalog/streams/word"
 )
@@ -102,14 +103,14 @@ func tail(keys []string) []string {
 	}
 	var sums []string
 	for _, key := range keys[len(keys)-n:] {
-		sums = append(sums, sum(key))
+		sums = append(sums, answers.Sum(key))
 	}
 	return sums
 }
 
 // meets reports whether a page has one of the rows that have to be met again.
 func (p *position) meets(keys []string) bool {
-	return len(p.Tail) == 0 || slices.ContainsFunc(keys, func(key string) bool { return slices.Contains(p.Tail, sum(key)) })
+	return len(p.Tail) == 0 || slices.ContainsFunc(keys, func(key string) bool { return slices.Contains(p.Tail, answers.Sum(key)) })
 }
 
 // ascends returns the value of the last row, where the values of rows do not fall.

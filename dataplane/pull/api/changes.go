@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"weir/dataplane/pull"
+	"weir/dataplane/pull/api/answers"
 	"weir/shared/catalog/streams"
 )
 
@@ -145,13 +146,13 @@ func (r *run) fetchChanges(c *streams.Changes, a asking, each func(key string, x
 	for i, told := range got.rows {
 		ids[i] = at(told, []string{"id"}).Text()
 		row := at(told, c.Row)
-		key := keyOf(split(r.listed.Key), row)
+		key := answers.KeyOf(split(r.listed.Key), row)
 		v, ok := valueOf(&c.Cursor, told)
 		if key == "" || !ok {
 			continue // it is about something else
 		}
 		x := change{at: v, Record: pull.Record{
-			Stream: r.stream.Into, Key: key, Version: at(told, c.Cursor.Field).Text() + " " + ids[i], At: time.UnixMilli(v).UTC(), Row: row, Deleted: holds(c.Deletes, told),
+			Stream: r.stream.Into, Key: key, Version: at(told, c.Cursor.Field).Text() + " " + ids[i], At: time.UnixMilli(v).UTC(), Row: row, Deleted: answers.Holds(c.Deletes, told),
 		}}
 		each(key, x)
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"weir/dataplane/pull"
+	"weir/dataplane/pull/api/answers"
 	"weir/shared/catalog/streams/word"
 )
 
@@ -23,7 +24,7 @@ type parent struct {
 func (r *run) children(parents []parent, behind position) error {
 	read := false // one at least, however long it took to ask for them
 	for _, x := range parents {
-		if slices.Contains(r.p.Done, sum(x.key)) {
+		if slices.Contains(r.p.Done, answers.Sum(x.key)) {
 			continue
 		}
 		if read && r.deps.Now().After(r.budget.Until) {
@@ -56,7 +57,7 @@ const keepDone = 250
 
 // done emits the last rows of a parent.
 func (r *run) done(x parent, records []pull.Record) error {
-	r.p.Done = append(slices.Clip(r.p.Done), sum(x.key))
+	r.p.Done = append(slices.Clip(r.p.Done), answers.Sum(x.key))
 	r.p.Inside, r.p.Inner = "", nil
 	return r.emit(records, r.p.cursor())
 }
@@ -64,13 +65,13 @@ func (r *run) done(x parent, records []pull.Record) error {
 // inside reads the list of one parent for the window, or a part of it: then there is an
 // Inner. Of one that was not read before, the list is read from its beginning.
 func (r *run) inside(x parent) error {
-	c, known := r.stream.Cursor, sum(x.key)[:shortSum]
-	if r.p.Inner == nil || r.p.Inside != sum(x.key) {
+	c, known := r.stream.Cursor, answers.Sum(x.key)[:shortSum]
+	if r.p.Inner == nil || r.p.Inside != answers.Sum(x.key) {
 		from := parse(c, r.p.At)
 		if !slices.Contains(r.p.Known, known) {
-			from = parse(&whole, r.budget.From)
+			from = r.oldest(c)
 		}
-		r.p.Inside, r.p.Inner = sum(x.key), &position{Open: true, At: write(c, floor(c, from)), To: r.p.To}
+		r.p.Inside, r.p.Inner = answers.Sum(x.key), &position{Open: true, At: write(c, floor(c, from)), To: r.p.To}
 	}
 	for {
 		in := *r.p.Inner

@@ -82,7 +82,7 @@ type source struct {
 
 func open(spec catalog.Spec, settings, filled []byte, secrets map[string]secret.String, d pull.Deps) *source {
 	s := &source{
-		spec: spec.Pull, base: catalog.BaseURL(spec, filled), settings: fields.Value(filled), deps: d,
+		spec: spec.PullOf(filled), base: catalog.BaseURL(spec, filled), settings: fields.Value(filled), deps: d,
 		opened:  destination.Opened{}.Authorised(spec, settings, filled, secrets),
 		account: id.Destination("pull " + account(spec, settings, secrets)),
 	}
@@ -122,6 +122,10 @@ type position struct {
 	Begun    bool     `json:"begun,omitempty"` // a page was read since the list was asked for
 	Tail     []string `json:"tail,omitempty"`  // sums of the last keys of the page before
 	Restarts int      `json:"restarts,omitempty"`
+	Pass     string   `json:"pass,omitempty"` // where windows end that are divided: what may have changed is read again once
+	Job      string   `json:"job,omitempty"`  // that makes the list
+	Made     bool     `json:"made,omitempty"` // it has ended
+	Sums     []string `json:"sums,omitempty"` // of groups of a list that is compared with what it was
 
 	// Of lists whose rows move: the page before is read again after each page.
 	Former string  `json:"former,omitempty"` // the page before
@@ -167,5 +171,5 @@ type behind struct {
 // list begins the list anew.
 func (p *position) list() {
 	p.Page, p.Begun, p.Tail, p.Former, p.Back, p.Done = "", false, nil, "", nil, nil
-	p.Inside, p.Inner = "", nil
+	p.Inside, p.Inner, p.Job, p.Made = "", nil, "", false
 }

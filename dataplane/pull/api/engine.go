@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"weir/dataplane/pull"
+	"weir/dataplane/pull/api/answers"
 	"weir/shared/catalog/document"
 	"weir/shared/catalog/streams"
 	"weir/shared/catalog/streams/word"
@@ -95,7 +96,7 @@ func (r *run) do() (more bool, err error) {
 			err = r.page()
 		}
 		if errors.Is(err, errExpired) {
-			if !r.p.Begun && r.p.Page == "" || r.p.Restarts >= maxRestarts {
+			if !r.p.Begun && r.p.Page == "" && r.p.Job == "" || r.p.Restarts >= maxRestarts {
 				return false, &pull.Failure{Code: pull.CodeRefused, Text: "The vendor refuses the position, and the beginning of the list."}
 			}
 			r.p.Restarts++
@@ -115,6 +116,9 @@ func (r *run) behind() bool {
 		c = &ch.Cursor
 	} else if c == &whole || c.Type == word.Integer {
 		return false
+	}
+	if c.Restate > 0 || c.Span > 0 { // what may have changed is read again once in a run
+		return parse(c, r.p.From) < parse(c, r.p.Pass)
 	}
 	return parse(c, r.p.From) < r.now()-c.Lag.Milliseconds()-time.Minute.Milliseconds()
 }
@@ -136,10 +140,17 @@ func (r *run) begin() bool {
 		if from >= to && p.From != "" {
 			return false
 		}
-		p.To = write(c, max(to, from))
-		if p.From != "" {
+		fresh := p.From == "" || from >= parse(c, p.Pass)
+		if p.From != "" && fresh {
 			from = min(from, max(0, to-c.Restate.Milliseconds()))
 		}
+		if span := c.Span.Milliseconds(); span > 0 {
+			if fresh {
+				p.Pass = write(c, to)
+			}
+			to = min(from+span, parse(c, p.Pass))
+		}
+		p.To = write(c, max(to, from))
 	}
 	p.Open, p.At = true, write(c, floor(c, from))
 	return true
@@ -148,9 +159,18 @@ func (r *run) begin() bool {
 // first is where a window begins.
 func (r *run) first(c *streams.Cursor) reading {
 	if r.p.From == "" && c.Type != word.Integer {
-		return parse(&whole, r.budget.From)
+		return r.oldest(c)
 	}
 	return parse(c, r.p.From)
+}
+
+// oldest is where the first window begins.
+func (r *run) oldest(c *streams.Cursor) reading {
+	from := parse(&whole, r.budget.From)
+	if c.Oldest > 0 {
+		from = max(from, r.now()-c.Oldest.Milliseconds())
+	}
+	return from
 }
 
 // close ends the window.
@@ -181,6 +201,10 @@ func (r *run) page() error {
 	if p.Back != nil {
 		a.page = p.Former
 	}
+	if r.stream.Job != nil && !p.Made {
+		return r.job(a)
+	}
+	a.job = p.Job
 	got, err := r.fetch(r.listed, a)
 	if err != nil {
 		return err
@@ -207,7 +231,11 @@ func (r *run) page() error {
 	if c != &whole && c.Unfiltered {
 		got.rows, keys = since(c, parse(c, former.At), got.rows, keys)
 	}
-	return r.emit(r.records(r.listed, got.rows, keys, former.To), r.p.cursor())
+	all := r.records(r.listed, got.rows, keys, former.To)
+	if n := r.stream.Compare; n > 0 {
+		all, r.p.Sums = answers.Changed(all, n, r.p.Sums)
+	}
+	return r.emit(all, r.p.cursor())
 }
 
 // keysOf are what names rows.
@@ -215,7 +243,7 @@ func keysOf(s *streams.Stream, rows [][]byte) ([]string, error) {
 	paths := split(s.Key)
 	keys := make([]string, len(rows))
 	for i, row := range rows {
-		if keys[i] = keyOf(paths, row); keys[i] == "" {
+		if keys[i] = answers.KeyOf(paths, row); keys[i] == "" {
 			return nil, &pull.Failure{Code: pull.CodeAnswer, Text: "A row has no key."}
 		}
 	}
@@ -293,7 +321,7 @@ func split(keys []string) [][]string {
 func (r *run) records(s *streams.Stream, rows [][]byte, keys []string, began string) []pull.Record {
 	all := make([]pull.Record, 0, len(rows))
 	for i, row := range rows {
-		rec := pull.Record{Stream: s.Into, Key: keys[i], Version: began, Row: row, Deleted: holds(s.Deletes.When, row)}
+		rec := pull.Record{Stream: s.Into, Key: keys[i], Version: began, Row: row, Deleted: answers.Holds(s.Deletes.When, row)}
 		if c := s.Cursor; c != nil {
 			rec.Version = at(row, c.Field).Text()
 			if v, ok := valueOf(c, row); ok && c.Type != word.Integer {

@@ -37,7 +37,7 @@ func write(c *streams.Cursor, v reading) string {
 }
 
 // layouts are the forms of times that vendors write, beside RFC 3339.
-var layouts = [...]string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999Z0700", "2006-01-02 15:04:05", "2006-01-02T15:04:05.999999999", time.DateOnly}
+var layouts = [...]string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999Z0700", "2006-01-02 15:04:05", "2006-01-02T15:04:05.999999999", time.DateOnly, "20060102"}
 
 // valueOf reads the value of a row's field, rounded down.
 func valueOf(c *streams.Cursor, row []byte) (reading, bool) {

@@ -3,7 +3,6 @@ package api
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -16,6 +15,8 @@ import (
 	"weir/dataplane/destination/fields"
 	"weir/dataplane/event"
 	"weir/dataplane/pull"
+	"weir/dataplane/pull/api/answers"
+	"weir/dataplane/pull/api/bodies"
 	"weir/shared/catalog/streams"
 	"weir/shared/catalog/streams/word"
 	"weir/shared/delay"
@@ -43,6 +44,8 @@ type asking struct {
 	from, to reading
 	parent   []byte // a row
 	page     string
+	job      string
+	entry    streams.Entry
 }
 
 // value fills in references of templates.
@@ -55,6 +58,10 @@ func (s *source) value(a asking) func(root, name, as string) (string, bool) {
 		case "parent":
 			v := at(a.parent, strings.Split(name, ".")).Text()
 			return v, v != ""
+		case "job":
+			return a.job, true
+		case "stream":
+			return a.entry[name], a.entry[name] != ""
 		}
 		v := a.from
 		if name == "to" {
@@ -84,6 +91,7 @@ func listed(v fields.Value) string {
 
 // request makes the request for a page.
 func (s *source) request(r *streams.Request, a asking) (destination.Request, error) {
+	a.entry = r.Entry
 	out := destination.Request{Method: r.Method, Header: http.Header{"Accept": {"application/json"}}}
 	var err error
 	value := s.value(a)
@@ -114,7 +122,7 @@ func (s *source) request(r *streams.Request, a asking) (destination.Request, err
 	}
 	body := r.Body
 	if body != nil {
-		if body, err = expandBody(body, value, s.settings); err != nil {
+		if body, err = bodies.Fill(body, value, s.settings); err != nil {
 			return out, err
 		}
 	}
@@ -164,43 +172,6 @@ func sameOrigin(address, base string) bool {
 	u, err := url.Parse(address)
 	b, berr := url.Parse(base)
 	return err == nil && berr == nil && u.User == nil && strings.EqualFold(u.Scheme, b.Scheme) && strings.EqualFold(u.Host, b.Host)
-}
-
-// expandBody fills in the texts of a body. One that is a single setting is its value as it
-// stands.
-func expandBody(body []byte, value func(root, name, as string) (string, bool), settings fields.Value) ([]byte, error) {
-	d := json.NewDecoder(bytes.NewReader(body))
-	d.UseNumber()
-	var v any
-	if err := d.Decode(&v); err != nil {
-		return nil, fmt.Errorf("read a body: %w", err)
-	}
-	var fill func(any) any
-	fill = func(v any) any {
-		switch x := v.(type) {
-		case string:
-			if name, ok := strings.CutPrefix(x, "{settings."); ok && strings.Count(x, "{") == 1 && strings.HasSuffix(x, "}") {
-				if v := settings.Get(strings.TrimSuffix(name, "}")); v != nil {
-					return json.RawMessage(v)
-				}
-			}
-			text, _ := streams.Expand(x, value)
-			if streams.Whole(x) {
-				return json.Number(text)
-			}
-			return text
-		case []any:
-			for i := range x {
-				x[i] = fill(x[i])
-			}
-		case map[string]any:
-			for k := range x {
-				x[k] = fill(x[k])
-			}
-		}
-		return v
-	}
-	return json.Marshal(fill(v))
 }
 
 // send sends a request in its account's turn and returns a successful answer.
@@ -283,7 +254,7 @@ func (s *source) now() int64 { return s.deps.Now().UnixMilli() + s.skew }
 // meaning is what the spec says that an answer means, "" when it says nothing.
 func (s *source) meaning(res destination.Response) string {
 	for _, a := range s.spec.Answers {
-		if a.Status == res.Status && !res.Cut && event.Check(res.Body, 200) == "" && holds(a.When, bytes.TrimSpace(res.Body)) {
+		if a.Status == res.Status && !res.Cut && event.Check(res.Body, 200) == "" && answers.Holds(a.When, bytes.TrimSpace(res.Body)) {
 			return a.Is
 		}
 	}
@@ -301,11 +272,11 @@ func (s *source) judge(res destination.Response) error {
 	case res.Status < 300:
 		return &pull.Failure{Code: pull.CodeAnswer, Text: fmt.Sprintf("A page is larger than %d MiB.", maxAnswer>>20)}
 	case res.Status == http.StatusForbidden && res.Header.Get("X-Ratelimit-Remaining") == "0", res.Header.Get("Retry-After") != "" && res.Status == http.StatusForbidden:
-		return waits{limitedFor(res, s.deps.Now())}
+		return waits{answers.Limited(res, s.deps.Now())}
 	}
 	switch {
 	case meaning == word.Wait:
-		return waits{limitedFor(res, s.deps.Now())}
+		return waits{answers.Limited(res, s.deps.Now())}
 	case meaning == word.Reauthorize, meaning == "" && res.Status == http.StatusUnauthorized:
 		return &pull.Failure{Code: pull.CodeReauthorize, Text: text}
 	case meaning == word.Skip:
@@ -313,7 +284,7 @@ func (s *source) judge(res destination.Response) error {
 	case meaning == word.Expired:
 		return errExpired
 	case res.Status == http.StatusTooManyRequests:
-		return waits{limitedFor(res, s.deps.Now())}
+		return waits{answers.Limited(res, s.deps.Now())}
 	case res.Status >= 500, meaning == word.Retry:
 		return &pull.Failure{Code: pull.CodeUnreachable, Text: text}
 	}

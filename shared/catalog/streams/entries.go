@@ -1,9 +1,11 @@
 package streams
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"weir/shared/catalog/streams/word"
 	"weir/shared/fault"
@@ -20,6 +22,70 @@ func InEntries(entries map[string]string) []Outline {
 		}
 	}
 	return all
+}
+
+// Each is the stream of a spec that says how those are read which entries of a setting name.
+const Each = "each"
+
+// Entry is an entry of a setting that names streams: name and value, and by other settings,
+// which are maps, what stands under the same name.
+type Entry map[string]string
+
+// Of returns the spec with a stream for each entry of a setting, as Each says, in the order of
+// their names; itself for the setting "". Settings that cannot be read have no entries.
+func (s *Spec) Of(setting string, settings []byte) *Spec {
+	if setting == "" {
+		return s
+	}
+	var given map[string]json.RawMessage
+	_ = json.Unmarshal(settings, &given) // Check refuses what is no object
+	all := map[string]map[string]string{}
+	for name, v := range given {
+		var m map[string]string
+		if json.Unmarshal(v, &m) == nil {
+			all[name] = m
+		}
+	}
+	out := *s
+	out.Streams = nil
+	each := s.Stream(Each)
+	for _, key := range slices.Sorted(maps.Keys(all[setting])) {
+		e := Entry{}
+		for name, m := range all {
+			e[name] = m[key]
+		}
+		e["name"], e["value"] = key, all[setting][key]
+		x := *each
+		x.Name, x.Doc, x.Entry = Named(e["name"]), e["name"], e
+		if x.Name == "" || out.Stream(x.Name) != nil {
+			continue
+		}
+		x.Key = nil
+		for _, k := range each.Key {
+			text, _ := Expand(k, e.value)
+			if text = strings.TrimSpace(text); text == "" && x.Columns != nil {
+				text = x.Columns.Number
+			} else if text != k { // a field that the entry names: rows have no number, and need it
+				c := *x.Columns
+				c.Number, c.Require = "", append(slices.Clip(c.Require), []string{text})
+				x.Columns = &c
+			}
+			x.Key = append(x.Key, text)
+		}
+		if each.Job != nil {
+			job := *each.Job
+			job.Entry = e
+			x.Job = &job
+		}
+		out.Streams = append(out.Streams, x)
+	}
+	return &out
+}
+
+// value is what {stream.NAME} stands for.
+func (e Entry) value(root, name, _ string) (string, bool) {
+	v, ok := e[name]
+	return v, ok && root == "stream"
 }
 
 // maxEntries is how many streams settings name.

@@ -18,7 +18,7 @@ func (p *parser) stream(m document.Pair) Stream {
 	if !streamName.MatchString(m.Key) || len(m.Key) > maxName {
 		p.Add(m.At, "bad_name", "A stream's name is 1 to 63 of a-z, 0-9 and '_', a letter first.")
 	}
-	p.parent = hasWord(m.Node, "for")
+	p.parent, p.job = hasWord(m.Node, "for"), hasWord(m.Node, "job")
 	words := p.request(&s.Request)
 	words["doc"] = func(m document.Pair) { s.Doc = p.Text(m) }
 	words["for"] = func(m document.Pair) {
@@ -28,7 +28,14 @@ func (p *parser) stream(m document.Pair) Stream {
 			p.Add(m.At, "unknown_field", "There is no stream %q before this one that stands for itself.", s.For)
 		}
 	}
-	words["key"] = func(m document.Pair) { s.Key = p.Texts(m) }
+	words["key"] = func(m document.Pair) {
+		s.Key = p.Texts(m)
+		for _, k := range s.Key {
+			p.references(m.At, k)
+		}
+	}
+	words["job"] = func(m document.Pair) { s.Job = p.jobOf(m) }
+	words["compare"] = func(m document.Pair) { s.Compare = p.Number(m, 1, 10_000) }
 	words["into"] = func(m document.Pair) {
 		s.Into = p.Text(m)
 		if !slices.ContainsFunc(p.before, func(x Stream) bool { return x.Name == s.Into && x.Into == "" }) {
@@ -47,6 +54,18 @@ func (p *parser) stream(m document.Pair) Stream {
 		}
 	}
 	p.whole(m.At, given, &s.Request, s.Cursor)
+	if s.Job != nil && s.Cursor != nil {
+		s.Cursor.Unfiltered = false // its window is the job's
+	}
+	if s.Job != nil && (s.For != "" || s.Changes != nil || s.Cursor == nil) {
+		p.Add(m.At+".job", "not_allowed", "A stream with a job has a cursor, stands for itself and has no changes.")
+	}
+	if s.Compare > 0 && (s.For != "" || s.Cursor != nil || s.Changes != nil || s.Pages.By != word.One) {
+		p.Add(m.At+".compare", "not_allowed", "Only a list that is read whole, in one page, is compared with what it was.")
+	}
+	if s.For != "" && s.Cursor != nil && s.Cursor.Span > 0 {
+		p.Add(m.At+".cursor.span", "not_allowed", "Windows of a stream for each row of another are not divided.")
+	}
 	if s.For != "" && s.Changes != nil {
 		p.Add(m.At, "not_allowed", "A stream for each row of another has no changes.")
 	}
@@ -115,9 +134,10 @@ func (p *parser) request(r *Request) map[string]func(document.Pair) {
 			r.Body = p.Constant(m.Node, m.At)
 			p.references(m.At, string(r.Body))
 		},
-		"pages": func(m document.Pair) { r.Pages = p.pages(m) },
-		"rows":  func(m document.Pair) { r.Rows = p.path(m) },
-		"row":   func(m document.Pair) { r.Row = p.path(m) },
+		"pages":   func(m document.Pair) { r.Pages = p.pages(m) },
+		"rows":    func(m document.Pair) { r.Rows = p.path(m) },
+		"row":     func(m document.Pair) { r.Row = p.path(m) },
+		"columns": func(m document.Pair) { r.Columns = p.columns(m) },
 	}
 }
 
@@ -162,6 +182,10 @@ func (p *parser) references(at, text string) {
 			p.Add(at, "unknown_field", "A window has from and to.")
 		case root == "window" && !slices.Contains([]string{"", word.RFC3339, word.Unix, word.UnixMS, word.Date, word.Integer, "minute", "second", "second_before", "ago", "unix_ms_text"}, format):
 			p.Add(at, "not_in_enum", "A time is written as rfc3339, unix, unix_ms, date, minute, second, second_before, integer, unix_ms_text, or ago, the minutes since then.")
+		case root == "stream" && name != "name" && name != "value" && !slices.Contains(p.known.Settings, name) || root == "stream" && !p.known.Each:
+			p.Add(at, "unknown_field", "A stream has its name and value where streamsOf names a setting, and the values of this name in other settings that are maps.")
+		case root == "job" && (!p.job || name != "id"):
+			p.Add(at, "not_allowed", "Only a stream with a job has its id.")
 		case root == "parent" && !p.parent:
 			p.Add(at, "not_allowed", "Only a stream for each row of another has a parent.")
 		case root == "page":
@@ -196,6 +220,7 @@ func (p *parser) pages(m document.Pair) Pages {
 		"in":         func(m document.Pair) { g.InBody = p.OneOf(m, "query", "body") == "body" },
 		"done":       func(m document.Pair) { g.Done = p.path(m) },
 		"more":       func(m document.Pair) { g.More = p.path(m) },
+		"while":      func(m document.Pair) { g.While = p.path(m) },
 		"size":       func(m document.Pair) { g.Size = p.Number(m, 1, 10_000) },
 		"sizeParam":  func(m document.Pair) { g.SizeParam = p.Text(m) },
 		"first":      func(m document.Pair) { g.First = p.Number(m, 0, 1) },
@@ -230,6 +255,8 @@ func (p *parser) cursor(m document.Pair) Cursor {
 		"desc":        func(m document.Pair) { c.Desc = p.Boolean(m) },
 		"granularity": func(m document.Pair) { c.Granularity = p.Duration(m) },
 		"restate":     func(m document.Pair) { c.Restate = p.Duration(m) },
+		"span":        func(m document.Pair) { c.Span = p.Duration(m) },
+		"oldest":      func(m document.Pair) { c.Oldest = p.Duration(m) },
 	})
 	if !given["field"] {
 		p.Add(m.At+".field", "required", "Say the field that rises when a row changes.")
@@ -308,6 +335,65 @@ func (p *parser) changes(m document.Pair) *Changes {
 		p.Add(m.At, "required", "Changes are asked for by {window.from} and {window.to}.")
 	}
 	return c
+}
+
+// columns reads how rows that are lists are made objects.
+func (p *parser) columns(m document.Pair) *Columns {
+	c := &Columns{First: 1}
+	p.Words(m.Node, m.At, map[string]func(document.Pair){
+		"number": func(m document.Pair) { c.Number = p.Text(m) },
+		"first":  func(m document.Pair) { c.First = p.Number(m, 0, 1000) },
+		"skip":   func(m document.Pair) { c.Skip = p.Number(m, 0, 1000) },
+		"answer": func(m document.Pair) {
+			for _, e := range p.Mapping(m.Node, m.At) {
+				c.Answer = append(c.Answer, Path{e.Key, p.path(e)})
+			}
+		},
+		"of": func(m document.Pair) {
+			for i, n := range p.Sequence(m.Node, m.At) {
+				var x Column
+				at := document.Index(m.At, i)
+				given := p.Words(n, at, map[string]func(document.Pair){
+					"names":  func(m document.Pair) { x.Names = p.path(m) },
+					"name":   func(m document.Pair) { x.Name = p.path(m) },
+					"values": func(m document.Pair) { x.Values = p.path(m) },
+					"value":  func(m document.Pair) { x.Value = p.path(m) },
+					"key":    func(m document.Pair) { x.Key = p.Text(m) },
+				})
+				if !given["names"] {
+					p.Add(at, "required", "Say where in the answer the names of columns are.")
+				}
+				c.Of = append(c.Of, x)
+			}
+		},
+	})
+	if len(c.Of) == 0 {
+		p.Add(m.At, "required", "Say in of where names and values of columns are.")
+	}
+	return c
+}
+
+// jobOf reads what makes a list.
+func (p *parser) jobOf(m document.Pair) *Job {
+	j := &Job{Request: Request{Method: "POST"}}
+	words := p.request(&j.Request)
+	for _, word := range []string{"pages", "rows", "row", "columns"} {
+		delete(words, word)
+	}
+	words["id"] = func(m document.Pair) { j.ID = p.path(m) }
+	words["status"] = func(m document.Pair) { j.Status = p.template(m) }
+	words["done"] = func(m document.Pair) { j.Done = p.tests(m) }
+	words["failed"] = func(m document.Pair) { j.Failed = p.tests(m) }
+	given := p.Words(m.Node, m.At, words)
+	for _, word := range []string{"id", "status", "done"} {
+		if !given[word] {
+			p.Add(m.At+"."+word, "required", "Say the %s of the job.", word)
+		}
+	}
+	if given["get"] == given["post"] {
+		p.Add(m.At, "required", "Say the path that begins the job, as post or as get.")
+	}
+	return j
 }
 
 // WithMember returns a body, a JSON object, with a text at a path with dots.

@@ -44,6 +44,8 @@ type Stream struct {
 	Cursor  *Cursor  // nil: all rows are read each time
 	Deletes Deletes
 	Changes *Changes // nil: the list itself tells of changes
+	Job     *Job     // nil: the list is there when it is asked for
+	Compare int      // of a list that is read whole: rows are given in groups of so many where one has changed; 0: all are
 	Into    string   // the stream whose rows these are; "": this one
 	Add     []Member // what each row gets beside its own members
 	Off     bool     // pulled only where a configuration names it
@@ -59,6 +61,45 @@ type Request struct {
 	Pages   Pages
 	Rows    []string // the path to the list; nil: the answer itself
 	Row     []string // in an element; nil: the element
+	Columns *Columns // nil: rows are objects
+
+	// Entry is what {stream.NAME} stands for, of a stream that an entry of a setting names:
+	// name and value of the entry, and by setting the value of another map's entry of this name.
+	Entry Entry
+}
+
+// Columns make an object of each row that is a list of values.
+type Columns struct {
+	Of     []Column
+	Number string // the member that is the row's number; "": there is none
+	First  int    // the number of the first one
+	Skip   int    // so many rows at the beginning are none
+	Answer []Path // what of the answer each row gets
+
+	// Require are paths that have a value in each row; nil: all are rows.
+	Require [][]string
+}
+
+// Path is a member with the path of its value.
+type Path struct {
+	Name string
+	Path []string
+}
+
+// Column is values of a row with their names, in the same order. Names is a path in the
+// answer, Values one in the row, Name and Value in an element of these.
+type Column struct {
+	Names, Name, Values, Value []string
+	Key                        string // the member that is all the values together; "": there is none
+}
+
+// Job is what makes a list before it is read.
+type Job struct {
+	Request          // that begins it
+	ID      []string // in the answer: what {job.id} stands for
+	Status  string   // the path that says how far it is, a template
+	Done    []Test   // all hold in the answer when it is there
+	Failed  []Test   // or when there will be none
 }
 
 // Member is a parameter or header; its value is a template. It is left out where a
@@ -73,6 +114,7 @@ type Pages struct {
 	InBody    bool
 	Done      []string // a boolean of the answer that is true on the last page
 	More      []string // one that is false on the last page
+	While     []string // what is in the answer of all pages but the last
 	Size      int      // rows of a page; 0: the vendor's number
 	SizeParam string
 	First     int  // Page: the number of the first
@@ -87,6 +129,8 @@ type Cursor struct {
 	Desc        bool          // lists begin with the newest
 	Granularity time.Duration // of the vendor's filter; 0: a millisecond
 	Restate     time.Duration // values of the last so long may change without a new time
+	Span        time.Duration // a window is so long at most; 0: up to now
+	Oldest      time.Duration // rows from before so long ago are not asked for; 0: all are
 	Unfiltered  bool          // the request names no window: lists are read whole, or up to the last window
 }
 
@@ -115,6 +159,7 @@ type Changes struct {
 type Known struct {
 	Settings []string
 	Base     bool
+	Each     bool // entries of a setting name the streams
 }
 
 // Limits of a file.
@@ -125,7 +170,7 @@ const (
 
 var (
 	streamName = regexp.MustCompile(`^[a-z][a-z0-9_]{0,62}$`)
-	reference  = regexp.MustCompile(`\{(settings|window|parent|page)\.([A-Za-z0-9_.]+)(?:\|([a-z0-9_]+))?\}`)
+	reference  = regexp.MustCompile(`\{(settings|window|parent|page|stream|job)\.([A-Za-z0-9_.]+)(?:\|([a-z0-9_]+))?\}`)
 )
 
 // Expand fills in a template by what value returns of a reference: its root, the name
@@ -208,7 +253,10 @@ func Parse(streams, errors *yaml.Node, known Known) (Spec, []fault.Problem) {
 	p := &parser{known: known}
 	var s Spec
 	all := p.Mapping(streams, "streams")
-	if len(all) == 0 || len(all) > maxStreams {
+	switch {
+	case known.Each && (len(all) != 1 || all[0].Key != Each):
+		p.Add("streams", "required", "Where streamsOf names a setting, there is one stream, "+Each+", which says how that of an entry is read.")
+	case len(all) == 0 || len(all) > maxStreams:
 		p.Add("streams", "required", "A source that is pulled has 1 to %d streams.", maxStreams)
 	}
 	for _, m := range all {
@@ -241,4 +289,5 @@ type parser struct {
 	known  Known
 	before []Stream
 	parent bool // the stream is for each row of another
+	job    bool // the stream has a job
 }

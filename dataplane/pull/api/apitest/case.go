@@ -39,6 +39,7 @@ type exchange struct {
 	request string
 	answer  destination.Response
 	text    string // of the answer
+	once    bool   // the next request that is the same gets the next answer to it
 }
 
 // trouble is an answer of the vendor's that may come instead of any other, and what it
@@ -98,7 +99,7 @@ func read(text string) (file, error) {
 				all = append(all, exchange{})
 			}
 			x := &all[len(all)-1]
-			x.text = p.text
+			x.text, x.once = p.text, rest == "once"
 			x.answer, err = answerOf(p.text)
 			last().asked = all
 		case word == "rows":
@@ -135,6 +136,10 @@ func (f file) write() string {
 		section(name, "")
 		for _, x := range p.asked {
 			section("request", x.request)
+			if x.once {
+				section("answer once", x.text)
+				continue
+			}
 			section("answer", x.text)
 		}
 		section("rows", p.rows)

@@ -64,7 +64,7 @@ func Run(t *testing.T, kinds []pull.Kind, root string) {
 			for _, name := range files {
 				t.Run(strings.TrimSuffix(filepath.Base(name), ".txtar"), func(t *testing.T) { run(t, k, name, pulled) })
 			}
-			for _, s := range k.Spec.Pull.Streams {
+			for _, s := range k.Spec.Streams { // those that settings name are the cases' own
 				if !pulled[s.Name] {
 					t.Errorf("no case pulls the stream %s", s.Name)
 				}
@@ -168,6 +168,7 @@ type play struct {
 	rows         []string
 	table        map[string]string
 	struck       bool // the trouble came
+	now          bool // in this step
 	token        bool // with a request for a token
 	child        bool // of a stream for each row of another
 }
@@ -201,20 +202,26 @@ func (p *play) play() {
 func (p *play) one(open pull.Opened, x *pulling, used map[string]bool, cursors map[string]pull.Cursor) string {
 	var began time.Time
 	now := func() time.Time { return x.at.Add(time.Since(began)) }
-	answers := slices.Clone(x.asked)
+	answers, given := slices.Clone(x.asked), map[int]bool{}
 	if p.learn {
 		x.asked = nil
 	}
 	do := func(_ context.Context, r destination.Request) (destination.Response, error) {
 		text := requestText(r)
 		if p.asked++; p.asked-1 == p.fault {
-			p.struck, p.token, p.child = true, strings.Contains(text, "grant_type="), p.kind.Spec.Pull.Stream(x.stream).For != ""
+			p.struck, p.now, p.token, p.child = true, true, strings.Contains(text, "grant_type="), p.kind.Spec.PullOf(p.file.settings).Stream(x.stream).For != ""
 			if p.trouble.answer.Status == 0 {
 				return destination.Response{}, errors.New("no answer")
 			}
 			return p.trouble.answer, nil
 		}
-		i := slices.IndexFunc(x.asked, func(e exchange) bool { return e.request == text })
+		i := -1
+		for n, e := range x.asked {
+			if e.request == text && !given[n] {
+				i = n
+				break
+			}
+		}
 		if i < 0 && p.learn && len(answers) > 0 {
 			e := answers[0]
 			answers, i = answers[1:], len(x.asked)
@@ -225,6 +232,7 @@ func (p *play) one(open pull.Opened, x *pulling, used map[string]bool, cursors m
 			p.t.Fatalf("pull of %s at %v: the recording has no answer to\n%s", x.stream, x.at, text)
 		}
 		used[text] = true
+		given[i] = x.asked[i].once
 		res := x.asked[i].answer
 		res.Header = res.Header.Clone()
 		res.Body = bytes.Clone(res.Body)
@@ -263,7 +271,7 @@ func (p *play) one(open pull.Opened, x *pulling, used map[string]bool, cursors m
 	}
 	puller := restart()
 	for range 1000 {
-		began = time.Now()
+		began, p.now = time.Now(), false
 		next, err := puller.Pull(p.t.Context(), x.stream, cursors[x.stream], pull.Budget{Until: x.at.Add(time.Hour), From: x.from}, emit)
 		p.expect(next, err)
 		if err == nil && next.Wait == 0 && !next.More {
@@ -301,9 +309,9 @@ func (p *play) expect(next pull.Next, err error) {
 		}
 	case err != nil:
 		p.t.Fatalf("the step failed with %v", err)
-	case next.Wait > 0 && p.struck && p.trouble.means == "wait" && p.trouble.answer.Header.Get("Retry-After") == "7" && next.Wait > 7*time.Second:
+	case next.Wait > 0 && p.now && p.trouble.means == "wait" && p.trouble.answer.Header.Get("Retry-After") == "7" && next.Wait > 7*time.Second:
 		p.t.Errorf("it waits for %v, the vendor said 7 s", next.Wait)
-	case next.Wait > 0 && p.struck && p.trouble.means != "wait" && next.Wait > time.Minute:
+	case next.Wait > 0 && p.now && p.trouble.means != "wait" && next.Wait > time.Minute:
 		p.t.Errorf("it waits for %v, want %q", next.Wait, p.trouble.means)
 	}
 }

@@ -150,12 +150,12 @@ func (k invocation) test(ctx context.Context, file, settingsFile string, cfg try
 		return err
 	}
 	for _, name := range cfg.Streams {
-		if kind.Spec.Pull.Stream(name) == nil {
+		if kind.Spec.PullOf(settings).Stream(name) == nil {
 			return command.Usage("%s has no stream %q", file, name)
 		}
 	}
 	if len(cfg.Streams) == 0 {
-		for _, s := range kind.Spec.Streams {
+		for _, s := range kind.Spec.StreamsIn(settings) {
 			if !s.Off {
 				cfg.Streams = append(cfg.Streams, s.Name)
 			}
