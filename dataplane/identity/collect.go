@@ -20,12 +20,7 @@ var always = []string{
 // Value is the expression of a column as an identifier of a type: cleaned, and null when it
 // is none.
 func (g *Graph) Value(t Type, column string) string {
-	text := "cast(" + column + " as varchar)"
-	if t.Clean == nil {
-		text = "trim(" + text + ")"
-	} else {
-		text = t.Clean(text)
-	}
+	text := g.Text(t, column)
 	quoted := make([]string, len(always))
 	for i, v := range always {
 		quoted[i] = g.SQL.Text(v)
@@ -35,6 +30,15 @@ func (g *Graph) Value(t Type, column string) string {
 		none = append(none, b(text))
 	}
 	return "case when " + strings.Join(none, " or ") + " then null else " + text + " end"
+}
+
+// Text is the expression of a column as a cleaned text, which may be no identifier.
+func (g *Graph) Text(t Type, column string) string {
+	text := "cast(" + column + " as varchar)"
+	if t.Clean == nil {
+		return "trim(" + text + ")"
+	}
+	return t.Clean(text)
 }
 
 // rows is what an input says of nodes since its cursor, one row for each of its rows.

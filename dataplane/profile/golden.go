@@ -63,41 +63,84 @@ func (p *Profile) Compute(ctx context.Context, s tables.Session, c *features.Com
 	return nil
 }
 
-// Build makes an entity's golden records and audiences anew, and writes what differs, in
-// one transaction.
-func (p *Profile) Build(ctx context.Context, s tables.Session, entity string, run int64, asOf time.Time) (b Built, err error) {
+// Build makes an entity's golden records and audiences of the moment asOf, and writes what differs, in
+// one transaction: of those alone for whom something may have changed since the last build where that can be
+// told, and of everybody with full.
+func (p *Profile) Build(ctx context.Context, s tables.Session, entity string, run int64, asOf time.Time, full bool) (b Built, err error) {
 	e := p.entity(entity)
 	c := p.Compiler(e, asOf)
-	if err := p.People(ctx, s, e.Name, 1); err != nil {
+	before, err := p.prior(ctx, s, e)
+	if err != nil {
 		return b, err
 	}
-	if err := p.Compute(ctx, s, c); err != nil {
+	now, err := p.now(ctx, s, e, asOf)
+	if err != nil {
 		return b, err
 	}
-	names := c.Names()
-	golden := p.SQL.Quote(e.Name + "_golden")
-	if err := p.shape(ctx, s, e.Name+"_golden", names); err != nil {
+	of := everything
+	if !full {
+		of = p.extent(c, before, now)
+	}
+	if c.Some = of != everything; c.Some {
+		err = p.dirty(ctx, s, c, e, before, now)
+	} else {
+		err = p.People(ctx, s, e.Name, 1)
+	}
+	if err != nil {
 		return b, err
 	}
-	if b.Persons, err = tables.Int(ctx, s, "select count(*) from _w_persons"); err != nil {
+	for _, one := range c.Base("_w_base") {
+		if _, err := exec(ctx, s, p.SQL.Work(one.Name, one.Query)...); err != nil {
+			return b, err
+		}
+	}
+	golden, base := p.SQL.Quote(e.Name+"_golden"), p.SQL.Quote("_"+e.Name+"_base")
+	from, list := "_w_base", strings.Join(c.Columns(), ", ")
+	if of == derive {
+		from = fmt.Sprintf("(select %s from %s where person not in (select person from _w_dirty) union all select %[1]s from _w_base) b", list, base)
+	}
+	if _, err := exec(ctx, s, p.SQL.Work("_w_fresh", c.Derive(from))...); err != nil {
+		return b, err
+	}
+	if err := p.shape(ctx, s, e.Name+"_golden", c.Names()); err != nil {
 		return b, err
 	}
 	cols := []string{"weir_id"}
-	for _, n := range names {
+	for _, n := range c.Names() {
 		cols = append(cols, p.SQL.Quote(n))
 	}
-	list := strings.Join(cols, ", ")
+	record := strings.Join(cols, ", ")
+	// Of golden records and memberships those that this build is about.
+	had, member, gone := "", "", "select g.weir_id from "+golden+" g left join _w_fresh f on f.weir_id = g.weir_id where f.weir_id is null"
+	if of == touched {
+		had = " where weir_id in (select weir_id from _w_fresh)"
+		member = " where weir_id in (select weir_id from _w_fresh union select weir_id from _w_gone)"
+		gone = fmt.Sprintf("select g.weir_id from _w_dirty d left join _w_persons p on p.person = d.person join %s g on g.weir_id = %s || cast(d.person >> 5 as varchar) where p.person is null", golden, p.SQL.Text(e.Name+"_"))
+	}
 	work := slices.Concat(
-		p.SQL.Work("_w_differ", "select "+list+" from _w_fresh except select "+list+" from "+golden),
-		p.SQL.Work("_w_gone", "select g.weir_id from "+golden+" g left join _w_persons p on p.weir_id = g.weir_id where p.weir_id is null"),
+		p.SQL.Work("_w_differ", "select "+record+" from _w_fresh except select "+record+" from "+golden+had),
+		p.SQL.Work("_w_gone", gone),
 		p.SQL.Work("_w_members", p.members(c, e)),
 		p.SQL.Work("_w_moves", fmt.Sprintf(`select coalesce(n.audience, o.audience) as audience, coalesce(n.weir_id, o.weir_id) as weir_id, case when n.weir_id is null then 'exit' else 'enter' end as move
-			from _w_members n full join %s o on o.audience = n.audience and o.weir_id = n.weir_id where n.weir_id is null or o.weir_id is null`, p.SQL.Quote(e.Name+"_audiences"))))
+			from _w_members n full join (select audience, weir_id from %s%s) o on o.audience = n.audience and o.weir_id = n.weir_id where n.weir_id is null or o.weir_id is null`, p.SQL.Quote(e.Name+"_audiences"), member)))
 	if _, err := exec(ctx, s, work...); err != nil {
 		return b, err
 	}
-	err = s.Tx(ctx, func(in tables.Session) error { return p.publish(ctx, in, e, golden, list, run, asOf, &b) })
+	aggregates := []string{"drop table if exists " + base, "create table " + base + " as select " + list + " from _w_base"}
+	if of != everything {
+		aggregates = []string{"delete from " + base + " where person in (select person from _w_dirty)", "insert into " + base + " (" + list + ") select " + list + " from _w_base"}
+	}
+	err = s.Tx(ctx, func(in tables.Session) error {
+		if err := p.publish(ctx, in, e, golden, record, had, run, asOf, &b); err != nil {
+			return err
+		}
+		_, err := exec(ctx, in, append(aggregates, p.keep(e, now)...)...)
+		return err
+	})
 	if err != nil {
+		return b, err
+	}
+	if b.Persons, err = tables.Int(ctx, s, "select count(*) from "+golden); err != nil {
 		return b, err
 	}
 	if b.Scores, err = score.Stand(ctx, s, p.SQL, Schema, golden, p.scores(e), asOf); err != nil {
@@ -112,7 +155,7 @@ func (p *Profile) scores(e profiles.Entity) []scores.Score {
 }
 
 // publish writes what differs.
-func (p *Profile) publish(ctx context.Context, in tables.Session, e profiles.Entity, golden, list string, run int64, asOf time.Time, b *Built) (err error) {
+func (p *Profile) publish(ctx context.Context, in tables.Session, e profiles.Entity, golden, list, had string, run int64, asOf time.Time, b *Built) (err error) {
 	changes, audiences, moves := p.SQL.Quote(e.Name+"_changes"), p.SQL.Quote(e.Name+"_audiences"), p.SQL.Quote(e.Name+"_moves")
 	at := tables.Time(asOf)
 	if _, err = exec(ctx, in,
@@ -129,7 +172,7 @@ func (p *Profile) publish(ctx context.Context, in tables.Session, e profiles.Ent
 		return err
 	}
 	_, err = exec(ctx, in,
-		fmt.Sprintf("update %s set as_of = %s", golden, at),
+		fmt.Sprintf("update %s set as_of = %s%s", golden, at, had),
 		fmt.Sprintf("delete from %[1]s using _w_moves m where m.move = 'exit' and m.audience = %[1]s.audience and m.weir_id = %[1]s.weir_id", audiences),
 		fmt.Sprintf("insert into %s select audience, weir_id, %s from _w_moves where move = 'enter'", audiences, at))
 	return err
@@ -150,8 +193,9 @@ func (p *Profile) members(c *features.Compiler, e profiles.Entity) string {
 // Prepare makes the tables of an entity's golden records and audiences.
 func (p *Profile) Prepare(ctx context.Context, s tables.Session) error {
 	all := []string{"create table if not exists runs (run bigint, started_at timestamptz, as_of timestamptz, state text, code text, step text, measures text, published_at timestamptz)"}
+	all = append(all, "create table if not exists _built (entity text, as_of timestamptz, identity bigint, upto text, base text, derived text)")
 	for _, e := range p.Plan.Entities {
-		all = append(all,
+		all = append(all, fmt.Sprintf("create table if not exists %s (person bigint, weir_id text)", p.SQL.Quote("_"+e.Name+"_base")),
 			fmt.Sprintf("create table if not exists %s (weir_id text, as_of timestamptz, changed_at timestamptz, changed_run bigint)", p.SQL.Quote(e.Name+"_golden")),
 			fmt.Sprintf("create table if not exists %s (audience text, weir_id text, since timestamptz)", p.SQL.Quote(e.Name+"_audiences")),
 			fmt.Sprintf("create table if not exists %s (run bigint, audience text, weir_id text, move text, moved_at timestamptz)", p.SQL.Quote(e.Name+"_moves")),
@@ -204,7 +248,7 @@ func (p *Profile) Types(ctx context.Context, s tables.Session, table string) (ma
 
 // clean drops the work tables of a build.
 func (p *Profile) clean(ctx context.Context, s tables.Session, c *features.Compiler) error {
-	names := []string{"_w_persons", "_w_map", "_w_fresh", "_w_differ", "_w_gone", "_w_members", "_w_moves"}
+	names := []string{"_w_persons", "_w_map", "_w_fresh", "_w_differ", "_w_gone", "_w_members", "_w_moves", "_w_slice", "_w_shifted", "_w_dirty", "_w_own", "_w_near", "_w_some"}
 	names = append(names, c.Work()...)
 	for _, n := range names {
 		if _, err := exec(ctx, s, "drop table if exists "+p.SQL.Quote(n)); err != nil {

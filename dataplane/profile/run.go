@@ -71,7 +71,7 @@ func Do(ctx context.Context, s tables.Session, c Config, now time.Time, o Option
 			continue
 		}
 		step("features " + e.Name)
-		b, err := p.Build(ctx, s, e.Name, r.Number, now)
+		b, err := p.Build(ctx, s, e.Name, r.Number, now, o.Full)
 		if err != nil {
 			return r, err
 		}
@@ -111,7 +111,7 @@ func Erase(ctx context.Context, s tables.Session, c Config, entity, id string, n
 			return err
 		}
 		who := " where weir_id = " + c.SQL.Text(person)
-		_, err := exec(ctx, in,
+		_, err := exec(ctx, in, "delete from _built where entity = "+c.SQL.Text(e.Name), "delete from "+c.SQL.Quote("_"+e.Name+"_base")+who, // rows of others may have named the person
 			fmt.Sprintf("insert into %s select coalesce(max(run), 0), %s, 'gone', null, %s from runs", c.SQL.Quote(e.Name+"_changes"), c.SQL.Text(person), tables.Time(now)),
 			"delete from "+c.SQL.Quote(e.Name+"_golden")+who, "delete from "+c.SQL.Quote(e.Name+"_audiences")+who, "delete from "+c.SQL.Quote(e.Name+"_moves")+who)
 		if err != nil {

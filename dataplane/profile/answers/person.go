@@ -188,7 +188,7 @@ func (f finder) traits() error {
 	names := slices.DeleteFunc(slices.Sorted(maps.Keys(columns)), func(n string) bool {
 		return n == profiles.KeyColumn || n == "as_of" || n == "changed_at" || n == "changed_run"
 	})
-	list := "as_of"
+	list := "(select max(as_of) from runs where state = 'published')"
 	for _, n := range names {
 		list += ", " + f.c.SQL.Quote(n)
 	}

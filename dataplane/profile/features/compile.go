@@ -82,7 +82,9 @@ type Config struct {
 // the work tables _w_persons(person, weir_id) and _w_map(id_type, value, person).
 type Compiler struct {
 	Config
-	Lineage  map[string][]string // table.column by feature, after Compile
+	Lineage map[string][]string // table.column by feature, after Compile
+	// Some limits rows to those that name an identifier of the work table _w_some(id_type, value).
+	Some     bool
 	features []feature
 }
 
@@ -138,6 +140,7 @@ func (c *Compiler) Names() (names []string) {
 
 // Work lists the work tables that Compile's statements make beside the last.
 func (c *Compiler) Work() (names []string) {
+	names = []string{"_w_base"}
 	for _, in := range c.Plan.Inputs {
 		names = append(names, "_w_f_"+in.Name)
 	}
@@ -147,6 +150,35 @@ func (c *Compiler) Work() (names []string) {
 		}
 	}
 	return names
+}
+
+// Inputs lists the inputs of whose rows features are made, and that have identifiers.
+func (c *Compiler) Inputs() (names []string) {
+	for _, f := range c.features {
+		for _, column := range f.agg.Columns {
+			if c.Attributed(c.Config.Inputs[column.Input], nil, "true") != "" {
+				names = append(names, column.Input)
+			}
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// Windows are how far back rows of an input count for features that have an end.
+func (c *Compiler) Windows(input string) map[time.Duration]bool {
+	all := map[time.Duration]bool{}
+	for _, f := range c.features {
+		if f.last > 0 && slices.ContainsFunc(f.agg.Columns, func(x profiles.Column) bool { return x.Input == input }) {
+			all[f.last] = true
+		}
+	}
+	return all
+}
+
+// Ages reports whether a feature becomes another one by time alone.
+func (c *Compiler) Ages() bool {
+	return slices.ContainsFunc(c.features, func(f feature) bool { return f.agg.Kind == "since" })
 }
 
 // Only leaves the features that a feature or conditions need.
@@ -190,7 +222,7 @@ func (c *Compiler) quote(name string) string { return c.SQL.Quote(name) }
 
 // Attributed is an input's rows with their person, from the work table _w_map.
 func (c *Compiler) Attributed(in *Input, columns []string, where string) string {
-	var joins, who []string
+	var joins, who, some []string
 	k := 0
 	for _, t := range c.Graph.Types {
 		column, ok := in.IDs[t.Name]
@@ -200,12 +232,16 @@ func (c *Compiler) Attributed(in *Input, columns []string, where string) string 
 		joins = append(joins, fmt.Sprintf("left join _w_map l%d on l%[1]d.id_type = %s and l%[1]d.value = r.i%[1]d", k, c.SQL.Text(t.Name)))
 		who = append(who, fmt.Sprintf("l%d.person", k))
 		columns = append(columns, fmt.Sprintf("%s as i%d", c.Graph.Value(t, column), k))
+		some = append(some, fmt.Sprintf("%s in (select value from _w_some where id_type = %s)", c.Graph.Text(t, column), c.SQL.Text(t.Name)))
 		k++
 	}
 	if k == 0 {
 		return ""
 	}
 	inner := fmt.Sprintf("select cast(%s as timestamptz) as at_, cast(%s as varchar) as row_, %s from %s", in.At, in.Row, strings.Join(columns, ", "), in.From)
+	if c.Some {
+		inner += " where " + strings.Join(some, " or ")
+	}
 	return fmt.Sprintf("select * from (select coalesce(%s) as person, r.* from (%s) r %s where %s) s where person is not null", strings.Join(who, ", "), inner, strings.Join(joins, " "), where)
 }
 
@@ -356,7 +392,7 @@ func (c *Compiler) aggregate(f feature, in *Input, column string) string {
 	case "days":
 		return "cast(count(distinct case when " + at + " then cast(at_ as date) end) as bigint)"
 	case "since":
-		return fmt.Sprintf("cast(extract(epoch from (%s - max(case when %s then at_ end))) / 86400.0 as double precision)", tables.Time(c.AsOf), at)
+		return fmt.Sprintf("max(case when %s then at_ end)", at)
 	case "sum":
 		return fmt.Sprintf("cast(sum(case when %s and "+fmt.Sprintf(exact, number)+" then cast(%s as decimal(38, 9)) end) as double precision)", c.cond(f, in, number), number)
 	case "average":
@@ -376,7 +412,14 @@ func (c *Compiler) aggregate(f feature, in *Input, column string) string {
 
 // Compile writes the statements that make the work table out(person, weir_id, features),
 // one row for each person of _w_persons.
-func (c *Compiler) Compile(out string) (all []Statement) {
+func (c *Compiler) Compile(out string) []Statement {
+	return append(c.Base("_w_base"), Statement{out, c.Derive("_w_base")})
+}
+
+// Base writes the statements that make the work table out(person, weir_id, aggregates), one row for each
+// person of _w_persons: the features that are made of rows, which Derive makes the others of. An
+// aggregate changes with its rows, with who they belong to, and as they come into windows and leave them.
+func (c *Compiler) Base(out string) (all []Statement) {
 	type piece struct{ aggs []string }
 	scans, order := map[string]*piece{}, []string{}
 	columns := map[string][]string{}
@@ -389,7 +432,7 @@ func (c *Compiler) Compile(out string) (all []Statement) {
 		return scans[name]
 	}
 	need := func(in, column string) {
-		if _, there := c.Inputs[in].Columns[column]; there && !slices.Contains(columns[in], column) {
+		if _, there := c.Config.Inputs[in].Columns[column]; there && !slices.Contains(columns[in], column) {
 			columns[in] = append(columns[in], column)
 		}
 	}
@@ -402,7 +445,7 @@ func (c *Compiler) Compile(out string) (all []Statement) {
 		seen[f.Name] = true
 		var parts []string
 		for i, col := range f.agg.Columns {
-			in := c.Inputs[col.Input]
+			in := c.Config.Inputs[col.Input]
 			f.where.Walk(func(x profiles.Condition) {
 				if x.Name != "" {
 					need(col.Input, x.Name)
@@ -434,7 +477,7 @@ func (c *Compiler) Compile(out string) (all []Statement) {
 		for i, x := range columns[in] {
 			cols[i] = c.quote(x) + " as " + c.inner(x)
 		}
-		return c.Attributed(c.Inputs[in], cols, "at_ < "+tables.Time(c.AsOf.Add(ahead)))
+		return c.Attributed(c.Config.Inputs[in], cols, "at_ < "+tables.Time(c.AsOf.Add(ahead)))
 	}
 	for i := range all { // of mostFrequent: columns are known now
 		parts := strings.SplitN(all[i].Query, "%%", 3)
@@ -444,7 +487,7 @@ func (c *Compiler) Compile(out string) (all []Statement) {
 		all = append(all, Statement{"_w_f_" + in, "select person, " + strings.Join(scans[in].aggs, ", ") + " from (" + rows(in) + ") s group by person"})
 		joins = append(joins, fmt.Sprintf("left join %s on %[1]s.person = p.person", c.quote("_w_f_"+in)))
 	}
-	return append(all, Statement{out, c.derive("select " + strings.Join(append([]string{"p.person", "p.weir_id"}, selects...), ", ") + " from _w_persons p " + strings.Join(joins, " "))})
+	return append(all, Statement{out, "select " + strings.Join(append([]string{"p.person", "p.weir_id"}, selects...), ", ") + " from _w_persons p " + strings.Join(joins, " ")})
 }
 
 // whole is a feature's value from those of its columns: the first one that has any.
@@ -479,14 +522,28 @@ func (c *Compiler) most(f feature, in *Input, column string) string {
 		value, c.cond(f, in, value))
 }
 
-// derive puts features of features around a query, each one level above what it uses.
-func (c *Compiler) derive(q string) string {
+// Columns lists the columns that Base makes, quoted.
+func (c *Compiler) Columns() []string {
 	columns, has := []string{"person", "weir_id"}, map[string]bool{}
 	for _, f := range c.features {
 		if len(f.agg.Columns) > 0 && !has[f.Name] {
 			columns, has[f.Name] = append(columns, c.quote(f.Name)), true
 		}
 	}
+	return columns
+}
+
+// Derive is the query of all features from a relation of aggregates: features of features each one level
+// above what they use.
+func (c *Compiler) Derive(from string) string {
+	columns := c.Columns()
+	first := slices.Clone(columns)
+	for _, f := range c.features {
+		if f.agg.Kind == "since" {
+			first[slices.Index(columns, c.quote(f.Name))] = fmt.Sprintf("cast(extract(epoch from (%s - cast(%s as timestamptz))) / 86400.0 as double precision) as %[2]s", tables.Time(c.AsOf), c.quote(f.Name))
+		}
+	}
+	q := "select " + strings.Join(first, ", ") + " from " + from
 	for _, f := range c.features {
 		expr := ""
 		if f.score != nil {
