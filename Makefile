@@ -117,14 +117,16 @@ soak: export KILLS = 100
 soak: ## what takes long: 10,000 seeds of each simulation, rare mutants, 100 kills, then 60 seeds of identity's equalities, and the console at size (later: FROM=4001 goes on from a seed; other amounts: SEEDS, KILLS)
 	@infra/tools/steps.sh simulate='about ten minutes' mutants='a minute' kills='about two minutes' equalities='about ten minutes' syncs='about five minutes' size='a minute'
 
-equalities: need-test ## identity on both engines for 60 seeds: batches, deaths and expiry against full builds, SQL against breadth first and union-find
+equalities: need-test ## identity and features on both engines for 60 seeds: batches, deaths, decisions and expiry against full builds, SQL against breadth first and union-find
 	cd dataplane/identity && go test -count 1 -timeout 0 . -seeds 60
+	cd dataplane/profile && go test -count 1 -timeout 0 . -run '^TestSomeIsAll$$' -seeds 60
 
 syncs: need-test ## syncs on DuckDB and Postgres for 200 random steps: rejects, lost answers and deaths against a model of the tool
 	cd dataplane && go test -count 1 -timeout 0 ./warehouses -run TestSyncs -syncsteps 200
 
 bench: build ## speed and memory, with ratios against baselines of the same run
 	go test -run '^$$' -bench . -benchmem $$(go list work | grep -v -e /store/ent -e /e2e)
+	cd dataplane/profile && go test -run '^$$' -bench Build -benchtime 1x . -customers 200000
 	go run ./infra/weir/bench -weir bin/weir
 	go run ./infra/weir/bench -weir bin/weir -only rows
 	go run ./infra/weir/bench -weir bin/weir -only kinds
