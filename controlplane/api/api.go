@@ -73,7 +73,8 @@ type API struct {
 	cfg      Config
 	log      *slog.Logger
 	echo     *echo.Echo
-	document []byte // openapi.yaml as JSON
+	handler  http.Handler // echo, with answers compressed
+	document []byte       // openapi.yaml as JSON
 	cross    *http.CrossOriginProtection
 	accounts *accounts.Handlers
 	tenants  *tenants.Handlers
@@ -147,7 +148,8 @@ func New(cfg Config) (*API, error) {
 	pages := site.Site{Files: cfg.Console, Planes: cfg.Store.Planes, Log: cfg.Log}
 	a.echo.GET("/*", pages.Serve)
 	a.echo.HEAD("/*", pages.Serve)
-	return a, nil
+	a.handler, err = web.Compressed(a.echo)
+	return a, err
 }
 
 // makes reports whether a request makes something that the path does not name.
@@ -158,7 +160,7 @@ func (r route) makes() bool {
 }
 
 // ServeHTTP answers one request.
-func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.echo.ServeHTTP(w, r) }
+func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.handler.ServeHTTP(w, r) }
 
 // route is one line of the API. An empty action is an open route.
 type route struct {

@@ -1,12 +1,18 @@
 import { useQuery } from "@tanstack/react-query";
-import { RouterProvider } from "@tanstack/react-router";
-import { lazy, Suspense, useState } from "react";
-import { type Me, me } from "./api/client";
-import { newRouter } from "./frame/router";
+import { lazy, Suspense } from "react";
+import { me } from "./api/client";
 import { Login } from "./pages/login/login";
 import { Trouble } from "./pages/trouble";
+import { Button } from "./parts/button";
+import { Notice } from "./parts/notice";
 import { Waiting } from "./parts/waiting";
 import { keys } from "./queries";
+
+const signedIn = import("./frame/signed-in") // on its way while the control plane says who it is
+  .then((m) => ({ default: m.SignedIn }))
+  .catch(() => ({ default: Renewed }));
+
+const SignedIn = lazy(() => signedIn);
 
 const AcceptPage = lazy(() => import("./pages/invitation/accept-page").then((m) => ({ default: m.AcceptPage })));
 
@@ -42,21 +48,39 @@ export function App() {
         <DevicePage email={session.data.email} />
       </Suspense>
     );
-  if (session.data) return <SignedIn me={session.data} />;
+  if (session.data)
+    return (
+      <Suspense fallback={<Begins />}>
+        <SignedIn me={session.data} />
+      </Suspense>
+    );
   if (session.data === null) return <Login />;
+  if (!session.error) return <Begins />;
   return (
     <main className="mx-auto max-w-5xl px-4 py-16">
       <h1 className="sr-only">Weir</h1>
-      {session.error ? (
-        <Trouble error={session.error} onRetry={() => session.refetch()} />
-      ) : (
-        <Waiting what="the console" />
-      )}
+      <Trouble error={session.error} onRetry={() => session.refetch()} />
     </main>
   );
 }
 
-function SignedIn({ me: who }: { me: Me }) {
-  const [router] = useState(() => newRouter(who));
-  return <RouterProvider router={router} />;
+function Renewed() {
+  return (
+    <main className="mx-auto max-w-5xl space-y-4 px-4 py-16">
+      <h1 className="sr-only">Weir</h1>
+      <Notice tone="warn" title="A part of the console could not be loaded.">
+        <p>It may have been built anew, or the control plane is away for a moment.</p>
+        <Button onClick={() => location.reload()}>Load the page again</Button>
+      </Notice>
+    </main>
+  );
+}
+
+function Begins() {
+  return (
+    <main className="mx-auto max-w-5xl px-4 py-16">
+      <h1 className="sr-only">Weir</h1>
+      <Waiting what="the console" />
+    </main>
+  );
 }

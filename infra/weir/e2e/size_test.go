@@ -4,8 +4,11 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"io"
+	"net/http"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -42,6 +45,7 @@ func TestOneAmongManyIsFoundInTheConsole(t *testing.T) {
 	write(t, file, b.String())
 	_, in := dev(t, dir, hookConfig("first", "eu", "wk_first", map[string]string{"hook": "http://127.0.0.1:9/"}))
 	run(t, 0, "", "apply", "-f", file, "--no-wait", "--data-dir", in.Dir)
+	small(t, in.Control)
 	wanted := fmt.Sprintf("site-%03d tool-13", sites-1)
 	out, err := exec.Command("node", "size.mjs", chromium(t), in.Control, in.Email, in.Password, wanted, fmt.Sprintf("shop-%03d", *sizeWorkspaces-1)).CombinedOutput()
 	if err != nil {
@@ -60,4 +64,42 @@ func TestOneAmongManyIsFoundInTheConsole(t *testing.T) {
 			t.Errorf("%s took %d ms with a task of %d ms, want at most 5000 and 200", what, took[what], took[what+"Task"])
 		}
 	}
+}
+
+// small asks for what the console needs before its first page: at most 130 kB, sent compressed,
+// and kept by browsers for good.
+func small(t *testing.T, control string) {
+	t.Helper()
+	client := &http.Client{Transport: &http.Transport{DisableCompression: true}}
+	get := func(path string) (http.Header, []byte) {
+		t.Helper()
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, control+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Accept-Encoding", "gzip")
+		resp, err := client.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = resp.Body.Close() }()
+		body, err := io.ReadAll(resp.Body)
+		if err != nil || resp.StatusCode != http.StatusOK {
+			t.Fatalf("%s: %s, %v", path, resp.Status, err)
+		}
+		return resp.Header, body
+	}
+	_, page := get("/")
+	files := regexp.MustCompile(`/assets/[^"]+`).FindAllString(string(page), -1)
+	sum := 0
+	for _, path := range files {
+		h, body := get(path)
+		if sum += len(body); h.Get("Content-Encoding") != "gzip" || !strings.Contains(h.Get("Cache-Control"), "max-age=31536000, immutable") {
+			t.Errorf("%s comes with %v", path, h)
+		}
+	}
+	if len(files) < 2 || sum > 130_000 {
+		t.Errorf("the entry is %d files of %d bytes, want at most 130,000: %v", len(files), sum, files)
+	}
+	t.Logf("the entry is %d files of %d bytes", len(files), sum)
 }

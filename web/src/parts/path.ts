@@ -35,7 +35,30 @@ export function putQuery(name: string, value: string): void {
   if (value === "") next.delete(name);
   else next.set(name, value);
   const text = next.toString();
-  history.replaceState(null, "", text === "" ? location.pathname : `${location.pathname}?${text}`);
+  history.replaceState(null, "", `${location.pathname}${text === "" ? "" : `?${text}`}${location.hash}`);
+  dispatchEvent(new Event(moved));
+}
+
+/**
+ * A value of the address's fragment, which a browser never sends to a server: here stands what only data planes may
+ * know, such as a person's identifier that somebody looks for. "" where there is none.
+ */
+export function useFragment(name: string): string {
+  return new URLSearchParams(useSyncExternalStore(subscribe, () => location.hash.slice(1))).get(name) ?? "";
+}
+
+/** The fragment that holds one value; "" for an empty one. */
+export function fragment(name: string, value: string): string {
+  return value === "" ? "" : `#${new URLSearchParams({ [name]: value })}`;
+}
+
+/** Changes one value of the address's fragment without a new entry in the history; "" removes it. */
+export function putFragment(name: string, value: string): void {
+  const next = new URLSearchParams(location.hash.slice(1));
+  if (value === "") next.delete(name);
+  else next.set(name, value);
+  const text = next.toString();
+  history.replaceState(null, "", `${location.pathname}${location.search}${text === "" ? "" : `#${text}`}`);
   dispatchEvent(new Event(moved));
 }
 

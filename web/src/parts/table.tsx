@@ -1,4 +1,4 @@
-import type { ReactNode } from "react";
+import { type ReactNode, useEffect, useState } from "react";
 import { Icon } from "./icon";
 import { putQuery, useQueryText } from "./path";
 
@@ -31,6 +31,8 @@ export function Table<T>({ label, rows, keyOf, columns, text, empty }: Props<T>)
   const sort = query.get("sort") ?? "";
   const down = sort.startsWith("-");
   const by = columns.find((c) => c.title === sort.replace(/^-/, ""))?.by;
+  const [box, setBox] = useState<HTMLDivElement | null>(null);
+  const scrolls = useScrolls(box);
   if (rows.length === 0) return empty;
   const words = wanted.split(/\s+/).filter((w) => w !== "");
   const found = text ? rows.filter((r) => words.every((w) => text(r).toLowerCase().includes(w))) : [...rows];
@@ -45,7 +47,11 @@ export function Table<T>({ label, rows, keyOf, columns, text, empty }: Props<T>)
           </span>
         </div>
       ) : null}
-      <div className="overflow-x-auto rounded-xl border border-line bg-card shadow-xs">
+      <div
+        ref={setBox}
+        {...(scrolls ? { tabIndex: 0, role: "group", "aria-label": label } : {})}
+        className="relative overflow-x-auto rounded-xl border border-line bg-card shadow-xs"
+      >
         <table className="w-full text-left text-sm">
           <caption className="sr-only">{label}</caption>
           <thead>
@@ -99,6 +105,18 @@ export function Table<T>({ label, rows, keyOf, columns, text, empty }: Props<T>)
       ) : null}
     </div>
   );
+}
+
+/** Whether something is wider than its place, and so has to be reached by the keyboard. */
+function useScrolls(box: HTMLDivElement | null): boolean {
+  const [scrolls, setScrolls] = useState(false);
+  useEffect(() => {
+    if (!box || typeof ResizeObserver === "undefined") return;
+    const watch = new ResizeObserver(() => setScrolls(box.scrollWidth > box.clientWidth));
+    watch.observe(box);
+    return () => watch.disconnect();
+  }, [box]);
+  return scrolls;
 }
 
 function compare(a: string | number, b: string | number): number {

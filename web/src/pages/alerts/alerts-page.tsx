@@ -34,7 +34,7 @@ export function AlertsPage() {
               <Link
                 look="name"
                 className="block min-w-24"
-                href={typeof a.to === "string" ? a.to : inOrganization(organization, ...a.to)}
+                href={`${typeof a.to === "string" ? a.to : inOrganization(organization, ...a.to)}${a.query ? `?${a.query}` : ""}`}
               >
                 {a.what}
               </Link>

@@ -13,12 +13,16 @@ export type Alert = {
   text: string;
   count: number;
   to: string[] | string;
+  query?: string;
 };
+
+const number = new Intl.NumberFormat("en");
 
 const grave = /full|refused|unbalanced|damaged|stopped|forged|unloaded/;
 
 /** Everything that is wrong now, the worst first. */
 export function alertsOf(all: Status): Alert[] {
+  const about = new Set(all.planes.flatMap((p) => p.alarms.flatMap((a) => a.objects ?? [])));
   const found = all.planes.flatMap((p) => [...silent(p), ...p.alarms.map((a) => alarmed(a, p, all))]);
   for (const w of all.workspaces) {
     const plane = all.planes.find((p) => p.id === w.plane)?.name ?? "";
@@ -43,6 +47,29 @@ export function alertsOf(all: Status): Alert[] {
         text: "Nothing is taken or delivered until one joins.",
         to: "/planes?invite=1",
       });
+    for (const d of w.destinations) {
+      if (d.dead > 0)
+        found.push({
+          ...base,
+          key: `dead ${d.id}`,
+          tone: "bad",
+          what: d.name,
+          code: "failed",
+          text: `${d.dead === 1 ? "An event" : `${number.format(d.dead)} events`} failed for good. See why, mend the cause, and send them again; they are kept for 30 days.`,
+          to: ["workspaces", w.name, "events"],
+          query: `tab=problems&destination=${encodeURIComponent(d.name)}`,
+        });
+      if (d.parked > 0 && !about.has(d.id))
+        found.push({
+          ...base,
+          key: `parked ${d.id}`,
+          tone: "warn",
+          what: d.name,
+          code: "waiting",
+          text: `${d.parked === 1 ? "An event waits" : `${number.format(d.parked)} events wait`} ${d.disabled ? "because it is disabled; they are sent in order once it is enabled" : "because it cannot take them now; they are sent in order once it can"}.`,
+          to: ["workspaces", w.name, "destinations", d.name],
+        });
+    }
     for (const a of w.alarms)
       found.push({
         ...base,

@@ -4,6 +4,7 @@ import { type Profiles, type Pull, profiles, pullNow, pulls, runProfiles } from 
 import { syncs } from "../../api/syncs";
 import { useWorkspace } from "../../frame/place";
 import { Empty } from "../../parts/empty";
+import { Link } from "../../parts/link";
 import { Page } from "../../parts/page";
 import { Section } from "../../parts/section";
 import { type Column, Table } from "../../parts/table";
@@ -20,7 +21,7 @@ const refreshEvery = 5000; // ms
 
 /** Rows that come from other systems, the persons that are made of them, and rows that go into tools. */
 export function CustomersPage() {
-  const { name } = useWorkspace();
+  const { name, path } = useWorkspace();
   const list = { refetchInterval: refreshEvery };
   const pulled = useQuery({ queryKey: keys.pulls(name), queryFn: ({ signal }) => pulls(name, signal), ...list });
   const persons = useQuery({ queryKey: keys.profiles(name), queryFn: ({ signal }) => profiles(name, signal), ...list });
@@ -29,27 +30,9 @@ export function CustomersPage() {
     <Page
       title="Customers"
       of={name}
-      hint="Rows that are pulled from other systems, the persons that profiles make of them, and the syncs that keep rows in tools."
+      hint="Find one customer by any identifier. Below: how customers are made of what sources bring, and which tools get them."
     >
       <FindPerson />
-      <Part title="Pulled sources" of={pulled} command={`weir pull status --workspace ${quoted(name)}`}>
-        {(rows) => (
-          <Table
-            label="Pulled sources"
-            rows={rows}
-            keyOf={(p) => `${p.source}/${p.stream}`}
-            columns={pullColumns(name)}
-            empty={
-              <Empty title="No source is pulled.">
-                <p>
-                  A source of a kind such as Zendesk reads tickets, users and organizations by itself. Add one to the
-                  workspace's file.
-                </p>
-              </Empty>
-            }
-          />
-        )}
-      </Part>
       <Part title="Profiles" of={persons} command={`weir profiles status --workspace ${quoted(name)}`}>
         {(rows) => (
           <Table
@@ -59,10 +42,26 @@ export function CustomersPage() {
             columns={profileColumns(name)}
             empty={
               <Empty title="No profiles.">
-                <p>
-                  Profiles make one row for each customer out of ids, e-mails and devices. Add them to the workspace's
-                  file.
-                </p>
+                <p>Profiles make one row for each customer out of ids, e-mails and devices.</p>
+                <Link href={path("identity")} look="strong">
+                  Set up identity
+                </Link>
+              </Empty>
+            }
+          />
+        )}
+      </Part>
+      <Part title="Pulled sources" of={pulled} command={`weir pull status --workspace ${quoted(name)}`}>
+        {(rows) => (
+          <Table
+            label="Pulled sources"
+            rows={rows}
+            keyOf={(p) => `${p.source}/${p.stream}`}
+            columns={pullColumns(name)}
+            empty={
+              <Empty title="No source is pulled.">
+                <p>A source of a kind such as Zendesk reads tickets, users and organizations by itself.</p>
+                <Link href={path("sources", "new")}>Add such a source</Link>
               </Empty>
             }
           />
@@ -75,7 +74,8 @@ export function CustomersPage() {
             live={rows}
             empty={
               <Empty title="No sync.">
-                <p>A sync keeps the rows of a table or query in a tool, and sends what changed.</p>
+                <p>A sync keeps the rows of a table, a query or an audience in a tool, and sends what changed.</p>
+                <Link href={path("syncs", "new")}>Add a sync</Link>
               </Empty>
             }
           />

@@ -2,7 +2,7 @@ import { useState } from "react";
 import { useConfigured } from "../../draft/configured";
 import { useWorkspace } from "../../frame/place";
 import { Button } from "../../parts/button";
-import { go } from "../../parts/path";
+import { fragment, go } from "../../parts/path";
 import { Pick, pickLook } from "../profiles/pick";
 import { useSet } from "../profiles/use-set";
 import { plain } from "../profiles/words";
@@ -28,7 +28,8 @@ function Form({ configured }: { configured: NonNullable<ReturnType<typeof useCon
         className="flex flex-wrap items-center gap-2"
         onSubmit={(e) => {
           e.preventDefault();
-          if (value.trim() !== "") go(`${workspace.path("customers", `${type}:${value.trim()}`)}${query()}`);
+          if (value.trim() !== "")
+            go(`${workspace.path("customers", "find")}${query()}${fragment("id", `${type}:${value.trim()}`)}`);
         }}
       >
         <Pick
@@ -43,7 +44,7 @@ function Form({ configured }: { configured: NonNullable<ReturnType<typeof useCon
           placeholder="Find a customer"
           value={value}
           onChange={(e) => setValue(e.target.value)}
-          className={`${pickLook} w-72`}
+          className={`${pickLook} w-72 max-sm:flex-1`}
         />
         <Button type="submit">Find</Button>
       </form>

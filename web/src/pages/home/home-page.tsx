@@ -53,6 +53,12 @@ export function HomePage() {
       {flow.error ? (
         <p className="text-sm text-soft">The plane does not say what goes through: {flow.error.message}</p>
       ) : null}
+      {flow.isPending && (configured.data?.document.connections ?? []).length > 0 ? (
+        <>
+          <Stats stats={titles.map((title) => ({ title, value: "…" }))} />
+          <p className="h-5.5" />
+        </>
+      ) : null}
       {flow.data && total.accepted > 0 ? (
         <>
           <Stats
@@ -93,6 +99,9 @@ export function HomePage() {
     </Page>
   );
 }
+
+/** What stands in the place of the numbers until they are there, so that nothing moves when they come. */
+const titles = ["Now", "Accepted", "Delivered", "Waiting", "Quarantined", "Failed for good"];
 
 function ProblemRow({ problem: p }: { problem: Trouble }) {
   const workspace = useWorkspace();

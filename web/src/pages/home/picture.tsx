@@ -3,15 +3,18 @@ import { connectionKey } from "../../draft/edits";
 import { useWorkspace } from "../../frame/place";
 import { Link } from "../../parts/link";
 import { go } from "../../parts/path";
-import { count, type Flow, ofConnection, ofDestination, ofSource, perSecond, sum } from "../flow";
+import { count, type Flow, ofDestination, ofSource, perSecond, sum } from "../flow";
+import { type Band, bandsOf, row, width } from "./bands";
+import { type Loss, lossesAt, lossesOn } from "./losses";
 
 const mostDrawn = 30; // objects on a side; beyond, the page of connections has them
-const row = 56; // px
-const width = 1000; // of the drawing's own measure
 
 type Props = { document: WorkspaceDocument; flow: Flow | undefined };
 
-/** Sources left, destinations right, and between them a band for each connection, as wide as what went through. */
+/**
+ * Sources left, destinations right, and between them a band for each connection, as wide as what goes through. What does
+ * not arrive leaves at the sides: at its source before it is routed, at its destination after that.
+ */
 export function Picture({ document, flow }: Props) {
   const workspace = useWorkspace();
   const connections = document.connections ?? [];
@@ -24,13 +27,9 @@ export function Picture({ document, flow }: Props) {
         <Link href={workspace.path("connections")}>See all of them as a table</Link>
       </p>
     );
-  const rows = Math.max(sources.length, destinations.length);
-  const height = rows * row;
-  const y = (i: number, n: number) => (height / n) * (i + 0.5);
-  const most = Math.max(
-    1,
-    ...connections.map((c) => sum(flow, ofConnection(c.source, c.destination), "routed").routed),
-  );
+  const height = Math.max(sources.length, destinations.length) * row;
+  const { bands, live } = bandsOf(connections, sources, destinations, flow, height);
+  const at = (i: number, n: number) => (height / n) * (i + 0.5);
   return (
     <div className="grid grid-cols-[minmax(7rem,14rem)_1fr_minmax(7rem,14rem)] rounded-xl border border-line bg-card p-4 shadow-xs">
       <ul className="flex flex-col justify-around gap-2">
@@ -43,6 +42,7 @@ export function Picture({ document, flow }: Props) {
               </Link>
               <span className="text-xs text-soft tabular-nums">
                 {flow ? `${count(n.accepted)}, ${perSecond(n.rate)}` : "…"}
+                <Losses all={lossesAt(n)} />
               </span>
             </li>
           );
@@ -52,36 +52,34 @@ export function Picture({ document, flow }: Props) {
         aria-hidden="true"
         viewBox={`0 0 ${width} ${height}`}
         preserveAspectRatio="none"
-        className="h-full w-full"
+        className="h-full w-full overflow-visible"
         height={height}
       >
-        {connections.map((c) => {
-          const from = y(
-            sources.findIndex((s) => s.name === c.source),
-            sources.length,
-          );
-          const to = y(
-            destinations.findIndex((d) => d.name === c.destination),
-            destinations.length,
-          );
-          const n = sum(flow, ofConnection(c.source, c.destination), "routed");
-          const lost = n.dead + n.quarantined > 0;
-          const waits = n.parked > 0;
-          return (
-            // biome-ignore lint/a11y/noStaticElementInteractions: the list below leads to the same by keyboard
-            <path
-              key={connectionKey(c.source, c.destination)}
-              d={`M0 ${from} C ${width / 2} ${from}, ${width / 2} ${to}, ${width} ${to}`}
-              fill="none"
-              vectorEffect="non-scaling-stroke"
-              strokeWidth={2 + (18 * Math.sqrt(n.routed)) / Math.sqrt(most)}
-              className={`cursor-pointer opacity-50 transition-opacity hover:opacity-90 ${lost ? "stroke-bad" : waits ? "stroke-warn" : n.delivered > 0 ? "stroke-accent" : "stroke-edge"}`}
-              onClick={() => go(workspace.path("connections", c.source, c.destination))}
-            >
-              <title>{`${c.source} → ${c.destination}: ${count(n.delivered)} delivered`}</title>
-            </path>
-          );
-        })}
+        {bands.map((b) => (
+          <Ribbon
+            key={connectionKey(b.source, b.destination)}
+            band={b}
+            onClick={() => go(workspace.path("connections", b.source, b.destination))}
+          />
+        ))}
+        {sources.map((s, i) => (
+          <Arm
+            key={s.name}
+            x={0}
+            y={at(i, sources.length)}
+            side={1}
+            losses={lossesAt(sum(flow, ofSource(s.name), "accepted"))}
+          />
+        ))}
+        {destinations.map((d, i) => (
+          <Arm
+            key={d.name}
+            x={width}
+            y={at(i, destinations.length)}
+            side={-1}
+            losses={lossesOn(sum(flow, ofDestination(d.name), "routed"))}
+          />
+        ))}
       </svg>
       <ul className="flex flex-col justify-around gap-2 pl-3">
         {destinations.map((d) => {
@@ -93,16 +91,65 @@ export function Picture({ document, flow }: Props) {
               </Link>
               <span className="text-xs text-soft tabular-nums">
                 {flow ? `${count(n.delivered)} delivered` : "…"}
-                {n.parked > 0 ? <span className="text-warn">, {count(n.parked)} waiting</span> : null}
-                {n.dead > 0 ? <span className="text-bad">, {count(n.dead)} failed</span> : null}
+                <Losses all={lossesOn(n)} />
               </span>
             </li>
           );
         })}
       </ul>
       <p className="col-span-3 pt-3 text-xs text-soft">
-        The wider a band, the more went through. <Link href={workspace.path("connections")}>The same as a table</Link>
+        {live ? "The wider a band, the more events a second go through." : "The wider a band, the more went through."}{" "}
+        What does not arrive leaves at the side. <Link href={workspace.path("connections")}>The same as a table</Link>
       </p>
     </div>
   );
+}
+
+const tones = { bad: "text-bad", warn: "text-warn", quiet: "text-soft" };
+
+function Losses({ all }: { all: Loss[] }) {
+  return all.map((l) => (
+    <span key={l.word} className={tones[l.tone]}>
+      , {count(l.n)} {l.word}
+    </span>
+  ));
+}
+
+const strokes = { bad: "stroke-bad", warn: "stroke-warn", quiet: "stroke-edge" };
+
+function Ribbon({ band: b, onClick }: { band: Band; onClick: () => void }) {
+  const middle = width / 2;
+  return (
+    // biome-ignore lint/a11y/noStaticElementInteractions: the table leads to the same by keyboard
+    <path
+      d={`M0 ${b.from} C ${middle} ${b.from}, ${middle} ${b.to}, ${width} ${b.to}`}
+      fill="none"
+      vectorEffect="non-scaling-stroke"
+      strokeWidth={b.size}
+      className={`cursor-pointer opacity-50 transition-opacity hover:opacity-90 ${b.tone === "good" ? "stroke-accent" : strokes[b.tone]}`}
+      onClick={onClick}
+    >
+      <title>{`${b.source} → ${b.destination}: ${b.text}`}</title>
+    </path>
+  );
+}
+
+/** What leaves at a source or a destination, each kind a small arm that turns down. */
+function Arm({ x, y, side, losses }: { x: number; y: number; side: 1 | -1; losses: Loss[] }) {
+  return losses.map((l, i) => {
+    const away = side * (50 + 34 * i);
+    return (
+      <path
+        key={l.word}
+        d={`M${x + away - side * 40} ${y} Q ${x + away} ${y}, ${x + away} ${y + row * 0.36}`}
+        fill="none"
+        vectorEffect="non-scaling-stroke"
+        strokeWidth={l.size}
+        strokeLinecap="round"
+        className={strokes[l.tone]}
+      >
+        <title>{`${count(l.n)} ${l.word}`}</title>
+      </path>
+    );
+  });
 }

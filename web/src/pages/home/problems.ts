@@ -1,4 +1,5 @@
 import type { Status, Workspace } from "../../api/client";
+import { count } from "../flow";
 import { reason } from "../live/reasons";
 import { alarmText } from "../workspace/alarms";
 
@@ -69,7 +70,7 @@ export function problemsOf(w: Workspace, all: Status, now: Date): Trouble[] {
       found.push({
         key: `dead ${d.name}`,
         tone: "bad",
-        title: `${d.name}: ${d.dead} ${d.dead === 1 ? "event" : "events"} failed for good`,
+        title: `${d.name}: ${count(d.dead)} ${d.dead === 1 ? "event" : "events"} failed for good`,
         cause: "It rejected them. They are kept for 30 days; see why, mend the cause, and send them again.",
         to: { parts: ["events"], query },
         act: "See why",
@@ -78,7 +79,7 @@ export function problemsOf(w: Workspace, all: Status, now: Date): Trouble[] {
       found.push({
         key: `parked ${d.name}`,
         tone: "warn",
-        title: `${d.name}: ${d.parked} ${d.parked === 1 ? "event waits" : "events wait"}`,
+        title: `${d.name}: ${count(d.parked)} ${d.parked === 1 ? "event waits" : "events wait"}`,
         cause: d.disabled
           ? "It is disabled. They are kept in order and sent when it is enabled again."
           : "It cannot take them now. They are kept in order and sent when it can.",

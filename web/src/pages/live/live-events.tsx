@@ -5,7 +5,7 @@ import { Badge } from "../../parts/badge";
 import { Button } from "../../parts/button";
 import { Choice } from "../../parts/choice";
 import { Notice } from "../../parts/notice";
-import { putQuery, useQueryText } from "../../parts/path";
+import { putFragment, putQuery, useFragment, useQueryText } from "../../parts/path";
 import { PlaneTrouble, quoted } from "../plane-trouble";
 import { NothingYet } from "./nothing-yet";
 import { Sightings, toneOf } from "./sightings";
@@ -15,13 +15,15 @@ const filters = ["source", "destination", "stage", "outcome"] as const;
 const searchAtMost = 200; // bytes, as planes have it
 const number = new Intl.NumberFormat("en");
 
-/** The stream of a workspace's events, with filters that stand in the address. */
+/** The stream of a workspace's events, with filters that stand in the address: what is searched for in its fragment. */
 export function LiveEvents({ workspace }: { workspace: Workspace }) {
   const [running, setRunning] = useState(true);
   const query = new URLSearchParams(useQueryText());
-  const filter: Filter = Object.fromEntries(
-    [...filters, "search"].flatMap((f) => (query.get(f) ? [[f, query.get(f)]] : [])),
-  );
+  const search = useFragment("search");
+  const filter: Filter = {
+    ...Object.fromEntries(filters.flatMap((f) => (query.get(f) ? [[f, query.get(f)]] : []))),
+    ...(search === "" ? {} : { search }),
+  };
   const { stream, seen, clear, again } = useLive(workspace.name, filter, running);
   const values = {
     source: workspace.sources.map((s) => s.name),
@@ -33,10 +35,14 @@ export function LiveEvents({ workspace }: { workspace: Workspace }) {
     clear();
     putQuery(name, value);
   };
+  const look = (text: string) => {
+    clear();
+    putFragment("search", text);
+  };
   return (
     <div className="space-y-4 pt-2">
       <div className="flex flex-wrap items-end gap-3">
-        <SearchBox key={filter.search ?? ""} value={filter.search ?? ""} onSearch={(text) => choose("search", text)} />
+        <SearchBox key={search} value={search} onSearch={look} />
         {filters.map((f) => (
           <Choice
             key={f}

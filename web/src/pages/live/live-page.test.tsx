@@ -116,12 +116,12 @@ test("an event has one row with how it stands, and opens to its way", async () =
   await expectAccessible(page);
 });
 
-test("a search is the plane's, and stands in the address", async () => {
+test("a search is the plane's, and stands in the part of the address that no server gets", async () => {
   const server = started();
   const { user } = open(path);
   await connected();
   await user.type(screen.getByLabelText("Message id, user or name"), "ada{Enter}");
-  await expect.poll(() => location.search).toBe("?search=ada");
+  await expect.poll(() => location.hash).toBe("#search=ada");
   await connected();
   expect(server.plane.calls.at(-1)).toBe("GET /v1/live?search=ada");
 });

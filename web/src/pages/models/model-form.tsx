@@ -171,7 +171,7 @@ export function ModelForm({ opened, isNew, configured, onDone }: Props) {
       ) : null}
       {preview.data && !preview.error ? (
         <div className="space-y-2">
-          <RowTable {...preview.data} />
+          <RowTable {...preview.data} name={model.name || "rows"} />
           <KeyAdvice rows={preview.data.rows} column={model.key} />
         </div>
       ) : null}

@@ -7,6 +7,7 @@ import { useWorkspace } from "../../frame/place";
 import { Empty } from "../../parts/empty";
 import { Link } from "../../parts/link";
 import { Page } from "../../parts/page";
+import { useFragment } from "../../parts/path";
 import { UrlTabs } from "../../parts/url-tabs";
 import { When } from "../../parts/when";
 import { keys } from "../../queries";
@@ -18,7 +19,7 @@ import { Known } from "./known";
 import { Past } from "./past";
 import { Timeline } from "./timeline";
 
-/** One customer, found by any identifier. */
+/** One customer, found by any identifier: the public one in the address's path, any other in its fragment. */
 export function PersonPage() {
   const workspace = useWorkspace();
   const configured = useConfigured(workspace.name);
@@ -30,7 +31,9 @@ export function PersonPage() {
 }
 
 function Choose({ configured }: { configured: Configured }) {
-  const { identifier = "" } = useParams({ strict: false });
+  const { identifier: named = "" } = useParams({ strict: false });
+  const sought = useFragment("id");
+  const identifier = named === "find" ? sought : named;
   const workspace = useWorkspace();
   const { profile, query } = useSet(configured);
   const up = { href: workspace.path("customers"), title: "Customers" };

@@ -28,12 +28,13 @@ const ann = {
   ],
   decisions: [],
 };
-const path = "/workspaces/acme/customers/email:ann@home.org";
+const path = "/workspaces/acme/customers/find";
+const who = "#id=email%3Aann%40home.org";
 
 test("a customer shows what is known, what happened, identifiers with why, and merges", async () => {
   const server = withProfiles();
   server.plane.answers["POST /v1/profiles/person"] = { status: 200, body: { person: ann } };
-  const { page, user } = open(path);
+  const { page, user } = open(`${path}${who}`);
   expect(await screen.findByRole("heading", { level: 1, name: "ann@home.org" })).toBeTruthy();
   expect(server.plane.bodies).toContainEqual({ profile: "customers", entity: "user", a: "email:ann@home.org" });
   expect(screen.getByRole("link", { name: "in_trouble" })).toBeTruthy();
@@ -53,7 +54,7 @@ test("two people are parted by their links, after what changes was shown", async
   server.plane.answers["POST /v1/profiles/person"] = { status: 200, body: { person: ann } };
   server.plane.answers["POST /v1/profiles/decide"] = { status: 200, body: { done: true } };
   server.plane.answers["POST /v1/profiles/run"] = { status: 200, body: { ended: 1 } };
-  const { page, user } = open(`${path}?tab=identifiers`);
+  const { page, user } = open(`${path}?tab=identifiers${who}`);
   await user.click(await screen.findByRole("button", { name: "These are two people…" }));
   await user.click(screen.getByRole("checkbox", { name: "email:bob@home.org is another customer's" }));
   const change = within(screen.getByRole("region", { name: "What would change" }));
@@ -70,7 +71,7 @@ test("two people are parted by their links, after what changes was shown", async
 test("nobody, and what somebody may not see, are said", async () => {
   const server = withProfiles();
   server.plane.answers["POST /v1/profiles/person"] = refusal(404, "Nobody has this identifier of the type email.");
-  const { page } = open(path);
+  const { page } = open(`${path}${who}`);
   expect(await screen.findByText("Nobody has this identifier.")).toBeTruthy();
   await expectAccessible(page);
 });
@@ -78,7 +79,7 @@ test("nobody, and what somebody may not see, are said", async () => {
 test("a customer who is forbidden is not shown", async () => {
   const server = withProfiles();
   server.plane.answers["POST /v1/profiles/person"] = refusal(403, "Your role looks up nobody.");
-  open(path);
+  open(`${path}${who}`);
   expect(await screen.findByText("You may not see this customer.")).toBeTruthy();
 });
 

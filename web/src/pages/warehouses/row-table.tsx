@@ -1,14 +1,21 @@
 import type { Rows } from "../../api/warehouse";
+import { Button } from "../../parts/button";
+import { csvOf } from "./csv";
 
 /** Rows of a query under their columns. */
-export function RowTable({ rows, ending }: Rows) {
+export function RowTable({ rows, ending, name }: Rows & { name: string }) {
   const columns = [...new Set(rows.flatMap((r) => Object.keys(r)))];
   const count = rows.length === 1 ? "One row." : `${rows.length} rows.`;
   return (
     <div className="space-y-2">
-      <p role="status" className="text-sm text-soft">
-        {rows.length === 0 ? "No rows: the query ran and found nothing." : count} {ending}
-      </p>
+      <div className="flex flex-wrap items-center justify-between gap-3">
+        <p role="status" className="text-sm text-soft">
+          {rows.length === 0 ? "No rows: the query ran and found nothing." : count} {ending}
+        </p>
+        {rows.length > 0 ? (
+          <Button onClick={() => save(`${name}.csv`, csvOf(columns, rows))}>Save as CSV</Button>
+        ) : null}
+      </div>
       {rows.length > 0 ? (
         <section
           aria-label="Rows"
@@ -43,6 +50,16 @@ export function RowTable({ rows, ending }: Rows) {
       ) : null}
     </div>
   );
+}
+
+/** Has the browser keep a text as a file. */
+function save(name: string, text: string) {
+  const address = URL.createObjectURL(new Blob([text], { type: "text/csv;charset=utf-8" }));
+  const link = document.createElement("a");
+  link.href = address;
+  link.download = name;
+  link.click();
+  URL.revokeObjectURL(address);
 }
 
 function Cell({ value }: { value: unknown }) {

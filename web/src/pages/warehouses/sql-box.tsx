@@ -1,59 +1,71 @@
 import { useMutation } from "@tanstack/react-query";
-import { type FormEvent, type KeyboardEvent, useId } from "react";
+import { type KeyboardEvent, useState } from "react";
 import { query } from "../../api/warehouse";
 import { Button } from "../../parts/button";
+import { Editor } from "../../parts/editor";
+import { putFragment, useFragment } from "../../parts/path";
 import { PlaneTrouble, quoted } from "../plane-trouble";
 import { RowTable } from "./row-table";
+import { TableTree } from "./table-tree";
 
 const most = 200; // rows; enough to look at, the command line shows all
 
-/** A box for SQL, and the rows that it finds. */
-export function SqlBox({
-  workspace,
-  destination,
-  tables,
-}: {
-  workspace: string;
-  destination: string;
-  tables: string[];
-}) {
-  const id = useId();
+type Props = { workspace: string; destination: string; example: string };
+
+/** A warehouse's tables, a box for SQL, and the rows that it finds. What was run stands in the address's fragment. */
+export function SqlBox({ workspace, destination, example }: Props) {
+  const given = useFragment(destination);
+  const [text, setText] = useState(given);
+  const [opened, setOpened] = useState(0); // how often another text was put into the editor
   const run = useMutation({ mutationFn: (sql: string) => query(workspace, destination, sql, most) });
-  const submit = (e: FormEvent<HTMLFormElement>) => {
+  const begin = (sql: string) => {
+    if (sql.trim() === "" || run.isPending) return;
+    putFragment(destination, sql);
+    run.mutate(sql);
+  };
+  const put = (sql: string) => {
+    setText(sql);
+    setOpened((n) => n + 1);
+    begin(sql);
+  };
+  const keyed = (e: KeyboardEvent) => {
+    if (e.key !== "Enter" || !(e.ctrlKey || e.metaKey)) return;
     e.preventDefault();
-    run.mutate(String(new FormData(e.currentTarget).get("sql") ?? ""));
+    e.stopPropagation(); // the editor would add a line
+    begin(text);
   };
-  const keyed = (e: KeyboardEvent<HTMLTextAreaElement>) => {
-    if (e.key === "Enter" && (e.ctrlKey || e.metaKey)) e.currentTarget.form?.requestSubmit();
-  };
+  const command = `weir query --workspace ${quoted(workspace)} ${quoted(destination)} ${quoted(run.variables ?? "")}`;
   return (
-    <div className="space-y-3">
-      <form onSubmit={submit} className="space-y-2">
-        <label htmlFor={id} className="block text-sm font-medium">
-          SQL for {destination}
-        </label>
-        <textarea
-          id={id}
-          name="sql"
-          required
-          rows={3}
-          spellCheck={false}
-          onKeyDown={keyed}
-          placeholder={`select * from ${tables[0] ?? "tracks"} limit 20`}
-          className="w-full rounded-lg border border-edge bg-card p-3 font-mono text-[13px] leading-5 text-ink placeholder:text-soft"
-        />
-        <Button type="submit" look="strong" disabled={run.isPending}>
-          {run.isPending ? "Asking…" : "Run"}
-        </Button>
-      </form>
-      {run.error ? (
-        <PlaneTrouble
-          error={run.error}
-          command={`weir query --workspace ${quoted(workspace)} ${quoted(destination)} ${quoted(run.variables ?? "")}`}
-          onRetry={() => run.mutate(run.variables ?? "")}
-        />
-      ) : null}
-      {run.data && !run.error ? <RowTable {...run.data} /> : null}
+    <div className="grid items-start gap-5 lg:grid-cols-[minmax(0,16rem)_minmax(0,1fr)]">
+      <TableTree workspace={workspace} destination={destination} onLook={put} />
+      <div className="space-y-3">
+        <form
+          className="space-y-2"
+          onKeyDownCapture={keyed}
+          onSubmit={(e) => {
+            e.preventDefault();
+            begin(text);
+          }}
+        >
+          <p className="text-sm font-medium">SQL for {destination}</p>
+          <Editor key={opened} name={`SQL for ${destination}`} language="sql" low initial={text} onChange={setText} />
+          <div className="flex flex-wrap items-center gap-3">
+            <Button type="submit" look="strong" disabled={run.isPending}>
+              {run.isPending ? "Asking…" : "Run"}
+            </Button>
+            {text.trim() === "" ? (
+              <Button onClick={() => put(`select * from ${example} limit 20`)}>Try an example</Button>
+            ) : null}
+            <span className="text-xs text-soft max-sm:hidden">
+              Ctrl or ⌘ Enter. The address leads back to what ran.
+            </span>
+          </div>
+        </form>
+        {run.error ? (
+          <PlaneTrouble error={run.error} command={command} onRetry={() => run.mutate(run.variables ?? "")} />
+        ) : null}
+        {run.data && !run.error ? <RowTable {...run.data} name={destination} /> : null}
+      </div>
     </div>
   );
 }

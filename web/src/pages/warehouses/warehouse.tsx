@@ -30,7 +30,7 @@ export function Warehouse({ workspace, destination: d }: { workspace: string; de
         {newest ? (
           <Badge tone="good">Last loaded {ago(new Date(newest.at), new Date())}</Badge>
         ) : all.data ? (
-          <Badge tone="quiet">Nothing loaded yet</Badge>
+          <Badge tone="quiet">Nothing loaded since the plane started</Badge>
         ) : null}
       </div>
       <div className="flex flex-wrap items-start gap-3 *:w-auto">
@@ -46,12 +46,15 @@ export function Warehouse({ workspace, destination: d }: { workspace: string; de
         />
       ) : null}
       {all.data?.length === 0 ? (
-        <Empty title="No load yet.">
-          <p>Send an event to a source that is connected to {d.name}; it is loaded within its syncEvery.</p>
+        <Empty title="No load since the plane started.">
+          <p>
+            Send an event to a source that is connected to {d.name}; it is loaded within its syncEvery. What was loaded
+            before is there.
+          </p>
         </Empty>
       ) : null}
       {all.data && all.data.length > 0 ? <Loads loads={all.data} name={d.name} /> : null}
-      <SqlBox workspace={workspace} destination={d.name} tables={newest?.tables ?? []} />
+      <SqlBox workspace={workspace} destination={d.name} example={newest?.tables[0] ?? "tracks"} />
     </Section>
   );
 }

@@ -1,4 +1,5 @@
-import { screen, within } from "@testing-library/react";
+import { act, fireEvent, screen, within } from "@testing-library/react";
+import { EditorView } from "codemirror";
 import { expect, test } from "vitest";
 import type { Load } from "../../api/warehouse";
 import { expectAccessible, open, plane, refusal, Server, workspace } from "../../fake/server";
@@ -16,6 +17,17 @@ function load(l: Partial<Load> = {}): Load {
   const at = new Date(Date.now() - 12_000).toISOString();
   const done = { attempt: 1, next: null, code: "", detail: "" };
   return { id: "l1", destination: "lake", at, state: "done", rows: 1200, tables: ["tracks", "users"], ...done, ...l };
+}
+
+/** Writes SQL into the editor, which lives in a shadow root. */
+async function write(page: Element, sql: string): Promise<HTMLElement> {
+  const find = () => [...page.querySelectorAll("*")].find((e) => e.shadowRoot)?.shadowRoot?.querySelector(".cm-editor");
+  await expect.poll(find, { timeout: 60_000 }).toBeTruthy();
+  const editor = find();
+  const view = editor instanceof HTMLElement ? EditorView.findFromDOM(editor) : null;
+  if (!view) throw new Error("there is no editor");
+  act(() => view.dispatch({ changes: { from: 0, to: view.state.doc.length, insert: sql } }));
+  return view.contentDOM;
 }
 
 test("while it loads it says so", async () => {
@@ -36,7 +48,7 @@ test("without a warehouse it shows how to add one", async () => {
 test("without loads it says when there is one", async () => {
   started();
   const { page } = open(path);
-  expect(await screen.findByText("No load yet.")).toBeTruthy();
+  expect(await screen.findByText("No load since the plane started.")).toBeTruthy();
   await expectAccessible(page);
 });
 
@@ -99,21 +111,23 @@ test("rows of a query are a table, also when they end early", async () => {
   const server = started();
   server.plane.answers["POST /v1/query"] =
     '{"id":"e1","total":null}\n{"id":"e2","total":12.5}\n{"error":{"code":"limit_time","message":"2 minutes are over"}}\n';
-  const { user, page } = open(path);
-  await user.type(await screen.findByLabelText("SQL for lake"), "select 1{Control>}{Enter}{/Control}");
+  const { page } = open(path);
+  fireEvent.keyDown(await write(page, "select 1"), { key: "Enter", ctrlKey: true, composed: true, bubbles: true });
   const table = within(await screen.findByRole("table", { name: "Rows" }));
   expect(table.getAllByRole("columnheader").map((c) => c.textContent)).toEqual(["id", "total"]);
   expect(table.getAllByRole("cell").map((c) => c.textContent)).toEqual(["e1", "null", "e2", "12.5"]);
   expect(screen.getByText(/2 rows\. The rows end early: 2 minutes are over/)).toBeTruthy();
   expect(server.plane.bodies).toEqual([{ destination: "lake", sql: "select 1" }]);
+  expect(location.hash).toBe("#lake=select+1");
+  expect(screen.getByRole("button", { name: "Save as CSV" })).toBeTruthy();
   await expectAccessible(page);
 });
 
 test("more rows than a page holds are cut with a word about it", async () => {
   const server = started();
   server.plane.answers["POST /v1/query"] = Array.from({ length: 300 }, (_, i) => `{"n":${i}}\n`).join("");
-  const { user } = open(path);
-  await user.type(await screen.findByLabelText("SQL for lake"), "select n");
+  const { user, page } = open(path);
+  await write(page, "select n");
   await user.click(screen.getByRole("button", { name: "Run" }));
   expect(await screen.findByText(/200 rows\. These are the first 200 rows/)).toBeTruthy();
 });
@@ -121,8 +135,23 @@ test("more rows than a page holds are cut with a word about it", async () => {
 test("SQL that the warehouse refuses says why", async () => {
   const server = started();
   server.plane.answers["POST /v1/query"] = refusal(400, "There is no table nothing.");
-  const { user } = open(path);
-  await user.type(await screen.findByLabelText("SQL for lake"), "select * from nothing");
+  const { user, page } = open(path);
+  await write(page, "select * from nothing");
   await user.click(screen.getByRole("button", { name: "Run" }));
   expect((await screen.findByRole("alert")).textContent).toContain("There is no table nothing.");
+});
+
+test("tables are shown with the types of their columns, and a click looks at rows", async () => {
+  const server = started();
+  server.plane.answers["POST /v1/query"] =
+    '{"table_schema":"main","table_name":"tracks","column_name":"id","data_type":"VARCHAR"}\n{"table_schema":"main","table_name":"tracks","column_name":"at","data_type":"TIMESTAMP"}\n';
+  const { user, page } = open(path);
+  await user.click(await screen.findByText("Tables of lake"));
+  await user.click(await screen.findByText("tracks"));
+  expect(screen.getByText("timestamp")).toBeTruthy();
+  await expectAccessible(page);
+  await user.click(screen.getByRole("button", { name: "Look at 20 rows of tracks" }));
+  await expect
+    .poll(() => server.plane.bodies)
+    .toContainEqual({ destination: "lake", sql: "select * from main.tracks limit 20" });
 });

@@ -4,16 +4,20 @@ import { inOrganization } from "../../frame/place";
 import { Command } from "../../parts/command";
 import { Empty } from "../../parts/empty";
 import { Link } from "../../parts/link";
+import { Page } from "../../parts/page";
 import { Warehouse } from "./warehouse";
 
-const types = ["duckdb", "postgres"];
+const types = ["bigquery", "duckdb", "mysql", "postgres", "redshift", "snowflake"];
 
 /** The warehouses of a workspace: what was loaded, and a place to ask them. */
 export function WarehousesPage({ workspace }: { workspace: Workspace }) {
   const all = workspace.destinations.filter((d) => types.includes(d.type));
   return (
-    <div className="space-y-8">
-      <h1 className="text-2xl font-semibold tracking-tight">Warehouses</h1>
+    <Page
+      title="Warehouses"
+      of={workspace.name}
+      hint="A row for every event, in databases of yours. What you ask here goes from your browser to the data plane alone."
+    >
       {all.length === 0 ? (
         <Empty title="No warehouse yet.">
           <p>
@@ -23,7 +27,7 @@ export function WarehousesPage({ workspace }: { workspace: Workspace }) {
             >
               Choose one from the catalogue
             </Link>
-            , or add one to the workspace's file; this one needs no server:
+            . As code, this one needs no server:
           </p>
           <Command text={example(workspace.sources[0]?.name ?? "web")} name="an example of a warehouse" />
           <p>Then apply it:</p>
@@ -33,7 +37,7 @@ export function WarehousesPage({ workspace }: { workspace: Workspace }) {
       {all.map((d) => (
         <Warehouse key={d.id} workspace={workspace.name} destination={d} />
       ))}
-    </div>
+    </Page>
   );
 }
 
