@@ -191,7 +191,7 @@ func (p *Publisher) Compare(ctx context.Context) error {
 	return err
 }
 
-// atOnce is how many planes are served at a time.
+// atOnce is how many planes are served at a time, and workspaces of each.
 const atOnce = 16
 
 // compare goes through some workspaces, or all when none is given, plane by plane. With an
@@ -262,16 +262,33 @@ func (p *Publisher) serve(ctx context.Context, pl id.Plane, list []store.Workspa
 	to := hub.Recipient{
 		Plane: pl, Account: hub.Account{Region: row.Region, Organization: row.Organization}, Sealing: secret.PublicKey(row.SealingKey),
 	}
+	var mu sync.Mutex // guards left, failed and away
 	var failed []error
-	for i, ws := range list {
-		if err := p.bring(ctx, to, ws, acks[ws.ID]); err != nil {
-			failed = append(failed, fmt.Errorf("bring %s to plane %s: %w", ws.ID, pl, err))
-			if ctx.Err() != nil || fault.KindOf(err) == fault.Unavailable {
-				return append(left, namesOf(list[i:])...), errors.Join(failed...)
+	away := false
+	var g errgroup.Group // not bound to each other: one workspace's trouble is its own
+	g.SetLimit(atOnce)
+	for _, ws := range list {
+		g.Go(func() error {
+			mu.Lock()
+			skip := away
+			mu.Unlock()
+			var err error
+			if !skip {
+				err = p.bring(ctx, to, ws, acks[ws.ID])
 			}
-			left = append(left, ws.ID)
-		}
+			mu.Lock()
+			defer mu.Unlock()
+			if err != nil {
+				failed = append(failed, fmt.Errorf("bring %s to plane %s: %w", ws.ID, pl, err))
+				away = away || ctx.Err() != nil || fault.KindOf(err) == fault.Unavailable
+			}
+			if err != nil || skip {
+				left = append(left, ws.ID)
+			}
+			return nil
+		})
 	}
+	_ = g.Wait() // every error is in failed
 	return left, errors.Join(failed...)
 }
 

@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"crypto/rand"
 	"encoding/json"
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
@@ -241,7 +242,7 @@ func (s *site) point(c workspace.Config, number uint64) {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	p := wire.Pointer{Plane: s.plane, Workspace: "ws_a", Region: "eu", Number: number, Digest: digest}
+	p := wire.Pointer{Plane: s.plane, Workspace: c.Workspace, Region: "eu", Number: number, Digest: digest}
 	if err := s.hub.Point(s.t.Context(), s.recipient(), p, body); err != nil {
 		s.t.Fatal(err)
 	}
@@ -416,6 +417,50 @@ func TestNamesOfWhatWasRemovedAreKept(t *testing.T) {
 	s.ack(4, wire.Applied)
 	if got := names(); got != [3]string{"web", "hook2", ""} {
 		t.Errorf("once they are back the names are %q", got)
+	}
+}
+
+// TestWorkspacesThatComeTogetherAreDecidedInTheirOrder has a plane find many workspaces at
+// its start, between which a write key moves.
+func TestWorkspacesThatComeTogetherAreDecidedInTheirOrder(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	of := func(name, key string) workspace.Config {
+		return workspace.Config{Format: 1, Workspace: id.Workspace("ws_" + name), Name: name, Region: "eu",
+			Sources: []workspace.Source{{ID: id.Source("src_" + name), Name: "web", Type: "http", WriteKey: key}}}
+	}
+	applied := func(name string, number uint64) {
+		t.Helper()
+		s.until("the ack of "+name, func() bool {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			ack := s.acks[id.Workspace("ws_"+name)]
+			return ack.Number == number && ack.State == wire.Applied
+		})
+	}
+	a := s.start("")
+	s.point(of("a", "wk_a"), 1)
+	applied("a", 1)
+	a.stop()
+	s.point(of("a", "wk_other"), 2)
+	s.point(of("b", "wk_a"), 1) // the key has gone from a
+	const more = 20
+	for i := range more {
+		s.point(of(fmt.Sprint("more", i), fmt.Sprint("wk_", i)), 1)
+	}
+	for range 2 { // what was kept together runs after a restart, too
+		a = s.start("")
+		applied("a", 2)
+		applied("b", 1)
+		for i := range more {
+			applied(fmt.Sprint("more", i), 1)
+		}
+		for key, ws := range map[string]id.Workspace{"wk_other": "ws_a", "wk_a": "ws_b", "wk_7": "ws_more7"} {
+			if e, ok := a.plans.Source(key); !ok || e.Workspace != ws {
+				t.Errorf("%s opens %v, %v; want %s", key, e.Workspace, ok, ws)
+			}
+		}
+		a.stop()
 	}
 }
 

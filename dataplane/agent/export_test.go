@@ -20,10 +20,10 @@ func (t *Turns) Heard(ws id.Workspace, number uint64, now time.Time) {
 
 // Next returns the workspace whose turn it is, "" for none, and takes its turn.
 func (t *Turns) Next(now time.Time) id.Workspace {
-	w, _ := t.a.due(now)
-	if w == nil {
+	list, _ := t.a.due(now, 1)
+	if len(list) == 0 {
 		return ""
 	}
-	t.a.done(w)
-	return w.pointer.Workspace
+	t.a.done(list[0])
+	return list[0].pointer.Workspace
 }

@@ -3,6 +3,8 @@ package agent
 import (
 	"context"
 	"errors"
+	"slices"
+	"sync"
 	"time"
 
 	"weir/dataplane/plan"
@@ -12,11 +14,17 @@ import (
 	"weir/shared/wire/edge"
 )
 
+// Bounds of the decisions that are kept together, so that the disk is waited for once.
+const (
+	atOnce = 16
+	soon   = 100 * time.Millisecond // after which no further one joins those that were made
+)
+
 // reconcile decides on wants until ctx ends.
 func (a *Agent) reconcile(ctx context.Context, edge *edge.Edge) {
 	for ctx.Err() == nil {
-		w, wait := a.due(time.Now())
-		if w == nil {
+		list, wait := a.due(time.Now(), atOnce)
+		if len(list) == 0 {
 			timer := time.NewTimer(wait)
 			select {
 			case <-ctx.Done():
@@ -26,28 +34,26 @@ func (a *Agent) reconcile(ctx context.Context, edge *edge.Edge) {
 			timer.Stop()
 			continue
 		}
-		a.attempt(ctx, edge, w)
+		a.attempt(ctx, edge, list)
 	}
 }
 
-// due returns the want whose time came first, else how long to wait for one: however
-// often a workspace wants something new, others have their turn.
-func (a *Agent) due(now time.Time) (*want, time.Duration) {
+// due returns the wants whose time came first, at most n, else how long to wait for one:
+// however often a workspace wants something new, others have their turn.
+func (a *Agent) due(now time.Time, n int) ([]*want, time.Duration) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	var first *want
+	var due []*want
+	wait := time.Minute
 	for _, w := range a.wants {
-		if first == nil || w.after.Before(first.after) {
-			first = w
+		if w.after.After(now) {
+			wait = min(wait, w.after.Sub(now))
+			continue
 		}
+		due = append(due, w)
 	}
-	switch {
-	case first == nil:
-		return nil, time.Minute
-	case first.after.After(now):
-		return nil, min(time.Minute, first.after.Sub(now))
-	}
-	return first, 0
+	slices.SortFunc(due, func(x, y *want) int { return x.after.Compare(y.after) })
+	return due[:min(n, len(due))], wait
 }
 
 // done removes a want unless a newer one took its place.
@@ -67,8 +73,50 @@ func (a *Agent) later(w *want) {
 	w.tries++
 }
 
-// attempt decides on one pointer, or puts it off.
-func (a *Agent) attempt(ctx context.Context, edge *edge.Edge, w *want) {
+// decision is what follows from a pointer: what is kept of it before anything is done, and
+// what is done then.
+type decision struct {
+	w    *want
+	next kept
+	keys []string // write keys that the plan has
+	then func()
+}
+
+// attempt decides on pointers of several workspaces, or puts them off.
+func (a *Agent) attempt(ctx context.Context, edge *edge.Edge, list []*want) {
+	var made []decision
+	keys := map[string]bool{} // write keys of what was decided
+	began := time.Now()
+	for _, w := range list {
+		if len(made) > 0 && time.Since(began) > soon {
+			break
+		}
+		if d := a.decide(ctx, edge, w, len(made), keys); d != nil {
+			made = append(made, *d)
+			for _, key := range d.keys {
+				keys[key] = true
+			}
+		}
+	}
+	errs := make([]error, len(made))
+	var all sync.WaitGroup
+	for i, d := range made {
+		all.Go(func() { errs[i] = save(a.cfg.Dir, d.w.pointer.Workspace, d.next) })
+	}
+	all.Wait()
+	for i, d := range made {
+		if a.saved(ctx, d.w, d.next, errs[i]) {
+			d.then()
+			a.say(d.next.Ack)
+			a.done(d.w)
+		}
+	}
+}
+
+// decide decides on one pointer, after a number of others whose decisions, about some write
+// keys, were not carried out yet. It returns nil when nothing has to be carried out: the want
+// is done, put off, or, where it depends on those others, stays for the next time.
+func (a *Agent) decide(ctx context.Context, edge *edge.Edge, w *want, before int, keys map[string]bool) *decision {
 	ws, p := w.pointer.Workspace, w.pointer
 	k := a.kept[ws]
 	switch {
@@ -76,71 +124,72 @@ func (a *Agent) attempt(ctx context.Context, edge *edge.Edge, w *want) {
 		a.log.WarnContext(ctx, "pointer is older than one seen before", "workspace", ws, "number", p.Number)
 		a.Alarm(wire.PointerStale)
 		a.done(w)
-		return
+		return nil
 	case p.Number == k.Seen.Number && k.Ack.State == wire.Applied && k.Ack.Number == p.Number:
 		a.say(k.Ack) // once more: the hub may have lost it
 		a.done(w)
-		return
+		return nil
 	}
 	if w.since.IsZero() {
 		w.since = time.Now()
 	}
 	if p.Tombstone {
-		a.remove(ctx, w)
-		return
+		return a.remove(ctx, w)
 	}
 	got, err := a.fetch(ctx, edge, p, k)
 	if err != nil {
 		a.missing(ctx, w, k, err)
-		return
+		return nil
 	}
 	p2, problems, err := got.revision.compile(ctx, a.cfg, got.opened)
 	if err != nil {
 		a.log.WarnContext(ctx, "revision not compiled yet", "workspace", ws, "number", p.Number, "error", err)
 		a.later(w)
-		return
+		return nil
 	}
 	if p2 != nil {
 		problems = a.cfg.Plans.Taken(p2)
+		if before > 0 && (len(problems) > 0 || slices.ContainsFunc(got.revision.writeKeys(), func(key string) bool { return keys[key] })) {
+			return nil // a write key may come from one of them, or go there first
+		}
 	}
 	if len(problems) > 0 {
 		a.reject(ctx, w, k, problems)
-		return
+		return nil
 	}
 	p2.Removed = got.revision.removed(k)
 	next := kept{Seen: p, Running: p, Body: got.revision.body, Secrets: got.sealed, Unbound: got.unbound, Removed: p2.Removed,
 		Ack: wire.Ack{Workspace: ws, Number: p.Number, Running: p.Number, Digest: p.Digest, State: wire.Applied, At: time.Now().UTC()}}
-	if !a.keep(ctx, w, next) {
-		return
-	}
-	if err := a.cfg.Plans.Put(p2); err != nil { // only this goroutine puts, so it was asked before
-		a.log.ErrorContext(ctx, "plan refused", "workspace", ws, "error", err)
-	}
-	delete(a.unloaded, ws)
-	a.log.InfoContext(ctx, "revision applied", "workspace", ws, "number", p.Number, "took", time.Since(w.since))
-	a.say(next.Ack)
-	a.done(w)
+	return &decision{w: w, next: next, keys: got.revision.writeKeys(), then: func() {
+		if err := a.cfg.Plans.Put(p2); err != nil { // only this goroutine puts, so it was asked before
+			a.log.ErrorContext(ctx, "plan refused", "workspace", ws, "error", err)
+		}
+		delete(a.unloaded, ws)
+		a.log.InfoContext(ctx, "revision applied", "workspace", ws, "number", p.Number, "took", time.Since(w.since))
+	}}
 }
 
-// remove carries out a tombstone.
-func (a *Agent) remove(ctx context.Context, w *want) {
+// remove decides on a tombstone.
+func (a *Agent) remove(ctx context.Context, w *want) *decision {
 	p := w.pointer
 	next := kept{Seen: p, Unbound: a.kept[p.Workspace].Unbound, Ack: wire.Ack{Workspace: p.Workspace, Number: p.Number, State: wire.Applied, At: time.Now().UTC()}}
-	if !a.keep(ctx, w, next) {
-		return
-	}
-	a.cfg.Plans.Remove(p.Workspace)
-	delete(a.unloaded, p.Workspace)
-	a.log.InfoContext(ctx, "workspace removed", "workspace", p.Workspace, "number", p.Number)
-	a.say(next.Ack)
-	a.done(w)
+	return &decision{w: w, next: next, then: func() {
+		a.cfg.Plans.Remove(p.Workspace)
+		delete(a.unloaded, p.Workspace)
+		a.log.InfoContext(ctx, "workspace removed", "workspace", p.Workspace, "number", p.Number)
+	}}
 }
 
 // keep writes what was decided before anything is done about it, so that no
 // restart forgets a number. false: the disk refused, and the want is put off.
 func (a *Agent) keep(ctx context.Context, w *want, next kept) bool {
+	return a.saved(ctx, w, next, save(a.cfg.Dir, w.pointer.Workspace, next))
+}
+
+// saved notes what was written, unless err says that it could not be.
+func (a *Agent) saved(ctx context.Context, w *want, next kept, err error) bool {
 	ws := w.pointer.Workspace
-	if err := save(a.cfg.Dir, ws, next); err != nil {
+	if err != nil {
 		a.log.ErrorContext(ctx, "workspace not kept", "workspace", ws, "error", err)
 		a.Alarm("disk_full")
 		a.later(w)
