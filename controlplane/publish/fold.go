@@ -14,7 +14,7 @@ import (
 
 // foldAtOnce is how many acks wait for the store at a time. Which of two about one
 // workspace comes first does not matter: the store keeps the newest.
-const foldAtOnce = 16
+const foldAtOnce = 64
 
 // fold keeps every ack in the store until ctx ends.
 func (p *Publisher) fold(ctx context.Context) error {

@@ -16,7 +16,7 @@ import (
 
 // Bounds of the decisions that are kept together, so that the disk is waited for once.
 const (
-	atOnce = 16
+	atOnce = 64
 	soon   = 100 * time.Millisecond // after which no further one joins those that were made
 )
 

@@ -127,7 +127,7 @@ func openSQLite(path string) (*sql.DB, error) {
 		return nil, fault.New(fault.Unavailable, "cannot close the database file: %v", err)
 	}
 	connections, err := sqlite.NewConnector("file:" + path + "?_pragma=foreign_keys(1)&_pragma=busy_timeout(5000)&_pragma=journal_mode(wal)" +
-		"&_pragma=synchronous(full)&_txlock=immediate&_time_format=sqlite")
+		"&_pragma=synchronous(full)&_pragma=temp_store(memory)&_txlock=immediate&_time_format=sqlite")
 	if err != nil {
 		return nil, err
 	}

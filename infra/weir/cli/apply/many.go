@@ -15,7 +15,7 @@ import (
 )
 
 // atOnce is how many workspaces of a file are worked on at a time.
-const atOnce = 16
+const atOnce = 32
 
 // many calls do for the numbers below n, atOnce at a time and begun in their order. After
 // an error no further one is begun, unless all is set; those that run end. It returns

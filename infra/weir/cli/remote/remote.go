@@ -48,7 +48,7 @@ type end struct {
 }
 
 // kept is how many connections stay open for the next questions.
-const kept = 16
+const kept = 32
 
 func newEnd(role, address, token string) (end, error) {
 	u, err := url.Parse(address)
