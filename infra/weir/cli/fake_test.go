@@ -46,10 +46,11 @@ type fake struct {
 	scheduled  map[string]string // states of the job of a workspace that is due now and then
 	looks      int               // at a job before it has ended
 	broken     []map[string]any
-	underWay   func() int // deliveries in flight to each destination
-	oldPlane   bool       // whose view knows no capability of several workspaces
-	stale      bool       // the control plane does not know what is parked
-	race       func()     // runs between a diff and the apply that follows it
+	underWay   func() int      // deliveries in flight to each destination
+	oldPlane   bool            // whose view knows no capability of several workspaces
+	stale      bool            // the control plane does not know what is parked
+	race       func()          // runs between a diff and the apply that follows it
+	lost       map[string]bool // workspaces of which the answer to the next apply is lost: it was made, or (false) the plane was busy
 	streams    func(n int, w http.ResponseWriter, r *http.Request)
 	opened     int // streams that were asked for
 }
@@ -288,6 +289,16 @@ func (f *fake) apply(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	name := r.PathValue("name")
+	made, lose := f.lost[name]
+	delete(f.lost, name)
+	if lose && !made {
+		w.Header().Set("Retry-After", "1")
+		refuse(w, http.StatusServiceUnavailable, "unavailable", "The database is busy.")
+		return
+	}
+	if lose {
+		defer panic(http.ErrAbortHandler)
+	}
 	ws := f.workspaces[name]
 	if match := r.Header.Get("If-Match"); ws != nil && match != fmt.Sprintf(`"%d"`, ws.Number) {
 		refuse(w, http.StatusPreconditionFailed, "conflict", "Somebody changed workspace "+name+" meanwhile; look at the difference and apply again.")

@@ -77,3 +77,23 @@ func TestOfManyWorkspacesTheOneThatFailsIsNamed(t *testing.T) {
 		t.Errorf("w06, which comes before, is at revision %d, want 2", f.workspaces["w06"].Number)
 	}
 }
+
+// TestAnAnswerThatIsLostEndsNoApplyOfMany has the answers to two commits be lost: of one
+// that was made, and of one that was not.
+func TestAnAnswerThatIsLostEndsNoApplyOfMany(t *testing.T) {
+	t.Parallel()
+	const n = 10
+	f := newFake(t)
+	s := newShell(t, f)
+	for number := range 2 {
+		f.mu.Lock()
+		f.lost = map[string]bool{"w03": true, "w05": false}
+		f.mu.Unlock()
+		s.must("apply", "-f", s.file("weir.yaml", fleet(n, func(i int) string { return fmt.Sprintf("wk-%d-%d", number, i) })))
+		for name, ws := range f.workspaces {
+			if ws.Number != uint64(number+1) {
+				t.Errorf("%s is at revision %d, want %d", name, ws.Number, number+1)
+			}
+		}
+	}
+}

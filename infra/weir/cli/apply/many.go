@@ -154,7 +154,7 @@ func (k invocation) settleAll(ctx context.Context, control *remote.Control, prop
 			}
 			mine := *k.Console
 			mine.Out = lines.Line(at)
-			err := invocation{&mine}.settleBy(ctx, control, proposals[at], &outcomes[at], f, patience, known)
+			err := invocation{Console: &mine}.settleBy(ctx, control, proposals[at], &outcomes[at], f, patience, known)
 			lines.Done(at, func() {})
 			return err
 		})...)

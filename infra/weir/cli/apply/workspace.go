@@ -15,7 +15,7 @@ import (
 // NewWorkspace returns the command `weir workspace`. What is in a workspace is the
 // business of apply.
 func NewWorkspace(shell *console.Console) *cobra.Command {
-	k := invocation{shell}
+	k := invocation{Console: shell}
 	return console.Group("workspace", "List, show, make and delete workspaces", k.listWorkspaces(), k.showWorkspace(), k.createWorkspace(), k.deleteWorkspace())
 }
 
@@ -93,7 +93,7 @@ func (k invocation) createWorkspace() *cobra.Command {
 			} else if fault.KindOf(err) != fault.Missing {
 				return err
 			}
-			number, _, waits, err := control.Apply(cmd.Context(), remote.Proposal{Document: document.Document{Workspace: args[0], Region: region}}, 0)
+			number, _, waits, err := control.Apply(cmd.Context(), remote.Proposal{Document: document.Document{Workspace: args[0], Region: region}}, 0, false)
 			if err != nil {
 				return err
 			}

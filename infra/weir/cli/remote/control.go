@@ -2,6 +2,7 @@ package remote
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"maps"
 	"net"
@@ -107,6 +108,10 @@ func exchange[T any](ctx context.Context, c *Control, call openapi.Call[T]) (out
 		sent = maps.Clone(c.session)
 		maps.Copy(sent, call.Header)
 	}
+	if call.Keyed && c.token != "" && !keyed(sent) {
+		sent = maps.Clone(sent)
+		sent.Set(keyHeader, rand.Text())
+	}
 	header, err = c.call(ctx, call.Method, path, sent, call.Body, &out)
 	return out, header, err
 }
@@ -207,12 +212,17 @@ func (c *Control) Diff(ctx context.Context, p Proposal) (Difference, error) {
 // there is none yet), and returns the new number; it is number when nothing
 // changed, and when another person has to approve: then it is the request that waits.
 // fault.Conflict: somebody else was faster.
-func (c *Control) Apply(ctx context.Context, p Proposal, number uint64) (uint64, []Change, *approval.Request, error) {
+//
+// With together it is one of many: the control plane keeps no answer for each, which takes
+// it two writes, and a call whose answer was lost fails.
+func (c *Control) Apply(ctx context.Context, p Proposal, number uint64, together bool) (uint64, []Change, *approval.Request, error) {
 	params := openapi.ApplyParams{}
 	if number > 0 {
 		params.IfMatch = tag(number)
 	}
-	out, err := Do(ctx, c, api{}.Apply(p.Document.Workspace, params, p))
+	call := api{}.Apply(p.Document.Workspace, params, p)
+	call.Keyed = !together
+	out, err := Do(ctx, c, call)
 	return out.Number, out.Changes, approval.Of(out), err
 }
 

@@ -49,16 +49,16 @@ type busy struct {
 func (b busy) Unwrap() error { return b.error }
 
 // again wraps the refusal of a call that may be made again: of one over the caller's quota,
-// which nobody worked on, and of one that only reads where the server is busy. What refuses
+// which nobody worked on, and of one that may be repeated where the server is busy. What refuses
 // strangers, or failures beside the quota, is not asked again.
-func (e end) again(err error, method string, res *http.Response) error {
+func (e end) again(err error, repeatable bool, res *http.Response) error {
 	after, ok := retryAfter(res.Header.Get("Retry-After"), time.Now())
 	if !ok || e.token == "" {
 		return err
 	}
 	switch limits := res.Header.Get("RateLimit"); {
 	case res.StatusCode == http.StatusTooManyRequests && (limits == "" || strings.Contains(limits, ";r=0;")):
-	case res.StatusCode == http.StatusServiceUnavailable && method == http.MethodGet:
+	case res.StatusCode == http.StatusServiceUnavailable && repeatable:
 	default:
 		return err
 	}

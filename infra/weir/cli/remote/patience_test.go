@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -62,16 +63,16 @@ func TestCallsWaitWhereTheyAreAskedTo(t *testing.T) {
 		calls  int
 		fails  bool
 	}{
-		"a read over the quota":                {false, 429, now, 3, 4, false},
-		"a write over the quota":               {true, 429, in("Retry-After", "0", "RateLimit", `"default";r=0;t=8`), 3, 4, false},
-		"a read of a busy server":              {false, 503, now, 2, 3, false},
-		"a time that has passed":               {false, 503, in("Retry-After", "Fri, 01 May 2026 00:00:00 GMT"), 1, 2, false},
-		"a write that may have been worked on": {true, 503, now, 1, 1, true},
-		"a refusal beside the quota":           {true, 429, in("Retry-After", "0", "RateLimit", `"default";r=7;t=8`), 1, 1, true},
-		"no time to wait for":                  {false, 429, nil, 1, 1, true},
-		"a time that is nonsense":              {false, 429, in("Retry-After", "soon"), 1, 1, true},
-		"too long":                             {false, 429, in("Retry-After", "121"), 1, 1, true},
-		"for ever":                             {false, 429, now, 1000, 21, true},
+		"a read over the quota":      {false, 429, now, 3, 4, false},
+		"a write over the quota":     {true, 429, in("Retry-After", "0", "RateLimit", `"default";r=0;t=8`), 3, 4, false},
+		"a read of a busy server":    {false, 503, now, 2, 3, false},
+		"a time that has passed":     {false, 503, in("Retry-After", "Fri, 01 May 2026 00:00:00 GMT"), 1, 2, false},
+		"a write under a key":        {true, 503, now, 2, 3, false},
+		"a refusal beside the quota": {true, 429, in("Retry-After", "0", "RateLimit", `"default";r=7;t=8`), 1, 1, true},
+		"no time to wait for":        {false, 429, nil, 1, 1, true},
+		"a time that is nonsense":    {false, 429, in("Retry-After", "soon"), 1, 1, true},
+		"too long":                   {false, 429, in("Retry-After", "121"), 1, 1, true},
+		"for ever":                   {false, 429, now, 1000, 21, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -86,6 +87,60 @@ func TestCallsWaitWhereTheyAreAskedTo(t *testing.T) {
 				t.Errorf("it tells %q", told)
 			}
 		})
+	}
+}
+
+// TestAWriteWhoseAnswerIsLostIsSentAgainUnderItsKey has the connection break after a write
+// was worked on, and the repetition come while it still is.
+func TestAWriteWhoseAnswerIsLostIsSentAgainUnderItsKey(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	var keys []string
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		keys = append(keys, r.Header.Get("Idempotency-Key"))
+		n := len(keys)
+		mu.Unlock()
+		switch n {
+		case 1:
+			panic(http.ErrAbortHandler)
+		case 2:
+			w.WriteHeader(http.StatusConflict)
+			fmt.Fprint(w, `{"kind":"conflict","detail":"a request with this idempotency key is being worked on"}`)
+		default:
+			fmt.Fprint(w, `{"token":"weir_x","id":"tok_x"}`)
+		}
+	}))
+	t.Cleanup(server.Close)
+	c, err := remote.NewControl(server.URL, "weir_t")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if made, err := c.IssueToken(t.Context(), remote.Token{Name: "x"}); err != nil || made != "weir_x" {
+			t.Errorf("got %+v, %v", made, err)
+		}
+	}
+	if len(keys) != 4 || len(keys[0]) < 20 || keys[0] != keys[1] || keys[1] != keys[2] || keys[2] == keys[3] {
+		t.Errorf("the keys are %q, want one three times and another", keys)
+	}
+}
+
+// TestAWriteWithoutAKeyIsMadeOnce has the answer to a removal be lost.
+func TestAWriteWithoutAKeyIsMadeOnce(t *testing.T) {
+	t.Parallel()
+	var calls atomic.Int32
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		calls.Add(1)
+		panic(http.ErrAbortHandler)
+	}))
+	t.Cleanup(server.Close)
+	c, err := remote.NewControl(server.URL, "weir_t")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.DeleteWorkspace(t.Context(), "acme", 3, false); fault.KindOf(err) != fault.Unavailable || calls.Load() != 1 {
+		t.Errorf("%d calls and error %v, want one that fails", calls.Load(), err)
 	}
 }
 

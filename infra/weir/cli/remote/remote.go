@@ -5,7 +5,9 @@
 // Refusals come back as fault errors with the kind, sentence and problems of
 // the problem details; an answer that is none of ours is fault.Unavailable and
 // says what was asked. Calls that only read are tried again when the network
-// fails; calls that write are made once, because only the caller knows how to
+// fails or the server is busy, and so are calls that write under an Idempotency-Key, which is
+// the same each time: what was done already is answered as it was. Other calls that write
+// are made once, because only the caller knows how to
 // learn whether they took effect. Where the answer says when to come back, and nothing
 // was done, every call waits that long, for two minutes in all.
 package remote
@@ -33,8 +35,8 @@ const (
 	// maxAnswer is the longest answer that is read, in bytes: a page of dead
 	// letters may hold 100 events of 1 MiB.
 	maxAnswer = 128 << 20
-	// attempts is how often a call that only reads is made.
-	attempts = 3
+	// attempts is how often a call that may be repeated is made when the network fails.
+	attempts = 4
 )
 
 // end is one HTTP server and the token it takes.
@@ -82,10 +84,10 @@ func (e end) call(ctx context.Context, method, path string, header http.Header, 
 		body = b.Bytes()
 	}
 	tries := 1
-	if method == http.MethodGet {
+	if repeatable(method, header) {
 		tries = attempts
 	}
-	waits, waited := 0, time.Duration(0)
+	waits, waited, gone := 0, time.Duration(0), false
 	for n := 1; ; n++ {
 		h, err := e.once(ctx, method, path, header, body, out)
 		var busy busy
@@ -101,13 +103,26 @@ func (e end) call(ctx context.Context, method, path string, header http.Header, 
 			}
 			continue
 		}
-		if n == tries || !errors.Is(err, errLost) {
+		gone = gone || errors.Is(err, errLost)
+		// A call whose answer was lost may still be worked on, which is a conflict with itself.
+		working := gone && keyed(header) && fault.KindOf(err) == fault.Conflict
+		if n == tries || !errors.Is(err, errLost) && !working {
 			return h, err
 		}
-		if !delay.For(ctx, time.Duration(n)*200*time.Millisecond) {
+		if !delay.For(ctx, time.Duration(n*n)*200*time.Millisecond) {
 			return nil, err
 		}
 	}
+}
+
+// keyHeader is the header that makes a write repeatable.
+const keyHeader = "Idempotency-Key"
+
+func keyed(header http.Header) bool { return header.Get(keyHeader) != "" }
+
+// repeatable reports whether a call may be made again though it may have been worked on.
+func repeatable(method string, header http.Header) bool {
+	return method == http.MethodGet || keyed(header)
 }
 
 // errLost marks errors of the network, after which reading may be tried again.
@@ -147,7 +162,7 @@ func (e end) once(ctx context.Context, method, path string, header http.Header, 
 		return nil, fault.New(fault.Unavailable, "%s at %s answered %s %s with over %d MiB; ask for less", e.role, e.url, method, path, maxAnswer>>20)
 	}
 	if res.StatusCode < 200 || res.StatusCode > 299 {
-		return nil, e.again(e.refusal(method, path, res, answer), method, res)
+		return nil, e.again(e.refusal(method, path, res, answer), repeatable(method, header), res)
 	}
 	if out == nil || res.StatusCode == http.StatusNoContent {
 		return res.Header, nil

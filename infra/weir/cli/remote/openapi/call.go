@@ -18,7 +18,8 @@ type Call[T any] struct {
 	Scoped bool   // about an organization: the caller's, else the one below /api/v1/orgs/{org}
 	Query  url.Values
 	Header http.Header
-	Body   any // nil for none
+	Body   any  // nil for none
+	Keyed  bool // takes an Idempotency-Key: sent again under the same one, it gets the first answer
 }
 
 // None is the answer of a call that has none.

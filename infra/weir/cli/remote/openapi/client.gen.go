@@ -2049,6 +2049,7 @@ func (API) InviteMember(params InviteMemberParams, body InviteMemberJSONRequestB
 	c := Call[MadeInvitation]{Method: "POST", Path: "/api/v1/invitations", Scoped: true, Body: body}
 	c.Query, c.Header = url.Values{}, http.Header{}
 	put(c.Header.Set, "Idempotency-Key", params.IdempotencyKey)
+	c.Keyed = true
 	return c
 }
 
@@ -2189,6 +2190,7 @@ func (API) CreateMyToken(params CreateMyTokenParams, body CreateMyTokenJSONReque
 	c := Call[IssuedToken]{Method: "POST", Path: "/api/v1/me/tokens", Body: body}
 	c.Query, c.Header = url.Values{}, http.Header{}
 	put(c.Header.Set, "Idempotency-Key", params.IdempotencyKey)
+	c.Keyed = true
 	return c
 }
 
@@ -2216,6 +2218,7 @@ func (API) CreateServiceAccount(params CreateServiceAccountParams, body CreateSe
 	c := Call[Member]{Method: "POST", Path: "/api/v1/members", Scoped: true, Body: body}
 	c.Query, c.Header = url.Values{}, http.Header{}
 	put(c.Header.Set, "Idempotency-Key", params.IdempotencyKey)
+	c.Keyed = true
 	return c
 }
 
@@ -2242,6 +2245,7 @@ func (API) CreatePasswordLink(id string, params CreatePasswordLinkParams) Call[P
 	c.Path = fmt.Sprintf(c.Path, url.PathEscape(fmt.Sprint(id)))
 	c.Query, c.Header = url.Values{}, http.Header{}
 	put(c.Header.Set, "Idempotency-Key", params.IdempotencyKey)
+	c.Keyed = true
 	return c
 }
 
@@ -2258,6 +2262,7 @@ func (API) CreateMemberToken(id string, params CreateMemberTokenParams, body Cre
 	c.Path = fmt.Sprintf(c.Path, url.PathEscape(fmt.Sprint(id)))
 	c.Query, c.Header = url.Values{}, http.Header{}
 	put(c.Header.Set, "Idempotency-Key", params.IdempotencyKey)
+	c.Keyed = true
 	return c
 }
 
@@ -2277,6 +2282,7 @@ func (API) CreateOrganization(params CreateOrganizationParams, body CreateOrgani
 	c := Call[Organization]{Method: "POST", Path: "/api/v1/orgs", Body: body}
 	c.Query, c.Header = url.Values{}, http.Header{}
 	put(c.Header.Set, "Idempotency-Key", params.IdempotencyKey)
+	c.Keyed = true
 	return c
 }
 
@@ -2304,6 +2310,7 @@ func (API) InvitePlane(params InvitePlaneParams, body InvitePlaneJSONRequestBody
 	c := Call[Invitation]{Method: "POST", Path: "/api/v1/planes/invitations", Body: body}
 	c.Query, c.Header = url.Values{}, http.Header{}
 	put(c.Header.Set, "Idempotency-Key", params.IdempotencyKey)
+	c.Keyed = true
 	return c
 }
 
@@ -2417,6 +2424,7 @@ func (API) CreateToken(params CreateTokenParams, body CreateTokenJSONRequestBody
 	c := Call[IssuedToken]{Method: "POST", Path: "/api/v1/tokens", Scoped: true, Body: body}
 	c.Query, c.Header = url.Values{}, http.Header{}
 	put(c.Header.Set, "Idempotency-Key", params.IdempotencyKey)
+	c.Keyed = true
 	return c
 }
 
@@ -2501,6 +2509,7 @@ func (API) Apply(name WorkspaceParameter, params ApplyParams, body ApplyJSONRequ
 	c.Query, c.Header = url.Values{}, http.Header{}
 	put(c.Header.Set, "If-Match", params.IfMatch)
 	put(c.Header.Set, "Idempotency-Key", params.IdempotencyKey)
+	c.Keyed = true
 	return c
 }
 
@@ -2542,6 +2551,7 @@ func (API) Rollback(name WorkspaceParameter, params RollbackParams, body Rollbac
 	c.Query, c.Header = url.Values{}, http.Header{}
 	put(c.Header.Set, "If-Match", params.IfMatch)
 	put(c.Header.Set, "Idempotency-Key", params.IdempotencyKey)
+	c.Keyed = true
 	return c
 }
 
