@@ -21,18 +21,13 @@ import (
 	"weir/infra/weir/cli/remote/approval"
 	"weir/infra/weir/cli/seal"
 	"weir/shared/command"
-	"weir/shared/delay"
 	"weir/shared/fault"
 	"weir/shared/id"
 	"weir/shared/workspace/document"
 )
 
-// invocation is one execution of a command. together is set where it applies several
-// workspaces.
-type invocation struct {
-	*console.Console
-	together bool
-}
+// invocation is one execution of a command.
+type invocation struct{ *console.Console }
 
 // Flags are the choices of apply; diff has the first group of them. The zero value
 // of a choice is no.
@@ -59,7 +54,7 @@ func (f *Flags) bind(cmd *cobra.Command) {
 
 // New returns the command `weir apply`.
 func New(shell *console.Console) *cobra.Command {
-	k := invocation{Console: shell}
+	k := invocation{shell}
 	var f Flags
 	cmd := k.RemoteFlags(&cobra.Command{
 		Use:   "apply -f FILE",
@@ -109,7 +104,7 @@ anything is asked, and stay here:
 
 // NewDiff returns the command `weir diff`.
 func NewDiff(shell *console.Console) *cobra.Command {
-	k := invocation{Console: shell}
+	k := invocation{shell}
 	var f Flags
 	var exitCode bool
 	cmd := k.RemoteFlags(&cobra.Command{
@@ -190,7 +185,7 @@ func (k invocation) diff(ctx context.Context, f Flags, exitCode bool) error {
 
 // Run is the command `weir apply` without its command line.
 func Run(ctx context.Context, c *console.Console, f Flags) error {
-	return invocation{Console: c}.apply(ctx, f)
+	return invocation{c}.apply(ctx, f)
 }
 
 // apply does all that can be refused for every document first, so that a file
@@ -209,7 +204,6 @@ func (k invocation) apply(ctx context.Context, f Flags) error {
 	if err := seals.SavePins(); err != nil {
 		return err
 	}
-	k.together = len(proposals) > 1
 	outcomes, err := k.commitAll(ctx, control, proposals)
 	if err != nil {
 		return err
@@ -379,16 +373,12 @@ func waiting(p *proposal, c remote.Change) uint64 {
 	return 0
 }
 
-// commit makes the new revision, unless nothing changed.
-func (k invocation) commit(ctx context.Context, control *remote.Control, p *proposal) (outcome, error) {
+// commit makes the new revision, alone or together with others, unless nothing changed.
+func (k invocation) commit(ctx context.Context, control *remote.Control, p *proposal, together bool) (outcome, error) {
 	if len(p.diff.Changes) == 0 && p.diff.Number > 0 {
 		return newOutcome(p.name(), p.diff.Number, nil, nil), nil
 	}
-	together := k.together && len(p.diff.Needs) == 0
-	number, changes, request, err := control.Apply(ctx, p.Proposal, p.diff.Number, together)
-	if together && fault.KindOf(err) == fault.Unavailable {
-		number, changes, err = again(ctx, control, p, err)
-	}
+	number, changes, request, err := control.Apply(ctx, p.Proposal, p.diff.Number, together && len(p.diff.Needs) == 0)
 	if err != nil {
 		return outcome{}, placed(p, fmt.Errorf("apply workspace %s: %w", p.name(), err))
 	}
@@ -398,23 +388,4 @@ func (k invocation) commit(ctx context.Context, control *remote.Control, p *prop
 	o := newOutcome(p.name(), number, changes, nil)
 	o.Waits = request
 	return o, nil
-}
-
-// again brings p to an end after a call whose answer was lost: what it made already is
-// seen by the difference, which is none then.
-func again(ctx context.Context, control *remote.Control, p *proposal, lost error) (uint64, []remote.Change, error) {
-	if !delay.For(ctx, time.Second) {
-		return 0, nil, lost
-	}
-	d, err := control.Diff(ctx, p.Proposal)
-	switch {
-	case err != nil:
-		return 0, nil, lost
-	case d.Number > p.diff.Number && len(d.Changes) == 0:
-		return d.Number, nil, nil // of p, or of somebody who wanted the same
-	case d.Number != p.diff.Number:
-		return 0, nil, fault.New(fault.Conflict, "somebody committed revision %d meanwhile; apply again", d.Number)
-	}
-	number, changes, _, err := control.Apply(ctx, p.Proposal, p.diff.Number, false)
-	return number, changes, err
 }

@@ -14,7 +14,7 @@ import (
 
 // NewExport returns the command `weir export`.
 func NewExport(shell *console.Console) *cobra.Command {
-	k := invocation{Console: shell}
+	k := invocation{shell}
 	return k.RemoteFlags(&cobra.Command{
 		Use:   "export [WORKSPACE]",
 		Short: "Write the configuration of a workspace, or of all, as a file for apply",

@@ -32,7 +32,7 @@ func (k invocation) the(cmd *cobra.Command, control *remote.Control, name string
 
 // NewHistory returns the command `weir history`.
 func NewHistory(shell *console.Console) *cobra.Command {
-	k := invocation{Console: shell}
+	k := invocation{shell}
 	var workspace string
 	limit := 20
 	cmd := k.RemoteFlags(&cobra.Command{
@@ -192,7 +192,7 @@ func Sides(k *console.Console, was, is json.RawMessage) error {
 
 // NewRollback returns the command `weir rollback`.
 func NewRollback(shell *console.Console) *cobra.Command {
-	k := invocation{Console: shell}
+	k := invocation{shell}
 	var workspace string
 	var in tenants.Rollback
 	f := Flags{Timeout: time.Minute}

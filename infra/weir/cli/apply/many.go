@@ -85,7 +85,7 @@ func (k invocation) commitAll(ctx context.Context, control *remote.Control, prop
 		begin := len(errs)
 		errs = append(errs, many(apart(proposals[begin:]), false, func(i int) (err error) {
 			at := begin + i
-			outcomes[at], err = k.commit(ctx, control, proposals[at])
+			outcomes[at], err = k.commit(ctx, control, proposals[at], len(proposals) > 1)
 			lines.Done(at, func() {
 				if k.Output == console.AsTable {
 					k.changes(proposals[at])
@@ -154,7 +154,7 @@ func (k invocation) settleAll(ctx context.Context, control *remote.Control, prop
 			}
 			mine := *k.Console
 			mine.Out = lines.Line(at)
-			err := invocation{Console: &mine}.settleBy(ctx, control, proposals[at], &outcomes[at], f, patience, known)
+			err := invocation{&mine}.settleBy(ctx, control, proposals[at], &outcomes[at], f, patience, known)
 			lines.Done(at, func() {})
 			return err
 		})...)

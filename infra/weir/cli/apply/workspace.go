@@ -15,7 +15,7 @@ import (
 // NewWorkspace returns the command `weir workspace`. What is in a workspace is the
 // business of apply.
 func NewWorkspace(shell *console.Console) *cobra.Command {
-	k := invocation{Console: shell}
+	k := invocation{shell}
 	return console.Group("workspace", "List, show, make and delete workspaces", k.listWorkspaces(), k.showWorkspace(), k.createWorkspace(), k.deleteWorkspace())
 }
 

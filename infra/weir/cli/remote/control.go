@@ -11,10 +11,12 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"weir/infra/weir/cli/remote/approval"
 	"weir/infra/weir/cli/remote/openapi"
 	"weir/shared/capability"
+	"weir/shared/delay"
 	"weir/shared/fault"
 	"weir/shared/workspace/document"
 )
@@ -213,8 +215,9 @@ func (c *Control) Diff(ctx context.Context, p Proposal) (Difference, error) {
 // changed, and when another person has to approve: then it is the request that waits.
 // fault.Conflict: somebody else was faster.
 //
-// With together it is one of many: the control plane keeps no answer for each, which takes
-// it two writes, and a call whose answer was lost fails.
+// With together it is one of many, for which nobody else is needed: the control plane keeps no
+// answer for each, which takes it two writes. After a lost answer the difference shows
+// whether it was made.
 func (c *Control) Apply(ctx context.Context, p Proposal, number uint64, together bool) (uint64, []Change, *approval.Request, error) {
 	params := openapi.ApplyParams{}
 	if number > 0 {
@@ -223,6 +226,18 @@ func (c *Control) Apply(ctx context.Context, p Proposal, number uint64, together
 	call := api{}.Apply(p.Document.Workspace, params, p)
 	call.Keyed = !together
 	out, err := Do(ctx, c, call)
+	if together && fault.KindOf(err) == fault.Unavailable && delay.For(ctx, time.Second) {
+		d, failed := c.Diff(ctx, p)
+		switch {
+		case failed != nil:
+			return 0, nil, nil, err
+		case d.Number > number && len(d.Changes) == 0: // by this call, or by somebody who wanted the same
+			return d.Number, nil, nil, nil
+		case d.Number == number:
+			return c.Apply(ctx, p, number, false)
+		}
+		return 0, nil, nil, fault.New(fault.Conflict, "somebody committed revision %d of workspace %s meanwhile; apply again", d.Number, p.Document.Workspace)
+	}
 	return out.Number, out.Changes, approval.Of(out), err
 }
 
