@@ -15,6 +15,7 @@ import (
 	driver "github.com/rabbitmq/amqp091-go"
 
 	"weir/dataplane/destination"
+	"weir/dataplane/destination/address"
 	"weir/dataplane/destination/trust"
 	"weir/shared/secret"
 )
@@ -52,6 +53,7 @@ func open(_ context.Context, s Settings, d destination.Deps) (destination.Sink, 
 		}
 		dial = trust.Secure(dial, config)
 	}
+	s.Address = address.HostPort(s.Address, s.BaseURL)
 	return &server{settings: s, dial: dial}, nil
 }
 

@@ -12,6 +12,9 @@ type Settings struct {
 	// Address: Of the server, as host:port; mostly 5671 with TLS and 5672 without.
 	Address string `json:"address"`
 
+	// BaseURL: Where connections go instead of to the address, in the same form; a scheme before it says nothing. For a proxy or a test.
+	BaseURL string `json:"baseUrl"`
+
 	// Vhost: Of the server.
 	Vhost string `json:"vhost"`
 

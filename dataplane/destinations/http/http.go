@@ -18,6 +18,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"weir/dataplane/destination"
+	"weir/dataplane/destination/address"
 	"weir/dataplane/destination/values"
 	"weir/shared/fault"
 )
@@ -47,7 +48,7 @@ func New(s Settings) (destination.Destination, error) {
 	c := values.NewCompiler(nil, nil)
 	a := &api{settings: s, memory: sync.Pool{New: func() any { return &values.Memory{} }}}
 	varies := c.Varies(func() {
-		a.url = c.UserTemplate(s.URL, "settings.url")
+		a.url = c.UserTemplate(address.Moved(s.URL, s.BaseURL), "settings.url")
 		a.query, a.headers = templates(c, s.Query, "query"), templates(c, s.Headers, "headers")
 	})
 	a.body = templates(c, s.Body, "body")
@@ -65,6 +66,10 @@ func New(s Settings) (destination.Destination, error) {
 	if s.Batch != nil && (varies || s.Format != "json") {
 		refuse("batch", "malformed", "Batches are JSON, and their address, parameters and headers refer to no event.")
 	}
+	s.authorised(refuse)
+	if strings.ContainsAny(s.BaseURL, "{}?#") {
+		refuse("baseUrl", "bad_url", "Give a scheme, a host and perhaps a path, without parameters and references.")
+	}
 	for name := range s.Headers {
 		if !headerName.MatchString(name) || slices.Contains(engines, nethttp.CanonicalHeaderKey(name)) {
 			refuse("headers."+name, "bad_name", "This is no header that can be set here.")
@@ -76,6 +81,29 @@ func New(s Settings) (destination.Destination, error) {
 		}
 	}
 	return a, fault.Problems("The settings cannot be used:", problems)
+}
+
+// authorised refuses what does not belong to the way of authorising requests that auth
+// names: it would be sent, too, or left out without a word.
+func (s Settings) authorised(refuse func(at, code, text string)) {
+	if s.Username != "" && s.Secrets.Username.Reveal() != "" {
+		refuse("username", "not_allowed", "The user is given twice: as a setting and as a secret.")
+	}
+	for _, credential := range []struct {
+		name, of string
+		given    bool
+	}{
+		{"username", "basic", s.Username != "" || s.Secrets.Username.Reveal() != ""}, {"password", "basic", s.Secrets.Password.Reveal() != ""},
+		{"token", "bearer", s.Secrets.Token.Reveal() != ""}, {"apiKey", "apiKey", s.Secrets.APIKey.Reveal() != ""},
+		{"tokenUrl", "oauth2", s.TokenURL != ""}, {"clientId", "oauth2", s.ClientID != ""}, {"clientSecret", "oauth2", s.Secrets.ClientSecret.Reveal() != ""},
+	} {
+		if s.Auth != "" && s.Auth != credential.of && credential.given {
+			refuse("auth", "not_allowed", "With the authentication "+s.Auth+" nothing is sent of "+credential.name+": leave it out, or choose "+credential.of+".")
+		}
+	}
+	if s.Auth == "oauth2" && (s.TokenURL == "" || s.ClientID == "") {
+		refuse("auth", "required", "OAuth 2 needs tokenUrl and clientId.")
+	}
 }
 
 var (

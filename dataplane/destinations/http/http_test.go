@@ -21,6 +21,10 @@ func TestWhatCannotBeSentIsRefused(t *testing.T) {
 		`{"url":"https://a.example/","format":"xml","body":{"a b":"x"}}`:                                 "settings.body.a b",
 		`{"url":"https://a.example/","headers":{"a b":"x"}}`:                                             "settings.headers.a b",
 		`{"url":"https://a.example/","headers":{"content-length":"1"}}`:                                  "settings.headers.content-length",
+		`{"url":"https://a.example/","auth":"none","username":"weir"}`:                                   "settings.auth",
+		`{"url":"https://a.example/","auth":"oauth2","clientId":"weir"}`:                                 "settings.auth",
+		`{"url":"https://a.example/","baseUrl":"https://b.example/?a=1"}`:                                "settings.baseUrl",
+		`{"url":"https://a.example/","baseUrl":"https://b.example/{userId}"}`:                            "settings.baseUrl",
 		`{"url":"https://a.example/{userId}","batch":{"size":2}}`:                                        "settings.batch",
 		`{"url":"https://a.example/","format":"form","body":{"a":"{userId}"},"batch":{"size":2}}`:        "settings.batch",
 		`{"url":"https://a.example/","headers":{"X-Id":"{messageId}"},"batch":{"size":2,"wait":"10ms"}}`: "settings.batch",
@@ -40,10 +44,11 @@ func TestRequestsAreAuthorised(t *testing.T) {
 		secrets             map[string]string
 		header, wantedValue string
 	}{
-		"basic":   {`"username":"weir"`, map[string]string{"password": "made-up"}, "Authorization", "Basic d2VpcjptYWRlLXVw"},
-		"bearer":  {`"ordered":true`, map[string]string{"token": "made-up"}, "Authorization", "Bearer made-up"},
-		"api key": {`"apiKeyHeader":"X-Own"`, map[string]string{"apiKey": "made-up"}, "X-Own", "made-up"},
-		"none":    {`"ordered":true`, nil, "Authorization", ""},
+		"basic":            {`"username":"weir"`, map[string]string{"password": "made-up"}, "Authorization", "Basic d2VpcjptYWRlLXVw"},
+		"basic of secrets": {`"auth":"basic"`, map[string]string{"username": "weir", "password": "made-up"}, "Authorization", "Basic d2VpcjptYWRlLXVw"},
+		"bearer":           {`"ordered":true`, map[string]string{"token": "made-up"}, "Authorization", "Bearer made-up"},
+		"api key":          {`"apiKeyHeader":"X-Own"`, map[string]string{"apiKey": "made-up"}, "X-Own", "made-up"},
+		"none":             {`"ordered":true`, nil, "Authorization", ""},
 	} {
 		server := destinationtest.NewServer(t)
 		got := destinationtest.Send(t, http.Kind, `{"url":"`+server.URL+`/{userId}",`+tc.settings+`}`, tc.secrets, `{"messageId":"m1","type":"track","userId":"ada"}`)

@@ -12,6 +12,9 @@ type Settings struct {
 	// URL: Where requests go. Behind the host it may refer to the event, as in https://api.example.com/users/{userId}.
 	URL string `json:"url"`
 
+	// BaseURL: Where requests go instead: its scheme, host and path stand in the place of the URL's scheme and host, and the URL's path behind them. For a proxy, a gateway, a test.
+	BaseURL string `json:"baseUrl"`
+
 	// Method: The HTTP method of every request.
 	Method string `json:"method"`
 
@@ -30,7 +33,10 @@ type Settings struct {
 	// Root: The element around an XML body.
 	Root string `json:"root"`
 
-	// Username: The user of basic authentication.
+	// Auth: How requests are authorised. Without it, by what the secrets that are given are for.
+	Auth string `json:"auth"`
+
+	// Username: The user of basic authentication, where it is no secret.
 	Username string `json:"username"`
 
 	// APIKeyHeader: The header that holds the API key.
@@ -78,6 +84,8 @@ type SettingsBatch struct {
 
 // Secrets are the secrets of one object, opened; an absent one is zero.
 type Secrets struct {
+	// Username: The user of basic authentication, where it is a secret.
+	Username secret.String
 	// Password: The password of basic authentication.
 	Password secret.String
 	// Token: A token that is sent as Authorization: Bearer.
@@ -93,6 +101,7 @@ type Secrets struct {
 // SetSecrets takes the opened secrets by the name of their field.
 func (s *Settings) SetSecrets(opened map[string]secret.String) {
 	s.Secrets = Secrets{
+		Username:     opened["username"],
 		Password:     opened["password"],
 		Token:        opened["token"],
 		APIKey:       opened["apiKey"],

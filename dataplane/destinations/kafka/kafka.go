@@ -19,6 +19,7 @@ import (
 	"github.com/twmb/franz-go/pkg/sasl/scram"
 
 	"weir/dataplane/destination"
+	"weir/dataplane/destination/address"
 	"weir/dataplane/destination/trust"
 	"weir/shared/fault"
 )
@@ -51,7 +52,7 @@ func open(_ context.Context, s Settings, d destination.Deps) (destination.Sink, 
 		"none": kgo.NoCompression(), "gzip": kgo.GzipCompression(), "snappy": kgo.SnappyCompression(), "lz4": kgo.Lz4Compression(), "zstd": kgo.ZstdCompression(),
 	}[s.Compression]
 	options := []kgo.Opt{
-		kgo.SeedBrokers(strings.FieldsFunc(s.Brokers, func(r rune) bool { return r == ',' || r == ' ' })...),
+		kgo.SeedBrokers(strings.FieldsFunc(address.HostPort(s.Brokers, s.BaseURL), func(r rune) bool { return r == ',' || r == ' ' })...),
 		kgo.ClientID("weir"), kgo.Dialer(p.dialer(dial)), kgo.DisableClientMetrics(),
 		kgo.RequiredAcks(kgo.AllISRAcks()), kgo.ProducerBatchCompression(codec), kgo.ProducerLinger(0),
 		// A write that ends leaves no records behind, which would come again beside their repetition.

@@ -12,6 +12,9 @@ type Settings struct {
 	// Brokers: Some brokers of the cluster, as host:port with commas between them. The plane connects to all that the cluster names.
 	Brokers string `json:"brokers"`
 
+	// BaseURL: Where connections go instead of to the brokers, in the same form; a scheme before it says nothing. For a proxy or a test: what the cluster names is still connected to.
+	BaseURL string `json:"baseUrl"`
+
 	// Topic: The records' topic. {event}, {type}, {source} and {workspace} stand for those of the event, with _ for what a topic's name cannot have.
 	Topic string `json:"topic"`
 

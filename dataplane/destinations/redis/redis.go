@@ -16,6 +16,7 @@ import (
 	"github.com/redis/go-redis/v9/maintnotifications"
 
 	"weir/dataplane/destination"
+	"weir/dataplane/destination/address"
 	"weir/dataplane/destination/trust"
 	"weir/shared/secret"
 )
@@ -42,6 +43,7 @@ type server struct {
 
 func open(_ context.Context, s Settings, d destination.Deps) (destination.Sink, error) {
 	quiet()
+	s.Address = address.HostPort(s.Address, s.BaseURL)
 	dial := trust.Dial(d.Dial)
 	if s.TLS {
 		config, err := trust.TLS(s.Ca, secret.String{}, secret.String{})

@@ -12,6 +12,9 @@ type Settings struct {
 	// Address: Of one server, as host:port.
 	Address string `json:"address"`
 
+	// BaseURL: Where connections go instead of to the address, in the same form; a scheme before it says nothing. For a proxy or a test.
+	BaseURL string `json:"baseUrl"`
+
 	// Database: The number of the database.
 	Database int64 `json:"database"`
 

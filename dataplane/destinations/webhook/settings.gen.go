@@ -12,6 +12,9 @@ type Settings struct {
 	// URL: Where requests go, http or https.
 	URL string `json:"url"`
 
+	// BaseURL: Where requests go instead: its scheme, host and path stand in the place of the URL's scheme and host, and the URL's path behind them. For a proxy, a gateway, a test.
+	BaseURL string `json:"baseUrl"`
+
 	// Method: The HTTP method of every request.
 	Method string `json:"method"`
 

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"weir/dataplane/destination"
+	"weir/dataplane/destination/address"
 	"weir/shared/fault"
 )
 
@@ -29,7 +30,7 @@ type webhook struct {
 
 // New checks what the spec cannot say: the headers. fault.Invalid lists each bad one.
 func New(s Settings) (destination.Destination, error) {
-	w := &webhook{url: s.URL, method: s.Method, header: http.Header{}, batch: s.Batch != nil}
+	w := &webhook{url: address.Moved(s.URL, s.BaseURL), method: s.Method, header: http.Header{}, batch: s.Batch != nil}
 	headers, err := parseHeaders(s.Secrets.Headers.Reveal())
 	if err != nil {
 		return nil, err
@@ -37,6 +38,10 @@ func New(s Settings) (destination.Destination, error) {
 	if u, err := url.Parse(s.URL); err == nil && u.User != nil {
 		return nil, fault.Problems("The settings have problems:", []fault.Problem{{Path: "settings.url", Code: "not_allowed",
 			Text: "Settings are readable by everyone in the workspace: give credentials in the secret headers (Authorization), not in the URL."}})
+	}
+	if strings.ContainsAny(s.BaseURL, "?#") {
+		return nil, fault.Problems("The settings have problems:", []fault.Problem{{Path: "settings.baseUrl", Code: "bad_url",
+			Text: "Give a scheme, a host and perhaps a path, without parameters."}})
 	}
 	maps.Copy(w.header, headers)
 	if _, set := w.header["Content-Type"]; !set {
