@@ -3,6 +3,7 @@ package identity
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -95,5 +96,40 @@ func (g *Graph) Drop(ctx context.Context, s tables.Session) error {
 	for _, table := range []string{"_types", "_entities", "_cursors"} {
 		r.exec("delete from %s where entity = %s", table, g.SQL.Text(g.Entity))
 	}
+	return r.err
+}
+
+// Unlink takes all links away, for a run that reads all rows. Nodes and persons stay as they are until
+// it is published.
+func (g *Graph) Unlink(ctx context.Context, s tables.Session) error {
+	r := g.run(ctx, s)
+	r.exec("delete from %s", g.t("links"))
+	return r.err
+}
+
+// Leave removes one identifier with every trace of it, and those that were seen with it alone; what it
+// joined comes apart with the next run of all.
+func (g *Graph) Leave(ctx context.Context, s tables.Session, typ, value string) error {
+	r := g.run(ctx, s)
+	r.make("_w_gone_ids", "select node from %s where type = %d and value = %s", g.t("nodes"), g.numbers[typ], g.SQL.Text(value))
+	var alive []string
+	for _, t := range g.Types {
+		if t.Alive == "" {
+			alive = append(alive, strconv.Itoa(g.numbers[t.Name]))
+		}
+	}
+	r.make("_w_beside", "select case when l.a = n.node then l.b else l.a end as node from %s l join _w_gone_ids n on n.node = l.a or n.node = l.b", g.t("links"))
+	r.exec("delete from %s where a in (select node from _w_gone_ids) or b in (select node from _w_gone_ids)", g.t("links"))
+	if len(alive) > 0 {
+		r.exec("insert into _w_gone_ids select distinct b.node from _w_beside b where b.node %% 32 in (%s) and not exists (select 1 from %s l where l.a = b.node or l.b = b.node)", strings.Join(alive, ", "), g.t("links"))
+	}
+	r.drop("_w_beside")
+	for _, table := range []string{"graph", "apart", "past", "nodes"} {
+		r.exec("delete from %s where node in (select node from _w_gone_ids)", g.t(table))
+	}
+	for _, table := range []string{g.Table("rules"), g.t("ruled")} {
+		r.exec("delete from %s where a = %[2]s or b = %[2]s", table, g.SQL.Text(typ+":"+value))
+	}
+	r.drop("_w_gone_ids")
 	return r.err
 }

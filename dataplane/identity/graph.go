@@ -36,6 +36,7 @@ type Type struct {
 	Blocks []func(text string) string // make conditions over the cleaned text; a value for which one is true is none
 	Limits map[string]int             // how many identifiers of another type one may be linked with before it is set apart
 	Unique bool                       // two of them are never one person
+	Alive  string                     // a query of the values that there are; others are in nobody. Empty: all
 	Expire time.Duration              // a link that was not seen again for so long does not count; 0: for ever
 }
 

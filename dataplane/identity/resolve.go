@@ -18,6 +18,9 @@ func (g *Graph) Guard(ctx context.Context, s tables.Session) error {
 		g.Table("rules"), g.t("nodes"), after("r.a"), g.typeName("x.node"), before("r.a"), after("r.b"), g.typeName("y.node"), before("r.b"))
 	parts := []string{"select a as node, 'blocked' as why from _w_rules where kind = 'block'"}
 	for _, t := range g.Types {
+		if t.Alive != "" {
+			parts = append(parts, fmt.Sprintf("select node, 'gone' as why from %s where type = %d and value not in (%s)", g.t("nodes"), g.numbers[t.Name], t.Alive))
+		}
 		for of, most := range t.Limits {
 			n, known := g.numbers[of]
 			if !known {

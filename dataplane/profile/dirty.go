@@ -20,6 +20,7 @@ import (
 type built struct {
 	asOf     time.Time
 	identity int64                // the published number
+	others   int64                // the sum of those of entities whose persons are identifiers
 	rows     map[string]time.Time // when the last row that was read had changed, by input
 	base     string               // what the table of aggregates was compiled from
 	derived  string               // the same of golden records and audiences
@@ -67,6 +68,13 @@ func (p *Profile) now(ctx context.Context, s tables.Session, e profiles.Entity, 
 	if b.identity, err = tables.Int(ctx, s, "select published from _entities where entity = "+p.SQL.Text(e.Name)); err != nil {
 		return b, err
 	}
+	for _, name := range e.Others() {
+		n, err := tables.Int(ctx, s, "select published from _entities where entity = "+p.SQL.Text(name))
+		if err != nil {
+			return b, err
+		}
+		b.others += n
+	}
 	c := p.Compiler(e, time.Time{}) // at no moment of its own
 	var base, derived []string
 	for _, one := range c.Base("_w_base") {
@@ -91,7 +99,7 @@ func (p *Profile) keep(e profiles.Entity, b built) []string {
 	rows, _ := json.Marshal(b.rows) // times always encode
 	return []string{
 		"delete from _built where entity = " + p.SQL.Text(e.Name),
-		fmt.Sprintf("insert into _built values (%s, %s, %s, %s, %s, %s)", p.SQL.Text(e.Name), tables.Time(b.asOf), strconv.FormatInt(b.identity, 10), p.SQL.Text(string(rows)), p.SQL.Text(b.base), p.SQL.Text(b.derived)),
+		fmt.Sprintf("insert into _built (entity, as_of, identity, upto, base, derived, others) values (%s, %s, %s, %s, %s, %s, %d)", p.SQL.Text(e.Name), tables.Time(b.asOf), strconv.FormatInt(b.identity, 10), p.SQL.Text(string(rows)), p.SQL.Text(b.base), p.SQL.Text(b.derived), b.others),
 	}
 }
 
@@ -99,6 +107,8 @@ func (p *Profile) keep(e profiles.Entity, b built) []string {
 // changed may be anybody's, so everything is.
 func (p *Profile) extent(c *features.Compiler, before, now built) extent {
 	switch {
+	case len(c.Entity.Others()) > 0: // rows are of others when persons are
+		return everything
 	case before.asOf.IsZero() || now.asOf.Before(before.asOf) || before.base != now.base:
 		return everything
 	case slices.ContainsFunc(c.Inputs(), func(name string) bool { return p.inputs[name].Changed == "" && len(p.inputs[name].Columns) > 0 }):

@@ -193,7 +193,7 @@ func (p *Profile) members(c *features.Compiler, e profiles.Entity) string {
 // Prepare makes the tables of an entity's golden records and audiences.
 func (p *Profile) Prepare(ctx context.Context, s tables.Session) error {
 	all := []string{"create table if not exists runs (run bigint, started_at timestamptz, as_of timestamptz, state text, code text, step text, measures text, published_at timestamptz)"}
-	all = append(all, "create table if not exists _built (entity text, as_of timestamptz, identity bigint, upto text, base text, derived text)")
+	all = append(all, "create table if not exists _built (entity text, as_of timestamptz, identity bigint, upto text, base text, derived text)", "alter table _built add column if not exists others bigint")
 	for _, e := range p.Plan.Entities {
 		all = append(all, fmt.Sprintf("create table if not exists %s (person bigint, weir_id text)", p.SQL.Quote("_"+e.Name+"_base")),
 			fmt.Sprintf("create table if not exists %s (weir_id text, as_of timestamptz, changed_at timestamptz, changed_run bigint)", p.SQL.Quote(e.Name+"_golden")),

@@ -120,6 +120,9 @@ func (p *Profile) open(ctx context.Context, s tables.Session, in profiles.Input)
 	one.IDs = map[string]string{}
 	for _, e := range p.Plan.Entities {
 		for _, t := range e.IDs {
+			if t.Of != "" {
+				continue
+			}
 			column, given := named[t.Name]
 			if !given && len(named) > 0 {
 				continue
@@ -204,9 +207,55 @@ func (p *Profile) Before(at time.Time) *Profile {
 	return &past
 }
 
+// inputsOf are the inputs as an entity has them: with a column for each of its identifiers that are
+// persons of another entity, who is whoever a row belongs to there as it was published last.
+func (p *Profile) inputsOf(e profiles.Entity) map[string]*features.Input {
+	if len(e.Others()) == 0 {
+		return p.inputs
+	}
+	all := map[string]*features.Input{}
+	for name, in := range p.inputs {
+		one := *in
+		one.IDs = maps.Clone(in.IDs)
+		for _, t := range e.IDs {
+			if t.Of == "" {
+				continue
+			}
+			delete(one.IDs, t.Name)
+			if joins, who := p.owner(p.entity(t.Of), in); who != "" {
+				column := p.SQL.Quote("_of_" + t.Name)
+				one.From = fmt.Sprintf("(select %s.*, %s as %s from %s %s) %[1]s", p.SQL.Quote(in.Name), who, column, one.From, joins)
+				one.IDs[t.Name] = column
+			}
+		}
+		all[name] = &one
+	}
+	return all
+}
+
+// owner is the public identifier of the person of an entity to whom a row of an input belongs, and the joins
+// that it is made over.
+func (p *Profile) owner(e profiles.Entity, in *features.Input) (joins, who string) {
+	var persons []string
+	for i, t := range e.IDs {
+		column, there := in.IDs[t.Name]
+		if !there || t.Of != "" {
+			continue
+		}
+		as := fmt.Sprintf("o%d_%s", i, e.Name)
+		joins += fmt.Sprintf(" left join (select n.value, g.person from %s n join %s g on g.node = n.node join _types t on t.entity = %s and t.number = n.type where t.name = %s and g.person is not null) %s on %[5]s.value = %s",
+			p.SQL.Quote("_"+e.Name+"_nodes"), p.SQL.Quote("_"+e.Name+"_graph"), p.SQL.Text(e.Name), p.SQL.Text(t.Name), as, p.Graph(e.Name).Value(p.typeOf(t), p.SQL.Quote(in.Name)+"."+column))
+		persons = append(persons, as+".person")
+	}
+	if len(persons) == 0 {
+		return "", ""
+	}
+	return joins, fmt.Sprintf("%s || cast(coalesce(%s) >> 5 as varchar)", p.SQL.Text(e.Name+"_"), strings.Join(persons, ", "))
+}
+
 // Compiler compiles an entity's features at a moment.
 func (p *Profile) Compiler(e profiles.Entity, asOf time.Time) *features.Compiler {
-	return features.New(features.Config{Plan: p.Plan, Entity: e, SQL: p.SQL, Graph: p.Graph(e.Name), Inputs: p.inputs, Models: p.models, AsOf: asOf})
+	return features.New(features.Config{Plan: p.Plan, Entity: e, SQL: p.SQL, Graph: p.Graph(e.Name), Inputs: p.inputsOf(e), Models: p.models, AsOf: asOf})
 }
 
 // Graph is the identity of an entity, by name; "" is the first one's.
@@ -221,8 +270,9 @@ func (p *Profile) Graph(name string) *identity.Graph {
 		g.Gate.Moved, _ = profiles.Share(e.Gate.Moved) // they were checked
 		g.Gate.Gone, _ = profiles.Share(e.Gate.Gone)
 	}
+	inputs := p.inputsOf(e)
 	for _, in := range p.Plan.Inputs {
-		one := p.inputs[in.Name]
+		one := inputs[in.Name]
 		own := map[string]string{}
 		for _, t := range e.IDs {
 			if column, ok := one.IDs[t.Name]; ok {
@@ -250,6 +300,9 @@ func (p *Profile) typeOf(t profiles.Identifier) identity.Type {
 		}
 	case "phone":
 		one.Clean = func(x string) string { return p.phone(x, t.Country) }
+	}
+	if t.Of != "" {
+		one.Alive = fmt.Sprintf("select %s || cast(person >> 5 as varchar) from %s where person is not null", p.SQL.Text(t.Of+"_"), p.SQL.Quote("_"+t.Of+"_graph"))
 	}
 	for _, b := range t.Block {
 		one.Blocks = append(one.Blocks, func(x string) string { return "lower(" + x + ") like " + p.like(strings.ToLower(b)) })

@@ -10,6 +10,8 @@ import (
 	"weir/dataplane/identity"
 	"weir/dataplane/profile/score"
 	"weir/dataplane/tables"
+	"weir/shared/fault"
+	"weir/shared/workspace/profiles"
 )
 
 // States of a run.
@@ -62,7 +64,11 @@ func Do(ctx context.Context, s tables.Session, c Config, now time.Time, o Option
 	var held []string
 	for _, e := range c.Plan.Entities {
 		step("identity " + e.Name)
-		m, by, err := p.Graph(e.Name).Run(ctx, s, now, o.Full, o.Force)
+		full, err := p.moved(ctx, s, e)
+		if err != nil {
+			return r, err
+		}
+		m, by, err := p.Graph(e.Name).Run(ctx, s, now, o.Full || full, o.Force)
 		if err != nil {
 			return r, err
 		}
@@ -87,6 +93,32 @@ func Do(ctx context.Context, s tables.Session, c Config, now time.Time, o Option
 	return r, err
 }
 
+// moved reports whether persons of others, who are identifiers of an entity, moved since its last build. Then what
+// joins them is found anew: links of persons who are no more do not count.
+func (p *Profile) moved(ctx context.Context, s tables.Session, e profiles.Entity) (bool, error) {
+	others := e.Others()
+	if len(others) == 0 {
+		return false, nil
+	}
+	names := make([]string, len(others))
+	for i, name := range others {
+		names[i] = p.SQL.Text(name)
+	}
+	now, err := tables.Int(ctx, s, "select sum(published) from _entities where entity in ("+strings.Join(names, ", ")+")")
+	if err != nil {
+		return false, err
+	}
+	was, err := tables.Int(ctx, s, "select max(others) from _built where entity = "+p.SQL.Text(e.Name))
+	if err != nil || was == now && now > 0 {
+		return false, err
+	}
+	g := p.Graph(e.Name)
+	if err := g.Prepare(ctx, s); err != nil {
+		return false, err
+	}
+	return true, g.Unlink(ctx, s)
+}
+
 // Erase removes a person: the rows of inputs that name an identifier of theirs, what
 // identity and profiles keep of them, and decisions about them. Numbers stay used. It says
 // who that was and how many identifiers they had. fault.Missing: nobody has the identifier.
@@ -106,7 +138,13 @@ func Erase(ctx context.Context, s tables.Session, c Config, entity, id string, n
 		return "", 0, err
 	}
 	e := p.entity(entity)
+	if len(e.Others()) > 0 {
+		return "", 0, fault.New(fault.Invalid, "A %s is no person; erase the persons that it has.", e.Name)
+	}
 	err = s.Tx(ctx, func(in tables.Session) error {
+		if err := p.leave(ctx, in, e, person); err != nil {
+			return err
+		}
 		if ids, err = g.Forget(ctx, in, person, func(one identity.Input) []string { return p.inputs[one.Name].Tables }); err != nil {
 			return err
 		}
@@ -120,4 +158,26 @@ func Erase(ctx context.Context, s tables.Session, c Config, entity, id string, n
 		return score.Forget(ctx, in, c.SQL, Schema, e.Name, p.scores(e))
 	})
 	return person, ids, err
+}
+
+// leave removes a person from the entities whose identifier the person is.
+func (p *Profile) leave(ctx context.Context, s tables.Session, e profiles.Entity, person string) error {
+	for _, other := range p.Plan.Entities {
+		for _, t := range other.IDs {
+			if t.Of != e.Name {
+				continue
+			}
+			g := p.Graph(other.Name)
+			if err := g.Prepare(ctx, s); err != nil {
+				return err
+			}
+			if err := g.Leave(ctx, s, t.Name, person); err != nil {
+				return err
+			}
+			if _, err := exec(ctx, s, "delete from _built where entity = "+p.SQL.Text(other.Name)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }

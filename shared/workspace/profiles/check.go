@@ -25,7 +25,7 @@ const (
 
 // Check lists every problem of a plan, with paths below at.
 func Check(p Plan, at string) []fault.Problem {
-	k := &check{at: at, types: map[string]bool{}, entities: map[string]bool{}, inputs: map[string]bool{}, features: map[string]int{}}
+	k := &check{at: at, types: map[string]bool{}, of: map[string]bool{}, nested: map[string]bool{}, entities: map[string]bool{}, inputs: map[string]bool{}, features: map[string]int{}}
 	if p.Every != "" {
 		k.time(".every", p.Every)
 	}
@@ -67,6 +67,8 @@ type check struct {
 	at       string
 	problems []fault.Problem
 	types    map[string]bool // of all entities
+	of       map[string]bool // those that are persons
+	nested   map[string]bool // entities that have some
 	entities map[string]bool
 	inputs   map[string]bool
 	features map[string]int
@@ -128,13 +130,14 @@ func (k *check) allEntities(list []Entity) {
 	for i, e := range list {
 		path := fmt.Sprintf(".entities[%d]", i)
 		k.name(path+".name", e.Name, 30, k.entities[e.Name])
-		k.entities[e.Name] = true
+		k.entities[e.Name], k.nested[e.Name] = true, len(e.Others()) > 0
 		k.count(path+".ids", len(e.IDs), 1, maxIDs)
 		own := map[string]bool{}
 		unique := 0
 		for j, t := range e.IDs {
 			k.name(fmt.Sprintf("%s.ids[%d].name", path, j), t.Name, 40, own[t.Name])
 			own[t.Name], k.types[t.Name] = true, true
+			k.of[t.Name] = k.of[t.Name] || t.Of != ""
 			if t.Unique {
 				if unique++; unique > 1 {
 					k.add(fmt.Sprintf("%s.ids[%d].unique", path, j), "not_allowed", "One type of an entity can be unique.")
@@ -142,6 +145,14 @@ func (k *check) allEntities(list []Entity) {
 			}
 		}
 		for j, t := range e.IDs {
+			at := fmt.Sprintf("%s.ids[%d]", path, j)
+			switch {
+			case t.Of == "":
+			case t.Of == e.Name || !k.entities[t.Of] || slices.ContainsFunc(list[:i], func(x Entity) bool { return x.Name == t.Of && len(x.Others()) > 0 }):
+				k.add(at+".of", "unknown_entity", "of is an entity that stands above, and has no identifiers of others itself; %s is none.", t.Of)
+			case t.Clean != "" || t.Match != "" || len(t.Block) > 0 || t.Unique:
+				k.add(at+".of", "not_allowed", "An identifier of an entity has neither clean, match, block nor unique.")
+			}
 			k.identifier(fmt.Sprintf("%s.ids[%d]", path, j), t, own)
 		}
 		if e.Gate != nil {
@@ -205,6 +216,9 @@ func (k *check) allInputs(list []Input) {
 			k.add(path+".ids", "malformed", "%s.", sentence(err))
 		}
 		for _, t := range slices.Sorted(maps.Keys(columns)) {
+			if k.of[t] {
+				k.add(path+".ids."+t, "not_allowed", "The identifier %s is a person's, and no column's.", t)
+			}
 			if !k.types[t] {
 				k.add(path+".ids."+t, "unknown_identifier", "No entity has identifiers called %s.", t)
 			}

@@ -96,6 +96,27 @@ func TestEveryProblemAtOnce(t *testing.T) {
 	}
 }
 
+func TestAnEntityOfAnother(t *testing.T) {
+	t.Parallel()
+	p := good()
+	p.Entities = append(p.Entities, profiles.Entity{Name: "household", IDs: []profiles.Identifier{{Name: "user", Of: "user"}, {Name: "address", Clean: "text", Limit: raw(`{"user":8}`)}}})
+	p.Features = append(p.Features, profiles.Feature{Name: "household_tickets", Entity: "household", Count: "tickets"})
+	if got := profiles.Check(p, "p"); len(got) > 0 {
+		t.Errorf("got %v", got)
+	}
+	p.Entities = append(p.Entities, profiles.Entity{Name: "street", IDs: []profiles.Identifier{{Name: "home", Of: "household"}, {Name: "self", Of: "street"}, {Name: "later", Of: "town"}, {Name: "mine", Of: "user", Unique: true}}})
+	p.Inputs[1].IDs = raw(`{"email":"requester","user":"id"}`)
+	p.Scores = append(p.Scores, scores.Score{Name: "move", Entity: "household", Model: scores.Boosted, Predict: raw(`{"did":"events","next":"3d"}`)})
+	var got []string
+	for _, x := range profiles.Check(p, "p") {
+		got = append(got, strings.TrimPrefix(x.Path, "p.")+" "+x.Code)
+	}
+	want := []string{"entities[2].ids[0].of unknown_entity", "entities[2].ids[1].of unknown_entity", "entities[2].ids[2].of unknown_entity", "entities[2].ids[3].of not_allowed", "inputs[1].ids.user not_allowed", "scores[3].predict not_allowed"}
+	if !slices.Equal(got, want) {
+		t.Errorf("got  %v\nwant %v", got, want)
+	}
+}
+
 func TestExpressions(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{

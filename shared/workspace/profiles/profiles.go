@@ -56,6 +56,7 @@ type Entity struct {
 // Identifier is a type of identifiers.
 type Identifier struct {
 	Name    string          `json:"name" doc:"Such as user_id or email; 1 to 40 of a-z, 0-9 and '_', a letter first"`
+	Of      string          `json:"of,omitempty" doc:"An entity above: the identifier is whoever of it a row belongs to, as a person is one of a household"`
 	Unique  bool            `json:"unique,omitempty" doc:"Two values never become one person"`
 	Clean   string          `json:"clean,omitempty" one:"email,text,domain,phone" doc:"How values are written alike"`
 	Country string          `json:"country,omitempty" doc:"Of phones without one: its calling code, such as 49"`
@@ -63,6 +64,16 @@ type Identifier struct {
 	Block   []string        `json:"block,omitempty" doc:"Values that are nobody's, with * for any text"`
 	Limit   json.RawMessage `json:"limit,omitempty" doc:"How many identifiers of another type one may be seen with before it belongs to nobody, by the name of the type"`
 	Expire  string          `json:"expire,omitempty" doc:"After how long without being seen again a link does not count, such as 400d"`
+}
+
+// Others are the entities whose persons are identifiers of this one, such as the users of households.
+func (e Entity) Others() (names []string) {
+	for _, t := range e.IDs {
+		if t.Of != "" {
+			names = append(names, t.Of)
+		}
+	}
+	return names
 }
 
 // Gate is what a run may change before it is held for somebody to look at.

@@ -106,6 +106,9 @@ func (k *check) learned(path string, s scores.Score) bool {
 	case s.LightGBM != "" || s.XGBoost != "" || len(s.Weights) > 0 || s.Intercept != 0:
 		k.add(path+".predict", "not_allowed", "A score is learned, with predict, or has a model or weights that are given.")
 	}
+	if k.nested[s.Entity] {
+		k.add(path+".predict", "not_allowed", "A score of an entity whose identifiers are others' persons is not learned.")
+	}
 	k.count(path+".features", len(s.Features), 0, maxLearned)
 	for _, u := range s.Features {
 		if k.features[u] == 0 {

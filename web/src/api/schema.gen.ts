@@ -2832,6 +2832,8 @@ export interface components {
         Identifier: {
             /** @description Such as user_id or email; 1 to 40 of a-z, 0-9 and '_', a letter first */
             name: string;
+            /** @description An entity above: the identifier is whoever of it a row belongs to, as a person is one of a household */
+            of?: string;
             /** @description Two values never become one person */
             unique?: boolean;
             /**
