@@ -76,7 +76,7 @@ const maxAnswer = 16 << 10
 // Do sends one request about an object. Errors are those of the way there, or that the
 // request could not be signed.
 func (b *Bucket) Do(ctx context.Context, method, key string, body []byte) (*Answer, error) {
-	res, err := b.send(ctx, method, key, nil, body)
+	res, err := b.send(ctx, method, key, nil, body, "")
 	if err != nil {
 		return nil, err
 	}
@@ -92,10 +92,15 @@ func (b *Bucket) Do(ctx context.Context, method, key string, body []byte) (*Answ
 // list of its objects. The caller reads the body while ctx lasts, and closes it. Errors
 // are those of Do.
 func (b *Bucket) Get(ctx context.Context, key string, query url.Values) (*http.Response, error) {
-	return b.send(ctx, http.MethodGet, key, query, nil)
+	return b.send(ctx, http.MethodGet, key, query, nil, "")
 }
 
-func (b *Bucket) send(ctx context.Context, method, key string, query url.Values, body []byte) (*http.Response, error) {
+// Part asks for n bytes of an object from at on, as Get does.
+func (b *Bucket) Part(ctx context.Context, key string, at, n int64) (*http.Response, error) {
+	return b.send(ctx, http.MethodGet, key, nil, nil, fmt.Sprintf("bytes=%d-%d", at, at+n-1))
+}
+
+func (b *Bucket) send(ctx context.Context, method, key string, query url.Values, body []byte, part string) (*http.Response, error) {
 	u := *b.address
 	u.RawQuery = query.Encode()
 	path := u.Path + "/" + key
@@ -109,6 +114,9 @@ func (b *Bucket) send(ctx context.Context, method, key string, query url.Values,
 	digest := hex.EncodeToString(sum[:])
 	req.Header.Set("X-Amz-Content-Sha256", digest)
 	req.Header.Set("User-Agent", "Weir/1")
+	if part != "" {
+		req.Header.Set("Range", part)
+	}
 	keys := aws.Credentials{AccessKeyID: b.config.AccessKey, SecretAccessKey: b.config.SecretKey}
 	if b.config.Machine != nil {
 		if keys.AccessKeyID, keys.SecretAccessKey, keys.SessionToken, err = b.config.Machine(ctx); err != nil {

@@ -29,6 +29,7 @@ const (
 	aside      = 4
 	stepTime   = 45 * time.Second
 	stepMost   = 2 * time.Minute // with the last request and its rows
+	followMost = 11 * time.Minute
 )
 
 // Table keeps states; *table.Table is one.
@@ -175,7 +176,9 @@ func (b *Board) assign(ctx context.Context) {
 		if b.works[s] != nil {
 			continue
 		}
-		w := &work{target: t, puller: t.Opened(b.cfg.Deps)}
+		deps := b.cfg.Deps
+		deps.Source = t.ID
+		w := &work{target: t, puller: t.Opened(deps)}
 		w.ctx, w.stop = context.WithCancel(ctx)
 		b.works[s] = w
 		for _, x := range t.Streams {

@@ -51,6 +51,10 @@ type Budget struct {
 type Next struct {
 	More bool
 	Wait time.Duration
+
+	// Follow: the run has read what there was when the step began, and the next one begins
+	// at once, whatever the schedule.
+	Follow bool
 }
 
 // Puller reads the streams of one source. It is used by one step at a time. One that holds
@@ -63,8 +67,13 @@ type Puller interface {
 	Pull(ctx context.Context, stream string, from Cursor, b Budget, emit func([]Record, Cursor) error) (Next, error)
 }
 
+// follower is a Puller with streams of changes that it waits for, so that a step takes
+// none of the places for steps but while it emits, and may last for ten minutes.
+type follower interface{ Follows(stream string) bool }
+
 // Deps is what a Puller may use of the world.
 type Deps struct {
+	Source id.Source // whose rows are pulled; "": somebody tries a configuration
 	// Do sends one request and returns the answer, of which it reads so many bytes at
 	// most; see outbound.Client.
 	Do    func(ctx context.Context, r destination.Request, timeout time.Duration, most int) (destination.Response, error)

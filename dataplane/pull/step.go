@@ -45,12 +45,16 @@ func (b *Board) step(ctx context.Context, w *work, stream string) (jobs.Next, er
 	case now.Before(s.Due) && !renewed:
 		return jobs.Next{Wait: s.Due.Sub(now), Idle: true, Code: s.Code}, nil
 	}
-	release, err := b.slots.Acquire(ctx, k.Workspace)
-	if err != nil {
-		return jobs.Next{Wait: lookEvery, Idle: true}, nil
+	f, ok := w.puller.(follower)
+	follows := ok && f.Follows(stream)
+	if !follows {
+		release, err := b.slots.Acquire(ctx, k.Workspace)
+		if err != nil {
+			return jobs.Next{Wait: lookEvery, Idle: true}, nil
+		}
+		defer release()
 	}
-	defer release()
-	t := &turn{b: b, w: w, key: k, state: s, ctx: ctx}
+	t := &turn{b: b, w: w, key: k, state: s, ctx: ctx, follows: follows}
 	next, err := t.do()
 	next.Rows = max(0, t.state.Rows-s.Rows)
 	return next, err
@@ -63,6 +67,8 @@ type turn struct {
 	key   Key
 	ctx   context.Context
 	state kept
+
+	follows bool // see follower
 }
 
 // do pulls and notes what came of it.
@@ -73,7 +79,11 @@ func (t *turn) do() (jobs.Next, error) {
 			return moved(err)
 		}
 	}
-	ctx, cancel := context.WithTimeout(t.ctx, stepMost)
+	most := stepMost
+	if t.follows {
+		most = followMost
+	}
+	ctx, cancel := context.WithTimeout(t.ctx, most)
 	defer cancel()
 	budget := Budget{Until: now.Add(stepTime), From: t.state.From}
 	if budget.From == "" && t.w.target.Pull.From != "" {
@@ -103,7 +113,7 @@ func (t *turn) do() (jobs.Next, error) {
 	case next.More:
 		return jobs.Next{More: true}, nil
 	}
-	return t.end()
+	return t.end(next.Follow)
 }
 
 // moved is a step whose state is another's.
@@ -114,12 +124,15 @@ func moved(err error) (jobs.Next, error) {
 	return jobs.Next{}, err
 }
 
-// end ends a run.
-func (t *turn) end() (jobs.Next, error) {
+// end ends a run; follow: the next one begins at once.
+func (t *turn) end(follow bool) (jobs.Next, error) {
 	now := t.b.cfg.Deps.Now()
 	due := t.w.target.Pull.Next(t.state.Began, whole(t.w.target.Streams, t.key.Stream))
 	if !due.After(now) { // the run took longer than the time between two
 		due = t.w.target.Pull.Next(now, false)
+	}
+	if follow {
+		due = now
 	}
 	if err := t.keep(func(s *State) {
 		s.Running, s.Ended, s.Due = false, now, due
@@ -127,7 +140,7 @@ func (t *turn) end() (jobs.Next, error) {
 	}); err != nil {
 		return moved(err)
 	}
-	return jobs.Next{}, nil
+	return jobs.Next{More: follow}, nil
 }
 
 // whole reports whether a stream is read whole each time.
@@ -178,6 +191,13 @@ func (t *turn) emit(ctx context.Context, records []Record, c Cursor) error {
 	if len(c) > maxCursor {
 		return &Failure{CodeAnswer, "The vendor's position is larger than a state may be."}
 	}
+	if t.follows && len(records) > 0 {
+		release, err := t.b.slots.Acquire(ctx, t.key.Workspace)
+		if err != nil {
+			return &Failure{CodePlane, "Other sources of the plane are being read."}
+		}
+		defer release()
+	}
 	now := t.b.cfg.Deps.Now()
 	events, size := make([]event.Event, 0, min(len(records), appendMost)), 0
 	deleted := int64(0)
@@ -227,6 +247,9 @@ const seen = 50
 func (s *State) see(records []Record) {
 	fresh := false
 	for i := range records[:min(len(records), seen)] {
+		if records[i].Stream != "" { // another's
+			continue
+		}
 		for key := range event.Fields(records[i].Row) {
 			at, there := slices.BinarySearch(s.Fields, string(key))
 			switch {

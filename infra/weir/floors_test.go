@@ -189,7 +189,7 @@ var floors = []floor{
 	{[]string{"weir/dataplane/ingest/ingesttest"}, append([]string{"weir/dataplane/ingest"}, d1...)},
 	{[]string{"weir/dataplane/destination/destinationtest"}, append([]string{"weir/dataplane/destination", "weir/dataplane/destination/cases", "weir/dataplane/destination/override", "weir/dataplane/outbound"}, d1...)},
 	{[]string{"weir/dataplane/load/loadtest"}, append([]string{"weir/dataplane/layout/timestamp", "weir/dataplane/load", "weir/dataplane/load/history", "weir/dataplane/warehouse", "weir/dataplane/queue/queuetest"}, d1...)},
-	{[]string{"weir/dataplane/sources", "weir/dataplane/sources/*"}, append(family("weir/dataplane/ingest", "weir/dataplane/sources/*"), "weir/dataplane/pull", "weir/dataplane/pull/api", "weir/dataplane/pull/tables", "weir/dataplane/pull/foreign", "weir/dataplane/connector", "weir/dataplane/destination/fields", "weir/dataplane/bucket", "weir/dataplane/warehouse/trust", "weir/shared/catalog/document", "weir/shared/catalog/streams")},
+	{[]string{"weir/dataplane/sources", "weir/dataplane/sources/*"}, append(family("weir/dataplane/ingest", "weir/dataplane/sources/*"), "weir/dataplane/pull", "weir/dataplane/pull/api", "weir/dataplane/pull/tables", "weir/dataplane/pull/foreign", "weir/dataplane/connector", "weir/dataplane/destination/fields", "weir/dataplane/bucket", "weir/dataplane/warehouse/trust", "weir/shared/catalog/document", "weir/shared/catalog/streams", "weir/shared/delay")},
 	{[]string{"weir/dataplane/destinations", "weir/dataplane/destinations/*"}, append(family("weir/dataplane/destination", "weir/dataplane/destinations/*"), "weir/dataplane/destination/address", "weir/dataplane/destination/body", "weir/dataplane/destination/fields", "weir/dataplane/destination/convert", "weir/dataplane/destination/mapping", "weir/dataplane/destination/override", "weir/dataplane/destination/values", "weir/shared/catalog/ecommerce", "weir/dataplane/destination/trust", "weir/dataplane/bucket", "weir/dataplane/destination/serviceaccount", "weir/dataplane/httpsend")},
 	{[]string{"weir/dataplane/warehouses", "weir/dataplane/warehouses/*"}, append(family("weir/dataplane/warehouse", "weir/dataplane/warehouses/*"), "weir/dataplane/bucket", "weir/dataplane/destination/serviceaccount", "weir/dataplane/httpsend", "weir/dataplane/tables", "weir/dataplane/warehouse/refusal", "weir/dataplane/warehouse/rest", "weir/dataplane/warehouse/rows", "weir/dataplane/warehouse/texts", "weir/dataplane/warehouse/trust", "weir/dataplane/warehouse/upload", "weir/shared/delay", "weir/shared/worker", "weir/dataplane/layout", "weir/dataplane/layout/timestamp")},
 	{[]string{"weir/dataplane/plan"}, append([]string{"weir/dataplane/ingest", "weir/dataplane/destination", "weir/dataplane/warehouse", "weir/dataplane/load", "weir/dataplane/pull", "weir/dataplane/identity", "weir/dataplane/profile"}, d1...)},
@@ -288,6 +288,7 @@ var keepers = map[string][]string{
 	"github.com/nats-io/jwt/":         {"weir/shared/wire*"},
 	"github.com/nats-io/nuid":         {"weir/dataplane/queue/natsstore*"},
 	"github.com/jackc/pgx/":           {"weir/controlplane/store*", "weir/dataplane/warehouses/*", "weir/dataplane/sources/postgres"},
+	"github.com/jackc/pglogrepl":      {"weir/dataplane/sources/postgres"},
 	"github.com/go-sql-driver/mysql":  {"weir/dataplane/warehouses/mysql", "weir/dataplane/sources/mysql"},
 }
 

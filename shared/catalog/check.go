@@ -15,7 +15,6 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"weir/shared/catalog/duration"
-	"weir/shared/catalog/streams"
 	"weir/shared/fault"
 )
 
@@ -33,7 +32,7 @@ func Check(s Spec, settings []byte, path string) []fault.Problem {
 	c.object(s.Fields, settings, path)
 	c.reached(settings, path)
 	if s.StreamsOf != "" {
-		c.problems = append(c.problems, streams.CheckEntries(s.entries(settings), path+"."+s.StreamsOf)...)
+		c.problems = append(c.problems, s.Feed.Check(settings, s.entries(settings), path+"."+s.StreamsOf)...)
 	}
 	return c.problems
 }

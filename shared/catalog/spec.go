@@ -72,6 +72,7 @@ type Spec struct {
 	// StreamsOf is the setting, a map, each of whose entries is a stream, of a source whose
 	// streams its settings name; see StreamsIn.
 	StreamsOf string        `json:"streamsOf,omitempty" yaml:"streamsOf"`
+	Feed      *streams.Feed `json:"feed,omitempty" yaml:"feed"` // the stream of their changes
 	Pull      *streams.Spec `json:"-" yaml:"-"`
 }
 

@@ -20,7 +20,7 @@ func (s Spec) StreamsIn(settings []byte) []streams.Outline {
 	if s.Pull != nil {
 		return s.PullOf(settings).Outlines()
 	}
-	return streams.InEntries(s.entries(settings))
+	return s.Feed.Of(settings, s.entries(settings))
 }
 
 // PullOf is how the streams of a source with these settings are read.
@@ -37,7 +37,7 @@ func (s Spec) entries(settings []byte) (entries map[string]string) {
 
 // specStreamsOf checks what a Spec says of streams that settings name.
 func (c *checker) specStreamsOf(s Spec) {
-	if s.StreamsOf != "" && (s.Family != Sources || len(s.Streams) > 0) {
+	if !s.Feed.Stands(s.StreamsOf != "") || s.StreamsOf != "" && (s.Family != Sources || len(s.Streams) > 0) {
 		c.add("streamsOf", "not_allowed", "Only sources without streams of their own have streams that settings name.")
 	}
 	if s.StreamsOf != "" && !slices.ContainsFunc(s.Fields, func(f Field) bool { return f.Name == s.StreamsOf && f.Type == TypeMap && f.Required }) {

@@ -33,14 +33,16 @@ type Server struct {
 	bin  string // the folder of its programs
 	dir  string // socket, data and log
 	port string // of the socket, and of 127.0.0.1 where it listens there
+	host string // where it listens beside its socket
+	with []string
 	servertest.Process
 }
 
 // Start runs initdb and a server in a new folder under the system's temporary
 // one. It is reached by a unix socket there, and with listen, as host:port, at
-// that address too. The server dies with this process. Close stops it and removes
-// the folder.
-func Start(ctx context.Context, listen string) (*Server, error) {
+// that address too, with parameters such as wal_level=logical. The server dies with
+// this process. Close stops it and removes the folder.
+func Start(ctx context.Context, listen string, parameters ...string) (*Server, error) {
 	host, port := "", "5432"
 	if listen != "" {
 		var err error
@@ -63,12 +65,12 @@ func Start(ctx context.Context, listen string) (*Server, error) {
 		_ = os.RemoveAll(dir)
 		return nil, err
 	}
-	s := &Server{bin: bin, dir: dir, port: port}
+	s := &Server{bin: bin, dir: dir, port: port, host: host, with: parameters}
 	if err := s.init(ctx, who); err != nil {
 		_ = os.RemoveAll(dir)
 		return nil, err
 	}
-	if err := s.run(who, host); err != nil {
+	if err := s.run(who); err != nil {
 		_ = os.RemoveAll(dir)
 		return nil, fmt.Errorf("start postgres: %w", err)
 	}
@@ -80,6 +82,9 @@ func Start(ctx context.Context, listen string) (*Server, error) {
 
 // URL returns the address of one of the server's databases.
 func (s *Server) URL(database string) string { return URL(s.dir, database) }
+
+// Address returns where a server that listens does so.
+func (s *Server) Address() string { return net.JoinHostPort(s.host, s.port) }
 
 // Dir returns the folder with the server's socket.
 func (s *Server) Dir() string { return s.dir }
@@ -152,10 +157,26 @@ func (s *Server) init(ctx context.Context, who *syscall.Credential) error {
 	return nil
 }
 
-// run starts the server; host is where it listens beside its socket.
-func (s *Server) run(who *syscall.Credential, host string) error {
+// Again stops the server in the midst of its work, as a crash does, and starts it again.
+func (s *Server) Again(ctx context.Context) error {
+	if err := s.End(); err != nil {
+		return err
+	}
+	who, err := owner(s.dir)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, startDeadline)
+	defer cancel()
+	return errors.Join(s.run(who), s.await(ctx))
+}
+
+func (s *Server) run(who *syscall.Credential) error {
 	cmd := exec.Command(filepath.Join(s.bin, "postgres"), "-D", filepath.Join(s.dir, "data"), "-k", s.dir, "-p", s.port,
-		"-c", "listen_addresses="+host, "-c", "fsync=off", "-c", "full_page_writes=off", "-c", "max_connections=200")
+		"-c", "listen_addresses="+s.host, "-c", "fsync=off", "-c", "full_page_writes=off", "-c", "max_connections=200")
+	for _, p := range s.with {
+		cmd.Args = append(cmd.Args, "-c", p)
+	}
 	return s.Process.Start(cmd, s.dir, who, syscall.SIGQUIT) // immediate shutdown, its children too
 }
 

@@ -25,8 +25,8 @@ type MariaDB struct {
 
 // StartMariaDB makes a server in a new folder under the system's temporary one. It is
 // reached by a unix socket there alone, by TLS too when certificate and key, PEM texts,
-// are given. Close stops it and removes the folder.
-func StartMariaDB(ctx context.Context, certificate, key string) (*MariaDB, error) {
+// are given, with further arguments. Close stops it and removes the folder.
+func StartMariaDB(ctx context.Context, certificate, key string, arguments ...string) (*MariaDB, error) {
 	install, err := program("mariadb-install-db", "/usr/bin/mariadb-install-db", "mariadb-server")
 	if err != nil {
 		return nil, err
@@ -42,7 +42,7 @@ func StartMariaDB(ctx context.Context, certificate, key string) (*MariaDB, error
 		return nil, fmt.Errorf("make a folder for MariaDB: %w", err)
 	}
 	s := &MariaDB{dir: dir}
-	if err := s.start(ctx, install, server, certificate, key); err != nil {
+	if err := s.start(ctx, install, server, certificate, key, arguments); err != nil {
 		_ = os.RemoveAll(dir)
 		return nil, err
 	}
@@ -63,7 +63,7 @@ func program(name, usual, pkg string) (string, error) {
 	return "", fmt.Errorf("these tests need %s: apt-get install %s", name, pkg)
 }
 
-func (s *MariaDB) start(ctx context.Context, install, server, certificate, key string) error {
+func (s *MariaDB) start(ctx context.Context, install, server, certificate, key string, arguments []string) error {
 	data := filepath.Join(s.dir, "data")
 	var as []string // MariaDB runs as root only where it is told to
 	if os.Geteuid() == 0 {
@@ -84,6 +84,7 @@ func (s *MariaDB) start(ctx context.Context, install, server, certificate, key s
 		}
 		args = append(args, "--ssl-cert="+filepath.Join(s.dir, "server.crt"), "--ssl-key="+filepath.Join(s.dir, "server.key"))
 	}
+	args = append(args, arguments...)
 	if err := s.Start(exec.Command(server, args...), s.dir, nil, syscall.SIGKILL); err != nil {
 		return fmt.Errorf("start mariadbd: %w", err)
 	}
@@ -96,6 +97,19 @@ func (s *MariaDB) socket() string { return filepath.Join(s.dir, "sock") }
 func (s *MariaDB) Dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	var d net.Dialer
 	return d.DialContext(ctx, "unix", s.socket())
+}
+
+// Exec runs statements as root.
+func (s *MariaDB) Exec(ctx context.Context, statements string) error {
+	client, err := program("mariadb", "/usr/bin/mariadb", "mariadb-client")
+	if err != nil {
+		return err
+	}
+	cmd := exec.CommandContext(ctx, client, "--no-defaults", "--socket="+s.socket(), "--user=root", "--execute="+statements)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("mariadb: %w: %s", err, bytes.TrimSpace(out))
+	}
+	return nil
 }
 
 // await asks until the server takes connections and greets.

@@ -1,7 +1,17 @@
-// Package postgres pulls rows of tables of Postgres databases by a column that rises. Each
-// step is one transaction that only reads, so a pooler may lie before the server. What
-// servers say of errors stays here: a failure has a sentence of Weir's own, with the
-// statement that grants a right which is missing.
+// Package postgres pulls rows of tables of Postgres databases: by a column that rises, or
+// by logical replication. What servers say of errors stays here: a failure has a sentence
+// of Weir's own, with the statement that grants a right which is missing.
+//
+// By a column, each step is one transaction that only reads, so a pooler may lie before the
+// server.
+//
+// By logical replication, the server keeps its changes in a slot from a position on. Then
+// each table is copied in ranges of its key, and the changes are read from that position
+// on: the copy of a row is followed by all that happened to it meanwhile, in order, and
+// ends as the last of them says. What is copied is never older than what was read of the
+// changes before, because changes are emitted only when other transactions see them. The
+// server may forget a change when its record is durable and the cursor has moved; not
+// before. A change has its position as version, so one that is read again is a duplicate.
 package postgres
 
 import (
@@ -10,6 +20,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"strings"
 	"time"
@@ -19,6 +30,7 @@ import (
 
 	"weir/dataplane/pull"
 	"weir/dataplane/pull/tables"
+	"weir/dataplane/sources/postgres/text"
 	"weir/dataplane/warehouse/trust"
 	"weir/shared/fault"
 )
@@ -38,9 +50,15 @@ const (
 )
 
 func open(s Settings, d pull.Deps) pull.Puller {
+	if s.Replication == logical {
+		return newReplica(s, d)
+	}
 	c := tables.Config{Tables: s.Tables, Keys: s.Keys, Deleted: s.Deleted, Overlap: s.Overlap.Std()}
-	return tables.New(c, d, func(ctx context.Context) (tables.Session, error) { return connect(ctx, s, d) })
+	return tables.New(c, d, func(ctx context.Context) (tables.Session, error) { return connect(ctx, s, d, false) })
 }
+
+// logical is the setting Replication of replicas.
+const logical = "logical"
 
 func (s *Settings) tls() trust.TLS {
 	return trust.TLS{Mode: s.SSLMode, Host: s.Host, RootCert: s.SSLRootCert, Cert: s.SSLCert, Key: s.Secrets.SSLKey.Reveal()}
@@ -49,14 +67,16 @@ func (s *Settings) tls() trust.TLS {
 // Check lists what is wrong with the certificates.
 func (s *Settings) Check() []fault.Problem { return s.tls().Problems() }
 
-// session is a connection in a transaction.
+// session is a connection, in a transaction where it reads tables.
 type session struct {
 	conn             *pgconn.PgConn
 	database, schema string
-	bases            map[string]string // by type of a column: the name of its base type
+	plain            bool              // values of all types are read as they are
+	bases            map[string]string // by type of a column: the name of its base type, of arrays [] and that of their elements
 }
 
-func connect(ctx context.Context, s Settings, d pull.Deps) (*session, error) {
+// dial signs in, with parameters of the session.
+func dial(ctx context.Context, s Settings, d pull.Deps, parameters map[string]string) (*session, error) {
 	protected, err := s.tls().Config()
 	if err != nil {
 		return nil, err // Check refuses it
@@ -72,6 +92,7 @@ func connect(ctx context.Context, s Settings, d pull.Deps) (*session, error) {
 	c.LookupFunc = func(_ context.Context, host string) ([]string, error) { return []string{host}, nil } // the dialer resolves
 	// Poolers refuse others. Source: ignore_startup_parameters in https://www.pgbouncer.org/config.html
 	c.RuntimeParams = map[string]string{"application_name": "weir", "client_encoding": "UTF8"}
+	maps.Copy(c.RuntimeParams, parameters)
 	c.BuildFrontend = func(r io.Reader, w io.Writer) *pgproto3.Frontend {
 		f := pgproto3.NewFrontend(r, w)
 		f.SetMaxBodyLen(maxRow)
@@ -81,6 +102,16 @@ func connect(ctx context.Context, s Settings, d pull.Deps) (*session, error) {
 	if x.conn, err = pgconn.ConnectConfig(ctx, c); err != nil {
 		return nil, x.failure(ctx, "", err)
 	}
+	return x, nil
+}
+
+// connect signs in and begins a transaction that reads; plain: see session.
+func connect(ctx context.Context, s Settings, d pull.Deps, plain bool) (*session, error) {
+	x, err := dial(ctx, s, d, nil)
+	if err != nil {
+		return nil, err
+	}
+	x.plain = plain
 	begin := fmt.Sprintf("begin read only; set local statement_timeout = %d; set local lock_timeout = 15000; set local timezone = 'UTC'; set local datestyle = 'ISO'; "+
 		"set local intervalstyle = 'iso_8601'; set local extra_float_digits = 3; set local bytea_output = 'hex'; set local standard_conforming_strings = on", statementTime.Milliseconds())
 	if err := x.conn.Exec(ctx, begin).Close(); err != nil {
@@ -98,12 +129,12 @@ func (x *session) Close() {
 }
 
 // query calls each with rows of a statement, as texts.
-func (x *session) query(ctx context.Context, name, text string, args []string, each func([][]byte) error) error {
+func (x *session) query(ctx context.Context, name, statement string, args []string, each func([][]byte) error) error {
 	values := make([][]byte, len(args))
 	for i, a := range args {
 		values[i] = []byte(a)
 	}
-	rows := x.conn.ExecParams(ctx, text, values, nil, nil, nil)
+	rows := x.conn.ExecParams(ctx, statement, values, nil, nil, nil)
 	for rows.NextRow() {
 		if err := each(rows.Values()); err != nil {
 			return err // the connection is closed with what is left of the answer
@@ -117,7 +148,7 @@ func (x *session) query(ctx context.Context, name, text string, args []string, e
 func (x *session) Now(ctx context.Context) (now time.Time, err error) {
 	ok := false
 	err = x.query(ctx, "", "select clock_timestamp()", nil, func(row [][]byte) error {
-		now, ok = moment(string(row[0]))
+		now, ok = text.Moment(string(row[0]))
 		return nil
 	})
 	if err == nil && !ok {
@@ -149,10 +180,10 @@ func (x *session) Table(ctx context.Context, name string) (*tables.Table, error)
 	case !usage:
 		return nil, &pull.Failure{Code: pull.CodeRefused, Text: "The user may not use the schema. Run: GRANT USAGE ON SCHEMA " + quote(schema) + " TO " + quote(user) + ";"}
 	}
-	err = x.query(ctx, name, `select a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod), coalesce(b.typname, t.typname), coalesce(b.typcategory, t.typcategory), a.attnotnull
-		from pg_catalog.pg_attribute a join pg_catalog.pg_type t on t.oid = a.atttypid left join pg_catalog.pg_type b on b.oid = nullif(t.typbasetype, 0)
+	err = x.query(ctx, name, `select a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod), `+baseOf+`, a.attnotnull
+		from pg_catalog.pg_attribute a join pg_catalog.pg_type t on t.oid = a.atttypid `+joinBase+`
 		where a.attrelid = $1::oid and a.attnum > 0 and not a.attisdropped and has_column_privilege(a.attrelid, a.attnum, 'SELECT') order by a.attnum`, []string{oid}, func(row [][]byte) error {
-		t.Columns = append(t.Columns, x.column(string(row[0]), string(row[1]), string(row[2]), string(row[3]), string(row[4]) == "t"))
+		t.Columns = append(t.Columns, x.column(string(row[0]), string(row[1]), string(row[2]), string(row[3]), string(row[4]), string(row[5]) == "t"))
 		return nil
 	})
 	switch {
@@ -169,7 +200,22 @@ func (x *session) Table(ctx context.Context, name string) (*tables.Table, error)
 	})
 }
 
+// baseOf is the name and category of a type's base type, and the name of its elements',
+// where t is the type, with joinBase.
+const (
+	baseOf   = "coalesce(b.typname, t.typname), coalesce(b.typcategory, t.typcategory), coalesce(e.typname, '')"
+	joinBase = "left join pg_catalog.pg_type b on b.oid = nullif(t.typbasetype, 0) left join pg_catalog.pg_type e on e.oid = nullif(coalesce(b.typelem, t.typelem), 0)"
+)
+
 // dialect is Postgres's.
+func (x *session) dialect() tables.Dialect {
+	d := dialect
+	if x.plain {
+		d.Read = func(c tables.Column) string { return quote(c.Name) }
+	}
+	return d
+}
+
 var dialect = tables.Dialect{
 	Quote: quote,
 	Value: func(n int, c tables.Column, position string) (string, any, error) {
@@ -185,7 +231,7 @@ var dialect = tables.Dialect{
 
 // Rows implements tables.Session.
 func (x *session) Rows(ctx context.Context, q tables.Query, each func([][]byte) error) error {
-	text, args, err := dialect.Statement(q)
+	statement, args, err := x.dialect().Statement(q)
 	if err != nil {
 		return err
 	}
@@ -193,12 +239,12 @@ func (x *session) Rows(ctx context.Context, q tables.Query, each func([][]byte) 
 	for i, a := range args {
 		values[i], _ = a.(string)
 	}
-	return x.query(ctx, q.Table.Name, text, values, each)
+	return x.query(ctx, q.Table.Name, statement, values, each)
 }
 
 // Greatest implements tables.Session.
 func (x *session) Greatest(ctx context.Context, t *tables.Table, c tables.Column) (greatest string, err error) {
-	err = x.query(ctx, t.Name, dialect.Greatest(t, c), nil, func(row [][]byte) error {
+	err = x.query(ctx, t.Name, x.dialect().Greatest(t, c), nil, func(row [][]byte) error {
 		greatest = string(row[0])
 		return nil
 	})

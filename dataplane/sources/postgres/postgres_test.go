@@ -41,7 +41,9 @@ var databases atomic.Int64
 // database makes a database with a role of the same name, and returns it.
 func database(t *testing.T) string {
 	t.Helper()
-	server.once.Do(func() { server.s, server.err = postgrestest.Start(context.Background(), "") })
+	server.once.Do(func() {
+		server.s, server.err = postgrestest.Start(context.Background(), "", "wal_level=logical", "max_replication_slots=100", "max_wal_senders=100")
+	})
 	if server.err != nil {
 		t.Fatal(server.err)
 	}

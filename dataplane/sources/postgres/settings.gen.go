@@ -21,10 +21,13 @@ type Settings struct {
 	// Schema: Where tables are that are named without one.
 	Schema string `json:"schema"`
 
-	// User: Who logs in. SELECT on the tables is all that it needs.
+	// User: Who logs in. SELECT on the tables is all that it needs, and with logical replication REPLICATION.
 	User string `json:"user"`
 
-	// Tables: The tables that are pulled, each with its column whose value rises when a row changes, such as updated_at, or an id where rows never change. Without a column the table is read whole each time. A table of another schema is schema.table.
+	// Replication: How changes are found. cursor: by a column that rises, which needs nothing of the server. logical: the server sends each change, deletes too, within a second; it needs wal_level = logical.
+	Replication string `json:"replication"`
+
+	// Tables: The tables that are pulled, each with its column whose value rises when a row changes, such as updated_at, or an id where rows never change. Without a column the table is read whole each time; with logical replication columns are of no use, and may be empty. A table of another schema is schema.table.
 	Tables map[string]string `json:"tables"`
 
 	// Keys: By table the columns that name a row, with commas between them, where that is not the primary key.
@@ -35,6 +38,12 @@ type Settings struct {
 
 	// Overlap: How long a transaction may last that writes rows, with the lag of a replica where one is read: so far back rows are read again.
 	Overlap catalog.Duration `json:"overlap"`
+
+	// Publication: With logical replication the publication of the tables. Weir makes it, and adds tables, where the user may.
+	Publication string `json:"publication"`
+
+	// SlotLimit: With logical replication how many MiB of changes the server keeps while they cannot be read. Past it Weir drops its slot, so that the server's disk does not fill, and reads the tables anew. 0: it does not.
+	SlotLimit int64 `json:"slotLimit"`
 
 	// SSLMode: Whether the connection is encrypted and the server's certificate checked.
 	SSLMode string `json:"sslMode"`

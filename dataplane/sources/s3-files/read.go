@@ -30,6 +30,18 @@ func (r *run) read(ctx context.Context, o object) (ended bool, err error) {
 	if sum := o.sum(); !bytes.Equal(r.Sum, sum) {
 		r.At, r.Sum, r.Row = o.Key, sum, 0
 	}
+	if name := strings.ToLower(o.Key); r.Format == "parquet" || r.Format == "auto" && strings.HasSuffix(name, ".parquet") {
+		n := r.Row
+		err := r.parquet(ctx, o, n, r.rows(o, &n))
+		switch {
+		case errors.Is(err, errEnough):
+			return false, nil
+		case errors.Is(err, errChanged): // which the next list has
+			r.batch, r.size = nil, 0
+			return true, nil
+		}
+		return err == nil, err
+	}
 	res, err := r.store.Get(ctx, o.Key, nil)
 	if err != nil {
 		return false, unreachable()
@@ -54,34 +66,7 @@ func (r *run) read(ctx context.Context, o object) (ended bool, err error) {
 		_, _ = body.Discard(3)
 	}
 	n := int64(0)
-	file := append(append([]byte(`{"__file":`), document.Quoted(o.Key)...), ',')
-	each := func(row []byte, key string) error {
-		if n++; n <= r.Row {
-			return nil
-		}
-		if key == "" {
-			key = o.Key + "#" + strconv.FormatInt(n, 10)
-		}
-		if len(row) > 1 && row[0] == '{' {
-			rest := bytes.TrimLeft(row[1:], " \t")
-			row = append(append(make([]byte, 0, len(file)+len(rest)), file...), rest...)
-			if rest[0] == '}' {
-				row = append(row[:len(file)-1], rest...)
-			}
-		}
-		r.batch = append(r.batch, pull.Record{Key: key, Version: o.LastModified.Format("2006-01-02T15:04:05.000Z"), At: o.LastModified, Row: row})
-		if r.size += len(row); r.size < batchBytes && len(r.batch) < batchRows {
-			return nil
-		}
-		r.Row = n
-		if err := r.flush(); err != nil {
-			return err
-		}
-		if r.deps.Now().After(r.budget.Until) {
-			return errEnough
-		}
-		return nil
-	}
+	each := r.rows(o, &n)
 	switch name := strings.TrimSuffix(strings.ToLower(o.Key), ".gz"); {
 	case r.Format == "csv" || r.Format == "auto" && (strings.HasSuffix(name, ".csv") || strings.HasSuffix(name, ".tsv")):
 		comma, _ := utf8.DecodeRuneInString(r.Delimiter)
@@ -98,6 +83,38 @@ func (r *run) read(ctx context.Context, o object) (ended bool, err error) {
 		return false, nil
 	}
 	return err == nil, err
+}
+
+// rows returns what takes the rows of an object, one after the other; n counts them.
+func (r *run) rows(o object, n *int64) func(row []byte, key string) error {
+	file := append(append([]byte(`{"__file":`), document.Quoted(o.Key)...), ',')
+	return func(row []byte, key string) error {
+		if *n++; *n <= r.Row {
+			return nil
+		}
+		if key == "" {
+			key = o.Key + "#" + strconv.FormatInt(*n, 10)
+		}
+		if len(row) > 1 && row[0] == '{' {
+			rest := bytes.TrimLeft(row[1:], " \t")
+			row = append(append(make([]byte, 0, len(file)+len(rest)), file...), rest...)
+			if rest[0] == '}' {
+				row = append(row[:len(file)-1], rest...)
+			}
+		}
+		r.batch = append(r.batch, pull.Record{Key: key, Version: o.LastModified.Format("2006-01-02T15:04:05.000Z"), At: o.LastModified, Row: row})
+		if r.size += len(row); r.size < batchBytes && len(r.batch) < batchRows {
+			return nil
+		}
+		r.Row = *n
+		if err := r.flush(); err != nil {
+			return err
+		}
+		if r.deps.Now().After(r.budget.Until) {
+			return errEnough
+		}
+		return nil
+	}
 }
 
 // broken is the failure of a file that cannot be read. Which one it is, the cursor says.

@@ -48,11 +48,20 @@ const (
 	batchBytes = 4 << 20
 )
 
-// Check lists what is wrong with the patterns.
+// Check lists what is wrong with the patterns; it wants keys, or the machine's role in their
+// place.
 func (s *Settings) Check() (all []fault.Problem) {
 	for name, pattern := range s.Files {
 		if len(pattern) > 1024 {
 			all = append(all, fault.Problem{Path: "settings.files." + name, Code: "too_long", Text: "A key has 1,024 bytes at most."})
+		}
+	}
+	for name, value := range map[string]string{"accessKey": s.Secrets.AccessKey.Reveal(), "secretKey": s.Secrets.SecretKey.Reveal()} {
+		switch {
+		case !s.MachineRole && value == "":
+			all = append(all, fault.Problem{Path: "secrets." + name, Code: "required", Text: "Give the secret " + name + ", or set machineRole where the plane's owner allows it."})
+		case s.MachineRole && value != "":
+			all = append(all, fault.Problem{Path: "secrets." + name, Code: "not_allowed", Text: "With machineRole the plane signs in as its machine: leave " + name + " out, or machineRole."})
 		}
 	}
 	return all
@@ -166,10 +175,20 @@ func (s *source) Pull(ctx context.Context, stream string, from pull.Cursor, b pu
 	} else if at, err := time.Parse(time.RFC3339, b.From); err == nil {
 		r.From = at.UTC().Format(time.RFC3339Nano)
 	}
-	store, err := bucket.Open(bucket.Config{
+	c := bucket.Config{
 		Base: s.Base, Bucket: s.Bucket, Region: s.Region, PathStyle: s.PathStyle,
 		AccessKey: s.Secrets.AccessKey.Reveal(), SecretKey: s.Secrets.SecretKey.Reveal(), Dial: s.deps.Dial, Now: s.deps.Now,
-	})
+	}
+	if s.MachineRole {
+		if s.deps.Keys == nil || s.deps.Keys.Machine == nil {
+			return pull.Next{}, &pull.Failure{Code: pull.CodeRefused, Text: "There is no role of a machine here: give keys."}
+		}
+		if _, _, _, err := s.deps.Keys.Machine(ctx); err != nil {
+			return pull.Next{}, &pull.Failure{Code: pull.CodeReauthorize, Text: "The machine has no role now, or the plane's owner does not allow it in guard.yaml."}
+		}
+		c.Machine = s.deps.Keys.Machine
+	}
+	store, err := bucket.Open(c)
 	if err != nil {
 		return pull.Next{}, &pull.Failure{Code: pull.CodeRefused, Text: "The setting baseUrl is no address."}
 	}

@@ -16,7 +16,9 @@ import (
 
 	"github.com/johannesboyne/gofakes3"
 	"github.com/johannesboyne/gofakes3/backend/s3mem"
+	"github.com/parquet-go/parquet-go"
 
+	"weir/dataplane/outbound/auth"
 	"weir/dataplane/pull"
 	s3files "weir/dataplane/sources/s3-files"
 	"weir/shared/secret"
@@ -255,5 +257,95 @@ func TestAPositionIsBounded(t *testing.T) {
 	}
 	if rows, _, err = s.read(p, from, false); err != nil || len(rows) != 0 {
 		t.Fatalf("%d rows again, %v", len(rows), err)
+	}
+}
+
+// TestParquetIsReadInParts reads files of Parquet with all kinds of columns, in steps that
+// end in the midst of them, and says what is wrong with one that is none.
+func TestParquetIsReadInParts(t *testing.T) {
+	t.Parallel()
+	type inner struct {
+		A int64      `parquet:"a"`
+		T *time.Time `parquet:"t,optional,timestamp(millisecond)"`
+	}
+	type row struct {
+		ID   int64            `parquet:"id"`
+		Name string           `parquet:"name"`
+		None *float64         `parquet:"none,optional"`
+		At   time.Time        `parquet:"at,timestamp(microsecond)"`
+		Day  int32            `parquet:"day,date"`
+		List []string         `parquet:"list,list"`
+		Nest inner            `parquet:"nest"`
+		Many []inner          `parquet:"many,list"`
+		Map  map[string]int64 `parquet:"map"`
+		Raw  []byte           `parquet:"raw"`
+		UUID [16]byte         `parquet:"uuid,uuid"`
+		Yes  bool             `parquet:"yes"`
+	}
+	at := time.Date(2026, 3, 1, 12, 0, 0, 123456000, time.UTC)
+	var file bytes.Buffer
+	w := parquet.NewGenericWriter[row](&file)
+	var rows []row
+	for i := range 5000 {
+		rows = append(rows, row{ID: int64(i), Name: "ü", At: at, Day: 20513, List: []string{"a", "b"}, Nest: inner{1, &at}, Many: []inner{{A: 2}, {3, &at}}, Map: map[string]int64{"k": 1}, Raw: []byte{0, 255}, UUID: [16]byte{1}, Yes: true})
+	}
+	if _, err := w.Write(rows); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s := newStore(t)
+	s.put("orders/a.parquet", file.String())
+	p := s.open(s.address, `"files":{"orders":"orders/*"},"keys":{"orders":"id"}`)
+	all, _, err := s.read(p, nil, true)
+	seen := map[string]bool{}
+	for _, r := range all {
+		seen[r.Key] = true
+	}
+	if err != nil || len(seen) != 5000 {
+		t.Fatalf("%d rows, %d keys, %v", len(all), len(seen), err)
+	}
+	const want = `{"__file":"orders/a.parquet","id":0,"name":"ü","none":null,"at":"2026-03-01T12:00:00.123456Z","day":"2026-03-01","list":["a","b"],"nest":{"a":1,"t":"2026-03-01T12:00:00.123Z"},` +
+		`"many":[{"a":2,"t":null},{"a":3,"t":"2026-03-01T12:00:00.123Z"}],"map":{"k":1},"raw":"AP8=","uuid":"01000000-0000-0000-0000-000000000000","yes":true}`
+	if got := string(all[0].Row); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	for _, bad := range []string{"", "PAR1", file.String()[:1000], "PAR1" + strings.Repeat("x", 100) + "\xff\xff\xff\x7fPAR1", file.String()[:200] + strings.Repeat("\x01", 50000) + file.String()[50200:]} {
+		s.put("bad/a.parquet", bad)
+		p := s.open(s.address, `"files":{"orders":"bad/*"}`)
+		var f *pull.Failure
+		if _, _, err := s.read(p, nil, false); !errors.As(err, &f) || f.Code != pull.CodeAnswer {
+			t.Errorf("%d bytes: %v", len(bad), err)
+		}
+	}
+}
+
+func TestTheRoleOfTheMachineReads(t *testing.T) {
+	t.Parallel()
+	s := newStore(t)
+	s.put("orders/a.jsonl", `{"id":1}`)
+	settings := []byte(`{"bucket":"files","baseUrl":"` + s.address + `","machineRole":true,"files":{"orders":"orders/"}}`)
+	if _, err := s3files.Kind.Open([]byte(strings.Replace(string(settings), "true", "false", 1)), nil); err == nil {
+		t.Error("it opens without keys")
+	}
+	open, err := s3files.Kind.Open(settings, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var f *pull.Failure
+	if _, _, err := s.read(open(pull.Deps{Dial: s.dial, Now: s.Now}), nil, false); !errors.As(err, &f) || f.Code != pull.CodeRefused {
+		t.Error(err)
+	}
+	keys := auth.New(nil)
+	role := errors.New("not allowed")
+	keys.Machine = func(context.Context) (string, string, string, error) { return "a", "b", "token", role }
+	p := open(pull.Deps{Dial: s.dial, Now: s.Now, Keys: keys})
+	if _, _, err := s.read(p, nil, false); !errors.As(err, &f) || f.Code != pull.CodeReauthorize {
+		t.Error(err)
+	}
+	role = nil
+	if all, _, err := s.read(p, nil, false); err != nil || len(all) != 1 {
+		t.Errorf("%v, %v", all, err)
 	}
 }

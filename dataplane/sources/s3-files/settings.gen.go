@@ -18,13 +18,16 @@ type Settings struct {
 	// PathStyle: The bucket stands in the path of addresses. Without it, it stands before the host's name.
 	PathStyle bool `json:"pathStyle"`
 
+	// MachineRole: The data plane signs in as its machine, by the role that AWS gives it, and no keys are needed. The plane's owner has to allow it in guard.yaml.
+	MachineRole bool `json:"machineRole"`
+
 	// Files: By stream which objects are its files, by their keys: exports/orders/*.csv.gz, where * stands for anything within a folder, ** for anything and ? for one sign; or, without these, what keys begin with.
 	Files map[string]string `json:"files"`
 
 	// Keys: By stream the columns that name a row, with commas between them. Without them a row is named by its object and its number there.
 	Keys map[string]string `json:"keys"`
 
-	// Format: What is in files. auto: by the end of the key, which is .csv, .tsv, .json, .jsonl or .ndjson, before .gz where there is that.
+	// Format: What is in files. auto: by the end of the key, which is .parquet, .csv, .tsv, .json, .jsonl or .ndjson, the texts before .gz where there is that.
 	Format string `json:"format"`
 
 	// Delimiter: What is between the values of CSV; of .tsv files a tab.
@@ -48,7 +51,7 @@ func (s *Settings) SetBase(address string) { s.Base = address }
 
 // Secrets are the secrets of one object, opened; an absent one is zero.
 type Secrets struct {
-	// AccessKey: The ID of an access key that may list the bucket and get its objects.
+	// AccessKey: The ID of an access key that may list the bucket and get its objects; with machineRole none is needed.
 	AccessKey secret.String
 	// SecretKey: The secret of the access key.
 	SecretKey secret.String

@@ -2381,6 +2381,14 @@ export interface components {
             }[];
             /** @description Of a source whose streams its settings name: the setting, a map, each of whose entries is a stream */
             streamsOf?: string;
+            /** @description Of such a source: the stream with the changes of all others, which there is where a setting has a value */
+            feed?: {
+                stream: string;
+                /** @description The setting */
+                where: string;
+                /** @description Its value */
+                is: string;
+            };
             /** @description The fields that say where secrets are sent; secrets are sealed for their values */
             sentTo?: string[];
             codes?: components["schemas"]["Code"][];

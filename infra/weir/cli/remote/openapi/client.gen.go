@@ -1367,7 +1367,17 @@ type Spec struct {
 	Codes    []Code     `json:"codes,omitempty"`
 	Doc      string     `json:"doc"`
 	Family   SpecFamily `json:"family"`
-	Fields   []Field    `json:"fields,omitempty"`
+
+	// Feed Of such a source: the stream with the changes of all others, which there is where a setting has a value
+	Feed struct {
+		// Is Its value
+		Is     string `json:"is"`
+		Stream string `json:"stream"`
+
+		// Where The setting
+		Where string `json:"where"`
+	} `json:"feed,omitempty"`
+	Fields []Field `json:"fields,omitempty"`
 
 	// Limits What the vendor allows
 	Limits Limits `json:"limits,omitempty"`
