@@ -33,7 +33,7 @@ func BenchmarkReplica(b *testing.B) {
 	p := open(pull.Deps{Dial: s.Dial, Now: time.Now, Source: "src_bench"})
 	var at pull.Cursor
 	follow := func() (n int) {
-		_, err := p.Pull(b.Context(), "replication", at, pull.Budget{Until: time.Now()}, func(some []pull.Record, c pull.Cursor) error {
+		_, err := p.Pull(b.Context(), "replication", at, pull.Budget{Until: time.Now().Add(2 * time.Second)}, func(some []pull.Record, c pull.Cursor) error {
 			n, at = n+len(some), c
 			return nil
 		})
