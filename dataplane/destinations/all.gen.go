@@ -31,6 +31,9 @@ var brazeSpec []byte
 //go:embed facebook-conversions/spec.yaml
 var facebookconversionsSpec []byte
 
+//go:embed facebook-custom-audiences/spec.yaml
+var facebookcustomaudiencesSpec []byte
+
 //go:embed google-ads-conversions/spec.yaml
 var googleadsconversionsSpec []byte
 
@@ -45,6 +48,9 @@ var klaviyoSpec []byte
 
 //go:embed linkedin-conversions/spec.yaml
 var linkedinconversionsSpec []byte
+
+//go:embed mailchimp/spec.yaml
+var mailchimpSpec []byte
 
 //go:embed pinterest-conversions/spec.yaml
 var pinterestconversionsSpec []byte
@@ -79,6 +85,7 @@ func All() []destination.Kind {
 		mapping.Define(brazeSpec),
 		customerio.Kind,
 		mapping.Define(facebookconversionsSpec),
+		mapping.Define(facebookcustomaudiencesSpec),
 		mapping.Define(googleadsconversionsSpec),
 		googleanalytics4.Kind,
 		googlepubsub.Kind,
@@ -89,6 +96,7 @@ func All() []destination.Kind {
 		kafka.Kind,
 		mapping.Define(klaviyoSpec),
 		mapping.Define(linkedinconversionsSpec),
+		mapping.Define(mailchimpSpec),
 		mixpanel.Kind,
 		mapping.Define(pinterestconversionsSpec),
 		mapping.Define(posthogSpec),
