@@ -6,6 +6,7 @@ package warehouses
 import (
 	"weir/dataplane/warehouse"
 	"weir/dataplane/warehouses/bq"
+	"weir/dataplane/warehouses/clickhouse"
 	"weir/dataplane/warehouses/duckdb"
 	"weir/dataplane/warehouses/mysql"
 	"weir/dataplane/warehouses/postgres"
@@ -17,6 +18,7 @@ import (
 func All() []warehouse.Kind {
 	return []warehouse.Kind{
 		bq.Kind,
+		clickhouse.Kind,
 		duckdb.Kind,
 		mysql.Kind,
 		postgres.Kind,

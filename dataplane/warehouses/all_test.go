@@ -39,7 +39,7 @@ func TestMain(m *testing.M) {
 		os.Exit(1)
 	}
 	code := m.Run()
-	if err := errors.Join(server.Close(), mariadb.close()); err != nil {
+	if err := errors.Join(server.Close(), mariadb.close(), clickHouse.close()); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 	}
 	os.Exit(code)
@@ -48,7 +48,7 @@ func TestMain(m *testing.M) {
 var databases atomic.Int64
 
 // setups has one for every kind.
-var setups = map[string]func(testing.TB) loadtest.Setup{"duckdb": duckDB, "mysql": ofMySQL, "postgres": ofPostgres, "bq": ofBigQuery, "rs": ofRedshift, "snowflake": ofSnowflake}
+var setups = map[string]func(testing.TB) loadtest.Setup{"duckdb": duckDB, "mysql": ofMySQL, "postgres": ofPostgres, "bq": ofBigQuery, "clickhouse": ofClickHouse, "rs": ofRedshift, "snowflake": ofSnowflake}
 
 func duckDB(t testing.TB) loadtest.Setup {
 	data := t.TempDir()

@@ -4,14 +4,18 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"io"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	driver "github.com/go-sql-driver/mysql"
 	"github.com/jackc/pgx/v5"
 
 	"weir/dataplane/load/loadtest"
+	"weir/dataplane/warehouses/clickhouse"
 	"weir/dataplane/warehouses/duckdb"
+	"weir/dataplane/warehouses/mysql"
 	"weir/dataplane/warehouses/postgres"
 )
 
@@ -62,4 +66,44 @@ func BenchmarkPostgres(b *testing.B) {
 			b.Fatal(err)
 		}
 	})
+}
+
+// twenty are the columns of the benchmarks' lines, as types that MySQL and ClickHouse have.
+func twenty(text, whole, float, boolean, moment string) string {
+	all := []string{"id " + text, "received_at " + moment, "uuid_ts " + moment, "c1 " + whole, "c2 " + float, "c3 " + text, "c4 " + boolean, "c5 " + moment, "c6 " + whole}
+	for i := 7; i <= 15; i++ {
+		all = append(all, fmt.Sprintf("c%d %s", i, text))
+	}
+	return strings.Join(append(all, "c16 "+moment, "c17 "+text), ", ")
+}
+
+// twentyLines are 100,000 ready lines of them.
+func twentyLines(at string) string {
+	var lines strings.Builder
+	for i := range 100_000 {
+		fmt.Fprintf(&lines, "m-%d\t%s\t%s\t%d\t%d.5\ttext of a column\t1\t%s\t%d\tx\tyes\tu\tsrc_web\thttp\tdst_test\tduckdb\tOrder Done\torder_done\t%s\ty\n", i, at, at, i, i, at, i, at)
+	}
+	return lines.String()
+}
+
+// BenchmarkMySQL's bare driver brings ready lines in by LOAD DATA LOCAL.
+func BenchmarkMySQL(b *testing.B) {
+	name := mysqlUser(b, allGrants)
+	mariadb.exec(b, "create table "+name+".bare ("+twenty("longtext", "bigint", "double", "tinyint(1)", "datetime(3)")+") character set utf8mb4 collate utf8mb4_nopad_bin")
+	lines := twentyLines("2026-01-02 03:04:05.678")
+	driver.RegisterReaderHandler("bare", func() io.Reader { return strings.NewReader(lines) })
+	defer driver.DeregisterReaderHandler("bare")
+	loadtest.Bench(b, mysql.Kind, setups["mysql"], func(string, int) {
+		mariadb.exec(b, "load data local infile 'Reader::bare' into table "+name+".bare character set utf8mb4")
+	})
+}
+
+// BenchmarkClickHouse's bare driver inserts ready lines into a table in the order of id.
+func BenchmarkClickHouse(b *testing.B) {
+	name := clickHouse.database(b)
+	null := func(typ string) string { return "Nullable(" + typ + ")" }
+	columns := strings.Replace(twenty(null("String"), null("Int64"), null("Float64"), null("UInt8"), null("FixedString(24)")), "id Nullable(String)", "id String", 1)
+	clickHouse.ask(b, name, "create table bare ("+columns+") engine = ReplacingMergeTree() order by id")
+	lines := "insert into bare format TabSeparated\n" + twentyLines("2026-01-02T03:04:05.678Z")
+	loadtest.Bench(b, clickhouse.Kind, setups["clickhouse"], func(string, int) { clickHouse.ask(b, name, lines) })
 }

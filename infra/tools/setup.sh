@@ -53,6 +53,7 @@ if [ "$what" = test ]; then
 	has_postgres || lacks "the Postgres server's binaries (initdb)" postgresql
 	has pgbouncer || [ -x /usr/sbin/pgbouncer ] || lacks PgBouncer pgbouncer
 	has mariadbd || [ -x /usr/sbin/mariadbd ] || lacks 'MariaDB (mariadbd)' mariadb-server
+	has clickhouse-server || [ -x /usr/sbin/clickhouse-server ] || lacks 'ClickHouse (clickhouse-server)' clickhouse-server
 	if ! has_browser; then
 		# Ubuntu's package is a stub for a snap. What npm's Chromium needs is there instead.
 		case $(. /etc/os-release 2>/dev/null; echo "${ID:-}") in

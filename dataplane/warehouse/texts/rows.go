@@ -91,6 +91,10 @@ func Of(t warehouse.Table, text string, fit func(native string) Fit) *Shape {
 	return s
 }
 
+// Pair is the index of the sibling of a column, or of the column whose sibling it is; -1
+// without.
+func (s *Shape) Pair(at int) int { return s.pairs[at] }
+
 // Each gives the rows of staged files that keep takes, in order: their numbers and
 // their values as layouts write them, nil for null. row keeps nothing of values. Errors
 // of files are said to be so.

@@ -60,7 +60,7 @@ func rowsOf(t *testing.T, in installation, warehouse, table string) int64 {
 	cmd := exec.CommandContext(t.Context(), binary, "query", warehouse, "select count(*) as n from "+table, "--data-dir", in.Dir)
 	out, err := cmd.Output()
 	var exit *exec.ExitError
-	if errors.As(err, &exit) && (contains(string(exit.Stderr), "nothing was loaded") || contains(string(exit.Stderr), "does not exist")) {
+	if errors.As(err, &exit) && (contains(string(exit.Stderr), "nothing was loaded") || contains(string(exit.Stderr), "does not exist") || contains(string(exit.Stderr), "doesn't exist")) {
 		return 0
 	}
 	var row struct{ N int64 }
