@@ -83,7 +83,7 @@ func (d *DataPlane) jobs(deps warehouse.Deps) []load.Job {
 		deps := deps
 		deps.Workspace = w.Workspace
 		jobs = append(jobs, load.Job{
-			Workspace: w.Workspace, Destination: w.ID, Name: w.Name, Type: w.Type, SourceOf: w.SourceOf, SyncEvery: w.SyncEvery, Layout: w.Layout, Options: w.Options,
+			Workspace: w.Workspace, Destination: w.ID, Name: w.Name, Type: w.Type, SourceOf: w.SourceOf, SyncEvery: w.SyncEvery, WakeEvery: w.WakeEvery, Layout: w.Layout, Options: w.Options,
 			Open: func(ctx context.Context) (warehouse.Warehouse, error) { return w.Open(ctx, deps) },
 		})
 	}

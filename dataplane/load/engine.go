@@ -41,6 +41,7 @@ type Job struct {
 	Name, Type  string
 	SourceOf    func(id.Source) (name, typ string)
 	SyncEvery   time.Duration
+	WakeEvery   time.Duration   // between the beginnings of two loads at least, unless the former was full or somebody asks
 	Layout      *layout.Dialect // of the kind; nil: what is opened is a batches.Writer
 	Options     layout.Options
 	Open        func(ctx context.Context) (warehouse.Warehouse, error)

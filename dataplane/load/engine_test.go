@@ -39,6 +39,7 @@ type lake struct {
 	fail   func(ctx context.Context, attempt int) error // of a merge, from 1
 	opens  func(ctx context.Context) error
 	owner  id.Workspace // "": ws
+	wakes  time.Duration
 	tries  []time.Time
 }
 
@@ -137,7 +138,7 @@ func newPlane(t *testing.T, partitions int, lakes map[id.Destination]*lake) *pla
 	p.c = load.Config{Dir: dir, Blobs: blobs, Log: slog.New(slog.NewTextHandler(p.logged, nil)), Jobs: func() []load.Job {
 		var jobs []load.Job
 		for d, l := range lakes {
-			jobs = append(jobs, load.Job{Workspace: cmp.Or(l.owner, "ws"), Destination: d, Name: string(d), Type: "postgres", Layout: postgres(), SyncEvery: 5 * time.Second,
+			jobs = append(jobs, load.Job{Workspace: cmp.Or(l.owner, "ws"), Destination: d, Name: string(d), Type: "postgres", Layout: postgres(), SyncEvery: 5 * time.Second, WakeEvery: l.wakes,
 				Options: layout.Options{SkipTracksTable: true}, Open: l.open})
 		}
 		return jobs

@@ -46,7 +46,7 @@ type loader struct {
 	refusing map[string]int // tables that refuse rows, see refuses
 }
 
-// run loads every SyncEvery, at once while there is more, later after failures.
+// run loads every SyncEvery, at once while there is more, later after failures and before WakeEvery.
 func (l *loader) run(ctx context.Context) {
 	failures, wait := 0, time.Duration(0)
 	for ctx.Err() == nil {
@@ -66,13 +66,13 @@ func (l *loader) run(ctx context.Context) {
 		switch {
 		case err != nil && ctx.Err() == nil:
 			failures++
-			wait = backoff(failures)
+			wait = max(backoff(failures), l.job.Load().WakeEvery-l.e.c.Now().Sub(began))
 			l.history.Change(func(x *history.Load) { x.Next = l.e.c.Now().Add(wait) })
 			l.e.c.Log.Warn("A warehouse load failed.", "destination", string(l.dest), "code", warehouse.CodeOf(err), "attempt", failures)
 		case more:
 			wait, failures = 0, 0
 		default: // a load that took long is followed at once
-			wait, failures = l.job.Load().SyncEvery-l.e.c.Now().Sub(began), 0
+			wait, failures = max(l.job.Load().SyncEvery, l.job.Load().WakeEvery)-l.e.c.Now().Sub(began), 0
 		}
 		l.rest(ctx, wait)
 	}

@@ -21,7 +21,7 @@ const leastSync = 5 * time.Second
 
 // Define makes a Kind from the files spec.yaml, layout.yaml and reserved.txt of its
 // folder and a function that opens it with typed settings. It panics when a file
-// is missing or wrong: they are compiled in. The fields syncEvery and those of
+// is missing or wrong: they are compiled in. The fields syncEvery, wakeEvery and those of
 // layout.Options are read for every kind. Settings with a method File name the path
 // that the kind gives to Deps.File; those with a method Check list what a spec cannot
 // refuse.
@@ -47,6 +47,7 @@ func Define[S any](folder fs.FS, open func(context.Context, S, Deps) (Warehouse,
 		var s S
 		var c struct {
 			SyncEvery catalog.Duration `json:"syncEvery"`
+			WakeEvery catalog.Duration `json:"wakeEvery"`
 			layout.Options
 		}
 		if err := errors.Join(json.Unmarshal(filled, &s), json.Unmarshal(filled, &c)); err != nil {
@@ -71,7 +72,7 @@ func Define[S any](folder fs.FS, open func(context.Context, S, Deps) (Warehouse,
 		if with, ok := any(s).(interface{ File() string }); ok {
 			file = with.File()
 		}
-		return Opened{SyncEvery: max(c.SyncEvery.Std(), leastSync), Layout: loads, Options: c.Options, File: file,
+		return Opened{SyncEvery: max(c.SyncEvery.Std(), leastSync), WakeEvery: c.WakeEvery.Std(), Layout: loads, Options: c.Options, File: file,
 			Open: func(ctx context.Context, d Deps) (Warehouse, error) { return open(ctx, s, d) }}, nil
 	}}
 }

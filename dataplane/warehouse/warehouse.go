@@ -205,6 +205,7 @@ type Deps struct {
 type Opened struct {
 	Open      func(ctx context.Context, d Deps) (Warehouse, error)
 	SyncEvery time.Duration
+	WakeEvery time.Duration // between two loads at least, after a failure too; 0 for kinds that do not bill by time
 	Layout    *layout.Dialect
 	Options   layout.Options
 	File      string // the path of its file in the settings, empty for kinds without one

@@ -48,6 +48,9 @@ type Settings struct {
 	// SyncEvery: How long rows gather before a load. A warehouse bills at least a minute each time it resumes.
 	SyncEvery catalog.Duration `json:"syncEvery"`
 
+	// WakeEvery: How often loads wake the warehouse at most: an attempt after one that failed waits as long, too. Loads that follow a full one at once do not wait, nor does one that is asked for (weir load now).
+	WakeEvery catalog.Duration `json:"wakeEvery"`
+
 	// SkipTracksTable: Track events get rows in their own tables only.
 	SkipTracksTable bool `json:"skipTracksTable"`
 
