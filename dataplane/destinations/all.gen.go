@@ -52,6 +52,9 @@ var linkedinconversionsSpec []byte
 //go:embed mailchimp/spec.yaml
 var mailchimpSpec []byte
 
+//go:embed onesignal/spec.yaml
+var onesignalSpec []byte
+
 //go:embed pinterest-conversions/spec.yaml
 var pinterestconversionsSpec []byte
 
@@ -98,6 +101,7 @@ func All() []destination.Kind {
 		mapping.Define(linkedinconversionsSpec),
 		mapping.Define(mailchimpSpec),
 		mixpanel.Kind,
+		mapping.Define(onesignalSpec),
 		mapping.Define(pinterestconversionsSpec),
 		mapping.Define(posthogSpec),
 		mapping.Define(redditconversionsSpec),
