@@ -46,6 +46,13 @@ func TestOneAmongManyIsFoundInTheConsole(t *testing.T) {
 	_, in := dev(t, dir, hookConfig("first", "eu", "wk_first", map[string]string{"hook": "http://127.0.0.1:9/"}))
 	run(t, 0, "", "apply", "-f", file, "--no-wait", "--data-dir", in.Dir)
 	small(t, in.Control)
+	if *sizeConnections >= 500 {
+		out, err := exec.Command("node", "figures.mjs", chromium(t), in.Control, in.Email, in.Password, in.Gateway, "wk_0").CombinedOutput()
+		if err != nil {
+			t.Errorf("figures.mjs: %v\n%s", err, out)
+		}
+		t.Logf("figures, in ms: %s", out) // told and not held: a machine with other work is no measure
+	}
 	wanted := fmt.Sprintf("site-%03d tool-13", sites-1)
 	out, err := exec.Command("node", "size.mjs", chromium(t), in.Control, in.Email, in.Password, wanted, fmt.Sprintf("shop-%03d", *sizeWorkspaces-1)).CombinedOutput()
 	if err != nil {

@@ -14,7 +14,28 @@ export type Pull = {
 };
 
 /** How a score stood after a run; drift is a population stability index since from, absent before there were enough persons. */
-export type Standing = { name: string; persons: number; mean: number; drift?: number; from?: string; code?: string };
+export type Standing = {
+  name: string;
+  persons: number;
+  mean: number;
+  drift?: number;
+  from?: string;
+  code?: string;
+  /** Of a score that the plane learns: the model that it has, and the one that was learned last. */
+  live?: Learned;
+  last?: Learned;
+};
+
+/** A model that was learned, with how good it is for persons that it was not learned from; code says why it is not the score's. */
+export type Learned = {
+  at: string;
+  auc: number;
+  calibration: number;
+  persons: number;
+  came: number;
+  measured: number;
+  code?: string;
+};
 
 /** Profiles, with their last run. */
 export type Profiles = {

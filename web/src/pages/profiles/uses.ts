@@ -8,6 +8,7 @@ export type Use = { text: string; at: string[] };
 
 /** The features that a score is made from, as far as its declaration names them; nothing of one that is read from a table. */
 export function inputsOf(s: Score, features: readonly string[]): string[] {
+  if (s.predict) return s.features ?? [];
   if (s.model === "logistic") return Object.keys(s.weights ?? {});
   if (s.model === "sql") return features.filter((f) => word(f).test(s.sql ?? ""));
   if (s.model === "boosted") return s.features ?? Object.keys(gainsOf(s));

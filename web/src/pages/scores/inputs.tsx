@@ -24,7 +24,7 @@ export function Inputs({ profile, score, query }: { profile: Profile; score: Sco
   const most = Math.max(1e-9, ...rows.map((r) => r.size));
   const weighed = rows.some((r) => r.size > 0);
   return (
-    <Section title="Made from" hint={hints[score.model] ?? ""}>
+    <Section title="Made from" hint={score.predict ? "What it is learned from." : (hints[score.model] ?? "")}>
       <ul className="divide-y divide-line rounded-xl border border-line bg-card text-sm shadow-xs">
         {rows.map((r) => {
           const feature = features.find((f) => f.name === r.name);
@@ -64,7 +64,8 @@ const hints: Partial<Record<Score["model"], string>> = {
 };
 
 function rowsOf(score: Score, features: readonly string[]): Row[] {
-  const names = inputsOf(score, features);
+  const names = score.predict ? (score.features ?? []) : inputsOf(score, features);
+  if (score.predict) return names.map((name) => ({ name, text: "", size: 0, tone: "up" }));
   if (score.model === "logistic")
     return names
       .map((name): Row => {

@@ -6,14 +6,16 @@ import { Pick, pickLook } from "../profiles/pick";
 import { type Profile, useColumns } from "../profiles/use-set";
 import { plain } from "../profiles/words";
 import { type Form, weight } from "./form";
+import { LearnedFields } from "./learned-fields";
 
 type Props = { profile: Profile; form: Form; put: (change: Partial<Form>) => void };
 
 /** What a score of its kind needs. */
 export function ModelFields(props: Props) {
-  if (props.form.model === "sql") return <Formula {...props} />;
-  if (props.form.model === "table") return <Place {...props} />;
-  if (props.form.model === "boosted") return <Trees {...props} />;
+  if (props.form.way === "learned") return <LearnedFields {...props} />;
+  if (props.form.way === "formula") return <Formula {...props} />;
+  if (props.form.way === "table") return <Place {...props} />;
+  if (props.form.way === "trees") return <Trees {...props} />;
   return <Weights {...props} />;
 }
 

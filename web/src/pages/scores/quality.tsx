@@ -1,16 +1,20 @@
+import type { Score } from "../../api/profiles";
 import { useWorkspace } from "../../frame/place";
+import type { Tone } from "../../parts/badge";
 import { Notice } from "../../parts/notice";
 import { When } from "../../parts/when";
 import { count } from "../flow";
-import { Stats } from "../object/stats";
+import { type Stat, Stats } from "../object/stats";
 import { PlaneTrouble, quoted } from "../plane-trouble";
 import type { useStanding } from "./use-scores";
-import { driftOf } from "./words";
+import { driftOf, goodnessOf } from "./words";
 
-type Props = { standing: ReturnType<typeof useStanding>; name: string };
+type Props = { standing: ReturnType<typeof useStanding>; declared: Score };
+
+const plainTone = (tone: Tone): NonNullable<Stat["tone"]> => (tone === "quiet" ? "plain" : tone);
 
 /** How a score stands: on how many customers, its mean, and whether it still says what it said. */
-export function Quality({ standing, name }: Props) {
+export function Quality({ standing, declared }: Props) {
   const workspace = useWorkspace();
   const { query, last } = standing;
   if (query.error)
@@ -21,8 +25,9 @@ export function Quality({ standing, name }: Props) {
         onRetry={() => query.refetch()}
       />
     );
-  const score = standing.of(name);
+  const score = standing.of(declared.name);
   const drift = driftOf(score);
+  const good = goodnessOf(declared, score);
   if (!score)
     return query.data ? (
       <Notice tone="calm" title="Not computed yet.">
@@ -37,13 +42,15 @@ export function Quality({ standing, name }: Props) {
         stats={[
           { title: "Customers who have it", value: `${count(score.persons)} of ${count(all)}` },
           { title: "Mean", value: mean },
+          ...(good ? [{ title: "How good", value: good.title, tone: plainTone(good.tone) }] : []),
           {
             title: "Drift",
             value: drift.title,
-            tone: drift.tone === "quiet" ? "plain" : drift.tone,
+            tone: plainTone(drift.tone),
           },
         ]}
       />
+      {good ? <p className="max-w-3xl text-sm text-soft">{good.text}</p> : null}
       <p className="max-w-3xl text-sm text-soft">
         {drift.text}
         {score.from ? (

@@ -15,8 +15,9 @@ import { usePreview } from "../profiles/use-preview";
 import type { Profile } from "../profiles/use-set";
 import { plain } from "../profiles/words";
 import { type Form, formOf, incomplete, missing, scoreOf } from "./form";
+import { Lessons } from "./learned-fields";
 import { ModelFields } from "./model-fields";
-import { models } from "./words";
+import { ways } from "./words";
 
 type Props = {
   configured: Configured;
@@ -44,7 +45,7 @@ export function ScoreForm({ configured, profile, opened, query, onDone }: Props)
     scores: withMember(profile, "scores", opened?.name, shown).scores ?? [],
     audiences: [],
   };
-  const preview = usePreview(profile.name, shown.name, needs === "" ? unsaved : undefined);
+  const preview = usePreview(profile.name, shown.name, needs === "" && form.way !== "learned" ? unsaved : undefined);
   const first = profile.entities[0]?.name ?? "";
   const others = Object.entries(problems).filter(([at]) => at !== "name");
   return (
@@ -77,18 +78,18 @@ export function ScoreForm({ configured, profile, opened, query, onDone }: Props)
         <fieldset className="space-y-2">
           <legend className="mb-2 text-sm font-medium">How it is computed</legend>
           <div className="grid max-w-2xl gap-2 sm:grid-cols-2">
-            {models.map((m) => (
+            {ways.map((m) => (
               <label
-                key={m.model}
+                key={m.way}
                 className="flex cursor-pointer gap-3 rounded-xl border border-line bg-card p-3 text-sm has-checked:border-accent has-checked:bg-accent-wash"
               >
                 <input
                   type="radio"
-                  name="model"
+                  name="way"
                   className="mt-0.5 size-4 shrink-0 accent-accent"
                   aria-label={m.title}
-                  checked={form.model === m.model}
-                  onChange={() => put({ model: m.model })}
+                  checked={form.way === m.way}
+                  onChange={() => put({ way: m.way })}
                 />
                 <span>
                   <span className="block font-medium">{m.title}</span>
@@ -101,28 +102,32 @@ export function ScoreForm({ configured, profile, opened, query, onDone }: Props)
         <ModelFields profile={profile} form={form} put={put} />
         <Adding pending={add.isPending} error={add.error} others={others.map(([, text]) => text)} />
       </form>
-      <PreviewFrame
-        preview={preview}
-        needs={needs}
-        command={`weir profiles preview ${quoted(opened?.name ?? "NAME")} --workspace ${quoted(workspace.name)}`}
-      >
-        {(p) =>
-          p.persons === 0 ? (
-            <p className="text-sm text-soft">There is no customer yet: the first run of the profiles makes them.</p>
-          ) : (
-            <>
-              <p className="text-sm">
-                <strong className="tabular-nums">{count(p.known)}</strong> of {count(p.persons)} customers have it
-                {p.sampled ? ", of a sample" : ""}
-                {p.numbers ? `; the mean is ${count(Math.round(p.numbers.mean * 1000) / 1000)}` : ""}.
-              </p>
-              <Distribution preview={p} />
-              <Examples rows={p.rows} name={form.name || "value"} query={query} />
-              <Lineage columns={p.lineage} />
-            </>
-          )
-        }
-      </PreviewFrame>
+      {form.way === "learned" ? (
+        <Lessons />
+      ) : (
+        <PreviewFrame
+          preview={preview}
+          needs={needs}
+          command={`weir profiles preview ${quoted(opened?.name ?? "NAME")} --workspace ${quoted(workspace.name)}`}
+        >
+          {(p) =>
+            p.persons === 0 ? (
+              <p className="text-sm text-soft">There is no customer yet: the first run of the profiles makes them.</p>
+            ) : (
+              <>
+                <p className="text-sm">
+                  <strong className="tabular-nums">{count(p.known)}</strong> of {count(p.persons)} customers have it
+                  {p.sampled ? ", of a sample" : ""}
+                  {p.numbers ? `; the mean is ${count(Math.round(p.numbers.mean * 1000) / 1000)}` : ""}.
+                </p>
+                <Distribution preview={p} />
+                <Examples rows={p.rows} name={form.name || "value"} query={query} />
+                <Lineage columns={p.lineage} />
+              </>
+            )
+          }
+        </PreviewFrame>
+      )}
     </div>
   );
 }

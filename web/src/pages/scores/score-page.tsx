@@ -101,7 +101,7 @@ function Opened({ configured, profile, score, query, up }: Props) {
         />
       }
     >
-      <Quality standing={standing} name={score.name} />
+      <Quality standing={standing} declared={score} />
       <Inputs profile={profile} score={score} query={query} />
       <ScoreForm
         configured={configured}

@@ -1,3 +1,4 @@
+import type { Score } from "../../api/profiles";
 import { type Configured, useConfigured } from "../../draft/configured";
 import { useWorkspace } from "../../frame/place";
 import { Badge } from "../../parts/badge";
@@ -17,7 +18,7 @@ import { useSet } from "../profiles/use-set";
 import { usesOfFeature } from "../profiles/uses";
 import { Bars } from "./bars";
 import { useSpreads, useStanding } from "./use-scores";
-import { driftOf, modelTitle, scoreText } from "./words";
+import { driftOf, goodnessOf, scoreText, wayTitle } from "./words";
 
 /** What is likely of each customer, a number a line. */
 export function ScoresPage() {
@@ -68,7 +69,7 @@ function Scores({ configured }: { configured: Configured }) {
             label="Scores"
             rows={profile.scores ?? []}
             keyOf={(s) => s.name}
-            text={(s) => `${s.name} ${modelTitle(s.model)} ${scoreText(s)}`}
+            text={(s) => `${s.name} ${wayTitle(s)} ${scoreText(s)}`}
             empty={
               <Empty title="No score yet.">
                 <p>
@@ -94,8 +95,13 @@ function Scores({ configured }: { configured: Configured }) {
               {
                 title: "Kind",
                 wide: true,
-                by: (s) => s.model,
-                cell: (s) => <span className="text-soft">{modelTitle(s.model)}</span>,
+                by: (s) => wayTitle(s),
+                cell: (s) => (
+                  <span className="text-soft">
+                    {wayTitle(s)}
+                    {s.predict ? <span className="block text-xs">{scoreText(s)}</span> : null}
+                  </span>
+                ),
               },
               {
                 title: "How it is spread",
@@ -114,6 +120,17 @@ function Scores({ configured }: { configured: Configured }) {
                   return n === undefined ? "–" : count(n);
                 },
               },
+              ...((profile.scores ?? []).some((s) => s.predict)
+                ? [
+                    {
+                      title: "How good",
+                      cell: (s: Score) => {
+                        const good = goodnessOf(s, standing.of(s.name));
+                        return good ? <Badge tone={good.tone}>{good.title}</Badge> : "–";
+                      },
+                    },
+                  ]
+                : []),
               {
                 title: "Drift",
                 by: (s) => standing.of(s.name)?.drift ?? -1,

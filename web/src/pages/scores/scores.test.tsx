@@ -1,5 +1,6 @@
 import { screen, within } from "@testing-library/react";
 import { expect, test } from "vitest";
+import type { Score } from "../../api/profiles";
 import { customers, drafted, withProfiles } from "../../fake/profiles";
 import { expectAccessible, open, refusal } from "../../fake/server";
 
@@ -9,10 +10,14 @@ const worth = { name: "worth", model: "table" as const, table: "tickets.priority
 const numbers = { min: 0, max: 1, mean: 0.34, persons: [40, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 80] };
 const preview = { persons: 120, known: 120, values: [], rows: [], lineage: [], sampled: false, numbers };
 
-function withScores() {
+function withScores(...others: Score[]) {
   const server = withProfiles({
     profiles: [
-      { ...customers, scores: [churn, worth], audiences: [{ name: "leaving", where: { churn: { atLeast: 0.7 } } }] },
+      {
+        ...customers,
+        scores: [churn, worth, ...others],
+        audiences: [{ name: "leaving", where: { churn: { atLeast: 0.7 } } }],
+      },
     ],
   });
   const scores = [{ name: "churn", persons: 120, mean: 0.34, drift: 0.31, from: "2026-11-01T10:00:00Z" }];
@@ -70,6 +75,7 @@ test("a score is made from weights, previewed before it is saved, and goes into 
   const server = withScores();
   const { page, user } = open(`${path}/new`);
   await user.type(await screen.findByLabelText("Name"), "risk");
+  await user.click(screen.getByLabelText("Weighed features"));
   expect(screen.getByText("Choose each feature.")).toBeTruthy();
   await user.selectOptions(screen.getByLabelText("Feature 1"), "open_tickets");
   await user.type(screen.getByLabelText("Weight 1"), "0.5");
@@ -124,4 +130,53 @@ test("what the control plane has against a score stands at it, and its name is n
   await user.type(screen.getByLabelText("Name"), "x");
   await user.click(screen.getByRole("button", { name: "Add to the draft" }));
   expect(await screen.findByText("There is no feature nothing.")).toBeTruthy();
+});
+
+test("a score that the plane learns is told with how good it is, and made by a sentence", async () => {
+  const leaves = {
+    name: "leaves",
+    model: "boosted" as const,
+    among: { did: "events" },
+    predict: { not: { did: "events", next: "30d" } },
+    features: ["open_tickets"],
+    gate: { auc: 0.65 },
+  };
+  const server = withScores(leaves);
+  const live = { at: "2026-11-29T00:00:00Z", auc: 0.78, calibration: 0.031, persons: 900, came: 120, measured: 300 };
+  const standing = { name: "leaves", persons: 120, mean: 0.2, live, last: { ...live, code: "score_held" } };
+  server.plane.answers["GET /v1/profiles"] = {
+    status: 200,
+    body: {
+      profiles: [
+        {
+          name: "customers",
+          running: false,
+          waits: false,
+          last: {
+            state: "published",
+            startedAt: "2026-11-30T10:00:00Z",
+            built: { user: { persons: 120, scores: [standing] } },
+          },
+        },
+      ],
+    },
+  };
+  const { page, user } = open(path);
+  const row = within(await screen.findByRole("row", { name: /leaves/ }));
+  expect(row.getByText("has no events in the next 30 days")).toBeTruthy();
+  expect(await row.findByText("Fair")).toBeTruthy();
+  await user.click(row.getByRole("link", { name: "leaves" }));
+  expect(
+    await screen.findByText(/puts the first higher in 78% of cases.*A newer model was not good enough/),
+  ).toBeTruthy();
+  await expectAccessible(page);
+  await user.clear(screen.getByLabelText("In how many days"));
+  await user.type(screen.getByLabelText("In how many days"), "60");
+  await user.click(screen.getByRole("button", { name: "Add to the draft" }));
+  await expect
+    .poll(() => drafted()?.[0]?.next.scores[2])
+    .toEqual({
+      ...leaves,
+      predict: { not: { did: "events", next: "60d" } },
+    });
 });

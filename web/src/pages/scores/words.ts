@@ -1,26 +1,31 @@
 import type { Standing } from "../../api/customers";
 import type { Score } from "../../api/profiles";
 import type { Tone } from "../../parts/badge";
-import { plain } from "../profiles/words";
+import { count } from "../flow";
+import { plain, timeText, whereText } from "../profiles/words";
+import { type Way, wayOf } from "./form";
 
-/** What a score may be, in the order in which a form offers it. */
-export const models: { model: Score["model"]; title: string; about: string }[] = [
+/** How a score may come about, in the order in which a form offers it. */
+export const ways: { way: Way; title: string; about: string }[] = [
   {
-    model: "logistic",
-    title: "Weighed features",
-    about: "A chance between 0 and 1, from features and what each counts.",
+    way: "learned",
+    title: "Learned from the past",
+    about: "The plane learns from your rows what comes next, and measures how good it is.",
   },
-  { model: "sql", title: "A formula", about: "Any number that is computed from features." },
-  { model: "table", title: "Read from a table", about: "Something else computes it and writes it into the warehouse." },
-  { model: "boosted", title: "A trained model", about: "Trees that LightGBM or XGBoost saved." },
+  { way: "weights", title: "Weighed features", about: "A chance between 0 and 1, from features and what each counts." },
+  { way: "formula", title: "A formula", about: "Any number that is computed from features." },
+  { way: "table", title: "Read from a table", about: "Something else computes it and writes it into the warehouse." },
+  { way: "trees", title: "A trained model", about: "Trees that LightGBM or XGBoost saved." },
 ];
 
-export function modelTitle(model: string): string {
-  return models.find((m) => m.model === model)?.title ?? model;
+export function wayTitle(s: Score): string {
+  const way = wayOf(s);
+  return ways.find((w) => w.way === way)?.title ?? way;
 }
 
 /** What a score is in one line. */
 export function scoreText(s: Score): string {
+  if (s.predict) return predictText(s.predict);
   if (s.model === "sql") return `${s.sql}`;
   if (s.model === "table") {
     const [input = "", column = ""] = (s.table ?? "").split(".");
@@ -30,6 +35,55 @@ export function scoreText(s: Score): string {
   return `From ${Object.keys(s.weights ?? {})
     .map(plain)
     .join(", ")}`;
+}
+
+/** What is predicted, in words: "has no orders in the next 30 days". */
+export function predictText(predict: unknown, not = false): string {
+  const { did, next, not: inner, where } = (predict ?? {}) as Record<string, unknown>;
+  if (inner !== undefined) return predictText(inner, !not);
+  const when = typeof next === "string" ? ` in the next ${timeText(next)}` : "";
+  const of = where ? ` where ${whereText(where)}` : "";
+  return `has ${not ? "no " : ""}${plain(String(did ?? ""))}${of}${when}`;
+}
+
+const percent = new Intl.NumberFormat("en", { style: "percent", maximumFractionDigits: 0 });
+const points = new Intl.NumberFormat("en", { maximumFractionDigits: 1 });
+
+/** How good a learned score is, in a word and in sentences; nothing of other scores. */
+export function goodnessOf(
+  score: Score,
+  s: Standing | undefined,
+): { tone: Tone; title: string; text: string } | undefined {
+  if (!score.predict || s === undefined) return undefined;
+  const { live, last } = s;
+  if (!live) {
+    if (last?.code === "score_held")
+      return {
+        tone: "bad",
+        title: "Not good enough",
+        text: `What was learned is under its gate, so nobody has the score: it is right for ${percent.format(last.auc)} of pairs, and off by ${points.format(100 * last.calibration)} points. Give it other features, a longer past, or a lower gate.`,
+      };
+    return {
+      tone: "quiet",
+      title: "Not learned yet",
+      text: "It is learned from 200 examples on, with 20 for whom it came and 20 for whom it did not. The next runs try again.",
+    };
+  }
+  const [tone, title]: [Tone, string] =
+    live.auc >= 0.8
+      ? ["good", "Good"]
+      : live.auc >= 0.7
+        ? ["good", "Fair"]
+        : live.auc >= 0.6
+          ? ["warn", "Weak"]
+          : ["bad", "Hardly better than chance"];
+  const text = [
+    `Of two customers, one for whom it came and one for whom it did not, it puts the first higher in ${percent.format(live.auc)} of cases (50% is chance).`,
+    `It is off by ${points.format(100 * live.calibration)} points in the mean.`,
+    `Measured with ${count(live.measured)} customers that it was not learned from; learned from ${count(live.persons)} examples, of which it came for ${count(live.came)}.`,
+    last?.code === "score_held" ? "A newer model was not good enough, so this one stays." : "",
+  ];
+  return { tone, title, text: text.filter((t) => t !== "").join(" ") };
 }
 
 const index = new Intl.NumberFormat("en", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
