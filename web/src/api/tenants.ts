@@ -36,8 +36,16 @@ export async function createOrganization(name: string): Promise<Organization> {
   return await settle(http.POST("/api/v1/orgs", { body: { name } }));
 }
 
+/** Everybody who has a role in the organization, and its service accounts. */
 export async function members(signal: AbortSignal): Promise<Member[]> {
-  return (await settle(http.GET("/api/v1/members", { signal }))).members;
+  const all: Member[] = [];
+  for (let cursor = ""; ; ) {
+    const query = cursor ? { cursor } : {};
+    const page = await settle(http.GET("/api/v1/members", { params: { query }, signal }));
+    all.push(...page.members);
+    if (!page.next || page.next === cursor) return all;
+    cursor = page.next;
+  }
 }
 
 export async function memberInvitations(signal: AbortSignal): Promise<MemberInvitation[]> {
@@ -53,15 +61,15 @@ export async function takeBack(id: string): Promise<void> {
   await done(http.DELETE("/api/v1/invitations/{id}", { params: { path: { id } } }));
 }
 
-/** Gives a member a role in place of the one that it has there. */
-export async function setRole(id: string, role: string, workspace: string): Promise<void> {
-  const body = { role, ...(workspace ? { workspace } : {}) };
+/** Gives a member a role in place of the one that it has there; object is the identifier of the only one in the workspace that it is for. */
+export async function setRole(id: string, role: string, workspace: string, object = ""): Promise<void> {
+  const body = { role, ...(workspace ? { workspace } : {}), ...(object ? { object } : {}) };
   await done(http.PUT("/api/v1/members/{id}/role", { params: { path: { id } }, body }));
 }
 
-/** Takes a member's role in one workspace, or all of them with "". */
-export async function removeMember(id: string, workspace: string): Promise<void> {
-  const query = workspace ? { workspace } : {};
+/** Takes a member's role in one workspace or on one object of it, or all of them with "". */
+export async function removeMember(id: string, workspace: string, object = ""): Promise<void> {
+  const query = { ...(workspace ? { workspace } : {}), ...(object ? { object } : {}) };
   await done(http.DELETE("/api/v1/members/{id}", { params: { path: { id }, query } }));
 }
 

@@ -6,6 +6,7 @@ import { Notice } from "../../parts/notice";
 import { Page } from "../../parts/page";
 import { go } from "../../parts/path";
 import { UrlTabs } from "../../parts/url-tabs";
+import { AccessOf } from "../access/access-of";
 import { count } from "../flow";
 import { Loaded } from "../loaded";
 import { MemberBadge } from "../profiles/member-badge";
@@ -129,6 +130,21 @@ function One({ configured, profile, audience, query, up }: Props) {
               </Loaded>
             ),
           },
+          ...(isNew
+            ? []
+            : [
+                {
+                  name: "Access",
+                  panel: (
+                    <AccessOf
+                      kind="audience"
+                      name={name}
+                      id={undefined}
+                      note="An audience is a part of its profile, and whoever may change all of the workspace changes it: no role is given on it alone."
+                    />
+                  ),
+                },
+              ]),
         ]}
       />
     </Page>

@@ -8,6 +8,7 @@ import { Notice } from "../../parts/notice";
 import { Page } from "../../parts/page";
 import { go } from "../../parts/path";
 import { UrlTabs } from "../../parts/url-tabs";
+import { AccessOf } from "../access/access-of";
 import { HealthBadge, healthOf, planeOf } from "../destinations/health";
 import { count, type Numbers, ofConnection, perSecond, sum, useFlow } from "../flow";
 import { HistoryOf } from "../history/history-of";
@@ -123,6 +124,17 @@ function Connection({
             panel: <Rules configured={configured} connection={connection} published={published} />,
           },
           { name: "History", panel: <HistoryOf kind="connection" name={key} /> },
+          {
+            name: "Access",
+            panel: (
+              <AccessOf
+                kind="connection"
+                name={key}
+                id={undefined}
+                note="A connection joins two objects, and whoever may change all of the workspace changes it: no role is given on it alone."
+              />
+            ),
+          },
         ]}
       />
     </Page>

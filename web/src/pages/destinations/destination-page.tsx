@@ -7,6 +7,7 @@ import { Notice } from "../../parts/notice";
 import { Page } from "../../parts/page";
 import { Section } from "../../parts/section";
 import { UrlTabs } from "../../parts/url-tabs";
+import { AccessOf } from "../access/access-of";
 import { count, ofDestination, perSecond, sum, useFlow } from "../flow";
 import { HistoryOf } from "../history/history-of";
 import { Failures } from "../live/failures";
@@ -203,6 +204,7 @@ function Destination({
             ? [{ name: "Preview", panel: <Preview workspace={workspace} destination={d} /> }]
             : []),
           { name: "History", panel: <HistoryOf kind="destination" name={name} /> },
+          ...(isNew ? [] : [{ name: "Access", panel: <AccessOf kind="destination" name={name} id={d.id} /> }]),
         ]}
       />
     </Page>

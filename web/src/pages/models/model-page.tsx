@@ -7,6 +7,7 @@ import { Notice } from "../../parts/notice";
 import { Page } from "../../parts/page";
 import { go } from "../../parts/path";
 import { UrlTabs } from "../../parts/url-tabs";
+import { AccessOf } from "../access/access-of";
 import { HistoryOf } from "../history/history-of";
 import { Loaded } from "../loaded";
 import { Drafted, draftOf } from "../object/drafted";
@@ -117,6 +118,9 @@ function Model({ configured, model, up }: Props) {
             ),
           },
           { name: "History", panel: <HistoryOf kind="model" name={model.name} /> },
+          ...(draftOf(configured, "model", model.name) === "new"
+            ? []
+            : [{ name: "Access", panel: <AccessOf kind="model" name={model.name} id={model.id} /> }]),
         ]}
       />
     </Page>

@@ -11,6 +11,7 @@ import { Page } from "../../parts/page";
 import { Section } from "../../parts/section";
 import { Spinner } from "../../parts/spinner";
 import { UrlTabs } from "../../parts/url-tabs";
+import { AccessOf } from "../access/access-of";
 import { count, ofSource, perSecond, sum, useFlow } from "../flow";
 import { HistoryOf } from "../history/history-of";
 import { Loaded } from "../loaded";
@@ -144,6 +145,7 @@ function Source({
             ),
           },
           { name: "History", panel: <HistoryOf kind="source" name={name} /> },
+          ...(isNew ? [] : [{ name: "Access", panel: <AccessOf kind="source" name={name} id={source.id} /> }]),
         ]}
       />
     </Page>

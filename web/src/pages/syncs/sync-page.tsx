@@ -13,6 +13,7 @@ import { Section } from "../../parts/section";
 import { UrlTabs } from "../../parts/url-tabs";
 import { When } from "../../parts/when";
 import { keys } from "../../queries";
+import { AccessOf } from "../access/access-of";
 import { count } from "../flow";
 import { HistoryOf } from "../history/history-of";
 import { Loaded } from "../loaded";
@@ -203,6 +204,7 @@ function One({ configured, sync, up }: Props) {
             ),
           },
           { name: "History", panel: <HistoryOf kind="sync" name={sync.name} /> },
+          ...(isNew ? [] : [{ name: "Access", panel: <AccessOf kind="sync" name={sync.name} id={sync.id} /> }]),
         ]}
       />
     </Page>

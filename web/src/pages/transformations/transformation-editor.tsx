@@ -9,6 +9,7 @@ import { Editor } from "../../parts/editor";
 import { Input } from "../../parts/input";
 import { Notice } from "../../parts/notice";
 import { When } from "../../parts/when";
+import { AccessOf } from "../access/access-of";
 import { Drafted } from "../object/drafted";
 import { wrongName } from "../object/kinds";
 import { Removal } from "../object/removal";
@@ -28,7 +29,7 @@ export function TransformationEditor({ configured, name, onAdded }: Props) {
   const editing = useEditing(configured, name, onAdded);
   const { typed, put, replace, shown, changed, problems, add, former, published } = editing;
   const sampling = useSample(workspace.name, typed.code, configured.document.libraries ?? []);
-  const [beside, setBeside] = useState<"" | "difference" | "versions">("");
+  const [beside, setBeside] = useState<"" | "difference" | "versions" | "access">("");
   const taken = (configured.document.transformations ?? []).map((t) => t.name).filter((n) => n !== name);
   const badName = typed.name === "" ? "" : wrongName(typed.name, taken);
   const may = changed && typed.name !== "" && badName === "" && !add.isPending;
@@ -86,6 +87,7 @@ export function TransformationEditor({ configured, name, onAdded }: Props) {
               <Drafted configured={configured} kind="transformation" name={name} />
               {published ? <Button onClick={() => setBeside("difference")}>Difference</Button> : null}
               {published ? <Button onClick={() => setBeside("versions")}>Versions</Button> : null}
+              {published ? <Button onClick={() => setBeside("access")}>Access</Button> : null}
               <Removal
                 kind="transformation"
                 name={name}
@@ -149,6 +151,11 @@ export function TransformationEditor({ configured, name, onAdded }: Props) {
             setBeside("");
           }}
         />
+      ) : null}
+      {beside === "access" ? (
+        <Dialog title={`Access to ${name}`} onClose={() => setBeside("")} wide>
+          <AccessOf kind="transformation" name={name} id={published?.id} />
+        </Dialog>
       ) : null}
     </section>
   );
