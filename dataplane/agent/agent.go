@@ -73,9 +73,10 @@ type Agent struct {
 	alarms map[wire.Code]uint64 // since the start
 	acks   map[id.Workspace]ackState
 
-	// Both belong to Load, then to the reconciler.
+	// These belong to Load, then to the reconciler.
 	kept     map[id.Workspace]kept
-	unloaded map[id.Workspace]bool // what was kept of them cannot run
+	unloaded map[id.Workspace]bool    // what was kept of them cannot run
+	blocked  map[id.Workspace]blocked // refused for a write key that another workspace had
 }
 
 // want is a pointer that was not decided on yet.
@@ -112,7 +113,7 @@ func New(cfg Config) (*Agent, error) {
 	}
 	return &Agent{
 		cfg: cfg, log: cfg.Log, process: rand.Text(), started: time.Now().UTC(), wake: make(chan struct{}, 1), nudge: make(chan struct{}, 1),
-		wants: map[id.Workspace]*want{}, alarms: map[wire.Code]uint64{}, acks: map[id.Workspace]ackState{}, unloaded: map[id.Workspace]bool{},
+		wants: map[id.Workspace]*want{}, alarms: map[wire.Code]uint64{}, acks: map[id.Workspace]ackState{}, unloaded: map[id.Workspace]bool{}, blocked: map[id.Workspace]blocked{},
 	}, nil
 }
 

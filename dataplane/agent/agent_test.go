@@ -464,6 +464,37 @@ func TestWorkspacesThatComeTogetherAreDecidedInTheirOrder(t *testing.T) {
 	}
 }
 
+// TestAWriteKeyThatMovedIsFoundInAnyOrder has the pointer of the workspace that got a write
+// key come before that of the one that gave it.
+func TestAWriteKeyThatMovedIsFoundInAnyOrder(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	of := func(name, key string) workspace.Config {
+		return workspace.Config{Format: 1, Workspace: id.Workspace("ws_" + name), Name: name, Region: "eu",
+			Sources: []workspace.Source{{ID: id.Source("src_" + name), Name: "web", Type: "http", WriteKey: key}}}
+	}
+	state := func(name string, number uint64, state wire.State) {
+		t.Helper()
+		s.until(fmt.Sprintf("%s %s", name, state), func() bool {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			ack := s.acks[id.Workspace("ws_"+name)]
+			return ack.Number == number && ack.State == state
+		})
+	}
+	a := s.start("")
+	s.point(of("a", "wk_a"), 1)
+	state("a", 1, wire.Applied)
+	s.point(of("b", "wk_a"), 1)
+	state("b", 1, wire.Rejected)
+	s.point(of("a", "wk_other"), 2)
+	state("a", 2, wire.Applied)
+	state("b", 1, wire.Applied)
+	if e, ok := a.plans.Source("wk_a"); !ok || e.Workspace != "ws_b" {
+		t.Errorf("the key opens %v, %v; want ws_b", e.Workspace, ok)
+	}
+}
+
 func TestAnEmptiedHubChangesNothingAndCannotGoBack(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)

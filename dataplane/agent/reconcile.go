@@ -109,6 +109,28 @@ func (a *Agent) attempt(ctx context.Context, edge *edge.Edge, list []*want) {
 			d.then()
 			a.say(d.next.Ack)
 			a.done(d.w)
+			a.unblock(time.Now())
+		}
+	}
+}
+
+// blocked is a revision that was refused because another workspace had one of its write keys.
+type blocked struct {
+	pointer wire.Pointer
+	keys    []string
+}
+
+// unblock wants blocked revisions again whose write keys nobody else has any more. Pointers of
+// two workspaces come in any order, also where a key moved from one to the other.
+func (a *Agent) unblock(now time.Time) {
+	for ws, b := range a.blocked {
+		held := slices.ContainsFunc(b.keys, func(key string) bool {
+			e, ok := a.cfg.Plans.Source(key)
+			return ok && e.Workspace != ws
+		})
+		if !held {
+			delete(a.blocked, ws)
+			a.heard(b.pointer, now)
 		}
 	}
 }
@@ -119,6 +141,7 @@ func (a *Agent) attempt(ctx context.Context, edge *edge.Edge, list []*want) {
 func (a *Agent) decide(ctx context.Context, edge *edge.Edge, w *want, before int, keys map[string]bool) *decision {
 	ws, p := w.pointer.Workspace, w.pointer
 	k := a.kept[ws]
+	delete(a.blocked, ws)
 	switch {
 	case p.Number < k.Seen.Number || p.Number == k.Seen.Number && (p.Digest != k.Seen.Digest || p.Tombstone != k.Seen.Tombstone):
 		a.log.WarnContext(ctx, "pointer is older than one seen before", "workspace", ws, "number", p.Number)
@@ -154,7 +177,9 @@ func (a *Agent) decide(ctx context.Context, edge *edge.Edge, w *want, before int
 		}
 	}
 	if len(problems) > 0 {
-		a.reject(ctx, w, k, problems)
+		if a.reject(ctx, w, k, problems) && p2 != nil {
+			a.blocked[ws] = blocked{p, got.revision.writeKeys()}
+		}
 		return nil
 	}
 	p2.Removed = got.revision.removed(k)
@@ -200,10 +225,12 @@ func (a *Agent) saved(ctx context.Context, w *want, next kept, err error) bool {
 }
 
 // reject keeps the plan that runs and says why the newer one does not.
-func (a *Agent) reject(ctx context.Context, w *want, k kept, problems []fault.Problem) {
-	if a.refuse(ctx, w, k, problems) {
-		a.done(w)
+func (a *Agent) reject(ctx context.Context, w *want, k kept, problems []fault.Problem) bool {
+	if !a.refuse(ctx, w, k, problems) {
+		return false
 	}
+	a.done(w)
+	return true
 }
 
 // refuse records and tells the reasons.
