@@ -52,7 +52,7 @@ took.liveRow = await timed(async () => {
 await page.getByRole("link", { name: "Sources", exact: true }).first().click();
 await page.getByRole("link", { name: "New source" }).click();
 await page.getByLabel(/^HTTP/).check();
-await page.getByLabel("Name").fill(`measured-${Date.now() % 100_000}`);
+await page.getByRole("textbox", { name: "Name" }).fill(`measured-${Date.now() % 100_000}`);
 await press(page, "Add to the draft");
 await page.getByRole("link", { name: "Review", exact: true }).first().click();
 const publish = page.getByRole("button", { name: "Publish", exact: true });

@@ -45,7 +45,7 @@ await page.getByRole("heading", { level: 1, name: "acme" }).waitFor();
 await follow("Sources");
 await page.getByRole("link", { name: "New source" }).click();
 await page.getByLabel(/^HTTP/).check();
-await page.getByLabel("Name").fill("kiosk");
+await page.getByRole("textbox", { name: "Name" }).fill("kiosk");
 await button("Add to the draft");
 await page.getByText("This source is a draft").waitFor();
 await page.reload(); // a draft outlives the page
