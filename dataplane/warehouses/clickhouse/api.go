@@ -127,24 +127,13 @@ func (a *api) run(ctx context.Context, statement, id string) error {
 		if err != nil {
 			return err
 		}
-		text, err := io.ReadAll(io.LimitReader(body, maxMessage))
-		_ = body.Close() // what counts was read
-		if err != nil {
-			return warehouse.Fail(warehouse.CodeUnreachable, fmt.Errorf("read an answer: %w", err))
-		}
-		if errorCode.Match(text) {
-			return said(http.StatusOK, string(text))
-		}
-		return nil
+		return ended(body)
 	}
 }
 
-// insert runs a statement with data behind it.
-func (a *api) insert(ctx context.Context, statement string, data io.Reader) error {
-	body, err := a.send(ctx, io.MultiReader(strings.NewReader(statement+"\n"), data), large())
-	if err != nil {
-		return err
-	}
+// ended reads the answer to a statement without rows, which has an error in it where the
+// statement failed after its status was sent.
+func ended(body io.ReadCloser) error {
 	text, err := io.ReadAll(io.LimitReader(body, maxMessage))
 	_ = body.Close() // what counts was read
 	if err != nil {
@@ -154,6 +143,15 @@ func (a *api) insert(ctx context.Context, statement string, data io.Reader) erro
 		return said(http.StatusOK, string(text))
 	}
 	return nil
+}
+
+// insert runs a statement with data behind it.
+func (a *api) insert(ctx context.Context, statement string, data io.Reader) error {
+	body, err := a.send(ctx, io.MultiReader(strings.NewReader(statement+"\n"), data), large())
+	if err != nil {
+		return err
+	}
+	return ended(body)
 }
 
 // field is a column of a result.
