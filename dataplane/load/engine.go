@@ -189,7 +189,7 @@ func (e *Engine) loaderOf(d id.Destination) *loader {
 	defer e.mu.Unlock()
 	l := e.loaders[d]
 	if l == nil {
-		l = &loader{e: e, dest: d, names: map[string]string{}, wake: make(chan struct{}, 1)}
+		l = &loader{e: e, dest: d, names: map[string]string{}, wake: make(chan struct{}, 1), history: history.Open(e.folder(d).Path("history.json"))}
 		e.loaders[d] = l
 	}
 	return l

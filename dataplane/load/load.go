@@ -64,6 +64,7 @@ func (l *loader) loadOnce(ctx context.Context) (did, more bool, err error) {
 		x.State, x.Code, x.Detail, x.Took = history.Done, "", "", time.Since(began)
 		l.merged.Add(x.Rows - x.Settle())
 	})
+	l.remember()
 	return true, m.Full, nil
 }
 

@@ -35,20 +35,25 @@ type loader struct {
 	names map[string]string
 	told  map[int64]bool // events that are kept as refused, by their numbers
 	index reading.Index  // where its events lie; nil: nobody asked
+	of    string         // the ID of its manifest
 
 	merged  atomic.Int64 // rows of all loads that were closed
-	history history.History
+	history *history.History
 
 	wake chan struct{} // has a token when it is to be loaded without delay
 
-	mu       sync.Mutex
-	next     time.Time      // when it is loaded next; zero: it is being loaded, or is not at all
-	refusing map[string]int // tables that refuse rows, see refuses
+	refusing history.Refusing
+
+	mu   sync.Mutex
+	next time.Time // when it is loaded next; zero: it is being loaded, or is not at all
 }
 
 // run loads every SyncEvery, at once while there is more, later after failures and before WakeEvery.
 func (l *loader) run(ctx context.Context) {
 	failures, wait := 0, time.Duration(0)
+	if tried, every := l.history.Tried(), l.job.Load().WakeEvery; every > 0 && !tried.IsZero() { // in a former life of the process
+		l.rest(ctx, min(tried.Add(every).Sub(l.e.c.Now()), every))
+	}
 	for ctx.Err() == nil {
 		began := l.e.c.Now()
 		paused, err := l.folder().Paused()
@@ -68,6 +73,7 @@ func (l *loader) run(ctx context.Context) {
 			failures++
 			wait = max(backoff(failures), l.job.Load().WakeEvery-l.e.c.Now().Sub(began))
 			l.history.Change(func(x *history.Load) { x.Next = l.e.c.Now().Add(wait) })
+			l.remember()
 			l.e.c.Log.Warn("A warehouse load failed.", "destination", string(l.dest), "code", warehouse.CodeOf(err), "attempt", failures)
 		case more:
 			wait, failures = 0, 0
@@ -119,7 +125,18 @@ func backoff(failures int) time.Duration {
 
 // begin shows a load, or counts a further attempt of it.
 func (l *loader) begin(m *disk.Manifest) {
-	if l.history.Begin(m.ID, m.At) {
-		l.told, l.index = map[int64]bool{}, nil
+	if l.of != m.ID {
+		l.of, l.told, l.index = m.ID, map[int64]bool{}, nil
+	}
+	l.history.Begin(m.ID, m.At, l.e.c.Now().UTC())
+	if l.job.Load().WakeEvery > 0 { // also when the process dies in it
+		l.remember()
+	}
+}
+
+// remember keeps the history. A load does not depend on it.
+func (l *loader) remember() {
+	if err := l.history.Save(); err != nil {
+		l.e.c.Log.Warn("The history of a warehouse's loads could not be kept.", "destination", string(l.dest), "error", err)
 	}
 }

@@ -49,7 +49,7 @@ func (l *loader) merge(ctx context.Context, job Job, m *disk.Manifest) (err erro
 		switch {
 		case a.err == nil:
 			l.history.Table(i, func(x *history.Table) { x.State, x.Code, x.Detail = history.Done, "", "" })
-			l.refuses(t.Name, -1)
+			l.refusing.Takes(t.Name)
 		case refusal.Of(a.err) == refusal.Warehouse:
 			return a.err
 		default:
@@ -115,13 +115,13 @@ func (l *loader) refused(ctx context.Context, w *pace.Warehouse, job Job, m *dis
 		name := m.Tables[a.at].Name
 		var err error
 		switch scope := refusal.Of(a.err); {
-		case scope == refusal.Busy, scope == refusal.Table && l.refuses(name, 1) < tableTries:
+		case scope == refusal.Busy, scope == refusal.Table && l.refusing.Add(name, 1) < tableTries:
 			errs = append(errs, a.err)
 			continue
 		case scope == refusal.Table:
 			err = l.refuseRest(ctx, job, m, a)
 		default:
-			l.refuses(name, 0)
+			l.refusing.Add(name, 0)
 			err = l.sift(ctx, w, job, m, a)
 		}
 		switch {
@@ -171,7 +171,7 @@ func (l *loader) sift(ctx context.Context, w *pace.Warehouse, job Job, m *disk.M
 		}
 		_, err := w.Merge(ctx, a.into, a.files)
 		switch scope := refusal.Of(err); {
-		case err != nil && scope != refusal.Rows && (scope != refusal.Table || l.refuses(t.Name, 1) < tableTries):
+		case err != nil && scope != refusal.Rows && (scope != refusal.Table || l.refusing.Add(t.Name, 1) < tableTries):
 			return fmt.Errorf("merge a part of table %s: %w", t.Name, err)
 		case err != nil && len(part) > 1:
 			parts = halves(parts, part)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"weir/dataplane/event"
@@ -43,22 +42,6 @@ const stepPart Step = "part"
 // one that is loaded: types beyond those of the layout, such as merge.
 func Refuses(e event.Event) (code string) { return layout.Refuses(e.Type) }
 
-// refuses notes that a table refuses rows: by more, in how many attempts it refused
-// every row, which it returns; below 0, that it takes them again.
-func (l *loader) refuses(table string, more int) (attempts int) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if more < 0 {
-		delete(l.refusing, table)
-		return 0
-	}
-	if l.refusing == nil {
-		l.refusing = map[string]int{}
-	}
-	l.refusing[table] += more
-	return l.refusing[table]
-}
-
 // Refusing returns the tables of a destination that refused rows when they were
 // loaded last, sorted. Their names come from names of events: they stay local.
 func (e *Engine) Refusing(d id.Destination) []string {
@@ -68,14 +51,7 @@ func (e *Engine) Refusing(d id.Destination) []string {
 	if l == nil {
 		return nil
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	var all []string
-	for table := range l.refusing {
-		all = append(all, table)
-	}
-	slices.Sort(all)
-	return all
+	return l.refusing.Tables()
 }
 
 // reason is what a warehouse says, without the code, cut.

@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"weir/dataplane/load/history"
 	"weir/shared/id"
 )
 
@@ -49,6 +50,19 @@ func TestAWarehouseIsWokenAsOftenAsItMay(t *testing.T) {
 			if got := l.sorted(); got != "1,2" {
 				t.Errorf("loaded %s", got)
 			}
+			p.stage(0, "lake", "3")
+			pass(time.Minute)
+		})
+		e = p.engine()
+		p.run(e, func() {
+			pass(time.Second)
+			if got := e.Loads("lake"); len(got) != 2 || got[0].State != history.Done || got[1].Attempt != 3 {
+				t.Errorf("a restart remembers %+v", got)
+			}
+			pass(7 * time.Minute)
+			tried("after a restart", 4)
+			pass(2 * time.Minute)
+			tried("ten minutes after the load before the restart", 5)
 		})
 		p.empty()
 	})

@@ -160,7 +160,7 @@ var floors = []floor{
 	{[]string{"weir/dataplane/load/stage"}, []string{"weir/shared/*", "weir/dataplane/blob", "weir/dataplane/layout", "weir/dataplane/layout/timestamp", "weir/dataplane/warehouse"}},
 	{[]string{"weir/dataplane/load/columns"}, []string{"weir/shared/*", "weir/dataplane/layout", "weir/dataplane/load/stage", "weir/dataplane/warehouse", "weir/dataplane/warehouse/refusal", "weir/dataplane/warehouse/quoting"}},
 	{[]string{"weir/dataplane/load/ask"}, []string{"weir/shared/*", "weir/dataplane/warehouse"}},
-	{[]string{"weir/dataplane/load/history"}, nil},
+	{[]string{"weir/dataplane/load/history"}, []string{"weir/shared/durable"}},
 	{[]string{"weir/dataplane/load/staging"}, []string{"weir/shared/*", "weir/dataplane/blob", "weir/dataplane/event", "weir/dataplane/layout", "weir/dataplane/load/batches", "weir/dataplane/load/disk", "weir/dataplane/load/reading", "weir/dataplane/load/stage", "weir/dataplane/queue"}},
 	{[]string{"weir/dataplane/load/batches"}, []string{"weir/shared/*", "weir/dataplane/event", "weir/dataplane/load/reading", "weir/dataplane/queue"}},
 	{[]string{"weir/dataplane/load/disk"}, []string{"weir/shared/*", "weir/dataplane/load/stage"}},

@@ -38,7 +38,7 @@ type loadRow struct {
 	Waiting     int64        `json:"waiting"` // events that no load has brought into a row
 	Next        *time.Time   `json:"next"`    // null during a load, and when paused
 	Paused      *time.Time   `json:"paused"`  // since when no load begins; null: they do
-	Last        *remote.Load `json:"last"`    // the newest load; null: none since the plane began
+	Last        *remote.Load `json:"last"`    // the newest load; null: none is remembered
 }
 
 func newLoadNow(shell *console.Console) *cobra.Command {
