@@ -1,6 +1,8 @@
-import { useQuery } from "@tanstack/react-query";
-import { lazy, Suspense } from "react";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { lazy, Suspense, useEffect, useState } from "react";
 import { me } from "./api/client";
+import { askAhead } from "./frame/ahead";
+import { expectSession, sessionExpected } from "./frame/known";
 import { Login } from "./pages/login/login";
 import { Trouble } from "./pages/trouble";
 import { Button } from "./parts/button";
@@ -24,12 +26,17 @@ const retryEvery = 3000; // ms, while the control plane does not answer
 
 /** The console: a login, then its pages. */
 export function App() {
+  const queries = useQueryClient();
+  useState(() => sessionExpected() && askAhead(queries, location.pathname));
   const session = useQuery({
     queryKey: keys.me,
     queryFn: ({ signal }) => me(signal),
     staleTime: Number.POSITIVE_INFINITY,
     refetchInterval: (q) => (q.state.status === "error" ? retryEvery : false),
   });
+  useEffect(() => {
+    if (session.data !== undefined) expectSession(session.data !== null);
+  }, [session.data]);
   if (location.pathname === "/invitations/accept")
     return (
       <Suspense fallback={null}>

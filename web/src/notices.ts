@@ -67,9 +67,12 @@ function changedBy(n: Notice): QueryKey[] {
 /** Puts what a plane says of itself where it is shown. False: it has to be asked for. */
 function patched(queries: QueryClient, n: Notice): boolean {
   const { plane, state } = n;
-  const now = queries.getQueryData<Status>(keys.status());
-  if (!plane || !state || !now?.planes.some((p) => p.id === plane)) return false;
-  const planes = now.planes.map((p) => (p.id === plane ? { ...p, ...state } : p));
-  queries.setQueryData<Status>(keys.status(), { ...now, planes });
+  const known = queries.getQueriesData<Status>({ queryKey: keys.status() });
+  if (!plane || !state || !known.some(([, now]) => now?.planes.some((p) => p.id === plane))) return false;
+  for (const [key, now] of known) {
+    if (!now) continue;
+    const planes = now.planes.map((p) => (p.id === plane ? { ...p, ...state } : p));
+    queries.setQueryData<Status>(key, { ...now, planes });
+  }
   return true;
 }

@@ -5,7 +5,12 @@ import { Problem } from "./api/problem";
 /** Keys of what is kept of the server's state. */
 export const keys = {
   me: ["me"],
-  status: (organization = chosenOrganization()) => ["status", organization],
+  /** Of everything, or with the name of a workspace, of that one. */
+  status: (organization = chosenOrganization(), workspace?: string) => [
+    "status",
+    organization,
+    ...(workspace === undefined ? [] : [workspace]),
+  ],
   organizations: ["organizations"],
   authenticator: ["authenticator"],
   sessions: ["sessions"],

@@ -60,6 +60,8 @@ func (s *Site) Serve(c echo.Context) error {
 	switch {
 	case strings.HasPrefix(name, "assets/"): // the name holds a digest of the content
 		h.Set("Cache-Control", "public, max-age=31536000, immutable")
+	case name == "favicon.svg": // browsers ask for it at every change of the address
+		h.Set("Cache-Control", "public, max-age=86400")
 	default:
 		h.Set("Cache-Control", "no-cache")
 	}

@@ -24,6 +24,7 @@ func TestAssetsAreSentCompressedToWhoTakesThat(t *testing.T) {
 		Files: fstest.MapFS{
 			"index.html":       {Data: []byte("<!doctype html>")},
 			"assets/app-1a.js": {Data: []byte(script)},
+			"favicon.svg":      {Data: []byte("<svg/>")},
 		},
 		Planes: func(context.Context, string) ([]store.Plane, error) { return nil, nil },
 		Log:    slog.New(slog.DiscardHandler),
@@ -61,6 +62,11 @@ func TestAssetsAreSentCompressedToWhoTakesThat(t *testing.T) {
 				t.Errorf("Accept-Encoding %q: %v", header, h)
 			}
 		}
+	}
+	icon := httptest.NewRecorder()
+	e.ServeHTTP(icon, httptest.NewRequest(http.MethodGet, "/favicon.svg", nil))
+	if got := icon.Header().Get("Cache-Control"); got != "public, max-age=86400" {
+		t.Errorf("the icon is kept by %q, want for a day", got)
 	}
 	r := httptest.NewRequest(http.MethodGet, "/workspaces/acme", nil)
 	r.Header.Set("Accept-Encoding", "gzip")

@@ -83,11 +83,12 @@ export async function logout(): Promise<void> {
   if (!answer.response.ok && answer.response.status !== 401) throw problemOf(answer.response.status, answer.error);
 }
 
-/** Every plane and workspace, with what the planes report. */
-export async function status(signal?: AbortSignal): Promise<Status> {
+/** Every plane and workspace, with what the planes report; with a name, every plane and that workspace alone. */
+export async function status(signal?: AbortSignal, name?: string): Promise<Status> {
   const all: Status = { planes: [], workspaces: [], next: "" };
   do {
-    const params = { query: all.next === "" ? {} : { cursor: all.next } };
+    const only = name === undefined ? {} : { name: [name] };
+    const params = { query: { ...only, ...(all.next === "" ? {} : { cursor: all.next }) } };
     const page = await settle(http.GET("/api/v1/status", { params, ...(signal ? { signal } : {}) }));
     if (all.next === "") all.planes = page.planes;
     all.workspaces.push(...page.workspaces);

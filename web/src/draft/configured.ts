@@ -1,7 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { useMemo } from "react";
-import { config, type WorkspaceDocument } from "../api/client";
-import { keys } from "../queries";
+import type { WorkspaceDocument } from "../api/client";
+import { configOf } from "./config-of";
 import { type Clash, merge } from "./edits";
 import { type Drafting, useDraft } from "./store";
 
@@ -20,11 +20,7 @@ export function useConfigured(workspace: string): {
   isPending: boolean;
   refetch: () => void;
 } {
-  const now = useQuery({
-    queryKey: keys.config(workspace),
-    queryFn: ({ signal }) => config(workspace, signal),
-    staleTime: 2000,
-  });
+  const now = useQuery(configOf(workspace));
   const drafting = useDraft(workspace);
   const data = useMemo(() => {
     if (!now.data) return undefined;

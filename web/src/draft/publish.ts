@@ -36,7 +36,7 @@ export function useAck(): Ack | null {
 /** Waits until the workspace's plane runs a revision, and says so. */
 async function follow(workspace: string, number: number, since: number): Promise<Ack> {
   for (;;) {
-    const all = await status().catch(() => undefined); // the next look may succeed
+    const all = await status(undefined, workspace).catch(() => undefined); // the next look may succeed
     const now = all?.workspaces.find((w) => w.name === workspace);
     const plane = all?.planes.find((p) => p.id === now?.plane)?.name ?? "the plane";
     const took = Date.now() - since;

@@ -3,22 +3,16 @@ import { failedSignIn } from "../pages/login/failures";
 import { FirstWorkspace } from "../pages/workspace/first-workspace";
 import { Link } from "../parts/link";
 import { Page } from "../parts/page";
+import { remembered } from "./known";
 import { inOrganization, useHere } from "./place";
 
 const FailedPage = lazy(() => import("../pages/sign-in/failed-page").then((m) => ({ default: m.FailedPage })));
-
-const kept = "weir workspace";
-
-/** Keeps which workspace a person was in last. */
-export function remember(workspace: string): void {
-  localStorage.setItem(kept, workspace);
-}
 
 /** The first page of an organization: the workspace that one was in last, or how to make one. */
 export function First() {
   const { all, organization } = useHere();
   const failed = failedSignIn();
-  const last = localStorage.getItem(kept);
+  const last = remembered();
   const to = (all.workspaces.find((w) => w.name === last) ?? all.workspaces[0])?.name;
   useEffect(() => {
     if (to === undefined || failed) return;

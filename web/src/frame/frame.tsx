@@ -1,7 +1,7 @@
-import { useQuery } from "@tanstack/react-query";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { Outlet } from "@tanstack/react-router";
 import { lazy, type ReactNode, Suspense, useEffect, useState } from "react";
-import { type Me, status } from "../api/client";
+import type { Me } from "../api/client";
 import { chooseOrganization, chosenOrganization } from "../api/organization";
 import { AckBar, DraftBar } from "../draft/bar";
 import { useNotices } from "../notices";
@@ -10,7 +10,7 @@ import { Notice } from "../parts/notice";
 import { usePath } from "../parts/path";
 import { ago } from "../parts/time";
 import { Waiting } from "../parts/waiting";
-import { keys } from "../queries";
+import { remembered, statusAt } from "./known";
 import { type Here, HereContext, type Place, placeIn } from "./place";
 import { Sidebar } from "./sidebar";
 import { TopBar } from "./top-bar";
@@ -30,11 +30,8 @@ export function Frame({ me }: { me: Me }) {
 }
 
 function Organization({ me, place, live }: { me: Me; place: Place; live: boolean }) {
-  const all = useQuery({
-    queryKey: keys.status(place.organization),
-    queryFn: ({ signal }) => status(signal),
-    refetchInterval: live ? refreshLive : refreshEvery,
-  });
+  const queries = useQueryClient();
+  const all = useQuery({ ...statusAt(place, queries), refetchInterval: live ? refreshLive : refreshEvery });
   const workspace = all.data?.workspaces.find((w) => w.name === place.workspace);
   const role =
     me.organizations?.find((o) => place.organization === "" || o.organization === place.organization)?.role ?? me.role;
@@ -46,7 +43,7 @@ function Organization({ me, place, live }: { me: Me; place: Place; live: boolean
     role,
   };
   return (
-    <Shell here={here} place={place}>
+    <Shell here={here} place={place} pending={all.isPending}>
       {all.error ? <Trouble error={all.error} onRetry={() => all.refetch()} /> : null}
       {all.error && all.data ? (
         <p className="text-sm text-soft">Below is what was known {ago(new Date(all.dataUpdatedAt), new Date())}.</p>
@@ -69,7 +66,9 @@ function Organization({ me, place, live }: { me: Me; place: Place; live: boolean
   );
 }
 
-function Shell({ here, place, children }: { here: Here; place: Place; children: ReactNode }) {
+type ShellProps = { here: Here; place: Place; pending: boolean; children: ReactNode };
+
+function Shell({ here, place, pending, children }: ShellProps) {
   const [drawer, setDrawer] = useState(false);
   const [finding, setFinding] = useState<"all" | "workspaces" | null>(null);
   useEffect(() => void palette(), []); // it is there before it is asked for, and not in the way of the first page
@@ -82,9 +81,16 @@ function Shell({ here, place, children }: { here: Here; place: Place; children: 
     addEventListener("keydown", key);
     return () => removeEventListener("keydown", key);
   }, []);
-  const first = place.workspace ?? here.all.workspaces[0]?.name;
+  const { workspaces } = here.all;
+  const last = remembered();
+  const first = place.workspace ?? (workspaces.find((w) => w.name === last) ?? workspaces[0])?.name;
   const side = (open: boolean) => (
-    <Sidebar place={place} workspace={first} open={open} onFollow={() => setDrawer(false)} />
+    <Sidebar
+      place={place}
+      workspace={first ?? (pending ? (last ?? "") : undefined)}
+      open={open}
+      onFollow={() => setDrawer(false)}
+    />
   );
   return (
     <div className="min-h-screen">

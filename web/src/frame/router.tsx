@@ -10,6 +10,7 @@ import type { Me } from "../api/client";
 import { First } from "./first";
 import { Frame } from "./frame";
 import { Lost } from "./lost";
+import { placeIn } from "./place";
 
 const home = lazyRouteComponent(() => import("../pages/home/home-page"), "HomePage");
 const sources = lazyRouteComponent(() => import("../pages/sources/sources-page"), "SourcesPage");
@@ -63,64 +64,92 @@ const audit = lazyRouteComponent(() => import("../pages/audit/audit-page"), "Aud
 const account = lazyRouteComponent(() => import("../pages/account/account-page"), "AccountPage");
 const planes = lazyRouteComponent(() => import("../pages/planes/planes-page"), "PlanesPage");
 
-/** The pages of an organization and of its workspaces below a parent. */
+type Lazy = ReturnType<typeof lazyRouteComponent>;
+
+/** The pages of an organization, by their paths below it. */
+const ofOrganization: Record<string, Lazy> = {
+  "new-workspace": newWorkspace,
+  members,
+  tokens,
+  changes,
+  "changes/$workspace/$number": change,
+  policies,
+  "policies/$name": policy,
+  "new-policy": newPolicy,
+  roles,
+  alerts,
+  usage,
+  "sign-in": signIn,
+  audit,
+};
+
+/** The pages of a workspace, by their paths below it; an exact one stands before one with a parameter. */
+const ofWorkspace: Record<string, Lazy> = {
+  "": home,
+  sources,
+  "sources/new": newSource,
+  "sources/$name": source,
+  destinations,
+  "destinations/new": catalogue,
+  "destinations/new/$type": newDestination,
+  "destinations/$name": destination,
+  connections,
+  "connections/$source/$destination": connection,
+  transformations,
+  events,
+  live: events,
+  warehouses,
+  models,
+  "models/new": model,
+  "models/$name": model,
+  syncs,
+  "syncs/new": sync,
+  "syncs/$name": sync,
+  customers,
+  "customers/$identifier": person,
+  features,
+  "features/new": feature,
+  "features/$name": feature,
+  scores,
+  "scores/new": score,
+  "scores/$name": score,
+  audiences,
+  "audiences/new": audience,
+  "audiences/$name": audience,
+  identity,
+  review,
+  history: past,
+  "history/$number": revision,
+  settings,
+};
+
+/** The pages below a parent: an organization's, and those of its workspaces. */
 function pages(parent: AnyRoute): AnyRoute[] {
-  const page = (path: string, component: ReturnType<typeof lazyRouteComponent> | typeof First) =>
+  const page = (path: string, component: Lazy | typeof First) =>
     createRoute({ getParentRoute: () => parent, path, component });
-  const of = (path: string, component: ReturnType<typeof lazyRouteComponent>) =>
-    page(`workspaces/$workspace/${path}`, component);
   return [
     page("/", First),
-    page("new-workspace", newWorkspace),
-    page("members", members),
-    page("tokens", tokens),
-    page("changes", changes),
-    page("changes/$workspace/$number", change),
-    page("policies", policies),
-    page("policies/$name", policy),
-    page("new-policy", newPolicy),
-    page("roles", roles),
-    page("alerts", alerts),
-    page("usage", usage),
-    page("sign-in", signIn),
-    page("audit", audit),
-    page("workspaces/$workspace", home),
-    of("sources", sources),
-    of("sources/new", newSource),
-    of("sources/$name", source),
-    of("destinations", destinations),
-    of("destinations/new", catalogue),
-    of("destinations/new/$type", newDestination),
-    of("destinations/$name", destination),
-    of("connections", connections),
-    of("connections/$source/$destination", connection),
-    of("transformations", transformations),
-    of("events", events),
-    of("live", events),
-    of("warehouses", warehouses),
-    of("models", models),
-    of("models/new", model),
-    of("models/$name", model),
-    of("syncs", syncs),
-    of("syncs/new", sync),
-    of("syncs/$name", sync),
-    of("customers", customers),
-    of("customers/$identifier", person),
-    of("features", features),
-    of("features/new", feature),
-    of("features/$name", feature),
-    of("scores", scores),
-    of("scores/new", score),
-    of("scores/$name", score),
-    of("audiences", audiences),
-    of("audiences/new", audience),
-    of("audiences/$name", audience),
-    of("identity", identity),
-    of("review", review),
-    of("history", past),
-    of("history/$number", revision),
-    of("settings", settings),
+    ...Object.entries(ofOrganization).map(([path, component]) => page(path, component)),
+    ...Object.entries(ofWorkspace).map(([path, component]) =>
+      page(path === "" ? "workspaces/$workspace" : `workspaces/$workspace/${path}`, component),
+    ),
   ];
+}
+
+const ofInstallation: Record<string, Lazy> = { planes, account };
+
+/** Loads the code of the page at a path before it is drawn; what fails is loaded again then. */
+export async function preload(path: string): Promise<void> {
+  const { organization, workspace, page } = placeIn(path);
+  const all =
+    workspace !== undefined ? ofWorkspace : { ...(organization === "" ? ofInstallation : {}), ...ofOrganization };
+  const parts = page.split("/");
+  const fits = (pattern: string) => {
+    const wanted = pattern.split("/");
+    return wanted.length === parts.length && wanted.every((w, i) => w.startsWith("$") || w === parts[i]);
+  };
+  const found = Object.entries(all).find(([pattern]) => fits(pattern));
+  await found?.[1].preload?.()?.catch(() => undefined);
 }
 
 /** The console's addresses, for one person. */

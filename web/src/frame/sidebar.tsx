@@ -14,7 +14,7 @@ const groups: { of: Entry["of"]; title: string }[] = [
 
 type Props = {
   place: Place;
-  /** The workspace that links lead to; absent where there is none. */
+  /** The workspace that links lead to; absent where there is none, "" while none is known. */
   workspace: string | undefined;
   /** Whether words stand beside the drawings at every width. */
   open: boolean;
@@ -84,7 +84,8 @@ export function hrefOf(e: Entry, place: Place, workspace: string | undefined): s
   if (e.of === "installation") return `/${e.page}`;
   const rest = e.page === "" ? [] : [e.page];
   if (e.of === "organization") return inOrganization(place.organization, ...rest);
-  return inOrganization(place.organization, "workspaces", workspace ?? "", ...rest);
+  if (!workspace) return inOrganization(place.organization);
+  return inOrganization(place.organization, "workspaces", workspace, ...rest);
 }
 
 function isAt(e: Entry, place: Place): boolean {

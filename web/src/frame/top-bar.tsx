@@ -84,7 +84,9 @@ function Alarms({ planes, organization }: { planes: Plane[]; organization: strin
         <>
           <Icon name="bell" large />
           {all.length > 0 ? (
-            <span className="rounded-full bg-warn-wash px-1.5 text-xs font-medium text-warn">{all.length}</span>
+            <span className="absolute top-0 right-0 rounded-full bg-warn-wash px-1 text-[11px] leading-4 font-medium text-warn">
+              {all.length}
+            </span>
           ) : null}
         </>
       }

@@ -11,9 +11,14 @@ const former = new Map<string, Flow>();
 
 /** What became of a workspace's events, from its plane every two seconds. */
 export function useFlow(workspace: string, enabled = true) {
-  return useQuery({
+  return useQuery({ ...flowOf(workspace), refetchInterval: refreshEvery, enabled });
+}
+
+/** How what became of a workspace's events is asked for. */
+export function flowOf(workspace: string) {
+  return {
     queryKey: keys.ledger(workspace),
-    queryFn: async ({ signal }): Promise<Flow> => {
+    queryFn: async ({ signal }: { signal: AbortSignal }): Promise<Flow> => {
       const rows = await ledger(workspace, signal);
       const at = Date.now();
       const was = former.get(workspace);
@@ -21,9 +26,8 @@ export function useFlow(workspace: string, enabled = true) {
       former.set(workspace, flow);
       return flow;
     },
-    refetchInterval: refreshEvery,
-    enabled,
-  });
+    staleTime: refreshEvery,
+  };
 }
 
 export type Numbers = Omit<LedgerRow, "source" | "destination" | "dropped" | "balanced"> & {

@@ -64,7 +64,7 @@ export function Table<T>({ label, rows, keyOf, columns, text, empty }: Props<T>)
                     key={c.title}
                     scope="col"
                     aria-sort={sort.replace(/^-/, "") === c.title ? (down ? "descending" : "ascending") : undefined}
-                    className={`px-4 py-2 font-medium whitespace-nowrap ${c.right ? "text-right" : ""} ${c.wide ? "max-md:hidden" : ""}`}
+                    className={`px-4 py-2 font-medium whitespace-nowrap ${c.right ? "text-right md:min-w-24" : ""} ${c.wide ? "max-md:hidden" : ""}`}
                   >
                     {c.by ? (
                       <button

@@ -55,12 +55,16 @@ export function AccountPage() {
           )}
         </Loaded>
       )}
-      <Section title="Sessions" hint="where you are signed in to the console">
-        <Loaded query={all} what="the sessions">
-          {(list) => <SessionList sessions={list} />}
-        </Loaded>
-      </Section>
-      <OwnTokens />
+      {codes.isPending || all.isPending ? null : (
+        <>
+          <Section title="Sessions" hint="where you are signed in to the console">
+            <Loaded query={all} what="the sessions">
+              {(list) => <SessionList sessions={list} />}
+            </Loaded>
+          </Section>
+          <OwnTokens />
+        </>
+      )}
     </Page>
   );
 }

@@ -96,7 +96,7 @@ function Connection({
                 {flow.error ? (
                   <p className="text-sm text-soft">Its plane does not say what went through: {flow.error.message}</p>
                 ) : null}
-                {flow.data ? <Book numbers={numbers} /> : null}
+                {flow.error && !flow.data ? null : <Book numbers={numbers} known={flow.data !== undefined} />}
                 {Object.keys(dropped).length > 0 ? (
                   <ul className="max-w-xl divide-y divide-line rounded-xl border border-line bg-card text-sm">
                     {Object.entries(dropped).map(([code, n]) => (
@@ -142,17 +142,18 @@ function Connection({
 }
 
 /** What went in, and where all of it is. */
-function Book({ numbers: n }: { numbers: Numbers }) {
+function Book({ numbers: n, known }: { numbers: Numbers; known: boolean }) {
+  const said = (value: number) => (known ? count(value) : "…");
   return (
     <Stats
       stats={[
-        { title: "Now", value: perSecond(n.rate) },
-        { title: "Came in", value: count(n.routed + n.added) },
-        { title: "Delivered", value: count(n.delivered), tone: "good" },
-        { title: "Not sent by rules", value: count(n.dropped) },
-        { title: "Waiting", value: count(n.parked + n.staged + n.inFlight), tone: n.parked > 0 ? "warn" : "plain" },
-        { title: "Quarantined", value: count(n.quarantined), tone: n.quarantined > 0 ? "bad" : "plain" },
-        { title: "Failed for good", value: count(n.dead), tone: n.dead > 0 ? "bad" : "plain" },
+        { title: "Now", value: known ? perSecond(n.rate) : "…" },
+        { title: "Came in", value: said(n.routed + n.added) },
+        { title: "Delivered", value: said(n.delivered), tone: "good" },
+        { title: "Not sent by rules", value: said(n.dropped) },
+        { title: "Waiting", value: said(n.parked + n.staged + n.inFlight), tone: n.parked > 0 ? "warn" : "plain" },
+        { title: "Quarantined", value: said(n.quarantined), tone: n.quarantined > 0 ? "bad" : "plain" },
+        { title: "Failed for good", value: said(n.dead), tone: n.dead > 0 ? "bad" : "plain" },
       ]}
     />
   );

@@ -26,6 +26,7 @@ export function CustomersPage() {
   const pulled = useQuery({ queryKey: keys.pulls(name), queryFn: ({ signal }) => pulls(name, signal), ...list });
   const persons = useQuery({ queryKey: keys.profiles(name), queryFn: ({ signal }) => profiles(name, signal), ...list });
   const sent = useQuery({ queryKey: keys.syncs(name), queryFn: ({ signal }) => syncs(name, signal), ...list });
+  const above = [persons.isPending, persons.isPending || pulled.isPending]; // a part shows when what is above it has its size
   return (
     <Page
       title="Customers"
@@ -51,7 +52,12 @@ export function CustomersPage() {
           />
         )}
       </Part>
-      <Part title="Pulled sources" of={pulled} command={`weir pull status --workspace ${quoted(name)}`}>
+      <Part
+        title="Pulled sources"
+        of={pulled}
+        later={above[0]}
+        command={`weir pull status --workspace ${quoted(name)}`}
+      >
         {(rows) => (
           <Table
             label="Pulled sources"
@@ -67,7 +73,7 @@ export function CustomersPage() {
           />
         )}
       </Part>
-      <Part title="Syncs" of={sent} command={`weir sync list --workspace ${quoted(name)}`}>
+      <Part title="Syncs" of={sent} later={above[1]} command={`weir sync list --workspace ${quoted(name)}`}>
         {(rows) => (
           <SyncTable
             rows={rows}
@@ -89,13 +95,16 @@ function Part<T>({
   title,
   of,
   command,
+  later = false,
   children,
 }: {
   title: string;
   of: UseQueryResult<T[]>;
+  later?: boolean | undefined;
   command: string;
   children: (rows: T[]) => ReactNode;
 }) {
+  if (later) return null;
   return (
     <Section title={title}>
       {of.isPending ? <Waiting what={title.toLowerCase()} /> : null}

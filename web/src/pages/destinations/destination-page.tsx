@@ -64,6 +64,7 @@ function Destination({
   const spec = specOf(kinds.data, "destination", d.type);
   const isNew = draftOf(configured, "destination", name) === "new";
   const numbers = sum(flow.data, ofDestination(name), "routed");
+  const said = (n: number) => (flow.data ? count(n) : "…");
   const health = healthOf(
     d,
     flow.data ? numbers : workspace.destinations.find((x) => x.name === name),
@@ -116,25 +117,23 @@ function Destination({
                 {flow.error ? (
                   <p className="text-sm text-soft">Its plane does not say what went through: {flow.error.message}</p>
                 ) : null}
-                {flow.data ? (
+                {flow.error && !flow.data ? null : (
                   <Stats
                     stats={[
-                      { title: "Now", value: perSecond(numbers.rate) },
-                      { title: "Delivered", value: count(numbers.delivered), tone: "good" },
-                      ...(spec?.family === "warehouse"
-                        ? [{ title: "To be loaded", value: count(numbers.staged) }]
-                        : []),
-                      { title: "On their way", value: count(numbers.inFlight) },
-                      { title: "Waiting", value: count(numbers.parked), tone: numbers.parked > 0 ? "warn" : "plain" },
+                      { title: "Now", value: flow.data ? perSecond(numbers.rate) : "…" },
+                      { title: "Delivered", value: said(numbers.delivered), tone: "good" },
+                      ...(spec?.family === "warehouse" ? [{ title: "To be loaded", value: said(numbers.staged) }] : []),
+                      { title: "On their way", value: said(numbers.inFlight) },
+                      { title: "Waiting", value: said(numbers.parked), tone: numbers.parked > 0 ? "warn" : "plain" },
                       {
                         title: "Failed for good",
-                        value: count(numbers.dead),
+                        value: said(numbers.dead),
                         tone: numbers.dead > 0 ? "bad" : "plain",
                       },
-                      { title: "Dropped by rules", value: count(numbers.dropped) },
+                      { title: "Dropped by rules", value: said(numbers.dropped) },
                     ]}
                   />
-                ) : null}
+                )}
                 {isNew ? null : <ConnectionTest workspace={workspace.name} destination={name} />}
                 <Section title="Gets events of">
                   {connections.length === 0 ? (

@@ -1,6 +1,6 @@
 import { useEffect } from "react";
 import { useConfigured } from "../../draft/configured";
-import { remember } from "../../frame/first";
+import { remember } from "../../frame/known";
 import { useHere, useWorkspace } from "../../frame/place";
 import { RevisionBadge } from "../../frame/top-bar";
 import { Badge } from "../../parts/badge";

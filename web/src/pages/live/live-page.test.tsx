@@ -73,6 +73,30 @@ test("events appear as they pass, are counted, and open to their JSON", async ()
   await expectAccessible(page);
 });
 
+test("while an event is open the list stays, and newer ones are counted", async () => {
+  const server = started();
+  const { user, page } = open(path);
+  await connected();
+  server.plane.send(
+    sighting({ messageId: "m1" }),
+    sighting({ messageId: "m2", event: { type: "track", event: "Paid" } }),
+  );
+  const list = await screen.findByRole("list", { name: "Events that passed" });
+  await user.click(within(list).getByRole("button", { name: /Paid/ }));
+  const later = { messageId: "m3", event: { type: "track", event: "Shipped" } };
+  server.plane.send(
+    sighting(later),
+    sighting({ messageId: "m2", stage: "deliver", destination: "hook", outcome: "dead" }),
+  );
+  expect(await screen.findByText("1 newer event")).toBeTruthy();
+  expect(within(list).queryByRole("button", { name: /Shipped/ })).toBeNull();
+  expect(within(list).getByRole("button", { name: /Paid/ }).textContent).toContain("dead");
+  await expectAccessible(page);
+  await user.click(screen.getByRole("button", { name: "Show the newest" }));
+  expect(within(list).getByRole("button", { name: /Shipped/ })).toBeTruthy();
+  expect(screen.queryByText("1 newer event")).toBeNull();
+});
+
 test("an event has one row with how it stands, and opens to its way", async () => {
   const server = started();
   const { user, page } = open(path);

@@ -1,5 +1,6 @@
-import { memo, useId, useState } from "react";
+import { memo, useCallback, useId, useRef, useState } from "react";
 import { Badge, type Tone } from "../../parts/badge";
+import { Button } from "../../parts/button";
 import { Code, pretty } from "../../parts/code";
 import { Card } from "../../parts/section";
 import { inOrder, type Journey, type Stand, type Step, since, standsOf } from "./journeys";
@@ -15,21 +16,48 @@ export function toneOf(outcome: string): Tone {
   return outcome === "parked" || outcome === "retrying" ? "warn" : "quiet";
 }
 
-/** Events, newest first, each with how it stands at its destinations; each opens to its way. */
+/**
+ * Events, newest first, each with how it stands at its destinations; each opens to its way. While one is open the list
+ * stays as it is, so that nothing moves under who reads: what comes is counted above it.
+ */
 export function Sightings({ journeys }: { journeys: Journey[] }) {
+  const [open, setOpen] = useState<readonly string[]>([]);
+  const kept = useRef<Set<string> | null>(null); // the events that are listed while one is open
+  const toggle = useCallback(
+    (key: string) => setOpen((before) => (before.includes(key) ? before.filter((k) => k !== key) : [...before, key])),
+    [],
+  );
+  const still = open.some((key) => journeys.some((j) => j.key === key));
+  if (!still) kept.current = null;
+  else kept.current ??= new Set(journeys.map((j) => j.key));
+  const held = kept.current;
+  const shown = held ? journeys.filter((j) => held.has(j.key)) : journeys;
+  const newer = journeys.length - shown.length;
   return (
-    <Card>
-      <ul aria-label="Events that passed" className="divide-y divide-line">
-        {journeys.map((j) => (
-          <Event key={j.key} journey={j} />
-        ))}
-      </ul>
-    </Card>
+    <div className="space-y-2">
+      {newer > 0 ? (
+        <div className="flex flex-wrap items-center gap-3 text-sm text-soft">
+          <span role="status">
+            {newer} newer {newer === 1 ? "event" : "events"}
+          </span>
+          <Button onClick={() => setOpen([])}>Show the newest</Button>
+        </div>
+      ) : null}
+      <Card>
+        <ul aria-label="Events that passed" className="divide-y divide-line">
+          {shown.map((j, place) => (
+            // biome-ignore lint/suspicious/noArrayIndexKey: rows keep their places and change what they say, so that none moves
+            <Event key={place} journey={j} open={open.includes(j.key)} onToggle={toggle} />
+          ))}
+        </ul>
+      </Card>
+    </div>
   );
 }
 
-const Event = memo(function Event({ journey: j }: { journey: Journey }) {
-  const [open, setOpen] = useState(false);
+type EventProps = { journey: Journey; open: boolean; onToggle: (key: string) => void };
+
+const Event = memo(function Event({ journey: j, open, onToggle }: EventProps) {
   const id = useId();
   return (
     <li className="[contain-intrinsic-size:auto_2.5rem] [content-visibility:auto]">
@@ -37,27 +65,45 @@ const Event = memo(function Event({ journey: j }: { journey: Journey }) {
         type="button"
         aria-expanded={open}
         aria-controls={open ? id : undefined}
-        onClick={() => setOpen(!open)}
-        className="flex w-full flex-wrap items-center gap-x-3 gap-y-1 px-4 py-2 text-left text-sm hover:bg-sunken"
+        onClick={() => onToggle(j.key)}
+        className="flex min-h-10 w-full flex-wrap items-center gap-x-3 gap-y-1 px-4 py-2 text-left text-sm hover:bg-sunken lg:flex-nowrap"
       >
         <time dateTime={j.at} className="font-mono text-xs text-soft tabular-nums">
           {j.at.slice(11, 23)}
         </time>
-        <span className="max-w-64 truncate font-medium">{j.name || j.messageId}</span>
-        <span className="text-soft">
+        <span className="max-w-64 truncate font-medium lg:w-48 lg:shrink-0">{j.name || j.messageId}</span>
+        <span className="truncate text-soft lg:w-56 lg:shrink-0">
           {j.source}
           {j.user ? <span className="max-sm:sr-only"> · {j.user}</span> : null}
         </span>
-        <span className="ml-auto flex flex-wrap items-center justify-end gap-x-3 gap-y-1">
-          {standsOf(j).map((s) => (
-            <Standing key={s.destination} stand={s} took={since(j, s.at)} />
-          ))}
+        <span className="flex min-w-0 flex-wrap items-center gap-x-3 gap-y-1 lg:flex-1">
+          <Standings journey={j} />
         </span>
       </button>
       {open ? <Way id={id} journey={j} /> : null}
     </li>
   );
 });
+
+const eachUpTo = 3; // destinations that a row names; of more it names those with a problem
+
+function Standings({ journey: j }: { journey: Journey }) {
+  const all = standsOf(j);
+  const each = all.length > eachUpTo ? all.filter((s) => ["bad", "warn"].includes(toneOf(s.outcome))) : all;
+  const others = all.filter((s) => !each.includes(s)).map((s) => s.outcome);
+  return (
+    <>
+      {each.map((s) => (
+        <Standing key={s.destination} stand={s} took={since(j, s.at)} />
+      ))}
+      {[...new Set(others)].map((outcome) => (
+        <Badge key={outcome} tone={toneOf(outcome)}>
+          {others.filter((o) => o === outcome).length} {outcome}
+        </Badge>
+      ))}
+    </>
+  );
+}
 
 function Standing({ stand: s, took }: { stand: Stand; took: number }) {
   return (
@@ -69,7 +115,9 @@ function Standing({ stand: s, took }: { stand: Stand; took: number }) {
           <span className="font-mono text-xs text-soft tabular-nums">{duration(took)}</span>
         ) : null
       ) : (
-        <span className="text-soft">{reason(s.code)}</span>
+        <span className="text-soft lg:max-w-60 lg:truncate" title={reason(s.code)}>
+          {reason(s.code)}
+        </span>
       )}
     </span>
   );

@@ -1,6 +1,7 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { type FormEvent, useId, useState } from "react";
 import { asksForCode, beginProvider, login } from "../../api/client";
+import { askAhead } from "../../frame/ahead";
 import { placeIn } from "../../frame/place";
 import { Button } from "../../parts/button";
 import { Mark } from "../../parts/mark";
@@ -14,7 +15,10 @@ export function Login() {
   const [asked, setAsked] = useState(false);
   const enter = useMutation({
     mutationFn: (who: { email: string; password: string; code: string }) => login(who.email, who.password, who.code),
-    onSuccess: () => queries.invalidateQueries({ queryKey: keys.me }),
+    onSuccess: () => {
+      askAhead(queries, location.pathname);
+      return queries.invalidateQueries({ queryKey: keys.me });
+    },
     onError: (e) => setAsked((before) => before || asksForCode(e)),
   });
   const submit = (e: FormEvent<HTMLFormElement>) => {

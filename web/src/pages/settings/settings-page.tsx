@@ -50,7 +50,7 @@ export function SettingsPage() {
           </>
         )}
       </Loaded>
-      <Removing />
+      {configured.isPending ? null : <Removing />}
     </Page>
   );
 }

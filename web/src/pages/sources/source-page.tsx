@@ -174,8 +174,8 @@ function Arrival({ name, workspace, events }: { name: string; workspace: string;
   const flow = useFlow(workspace);
   if (flow.error) return <p className="text-sm text-soft">Its plane does not say what came: {flow.error.message}</p>;
   const n = sum(flow.data, ofSource(name), "accepted");
-  if (!flow.data) return null;
-  if (n.accepted === 0)
+  const said = (text: string) => (flow.data ? text : "…");
+  if (flow.data && n.accepted === 0)
     return (
       <p role="status" className="flex items-center gap-2.5 rounded-xl border border-line bg-card px-4 py-3 text-sm">
         <Spinner /> Waiting for the first event. Send one with the code below; it shows here by itself.
@@ -185,11 +185,11 @@ function Arrival({ name, workspace, events }: { name: string; workspace: string;
     <div className="space-y-2">
       <Stats
         stats={[
-          { title: "Now", value: perSecond(n.rate) },
-          { title: "Accepted", value: count(n.accepted) },
-          { title: "Duplicates", value: count(n.duplicate) },
-          { title: "Quarantined", value: count(n.quarantined), tone: n.quarantined > 0 ? "bad" : "plain" },
-          { title: "Dropped", value: count(n.dropped) },
+          { title: "Now", value: said(perSecond(n.rate)) },
+          { title: "Accepted", value: said(count(n.accepted)) },
+          { title: "Duplicates", value: said(count(n.duplicate)) },
+          { title: "Quarantined", value: said(count(n.quarantined)), tone: n.quarantined > 0 ? "bad" : "plain" },
+          { title: "Dropped", value: said(count(n.dropped)) },
         ]}
       />
       <p className="text-sm">

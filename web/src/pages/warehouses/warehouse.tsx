@@ -25,7 +25,7 @@ export function Warehouse({ workspace, destination: d }: { workspace: string; de
   const newest = all.data?.find((l) => l.state === "done");
   return (
     <Section title={d.name} hint={d.type}>
-      <div className="flex flex-wrap items-center gap-3">
+      <div className="flex min-h-6 flex-wrap items-center gap-3">
         {d.disabled ? <Badge tone="quiet">Disabled</Badge> : null}
         {newest ? (
           <Badge tone="good">Last loaded {ago(new Date(newest.at), new Date())}</Badge>
@@ -54,7 +54,9 @@ export function Warehouse({ workspace, destination: d }: { workspace: string; de
         </Empty>
       ) : null}
       {all.data && all.data.length > 0 ? <Loads loads={all.data} name={d.name} /> : null}
-      <SqlBox workspace={workspace} destination={d.name} example={newest?.tables[0] ?? "tracks"} />
+      {all.isPending ? null : (
+        <SqlBox workspace={workspace} destination={d.name} example={newest?.tables[0] ?? "tracks"} />
+      )}
     </Section>
   );
 }

@@ -1,0 +1,20 @@
+import type { QueryClient } from "@tanstack/react-query";
+import { chooseOrganization } from "../api/organization";
+import { configOf } from "../draft/config-of";
+import { flowOf } from "../pages/flow";
+import { remembered, statusAt } from "./known";
+import { placeIn } from "./place";
+
+const withFlow = ["", "connections", "sources", "destinations"];
+
+/** Asks at once for what the first page will ask for, one after the other as it is drawn: code and data. */
+export function askAhead(queries: QueryClient, path: string): void {
+  const place = placeIn(path);
+  chooseOrganization(place.organization);
+  void queries.prefetchQuery(statusAt(place, queries));
+  const workspace = place.workspace ?? (place.page === "" ? remembered() : undefined);
+  if (place.page === "") import("../pages/home/home-page").catch(() => undefined); // asked for again when it is drawn
+  if (workspace === undefined) return;
+  void queries.prefetchQuery(configOf(workspace));
+  if (withFlow.includes(place.page.split("/")[0] ?? "")) void queries.prefetchQuery(flowOf(workspace));
+}
