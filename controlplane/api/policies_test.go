@@ -310,6 +310,12 @@ func TestAnEditorOfOneDestinationChangesThatAlone(t *testing.T) {
 		}
 	}
 	made := d.want(d.as("admin", "POST", "/api/v1/members", fmt.Sprintf(`{"name":"robot","role":"editor","workspace":"acme","object":%q}`, object)), 200)
+	for _, elsewhere := range []string{"dst_of_nobody", object[1:]} {
+		refused := d.as("admin", "PUT", "/api/v1/members/"+made.field(t, "id").(string)+"/role", fmt.Sprintf(`{"role":"viewer","workspace":"acme","object":%q}`, elsewhere))
+		if d.want(refused, 422); !strings.Contains(string(refused.text), "unknown_object") {
+			t.Errorf("a role on the object %q: %s, want unknown_object", elsewhere, refused.text)
+		}
+	}
 	token := d.want(d.as("admin", "POST", "/api/v1/members/"+made.field(t, "id").(string)+"/tokens", `{"name":"ci"}`), 200).field(t, "token").(string)
 	robot := func(method, path, body string) answer {
 		return d.send(method, path, body, "Authorization", "Bearer "+token)

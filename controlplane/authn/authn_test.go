@@ -14,6 +14,7 @@ import (
 	"weir/controlplane/authn"
 	"weir/controlplane/store"
 	"weir/controlplane/store/audit"
+	"weir/controlplane/store/chain"
 	"weir/controlplane/store/storetest"
 	"weir/shared/capability"
 	"weir/shared/fault"
@@ -395,4 +396,42 @@ func TestCapabilitiesAreForOnePlaneWorkspaceAndAction(t *testing.T) {
 	if more, err := s.Audit().List(t.Context(), audit.Filter{Organizations: []string{"", string(store.DefaultOrganization)}}); err != nil || len(more) != len(entries) {
 		t.Errorf("audit = %+v, %v; want no row of who reads counts", more, err)
 	}
+}
+
+// TestReadingLeavesOneRowAnHour asks for capabilities one after the other.
+func TestReadingLeavesOneRowAnHour(t *testing.T) {
+	t.Parallel()
+	a, s, at, _ := harness(t)
+	rows := 0
+	ask := func(why string, want int, who store.Actor, address string, g capability.Grant) {
+		t.Helper()
+		ctx := chain.With(t.Context(), chain.Origin{ActorID: who.ID, Address: address})
+		if _, _, err := a.Capability(ctx, who, g); err != nil {
+			t.Fatal(err)
+		}
+		all, err := s.Audit().List(t.Context(), audit.Filter{Organizations: []string{"", string(store.DefaultOrganization)}, Action: "capability"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := len(all) - rows; got != want {
+			t.Errorf("%s: %d new rows, want %d", why, got, want)
+		}
+		rows = len(all)
+	}
+	ann, bob := store.Actor{Kind: store.ByPerson, ID: "usr_1", Name: "ann"}, store.Actor{Kind: store.ByPerson, ID: "usr_2", Name: "bob"}
+	live := capability.Grant{Plane: "pl_a", Workspace: "ws_a", Action: capability.ReadLive}
+	narrow, dead, other, redrive := live, live, live, live
+	narrow.Sources, dead.Action, other.Workspace, redrive.Action = []id.Source{"src_a"}, capability.ReadDead, "ws_b", capability.RedriveDead
+	ask("the first", 1, ann, "192.0.2.1", live)
+	at.pass(capability.Lifetime)
+	ask("the next", 0, ann, "192.0.2.1", live)
+	ask("from elsewhere", 1, ann, "192.0.2.2", live)
+	ask("somebody else", 1, bob, "192.0.2.1", live)
+	ask("other limits", 1, ann, "192.0.2.1", narrow)
+	ask("another action", 1, ann, "192.0.2.1", dead)
+	ask("another workspace", 1, ann, "192.0.2.1", other)
+	ask("a change", 1, ann, "192.0.2.1", redrive)
+	ask("a change again", 1, ann, "192.0.2.1", redrive)
+	at.pass(time.Hour - capability.Lifetime)
+	ask("an hour after the first", 1, ann, "192.0.2.1", live)
 }

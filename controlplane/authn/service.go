@@ -84,6 +84,7 @@ type Service struct {
 	limit     *limit.Limiter // failed sign-ins
 	codes     *limit.Limiter // codes that were wrong after the right password
 	signedIn  *limit.Limiter // successful ones
+	reads     *limit.Limiter // capabilities that read, each of which left a row
 	strangers *password.Gate
 	familiar  *password.Gate // for devices that are known, so that strangers never keep them waiting
 	nobody    string         // a hash that no password has, for accounts that do not exist
@@ -114,7 +115,7 @@ func New(cfg Config) (*Service, error) {
 	}
 	s := &Service{
 		store: cfg.Store, tenancy: cfg.Store.Tenancy(), accounts: cfg.Store.Accounts(), atrest: kept, oidc: oidc.New(egress.New(egress.Policy{Private: cfg.Private}).DialContext), codes: limit.New(cfg.Now, codeWindow), key: cfg.Key, log: cfg.Log, now: cfg.Now, devices: known, idle: cfg.SessionIdle, lifetime: cfg.SessionLifetime,
-		limit: limit.New(cfg.Now, window), signedIn: limit.New(cfg.Now, acquainted),
+		limit: limit.New(cfg.Now, window), signedIn: limit.New(cfg.Now, acquainted), reads: limit.New(cfg.Now, readsEvery),
 		strangers: password.NewGate(mostHashing), familiar: password.NewGate(mostFamiliar), nobody: password.Hash(random(32)),
 	}
 	s.programs, err = logincode.New(logincode.Config{Accounts: s.accounts, Replace: s.replaceOwn, Seed: cfg.Key.Seed(), Now: cfg.Now})

@@ -70,7 +70,7 @@ var floors = []floor{
 	{[]string{"weir/controlplane/store", "weir/controlplane/policy"}, []string{"weir/shared/*", "weir/controlplane/store/database", "weir/controlplane/store/accounts", "weir/controlplane/store/beats", "weir/controlplane/store/audit", "weir/controlplane/store/chain", "weir/controlplane/store/idempotency", "weir/controlplane/store/listing", "weir/controlplane/store/placement", "weir/controlplane/store/tenancy", "weir/controlplane/store/ent*", "weir/controlplane/store/changes", "weir/controlplane/store/policies", "weir/controlplane/policy/action"}},
 	{[]string{"weir/controlplane/store/ent*", "weir/controlplane/store/schema"}, []string{"weir/controlplane/store/ent*", "weir/controlplane/store/schema"}},
 	{[]string{"weir/controlplane/store/*"}, []string{"weir/shared/*", "weir/migrations", "weir/controlplane/store*"}},
-	{[]string{"weir/controlplane/authn"}, []string{"weir/shared/*", "weir/controlplane/authn/*", "weir/controlplane/store", "weir/controlplane/store/accounts", "weir/controlplane/store/tenancy"}},
+	{[]string{"weir/controlplane/authn"}, []string{"weir/shared/*", "weir/controlplane/authn/*", "weir/controlplane/store", "weir/controlplane/store/accounts", "weir/controlplane/store/chain", "weir/controlplane/store/tenancy"}},
 	{[]string{"weir/controlplane/policy/action"}, nil},
 	{[]string{"weir/controlplane/policy/rules"}, []string{"weir/shared/*"}},
 	{[]string{"weir/controlplane/policy/own"}, []string{"weir/shared/fault", "weir/shared/worker"}},

@@ -3,6 +3,7 @@
 package capability
 
 import (
+	"slices"
 	"time"
 
 	"weir/shared/id"
@@ -52,6 +53,14 @@ func Actions() []Action {
 func (a Action) CountsOnly() bool {
 	return a == ReadLedger || a == ReadJobs || a == ReadSyncs || a == ReadPulls
 }
+
+// Reads reports whether what is granted shows events, rows or persons and changes nothing,
+// here or elsewhere.
+func (a Action) Reads() bool {
+	return slices.Contains(reads, a)
+}
+
+var reads = []Action{ReadDead, ReadLive, ReadParked, ReadQuarantine, ReadLoads, Query, Preview, ReadProfiles, LookupProfiles}
 
 // OfMany reports whether one capability may be about several workspaces.
 func (a Action) OfMany() bool { return a == ReadLedger }

@@ -129,6 +129,18 @@ func lists(c *Config) iter.Seq2[reflect.StructField, reflect.Value] {
 	}
 }
 
+// Holds reports whether an object of any kind is known by key.
+func (c Config) Holds(key string) bool {
+	for _, list := range lists(&c) {
+		for i := range list.Len() {
+			if o, ok := list.Index(i).Interface().(Object); ok && o.Key() == key {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // key is a field's name in the encoding.
 func key(f reflect.StructField) string {
 	name, _, _ := strings.Cut(f.Tag.Get("json"), ",")

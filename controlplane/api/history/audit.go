@@ -52,6 +52,13 @@ func (h *Handlers) filter(c echo.Context) (f audit.Filter, err error) {
 			}
 		}
 	}
+	switch c.QueryParam("withoutReads") {
+	case "", "false":
+	case "true":
+		f.WithoutReads = true
+	default:
+		return f, web.Reject(http.StatusBadRequest, "withoutReads is true or false: true leaves out who read events, rows or persons on a plane")
+	}
 	name := c.QueryParam("workspace")
 	if name == "" || strings.HasPrefix(name, "ws_") { // an identifier finds a deleted one too
 		f.Workspace = name

@@ -22,6 +22,7 @@ import (
 	"weir/controlplane/store"
 	"weir/controlplane/store/tenancy"
 	"weir/shared/fault"
+	"weir/shared/id"
 )
 
 // Config is what Handlers stand on. All is required.
@@ -228,10 +229,28 @@ func (h *Handlers) grant(c echo.Context, in giving) (store.Grant, error) {
 	case in.Workspace != "" && g.Organization == "":
 		problems = append(problems, fault.Problem{Path: "workspace", Code: "no_workspace", Text: "An operator's role is for the whole installation."})
 	}
+	if g.Object != "" && g.Workspace != "" {
+		there, err := h.holds(ctx, g.Workspace, g.Object)
+		if err != nil {
+			return store.Grant{}, err
+		}
+		if !there {
+			problems = append(problems, fault.Problem{Path: "object", Code: "unknown_object", Text: "The workspace " + in.Workspace + " has no object with this identifier: take the id of a source, destination or another object of its newest revision, as weir export or the workspace's answer shows it."})
+		}
+	}
 	if err := fault.Problems("the role cannot be given", problems); err != nil {
 		return store.Grant{}, err
 	}
 	return g, h.within(c, g)
+}
+
+// holds reports whether the newest revision of a workspace has an object.
+func (h *Handlers) holds(ctx context.Context, ws id.Workspace, object string) (bool, error) {
+	rev, err := h.Store.Latest(ctx, ws)
+	if fault.KindOf(err) == fault.Missing {
+		return false, nil
+	}
+	return rev.Config.Holds(object), err
 }
 
 // within refuses to give or take a role that the caller does not have himself.

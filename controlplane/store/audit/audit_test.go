@@ -234,20 +234,30 @@ func TestTheLogIsFiltered(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
+		for i, detail := range []string{"live:read", "dead:read dst_a", "dead:redrive"} {
+			who := store.Actor{Kind: store.ByPerson, ID: fmt.Sprint("usr_", i), Name: "ann"}
+			if err := s.Record(ctx, who, "capability.issue", "workspace ws_a", detail); err != nil {
+				t.Fatal(err)
+			}
+		}
 		for name, tc := range map[string]struct {
 			filter audit.Filter
 			want   string
 		}{
-			"all":                  {audit.Filter{}, "token.create workspace.delete workspace.commit"},
-			"a group of actions":   {audit.Filter{Action: "workspace"}, "workspace.delete workspace.commit"},
-			"one action":           {audit.Filter{Action: "workspace.delete"}, "workspace.delete"},
-			"an actor's name":      {audit.Filter{Actor: "ci2"}, "token.create"},
-			"an actor":             {audit.Filter{Actor: "token:ci2"}, "token.create"},
-			"an actor's id":        {audit.Filter{Actor: "tok_0"}, "workspace.commit"},
-			"an object":            {audit.Filter{Object: "th_1"}, "workspace.delete"},
-			"an object of another": {audit.Filter{Object: "th_"}, ""},
-			"later":                {audit.Filter{Since: time.Now().Add(time.Hour)}, ""},
-			"before":               {audit.Filter{Until: time.Now().Add(time.Hour)}, "token.create workspace.delete workspace.commit"},
+			"capabilities":               {audit.Filter{Action: "capability"}, "capability.issue capability.issue capability.issue"},
+			"capabilities without reads": {audit.Filter{Action: "capability", WithoutReads: true}, "capability.issue"},
+			"an actor without reads":     {audit.Filter{Actor: "ann", WithoutReads: true}, "capability.issue"},
+			"tokens without reads":       {audit.Filter{Action: "token", WithoutReads: true}, "token.create"},
+			"all":                        {audit.Filter{}, strings.Repeat("capability.issue ", 3) + "token.create workspace.delete workspace.commit"},
+			"a group of actions":         {audit.Filter{Action: "workspace"}, "workspace.delete workspace.commit"},
+			"one action":                 {audit.Filter{Action: "workspace.delete"}, "workspace.delete"},
+			"an actor's name":            {audit.Filter{Actor: "ci2"}, "token.create"},
+			"an actor":                   {audit.Filter{Actor: "token:ci2"}, "token.create"},
+			"an actor's id":              {audit.Filter{Actor: "tok_0"}, "workspace.commit"},
+			"an object":                  {audit.Filter{Object: "th_1"}, "workspace.delete"},
+			"an object of another":       {audit.Filter{Object: "th_"}, ""},
+			"later":                      {audit.Filter{Since: time.Now().Add(time.Hour)}, ""},
+			"before":                     {audit.Filter{Until: time.Now().Add(time.Hour)}, strings.Repeat("capability.issue ", 3) + "token.create workspace.delete workspace.commit"},
 		} {
 			tc.filter.Organizations = []string{""}
 			rows, err := s.Audit().List(t.Context(), tc.filter)

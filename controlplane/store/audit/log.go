@@ -19,6 +19,7 @@ import (
 	"weir/controlplane/store/ent"
 	entaudit "weir/controlplane/store/ent/audit"
 	"weir/controlplane/store/ent/predicate"
+	"weir/shared/capability"
 )
 
 // Entry is one row of the log.
@@ -37,6 +38,7 @@ type Filter struct {
 	Actor         string   // as Entry has it, or the name or the identifier alone
 	Action        string   // "workspace.commit", or "workspace" for all that begin so
 	Object        string   // as Entry has it, or an identifier or name in it or in what changed
+	WithoutReads  bool     // leaves capabilities out that read alone
 	Since, Until  time.Time
 	Below         uint64 // a Seq: go on after the page that ended with it
 	Limit         int    // 0 is 100
@@ -80,10 +82,22 @@ func (f Filter) where() []predicate.Audit {
 	add(f.Action != "", entaudit.Or(entaudit.Action(f.Action), entaudit.ActionHasPrefix(strings.TrimSuffix(f.Action, ".")+".")))
 	quoted := `"` + f.Object + `"`
 	add(f.Object != "", entaudit.Or(entaudit.Object(f.Object), entaudit.ObjectHasSuffix(" "+f.Object), entaudit.BeforeContains(quoted), entaudit.AfterContains(quoted)))
+	add(f.WithoutReads, entaudit.Not(reads()))
 	add(!f.Since.IsZero(), entaudit.AtGTE(database.Stored(f.Since)))
 	add(!f.Until.IsZero(), entaudit.AtLT(database.Stored(f.Until)))
 	add(f.Below > 0, entaudit.IDLT(f.Below))
 	return where
+}
+
+// reads are the rows of capabilities that read: their details begin with the action.
+func reads() predicate.Audit {
+	var begins []predicate.Audit
+	for _, a := range capability.Actions() {
+		if a.Reads() {
+			begins = append(begins, entaudit.Detail(string(a)), entaudit.DetailHasPrefix(string(a)+" "))
+		}
+	}
+	return entaudit.And(entaudit.Action("capability.issue"), entaudit.Or(begins...))
 }
 
 // adoptions is how many rows one transaction brings into their chains.

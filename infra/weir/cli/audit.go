@@ -18,7 +18,10 @@ func newAudit(shell *console.Console) *cobra.Command {
 }
 
 // auditFilter is what rows of the audit log are chosen by.
-type auditFilter struct{ workspace, actor, action, object, since string }
+type auditFilter struct {
+	workspace, actor, action, object, since string
+	noReads                                 bool
+}
 
 func (f *auditFilter) flags(cmd *cobra.Command) *cobra.Command {
 	cmd.Flags().StringVar(&f.workspace, "workspace", "", "rows about this workspace; the identifier of one that was deleted")
@@ -26,12 +29,13 @@ func (f *auditFilter) flags(cmd *cobra.Command) *cobra.Command {
 	cmd.Flags().StringVar(&f.action, "action", "", "rows of this action, such as workspace.commit, or workspace for all of workspaces")
 	cmd.Flags().StringVar(&f.object, "object", "", "rows about this object: an identifier or a name")
 	cmd.Flags().StringVar(&f.since, "since", "", "rows since then: a duration such as 24h, or a time such as 2026-01-31T12:00:00Z")
+	cmd.Flags().BoolVar(&f.noReads, "no-reads", false, "leave out who read events, rows or persons on a plane")
 	return cmd
 }
 
 // query is f as the API takes it. fault.Invalid: since is neither a duration nor a time.
 func (f *auditFilter) query(now time.Time) (openapi.AuditParams, error) {
-	out := openapi.AuditParams{Workspace: f.workspace, Actor: f.actor, Action: f.action, Object: f.object}
+	out := openapi.AuditParams{Workspace: f.workspace, Actor: f.actor, Action: f.action, Object: f.object, WithoutReads: f.noReads}
 	if f.since == "" {
 		return out, nil
 	}

@@ -4523,6 +4523,8 @@ export interface operations {
                 action?: string;
                 /** @description An object as rows have it, or an identifier or name in it or in what changed */
                 object?: string;
+                /** @description Leaves out who read events, rows or persons on a plane */
+                withoutReads?: boolean;
                 since?: string;
                 until?: string;
             };
@@ -5127,6 +5129,8 @@ export interface operations {
                 action?: string;
                 /** @description An object as rows have it, or an identifier or name in it or in what changed */
                 object?: string;
+                /** @description Leaves out who read events, rows or persons on a plane */
+                withoutReads?: boolean;
                 since?: string;
                 until?: string;
             };

@@ -86,7 +86,13 @@ export async function revokeToken(id: string): Promise<void> {
   await done(http.DELETE("/api/v1/tokens/{id}", { params: { path: { id } } }));
 }
 
-export type AuditFilter = { workspace?: string; actor?: string; action?: string; object?: string };
+export type AuditFilter = {
+  workspace?: string;
+  actor?: string;
+  action?: string;
+  object?: string;
+  withoutReads?: boolean;
+};
 
 /** A page of who wrote what, the newest first. */
 export async function audit(filter: AuditFilter, cursor: string, signal: AbortSignal): Promise<AuditPage> {

@@ -22,9 +22,11 @@ const titles = { actor: "Who", action: "What", object: "Object" };
 export function AuditPage() {
   const { organization, me, all: status } = useHere();
   const query = new URLSearchParams(useQueryText());
-  const filter: AuditFilter = Object.fromEntries(
-    [...filters, "workspace" as const].flatMap((f) => (query.get(f) ? [[f, query.get(f)]] : [])),
-  );
+  const withReads = query.get("reads") === "shown" || (query.get("action") ?? "").startsWith("capability");
+  const filter: AuditFilter = {
+    ...Object.fromEntries([...filters, "workspace" as const].flatMap((f) => (query.get(f) ? [[f, query.get(f)]] : []))),
+    ...(withReads ? {} : { withoutReads: true }),
+  };
   const all = useInfiniteQuery({
     queryKey: keys.audit(JSON.stringify(filter)),
     queryFn: ({ pageParam, signal }) => audit(filter, pageParam, signal),
@@ -62,6 +64,15 @@ export function AuditPage() {
             <option key={w.id}>{w.name}</option>
           ))}
         </select>
+        <label className="flex h-9 items-center gap-2 text-sm">
+          <input
+            type="checkbox"
+            checked={withReads}
+            onChange={(e) => putQuery("reads", e.target.checked ? "shown" : "")}
+            className="size-4 accent-accent"
+          />
+          Who read events or rows
+        </label>
       </search>
       <Loaded query={all} what="the audit log">
         {({ pages }) => {
@@ -71,6 +82,7 @@ export function AuditPage() {
               {entries.length === 0 ? (
                 <Empty title="Nothing fits.">
                   <p>Whatever is changed here, in a terminal or by a program is kept here.</p>
+                  {withReads ? null : <p>Who read events or rows on a plane is kept too, and not shown now.</p>}
                 </Empty>
               ) : (
                 <Card>

@@ -1558,9 +1558,12 @@ type AuditParams struct {
 	Action string `form:"action,omitempty" json:"action,omitempty"`
 
 	// Object An object as rows have it, or an identifier or name in it or in what changed
-	Object string    `form:"object,omitempty" json:"object,omitempty"`
-	Since  time.Time `form:"since,omitempty" json:"since,omitempty"`
-	Until  time.Time `form:"until,omitempty" json:"until,omitempty"`
+	Object string `form:"object,omitempty" json:"object,omitempty"`
+
+	// WithoutReads Leaves out who read events, rows or persons on a plane
+	WithoutReads bool      `form:"withoutReads,omitempty" json:"withoutReads,omitempty"`
+	Since        time.Time `form:"since,omitempty" json:"since,omitempty"`
+	Until        time.Time `form:"until,omitempty" json:"until,omitempty"`
 }
 
 // VerifyAuditParams defines parameters for VerifyAudit.
@@ -1970,6 +1973,7 @@ func (API) Audit(params AuditParams) Call[Audit] {
 	put(c.Query.Add, "actor", params.Actor)
 	put(c.Query.Add, "action", params.Action)
 	put(c.Query.Add, "object", params.Object)
+	put(c.Query.Add, "withoutReads", params.WithoutReads)
 	put(c.Query.Add, "since", params.Since)
 	put(c.Query.Add, "until", params.Until)
 	return c
