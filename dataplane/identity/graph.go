@@ -53,6 +53,8 @@ type Input struct {
 type Gate struct {
 	Largest     int64   // nodes of one person
 	Moved, Gone float64 // shares, of nodes that change their person and of persons who are no more
+	// Precision and Recall are what a run has to have of reviewed pairs, when what is published is better.
+	Precision, Recall float64
 }
 
 // Graph is the identity of one entity in a schema.

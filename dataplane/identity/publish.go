@@ -16,6 +16,8 @@ type Measures struct {
 	Moved   int64 `json:"moved"`   // nodes that leave their person
 	Gone    int64 `json:"gone"`    // persons who are no more
 	Touched int64 `json:"touched"` // nodes that were looked at
+
+	Reviewed *Reviewed `json:"reviewed,omitempty"` // how it agrees with reviewed pairs; nil when there are none
 }
 
 // Judge measures what Resolve found. held are the codes of what the gate forbids.
@@ -27,8 +29,13 @@ func (g *Graph) Judge(ctx context.Context, s tables.Session) (m Measures, held [
 	m.Moved = r.int("select count(*) from _w_delta where was is not null and (person is null or person <> was)")
 	m.Gone = r.int("select count(*) from (select distinct was from _w_delta where was is not null) d left join (select distinct person from _w_delta where person is not null) n on n.person = d.was where n.person is null")
 	m.Largest = r.int("select max(n) from (select count(*) as n from _w_delta where person is not null group by person) s")
+	next, last := g.reviewed(r)
 	if r.err != nil {
 		return m, nil, r.err
+	}
+	m.Reviewed = next
+	if g.Gate.breaks(next, last) {
+		held = append(held, "reviewed")
 	}
 	if g.Gate.Largest > 0 && m.Largest > g.Gate.Largest {
 		held = append(held, "largest")

@@ -267,8 +267,7 @@ func (p *Profile) Graph(name string) *identity.Graph {
 	}
 	if e.Gate != nil {
 		g.Gate.Largest = int64(e.Gate.Largest)
-		g.Gate.Moved, _ = profiles.Share(e.Gate.Moved) // they were checked
-		g.Gate.Gone, _ = profiles.Share(e.Gate.Gone)
+		g.Gate.Moved, g.Gate.Gone, g.Gate.Precision, g.Gate.Recall = e.Gate.Shares()
 	}
 	inputs := p.inputsOf(e)
 	for _, in := range p.Plan.Inputs {

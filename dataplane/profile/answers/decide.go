@@ -9,13 +9,17 @@ import (
 	"strings"
 	"time"
 
+	"weir/dataplane/identity"
 	"weir/dataplane/profile"
 	"weir/dataplane/tables"
 	"weir/shared/fault"
 )
 
-// Kinds of decisions about identifiers.
+// Kinds of decisions about identifiers, but for what people say of pairs that they review.
 var kinds = []string{"block", "link", "unlink"}
+
+// reviews reports whether a decision is a review of a pair, which joins and parts nobody.
+func (d Decision) reviews() bool { return d.Kind == identity.Same || d.Kind == identity.Different }
 
 // Decision is what somebody decided of identifiers, each as type:value. b is empty for a
 // block.
@@ -41,8 +45,10 @@ func Decide(ctx context.Context, s tables.Session, c profile.Config, entity stri
 	ends := []string{d.A, d.B}
 	if d.Kind == "block" {
 		ends = ends[:1]
-	} else if d.Kind != "link" && d.Kind != "unlink" {
-		return fault.New(fault.Invalid, "A decision is one of %s.", strings.Join(kinds, ", "))
+	} else if d.Kind != "link" && d.Kind != "unlink" && !d.reviews() {
+		return fault.New(fault.Invalid, "A decision is one of %s, %s and %s.", strings.Join(kinds, ", "), identity.Same, identity.Different)
+	} else if d.reviews() && d.A == d.B {
+		return fault.New(fault.Invalid, "A pair to review is of two identifiers; a and b are the same.")
 	}
 	for _, end := range ends {
 		typ, value, ok := strings.Cut(end, ":")
@@ -63,6 +69,9 @@ func Decide(ctx context.Context, s tables.Session, c profile.Config, entity stri
 	}
 	return s.Tx(ctx, func(in tables.Session) error {
 		statements := []string{fmt.Sprintf("delete from %s where kind = %s and a = %s and coalesce(b, '') = %s", g.Table("rules"), c.SQL.Text(d.Kind), c.SQL.Text(d.A), c.SQL.Text(d.B))}
+		if d.reviews() { // the last word on a pair counts, in whichever order its identifiers are given
+			statements[0] = fmt.Sprintf("delete from %s where kind in ('%s', '%s') and (a = %[4]s and b = %[5]s or a = %[5]s and b = %[4]s)", g.Table("rules"), identity.Same, identity.Different, c.SQL.Text(d.A), c.SQL.Text(d.B))
+		}
 		if !d.Undo {
 			statements = append(statements, fmt.Sprintf("insert into %s values (%s, %s, %s, %s, %s)", g.Table("rules"), c.SQL.Text(d.Kind), c.SQL.Text(d.A), second, c.SQL.Text(d.By), tables.Time(now)))
 		}

@@ -301,7 +301,7 @@ func (f finder) decisions() error {
 		return nil
 	}
 	list := strings.Join(own, ", ")
-	return f.s.Rows(f.ctx, fmt.Sprintf("select kind, a, b from %s where a in (%s) or b in (%[2]s) order by at_time, a, b limit %d", f.g.Table("rules"), list, mostPast), func(v []any) error {
+	return f.s.Rows(f.ctx, fmt.Sprintf("select kind, a, b from %s where kind in ('block', 'link', 'unlink') and (a in (%s) or b in (%[2]s)) order by at_time, a, b limit %d", f.g.Table("rules"), list, mostPast), func(v []any) error {
 		f.one.Decisions = append(f.one.Decisions, Decision{Kind: text(v[0]), A: text(v[1]), B: text(v[2])})
 		return nil
 	})

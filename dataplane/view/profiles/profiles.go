@@ -54,6 +54,7 @@ func Add(m *endpoint.Mux, board *runs.Board, copies *lookup.Store, now func() ti
 	m.Handle("POST /v1/profiles/scores", capability.ReadProfiles, v.scores)
 	m.Handle("POST /v1/profiles/person", capability.LookupProfiles, v.person)
 	m.Handle("POST /v1/profiles/explain", capability.ReadProfiles, v.explain)
+	m.Handle("POST /v1/profiles/reviews", capability.LookupProfiles, v.reviews)
 	m.Handle("POST /v1/profiles/run", capability.RunProfiles, v.run)
 	m.Handle("POST /v1/profiles/decide", capability.DecideProfiles, v.decide)
 	m.Handle("POST /v1/profiles/publish", capability.DecideProfiles, v.publish)
@@ -153,6 +154,12 @@ func (v calls) scores(c *endpoint.Call) (any, error) {
 func (v calls) person(c *endpoint.Call) (any, error) {
 	return answer(v, c, "person", func(ctx context.Context, s tables.Session, config profile.Config, i in) (answers.Person, error) {
 		return answers.Find(ctx, s, config, i.Entity, i.A)
+	})
+}
+
+func (v calls) reviews(c *endpoint.Call) (any, error) {
+	return answer(v, c, "reviews", func(ctx context.Context, s tables.Session, config profile.Config, i in) (answers.Reviews, error) {
+		return answers.Pairs(ctx, s, config, i.Entity)
 	})
 }
 

@@ -114,7 +114,7 @@ func (k *check) time(path, s string) {
 }
 
 func (k *check) share(path, s string) {
-	if _, err := Share(s); err != nil {
+	if _, err := share(s); err != nil {
 		k.add(path, "bad_share", "%s.", sentence(err))
 	}
 }
@@ -158,6 +158,10 @@ func (k *check) allEntities(list []Entity) {
 		if e.Gate != nil {
 			k.share(path+".gate.moved", e.Gate.Moved)
 			k.share(path+".gate.gone", e.Gate.Gone)
+			if of := e.Gate.Reviewed; of != nil {
+				k.share(path+".gate.reviewed.precision", of.Precision)
+				k.share(path+".gate.reviewed.recall", of.Recall)
+			}
 		}
 	}
 }

@@ -81,6 +81,14 @@ type Gate struct {
 	Largest int    `json:"largest,omitempty" least:"2" doc:"How many identifiers a person may have"`
 	Moved   string `json:"moved,omitempty" doc:"Which share of identifiers may leave their person, such as 2%"`
 	Gone    string `json:"gone,omitempty" doc:"Which share of persons may be no more, such as 1%"`
+
+	Reviewed *Review `json:"reviewed,omitempty" doc:"How well a run has to agree with the pairs of identifiers that people reviewed, unless it agrees better than the one before"`
+}
+
+// Review is how well a run has to agree with pairs that people reviewed.
+type Review struct {
+	Precision string `json:"precision,omitempty" doc:"Of the reviewed pairs that it makes one person, the share of which somebody said that they are; 100% when absent"`
+	Recall    string `json:"recall,omitempty" doc:"Of the reviewed pairs of which somebody said that they are one person, the share that it makes one; 100% when absent"`
 }
 
 // Input is rows of the warehouse.
@@ -189,8 +197,19 @@ func Duration(s string) (time.Duration, error) {
 	return time.Duration(n) * unit, nil
 }
 
-// Share reads a share such as 2%; "" is 0.
-func Share(s string) (float64, error) {
+// Shares are the gate's shares: 0 for one that it does not have. They were checked.
+func (g Gate) Shares() (moved, gone, precision, recall float64) {
+	moved, _ = share(g.Moved)
+	gone, _ = share(g.Gone)
+	if g.Reviewed != nil {
+		precision, _ = share(cmp.Or(g.Reviewed.Precision, "100%"))
+		recall, _ = share(cmp.Or(g.Reviewed.Recall, "100%"))
+	}
+	return moved, gone, precision, recall
+}
+
+// share reads a share such as 2%; "" is 0.
+func share(s string) (float64, error) {
 	if s == "" {
 		return 0, nil
 	}

@@ -37,6 +37,16 @@ export type Learned = {
   code?: string;
 };
 
+/** What a run would change; reviewed is absent when nobody reviewed pairs. */
+type Measures = {
+  ids: number;
+  persons: number;
+  largest: number;
+  moved: number;
+  gone: number;
+  reviewed?: { pairs: number; broken: number; precision: number; recall: number };
+};
+
 /** Profiles, with their last run. */
 export type Profiles = {
   name: string;
@@ -49,7 +59,7 @@ export type Profiles = {
     startedAt: string;
     /** What the warehouse says against a run that failed. */
     detail?: string;
-    identity?: Record<string, { ids: number; persons: number; largest: number; moved: number; gone: number }>;
+    identity?: Record<string, Measures>;
     built?: Record<string, { persons: number; changed: number; moves: number; scores?: Standing[] | null }>;
   };
 };

@@ -117,12 +117,48 @@ export async function person(
   return (await post<{ person: Person }>(workspace, "profiles:lookup", "person", body, signal)).person;
 }
 
+/** Two identifiers, type:value, and what somebody said of them; alike and seen are of pairs that nobody reviewed. */
+export type Pair = {
+  a: string;
+  b: string;
+  /** Whether the last build has them as one person. */
+  one: boolean;
+  said?: "same" | "different";
+  at?: string;
+  /** How many identifiers of this type the one person has. */
+  alike?: number;
+  /** When the two were last seen together. */
+  seen?: string;
+  /** One of them is no longer there. */
+  missing?: boolean;
+};
+
+export type Reviews = {
+  queue: Pair[];
+  reviewed: Pair[];
+  measures: { pairs: number; broken: number; precision: number; recall: number };
+};
+
+/** Pairs of identifiers that people reviewed, and those worth a look. */
+export async function reviews(
+  workspace: string,
+  profile: string,
+  entity: string,
+  signal: AbortSignal,
+): Promise<Reviews> {
+  const answer = await post<{ reviews: Reviews }>(workspace, "profiles:lookup", "reviews", { profile, entity }, signal);
+  return answer.reviews;
+}
+
+/** What somebody says of a pair of identifiers that they reviewed. */
+type Review = { kind: "same" | "different"; a: string; b: string };
+
 /** Keeps a decision about identifiers, or takes it back; it counts from the next run on. */
 export async function decide(
   workspace: string,
   profile: string,
   entity: string,
-  decision: Decision & { undo?: boolean },
+  decision: (Decision | Review) & { undo?: boolean },
 ): Promise<void> {
   await post(workspace, "profiles:decide", "decide", { profile, entity, ...decision });
 }

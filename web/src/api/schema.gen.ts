@@ -2869,6 +2869,14 @@ export interface components {
             moved?: string;
             /** @description Which share of persons may be no more, such as 1% */
             gone?: string;
+            /** @description How well a run has to agree with the pairs of identifiers that people reviewed, unless it agrees better than the one before */
+            reviewed?: components["schemas"]["Review"];
+        };
+        Review: {
+            /** @description Of the reviewed pairs that it makes one person, the share of which somebody said that they are; 100% when absent */
+            precision?: string;
+            /** @description Of the reviewed pairs of which somebody said that they are one person, the share that it makes one; 100% when absent */
+            recall?: string;
         };
         Input: {
             /** @description 1 to 40 of a-z, 0-9 and '_', a letter first */

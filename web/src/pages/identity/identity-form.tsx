@@ -100,6 +100,13 @@ function withGate({ gate: _, ...rest }: Entity, gate: { [K in keyof Gate]?: Gate
   return Object.keys(set).length > 0 ? { ...rest, gate: set } : rest;
 }
 
+/** With one share of reviewed pairs set; without both nothing is asked of them. */
+function share(of: Gate["reviewed"], name: "precision" | "recall", text: string): Gate["reviewed"] {
+  const { [name]: _, ...rest } = of ?? {};
+  const next = text.trim() === "" ? rest : { ...rest, [name]: text.trim() };
+  return Object.keys(next).length > 0 ? next : undefined;
+}
+
 type GateProps = {
   gate: Gate;
   problems: Readonly<Record<string, string>>;
@@ -139,6 +146,22 @@ function GateForm({ gate, problems, onChange }: GateProps) {
           value={gate.gone ?? ""}
           onChange={(e) => onChange({ ...gate, gone: e.target.value.trim() || undefined })}
           {...problem("gate.gone")}
+        />
+        <Input
+          label="Of reviewed pairs it joins, fewer are one than"
+          optional
+          placeholder="98%"
+          value={gate.reviewed?.precision ?? ""}
+          onChange={(e) => onChange({ ...gate, reviewed: share(gate.reviewed, "precision", e.target.value) })}
+          {...problem("gate.reviewed.precision")}
+        />
+        <Input
+          label="Of reviewed pairs that are one, it joins fewer than"
+          optional
+          placeholder="95%"
+          value={gate.reviewed?.recall ?? ""}
+          onChange={(e) => onChange({ ...gate, reviewed: share(gate.reviewed, "recall", e.target.value) })}
+          {...problem("gate.reviewed.recall")}
         />
       </div>
     </fieldset>

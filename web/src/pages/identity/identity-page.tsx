@@ -1,14 +1,17 @@
 import { type Configured, useConfigured } from "../../draft/configured";
 import { useWorkspace } from "../../frame/place";
 import { Page } from "../../parts/page";
+import { fragment } from "../../parts/path";
 import { Section } from "../../parts/section";
 import { Loaded } from "../loaded";
 import { Drafted } from "../object/drafted";
 import { SetChoice } from "../profiles/set-choice";
 import { useSet } from "../profiles/use-set";
+import { plain } from "../profiles/words";
 import { Begin } from "./begin";
 import { IdentityForm } from "./identity-form";
 import { LastBuild } from "./last-build";
+import { ReviewedPairs } from "./reviews";
 
 /** How customers are recognized: the rules, and what the last build made of them. */
 export function IdentityPage() {
@@ -23,7 +26,7 @@ export function IdentityPage() {
 
 function Identity({ configured }: { configured: Configured }) {
   const workspace = useWorkspace();
-  const { all, profile } = useSet(configured);
+  const { all, profile, query } = useSet(configured);
   return (
     <Page
       title="Identity"
@@ -37,6 +40,20 @@ function Identity({ configured }: { configured: Configured }) {
           <Section title="Last build">
             <LastBuild profile={profile} />
           </Section>
+          {profile.entities
+            .filter((e) => e.ids.every((t) => t.of === undefined))
+            .map((e, _, all) => (
+              <Section
+                key={`${profile.name} ${e.name}`}
+                title={all.length > 1 ? `Reviewed pairs of ${plain(e.name)}` : "Reviewed pairs"}
+              >
+                <ReviewedPairs
+                  profile={profile}
+                  entity={e.name}
+                  href={(id) => `${workspace.path("customers", "find")}${query()}${fragment("id", id)}`}
+                />
+              </Section>
+            ))}
           <IdentityForm key={profile.name} configured={configured} opened={profile} />
         </>
       ) : (

@@ -66,6 +66,52 @@ test("a build that is held says why, and is published when somebody asks", async
   await expect.poll(() => server.plane.calls).toContain("POST /v1/profiles/publish");
 });
 
+test("pairs are shown when somebody asks, and what is said of one goes to the plane", async () => {
+  const server = withProfiles();
+  server.plane.answers["GET /v1/profiles"] = built({
+    state: "held",
+    code: "reviewed",
+    startedAt: "2026-11-30T02:00:00Z",
+    identity: { user: { ...measures, reviewed: { pairs: 12, broken: 1, precision: 0.9, recall: 1 } } },
+  });
+  server.plane.answers["POST /v1/profiles/reviews"] = {
+    status: 200,
+    body: {
+      reviews: {
+        queue: [
+          { a: "email:ann@home.org", b: "email:ann@work.org", one: true, alike: 2 },
+          { a: "user_id:u1", b: "anonymous_id:a1", one: false, seen: "2026-11-29T02:00:00Z" },
+        ],
+        reviewed: [
+          { a: "user_id:u1", b: "user_id:u2", one: true, said: "different", at: "2026-11-28T02:00:00Z" },
+          { a: "user_id:u3", b: "email:cy@home.org", one: true, said: "same", at: "2026-11-28T02:00:00Z" },
+        ],
+        measures: { pairs: 2, broken: 1, precision: 0.5, recall: 1 },
+      },
+    },
+  };
+  server.plane.answers["POST /v1/profiles/decide"] = { status: 200, body: {} };
+  const { page, user } = open(path);
+  expect(await screen.findByText(/it breaks what people said of pairs/)).toBeTruthy();
+  expect(screen.getByText("1 of 12")).toBeTruthy();
+  expect(server.plane.calls).not.toContain("POST /v1/profiles/reviews");
+  await user.click(screen.getByRole("button", { name: "Show pairs with their identifiers" }));
+  const broken = within(await screen.findByRole("region", { name: "Broken by the last build" }));
+  expect(broken.getByText("u2")).toBeTruthy();
+  const queue = within(screen.getByRole("region", { name: "Worth a look" }));
+  expect(queue.getByText(/One customer now, who has 2 of this kind/)).toBeTruthy();
+  expect(queue.getByText(/Two customers now, seen together/)).toBeTruthy();
+  await expectAccessible(page);
+  await user.click(queue.getByRole("button", { name: "Two people : email:ann@home.org and email:ann@work.org" }));
+  await expect
+    .poll(() => server.plane.bodies)
+    .toContainEqual(expect.objectContaining({ kind: "different", a: "email:ann@home.org", b: "email:ann@work.org" }));
+  await user.click(broken.getByRole("button", { name: /^Take back/ }));
+  await expect
+    .poll(() => server.plane.bodies)
+    .toContainEqual(expect.objectContaining({ kind: "different", a: "user_id:u1", b: "user_id:u2", undo: true }));
+});
+
 test("a plane that does not answer says why, and the rules can be changed", async () => {
   const server = withProfiles();
   server.plane.answers["GET /v1/profiles"] = refusal(503, "The plane begins.");

@@ -1,5 +1,5 @@
 import { useQuery } from "@tanstack/react-query";
-import { profiles, runProfiles } from "../../api/customers";
+import { type Profiles, profiles, runProfiles } from "../../api/customers";
 import { publishHeld } from "../../api/profiles";
 import { useWorkspace } from "../../frame/place";
 import { Notice } from "../../parts/notice";
@@ -20,6 +20,7 @@ const gates: Record<string, string> = {
   largest: "one customer would have more identifiers than the rules allow",
   moved: "more identifiers would leave their customer than the rules allow",
   gone: "more customers would be gone than the rules allow",
+  reviewed: "it breaks what people said of pairs that they reviewed",
 };
 
 /** How the last build of a profile ended, and what can be done about it. */
@@ -104,7 +105,16 @@ function statsOf(m: Measures, held: string): Stat[] {
     { title: "Largest customer touched", value: count(m.largest), tone: tone("largest") },
     { title: "Identifiers that moved", value: count(m.moved), tone: tone("moved") },
     { title: "Customers that are gone", value: count(m.gone), tone: tone("gone") },
+    ...(m.reviewed
+      ? [
+          {
+            title: "Reviewed pairs broken",
+            value: `${count(m.reviewed.broken)} of ${count(m.reviewed.pairs)}`,
+            tone: tone("reviewed"),
+          },
+        ]
+      : []),
   ];
 }
 
-type Measures = { ids: number; persons: number; largest: number; moved: number; gone: number };
+type Measures = NonNullable<NonNullable<Profiles["last"]>["identity"]>[string];
