@@ -135,8 +135,10 @@ func (h *History) Save() error {
 	if h.path == "" {
 		return nil
 	}
+	var f struct { // a file whose loads are JSON already: others may change them while it is written
+		Loads []json.RawMessage `json:"loads"`
+	}
 	h.mu.Lock()
-	var f file
 	size := 0
 	for _, x := range slices.Backward(h.loads) {
 		x.Detail = strings.ToValidUTF8(x.Detail[:min(len(x.Detail), maxText)], "")
@@ -149,7 +151,7 @@ func (h *History) Save() error {
 		if size += len(b); err != nil || size > maxBytes && len(f.Loads) > 0 {
 			break
 		}
-		f.Loads = append(f.Loads, x)
+		f.Loads = append(f.Loads, b)
 	}
 	h.mu.Unlock()
 	slices.Reverse(f.Loads)
