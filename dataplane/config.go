@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"weir/dataplane/destination/mapping"
@@ -164,11 +165,8 @@ func (c *Config) check() (proxy.Trusted, error) {
 	return trusted, errors.Join(wrong...)
 }
 
-// Kinds is everything that this build can run.
-func Kinds() plan.Kinds {
-	loads := warehouses.All()
-	if !duckdb.Supported {
-		loads = slices.DeleteFunc(loads, func(k warehouse.Kind) bool { return k.Spec.Name == duckdb.Kind.Spec.Name })
-	}
-	return plan.Kinds{Sources: sources.All(), Pulled: sources.Pulled(), Destinations: destinations.All(), Custom: mapping.Custom, CustomSource: api.Custom, Warehouses: loads, Layouts: warehouses.Layouts()}
-}
+// Kinds returns everything that this build can run; nobody changes it.
+var Kinds = sync.OnceValue(func() plan.Kinds {
+	loads := slices.DeleteFunc(warehouses.All(), func(k warehouse.Kind) bool { return !duckdb.Supported && k.Spec.Name == duckdb.Kind.Spec.Name })
+	return plan.Kinds{Sources: sources.All(), Pulled: sources.Pulled(), Destinations: slices.Clip(destinations.All()), Custom: mapping.Custom, CustomSource: api.Custom, Warehouses: loads, Layouts: warehouses.Layouts()}
+})
