@@ -64,6 +64,7 @@ type Agent struct {
 	cfg     Config
 	log     *slog.Logger
 	process string // tells it from other processes of the plane
+	kinds   []wire.Kind
 	started time.Time
 	wake    chan struct{} // something to reconcile
 	nudge   chan struct{} // something to tell at once
@@ -112,7 +113,7 @@ func New(cfg Config) (*Agent, error) {
 		cfg.Patience = 30 * time.Second
 	}
 	return &Agent{
-		cfg: cfg, log: cfg.Log, process: rand.Text(), started: time.Now().UTC(), wake: make(chan struct{}, 1), nudge: make(chan struct{}, 1),
+		cfg: cfg, log: cfg.Log, process: rand.Text(), kinds: KindsOf(cfg.Kinds), started: time.Now().UTC(), wake: make(chan struct{}, 1), nudge: make(chan struct{}, 1),
 		wants: map[id.Workspace]*want{}, alarms: map[wire.Code]uint64{}, acks: map[id.Workspace]ackState{}, unloaded: map[id.Workspace]bool{}, blocked: map[id.Workspace]blocked{},
 	}, nil
 }
@@ -348,7 +349,7 @@ func (a *Agent) beat(ctx context.Context, edge *edge.Edge, asked uint64) bool {
 	if status.Of > 0 {
 		b.Process, b.Partitions, b.Of = a.process, status.Partitions, status.Of
 	}
-	b.Kinds = KindsOf(a.cfg.Kinds)
+	b.Kinds = a.kinds
 	a.mu.Lock()
 	for _, c := range slices.Sorted(maps.Keys(a.alarms)) {
 		b.Alarms = append(b.Alarms, wire.Alarm{Code: c, Count: a.alarms[c]})
