@@ -74,9 +74,9 @@ check: need-test bin/staticcheck web/node_modules ## format, vet, staticcheck, t
 	cd controlplane && go test -count=1 -run TestRulesPassTheirOwnTests ./policy ./policy/rules
 	cd web && npm run --silent check
 
-# Simulations have a step of their own. What tests every package's imports is never cached: no change of theirs voids its result.
+# Simulations have a step of their own. Many tests wait for servers: more packages at once than processors. What tests every package's imports is never cached: no change of theirs voids its result.
 unit: need-test bin/weir-temporal bin/gotestsum ## tests of every package but simulations and black-box tests
-	GOGC=400 $(gotestsum) pkgname -- -skip '^TestSimulation$$' $$(go list work | grep -v -e /infra/weir/e2e -e '/infra/weir$$')
+	GOGC=400 $(gotestsum) pkgname -- -timeout 30m -p $$(($$(nproc) * 2)) -skip '^TestSimulation$$' $$(go list work | grep -v -e /infra/weir/e2e -e '/infra/weir$$')
 	$(gotestsum) pkgname -- -count=1 ./infra/weir
 
 # The folders of simulations are in memory where the system has that: none of their faults is a disk's own. The
@@ -101,7 +101,7 @@ e2e: need-test bin/weir-temporal web/dist/index.html infra/weir/e2e/node_modules
 	$(gotestsum) testname -- -count=1 -timeout 30m -parallel $$(($$(nproc) * 3)) ./infra/weir/e2e/... -kills $(KILLS)
 
 test: need-test ## everything: check, temporal, unit, simulate, console, e2e
-	@infra/tools/steps.sh check='under a minute' temporal='seconds, the first time five to ten minutes' unit='about four minutes' simulate='a minute or two' console='half a minute' e2e='about four minutes'
+	@infra/tools/steps.sh check='under a minute' temporal='seconds, the first time five to ten minutes' unit='about four minutes' simulate='a minute or two' e2e+console='about five minutes'
 
 story: need-test bin/gotestsum ## the founding story against stand-ins: events, tickets and subscriptions become persons, and a segment in a CRM (docs/story.md)
 	$(gotestsum) standard-verbose -- -count=1 -timeout 15m -run '^TestTheStory$$' ./infra/weir/e2e
