@@ -8,6 +8,7 @@ import (
 	"weir/dataplane/guard"
 	"weir/dataplane/health"
 	"weir/dataplane/moves"
+	"weir/dataplane/partition"
 	"weir/dataplane/plan"
 	"weir/dataplane/preview"
 	"weir/dataplane/view"
@@ -38,7 +39,7 @@ func (d *DataPlane) board(again health.Appending) (*moves.Board, error) {
 // viewConfig says what a browser or a command line may see of this plane.
 func (d *DataPlane) viewConfig(g *guard.Guard) view.Config {
 	cfg := view.Config{
-		Plane: d.plane.Plane, Key: d.plane.CapabilityKey, Origins: d.plane.Origins, Guard: g, Plans: &d.plans, Rows: d.rows,
+		Plane: d.plane.Plane, Key: d.plane.CapabilityKey, Origins: d.plane.Origins, Guard: g, Plans: &d.plans, Rows: d.rows, Since: func() map[id.Destination]time.Time { return partition.Since(d.partitions, time.Now()) },
 		Live: &d.live, Jobs: d.moves, Previews: drafts.Previews{OfDestination: d.previewDestination, OfTransformation: d.previewTransformation}, Warehouses: loads{d},
 		More: []func(*endpoint.Mux){activation.New(d.syncs, d.destinationName).Register, func(mux *endpoint.Mux) {
 			profiles.Add(mux, d.profiles, d.copies, time.Now)

@@ -110,9 +110,10 @@ type Backlog struct {
 
 // span is what is remembered of one record that was read.
 type span struct {
-	seq  uint64
-	left int // items that are not settled
-	at   []spot
+	seq   uint64
+	since time.Time // when it was written
+	left  int       // items that are not settled
+	at    []spot
 }
 
 // spot is where an item of a span is.
@@ -211,7 +212,7 @@ func (b *Backlog) Wrote(seq uint64, items int, down bool) (direct bool) {
 		return false
 	}
 	b.cursor = seq + 1
-	b.addSpan(seq, items)
+	b.addSpan(seq, items, time.Now())
 	return true
 }
 
@@ -268,6 +269,17 @@ func (b *Backlog) Risen() (floor uint64, risen bool) {
 	return b.floor, risen
 }
 
+// Since returns when the oldest delivery that is not settled was parked; zero: none is, or
+// its record was not read yet.
+func (b *Backlog) Since() time.Time {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.records) == 0 {
+		return time.Time{}
+	}
+	return b.records[0].since
+}
+
 // Settled returns the number up to which all of PARKED is settled, and the places
 // behind it that are.
 func (b *Backlog) Settled() (floor uint64, places map[delivery.Place]struct{}) {
@@ -300,8 +312,8 @@ func (b *Backlog) wake() {
 }
 
 // addSpan notes a record that was read.
-func (b *Backlog) addSpan(seq uint64, items int) *span {
-	s := &span{seq: seq, left: items, at: make([]spot, items)}
+func (b *Backlog) addSpan(seq uint64, items int, since time.Time) *span {
+	s := &span{seq: seq, since: since, left: items, at: make([]spot, items)}
 	b.records = append(b.records, s)
 	b.spanned += items
 	return s

@@ -29,12 +29,15 @@ type lane struct {
 
 const size = 100 // of a delivery
 
+// written is when a record of newLane was.
+func written(seq int) time.Time { return time.Unix(int64(seq), 0) }
+
 // newLane has a record for each text, with a delivery for each of its letters,
 // which are users.
 func newLane(t *testing.T, last uint64, texts ...string) *lane {
 	ln := &lane{evict: func() bool { return false }}
 	for i, text := range texts {
-		r := parked.Record{Seq: uint64(i + 1)}
+		r := parked.Record{Seq: uint64(i + 1), At: written(i + 1)}
 		for _, user := range text {
 			r.Items = append(r.Items, parked.Item{Delivery: delivery.Delivery{Event: event.Event{User: string(user)}}})
 		}
@@ -163,6 +166,9 @@ func TestARecordThatHasRoomIsNotRead(t *testing.T) {
 		if !ln.Wrote(1, 2, false) {
 			t.Fatal("the first record is not direct, in an empty window")
 		}
+		if got := ln.Since(); !got.Equal(time.Now()) {
+			t.Errorf("the oldest waits since %v, want since it was written", got)
+		}
 		for i, user := range "ab" {
 			at := delivery.Place{Seq: 1, Item: uint32(i)}
 			ln.Enter(at, size)
@@ -184,5 +190,13 @@ func TestARecordThatHasRoomIsNotRead(t *testing.T) {
 		}
 		ln.deliver(0)
 		ln.wants(t, "a", "b", "c", "d")
+		if got := ln.Since(); !got.Equal(written(2)) {
+			t.Errorf("when the first record is settled, the oldest waits since %v, want %v", got, written(2))
+		}
+		ln.deliver(2)
+		ln.deliver(3)
+		if got := ln.Since(); !got.IsZero() {
+			t.Errorf("when all is settled, the oldest waits since %v", got)
+		}
 	})
 }

@@ -118,7 +118,7 @@ func (b *Backlog) open(ctx context.Context, r *parked.Record) (known, goOn bool)
 	if ctx.Err() != nil {
 		return false, false
 	}
-	s := b.addSpan(r.Seq, len(r.Items))
+	s := b.addSpan(r.Seq, len(r.Items), r.At)
 	for i := range r.Items {
 		p := delivery.Place{Seq: r.Seq, Item: uint32(i)}
 		if _, ok := b.done[p]; ok {

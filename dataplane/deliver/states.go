@@ -20,6 +20,7 @@ type State struct {
 	Paused      time.Duration // it asked to be left alone for so long yet
 	Bytes       int64         // of deliveries in memory
 	Age         time.Duration // of the oldest one in memory
+	Since       time.Time     // when the oldest one of all began to wait; zero: none does, or it is not read yet
 }
 
 // States returns how every destination does that got a delivery, by its id.
@@ -51,8 +52,12 @@ func (ln *lane) state(now time.Time) State {
 	for _, e := range ln.fifo {
 		if e != nil && !e.gone {
 			s.Age = max(0, now.Sub(e.d.Read))
+			s.Since = e.d.Read
 			break
 		}
+	}
+	if parked := ln.backlog.Since(); !parked.IsZero() && (s.Since.IsZero() || parked.Before(s.Since)) {
+		s.Since = parked
 	}
 	return s
 }

@@ -7,6 +7,7 @@ import (
 	"weir/dataplane/dedupe"
 	"weir/dataplane/deliver"
 	"weir/dataplane/ledger"
+	"weir/shared/id"
 	"weir/shared/wire"
 )
 
@@ -22,13 +23,33 @@ type State struct {
 // State returns how the partition is at now.
 func (p *Partition) State(now time.Time) State {
 	s := State{Running: p.running.Load(), Stops: p.stops.Load(), Alarms: p.alarms()}
-	if lanes := p.lanes.Load(); lanes != nil {
-		s.Lanes = lanes.States(now)
-	}
+	s.Lanes = p.Lanes(now)
 	if seen := p.seen.Load(); seen != nil {
 		s.Short = seen.State().Short
 	}
 	return s
+}
+
+// Lanes returns how the partition's destinations do; none while it does not run here.
+func (p *Partition) Lanes(now time.Time) []deliver.State {
+	if lanes := p.lanes.Load(); lanes != nil {
+		return lanes.States(now)
+	}
+	return nil
+}
+
+// Since returns when the oldest delivery of each destination began to wait, in those of the
+// partitions that run here.
+func Since(all []*Partition, now time.Time) map[id.Destination]time.Time {
+	oldest := map[id.Destination]time.Time{}
+	for _, p := range all {
+		for _, s := range p.Lanes(now) {
+			if at, known := oldest[s.Destination]; !s.Since.IsZero() && (!known || s.Since.Before(at)) {
+				oldest[s.Destination] = s.Since
+			}
+		}
+	}
+	return oldest
 }
 
 // Size is how much a partition holds.

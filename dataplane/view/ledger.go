@@ -1,6 +1,8 @@
 package view
 
 import (
+	"time"
+
 	"weir/dataplane/ledger"
 	"weir/dataplane/view/endpoint"
 	"weir/shared/id"
@@ -28,6 +30,9 @@ type row struct {
 	Dead        int64            `json:"dead"`
 	InFlight    int64            `json:"inFlight"`
 	Balanced    bool             `json:"balanced"`
+	// When the oldest delivery began to wait for the destination, of whichever source; absent where none of this
+	// source waits, and while it is not known.
+	WaitingSince *time.Time `json:"waitingSince,omitempty"`
 }
 
 // ledger answers with the rows of one workspace, or of all that a call is about: these name it.
@@ -38,6 +43,10 @@ func (v *View) ledger(c *endpoint.Call, several bool) (any, error) {
 		if b.Destination == "" {
 			sources[b.Source] = b
 		}
+	}
+	var since map[id.Destination]time.Time
+	if v.cfg.Since != nil {
+		since = v.cfg.Since()
 	}
 	rows := make([]row, 0, len(entries))
 	for _, b := range entries {
@@ -50,6 +59,9 @@ func (v *View) ledger(c *endpoint.Call, several bool) (any, error) {
 			r.Destination = v.destinationName(b.Workspace, b.Destination)
 			r.Routed, r.Accepted, r.Replayed, r.Duplicate = b.Routed, of.Accepted, of.Replayed, of.Duplicate
 			r.Waiting, r.Unrouted = of.Waiting, of.Unrouted
+			if at, known := since[b.Destination]; known && b.Parked+b.InFlight > 0 {
+				r.WaitingSince = &at
+			}
 		}
 		if several {
 			r.Workspace = b.Workspace

@@ -30,9 +30,10 @@ type Config struct {
 	Key        ed25519.PublicKey // of the control plane's capabilities, pinned at join
 	Origins    []string          // of pages that may ask, pinned at join
 	Guard      *guard.Guard
-	Plans      *plan.Holder           // names
-	Rows       func() []ledger.Row    // the ledger of all partitions, added up
-	Dead       []func() (Dead, error) // by partition; fault.Unavailable: it does not run at the moment
+	Plans      *plan.Holder                        // names
+	Rows       func() []ledger.Row                 // the ledger of all partitions, added up
+	Since      func() map[id.Destination]time.Time // when the oldest delivery of each destination began to wait, as far as it is known here; nil: never
+	Dead       []func() (Dead, error)              // by partition; fault.Unavailable: it does not run at the moment
 	Jobs       *moves.Board
 	Live       *live.Hub // the owner closes it when the plane stops, so that no stream holds it up
 	Parked     []Lister  // by partition

@@ -161,6 +161,35 @@ func TestTheLedgerShowsOnlyTheCapabilitysWorkspace(t *testing.T) {
 	}
 }
 
+func TestTheLedgerSaysSinceWhenDeliveriesWait(t *testing.T) {
+	t.Parallel()
+	since := now.Add(-time.Hour)
+	f := newFixtureWith(t, "", func(cfg *view.Config) {
+		cfg.Since = func() map[id.Destination]time.Time {
+			return map[id.Destination]time.Time{"dst_a": since, "dst_b": since}
+		}
+	})
+	w := f.do("GET", "/v1/ledger", f.token(nil, capability.ReadLedger), "")
+	var answer struct {
+		Rows []struct {
+			Destination  string
+			WaitingSince time.Time
+		}
+	}
+	if err := json.Unmarshal(w.Body.Bytes(), &answer); err != nil {
+		t.Fatalf("%v: %s", err, w.Body)
+	}
+	for _, r := range answer.Rows {
+		want := time.Time{}
+		if r.Destination == "dst_a" { // nothing of the source waits for dst_b
+			want = since
+		}
+		if !r.WaitingSince.Equal(want) {
+			t.Errorf("of %q they wait since %v, want %v", r.Destination, r.WaitingSince, want)
+		}
+	}
+}
+
 func TestLedgersShowTheWorkspacesOfACapabilityOfSeveral(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, "")

@@ -19,6 +19,8 @@ export type LedgerRow = {
   dead: number;
   inFlight: number;
   balanced: boolean;
+  /** When the oldest delivery began to wait for the destination, of whichever source; absent where none waits, or it is not known. */
+  waitingSince?: string;
 };
 
 /** The counts of a workspace, as its plane has them now. */

@@ -11,10 +11,20 @@ const withFlow = ["", "connections", "sources", "destinations"];
 export function askAhead(queries: QueryClient, path: string): void {
   const place = placeIn(path);
   chooseOrganization(place.organization);
-  void queries.prefetchQuery(statusAt(place, queries));
-  const workspace = place.workspace ?? (place.page === "" ? remembered() : undefined);
+  const all = queries.fetchQuery(statusAt(place, queries));
   if (place.page === "") import("../pages/home/home-page").catch(() => undefined); // asked for again when it is drawn
-  if (workspace === undefined) return;
+  const workspace = place.workspace ?? (place.page === "" ? remembered() : undefined);
+  if (workspace !== undefined) askOf(queries, workspace, place.page);
+  all.then(
+    ({ workspaces }) => {
+      const first = workspaces[0]?.name;
+      if (place.page === "" && workspace === undefined && first !== undefined) askOf(queries, first, "");
+    },
+    () => undefined, // the frame says it
+  );
+}
+
+function askOf(queries: QueryClient, workspace: string, page: string): void {
   void queries.prefetchQuery(configOf(workspace));
-  if (withFlow.includes(place.page.split("/")[0] ?? "")) void queries.prefetchQuery(flowOf(workspace));
+  if (withFlow.includes(page.split("/")[0] ?? "")) void queries.prefetchQuery(flowOf(workspace));
 }

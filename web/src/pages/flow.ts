@@ -67,6 +67,21 @@ export function sum(flow: Flow | undefined, mine: (r: LedgerRow) => boolean, by:
   return out;
 }
 
+/** How long the oldest delivery of some rows waits, in seconds by the time of the look; undefined where none does, or it is not known. */
+export function waitOf(flow: Flow | undefined, mine: (r: LedgerRow) => boolean): number | undefined {
+  const since = (flow?.rows ?? []).flatMap((r) => (mine(r) && r.waitingSince ? [Date.parse(r.waitingSince)] : []));
+  if (!flow || since.length === 0) return undefined;
+  return Math.max(0, (flow.at - Math.min(...since)) / 1000);
+}
+
+/** The share of what was sent on its way that will not arrive as it is, in percent for people; "" while nothing was sent. */
+export function errorShare(n: Pick<Numbers, "routed" | "added" | "dead" | "quarantined">): string {
+  const [sent, lost] = [n.routed + n.added, n.dead + n.quarantined];
+  if (sent === 0) return "";
+  const share = (100 * lost) / sent;
+  return lost === 0 ? "0 %" : share < 0.1 ? "<0.1 %" : `${share.toFixed(1)} %`;
+}
+
 function zero() {
   return Object.fromEntries(fields.map((f) => [f, 0])) as Record<(typeof fields)[number], number>;
 }
@@ -83,6 +98,11 @@ const number = new Intl.NumberFormat("en");
 /** A count for people. */
 export function count(n: number): string {
   return number.format(n);
+}
+
+/** The rate of some numbers for people; "…" until the plane was looked at twice. */
+export function rateOf(flow: Flow | undefined, n: Pick<Numbers, "rate">): string {
+  return flow?.before ? perSecond(n.rate) : "…";
 }
 
 /** Events a second for people. */

@@ -3,7 +3,7 @@ import { follow } from "./path";
 
 const looks = {
   text: "text-accent underline decoration-accent/40 underline-offset-2 hover:decoration-accent",
-  name: "font-medium text-ink underline-offset-2 hover:text-accent hover:underline break-all",
+  name: "font-medium text-ink underline-offset-2 hover:text-accent hover:underline wrap-break-word",
   plain: "",
   strong:
     "inline-flex h-9 items-center justify-center gap-1.5 rounded-lg bg-accent px-3.5 text-sm font-medium text-on-accent transition-colors hover:bg-accent-strong",

@@ -27,15 +27,14 @@ const shownAtMost = 200;
 /** Rows to search and sort; both stand in the address. */
 export function Table<T>({ label, rows, keyOf, columns, text, empty }: Props<T>) {
   const query = new URLSearchParams(useQueryText());
-  const wanted = query.get("q")?.toLowerCase() ?? "";
+  const wanted = query.get("q") ?? "";
   const sort = query.get("sort") ?? "";
   const down = sort.startsWith("-");
   const by = columns.find((c) => c.title === sort.replace(/^-/, ""))?.by;
   const [box, setBox] = useState<HTMLDivElement | null>(null);
   const scrolls = useScrolls(box);
   if (rows.length === 0) return empty;
-  const words = wanted.split(/\s+/).filter((w) => w !== "");
-  const found = text ? rows.filter((r) => words.every((w) => text(r).toLowerCase().includes(w))) : [...rows];
+  const found = text ? rows.filter((r) => fits(text(r), wanted)) : [...rows];
   if (by) found.sort((a, b) => (down ? -1 : 1) * compare(by(a), by(b)));
   return (
     <div className="space-y-3">
@@ -64,7 +63,7 @@ export function Table<T>({ label, rows, keyOf, columns, text, empty }: Props<T>)
                     key={c.title}
                     scope="col"
                     aria-sort={sort.replace(/^-/, "") === c.title ? (down ? "descending" : "ascending") : undefined}
-                    className={`px-4 py-2 font-medium whitespace-nowrap ${c.right ? "text-right md:min-w-24" : ""} ${c.wide ? "max-md:hidden" : ""}`}
+                    className={`px-3 py-2 font-medium sm:px-4 md:whitespace-nowrap ${c.right ? "text-right md:min-w-24" : ""} ${c.wide ? "max-md:hidden" : ""}`}
                   >
                     {c.by ? (
                       <button
@@ -89,7 +88,7 @@ export function Table<T>({ label, rows, keyOf, columns, text, empty }: Props<T>)
                 {columns.map((c) => (
                   <td
                     key={c.title}
-                    className={`px-4 py-2.5 align-middle ${c.right ? "text-right tabular-nums" : ""} ${c.wide ? "max-md:hidden" : ""}`}
+                    className={`px-3 py-2.5 align-middle sm:px-4 ${c.right ? "text-right whitespace-nowrap tabular-nums" : ""} ${c.wide ? "max-md:hidden" : ""}`}
                   >
                     {c.cell(r)}
                   </td>
@@ -105,6 +104,15 @@ export function Table<T>({ label, rows, keyOf, columns, text, empty }: Props<T>)
       ) : null}
     </div>
   );
+}
+
+/** Whether a text has every word of a search, whatever their case. */
+export function fits(text: string, wanted: string): boolean {
+  const words = wanted
+    .toLowerCase()
+    .split(/\s+/)
+    .filter((w) => w !== "");
+  return words.every((w) => text.toLowerCase().includes(w));
 }
 
 /** Whether something is wider than its place, and so has to be reached by the keyboard. */

@@ -2,20 +2,21 @@ import { useParams } from "@tanstack/react-router";
 import { type Configured, useConfigured } from "../../draft/configured";
 import { connectionKey, find } from "../../draft/edits";
 import { useHere, useWorkspace } from "../../frame/place";
-import { Button } from "../../parts/button";
 import { Link } from "../../parts/link";
 import { Notice } from "../../parts/notice";
 import { Page } from "../../parts/page";
-import { go } from "../../parts/path";
+import { Section } from "../../parts/section";
 import { UrlTabs } from "../../parts/url-tabs";
 import { AccessOf } from "../access/access-of";
 import { HealthBadge, healthOf, planeOf } from "../destinations/health";
-import { count, type Numbers, ofConnection, perSecond, sum, useFlow } from "../flow";
+import { ofConnection, sum, useFlow } from "../flow";
 import { HistoryOf } from "../history/history-of";
-import { reason } from "../live/reasons";
+import { LiveEvents } from "../live/live-events";
+import { ProblemGroups } from "../live/problem-groups";
 import { Loaded } from "../loaded";
-import { Drafted } from "../object/drafted";
-import { Stats } from "../object/stats";
+import { Drafted, draftOf } from "../object/drafted";
+import { ConnectionHealth } from "./connection-health";
+import { ConnectionSettings } from "./connection-settings";
 import { Rules } from "./rules";
 
 /** One connection: what goes through, what it takes, what happens on the way. */
@@ -42,15 +43,9 @@ export function ConnectionPage() {
   );
 }
 
-function Connection({
-  configured,
-  source,
-  destination,
-}: {
-  configured: Configured;
-  source: string;
-  destination: string;
-}) {
+type Props = { configured: Configured; source: string; destination: string };
+
+function Connection({ configured, source, destination }: Props) {
   const { all } = useHere();
   const workspace = useWorkspace();
   const flow = useFlow(workspace.name);
@@ -59,9 +54,10 @@ function Connection({
   if (!connection) return null;
   const numbers = sum(flow.data, ofConnection(source, destination), "routed");
   const d = find(configured.document, "destination", destination);
-  const dropped = flow.data?.rows.find(ofConnection(source, destination))?.dropped ?? {};
+  const health = d && healthOf(d, flow.data ? numbers : undefined, planeOf(all.planes, workspace));
   const base = configured.draft.edits.find((e) => e.kind === "connection" && e.key === key);
   const published = base ? base.base : (find(configured.published, "connection", key) ?? null);
+  const isNew = draftOf(configured, "connection", key) === "new";
   return (
     <Page
       title={`${source} → ${destination}`}
@@ -69,59 +65,33 @@ function Connection({
       of={`Connections · ${workspace.name}`}
       beside={
         <>
-          {d ? (
-            <HealthBadge health={healthOf(d, flow.data ? numbers : undefined, planeOf(all.planes, workspace))} />
-          ) : null}
+          {health && !isNew ? <HealthBadge health={health} /> : null}
           <Drafted configured={configured} kind="connection" name={key} />
         </>
       }
-      actions={
-        <Button
-          onClick={() => {
-            configured.edit("connection", key, published, null);
-            go(workspace.path("connections"));
-          }}
-        >
-          Disconnect
-        </Button>
-      }
     >
+      {isNew ? (
+        <Notice tone="calm" title="This connection is a draft: nothing goes through until it is published.">
+          <Link href={workspace.path("review")} look="strong">
+            Review and publish
+          </Link>
+        </Notice>
+      ) : null}
       <UrlTabs
         label="Parts of the connection"
         tabs={[
           {
             name: "Health",
-            panel: (
-              <div className="space-y-5">
-                {flow.error ? (
-                  <p className="text-sm text-soft">Its plane does not say what went through: {flow.error.message}</p>
-                ) : null}
-                {flow.error && !flow.data ? null : <Book numbers={numbers} known={flow.data !== undefined} />}
-                {Object.keys(dropped).length > 0 ? (
-                  <ul className="max-w-xl divide-y divide-line rounded-xl border border-line bg-card text-sm">
-                    {Object.entries(dropped).map(([code, n]) => (
-                      <li key={code} className="flex gap-4 px-4 py-2.5">
-                        <span>Not sent: {reason(code)}</span>
-                        <span className="ml-auto tabular-nums">{count(n)}</span>
-                      </li>
-                    ))}
-                  </ul>
-                ) : null}
-                <p className="flex flex-wrap gap-x-5 gap-y-1 text-sm">
-                  <Link
-                    href={`${workspace.path("events")}?source=${encodeURIComponent(source)}&destination=${encodeURIComponent(destination)}`}
-                  >
-                    Watch its events
-                  </Link>
-                  <Link href={workspace.path("sources", source)}>Source {source}</Link>
-                  <Link href={workspace.path("destinations", destination)}>Destination {destination}</Link>
-                </p>
-              </div>
-            ),
+            panel: <ConnectionHealth source={source} destination={destination} health={health} flow={flow} />,
+          },
+          { name: "Events", panel: <Events source={source} destination={destination} /> },
+          {
+            name: "Transformations and filters",
+            panel: <Rules configured={configured} connection={connection} published={published} />,
           },
           {
-            name: "Rules and code",
-            panel: <Rules configured={configured} connection={connection} published={published} />,
+            name: "Settings",
+            panel: <ConnectionSettings configured={configured} connection={connection} published={published} />,
           },
           { name: "History", panel: <HistoryOf kind="connection" name={key} /> },
           {
@@ -141,20 +111,17 @@ function Connection({
   );
 }
 
-/** What went in, and where all of it is. */
-function Book({ numbers: n, known }: { numbers: Numbers; known: boolean }) {
-  const said = (value: number) => (known ? count(value) : "…");
+/** What did not arrive of a connection's events, and those that pass now; both straight from the plane. */
+function Events({ source, destination }: { source: string; destination: string }) {
+  const workspace = useWorkspace();
   return (
-    <Stats
-      stats={[
-        { title: "Now", value: known ? perSecond(n.rate) : "…" },
-        { title: "Came in", value: said(n.routed + n.added) },
-        { title: "Delivered", value: said(n.delivered), tone: "good" },
-        { title: "Not sent by rules", value: said(n.dropped) },
-        { title: "Waiting", value: said(n.parked + n.staged + n.inFlight), tone: n.parked > 0 ? "warn" : "plain" },
-        { title: "Quarantined", value: said(n.quarantined), tone: n.quarantined > 0 ? "bad" : "plain" },
-        { title: "Failed for good", value: said(n.dead), tone: n.dead > 0 ? "bad" : "plain" },
-      ]}
-    />
+    <div className="space-y-8">
+      <Section title="Did not arrive">
+        <ProblemGroups workspace={workspace} only={destination} source={source} />
+      </Section>
+      <Section title="Passing now">
+        <LiveEvents workspace={workspace} connection={{ source, destination }} />
+      </Section>
+    </div>
   );
 }

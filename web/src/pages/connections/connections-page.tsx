@@ -1,4 +1,5 @@
 import { useState } from "react";
+import type { Connection } from "../../api/client";
 import { type Configured, useConfigured } from "../../draft/configured";
 import { connectionKey, find } from "../../draft/edits";
 import { useHere, useWorkspace } from "../../frame/place";
@@ -9,20 +10,23 @@ import { Icon } from "../../parts/icon";
 import { Select } from "../../parts/input";
 import { Link } from "../../parts/link";
 import { Page } from "../../parts/page";
-import { go } from "../../parts/path";
-import { Table } from "../../parts/table";
-import { HealthBadge, healthOf, planeOf } from "../destinations/health";
-import { count, ofConnection, perSecond, sum, useFlow } from "../flow";
+import { go, useQueryText } from "../../parts/path";
+import { type Column, fits, Table } from "../../parts/table";
+import { long } from "../../parts/time";
+import { type Health, HealthBadge, healthOf, planeOf } from "../destinations/health";
+import { count, errorShare, type Flow, ofConnection, rateOf, sum, useFlow, waitOf } from "../flow";
 import { Loaded } from "../loaded";
 import { Drafted } from "../object/drafted";
+import { Picture } from "../picture/picture";
 
-/** Which sources feed which destinations. */
+/** Which sources feed which destinations: as a picture, and as a table that is searched and sorted. */
 export function ConnectionsPage() {
   const { all } = useHere();
   const workspace = useWorkspace();
   const configured = useConfigured(workspace.name);
   const flow = useFlow(workspace.name);
   const [adding, setAdding] = useState(false);
+  const wanted = new URLSearchParams(useQueryText()).get("q") ?? "";
   const plane = planeOf(all.planes, workspace);
   const add = (
     <Button look="strong" onClick={() => setAdding(true)}>
@@ -38,88 +42,139 @@ export function ConnectionsPage() {
       actions={add}
     >
       <Loaded query={configured} what="the connections">
-        {(c) => (
-          <>
-            <Table
-              label="Connections"
-              rows={c.document.connections ?? []}
-              keyOf={(x) => connectionKey(x.source, x.destination)}
-              text={(x) => `${x.source} ${x.destination} ${(x.transformations ?? []).join(" ")}`}
-              empty={
-                <Empty title="Nothing is connected yet, so events go nowhere.">
-                  <p>A connection joins one source to one destination.</p>
-                  {add}
-                </Empty>
-              }
-              columns={[
-                {
-                  title: "Connection",
-                  by: (x) => `${x.source} ${x.destination}`.toLowerCase(),
-                  cell: (x) => (
-                    <span className="flex flex-wrap items-center gap-2">
-                      <Link href={workspace.path("connections", x.source, x.destination)} look="name">
-                        {x.source} → {x.destination}
-                      </Link>
-                      <Drafted configured={c} kind="connection" name={connectionKey(x.source, x.destination)} />
-                    </span>
-                  ),
-                },
-                {
-                  title: "On the way",
-                  wide: true,
-                  cell: (x) => <span className="text-soft">{onTheWay(x) || "–"}</span>,
-                },
-                {
-                  title: "Destination",
-                  wide: true,
-                  cell: (x) => {
-                    const d = find(c.document, "destination", x.destination);
-                    const n = sum(flow.data, ofConnection(x.source, x.destination), "routed");
-                    return d ? <HealthBadge health={healthOf(d, flow.data ? n : undefined, plane)} /> : null;
-                  },
-                },
-                {
-                  title: "Now",
-                  right: true,
-                  by: (x) => sum(flow.data, ofConnection(x.source, x.destination), "routed").rate,
-                  cell: (x) =>
-                    flow.data ? perSecond(sum(flow.data, ofConnection(x.source, x.destination), "routed").rate) : "–",
-                },
-                {
-                  title: "Delivered",
-                  right: true,
-                  by: (x) => sum(flow.data, ofConnection(x.source, x.destination), "routed").delivered,
-                  cell: (x) =>
-                    flow.data ? count(sum(flow.data, ofConnection(x.source, x.destination), "routed").delivered) : "–",
-                },
-                {
-                  title: "Failed",
-                  right: true,
-                  by: (x) => failed(sum(flow.data, ofConnection(x.source, x.destination), "routed")),
-                  cell: (x) => {
-                    if (!flow.data) return "–";
-                    const n = sum(flow.data, ofConnection(x.source, x.destination), "routed");
-                    const share = n.routed === 0 ? 0 : (100 * failed(n)) / n.routed;
-                    return failed(n) === 0 ? (
-                      "0"
-                    ) : (
-                      <span className="text-bad">{`${count(failed(n))} (${share < 0.1 ? "<0.1" : share.toFixed(1)} %)`}</span>
-                    );
-                  },
-                },
-              ]}
-            />
-            {adding ? <Adding configured={c} onClose={() => setAdding(false)} /> : null}
-          </>
-        )}
+        {(c) => {
+          const connections = c.document.connections ?? [];
+          const drawn = connections.filter((x) => fits(textOf(x), wanted));
+          const health = (x: Connection) => {
+            const d = find(c.document, "destination", x.destination);
+            const n = sum(flow.data, ofConnection(x.source, x.destination), "routed");
+            return d && healthOf(d, flow.data ? n : undefined, plane);
+          };
+          return (
+            <>
+              {flow.error && !flow.data ? (
+                <p className="text-sm text-soft">The plane does not say what goes through: {flow.error.message}</p>
+              ) : null}
+              {connections.length > 0 ? (
+                <Picture document={c.document} connections={drawn} flow={flow.data}>
+                  {drawn.length < connections.length ? "It shows what the search below finds." : null}
+                </Picture>
+              ) : null}
+              <Table
+                label="Connections"
+                rows={connections}
+                keyOf={(x) => connectionKey(x.source, x.destination)}
+                text={textOf}
+                empty={
+                  <Empty title="Nothing is connected yet, so events go nowhere.">
+                    <p>A connection joins one source to one destination.</p>
+                    {add}
+                  </Empty>
+                }
+                columns={columnsOf(c, flow.data, health, workspace.path)}
+              />
+              {adding ? <Adding configured={c} onClose={() => setAdding(false)} /> : null}
+            </>
+          );
+        }}
       </Loaded>
     </Page>
   );
 }
 
-function failed(n: { dead: number; quarantined: number }): number {
-  return n.dead + n.quarantined;
+/** What a search looks at. */
+const textOf = (x: Connection) => `${x.source} ${x.destination} ${(x.transformations ?? []).join(" ")}`;
+
+function columnsOf(
+  c: Configured,
+  flow: Flow | undefined,
+  health: (x: Connection) => Health | undefined,
+  path: (...parts: string[]) => string,
+): Column<Connection>[] {
+  const numbers = (x: Connection) => sum(flow, ofConnection(x.source, x.destination), "routed");
+  const wait = (x: Connection) => waitOf(flow, ofConnection(x.source, x.destination));
+  const oldest = (x: Connection) => {
+    const seconds = wait(x);
+    return seconds === undefined || seconds < shownFrom ? "–" : long(seconds);
+  };
+  return [
+    {
+      title: "Connection",
+      by: (x) => `${x.source} ${x.destination}`.toLowerCase(),
+      cell: (x) => (
+        <span className="flex min-w-36 flex-wrap items-center gap-x-2 gap-y-1">
+          <Link href={path("connections", x.source, x.destination)} look="name">
+            {x.source} → {x.destination}
+          </Link>
+          <Drafted configured={c} kind="connection" name={connectionKey(x.source, x.destination)} />
+        </span>
+      ),
+    },
+    {
+      title: "Transformations",
+      wide: true,
+      by: (x) => (x.transformations ?? []).length,
+      cell: (x) => <span className="text-soft">{onTheWay(x) || "–"}</span>,
+    },
+    {
+      title: "Destination",
+      wide: true,
+      by: (x) => health(x)?.word ?? "",
+      cell: (x) => {
+        const now = health(x);
+        return now ? <HealthBadge health={now} /> : null;
+      },
+    },
+    {
+      title: "Rate",
+      right: true,
+      by: (x) => numbers(x).rate,
+      cell: (x) => rateOf(flow, numbers(x)),
+    },
+    {
+      title: "Delivered",
+      right: true,
+      wide: true,
+      by: (x) => numbers(x).delivered,
+      cell: (x) => (flow ? count(numbers(x).delivered) : "–"),
+    },
+    {
+      title: "Errors",
+      right: true,
+      by: (x) => {
+        const n = numbers(x);
+        return n.routed + n.added === 0 ? -1 : (n.dead + n.quarantined) / (n.routed + n.added);
+      },
+      cell: (x) => {
+        const n = numbers(x);
+        const lost = n.dead + n.quarantined;
+        if (lost === 0) return errorShare(n) || "–";
+        return (
+          <Link
+            href={`${path("connections", x.source, x.destination)}?tab=events`}
+            look="plain"
+            className="text-bad underline underline-offset-2"
+            title={`${count(lost)} failed for good or are quarantined`}
+          >
+            {errorShare(n)}
+          </Link>
+        );
+      },
+    },
+    {
+      title: "Oldest waiting",
+      right: true,
+      by: (x) => wait(x) ?? -1,
+      cell: (x) => (
+        <span className={oldest(x) === "–" ? "text-soft" : "text-warn"} title="Of what waits for the destination">
+          {oldest(x)}
+        </span>
+      ),
+    },
+  ];
 }
+
+const shownFrom = 2; // s; what is on its way for less does not wait
 
 type Rules = {
   transformations?: string[] | undefined;

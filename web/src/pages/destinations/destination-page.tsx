@@ -8,7 +8,7 @@ import { Page } from "../../parts/page";
 import { Section } from "../../parts/section";
 import { UrlTabs } from "../../parts/url-tabs";
 import { AccessOf } from "../access/access-of";
-import { count, ofDestination, perSecond, sum, useFlow } from "../flow";
+import { count, ofDestination, rateOf, sum, useFlow } from "../flow";
 import { HistoryOf } from "../history/history-of";
 import { Failures } from "../live/failures";
 import { Loaded } from "../loaded";
@@ -120,7 +120,7 @@ function Destination({
                 {flow.error && !flow.data ? null : (
                   <Stats
                     stats={[
-                      { title: "Now", value: flow.data ? perSecond(numbers.rate) : "…" },
+                      { title: "Now", value: rateOf(flow.data, numbers) },
                       { title: "Delivered", value: said(numbers.delivered), tone: "good" },
                       ...(spec?.family === "warehouse" ? [{ title: "To be loaded", value: said(numbers.staged) }] : []),
                       { title: "On their way", value: said(numbers.inFlight) },

@@ -5,7 +5,7 @@ import { Icon } from "../../parts/icon";
 import { Link } from "../../parts/link";
 import { Page } from "../../parts/page";
 import { Table } from "../../parts/table";
-import { count, ofDestination, perSecond, sum, useFlow } from "../flow";
+import { count, ofDestination, rateOf, sum, useFlow } from "../flow";
 import { Loaded } from "../loaded";
 import { Drafted } from "../object/drafted";
 import { specOf, useCatalog } from "../object/kinds";
@@ -80,7 +80,7 @@ export function DestinationsPage() {
                 title: "Now",
                 right: true,
                 by: (d) => numbers(d.name).rate,
-                cell: (d) => (flow.data ? perSecond(numbers(d.name).rate) : "–"),
+                cell: (d) => rateOf(flow.data, numbers(d.name)),
               },
               {
                 title: "Delivered",

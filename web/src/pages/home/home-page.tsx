@@ -8,11 +8,11 @@ import { Icon } from "../../parts/icon";
 import { Link } from "../../parts/link";
 import { Page } from "../../parts/page";
 import { Section } from "../../parts/section";
-import { count, perSecond, sum, useFlow } from "../flow";
+import { count, rateOf, sum, useFlow } from "../flow";
 import { Loaded } from "../loaded";
 import { Stats } from "../object/stats";
+import { Picture } from "../picture/picture";
 import { Beginning } from "./beginning";
-import { Picture } from "./picture";
 import { problemsOf, type Trouble } from "./problems";
 
 /** A workspace at one look: what is wrong, then what goes through. */
@@ -63,7 +63,7 @@ export function HomePage() {
         <>
           <Stats
             stats={[
-              { title: "Now", value: perSecond(total.rate) },
+              { title: "Now", value: rateOf(flow.data, total) },
               { title: "Accepted", value: count(total.accepted) },
               { title: "Delivered", value: count(out.delivered), tone: "good" },
               {
@@ -91,7 +91,9 @@ export function HomePage() {
         {(c) =>
           (c.document.connections ?? []).length > 0 ? (
             <Section title="What goes where">
-              <Picture document={c.document} flow={flow.data} />
+              <Picture document={c.document} connections={c.document.connections ?? []} flow={flow.data}>
+                <Link href={workspace.path("connections")}>The same as a table</Link>
+              </Picture>
             </Section>
           ) : null
         }

@@ -15,15 +15,23 @@ const filters = ["source", "destination", "stage", "outcome"] as const;
 const searchAtMost = 200; // bytes, as planes have it
 const number = new Intl.NumberFormat("en");
 
+type Props = {
+  workspace: Workspace;
+  /** The only source and destination whose events are shown; without it the address chooses. */
+  connection?: { source: string; destination: string };
+};
+
 /** The stream of a workspace's events, with filters that stand in the address: what is searched for in its fragment. */
-export function LiveEvents({ workspace }: { workspace: Workspace }) {
+export function LiveEvents({ workspace, connection }: Props) {
   const [running, setRunning] = useState(true);
   const query = new URLSearchParams(useQueryText());
   const search = useFragment("search");
   const filter: Filter = {
     ...Object.fromEntries(filters.flatMap((f) => (query.get(f) ? [[f, query.get(f)]] : []))),
     ...(search === "" ? {} : { search }),
+    ...connection,
   };
+  const chosen = connection ? filters.filter((f) => !(f in connection)) : filters;
   const { stream, seen, clear, again } = useLive(workspace.name, filter, running);
   const values = {
     source: workspace.sources.map((s) => s.name),
@@ -43,7 +51,7 @@ export function LiveEvents({ workspace }: { workspace: Workspace }) {
     <div className="space-y-4 pt-2">
       <div className="flex flex-wrap items-end gap-3">
         <SearchBox key={search} value={search} onSearch={look} />
-        {filters.map((f) => (
+        {chosen.map((f) => (
           <Choice
             key={f}
             label={f.charAt(0).toUpperCase() + f.slice(1)}
@@ -60,15 +68,19 @@ export function LiveEvents({ workspace }: { workspace: Workspace }) {
           </Button>
         </div>
       </div>
-      <div className="flex flex-wrap items-center gap-2">
-        <span role="status" className="text-sm text-soft">
+      <div className="space-y-2">
+        <p role="status" className="text-sm text-soft">
           {running ? said[stream.state] : "Paused: what passes now is not shown"}
-        </span>
-        {Object.entries(seen.counts).map(([outcome, n]) => (
-          <Badge key={outcome} tone={toneOf(outcome)}>
-            {number.format(n)} {outcome}
-          </Badge>
-        ))}
+        </p>
+        <div className="flex min-h-12 flex-wrap content-start items-center gap-2 sm:min-h-6">
+          {outcomes
+            .filter((o) => seen.counts[o])
+            .map((o) => (
+              <Badge key={o} tone={toneOf(o)}>
+                {number.format(seen.counts[o] ?? 0)} {o}
+              </Badge>
+            ))}
+        </div>
       </div>
       {stream.state === "failed" && running ? (
         <PlaneTrouble error={stream.error} command={tailOf(workspace.name, filter)} onRetry={again} />

@@ -151,8 +151,8 @@ function Moving({
               {count(n ?? g.count)}
               {!dead && g.more ? " or more" : ""} {n === 1 ? "event" : "events"}
             </strong>{" "}
-            {g.destination ? `of ${g.destination}` : `of ${g.source}`}: {g.code ? reason(g.code) : "no reason is given"}
-            .
+            {g.destination ? `of ${g.destination}, from every source` : `of ${g.source}`}:{" "}
+            {g.code ? reason(g.code) : "no reason is given"}.
           </>
         )}
       </p>

@@ -29,8 +29,13 @@ export type Group = {
 
 const shelves: Shelf[] = ["dead", "quarantine", "parked"];
 
-/** What did not arrive, grouped by where it should have gone and why it did not. only is a destination, or "" for all. */
-export function ProblemGroups({ workspace, only }: { workspace: Workspace; only: string }) {
+type Props = { workspace: Workspace; only: string; source?: string };
+
+/**
+ * What did not arrive, grouped by where it should have gone and why it did not. only is a destination, or "" for all;
+ * source leaves out what came from others.
+ */
+export function ProblemGroups({ workspace, only, source = "" }: Props) {
   const moving = useQuery({
     queryKey: keys.jobs(workspace.name),
     queryFn: ({ signal }) => jobs(workspace.name, signal),
@@ -38,7 +43,7 @@ export function ProblemGroups({ workspace, only }: { workspace: Workspace; only:
   });
   const ended = moving.data?.filter((j) => j.state !== "running").length ?? 0;
   const all = useQuery({
-    queryKey: [...keys.held(workspace.name, "groups", only, ended)],
+    queryKey: [...keys.held(workspace.name, "groups", only, ended), source],
     queryFn: async ({ signal }) => {
       const pages = await Promise.all(
         shelves.map((shelf) =>
@@ -52,7 +57,7 @@ export function ProblemGroups({ workspace, only }: { workspace: Workspace; only:
           ),
         ),
       );
-      return pages.flatMap((page, i) => groupsOf(shelves[i] ?? "dead", page.items, page.next !== "", only));
+      return pages.flatMap((page, i) => groupsOf(shelves[i] ?? "dead", page.items, page.next !== "", only, source));
     },
     refetchInterval: later,
     placeholderData: (before) => before,
@@ -69,7 +74,7 @@ export function ProblemGroups({ workspace, only }: { workspace: Workspace; only:
         />
       ) : null}
       {all.data?.length === 0 ? (
-        <Empty title={only ? `Everything that was sent to ${only} arrived.` : "Everything arrived."}>
+        <Empty title={only ? `Everything that ${source || "was"} sent to ${only} arrived.` : "Everything arrived."}>
           <p>
             Events show here when a destination rejects them, cannot take them now, or when they break a rule on the
             way.
@@ -93,10 +98,11 @@ export function ProblemGroups({ workspace, only }: { workspace: Workspace; only:
 }
 
 /** Events of a shelf by destination and reason, or by source and reason where they have no destination; the most first. */
-export function groupsOf(shelf: Shelf, items: Held[], more: boolean, only: string): Group[] {
+export function groupsOf(shelf: Shelf, items: Held[], more: boolean, only: string, from = ""): Group[] {
   const groups = new Map<string, Group>();
   for (const h of items) {
     if (only && h.destination !== only) continue;
+    if (from && h.source !== from) continue;
     const source = shelf === "quarantine" ? h.source : "";
     const key = JSON.stringify([source, h.destination, h.code]);
     const g = groups.get(key);

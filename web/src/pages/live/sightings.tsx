@@ -76,7 +76,7 @@ const Event = memo(function Event({ journey: j, open, onToggle }: EventProps) {
           {j.source}
           {j.user ? <span className="max-sm:sr-only"> · {j.user}</span> : null}
         </span>
-        <span className="flex min-w-0 flex-wrap items-center gap-x-3 gap-y-1 lg:flex-1">
+        <span className="flex min-w-0 flex-wrap items-center gap-x-3 gap-y-1 lg:grid lg:flex-1 lg:grid-cols-3">
           <Standings journey={j} />
         </span>
       </button>
@@ -94,30 +94,36 @@ function Standings({ journey: j }: { journey: Journey }) {
   return (
     <>
       {each.map((s) => (
-        <Standing key={s.destination} stand={s} took={since(j, s.at)} />
+        <Standing key={s.destination} stand={s} took={since(j, s.at)} alone={all.length === 1} />
       ))}
-      {[...new Set(others)].map((outcome) => (
-        <Badge key={outcome} tone={toneOf(outcome)}>
-          {others.filter((o) => o === outcome).length} {outcome}
-        </Badge>
-      ))}
+      {others.length > 0 ? (
+        <span className="inline-flex flex-wrap items-center gap-1.5">
+          {[...new Set(others)].map((outcome) => (
+            <Badge key={outcome} tone={toneOf(outcome)}>
+              {others.filter((o) => o === outcome).length} {outcome}
+            </Badge>
+          ))}
+        </span>
+      ) : null}
     </>
   );
 }
 
-function Standing({ stand: s, took }: { stand: Stand; took: number }) {
+function Standing({ stand: s, took, alone }: { stand: Stand; took: number; alone: boolean }) {
+  const why = s.code === "" ? "" : reason(s.code);
   return (
-    <span className="inline-flex flex-wrap items-center gap-1.5">
-      {s.destination === "" ? null : <span className="text-soft">{s.destination}</span>}
+    <span
+      className={`inline-flex min-w-0 flex-wrap items-center gap-1.5 lg:flex-nowrap ${alone ? "lg:col-span-3" : ""}`}
+      title={why || undefined}
+    >
+      {s.destination === "" ? null : <span className="min-w-0 text-soft lg:truncate">{s.destination}</span>}
       <Badge tone={toneOf(s.outcome)}>{s.outcome}</Badge>
-      {s.code === "" ? (
+      {why === "" ? (
         took > 0 && s.destination !== "" ? (
-          <span className="font-mono text-xs text-soft tabular-nums">{duration(took)}</span>
+          <span className="font-mono text-xs whitespace-nowrap text-soft tabular-nums">{duration(took)}</span>
         ) : null
       ) : (
-        <span className="text-soft lg:max-w-60 lg:truncate" title={reason(s.code)}>
-          {reason(s.code)}
-        </span>
+        <span className="min-w-0 text-soft lg:truncate">{why}</span>
       )}
     </span>
   );

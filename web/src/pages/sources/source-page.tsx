@@ -12,7 +12,7 @@ import { Section } from "../../parts/section";
 import { Spinner } from "../../parts/spinner";
 import { UrlTabs } from "../../parts/url-tabs";
 import { AccessOf } from "../access/access-of";
-import { count, ofSource, perSecond, sum, useFlow } from "../flow";
+import { count, ofSource, rateOf, sum, useFlow } from "../flow";
 import { HistoryOf } from "../history/history-of";
 import { Loaded } from "../loaded";
 import { Drafted, draftOf } from "../object/drafted";
@@ -185,7 +185,7 @@ function Arrival({ name, workspace, events }: { name: string; workspace: string;
     <div className="space-y-2">
       <Stats
         stats={[
-          { title: "Now", value: said(perSecond(n.rate)) },
+          { title: "Now", value: rateOf(flow.data, n) },
           { title: "Accepted", value: said(count(n.accepted)) },
           { title: "Duplicates", value: said(count(n.duplicate)) },
           { title: "Quarantined", value: said(count(n.quarantined)), tone: n.quarantined > 0 ? "bad" : "plain" },

@@ -6,7 +6,7 @@ import { Icon } from "../../parts/icon";
 import { Link } from "../../parts/link";
 import { Page } from "../../parts/page";
 import { Table } from "../../parts/table";
-import { count, ofSource, perSecond, sum, useFlow } from "../flow";
+import { count, ofSource, rateOf, sum, useFlow } from "../flow";
 import { Loaded } from "../loaded";
 import { Drafted } from "../object/drafted";
 import { specOf, useCatalog } from "../object/kinds";
@@ -76,7 +76,7 @@ export function SourcesPage() {
                 title: "Now",
                 right: true,
                 by: (s) => sum(flow.data, ofSource(s.name), "accepted").rate,
-                cell: (s) => (flow.data ? perSecond(sum(flow.data, ofSource(s.name), "accepted").rate) : "–"),
+                cell: (s) => rateOf(flow.data, sum(flow.data, ofSource(s.name), "accepted")),
               },
               {
                 title: "Events",

@@ -1,38 +1,45 @@
-import type { WorkspaceDocument } from "../../api/client";
+import type { ReactNode } from "react";
+import type { Connection, WorkspaceDocument } from "../../api/client";
 import { connectionKey } from "../../draft/edits";
 import { useWorkspace } from "../../frame/place";
 import { Link } from "../../parts/link";
 import { go } from "../../parts/path";
-import { count, type Flow, ofDestination, ofSource, perSecond, sum } from "../flow";
+import { count, type Flow, ofDestination, ofSource, rateOf, sum } from "../flow";
 import { type Band, bandsOf, row, width } from "./bands";
 import { type Loss, lossesAt, lossesOn } from "./losses";
 
 const mostDrawn = 30; // objects on a side; beyond, the page of connections has them
 
-type Props = { document: WorkspaceDocument; flow: Flow | undefined };
+type Props = {
+  document: WorkspaceDocument;
+  /** Those that are drawn. */
+  connections: readonly Connection[];
+  flow: Flow | undefined;
+  /** What stands below it, such as a link to the same as a table. */
+  children?: ReactNode;
+};
 
 /**
  * Sources left, destinations right, and between them a band for each connection, as wide as what goes through. What does
  * not arrive leaves at the sides: at its source before it is routed, at its destination after that.
  */
-export function Picture({ document, flow }: Props) {
+export function Picture({ document, connections, flow, children }: Props) {
   const workspace = useWorkspace();
-  const connections = document.connections ?? [];
   const sources = (document.sources ?? []).filter((s) => connections.some((c) => c.source === s.name));
   const destinations = (document.destinations ?? []).filter((d) => connections.some((c) => c.destination === d.name));
   if (sources.length > mostDrawn || destinations.length > mostDrawn)
     return (
       <p className="text-sm text-soft">
-        {connections.length} connections join {sources.length} sources to {destinations.length} destinations.{" "}
-        <Link href={workspace.path("connections")}>See all of them as a table</Link>
+        {connections.length} connections join {sources.length} sources to {destinations.length} destinations: too many
+        to draw. {children}
       </p>
     );
   const height = Math.max(sources.length, destinations.length) * row;
   const { bands, live } = bandsOf(connections, sources, destinations, flow, height);
   const at = (i: number, n: number) => (height / n) * (i + 0.5);
   return (
-    <div className="grid grid-cols-[minmax(7rem,14rem)_1fr_minmax(7rem,14rem)] rounded-xl border border-line bg-card p-4 shadow-xs">
-      <ul className="flex flex-col justify-around gap-2">
+    <div className="grid grid-cols-[minmax(0,1fr)_3rem_minmax(0,1fr)] sm:grid-cols-[minmax(7rem,14rem)_1fr_minmax(7rem,14rem)] rounded-xl border border-line bg-card p-4 shadow-xs">
+      <ul className="flex min-w-0 flex-col justify-around gap-2">
         {sources.map((s) => {
           const n = sum(flow, ofSource(s.name), "accepted");
           return (
@@ -41,7 +48,7 @@ export function Picture({ document, flow }: Props) {
                 {s.name}
               </Link>
               <span className="text-xs text-soft tabular-nums">
-                {flow ? `${count(n.accepted)}, ${perSecond(n.rate)}` : "…"}
+                {flow ? `${count(n.accepted)}, ${rateOf(flow, n)}` : "…"}
                 <Losses all={lossesAt(n)} />
               </span>
             </li>
@@ -81,7 +88,7 @@ export function Picture({ document, flow }: Props) {
           />
         ))}
       </svg>
-      <ul className="flex flex-col justify-around gap-2 pl-3">
+      <ul className="flex min-w-0 flex-col justify-around gap-2 pl-2 sm:pl-3">
         {destinations.map((d) => {
           const n = sum(flow, ofDestination(d.name), "routed");
           return (
@@ -99,7 +106,7 @@ export function Picture({ document, flow }: Props) {
       </ul>
       <p className="col-span-3 pt-3 text-xs text-soft">
         {live ? "The wider a band, the more events a second go through." : "The wider a band, the more went through."}{" "}
-        What does not arrive leaves at the side. <Link href={workspace.path("connections")}>The same as a table</Link>
+        What does not arrive leaves at the side. {children}
       </p>
     </div>
   );
