@@ -97,7 +97,7 @@ func (d *DataPlane) status() agent.Status {
 			alarms[i].Reason = d.upward(a.Workspace, id.Destination(a.Objects[0]), string(a.Reason))
 		}
 	}
-	s := agent.Status{Healthy: running && d.ready() == nil, Alarms: alarms}
+	s := agent.Status{Healthy: running && d.ready() == nil, Alarms: alarms, Condition: d.health.Condition()}
 	rows, whole := d.books()
 	if s.Partial = !whole; s.Partial && d.cfg.Events != "" {
 		if rows, s.Partitions, whole = d.part(); whole {

@@ -13,6 +13,7 @@ import (
 	"weir/dataplane/preview"
 	"weir/dataplane/view"
 	"weir/dataplane/view/activation"
+	"weir/dataplane/view/arrivals"
 	"weir/dataplane/view/endpoint"
 	drafts "weir/dataplane/view/preview"
 	"weir/dataplane/view/profiles"
@@ -38,12 +39,14 @@ func (d *DataPlane) board(again health.Appending) (*moves.Board, error) {
 
 // viewConfig says what a browser or a command line may see of this plane.
 func (d *DataPlane) viewConfig(g *guard.Guard) view.Config {
+	started := time.Now().UTC().Truncate(time.Second)
 	cfg := view.Config{
 		Plane: d.plane.Plane, Key: d.plane.CapabilityKey, Origins: d.plane.Origins, Guard: g, Plans: &d.plans, Rows: d.rows, Since: func() map[id.Destination]time.Time { return partition.Since(d.partitions, time.Now()) },
 		Live: &d.live, Jobs: d.moves, Previews: drafts.Previews{OfDestination: d.previewDestination, OfTransformation: d.previewTransformation}, Warehouses: loads{d},
-		More: []func(*endpoint.Mux){activation.New(d.syncs, d.destinationName).Register, func(mux *endpoint.Mux) {
+		More: []func(*endpoint.Mux){activation.New(d.syncs, d.plans.DestinationName).Register, func(mux *endpoint.Mux) {
 			profiles.Add(mux, d.profiles, d.copies, time.Now)
 			pulls.Register(mux, d.pulls)
+			arrivals.Register(mux, arrivals.Config{Counts: d.gateway.Counts, Name: d.plans.SourceName, Since: started})
 			schedule.Register(mux, schedule.Config{Book: d.book, Pulls: d.pulls, Syncs: d.syncs, Profiles: d.profiles})
 		}},
 		Dial: d.dialer(g), Try: d.client.Try, Healthy: d.ready, Log: d.cfg.Log,
@@ -54,14 +57,6 @@ func (d *DataPlane) viewConfig(g *guard.Guard) view.Config {
 		cfg.Quarantine = append(cfg.Quarantine, p.Quarantine(nil)) // which only lists
 	}
 	return cfg
-}
-
-// destinationName is the name of a destination, else its identifier.
-func (d *DataPlane) destinationName(ws id.Workspace, dest id.Destination) string {
-	if p := d.plans.Plan(ws); p != nil && p.DestinationName(dest) != "" {
-		return p.DestinationName(dest)
-	}
-	return string(dest)
 }
 
 func (d *DataPlane) previewDestination(_ context.Context, draft drafts.Destination) ([]any, error) {

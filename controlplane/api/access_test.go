@@ -209,7 +209,7 @@ func TestTheConsoleIsServed(t *testing.T) {
 			t.Errorf("GET %s = %d %q, %v; want %q", path, resp.StatusCode, text, err, want)
 		}
 		policy := resp.Header.Get("Content-Security-Policy")
-		if want == "console" && !strings.Contains(policy, "connect-src 'self' http://127.0.0.1:8091;") {
+		if want == "console" && !strings.Contains(policy, "connect-src 'self' http://127.0.0.1:8091 http://127.0.0.1:8090;") {
 			t.Errorf("GET %s has the policy %q, want the plane's view in it", path, policy)
 		}
 		if resp.Header.Get("X-Content-Type-Options") != "nosniff" {

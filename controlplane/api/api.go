@@ -130,7 +130,7 @@ func New(cfg Config) (*API, error) {
 		history:  history.New(history.Config{Store: cfg.Store, Policy: cfg.Policy, Signer: cfg.Signer}),
 		policies: policies.New(policies.Config{Store: cfg.Store, Policy: cfg.Policy, Review: cfg.Review, Draft: cfg.Draft})}
 	a.overview = overview.New(overview.Config{Store: cfg.Store, Policy: cfg.Policy, Fleet: cfg.Fleet, Code: cfg.Code})
-	a.notices = notices.New(notices.Config{Store: cfg.Store, Policy: cfg.Policy, Known: a.known, Healthy: cfg.Fleet.Healthy, Log: cfg.Log})
+	a.notices = notices.New(notices.Config{Store: cfg.Store, Policy: cfg.Policy, Known: a.known, Judge: cfg.Fleet.Judge, Log: cfg.Log})
 	a.accounts = accounts.New(accounts.Config{Store: cfg.Store, Authn: cfg.Authn, Policy: cfg.Policy, Origins: cfg.Origins, Tenants: a.tenants, Secure: cfg.Secure, TrustedProxies: cfg.TrustedProxies})
 	a.quota = quota.New(cfg.Requests, requestsWindow, time.Now)
 	once := once.Guard{Config: once.Config{Keys: cfg.Store.Keys(), Encrypt: cfg.Authn.Encrypt, Decrypt: cfg.Authn.Decrypt, Log: cfg.Log}}

@@ -320,6 +320,9 @@ func TestBeatsMakeAPlaneHealthyForAWhile(t *testing.T) {
 		t.Errorf("fingerprint %q, want 32 digits", got)
 	}
 	d.pass(time.Minute)
+	if shown := d.Judge(list[0]); shown.Healthy || len(shown.Alarms) != 2 || shown.Alarms[0].Code != fleet.Silent || len(list[0].Alarms) != 1 {
+		t.Errorf("a silent plane is shown as %+v, want an alarm before its own", shown)
+	}
 	if list, err = d.store.Planes(t.Context(), ""); err != nil || d.Healthy(list[0]) {
 		t.Errorf("got %+v, %v; want an unhealthy plane after a minute of silence", list, err)
 	}

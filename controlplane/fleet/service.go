@@ -164,6 +164,23 @@ func (s *Service) Healthy(p store.Plane) bool {
 	return p.Healthy && s.cfg.Now().Sub(p.LastBeat).Abs() < silence
 }
 
+// Silent is the code of the alarm of a plane that was heard once and is not any more. The
+// control plane raises it: the plane cannot.
+const Silent wire.Code = "plane_silent"
+
+// Judge returns p as it is to be shown now: Healthy only while it is heard, and with an alarm
+// when it is not.
+func (s *Service) Judge(p store.Plane) store.Plane {
+	if p.LastBeat.IsZero() {
+		return p
+	}
+	p.Healthy = s.Healthy(p)
+	if s.cfg.Now().Sub(p.LastBeat).Abs() >= silence {
+		p.Alarms = append([]wire.Alarm{{Code: Silent, Count: 1}}, p.Alarms...)
+	}
+	return p
+}
+
 // Bounds of Key's memory of planes that do not exist, and how long it keeps one.
 const (
 	maxUnknown  = 1024

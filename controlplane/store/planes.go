@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"weir/controlplane/store/beats"
 	"weir/controlplane/store/database"
 	"weir/controlplane/store/ent"
 	"weir/controlplane/store/ent/invitation"
@@ -17,6 +18,7 @@ import (
 	"weir/shared/fault"
 	"weir/shared/id"
 	"weir/shared/wire"
+	"weir/shared/wire/condition"
 )
 
 // PlaneKind says who runs a plane.
@@ -49,6 +51,8 @@ type Plane struct {
 	LastBeat time.Time // when the hub took it
 	Healthy  bool
 	Alarms   []wire.Alarm
+	// Conditions are of its processes; none of planes of older versions.
+	Conditions []condition.Heard
 }
 
 // Invitation lets one plane join, once.
@@ -249,7 +253,8 @@ func (s *Store) planeOf(row *ent.Plane) (Plane, error) {
 	if err := json.Unmarshal([]byte(row.Alarms), &p.Alarms); err != nil {
 		return Plane{}, fmt.Errorf("decode the alarms of plane %s: %w", row.ID, err)
 	}
-	return p, nil
+	p.Conditions, err = beats.Conditions(row)
+	return p, err
 }
 
 // kindLists remembers lists of kinds by their text: each commit reads planes, and a list,

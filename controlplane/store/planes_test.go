@@ -13,6 +13,7 @@ import (
 	"weir/shared/fault"
 	"weir/shared/id"
 	"weir/shared/wire"
+	"weir/shared/wire/condition"
 	"weir/shared/workspace"
 )
 
@@ -108,7 +109,7 @@ func TestABeatIsKeptOnlyWhenNewerAndOnlyWhatIsThePlanes(t *testing.T) {
 		good := wire.Count{Workspace: mine.Workspace, Source: src, Destination: dst, Routed: 1 << 60, Delivered: 3,
 			Dropped: map[wire.Code]uint64{"expired": 2}, Balanced: true}
 		beat := wire.Beat{
-			Plane: p.ID, At: at, Version: "1.2.3", Healthy: true,
+			Plane: p.ID, At: at, Version: "1.2.3", Healthy: true, Condition: &condition.Report{Process: "a", LagMs: 7, DiskSize: 100, DiskFree: 60, DiskNeeded: 5},
 			Alarms: []wire.Alarm{{Code: "disk_full", Count: 1}, {Code: "x", Workspace: theirs.Workspace}},
 			Kinds:  []wire.Kind{{Family: "source", Name: "http", Digest: "d"}},
 			Counts: []wire.Count{good, {Workspace: mine.Workspace, Source: src, Accepted: 4}, {Workspace: theirs.Workspace, Source: theirs.Config.Sources[0].ID, Accepted: 9},
@@ -126,6 +127,9 @@ func TestABeatIsKeptOnlyWhenNewerAndOnlyWhatIsThePlanes(t *testing.T) {
 		}
 		if diff := cmp.Diff([]wire.Count{beat.Counts[1], good}, must[[]wire.Count](t)(s.Counts(t.Context(), p.ID))); diff != "" {
 			t.Errorf("counts (-want +got)\n%s", diff)
+		}
+		if len(got.Conditions) != 1 || got.Conditions[0].Report != *beat.Condition || !got.Conditions[0].At.Equal(got.LastBeat) {
+			t.Errorf("the plane does as %+v, want %+v", got.Conditions, beat.Condition)
 		}
 		stale := beat
 		stale.Healthy, stale.Counts = false, nil
@@ -150,6 +154,9 @@ func TestABeatIsKeptOnlyWhenNewerAndOnlyWhatIsThePlanes(t *testing.T) {
 			if err := s.FoldBeat(t.Context(), admin, b); err != nil {
 				t.Fatal(err)
 			}
+		}
+		if got := must[store.Plane](t)(s.Plane(t.Context(), p.ID)); len(got.Conditions) != 0 {
+			t.Errorf("a plane that says no more how it does has %+v", got.Conditions)
 		}
 		if got := must[store.Plane](t)(s.Plane(t.Context(), p.ID)); !got.Healthy {
 			t.Error("a beat of the future hides the later one")

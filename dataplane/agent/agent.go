@@ -21,6 +21,7 @@ import (
 	"weir/shared/id"
 	"weir/shared/secret"
 	"weir/shared/wire"
+	"weir/shared/wire/condition"
 	"weir/shared/wire/edge"
 	"weir/shared/workspace"
 )
@@ -57,6 +58,8 @@ type Status struct {
 	// Counts have then, if Of is not 0, all of the Partitions that run in this process.
 	Partitions []int
 	Of         int // so many that the plane has
+	// Condition is how this process does; the agent says which it is, and since when it is linked.
+	Condition condition.Report
 }
 
 // Agent keeps a plane's plans as the control plane wants them.
@@ -261,20 +264,20 @@ func (a *Agent) tell(ctx context.Context, edge *edge.Edge) {
 	defer tick.Stop()
 	retry := time.NewTicker(max(a.cfg.BeatEvery/10, 10*time.Millisecond))
 	defer retry.Stop()
-	connected, beaten, answered := false, time.Time{}, uint64(0)
+	connected, linked, beaten, answered := false, time.Time{}, time.Time{}, uint64(0)
 	for {
 		owed := false // a beat
 		up := edge.Connected()
 		if up && !connected {
 			a.repeat() // an emptied hub knows none of them
-			beaten = time.Time{}
+			linked, beaten = time.Now().UTC().Truncate(time.Second), time.Time{}
 		}
 		connected = up
 		if up {
 			a.sendAcks(ctx, edge)
 			owed = true
 			asked := edge.Asked()
-			if time.Since(beaten) >= a.cfg.BeatEvery/10 && a.beat(ctx, edge, asked) { // changes in a row make few beats
+			if time.Since(beaten) >= a.cfg.BeatEvery/10 && a.beat(ctx, edge, asked, linked) { // changes in a row make few beats
 				beaten, answered, owed = time.Now(), asked, false
 			}
 		}
@@ -342,13 +345,16 @@ func (a *Agent) sendAcks(ctx context.Context, edge *edge.Edge) {
 	}
 }
 
-// beat reports whether a beat went up, which answers an ask that was heard before.
-func (a *Agent) beat(ctx context.Context, edge *edge.Edge, asked uint64) bool {
+// beat reports whether a beat went up, which answers an ask that was heard before. The hub is
+// reached since linked.
+func (a *Agent) beat(ctx context.Context, edge *edge.Edge, asked uint64, linked time.Time) bool {
 	status := a.cfg.Status()
 	b := wire.Beat{Started: a.started, Version: a.cfg.Version, Healthy: status.Healthy, Gateway: a.cfg.GatewayURL, View: a.cfg.ViewURL, Alarms: slices.Clone(status.Alarms), Counts: status.Counts, Partial: status.Partial, Asked: asked}
 	if status.Of > 0 {
 		b.Process, b.Partitions, b.Of = a.process, status.Partitions, status.Of
 	}
+	b.Condition = &status.Condition
+	b.Condition.Process, b.Condition.Linked = a.process, linked
 	b.Kinds = a.kinds
 	a.mu.Lock()
 	for _, c := range slices.Sorted(maps.Keys(a.alarms)) {

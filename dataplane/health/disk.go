@@ -27,6 +27,7 @@ type disk struct {
 	dir  string
 	low  atomic.Bool
 	left atomic.Int64 // bytes that may be taken before it is looked again
+	pace pace
 }
 
 // watch looks until ctx ends.
@@ -46,10 +47,11 @@ func (d *disk) watch(ctx context.Context) {
 // look measures once; a disk that cannot be measured counts as it did. What was
 // low is so until a tenth more than needed is free, so that it does not flutter.
 func (d *disk) look() {
-	free, least := d.room()
+	_, free, least := d.room()
 	if least == 0 {
 		return
 	}
+	d.pace.saw(time.Now(), free)
 	if d.low.Load() {
 		least += least / 10
 	}
@@ -59,15 +61,15 @@ func (d *disk) look() {
 	}
 }
 
-// room returns what is free and what has to be, in bytes; zeros when the disk
+// room returns the size of the disk, what is free and what has to be, in bytes; zeros when it
 // cannot be measured.
-func (d *disk) room() (free, least uint64) {
+func (d *disk) room() (total, free, least uint64) {
 	var st unix.Statfs_t
 	if unix.Statfs(d.dir, &st) != nil {
-		return 0, 0
+		return 0, 0, 0
 	}
 	size := uint64(st.Bsize)
-	return st.Bavail * size, needed(st.Blocks * size)
+	return st.Blocks * size, st.Bavail * size, needed(st.Blocks * size)
 }
 
 // needed returns how many bytes of a disk of total must be free.

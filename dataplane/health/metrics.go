@@ -134,7 +134,7 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	gauge(c.codeWaiting, float64(code.Waiting))
 	gauge(c.codeRunning, float64(code.Running))
 	gauge(c.codeWorkers, float64(code.Workers))
-	free, needed := c.monitor.disk.room()
+	_, free, needed := c.monitor.disk.room()
 	gauge(c.free, float64(free))
 	gauge(c.needed, float64(needed))
 	on := map[wire.Code]uint64{ // these are there at all times, so that rules can count on them

@@ -52,19 +52,19 @@ func (g *Gateway) serve(r *http.Request, call Call, b *body.Body) outcome {
 	entry, o, ok := g.open(r, b)
 	if !ok {
 		if entry.Source != "" && o.rate.Limit == 0 {
-			g.counters.of(entry).refuse(1)
+			g.refused(entry, 1, o.fail)
 		}
 		b.Drain(r)
 		return o
 	}
 	if !entry.verify(r, b.Data) {
-		g.counters.of(entry).refuse(1)
+		g.refused(entry, 1, failSignature)
 		return refused(failSignature)
 	}
 	b.Data = withoutMark(b.Data) // not before: the signature is over what came
 	if call == webhook {
 		if fail, ok := wrap(r, b); !ok {
-			g.counters.of(entry).refuse(1)
+			g.refused(entry, 1, fail)
 			return refused(fail)
 		}
 		call = Track
@@ -83,11 +83,11 @@ func (e Entry) verify(r *http.Request, body []byte) bool {
 
 // take makes the events in b durable and counts them.
 func (g *Gateway) take(r *http.Request, entry Entry, call Call, b *body.Body) outcome {
-	counter := g.counters.of(entry)
+	counter := g.counters.Of(entry.key())
 	kept, rejected, err := g.parse(r, entry, call, b)
 	if err != nil {
-		counter.refuse(1)
 		fail := parseFailure(err)
+		g.refused(entry, 1, fail)
 		if fail.status == http.StatusInternalServerError {
 			g.broke(r.Context(), "parse", err)
 		}
@@ -96,15 +96,15 @@ func (g *Gateway) take(r *http.Request, entry Entry, call Call, b *body.Body) ou
 	n := len(kept) + len(rejected)
 	rate, ok := g.limits.Take(entry.key(), entry.Rate, n, g.config.Now())
 	if !ok {
-		counter.limit(n)
+		counter.Limit(n, failRate.code, g.config.Now())
 		return limited(rate)
 	}
 	if fail, ok := g.append(r.Context(), kept, rejected); !ok {
 		g.limits.Give(entry.key(), entry.Rate, n, g.config.Now())
-		counter.refuse(n)
+		g.refused(entry, n, fail)
 		return refused(fail)
 	}
-	counter.accept(n)
+	counter.Accept(n, g.config.Now())
 	return outcome{kept: len(kept), rejected: rejected, rate: rate}
 }
 
@@ -149,10 +149,10 @@ func (g *Gateway) admit(key string, b *body.Body) (Entry, outcome, bool) {
 		return entry, refused(fail), false
 	}
 	if rate, ok := g.limits.Peek(entry.key(), entry.Rate, g.config.Now()); !ok {
-		g.counters.of(entry).limit(1)
+		g.counters.Of(entry.key()).Limit(1, failRate.code, g.config.Now())
 		return entry, limited(rate), false
 	}
-	if !b.Admit(g.counters.of(entry).share) {
+	if !b.Admit(g.counters.Of(entry.key()).Room) {
 		return entry, refused(failBusy), false
 	}
 	return entry, outcome{}, true

@@ -20,6 +20,7 @@ import (
 	"weir/dataplane/event"
 	"weir/dataplane/ingest/body"
 	"weir/dataplane/ingest/ratelimit"
+	"weir/dataplane/ingest/tally"
 	"weir/shared/fault"
 	"weir/shared/proxy"
 )
@@ -82,9 +83,9 @@ type Gateway struct {
 	config    Config
 	sources   map[string]Source
 	router    *echo.Echo
-	counters  counters
+	counters  tally.Counters
 	latencies latencies
-	limits    ratelimit.Limits[sourceKey]
+	limits    ratelimit.Limits[tally.Key]
 	bodies    *body.Pool
 	unwritten body.Budget // bytes of events
 	draining  atomic.Bool
@@ -120,7 +121,7 @@ func New(c Config) (*Gateway, error) {
 	g := &Gateway{
 		config:   c,
 		sources:  make(map[string]Source, len(c.Kinds)),
-		counters: counters{share: c.MaxMemory * 3 / 16},
+		counters: tally.Counters{Share: c.MaxMemory * 3 / 16},
 		bodies: body.NewPool(body.Config{
 			MaxBytes: MaxBody, Memory: c.MaxMemory * 3 / 8, Strangers: c.MaxMemory / 8,
 			Timeout: readTimeout, StallTimeout: stallTimeout, Grace: graceTime, MinRate: minRate, TurnTimeout: parseTimeout,

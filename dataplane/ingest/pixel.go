@@ -59,19 +59,25 @@ func sendImage(c echo.Context) error {
 
 // takePixel takes the event that read returns, if it is one.
 func (g *Gateway) takePixel(w http.ResponseWriter, r *http.Request, call Call, key string, read func() ([]byte, bool)) {
-	entry, _, ok := g.enter(key)
+	entry, fail, ok := g.enter(key)
 	if !ok {
 		if entry.Source != "" {
-			g.counters.of(entry).refuse(1)
+			g.refused(entry, 1, fail)
 		}
 		return
 	}
 	b := g.bodies.Open(w, r)
 	defer b.Release()
-	counter := g.counters.of(entry)
 	data, ok := read()
-	if !ok || !entry.verify(r, nil) || !b.Admit(counter.share) || !b.Hold(int64(len(data))) {
-		counter.refuse(1)
+	switch {
+	case !ok:
+		g.refused(entry, 1, failBody)
+		return
+	case !entry.verify(r, nil):
+		g.refused(entry, 1, failSignature)
+		return
+	case !b.Admit(g.counters.Of(entry.key()).Room) || !b.Hold(int64(len(data))):
+		g.refused(entry, 1, failBusy)
 		return
 	}
 	b.Data = data

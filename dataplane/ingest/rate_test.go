@@ -84,7 +84,10 @@ func TestASourceOverItsRateWaits(t *testing.T) {
 	}
 	// Of a request that comes while nothing may be sent nobody knows what is in it.
 	const limited, accepted = 11 + 1 + 21 + 1 + 100 + 1, 30 + 10 + 5 + 20 + 100 + 1
-	want := []ingest.Count{{Workspace: "ws_a", Source: "src_a", Received: limited + 20 + accepted, Refused: limited + 20, Accepted: accepted, RateLimited: limited}}
+	want := []ingest.Count{{
+		Workspace: "ws_a", Source: "src_a", Received: limited + 20 + accepted, Refused: limited + 20, Accepted: accepted, RateLimited: limited,
+		Reasons: map[string]uint64{"overloaded": 20, "rate_limited": limited}, Accepts: now.UTC().Truncate(time.Second), Refuses: now.Add(-time.Hour).UTC().Truncate(time.Second),
+	}}
 	if diff := cmp.Diff(want, g.Counts()); diff != "" {
 		t.Error(diff)
 	}

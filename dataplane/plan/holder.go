@@ -191,6 +191,22 @@ func (p *Plan) sourceOf(s id.Source) (name, typ string) {
 // Plan returns the plan of a workspace, nil when none runs.
 func (h *Holder) Plan(ws id.Workspace) *Plan { return h.now().plans[ws] }
 
+// SourceName is what a source of a workspace is called, or was, else its identifier.
+func (h *Holder) SourceName(ws id.Workspace, s id.Source) string {
+	if p := h.Plan(ws); p != nil && p.SourceName(s) != "" {
+		return p.SourceName(s)
+	}
+	return string(s)
+}
+
+// DestinationName is what a destination of a workspace is called, or was, else its identifier.
+func (h *Holder) DestinationName(ws id.Workspace, d id.Destination) string {
+	if p := h.Plan(ws); p != nil && p.DestinationName(d) != "" {
+		return p.DestinationName(d)
+	}
+	return string(d)
+}
+
 // Taken lists the write keys of p that another workspace has: with p, events
 // would go to the wrong one.
 func (h *Holder) Taken(p *Plan) []fault.Problem {

@@ -22,6 +22,7 @@
 //
 //	GET  /v1/health                                                     no capability
 //	GET  /v1/ledger                                                     ledger:read
+//	GET  /v1/arrivals                                                   ledger:read, what came to sources, from view/arrivals
 //	GET  /v1/ledgers                                                    ledger:read, of several workspaces
 //	GET  /v1/live?source=&destination=&stage=&outcome=&search=          live:read
 //	GET  /v1/parked?destination=&limit=&cursor=                         parked:read

@@ -132,7 +132,7 @@ func (b Beat) soundPart() bool {
 func (b Beat) Check() error {
 	ok := b.Format == Version && id.Valid(b.Plane) && softwareVersion.MatchString(b.Version) &&
 		webURL(b.Gateway) && webURL(b.View) && len(b.Alarms) <= maxAlarms && len(b.Kinds) <= maxKinds && len(b.Counts) <= MaxCounts
-	ok = ok && (b.Process == "" || b.soundPart())
+	ok = ok && (b.Process == "" || b.soundPart()) && (b.Condition == nil || b.Condition.Sound())
 	for _, a := range b.Alarms {
 		ok = ok && a.Code.Known() && (a.Reason == "" || a.Reason.Known()) && (a.Workspace == "" || id.Valid(a.Workspace)) && len(a.Objects) <= MaxObjects && len(a.Servers) <= MaxObjects
 		for _, o := range a.Objects {

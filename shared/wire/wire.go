@@ -17,6 +17,7 @@ import (
 	"weir/shared/catalog"
 	"weir/shared/id"
 	"weir/shared/secret"
+	"weir/shared/wire/condition"
 	"weir/shared/workspace"
 )
 
@@ -93,6 +94,8 @@ type Beat struct {
 	// Asked is the newest ask that the plane had heard when it made the Counts; 0 for
 	// none, in a beat that leaves its counts out, and from planes of older versions.
 	Asked uint64 `json:"asked,omitempty"`
+	// Condition is how the process does that says it; nil from planes of older versions.
+	Condition *condition.Report `json:"condition,omitempty"`
 }
 
 // Heartbeat is what the control end writes under a plane's heartbeat key. Ask wants a

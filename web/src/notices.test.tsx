@@ -57,7 +57,7 @@ test("what a plane says of itself is shown without asking", async () => {
   stream.say({
     kind: "plane",
     plane: plane().id,
-    state: { healthy: false, lastBeat: new Date(Date.now() - 3_600_000).toISOString(), alarms: [] },
+    state: { healthy: false, lastBeat: new Date(Date.now() - 3_600_000).toISOString(), alarms: [], conditions: [] },
   });
   await waitFor(() => expect(document.body.textContent).toMatch(/eu-1 has not been heard for 36\d\d s/));
   expect(asked(server)).toBe(before);

@@ -29,6 +29,7 @@ export const keys = {
   audit: (filter: string) => ["audit", chosenOrganization(), filter],
   revisions: (workspace: string) => ["revisions", chosenOrganization(), workspace],
   revision: (workspace: string, number: number) => ["revision", chosenOrganization(), workspace, number],
+  arrivals: (workspace: string) => ["arrivals", chosenOrganization(), workspace],
   ledger: (workspace: string) => ["ledger", chosenOrganization(), workspace],
   config: (workspace: string) => ["config", chosenOrganization(), workspace],
   held: (workspace: string, shelf: string, only: string, ended: number) => [

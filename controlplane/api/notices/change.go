@@ -12,6 +12,7 @@ import (
 	"weir/controlplane/store/audit"
 	"weir/shared/id"
 	"weir/shared/wire"
+	"weir/shared/wire/condition"
 )
 
 // Kind says what a notice is about.
@@ -43,9 +44,10 @@ type Notice struct {
 // State is what a plane says of itself, without what is about workspaces that the caller
 // may not read.
 type State struct {
-	Healthy  bool         `json:"healthy"`
-	LastBeat *time.Time   `json:"lastBeat"`
-	Alarms   []wire.Alarm `json:"alarms"`
+	Healthy    bool              `json:"healthy"`
+	LastBeat   *time.Time        `json:"lastBeat"`
+	Alarms     []wire.Alarm      `json:"alarms"`
+	Conditions []condition.Heard `json:"conditions"`
 }
 
 // change is something that changed, before it is known who may be told.

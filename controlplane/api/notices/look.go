@@ -10,6 +10,7 @@ import (
 	"weir/controlplane/store"
 	"weir/shared/id"
 	"weir/shared/wire"
+	"weir/shared/wire/condition"
 )
 
 // atOnce is how many rows streams are told of; of more they are told to ask anew.
@@ -69,7 +70,7 @@ func (h *Handlers) hearPlanes(ctx context.Context, listening []*listener) error 
 	there := map[id.Plane]bool{}
 	for _, p := range planes {
 		there[p.ID] = true
-		p.Healthy = h.Healthy(p)
+		p = h.Judge(p)
 		state, err := digest(struct {
 			Beat, Healthy, Alarms any
 		}{p.LastBeat, p.Healthy, p.Alarms})
@@ -145,7 +146,7 @@ func (h *Handlers) about(ctx context.Context, p store.Plane, changed []id.Worksp
 	if err := h.find(ctx, named); err != nil {
 		return nil, err
 	}
-	c := change{kind: Plane, plane: p.ID, owner: string(p.Organization), state: &State{Healthy: p.Healthy, Alarms: []wire.Alarm{}}}
+	c := change{kind: Plane, plane: p.ID, owner: string(p.Organization), state: &State{Healthy: p.Healthy, Alarms: []wire.Alarm{}, Conditions: append([]condition.Heard{}, p.Conditions...)}}
 	if !p.LastBeat.IsZero() {
 		c.state.LastBeat = &p.LastBeat
 	}

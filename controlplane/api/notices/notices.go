@@ -34,10 +34,10 @@ type Config struct {
 	Policy *policy.Policy
 	// Known says who calls, anew; an error when nobody does any more.
 	Known func(c echo.Context) (store.Actor, error)
-	// Healthy says whether a plane is well.
-	Healthy func(p store.Plane) bool
-	Every   time.Duration // between looks for what other processes changed, 0 means 1 s
-	Log     *slog.Logger  // nil discards
+	// Judge returns a plane as it is to be shown now: whether it is heard, and its alarms.
+	Judge func(p store.Plane) store.Plane
+	Every time.Duration // between looks for what other processes changed, 0 means 1 s
+	Log   *slog.Logger  // nil discards
 }
 
 // Limits of streams.

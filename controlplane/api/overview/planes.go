@@ -15,26 +15,28 @@ import (
 	"weir/shared/fault"
 	"weir/shared/id"
 	"weir/shared/wire"
+	"weir/shared/wire/condition"
 )
 
 type planeView struct {
-	ID                  id.Plane        `json:"id"`
-	Name                string          `json:"name"`
-	Region              string          `json:"region"`
-	Kind                store.PlaneKind `json:"kind"`
-	Version             string          `json:"version"`
-	SealingKey          []byte          `json:"sealingKey"`
-	SealingKeySignature []byte          `json:"sealingKeySignature"`
-	IdentityKey         []byte          `json:"identityKey"`
-	Fingerprint         string          `json:"fingerprint"`
-	GatewayURL          string          `json:"gatewayUrl"`
-	ViewURL             string          `json:"viewUrl"`
-	LastBeat            *time.Time      `json:"lastBeat"`
-	Healthy             bool            `json:"healthy"`
-	Alarms              []wire.Alarm    `json:"alarms"`
-	Workspaces          []standingView  `json:"workspaces"`
-	Counts              []wire.Count    `json:"counts"`
-	WorkspaceCount      *int            `json:"workspaceCount,omitempty"` // nil where no organization is asked about
+	ID                  id.Plane          `json:"id"`
+	Name                string            `json:"name"`
+	Region              string            `json:"region"`
+	Kind                store.PlaneKind   `json:"kind"`
+	Version             string            `json:"version"`
+	SealingKey          []byte            `json:"sealingKey"`
+	SealingKeySignature []byte            `json:"sealingKeySignature"`
+	IdentityKey         []byte            `json:"identityKey"`
+	Fingerprint         string            `json:"fingerprint"`
+	GatewayURL          string            `json:"gatewayUrl"`
+	ViewURL             string            `json:"viewUrl"`
+	LastBeat            *time.Time        `json:"lastBeat"`
+	Healthy             bool              `json:"healthy"`
+	Alarms              []wire.Alarm      `json:"alarms"`
+	Conditions          []condition.Heard `json:"conditions"`
+	Workspaces          []standingView    `json:"workspaces"`
+	Counts              []wire.Count      `json:"counts"`
+	WorkspaceCount      *int              `json:"workspaceCount,omitempty"` // nil where no organization is asked about
 }
 
 type standingView struct {
@@ -65,11 +67,12 @@ func (h *Handlers) planes(c echo.Context, org store.OrganizationID, region strin
 	}
 	out := make([]planeView, len(list))
 	for i, p := range list {
+		p = h.Fleet.Judge(p)
 		v := planeView{
 			ID: p.ID, Name: p.Name, Region: p.Region, Kind: p.Kind, Version: p.Version,
 			SealingKey: p.SealingKey, SealingKeySignature: p.SealingKeySignature, IdentityKey: p.IdentityKey, Fingerprint: fleet.Fingerprint(p.IdentityKey),
-			GatewayURL: p.GatewayURL, ViewURL: p.ViewURL, Healthy: h.Fleet.Healthy(p),
-			Alarms: []wire.Alarm{}, Counts: counts[p.ID], Workspaces: standings[p.ID],
+			GatewayURL: p.GatewayURL, ViewURL: p.ViewURL, Healthy: p.Healthy,
+			Conditions: append([]condition.Heard{}, p.Conditions...), Alarms: []wire.Alarm{}, Counts: counts[p.ID], Workspaces: standings[p.ID],
 		}
 		if n := placed[p.ID]; org != "" {
 			v.WorkspaceCount = &n

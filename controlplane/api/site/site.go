@@ -144,7 +144,7 @@ func contentType(name string) string {
 }
 
 // contentPolicy lets the console's page load its own files and talk to this
-// address and to the planes' views, and nothing else.
+// address, to the planes' views and, for test events, to their gateways, and nothing else.
 func (s *Site) contentPolicy(ctx context.Context) string {
 	connect := []string{"'self'"}
 	planes, err := s.Planes(ctx, "")
@@ -152,12 +152,14 @@ func (s *Site) contentPolicy(ctx context.Context) string {
 		s.Log.WarnContext(ctx, "planes' views not known to the console's page", "error", err)
 	}
 	for _, p := range planes {
-		u, err := url.Parse(p.ViewURL)
-		if err != nil || u.Host == "" || strings.ContainsAny(u.Host, "; ,'\"") {
-			continue
-		}
-		if origin := u.Scheme + "://" + u.Host; !slices.Contains(connect, origin) {
-			connect = append(connect, origin)
+		for _, at := range []string{p.ViewURL, p.GatewayURL} {
+			u, err := url.Parse(at)
+			if err != nil || u.Host == "" || strings.ContainsAny(u.Host, "; ,'\"") {
+				continue
+			}
+			if origin := u.Scheme + "://" + u.Host; !slices.Contains(connect, origin) {
+				connect = append(connect, origin)
+			}
 		}
 	}
 	return "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; manifest-src 'self'; connect-src " +

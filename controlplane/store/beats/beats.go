@@ -20,6 +20,7 @@ import (
 	"weir/shared/fault"
 	"weir/shared/id"
 	"weir/shared/wire"
+	"weir/shared/wire/condition"
 )
 
 // Fold keeps b as its plane's newest word on itself, with its counts. A beat that is
@@ -58,6 +59,20 @@ func Fold(ctx context.Context, tx *ent.Tx, b wire.Beat, now time.Time) (change s
 	}
 	update := tx.Plane.UpdateOne(row).SetLastBeat(at).SetVersion(b.Version).SetHealthy(b.Healthy).
 		SetAlarms(alarmText).SetKinds(kinds)
+	conditions, err := Conditions(row)
+	if err != nil {
+		return "", err
+	}
+	if b.Condition != nil {
+		conditions = condition.Fold(conditions, *b.Condition, at)
+	} else {
+		conditions = nil // the plane went back to an older version
+	}
+	conditionText, err := database.List(conditions)
+	if err != nil {
+		return "", err
+	}
+	update.SetConditions(conditionText)
 	if b.Gateway != "" {
 		update.SetGatewayURL(b.Gateway)
 	}
@@ -75,6 +90,17 @@ func Fold(ctx context.Context, tx *ent.Tx, b wire.Beat, now time.Time) (change s
 		return "", nil
 	}
 	return fmt.Sprintf("healthy %t, version %s", b.Healthy, b.Version), nil
+}
+
+// Conditions is how the processes of a plane did when they were heard last.
+func Conditions(row *ent.Plane) (all []condition.Heard, err error) {
+	if row.Conditions == "" {
+		return nil, nil
+	}
+	if err := json.Unmarshal([]byte(row.Conditions), &all); err != nil {
+		return nil, fmt.Errorf("decode how plane %s does: %w", row.ID, err)
+	}
+	return all, nil
 }
 
 // ownAlarms returns the alarms of a beat without those of workspaces that are not on

@@ -13403,6 +13403,7 @@ type PlaneMutation struct {
 	last_beat             *time.Time
 	healthy               *bool
 	alarms                *string
+	conditions            *string
 	clearedFields         map[string]struct{}
 	done                  bool
 	oldValue              func(context.Context) (*Plane, error)
@@ -14102,6 +14103,42 @@ func (m *PlaneMutation) ResetAlarms() {
 	m.alarms = nil
 }
 
+// SetConditions sets the "conditions" field.
+func (m *PlaneMutation) SetConditions(s string) {
+	m.conditions = &s
+}
+
+// Conditions returns the value of the "conditions" field in the mutation.
+func (m *PlaneMutation) Conditions() (r string, exists bool) {
+	v := m.conditions
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldConditions returns the old "conditions" field's value of the Plane entity.
+// If the Plane object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *PlaneMutation) OldConditions(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldConditions is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldConditions requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldConditions: %w", err)
+	}
+	return oldValue.Conditions, nil
+}
+
+// ResetConditions resets all changes to the "conditions" field.
+func (m *PlaneMutation) ResetConditions() {
+	m.conditions = nil
+}
+
 // Where appends a list predicates to the PlaneMutation builder.
 func (m *PlaneMutation) Where(ps ...predicate.Plane) {
 	m.predicates = append(m.predicates, ps...)
@@ -14136,7 +14173,7 @@ func (m *PlaneMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *PlaneMutation) Fields() []string {
-	fields := make([]string, 0, 16)
+	fields := make([]string, 0, 17)
 	if m.name != nil {
 		fields = append(fields, plane.FieldName)
 	}
@@ -14185,6 +14222,9 @@ func (m *PlaneMutation) Fields() []string {
 	if m.alarms != nil {
 		fields = append(fields, plane.FieldAlarms)
 	}
+	if m.conditions != nil {
+		fields = append(fields, plane.FieldConditions)
+	}
 	return fields
 }
 
@@ -14225,6 +14265,8 @@ func (m *PlaneMutation) Field(name string) (ent.Value, bool) {
 		return m.Healthy()
 	case plane.FieldAlarms:
 		return m.Alarms()
+	case plane.FieldConditions:
+		return m.Conditions()
 	}
 	return nil, false
 }
@@ -14266,6 +14308,8 @@ func (m *PlaneMutation) OldField(ctx context.Context, name string) (ent.Value, e
 		return m.OldHealthy(ctx)
 	case plane.FieldAlarms:
 		return m.OldAlarms(ctx)
+	case plane.FieldConditions:
+		return m.OldConditions(ctx)
 	}
 	return nil, fmt.Errorf("unknown Plane field %s", name)
 }
@@ -14387,6 +14431,13 @@ func (m *PlaneMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetAlarms(v)
 		return nil
+	case plane.FieldConditions:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetConditions(v)
+		return nil
 	}
 	return fmt.Errorf("unknown Plane field %s", name)
 }
@@ -14492,6 +14543,9 @@ func (m *PlaneMutation) ResetField(name string) error {
 		return nil
 	case plane.FieldAlarms:
 		m.ResetAlarms()
+		return nil
+	case plane.FieldConditions:
+		m.ResetConditions()
 		return nil
 	}
 	return fmt.Errorf("unknown Plane field %s", name)

@@ -48,7 +48,9 @@ type Plane struct {
 	// Healthy holds the value of the "healthy" field.
 	Healthy bool `json:"healthy,omitempty"`
 	// Alarms holds the value of the "alarms" field.
-	Alarms       string `json:"alarms,omitempty"`
+	Alarms string `json:"alarms,omitempty"`
+	// Conditions holds the value of the "conditions" field.
+	Conditions   string `json:"conditions,omitempty"`
 	selectValues sql.SelectValues
 }
 
@@ -61,7 +63,7 @@ func (*Plane) scanValues(columns []string) ([]any, error) {
 			values[i] = new([]byte)
 		case plane.FieldHealthy:
 			values[i] = new(sql.NullBool)
-		case plane.FieldID, plane.FieldName, plane.FieldRegion, plane.FieldKind, plane.FieldOrganization, plane.FieldNatsKey, plane.FieldGatewayURL, plane.FieldViewURL, plane.FieldVersion, plane.FieldKinds, plane.FieldAlarms:
+		case plane.FieldID, plane.FieldName, plane.FieldRegion, plane.FieldKind, plane.FieldOrganization, plane.FieldNatsKey, plane.FieldGatewayURL, plane.FieldViewURL, plane.FieldVersion, plane.FieldKinds, plane.FieldAlarms, plane.FieldConditions:
 			values[i] = new(sql.NullString)
 		case plane.FieldJoinedAt, plane.FieldLastBeat:
 			values[i] = new(sql.NullTime)
@@ -183,6 +185,12 @@ func (_m *Plane) assignValues(columns []string, values []any) error {
 			} else if value.Valid {
 				_m.Alarms = value.String
 			}
+		case plane.FieldConditions:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field conditions", values[i])
+			} else if value.Valid {
+				_m.Conditions = value.String
+			}
 		default:
 			_m.selectValues.Set(columns[i], values[i])
 		}
@@ -268,6 +276,9 @@ func (_m *Plane) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("alarms=")
 	builder.WriteString(_m.Alarms)
+	builder.WriteString(", ")
+	builder.WriteString("conditions=")
+	builder.WriteString(_m.Conditions)
 	builder.WriteByte(')')
 	return builder.String()
 }

@@ -135,6 +135,20 @@ func (_c *PlaneCreate) SetAlarms(v string) *PlaneCreate {
 	return _c
 }
 
+// SetConditions sets the "conditions" field.
+func (_c *PlaneCreate) SetConditions(v string) *PlaneCreate {
+	_c.mutation.SetConditions(v)
+	return _c
+}
+
+// SetNillableConditions sets the "conditions" field if the given value is not nil.
+func (_c *PlaneCreate) SetNillableConditions(v *string) *PlaneCreate {
+	if v != nil {
+		_c.SetConditions(*v)
+	}
+	return _c
+}
+
 // SetID sets the "id" field.
 func (_c *PlaneCreate) SetID(v string) *PlaneCreate {
 	_c.mutation.SetID(v)
@@ -179,6 +193,10 @@ func (_c *PlaneCreate) defaults() {
 	if _, ok := _c.mutation.Healthy(); !ok {
 		v := plane.DefaultHealthy
 		_c.mutation.SetHealthy(v)
+	}
+	if _, ok := _c.mutation.Conditions(); !ok {
+		v := plane.DefaultConditions
+		_c.mutation.SetConditions(v)
 	}
 }
 
@@ -233,6 +251,9 @@ func (_c *PlaneCreate) check() error {
 	}
 	if _, ok := _c.mutation.Alarms(); !ok {
 		return &ValidationError{Name: "alarms", err: errors.New(`ent: missing required field "Plane.alarms"`)}
+	}
+	if _, ok := _c.mutation.Conditions(); !ok {
+		return &ValidationError{Name: "conditions", err: errors.New(`ent: missing required field "Plane.conditions"`)}
 	}
 	if v, ok := _c.mutation.ID(); ok {
 		if err := plane.IDValidator(v); err != nil {
@@ -338,6 +359,10 @@ func (_c *PlaneCreate) createSpec() (*Plane, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.Alarms(); ok {
 		_spec.SetField(plane.FieldAlarms, field.TypeString, value)
 		_node.Alarms = value
+	}
+	if value, ok := _c.mutation.Conditions(); ok {
+		_spec.SetField(plane.FieldConditions, field.TypeString, value)
+		_node.Conditions = value
 	}
 	return _node, _spec
 }
@@ -490,6 +515,18 @@ func (u *PlaneUpsert) SetAlarms(v string) *PlaneUpsert {
 // UpdateAlarms sets the "alarms" field to the value that was provided on create.
 func (u *PlaneUpsert) UpdateAlarms() *PlaneUpsert {
 	u.SetExcluded(plane.FieldAlarms)
+	return u
+}
+
+// SetConditions sets the "conditions" field.
+func (u *PlaneUpsert) SetConditions(v string) *PlaneUpsert {
+	u.Set(plane.FieldConditions, v)
+	return u
+}
+
+// UpdateConditions sets the "conditions" field to the value that was provided on create.
+func (u *PlaneUpsert) UpdateConditions() *PlaneUpsert {
+	u.SetExcluded(plane.FieldConditions)
 	return u
 }
 
@@ -681,6 +718,20 @@ func (u *PlaneUpsertOne) SetAlarms(v string) *PlaneUpsertOne {
 func (u *PlaneUpsertOne) UpdateAlarms() *PlaneUpsertOne {
 	return u.Update(func(s *PlaneUpsert) {
 		s.UpdateAlarms()
+	})
+}
+
+// SetConditions sets the "conditions" field.
+func (u *PlaneUpsertOne) SetConditions(v string) *PlaneUpsertOne {
+	return u.Update(func(s *PlaneUpsert) {
+		s.SetConditions(v)
+	})
+}
+
+// UpdateConditions sets the "conditions" field to the value that was provided on create.
+func (u *PlaneUpsertOne) UpdateConditions() *PlaneUpsertOne {
+	return u.Update(func(s *PlaneUpsert) {
+		s.UpdateConditions()
 	})
 }
 
@@ -1039,6 +1090,20 @@ func (u *PlaneUpsertBulk) SetAlarms(v string) *PlaneUpsertBulk {
 func (u *PlaneUpsertBulk) UpdateAlarms() *PlaneUpsertBulk {
 	return u.Update(func(s *PlaneUpsert) {
 		s.UpdateAlarms()
+	})
+}
+
+// SetConditions sets the "conditions" field.
+func (u *PlaneUpsertBulk) SetConditions(v string) *PlaneUpsertBulk {
+	return u.Update(func(s *PlaneUpsert) {
+		s.SetConditions(v)
+	})
+}
+
+// UpdateConditions sets the "conditions" field to the value that was provided on create.
+func (u *PlaneUpsertBulk) UpdateConditions() *PlaneUpsertBulk {
+	return u.Update(func(s *PlaneUpsert) {
+		s.UpdateConditions()
 	})
 }
 

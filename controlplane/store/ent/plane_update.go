@@ -146,6 +146,20 @@ func (_u *PlaneUpdate) SetNillableAlarms(v *string) *PlaneUpdate {
 	return _u
 }
 
+// SetConditions sets the "conditions" field.
+func (_u *PlaneUpdate) SetConditions(v string) *PlaneUpdate {
+	_u.mutation.SetConditions(v)
+	return _u
+}
+
+// SetNillableConditions sets the "conditions" field if the given value is not nil.
+func (_u *PlaneUpdate) SetNillableConditions(v *string) *PlaneUpdate {
+	if v != nil {
+		_u.SetConditions(*v)
+	}
+	return _u
+}
+
 // Mutation returns the PlaneMutation object of the builder.
 func (_u *PlaneUpdate) Mutation() *PlaneMutation {
 	return _u.mutation
@@ -226,6 +240,9 @@ func (_u *PlaneUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	}
 	if value, ok := _u.mutation.Alarms(); ok {
 		_spec.SetField(plane.FieldAlarms, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.Conditions(); ok {
+		_spec.SetField(plane.FieldConditions, field.TypeString, value)
 	}
 	if _node, err = sqlgraph.UpdateNodes(ctx, _u.driver, _spec); err != nil {
 		if _, ok := err.(*sqlgraph.NotFoundError); ok {
@@ -365,6 +382,20 @@ func (_u *PlaneUpdateOne) SetNillableAlarms(v *string) *PlaneUpdateOne {
 	return _u
 }
 
+// SetConditions sets the "conditions" field.
+func (_u *PlaneUpdateOne) SetConditions(v string) *PlaneUpdateOne {
+	_u.mutation.SetConditions(v)
+	return _u
+}
+
+// SetNillableConditions sets the "conditions" field if the given value is not nil.
+func (_u *PlaneUpdateOne) SetNillableConditions(v *string) *PlaneUpdateOne {
+	if v != nil {
+		_u.SetConditions(*v)
+	}
+	return _u
+}
+
 // Mutation returns the PlaneMutation object of the builder.
 func (_u *PlaneUpdateOne) Mutation() *PlaneMutation {
 	return _u.mutation
@@ -475,6 +506,9 @@ func (_u *PlaneUpdateOne) sqlSave(ctx context.Context) (_node *Plane, err error)
 	}
 	if value, ok := _u.mutation.Alarms(); ok {
 		_spec.SetField(plane.FieldAlarms, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.Conditions(); ok {
+		_spec.SetField(plane.FieldConditions, field.TypeString, value)
 	}
 	_node = &Plane{config: _u.config}
 	_spec.Assign = _node.assignValues

@@ -211,6 +211,10 @@ func init() {
 	planeDescHealthy := planeFields[15].Descriptor()
 	// plane.DefaultHealthy holds the default value on creation for the healthy field.
 	plane.DefaultHealthy = planeDescHealthy.Default.(bool)
+	// planeDescConditions is the schema descriptor for conditions field.
+	planeDescConditions := planeFields[17].Descriptor()
+	// plane.DefaultConditions holds the default value on creation for the conditions field.
+	plane.DefaultConditions = planeDescConditions.Default.(string)
 	// planeDescID is the schema descriptor for id field.
 	planeDescID := planeFields[0].Descriptor()
 	// plane.IDValidator is a validator for the "id" field. It is called by the builders before save.

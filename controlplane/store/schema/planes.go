@@ -13,7 +13,7 @@ const planeKinds = "kind in ('regional', 'private')"
 // Plane is one data plane.
 type Plane struct{ ent.Schema }
 
-// Fields of Plane. Kinds and alarms are JSON lists.
+// Fields of Plane. Kinds, alarms and conditions are JSON lists; no conditions are an empty text.
 func (Plane) Fields() []ent.Field {
 	return []ent.Field{
 		key(),
@@ -33,6 +33,7 @@ func (Plane) Fields() []ent.Field {
 		field.Time("last_beat").SchemaType(asTimestamptz).Optional().Nillable(),
 		field.Bool("healthy").Default(false),
 		text("alarms"),
+		field.String("conditions").SchemaType(asText).Default(""),
 	}
 }
 

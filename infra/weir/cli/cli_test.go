@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"weir/infra/weir/cli/remote"
+	"weir/infra/weir/cli/remote/openapi"
 	"weir/shared/command"
 	"weir/shared/fault"
 	"weir/shared/wire"
@@ -166,9 +167,13 @@ func filled(t *testing.T) (*fake, *shell) {
 func TestStatusShowsPlanesAndRevisions(t *testing.T) {
 	t.Parallel()
 	f, s := filled(t)
-	want := `PLANE      REGION  VERSION  LAST BEAT  HEALTH      ALARMS
-eu-1       eu      0.1.0    3 min ago  healthy     hub_away ×2
-us-1�[31m  us      0.1.0    never      never seen  -
+	f.planes[0].Conditions = []openapi.PlaneCondition{
+		{Process: "a", LagMs: 40, DiskSize: 100e9, DiskFree: 70e9, DiskNeeded: 1e9},
+		{Process: "b", LagMs: 12_300, LagFrames: 9, DiskSize: 100e9, DiskFree: 25e9, DiskNeeded: 1e9, DiskLastsS: 7260},
+	}
+	want := `PLANE      REGION  VERSION  LAST BEAT  HEALTH      LAG  DISK FREE            ALARMS
+eu-1       eu      0.1.0    3 min ago  healthy     12s  25%, full in 2h1m0s  hub_away ×2
+us-1�[31m  us      0.1.0    never      never seen  -    -                    -
 
 WORKSPACE  REGION  PLANE  WANTED  APPLIED  STATE
 acme       eu      eu-1        2        1  rejected

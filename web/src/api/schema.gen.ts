@@ -2568,13 +2568,43 @@ export interface components {
              */
             lastBeat: string | null;
             healthy: boolean;
+            /** @description What it raises, and plane_silent, which the control plane raises when it does not hear it any more */
             alarms: components["schemas"]["Alarm"][];
+            /** @description How each of its processes did when it was heard last; none of a plane of an older version */
+            conditions: components["schemas"]["PlaneCondition"][];
             /** @description Of a status: those of its page. Empty in a list of planes */
             workspaces: components["schemas"]["PlaneWorkspace"][];
             /** @description Of the same workspaces */
             counts: components["schemas"]["Count"][];
             /** @description How many workspaces of the organization that the caller may read are on it; absent where no organization is asked about */
             workspaceCount?: number;
+        };
+        /** @description How one process of a plane did when it was heard last */
+        PlaneCondition: {
+            /** @description Tells the processes of a plane apart; another one after a restart */
+            process: string;
+            /**
+             * Format: date-time
+             * @description When it said so
+             */
+            at: string;
+            /** @description Age in milliseconds of the oldest event that it read and that is not settled: delivered, parked, staged, dead, quarantined or dropped */
+            lagMs: number;
+            /** @description Frames of events that are not settled */
+            lagFrames: number;
+            /** @description Bytes of the disk of its data directory; 0 when that is not known */
+            diskSize: number;
+            /** @description Bytes that are free there */
+            diskFree: number;
+            /** @description Bytes that have to be free for events to be taken */
+            diskNeeded: number;
+            /** @description Seconds until no more than that is free, at the pace of the last hour; absent when that is not in sight */
+            diskLastsS?: number;
+            /**
+             * Format: date-time
+             * @description Since when it is connected to the control plane
+             */
+            linked: string;
         };
         Alarm: {
             code: string;
@@ -3306,6 +3336,7 @@ export interface components {
             /** Format: date-time */
             lastBeat: string | null;
             alarms: components["schemas"]["Alarm"][];
+            conditions: components["schemas"]["PlaneCondition"][];
         };
         NewCapability: {
             /** @description The workspace's name */

@@ -8,6 +8,7 @@ export const viewUrl = "http://127.0.0.1:8091";
 const calls: Record<string, string> = {
   "GET /v1/live": "live:read",
   "GET /v1/ledger": "ledger:read",
+  "GET /v1/arrivals": "ledger:read",
   "POST /v1/preview/destination": "preview",
   "GET /v1/parked": "parked:read",
   "GET /v1/dead": "dead:read",
@@ -129,9 +130,12 @@ export class Plane {
     const set = this.answers[call];
     if (set !== undefined) return reply(set);
     if (call === "GET /v1/live") return this.stream();
-    const empty = { "GET /v1/loads": { loads: [] }, "GET /v1/jobs": { jobs: [] }, "GET /v1/ledger": { rows: [] } }[
-      call
-    ];
+    const empty = {
+      "GET /v1/loads": { loads: [] },
+      "GET /v1/jobs": { jobs: [] },
+      "GET /v1/ledger": { rows: [] },
+      "GET /v1/arrivals": { since: new Date().toISOString(), sources: [] },
+    }[call];
     return reply({ status: 200, body: empty ?? { items: [], next: "" } });
   }
 

@@ -14,6 +14,8 @@ import { type Reply, refusal, reply } from "./reply";
 
 export { refusal } from "./reply";
 
+const gatewayUrl = "http://127.0.0.1:8090";
+
 /** A control plane in place of fetch. It refuses calls that the contract does not name, and unsafe ones without the header. */
 export class Server {
   signedIn = true;
@@ -41,13 +43,26 @@ export class Server {
   readonly others: Record<string, Reply> = {};
   readonly sent: { call: string; body: unknown }[] = [];
 
+  /** How the gateway answers what is sent to it; what came is in received. */
+  gatewayAnswer: Reply = { status: 200, body: { success: true } };
+  readonly received: { call: string; key: string; body: unknown }[] = [];
+
+  private async gateway(request: Request): Promise<Response> {
+    const url = new URL(request.url);
+    const basic = atob((request.headers.get("Authorization") ?? "").replace("Basic ", "")).replace(/:$/, "");
+    const key = url.searchParams.get("writeKey") ?? basic;
+    this.received.push({ call: `${request.method} ${url.pathname}`, key, body: await request.json() });
+    return reply(this.gatewayAnswer);
+  }
+
   constructor() {
     forgetCapabilities();
     chooseOrganization("");
     localStorage.clear();
-    vi.stubGlobal("fetch", (request: Request) =>
-      request.url.startsWith(viewUrl) ? this.plane.answer(request) : this.answer(request),
-    );
+    vi.stubGlobal("fetch", (request: Request) => {
+      if (request.url.startsWith(gatewayUrl)) return this.gateway(request);
+      return request.url.startsWith(viewUrl) ? this.plane.answer(request) : this.answer(request);
+    });
   }
 
   show(all: Partial<Status>): void {
@@ -191,6 +206,7 @@ export function plane(p: Partial<Plane> = {}): Plane {
     lastBeat: new Date().toISOString(),
     healthy: true,
     alarms: [],
+    conditions: [],
     workspaces: [{ workspace: "acme", wanted: 4, applied: 4, running: 4, state: "applied" }],
     counts: [],
     ...p,

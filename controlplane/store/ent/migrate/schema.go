@@ -563,6 +563,7 @@ var (
 		{Name: "last_beat", Type: field.TypeTime, Nullable: true, SchemaType: map[string]string{"postgres": "timestamptz"}},
 		{Name: "healthy", Type: field.TypeBool, Default: false},
 		{Name: "alarms", Type: field.TypeString, SchemaType: map[string]string{"postgres": "text", "sqlite3": "text"}},
+		{Name: "conditions", Type: field.TypeString, Default: "", SchemaType: map[string]string{"postgres": "text", "sqlite3": "text"}},
 	}
 	// PlanesTable holds the schema information for the "planes" table.
 	PlanesTable = &schema.Table{

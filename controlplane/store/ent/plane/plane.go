@@ -43,6 +43,8 @@ const (
 	FieldHealthy = "healthy"
 	// FieldAlarms holds the string denoting the alarms field in the database.
 	FieldAlarms = "alarms"
+	// FieldConditions holds the string denoting the conditions field in the database.
+	FieldConditions = "conditions"
 	// Table holds the table name of the plane in the database.
 	Table = "planes"
 )
@@ -66,6 +68,7 @@ var Columns = []string{
 	FieldLastBeat,
 	FieldHealthy,
 	FieldAlarms,
+	FieldConditions,
 }
 
 // ValidColumn reports if the column name is valid (part of the table columns).
@@ -83,6 +86,8 @@ var (
 	NameValidator func(string) error
 	// DefaultHealthy holds the default value on creation for the "healthy" field.
 	DefaultHealthy bool
+	// DefaultConditions holds the default value on creation for the "conditions" field.
+	DefaultConditions string
 	// IDValidator is a validator for the "id" field. It is called by the builders before save.
 	IDValidator func(string) error
 )
@@ -158,4 +163,9 @@ func ByHealthy(opts ...sql.OrderTermOption) OrderOption {
 // ByAlarms orders the results by the alarms field.
 func ByAlarms(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldAlarms, opts...).ToFunc()
+}
+
+// ByConditions orders the results by the conditions field.
+func ByConditions(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldConditions, opts...).ToFunc()
 }

@@ -144,6 +144,11 @@ func Alarms(v string) predicate.Plane {
 	return predicate.Plane(sql.FieldEQ(FieldAlarms, v))
 }
 
+// Conditions applies equality check predicate on the "conditions" field. It's identical to ConditionsEQ.
+func Conditions(v string) predicate.Plane {
+	return predicate.Plane(sql.FieldEQ(FieldConditions, v))
+}
+
 // NameEQ applies the EQ predicate on the "name" field.
 func NameEQ(v string) predicate.Plane {
 	return predicate.Plane(sql.FieldEQ(FieldName, v))
@@ -1012,6 +1017,71 @@ func AlarmsEqualFold(v string) predicate.Plane {
 // AlarmsContainsFold applies the ContainsFold predicate on the "alarms" field.
 func AlarmsContainsFold(v string) predicate.Plane {
 	return predicate.Plane(sql.FieldContainsFold(FieldAlarms, v))
+}
+
+// ConditionsEQ applies the EQ predicate on the "conditions" field.
+func ConditionsEQ(v string) predicate.Plane {
+	return predicate.Plane(sql.FieldEQ(FieldConditions, v))
+}
+
+// ConditionsNEQ applies the NEQ predicate on the "conditions" field.
+func ConditionsNEQ(v string) predicate.Plane {
+	return predicate.Plane(sql.FieldNEQ(FieldConditions, v))
+}
+
+// ConditionsIn applies the In predicate on the "conditions" field.
+func ConditionsIn(vs ...string) predicate.Plane {
+	return predicate.Plane(sql.FieldIn(FieldConditions, vs...))
+}
+
+// ConditionsNotIn applies the NotIn predicate on the "conditions" field.
+func ConditionsNotIn(vs ...string) predicate.Plane {
+	return predicate.Plane(sql.FieldNotIn(FieldConditions, vs...))
+}
+
+// ConditionsGT applies the GT predicate on the "conditions" field.
+func ConditionsGT(v string) predicate.Plane {
+	return predicate.Plane(sql.FieldGT(FieldConditions, v))
+}
+
+// ConditionsGTE applies the GTE predicate on the "conditions" field.
+func ConditionsGTE(v string) predicate.Plane {
+	return predicate.Plane(sql.FieldGTE(FieldConditions, v))
+}
+
+// ConditionsLT applies the LT predicate on the "conditions" field.
+func ConditionsLT(v string) predicate.Plane {
+	return predicate.Plane(sql.FieldLT(FieldConditions, v))
+}
+
+// ConditionsLTE applies the LTE predicate on the "conditions" field.
+func ConditionsLTE(v string) predicate.Plane {
+	return predicate.Plane(sql.FieldLTE(FieldConditions, v))
+}
+
+// ConditionsContains applies the Contains predicate on the "conditions" field.
+func ConditionsContains(v string) predicate.Plane {
+	return predicate.Plane(sql.FieldContains(FieldConditions, v))
+}
+
+// ConditionsHasPrefix applies the HasPrefix predicate on the "conditions" field.
+func ConditionsHasPrefix(v string) predicate.Plane {
+	return predicate.Plane(sql.FieldHasPrefix(FieldConditions, v))
+}
+
+// ConditionsHasSuffix applies the HasSuffix predicate on the "conditions" field.
+func ConditionsHasSuffix(v string) predicate.Plane {
+	return predicate.Plane(sql.FieldHasSuffix(FieldConditions, v))
+}
+
+// ConditionsEqualFold applies the EqualFold predicate on the "conditions" field.
+func ConditionsEqualFold(v string) predicate.Plane {
+	return predicate.Plane(sql.FieldEqualFold(FieldConditions, v))
+}
+
+// ConditionsContainsFold applies the ContainsFold predicate on the "conditions" field.
+func ConditionsContainsFold(v string) predicate.Plane {
+	return predicate.Plane(sql.FieldContainsFold(FieldConditions, v))
 }
 
 // And groups predicates with the AND operator between them.

@@ -17,3 +17,10 @@ func (v *View) ChangePull(ctx context.Context, verb, source, stream, from string
 	_, err := v.call(ctx, http.MethodPost, "/v1/pulls", nil, map[string]string{"verb": verb, "source": source, "stream": stream, "from": from}, out)
 	return err
 }
+
+// Arrivals reads what came to the sources of the workspace into out. fault.Missing: the plane
+// is older.
+func (v *View) Arrivals(ctx context.Context, out any) error {
+	_, err := v.call(ctx, http.MethodGet, "/v1/arrivals", nil, nil, out)
+	return err
+}

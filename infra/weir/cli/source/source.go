@@ -26,9 +26,9 @@ import (
 // invocation is one execution of a command.
 type invocation struct{ *console.Console }
 
-// New returns the command `weir source`.
-func New(shell *console.Console) *cobra.Command {
-	return console.Group("source", "Check and try sources of your own", newTest(shell), newLint(shell))
+// New returns the command `weir source`, with more commands below it.
+func New(shell *console.Console, more ...*cobra.Command) *cobra.Command {
+	return console.Group("source", "What came to sources; check and try sources of your own", append(more, newTest(shell), newLint(shell))...)
 }
 
 func newLint(shell *console.Console) *cobra.Command {

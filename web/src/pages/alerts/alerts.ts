@@ -18,12 +18,12 @@ export type Alert = {
 
 const number = new Intl.NumberFormat("en");
 
-const grave = /full|refused|unbalanced|damaged|stopped|forged|unloaded/;
+const grave = /silent|full|refused|unbalanced|damaged|stopped|forged|unloaded/;
 
 /** Everything that is wrong now, the worst first. */
 export function alertsOf(all: Status): Alert[] {
   const about = new Set(all.planes.flatMap((p) => p.alarms.flatMap((a) => a.objects ?? [])));
-  const found = all.planes.flatMap((p) => [...silent(p), ...p.alarms.map((a) => alarmed(a, p, all))]);
+  const found = all.planes.flatMap((p) => [...unwell(p), ...p.alarms.map((a) => alarmed(a, p, all))]);
   for (const w of all.workspaces) {
     const plane = all.planes.find((p) => p.id === w.plane)?.name ?? "";
     const base = { where: w.name, plane, count: 1 };
@@ -85,17 +85,17 @@ export function alertsOf(all: Status): Alert[] {
   return found.sort((a, b) => Number(b.tone === "bad") - Number(a.tone === "bad"));
 }
 
-function silent(p: Plane): Alert[] {
-  if (p.healthy || !p.lastBeat) return [];
+function unwell(p: Plane): Alert[] {
+  if (p.healthy || !p.lastBeat || p.alarms.length > 0) return [];
   return [
     {
-      key: `silent ${p.id}`,
+      key: `unhealthy ${p.id}`,
       tone: "bad",
       what: p.name,
       where: "",
       plane: p.name,
-      code: "silent",
-      text: "It has not been heard for a while. It goes on with what it has; check that it runs and reaches the hub.",
+      code: "unhealthy",
+      text: "It is heard, and says that it cannot take or deliver events now, without an alarm of its own. Look into its log.",
       count: 1,
       to: "/planes",
     },

@@ -48,6 +48,7 @@ export function problemsOf(w: Workspace, all: Status, now: Date): Trouble[] {
     });
   const alarmed = new Set<string>();
   for (const a of plane?.alarms ?? []) {
+    if (a.code === "plane_silent") continue; // said above, with since when
     const about = [
       ...w.sources.map((s) => ({ ...s, of: "sources" })),
       ...w.destinations.map((d) => ({ ...d, of: "destinations" })),

@@ -5,9 +5,8 @@ import { Card } from "../../parts/section";
 import { ago } from "../../parts/time";
 import { reason } from "../live/reasons";
 import { alarmText } from "../workspace/alarms";
+import { Condition } from "./condition";
 import { PlaneRemoval } from "./plane-removal";
-
-const late = 30_000; // ms without a beat after which a plane counts as silent
 
 /** Which objects of the workspaces an alarm is about, and why. */
 function about(a: Plane["alarms"][number], workspaces: Workspace[]): string {
@@ -57,6 +56,7 @@ export function PlaneCard({ plane, workspaces, now }: { plane: Plane; workspaces
             ))}
           </ul>
         ) : null}
+        <Condition plane={plane} now={now} />
         <dl className="grid gap-x-6 gap-y-1 text-sm sm:grid-cols-[auto_1fr]">
           <dt className="text-soft">Last beat</dt>
           <dd>{beat ? <time dateTime={beat.toISOString()}>{ago(beat, now)}</time> : "never"}</dd>
@@ -76,7 +76,8 @@ export function PlaneCard({ plane, workspaces, now }: { plane: Plane; workspaces
 
 function Health({ plane, beat, now }: { plane: Plane; beat: Date | null; now: Date }) {
   if (!beat) return <Badge tone="quiet">Not heard yet</Badge>;
-  if (now.getTime() - beat.getTime() > late) return <Badge tone="warn">Silent</Badge>;
+  if (plane.alarms.some((a) => a.code === "plane_silent"))
+    return <Badge tone="bad">Silent for {ago(beat, now).replace(" ago", "")}</Badge>;
   return plane.healthy ? <Badge tone="good">Healthy</Badge> : <Badge tone="bad">Unhealthy</Badge>;
 }
 

@@ -30,6 +30,42 @@ test("a plane shows its health, its alarms and the revisions that it runs", asyn
   await expectAccessible(page);
 });
 
+test("a card says how far the plane is behind, how full its disk is and since when it is connected", async () => {
+  const server = new Server();
+  const process = {
+    at: new Date().toISOString(),
+    lagFrames: 0,
+    diskSize: 100e9,
+    diskNeeded: 5e9,
+    linked: new Date(Date.now() - 3 * 86_400_000).toISOString(),
+  };
+  server.show({
+    planes: [
+      plane({
+        conditions: [
+          { ...process, process: "a", lagMs: 0, diskFree: 60e9 },
+          { ...process, process: "b", lagMs: 95_000, lagFrames: 7, diskFree: 25e9, diskLastsS: 4 * 3600 },
+        ],
+      }),
+      plane({
+        id: "pl_two",
+        name: "us-1",
+        alarms: [{ code: "plane_silent", count: 1 }],
+        healthy: false,
+        lastBeat: new Date(Date.now() - 130_000).toISOString(),
+        conditions: [{ ...process, process: "c", lagMs: 0, diskFree: 1e9 }],
+      }),
+    ],
+    workspaces: [workspace()],
+  });
+  const { page } = open("/planes");
+  for (const text of ["2 min", "75 GB (75%)", "in 4 h", "3 days", "99 GB (99%)", "disk is full", "Silent for 2 min"])
+    expect((await screen.findAllByText(text)).length).toBeGreaterThan(0);
+  expect(page.textContent).toContain("The worst of its 2 processes");
+  expect(page.textContent).toContain("has not heard it for a while");
+  await expectAccessible(page);
+});
+
 test("a plane that runs nothing is removed once it was asked for twice", async () => {
   const server = new Server();
   const two = plane({ id: "pl_two", name: "us-1", region: "us", lastBeat: null, workspaces: [] });

@@ -21,6 +21,7 @@ import { ObjectForm } from "../object/object-form";
 import { OwnForm } from "../object/own-form";
 import { Removal } from "../object/removal";
 import { Stats } from "../object/stats";
+import { Checks } from "./checks";
 import { KeyRotation } from "./key-rotation";
 import { SourceSetup } from "./source-setup";
 import { Streams } from "./streams";
@@ -107,7 +108,10 @@ function Source({
                     <Streams workspace={workspace.name} source={name} />
                   )
                 ) : live ? (
-                  <SourceSetup source={live} gateway={workspace.gatewayUrl} />
+                  <>
+                    <SourceSetup source={live} gateway={workspace.gatewayUrl} />
+                    <Checks source={live} workspace={workspace} events={workspace.path("events")} />
+                  </>
                 ) : (
                   <Empty title="It has no write key yet.">
                     <p>The key and code to paste appear here when it is published.</p>

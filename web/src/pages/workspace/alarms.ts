@@ -57,6 +57,8 @@ const texts: Record<string, string> = {
     "Rows of a source cannot be pulled. weir pull status says why; where the vendor refuses to sign in, give the source credentials that it takes.",
   quarantine_full:
     "A source has more events in quarantine than its share, so it is refused. Mend what it sends, then replay or discard them.",
+  plane_silent:
+    "The control plane has not heard it for a while. It goes on with what it has and loses nothing; look on its machine whether it runs and reaches the control plane: weir status, and its log.",
   queue_unavailable: "Its event log does not take events. Look into the plane's log.",
   secret_damaged: "A secret arrived damaged and was refused. Apply with --reseal.",
   senders_slow: "Many requests come so slowly that the gateway ends them. Its log names their addresses.",

@@ -1109,7 +1109,11 @@ type Person struct {
 
 // Plane defines model for Plane.
 type Plane struct {
+	// Alarms What it raises, and plane_silent, which the control plane raises when it does not hear it any more
 	Alarms []Alarm `json:"alarms"`
+
+	// Conditions How each of its processes did when it was heard last; none of a plane of an older version
+	Conditions []PlaneCondition `json:"conditions"`
 
 	// Counts Of the same workspaces
 	Counts []Count `json:"counts"`
@@ -1147,6 +1151,36 @@ type PlaneCapability struct {
 
 	// Workspaces Names of those that it is for
 	Workspaces []string `json:"workspaces"`
+}
+
+// PlaneCondition How one process of a plane did when it was heard last
+type PlaneCondition struct {
+	// At When it said so
+	At time.Time `json:"at"`
+
+	// DiskFree Bytes that are free there
+	DiskFree uint64 `json:"diskFree"`
+
+	// DiskLastsS Seconds until no more than that is free, at the pace of the last hour; absent when that is not in sight
+	DiskLastsS uint64 `json:"diskLastsS,omitempty"`
+
+	// DiskNeeded Bytes that have to be free for events to be taken
+	DiskNeeded uint64 `json:"diskNeeded"`
+
+	// DiskSize Bytes of the disk of its data directory; 0 when that is not known
+	DiskSize uint64 `json:"diskSize"`
+
+	// LagFrames Frames of events that are not settled
+	LagFrames uint64 `json:"lagFrames"`
+
+	// LagMs Age in milliseconds of the oldest event that it read and that is not settled: delivered, parked, staged, dead, quarantined or dropped
+	LagMs uint64 `json:"lagMs"`
+
+	// Linked Since when it is connected to the control plane
+	Linked time.Time `json:"linked"`
+
+	// Process Tells the processes of a plane apart; another one after a restart
+	Process string `json:"process"`
 }
 
 // PlaneKind defines model for PlaneKind.

@@ -1,0 +1,2 @@
+-- modify "planes" table
+ALTER TABLE "planes" ADD COLUMN "conditions" text NOT NULL DEFAULT '';
