@@ -38,6 +38,7 @@
 //	POST /v1/loads, /v1/loads/pause, /v1/loads/resume {"destination"}   loads:start
 //	GET  /v1/profiles                                                   profiles:read
 //	POST /v1/profiles/preview  {"profile","name","features","scores","audiences","conditions"} profiles:read
+//	POST /v1/profiles/rules    {"profile","entity","entities"}          profiles:read, what other rules would make of the rows
 //	POST /v1/profiles/inputs   {"profile"}                              profiles:read
 //	POST /v1/profiles/values   {"profile","input","column"}             profiles:read
 //	POST /v1/profiles/sizes    {"profile"}                              profiles:read

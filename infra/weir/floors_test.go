@@ -141,7 +141,7 @@ var floors = []floor{
 	{[]string{"weir/dataplane/profile/runs"}, []string{"weir/shared/*", "weir/dataplane/tables", "weir/dataplane/jobs", "weir/dataplane/profile", "weir/dataplane/profile/score", "weir/dataplane/profile/training", "weir/dataplane/warehouse"}},
 	{[]string{"weir/dataplane/profile/lookup"}, []string{"weir/shared/*", "weir/dataplane/tables", "weir/dataplane/profile"}},
 	{[]string{"weir/dataplane/profile/answers"}, []string{"weir/shared/*", "weir/dataplane/identity", "weir/dataplane/tables", "weir/dataplane/profile"}},
-	{[]string{"weir/dataplane/view/profiles"}, []string{"weir/shared/*", "weir/dataplane/profile", "weir/dataplane/profile/answers", "weir/dataplane/profile/lookup", "weir/dataplane/profile/runs", "weir/dataplane/tables", "weir/dataplane/view/endpoint", "weir/dataplane/warehouse"}},
+	{[]string{"weir/dataplane/view/profiles"}, []string{"weir/shared/*", "weir/dataplane/identity", "weir/dataplane/profile", "weir/dataplane/profile/answers", "weir/dataplane/profile/lookup", "weir/dataplane/profile/runs", "weir/dataplane/tables", "weir/dataplane/view/endpoint", "weir/dataplane/warehouse"}},
 	{[]string{"weir/dataplane/warehouse"}, d1},
 	{[]string{"weir/dataplane/destination"}, append([]string{"weir/dataplane/destination/answer", "weir/dataplane/destination/fields", "weir/dataplane/destination/trust"}, d1...)},
 	{[]string{"weir/dataplane/destination/address", "weir/dataplane/destination/answer", "weir/dataplane/destination/fields"}, nil},

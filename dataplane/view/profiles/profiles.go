@@ -18,6 +18,7 @@ import (
 	"weir/dataplane/warehouse"
 	"weir/shared/capability"
 	"weir/shared/fault"
+	configured "weir/shared/workspace/profiles"
 )
 
 // in is what a call says.
@@ -34,6 +35,8 @@ type in struct {
 	Full    bool   `json:"full"`
 	Force   bool   `json:"force"`
 	Learn   bool   `json:"learn"`
+	// Entities are rules that somebody has not saved.
+	Entities []configured.Entity `json:"entities"`
 	profile.Draft
 }
 
@@ -48,6 +51,7 @@ func Add(m *endpoint.Mux, board *runs.Board, copies *lookup.Store, now func() ti
 	v := calls{board, copies, now}
 	m.Handle("GET /v1/profiles", capability.ReadProfiles, v.list)
 	m.Handle("POST /v1/profiles/preview", capability.ReadProfiles, v.preview)
+	m.Handle("POST /v1/profiles/rules", capability.ReadProfiles, v.rules)
 	m.Handle("POST /v1/profiles/inputs", capability.ReadProfiles, v.inputs)
 	m.Handle("POST /v1/profiles/values", capability.ReadProfiles, v.values)
 	m.Handle("POST /v1/profiles/sizes", capability.ReadProfiles, v.sizes)

@@ -67,6 +67,39 @@ async function post<T>(workspace: string, action: Action, what: string, body: un
   return (await (await ask({ workspace, action }, call)).json()) as T;
 }
 
+/** How many there are under one set of rules; apart counts identifiers that are nobody's, by why. */
+export type Totals = { ids: number; persons: number; largest: number; apart: Record<string, number> };
+
+/** The identifiers of one customer: how many, of how many customers on the other side, and some as type:value. */
+export type IdentifierSet = { ids: number; of: number; examples: string[] };
+
+/** What other rules would make of the newest rows. */
+export type Comparison = {
+  sampled: string[];
+  before: Totals;
+  after: Totals;
+  moved: number;
+  gone: number;
+  joined: number;
+  parted: number;
+  held: string[];
+  largest: IdentifierSet[];
+  joins: IdentifierSet[];
+  parts: IdentifierSet[];
+  movers: { id: string; with: string; from: string }[];
+};
+
+/** Compares customers by rules that are not saved with those that are published, and writes nothing. */
+export function compareRules(
+  workspace: string,
+  profile: string,
+  entity: string,
+  entities: Schemas["Profile"]["entities"],
+  signal?: AbortSignal,
+): Promise<Comparison> {
+  return post(workspace, "profiles:read", "rules", { profile, entity, entities }, signal);
+}
+
 /** Computes a feature, a score or an audience without writing anything. */
 export function previewOf(
   workspace: string,

@@ -30,7 +30,7 @@ type invocation struct {
 // New returns the command `weir profiles`.
 func New(shell *console.Console) *cobra.Command {
 	cmd := console.Group("profiles", "Persons of a warehouse: their identifiers, features and audiences",
-		newRun(shell, "run", "Run profiles without delay", false), newRun(shell, "publish", "Run profiles, whatever their gate holds", true), newStatus(shell), newPreview(shell, "preview", "feature or audience"),
+		newRun(shell, "run", "Run profiles without delay", false), newRun(shell, "publish", "Run profiles, whatever their gate holds", true), newStatus(shell), newPreview(shell, "preview", "feature or audience"), newRules(shell),
 		newExplain(shell), newDecide(shell, "block", 1, "An identifier is nobody's"), newDecide(shell, "link", 2, "Two identifiers are one person's"),
 		newDecide(shell, "unlink", 2, "The link between two identifiers does not count"),
 		newReviews(shell), newDecide(shell, "same", 2, "Two identifiers are one person's, as you know: runs are judged by it"), newDecide(shell, "different", 2, "Two identifiers are two persons', as you know: runs are judged by it"), newErase(shell), newGet(shell), newKey(shell))

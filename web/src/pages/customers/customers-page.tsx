@@ -149,7 +149,13 @@ const profileColumns = (workspace: string): Column<Profiles>[] => [
   {
     title: "",
     cell: (p) => (
-      <Act label="Run now" of={p.name} act={() => runProfiles(workspace, p.name)} changed={keys.profiles(workspace)} />
+      <Act
+        label="Run now"
+        of={p.name}
+        act={() => runProfiles(workspace, p.name)}
+        changed={keys.profiles(workspace)}
+        command={`weir profiles run --workspace ${quoted(workspace)} --profiles ${quoted(p.name)}`}
+      />
     ),
     right: true,
   },

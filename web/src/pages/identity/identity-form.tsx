@@ -8,6 +8,7 @@ import { useAdd } from "../object/use-add";
 import type { Profile } from "../profiles/use-set";
 import { plain } from "../profiles/words";
 import { RuleForm } from "./rule-form";
+import { RulePreview } from "./rule-preview";
 
 type Entity = Profile["entities"][number];
 type Gate = NonNullable<Entity["gate"]>;
@@ -66,6 +67,9 @@ export function IdentityForm({ configured, opened }: { configured: Configured; o
       }}
     >
       {parts}
+      {same(profile.entities, opened.entities) ? null : (
+        <RulePreview profile={opened.name} entities={clean(next).entities} />
+      )}
       <Adding
         pending={add.isPending}
         disabled={same(profile.entities, saved.entities)}

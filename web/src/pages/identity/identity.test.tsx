@@ -52,6 +52,45 @@ test("rules are changed in a form and go into the draft; what is wrong stands at
   expect(drafted()[0].next.features).toEqual(customers.features);
 });
 
+test("changed rules are tried on real data before they are saved, straight from the plane", async () => {
+  const server = withProfiles();
+  server.plane.answers["GET /v1/profiles"] = { status: 200, body: { profiles: [] } };
+  server.plane.answers["POST /v1/profiles/rules"] = {
+    status: 200,
+    body: {
+      sampled: ["events"],
+      before: { ids: 900, persons: 300, largest: 12, apart: { "more than 3 user_id": 4 } },
+      after: { ids: 904, persons: 296, largest: 240, apart: {} },
+      moved: 8,
+      gone: 4,
+      joined: 1,
+      parted: 0,
+      held: ["largest"],
+      largest: [{ ids: 240, of: 5, examples: ["user_id:u1", "email:help@shop.org"] }],
+      joins: [{ ids: 240, of: 5, examples: ["user_id:u1", "email:help@shop.org"] }],
+      parts: [],
+      movers: [{ id: "user_id:u2", from: "user_id:u2", with: "user_id:u1" }],
+    },
+  };
+  const { page, user } = open(path);
+  expect(await screen.findByLabelText("Identifier 1")).toBeTruthy();
+  expect(screen.queryByRole("button", { name: "Try them on real data" })).toBeNull();
+  const [one] = screen.getAllByLabelText(/^One customer has at most one/);
+  if (!one) throw new Error("there is no rule to change");
+  await user.click(one);
+  const proposed = server.proposed.length;
+  await user.click(screen.getByRole("button", { name: "Try them on real data" }));
+  expect(await screen.findByText("A build with these rules would be held.")).toBeTruthy();
+  for (const text of ["300 → 296", "12 → 240", "1 would be joined of several"])
+    expect(screen.getByText(text)).toBeTruthy();
+  expect(page.textContent).toContain("from user_id:u2 to user_id:u1");
+  expect(server.plane.bodies.at(-1)).toMatchObject({ profile: "customers", entity: "user" });
+  expect(server.proposed.length).toBe(proposed); // the control plane heard nothing of it
+  await expectAccessible(page);
+  await user.click(one);
+  expect(screen.queryByRole("button", { name: /^Try them/ })).toBeNull();
+});
+
 test("a build that is held says why, and is published when somebody asks", async () => {
   const server = withProfiles();
   const last = { state: "held", code: "largest", startedAt: "2026-11-30T02:00:00Z", identity: { user: measures } };

@@ -16,7 +16,7 @@ import type { Profile } from "../profiles/use-set";
 const refreshEvery = 3000; // ms
 
 /** What each code of a gate says. */
-const gates: Record<string, string> = {
+export const gates: Record<string, string> = {
   largest: "one customer would have more identifiers than the rules allow",
   moved: "more identifiers would leave their customer than the rules allow",
   gone: "more customers would be gone than the rules allow",
@@ -32,6 +32,7 @@ export function LastBuild({ profile }: { profile: Profile }) {
     refetchInterval: refreshEvery,
   });
   const changed = keys.profiles(workspace);
+  const which = `--workspace ${quoted(workspace)} --profiles ${quoted(profile.name)}`;
   if (list.error)
     return (
       <PlaneTrouble
@@ -59,7 +60,13 @@ export function LastBuild({ profile }: { profile: Profile }) {
           </span>
         ) : null}
         <span className="ml-auto">
-          <Act label="Build now" of={profile.name} act={() => runProfiles(workspace, profile.name)} changed={changed} />
+          <Act
+            label="Build now"
+            of={profile.name}
+            act={() => runProfiles(workspace, profile.name)}
+            changed={changed}
+            command={`weir profiles run ${which}`}
+          />
         </span>
       </div>
       {last?.state === "held" && !busy ? (
@@ -78,6 +85,7 @@ export function LastBuild({ profile }: { profile: Profile }) {
             label="Publish it anyway"
             of={profile.name}
             act={() => publishHeld(workspace, profile.name)}
+            command={`weir profiles publish ${which}`}
             changed={changed}
           />
         </Notice>

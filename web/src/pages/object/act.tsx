@@ -1,5 +1,6 @@
 import { type QueryKey, useMutation, useQueryClient } from "@tanstack/react-query";
 import { Button } from "../../parts/button";
+import { PlaneTrouble } from "../plane-trouble";
 import { Trouble } from "../trouble";
 
 type Props = {
@@ -8,11 +9,13 @@ type Props = {
   of: string;
   act: () => Promise<unknown>;
   changed: QueryKey;
+  /** The line that does the same in a terminal, for a browser that cannot reach the plane. */
+  command?: string;
   look?: "strong" | "plain" | "danger";
 };
 
 /** A button that has a plane do something, and says why it does not. */
-export function Act({ label, of, act, changed, look = "plain" }: Props) {
+export function Act({ label, of, act, changed, command, look = "plain" }: Props) {
   const client = useQueryClient();
   const begin = useMutation({ mutationFn: act, onSettled: () => client.invalidateQueries({ queryKey: changed }) });
   return (
@@ -22,7 +25,11 @@ export function Act({ label, of, act, changed, look = "plain" }: Props) {
           {label} <span className="sr-only">{of}</span>
         </span>
       </Button>
-      {begin.error ? <Trouble error={begin.error} /> : null}
+      {begin.error && command ? (
+        <PlaneTrouble error={begin.error} command={command} onRetry={() => begin.mutate()} />
+      ) : begin.error ? (
+        <Trouble error={begin.error} />
+      ) : null}
     </span>
   );
 }

@@ -219,7 +219,7 @@ function Unanswered({ gateway }: { gateway: string }) {
   return (
     <p className="text-bad">
       This browser got no answer from {gateway}. Check that the plane runs and that this computer reaches that address;
-      where the plane joined after this page was loaded, reload the page. The curl line below says more on a computer
+      where the plane joined after this page was loaded, reload the page. The curl line above says more on a computer
       that is near the plane.
     </p>
   );

@@ -61,11 +61,18 @@ function Stream({ workspace, pull: p }: { workspace: string; pull: Pull }) {
         <h2 className="font-medium">{p.stream}</h2>
         <State state={p.state} code={p.code} />
         <div className="ml-auto flex flex-wrap gap-2">
-          <Act label="Pull now" of={p.stream} act={() => changePull(workspace, "run", p)} changed={changed} />
+          <Act
+            label="Pull now"
+            of={p.stream}
+            act={() => changePull(workspace, "run", p)}
+            changed={changed}
+            command={`weir pull run ${quoted(p.source)} ${quoted(p.stream)} --workspace ${quoted(workspace)}`}
+          />
           <Act
             label={p.state === "paused" ? "Resume" : "Pause"}
             of={p.stream}
             act={() => changePull(workspace, p.state === "paused" ? "resume" : "pause", p)}
+            command={`weir pull ${p.state === "paused" ? "resume" : "pause"} ${quoted(p.source)} ${quoted(p.stream)} --workspace ${quoted(workspace)}`}
             changed={changed}
           />
           <Button onClick={() => setAsking("backfill")}>

@@ -111,6 +111,7 @@ function One({ configured, sync, up }: Props) {
                 label={now.paused ? "Resume" : "Pause"}
                 of={sync.name}
                 act={() => actOn(workspace.name, now.name, now.paused ? "resume" : "pause")}
+                command={`weir sync ${now.paused ? "resume" : "pause"} ${quoted(now.name)} --workspace ${quoted(workspace.name)}`}
                 changed={changed}
               />
               <Act
@@ -118,6 +119,7 @@ function One({ configured, sync, up }: Props) {
                 label="Run now"
                 of={sync.name}
                 act={() => actOn(workspace.name, now.name, "run")}
+                command={`weir sync run ${quoted(now.name)} --workspace ${quoted(workspace.name)}`}
                 changed={changed}
               />
             </>

@@ -8,6 +8,7 @@ import { keys } from "../../queries";
 import { count } from "../flow";
 import { Act } from "../object/act";
 import { State } from "../object/state";
+import { quoted } from "../plane-trouble";
 
 type Row = Pick<Sync, "name" | "model" | "destination" | "object"> & { id?: string };
 
@@ -86,6 +87,7 @@ export function SyncTable<T extends Row>({ rows, live, empty, beside }: Props<T>
                 label="Run now"
                 of={s.name}
                 act={() => actOn(workspace.name, s.name, "run")}
+                command={`weir sync run ${quoted(s.name)} --workspace ${quoted(workspace.name)}`}
                 changed={keys.syncs(workspace.name)}
               />
             ) : null,

@@ -3,7 +3,7 @@ import { loadNow } from "../../api/warehouse";
 import { Button } from "../../parts/button";
 import { Notice } from "../../parts/notice";
 import { keys } from "../../queries";
-import { Trouble } from "../trouble";
+import { PlaneTrouble, quoted } from "../plane-trouble";
 
 /** Loads what waits for a warehouse without delay. */
 export function LoadNow({ workspace, destination }: { workspace: string; destination: string }) {
@@ -17,7 +17,13 @@ export function LoadNow({ workspace, destination }: { workspace: string; destina
       <Button disabled={load.isPending} onClick={() => load.mutate()}>
         {load.isPending ? "Asking…" : "Load now"} <span className="sr-only">into {destination}</span>
       </Button>
-      {load.error ? <Trouble error={load.error} /> : null}
+      {load.error ? (
+        <PlaneTrouble
+          error={load.error}
+          command={`weir load now ${quoted(destination)} --workspace ${quoted(workspace)}`}
+          onRetry={() => load.mutate()}
+        />
+      ) : null}
       {load.data ? <Notice tone="calm" title="The plane loads what waits; its loads are listed here." /> : null}
     </div>
   );

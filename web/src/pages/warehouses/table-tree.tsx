@@ -2,8 +2,9 @@ import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { query } from "../../api/warehouse";
 import { Button } from "../../parts/button";
+import { Command } from "../../parts/command";
 import { keys } from "../../queries";
-import { Trouble } from "../trouble";
+import { PlaneTrouble, quoted as word } from "../plane-trouble";
 
 type Props = { workspace: string; destination: string; onLook: (sql: string) => void };
 
@@ -18,6 +19,7 @@ order by table_schema, table_name, ordinal_position`;
 /** The tables of a warehouse with the types of their columns, once somebody wants to see them. */
 export function TableTree({ workspace, destination, onLook }: Props) {
   const [open, setOpen] = useState(false);
+  const command = `weir query ${word(destination)} ${word(all.replaceAll(/\s+/g, " "))} --workspace ${word(workspace)}`;
   const found = useQuery({
     queryKey: [...keys.loads(workspace, destination), "tables"],
     queryFn: async () => tablesOf((await query(workspace, destination, all, most)).rows),
@@ -32,7 +34,7 @@ export function TableTree({ workspace, destination, onLook }: Props) {
       <summary className="cursor-pointer font-medium">Tables of {destination}</summary>
       <div className="mt-2 max-h-96 space-y-1 overflow-y-auto">
         {found.isPending && open ? <p className="text-soft">Asking the warehouse…</p> : null}
-        {found.error ? <Trouble error={found.error} onRetry={() => found.refetch()} /> : null}
+        {found.error ? <PlaneTrouble error={found.error} command={command} onRetry={() => found.refetch()} /> : null}
         {found.data?.length === 0 ? (
           <p className="text-soft">There is no table yet: the first load makes them.</p>
         ) : null}
@@ -58,6 +60,14 @@ export function TableTree({ workspace, destination, onLook }: Props) {
           </details>
         ))}
       </div>
+      {found.data ? (
+        <details className="mt-2">
+          <summary className="cursor-pointer text-soft">The same in a terminal</summary>
+          <div className="pt-2">
+            <Command text={command} name="the command that lists the tables" />
+          </div>
+        </details>
+      ) : null}
     </details>
   );
 }

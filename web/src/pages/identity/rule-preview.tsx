@@ -1,0 +1,175 @@
+import { useMutation } from "@tanstack/react-query";
+import { type Comparison, compareRules, type IdentifierSet, type Totals } from "../../api/profiles";
+import { useWorkspace } from "../../frame/place";
+import { Button } from "../../parts/button";
+import { Notice } from "../../parts/notice";
+import { Section } from "../../parts/section";
+import { Spinner } from "../../parts/spinner";
+import { count } from "../flow";
+import { type Stat, Stats } from "../object/stats";
+import { PlaneTrouble, quoted } from "../plane-trouble";
+import type { Profile } from "../profiles/use-set";
+import { plain } from "../profiles/words";
+import { gates } from "./last-build";
+
+type Entities = Profile["entities"];
+
+/** What changed rules would make of the customers there are, straight from the plane, before they are saved. */
+export function RulePreview({ profile, entities }: { profile: string; entities: Entities }) {
+  const workspace = useWorkspace();
+  const shown = JSON.stringify(entities);
+  const look = useMutation({
+    mutationFn: async (rules: Entities) => {
+      const found: { entity: string; found: Comparison }[] = [];
+      for (const e of rules)
+        found.push({ entity: e.name, found: await compareRules(workspace.name, profile, e.name, rules) });
+      return found;
+    },
+  });
+  const stale = look.data !== undefined && JSON.stringify(look.variables) !== shown;
+  return (
+    <Section
+      title="Try the changed rules"
+      hint="on the newest rows in your warehouse; nothing is written, and nothing leaves the plane but to you"
+    >
+      <div className="space-y-4">
+        <div className="flex flex-wrap items-center gap-3 text-sm">
+          <Button onClick={() => look.mutate(entities)} disabled={look.isPending}>
+            {look.data ? "Try them again" : "Try them on real data"}
+          </Button>
+          <span role="status" className="flex items-center gap-2 text-soft">
+            {look.isPending ? (
+              <>
+                <Spinner /> The warehouse builds customers by both sets of rules
+              </>
+            ) : stale ? (
+              "The rules changed since; try them again."
+            ) : null}
+          </span>
+        </div>
+        {look.error ? (
+          <PlaneTrouble
+            error={look.error}
+            command={`weir profiles rules -f weir.yaml --workspace ${quoted(workspace.name)} --profiles ${quoted(profile)}`}
+            onRetry={() => look.mutate(entities)}
+          />
+        ) : null}
+        {look.isPending ? null : look.data?.map((d) => <Found key={d.entity} {...d} several={look.data.length > 1} />)}
+      </div>
+    </Section>
+  );
+}
+
+function Found({ entity, found: c, several }: { entity: string; found: Comparison; several: boolean }) {
+  const reasons = [...new Set([...Object.keys(c.before.apart), ...Object.keys(c.after.apart)])];
+  const unchanged = c.moved === 0 && c.gone === 0 && c.before.ids === c.after.ids && c.joined === 0 && c.parted === 0;
+  return (
+    <section aria-label={`What would become of ${plain(entity)}`} className="space-y-4">
+      {several ? <h3 className="text-sm font-medium">{plain(entity)}</h3> : null}
+      {c.held.length > 0 ? (
+        <Notice tone="warn" title="A build with these rules would be held.">
+          <p>
+            {c.held.map((h) => gates[h] ?? h).join("; ")}. Customers stay as they are until somebody publishes it
+            anyway.
+          </p>
+        </Notice>
+      ) : null}
+      <Stats stats={stats(c)} />
+      {unchanged ? <p className="text-sm">Nobody would be joined or parted.</p> : null}
+      {reasons.length > 0 ? (
+        <table className="text-left text-sm">
+          <caption className="pb-1 text-left font-medium">Identifiers that are nobody's</caption>
+          <thead className="text-soft">
+            <tr>
+              <th scope="col" className="pr-6 font-normal">
+                Because
+              </th>
+              <th scope="col" className="pr-6 text-right font-normal">
+                Now
+              </th>
+              <th scope="col" className="text-right font-normal">
+                Then
+              </th>
+            </tr>
+          </thead>
+          <tbody>
+            {reasons.map((r) => (
+              <tr key={r}>
+                <th scope="row" className="pr-6 font-normal">
+                  {r === "blocked" ? "somebody blocked them" : `they are seen with ${r}`}
+                </th>
+                <td className="pr-6 text-right tabular-nums">{count(c.before.apart[r] ?? 0)}</td>
+                <td className="text-right tabular-nums">{count(c.after.apart[r] ?? 0)}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      ) : null}
+      <div className="grid gap-4 lg:grid-cols-2">
+        <Sets
+          title={`${count(c.joined)} would be joined of several`}
+          sets={c.joins}
+          of={(n) => `of ${count(n)} customers now`}
+        />
+        <Sets title={`${count(c.parted)} would come apart`} sets={c.parts} of={(n) => `into ${count(n)}`} />
+        <Sets title="The largest then" sets={c.largest} of={(n) => (n > 1 ? `of ${count(n)} customers now` : "")} />
+        {c.movers.length > 0 ? (
+          <div className="min-w-0 space-y-2">
+            <h4 className="text-sm font-medium">Some of the identifiers that would move</h4>
+            <ul className="divide-y divide-line rounded-xl border border-line bg-card text-sm shadow-xs">
+              {c.movers.map((m) => (
+                <li key={m.id} className="space-y-0.5 px-4 py-2">
+                  <p className="font-mono text-[13px] break-all">{m.id}</p>
+                  <p className="text-soft break-all">
+                    from {m.from} to {m.with || "nobody"}
+                  </p>
+                </li>
+              ))}
+            </ul>
+          </div>
+        ) : null}
+      </div>
+      {c.sampled.length > 0 ? (
+        <p className="text-sm text-soft">
+          Of {c.sampled.join(", ")} only the newest 200,000 rows were looked at, by both sets of rules.
+        </p>
+      ) : null}
+    </section>
+  );
+}
+
+function stats(c: Comparison): Stat[] {
+  const tone = (code: string): NonNullable<Stat["tone"]> => (c.held.includes(code) ? "warn" : "plain");
+  const both = (of: (t: Totals) => number) =>
+    of(c.before) === of(c.after) ? count(of(c.after)) : `${count(of(c.before))} → ${count(of(c.after))}`;
+  return [
+    { title: "Customers", value: both((t) => t.persons) },
+    { title: "Identifiers", value: both((t) => t.ids) },
+    { title: "Largest customer", value: both((t) => t.largest), tone: tone("largest") },
+    { title: "Identifiers that move", value: count(c.moved), tone: tone("moved") },
+    { title: "Customers that are gone", value: count(c.gone), tone: tone("gone") },
+  ];
+}
+
+function Sets({ title, sets, of }: { title: string; sets: IdentifierSet[]; of: (n: number) => string }) {
+  if (sets.length === 0) return null;
+  return (
+    <div className="min-w-0 space-y-2">
+      <h4 className="text-sm font-medium">{title}</h4>
+      <ul className="divide-y divide-line rounded-xl border border-line bg-card text-sm shadow-xs" aria-label={title}>
+        {sets.map((s) => (
+          <li key={s.examples.join()} className="space-y-0.5 px-4 py-2">
+            <p>
+              <span className="font-medium tabular-nums">{count(s.ids)} identifiers</span>{" "}
+              <span className="text-soft">{of(s.of)}</span>
+            </p>
+            <p className="font-mono text-[13px] text-soft break-all">
+              {s.examples.join(", ")}
+              {s.ids > s.examples.length ? ", …" : ""}
+            </p>
+          </li>
+        ))}
+      </ul>
+    </div>
+  );
+}
