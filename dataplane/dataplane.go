@@ -95,8 +95,7 @@ type DataPlane struct {
 	client     *outbound.Client
 }
 
-// Addresses is where a plane listens, as host:port, or is reached, as URLs; empty
-// before Run listens.
+// Addresses is where a plane listens, as host:port, or is reached, as URLs; empty before Run listens.
 type Addresses struct{ Gateway, View, Metrics string }
 
 // New checks cfg, all of it at once. fault.Invalid: something in it is wrong.
@@ -125,13 +124,11 @@ func (d *DataPlane) URLs() Addresses {
 	return d.urls
 }
 
-// Run runs the plane until ctx ends, then stops it in order: the gateway
-// answers what it holds, the partitions write down what they did, the log is
-// closed.
+// Run runs the plane until ctx ends, then stops it in order: the gateway answers what it holds, the
+// partitions write down what they did, the log is closed.
 //
-// fault.Missing: the plane has not joined. fault.Conflict: another process uses
-// the data directory. fault.Unavailable: an address is taken, or the cluster
-// for events does not answer.
+// fault.Missing: the plane has not joined. fault.Conflict: another process uses the data directory.
+// fault.Unavailable: an address is taken, or the cluster for events does not answer.
 func (d *DataPlane) Run(ctx context.Context) error {
 	var err error
 	if d.plane, err = enrol.ReadAdmission(d.cfg.DataDir); err != nil {
@@ -236,8 +233,7 @@ func (d *DataPlane) run(ctx context.Context, k enrol.Keys, g *guard.Guard, l lis
 	return serving.Wait()
 }
 
-// startEngines runs the writer and what works on its log, and returns a function
-// that stops them: the writer first, once the gateway gives it nothing more.
+// startEngines runs the writer and what works on its log, and returns a function that stops them: the writer first, once the gateway gives it nothing more.
 func (d *DataPlane) startEngines(ctx context.Context) (stop func()) {
 	ctx, stopEngines := context.WithCancel(context.WithoutCancel(ctx)) // they outlive the gateway
 	writerCtx, stopWriter := context.WithCancel(ctx)
@@ -257,6 +253,7 @@ func (d *DataPlane) startEngines(ctx context.Context) (stop func()) {
 	engines.Go(func() { d.syncs.Run(ctx) })
 	engines.Go(func() { d.profiles.Run(ctx) })
 	engines.Go(func() { d.copies.Run(ctx) })
+	engines.Go(func() { d.elsewhere().Serve(ctx, d.view) })
 	engines.Go(func() { d.pulls.Run(ctx) })
 	engines.Go(func() { d.book.Run(ctx) })
 	if d.histories != nil {

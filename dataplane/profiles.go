@@ -11,8 +11,7 @@ import (
 	"weir/dataplane/warehouse"
 )
 
-// profileRuns makes what runs the profiles of this plane. They are run by the process that
-// has the first partition.
+// profileRuns makes what runs the profiles of this plane. They are run by the process that has the first partition.
 func (d *DataPlane) profileRuns(g *guard.Guard) *runs.Board {
 	deps := d.warehouseDeps(g)
 	return runs.New(runs.Config{

@@ -24,8 +24,7 @@ import (
 	"weir/shared/script"
 )
 
-// board makes the jobs that move dead letters and quarantined events. again takes events
-// that are replayed, as the gateway's are taken.
+// board makes the jobs that move dead letters and quarantined events. again takes events that are replayed, as the gateway's are taken.
 func (d *DataPlane) board(again health.Appending) (*moves.Board, error) {
 	cfg := moves.Config{
 		Table: d.store.Table("jobs"), Replay: again, Log: d.cfg.Log,
@@ -44,7 +43,7 @@ func (d *DataPlane) viewConfig(g *guard.Guard) view.Config {
 		Plane: d.plane.Plane, Key: d.plane.CapabilityKey, Origins: d.plane.Origins, Guard: g, Plans: &d.plans, Rows: d.rows, Since: func() map[id.Destination]time.Time { return partition.Since(d.partitions, time.Now()) },
 		Live: &d.live, Jobs: d.moves, Previews: drafts.Previews{OfDestination: d.previewDestination, OfTransformation: d.previewTransformation}, Warehouses: loads{d},
 		More: []func(*endpoint.Mux){activation.New(d.syncs, d.plans.DestinationName).Register, func(mux *endpoint.Mux) {
-			profiles.Add(mux, d.profiles, d.copies, time.Now)
+			profiles.Add(mux, d.profiles, d.copies, time.Now, d.elsewhere())
 			pulls.Register(mux, d.pulls)
 			arrivals.Register(mux, arrivals.Config{Counts: d.gateway.Counts, Name: d.plans.SourceName, Since: started})
 			schedule.Register(mux, schedule.Config{Book: d.book, Pulls: d.pulls, Syncs: d.syncs, Profiles: d.profiles})
@@ -57,6 +56,11 @@ func (d *DataPlane) viewConfig(g *guard.Guard) view.Config {
 		cfg.Quarantine = append(cfg.Quarantine, p.Quarantine(nil)) // which only lists
 	}
 	return cfg
+}
+
+// elsewhere is how processes of the plane ask the one that runs the profiles.
+func (d *DataPlane) elsewhere() profiles.Elsewhere {
+	return profiles.Elsewhere{Several: d.cfg.Events != "", Owner: d.ownsProfiles, Relay: d.store.Relay("profiles")}
 }
 
 func (d *DataPlane) previewDestination(_ context.Context, draft drafts.Destination) ([]any, error) {

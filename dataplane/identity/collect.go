@@ -21,6 +21,11 @@ var always = []string{
 // is none.
 func (g *Graph) Value(t Type, column string) string {
 	text := g.Text(t, column)
+	return "case when " + g.nobodys(t, text) + " then null else " + text + " end"
+}
+
+// nobodys is the condition that a cleaned text is no identifier of a type.
+func (g *Graph) nobodys(t Type, text string) string {
 	quoted := make([]string, len(always))
 	for i, v := range always {
 		quoted[i] = g.SQL.Text(v)
@@ -29,7 +34,17 @@ func (g *Graph) Value(t Type, column string) string {
 	for _, b := range t.Blocks {
 		none = append(none, b(text))
 	}
-	return "case when " + strings.Join(none, " or ") + " then null else " + text + " end"
+	return strings.Join(none, " or ")
+}
+
+// Somebodys is the condition that the value of a node, cleaned as it is, of a type by name, is an identifier still:
+// patterns may have come since. What is compared with such values need not be checked row by row.
+func (g *Graph) Somebodys(typ, value string) string {
+	q := "case " + typ
+	for _, t := range g.Types {
+		q += fmt.Sprintf(" when %s then %s", g.SQL.Text(t.Name), g.nobodys(t, value))
+	}
+	return "not coalesce(" + q + " end, false)"
 }
 
 // Text is the expression of a column as a cleaned text, which may be no identifier.

@@ -37,6 +37,9 @@ type Pair struct {
 // reviewed measures what a run would publish, and what is published, by the pairs that were reviewed. Both are nil
 // when there are none.
 func (g *Graph) reviewed(r *run) (next, last *Reviewed) {
+	if r.int("select count(*) from _w_rules where kind in ('%s', '%s') and b is not null", Same, Different) == 0 {
+		return nil, nil
+	}
 	r.make("_w_review", `select r.kind = '`+Same+`' as same, case when da.node is null then ga.person else da.person end as a, case when db.node is null then gb.person else db.person end as b, ga.person as was_a, gb.person as was_b
 		from (select distinct kind, a, b from _w_rules where kind in ('`+Same+`', '`+Different+`') and b is not null) r
 		left join _w_delta da on da.node = r.a left join _w_delta db on db.node = r.b left join %[1]s ga on ga.node = r.a left join %[1]s gb on gb.node = r.b`, g.t("graph"))

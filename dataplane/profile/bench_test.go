@@ -1,6 +1,7 @@
 package profile_test
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"os"
@@ -18,7 +19,25 @@ import (
 var (
 	customers = flag.Int("customers", 10_000, "of benchmarks of builds: how many customers there are, of whom each has 25 rows")
 	engine    = flag.String("engine", "duckdb", "of benchmarks of builds: the warehouse")
+	costs     = flag.Bool("costs", false, "of benchmarks of builds: tell the processor time of each statement that takes a twentieth of a second")
 )
+
+// told is a session that tells what statements cost.
+type told struct{ tables.Session }
+
+func (t told) Exec(ctx context.Context, sql string) (int64, error) {
+	cpu, start := used(), time.Now()
+	n, err := t.Session.Exec(ctx, sql)
+	if d := used() - cpu; d >= 0.05 {
+		sql = strings.Join(strings.Fields(sql), " ")
+		fmt.Fprintf(os.Stderr, "%.2f cpu s, %.2f s, %d rows: %.300s\n", d, time.Since(start).Seconds(), n, sql)
+	}
+	return n, err
+}
+
+func (t told) Tx(ctx context.Context, do func(tables.Session) error) error {
+	return t.Session.Tx(ctx, func(in tables.Session) error { return do(told{in}) })
+}
 
 // used is the processor time in seconds of this process and its workers, in which DuckDB is.
 func used() (seconds float64) {
@@ -56,6 +75,9 @@ func BenchmarkBuild(b *testing.B) {
 	}
 	defer func() { _ = s.Close() }()
 	makeTables(b, s)
+	if *costs {
+		s = told{s}
+	}
 	n := *customers
 	run := func(statements ...string) {
 		if _, err := tables.Run(b.Context(), s, statements...); err != nil {

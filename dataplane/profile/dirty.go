@@ -113,7 +113,7 @@ func (p *Profile) extent(c *features.Compiler, before, now built) extent {
 		return everything
 	case slices.ContainsFunc(c.Inputs(), func(name string) bool { return p.inputs[name].Changed == "" && len(p.inputs[name].Columns) > 0 }):
 		return everything
-	case before.derived != now.derived || c.Ages():
+	case before.derived != now.derived:
 		return derive
 	}
 	return touched
@@ -121,42 +121,43 @@ func (p *Profile) extent(c *features.Compiler, before, now built) extent {
 
 // dirty makes the work tables _w_dirty of persons, of now and before, whose aggregates may differ
 // from those of the last build, and _w_some of their identifiers: those of whose rows some came or
-// changed, were in the future then, or left a window, by any identifier that a row names; and those whose
-// identifiers moved, with whoever is named in rows beside such an identifier, as a row may
+// changed, were in the future then, or left a window, by any identifier that a row names; those whose last row is
+// a day older; and those whose identifiers moved, with whoever is named in rows beside such an identifier, as a row may
 // have become theirs.
 func (p *Profile) dirty(ctx context.Context, s tables.Session, c *features.Compiler, e profiles.Entity, before, now built) error {
 	nodes, links, graph, past := p.SQL.Quote("_"+e.Name+"_nodes"), p.SQL.Quote("_"+e.Name+"_links"), p.SQL.Quote("_"+e.Name+"_graph"), p.SQL.Quote("_"+e.Name+"_past")
 	parts := []string{"select cast(null as varchar) as id_type, cast(null as varchar) as value where false"}
+	var work []string
 	for _, name := range c.Inputs() {
-		if one := p.slice(c, name, before, now); one != "" {
-			parts = append(parts, one)
-		}
+		rows, one := p.slice(c, name, before, now)
+		work, parts = append(work, rows...), append(parts, one...)
 	}
-	work := slices.Concat(
+	work = append(work, slices.Concat(
 		p.SQL.Work("_w_slice", "select distinct id_type, value from ("+strings.Join(parts, " union all ")+") s where value is not null"),
 		p.SQL.Work("_w_shifted", fmt.Sprintf("select distinct node from %s where from_run > %d or to_run > %[2]d", past, before.identity)),
 		p.SQL.Work("_w_dirty", fmt.Sprintf(`select distinct person from (
 			select g.person from _w_slice s join _types t on t.entity = %[1]s and t.name = s.id_type join %[2]s n on n.type = t.number and n.value = s.value join %[4]s g on g.node = n.node
 			union all select person from %[5]s where from_run > %[6]d or to_run > %[6]d
+			union all select person from %[7]s where %[8]s
 			union all select g.person from _w_shifted m join %[4]s g on g.node = m.node
 			union all select g.person from _w_shifted m join %[3]s l on l.a = m.node join %[4]s g on g.node = l.b
 			union all select g.person from _w_shifted m join %[3]s l on l.b = m.node join %[4]s g on g.node = l.a) s where person is not null`,
-			p.SQL.Text(e.Name), nodes, links, graph, past, before.identity)),
+			p.SQL.Text(e.Name), nodes, links, graph, past, before.identity, p.SQL.Quote("_"+e.Name+"_base"), c.Aged(before.asOf))),
 		// A row that names one of them may belong to somebody who is named beside: with whom
 		// those are linked is enough of the map.
 		p.SQL.Work("_w_own", fmt.Sprintf("select g.node from %s g join _w_dirty d on d.person = g.person", graph)),
 		p.SQL.Work("_w_near", fmt.Sprintf("select node from _w_own union select l.b from _w_own o join %s l on l.a = o.node union select l.a from _w_own o join %[1]s l on l.b = o.node", links)),
 		p.SQL.Work("_w_some", fmt.Sprintf("select t.name as id_type, n.value from _w_own o join %s n on n.node = o.node join _types t on t.entity = %s and t.number = n.type", nodes, p.SQL.Text(e.Name))),
 		p.SQL.Work("_w_persons", fmt.Sprintf("select distinct d.person, %s || cast(d.person >> 5 as varchar) as weir_id from _w_dirty d join %s g on g.person = d.person", p.SQL.Text(e.Name+"_"), graph)),
-		p.SQL.Work("_w_map", fmt.Sprintf("select t.name as id_type, n.value, g.person from _w_near m join %s g on g.node = m.node join %s n on n.node = m.node join _types t on t.entity = %s and t.number = n.type where g.person is not null",
-			graph, nodes, p.SQL.Text(e.Name))))
+		p.SQL.Work("_w_map", fmt.Sprintf("select t.name as id_type, n.value, g.person from _w_near m join %s g on g.node = m.node join %s n on n.node = m.node join _types t on t.entity = %s and t.number = n.type where g.person is not null and %s",
+			graph, nodes, p.SQL.Text(e.Name), c.Graph.Somebodys("t.name", "n.value"))))...)
 	_, err := exec(ctx, s, work...)
 	return err
 }
 
-// slice is the query of the identifiers in an input's rows for which time or a change made a
-// difference since the last build.
-func (p *Profile) slice(c *features.Compiler, name string, before, now built) string {
+// slice makes the work table of the identifiers in an input's rows for which time or a change made a difference since
+// the last build, and returns the queries of them by type. The rows are read once.
+func (p *Profile) slice(c *features.Compiler, name string, before, now built) (work, parts []string) {
 	in := p.inputs[name]
 	at := "cast(" + in.At + " as timestamptz)"
 	within := func(shift time.Duration) string {
@@ -171,11 +172,14 @@ func (p *Profile) slice(c *features.Compiler, name string, before, now built) st
 		changed = fmt.Sprintf("cast(%s as timestamptz) > %s", in.Changed, tables.Time(upto.Add(-overlap)))
 	}
 	when = append(when, changed)
-	var parts []string
+	var columns []string
+	table := p.SQL.Quote("_w_s_" + name)
 	for _, t := range c.Graph.Types {
 		if column, ok := in.IDs[t.Name]; ok {
-			parts = append(parts, fmt.Sprintf("select %s as id_type, %s as value from %s where %s", p.SQL.Text(t.Name), c.Graph.Value(t, column), in.From, strings.Join(when, " or ")))
+			value := fmt.Sprintf("i%d", len(columns))
+			columns = append(columns, c.Graph.Text(t, column)+" as "+value)
+			parts = append(parts, fmt.Sprintf("select %s as id_type, %s as value from %s", p.SQL.Text(t.Name), value, table))
 		}
 	}
-	return strings.Join(parts, " union all ")
+	return p.SQL.Work("_w_s_"+name, fmt.Sprintf("select distinct %s from %s where %s", strings.Join(columns, ", "), in.From, strings.Join(when, " or "))), parts
 }

@@ -150,6 +150,8 @@ func someIsAll(t *testing.T, w tables.Warehouse, s tables.Session, seed uint64) 
 			d := answers.Decision{Kind: []string{"block", "link", "unlink"}[r.IntN(3)], A: fmt.Sprintf("anonymous_id:a%d", r.IntN(25)), Undo: r.IntN(3) == 0}
 			if d.Kind != "block" {
 				d.B = fmt.Sprintf("user_id:u%d", r.IntN(14))
+			} else if r.IntN(2) == 0 { // rows that name somebody beside a blocked user become theirs
+				d.A = fmt.Sprintf("user_id:u%d", r.IntN(14))
 			}
 			_ = answers.Decide(t.Context(), s, c, "", d, at) // not all are there
 		case "audience":
@@ -173,4 +175,34 @@ func someIsAll(t *testing.T, w tables.Warehouse, s tables.Session, seed uint64) 
 			t.Fatalf("seed %d, step %d (%s): some is not all: %s", seed, step, what, cmp.Diff(want, got))
 		}
 	}
+}
+
+// TestRowsOfABlockedUser: a row that names a device beside a user is the device's person's once the user is blocked,
+// also when that person and the user were never one: the build computes whoever is named beside.
+func TestRowsOfABlockedUser(t *testing.T) {
+	t.Parallel()
+	engines.Each(t, func(t *testing.T, w tables.Warehouse, s tables.Session) {
+		makeTables(t, s)
+		c := shop(w)
+		c.Plan.Inputs = c.Plan.Inputs[:2]
+		c.Plan.Features, c.Plan.Audiences = []profiles.Feature{{Name: "seen", Count: "events"}}, nil
+		rows(t, s, w.Dialect(), "events.tracks", []any{"t1", "a1", "u1", "login", now.Add(-9 * day), now.Add(-9 * day)}, []any{"t2", "a1", "u2", "login", now.Add(-8 * day), now.Add(-8 * day)},
+			[]any{"t3", nil, "u3", "login", now.Add(-day), now.Add(-day)}) // the newest rows are read again
+		do(t, s, c, now)
+		const seen = "select i.value, g.seen from user_golden g join user_ids i on i.weir_id = g.weir_id where i.id_type = 'user_id' order by 1"
+		if got := all(t, s, seen); got != "u1 1; u2 1; u3 1" {
+			t.Fatalf("at first: %s", got)
+		}
+		if err := answers.Decide(t.Context(), s, c, "", answers.Decision{Kind: "block", A: "user_id:u2"}, now); err != nil {
+			t.Fatal(err)
+		}
+		later := now.Add(time.Minute)
+		do(t, s, c, later)
+		if got := all(t, s, seen); got != "u1 2; u3 1" {
+			t.Errorf("once the other user is blocked: %s", got)
+		}
+		if r, err := profile.Do(t.Context(), s, c, later, profile.Options{Full: true}); err != nil || r.Built["user"].Changed != 0 {
+			t.Errorf("all again: %+v, %v", r.Built, err)
+		}
+	})
 }

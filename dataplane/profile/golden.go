@@ -38,16 +38,17 @@ func exec(ctx context.Context, s tables.Session, statements ...string) (rows int
 // them, chosen by their number, when one in every is over 1.
 func (p *Profile) People(ctx context.Context, s tables.Session, entity string, every int64) error {
 	d, graph, nodes := p.SQL, p.SQL.Quote("_"+entity+"_graph"), p.SQL.Quote("_"+entity+"_nodes")
+	somebodys := p.Graph(entity).Somebodys("t.name", "n.value")
 	some := ""
 	if every > 1 {
 		some = fmt.Sprintf(" and ((person >> 5) * 40503) %% %d = 0", every)
 	}
 	all := d.Work("_w_persons", fmt.Sprintf("select person, %s || cast(person >> 5 as varchar) as weir_id from %s where person is not null%s group by person", d.Text(entity+"_"), graph, some))
-	all = append(all, d.Work("_w_map", fmt.Sprintf("select t.name as id_type, n.value, g.person from %s g join %s n on n.node = g.node join _types t on t.entity = %s and t.number = n.node %% 32 join _w_persons p on p.person = g.person",
-		graph, nodes, d.Text(entity)))...)
+	all = append(all, d.Work("_w_map", fmt.Sprintf("select t.name as id_type, n.value, g.person from %s g join %s n on n.node = g.node join _types t on t.entity = %s and t.number = n.node %% 32 join _w_persons p on p.person = g.person where %s",
+		graph, nodes, d.Text(entity), somebodys))...)
 	if every > 1 { // rows of others have to find their person too
-		all = append(all, d.Work("_w_map", fmt.Sprintf("select t.name as id_type, n.value, g.person from %s g join %s n on n.node = g.node join _types t on t.entity = %s and t.number = n.node %% 32 where g.person is not null",
-			graph, nodes, d.Text(entity)))...)
+		all = append(all, d.Work("_w_map", fmt.Sprintf("select t.name as id_type, n.value, g.person from %s g join %s n on n.node = g.node join _types t on t.entity = %s and t.number = n.node %% 32 where g.person is not null and %s",
+			graph, nodes, d.Text(entity), somebodys))...)
 	}
 	_, err := exec(ctx, s, all...)
 	return err

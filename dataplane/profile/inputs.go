@@ -295,7 +295,7 @@ func (p *Profile) typeOf(t profiles.Identifier) identity.Type {
 		one.Clean = func(x string) string { return "lower(trim(" + x + "))" }
 	case "domain":
 		one.Clean = func(x string) string {
-			return "regexp_replace(lower(trim(" + x + ")), '^.*@|^https?://|^www[.]|/.*$', '', 'g')"
+			return "regexp_replace(regexp_replace(regexp_replace(lower(trim(" + x + ")), '^https?://', ''), '[/:?#].*$', ''), '^(.*@)?(www[.])?', '')"
 		}
 	case "phone":
 		one.Clean = func(x string) string { return p.phone(x, t.Country) }

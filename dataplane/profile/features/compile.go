@@ -142,7 +142,7 @@ func (c *Compiler) Names() (names []string) {
 func (c *Compiler) Work() (names []string) {
 	names = []string{"_w_base"}
 	for _, in := range c.Plan.Inputs {
-		names = append(names, "_w_f_"+in.Name)
+		names = append(names, "_w_f_"+in.Name, "_w_s_"+in.Name)
 	}
 	for _, f := range c.features {
 		if f.agg.Kind == "mostFrequent" {
@@ -176,9 +176,20 @@ func (c *Compiler) Windows(input string) map[time.Duration]bool {
 	return all
 }
 
-// Ages reports whether a feature becomes another one by time alone.
-func (c *Compiler) Ages() bool {
-	return slices.ContainsFunc(c.features, func(f feature) bool { return f.agg.Kind == "since" })
+// Aged is the condition over aggregates that a feature has become another one by time alone since a moment.
+func (c *Compiler) Aged(since time.Time) string {
+	aged := []string{"false"}
+	for _, f := range c.features {
+		if f.agg.Kind == "since" {
+			aged = append(aged, c.age(f.Name, since)+" <> "+c.age(f.Name, c.AsOf))
+		}
+	}
+	return strings.Join(aged, " or ")
+}
+
+// age is how many whole days a moment lies before another one: it changes once a day, and not in every build.
+func (c *Compiler) age(column string, at time.Time) string {
+	return fmt.Sprintf("cast(floor(extract(epoch from (%s - cast(%s as timestamptz))) / 86400.0) as double precision)", tables.Time(at), c.quote(column))
 }
 
 // Only leaves the features that a feature or conditions need.
@@ -231,7 +242,7 @@ func (c *Compiler) Attributed(in *Input, columns []string, where string) string 
 		}
 		joins = append(joins, fmt.Sprintf("left join _w_map l%d on l%[1]d.id_type = %s and l%[1]d.value = r.i%[1]d", k, c.SQL.Text(t.Name)))
 		who = append(who, fmt.Sprintf("l%d.person", k))
-		columns = append(columns, fmt.Sprintf("%s as i%d", c.Graph.Value(t, column), k))
+		columns = append(columns, fmt.Sprintf("%s as i%d", c.Graph.Text(t, column), k)) // the map has no others
 		some = append(some, fmt.Sprintf("%s in (select value from _w_some where id_type = %s)", c.Graph.Text(t, column), c.SQL.Text(t.Name)))
 		k++
 	}
@@ -540,7 +551,7 @@ func (c *Compiler) Derive(from string) string {
 	first := slices.Clone(columns)
 	for _, f := range c.features {
 		if f.agg.Kind == "since" {
-			first[slices.Index(columns, c.quote(f.Name))] = fmt.Sprintf("cast(extract(epoch from (%s - cast(%s as timestamptz))) / 86400.0 as double precision) as %[2]s", tables.Time(c.AsOf), c.quote(f.Name))
+			first[slices.Index(columns, c.quote(f.Name))] = c.age(f.Name, c.AsOf) + " as " + c.quote(f.Name)
 		}
 	}
 	q := "select " + strings.Join(first, ", ") + " from " + from

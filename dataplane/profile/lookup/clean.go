@@ -7,8 +7,8 @@ import (
 	"weir/shared/workspace/profiles"
 )
 
-// around is what domains are written without.
-var around = regexp.MustCompile(`^.*@|^https?://|^www[.]|/.*$`)
+// around is what domains are written without, one after the other.
+var around = []*regexp.Regexp{regexp.MustCompile(`^https?://`), regexp.MustCompile(`[/:?#].*$`), regexp.MustCompile(`^(.*@)?(www[.])?`)}
 
 // clean writes a value as identity does in the warehouse.
 func clean(t profiles.Identifier, value string) string {
@@ -16,7 +16,11 @@ func clean(t profiles.Identifier, value string) string {
 	case "email", "text":
 		return strings.ToLower(strings.Trim(value, " "))
 	case "domain":
-		return around.ReplaceAllString(strings.ToLower(strings.Trim(value, " ")), "")
+		value = strings.ToLower(strings.Trim(value, " "))
+		for _, part := range around {
+			value = part.ReplaceAllString(value, "")
+		}
+		return value
 	case "phone":
 		digits := strings.Map(func(r rune) rune {
 			if r >= '0' && r <= '9' {

@@ -116,15 +116,20 @@ func (s *Store) Refresh() {
 	defer s.mu.Unlock()
 	next := &table{copies: map[key]*file{}, plans: map[key]profiles.Plan{}, keys: map[[sha256.Size]byte]key{}}
 	wanted := map[string]bool{}
-	var jobs []Job
-	if s.c.Owner() {
-		jobs = s.c.Jobs()
-	}
-	for _, j := range jobs {
+	owner := s.c.Owner()
+	for _, j := range s.c.Jobs() {
 		if j.Lookup == nil {
 			continue
 		}
 		k, name := key{j.Workspace, j.Name}, fileName(j)
+		for _, one := range j.Lookup.Keys { // every process knows who may ask
+			if sum, err := hex.DecodeString(strings.TrimPrefix(one.Hash, "sha256:")); err == nil && len(sum) == sha256.Size {
+				next.keys[[sha256.Size]byte(sum)] = k
+			}
+		}
+		if !owner {
+			continue
+		}
 		wanted[name] = true
 		f, err := s.open(name)
 		if err != nil {
@@ -132,11 +137,6 @@ func (s *Store) Refresh() {
 			continue
 		}
 		next.copies[k], next.plans[k] = f, j.Plan
-		for _, one := range j.Lookup.Keys {
-			if sum, err := hex.DecodeString(strings.TrimPrefix(one.Hash, "sha256:")); err == nil && len(sum) == sha256.Size {
-				next.keys[[sha256.Size]byte(sum)] = k
-			}
-		}
 	}
 	s.table.Store(next)
 	for name, f := range s.opened {

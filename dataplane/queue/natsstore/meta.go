@@ -14,12 +14,12 @@ import (
 	"weir/dataplane/queue"
 	"weir/dataplane/queue/natsstore/names"
 	"weir/dataplane/queue/natsstore/refusal"
+	"weir/dataplane/queue/natsstore/relay"
 	"weir/dataplane/queue/natsstore/table"
 	"weir/shared/fault"
 )
 
-// defaultPartitions is for one node: each partition is a stream that syncs to
-// the same disk.
+// defaultPartitions is for one node: each partition is a stream that syncs to the same disk.
 const defaultPartitions = 2
 
 // newOwner returns a name that no other Store has.
@@ -33,8 +33,7 @@ type slotTable struct {
 	Slots      []int  `json:"slots"`
 }
 
-// openMeta makes the META bucket and the slot table where they are missing, and
-// refuses a table that this configuration does not fit.
+// openMeta makes the META bucket and the slot table where they are missing, and refuses a table that this configuration does not fit.
 func (s *Store) openMeta(ctx context.Context) error {
 	ctx, cancel := making(ctx)
 	defer cancel()
@@ -66,6 +65,9 @@ func (s *Store) Table(prefix string) *table.Table {
 		return s.call(ctx, s.writable())
 	})
 }
+
+// Relay returns the way to the process of the plane that answers for a subject, one word.
+func (s *Store) Relay(subject string) *relay.Relay { return relay.New(s.nc, subject) }
 
 func (s *Store) makeSlots(ctx context.Context) error {
 	n := s.cfg.Partitions

@@ -225,9 +225,7 @@ func (s *Store) connect() error {
 			}
 			s.relink()
 		}),
-		nats.ReconnectHandler(func(*nats.Conn) {
-			s.log.Info("event log connection is back")
-		}),
+		nats.ReconnectHandler(func(*nats.Conn) { s.log.Info("event log connection is back") }),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
 			if s.open.Err() == nil {
 				s.log.Warn("event log connection reported an error", "error", err)
@@ -256,8 +254,7 @@ func (s *Store) connect() error {
 	return err
 }
 
-// relink ends what relies on the connection that broke: answers that were on
-// their way over it never come.
+// relink ends what relies on the connection that broke: answers that were on their way over it never come.
 func (s *Store) relink() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -44,26 +44,28 @@ type calls struct {
 	board  *runs.Board
 	copies *lookup.Store
 	now    func() time.Time
+
+	elsewhere Elsewhere
 }
 
-// Add adds the calls to a view's.
-func Add(m *endpoint.Mux, board *runs.Board, copies *lookup.Store, now func() time.Time) {
-	v := calls{board, copies, now}
-	m.Handle("GET /v1/profiles", capability.ReadProfiles, v.list)
-	m.Handle("POST /v1/profiles/preview", capability.ReadProfiles, v.preview)
-	m.Handle("POST /v1/profiles/rules", capability.ReadProfiles, v.rules)
-	m.Handle("POST /v1/profiles/inputs", capability.ReadProfiles, v.inputs)
-	m.Handle("POST /v1/profiles/values", capability.ReadProfiles, v.values)
-	m.Handle("POST /v1/profiles/sizes", capability.ReadProfiles, v.sizes)
-	m.Handle("POST /v1/profiles/scores", capability.ReadProfiles, v.scores)
-	m.Handle("POST /v1/profiles/person", capability.LookupProfiles, v.person)
-	m.Handle("POST /v1/profiles/explain", capability.ReadProfiles, v.explain)
-	m.Handle("POST /v1/profiles/reviews", capability.LookupProfiles, v.reviews)
-	m.Handle("POST /v1/profiles/run", capability.RunProfiles, v.run)
-	m.Handle("POST /v1/profiles/decide", capability.DecideProfiles, v.decide)
-	m.Handle("POST /v1/profiles/publish", capability.DecideProfiles, v.publish)
-	m.Handle("POST /v1/profiles/erase", capability.DecideProfiles, v.erase)
-	m.HandleKeyed("GET /v1/profiles/{identifier}/{part}", capability.LookupProfiles, v.workspace, v.lookup)
+// Add adds the calls to a view's. elsewhere is empty where the plane is one process.
+func Add(m *endpoint.Mux, board *runs.Board, copies *lookup.Store, now func() time.Time, elsewhere Elsewhere) {
+	v := calls{board, copies, now, elsewhere}
+	m.Handle("GET /v1/profiles", capability.ReadProfiles, v.here(v.list))
+	m.Handle("POST /v1/profiles/preview", capability.ReadProfiles, v.here(v.preview))
+	m.Handle("POST /v1/profiles/rules", capability.ReadProfiles, v.here(v.rules))
+	m.Handle("POST /v1/profiles/inputs", capability.ReadProfiles, v.here(v.inputs))
+	m.Handle("POST /v1/profiles/values", capability.ReadProfiles, v.here(v.values))
+	m.Handle("POST /v1/profiles/sizes", capability.ReadProfiles, v.here(v.sizes))
+	m.Handle("POST /v1/profiles/scores", capability.ReadProfiles, v.here(v.scores))
+	m.Handle("POST /v1/profiles/person", capability.LookupProfiles, v.here(v.person))
+	m.Handle("POST /v1/profiles/explain", capability.ReadProfiles, v.here(v.explain))
+	m.Handle("POST /v1/profiles/reviews", capability.LookupProfiles, v.here(v.reviews))
+	m.Handle("POST /v1/profiles/run", capability.RunProfiles, v.here(v.run))
+	m.Handle("POST /v1/profiles/decide", capability.DecideProfiles, v.here(v.decide))
+	m.Handle("POST /v1/profiles/publish", capability.DecideProfiles, v.here(v.publish))
+	m.Handle("POST /v1/profiles/erase", capability.DecideProfiles, v.here(v.erase))
+	m.HandleKeyed("GET /v1/profiles/{identifier}/{part}", capability.LookupProfiles, v.workspace, v.here(v.lookup))
 }
 
 // status is how a profile stands, with its copy.

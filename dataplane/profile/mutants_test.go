@@ -1,0 +1,13 @@
+package profile_test
+
+import (
+	"testing"
+
+	"weir/shared/mutationtest"
+)
+
+// TestMutantsAreFound: tests find what a build of some persons could forget.
+func TestMutantsAreFound(t *testing.T) {
+	t.Parallel()
+	mutationtest.Run(t, mutationtest.Tests{Pattern: "^(TestSomeIsAll|TestRowsOfABlockedUser)$/^duckdb$", Args: []string{"-seeds=20"}, Control: []string{"-seeds=1"}})
+}
