@@ -115,7 +115,7 @@ function Found({ entity, found: c, several }: { entity: string; found: Compariso
         <Sets title="The largest then" sets={c.largest} of={(n) => (n > 1 ? `of ${count(n)} customers now` : "")} />
         {c.movers.length > 0 ? (
           <div className="min-w-0 space-y-2">
-            <h4 className="text-sm font-medium">Some of the identifiers that would move</h4>
+            <h3 className="text-sm font-medium">Some of the identifiers that would move</h3>
             <ul className="divide-y divide-line rounded-xl border border-line bg-card text-sm shadow-xs">
               {c.movers.map((m) => (
                 <li key={m.id} className="space-y-0.5 px-4 py-2">
@@ -155,7 +155,7 @@ function Sets({ title, sets, of }: { title: string; sets: IdentifierSet[]; of: (
   if (sets.length === 0) return null;
   return (
     <div className="min-w-0 space-y-2">
-      <h4 className="text-sm font-medium">{title}</h4>
+      <h3 className="text-sm font-medium">{title}</h3>
       <ul className="divide-y divide-line rounded-xl border border-line bg-card text-sm shadow-xs" aria-label={title}>
         {sets.map((s) => (
           <li key={s.examples.join()} className="space-y-0.5 px-4 py-2">
