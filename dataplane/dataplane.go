@@ -42,6 +42,7 @@ import (
 	"weir/dataplane/queue/natsstore"
 	"weir/dataplane/syncs"
 	"weir/dataplane/transform"
+	"weir/dataplane/troubles"
 	"weir/dataplane/view"
 	"weir/dataplane/warehouse"
 	"weir/shared/capability"
@@ -172,7 +173,7 @@ func (d *DataPlane) run(ctx context.Context, k enrol.Keys, g *guard.Guard, l lis
 	}
 	d.health = health.New(health.Config{
 		DataDir: d.cfg.DataDir, Embedded: d.cfg.Events == "", EventLog: d.store.Healthy, Ledger: d.rows, Code: d.code.Load, Warehouses: d.warehouses,
-		Away: d.store.ServersAway, Lazy: d.lazy, Unloaded: d.unloaded, Work: d.work, Unopened: d.plans.Unopened, Logs: d.logs, Partitions: func() []*partition.Partition { return d.partitions },
+		Away: d.store.ServersAway, Lazy: d.lazy, Unloaded: d.unloaded, Work: func() []health.Work { return troubles.Of(d.pulls, d.syncs, d.profiles) }, Unopened: d.plans.Unopened, Logs: d.logs, Partitions: func() []*partition.Partition { return d.partitions },
 		Removed: d.plans.Removed, SlowCalls: func() []id.Workspace { return d.view.Slow() }, SlowBodies: func() int { return d.gateway.SlowSenders() },
 	})
 	if err := d.openShared(ctx); err != nil {

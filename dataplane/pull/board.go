@@ -12,6 +12,7 @@ import (
 
 	"weir/dataplane/event"
 	"weir/dataplane/jobs"
+	"weir/dataplane/pull/stale"
 	"weir/dataplane/queue/natsstore/table"
 	"weir/dataplane/share"
 	"weir/shared/delay"
@@ -39,7 +40,7 @@ type Table interface {
 	Watch(ctx context.Context, changed func(table.Document), known func()) error
 }
 
-// Config is what a Board works with. All fields but Runner are required.
+// Config is what a Board works with. All fields but Stale and Runner are required.
 type Config struct {
 	Table      Table
 	Partitions int
@@ -47,8 +48,10 @@ type Config struct {
 	Targets    func() []*Target         // as they are configured now
 	Append     func(ctx context.Context, events []event.Event) error
 	Deps       Deps
-	Runner     func(jobs.Config) jobs.Runner // nil: a jobs.Loop
-	Log        *slog.Logger
+	// Stale is Deps.Stale of a target.
+	Stale  func(ctx context.Context, t *Target, q stale.Query) (stale.Rows, error)
+	Runner func(jobs.Config) jobs.Runner // nil: a jobs.Loop
+	Log    *slog.Logger
 }
 
 // Board pulls the sources of a plane. Its methods are safe for concurrent use.
@@ -178,6 +181,9 @@ func (b *Board) assign(ctx context.Context) {
 		}
 		deps := b.cfg.Deps
 		deps.Source = t.ID
+		if b.cfg.Stale != nil {
+			deps.Stale = func(ctx context.Context, q stale.Query) (stale.Rows, error) { return b.cfg.Stale(ctx, t, q) }
+		}
 		w := &work{target: t, puller: t.Opened(deps)}
 		w.ctx, w.stop = context.WithCancel(ctx)
 		b.works[s] = w

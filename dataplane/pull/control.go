@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"weir/dataplane/pull/lag"
 	"weir/shared/fault"
 	"weir/shared/id"
 )
@@ -61,6 +62,29 @@ func (b *Board) Failing() map[Key]string {
 			k := Key{t.Workspace, t.ID, s.Name}
 			if x := b.states[k]; x.Code != "" && x.Code != CodeNoStream && !t.Disabled && !x.Paused {
 				all[k] = x.Code
+			}
+		}
+	}
+	return all
+}
+
+// Behind lists the streams of changes that are far behind their sources, or whose source
+// has given changes up, with a code of each.
+func (b *Board) Behind() map[Key]string {
+	if b == nil { // the plane begins
+		return nil
+	}
+	now := b.cfg.Deps.Now()
+	all := map[Key]string{}
+	for _, t := range b.cfg.Targets() {
+		for _, s := range t.Streams {
+			if s.Cursor != s.Name || t.Disabled { // streams of changes name themselves
+				continue
+			}
+			k := Key{t.Workspace, t.ID, s.Name}
+			x := b.state(k)
+			if l, ok := lag.Of(x.Cursor); ok && !x.Paused && l.Code(now) != "" {
+				all[k] = l.Code(now)
 			}
 		}
 	}

@@ -20,6 +20,7 @@ import (
 	"weir/dataplane/destination"
 	"weir/dataplane/outbound/auth"
 	"weir/dataplane/outbound/rate"
+	"weir/dataplane/pull/stale"
 	"weir/shared/catalog"
 	"weir/shared/catalog/streams"
 	"weir/shared/id"
@@ -38,7 +39,8 @@ type Record struct {
 }
 
 // Cursor is how far a stream is: a JSON object of at most 64 KiB, as a Puller wrote it.
-// Its members from, at and to, where it has them, are the window that is read.
+// Its members from, at and to, where it has them, are the window that is read; lag is that
+// of package lag.
 type Cursor = json.RawMessage
 
 // Budget bounds a step.
@@ -55,6 +57,8 @@ type Next struct {
 	// Follow: the run has read what there was when the step began, and the next one begins
 	// at once, whatever the schedule.
 	Follow bool
+	// Later: the run has ended, and the next one begins so much later, whatever the schedule.
+	Later time.Duration
 }
 
 // Puller reads the streams of one source. It is used by one step at a time. One that holds
@@ -71,6 +75,10 @@ type Puller interface {
 // none of the places for steps but while it emits, and may last for ten minutes.
 type follower interface{ Follows(stream string) bool }
 
+// waker is a Puller whose steps may have others of its streams begin at once: those of
+// which it was not told yet.
+type waker interface{ Wakes() []string }
+
 // Deps is what a Puller may use of the world.
 type Deps struct {
 	Source id.Source // whose rows are pulled; "": somebody tries a configuration
@@ -84,6 +92,10 @@ type Deps struct {
 	Log   *slog.Logger
 
 	Connectors *connector.Folder // programs of others that this plane runs; nil: none
+
+	// Stale finds rows that warehouses have of the source and that nothing has written since
+	// a time; nil: there are no warehouses.
+	Stale func(ctx context.Context, q stale.Query) (stale.Rows, error)
 }
 
 // Kind is one kind of source whose rows are pulled.

@@ -56,6 +56,16 @@ func (b *Board) step(ctx context.Context, w *work, stream string) (jobs.Next, er
 	}
 	t := &turn{b: b, w: w, key: k, state: s, ctx: ctx, follows: follows}
 	next, err := t.do()
+	if x, ok := w.puller.(waker); ok {
+		for _, other := range x.Wakes() {
+			if !slices.ContainsFunc(w.target.Streams, func(s streams.Outline) bool { return s.Name == other }) {
+				continue
+			}
+			if err := b.Do(ctx, Key{k.Workspace, k.Source, other}, Now, time.Time{}); err != nil { // it is due later
+				b.cfg.Log.WarnContext(ctx, "a stream was not woken", "source", k.Source, "stream", other, "error", err)
+			}
+		}
+	}
 	next.Rows = max(0, t.state.Rows-s.Rows)
 	return next, err
 }
@@ -113,7 +123,7 @@ func (t *turn) do() (jobs.Next, error) {
 	case next.More:
 		return jobs.Next{More: true}, nil
 	}
-	return t.end(next.Follow)
+	return t.end(next)
 }
 
 // moved is a step whose state is another's.
@@ -124,15 +134,15 @@ func moved(err error) (jobs.Next, error) {
 	return jobs.Next{}, err
 }
 
-// end ends a run; follow: the next one begins at once.
-func (t *turn) end(follow bool) (jobs.Next, error) {
+// end ends a run; n says when the next one begins.
+func (t *turn) end(n Next) (jobs.Next, error) {
 	now := t.b.cfg.Deps.Now()
 	due := t.w.target.Pull.Next(t.state.Began, whole(t.w.target.Streams, t.key.Stream))
 	if !due.After(now) { // the run took longer than the time between two
 		due = t.w.target.Pull.Next(now, false)
 	}
-	if follow {
-		due = now
+	if n.Follow || n.Later > 0 {
+		due = now.Add(n.Later)
 	}
 	if err := t.keep(func(s *State) {
 		s.Running, s.Ended, s.Due = false, now, due
@@ -140,7 +150,7 @@ func (t *turn) end(follow bool) (jobs.Next, error) {
 	}); err != nil {
 		return moved(err)
 	}
-	return jobs.Next{More: follow}, nil
+	return jobs.Next{More: n.Follow, Wait: n.Later}, nil
 }
 
 // whole reports whether a stream is read whole each time.

@@ -142,10 +142,10 @@ var loadCodes = []Code{
 var syncCodes = []Code{"sync_gone", "sync_mapping", "sync_model", "sync_removals", "sync_unexplained"}
 
 // pullCodes are why a stream of a pulled source is held up.
-var pullCodes = []Code{"source_answer", "source_held", "source_no_stream", "source_reauthorize", "source_refused", "source_unreachable"}
+var pullCodes = []Code{"source_answer", "source_held", "source_no_stream", "source_reauthorize", "source_refused", "source_slot_behind", "source_slot_lost", "source_unreachable"}
 
 // alarmCodes are what a plane says about its own health.
 var alarmCodes = []Code{
 	"ack_failed", "bad_full", "clock_jump", "code_slow", "dead_full", "dead_letters", "dedupe_blocked", "dedupe_damaged", "dedupe_window_short", "destination_down", "destination_slow", "destination_unloaded", "disk_full", "disk_low", "events_degraded", "events_unsynced", "frame_damaged", "journal_damaged", "journal_full", "lease_lost",
-	"ledger_unbalanced", "parked_full", "partition_stopped", "processor_busy", "profiles_failed", "profiles_held", "pull_failed", "quarantine_full", "queue_unavailable", "senders_slow", "stage_full", "state_damaged", "sync_failed", "sync_held", "view_slow", "workspace_unloaded",
+	"ledger_unbalanced", "parked_full", "partition_stopped", "processor_busy", "profiles_failed", "profiles_held", "pull_behind", "pull_failed", "quarantine_full", "queue_unavailable", "senders_slow", "stage_full", "state_damaged", "sync_failed", "sync_held", "view_slow", "workspace_unloaded",
 }

@@ -11,6 +11,8 @@ import (
 
 	"weir/dataplane/pull"
 	"weir/dataplane/pull/tables"
+	"weir/dataplane/sources/postgres/publication"
+	"weir/dataplane/sources/postgres/session"
 	"weir/shared/catalog/document"
 	"weir/shared/catalog/streams"
 )
@@ -39,7 +41,7 @@ func (f *follower) relate(ctx context.Context, m *pglogrepl.RelationMessage) err
 	for name := range f.r.s.Tables {
 		schema, table, ok := strings.Cut(name, ".")
 		if !ok {
-			schema, table = f.control.schema, name
+			schema, table = f.control.Schema, name
 		}
 		if schema == m.Namespace && table == m.RelationName {
 			rel.name, rel.stream = name, streams.Named(name)
@@ -51,7 +53,7 @@ func (f *follower) relate(ctx context.Context, m *pglogrepl.RelationMessage) err
 	var missing []string
 	for _, c := range m.Columns {
 		typ := strconv.FormatUint(uint64(c.DataType), 10)
-		if _, there := f.control.bases[typ]; !there {
+		if !f.control.Knows(typ) {
 			missing = append(missing, typ)
 		}
 		rel.columns = append(rel.columns, tables.Column{Name: c.Name, Type: typ})
@@ -59,8 +61,8 @@ func (f *follower) relate(ctx context.Context, m *pglogrepl.RelationMessage) err
 		rel.known = append(rel.known, c.Flags&1 != 0)
 	}
 	if len(missing) > 0 {
-		err := f.control.query(ctx, rel.name, "select t.oid, "+baseOf+" from pg_catalog.pg_type t "+joinBase+" where t.oid = any($1::oid[])", []string{"{" + strings.Join(missing, ",") + "}"}, func(row [][]byte) error {
-			f.control.column("", string(row[0]), string(row[1]), string(row[2]), string(row[3]), false)
+		err := f.control.Query(ctx, rel.name, "select t.oid, "+session.BaseOf+" from pg_catalog.pg_type t "+session.JoinBase+" where t.oid = any($1::oid[])", []string{"{" + strings.Join(missing, ",") + "}"}, func(row [][]byte) error {
+			f.control.Column("", string(row[0]), string(row[1]), string(row[2]), string(row[3]), false)
 			return nil
 		})
 		if err != nil {
@@ -75,7 +77,7 @@ func (f *follower) relate(ctx context.Context, m *pglogrepl.RelationMessage) err
 		}
 		primary = t.Key
 	}
-	for _, k := range keysOf(f.r.s.Keys[rel.name], primary) {
+	for _, k := range publication.Keys(f.r.s.Keys[rel.name], primary) {
 		i := slices.IndexFunc(m.Columns, func(c *pglogrepl.RelationMessageColumn) bool { return c.Name == k })
 		if i < 0 {
 			rel.key = nil
@@ -260,13 +262,13 @@ func (f *follower) rows(ctx context.Context, rel *relation) (map[string][]byte, 
 		arrays = append(arrays, fmt.Sprintf("$%d::%s[]", i+1, t.Columns[place].Type))
 		for _, a := range f.again {
 			if a.relation == rel {
-				values[i] = append(values[i], `"`+escape.Replace(a.key[i])+`"`)
+				values[i] = append(values[i], a.key[i])
 			}
 		}
 	}
 	args := make([]string, len(values))
 	for i, v := range values {
-		args[i] = "{" + strings.Join(v, ",") + "}"
+		args[i] = session.Array(v)
 	}
 	names := make([][]byte, len(t.Columns))
 	for i, c := range t.Columns {
@@ -275,7 +277,7 @@ func (f *follower) rows(ctx context.Context, rel *relation) (map[string][]byte, 
 	}
 	all := map[string][]byte{}
 	text := "select " + strings.Join(columns, ", ") + " from " + t.Name + " where (" + strings.Join(key, ", ") + ") in (select * from unnest(" + strings.Join(arrays, ", ") + "))"
-	return all, f.control.query(ctx, rel.name, text, args, func(row [][]byte) error {
+	return all, f.control.Query(ctx, rel.name, text, args, func(row [][]byte) error {
 		k := make([]string, len(at))
 		for i, n := range at {
 			k[i] = strings.ToValidUTF8(string(row[n]), "\uFFFD")
@@ -296,5 +298,3 @@ func (f *follower) rows(ctx context.Context, rel *relation) (map[string][]byte, 
 		return nil
 	})
 }
-
-var escape = strings.NewReplacer(`\`, `\\`, `"`, `\"`)

@@ -10,6 +10,8 @@ import (
 	"github.com/jackc/pgx/v5/pgproto3"
 
 	"weir/dataplane/pull"
+	"weir/dataplane/pull/lag"
+	"weir/dataplane/sources/postgres/session"
 	"weir/shared/delay"
 )
 
@@ -32,9 +34,11 @@ type following struct {
 	To    string `json:"to,omitempty"`    // where the server was when the step began
 	Tx    string `json:"tx,omitempty"`    // the end of a transaction of which changes are emitted: so many
 	Done  int64  `json:"done,omitempty"`  //
-	Held  int64  `json:"held,omitempty"`  // bytes that the server keeps for the slot
 	Lost  string `json:"lost,omitempty"`  // why the former slot is gone
 	Since string `json:"since,omitempty"` // when the slot was made
+
+	Emptied map[string]string `json:"emptied,omitempty"` // by stream: its last TRUNCATE
+	Lag     lag.Lag           `json:"lag"`
 }
 
 // follow reads changes.
@@ -55,7 +59,8 @@ func (r *replica) follow(ctx context.Context, from pull.Cursor, b pull.Budget, e
 		if err != nil {
 			return pull.Next{}, err
 		}
-		at = following{Slot: slot, At: start.String(), Lost: at.Lost, Since: r.d.Now().UTC().Format(time.RFC3339)}
+		at = following{Slot: slot, At: start.String(), Lost: at.Lost, Since: r.d.Now().UTC().Format(time.RFC3339), Lag: lag.Lag{Caught: r.d.Now().UTC()}}
+		r.wakes = append(r.wakes, r.names()...)
 		if err := emit(nil, encoded(at)); err != nil {
 			return pull.Next{}, err
 		}
@@ -66,25 +71,27 @@ func (r *replica) follow(ctx context.Context, from pull.Cursor, b pull.Budget, e
 	}
 	if l.lost != "" {
 		r.slot = ""
-		if err := emit(nil, encoded(following{Lost: l.lost})); err != nil {
+		if err := emit(nil, encoded(following{Lost: l.lost, Lag: lag.Lag{At: r.d.Now().UTC(), Caught: at.Lag.Caught, State: "lost", Lost: true}})); err != nil {
 			return pull.Next{}, err
 		}
-		return pull.Next{}, &pull.Failure{Code: codeSlot, Text: l.lost + " All tables are read anew."}
+		return pull.Next{}, &pull.Failure{Code: lag.CodeLost, Text: l.lost + " All tables are read anew."}
 	}
 	if r.slot != at.Slot {
 		r.slot = at.Slot
 		clear(r.copied)
 	}
+	r.emptied = at.Emptied
 	if err := r.free(ctx, x, at.Slot); err != nil {
 		return pull.Next{}, err
 	}
-	at.Held, at.To = l.held, l.now.String()
+	at.To = l.now.String()
+	at.Lag.Kept, at.Lag.State, at.Lag.Limit, at.Lag.Risk = l.held, l.status, r.s.SlotLimit<<20, l.status == "unreserved"
 	w, err := r.wire(ctx)
 	if err != nil {
 		return pull.Next{}, err
 	}
 	defer w.Close()
-	f := &follower{r: r, control: x, wire: w, position: at, emit: emit, target: l.now, relations: map[uint32]*relation{}, until: b.Until}
+	f := &follower{r: r, control: x, wire: w, position: at, emit: emit, target: l.now, newest: l.now, relations: map[uint32]*relation{}, until: b.Until}
 	if f.at, err = pglogrepl.ParseLSN(at.At); err == nil && at.Tx != "" {
 		f.skipped, err = pglogrepl.ParseLSN(at.Tx)
 	}
@@ -108,10 +115,11 @@ func (r *replica) copying() bool {
 // follower is one step that follows changes.
 type follower struct {
 	r             *replica
-	control, wire *session
+	control, wire *session.Session
 	emit          func([]pull.Record, pull.Cursor) error
 	position      following
 	at, target    pglogrepl.LSN // all transactions that end before it are emitted; where the server was
+	newest        pglogrepl.LSN // where the server is, as far as it said
 	until, most   time.Time
 	relations     map[uint32]*relation
 
@@ -130,6 +138,8 @@ type follower struct {
 	done  pglogrepl.LSN
 	told  time.Time
 	first time.Time // when the batch began
+
+	caught time.Time // when the server said last that there is nothing more
 }
 
 // again is a row of the batch that is read again, as the change has not all of its values.
@@ -141,7 +151,7 @@ type again struct {
 
 // run reads until the step is over.
 func (f *follower) run(ctx context.Context) (pull.Next, error) {
-	err := pglogrepl.StartReplication(ctx, f.wire.conn, f.position.Slot, f.at, pglogrepl.StartReplicationOptions{
+	err := pglogrepl.StartReplication(ctx, f.wire.Conn, f.position.Slot, f.at, pglogrepl.StartReplicationOptions{
 		PluginArgs: []string{"proto_version '1'", "publication_names '" + quote(f.r.s.Publication) + "'"},
 	})
 	if err != nil {
@@ -171,7 +181,7 @@ func (f *follower) run(ctx context.Context) (pull.Next, error) {
 			wait = f.first.Add(linger)
 		}
 		receiving, cancel := context.WithDeadline(ctx, wait)
-		message, err := f.wire.conn.ReceiveMessage(receiving)
+		message, err := f.wire.Conn.ReceiveMessage(receiving)
 		cancel()
 		switch {
 		case err == nil:
@@ -204,7 +214,7 @@ func (f *follower) stop(ctx context.Context) (pull.Next, error) {
 // tell tells the server up to where it may forget changes.
 func (f *follower) tell(ctx context.Context) error {
 	f.told = time.Now()
-	return f.failure(ctx, pglogrepl.SendStandbyStatusUpdate(ctx, f.wire.conn, pglogrepl.StandbyStatusUpdate{WALWritePosition: f.done}))
+	return f.failure(ctx, pglogrepl.SendStandbyStatusUpdate(ctx, f.wire.Conn, pglogrepl.StandbyStatusUpdate{WALWritePosition: f.done}))
 }
 
 // failure is an error of the connection that has the changes.
@@ -213,7 +223,7 @@ func (f *follower) failure(ctx context.Context, err error) error {
 	if errors.As(err, &p) && p.Code == "42704" && f.position.Slot != "" { // the publication went; of a slot that is gone the next step says so
 		return &pull.Failure{Code: pull.CodeRefused, Text: "The publication " + quote(f.r.s.Publication) + " is gone. Make it again, then run: weir pull reset, as changes may be missing."}
 	}
-	return f.wire.failure(ctx, "the changes", err)
+	return f.wire.Failure(ctx, "the changes", err)
 }
 
 // take takes one message.
@@ -235,10 +245,12 @@ func (f *follower) take(ctx context.Context, message pgproto3.BackendMessage) er
 		if err != nil {
 			return unreadable
 		}
+		f.newest = max(f.newest, alive.ServerWALEnd)
 		// Between transactions all before it was sent: the server may let go of what is not published.
 		if !f.open && len(f.batch) == 0 && alive.ServerWALEnd > f.at {
 			f.at = alive.ServerWALEnd
 			f.done = f.at
+			f.caught = f.r.d.Now()
 		}
 		if alive.ReplyRequested {
 			return f.tell(ctx)
@@ -248,6 +260,7 @@ func (f *follower) take(ctx context.Context, message pgproto3.BackendMessage) er
 		if err != nil {
 			return unreadable
 		}
+		f.newest = max(f.newest, log.ServerWALEnd)
 		m, err := pglogrepl.Parse(log.WALData)
 		if err != nil {
 			return unreadable
@@ -281,6 +294,9 @@ func (f *follower) change(ctx context.Context, m pglogrepl.Message) error {
 		if rel := f.next(m.RelationID); rel != nil {
 			return f.remove(rel, m.OldTuple)
 		}
+	case *pglogrepl.TruncateMessage:
+		f.changes++
+		return f.emptied(ctx, m.RelationIDs)
 	}
 	return nil
 }
@@ -326,6 +342,11 @@ func (f *follower) flush(ctx context.Context) error {
 func (f *follower) keep(records []pull.Record) error {
 	p := f.position
 	p.At, p.Tx, p.Done = f.at.String(), "", 0
+	if p.Lag.At = f.r.d.Now().UTC(); f.at >= f.newest || f.r.d.Now().Sub(f.caught) < linger*5 {
+		p.Lag.Caught = p.Lag.At
+	}
+	p.Lag.Bytes, p.Lag.Lost = int64(max(f.newest, f.at)-f.at), p.Lost != "" && f.r.copying()
+	f.position.Lag = p.Lag
 	switch {
 	case f.open:
 		p.Tx, p.Done = f.end.String(), f.changes
@@ -342,7 +363,7 @@ func (f *follower) keep(records []pull.Record) error {
 // before, and waits for a synchronous standby in between.
 func (f *follower) seen(ctx context.Context) error {
 	for end := time.Now().Add(seeTime); ; {
-		s, err := f.control.snapshot(ctx)
+		s, err := f.control.Snapshot(ctx)
 		if err != nil {
 			return err
 		}

@@ -3,16 +3,15 @@ package postgres
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"maps"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"weir/dataplane/pull"
+	"weir/dataplane/pull/stale"
 	"weir/dataplane/pull/tables"
-	"weir/dataplane/sources/postgres/text"
+	"weir/dataplane/sources/postgres/publication"
+	"weir/dataplane/sources/postgres/session"
 	"weir/shared/catalog/streams"
 )
 
@@ -35,9 +34,18 @@ type replica struct {
 	most   time.Duration // of a step in the midst of a transaction
 
 	// Of this process. Steps of a source follow one another.
-	slot   string          // that changes are read from; "": not known, or there is none
-	held   bool            // the last step of the changes failed
-	copied map[string]bool // by stream: its copy is whole, or is held up; else its steps are waited for
+	slot    string            // that changes are read from; "": not known, or there is none
+	held    bool              // the last step of the changes failed
+	copied  map[string]bool   // by stream: its copy is whole, or is held up; else its steps are waited for
+	emptied map[string]string // by stream: its last TRUNCATE in the changes
+	wakes   []string          // streams that are to begin at once
+}
+
+// Wakes are the streams that are to begin at once.
+func (r *replica) Wakes() []string {
+	all := r.wakes
+	r.wakes = nil
+	return all
 }
 
 func newReplica(s Settings, d pull.Deps) *replica {
@@ -45,13 +53,10 @@ func newReplica(s Settings, d pull.Deps) *replica {
 	for name := range whole {
 		whole[name] = ""
 	}
-	r := &replica{s: s, d: d, most: longest, copied: map[string]bool{}}
-	r.tables = tables.New(tables.Config{Tables: whole, Keys: s.Keys}, d, func(ctx context.Context) (tables.Session, error) { return connect(ctx, s, d, true) })
+	r := &replica{s: s, d: d, most: longest, copied: map[string]bool{}, emptied: map[string]string{}}
+	r.tables = tables.New(tables.Config{Tables: whole, Keys: s.Keys}, d, func(ctx context.Context) (tables.Session, error) { return session.Begin(ctx, s.server(d), true) })
 	return r
 }
-
-// codeSlot: the server has not kept changes, and everything is read anew.
-const codeSlot = "source_slot_lost"
 
 // Follows says that changes are waited for.
 func (r *replica) Follows(stream string) bool { return stream == feed }
@@ -80,9 +85,14 @@ type copying struct {
 	Begun   bool        `json:"begun,omitempty"`
 	Table   pull.Cursor `json:"table,omitempty"`
 	Copied  bool        `json:"copied,omitempty"`
+	Emptied string      `json:"emptied,omitempty"` // the TRUNCATE behind which it was copied
+	// Stale is the search, behind the copy, for rows that warehouses have and the table does
+	// not; nil: it is over.
+	Stale *stale.Search `json:"stale,omitempty"`
 }
 
-// copy copies a table, once for each slot.
+// copy copies a table, once for each slot and for each time that it was emptied. Then it
+// looks for rows that went while nobody was told.
 func (r *replica) copy(ctx context.Context, stream string, from pull.Cursor, b pull.Budget, emit func([]pull.Record, pull.Cursor) error) (pull.Next, error) {
 	name := ""
 	for _, entry := range slices.Sorted(maps.Keys(r.s.Tables)) {
@@ -103,12 +113,12 @@ func (r *replica) copy(ctx context.Context, stream string, from pull.Cursor, b p
 	if err := read(from, &at); err != nil {
 		return pull.Next{}, err
 	}
-	if at.Slot != r.slot {
-		at = copying{Slot: r.slot}
+	if at.Slot != r.slot || at.Emptied != r.emptied[stream] {
+		at = copying{Slot: r.slot, Emptied: r.emptied[stream]}
 	}
 	if at.Copied {
 		r.copied[stream] = true
-		return pull.Next{}, nil
+		return r.search(ctx, stream, name, &at, b, emit)
 	}
 	r.copied[stream] = false
 	keep := func(records []pull.Record) error { return emit(records, encoded(at)) }
@@ -127,21 +137,32 @@ func (r *replica) copy(ctx context.Context, stream string, from pull.Cursor, b p
 		if oldest < at.Horizon {
 			return pull.Next{Wait: otherWait}, nil
 		}
-		at.Begun = true
+		at.Begun, at.Stale = true, &stale.Search{Since: r.d.Now().UTC()}
 	}
 	next, err := r.tables.Pull(ctx, stream, at.Table, pull.Budget{Until: b.Until}, func(records []pull.Record, c pull.Cursor) error {
 		at.Table = c
+		for i := range records {
+			if at.Stale != nil {
+				at.Stale.Mark(records[i].Key)
+			}
+		}
 		return keep(records)
 	})
 	if err != nil || next.More {
 		return next, err
 	}
 	at.Copied, at.Table = true, nil
+	if r.d.Stale == nil {
+		at.Stale = nil
+	}
+	if at.Stale != nil {
+		at.Stale.Ended = r.d.Now().UTC()
+	}
 	if err := keep(nil); err != nil {
 		return pull.Next{}, err
 	}
 	r.copied[stream] = true
-	return pull.Next{}, nil
+	return r.search(ctx, stream, name, &at, b, emit)
 }
 
 // read reads a cursor.
@@ -171,113 +192,18 @@ func (r *replica) prepare(ctx context.Context, name string) (next, oldest uint64
 		return 0, 0, err
 	}
 	defer x.Close()
-	if err := r.publish(ctx, x, name); err != nil {
+	t, err := x.Table(ctx, name)
+	if err != nil {
 		return 0, 0, err
 	}
-	snap, err := x.snapshot(ctx)
+	if err := publication.Add(ctx, x.Query, t, name, x.Schema, r.s.Keys[name], r.s.Publication); err != nil {
+		return 0, 0, err
+	}
+	snap, err := x.Snapshot(ctx)
 	return snap.Next, snap.Oldest, err
 }
 
 // control signs in for statements that are each a transaction of their own.
-func (r *replica) control(ctx context.Context) (*session, error) {
-	x, err := dial(ctx, r.s, r.d, forms(map[string]string{"statement_timeout": strconv.FormatInt(statementTime.Milliseconds(), 10), "lock_timeout": "15000", "default_transaction_isolation": "read committed"}))
-	if err == nil {
-		x.plain = true
-	}
-	return x, err
-}
-
-// forms adds how values are written.
-func forms(parameters map[string]string) map[string]string {
-	for name, value := range map[string]string{
-		"timezone": "UTC", "datestyle": "ISO", "intervalstyle": "iso_8601", "extra_float_digits": "3", "bytea_output": "hex", "standard_conforming_strings": "on",
-	} {
-		parameters[name] = value
-	}
-	return parameters
-}
-
-// snapshot asks for the transactions that go on.
-func (x *session) snapshot(ctx context.Context) (s text.Snapshot, err error) {
-	ok := false
-	err = x.query(ctx, "", "select pg_current_snapshot()", nil, func(row [][]byte) error {
-		s, ok = text.ReadSnapshot(string(row[0]))
-		return nil
-	})
-	if err == nil && !ok {
-		err = &pull.Failure{Code: pull.CodeAnswer, Text: "The server does not say which transactions go on."}
-	}
-	return s, err
-}
-
-// publish adds a table to the publication where it is not in it, and says what keeps its
-// changes from being of use.
-func (r *replica) publish(ctx context.Context, x *session, name string) error {
-	t, err := x.Table(ctx, name)
-	if err != nil {
-		return err
-	}
-	schema, table := x.schema, name
-	if before, after, ok := strings.Cut(name, "."); ok {
-		schema, table = before, after
-	}
-	identity, kind, owner := "", "", ""
-	var known []string
-	err = x.query(ctx, name, `select c.relreplident, c.relkind, pg_catalog.pg_get_userbyid(c.relowner), coalesce((select string_agg(a.attname, E'\n') from pg_catalog.pg_index i
-		join pg_catalog.pg_attribute a on a.attrelid = i.indrelid and a.attnum = any(i.indkey) where i.indrelid = c.oid and i.indisreplident), '')
-		from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace where n.nspname = $1 and c.relname = $2`, []string{schema, table}, func(row [][]byte) error {
-		identity, kind, owner = string(row[0]), string(row[1]), string(row[2])
-		known = strings.Split(string(row[3]), "\n")
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	if kind != "r" && kind != "p" {
-		return &pull.Failure{Code: pull.CodeRefused, Text: name + " is no table, so it has no changes of its own: name the tables that it reads."}
-	}
-	keys := keysOf(r.s.Keys[name], t.Key)
-	if identity == "d" {
-		known = t.Key
-	}
-	for _, k := range keys {
-		if identity != "f" && !slices.Contains(known, k) {
-			return &pull.Failure{Code: pull.CodeRefused, Text: fmt.Sprintf("Changes of %s do not say which row they are of. Run: ALTER TABLE %s REPLICA IDENTITY FULL; or give it a primary key, or an index by REPLICA IDENTITY USING INDEX, and name its columns in keys.", name, t.Name)}
-		}
-	}
-	if len(keys) == 0 {
-		return &pull.Failure{Code: pull.CodeRefused, Text: fmt.Sprintf("The table %s has no primary key: name the columns that name a row in the setting keys. Where it has no unique index either, run: ALTER TABLE %s REPLICA IDENTITY FULL;", name, t.Name)}
-	}
-	there, rooted := false, false
-	err = x.query(ctx, name, `select p.pubviaroot, exists (select from pg_catalog.pg_publication_tables t where t.pubname = p.pubname and t.schemaname = $2 and t.tablename = $3)
-		from pg_catalog.pg_publication p where p.pubname = $1`, []string{r.s.Publication, schema, table}, func(row [][]byte) error {
-		rooted, there = string(row[0]) == "t", string(row[1]) == "t"
-		return nil
-	})
-	publication := quote(r.s.Publication)
-	switch {
-	case err != nil:
-		return err
-	case kind == "p" && !rooted:
-		return &pull.Failure{Code: pull.CodeRefused, Text: fmt.Sprintf("The publication has the parts of %s, not the table. Run: ALTER PUBLICATION %s SET (publish_via_partition_root = true);", name, publication)}
-	case there:
-		return nil
-	}
-	add := "ALTER PUBLICATION " + publication + " ADD TABLE " + t.Name
-	if err := x.query(ctx, name, add, nil, func([][]byte) error { return nil }); err != nil {
-		return &pull.Failure{Code: pull.CodeRefused, Text: fmt.Sprintf("The table is not in the publication. Run as %s: %s;", quote(owner), add)}
-	}
-	return nil
-}
-
-// keysOf are the columns that name a row: those of the setting, else those of the primary
-// key.
-func keysOf(given string, primary []string) (keys []string) {
-	if given == "" {
-		return primary
-	}
-	for part := range strings.SplitSeq(given, ",") {
-		keys = append(keys, strings.TrimSpace(part))
-	}
-	return keys
+func (r *replica) control(ctx context.Context) (*session.Session, error) {
+	return session.Control(ctx, r.s.server(r.d))
 }

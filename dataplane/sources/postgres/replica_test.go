@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -16,6 +17,8 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"weir/dataplane/pull"
+	"weir/dataplane/pull/lag"
+	"weir/dataplane/pull/stale"
 	"weir/dataplane/sources/postgres"
 	"weir/shared/id"
 	"weir/shared/postgrestest"
@@ -35,6 +38,8 @@ type plane struct {
 	cursors map[string]pull.Cursor
 	seen    map[string]bool
 	rows    map[string]map[string]string // by stream and key
+	written map[string]time.Time         // when rows came last, by stream and key
+	asked   int                          // how often warehouses were asked for rows that went
 	events  int
 	die     func() (at int) // of so many rows that are emitted; -1: not
 	failed  map[string]error
@@ -52,7 +57,7 @@ func newPlane(t *testing.T, s *postgrestest.Server, settings string, streams ...
 	}
 	p := &plane{
 		t: t, open: open, dial: s.Dial, streams: append([]string{feed}, streams...), step: 300 * time.Millisecond,
-		cursors: map[string]pull.Cursor{}, seen: map[string]bool{}, rows: map[string]map[string]string{}, failed: map[string]error{},
+		cursors: map[string]pull.Cursor{}, seen: map[string]bool{}, written: map[string]time.Time{}, rows: map[string]map[string]string{}, failed: map[string]error{},
 	}
 	p.start()
 	return p
@@ -65,7 +70,7 @@ func (p *plane) start() {
 			postgres.Briefly(p.puller, p.most)
 		}
 	}()
-	p.puller = p.open(pull.Deps{Dial: p.dial, Now: time.Now, Source: "src_" + id.Source(strings.ToLower(strings.ReplaceAll(p.t.Name(), "/", "_")))})
+	p.puller = p.open(pull.Deps{Dial: p.dial, Now: time.Now, Stale: p.stale, Source: "src_" + id.Source(strings.ToLower(strings.ReplaceAll(p.t.Name(), "/", "_")))})
 }
 
 func (p *plane) take(stream string, r pull.Record) {
@@ -81,11 +86,31 @@ func (p *plane) take(stream string, r pull.Record) {
 	if p.rows[stream] == nil {
 		p.rows[stream] = map[string]string{}
 	}
+	p.written[stream+"/"+r.Key] = time.Now()
 	if r.Deleted {
 		delete(p.rows[stream], r.Key)
 	} else {
 		p.rows[stream][r.Key] = string(r.Row)
 	}
+}
+
+// stale is what a warehouse says that has the rows. It has them late once.
+func (p *plane) stale(_ context.Context, q stale.Query) (stale.Rows, error) {
+	if p.asked++; p.asked%5 == 1 {
+		return stale.Rows{Waits: true, Place: "w"}, nil
+	}
+	var keys []string
+	for k := range p.rows[q.Stream] {
+		if p.written[q.Stream+"/"+k].Before(q.Since) && k > q.Place {
+			keys = append(keys, k)
+		}
+	}
+	if len(keys) == 0 {
+		return stale.Rows{Done: true}, nil
+	}
+	slices.Sort(keys)
+	keys = keys[:min(len(keys), 7)]
+	return stale.Rows{Keys: keys, Place: keys[len(keys)-1]}, nil
 }
 
 // turn does a step of each stream, and reports whether nothing is left to do.
@@ -113,7 +138,7 @@ func (p *plane) turn(ctx context.Context) (idle bool) {
 		if errors.Is(err, errDied) {
 			p.start()
 		}
-		idle = idle && err == nil && !next.More && next.Wait == 0
+		idle = idle && err == nil && !next.More && next.Wait == 0 && next.Later == 0
 	}
 	return idle
 }
@@ -389,13 +414,16 @@ func TestReplicaRepairsALostSlot(t *testing.T) {
 	p.settle(t.Context(), position(t, c))
 	lost := func(part string) {
 		t.Helper()
-		run(t, name, "insert into things select coalesce(max(id), 0) + 1, 'y' from things")
+		run(t, name, "insert into things select coalesce(max(id), 0) + 1, 'y' from things", "delete from things where id in (select id from things order by id limit 20)")
 		p.turn(t.Context())
 		if !failed(p.failed[feed], "source_slot_lost", part) {
 			t.Errorf("%v, want %s", p.failed[feed], part)
 		}
-		p.settle(t.Context(), position(t, c))
+		p.settle(t.Context(), position(t, c)) // also rows that were deleted while nobody was told
 		p.same(c, "things", "things", "id")
+		if l, ok := lag.Of(p.cursors[feed]); !ok || l.Lost || l.State != "reserved" || l.Bytes > 0 || l.Seconds(time.Now()) > 60 {
+			t.Errorf("the slot is %+v", l)
+		}
 	}
 	run(t, name, "select pg_drop_replication_slot(slot_name) from pg_replication_slots where database = current_database()")
 	lost("gone from the server")
@@ -404,6 +432,34 @@ func TestReplicaRepairsALostSlot(t *testing.T) {
 	var n int
 	if err := c.QueryRow(t.Context(), "select count(*) from pg_replication_slots where database = current_database()").Scan(&n); err != nil || n != 1 {
 		t.Errorf("%d slots, %v", n, err)
+	}
+}
+
+// TestReplicaFollowsTruncate empties tables, with and without rows that come at once, and one
+// whose keys are written anew: what went is deleted, by the keys that the warehouse has.
+func TestReplicaFollowsTruncate(t *testing.T) {
+	t.Parallel()
+	name := database(t)
+	run(t, name, "create table things (id int primary key, a text)", "insert into things select i, 'x' from generate_series(1, 50) i",
+		"create table pairs (a text, b int, v text, primary key (a, b))", "insert into pairs select 'a:' || i, i, 'v' from generate_series(1, 30) i", "create table kept (id int primary key)", "insert into kept values (1)")
+	p := newPlane(t, server.s, logical(name, "postgres", `"tables":{"things":"","pairs":"","kept":""}`), "things", "pairs", "kept")
+	c := connect(t, server.s, name)
+	p.settle(t.Context(), position(t, c))
+	events := p.events
+	for _, statements := range [][]string{
+		{"truncate things, pairs"},
+		{"begin; insert into things values (1, 'before'); truncate things; insert into things values (2, 'after'); commit", "insert into pairs values ('a:1', 1, 'new'), ('b', 2, 'new')"},
+		{"truncate pairs", "insert into pairs values ('b', 2, 'newer')"},
+	} {
+		run(t, name, statements...)
+		p.turn(t.Context())
+		p.start() // a death behind it
+		p.settle(t.Context(), position(t, c))
+		p.same(c, "things", "things", "id")
+		p.same(c, "pairs", "pairs", "a || ':' || b")
+	}
+	if len(p.rows["kept"]) != 1 || p.events > events+100 {
+		t.Errorf("%d rows are kept, %d events", len(p.rows["kept"]), p.events-events)
 	}
 }
 

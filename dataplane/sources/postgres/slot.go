@@ -15,6 +15,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"weir/dataplane/pull"
+	"weir/dataplane/sources/postgres/session"
+	"weir/shared/catalog/streams"
 	"weir/shared/delay"
 )
 
@@ -36,8 +38,8 @@ func (r *replica) prefix() string {
 }
 
 // wire signs in for replication.
-func (r *replica) wire(ctx context.Context) (*session, error) {
-	x, err := dial(ctx, r.s, r.d, forms(map[string]string{"replication": "database"}))
+func (r *replica) wire(ctx context.Context) (*session.Session, error) {
+	x, err := session.Dial(ctx, r.s.server(r.d), session.Forms(map[string]string{"replication": "database"}))
 	var f *pull.Failure
 	switch {
 	case !errors.As(err, &f):
@@ -53,17 +55,12 @@ func (r *replica) denied() error {
 	return &pull.Failure{Code: pull.CodeRefused, Text: "The user may not replicate. Run: ALTER ROLE " + quote(r.s.User) + " REPLICATION; or, at Amazon RDS, GRANT rds_replication TO " + quote(r.s.User) + ";"}
 }
 
-// quiet runs a statement without rows.
-func (x *session) quiet(ctx context.Context, name, text string, args ...string) error {
-	return x.query(ctx, name, text, args, func([][]byte) error { return nil })
-}
-
 // make makes the publication where there is none, and a new slot: before it, what is left
 // of former ones of this source is dropped. It returns the slot's name and from where on it
 // has all changes.
-func (r *replica) make(ctx context.Context, x *session) (slot string, at pglogrepl.LSN, err error) {
+func (r *replica) make(ctx context.Context, x *session.Session) (slot string, at pglogrepl.LSN, err error) {
 	level, version, published, complete := "", 0, false, false
-	err = x.query(ctx, "", `select current_setting('wal_level'), current_setting('server_version_num'), p.pubname is not null, p.pubinsert and p.pubupdate and p.pubdelete
+	err = x.Query(ctx, "", `select current_setting('wal_level'), current_setting('server_version_num'), p.pubname is not null, p.pubinsert and p.pubupdate and p.pubdelete
 		from (select 1) one left join pg_catalog.pg_publication p on p.pubname = $1`, []string{r.s.Publication}, func(row [][]byte) error {
 		level, published, complete = string(row[0]), string(row[2]) == "t", string(row[3]) == "t"
 		_, err := fmt.Sscan(string(row[1]), &version)
@@ -80,12 +77,12 @@ func (r *replica) make(ctx context.Context, x *session) (slot string, at pglogre
 		return "", 0, &pull.Failure{Code: pull.CodeRefused, Text: "The publication leaves changes out. Run: ALTER PUBLICATION " + quote(r.s.Publication) + " SET (publish = 'insert, update, delete, truncate');"}
 	case !published:
 		const with = " WITH (publish_via_partition_root = true)"
-		if err := x.quiet(ctx, "", "CREATE PUBLICATION "+quote(r.s.Publication)+with); err != nil {
+		if err := x.Quiet(ctx, "", "CREATE PUBLICATION "+quote(r.s.Publication)+with); err != nil {
 			var all []string
 			for _, name := range slices.Sorted(maps.Keys(r.s.Tables)) {
 				schema, table, ok := strings.Cut(name, ".")
 				if !ok {
-					schema, table = x.schema, name
+					schema, table = x.Schema, name
 				}
 				all = append(all, quote(schema)+"."+quote(table))
 			}
@@ -105,7 +102,7 @@ func (r *replica) make(ctx context.Context, x *session) (slot string, at pglogre
 	slot = r.prefix() + hex.EncodeToString(random[:])
 	ctx, cancel := context.WithTimeout(ctx, makeTime)
 	defer cancel()
-	made, err := pglogrepl.CreateReplicationSlot(ctx, w.conn, slot, "pgoutput", pglogrepl.CreateReplicationSlotOptions{Mode: pglogrepl.LogicalReplication, SnapshotAction: "NOEXPORT_SNAPSHOT"})
+	made, err := pglogrepl.CreateReplicationSlot(ctx, w.Conn, slot, "pgoutput", pglogrepl.CreateReplicationSlotOptions{Mode: pglogrepl.LogicalReplication, SnapshotAction: "NOEXPORT_SNAPSHOT"})
 	var p *pgconn.PgError
 	switch {
 	case ctx.Err() != nil && errors.Is(ctx.Err(), context.DeadlineExceeded):
@@ -115,7 +112,7 @@ func (r *replica) make(ctx context.Context, x *session) (slot string, at pglogre
 	case errors.As(err, &p) && p.Code == "53400":
 		return "", 0, &pull.Failure{Code: pull.CodeRefused, Text: "The server has no slot left: drop one that nobody reads, or raise max_replication_slots."}
 	case err != nil:
-		return "", 0, w.failure(ctx, "", err)
+		return "", 0, w.Failure(ctx, "", err)
 	}
 	if at, err = pglogrepl.ParseLSN(made.ConsistentPoint); err != nil {
 		return "", 0, &pull.Failure{Code: pull.CodeAnswer, Text: "The server does not say where the slot begins."}
@@ -123,10 +120,18 @@ func (r *replica) make(ctx context.Context, x *session) (slot string, at pglogre
 	return slot, at, nil
 }
 
+// names are the streams of the tables.
+func (r *replica) names() (all []string) {
+	for name := range r.s.Tables {
+		all = append(all, streams.Named(name))
+	}
+	return all
+}
+
 // discard drops the source's slots.
-func (r *replica) discard(ctx context.Context, x *session) error {
+func (r *replica) discard(ctx context.Context, x *session.Session) error {
 	var names []string
-	err := x.query(ctx, "", "select slot_name from pg_catalog.pg_replication_slots where starts_with(slot_name, $1) and database = current_database()", []string{r.prefix()}, func(row [][]byte) error {
+	err := x.Query(ctx, "", "select slot_name from pg_catalog.pg_replication_slots where starts_with(slot_name, $1) and database = current_database()", []string{r.prefix()}, func(row [][]byte) error {
 		names = append(names, string(row[0]))
 		return nil
 	})
@@ -139,19 +144,19 @@ func (r *replica) discard(ctx context.Context, x *session) error {
 }
 
 // drop drops a slot; one that is gone is dropped.
-func (r *replica) drop(ctx context.Context, x *session, slot string) error {
+func (r *replica) drop(ctx context.Context, x *session.Session, slot string) error {
 	if err := r.free(ctx, x, slot); err != nil {
 		return err
 	}
-	return x.quiet(ctx, "", "select pg_drop_replication_slot(slot_name) from pg_catalog.pg_replication_slots where slot_name = $1", slot)
+	return x.Quiet(ctx, "", "select pg_drop_replication_slot(slot_name) from pg_catalog.pg_replication_slots where slot_name = $1", slot)
 }
 
 // free ends another reader of a slot, which is one of this source's: a process that died
 // and whose connection the server has not missed yet.
-func (r *replica) free(ctx context.Context, x *session, slot string) error {
+func (r *replica) free(ctx context.Context, x *session.Session, slot string) error {
 	for end := time.Now().Add(freeTime); ; {
 		active := false
-		err := x.query(ctx, "", "select pg_terminate_backend(active_pid) from pg_catalog.pg_replication_slots where slot_name = $1 and active_pid is not null", []string{slot}, func([][]byte) error {
+		err := x.Query(ctx, "", "select pg_terminate_backend(active_pid) from pg_catalog.pg_replication_slots where slot_name = $1 and active_pid is not null", []string{slot}, func([][]byte) error {
 			active = true
 			return nil
 		})
@@ -166,17 +171,18 @@ func (r *replica) free(ctx context.Context, x *session, slot string) error {
 
 // looked is what the server says of a slot.
 type looked struct {
-	lost string // why it is of no use any more; "": it is
-	held int64  // bytes of changes that the server keeps for it
-	now  pglogrepl.LSN
+	lost   string // why it is of no use any more; "": it is
+	status string // in the server's word
+	held   int64  // bytes of changes that the server keeps for it
+	now    pglogrepl.LSN
 }
 
 // look asks for a slot. One for which the server keeps more than the limit is dropped.
-func (r *replica) look(ctx context.Context, x *session, slot string) (l looked, err error) {
-	found, status, now := false, "", ""
-	err = x.query(ctx, "", `select coalesce(s.wal_status, ''), coalesce(pg_wal_lsn_diff(pg_current_wal_lsn(), s.restart_lsn)::bigint, 0), pg_current_wal_lsn(), s.slot_name is not null
+func (r *replica) look(ctx context.Context, x *session.Session, slot string) (l looked, err error) {
+	found, now := false, ""
+	err = x.Query(ctx, "", `select coalesce(s.wal_status, ''), coalesce(pg_wal_lsn_diff(pg_current_wal_lsn(), s.restart_lsn)::bigint, 0), pg_current_wal_lsn(), s.slot_name is not null
 		from (select 1) one left join pg_catalog.pg_replication_slots s on s.slot_name = $1 and s.database = current_database()`, []string{slot}, func(row [][]byte) error {
-		status, now, found = string(row[0]), string(row[2]), string(row[3]) == "t"
+		l.status, now, found = string(row[0]), string(row[2]), string(row[3]) == "t"
 		_, err := fmt.Sscan(string(row[1]), &l.held)
 		return err
 	})
@@ -190,7 +196,7 @@ func (r *replica) look(ctx context.Context, x *session, slot string) (l looked, 
 	switch {
 	case !found:
 		l.lost = "The slot is gone from the server."
-	case status == "lost":
+	case l.status == "lost":
 		l.lost = "The server removed changes that were not read: raise max_slot_wal_keep_size."
 	case limit > 0 && l.held > limit:
 		l.lost = fmt.Sprintf("The server kept %d MiB of changes, more than the setting slotLimit, so the slot was dropped.", l.held>>20)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"weir/dataplane/pull"
+	"weir/dataplane/pull/lag"
 	"weir/dataplane/view/endpoint"
 	"weir/shared/capability"
 	"weir/shared/fault"
@@ -42,7 +43,20 @@ type shown struct {
 	Ended   *time.Time      `json:"ended"`
 	Next    *time.Time      `json:"next"`
 	Fields  []string        `json:"fields"`
+	Behind  *behind         `json:"behind,omitempty"` // of streams of changes
 	Cursor  json.RawMessage `json:"cursor,omitempty"`
+}
+
+// behind is how far a stream of changes is behind its source: bytes of changes that wait, for
+// how many seconds, how many bytes the source keeps for it and may keep at most (0: not
+// known), and what the source says of that.
+type behind struct {
+	Bytes   int64  `json:"bytes"`
+	Seconds int64  `json:"seconds"`
+	Kept    int64  `json:"kept"`
+	Limit   int64  `json:"limit"`
+	State   string `json:"state"`
+	Code    string `json:"code"` // source_slot_behind, source_slot_lost, or nothing
 }
 
 func moment(t time.Time) *time.Time {
@@ -78,6 +92,9 @@ func show(s pull.Status, now time.Time) shown {
 		x.State = "pending"
 	default:
 		x.State = "waiting"
+	}
+	if l, ok := lag.Of(s.Cursor); ok {
+		x.Behind = &behind{Bytes: l.Bytes, Seconds: l.Seconds(now), Kept: l.Kept, Limit: l.Limit, State: l.State, Code: l.Code(now)}
 	}
 	var at struct{ From, At, To string }
 	if json.Unmarshal(s.Cursor, &at) == nil {

@@ -19,6 +19,8 @@ export type Pull = {
   ended: string | null;
   next: string | null;
   fields?: string[] | null;
+  /** How far a stream of changes is behind its source: bytes, for how many seconds, bytes that the source keeps for it. */
+  behind?: { bytes: number; seconds: number; kept: number; limit: number; state: string; code: string } | null;
 };
 
 export async function pulls(workspace: string, signal: AbortSignal): Promise<Pull[]> {

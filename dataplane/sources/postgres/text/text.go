@@ -150,3 +150,6 @@ func Position(base string, at time.Time) string {
 	}
 	return text
 }
+
+// Quote is a name as statements have it.
+func Quote(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }

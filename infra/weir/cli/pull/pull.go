@@ -54,8 +54,45 @@ type pull struct {
 	Began   *time.Time      `json:"began"`
 	Ended   *time.Time      `json:"ended"`
 	Next    *time.Time      `json:"next"`
-	Fields  []string        `json:"fields"` // seen at the top of rows
+	Fields  []string        `json:"fields"`           // seen at the top of rows
+	Behind  *behind         `json:"behind,omitempty"` // of streams of changes
 	Cursor  json.RawMessage `json:"cursor,omitempty"`
+}
+
+// behind is how far a stream of changes is behind its source: bytes that wait, for how many
+// seconds, and how many bytes the source keeps for it.
+type behind struct {
+	Bytes   int64  `json:"bytes"`
+	Seconds int64  `json:"seconds"`
+	Kept    int64  `json:"kept"`
+	Limit   int64  `json:"limit"`
+	State   string `json:"state"` // in the source's word
+	Code    string `json:"code"`
+}
+
+// String is a column of a table.
+func (b *behind) String() string {
+	if b == nil {
+		return "-"
+	}
+	said := fmt.Sprintf("%s, %d s, %s", size(b.Bytes), b.Seconds, b.State)
+	if b.Code != "" {
+		said += " (" + b.Code + ")"
+	}
+	return said
+}
+
+// size is a number of bytes in words.
+func size(n int64) string {
+	switch {
+	case n >= 1<<30:
+		return fmt.Sprintf("%.1f GiB", float64(n)/(1<<30))
+	case n >= 1<<20:
+		return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20))
+	case n >= 1<<10:
+		return fmt.Sprintf("%.1f KiB", float64(n)/(1<<10))
+	}
+	return fmt.Sprintf("%d B", n)
 }
 
 // pulls is an answer of a plane.
@@ -85,7 +122,10 @@ window is read that is being read, and why one is failing:
   source_no_stream     the account has no such stream
   source_held          the plane takes no rows now; it goes on by itself
 
-DELETES is what is seen of deleted rows: a flag in the row, a feed, or nothing (unseen).`,
+DELETES is what is seen of deleted rows: a flag in the row, a feed, or nothing (unseen).
+BEHIND is how much of a stream of changes waits at its source, for how long, and what the
+source says of the changes that it keeps: of a slot of Postgres its wal_status. A slot that
+is far behind, or lost, has a code: source_slot_behind, source_slot_lost.`,
 		Example: `  weir pull status
   weir pull status desk --output json`,
 		Args: cobra.MaximumNArgs(1),
@@ -282,7 +322,7 @@ func (k invocation) print(rows []row) error {
 	if k.Output != console.AsTable {
 		return console.PrintEach(k.Console, rows)
 	}
-	t := console.Table{Head: []string{"WORKSPACE", "SOURCE", "STREAM", "STATE", "ROWS", "DELETED", "DELETES", "READ", "UP TO", "ENDED", "NEXT", "CODE"}}
+	t := console.Table{Head: []string{"WORKSPACE", "SOURCE", "STREAM", "STATE", "ROWS", "DELETED", "DELETES", "READ", "UP TO", "ENDED", "NEXT", "BEHIND", "CODE"}}
 	for _, r := range rows {
 		done, upTo := "-", r.From
 		if r.To != "" {
@@ -294,7 +334,7 @@ func (k invocation) print(rows []row) error {
 		if r.Next != nil && r.Next.After(time.Now()) {
 			next = "in " + time.Until(*r.Next).Round(time.Second).String()
 		}
-		t.Add(r.Workspace, r.Source, r.Stream, r.State, strconv.FormatInt(r.Rows, 10), strconv.FormatInt(r.Deleted, 10), r.Deletes, done, console.Dash(upTo), console.Since(r.Ended, time.Now()), next, console.Dash(r.Code))
+		t.Add(r.Workspace, r.Source, r.Stream, r.State, strconv.FormatInt(r.Rows, 10), strconv.FormatInt(r.Deleted, 10), r.Deletes, done, console.Dash(upTo), console.Since(r.Ended, time.Now()), next, r.Behind.String(), console.Dash(r.Code))
 	}
 	return t.Write(k.Out)
 }

@@ -50,6 +50,25 @@ test("a pulled source shows how far its streams are, and is paused and read agai
   await expect.poll(() => server.plane.bodies).toContainEqual(body);
 });
 
+test("a stream of changes says how far it is behind, and when its slot is lost", async () => {
+  const server = started();
+  const behind = {
+    bytes: 5 << 20,
+    seconds: 90,
+    kept: 3 << 30,
+    limit: 4 << 30,
+    state: "extended",
+    code: "source_slot_behind",
+  };
+  const pulls = [{ ...stream, stream: "replication", state: "waiting", done: null, behind }];
+  server.plane.answers["GET /v1/pulls"] = { status: 200, body: { pulls } };
+  const { page } = open("/workspaces/acme/sources/desk");
+  expect(await screen.findByText("5.0 MiB, 90 s")).toBeTruthy();
+  expect(screen.getByText("3.0 GiB of 4.0 GiB at most, extended")).toBeTruthy();
+  expect(screen.getByText(/Changes have been waiting for long/)).toBeTruthy();
+  await expectAccessible(page);
+});
+
 test("which streams are pulled and when goes into the draft", async () => {
   started();
   const { page, user } = open("/workspaces/acme/sources/desk?tab=settings");

@@ -13,6 +13,8 @@ import { count } from "../flow";
 import { Act } from "../object/act";
 import { State } from "../object/state";
 import { PlaneTrouble, quoted } from "../plane-trouble";
+import { Behind } from "./behind";
+import { Fact } from "./fact";
 
 type Props = { workspace: string; source: string };
 
@@ -109,6 +111,7 @@ function Stream({ workspace, pull: p }: { workspace: string; pull: Pull }) {
             )}
           </dd>
         </div>
+        {p.behind ? <Behind behind={p.behind} /> : null}
         <div>
           <dt className="text-xs text-soft">Last read</dt>
           <dd>{p.ended ? <When at={p.ended} /> : "–"}</dd>
@@ -119,15 +122,6 @@ function Stream({ workspace, pull: p }: { workspace: string; pull: Pull }) {
         </div>
       </dl>
       {asking === "" ? null : <Asking workspace={workspace} pull={p} verb={asking} onClose={() => setAsking("")} />}
-    </div>
-  );
-}
-
-function Fact({ title, text }: { title: string; text: string }) {
-  return (
-    <div>
-      <dt className="text-xs text-soft">{title}</dt>
-      <dd className="tabular-nums">{text}</dd>
     </div>
   );
 }

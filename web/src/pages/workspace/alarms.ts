@@ -53,6 +53,8 @@ const texts: Record<string, string> = {
   profiles_failed: "A run of profiles failed; those of before stand. weir profiles status says why.",
   profiles_held:
     "A run of profiles changes more than its gate allows, so those of before stand. weir profiles status says what; weir profiles publish overrides it.",
+  pull_behind:
+    "Changes of a source are pulled more slowly than they come, or its server has given changes up and its tables are read anew. weir pull status says how far it is.",
   pull_failed:
     "Rows of a source cannot be pulled. weir pull status says why; where the vendor refuses to sign in, give the source credentials that it takes.",
   quarantine_full:
