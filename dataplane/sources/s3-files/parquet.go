@@ -91,7 +91,7 @@ func (r *run) parquet(ctx context.Context, o object, skip int64, each func(row [
 	for i, f := range fields {
 		names[i] = append(document.Quoted(strings.ToValidUTF8(f.Name(), "\uFFFD")), ':')
 	}
-	in := parquet.NewGenericReader[any](file)
+	in := parquet.NewGenericReader[any](file, exactly(file.Schema()))
 	defer func() { _ = in.Close() }()
 	if skip > 0 {
 		if err := in.SeekToRow(min(skip, file.NumRows())); err != nil {

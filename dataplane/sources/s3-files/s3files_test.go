@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/big"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -267,6 +268,7 @@ func TestParquetIsReadInParts(t *testing.T) {
 	type inner struct {
 		A int64      `parquet:"a"`
 		T *time.Time `parquet:"t,optional,timestamp(millisecond)"`
+		D int32      `parquet:"d,decimal(1:9)"`
 	}
 	type row struct {
 		ID   int64            `parquet:"id"`
@@ -281,13 +283,23 @@ func TestParquetIsReadInParts(t *testing.T) {
 		Raw  []byte           `parquet:"raw"`
 		UUID [16]byte         `parquet:"uuid,uuid"`
 		Yes  bool             `parquet:"yes"`
+		D32  int32            `parquet:"d32,decimal(2:9)"`
+		D64  int64            `parquet:"d64,decimal(4:18)"`
+		Big  [16]byte         `parquet:"big,decimal(10:38)"`
+		Less *int64           `parquet:"less,optional,decimal(18:18)"`
 	}
 	at := time.Date(2026, 3, 1, 12, 0, 0, 123456000, time.UTC)
 	var file bytes.Buffer
 	w := parquet.NewGenericWriter[row](&file)
+	// -1234567890123456789012345678.0123456789, as two's complement
+	number, _ := new(big.Int).SetString("-12345678901234567890123456780123456789", 10)
+	var digits [16]byte
+	new(big.Int).Add(number, new(big.Int).Lsh(big.NewInt(1), 128)).FillBytes(digits[:])
+	one := int64(-1)
+	less := []*int64{&one, nil}
 	var rows []row
 	for i := range 5000 {
-		rows = append(rows, row{ID: int64(i), Name: "ü", At: at, Day: 20513, List: []string{"a", "b"}, Nest: inner{1, &at}, Many: []inner{{A: 2}, {3, &at}}, Map: map[string]int64{"k": 1}, Raw: []byte{0, 255}, UUID: [16]byte{1}, Yes: true})
+		rows = append(rows, row{ID: int64(i), Name: "ü", At: at, Day: 20513, List: []string{"a", "b"}, Nest: inner{1, &at, 5}, Many: []inner{{A: 2}, {3, &at, -123456789}}, Map: map[string]int64{"k": 1}, Raw: []byte{0, 255}, UUID: [16]byte{1}, Yes: true, D32: 123456789, D64: -123456789012345678, Big: digits, Less: less[i%2]})
 	}
 	if _, err := w.Write(rows); err != nil {
 		t.Fatal(err)
@@ -306,8 +318,8 @@ func TestParquetIsReadInParts(t *testing.T) {
 	if err != nil || len(seen) != 5000 {
 		t.Fatalf("%d rows, %d keys, %v", len(all), len(seen), err)
 	}
-	const want = `{"__file":"orders/a.parquet","id":0,"name":"ü","none":null,"at":"2026-03-01T12:00:00.123456Z","day":"2026-03-01","list":["a","b"],"nest":{"a":1,"t":"2026-03-01T12:00:00.123Z"},` +
-		`"many":[{"a":2,"t":null},{"a":3,"t":"2026-03-01T12:00:00.123Z"}],"map":{"k":1},"raw":"AP8=","uuid":"01000000-0000-0000-0000-000000000000","yes":true}`
+	const want = `{"__file":"orders/a.parquet","id":0,"name":"ü","none":null,"at":"2026-03-01T12:00:00.123456Z","day":"2026-03-01","list":["a","b"],"nest":{"a":1,"d":0.5,"t":"2026-03-01T12:00:00.123Z"},` +
+		`"many":[{"a":2,"d":0.0,"t":null},{"a":3,"d":-12345678.9,"t":"2026-03-01T12:00:00.123Z"}],"map":{"k":1},"raw":"AP8=","uuid":"01000000-0000-0000-0000-000000000000","yes":true,"d32":1234567.89,"d64":-12345678901234.5678,"big":-1234567890123456789012345678.0123456789,"less":-0.000000000000000001}`
 	if got := string(all[0].Row); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
