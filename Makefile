@@ -129,6 +129,7 @@ bench: build ## speed and memory, with ratios against baselines of the same run
 	cd dataplane/profile && go test -run '^$$' -bench Build -benchtime 1x . -customers 200000
 	go run ./infra/weir/bench -weir bin/weir
 	go run ./infra/weir/bench -weir bin/weir -only rows
+	go run ./infra/weir/bench -weir bin/weir -only pulls
 	go run ./infra/weir/bench -weir bin/weir -only kinds
 	go run ./infra/weir/bench -weir bin/weir -only neighbours
 	go run ./infra/weir/bench -weir bin/weir -only api

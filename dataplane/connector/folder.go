@@ -36,12 +36,14 @@ type Manifest struct {
 	Processes  int           `yaml:"processes"`  // 64, threads aside
 	CPU        time.Duration `yaml:"cpu"`        // of all its processes together, in one run; 1h
 	Silence    time.Duration `yaml:"silence"`    // so long it may say nothing; 10m
+	Output     int64         `yaml:"outputMiB"`  // so much it may say in a second, then it waits; 32
 }
 
 // Bounds of a manifest.
 const (
 	mostMemory  = 64 << 10
 	mostScratch = 16 << 10
+	mostOutput  = 4 << 10
 	mostManual  = 64 << 10
 )
 
@@ -136,7 +138,7 @@ func parse(text []byte) (Manifest, error) {
 		at   *int64
 		def  int64
 		most int64
-	}{{"memoryMiB", &m.MemoryMiB, 512, mostMemory}, {"scratchMiB", &m.ScratchMiB, 64, mostScratch}} {
+	}{{"memoryMiB", &m.MemoryMiB, 512, mostMemory}, {"scratchMiB", &m.ScratchMiB, 64, mostScratch}, {"outputMiB", &m.Output, 32, mostOutput}} {
 		if *n.at == 0 {
 			*n.at = n.def
 		}

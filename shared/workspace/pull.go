@@ -92,6 +92,7 @@ func (k *check) pull(at string, spec catalog.Spec, settings []byte, p *Pull) {
 			k.add(path, "duplicate_name", "This stream is named twice.")
 		}
 	}
+	k.followed(at+".streams", spec, p)
 	if every, ok := duration.Parse(p.Every); p.Every != "" && (!ok || every < leastEvery || every > mostEvery) {
 		k.add(at+".every", "bad_duration", "Every is a duration of 1m to 168h, such as 15m.")
 	}
@@ -105,6 +106,23 @@ func (k *check) pull(at string, spec catalog.Spec, settings []byte, p *Pull) {
 	}
 	if _, err := time.Parse(time.DateOnly, p.From); p.From != "" && err != nil {
 		k.add(at+".from", "malformed", "From is a day such as 2025-01-31.")
+	}
+}
+
+// followed checks that streams whose changes are one stream are pulled with it, and it with
+// some of them: without the changes nothing is copied, and without a copy changes are of rows
+// that nobody has.
+func (k *check) followed(path string, spec catalog.Spec, p *Pull) {
+	i := slices.IndexFunc(spec.Streams, func(s streams.Outline) bool { return s.Cursor == s.Name })
+	if i < 0 || len(p.Streams) == 0 {
+		return
+	}
+	feed := spec.Streams[i].Name
+	switch others := slices.ContainsFunc(p.Streams, func(name string) bool { return name != feed }); {
+	case !slices.Contains(p.Streams, feed):
+		k.add(path, "required", "Changes of these streams come in the stream %s: name it beside them.", feed)
+	case !others:
+		k.add(path, "required", "The stream %s has the changes of others: name those beside it that are to be copied.", feed)
 	}
 }
 

@@ -119,7 +119,7 @@ var plain = map[string]Conversion{
 	"list":       list, "first": first, "last": last, "count": count,
 	"json":     func(v Value) Value { return Text(string(v.Raw())) },
 	"language": text(language), "region": text(region), "host": text(host), "url_path": text(path),
-	"sha256": text(digest("sha256")), "md5": text(digest("md5")), "sha1": text(digest("sha1")),
+	"sha256": text(digest("sha256")), "md5": text(digest("md5")), "sha1": text(digest("sha1")), "uuid": text(uuid),
 	"email": text(unlessHashed(email)), "gmail": text(unlessHashed(gmail)), "canonical_email": text(unlessHashed(canonicalEmail)),
 	"phone": text(unlessHashed(phone)), "phone_digits": text(unlessHashed(phoneDigits)),
 	"name": text(unlessHashed(name)), "city": text(unlessHashed(letters)), "state": text(unlessHashed(letters)),

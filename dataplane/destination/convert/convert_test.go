@@ -78,6 +78,9 @@ func TestConversions(t *testing.T) {
 		{words("gender"), `"Female"`, `"f"`},
 		{words("birthday"), `"1990-02-03"`, `"19900203"`},
 		{words("sha256"), `""`, ``},
+		{words("uuid"), `"m2"`, `"c31ce725-dfbb-50f5-b5f0-364fda319712"`},
+		{words("uuid"), `"567491EE-9105-4A87-9CBC-ED78A571645B"`, `"567491ee-9105-4a87-9cbc-ed78a571645b"`},
+		{words("uuid"), `""`, ``},
 		{words("md5"), `"a"`, `"0cc175b9c0f1b6a831c399e269772661"`},
 	} {
 		got := ""

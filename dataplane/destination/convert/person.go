@@ -40,6 +40,24 @@ func digest(hash string) func(string) string {
 	}
 }
 
+// space is the name space of UUIDs that are made of texts, 6ba7b811-9dad-11d1-80b4-00c04fd430c8.
+// Source: https://www.rfc-editor.org/rfc/rfc9562#section-6.6
+const space = "\x6b\xa7\xb8\x11\x9d\xad\x11\xd1\x80\xb4\x00\xc0\x4f\xd4\x30\xc8"
+
+// uuid is a text that is a UUID in lower case, and of another text the one that it names.
+func uuid(s string) string {
+	if s == "" {
+		return ""
+	}
+	if len(s) == 36 && s[8] == '-' && s[13] == '-' && s[18] == '-' && s[23] == '-' && hashed(strings.ReplaceAll(s, "-", ""), 32) {
+		return strings.ToLower(s)
+	}
+	h := sha1.Sum([]byte(space + s))
+	h[6], h[8] = h[6]&0x0f|0x50, h[8]&0x3f|0x80
+	x := hex.EncodeToString(h[:16])
+	return x[:8] + "-" + x[8:12] + "-" + x[12:16] + "-" + x[16:20] + "-" + x[20:]
+}
+
 // hashed reports whether s is size hex digits.
 func hashed(s string, size int) bool {
 	return len(s) == size && strings.Trim(s, "0123456789abcdefABCDEF") == ""

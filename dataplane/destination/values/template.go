@@ -73,6 +73,17 @@ type ref struct {
 	more  int // a second slot
 	value convert.Value
 	name  string
+
+	as convert.Conversion // nil: it is taken as it is
+}
+
+// Get is what the reference stands for.
+func (r *ref) Get(s *Scope) convert.Value {
+	v := r.get(s)
+	if r.as != nil && v.There() {
+		return r.as(v)
+	}
+	return v
 }
 
 // ref compiles a reference, which may be several.
@@ -101,6 +112,12 @@ func (c *Compiler) ref(r calls.Ref) []ref {
 		return []ref{at(append([]string{"traits"}, r.Path...)...), at(append([]string{"context", "traits"}, r.Path...)...)}
 	case "$email":
 		return []ref{at("traits", "email"), at("context", "traits", "email"), at("properties", "email"), {kind: emailOfUser, slot: c.top.Slot([]string{"userId"})}}
+	case "$address":
+		all := append([]ref{at("identifiers", "email")}, c.ref(calls.Ref{Root: "$email"})...)
+		for i := range all {
+			all[i].as = convert.Compile([]calls.Conversion{{Word: "email"}}) // trimmed, in lower case
+		}
+		return all
 	case "$time":
 		return []ref{{kind: happened, slot: c.top.Slot([]string{"timestamp"})}}
 	case "$received":
@@ -138,7 +155,7 @@ func (c *Compiler) member(path []string, at func(...string) ref) ref {
 	return at(path...)
 }
 
-func (r *ref) Get(s *Scope) convert.Value {
+func (r *ref) get(s *Scope) convert.Value {
 	switch r.kind {
 	case constant:
 		return r.value

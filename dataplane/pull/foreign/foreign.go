@@ -26,6 +26,7 @@ import (
 	"weir/dataplane/connector"
 	"weir/dataplane/destination/fields"
 	"weir/dataplane/pull"
+	"weir/dataplane/pull/stale"
 	"weir/shared/catalog/streams"
 	"weir/shared/fault"
 )
@@ -37,6 +38,8 @@ type Message struct {
 	Row     fields.Value
 	Deleted bool
 	State   json.RawMessage // takes the place of the state before
+	Table   string          // of Stream: the version of its rows, all of which a new one replaces
+	Whole   bool            // once the run has ended well, all rows of Table were given
 	Keys    []string        // of Stream: what names its rows, as paths with dots; nil: it does not say
 	Failure *pull.Failure   // why the connector cannot go on
 }
@@ -185,6 +188,19 @@ const (
 type position struct {
 	State json.RawMessage `json:"state,omitempty"` // what the connector said last
 	Began string          `json:"began,omitempty"` // when the reading began that has not ended, RFC 3339
+
+	Table string        `json:"table,omitempty"` // the version of the rows, where the connector has such
+	Since time.Time     `json:"since,omitzero"`  // when the first of them came
+	Whole string        `json:"whole,omitempty"` // the version of which all came, so that those of others are gone
+	Stale *stale.Search `json:"stale,omitempty"` // for rows of others; nil: there is none
+}
+
+// version is how one state of a row is told from another, by what the row says of that.
+func (p *position) version(of string) string {
+	if p.Table == "" {
+		return of
+	}
+	return p.Table + "/" + of
 }
 
 func (p *position) cursor() pull.Cursor {
@@ -232,13 +248,20 @@ func (s *source) Pull(ctx context.Context, stream string, from pull.Cursor, b pu
 		s.Close() // its state was changed, or nobody took its rows
 	}
 	if s.run == nil {
-		next, err := s.start(ctx, want, from, &manifest)
+		next, over, err := s.search(ctx, stream, from, b, emit)
+		if err != nil || !over {
+			return next, err
+		}
+		next, err = s.start(ctx, want, from, &manifest)
 		if err != nil || next.Wait > 0 {
 			return next, err
 		}
 	}
 	next, err := s.run.read(ctx, b, emit)
 	if err != nil || !next.More {
+		if err == nil && s.run.at.Stale != nil {
+			next.Later = stale.Again
+		}
 		s.Close()
 	}
 	return next, err

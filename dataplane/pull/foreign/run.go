@@ -14,6 +14,8 @@ import (
 	"weir/dataplane/destination/fields"
 	"weir/dataplane/event"
 	"weir/dataplane/pull"
+	"weir/dataplane/pull/stale"
+	"weir/shared/delay"
 )
 
 // run is a connector that reads a stream.
@@ -23,6 +25,7 @@ type run struct {
 	silence time.Duration
 	stream  Stream
 	name    string // what rows name as their stream
+	output  int64  // bytes a second that it may say
 	batches chan batch
 	once    sync.Once
 	stop    chan struct{} // closed: nobody takes what it says any more
@@ -31,8 +34,11 @@ type run struct {
 	kept  pull.Cursor // what was emitted last
 	at    position    // with the state that the rows of records stand before
 	known bool        // the connector said what names the rows
+	whole string      // the version of the rows of which it said that it gives all
 	idle  int         // lines since the last row or state
 	heard time.Time   // when the connector last said something
+	rowed bool        // rows of the stream came
+	due   time.Time   // when it may say more, see pace
 
 	records []pull.Record // not emitted yet
 	size    int
@@ -44,7 +50,7 @@ type run struct {
 func begin(s *source, p *connector.Process, m *connector.Manifest, want Stream, name string, at position, from pull.Cursor) *run {
 	now := time.Now()
 	r := &run{
-		source: s, process: p, silence: m.Silence, stream: want, name: name, known: want.Keys != nil,
+		source: s, process: p, silence: m.Silence, output: m.Output << 20, stream: want, name: name, known: want.Keys != nil,
 		batches: make(chan batch, 1), stop: make(chan struct{}), kept: from, at: at, heard: now, flushed: now,
 	}
 	r.timer = time.AfterFunc(idle, r.close)
@@ -101,6 +107,9 @@ func (r *run) read(ctx context.Context, b pull.Budget, emit func([]pull.Record, 
 					return pull.Next{}, err
 				}
 			}
+			if !delay.For(ctx, r.pace(got)) {
+				return pull.Next{}, ctx.Err()
+			}
 		case <-tick.C:
 			if err := r.flush(emit); err != nil {
 				return pull.Next{}, err
@@ -119,6 +128,21 @@ func (r *run) read(ctx context.Context, b pull.Budget, emit func([]pull.Record, 
 	}
 }
 
+// pace is how long nothing is read behind a batch, so that the connector says no more in a
+// second than it may: meanwhile it waits.
+func (r *run) pace(b batch) time.Duration {
+	size := 0
+	for _, line := range b.lines {
+		size += len(line)
+	}
+	now := time.Now()
+	if r.due.Before(now.Add(-time.Second)) { // what it did not say before gives it a second's worth
+		r.due = now.Add(-time.Second)
+	}
+	r.due = r.due.Add(time.Duration(float64(size) / float64(r.output) * float64(time.Second)))
+	return max(0, r.due.Sub(now))
+}
+
 // end is the end of what the connector says.
 func (r *run) end(why error, emit func([]pull.Record, pull.Cursor) error) error {
 	if errors.Is(why, errLong) {
@@ -133,6 +157,9 @@ func (r *run) end(why error, emit func([]pull.Record, pull.Cursor) error) error 
 			return errors.Join(r.flush(emit), f)
 		}
 		r.at.Began, r.fresh = "", true // the reading is over
+		if now := r.source.deps.Now().UTC(); r.whole != "" && r.whole == r.at.Table && r.whole != r.at.Whole {
+			r.at.Whole, r.at.Stale = r.whole, &stale.Search{Since: r.at.Since, Ended: now}
+		}
 		return r.flush(emit)
 	}
 	return errors.Join(r.flush(emit), refuse(pull.CodeAnswer, "The connector was ended from outside."))
@@ -168,6 +195,9 @@ func (r *run) take(b batch) error {
 			return refuse(pull.CodeAnswer, "The connector said what is no JSON.")
 		}
 		m := r.source.protocol.Parse(fields.Value(text), r.at.State)
+		if m.Table != "" && m.Stream == r.name {
+			r.version(m)
+		}
 		switch {
 		case m.Failure != nil:
 			return m.Failure
@@ -186,11 +216,26 @@ func (r *run) take(b batch) error {
 			if err != nil {
 				return err
 			}
+			r.rowed = true
 			r.records = append(r.records, record)
 			r.size += len(record.Row)
 		}
 	}
 	return nil
+}
+
+// version takes the version of the stream's rows. One that is whole behind rows of none, or
+// of another, says nothing of these.
+func (r *run) version(m Message) {
+	if m.Whole && m.Table != r.at.Table && r.rowed {
+		return
+	}
+	if m.Table != r.at.Table {
+		r.at.Table, r.at.Since, r.fresh = m.Table, r.source.deps.Now().UTC(), true
+	}
+	if m.Whole {
+		r.whole = m.Table
+	}
 }
 
 // record makes a record of a row.
@@ -207,9 +252,10 @@ func (r *run) record(m Message) (pull.Record, error) {
 			x.Version = v
 		}
 	}
+	x.Version = r.at.version(x.Version)
 	if len(r.stream.Keys) == 0 { // its rows have no names: each content is a row
 		sum := sha256.Sum256(m.Row)
-		x.Key, x.Version = hex.EncodeToString(sum[:16]), ""
+		x.Key, x.Version = hex.EncodeToString(sum[:16]), r.at.Table
 		return x, nil
 	}
 	parts := make([]string, len(r.stream.Keys))

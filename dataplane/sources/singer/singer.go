@@ -181,7 +181,9 @@ func (protocol) Parse(line fields.Value, _ json.RawMessage) foreign.Message {
 		if m.Row = line.Get("record"); m.Row == nil || m.Stream == "" {
 			return wrong("A RECORD of the tap has no record, or no stream.")
 		}
-		m.Deleted = m.Row.Get(deletedAt) != nil
+		m.Deleted, m.Table = m.Row.Get(deletedAt) != nil, line.Get("version").Text()
+	case "ACTIVATE_VERSION": // all rows of the version are given when the tap ends well
+		m.Table, m.Whole = line.Get("version").Text(), true
 	case "SCHEMA":
 		if m.Stream == "" {
 			return wrong("A SCHEMA of the tap has no stream.")

@@ -19,6 +19,7 @@ import (
 
 	"weir/dataplane/connector"
 	"weir/dataplane/pull"
+	"weir/dataplane/pull/stale"
 	"weir/dataplane/sources/singer"
 	"weir/shared/secret"
 	"weir/shared/worker"
@@ -105,6 +106,15 @@ func tap(mode string, args []string) {
 	}
 	fmt.Fprintln(out, `{"type":"SCHEMA","stream":"items","key_properties":["id"],"schema":{"properties":{"id":{"type":"integer"},"n":{"type":"boolean"}}}}`)
 	fmt.Fprintln(out, `{"type":"SCHEMA","stream":"other","key_properties":["id"],"schema":{}}`)
+	if mode == "versions" { // all rows each time, and fewer the second time
+		version := state.Items + 1
+		for i := range 30 / version {
+			fmt.Fprintf(out, `{"type":"RECORD","stream":"items","version":%d,"record":{"id":%d,"updated":"t"}}`+"\n", version, i)
+		}
+		fmt.Fprintf(out, `{"type":"STATE","value":{"items":%d}}`+"\n", version)
+		fmt.Fprintf(out, `{"type":"ACTIVATE_VERSION","stream":"items","version":%d}`+"\n", version)
+		return
+	}
 	for i := state.Items; i < rows; i++ {
 		switch {
 		case mode == "dies" && i == state.Items+7_777: // each run comes a bit further
@@ -181,6 +191,73 @@ func puller(t *testing.T, f *connector.Folder, settings string) pull.Puller {
 	p := open(pull.Deps{Now: time.Now, Connectors: f})
 	t.Cleanup(p.(interface{ Close() }).Close)
 	return p
+}
+
+// TestATapThatGivesVersions: rows that a version does not have are deleted, once it is whole
+// and in the warehouse.
+func TestATapThatGivesVersions(t *testing.T) {
+	t.Parallel()
+	type state struct {
+		deleted bool
+		at      time.Time
+		version string
+	}
+	rows, asked := map[string]state{}, 0
+	open, err := singer.Kind.Open([]byte(settings), map[string]secret.String{"credentials": secret.NewString(`{"Token":"made-up"}`)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := open(pull.Deps{
+		Now: time.Now, Connectors: install(t, "protocol: singer\ncommand: [./tap, tap, versions]\n", map[string]string{}),
+		Stale: func(_ context.Context, q stale.Query) (stale.Rows, error) {
+			if asked++; asked%2 == 1 {
+				return stale.Rows{Waits: true}, nil
+			}
+			var found stale.Rows
+			for k, r := range rows {
+				if !r.deleted && r.at.Before(q.Since) && k > q.Place {
+					found.Keys = append(found.Keys, k)
+				}
+			}
+			slices.Sort(found.Keys)
+			if found.Done = len(found.Keys) == 0; !found.Done {
+				found.Place = found.Keys[len(found.Keys)-1]
+			}
+			return found, nil
+		},
+	})
+	t.Cleanup(p.(interface{ Close() }).Close)
+	var cursor pull.Cursor
+	for run, left := range []int{30, 15, 10} {
+		for later := true; later; {
+			next, err := p.Pull(t.Context(), "db_items", cursor, pull.Budget{Until: time.Now().Add(time.Minute)}, func(all []pull.Record, c pull.Cursor) error {
+				for _, r := range all {
+					rows[r.Key] = state{r.Deleted, time.Now(), r.Version}
+				}
+				cursor = c
+				return nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			later = next.More || next.Later > 0
+		}
+		there := 0
+		for key, r := range rows {
+			if !r.deleted {
+				there++
+			}
+			if n, _ := strconv.Atoi(key); r.deleted != (n >= left) {
+				t.Errorf("run %d: the row %s is %+v", run+1, key, r)
+			}
+		}
+		if there != left {
+			t.Errorf("run %d: %d rows, want %d", run+1, there, left)
+		}
+	}
+	if asked < 6 || rows["0"].version != "3/t" {
+		t.Errorf("the warehouse was asked %d times, and the first row is %+v", asked, rows["0"])
+	}
 }
 
 // kept is what a pull left: the states of rows by version, and the cursor.

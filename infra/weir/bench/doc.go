@@ -34,6 +34,9 @@
 // With -only rows it sends a million events (-events) as fast as they are acknowledged and
 // waits until the ledger has all of them as delivered, and the warehouse as rows.
 //
+// With -only pulls it pulls as many rows (-events) of a tool that answers at once, and sends
+// events beside that, and alone, for -seconds.
+//
 // With -only kinds it measures a destination that takes batches, and the memory of a
 // plane with a thousand destinations of twenty kinds.
 //

@@ -16,6 +16,7 @@ import (
 	"weir/infra/weir/bench/load"
 	"weir/infra/weir/bench/neighbours"
 	"weir/infra/weir/bench/process"
+	"weir/infra/weir/bench/pulls"
 	"weir/infra/weir/bench/report"
 	"weir/infra/weir/bench/rows"
 	"weir/infra/weir/bench/webhook"
@@ -121,6 +122,9 @@ func (b *bench) measure(ctx context.Context, dir string) (err error) {
 	}
 	if b.only == partRows {
 		return rows.Run(ctx, rows.Config{Weir: b.weir, Dir: tmp, Events: b.events, Stall: b.stall, Progress: b.progress}, &b.report)
+	}
+	if b.only == partPulls {
+		return pulls.Run(ctx, pulls.Config{Weir: b.weir, Dir: tmp, Sink: b.sink, Rows: int64(b.events), Lasts: b.paced, Stall: b.stall, Progress: b.progress}, &b.report)
 	}
 	if b.only == partAPI {
 		return api.Run(ctx, api.Config{Weir: b.weir, Dir: tmp, Lasts: b.paced, Kind: b.kind, Profiles: b.profiles, Progress: b.progress}, &b.report)

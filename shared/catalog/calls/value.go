@@ -215,7 +215,7 @@ func (p *parser) tables(m document.Pair) []Table {
 var (
 	plain = []string{"string", "integer", "number", "boolean", "unix", "unix_ms", "iso8601", "date", "lower", "upper", "trim", "title",
 		"snake_case", "camel_case", "kebab_case", "list", "first", "last", "count", "json", "language", "region", "host", "url_path",
-		"sha256", "md5", "sha1", "email", "gmail", "canonical_email", "phone", "phone_digits", "name", "city", "state", "zip", "country", "gender", "birthday"}
+		"sha256", "md5", "sha1", "uuid", "email", "gmail", "canonical_email", "phone", "phone_digits", "name", "city", "state", "zip", "country", "gender", "birthday"}
 	withText = []string{"prefix", "suffix", "join", "split"}
 )
 

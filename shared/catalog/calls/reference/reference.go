@@ -12,7 +12,7 @@ var Roots = []string{"type", "event", "name", "category", "userId", "anonymousId
 
 var (
 	// Computed are the paths that begin with $, and whether a path goes on behind them.
-	Computed = map[string]bool{"$user": false, "$name": false, "$trait": true, "$email": false, "$time": false, "$received": false, "$now": false, "$products": false, "$event": true}
+	Computed = map[string]bool{"$user": false, "$name": false, "$trait": true, "$email": false, "$address": false, "$time": false, "$received": false, "$now": false, "$products": false, "$event": true}
 	// OfEach are those of elements.
 	OfEach = []string{"$index", "$position", "$key"}
 )

@@ -53,10 +53,10 @@ test("a pulled source shows how far its streams are, and is paused and read agai
 test("a stream of changes says how far it is behind, and when its slot is lost", async () => {
   const server = started();
   const behind = {
-    bytes: 5 << 20,
+    bytes: 5 * 1024 ** 2,
     seconds: 90,
-    kept: 3 << 30,
-    limit: 4 << 30,
+    kept: 3 * 1024 ** 3,
+    limit: 4 * 1024 ** 3,
     state: "extended",
     code: "source_slot_behind",
   };
