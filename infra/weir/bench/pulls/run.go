@@ -44,7 +44,7 @@ const configuration = `workspace: bench
 region: eu
 sources:
   - { name: web, type: http, writeKey: ` + writeKey + ` }
-  - { name: tool, type: custom, spec: { from: file, path: ./tool.yaml }, pull: { every: 1h } }
+  - { name: tool, type: custom, spec: { from: file, path: ./tool.yaml }, settings: { baseUrl: "%s" }, pull: { every: 1h } }
 destinations:
   - { name: hook, type: webhook, settings: { url: "%s/events" } }
   - { name: lake, type: duckdb, settings: { path: pulls.duckdb, syncEvery: 5s } }
@@ -71,7 +71,7 @@ func Run(ctx context.Context, c Config, r *report.Report) error {
 	}
 	defer func() { _ = t.srv.Close() }()
 	data, file := filepath.Join(c.Dir, "pulls"), filepath.Join(c.Dir, "pulls.yaml")
-	for name, text := range map[string]string{file: fmt.Sprintf(configuration, c.Sink.URL), filepath.Join(c.Dir, "tool.yaml"): fmt.Sprintf(spec, t.url)} {
+	for name, text := range map[string]string{file: fmt.Sprintf(configuration, t.url, c.Sink.URL), filepath.Join(c.Dir, "tool.yaml"): spec} {
 		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
 			return fmt.Errorf("write the configuration: %w", err)
 		}

@@ -65,7 +65,7 @@ name: tool
 title: Tool
 category: generic
 doc: Rows of a tool.
-base: { any: %q }
+base: { any: https://tool.example }
 streams:
   items:
     doc: Items.
