@@ -17,6 +17,7 @@ import (
 	"weir/dataplane/dedupe"
 	"weir/dataplane/destination"
 	"weir/dataplane/enrol"
+	"weir/dataplane/erase"
 	"weir/dataplane/event"
 	"weir/dataplane/guard"
 	"weir/dataplane/health"
@@ -44,6 +45,7 @@ import (
 	"weir/dataplane/transform"
 	"weir/dataplane/troubles"
 	"weir/dataplane/view"
+	"weir/dataplane/view/erasing"
 	"weir/dataplane/warehouse"
 	"weir/shared/capability"
 	"weir/shared/egress"
@@ -89,6 +91,7 @@ type DataPlane struct {
 	syncs      *syncs.Engine
 	profiles   *runs.Board
 	copies     *lookup.Store
+	expires    *erase.Expirer
 	pulls      *pull.Board
 	book       *record.Book      // of the jobs of these
 	histories  *temporal.Service // nil: without Temporal
@@ -193,6 +196,7 @@ func (d *DataPlane) run(ctx context.Context, k enrol.Keys, g *guard.Guard, l lis
 		return err
 	}
 	d.profiles = d.profileRuns(g)
+	d.expires = erasing.NewExpirer(filepath.Join(d.cfg.DataDir, "loads"), &d.plans, d.loading, d.ownsProfiles, d.cfg.Log)
 	kinds := Kinds()
 	kinds.Code = d.compiler
 	follower, err := agent.New(agent.Config{
@@ -255,6 +259,7 @@ func (d *DataPlane) startEngines(ctx context.Context) (stop func()) {
 	engines.Go(func() { d.profiles.Run(ctx) })
 	engines.Go(func() { d.copies.Run(ctx) })
 	engines.Go(func() { d.elsewhere().Serve(ctx, d.view) })
+	engines.Go(func() { d.expires.Run(ctx) })
 	engines.Go(func() { d.pulls.Run(ctx) })
 	engines.Go(func() { d.book.Run(ctx) })
 	if d.histories != nil {

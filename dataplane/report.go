@@ -84,6 +84,9 @@ func (d *DataPlane) warehouses() []health.Warehouse {
 		if one.Failure == "" && len(d.loading.Refusing(w.ID)) > 0 {
 			one.Failure = "table_refused"
 		}
+		if known, _, err := d.loading.Tables(w.ID); err == nil && one.Failure == "" && known.Recent() {
+			one.Failure = "warehouse_drift"
+		}
 		all = append(all, one)
 	}
 	return all

@@ -15,10 +15,12 @@ import (
 	"weir/dataplane/view/activation"
 	"weir/dataplane/view/arrivals"
 	"weir/dataplane/view/endpoint"
+	"weir/dataplane/view/erasing"
 	drafts "weir/dataplane/view/preview"
 	"weir/dataplane/view/profiles"
 	"weir/dataplane/view/pulls"
 	"weir/dataplane/view/schedule"
+	"weir/dataplane/view/warehouses"
 	"weir/shared/catalog/private"
 	"weir/shared/id"
 	"weir/shared/script"
@@ -46,6 +48,8 @@ func (d *DataPlane) viewConfig(g *guard.Guard) view.Config {
 			profiles.Add(mux, d.profiles, d.copies, time.Now, d.elsewhere())
 			pulls.Register(mux, d.pulls)
 			arrivals.Register(mux, arrivals.Config{Counts: d.gateway.Counts, Name: d.plans.SourceName, Since: started})
+			warehouses.Register(mux, &d.plans, d.loading)
+			erasing.Register(mux, d.erasing())
 			schedule.Register(mux, schedule.Config{Book: d.book, Pulls: d.pulls, Syncs: d.syncs, Profiles: d.profiles})
 		}},
 		Dial: d.dialer(g), Try: d.client.Try, Healthy: d.ready, Log: d.cfg.Log,

@@ -1,12 +1,8 @@
 package dataplane
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"time"
@@ -16,11 +12,13 @@ import (
 	"weir/dataplane/event"
 	"weir/dataplane/guard"
 	"weir/dataplane/load"
+	"weir/dataplane/load/ask"
+	"weir/dataplane/load/disk"
 	"weir/dataplane/queue"
 	"weir/dataplane/view"
+	"weir/dataplane/view/warehouses"
 	"weir/dataplane/warehouse"
 	"weir/shared/delay"
-	"weir/shared/durable"
 	"weir/shared/fault"
 	"weir/shared/id"
 )
@@ -29,7 +27,7 @@ import (
 func (d *DataPlane) loader(g *guard.Guard) (*load.Engine, error) {
 	dir := filepath.Join(d.cfg.DataDir, "loads")
 	staged := filepath.Join(d.cfg.DataDir, "staged")
-	if err := adoptStaged(filepath.Join(dir, "files"), staged); err != nil {
+	if err := disk.Adopt(filepath.Join(dir, "files"), staged); err != nil {
 		return nil, fmt.Errorf("move the files of loads: %w", err)
 	}
 	blobs, err := blob.Open(staged)
@@ -54,18 +52,6 @@ func (d *DataPlane) loader(g *guard.Guard) (*load.Engine, error) {
 // warehouseDeps is what warehouses may use, but for staged files.
 func (d *DataPlane) warehouseDeps(g *guard.Guard) warehouse.Deps {
 	return warehouse.Deps{Dial: d.dialer(g), DataDir: d.cfg.DataDir, Owners: &d.files, Machine: d.machine.Keys, MachineToken: d.machine.Token, Now: time.Now, Log: d.cfg.Log}
-}
-
-// adoptStaged moves the staged files from where the release before kept them: among
-// the folders of destinations, where one with the identifier "files" had its own.
-func adoptStaged(former, staged string) error {
-	if _, err := os.Lstat(staged); err == nil {
-		return nil
-	}
-	if info, err := os.Lstat(former); err != nil || !info.IsDir() {
-		return nil // a new plane
-	}
-	return durable.Rename(former, staged)
 }
 
 // adoptFiles lets the workspaces that run keep the files that they used when all lay
@@ -165,23 +151,10 @@ func (l loads) Loads(_ context.Context, ws id.Workspace, only id.Destination) ([
 // Query runs a reading statement. What the warehouse says against it is shown to
 // whoever asked.
 func (l loads) Query(ctx context.Context, _ id.Workspace, d id.Destination, sql string, row func(columns []string, values []any) error) error {
-	return spoken(l.loading.Query(ctx, d, sql, func(object []byte) error {
-		var columns []string
-		var values []any
-		dec := json.NewDecoder(bytes.NewReader(object))
-		if _, err := dec.Token(); err != nil {
-			return fmt.Errorf("read a row: %w", err)
-		}
-		for dec.More() {
-			name, err := dec.Token()
-			if err != nil {
-				return fmt.Errorf("read a row: %w", err)
-			}
-			var value json.RawMessage
-			if err := dec.Decode(&value); err != nil {
-				return fmt.Errorf("read a row: %w", err)
-			}
-			columns, values = append(columns, fmt.Sprint(name)), append(values, value)
+	return warehouses.Spoken(l.loading.Query(ctx, d, sql, func(object []byte) error {
+		columns, values, err := ask.Columns(object)
+		if err != nil {
+			return err
 		}
 		return row(columns, values)
 	}))
@@ -189,20 +162,5 @@ func (l loads) Query(ctx context.Context, _ id.Workspace, d id.Destination, sql 
 
 // Test signs in.
 func (l loads) Test(ctx context.Context, _ id.Workspace, d id.Destination) error {
-	return spoken(l.loading.Test(ctx, d))
-}
-
-// spoken gives a warehouse's failure the kind with which it is shown.
-func spoken(err error) error {
-	var failure *warehouse.Failure
-	if !errors.As(err, &failure) {
-		return err
-	}
-	switch failure.Code {
-	case warehouse.CodeUnreachable:
-		return fault.New(fault.Unavailable, "The warehouse cannot be reached: %v.", failure.Err)
-	case warehouse.CodeAuth:
-		return fault.New(fault.Denied, "The warehouse refuses to sign in: %v.", failure.Err)
-	}
-	return fault.New(fault.Invalid, "%v", failure.Err)
+	return warehouses.Spoken(l.loading.Test(ctx, d))
 }

@@ -53,9 +53,9 @@ func (g *Graph) Links(ctx context.Context, s tables.Session, id string, most int
 }
 
 // Forget removes a person by the public identifier, and the rows of inputs that name one of
-// the person's identifiers; tables are those that an input reads. It returns how many
+// the person's identifiers; tables are those that an input reads and that have a column. It returns how many
 // identifiers there were.
-func (g *Graph) Forget(ctx context.Context, s tables.Session, person string, tables func(Input) []string) (ids int64, err error) {
+func (g *Graph) Forget(ctx context.Context, s tables.Session, person string, tables func(in Input, column string) []string) (ids int64, err error) {
 	r := g.run(ctx, s)
 	r.make("_w_gone_ids", "select n.node, n.type, n.value from %s n join %s g on g.node = n.node where %s = %s", g.t("nodes"), g.t("graph"), g.id("g.person"), g.SQL.Text(person))
 	ids = r.int("select count(*) from _w_gone_ids")
@@ -65,7 +65,7 @@ func (g *Graph) Forget(ctx context.Context, s tables.Session, person string, tab
 			if !ok {
 				continue
 			}
-			for _, table := range tables(in) {
+			for _, table := range tables(in, column) {
 				r.exec("delete from %s where %s in (select value from _w_gone_ids where type = %d)", table, g.Value(t, column), g.numbers[t.Name])
 			}
 		}

@@ -15,6 +15,7 @@ import (
 	"weir/dataplane/ledger"
 	"weir/dataplane/load/ask"
 	"weir/dataplane/load/disk"
+	"weir/dataplane/load/drift"
 	"weir/dataplane/load/history"
 	"weir/dataplane/load/staged"
 	"weir/dataplane/queue"
@@ -189,7 +190,8 @@ func (e *Engine) loaderOf(d id.Destination) *loader {
 	defer e.mu.Unlock()
 	l := e.loaders[d]
 	if l == nil {
-		l = &loader{e: e, dest: d, names: map[string]string{}, wake: make(chan struct{}, 1), history: history.Open(e.folder(d).Path("history.json"))}
+		f := e.folder(d)
+		l = &loader{e: e, dest: d, names: map[string]string{}, wake: make(chan struct{}, 1), history: history.Open(f.Path("history.json")), tables: drift.New(f.Path("tables"), e.c.Now)}
 		e.loaders[d] = l
 	}
 	return l
@@ -282,6 +284,19 @@ func (e *Engine) Merged(d id.Destination) int64 {
 
 // Slow returns the workspaces whose loads take long while those of others wait.
 func (e *Engine) Slow() []id.Workspace { return e.slots.Slow() }
+
+// Tables returns what is known of the tables of a destination, and how it is opened.
+// fault.Missing: no such job.
+func (e *Engine) Tables(d id.Destination) (*drift.Tables, func(context.Context) (warehouse.Warehouse, error), error) {
+	j, err := e.job(d)
+	if err != nil {
+		return nil, nil, err
+	}
+	return e.loaderOf(d).tables, j.Open, nil
+}
+
+// Forget takes away what is remembered of a destination's loads that may quote values.
+func (e *Engine) Forget(d id.Destination) error { return e.loaderOf(d).history.Forget() }
 
 // Query runs a reading statement on a destination. Errors: fault.Missing, and those of
 // ask.Query.

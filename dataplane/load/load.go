@@ -21,8 +21,7 @@ import (
 func (l *loader) folder() disk.Folder { return l.e.folder(l.dest) }
 
 func (l *loader) path(name string) string { return l.folder().Path(name) }
-
-func (l *loader) prefix() string { return "stage/" + string(l.dest) }
+func (l *loader) prefix() string          { return "stage/" + string(l.dest) }
 
 func (l *loader) reach(s Step) error {
 	if l.e.c.Reach == nil {
@@ -57,6 +56,7 @@ func (l *loader) loadOnce(ctx context.Context) (did, more bool, err error) {
 	began := time.Now()
 	if err := l.load(ctx, job, m); err != nil {
 		l.history.Change(func(x *history.Load) { x.State, x.Code, x.Detail = history.Failing, warehouse.CodeOf(err), err.Error() })
+		l.remember()
 		return false, false, err
 	}
 	l.pace.Succeeded()

@@ -2,12 +2,14 @@ package load
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"weir/dataplane/load/disk"
+	"weir/dataplane/load/drift"
 	"weir/dataplane/load/history"
 	"weir/dataplane/load/pace"
 	"weir/dataplane/load/reading"
@@ -43,6 +45,7 @@ type loader struct {
 	wake chan struct{} // has a token when it is to be loaded without delay
 
 	refusing history.Refusing
+	tables   *drift.Tables
 
 	mu   sync.Mutex
 	next time.Time // when it is loaded next; zero: it is being loaded, or is not at all
@@ -73,7 +76,6 @@ func (l *loader) run(ctx context.Context) {
 			failures++
 			wait = max(backoff(failures), l.job.Load().WakeEvery-l.e.c.Now().Sub(began))
 			l.history.Change(func(x *history.Load) { x.Next = l.e.c.Now().Add(wait) })
-			l.remember()
 			l.e.c.Log.Warn("A warehouse load failed.", "destination", string(l.dest), "code", warehouse.CodeOf(err), "attempt", failures)
 		case more:
 			wait, failures = 0, 0
@@ -134,9 +136,9 @@ func (l *loader) begin(m *disk.Manifest) {
 	}
 }
 
-// remember keeps the history. A load does not depend on it.
+// remember keeps what people see of loads and of tables. A load does not depend on it.
 func (l *loader) remember() {
-	if err := l.history.Save(); err != nil {
+	if err := errors.Join(l.history.Save(), l.tables.End()); err != nil {
 		l.e.c.Log.Warn("The history of a warehouse's loads could not be kept.", "destination", string(l.dest), "error", err)
 	}
 }

@@ -1,6 +1,7 @@
 package load
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -46,6 +47,9 @@ func (l *loader) merge(ctx context.Context, job Job, m *disk.Manifest) (err erro
 		}
 		l.history.Table(i, func(x *history.Table) { x.State = history.Merging })
 		a := l.try(ctx, w, job, m, i)
+		if a.err != nil && warehouse.CodeOf(a.err) == warehouse.CodeAuth {
+			l.tables.Denied(cmp.Or(a.into.Name, t.Name))
+		}
 		switch {
 		case a.err == nil:
 			l.history.Table(i, func(x *history.Table) { x.State, x.Code, x.Detail = history.Done, "", "" })
@@ -73,7 +77,12 @@ func (l *loader) try(ctx context.Context, w *pace.Warehouse, job Job, m *disk.Ma
 	if a.err = l.named(ctx, w, job, i, &t); a.err != nil {
 		return a
 	}
-	if a.into, a.err = columns.Evolve(ctx, w, t, job.Layout.MaxName); a.err != nil {
+	var had warehouse.TableSchema
+	a.into, a.err = columns.Evolve(ctx, w, t, job.Layout.MaxName, func(table string, have warehouse.TableSchema) {
+		had = have
+		l.tables.Meets(table, have)
+	})
+	if a.err != nil {
 		if refusal.Of(a.err) == refusal.Rows { // there are none in it
 			a.err = warehouse.Fail(warehouse.CodeOf(a.err), refusal.Wrap(refusal.Table, errors.New(reason(a.err))))
 		}
@@ -95,6 +104,7 @@ func (l *loader) try(ctx context.Context, w *pace.Warehouse, job Job, m *disk.Ma
 		a.err = fmt.Errorf("merge table %s: %w", t.Name, err)
 		return a
 	}
+	l.tables.Fills(a.into, had)
 	a.err = l.reach(StepMerged)
 	return a
 }

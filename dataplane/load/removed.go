@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
-	"path/filepath"
 	"time"
 
 	"weir/dataplane/blob"
@@ -14,7 +12,6 @@ import (
 	"weir/dataplane/event"
 	"weir/dataplane/load/disk"
 	"weir/dataplane/load/pace"
-	"weir/dataplane/queue"
 	"weir/shared/durable"
 	"weir/shared/id"
 )
@@ -72,17 +69,11 @@ func (e *Engine) known(ctx context.Context) (map[id.Destination]bool, error) {
 			found[id.Destination(key)] = true
 		}
 	}
-	entries, err := os.ReadDir(e.c.Dir)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("list the folders of loads: %w", err)
+	folders, err := disk.Folders(e.c.Dir)
+	for _, d := range folders {
+		found[d] = true
 	}
-	for _, x := range entries {
-		there, err := durable.GetJSON(filepath.Join(e.c.Dir, x.Name(), "cursor.json"), &disk.Cursor{})
-		if err == nil && there || !e.Paused(id.Destination(x.Name())).IsZero() {
-			found[id.Destination(x.Name())] = true
-		}
-	}
-	return found, nil
+	return found, err
 }
 
 // discard deletes everything of a destination that is removed for sure, counts its
@@ -101,9 +92,15 @@ func (e *Engine) discard(ctx context.Context, d id.Destination) error {
 	if p, err := e.folder(d).Paused(); err == nil && c.Workspace == "" {
 		c.Workspace = p.Workspace
 	}
-	ws, err := l.workspace(ctx, c)
-	if err != nil || ws == "" || !e.c.Removed(ws, d) {
+	ws, err := c.Workspace, error(nil)
+	if ws == "" {
+		ws, err = l.reading(&disk.Manifest{}).Workspace(ctx)
+	}
+	if err != nil {
 		return err
+	}
+	if ws == "" || !e.c.Removed(ws, d) {
+		return nil
 	}
 	ends, events, err := l.drop(ctx, c)
 	if err != nil {
@@ -130,24 +127,6 @@ func (e *Engine) discard(ctx context.Context, d id.Destination) error {
 		e.c.Log.Warn("Events that waited for a load were discarded: their warehouse was removed.", "destination", string(d), "events", events)
 	}
 	return nil
-}
-
-// workspace returns whose a destination is, empty when nothing here tells.
-func (l *loader) workspace(ctx context.Context, c disk.Cursor) (id.Workspace, error) {
-	if c.Workspace != "" {
-		return c.Workspace, nil
-	}
-	for _, s := range l.e.c.Stages {
-		for r, err := range s.ReadTo(ctx, 0, string(l.dest)) {
-			if err != nil {
-				return "", fmt.Errorf("read STAGE: %w", err)
-			}
-			if f, err := queue.DecodeFrame(r.Data); err == nil && len(f.Events) > 0 {
-				return f.Events[0].Workspace, nil
-			}
-		}
-	}
-	return "", nil
 }
 
 // mostDropped is of how many events Refused is told at once, about.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"weir/dataplane/delivery"
+	"weir/dataplane/event"
 	"weir/dataplane/parked/record"
 	"weir/shared/fault"
 	"weir/shared/id"
@@ -17,9 +18,10 @@ type Filter struct {
 	Destination id.Destination // required
 	Code        string
 	Places      []delivery.Place
-	Before      time.Time // they came into DEAD before it; zero: whenever
-	Until       time.Time // no further ones are moved after it; zero: until none is left
-	Most        int       // so many are moved; 0: all
+	Before      time.Time               // they came into DEAD before it; zero: whenever
+	Is          func(*event.Event) bool // nil: any
+	Until       time.Time               // no further ones are moved after it; zero: until none is left
+	Most        int                     // so many are moved; 0: all
 	// Sent is of what code made several that Retransform sent, for its next call; nil: there is none.
 	Sent  map[delivery.Ref]struct{}
 	Moved func(n int) // nil, or hears while others are moved that n more were
@@ -113,7 +115,7 @@ func (s *Store) letters(ctx context.Context, f Filter, from uint64, fn func(r *R
 			_, gone := x.gone[p]
 			_, named := places[p]
 			if gone || len(places) > 0 && !named || f.Code != "" && it.Code != f.Code ||
-				f.Workspace != "" && it.Delivery.Event.Workspace != f.Workspace {
+				f.Workspace != "" && it.Delivery.Event.Workspace != f.Workspace || f.Is != nil && !f.Is(&it.Delivery.Event) {
 				continue
 			}
 			chosen = append(chosen, i)

@@ -149,6 +149,9 @@ func TestARedriveMovesWhatIsChosenAndNothingElse(t *testing.T) {
 		if diff := cmp.Diff(want, h.reports()); diff != "" {
 			t.Errorf("settled: -want +got\n%s", diff)
 		}
+		if n, err := h.store.Discard(t.Context(), parked.Filter{Destination: hook, Is: func(*event.Event) bool { return false }}); n != 0 || err != nil {
+			t.Errorf("discard of nobody's: %d, %v", n, err)
+		}
 		letters, err := h.store.List(t.Context(), parked.Filter{Destination: hook}, delivery.Place{}, 10)
 		if err != nil || len(letters) != 1 || letters[0].Delivery.Frame != 1 {
 			t.Errorf("List = %+v, %v, want the first one", letters, err)

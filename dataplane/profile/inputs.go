@@ -152,7 +152,7 @@ func (p *Profile) table(ctx context.Context, s tables.Session, in *features.Inpu
 // all makes an input of the tables of all calls.
 func (p *Profile) all(ctx context.Context, s tables.Session, in *features.Input) error {
 	var parts []string
-	in.Columns = map[string]tables.Type{}
+	in.Columns, in.Has = map[string]tables.Type{}, map[string][]string{}
 	for _, call := range slices.Sorted(maps.Keys(calls)) {
 		one, table := &features.Input{}, calls[call]
 		var err error
@@ -178,6 +178,9 @@ func (p *Profile) all(ctx context.Context, s tables.Session, in *features.Input)
 		in.Columns["call"] = tables.Text
 		name := p.SQL.Quote(p.Home) + "." + p.SQL.Quote(table)
 		in.Tables = append(in.Tables, name)
+		for column := range one.Columns {
+			in.Has[name] = append(in.Has[name], p.SQL.Quote(column))
+		}
 		parts = append(parts, "select "+strings.Join(cols, ", ")+" from "+name)
 	}
 	in.From = "(select 1 as nothing where false) " + p.SQL.Quote(in.Name)

@@ -145,7 +145,7 @@ func Erase(ctx context.Context, s tables.Session, c Config, entity, id string, n
 		if err := p.leave(ctx, in, e, person); err != nil {
 			return err
 		}
-		if ids, err = g.Forget(ctx, in, person, func(one identity.Input) []string { return p.inputs[one.Name].Tables }); err != nil {
+		if ids, err = g.Forget(ctx, in, person, func(one identity.Input, column string) []string { return p.inputs[one.Name].With(column) }); err != nil {
 			return err
 		}
 		who := " where weir_id = " + c.SQL.Text(person)

@@ -48,13 +48,14 @@ type Filter struct {
 	Destination id.Destination // on the way there; what broke a rule at the gateway has none
 	Code        string
 	Places      []delivery.Place
-	Before      time.Time // they came into QUARANTINE before it; zero: whenever
-	Most        int       // about how many leave in one call; 0: 1000
+	Before      time.Time               // they came into QUARANTINE before it; zero: whenever
+	Most        int                     // about how many leave in one call; 0: 1000
+	Is          func(*event.Event) bool // nil: any
 }
 
 // selects reports whether f selects e, which lies at p.
 func (f *Filter) selects(e *event.Event, p delivery.Place) bool {
-	if f.Workspace != "" && e.Workspace != f.Workspace || f.Destination != "" && e.Destination != f.Destination || f.Code != "" && e.Quarantine != f.Code {
+	if f.Workspace != "" && e.Workspace != f.Workspace || f.Destination != "" && e.Destination != f.Destination || f.Code != "" && e.Quarantine != f.Code || f.Is != nil && !f.Is(e) {
 		return false
 	}
 	for _, want := range f.Places {

@@ -198,6 +198,7 @@ func TestFiltersSelectByWhatTheyName(t *testing.T) {
 		"workspace":   {quarantine.Filter{Workspace: ws}, 2},
 		"destination": {quarantine.Filter{Destination: "dst_other"}, 1},
 		"code":        {quarantine.Filter{Code: "no"}, 2},
+		"whose":       {quarantine.Filter{Is: func(e *event.Event) bool { return e.Workspace == "ws_other" }}, 1},
 		"places":      {quarantine.Filter{Places: []delivery.Place{{Seq: 1, Item: 1}, {Seq: 3}}}, 2},
 	} {
 		tc.filter.Source = source

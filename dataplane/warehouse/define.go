@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"weir/dataplane/layout"
+	"weir/dataplane/warehouse/removal"
 	"weir/shared/catalog"
 	"weir/shared/fault"
 	"weir/shared/secret"
@@ -21,7 +22,7 @@ const leastSync = 5 * time.Second
 
 // Define makes a Kind from the files spec.yaml, layout.yaml and reserved.txt of its
 // folder and a function that opens it with typed settings. It panics when a file
-// is missing or wrong: they are compiled in. The fields syncEvery, wakeEvery and those of
+// is missing or wrong: they are compiled in. The fields syncEvery, wakeEvery, retention, retentionOf and those of
 // layout.Options are read for every kind. Settings with a method File name the path
 // that the kind gives to Deps.File; those with a method Check list what a spec cannot
 // refuse.
@@ -48,6 +49,9 @@ func Define[S any](folder fs.FS, open func(context.Context, S, Deps) (Warehouse,
 		var c struct {
 			SyncEvery catalog.Duration `json:"syncEvery"`
 			WakeEvery catalog.Duration `json:"wakeEvery"`
+
+			Retention   catalog.Duration `json:"retention"`
+			RetentionOf []string         `json:"retentionOf"`
 			layout.Options
 		}
 		if err := errors.Join(json.Unmarshal(filled, &s), json.Unmarshal(filled, &c)); err != nil {
@@ -68,11 +72,15 @@ func Define[S any](folder fs.FS, open func(context.Context, S, Deps) (Warehouse,
 				return Opened{}, fault.Problems("The settings of this "+spec.Title+" destination have problems:", problems)
 			}
 		}
+		keep, problems := removal.Read(c.Retention.Std(), c.RetentionOf)
+		if len(problems) > 0 {
+			return Opened{}, fault.Problems("The settings of this "+spec.Title+" destination have problems:", problems)
+		}
 		var file string
 		if with, ok := any(s).(interface{ File() string }); ok {
 			file = with.File()
 		}
-		return Opened{SyncEvery: max(c.SyncEvery.Std(), leastSync), WakeEvery: c.WakeEvery.Std(), Layout: loads, Options: c.Options, File: file,
+		return Opened{SyncEvery: max(c.SyncEvery.Std(), leastSync), WakeEvery: c.WakeEvery.Std(), Layout: loads, Options: c.Options, File: file, Retention: keep,
 			Open: func(ctx context.Context, d Deps) (Warehouse, error) { return open(ctx, s, d) }}, nil
 	}}
 }

@@ -9,6 +9,7 @@ import (
 
 	"weir/dataplane/blob"
 	"weir/dataplane/layout"
+	"weir/dataplane/warehouse/removal"
 	"weir/shared/catalog"
 	"weir/shared/fault"
 	"weir/shared/id"
@@ -209,6 +210,7 @@ type Opened struct {
 	Layout    *layout.Dialect
 	Options   layout.Options
 	File      string // the path of its file in the settings, empty for kinds without one
+	Retention removal.Retention
 }
 
 // Kind is one kind of warehouse.

@@ -115,6 +115,7 @@ func postgresBehind(t testing.TB, dial func(context.Context, string, string) (ne
 		Settings: `{"host":"db","database":"` + name + `","user":"` + role + `","schema":"weir","sslMode":"disable"}`,
 		Secrets:  map[string]secret.String{"password": secret.NewString("hush")},
 		Deps:     warehouse.Deps{Dial: dial, Now: time.Now},
+		Revoke:   "revoke insert on pages from current_user", Grant: "grant insert on pages to current_user",
 		Exec: func(q string) {
 			exec("set role " + role + "; create schema if not exists weir; set search_path = weir; " + q)
 		},

@@ -338,6 +338,7 @@ var (
 	bigRename = bigForm(`alter table T rename column C to C`)
 	bigUpdate = bigForm(`update T set C = .* where true`)
 	bigMerge  = bigForm("merge into T t using T s on t\\.`id` = s\\.c\\d{5} (?:when matched then update set .* )?when not matched then insert \\(.*\\) values \\(.*\\)")
+	bigDelete = regexp.MustCompile("(?s)^delete from `[^`]+`\\.`[^`]+`\\.`[^`]+` where .+")
 	bigReads  = regexp.MustCompile(`(?is)^\s*(select|with|\()`)
 	bigLacks  = regexp.MustCompile(`(?i)::|\bvarchar\b|\btry_cast\b|\bread_parquet\b|\btimestamptz\b|\bfilter\s*\(`)
 	bigTypes  = []struct {
@@ -405,7 +406,7 @@ func (b *bigQuery) statement(sql string) (table, error) {
 			}
 		}
 		return table{}, nil
-	case bigDrop.MatchString(sql), bigRename.MatchString(sql), bigUpdate.MatchString(sql), bigMerge.MatchString(sql):
+	case bigDrop.MatchString(sql), bigDelete.MatchString(sql), bigRename.MatchString(sql), bigUpdate.MatchString(sql), bigMerge.MatchString(sql):
 		return run(sql)
 	}
 	return table{}, &bigError{http.StatusBadRequest, "invalidQuery", "Syntax error: this is no statement of the documentation's: " + sql}

@@ -24,9 +24,9 @@ type schema struct {
 	AdditionalProperties any               `json:"additionalProperties,omitempty"` // false, or a schema
 }
 
-// durationPattern is what time.ParseDuration reads, without a sign.
+// durationPattern is days, or what time.ParseDuration reads, without a sign.
 // Source: https://pkg.go.dev/time#ParseDuration
-const durationPattern = `^(0|([0-9]+(\.[0-9]*)?|\.[0-9]+)(ns|us|µs|ms|s|m|h))+$`
+const durationPattern = `^([0-9]{1,5}d|(0|([0-9]+(\.[0-9]*)?|\.[0-9]+)(ns|us|µs|ms|s|m|h))+)$`
 
 // JSONSchema describes the settings of s for editors and forms. Check is the
 // judge: lengths count bytes there and characters in JSON Schema.

@@ -132,9 +132,9 @@ var settlementCodes = []Code{
 
 // loadCodes are the reasons for which a warehouse load failed, and for which an
 // event has no row. table_refused is also that a table refuses rows, while others are
-// loaded.
+// loaded; warehouse_drift, that loads of the last day met tables that somebody changed.
 var loadCodes = []Code{
-	"bad_event", "load_auth", "load_failed", "load_schema", "load_stage", "load_unreachable", "load_unsupported", "row_refused", "table_refused", "warehouse_slow",
+	"bad_event", "load_auth", "load_failed", "load_schema", "load_stage", "load_unreachable", "load_unsupported", "row_refused", "table_refused", "warehouse_drift", "warehouse_slow",
 }
 
 // syncCodes are why a run of a sync is held, waits or failed, beside what its warehouse and

@@ -2,7 +2,10 @@
 package ask
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
+	"fmt"
 	"time"
 
 	"weir/dataplane/warehouse"
@@ -42,4 +45,24 @@ func with(ctx context.Context, open func(context.Context) (warehouse.Warehouse, 
 	}
 	defer func() { _ = w.Close() }() // it only read
 	return do(ctx, w)
+}
+
+// Columns returns the names and values of a row that is a JSON object, in its order.
+func Columns(object []byte) (names []string, values []any, err error) {
+	dec := json.NewDecoder(bytes.NewReader(object))
+	if _, err := dec.Token(); err != nil {
+		return nil, nil, fmt.Errorf("read a row: %w", err)
+	}
+	for dec.More() {
+		name, err := dec.Token()
+		if err != nil {
+			return nil, nil, fmt.Errorf("read a row: %w", err)
+		}
+		var value json.RawMessage
+		if err := dec.Decode(&value); err != nil {
+			return nil, nil, fmt.Errorf("read a row: %w", err)
+		}
+		names, values = append(names, fmt.Sprint(name)), append(values, value)
+	}
+	return names, values, nil
 }

@@ -15,18 +15,24 @@ import (
 // Evolve gives a table the columns and types that staged rows need, as far as it
 // takes them, and says where each column goes. A table whose name is taken by what is
 // no table gets '_' before its name. Names that it makes have at most
-// maxName bytes, 0 for no limit.
-func Evolve(ctx context.Context, w warehouse.Warehouse, t stage.Table, maxName int) (warehouse.Table, error) {
+// maxName bytes, 0 for no limit. meets, which may be nil, is told what each table that it
+// looks at has before it changes it.
+func Evolve(ctx context.Context, w warehouse.Warehouse, t stage.Table, maxName int, meets func(table string, have warehouse.TableSchema)) (warehouse.Table, error) {
 	have, err := schemaOf(ctx, w, t.Name)
 	if err != nil {
 		return warehouse.Table{}, err
 	}
+	if meets == nil {
+		meets = func(string, warehouse.TableSchema) {}
+	}
+	meets(t.Name, have)
 	keep := t.Name == "users"
 	for have.Taken {
 		t.Name = short("_"+t.Name, maxName)
 		if have, err = schemaOf(ctx, w, t.Name); err != nil {
 			return warehouse.Table{}, err
 		}
+		meets(t.Name, have)
 	}
 	if have.Columns == nil {
 		if err := w.Alter(ctx, []warehouse.Change{{Table: t.Name, To: columnType(t.Columns["id"])}}); err != nil {

@@ -26,6 +26,22 @@ type Paused struct {
 	Workspace id.Workspace `json:"workspace"`
 }
 
+// Folders returns the destinations below dir that are known by a cursor, or are paused.
+func Folders(dir string) (all []id.Destination, err error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("list the folders of loads: %w", err)
+	}
+	for _, x := range entries {
+		f := Folder(filepath.Join(dir, x.Name()))
+		there, err := durable.GetJSON(f.Path("cursor.json"), &Cursor{})
+		if p, _ := f.Paused(); err == nil && there || !p.At.IsZero() { // one that cannot be read is found another time
+			all = append(all, id.Destination(x.Name()))
+		}
+	}
+	return all, nil
+}
+
 // Path is that of a file of the folder.
 func (f Folder) Path(name string) string { return filepath.Join(string(f), name) }
 
@@ -65,4 +81,16 @@ func (f Folder) Remove(name string) error {
 		return fmt.Errorf("remove a file of loads: %w", err)
 	}
 	return durable.SyncFolder(string(f))
+}
+
+// Adopt moves the staged files from where a former release kept them: among
+// the folders of destinations, where one with the identifier "files" had its own.
+func Adopt(former, staged string) error {
+	if _, err := os.Lstat(staged); err == nil {
+		return nil
+	}
+	if info, err := os.Lstat(former); err != nil || !info.IsDir() {
+		return nil // a new plane
+	}
+	return durable.Rename(former, staged)
 }

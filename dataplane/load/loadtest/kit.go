@@ -38,6 +38,9 @@ type Setup struct {
 	// SQL, when not nil, writes the kit's queries, which Postgres and DuckDB take, as the
 	// kind takes them.
 	SQL func(query string) string
+	// Revoke and Grant, where the kind has such rights, take the right to fill the table
+	// pages from the user of the destination, and give it back.
+	Revoke, Grant string
 	// Undoes is what Exec takes back after an error.
 	Undoes Undoes
 	// Upper: names without quotes come back in upper case.
@@ -193,7 +196,7 @@ func track(id, props string) string {
 // checks are the contract.
 var checks = map[string]func(*harness){
 	"calls": calls, "repeat": repeat, "evolve": evolve, "crash": crash, "values": values, "any": anything, "wide": wide, "query": queries, "foreign": foreign, "view": viewed,
-	"ids": ids, "users": users, "taken": taken, "exact": exactly, "mixed": mixed, "exec": execs, "outside": outside, "preview": previewed, "fits": fits, "names": names, "former": former, "refused": refused, "shut": shut, "broad": broad, "kept names": keptNames, "own names": ownNames, "traits": traits,
+	"ids": ids, "users": users, "taken": taken, "exact": exactly, "mixed": mixed, "exec": execs, "outside": outside, "preview": previewed, "fits": fits, "names": names, "former": former, "refused": refused, "shut": shut, "broad": broad, "kept names": keptNames, "own names": ownNames, "traits": traits, "drift": drifts, "removed": removes,
 }
 
 // Check holds a kind to the contract, or to those parts of it that only names.

@@ -11,6 +11,7 @@ import (
 
 	"weir/dataplane/event"
 	"weir/dataplane/queue"
+	"weir/shared/id"
 )
 
 // Log is one partition's STAGE.
@@ -190,4 +191,20 @@ func (l *Load) Take(ctx context.Context, index Index, events []int64) (p int, ta
 		return at.p, taken, events, nil
 	}
 	return 0, nil, nil, fmt.Errorf("record %d of STAGE is not there any more", at.seq)
+}
+
+// Workspace returns whose the key is, by the first record that the logs have of it; empty
+// when they have none.
+func (l *Load) Workspace(ctx context.Context) (id.Workspace, error) {
+	for _, s := range l.Logs {
+		for r, err := range s.ReadTo(ctx, 0, l.Key) {
+			if err != nil {
+				return "", fmt.Errorf("read STAGE: %w", err)
+			}
+			if f, err := queue.DecodeFrame(r.Data); err == nil && len(f.Events) > 0 {
+				return f.Events[0].Workspace, nil
+			}
+		}
+	}
+	return "", nil
 }

@@ -20,11 +20,22 @@ type Input struct {
 	profiles.Input
 	From    string                 // a relation
 	Tables  []string               // those that it reads, quoted
+	Has     map[string][]string    // the columns, quoted, of one of several tables
 	Columns map[string]tables.Type // empty: the table is not there
 	At, Row string                 // expressions
 	Changed string                 // when the row came or changed; empty: there is none
 	Known   string                 // when somebody could know the row; empty: At
 	IDs     map[string]string      // the column by the name of the type
+}
+
+// With returns those of the tables that have a column, quoted.
+func (in *Input) With(column string) (all []string) {
+	for _, t := range in.Tables {
+		if has, several := in.Has[t]; !several || slices.Contains(has, column) {
+			all = append(all, t)
+		}
+	}
+	return all
 }
 
 // Column is the expression of a column, null when it is not there.

@@ -24,6 +24,12 @@ type Settings struct {
 	// SyncEvery: How long rows gather before a load. Each load of a table reads the ids of that table, which on-demand pricing bills, and counts against the daily quotas of jobs.
 	SyncEvery catalog.Duration `json:"syncEvery"`
 
+	// Retention: How long rows are kept after they came, by received_at, such as 400d; they are removed once a day. Without it for ever. What weir warehouse expire --dry-run counts would go.
+	Retention catalog.Duration `json:"retention"`
+
+	// RetentionOf: A rule of its own for a table, such as pages=30d; 0s keeps its rows for ever.
+	RetentionOf []string `json:"retentionOf"`
+
 	// SkipTracksTable: Track events get rows in their own tables only.
 	SkipTracksTable bool `json:"skipTracksTable"`
 

@@ -48,6 +48,12 @@ type Settings struct {
 	// WakeEvery: How often loads wake the warehouse at most: an attempt after one that failed waits as long, too. Loads that follow a full one at once do not wait, nor does one that is asked for (weir load now).
 	WakeEvery catalog.Duration `json:"wakeEvery"`
 
+	// Retention: How long rows are kept after they came, by received_at, such as 400d; they are removed once a day. Without it for ever. What weir warehouse expire --dry-run counts would go.
+	Retention catalog.Duration `json:"retention"`
+
+	// RetentionOf: A rule of its own for a table, such as pages=30d; 0s keeps its rows for ever.
+	RetentionOf []string `json:"retentionOf"`
+
 	// SkipTracksTable: Track events get rows in their own tables only.
 	SkipTracksTable bool `json:"skipTracksTable"`
 

@@ -42,6 +42,7 @@ var bottlenecks = [...]struct {
 	{"load_schema", "a warehouse refuses to make or change tables (%s); its events wait. Give the user the right to it. The console's page of warehouses says which table, and what the warehouse said"},
 	{"table_refused", "a table of a warehouse refuses rows (%s); others are loaded. The console's page of warehouses names the table; its events are in quarantine (weir dlq list --quarantined) and can be replayed when the table is mended"},
 	{"pull_behind", "changes of a source are pulled more slowly than they come, or it has given changes up (%s). See how far it is with weir pull status; source_slot_lost: its tables are being read anew; source_slot_behind: let the plane reach the server, and raise max_slot_wal_keep_size and slotLimit where its disk has room"},
+	{"warehouse_drift", "somebody changed tables of a warehouse (%s) that loads fill; they go on as far as they can. See which and what to do with weir warehouse drift"},
 	{"pull_failed", "rows of a source cannot be pulled (%s). See why with weir pull status; source_reauthorize: apply with credentials that the vendor takes"},
 	{"sync_held", "a sync waits for a person to agree (%s). See it with weir sync list, then weir sync approve"},
 	{"sync_failed", "a sync failed (%s). See why with weir sync list and weir sync rejects"},

@@ -72,7 +72,7 @@ which 'weir dev' writes, else by the context of 'weir login'.`,
 		events.NewDLQ(k), events.NewReplay(k), events.NewJobs(k, events.Scheduled{
 			List:     func(ctx context.Context, workspace string) (int, error) { return jobs.List(ctx, k, workspace) },
 			Commands: jobs.Commands(k),
-		}), loads.New(k), pull.New(k),
+		}), loads.New(k), loads.NewWarehouse(k), loads.NewErase(k), pull.New(k),
 		activate.NewSync(k), activate.NewModel(k), newPlane(k), newLogin(k), newLogout(k), newContext(k), newOrg(k), newMember(k), newToken(k), newAudit(k), newCatalog(k), destination.New(k), source.New(k, events.NewArrivals(k)), newVersion(k), profiles.New(k), profiles.NewAudience(k), preview.New(k), dev.New(k), controlplane.New(p), dataplane.New(p), command.Worker(tasks()))
 	root.AddCommand(account.NewPassword(k), account.NewSession(k), account.NewAuthenticator(k))
 	root.AddCommand(policies.New(k), policies.NewChange(k), policies.NewRole(k))

@@ -69,7 +69,7 @@ func TestMistakesAreRefusedWithTheirPlace(t *testing.T) {
 		"max without each":           {"calls:\n  - { max: 3, path: /x, format: none }", "calls[0].max", "not_allowed"},
 		"each and drop":              {"calls:\n  - { each: $products, drop: acme_a }", "calls[0]", "not_allowed"},
 		"an element in when":         {"calls:\n  - { each: $products, when: { sku: a }, path: /x, format: none }", "calls[0].when.sku", "unknown_field"},
-		"no duration":                {"calls:\n  - { age: { max: 7d }, drop: acme_a }", "calls[0].age.max", "bad_duration"},
+		"no duration":                {"calls:\n  - { age: { max: 7w }, drop: acme_a }", "calls[0].age.max", "bad_duration"},
 		"more of a thing than fits":  {"calls: &c\n  - { path: /x, body: { a: &a { constant: [1,1,1,1,1,1,1,1,1,1] }, b: &b [*a,*a] } }", "calls[0].body.b[0]", "wrong_type"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -3,6 +3,8 @@ package duration
 
 import (
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -18,7 +20,7 @@ func (d Duration) String() string { return time.Duration(d).String() }
 // MarshalText writes d as time.Duration prints it.
 func (d Duration) MarshalText() ([]byte, error) { return []byte(time.Duration(d).String()), nil }
 
-// UnmarshalText reads what time.ParseDuration reads, but nothing negative.
+// UnmarshalText reads what Parse reads.
 func (d *Duration) UnmarshalText(text []byte) error {
 	v, ok := Parse(string(text))
 	if !ok {
@@ -28,8 +30,16 @@ func (d *Duration) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// Parse reads a duration that is not negative.
+// mostDays is about 100 years.
+const mostDays = 36_500
+
+// Parse reads a duration that is not negative: what time.ParseDuration reads, or a whole
+// number of days of 24 hours, such as 400d.
 func Parse(s string) (time.Duration, bool) {
+	if days, is := strings.CutSuffix(s, "d"); is {
+		n, err := strconv.ParseUint(days, 10, 32)
+		return time.Duration(n) * 24 * time.Hour, err == nil && n <= mostDays
+	}
 	v, err := time.ParseDuration(s)
 	return v, err == nil && v >= 0
 }

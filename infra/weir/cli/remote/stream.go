@@ -195,3 +195,17 @@ func (v *View) Query(ctx context.Context, destination, sql string, row func(line
 	}
 	return row(last)
 }
+
+// workSilence is how long a plane may say nothing while it works on a table of a warehouse.
+const workSilence = time.Hour
+
+// Lines makes a call that answers lines of JSON, and hands them over; each's error ends it and
+// comes back. Lines may have come before an error.
+func (v *View) Lines(ctx context.Context, method, path string, in any, each func(line []byte) error) error {
+	return v.stream(ctx, method, path, in, workSilence, func() {}, func(line []byte) error {
+		if f, ok := failOf(line); ok {
+			return f.fault()
+		}
+		return each(line)
+	})
+}
