@@ -76,7 +76,21 @@ const maxAnswer = 16 << 10
 // Do sends one request about an object. Errors are those of the way there, or that the
 // request could not be signed.
 func (b *Bucket) Do(ctx context.Context, method, key string, body []byte) (*Answer, error) {
-	res, err := b.send(ctx, method, key, nil, body, "")
+	return b.do(ctx, method, key, body, nil)
+}
+
+// Swap writes an object in the place of the version with an entity tag, or of none when it
+// is empty; it answers 412 or 409 where there is another version.
+// Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
+func (b *Bucket) Swap(ctx context.Context, key string, body []byte, etag string) (*Answer, error) {
+	if etag == "" {
+		return b.do(ctx, http.MethodPut, key, body, http.Header{"If-None-Match": {"*"}})
+	}
+	return b.do(ctx, http.MethodPut, key, body, http.Header{"If-Match": {etag}})
+}
+
+func (b *Bucket) do(ctx context.Context, method, key string, body []byte, header http.Header) (*Answer, error) {
+	res, err := b.send(ctx, method, key, nil, body, header)
 	if err != nil {
 		return nil, err
 	}
@@ -92,15 +106,15 @@ func (b *Bucket) Do(ctx context.Context, method, key string, body []byte) (*Answ
 // list of its objects. The caller reads the body while ctx lasts, and closes it. Errors
 // are those of Do.
 func (b *Bucket) Get(ctx context.Context, key string, query url.Values) (*http.Response, error) {
-	return b.send(ctx, http.MethodGet, key, query, nil, "")
+	return b.send(ctx, http.MethodGet, key, query, nil, nil)
 }
 
 // Part asks for n bytes of an object from at on, as Get does.
 func (b *Bucket) Part(ctx context.Context, key string, at, n int64) (*http.Response, error) {
-	return b.send(ctx, http.MethodGet, key, nil, nil, fmt.Sprintf("bytes=%d-%d", at, at+n-1))
+	return b.send(ctx, http.MethodGet, key, nil, nil, http.Header{"Range": {fmt.Sprintf("bytes=%d-%d", at, at+n-1)}})
 }
 
-func (b *Bucket) send(ctx context.Context, method, key string, query url.Values, body []byte, part string) (*http.Response, error) {
+func (b *Bucket) send(ctx context.Context, method, key string, query url.Values, body []byte, header http.Header) (*http.Response, error) {
 	u := *b.address
 	u.RawQuery = query.Encode()
 	path := u.Path + "/" + key
@@ -114,8 +128,8 @@ func (b *Bucket) send(ctx context.Context, method, key string, query url.Values,
 	digest := hex.EncodeToString(sum[:])
 	req.Header.Set("X-Amz-Content-Sha256", digest)
 	req.Header.Set("User-Agent", "Weir/1")
-	if part != "" {
-		req.Header.Set("Range", part)
+	for name, values := range header {
+		req.Header[name] = values
 	}
 	keys := aws.Credentials{AccessKeyID: b.config.AccessKey, SecretAccessKey: b.config.SecretKey}
 	if b.config.Machine != nil {

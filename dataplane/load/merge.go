@@ -97,6 +97,7 @@ func (l *loader) try(ctx context.Context, w *pace.Warehouse, job Job, m *disk.Ma
 	for _, f := range t.Files {
 		a.files = append(a.files, warehouse.Staged{Ref: f.Ref, Columns: f.Columns})
 	}
+	a.into.Load, a.into.Event = m.ID+"-"+string(l.dest), t.Event
 	if from := m.Merged[staged]; from > 0 {
 		a.into.From, a.into.To = from, settled
 	}

@@ -68,6 +68,12 @@ type Table struct {
 	// From and To are the rows of the files that are merged, by SeqColumn: from From up
 	// to To, without To. Both are 0 for all rows.
 	From, To int64
+	// Load names the load: a repetition of its merge has the same, and a later load of the
+	// same plane a greater one. It has letters, digits, '-', '_' and '.'.
+	Load string
+	// Event is the name of an event of the rows, where other events may ask for a table of
+	// this name; else empty.
+	Event string
 }
 
 // Has reports whether a row of the files is merged.

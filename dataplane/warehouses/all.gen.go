@@ -5,24 +5,32 @@ package warehouses
 
 import (
 	"weir/dataplane/warehouse"
+	azuredatalake "weir/dataplane/warehouses/azure_datalake"
 	"weir/dataplane/warehouses/bq"
 	"weir/dataplane/warehouses/clickhouse"
 	"weir/dataplane/warehouses/duckdb"
+	gcsdatalake "weir/dataplane/warehouses/gcs_datalake"
+	localdatalake "weir/dataplane/warehouses/local_datalake"
 	"weir/dataplane/warehouses/mysql"
 	"weir/dataplane/warehouses/postgres"
 	"weir/dataplane/warehouses/rs"
+	s3datalake "weir/dataplane/warehouses/s3_datalake"
 	"weir/dataplane/warehouses/snowflake"
 )
 
 // All returns the kinds in the order of their names.
 func All() []warehouse.Kind {
 	return []warehouse.Kind{
+		azuredatalake.Kind,
 		bq.Kind,
 		clickhouse.Kind,
 		duckdb.Kind,
+		gcsdatalake.Kind,
+		localdatalake.Kind,
 		mysql.Kind,
 		postgres.Kind,
 		rs.Kind,
+		s3datalake.Kind,
 		snowflake.Kind,
 	}
 }

@@ -196,7 +196,11 @@ func checkSpec(s Spec) []fault.Problem {
 	if !slices.Contains([]Family{Sources, Destinations, Warehouses}, s.Family) {
 		c.add("family", "not_in_enum", "The family is source, destination or warehouse.")
 	}
-	if !kindName.MatchString(s.Name) || len(s.Name) > 32 {
+	name := s.Name
+	if s.Family == Warehouses { // they have the names of their layouts
+		name = strings.ReplaceAll(name, "_", "-")
+	}
+	if !kindName.MatchString(name) || len(name) > 32 {
 		c.add("name", "bad_name", "The name is 1 to 32 of a-z and 0-9, a letter first, with single hyphens between words.")
 	}
 	if s.Title == "" {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"weir/dataplane/load/stage"
 	"weir/dataplane/warehouse"
@@ -24,6 +25,18 @@ func Named(ctx context.Context, w warehouse.Warehouse, t stage.Table, of func(ev
 	}
 	if have[t.Name].Columns != nil {
 		return t.Name, true, nil
+	}
+	if r, ok := recorderOf(w); ok {
+		events, err := r.Events(ctx, t.Shared)
+		switch {
+		case err != nil:
+			return "", false, fmt.Errorf("ask a table for its events: %w", err)
+		case len(events) == 0:
+			return t.Shared, false, nil
+		case of(events[0]) == t.Name || slices.Contains(events, t.Event):
+			return t.Shared, true, nil
+		}
+		return t.Name, false, nil
 	}
 	column := "event_text"
 	if _, ok := have[t.Shared].Columns[column]; !ok {
@@ -49,6 +62,23 @@ func Named(ctx context.Context, w warehouse.Warehouse, t stage.Table, of func(ev
 		return t.Shared, true, nil
 	}
 	return t.Name, false, nil
+}
+
+// recorder is a warehouse that cannot be asked by Query of which events the rows of a table
+// are, and keeps them beside.
+type recorder interface {
+	// Events are names that Table.Event had in merges into a table: the first, and many of
+	// the others.
+	Events(ctx context.Context, table string) ([]string, error)
+}
+
+// recorderOf is the recorder that w is, or that it wraps.
+func recorderOf(w warehouse.Warehouse) (recorder, bool) {
+	if in, ok := w.(interface{ Inner() warehouse.Warehouse }); ok {
+		w = in.Inner()
+	}
+	r, ok := w.(recorder)
+	return r, ok
 }
 
 // eventIn runs a query for one text named event; empty without a row.

@@ -1,8 +1,6 @@
 package loadtest
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -69,9 +67,11 @@ func Bench(b *testing.B, kind warehouse.Kind, setup func(testing.TB) Setup, bare
 	b.ReportMetric(rows/baring.Seconds(), "bare-rows/s")
 	b.ReportMetric(100*baring.Seconds()/merging.Seconds(), "merge-%-of-bare")
 	cols := 0
-	err := w.engine.Query(context.Background(), dest, "select * from order_done limit 1", func(r []byte) error { cols = len(r); return nil })
-	if err != nil || cols == 0 {
-		b.Error(errors.Join(err, errors.New("no row was loaded")))
+	for _, row := range w.query("select * from order_done limit 1") {
+		cols = len(row)
+	}
+	if cols == 0 {
+		b.Error("no row was loaded")
 	}
 }
 

@@ -108,6 +108,9 @@ func (w *Warehouse) Merge(ctx context.Context, t warehouse.Table, files []wareho
 	return m, err
 }
 
+// Inner is the warehouse whose steps have no deadlines.
+func (w *Warehouse) Inner() warehouse.Warehouse { return w.Warehouse }
+
 // Quote is that of the warehouse.
 func (w *Warehouse) Quote(name string) string { return quoting.Name(w.Warehouse, name) }
 

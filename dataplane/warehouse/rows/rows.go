@@ -142,6 +142,9 @@ type Sink struct {
 	// that keeps values have to be merged one after the other; of others no two files
 	// have the same id.
 	Put func(ctx context.Context, file []byte) error
+	// Take, when it is there, takes the rows themselves in the place of Put: values in the
+	// order of Columns, which it may keep.
+	Take func(ctx context.Context, rows [][]parquet.Value) error
 }
 
 // Write reads staged files and gives the rows of the table to a sink. Errors are Failures:
@@ -524,10 +527,14 @@ func (p *part) flush(ctx context.Context) error {
 			return err
 		}
 	}
+	rows := p.rows
+	p.rows, p.mores, p.at, p.held = nil, nil, map[string]int{}, 0
+	if p.to.Take != nil {
+		return p.to.Take(ctx, rows)
+	}
 	var b bytes.Buffer
-	if err := p.t.encode(&b, p.rows); err != nil {
+	if err := p.t.encode(&b, rows); err != nil {
 		return warehouse.Fail(warehouse.CodeFailed, fmt.Errorf("write a file of rows: %w", err))
 	}
-	p.rows, p.mores, p.at, p.held = nil, nil, map[string]int{}, 0
 	return p.to.Put(ctx, b.Bytes())
 }

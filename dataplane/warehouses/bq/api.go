@@ -14,7 +14,6 @@ import (
 	"strings"
 	"time"
 
-	"weir/dataplane/destination/serviceaccount"
 	"weir/dataplane/warehouse"
 	"weir/dataplane/warehouse/refusal"
 	"weir/dataplane/warehouse/rest"
@@ -25,13 +24,8 @@ import (
 type api struct {
 	base, uploads string
 	client        *rest.Client
-	now           func() time.Time
 	settings      Settings
-	account       serviceaccount.Account
-	machine       func(ctx context.Context, scope string) (string, error) // nil: by the account
-
-	token string
-	until time.Time
+	tokens        *rest.Google
 }
 
 // apiError is what BigQuery says against a request or a job.
@@ -43,40 +37,6 @@ type apiError struct {
 func (e *apiError) Error() string { return e.message + " (" + e.reason + ")" }
 
 const scope = "https://www.googleapis.com/auth/bigquery"
-
-// early is so long before its end that another token is asked for.
-const early = time.Minute
-
-// access returns an access token.
-// Source: https://developers.google.com/identity/protocols/oauth2/service-account#httprest
-func (a *api) access(ctx context.Context) (string, error) {
-	if a.machine != nil {
-		t, err := a.machine(ctx, scope)
-		return t, warehouse.Fail(warehouse.CodeAuth, err)
-	}
-	now := a.now()
-	if a.token != "" && now.Before(a.until) {
-		return a.token, nil
-	}
-	assertion, err := a.account.Assertion(scope, now)
-	if err != nil {
-		return "", warehouse.Fail(warehouse.CodeAuth, errors.New("the key of the service account cannot sign"))
-	}
-	form := url.Values{"grant_type": {serviceaccount.Grant}, "assertion": {assertion}}
-	res, err := a.client.Do(ctx, http.MethodPost, a.account.TokenURL, http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}, []byte(form.Encode()))
-	if err != nil {
-		return "", err
-	}
-	var out struct {
-		Token   string `json:"access_token"`
-		Seconds int    `json:"expires_in"`
-	}
-	if res.Status != http.StatusOK || json.Unmarshal(res.Body, &out) != nil || out.Token == "" {
-		return "", warehouse.Fail(warehouse.CodeAuth, fmt.Errorf("there is no token for the service account (status %d): its key was removed, or the account is disabled", res.Status))
-	}
-	a.token, a.until = out.Token, now.Add(time.Duration(out.Seconds)*time.Second-early)
-	return a.token, nil
-}
 
 // send sends a request with a JSON body, nil for none, and reads the answer into out.
 func (a *api) send(ctx context.Context, method, address string, body, out any) error {
@@ -93,7 +53,7 @@ func (a *api) send(ctx context.Context, method, address string, body, out any) e
 }
 
 func (a *api) raw(ctx context.Context, method, address string, header http.Header, body []byte, out any) error {
-	token, err := a.access(ctx)
+	token, err := a.tokens.Token(ctx)
 	if err != nil {
 		return err
 	}

@@ -54,14 +54,15 @@ func open(_ context.Context, s Settings, d warehouse.Deps) (warehouse.Warehouse,
 	if d.Dial == nil {
 		return nil, warehouse.Fail(warehouse.CodeFailed, errors.New("no dialer was given"))
 	}
-	a := &api{base: s.Base + "/bigquery/v2/projects/" + s.Project, uploads: s.Base + "/upload/bigquery/v2/projects/" + s.Project, client: rest.New(d.Dial), now: d.Now, settings: s}
+	a := &api{base: s.Base + "/bigquery/v2/projects/" + s.Project, uploads: s.Base + "/upload/bigquery/v2/projects/" + s.Project, client: rest.New(d.Dial), settings: s}
+	a.tokens = &rest.Google{Client: a.client, Scope: scope, Now: d.Now}
 	if s.MachineRole {
-		if a.machine = d.MachineToken; a.machine == nil {
+		if a.tokens.Machine = d.MachineToken; a.tokens.Machine == nil {
 			return nil, warehouse.Fail(warehouse.CodeAuth, errors.New("there is no service account of a machine here"))
 		}
 	} else {
 		var err error
-		if a.account, err = serviceaccount.Parse(s.Secrets.Credentials.Reveal()); err != nil {
+		if a.tokens.Account, err = serviceaccount.Parse(s.Secrets.Credentials.Reveal()); err != nil {
 			return nil, warehouse.Fail(warehouse.CodeAuth, errors.New("the secret credentials "+err.Error()))
 		}
 	}

@@ -90,8 +90,8 @@ func listFile(f family, specs []catalog.Spec, plain map[string]bool) ([]byte, er
 	return format.Source(b.Bytes())
 }
 
-// packageName is the Go package of a kind: its name without hyphens.
-func packageName(s catalog.Spec) string { return strings.ReplaceAll(s.Name, "-", "") }
+// packageName is the Go package of a kind: its name without hyphens and underscores.
+func packageName(s catalog.Spec) string { return strings.NewReplacer("-", "", "_", "").Replace(s.Name) }
 
 // settingsFile writes the typed settings of one kind.
 func settingsFile(s catalog.Spec) ([]byte, error) {
