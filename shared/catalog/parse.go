@@ -27,7 +27,7 @@ import (
 var embedded []byte
 
 var (
-	kindName  = regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z0-9]+)*$`) // a folder and a `type`; without hyphens, a Go package
+	kindName  = regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z0-9]+)*$`) // a folder and a `type`; without hyphens, a Go package. Warehouses have the names of their layouts, with "_"
 	fieldName = regexp.MustCompile(`^[a-z][A-Za-z0-9]{0,63}$`)
 	codeName  = regexp.MustCompile(`^[a-z][a-z0-9_]{0,39}$`)
 )
@@ -196,11 +196,7 @@ func checkSpec(s Spec) []fault.Problem {
 	if !slices.Contains([]Family{Sources, Destinations, Warehouses}, s.Family) {
 		c.add("family", "not_in_enum", "The family is source, destination or warehouse.")
 	}
-	name := s.Name
-	if s.Family == Warehouses { // they have the names of their layouts
-		name = strings.ReplaceAll(name, "_", "-")
-	}
-	if !kindName.MatchString(name) || len(name) > 32 {
+	if !kindName.MatchString(s.Name) && (s.Family != Warehouses || !kindName.MatchString(strings.ReplaceAll(s.Name, "_", "-"))) || len(s.Name) > 32 {
 		c.add("name", "bad_name", "The name is 1 to 32 of a-z and 0-9, a letter first, with single hyphens between words.")
 	}
 	if s.Title == "" {
