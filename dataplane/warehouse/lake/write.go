@@ -63,10 +63,16 @@ type merge struct {
 	rows    int64
 }
 
+// rowWriter writes rows as Parquet.
+type rowWriter interface {
+	WriteRows(rows []parquet.Row) (int, error)
+	Close() error
+}
+
 // file is a file that is being written.
 type file struct {
 	buf   bytes.Buffer
-	out   *parquet.Writer
+	out   rowWriter
 	bytes int
 }
 
