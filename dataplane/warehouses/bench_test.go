@@ -15,6 +15,7 @@ import (
 	"weir/dataplane/load/loadtest"
 	"weir/dataplane/warehouses/clickhouse"
 	"weir/dataplane/warehouses/duckdb"
+	localdatalake "weir/dataplane/warehouses/local_datalake"
 	"weir/dataplane/warehouses/mysql"
 	"weir/dataplane/warehouses/postgres"
 )
@@ -37,6 +38,27 @@ func BenchmarkDuckDB(b *testing.B) {
 	}
 	loadtest.Bench(b, duckdb.Kind, setups["duckdb"], func(string, int) {
 		if _, err := db.Exec(fmt.Sprintf("create or replace table bare as select * from read_parquet('%s')", file)); err != nil {
+			b.Fatal(err)
+		}
+	})
+}
+
+// BenchmarkLocalDatalake's bare driver is DuckDB, which writes typed Parquet into folders by
+// day and hour.
+func BenchmarkLocalDatalake(b *testing.B) {
+	dir := b.TempDir()
+	db, err := sql.Open("duckdb", "?threads=2")
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	file := filepath.Join(dir, "bare.parquet")
+	if _, err := db.Exec(fmt.Sprintf("copy (select %s from range(100000) t(i)) to '%s' (format parquet)", columns, file)); err != nil {
+		b.Fatal(err)
+	}
+	loadtest.Bench(b, localdatalake.Kind, setups["local_datalake"], func(string, int) {
+		q := fmt.Sprintf("copy (select *, cast(received_at as date) as received_day, hour(received_at) as received_hour from read_parquet('%s')) to '%s' (format parquet, partition_by (received_day, received_hour), overwrite_or_ignore)", file, filepath.Join(dir, "bare"))
+		if _, err := db.Exec(q); err != nil {
 			b.Fatal(err)
 		}
 	})

@@ -92,7 +92,7 @@ func lakeSetup(t testing.TB, o *objects, server http.Handler, settings string, s
 		Deps: warehouse.Deps{Now: time.Now, Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
 			return (&net.Dialer{}).DialContext(ctx, network, s.Listener.Addr().String())
 		}},
-		Query: r.query, Rows: r.rows, Undoes: loadtest.UndoesNone, Without: withoutTables, Outside: []string{"select 1"},
+		Query: r.query, Rows: r.rows, Undoes: loadtest.UndoesNone, Without: withoutWide, Outside: []string{"select 1"},
 		SQL: func(q string) string { // names that are reserved words there have an underscore
 			return spelled(q, nil, func(name string) string {
 				if bare := strings.Trim(name, `"`); name[0] == '"' && slices.Contains(reserved, bare) {

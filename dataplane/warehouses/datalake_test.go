@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -125,6 +126,9 @@ func localDatalake(t testing.TB) (loadtest.Setup, *lakeReader) {
 		Query:    r.query, Rows: r.rows, Undoes: loadtest.UndoesNone, Without: withoutTables, Outside: []string{"select 1"},
 	}, r
 }
+
+// withoutWide are parts that are about the files alone: local_datalake has them.
+var withoutWide = append(slices.Clone(withoutTables), "wide", "broad", "traits", "any")
 
 // objectStore is a bucket of the tests, behind what a test puts before it.
 type objectStore struct {
@@ -293,6 +297,6 @@ func s3Datalake(t testing.TB) (loadtest.Setup, *lakeReader, *objectStore) {
 		Settings: fmt.Sprintf(`{"bucket":"files","baseUrl":%q}`, o.url),
 		Secrets:  map[string]secret.String{"accessKey": secret.NewString("AKIA"), "secretKey": secret.NewString("hush")},
 		Deps:     warehouse.Deps{Dial: (&net.Dialer{}).DialContext, Now: time.Now},
-		Query:    r.query, Rows: r.rows, Undoes: loadtest.UndoesNone, Without: withoutTables, Outside: []string{"select 1"},
+		Query:    r.query, Rows: r.rows, Undoes: loadtest.UndoesNone, Without: withoutWide, Outside: []string{"select 1"},
 	}, r, o
 }

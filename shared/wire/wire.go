@@ -135,10 +135,10 @@ type Kind struct {
 	Digest string `json:"digest"` // of its Spec
 }
 
-// Named returns k with the name of a kind as planes tell it: without hyphens, for which
-// earlier releases refuse a whole beat.
+// Named returns k with the name of a kind as planes tell it: without hyphens and
+// underscores, for which earlier releases refuse a whole beat.
 func (k Kind) Named(name string) Kind {
-	k.Name = strings.ReplaceAll(name, "-", "")
+	k.Name = strings.NewReplacer("-", "", "_", "").Replace(name)
 	return k
 }
 
