@@ -4,15 +4,14 @@ import { me } from "./api/client";
 import { askAhead } from "./frame/ahead";
 import { expectSession, sessionExpected } from "./frame/known";
 import { Login } from "./pages/login/login";
+import { Renewed } from "./pages/renewed";
 import { Trouble } from "./pages/trouble";
-import { Button } from "./parts/button";
-import { Notice } from "./parts/notice";
 import { Waiting } from "./parts/waiting";
 import { keys } from "./queries";
 
 const signedIn = import("./frame/signed-in") // on its way while the control plane says who it is
   .then((m) => ({ default: m.SignedIn }))
-  .catch(() => ({ default: Renewed }));
+  .catch(() => ({ default: Alone }));
 
 const SignedIn = lazy(() => signedIn);
 
@@ -71,14 +70,10 @@ export function App() {
   );
 }
 
-function Renewed() {
+function Alone() {
   return (
-    <main className="mx-auto max-w-5xl space-y-4 px-4 py-16">
-      <h1 className="sr-only">Weir</h1>
-      <Notice tone="warn" title="A part of the console could not be loaded.">
-        <p>It may have been built anew, or the control plane is away for a moment.</p>
-        <Button onClick={() => location.reload()}>Load the page again</Button>
-      </Notice>
+    <main className="mx-auto max-w-5xl px-4 py-16">
+      <Renewed />
     </main>
   );
 }

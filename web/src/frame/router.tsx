@@ -7,6 +7,7 @@ import {
   lazyRouteComponent,
 } from "@tanstack/react-router";
 import type { Me } from "../api/client";
+import { Renewed } from "../pages/renewed";
 import { First } from "./first";
 import { Frame } from "./frame";
 import { Lost } from "./lost";
@@ -173,5 +174,6 @@ export function newRouter(me: Me) {
     },
     scrollRestoration: true,
     defaultNotFoundComponent: Lost,
+    defaultErrorComponent: Renewed,
   });
 }

@@ -67,6 +67,37 @@ export function sum(flow: Flow | undefined, mine: (r: LedgerRow) => boolean, by:
   return out;
 }
 
+const indexes = new WeakMap<LedgerRow[], Map<string, LedgerRow>>();
+const keyOf = (r: { source: string; destination: string }) => `${r.source} ${r.destination}`; // names have no spaces
+
+function rowsOf(rows: LedgerRow[], key: string): LedgerRow[] {
+  let index = indexes.get(rows);
+  if (!index) {
+    index = new Map(rows.map((r) => [keyOf(r), r]));
+    indexes.set(rows, index);
+  }
+  const row = index.get(key);
+  return row ? [row] : [];
+}
+
+/** What a flow says of one connection alone; found at once, however many there are. */
+export function flowOn(flow: Flow | undefined, source: string, destination: string): Flow | undefined {
+  if (!flow) return undefined;
+  const key = keyOf({ source, destination });
+  return {
+    at: flow.at,
+    rows: rowsOf(flow.rows, key),
+    before: flow.before && { at: flow.before.at, rows: rowsOf(flow.before.rows, key) },
+  };
+}
+
+const every = () => true;
+
+/** The numbers of one connection. */
+export function numbersOn(flow: Flow | undefined, source: string, destination: string): Numbers {
+  return sum(flowOn(flow, source, destination), every, "routed");
+}
+
 /** How long the oldest delivery of some rows waits, in seconds by the time of the look; undefined where none does, or it is not known. */
 export function waitOf(flow: Flow | undefined, mine: (r: LedgerRow) => boolean): number | undefined {
   const since = (flow?.rows ?? []).flatMap((r) => (mine(r) && r.waitingSince ? [Date.parse(r.waitingSince)] : []));

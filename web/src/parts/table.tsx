@@ -1,4 +1,4 @@
-import { type ReactNode, useEffect, useState } from "react";
+import { type ReactNode, startTransition, useEffect, useState } from "react";
 import { Icon } from "./icon";
 import { putQuery, useQueryText } from "./path";
 
@@ -23,6 +23,7 @@ type Props<T> = {
 };
 
 const shownAtMost = 200;
+const shownAtOnce = 40; // rows; the others are drawn when these are there, as many at a time
 
 /** Rows to search and sort; both stand in the address. */
 export function Table<T>({ label, rows, keyOf, columns, text, empty }: Props<T>) {
@@ -33,6 +34,10 @@ export function Table<T>({ label, rows, keyOf, columns, text, empty }: Props<T>)
   const by = columns.find((c) => c.title === sort.replace(/^-/, ""))?.by;
   const [box, setBox] = useState<HTMLDivElement | null>(null);
   const scrolls = useScrolls(box);
+  const [drawn, setDrawn] = useState(shownAtOnce);
+  useEffect(() => {
+    if (drawn < Math.min(rows.length, shownAtMost)) startTransition(() => setDrawn(drawn + shownAtOnce));
+  }, [drawn, rows.length]);
   if (rows.length === 0) return empty;
   const found = text ? rows.filter((r) => fits(text(r), wanted)) : [...rows];
   if (by) found.sort((a, b) => (down ? -1 : 1) * compare(by(a), by(b)));
@@ -83,7 +88,7 @@ export function Table<T>({ label, rows, keyOf, columns, text, empty }: Props<T>)
             </tr>
           </thead>
           <tbody>
-            {found.slice(0, shownAtMost).map((r) => (
+            {found.slice(0, drawn).map((r) => (
               <tr key={keyOf(r)} className="border-t border-line hover:bg-sunken/60">
                 {columns.map((c) => (
                   <td

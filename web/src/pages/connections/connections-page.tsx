@@ -14,7 +14,7 @@ import { go, useQueryText } from "../../parts/path";
 import { type Column, fits, Table } from "../../parts/table";
 import { long } from "../../parts/time";
 import { type Health, HealthBadge, healthOf, planeOf } from "../destinations/health";
-import { count, errorShare, type Flow, ofConnection, rateOf, sum, useFlow, waitOf } from "../flow";
+import { count, errorShare, type Flow, flowOn, numbersOn, rateOf, useFlow, waitOf } from "../flow";
 import { Loaded } from "../loaded";
 import { Drafted } from "../object/drafted";
 import { Picture } from "../picture/picture";
@@ -47,7 +47,7 @@ export function ConnectionsPage() {
           const drawn = connections.filter((x) => fits(textOf(x), wanted));
           const health = (x: Connection) => {
             const d = find(c.document, "destination", x.destination);
-            const n = sum(flow.data, ofConnection(x.source, x.destination), "routed");
+            const n = numbersOn(flow.data, x.source, x.destination);
             return d && healthOf(d, flow.data ? n : undefined, plane);
           };
           return (
@@ -57,7 +57,11 @@ export function ConnectionsPage() {
               ) : null}
               {connections.length > 0 ? (
                 <Picture document={c.document} connections={drawn} flow={flow.data}>
-                  {drawn.length < connections.length ? "It shows what the search below finds." : null}
+                  {drawn.length < connections.length
+                    ? "It shows what the search below finds."
+                    : connections.length > 30
+                      ? "Search below to draw a part."
+                      : null}
                 </Picture>
               ) : null}
               <Table
@@ -91,8 +95,8 @@ function columnsOf(
   health: (x: Connection) => Health | undefined,
   path: (...parts: string[]) => string,
 ): Column<Connection>[] {
-  const numbers = (x: Connection) => sum(flow, ofConnection(x.source, x.destination), "routed");
-  const wait = (x: Connection) => waitOf(flow, ofConnection(x.source, x.destination));
+  const numbers = (x: Connection) => numbersOn(flow, x.source, x.destination);
+  const wait = (x: Connection) => waitOf(flowOn(flow, x.source, x.destination), () => true);
   const oldest = (x: Connection) => {
     const seconds = wait(x);
     return seconds === undefined || seconds < shownFrom ? "–" : long(seconds);

@@ -93,8 +93,9 @@ function Standings({ journey: j }: { journey: Journey }) {
   const others = all.filter((s) => !each.includes(s)).map((s) => s.outcome);
   return (
     <>
-      {each.map((s) => (
-        <Standing key={s.destination} stand={s} took={since(j, s.at)} alone={all.length === 1} />
+      {each.map((s, place) => (
+        // biome-ignore lint/suspicious/noArrayIndexKey: as rows do
+        <Standing key={place} stand={s} took={since(j, s.at)} alone={all.length === 1} />
       ))}
       {others.length > 0 ? (
         <span className="inline-flex flex-wrap items-center gap-1.5">

@@ -1,4 +1,4 @@
-import { count, type Flow, ofConnection, perSecond, sum } from "../flow";
+import { count, type Flow, numbersOn, perSecond } from "../flow";
 
 export const row = 56; // px
 export const width = 1000; // of the drawing's own measure
@@ -30,7 +30,7 @@ export function bandsOf(
   flow: Flow | undefined,
   height: number,
 ): { bands: Band[]; live: boolean } {
-  const all = connections.map((c) => ({ ...c, n: sum(flow, ofConnection(c.source, c.destination), "routed") }));
+  const all = connections.map((c) => ({ ...c, n: numbersOn(flow, c.source, c.destination) }));
   const live = all.some((c) => c.n.rate > 0);
   const amount = (c: (typeof all)[number]) => (live ? c.n.rate : c.n.routed);
   const together = (of: (c: Ends) => string, name: string) =>

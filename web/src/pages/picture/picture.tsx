@@ -9,6 +9,7 @@ import { type Band, bandsOf, row, width } from "./bands";
 import { type Loss, lossesAt, lossesOn } from "./losses";
 
 const mostDrawn = 30; // objects on a side; beyond, the page of connections has them
+const mostBands = 200; // between them; more are no picture, and slow
 
 type Props = {
   document: WorkspaceDocument;
@@ -27,7 +28,7 @@ export function Picture({ document, connections, flow, children }: Props) {
   const workspace = useWorkspace();
   const sources = (document.sources ?? []).filter((s) => connections.some((c) => c.source === s.name));
   const destinations = (document.destinations ?? []).filter((d) => connections.some((c) => c.destination === d.name));
-  if (sources.length > mostDrawn || destinations.length > mostDrawn)
+  if (sources.length > mostDrawn || destinations.length > mostDrawn || connections.length > mostBands)
     return (
       <p className="text-sm text-soft">
         {connections.length} connections join {sources.length} sources to {destinations.length} destinations: too many
