@@ -25,6 +25,28 @@ export async function loads(workspace: string, destination: string, signal: Abor
   return ((await answer.json()) as { loads: Load[] }).loads;
 }
 
+/** Something that somebody changed about a table; at and last are when loads met it, null when none did. */
+export type Change = {
+  code: string;
+  table: string;
+  column: string;
+  was: string;
+  is: string;
+  says: string;
+  remedy: string;
+  held: boolean;
+  open: boolean;
+  at: string | null;
+  last: string | null;
+};
+
+/** What somebody changed about the tables of a warehouse. It asks the warehouse. */
+export async function drift(workspace: string, destination: string, signal: AbortSignal): Promise<Change[]> {
+  const query = new URLSearchParams({ destination });
+  const answer = await ask({ workspace, action: "loads:read" }, { path: "/v1/warehouse/drift", query, signal });
+  return ((await answer.json()) as { changes: Change[] }).changes;
+}
+
 /** Lets a warehouse be loaded without delay, and returns when the plane heard of it. */
 export async function loadNow(workspace: string, destination: string): Promise<string> {
   const signal = AbortSignal.timeout(60_000);

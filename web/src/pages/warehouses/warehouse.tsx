@@ -9,6 +9,7 @@ import { Waiting } from "../../parts/waiting";
 import { keys } from "../../queries";
 import { PlaneTrouble, quoted } from "../plane-trouble";
 import { ConnectionTest } from "./connection-test";
+import { Drift } from "./drift";
 import { LoadNow } from "./load-now";
 import { Loads } from "./loads";
 import { SqlBox } from "./sql-box";
@@ -30,7 +31,7 @@ export function Warehouse({ workspace, destination: d }: { workspace: string; de
         {newest ? (
           <Badge tone="good">Last loaded {ago(new Date(newest.at), new Date())}</Badge>
         ) : all.data ? (
-          <Badge tone="quiet">Nothing loaded since the plane started</Badge>
+          <Badge tone="quiet">Nothing loaded yet</Badge>
         ) : null}
       </div>
       <div className="flex flex-wrap items-start gap-3 *:w-auto">
@@ -46,16 +47,16 @@ export function Warehouse({ workspace, destination: d }: { workspace: string; de
         />
       ) : null}
       {all.data?.length === 0 ? (
-        <Empty title="No load since the plane started.">
-          <p>
-            Send an event to a source that is connected to {d.name}; it is loaded within its syncEvery. What was loaded
-            before is there.
-          </p>
+        <Empty title="No load yet.">
+          <p>Send an event to a source that is connected to {d.name}; it is loaded within its syncEvery.</p>
         </Empty>
       ) : null}
       {all.data && all.data.length > 0 ? <Loads loads={all.data} name={d.name} /> : null}
       {all.isPending ? null : (
-        <SqlBox workspace={workspace} destination={d.name} example={newest?.tables[0] ?? "tracks"} />
+        <>
+          <Drift workspace={workspace} destination={d.name} />
+          <SqlBox workspace={workspace} destination={d.name} example={newest?.tables[0] ?? "tracks"} />
+        </>
       )}
     </Section>
   );

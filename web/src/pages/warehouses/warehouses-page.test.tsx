@@ -48,7 +48,7 @@ test("without a warehouse it shows how to add one", async () => {
 test("without loads it says when there is one", async () => {
   started();
   const { page } = open(path);
-  expect(await screen.findByText("No load since the plane started.")).toBeTruthy();
+  expect(await screen.findByText("No load yet.")).toBeTruthy();
   await expectAccessible(page);
 });
 
@@ -154,4 +154,26 @@ test("tables are shown with the types of their columns, and a click looks at row
   await expect
     .poll(() => server.plane.bodies)
     .toContainEqual({ destination: "lake", sql: "select * from main.tracks limit 20" });
+});
+
+test("what others changed about tables is told with what to do", async () => {
+  const server = started();
+  server.plane.answers["GET /v1/loads"] = { status: 200, body: { loads: [load()], waiting: [] } };
+  const met = { was: "", is: "", held: false, open: false, at: "2026-01-02T03:04:05Z", last: "2026-01-02T03:04:05Z" };
+  const changes = [
+    { ...met, code: "table_denied", table: "pages", column: "", says: "No right.", remedy: "Grant it.", held: true },
+    { ...met, code: "column_dropped", table: "tracks", column: "n", says: "Gone.", remedy: "Added again.", open: true },
+  ];
+  server.plane.answers["GET /v1/warehouse/drift"] = { status: 200, body: { changes } };
+  const { page } = open(path);
+  const box = (await screen.findByText("What others changed about tables of lake")).closest("details");
+  if (!box) throw new Error("there is no box");
+  act(() => {
+    box.open = true;
+    fireEvent(box, new Event("toggle"));
+  });
+  expect(await screen.findByText("Grant it.")).toBeTruthy();
+  expect(screen.getByText("Its events wait")).toBeTruthy();
+  expect(screen.getByText("Since the last load")).toBeTruthy();
+  await expectAccessible(page);
 });

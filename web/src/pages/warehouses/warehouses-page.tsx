@@ -7,7 +7,7 @@ import { Link } from "../../parts/link";
 import { Page } from "../../parts/page";
 import { Warehouse } from "./warehouse";
 
-const types = ["bigquery", "duckdb", "mysql", "postgres", "redshift", "snowflake"];
+const types = ["bq", "clickhouse", "duckdb", "lake", "mssql", "mysql", "postgres", "rs", "snowflake"];
 
 /** The warehouses of a workspace: what was loaded, and a place to ask them. */
 export function WarehousesPage({ workspace }: { workspace: Workspace }) {
