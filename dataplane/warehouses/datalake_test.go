@@ -28,8 +28,9 @@ import (
 )
 
 // withoutTables are the parts of the kit in which somebody has tables of their own, and the
-// one in which columns get wider types: a lake has neither. And mixed is about staging.
-var withoutTables = []string{"mixed", "evolve", "foreign", "view", "ids", "users", "taken", "kept names", "fits", "former", "refused", "shut"}
+// ones in which columns get wider types and rows go: a lake has none of these. And mixed is
+// about staging.
+var withoutTables = []string{"mixed", "evolve", "drift", "removed", "foreign", "view", "ids", "users", "taken", "kept names", "fits", "former", "refused", "shut"}
 
 // lakeReader reads the files of a lake as its page tells people to. folder makes the files be
 // there and returns where.

@@ -46,13 +46,10 @@ type Setup struct {
 	Query func(ctx context.Context, sql string, row func([]byte) error) error
 	// Rows, when not nil, counts the rows of a table of which Query shows the newest of each
 	// id: a load that is repeated adds none.
-	Rows func(table string) int
-	// Undoes is what Exec takes back after an error.
-	Undoes Undoes
-	// Upper: names without quotes come back in upper case.
-	Upper bool
-	// MaxText is how many bytes a text has at most; 0: any number.
-	MaxText int
+	Rows    func(table string) int
+	Undoes  Undoes // what Exec takes back after an error
+	Upper   bool   // names without quotes come back in upper case
+	MaxText int    // how many bytes a text has at most; 0: any number
 	// Lacks are types of the kit's foreign tables that the kind does not have.
 	Lacks []string
 	// Without are parts of the contract that the server of the test cannot hold; of the
