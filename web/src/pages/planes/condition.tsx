@@ -30,7 +30,7 @@ function lag(all: Process[]): Stat {
   const worst = Math.max(...all.map((c) => c.lagMs));
   const waits = all.some((c) => c.lagFrames > 0);
   return {
-    title: "Oldest event that waits",
+    title: "Oldest event not read yet",
     value: waits || worst > 0 ? span(worst) : "none",
     tone: worst > lateAfter ? "warn" : "plain",
   };

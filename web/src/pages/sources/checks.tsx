@@ -87,8 +87,10 @@ export function Checks({ source, workspace, events }: { source: Source; workspac
             >
               {reasons.map(([code, n]) => (
                 <li key={code} className="flex flex-wrap gap-x-4 gap-y-1 px-4 py-2.5">
-                  <span className="w-16 shrink-0 text-right font-medium tabular-nums text-bad">{count(n)}</span>
-                  <span className="min-w-0 flex-1 basis-72">
+                  <span className="min-w-8 shrink-0 font-medium tabular-nums text-bad sm:w-16 sm:text-right">
+                    {count(n)}
+                  </span>
+                  <span className="min-w-0 flex-1 basis-40">
                     {refusal(code).cause}. <span className="text-soft">{refusal(code).remedy}</span>
                   </span>
                   <code className="text-[13px] text-soft">{code}</code>

@@ -10,6 +10,7 @@ import { keys } from "../../queries";
 import { PlaneTrouble, quoted } from "../plane-trouble";
 import { ConnectionTest } from "./connection-test";
 import { Drift } from "./drift";
+import { asked } from "./kinds";
 import { LoadNow } from "./load-now";
 import { Loads } from "./loads";
 import { SqlBox } from "./sql-box";
@@ -52,7 +53,12 @@ export function Warehouse({ workspace, destination: d }: { workspace: string; de
         </Empty>
       ) : null}
       {all.data && all.data.length > 0 ? <Loads loads={all.data} name={d.name} /> : null}
-      {all.isPending ? null : (
+      {asked(d.type) ? null : (
+        <p className="text-sm text-soft">
+          Its rows are Parquet files. Query them where your lake is read; the page of its kind has the SQL.
+        </p>
+      )}
+      {all.isPending || !asked(d.type) ? null : (
         <>
           <Drift workspace={workspace} destination={d.name} />
           <SqlBox workspace={workspace} destination={d.name} example={newest?.tables[0] ?? "tracks"} />

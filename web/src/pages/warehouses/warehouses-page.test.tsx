@@ -1,8 +1,10 @@
 import { act, fireEvent, screen, within } from "@testing-library/react";
 import { EditorView } from "codemirror";
 import { expect, test } from "vitest";
+import catalog from "../../../../shared/catalog/catalog.gen.json";
 import type { Load } from "../../api/warehouse";
 import { expectAccessible, open, plane, refusal, Server, workspace } from "../../fake/server";
+import { warehouseTypes } from "./kinds";
 
 const path = "/workspaces/acme/warehouses";
 const lake = { id: "dst_lake", name: "lake", type: "duckdb", disabled: false, parked: 0, dead: 0 };
@@ -176,4 +178,9 @@ test("what others changed about tables is told with what to do", async () => {
   expect(screen.getByText("Its events wait")).toBeTruthy();
   expect(screen.getByText("Since the last load")).toBeTruthy();
   await expectAccessible(page);
+});
+
+test("every kind of warehouse of the catalogue has its place here", () => {
+  const kinds = catalog.filter((k) => k.family === "warehouse").map((k) => k.name);
+  expect([...warehouseTypes].sort()).toEqual(kinds.sort());
 });

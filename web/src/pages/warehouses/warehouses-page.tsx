@@ -5,13 +5,12 @@ import { Command } from "../../parts/command";
 import { Empty } from "../../parts/empty";
 import { Link } from "../../parts/link";
 import { Page } from "../../parts/page";
+import { warehouseTypes } from "./kinds";
 import { Warehouse } from "./warehouse";
-
-const types = ["bq", "clickhouse", "duckdb", "lake", "mssql", "mysql", "postgres", "rs", "snowflake"];
 
 /** The warehouses of a workspace: what was loaded, and a place to ask them. */
 export function WarehousesPage({ workspace }: { workspace: Workspace }) {
-  const all = workspace.destinations.filter((d) => types.includes(d.type));
+  const all = workspace.destinations.filter((d) => warehouseTypes.includes(d.type));
   return (
     <Page
       title="Warehouses"

@@ -1,0 +1,8 @@
+// Warehouses that only add files: whoever reads the files asks them, not the plane.
+const lakes = ["azure_datalake", "gcs_datalake", "local_datalake", "s3_datalake"];
+
+/** The kinds of destinations that are warehouses. */
+export const warehouseTypes = ["bq", "clickhouse", "duckdb", "mysql", "postgres", "rs", "snowflake", ...lakes];
+
+/** Whether a warehouse of this kind answers SQL. */
+export const asked = (type: string) => !lakes.includes(type);
