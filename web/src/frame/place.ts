@@ -1,4 +1,4 @@
-import { createContext, useContext, useRef } from "react";
+import { createContext, useContext } from "react";
 import type { Me, Status, Workspace } from "../api/client";
 
 /** What a path says of where one is; page is the rest of it, such as "sources/web". */
@@ -54,12 +54,14 @@ export function useHere(): Here {
   return here;
 }
 
+// The workspace of the page that was drawn last, which may be drawn anew while the next one is loaded.
+let last: Workspace | undefined;
+
 /** The workspace that the page is about; only on pages of one. A page that is left keeps its own until the next one is loaded. */
 export function useWorkspace(): Workspace & { path: (...parts: string[]) => string } {
   const { workspace: now, organization } = useHere();
-  const last = useRef(now);
-  if (now) last.current = now;
-  const workspace = now ?? last.current;
+  if (now) last = now;
+  const workspace = now ?? last;
   if (!workspace) throw new Error("the page is not in a workspace");
   return { ...workspace, path: (...parts) => inOrganization(organization, "workspaces", workspace.name, ...parts) };
 }
