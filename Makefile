@@ -87,7 +87,7 @@ simulate: need ## SEEDS of the simulation of each package that has one, from FRO
 		(cd $$dir && GOGC=400 GOMEMLIMIT=1GiB go test $(if $(wildcard /dev/shm),-exec 'env GOTMPDIR=/dev/shm') \
 			-run '^TestSimulation$$' -count 1 -timeout 0 -from $(FROM) -seeds $(SEEDS)) || exit; done
 
-mutants: need ## the simulations find every planted mistake (CI and soak have them sought, not make test)
+mutants: need ## the simulations find every planted mistake (soak has them sought, not make test)
 	@for dir in $$(grep -rl --include='*_test.go' 'mutationtest.Run(' dataplane | xargs -n 1 dirname | sort -u); do (cd $$dir && GOGC=400 go test -count 1 -timeout 0 -run Mutants .) || exit; done
 
 console: need web/node_modules ## tests of the console's pages
