@@ -179,7 +179,7 @@ var floors = []floor{
 	{[]string{"weir/dataplane/bucket"}, []string{"weir/dataplane/httpsend"}},
 	{[]string{"weir/dataplane/warehouse/upload"}, []string{"weir/dataplane/bucket", "weir/dataplane/warehouse"}},
 	{[]string{"weir/dataplane/warehouse/lake"}, []string{"weir/dataplane/blob", "weir/dataplane/layout", "weir/dataplane/layout/timestamp", "weir/dataplane/warehouse", "weir/dataplane/warehouse/refusal", "weir/dataplane/warehouse/rows"}},
-	{[]string{"weir/dataplane/warehouse/rest"}, []string{"weir/dataplane/destination/serviceaccount", "weir/dataplane/httpsend", "weir/dataplane/warehouse", "weir/shared/delay"}},
+	{[]string{"weir/dataplane/warehouse/rest"}, []string{"weir/dataplane/destination/serviceaccount", "weir/dataplane/httpsend", "weir/dataplane/warehouse", "weir/shared/delay", "weir/shared/fault"}},
 	{[]string{"weir/dataplane/deliver"}, append([]string{"weir/dataplane/share", "weir/dataplane/destination", "weir/dataplane/outbound", "weir/dataplane/parked", "weir/dataplane/backlog", "weir/dataplane/circuit", "weir/dataplane/keyed"}, d1...)},
 	{[]string{"weir/dataplane/circuit", "weir/dataplane/keyed", "weir/dataplane/retention"}, nil},
 	{[]string{"weir/dataplane/backlog"}, []string{"weir/shared/*", "weir/dataplane/event", "weir/dataplane/delivery", "weir/dataplane/parked"}},

@@ -12,6 +12,7 @@ import (
 
 	"weir/dataplane/destination/serviceaccount"
 	"weir/dataplane/warehouse"
+	"weir/shared/fault"
 )
 
 // Google gives access tokens for one scope of Google's, by a service account or by the
@@ -62,4 +63,21 @@ func (g *Google) Token(ctx context.Context) (string, error) {
 	}
 	g.token, g.until = out.Token, now.Add(time.Duration(out.Seconds)*time.Second-early)
 	return g.token, nil
+}
+
+// CheckGoogle wants a service account's credentials that can be read, or the machine's role
+// in their place.
+func CheckGoogle(given string, machine bool) []fault.Problem {
+	switch {
+	case machine && given != "":
+		return []fault.Problem{{Path: "secrets.credentials", Code: "not_allowed", Text: "With machineRole the plane signs in as its machine: leave credentials out, or machineRole."}}
+	case machine:
+		return nil
+	case given == "":
+		return []fault.Problem{{Path: "secrets.credentials", Code: "required", Text: "Give the secret credentials, or set machineRole where the plane's owner allows it."}}
+	}
+	if _, err := serviceaccount.Parse(given); err != nil {
+		return []fault.Problem{{Path: "secrets.credentials", Code: "malformed", Text: "The secret credentials " + err.Error() + "."}}
+	}
+	return nil
 }

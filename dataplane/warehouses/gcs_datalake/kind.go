@@ -30,19 +30,7 @@ var Kind = warehouse.Define(folder, open)
 
 // Check wants credentials that can be read, or the machine's role in their place.
 func (s *Settings) Check() []fault.Problem {
-	given := s.Secrets.Credentials.Reveal()
-	switch {
-	case s.MachineRole && given != "":
-		return []fault.Problem{{Path: "secrets.credentials", Code: "not_allowed", Text: "With machineRole the plane signs in as its machine: leave credentials out, or machineRole."}}
-	case s.MachineRole:
-		return nil
-	case given == "":
-		return []fault.Problem{{Path: "secrets.credentials", Code: "required", Text: "Give the secret credentials, or set machineRole where the plane's owner allows it."}}
-	}
-	if _, err := serviceaccount.Parse(given); err != nil {
-		return []fault.Problem{{Path: "secrets.credentials", Code: "malformed", Text: "The secret credentials " + err.Error() + "."}}
-	}
-	return nil
+	return rest.CheckGoogle(s.Secrets.Credentials.Reveal(), s.MachineRole)
 }
 
 const scope = "https://www.googleapis.com/auth/devstorage.read_write"
