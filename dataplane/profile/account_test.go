@@ -8,6 +8,7 @@ import (
 	"weir/dataplane/profile/answers"
 	"weir/dataplane/tables"
 	"weir/shared/workspace/profiles"
+	"weir/shared/workspace/profiles/scores"
 )
 
 // TestAccounts: groups of one domain are an account, beside the persons in the same rows, with features, audiences and
@@ -27,7 +28,8 @@ func TestAccounts(t *testing.T) {
 			profiles.Input{Name: "deals", From: "crm.deals", At: "at_time", Changed: "changed", IDs: raw(`{"group_id":"company","domain":"site","email":"owner"}`)})
 		c.Plan.Features = []profiles.Feature{{Name: "deals", Count: "deals"}, {Name: "plan", Entity: "account", Latest: []string{"groups.plan"}}, {Name: "won", Entity: "account", Sum: "deals.amount"},
 			{Name: "recent", Entity: "account", Sum: "deals.amount", Last: "7d"}}
-		c.Plan.Audiences = []profiles.Audience{{Name: "large", Entity: "account", Where: raw(`{"won":{"atLeast":100}}`)}}
+		c.Plan.Scores = []scores.Score{{Name: "fit", Entity: "account", Model: scores.SQL, SQL: "won / 2"}, {Name: "last_deal", Entity: "account", Model: scores.Table, Table: "deals.amount"}}
+		c.Plan.Audiences = []profiles.Audience{{Name: "large", Entity: "account", Where: raw(`{"won":{"atLeast":100},"fit":{"atLeast":50}}`)}}
 		if problems := profiles.Check(c.Plan, "p"); len(problems) > 0 {
 			t.Fatal(problems)
 		}
@@ -54,6 +56,9 @@ func TestAccounts(t *testing.T) {
 		}
 		if v := all(t, s, "select count(*) from account_golden") + " " + all(t, s, "select count(*) from account_audiences") + " " + all(t, s, "select count(*) from user_ids where value in ('u1', 'u2', 'u3', 'u4') and weir_id is not null"); v != "3 1 4" {
 			t.Errorf("accounts, large ones, persons: %s", v)
+		}
+		if v := all(t, s, "select g.fit, g.last_deal from account_ids i join account_golden g on g.weir_id = i.weir_id where i.value in ('acme-eu', 'duo', 'solo') order by i.value"); v != "55 70; 0 <nil>; 2.5 5" && v != "55 40; 0 <nil>; 2.5 5" {
+			t.Errorf("the scores of accounts are %s", v)
 		}
 		if v := all(t, s, "select g.deals from user_golden g join user_ids i on i.weir_id = g.weir_id where i.value = 'ann@home.org'"); v != "3" {
 			t.Errorf("the owner of the deals has %s of them", v)

@@ -8,6 +8,7 @@ import (
 	"weir/dataplane/profile/answers"
 	"weir/dataplane/tables"
 	"weir/shared/workspace/profiles"
+	"weir/shared/workspace/profiles/scores"
 )
 
 // TestHouseholds: persons who share an address are a household, with features of its own; one whom so many
@@ -24,7 +25,8 @@ func TestHouseholds(t *testing.T) {
 		c.Plan.Entities = append(c.Plan.Entities, profiles.Entity{Name: "household", IDs: []profiles.Identifier{{Name: "user", Of: "user"}, {Name: "address", Clean: "text", Limit: raw(`{"user":3}`)}}})
 		c.Plan.Inputs = append(c.Plan.Inputs, profiles.Input{Name: "homes", From: "crm.contacts", At: "at_time", Changed: "changed", IDs: raw(`{"user_id":"id","email":"mail","address":"street"}`)})
 		c.Plan.Features = []profiles.Feature{{Name: "spent", Sum: "orders.total"}, {Name: "revenue", Entity: "household", Sum: "orders.total"}, {Name: "street", Entity: "household", Latest: []string{"homes.street"}}}
-		c.Plan.Audiences = []profiles.Audience{{Name: "rich", Entity: "household", Where: raw(`{"revenue":{"atLeast":30}}`)}}
+		c.Plan.Scores = []scores.Score{{Name: "stays", Entity: "household", Model: scores.Logistic, Intercept: -3, Weights: raw(`{"revenue":0.1}`)}}
+		c.Plan.Audiences = []profiles.Audience{{Name: "rich", Entity: "household", Where: raw(`{"stays":{"atLeast":0.5}}`)}}
 		if problems := profiles.Check(c.Plan, "p"); len(problems) > 0 {
 			t.Fatal(problems)
 		}
@@ -55,6 +57,9 @@ func TestHouseholds(t *testing.T) {
 		do(t, s, c, now)
 		if v := got(); !strings.HasSuffix(v, "; 0 1; 0 1; 0 1; 30 1; 30 2; 40 1; 50 1") {
 			t.Errorf("at first: %s", v)
+		}
+		if v := all(t, s, "select count(*), count(case when abs(g.stays - 1 / (1 + exp(3 - g.revenue / 10))) < 1e-9 then 1 end), count(a.weir_id), count(case when g.revenue >= 30 then 1 end) from household_golden g left join household_audiences a on a.weir_id = g.weir_id"); v != "7 7 4 4" {
+			t.Errorf("households, those whose score is right, those in the audience, and those who should be: %s", v)
 		}
 		if n := all(t, s, "select count(*) from household_golden"); n != "7" {
 			t.Errorf("there are %s households", n)

@@ -200,14 +200,44 @@ func (p *Profile) entity(name string) profiles.Entity {
 	return p.Plan.Entities[0]
 }
 
-// Before is the profile as far as anybody could know the warehouse before a moment.
-func (p *Profile) Before(at time.Time) *Profile {
+// Before is the profile as far as anybody could know the warehouse before a moment, with entities, and so
+// tables, of its own: their names have a prefix.
+func (p *Profile) Before(at time.Time, prefix string) *Profile {
 	past := *p
 	past.inputs = map[string]*features.Input{}
 	for name, in := range p.inputs {
 		past.inputs[name] = in.Before(p.SQL, at)
 	}
+	past.Plan = prefixed(p.Plan, prefix)
 	return &past
+}
+
+// prefixed is a plan whose entities have a prefix before their names.
+func prefixed(plan profiles.Plan, prefix string) profiles.Plan {
+	of := func(entity string) string {
+		if entity == "" {
+			return ""
+		}
+		return prefix + entity
+	}
+	plan.Entities, plan.Features, plan.Scores, plan.Audiences = slices.Clone(plan.Entities), slices.Clone(plan.Features), slices.Clone(plan.Scores), slices.Clone(plan.Audiences)
+	for i := range plan.Entities {
+		e := &plan.Entities[i]
+		e.Name, e.IDs = prefix+e.Name, slices.Clone(e.IDs)
+		for j := range e.IDs {
+			e.IDs[j].Of = of(e.IDs[j].Of)
+		}
+	}
+	for i := range plan.Features {
+		plan.Features[i].Entity = of(plan.Features[i].Entity)
+	}
+	for i := range plan.Scores {
+		plan.Scores[i].Entity = of(plan.Scores[i].Entity)
+	}
+	for i := range plan.Audiences {
+		plan.Audiences[i].Entity = of(plan.Audiences[i].Entity)
+	}
+	return plan
 }
 
 // inputsOf are the inputs as an entity has them: with a column for each of its identifiers that are

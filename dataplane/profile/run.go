@@ -155,7 +155,7 @@ func Erase(ctx context.Context, s tables.Session, c Config, entity, id string, n
 		if err != nil {
 			return err
 		}
-		return score.Forget(ctx, in, c.SQL, Schema, e.Name, p.scores(e))
+		return score.Forget(ctx, in, c.SQL, Schema, e.Name, person, p.scores(e))
 	})
 	return person, ids, err
 }
@@ -171,7 +171,14 @@ func (p *Profile) leave(ctx context.Context, s tables.Session, e profiles.Entity
 			if err := g.Prepare(ctx, s); err != nil {
 				return err
 			}
+			in, err := g.Person(ctx, s, t.Name+":"+person)
+			if err != nil && fault.KindOf(err) != fault.Missing {
+				return err
+			}
 			if err := g.Leave(ctx, s, t.Name, person); err != nil {
+				return err
+			}
+			if err := score.Forget(ctx, s, p.SQL, Schema, other.Name, in, p.scores(other)); err != nil { // what it was then tells of the person
 				return err
 			}
 			if _, err := exec(ctx, s, "delete from _built where entity = "+p.SQL.Text(other.Name)); err != nil {

@@ -118,9 +118,9 @@ func Table(entity, name string) string {
 	return table[:46] + "_" + strconv.FormatUint(h.Sum64(), 36)
 }
 
-// Forget removes from the examples of an entity's scores who has no golden record: who was erased,
-// and persons who became part of another one, of whom that could be one.
-func Forget(ctx context.Context, s tables.Session, d tables.Dialect, schema, entity string, list []scores.Score) error {
+// Forget removes from the examples of an entity's scores a person, and who has no golden record: persons who became
+// part of another one, of whom that could be one.
+func Forget(ctx context.Context, s tables.Session, d tables.Dialect, schema, entity, person string, list []scores.Score) error {
 	for _, one := range list {
 		if !one.Learned() {
 			continue
@@ -128,7 +128,7 @@ func Forget(ctx context.Context, s tables.Session, d tables.Dialect, schema, ent
 		table := Table(entity, one.Name)
 		there, err := tables.Columns(ctx, s, d, schema, table)
 		if err == nil && len(there) > 0 {
-			_, err = s.Exec(ctx, fmt.Sprintf("delete from %s where weir_id not in (select weir_id from %s)", d.Quote(table), d.Quote(entity+"_golden")))
+			_, err = s.Exec(ctx, fmt.Sprintf("delete from %s where weir_id = %s or weir_id not in (select weir_id from %s)", d.Quote(table), d.Text(person), d.Quote(entity+"_golden")))
 		}
 		if err != nil {
 			return fmt.Errorf("remove a person from the examples of %s: %w", one.Name, err)

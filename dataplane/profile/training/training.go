@@ -202,8 +202,8 @@ type view struct {
 	e   profiles.Entity
 }
 
-// past is the name of the entity as which identity is built at a cut.
-func (v view) past() string { return "_cut_" + v.e.Name }
+// past stands before the names of entities as which identity is built at a cut.
+const past = "_cut_"
 
 func (v view) exec(ctx context.Context, s tables.Session, statements ...string) error {
 	for _, q := range statements {
@@ -255,41 +255,43 @@ func (v view) cut(ctx context.Context, s tables.Session, at time.Time, names []s
 	d := v.c.SQL
 	among, _ := profiles.ParseCondition(v.one.Among)     // they were checked
 	predict, _ := profiles.ParseCondition(v.one.Predict) //
-	then := v.p.Before(at)
-	g := then.Graph(v.e.Name)
-	g.Entity, g.Gate.Largest, g.Gate.Moved, g.Gate.Gone = v.past(), 0, 0, 0
-	defer func() { _ = g.Drop(context.WithoutCancel(ctx), s) }() // the next training does it else
-	if err := g.Prepare(ctx, s); err != nil {
+	then := v.p.Before(at, past)
+	// Who was who, of others first whose persons are identifiers.
+	if err := v.exec(ctx, s, d.Work("_w_was", "select cast(null as varchar) as typ, cast(null as varchar) as was, cast(null as varchar) as today where false")...); err != nil {
 		return nil, err
 	}
-	if err := g.Drop(ctx, s); err != nil { // of one that died
-		return nil, err
-	}
-	if err := g.Prepare(ctx, s); err != nil {
-		return nil, err
-	}
-	if err := v.exec(ctx, s, fmt.Sprintf("insert into %s select * from %s where at_time < %s", g.Table("rules"), d.Quote(v.e.Name+"_rules"), tables.Time(at))); err != nil {
-		return nil, err
-	}
-	if _, _, err := g.Run(ctx, s, at, true, true); err != nil {
-		return nil, err
+	others := v.e.Others()
+	slices.Sort(others)
+	for _, name := range append(slices.Compact(others), v.e.Name) {
+		defer func() { _ = then.Graph(past+name).Drop(context.WithoutCancel(ctx), s) }() // the next training does it else
+		if err := v.recall(ctx, s, then, name, at); err != nil {
+			return nil, err
+		}
+		for _, t := range v.e.IDs {
+			if t.Of != name {
+				continue
+			}
+			if err := v.exec(ctx, s, fmt.Sprintf("insert into _w_was select %s, %s || cast(person >> 5 as varchar), %s || cast(today >> 5 as varchar) from (%s) s", d.Text(t.Name), d.Text(past+name+"_"), d.Text(name+"_"), v.today(name))); err != nil {
+				return nil, err
+			}
+		}
 	}
 	// Features as they were.
-	if err := v.p.People(ctx, s, v.past(), 1); err != nil {
+	if err := then.People(ctx, s, past+v.e.Name, 1); err != nil {
 		return nil, err
 	}
-	c := then.Compiler(v.e, at)
+	c := then.Compiler(entity(then.Plan, past+v.e.Name), at)
 	c.Add(among)
 	wanted := names
 	if len(wanted) == 0 {
 		for _, f := range needed(v.c.Plan, v.one) {
-			if c.Of(f.Entity) && (len(v.one.Features) == 0 || slices.Contains(v.one.Features, f.Name)) {
+			if entity(v.c.Plan, f.Entity).Name == v.e.Name && (len(v.one.Features) == 0 || slices.Contains(v.one.Features, f.Name)) {
 				wanted = append(wanted, f.Name)
 			}
 		}
 	}
 	c.Only(wanted, []profiles.Condition{among})
-	if err := v.p.Compute(ctx, s, c); err != nil {
+	if err := then.Compute(ctx, s, c); err != nil {
 		return nil, err
 	}
 	if len(names) == 0 {
@@ -310,11 +312,7 @@ func (v view) cut(ctx context.Context, s tables.Session, at time.Time, names []s
 	}
 	work := slices.Concat(
 		d.Work("_w_then", "select "+columns+" from (select "+raw+" from _w_fresh where "+c.Audience(among)+" offset 0) s"),
-		// A person of then is today the one who has the oldest of the identifiers.
-		d.Work("_w_today", fmt.Sprintf(`select person, today from (select g.person, t.person as today, row_number() over (partition by g.person order by g.node) as rn from %s g join %s n on n.node = g.node
-			join _types k on k.entity = %s and k.number = n.type join _types m on m.entity = %s and m.name = k.name join %s x on x.type = m.number and x.value = n.value
-			join %s t on t.node = x.node where g.person is not null and t.person is not null) s where rn = 1`,
-			d.Quote("_"+v.past()+"_graph"), d.Quote("_"+v.past()+"_nodes"), d.Text(v.past()), d.Text(v.e.Name), d.Quote("_"+v.e.Name+"_nodes"), d.Quote("_"+v.e.Name+"_graph"))))
+		d.Work("_w_today", v.today(v.e.Name)))
 	if err := v.exec(ctx, s, work...); err != nil {
 		return nil, err
 	}
@@ -335,12 +333,46 @@ func (v view) cut(ctx context.Context, s tables.Session, at time.Time, names []s
 	if err := v.exec(ctx, s, d.Work("_w_examples", "select f.weir_id, "+now.Audience(predict)+" as came"+list+" from _w_then t join _w_today y on y.person = t.person join _w_fresh f on f.person = y.today")...); err != nil {
 		return nil, err
 	}
-	for _, name := range slices.Concat(c.Work(), now.Work(), []string{"_w_then", "_w_today", "_w_fresh", "_w_persons", "_w_map", "_w_moved"}) {
+	for _, name := range slices.Concat(c.Work(), now.Work(), []string{"_w_then", "_w_today", "_w_was", "_w_fresh", "_w_persons", "_w_map", "_w_moved"}) {
 		if err := v.exec(ctx, s, "drop table if exists "+d.Quote(name)); err != nil {
 			return nil, err
 		}
 	}
 	return names, nil
+}
+
+// recall builds the identity of an entity, by name, as it was at a cut: from the rows that were known and the decisions that were made.
+func (v view) recall(ctx context.Context, s tables.Session, then *profile.Profile, name string, at time.Time) error {
+	g := then.Graph(past + name)
+	if err := g.Prepare(ctx, s); err != nil {
+		return err
+	}
+	if err := g.Drop(ctx, s); err != nil { // of one that died
+		return err
+	}
+	if err := g.Prepare(ctx, s); err != nil {
+		return err
+	}
+	end := func(of string) string { // a decision names persons of others as they are called today
+		return fmt.Sprintf("coalesce((select min(w.typ || ':' || w.was) from _w_was w where w.typ || ':' || w.today = r.%s), r.%[1]s)", of)
+	}
+	decisions := fmt.Sprintf("insert into %s (kind, a, b, by_whom, at_time) select r.kind, %s, %s, r.by_whom, r.at_time from %s r where r.at_time < %s", g.Table("rules"), end("a"), end("b"), v.c.SQL.Quote(name+"_rules"), tables.Time(at))
+	if err := v.exec(ctx, s, decisions); err != nil {
+		return err
+	}
+	_, _, err := g.Run(ctx, s, at, true, true)
+	return err
+}
+
+// today is the query of the persons of an entity at a cut, and who each is today: the one who has the oldest of the identifiers.
+func (v view) today(name string) string {
+	d := v.c.SQL
+	was := func(table string) string { return d.Quote("_" + past + name + "_" + table) }
+	return fmt.Sprintf(`select person, today from (select g.person, t.person as today, row_number() over (partition by g.person order by g.node) as rn from %s g join %s n on n.node = g.node
+		join _types k on k.entity = %s and k.number = n.type join _types m on m.entity = %s and m.name = k.name left join _w_was w on w.typ = k.name and w.was = n.value
+		join %s x on x.type = m.number and x.value = coalesce(w.today, n.value)
+		join %s t on t.node = x.node where g.person is not null and t.person is not null) s where rn = 1`,
+		was("graph"), was("nodes"), d.Text(past+name), d.Text(name), d.Quote("_"+name+"_nodes"), d.Quote("_"+name+"_graph"))
 }
 
 // numeric reports whether a native type is one of numbers, or of true and false.

@@ -1,6 +1,7 @@
 package profiles
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -25,16 +26,19 @@ const (
 
 // Check lists every problem of a plan, with paths below at.
 func Check(p Plan, at string) []fault.Problem {
-	k := &check{at: at, types: map[string]bool{}, of: map[string]bool{}, nested: map[string]bool{}, entities: map[string]bool{}, inputs: map[string]bool{}, features: map[string]int{}}
+	k := &check{at: at, types: map[string]bool{}, of: map[string]bool{}, entities: map[string]bool{}, inputs: map[string]bool{}, features: map[string]string{}}
 	if p.Every != "" {
 		k.time(".every", p.Every)
 	}
 	k.allEntities(p.Entities)
 	k.allInputs(p.Inputs)
 	k.count(".features", len(p.Features), 0, maxFeatures)
+	if len(p.Entities) > 0 {
+		k.first = p.Entities[0].Name
+	}
 	for i, f := range p.Features {
-		k.name(fmt.Sprintf(".features[%d].name", i), f.Name, 60, k.features[f.Name] > 0)
-		k.features[f.Name] = i + 1
+		k.name(fmt.Sprintf(".features[%d].name", i), f.Name, 60, k.has(f.Name))
+		k.features[f.Name] = cmp.Or(f.Entity, k.first)
 	}
 	uses := map[string][]string{}
 	for i, f := range p.Features {
@@ -56,7 +60,7 @@ func Check(p Plan, at string) []fault.Problem {
 		case !c.Says():
 			k.add(path+".where", "required", "Say who is in the audience.")
 		default:
-			k.condition(path+".where", c, k.features)
+			k.condition(path+".where", c, true, a.Entity)
 		}
 	}
 	k.lookup(p.Lookup)
@@ -68,10 +72,26 @@ type check struct {
 	problems []fault.Problem
 	types    map[string]bool // of all entities
 	of       map[string]bool // those that are persons
-	nested   map[string]bool // entities that have some
 	entities map[string]bool
+	first    string // of them
 	inputs   map[string]bool
-	features map[string]int
+	features map[string]string // and scores: whose they are, by name
+}
+
+// has reports whether there is a feature or a score.
+func (k *check) has(feature string) bool { _, there := k.features[feature]; return there }
+
+// uses checks that what is an entity's is made of features that are its own; "" is the first entity.
+func (k *check) uses(path, entity string, features ...string) {
+	entity = cmp.Or(entity, k.first)
+	for _, name := range features {
+		switch of, there := k.features[name]; {
+		case !there:
+			k.add(path, "unknown_feature", "There is no feature %s.", name)
+		case of != entity && k.entities[of] && k.entities[entity]:
+			k.add(path, "unknown_feature", "%s is no feature of the entity %s, but of %s.", name, entity, of)
+		}
+	}
 }
 
 func (k *check) add(path, code, format string, args ...any) {
@@ -130,7 +150,7 @@ func (k *check) allEntities(list []Entity) {
 	for i, e := range list {
 		path := fmt.Sprintf(".entities[%d]", i)
 		k.name(path+".name", e.Name, 30, k.entities[e.Name])
-		k.entities[e.Name], k.nested[e.Name] = true, len(e.Others()) > 0
+		k.entities[e.Name] = true
 		k.count(path+".ids", len(e.IDs), 1, maxIDs)
 		own := map[string]bool{}
 		unique := 0
@@ -258,7 +278,7 @@ func (k *check) feature(path string, f Feature) (uses []string) {
 	if c, err := ParseCondition(f.Where); err != nil {
 		k.add(path+".where", "bad_condition", "%s.", sentence(err))
 	} else {
-		k.condition(path+".where", c, nil)
+		k.condition(path+".where", c, false, "")
 	}
 	uses = a.Of
 	if a.Kind == "ratio" && len(a.Of) != 2 {
@@ -271,19 +291,15 @@ func (k *check) feature(path string, f Feature) (uses []string) {
 		}
 		uses = e.Uses
 	}
-	for _, u := range uses {
-		if k.features[u] == 0 {
-			k.add(path+"."+a.Kind, "unknown_feature", "There is no feature %s.", u)
-		}
-	}
+	k.uses(path+"."+a.Kind, f.Entity, uses...)
 	return uses
 }
 
-// condition checks names; features is nil for columns, which only the warehouse knows.
-func (k *check) condition(path string, c Condition, features map[string]int) {
+// condition checks names: of features of an entity, or of columns, which only the warehouse knows.
+func (k *check) condition(path string, c Condition, features bool, entity string) {
 	c.Walk(func(x Condition) {
 		switch {
-		case x.Did != nil && features == nil:
+		case x.Did != nil && !features:
 			k.add(path, "bad_condition", "did stands in audiences alone.")
 		case x.Did != nil && x.Did.Next > 0:
 			k.add(path, "bad_condition", "next stands in what a score predicts alone.")
@@ -291,9 +307,9 @@ func (k *check) condition(path string, c Condition, features map[string]int) {
 			if !k.inputs[x.Did.Input] {
 				k.add(path, "unknown_input", "There is no input %s.", x.Did.Input)
 			}
-			k.condition(path, x.Did.Where, nil)
-		case x.Name != "" && features != nil && features[x.Name] == 0:
-			k.add(path, "unknown_feature", "There is no feature %s.", x.Name)
+			k.condition(path, x.Did.Where, false, "")
+		case x.Name != "" && features:
+			k.uses(path, entity, x.Name)
 		case strings.ContainsAny(x.Name, "\x00\"\n") || len(x.Name) > 200:
 			k.add(path, "malformed", "Names of columns have at most 200 bytes, and no quotes.")
 		}

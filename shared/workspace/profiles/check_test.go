@@ -106,12 +106,45 @@ func TestAnEntityOfAnother(t *testing.T) {
 	}
 	p.Entities = append(p.Entities, profiles.Entity{Name: "street", IDs: []profiles.Identifier{{Name: "home", Of: "household"}, {Name: "self", Of: "street"}, {Name: "later", Of: "town"}, {Name: "mine", Of: "user", Unique: true}}})
 	p.Inputs[1].IDs = raw(`{"email":"requester","user":"id"}`)
-	p.Scores = append(p.Scores, scores.Score{Name: "move", Entity: "household", Model: scores.Boosted, Predict: raw(`{"did":"events","next":"3d"}`)})
 	var got []string
 	for _, x := range profiles.Check(p, "p") {
 		got = append(got, strings.TrimPrefix(x.Path, "p.")+" "+x.Code)
 	}
-	want := []string{"entities[2].ids[0].of unknown_entity", "entities[2].ids[1].of unknown_entity", "entities[2].ids[2].of unknown_entity", "entities[2].ids[3].of not_allowed", "inputs[1].ids.user not_allowed", "scores[3].predict not_allowed"}
+	want := []string{"entities[2].ids[0].of unknown_entity", "entities[2].ids[1].of unknown_entity", "entities[2].ids[2].of unknown_entity", "entities[2].ids[3].of not_allowed", "inputs[1].ids.user not_allowed"}
+	if !slices.Equal(got, want) {
+		t.Errorf("got  %v\nwant %v", got, want)
+	}
+}
+
+// TestAFeatureIsOfOneEntity: scores of all kinds, features and audiences are made of features of their own entity.
+func TestAFeatureIsOfOneEntity(t *testing.T) {
+	t.Parallel()
+	p := good()
+	p.Entities = append(p.Entities, profiles.Entity{Name: "account", IDs: []profiles.Identifier{{Name: "domain", Clean: "domain"}}})
+	const next = `{"did":"events","next":"3d"}`
+	own := []scores.Score{
+		{Name: "a1", Entity: "account", Model: scores.SQL, SQL: "won * 2"}, {Name: "a2", Entity: "account", Model: scores.Logistic, Weights: raw(`{"won":1}`)},
+		{Name: "a3", Entity: "account", Model: scores.Boosted, Predict: raw(next), Among: raw(`{"won":{"over":1}}`), Features: []string{"won"}}, {Name: "a4", Entity: "account", Model: scores.Table, Table: "tickets.worth"},
+	}
+	p.Features = append(p.Features, profiles.Feature{Name: "won", Entity: "account", Sum: "tickets.worth"})
+	p.Scores = append(p.Scores, own...)
+	p.Audiences = append(p.Audiences, profiles.Audience{Name: "large", Entity: "account", Where: raw(`{"a1":{"over":3},"won":{"over":1}}`)})
+	p.Lookup = &profiles.Lookup{Features: []string{"won", "a1", "mood"}}
+	if got := profiles.Check(p, "p"); len(got) > 0 {
+		t.Errorf("got %v", got)
+	}
+	p.Features = append(p.Features, profiles.Feature{Name: "f1", Entity: "account", SQL: "won + mood"}, profiles.Feature{Name: "f2", Ratio: []string{"mood", "won"}})
+	p.Scores = append(p.Scores, scores.Score{Name: "b1", Entity: "account", Model: scores.SQL, SQL: "mood * 2"}, scores.Score{Name: "b2", Model: scores.Logistic, Weights: raw(`{"won":1}`)},
+		scores.Score{Name: "b3", Model: scores.Boosted, Predict: raw(next), Among: raw(`{"won":{"over":1}}`), Features: []string{"won"}})
+	p.Audiences = append(p.Audiences, profiles.Audience{Name: "mixed", Where: raw(`{"not":{"a1":{"over":3}}}`)})
+	var got []string
+	for _, x := range profiles.Check(p, "p") {
+		got = append(got, strings.TrimPrefix(x.Path, "p.")+" "+x.Code)
+	}
+	var want []string
+	for _, path := range []string{"features[6].sql", "features[7].ratio", "scores[7].sql", "scores[8].weights", "scores[9].features", "scores[9].among", "audiences[2].where"} {
+		want = append(want, path+" unknown_feature")
+	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got  %v\nwant %v", got, want)
 	}

@@ -38,7 +38,7 @@ func (k *check) lookup(l *Lookup) {
 		k.add(".lookup.events", "too_large", "A lookup answers at most %d events.", maxEvents)
 	}
 	for i, f := range l.Features {
-		if k.features[f] == 0 {
+		if !k.has(f) {
 			k.add(fmt.Sprintf(".lookup.features[%d]", i), "unknown_feature", "There is no feature %s.", f)
 		}
 	}

@@ -1,6 +1,7 @@
 package profiles
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -22,8 +23,8 @@ func (k *check) scores(list []scores.Score) {
 	}
 	for i, s := range list {
 		path := fmt.Sprintf(".scores[%d].name", i)
-		k.name(path, s.Name, 50, k.features[s.Name] > 0)
-		k.features[s.Name] = i + 1
+		k.name(path, s.Name, 50, k.has(s.Name))
+		k.features[s.Name] = cmp.Or(s.Entity, k.first)
 	}
 }
 
@@ -77,11 +78,7 @@ func (k *check) score(path string, s scores.Score) {
 	if err != nil {
 		k.add(path+"."+key, map[bool]string{true: "bad_model", false: "bad_expression"}[s.Model == scores.Boosted], "%s.", sentence(err))
 	}
-	for _, u := range uses {
-		if k.features[u] == 0 {
-			k.add(path+"."+key, "unknown_feature", "There is no feature %s.", u)
-		}
-	}
+	k.uses(path+"."+key, s.Entity, uses...)
 }
 
 // maxLearned is from how many features a score is learned.
@@ -106,19 +103,12 @@ func (k *check) learned(path string, s scores.Score) bool {
 	case s.LightGBM != "" || s.XGBoost != "" || len(s.Weights) > 0 || s.Intercept != 0:
 		k.add(path+".predict", "not_allowed", "A score is learned, with predict, or has a model or weights that are given.")
 	}
-	if k.nested[s.Entity] {
-		k.add(path+".predict", "not_allowed", "A score of an entity whose identifiers are others' persons is not learned.")
-	}
 	k.count(path+".features", len(s.Features), 0, maxLearned)
-	for _, u := range s.Features {
-		if k.features[u] == 0 {
-			k.add(path+".features", "unknown_feature", "There is no feature %s.", u)
-		}
-	}
+	k.uses(path+".features", s.Entity, s.Features...)
 	if c, err := ParseCondition(s.Among); err != nil {
 		k.add(path+".among", "bad_condition", "%s.", sentence(err))
 	} else {
-		k.condition(path+".among", c, k.features)
+		k.condition(path+".among", c, true, s.Entity)
 	}
 	if c, err := ParseCondition(s.Predict); err != nil {
 		k.add(path+".predict", "bad_condition", "%s.", sentence(err))
@@ -148,7 +138,7 @@ func (k *check) predict(path string, c Condition) {
 			k.add(path, "unknown_input", "There is no input %s.", x.Did.Input)
 		case x.Did != nil:
 			says = true
-			k.condition(path, x.Did.Where, nil)
+			k.condition(path, x.Did.Where, false, "")
 		}
 	})
 	if !says {

@@ -39,6 +39,10 @@ export function FeatureForm({ configured, profile, opened, query, onDone }: Prop
       const next = { ...f, ...change };
       return next.named ? next : { ...next, name: suggested(next, taken) };
     });
+  const first = profile.entities[0]?.name ?? "";
+  const usable = (profile.features ?? [])
+    .filter((f) => f.name !== opened?.name && (f.entity ?? first) === (form.entity || first))
+    .map((f) => f.name);
   const feature = featureOf(form, (name, input) => columnType(columns.data, input, name));
   const needs = incomplete(form);
   const shown = {
@@ -58,7 +62,7 @@ export function FeatureForm({ configured, profile, opened, query, onDone }: Prop
           add.mutate({ object: feature, found: missing(form, taken) });
         }}
       >
-        <Sentence profile={profile} columns={columns.data} form={form} features={others} put={put} />
+        <Sentence profile={profile} columns={columns.data} form={form} features={usable} put={put} />
         {needs === "" ? (
           <p className="rounded-lg bg-sunken px-3.5 py-2.5 text-sm">
             <span className="sr-only">In words: </span>

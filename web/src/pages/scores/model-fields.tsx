@@ -81,7 +81,10 @@ function Weights({ profile, form, put }: Props) {
 }
 
 function Formula({ profile, form, put }: Props) {
-  const names = (profile.features ?? []).map((f) => f.name);
+  const first = profile.entities[0]?.name ?? "";
+  const names = (profile.features ?? [])
+    .filter((f) => (f.entity ?? first) === (form.entity || first))
+    .map((f) => f.name);
   return (
     <div className="max-w-2xl">
       <TextArea
