@@ -104,6 +104,13 @@ func TestListsHavePages(t *testing.T) {
 				t.Errorf("%s for a token of ba = %s, want one workspace on the plane", path, one.text)
 			}
 		}
+		if got := d.pages("viewer", "/api/v1/workspaces?limit=3&brief=true", "workspaces"); fmt.Sprint(got) != "[[aa ab ba] [bb-c bbxc]]" {
+			t.Errorf("workspaces in brief = %v, want all five", got)
+		}
+		if got := d.want(d.as("viewer", "GET", "/api/v1/workspaces?brief=true&name=aa", ""), 200); got.field(t, "workspaces", "0", "region") != "eu" || strings.Contains(string(got.text), "writeKey") {
+			t.Errorf("aa in brief = %s, want it without its sources", got.text)
+		}
+		d.want(d.as("viewer", "GET", "/api/v1/workspaces?brief=yes", ""), 400)
 		if got := d.pages("viewer", "/api/v1/workspaces?limit=2&name=bbxc&name=aa&name=none&name=ba", "workspaces"); fmt.Sprint(got) != "[[aa ba] [bbxc]]" {
 			t.Errorf("workspaces by their names = %v", got)
 		}

@@ -282,7 +282,7 @@ func (b *Board) changed(d table.Document) {
 // note keeps the newer state of a document, and has settle called at that moment.
 func (b *Board) note(ws id.Workspace, d table.Document, settle func()) {
 	var doc document
-	if err := json.Unmarshal(d.Value, &doc); err != nil || doc.Version != 1 {
+	if err := json.Unmarshal(d.Value, &doc); err != nil || doc.Version < 1 || doc.Version > 2 {
 		b.cfg.Log.Error("jobs of a workspace are unreadable", "workspace", ws, "version", doc.Version)
 		return
 	}
@@ -339,13 +339,14 @@ func (b *Board) update(ctx context.Context, ws id.Workspace, change func(*docume
 		if !known {
 			return fault.New(fault.Unavailable, "The plane has not read its jobs yet.")
 		}
-		next := document{Version: 1, Jobs: slices.Clone(have.Jobs)}
+		next := document{Jobs: slices.Clone(have.Jobs)}
 		for i := range next.Jobs {
 			next.Jobs[i].Parts = slices.Clone(next.Jobs[i].Parts)
 		}
 		if err := change(&next); err != nil {
 			return err
 		}
+		next.Version = next.version()
 		value, err := json.Marshal(next)
 		if err != nil {
 			return fmt.Errorf("encode jobs: %w", err)

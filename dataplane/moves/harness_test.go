@@ -115,6 +115,7 @@ type logs struct {
 	moved map[string][]int // by destination or source, in the order of their moves
 	cost  time.Duration    // of a call, and of each event
 	next  uint64
+	asked []parked.Filter
 }
 
 const (
@@ -171,6 +172,7 @@ func (e end) here() error {
 }
 
 func (e end) chosen(f parked.Filter) (n int) {
+	e.asked = append(e.asked, f)
 	for _, x := range e.dead[f.Destination] {
 		if x.at.Before(f.Before) {
 			n++

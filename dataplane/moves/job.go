@@ -50,7 +50,7 @@ const (
 func (k Kind) Quarantined() bool { return k == Replay || k == DiscardQuarantined }
 
 // Choice is which events a job is about and how fast it moves them. Empty fields choose
-// all; Source is for quarantined events only.
+// all.
 type Choice struct {
 	Kind        Kind           `json:"kind"`
 	Source      id.Source      `json:"source,omitempty"`
@@ -152,8 +152,19 @@ func (j *Job) sum(now time.Time) {
 
 // document is the jobs of a workspace as they are stored, oldest first.
 type document struct {
-	Version int   `json:"version"` // 1
+	Version int   `json:"version"` // 1, or 2 while a job runs that version 1 would read as a wider one
 	Jobs    []Job `json:"jobs"`
+}
+
+// version is the least that says what the running jobs are about: releases that write 1 take
+// dead letters of every source, and leave a document alone that they cannot read.
+func (d *document) version() int {
+	for _, j := range d.running() {
+		if j.Source != "" && !j.Kind.Quarantined() {
+			return 2
+		}
+	}
+	return 1
 }
 
 // find returns a job, nil for none.

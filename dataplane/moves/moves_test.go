@@ -202,6 +202,46 @@ func TestJobsThatAreRefused(t *testing.T) {
 	})
 }
 
+// TestAJobIsAboutASourceAlone: what came from other sources stays. While it runs, a release that would take every
+// source's letters cannot read the document; then it can again.
+func TestAJobIsAboutASourceAlone(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newPlane(t, 1, 1, 0)
+		p.parts[0].bury(dest, 30)
+		time.Sleep(time.Second)
+		b, stop := p.start(0)
+		defer stop()
+		version := func() string {
+			return string(p.table.docs[string(ws)].Value[:len(`{"version":1`)])
+		}
+		if j := wait(t, b, create(t, b, moves.Choice{Kind: moves.Redrive, Source: "src_two"}).ID); j.Moved != 0 || j.Total != 0 {
+			t.Errorf("of another source: %+v, want nothing moved", j)
+		}
+		j := create(t, b, moves.Choice{Kind: moves.Discard, Source: src, Destination: dest})
+		if got := version(); got != `{"version":2` {
+			t.Errorf("while it runs: %s, want version 2", got)
+		}
+		if _, err := b.Create(t.Context(), ws, moves.Choice{Kind: moves.Redrive, Source: "src_two", Destination: dest}); err != nil {
+			t.Errorf("beside it, of another source: %v", err)
+		}
+		if j = wait(t, b, j.ID); j.Moved != 30 {
+			t.Errorf("%+v, want 30 moved", j)
+		}
+		for _, f := range p.parts[0].asked {
+			if f.Source == "" {
+				t.Errorf("letters were asked with %+v, want a source", f)
+			}
+		}
+		for range 100 {
+			if time.Sleep(time.Second); version() == `{"version":1` {
+				return
+			}
+		}
+		t.Errorf("afterwards: %s, want version 1", version())
+	})
+}
+
 func TestAWorkspaceHasSoManyJobsAtATime(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

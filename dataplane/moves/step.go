@@ -281,11 +281,11 @@ func (t *task) has(r *ledger.Row) bool {
 	if t.job.Kind.Quarantined() {
 		return r.Quarantined > 0 && (t.job.Source == "" || r.Source == t.job.Source)
 	}
-	return r.Destination != "" && r.Dead > 0 && (t.job.Destination == "" || r.Destination == t.job.Destination)
+	return r.Destination != "" && r.Dead > 0 && (t.job.Destination == "" || r.Destination == t.job.Destination) && (t.job.Source == "" || r.Source == t.job.Source)
 }
 
 func (t *task) letters(key string) parked.Filter {
-	return parked.Filter{Workspace: t.ws, Destination: id.Destination(key), Code: t.job.Code, Places: t.places, Before: t.job.Created}
+	return parked.Filter{Workspace: t.ws, Destination: id.Destination(key), Source: t.job.Source, Code: t.job.Code, Places: t.places, Before: t.job.Created}
 }
 
 func (t *task) broken(key string) quarantine.Filter {

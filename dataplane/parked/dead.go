@@ -16,6 +16,7 @@ import (
 type Filter struct {
 	Workspace   id.Workspace
 	Destination id.Destination // required
+	Source      id.Source
 	Code        string
 	Places      []delivery.Place
 	Before      time.Time               // they came into DEAD before it; zero: whenever
@@ -115,7 +116,7 @@ func (s *Store) letters(ctx context.Context, f Filter, from uint64, fn func(r *R
 			_, gone := x.gone[p]
 			_, named := places[p]
 			if gone || len(places) > 0 && !named || f.Code != "" && it.Code != f.Code ||
-				f.Workspace != "" && it.Delivery.Event.Workspace != f.Workspace || f.Is != nil && !f.Is(&it.Delivery.Event) {
+				f.Workspace != "" && it.Delivery.Event.Workspace != f.Workspace || f.Source != "" && it.Delivery.Event.Source != f.Source || f.Is != nil && !f.Is(&it.Delivery.Event) {
 				continue
 			}
 			chosen = append(chosen, i)

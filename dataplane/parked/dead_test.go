@@ -262,3 +262,38 @@ func TestWhatIsSettledWhileItWaitsIsNotWritten(t *testing.T) {
 		}
 	})
 }
+
+// TestAMoveOfASourceLeavesTheOthers: letters of one destination came from two sources.
+func TestAMoveOfASourceLeavesTheOthers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		h := newHarness(t)
+		h.start()
+		defer func() { h.stop() }()
+		var items []parked.Item
+		for n := range uint64(10) {
+			it := refused(n+1, `{"type":"track"}`)
+			if n%2 == 1 {
+				it.Delivery.Event.Source = "src_app"
+			}
+			items = append(items, it)
+		}
+		h.bury(items...)
+		app := parked.Filter{Destination: hook, Source: "src_app"}
+		if n, err := h.store.Count(t.Context(), app); n != 5 || err != nil {
+			t.Errorf("Count = %d, %v, want 5", n, err)
+		}
+		if n, err := h.store.Discard(t.Context(), app); n != 5 || err != nil {
+			t.Errorf("Discard = %d, %v, want 5", n, err)
+		}
+		left, err := h.store.List(t.Context(), parked.Filter{Destination: hook}, delivery.Place{}, 20)
+		if err != nil || len(left) != 5 {
+			t.Fatalf("left: %d, %v, want 5", len(left), err)
+		}
+		for _, l := range left {
+			if l.Delivery.Event.Source != "src_web" {
+				t.Errorf("left: one of %s, want src_web alone", l.Delivery.Event.Source)
+			}
+		}
+	})
+}

@@ -115,16 +115,22 @@ func (v *View) list(c *endpoint.Call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	items, next, err := v.page(c, from, limit, only, c.URL.Query().Get("code"))
+	f := parked.Filter{Workspace: c.Grant.Workspace, Code: c.URL.Query().Get("code")}
+	if named := c.URL.Query().Get("source"); named != "" {
+		if f.Source, err = v.sourceNamed(c, named); err != nil {
+			return nil, err
+		}
+	}
+	items, next, err := v.page(c, from, limit, only, f)
 	if err != nil {
 		return nil, err
 	}
 	return map[string]any{"items": items, "next": next}, nil
 }
 
-// page returns up to limit dead letters after from, and the cursor of the next
-// page, "" when this is the last.
-func (v *View) page(c *endpoint.Call, from cursor, limit int, only id.Destination, code string) ([]item, string, error) {
+// page returns up to limit dead letters of f after from, of one destination or with "" of
+// all, and the cursor of the next page, "" when this is the last.
+func (v *View) page(c *endpoint.Call, from cursor, limit int, only id.Destination, f parked.Filter) ([]item, string, error) {
 	items, size := []item{}, 0
 	for _, d := range v.destinations(c, only, dead) {
 		for p := range v.cfg.Dead {
@@ -139,7 +145,8 @@ func (v *View) page(c *endpoint.Call, from cursor, limit int, only id.Destinatio
 			if err != nil {
 				return nil, "", err
 			}
-			letters, err := store.List(c.Context(), parked.Filter{Workspace: c.Grant.Workspace, Destination: d, Code: code}, after, limit-len(items)+1)
+			f.Destination = d
+			letters, err := store.List(c.Context(), f, after, limit-len(items)+1)
 			if err != nil {
 				return nil, "", fmt.Errorf("list dead letters of partition %d: %w", p, err)
 			}

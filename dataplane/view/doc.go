@@ -27,9 +27,9 @@
 //	GET  /v1/live?source=&destination=&stage=&outcome=&search=          live:read
 //	GET  /v1/parked?destination=&limit=&cursor=                         parked:read
 //	GET  /v1/quarantine?source=&limit=&cursor=                          quarantine:read
-//	GET  /v1/dead?destination=&code=&limit=&cursor=                     dead:read
-//	POST /v1/jobs/redrive  {"destination","places","code","all","rate","retransform","preview"}  dead:redrive
-//	POST /v1/jobs/discard  {"destination","places","code","all","rate","preview"}                dead:discard
+//	GET  /v1/dead?source=&destination=&code=&limit=&cursor=             dead:read
+//	POST /v1/jobs/redrive  {"source","destination","places","code","all","rate","retransform","preview"}  dead:redrive
+//	POST /v1/jobs/discard  {"source","destination","places","code","all","rate","preview"}                dead:discard
 //	POST /v1/jobs/replay              {"source","destination","places","code","all","rate"}  quarantine:replay
 //	POST /v1/jobs/discard-quarantined {"source","destination","places","code","all","rate"}  quarantine:discard
 //	GET  /v1/jobs, GET /v1/jobs/{job}                                   jobs:read

@@ -13,7 +13,7 @@ import (
 
 // selection is which events a job moves, and how.
 type selection struct {
-	Source      string   `json:"source"` // only of quarantined events
+	Source      string   `json:"source"`
 	Destination string   `json:"destination"`
 	Places      []string `json:"places"`
 	Code        string   `json:"code"`
@@ -63,18 +63,21 @@ func (v *View) moveDead(c *endpoint.Call, kind moves.Kind) (any, error) {
 	switch {
 	case err != nil:
 		return nil, err
-	case s.Source != "":
-		return nil, fault.New(fault.Invalid, "Dead letters are chosen by destination, not by source.")
 	case s.Retransform && kind != moves.Redrive:
 		return nil, fault.New(fault.Invalid, "What is discarded is not retransformed.")
-	}
-	if err := c.Whole(); err != nil {
-		return nil, err
 	}
 	if s.Retransform {
 		kind = moves.Retransform
 	}
 	choice := moves.Choice{Kind: kind, Code: s.Code, Places: s.Places, Rate: s.Rate}
+	if s.Source == "" {
+		err = c.Whole()
+	} else {
+		choice.Source, err = v.sourceNamed(c, s.Source)
+	}
+	if err != nil {
+		return nil, err
+	}
 	if choice.Destination, err = v.destinationNamed(c, s.Destination); err != nil {
 		return nil, err
 	}
@@ -105,10 +108,7 @@ func (v *View) moveQuarantined(c *endpoint.Call, kind moves.Kind) (any, error) {
 	}
 	switch {
 	case s.Source != "":
-		choice.Source, err = v.source(c, s.Source)
-		if err != nil && fault.KindOf(err) == fault.Missing {
-			choice.Source, err = id.Source(s.Source), nil
-		}
+		choice.Source, err = v.sourceNamed(c, s.Source)
 	case len(c.Grant.Sources) == 1:
 		choice.Source = c.Grant.Sources[0]
 	case len(c.Grant.Sources) > 1:
@@ -129,7 +129,7 @@ func (v *View) selection(c *endpoint.Call) (s selection, err error) {
 		return s, err
 	}
 	if !s.All && s.Code == "" && len(s.Places) == 0 && s.Source == "" && s.Destination == "" {
-		return s, fault.New(fault.Invalid, "Say which events: a destination, places, a code, or all; of quarantined ones also a source.")
+		return s, fault.New(fault.Invalid, "Say which events: a destination, a source, places, a code, or all.")
 	}
 	return s, nil
 }
@@ -150,6 +150,15 @@ func (v *View) destinationNamed(c *endpoint.Call, named string) (id.Destination,
 	return d, err
 }
 
+// sourceNamed is the source that a call names. It may be gone: then it is known by its identifier.
+func (v *View) sourceNamed(c *endpoint.Call, named string) (id.Source, error) {
+	s, err := v.source(c, named)
+	if err != nil && fault.KindOf(err) == fault.Missing {
+		return id.Source(named), nil
+	}
+	return s, err
+}
+
 // count says how many dead letters are chosen.
 func (v *View) count(c *endpoint.Call, choice moves.Choice) (any, error) {
 	places, err := moves.Places(choice.Places, len(v.cfg.Dead))
@@ -166,7 +175,7 @@ func (v *View) count(c *endpoint.Call, choice moves.Choice) (any, error) {
 			if err != nil {
 				return nil, err
 			}
-			n, err := store.Count(c.Context(), parked.Filter{Workspace: c.Grant.Workspace, Destination: d, Code: choice.Code, Places: places[p]})
+			n, err := store.Count(c.Context(), parked.Filter{Workspace: c.Grant.Workspace, Destination: d, Source: choice.Source, Code: choice.Code, Places: places[p]})
 			if err != nil {
 				return nil, fmt.Errorf("dead letters of partition %d: %w", p, err)
 			}

@@ -40,7 +40,8 @@ func (l *letters) match(f parked.Filter) []parked.DeadLetter {
 	l.filters = append(l.filters, f)
 	var out []parked.DeadLetter
 	for _, d := range l.all {
-		if d.Delivery.Event.Workspace == f.Workspace && d.Delivery.Destination == f.Destination && (f.Code == "" || d.Code == f.Code) &&
+		if d.Delivery.Event.Workspace == f.Workspace && d.Delivery.Destination == f.Destination &&
+			(f.Source == "" || d.Delivery.Event.Source == f.Source) && (f.Code == "" || d.Code == f.Code) &&
 			(len(f.Places) == 0 || slices.Contains(f.Places, d.Place)) {
 			out = append(out, d)
 		}
@@ -301,6 +302,12 @@ func TestDeadLettersComeInPagesWithTheirEvents(t *testing.T) {
 	one := f.do("GET", "/v1/dead?destination=dst_a&code=y", token, "")
 	if n := strings.Count(one.Body.String(), `"place"`); n != 1 {
 		t.Errorf("%d items of dst_a with code y, want 1: %s", n, one.Body)
+	}
+	for source, want := range map[string]int{"src_a": 4, "src_b": 0} {
+		w := f.do("GET", "/v1/dead?source="+source, token, "")
+		if n := strings.Count(w.Body.String(), `"place"`); n != want {
+			t.Errorf("%d items of %s, want %d: %s", n, source, want, w.Body)
+		}
 	}
 	foreign := f.do("GET", "/v1/dead?destination=dst_z", token, "")
 	if strings.TrimSpace(foreign.Body.String()) != `{"items":[],"next":""}` {

@@ -53,6 +53,7 @@ type query struct {
 	region, state string
 	plane         id.Plane
 	names         []string // none but these; nil for all
+	brief         bool     // without what is in them and what planes say of them
 }
 
 // mostNames is how many workspaces a list may be asked for by their names.
@@ -70,6 +71,13 @@ func (h *Handlers) query(c echo.Context) (q query, err error) {
 	q.region, q.state, q.names = c.QueryParam("region"), c.QueryParam("state"), c.QueryParams()["name"]
 	if len(q.names) > mostNames {
 		return q, web.Reject(http.StatusBadRequest, "name stands %d times at most", mostNames)
+	}
+	switch brief := c.QueryParam("brief"); brief {
+	case "", "false":
+	case "true":
+		q.brief = true
+	default:
+		return q, web.Reject(http.StatusBadRequest, "brief is true or false")
 	}
 	if q.state != "" && !slices.Contains(states, q.state) {
 		return q, web.Reject(http.StatusBadRequest, "state is one of %s", strings.Join(states, ", "))

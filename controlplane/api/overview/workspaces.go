@@ -195,14 +195,26 @@ func (h *Handlers) Workspaces(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	list, err := h.complete(c.Request().Context(), rows)
-	if err != nil {
+	var list []workspaceView
+	if q.brief {
+		list = briefly(rows)
+	} else if list, err = h.complete(c.Request().Context(), rows); err != nil {
 		return err
 	}
 	return c.JSON(http.StatusOK, struct {
 		Workspaces []workspaceView `json:"workspaces"`
 		Next       string          `json:"next"`
 	}{list, next})
+}
+
+// briefly shows what rows themselves say.
+func briefly(rows []listing.Row) []workspaceView {
+	out := make([]workspaceView, len(rows))
+	for i, row := range rows {
+		out[i] = workspaceView{ID: row.ID, Name: row.Name, Region: row.Region, Plane: row.Plane, Number: row.Number, Digest: row.Digest,
+			Problems: []fault.Problem{}, Alarms: []wire.Alarm{}, Sources: []sourceView{}, Destinations: []destinationView{}, standing: stand(row.Number, row.Ack)}
+	}
+	return out
 }
 
 // Workspace shows one.

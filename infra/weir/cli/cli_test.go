@@ -47,7 +47,7 @@ func TestWrongQuestionsExitWithTwo(t *testing.T) {
 		"dlq list --parked --quarantined":        "choose one of",
 		"dlq list --parked --code x":             "--code is for dead letters",
 		"dlq list --quarantined --destination x": "by --source",
-		"dlq list --source x":                    "--source is for --quarantined",
+		"dlq list --parked --source x":           "by --destination",
 		"replay":                                 "say which quarantined events",
 		"replay --dry-run":                       "say which quarantined events",
 		"replay --all --code x":                  "--all goes with neither",

@@ -43,7 +43,12 @@ func TestQuarantinedEventsAreReplayedUntilNoneIsLeft(t *testing.T) {
 		t.Errorf("dlq discard: %s, began %+v", out, f.jobs[len(f.jobs)-1])
 	}
 	s.fails(command.ExitUsage, []string{"say which quarantined events"}, "dlq", "discard", "--quarantined")
-	s.fails(command.ExitUsage, []string{"--source goes with --quarantined"}, "dlq", "discard", "--source", "web", "--all")
+	f.selections = nil
+	s.must("dlq", "redrive", "--source", "web", "--destination", "hook", "--all", "--workspace", "acme")
+	if d := cmp.Diff([]remote.Selection{{Source: "web", Destination: hook, All: true, Places: []string{}}}, f.selections); d != "" {
+		t.Errorf("dlq redrive of a source (-want +got):\n%s", d)
+	}
+	s.fails(command.ExitFailed, []string{"there is no source wub; sources are web"}, "dlq", "discard", "--source", "wub", "--all", "--workspace", "acme")
 	s.fails(command.ExitUsage, []string{"--rate is a number"}, "replay", "--all", "--rate", "-1")
 	s.fails(command.ExitUsage, []string{"name the workspace with --workspace"}, "dlq", "discard", "--quarantined", "--all")
 	if out := s.must("replay", "--all"); out != "replayed 30 events of workspace acme\nreplayed 30 events of workspace quiet\n" {

@@ -4138,6 +4138,8 @@ export interface operations {
                 state?: components["schemas"]["State"];
                 /** @description None but those of these names */
                 name?: string[];
+                /** @description Names, regions and revisions alone: sources, destinations, problems and alarms are empty, and gatewayUrl is */
+                brief?: boolean;
             };
             header?: never;
             path?: never;
@@ -4711,6 +4713,8 @@ export interface operations {
                 state?: components["schemas"]["State"];
                 /** @description None but those of these names */
                 name?: string[];
+                /** @description Names, regions and revisions alone: sources, destinations, problems and alarms are empty, and gatewayUrl is */
+                brief?: boolean;
             };
             header?: never;
             path: {

@@ -59,7 +59,7 @@ func (c choice) page(ctx context.Context, view *remote.View, w remote.Workspace,
 	case c.quarantined:
 		return view.Held(ctx, true, c.source, limit, cursor)
 	}
-	return view.Dead(ctx, string(console.DestinationID(w, c.destination)), c.code, limit, cursor)
+	return view.Dead(ctx, c.source, string(console.DestinationID(w, c.destination)), c.code, limit, cursor)
 }
 
 // check says what is wrong with a choice of events to list.
@@ -73,8 +73,8 @@ func (c choice) check() error {
 		return command.Usage("--code is for dead letters only")
 	case c.quarantined && c.destination != "":
 		return command.Usage("quarantined events are listed by --source")
-	case !c.quarantined && c.source != "":
-		return command.Usage("--source is for --quarantined only")
+	case c.parked && c.source != "":
+		return command.Usage("parked events are listed by --destination")
 	}
 	return nil
 }
@@ -140,7 +140,7 @@ func newDeadList(shell *console.Console) *cobra.Command {
 	cmd.Flags().StringVar(&c.code, "code", "", "only with this reason")
 	cmd.Flags().BoolVar(&c.parked, "parked", false, "list instead what waits for its destination")
 	cmd.Flags().BoolVar(&c.quarantined, "quarantined", false, "list instead what broke a rule")
-	cmd.Flags().StringVar(&c.source, "source", "", "with --quarantined, only of this source")
+	cmd.Flags().StringVar(&c.source, "source", "", "only what came from this source; not with --parked")
 	cmd.Flags().IntVar(&c.limit, "limit", deadPage, "how many at most")
 	return cmd
 }
@@ -151,18 +151,16 @@ func newDeadMove(shell *console.Console, verb, short, long string, m move) *cobr
 	cmd := k.RemoteFlags(&cobra.Command{
 		Use:   verb,
 		Short: short,
-		Long:  long + "\n\nSay which: --place for single ones as 'weir dlq list' names them, --code for those with\na reason, --all for every one; --destination narrows the choice. --dry-run says how many that is." + ways,
+		Long:  long + "\n\nSay which: --place for single ones as 'weir dlq list' names them, --code for those with\na reason, --all for every one; --destination and --source narrow the choice. --dry-run says how\nmany that is." + ways,
 		Example: fmt.Sprintf(`  weir dlq %[1]s --destination hook --all --dry-run
   weir dlq %[1]s --destination hook --all
+  weir dlq %[1]s --source web --destination hook --all
   weir dlq %[1]s --destination hook --all --rate 500
   weir dlq %[1]s --code rejected
   weir dlq %[1]s --place 0/81/3 --place 0/82/0`, verb),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if c.quarantined {
 				return k.moveQuarantined(cmd.Context(), c, move{capability.DiscardQuarantine, "discard-quarantined", "discarded", "discarded %d events"})
-			}
-			if c.source != "" {
-				return command.Usage("--source goes with --quarantined")
 			}
 			given := 0
 			for _, g := range []bool{len(c.places) > 0, c.code != "", c.all} {
@@ -178,10 +176,10 @@ func newDeadMove(shell *console.Console, verb, short, long string, m move) *cobr
 	})
 	c.flags(cmd)
 	cmd.Flags().StringVar(&c.destination, "destination", "", "only of this destination")
+	cmd.Flags().StringVar(&c.source, "source", "", "only what came from this source")
 	cmd.Flags().BoolVar(&c.dry, "dry-run", false, "only say how many")
 	if m.action == capability.DiscardDead {
 		cmd.Flags().BoolVar(&c.quarantined, "quarantined", false, "remove instead what broke a rule")
-		cmd.Flags().StringVar(&c.source, "source", "", "with --quarantined, only of this source")
 		cmd.Example += "\n  weir dlq discard --quarantined --source web"
 	}
 	if m.action == capability.RedriveDead {
@@ -202,14 +200,9 @@ func (k invocation) listDead(ctx context.Context, c choice) error {
 	if err != nil {
 		return err
 	}
-	chosen, err := console.Choose(ctx, control, c.workspace)
+	chosen, err := matching(ctx, control, c)
 	if err != nil {
 		return err
-	}
-	if c.destination != "" {
-		if chosen, err = console.Having(chosen, c.destination); err != nil {
-			return err
-		}
 	}
 	var rows []deadRow
 	more := false
@@ -299,14 +292,9 @@ func (k invocation) moveDead(ctx context.Context, c choice, m move) error {
 
 // only returns the one workspace that a choice is about.
 func only(ctx context.Context, control *remote.Control, c choice) (remote.Workspace, error) {
-	chosen, err := console.Choose(ctx, control, c.workspace)
+	chosen, err := matching(ctx, control, c)
 	if err != nil {
 		return remote.Workspace{}, err
-	}
-	if c.destination != "" {
-		if chosen, err = console.Having(chosen, c.destination); err != nil {
-			return remote.Workspace{}, err
-		}
 	}
 	if len(chosen) > 1 {
 		return remote.Workspace{}, command.Usage("name the workspace with --workspace; %s", console.ThereAre("workspaces", chosen, func(w remote.Workspace) string { return w.Name }))

@@ -46,8 +46,8 @@ type Dead struct {
 	Event       json.RawMessage `json:"event,omitempty"`
 }
 
-// Selection names the events that a job moves: those at Places, or those of a source (of
-// quarantined ones only) and destination, names or ids, with a code; All says that no
+// Selection names the events that a job moves: those at Places, or those of a source
+// and destination, names or ids, with a code; All says that no
 // narrower choice was meant.
 type Selection struct {
 	Source      string   `json:"source,omitempty"`
@@ -105,11 +105,11 @@ func (v *View) Ledgers(ctx context.Context) ([]Row, error) {
 }
 
 // Dead returns a page of dead letters from cursor ("" for the first) and the
-// next page's cursor, "" at the end. Destination is an id; empty choices
-// choose all.
-func (v *View) Dead(ctx context.Context, destination, code string, limit int, cursor string) ([]Dead, string, error) {
+// next page's cursor, "" at the end. Source is a name or an id, destination an id;
+// empty choices choose all.
+func (v *View) Dead(ctx context.Context, source, destination, code string, limit int, cursor string) ([]Dead, string, error) {
 	q := url.Values{"limit": {strconv.Itoa(limit)}}
-	for k, s := range map[string]string{"destination": destination, "code": code, "cursor": cursor} {
+	for k, s := range map[string]string{"source": source, "destination": destination, "code": code, "cursor": cursor} {
 		if s != "" {
 			q.Set(k, s)
 		}

@@ -1859,6 +1859,9 @@ type WorkspacesParams struct {
 
 	// Name None but those of these names
 	Name []string `form:"name,omitempty" json:"name,omitempty"`
+
+	// Brief Names, regions and revisions alone: sources, destinations, problems and alarms are empty, and gatewayUrl is
+	Brief bool `form:"brief,omitempty" json:"brief,omitempty"`
 }
 
 // WorkspacesParamsSort defines parameters for Workspaces.
@@ -2495,6 +2498,7 @@ func (API) Workspaces(params WorkspacesParams) Call[Workspaces] {
 	put(c.Query.Add, "plane", params.Plane)
 	put(c.Query.Add, "state", params.State)
 	put(c.Query.Add, "name", params.Name)
+	put(c.Query.Add, "brief", params.Brief)
 	return c
 }
 
