@@ -19,6 +19,7 @@ import (
 	"weir/dataplane/destinations/iterable"
 	"weir/dataplane/destinations/kafka"
 	"weir/dataplane/destinations/mixpanel"
+	postgrestable "weir/dataplane/destinations/postgres-table"
 	"weir/dataplane/destinations/redis"
 	"weir/dataplane/destinations/s3"
 	"weir/dataplane/destinations/salesforce"
@@ -33,6 +34,9 @@ var facebookconversionsSpec []byte
 
 //go:embed facebook-custom-audiences/spec.yaml
 var facebookcustomaudiencesSpec []byte
+
+//go:embed google-ads-audiences/spec.yaml
+var googleadsaudiencesSpec []byte
 
 //go:embed google-ads-conversions/spec.yaml
 var googleadsconversionsSpec []byte
@@ -89,6 +93,7 @@ func All() []destination.Kind {
 		customerio.Kind,
 		mapping.Define(facebookconversionsSpec),
 		mapping.Define(facebookcustomaudiencesSpec),
+		mapping.Define(googleadsaudiencesSpec),
 		mapping.Define(googleadsconversionsSpec),
 		googleanalytics4.Kind,
 		googlepubsub.Kind,
@@ -103,6 +108,7 @@ func All() []destination.Kind {
 		mixpanel.Kind,
 		mapping.Define(onesignalSpec),
 		mapping.Define(pinterestconversionsSpec),
+		postgrestable.Kind,
 		mapping.Define(posthogSpec),
 		mapping.Define(redditconversionsSpec),
 		redis.Kind,

@@ -15,9 +15,11 @@ import (
 	"weir/dataplane/destination/destinationtest"
 	"weir/dataplane/destinations/amqp"
 	"weir/dataplane/event"
+	"weir/dataplane/syncs/syncstest"
 	"weir/shared/egress"
 	"weir/shared/id"
 	"weir/shared/secret"
+	"weir/shared/workspace/activation"
 )
 
 // deps lead every address to the broker.
@@ -76,6 +78,30 @@ func TestContract(t *testing.T) {
 	destinationtest.CheckSink(t, destinationtest.Sink{
 		Opened: o, Deps: b.deps(), Taken: b.ids, Break: func(broken bool) { b.set(func() { b.broken = broken }) },
 	})
+}
+
+// TestSyncs has the rows of a model as messages, from which their state can be read, whatever
+// is lost on the way.
+func TestSyncs(t *testing.T) {
+	t.Parallel()
+	b := newBroker(t)
+	syncstest.Keeps(t, syncstest.Kept{
+		Opened: opened(t, settings(""), password), Deps: b.deps(), Sync: activation.Sync{Object: "record"},
+		Records: func() map[string]string {
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			var messages [][]byte
+			for _, m := range b.messages {
+				messages = append(messages, []byte(m.body))
+			}
+			return syncstest.Replay(t, messages...)
+		},
+		Break: func(broken bool) {
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			b.broken = broken
+		},
+	}, 4)
 }
 
 func TestCases(t *testing.T) {

@@ -17,8 +17,10 @@ import (
 	"weir/dataplane/destination/destinationtest"
 	awskinesis "weir/dataplane/destinations/aws-kinesis"
 	"weir/dataplane/outbound/auth"
+	"weir/dataplane/syncs/syncstest"
 	"weir/shared/fault"
 	"weir/shared/secret"
+	"weir/shared/workspace/activation"
 )
 
 // stream is a stream that refuses what Kinesis refuses, and takes as it is told.
@@ -28,6 +30,7 @@ type stream struct {
 
 	mu     sync.Mutex
 	keys   []string // of what was taken, in order
+	taken  [][]byte
 	refuse func(request, record int) string
 	answer func() (status int, body string)
 	asked  int
@@ -98,7 +101,7 @@ func (s *stream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if err := json.Unmarshal(rec.Data, &e); err != nil {
 			s.t.Error(err)
 		}
-		s.keys = append(s.keys, e.MessageID+" "+rec.PartitionKey)
+		s.keys, s.taken = append(s.keys, e.MessageID+" "+rec.PartitionKey), append(s.taken, rec.Data)
 		out.Records = append(out.Records, map[string]string{"SequenceNumber": "1", "ShardId": "shardId-000000000000"})
 	}
 	_ = json.NewEncoder(w).Encode(out)
@@ -135,6 +138,44 @@ func TestPartialFailures(t *testing.T) {
 	s.send("events", event(1, "ada"), event(3, "ada"), event(4, "eve"))
 	if want := []string{"m2 eve", "m1 ada", "m4 eve", "m3 ada"}; !slices.Equal(s.keys, want) {
 		t.Errorf("%q was taken, want %q", s.keys, want)
+	}
+}
+
+// TestSyncs has the rows of a model as records, from which their state can be read, whatever
+// is lost on the way and a shard does not take; a row's key is that of its records.
+func TestSyncs(t *testing.T) {
+	t.Parallel()
+	s := newStream(t)
+	s.refuse = func(request, record int) string {
+		if (request*7+record)%9 == 0 {
+			return "ProvisionedThroughputExceededException"
+		}
+		return ""
+	}
+	o, err := awskinesis.Kind.Open(fmt.Appendf(nil, `{"stream":"events","region":"eu-central-1","baseUrl":%q}`, s.URL),
+		map[string]secret.String{"accessKey": secret.NewString("made-up-key"), "secretKey": secret.NewString("made-up-secret")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	syncstest.Keeps(t, syncstest.Kept{
+		Opened: o, Sync: activation.Sync{Object: "record"},
+		Records: func() map[string]string {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			return syncstest.Replay(t, s.taken...)
+		},
+		Break: func(broken bool) {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			if s.answer = nil; broken {
+				s.answer = func() (int, string) { return 400, `{"__type":"AccessDeniedException","message":"no"}` }
+			}
+		},
+	}, 4)
+	for _, k := range s.keys {
+		if _, key, _ := strings.Cut(k, " "); !strings.HasPrefix(key, "p") {
+			t.Fatalf("a record has the key %q, want that of its row", key)
+		}
 	}
 }
 

@@ -21,8 +21,10 @@ import (
 	"weir/dataplane/destination"
 	"weir/dataplane/destination/destinationtest"
 	googlepubsub "weir/dataplane/destinations/google-pubsub"
+	"weir/dataplane/syncs/syncstest"
 	"weir/shared/fault"
 	"weir/shared/secret"
+	"weir/shared/workspace/activation"
 )
 
 // project is Pub/Sub with its token endpoint, which refuse what those of Google refuse.
@@ -33,6 +35,7 @@ type project struct {
 	mu     sync.Mutex
 	tokens int      // given so far; the last one alone is good
 	taken  []string // messages, as topic, ordering key and messageId
+	data   [][]byte // of these messages
 	answer func(request int) (status int, body string)
 	asked  int
 }
@@ -111,6 +114,7 @@ func (p *project) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	var ids, taken []string
+	var data [][]byte
 	for _, m := range in.Messages {
 		var e struct{ MessageID, Event string }
 		if json.Unmarshal(m.Data, &e) != nil || e.Event == "Odd" || len(m.OrderingKey) > 1024 || len(m.Attributes) > 100 {
@@ -118,8 +122,9 @@ func (p *project) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		ids, taken = append(ids, fmt.Sprint(len(p.taken)+len(ids))), append(taken, topic+" "+m.OrderingKey+" "+e.MessageID)
+		data = append(data, m.Data)
 	}
-	p.taken = append(p.taken, taken...)
+	p.taken, p.data = append(p.taken, taken...), append(p.data, data...)
 	_ = json.NewEncoder(w).Encode(map[string]any{"messageIds": ids})
 }
 
@@ -160,6 +165,37 @@ func TestPublishing(t *testing.T) {
 	if want := []string{"weir ada m1", "weir ada m3", "weir eve m4"}; !slices.Equal(p.taken, want) || p.tokens != 1 {
 		t.Errorf("%q was taken with %d tokens, want %q with one", p.taken, p.tokens, want)
 	}
+}
+
+// TestSyncs has the rows of a model as messages, from which their state can be read, whatever
+// is lost on the way; a row's key is the ordering key of its messages.
+func TestSyncs(t *testing.T) {
+	t.Parallel()
+	p := newProject(t)
+	o, err := googlepubsub.Kind.Open(fmt.Appendf(nil, `{"project":"acme-events","topic":"weir","baseUrl":%q}`, p.URL), map[string]secret.String{"credentials": secret.NewString(p.credentials())})
+	if err != nil {
+		t.Fatal(err)
+	}
+	syncstest.Keeps(t, syncstest.Kept{
+		Opened: o, Sync: activation.Sync{Object: "record"},
+		Records: func() map[string]string {
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			for _, of := range p.taken {
+				if !strings.HasPrefix(of, "weir p") {
+					t.Fatalf("a message is %q, want the row's key as its ordering key", of)
+				}
+			}
+			return syncstest.Replay(t, p.data...)
+		},
+		Break: func(broken bool) {
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			if p.answer = nil; broken {
+				p.answer = func(int) (int, string) { return 403, `{"error":{"code":403,"status":"PERMISSION_DENIED"}}` }
+			}
+		},
+	}, 4)
 }
 
 // TestATokenThatIsRefused is replaced once.

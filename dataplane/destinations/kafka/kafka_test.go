@@ -22,9 +22,11 @@ import (
 	"weir/dataplane/destination/destinationtest"
 	"weir/dataplane/destinations/kafka"
 	"weir/dataplane/event"
+	"weir/dataplane/syncs/syncstest"
 	"weir/shared/egress"
 	"weir/shared/id"
 	"weir/shared/secret"
+	"weir/shared/workspace/activation"
 )
 
 // The topics of the tests' clusters.
@@ -177,6 +179,33 @@ func TestContract(t *testing.T) {
 			}
 		},
 	})
+}
+
+// TestSyncs has the rows of a model as records, from which their state can be read, whatever
+// is lost on the way; a row's key is that of its records.
+func TestSyncs(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t)
+	c.read()
+	syncstest.Keeps(t, syncstest.Kept{
+		Opened: opened(t, settings("events", ""), nil), Deps: c.deps(), Sync: activation.Sync{Object: "record"},
+		Records: func() map[string]string {
+			var messages [][]byte
+			for _, r := range c.read() {
+				if !strings.Contains(string(r.Value), fmt.Sprintf(`"key":%q`, r.Key)) {
+					t.Fatalf("the record with the key %q is %s", r.Key, r.Value)
+				}
+				messages = append(messages, r.Value)
+			}
+			return syncstest.Replay(t, messages...)
+		},
+		Break: func(broken bool) {
+			c.broken.Store(nil)
+			if broken {
+				c.broken.Store(kerr.TopicAuthorizationFailed)
+			}
+		},
+	}, 4)
 }
 
 func TestCases(t *testing.T) {
