@@ -298,7 +298,7 @@ var keepers = map[string][]string{
 	"github.com/nats-io/nkeys":        {"weir/shared/wire*", "weir/dataplane/enrol"},
 	"github.com/nats-io/jwt/":         {"weir/shared/wire*"},
 	"github.com/nats-io/nuid":         {"weir/dataplane/queue/natsstore*"},
-	"github.com/jackc/pgx/":           {"weir/controlplane/store*", "weir/dataplane/warehouses/*", "weir/dataplane/sources/postgres", "weir/dataplane/sources/postgres/session"},
+	"github.com/jackc/pgx/":           {"weir/controlplane/store*", "weir/dataplane/warehouses/*", "weir/dataplane/sources/postgres", "weir/dataplane/sources/postgres/session", "weir/dataplane/destinations/postgres-table"},
 	"github.com/jackc/pglogrepl":      {"weir/dataplane/sources/postgres"},
 	"github.com/go-sql-driver/mysql":  {"weir/dataplane/warehouses/mysql", "weir/dataplane/sources/mysql"},
 }
