@@ -15,6 +15,7 @@ import (
 	"weir/dataplane/destinations/customerio"
 	googleanalytics4 "weir/dataplane/destinations/google-analytics-4"
 	googlepubsub "weir/dataplane/destinations/google-pubsub"
+	googlesheets "weir/dataplane/destinations/google-sheets"
 	"weir/dataplane/destinations/http"
 	"weir/dataplane/destinations/iterable"
 	"weir/dataplane/destinations/kafka"
@@ -97,6 +98,7 @@ func All() []destination.Kind {
 		mapping.Define(googleadsconversionsSpec),
 		googleanalytics4.Kind,
 		googlepubsub.Kind,
+		googlesheets.Kind,
 		http.Kind,
 		mapping.Define(hubspotSpec),
 		mapping.Define(intercomSpec),

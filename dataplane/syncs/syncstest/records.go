@@ -30,6 +30,8 @@ type Kept struct {
 	Records func() map[string]string
 	// Break makes the other side refuse all, or take again; nil: it cannot.
 	Break func(broken bool)
+	// NoEmpty says that the other side has no empty texts: they are as null.
+	NoEmpty bool
 }
 
 // keptRow is a row of the model of Keeps.
@@ -102,7 +104,11 @@ func Keeps(t *testing.T, k Kept, steps int) {
 	defer link.Close()
 
 	model, sent := map[string]keptRow{}, map[string]keptRow{}
-	texts := []any{"free", "pro", "it's; \"quoted\"", "ünï ✓\nb", "=1+1", "", nil}
+	empty := any("")
+	if k.NoEmpty {
+		empty = nil
+	}
+	texts := []any{"free", "pro", "it's; \"quoted\"", "ünï ✓\nb", "=1+1", empty, nil}
 	for step := range steps {
 		for range 5 + r.IntN(30) {
 			key := fmt.Sprintf("p%03d", r.IntN(40))
