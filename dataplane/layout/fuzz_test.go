@@ -208,7 +208,7 @@ func TestManyColumnsAreRefused(t *testing.T) {
 		kind, channel string
 		n             int
 		ok            bool
-	}{{"postgres", "web", 196, true}, {"postgres", "web", 5000, true}, {"duckdb", "web", 5000, true}, {"mssql", "web", 196, true}, {"mssql", "web", 197, false}, {"snowflake", "web", 5000, true}, {"postgres", "sources", 5000, true}, {"s3_datalake", "web", 5000, true}, {"mssql", "web", 500, false}} {
+	}{{"postgres", "web", 196, true}, {"postgres", "web", 5000, true}, {"duckdb", "web", 5000, true}, {"azure_synapse", "web", 196, true}, {"azure_synapse", "web", 197, false}, {"snowflake", "web", 5000, true}, {"postgres", "sources", 5000, true}, {"s3_datalake", "web", 5000, true}, {"mssql", "web", 5000, true}, {"azure_synapse", "web", 500, false}} {
 		d := dialect(t, c.kind)
 		_, _, err := d.Rows(&layout.Options{}, layout.Meta{Now: now}, wide(c.n, c.channel))
 		if (err == nil) != c.ok || err != nil && fault.KindOf(err) != fault.Invalid {

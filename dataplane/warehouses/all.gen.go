@@ -11,6 +11,7 @@ import (
 	"weir/dataplane/warehouses/duckdb"
 	gcsdatalake "weir/dataplane/warehouses/gcs_datalake"
 	localdatalake "weir/dataplane/warehouses/local_datalake"
+	"weir/dataplane/warehouses/mssql"
 	"weir/dataplane/warehouses/mysql"
 	"weir/dataplane/warehouses/postgres"
 	"weir/dataplane/warehouses/rs"
@@ -27,6 +28,7 @@ func All() []warehouse.Kind {
 		duckdb.Kind,
 		gcsdatalake.Kind,
 		localdatalake.Kind,
+		mssql.Kind,
 		mysql.Kind,
 		postgres.Kind,
 		rs.Kind,

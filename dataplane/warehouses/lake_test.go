@@ -62,6 +62,11 @@ func (l *lake) query(q string) (out table, err error) {
 	if err != nil {
 		return out, err
 	}
+	return tableOf(rows)
+}
+
+// tableOf reads rows and closes them.
+func tableOf(rows *sql.Rows) (out table, err error) {
 	defer func() { _ = rows.Close() }()
 	if out.names, err = rows.Columns(); err != nil {
 		return out, err

@@ -45,7 +45,7 @@ func Named(ctx context.Context, w warehouse.Warehouse, t stage.Table, of func(ev
 	if _, ok := have[t.Shared].Columns[column]; !ok {
 		return t.Shared, false, nil
 	}
-	some, err := eventIn(ctx, w, fmt.Sprintf(`select %s as event from %s where %[1]s is not null limit 1`, column, quoting.Name(w, t.Shared)))
+	some, err := eventIn(ctx, w, quoting.First(w, fmt.Sprintf(`%s as event from %s where %[1]s is not null`, column, quoting.Name(w, t.Shared))))
 	switch {
 	case err != nil:
 		return "", false, err
@@ -55,7 +55,7 @@ func Named(ctx context.Context, w warehouse.Warehouse, t stage.Table, of func(ev
 		return t.Shared, true, nil
 	}
 	// Tables from before names were told apart may hold rows of several events.
-	switch some, err = eventIn(ctx, w, fmt.Sprintf(`select %s as event from %s where %[1]s = %[3]s limit 1`, column, quoting.Name(w, t.Shared), quoting.Text(w, t.Event))); {
+	switch some, err = eventIn(ctx, w, quoting.First(w, fmt.Sprintf(`%s as event from %s where %[1]s = %[3]s`, column, quoting.Name(w, t.Shared), quoting.Text(w, t.Event)))); {
 	case err != nil:
 		return "", false, err
 	case some != "":

@@ -116,3 +116,6 @@ func (w *Warehouse) Quote(name string) string { return quoting.Name(w.Warehouse,
 
 // Text is that of the warehouse.
 func (w *Warehouse) Text(s string) string { return quoting.Text(w.Warehouse, s) }
+
+// First is that of the warehouse.
+func (w *Warehouse) First(rest string) string { return quoting.First(w.Warehouse, rest) }

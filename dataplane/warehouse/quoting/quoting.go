@@ -1,5 +1,5 @@
 // Package quoting writes names and texts as the SQL of a warehouse has them: as the standard
-// says, or by the methods Quote and Text of one that differs.
+// says, or by the methods Quote, Text and First of one that differs.
 package quoting
 
 import "strings"
@@ -18,4 +18,12 @@ func Text(w any, s string) string {
 		return q.Text(s)
 	}
 	return "'" + strings.ReplaceAll(s, "'", "''") + "'"
+}
+
+// First is a query for the first row of what follows select.
+func First(w any, rest string) string {
+	if q, ok := w.(interface{ First(rest string) string }); ok {
+		return q.First(rest)
+	}
+	return "select " + rest + " limit 1"
 }
