@@ -126,6 +126,7 @@ syncs: need-test ## syncs on DuckDB and Postgres for 200 random steps: rejects, 
 
 bench: build ## speed and memory, with ratios against baselines of the same run
 	go test -run '^$$' -bench . -benchmem $$(go list work | grep -v -e /store/ent -e /e2e)
+	cd dataplane/identity && go test -run '^$$' -bench Stitch -benchtime 1x . -links 1000000 && go test -run '^$$' -bench Stitch -benchtime 1x . -links 5000000 && go test -run '^$$' -bench Stitch -benchtime 1x . -links 1000000 -engine postgres
 	cd dataplane/profile && go test -run '^$$' -bench Build -benchtime 1x . -customers 200000
 	cd dataplane/syncs/books && go test -run '^$$' -bench Plan -benchtime 1x . -rows 5000000 && go test -run '^$$' -bench Plan -benchtime 1x . -rows 1000000 -engine postgres
 	go run ./infra/weir/bench -weir bin/weir

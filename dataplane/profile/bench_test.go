@@ -1,18 +1,14 @@
 package profile_test
 
 import (
-	"context"
 	"flag"
 	"fmt"
-	"os"
-	"path/filepath"
-	"strconv"
-	"strings"
 	"testing"
 	"time"
 
 	"weir/dataplane/profile"
 	"weir/dataplane/tables"
+	"weir/dataplane/tables/enginetest"
 	"weir/shared/workspace/profiles"
 )
 
@@ -21,49 +17,6 @@ var (
 	engine    = flag.String("engine", "duckdb", "of benchmarks of builds: the warehouse")
 	costs     = flag.Bool("costs", false, "of benchmarks of builds: tell the processor time of each statement that takes a twentieth of a second")
 )
-
-// told is a session that tells what statements cost.
-type told struct{ tables.Session }
-
-func (t told) Exec(ctx context.Context, sql string) (int64, error) {
-	cpu, start := used(), time.Now()
-	n, err := t.Session.Exec(ctx, sql)
-	if d := used() - cpu; d >= 0.05 {
-		sql = strings.Join(strings.Fields(sql), " ")
-		fmt.Fprintf(os.Stderr, "%.2f cpu s, %.2f s, %d rows: %.300s\n", d, time.Since(start).Seconds(), n, sql)
-	}
-	return n, err
-}
-
-func (t told) Tx(ctx context.Context, do func(tables.Session) error) error {
-	return t.Session.Tx(ctx, func(in tables.Session) error { return do(told{in}) })
-}
-
-// used is the processor time in seconds of this process and its workers, in which DuckDB is.
-func used() (seconds float64) {
-	files, _ := filepath.Glob("/proc/[0-9]*/stat")
-	type process struct {
-		parent string
-		ticks  float64
-	}
-	all := map[string]process{}
-	for _, f := range files {
-		text, _ := os.ReadFile(f) // it may have ended
-		pid, rest, _ := strings.Cut(string(text), " (")
-		if x := strings.Fields(rest[strings.LastIndex(rest, ")")+1:]); len(x) > 14 {
-			user, _ := strconv.ParseFloat(x[11], 64)
-			system, _ := strconv.ParseFloat(x[12], 64)
-			all[pid] = process{x[1], user + system}
-		}
-	}
-	self := strconv.Itoa(os.Getpid())
-	for pid, p := range all {
-		if pid == self || p.parent == self {
-			seconds += p.ticks / 100
-		}
-	}
-	return seconds
-}
 
 // BenchmarkBuild builds 21 features of customers with 25 rows each: identity, then the golden records of all,
 // then, when one in a hundred did something in five minutes, those that this is about.
@@ -76,7 +29,7 @@ func BenchmarkBuild(b *testing.B) {
 	defer func() { _ = s.Close() }()
 	makeTables(b, s)
 	if *costs {
-		s = told{s}
+		s = enginetest.Tell(s)
 	}
 	n := *customers
 	run := func(statements ...string) {
@@ -123,19 +76,19 @@ func BenchmarkBuild(b *testing.B) {
 		if err := p.Prepare(b.Context(), s); err != nil {
 			b.Fatal(err)
 		}
-		start, cpu := time.Now(), used()
+		start, cpu := time.Now(), enginetest.Used()
 		if _, _, err := p.Graph("").Run(b.Context(), s, at, full, true); err != nil {
 			b.Fatal(err)
 		}
 		b.ReportMetric(time.Since(start).Seconds(), "identity-"+name+"-s")
-		b.ReportMetric(used()-cpu, "identity-"+name+"-cpu-s")
-		start, cpu = time.Now(), used()
+		b.ReportMetric(enginetest.Used()-cpu, "identity-"+name+"-cpu-s")
+		start, cpu = time.Now(), enginetest.Used()
 		built, err := p.Build(b.Context(), s, "user", 1, at, full)
 		if err != nil || built.Persons != int64(n) {
 			b.Fatal(built, err)
 		}
 		b.ReportMetric(time.Since(start).Seconds(), "features-"+name+"-s")
-		b.ReportMetric(used()-cpu, "features-"+name+"-cpu-s")
+		b.ReportMetric(enginetest.Used()-cpu, "features-"+name+"-cpu-s")
 		b.ReportMetric(float64(built.Changed), "changed-"+name)
 	}
 	for b.Loop() {
