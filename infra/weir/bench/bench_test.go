@@ -198,7 +198,7 @@ func runBench(t *testing.T, how string, args ...string) (code int, r report.Repo
 	}
 	dir := t.TempDir()
 	var out, log bytes.Buffer
-	code = run(t.Context(), append([]string{"-weir", weir, "-seconds", "0.2", "-json", "-dir", dir}, args...), &out, &log)
+	code = run(t.Context(), append([]string{"-weir", weir, "-seconds", "0.1", "-json", "-dir", dir}, args...), &out, &log)
 	if out.Len() > 0 {
 		if err := json.Unmarshal(out.Bytes(), &r); err != nil {
 			t.Errorf("%v:\n%s", err, out.String())
@@ -252,7 +252,7 @@ func TestARunMeasuresEveryRow(t *testing.T) {
 
 func TestASoakWatchesWhatGrowsAndWaitsForEveryWebhook(t *testing.T) {
 	t.Parallel()
-	code, r, errs := runBench(t, "good", "-only", partSoak, "-soak", "2s")
+	code, r, errs := runBench(t, "good", "-only", partSoak, "-soak", "1s")
 	if code != 0 || r.Lost != 0 {
 		t.Errorf("exit code %d, lost %d, want 0 and 0\n%s", code, r.Lost, errs)
 	}
