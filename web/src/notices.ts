@@ -42,6 +42,7 @@ function changedBy(n: Notice): QueryKey[] {
       return [
         keys.me,
         ["status"],
+        ["workspaces"],
         ["config"],
         ["revisions"],
         ["members"],
@@ -51,7 +52,11 @@ function changedBy(n: Notice): QueryKey[] {
         ["changes"],
       ];
     case "workspace":
-      return [["status"], ...(n.workspace ? [keys.config(n.workspace), keys.revisions(n.workspace)] : [])];
+      return [
+        ["status"],
+        ["workspaces"],
+        ...(n.workspace ? [keys.config(n.workspace), keys.revisions(n.workspace)] : []),
+      ];
     case "status":
     case "plane":
       return [["status"]];

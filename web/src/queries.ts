@@ -5,12 +5,15 @@ import { Problem } from "./api/problem";
 /** Keys of what is kept of the server's state. */
 export const keys = {
   me: ["me"],
-  /** Of everything, or with the name of a workspace, of that one. */
+  /** Of the frame outside of workspaces, or with the name of a workspace, of that one; the beginning of all of a status. */
   status: (organization = chosenOrganization(), workspace?: string) => [
     "status",
     organization,
     ...(workspace === undefined ? [] : [workspace]),
   ],
+  wholeStatus: () => ["status", chosenOrganization(), "", "whole"],
+  planeStatus: (plane: string) => ["status", chosenOrganization(), "", "plane", plane],
+  workspaces: () => ["workspaces", chosenOrganization()],
   organizations: ["organizations"],
   authenticator: ["authenticator"],
   sessions: ["sessions"],

@@ -83,14 +83,41 @@ export async function logout(): Promise<void> {
   if (!answer.response.ok && answer.response.status !== 401) throw problemOf(answer.response.status, answer.error);
 }
 
-/** Every plane and workspace, with what the planes report; with a name, every plane and that workspace alone. */
+/** Every plane, and the workspace of a name, or without one the first there is; next is not "" then if there are more. */
 export async function status(signal?: AbortSignal, name?: string): Promise<Status> {
+  const query = name === undefined ? { limit: 1 } : { name: [name] };
+  return await settle(http.GET("/api/v1/status", { params: { query }, ...(signal ? { signal } : {}) }));
+}
+
+/** A workspace without what is in it. */
+export type NamedWorkspace = Pick<Workspace, "id" | "name" | "region">;
+
+/** The workspaces of the organization that the caller may read, by name. */
+export async function workspaceNames(signal?: AbortSignal): Promise<NamedWorkspace[]> {
+  const all: NamedWorkspace[] = [];
+  let cursor = "";
+  do {
+    const params = { query: { brief: true, ...(cursor === "" ? {} : { cursor }) } };
+    const page = await settle(http.GET("/api/v1/workspaces", { params, ...(signal ? { signal } : {}) }));
+    all.push(...page.workspaces);
+    cursor = page.next ?? "";
+  } while (cursor !== "");
+  return all;
+}
+
+/** Every plane and workspace, with what the planes report; with a plane, every plane and the workspaces on it. */
+export async function wholeStatus(only: { plane?: string } = {}, signal?: AbortSignal): Promise<Status> {
   const all: Status = { planes: [], workspaces: [], next: "" };
   do {
-    const only = name === undefined ? {} : { name: [name] };
     const params = { query: { ...only, ...(all.next === "" ? {} : { cursor: all.next }) } };
     const page = await settle(http.GET("/api/v1/status", { params, ...(signal ? { signal } : {}) }));
     if (all.next === "") all.planes = page.planes;
+    else
+      for (const p of all.planes) {
+        const more = page.planes.find((other) => other.id === p.id);
+        p.workspaces.push(...(more?.workspaces ?? []));
+        p.counts.push(...(more?.counts ?? []));
+      }
     all.workspaces.push(...page.workspaces);
     all.next = page.next ?? "";
   } while (all.next !== "");

@@ -53,10 +53,10 @@ const calls: Record<string, string> = {
 const fields: Record<string, string[]> = {
   "GET /v1/live": ["source", "destination", "stage", "outcome", "search"],
   "GET /v1/parked": ["destination", "limit", "cursor"],
-  "GET /v1/dead": ["destination", "code", "limit", "cursor"],
+  "GET /v1/dead": ["source", "destination", "code", "limit", "cursor"],
   "GET /v1/quarantine": ["source", "limit", "cursor"],
-  "POST /v1/jobs/redrive": ["destination", "places", "code", "all", "rate", "retransform", "preview"],
-  "POST /v1/jobs/discard": ["destination", "places", "code", "all", "rate", "preview"],
+  "POST /v1/jobs/redrive": ["source", "destination", "places", "code", "all", "rate", "retransform", "preview"],
+  "POST /v1/jobs/discard": ["source", "destination", "places", "code", "all", "rate", "preview"],
   "POST /v1/jobs/replay": ["source", "destination", "places", "code", "all", "rate"],
   "POST /v1/jobs/discard-quarantined": ["source", "destination", "places", "code", "all", "rate"],
   "GET /v1/loads": ["destination"],
@@ -93,6 +93,8 @@ export class Plane {
   door: "open" | "down" | "foreign" = "open";
   /** Answers by call; those of streams are texts. */
   readonly answers: Record<string, Reply> = {};
+  /** What every call is answered that answers does not have. */
+  rest: Reply | undefined;
   /** Calls with their query, and the bodies of those that have one. */
   readonly calls: string[] = [];
   readonly bodies: unknown[] = [];
@@ -133,6 +135,7 @@ export class Plane {
     }
     const set = this.answers[call];
     if (set !== undefined) return reply(set);
+    if (this.rest !== undefined) return reply(this.rest);
     if (call === "GET /v1/live") return this.stream();
     const empty = {
       "GET /v1/loads": { loads: [] },

@@ -42,6 +42,8 @@ export class Server {
   /** What other calls are answered, such as "GET /api/v1/roles"; an empty body is 204. What was sent is in sent. */
   readonly others: Record<string, Reply> = {};
   readonly sent: { call: string; body: unknown }[] = [];
+  /** What everything is answered but what the frame asks for. */
+  rest: Reply | undefined;
 
   /** How the gateway answers what is sent to it; what came is in received. */
   gatewayAnswer: Reply = { status: 200, body: { success: true } };
@@ -80,6 +82,7 @@ export class Server {
       const empty = typeof other === "object" && other.body === undefined;
       return empty ? new Response(null, { status: 204 }) : reply(other);
     }
+    if (this.rest !== undefined && !isOfFrame(call, new URL(request.url).searchParams)) return reply(this.rest);
     switch (call) {
       case "GET /api/v1/me":
         if (!this.signedIn) return problem(401, "Nobody is signed in.");
@@ -103,6 +106,8 @@ export class Server {
         this.signedIn = false;
         return new Response(null, { status: 204 });
       case "GET /api/v1/status":
+        return reply(this.status);
+      case "GET /api/v1/workspaces":
         return reply(this.status);
       case "DELETE /api/v1/planes/pl_two":
         return this.removal;
@@ -142,6 +147,10 @@ export class Server {
         return problem(404, `There is no ${call}.`);
     }
   }
+}
+
+function isOfFrame(call: string, query: URLSearchParams): boolean {
+  return call === "GET /api/v1/me" || (call === "GET /api/v1/status" && (query.has("name") || query.has("limit")));
 }
 
 /** A capability for what was asked, if the contract lets it be asked. */

@@ -3,6 +3,7 @@ import { failedSignIn } from "../pages/login/failures";
 import { FirstWorkspace } from "../pages/workspace/first-workspace";
 import { Link } from "../parts/link";
 import { Page } from "../parts/page";
+import { Waiting } from "../parts/waiting";
 import { remembered } from "./known";
 import { inOrganization, useHere } from "./place";
 
@@ -12,8 +13,7 @@ const FailedPage = lazy(() => import("../pages/sign-in/failed-page").then((m) =>
 export function First() {
   const { all, organization } = useHere();
   const failed = failedSignIn();
-  const last = remembered();
-  const to = (all.workspaces.find((w) => w.name === last) ?? all.workspaces[0])?.name;
+  const to = remembered(organization) ?? all.workspaces[0]?.name;
   useEffect(() => {
     if (to === undefined || failed) return;
     history.replaceState(null, "", inOrganization(organization, "workspaces", to));
@@ -25,7 +25,7 @@ export function First() {
         <FailedPage problem={failed} />
       </Suspense>
     );
-  if (to !== undefined) return null;
+  if (to !== undefined || all.next) return <Waiting what="the workspaces" />;
   return (
     <Page
       title="Make your first workspace"

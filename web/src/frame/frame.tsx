@@ -1,5 +1,5 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
-import { Outlet } from "@tanstack/react-router";
+import { Outlet, useRouterState } from "@tanstack/react-router";
 import { lazy, type ReactNode, Suspense, useEffect, useState } from "react";
 import type { Me } from "../api/client";
 import { chooseOrganization, chosenOrganization } from "../api/organization";
@@ -7,11 +7,11 @@ import { AckBar, DraftBar } from "../draft/bar";
 import { useNotices } from "../notices";
 import { Trouble } from "../pages/trouble";
 import { Notice } from "../parts/notice";
-import { usePath } from "../parts/path";
+import { go, usePath } from "../parts/path";
 import { ago } from "../parts/time";
 import { Waiting } from "../parts/waiting";
-import { remembered, statusAt } from "./known";
-import { type Here, HereContext, type Place, placeIn } from "./place";
+import { forget, remembered, statusAt } from "./known";
+import { type Here, HereContext, inOrganization, type Place, placeIn } from "./place";
 import { Sidebar } from "./sidebar";
 import { TopBar } from "./top-bar";
 
@@ -24,10 +24,27 @@ const refreshLive = 60_000; // ms, while the control plane does
 /** What stands around every page: the bar above, the pages at the left, the draft below. */
 export function Frame({ me }: { me: Me }) {
   const live = useNotices();
-  const place = placeIn(usePath());
+  const place = placeIn(useDrawn());
   if (place.organization !== chosenOrganization()) chooseOrganization(place.organization);
   return <Organization key={place.organization} me={me} place={place} live={live} />;
 }
+
+/**
+ * The path of the page that is drawn. It is behind the address while the code of the next page is on its way: until
+ * then the page that is left keeps its place, and what is known of it.
+ */
+function useDrawn(): string {
+  const path = usePath();
+  const drawn = useRouterState({
+    select: (s) => {
+      const page = s.matches.at(-1);
+      return page && !above.has(page.routeId) ? page.pathname : undefined;
+    },
+  });
+  return drawn ?? path;
+}
+
+const above = new Set<string>(["__root__", "/alone", "/orgs/$organization"]); // routes that are no pages
 
 function Organization({ me, place, live }: { me: Me; place: Place; live: boolean }) {
   const queries = useQueryClient();
@@ -54,7 +71,9 @@ function Organization({ me, place, live }: { me: Me; place: Place; live: boolean
           <Waiting what="the workspaces" />
         </>
       ) : null}
-      {all.data && place.workspace !== undefined && !workspace ? <Unknown name={place.workspace} /> : null}
+      {all.data && place.workspace !== undefined && !workspace ? (
+        <Unknown key={place.workspace} name={place.workspace} organization={place.organization} />
+      ) : null}
       {all.data && (place.workspace === undefined || workspace) ? (
         <HereContext value={here}>
           <Suspense fallback={<Waiting what="the page" />}>
@@ -81,13 +100,12 @@ function Shell({ here, place, pending, children }: ShellProps) {
     addEventListener("keydown", key);
     return () => removeEventListener("keydown", key);
   }, []);
-  const { workspaces } = here.all;
-  const last = remembered();
-  const first = place.workspace ?? (workspaces.find((w) => w.name === last) ?? workspaces[0])?.name;
+  const going = placeIn(usePath());
+  const first = going.workspace ?? remembered(place.organization) ?? here.all.workspaces[0]?.name;
   const side = (open: boolean) => (
     <Sidebar
-      place={place}
-      workspace={first ?? (pending ? (last ?? "") : undefined)}
+      place={going}
+      workspace={first ?? (pending ? "" : undefined)}
       open={open}
       onFollow={() => setDrawer(false)}
     />
@@ -143,7 +161,13 @@ function Drawer({ onClose, children }: { onClose: () => void; children: ReactNod
   );
 }
 
-function Unknown({ name }: { name: string }) {
+function Unknown({ name, organization }: { name: string; organization: string }) {
+  const [wasLast] = useState(() => remembered(organization) === name);
+  useEffect(() => {
+    if (!wasLast) return;
+    forget(name);
+    if (placeIn(location.pathname).page === "") go(inOrganization(organization)); // nobody asked for it by its name
+  }, [name, organization, wasLast]);
   return (
     <div className="space-y-4">
       <h1 className="text-xl font-semibold tracking-tight break-all">{name}</h1>

@@ -1,14 +1,14 @@
-import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { useQuery } from "@tanstack/react-query";
 import { type KeyboardEvent, useEffect, useRef, useState } from "react";
 import { config } from "../api/client";
 import { organizations } from "../api/tenants";
 import { Icon, type IconName } from "../parts/icon";
 import { go } from "../parts/path";
 import { keys } from "../queries";
-import { statusAt } from "./known";
 import { entries } from "./pages";
 import { type Here, inOrganization, type Place } from "./place";
 import { hrefOf } from "./sidebar";
+import { useWorkspaces } from "./workspaces";
 
 type Item = { title: string; about: string; icon: IconName; href: string };
 
@@ -24,8 +24,8 @@ function useItems(here: Here, place: Place, only: "all" | "workspaces"): Item[] 
     enabled: workspace !== undefined && only === "all",
   });
   const to = (...parts: string[]) => inOrganization(place.organization, ...parts);
-  const all = useQuery(statusAt({ ...place, workspace: undefined }, useQueryClient()));
-  const workspaces: Item[] = (all.data ?? here.all).workspaces.map((w) => ({
+  const all = useWorkspaces();
+  const workspaces: Item[] = (all.data ?? here.all.workspaces).map((w) => ({
     title: w.name,
     about: `Workspace, ${w.region}`,
     icon: "workspace",

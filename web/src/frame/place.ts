@@ -54,14 +54,9 @@ export function useHere(): Here {
   return here;
 }
 
-// The workspace of the page that was drawn last, which may be drawn anew while the next one is loaded.
-let last: Workspace | undefined;
-
-/** The workspace that the page is about; only on pages of one. A page that is left keeps its own until the next one is loaded. */
+/** The workspace that the page is about; only on pages of one. */
 export function useWorkspace(): Workspace & { path: (...parts: string[]) => string } {
-  const { workspace: now, organization } = useHere();
-  if (now) last = now;
-  const workspace = now ?? last;
+  const { workspace, organization } = useHere();
   if (!workspace) throw new Error("the page is not in a workspace");
   return { ...workspace, path: (...parts) => inOrganization(organization, "workspaces", workspace.name, ...parts) };
 }

@@ -84,6 +84,9 @@ const ofOrganization: Record<string, Lazy> = {
   audit,
 };
 
+/** The pages of all of the installation. */
+const ofInstallation: Record<string, Lazy> = { planes, account };
+
 /** The pages of a workspace, by their paths below it; an exact one stands before one with a parameter. */
 const ofWorkspace: Record<string, Lazy> = {
   "": home,
@@ -137,7 +140,12 @@ function pages(parent: AnyRoute): AnyRoute[] {
   ];
 }
 
-const ofInstallation: Record<string, Lazy> = { planes, account };
+/** The paths of all pages of who is in one organization, with the parameters in them. */
+export const paths: readonly string[] = [
+  ...Object.keys(ofOrganization).map((p) => `/${p}`),
+  ...Object.keys(ofWorkspace).map((p) => `/workspaces/$workspace${p === "" ? "" : `/${p}`}`),
+  ...Object.keys(ofInstallation).map((p) => `/${p}`),
+];
 
 /** Loads the code of the page at a path before it is drawn; what fails is loaded again then. */
 export async function preload(path: string): Promise<void> {

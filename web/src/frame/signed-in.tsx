@@ -1,8 +1,10 @@
 import { RouterProvider } from "@tanstack/react-router";
 import { useEffect, useState } from "react";
 import type { Me } from "../api/client";
+import { failedSignIn } from "../pages/login/failures";
+import { leadsTo } from "./ahead";
 import { entries } from "./pages";
-import { placeIn } from "./place";
+import { inOrganization, placeIn } from "./place";
 import { newRouter, preload } from "./router";
 import { hrefOf } from "./sidebar";
 
@@ -10,10 +12,20 @@ void preload(location.pathname); // on its way while the control plane says who 
 
 /** The console's pages for somebody who signed in. */
 export function SignedIn({ me: who }: { me: Me }) {
-  const [router] = useState(() => newRouter(who));
+  const [router] = useState(() => {
+    beginAtLast();
+    return newRouter(who);
+  });
   useEffect(onIntent, []);
   useEffect(whileIdle, []);
   return <RouterProvider router={router} />;
+}
+
+/** Goes on where one was last, when the address is that of no page. */
+function beginAtLast(): void {
+  const { organization, workspace, page } = leadsTo(location.pathname);
+  if (page !== "" || workspace === undefined || failedSignIn()) return;
+  history.replaceState(null, "", `${inOrganization(organization, "workspaces", workspace)}${location.search}`);
 }
 
 /** Loads the page of a link when somebody points at it, touches it, or comes to it by the keyboard. */

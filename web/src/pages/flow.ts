@@ -35,6 +35,8 @@ export type Numbers = Omit<LedgerRow, "source" | "destination" | "dropped" | "ba
   rate: number;
 };
 
+const every = () => true;
+
 const fields = [
   "accepted",
   "replayed",
@@ -67,6 +69,36 @@ export function sum(flow: Flow | undefined, mine: (r: LedgerRow) => boolean, by:
   return out;
 }
 
+/** The sums of rows by a key, each as sum has it; rows without one are left out. Every row is looked at once. */
+export function sumsBy<K>(
+  flow: Flow | undefined,
+  keyOf: (r: LedgerRow) => K | undefined,
+  by: "accepted" | "routed",
+): Map<K, Numbers> {
+  const all = new Map<K, LedgerRow[]>();
+  const before = new Map<K, LedgerRow[]>();
+  const gather = (rows: readonly LedgerRow[], into: Map<K, LedgerRow[]>) => {
+    for (const r of rows) {
+      const key = keyOf(r);
+      if (key === undefined) continue;
+      const list = into.get(key);
+      if (list) list.push(r);
+      else into.set(key, [r]);
+    }
+  };
+  gather(flow?.rows ?? [], all);
+  gather(flow?.before?.rows ?? [], before);
+  const out = new Map<K, Numbers>();
+  for (const [key, rows] of all) {
+    const was = flow?.before && { at: flow.before.at, rows: before.get(key) ?? [] };
+    out.set(key, sum({ at: flow?.at ?? 0, rows, before: was }, every, by));
+  }
+  return out;
+}
+
+/** The numbers of nothing. */
+export const nothing: Numbers = sum(undefined, () => true, "accepted");
+
 const indexes = new WeakMap<LedgerRow[], Map<string, LedgerRow>>();
 const keyOf = (r: { source: string; destination: string }) => `${r.source} ${r.destination}`; // names have no spaces
 
@@ -90,8 +122,6 @@ export function flowOn(flow: Flow | undefined, source: string, destination: stri
     before: flow.before && { at: flow.before.at, rows: rowsOf(flow.before.rows, key) },
   };
 }
-
-const every = () => true;
 
 /** The numbers of one connection. */
 export function numbersOn(flow: Flow | undefined, source: string, destination: string): Numbers {

@@ -1,46 +1,43 @@
-import type { ReactNode } from "react";
+import type { ComponentProps, ReactNode } from "react";
 import { Problem } from "../api/problem";
-import { Notice } from "../parts/notice";
+import { Page } from "../parts/page";
 import { Waiting } from "../parts/waiting";
+import { Denied } from "./denied";
+import { PlaneTrouble } from "./plane-trouble";
 import { Trouble } from "./trouble";
 
 type Query<T> = { data: T | undefined; error: Error | null; isPending: boolean; refetch: () => unknown };
 
-/** What a query gave, or why there is nothing yet: it is on its way, was refused, or failed. */
-export function Loaded<T>({
-  query,
-  what,
-  children,
-}: {
+type Props<T> = {
   query: Query<T>;
   what: string;
+  /** The page that stands around it while there is nothing yet, where children bring one of their own. */
+  page?: Omit<ComponentProps<typeof Page>, "children">;
+  /** Of what a plane tells: the line that shows the same in a terminal. */
+  command?: string;
   children: (data: T) => ReactNode;
-}) {
+};
+
+/** What a query gave, or why there is nothing yet: it is on its way, was refused, or failed. */
+export function Loaded<T>({ query, what, page, command, children }: Props<T>) {
   const { data, error } = query;
-  return (
+  const again = () => void query.refetch();
+  const instead = (
     <>
-      {error ? (
-        isForbidden(error) ? (
-          <Forbidden what={what} text={error.message} />
-        ) : (
-          <Trouble error={error} onRetry={() => query.refetch()} />
-        )
+      {error instanceof Problem && error.status === 403 ? (
+        <Denied error={error} what={what} />
+      ) : error && command !== undefined ? (
+        <PlaneTrouble error={error} command={command} onRetry={again} />
+      ) : error ? (
+        <Trouble error={error} onRetry={again} />
       ) : null}
       {data === undefined && query.isPending ? <Waiting what={what} /> : null}
-      {data === undefined ? null : children(data)}
     </>
   );
-}
-
-function isForbidden(e: Error): boolean {
-  return e instanceof Problem && e.status === 403;
-}
-
-function Forbidden({ what, text }: { what: string; text: string }) {
   return (
-    <Notice tone="calm" title={`You may not see ${what}.`}>
-      <p>{text}</p>
-      <p>An owner or admin of the organization can give you a role that may, on the page of members.</p>
-    </Notice>
+    <>
+      {page && data === undefined ? <Page {...page}>{instead}</Page> : instead}
+      {data === undefined ? null : children(data)}
+    </>
   );
 }

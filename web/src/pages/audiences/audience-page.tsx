@@ -9,6 +9,7 @@ import { UrlTabs } from "../../parts/url-tabs";
 import { AccessOf } from "../access/access-of";
 import { count } from "../flow";
 import { Loaded } from "../loaded";
+import { quoted } from "../plane-trouble";
 import { MemberBadge } from "../profiles/member-badge";
 import { NoProfiles } from "../profiles/no-profiles";
 import { TakingMember } from "../profiles/taking-member";
@@ -23,10 +24,15 @@ import { useSizes } from "./use-sizes";
 
 /** One audience, or a new one. */
 export function AudiencePage() {
+  const { name } = useParams({ strict: false });
   const workspace = useWorkspace();
   const configured = useConfigured(workspace.name);
   return (
-    <Loaded query={configured} what="the audience">
+    <Loaded
+      query={configured}
+      what="the audience"
+      page={{ title: name ?? "New audience", up: { href: workspace.path("audiences"), title: "Audiences" } }}
+    >
       {(c) => <Choose configured={c} />}
     </Loaded>
   );
@@ -123,7 +129,11 @@ function One({ configured, profile, audience, query, up }: Props) {
             panel: isNew ? (
               <p className="text-sm text-soft">It is counted from the first run after it is published.</p>
             ) : (
-              <Loaded query={sizes} what="its size">
+              <Loaded
+                query={sizes}
+                what="its size"
+                command={`weir audience list --workspace ${quoted(workspace.name)}`}
+              >
                 {() =>
                   size ? <SizeHistory size={size} /> : <p className="text-sm text-soft">No run counted it yet.</p>
                 }

@@ -22,7 +22,7 @@ export function AudiencesPage() {
   const workspace = useWorkspace();
   const configured = useConfigured(workspace.name);
   return (
-    <Loaded query={configured} what="the audiences">
+    <Loaded query={configured} what="the audiences" page={{ title: "Audiences", of: workspace.name }}>
       {(c) => <Audiences configured={c} />}
     </Loaded>
   );
@@ -52,6 +52,7 @@ function Audiences({ configured }: { configured: Configured }) {
           {sizes.error ? (
             <PlaneTrouble
               error={sizes.error}
+              what="how many are in them"
               command={`weir audience list --workspace ${quoted(workspace.name)}`}
               onRetry={() => sizes.refetch()}
             />

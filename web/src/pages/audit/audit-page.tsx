@@ -3,6 +3,7 @@ import { useState } from "react";
 import { type AuditEntry, type AuditFilter, audit } from "../../api/tenants";
 import { fieldText } from "../../draft/words";
 import { useHere } from "../../frame/place";
+import { useWorkspaces } from "../../frame/workspaces";
 import { actorText } from "../../parts/actor";
 import { Button } from "../../parts/button";
 import { Empty } from "../../parts/empty";
@@ -20,7 +21,8 @@ const titles = { actor: "Who", action: "What", object: "Object" };
 
 /** Who wrote what, with what it was before and after. */
 export function AuditPage() {
-  const { organization, me, all: status } = useHere();
+  const { organization, me } = useHere();
+  const workspaces = useWorkspaces().data ?? [];
   const query = new URLSearchParams(useQueryText());
   const withReads = query.get("reads") === "shown" || (query.get("action") ?? "").startsWith("capability");
   const filter: AuditFilter = {
@@ -34,7 +36,7 @@ export function AuditPage() {
     getNextPageParam: (last) => (last.next === "" ? undefined : last.next),
     placeholderData: (before) => before,
   });
-  const names = new Map(status.workspaces.map((w) => [w.id, w.name]));
+  const names = new Map(workspaces.map((w) => [w.id, w.name]));
   return (
     <Page
       title="Audit log"
@@ -60,7 +62,7 @@ export function AuditPage() {
           className="h-9 w-52 rounded-lg border border-edge bg-card px-2 text-sm text-ink"
         >
           <option value="">Every workspace</option>
-          {status.workspaces.map((w) => (
+          {workspaces.map((w) => (
             <option key={w.id}>{w.name}</option>
           ))}
         </select>

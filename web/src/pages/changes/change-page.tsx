@@ -1,6 +1,7 @@
-import { useQuery } from "@tanstack/react-query";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useParams } from "@tanstack/react-router";
 import { type ChangeRequest, changeRequest } from "../../api/changes";
+import { statusAt } from "../../frame/known";
 import { inOrganization, useHere } from "../../frame/place";
 import { actorText } from "../../parts/actor";
 import { Badge } from "../../parts/badge";
@@ -49,14 +50,15 @@ export function ChangePage() {
 
 /** Who asked for it, and what became of it. */
 function Said({ change: c }: { change: ChangeRequest }) {
-  const { organization, all } = useHere();
-  const at = all.workspaces.find((w) => w.name === c.workspace);
+  const { organization } = useHere();
+  const now = useQuery(statusAt({ organization, workspace: c.workspace }, useQueryClient()));
+  const at = now.data?.workspaces.find((w) => w.name === c.workspace);
   const to = (...parts: string[]) => inOrganization(organization, "workspaces", c.workspace, ...parts);
   return (
     <>
       <p className="text-sm text-soft">
-        {actorText(c.author)}, <When at={c.at} whole />, in{" "}
-        {at ? <Link href={to()}>{c.workspace}</Link> : `${c.workspace}, which is not there yet`}
+        {actorText(c.author)}, <When at={c.at} whole />, in {at ? <Link href={to()}>{c.workspace}</Link> : c.workspace}
+        {now.data && !now.isPlaceholderData && !at ? ", which is not there yet" : ""}
         {c.base > 0 ? `, on revision ${c.base}` : ""}
         {c.reason ? `: ${c.reason}` : ""}
       </p>

@@ -2,6 +2,7 @@ import { useInfiniteQuery } from "@tanstack/react-query";
 import { type ChangeFilter, type ChangeState, changeRequests } from "../../api/changes";
 import { changeText } from "../../draft/words";
 import { inOrganization, useHere } from "../../frame/place";
+import { useWorkspaces } from "../../frame/workspaces";
 import { actorText } from "../../parts/actor";
 import { Badge } from "../../parts/badge";
 import { Button } from "../../parts/button";
@@ -20,7 +21,8 @@ const all = "all";
 
 /** Commits that wait for another person, and those that waited. */
 export function ChangesPage() {
-  const { organization, me, all: status } = useHere();
+  const { organization, me } = useHere();
+  const workspaces = useWorkspaces();
   const query = new URLSearchParams(useQueryText());
   const wanted = query.get("state") ?? "waiting";
   const workspace = query.get("workspace") ?? "";
@@ -49,7 +51,7 @@ export function ChangesPage() {
         <Choice
           label="Workspace"
           value={workspace}
-          values={status.workspaces.map((w) => w.name)}
+          values={(workspaces.data ?? []).map((w) => w.name)}
           all="Every workspace"
           onChange={(w) => putQuery("workspace", w)}
         />

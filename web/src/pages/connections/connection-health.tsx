@@ -5,6 +5,7 @@ import { Section } from "../../parts/section";
 import { long } from "../../parts/time";
 import type { Health } from "../destinations/health";
 import { count, errorShare, type Flow, ofConnection, rateOf, sum, waitOf } from "../flow";
+import { FlowTrouble } from "../flow-trouble";
 import { reason } from "../live/reasons";
 import { Stats } from "../object/stats";
 
@@ -12,7 +13,7 @@ type Props = {
   source: string;
   destination: string;
   health: Health | undefined;
-  flow: { data: Flow | undefined; error: Error | null };
+  flow: { data: Flow | undefined; error: Error | null; refetch: () => unknown };
 };
 
 /** How a connection does: what is wrong, what went in and where all of it is. */
@@ -26,9 +27,7 @@ export function ConnectionHealth({ source, destination, health, flow }: Props) {
   const lost = n.dead + n.quarantined;
   return (
     <div className="space-y-6">
-      {flow.error ? (
-        <p className="text-sm text-soft">Its plane does not say what went through: {flow.error.message}</p>
-      ) : null}
+      <FlowTrouble workspace={workspace.name} flow={flow} />
       {flow.error && !flow.data ? null : (
         <Stats
           stats={[

@@ -27,7 +27,7 @@ export function ConnectionPage() {
   const up = { href: workspace.path("connections"), title: "Connections" };
   const title = `${source} → ${destination}`;
   return (
-    <Loaded query={configured} what="the connection">
+    <Loaded query={configured} what="the connection" page={{ title, up }}>
       {(c) =>
         find(c.document, "connection", connectionKey(source, destination)) ? (
           <Connection key={title} configured={c} source={source} destination={destination} />

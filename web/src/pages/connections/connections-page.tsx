@@ -15,6 +15,7 @@ import { type Column, fits, Table } from "../../parts/table";
 import { long } from "../../parts/time";
 import { type Health, HealthBadge, healthOf, planeOf } from "../destinations/health";
 import { count, errorShare, type Flow, flowOn, numbersOn, rateOf, useFlow, waitOf } from "../flow";
+import { FlowTrouble } from "../flow-trouble";
 import { Loaded } from "../loaded";
 import { Drafted } from "../object/drafted";
 import { Picture } from "../picture/picture";
@@ -44,6 +45,7 @@ export function ConnectionsPage() {
       <Loaded query={configured} what="the connections">
         {(c) => {
           const connections = c.document.connections ?? [];
+          const textOf = textsOf(c);
           const drawn = connections.filter((x) => fits(textOf(x), wanted));
           const health = (x: Connection) => {
             const d = find(c.document, "destination", x.destination);
@@ -52,16 +54,10 @@ export function ConnectionsPage() {
           };
           return (
             <>
-              {flow.error && !flow.data ? (
-                <p className="text-sm text-soft">The plane does not say what goes through: {flow.error.message}</p>
-              ) : null}
+              {flow.data ? null : <FlowTrouble workspace={workspace.name} flow={flow} />}
               {connections.length > 0 ? (
                 <Picture document={c.document} connections={drawn} flow={flow.data}>
-                  {drawn.length < connections.length
-                    ? "It shows what the search below finds."
-                    : connections.length > 30
-                      ? "Search below to draw a part."
-                      : null}
+                  {drawn.length < connections.length ? "It shows what the search below finds." : null}
                 </Picture>
               ) : null}
               <Table
@@ -86,8 +82,19 @@ export function ConnectionsPage() {
   );
 }
 
-/** What a search looks at. */
-const textOf = (x: Connection) => `${x.source} ${x.destination} ${(x.transformations ?? []).join(" ")}`;
+/** What a search looks at: the names at both ends, their kinds, and the transformations. */
+function textsOf({ document }: Configured): (x: Connection) => string {
+  const types = (list: readonly { name: string; type: string }[] = []) => new Map(list.map((o) => [o.name, o.type]));
+  const [sources, destinations] = [types(document.sources), types(document.destinations)];
+  return (x) =>
+    [
+      x.source,
+      sources.get(x.source),
+      x.destination,
+      destinations.get(x.destination),
+      ...(x.transformations ?? []),
+    ].join(" ");
+}
 
 function columnsOf(
   c: Configured,

@@ -1,4 +1,4 @@
-import { screen, within } from "@testing-library/react";
+import { screen, waitFor, within } from "@testing-library/react";
 import { expect, test } from "vitest";
 import { expectAccessible, open, plane, refusal, Server, workspace } from "../../fake/server";
 
@@ -104,6 +104,14 @@ test("a connection shows its health, its events and what did not arrive of them"
   expect(problems.textContent).not.toContain("2");
   await screen.findByText("Connected: events appear as they pass");
   expect(server.plane.calls).toContain("GET /v1/live?source=web&destination=hook");
+  server.plane.answers["POST /v1/jobs/redrive"] = { status: 200, body: { chosen: 1 } };
+  await user.click(within(problems).getByRole("button", { name: "Send again…" }));
+  const dialog = await screen.findByRole("dialog");
+  expect(await within(dialog).findByText(/of hook that came from web/)).toBeTruthy();
+  server.plane.bodies.length = 0;
+  await user.click(within(dialog).getByRole("button", { name: "Send again" }));
+  const chosen = { destination: "hook", source: "web", code: "rejected_400", all: false, rate: 0 };
+  await waitFor(() => expect(server.plane.bodies).toContainEqual(chosen));
   expect(screen.queryByLabelText("Source")).toBeNull();
   await expectAccessible(page);
 });

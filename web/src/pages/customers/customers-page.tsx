@@ -26,6 +26,8 @@ export function CustomersPage() {
   const pulled = useQuery({ queryKey: keys.pulls(name), queryFn: ({ signal }) => pulls(name, signal), ...list });
   const persons = useQuery({ queryKey: keys.profiles(name), queryFn: ({ signal }) => profiles(name, signal), ...list });
   const sent = useQuery({ queryKey: keys.syncs(name), queryFn: ({ signal }) => syncs(name, signal), ...list });
+  const all = [persons, pulled, sent];
+  const away = all.every((q) => q.error && !q.data) ? persons.error : null; // said once
   const above = [persons.isPending, persons.isPending || pulled.isPending]; // a part shows when what is above it has its size
   return (
     <Page
@@ -34,7 +36,22 @@ export function CustomersPage() {
       hint="Find one customer by any identifier. Below: how customers are made of what sources bring, and which tools get them."
     >
       <FindPerson />
-      <Part title="Profiles" of={persons} command={`weir profiles status --workspace ${quoted(name)}`}>
+      {away ? (
+        <PlaneTrouble
+          error={away}
+          what="what is made of customers"
+          command={`weir profiles status --workspace ${quoted(name)}`}
+          onRetry={() => {
+            for (const q of all) void q.refetch();
+          }}
+        />
+      ) : null}
+      <Part
+        title="Profiles"
+        of={persons}
+        said={away !== null}
+        command={`weir profiles status --workspace ${quoted(name)}`}
+      >
         {(rows) => (
           <Table
             label="Profiles"
@@ -55,6 +72,7 @@ export function CustomersPage() {
       <Part
         title="Pulled sources"
         of={pulled}
+        said={away !== null}
         later={above[0]}
         command={`weir pull status --workspace ${quoted(name)}`}
       >
@@ -73,7 +91,13 @@ export function CustomersPage() {
           />
         )}
       </Part>
-      <Part title="Syncs" of={sent} later={above[1]} command={`weir sync list --workspace ${quoted(name)}`}>
+      <Part
+        title="Syncs"
+        of={sent}
+        said={away !== null}
+        later={above[1]}
+        command={`weir sync list --workspace ${quoted(name)}`}
+      >
         {(rows) => (
           <SyncTable
             rows={rows}
@@ -96,19 +120,24 @@ function Part<T>({
   of,
   command,
   later = false,
+  said,
   children,
 }: {
   title: string;
   of: UseQueryResult<T[]>;
   later?: boolean | undefined;
+  /** Whether its error stands above already. */
+  said: boolean;
   command: string;
   children: (rows: T[]) => ReactNode;
 }) {
-  if (later) return null;
+  if (later || said) return null;
   return (
     <Section title={title}>
       {of.isPending ? <Waiting what={title.toLowerCase()} /> : null}
-      {of.error ? <PlaneTrouble error={of.error} command={command} onRetry={() => of.refetch()} /> : null}
+      {of.error ? (
+        <PlaneTrouble error={of.error} what={title.toLowerCase()} command={command} onRetry={() => of.refetch()} />
+      ) : null}
       {of.data ? children(of.data) : null}
     </Section>
   );
@@ -130,6 +159,7 @@ const pullColumns = (workspace: string): Column<Pull>[] => [
         label="Pull now"
         of={`${p.source} ${p.stream}`}
         act={() => pullNow(workspace, p)}
+        command={`weir pull run ${quoted(p.source)} ${quoted(p.stream)} --workspace ${quoted(workspace)}`}
         changed={keys.pulls(workspace)}
       />
     ),

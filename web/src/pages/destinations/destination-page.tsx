@@ -9,6 +9,7 @@ import { Section } from "../../parts/section";
 import { UrlTabs } from "../../parts/url-tabs";
 import { AccessOf } from "../access/access-of";
 import { count, ofDestination, rateOf, sum, useFlow } from "../flow";
+import { FlowTrouble } from "../flow-trouble";
 import { HistoryOf } from "../history/history-of";
 import { Failures } from "../live/failures";
 import { Loaded } from "../loaded";
@@ -29,7 +30,7 @@ export function DestinationPage() {
   const configured = useConfigured(workspace.name);
   const up = { href: workspace.path("destinations"), title: "Destinations" };
   return (
-    <Loaded query={configured} what="the destination">
+    <Loaded query={configured} what="the destination" page={{ title: name, up }}>
       {(c) => {
         const d = find(c.document, "destination", name);
         if (!d)
@@ -114,9 +115,7 @@ function Destination({
                     ) : null}
                   </Notice>
                 ) : null}
-                {flow.error ? (
-                  <p className="text-sm text-soft">Its plane does not say what went through: {flow.error.message}</p>
-                ) : null}
+                <FlowTrouble workspace={workspace.name} flow={flow} />
                 {flow.error && !flow.data ? null : (
                   <Stats
                     stats={[

@@ -6,6 +6,7 @@ import { Link } from "../../parts/link";
 import { Page } from "../../parts/page";
 import { Table } from "../../parts/table";
 import { count, ofDestination, rateOf, sum, useFlow } from "../flow";
+import { FlowTrouble } from "../flow-trouble";
 import { Loaded } from "../loaded";
 import { Drafted } from "../object/drafted";
 import { specOf, useCatalog } from "../object/kinds";
@@ -33,6 +34,7 @@ export function DestinationsPage() {
       hint="Where events go, and what waits or failed on the way."
       actions={add}
     >
+      {flow.data ? null : <FlowTrouble workspace={workspace.name} flow={flow} />}
       <Loaded query={configured} what="the destinations">
         {(c) => (
           <Table

@@ -10,8 +10,9 @@ import { TextArea } from "../../parts/input";
 import { Section } from "../../parts/section";
 import { Spinner } from "../../parts/spinner";
 import { reason } from "../live/reasons";
+import { PlaneTrouble, quoted } from "../plane-trouble";
 import { eventsOf } from "../transformations/edit";
-import { Trouble } from "../trouble";
+import { previewCommand } from "./preview-command";
 
 const example = `{
   "type": "track",
@@ -68,13 +69,26 @@ export function Preview({ workspace, destination }: Props) {
             {take.isPending ? "Waiting for an event…" : "Take the next live event"}
           </Button>
         </div>
-        {take.error ? <Trouble error={take.error} /> : null}
+        {take.error ? (
+          <PlaneTrouble
+            error={take.error}
+            what="live events"
+            command={`weir tail --workspace ${quoted(workspace.name)} --stage gateway --output json`}
+            onRetry={() => take.mutate()}
+          />
+        ) : null}
         {take.data === undefined && take.isSuccess ? (
           <p className="text-sm text-soft">None passed within 15 seconds.</p>
         ) : null}
       </div>
       <Section title="What would be sent">
-        {preview.error ? <Trouble error={preview.error} /> : null}
+        {preview.error ? (
+          <PlaneTrouble
+            error={preview.error}
+            command={previewCommand(destination, preview.variables ?? [])}
+            onRetry={run}
+          />
+        ) : null}
         {preview.data?.map((line, i) => (
           // biome-ignore lint/suspicious/noArrayIndexKey: answers come in the order of the events
           <div key={i} className="space-y-2 text-sm">

@@ -15,10 +15,15 @@ import { FeatureForm } from "./feature-form";
 
 /** One feature, or a new one. */
 export function FeaturePage() {
+  const { name } = useParams({ strict: false });
   const workspace = useWorkspace();
   const configured = useConfigured(workspace.name);
   return (
-    <Loaded query={configured} what="the feature">
+    <Loaded
+      query={configured}
+      what="the feature"
+      page={{ title: name ?? "New feature", up: { href: workspace.path("features"), title: "Features" } }}
+    >
       {(c) => <Feature configured={c} />}
     </Loaded>
   );

@@ -19,7 +19,7 @@ export function FeaturesPage() {
   const workspace = useWorkspace();
   const configured = useConfigured(workspace.name);
   return (
-    <Loaded query={configured} what="the features">
+    <Loaded query={configured} what="the features" page={{ title: "Features", of: workspace.name }}>
       {(c) => <Features configured={c} />}
     </Loaded>
   );

@@ -9,6 +9,7 @@ import { Link } from "../../parts/link";
 import { Page } from "../../parts/page";
 import { Section } from "../../parts/section";
 import { count, rateOf, sum, useFlow } from "../flow";
+import { FlowTrouble } from "../flow-trouble";
 import { Loaded } from "../loaded";
 import { Stats } from "../object/stats";
 import { Picture } from "../picture/picture";
@@ -50,9 +51,7 @@ export function HomePage() {
         </Section>
       ) : null}
       {flow.data && !begun ? <Beginning workspace={workspace} flow={flow.data} /> : null}
-      {flow.error ? (
-        <p className="text-sm text-soft">The plane does not say what goes through: {flow.error.message}</p>
-      ) : null}
+      <FlowTrouble workspace={workspace.name} flow={flow} />
       {flow.isPending && (configured.data?.document.connections ?? []).length > 0 ? (
         <>
           <Stats stats={titles.map((title) => ({ title, value: "…" }))} />

@@ -18,7 +18,7 @@ export function IdentityPage() {
   const workspace = useWorkspace();
   const configured = useConfigured(workspace.name);
   return (
-    <Loaded query={configured} what="how customers are recognized">
+    <Loaded query={configured} what="how customers are recognized" page={{ title: "Identity", of: workspace.name }}>
       {(c) => <Identity configured={c} />}
     </Loaded>
   );

@@ -37,6 +37,7 @@ export function LastBuild({ profile }: { profile: Profile }) {
     return (
       <PlaneTrouble
         error={list.error}
+        what="the last build"
         command={`weir profiles status --workspace ${quoted(workspace)}`}
         onRetry={() => list.refetch()}
       />

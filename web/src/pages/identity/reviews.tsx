@@ -11,9 +11,9 @@ import { keys } from "../../queries";
 import { count } from "../flow";
 import { type Stat, Stats } from "../object/stats";
 import { PlaneTrouble, quoted } from "../plane-trouble";
+import { decisionCommand } from "../profiles/decision-command";
 import type { Profile } from "../profiles/use-set";
 import { plain } from "../profiles/words";
-import { Trouble } from "../trouble";
 
 /** href gives the address of a customer by an identifier. */
 type Props = { profile: Profile; entity: string; href: (id: string) => string };
@@ -44,6 +44,7 @@ function Shown({ profile, entity, href }: Props) {
     return (
       <PlaneTrouble
         error={list.error}
+        what="reviewed pairs"
         command={`weir profiles reviews --workspace ${quoted(workspace)}`}
         onRetry={() => list.refetch()}
       />
@@ -147,7 +148,13 @@ function Row({ pair, about, queryKey }: { pair: Pair; about: About; queryKey: st
           </Button>
         ) : null}
       </div>
-      {say.error ? <Trouble error={say.error} /> : null}
+      {say.error && say.variables ? (
+        <PlaneTrouble
+          error={say.error}
+          command={decisionCommand({ ...about, decision: { a: pair.a, b: pair.b, ...say.variables } })}
+          onRetry={() => say.variables && say.mutate(say.variables)}
+        />
+      ) : null}
     </li>
   );
 }

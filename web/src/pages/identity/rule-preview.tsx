@@ -50,6 +50,7 @@ export function RulePreview({ profile, entities }: { profile: string; entities: 
         {look.error ? (
           <PlaneTrouble
             error={look.error}
+            what="what the rules would do"
             command={`weir profiles rules -f weir.yaml --workspace ${quoted(workspace.name)} --profiles ${quoted(profile)}`}
             onRetry={() => look.mutate(entities)}
           />

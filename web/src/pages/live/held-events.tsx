@@ -84,6 +84,7 @@ export function HeldEvents({ workspace, shelf }: { workspace: Workspace; shelf: 
       {all.error ? (
         <PlaneTrouble
           error={all.error}
+          what="these events"
           command={commandOf(workspace.name, shelf, by, only)}
           onRetry={() => all.refetch()}
         />

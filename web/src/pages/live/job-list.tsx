@@ -6,6 +6,7 @@ import { Button } from "../../parts/button";
 import { Card, Section } from "../../parts/section";
 import { ago } from "../../parts/time";
 import { keys } from "../../queries";
+import { PlaneTrouble, quoted } from "../plane-trouble";
 
 const number = new Intl.NumberFormat("en");
 const shortList = 3; // jobs that ended, before somebody asks for all
@@ -77,9 +78,11 @@ function JobItem({ workspace, job: j, now }: { workspace: string; job: Job; now:
       {j.state === "running" ? <Bar job={j} /> : null}
       {j.reason === "" ? null : <p className="break-words text-soft">{j.reason}</p>}
       {stop.error ? (
-        <p role="alert" className="text-bad">
-          {stop.error.message}
-        </p>
+        <PlaneTrouble
+          error={stop.error}
+          command={`weir jobs stop ${quoted(j.id)} --workspace ${quoted(workspace)}`}
+          onRetry={() => stop.mutate()}
+        />
       ) : null}
     </li>
   );

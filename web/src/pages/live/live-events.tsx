@@ -83,7 +83,12 @@ export function LiveEvents({ workspace, connection }: Props) {
         </div>
       </div>
       {stream.state === "failed" && running ? (
-        <PlaneTrouble error={stream.error} command={tailOf(workspace.name, filter)} onRetry={again} />
+        <PlaneTrouble
+          error={stream.error}
+          what="live events"
+          command={tailOf(workspace.name, filter)}
+          onRetry={again}
+        />
       ) : null}
       {seen.missed > 0 ? (
         <Notice tone="warn" title={`${number.format(seen.missed)} steps of events passed without being shown.`}>

@@ -1,9 +1,11 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { type ReactNode, useId, useState } from "react";
-import { beginJob, type Verb } from "../../api/jobs";
+import { beginJob, type Selection, type Verb } from "../../api/jobs";
 import { Button } from "../../parts/button";
 import { Card } from "../../parts/section";
 import { keys } from "../../queries";
+import { PlaneTrouble } from "../plane-trouble";
+import { commandOf } from "./commands";
 
 /** How the events of a shelf are moved: the verbs of its jobs, and the words for them. */
 type Ways = { again: Verb; act: string; discard: Verb; by: "source" | "destination"; noun: string; original: boolean };
@@ -43,14 +45,14 @@ export function MoveForm({
   const [asking, setAsking] = useState(false);
   const rateId = useId();
   const queries = useQueryClient();
+  const selection = (verb: Verb): Selection => ({
+    ...(only === "" ? {} : { [by]: only }),
+    all: true,
+    rate: Number(rate),
+    ...(verb === "redrive" && retransform ? { retransform } : {}),
+  });
   const begin = useMutation({
-    mutationFn: (verb: Verb) =>
-      beginJob(workspace, verb, {
-        ...(only === "" ? {} : { [by]: only }),
-        all: true,
-        rate: Number(rate),
-        ...(verb === "redrive" && retransform ? { retransform } : {}),
-      }),
+    mutationFn: (verb: Verb) => beginJob(workspace, verb, selection(verb)),
     onSettled: () => {
       setAsking(false);
       return queries.invalidateQueries({ queryKey: keys.jobs(workspace) });
@@ -110,9 +112,11 @@ export function MoveForm({
       ) : null}
       {begin.error ? (
         <Below>
-          <p role="alert" className="text-bad">
-            {begin.error.message}
-          </p>
+          <PlaneTrouble
+            error={begin.error}
+            command={commandOf(workspace, begin.variables ?? again, selection(begin.variables ?? again))}
+            onRetry={() => begin.mutate(begin.variables ?? again)}
+          />
         </Below>
       ) : null}
     </Card>

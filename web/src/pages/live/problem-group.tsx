@@ -12,7 +12,8 @@ import { Spinner } from "../../parts/spinner";
 import { When } from "../../parts/when";
 import { keys } from "../../queries";
 import { count } from "../flow";
-import { Trouble } from "../trouble";
+import { PlaneTrouble } from "../plane-trouble";
+import { commandOf } from "./commands";
 import type { Group } from "./problem-groups";
 import { reason } from "./reasons";
 import { remedy } from "./remedies";
@@ -115,7 +116,7 @@ function Moving({
       : "discard-quarantined";
   const selection: Selection = {
     ...(g.destination ? { destination: g.destination } : {}),
-    ...(dead || g.destination ? {} : { source: g.source }),
+    ...(g.source ? { source: g.source } : {}),
     ...(g.code ? { code: g.code } : {}),
     all: false,
     rate: 0,
@@ -151,8 +152,7 @@ function Moving({
               {count(n ?? g.count)}
               {!dead && g.more ? " or more" : ""} {n === 1 ? "event" : "events"}
             </strong>{" "}
-            {g.destination ? `of ${g.destination}, from every source` : `of ${g.source}`}:{" "}
-            {g.code ? reason(g.code) : "no reason is given"}.
+            {whose(g)}: {g.code ? reason(g.code) : "no reason is given"}.
           </>
         )}
       </p>
@@ -180,7 +180,19 @@ function Moving({
           ) : null}
         </>
       )}
-      {begin.error ? <Trouble error={begin.error} /> : null}
+      {begin.error ? (
+        <PlaneTrouble
+          error={begin.error}
+          command={commandOf(workspace, verb, selection)}
+          onRetry={() => begin.mutate()}
+        />
+      ) : dry.error ? (
+        <PlaneTrouble
+          error={dry.error}
+          command={`${commandOf(workspace, verb, selection)} --dry-run`}
+          onRetry={() => dry.refetch()}
+        />
+      ) : null}
       <div className="flex gap-2">
         <Button
           look={act === "discard" ? "danger" : "strong"}
@@ -193,4 +205,10 @@ function Moving({
       </div>
     </Dialog>
   );
+}
+
+/** Whose events a group has, for people. */
+function whose(g: Group): string {
+  if (g.destination === "") return `of ${g.source}`;
+  return g.source === "" ? `of ${g.destination}, from every source` : `of ${g.destination} that came from ${g.source}`;
 }

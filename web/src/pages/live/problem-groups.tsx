@@ -16,6 +16,7 @@ const later = 10_000;
 /** Events that did not arrive, of one destination or source and for one reason. */
 export type Group = {
   shelf: Shelf;
+  /** "" where they came from whichever source. */
   source: string;
   destination: string;
   code: string;
@@ -50,7 +51,10 @@ export function ProblemGroups({ workspace, only, source = "" }: Props) {
           heldEvents(
             workspace.name,
             shelf,
-            only && shelf !== "quarantine" ? { destination: only } : {},
+            {
+              ...(only && shelf !== "quarantine" ? { destination: only } : {}),
+              ...(source && shelf !== "parked" ? { source } : {}),
+            },
             "",
             signal,
             looked,
@@ -62,14 +66,16 @@ export function ProblemGroups({ workspace, only, source = "" }: Props) {
     refetchInterval: later,
     placeholderData: (before) => before,
   });
-  const mine = moving.data?.filter((j) => only === "" || j.destination === only) ?? [];
+  const about = (of: string, wanted: string) => wanted === "" || of === "" || of === wanted;
+  const mine = moving.data?.filter((j) => (only === "" || j.destination === only) && about(j.source, source)) ?? [];
   return (
     <div className="space-y-5">
       {all.isPending ? <Waiting what="what did not arrive" /> : null}
       {all.error ? (
         <PlaneTrouble
           error={all.error}
-          command={`weir dlq list --workspace ${quoted(workspace.name)}`}
+          what="what did not arrive"
+          command={`weir dlq list --workspace ${quoted(workspace.name)}${only ? ` --destination ${quoted(only)}` : ""}${source ? ` --source ${quoted(source)}` : ""}`}
           onRetry={() => all.refetch()}
         />
       ) : null}
@@ -103,7 +109,7 @@ export function groupsOf(shelf: Shelf, items: Held[], more: boolean, only: strin
   for (const h of items) {
     if (only && h.destination !== only) continue;
     if (from && h.source !== from) continue;
-    const source = shelf === "quarantine" ? h.source : "";
+    const source = shelf === "quarantine" ? h.source : from;
     const key = JSON.stringify([source, h.destination, h.code]);
     const g = groups.get(key);
     if (!g) {

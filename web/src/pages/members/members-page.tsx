@@ -10,6 +10,7 @@ import {
   takeBack,
 } from "../../api/tenants";
 import { useHere } from "../../frame/place";
+import { useWorkspaces } from "../../frame/workspaces";
 import { actorText } from "../../parts/actor";
 import { Badge } from "../../parts/badge";
 import { Button } from "../../parts/button";
@@ -139,14 +140,14 @@ function Invitations() {
 }
 
 function WorkspaceChoice({ value, onChange }: { value: string; onChange: (v: string) => void }) {
-  const { all } = useHere();
+  const all = useWorkspaces();
   return (
     <Select
       label="Where"
       value={value}
       values={[
         { value: "", title: "The whole organization" },
-        ...all.workspaces.map((w) => ({ value: w.name, title: `Only workspace ${w.name}` })),
+        ...(all.data ?? []).map((w) => ({ value: w.name, title: `Only workspace ${w.name}` })),
       ]}
       onChange={onChange}
     />

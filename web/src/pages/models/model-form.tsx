@@ -165,6 +165,7 @@ export function ModelForm({ opened, isNew, configured, onDone }: Props) {
       {preview.error ? (
         <PlaneTrouble
           error={preview.error}
+          what="rows of the warehouse"
           command={`weir query --workspace ${quoted(workspace.name)} ${quoted(model.warehouse)} ${quoted(`select * from ${relation(now)} as m limit ${rowsShown}`)}`}
           onRetry={() => preview.mutate()}
         />

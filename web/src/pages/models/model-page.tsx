@@ -22,7 +22,7 @@ export function ModelPage() {
   const configured = useConfigured(workspace.name);
   const up = { href: workspace.path("models"), title: "Models" };
   return (
-    <Loaded query={configured} what="the model">
+    <Loaded query={configured} what="the model" page={{ title: name ?? "New model", up }}>
       {(c) => {
         if (name === undefined)
           return (

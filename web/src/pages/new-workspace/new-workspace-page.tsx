@@ -4,6 +4,7 @@ import { apply, status } from "../../api/client";
 import { Problem } from "../../api/problem";
 import { useFollowing } from "../../draft/publish";
 import { inOrganization, useHere } from "../../frame/place";
+import { useWorkspaces } from "../../frame/workspaces";
 import { Button } from "../../parts/button";
 import { Check, Input, Select } from "../../parts/input";
 import { Link } from "../../parts/link";
@@ -24,7 +25,8 @@ export function NewWorkspacePage() {
   const [region, setRegion] = useState(regions[0] ?? "");
   const [source, setSource] = useState(true);
   const following = useFollowing(name);
-  const taken = all.workspaces.some((w) => w.name === name);
+  const workspaces = useWorkspaces();
+  const taken = (workspaces.data ?? []).some((w) => w.name === name);
   const wrong =
     name === ""
       ? ""
@@ -38,7 +40,8 @@ export function NewWorkspacePage() {
       const document = { workspace: name, region, ...(source ? { sources: [{ name: "web", type: "http" }] } : {}) };
       const began = Date.now();
       const number = await apply({ document, etag: '"0"' });
-      queries.setQueryData(keys.status(), await status());
+      queries.setQueryData(keys.status(organization, name), await status(undefined, name));
+      void queries.invalidateQueries({ queryKey: keys.workspaces() });
       return { number, began };
     },
     onSuccess: ({ number, began }) => {

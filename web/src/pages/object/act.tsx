@@ -1,7 +1,6 @@
 import { type QueryKey, useMutation, useQueryClient } from "@tanstack/react-query";
 import { Button } from "../../parts/button";
 import { PlaneTrouble } from "../plane-trouble";
-import { Trouble } from "../trouble";
 
 type Props = {
   label: string;
@@ -10,7 +9,7 @@ type Props = {
   act: () => Promise<unknown>;
   changed: QueryKey;
   /** The line that does the same in a terminal, for a browser that cannot reach the plane. */
-  command?: string;
+  command: string;
   look?: "strong" | "plain" | "danger";
 };
 
@@ -25,11 +24,7 @@ export function Act({ label, of, act, changed, command, look = "plain" }: Props)
           {label} <span className="sr-only">{of}</span>
         </span>
       </Button>
-      {begin.error && command ? (
-        <PlaneTrouble error={begin.error} command={command} onRetry={() => begin.mutate()} />
-      ) : begin.error ? (
-        <Trouble error={begin.error} />
-      ) : null}
+      {begin.error ? <PlaneTrouble error={begin.error} command={command} onRetry={() => begin.mutate()} /> : null}
     </span>
   );
 }

@@ -3,11 +3,12 @@ import { catalog, type Field, readSpec, type Spec } from "../../api/tenants";
 import { keys } from "../../queries";
 
 /** Every kind of source, destination and warehouse. */
-export function useCatalog() {
+export function useCatalog(enabled = true) {
   return useQuery({
     queryKey: keys.catalog,
     queryFn: ({ signal }) => catalog(signal),
     staleTime: 600_000,
+    enabled,
   });
 }
 

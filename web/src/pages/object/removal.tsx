@@ -8,6 +8,7 @@ import { Input } from "../../parts/input";
 import { go } from "../../parts/path";
 import { Spinner } from "../../parts/spinner";
 import { count, ofDestination, ofSource, perSecond, sum, useFlow } from "../flow";
+import { FlowTrouble } from "../flow-trouble";
 
 type Props = { kind: "source" | "destination" | "transformation"; name: string; configured: Configured; after: string };
 
@@ -83,7 +84,7 @@ function Asking({ kind, name, configured, after, onClose }: Props & { onClose: (
 /** What passes on the connections that run a transformation. */
 function Passing({ workspace, keys }: { workspace: string; keys: string[] }) {
   const flow = useFlow(workspace);
-  if (flow.error) return <p className="text-warn">Its plane does not say what passes there: {flow.error.message}</p>;
+  if (flow.error) return <FlowTrouble workspace={workspace} flow={flow} />;
   if (!flow.data) return null;
   const n = sum(flow.data, (r) => keys.includes(connectionKey(r.source, r.destination)), "routed");
   return (
@@ -102,7 +103,7 @@ function Counts({ workspace, kind, name }: { workspace: string; kind: "source" |
         <Spinner /> Asking its plane what waits…
       </p>
     );
-  if (flow.error) return <p className="text-warn">Its plane does not say what waits for it: {flow.error.message}</p>;
+  if (flow.error) return <FlowTrouble workspace={workspace} flow={flow} />;
   if (kind === "source") {
     const n = sum(flow.data, ofSource(name), "accepted");
     return (

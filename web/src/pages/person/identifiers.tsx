@@ -8,9 +8,10 @@ import { Notice } from "../../parts/notice";
 import { When } from "../../parts/when";
 import { keys } from "../../queries";
 import { Act } from "../object/act";
+import { PlaneTrouble, quoted } from "../plane-trouble";
+import { decisionCommand } from "../profiles/decision-command";
 import type { Profile } from "../profiles/use-set";
 import { plain } from "../profiles/words";
-import { Trouble } from "../trouble";
 import { crossing, groups, idOf, reasons } from "./parting";
 
 type Props = { person: Person; profile: Profile; entity: string };
@@ -30,6 +31,17 @@ export function Identifiers({ person, profile, entity }: Props) {
     onSuccess: () => setOthers(undefined),
     onSettled: () => queries.invalidateQueries({ queryKey: keys.profiles(workspace.name) }),
   });
+  const partCommands = [
+    ...cut.map((l) =>
+      decisionCommand({
+        workspace: workspace.name,
+        profile: profile.name,
+        entity,
+        decision: { kind: "unlink", a: l.from, b: l.to },
+      }),
+    ),
+    `weir profiles run --workspace ${quoted(workspace.name)} --profiles ${quoted(profile.name)}`,
+  ].join("\n");
   const toggle = (id: string) =>
     setOthers((now) => {
       const next = new Set(now);
@@ -125,7 +137,7 @@ export function Identifiers({ person, profile, entity }: Props) {
           </div>
         </Parting>
       )}
-      {part.error ? <Trouble error={part.error} /> : null}
+      {part.error ? <PlaneTrouble error={part.error} command={partCommands} onRetry={() => part.mutate()} /> : null}
       {part.isSuccess && others === undefined ? (
         <Notice tone="calm" title="It is decided. The build that has begun parts them." />
       ) : null}
@@ -200,6 +212,7 @@ function Decisions({ person, profile, entity }: Props) {
               label="Take back"
               of={said[d.kind](d)}
               act={() => decide(workspace, profile.name, entity, { ...d, undo: true })}
+              command={decisionCommand({ workspace, profile: profile.name, entity, decision: { ...d, undo: true } })}
               changed={keys.profiles(workspace)}
             />
           </li>

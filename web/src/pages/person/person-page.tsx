@@ -12,6 +12,7 @@ import { UrlTabs } from "../../parts/url-tabs";
 import { When } from "../../parts/when";
 import { keys } from "../../queries";
 import { Loaded } from "../loaded";
+import { quoted } from "../plane-trouble";
 import { NoProfiles } from "../profiles/no-profiles";
 import { type Profile, useSet } from "../profiles/use-set";
 import { Identifiers } from "./identifiers";
@@ -23,8 +24,13 @@ import { Timeline } from "./timeline";
 export function PersonPage() {
   const workspace = useWorkspace();
   const configured = useConfigured(workspace.name);
+  const { identifier = "" } = useParams({ strict: false });
+  const page = {
+    title: identifier === "find" ? "Customer" : identifier.replace(":", " "),
+    up: { href: workspace.path("customers"), title: "Customers" },
+  };
   return (
-    <Loaded query={configured} what="the customer">
+    <Loaded query={configured} what="the customer" page={page}>
       {(c) => <Choose configured={c} />}
     </Loaded>
   );
@@ -83,7 +89,11 @@ function One({ profile, identifier, query, up }: Props) {
           </Link>
         </Empty>
       ) : (
-        <Loaded query={found} what="this customer">
+        <Loaded
+          query={found}
+          what="this customer"
+          command={`weir profiles get ${quoted(identifier)} --workspace ${quoted(workspace)}`}
+        >
           {(p) => (
             <UrlTabs
               label="Parts of the customer"

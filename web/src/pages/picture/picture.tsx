@@ -1,15 +1,14 @@
 import type { ReactNode } from "react";
 import type { Connection, WorkspaceDocument } from "../../api/client";
-import { connectionKey } from "../../draft/edits";
 import { useWorkspace } from "../../frame/place";
-import { Link } from "../../parts/link";
 import { go } from "../../parts/path";
-import { count, type Flow, ofDestination, ofSource, rateOf, sum } from "../flow";
+import { count, type Flow, rateOf } from "../flow";
 import { type Band, bandsOf, row, width } from "./bands";
+import { GroupTable } from "./group-table";
 import { type Loss, lossesAt, lossesOn } from "./losses";
-
-const mostDrawn = 30; // objects on a side; beyond, the page of connections has them
-const mostBands = 200; // between them; more are no picture, and slow
+import type { Node } from "./nodes";
+import { SideList } from "./side-list";
+import { useNodes } from "./use-nodes";
 
 type Props = {
   document: WorkspaceDocument;
@@ -22,40 +21,35 @@ type Props = {
 
 /**
  * Sources left, destinations right, and between them a band for each connection, as wide as what goes through. What does
- * not arrive leaves at the sides: at its source before it is routed, at its destination after that.
+ * not arrive leaves at the sides: at its source before it is routed, at its destination after that. Where there is too
+ * much of it, objects of a kind stand together until their kind is opened.
  */
 export function Picture({ document, connections, flow, children }: Props) {
   const workspace = useWorkspace();
-  const sources = (document.sources ?? []).filter((s) => connections.some((c) => c.source === s.name));
-  const destinations = (document.destinations ?? []).filter((d) => connections.some((c) => c.destination === d.name));
-  if (sources.length > mostDrawn || destinations.length > mostDrawn || connections.length > mostBands)
-    return (
-      <p className="text-sm text-soft">
-        {connections.length} connections join {sources.length} sources to {destinations.length} destinations: too many
-        to draw. {children}
-      </p>
-    );
-  const height = Math.max(sources.length, destinations.length) * row;
-  const { bands, live } = bandsOf(connections, sources, destinations, flow, height);
+  const { sources, destinations, pairs, isGrouped, toggle } = useNodes(document, connections, flow);
+  const height = Math.max(sources.nodes.length, destinations.nodes.length) * row;
+  const { bands, live } = bandsOf(pairs, sources.nodes.length, destinations.nodes.length, height);
   const at = (i: number, n: number) => (height / n) * (i + 0.5);
+  const ends = (p: { from: number; to: number }) => [sources.nodes[p.from], destinations.nodes[p.to]] as const;
+  const to = (p: { from: number; to: number }) => {
+    const [from, into] = ends(p);
+    if (from && into && isSingle(from) && isSingle(into)) return workspace.path("connections", from.title, into.title);
+    const words = [from, into].map((n) => n?.kind ?? n?.title ?? "").join(" ");
+    return `${workspace.path("connections")}?${new URLSearchParams({ q: words })}`;
+  };
+  const losses = { source: sources.numbers.map(lossesAt), destination: destinations.numbers.map(lossesOn) };
   return (
     <div className="grid grid-cols-[minmax(0,1fr)_3rem_minmax(0,1fr)] sm:grid-cols-[minmax(7rem,14rem)_1fr_minmax(7rem,14rem)] rounded-xl border border-line bg-card p-4 shadow-xs">
-      <ul className="flex min-w-0 flex-col justify-around gap-2">
-        {sources.map((s) => {
-          const n = sum(flow, ofSource(s.name), "accepted");
-          return (
-            <li key={s.name} className="flex min-h-11 flex-col justify-center text-sm">
-              <Link href={workspace.path("sources", s.name)} look="name" className="truncate">
-                {s.name}
-              </Link>
-              <span className="text-xs text-soft tabular-nums">
-                {flow ? `${count(n.accepted)}, ${rateOf(flow, n)}` : "…"}
-                <Losses all={lossesAt(n)} />
-              </span>
-            </li>
-          );
-        })}
-      </ul>
+      <SideList
+        side="source"
+        nodes={sources.nodes}
+        losses={losses.source}
+        said={(i) => {
+          const n = sources.numbers[i];
+          return flow && n ? `${count(n.accepted)}, ${rateOf(flow, n)}` : "…";
+        }}
+        onToggle={toggle}
+      />
       <svg
         aria-hidden="true"
         viewBox={`0 0 ${width} ${height}`}
@@ -63,81 +57,60 @@ export function Picture({ document, connections, flow, children }: Props) {
         className="h-full w-full overflow-visible"
         height={height}
       >
-        {bands.map((b) => (
-          <Ribbon
-            key={connectionKey(b.source, b.destination)}
-            band={b}
-            onClick={() => go(workspace.path("connections", b.source, b.destination))}
-          />
-        ))}
-        {sources.map((s, i) => (
-          <Arm
-            key={s.name}
-            x={0}
-            y={at(i, sources.length)}
-            side={1}
-            losses={lossesAt(sum(flow, ofSource(s.name), "accepted"))}
-          />
-        ))}
-        {destinations.map((d, i) => (
-          <Arm
-            key={d.name}
-            x={width}
-            y={at(i, destinations.length)}
-            side={-1}
-            losses={lossesOn(sum(flow, ofDestination(d.name), "routed"))}
-          />
-        ))}
-      </svg>
-      <ul className="flex min-w-0 flex-col justify-around gap-2 pl-2 sm:pl-3">
-        {destinations.map((d) => {
-          const n = sum(flow, ofDestination(d.name), "routed");
+        {bands.map((b) => {
+          const [from, into] = ends(b);
           return (
-            <li key={d.name} className="flex min-h-11 flex-col justify-center text-sm">
-              <Link href={workspace.path("destinations", d.name)} look="name" className="truncate">
-                {d.name}
-              </Link>
-              <span className="text-xs text-soft tabular-nums">
-                {flow ? `${count(n.delivered)} delivered` : "…"}
-                <Losses all={lossesOn(n)} />
-              </span>
-            </li>
+            <Ribbon
+              key={`${from?.key} ${into?.key}`}
+              band={b}
+              title={`${from?.title} → ${into?.title}${b.connections > 1 ? `, ${count(b.connections)} connections` : ""}: ${b.text}`}
+              onClick={() => go(to(b))}
+            />
           );
         })}
-      </ul>
+        {losses.source.map((all, i) => (
+          <Arm key={sources.nodes[i]?.key} x={0} y={at(i, sources.nodes.length)} side={1} losses={all} />
+        ))}
+        {losses.destination.map((all, i) => (
+          <Arm key={destinations.nodes[i]?.key} x={width} y={at(i, destinations.nodes.length)} side={-1} losses={all} />
+        ))}
+      </svg>
+      <SideList
+        side="destination"
+        nodes={destinations.nodes}
+        losses={losses.destination}
+        said={(i) => (flow ? `${count(destinations.numbers[i]?.delivered ?? 0)} delivered` : "…")}
+        onToggle={toggle}
+      />
       <p className="col-span-3 pt-3 text-xs text-soft">
         {live ? "The wider a band, the more events a second go through." : "The wider a band, the more went through."}{" "}
-        What does not arrive leaves at the side. {children}
+        What does not arrive leaves at the side. {isGrouped ? "Objects of a kind stand together; open one. " : ""}
+        {children}
       </p>
+      {isGrouped ? (
+        <GroupTable pairs={pairs} flow={flow} ends={(p) => ends(p).map((n) => n?.title ?? "")} to={to} />
+      ) : null}
     </div>
   );
 }
 
-const tones = { bad: "text-bad", warn: "text-warn", quiet: "text-soft" };
-
-function Losses({ all }: { all: Loss[] }) {
-  return all.map((l) => (
-    <span key={l.word} className={tones[l.tone]}>
-      , {count(l.n)} {l.word}
-    </span>
-  ));
-}
+const isSingle = (n: Node) => n.kind === undefined;
 
 const strokes = { bad: "stroke-bad", warn: "stroke-warn", quiet: "stroke-edge" };
 
-function Ribbon({ band: b, onClick }: { band: Band; onClick: () => void }) {
+function Ribbon({ band: b, title, onClick }: { band: Band; title: string; onClick: () => void }) {
   const middle = width / 2;
   return (
     // biome-ignore lint/a11y/noStaticElementInteractions: the table leads to the same by keyboard
     <path
-      d={`M0 ${b.from} C ${middle} ${b.from}, ${middle} ${b.to}, ${width} ${b.to}`}
+      d={`M0 ${b.y1} C ${middle} ${b.y1}, ${middle} ${b.y2}, ${width} ${b.y2}`}
       fill="none"
       vectorEffect="non-scaling-stroke"
       strokeWidth={b.size}
       className={`cursor-pointer opacity-50 transition-opacity hover:opacity-90 ${b.tone === "good" ? "stroke-accent" : strokes[b.tone]}`}
       onClick={onClick}
     >
-      <title>{`${b.source} → ${b.destination}: ${b.text}`}</title>
+      <title>{title}</title>
     </path>
   );
 }

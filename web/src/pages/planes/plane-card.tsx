@@ -1,5 +1,5 @@
-import type { Plane, State, Workspace } from "../../api/client";
-import { Badge, type Tone } from "../../parts/badge";
+import type { Plane, Workspace } from "../../api/client";
+import { Badge } from "../../parts/badge";
 import { Icon } from "../../parts/icon";
 import { Card } from "../../parts/section";
 import { ago } from "../../parts/time";
@@ -7,6 +7,7 @@ import { reason } from "../live/reasons";
 import { alarmText } from "../workspace/alarms";
 import { Condition } from "./condition";
 import { PlaneRemoval } from "./plane-removal";
+import { Revisions, runsOf } from "./revisions";
 
 /** Which objects of the workspaces an alarm is about, and why. */
 function about(a: Plane["alarms"][number], workspaces: Workspace[]): string {
@@ -69,7 +70,7 @@ export function PlaneCard({ plane, workspaces, now }: { plane: Plane; workspaces
         </dl>
       </div>
       <Revisions plane={plane} />
-      {plane.workspaces.length === 0 ? <PlaneRemoval plane={plane} /> : null}
+      {runsOf(plane) === 0 ? <PlaneRemoval plane={plane} /> : null}
     </Card>
   );
 }
@@ -79,51 +80,4 @@ function Health({ plane, beat, now }: { plane: Plane; beat: Date | null; now: Da
   if (plane.alarms.some((a) => a.code === "plane_silent"))
     return <Badge tone="bad">Silent for {ago(beat, now).replace(" ago", "")}</Badge>;
   return plane.healthy ? <Badge tone="good">Healthy</Badge> : <Badge tone="bad">Unhealthy</Badge>;
-}
-
-const states: Record<State, { tone: Tone; text: string }> = {
-  applied: { tone: "good", text: "Applied" },
-  rejected: { tone: "bad", text: "Rejected" },
-  pending: { tone: "warn", text: "On its way" },
-  none: { tone: "quiet", text: "None" },
-};
-
-function Revisions({ plane }: { plane: Plane }) {
-  if (plane.workspaces.length === 0)
-    return <p className="border-t border-line px-5 py-3 text-sm text-soft">It runs no workspace yet.</p>;
-  return (
-    <table className="w-full border-t border-line text-left text-sm">
-      <caption className="sr-only">Revisions on {plane.name}</caption>
-      <thead className="text-soft">
-        <tr>
-          <th scope="col" className="py-2 pr-1 pl-3 font-normal sm:pl-5">
-            Workspace
-          </th>
-          <th scope="col" className="px-1 py-2 text-right font-normal sm:w-28">
-            Wanted
-          </th>
-          <th scope="col" className="px-1 py-2 text-right font-normal sm:w-28">
-            Applied
-          </th>
-          <th scope="col" className="py-2 pr-3 pl-1 text-right font-normal sm:w-44 sm:pr-5">
-            State
-          </th>
-        </tr>
-      </thead>
-      <tbody>
-        {plane.workspaces.map((w) => (
-          <tr key={w.workspace} className="border-t border-line">
-            <th scope="row" className="py-2.5 pr-1 pl-3 font-normal break-words sm:pl-5">
-              {w.workspace}
-            </th>
-            <td className="px-1 py-2.5 text-right tabular-nums">{w.wanted}</td>
-            <td className="px-1 py-2.5 text-right tabular-nums">{w.applied}</td>
-            <td className="py-2.5 pr-3 pl-1 text-right sm:pr-5">
-              <Badge tone={states[w.state].tone}>{states[w.state].text}</Badge>
-            </td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
-  );
 }

@@ -2,6 +2,7 @@ import { useMutation } from "@tanstack/react-query";
 import { useState } from "react";
 import { invitePlane } from "../../api/tenants";
 import { useHere } from "../../frame/place";
+import { useWholeStatus } from "../../frame/workspaces";
 import { Button } from "../../parts/button";
 import { Command } from "../../parts/command";
 import { Dialog } from "../../parts/dialog";
@@ -19,6 +20,7 @@ import { PlaneCard } from "./plane-card";
 /** The data planes: how each is, what it runs, and how another one joins. */
 export function PlanesPage() {
   const { all } = useHere();
+  const named = useWholeStatus(all.planes.some((p) => p.alarms.some((a) => (a.objects ?? []).length > 0)));
   const inviting = new URLSearchParams(useQueryText()).has("invite");
   const invite = (
     <Button look="strong" onClick={() => putQuery("invite", "1")}>
@@ -37,7 +39,7 @@ export function PlanesPage() {
         <ul className="space-y-4">
           {all.planes.map((p) => (
             <li key={p.id}>
-              <PlaneCard plane={p} workspaces={all.workspaces} now={new Date()} />
+              <PlaneCard plane={p} workspaces={named.data?.workspaces ?? []} now={new Date()} />
             </li>
           ))}
         </ul>

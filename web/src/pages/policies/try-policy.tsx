@@ -1,7 +1,7 @@
 import { useMutation } from "@tanstack/react-query";
 import { useState } from "react";
 import { type Language, tryPolicy } from "../../api/policies";
-import { useHere } from "../../frame/place";
+import { useWorkspaces } from "../../frame/workspaces";
 import { Button } from "../../parts/button";
 import { Choice } from "../../parts/choice";
 import { Notice } from "../../parts/notice";
@@ -11,9 +11,9 @@ type Props = { name: string; language: Language; text: string; onBroken: (error:
 
 /** What the policy, as it is in the editor, has against a workspace as it is. */
 export function TryPolicy({ name, language, text, onBroken }: Props) {
-  const { all } = useHere();
+  const all = useWorkspaces().data ?? [];
   const [chosen, setChosen] = useState("");
-  const workspace = chosen || (all.workspaces[0]?.name ?? "");
+  const workspace = chosen || (all[0]?.name ?? "");
   const [asked, setAsked] = useState("");
   const test = useMutation({
     mutationFn: () => tryPolicy(workspace, name, language, text),
@@ -21,7 +21,7 @@ export function TryPolicy({ name, language, text, onBroken }: Props) {
     onSuccess: () => onBroken(null),
     onError: onBroken,
   });
-  if (all.workspaces.length === 0) return null;
+  if (all.length === 0) return null;
   const v = asked === text ? test.data : undefined;
   return (
     <Section title="Test" hint="what it would say if the workspace, as it is, were published anew; nothing is kept">
@@ -29,7 +29,7 @@ export function TryPolicy({ name, language, text, onBroken }: Props) {
         <Choice
           label="Workspace"
           value={workspace}
-          values={all.workspaces.map((w) => w.name)}
+          values={all.map((w) => w.name)}
           onChange={(w) => {
             setChosen(w);
             test.reset();

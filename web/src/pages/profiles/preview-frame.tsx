@@ -41,12 +41,6 @@ function Failed({ error, command, onRetry }: { error: Error; command: string; on
         <p>These profiles are a draft. Publish them, and previews show numbers from then on.</p>
       </Notice>
     );
-  if (error instanceof Problem && error.status === 403)
-    return (
-      <Notice tone="calm" title="You may not see previews.">
-        <p>{error.message}</p>
-      </Notice>
-    );
   if (error instanceof Problem && error.fields.length > 0)
     return (
       <Notice tone="warn" title="This cannot be counted yet.">
@@ -55,5 +49,5 @@ function Failed({ error, command, onRetry }: { error: Error; command: string; on
         ))}
       </Notice>
     );
-  return <PlaneTrouble error={error} command={command} onRetry={onRetry} />;
+  return <PlaneTrouble error={error} what="previews" command={command} onRetry={onRetry} />;
 }

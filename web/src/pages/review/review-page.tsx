@@ -18,6 +18,7 @@ import { Section } from "../../parts/section";
 import { Tabs } from "../../parts/tabs";
 import { Waiting } from "../../parts/waiting";
 import { Needs } from "../changes/needs";
+import { Loaded } from "../loaded";
 import { quoted } from "../plane-trouble";
 import { Trouble } from "../trouble";
 import { Changes } from "./changes";
@@ -34,9 +35,9 @@ export function ReviewPage() {
       of={workspace.name}
       hint="What publishing changes. Until then nothing of it reaches a data plane."
     >
-      {configured.isPending ? <Waiting what="the changes" /> : null}
-      {configured.error ? <Trouble error={configured.error} onRetry={configured.refetch} /> : null}
-      {configured.data ? <Review configured={configured.data} /> : null}
+      <Loaded query={configured} what="the changes">
+        {(c) => <Review configured={c} />}
+      </Loaded>
     </Page>
   );
 }

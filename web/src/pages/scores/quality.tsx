@@ -21,6 +21,7 @@ export function Quality({ standing, declared }: Props) {
     return (
       <PlaneTrouble
         error={query.error}
+        what="how good the score is"
         command={`weir profiles status --workspace ${quoted(workspace.name)}`}
         onRetry={() => query.refetch()}
       />

@@ -21,10 +21,15 @@ import { driftOf } from "./words";
 
 /** One score, or a new one. */
 export function ScorePage() {
+  const { name } = useParams({ strict: false });
   const workspace = useWorkspace();
   const configured = useConfigured(workspace.name);
   return (
-    <Loaded query={configured} what="the score">
+    <Loaded
+      query={configured}
+      what="the score"
+      page={{ title: name ?? "New score", up: { href: workspace.path("scores"), title: "Scores" } }}
+    >
       {(c) => <One configured={c} />}
     </Loaded>
   );

@@ -25,7 +25,7 @@ export function ScoresPage() {
   const workspace = useWorkspace();
   const configured = useConfigured(workspace.name);
   return (
-    <Loaded query={configured} what="the scores">
+    <Loaded query={configured} what="the scores" page={{ title: "Scores", of: workspace.name }}>
       {(c) => <Scores configured={c} />}
     </Loaded>
   );
@@ -58,6 +58,7 @@ function Scores({ configured }: { configured: Configured }) {
           {trouble ? (
             <PlaneTrouble
               error={trouble}
+              what="the numbers of the last run"
               command={`weir profiles status --workspace ${quoted(workspace.name)}`}
               onRetry={() => {
                 standing.query.refetch();

@@ -1,9 +1,11 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
+import type { WorkspaceDocument } from "../../api/client";
 import { deleteWorkspace } from "../../api/tenants";
 import { type Configured, useConfigured } from "../../draft/configured";
 import { find } from "../../draft/edits";
 import { asYaml } from "../../draft/yaml";
+import { forget } from "../../frame/known";
 import { inOrganization, useHere, useWorkspace } from "../../frame/place";
 import { Button } from "../../parts/button";
 import { Command } from "../../parts/command";
@@ -40,12 +42,7 @@ export function SettingsPage() {
           <>
             <Consent configured={c} />
             <Section title="As a file" hint="for version control and weir apply">
-              <details className="rounded-xl border border-line">
-                <summary className="cursor-pointer px-4 py-3 text-sm font-medium">What is published, as YAML</summary>
-                <div className="border-t border-line p-4">
-                  <Command text={asYaml(c.published)} name={`${workspace.name} as YAML`} />
-                </div>
-              </details>
+              <AsFile document={c.published} />
             </Section>
           </>
         )}
@@ -137,6 +134,21 @@ function Consent({ configured }: { configured: Configured }) {
   );
 }
 
+/** The configuration as a file, which is only written when somebody looks: with many connections it takes a while. */
+function AsFile({ document }: { document: WorkspaceDocument }) {
+  const [open, setOpen] = useState(false);
+  return (
+    <details className="rounded-xl border border-line" onToggle={(e) => setOpen(e.currentTarget.open)}>
+      <summary className="cursor-pointer px-4 py-3 text-sm font-medium">What is published, as YAML</summary>
+      {open ? (
+        <div className="border-t border-line p-4">
+          <Command text={asYaml(document)} name={`${document.workspace} as YAML`} />
+        </div>
+      ) : null}
+    </details>
+  );
+}
+
 function Removing() {
   const workspace = useWorkspace();
   const { organization } = useHere();
@@ -148,7 +160,11 @@ function Removing() {
   const remove = useMutation({
     mutationFn: () => deleteWorkspace(workspace.name, workspace.number, discard),
     onSuccess: async () => {
-      await queries.invalidateQueries({ queryKey: keys.status() });
+      forget(workspace.name);
+      await Promise.all([
+        queries.invalidateQueries({ queryKey: keys.status() }),
+        queries.invalidateQueries({ queryKey: keys.workspaces() }),
+      ]);
       go(inOrganization(organization));
     },
   });

@@ -72,6 +72,7 @@ export function Checks({ source, workspace, events }: { source: Source; workspac
         {came.error ? (
           <PlaneTrouble
             error={came.error}
+            what="what came"
             command={`weir source status ${quoted(source.name)} --workspace ${quoted(workspace.name)}`}
             onRetry={() => came.refetch()}
           />

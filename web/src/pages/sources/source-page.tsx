@@ -13,6 +13,7 @@ import { Spinner } from "../../parts/spinner";
 import { UrlTabs } from "../../parts/url-tabs";
 import { AccessOf } from "../access/access-of";
 import { count, ofSource, rateOf, sum, useFlow } from "../flow";
+import { FlowTrouble } from "../flow-trouble";
 import { HistoryOf } from "../history/history-of";
 import { Loaded } from "../loaded";
 import { Drafted, draftOf } from "../object/drafted";
@@ -33,7 +34,7 @@ export function SourcePage() {
   const configured = useConfigured(workspace.name);
   const up = { href: workspace.path("sources"), title: "Sources" };
   return (
-    <Loaded query={configured} what="the source">
+    <Loaded query={configured} what="the source" page={{ title: name, up }}>
       {(c) => {
         const source = find(c.document, "source", name);
         if (!source)
@@ -176,7 +177,7 @@ function Settings({ kind, source, isNew, configured }: SettingsProps) {
 /** What came from a source; while nothing did, it waits for the first event. */
 function Arrival({ name, workspace, events }: { name: string; workspace: string; events: string }) {
   const flow = useFlow(workspace);
-  if (flow.error) return <p className="text-sm text-soft">Its plane does not say what came: {flow.error.message}</p>;
+  if (flow.error) return <FlowTrouble workspace={workspace} flow={flow} />;
   const n = sum(flow.data, ofSource(name), "accepted");
   const said = (text: string) => (flow.data ? text : "…");
   if (flow.data && n.accepted === 0)

@@ -7,6 +7,7 @@ import { Link } from "../../parts/link";
 import { Page } from "../../parts/page";
 import { Table } from "../../parts/table";
 import { count, ofSource, rateOf, sum, useFlow } from "../flow";
+import { FlowTrouble } from "../flow-trouble";
 import { Loaded } from "../loaded";
 import { Drafted } from "../object/drafted";
 import { specOf, useCatalog } from "../object/kinds";
@@ -25,6 +26,7 @@ export function SourcesPage() {
   );
   return (
     <Page title="Sources" of={workspace.name} hint="Where events come from." actions={add}>
+      {flow.data ? null : <FlowTrouble workspace={workspace.name} flow={flow} />}
       <Loaded query={configured} what="the sources">
         {(c) => (
           <Table

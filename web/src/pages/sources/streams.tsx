@@ -30,6 +30,7 @@ export function Streams({ workspace, source }: Props) {
     return (
       <PlaneTrouble
         error={all.error}
+        what="its streams"
         command={`weir pull status --workspace ${quoted(workspace)}`}
         onRetry={() => all.refetch()}
       />
@@ -171,6 +172,7 @@ function Asking({
               label={label}
               of={p.stream}
               act={act}
+              command={`weir pull ${verb} ${quoted(p.source)} ${quoted(p.stream)}${verb === "backfill" ? ` --from ${day}` : ""} --workspace ${quoted(workspace)}`}
               changed={keys.pulls(workspace)}
             />
           )}

@@ -3,11 +3,13 @@ import { Notice } from "../../parts/notice";
 import { keys } from "../../queries";
 import { count } from "../flow";
 import { Act } from "../object/act";
+import { quoted } from "../plane-trouble";
 
 /** What a held, failed or half refused sync needs, with the buttons for it. */
 export function Needs({ workspace, sync }: { workspace: string; sync: Sync }) {
   const run = sync.run;
   const changed = keys.syncs(workspace);
+  const approve = `weir sync approve ${quoted(sync.name)} --workspace ${quoted(workspace)}`;
   if (!run) return null;
   if (run.code === "sync_removals")
     return (
@@ -21,6 +23,7 @@ export function Needs({ workspace, sync }: { workspace: string; sync: Sync }) {
           label={`Remove ${count(run.removed)} records`}
           of={`by ${sync.name}`}
           act={() => actOn(workspace, sync.name, "approve")}
+          command={approve}
           changed={changed}
         />
       </Notice>
@@ -34,12 +37,14 @@ export function Needs({ workspace, sync }: { workspace: string; sync: Sync }) {
             label="Send all rows again"
             of={`by ${sync.name}`}
             act={() => actOn(workspace, sync.name, "approve", { mapping: "resend" })}
+            command={`${approve} --mapping resend`}
             changed={changed}
           />
           <Act
             label="Take them as sent"
             of={`by ${sync.name}`}
             act={() => actOn(workspace, sync.name, "approve", { mapping: "assume" })}
+            command={`${approve} --mapping assume`}
             changed={changed}
           />
         </div>

@@ -21,10 +21,13 @@ export function Rejects({ workspace, sync }: { workspace: string; sync: string }
     return (
       <PlaneTrouble
         error={all.error}
+        what="refused rows"
         command={`weir sync rejects ${quoted(sync)} --workspace ${quoted(workspace)}`}
         onRetry={() => all.refetch()}
       />
     );
+  const again = (code: string, how: "retry" | "waive") =>
+    `weir sync rejects ${quoted(sync)} --workspace ${quoted(workspace)} --code ${quoted(code)} --${how}`;
   const groups = new Map<string, Reject[]>();
   for (const r of all.data ?? []) groups.set(r.code, [...(groups.get(r.code) ?? []), r]);
   if (groups.size === 0) return <p className="text-sm text-soft">The destination took every row.</p>;
@@ -50,12 +53,14 @@ export function Rejects({ workspace, sync }: { workspace: string; sync: string }
                 label="Try again"
                 of={`rows with ${code}`}
                 act={() => actOn(workspace, sync, "retry", { code })}
+                command={again(code, "retry")}
                 changed={keys.syncs(workspace)}
               />
               <Act
                 label="Give up"
                 of={`rows with ${code}`}
                 act={() => actOn(workspace, sync, "waive", { code })}
+                command={again(code, "waive")}
                 changed={keys.syncs(workspace)}
               />
             </div>

@@ -7,16 +7,28 @@ import { When } from "../../parts/when";
 import { keys } from "../../queries";
 import { count } from "../flow";
 import { State } from "../object/state";
+import { PlaneTrouble, quoted } from "../plane-trouble";
+
+/** name is the sync's, sync its identifier. */
+type Props = { workspace: string; warehouse: string; sync: string; name: string };
 
 /** The runs of a sync that its warehouse keeps. */
-export function Runs({ workspace, warehouse, sync }: { workspace: string; warehouse: string; sync: string }) {
+export function Runs({ workspace, warehouse, sync, name }: Props) {
   const all = useQuery({
     queryKey: [...keys.syncs(workspace), "runs", sync],
     queryFn: () => pastRuns(workspace, warehouse, sync),
     refetchInterval: 15_000,
   });
   if (all.isPending) return <Waiting what="its runs" />;
-  if (all.error) return <p className="text-sm text-soft">The warehouse does not tell its runs: {all.error.message}</p>;
+  if (all.error && !all.data)
+    return (
+      <PlaneTrouble
+        error={all.error}
+        what="its runs"
+        command={`weir sync status ${quoted(name)} --workspace ${quoted(workspace)}`}
+        onRetry={() => all.refetch()}
+      />
+    );
   return (
     <Table
       label="Runs"

@@ -11,6 +11,7 @@ import { relation } from "../models/relation";
 import { Adding } from "../object/adding";
 import { useCatalog, wrongName } from "../object/kinds";
 import { useAdd } from "../object/use-add";
+import { PlaneTrouble, quoted } from "../plane-trouble";
 import { type Mode, modes, modesFor, objectsFor, receivers, removalsFor } from "./objects";
 import { type Pair, PairRows, pairsOf, recordOf } from "./pairs";
 import { ScheduleInput } from "./schedule-input";
@@ -162,9 +163,12 @@ export function SyncForm({ opened, isNew, configured, onDone }: Props) {
           </button>
         ) : null}
         {rows.error ? (
-          <p className="text-sm text-soft">
-            The plane does not tell the columns of {sync.model}: {rows.error.message}
-          </p>
+          <PlaneTrouble
+            error={rows.error}
+            what={`the columns of ${sync.model}`}
+            command={`weir model preview ${quoted(sync.model)} --workspace ${quoted(workspace.name)}`}
+            onRetry={() => rows.refetch()}
+          />
         ) : null}
       </div>
       <div className="grid gap-5 sm:grid-cols-2">

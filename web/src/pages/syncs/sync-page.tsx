@@ -39,7 +39,7 @@ export function SyncPage() {
   const schedule = given.get("after") === "profiles" ? { schedule: { afterProfiles: true } } : {};
   const up = { href: workspace.path("syncs"), title: "Syncs" };
   return (
-    <Loaded query={configured} what="the sync">
+    <Loaded query={configured} what="the sync" page={{ title: name ?? "New sync", up }}>
       {(c) => {
         if (name === undefined) {
           const free = freeName(
@@ -154,6 +154,7 @@ function One({ configured, sync, up }: Props) {
                       {live.error ? (
                         <PlaneTrouble
                           error={live.error}
+                          what="how it runs"
                           command={`weir sync status ${quoted(sync.name)} --workspace ${quoted(workspace.name)}`}
                           onRetry={() => live.refetch()}
                         />
@@ -185,7 +186,7 @@ function One({ configured, sync, up }: Props) {
                       ) : null}
                       {model && now ? (
                         <Section title="Runs">
-                          <Runs workspace={workspace.name} warehouse={model.warehouse} sync={now.id} />
+                          <Runs workspace={workspace.name} warehouse={model.warehouse} sync={now.id} name={now.name} />
                         </Section>
                       ) : null}
                     </div>
@@ -220,7 +221,11 @@ function Sample({ workspace, sync }: { workspace: string; sync: string }) {
     queryFn: ({ signal }) => previewSync(workspace, sync, signal),
   });
   return (
-    <Loaded query={some} what="some rows">
+    <Loaded
+      query={some}
+      what="some rows"
+      command={`weir sync preview ${quoted(sync)} --workspace ${quoted(workspace)}`}
+    >
       {(events) =>
         events.length === 0 ? (
           <p className="text-sm text-soft">The model has no rows.</p>

@@ -39,6 +39,7 @@ export function SyncsPage() {
       {live.error ? (
         <PlaneTrouble
           error={live.error}
+          what="how they run"
           command={`weir sync list --workspace ${quoted(workspace.name)}`}
           onRetry={() => live.refetch()}
         />

@@ -2,6 +2,7 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { createToken, revokeToken, type Token, tokens } from "../../api/tenants";
 import { useHere } from "../../frame/place";
+import { useWorkspaces } from "../../frame/workspaces";
 import { Button } from "../../parts/button";
 import { Command } from "../../parts/command";
 import { Dialog } from "../../parts/dialog";
@@ -106,7 +107,7 @@ const lifetimes = [
 const day = 86_400_000; // ms
 
 function Making({ onClose }: { onClose: () => void }) {
-  const { all } = useHere();
+  const all = useWorkspaces();
   const queries = useQueryClient();
   const [name, setName] = useState("");
   const [role, setRole] = useState("editor");
@@ -152,7 +153,7 @@ function Making({ onClose }: { onClose: () => void }) {
           value={workspace}
           values={[
             { value: "", title: "The whole organization" },
-            ...all.workspaces.map((w) => ({ value: w.name, title: `Only workspace ${w.name}` })),
+            ...(all.data ?? []).map((w) => ({ value: w.name, title: `Only workspace ${w.name}` })),
           ]}
           onChange={setWorkspace}
         />

@@ -4,7 +4,7 @@ import { type Change, drift } from "../../api/warehouse";
 import { Badge } from "../../parts/badge";
 import { ago } from "../../parts/time";
 import { keys } from "../../queries";
-import { Trouble } from "../trouble";
+import { PlaneTrouble, quoted } from "../plane-trouble";
 
 type Props = { workspace: string; destination: string };
 
@@ -25,7 +25,14 @@ export function Drift({ workspace, destination }: Props) {
       <summary className="cursor-pointer font-medium">What others changed about tables of {destination}</summary>
       <div className="mt-2 max-h-96 overflow-y-auto">
         {found.isPending && open ? <p className="text-soft">Comparing the tables with what loads expect…</p> : null}
-        {found.error ? <Trouble error={found.error} onRetry={() => found.refetch()} /> : null}
+        {found.error ? (
+          <PlaneTrouble
+            error={found.error}
+            what="what others changed"
+            command={`weir warehouse drift ${quoted(destination)} --workspace ${quoted(workspace)}`}
+            onRetry={() => found.refetch()}
+          />
+        ) : null}
         {found.data?.length === 0 ? <p className="text-soft">Nobody changed anything.</p> : null}
         <ul className="divide-y divide-line">
           {found.data?.map((c) => (

@@ -34,7 +34,9 @@ export function TableTree({ workspace, destination, onLook }: Props) {
       <summary className="cursor-pointer font-medium">Tables of {destination}</summary>
       <div className="mt-2 max-h-96 space-y-1 overflow-y-auto">
         {found.isPending && open ? <p className="text-soft">Asking the warehouse…</p> : null}
-        {found.error ? <PlaneTrouble error={found.error} command={command} onRetry={() => found.refetch()} /> : null}
+        {found.error ? (
+          <PlaneTrouble error={found.error} what="its tables" command={command} onRetry={() => found.refetch()} />
+        ) : null}
         {found.data?.length === 0 ? (
           <p className="text-soft">There is no table yet: the first load makes them.</p>
         ) : null}

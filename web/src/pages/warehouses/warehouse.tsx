@@ -43,6 +43,7 @@ export function Warehouse({ workspace, destination: d }: { workspace: string; de
       {all.error ? (
         <PlaneTrouble
           error={all.error}
+          what={`the loads of ${d.name}`}
           command={`weir tail --workspace ${quoted(workspace)} --destination ${quoted(d.name)} --stage load`}
           onRetry={() => all.refetch()}
         />
