@@ -108,6 +108,13 @@ func (g *Graph) limited(most int) *Graph {
 	return &one
 }
 
+// Queries of persons for sets, from the work table of Resolve: as they would be, and as they are published.
+const (
+	joined = "select person, count(*) as n, count(distinct was) as parts from _w_delta where person is not null group by person"
+	// A person whose identifiers go to nobody, to whom 0 stands for, comes apart too.
+	parted = "select was as person, count(*) as n, count(distinct coalesce(person, 0)) as parts from _w_delta where was is not null group by was"
+)
+
 func (g *Graph) against(ctx context.Context, s tables.Session, next *Graph, decisions string, now time.Time, c *Comparison) error {
 	if err := g.Prepare(ctx, s); err != nil {
 		return err
@@ -151,11 +158,6 @@ func (g *Graph) against(ctx context.Context, s tables.Session, next *Graph, deci
 		Persons: r.int("select count(distinct person) from _w_delta where person is not null"),
 		Largest: m.Largest, Apart: next.apart(r, "_w_apart"),
 	}
-	const (
-		joined = "select person, count(*) as n, count(distinct was) as parts from _w_delta where person is not null group by person"
-		// A person whose identifiers go to nobody, to whom 0 stands for, comes apart too.
-		parted = "select was as person, count(*) as n, count(distinct coalesce(person, 0)) as parts from _w_delta where was is not null group by was"
-	)
 	c.Joined = r.int("select count(*) from (%s) s where parts > 1", joined)
 	c.Parted = r.int("select count(*) from (%s) s where parts > 1", parted)
 	c.Largest = next.sets(r, joined, "", "person")

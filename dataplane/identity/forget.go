@@ -78,6 +78,7 @@ func (g *Graph) Forget(ctx context.Context, s tables.Session, person string, tab
 	r.exec("delete from %s where a in (select %s from _w_gone_ids) or b in (select %[2]s from _w_gone_ids)", g.Table("rules"), named)
 	r.exec("delete from %s where a in (select %s from _w_gone_ids) or b in (select %[2]s from _w_gone_ids)", g.t("ruled"), named)
 	r.exec("delete from %s where node in (select node from _w_gone_ids)", g.t("nodes"))
+	r.exec("delete from %s", g.t("held")) // it may tell of the person; the next run says it again
 	r.exec("insert into %s select coalesce(max(published), 0), 'erased', %s, null, %d from _entities where entity = %s", g.Table("ledger"), g.SQL.Text(person), ids, g.SQL.Text(g.Entity))
 	r.drop("_w_gone_ids")
 	return ids, r.err
@@ -89,7 +90,7 @@ func (g *Graph) Drop(ctx context.Context, s tables.Session) error {
 	for _, view := range []string{"ids", "history", "apart"} {
 		r.exec("drop view if exists %s", g.Table(view))
 	}
-	for _, table := range []string{"nodes", "links", "graph", "apart", "ruled", "past"} {
+	for _, table := range []string{"nodes", "links", "graph", "apart", "ruled", "past", "held"} {
 		r.drop(g.t(table))
 	}
 	r.drop(g.Table("rules"), g.Table("ledger"))
@@ -127,6 +128,7 @@ func (g *Graph) Leave(ctx context.Context, s tables.Session, typ, value string) 
 	for _, table := range []string{"graph", "apart", "past", "nodes"} {
 		r.exec("delete from %s where node in (select node from _w_gone_ids)", g.t(table))
 	}
+	r.exec("delete from %s", g.t("held"))
 	for _, table := range []string{g.Table("rules"), g.t("ruled")} {
 		r.exec("delete from %s where a = %[2]s or b = %[2]s", table, g.SQL.Text(typ+":"+value))
 	}

@@ -164,6 +164,7 @@ func (g *Graph) Prepare(ctx context.Context, s tables.Session) error {
 		"graph": "node bigint, hull bigint, person bigint",
 		"apart": "node bigint, why text",
 		"ruled": "kind text, a text, b text",
+		"held":  "at_time timestamptz, what text",
 		"past":  "node bigint, person bigint, from_run bigint, to_run bigint",
 	} {
 		r.exec("create table if not exists %s (%s)", g.t(name), columns)

@@ -69,6 +69,7 @@ func (g *Graph) Publish(ctx context.Context, s tables.Session, now time.Time) er
 		t.exec("insert into %s select node, hull, person from _w_rows", g.t("graph"))
 		t.exec("delete from %s", g.t("apart"))
 		t.exec("insert into %s select node, why from _w_apart", g.t("apart"))
+		t.exec("delete from %s", g.t("held"))
 		t.exec("delete from %s", g.t("ruled"))
 		t.exec("insert into %s select distinct kind, a, b from %s where kind in ('link', 'unlink')", g.t("ruled"), g.Table("rules"))
 		t.exec("delete from _cursors where entity = %s and input in (select input from _w_upto where upto is not null)", g.SQL.Text(g.Entity))
@@ -115,6 +116,9 @@ func (g *Graph) Run(ctx context.Context, s tables.Session, now time.Time, full, 
 		return m, nil, fmt.Errorf("judge %s: %w", g.Entity, err)
 	}
 	if len(held) > 0 && !force {
+		if err := g.hold(ctx, s, now, held); err != nil {
+			return m, held, fmt.Errorf("hold %s: %w", g.Entity, err)
+		}
 		return m, held, nil
 	}
 	if err := g.Publish(ctx, s, now); err != nil {

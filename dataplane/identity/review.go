@@ -40,9 +40,7 @@ func (g *Graph) reviewed(r *run) (next, last *Reviewed) {
 	if r.int("select count(*) from _w_rules where kind in ('%s', '%s') and b is not null", Same, Different) == 0 {
 		return nil, nil
 	}
-	r.make("_w_review", `select r.kind = '`+Same+`' as same, case when da.node is null then ga.person else da.person end as a, case when db.node is null then gb.person else db.person end as b, ga.person as was_a, gb.person as was_b
-		from (select distinct kind, a, b from _w_rules where kind in ('`+Same+`', '`+Different+`') and b is not null) r
-		left join _w_delta da on da.node = r.a left join _w_delta db on db.node = r.b left join %[1]s ga on ga.node = r.a left join %[1]s gb on gb.node = r.b`, g.t("graph"))
+	r.make("_w_review", "%s", g.sided("select kind = '"+Same+"' as same, a, b, was_a, was_b from (%s) s"))
 	pairs, same := r.int("select count(*) from _w_review"), r.int("select count(*) from _w_review where same")
 	if r.err != nil || pairs == 0 {
 		return nil, nil
@@ -55,6 +53,14 @@ func (g *Graph) reviewed(r *run) (next, last *Reviewed) {
 	next, last = count("a = b"), count("was_a = was_b")
 	r.drop("_w_review")
 	return next, last
+}
+
+// sided is a query over the pairs that were reviewed, with the persons of both sides as a run would have them, a and b, and
+// as they are published, was_a and was_b.
+func (g *Graph) sided(query string) string {
+	return fmt.Sprintf(query, fmt.Sprintf(`select r.kind, r.a_text, r.b_text, case when da.node is null then ga.person else da.person end as a, case when db.node is null then gb.person else db.person end as b, ga.person as was_a, gb.person as was_b
+		from (select distinct kind, a, b, a_text, b_text from _w_rules where kind in ('`+Same+`', '`+Different+`') and b is not null) r
+		left join _w_delta da on da.node = r.a left join _w_delta db on db.node = r.b left join %[1]s ga on ga.node = r.a left join %[1]s gb on gb.node = r.b`, g.t("graph")))
 }
 
 func share(part, of int64) float64 {

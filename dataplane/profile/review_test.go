@@ -88,6 +88,31 @@ func TestReviewedPairs(t *testing.T) {
 		if err != nil || held.State != profile.Held || held.Code != "reviewed" || held.Identity["user"].Reviewed.Broken != 2 || held.Identity["user"].Reviewed.Precision != 0.5 {
 			t.Errorf("the run: %+v, %+v, %v", held, held.Identity["user"].Reviewed, err)
 		}
+		would := func() string {
+			t.Helper()
+			h, err := answers.Held(t.Context(), s, c, "user")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if h == nil {
+				return "nothing"
+			}
+			says := strings.Join(h.By, " ") + ":"
+			for _, p := range h.Pairs {
+				says += fmt.Sprintf(" %s %s %s;", p.A, p.Said, p.B)
+			}
+			for _, m := range h.Movers {
+				says += fmt.Sprintf(" %s from %s to %s;", m.ID, m.From, m.With)
+			}
+			for _, j := range h.Joins {
+				says += fmt.Sprintf(" %d of %d", j.IDs, j.Of)
+			}
+			return says
+		}
+		// What it would break and move is told, and not the pair that is broken already.
+		if got := would(); got != "reviewed: email:ann@home.org different email:cy@home.org; email:cy@home.org from email:cy@home.org to user_id:u1; anonymous_id:a3 from email:cy@home.org to user_id:u1; 6 of 2" {
+			t.Errorf("held is %s", got)
+		}
 		if got := all(t, s, "select id_type, value, weir_id from user_ids where value not in ('a6') order by 1, 2"); got != before {
 			t.Errorf("held, and there is\n%s\nwant\n%s", got, before)
 		}
@@ -96,10 +121,16 @@ func TestReviewedPairs(t *testing.T) {
 		if got := do(t, s, c, now).Identity["user"].Reviewed; got == nil || got.Broken != 0 || got.Recall != 1 {
 			t.Errorf("after the link: %+v", got)
 		}
+		if got := would(); got != "nothing" {
+			t.Errorf("after a run was published held is %s", got)
+		}
 		// Apart is nobody's: a pair of one person is broken then.
 		say("block", "email:cy@home.org", "", false)
 		if held, err := profile.Do(t.Context(), s, c, now, profile.Options{}); err != nil || held.Code != "reviewed" {
 			t.Errorf("after a block: %+v, %v", held, err)
+		}
+		if got := would(); !strings.HasPrefix(got, "reviewed: email:cy@home.org same user_id:u4;") {
+			t.Errorf("after a block held is %s", got)
 		}
 		say("same", "email:cy@home.org", "user_id:u4", true)
 		do(t, s, c, now)

@@ -55,6 +55,19 @@ func Pairs(ctx context.Context, s tables.Session, c profile.Config, entity strin
 	return Reviews{Queue: pairs(doubtful), Reviewed: pairs(reviewed), Measures: measures}, nil
 }
 
+// Held is what the last run would have changed of an entity's identifiers, where it is held; nil where it is not.
+func Held(ctx context.Context, s tables.Session, c profile.Config, entity string) (*identity.Held, error) {
+	p, err := profile.Open(ctx, s, c)
+	if err != nil {
+		return nil, err
+	}
+	g := p.Graph(entity)
+	if err := g.Prepare(ctx, s); err != nil {
+		return nil, err
+	}
+	return g.Held(ctx, s)
+}
+
 func pairs(of []identity.Pair) []Pair {
 	all := make([]Pair, len(of))
 	for i, p := range of {

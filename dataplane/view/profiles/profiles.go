@@ -9,6 +9,7 @@ import (
 	"errors"
 	"time"
 
+	"weir/dataplane/identity"
 	"weir/dataplane/profile"
 	"weir/dataplane/profile/answers"
 	"weir/dataplane/profile/lookup"
@@ -61,6 +62,7 @@ func Add(m *endpoint.Mux, board *runs.Board, copies *lookup.Store, now func() ti
 	m.Handle("POST /v1/profiles/person", capability.LookupProfiles, v.here(v.person))
 	m.Handle("POST /v1/profiles/explain", capability.ReadProfiles, v.here(v.explain))
 	m.Handle("POST /v1/profiles/reviews", capability.LookupProfiles, v.here(v.reviews))
+	m.Handle("POST /v1/profiles/held", capability.LookupProfiles, v.here(v.held))
 	m.Handle("POST /v1/profiles/run", capability.RunProfiles, v.here(v.run))
 	m.Handle("POST /v1/profiles/decide", capability.DecideProfiles, v.here(v.decide))
 	m.Handle("POST /v1/profiles/publish", capability.DecideProfiles, v.here(v.publish))
@@ -166,6 +168,12 @@ func (v calls) person(c *endpoint.Call) (any, error) {
 func (v calls) reviews(c *endpoint.Call) (any, error) {
 	return answer(v, c, "reviews", func(ctx context.Context, s tables.Session, config profile.Config, i in) (answers.Reviews, error) {
 		return answers.Pairs(ctx, s, config, i.Entity)
+	})
+}
+
+func (v calls) held(c *endpoint.Call) (any, error) {
+	return answer(v, c, "held", func(ctx context.Context, s tables.Session, config profile.Config, i in) (*identity.Held, error) {
+		return answers.Held(ctx, s, config, i.Entity)
 	})
 }
 

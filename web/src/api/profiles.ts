@@ -86,8 +86,11 @@ export type Comparison = {
   largest: IdentifierSet[];
   joins: IdentifierSet[];
   parts: IdentifierSet[];
-  movers: { id: string; with: string; from: string }[];
+  movers: Mover[];
 };
+
+/** An identifier that would leave the customer of another one for that of a third, or for nobody. */
+export type Mover = { id: string; with: string; from: string };
 
 /** Compares customers by rules that are not saved with those that are published, and writes nothing. */
 export function compareRules(
@@ -181,6 +184,27 @@ export async function reviews(
 ): Promise<Reviews> {
   const answer = await post<{ reviews: Reviews }>(workspace, "profiles:lookup", "reviews", { profile, entity }, signal);
   return answer.reviews;
+}
+
+/** What a build that is held would change of one kind of customers; by says what its gate forbids. */
+export type Held = {
+  by: string[];
+  /** Reviewed pairs that it breaks, and that are as somebody said until it is published. */
+  pairs: { a: string; b: string; said: "same" | "different" }[];
+  movers: Mover[];
+  joins: IdentifierSet[];
+  largest: IdentifierSet[];
+};
+
+/** What a build that is held would change; null when it is not held for these customers. */
+export async function heldChanges(
+  workspace: string,
+  profile: string,
+  entity: string,
+  signal: AbortSignal,
+): Promise<Held | null> {
+  const answer = await post<{ held: Held | null }>(workspace, "profiles:lookup", "held", { profile, entity }, signal);
+  return answer.held;
 }
 
 /** What somebody says of a pair of identifiers that they reviewed. */

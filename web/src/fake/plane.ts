@@ -45,6 +45,7 @@ const calls: Record<string, string> = {
   "POST /v1/profiles/person": "profiles:lookup",
   "POST /v1/profiles/explain": "profiles:read",
   "POST /v1/profiles/reviews": "profiles:lookup",
+  "POST /v1/profiles/held": "profiles:lookup",
   "POST /v1/profiles/decide": "profiles:decide",
   "POST /v1/profiles/publish": "profiles:decide",
 };
@@ -83,6 +84,7 @@ const fields: Record<string, string[]> = {
   "POST /v1/profiles/person": ["profile", "entity", "a"],
   "POST /v1/profiles/explain": ["profile", "entity", "a", "b"],
   "POST /v1/profiles/reviews": ["profile", "entity"],
+  "POST /v1/profiles/held": ["profile", "entity"],
   "POST /v1/profiles/decide": ["profile", "entity", "kind", "a", "b", "undo"],
   "POST /v1/profiles/publish": ["profile", "full"],
 };

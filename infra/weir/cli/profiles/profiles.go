@@ -115,6 +115,7 @@ type status struct {
 			} `json:"scores,omitempty"`
 		} `json:"built"`
 	} `json:"last,omitempty"`
+	Held map[string]held `json:"held,omitempty"` // by entity
 }
 
 // learned is a model that the plane learned.
@@ -144,11 +145,15 @@ func newStatus(shell *console.Console) *cobra.Command {
 	return k.flags(&cobra.Command{
 		Use: "status", Short: "Say how the runs of profiles stand", Args: cobra.NoArgs,
 		Long: `Says of each of the workspace's profiles how its last run went, how many persons there
-are, and when the next one can begin.`,
+are, and when the next one can begin. Of one that its gate holds, it lists the reviewed
+pairs that it would break, and some of the identifiers that it would move.`,
 		Example: "  weir profiles status",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			all, err := k.statuses(cmd.Context())
 			if err != nil {
+				return err
+			}
+			if err := k.hold(cmd.Context(), all); err != nil {
 				return err
 			}
 			return k.print(all)
@@ -189,7 +194,10 @@ func (k *invocation) print(all []status) error {
 		}
 		t.Add(s.Name, state, code, step, fmt.Sprint(persons), fmt.Sprint(changed), fmt.Sprint(moves), seconds, at)
 	}
-	if err := t.Write(k.Out); err != nil || !scored {
+	if err := t.Write(k.Out); err != nil {
+		return err
+	}
+	if err := k.would(all); err != nil || !scored {
 		return err
 	}
 	if _, err := fmt.Fprintln(k.Out); err != nil {
@@ -259,7 +267,11 @@ func (k *invocation) run(ctx context.Context, verb string, full, learn, force, d
 				continue
 			}
 			bar.End()
-			return errors.Join(k.print([]status{s}), failed(s))
+			these := []status{s}
+			if err := k.hold(ctx, these); err != nil {
+				return errors.Join(err, failed(s))
+			}
+			return errors.Join(k.print(these), failed(s))
 		}
 	}
 }

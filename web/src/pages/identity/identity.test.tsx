@@ -96,10 +96,30 @@ test("a build that is held says why, and is published when somebody asks", async
   const last = { state: "held", code: "largest", startedAt: "2026-11-30T02:00:00Z", identity: { user: measures } };
   server.plane.answers["GET /v1/profiles"] = built(last);
   server.plane.answers["POST /v1/profiles/publish"] = { status: 200, body: { ended: 1 } };
+  const set = { ids: 240, of: 5, examples: ["user_id:u1"] };
+  server.plane.answers["POST /v1/profiles/held"] = {
+    status: 200,
+    body: {
+      held: {
+        by: ["largest"],
+        pairs: [{ a: "email:ann@home.org", b: "email:bo@home.org", said: "different" }],
+        movers: [{ id: "user_id:u2", from: "user_id:u2", with: "" }],
+        joins: [set],
+        largest: [set],
+      },
+    },
+  };
   const { page, user } = open(path);
   expect(await screen.findByText(/one customer would have more identifiers/)).toBeTruthy();
   const parts = within(screen.getByRole("region", { name: "Last build of user" }));
   for (const text of ["900", "300", "240"]) expect(parts.getByText(text)).toBeTruthy();
+  expect(server.plane.calls).not.toContain("POST /v1/profiles/held"); // nobody asked for identifiers
+  await user.click(screen.getByRole("button", { name: "Show what it would change" }));
+  const pairs = within(await screen.findByRole("list", { name: "Reviewed pairs that it would break" }));
+  expect(pairs.getByText("email:ann@home.org")).toBeTruthy();
+  expect(pairs.getByText(/Reviewed as two people/)).toBeTruthy();
+  expect(screen.getByText("from user_id:u2 to nobody")).toBeTruthy();
+  expect(screen.getByText("of 5 customers now")).toBeTruthy();
   await expectAccessible(page);
   await user.click(screen.getByRole("button", { name: /^Publish it anyway/ }));
   await expect.poll(() => server.plane.calls).toContain("POST /v1/profiles/publish");

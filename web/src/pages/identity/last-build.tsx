@@ -12,6 +12,7 @@ import { State } from "../object/state";
 import { type Stat, Stats } from "../object/stats";
 import { PlaneTrouble, quoted } from "../plane-trouble";
 import type { Profile } from "../profiles/use-set";
+import { HeldChanges } from "./held-changes";
 
 const refreshEvery = 3000; // ms
 
@@ -90,6 +91,14 @@ export function LastBuild({ profile }: { profile: Profile }) {
             changed={changed}
           />
         </Notice>
+      ) : null}
+      {last?.state === "held" && !busy ? (
+        <HeldChanges
+          key={last.startedAt}
+          profile={profile.name}
+          entities={Object.keys(last.identity ?? {})}
+          at={last.startedAt}
+        />
       ) : null}
       {last?.state === "failed" && !busy ? (
         <Notice tone="bad" title="The last build failed, and customers are as they were before it.">

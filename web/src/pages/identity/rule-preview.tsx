@@ -1,5 +1,5 @@
 import { useMutation } from "@tanstack/react-query";
-import { type Comparison, compareRules, type IdentifierSet, type Totals } from "../../api/profiles";
+import { type Comparison, compareRules, type Totals } from "../../api/profiles";
 import { useWorkspace } from "../../frame/place";
 import { Button } from "../../parts/button";
 import { Notice } from "../../parts/notice";
@@ -11,6 +11,8 @@ import { PlaneTrouble, quoted } from "../plane-trouble";
 import type { Profile } from "../profiles/use-set";
 import { plain } from "../profiles/words";
 import { gates } from "./last-build";
+import { Movers } from "./movers";
+import { Sets } from "./sets";
 
 type Entities = Profile["entities"];
 
@@ -114,21 +116,7 @@ function Found({ entity, found: c, several }: { entity: string; found: Compariso
         />
         <Sets title={`${count(c.parted)} would come apart`} sets={c.parts} of={(n) => `into ${count(n)}`} />
         <Sets title="The largest then" sets={c.largest} of={(n) => (n > 1 ? `of ${count(n)} customers now` : "")} />
-        {c.movers.length > 0 ? (
-          <div className="min-w-0 space-y-2">
-            <h3 className="text-sm font-medium">Some of the identifiers that would move</h3>
-            <ul className="divide-y divide-line rounded-xl border border-line bg-card text-sm shadow-xs">
-              {c.movers.map((m) => (
-                <li key={m.id} className="space-y-0.5 px-4 py-2">
-                  <p className="font-mono text-[13px] break-all">{m.id}</p>
-                  <p className="text-soft break-all">
-                    from {m.from} to {m.with || "nobody"}
-                  </p>
-                </li>
-              ))}
-            </ul>
-          </div>
-        ) : null}
+        <Movers movers={c.movers} />
       </div>
       {c.sampled.length > 0 ? (
         <p className="text-sm text-soft">
@@ -150,27 +138,4 @@ function stats(c: Comparison): Stat[] {
     { title: "Identifiers that move", value: count(c.moved), tone: tone("moved") },
     { title: "Customers that are gone", value: count(c.gone), tone: tone("gone") },
   ];
-}
-
-function Sets({ title, sets, of }: { title: string; sets: IdentifierSet[]; of: (n: number) => string }) {
-  if (sets.length === 0) return null;
-  return (
-    <div className="min-w-0 space-y-2">
-      <h3 className="text-sm font-medium">{title}</h3>
-      <ul className="divide-y divide-line rounded-xl border border-line bg-card text-sm shadow-xs" aria-label={title}>
-        {sets.map((s) => (
-          <li key={s.examples.join()} className="space-y-0.5 px-4 py-2">
-            <p>
-              <span className="font-medium tabular-nums">{count(s.ids)} identifiers</span>{" "}
-              <span className="text-soft">{of(s.of)}</span>
-            </p>
-            <p className="font-mono text-[13px] text-soft break-all">
-              {s.examples.join(", ")}
-              {s.ids > s.examples.length ? ", …" : ""}
-            </p>
-          </li>
-        ))}
-      </ul>
-    </div>
-  );
 }
