@@ -8,6 +8,7 @@ import (
 	azuredatalake "weir/dataplane/warehouses/azure_datalake"
 	"weir/dataplane/warehouses/bq"
 	"weir/dataplane/warehouses/clickhouse"
+	"weir/dataplane/warehouses/deltalake"
 	"weir/dataplane/warehouses/duckdb"
 	gcsdatalake "weir/dataplane/warehouses/gcs_datalake"
 	localdatalake "weir/dataplane/warehouses/local_datalake"
@@ -25,6 +26,7 @@ func All() []warehouse.Kind {
 		azuredatalake.Kind,
 		bq.Kind,
 		clickhouse.Kind,
+		deltalake.Kind,
 		duckdb.Kind,
 		gcsdatalake.Kind,
 		localdatalake.Kind,
