@@ -50,6 +50,10 @@ func (d *DataPlane) stale(g *guard.Guard) func(ctx context.Context, t *pull.Targ
 				Quiet: func() bool {
 					return stale.Quiet(ledger.Key{Workspace: t.Workspace, Source: t.ID, Destination: w.ID}, d.books, d.loading.Staged)
 				},
+				Apart: func() bool {
+					_, here, _ := d.part()
+					return d.cfg.Events != "" && len(here) < len(d.partitions)
+				},
 				Open: func(ctx context.Context) (warehouse.Warehouse, error) { return w.Open(ctx, deps) },
 			})
 		}

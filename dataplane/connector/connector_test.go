@@ -268,6 +268,36 @@ func TestAConnectorEndsAtItsBounds(t *testing.T) {
 	}
 }
 
+// TestAConnectorThatSaysMoreThanItMayWaits: three MiB at one MiB a second take two at least,
+// and none is lost. Stop ends the wait.
+func TestAConnectorThatSaysMoreThanItMayWaits(t *testing.T) {
+	t.Parallel()
+	dir := folder(t, "protocol: singer\ncommand: [./say.sh]\noutputMiB: 1\n", map[string]string{"say.sh": "#!/bin/sh\nhead -c 3145728 /dev/zero | tr '\\0' a\n"})
+	began := time.Now()
+	got, e := said(t, connector.Config{Dir: dir}, connector.Run{})
+	if took := time.Since(began); took < 2*time.Second || len(got) != 3<<20 || strings.Trim(got, "a") != "" || e != (connector.Exit{}) {
+		t.Errorf("%d bytes in %v, %+v; want all 3 MiB, in two seconds at least", len(got), took, e)
+	}
+	f := connector.New(connector.Config{Dir: dir})
+	m, err := f.Find("it", "singer")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := f.Start(t.Context(), connector.Run{Name: "it", Log: "it", Manifest: m})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan int64)
+	go func() {
+		n, _ := io.Copy(io.Discard, p)
+		ended <- n
+	}()
+	p.Stop()
+	if n := <-ended; n > 3<<20 {
+		t.Errorf("%d bytes of a connector that was stopped", n)
+	}
+}
+
 func TestStopEndsEverything(t *testing.T) {
 	t.Parallel()
 	dir := folder(t, "protocol: singer\ncommand: [./stay.sh]\n", map[string]string{"stay.sh": "#!/bin/sh\ntrap '' TERM INT HUP\n(trap '' TERM; sleep 1000) &\necho here\nsleep 1000\n"})

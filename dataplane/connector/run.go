@@ -142,7 +142,7 @@ func (f *Folder) start(ctx context.Context, r Run) (*Process, error) {
 		_ = cmd.Process.Kill() // the first process of its namespace: all others end with it
 		_ = conn.Close()
 	})
-	p := &Process{Reader: pipes.out, done: make(chan struct{}), stop: func() {
+	p := &Process{Reader: &paced{from: pipes.out, most: r.Manifest.Output << 20, began: time.Now(), ended: ctx.Done()}, done: make(chan struct{}), stop: func() {
 		cancel()
 		_ = pipes.out.Close()
 	}}

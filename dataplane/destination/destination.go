@@ -67,8 +67,11 @@ type Batch struct {
 	Items []Item
 	Now   time.Time
 	Found map[string]string // by Key, what the look-ups of a Chained found; "" for nothing
-	Name  string            // of a batch from STAGE: the same batch has the same one after a crash, and no other has it
-	Stage int               // 0, or the Next of the request of each item that was delivered before
+	// Name is that of a batch from STAGE: the same batch has the same one after a crash, and no
+	// other has it. Of rows of a sync it has the run and the number of the first row, and is
+	// the same when the batch is tried again in this run.
+	Name  string
+	Stage int // 0, or the Next of the request of each item that was delivered before
 }
 
 // Request is one HTTP request and the items, by index into the Batch, whose

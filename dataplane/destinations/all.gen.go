@@ -23,6 +23,7 @@ import (
 	postgrestable "weir/dataplane/destinations/postgres-table"
 	"weir/dataplane/destinations/redis"
 	"weir/dataplane/destinations/s3"
+	s3file "weir/dataplane/destinations/s3-file"
 	"weir/dataplane/destinations/salesforce"
 	"weir/dataplane/destinations/webhook"
 )
@@ -115,6 +116,7 @@ func All() []destination.Kind {
 		mapping.Define(redditconversionsSpec),
 		redis.Kind,
 		s3.Kind,
+		s3file.Kind,
 		salesforce.Kind,
 		mapping.Define(segmentSpec),
 		mapping.Define(slackSpec),

@@ -23,7 +23,7 @@ const (
 
 // Sizes of a run.
 const (
-	pageRows  = 1000
+	pageRows  = 1000 // that are fetched at once, or as many as the destination takes in one batch
 	flushRows = 5000 // that were sent and are not written down
 	maxTries  = 6    // of a row that its destination fails at while it takes others
 
@@ -168,7 +168,7 @@ func (r *run) turn(ctx context.Context) error {
 		}
 		r.flushed, r.failures = time.Now(), 0
 		if len(r.page) == 0 && !r.last {
-			rows, err := b.Rows(ctx, s, r.after, pageRows)
+			rows, err := b.Rows(ctx, s, r.after, max(pageRows, r.batch()))
 			if err != nil {
 				return err
 			}

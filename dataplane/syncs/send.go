@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"sync"
 	"time"
 
@@ -68,14 +69,18 @@ func Event(ws id.Workspace, s activation.Sync, row books.Row, now time.Time) (ev
 // Sizes of what is under way at once.
 const (
 	maxAtOnce = 4
-	maxBatch  = 1000
+	maxBatch  = 10_000
 )
+
+// batch is how many rows the destination gets at once.
+func (r *run) batch() int {
+	return min(max(r.sendTo.Limits.WithDefaults().BatchSize, 1), maxBatch)
+}
 
 // send sends what is in the page, as far as the destination takes it. A positive wait says
 // how long nothing can be sent, and code why.
 func (r *run) send(ctx context.Context) (wait time.Duration, code string) {
-	limits := r.sendTo.Limits.WithDefaults()
-	size := min(max(limits.BatchSize, 1), maxBatch)
+	limits, size := r.sendTo.Limits.WithDefaults(), r.batch()
 	most := min(len(r.page), size*min(max(limits.Concurrency, 1), maxAtOnce))
 	now := time.Now()
 	type batch struct {
@@ -91,7 +96,7 @@ func (r *run) send(ctx context.Context) (wait time.Duration, code string) {
 	var sent sync.WaitGroup
 	for _, b := range all {
 		sent.Go(func() {
-			items := destination.Batch{Items: make([]destination.Item, len(b.rows)), Now: now}
+			items := destination.Batch{Items: make([]destination.Item, len(b.rows)), Now: now, Name: fmt.Sprintf("%s-%s-%08d", r.task.Sync.ID, r.books.ID, b.rows[0].N)}
 			for i := range b.rows {
 				made, err := Event(r.task.Workspace, r.task.Sync, b.rows[i].Row, now)
 				if err != nil { // a number that JSON does not have

@@ -8,10 +8,10 @@ import (
 
 // Settings are the settings of Google Analytics 4 with defaults filled in (catalog.Fill).
 type Settings struct {
-	// MeasurementID: The measurement ID of a web stream, such as G-12345ABCDE. Either this or firebaseAppId is required.
+	// MeasurementID: The measurement ID of a web stream, such as G-12345ABCDE. Give this, or the Firebase App ID of an app.
 	MeasurementID string `json:"measurementId"`
 
-	// FirebaseAppID: The Firebase App ID of an app stream, such as 1:1234567890:ios:321abc456def7890. Either this or measurementId is required.
+	// FirebaseAppID: The Firebase App ID of an app stream, such as 1:1234567890:ios:321abc456def7890. Give this, or the measurement ID of a web stream.
 	FirebaseAppID string `json:"firebaseAppId"`
 
 	// Region: Where Google collects the data; eu keeps the collection in the EU.

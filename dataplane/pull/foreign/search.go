@@ -14,6 +14,7 @@ import (
 const (
 	askedAgain = time.Minute
 	patience   = 2 * time.Hour
+	apartTime  = time.Minute // where other processes of the plane have a part of it, and nobody can tell what is on its way
 )
 
 // search goes on with the search for rows of former versions, which warehouses have and the
@@ -32,7 +33,13 @@ func (s *source) search(ctx context.Context, stream string, from pull.Cursor, b 
 		return pull.Next{}, false, emit(nil, p.cursor())
 	}
 	var own error
-	done, waits, err := p.Stale.Do(ctx, stream, s.deps.Now, b.Until, 0, s.deps.Stale, func(keys []string) error {
+	apart := false
+	find := func(ctx context.Context, q stale.Query) (stale.Rows, error) {
+		rows, err := s.deps.Stale(ctx, q)
+		apart = rows.Apart
+		return rows, err
+	}
+	done, waits, err := p.Stale.Do(ctx, stream, s.deps.Now, b.Until, 0, find, func(keys []string) error {
 		var records []pull.Record
 		for _, k := range keys {
 			records = append(records, pull.Record{Deleted: true, Key: k, Version: p.version("gone")})
@@ -48,6 +55,10 @@ func (s *source) search(ctx context.Context, stream string, from pull.Cursor, b 
 	case err != nil: // the warehouse's
 		s.deps.Log.WarnContext(ctx, "a warehouse was not asked for rows that went", "source", s.deps.Source, "stream", stream)
 		return pull.Next{Later: askedAgain}, false, nil
+	case waits && apart && now.Sub(p.Stale.Ended) > apartTime:
+		s.deps.Log.WarnContext(ctx, "rows that went are not looked for in a plane of several processes", "source", s.deps.Source, "stream", stream)
+		p.Stale, p.Whole = nil, ""
+		return pull.Next{}, false, emit(nil, p.cursor())
 	case waits:
 		return pull.Next{Later: stale.Again}, false, nil
 	case !done:

@@ -35,6 +35,7 @@ type Rows struct {
 	Keys  []string
 	Place string
 	Waits bool // what was pulled before is not in the warehouse yet: ask later
+	Apart bool // with Waits: other processes of the plane have a part, so that nobody can tell
 	Done  bool // there are no more
 }
 
@@ -46,6 +47,7 @@ type Warehouse struct {
 	Options layout.Options
 	Open    func(ctx context.Context) (warehouse.Warehouse, error)
 	Quiet   func() bool // nothing of the source waits for it, anywhere
+	Apart   func() bool // other processes have a part of the plane, so that Quiet cannot tell; nil: never
 }
 
 // askTime is how long one question to a warehouse may take.
@@ -106,7 +108,7 @@ func (w *Warehouse) find(ctx context.Context, source string, q Query, after stri
 			return Rows{}, err
 		}
 		if !there && !w.Quiet() {
-			return Rows{Waits: true}, nil
+			return Rows{Waits: true, Apart: w.Apart != nil && w.Apart()}, nil
 		}
 	}
 	found.Keys, err = t.keys(ctx, t.unwritten(q, after))

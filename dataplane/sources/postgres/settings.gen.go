@@ -15,7 +15,7 @@ type Settings struct {
 	// Port: The server's port.
 	Port int64 `json:"port"`
 
-	// Database: The database.
+	// Database: The name of the database.
 	Database string `json:"database"`
 
 	// Schema: Where tables are that are named without one.

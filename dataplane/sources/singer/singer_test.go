@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"os"
 	"path/filepath"
@@ -191,6 +192,47 @@ func puller(t *testing.T, f *connector.Folder, settings string) pull.Puller {
 	p := open(pull.Deps{Now: time.Now, Connectors: f})
 	t.Cleanup(p.(interface{ Close() }).Close)
 	return p
+}
+
+// TestVersionsInAPlaneOfSeveralProcesses: where nobody can tell whether all that a version gave
+// is in the warehouse, no row is deleted, and the stream is soon read on.
+func TestVersionsInAPlaneOfSeveralProcesses(t *testing.T) {
+	t.Parallel()
+	open, err := singer.Kind.Open([]byte(settings), map[string]secret.String{"credentials": secret.NewString(`{"Token":"made-up"}`)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	now, deleted, came := time.Now(), 0, 0
+	p := open(pull.Deps{
+		Now: func() time.Time { return now }, Log: slog.New(slog.DiscardHandler), Connectors: install(t, "protocol: singer\ncommand: [./tap, tap, versions]\n", map[string]string{}),
+		Stale: func(context.Context, stale.Query) (stale.Rows, error) {
+			return stale.Rows{Waits: true, Apart: true}, nil
+		},
+	})
+	t.Cleanup(p.(interface{ Close() }).Close)
+	var cursor pull.Cursor
+	for run := range 2 {
+		began, was := now, came
+		for waits := true; waits; {
+			next, err := p.Pull(t.Context(), "db_items", cursor, pull.Budget{Until: now.Add(time.Minute)}, func(all []pull.Record, c pull.Cursor) error {
+				for _, r := range all {
+					if came++; r.Deleted {
+						deleted++
+					}
+				}
+				cursor = c
+				return nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			now = now.Add(next.Later)
+			waits = next.More || next.Later > 0
+		}
+		if took := now.Sub(began); took > 2*time.Minute || deleted > 0 || came == was {
+			t.Errorf("run %d: %v until the stream is read on, %d rows came, %d are deleted", run+1, took, came-was, deleted)
+		}
+	}
 }
 
 // TestATapThatGivesVersions: rows that a version does not have are deleted, once it is whole
