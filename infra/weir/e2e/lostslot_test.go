@@ -3,6 +3,7 @@ package e2e_test
 import (
 	"fmt"
 	"net"
+	"os/exec"
 	"strings"
 	"testing"
 
@@ -37,22 +38,23 @@ connections:
   - { source: pg, destination: lake }
 `, host, port)
 	p, in := dev(t, dir, config, ports...)
-	equal := func(when string) {
+	equal := func(when, of string) {
 		t.Helper()
 		want, err := psql(t, s, "select count(*) || ' ' || md5(string_agg(id || name, ',' order by id)) from things")
 		if err != nil {
 			t.Fatal(err)
 		}
-		until(t, "the table in the warehouse, "+when, func() bool {
-			return rowCount(t, in, "pg_things") > 0 &&
-				query(t, in, "lake", "select count(*) || ' ' || md5(string_agg(id || name, ',' order by id::bigint)) as d from pg_things where __deleted_at is null")[0] == `{"d":"`+want+`"}`
+		until(t, "the table in the warehouse, "+when, func() bool { // which has neither table nor column before there is something for it
+			out, _ := exec.CommandContext(t.Context(), binary, "query", "lake", "select count(*) || ' ' || md5(string_agg(id || name, ',' order by id::bigint)) as d from pg_things"+of, "--data-dir", in.Dir).Output()
+			return strings.TrimSpace(string(out)) == `{"d":"`+want+`"}`
 		})
 	}
-	equal("at first")
-	if err := s.Exec(t.Context(), "postgres", "insert into things values (1000, 'told')"); err != nil {
+	equal("at first", "")
+	if err := s.Exec(t.Context(), "postgres", "insert into things values (1000, 'told'); delete from things where id = 300"); err != nil {
 		t.Fatal(err)
 	}
-	equal("after a change") // the slot is in use
+	const there = " where __deleted_at is null"
+	equal("after a change", there) // the slot is in use
 	p.kill()
 	var slot string
 	until(t, "a slot that nobody reads", func() bool {
@@ -66,12 +68,12 @@ connections:
 		t.Fatal(err)
 	}
 	_, in = dev(t, dir, config, ports...)
-	equal("after the slot was lost")
+	equal("after the slot was lost", there)
 	if now, err := psql(t, s, "select string_agg(slot_name, ' ') from pg_replication_slots"); err != nil || now == "" || now == slot || strings.Contains(now, " ") {
 		t.Errorf("the slots are %q, %v, want one other than %s", now, err, slot)
 	}
 	if err := s.Exec(t.Context(), "postgres", "delete from things where id = 1; insert into things values (3000, 'told')"); err != nil {
 		t.Fatal(err)
 	}
-	equal("after a change from the new slot")
+	equal("after a change from the new slot", there)
 }
