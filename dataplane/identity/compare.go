@@ -136,7 +136,6 @@ func (g *Graph) against(ctx context.Context, s tables.Session, next *Graph, deci
 	c.Before = Totals{IDs: m.Nodes, Persons: m.Persons, Largest: m.Largest, Apart: g.apart(r, g.t("apart"))}
 	for _, step := range []func() error{
 		func() error { return next.Prepare(ctx, s) },
-		func() error { return next.Unlink(ctx, s) },
 		func() error { return next.Collect(ctx, s, true) },
 		func() error { return next.Guard(ctx, s) },
 		func() error { return next.Resolve(ctx, s, now, true) },

@@ -62,6 +62,13 @@ func TestCompare(t *testing.T) {
 		if diff := cmp.Diff(before, names()); diff != "" {
 			t.Errorf("the comparison left tables behind (-before +after)\n%s", diff)
 		}
+		without := graph(w, "user", "true")
+		for i := range without.Types {
+			without.Types[i].Blocks = append(without.Types[i].Blocks, func(x string) string { return x + " like 'dsolo'" })
+		}
+		if c, err = identity.Compare(t.Context(), s, usual, without, "", now, 1000); err != nil || c.Parted != 1 || c.After.Apart["excluded"] != 1 || c.After.IDs != 11 {
+			t.Errorf("with a pattern: %+v, %v; want one identifier nobody's", c, err)
+		}
 		exec(t, s, "create table user_rules (kind text, a text, b text, by_whom text, at_time timestamptz)", "insert into user_rules values ('block', 'email:help@shop.org', null, 'ann', now())")
 		if c, err = identity.Compare(t.Context(), s, usual, open, "user_rules", now, 1000); err != nil || c.Joined != 0 || c.After.Apart["blocked"] != 1 {
 			t.Errorf("with the address blocked: %+v, %v; want nobody joined", c, err)

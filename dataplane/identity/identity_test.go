@@ -361,6 +361,46 @@ func TestBlocks(t *testing.T) {
 	})
 }
 
+// TestRulesThatComeLater: a pattern that rules get, and a type that they lose, part what those
+// identifiers joined, as if the rules had been so from the first row on, without a row being read again;
+// without the pattern, and with the type, persons are who they were.
+func TestRulesThatComeLater(t *testing.T) {
+	t.Parallel()
+	engines.Each(t, func(t *testing.T, w tables.Warehouse, s tables.Session) {
+		src(t, w, s, small(7))
+		for name, change := range map[string]func(g *identity.Graph){
+			"a pattern": func(g *identity.Graph) {
+				for i := range g.Types {
+					g.Types[i].Blocks = append(g.Types[i].Blocks, func(x string) string { return x + " like '%1%'" })
+				}
+			},
+			"no devices": func(g *identity.Graph) {
+				g.Types = slices.DeleteFunc(g.Types, func(t identity.Type) bool { return t.Name == "anonymous_id" })
+			},
+		} {
+			usual := closure(w, "user", "true")
+			build(t, s, usual, end, true)
+			before := persons(t, s, usual)
+			later, first := closure(w, "user", "false"), closure(w, "full", "true")
+			change(later)
+			change(first)
+			build(t, s, first, end, true)
+			want := persons(t, s, first)
+			for _, full := range []bool{false, true} {
+				build(t, s, later, end, full)
+				if d := differ(want, persons(t, s, later)); d != "" || len(want) == len(before) {
+					t.Errorf("%s, full %v: %s; %d of %d identifiers have a person", name, full, d, len(want), len(before))
+				}
+			}
+			build(t, s, closure(w, "user", "false"), end, false)
+			if !maps.Equal(persons(t, s, usual), before) {
+				t.Errorf("%s taken back: persons are not who they were", name)
+			}
+			reset(t, s, "user", "full")
+		}
+	})
+}
+
 // TestOldestBlocked: a person whose oldest identifier is blocked keeps its name.
 func TestOldestBlocked(t *testing.T) {
 	t.Parallel()

@@ -3,6 +3,7 @@ package identity
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -10,14 +11,20 @@ import (
 )
 
 // Guard makes the work tables of the nodes that are apart, in no person, because
-// somebody blocked them or they have more neighbours of a type than its limit, and of
+// somebody blocked them, they have more neighbours of a type than its limit, or the rules by
+// now exclude their value or have not their type any more; and of
 // those for which that differs from the last published run.
 func (g *Graph) Guard(ctx context.Context, s tables.Session) error {
 	r := g.run(ctx, s)
 	r.make("_w_rules", "select distinct r.kind, x.node as a, y.node as b, r.a as a_text, r.b as b_text from %s r join %s x on x.value = %s and %s = %s left join %[2]s y on y.value = %[6]s and %[7]s = %[8]s",
 		g.Table("rules"), g.t("nodes"), after("r.a"), g.typeName("x.node"), before("r.a"), after("r.b"), g.typeName("y.node"), before("r.b"))
 	parts := []string{"select a as node, 'blocked' as why from _w_rules where kind = 'block'"}
-	for _, t := range g.Types {
+	types := make([]string, len(g.Types))
+	for i, t := range g.Types {
+		types[i] = strconv.Itoa(g.numbers[t.Name])
+		if len(t.Blocks) > 0 { // which may be younger than the node
+			parts = append(parts, fmt.Sprintf("select node, 'excluded' as why from %s where type = %s and (%s)", g.t("nodes"), types[i], g.nobodys(t, "value")))
+		}
 		if t.Alive != "" {
 			parts = append(parts, fmt.Sprintf("select node, 'gone' as why from %s where type = %d and value not in (%s)", g.t("nodes"), g.numbers[t.Name], t.Alive))
 		}
@@ -31,6 +38,7 @@ func (g *Graph) Guard(ctx context.Context, s tables.Session) error {
 				g.SQL.Text(fmt.Sprintf("more than %d %s", most, of)), g.t("links"), g.numbers[t.Name], n, most))
 		}
 	}
+	parts = append(parts, fmt.Sprintf("select node, 'untyped' as why from %s where type not in (%s)", g.t("nodes"), strings.Join(types, ", ")))
 	r.make("_w_apart", "select node, min(why) as why from (%s) s group by node", strings.Join(parts, " union all "))
 	r.make("_w_flipped", "select coalesce(n.node, o.node) as node from _w_apart n full join %s o on o.node = n.node where n.node is null or o.node is null", g.t("apart"))
 	return r.err

@@ -14,6 +14,14 @@ import { gates } from "./last-build";
 import { Movers } from "./movers";
 import { Sets } from "./sets";
 
+/** Why identifiers are nobody's, but for those that are seen with too many others. */
+const whys: Record<string, string> = {
+  blocked: "somebody blocked them",
+  excluded: "the rules exclude their value",
+  untyped: "the rules have no such identifiers any more",
+  gone: "whom they name is gone",
+};
+
 type Entities = Profile["entities"];
 
 /** What changed rules would make of the customers there are, straight from the plane, before they are saved. */
@@ -99,7 +107,7 @@ function Found({ entity, found: c, several }: { entity: string; found: Compariso
             {reasons.map((r) => (
               <tr key={r}>
                 <th scope="row" className="pr-6 font-normal">
-                  {r === "blocked" ? "somebody blocked them" : `they are seen with ${r}`}
+                  {whys[r] ?? `they are seen with ${r}`}
                 </th>
                 <td className="pr-6 text-right tabular-nums">{count(c.before.apart[r] ?? 0)}</td>
                 <td className="text-right tabular-nums">{count(c.after.apart[r] ?? 0)}</td>
