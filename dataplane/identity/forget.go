@@ -18,15 +18,30 @@ type Link struct {
 }
 
 // Person returns the public identifier of who has an identifier, type:value. fault.Missing:
-// nobody has it.
+// nobody has it, as it was not seen, or, with the reason in the text, as it is set apart.
 func (g *Graph) Person(ctx context.Context, s tables.Session, id string) (string, error) {
 	typ, value, _ := strings.Cut(id, ":")
 	v, err := tables.One(ctx, s, fmt.Sprintf("select weir_id from %s where id_type = %s and value = %s", g.Table("ids"), g.SQL.Text(typ), g.SQL.Text(value)))
-	if err == nil && v == nil {
-		err = fault.New(fault.Missing, "Nobody has this identifier of the type %s.", typ)
+	if person, ok := v.(string); err != nil || ok {
+		return person, err
 	}
-	person, _ := v.(string)
-	return person, err
+	why, err := tables.One(ctx, s, fmt.Sprintf("select min(why) from %s where id_type = %s and value = %s", g.Table("apart"), g.SQL.Text(typ), g.SQL.Text(value)))
+	if err != nil {
+		return "", err
+	}
+	switch why {
+	case nil:
+		return "", fault.New(fault.Missing, "Nobody has this identifier of the type %s.", typ)
+	case "blocked":
+		return "", fault.New(fault.Missing, "This identifier of the type %s is nobody's: somebody blocked it.", typ)
+	case "excluded":
+		return "", fault.New(fault.Missing, "This identifier of the type %s is nobody's: the rules exclude its value, by block or match.", typ)
+	case "untyped":
+		return "", fault.New(fault.Missing, "This identifier of the type %s is nobody's: the rules have no such type any more.", typ)
+	case "gone":
+		return "", fault.New(fault.Missing, "This identifier of the type %s is nobody's: whoever it names is gone.", typ)
+	}
+	return "", fault.New(fault.Missing, "This identifier of the type %s is nobody's: it was seen with %v, its limit.", typ, why)
 }
 
 // Links returns the links among the nodes of the hull of an identifier, at most most of

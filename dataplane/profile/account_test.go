@@ -7,6 +7,7 @@ import (
 	"weir/dataplane/profile"
 	"weir/dataplane/profile/answers"
 	"weir/dataplane/tables"
+	"weir/shared/fault"
 	"weir/shared/workspace/profiles"
 	"weir/shared/workspace/profiles/scores"
 )
@@ -100,6 +101,11 @@ func TestAccounts(t *testing.T) {
 		do(t, s, c, after)
 		if v := all(t, s, "select count(distinct weir_id) from account_ids where value in ('b1', 'b2', 'b3', 'b4')") + " " + all(t, s, "select why from account_apart"); v != "4 more than 3 group_id" {
 			t.Errorf("an agency's customers: %s", v)
+		}
+		for id, want := range map[string]string{"domain: Agency.io": "more than 3 group_id", "domain:nobody.io": "Nobody has"} {
+			if _, err := answers.Explain(t.Context(), s, c, "account", id, ""); fault.KindOf(err) != fault.Missing || !strings.Contains(err.Error(), want) {
+				t.Errorf("%s is explained as %v; want fault.Missing that says %s", id, err, want)
+			}
 		}
 		if _, _, err := profile.Erase(t.Context(), s, c, "account", "group_id:solo", after); err != nil {
 			t.Fatal(err)

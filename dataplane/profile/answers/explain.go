@@ -30,7 +30,7 @@ type Explained struct {
 const maxPath = 100_000
 
 // Explain says who has an identifier, and with b the shortest way of links between both.
-// fault.Missing: nobody has it.
+// fault.Missing: nobody has it; the text says why where it is known.
 func Explain(ctx context.Context, s tables.Session, c profile.Config, entity, a, b string) (x Explained, err error) {
 	p, err := profile.Open(ctx, s, c)
 	if err != nil {
@@ -38,6 +38,9 @@ func Explain(ctx context.Context, s tables.Session, c profile.Config, entity, a,
 	}
 	g := p.Graph(entity)
 	if err := g.Prepare(ctx, s); err != nil {
+		return x, err
+	}
+	if a, err = cleaned(ctx, s, g, a); err != nil {
 		return x, err
 	}
 	if x.Person, err = g.Person(ctx, s, a); err != nil {
@@ -48,6 +51,9 @@ func Explain(ctx context.Context, s tables.Session, c profile.Config, entity, a,
 		return nil
 	})
 	if err != nil || b == "" {
+		return x, err
+	}
+	if b, err = cleaned(ctx, s, g, b); err != nil {
 		return x, err
 	}
 	if x.Other, err = g.Person(ctx, s, b); err != nil {

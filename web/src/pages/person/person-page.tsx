@@ -83,7 +83,11 @@ function One({ profile, identifier, query, up }: Props) {
     >
       {nobody ? (
         <Empty title="Nobody has this identifier.">
-          <p>It may not have been seen yet, be shared by many and so nobody's, or be part of the next build.</p>
+          <p>
+            {/nobody's: /.test(found.error?.message ?? "")
+              ? found.error?.message
+              : "It may not have been seen yet, or be part of the next build."}
+          </p>
           <Link href={up.href} look="button">
             Look for another one
           </Link>

@@ -68,6 +68,14 @@ test("two people are parted by their links, after what changes was shown", async
   expect(server.plane.calls).toContain("POST /v1/profiles/run");
 });
 
+test("an identifier that is nobody's has its reason", async () => {
+  const server = withProfiles();
+  const reason = "This identifier of the type email is nobody's: it was seen with more than 3 user_id, its limit.";
+  server.plane.answers["POST /v1/profiles/person"] = refusal(404, reason);
+  open(`${path}${who}`);
+  expect(await screen.findByText(reason)).toBeTruthy();
+});
+
 test("nobody, and what somebody may not see, are said", async () => {
   const server = withProfiles();
   server.plane.answers["POST /v1/profiles/person"] = refusal(404, "Nobody has this identifier of the type email.");
