@@ -15,12 +15,16 @@ import (
 const mostRows = 200_000
 
 // Compare says what other rules, which somebody has not saved, would make of an entity's
-// persons, from the newest rows of its inputs, and leaves the warehouse as it is. fault.Invalid
+// persons, from the newest rows of its inputs, and leaves the warehouse as it is. Inputs are
+// those that the rules would read; none stands for those that are published. fault.Invalid
 // lists what is wrong with the rules. fault.Missing: the entity is not one of the rules before
 // or after.
-func (c Config) Compare(ctx context.Context, s tables.Session, entity string, entities []profiles.Entity, now time.Time) (identity.Comparison, error) {
+func (c Config) Compare(ctx context.Context, s tables.Session, entity string, entities []profiles.Entity, inputs []profiles.Input, now time.Time) (identity.Comparison, error) {
 	next := c
 	next.Plan.Entities, next.Plan.Lookup = entities, nil // what that names may be gone
+	if len(inputs) > 0 {
+		next.Plan.Inputs, next.Plan.Features, next.Plan.Scores, next.Plan.Audiences = inputs, nil, nil, nil // so may what these name
+	}
 	if err := fault.Problems("These rules cannot be tried.", profiles.Check(next.Plan, "profiles")); err != nil {
 		return identity.Comparison{}, err
 	}

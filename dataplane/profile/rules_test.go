@@ -31,15 +31,27 @@ func TestRulesAreTriedOnRows(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			got, err := c.Compare(t.Context(), s, "", next, now)
+			got, err := c.Compare(t.Context(), s, "", next, nil, now)
 			if err != nil || got.Before.Persons != 3 || got.After.Persons != 2 || got.Joined != 1 || len(got.Held) != 1 || got.Held[0] != "moved" {
 				t.Errorf("published %v: %+v, %v; want two persons joined, and the build held", published, got, err)
 			}
 		}
-		if _, err := c.Compare(t.Context(), s, "", []profiles.Entity{{Name: "user", IDs: []profiles.Identifier{{Name: "user_id", Expire: "soon"}}}}, now); fault.KindOf(err) != fault.Invalid {
+		if _, err := c.Compare(t.Context(), s, "", []profiles.Entity{{Name: "user", IDs: []profiles.Identifier{{Name: "user_id", Expire: "soon"}}}}, nil, now); fault.KindOf(err) != fault.Invalid {
 			t.Errorf("rules that are none: %v, want fault.Invalid", err)
 		}
-		if _, err := c.Compare(t.Context(), s, "cat", next, now); fault.KindOf(err) != fault.Missing {
+		// An input that nobody saved is read too, and what the features name may be gone.
+		c.Plan.Features = []profiles.Feature{{Name: "logins", Count: "traits"}}
+		if _, err := tables.Run(t.Context(), s, fmt.Sprintf(`create table events.cards as select 'c1' as id, 'u1' as user_id, 'u3@shop.org' as email, %[1]s as "timestamp", %[1]s as uuid_ts`, at)); err != nil {
+			t.Fatal(err)
+		}
+		more := []profiles.Input{{Name: "people", Events: "identify"}, {Name: "cards", Events: "cards"}}
+		if got, err := c.Compare(t.Context(), s, "", next, more, now); err != nil || got.Before.Persons != 3 || got.After.Persons != 1 {
+			t.Errorf("with another input: %+v, %v; want all persons joined", got, err)
+		}
+		if _, err := c.Compare(t.Context(), s, "", next, []profiles.Input{{Name: "cards"}}, now); fault.KindOf(err) != fault.Invalid {
+			t.Errorf("inputs that are none: %v, want fault.Invalid", err)
+		}
+		if _, err := c.Compare(t.Context(), s, "cat", next, nil, now); fault.KindOf(err) != fault.Missing {
 			t.Errorf("an entity that is not there: %v, want fault.Missing", err)
 		}
 	})

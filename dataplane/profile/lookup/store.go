@@ -220,7 +220,7 @@ func (s *Store) Find(ws id.Workspace, name, entity, identifier, part string) (pe
 	}
 	f, plan := t.copies[k], t.plans[k]
 	if f == nil {
-		return "", nil, asOf, fault.New(fault.Missing, "This plane has no profiles of this name with a lookup in the workspace.")
+		return "", nil, asOf, fault.New(fault.Missing, "The workspace has no profiles of this name whose copy this plane keeps: declare a lookup in them, lookup: {} for all features.")
 	}
 	e := slices.IndexFunc(plan.Entities, func(e profiles.Entity) bool { return e.Name == entity || entity == "" })
 	if e < 0 {

@@ -237,7 +237,11 @@ func (b *Board) do(ctx context.Context, j Job, o profile.Options) {
 	err := b.with(ctx, j, func(ctx context.Context, session tables.Session, c profile.Config) (err error) {
 		if r, err = profile.Do(ctx, session, c, began, o); err == nil && r.State == profile.Published {
 			if b.learn(ctx, j, s, session, c, began, o.Learn) { // scores have a new model
-				r, err = profile.Do(ctx, session, c, began, profile.Options{})
+				var again profile.Run
+				if again, err = profile.Do(ctx, session, c, began, profile.Options{}); err == nil {
+					changedBy(again, r) // whoever asked for one run sees what it changed
+				}
+				r = again
 			}
 		}
 		if err == nil && b.c.Done != nil {
@@ -270,6 +274,20 @@ func (b *Board) do(ctx context.Context, j Job, o profile.Options) {
 		s.due = b.c.Now().Add(min(longest, 5*time.Second<<min(s.failed, 10)))
 	} else if s.failed = 0; o.Full {
 		s.full = began
+	}
+}
+
+// changedBy counts what the run before changed as the run's own.
+func changedBy(r, before profile.Run) {
+	for entity, was := range before.Identity {
+		m := r.Identity[entity]
+		m.Largest, m.Moved, m.Gone, m.Touched = max(m.Largest, was.Largest), m.Moved+was.Moved, m.Gone+was.Gone, m.Touched+was.Touched
+		r.Identity[entity] = m
+	}
+	for entity, was := range before.Built {
+		b := r.Built[entity]
+		b.Changed, b.Moves = b.Changed+was.Changed, b.Moves+was.Moves
+		r.Built[entity] = b
 	}
 }
 

@@ -56,6 +56,17 @@ func TestProfilesRunAfterLoadsAndWhenAsked(t *testing.T) {
 		Inputs:   []profiles.Input{{Name: "events", Events: "*"}}, Features: []profiles.Feature{{Name: "n", Count: "events"}},
 		Scores: []scores.Score{{Name: "churn", Model: scores.Boosted, Predict: json.RawMessage(`{"did":"events","next":"7d"}`)}},
 	}
+	s, err := open{w.(warehouse.Warehouse)}.Session(t.Context(), profile.Schema)
+	if err != nil {
+		t.Fatal(err)
+	}
+	home := w.(tables.Warehouse).Home()
+	if _, err := tables.Run(t.Context(), s, "create schema if not exists "+home, `create table `+home+`.tracks as select 'e1' as id, 'u1' as user_id, timestamptz '2026-01-01 00:00:00Z' as "timestamp", timestamptz '2026-01-01 00:00:00Z' as uuid_ts`); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
 	job := runs.Job{
 		Workspace: "ws_a", Profile: workspace.Profile{Name: "customers", Warehouse: "dst_a", Plan: plan}, Table: func(event string) string { return event },
 		Open: func(context.Context) (warehouse.Warehouse, error) {
@@ -78,6 +89,9 @@ func TestProfilesRunAfterLoadsAndWhenAsked(t *testing.T) {
 	until(t, "a run after a load", func() bool { return stands().Ended == 1 })
 	if s := stands(); s.Last.State != profile.Published || s.Last.Number != 2 { // a second one has what was learned
 		t.Fatalf("the run after a load: %+v", s.Last)
+	}
+	if u := stands().Last; u.Built["user"].Changed != 1 || u.Identity["user"].Largest != 1 || u.Identity["user"].Touched != 1 {
+		t.Errorf("the run after a load says that it changed %+v, %+v; want one person, as the run before the model was learned made them", u.Built, u.Identity)
 	}
 	if all := stands().Last.Built["user"].Scores; len(all) != 1 || all[0].Code != score.CodeUnlearned || all[0].Last == nil {
 		t.Errorf("a score that nobody can be learned from: %+v", all)

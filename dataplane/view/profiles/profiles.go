@@ -38,6 +38,8 @@ type in struct {
 	Learn   bool   `json:"learn"`
 	// Entities are rules that somebody has not saved.
 	Entities []configured.Entity `json:"entities"`
+	// Inputs are those that the rules would read, and none those that are published.
+	Inputs []configured.Input `json:"inputs"`
 	profile.Draft
 }
 

@@ -22,7 +22,7 @@ func (v calls) rules(c *endpoint.Call) (any, error) {
 	}
 	var found identity.Comparison
 	err = v.with(c, i, func(ctx context.Context, s tables.Session, config profile.Config) (err error) {
-		found, err = config.Compare(ctx, s, i.Entity, i.Entities, v.now())
+		found, err = config.Compare(ctx, s, i.Entity, i.Entities, i.Inputs, v.now())
 		if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
 			return fault.New(fault.Unavailable, "The warehouse did not end the comparison in time. Try again when it does less, or publish the rules: a build that changes more than its gate allows is held.")
 		}

@@ -86,7 +86,7 @@ func TestOnePersonOfManyIdentifiers(t *testing.T) {
 	if out := run(t, 0, "", "audience", "list", "--data-dir", in.Dir); !contains(out, `"persons":1`) {
 		t.Errorf("the audiences are %s", out)
 	}
-	if out := run(t, 0, "", "profiles", "explain", "anonymous_id:a1", "email:ann@home.org", "--data-dir", in.Dir); !contains(out, "firstSeen") {
+	if out := run(t, 0, "", "profiles", "explain", "anonymous_id:a1", "email:ann@home.org", "--data-dir", in.Dir); !contains(out, "FIRST SEEN") {
 		t.Errorf("explained as %s", out)
 	}
 	if out := run(t, 0, "", "profiles", "preview", "revenue", "--data-dir", in.Dir); !contains(out, "order_completed.total") {

@@ -100,22 +100,33 @@ type status struct {
 		Detail   string          `json:"detail,omitempty"`
 		Identity json.RawMessage `json:"identity"`
 		Built    map[string]struct {
-			Persons int64 `json:"persons"`
-			Changed int64 `json:"changed"`
-			Moves   int64 `json:"moves"`
-			Scores  []struct {
-				Name    string     `json:"name"`
-				Persons int64      `json:"persons"`
-				Mean    float64    `json:"mean"`
-				Drift   *float64   `json:"drift,omitempty"`
-				From    *time.Time `json:"from,omitempty"`
-				Live    *learned   `json:"live,omitempty"`
-				Last    *learned   `json:"last,omitempty"`
-				Code    string     `json:"code,omitempty"`
-			} `json:"scores,omitempty"`
+			Persons int64    `json:"persons"`
+			Changed int64    `json:"changed"`
+			Moves   int64    `json:"moves"`
+			Scores  []scored `json:"scores,omitempty"`
 		} `json:"built"`
 	} `json:"last,omitempty"`
 	Held map[string]held `json:"held,omitempty"` // by entity
+}
+
+// scored is how a score stands.
+type scored struct {
+	Name    string     `json:"name"`
+	Persons int64      `json:"persons"`
+	Mean    float64    `json:"mean"`
+	Drift   *float64   `json:"drift,omitempty"`
+	From    *time.Time `json:"from,omitempty"`
+	Live    *learned   `json:"live,omitempty"`
+	Last    *learned   `json:"last,omitempty"`
+	Code    string     `json:"code,omitempty"`
+}
+
+// measured is the model of which status tells: the one that was held, else the score's.
+func (x scored) measured() *learned {
+	if x.Code == "score_held" && x.Last != nil {
+		return x.Last
+	}
+	return x.Live
 }
 
 // learned is a model that the plane learned.
@@ -182,8 +193,8 @@ func (k *invocation) print(all []status) error {
 						drift, since = fmt.Sprintf("%.3f", *x.Drift), x.From.UTC().Format(time.RFC3339)
 					}
 					auc, calibration := "", ""
-					if x.Live != nil {
-						auc, calibration = fmt.Sprintf("%.3f", x.Live.AUC), fmt.Sprintf("%.3f", x.Live.Calibration)
+					if m := x.measured(); m != nil {
+						auc, calibration = fmt.Sprintf("%.3f", m.AUC), fmt.Sprintf("%.3f", m.Calibration)
 					}
 					scores.Add(s.Name, x.Name, x.Code, fmt.Sprint(x.Persons), fmt.Sprintf("%.4g", x.Mean), drift, since, auc, calibration)
 				}
@@ -294,7 +305,8 @@ func newPreview(shell *console.Console, verb, what string) *cobra.Command {
 		Long:    `Computes it now, for all persons or some tens of thousands, and shows how many have which value, ten of them, and the columns that it reads.`,
 		Example: "  weir profiles preview revenue",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return k.answer(k.ask(cmd.Context(), capability.ReadProfiles, "preview", map[string]any{"name": args[0]}))
+			raw, err := k.ask(cmd.Context(), capability.ReadProfiles, "preview", map[string]any{"name": args[0]})
+			return tell(k, raw, err, k.preview)
 		},
 	})
 }
@@ -321,7 +333,9 @@ func newExplain(shell *console.Console) *cobra.Command {
 		Long:    `Shows the person of an identifier with the other ones, and of two identifiers the links that join them, with when each was seen.`,
 		Example: "  weir profiles explain email:ann@example.org anonymous_id:a1",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return k.answer(k.ask(cmd.Context(), capability.ReadProfiles, "explain", map[string]any{"a": args[0], "b": append(args, "")[1]}))
+			b := append(args, "")[1]
+			raw, err := k.ask(cmd.Context(), capability.ReadProfiles, "explain", map[string]any{"a": args[0], "b": b})
+			return tell(k, raw, err, func(x explained) error { return k.explain(x, args[0], b) })
 		},
 	})
 }

@@ -15,8 +15,8 @@ func newRules(shell *console.Console) *cobra.Command {
 	file := ""
 	cmd := k.flags(&cobra.Command{
 		Use: "rules -f FILE", Short: "Show what changed rules of identity would make of the persons there are", Args: cobra.NoArgs,
-		Long: `Builds persons by the published rules and by those of a file, from the newest 200,000
-rows of each input, and shows what differs: how many identifiers would move, which
+		Long: `Builds persons by the published rules and inputs and by those of a file, from the newest
+200,000 rows of each input, and shows what differs: how many identifiers would move, which
 persons would be joined or come apart, the largest ones, and whether the gate would
 hold such a run. The warehouse stays as it is, and the file goes to the data plane alone.`,
 		Example: "  weir profiles rules -f weir.yaml --entity user",
@@ -48,7 +48,8 @@ hold such a run. The warehouse stays as it is, and the file goes to the data pla
 				return command.Usage("%s has %d profiles that are meant; choose one with --workspace and --profiles", file, len(found))
 			}
 			k.profile = found[0].Name
-			return k.answer(k.ask(cmd.Context(), capability.ReadProfiles, "rules", map[string]any{"entities": found[0].Entities}))
+			raw, err := k.ask(cmd.Context(), capability.ReadProfiles, "rules", map[string]any{"entities": found[0].Entities, "inputs": found[0].Inputs})
+			return tell(k, raw, err, k.compare)
 		},
 	})
 	cmd.Flags().StringVarP(&file, "file", "f", "", "the file, as 'weir apply' takes it")
