@@ -196,7 +196,11 @@ func (k *invocation) print(all []status) error {
 					if m := x.measured(); m != nil {
 						auc, calibration = fmt.Sprintf("%.3f", m.AUC), fmt.Sprintf("%.3f", m.Calibration)
 					}
-					scores.Add(s.Name, x.Name, x.Code, fmt.Sprint(x.Persons), fmt.Sprintf("%.4g", x.Mean), drift, since, auc, calibration)
+					mean := "" // of nobody there is none
+					if x.Persons > 0 {
+						mean = fmt.Sprintf("%.4g", x.Mean)
+					}
+					scores.Add(s.Name, x.Name, x.Code, fmt.Sprint(x.Persons), mean, drift, since, auc, calibration)
 				}
 			}
 		}

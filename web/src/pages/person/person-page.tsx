@@ -129,7 +129,7 @@ function entityOf(profile: Profile, identifier: string): string {
 
 /** What a customer is called: an e-mail address or a name where one is known. */
 function nameOf(p: Person): string {
-  for (const trait of ["name", "email", "mail"]) {
+  for (const trait of ["name", "full_name", "email", "mail"]) {
     const value = p.traits[trait];
     if (typeof value === "string" && value !== "") return value;
   }
