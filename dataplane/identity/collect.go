@@ -30,11 +30,15 @@ func (g *Graph) nobodys(t Type, text string) string {
 	for i, v := range always {
 		quoted[i] = g.SQL.Text(v)
 	}
-	none := []string{"lower(" + text + ") in (" + strings.Join(quoted, ", ") + ")"}
+	return strings.Join(append([]string{"lower(" + text + ") in (" + strings.Join(quoted, ", ") + ")"}, excluded(t, text)...), " or ")
+}
+
+// excluded are the conditions that the rules of a type exclude a cleaned text.
+func excluded(t Type, text string) (all []string) {
 	for _, b := range t.Blocks {
-		none = append(none, b(text))
+		all = append(all, b(text))
 	}
-	return strings.Join(none, " or ")
+	return all
 }
 
 // Somebodys is the condition that the value of a node, cleaned as it is, of a type by name, is an identifier still:

@@ -23,7 +23,7 @@ func (g *Graph) Guard(ctx context.Context, s tables.Session) error {
 	for i, t := range g.Types {
 		types[i] = strconv.Itoa(g.numbers[t.Name])
 		if len(t.Blocks) > 0 { // which may be younger than the node
-			parts = append(parts, fmt.Sprintf("select node, 'excluded' as why from %s where type = %s and (%s)", g.t("nodes"), types[i], g.nobodys(t, "value")))
+			parts = append(parts, fmt.Sprintf("select node, 'excluded' as why from %s where type = %s and (%s)", g.t("nodes"), types[i], strings.Join(excluded(t, "value"), " or ")))
 		}
 		if t.Alive != "" {
 			parts = append(parts, fmt.Sprintf("select node, 'gone' as why from %s where type = %d and value not in (%s)", g.t("nodes"), g.numbers[t.Name], t.Alive))
