@@ -60,7 +60,7 @@ func TestProfilesRunAfterLoadsAndWhenAsked(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	home := w.(tables.Warehouse).Home()
+	home := w.Home()
 	if _, err := tables.Run(t.Context(), s, "create schema if not exists "+home, `create table `+home+`.tracks as select 'e1' as id, 'u1' as user_id, timestamptz '2026-01-01 00:00:00Z' as "timestamp", timestamptz '2026-01-01 00:00:00Z' as uuid_ts`); err != nil {
 		t.Fatal(err)
 	}
