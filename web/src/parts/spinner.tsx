@@ -3,7 +3,7 @@ export function Spinner() {
   return (
     <span
       aria-hidden="true"
-      className="size-3.5 rounded-full border-2 border-line border-t-accent motion-safe:animate-spin"
+      className="shrink-0 size-3.5 rounded-full border-2 border-line border-t-accent motion-safe:animate-spin"
     />
   );
 }

@@ -65,6 +65,24 @@ test("problems come first, each with its cause and the way to it", async () => {
   await expectAccessible(page);
 });
 
+test("many problems do not hide what goes through: the first are shown, and the others on demand", async () => {
+  const server = new Server();
+  const waits = (n: number) => ({
+    id: `d${n}`,
+    name: `hook-${n}`,
+    type: "webhook",
+    disabled: false,
+    parked: 9,
+    dead: 0,
+  });
+  server.show({ planes: [plane()], workspaces: [workspace({ destinations: [1, 2, 3, 4, 5, 6, 7].map(waits) })] });
+  const { page } = open("/workspaces/acme");
+  expect(await screen.findByText("7 problems")).toBeTruthy();
+  expect(screen.getByText("3 more problems").closest("details")?.open).toBe(false);
+  expect(within(page).getAllByText(/^hook-\d: 9 events wait$/)).toHaveLength(7);
+  await expectAccessible(page);
+});
+
 test("a new workspace shows three steps, which tick as they are done", async () => {
   const server = new Server();
   server.show({ planes: [plane()], workspaces: [workspace({ destinations: [] })] });

@@ -43,11 +43,15 @@ export function HomePage() {
     >
       {problems.length > 0 ? (
         <Section title={problems.length === 1 ? "One problem" : `${problems.length} problems`}>
-          <ul className="space-y-2">
-            {problems.map((p) => (
-              <ProblemRow key={p.key} problem={p} />
-            ))}
-          </ul>
+          <Problems all={problems.length > atOnce + 1 ? problems.slice(0, atOnce) : problems} />
+          {problems.length > atOnce + 1 ? (
+            <details className="space-y-2">
+              <summary className="cursor-pointer text-sm text-soft">{problems.length - atOnce} more problems</summary>
+              <div className="pt-2">
+                <Problems all={problems.slice(atOnce)} />
+              </div>
+            </details>
+          ) : null}
         </Section>
       ) : null}
       {flow.data && !begun ? <Beginning workspace={workspace} flow={flow.data} /> : null}
@@ -103,6 +107,18 @@ export function HomePage() {
 
 /** What stands in the place of the numbers until they are there, so that nothing moves when they come. */
 const titles = ["Now", "Accepted", "Delivered", "Waiting", "Quarantined", "Failed for good"];
+
+const atOnce = 4; // problems; more of them would hide the picture
+
+function Problems({ all }: { all: Trouble[] }) {
+  return (
+    <ul className="space-y-2">
+      {all.map((p) => (
+        <ProblemRow key={p.key} problem={p} />
+      ))}
+    </ul>
+  );
+}
 
 function ProblemRow({ problem: p }: { problem: Trouble }) {
   const workspace = useWorkspace();
