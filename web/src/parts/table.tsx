@@ -1,4 +1,4 @@
-import { type ReactNode, startTransition, useEffect, useState } from "react";
+import { type ReactNode, startTransition, useDeferredValue, useEffect, useMemo, useState } from "react";
 import { Icon } from "./icon";
 import { putQuery, useQueryText } from "./path";
 
@@ -28,24 +28,32 @@ const shownAtOnce = 40; // rows; the others are drawn when these are there, as m
 /** Rows to search and sort; both stand in the address. */
 export function Table<T>({ label, rows, keyOf, columns, text, empty }: Props<T>) {
   const query = new URLSearchParams(useQueryText());
-  const wanted = query.get("q") ?? "";
+  const typed = query.get("q") ?? "";
+  const wanted = useDeferredValue(typed); // the rows follow, and do not hold up who types
   const sort = query.get("sort") ?? "";
   const down = sort.startsWith("-");
-  const by = columns.find((c) => c.title === sort.replace(/^-/, ""))?.by;
   const [box, setBox] = useState<HTMLDivElement | null>(null);
   const scrolls = useScrolls(box);
   const [drawn, setDrawn] = useState(shownAtOnce);
   useEffect(() => {
     if (drawn < Math.min(rows.length, shownAtMost)) startTransition(() => setDrawn(drawn + shownAtOnce));
   }, [drawn, rows.length]);
+  const found = useMemo(() => {
+    const by = columns.find((c) => c.title === sort.replace(/^-/, ""))?.by;
+    const fitting = text ? rows.filter((r) => fits(text(r), wanted)) : [...rows];
+    if (by) fitting.sort((a, b) => (sort.startsWith("-") ? -1 : 1) * compare(by(a), by(b)));
+    return fitting;
+  }, [rows, text, columns, wanted, sort]);
+  const lines = useMemo(
+    () => found.slice(0, drawn).map((r) => <Line key={keyOf(r)} row={r} columns={columns} />),
+    [found, drawn, columns, keyOf],
+  );
   if (rows.length === 0) return empty;
-  const found = text ? rows.filter((r) => fits(text(r), wanted)) : [...rows];
-  if (by) found.sort((a, b) => (down ? -1 : 1) * compare(by(a), by(b)));
   return (
     <div className="space-y-3">
-      {text && (rows.length > 5 || wanted !== "") ? (
+      {text && (rows.length > 5 || typed !== "") ? (
         <div className="flex items-center gap-3">
-          <Search label={`Search ${label.toLowerCase()}`} value={query.get("q") ?? ""} />
+          <Search label={`Search ${label.toLowerCase()}`} value={typed} />
           <span className="text-sm text-soft" aria-live="polite">
             {found.length === rows.length ? `${rows.length}` : `${found.length} of ${rows.length}`}
           </span>
@@ -87,20 +95,7 @@ export function Table<T>({ label, rows, keyOf, columns, text, empty }: Props<T>)
               )}
             </tr>
           </thead>
-          <tbody>
-            {found.slice(0, drawn).map((r) => (
-              <tr key={keyOf(r)} className="border-t border-line hover:bg-sunken/60">
-                {columns.map((c) => (
-                  <td
-                    key={c.title}
-                    className={`px-3 py-2.5 align-middle sm:px-4 ${c.right ? "text-right whitespace-nowrap tabular-nums" : ""} ${c.wide ? "max-md:hidden" : ""}`}
-                  >
-                    {c.cell(r)}
-                  </td>
-                ))}
-              </tr>
-            ))}
-          </tbody>
+          <tbody>{lines}</tbody>
         </table>
         {found.length === 0 ? <p className="border-t border-line px-4 py-6 text-sm text-soft">Nothing fits.</p> : null}
       </div>
@@ -108,6 +103,21 @@ export function Table<T>({ label, rows, keyOf, columns, text, empty }: Props<T>)
         <p className="text-sm text-soft">The first {shownAtMost} are shown; search for the others.</p>
       ) : null}
     </div>
+  );
+}
+
+function Line<T>({ row, columns }: { row: T; columns: Column<T>[] }) {
+  return (
+    <tr className="border-t border-line hover:bg-sunken/60">
+      {columns.map((c) => (
+        <td
+          key={c.title}
+          className={`px-3 py-2.5 align-middle sm:px-4 ${c.right ? "text-right whitespace-nowrap tabular-nums" : ""} ${c.wide ? "max-md:hidden" : ""}`}
+        >
+          {c.cell(row)}
+        </td>
+      ))}
+    </tr>
   );
 }
 

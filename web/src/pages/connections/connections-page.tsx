@@ -1,5 +1,5 @@
-import { useState } from "react";
-import type { Connection } from "../../api/client";
+import { useDeferredValue, useMemo, useState } from "react";
+import type { Connection, WorkspaceDocument } from "../../api/client";
 import { type Configured, useConfigured } from "../../draft/configured";
 import { connectionKey, find } from "../../draft/edits";
 import { useHere, useWorkspace } from "../../frame/place";
@@ -27,7 +27,6 @@ export function ConnectionsPage() {
   const configured = useConfigured(workspace.name);
   const flow = useFlow(workspace.name);
   const [adding, setAdding] = useState(false);
-  const wanted = new URLSearchParams(useQueryText()).get("q") ?? "";
   const plane = planeOf(all.planes, workspace);
   const add = (
     <Button look="strong" onClick={() => setAdding(true)}>
@@ -46,7 +45,6 @@ export function ConnectionsPage() {
         {(c) => {
           const connections = c.document.connections ?? [];
           const textOf = textsOf(c);
-          const drawn = connections.filter((x) => fits(textOf(x), wanted));
           const health = (x: Connection) => {
             const d = find(c.document, "destination", x.destination);
             const n = numbersOn(flow.data, x.source, x.destination);
@@ -56,9 +54,7 @@ export function ConnectionsPage() {
             <>
               {flow.data ? null : <FlowTrouble workspace={workspace.name} flow={flow} />}
               {connections.length > 0 ? (
-                <Picture document={c.document} connections={drawn} flow={flow.data}>
-                  {drawn.length < connections.length ? "It shows what the search below finds." : null}
-                </Picture>
+                <Found document={c.document} connections={connections} textOf={textOf} flow={flow.data} />
               ) : null}
               <Table
                 label="Connections"
@@ -80,6 +76,27 @@ export function ConnectionsPage() {
       </Loaded>
     </Page>
   );
+}
+
+type FoundProps = {
+  document: WorkspaceDocument;
+  connections: readonly Connection[];
+  textOf: (x: Connection) => string;
+  flow: Flow | undefined;
+};
+
+/** The picture of what the search below it finds; it follows who types, and does not hold them up. */
+function Found({ document, connections, textOf, flow }: FoundProps) {
+  const wanted = useDeferredValue(new URLSearchParams(useQueryText()).get("q") ?? "");
+  const picture = useMemo(() => {
+    const drawn = connections.filter((x) => fits(textOf(x), wanted));
+    return (
+      <Picture document={document} connections={drawn} flow={flow}>
+        {drawn.length < connections.length ? "It shows what the search below finds." : null}
+      </Picture>
+    );
+  }, [document, connections, textOf, wanted, flow]);
+  return picture;
 }
 
 /** What a search looks at: the names at both ends, their kinds, and the transformations. */
