@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"weir/dataplane/warehouse"
-	"weir/dataplane/warehouse/removal"
 )
 
 // Tables implements removal.Lister.
@@ -25,5 +24,9 @@ func (w *connection) Remove(ctx context.Context, table, condition string) error 
 	})
 }
 
-// Moment implements removal.Remover.
-func (w *connection) Moment(t time.Time) string { return removal.Moment(t) }
+// Moment implements removal.Remover: ISO 8601 is the form that reads the same in every
+// language of a session.
+// Source: https://learn.microsoft.com/en-us/sql/t-sql/data-types/datetimeoffset-transact-sql
+func (w *connection) Moment(t time.Time) string {
+	return "'" + t.UTC().Format("2006-01-02T15:04:05.000") + "+00:00'"
+}
