@@ -55,7 +55,7 @@ function Changes({ profile, entity, at, several }: { profile: string; entity: st
         <BrokenPairs pairs={h.pairs} />
         <Sets title="Would be joined" sets={h.joins} of={(n) => `of ${count(n)} customers now`} />
         {h.by.includes("largest") ? (
-          <Sets title="The largest then" sets={h.largest.slice(0, 3)} of={(n) => (n > 1 ? `of ${count(n)} now` : "")} />
+          <Sets title="The largest then" sets={h.largest.filter((s) => s.of < 2).slice(0, 3)} of={() => ""} />
         ) : null}
         <Movers movers={h.movers} />
       </div>

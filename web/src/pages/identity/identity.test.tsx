@@ -105,7 +105,7 @@ test("a build that is held says why, and is published when somebody asks", async
         pairs: [{ a: "email:ann@home.org", b: "email:bo@home.org", said: "different" }],
         movers: [{ id: "user_id:u2", from: "user_id:u2", with: "" }],
         joins: [set],
-        largest: [set],
+        largest: [set, { ids: 230, of: 1, examples: ["user_id:u9"] }],
       },
     },
   };
@@ -120,6 +120,8 @@ test("a build that is held says why, and is published when somebody asks", async
   expect(pairs.getByText(/Reviewed as two people/)).toBeTruthy();
   expect(screen.getByText("from user_id:u2 to nobody")).toBeTruthy();
   expect(screen.getByText("of 5 customers now")).toBeTruthy();
+  const large = within(screen.getByRole("list", { name: "The largest then" }));
+  expect(large.getAllByRole("listitem")).toHaveLength(1); // the other one is of several, and stands among those
   await expectAccessible(page);
   await user.click(screen.getByRole("button", { name: /^Publish it anyway/ }));
   await expect.poll(() => server.plane.calls).toContain("POST /v1/profiles/publish");
@@ -155,7 +157,7 @@ test("pairs are shown when somebody asks, and what is said of one goes to the pl
   expect(screen.getByText("1 of 12")).toBeTruthy();
   expect(server.plane.calls).not.toContain("POST /v1/profiles/reviews");
   await user.click(screen.getByRole("button", { name: "Show pairs with their identifiers" }));
-  const broken = within(await screen.findByRole("region", { name: "Broken by the last build" }));
+  const broken = within(await screen.findByRole("region", { name: "Broken now" }));
   expect(broken.getByText("u2")).toBeTruthy();
   const queue = within(screen.getByRole("region", { name: "Worth a look" }));
   expect(queue.getByText(/One customer now, who has 2 of this kind/)).toBeTruthy();

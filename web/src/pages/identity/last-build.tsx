@@ -54,7 +54,7 @@ export function LastBuild({ profile }: { profile: Profile }) {
       <div className="flex flex-wrap items-center gap-3 text-sm">
         <State
           state={busy ? "running" : (last?.state ?? "pending")}
-          code={last?.code === "" ? undefined : last?.code}
+          code={last?.state === "failed" && last.code !== "" ? last.code : undefined}
         />
         {last ? (
           <span className="text-soft">

@@ -66,7 +66,7 @@ function Pairs({ all, about, queryKey }: { all: Reviews; about: About; queryKey:
       {broken.length > 0 ? (
         <Notice
           tone="warn"
-          title={broken.length === 1 ? "The last build breaks one pair." : "The last build breaks pairs."}
+          title={broken.length === 1 ? "One reviewed pair is broken now." : "Reviewed pairs are broken now."}
         >
           <p>
             Change the rules below; or open one of the customers, where you can part two people. What belongs together
@@ -74,7 +74,7 @@ function Pairs({ all, about, queryKey }: { all: Reviews; about: About; queryKey:
           </p>
         </Notice>
       ) : null}
-      {broken.length > 0 ? <List title="Broken by the last build">{broken.map(row)}</List> : null}
+      {broken.length > 0 ? <List title="Broken now">{broken.map(row)}</List> : null}
       {all.queue.length > 0 ? (
         <List title="Worth a look">{all.queue.map(row)}</List>
       ) : (
@@ -92,7 +92,7 @@ function Pairs({ all, about, queryKey }: { all: Reviews; about: About; queryKey:
   );
 }
 
-/** Whether the last build has a pair otherwise than somebody said. */
+/** Whether the last build that was published has a pair otherwise than somebody said. */
 function breaks(p: Pair): boolean {
   return !p.missing && p.said !== undefined && (p.said === "same") !== p.one;
 }
@@ -101,7 +101,7 @@ function statsOf(m: Reviews["measures"]): Stat[] {
   const percent = (share: number) => `${(100 * share).toFixed(share < 1 ? 1 : 0)} %`;
   return [
     { title: "Pairs reviewed", value: count(m.pairs) },
-    { title: "Broken by the last build", value: count(m.broken), tone: m.broken > 0 ? "warn" : "plain" },
+    { title: "Broken now", value: count(m.broken), tone: m.broken > 0 ? "warn" : "plain" },
     { title: "Joined rightly (precision)", value: percent(m.precision) },
     { title: "Found of what is one (recall)", value: percent(m.recall) },
   ];
