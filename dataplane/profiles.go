@@ -17,7 +17,7 @@ func (d *DataPlane) profileRuns(g *guard.Guard) *runs.Board {
 	return runs.New(runs.Config{
 		Jobs:   func() []runs.Job { return d.profileJobs(deps) },
 		Owner:  d.ownsProfiles,
-		Merged: d.loading.Merged, Now: time.Now, Runner: d.runner("profile"), Log: d.cfg.Log, Done: d.copies.Feed,
+		Merged: d.loading.Merged, Now: time.Now, Runner: d.runner("profile"), Log: d.cfg.Log, Done: d.copies.Feed, Lacks: d.copies.Lacks,
 	})
 }
 

@@ -250,6 +250,13 @@ const own = "weir_id"
 // parts are the parts of records.
 var parts = []string{profile.Traits, profile.Identifiers, profile.Events, profile.Audiences}
 
+// Lacks reports whether a profile's copy has to be made and nothing has failed in that: the process has just come to run the
+// profiles, also after another one did for a moment, when it removed its own copy.
+func (s *Store) Lacks(ws id.Workspace, name string) bool {
+	state := s.State(ws, name)
+	return state != nil && state.Run == 0 && state.Code == ""
+}
+
 // State says how the copy of a profile stands; nil: it has none.
 func (s *Store) State(ws id.Workspace, name string) *State {
 	f := s.table.Load().copies[key{ws, name}]

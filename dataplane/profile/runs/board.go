@@ -40,7 +40,9 @@ type Config struct {
 	Owner  func() bool                // whether this process of the plane runs them
 	Merged func(id.Destination) int64 // rows that were loaded since the plane began
 	// Done is called after a run in the run's session. Its error is logged by its code alone.
-	Done   func(context.Context, id.Workspace, tables.Session, profile.Config) error
+	Done func(context.Context, id.Workspace, tables.Session, profile.Config) error
+	// Lacks reports whether what Done makes of a profile is not there: then it runs without delay. nil: it never is.
+	Lacks  func(id.Workspace, string) bool
 	Now    func() time.Time
 	Log    *slog.Logger
 	Runner func(jobs.Config) jobs.Runner // nil: a jobs.Loop
@@ -214,6 +216,9 @@ func (b *Board) forget(all []Job) {
 func (b *Board) due(s *state, j Job) time.Duration {
 	now := b.c.Now()
 	wait := s.due.Sub(now)
+	if s.last != nil && s.failed == 0 && b.c.Lacks != nil && b.c.Lacks(j.Workspace, j.Name) {
+		return 0
+	}
 	if s.asked != nil || wait <= 0 && (s.failed > 0 || s.last == nil || b.c.Merged(j.Warehouse) > s.merged) {
 		return 0
 	}

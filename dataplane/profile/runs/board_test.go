@@ -50,7 +50,7 @@ func TestProfilesRunAfterLoadsAndWhenAsked(t *testing.T) {
 	t.Parallel()
 	w := engines.Open(t, "duckdb")
 	var merged atomic.Int64
-	var down atomic.Bool
+	var down, lacks atomic.Bool
 	plan := profiles.Plan{
 		Entities: []profiles.Entity{{Name: "user", IDs: []profiles.Identifier{{Name: "user_id"}}}},
 		Inputs:   []profiles.Input{{Name: "events", Events: "*"}}, Features: []profiles.Feature{{Name: "n", Count: "events"}},
@@ -79,6 +79,11 @@ func TestProfilesRunAfterLoadsAndWhenAsked(t *testing.T) {
 	board := runs.New(runs.Config{
 		Jobs: func() []runs.Job { return []runs.Job{job} }, Owner: func() bool { return true }, Now: time.Now, Log: slog.New(slog.DiscardHandler),
 		Merged: func(id.Destination) int64 { return merged.Load() },
+		Lacks:  func(id.Workspace, string) bool { return lacks.Load() },
+		Done: func(context.Context, id.Workspace, tables.Session, profile.Config) error {
+			lacks.Store(false)
+			return nil
+		},
 	})
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
@@ -110,6 +115,9 @@ func TestProfilesRunAfterLoadsAndWhenAsked(t *testing.T) {
 		t.Fatal(err)
 	}
 	until(t, "a run that was asked for", func() bool { return stands().Ended > ended && stands().Last.State == profile.Published })
+	ended = stands().Ended
+	lacks.Store(true)
+	until(t, "a run that makes a copy which is not there, without a load", func() bool { return stands().Ended > ended && !lacks.Load() })
 	if _, err := board.Ask("ws_b", "customers", profile.Options{}); fault.KindOf(err) != fault.Missing {
 		t.Errorf("another workspace's profiles were run: %v", err)
 	}

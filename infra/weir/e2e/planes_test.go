@@ -22,6 +22,7 @@ type roles struct {
 	token                  string
 	recorded               *recorder // between plane and hub; nil: nothing is
 	events                 string    // addresses of an event cluster; empty: the plane embeds a server
+	viewURL                string    // where people reach the view; empty: at view
 	images                 string    // folder of the images' binaries; empty: weir runs the roles
 
 	authority       *accesstest.Authority // vouches for the hub; nil: the hub speaks no TLS
@@ -95,6 +96,9 @@ func (r *roles) startPlane() {
 	}
 	if r.events != "" {
 		args = append(args, "--events", r.events)
+	}
+	if r.viewURL != "" {
+		args = append(args, "--view-url", r.viewURL)
 	}
 	r.plane = r.startRole("dataplane", args...)
 	r.plane.line(`^ready$`)
