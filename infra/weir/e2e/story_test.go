@@ -2,12 +2,14 @@ package e2e_test
 
 import (
 	"encoding/json"
+	"flag"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -122,6 +124,9 @@ func (c *crmContacts) all() (lines []string, written int) {
 	slices.Sort(lines)
 	return lines, len(c.written)
 }
+
+// pictures lets TestTheStory take the pictures of its page anew.
+var pictures = flag.Bool("pictures", false, "take the pictures of docs/story.md and write them into docs/pictures")
 
 // page is a page of the documentation, whose commands are run.
 type page struct {
@@ -273,5 +278,11 @@ func TestTheStory(t *testing.T) {
 	ended := doc.commands("A ticket arrives", in)
 	if strings.Count(ended[0], "\n") != 1 || !contains(ended[0], "ann@acme.example") {
 		t.Errorf("the audience is %s", ended[0])
+	}
+	if *pictures {
+		out, err := exec.Command("node", "pictures.mjs", chromium(t), in.Control, in.Email, in.Password, "../../../docs/pictures").CombinedOutput()
+		if err != nil {
+			t.Errorf("pictures.mjs: %v\n%s", err, out)
+		}
 	}
 }
