@@ -18,6 +18,7 @@ import (
 	"weir/dataplane/destination"
 	"weir/dataplane/enrol"
 	"weir/dataplane/erase"
+	"weir/dataplane/erasures"
 	"weir/dataplane/event"
 	"weir/dataplane/guard"
 	"weir/dataplane/health"
@@ -92,6 +93,7 @@ type DataPlane struct {
 	profiles   *runs.Board
 	copies     *lookup.Store
 	expires    *erase.Expirer
+	erasures   *erasures.Board
 	pulls      *pull.Board
 	book       *record.Book      // of the jobs of these
 	histories  *temporal.Service // nil: without Temporal
@@ -196,7 +198,10 @@ func (d *DataPlane) run(ctx context.Context, k enrol.Keys, g *guard.Guard, l lis
 		return err
 	}
 	d.profiles = d.profileRuns(g)
-	d.expires = erasing.NewExpirer(filepath.Join(d.cfg.DataDir, "loads"), &d.plans, d.loading, d.ownsProfiles, d.cfg.Log)
+	d.expires = erasing.NewExpirer(filepath.Join(d.cfg.DataDir, "loads"), &d.plans, d.loading, d.ownsProfiles, d.book, d.cfg.Log)
+	if err := d.openErasures(k); err != nil {
+		return err
+	}
 	kinds := Kinds()
 	kinds.Code = d.compiler
 	follower, err := agent.New(agent.Config{
@@ -260,6 +265,7 @@ func (d *DataPlane) startEngines(ctx context.Context) (stop func()) {
 	engines.Go(func() { d.copies.Run(ctx) })
 	engines.Go(func() { d.elsewhere().Serve(ctx, d.view) })
 	engines.Go(func() { d.expires.Run(ctx) })
+	engines.Go(func() { d.erasures.Run(ctx) })
 	engines.Go(func() { d.pulls.Run(ctx) })
 	engines.Go(func() { d.book.Run(ctx) })
 	if d.histories != nil {

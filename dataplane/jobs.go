@@ -26,14 +26,19 @@ func (d *DataPlane) openHistories(k enrol.Keys) error {
 	if !d.cfg.Temporal.Given() {
 		return nil
 	}
-	raw, err := k.Sealing.Bytes()
+	key, err := derived(k, "weir job histories 1")
 	if err != nil {
-		return fmt.Errorf("key of histories: %w", err)
-	}
-	key, err := hkdf.Key(sha256.New, raw, nil, "weir job histories 1", 32)
-	if err != nil {
-		return fmt.Errorf("key of histories: %w", err)
+		return err
 	}
 	d.histories, err = temporal.New(temporal.Config{Server: d.cfg.Temporal, Plane: d.plane.Plane, Key: key, Log: d.cfg.Log})
 	return err
+}
+
+// derived is a key of 32 bytes for a purpose, the same in all processes of the plane.
+func derived(k enrol.Keys, purpose string) ([]byte, error) {
+	raw, err := k.Sealing.Bytes()
+	if err != nil {
+		return nil, fmt.Errorf("key of %s: %w", purpose, err)
+	}
+	return hkdf.Key(sha256.New, raw, nil, purpose, 32)
 }

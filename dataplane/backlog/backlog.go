@@ -259,6 +259,33 @@ func (b *Backlog) Done(at delivery.Place, counter uint16) {
 	b.lift()
 }
 
+// Waits reports whether the delivery at a place was reported as parked and is not settled,
+// and whether it is in the window.
+func (b *Backlog) Waits(at delivery.Place) (waits, in bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if at.Seq > b.acked {
+		return false, false
+	}
+	if s := b.spanOf(at.Seq); s != nil {
+		return s.at[at.Item] != settled, s.at[at.Item] == inside
+	}
+	_, done := b.done[at]
+	return !done && at.Seq > b.floor, false
+}
+
+// Drop is Done for one of which nothing was tried, and which may not have been read.
+func (b *Backlog) Drop(at delivery.Place, counter uint16) {
+	b.mu.Lock()
+	if b.spanOf(at.Seq) == nil && at.Seq <= b.through {
+		b.done[at] = struct{}{} // an earlier owner's, which is counted when it is read
+		b.mu.Unlock()
+		return
+	}
+	b.mu.Unlock()
+	b.Done(at, counter)
+}
+
 // Risen returns the floor, up to which all records are settled, once it rose since
 // the last call.
 func (b *Backlog) Risen() (floor uint64, risen bool) {

@@ -98,7 +98,7 @@ func newLane(l *Lanes, dest id.Destination) *lane {
 	ln.circuit = circuit.Circuit{OpenAfter: l.cfg.ParkAfter, Seed: l.cfg.Seed + xxh3.HashString(string(dest))}
 	ln.awaiting, ln.held, ln.ending = map[delivery.Place]*entry{}, map[delivery.Place]*entry{}, map[delivery.Place]struct{}{}
 	ln.backlog = backlog.New(backlog.Config{
-		Destination: dest, Feed: ln.feed, Spawn: l.readers.spawn, Memory: &l.memory.Used, MemoryBytes: l.cfg.MemoryBytes / 4 * 3, Last: l.last, Log: l.cfg.Log,
+		Destination: dest, Feed: ln.feed, Spawn: l.readers.Spawn, Memory: &l.memory.Used, MemoryBytes: l.cfg.MemoryBytes / 4 * 3, Last: l.last, Log: l.cfg.Log,
 		Read: func(ctx context.Context, from, to uint64) iter.Seq2[parked.Record, error] {
 			return l.store.Read(ctx, dest, from, to)
 		},

@@ -25,6 +25,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"weir/dataplane/deliver/workers"
 	"weir/dataplane/delivery"
 	"weir/dataplane/live"
 	"weir/dataplane/parked"
@@ -49,7 +50,7 @@ type Lanes struct {
 	active   map[*lane]struct{}
 	wake     chan struct{}
 
-	workers, readers workers
+	workers, readers workers.Workers
 	stopping         atomic.Bool
 	memory           share.Memory // of events in lanes; workspaces hold those of live deliveries
 	inFlight         atomic.Int64
@@ -141,18 +142,18 @@ func (l *Lanes) Run(ctx context.Context) error {
 	write, stopWriting := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopWriting()
 	g, ctx := errgroup.WithContext(ctx)
-	l.readers.open(ctx)
-	l.workers.open(write)
+	l.readers.Open(ctx)
+	l.workers.Open(write)
 	g.Go(func() error { return l.tickAll(ctx) })
 	g.Go(func() error { return l.store.Run(write) })
 	g.Go(func() error {
 		<-ctx.Done()
 		l.stopping.Store(true)
 		l.store.Close()
-		l.readers.close()
+		l.readers.Close()
 		grace := time.AfterFunc(l.cfg.Grace, stopWriting)
 		defer grace.Stop()
-		l.workers.close()
+		l.workers.Close()
 		stopWriting()
 		return nil
 	})
@@ -292,36 +293,3 @@ func (l *Lanes) Confirmed(dest id.Destination, floor uint64) { l.store.Confirmed
 
 // InFlight returns how many batches are being sent now.
 func (l *Lanes) InFlight() int { return int(l.inFlight.Load()) }
-
-// workers starts goroutines that Run waits for.
-type workers struct {
-	mu  sync.Mutex
-	wg  sync.WaitGroup
-	ctx context.Context // nil when closed; Run's own, for those it waits for
-}
-
-func (w *workers) open(ctx context.Context) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.ctx = ctx
-}
-
-// spawn runs fn unless it is not open.
-func (w *workers) spawn(fn func(context.Context)) bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.ctx == nil {
-		return false
-	}
-	ctx := w.ctx
-	w.wg.Go(func() { fn(ctx) })
-	return true
-}
-
-// close takes no more and waits for all.
-func (w *workers) close() {
-	w.mu.Lock()
-	w.ctx = nil
-	w.mu.Unlock()
-	w.wg.Wait()
-}

@@ -8,6 +8,7 @@ import (
 	"weir/dataplane/backlog"
 	"weir/dataplane/delivery"
 	"weir/dataplane/destination"
+	"weir/dataplane/keyed"
 	"weir/dataplane/live"
 	"weir/dataplane/outbound"
 	"weir/dataplane/parked"
@@ -165,6 +166,48 @@ func (ln *lane) Redrive(items []parked.Item) {
 
 // Settled implements parked.Lane.
 func (ln *lane) Settled() (uint64, map[delivery.Place]struct{}) { return ln.backlog.Settled() }
+
+// Drop implements parked.Lane.
+func (ln *lane) Drop(all []delivery.Delivery, at []delivery.Place, code string) (dropped, busy int) {
+	ln.mu.Lock()
+	now, read := time.Now(), map[delivery.Place]*entry{}
+	ln.parked.Each(func(_ *keyed.Chain[*entry], e *entry) {
+		if !e.gone {
+			read[e.from] = e
+		}
+	})
+	settle, users := []delivery.Settled(nil), []uint16(nil)
+	for i, p := range at {
+		waits, in := ln.backlog.Waits(p)
+		if _, ends := ln.ending[p]; ends || !waits {
+			continue
+		}
+		e := read[p]
+		if ln.awaiting[p] != nil || in && (e == nil || e.sending) {
+			busy++
+			continue
+		}
+		if e != nil {
+			ln.leaveWindow(e)
+			ln.parked.Remove(e.chain, e, now)
+		}
+		ln.ending[p] = struct{}{} // it is not read back
+		settle, users = append(settle, all[i].Settlement(delivery.FromParked, p, delivery.EndDropped, code)), append(users, backlog.Counter(&all[i]))
+	}
+	ln.mu.Unlock()
+	if len(settle) == 0 {
+		return 0, busy
+	}
+	ln.l.cfg.Settle(settle)
+	ln.mu.Lock()
+	defer ln.mu.Unlock()
+	for i := range settle {
+		delete(ln.ending, settle[i].From)
+		ln.backlog.Drop(settle[i].From, users[i])
+	}
+	ln.activate() // so that the floor is reported
+	return len(settle), busy
+}
 
 // usable reports whether something can be done with what is parked.
 func (ln *lane) usable() bool {

@@ -63,7 +63,7 @@ func (ln *lane) staff() {
 	if !ln.due(&ln.live, now) && !ln.due(&ln.parked, now) || !ln.canSend(now) {
 		return
 	}
-	if ln.l.workers.spawn(ln.work) {
+	if ln.l.workers.Spawn(ln.work) {
 		ln.workers++
 	}
 }

@@ -65,6 +65,7 @@ const (
 const (
 	CodeRemoved       = "destination_removed" // the destination is no longer in its workspace
 	CodeDiscarded     = "discarded"           // a person discarded the dead letter
+	CodeErased        = "erased"              // it is about a person who was erased
 	CodeRetransformed = "retransformed"       // its original was sent through its transformations again
 	CodeExpired       = "expired"             // it was kept as long as a plane keeps such things
 )

@@ -28,7 +28,8 @@ const MostIDs = 1000
 
 // Person is whom rows and events are about.
 type Person struct {
-	Users, Anonymous []string // identifiers
+	Users     []string `json:"users,omitempty"`
+	Anonymous []string `json:"anonymous,omitempty"`
 }
 
 // Add adds an identifier, type:value. It reports whether events and rows have it: those of the
@@ -117,8 +118,8 @@ func literals(w warehouse.Warehouse, c warehouse.Column, ids []string) (all []st
 
 // Table is what became of the rows of a table.
 type Table struct {
-	Name string
-	Rows int64 // that were removed, or would be
+	Name string `json:"name"`
+	Rows int64  `json:"rows"` // that were removed, or would be
 }
 
 // tablesAtOnce is of how many tables a warehouse is asked at once.

@@ -3,17 +3,22 @@ package erase
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
+	"weir/dataplane/jobs"
 	"weir/dataplane/layout"
 	"weir/dataplane/warehouse"
 	"weir/dataplane/warehouse/quoting"
 	"weir/dataplane/warehouse/removal"
 	"weir/shared/delay"
 	"weir/shared/durable"
+	"weir/shared/fault"
 	"weir/shared/id"
 )
 
@@ -32,17 +37,28 @@ func Older(w warehouse.Warehouse, r removal.Retention, now time.Time) func(table
 
 // Rule is how long rows of a warehouse are kept.
 type Rule struct {
+	Workspace   id.Workspace
 	Destination id.Destination
+	Name        string
 	Retention   removal.Retention
 	Known       func() []string // tables
 	Open        func(ctx context.Context) (warehouse.Warehouse, error)
 }
 
-// Expired is what the last run of a rule did.
+// Job is the key of the job that lets rows of a rule expire.
+func (r Rule) Job() jobs.Key {
+	return jobs.Key("expire/" + string(r.Workspace) + "/" + string(r.Destination))
+}
+
+// Expired is a run of a rule: the last one, or with Due the one that is to be done.
 type Expired struct {
-	At   time.Time `json:"at"` // when it began
-	Rows int64     `json:"rows"`
-	Code string    `json:"code,omitempty"` // why it ended early
+	At     time.Time `json:"at,omitzero"` // what came Retention before it goes; zero: the run has not begun
+	Ended  time.Time `json:"ended,omitzero"`
+	Due    bool      `json:"due,omitempty"`
+	Asked  int       `json:"asked,omitempty"`  // how often somebody asked for a run
+	Tables []Table   `json:"tables,omitempty"` // that are done
+	Rows   int64     `json:"rows"`
+	Code   string    `json:"code,omitempty"` // why it ended early
 }
 
 // Times of runs.
@@ -54,67 +70,177 @@ const (
 	fileName = "expired.json"
 )
 
-// Expirer lets rows expire once a day. It is safe for concurrent use.
+// Expirer lets rows expire once a day, and when somebody asks, as jobs: a run that began is
+// ended also when the process dies meanwhile. All fields are required. It is safe for
+// concurrent use.
 type Expirer struct {
-	Dir   string        // a folder for each destination
-	Rules func() []Rule // of warehouses that have one
-	Owner func() bool   // of one plane's processes one does it
-	Now   func() time.Time
-	Log   *slog.Logger
+	Dir    string        // a folder for each destination
+	Rules  func() []Rule // of warehouses that have one
+	Owner  func() bool   // of one plane's processes one does it
+	Runner func(jobs.Config) jobs.Runner
+	Now    func() time.Time
+	Log    *slog.Logger
+	Reach  func(step string) error // tests: an error is the death of the process there; nil: none
 
-	mu sync.Mutex // one run at a time
+	once   sync.Once
+	runner jobs.Runner
+	mu     sync.Mutex // of the files
+}
+
+// jobs returns the runner.
+func (e *Expirer) jobs() jobs.Runner {
+	e.once.Do(func() {
+		e.runner = e.Runner(jobs.Config{Step: e.step, Lane: func(k jobs.Key) string { return string(k) }, Log: e.Log})
+	})
+	return e.runner
 }
 
 // Run runs rules when they are due, until ctx ends.
 func (e *Expirer) Run(ctx context.Context) {
-	for delay.For(ctx, look) {
-		if !e.Owner() {
-			continue
+	r := e.jobs()
+	var steps sync.WaitGroup
+	defer steps.Wait()
+	steps.Go(func() { r.Run(ctx) })
+	for {
+		var wanted []jobs.Want
+		for _, rule := range e.Rules() {
+			wanted = append(wanted, jobs.Want{Key: rule.Job(), Elsewhere: !e.Owner()})
 		}
-		for _, r := range e.Rules() {
-			last := e.Last(r.Destination)
-			wait := every
-			if last.Code != "" {
-				wait = again
-			}
-			if ctx.Err() == nil && e.Now().Sub(last.At) >= wait {
-				_, _ = e.Expire(ctx, r, false, func(Table) error { return nil }) // it is kept, and logged
-			}
+		r.Set(wanted)
+		if !delay.For(ctx, look) {
+			return
 		}
 	}
 }
 
-// Last returns what the last run of a destination's rule did; zero: there was none.
-func (e *Expirer) Last(d id.Destination) (x Expired) {
+// Last returns the last run of a destination's rule, or the one that goes on; zero: there was
+// none.
+func (e *Expirer) Last(d id.Destination) Expired {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.read(d)
+}
+
+func (e *Expirer) read(d id.Destination) (x Expired) {
 	_, _ = durable.GetJSON(e.path(d), &x) // one that cannot be read is run again
 	return x
 }
 
 func (e *Expirer) path(d id.Destination) string { return filepath.Join(e.Dir, string(d), fileName) }
 
-// Expire runs a rule, or with dry counts what it would remove. each hears of tables.
-func (e *Expirer) Expire(ctx context.Context, r Rule, dry bool, each func(Table) error) (x Expired, err error) {
+// change replaces what is kept of a run, and returns it.
+func (e *Expirer) change(d id.Destination, change func(*Expired)) (Expired, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	x := e.read(d)
+	change(&x)
+	return x, errors.Join(os.MkdirAll(filepath.Dir(e.path(d)), 0o700), durable.PutJSON(e.path(d), x))
+}
+
+// Ask has a rule run now, or once more after the run that goes on. It is kept when Ask
+// returns, with how often somebody asked. fault.Unavailable: another process does it.
+func (e *Expirer) Ask(r Rule) (asked int, err error) {
+	if !e.Owner() {
+		return 0, fault.New(fault.Unavailable, "Another process of this plane lets rows expire; ask again.")
+	}
+	x, err := e.change(r.Destination, func(x *Expired) {
+		if x.Asked++; !x.Due {
+			*x = Expired{Due: true, Asked: x.Asked}
+		}
+	})
+	if err != nil {
+		return 0, fmt.Errorf("keep that rows of %s are to expire: %w", r.Destination, err)
+	}
+	e.jobs().Kick(r.Job())
+	return x.Asked, nil
+}
+
+// Count tells how many rows of which tables a run would remove now.
+func (e *Expirer) Count(ctx context.Context, r Rule, each func(Table) error) error {
 	ctx, cancel := context.WithTimeout(ctx, longest)
 	defer cancel()
-	x.At = e.Now().UTC()
+	return e.rows(ctx, r, e.Now(), true, each)
+}
+
+func (e *Expirer) rows(ctx context.Context, r Rule, at time.Time, dry bool, each func(Table) error) error {
 	w, err := r.Open(ctx)
-	if err == nil {
-		err = Rows(ctx, w, r.Known(), Older(w, r.Retention, x.At), dry, func(t Table) error {
-			x.Rows += t.Rows
-			return each(t)
-		})
-		err = errors.Join(err, w.Close())
-	}
-	if dry {
-		return x, err
-	}
 	if err != nil {
-		x.Code = warehouse.CodeOf(err)
-		e.Log.WarnContext(ctx, "rows did not expire", "destination", string(r.Destination), "code", x.Code)
-	} else if x.Rows > 0 {
+		return warehouse.Fail(warehouse.CodeUnreachable, err)
+	}
+	return errors.Join(Rows(ctx, w, r.Known(), Older(w, r.Retention, at), dry, each), w.Close())
+}
+
+// step does the run of a rule that is due.
+func (e *Expirer) step(ctx context.Context, k jobs.Key) (jobs.Next, error) {
+	rules := e.Rules()
+	i := slices.IndexFunc(rules, func(r Rule) bool { return r.Job() == k })
+	if i < 0 || !e.Owner() {
+		return jobs.Next{Idle: true, Wait: look}, nil
+	}
+	r := rules[i]
+	x := e.Last(r.Destination)
+	if wait := x.wait(e.Now()); !x.Due && wait > 0 {
+		return jobs.Next{Idle: true, Wait: wait}, nil
+	}
+	var err error
+	if !x.Due || x.At.IsZero() {
+		x, err = e.change(r.Destination, func(x *Expired) { *x = Expired{At: e.Now().UTC(), Due: true, Asked: x.Asked} })
+		if err != nil {
+			return jobs.Next{}, err
+		}
+	}
+	had, asked := x.Rows, x.Asked
+	running, cancel := context.WithTimeout(ctx, longest)
+	defer cancel()
+	err = e.rows(running, r, x.At, false, func(t Table) error {
+		if err := e.reach("table " + t.Name); err != nil {
+			return err
+		}
+		_, err := e.change(r.Destination, func(x *Expired) { x.Tables, x.Rows = append(x.Tables, t), x.Rows+t.Rows })
+		return err
+	})
+	if ctx.Err() != nil {
+		return jobs.Next{}, ctx.Err() // it goes on when the plane does
+	}
+	if reached := e.reach("rows"); reached != nil {
+		return jobs.Next{}, reached
+	}
+	code := ""
+	if err != nil {
+		code = warehouse.CodeOf(err)
+	}
+	x, err = e.change(r.Destination, func(x *Expired) {
+		if x.Asked > asked { // somebody wants another run
+			*x = Expired{Due: true, Asked: x.Asked}
+			return
+		}
+		x.Due, x.Ended, x.Code = false, e.Now().UTC(), code
+	})
+	switch {
+	case err != nil:
+		return jobs.Next{}, err
+	case code != "":
+		e.Log.WarnContext(ctx, "rows did not expire", "destination", string(r.Destination), "code", code)
+	case x.Rows > 0:
 		e.Log.InfoContext(ctx, "rows expired", "destination", string(r.Destination), "rows", x.Rows)
 	}
-	return x, errors.Join(err, durable.PutJSON(e.path(r.Destination), x))
+	if x.Due {
+		return jobs.Next{More: true}, nil
+	}
+	return jobs.Next{Wait: max(x.wait(e.Now()), time.Second), Code: code, Rows: x.Rows - had}, nil
+}
+
+func (e *Expirer) reach(step string) error {
+	if e.Reach == nil {
+		return nil
+	}
+	return e.Reach(step)
+}
+
+// wait is how long it is until the run after x.
+func (x Expired) wait(now time.Time) time.Duration {
+	if x.Code != "" {
+		return again - now.Sub(x.At)
+	}
+	return every - now.Sub(x.At)
 }

@@ -210,6 +210,48 @@ func (q *Queue[E]) Dissolve(c *Chain[E]) []E {
 	return entries
 }
 
+// Each gives every entry that is queued with its chain, but for single ones without a key
+// that are being worked on or held.
+func (q *Queue[E]) Each(give func(*Chain[E], E)) {
+	all := func(c *Chain[E]) {
+		for _, e := range c.queue {
+			give(c, e)
+		}
+	}
+	for _, c := range q.chains {
+		all(c)
+	}
+	for _, c := range q.ready {
+		if !c.keyed && c.state == ready {
+			all(c)
+		}
+	}
+	for _, c := range q.sleeping {
+		if !c.keyed && c.state == waiting {
+			all(c)
+		}
+	}
+}
+
+// Remove takes an entry that nobody works on out of its chain.
+func (q *Queue[E]) Remove(c *Chain[E], e E, now time.Time) {
+	i := slices.Index(c.queue, e)
+	if i < 0 {
+		return
+	}
+	if c.state == ready {
+		q.items--
+	}
+	c.queue = slices.Delete(c.queue, i, i+1)
+	switch {
+	case c.state == busy: // Return follows
+	case len(c.queue) == 0:
+		q.forget(c)
+	case c.state == held && i == 0:
+		q.schedule(c, now)
+	}
+}
+
 // Wake makes chains ready whose time has come, or all that wait for theirs.
 func (q *Queue[E]) Wake(now time.Time, all bool) {
 	keep := q.sleeping[:0]

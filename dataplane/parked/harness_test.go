@@ -111,6 +111,8 @@ func (h *harness) Redrive(items []parked.Item) {
 	}
 }
 
+func (h *harness) Drop([]delivery.Delivery, []delivery.Place, string) (int, int) { return 0, 0 }
+
 func (h *harness) Settled() (uint64, map[delivery.Place]struct{}) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

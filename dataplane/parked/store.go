@@ -60,6 +60,9 @@ type Lane interface {
 	Buried(entries []Entry)
 	// Redrive takes dead letters, which it parks.
 	Redrive(items []Item)
+	// Drop settles parked deliveries, by their places, as dropped for a reason, and returns how
+	// many, and how many it cannot because a request for them is under way.
+	Drop(all []delivery.Delivery, at []delivery.Place, code string) (dropped, busy int)
 	// Settled returns the number up to which every record of PARKED is settled, and
 	// the places behind it that are.
 	Settled() (floor uint64, places map[delivery.Place]struct{})

@@ -66,5 +66,47 @@ func (s *Store) Waiting(ctx context.Context, ws id.Workspace, dest id.Destinatio
 	return found, delivery.Place{}, ctx.Err()
 }
 
+// DropWaiting drops the parked deliveries that f selects by Workspace, Destination and Is,
+// with a reason, and returns how many, and how many it could not because a request for them is
+// under way; with dry it only counts. Each is reported as Settled{FromParked, EndDropped, code}.
+// fault.Invalid: no destination. fault.Unavailable: the partition does not run here.
+func (s *Store) DropWaiting(ctx context.Context, f Filter, code string, dry bool) (dropped, busy int, err error) {
+	if f.Destination == "" {
+		return 0, 0, fault.New(fault.Invalid, "Name the destination whose parked deliveries are meant.")
+	}
+	if err := s.serving(); err != nil {
+		return 0, 0, err
+	}
+	lane := s.cfg.Lane(f.Destination)
+	floor, settled := lane.Settled()
+	for rec, err := range s.cfg.Parked.ReadTo(ctx, floor+1, string(f.Destination)) {
+		if err != nil {
+			return dropped, busy, fmt.Errorf("read parked deliveries of %s: %w", f.Destination, err)
+		}
+		r, err := record.Decode(rec)
+		if err != nil || r.Kind != record.Parked {
+			continue // it will go to DEAD as it is
+		}
+		var all []delivery.Delivery
+		var at []delivery.Place
+		for i := range r.Items {
+			p, d := delivery.Place{Seq: rec.Seq, Item: uint32(i)}, r.Items[i].Delivery
+			if _, done := settled[p]; done || f.Workspace != "" && d.Event.Workspace != f.Workspace || f.Is != nil && !f.Is(&d.Event) {
+				continue
+			}
+			all, at = append(all, d), append(at, p)
+		}
+		switch {
+		case len(all) == 0:
+		case dry:
+			dropped += len(all)
+		default:
+			n, left := lane.Drop(all, at, code)
+			dropped, busy = dropped+n, busy+left
+		}
+	}
+	return dropped, busy, ctx.Err()
+}
+
 // lastItem is behind every item of a record.
 const lastItem = ^uint32(0)

@@ -125,7 +125,7 @@ var doorCodes = []Code{
 // settlementCodes are the reasons of a drop, a dead letter or a wait at a destination;
 // rejected_400 to rejected_499 are added to them.
 var settlementCodes = []Code{
-	"bad_json", "bad_request", "batch_limit", "busy", "connection_removed", "consent_missing", "destination_disabled", "destination_removed", "dns", "egress_denied", "event_filtered", "event_too_old", "event_type", "filter_failed", "kind_fault", "missing_field", "network", "redirected", "refused",
+	"bad_json", "bad_request", "batch_limit", "busy", "connection_removed", "consent_missing", "destination_disabled", "destination_removed", "dns", "egress_denied", "erased", "event_filtered", "event_too_old", "event_type", "filter_failed", "kind_fault", "missing_field", "network", "redirected", "refused",
 	"rejected_4xx", "retransformed", "server_error", "timeout", "tls", "token_refused", "transformation_changed", "transformation_dropped", "transformation_failed", "transformation_killed",
 	"transformation_memory", "transformation_output", "transformation_suspended", "transformation_timeout", "unexpected_status", "unsupported_event",
 }

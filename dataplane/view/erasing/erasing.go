@@ -1,70 +1,50 @@
 // Package erasing is the calls among those of a plane's view that remove what the plane keeps
 // of persons, and rows that are too old:
 //
-//	POST /v1/erase             {"ids":["user_id:u1"],"dryRun"}   profiles:decide
-//	POST /v1/warehouse/expire  {"destination","dryRun"}          loads:start
+//	POST /v1/erase                   {"ids":["user_id:u1"],"dryRun"}   profiles:decide
+//	GET  /v1/erasures                                                  profiles:decide
+//	POST /v1/erasures/{erasure}/stop                                   profiles:decide
+//	POST /v1/warehouse/expire        {"destination","dryRun"}          loads:start
 //
 // ids are identifiers, type:value; events and rows have those of the types user_id and
 // anonymous_id, and others are looked for in the profiles, which also say what further
-// identifiers the person has. Both answer a line for each place where something was, with how
-// much went or, with dryRun, would go:
+// identifiers the person has. The plane keeps that it is to erase the person before the first
+// line of the answer, {"erasure":NAME}, and goes on when the call ends. The answer then has a
+// line for each place where something was, with how much went or, with dryRun, would go:
 //
 //	{"place","name","table","count"}
 //
-// place is profiles, quarantine, dead, warehouse or lookup; name that of the profile or
-// destination. The last line is {"done":true,"ids","count"}; what a call left out says a line
-// {"place","name","code","message"} with a code, and done is false then: the call can be
-// repeated. What is on its way to destinations and in the event log is not held up.
+// place is quarantine, dead, parked, warehouse or profiles; name that of the profile or
+// destination. What is left out, for now or for good, says a line {"place","name","code",
+// "never"}. The last line is {"done":true,"ids","count"}; done is false when something is left
+// out for good, or somebody stopped the erasure.
 package erasing
 
 import (
-	"cmp"
 	"context"
-	"errors"
 	"log/slog"
 	"slices"
 	"time"
 
 	"weir/dataplane/erase"
-	"weir/dataplane/ledger"
+	"weir/dataplane/erasures"
+	"weir/dataplane/jobs"
+	"weir/dataplane/jobs/record"
 	"weir/dataplane/load"
-	"weir/dataplane/parked"
 	"weir/dataplane/plan"
-	"weir/dataplane/profile"
-	"weir/dataplane/profile/answers"
-	"weir/dataplane/profile/lookup"
-	"weir/dataplane/profile/runs"
-	"weir/dataplane/quarantine"
-	"weir/dataplane/tables"
 	"weir/dataplane/view/endpoint"
 	"weir/dataplane/warehouse"
 	"weir/shared/capability"
+	"weir/shared/delay"
 	"weir/shared/fault"
-	"weir/shared/id"
 )
 
-// Dead is the dead letters of a partition; *parked.Store is one.
-type Dead interface {
-	Count(ctx context.Context, f parked.Filter) (int, error)
-	Discard(ctx context.Context, f parked.Filter) (int, error)
-}
-
-// Quarantine is the quarantined events of a partition.
-type Quarantine interface {
-	Count(ctx context.Context, f quarantine.Filter) (int, error)
-	Discard(ctx context.Context, f quarantine.Filter, span quarantine.Span) (int, quarantine.Span, error)
-}
-
-// Config is where the plane keeps something. All fields are required.
+// Config is what the calls work with. All fields are required.
 type Config struct {
-	Plans      *plan.Holder
-	Loads      *load.Engine
-	Expirer    *erase.Expirer
-	Rows       func() []ledger.Row    // the books
-	Quarantine []Quarantine           // by partition
-	Dead       []func() (Dead, error) // by partition
-	Profiles   *runs.Board
-	Copies     *lookup.Store
+	Board   *erasures.Board
+	Plans   *plan.Holder
+	Loads   *load.Engine
+	Expirer *erase.Expirer
 }
 
 type calls struct{ Config }
@@ -73,19 +53,24 @@ type calls struct{ Config }
 func Register(m *endpoint.Mux, c Config) {
 	v := calls{c}
 	m.Stream("POST /v1/erase", capability.DecideProfiles, v.erase)
+	m.Handle("GET /v1/erasures", capability.DecideProfiles, v.list)
+	m.Handle("POST /v1/erasures/{erasure}/stop", capability.DecideProfiles, v.stop)
 	m.Stream("POST /v1/warehouse/expire", capability.StartLoads, v.expire)
 }
 
-// longest is how long a call may take.
-const longest = 2 * time.Hour
+const (
+	longest = 2 * time.Hour // that a call may take
+	look    = 200 * time.Millisecond
+)
 
+// line is what went from a place, or why nothing did yet.
 type line struct {
-	Place   string `json:"place"`
-	Name    string `json:"name,omitempty"`
-	Table   string `json:"table,omitempty"`
-	Count   int64  `json:"count"`
-	Code    string `json:"code,omitempty"`
-	Message string `json:"message,omitempty"`
+	Place string `json:"place"`
+	Name  string `json:"name,omitempty"`
+	Table string `json:"table,omitempty"`
+	Count int64  `json:"count"`
+	Code  string `json:"code,omitempty"`
+	Never bool   `json:"never,omitempty"`
 }
 
 type done struct {
@@ -94,44 +79,40 @@ type done struct {
 	Count int64 `json:"count"`
 }
 
-// run is one call.
-type run struct {
-	calls
-	ctx    context.Context
-	ws     id.Workspace
-	dry    bool
+// answer is one call's lines.
+type answer struct {
 	out    *endpoint.Lines
-	person erase.Person
+	told   map[line]int64 // without their counts
 	sum    int64
 	failed bool
 }
 
-func (r *run) tell(place, name, table string, n int64) error {
-	if r.sum += n; n == 0 {
-		return nil
-	}
-	if err := r.out.Line(line{Place: place, Name: name, Table: table, Count: n}); err != nil {
+func (a *answer) line(v any) error {
+	if err := a.out.Line(v); err != nil {
 		return err
 	}
-	return r.out.Flush()
+	return a.out.Flush()
 }
 
-// lacks says that something of a place was left out.
-func (r *run) lacks(place, name string, err error) error {
-	if err == nil {
+// place tells how much has gone from a place, once for each further part of it.
+func (a *answer) place(p erasures.Place) error {
+	key := line{Place: p.Place, Name: p.Name, Table: p.Table}
+	more := p.Count - a.told[key]
+	if more <= 0 {
 		return nil
 	}
-	r.failed = true
-	code, message := "unavailable", "It cannot be reached now."
-	var failure *warehouse.Failure
-	var known *fault.Error
-	switch {
-	case errors.As(err, &failure):
-		code, message = failure.Code, failure.Err.Error()
-	case errors.As(err, &known) && known.Kind != fault.Internal:
-		message = known.Error()
+	a.told[key], a.sum = p.Count, a.sum+more
+	key.Count = more
+	return a.line(key)
+}
+
+func (a *answer) lack(l erasures.Lack) error {
+	key := line{Place: l.Place, Name: l.Name, Code: l.Code, Never: l.Never}
+	if _, told := a.told[key]; told {
+		return nil
 	}
-	return errors.Join(r.out.Line(line{Place: place, Name: name, Code: code, Message: message}), r.out.Flush())
+	a.told[key] = 0
+	return a.line(key)
 }
 
 func (v calls) erase(c *endpoint.Call, out *endpoint.Lines) error {
@@ -139,203 +120,99 @@ func (v calls) erase(c *endpoint.Call, out *endpoint.Lines) error {
 		IDs    []string `json:"ids"`
 		DryRun bool     `json:"dryRun"`
 	}
-	if err := errors.Join(c.Whole(), c.Decode(&in, endpoint.MaxBody)); err != nil {
+	if err := c.Whole(); err != nil {
 		return err
 	}
-	if len(in.IDs) == 0 || len(in.IDs) > 100 {
-		return fault.New(fault.Invalid, "Name 1 to 100 identifiers of the person, as type:value, such as user_id:u1.")
+	if err := c.Decode(&in, endpoint.MaxBody); err != nil {
+		return err
 	}
 	ctx, cancel := context.WithTimeout(c.Context(), longest)
 	defer cancel()
-	r := &run{calls: v, ctx: ctx, ws: c.Grant.Workspace, dry: in.DryRun, out: out}
-	ids := slices.Clone(in.IDs)
-	for _, one := range in.IDs {
-		r.person.Add(one)
+	a := answer{out: out, told: map[line]int64{}}
+	if in.DryRun {
+		ids, err := v.Board.Count(ctx, c.Grant.Workspace, in.IDs, a.place, func(l erasures.Lack) error {
+			a.failed = true
+			return a.lack(l)
+		})
+		if err != nil {
+			return err
+		}
+		return a.line(done{!a.failed, ids, a.sum})
 	}
-	people, err := r.people(&ids)
+	e, err := v.Board.Create(ctx, c.Grant.Workspace, in.IDs)
 	if err != nil {
 		return err
 	}
-	if len(r.person.Users)+len(r.person.Anonymous) == 0 {
-		return fault.New(fault.Invalid, "No profile knows these identifiers. Events and rows are known by those of the types user_id and anonymous_id: name one.")
-	}
-	for _, step := range []func() error{r.quarantined, r.dead, r.rows, func() error { return r.forget(people) }} {
-		if err := step(); err != nil {
-			return err
-		}
-	}
-	return errors.Join(out.Line(done{!r.failed, len(ids), r.sum}), out.Flush())
-}
-
-// known is a person of a profile.
-type known struct{ profile, entity, id string }
-
-// people finds who has the identifiers in the profiles, and adds what further ones they have.
-func (r *run) people(ids *[]string) (all []known, err error) {
-	for _, p := range r.Profiles.Statuses(r.ws) {
-		err := r.Profiles.With(r.ctx, r.ws, p.Name, func(ctx context.Context, s tables.Session, config profile.Config) error {
-			for _, e := range config.Plan.Entities {
-				if len(e.Others()) > 0 {
-					continue
-				}
-				for _, one := range slices.Clone(*ids) {
-					x, err := answers.Explain(ctx, s, config, e.Name, one, "")
-					if fault.KindOf(err) == fault.Missing {
-						continue
-					}
-					if err != nil {
-						return err
-					}
-					if k := (known{p.Name, e.Name, one}); !slices.ContainsFunc(all, func(o known) bool { return o.profile == k.profile && o.entity == k.entity }) {
-						all = append(all, k)
-					}
-					for _, further := range x.IDs {
-						if r.person.Add(further); !slices.Contains(*ids, further) {
-							*ids = append(*ids, further)
-						}
-					}
-				}
-			}
-			return nil
-		})
-		if err := r.lacks("profiles", p.Name, err); err != nil {
-			return nil, err
-		}
-	}
-	return all, nil
-}
-
-func (r *run) quarantined() error {
-	for _, q := range r.Quarantine {
-		for _, source := range r.of(func(row ledger.Row) (string, bool) { return string(row.Source), row.Quarantined > 0 }) {
-			f := quarantine.Filter{Workspace: r.ws, Source: id.Source(source), Is: r.person.Is}
-			n, err := q.Count(r.ctx, f)
-			for span, left := (quarantine.Span{}), !r.dry && n > 0; left && err == nil; left = span != (quarantine.Span{}) {
-				_, span, err = q.Discard(r.ctx, f, span)
-			}
-			if err != nil {
-				if err := r.lacks("quarantine", "", err); err != nil {
-					return err
-				}
-				break
-			}
-			if err := r.tell("quarantine", "", "", int64(n)); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-func (r *run) dead() error {
-	for _, of := range r.Dead {
-		d, err := of()
-		for _, dest := range r.of(func(row ledger.Row) (string, bool) {
-			return string(row.Destination), row.Destination != "" && row.Dead > 0
-		}) {
-			if err != nil {
-				break
-			}
-			var n int
-			f := parked.Filter{Workspace: r.ws, Destination: id.Destination(dest), Is: r.person.Is}
-			if r.dry {
-				n, err = d.Count(r.ctx, f)
-			} else {
-				n, err = d.Discard(r.ctx, f)
-			}
-			if err := r.tell("dead", r.name(id.Destination(dest)), "", int64(n)); err != nil {
-				return err
-			}
-		}
-		if err := r.lacks("dead", "", err); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// of lists what the books of the workspace have, once.
-func (r *run) of(what func(ledger.Row) (string, bool)) (all []string) {
-	for _, row := range r.Rows() {
-		if one, is := what(row); is && row.Workspace == r.ws && !slices.Contains(all, one) {
-			all = append(all, one)
-		}
-	}
-	return all
-}
-
-func (r *run) name(d id.Destination) string {
-	if p := r.Plans.Plan(r.ws); p != nil && p.DestinationName(d) != "" {
-		return p.DestinationName(d)
-	}
-	return string(d)
-}
-
-func (r *run) rows() error {
-	for _, w := range r.Plans.Warehouses() {
-		if w.Workspace != r.ws {
-			continue
-		}
-		var err error
-		if !r.dry {
-			err = r.Loads.LoadNow(r.ctx, w.ID) // so that nothing of the person waits in files
-		}
-		if err == nil {
-			err = r.tables(w)
-		}
-		if !r.dry {
-			err = errors.Join(err, r.Loads.Forget(w.ID))
-		}
-		if err := r.lacks("warehouse", w.Name, err); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (r *run) tables(p plan.Warehouse) error {
-	known, open, err := r.Loads.Tables(p.ID)
-	if err != nil {
+	if err := a.line(map[string]string{"erasure": e.ID}); err != nil {
 		return err
 	}
-	w, err := open(r.ctx)
-	if err != nil {
-		return warehouse.Fail(warehouse.CodeUnreachable, err)
-	}
-	err = erase.Rows(r.ctx, w, known.Names(), func(table string, have warehouse.TableSchema) string { return r.person.Of(w, table, have) }, r.dry,
-		func(t erase.Table) error { return r.tell("warehouse", p.Name, t.Name, t.Rows) })
-	return errors.Join(err, w.Close())
-}
-
-// forget removes people from profiles and from the copies of these. It goes last: a repetition
-// needs what they know.
-func (r *run) forget(people []known) error {
-	for _, k := range people {
-		if r.failed && !r.dry {
-			return nil // identifiers that only profiles know are needed once more
-		}
-		var n int64
-		err := r.Profiles.With(r.ctx, r.ws, k.profile, func(ctx context.Context, s tables.Session, config profile.Config) error {
-			if r.dry {
-				x, err := answers.Explain(ctx, s, config, k.entity, k.id, "")
-				n = int64(len(x.IDs))
-				return err
-			}
-			person, ids, err := profile.Erase(ctx, s, config, k.entity, k.id, time.Now())
-			if err != nil {
-				return err
-			}
-			n = ids
-			return r.Copies.Forget(r.ws, config.Name, cmp.Or(k.entity, config.Plan.Entities[0].Name), person)
-		})
-		if fault.KindOf(err) == fault.Missing {
-			err = nil
-		}
-		if err := errors.Join(r.lacks("profiles", k.profile, err), r.tell("profiles", k.profile, k.entity, n)); err != nil {
+	for {
+		e, err := v.Board.Erasure(c.Grant.Workspace, e.ID)
+		if err != nil {
 			return err
 		}
+		for _, p := range e.Found {
+			if err := a.place(p); err != nil {
+				return err
+			}
+		}
+		for _, l := range e.Lacks {
+			if err := a.lack(l); err != nil {
+				return err
+			}
+		}
+		if e.State != erasures.Running {
+			whole := e.State == erasures.Done && !slices.ContainsFunc(e.Lacks, func(l erasures.Lack) bool { return l.Never })
+			return a.line(done{whole, e.IDs, a.sum})
+		}
+		if !delay.For(ctx, look) {
+			return nil // it goes on, and says how far it is when asked
+		}
 	}
-	return nil
+}
+
+// shown is an erasure as it is shown. It holds nothing of the person.
+type shown struct {
+	ID      string           `json:"id"`
+	State   erasures.State   `json:"state"`
+	Stage   erasures.Stage   `json:"stage"`
+	Pass    int              `json:"pass"`
+	Created time.Time        `json:"created"`
+	Ended   *time.Time       `json:"ended"`
+	IDs     int              `json:"ids"`
+	Places  []erasures.Place `json:"places"`
+	Lacks   []erasures.Lack  `json:"lacks"`
+}
+
+func show(e erasures.Erasure) shown {
+	s := shown{ID: e.ID, State: e.State, Stage: e.Stage, Pass: e.Pass, Created: e.Created, IDs: e.IDs, Places: append([]erasures.Place{}, e.Found...), Lacks: append([]erasures.Lack{}, e.Lacks...)}
+	if !e.Ended.IsZero() {
+		s.Ended = &e.Ended
+	}
+	return s
+}
+
+func (v calls) list(c *endpoint.Call) (any, error) {
+	if err := c.Whole(); err != nil {
+		return nil, err
+	}
+	all, err := v.Board.Erasures(c.Grant.Workspace)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]shown, len(all))
+	for i, e := range all {
+		out[i] = show(e)
+	}
+	return map[string]any{"erasures": out}, nil
+}
+
+func (v calls) stop(c *endpoint.Call) (any, error) {
+	if err := c.Whole(); err != nil {
+		return nil, err
+	}
+	e, err := v.Board.Stop(c.Context(), c.Grant.Workspace, c.PathValue("erasure"))
+	return show(e), err
 }
 
 func (v calls) expire(c *endpoint.Call, out *endpoint.Lines) error {
@@ -343,7 +220,10 @@ func (v calls) expire(c *endpoint.Call, out *endpoint.Lines) error {
 		Destination string `json:"destination"`
 		DryRun      bool   `json:"dryRun"`
 	}
-	if err := errors.Join(c.Whole(), c.Decode(&in, endpoint.MaxBody)); err != nil {
+	if err := c.Whole(); err != nil {
+		return err
+	}
+	if err := c.Decode(&in, endpoint.MaxBody); err != nil {
 		return err
 	}
 	for _, w := range v.Plans.Warehouses() {
@@ -354,7 +234,8 @@ func (v calls) expire(c *endpoint.Call, out *endpoint.Lines) error {
 	return fault.New(fault.Missing, "There is no warehouse of this name or identifier in the workspace that this plane loads.")
 }
 
-// old removes the rows of a warehouse that are too old.
+// old removes the rows of a warehouse that are too old, as a job that goes on when the call
+// ends.
 func (v calls) old(c *endpoint.Call, out *endpoint.Lines, w plan.Warehouse, dry bool) error {
 	rule, is := Rule(w, v.Loads)
 	switch {
@@ -363,12 +244,48 @@ func (v calls) old(c *endpoint.Call, out *endpoint.Lines, w plan.Warehouse, dry 
 	case !is:
 		return fault.New(fault.Invalid, "Its settings have no retention, so its rows do not expire: set retention, such as 400d, or retentionOf.")
 	}
-	r := &run{calls: v, ctx: c.Context(), ws: w.Workspace, dry: dry, out: out}
-	_, err := v.Expirer.Expire(r.ctx, rule, dry, func(t erase.Table) error { return r.tell("warehouse", w.Name, t.Name, t.Rows) })
-	if err := r.lacks("warehouse", w.Name, err); err != nil {
+	ctx, cancel := context.WithTimeout(c.Context(), longest)
+	defer cancel()
+	a := answer{out: out, told: map[line]int64{}}
+	tell := func(table string, n int64) error {
+		return a.place(erasures.Place{Place: "warehouse", Name: w.Name, Table: table, Count: n})
+	}
+	if dry {
+		if err := v.Expirer.Count(ctx, rule, func(t erase.Table) error { return tell(t.Name, t.Rows) }); err != nil {
+			a.failed = true
+			if err := a.lack(erasures.Lack{Place: "warehouse", Name: w.Name, Code: warehouse.CodeOf(err)}); err != nil {
+				return err
+			}
+		}
+		return a.line(done{!a.failed, 0, a.sum})
+	}
+	asked, err := v.Expirer.Ask(rule)
+	if err != nil {
 		return err
 	}
-	return errors.Join(out.Line(done{!r.failed, 0, r.sum}), out.Flush())
+	for {
+		x := v.Expirer.Last(w.ID)
+		if x.Asked == asked {
+			for _, t := range x.Tables {
+				if err := tell(t.Name, t.Rows); err != nil {
+					return err
+				}
+			}
+			if x.Code != "" {
+				if err := a.lack(erasures.Lack{Place: "warehouse", Name: w.Name, Code: x.Code, Never: x.Code == warehouse.CodeUnsupported}); err != nil {
+					return err
+				}
+			}
+			if !x.Due {
+				return a.line(done{x.Code == "", 0, a.sum})
+			}
+		} else if x.Asked > asked {
+			return a.line(done{false, 0, a.sum}) // somebody asked once more
+		}
+		if !delay.For(ctx, look) {
+			return nil // it goes on
+		}
+	}
 }
 
 // Rule returns that of a warehouse by which its rows expire; false: they do not.
@@ -377,13 +294,12 @@ func Rule(w plan.Warehouse, loads *load.Engine) (erase.Rule, bool) {
 	if err != nil || !w.Retention.Any() {
 		return erase.Rule{}, false
 	}
-	return erase.Rule{Destination: w.ID, Retention: w.Retention, Known: known.Names, Open: open}, true
+	return erase.Rule{Workspace: w.Workspace, Destination: w.ID, Name: w.Name, Retention: w.Retention, Known: known.Names, Open: open}, true
 }
 
-// NewExpirer returns what removes rows of warehouses that are too old; it keeps what it did in
-// the folders of dir. Of one plane's processes the owner does it.
-func NewExpirer(dir string, plans *plan.Holder, loads *load.Engine, owner func() bool, log *slog.Logger) *erase.Expirer {
-	rules := func() (all []erase.Rule) {
+// Rules returns what lists those of all warehouses.
+func Rules(plans *plan.Holder, loads *load.Engine) func() []erase.Rule {
+	return func() (all []erase.Rule) {
 		for _, w := range plans.Warehouses() {
 			if rule, is := Rule(w, loads); is {
 				all = append(all, rule)
@@ -391,5 +307,12 @@ func NewExpirer(dir string, plans *plan.Holder, loads *load.Engine, owner func()
 		}
 		return all
 	}
-	return &erase.Expirer{Dir: dir, Owner: owner, Rules: rules, Now: time.Now, Log: log}
+}
+
+// NewExpirer returns what removes rows of warehouses that are too old, as jobs of a
+// book; it keeps what it did in the folders of dir. Of one plane's processes the owner
+// does it.
+func NewExpirer(dir string, plans *plan.Holder, loads *load.Engine, owner func() bool, book *record.Book, log *slog.Logger) *erase.Expirer {
+	open := book.Runner(func(c jobs.Config) jobs.Runner { return jobs.NewLoop(c) })
+	return &erase.Expirer{Dir: dir, Owner: owner, Rules: Rules(plans, loads), Runner: open, Now: time.Now, Log: log}
 }

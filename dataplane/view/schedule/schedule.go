@@ -7,6 +7,7 @@
 //	POST /v1/schedule/pull     {"verb", "job"}    pulls:change
 //	POST /v1/schedule/sync     {"verb", "job"}    syncs:run
 //	POST /v1/schedule/profile  {"verb", "job"}    profiles:run
+//	POST /v1/schedule/expire   {"verb", "job"}    loads:start
 package schedule
 
 import (
@@ -14,6 +15,7 @@ import (
 	"slices"
 	"time"
 
+	"weir/dataplane/erase"
 	"weir/dataplane/jobs"
 	"weir/dataplane/jobs/record"
 	"weir/dataplane/profile"
@@ -32,6 +34,7 @@ type Config struct {
 	Pulls    *pull.Board
 	Syncs    *syncs.Engine
 	Profiles *runs.Board
+	Expirer  *erase.Expirer
 }
 
 // Register adds the calls to mux.
@@ -42,6 +45,7 @@ func Register(mux *endpoint.Mux, cfg Config) {
 	mux.Handle("POST /v1/schedule/pull", capability.ChangePulls, h.change("pull"))
 	mux.Handle("POST /v1/schedule/sync", capability.RunSyncs, h.change("sync"))
 	mux.Handle("POST /v1/schedule/profile", capability.RunProfiles, h.change("profile"))
+	mux.Handle("POST /v1/schedule/expire", capability.StartLoads, h.change("expire"))
 }
 
 type handler struct{ Config }
@@ -58,7 +62,7 @@ type job struct {
 	pause       func(ctx context.Context, paused bool) error
 }
 
-// jobs lists the jobs of a workspace: pulls, syncs, profiles.
+// jobs lists the jobs of a workspace: pulls, syncs, profiles, rows that expire.
 func (h handler) jobs(ws id.Workspace) (all []job, err error) {
 	pulls, err := h.Pulls.Statuses(ws)
 	if err != nil {
@@ -100,6 +104,16 @@ func (h handler) jobs(ws id.Workspace) (all []job, err error) {
 			key: k, kind: "profile", name: name, paused: h.Book.Paused(k),
 			kick:  func(context.Context) error { _, err := h.Profiles.Ask(ws, name, profile.Options{}); return err },
 			pause: func(ctx context.Context, paused bool) error { return h.Book.Pause(ctx, k, paused) },
+		})
+	}
+	for _, r := range h.Expirer.Rules() {
+		if r.Workspace != ws {
+			continue
+		}
+		all = append(all, job{
+			key: r.Job(), kind: "expire", name: r.Name, paused: h.Book.Paused(r.Job()), destination: r.Destination,
+			kick:  func(context.Context) error { _, err := h.Expirer.Ask(r); return err },
+			pause: func(ctx context.Context, paused bool) error { return h.Book.Pause(ctx, r.Job(), paused) },
 		})
 	}
 	for i := range all {

@@ -1,5 +1,5 @@
 // Package jobs is what `weir jobs` does about long work that is due now and then: pulls,
-// syncs and runs of profiles.
+// syncs, runs of profiles, and rows that expire.
 package jobs
 
 import (
@@ -26,7 +26,7 @@ type invocation struct{ *console.Console }
 // Commands returns the commands below `weir jobs`.
 func Commands(shell *console.Console) []*cobra.Command {
 	return []*cobra.Command{
-		newVerb(shell, "kick", "Have a job done now", "Makes a pull, a sync or a run of profiles due at once.", "  weir jobs kick sync/to-crm"),
+		newVerb(shell, "kick", "Have a job done now", "Makes a pull, a sync, a run of profiles or the removal of rows that are too old due at once.", "  weir jobs kick sync/to-crm"),
 		newVerb(shell, "pause", "Do no more of a job until it is resumed", "What was done stays; it goes on where it is when it is resumed. A step that is being done ends first.", "  weir jobs pause pull/desk/tickets"),
 		newVerb(shell, "resume", "Go on with what was paused", "Goes on where the job was paused.", "  weir jobs resume pull/desk/tickets"),
 		newLogs(shell),
@@ -126,7 +126,7 @@ func (k invocation) find(ctx context.Context, workspace, name string, action cap
 }
 
 // actions are what a person needs to change jobs of a kind.
-var actions = map[string]capability.Action{"pull": capability.ChangePulls, "sync": capability.RunSyncs, "profile": capability.RunProfiles}
+var actions = map[string]capability.Action{"pull": capability.ChangePulls, "sync": capability.RunSyncs, "profile": capability.RunProfiles, "expire": capability.StartLoads}
 
 func newVerb(shell *console.Console, verb, short, long, example string) *cobra.Command {
 	k := invocation{shell}
@@ -137,7 +137,7 @@ func newVerb(shell *console.Console, verb, short, long, example string) *cobra.C
 			kind, _, _ := strings.Cut(args[0], "/")
 			action, there := actions[kind]
 			if !there {
-				return command.Usage("a job is named like sync/to-crm, pull/desk/tickets or profile/customers; 'weir jobs list' shows what there is")
+				return command.Usage("a job is named like sync/to-crm, pull/desk/tickets, profile/customers or expire/lake; 'weir jobs list' shows what there is")
 			}
 			w, view, err := k.find(cmd.Context(), workspace, args[0], action)
 			if err != nil {

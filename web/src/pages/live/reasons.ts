@@ -17,6 +17,7 @@ const words: Record<string, string> = {
   duplicate_key: "a key stands twice in its JSON",
   egress_denied: "the plane may not talk to that address",
   empty_batch: "the batch is empty",
+  erased: "it was about a person who was erased",
   event_filtered: "the rules of its connection, or of its destination, do not take it",
   event_too_large: "the event is too large",
   event_too_old: "it is older than the destination takes events, or in the future",
