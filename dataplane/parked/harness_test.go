@@ -171,8 +171,10 @@ func (h *harness) park(items ...parked.Item) {
 func (h *harness) bury(items ...parked.Item) {
 	h.t.Helper()
 	n := len(h.reports())
-	for _, it := range items {
-		h.store.Bury(h, (*entry)(&it))
+	all := make([]parked.Entry, len(items)) // at once, so that they are one record
+	for i := range items {
+		all[i] = (*entry)(&items[i])
 	}
+	h.store.Bury(h, all...)
 	h.wait(n + len(items))
 }
