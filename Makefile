@@ -131,6 +131,7 @@ bench: build ## speed and memory, with ratios against baselines of the same run
 	cd dataplane/syncs/books && go test -run '^$$' -bench Plan -benchtime 1x . -rows 5000000 && go test -run '^$$' -bench Plan -benchtime 1x . -rows 1000000 -engine postgres
 	go run ./infra/weir/bench -weir bin/weir
 	go run ./infra/weir/bench -weir bin/weir -only rows
+	go run ./infra/weir/bench -weir bin/weir -only freshness
 	go run ./infra/weir/bench -weir bin/weir -only pulls
 	go run ./infra/weir/bench -weir bin/weir -only kinds
 	go run ./infra/weir/bench -weir bin/weir -only neighbours

@@ -17,8 +17,9 @@ import (
 	"weir/shared/secret"
 )
 
-// leastSync is the shortest time between two loads of a destination.
-const leastSync = 5 * time.Second
+// leastSync is the shortest time between two loads of a destination; specs of kinds that
+// are slow by each load, or bill for it, have a longer one.
+const leastSync = time.Second
 
 // Define makes a Kind from the files spec.yaml, layout.yaml and reserved.txt of its
 // folder and a function that opens it with typed settings. It panics when a file

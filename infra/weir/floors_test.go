@@ -264,6 +264,7 @@ var floors = []floor{
 	{[]string{"weir/infra/weir/cli/policies"}, []string{"weir/shared/*", "weir/controlplane/policy/own", "weir/infra/weir/cli/apply", "weir/infra/weir/cli/console", "weir/infra/weir/cli/remote", "weir/infra/weir/cli/remote/policies"}},
 	{[]string{"weir/infra/weir/cli/dev"}, []string{"weir/shared/*", "weir/infra/weir/cli/apply", "weir/infra/weir/cli/console", "weir/infra/weir/cli/manifest", "weir/infra/weir/cli/remote", "weir/infra/weir/stack"}},
 	{[]string{"weir/infra/weir/stack"}, []string{"weir/shared/*", "weir/controlplane", "weir/dataplane", "weir/dataplane/enrol", "weir/dataplane/jobs/temporal"}},
+	{[]string{"weir/infra/weir/bench/fresh"}, []string{"weir/infra/weir/bench/*", "weir/shared/postgrestest", "weir/shared/servertest"}},
 	{[]string{"weir/infra/weir/bench", "weir/infra/weir/bench/*"}, []string{"weir/infra/weir/bench/*"}},
 	{[]string{"weir/infra/weir/e2e"}, []string{"weir/shared/*"}},
 }

@@ -34,6 +34,9 @@
 // With -only rows it sends a million events (-events) as fast as they are acknowledged and
 // waits until the ledger has all of them as delivered, and the warehouse as rows.
 //
+// With -only freshness it sends 200 events a second into DuckDB, Postgres and ClickHouse in
+// turn, loaded every two seconds, for -seconds, and asks all the time which are rows.
+//
 // With -only pulls it pulls as many rows (-events) of a tool that answers at once, and sends
 // events beside that, and alone, for -seconds.
 //

@@ -26,6 +26,7 @@ const (
 	partAPI        = "api"
 	partRows       = "rows"
 	partPulls      = "pulls"
+	partFreshness  = "freshness"
 )
 
 // mostTime bounds a whole run, drains included. A soak adds its time twice: what
@@ -56,9 +57,9 @@ func run(ctx context.Context, args []string, out, errs io.Writer) int {
 	dir := fl.String("dir", "", "where the run's directory is made, on the disk to be measured (else the system's temporary directory)")
 	stall := fl.Duration("stall", 30*time.Second, "how long without an arrival until what is missing counts as lost")
 	profiles := fl.String("profile", "", "a directory for weir's CPU profiles: of every full load, and of what part api measures")
-	only := fl.String("only", "", "measure only this part: webhook, beside (rows and isolation), or rows, pulls, kinds, neighbours, api or soak, which run only when asked for")
+	only := fl.String("only", "", "measure only this part: webhook, beside (rows and isolation), or rows, freshness, pulls, kinds, neighbours, api or soak, which run only when asked for")
 	events := fl.Uint("events", 1_000_000, "of rows: how many events are sent")
-	kind := fl.String("kind", "", "of neighbours, kinds and api: only what has this in its name")
+	kind := fl.String("kind", "", "of neighbours, kinds, api and freshness: only what has this in its name")
 	soak := fl.Duration("soak", 30*time.Minute, "how long the soak lasts")
 	if err := fl.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
@@ -70,8 +71,8 @@ func run(ctx context.Context, args []string, out, errs io.Writer) int {
 		_, _ = fmt.Fprintln(errs, "bench: -seconds, -stall and -soak are not negative, and there are no arguments beside the flags")
 		return 2
 	}
-	if !slices.Contains([]string{"", partWebhook, partBeside, partSoak, partNeighbours, partKinds, partAPI, partRows, partPulls}, *only) {
-		_, _ = fmt.Fprintf(errs, "bench: -only is %s, %s, %s, %s, %s, %s, %s or %s\n", partWebhook, partBeside, partRows, partPulls, partKinds, partNeighbours, partAPI, partSoak)
+	if !slices.Contains([]string{"", partWebhook, partBeside, partSoak, partNeighbours, partKinds, partAPI, partRows, partPulls, partFreshness}, *only) {
+		_, _ = fmt.Fprintf(errs, "bench: -only is %s, %s, %s, %s, %s, %s, %s, %s or %s\n", partWebhook, partBeside, partRows, partFreshness, partPulls, partKinds, partNeighbours, partAPI, partSoak)
 		return 2
 	}
 	ctx, cancel := context.WithTimeout(ctx, mostTime+2**soak)

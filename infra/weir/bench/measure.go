@@ -12,6 +12,7 @@ import (
 	"slices"
 	"time"
 	"weir/infra/weir/bench/api"
+	"weir/infra/weir/bench/fresh"
 	"weir/infra/weir/bench/kinds"
 	"weir/infra/weir/bench/load"
 	"weir/infra/weir/bench/neighbours"
@@ -122,6 +123,9 @@ func (b *bench) measure(ctx context.Context, dir string) (err error) {
 	}
 	if b.only == partRows {
 		return rows.Run(ctx, rows.Config{Weir: b.weir, Dir: tmp, Events: b.events, Stall: b.stall, Progress: b.progress}, &b.report)
+	}
+	if b.only == partFreshness {
+		return fresh.Run(ctx, fresh.Config{Weir: b.weir, Dir: tmp, Lasts: b.paced, Stall: b.stall, Kind: b.kind, Progress: b.progress}, &b.report)
 	}
 	if b.only == partPulls {
 		return pulls.Run(ctx, pulls.Config{Weir: b.weir, Dir: tmp, Sink: b.sink, Rows: int64(b.events), Lasts: b.paced, Stall: b.stall, Progress: b.progress}, &b.report)
