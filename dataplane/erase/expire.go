@@ -104,7 +104,7 @@ func (e *Expirer) Run(ctx context.Context) {
 	for {
 		var wanted []jobs.Want
 		for _, rule := range e.Rules() {
-			wanted = append(wanted, jobs.Want{Key: rule.Job(), Elsewhere: !e.Owner()})
+			wanted = append(wanted, jobs.Want{Key: rule.Job(), Every: every, Elsewhere: !e.Owner()})
 		}
 		r.Set(wanted)
 		if !delay.For(ctx, look) {
@@ -224,10 +224,13 @@ func (e *Expirer) step(ctx context.Context, k jobs.Key) (jobs.Next, error) {
 	case x.Rows > 0:
 		e.Log.InfoContext(ctx, "rows expired", "destination", string(r.Destination), "rows", x.Rows)
 	}
-	if x.Due {
+	switch {
+	case x.Due:
 		return jobs.Next{More: true}, nil
+	case code != "":
+		return jobs.Next{Wait: max(x.wait(e.Now()), time.Second), Code: code}, nil
 	}
-	return jobs.Next{Wait: max(x.wait(e.Now()), time.Second), Code: code, Rows: x.Rows - had}, nil
+	return jobs.Next{Rows: x.Rows - had}, nil
 }
 
 func (e *Expirer) reach(step string) error {
