@@ -20,12 +20,17 @@ type Filter struct {
 	Code        string
 	Places      []delivery.Place
 	Before      time.Time               // they came into DEAD before it; zero: whenever
-	Is          func(*event.Event) bool // nil: any
+	Is          func(*event.Event) bool // of the event as it is sent, or as it was before code changed it; nil: any
 	Until       time.Time               // no further ones are moved after it; zero: until none is left
 	Most        int                     // so many are moved; 0: all
 	// Sent is of what code made several that Retransform sent, for its next call; nil: there is none.
 	Sent  map[delivery.Ref]struct{}
 	Moved func(n int) // nil, or hears while others are moved that n more were
+}
+
+// is reports whether Is selects a delivery.
+func (f *Filter) is(d *delivery.Delivery) bool {
+	return f.Is == nil || f.Is(&d.Event) || len(d.Original) > 0 && f.Is(&event.Event{Workspace: d.Event.Workspace, Source: d.Event.Source, JSON: d.Original})
 }
 
 // DeadLetter is one delivery that its destination will never take by itself.
@@ -116,7 +121,7 @@ func (s *Store) letters(ctx context.Context, f Filter, from uint64, fn func(r *R
 			_, gone := x.gone[p]
 			_, named := places[p]
 			if gone || len(places) > 0 && !named || f.Code != "" && it.Code != f.Code ||
-				f.Workspace != "" && it.Delivery.Event.Workspace != f.Workspace || f.Source != "" && it.Delivery.Event.Source != f.Source || f.Is != nil && !f.Is(&it.Delivery.Event) {
+				f.Workspace != "" && it.Delivery.Event.Workspace != f.Workspace || f.Source != "" && it.Delivery.Event.Source != f.Source || !f.is(&it.Delivery) {
 				continue
 			}
 			chosen = append(chosen, i)

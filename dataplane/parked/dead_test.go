@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -294,6 +295,28 @@ func TestAMoveOfASourceLeavesTheOthers(t *testing.T) {
 			if l.Delivery.Event.Source != "src_web" {
 				t.Errorf("left: one of %s, want src_web alone", l.Delivery.Event.Source)
 			}
+		}
+	})
+}
+
+// TestAPersonWhomCodeMaskedIsFoundByTheOriginal: a choice by what an event says looks at what
+// it was before transformations, too.
+func TestAPersonWhomCodeMaskedIsFoundByTheOriginal(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		h := newHarness(t)
+		h.start()
+		defer func() { h.stop() }()
+		masked, other := refused(1, `{"userId":"masked"}`), refused(2, `{"userId":"other"}`)
+		masked.Delivery.Original = []byte(`{"userId":"zoe"}`)
+		h.bury(masked, other)
+		f := parked.Filter{Destination: hook, Is: func(e *event.Event) bool { return strings.Contains(string(e.JSON), "zoe") }}
+		if n, err := h.store.Discard(t.Context(), f); n != 1 || err != nil {
+			t.Errorf("Discard = %d, %v, want 1", n, err)
+		}
+		left, err := h.store.List(t.Context(), parked.Filter{Destination: hook}, delivery.Place{}, 10)
+		if err != nil || len(left) != 1 || string(left[0].Delivery.Event.JSON) != `{"userId":"other"}` {
+			t.Errorf("left: %+v, %v, want the other's", left, err)
 		}
 	})
 }

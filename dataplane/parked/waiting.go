@@ -91,7 +91,7 @@ func (s *Store) DropWaiting(ctx context.Context, f Filter, code string, dry bool
 		var at []delivery.Place
 		for i := range r.Items {
 			p, d := delivery.Place{Seq: rec.Seq, Item: uint32(i)}, r.Items[i].Delivery
-			if _, done := settled[p]; done || f.Workspace != "" && d.Event.Workspace != f.Workspace || f.Is != nil && !f.Is(&d.Event) {
+			if _, done := settled[p]; done || f.Workspace != "" && d.Event.Workspace != f.Workspace || !f.is(&d) {
 				continue
 			}
 			all, at = append(all, d), append(at, p)
