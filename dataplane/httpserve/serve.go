@@ -76,7 +76,12 @@ type Config struct {
 func Serve(ctx context.Context, ln net.Listener, c Config) error {
 	limited := newLimitListener(ln, c)
 	s := standardServer(c, limited)
-	serve, shutdown := func() error { return s.Serve(limited) }, s.Shutdown
+	serve, shutdown := func() error { return s.Serve(limited) }, func(ctx context.Context) error {
+		if err := s.Shutdown(ctx); !errors.Is(err, net.ErrClosed) { // ln is closed before, which it may have seen or not
+			return err
+		}
+		return nil
+	}
 	if c.TLS != nil {
 		serve = func() error { return s.ServeTLS(limited, "", "") }
 	}
@@ -86,7 +91,8 @@ func Serve(ctx context.Context, ln net.Listener, c Config) error {
 		rest := &handoverListener{addr: ln.Addr(), conns: make(chan net.Conn), closed: make(chan struct{})}
 		f := newFastServer(c, limited, rest.put)
 		serve = f.accept
-		shutdown = func(ctx context.Context) error { return errors.Join(f.shutdown(ctx), s.Shutdown(ctx)) }
+		rested := shutdown
+		shutdown = func(ctx context.Context) error { return errors.Join(f.shutdown(ctx), rested(ctx)) }
 		group.Go(func() error {
 			if err := s.Serve(rest); !errors.Is(err, http.ErrServerClosed) {
 				return fmt.Errorf("serve %s: %w", ln.Addr(), err)
