@@ -75,7 +75,7 @@ func TestEveryProcessKnowsPersons(t *testing.T) {
 	}
 	joined := func() {
 		t.Helper()
-		if out := weir("profiles", "explain", "user_id:u1", "email:ann@home.org"); !contains(out, "firstSeen") {
+		if out := weir("profiles", "explain", "user_id:u1", "email:ann@home.org"); !contains(out, "by these links") || !contains(out, "email:ann@home.org") {
 			t.Errorf("explained as %s", out)
 		}
 	}
