@@ -4,7 +4,9 @@ import (
 	"context"
 	"crypto/ed25519"
 	"crypto/rand"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
@@ -202,12 +204,19 @@ func restore(t *testing.T, more int) *harness {
 	w.planes = []store.Plane{enlist(t, w.store, "a", "eu", []byte("i"), []byte("s"), "U", id.New[id.Plane]())}
 	w.commit("ws_x", w.planes[0], 0)
 	w.settle()
-	if err := w.store.Close(); err != nil { // which writes all of it into the one file
+	if err := w.store.Close(); err != nil {
 		t.Fatal(err)
 	}
-	backup, err := os.ReadFile(filepath.Join(dir, "old.db"))
-	if err != nil {
-		t.Fatal(err)
+	synctest.Wait() // queries whose context ended let go of their connections beside
+	backup := map[string][]byte{}
+	for _, part := range []string{"", "-wal"} { // the last connection writes the log into the file when it closes
+		text, err := os.ReadFile(filepath.Join(dir, "old.db"+part))
+		if err != nil && (part == "" || !errors.Is(err, fs.ErrNotExist)) {
+			t.Fatal(err)
+		}
+		if err == nil {
+			backup[part] = text
+		}
 	}
 	w.store = open("old.db")
 	for n := range more {
@@ -218,8 +227,10 @@ func restore(t *testing.T, more int) *harness {
 	if err := w.store.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, "new.db"), backup, 0o600); err != nil {
-		t.Fatal(err)
+	for part, text := range backup {
+		if err := os.WriteFile(filepath.Join(dir, "new.db"+part), text, 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 	w.store = storetest.Open(t, store.Config{Database: filepath.Join(dir, "new.db")})
 	time.Sleep(time.Second)
