@@ -7,12 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"net/http/httputil"
-	"net/url"
 	"regexp"
 	"strings"
 	"sync"
@@ -34,13 +31,11 @@ import (
 var clickHouse clickHouseServer
 
 type clickHouseServer struct {
-	once  sync.Once
-	s     *servertest.ClickHouse
-	users atomic.Int64
-	// client and front have connections of their own: the end of any httptest.Server closes
-	// those that http.DefaultTransport holds.
-	client, front http.Client
-	err           error
+	once   sync.Once
+	s      *servertest.ClickHouse
+	users  atomic.Int64
+	client http.Client // has connections of its own: the end of any httptest.Server closes those that http.DefaultTransport holds
+	err    error
 }
 
 // clickHouseUsers are more than tests use.
@@ -49,7 +44,7 @@ const clickHouseUsers = 200
 func (c *clickHouseServer) start(t testing.TB) *servertest.ClickHouse {
 	t.Helper()
 	c.once.Do(func() {
-		c.client.Transport, c.front.Transport = &http.Transport{}, &http.Transport{}
+		c.client.Transport = &http.Transport{}
 		c.s, c.err = servertest.StartClickHouse(context.Background(), clickHouseUsers)
 	})
 	if c.err != nil {
@@ -240,15 +235,23 @@ func TestClickHouseTLS(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	proxy := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: clickHouse.s.Address()})
-	proxy.Transport, proxy.ErrorLog = clickHouse.front.Transport, log.New(io.Discard, "", 0)
-	front := httptest.NewUnstartedServer(proxy)
-	front.TLS = &tls.Config{Certificates: []tls.Certificate{pair}}
-	front.Config.ErrorLog = log.New(io.Discard, "", 0)
-	front.StartTLS()
-	t.Cleanup(front.Close)
+	front, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{pair}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ways sync.WaitGroup
+	t.Cleanup(func() { _ = front.Close(); ways.Wait() })
+	ways.Go(func() {
+		for {
+			in, err := front.Accept()
+			if err != nil {
+				return
+			}
+			ways.Go(func() { forward(in, clickHouse.s.Address()) })
+		}
+	})
 	dial := func(ctx context.Context, network, _ string) (net.Conn, error) {
-		return (&net.Dialer{}).DialContext(ctx, network, front.Listener.Addr().String())
+		return (&net.Dialer{}).DialContext(ctx, network, front.Addr().String())
 	}
 	for what, c := range map[string]struct{ host, mode, root, want string }{
 		"no check":                {host: "x", mode: "require"},
@@ -270,6 +273,20 @@ func TestClickHouseTLS(t *testing.T) {
 			t.Errorf("%s: got %v, want %q", what, err, c.want)
 		}
 	}
+}
+
+// forward passes on what both sides of a connection say until one of them ends.
+func forward(in net.Conn, address string) {
+	defer func() { _ = in.Close() }()
+	out, err := net.Dial("tcp", address)
+	if err != nil {
+		return
+	}
+	var ways sync.WaitGroup
+	ways.Go(func() { _, _ = io.Copy(out, in); _ = out.Close() })
+	_, _ = io.Copy(in, out)
+	_ = in.Close()
+	ways.Wait()
 }
 
 // mergeClickHouse merges rows of an id and a number, which are null where they are below
