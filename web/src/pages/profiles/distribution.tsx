@@ -1,7 +1,7 @@
 import type { Preview } from "../../api/profiles";
 import { count } from "../flow";
 
-type Bar = { name: string; persons: number };
+type Bar = { value: string; name: string; persons: number };
 
 const number = new Intl.NumberFormat(undefined, { maximumSignificantDigits: 4 });
 
@@ -21,7 +21,7 @@ export function Distribution({ preview }: { preview: Preview }) {
       </thead>
       <tbody>
         {bars.map((b) => (
-          <tr key={b.name}>
+          <tr key={b.value}>
             <th scope="row" className="w-px max-w-40 truncate py-1 pr-3 text-left font-normal whitespace-nowrap">
               {b.name}
             </th>
@@ -48,17 +48,22 @@ function barsOf({ values, numbers }: Preview): Bar[] {
   if (numbers && known.length > 12) {
     const step = (numbers.max - numbers.min) / numbers.persons.length;
     return numbers.persons.map((persons, i) => ({
+      value: String(i),
       name: `${number.format(numbers.min + i * step)} – ${number.format(numbers.min + (i + 1) * step)}`,
       persons,
     }));
   }
-  const bars = known.map((v) => ({ name: shown(v.value ?? "", numbers !== undefined), persons: v.persons }));
-  if (numbers) bars.sort((a, b) => Number(a.name) - Number(b.name));
+  const bars = known.map((v) => ({
+    value: v.value ?? "",
+    name: shown(v.value ?? "", numbers !== undefined),
+    persons: v.persons,
+  }));
+  if (numbers) bars.sort((a, b) => Number(a.value) - Number(b.value));
   return bars.slice(0, 12);
 }
 
 /** A value as people read it; numbers come as texts such as 2.0. */
 function shown(value: string, isNumber: boolean): string {
-  if (isNumber) return String(Number(value));
+  if (isNumber) return Number.isInteger(Number(value)) ? count(Number(value)) : number.format(Number(value));
   return { true: "yes", false: "no", "": "(empty)" }[value] ?? value;
 }
