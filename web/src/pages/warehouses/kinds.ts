@@ -2,7 +2,18 @@
 const lakes = ["azure_datalake", "gcs_datalake", "local_datalake", "s3_datalake"];
 
 /** The kinds of destinations that are warehouses. */
-export const warehouseTypes = ["bq", "clickhouse", "duckdb", "mysql", "postgres", "rs", "snowflake", ...lakes];
+export const warehouseTypes = [
+  "bq",
+  "clickhouse",
+  "deltalake",
+  "duckdb",
+  "mssql",
+  "mysql",
+  "postgres",
+  "rs",
+  "snowflake",
+  ...lakes,
+];
 
 /** Whether a warehouse of this kind answers SQL. */
 export const asked = (type: string) => !lakes.includes(type);
