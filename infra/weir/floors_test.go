@@ -178,7 +178,7 @@ var floors = []floor{
 	{[]string{"weir/dataplane/warehouse/trust"}, []string{"weir/shared/*"}},
 	{[]string{"weir/dataplane/warehouse/texts"}, []string{"weir/dataplane/blob", "weir/dataplane/layout", "weir/dataplane/layout/timestamp", "weir/dataplane/warehouse"}},
 	{[]string{"weir/dataplane/warehouse/rows"}, []string{"weir/dataplane/blob", "weir/dataplane/layout", "weir/dataplane/layout/timestamp", "weir/dataplane/warehouse", "weir/dataplane/warehouse/refusal", "weir/dataplane/warehouse/texts"}},
-	{[]string{"weir/dataplane/bucket"}, []string{"weir/dataplane/httpsend"}},
+	{[]string{"weir/dataplane/bucket"}, []string{"weir/dataplane/httpsend", "weir/shared/fault", "weir/shared/secret"}},
 	{[]string{"weir/dataplane/warehouse/upload"}, []string{"weir/dataplane/bucket", "weir/dataplane/warehouse"}},
 	{[]string{"weir/dataplane/warehouse/lake"}, []string{"weir/dataplane/blob", "weir/dataplane/layout", "weir/dataplane/layout/timestamp", "weir/dataplane/warehouse", "weir/dataplane/warehouse/refusal", "weir/dataplane/warehouse/rows"}},
 	{[]string{"weir/dataplane/warehouse/rest"}, []string{"weir/dataplane/destination/serviceaccount", "weir/dataplane/httpsend", "weir/dataplane/warehouse", "weir/shared/delay", "weir/shared/fault"}},

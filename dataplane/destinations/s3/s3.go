@@ -35,17 +35,8 @@ type sink struct {
 }
 
 // Check wants keys, or the machine's role in their place.
-func (s *Settings) Check() (all []fault.Problem) {
-	given := map[string]bool{"accessKey": s.Secrets.AccessKey.Reveal() != "", "secretKey": s.Secrets.SecretKey.Reveal() != ""}
-	for _, name := range []string{"accessKey", "secretKey"} {
-		switch {
-		case !s.MachineRole && !given[name]:
-			all = append(all, fault.Problem{Path: "secrets." + name, Code: "required", Text: "Give the secret " + name + ", or set machineRole where the plane's owner allows it."})
-		case s.MachineRole && given[name]:
-			all = append(all, fault.Problem{Path: "secrets." + name, Code: "not_allowed", Text: "With machineRole the plane signs in as its machine: leave " + name + " out, or machineRole."})
-		}
-	}
-	return all
+func (s *Settings) Check() []fault.Problem {
+	return bucket.CheckKeys(s.MachineRole, s.Secrets.AccessKey, s.Secrets.SecretKey)
 }
 
 func open(_ context.Context, s Settings, d destination.Deps) (destination.Sink, error) {

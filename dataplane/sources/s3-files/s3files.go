@@ -56,14 +56,7 @@ func (s *Settings) Check() (all []fault.Problem) {
 			all = append(all, fault.Problem{Path: "settings.files." + name, Code: "too_long", Text: "A key has 1,024 bytes at most."})
 		}
 	}
-	for name, value := range map[string]string{"accessKey": s.Secrets.AccessKey.Reveal(), "secretKey": s.Secrets.SecretKey.Reveal()} {
-		switch {
-		case !s.MachineRole && value == "":
-			all = append(all, fault.Problem{Path: "secrets." + name, Code: "required", Text: "Give the secret " + name + ", or set machineRole where the plane's owner allows it."})
-		case s.MachineRole && value != "":
-			all = append(all, fault.Problem{Path: "secrets." + name, Code: "not_allowed", Text: "With machineRole the plane signs in as its machine: leave " + name + " out, or machineRole."})
-		}
-	}
+	all = append(all, bucket.CheckKeys(s.MachineRole, s.Secrets.AccessKey, s.Secrets.SecretKey)...)
 	return all
 }
 

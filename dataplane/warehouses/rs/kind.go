@@ -40,15 +40,7 @@ var Kind = warehouse.Define(folder, open)
 
 // Check wants keys for the bucket, or roles in their place.
 func (s *Settings) Check() (all []fault.Problem) {
-	given := map[string]bool{"accessKey": s.Secrets.AccessKey.Reveal() != "", "secretKey": s.Secrets.SecretKey.Reveal() != ""}
-	for _, name := range []string{"accessKey", "secretKey"} {
-		switch {
-		case !s.MachineRole && !given[name]:
-			all = append(all, fault.Problem{Path: "secrets." + name, Code: "required", Text: "Give the secret " + name + ", or set machineRole where the plane's owner allows it."})
-		case s.MachineRole && given[name]:
-			all = append(all, fault.Problem{Path: "secrets." + name, Code: "not_allowed", Text: "With machineRole the plane writes as its machine: leave " + name + " out, or machineRole."})
-		}
-	}
+	all = bucket.CheckKeys(s.MachineRole, s.Secrets.AccessKey, s.Secrets.SecretKey)
 	if s.MachineRole && s.IamRole == "" {
 		all = append(all, fault.Problem{Path: "settings.iamRole", Code: "required", Text: "With machineRole the cluster needs a role of its own to read the bucket: give iamRole."})
 	}

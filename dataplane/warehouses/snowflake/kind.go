@@ -40,15 +40,7 @@ func (s *Settings) Check() (all []fault.Problem) {
 	if _, err := newSigner(s.Account, s.User, s.Secrets.PrivateKey.Reveal()); err != nil {
 		all = append(all, fault.Problem{Path: "secrets.privateKey", Code: "malformed", Text: "The secret privateKey " + err.Error() + "."})
 	}
-	given := map[string]bool{"accessKey": s.Secrets.AccessKey.Reveal() != "", "secretKey": s.Secrets.SecretKey.Reveal() != ""}
-	for _, name := range []string{"accessKey", "secretKey"} {
-		switch {
-		case !s.MachineRole && !given[name]:
-			all = append(all, fault.Problem{Path: "secrets." + name, Code: "required", Text: "Give the secret " + name + ", or set machineRole where the plane's owner allows it."})
-		case s.MachineRole && given[name]:
-			all = append(all, fault.Problem{Path: "secrets." + name, Code: "not_allowed", Text: "With machineRole the plane writes as its machine: leave " + name + " out, or machineRole."})
-		}
-	}
+	all = append(all, bucket.CheckKeys(s.MachineRole, s.Secrets.AccessKey, s.Secrets.SecretKey)...)
 	if s.MachineRole && s.StorageIntegration == "" {
 		all = append(all, fault.Problem{Path: "settings.storageIntegration", Code: "required", Text: "With machineRole Snowflake needs a way of its own to read the bucket: give storageIntegration."})
 	}
