@@ -17,7 +17,7 @@ func TestAFeatureAndAnAudienceAreMadeInTheConsole(t *testing.T) {
 		{"type":"track","userId":"u1","event":"Ticket Opened","messageId":"2","properties":{"status":"open"}},
 		{"type":"track","userId":"u2","event":"Ticket Opened","messageId":"3","properties":{"status":"open"}},
 		{"type":"track","userId":"u2","event":"Ticket Opened","messageId":"4","properties":{"status":"closed"}}]}`)
-	run(t, 0, "", "load", "now", "lake", "--data-dir", in.Dir)
+	until(t, "the rows", func() bool { return rowCount(t, in, "tracks") == 4 })
 	run(t, 0, "", "profiles", "run", "--data-dir", in.Dir)
 	out, err := exec.Command("node", "profiles.mjs", chromium(t), in.Control, in.Email, in.Password, in.Gateway).CombinedOutput()
 	if err != nil {

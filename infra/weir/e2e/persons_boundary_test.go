@@ -42,7 +42,9 @@ func TestNothingOfPersonsCrossesTheBoundary(t *testing.T) {
 		}
 	}
 	for _, warehouse := range []string{"lake", "pond"} {
-		weir(0, "load", "now", warehouse)
+		until(t, "the rows in "+warehouse, func() bool {
+			return rowsBy(t, warehouse, "tracks", "--control", "http://"+r.http, "--token", r.token) == 1 && rowsBy(t, warehouse, "identifies", "--control", "http://"+r.http, "--token", r.token) == 2
+		})
 	}
 	weir(0, "profiles", "run", "--profiles", "customers")
 	says(0, "profiles", "get", ann, "--profiles", "customers", "--part", "identifiers")

@@ -49,7 +49,7 @@ func TestOnePersonOfManyIdentifiers(t *testing.T) {
 		{"type":"track","userId":"u1","event":"Order Completed","messageId":"3","properties":{"total":12.5}},
 		{"type":"track","anonymousId":"a2","event":"Login","messageId":"4"},
 		{"type":"track","userId":"u1","event":"Login","messageId":"5"}]}`)
-	run(t, 0, "", "load", "now", "lake", "--data-dir", in.Dir)
+	until(t, "the rows", func() bool { return rowCount(t, in, "tracks") == 4 && rowCount(t, in, "identifies") == 1 })
 	run(t, 0, "", "profiles", "run", "--data-dir", in.Dir)
 	one := func(sql, want string) {
 		t.Helper()

@@ -57,7 +57,13 @@ func rowCount(t *testing.T, in installation, table string) int64 {
 // name yet.
 func rowsOf(t *testing.T, in installation, warehouse, table string) int64 {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), binary, "query", warehouse, "select count(*) as n from "+table, "--data-dir", in.Dir)
+	return rowsBy(t, warehouse, table, "--data-dir", in.Dir)
+}
+
+// rowsBy is rowsOf of a control plane that flags name.
+func rowsBy(t *testing.T, warehouse, table string, flags ...string) int64 {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), binary, append([]string{"query", warehouse, "select count(*) as n from " + table}, flags...)...)
 	out, err := cmd.Output()
 	var exit *exec.ExitError
 	if errors.As(err, &exit) && (contains(string(exit.Stderr), "nothing was loaded") || contains(string(exit.Stderr), "does not exist") || contains(string(exit.Stderr), "doesn't exist")) {
