@@ -6,6 +6,7 @@ package runs
 
 import (
 	"context"
+	"crypto/rand"
 	"iter"
 	"log/slog"
 	"slices"
@@ -52,8 +53,9 @@ type Config struct {
 type Status struct {
 	Name    string       `json:"name"`
 	Running bool         `json:"running"`
-	Waits   bool         `json:"waits"` // somebody asked for a run that has not begun
-	Ended   int64        `json:"ended"` // runs since the plane began
+	Waits   bool         `json:"waits"`   // somebody asked for a run that has not begun
+	Ended   int64        `json:"ended"`   // runs since the process began that runs them
+	Process string       `json:"process"` // which that is: Ended of another one says nothing of this one
 	Last    *profile.Run `json:"last,omitempty"`
 	Next    *time.Time   `json:"next,omitempty"` // at the earliest, when rows are loaded by then
 }
@@ -61,6 +63,7 @@ type Status struct {
 // Board runs profiles.
 type Board struct {
 	c      Config
+	name   string // of the process, which counts what ended anew
 	runner jobs.Runner
 
 	mu        sync.Mutex
@@ -89,7 +92,7 @@ type state struct {
 
 // New returns a board without profiles.
 func New(c Config) *Board {
-	b := &Board{c: c, state: map[key]*state{}, published: map[id.Destination]int64{}}
+	b := &Board{c: c, name: rand.Text(), state: map[key]*state{}, published: map[id.Destination]int64{}}
 	job := jobs.Config{Step: b.step, Log: c.Log}
 	if c.Runner == nil {
 		b.runner = jobs.NewLoop(job)
@@ -387,12 +390,18 @@ func (b *Board) With(ctx context.Context, ws id.Workspace, name string, do func(
 	return b.with(ctx, j, do)
 }
 
-// Ask lets a profile run without delay, and returns how many of its runs had ended: the
-// asked one is the next to begin.
-func (b *Board) Ask(ws id.Workspace, name string, o profile.Options) (ended int64, err error) {
+// Asked is a run that somebody asked for: it has ended when more runs than Ended have ended in that process. Where another
+// process runs profiles by then, what was asked for may be lost, and can be asked for again.
+type Asked struct {
+	Ended   int64  `json:"ended"`
+	Process string `json:"process"`
+}
+
+// Ask lets a profile run without delay. Whoever asks again, before that run, gets the same one.
+func (b *Board) Ask(ws id.Workspace, name string, o profile.Options) (Asked, error) {
 	j, err := b.find(ws, name)
 	if err != nil {
-		return 0, err
+		return Asked{}, err
 	}
 	s := b.of(j.Workspace, j.Name)
 	b.mu.Lock()
@@ -402,10 +411,11 @@ func (b *Board) Ask(ws id.Workspace, name string, o profile.Options) (ended int6
 	}
 	s.asked = &o
 	b.runner.Kick(keyOf(j))
+	asked := Asked{s.ended, b.name}
 	if s.running { // that run began before somebody asked
-		return s.ended + 1, nil
+		asked.Ended++
 	}
-	return s.ended, nil
+	return asked, nil
 }
 
 // Trouble is a profile whose last run is held or failed.
@@ -452,7 +462,7 @@ func (b *Board) Statuses(ws id.Workspace) []Status {
 		}
 		s := b.of(j.Workspace, j.Name)
 		b.mu.Lock()
-		one := Status{Name: j.Name, Running: s.running, Waits: s.asked != nil, Ended: s.ended, Last: s.last}
+		one := Status{Name: j.Name, Running: s.running, Waits: s.asked != nil, Ended: s.ended, Process: b.name, Last: s.last}
 		if !s.due.IsZero() {
 			next := s.due
 			one.Next = &next

@@ -102,20 +102,23 @@ func TestProfilesRunAfterLoadsAndWhenAsked(t *testing.T) {
 		t.Errorf("a score that nobody can be learned from: %+v", all)
 	}
 	down.Store(true)
-	ended, err := board.Ask("ws_a", "", profile.Options{})
+	asked, err := board.Ask("ws_a", "", profile.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	until(t, "a run that fails", func() bool { return stands().Ended > ended })
+	until(t, "a run that fails", func() bool { return stands().Ended > asked.Ended })
+	if p := stands().Process; p == "" || p != asked.Process {
+		t.Errorf("the run was asked of process %q, and process %q says how it stands", asked.Process, p)
+	}
 	if s := stands(); s.Last.State != profile.Failed || s.Last.Code != warehouse.CodeUnreachable {
 		t.Errorf("a run while the warehouse is down: %+v", s.Last)
 	}
 	down.Store(false)
-	if ended, err = board.Ask("ws_a", "customers", profile.Options{Full: true}); err != nil {
+	if asked, err = board.Ask("ws_a", "customers", profile.Options{Full: true}); err != nil {
 		t.Fatal(err)
 	}
-	until(t, "a run that was asked for", func() bool { return stands().Ended > ended && stands().Last.State == profile.Published })
-	ended = stands().Ended
+	until(t, "a run that was asked for", func() bool { return stands().Ended > asked.Ended && stands().Last.State == profile.Published })
+	ended := stands().Ended
 	lacks.Store(true)
 	until(t, "a run that makes a copy which is not there, without a load", func() bool { return stands().Ended > ended && !lacks.Load() })
 	if _, err := board.Ask("ws_b", "customers", profile.Options{}); fault.KindOf(err) != fault.Missing {

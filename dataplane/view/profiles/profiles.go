@@ -223,8 +223,7 @@ func (v calls) publish(c *endpoint.Call) (any, error) {
 }
 
 func (v calls) ask(c *endpoint.Call, i in, o profile.Options) (any, error) {
-	ended, err := v.board.Ask(c.Grant.Workspace, i.Profile, o)
-	return map[string]int64{"ended": ended}, err
+	return v.board.Ask(c.Grant.Workspace, i.Profile, o)
 }
 
 func (v calls) decide(c *endpoint.Call) (any, error) {

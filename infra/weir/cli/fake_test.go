@@ -52,7 +52,8 @@ type fake struct {
 	race       func()          // runs between a diff and the apply that follows it
 	lost       map[string]bool // workspaces of which the answer to the next apply is lost: it was made, or (false) the plane was busy
 	streams    func(n int, w http.ResponseWriter, r *http.Request)
-	opened     int // streams that were asked for
+	opened     int                                                             // streams that were asked for
+	persons    func(ws *fakeWorkspace, w http.ResponseWriter, r *http.Request) // calls about profiles
 }
 
 type fakePlane struct {
@@ -102,6 +103,8 @@ func newFake(t *testing.T) *fake {
 	view.HandleFunc("POST /v1/schedule/pull", f.schedule("pulls:change"))
 	view.HandleFunc("GET /v1/quarantine", f.listBroken)
 	view.HandleFunc("GET /v1/live", f.stream("live:read"))
+	view.HandleFunc("GET /v1/profiles", f.profileCall("profiles:read"))
+	view.HandleFunc("POST /v1/profiles/run", f.profileCall("profiles:run"))
 	view.HandleFunc("POST /v1/query", f.stream("query"))
 	view.HandleFunc("POST /v1/destinations/test", f.stream("destination:test"))
 	f.view = httptest.NewServer(view)
@@ -541,6 +544,17 @@ func (f *fake) stream(action string) http.HandlerFunc {
 		if ws != nil {
 			w.Header().Set("Content-Type", "application/x-ndjson")
 			f.streams(n, w, r)
+		}
+	}
+}
+
+// profileCall checks the capability and leaves the answer to persons.
+func (f *fake) profileCall(action string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		if ws := f.allowed(w, r, action); ws != nil {
+			f.persons(ws, w, r)
 		}
 	}
 }

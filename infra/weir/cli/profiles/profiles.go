@@ -76,14 +76,20 @@ func (k *invocation) ask(ctx context.Context, action capability.Action, verb str
 	return answer, nil
 }
 
+// asked is how many runs had ended in which process of the plane.
+type asked struct {
+	Ended   int64  `json:"ended"`
+	Process string `json:"process,omitempty"` // none of planes of old
+}
+
 // status is how a profile stands.
 type status struct {
-	Name    string     `json:"name"`
-	Running bool       `json:"running"`
-	Waits   bool       `json:"waits"`
-	Ended   int64      `json:"ended"`
-	Next    *time.Time `json:"next,omitempty"`
-	Lookup  *struct {
+	Name    string `json:"name"`
+	Running bool   `json:"running"`
+	Waits   bool   `json:"waits"`
+	asked
+	Next   *time.Time `json:"next,omitempty"`
+	Lookup *struct {
 		Persons int64     `json:"persons"`
 		Bytes   int64     `json:"bytes"`
 		Run     int64     `json:"run"`
@@ -223,23 +229,31 @@ func (k *invocation) print(all []status) error {
 
 func newRun(shell *console.Console, verb, short string, force bool) *cobra.Command {
 	k := &invocation{Console: shell}
-	full, learn, detach := false, false, false
+	o := options{force: force}
 	cmd := k.flags(&cobra.Command{
 		Use: verb, Short: short, Args: cobra.NoArgs,
 		Long: `Stitches identifiers, computes features and audiences, and writes what changed into the
 warehouse's schema profiles. It waits until that is done, and fails when the run fails or
-is held by a gate; --detach only begins.`,
+is held by a gate; --detach only begins. When the process of the plane that runs profiles
+dies, or another one takes over, the run is asked for again.`,
 		Example: "  weir profiles " + verb,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return k.run(cmd.Context(), verb, full, learn, force, detach)
+			return k.run(cmd.Context(), verb, o)
 		},
 	})
-	cmd.Flags().BoolVar(&full, "full", false, "read all rows and look at all links again; it renames nobody")
+	cmd.Flags().BoolVar(&o.full, "full", false, "read all rows and look at all links again; it renames nobody")
 	if !force {
-		cmd.Flags().BoolVar(&learn, "learn", false, "learn the models of scores with predict anew")
+		cmd.Flags().BoolVar(&o.learn, "learn", false, "learn the models of scores with predict anew")
 	}
-	cmd.Flags().BoolVar(&detach, "detach", false, "do not wait until it is done")
+	cmd.Flags().BoolVar(&o.detach, "detach", false, "do not wait until it is done")
+	cmd.Flags().DurationVar(&o.timeout, "timeout", 70*time.Minute, "wait at most so long; the run goes on")
 	return cmd
+}
+
+// options are those of a run.
+type options struct {
+	full, learn, force, detach bool
+	timeout                    time.Duration
 }
 
 // Pauses between looks at a run.
@@ -249,28 +263,52 @@ const (
 	mayBeAway = 2 * time.Minute
 )
 
-func (k *invocation) run(ctx context.Context, verb string, full, learn, force, detach bool) error {
+// begin asks for a run.
+func (k *invocation) begin(ctx context.Context, verb string, o options) (a asked, err error) {
 	action := capability.RunProfiles
-	if force {
+	if o.force {
 		action = capability.DecideProfiles
 	}
-	answer, err := k.ask(ctx, action, verb, map[string]any{"full": full, "learn": learn})
-	if err != nil || detach {
-		return err
+	answer, err := k.ask(ctx, action, verb, map[string]any{"full": o.full, "learn": o.learn})
+	if err != nil {
+		return a, err
 	}
-	var asked struct{ Ended int64 }
-	if err := json.Unmarshal(answer, &asked); err != nil {
-		return fault.New(fault.Unavailable, "the plane's answer cannot be read")
+	if err := json.Unmarshal(answer, &a); err != nil {
+		return a, fault.New(fault.Unavailable, "the plane's answer cannot be read")
+	}
+	return a, nil
+}
+
+func (k *invocation) run(ctx context.Context, verb string, o options) error {
+	if o.timeout <= 0 {
+		return command.Usage("--timeout is a time above 0, such as 10m")
+	}
+	now, err := k.begin(ctx, verb, o)
+	if err != nil || o.detach {
+		return err
 	}
 	bar := k.Progress("profiles")
 	defer bar.End()
-	answered := time.Now()
+	began := time.Now()
+	answered, again := began, false
 	for look := firstLook; ; look = min(2*look, lastLook) {
 		if !delay.For(ctx, look) {
 			return fault.New(fault.Unavailable, "detached; 'weir profiles status' says how the run fares")
 		}
-		all, err := k.statuses(ctx)
-		if err != nil && fault.KindOf(err) == fault.Unavailable && time.Since(answered) < mayBeAway {
+		if time.Since(began) > o.timeout {
+			return fault.New(fault.Unavailable, "the run has not ended within %s; 'weir profiles status' says how it fares", o.timeout)
+		}
+		var all []status
+		var err error
+		if again {
+			if now, err = k.begin(ctx, verb, o); err == nil {
+				again = false
+			}
+		} else {
+			all, err = k.statuses(ctx)
+		}
+		away := fault.KindOf(err) == fault.Unavailable || again && fault.KindOf(err) == fault.Missing // a process that begins has no configuration yet
+		if err != nil && away && time.Since(answered) < mayBeAway {
 			continue
 		}
 		if err != nil {
@@ -278,7 +316,15 @@ func (k *invocation) run(ctx context.Context, verb string, full, learn, force, d
 		}
 		answered = time.Now()
 		for _, s := range all {
-			if k.profile != "" && s.Name != k.profile || s.Ended <= asked.Ended || s.Last == nil {
+			if k.profile != "" && s.Name != k.profile {
+				continue
+			}
+			if s.Process != now.Process {
+				k.Note("weir: the run was interrupted, as another process of the plane runs the profiles now; it is asked for again")
+				again = true
+				break
+			}
+			if s.Ended <= now.Ended || s.Last == nil {
 				continue
 			}
 			bar.End()
