@@ -58,6 +58,7 @@ one in ten. Spans hold ids, codes, counts and times, never content.`,
 			case <-cmd.Context().Done():
 			}
 		}()
+		p.ShareProcessors()
 		p.BoundMemory(cmd.Context())
 		return plane.Run(cmd.Context())
 	}

@@ -1,7 +1,6 @@
 package health
 
 import (
-	"runtime"
 	"sync"
 	"time"
 
@@ -10,6 +9,7 @@ import (
 	"weir/dataplane/deliver"
 	"weir/dataplane/transform"
 	"weir/shared/egress"
+	"weir/shared/processors"
 	"weir/shared/wire"
 )
 
@@ -69,7 +69,7 @@ func (b *busy) share(now time.Time) float64 {
 	}
 	used := time.Duration(ru.Utime.Nano() + ru.Stime.Nano())
 	if !b.at.IsZero() {
-		b.last = float64(used-b.used) / float64(passed) / float64(runtime.GOMAXPROCS(0))
+		b.last = float64(used-b.used) / float64(passed) / float64(processors.Count())
 	}
 	b.at, b.used = now, used
 	return b.last

@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net/http"
 	"regexp"
-	"runtime"
 	"runtime/debug"
 	"strings"
 	"sync/atomic"
@@ -22,6 +21,7 @@ import (
 	"weir/dataplane/ingest/ratelimit"
 	"weir/dataplane/ingest/tally"
 	"weir/shared/fault"
+	"weir/shared/processors"
 	"weir/shared/proxy"
 )
 
@@ -127,7 +127,7 @@ func New(c Config) (*Gateway, error) {
 			Timeout: readTimeout, StallTimeout: stallTimeout, Grace: graceTime, MinRate: minRate, TurnTimeout: parseTimeout,
 		}),
 		unwritten: body.Budget{Max: c.MaxMemory / 2},
-		parsing:   semaphore.NewWeighted(2 * int64(runtime.GOMAXPROCS(0))),
+		parsing:   semaphore.NewWeighted(2 * int64(processors.Count())),
 	}
 	for _, k := range c.Kinds {
 		g.sources[k.Spec.Name] = k.Source

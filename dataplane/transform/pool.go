@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"runtime"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -13,6 +12,7 @@ import (
 	"weir/dataplane/transform/engine"
 	"weir/dataplane/transform/worker"
 	"weir/shared/fault"
+	"weir/shared/processors"
 	"weir/shared/script"
 	child "weir/shared/worker"
 )
@@ -78,7 +78,7 @@ type Pool struct {
 // fault.Internal: this process is a worker itself, or cannot find its program.
 func New(c Config) (*Pool, error) {
 	if c.Workers == 0 {
-		c.Workers = max(2, runtime.GOMAXPROCS(0))
+		c.Workers = max(2, processors.Count())
 	}
 	if c.Memory == 0 {
 		c.Memory = 64 << 20

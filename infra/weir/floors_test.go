@@ -22,7 +22,7 @@ type floor struct {
 }
 
 var floors = []floor{
-	{[]string{"weir/shared/delay", "weir/shared/id", "weir/shared/fault", "weir/shared/script/builtin", "weir/migrations", "weir/web"}, nil},
+	{[]string{"weir/shared/delay", "weir/shared/id", "weir/shared/fault", "weir/shared/processors", "weir/shared/script/builtin", "weir/migrations", "weir/web"}, nil},
 	{[]string{"weir/shared/certificate", "weir/shared/durable", "weir/shared/egress", "weir/shared/filter", "weir/shared/proxy"}, []string{"weir/shared/fault"}},
 	{[]string{"weir/shared/catalog"}, []string{"weir/shared/id", "weir/shared/fault", "weir/shared/filter", "weir/shared/catalog/calls", "weir/shared/catalog/duration", "weir/shared/catalog/objects", "weir/shared/catalog/person", "weir/shared/catalog/requests", "weir/shared/catalog/streams"}},
 	{[]string{"weir/shared/catalog/person"}, []string{"weir/shared/fault"}},
@@ -37,7 +37,7 @@ var floors = []floor{
 	{[]string{"weir/shared/catalog/duration"}, nil},
 	{[]string{"weir/shared/secret", "weir/shared/capability"}, []string{"weir/shared/id", "weir/shared/fault"}},
 	{[]string{"weir/shared/worker"}, []string{"weir/shared/fault"}},
-	{[]string{"weir/shared/script"}, []string{"weir/shared/fault", "weir/shared/worker"}},
+	{[]string{"weir/shared/script"}, []string{"weir/shared/fault", "weir/shared/processors", "weir/shared/worker"}},
 	{[]string{"weir/shared/script/bundle"}, []string{"weir/shared/fault", "weir/shared/script", "weir/shared/script/builtin", "weir/shared/worker"}},
 	{[]string{"weir/shared/script/scripttest"}, []string{"weir/shared/script", "weir/shared/script/bundle"}},
 	{[]string{"weir/shared/catalog/page"}, []string{"weir/shared/catalog", "weir/shared/catalog/calls", "weir/shared/catalog/objects", "weir/shared/catalog/streams"}},
@@ -94,7 +94,7 @@ var floors = []floor{
 	{[]string{"weir/controlplane/api/site"}, []string{"weir/shared/*", "weir/controlplane/store"}},
 	{[]string{"weir/controlplane/api", "weir/controlplane/jobs"}, []string{"weir/shared/*", "weir/web", "weir/controlplane/api/*", "weir/controlplane/store", "weir/controlplane/store/audit", "weir/controlplane/store/idempotency", "weir/controlplane/policy", "weir/controlplane/policy/action", "weir/controlplane/review",
 		"weir/controlplane/authn", "weir/controlplane/tenant", "weir/controlplane/draft", "weir/controlplane/publish", "weir/controlplane/fleet", "weir/controlplane/insight"}},
-	{[]string{"weir/shared/command"}, []string{"weir/shared/fault", "weir/shared/telemetry", "weir/shared/worker"}},
+	{[]string{"weir/shared/command"}, []string{"weir/shared/fault", "weir/shared/processors", "weir/shared/telemetry", "weir/shared/worker"}},
 	{[]string{"weir/controlplane/command"}, []string{"weir/shared/command", "weir/shared/script", "weir/shared/script/bundle", "weir/shared/worker", "weir/controlplane", "weir/controlplane/policy/own"}},
 	{[]string{"weir/dataplane/command"}, []string{"weir/shared/command", "weir/shared/worker", "weir/dataplane", "weir/dataplane/enrol"}},
 	{[]string{"weir/controlplane/cmd/*"}, []string{"weir/shared/command", "weir/controlplane/command"}},

@@ -6,10 +6,10 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
-	"runtime"
 	"time"
 
 	"weir/shared/fault"
+	"weir/shared/processors"
 	"weir/shared/worker"
 )
 
@@ -42,7 +42,7 @@ type Compiler struct {
 // NewCompiler returns a Compiler that knows nothing yet.
 func NewCompiler(cfg Config) *Compiler {
 	cfg.CPU = cmp.Or(cfg.CPU, 5*time.Second)
-	return &Compiler{cfg: cfg, turns: worker.NewTurns(max(2, runtime.GOMAXPROCS(0)))}
+	return &Compiler{cfg: cfg, turns: worker.NewTurns(max(2, processors.Count()))}
 }
 
 // Compile makes a Step of each script, or lists every problem of scripts and

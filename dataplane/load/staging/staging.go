@@ -12,7 +12,6 @@ import (
 	"io"
 	"log/slog"
 	"maps"
-	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -27,6 +26,7 @@ import (
 	"weir/dataplane/queue"
 	"weir/shared/fault"
 	"weir/shared/id"
+	"weir/shared/processors"
 )
 
 // mostParallel is how many partitions make rows at the same moment, at most.
@@ -68,7 +68,7 @@ type run struct {
 func (s *Staging) Run(ctx context.Context, m *disk.Manifest) error {
 	w := &run{
 		Staging: s, m: m, files: stage.New(s.Blobs, s.Prefix), refused: map[string]int{},
-		slots: make(chan struct{}, min(mostParallel, max(1, runtime.GOMAXPROCS(0)))),
+		slots: make(chan struct{}, min(mostParallel, max(1, processors.Count()))),
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)

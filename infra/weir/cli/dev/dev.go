@@ -127,6 +127,7 @@ func (k invocation) runDev(cmd *cobra.Command, f devFlags) error {
 		return err
 	}
 	defer func() { _ = traces.Close() }() // what the collector did not take is lost
+	k.ShareProcessors()
 	k.BoundMemory(cmd.Context())
 	return stack.Run(cmd.Context(), stack.Config{
 		DataDir: f.dataDir, Regions: f.regions, Temporal: k.temporal(f), TrustedProxies: f.trustedProxies, Connectors: f.connectors, Version: k.Version, Log: log, Traces: traces, Note: k.Note,
