@@ -1,9 +1,11 @@
 package profile
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
+	"math"
 	"slices"
 
 	"weir/dataplane/profile/score"
@@ -61,10 +63,11 @@ type Numbers struct {
 	Min     float64 `json:"min"`
 	Max     float64 `json:"max"`
 	Mean    float64 `json:"mean"`
-	Persons []int64 `json:"persons"` // in each of equally wide steps from Min to Max, which the last one includes
+	Step    float64 `json:"step,omitempty"` // of whole numbers alone: how many of them a step has
+	Persons []int64 `json:"persons"`        // in each of equally wide steps from Min to Max, which the last one includes
 }
 
-// steps is into how many steps numbers are divided.
+// steps is into how many steps numbers are divided, whole ones at most.
 const steps = 12
 
 // Spread is how a feature or a score lies in the golden records as the last run left them: how
@@ -93,26 +96,28 @@ func (p *Profile) numbers(ctx context.Context, s tables.Session, table, name str
 		return nil, err
 	}
 	x := "cast(" + p.SQL.Quote(name) + " as double precision)"
-	err = s.Rows(ctx, fmt.Sprintf("select min(%[1]s), max(%[1]s), avg(%[1]s) from %[2]s", x, p.SQL.Quote(table)), func(v []any) error {
+	err = s.Rows(ctx, fmt.Sprintf("select min(%[1]s), max(%[1]s), avg(%[1]s), count(case when %[1]s <> floor(%[1]s) then 1 end) from %[2]s", x, p.SQL.Quote(table)), func(v []any) error {
 		low, known := v[0].(float64)
 		high, _ := v[1].(float64)
 		mean, _ := v[2].(float64)
-		if known {
+		if broken, _ := v[3].(int64); known {
 			n = &Numbers{Min: low, Max: high, Mean: mean, Persons: make([]int64, steps)}
+			if broken == 0 && high-low < 1<<53 {
+				n.Step = math.Ceil((high - low + 1) / steps)
+				n.Persons = n.Persons[:int((high-low)/n.Step)+1]
+			}
 		}
 		return nil
 	})
 	if err != nil || n == nil {
 		return n, err
 	}
-	at := "0"
-	if n.Max > n.Min {
-		at = fmt.Sprintf("least(%d, cast(floor((%s - %s) / %s * %[1]d) as bigint))", steps, x, score.Literal(n.Min), score.Literal(n.Max-n.Min))
-	}
+	wide := cmp.Or(n.Step, (n.Max-n.Min)/steps, 1)
+	at := fmt.Sprintf("least(%d, cast(floor((%s - %s) / %s) as bigint))", steps, x, score.Literal(n.Min), score.Literal(wide))
 	err = s.Rows(ctx, fmt.Sprintf("select %s as step, count(*) from %s where %s is not null group by 1", at, p.SQL.Quote(table), x), func(v []any) error {
 		i, _ := v[0].(int64)
 		count, _ := v[1].(int64)
-		n.Persons[min(max(i, 0), steps-1)] += count
+		n.Persons[min(max(i, 0), int64(len(n.Persons)-1))] += count
 		return nil
 	})
 	return n, err

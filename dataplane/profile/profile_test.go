@@ -230,7 +230,7 @@ func decisions(t *testing.T, s tables.Session, c profile.Config, at time.Time) {
 		Audiences:  []profiles.Audience{{Name: "new", Where: raw(`{"dear":{"atLeast":1},"did":"events"}`)}},
 		Conditions: []json.RawMessage{raw(`{"dear":{"atLeast":1}}`), raw(`{"did":"events"}`), raw(`{"dear":{"over":99}}`)},
 	}
-	if v, err = c.Preview(ctx, s, "dear", draft, at); err != nil || v.Numbers == nil || v.Numbers.Max != 2 || v.Numbers.Persons[0]+v.Numbers.Persons[11] != v.Persons {
+	if v, err = c.Preview(ctx, s, "dear", draft, at); err != nil || v.Numbers == nil || v.Numbers.Max != 2 || v.Numbers.Step != 1 || len(v.Numbers.Persons) != int(2-v.Numbers.Min)+1 || v.Numbers.Persons[0]+v.Numbers.Persons[len(v.Numbers.Persons)-1] != v.Persons {
 		t.Errorf("the preview of a feature that is not saved is %+v, %+v, %v", v, v.Numbers, err)
 	}
 	if v, err = c.Preview(ctx, s, "new", draft, at); err != nil || v.Known != 1 || len(v.Parts) != 3 || v.Parts[0] != 1 || v.Parts[1] < 1 || v.Parts[2] != 0 || !slices.Contains(v.Lineage, "events.order_completed.total") {

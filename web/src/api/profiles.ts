@@ -20,8 +20,8 @@ export type Preview = {
   parts?: number[];
 };
 
-/** How numbers are spread: how many persons are in each of equally wide steps from the least to the greatest. */
-export type Numbers = { min: number; max: number; mean: number; persons: number[] };
+/** How numbers are spread: how many persons are in each of equally wide steps from the least to the greatest; step is how many whole numbers each has, where all are whole. */
+export type Numbers = { min: number; max: number; mean: number; step?: number; persons: number[] };
 
 /** How a score lies over customers since the last run; numbers are null before one computed it. */
 export type Spread = { name: string; persons: number; known: number; numbers: Numbers | null };

@@ -45,10 +45,11 @@ export function PullInput({ streams, pull, onChange, problem }: Props) {
         <Select
           label="How often"
           value={by}
+          {...(by === "" ? { hint: "Streams that are read whole each time, once a day." } : {})}
           values={[
-            { value: "", title: "Every 15 minutes; what is read whole, once a day" },
-            { value: "every", title: "Every so often" },
-            { value: "cron", title: "At times of the day or week" },
+            { value: "", title: "Every 15 minutes" },
+            { value: "every", title: "At another interval" },
+            { value: "cron", title: "At set times (cron)" },
           ]}
           onChange={(to) => {
             if (to !== "" && to !== "every" && to !== "cron") return;

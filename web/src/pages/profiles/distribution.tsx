@@ -1,4 +1,4 @@
-import type { Preview } from "../../api/profiles";
+import type { Numbers, Preview } from "../../api/profiles";
 import { count } from "../flow";
 
 type Bar = { value: string; name: string; persons: number };
@@ -46,12 +46,7 @@ export function Distribution({ preview }: { preview: Preview }) {
 function barsOf({ values, numbers }: Preview): Bar[] {
   const known = (values ?? []).filter((v) => v.value !== null);
   if (numbers && known.length > 12) {
-    const step = (numbers.max - numbers.min) / numbers.persons.length;
-    return numbers.persons.map((persons, i) => ({
-      value: String(i),
-      name: `${number.format(numbers.min + i * step)} – ${number.format(numbers.min + (i + 1) * step)}`,
-      persons,
-    }));
+    return numbers.persons.map((persons, i) => ({ value: String(i), name: stepName(numbers, i), persons }));
   }
   const bars = known.map((v) => ({
     value: v.value ?? "",
@@ -60,6 +55,16 @@ function barsOf({ values, numbers }: Preview): Bar[] {
   }));
   if (numbers) bars.sort((a, b) => Number(a.value) - Number(b.value));
   return bars.slice(0, 12);
+}
+
+/** From where to where a step goes; steps of whole numbers have none in common with the next. */
+function stepName({ min, max, step, persons }: Numbers, i: number): string {
+  if (step === undefined) {
+    const wide = (max - min) / persons.length;
+    return `${number.format(min + i * wide)} – ${number.format(min + (i + 1) * wide)}`;
+  }
+  const [from, to] = [min + i * step, Math.min(max, min + (i + 1) * step - 1)];
+  return from === to ? count(from) : `${count(from)} – ${count(to)}`;
 }
 
 /** A value as people read it; numbers come as texts such as 2.0. */

@@ -7,7 +7,7 @@ import { count } from "../flow";
 import { type Stat, Stats } from "../object/stats";
 import { PlaneTrouble, quoted } from "../plane-trouble";
 import type { useStanding } from "./use-scores";
-import { driftOf, goodnessOf } from "./words";
+import { driftOf, examplesOf, goodnessOf } from "./words";
 
 type Props = { standing: ReturnType<typeof useStanding>; declared: Score };
 
@@ -35,6 +35,28 @@ export function Quality({ standing, declared }: Props) {
         <p>The next run of the profiles computes it, and measures from then on how it drifts.</p>
       </Notice>
     ) : null;
+  const examples = examplesOf(score);
+  if (score.persons === 0)
+    return (
+      <div className="space-y-3">
+        <Notice
+          tone={good?.tone === "bad" ? "warn" : "calm"}
+          title={good ? `${good.title}: nobody has this score.` : "Nobody has this score."}
+        >
+          <p>
+            {good
+              ? good.text
+              : "What it is made from is not known of any customer. The previews below show for whom it would be."}
+          </p>
+          {last ? (
+            <p className="text-soft">
+              Last tried <When at={last.startedAt} />.
+            </p>
+          ) : null}
+        </Notice>
+        {examples.length > 0 ? <Stats stats={examples.map((e) => ({ ...e, tone: plainTone(e.tone) }))} /> : null}
+      </div>
+    );
   const all = Object.values(last?.built ?? {}).reduce((n, b) => n + b.persons, 0);
   const mean = new Intl.NumberFormat("en", { maximumSignificantDigits: 4 }).format(score.mean);
   return (

@@ -1,4 +1,4 @@
-import { screen, within } from "@testing-library/react";
+import { cleanup, screen, within } from "@testing-library/react";
 import { expect, test } from "vitest";
 import type { Score } from "../../api/profiles";
 import { customers, drafted, withProfiles } from "../../fake/profiles";
@@ -179,4 +179,43 @@ test("a score that the plane learns is told with how good it is, and made by a s
       ...leaves,
       predict: { not: { did: "events", next: "60d" } },
     });
+});
+
+test("a score that nobody has says why, with how many examples there are and are needed", async () => {
+  const leaves = { name: "leaves", model: "boosted" as const, predict: { did: "events", next: "30d" } };
+  const server = withScores(leaves);
+  const last = { at: "2026-11-29T00:00:00Z", auc: 0, calibration: 0, persons: 120, came: 8, measured: 40 };
+  const standing = (code: string, change: object = {}) => ({
+    name: "leaves",
+    persons: 0,
+    mean: 0,
+    code,
+    last: { ...last, code, ...change },
+  });
+  const answer = (score: object) => {
+    const ran = {
+      state: "published",
+      startedAt: "2026-11-30T10:00:00Z",
+      built: { user: { persons: 50, scores: [score] } },
+    };
+    server.plane.answers["GET /v1/profiles"] = {
+      status: 200,
+      body: { profiles: [{ name: "customers", running: false, waits: false, last: ran }] },
+    };
+  };
+  answer(standing("score_unlearned"));
+  const { page } = open(`${path}/leaves`);
+  expect(await screen.findByText("Not learned yet: nobody has this score.")).toBeTruthy();
+  expect(screen.getByText("120 of 200 needed")).toBeTruthy();
+  expect(screen.getByText("8 of 20 needed")).toBeTruthy();
+  expect(screen.queryByText("Mean")).toBeNull();
+  await expectAccessible(page);
+  answer(standing("score_held", { auc: 0.55, calibration: 0.2 }));
+  cleanup();
+  open(`${path}/leaves`);
+  expect(await screen.findByText("Not good enough: nobody has this score.")).toBeTruthy();
+  expect(
+    screen.getByText(/in 55% of cases; 60% are needed.*off by 20 points in the mean, of 10 that are allowed/),
+  ).toBeTruthy();
+  expect(screen.queryByText("120 of 200 needed")).toBeNull();
 });

@@ -1,4 +1,4 @@
-import type { Standing } from "../../api/customers";
+import type { Learned, Standing } from "../../api/customers";
 import type { Score } from "../../api/profiles";
 import type { Tone } from "../../parts/badge";
 import { count } from "../flow";
@@ -56,19 +56,10 @@ export function goodnessOf(
 ): { tone: Tone; title: string; text: string } | undefined {
   if (!score.predict || s === undefined) return undefined;
   const { live, last } = s;
-  if (!live) {
-    if (last?.code === "score_held")
-      return {
-        tone: "bad",
-        title: "Not good enough",
-        text: `What was learned is under its gate, so nobody has the score: it is right for ${percent.format(last.auc)} of pairs, and off by ${points.format(100 * last.calibration)} points. Give it other features, a longer past, or a lower gate.`,
-      };
-    return {
-      tone: "quiet",
-      title: "Not learned yet",
-      text: "It is learned from 200 examples on, with 20 for whom it came and 20 for whom it did not. The next runs try again.",
-    };
-  }
+  if (!live)
+    return last?.code === "score_held"
+      ? { tone: "bad", title: "Not good enough", text: heldText(score, last) }
+      : { tone: "quiet", title: "Not learned yet", text: unlearnedText(last) };
   const [tone, title]: [Tone, string] =
     live.auc >= 0.8
       ? ["good", "Good"]
@@ -86,14 +77,63 @@ export function goodnessOf(
   return { tone, title, text: text.filter((t) => t !== "").join(" ") };
 }
 
+const fewest = { examples: 200, ofAKind: 20 }; // from which a score is learned; see docs/profiles.md
+const ownGate = { auc: 0.6, calibration: 0.1 };
+
+function heldText(score: Score, last: Learned): string {
+  const gate = { ...ownGate, ...score.gate };
+  return [
+    `What was learned is not good enough, so nobody has the score.`,
+    `Of two customers, one for whom it came and one for whom it did not, it puts the first higher in ${percent.format(last.auc)} of cases; ${percent.format(gate.auc)} are needed.`,
+    `It is off by ${points.format(100 * last.calibration)} points in the mean, of ${points.format(100 * gate.calibration)} that are allowed.`,
+    "Give it other features, a longer past, or a lower gate.",
+  ].join(" ");
+}
+
+function unlearnedText(last: Learned | undefined): string {
+  const needs = `It is learned from ${fewest.examples} examples on, with ${fewest.ofAKind} for whom it came and ${fewest.ofAKind} for whom it did not.`;
+  if (!last) return `${needs} The next run tries.`;
+  const enough =
+    last.persons >= fewest.examples && Math.min(last.came, last.persons - last.came) >= fewest.ofAKind
+      ? `There are enough to learn from, but not to measure it with: of the ${count(last.measured)} newest customers it came for fewer than ${fewest.ofAKind}, or for all but fewer than ${fewest.ofAKind}; or no feature is a number.`
+      : "";
+  return [needs, enough, "Each run tries again; a longer past gives more examples."].filter((t) => t !== "").join(" ");
+}
+
+/** How many examples there are of a score that nobody has, with how many are needed. */
+export function examplesOf(s: Standing): { title: string; value: string; tone: Tone }[] {
+  if (!s.last || s.live || s.code === "score_held") return [];
+  const { persons, came } = s.last;
+  const row = (title: string, n: number, needed: number) => ({
+    title,
+    value: `${count(n)} of ${needed} needed`,
+    tone: (n < needed ? "warn" : "good") as Tone,
+  });
+  return [
+    row("Examples", persons, fewest.examples),
+    row("It came for", came, fewest.ofAKind),
+    row("It did not come for", persons - came, fewest.ofAKind),
+  ];
+}
+
 const index = new Intl.NumberFormat("en", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
 
 /** How a score drifted, in a word and in a sentence; the bounds are docs/profiles.md's. */
 export function driftOf(s: Standing | undefined): { tone: Tone; title: string; text: string } {
   if (s === undefined)
     return { tone: "quiet", title: "Not computed yet", text: "The next run of the profiles computes it." };
+  if (s.persons === 0)
+    return {
+      tone: "quiet",
+      title: "Nobody has it",
+      text: "Drift is measured from 100 customers on who have the score.",
+    };
   if (s.drift === undefined)
-    return { tone: "quiet", title: "Too few customers", text: "Drift is measured from 100 customers on." };
+    return {
+      tone: "quiet",
+      title: "Too few customers",
+      text: `Drift is measured from 100 customers on; ${count(s.persons)} have the score.`,
+    };
   const by = `The index is ${index.format(s.drift)}.`;
   if (s.drift < 0.1)
     return { tone: "good", title: "Steady", text: `It is spread over customers as it was when it began. ${by}` };
