@@ -92,6 +92,9 @@ func (b *Book) shared(name string) string {
 // work is the table of the keys and hashes of the model while a run is planned.
 func (b *Book) work() string { return b.name("_sync") }
 
+// going is the table of the rows of the model that go, while a run is planned.
+func (b *Book) going() string { return b.name("_going") }
+
 // text is a column of the model as text, never null.
 func (b *Book) text(column string) string {
 	return "coalesce(cast(m." + b.dialect.Quote(column) + " as text), chr(1))"
@@ -209,7 +212,7 @@ func (b *Book) Plan(ctx context.Context, s tables.Session, now time.Time, agreed
 	if errors.Is(err, errHeld) {
 		err = nil
 	}
-	_, drop := tables.Run(ctx, s, "drop table if exists "+b.dialect.Quote(b.work()), "drop table if exists "+b.table("plan"))
+	_, drop := tables.Run(ctx, s, "drop table if exists "+b.dialect.Quote(b.work()), "drop table if exists "+b.dialect.Quote(b.going()), "drop table if exists "+b.table("plan"))
 	return p, errors.Join(err, drop)
 }
 
@@ -280,24 +283,38 @@ func (b *Book) count(ctx context.Context, s tables.Session) (p Plan, err error) 
 	return p, err
 }
 
-// fetch puts what goes into rows, with the fields of this moment and their hash.
+// fetch puts what goes into rows, with the fields of this moment and their hash. Hashes of
+// fields cost: a work table has the rows that go alone, as planners would otherwise hash
+// all of the model before they leave rows out.
 func (b *Book) fetch(ctx context.Context, s tables.Session) error {
 	columns, named := "", ""
 	for i, f := range b.fields {
 		columns += fmt.Sprintf(", m.%s as f%d", b.dialect.Quote(b.sync.Mapping[f]), i)
 		named += fmt.Sprintf(", m.f%d", i)
 	}
-	_, err := tables.Run(ctx, s, "drop table if exists "+b.table("rows"),
+	var chosen []string
+	for _, c := range b.columns() {
+		chosen = append(chosen, "m."+b.dialect.Quote(c))
+	}
+	statements := b.dialect.Work(b.going(), "select "+strings.Join(chosen, ", ")+" from "+b.model.Relation()+" as m where "+b.key()+" in (select key from "+b.table("plan")+" where not waits and op <> 'delete')")
+	statements = append(statements, "drop table if exists "+b.table("rows"),
 		"create table "+b.table("rows")+" as select row_number() over () as n, p.op, p.key, coalesce(m.hash, '') as hash, coalesce(m.parts, '') as parts,"+
 			" coalesce(m.identifiers, p.identifiers) as identifiers, coalesce(p.parts, '') as former"+named+
 			" from "+b.table("plan")+" as p left join (select "+b.key()+" as key, "+b.hash()+" as hash, "+b.parts()+" as parts, "+b.identifiers()+" as identifiers"+columns+
-			// Fields have hashes of their own: of the rows that go alone, not of all of the model.
-			" from (select m.* from "+b.model.Relation()+" as m where "+b.key()+" in (select key from "+b.table("plan")+" where not waits)) as m) as m on m.key = p.key where not p.waits and (p.op = 'delete' or m.key is not null)")
-	if err != nil {
-		return err
-	}
-	_, err = tables.Run(ctx, s, b.dialect.Index(b.name("rows")+"_n", b.table("rows"), false, "n")...)
+			" from "+b.dialect.Quote(b.going())+" as m) as m on m.key = p.key where not p.waits and (p.op = 'delete' or m.key is not null)")
+	statements = append(statements, b.dialect.Index(b.name("rows")+"_n", b.table("rows"), false, "n")...)
+	_, err := tables.Run(ctx, s, statements...)
 	return err
+}
+
+// columns are the columns of the model that a sync needs, sorted.
+func (b *Book) columns() []string {
+	all := []string{b.model.Column}
+	for _, from := range []map[string]string{b.sync.Identifiers, b.sync.Mapping} {
+		all = slices.AppendSeq(all, maps.Values(from))
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 // Row is one row to send.
