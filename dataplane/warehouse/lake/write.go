@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"maps"
 	"slices"
 	"time"
@@ -36,7 +37,7 @@ func (l *lake) Merge(ctx context.Context, into warehouse.Table, files []warehous
 	m := newMerge(l, &into, shape)
 	err := shape.Write(ctx, l.Blobs, files, rows.Sink{
 		Former: func(context.Context, []string) (map[string]string, error) { return nil, nil }, // what files hold stays as it is
-		Take:   m.take,
+		Batch:  m.take,
 	})
 	if err == nil {
 		err = m.put(ctx, slices.Sorted(maps.Keys(m.open)))
@@ -63,17 +64,12 @@ type merge struct {
 	rows    int64
 }
 
-// rowWriter writes rows as Parquet.
-type rowWriter interface {
-	WriteRows(rows []parquet.Row) (int, error)
-	Close() error
-}
-
 // file is a file that is being written.
 type file struct {
-	buf   bytes.Buffer
-	out   rowWriter
-	bytes int
+	buf     bytes.Buffer
+	out     io.Closer // of columns
+	columns []*parquet.ColumnWriter
+	bytes   int
 }
 
 func newMerge(l *lake, into *warehouse.Table, shape *rows.Table) *merge {
@@ -118,70 +114,198 @@ func (m *merge) folder(v parquet.Value) string {
 	return DayColumn + "=" + day + "/" + HourColumn + "=" + hour + "/"
 }
 
-// take writes a part of the rows into the files of their folders.
-func (m *merge) take(ctx context.Context, part [][]parquet.Value) error {
+// take writes rows into the files of their folders, column by column. Which files are put
+// before the end depends on the rows alone, so that a repetition puts the same ones.
+func (m *merge) take(ctx context.Context, b rows.Batch) error {
 	if m.parts++; m.keep && m.parts > 1 { // a later part may say more of the same user
 		m.load = fmt.Sprintf("%s~%06d", m.name, m.parts)
 	}
-	for _, values := range part {
-		row := make(parquet.Row, len(m.place)+1)
-		size := len(m.load)
-		var at parquet.Value
-		for i, v := range values {
-			v, err := typed(m.types[i], v)
-			if err != nil {
-				return warehouse.Fail(warehouse.CodeFailed, fmt.Errorf("a value that fits its column cannot be read: %w", err))
-			}
-			if i == m.timeAt {
-				at = v
-			}
-			level := 1
-			if v.IsNull() {
-				v, level = parquet.NullValue(), 0
-			} else if v.Kind() == parquet.ByteArray {
-				size += len(v.ByteArray())
-			} else {
-				size += 8
-			}
-			row[m.place[i]] = v.Level(0, level, m.place[i])
-		}
-		row[m.loadAt] = parquet.ValueOf(m.load).Level(0, 1, m.loadAt)
-		if err := m.add(ctx, m.folder(at), row, size); err != nil {
+	of, folders, err := m.divide(b)
+	if err != nil {
+		return err
+	}
+	for from := 0; from < len(folders); from += openFiles {
+		some := folders[from:min(len(folders), from+openFiles)]
+		files, err := m.files(ctx, some)
+		if err != nil {
 			return err
 		}
-	}
-	m.rows += int64(len(part))
-	return nil
-}
-
-// add writes a row. Which files are put before the end depends on the rows alone, so that a
-// repetition puts the same ones.
-func (m *merge) add(ctx context.Context, folder string, row parquet.Row, size int) error {
-	f := m.open[folder]
-	if f == nil {
-		if len(m.open) >= openFiles {
+		if err := m.write(b, of, from, files); err != nil {
+			return err
+		}
+		for m.held >= fileBytes {
 			if err := m.put(ctx, []string{m.largest()}); err != nil {
 				return err
 			}
 		}
-		f = &file{}
-		f.out = parquet.NewWriter(&f.buf, m.schema, parquet.Compression(&snappy.Codec{}))
-		m.open[folder] = f
 	}
-	if _, err := f.out.WriteRows([]parquet.Row{row}); err != nil {
-		return warehouse.Fail(warehouse.CodeFailed, fmt.Errorf("write a file of rows: %w", err))
-	}
-	f.bytes += size
-	m.held += size
-	if m.held < fileBytes {
-		return nil
-	}
-	return m.put(ctx, []string{m.largest()})
+	m.rows += int64(b.Len())
+	return nil
 }
 
-// largest is the folder whose file holds most.
-func (m *merge) largest() (folder string) {
+// divide says of each row which of the folders it goes into.
+func (m *merge) divide(b rows.Batch) (of []int, folders []string, err error) {
+	of = make([]int, 0, b.Len())
+	if m.timeAt < 0 {
+		return of[:b.Len()], []string{m.folder(parquet.Value{})}, nil
+	}
+	const hour = int64(time.Hour / time.Millisecond)
+	at := map[string]int{}
+	last, lastHour := -1, int64(0) // of the row before, when it has a time
+	err = b.Column(m.timeAt, func(values []parquet.Value) error {
+		for _, v := range values {
+			v, err := m.typed(m.timeAt, v)
+			if err != nil {
+				return err
+			}
+			ms := int64(-1)
+			if !v.IsNull() {
+				ms = v.Int64()
+			}
+			if last >= 0 && ms >= 0 && ms/hour == lastHour {
+				of = append(of, last)
+				continue
+			}
+			name := m.folder(v)
+			i, known := at[name]
+			if !known {
+				i = len(folders)
+				folders, at[name] = append(folders, name), i
+			}
+			of = append(of, i)
+			if last = -1; ms >= 0 {
+				last, lastHour = i, ms/hour
+			}
+		}
+		return nil
+	})
+	return of, folders, err
+}
+
+// files opens the files of folders; others are put where there would be too many.
+func (m *merge) files(ctx context.Context, folders []string) ([]*file, error) {
+	more := 0
+	for _, name := range folders {
+		if m.open[name] == nil {
+			more++
+		}
+	}
+	for len(m.open)+more > openFiles {
+		if err := m.put(ctx, []string{m.largest(folders...)}); err != nil {
+			return nil, err
+		}
+	}
+	all := make([]*file, len(folders))
+	for i, name := range folders {
+		f := m.open[name]
+		if f == nil {
+			f = &file{}
+			out := parquet.NewWriter(&f.buf, m.schema, parquet.Compression(&snappy.Codec{}))
+			f.out, f.columns = out, out.ColumnWriters()
+			m.open[name] = f
+		}
+		all[i] = f
+	}
+	return all, nil
+}
+
+// write writes those rows that go into files: of says of each row, counted from the number
+// from, into which.
+func (m *merge) write(b rows.Batch, of []int, from int, files []*file) error {
+	counts := make([]int, len(files))
+	for _, i := range of {
+		if i -= from; i >= 0 && i < len(files) {
+			counts[i]++
+		}
+	}
+	parts := make([][]parquet.Value, len(files))
+	for c, place := range m.place {
+		row := 0
+		err := b.Column(c, func(values []parquet.Value) error {
+			for i := range parts {
+				parts[i] = parts[i][:0]
+			}
+			alone := len(files) == 1 && counts[0] == len(of)
+			for n, v := range values {
+				v, err := m.typed(c, v)
+				if err != nil {
+					return err
+				}
+				size := 0
+				if v.IsNull() {
+					v = parquet.NullValue().Level(0, 0, place)
+				} else if v = v.Level(0, 1, place); v.Kind() == parquet.ByteArray {
+					size = len(v.ByteArray())
+				} else {
+					size = 8
+				}
+				if alone {
+					values[n] = v
+					files[0].bytes += size
+					m.held += size
+					continue
+				}
+				if i := of[row+n] - from; i >= 0 && i < len(files) {
+					parts[i] = append(parts[i], v)
+					files[i].bytes += size
+					m.held += size
+				}
+			}
+			row += len(values)
+			if alone {
+				return put(files[0].columns[place], values)
+			}
+			for i, part := range parts {
+				if err := put(files[i].columns[place], part); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	load := parquet.ValueOf(m.load).Level(0, 1, m.loadAt)
+	for i, f := range files {
+		if err := put(f.columns[m.loadAt], slices.Repeat([]parquet.Value{load}, counts[i])); err != nil {
+			return err
+		}
+		f.bytes += len(m.load) * counts[i]
+		m.held += len(m.load) * counts[i]
+	}
+	return nil
+}
+
+// typed is the value of a column as its files have it.
+func (m *merge) typed(column int, v parquet.Value) (parquet.Value, error) {
+	t := m.types[column]
+	if t == layout.String || v.Kind() != parquet.ByteArray {
+		return v, nil
+	}
+	v, err := typed(t, v)
+	if err != nil {
+		return v, warehouse.Fail(warehouse.CodeFailed, fmt.Errorf("a value that fits its column cannot be read: %w", err))
+	}
+	return v, nil
+}
+
+func put(w *parquet.ColumnWriter, values []parquet.Value) error {
+	if len(values) == 0 {
+		return nil
+	}
+	if _, err := w.WriteRowValues(values); err != nil {
+		return warehouse.Fail(warehouse.CodeFailed, fmt.Errorf("write a file of rows: %w", err))
+	}
+	return nil
+}
+
+// largest is the folder whose file holds most, of those that are not among others.
+func (m *merge) largest(others ...string) (folder string) {
 	for _, name := range slices.Sorted(maps.Keys(m.open)) {
+		if slices.Contains(others, name) {
+			continue
+		}
 		if folder == "" || m.open[name].bytes > m.open[folder].bytes {
 			folder = name
 		}

@@ -145,6 +145,10 @@ type Sink struct {
 	// Take, when it is there, takes the rows themselves in the place of Put: values in the
 	// order of Columns, which it may keep.
 	Take func(ctx context.Context, rows [][]parquet.Value) error
+	// Batch, when it is there, takes them by column in the place of Put; the batch is good
+	// until it returns. Of a table that keeps values no batch has an id twice, and a later one
+	// has what is newer.
+	Batch func(ctx context.Context, b Batch) error
 }
 
 // Write reads staged files and gives the rows of the table to a sink. Errors are Failures:
@@ -164,14 +168,25 @@ func (t *Table) Write(ctx context.Context, blobs blob.Store, files []warehouse.S
 	if err != nil {
 		return err
 	}
-	err = t.each(ctx, blobs, files, func(seq int64, row []parquet.Value, more map[string]string) error {
-		if last[keyOf(row[t.id].ByteArray())] != seq {
-			return nil
+	for _, f := range files {
+		if to.Batch != nil {
+			plain, err := t.groups(ctx, blobs, f, nil, func(g *group, _ []int64) error { return to.Batch(ctx, g) }, last.stale)
+			if err != nil {
+				return err
+			}
+			if plain {
+				continue
+			}
 		}
-		return p.add(ctx, row, more)
-	})
-	if err != nil {
-		return err
+		err := t.read(ctx, blobs, f, nil, func(seq int64, row []parquet.Value, more map[string]string) error {
+			if last.stale[seq] {
+				return nil
+			}
+			return p.add(ctx, row, more)
+		})
+		if err != nil {
+			return err
+		}
 	}
 	return p.flush(ctx)
 }
@@ -182,22 +197,6 @@ type key [16]byte
 func keyOf(id []byte) key {
 	sum := sha256.Sum256(id)
 	return key(sum[:16])
-}
-
-// newest finds the number of the last row of each id.
-func (t *Table) newest(ctx context.Context, blobs blob.Store, files []warehouse.Staged) (map[key]int64, error) {
-	last := map[key]int64{}
-	for _, f := range files {
-		err := t.read(ctx, blobs, f, []string{"id"}, func(seq int64, row []parquet.Value, _ map[string]string) error {
-			k := keyOf(row[t.id].ByteArray())
-			last[k] = max(last[k], seq)
-			return nil
-		})
-		if err != nil {
-			return nil, err
-		}
-	}
-	return last, nil
 }
 
 // take is called with a row; it may be used until take returns.
@@ -231,21 +230,7 @@ func (t *Table) read(ctx context.Context, blobs blob.Store, staged warehouse.Sta
 	defer func() { _ = f.Close() }() // it was only read
 	r := parquet.NewReader(f)
 	defer func() { _ = r.Close() }() // it was only read
-	at := map[string]int{}
-	for i, n := range r.Schema().Columns() {
-		at[n[0]] = i
-	}
-	spots, seqAt := make([]spot, len(at)), at[warehouse.SeqColumn]
-	for _, c := range staged.Columns {
-		if only != nil && !slices.Contains(only, c.Name) {
-			continue
-		}
-		s := spot{place: t.places[c.Name], name: c.Name, typ: c.Type, sent: -1}
-		if c.Spelled {
-			s.sent = at[c.Spelling()]
-		}
-		spots[at[c.Name]] = s
-	}
+	spots, seqAt := t.spots(r.Schema(), staged, only)
 	read, row := make([]parquet.Row, 64), make([]parquet.Value, len(t.Columns))
 	for {
 		n, err := r.ReadRows(read)
@@ -275,6 +260,27 @@ func (t *Table) read(ctx context.Context, blobs blob.Store, staged warehouse.Sta
 			return warehouse.Fail(warehouse.CodeFailed, err)
 		}
 	}
+}
+
+// spots are the columns of a staged file by their place in it, and the place of the one of
+// numbers; only limits them to some.
+func (t *Table) spots(schema *parquet.Schema, staged warehouse.Staged, only []string) (spots []spot, seqAt int) {
+	at := map[string]int{}
+	for i, n := range schema.Columns() {
+		at[n[0]] = i
+	}
+	spots, seqAt = make([]spot, len(at)), at[warehouse.SeqColumn]
+	for _, c := range staged.Columns {
+		if only != nil && !slices.Contains(only, c.Name) {
+			continue
+		}
+		s := spot{place: t.places[c.Name], name: c.Name, typ: c.Type, sent: -1}
+		if c.Spelled {
+			s.sent = at[c.Spelling()]
+		}
+		spots[at[c.Name]] = s
+	}
+	return spots, seqAt
 }
 
 // row puts the values of a staged row into their columns, and returns those that have none.
@@ -529,6 +535,9 @@ func (p *part) flush(ctx context.Context) error {
 	}
 	rows := p.rows
 	p.rows, p.mores, p.at, p.held = nil, nil, map[string]int{}, 0
+	if p.to.Batch != nil {
+		return p.to.Batch(ctx, held(rows))
+	}
 	if p.to.Take != nil {
 		return p.to.Take(ctx, rows)
 	}
