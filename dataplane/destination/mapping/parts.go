@@ -83,13 +83,17 @@ func itemOf(r destination.Request, n int) int {
 	return -1
 }
 
-// ids returns the items of a request by what their parts have at a path.
-func (m *mapped) ids(r destination.Request, path []string) map[string]int {
+// ids returns the items of a request by what their parts have at the first of paths at which
+// they have something.
+func (m *mapped) ids(r destination.Request, paths [][]string) map[string]int {
 	all := map[string]int{}
 	add := func(part fields.Value, n int) {
-		if id := part.Get(path...).Text(); id != "" {
-			if _, there := all[id]; !there {
-				all[id] = itemOf(r, n)
+		for _, path := range paths {
+			if id := part.Get(path...).Text(); id != "" {
+				if _, there := all[id]; !there {
+					all[id] = itemOf(r, n)
+				}
+				return
 			}
 		}
 	}

@@ -49,7 +49,7 @@ func (p *parser) answer(n *yaml.Node, at string) Answer {
 			}
 		},
 		"id":     path(&a.ID),
-		"part":   path(&a.Part),
+		"part":   func(m document.Pair) { a.Part = reference.All(p.Texts(m)) },
 		"where":  func(m document.Pair) { a.Where = p.condition(m.Node, m.At, element) },
 		"reason": path(&a.Reason),
 		"reasons": func(m document.Pair) {

@@ -218,7 +218,7 @@ type Answer struct {
 	Index    []string   // in an element; nil: the element itself
 	Position bool       // the element's place in its list is the index
 	ID       []string
-	Part     []string
+	Part     [][]string // the first that a part has
 	Where    Condition
 	Reason   []string
 	Reasons  map[string]Answer // with Is and Code alone

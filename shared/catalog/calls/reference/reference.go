@@ -55,3 +55,11 @@ func Split(text string) []string {
 	}
 	return path
 }
+
+// All cuts each of some paths.
+func All(texts []string) (paths [][]string) {
+	for _, text := range texts {
+		paths = append(paths, Split(text))
+	}
+	return paths
+}
