@@ -198,7 +198,7 @@ func (d *DataPlane) run(ctx context.Context, k enrol.Keys, g *guard.Guard, l lis
 		return err
 	}
 	d.profiles = d.profileRuns(g)
-	d.expires = erasing.NewExpirer(filepath.Join(d.cfg.DataDir, "loads"), &d.plans, d.loading, d.ownsProfiles, d.book, d.cfg.Log)
+	d.expires = erasing.NewExpirer(d.store.Table("expirations"), &d.plans, d.loading, d.ownsProfiles, d.book, d.cfg.Log)
 	if err := d.openErasures(k); err != nil {
 		return err
 	}

@@ -13,6 +13,6 @@ func (d *DataPlane) openErasures(k enrol.Keys) error {
 		return err
 	}
 	d.erasures, err = erasures.New(erasures.Config{Table: d.store.Table("erasures"), Key: key, Owner: d.ownsProfiles, Warehouses: places.Warehouses(&d.plans, d.loading),
-		Persons: places.Persons{Profiles: d.profiles, Copies: d.copies}, Name: d.plans.DestinationName, Log: d.cfg.Log, Partitions: places.Partitions(d.partitions, d.store)})
+		Persons: places.Persons{Profiles: d.profiles, Copies: d.copies}, Name: d.plans.DestinationName, Log: d.cfg.Log, Partitions: places.Partitions(d.partitions, d.store, d.cfg.Events != "")})
 	return err
 }

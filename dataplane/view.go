@@ -49,7 +49,7 @@ func (d *DataPlane) viewConfig(g *guard.Guard) view.Config {
 			pulls.Register(mux, d.pulls)
 			arrivals.Register(mux, arrivals.Config{Counts: d.gateway.Counts, Name: d.plans.SourceName, Since: started})
 			warehouses.Register(mux, &d.plans, d.loading)
-			erasing.Register(mux, erasing.Config{Board: d.erasures, Plans: &d.plans, Loads: d.loading, Expirer: d.expires})
+			erasing.Register(mux, erasing.Config{Board: d.erasures, Plans: &d.plans, Loads: d.loading, Expirer: d.expires, Elsewhere: d.elsewhere()})
 			schedule.Register(mux, schedule.Config{Book: d.book, Pulls: d.pulls, Syncs: d.syncs, Profiles: d.profiles, Expirer: d.expires})
 		}},
 		Dial: d.dialer(g), Try: d.client.Try, Healthy: d.ready, Log: d.cfg.Log,

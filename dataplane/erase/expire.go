@@ -2,22 +2,21 @@ package erase
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
-	"path/filepath"
 	"slices"
 	"sync"
 	"time"
 
 	"weir/dataplane/jobs"
 	"weir/dataplane/layout"
+	"weir/dataplane/queue/natsstore/table"
 	"weir/dataplane/warehouse"
 	"weir/dataplane/warehouse/quoting"
 	"weir/dataplane/warehouse/removal"
 	"weir/shared/delay"
-	"weir/shared/durable"
 	"weir/shared/fault"
 	"weir/shared/id"
 )
@@ -63,18 +62,27 @@ type Expired struct {
 
 // Times of runs.
 const (
-	look     = time.Minute
-	every    = 24 * time.Hour
-	again    = time.Hour // after a failure
-	longest  = 2 * time.Hour
-	fileName = "expired.json"
+	look       = time.Minute
+	every      = 24 * time.Hour
+	again      = time.Hour // after a failure
+	longest    = 2 * time.Hour
+	watchAgain = time.Second
+	putTries   = 10 // while others replace the same document
 )
 
+// Documents keep what became of rules, one for each destination, for all processes of the
+// plane; *table.Table is such.
+type Documents interface {
+	Get(ctx context.Context, key string) (table.Document, error)
+	Put(ctx context.Context, key string, value []byte, revision uint64) (uint64, error)
+	Watch(ctx context.Context, changed func(table.Document), known func()) error
+}
+
 // Expirer lets rows expire once a day, and when somebody asks, as jobs: a run that began is
-// ended also when the process dies meanwhile. All fields are required. It is safe for
-// concurrent use.
+// ended also when the process dies meanwhile, by another one where there are several. All
+// fields are required. It is safe for concurrent use.
 type Expirer struct {
-	Dir    string        // a folder for each destination
+	Table  Documents
 	Rules  func() []Rule // of warehouses that have one
 	Owner  func() bool   // of one plane's processes one does it
 	Runner func(jobs.Config) jobs.Runner
@@ -84,7 +92,8 @@ type Expirer struct {
 
 	once   sync.Once
 	runner jobs.Runner
-	mu     sync.Mutex // of the files
+	mu     sync.Mutex
+	asked  map[id.Destination]int // that the runner was told of
 }
 
 // jobs returns the runner.
@@ -98,9 +107,10 @@ func (e *Expirer) jobs() jobs.Runner {
 // Run runs rules when they are due, until ctx ends.
 func (e *Expirer) Run(ctx context.Context) {
 	r := e.jobs()
-	var steps sync.WaitGroup
-	defer steps.Wait()
-	steps.Go(func() { r.Run(ctx) })
+	var all sync.WaitGroup
+	defer all.Wait()
+	all.Go(func() { r.Run(ctx) })
+	all.Go(func() { e.watch(ctx) })
 	for {
 		var wanted []jobs.Want
 		for _, rule := range e.Rules() {
@@ -113,37 +123,76 @@ func (e *Expirer) Run(ctx context.Context) {
 	}
 }
 
+// watch has runs begin for which somebody asked, in whichever process.
+func (e *Expirer) watch(ctx context.Context) {
+	for ctx.Err() == nil {
+		err := e.Table.Watch(ctx, func(d table.Document) {
+			x, _, err := read(d, nil)
+			dest := id.Destination(d.Key)
+			e.mu.Lock()
+			defer e.mu.Unlock()
+			if err != nil || !x.Due || x.Asked == e.asked[dest] {
+				return
+			}
+			if e.asked == nil {
+				e.asked = map[id.Destination]int{}
+			}
+			e.asked[dest] = x.Asked
+			for _, rule := range e.Rules() {
+				if rule.Destination == dest {
+					e.jobs().Kick(rule.Job())
+				}
+			}
+		}, func() {})
+		if ctx.Err() == nil {
+			e.Log.WarnContext(ctx, "runs of rows that expire are not followed", "kind", fault.KindOf(err).String())
+		}
+		delay.For(ctx, watchAgain)
+	}
+}
+
 // Last returns the last run of a destination's rule, or the one that goes on; zero: there was
-// none.
-func (e *Expirer) Last(d id.Destination) Expired {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.read(d)
+// none. fault.Unavailable: that cannot be read now.
+func (e *Expirer) Last(ctx context.Context, d id.Destination) (Expired, error) {
+	x, _, err := read(e.Table.Get(ctx, string(d)))
+	return x, err
 }
 
-func (e *Expirer) read(d id.Destination) (x Expired) {
-	_, _ = durable.GetJSON(e.path(d), &x) // one that cannot be read is run again
-	return x
+// read reads a document as the table gave it.
+func read(d table.Document, err error) (x Expired, revision uint64, _ error) {
+	if fault.KindOf(err) == fault.Missing {
+		return x, 0, nil
+	}
+	if err != nil {
+		return x, 0, fmt.Errorf("read when rows expired: %w", err)
+	}
+	_ = json.Unmarshal(d.Value, &x) // one that cannot be read is run again
+	return x, d.Revision, nil
 }
-
-func (e *Expirer) path(d id.Destination) string { return filepath.Join(e.Dir, string(d), fileName) }
 
 // change replaces what is kept of a run, and returns it.
-func (e *Expirer) change(d id.Destination, change func(*Expired)) (Expired, error) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	x := e.read(d)
-	change(&x)
-	return x, errors.Join(os.MkdirAll(filepath.Dir(e.path(d)), 0o700), durable.PutJSON(e.path(d), x))
+func (e *Expirer) change(ctx context.Context, d id.Destination, change func(*Expired)) (Expired, error) {
+	for range putTries {
+		x, revision, err := read(e.Table.Get(ctx, string(d)))
+		if err != nil {
+			return x, err
+		}
+		change(&x)
+		value, err := json.Marshal(x)
+		if err != nil {
+			return x, fmt.Errorf("encode when rows expired: %w", err)
+		}
+		if _, err = e.Table.Put(ctx, string(d), value, revision); err == nil || fault.KindOf(err) != fault.Conflict {
+			return x, err
+		}
+	}
+	return Expired{}, fault.New(fault.Unavailable, "What is kept of the run changes while it is written; ask again.")
 }
 
 // Ask has a rule run now, or once more after the run that goes on. It is kept when Ask
-// returns, with how often somebody asked. fault.Unavailable: another process does it.
-func (e *Expirer) Ask(r Rule) (asked int, err error) {
-	if !e.Owner() {
-		return 0, fault.New(fault.Unavailable, "Another process of this plane lets rows expire; ask again.")
-	}
-	x, err := e.change(r.Destination, func(x *Expired) {
+// returns, with how often somebody asked. fault.Unavailable: it is unknown whether it is.
+func (e *Expirer) Ask(ctx context.Context, r Rule) (asked int, err error) {
+	x, err := e.change(ctx, r.Destination, func(x *Expired) {
 		if x.Asked++; !x.Due {
 			*x = Expired{Due: true, Asked: x.Asked}
 		}
@@ -178,13 +227,15 @@ func (e *Expirer) step(ctx context.Context, k jobs.Key) (jobs.Next, error) {
 		return jobs.Next{Idle: true, Wait: look}, nil
 	}
 	r := rules[i]
-	x := e.Last(r.Destination)
+	x, err := e.Last(ctx, r.Destination)
+	if err != nil {
+		return jobs.Next{}, err
+	}
 	if wait := x.wait(e.Now()); !x.Due && wait > 0 {
 		return jobs.Next{Idle: true, Wait: wait}, nil
 	}
-	var err error
 	if !x.Due || x.At.IsZero() {
-		x, err = e.change(r.Destination, func(x *Expired) { *x = Expired{At: e.Now().UTC(), Due: true, Asked: x.Asked} })
+		x, err = e.change(ctx, r.Destination, func(x *Expired) { *x = Expired{At: e.Now().UTC(), Due: true, Asked: x.Asked} })
 		if err != nil {
 			return jobs.Next{}, err
 		}
@@ -196,7 +247,7 @@ func (e *Expirer) step(ctx context.Context, k jobs.Key) (jobs.Next, error) {
 		if err := e.reach("table " + t.Name); err != nil {
 			return err
 		}
-		_, err := e.change(r.Destination, func(x *Expired) { x.Tables, x.Rows = append(x.Tables, t), x.Rows+t.Rows })
+		_, err := e.change(ctx, r.Destination, func(x *Expired) { x.Tables, x.Rows = append(x.Tables, t), x.Rows+t.Rows })
 		return err
 	})
 	if ctx.Err() != nil {
@@ -209,7 +260,7 @@ func (e *Expirer) step(ctx context.Context, k jobs.Key) (jobs.Next, error) {
 	if err != nil {
 		code = warehouse.CodeOf(err)
 	}
-	x, err = e.change(r.Destination, func(x *Expired) {
+	x, err = e.change(ctx, r.Destination, func(x *Expired) {
 		if x.Asked > asked { // somebody wants another run
 			*x = Expired{Due: true, Asked: x.Asked}
 			return

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,8 +15,10 @@ import (
 	"weir/dataplane/erase"
 	"weir/dataplane/jobs"
 	"weir/dataplane/layout"
+	"weir/dataplane/queue/natsstore/table"
 	"weir/dataplane/warehouse"
 	"weir/dataplane/warehouse/removal"
+	"weir/shared/fault"
 	"weir/shared/id"
 )
 
@@ -82,8 +85,78 @@ func (w *tables) left() (n int) {
 	return n
 }
 
-// process runs an expirer that keeps what it did in dir until ctx ends.
-func process(ctx context.Context, dir string, w *tables, reach func(string) error) (e *erase.Expirer, rule erase.Rule, ended <-chan struct{}) {
+// documents outlive processes.
+type documents struct {
+	mu       sync.Mutex
+	all      map[string]table.Document
+	watchers map[chan table.Document]bool
+}
+
+func newDocuments() *documents {
+	return &documents{all: map[string]table.Document{}, watchers: map[chan table.Document]bool{}}
+}
+
+func (d *documents) Get(_ context.Context, key string) (table.Document, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	doc, ok := d.all[key]
+	if !ok {
+		return doc, fault.New(fault.Missing, "There is none.")
+	}
+	return doc, nil
+}
+
+func (d *documents) Put(ctx context.Context, key string, value []byte, revision uint64) (uint64, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	switch {
+	case ctx.Err() != nil:
+		return 0, fault.New(fault.Unavailable, "The store is away.")
+	case d.all[key].Revision != revision:
+		return 0, fault.New(fault.Conflict, "It changed.")
+	}
+	doc := table.Document{Key: key, Value: value, Revision: revision + 1}
+	d.all[key] = doc
+	for w := range d.watchers {
+		w <- doc
+	}
+	return doc.Revision, nil
+}
+
+func (d *documents) Watch(ctx context.Context, changed func(table.Document), _ func()) error {
+	told := make(chan table.Document, 10_000)
+	d.mu.Lock()
+	for _, doc := range d.all {
+		told <- doc
+	}
+	d.watchers[told] = true
+	d.mu.Unlock()
+	defer func() { d.mu.Lock(); delete(d.watchers, told); d.mu.Unlock() }()
+	for {
+		select {
+		case doc := <-told:
+			changed(doc)
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// last is how the last run is.
+func last(t *testing.T, e *erase.Expirer) erase.Expired {
+	t.Helper()
+	x, err := e.Last(t.Context(), lake)
+	if err != nil {
+		t.Error(err)
+	}
+	return x
+}
+
+func always() bool { return true }
+
+// process runs an expirer that keeps what it did in documents until ctx ends; owner says
+// whether it is the one that removes.
+func process(ctx context.Context, docs *documents, owner func() bool, w *tables, reach func(string) error) (e *erase.Expirer, rule erase.Rule, ended <-chan struct{}) {
 	rule = erase.Rule{
 		Workspace: ws, Destination: lake, Name: "lake", Retention: removal.Retention{All: 30 * day, Tables: map[string]time.Duration{"kept": 0}},
 		Known: func() []string { return []string{"a", "b", "kept"} },
@@ -97,7 +170,7 @@ func process(ctx context.Context, dir string, w *tables, reach func(string) erro
 		},
 	}
 	e = &erase.Expirer{
-		Dir: dir, Rules: func() []erase.Rule { return []erase.Rule{rule} }, Owner: func() bool { return true }, Runner: func(c jobs.Config) jobs.Runner { return jobs.NewLoop(c) },
+		Table: docs, Rules: func() []erase.Rule { return []erase.Rule{rule} }, Owner: owner, Runner: func(c jobs.Config) jobs.Runner { return jobs.NewLoop(c) },
 		Now: time.Now, Log: slog.New(slog.DiscardHandler), Reach: reach,
 	}
 	done := make(chan struct{})
@@ -118,13 +191,13 @@ func TestRowsExpireOnceADayAndWhenAsked(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &tables{rows: map[string][]time.Time{"a": aged(29, 31, 400), "b": aged(0), "kept": aged(4000)}}
 		ctx, stop := context.WithCancel(t.Context())
-		e, rule, ended := process(ctx, t.TempDir(), w, nil)
+		e, rule, ended := process(ctx, newDocuments(), always, w, nil)
 		defer func() { stop(); <-ended }()
-		if x := e.Last(lake); w.left() != 3 || x.Rows != 2 || x.Due || x.Code != "" {
+		if x := last(t, e); w.left() != 3 || x.Rows != 2 || x.Due || x.Code != "" {
 			t.Errorf("at the start %d rows are left, %+v, want 3 after 2 went", w.left(), x)
 		}
 		time.Sleep(30 * time.Hour) // the day after
-		if x := e.Last(lake); w.left() != 3 || x.Rows != 0 {
+		if x := last(t, e); w.left() != 3 || x.Rows != 0 {
 			t.Errorf("a day later %d rows are left, %+v, want 3", w.left(), x)
 		}
 		time.Sleep(20 * time.Hour) // the oldest is 31 days old
@@ -134,15 +207,15 @@ func TestRowsExpireOnceADayAndWhenAsked(t *testing.T) {
 		w.mu.Lock()
 		w.rows["b"], w.away = append(w.rows["b"], aged(50)...), true
 		w.mu.Unlock()
-		asked, err := e.Ask(rule)
-		if synctest.Wait(); err != nil || e.Last(lake).Code != warehouse.CodeUnreachable || e.Last(lake).Asked != asked {
-			t.Errorf("asked while it is away: %+v, %v", e.Last(lake), err)
+		asked, err := e.Ask(ctx, rule)
+		if synctest.Wait(); err != nil || last(t, e).Code != warehouse.CodeUnreachable || last(t, e).Asked != asked {
+			t.Errorf("asked while it is away: %+v, %v", last(t, e), err)
 		}
 		w.mu.Lock()
 		w.away = false
 		w.mu.Unlock()
 		time.Sleep(time.Hour + time.Second)
-		if x := e.Last(lake); w.left() != 2 || x.Rows != 1 || x.Code != "" {
+		if x := last(t, e); w.left() != 2 || x.Rows != 1 || x.Code != "" {
 			t.Errorf("an hour later %d rows are left, %+v, want 2", w.left(), x)
 		}
 	})
@@ -152,10 +225,10 @@ func TestARunGoesOnAfterADeath(t *testing.T) {
 	t.Parallel()
 	life := func(t *testing.T, dies int) (steps int) {
 		synctest.Test(t, func(t *testing.T) {
-			dir := t.TempDir()
+			docs := newDocuments()
 			w := &tables{rows: map[string][]time.Time{}}
 			ctx, die := context.WithCancel(t.Context())
-			e, rule, ended := process(ctx, dir, w, func(string) error {
+			e, rule, ended := process(ctx, docs, always, w, func(string) error {
 				if w.left() == 0 {
 					return nil // the run at the start
 				}
@@ -168,7 +241,7 @@ func TestARunGoesOnAfterADeath(t *testing.T) {
 			w.mu.Lock()
 			w.rows = map[string][]time.Time{"a": aged(31, 1), "b": aged(32, 2)}
 			w.mu.Unlock()
-			asked, err := e.Ask(rule)
+			asked, err := e.Ask(ctx, rule)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -176,9 +249,9 @@ func TestARunGoesOnAfterADeath(t *testing.T) {
 			if dies >= 0 {
 				<-ended
 				ctx, die = context.WithCancel(t.Context())
-				e, _, ended = process(ctx, dir, w, nil)
+				e, _, ended = process(ctx, docs, always, w, nil)
 			}
-			if x := e.Last(lake); w.left() != 2 || x.Due || x.Asked != asked || x.Code != "" {
+			if x := last(t, e); w.left() != 2 || x.Due || x.Asked != asked || x.Code != "" {
 				t.Errorf("%d rows are left, %+v, want 2", w.left(), x)
 			}
 			die()
@@ -193,4 +266,55 @@ func TestARunGoesOnAfterADeath(t *testing.T) {
 	for i := range steps {
 		life(t, i)
 	}
+}
+
+// TestAnyProcessIsAsked asks the one of two processes that does not remove. The other one does
+// it, and when it dies in the middle the first takes over and goes on with the same run.
+func TestAnyProcessIsAsked(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		docs, w := newDocuments(), &tables{rows: map[string][]time.Time{}}
+		var first atomic.Bool // whether the first process is the owner
+		ctx, stop := context.WithCancel(t.Context())
+		one, rule, oneEnded := process(ctx, docs, first.Load, w, nil)
+		other, die := context.WithCancel(t.Context())
+		var deaths atomic.Int32
+		two, _, twoEnded := process(other, docs, func() bool { return !first.Load() }, w, func(string) error {
+			if deaths.Load() > 0 {
+				deaths.Store(2)
+				die()
+				return errors.New("the process is dead")
+			}
+			return nil
+		})
+		w.mu.Lock()
+		w.rows = map[string][]time.Time{"a": aged(31, 1), "b": aged(32, 2)}
+		w.mu.Unlock()
+		asked, err := one.Ask(ctx, rule)
+		synctest.Wait()
+		for _, e := range []*erase.Expirer{one, two} {
+			if x := last(t, e); err != nil || w.left() != 2 || x.Due || x.Asked != asked || x.Rows != 2 || len(x.Tables) != 2 {
+				t.Errorf("%d rows are left, %+v, %v, want 2", w.left(), x, err)
+			}
+		}
+		w.mu.Lock()
+		w.rows = map[string][]time.Time{"a": aged(31, 1), "b": aged(32, 2)}
+		w.mu.Unlock()
+		deaths.Store(1)
+		if _, err = one.Ask(ctx, rule); err != nil {
+			t.Fatal(err)
+		}
+		<-twoEnded
+		at := last(t, one)
+		if !at.Due || w.left() != 3 || deaths.Load() != 2 {
+			t.Errorf("when the other one died: %+v, %d rows", at, w.left())
+		}
+		first.Store(true)
+		time.Sleep(2 * time.Minute)
+		if x := last(t, one); w.left() != 2 || x.Due || !x.At.Equal(at.At) || x.Code != "" {
+			t.Errorf("after it took over %d rows are left, %+v, want 2", w.left(), x)
+		}
+		stop()
+		<-oneEnded
+	})
 }

@@ -59,6 +59,13 @@ type Partition struct {
 	Store      func() (Store, error) // fault.Unavailable: the partition does not run here
 	Quarantine Quarantine
 	Rows       func() []ledger.Row // its ledger, which says what has such events
+	Relay      Relay               // to the process that runs it; nil: the plane is one process
+}
+
+// Relay carries requests between the processes of a plane; *relay.Relay is one.
+type Relay interface {
+	Ask(ctx context.Context, request []byte) ([]byte, error)
+	Serve(ctx context.Context, answers func() bool, answer func(context.Context, []byte) []byte)
 }
 
 // Warehouse is one of a workspace. Errors are warehouse.Failures.
@@ -136,6 +143,11 @@ func (b *Board) Run(ctx context.Context) {
 	var all sync.WaitGroup
 	defer all.Wait()
 	all.Go(func() { b.loop.Run(ctx) })
+	for _, p := range b.cfg.Partitions {
+		if p.Relay != nil {
+			all.Go(func() { b.answer(ctx, p) })
+		}
+	}
 	for ctx.Err() == nil {
 		err := b.cfg.Table.Watch(ctx, b.changed, func() {
 			b.mu.Lock()

@@ -405,3 +405,96 @@ func TestAnErasureIsCountedAndStopped(t *testing.T) {
 		}
 	})
 }
+
+// wire is a relay in memory.
+type wire struct {
+	mu     sync.Mutex
+	here   func() bool
+	answer func(context.Context, []byte) []byte
+}
+
+// ends are the processes' ends of a wire.
+type end struct{ *wire }
+
+func (w end) Ask(ctx context.Context, request []byte) ([]byte, error) {
+	w.mu.Lock()
+	answer := w.answer
+	w.mu.Unlock()
+	if answer == nil || !w.here() {
+		return nil, fault.New(fault.Unavailable, "No process answers.")
+	}
+	return answer(ctx, request), nil
+}
+
+func (w end) Serve(ctx context.Context, here func() bool, answer func(context.Context, []byte) []byte) {
+	if here() {
+		w.mu.Lock()
+		w.here, w.answer = here, answer
+		w.mu.Unlock()
+	}
+	<-ctx.Done()
+}
+
+// TestEachProcessErasesWhatItsPartitionsKeep has two processes run a partition each. The one
+// that does the rest is not the one that is asked, and each of them counts what both keep.
+func TestEachProcessErasesWhatItsPartitionsKeep(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ctx, stop := context.WithCancel(t.Context())
+		shared := newDisk() // the table, rows and profiles, and what the first partition keeps
+		parts := []*disk{shared, newDisk()}
+		wires := []end{{&wire{}}, {&wire{}}}
+		var boards []*erasures.Board
+		var all sync.WaitGroup
+		for self := range parts {
+			cfg := erasures.Config{
+				Table: shared, Key: []byte(strings.Repeat("k", 32)), Owner: func() bool { return self == 0 }, Warehouses: shared.warehouses, Persons: shared,
+				Name: func(id.Workspace, id.Destination) string { return "hook" }, Log: slog.New(slog.DiscardHandler),
+			}
+			for n, d := range parts {
+				cfg.Partitions = append(cfg.Partitions, erasures.Partition{
+					Logs: []erasures.Log{d}, Quarantine: refused{d}, Relay: wires[n],
+					Store: func() (erasures.Store, error) {
+						if n != self {
+							return nil, fault.New(fault.Unavailable, "It does not run here.")
+						}
+						return store{d}, nil
+					},
+					Rows: func() []ledger.Row {
+						return []ledger.Row{{Workspace: ws, Source: web, Quarantined: 4}, {Workspace: ws, Source: web, Destination: hook, Dead: 4, Parked: 4}}
+					},
+				})
+			}
+			b, err := erasures.New(cfg)
+			if err != nil {
+				t.Fatal(err)
+			}
+			boards = append(boards, b)
+			all.Go(func() { b.Run(ctx) })
+		}
+		synctest.Wait()
+		for i, b := range boards {
+			found := map[string]int64{}
+			n, err := b.Count(ctx, ws, []string{"email:ann@example.org"}, func(p erasures.Place) error { found[p.Place] += p.Count; return nil }, func(l erasures.Lack) error { return fmt.Errorf("left out: %+v", l) })
+			if want := (map[string]int64{"parked": 4, "dead": 4, "quarantine": 4, "warehouse": 2, "profiles": 2}); err != nil || n != 2 || !maps.Equal(found, want) {
+				t.Errorf("process %d counts %v of %d identifiers, %v, want %v of 2", i, found, n, err, want)
+			}
+		}
+		e, err := boards[1].Create(ctx, ws, []string{"email:ann@example.org"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e = ends(t, boards[1], e.ID); e.State != erasures.Done || len(e.Lacks) > 0 {
+			t.Errorf("it ended as %+v", e)
+		}
+		shared.check(t, 4)
+		d := parts[1]
+		for name, users := range map[string][]string{"parked": d.parked, "dead": d.dead, "quarantined": d.quarantined} {
+			if slices.Contains(users, "ann") || len(users) != 2 {
+				t.Errorf("the other process keeps %s: %v", name, users)
+			}
+		}
+		stop()
+		all.Wait()
+	})
+}

@@ -21,7 +21,10 @@
 package erasing
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
+	"io"
 	"log/slog"
 	"slices"
 	"time"
@@ -33,18 +36,21 @@ import (
 	"weir/dataplane/load"
 	"weir/dataplane/plan"
 	"weir/dataplane/view/endpoint"
+	"weir/dataplane/view/profiles"
 	"weir/dataplane/warehouse"
 	"weir/shared/capability"
 	"weir/shared/delay"
 	"weir/shared/fault"
 )
 
-// Config is what the calls work with. All fields are required.
+// Config is what the calls work with. All fields are required; Elsewhere is empty where the
+// plane is one process.
 type Config struct {
-	Board   *erasures.Board
-	Plans   *plan.Holder
-	Loads   *load.Engine
-	Expirer *erase.Expirer
+	Board     *erasures.Board
+	Plans     *plan.Holder
+	Loads     *load.Engine
+	Expirer   *erase.Expirer
+	Elsewhere profiles.Elsewhere
 }
 
 type calls struct{ Config }
@@ -52,10 +58,29 @@ type calls struct{ Config }
 // Register adds the calls to a mux.
 func Register(m *endpoint.Mux, c Config) {
 	v := calls{c}
-	m.Stream("POST /v1/erase", capability.DecideProfiles, v.erase)
+	m.Stream("POST /v1/erase", capability.DecideProfiles, v.here(v.erase))
 	m.Handle("GET /v1/erasures", capability.DecideProfiles, v.list)
 	m.Handle("POST /v1/erasures/{erasure}/stop", capability.DecideProfiles, v.stop)
-	m.Stream("POST /v1/warehouse/expire", capability.StartLoads, v.expire)
+	m.Stream("POST /v1/warehouse/expire", capability.StartLoads, v.here(v.expire))
+}
+
+// here answers a call that counts in the process that removes, which has the files of
+// warehouses and asks profiles; a call that removes is kept for that process by any.
+func (v calls) here(f func(*endpoint.Call, *endpoint.Lines) error) func(*endpoint.Call, *endpoint.Lines) error {
+	return func(c *endpoint.Call, out *endpoint.Lines) error {
+		body, err := io.ReadAll(io.LimitReader(c.Body, endpoint.MaxBody+1))
+		if err != nil {
+			return fault.New(fault.Invalid, "The body cannot be read.")
+		}
+		c.Body = io.NopCloser(bytes.NewReader(body))
+		var in struct {
+			DryRun bool `json:"dryRun"`
+		}
+		if json.Unmarshal(body, &in) == nil && in.DryRun && !v.Elsewhere.Here(c) {
+			return v.Elsewhere.Lines(c, out)
+		}
+		return f(c, out)
+	}
 }
 
 const (
@@ -259,12 +284,15 @@ func (v calls) old(c *endpoint.Call, out *endpoint.Lines, w plan.Warehouse, dry 
 		}
 		return a.line(done{!a.failed, 0, a.sum})
 	}
-	asked, err := v.Expirer.Ask(rule)
+	asked, err := v.Expirer.Ask(ctx, rule)
 	if err != nil {
 		return err
 	}
 	for {
-		x := v.Expirer.Last(w.ID)
+		x, err := v.Expirer.Last(ctx, w.ID)
+		if err != nil {
+			x = erase.Expired{} // while the event store does not answer
+		}
 		if x.Asked == asked {
 			for _, t := range x.Tables {
 				if err := tell(t.Name, t.Rows); err != nil {
@@ -310,9 +338,8 @@ func Rules(plans *plan.Holder, loads *load.Engine) func() []erase.Rule {
 }
 
 // NewExpirer returns what removes rows of warehouses that are too old, as jobs of a
-// book; it keeps what it did in the folders of dir. Of one plane's processes the owner
-// does it.
-func NewExpirer(dir string, plans *plan.Holder, loads *load.Engine, owner func() bool, book *record.Book, log *slog.Logger) *erase.Expirer {
+// book; it keeps what it did in a table. Of one plane's processes the owner does it.
+func NewExpirer(kept erase.Documents, plans *plan.Holder, loads *load.Engine, owner func() bool, book *record.Book, log *slog.Logger) *erase.Expirer {
 	open := book.Runner(func(c jobs.Config) jobs.Runner { return jobs.NewLoop(c) })
-	return &erase.Expirer{Dir: dir, Owner: owner, Rules: Rules(plans, loads), Runner: open, Now: time.Now, Log: log}
+	return &erase.Expirer{Table: kept, Owner: owner, Rules: Rules(plans, loads), Runner: open, Now: time.Now, Log: log}
 }

@@ -62,17 +62,45 @@ func (v calls) here(f func(*endpoint.Call) (any, error)) func(*endpoint.Call) (a
 		return f
 	}
 	return func(c *endpoint.Call) (any, error) {
-		if v.elsewhere.Owner() || c.Header.Get(relayed) != "" {
+		if v.elsewhere.Here(c) {
 			return f(c)
 		}
 		return v.elsewhere.ask(c)
 	}
 }
 
+// Here reports whether this process answers a call: it runs profiles, or another one sent the call on.
+func (e Elsewhere) Here(c *endpoint.Call) bool {
+	return !e.Several || e.Owner() || c.Header.Get(relayed) != ""
+}
+
+// Lines answers a call with the lines that the process that runs profiles has for it, all at once.
+func (e Elsewhere) Lines(c *endpoint.Call, out *endpoint.Lines) error {
+	got, err := e.send(c)
+	if err != nil {
+		return err
+	}
+	for line := range bytes.Lines(got.Body) {
+		if err := out.Line(json.RawMessage(bytes.TrimSpace(line))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (e Elsewhere) ask(c *endpoint.Call) (any, error) {
+	got, err := e.send(c)
+	if err != nil {
+		return nil, err
+	}
+	return json.RawMessage(bytes.TrimSpace(got.Body)), nil
+}
+
+// send returns what the process that runs profiles answers to a call, if that is no refusal.
+func (e Elsewhere) send(c *endpoint.Call) (got answered, err error) {
 	body, err := io.ReadAll(io.LimitReader(c.Body, endpoint.MaxBody+1))
 	if err != nil || len(body) > endpoint.MaxBody {
-		return nil, fault.New(fault.Invalid, "The body cannot be read, or is longer than %d bytes.", endpoint.MaxBody)
+		return got, fault.New(fault.Invalid, "The body cannot be read, or is longer than %d bytes.", endpoint.MaxBody)
 	}
 	a := asked{Method: c.Method, URI: c.URL.RequestURI(), Header: map[string]string{}, Body: body}
 	for _, name := range carried {
@@ -82,7 +110,7 @@ func (e Elsewhere) ask(c *endpoint.Call) (any, error) {
 	}
 	request, err := json.Marshal(a)
 	if err != nil {
-		return nil, err
+		return got, err
 	}
 	most := mostTime
 	if c.PathValue("part") != "" {
@@ -92,16 +120,15 @@ func (e Elsewhere) ask(c *endpoint.Call) (any, error) {
 	defer cancel()
 	reply, err := e.Relay.Ask(ctx, request)
 	if err != nil {
-		return nil, err
+		return got, err
 	}
-	var got answered
 	if err := json.Unmarshal(reply, &got); err != nil {
-		return nil, fault.New(fault.Unavailable, "The answer of another process of this plane cannot be read; ask again.")
+		return got, fault.New(fault.Unavailable, "The answer of another process of this plane cannot be read; ask again.")
 	}
-	if got.Status == http.StatusOK {
-		return json.RawMessage(bytes.TrimSpace(got.Body)), nil
+	if got.Status != http.StatusOK {
+		return got, refusal(got)
 	}
-	return nil, refusal(got)
+	return got, nil
 }
 
 // refusal is the error that another process answered.

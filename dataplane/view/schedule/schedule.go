@@ -112,7 +112,7 @@ func (h handler) jobs(ws id.Workspace) (all []job, err error) {
 		}
 		all = append(all, job{
 			key: r.Job(), kind: "expire", name: r.Name, paused: h.Book.Paused(r.Job()), destination: r.Destination,
-			kick:  func(context.Context) error { _, err := h.Expirer.Ask(r); return err },
+			kick:  func(ctx context.Context) error { _, err := h.Expirer.Ask(ctx, r); return err },
 			pause: func(ctx context.Context, paused bool) error { return h.Book.Pause(ctx, r.Job(), paused) },
 		})
 	}

@@ -1,0 +1,140 @@
+package e2e_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+)
+
+// TestAnyProcessErasesAPerson runs two processes of a plane behind one address, and asks the one
+// that runs no partition: what there is of a person, to erase them, and to let rows expire. A
+// lock of the customer's then holds an erasure up, and the process that did the work is killed:
+// the other one takes over and ends it.
+func TestAnyProcessErasesAPerson(t *testing.T) {
+	t.Parallel()
+	server, at := acmePostgres(t)
+	hook := newSink(t)
+	hook.set(func(w http.ResponseWriter, _ *http.Request, _ []byte) bool {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		return true
+	})
+	one := newRoles(t)
+	one.events = addressesOf(startEventServers(t))
+	var asked atomic.Pointer[roles] // the process to which the address leads
+	asked.Store(one)
+	balancer := httptest.NewServer(&httputil.ReverseProxy{FlushInterval: -1, Rewrite: func(r *httputil.ProxyRequest) { r.Out.URL.Scheme, r.Out.URL.Host = "http", asked.Load().view }})
+	t.Cleanup(balancer.Close)
+	one.viewURL = balancer.URL
+	one.start()
+	_, profiles, _ := strings.Cut(profilesConfig, "profiles:")
+	one.apply(0, strings.NewReplacer("syncEvery: 5s", "syncEvery: 1s, retention: 400d",
+		"connections:\n", "  - { name: hook, type: webhook, settings: { url: \""+hook.URL+"\" } }\nconnections:\n  - { source: web, destination: hook }\n",
+	).Replace(postgresConfig(t, one.dir, at))+"profiles:"+profiles)
+	two := new(roles)
+	*two = *one
+	two.dir, two.gateway, two.view, two.metrics = t.TempDir(), freePort(t), freePort(t), freePort(t)
+	copyKeys(t, filepath.Join(one.dir, "plane"), filepath.Join(two.dir, "plane"))
+	two.startPlane()
+	asked.Store(two)
+
+	flags := []string{"--control", "http://" + one.http, "--token", one.token}
+	weir := func(args ...string) string { t.Helper(); return run(t, 0, "", append(args, flags...)...) }
+	var events []string
+	for i, user := range []string{"zoe", "zoe", "other", "other", "old"} {
+		events = append(events, fmt.Sprintf(`{"type":"track","userId":%[1]q,"event":"Paid","messageId":"paid-%[2]d"}`, user, i))
+	}
+	accept(t, "http://"+one.gateway, "/v1/batch", "wk_web", `{"batch":[`+strings.Join(events, ",")+`,
+		{"type":"identify","userId":"zoe","anonymousId":"z1","messageId":"id","traits":{"email":"zoe@home.org"}},
+		{"type":"track","anonymousId":"z1","event":"Paid","messageId":"anonymous"}]}`)
+	rows := func(table string) int64 { t.Helper(); return rowsBy(t, "lake", table, flags...) }
+	until(t, "the rows", func() bool { return rows("paid") == 6 && rows("identifies") == 1 })
+
+	until(t, "a run of the profiles", func() bool { // also where the process that runs them has just begun to
+		return exec.CommandContext(t.Context(), binary, append([]string{"profiles", "run"}, flags...)...).Run() == nil
+	})
+
+	// places are what an answer says of how much is or was where.
+	places := func(out string) map[string]int {
+		t.Helper()
+		all := map[string]int{}
+		for line := range strings.Lines(out) {
+			var p struct {
+				Place, Table string
+				Count        int
+			}
+			if strings.HasPrefix(line, "{") {
+				if err := json.Unmarshal([]byte(line), &p); err != nil {
+					t.Fatalf("%s: %v", line, err)
+				}
+				all[strings.TrimSpace(p.Place+" "+p.Table)] += p.Count
+			}
+		}
+		return all
+	}
+	// has waits until a call's answer counts what is wanted; while profiles run, and while parked
+	// deliveries are written, it counts less.
+	has := func(want map[string]int, args ...string) {
+		t.Helper()
+		var got map[string]int
+		until(t, fmt.Sprint("weir ", args), func() bool {
+			got = places(weir(append(args, "--output", "json")...))
+			for place, n := range want {
+				if got[place] != n {
+					t.Logf("%v, want %v", got, want)
+					return false
+				}
+			}
+			return true
+		})
+	}
+	has(map[string]int{"parked": 4, "warehouse paid": 3, "warehouse tracks": 3, "warehouse identifies": 1, "profiles user": 3}, "erase", "email:Zoe@home.org", "--dry-run")
+	weir("erase", "email:zoe@home.org", "--yes")
+	if n := rows("paid"); n != 3 {
+		t.Errorf("%d rows are left, want 3", n)
+	}
+	has(map[string]int{}, "erase", "user_id:zoe", "anonymous_id:z1", "--dry-run")
+
+	if err := server.Exec(t.Context(), "acme", "update weir.paid set received_at = now() - interval '500 days' where user_id = 'old'"); err != nil {
+		t.Fatal(err)
+	}
+	has(map[string]int{"warehouse paid": 1}, "warehouse", "expire", "lake", "--dry-run")
+	has(map[string]int{"warehouse paid": 1}, "warehouse", "expire", "lake")
+	if n := rows("paid"); n != 2 {
+		t.Errorf("%d rows are left, want 2", n)
+	}
+
+	accept(t, "http://"+one.gateway, "/v1/batch", "wk_web", `{"batch":[{"type":"identify","userId":"mallory","messageId":"mallory"},{"type":"track","userId":"mallory","event":"Paid","messageId":"mallory-paid"}]}`)
+	until(t, "the further rows", func() bool { return rows("paid") == 3 && rows("users") == 1 })
+	free := locked(t, server)
+	weir("erase", "user_id:mallory", "--yes", "--detach")
+	status := func() (e struct{ State, Stage string }) {
+		t.Helper()
+		first, _, _ := strings.Cut(weir("erase", "status", "--output", "json"), "\n")
+		if err := json.Unmarshal([]byte(first), &e); err != nil {
+			t.Fatalf("%s: %v", first, err)
+		}
+		return e
+	}
+	until(t, "the erasure waits for Postgres", func() bool { return status().Stage == "rows" })
+	one.plane.kill()
+	free()
+	until(t, "the other process ends the erasure", func() bool { return status().State == "done" })
+	if n, users := rows("paid"), rows("users"); n != 2 || users != 0 {
+		t.Errorf("%d rows and %d users are left, want 2 and none", n, users)
+	}
+	hook.set(nil)
+	until(t, "what others' deliveries wait for", func() bool { return len(hook.all()) > 0 })
+	for _, a := range hook.all() {
+		if bytes.Contains(a.Body, []byte("zoe")) || bytes.Contains(a.Body, []byte("mallory")) {
+			t.Errorf("the webhook got %s after the erasure", a.Body)
+		}
+	}
+}
