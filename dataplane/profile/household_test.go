@@ -107,3 +107,73 @@ func TestHouseholds(t *testing.T) {
 		}
 	})
 }
+
+// TestAHouseholdForgetsAnErasedMember: the next run counts nothing of them, also where a gate holds it, and then does so
+// once: what else came stays out of records until it is published.
+func TestAHouseholdForgetsAnErasedMember(t *testing.T) {
+	t.Parallel()
+	engines.Each(t, func(t *testing.T, w tables.Warehouse, s tables.Session) {
+		makeTables(t, s)
+		d := w.Dialect()
+		if _, err := tables.Run(t.Context(), s, "create schema if not exists crm", "create table crm.contacts (id text, street text, at_time timestamptz, changed timestamptz)"); err != nil {
+			t.Fatal(err)
+		}
+		c := shop(w)
+		c.Plan.Audiences = nil
+		c.Plan.Entities = append(c.Plan.Entities, profiles.Entity{Name: "household", IDs: []profiles.Identifier{{Name: "user", Of: "user"}, {Name: "address", Clean: "text"}}})
+		c.Plan.Inputs = append(c.Plan.Inputs, profiles.Input{Name: "homes", From: "crm.contacts", At: "at_time", Changed: "changed", IDs: raw(`{"user_id":"id","address":"street"}`)})
+		c.Plan.Features = []profiles.Feature{{Name: "spent", Sum: "orders.total"}, {Name: "revenue", Entity: "household", Sum: "orders.total"}, {Name: "favourite", Entity: "household", MostFrequent: "orders.product"}}
+		if problems := profiles.Check(c.Plan, "p"); len(problems) > 0 {
+			t.Fatal(problems)
+		}
+		order := func(id, user string, total float64, product string) {
+			rows(t, s, d, "events.order_completed", []any{id, user, total, product, now.Add(-day), now.Add(-day)})
+		}
+		for user, street := range map[string]string{"u1": "elm 1", "u2": "elm 1", "u3": "oak 5"} {
+			rows(t, s, d, "crm.contacts", []any{user, street, now.Add(-day), now.Add(-day)})
+		}
+		order("o1", "u1", 10, "tea")
+		order("o2", "u2", 20, "absinthe")
+		order("o3", "u2", 20, "absinthe")
+		order("o4", "u3", 7, "poppies")
+		households := func() string { return all(t, s, "select revenue, favourite from household_golden order by revenue") }
+		do(t, s, c, now)
+		if v := households(); v != "7 poppies; 50 absinthe" {
+			t.Fatalf("at first: %s", v)
+		}
+		c.Plan.Entities[1].Gate = &profiles.Gate{Largest: 1} // holds every run
+		held := func() {
+			t.Helper()
+			r, err := profile.Do(t.Context(), s, c, now, profile.Options{})
+			if err != nil || r.State != profile.Held {
+				t.Fatalf("%+v, %v; want a run that is held", r, err)
+			}
+		}
+		held()
+		for _, user := range []string{"u2", "u3"} {
+			if _, _, err := profile.Erase(t.Context(), s, c, "user", "user_id:"+user, now); err != nil {
+				t.Fatal(err)
+			}
+		}
+		held()
+		if v := households(); v != "10 tea" {
+			t.Errorf("with a gate that holds the run, the households are %s; want that of who is left", v)
+		}
+		traces(t, s, "absinthe")
+		traces(t, s, "poppies")
+		order("o5", "u1", 1, "tea")
+		held()
+		if v := households(); v != "10 tea" {
+			t.Errorf("a run that is held after that made %s", v)
+		}
+		c.Plan.Entities[1].Gate = nil
+		do(t, s, c, now)
+		if v := households(); v != "11 tea" {
+			t.Errorf("once it is published, the households are %s", v)
+		}
+		before := households() + all(t, s, "select weir_id, id_type, value from household_ids order by 1, 2, 3")
+		if r, err := profile.Do(t.Context(), s, c, now, profile.Options{Full: true}); err != nil || r.Built["household"].Changed != 0 || households()+all(t, s, "select weir_id, id_type, value from household_ids order by 1, 2, 3") != before {
+			t.Errorf("all again: %+v, %v, %s", r.Built, err, households())
+		}
+	})
+}

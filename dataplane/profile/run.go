@@ -74,6 +74,9 @@ func Do(ctx context.Context, s tables.Session, c Config, now time.Time, o Option
 		}
 		if r.Identity[e.Name] = m; len(by) > 0 {
 			held = append(held, by...)
+			if err := p.amend(ctx, s, e, r.Number, now); err != nil {
+				return r, err
+			}
 			continue
 		}
 		step("features " + e.Name)
@@ -119,9 +122,24 @@ func (p *Profile) moved(ctx context.Context, s tables.Session, e profiles.Entity
 	return true, g.Unlink(ctx, s)
 }
 
+// amend computes the records of an entity whose run is held, for the identity that is published, when somebody was
+// erased since the last build: records of others may tell of them, and a gate is no reason to keep that.
+func (p *Profile) amend(ctx context.Context, s tables.Session, e profiles.Entity, run int64, now time.Time) error {
+	n, err := tables.Int(ctx, s, fmt.Sprintf("select (select count(*) from _built where entity = %s) * 2 + (select count(*) from (select 1 from %s limit 1) x)", p.SQL.Text(e.Name), p.SQL.Quote(e.Name+"_golden")))
+	if err != nil || n != 1 { // built since, or there are no records
+		return err
+	}
+	if _, err := p.Build(ctx, s, e.Name, run, now, true); err != nil {
+		return err
+	}
+	_, err = exec(ctx, s, "update _built set as_of = null, others = null, upto = '' where entity = "+p.SQL.Text(e.Name)) // the next build that is published computes everything
+	return err
+}
+
 // Erase removes a person: the rows of inputs that name an identifier of theirs, what
 // identity and profiles keep of them, and decisions about them. Numbers stay used. It says
-// who that was and how many identifiers they had. fault.Missing: nobody has the identifier.
+// who that was and how many identifiers they had. What records of others, and of households, tell of them
+// goes with the next run, which is to be without delay. fault.Missing: nobody has the identifier.
 func Erase(ctx context.Context, s tables.Session, c Config, entity, id string, now time.Time) (person string, ids int64, err error) {
 	p, err := Open(ctx, s, c)
 	if err != nil {

@@ -114,5 +114,8 @@ func (p Persons) Forget(ctx context.Context, ws id.Workspace, k erasures.Known, 
 		n = ids
 		return p.Copies.Forget(ws, config.Name, cmp.Or(k.Entity, config.Plan.Entities[0].Name), person)
 	})
+	if err == nil && !dry { // records of others may tell of them until then
+		_, err = p.Profiles.Ask(ws, k.Profile, profile.Options{})
+	}
 	return n, err
 }

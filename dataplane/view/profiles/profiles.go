@@ -250,5 +250,8 @@ func (v calls) erase(c *endpoint.Call) (any, error) {
 		}
 		return v.copies.Forget(c.Grant.Workspace, config.Name, cmp.Or(i.Entity, config.Plan.Entities[0].Name), person)
 	})
+	if err == nil { // records of others may tell of them until then
+		_, _ = v.board.Ask(c.Grant.Workspace, i.Profile, profile.Options{}) // refused where another process took over, which begins with a run
+	}
 	return map[string]int64{"ids": ids}, err
 }

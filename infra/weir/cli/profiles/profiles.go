@@ -414,7 +414,9 @@ func newErase(shell *console.Console) *cobra.Command {
 	return k.flags(&cobra.Command{
 		Use: "erase TYPE:VALUE", Short: "Remove a person and their rows from the warehouse for good", Args: cobra.ExactArgs(1),
 		Long: `Deletes the rows of the inputs that name an identifier of the person, and what identity,
-features and audiences keep. Events that are still on their way are not held up.`,
+features and audiences keep. A run begins at once, with which the records of others, of a
+household for one, tell nothing of the person any more. Events that are still on their way
+are not held up.`,
 		Example: "  weir profiles erase email:ann@example.org",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return k.answer(k.ask(cmd.Context(), capability.DecideProfiles, "erase", map[string]any{"a": args[0]}))

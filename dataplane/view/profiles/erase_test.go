@@ -1,0 +1,124 @@
+package profiles_test
+
+import (
+	"context"
+	"crypto/ed25519"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"weir/dataplane/guard"
+	"weir/dataplane/profile/lookup"
+	"weir/dataplane/profile/runs"
+	"weir/dataplane/tables"
+	"weir/dataplane/view/endpoint"
+	view "weir/dataplane/view/profiles"
+	"weir/dataplane/warehouse"
+	"weir/shared/capability"
+	"weir/shared/id"
+	"weir/shared/workspace"
+	"weir/shared/workspace/profiles"
+)
+
+// open is a warehouse that stays open.
+type open struct{ warehouse.Warehouse }
+
+func (o open) Close() error { return nil }
+
+func (o open) Session(ctx context.Context, schema string) (tables.Session, error) {
+	return o.Warehouse.(tables.Warehouse).Session(ctx, schema)
+}
+func (o open) Dialect() tables.Dialect { return o.Warehouse.(tables.Warehouse).Dialect() }
+func (o open) Home() string            { return o.Warehouse.(tables.Warehouse).Home() }
+
+// TestAHouseholdForgetsAnErasedMemberAtOnce: neither a load nor the hour is waited for, in the copy as in the warehouse.
+func TestAHouseholdForgetsAnErasedMemberAtOnce(t *testing.T) {
+	t.Parallel()
+	w := engines.Open(t, "duckdb")
+	s, err := w.Session(t.Context(), "profiles")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tables.Run(t.Context(), s, "create schema if not exists events",
+		fmt.Sprintf(`create table events.identifies as select 'i' || r as id, 'u' || r as user_id, 'elm ' || (r // 2) as address, %[1]s as "timestamp", %[1]s as uuid_ts from range(4) x(r)`, tables.Time(now.Add(-time.Hour)))); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	plan := profiles.Plan{
+		Entities: []profiles.Entity{{Name: "user", IDs: []profiles.Identifier{{Name: "user_id", Unique: true}}}, {Name: "household", IDs: []profiles.Identifier{{Name: "user", Of: "user"}, {Name: "address"}}}},
+		Inputs:   []profiles.Input{{Name: "traits", Events: "identify"}},
+		Features: []profiles.Feature{{Name: "n", Count: "traits"}, {Name: "rows", Entity: "household", Count: "traits"}},
+		Lookup:   &profiles.Lookup{},
+	}
+	p := workspace.Profile{Name: "customers", Warehouse: "dst_a", Plan: plan}
+	public, private, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	own := func() bool { return true }
+	copies, err := lookup.New(lookup.Config{Dir: filepath.Join(t.TempDir(), "copies"), Jobs: func() []lookup.Job { return []lookup.Job{{Workspace: "ws_a", Profile: p}} }, Owner: own, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	job := runs.Job{Workspace: "ws_a", Profile: p, Table: strings.ToLower, Open: func(context.Context) (warehouse.Warehouse, error) { return open{w.(warehouse.Warehouse)}, nil }}
+	board := runs.New(runs.Config{
+		Jobs: func() []runs.Job { return []runs.Job{job} }, Owner: own, Merged: func(id.Destination) int64 { return 0 }, Now: time.Now, Log: slog.New(slog.DiscardHandler), Done: copies.Feed,
+	})
+	m := endpoint.New(endpoint.Config{Plane: "pl_a", Key: public, Guard: &guard.Guard{}, Now: time.Now, Log: slog.New(slog.DiscardHandler)})
+	view.Add(m, board, copies, time.Now, view.Elsewhere{})
+	server := httptest.NewServer(m)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() { board.Run(ctx); close(done) }()
+	defer func() {
+		server.Close()
+		cancel()
+		<-done
+		copies.Run(ctx) // closes them
+	}()
+	call := func(method, path string, action capability.Action, body string) (int, string) {
+		signed, err := capability.Sign(private, capability.Grant{Plane: "pl_a", Workspace: "ws_a", Action: action, Expires: time.Now().Add(capability.Lifetime)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		req, err := http.NewRequest(method, server.URL+"/v1/profiles"+path, strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Authorization", "Bearer "+signed)
+		resp, err := server.Client().Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = resp.Body.Close() }()
+		b, err := io.ReadAll(resp.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return resp.StatusCode, string(b)
+	}
+	// The household at an address, as the copy has it.
+	until := func(want string) {
+		t.Helper()
+		status, got := 0, ""
+		for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+			if status, got = call(http.MethodGet, "/address:elm%201/traits?entity=household", capability.LookupProfiles, ""); strings.Contains(got, want) {
+				return
+			}
+		}
+		t.Fatalf("waited a minute for a household with %s: %d %s", want, status, got)
+	}
+	until(`"rows":2`)
+	if status, got := call(http.MethodPost, "/erase", capability.DecideProfiles, `{"a":"user_id:u3"}`); status != http.StatusOK || !strings.Contains(got, `"ids":1`) {
+		t.Fatalf("erased: %d %s", status, got)
+	}
+	until(`"rows":1`)
+}
