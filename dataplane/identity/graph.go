@@ -47,6 +47,8 @@ type Input struct {
 	At      string            // the expression of when it was
 	Changed string            // the expression of when the row came or changed; empty: all rows are read each time
 	IDs     map[string]string // the expression of an identifier by the name of its type
+	// What tells people of a row, as expressions of texts and, Received, of a moment.
+	Row, Event, Table, Received string
 }
 
 // Gate is what a run may change before it is held. Zero values forbid nothing.

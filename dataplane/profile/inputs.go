@@ -8,6 +8,7 @@
 package profile
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -277,7 +278,7 @@ func (p *Profile) owner(e profiles.Entity, in *features.Input) (joins, who strin
 		}
 		as := fmt.Sprintf("o%d_%s", i, e.Name)
 		joins += fmt.Sprintf(" left join (select n.value, g.person from %s n join %s g on g.node = n.node join _types t on t.entity = %s and t.number = n.type where t.name = %s and g.person is not null) %s on %[5]s.value = %s",
-			p.SQL.Quote("_"+e.Name+"_nodes"), p.SQL.Quote("_"+e.Name+"_graph"), p.SQL.Text(e.Name), p.SQL.Text(t.Name), as, p.Graph(e.Name).Value(p.typeOf(t), p.SQL.Quote(in.Name)+"."+column))
+			p.SQL.Quote("_"+e.Name+"_nodes"), p.SQL.Quote("_"+e.Name+"_graph"), p.SQL.Text(e.Name), p.SQL.Text(t.Name), as, p.Graph(e.Name).Value(features.Type(p.SQL, t), p.SQL.Quote(in.Name)+"."+column))
 		persons = append(persons, as+".person")
 	}
 	if len(persons) == 0 {
@@ -296,7 +297,7 @@ func (p *Profile) Graph(name string) *identity.Graph {
 	e := p.entity(name)
 	g := &identity.Graph{Entity: e.Name, SQL: p.SQL, Overlap: overlap}
 	for _, t := range e.IDs {
-		g.Types = append(g.Types, p.typeOf(t))
+		g.Types = append(g.Types, features.Type(p.SQL, t))
 	}
 	if e.Gate != nil {
 		g.Gate.Largest = int64(e.Gate.Largest)
@@ -312,57 +313,31 @@ func (p *Profile) Graph(name string) *identity.Graph {
 			}
 		}
 		if len(own) > 0 {
-			g.Inputs = append(g.Inputs, identity.Input{Name: in.Name, From: one.From, At: one.At, Changed: one.Changed, IDs: own})
+			row := identity.Input{Name: in.Name, From: one.From, At: one.At, Changed: one.Changed, IDs: own}
+			row.Row, row.Received = "cast("+one.Row+" as varchar)", cmp.Or(one.Known, "null")
+			row.Event, row.Table = p.told(one)
+			g.Inputs = append(g.Inputs, row)
 		}
 	}
 	return g
 }
 
-// typeOf is a type of identifiers as identity takes it.
-func (p *Profile) typeOf(t profiles.Identifier) identity.Type {
-	one := identity.Type{Name: t.Name, Unique: t.Unique}
-	one.Limits, _ = t.Limits() // they were checked
-	one.Expire, _ = profiles.Duration(t.Expire)
-	switch t.Clean {
-	case "email", "text":
-		one.Clean = func(x string) string { return "lower(trim(" + x + "))" }
-	case "domain":
-		one.Clean = func(x string) string {
-			return "regexp_replace(regexp_replace(regexp_replace(lower(trim(" + x + ")), '^https?://', ''), '[/:?#].*$', ''), '^(.*@)?(www[.])?', '')"
+// told is the expressions of the name of an input's event, null of rows of other tables, and of the table that has the row.
+func (p *Profile) told(in *features.Input) (event, table string) {
+	plain := func(table string) string { return p.SQL.Text(strings.ReplaceAll(table, `"`, "")) }
+	switch {
+	case len(in.Tables) == 0:
+		return "cast(null as varchar)", "cast(null as varchar)"
+	case in.Input.Events == "*":
+		table = "case call"
+		for _, call := range slices.Sorted(maps.Keys(calls)) {
+			table += fmt.Sprintf(" when %s then %s", p.SQL.Text(call), plain(p.Home+"."+calls[call]))
 		}
-	case "phone":
-		one.Clean = func(x string) string { return p.phone(x, t.Country) }
+		return "coalesce(" + p.SQL.Quote("event") + ", call)", table + " end"
+	case in.Input.Events != "":
+		return p.SQL.Text(in.Input.Events), plain(in.Tables[0])
 	}
-	if t.Of != "" {
-		one.Alive = fmt.Sprintf("select %s || cast(person >> 5 as varchar) from %s where person is not null", p.SQL.Text(t.Of+"_"), p.SQL.Quote("_"+t.Of+"_graph"))
-	}
-	for _, b := range t.Block {
-		one.Blocks = append(one.Blocks, func(x string) string { return "lower(" + x + ") like " + p.like(strings.ToLower(b)) })
-	}
-	if t.Match != "" {
-		one.Blocks = append(one.Blocks, func(x string) string { return x + " not like " + p.like(t.Match) })
-	}
-	return one
-}
-
-// phone is the expression of a number as +digits: 00 before it is +, and one zero before
-// it is country's, where that is given.
-func (p *Profile) phone(x, country string) string {
-	digits := p.digits(x)
-	q := "case when trim(" + x + ") like '+%' then '+' || " + digits + " when " + digits + " like '00%' then '+' || substr(" + digits + ", 3)"
-	if country != "" {
-		q += " when " + digits + " like '0%' then '+" + country + "' || substr(" + digits + ", 2)"
-	}
-	return q + " else " + digits + " end"
-}
-
-// digits is the expression of the digits of a text.
-func (p *Profile) digits(x string) string { return "regexp_replace(" + x + ", '[^0-9]', '', 'g')" }
-
-// like is the pattern of a text with * for any text.
-func (p *Profile) like(pattern string) string {
-	pattern = strings.NewReplacer(`!`, `!!`, `%`, `!%`, `_`, `!_`, `*`, `%`).Replace(pattern)
-	return p.SQL.Text(pattern) + " escape '!'"
+	return "cast(null as varchar)", plain(in.Tables[0])
 }
 
 // Rows is the relation of an input's rows, with its columns; none when its table is not there.

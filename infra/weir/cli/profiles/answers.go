@@ -35,7 +35,19 @@ type explained struct {
 		To    string    `json:"to"`
 		First time.Time `json:"firstSeen"`
 		Last  time.Time `json:"lastSeen"`
+		More  bool      `json:"more"`
+		Rule  *struct {
+			At time.Time `json:"at"`
+		} `json:"rule"`
+		Events []struct {
+			Table    string    `json:"table"`
+			Event    string    `json:"event"`
+			ID       string    `json:"id"`
+			At       time.Time `json:"at"`
+			Received time.Time `json:"receivedAt"`
+		} `json:"events"`
 	} `json:"path"`
+	Unfinished bool `json:"unfinished"`
 }
 
 // explain prints it; the second identifier is empty when only one was asked about.
@@ -54,9 +66,24 @@ func (k *invocation) explain(x explained, a, b string) error {
 	if _, err := fmt.Fprintf(k.Out, "one person, %s, by these links:\n\n", x.Person); err != nil {
 		return err
 	}
-	t := console.Table{Head: []string{"FROM", "TO", "FIRST SEEN", "LAST SEEN"}}
+	t := console.Table{Head: []string{"FROM", "TO", "FIRST SEEN", "LAST SEEN", "IN", "EVENT", "ID", "AT", "RECEIVED"}}
 	for _, l := range x.Path {
-		t.Add(l.From, l.To, when(l.First), when(l.Last))
+		link := []string{l.From, l.To, when(l.First), when(l.Last)}
+		switch {
+		case l.Rule != nil:
+			t.Add(append(link, "a decision", "", "", when(l.Rule.At), "")...)
+		case len(l.Events) == 0 && x.Unfinished:
+			t.Add(append(link, "(not read in time)", "", "", "", "")...)
+		case len(l.Events) == 0:
+			t.Add(append(link, "(rows are gone)", "", "", "", "")...)
+		}
+		for _, e := range l.Events {
+			t.Add(append(link, e.Table, e.Event, e.ID, when(e.At), when(e.Received))...)
+			link = []string{"", "", "", ""}
+		}
+		if l.More {
+			t.Add(append(link, "and later ones", "", "", "", "")...)
+		}
 	}
 	return t.Write(k.Out)
 }

@@ -380,7 +380,7 @@ func newExplain(shell *console.Console) *cobra.Command {
 	k := &invocation{Console: shell}
 	return k.flags(&cobra.Command{
 		Use: "explain TYPE:VALUE [TYPE:VALUE]", Short: "Say who has an identifier, or why two are one person's", Args: cobra.RangeArgs(1, 2),
-		Long:    `Shows the person of an identifier with the other ones, and of two identifiers the links that join them, with when each was seen.`,
+		Long:    `Shows the person of an identifier with the other ones, and of two identifiers the links that join them, with when each was seen and the oldest events that made it: the table, the message's id, when it was and when it was received.`,
 		Example: "  weir profiles explain email:ann@example.org anonymous_id:a1",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			b := append(args, "")[1]
